@@ -1,0 +1,261 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// Store is everything. All methods are safe for concurrent use, give up when ctx
+// ends, and return errors of internal/fault: NotFound, AlreadyExists, Conflict,
+// Fenced, else Unavailable.
+type Store interface {
+	Sites
+	History
+	Outbox
+	Ownership
+	// Ping says whether the database answers.
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+// Sites reads and edits what is monitored.
+type Sites interface {
+	// Site reads one site.
+	Site(ctx context.Context, id check.SiteID) (Site, error)
+	// ListSites reads a page by rising id.
+	ListSites(ctx context.Context, q SiteQuery) ([]Site, error)
+	// CreateSite adds a site; AlreadyExists when the blog has that URL.
+	// It ignores ID and the status fields of s.
+	CreateSite(ctx context.Context, s Site) (Site, error)
+	// UpdateSite writes BlogID, URL, Interval, Paused and Settings of s; NotFound
+	// when there is no such row, AlreadyExists as in CreateSite.
+	UpdateSite(ctx context.Context, s Site) error
+	// DeleteSite removes the row and closes its open outage at time at, unreported.
+	DeleteSite(ctx context.Context, id check.SiteID, at time.Time) error
+}
+
+// History reads and writes status changes with their evidence.
+type History interface {
+	// Commit writes one status change in one transaction: legacy row, outage with
+	// evidence, transition, outbox row. It is all or nothing. It answers Fenced when
+	// the caller no longer owns the shard, Conflict when the site's row is gone,
+	// paused, or has another status than c.From.
+	// Committing a change again whose Key is already there changes nothing and
+	// answers as the first time.
+	Commit(ctx context.Context, f Fence, c Change) (Committed, error)
+	// KeepBallot keeps the evidence of a ballot that opened no outage.
+	KeepBallot(ctx context.Context, f Fence, b Ballot) error
+	// Outage reads one outage with its ballot and checks.
+	Outage(ctx context.Context, id int64) (Outage, error)
+	// ListOutages reads a page by falling id, without ballots and checks.
+	ListOutages(ctx context.Context, q OutageQuery) ([]Outage, error)
+	// ListBallots reads the kept ballots of a site, the newest first.
+	ListBallots(ctx context.Context, id check.SiteID, limit int) ([]Ballot, error)
+}
+
+// Outbox holds the notices that WordPress.com has not accepted yet.
+type Outbox interface {
+	// DueNotices reads the oldest undelivered notice of each site in the given
+	// shards whose NextAttempt is not after now, at most limit, oldest first.
+	DueNotices(ctx context.Context, shards []ShardID, now time.Time, limit int) ([]Notice, error)
+	// Delivered takes a notice off; doing so twice is no error.
+	Delivered(ctx context.Context, n Notice, at time.Time) error
+	// Postponed records a failed attempt.
+	Postponed(ctx context.Context, n Notice, next time.Time, why string) error
+	// CountNotices counts the undelivered notices in the given shards.
+	CountNotices(ctx context.Context, shards []ShardID) (int, error)
+}
+
+// Ownership says which coordinator owns which shard.
+type Ownership interface {
+	// ClaimShard takes a shard that is free, expired at now, or already the owner's,
+	// and raises its term. Conflict when somebody else holds it.
+	ClaimShard(ctx context.Context, s ShardID, o Owner, now time.Time) (Lease, error)
+	// RenewShard extends a lease that is still the caller's; Fenced when it is not.
+	RenewShard(ctx context.Context, l Lease, expires time.Time) (Lease, error)
+	// ReleaseShard gives a lease back so that others can take it at once.
+	ReleaseShard(ctx context.Context, l Lease) error
+	// ListShards reads all shards that were ever claimed.
+	ListShards(ctx context.Context) ([]Lease, error)
+}
+
+// ShardID numbers the units of ownership: 0..31.
+type ShardID uint8
+
+// Shards is the number of shards; each holds BucketsPerShard buckets in a row.
+const (
+	Shards          = 32
+	BucketsPerShard = check.Buckets / Shards
+)
+
+// ShardOf returns the shard that holds a bucket.
+func ShardOf(b check.BucketID) ShardID { return ShardID(b / BucketsPerShard) }
+
+// Owner is a coordinator that wants a shard.
+type Owner struct {
+	// Node is its stable name, Endpoint where its API is dialled.
+	Node, Endpoint string
+	// TTL is how long a claim lasts.
+	TTL time.Duration
+}
+
+// Lease is the ownership of one shard until Expires. A higher Term is a later owner.
+type Lease struct {
+	Shard          ShardID
+	Node, Endpoint string
+	Term           uint64
+	Expires        time.Time
+}
+
+// Fence proves ownership in a write.
+type Fence struct {
+	Shard ShardID
+	Node  string
+	Term  uint64
+}
+
+// Fence returns the lease's fence.
+func (l Lease) Fence() Fence { return Fence{Shard: l.Shard, Node: l.Node, Term: l.Term} }
+
+// Site is a row of the legacy table, with our settings.
+type Site struct {
+	ID     check.SiteID
+	BlogID check.BlogID
+	Bucket check.BucketID
+	URL    string
+	Paused bool
+	// Interval between checks, whole minutes 1..255.
+	Interval time.Duration
+	// Status as last committed, since StatusSince (zero: never changed).
+	Status      check.Status
+	StatusSince time.Time
+	// OutageID is the open outage, 0 when there is none.
+	OutageID int64
+	Settings check.Settings
+}
+
+// SiteQuery selects a page of sites. Zero fields do not restrict.
+type SiteQuery struct {
+	// After is the last id of the page before.
+	After check.SiteID
+	// Limit is the page's size, 1..10000.
+	Limit  int
+	BlogID check.BlogID
+	// Host selects sites whose URL has this host, in lower case, with or without a port.
+	Host string
+	// Bucket restricts to one bucket when InBucket is set.
+	InBucket bool
+	Bucket   check.BucketID
+}
+
+// Change is one status change to commit.
+type Change struct {
+	// Key is the idempotency key, unique to this change, 1..64 ASCII bytes.
+	Key      string
+	SiteID   check.SiteID
+	BlogID   check.BlogID
+	Bucket   check.BucketID
+	URL      string
+	From, To check.Status
+	// Start is the end of the outage's first failing check; At is the moment of the change.
+	Start, At time.Time
+	// LastCheck is the end of the newest check.
+	LastCheck time.Time
+	// Cause is the failure that opened the outage; unused when To is running.
+	Cause check.Observation
+	// Checks are the checkers' observations that led here, the oldest first.
+	Checks []LocalCheck
+	// Ballot is the deciding ballot, nil when none was held.
+	Ballot *Ballot
+}
+
+// LocalCheck is one observation by a checker, or by a veriflier as a second look.
+type LocalCheck struct {
+	Node        string
+	Veriflier   bool
+	At          time.Time
+	Observation check.Observation
+}
+
+// Ballot is the evidence of one ballot. It is complete: the verdict can be worked out again.
+type Ballot struct {
+	ID       int64
+	SiteID   check.SiteID
+	OutageID int64
+	Bucket   check.BucketID
+	Verdict  quorum.Verdict
+	Rule     quorum.Rule
+	Round    uint8
+	// Opened and Decided bound the ballot; votes may be up to a second later.
+	Opened, Decided time.Time
+	Votes           []Vote
+	// Checks are the failing checks that led to it.
+	Checks []LocalCheck
+}
+
+// Vote is one veriflier's vote with what it rests on.
+type Vote struct {
+	Veriflier, Region string
+	Value             quorum.Value
+	// UnknownReason says why the value is Unknown.
+	UnknownReason string
+	At            time.Time
+	// Observation and SelfCheck are nil when the veriflier did not answer.
+	Observation *check.Observation
+	SelfCheck   *check.SelfCheck
+}
+
+// Committed is what Commit wrote.
+type Committed struct {
+	// OutageID is the outage that was opened, confirmed or closed; 0 when a site
+	// recovered from a status that was set by somebody else.
+	OutageID int64
+	NoticeID int64
+}
+
+// Outage is one outage.
+type Outage struct {
+	ID     int64
+	SiteID check.SiteID
+	BlogID check.BlogID
+	Bucket check.BucketID
+	URL    string
+	// Status as last reported for it; running when it is over.
+	Status check.Status
+	// End is zero while it is open.
+	Start, Confirmed, End time.Time
+	Failure               check.FailureKind
+	Reason                string
+	HTTPStatus            int
+	Rule                  quorum.Rule
+	Round                 uint8
+	Ballot                *Ballot
+	Checks                []LocalCheck
+}
+
+// OutageQuery selects a page of outages. Zero fields do not restrict.
+type OutageQuery struct {
+	// Before is the last id of the page before.
+	Before int64
+	// Limit is the page's size, 1..10000.
+	Limit    int
+	SiteID   check.SiteID
+	OpenOnly bool
+}
+
+// Notice is one status change to report.
+type Notice struct {
+	ID  int64
+	Key string
+	// Change holds what is reported; its Cause is not kept.
+	Change Change
+	// OutageID is the outage concerned, 0 when there is none.
+	OutageID int64
+	// Attempts made so far, the next one not before NextAttempt.
+	Attempts    int
+	NextAttempt time.Time
+	Created     time.Time
+}
