@@ -1,0 +1,100 @@
+# Everything that a developer or CI does here. Needs Go and make; other tools are
+# pinned in tools/go.mod and are compiled on first use.
+
+TOOL := go tool -modfile=tools/go.mod
+BUF  := $(TOOL) buf
+
+# Extra flags of go test: make test TESTFLAGS='-run TestX -v'
+TESTFLAGS ?=
+# Time of each fuzz target, and of each benchmark.
+FUZZTIME  ?= 10s
+BENCHTIME ?= 1s
+# PKG narrows test, fuzz and bench: make bench PKG=./internal/probe
+PKG ?= ./...
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test test-race generate check check-generated check-breaking check-tidy lint fuzz bench clean mariadb
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## compile bin/jetmon
+	go build -trimpath -o bin/jetmon ./cmd/jetmon
+
+run: build ## compile and start the whole system in one process: jetmon dev
+	./bin/jetmon dev
+
+test: mariadb ## all tests; installs mariadb-server where it can
+	go test -timeout 15m $(TESTFLAGS) $(PKG)
+
+test-race: mariadb ## all tests under the race detector
+	go test -race -timeout 15m $(TESTFLAGS) $(PKG)
+
+generate: ## write gen/ from proto/ (offline, pinned tools)
+	$(BUF) generate
+
+# The order lets the cheap ones fail first; go vet has had its say before the tests run.
+check: check-generated lint check-breaking check-tidy ## what CI runs: generation clean, lint, vet, staticcheck, tests with -race
+	$(MAKE) test-race TESTFLAGS='-vet=off $(TESTFLAGS)'
+
+check-generated: generate ## gen/ is what proto/ says, and committed
+	@dirty=$$(git status --porcelain -- gen) || exit 1; \
+	if [ -n "$$dirty" ]; then \
+		echo "gen/ is not what proto/ says, or is not committed: run 'make generate' and commit" >&2; \
+		echo "$$dirty" >&2; git --no-pager diff --stat -- gen >&2; exit 1; \
+	fi
+
+# Against the point where the branch left main; on main, against the commit before
+# the last change of proto/. Without that history there is nothing to compare with.
+check-breaking: ## proto/ breaks nothing that was promised before
+	@head=$$(git rev-parse HEAD) || exit 1; \
+	base=$$(git merge-base HEAD origin/main 2>/dev/null || git merge-base HEAD main 2>/dev/null || true); \
+	if [ -z "$$base" ] || [ "$$base" = "$$head" ]; then \
+		last=$$(git rev-list -1 HEAD -- proto); \
+		base=$$(git rev-parse --quiet --verify "$$last^" || true); \
+	fi; \
+	if [ -z "$$base" ] || ! git cat-file -e "$$base:proto" 2>/dev/null; then \
+		echo "buf breaking: no earlier contract in this clone, nothing to compare with"; exit 0; \
+	fi; \
+	old=$$(mktemp -d) && trap 'rm -rf "$$old"' EXIT && \
+	git archive "$$base" buf.yaml proto third_party | tar -x -C "$$old" && \
+	echo "buf breaking --against $$base" && $(BUF) breaking --against "$$old"
+
+check-tidy: ## go.mod and tools/go.mod name exactly what is used
+	go mod tidy -diff
+	go -C tools mod tidy -diff
+
+lint: ## buf lint, gofmt, go vet, staticcheck
+	$(BUF) lint
+	@unformatted=$$(gofmt -l .); \
+	if [ -n "$$unformatted" ]; then echo "not gofmt'ed:" >&2; echo "$$unformatted" >&2; exit 1; fi
+	go vet ./...
+	$(TOOL) staticcheck ./...
+
+fuzz: ## run every fuzz target for FUZZTIME
+	@set -e; for dir in $$(go list -f '{{.Dir}}' $(PKG)); do \
+		for name in $$(cat "$$dir"/*_test.go 2>/dev/null | sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p'); do \
+			echo "fuzz $$name in $$dir"; \
+			(cd "$$dir" && go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) .); \
+		done; \
+	done
+
+bench: ## run every benchmark; PKG=./internal/probe for one package
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(PKG)
+
+clean: ## remove what was built
+	rm -rf bin
+
+# The tests start their own mariadbd in a temporary directory; they only need the
+# program. policy-rc.d keeps Debian from starting a server of its own.
+mariadb:
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; \
+	if command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing mariadb-server for the tests"; log=$$(mktemp); policy=/usr/sbin/policy-rc.d; \
+		if [ -e $$policy ]; then policy=; else printf '#!/bin/sh\nexit 101\n' >$$policy; chmod +x $$policy; fi; \
+		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends mariadb-server; } >"$$log" 2>&1; ok=$$?; \
+		if [ -n "$$policy" ]; then rm -f "$$policy"; fi; \
+		if [ $$ok = 0 ]; then rm -f "$$log"; exit 0; fi; tail -n 5 "$$log" >&2; rm -f "$$log"; \
+	fi; \
+	echo "the tests need MariaDB's server program: install Debian's mariadb-server (mariadbd, mariadb-install-db)" >&2; exit 1
