@@ -1,0 +1,36 @@
+package checkpb
+
+import (
+	"math"
+	"time"
+
+	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// maxAnchors bounds what a peer may claim; nobody probes more.
+const maxAnchors = 1000
+
+// SelfCheckToProto puts a node's report about itself on the wire.
+func SelfCheckToProto(s check.SelfCheck) *checkv1.SelfCheck {
+	return &checkv1.SelfCheck{
+		Healthy:   s.Healthy,
+		Anchors:   uint32(min(max(s.Anchors, 0), maxAnchors)),
+		AgeMillis: millisUp(s.Age),
+		Detail:    boundText(s.Detail, check.MaxDetailBytes),
+	}
+}
+
+// SelfCheckFromProto reads a node's report about itself. An absent one is not
+// healthy: a node that says nothing about itself is no witness.
+func SelfCheckFromProto(p *checkv1.SelfCheck) check.SelfCheck {
+	if p == nil {
+		return check.SelfCheck{Age: math.MaxUint32 * time.Millisecond, Detail: "the node sent no self-check"}
+	}
+	return check.SelfCheck{
+		Healthy: p.GetHealthy(),
+		Anchors: int(min(p.GetAnchors(), maxAnchors)),
+		Age:     time.Duration(p.GetAgeMillis()) * time.Millisecond,
+		Detail:  boundText(p.GetDetail(), check.MaxDetailBytes),
+	}
+}

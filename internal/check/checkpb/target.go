@@ -1,0 +1,223 @@
+package checkpb
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/net/http/httpguts"
+
+	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// Limits of what a target may ask for, equal to those of jetmon.monitor.v1.CheckSettings.
+const (
+	MaxTexts            = 8
+	MaxTextBytes        = 200
+	MaxHeaders          = 8
+	MaxHeaderNameBytes  = 100
+	MaxHeaderValueBytes = 1000
+)
+
+// FieldError says which field of a message is wrong, and how.
+type FieldError struct {
+	// Field is the path of the field in proto names, such as "target.headers[1].name".
+	Field string
+	// Description says what the field must be; it follows the name in a sentence.
+	Description string
+}
+
+// Error is "target.url: must not be empty".
+func (e *FieldError) Error() string { return e.Field + ": " + e.Description }
+
+func invalid(field, format string, args ...any) error {
+	return &FieldError{Field: field, Description: fmt.Sprintf(format, args...)}
+}
+
+// TargetToProto puts a target on the wire. A timeout is rounded up to a
+// millisecond, so that a short one does not become 0, the default.
+func TargetToProto(t check.Target) *checkv1.Target {
+	p := &checkv1.Target{
+		Url:             escapeInvalidUTF8(t.URL),
+		Method:          checkv1.Method(t.Method),
+		RedirectPolicy:  checkv1.RedirectPolicy(t.RedirectPolicy),
+		TimeoutMillis:   millisUp(min(t.Timeout, check.MaxTimeout)),
+		RequiredTexts:   validTexts(t.RequiredTexts),
+		ForbiddenTexts:  validTexts(t.ForbiddenTexts),
+		SlowAfterMillis: millisUp(min(t.SlowAfter, check.MaxTimeout)),
+		HeadHostile:     t.HeadHostile,
+	}
+	if len(t.Headers) > 0 {
+		p.Headers = make([]*checkv1.Header, len(t.Headers))
+		for i, h := range t.Headers {
+			p.Headers[i] = &checkv1.Header{
+				Name:  strings.ToValidUTF8(h.Name, "\uFFFD"),
+				Value: strings.ToValidUTF8(h.Value, "\uFFFD"),
+			}
+		}
+	}
+	return p
+}
+
+// TargetFromProto reads a target and refuses a wrong one with a *FieldError.
+// The URL stays as it was written. A timeout of 0 stays 0: what it means is the caller's.
+func TargetFromProto(p *checkv1.Target) (check.Target, error) {
+	if p == nil {
+		return check.Target{}, invalid("target", "must be given")
+	}
+	if _, err := check.ParseURL(p.GetUrl()); err != nil {
+		return check.Target{}, invalid("target.url", "%s", err)
+	}
+	if ms := p.GetTimeoutMillis(); ms > uint32(check.MaxTimeout/time.Millisecond) {
+		return check.Target{}, invalid("target.timeout_millis", "must be at most %d, is %d",
+			check.MaxTimeout/time.Millisecond, ms)
+	}
+	if ms := p.GetSlowAfterMillis(); ms > uint32(check.MaxTimeout/time.Millisecond) {
+		return check.Target{}, invalid("target.slow_after_millis", "must be at most %d, is %d",
+			check.MaxTimeout/time.Millisecond, ms)
+	}
+	if _, ok := checkv1.Method_name[int32(p.GetMethod())]; !ok {
+		return check.Target{}, invalid("target.method", "has no value %d", p.GetMethod())
+	}
+	if _, ok := checkv1.RedirectPolicy_name[int32(p.GetRedirectPolicy())]; !ok {
+		return check.Target{}, invalid("target.redirect_policy", "has no value %d", p.GetRedirectPolicy())
+	}
+	t := check.Target{
+		URL: p.GetUrl(),
+		Settings: check.Settings{
+			Method:         check.Method(p.GetMethod()),
+			RedirectPolicy: check.RedirectPolicy(p.GetRedirectPolicy()),
+			RequiredTexts:  p.GetRequiredTexts(),
+			ForbiddenTexts: p.GetForbiddenTexts(),
+			SlowAfter:      time.Duration(p.GetSlowAfterMillis()) * time.Millisecond,
+		},
+		Timeout:     time.Duration(p.GetTimeoutMillis()) * time.Millisecond,
+		HeadHostile: p.GetHeadHostile(),
+	}
+	if n := len(p.GetHeaders()); n > MaxHeaders {
+		return check.Target{}, invalid("target.headers", "must be at most %d, are %d", MaxHeaders, n)
+	} else if n > 0 {
+		t.Headers = make([]check.Header, n)
+		for i, h := range p.GetHeaders() {
+			t.Headers[i] = check.Header{Name: h.GetName(), Value: h.GetValue()}
+		}
+	}
+	if err := ValidateSettings("target", t.Settings); err != nil {
+		return check.Target{}, err
+	}
+	return t, nil
+}
+
+// ValidateSettings refuses headers and texts that no node accepts in a target, with
+// a *FieldError whose field begins with prefix. Who stores settings should ask it first.
+func ValidateSettings(prefix string, s check.Settings) error {
+	if n := len(s.Headers); n > MaxHeaders {
+		return invalid(prefix+".headers", "must be at most %d, are %d", MaxHeaders, n)
+	}
+	for i, h := range s.Headers {
+		if d := wrongHeaderName(h.Name); d != "" {
+			return invalid(fmt.Sprintf("%s.headers[%d].name", prefix, i), "%s", d)
+		}
+		if d := wrongHeaderValue(h.Value); d != "" {
+			return invalid(fmt.Sprintf("%s.headers[%d].value", prefix, i), "%s", d)
+		}
+	}
+	if err := validateTexts(prefix+".required_texts", s.RequiredTexts); err != nil {
+		return err
+	}
+	return validateTexts(prefix+".forbidden_texts", s.ForbiddenTexts)
+}
+
+func validateTexts(field string, texts []string) error {
+	if n := len(texts); n > MaxTexts {
+		return invalid(field, "must be at most %d, are %d", MaxTexts, n)
+	}
+	for i, s := range texts {
+		if s == "" || len(s) > MaxTextBytes {
+			return invalid(fmt.Sprintf("%s[%d]", field, i), "must have from 1 to %d bytes, has %d", MaxTextBytes, len(s))
+		}
+	}
+	return nil
+}
+
+func wrongHeaderName(name string) string {
+	switch {
+	case name == "":
+		return "must not be empty"
+	case len(name) > MaxHeaderNameBytes:
+		return fmt.Sprintf("must be at most %d bytes, has %d", MaxHeaderNameBytes, len(name))
+	case !httpguts.ValidHeaderFieldName(name):
+		return "must be an HTTP token (letters, digits, !#$%&'*+-.^_`|~)"
+	case reservedHeader(name):
+		return fmt.Sprintf("must not be %s: the check sets it itself", name)
+	}
+	return ""
+}
+
+func wrongHeaderValue(value string) string {
+	switch {
+	case len(value) > MaxHeaderValueBytes:
+		return fmt.Sprintf("must be at most %d bytes, has %d", MaxHeaderValueBytes, len(value))
+	case strings.ContainsFunc(value, isControl):
+		return "must not contain control characters"
+	case strings.Trim(value, " ") != value:
+		return "must not begin or end with a space"
+	}
+	return ""
+}
+
+// reservedHeader names the fields that frame a request or belong to the connection.
+// A target that could set them could smuggle a second request, or break the check.
+func reservedHeader(name string) bool {
+	switch strings.ToLower(name) {
+	case "host", "connection", "proxy-connection", "keep-alive", "transfer-encoding",
+		"te", "trailer", "content-length", "content-encoding", "upgrade", "http2-settings",
+		"expect", "accept-encoding", "range", "proxy-authorization":
+		return true
+	}
+	return false
+}
+
+func isControl(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }
+
+// escapeInvalidUTF8 percent-encodes the bytes that a proto string cannot carry, which
+// is what a request line would do with them. One bad row must not spoil its batch.
+func escapeInvalidUTF8(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		if _, size := utf8.DecodeRuneInString(s[i:]); r == utf8.RuneError && size == 1 {
+			fmt.Fprintf(&b, "%%%02X", s[i])
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func validTexts(texts []string) []string {
+	for i, s := range texts {
+		if utf8.ValidString(s) {
+			continue
+		}
+		out := append([]string(nil), texts[:i]...)
+		for _, s := range texts[i:] {
+			out = append(out, strings.ToValidUTF8(s, "\uFFFD"))
+		}
+		return out
+	}
+	return texts
+}
+
+// millisUp rounds up, and bounds to what the wire holds.
+func millisUp(d time.Duration) uint32 {
+	if d <= 0 {
+		return 0
+	}
+	return uint32(min((d-1)/time.Millisecond+1, math.MaxUint32))
+}
