@@ -1,0 +1,124 @@
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+// maxWireBytes bounds the message that leaves the process: a status travels in HTTP/2
+// headers, and a message may quote what a caller sent.
+const maxWireBytes = 1024
+
+// Error is an error of a known kind. It is immutable.
+type Error struct {
+	kind    Kind
+	err     error
+	details []proto.Message
+}
+
+// New makes a fault. A cause given by %w in format stays in the chain.
+func New(kind Kind, format string, args ...any) *Error {
+	return &Error{kind: kind, err: fmt.Errorf(format, args...)}
+}
+
+// InvalidField makes an Invalid fault that names the field at fault, in its message
+// ("field: description") and as google.rpc.BadRequest.
+func InvalidField(field, format string, args ...any) *Error {
+	description := fmt.Errorf(format, args...)
+	e := &Error{kind: Invalid, err: fmt.Errorf("%s: %w", field, description)}
+	return e.With(&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{
+		Field:       onWire(field),
+		Description: onWire(description.Error()),
+	}}})
+}
+
+// With returns a copy of e that also carries details, as google.rpc has them
+// (RetryInfo, ErrorInfo, ...).
+func (e *Error) With(details ...proto.Message) *Error {
+	c := *e
+	c.details = slices.Concat(e.details, details)
+	return &c
+}
+
+// Error is the message.
+func (e *Error) Error() string { return e.err.Error() }
+
+// Unwrap leads to the causes that were given by %w.
+func (e *Error) Unwrap() error { return e.err }
+
+// Kind is the class of e.
+func (e *Error) Kind() Kind { return e.kind }
+
+// GRPCStatus is what a caller over gRPC reads. gRPC finds it by itself.
+func (e *Error) GRPCStatus() *status.Status {
+	s := &spb.Status{Code: int32(e.kind.Code()), Message: onWire(e.Error())}
+	for _, d := range e.details {
+		// A detail that cannot be packed (text that is not UTF-8) is left out: the
+		// message says the same, and an error must never hide behind another.
+		if a, err := anypb.New(d); err == nil {
+			s.Details = append(s.Details, a)
+		}
+	}
+	return status.FromProto(s)
+}
+
+// Is says whether err is of this kind: whether the first fault in its chain is, or,
+// where there is none, the gRPC status that came from another process.
+func Is(err error, kind Kind) bool {
+	if err == nil {
+		return false
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.kind == kind
+	}
+	if s, ok := errors.AsType[interface {
+		error
+		GRPCStatus() *status.Status
+	}](err); ok {
+		return s.GRPCStatus().Code() == kind.Code()
+	}
+	return false
+}
+
+// Status is what a caller over gRPC reads of any error: that of the first fault or
+// gRPC status in its chain with the whole chain's message, DEADLINE_EXCEEDED or
+// CANCELED for a context's end, else INTERNAL.
+func Status(err error) *status.Status {
+	s, ok := status.FromError(err)
+	if !ok {
+		s = status.FromContextError(err)
+	}
+	p := s.Proto()
+	if p == nil {
+		return nil
+	}
+	if p.Code == int32(codes.Unknown) {
+		p.Code = int32(codes.Internal)
+	}
+	p.Message = onWire(p.Message)
+	return status.FromProto(p)
+}
+
+// onWire makes text fit for a protobuf string of bounded length.
+func onWire(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= maxWireBytes {
+		return text
+	}
+	const more = "..."
+	cut := maxWireBytes - len(more)
+	for !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut] + more
+}
