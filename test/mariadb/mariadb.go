@@ -1,0 +1,41 @@
+package mariadb
+
+import (
+	"errors"
+	"sync"
+	"testing"
+)
+
+// errMissing is the one line that a machine without MariaDB shows.
+var errMissing = errors.New("mariadbd is missing: install Debian's mariadb-server (make test does it as root)")
+
+// shared is the server of this test process.
+var shared = sync.OnceValues(func() (*Server, error) { return launch() })
+
+// Start returns the DSN of a fresh, empty database on the server of this test
+// process, which the first call starts.
+func Start(t testing.TB) (dsn string) {
+	t.Helper()
+	s, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Database(t)
+}
+
+// NewServer starts a server of the test's own, with one empty database. It ends with
+// the test.
+func NewServer(t testing.TB) *Server {
+	t.Helper()
+	s, err := launch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.stop(forget); err != nil {
+			t.Error(err)
+		}
+	})
+	s.dsn = s.Database(t)
+	return s
+}

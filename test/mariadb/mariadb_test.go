@@ -1,0 +1,115 @@
+package mariadb
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// victim makes this test binary the victim of TestNoServerOutlivesItsProcess.
+const victim = "JETMON_TEST_MARIADB_VICTIM"
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestEachCallGetsAnEmptyDatabaseOfItsOwn(t *testing.T) {
+	t.Parallel()
+	a, b := Start(t), Start(t)
+	if a == b {
+		t.Fatalf("both calls returned %s", a)
+	}
+	s, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dsn := range []string{a, b} {
+		name := dsn[strings.LastIndex(dsn, "/")+1:]
+		if err := s.run("CREATE TABLE " + name + ".only_one (id INT)"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAKilledServerComesBackWithItsData(t *testing.T) {
+	t.Parallel()
+	s := NewServer(t)
+	port, name := s.Port(), s.DSN()[strings.LastIndex(s.DSN(), "/")+1:]
+	if err := s.run("CREATE TABLE " + name + ".kept (id INT PRIMARY KEY); INSERT INTO " + name + ".kept VALUES (1)"); err != nil {
+		t.Fatal(err)
+	}
+	s.Kill(t)
+	if err := s.dial(); err == nil {
+		t.Error("something still listens after Kill")
+	}
+	s.Restart(t)
+	if s.Port() != port {
+		t.Errorf("port %d after Restart, want %d", s.Port(), port)
+	}
+	if err := s.run("INSERT INTO " + name + ".kept VALUES (1)"); err == nil || !strings.Contains(err.Error(), "Duplicate") {
+		t.Errorf("the row is gone after a kill: %v", err)
+	}
+}
+
+// TestNoServerOutlivesItsProcess kills a test process that has a server.
+func TestNoServerOutlivesItsProcess(t *testing.T) {
+	t.Parallel()
+	if os.Getenv(victim) != "" {
+		s := NewServer(t)
+		fmt.Printf("victim %s %s\n", s.dir, s.address())
+		bufio.NewReader(os.Stdin).ReadString('\n') // until it is killed
+		return
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestNoServerOutlivesItsProcess$")
+	cmd.Env = append(os.Environ(), victim+"=1")
+	if _, err := cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var dir, address string
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if n, _ := fmt.Sscanf(lines.Text(), "victim %s %s", &dir, &address); n == 2 {
+			break
+		}
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // "signal: killed" is what is wanted
+	if dir == "" {
+		t.Fatal("the victim did not say where its server is")
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); ; <-tick.C {
+		if _, err := os.Stat(dir); os.IsNotExist(err) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s is still there", dir)
+		}
+	}
+	if conn, err := net.DialTimeout("tcp", address, time.Second); err == nil {
+		t.Error("the server still listens after its process was killed", conn.Close())
+	}
+}
+
+func TestAMachineWithoutMariaDBIsToldWhatToInstall(t *testing.T) {
+	t.Parallel()
+	_, err := (&Server{}).find([]string{t.TempDir()})
+	const want = "mariadbd is missing: install Debian's mariadb-server (make test does it as root)"
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v, want %q", err, want)
+	}
+}

@@ -1,0 +1,259 @@
+package mariadb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	user     = "jetmon"
+	password = "correct-horse"
+	// patience bounds each step: installing, starting, one statement.
+	patience = time.Minute
+)
+
+// The words that the shell above a server understands. The end of its input counts
+// as forget.
+const (
+	keep   = "keep"
+	forget = "forget"
+)
+
+// guard is that shell: it runs the server, waits for a line or the end of its input,
+// kills the server, and removes the directory unless it was told to keep it.
+const guard = `"$@" & pid=$!
+read -r word
+kill -9 "$pid"; wait "$pid" 2>/dev/null
+[ "$word" = ` + keep + ` ] || rm -rf "$DIRECTORY"`
+
+// Server is one mariadbd with its data directory.
+type Server struct {
+	dir, binary, client string
+	port                int
+	dsn                 string
+	databases           atomic.Int64
+
+	// The shell above the running server; nil when it was killed.
+	guard *exec.Cmd
+	input io.WriteCloser
+}
+
+// launch installs and starts a server. It looks also where only root's PATH leads.
+func launch() (*Server, error) {
+	s := &Server{}
+	install, err := s.find(append(filepath.SplitList(os.Getenv("PATH")),
+		"/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin"))
+	if err != nil {
+		return nil, err
+	}
+	if s.dir, err = os.MkdirTemp("", "jetmon-mariadb-"); err != nil {
+		return nil, fmt.Errorf("make the server's directory: %w", err)
+	}
+	if err := s.setUp(install); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(s.dir))
+	}
+	// Between finding a free port and listening on it somebody else may take it.
+	for range 3 {
+		if s.port, err = freePort(); err != nil {
+			break
+		}
+		if err = s.start(); err == nil {
+			return s, nil
+		}
+	}
+	return nil, errors.Join(err, os.RemoveAll(s.dir))
+}
+
+// find looks for the programs in dirs.
+func (s *Server) find(dirs []string) (install string, err error) {
+	look := func(names ...string) string {
+		for _, name := range names {
+			for _, dir := range dirs {
+				if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+					return path
+				}
+			}
+		}
+		return ""
+	}
+	s.binary, s.client = look("mariadbd"), look("mariadb", "mysql")
+	install = look("mariadb-install-db")
+	if s.binary == "" || s.client == "" || install == "" {
+		return "", errMissing
+	}
+	return install, nil
+}
+
+// setUp fills the data directory and writes the statements that make our user.
+func (s *Server) setUp(install string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	args := append([]string{"--no-defaults", "--datadir=" + s.data(), "--skip-test-db",
+		"--auth-root-authentication-method=normal", "--innodb-flush-method=nosync"}, asRoot()...)
+	if out, err := exec.CommandContext(ctx, install, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("mariadb-install-db: %w: %s", err, out)
+	}
+	sql := "CREATE USER IF NOT EXISTS '" + user + "'@'127.0.0.1' IDENTIFIED BY '" + password + "';\n" +
+		"GRANT ALL ON *.* TO '" + user + "'@'127.0.0.1';\n"
+	if err := os.WriteFile(s.initFile(), []byte(sql), 0o600); err != nil {
+		return fmt.Errorf("write the server's first statements: %w", err)
+	}
+	return nil
+}
+
+func (s *Server) data() string     { return filepath.Join(s.dir, "data") }
+func (s *Server) initFile() string { return filepath.Join(s.dir, "init.sql") }
+func (s *Server) errorLog() string { return filepath.Join(s.dir, "error.log") }
+
+// start runs the server and waits until it answers.
+func (s *Server) start() error {
+	args := append([]string{"-c", guard, "sh", s.binary, "--no-defaults",
+		"--datadir=" + s.data(), "--init-file=" + s.initFile(), "--log-error=" + s.errorLog(),
+		"--bind-address=127.0.0.1", "--port=" + strconv.Itoa(s.port), "--socket=mariadbd.sock",
+		"--pid-file=" + filepath.Join(s.dir, "pid"), "--skip-name-resolve", "--max-connections=1000",
+		// Small and quick. Only the death of the process is tested, never that of the
+		// machine, so nothing has to reach the disk.
+		"--innodb-buffer-pool-size=128M", "--innodb-flush-method=nosync", "--skip-log-bin",
+		"--innodb-stats-persistent=0", "--performance-schema=0"}, asRoot()...)
+	cmd := exec.Command("/bin/sh", args...)
+	cmd.Env = append(os.Environ(), "DIRECTORY="+s.dir)
+	// A Ctrl-C at the terminal must reach the tests only, else the shell dies first.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	input, err := cmd.StdinPipe()
+	if err != nil {
+		return fmt.Errorf("start mariadbd: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start mariadbd: %w", err)
+	}
+	s.guard, s.input = cmd, input
+	if err := s.awaitReady(); err != nil {
+		log, _ := os.ReadFile(s.errorLog())
+		return errors.Join(fmt.Errorf("mariadbd does not answer: %w; its log:\n%s", err, log), s.stop(keep))
+	}
+	return nil
+}
+
+// awaitReady waits until our user can log in.
+func (s *Server) awaitReady() error {
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := s.dial()
+		if err == nil {
+			err = s.run("SELECT 1")
+		}
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		<-tick.C
+	}
+}
+
+func (s *Server) dial() error {
+	conn, err := net.DialTimeout("tcp", s.address(), time.Second)
+	if err != nil {
+		return fmt.Errorf("dial mariadbd: %w", err)
+	}
+	return conn.Close()
+}
+
+// run runs a statement with the command-line client: drivers stay in the store.
+func (s *Server) run(sql string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, s.client, "--no-defaults", "--protocol=tcp", "--host=127.0.0.1",
+		"--port="+strconv.Itoa(s.port), "--user="+user, "--execute="+sql)
+	cmd.Env = append(os.Environ(), "MYSQL_PWD="+password)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("run %q: %w: %s", sql, err, out)
+	}
+	return nil
+}
+
+// stop ends the server at once and waits for its end; word says what happens to the
+// directory.
+func (s *Server) stop(word string) error {
+	if s.guard == nil {
+		if word == forget {
+			return os.RemoveAll(s.dir)
+		}
+		return nil
+	}
+	_, err := io.WriteString(s.input, word+"\n")
+	err = errors.Join(err, s.input.Close())
+	// The shell ends with the status of its last command, which says nothing.
+	if e := s.guard.Wait(); e != nil {
+		if _, ok := errors.AsType[*exec.ExitError](e); !ok {
+			err = errors.Join(err, e)
+		}
+	}
+	s.guard, s.input = nil, nil
+	return err
+}
+
+// Database makes an empty database and returns its DSN.
+func (s *Server) Database(t testing.TB) (dsn string) {
+	t.Helper()
+	name := fmt.Sprintf("t%d", s.databases.Add(1))
+	if err := s.run("CREATE DATABASE " + name); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("mysql://%s:%s@tcp(%s)/%s", user, password, s.address(), name)
+}
+
+// DSN is that of the server's first database.
+func (s *Server) DSN() string { return s.dsn }
+
+// Port is where the server listens on 127.0.0.1; Restart keeps it.
+func (s *Server) Port() int { return s.port }
+
+func (s *Server) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
+
+// Kill ends the server with SIGKILL and returns when it is dead. Its data stay.
+func (s *Server) Kill(t testing.TB) {
+	t.Helper()
+	if err := s.stop(keep); err != nil {
+		t.Fatalf("kill mariadbd: %v", err)
+	}
+}
+
+// Restart starts the killed server again on its port and waits until it answers.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	if s.guard != nil {
+		t.Fatal("restart mariadbd: it runs")
+	}
+	if err := s.start(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// asRoot lets mariadbd run as root, which it does only when told.
+func asRoot() []string {
+	if os.Geteuid() == 0 {
+		return []string{"--user=root"}
+	}
+	return nil
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	return port, l.Close()
+}
