@@ -1,0 +1,89 @@
+package obs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// DebugOptions say what a debug listener serves.
+type DebugOptions struct {
+	// Listener to serve on. It ought to be on loopback: profiles tell much.
+	Listener net.Listener
+	// Gatherer of /metrics; nil serves none.
+	Gatherer prometheus.Gatherer
+	// Ready answers /readyz: nil, or why the process cannot work now. A nil Ready is
+	// always ready.
+	Ready func() error
+}
+
+// debugStop bounds the wait for requests that run when ServeDebug ends. Profiles run
+// for as long as was asked; they are cut.
+const debugStop = 2 * time.Second
+
+// ServeDebug serves /metrics, /debug/pprof, /healthz and /readyz until ctx ends. It
+// closes the listener and returns nil after an orderly end.
+func ServeDebug(ctx context.Context, o DebugOptions) error {
+	server := &http.Server{
+		Handler:           debugHandler(o),
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    32 << 10,
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(o.Listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve debug on %s: %w", o.Listener.Addr(), err)
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), debugStop)
+	defer cancel()
+	err := server.Shutdown(stop)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close()
+	}
+	if serveErr := <-served; !errors.Is(serveErr, http.ErrServerClosed) {
+		err = errors.Join(err, serveErr)
+	}
+	return err
+}
+
+func debugHandler(o DebugOptions) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if o.Ready != nil {
+			if err := o.Ready(); err != nil {
+				say(w, http.StatusServiceUnavailable, err.Error())
+				return
+			}
+		}
+		say(w, http.StatusOK, "ok")
+	})
+	if o.Gatherer != nil {
+		mux.Handle("GET /metrics", promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+	}
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
+}
+
+func say(w http.ResponseWriter, code int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	// A probe that has gone away reads nothing; there is nobody to tell.
+	_, _ = io.WriteString(w, text+"\n")
+}

@@ -1,0 +1,19 @@
+package obs
+
+import (
+	"io"
+	"log/slog"
+)
+
+// FormatJSON is the log format of one JSON object a line; any other is text.
+const FormatJSON = "json"
+
+// NewLogger makes a logger that writes lines of level and above to w, as FormatJSON
+// or as key=value text.
+func NewLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
+	o := &slog.HandlerOptions{Level: level}
+	if format == FormatJSON {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}

@@ -1,0 +1,86 @@
+package rpc
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+const (
+	authorization = "authorization"
+	bearerScheme  = "Bearer"
+)
+
+// Tokens is a set of accepted bearer tokens. It keeps their hashes only. The zero
+// value accepts everyone.
+type Tokens struct{ hashes [][sha256.Size]byte }
+
+// NewTokens makes the set of the tokens given; none means that everyone is accepted.
+// An empty token, or one with spaces around it, is a mistake in configuration and refused.
+func NewTokens(tokens []string) (Tokens, error) {
+	var t Tokens
+	for _, token := range tokens {
+		if token == "" || strings.TrimSpace(token) != token {
+			return Tokens{}, errors.New("a bearer token must not be empty or have spaces around it")
+		}
+		t.hashes = append(t.hashes, sha256.Sum256([]byte(token)))
+	}
+	return t, nil
+}
+
+// Check says whether the value of an Authorization header is accepted: nil, or a
+// fault of kind Unauthenticated that says what is missing. It takes the same time
+// whichever token is wrong, and wherever.
+func (t Tokens) Check(header string) error {
+	if len(t.hashes) == 0 {
+		return nil
+	}
+	if header == "" {
+		return fault.New(fault.Unauthenticated, "a bearer token is required (Authorization: Bearer TOKEN)")
+	}
+	scheme, token, _ := strings.Cut(header, " ")
+	given := sha256.Sum256([]byte(strings.TrimSpace(token)))
+	accepted := 0
+	for _, h := range t.hashes {
+		accepted |= subtle.ConstantTimeCompare(given[:], h[:])
+	}
+	if accepted == 0 || !strings.EqualFold(scheme, bearerScheme) {
+		return fault.New(fault.Unauthenticated, "the bearer token is not accepted")
+	}
+	return nil
+}
+
+// checkCall finds the token in a call's metadata. Health checks need none: who asks
+// is a load balancer, and the answer tells nothing.
+func (t Tokens) checkCall(ctx context.Context, method string) error {
+	if strings.HasPrefix(method, "/"+grpc_health_v1.Health_ServiceDesc.ServiceName+"/") {
+		return nil
+	}
+	var header string
+	if values := metadata.ValueFromIncomingContext(ctx, authorization); len(values) > 0 {
+		header = values[0]
+	}
+	return t.Check(header)
+}
+
+func (t Tokens) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	if err := t.checkCall(ctx, info.FullMethod); err != nil {
+		return nil, err
+	}
+	return handle(ctx, req)
+}
+
+func (t Tokens) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	if err := t.checkCall(ss.Context(), info.FullMethod); err != nil {
+		return err
+	}
+	return handle(srv, ss)
+}

@@ -1,0 +1,135 @@
+package rpc_test
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+
+	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	verifierv1 "github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/internal/rpc"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// service is what the servers under test serve: each call is what the test says.
+type service struct {
+	verifierv1.UnimplementedVeriflierServiceServer
+	monitorv1.UnimplementedSiteServiceServer
+	coordinatorv1.UnimplementedAssignmentServiceServer
+	verify func(context.Context, *verifierv1.VerifyRequest) (*verifierv1.VerifyResponse, error)
+	stream func(coordinatorv1.AssignmentService_StreamAssignmentsServer) error
+}
+
+func (s *service) Verify(ctx context.Context, r *verifierv1.VerifyRequest) (*verifierv1.VerifyResponse, error) {
+	if s.verify == nil {
+		return &verifierv1.VerifyResponse{RequestId: r.GetRequestId()}, nil
+	}
+	return s.verify(ctx, r)
+}
+
+func (s *service) StreamAssignments(stream coordinatorv1.AssignmentService_StreamAssignmentsServer) error {
+	return s.stream(stream)
+}
+
+func (s *service) CreateSite(_ context.Context, r *monitorv1.CreateSiteRequest) (*monitorv1.CreateSiteResponse, error) {
+	return &monitorv1.CreateSiteResponse{Site: r.GetSite()}, nil
+}
+
+func (s *service) register(r grpc.ServiceRegistrar) {
+	verifierv1.RegisterVeriflierServiceServer(r, s)
+	monitorv1.RegisterSiteServiceServer(r, s)
+	coordinatorv1.RegisterAssignmentServiceServer(r, s)
+}
+
+// running is a server in memory with a client of it.
+type running struct {
+	*grpc.ClientConn
+	server  *rpc.Server
+	network *rpc.Memory
+	stop    context.CancelFunc
+	ended   func() error
+}
+
+const address = "server"
+
+func run(t *testing.T, s *service, so rpc.ServerOptions, co rpc.ClientOptions) *running {
+	t.Helper()
+	n := rpc.NewMemory()
+	co.Network = n
+	return runOn(t, s, so, co, n)
+}
+
+func runOn(t *testing.T, s *service, so rpc.ServerOptions, co rpc.ClientOptions, n *rpc.Memory) *running {
+	t.Helper()
+	l, err := n.Listen(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := rpc.Dial(address, co)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := serve(t, s, so, l)
+	r.ClientConn, r.network = conn, n
+	t.Cleanup(func() { _ = conn.Close() })
+	return r
+}
+
+func serve(t *testing.T, s *service, so rpc.ServerOptions, l net.Listener) *running {
+	t.Helper()
+	so.Name = "test"
+	server, err := rpc.NewServer(so, s.register)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ctx, l) }()
+	r := &running{server: server, stop: cancel, ended: sync.OnceValue(func() error { return <-served })}
+	t.Cleanup(func() {
+		cancel()
+		if err := r.ended(); err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	return r
+}
+
+func (r *running) verify(ctx context.Context, opts ...grpc.CallOption) (*verifierv1.VerifyResponse, error) {
+	return verifierv1.NewVeriflierServiceClient(r).Verify(ctx, question(), opts...)
+}
+
+func question() *verifierv1.VerifyRequest {
+	return &verifierv1.VerifyRequest{RequestId: "q1", Target: &checkv1.Target{Url: "http://127.0.0.1/"}}
+}
+
+// lines collects a log.
+type lines struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text, b...)
+	return len(b), nil
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.text)
+}
+
+func (l *lines) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}

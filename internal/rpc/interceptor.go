@@ -1,0 +1,92 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// ShaveDeadline ends the handler's context a little before the caller's deadline, so
+// that the answer arrives before the caller gives up, and gives a call without a
+// deadline the default one. NewServer installs it.
+func ShaveDeadline(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	left := DefaultDeadline
+	if deadline, ok := ctx.Deadline(); ok {
+		left = time.Until(deadline)
+		left -= min(left/shaveShare, maxShave)
+	}
+	ctx, cancel := context.WithTimeout(ctx, left)
+	defer cancel()
+	return handle(ctx, req)
+}
+
+// guard is the outermost interceptor: whatever happens inside, the caller gets a
+// status, the log a line and the metrics a count.
+type guard struct {
+	log     *slog.Logger
+	metrics *serverMetrics
+}
+
+func (g guard) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (reply any, err error) {
+	done := g.metrics.begin(info.FullMethod)
+	start := time.Now()
+	defer func() {
+		if r := recover(); r != nil {
+			reply, err = nil, g.panicked(ctx, info.FullMethod, r)
+		}
+		err = g.end(ctx, info.FullMethod, start, err)
+		done(status.Code(err))
+	}()
+	return handle(ctx, req)
+}
+
+func (g guard) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
+	done := g.metrics.begin(info.FullMethod)
+	start := time.Now()
+	defer func() {
+		if r := recover(); r != nil {
+			err = g.panicked(ss.Context(), info.FullMethod, r)
+		}
+		err = g.end(ss.Context(), info.FullMethod, start, err)
+		done(status.Code(err))
+	}()
+	return handle(srv, ss)
+}
+
+func (g guard) panicked(ctx context.Context, method string, r any) error {
+	g.log.ErrorContext(ctx, "a handler panicked", "method", method, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+	return fault.New(fault.Internal, "panic: %v", r)
+}
+
+// end turns err into the status that the caller reads. Our own mistakes are logged,
+// and the caller reads only where to look: their text may hold what is not theirs.
+func (g guard) end(ctx context.Context, method string, start time.Time, err error) error {
+	s := fault.Status(err)
+	if c := s.Code(); c == codes.Internal || c == codes.DataLoss {
+		reference := fmt.Sprintf("%08x", rand.Uint32())
+		g.log.ErrorContext(ctx, "a call failed by our own fault", "method", method, "reference", reference, "error", err)
+		s = status.Newf(c, "internal error; the server's log has more under reference %s", reference)
+	}
+	if g.log.Enabled(ctx, slog.LevelDebug) {
+		g.log.DebugContext(ctx, "call", "method", method, "code", s.Code().String(),
+			"took", time.Since(start), "peer", peerOf(ctx), "message", s.Message())
+	}
+	return s.Err()
+}
+
+func peerOf(ctx context.Context) string {
+	if p, ok := peer.FromContext(ctx); ok {
+		return p.Addr.String()
+	}
+	return ""
+}

@@ -1,0 +1,42 @@
+package rpc
+
+import "time"
+
+// DefaultDeadline bounds a unary call, on either side, whose caller gave no deadline.
+const DefaultDeadline = 30 * time.Second
+
+// StopTimeout is how long Server.Serve waits for running calls after its context ended.
+const StopTimeout = 8 * time.Second
+
+const (
+	// maxRequestBytes bounds what a server reads; the largest requests are batches
+	// of the assignment stream.
+	maxRequestBytes = 4 << 20
+	// maxResponseBytes bounds what a client reads: a page of 1000 sites, each with an
+	// observation of ten long redirects, stays below.
+	maxResponseBytes = 16 << 20
+	// maxHeaderBytes bounds the metadata of one call.
+	maxHeaderBytes = 32 << 10
+
+	// defaultStreams is how many calls one connection may have open.
+	defaultStreams = 1000
+
+	connectTimeout = 5 * time.Second
+	maxBackoff     = 5 * time.Second
+
+	// Keepalive: a client pings a silent connection, and a server a silent client, so
+	// that a peer that vanished is noticed within the half minute. What a server
+	// tolerates (minPing) stays well under what our clients do (clientPing).
+	clientPing  = 20 * time.Second
+	serverPing  = 20 * time.Second
+	pingTimeout = 10 * time.Second
+	minPing     = 10 * time.Second
+
+	// abandonTimeout is how long handlers get to return once their contexts are dead.
+	abandonTimeout = time.Second
+
+	// A handler's context ends by a share of the time left, at most maxShave, before
+	// its caller's deadline, so that the answer arrives before the caller gives up.
+	shaveShare = 20
+	maxShave   = 200 * time.Millisecond
+)

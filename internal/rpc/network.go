@@ -1,0 +1,111 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"syscall"
+
+	"google.golang.org/grpc/test/bufconn"
+)
+
+// Network is where servers listen and clients dial.
+type Network interface {
+	// Listen claims addr.
+	Listen(addr string) (net.Listener, error)
+	// DialContext connects to addr; it gives up when ctx ends.
+	DialContext(ctx context.Context, addr string) (net.Conn, error)
+}
+
+// TCP is the real network. Addresses are HOST:PORT.
+func TCP() Network { return tcp{} }
+
+type tcp struct{}
+
+func (tcp) Listen(addr string) (net.Listener, error) { return net.Listen("tcp", addr) }
+
+func (tcp) DialContext(ctx context.Context, addr string) (net.Conn, error) {
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", addr)
+}
+
+// connBufferBytes is what one direction of an in-memory connection holds before its
+// writer waits.
+const connBufferBytes = 64 << 10
+
+// Memory is a network inside this process: any string is an address, connections are
+// buffered, and deadlines work. The zero value is not usable; see NewMemory.
+type Memory struct {
+	mu        sync.Mutex
+	listeners map[string]*memoryListener
+}
+
+// NewMemory makes a network on which nobody listens yet.
+func NewMemory() *Memory {
+	return &Memory{listeners: make(map[string]*memoryListener)}
+}
+
+// Listen claims addr until the listener is closed; EADDRINUSE when it is taken.
+func (m *Memory) Listen(addr string) (net.Listener, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.listeners[addr] != nil {
+		return nil, &net.OpError{Op: "listen", Net: memoryName, Addr: memoryAddr(addr), Err: syscall.EADDRINUSE}
+	}
+	l := &memoryListener{Listener: bufconn.Listen(connBufferBytes), network: m, addr: memoryAddr(addr)}
+	m.listeners[addr] = l
+	return l, nil
+}
+
+// DialContext connects to who listens on addr; ECONNREFUSED when nobody does.
+func (m *Memory) DialContext(ctx context.Context, addr string) (net.Conn, error) {
+	m.mu.Lock()
+	l := m.listeners[addr]
+	m.mu.Unlock()
+	if l == nil {
+		return nil, &net.OpError{Op: "dial", Net: memoryName, Addr: memoryAddr(addr), Err: syscall.ECONNREFUSED}
+	}
+	c, err := l.DialContext(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("dial %s in memory: %w", addr, err)
+	}
+	return c, nil
+}
+
+func (m *Memory) forget(l *memoryListener) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.listeners[string(l.addr)] == l {
+		delete(m.listeners, string(l.addr))
+	}
+}
+
+type memoryListener struct {
+	*bufconn.Listener
+	network *Memory
+	addr    memoryAddr
+}
+
+// Accept answers net.ErrClosed after Close, as TCP does.
+func (l *memoryListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, &net.OpError{Op: "accept", Net: memoryName, Addr: l.addr, Err: net.ErrClosed}
+	}
+	return c, nil
+}
+
+func (l *memoryListener) Close() error {
+	l.network.forget(l)
+	return l.Listener.Close()
+}
+
+func (l *memoryListener) Addr() net.Addr { return l.addr }
+
+const memoryName = "memory"
+
+type memoryAddr string
+
+func (memoryAddr) Network() string  { return memoryName }
+func (a memoryAddr) String() string { return string(a) }

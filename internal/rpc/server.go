@@ -1,0 +1,188 @@
+package rpc
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+)
+
+// ServerOptions say how a server is run. The zero value is an open plaintext server;
+// CheckExposure says where that is no good idea.
+type ServerOptions struct {
+	// Name of the server in its log and metrics: the role.
+	Name string
+	// TLS of the listeners; nil is plaintext.
+	TLS *tls.Config
+	// Tokens are the bearer tokens that are accepted; none means that all callers are.
+	Tokens []string
+	// Validate holds unary requests to the constraints stated in their protos.
+	Validate bool
+	// MaxConcurrentStreams bounds the open calls of one connection; 0 means 1000.
+	MaxConcurrentStreams uint32
+	// Log gets calls at debug and our own failures at error; nil is silence.
+	Log *slog.Logger
+	// Metrics counts calls; nil counts nothing that anyone can see.
+	Metrics prometheus.Registerer
+	// Services are the names that health answers for, beside the server as a whole;
+	// none means those that were registered.
+	Services []string
+}
+
+// Server is a gRPC server of a role.
+type Server struct {
+	name     string
+	log      *slog.Logger
+	grpc     *grpc.Server
+	health   *health.Server
+	services []string
+}
+
+// NewServer makes a server of what register adds to it, with health and reflection.
+// It opens nothing.
+func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, error) {
+	tokens, err := NewTokens(o.Tokens)
+	if err != nil {
+		return nil, fmt.Errorf("server %s: %w", o.Name, err)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
+	}
+	outer := guard{log: o.Log, metrics: newServerMetrics(o.Metrics, o.Name)}
+	unary := []grpc.UnaryServerInterceptor{outer.unary, tokens.unary, ShaveDeadline}
+	if o.Validate {
+		v, err := newValidator()
+		if err != nil {
+			return nil, fmt.Errorf("server %s: %w", o.Name, err)
+		}
+		unary = append(unary, v.unary)
+	}
+	opts := append(limits(o.MaxConcurrentStreams),
+		grpc.ChainUnaryInterceptor(unary...),
+		grpc.ChainStreamInterceptor(outer.stream, tokens.stream),
+	)
+	if o.TLS != nil {
+		opts = append(opts, grpc.Creds(credentials.NewTLS(o.TLS)))
+	}
+	s := &Server{
+		name: o.Name, log: o.Log, grpc: grpc.NewServer(opts...),
+		health: health.NewServer(), services: slices.Clone(o.Services),
+	}
+	register(s.grpc)
+	if len(s.services) == 0 {
+		for name := range s.grpc.GetServiceInfo() {
+			s.services = append(s.services, name)
+		}
+	}
+	s.services = append(s.services, "")
+	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
+	reflection.Register(s.grpc)
+	s.SetServing(false)
+	return s, nil
+}
+
+func limits(streams uint32) []grpc.ServerOption {
+	if streams == 0 {
+		streams = defaultStreams
+	}
+	return []grpc.ServerOption{
+		grpc.MaxConcurrentStreams(streams),
+		grpc.MaxRecvMsgSize(maxRequestBytes),
+		grpc.MaxSendMsgSize(maxResponseBytes),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.ConnectionTimeout(connectTimeout),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: serverPing, Timeout: pingTimeout}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
+	}
+}
+
+// SetServing says what health answers from now on. Serve says true when it begins
+// and false for good when it ends; a role that cannot work for a while may say so.
+func (s *Server) SetServing(serving bool) {
+	answer := grpc_health_v1.HealthCheckResponse_NOT_SERVING
+	if serving {
+		answer = grpc_health_v1.HealthCheckResponse_SERVING
+	}
+	for _, name := range s.services {
+		s.health.SetServingStatus(name, answer)
+	}
+}
+
+// Serve answers on the listeners until ctx ends, then stops in order: health says
+// NOT_SERVING, no new calls, running calls get StopTimeout to end, what is left is
+// cut. It closes the listeners. It returns nil after an orderly end, and at once with
+// an error when a listener fails. A Server serves once.
+func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
+	if len(listeners) == 0 {
+		return fmt.Errorf("serve %s: no listener", s.name)
+	}
+	failed := make(chan error, len(listeners))
+	for _, l := range listeners {
+		go func() {
+			err := s.grpc.Serve(l)
+			if err != nil {
+				err = fmt.Errorf("serve %s on %s: %w", s.name, l.Addr(), err)
+			}
+			failed <- err
+		}()
+	}
+	s.SetServing(true)
+
+	var err error
+	ended := 0
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+		ended = 1
+	}
+	s.health.Shutdown()
+	s.stop()
+	for range len(listeners) - ended {
+		err = errors.Join(err, <-failed)
+	}
+	return err
+}
+
+// stop returns when no call runs any more, or when those that run ignore that their
+// contexts are dead.
+func (s *Server) stop() {
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		s.grpc.GracefulStop()
+	}()
+	if closedWithin(stopped, StopTimeout) {
+		return
+	}
+	s.log.Warn("calls are cut: they ran on after the server was asked to stop", "server", s.name, "waited", StopTimeout)
+	s.grpc.Stop() // ends every connection, and with it the contexts of handlers
+	if !closedWithin(stopped, abandonTimeout) {
+		s.log.Error("a handler does not end though its context has", "server", s.name)
+	}
+}
+
+func closedWithin(c <-chan struct{}, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-c:
+		return true
+	case <-timer.C:
+		return false
+	}
+}

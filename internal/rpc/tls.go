@@ -1,0 +1,91 @@
+package rpc
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+)
+
+// LoadServerTLS reads a server's certificate chain and key (PEM files). With a
+// clientCAFile, callers must show a certificate that it signed (mutual TLS).
+func LoadServerTLS(certFile, keyFile, clientCAFile string) (*tls.Config, error) {
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		return nil, fmt.Errorf("load the server's certificate %s and key %s: %w", certFile, keyFile, err)
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
+	if clientCAFile != "" {
+		if c.ClientCAs, err = loadPool(clientCAFile); err != nil {
+			return nil, err
+		}
+		c.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	return c, nil
+}
+
+// LoadClientTLS reads what a client needs: a caFile that signed the server's
+// certificate ("" is the system's), and the client's own certificate and key for a
+// server that asks for them (both or neither).
+func LoadClientTLS(caFile, certFile, keyFile string) (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	if caFile != "" {
+		pool, err := loadPool(caFile)
+		if err != nil {
+			return nil, err
+		}
+		c.RootCAs = pool
+	}
+	if (certFile == "") != (keyFile == "") {
+		return nil, errors.New("a client's certificate and key must be given together")
+	}
+	if certFile != "" {
+		cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+		if err != nil {
+			return nil, fmt.Errorf("load the client's certificate %s and key %s: %w", certFile, keyFile, err)
+		}
+		c.Certificates = []tls.Certificate{cert}
+	}
+	return c, nil
+}
+
+func loadPool(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("load certificate authorities: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("load certificate authorities: %s holds no PEM certificate", file)
+	}
+	return pool, nil
+}
+
+// CheckExposure refuses a server that others could reach and that asks nobody who
+// they are: one that listens beyond loopback without tokens and without client
+// certificates. insecureAllowed is the operator's explicit wish to do so all the same.
+func CheckExposure(listenAddr string, o ServerOptions, insecureAllowed bool) error {
+	asksWho := len(o.Tokens) > 0 || o.TLS != nil && o.TLS.ClientAuth == tls.RequireAndVerifyClientCert
+	if insecureAllowed || asksWho || onLoopback(listenAddr) {
+		return nil
+	}
+	return fmt.Errorf("refusing to listen on %s, where anyone who can reach it may call: require bearer tokens or client certificates, listen on a loopback address, or allow it explicitly", listenAddr)
+}
+
+// onLoopback is false for an empty host, which is every address of the machine, and
+// for names other than localhost, which may resolve to anything.
+func onLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
