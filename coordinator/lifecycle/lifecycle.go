@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/quorum"
@@ -22,6 +23,15 @@ const (
 	Paused
 )
 
+// String returns the stage's name.
+func (s Stage) String() string {
+	names := [...]string{"Stage(0)", "NeverChecked", "Up", "Suspect", "Verifying", "Down", "ConfirmedDown", "Recovering", "Paused"}
+	if int(s) < len(names) {
+		return names[s]
+	}
+	return fmt.Sprintf("Stage(%d)", uint8(s))
+}
+
 // State is all that must be remembered of a site. Initial makes one.
 type State struct {
 	Stage Stage
@@ -30,22 +40,26 @@ type State struct {
 	StatusSince time.Time
 	// Failures counts the failing checks of the present run, up to Policy.Failures.
 	Failures uint8
-	// FirstFailure is the end of the run's first failing check; zero outside a run.
+	// FirstFailure is the end of the run's first failing check. It is kept while the
+	// site is down, unless the coordinator has restarted since; zero outside a run.
 	FirstFailure time.Time
-	// Ballot numbers the ballots of this site; Round counts the rounds of one verification.
+	// Ballot numbers the ballots of this site; Round counts the rounds of one
+	// verification, from 1, and is 0 outside one.
 	Ballot uint32
 	Round  uint8
 	// Held says that verification could not decide: nothing is sent and nothing is
 	// closed; the next failing check begins a new verification.
 	Held bool
-	// Node is who made the newest observation, at Observed. Older ones change nothing.
+	// Node is who made the newest observation that could tell, at Observed. Older ones
+	// change nothing, nor does one that could not tell.
 	Node     string
 	Observed time.Time
 }
 
 // Policy holds the rule's numbers.
 type Policy struct {
-	// Failures is how many failing checks in all lead to verification (NUM_OF_CHECKS).
+	// Failures is how many failing checks in all lead to verification (NUM_OF_CHECKS);
+	// 0 means 1.
 	Failures uint8
 	// Between is the time between those checks (TIME_BETWEEN_CHECKS_SEC).
 	Between time.Duration
@@ -118,7 +132,8 @@ type Verify struct {
 type Abandon struct{ Ballot uint32 }
 
 // Change is a change of status to commit and to report. An outage opens with To
-// down and closes with To running; Start is the end of its first failing check.
+// down and closes with To running. Start is the end of its first failing check; in
+// changes from a down status it is zero when the coordinator has restarted since.
 type Change struct {
 	From, To  check.Status
 	Start, At time.Time

@@ -1,7 +1,9 @@
 package quorum_test
 
 import (
+	"cmp"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -9,6 +11,9 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/quorum"
 )
+
+// seedFlag repeats a run of the random test: go test ./coordinator/quorum -seed N.
+var seedFlag = flag.Uint64("seed", 0, "seed of the random test; 0 takes a fresh one")
 
 const (
 	none = quorum.Value(0)
@@ -178,11 +183,11 @@ func TestClose(t *testing.T) {
 		votes []quorum.Value
 		want  quorum.Verdict
 	}{
-		"the deadline never confirms":                        {[]quorum.Value{d}, quorum.Inconclusive},
-		"the deadline never rejects":                         {[]quorum.Value{u}, quorum.Inconclusive},
-		"the deadline without any vote is inconclusive":      {nil, quorum.Inconclusive},
-		"the deadline does not undo a confirmation":          {[]quorum.Value{d, d}, quorum.Confirmed},
-		"the deadline does not undo a rejection":             {[]quorum.Value{u, u}, quorum.Rejected},
+		"the deadline never confirms":                       {[]quorum.Value{d}, quorum.Inconclusive},
+		"the deadline never rejects":                        {[]quorum.Value{u}, quorum.Inconclusive},
+		"the deadline without any vote is inconclusive":     {nil, quorum.Inconclusive},
+		"the deadline does not undo a confirmation":         {[]quorum.Value{d, d}, quorum.Confirmed},
+		"the deadline does not undo a rejection":            {[]quorum.Value{u, u}, quorum.Rejected},
 		"the deadline leaves what was inconclusive already": {[]quorum.Value{x, x}, quorum.Inconclusive},
 	}
 	for name, tt := range tests {
@@ -248,7 +253,7 @@ func TestStrings(t *testing.T) {
 // The verdict after each vote, and the final one, over random orders of random votes.
 func TestTheOrderOfVotesDoesNotMatter(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := cmp.Or(*seedFlag, rand.Uint64())
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	for range 2000 {
