@@ -562,3 +562,80 @@ func TestTokenIsInNoLogAndNoRecord(t *testing.T) {
 		}
 	})
 }
+
+func TestNoticesOfOneSiteLeaveWithoutWaitingForThePoll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		box, w := newOutbox(noticeOf(1, 1), noticeOf(1, 2), noticeOf(1, 3)), &wpcom{}
+		_, stop := deliverer(t, notify.Options{}, box, w)
+		defer stop()
+		synctest.Wait()
+		if got := w.seen(); !slices.Equal(got, []string{"1/1", "1/2", "1/3"}) {
+			t.Errorf("at once %v left", got)
+		}
+	})
+}
+
+func TestRefusalOfANoticeThatIsGoneDoesNotStayOnTheBoard(t *testing.T) {
+	t.Parallel()
+	for name, others := range map[string]bool{"outbox empty": false, "others wait": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				box, w := newOutbox(noticeOf(1, 1)), &wpcom{answer: refuse}
+				d, stop := deliverer(t, notify.Options{Max: time.Minute}, box, w)
+				defer stop()
+				time.Sleep(10 * time.Second)
+				synctest.Wait()
+				if d.Status().RefusedSince.IsZero() {
+					t.Fatal("the refusal is not on the board")
+				}
+				// Its site is deleted by somebody else.
+				if err := box.Delivered(t.Context(), noticeOf(1, 1), time.Now()); err != nil {
+					t.Fatal(err)
+				}
+				deleted := time.Now()
+				if others {
+					box.add(noticeOf(2, 2))
+				}
+				if others {
+					time.Sleep(3 * time.Minute)
+				} else {
+					time.Sleep(10 * time.Second)
+				}
+				synctest.Wait()
+				s := d.Status()
+				if !others && !s.RefusedSince.IsZero() || others && s.RefusedSince.Before(deleted) {
+					t.Errorf("status is %+v", s)
+				}
+			})
+		})
+	}
+}
+
+// A next attempt that is due while every place is taken must wait without spinning:
+// a loop that spins would never let synctest's clock go on.
+func TestDueAttemptWaitsForAPlace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		box, w := newOutbox(noticeOf(1, 1), noticeOf(2, 2)), &wpcom{}
+		w.answer = func(ctx context.Context, key string) (string, error) {
+			if key == "2/2" {
+				return hang(ctx, key)
+			}
+			return refuse(ctx, key)
+		}
+		_, stop := deliverer(t, notify.Options{Parallel: 1}, box, w)
+		defer stop()
+		time.Sleep(19 * time.Second)
+		synctest.Wait()
+		if got := w.seen(); !slices.Equal(got, []string{"1/1", "2/2"}) {
+			t.Errorf("attempts are %v", got)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if got := w.seen(); len(got) < 3 || got[2] != "1/1" {
+			t.Errorf("attempts are %v", got)
+		}
+	})
+}
