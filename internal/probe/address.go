@@ -1,0 +1,132 @@
+package probe
+
+import "net/netip"
+
+// addressPolicy decides where a connection may go. It is asked with the resolved
+// address directly before each connect, so no name and no redirect gets around it.
+type addressPolicy struct {
+	allowPrivate bool
+	allowed      map[netip.AddrPort]struct{}
+	v4, v6       []block
+}
+
+// block is a range of addresses; one without a reason is the public Internet's.
+type block struct {
+	prefix netip.Prefix
+	reason string
+}
+
+func newAddressPolicy(allowPrivate bool, allowed []netip.AddrPort) *addressPolicy {
+	p := &addressPolicy{
+		allowPrivate: allowPrivate,
+		allowed:      make(map[netip.AddrPort]struct{}, len(allowed)),
+		v4:           specialV4(),
+		v6:           specialV6(),
+	}
+	for _, a := range allowed {
+		p.allowed[a] = struct{}{}
+	}
+	return p
+}
+
+// refuse gives the reason why an address may not be probed, or "" when it may.
+func (p *addressPolicy) refuse(a netip.AddrPort) string {
+	addr := a.Addr()
+	switch plain := addr.Unmap(); {
+	case !addr.IsValid():
+		return "bad_address"
+	case plain.IsUnspecified():
+		return "unspecified"
+	case plain.IsMulticast():
+		return "multicast"
+	case plain == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return "broadcast"
+	case p.allowPrivate:
+		return ""
+	}
+	if _, ok := p.allowed[a]; ok {
+		return ""
+	}
+	return p.special(addr)
+}
+
+// special names the range that holds addr; "" is an ordinary public address.
+func (p *addressPolicy) special(addr netip.Addr) string {
+	blocks := p.v6
+	switch {
+	case addr.Is4():
+		blocks = p.v4
+	case addr.Zone() != "":
+		return "link_local"
+	case isISATAP(addr):
+		return "embedded_ipv4"
+	}
+	for _, b := range blocks {
+		if b.prefix.Contains(addr) {
+			return b.reason
+		}
+	}
+	return ""
+}
+
+// isISATAP tells an interface identifier that ends in an IPv4 address (RFC 5214).
+func isISATAP(addr netip.Addr) bool {
+	b := addr.As16()
+	return (b[8] == 0 || b[8] == 2) && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe
+}
+
+func in(prefix, reason string) block { return block{netip.MustParsePrefix(prefix), reason} }
+
+// specialV4 follows IANA's special-purpose registry, most specific range first. The
+// metadata services of clouds are named even where a wider range holds them.
+func specialV4() []block {
+	return []block{
+		in("168.63.129.16/32", "metadata"), // Azure's, in the middle of public space
+		in("169.254.169.254/32", "metadata"),
+		in("169.254.170.2/32", "metadata"),
+		in("100.100.100.200/32", "metadata"),
+		in("192.0.0.192/32", "metadata"),
+		in("0.0.0.0/8", "unspecified"),
+		in("10.0.0.0/8", "private"),
+		in("100.64.0.0/10", "cgnat"),
+		in("127.0.0.0/8", "loopback"),
+		in("169.254.0.0/16", "link_local"),
+		in("172.16.0.0/12", "private"),
+		in("192.0.0.0/24", "reserved"),
+		in("192.0.2.0/24", "documentation"),
+		in("192.88.99.0/24", "embedded_ipv4"), // relays to 6to4
+		in("192.168.0.0/16", "private"),
+		in("198.18.0.0/15", "benchmarking"),
+		in("198.51.100.0/24", "documentation"),
+		in("203.0.113.0/24", "documentation"),
+		in("224.0.0.0/4", "multicast"),
+		in("240.0.0.0/4", "reserved"),
+	}
+}
+
+// specialV6 refuses all that is not global unicast. Ranges with an IPv4 address inside
+// are refused whole: a translator on the way could take them anywhere.
+func specialV6() []block {
+	return []block{
+		in("fd00:ec2::254/128", "metadata"),
+		in("fd20:ce::254/128", "metadata"),
+		in("::1/128", "loopback"),
+		in("::ffff:0:0/96", "embedded_ipv4"),   // IPv4-mapped
+		in("::ffff:0:0:0/96", "embedded_ipv4"), // IPv4-translated
+		in("::/96", "embedded_ipv4"),           // IPv4-compatible
+		in("64:ff9b::/96", "embedded_ipv4"),    // NAT64
+		in("64:ff9b:1::/48", "embedded_ipv4"),
+		in("2001::/32", "embedded_ipv4"), // Teredo
+		in("2002::/16", "embedded_ipv4"), // 6to4
+		in("2001:2::/48", "benchmarking"),
+		in("2001:db8::/32", "documentation"),
+		in("3fff::/20", "documentation"),
+		in("2001::/23", "reserved"),
+		in("fc00::/7", "private"),
+		in("fe80::/10", "link_local"),
+		in("fec0::/10", "private"),
+		in("ff00::/8", "multicast"),
+		in("2000::/3", ""),
+		in("::/0", "reserved"),
+	}
+}

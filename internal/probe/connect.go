@@ -1,0 +1,272 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+const (
+	// headStart is how long one address is tried before the next is tried beside it
+	// (RFC 8305).
+	headStart = 250 * time.Millisecond
+	// maxAddresses is how many addresses of a host are tried.
+	maxAddresses = 8
+	// ipv6Patience is how long an IPv6 address that lost against IPv4 is given before
+	// it counts as broken: long enough for one repeated SYN.
+	ipv6Patience = 1200 * time.Millisecond
+)
+
+// dialFunc opens a TCP connection to exactly this address.
+type dialFunc func(ctx context.Context, a netip.AddrPort) (net.Conn, error)
+
+// connector connects to the best of several addresses.
+type connector struct {
+	policy *addressPolicy
+	dial   dialFunc
+	// hasRoute says whether this machine knows a way to an address.
+	hasRoute func(netip.AddrPort) bool
+}
+
+func newConnector(policy *addressPolicy) *connector {
+	dialer := &net.Dialer{
+		KeepAlive: -1, // a check is over long before a keep-alive could matter
+		// The last gate: what the kernel is about to be asked, after all else.
+		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
+			a, err := netip.ParseAddrPort(address)
+			if err != nil || policy.refuse(a) != "" {
+				return errRefusedAddress
+			}
+			return nil
+		},
+	}
+	return &connector{
+		policy: policy,
+		dial: func(ctx context.Context, a netip.AddrPort) (net.Conn, error) {
+			return dialer.DialContext(ctx, "tcp", a.String())
+		},
+		hasRoute: hasRoute,
+	}
+}
+
+var errRefusedAddress = errors.New("address is refused by policy")
+
+// hasRoute asks the kernel for a route by connecting a datagram socket, which sends
+// nothing.
+func hasRoute(a netip.AddrPort) bool {
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(a))
+	if err != nil {
+		return false
+	}
+	_ = c.Close()
+	return true
+}
+
+// attempt is the end of one connection attempt.
+type attempt struct {
+	addr netip.AddrPort
+	conn net.Conn
+	err  error
+}
+
+// connect puts the addresses to the policy and connects to one of those allowed.
+func (c *connector) connect(ctx context.Context, r *request, t *trace) (net.Conn, *failure) {
+	t.reach(check.PhaseConnect)
+	start := time.Now()
+	defer func() { t.timing.Connect += since(start) }()
+	addrs, reason := c.permitted(r)
+	switch len(addrs) {
+	case 0:
+		return nil, refused(reason, "the address of "+r.place.host+" may not be probed")
+	case 1:
+		t.addr = addrs[0]
+		conn, err := c.dial(ctx, addrs[0])
+		if err != nil {
+			return nil, c.judge([]attempt{{addr: addrs[0], err: err}})
+		}
+		return conn, nil
+	}
+	return c.race(ctx, addrs, t)
+}
+
+// permitted gives the allowed addresses, families in turn with IPv6 first, or the
+// reason why there are none.
+func (c *connector) permitted(r *request) (addrs []netip.AddrPort, reason string) {
+	var v4, v6 []netip.AddrPort
+	for _, a := range r.addrs {
+		ap := netip.AddrPortFrom(a, r.place.port)
+		if why := c.policy.refuse(ap); why != "" {
+			reason = why
+			continue
+		}
+		if a.Unmap().Is4() {
+			v4 = append(v4, netip.AddrPortFrom(a.Unmap(), r.place.port))
+		} else {
+			v6 = append(v6, ap)
+		}
+	}
+	for i := range max(len(v4), len(v6)) {
+		if i < len(v6) {
+			addrs = append(addrs, v6[i])
+		}
+		if i < len(v4) {
+			addrs = append(addrs, v4[i])
+		}
+	}
+	return addrs[:min(len(addrs), maxAddresses)], reason
+}
+
+// race tries the addresses beside one another, each with a head start before the next.
+func (c *connector) race(ctx context.Context, addrs []netip.AddrPort, t *trace) (net.Conn, *failure) {
+	start := time.Now()
+	ctx, cancel := context.WithCancel(ctx)
+	results := make(chan attempt, len(addrs))
+	var begun, ended []attempt
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for {
+		select {
+		case <-next.C:
+			a := addrs[len(begun)]
+			begun = append(begun, attempt{addr: a})
+			go func() {
+				conn, err := c.dial(ctx, a)
+				results <- attempt{a, conn, err}
+			}()
+			if len(begun) < len(addrs) {
+				next.Reset(headStart)
+			}
+		case got := <-results:
+			if got.err == nil {
+				t.addr = got.addr
+				t.ipv6 = c.watch(got, begun, ended, ipv6Watch{results: results, cancel: cancel, begun: start})
+				return got.conn, nil
+			}
+			ended = append(ended, got)
+			t.addr = got.addr
+			if len(ended) == len(addrs) {
+				cancel()
+				return nil, c.judge(ended)
+			}
+			if len(begun) < len(addrs) {
+				next.Reset(0)
+			}
+		}
+	}
+}
+
+// judge says what attempts that all failed mean. What a peer did says more than what
+// this machine could not do, and an answer says more than silence.
+func (c *connector) judge(ended []attempt) *failure {
+	var worst *failure
+	weight := func(f *failure) int {
+		switch {
+		case f.outcome == check.OutcomeUnknown:
+			return 0
+		case f.timedOut || f.reason == "timeout":
+			return 1
+		}
+		return 2
+	}
+	for _, a := range ended {
+		if errors.Is(a.err, errRefusedAddress) {
+			continue
+		}
+		f := connectFailure(a.err, !errors.Is(a.err, syscall.ENETUNREACH) || c.hasRoute(a.addr))
+		if worst == nil || weight(f) > weight(worst) {
+			worst = f
+		}
+	}
+	if worst == nil {
+		return refused("address", "the address may not be probed")
+	}
+	return worst
+}
+
+// ipv6Watch is what remains of a race that IPv4 won: the IPv6 attempts.
+type ipv6Watch struct {
+	results chan attempt
+	cancel  context.CancelFunc
+	begun   time.Time
+	// pending counts attempts that have not ended, pendingV6 those of them over IPv6.
+	pending, pendingV6 int
+	broken             bool
+}
+
+// watch closes the losers of a race, but lets IPv6 attempts that IPv4 overtook go on
+// beside the check, to learn whether they would have worked.
+func (c *connector) watch(won attempt, begun, ended []attempt, w ipv6Watch) *ipv6Watch {
+	w.pending = len(begun) - len(ended) - 1
+	for _, a := range begun {
+		if a.addr.Addr().Is6() {
+			w.pendingV6++
+		}
+	}
+	for _, a := range ended {
+		if a.addr.Addr().Is6() {
+			w.pendingV6--
+			w.broken = w.broken || c.isBroken(a)
+		}
+	}
+	if won.addr.Addr().Is6() {
+		w.pendingV6, w.broken = 0, false
+	}
+	if w.broken || w.pendingV6 == 0 {
+		w.finish()
+	}
+	return &w
+}
+
+// isBroken says whether a failed attempt is the site's fault and not this machine's.
+func (c *connector) isBroken(a attempt) bool {
+	f := connectFailure(a.err, !errors.Is(a.err, syscall.ENETUNREACH) || c.hasRoute(a.addr))
+	return f.outcome == check.OutcomeDown && !errors.Is(a.err, context.Canceled) &&
+		!errors.Is(a.err, errRefusedAddress)
+}
+
+// verdict says whether IPv6 is broken. It waits until attempts that are pending are old
+// enough to be judged.
+func (w *ipv6Watch) verdict(ctx context.Context, c *connector) bool {
+	defer w.finish()
+	patience := time.NewTimer(ipv6Patience - time.Since(w.begun))
+	defer patience.Stop()
+	for w.pendingV6 > 0 && !w.broken {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-patience.C:
+			return true
+		case got := <-w.results:
+			w.pending--
+			if got.err == nil {
+				_ = got.conn.Close()
+			}
+			switch {
+			case !got.addr.Addr().Is6():
+			case got.err == nil:
+				return false
+			default:
+				w.pendingV6--
+				w.broken = c.isBroken(got)
+			}
+		}
+	}
+	return w.broken
+}
+
+// finish ends the attempts that are pending and closes what they bring. A cancelled
+// attempt ends at once.
+func (w *ipv6Watch) finish() {
+	w.cancel()
+	for ; w.pending > 0; w.pending-- {
+		if got := <-w.results; got.err == nil {
+			_ = got.conn.Close()
+		}
+	}
+	w.pendingV6 = 0
+}

@@ -1,0 +1,218 @@
+package probe
+
+import (
+	"context"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// attempted is one method asked of a site, over all redirects, to its end.
+type attempted struct {
+	failure *failure
+	method  check.Method
+	trace   trace
+	head    head
+	hops    []check.Hop
+	// note is what is worth telling although all is well.
+	note string
+	took time.Duration
+}
+
+// walk is one attempt on its way.
+type walk struct {
+	*Prober
+	target  *check.Target
+	method  string
+	luggage luggage
+	seen    map[string]struct{}
+	got     *attempted
+}
+
+// attempt asks the site with one method and follows redirects to the final answer.
+func (p *Prober) attempt(ctx context.Context, t *check.Target, home place, method check.Method, a *attempted) {
+	a.method = method
+	w := &walk{
+		Prober: p, target: t, method: "HEAD", got: a,
+		luggage: luggage{home: home, headers: t.Headers},
+	}
+	if method == check.MethodGet {
+		w.method = "GET"
+	}
+	start := time.Now()
+	a.failure = w.run(ctx, home)
+	if a.trace.ipv6 != nil && a.failure != nil {
+		a.trace.ipv6.finish()
+	}
+	a.took = since(start)
+}
+
+func (w *walk) run(ctx context.Context, here place) *failure {
+	for {
+		next, more, f := w.step(ctx, here)
+		if f != nil || !more {
+			return f
+		}
+		if here.tls && !next.tls {
+			w.got.note = "redirected from https to http"
+		}
+		here = next
+	}
+}
+
+// step does one exchange; more says that it was a redirect to next.
+func (w *walk) step(ctx context.Context, here place) (next place, more bool, f *failure) {
+	cookies := w.luggage.cookiesFor(here)
+	if f := w.visit(here, cookies); f != nil {
+		return place{}, false, f
+	}
+	addrs, f := w.resolve(ctx, here)
+	if f != nil {
+		return place{}, false, f
+	}
+	if old := w.got.trace.ipv6; old != nil {
+		// Only the last place is judged.
+		old.finish()
+		w.got.trace.ipv6 = nil
+	}
+	resp, f := w.engine.exchange(ctx, &request{
+		place: here,
+		addrs: addrs,
+		wire:  wire(w.method, here, w.luggage.headersFor(here), cookies),
+	}, &w.got.trace)
+	if f != nil {
+		if f.kind == check.FailureConnect {
+			w.resolver.forget(here.host)
+		}
+		return place{}, false, f
+	}
+	defer resp.close()
+	w.got.head = resp.head
+	if !isRedirect(resp.head.status) {
+		return place{}, false, w.judge(resp)
+	}
+	return w.redirect(here, resp.head)
+}
+
+// visit notes a place and ends loops: the same request a second time would bring the
+// same answer. Cookies are part of it, as some sites set one and try again.
+func (w *walk) visit(here place, cookies string) *failure {
+	key := here.key() + "\n" + cookies
+	if _, again := w.seen[key]; again {
+		return down(check.FailureRedirect, "loop", "redirected in a loop at "+here.shown())
+	}
+	if w.seen == nil {
+		w.seen = make(map[string]struct{}, 1)
+	}
+	w.seen[key] = struct{}{}
+	return nil
+}
+
+// resolve finds the addresses of a place.
+func (w *walk) resolve(ctx context.Context, here place) ([]netip.Addr, *failure) {
+	if here.literal.IsValid() {
+		return []netip.Addr{here.literal}, nil
+	}
+	w.got.trace.reach(check.PhaseDNS)
+	start := time.Now()
+	addrs, f := w.resolver.lookup(ctx, here.host)
+	w.got.trace.timing.DNS += since(start)
+	return addrs, f
+}
+
+// redirect decides about an answer that leads elsewhere.
+func (w *walk) redirect(here place, h head) (next place, more bool, f *failure) {
+	if name := w.guard.byHeader(h); name != "" {
+		return place{}, false, down(check.FailureBlocked, name, "")
+	}
+	if w.target.RedirectPolicy == check.RedirectFail {
+		return place{}, false, down(check.FailureRedirect, "not_allowed",
+			"redirected to "+printable(h.get("Location"), 150))
+	}
+	next, f = nextPlace(here, h)
+	if f != nil {
+		return place{}, false, f
+	}
+	if len(w.got.hops) == check.MaxRedirects {
+		return place{}, false, down(check.FailureRedirect, "too_many",
+			"more than "+strconv.Itoa(check.MaxRedirects)+" redirects")
+	}
+	w.luggage.keep(here, h)
+	w.got.hops = append(w.got.hops, check.Hop{Status: h.status, URL: printable(next.url.String(), maxHopBytes)})
+	return next, true, nil
+}
+
+// judge decides about a final answer.
+func (w *walk) judge(resp *response) *failure {
+	h := resp.head
+	if w.method == "HEAD" {
+		return w.verdict(h, w.guard.byHeader(h))
+	}
+	marks := w.guard.pageMarks(h.status)
+	if !h.hasBody(w.method) {
+		if f := w.verdict(h, w.guard.byHeader(h)); f != nil {
+			return f
+		}
+		return w.rules(newTexts(w.target.RequiredTexts), newTexts(w.target.ForbiddenTexts), pageReport{readable: true})
+	}
+	w.got.trace.reach(check.PhaseBody)
+	required, forbidden := newTexts(w.target.RequiredTexts), newTexts(w.target.ForbiddenTexts)
+	page, err := readPage(h, resp.body, pair{required, forbidden}, marks)
+	wall := w.guard.byHeader(h)
+	if wall == "" {
+		wall = w.guard.byPage(h, marks, page)
+	}
+	if f := w.verdict(h, wall); f != nil {
+		return f
+	}
+	if err != nil {
+		return bodyFailure(err)
+	}
+	return w.rules(required, forbidden, page)
+}
+
+// verdict is what status and firewall come to, before the body's rules.
+func (w *walk) verdict(h head, wall string) *failure {
+	code := "http_" + strconv.Itoa(h.status)
+	switch {
+	case wall != "":
+		return down(check.FailureBlocked, wall, "the answer is that of a firewall")
+	case h.status == 403:
+		return down(check.FailureBlocked, code, "")
+	case h.status >= 200 && h.status < 400:
+		return nil
+	case h.status >= 400 && h.status < 500:
+		return down(check.FailureClient, code, "")
+	case h.status >= 500 && h.status < 600:
+		return down(check.FailureServer, code, "")
+	}
+	return down(check.FailureProtocol, string(errBadStatus), "HTTP status "+strconv.Itoa(h.status))
+}
+
+// rules puts a page to the site's body rules.
+func (w *walk) rules(required, forbidden *texts, page pageReport) *failure {
+	const kind = check.FailureContent
+	if len(required.want)+len(forbidden.want) == 0 {
+		return nil
+	}
+	if !page.readable {
+		return down(kind, "unreadable_encoding", "the body is encoded in a way that was not asked for")
+	}
+	where := ""
+	if page.cut {
+		where = " in the first " + strconv.Itoa(maxDecoded>>20) + " MiB"
+	}
+	for i, found := range forbidden.found {
+		if found && w.target.ForbiddenTexts[i] != "" {
+			return down(kind, "forbidden_text_present", "forbidden text found: "+w.target.ForbiddenTexts[i])
+		}
+	}
+	for i, found := range required.found {
+		if !found {
+			return down(kind, "required_text_missing", "required text not found"+where+": "+w.target.RequiredTexts[i])
+		}
+	}
+	return nil
+}

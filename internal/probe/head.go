@@ -1,0 +1,239 @@
+package probe
+
+import (
+	"bytes"
+	"io"
+	"iter"
+	"strings"
+)
+
+// Bounds of what a server may say before the body.
+const (
+	// maxHeadBytes counts the final head together with all 1xx heads before it.
+	maxHeadBytes = 128 << 10
+	maxHeadLines = 1000
+	maxInterim   = 32
+)
+
+// protocolError is what is wrong with an answer that is not HTTP, or not good HTTP.
+// The text is the reason in the Observation.
+type protocolError string
+
+func (e protocolError) Error() string { return "protocol: " + string(e) }
+
+const (
+	errNotHTTP      protocolError = "not_http"
+	errBadStatus    protocolError = "bad_status"
+	errEmptyReply   protocolError = "empty_reply"
+	errHeadCut      protocolError = "header_cut_short"
+	errHeadTooLarge protocolError = "header_too_large"
+	errManyHeaders  protocolError = "too_many_headers"
+	errManyInterim  protocolError = "too_many_1xx"
+	errSwitched     protocolError = "switching_protocols"
+	errBadLength    protocolError = "bad_content_length"
+	errBadChunks    protocolError = "bad_chunking"
+	errBadEncoding  protocolError = "bad_encoding"
+)
+
+// head is a response's status line and header fields.
+type head struct {
+	proto  string
+	status int
+	// fields are the lines after the status line, as they came.
+	fields []byte
+}
+
+// all gives the values of a field in order. Lines without a colon and continuation
+// lines are passed over, as browsers do.
+func (h head) all(name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for line := range bytes.Lines(h.fields) {
+			colon := bytes.IndexByte(line, ':')
+			if colon < len(name) || line[0] == ' ' || line[0] == '\t' {
+				continue
+			}
+			if !equalFold(bytes.TrimRight(line[:colon], " \t"), name) {
+				continue
+			}
+			if !yield(string(bytes.TrimSpace(line[colon+1:]))) {
+				return
+			}
+		}
+	}
+}
+
+// get gives the first value of a field, "" when there is none.
+func (h head) get(name string) string {
+	for v := range h.all(name) {
+		return v
+	}
+	return ""
+}
+
+// hasToken says whether a comma-separated field names a token.
+func (h head) hasToken(name, token string) bool {
+	for v := range h.all(name) {
+		for t := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(t), token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// equalFold compares ASCII without allocating.
+func equalFold(b []byte, s string) bool {
+	if len(b) != len(s) {
+		return false
+	}
+	for i := range b {
+		if lower(b[i]) != lower(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+// readHead reads up to the end of the final head and gives what was read beyond it.
+// started is called when the first byte is there. Errors are protocolErrors or those
+// of r.
+func readHead(r io.Reader, started func()) (h head, rest []byte, err error) {
+	buf, searched, total := make([]byte, 0, 4096), 0, 0
+	for interim := 0; ; {
+		if end := endOfHead(buf, searched); end >= 0 {
+			h, err := parseHead(buf[:end])
+			if err != nil || h.status >= 200 {
+				return h, buf[end:], err
+			}
+			if h.status == 101 {
+				return h, nil, errSwitched
+			}
+			if interim++; interim > maxInterim {
+				return h, nil, errManyInterim
+			}
+			buf, searched, total = buf[end:], 0, total+end
+			continue
+		}
+		searched = len(buf)
+		if !maybeHTTP(buf) {
+			return head{}, nil, errNotHTTP
+		}
+		if total+len(buf) >= maxHeadBytes {
+			return head{}, nil, errHeadTooLarge
+		}
+		if len(buf) == cap(buf) {
+			buf = append(make([]byte, 0, max(4096, 2*len(buf))), buf...)
+		}
+		n, err := r.Read(buf[len(buf):cap(buf)])
+		if n > 0 && started != nil {
+			started()
+			started = nil
+		}
+		buf = buf[:len(buf)+n]
+		if n == 0 && err != nil {
+			return head{}, nil, headEnd(err, total+len(buf))
+		}
+	}
+}
+
+// headEnd says what the end of a connection inside the head means.
+func headEnd(err error, got int) error {
+	switch {
+	case err != io.EOF:
+		return err
+	case got == 0:
+		return errEmptyReply
+	default:
+		return errHeadCut
+	}
+}
+
+// endOfHead finds the end of the blank line that ends a head; from is how far was
+// searched before.
+func endOfHead(b []byte, from int) int {
+	b2 := skipBlank(b)
+	skipped := len(b) - len(b2)
+	for i := max(0, from-skipped-2); i < len(b2); {
+		n := bytes.IndexByte(b2[i:], '\n')
+		if n < 0 {
+			return -1
+		}
+		i += n + 1
+		switch after := b2[i:]; {
+		case len(after) > 0 && after[0] == '\n':
+			return skipped + i + 1
+		case len(after) > 1 && after[0] == '\r' && after[1] == '\n':
+			return skipped + i + 2
+		}
+	}
+	return -1
+}
+
+// skipBlank passes over blank lines before the status line, which some servers leave
+// behind an earlier answer.
+func skipBlank(b []byte) []byte {
+	for range 4 {
+		if len(b) == 0 || b[0] != '\r' && b[0] != '\n' {
+			break
+		}
+		b = b[1:]
+	}
+	return b
+}
+
+// maybeHTTP says whether b can still become a status line, so that a banner of
+// another protocol is told at once.
+func maybeHTTP(b []byte) bool {
+	const start = "HTTP/"
+	b = skipBlank(b)
+	n := min(len(b), len(start))
+	return string(b[:n]) == start[:n]
+}
+
+// parseHead reads a whole head, with its blank line.
+func parseHead(b []byte) (head, error) {
+	b = skipBlank(b)
+	if !maybeHTTP(b) {
+		return head{}, errNotHTTP
+	}
+	if bytes.Count(b, []byte("\n")) > maxHeadLines {
+		return head{}, errManyHeaders
+	}
+	line, fields, _ := bytes.Cut(b, []byte("\n"))
+	version, after, _ := bytes.Cut(bytes.TrimRight(line, "\r"), []byte(" "))
+	// HTTP/ and one digit, with or without a second: servers write HTTP/2 as well.
+	if len(version) < 6 || len(version) > 8 || !isDigits(version[5:6]) ||
+		len(version) == 7 || len(version) == 8 && (version[6] != '.' || !isDigits(version[7:])) {
+		return head{}, errNotHTTP
+	}
+	after = bytes.TrimLeft(after, " ")
+	if len(after) < 3 || !isDigits(after[:3]) || len(after) > 3 && after[3] != ' ' && after[3] != '\t' {
+		return head{}, errBadStatus
+	}
+	h := head{
+		proto:  string(version),
+		status: int(after[0]-'0')*100 + int(after[1]-'0')*10 + int(after[2]-'0'),
+		fields: fields,
+	}
+	if h.status < 100 {
+		return h, errBadStatus
+	}
+	return h, nil
+}
+
+func isDigits(b []byte) bool {
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}

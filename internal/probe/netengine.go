@@ -1,0 +1,84 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"time"
+
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// netEngine exchanges over package net and crypto/tls, blocking.
+type netEngine struct {
+	connector *connector
+	secure    *secure
+}
+
+func (e *netEngine) exchange(ctx context.Context, r *request, t *trace) (*response, *failure) {
+	conn, f := e.connector.connect(ctx, r, t)
+	if f != nil {
+		return nil, f
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(deadline)
+	}
+	// A context that ends early interrupts what is blocked.
+	raw := conn
+	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
+	giveUp := func() {
+		stop()
+		// Straight to the socket: a TLS goodbye would cost a write and could block.
+		_ = raw.Close()
+	}
+	if r.place.tls {
+		if conn, f = e.handshake(ctx, raw, r, t); f != nil {
+			giveUp()
+			return nil, f
+		}
+	}
+	resp, f := converse(conn, r, t)
+	if f != nil {
+		giveUp()
+		return nil, f
+	}
+	resp.close = giveUp
+	return resp, nil
+}
+
+func (e *netEngine) handshake(ctx context.Context, raw net.Conn, r *request, t *trace) (net.Conn, *failure) {
+	t.reach(check.PhaseTLS)
+	start := time.Now()
+	conn := tls.Client(raw, e.secure.config(r.place.host))
+	err := conn.HandshakeContext(ctx)
+	t.timing.TLS += since(start)
+	state := conn.ConnectionState()
+	t.secured(leafEnd(state, err), state.Version, err == nil)
+	if err != nil {
+		return nil, handshakeFailure(err, e.secure.now())
+	}
+	return conn, nil
+}
+
+// converse sends the request and reads the head of the answer.
+func converse(conn net.Conn, r *request, t *trace) (*response, *failure) {
+	t.reach(check.PhaseRequest)
+	_, sendErr := conn.Write(r.wire)
+	if sendErr != nil && isTimeout(sendErr) {
+		return nil, answerFailure(sendErr, "request")
+	}
+	// A server may answer and close without reading, so even a failed write is followed
+	// by a read.
+	t.reach(check.PhaseResponse)
+	start, waiting := time.Now(), "first_byte"
+	h, rest, err := readHead(conn, func() {
+		t.timing.FirstByte += since(start)
+		waiting = "header"
+	})
+	if err != nil {
+		return nil, answerFailure(err, waiting)
+	}
+	return &response{head: h, body: io.MultiReader(bytes.NewReader(rest), conn)}, nil
+}

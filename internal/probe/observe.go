@@ -1,0 +1,97 @@
+package probe
+
+import (
+	"strings"
+	"time"
+
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// expiringWithin is how long before its end a certificate is remarked on.
+const expiringWithin = 30 * 24 * time.Hour
+
+// maxFieldBytes is how much of a response header is kept as evidence.
+const maxFieldBytes = 100
+
+// observe puts together what was seen.
+func (p *Prober) observe(start time.Time, t *check.Target, r result) check.Observation {
+	a := r.deciding
+	o := check.Observation{
+		Outcome:           check.OutcomeUp,
+		HTTPStatus:        a.head.status,
+		Phase:             a.trace.reached(),
+		Method:            a.method,
+		Protocol:          a.head.proto,
+		Hops:              a.hops,
+		CertificateExpire: a.trace.leafEnd,
+		Headers:           evidence(a.head),
+		Detail:            a.note,
+		Timing:            a.trace.timing,
+	}
+	if a.trace.addr.IsValid() {
+		o.ResolvedAddress = a.trace.addr.String()
+	}
+	if r.other != nil {
+		o.Timing = sum(o.Timing, r.other.trace.timing)
+	}
+	o.Timing.Total = since(start)
+	if f := a.failure; f != nil {
+		o.Outcome, o.Failure, o.Reason = f.outcome, f.kind, f.reason
+		o.Detail = printable(f.detail, check.MaxDetailBytes)
+		return o
+	}
+	o.Phase = check.PhaseDone
+	o.Advisories = p.advisories(t, r)
+	return o
+}
+
+func sum(a, b check.Timing) check.Timing {
+	a.DNS += b.DNS
+	a.Connect += b.Connect
+	a.TLS += b.TLS
+	a.FirstByte += b.FirstByte
+	return a
+}
+
+// advisories are remarks about a site that is up. HEAD_UNSUPPORTED is given as long as
+// the site is asked by GET for that reason, so that it can be remembered.
+func (p *Prober) advisories(t *check.Target, r result) []check.Advisory {
+	var all []check.Advisory
+	a := r.deciding
+	if end := a.trace.leafEnd; !end.IsZero() && end.Sub(p.now()) < expiringWithin {
+		all = append(all, check.AdvisoryTLSExpiring)
+	}
+	if a.trace.tlsIsOld() {
+		all = append(all, check.AdvisoryTLSDeprecated)
+	}
+	if t.SlowAfter > 0 && a.took > t.SlowAfter {
+		all = append(all, check.AdvisorySlow)
+	}
+	if r.headFailed {
+		all = append(all, check.AdvisoryHeadUnsupported)
+	}
+	return all
+}
+
+// evidence is the part of a response's header that explains an answer.
+func evidence(h head) map[string]string {
+	if h.status == 0 {
+		return nil
+	}
+	var kept map[string]string
+	for _, name := range [...]string{
+		"server", "via", "content-type", "content-length", "retry-after", "allow", "x-powered-by", "x-cache",
+		"cf-ray", "cf-cache-status", "cf-mitigated", "x-sucuri-id", "x-sucuri-block", "sg-captcha",
+		"x-amzn-waf-action", "x-vercel-mitigated", "akamai-grn", "x-datadome", "x-cdn",
+	} {
+		v := printable(h.get(name), maxFieldBytes)
+		if strings.TrimSpace(v) == "" {
+			continue
+		}
+		if kept == nil {
+			kept = make(map[string]string, 4)
+		}
+		kept[name] = v
+	}
+	return kept
+}

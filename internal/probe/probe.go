@@ -1,0 +1,107 @@
+package probe
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// Options configure a Prober. The zero value probes the public Internet.
+type Options struct {
+	// AllowPrivate lifts the address policy, for development and tests.
+	AllowPrivate bool
+	// Allowed are exact exceptions from the address policy.
+	Allowed []netip.AddrPort
+	// Resolver is the name server to ask, HOST:PORT; several with commas between. Empty
+	// means those of the machine, and its hosts file.
+	Resolver string
+	// RootCAs are the issuers to trust; nil means the machine's.
+	RootCAs *x509.CertPool
+	// Now tells the time that certificates are judged by; nil means time.Now.
+	Now func() time.Time
+}
+
+// Prober checks sites. It is safe for concurrent use.
+type Prober struct {
+	engine    engine
+	connector *connector
+	resolver  *resolver
+	guard     *guard
+	now       func() time.Time
+}
+
+// New makes a Prober. It opens nothing.
+func New(o Options) (*Prober, error) {
+	now := o.Now
+	if now == nil {
+		now = time.Now
+	}
+	r := &resolver{now: time.Now}
+	if o.Resolver == "" {
+		machine := &system{now: time.Now}
+		r.servers, r.hosts = machine.nameservers, machine.lookup
+	} else {
+		servers, err := fixedServers(o.Resolver)
+		if err != nil {
+			return nil, fmt.Errorf("probe: %w", err)
+		}
+		r.servers = func() nameservers { return servers }
+	}
+	connector := newConnector(newAddressPolicy(o.AllowPrivate, o.Allowed))
+	return &Prober{
+		engine:    &netEngine{connector: connector, secure: newSecure(o.RootCAs, now)},
+		connector: connector,
+		resolver:  r,
+		guard:     newGuard(),
+		now:       now,
+	}, nil
+}
+
+// Close gives up what the Prober holds. No Probe may run or begin any more.
+func (p *Prober) Close() error { return nil }
+
+// Probe looks at a site once and says what it saw, within the target's Timeout and a
+// little. It never fails: what the site did wrong is the result. A context that ends
+// first gives OutcomeUnknown with the reason cancelled.
+func (p *Prober) Probe(ctx context.Context, t check.Target) check.Observation {
+	start := time.Now()
+	home, f := firstPlace(t.URL)
+	if f == nil {
+		f = checkHeaders(t.Headers)
+	}
+	if f != nil {
+		return p.observe(start, &t, result{deciding: &attempted{failure: f}})
+	}
+	budget := t.Timeout
+	if budget <= 0 {
+		budget = check.RoutineTimeout
+	}
+	budget = min(budget, check.MaxTimeout)
+	limited, cancel := context.WithDeadline(ctx, start.Add(budget))
+	defer cancel()
+	r := p.ask(limited, &t, home, budget)
+	if f := r.deciding.failure; f != nil && f.timedOut && endedBefore(ctx, start.Add(budget)) {
+		r.deciding.failure = unknown(check.FailureNone, "cancelled", "the caller gave up")
+	}
+	o := p.observe(start, &t, r)
+	if r.other != nil && r.other.trace.ipv6 != nil {
+		r.other.trace.ipv6.finish()
+	}
+	if w := r.deciding.trace.ipv6; w != nil && o.Outcome == check.OutcomeUp && w.verdict(limited, p.connector) {
+		o.Advisories = append(o.Advisories, check.AdvisoryIPv6Broken)
+	}
+	return o
+}
+
+// endedBefore says whether the caller gave up before the budget was used.
+func endedBefore(ctx context.Context, end time.Time) bool {
+	if ctx.Err() == nil {
+		return false
+	}
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() == context.Canceled || !ok || deadline.Before(end)
+}

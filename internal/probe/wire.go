@@ -1,0 +1,79 @@
+package probe
+
+import (
+	"strings"
+
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// userAgent is what site owners know us by; they allow it in their firewalls.
+const userAgent = "jetmon/3.0 (Jetpack Site Uptime Monitor by WordPress.com)"
+
+// maxHeaderBytes is how much a site's own request headers may be together.
+const maxHeaderBytes = 16 << 10
+
+// checkHeaders refuses request headers that would change the shape of the request.
+func checkHeaders(headers []check.Header) *failure {
+	size := 0
+	for _, h := range headers {
+		size += len(h.Name) + len(h.Value) + 4
+		switch {
+		case h.Name == "" || strings.ContainsFunc(h.Name, notTokenRune):
+			return refused("bad_header", "a request header's name is not a token")
+		case strings.ContainsFunc(h.Value, isControl):
+			return refused("bad_header", "a request header's value has control characters")
+		case isOwnHeader(h.Name):
+			return refused("bad_header", "request header "+h.Name+" may not be set")
+		}
+	}
+	if size > maxHeaderBytes {
+		return refused("bad_header", "the request headers are too large")
+	}
+	return nil
+}
+
+// isOwnHeader tells the headers that are ours, hop-by-hop, or frame a body.
+func isOwnHeader(name string) bool {
+	switch strings.ToLower(name) {
+	case "host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade",
+		"keep-alive", "expect", "accept-encoding", "range", "http2-settings":
+		return true
+	}
+	return len(name) > 6 && strings.EqualFold(name[:6], "proxy-")
+}
+
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
+
+func notTokenRune(r rune) bool {
+	return !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' ||
+		strings.ContainsRune("!#$%&'*+-.^_`|~", r))
+}
+
+// wire writes a request. A header of the site's own replaces ours of the same name.
+func wire(method string, p place, headers []check.Header, cookies string) []byte {
+	var b strings.Builder
+	b.WriteString(method + " " + p.requestTarget() + " HTTP/1.1\r\nHost: " + p.hostHeader() + "\r\n")
+	put := func(name, value string) {
+		for _, h := range headers {
+			if strings.EqualFold(h.Name, name) {
+				return
+			}
+		}
+		b.WriteString(name + ": " + value + "\r\n")
+	}
+	put("User-Agent", userAgent)
+	put("Accept", "*/*")
+	put("Accept-Encoding", "gzip")
+	for _, h := range headers {
+		if cookies != "" && strings.EqualFold(h.Name, "Cookie") {
+			cookies = h.Value + "; " + cookies
+			continue
+		}
+		b.WriteString(h.Name + ": " + h.Value + "\r\n")
+	}
+	if cookies != "" {
+		b.WriteString("Cookie: " + cookies + "\r\n")
+	}
+	b.WriteString("Connection: close\r\n\r\n")
+	return []byte(b.String())
+}
