@@ -1,0 +1,178 @@
+package veriflier
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	veriflierv1 "github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/rpc"
+	"github.com/Automattic/jetmon/internal/selfcheck"
+)
+
+// Prober checks one target; internal/probe has the real one.
+type Prober interface {
+	Probe(ctx context.Context, t check.Target) check.Observation
+}
+
+// Options of a Veriflier.
+type Options struct {
+	// Name of this veriflier, as coordinators have it configured. It is in every answer.
+	Name string
+	// Region where it stands; an open set of names.
+	Region string
+	// Listeners to answer on, at least one. Run closes them.
+	Listeners []net.Listener
+	// Server says how to serve. Name, Log and Metrics may be left out.
+	Server rpc.ServerOptions
+	// Prober runs the checks.
+	Prober Prober
+	// SelfCheck tells how our own connectivity is; nil means that nothing is measured.
+	// Run runs it.
+	SelfCheck *selfcheck.Monitor
+	// MaxInFlight is how many checks may run at once; 0 means 500.
+	MaxInFlight int
+	// Log of the role; nil is silence.
+	Log *slog.Logger
+	// Metrics of the role; nil counts nothing that anyone can see.
+	Metrics prometheus.Registerer
+}
+
+const defaultInFlight = 500
+
+// cutAfter is how long checks may run on after the end of Run's context: a little less
+// than the server waits for its calls, so that they end with an answer.
+const cutAfter = rpc.StopTimeout - time.Second
+
+// errAbandoned is why a check is cut when its last caller has gone.
+var errAbandoned = errors.New("nobody waits for the check any more")
+
+// draining is what a caller reads whose check was cut, or not begun, by the end of Run.
+func draining() error { return fault.New(fault.Unavailable, "the veriflier is draining") }
+
+// Veriflier is the role.
+type Veriflier struct {
+	name, region, instance string
+
+	listeners []net.Listener
+	server    *rpc.Server
+	prober    Prober
+	selfCheck *selfcheck.Monitor
+	log       *slog.Logger
+	metrics   *metrics
+
+	answers *answers
+	// base is the context that checks live under, not their caller's, as a check may
+	// have several callers; cut ends it.
+	base context.Context
+	cut  context.CancelCauseFunc
+}
+
+// New makes a Veriflier, or says what is wrong with the options. It opens nothing.
+func New(o Options) (*Veriflier, error) {
+	switch {
+	case o.Name == "":
+		return nil, errors.New("veriflier: a name is required")
+	case o.Region == "":
+		return nil, errors.New("veriflier: a region is required")
+	case len(o.Listeners) == 0:
+		return nil, errors.New("veriflier: a listener is required")
+	case o.Prober == nil:
+		return nil, errors.New("veriflier: a prober is required")
+	case o.MaxInFlight < 0:
+		return nil, fmt.Errorf("veriflier: checks in flight must not be negative, is %d", o.MaxInFlight)
+	}
+	if o.MaxInFlight == 0 {
+		o.MaxInFlight = defaultInFlight
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	v := &Veriflier{
+		name: o.Name, region: o.Region, instance: rand.Text(),
+		listeners: slices.Clone(o.Listeners), prober: o.Prober, selfCheck: o.SelfCheck,
+		log:     o.Log.With("veriflier", o.Name),
+		metrics: newMetrics(o.Metrics, o.Name),
+		answers: newAnswers(o.MaxInFlight),
+	}
+	v.base, v.cut = context.WithCancelCause(context.Background())
+	if o.Server.Name == "" {
+		o.Server.Name = "veriflier " + o.Name
+	}
+	if o.Server.Log == nil {
+		o.Server.Log = v.log
+	}
+	if o.Server.Metrics == nil {
+		o.Server.Metrics = o.Metrics
+	}
+	var err error
+	v.server, err = rpc.NewServer(o.Server, func(r grpc.ServiceRegistrar) {
+		veriflierv1.RegisterVeriflierServiceServer(r, service{veriflier: v})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("veriflier %s: %w", o.Name, err)
+	}
+	return v, nil
+}
+
+// Run answers until ctx ends, then lets the running checks end for a few seconds. It
+// returns nil after an orderly end. A Veriflier runs once.
+func (v *Veriflier) Run(ctx context.Context) error {
+	v.log.Info("veriflier answers", "region", v.region, "address", v.listeners[0].Addr().String(), "instance", v.instance)
+	served := make(chan struct{})
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer close(served)
+		if err := v.server.Serve(ctx, v.listeners...); err != nil {
+			return fmt.Errorf("veriflier %s: %w", v.name, err)
+		}
+		return nil
+	})
+	if v.selfCheck != nil {
+		group.Go(func() error { return v.selfCheck.Run(ctx) })
+	}
+	group.Go(func() error {
+		v.guardDrain(ctx, served)
+		return nil
+	})
+	err := group.Wait()
+	v.answers.close()
+	v.cut(draining())
+	v.answers.running.Wait()
+	v.log.Info("veriflier ended", "error", err)
+	return err
+}
+
+// guardDrain cuts the checks that are still running a while after ctx ended.
+func (v *Veriflier) guardDrain(ctx context.Context, served <-chan struct{}) {
+	select {
+	case <-ctx.Done():
+	case <-served:
+		return
+	}
+	timer := time.NewTimer(cutAfter)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		v.cut(draining())
+	case <-served:
+	}
+}
+
+func (v *Veriflier) report() check.SelfCheck {
+	if v.selfCheck == nil {
+		return check.SelfCheck{Healthy: true}
+	}
+	return v.selfCheck.Report()
+}

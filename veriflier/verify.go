@@ -1,0 +1,171 @@
+package veriflier
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	veriflierv1 "github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/check/checkpb"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+const (
+	maxRequestIDBytes = 128
+
+	// A check ends by a share of the time left, at most maxMargin, before its call does,
+	// so that the caller reads what the check saw and not that the call took too long.
+	marginShare = 20
+	maxMargin   = 100 * time.Millisecond
+
+	// overrun is what a prober gets beyond its budget before its context ends too.
+	overrun = 500 * time.Millisecond
+)
+
+// service is what gRPC calls. It is not Veriflier itself, so that the role's methods
+// are its users' only.
+type service struct {
+	veriflierv1.UnimplementedVeriflierServiceServer
+	veriflier *Veriflier
+}
+
+// Verify checks one target now, or finds the check that the same request began.
+func (s service) Verify(ctx context.Context, req *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
+	return s.veriflier.verify(ctx, req)
+}
+
+func (v *Veriflier) verify(ctx context.Context, req *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
+	if err := validRequestID(req.GetRequestId()); err != nil {
+		return nil, err
+	}
+	target, err := checkpb.TargetFromProto(req.GetTarget())
+	if err != nil {
+		if wrong, ok := errors.AsType[*checkpb.FieldError](err); ok {
+			return nil, fault.InvalidField(wrong.Field, "%s", wrong.Description)
+		}
+		return nil, fmt.Errorf("read the target: %w", err)
+	}
+	digest, err := digestOf(req)
+	if err != nil {
+		return nil, err
+	}
+	f, started, err := v.answers.join(v.base, req.GetRequestId(), digest, time.Now())
+	if err != nil {
+		if fault.Is(err, fault.Exhausted) {
+			v.metrics.refused.Inc()
+		}
+		return nil, err
+	}
+	defer v.answers.leave(f)
+	if started {
+		budget, whole := budgetOf(ctx, target)
+		target.Timeout = budget
+		go v.fly(f, target, whole)
+	} else {
+		v.metrics.joined.Inc()
+	}
+	select {
+	case <-f.done:
+		return f.answer, f.err
+	case <-ctx.Done():
+		return nil, status.FromContextError(ctx.Err()).Err()
+	}
+}
+
+func validRequestID(id string) error {
+	if n := len(id); n == 0 || n > maxRequestIDBytes {
+		return fault.InvalidField("request_id", "must have from 1 to %d characters, has %d", maxRequestIDBytes, n)
+	}
+	for i := range len(id) {
+		if id[i] < '!' || id[i] > '~' {
+			return fault.InvalidField("request_id", "must be printable ASCII without blanks")
+		}
+	}
+	return nil
+}
+
+// digestOf tells whether two requests ask for the same check.
+func digestOf(req *veriflierv1.VerifyRequest) ([sha256.Size]byte, error) {
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(req.GetTarget())
+	if err != nil {
+		return [sha256.Size]byte{}, fmt.Errorf("encode the target: %w", err)
+	}
+	return sha256.Sum256(b), nil
+}
+
+// budgetOf is how long the check may take, and whether that is what the target asks
+// for and not only what the caller's deadline leaves.
+func budgetOf(ctx context.Context, t check.Target) (budget time.Duration, whole bool) {
+	asked := t.Timeout
+	if asked == 0 {
+		asked = check.VerifyTimeout
+	}
+	budget = asked
+	if deadline, ok := ctx.Deadline(); ok {
+		left := time.Until(deadline)
+		left -= min(left/marginShare, maxMargin)
+		budget = max(min(asked, left), time.Millisecond)
+	}
+	// A caller who counts the target's timeout only, and no way there and back, is
+	// close enough to it.
+	return budget, budget >= asked*9/10
+}
+
+// fly runs the check of f.
+func (v *Veriflier) fly(f *flight, t check.Target, whole bool) {
+	v.metrics.inFlight.Inc()
+	defer v.metrics.inFlight.Dec()
+	ctx, cancel := context.WithTimeout(f.ctx, t.Timeout+overrun)
+	defer cancel()
+	start := time.Now()
+	seen := v.probe(ctx, t)
+	took := time.Since(start)
+	if cause := context.Cause(f.ctx); cause != nil {
+		// What a check saw that was cut is no opinion.
+		v.metrics.canceled.Inc()
+		v.answers.end(f, nil, cause, time.Now())
+		return
+	}
+	if !whole && seen.Outcome == check.OutcomeDown && took >= t.Timeout*9/10 {
+		seen = cutShort(seen, t.Timeout)
+	}
+	v.metrics.outcome(seen.Outcome)
+	v.metrics.seconds.Observe(took.Seconds())
+	v.answers.end(f, &veriflierv1.VerifyResponse{
+		RequestId:   f.id,
+		Veriflier:   v.name,
+		Region:      v.region,
+		InstanceId:  v.instance,
+		Observation: checkpb.ObservationToProto(seen),
+		SelfCheck:   checkpb.SelfCheckToProto(v.report()),
+	}, nil, time.Now())
+}
+
+// cutShort turns a failure into "cannot tell" when the caller's deadline, and not the
+// target's timeout, ended the check: a site that is slow must not be voted down
+// because a coordinator was late.
+func cutShort(seen check.Observation, budget time.Duration) check.Observation {
+	seen.Outcome = check.OutcomeUnknown
+	seen.Reason = "caller_deadline"
+	seen.Detail = fmt.Sprintf("the caller's deadline left %s for the check, less than the target's timeout",
+		budget.Round(time.Millisecond))
+	return seen
+}
+
+// probe survives a prober that panics: one strange site must not end the process.
+func (v *Veriflier) probe(ctx context.Context, t check.Target) (seen check.Observation) {
+	defer func() {
+		if p := recover(); p != nil {
+			v.log.Error("a probe panicked", "url", t.URL, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			seen = check.Observation{Outcome: check.OutcomeUnknown, Reason: "internal_error", Detail: "the veriflier failed, not the site"}
+		}
+	}()
+	return v.prober.Probe(ctx, t)
+}
