@@ -43,6 +43,15 @@ func ParseURL(raw string) (*url.URL, error) {
 	return u, nil
 }
 
+// CompleteURL gives a URL without a scheme the one that Jetmon v1 gave it: http.
+// Rows from before there was a rule have none.
+func CompleteURL(raw string) string {
+	if strings.Contains(raw, "://") {
+		return raw
+	}
+	return "http://" + raw
+}
+
 func checkHost(u *url.URL) error {
 	host := u.Hostname()
 	if u.Opaque != "" || host == "" {

@@ -1,0 +1,133 @@
+package api
+
+import (
+	"errors"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/store"
+	checkpb1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/check/checkpb"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// createMask names the fields that a client may set.
+var createMask = []string{"blog_id", "url", "check_interval", "paused", "settings"}
+
+// apply takes the named fields of a site over into a row. Output-only fields that a
+// mask names are ignored, as AIP-203 asks; unknown ones are refused.
+func apply(row *store.Site, site *monitorpb.Site, paths []string) error {
+	for _, path := range paths {
+		if err := applyField(row, site, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func applyField(row *store.Site, site *monitorpb.Site, path string) error {
+	switch path {
+	case "blog_id":
+		row.BlogID = check.BlogID(site.GetBlogId())
+	case "url":
+		if _, err := check.ParseURL(site.GetUrl()); err != nil {
+			return fault.InvalidField("url", "%w", err)
+		}
+		row.URL = site.GetUrl() // as it was written: that is what WordPress.com is told
+	case "check_interval":
+		return applyInterval(row, site)
+	case "paused":
+		row.Paused = site.GetPaused()
+	case "site_id", "bucket", "state", "status_id", "last_check_time", "last_status_change_time",
+		"last_observation", "outage_id", "hold_reason":
+	default:
+		return applySettings(row, site.GetSettings(), path)
+	}
+	return nil
+}
+
+func applyInterval(row *store.Site, site *monitorpb.Site) error {
+	if site.GetCheckInterval() == nil {
+		row.Interval = defaultInterval
+		return nil
+	}
+	d := site.GetCheckInterval().AsDuration()
+	if d < time.Minute || d > 255*time.Minute || d%time.Minute != 0 {
+		return fault.InvalidField("check_interval", "must be whole minutes from 60s to 15300s, is %s", d)
+	}
+	row.Interval = d
+	return nil
+}
+
+func applySettings(row *store.Site, in *monitorpb.CheckSettings, path string) error {
+	target := &checkpb1.Target{
+		Url: "http://example.com/", Method: in.GetMethod(), RedirectPolicy: in.GetRedirectPolicy(), Headers: in.GetHeaders(),
+		RequiredTexts: in.GetRequiredTexts(), ForbiddenTexts: in.GetForbiddenTexts(),
+		SlowAfterMillis: uint32(in.GetSlowAfter().AsDuration().Milliseconds()),
+	}
+	t, err := checkpb.TargetFromProto(target)
+	if err != nil {
+		if e, ok := errors.AsType[*checkpb.FieldError](err); ok {
+			return fault.InvalidField("settings"+e.Field[len("target"):], "%s", e.Description)
+		}
+		return fault.InvalidField("settings", "%w", err)
+	}
+	switch path {
+	case "settings":
+		row.Settings = t.Settings
+	case "settings.method":
+		row.Settings.Method = t.Method
+	case "settings.redirect_policy":
+		row.Settings.RedirectPolicy = t.RedirectPolicy
+	case "settings.required_texts":
+		row.Settings.RequiredTexts = t.RequiredTexts
+	case "settings.forbidden_texts":
+		row.Settings.ForbiddenTexts = t.ForbiddenTexts
+	case "settings.headers":
+		row.Settings.Headers = t.Headers
+	case "settings.slow_after":
+		row.Settings.SlowAfter = t.SlowAfter
+	default:
+		return fault.InvalidField("update_mask", "%q is not a field that can be set", path)
+	}
+	return nil
+}
+
+// siteToProto says what the store knows of a site.
+func siteToProto(row store.Site) *monitorpb.Site {
+	t := checkpb.TargetToProto(check.Target{Settings: row.Settings})
+	site := &monitorpb.Site{
+		SiteId: int64(row.ID), BlogId: int64(row.BlogID), Url: row.URL, Bucket: uint32(row.Bucket),
+		State: monitorpb.SiteState_SITE_STATE_NEVER_CHECKED, StatusId: int32(row.Status),
+		LastStatusChangeTime: timestamp(row.StatusSince), CheckInterval: durationpb.New(row.Interval),
+		Paused: row.Paused, OutageId: row.OutageID,
+		Settings: &monitorpb.CheckSettings{
+			Method: t.GetMethod(), RedirectPolicy: t.GetRedirectPolicy(), Headers: t.GetHeaders(),
+			RequiredTexts: t.GetRequiredTexts(), ForbiddenTexts: t.GetForbiddenTexts(),
+		},
+	}
+	if row.Settings.SlowAfter > 0 {
+		site.Settings.SlowAfter = durationpb.New(row.Settings.SlowAfter)
+	}
+	if row.Paused {
+		site.State = monitorpb.SiteState_SITE_STATE_PAUSED
+	}
+	return site
+}
+
+// overlay adds what the engine knows.
+func overlay(site *monitorpb.Site, v engine.View) {
+	site.State = monitorpb.SiteState(v.State.Stage)
+	site.StatusId, site.LastStatusChangeTime = int32(v.Status), timestamp(v.StatusSince)
+	site.OutageId = v.OutageID
+	site.CheckInterval = durationpb.New(v.Interval)
+	site.LastCheckTime = timestamp(v.LastCheck)
+	site.HoldReason = v.HoldReason
+	if v.Last != nil {
+		site.LastObservation = checkpb.ObservationToProto(*v.Last)
+	}
+}

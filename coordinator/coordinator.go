@@ -1,0 +1,166 @@
+package coordinator
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"github.com/Automattic/jetmon/coordinator/api"
+	"github.com/Automattic/jetmon/coordinator/dispatch"
+	"github.com/Automattic/jetmon/coordinator/dispatch/stream"
+	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/ledger"
+	"github.com/Automattic/jetmon/coordinator/notify"
+	"github.com/Automattic/jetmon/coordinator/ownership"
+	"github.com/Automattic/jetmon/coordinator/panel"
+	"github.com/Automattic/jetmon/coordinator/store"
+	coordinatorpb "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/internal/rpc"
+)
+
+// Coordinator is the role. New makes one.
+type Coordinator struct {
+	o         Options
+	engine    *engine.Engine
+	panel     *panel.Panel
+	ledger    *ledger.Ledger
+	notify    *notify.Deliverer
+	ownership *ownership.Ownership
+	stream    *stream.Server
+	server    *rpc.Server
+}
+
+// New checks the options and puts the rooms together. Nothing runs before Run.
+func New(o Options) (*Coordinator, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	c := &Coordinator{o: o}
+	instance := hex.EncodeToString(binary.BigEndian.AppendUint64(nil, random()))
+	var err error
+	c.panel, err = panel.New(panel.Options{
+		Members: o.Verifliers, PeerOfflineLimit: o.PeerOfflineLimit, Client: o.VeriflierClient,
+		Instance: instance, Log: o.Log,
+		Decided: func(a engine.Answer) { c.engine.Decide(time.Now(), a) },
+		Looked:  func(l engine.Look) { c.engine.Looked(time.Now(), l) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.ownership = ownership.New(ownership.Options{
+		Store: o.Store, Node: o.Node, Endpoint: o.Endpoint, Shards: o.shards(), Log: o.Log,
+		Gained: c.gained, Lost: c.lost, Settled: func() { c.server.SetServing(true) },
+	})
+	c.ledger = ledger.New(ledger.Options{
+		Store: o.Store, Fence: c.ownership.Fence, Log: o.Log,
+		Committed: c.committed,
+		Refused:   func(ch store.Change, row *store.Site) { c.engine.Refused(time.Now(), ch, row) },
+	})
+	c.engine = engine.New(engine.Options{
+		Policy: o.Policy, Interval: o.IntervalOverride, Panel: c.panel, Ledger: c.ledger,
+		Random: random, Log: o.Log,
+		Dispatch: dispatch.Config{
+			Lease: leaseTime, SessionTimeout: sessionTimeout, AvoidFor: avoidFor,
+			MaxBatch: maxBatch, MaxQueue: maxQueue, Random: random,
+		},
+	}, time.Now())
+	o.Notify.Log, o.Notify.Metrics = o.Log, o.Metrics
+	if c.notify, err = notify.New(o.Notify, o.Store); err != nil {
+		return nil, err
+	}
+	return c, c.newServer(instance)
+}
+
+// newServer makes the gRPC server with all services of this role.
+func (c *Coordinator) newServer(instance string) error {
+	c.stream = stream.New(stream.Options{Engine: c.engine, Node: c.o.Node, Heartbeat: heartbeat, Lease: leaseTime})
+	o := c.o.Server
+	o.Name, o.Log, o.Metrics, o.Validate = "coordinator", c.o.Log, c.o.Metrics, true
+	o.Services = append(api.Services(), coordinatorpb.AssignmentService_ServiceDesc.ServiceName)
+	var err error
+	c.server, err = rpc.NewServer(o, func(r grpc.ServiceRegistrar) {
+		coordinatorpb.RegisterAssignmentServiceServer(r, c.stream)
+		api.Register(r, api.Options{
+			Store: c.o.Store, Engine: c.engine, Panel: c.panel, Ledger: c.ledger, Notify: c.notify,
+			Owned: c.ownership.Owned, Node: c.o.Node, Instance: instance, Started: time.Now(),
+		})
+	})
+	if err == nil {
+		c.server.SetServing(false) // until the sites are loaded
+	}
+	return err
+}
+
+// Run works until ctx ends, or a part fails; then it stops in order.
+func (c *Coordinator) Run(ctx context.Context) error {
+	// Each stage outlives the one before it, so that what it decided is still written,
+	// and what was written is still delivered.
+	front, stopFront := context.WithCancel(ctx)
+	defer stopFront()
+	writing, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWriting()
+	owning, stopOwning := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopOwning()
+
+	var back errgroup.Group
+	back.Go(func() error { return c.ownership.Run(owning) })
+	var middle errgroup.Group
+	middle.Go(func() error { return c.ledger.Run(writing) })
+	middle.Go(func() error { return c.notify.Run(writing) })
+
+	first, firstCtx := errgroup.WithContext(front)
+	first.Go(func() error { return c.server.Serve(firstCtx, c.o.Listeners...) })
+	first.Go(func() error { return c.panel.Run(firstCtx) })
+	first.Go(func() error { return c.clock(firstCtx) })
+	first.Go(func() error { return c.reread(firstCtx) })
+	defer context.AfterFunc(firstCtx, c.stream.Stop)()
+
+	err := first.Wait()
+	stopWriting()
+	if e := middle.Wait(); err == nil {
+		err = e
+	}
+	stopOwning()
+	if e := back.Wait(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// clock ticks the engine.
+func (c *Coordinator) clock(ctx context.Context) error {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-ticker.C:
+			c.engine.Tick(now)
+		}
+	}
+}
+
+// committed passes the ledger's good news on.
+func (c *Coordinator) committed(ch store.Change, done store.Committed) {
+	c.engine.Committed(time.Now(), ch, done)
+	c.notify.Poke()
+	if c.o.OnChange != nil {
+		c.o.OnChange(StatusChange{
+			Site: ch.SiteID, BlogID: ch.BlogID, URL: ch.URL, From: ch.From, To: ch.To,
+			Start: ch.Start, At: ch.At, OutageID: done.OutageID, Cause: ch.Cause,
+		})
+	}
+}
+
+// random is unguessable, since check-out ids are proofs.
+func random() uint64 {
+	var b [8]byte
+	rand.Read(b[:]) // never fails
+	return binary.BigEndian.Uint64(b[:])
+}

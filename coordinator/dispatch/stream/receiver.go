@@ -1,0 +1,147 @@
+package stream
+
+import (
+	"errors"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/Automattic/jetmon/coordinator/dispatch"
+	"github.com/Automattic/jetmon/coordinator/engine"
+	coordinatorpb "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/check/checkpb"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// receiver takes in what one checker says.
+type receiver struct {
+	engine  *engine.Engine
+	session dispatch.SessionID
+	link    *link
+}
+
+// maxAge bounds what a checker may say about the age of a result.
+const maxAge = 5 * time.Minute
+
+// run reads until the stream ends, or an answer cannot be given.
+func (r receiver) run(st grpc.BidiStreamingServer[coordinatorpb.StreamAssignmentsRequest, coordinatorpb.StreamAssignmentsResponse]) error {
+	for {
+		m, err := st.Recv()
+		if err != nil {
+			return err
+		}
+		if err := r.take(time.Now(), m); err != nil {
+			return err
+		}
+	}
+}
+
+func (r receiver) take(now time.Time, m *coordinatorpb.StreamAssignmentsRequest) error {
+	switch m := m.GetMessage().(type) {
+	case *coordinatorpb.StreamAssignmentsRequest_Credit:
+		// Too much credit is cut to what Hello allowed; that harms nobody.
+		if err := r.engine.Grant(now, r.session, int(m.Credit.GetAdd())); err != nil && !errors.Is(err, dispatch.ErrOverCredit) {
+			return err
+		}
+	case *coordinatorpb.StreamAssignmentsRequest_Results:
+		return r.results(now, m.Results)
+	case *coordinatorpb.StreamAssignmentsRequest_Heartbeat:
+		return r.heartbeat(now, m.Heartbeat)
+	case *coordinatorpb.StreamAssignmentsRequest_Release:
+		// A batch that is not out any more needs no release.
+		if err := r.engine.Release(now, r.session, refFromProto(m.Release.GetBatch())); err != nil && !isBatchError(err) {
+			return err
+		}
+	case *coordinatorpb.StreamAssignmentsRequest_Leaving:
+		r.engine.Leaving(r.session)
+	case *coordinatorpb.StreamAssignmentsRequest_Hello:
+		return fault.InvalidField("hello", "must be said once")
+	}
+	return nil // messages of later versions are not for us
+}
+
+func (r receiver) results(now time.Time, m *coordinatorpb.Results) error {
+	ack := &coordinatorpb.ResultsAck{Batch: m.GetBatch()}
+	if n := len(m.GetResults()); n > maxResults {
+		ack.Error = batchError(dispatch.ErrInvalid)
+	} else {
+		receipt, err := r.engine.CheckIn(now, r.session, refFromProto(m.GetBatch()), readResults(now, m.GetResults()))
+		if err != nil && !isBatchError(err) {
+			return err
+		}
+		ack.Accepted, ack.Duplicate, ack.Late = uint32(receipt.Accepted), uint32(receipt.Duplicate), uint32(receipt.Late)
+		ack.Error = batchError(err)
+	}
+	return r.answer(&coordinatorpb.StreamAssignmentsResponse{Message: &coordinatorpb.StreamAssignmentsResponse_ResultsAck{ResultsAck: ack}})
+}
+
+func readResults(now time.Time, in []*coordinatorpb.Result) []engine.Result {
+	out := make([]engine.Result, len(in))
+	for i, p := range in {
+		age := min(time.Duration(p.GetAgeMillis())*time.Millisecond, maxAge)
+		out[i] = engine.Result{
+			Key:         dispatch.Key{Site: check.SiteID(p.GetSiteId()), Sequence: p.GetSequence()},
+			At:          now.Add(-age),
+			Observation: checkpb.ObservationFromProto(p.GetObservation()),
+		}
+	}
+	return out
+}
+
+func (r receiver) heartbeat(now time.Time, m *coordinatorpb.Heartbeat) error {
+	open := make([]dispatch.Ref, len(m.GetOpenBatches()))
+	for i, b := range m.GetOpenBatches() {
+		open[i] = refFromProto(b)
+	}
+	unknown, err := r.engine.Heartbeat(now, r.session, open, checkpb.SelfCheckFromProto(m.GetSelfCheck()))
+	if err != nil {
+		return err
+	}
+	ack := &coordinatorpb.HeartbeatAck{}
+	for _, ref := range unknown {
+		ack.UnknownBatches = append(ack.UnknownBatches, refToProto(ref))
+	}
+	return r.answer(&coordinatorpb.StreamAssignmentsResponse{Message: &coordinatorpb.StreamAssignmentsResponse_HeartbeatAck{HeartbeatAck: ack}})
+}
+
+func (r receiver) answer(m *coordinatorpb.StreamAssignmentsResponse) error {
+	if !r.link.put(m) {
+		return fault.New(fault.Exhausted, "the checker does not read its stream")
+	}
+	return nil
+}
+
+// reason is the name of a batch error in the contract.
+func reason(err error) string {
+	switch {
+	case errors.Is(err, dispatch.ErrNotCheckedOut):
+		return "BATCH_NOT_CHECKED_OUT"
+	case errors.Is(err, dispatch.ErrMismatch):
+		return "BATCH_MISMATCH"
+	case errors.Is(err, dispatch.ErrInvalid):
+		return "BATCH_INVALID"
+	case errors.Is(err, dispatch.ErrOverCredit):
+		return "BATCH_OVER_CREDIT"
+	default:
+		return ""
+	}
+}
+
+func isBatchError(err error) bool { return reason(err) != "" }
+
+// batchError is the error of one batch as it travels in an ack; nil stays nil.
+func batchError(err error) *rpcstatus.Status {
+	if err == nil {
+		return nil
+	}
+	st := status.New(codes.FailedPrecondition, err.Error())
+	if with, werr := st.WithDetails(&errdetails.ErrorInfo{Domain: "jetmon.coordinator", Reason: reason(err)}); werr == nil {
+		st = with
+	}
+	return st.Proto()
+}

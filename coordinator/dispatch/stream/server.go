@@ -1,0 +1,145 @@
+package stream
+
+import (
+	"errors"
+	"io"
+	"strconv"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/Automattic/jetmon/coordinator/dispatch"
+	"github.com/Automattic/jetmon/coordinator/engine"
+	coordinatorpb "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// protocolVersion is the one that this file speaks.
+const protocolVersion = 1
+
+const (
+	// outbox bounds the messages that a slow checker may leave unread.
+	outbox = 1024
+	// drainTime is how long a checker has to finish when the coordinator ends.
+	drainTime = 3 * time.Second
+	// maxResults bounds the results in one message, maxInFlight the checks of one checker.
+	maxResults  = 1000
+	maxInFlight = 1_000_000
+)
+
+// Options for New.
+type Options struct {
+	Engine *engine.Engine
+	// Node is the coordinator's name.
+	Node string
+	// Heartbeat is how often a checker is to say that it lives; Lease how long a
+	// batch stays checked out.
+	Heartbeat, Lease time.Duration
+}
+
+// Server is the AssignmentService.
+type Server struct {
+	coordinatorpb.UnimplementedAssignmentServiceServer
+	o Options
+
+	stopping chan struct{}
+	stop     sync.Once
+}
+
+// New makes the service.
+func New(o Options) *Server { return &Server{o: o, stopping: make(chan struct{})} }
+
+// Stop asks all checkers to leave; streams end within drainTime.
+func (s *Server) Stop() { s.stop.Do(func() { close(s.stopping) }) }
+
+// StreamAssignments is one session.
+func (s *Server) StreamAssignments(st grpc.BidiStreamingServer[coordinatorpb.StreamAssignmentsRequest, coordinatorpb.StreamAssignmentsResponse]) error {
+	first, err := st.Recv()
+	if err != nil {
+		return err
+	}
+	hello, err := readHello(first.GetHello())
+	if err != nil {
+		return err
+	}
+	l := newLink(s.o.Lease)
+	id := s.o.Engine.Join(time.Now(), hello, l)
+	defer func() { s.o.Engine.Leave(time.Now(), id) }()
+	if err := st.Send(s.welcome(id)); err != nil {
+		return err
+	}
+	in := receiver{engine: s.o.Engine, session: id, link: l}
+	received := make(chan error, 1)
+	go func() { received <- in.run(st) }()
+	return s.send(st, l, received)
+}
+
+// send is the sender's loop. It returns what the stream ends with.
+func (s *Server) send(st grpc.BidiStreamingServer[coordinatorpb.StreamAssignmentsRequest, coordinatorpb.StreamAssignmentsResponse], l *link, received <-chan error) error {
+	stopping := s.stopping
+	var drained <-chan time.Time
+	for {
+		select {
+		case m := <-l.out:
+			if err := st.Send(m); err != nil {
+				return err
+			}
+		case err := <-received:
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		case <-l.ended:
+			return fault.New(fault.Conflict, "session ended: %s", l.reason)
+		case <-stopping:
+			stopping = nil // said once
+			if err := st.Send(drain("the coordinator is stopping")); err != nil {
+				return err
+			}
+			t := time.NewTimer(drainTime)
+			defer t.Stop()
+			drained = t.C
+		case <-drained:
+			return fault.New(fault.Unavailable, "the coordinator is stopping")
+		}
+	}
+}
+
+func readHello(h *coordinatorpb.Hello) (dispatch.Hello, error) {
+	switch {
+	case h == nil:
+		return dispatch.Hello{}, fault.InvalidField("hello", "must be the first message")
+	case h.GetProtocolVersion() != protocolVersion:
+		return dispatch.Hello{}, fault.New(fault.Fenced, "protocol_version %d is not spoken here, %d is", h.GetProtocolVersion(), protocolVersion)
+	case h.GetNode() == "" || len(h.GetNode()) > 128:
+		return dispatch.Hello{}, fault.InvalidField("hello.node", "must have 1 to 128 bytes")
+	case h.GetInstanceId() == "" || len(h.GetInstanceId()) > 128:
+		return dispatch.Hello{}, fault.InvalidField("hello.instance_id", "must have 1 to 128 bytes")
+	case len(h.GetRegion()) > 128:
+		return dispatch.Hello{}, fault.InvalidField("hello.region", "must have at most 128 bytes")
+	case h.GetMaxInFlight() == 0 || h.GetMaxInFlight() > maxInFlight:
+		return dispatch.Hello{}, fault.InvalidField("hello.max_in_flight", "must be from 1 to %d", maxInFlight)
+	}
+	return dispatch.Hello{
+		Node: h.GetNode(), Instance: h.GetInstanceId(), Region: h.GetRegion(), MaxInFlight: int(h.GetMaxInFlight()),
+	}, nil
+}
+
+func (s *Server) welcome(id dispatch.SessionID) *coordinatorpb.StreamAssignmentsResponse {
+	return &coordinatorpb.StreamAssignmentsResponse{Message: &coordinatorpb.StreamAssignmentsResponse_Welcome{
+		Welcome: &coordinatorpb.Welcome{
+			SessionId:       strconv.FormatUint(uint64(id), 10),
+			Coordinator:     s.o.Node,
+			HeartbeatMillis: uint32(s.o.Heartbeat.Milliseconds()),
+			LeaseMillis:     uint32(s.o.Lease.Milliseconds()),
+			MaxResults:      maxResults,
+		},
+	}}
+}
+
+func drain(why string) *coordinatorpb.StreamAssignmentsResponse {
+	return &coordinatorpb.StreamAssignmentsResponse{Message: &coordinatorpb.StreamAssignmentsResponse_Drain{
+		Drain: &coordinatorpb.Drain{Reason: why},
+	}}
+}

@@ -1,0 +1,20 @@
+// Package coordinator is the role that owns the truth: it schedules and leases out
+// checks, judges what comes back, stores what changed, tells WordPress.com, and
+// serves the public API. It is the only writer.
+//
+// This package only wires: the live state is engine's, decisions are in the pure
+// packages (schedule, lifecycle, quorum, dispatch), and everything slow has a room
+// of its own (panel, ledger, notify, ownership), so that nothing on the path of a
+// check waits for a veriflier, WordPress.com or the database.
+//
+//	checkers <-> dispatch/stream <-> engine -> panel  <-> verifliers
+//	                                 |    ^
+//	                                 v    '-- buckets read from the store (readers)
+//	                                 ledger -> store -> notify -> WordPress.com
+//
+// Goroutines, all under Run's errgroup: the gRPC server, the clock (Engine.Tick),
+// the re-reader of buckets, and the Run methods of panel, ledger, notify and
+// ownership. When ctx ends they stop in order: first the server (checkers leave),
+// the clock, the reader and the panel; then the ledger writes what was decided;
+// then the deliverer and, last, the shards are given back.
+package coordinator

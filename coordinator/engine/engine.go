@@ -1,0 +1,207 @@
+package engine
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/dispatch"
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/schedule"
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// Panel asks the verifliers. Its answers arrive at Engine.Decide and Engine.Looked.
+type Panel interface {
+	// Ask holds a ballot.
+	Ask(Question)
+	// Abandon stops a ballot that is under way; its answer no longer matters.
+	Abandon(site check.SiteID, ballot uint32)
+	// Look asks any one veriflier for a second look.
+	Look(Question)
+}
+
+// Question is one site to ask the verifliers about.
+type Question struct {
+	Site   check.SiteID
+	Ballot uint32
+	Round  uint8
+	Target check.Target
+}
+
+// Ledger writes to the store. Its answers arrive at Engine.Committed and Engine.Refused.
+type Ledger interface {
+	// Record commits a change; there is at most one a site at a time.
+	Record(store.Change)
+	// Keep keeps the evidence of a ballot that opened no outage.
+	Keep(store.Ballot)
+}
+
+// Session is the engine's way to one checker.
+type Session interface {
+	// Assign hands a batch over; it must not block. False means that the session
+	// cannot take it and will be ended.
+	Assign(dispatch.Batch, []check.Target) bool
+	// End closes the session.
+	End(reason string)
+}
+
+// Options for New. All are required, unless said otherwise.
+type Options struct {
+	Policy   lifecycle.Policy
+	Dispatch dispatch.Config
+	Panel    Panel
+	Ledger   Ledger
+	// Interval, when not 0, replaces every site's own.
+	Interval time.Duration
+	// Random makes idempotency keys.
+	Random func() uint64
+	Log    *slog.Logger
+}
+
+// tick is the grain of the schedule; wheelBuckets cover the longest interval with it.
+const (
+	tick         = 100 * time.Millisecond
+	wheelBuckets = 1 << 18
+)
+
+// Engine is the live state. New makes one.
+type Engine struct {
+	o Options
+
+	mu       sync.Mutex
+	wheel    *schedule.Wheel
+	core     *dispatch.Core
+	sites    []*site // by slot; nil when free
+	free     []schedule.Slot
+	byID     map[check.SiteID]schedule.Slot
+	sessions map[dispatch.SessionID]*session
+	held     map[check.SiteID]hold
+	counts   Counters
+	due      []schedule.Slot // scratch of Tick
+	// lonely is when the last session ended; zero while there is one.
+	lonely time.Time
+}
+
+// Counters count what happened since the start.
+type Counters struct {
+	Checks, Failures, Blips, FalseAlarms, Inconclusive, Changes uint64
+}
+
+// New makes an engine without sites.
+func New(o Options, now time.Time) *Engine {
+	return &Engine{
+		o:        o,
+		wheel:    schedule.New(now, tick, wheelBuckets),
+		core:     dispatch.New(o.Dispatch),
+		byID:     map[check.SiteID]schedule.Slot{},
+		sessions: map[dispatch.SessionID]*session{},
+		held:     map[check.SiteID]hold{},
+		lonely:   now,
+	}
+}
+
+// Tick does what is due at now: checks are handed out, dead sessions are ended.
+// Call it about every tick; after a pause what was missed is done once.
+func (e *Engine) Tick(now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.due = e.wheel.Advance(now, e.due[:0])
+	for _, slot := range e.due {
+		if s := e.sites[slot]; s != nil {
+			e.siteDue(now, s)
+		}
+	}
+	lost, _ := e.core.Expire(now)
+	for _, id := range lost {
+		e.endSession(now, id, "no heartbeat")
+	}
+	e.assign(now)
+}
+
+// siteDue does the one thing that a site waits for.
+func (e *Engine) siteDue(now time.Time, s *site) {
+	switch s.state.Stage {
+	case lifecycle.Paused:
+	case lifecycle.Verifying:
+		if s.askDue {
+			e.ask(s)
+		}
+	default:
+		e.submit(now, s, s.state.Stage == lifecycle.Suspect && !s.state.Held)
+		e.wheel.Add(s.slot, schedule.Next(s.row.ID, e.interval(s), now))
+	}
+}
+
+// submit queues one check of a site, unless one is open.
+func (e *Engine) submit(now time.Time, s *site, urgent bool) {
+	avoid := ""
+	if urgent {
+		avoid = s.state.Node
+	}
+	c := dispatch.Check{Site: s.row.ID, Sequence: s.sequence + 1, Avoid: avoid, Urgent: urgent}
+	if e.core.Submit(now, c) == nil {
+		s.sequence++
+		s.urgent = urgent
+	}
+	// An open check answers this one too; a full queue means that the site waits
+	// for its next turn.
+}
+
+func (e *Engine) interval(s *site) time.Duration {
+	if e.o.Interval > 0 {
+		return e.o.Interval
+	}
+	return s.row.Interval
+}
+
+// assign hands out what credits allow.
+func (e *Engine) assign(now time.Time) {
+	for _, b := range e.core.Assign(now) {
+		targets := make([]check.Target, len(b.Checks))
+		for i, c := range b.Checks {
+			if s := e.site(c.Site); s != nil {
+				targets[i] = s.target()
+			}
+		}
+		if ses := e.sessions[b.Session]; ses == nil || !ses.out.Assign(b, targets) {
+			e.endSession(now, b.Session, "the checker does not read its stream")
+		}
+	}
+}
+
+func (e *Engine) site(id check.SiteID) *site {
+	if slot, ok := e.byID[id]; ok {
+		return e.sites[slot]
+	}
+	return nil
+}
+
+// ask opens the site's ballot with the panel.
+func (e *Engine) ask(s *site) {
+	s.askDue = false
+	s.opened = true
+	t := s.target()
+	t.Timeout = check.VerifyTimeout
+	e.o.Panel.Ask(Question{Site: s.row.ID, Ballot: s.state.Ballot, Round: s.state.Round, Target: t})
+}
+
+// Answer is the panel's answer to Ask.
+type Answer struct {
+	Question Question
+	Verdict  quorum.Verdict
+	Rule     quorum.Rule
+	// Opened and Decided bound the ballot.
+	Opened, Decided time.Time
+	Votes           []store.Vote
+}
+
+// Look is the panel's answer to Look. Observation is nil when nobody answered.
+type Look struct {
+	Question    Question
+	Veriflier   string
+	At          time.Time
+	Observation *check.Observation
+}

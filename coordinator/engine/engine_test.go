@@ -1,0 +1,406 @@
+package engine
+
+import (
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/dispatch"
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// world is an engine between fakes of its neighbours. Time moves by hand.
+type world struct {
+	t      *testing.T
+	now    time.Time
+	engine *Engine
+	asked  []Question
+	looked []Question
+	gone   []uint32
+	writes []store.Change
+	kept   []store.Ballot
+}
+
+func (w *world) Ask(q Question)                   { w.asked = append(w.asked, q) }
+func (w *world) Look(q Question)                  { w.looked = append(w.looked, q) }
+func (w *world) Abandon(_ check.SiteID, b uint32) { w.gone = append(w.gone, b) }
+func (w *world) Record(c store.Change)            { w.writes = append(w.writes, c) }
+func (w *world) Keep(b store.Ballot)              { w.kept = append(w.kept, b) }
+
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	var n uint64
+	random := func() uint64 { n++; return n }
+	w.engine = New(Options{
+		Policy: lifecycle.DefaultPolicy(), Panel: w, Ledger: w, Random: random,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Dispatch: dispatch.Config{
+			Lease: time.Minute, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second,
+			MaxBatch: 10, MaxQueue: 1000, Random: random,
+		},
+	}, w.now)
+	return w
+}
+
+// checker is a connected checker that answers by hand.
+type checker struct {
+	w       *world
+	node    string
+	id      dispatch.SessionID
+	batches []dispatch.Batch
+	targets map[check.SiteID]check.Target
+	ended   string
+}
+
+func (c *checker) Assign(b dispatch.Batch, targets []check.Target) bool {
+	c.batches = append(c.batches, b)
+	for i, k := range b.Checks {
+		c.targets[k.Site] = targets[i]
+	}
+	return true
+}
+
+func (c *checker) End(reason string) { c.ended = reason }
+
+func (w *world) join(node string) *checker {
+	c := &checker{w: w, node: node, targets: map[check.SiteID]check.Target{}}
+	c.id = w.engine.Join(w.now, dispatch.Hello{Node: node, Instance: node + "-1", Region: "here", MaxInFlight: 100}, c)
+	if err := w.engine.Grant(w.now, c.id, 100); err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+// answer checks everything in that the checker has out.
+func (c *checker) answer(o check.Observation) int {
+	n := 0
+	for _, b := range c.batches {
+		var results []Result
+		for _, k := range b.Checks {
+			results = append(results, Result{Key: dispatch.Key{Site: k.Site, Sequence: k.Sequence}, At: c.w.now, Observation: o})
+		}
+		r, err := c.w.engine.CheckIn(c.w.now, c.id, b.Ref, results)
+		if err != nil {
+			c.w.t.Fatalf("check-in: %v", err)
+		}
+		n += r.Accepted
+	}
+	c.batches = nil
+	if err := c.w.engine.Grant(c.w.now, c.id, n); err != nil {
+		c.w.t.Fatalf("grant: %v", err)
+	}
+	return n
+}
+
+// pass lets time go by in ticks; connected checkers say that they live.
+func (w *world) pass(d time.Duration, cs ...*checker) {
+	for end := w.now.Add(d); w.now.Before(end); {
+		w.now = w.now.Add(tick)
+		for _, c := range cs {
+			var open []dispatch.Ref
+			for _, b := range c.batches {
+				open = append(open, b.Ref)
+			}
+			if _, err := w.engine.Heartbeat(w.now, c.id, open, check.SelfCheck{Healthy: true}); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		w.engine.Tick(w.now)
+	}
+}
+
+func (w *world) decide(v quorum.Verdict) {
+	q := w.asked[len(w.asked)-1]
+	w.engine.Decide(w.now, Answer{Question: q, Verdict: v, Rule: quorum.Rule{Voters: 3, Need: 2, Regions: 2}, Opened: w.now, Decided: w.now})
+}
+
+func (w *world) commit() store.Change {
+	c := w.writes[len(w.writes)-1]
+	w.engine.Committed(w.now, c, store.Committed{OutageID: 77, NoticeID: 1})
+	return c
+}
+
+func (w *world) stage(want lifecycle.Stage) {
+	w.t.Helper()
+	v, ok := w.engine.View(42)
+	if !ok {
+		w.t.Fatal("site 42 is not watched")
+	}
+	if v.State.Stage != want {
+		w.t.Fatalf("stage is %v, want %v", v.State.Stage, want)
+	}
+}
+
+var (
+	up   = check.Observation{Outcome: check.OutcomeUp, HTTPStatus: 200}
+	down = check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureServer, HTTPStatus: 503}
+)
+
+func row() store.Site {
+	return store.Site{ID: 42, BlogID: 7, Bucket: 7, URL: "http://example.com/", Interval: time.Minute, Status: check.StatusRunning}
+}
+
+// suspect brings the site to the point where the verifliers are asked.
+func (w *world) suspect(a, b *checker) {
+	w.t.Helper()
+	w.engine.Put(w.now, row())
+	w.pass(time.Minute, a, b)
+	for range 3 {
+		if n := a.answer(down) + b.answer(down); n != 1 {
+			w.t.Fatalf("%d checks were out, want 1", n)
+		}
+		w.pass(21*time.Second, a, b)
+	}
+	w.stage(lifecycle.Verifying)
+}
+
+func TestAnOutageGoesItsWholeWay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.join("a"), w.join("b")
+	w.suspect(a, b)
+	if len(w.asked) != 1 || w.asked[0].Target.URL != "http://example.com/" || w.asked[0].Target.Timeout != check.VerifyTimeout {
+		t.Fatalf("asked %+v", w.asked)
+	}
+	w.decide(quorum.Confirmed)
+	w.stage(lifecycle.Down)
+	c := w.commit()
+	if c.From != check.StatusRunning || c.To != check.StatusDown || c.Ballot == nil || len(c.Checks) != 3 || c.Cause.HTTPStatus != 503 {
+		t.Fatalf("change %+v", c)
+	}
+	if c.Checks[0].Node == c.Checks[1].Node || c.Checks[1].Node == c.Checks[2].Node {
+		t.Errorf("repeats must go to another checker: %s, %s, %s", c.Checks[0].Node, c.Checks[1].Node, c.Checks[2].Node)
+	}
+	if !c.Start.Equal(c.Checks[0].At) {
+		t.Errorf("start %v, want the first failure %v", c.Start, c.Checks[0].At)
+	}
+
+	w.pass(time.Minute, a, b)
+	first, second := a, b
+	if len(b.batches) > 0 {
+		first, second = b, a
+	}
+	first.answer(up)
+	w.stage(lifecycle.Recovering)
+	w.pass(time.Second, a, b)
+	if second.answer(up) != 1 {
+		t.Fatal("the second look must go to the other checker")
+	}
+	w.stage(lifecycle.Up)
+	c = w.commit()
+	if c.From != check.StatusDown || c.To != check.StatusRunning || len(c.Checks) != 2 {
+		t.Fatalf("change %+v", c)
+	}
+	if len(w.writes) != 2 {
+		t.Errorf("%d changes, want 2", len(w.writes))
+	}
+}
+
+func TestNothingIsJudgedWhileAChangeIsNotCommitted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.join("a"), w.join("b")
+	w.suspect(a, b)
+	w.decide(quorum.Confirmed)
+	for range 3 { // it comes back before the store has taken the change
+		w.pass(time.Minute, a, b)
+		a.answer(up)
+		b.answer(up)
+	}
+	w.stage(lifecycle.Down)
+	if len(w.writes) != 1 {
+		t.Fatalf("%d changes, want 1", len(w.writes))
+	}
+	w.commit()
+	for range 2 {
+		w.pass(time.Minute, a, b)
+		a.answer(up)
+		b.answer(up)
+	}
+	w.stage(lifecycle.Up)
+	if len(w.writes) != 2 || w.writes[1].To != check.StatusRunning {
+		t.Fatalf("changes %+v", w.writes)
+	}
+}
+
+func TestUndecidedVerificationIsHeldAndSaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.join("a"), w.join("b")
+	w.suspect(a, b)
+	for _, wait := range []time.Duration{5 * time.Second, 15 * time.Second, 0} {
+		n := len(w.asked)
+		w.decide(quorum.Inconclusive)
+		if wait > 0 {
+			w.pass(wait+time.Second, a, b)
+			if len(w.asked) != n+1 {
+				t.Fatalf("no new round after %v", wait)
+			}
+		}
+	}
+	w.stage(lifecycle.Suspect)
+	sum := w.engine.Summary()
+	if len(sum.Held) != 1 || sum.Held[0].Reason == "" || sum.Suspect != 1 {
+		t.Fatalf("summary %+v", sum)
+	}
+	if len(w.writes) != 0 || len(w.kept) != 3 {
+		t.Fatalf("%d changes, %d ballots kept; want 0, 3", len(w.writes), len(w.kept))
+	}
+	n := len(w.asked)
+	w.pass(time.Minute, a, b)
+	a.answer(down)
+	b.answer(down)
+	if len(w.asked) != n+1 {
+		t.Fatal("the next failing check must begin a new verification")
+	}
+	w.decide(quorum.Confirmed)
+	w.stage(lifecycle.Down)
+	if sum := w.engine.Summary(); len(sum.Held) != 0 {
+		t.Errorf("still held: %+v", sum.Held)
+	}
+}
+
+func TestAFailureSeenByAnUnwellCheckerIsNone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.join("a")
+	w.engine.Put(w.now, row())
+	w.pass(time.Minute, a)
+	var open []dispatch.Ref
+	for _, b := range a.batches {
+		open = append(open, b.Ref)
+	}
+	if _, err := w.engine.Heartbeat(w.now, a.id, open, check.SelfCheck{Anchors: 2, Detail: "no anchor answers"}); err != nil {
+		t.Fatal(err)
+	}
+	if a.answer(down) != 1 {
+		t.Fatal("nothing was out")
+	}
+	w.stage(lifecycle.NeverChecked)
+}
+
+func TestALoneCheckerHasTheSecondLookAtAVeriflier(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.join("a")
+	r := row()
+	r.Status, r.StatusSince, r.OutageID = check.StatusDown, w.now.Add(-time.Minute), 77
+	w.engine.Put(w.now, r)
+	w.pass(time.Minute, a)
+	a.answer(up)
+	w.stage(lifecycle.Recovering)
+	if len(w.looked) != 1 {
+		t.Fatal("no veriflier was asked")
+	}
+	w.engine.Looked(w.now.Add(time.Second), Look{Question: w.looked[0], Veriflier: "eu1", At: w.now.Add(time.Second), Observation: &up})
+	w.stage(lifecycle.Up)
+}
+
+func TestEditsOfTheTable(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		edit func(*store.Site)
+		want func(t *testing.T, w *world, a *checker)
+	}{
+		{"a paused site is not checked", func(s *store.Site) { s.Paused = true }, func(t *testing.T, w *world, a *checker) {
+			w.pass(3*time.Minute, a)
+			if len(a.batches) != 0 {
+				t.Error("it is")
+			}
+		}},
+		{"a new URL is checked from then on, as if never checked", func(s *store.Site) { s.URL = "http://example.org/" }, func(t *testing.T, w *world, a *checker) {
+			w.stage(lifecycle.NeverChecked)
+			w.pass(time.Second, a)
+			if got := a.targets[42].URL; got != "http://example.org/" {
+				t.Errorf("checked %s", got)
+			}
+		}},
+		{"a URL without a scheme is an http one", func(s *store.Site) { s.URL = "example.org/x" }, func(t *testing.T, w *world, a *checker) {
+			w.pass(time.Second, a)
+			if got := a.targets[42].URL; got != "http://example.org/x" {
+				t.Errorf("checked %s", got)
+			}
+		}},
+		{"a longer interval is kept", func(s *store.Site) { s.Interval = 10 * time.Minute }, func(t *testing.T, w *world, a *checker) {
+			n := 0
+			for range 20 {
+				w.pass(time.Minute, a)
+				n += a.answer(up)
+			}
+			if n != 2 {
+				t.Errorf("%d checks in 20 minutes", n)
+			}
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			a := w.join("a")
+			w.engine.Put(w.now, row())
+			w.pass(time.Minute, a)
+			if a.answer(up) != 1 {
+				t.Fatal("the first check is missing")
+			}
+			r := row()
+			tt.edit(&r)
+			w.engine.Put(w.now, r)
+			tt.want(t, w, a)
+		})
+	}
+}
+
+func TestABucketReadIsTheTruthExceptForWhatCameLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.engine.Put(w.now, row())
+	began := w.now.Add(time.Second)
+	later := row()
+	later.ID = 43
+	w.engine.Put(began.Add(time.Second), later) // created while the bucket was read
+	w.engine.PutBucket(began, 7, nil)
+	if _, ok := w.engine.View(42); ok {
+		t.Error("the deleted row is still watched")
+	}
+	if _, ok := w.engine.View(43); !ok {
+		t.Error("the new row was taken off")
+	}
+}
+
+func TestAChangeThatIsRefusedBeginsTheSiteAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.join("a"), w.join("b")
+	w.suspect(a, b)
+	w.decide(quorum.Confirmed)
+	r := row()
+	r.Status, r.StatusSince = check.StatusDown, w.now
+	w.engine.Refused(w.now, w.writes[0], &r) // somebody else has set it
+	w.stage(lifecycle.Down)
+	w.pass(time.Second, a, b)
+	if len(a.batches)+len(b.batches) != 1 {
+		t.Error("it is not checked")
+	}
+}
+
+func TestABallotThatIsOverChangesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.join("a"), w.join("b")
+	w.suspect(a, b)
+	r := row()
+	r.URL = "http://example.org/"
+	w.engine.Put(w.now, r)
+	if len(w.gone) != 1 {
+		t.Fatal("the ballot about the old URL goes on")
+	}
+	w.decide(quorum.Confirmed)
+	if len(w.writes) != 0 {
+		t.Fatalf("changes %+v", w.writes)
+	}
+}

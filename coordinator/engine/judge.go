@@ -1,0 +1,237 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/schedule"
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// observe takes in what a node saw of a site at a time.
+func (e *Engine) observe(now time.Time, s *site, c store.LocalCheck) {
+	e.counts.Checks++
+	if c.At.Before(s.lastCheck) {
+		return
+	}
+	s.last, s.lastCheck = &c.Observation, c.At
+	for _, a := range c.Observation.Advisories {
+		s.headHostile = s.headHostile || a == check.AdvisoryHeadUnsupported
+	}
+	if c.Observation.Outcome == check.OutcomeDown {
+		e.counts.Failures++
+	}
+	if s.pending != nil || s.state.Stage == lifecycle.Paused {
+		return
+	}
+	s.note(c)
+	e.step(now, s, lifecycle.Observed{At: c.At, Node: c.Node, Outcome: c.Observation.Outcome})
+}
+
+// Decide takes in the answer to a ballot.
+func (e *Engine) Decide(now time.Time, a Answer) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.site(a.Question.Site)
+	if s == nil || s.pending != nil || !s.opened || s.state.Ballot != a.Question.Ballot {
+		return
+	}
+	s.opened, s.answer = false, &a
+	e.o.Log.Info("decided", "site", s.row.ID, "url", s.row.URL, "verdict", a.Verdict.String(),
+		"votes", tally(a), "round", a.Question.Round, "took", a.Decided.Sub(a.Opened).Round(time.Millisecond))
+	if a.Verdict != quorum.Confirmed {
+		e.o.Ledger.Keep(e.ballot(s))
+	}
+	if a.Verdict == quorum.Inconclusive {
+		e.counts.Inconclusive++
+	}
+	e.step(now, s, lifecycle.Decided{At: now, Ballot: a.Question.Ballot, Verdict: a.Verdict})
+}
+
+// Looked takes in a second look by a veriflier.
+func (e *Engine) Looked(now time.Time, l Look) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.site(l.Question.Site)
+	if s == nil || l.Observation == nil || s.target().URL != l.Question.Target.URL {
+		return
+	}
+	e.observe(now, s, store.LocalCheck{Node: l.Veriflier, Veriflier: true, At: l.At, Observation: *l.Observation})
+}
+
+// step asks lifecycle what an event means and carries its effects out.
+func (e *Engine) step(now time.Time, s *site, ev lifecycle.Event) {
+	before := s.state
+	next, effects := lifecycle.Step(s.state, ev, e.o.Policy)
+	s.state = next
+	for _, f := range effects {
+		e.carryOut(now, s, f)
+	}
+	e.watchHold(now, s, before)
+	if next.Stage == lifecycle.Up && before.Stage != lifecycle.Up {
+		if s.pending == nil {
+			s.forget()
+		}
+		e.wheel.Add(s.slot, schedule.Next(s.row.ID, e.interval(s), now))
+	}
+}
+
+func (e *Engine) carryOut(now time.Time, s *site, f lifecycle.Effect) {
+	switch f := f.(type) {
+	case lifecycle.Recheck:
+		e.wheel.Add(s.slot, now.Add(f.After))
+	case lifecycle.SecondLook:
+		e.secondLook(now, s, f.Avoid)
+	case lifecycle.Verify:
+		if f.After > 0 {
+			s.askDue = true
+			e.wheel.Add(s.slot, now.Add(f.After))
+			return
+		}
+		e.wheel.Remove(s.slot)
+		e.ask(s)
+	case lifecycle.Abandon:
+		s.askDue = false
+		e.abandon(s)
+	case lifecycle.Change:
+		e.change(s, f)
+	case lifecycle.Blip:
+		e.counts.Blips++
+	case lifecycle.FalseAlarm:
+		e.counts.FalseAlarms++
+	}
+}
+
+// secondLook asks another checker, or a veriflier when there is none. The routine
+// check goes on beside it in case that nobody answers.
+func (e *Engine) secondLook(now time.Time, s *site, avoid string) {
+	e.wheel.Add(s.slot, schedule.Next(s.row.ID, e.interval(s), now))
+	for _, ses := range e.sessions {
+		if ses.hello.Node != avoid && !ses.leaving {
+			e.submit(now, s, true)
+			return
+		}
+	}
+	t := s.target()
+	t.Timeout = check.VerifyTimeout
+	e.o.Panel.Look(Question{Site: s.row.ID, Target: t})
+}
+
+// change sends a change of status to the ledger; until its answer nothing else is judged.
+func (e *Engine) change(s *site, f lifecycle.Change) {
+	c := store.Change{
+		Key:    fmt.Sprintf("%d-%d%d-%016x", s.row.ID, f.From, f.To, e.o.Random()),
+		SiteID: s.row.ID, BlogID: s.row.BlogID, Bucket: s.row.Bucket, URL: s.row.URL,
+		From: f.From, To: f.To, Start: f.Start, At: f.At,
+		LastCheck: s.lastCheck, Cause: s.cause(), Checks: slices.Clone(s.checks),
+	}
+	if f.From == check.StatusRunning && s.answer != nil {
+		b := e.ballot(s)
+		c.Ballot = &b
+	}
+	s.pending = &c
+	e.wheel.Add(s.slot, schedule.Next(s.row.ID, e.interval(s), f.At))
+	e.o.Ledger.Record(c)
+}
+
+// ballot is the evidence of the site's newest ballot.
+func (e *Engine) ballot(s *site) store.Ballot {
+	a := s.answer
+	return store.Ballot{
+		SiteID: s.row.ID, Bucket: s.row.Bucket, OutageID: s.row.OutageID,
+		Verdict: a.Verdict, Rule: a.Rule, Round: a.Question.Round,
+		Opened: a.Opened, Decided: a.Decided, Votes: a.Votes, Checks: slices.Clone(s.checks),
+	}
+}
+
+// Committed takes in that a change is in the store.
+func (e *Engine) Committed(now time.Time, c store.Change, done store.Committed) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.site(c.SiteID)
+	if s == nil || s.pending == nil || s.pending.Key != c.Key {
+		return
+	}
+	e.counts.Changes++
+	s.pending = nil
+	s.row.Status, s.row.StatusSince = c.To, c.At
+	s.row.OutageID = done.OutageID
+	if c.To == check.StatusRunning {
+		s.row.OutageID = 0
+	}
+	s.forget()
+	s.seen = now
+	if s.state.Status != c.To {
+		// The site was begun anew while the change was on its way.
+		s.state = lifecycle.Initial(c.To, c.At, s.row.Paused)
+	}
+}
+
+// Refused takes in that a change does not fit the store any more: the site is begun
+// anew from its row, which is nil when it is gone.
+func (e *Engine) Refused(now time.Time, c store.Change, row *store.Site) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.site(c.SiteID)
+	if s == nil || s.pending == nil || s.pending.Key != c.Key {
+		return
+	}
+	e.remove(s)
+	if row != nil {
+		e.add(now, *row)
+		e.soon(now, e.site(row.ID))
+	}
+}
+
+// watchHold raises and ends the alarm of a site on which the verifliers cannot agree.
+func (e *Engine) watchHold(now time.Time, s *site, before lifecycle.State) {
+	switch {
+	case s.state.Held && !before.Held:
+		h, ok := e.held[s.row.ID]
+		if !ok {
+			h.since = now
+		}
+		h.reason = holdReason(s.answer, before.Round)
+		e.held[s.row.ID] = h
+		e.o.Log.Warn("held as suspect, nothing is sent", "site", s.row.ID, "url", s.row.URL, "why", h.reason)
+	case s.state.Stage != lifecycle.Suspect && s.state.Stage != lifecycle.Verifying:
+		e.release(s.row.ID)
+	}
+}
+
+// holdReason explains an inconclusive verification to an operator.
+func holdReason(a *Answer, rounds uint8) string {
+	if a == nil {
+		return "the verifliers could not decide"
+	}
+	text := fmt.Sprintf("the verifliers could not decide in %d rounds: %s", rounds, tally(*a))
+	for _, v := range a.Votes {
+		if v.Value == quorum.Unknown {
+			text += fmt.Sprintf("; %s (%s) %s", v.Veriflier, v.Region, v.UnknownReason)
+		}
+	}
+	return text
+}
+
+// tally says a ballot in words.
+func tally(a Answer) string {
+	var down, up, unknown int
+	regions := map[string]bool{}
+	for _, v := range a.Votes {
+		switch v.Value {
+		case quorum.Down:
+			down++
+			regions[v.Region] = true
+		case quorum.Up:
+			up++
+		default:
+			unknown++
+		}
+	}
+	return fmt.Sprintf("%d of %d down in %d regions, %d up, %d unknown (needs %d in %d regions)",
+		down, a.Rule.Voters, len(regions), up, unknown, a.Rule.Need, a.Rule.Regions)
+}

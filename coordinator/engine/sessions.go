@@ -1,0 +1,134 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/dispatch"
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// session is one connected checker.
+type session struct {
+	hello   dispatch.Hello
+	out     Session
+	self    check.SelfCheck
+	joined  time.Time
+	leaving bool
+}
+
+// Result is one observation that a checker checks in.
+type Result struct {
+	Key         dispatch.Key
+	At          time.Time
+	Observation check.Observation
+}
+
+// Join opens a session. Older sessions of the same node are ended.
+func (e *Engine) Join(now time.Time, hello dispatch.Hello, out Session) dispatch.SessionID {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	id, superseded := e.core.Join(now, hello)
+	for _, old := range superseded {
+		e.endSession(now, old, "superseded by a newer session of the same node")
+	}
+	e.sessions[id] = &session{hello: hello, out: out, joined: now, self: check.SelfCheck{Healthy: true}}
+	e.lonely = time.Time{}
+	e.o.Log.Info("checker joined", "checker", hello.Node, "region", hello.Region, "max_in_flight", hello.MaxInFlight)
+	return id
+}
+
+// Leave ends a session whose stream is gone. What it had out goes out again.
+func (e *Engine) Leave(now time.Time, id dispatch.SessionID) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.endSession(now, id, "its stream ended")
+	e.assign(now)
+}
+
+// endSession forgets a session; doing so twice is no harm.
+func (e *Engine) endSession(now time.Time, id dispatch.SessionID, why string) {
+	e.core.Leave(now, id)
+	ses := e.sessions[id]
+	if ses == nil {
+		return
+	}
+	delete(e.sessions, id)
+	if len(e.sessions) == 0 {
+		e.lonely = now
+	}
+	e.o.Log.Info("checker left", "checker", ses.hello.Node, "why", why)
+	ses.out.End(why)
+}
+
+// Grant adds credit.
+func (e *Engine) Grant(now time.Time, id dispatch.SessionID, n int) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	err := e.core.Grant(id, n)
+	e.assign(now)
+	return err
+}
+
+// Leaving says that a checker wants no more checks.
+func (e *Engine) Leaving(id dispatch.SessionID) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.core.Drain(id)
+	if ses := e.sessions[id]; ses != nil {
+		ses.leaving = true
+	}
+}
+
+// Heartbeat keeps a session alive and answers which of its batches are not its own.
+func (e *Engine) Heartbeat(now time.Time, id dispatch.SessionID, open []dispatch.Ref, self check.SelfCheck) ([]dispatch.Ref, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if ses := e.sessions[id]; ses != nil {
+		if ses.self.Healthy != self.Healthy {
+			e.o.Log.Warn("checker's own connectivity changed", "checker", ses.hello.Node, "healthy", self.Healthy, "detail", self.Detail)
+		}
+		ses.self = self
+	}
+	unknown, err := e.core.Heartbeat(now, id, open)
+	e.assign(now)
+	return unknown, err
+}
+
+// Release takes a batch back undone.
+func (e *Engine) Release(now time.Time, id dispatch.SessionID, ref dispatch.Ref) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	err := e.core.Release(now, id, ref)
+	e.assign(now)
+	return err
+}
+
+// CheckIn takes results in. Only the first valid result of a check counts.
+func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref, results []Result) (dispatch.Receipt, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	keys := make([]dispatch.Key, len(results))
+	for i, r := range results {
+		keys[i] = r.Key
+	}
+	receipt, err := e.core.CheckIn(now, id, ref, keys)
+	if err != nil {
+		return receipt, err
+	}
+	ses := e.sessions[id]
+	for i, r := range results {
+		s := e.site(r.Key.Site)
+		if s == nil || ses == nil || receipt.Classes[i] != dispatch.Accepted {
+			continue
+		}
+		o := r.Observation
+		if o.Outcome == check.OutcomeDown && !ses.self.Healthy {
+			// A checker that cannot reach its own anchors is no witness.
+			o.Outcome = check.OutcomeUnknown
+		}
+		e.observe(now, s, store.LocalCheck{Node: ses.hello.Node, At: r.At, Observation: o})
+	}
+	e.assign(now)
+	return receipt, nil
+}

@@ -1,0 +1,92 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/schedule"
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// site is all that the engine knows of one site.
+type site struct {
+	row   store.Site // as committed
+	state lifecycle.State
+	slot  schedule.Slot
+	// sequence numbers the checks; urgent is whether the newest one was.
+	sequence uint64
+	urgent   bool
+	// seen is when the row was last read; an older read does not undo it.
+	seen time.Time
+	// last is what the newest check saw, at lastCheck; nil before the first.
+	last      *check.Observation
+	lastCheck time.Time
+	// checks are the observations of the present run of failures, or of the
+	// present recovery; at most maxChecks.
+	checks []store.LocalCheck
+	// askDue says that a ballot is to be opened when the wheel comes by; opened
+	// that the panel has it.
+	askDue, opened bool
+	// pending is a change that is not committed yet; until it is, nothing else is judged.
+	pending *store.Change
+	// answer is the newest ballot's, for evidence.
+	answer *Answer
+	// headHostile says that HEAD fails where GET works.
+	headHostile bool
+}
+
+// maxChecks bounds the evidence kept of one run.
+const maxChecks = 8
+
+// target is what to ask a node.
+func (s *site) target() check.Target {
+	t := check.Target{
+		URL:         check.CompleteURL(s.row.URL),
+		Settings:    s.row.Settings,
+		Timeout:     check.RoutineTimeout,
+		HeadHostile: s.headHostile,
+	}
+	if s.urgent {
+		t.Timeout = check.VerifyTimeout
+	}
+	return t
+}
+
+// note keeps an observation that is evidence of a run of failures, or of a recovery.
+func (s *site) note(c store.LocalCheck) {
+	switch o := c.Observation.Outcome; {
+	case o == check.OutcomeUnknown, o == check.OutcomeUp && s.state.Status == check.StatusRunning:
+		return
+	case o == check.OutcomeUp && s.state.Stage != lifecycle.Recovering,
+		o == check.OutcomeDown && s.state.Stage == lifecycle.Recovering:
+		s.checks = nil // the direction turns
+	case len(s.checks) == maxChecks:
+		// The first one opened the run: keep it, forget the second oldest.
+		s.checks = slices.Delete(s.checks, 1, 2)
+	}
+	s.checks = append(s.checks, c)
+}
+
+// cause is the failure that opened the present run.
+func (s *site) cause() check.Observation {
+	for _, c := range s.checks {
+		if c.Observation.Outcome == check.OutcomeDown {
+			return c.Observation
+		}
+	}
+	return check.Observation{}
+}
+
+// forget drops what belongs to a run that is over, or to another URL.
+func (s *site) forget() {
+	s.checks, s.answer = nil, nil
+	s.askDue, s.opened = false, false
+}
+
+// hold says why a failing site is not reported.
+type hold struct {
+	since  time.Time
+	reason string
+}

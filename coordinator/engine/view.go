@@ -1,0 +1,106 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// View is what the engine knows of a site at this moment.
+type View struct {
+	State lifecycle.State
+	// Status is the committed one, with its time and its outage.
+	Status      check.Status
+	StatusSince time.Time
+	OutageID    int64
+	// Interval is the one in force.
+	Interval time.Duration
+	// Last is what the newest check saw, at LastCheck; nil before the first.
+	Last      *check.Observation
+	LastCheck time.Time
+	// HoldReason says why a failing site is not reported; empty when it is not held.
+	HoldReason string
+}
+
+// View reads one site; false when this coordinator does not watch it.
+func (e *Engine) View(id check.SiteID) (View, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.site(id)
+	if s == nil {
+		return View{}, false
+	}
+	return View{
+		State: s.state, Status: s.row.Status, StatusSince: s.row.StatusSince, OutageID: s.row.OutageID,
+		Interval: e.interval(s), Last: s.last, LastCheck: s.lastCheck, HoldReason: e.held[id].reason,
+	}, true
+}
+
+// Held is a site on which the verifliers cannot agree.
+type Held struct {
+	Site   check.SiteID
+	URL    string
+	Since  time.Time
+	Reason string
+}
+
+// CheckerView is one session.
+type CheckerView struct {
+	Node, Region, Instance string
+	Joined                 time.Time
+	Open, Credit           int
+	SelfCheck              check.SelfCheck
+}
+
+// Summary is the engine's view of itself.
+type Summary struct {
+	Sites, Suspect, Down uint64
+	Queued, Open         int
+	Counters             Counters
+	Checkers             []CheckerView
+	// Held are the sites held back, the oldest first, at most maxHeld.
+	Held []Held
+	// LonelySince is when the last checker left; zero while there is one.
+	LonelySince time.Time
+}
+
+const maxHeld = 100
+
+// Summary counts and lists.
+func (e *Engine) Summary() Summary {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	sum := Summary{
+		Sites: uint64(len(e.byID)), Queued: e.core.Queued(), Open: e.core.Open(),
+		Counters: e.counts, LonelySince: e.lonely,
+	}
+	for _, s := range e.sites {
+		switch {
+		case s == nil:
+		case s.state.Status != check.StatusRunning:
+			sum.Down++
+		case s.state.Stage == lifecycle.Suspect || s.state.Stage == lifecycle.Verifying:
+			sum.Suspect++
+		}
+	}
+	for _, info := range e.core.Sessions() {
+		if ses := e.sessions[info.ID]; ses != nil {
+			sum.Checkers = append(sum.Checkers, CheckerView{
+				Node: info.Hello.Node, Region: info.Hello.Region, Instance: info.Hello.Instance,
+				Joined: ses.joined, Open: info.Open, Credit: info.Credit, SelfCheck: ses.self,
+			})
+		}
+	}
+	for id, h := range e.held {
+		if s := e.site(id); s != nil {
+			sum.Held = append(sum.Held, Held{Site: id, URL: s.row.URL, Since: h.since, Reason: h.reason})
+		}
+	}
+	slices.SortFunc(sum.Held, func(a, b Held) int { return a.Since.Compare(b.Since) })
+	sum.Held = sum.Held[:min(len(sum.Held), maxHeld)]
+	slices.SortFunc(sum.Checkers, func(a, b CheckerView) int { return strings.Compare(a.Node, b.Node) })
+	return sum
+}

@@ -1,0 +1,103 @@
+package coordinator
+
+import (
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/notify"
+	"github.com/Automattic/jetmon/coordinator/panel"
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/rpc"
+)
+
+// Options for New. What is not said to be optional is required.
+type Options struct {
+	// Node is the coordinator's name, unique and stable over restarts; Endpoint is
+	// where others dial its API.
+	Node, Endpoint string
+	// Store is used, and not closed.
+	Store     store.Store
+	Listeners []net.Listener
+	// Server is completed with the services and the log; the rest is the caller's.
+	Server rpc.ServerOptions
+	// Verifliers are the panel; VeriflierClient is how they are dialled.
+	Verifliers      []panel.Member
+	VeriflierClient rpc.ClientOptions
+	// PeerOfflineLimit is how many DOWN votes confirm; 0 means the rule's default.
+	PeerOfflineLimit int
+	Policy           lifecycle.Policy
+	// IntervalOverride, when not 0, is used for every site instead of its own.
+	IntervalOverride time.Duration
+	// BucketMin and BucketMax bound the buckets to watch, both included.
+	BucketMin, BucketMax check.BucketID
+	// Notify is completed with the log.
+	Notify notify.Options
+	// OnChange, optional, is called after each committed change. It must not block.
+	OnChange func(StatusChange)
+	Log      *slog.Logger
+	// Metrics is optional.
+	Metrics prometheus.Registerer
+}
+
+// StatusChange is one committed change, for people who watch.
+type StatusChange struct {
+	Site     check.SiteID
+	BlogID   check.BlogID
+	URL      string
+	From, To check.Status
+	Start    time.Time
+	At       time.Time
+	OutageID int64
+	Cause    check.Observation
+}
+
+// The times of the stream.
+const (
+	heartbeat      = 5 * time.Second
+	sessionTimeout = 15 * time.Second
+	leaseTime      = time.Minute
+	avoidFor       = 5 * time.Second
+	maxBatch       = 100
+	maxQueue       = 1 << 20
+	// tick is how often the engine looks at the clock.
+	tick = 50 * time.Millisecond
+	// reread is how long reading all buckets again takes.
+	reread = 55 * time.Second
+)
+
+func (o *Options) validate() error {
+	switch {
+	case o.Node == "":
+		return fault.InvalidField("node", "must not be empty")
+	case o.Store == nil:
+		return fault.InvalidField("store", "must be given")
+	case len(o.Listeners) == 0:
+		return fault.InvalidField("listeners", "must not be empty")
+	case o.BucketMin > o.BucketMax || o.BucketMax >= check.Buckets:
+		return fault.InvalidField("bucket-min, bucket-max", "must be 0 <= min <= max <= %d", check.Buckets-1)
+	case o.IntervalOverride != 0 && o.IntervalOverride < time.Second:
+		return fault.InvalidField("interval", "must be at least 1s")
+	case o.Policy.Failures < 1:
+		return fault.InvalidField("num-of-checks", "must be at least 1")
+	case o.Policy.Between <= 0 || o.Policy.NoticeWindow <= 0:
+		return fault.InvalidField("time-between-checks, time-between-notices", "must be greater than 0")
+	case o.Log == nil:
+		return fault.InvalidField("log", "must be given")
+	}
+	return nil
+}
+
+// shards lists the shards that hold the buckets to watch.
+func (o *Options) shards() []store.ShardID {
+	var out []store.ShardID
+	for s := store.ShardOf(o.BucketMin); s <= store.ShardOf(o.BucketMax); s++ {
+		out = append(out, s)
+	}
+	return out
+}

@@ -1,0 +1,229 @@
+package panel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/rpc"
+
+	veriflierpb "github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+)
+
+// Member is one configured veriflier.
+type Member struct {
+	// Name is what it must answer as; Region is where it stands.
+	Name, Region string
+	// Address is HOST:PORT of its gRPC listener.
+	Address string
+	// Token is its bearer token, empty when it wants none.
+	Token string
+}
+
+// Options for New.
+type Options struct {
+	Members []Member
+	// PeerOfflineLimit, when not 0, is how many DOWN votes confirm.
+	PeerOfflineLimit int
+	Client           rpc.ClientOptions
+	// Instance makes request ids unique to this process.
+	Instance string
+	// MaxBallots bounds the ballots under way; more wait. 0 means 1000.
+	MaxBallots int
+	// MaxPerMember bounds the questions that one member has at once. 0 means 400.
+	MaxPerMember int
+	// Straggle is how long a decided ballot waits for the missing votes. 0 means 1 s.
+	Straggle time.Duration
+	Log      *slog.Logger
+	// Decided and Looked take the answers, each from a goroutine of the panel.
+	Decided func(engine.Answer)
+	Looked  func(engine.Look)
+}
+
+// answerMargin is what a member gets on top of the target's timeout, so that its
+// own timeout reports first.
+const answerMargin = 2 * time.Second
+
+// Panel is the set of verifliers. New makes one; nothing is asked before Run.
+type Panel struct {
+	o       Options
+	rule    quorum.Rule
+	roster  []quorum.Voter
+	members []*member
+	conns   []*grpc.ClientConn
+
+	mu      sync.Mutex
+	waiting []job // at most two a site: a ballot and a look
+	running map[ballotID]context.CancelFunc
+	wake    chan struct{}
+}
+
+type ballotID struct {
+	site   check.SiteID
+	ballot uint32
+}
+
+type job struct {
+	question engine.Question
+	look     bool
+}
+
+// New checks the roster and the rule. Connections are made lazily.
+func New(o Options) (*Panel, error) {
+	p := &Panel{o: o, running: map[ballotID]context.CancelFunc{}, wake: make(chan struct{}, 1)}
+	p.o.MaxBallots = cmpOr(o.MaxBallots, 1000)
+	p.o.MaxPerMember = cmpOr(o.MaxPerMember, 400)
+	p.o.Straggle = cmpOr(o.Straggle, time.Second)
+	for _, m := range o.Members {
+		p.roster = append(p.roster, quorum.Voter{Name: m.Name, Region: m.Region})
+	}
+	rule, err := quorum.NewRule(p.roster, o.PeerOfflineLimit)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "verifliers: %w", err)
+	}
+	p.rule = rule
+	for _, m := range o.Members {
+		client := o.Client
+		client.Token = m.Token
+		conn, err := rpc.Dial(m.Address, client)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("veriflier %s: %w", m.Name, err), p.close())
+		}
+		p.conns = append(p.conns, conn)
+		p.members = append(p.members, newMember(m, veriflierpb.NewVeriflierServiceClient(conn), p.o.MaxPerMember))
+	}
+	return p, nil
+}
+
+func (p *Panel) close() error {
+	var errs []error
+	for _, c := range p.conns {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Rule is the rule by which ballots are decided.
+func (p *Panel) Rule() quorum.Rule { return p.rule }
+
+// Status describes the members, in the order of their configuration.
+func (p *Panel) Status() []MemberStatus {
+	out := make([]MemberStatus, len(p.members))
+	for i, m := range p.members {
+		out[i] = m.status()
+	}
+	return out
+}
+
+// Ask holds a ballot; the answer goes to Options.Decided.
+func (p *Panel) Ask(q engine.Question) { p.enqueue(job{question: q}) }
+
+// Look asks one member after the other until one is a witness; the answer goes to Options.Looked.
+func (p *Panel) Look(q engine.Question) { p.enqueue(job{question: q, look: true}) }
+
+func (p *Panel) enqueue(j job) {
+	p.mu.Lock()
+	p.waiting = append(p.waiting, j)
+	p.mu.Unlock()
+	p.nudge()
+}
+
+func (p *Panel) nudge() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Abandon stops a ballot, wherever it is. It is not answered.
+func (p *Panel) Abandon(site check.SiteID, ballot uint32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if cancel := p.running[ballotID{site, ballot}]; cancel != nil {
+		cancel()
+		return
+	}
+	for i, j := range p.waiting {
+		if !j.look && j.question.Site == site && j.question.Ballot == ballot {
+			p.waiting = append(p.waiting[:i], p.waiting[i+1:]...)
+			return
+		}
+	}
+}
+
+// Run holds the ballots until ctx ends; those under way are then dropped.
+func (p *Panel) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, p.o.MaxBallots)
+	for {
+		select {
+		case <-ctx.Done():
+			wg.Wait()
+			return p.close()
+		case <-p.wake:
+		}
+		for {
+			j, ok := p.next()
+			if !ok {
+				break
+			}
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				wg.Wait()
+				return p.close()
+			}
+			wg.Go(func() {
+				defer func() { <-slots }()
+				p.do(ctx, j)
+			})
+		}
+	}
+}
+
+func (p *Panel) next() (job, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.waiting) == 0 {
+		return job{}, false
+	}
+	j := p.waiting[0]
+	p.waiting = p.waiting[1:]
+	return j, true
+}
+
+func (p *Panel) do(ctx context.Context, j job) {
+	if j.look {
+		p.look(ctx, j.question)
+		return
+	}
+	id := ballotID{j.question.Site, j.question.Ballot}
+	ctx, cancel := context.WithTimeout(ctx, j.question.Target.Timeout+2*answerMargin)
+	defer cancel()
+	p.mu.Lock()
+	p.running[id] = cancel
+	p.mu.Unlock()
+	answer, ok := p.hold(ctx, j.question)
+	p.mu.Lock()
+	delete(p.running, id)
+	p.mu.Unlock()
+	if ok {
+		p.o.Decided(answer)
+	}
+}
+
+func cmpOr[T int | time.Duration](v, otherwise T) T {
+	if v == 0 {
+		return otherwise
+	}
+	return v
+}

@@ -1,0 +1,102 @@
+package coordinator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// page is how many rows are read at once.
+const page = 5000
+
+// gained loads the sites of a shard that is now ours.
+func (c *Coordinator) gained(ctx context.Context, s store.ShardID) error {
+	for _, b := range c.buckets(s) {
+		if err := c.readBucket(ctx, b); err != nil {
+			return err
+		}
+	}
+	c.notify.SetShards(c.ownership.Owned())
+	return nil
+}
+
+// lost forgets the sites of a shard that is ours no more.
+func (c *Coordinator) lost(s store.ShardID) {
+	c.engine.DropShard(s)
+	c.ledger.Forget(s)
+	c.notify.SetShards(c.ownership.Owned())
+}
+
+// buckets lists the buckets of a shard that are ours to watch.
+func (c *Coordinator) buckets(s store.ShardID) []check.BucketID {
+	var out []check.BucketID
+	for i := range store.BucketsPerShard {
+		b := check.BucketID(int(s)*store.BucketsPerShard + i)
+		if b >= c.o.BucketMin && b <= c.o.BucketMax {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// reread takes over what WordPress.com changed in the table: one bucket after the
+// other, all within a minute.
+func (c *Coordinator) reread(ctx context.Context) error {
+	failing := false
+	for {
+		var due []check.BucketID
+		for _, s := range c.ownership.Owned() {
+			due = append(due, c.buckets(s)...)
+		}
+		pause := reread / time.Duration(max(len(due), check.Buckets/8))
+		for _, b := range due {
+			if !sleep(ctx, pause) {
+				return nil
+			}
+			err := c.readBucket(ctx, b)
+			if failed := err != nil && ctx.Err() == nil; failed != failing {
+				failing = failed
+				c.o.Log.Warn("reading the sites again", "failing", failing, "err", err)
+			}
+		}
+		if len(due) == 0 && !sleep(ctx, pause) {
+			return nil
+		}
+	}
+}
+
+// readBucket reads all sites of a bucket and hands them to the engine.
+func (c *Coordinator) readBucket(ctx context.Context, b check.BucketID) error {
+	began := time.Now()
+	var rows []store.Site
+	q := store.SiteQuery{InBucket: true, Bucket: b, Limit: page}
+	for {
+		got, err := c.o.Store.ListSites(ctx, q)
+		if err != nil {
+			return fmt.Errorf("read bucket %d: %w", b, err)
+		}
+		rows = append(rows, got...)
+		if len(got) < page {
+			break
+		}
+		q.After = got[len(got)-1].ID
+	}
+	if _, ours := c.ownership.Fence(store.ShardOf(b)); ours {
+		c.engine.PutBucket(began, b, rows)
+	}
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
