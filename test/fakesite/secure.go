@@ -1,0 +1,173 @@
+package fakesite
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// Variant is how the TLS of a site is.
+type Variant int
+
+// The variants. All but SelfSigned and UnknownIssuer come from the authority that
+// Site.Roots holds.
+const (
+	// Valid is a leaf from an intermediate from a known root, with 90 days to go.
+	Valid Variant = iota
+	// Expiring has ten days to go.
+	Expiring
+	// Expired ended yesterday.
+	Expired
+	// NotYetValid begins tomorrow.
+	NotYetValid
+	// SelfSigned is signed by nobody else.
+	SelfSigned
+	// UnknownIssuer comes from a root that nobody knows.
+	UnknownIssuer
+	// WrongHost is for another name.
+	WrongHost
+	// TLS10 is valid, but the server speaks TLS 1.0 only.
+	TLS10
+	// TLS11 is valid, but the server speaks TLS 1.1 only.
+	TLS11
+	// TLS12 is valid, but the server speaks TLS 1.2 only.
+	TLS12
+	// ClientCertificate asks for a certificate of the client.
+	ClientCertificate
+	// NoCommonCipher leaves no way to agree.
+	NoCommonCipher
+	// MissingIntermediate sends the leaf alone.
+	MissingIntermediate
+)
+
+// Names are the hosts that the certificates are for, beside 127.0.0.1 and ::1: example.test
+// and any name directly under it.
+const certName = "example.test"
+
+// NewTLS starts a site with TLS on 127.0.0.1 that answers 200. Its URL has the address
+// for a host; use At for a name.
+func NewTLS(t testing.TB, v Variant) *Site {
+	t.Helper()
+	config, roots := v.config(t)
+	s := start(t, netip.MustParseAddrPort("127.0.0.1:0"), config)
+	s.roots = roots
+	return s
+}
+
+// At puts a name into the site's URL and gives the site.
+func (s *Site) At(name string) *Site {
+	s.name = name
+	return s
+}
+
+// Roots is what a client must trust to find a Valid site valid.
+func (s *Site) Roots() *x509.CertPool { return s.roots }
+
+func (v Variant) config(t testing.TB) (*tls.Config, *x509.CertPool) {
+	t.Helper()
+	now := time.Now()
+	root := issue(t, nil, ca("fakesite root", now))
+	between := issue(t, &root, ca("fakesite intermediate", now))
+	roots := x509.NewCertPool()
+	roots.AddCert(root.Leaf)
+	if v == UnknownIssuer {
+		roots = x509.NewCertPool()
+		known := issue(t, nil, ca("fakesite other root", now))
+		roots.AddCert(known.Leaf)
+	}
+	leaf := issue(t, v.issuer(&between), v.leaf(now))
+	if v != SelfSigned && v != MissingIntermediate {
+		leaf.Certificate = append(leaf.Certificate, between.Certificate[0])
+	}
+	c := &tls.Config{Certificates: []tls.Certificate{leaf}, MinVersion: tls.VersionTLS12}
+	switch v {
+	case TLS10:
+		c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS10
+	case TLS11:
+		c.MinVersion, c.MaxVersion = tls.VersionTLS11, tls.VersionTLS11
+	case TLS12:
+		c.MaxVersion = tls.VersionTLS12
+	case ClientCertificate:
+		c.ClientAuth = tls.RequireAnyClientCert
+	case NoCommonCipher:
+		// An RSA suite with a key that is not RSA.
+		c.MaxVersion = tls.VersionTLS12
+		c.CipherSuites = []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}
+	}
+	return c, roots
+}
+
+func (v Variant) issuer(between *tls.Certificate) *tls.Certificate {
+	if v == SelfSigned {
+		return nil
+	}
+	return between
+}
+
+func (v Variant) leaf(now time.Time) *x509.Certificate {
+	const day = 24 * time.Hour
+	c := &x509.Certificate{
+		Subject:     pkix.Name{CommonName: certName},
+		DNSNames:    []string{certName, "*." + certName},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		NotBefore:   now.Add(-90 * day),
+		NotAfter:    now.Add(90 * day),
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	switch v {
+	case Expiring:
+		c.NotAfter = now.Add(10 * day)
+	case Expired:
+		c.NotAfter = now.Add(-day)
+	case NotYetValid:
+		c.NotBefore = now.Add(day)
+	case WrongHost:
+		c.DNSNames, c.IPAddresses = []string{"other.test"}, nil
+	}
+	return c
+}
+
+func ca(name string, now time.Time) *x509.Certificate {
+	return &x509.Certificate{
+		Subject:               pkix.Name{CommonName: name},
+		NotBefore:             now.AddDate(-1, 0, 0),
+		NotAfter:              now.AddDate(10, 0, 0),
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign,
+	}
+}
+
+// issue makes a key and a certificate; without an issuer it signs itself.
+func issue(t testing.TB, issuer *tls.Certificate, c *x509.Certificate) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatalf("fakesite: %v", err)
+	}
+	if c.SerialNumber, err = rand.Int(rand.Reader, big.NewInt(1<<62)); err != nil {
+		t.Fatalf("fakesite: %v", err)
+	}
+	parent, signer := c, any(key)
+	if issuer != nil {
+		parent, signer = issuer.Leaf, issuer.PrivateKey
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, parent, &key.PublicKey, signer)
+	if err != nil {
+		t.Fatalf("fakesite: %v", err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatalf("fakesite: %v", err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+}
