@@ -131,6 +131,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	if len(listeners) == 0 {
 		return fmt.Errorf("serve %s: no listener", s.name)
 	}
+	s.SetServing(true) // before anyone can ask
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
 		go func() {
@@ -141,7 +142,6 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 			failed <- err
 		}()
 	}
-	s.SetServing(true)
 
 	var err error
 	ended := 0

@@ -17,7 +17,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
-	reflectionalphapb "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
@@ -109,17 +108,19 @@ func TestReflectionDescribesEveryServiceCompletely(t *testing.T) {
 	if err := stream.CloseSend(); err != nil {
 		t.Fatal(err)
 	}
-	// Older grpcurls ask in the version before.
-	old, err := reflectionalphapb.NewServerReflectionClient(r).ServerReflectionInfo(t.Context())
+	// Older grpcurls ask in the version before, whose messages are the same on the wire.
+	old, err := r.NewStream(t.Context(), &reflectionpb.ServerReflection_ServiceDesc.Streams[0],
+		"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := old.Send(&reflectionalphapb.ServerReflectionRequest{
-		MessageRequest: &reflectionalphapb.ServerReflectionRequest_ListServices{},
+	if err := old.SendMsg(&reflectionpb.ServerReflectionRequest{
+		MessageRequest: &reflectionpb.ServerReflectionRequest_ListServices{},
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if a, err := old.Recv(); err != nil || len(a.GetListServicesResponse().GetService()) != len(list) {
+	a := new(reflectionpb.ServerReflectionResponse)
+	if err := old.RecvMsg(a); err != nil || len(a.GetListServicesResponse().GetService()) != len(list) {
 		t.Errorf("v1alpha lists %v, %v", a, err)
 	}
 }

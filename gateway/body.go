@@ -1,0 +1,225 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// checkBody says what is wrong with a JSON body that is to become a message, by name
+// of the field: protojson, which decodes it afterwards, knows the field only sometimes
+// and says it in words that are not for users.
+func checkBody(data []byte, md protoreflect.MessageDescriptor) error {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return fault.InvalidField("body", "must be a JSON object, is empty")
+	}
+	if !utf8.Valid(data) {
+		return fault.InvalidField("body", "must be UTF-8")
+	}
+	var whole json.RawMessage
+	if err := json.Unmarshal(data, &whole); err != nil {
+		if at, ok := errors.AsType[*json.SyntaxError](err); ok {
+			return fault.InvalidField("body", "is not JSON at byte %d: %w", at.Offset, err)
+		}
+		return fault.InvalidField("body", "is not JSON: %w", err)
+	}
+	if err := checkObject(whole, dynamicpb.NewMessage(md), ""); err != nil {
+		return err
+	}
+	// The last word is protojson's.
+	if err := protojson.Unmarshal(data, dynamicpb.NewMessage(md)); err != nil {
+		return fault.InvalidField("body", "is not a valid %s", md.Name())
+	}
+	return nil
+}
+
+// checkObject checks the members of a JSON object, which stands at path, against the
+// fields of m. raw is valid JSON.
+func checkObject(raw json.RawMessage, m protoreflect.Message, path string) error {
+	members, ok := objectMembers(raw)
+	if !ok {
+		return fault.InvalidField(orBody(path), "must be a JSON object")
+	}
+	seen := map[protoreflect.FieldNumber]bool{}
+	for _, member := range members {
+		fd := fieldNamed(m.Descriptor(), member.name)
+		if fd == nil {
+			return fault.InvalidField(join(path, printable(member.name)), "unknown field")
+		}
+		at := join(path, string(fd.Name()))
+		if seen[fd.Number()] {
+			return fault.InvalidField(at, "is given more than once")
+		}
+		seen[fd.Number()] = true
+		if err := checkMember(member.value, m, fd, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkMember checks one field of m. JSON null leaves a field unset, whatever its type.
+func checkMember(raw json.RawMessage, m protoreflect.Message, fd protoreflect.FieldDescriptor, path string) error {
+	switch {
+	case string(raw) == "null":
+		return nil
+	case fd.IsMap():
+		members, ok := objectMembers(raw)
+		if !ok {
+			return fault.InvalidField(path, "must be a JSON object")
+		}
+		element := m.NewField(fd).Map().NewValue
+		for _, member := range members {
+			at := path + "[" + printable(member.name) + "]"
+			if err := checkValue(member.value, m, fd.MapValue(), element, at); err != nil {
+				return err
+			}
+		}
+		return nil
+	case fd.IsList():
+		elements, ok := arrayElements(raw)
+		if !ok {
+			return fault.InvalidField(path, "must be a JSON array")
+		}
+		element := m.NewField(fd).List().NewElement
+		for i, e := range elements {
+			if err := checkValue(e, m, fd, element, fmt.Sprintf("%s[%d]", path, i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return checkValue(raw, m, fd, func() protoreflect.Value { return m.NewField(fd) }, path)
+}
+
+// checkValue checks one value of the type of fd; fresh makes an empty one for messages.
+func checkValue(raw json.RawMessage, m protoreflect.Message, fd protoreflect.FieldDescriptor, fresh func() protoreflect.Value, path string) error {
+	if fd.Message() != nil && !isWellKnown(fd.Message()) {
+		return checkObject(raw, fresh().Message(), path)
+	}
+	if !fitsAlone(raw, m, fd) {
+		return fault.InvalidField(path, "%s", mustBe(fd))
+	}
+	return nil
+}
+
+// fitsAlone asks protojson whether raw alone would be a value of fd.
+func fitsAlone(raw json.RawMessage, m protoreflect.Message, fd protoreflect.FieldDescriptor) bool {
+	if fd.ContainingMessage().IsMapEntry() {
+		m = dynamicpb.NewMessage(fd.ContainingMessage())
+	}
+	format := `{%q:%s}`
+	if fd.IsList() {
+		format = `{%q:[%s]}`
+	}
+	one := fmt.Appendf(nil, format, fd.Name(), raw)
+	return protojson.Unmarshal(one, m.New().Interface()) == nil
+}
+
+type member struct {
+	name  string
+	value json.RawMessage
+}
+
+// objectMembers lists the members of a JSON object in order, doubles included.
+func objectMembers(raw json.RawMessage) ([]member, bool) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, false
+	}
+	var members []member
+	for d.More() {
+		t, err := d.Token()
+		name, ok := t.(string)
+		if err != nil || !ok {
+			return nil, false
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, false
+		}
+		members = append(members, member{name, value})
+	}
+	_, err := d.Token()
+	return members, err == nil
+}
+
+func arrayElements(raw json.RawMessage) ([]json.RawMessage, bool) {
+	var elements []json.RawMessage
+	if !bytes.HasPrefix(raw, []byte("[")) {
+		return nil, false
+	}
+	err := json.Unmarshal(raw, &elements)
+	return elements, err == nil
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+func orBody(path string) string {
+	if path == "" {
+		return "body"
+	}
+	return path
+}
+
+const (
+	wellKnownPackage = "google.protobuf"
+	fieldMask        = "google.protobuf.FieldMask"
+)
+
+// isWellKnown says whether JSON has a form of its own for m, mostly a string.
+func isWellKnown(m protoreflect.MessageDescriptor) bool {
+	return m.ParentFile().Package() == wellKnownPackage
+}
+
+// mustBe says in words which values a field takes.
+func mustBe(fd protoreflect.FieldDescriptor) string {
+	switch fd.Kind() {
+	case protoreflect.BoolKind:
+		return "must be true or false"
+	case protoreflect.StringKind:
+		return "must be a string"
+	case protoreflect.BytesKind:
+		return "must be a string in base64"
+	case protoreflect.FloatKind, protoreflect.DoubleKind:
+		return "must be a number"
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
+		return "must be a whole number from -2147483648 to 2147483647"
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+		return "must be a whole number from 0 to 4294967295"
+	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
+		return "must be a whole number of at most 64 bits"
+	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+		return "must be a whole number from 0, of at most 64 bits"
+	case protoreflect.EnumKind:
+		var names []string
+		for i := range fd.Enum().Values().Len() {
+			names = append(names, string(fd.Enum().Values().Get(i).Name()))
+		}
+		return "must be one of " + strings.Join(names, ", ")
+	case protoreflect.MessageKind, protoreflect.GroupKind:
+		switch fd.Message().FullName() {
+		case "google.protobuf.Duration":
+			return `must be a time span in seconds, as "60s"`
+		case "google.protobuf.Timestamp":
+			return `must be a time as "2006-01-02T15:04:05Z"`
+		case fieldMask:
+			return "must be names of fields, separated by commas"
+		}
+	}
+	return "is not valid"
+}

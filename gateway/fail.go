@@ -1,0 +1,115 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// refusal is an error whose HTTP status says more than its gRPC code would.
+type refusal struct {
+	http   int
+	status *status.Status
+}
+
+func (r *refusal) Error() string              { return r.status.Message() }
+func (r *refusal) GRPCStatus() *status.Status { return r.status }
+
+// failCall answers that the coordinator refused, or could not be asked.
+func (h *handler) failCall(ctx context.Context, w http.ResponseWriter, err error) {
+	s := fault.Status(err)
+	if s.Code() == codes.Unavailable && h.conn.GetState() != connectivity.Ready {
+		// gRPC's own words are about connections and addresses; they are for our log.
+		h.log.Warn("the coordinator cannot be reached", "error", err)
+		s = status.New(codes.Unavailable, unreachable)
+	}
+	if r := routeOf(ctx); r != nil {
+		s = r.rename(s)
+	}
+	answer(w, runtime.HTTPStatusFromCode(s.Code()), s.Proto())
+}
+
+const unreachable = "the coordinator cannot be reached; try again in some seconds"
+
+// fail answers that the gateway itself refuses.
+func fail(w http.ResponseWriter, err error) {
+	s := fault.Status(err)
+	code := runtime.HTTPStatusFromCode(s.Code())
+	if r, ok := errors.AsType[*refusal](err); ok {
+		code = r.http
+	}
+	answer(w, code, s.Proto())
+}
+
+// rename turns names of the request's fields into those that the REST user sent.
+func (r *route) rename(s *status.Status) *status.Status {
+	p := s.Proto()
+	for i, packed := range p.GetDetails() {
+		bad := new(errdetails.BadRequest)
+		if packed.UnmarshalTo(bad) != nil {
+			continue
+		}
+		for _, v := range bad.GetFieldViolations() {
+			known := r.name(v.GetField())
+			p.Message = strings.Replace(p.GetMessage(), v.GetField()+": ", known+": ", 1)
+			v.Field = known
+		}
+		if a, err := anypb.New(bad); err == nil {
+			p.Details[i] = a
+		}
+	}
+	return status.FromProto(p)
+}
+
+// answer writes an error: google.rpc.Status as JSON.
+func answer(w http.ResponseWriter, code int, p *spb.Status) {
+	switch code {
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="jetmon"`)
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		w.Header().Set("Retry-After", strconv.Itoa(retryAfter(p)))
+	}
+	raw, err := marshalOptions().Marshal(p)
+	if err != nil { // a detail of a type that is unknown here
+		p.Details = nil
+		raw, err = marshalOptions().Marshal(p)
+	}
+	if err == nil {
+		raw, err = oneLine(raw)
+	}
+	if err != nil {
+		code, raw = http.StatusInternalServerError, []byte(`{"code":13,"message":"an error could not be written","details":[]}`+"\n")
+	}
+	write(w, code, raw)
+}
+
+// retryAfter is in whole seconds what google.rpc.RetryInfo asks for, at least 1.
+func retryAfter(p *spb.Status) int {
+	for _, packed := range p.GetDetails() {
+		if info := new(errdetails.RetryInfo); packed.UnmarshalTo(info) == nil {
+			return max(1, int(info.GetRetryDelay().AsDuration().Seconds()+0.5))
+		}
+	}
+	return 1
+}
+
+func write(w http.ResponseWriter, code int, raw []byte) {
+	w.Header().Set("Content-Type", jsonType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(raw)))
+	w.WriteHeader(code)
+	// Who has gone away reads nothing; there is nobody to tell.
+	_, _ = w.Write(slices.Clip(raw))
+}

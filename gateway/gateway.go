@@ -1,0 +1,187 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	wpcomv1 "github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
+	"github.com/Automattic/jetmon/internal/rpc"
+)
+
+// Limits of a request.
+const (
+	// MaxBodyBytes bounds a request's body.
+	MaxBodyBytes = 1 << 20
+	// CallTimeout bounds the coordinator's answer.
+	CallTimeout = 10 * time.Second
+
+	readyTimeout      = 2 * time.Second
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	stopTimeout       = 8 * time.Second
+	maxHeaderBytes    = 32 << 10
+)
+
+// Options of a gateway.
+type Options struct {
+	// Coordinator is the address of the gRPC API.
+	Coordinator string
+	// Client says how to reach it.
+	Client rpc.ClientOptions
+	// Listeners to serve HTTP on; wrap them with tls.NewListener for HTTPS. Run closes them.
+	Listeners []net.Listener
+	// Tokens are the bearer tokens that are accepted; none means that all callers are.
+	// They end here: the coordinator sees Client.Token.
+	Tokens []string
+	// OpenAPI is what /openapi.json answers; without it the path is unknown.
+	OpenAPI []byte
+	// Log of failures; nil is silence.
+	Log *slog.Logger
+	// Metrics of requests; nil counts nothing that anyone can see.
+	Metrics prometheus.Registerer
+}
+
+// Gateway is the role.
+type Gateway struct {
+	coordinator string
+	client      rpc.ClientOptions
+	listeners   []net.Listener
+	log         *slog.Logger
+	tokens      rpc.Tokens
+	openAPI     []byte
+	routes      []*route
+	metrics     *metrics
+}
+
+// New makes a gateway. It opens nothing.
+func New(o Options) (*Gateway, error) {
+	if o.Coordinator == "" {
+		return nil, errors.New("gateway: the address of the coordinator is empty")
+	}
+	if len(o.OpenAPI) > 0 && !json.Valid(o.OpenAPI) {
+		return nil, errors.New("gateway: the OpenAPI document is not JSON")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
+	}
+	if o.Client.Metrics == nil {
+		o.Client.Metrics = o.Metrics
+	}
+	tokens, err := rpc.NewTokens(o.Tokens)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	routes, err := routesOf(contract()...)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	return &Gateway{
+		coordinator: o.Coordinator, client: o.Client, listeners: o.Listeners, log: o.Log,
+		tokens: tokens, openAPI: o.OpenAPI, routes: routes, metrics: newMetrics(o.Metrics),
+	}, nil
+}
+
+// contract is what the gateway translates; transcoder registers the same.
+func contract() []protoreflect.FileDescriptor {
+	return []protoreflect.FileDescriptor{
+		monitorv1.File_jetmon_monitor_v1_site_service_proto,
+		monitorv1.File_jetmon_monitor_v1_outage_service_proto,
+		monitorv1.File_jetmon_monitor_v1_fleet_service_proto,
+		wpcomv1.File_jetmon_wpcom_v1_jetpack_monitor_service_proto,
+	}
+}
+
+// transcoder is the generated part: well-formed HTTP to gRPC and back.
+func transcoder(conn *grpc.ClientConn, fail runtime.ErrorHandlerFunc) (http.Handler, error) {
+	mux := runtime.NewServeMux(
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
+		runtime.WithErrorHandler(fail),
+		runtime.WithWriteContentLength(),
+		// Headers stay where they are: what the coordinator should know is in the request.
+		runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
+		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }),
+		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
+		runtime.WithDisablePathLengthFallback(),
+		runtime.WithDisableHTTPMethodOverride(),
+	)
+	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
+		monitorv1.RegisterSiteServiceHandler,
+		monitorv1.RegisterOutageServiceHandler,
+		monitorv1.RegisterFleetServiceHandler,
+		wpcomv1.RegisterJetpackMonitorServiceHandler,
+	} {
+		if err := register(context.Background(), mux, conn); err != nil {
+			return nil, fmt.Errorf("register a service: %w", err)
+		}
+	}
+	return mux, nil
+}
+
+// Run serves until ctx ends, then lets running requests end, for 8 s at most. It
+// closes the listeners and returns nil after an orderly end.
+func (g *Gateway) Run(ctx context.Context) (err error) {
+	if len(g.listeners) == 0 {
+		return errors.New("gateway: no listener")
+	}
+	conn, err := rpc.Dial(g.coordinator, g.client)
+	if err != nil {
+		return fmt.Errorf("gateway: %w", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	h, err := newHandler(g, conn)
+	if err != nil {
+		return fmt.Errorf("gateway: %w", err)
+	}
+	server := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
+	}
+	group, stop := errgroup.WithContext(ctx)
+	for _, l := range g.listeners {
+		group.Go(func() error {
+			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("gateway: serve on %s: %w", l.Addr(), err)
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		<-stop.Done()
+		return g.stop(server)
+	})
+	return group.Wait()
+}
+
+func (g *Gateway) stop(server *http.Server) error {
+	bound, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	err := server.Shutdown(bound)
+	if errors.Is(err, context.DeadlineExceeded) {
+		g.log.Warn("requests are cut: they ran on after the gateway was asked to stop", "waited", stopTimeout)
+		return server.Close()
+	}
+	return err
+}

@@ -1,0 +1,342 @@
+package gateway_test
+
+import (
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/Automattic/jetmon"
+	"github.com/Automattic/jetmon/gateway"
+	"github.com/Automattic/jetmon/internal/rpc"
+)
+
+func TestTheWholeLifeOfASiteOverREST(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	h := open(t, f)
+
+	made := h.send("POST", "/v1/sites", `{"url":"http://127.0.0.1:8080/x","blog_id":"12","check_interval":"60s"}`)
+	if made.status != 200 || made.json["url"] != "http://127.0.0.1:8080/x" || made.json["blog_id"] != "12" || made.json["check_interval"] != "60s" {
+		t.Fatalf("created: %d %s", made.status, made.body)
+	}
+	id, _ := made.json["site_id"].(string)
+
+	got := h.get("/v1/sites/" + id)
+	if got.status != 200 || got.body != made.body {
+		t.Errorf("got: %d %s, want %s", got.status, got.body, made.body)
+	}
+	list := h.get("/v1/sites")
+	if sites, _ := list.json["sites"].([]any); list.status != 200 || len(sites) != 2 {
+		t.Errorf("listed: %d %s", list.status, list.body)
+	}
+	if a := h.send("DELETE", "/v1/sites/"+id, ""); a.status != 200 || a.body != "{}\n" {
+		t.Errorf("deleted: %d %q", a.status, a.body)
+	}
+	if a := h.get("/v1/sites/" + id); a.status != 404 || a.message() != "there is no site "+id {
+		t.Errorf("got after deletion: %d %s", a.status, a.body)
+	}
+}
+
+func TestTheJSONIsOneLineInProtoNamesWithValuesThatAreZero(t *testing.T) {
+	t.Parallel()
+	h := open(t, newFake())
+	a := h.get("/v1/sites/7")
+	for _, want := range []string{`"site_id":"7"`, `"status_id":0`, `"paused":false`, `"state":"SITE_STATE_DOWN"`, `"last_check_time":"20`} {
+		if !strings.Contains(a.body, want) {
+			t.Errorf("%s is not in %s", want, a.body)
+		}
+	}
+	// What the contract calls absent is absent, not null.
+	for _, not := range []string{"last_observation", "null", "siteId"} {
+		if strings.Contains(a.body, not) {
+			t.Errorf("%s is in %s", not, a.body)
+		}
+	}
+	if strings.Count(a.body, "\n") != 1 || !strings.HasSuffix(a.body, "}\n") {
+		t.Errorf("not one line: %q", a.body)
+	}
+	o := h.get("/v1/outages/3")
+	if !strings.Contains(o.body, `"outage_id":"3"`) || !strings.Contains(o.body, `"value":"VOTE_VALUE_DOWN"`) {
+		t.Errorf("outage: %s", o.body)
+	}
+	if l := h.get("/v1/outages?open=true&site_id=7"); l.status != 200 || !strings.Contains(l.body, `"votes":[]`) {
+		t.Errorf("outages: %d %s", l.status, l.body)
+	}
+	for site, want := range map[string]string{"up.example": `{"status":true}`, "12": `{"status":false}`} {
+		if a := h.get("/wpcom/v2/sites/" + site + "/jetpack-monitor-status"); a.body != want+"\n" {
+			t.Errorf("status of %s: %d %s", site, a.status, a.body)
+		}
+	}
+}
+
+func TestAPatchChangesWhatItsBodyHolds(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		path, body string
+		mask       []string
+	}{
+		"one field":                 {"/v1/sites/7", `{"paused":true}`, []string{"paused"}},
+		"a zero value":              {"/v1/sites/7", `{"paused":false,"blog_id":0}`, []string{"blog_id", "paused"}},
+		"a nested field":            {"/v1/sites/7", `{"settings":{"method":"METHOD_GET"}}`, []string{"settings.method"}},
+		"a nested list":             {"/v1/sites/7", `{"settings":{"required_texts":["a"],"slow_after":"2s"}}`, []string{"settings.required_texts", "settings.slow_after"}},
+		"a time span":               {"/v1/sites/7", `{"check_interval":"120s"}`, []string{"check_interval"}},
+		"JSON names become proto's": {"/v1/sites/7", `{"checkInterval":"120s"}`, []string{"check_interval"}},
+		"null resets a field":       {"/v1/sites/7", `{"settings":null}`, []string{"settings"}},
+		"an explicit mask wins":     {"/v1/sites/7?update_mask=url,paused", `{"paused":true}`, []string{"url", "paused"}},
+		"a mask may reset what the body does not hold": {"/v1/sites/7?update_mask=settings", `{}`, []string{"settings"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake()
+			h := open(t, f)
+			if a := h.send("PATCH", c.path, c.body); a.status != 200 || a.json["site_id"] != "7" {
+				t.Fatalf("%d %s", a.status, a.body)
+			}
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if len(f.masks) != 1 || !slices.Equal(f.masks[0], c.mask) {
+				t.Errorf("masks are %q, want %q", f.masks, c.mask)
+			}
+		})
+	}
+}
+
+func TestQueryParametersReachTheCoordinator(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	h := open(t, f)
+	if a := h.get("/v1/sites?page_size=5&blogId=70&page_token=a%20b"); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if q := f.lists[0]; q.GetPageSize() != 5 || q.GetBlogId() != 70 || q.GetPageToken() != "a b" {
+		t.Errorf("got %v", q)
+	}
+}
+
+func TestHeadersOfEveryAnswer(t *testing.T) {
+	t.Parallel()
+	h := open(t, newFake())
+	for _, path := range []string{"/", "/healthz", "/readyz", "/openapi.json", "/v1/sites", "/v1/sites/7", "/v1/sites/8", "/v1/sites/x", "/nothing"} {
+		a := h.get(path)
+		for name, want := range map[string]string{
+			"Content-Type": "application/json", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
+		} {
+			if got := a.header.Get(name); got != want {
+				t.Errorf("%s: %s is %q, want %q", path, name, got, want)
+			}
+		}
+		head := h.send("HEAD", path, "")
+		if head.status != a.status || head.body != "" || head.header.Get("Content-Length") != a.header.Get("Content-Length") {
+			t.Errorf("HEAD %s is %d, %q, %v; GET is %d, %v", path, head.status, head.body, head.header, a.status, a.header)
+		}
+		for name := range a.header {
+			if strings.HasPrefix(name, "Grpc-") {
+				t.Errorf("%s: header %s shows the machinery", path, name)
+			}
+		}
+	}
+}
+
+func TestTheIndexListsWhatThereIsAndItIsThere(t *testing.T) {
+	t.Parallel()
+	h := open(t, newFake())
+	paths, _ := h.get("/").json["paths"].(map[string]any)
+	for _, want := range []string{"/v1/sites", "/v1/sites/{site_id}", "/v1/outages", "/v1/fleet", "/healthz", "/readyz", "/openapi.json", "/wpcom/v2/sites/{site}/jetpack-monitor-status"} {
+		if paths[want] == nil {
+			t.Errorf("%s is not listed in %v", want, paths)
+		}
+	}
+	for path, methods := range paths {
+		path = strings.NewReplacer("{site_id}", "7", "{outage_id}", "3", "{site}", "7").Replace(path)
+		list, _ := methods.([]any)
+		if !slices.Contains(list, any("GET")) {
+			t.Errorf("%s cannot be read: %v", path, list)
+		}
+		if a := h.get(path); a.status != 200 {
+			t.Errorf("GET %s: %d %s", path, a.status, a.body)
+		}
+	}
+}
+
+func TestTheOpenAPIDocumentIsThatOfTheRoutes(t *testing.T) {
+	t.Parallel()
+	h := open(t, newFake())
+	a := h.get("/openapi.json")
+	if a.body != string(jetmon.OpenAPI) || a.json["swagger"] != "2.0" {
+		t.Error("not the document that was generated")
+	}
+	without := open(t, newFake(), func(o *gateway.Options) { o.OpenAPI = nil })
+	if a := without.get("/openapi.json"); a.status != 404 {
+		t.Errorf("without a document: %d", a.status)
+	}
+}
+
+func TestReadinessIsTheCoordinators(t *testing.T) {
+	t.Parallel()
+	h := open(t, newFake())
+	// The server says that it serves as soon as it does.
+	if a := h.get("/readyz"); a.status != 200 || a.json["status"] != "ok" {
+		t.Errorf("serving: %d %s", a.status, a.body)
+	}
+	h.server.SetServing(false)
+	if a := h.get("/readyz"); a.status != 503 || a.message() != "the coordinator says that it is NOT_SERVING" {
+		t.Errorf("not serving: %d %s", a.status, a.body)
+	}
+	alone := openAlone(t, rpc.NewMemory())
+	if a := alone.get("/readyz"); a.status != 503 || !strings.Contains(a.message(), "cannot be reached") {
+		t.Errorf("away: %d %s", a.status, a.body)
+	}
+	if a := alone.get("/healthz"); a.status != 200 {
+		t.Errorf("the gateway itself lives: %d", a.status)
+	}
+}
+
+func TestACoordinatorThatIsAwayIsA503InTime(t *testing.T) {
+	t.Parallel()
+	t.Run("nobody listens", func(t *testing.T) {
+		t.Parallel()
+		a := openAlone(t, rpc.NewMemory()).get("/v1/sites")
+		if a.status != 503 || !strings.Contains(a.message(), "the coordinator cannot be reached") || a.header.Get("Retry-After") == "" {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	})
+	t.Run("the host swallows everything", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			n := rpc.NewMemory()
+			l, err := n.Listen(coordinatorAddr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			h := openAlone(t, n)
+			start := time.Now()
+			a := h.get("/v1/sites")
+			if took := time.Since(start); a.status != 503 || !strings.Contains(a.message(), "cannot be reached") || took > gateway.CallTimeout {
+				t.Errorf("%d %s after %v", a.status, a.body, took)
+			}
+			h.client.CloseIdleConnections()
+			h.stop()
+			if err := h.ended(); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+}
+
+func TestTokensGuardAllButLifeAndReadiness(t *testing.T) {
+	t.Parallel()
+	h := open(t, newFake(), func(o *gateway.Options) { o.Tokens = []string{"one", "two"} })
+	for path, open := range map[string]bool{
+		"/healthz": true, "/readyz": true, "/": false, "/openapi.json": false, "/v1/sites": false, "/v1/sites/7": false, "/nothing": false,
+	} {
+		for header, known := range map[string]bool{"": false, "Bearer three": false, "Bearer one": true, "Bearer two": true} {
+			a := h.send("GET", path, "", "Authorization", header)
+			if refused := a.status == 401; refused == (open || known) {
+				t.Errorf("%s with %q: %d", path, header, a.status)
+			} else if refused && (a.header.Get("WWW-Authenticate") == "" || a.message() == "") {
+				t.Errorf("%s with %q: %v %s", path, header, a.header, a.body)
+			}
+		}
+	}
+}
+
+func TestRequestsAreCountedByRoute(t *testing.T) {
+	t.Parallel()
+	reg := prometheus.NewRegistry()
+	h := open(t, newFake(), func(o *gateway.Options) { o.Metrics = reg })
+	h.get("/v1/sites/7")
+	h.get("/v1/sites/8")
+	h.get("/whatever/7")
+	h.send("BREW", "/healthz", "")
+	h.client.CloseIdleConnections()
+	h.stop()
+	if err := h.ended(); err != nil {
+		t.Fatal(err)
+	}
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() != "jetmon_gateway_requests_total" {
+				continue
+			}
+			var labels []string
+			for _, l := range m.GetLabel() {
+				labels = append(labels, l.GetValue())
+			}
+			got = append(got, strings.Join(labels, " "))
+		}
+	}
+	want := []string{"GET /v1/sites/{site_id} 200", "GET /v1/sites/{site_id} 404", "GET other 404", "other /healthz 405"}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("counted %q, want %q", got, want)
+	}
+}
+
+func TestAGatewayOverTCPEndsInOrder(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := openAlone(t, rpc.NewMemory(), func(o *gateway.Options) { o.Listeners = append(o.Listeners, l) })
+	client := &http.Client{Transport: &http.Transport{}}
+	resp, err := client.Get("http://" + l.Addr().String() + "/healthz")
+	if err != nil || resp.StatusCode != 200 {
+		t.Fatal(err, resp)
+	}
+	_ = resp.Body.Close()
+	client.CloseIdleConnections()
+	h.stop()
+	if err := h.ended(); err != nil {
+		t.Error(err)
+	}
+	if _, err := net.Dial("tcp", l.Addr().String()); err == nil {
+		t.Error("still listening")
+	}
+}
+
+func TestOptionsThatCannotWorkAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]gateway.Options{
+		"no coordinator":            {},
+		"a description not in JSON": {Coordinator: "x", OpenAPI: []byte("{")},
+		"an empty token":            {Coordinator: "x", Tokens: []string{""}},
+	} {
+		if _, err := gateway.New(o); err == nil || !strings.HasPrefix(err.Error(), "gateway: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	g, err := gateway.New(gateway.Options{Coordinator: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Run(t.Context()); err == nil {
+		t.Error("ran without a listener")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	g, err = gateway.New(gateway.Options{Coordinator: "x", Listeners: []net.Listener{l}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Run(t.Context()); err == nil || !strings.Contains(err.Error(), l.Addr().String()) {
+		t.Errorf("on a closed listener: %v", err)
+	}
+}

@@ -1,0 +1,281 @@
+package gateway_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/Automattic/jetmon"
+	"github.com/Automattic/jetmon/gateway"
+	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	wpcomv1 "github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/rpc"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fake is a coordinator that keeps sites in a map. It is served by a real gRPC server
+// with the validation of the real one.
+type fake struct {
+	monitorv1.UnimplementedSiteServiceServer
+	monitorv1.UnimplementedOutageServiceServer
+	monitorv1.UnimplementedFleetServiceServer
+	wpcomv1.UnimplementedJetpackMonitorServiceServer
+
+	mu    sync.Mutex
+	sites map[int64]*monitorv1.Site
+	masks [][]string
+	lists []*monitorv1.ListSitesRequest
+	fail  func(context.Context) error // of GetFleet
+}
+
+func newFake() *fake {
+	return &fake{sites: map[int64]*monitorv1.Site{7: {
+		SiteId: 7, BlogId: 70, Url: "http://127.0.0.1/", StatusId: 0, State: monitorv1.SiteState_SITE_STATE_DOWN,
+		LastCheckTime: timestamppb.New(timestamppb.Now().AsTime().Truncate(0)),
+	}}}
+}
+
+func (f *fake) register(r grpc.ServiceRegistrar) {
+	monitorv1.RegisterSiteServiceServer(r, f)
+	monitorv1.RegisterOutageServiceServer(r, f)
+	monitorv1.RegisterFleetServiceServer(r, f)
+	wpcomv1.RegisterJetpackMonitorServiceServer(r, f)
+}
+
+func (f *fake) ListSites(_ context.Context, q *monitorv1.ListSitesRequest) (*monitorv1.ListSitesResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lists = append(f.lists, q)
+	var sites []*monitorv1.Site
+	for _, s := range f.sites {
+		sites = append(sites, s)
+	}
+	slices.SortFunc(sites, func(a, b *monitorv1.Site) int { return cmp.Compare(a.GetSiteId(), b.GetSiteId()) })
+	return &monitorv1.ListSitesResponse{Sites: sites}, nil
+}
+
+func (f *fake) GetSite(_ context.Context, q *monitorv1.GetSiteRequest) (*monitorv1.GetSiteResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.sites[q.GetSiteId()]
+	if s == nil {
+		return nil, fault.New(fault.NotFound, "there is no site %d", q.GetSiteId())
+	}
+	return &monitorv1.GetSiteResponse{Site: s}, nil
+}
+
+func (f *fake) CreateSite(_ context.Context, q *monitorv1.CreateSiteRequest) (*monitorv1.CreateSiteResponse, error) {
+	if _, err := check.ParseURL(q.GetSite().GetUrl()); err != nil {
+		return nil, fault.InvalidField("site.url", "%w", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.sites {
+		if s.GetUrl() == q.GetSite().GetUrl() {
+			return nil, fault.New(fault.AlreadyExists, "the blog has a site with this URL: %d", s.GetSiteId())
+		}
+	}
+	s := proto.CloneOf(q.GetSite())
+	s.SiteId, s.StatusId = int64(len(f.sites)+100), 1
+	f.sites[s.GetSiteId()] = s
+	return &monitorv1.CreateSiteResponse{Site: s}, nil
+}
+
+func (f *fake) UpdateSite(_ context.Context, q *monitorv1.UpdateSiteRequest) (*monitorv1.UpdateSiteResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.sites[q.GetSite().GetSiteId()] == nil {
+		return nil, fault.New(fault.NotFound, "there is no site %d", q.GetSite().GetSiteId())
+	}
+	f.masks = append(f.masks, q.GetUpdateMask().GetPaths())
+	return &monitorv1.UpdateSiteResponse{Site: q.GetSite()}, nil
+}
+
+func (f *fake) DeleteSite(_ context.Context, q *monitorv1.DeleteSiteRequest) (*monitorv1.DeleteSiteResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.sites[q.GetSiteId()] == nil {
+		return nil, fault.New(fault.NotFound, "there is no site %d", q.GetSiteId())
+	}
+	delete(f.sites, q.GetSiteId())
+	return &monitorv1.DeleteSiteResponse{}, nil
+}
+
+func (f *fake) ListOutages(context.Context, *monitorv1.ListOutagesRequest) (*monitorv1.ListOutagesResponse, error) {
+	return &monitorv1.ListOutagesResponse{Outages: []*monitorv1.Outage{{OutageId: 3, SiteId: 7}}}, nil
+}
+
+func (f *fake) GetOutage(_ context.Context, q *monitorv1.GetOutageRequest) (*monitorv1.GetOutageResponse, error) {
+	return &monitorv1.GetOutageResponse{Outage: &monitorv1.Outage{
+		OutageId: q.GetOutageId(), SiteId: 7, Failure: checkv1.FailureKind_FAILURE_KIND_SERVER,
+		Votes: []*monitorv1.Vote{{Veriflier: "eu", Value: monitorv1.VoteValue_VOTE_VALUE_DOWN}},
+	}}, nil
+}
+
+func (f *fake) GetFleet(ctx context.Context, _ *monitorv1.GetFleetRequest) (*monitorv1.GetFleetResponse, error) {
+	if f.fail != nil {
+		return nil, f.fail(ctx)
+	}
+	return &monitorv1.GetFleetResponse{Fleet: &monitorv1.Fleet{}}, nil
+}
+
+func (f *fake) GetJetpackMonitorStatus(_ context.Context, q *wpcomv1.GetJetpackMonitorStatusRequest) (*wpcomv1.GetJetpackMonitorStatusResponse, error) {
+	return &wpcomv1.GetJetpackMonitorStatusResponse{Status: q.GetSite() == "up.example"}, nil
+}
+
+// house is a gateway and, unless it is away, a coordinator, in a network of their own.
+type house struct {
+	t       testing.TB
+	network *rpc.Memory
+	server  *rpc.Server
+	client  *http.Client
+	stop    context.CancelFunc
+	ended   func() error
+}
+
+const (
+	coordinatorAddr = "coordinator:7800"
+	gatewayAddr     = "gateway:7802"
+)
+
+// open starts both.
+func open(t testing.TB, f *fake, change ...func(*gateway.Options)) *house {
+	t.Helper()
+	n := rpc.NewMemory()
+	l, err := n.Listen(coordinatorAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: "coordinator", Validate: true}, f.register)
+	if err != nil {
+		t.Fatal(err)
+	}
+	background(t, func(ctx context.Context) error { return server.Serve(ctx, l) })
+	h := openAlone(t, n, change...)
+	h.server = server
+	return h
+}
+
+// openAlone starts a gateway only.
+func openAlone(t testing.TB, n *rpc.Memory, change ...func(*gateway.Options)) *house {
+	t.Helper()
+	l, err := n.Listen(gatewayAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := gateway.Options{
+		Coordinator: coordinatorAddr, Client: rpc.ClientOptions{Network: n},
+		Listeners: []net.Listener{l}, OpenAPI: jetmon.OpenAPI,
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	g, err := gateway.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{t: t, network: n}
+	h.stop, h.ended = background(t, g.Run)
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) { return n.DialContext(ctx, addr) },
+	}
+	t.Cleanup(transport.CloseIdleConnections)
+	h.client = &http.Client{Transport: transport}
+	return h
+}
+
+// background runs f until the end of the test, at which it must return nil.
+func background(t testing.TB, f func(context.Context) error) (stop context.CancelFunc, ended func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- f(ctx) }()
+	ended = sync.OnceValue(func() error { return <-done })
+	t.Cleanup(func() {
+		cancel()
+		if err := ended(); err != nil {
+			t.Error(err)
+		}
+	})
+	return cancel, ended
+}
+
+// answer is what a REST client reads.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+	json   map[string]any
+}
+
+func (a answer) message() string { s, _ := a.json["message"].(string); return s }
+
+// field is the first field that the details name.
+func (a answer) field() string {
+	details, _ := a.json["details"].([]any)
+	if len(details) == 0 {
+		return ""
+	}
+	bad, _ := details[0].(map[string]any)
+	violations, _ := bad["field_violations"].([]any)
+	if len(violations) == 0 {
+		return ""
+	}
+	first, _ := violations[0].(map[string]any)
+	name, _ := first["field"].(string)
+	return name
+}
+
+func (h *house) get(path string) answer {
+	h.t.Helper()
+	return h.send(http.MethodGet, path, "")
+}
+
+// send sends a body as JSON; header is pairs of names and values that go along.
+func (h *house) send(method, path, body string, header ...string) answer {
+	h.t.Helper()
+	var reader io.Reader
+	if body != "" {
+		reader = strings.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(context.Background(), method, "http://"+gatewayAddr+path, reader)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	for pair := range slices.Chunk(header, 2) {
+		req.Header.Set(pair[0], pair[1])
+	}
+	resp, err := h.client.Do(req)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	a := answer{status: resp.StatusCode, header: resp.Header, body: string(raw)}
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &a.json); err != nil {
+			h.t.Fatalf("%s %s: %d is not a JSON object: %v\n%s", method, path, a.status, err, raw)
+		}
+	}
+	return a
+}

@@ -1,0 +1,83 @@
+package gateway
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/Automattic/jetmon/internal/obs"
+)
+
+// metrics of requests, by route (never by path), method and HTTP status.
+type metrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	return &metrics{
+		requests: obs.Register(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "jetmon_gateway_requests_total", Help: "REST requests by route, method and HTTP status.",
+		}, []string{"route", "method", "status"})),
+		seconds: obs.Register(r, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "jetmon_gateway_seconds", Help: "Time to answer a REST request.",
+			Buckets: []float64{.001, .005, .025, .1, .5, 1, 2.5, 5, 10},
+		}, []string{"route"})),
+	}
+}
+
+// countedWriter knows what was answered and where.
+type countedWriter struct {
+	http.ResponseWriter
+	metrics  *metrics
+	start    time.Time
+	route    string // template; "" is none of ours
+	status   int    // 0: nothing was written
+	headOnly bool
+}
+
+func (m *metrics) begin(w http.ResponseWriter) *countedWriter {
+	return &countedWriter{ResponseWriter: w, metrics: m, start: time.Now()}
+}
+
+// Unwrap is for http.ResponseController.
+func (w *countedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *countedWriter) wrote() bool { return w.status != 0 }
+
+// WriteHeader passes the first status on.
+func (w *countedWriter) WriteHeader(status int) {
+	if w.wrote() {
+		return
+	}
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write passes the body on, unless the request was HEAD.
+func (w *countedWriter) Write(b []byte) (int, error) {
+	if !w.wrote() {
+		w.WriteHeader(http.StatusOK)
+	}
+	if w.headOnly {
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// end counts the request. Methods and paths that we do not know share a label each.
+func (w *countedWriter) end(method string) {
+	route := w.route
+	if route == "" {
+		route = "other"
+	}
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete:
+	default:
+		method = "other"
+	}
+	w.metrics.requests.WithLabelValues(route, method, strconv.Itoa(w.status)).Inc()
+	w.metrics.seconds.WithLabelValues(route).Observe(time.Since(w.start).Seconds())
+}

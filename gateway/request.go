@@ -1,0 +1,197 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// checkPath holds what a path binds to the types of its fields.
+func (r *route) checkPath(bound map[string]string) error {
+	for _, field := range slices.Sorted(maps.Keys(bound)) {
+		if err := checkText(findField(r.input, field), bound[field]); err != nil {
+			return fault.InvalidField(r.name(field), "%w", err)
+		}
+	}
+	return nil
+}
+
+// checkQuery refuses parameters that the request does not have, that are given twice
+// or that are not of their field's type.
+func (r *route) checkQuery(raw string, bound map[string]string) error {
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return fault.InvalidField("query", "is malformed: %w", err)
+	}
+	seen := map[protoreflect.FullName]bool{}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		fd := r.parameter(name, bound)
+		if fd == nil {
+			return fault.InvalidField(printable(name), "unknown query parameter; known are: %s", r.parameters(bound))
+		}
+		values := query[name]
+		if seen[fd.FullName()] || len(values) > 1 && !fd.IsList() {
+			return fault.InvalidField(string(fd.Name()), "is given more than once")
+		}
+		seen[fd.FullName()] = true
+		for _, v := range values {
+			if err := checkText(fd, v); err != nil {
+				return fault.InvalidField(string(fd.Name()), "%w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// parameter is the field that a query parameter sets: one at the top of the request
+// that neither path nor body holds.
+func (r *route) parameter(name string, bound map[string]string) protoreflect.FieldDescriptor {
+	fd := fieldNamed(r.input, name)
+	if fd == nil || fd == r.body || fd.IsMap() || fd.Message() != nil && !isWellKnown(fd.Message()) {
+		return nil
+	}
+	if _, inPath := bound[string(fd.Name())]; inPath {
+		return nil
+	}
+	return fd
+}
+
+func (r *route) parameters(bound map[string]string) string {
+	var names []string
+	for i := range r.input.Fields().Len() {
+		name := string(r.input.Fields().Get(i).Name())
+		if r.parameter(name, bound) != nil {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// name is a field of the request as the REST user knows it: what the body holds is
+// the body, not a part of something.
+func (r *route) name(field string) string {
+	if r.body == nil {
+		return field
+	}
+	prefix := string(r.body.Name())
+	if field == prefix {
+		return "body"
+	}
+	return strings.TrimPrefix(field, prefix+".")
+}
+
+// checkText says what is wrong with the text of a value in a path or query.
+// Numbers have one form only: 010 is a mistake, not eight.
+func checkText(fd protoreflect.FieldDescriptor, text string) error {
+	if !utf8.ValidString(text) {
+		return errors.New("must be UTF-8")
+	}
+	if strings.ContainsFunc(text, isControl) {
+		return errors.New("must not contain control characters")
+	}
+	ok := true
+	switch fd.Kind() {
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
+		n, err := strconv.ParseInt(text, 10, 32)
+		ok = err == nil && strconv.FormatInt(n, 10) == text
+	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
+		n, err := strconv.ParseInt(text, 10, 64)
+		ok = err == nil && strconv.FormatInt(n, 10) == text
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+		n, err := strconv.ParseUint(text, 10, 32)
+		ok = err == nil && strconv.FormatUint(n, 10) == text
+	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+		n, err := strconv.ParseUint(text, 10, 64)
+		ok = err == nil && strconv.FormatUint(n, 10) == text
+	case protoreflect.BoolKind:
+		ok = text == "true" || text == "false"
+	case protoreflect.EnumKind:
+		ok = fd.Enum().Values().ByName(protoreflect.Name(text)) != nil
+	case protoreflect.MessageKind:
+		ok = fd.Message().FullName() != fieldMask || text != ""
+	}
+	if !ok {
+		return errors.New(mustBe(fd))
+	}
+	return nil
+}
+
+// readBody reads the body of a request whose route has one.
+func readBody(w http.ResponseWriter, req *http.Request) ([]byte, error) {
+	if encoding := req.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return nil, &refusal{http.StatusUnsupportedMediaType, fault.InvalidField("Content-Encoding", "is not supported; send the body as it is").GRPCStatus()}
+	}
+	kind, params, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
+	if err != nil || kind != jsonType || params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8") {
+		return nil, &refusal{http.StatusUnsupportedMediaType, fault.InvalidField("Content-Type", "must be %s", jsonType).GRPCStatus()}
+	}
+	data, err := io.ReadAll(http.MaxBytesReader(w, req.Body, MaxBodyBytes))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, &refusal{http.StatusRequestEntityTooLarge, fault.InvalidField("body", "must be at most %d bytes", MaxBodyBytes).GRPCStatus()}
+	}
+	if err != nil {
+		return nil, fault.InvalidField("body", "cannot be read: %w", err)
+	}
+	return data, nil
+}
+
+// checkPatch refuses a PATCH that changes nothing: its mask is made of what the body
+// holds, and the generated code makes a wrong one of an empty object.
+func (r *route) checkPatch(body []byte, rawQuery string) error {
+	if r.method != http.MethodPatch {
+		return nil
+	}
+	query, err := url.ParseQuery(rawQuery)
+	if err != nil {
+		return fault.InvalidField("query", "is malformed: %w", err)
+	}
+	for name := range query {
+		if fd := fieldNamed(r.input, name); fd != nil && fd.Message() != nil && fd.Message().FullName() == fieldMask {
+			return nil
+		}
+	}
+	if members, _ := objectMembers(body); len(members) == 0 {
+		return fault.InvalidField("body", "holds no field to change")
+	}
+	return nil
+}
+
+// checkURLPath refuses what no path of ours can hold and what gRPC cannot carry.
+func checkURLPath(path string) error {
+	if !utf8.ValidString(path) || strings.ContainsFunc(path, isControl) {
+		return fault.InvalidField("path", "must be UTF-8 without control characters")
+	}
+	return nil
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
+// printable makes a name from outside fit for a message.
+func printable(name string) string {
+	const most = 64
+	if name == "" {
+		return `""`
+	}
+	if len(name) > most {
+		name = name[:most] + "..."
+	}
+	if quoted := strconv.Quote(name); quoted != `"`+name+`"` {
+		return fmt.Sprintf("%q", name)
+	}
+	return name
+}

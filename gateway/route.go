@@ -1,0 +1,186 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// route is one HTTP binding of one RPC, as google.api.http states it in the protos.
+type route struct {
+	method   string
+	template string
+	segments []segment
+	verb     string // after the colon that ends the path; "" is none
+	input    protoreflect.MessageDescriptor
+	body     protoreflect.FieldDescriptor // what the body holds; nil is no body
+}
+
+// segment of a path: a literal, or the field that it binds.
+type segment struct {
+	literal string
+	field   string // path of the field inside the input, as site.site_id
+}
+
+// routesOf reads the bindings of all services in files.
+func routesOf(files ...protoreflect.FileDescriptor) ([]*route, error) {
+	var routes []*route
+	for _, file := range files {
+		for i := range file.Services().Len() {
+			methods := file.Services().Get(i).Methods()
+			for j := range methods.Len() {
+				m := methods.Get(j)
+				r, err := newRoute(m)
+				if err != nil {
+					return nil, fmt.Errorf("HTTP binding of %s: %w", m.FullName(), err)
+				}
+				routes = append(routes, r)
+			}
+		}
+	}
+	return routes, nil
+}
+
+func newRoute(m protoreflect.MethodDescriptor) (*route, error) {
+	rule, ok := proto.GetExtension(m.Options(), annotations.E_Http).(*annotations.HttpRule)
+	switch {
+	case !ok || rule == nil:
+		return nil, fmt.Errorf("there is none")
+	case len(rule.GetAdditionalBindings()) > 0 || rule.GetBody() == "*":
+		return nil, fmt.Errorf("additional bindings and body \"*\" are not supported")
+	case m.IsStreamingClient() || m.IsStreamingServer():
+		return nil, fmt.Errorf("streams are not supported")
+	}
+	r := &route{input: m.Input()}
+	switch p := rule.GetPattern().(type) {
+	case *annotations.HttpRule_Get:
+		r.method, r.template = http.MethodGet, p.Get
+	case *annotations.HttpRule_Post:
+		r.method, r.template = http.MethodPost, p.Post
+	case *annotations.HttpRule_Put:
+		r.method, r.template = http.MethodPut, p.Put
+	case *annotations.HttpRule_Patch:
+		r.method, r.template = http.MethodPatch, p.Patch
+	case *annotations.HttpRule_Delete:
+		r.method, r.template = http.MethodDelete, p.Delete
+	default:
+		return nil, fmt.Errorf("pattern %T is not supported", p)
+	}
+	if name := rule.GetBody(); name != "" {
+		r.body = r.input.Fields().ByName(protoreflect.Name(name))
+		if r.body == nil || r.body.Message() == nil || r.body.IsList() || r.body.IsMap() {
+			return nil, fmt.Errorf("body %q is not a message of %s", name, r.input.FullName())
+		}
+	}
+	return r, r.parse()
+}
+
+// parse reads "/v1/sites/{site_id}:check".
+func (r *route) parse() error {
+	path, ok := strings.CutPrefix(r.template, "/")
+	if !ok {
+		return fmt.Errorf("template %q does not begin with /", r.template)
+	}
+	path, r.verb, _ = strings.Cut(path, ":")
+	for part := range strings.SplitSeq(path, "/") {
+		if !strings.HasPrefix(part, "{") {
+			r.segments = append(r.segments, segment{literal: part})
+			continue
+		}
+		name := strings.TrimSuffix(part[1:], "}")
+		if strings.ContainsAny(name, "{}=*") || findField(r.input, name) == nil {
+			return fmt.Errorf("template %q: %s binds no field of %s", r.template, part, r.input.FullName())
+		}
+		r.segments = append(r.segments, segment{field: name})
+	}
+	return nil
+}
+
+// match says whether path is of this route, and which text each field is bound to.
+func (r *route) match(path string) (map[string]string, bool) {
+	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	if len(parts) != len(r.segments) {
+		return nil, false
+	}
+	if r.verb != "" {
+		last, ok := strings.CutSuffix(parts[len(parts)-1], ":"+r.verb)
+		if !ok {
+			return nil, false
+		}
+		parts[len(parts)-1] = last
+	}
+	bound := map[string]string{}
+	for i, s := range r.segments {
+		switch {
+		case s.field == "" && s.literal != parts[i], s.field != "" && parts[i] == "":
+			return nil, false
+		case s.field != "":
+			bound[s.field] = parts[i]
+		}
+	}
+	return bound, true
+}
+
+// find answers the route of a request, or, when there is none, the methods that the
+// path has (none: the path is unknown).
+func find(routes []*route, method, path string) (*route, map[string]string, []string) {
+	var others []string
+	// Paths with a verb win: without one, the verb would be part of a name.
+	for _, verb := range []bool{true, false} {
+		for _, r := range routes {
+			if (r.verb != "") != verb {
+				continue
+			}
+			bound, ok := r.match(path)
+			switch {
+			case ok && r.method == method:
+				return r, bound, nil
+			case ok:
+				others = append(others, r.method)
+			}
+		}
+		if len(others) > 0 {
+			break
+		}
+	}
+	return nil, nil, others
+}
+
+// allow is the value of the Allow header for methods.
+func allow(methods []string) string {
+	if slices.Contains(methods, http.MethodGet) {
+		methods = append(methods, http.MethodHead)
+	}
+	slices.Sort(methods)
+	return strings.Join(slices.Compact(methods), ", ")
+}
+
+// findField follows a dotted path of names (of the proto, or of JSON) from m.
+func findField(m protoreflect.MessageDescriptor, path string) protoreflect.FieldDescriptor {
+	var fd protoreflect.FieldDescriptor
+	for name := range strings.SplitSeq(path, ".") {
+		if m == nil {
+			return nil
+		}
+		if fd = fieldNamed(m, name); fd == nil {
+			return nil
+		}
+		m = fd.Message()
+		if fd.IsList() || fd.IsMap() {
+			m = nil
+		}
+	}
+	return fd
+}
+
+func fieldNamed(m protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
+	if fd := m.Fields().ByName(protoreflect.Name(name)); fd != nil {
+		return fd
+	}
+	return m.Fields().ByJSONName(name)
+}
