@@ -1,0 +1,156 @@
+package checker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+)
+
+const (
+	protocolVersion = 1
+
+	backoffBase = 200 * time.Millisecond
+	backoffMax  = 10 * time.Second
+	// steadyAfter is how long a session must have stood for the back-off to begin anew:
+	// a coordinator that accepts and fails is failing.
+	steadyAfter = 10 * time.Second
+
+	openTimeout = 10 * time.Second
+)
+
+var (
+	errDrained = errors.New("the coordinator is draining")
+	errSilent  = errors.New("the coordinator is silent")
+	// errStreamEnded is what a failed Send says; the receiver knows why.
+	errStreamEnded = errors.New("the stream has ended")
+)
+
+// link is the connection to one coordinator: one session after the other, for as long
+// as Run's context lives.
+type link struct {
+	checker *Checker
+	addr    string
+	conn    *grpc.ClientConn
+	client  coordinatorv1.AssignmentServiceClient
+	account *account
+	log     *slog.Logger
+}
+
+// run never gives up: a coordinator may come back at any time.
+func (l *link) run(ctx context.Context) {
+	for attempt := 0; ; attempt++ {
+		begin := time.Now()
+		err := l.session(ctx)
+		l.checker.metrics.ended.Inc()
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(begin) >= steadyAfter {
+			attempt = 0
+		}
+		wait := backoff(attempt, rand.Float64())
+		l.log.Log(ctx, severity(err), "no session", "error", err, "next_try", wait)
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		// Our own jitter decides when to try, not that of the connection.
+		l.conn.ResetConnectBackoff()
+	}
+}
+
+// backoff is full jitter: anything up to a bound that doubles. luck is from [0,1).
+func backoff(attempt int, luck float64) time.Duration {
+	bound := min(backoffBase<<min(attempt, 10), backoffMax)
+	return max(backoffBase/20, time.Duration(luck*float64(bound)))
+}
+
+// severity of the end of a session: what only an operator can mend is an error.
+func severity(err error) slog.Level {
+	switch status.Code(err) {
+	case codes.InvalidArgument, codes.FailedPrecondition, codes.Unauthenticated, codes.PermissionDenied, codes.Unimplemented:
+		return slog.LevelError
+	default:
+		if errors.Is(err, errDrained) {
+			return slog.LevelInfo
+		}
+		return slog.LevelWarn
+	}
+}
+
+// session opens one stream and serves it to its end.
+func (l *link) session(ctx context.Context) error {
+	// The stream outlives ctx by the time that leaving takes.
+	streamCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	// Until it stands, it ends with ctx, and in good time.
+	abort := context.AfterFunc(ctx, cancel)
+	opening := time.AfterFunc(openTimeout, cancel)
+	defer opening.Stop()
+	defer abort()
+	stream, err := l.client.StreamAssignments(streamCtx)
+	if err != nil {
+		return fmt.Errorf("open the stream: %w", err)
+	}
+	welcome, err := l.greet(stream)
+	if err != nil {
+		return err
+	}
+	if !opening.Stop() || !abort() {
+		return fmt.Errorf("open the stream: %w", context.Canceled)
+	}
+	s := newSession(l, stream, welcome, cancel)
+	l.log.Info("session stands", "session", welcome.GetSessionId(), "name", welcome.GetCoordinator())
+	l.checker.metrics.sessions.Inc()
+	defer l.checker.metrics.sessions.Dec()
+	l.account.connect()
+	defer l.account.disconnect()
+	received := make(chan error, 1)
+	go func() { received <- s.receive() }()
+	ended, err := s.send(ctx, received)
+	switch {
+	case ended:
+	case errors.Is(err, errStreamEnded):
+		err = <-received // the reason
+	default:
+		cancel()
+		<-received
+	}
+	return err
+}
+
+// greet says Hello and waits for Welcome.
+func (l *link) greet(stream coordinatorv1.AssignmentService_StreamAssignmentsClient) (*coordinatorv1.Welcome, error) {
+	c := l.checker
+	err := stream.Send(&coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Hello{
+		Hello: &coordinatorv1.Hello{
+			Node: c.node, InstanceId: c.instance, Region: c.region,
+			MaxInFlight:     uint32(c.ledger.limit),
+			ProtocolVersion: protocolVersion,
+			Resume:          l.account.resume(time.Now()),
+		},
+	}})
+	// When Send fails, Recv has the reason.
+	first, recvErr := stream.Recv()
+	switch {
+	case recvErr != nil:
+		return nil, fmt.Errorf("wait for the welcome: %w", recvErr)
+	case err != nil:
+		return nil, fmt.Errorf("say hello: %w", err)
+	case first.GetWelcome() == nil:
+		return nil, fmt.Errorf("the coordinator began with %T, not with a welcome", first.GetMessage())
+	}
+	return first.GetWelcome(), nil
+}

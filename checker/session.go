@@ -1,0 +1,284 @@
+package checker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/status"
+
+	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/internal/check/checkpb"
+)
+
+const (
+	defaultHeartbeat  = 5 * time.Second
+	defaultLease      = 60 * time.Second
+	defaultMaxResults = 500
+	maxMaxResults     = 5000
+
+	// silentBeats is how many heartbeats may stay without any word of the coordinator.
+	silentBeats = 3
+
+	// sendWithin is how long one message may take, lastWordWithin how long when leaving.
+	sendWithin     = 8 * time.Second
+	lastWordWithin = time.Second
+
+	// finishWithin is how long a leaving session waits for what runs, ackWithin for the
+	// acknowledgements after that, closeWithin for the coordinator to close its side.
+	finishWithin = 8 * time.Second
+	ackWithin    = 500 * time.Millisecond
+	closeWithin  = time.Second
+)
+
+// session is one stream that stands: its sender (send) and its receiver (receive).
+type session struct {
+	checker *Checker
+	account *account
+	stream  coordinatorv1.AssignmentService_StreamAssignmentsClient
+	log     *slog.Logger
+
+	heartbeat, lease time.Duration
+	maxResults       int
+
+	// stuck ends the stream when a message cannot be sent within patience.
+	stuck    *time.Timer
+	patience time.Duration
+
+	began time.Time
+	heard atomic.Int64  // when the coordinator last said something, since began
+	drain chan struct{} // closed when it asks us to leave
+}
+
+// newSession reads the welcome. cancel ends the stream.
+func newSession(l *link, stream coordinatorv1.AssignmentService_StreamAssignmentsClient, w *coordinatorv1.Welcome, cancel func()) *session {
+	stuck := time.AfterFunc(time.Hour, cancel)
+	stuck.Stop()
+	return &session{
+		checker: l.checker, account: l.account, stream: stream, log: l.log,
+		heartbeat:  clampMillis(w.GetHeartbeatMillis(), defaultHeartbeat, 50*time.Millisecond, time.Minute),
+		lease:      clampMillis(w.GetLeaseMillis(), defaultLease, time.Second, time.Hour),
+		maxResults: clampCount(w.GetMaxResults()),
+		stuck:      stuck,
+		patience:   sendWithin,
+		began:      time.Now(),
+		drain:      make(chan struct{}),
+	}
+}
+
+// clampMillis reads a duration off the wire; 0 is the default.
+func clampMillis(millis uint32, byDefault, lowest, highest time.Duration) time.Duration {
+	if millis == 0 {
+		return byDefault
+	}
+	return min(max(time.Duration(millis)*time.Millisecond, lowest), highest)
+}
+
+func clampCount(n uint32) int {
+	if n == 0 {
+		return defaultMaxResults
+	}
+	return int(min(n, maxMaxResults))
+}
+
+// send says everything that is to be said, until the stream ends or has been left in
+// order. ended reports that it has taken the end of the receiver off the channel.
+func (s *session) send(ctx context.Context, received <-chan error) (ended bool, err error) {
+	leave := departure{session: s, drain: s.drain, shutdown: ctx.Done()}
+	defer leave.stop()
+	beat := time.NewTicker(s.heartbeat)
+	defer beat.Stop()
+	wait := time.NewTimer(0)
+	defer wait.Stop()
+	if err := s.beat(); err != nil { // what we resumed may be unknown by now
+		return false, err
+	}
+	for {
+		next, err := s.flush()
+		if err != nil {
+			return false, err
+		}
+		if leave.begun && (leave.late || s.account.settled()) {
+			return s.close(leave.cause, received)
+		}
+		wait.Reset(next)
+		select {
+		case <-s.account.wake:
+		case <-wait.C:
+		case <-beat.C:
+			err = s.beat()
+		case err := <-received:
+			return true, err
+		case <-leave.drain:
+			err = leave.begin(errDrained)
+		case <-leave.shutdown:
+			err = leave.begin(nil)
+		case <-leave.timer():
+			leave.press()
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+}
+
+// flush sends what is due, and says how long it may sleep.
+func (s *session) flush() (time.Duration, error) {
+	for {
+		due, wait := s.account.due(time.Now())
+		if !due {
+			return wait, nil
+		}
+		messages, released := s.account.outgoing(time.Now(), s.maxResults)
+		s.checker.metrics.released.Add(float64(released))
+		for _, m := range messages {
+			if err := s.say(m); err != nil {
+				return 0, err
+			}
+		}
+		if len(messages) == 0 {
+			return wait, nil
+		}
+	}
+}
+
+// say sends one message. A coordinator that takes none for long ends the stream: its
+// connection may live while it does not.
+func (s *session) say(m *coordinatorv1.StreamAssignmentsRequest) error {
+	s.stuck.Reset(s.patience)
+	err := s.stream.Send(m)
+	s.stuck.Stop()
+	if errors.Is(err, io.EOF) {
+		return errStreamEnded
+	}
+	if err != nil {
+		return fmt.Errorf("send %T: %w", m.GetMessage(), err)
+	}
+	return nil
+}
+
+// beat says that we live, unless the coordinator seems not to.
+func (s *session) beat() error {
+	silence := time.Since(s.began) - time.Duration(s.heard.Load())
+	if silence > silentBeats*s.heartbeat {
+		return fmt.Errorf("%w for %s", errSilent, silence.Round(time.Millisecond))
+	}
+	refs, running, lost := s.account.open(time.Now())
+	if lost > 0 {
+		s.log.Warn("results were never acknowledged", "results", lost)
+	}
+	return s.say(&coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Heartbeat{
+		Heartbeat: &coordinatorv1.Heartbeat{
+			OpenBatches: refs,
+			InFlight:    uint32(running),
+			SelfCheck:   checkpb.SelfCheckToProto(s.checker.report()),
+		},
+	}})
+}
+
+// close ends the stream in order: we have said everything, and wait a moment for the
+// coordinator to say the same.
+func (s *session) close(cause error, received <-chan error) (ended bool, err error) {
+	if err := s.stream.CloseSend(); err != nil {
+		return false, fmt.Errorf("close the stream: %w", err)
+	}
+	timer := time.NewTimer(closeWithin)
+	defer timer.Stop()
+	select {
+	case <-received:
+		return true, cause
+	case <-timer.C:
+		return false, cause
+	}
+}
+
+// receive takes in what the coordinator says, until the stream ends.
+func (s *session) receive() error {
+	drained := false
+	for {
+		m, err := s.stream.Recv()
+		if err != nil {
+			return fmt.Errorf("receive: %w", err)
+		}
+		s.heard.Store(int64(time.Since(s.began)))
+		switch m := m.GetMessage().(type) {
+		case *coordinatorv1.StreamAssignmentsResponse_Assignments:
+			if err := s.assigned(m.Assignments); err != nil {
+				return err
+			}
+		case *coordinatorv1.StreamAssignmentsResponse_ResultsAck:
+			s.acked(m.ResultsAck)
+		case *coordinatorv1.StreamAssignmentsResponse_HeartbeatAck:
+			if unknown := m.HeartbeatAck.GetUnknownBatches(); len(unknown) > 0 {
+				s.log.Info("batches are in other hands", "batches", len(unknown))
+				s.account.forget(unknown)
+			}
+		case *coordinatorv1.StreamAssignmentsResponse_Revoke:
+			s.account.revoke(m.Revoke.GetBatches(), time.Now())
+		case *coordinatorv1.StreamAssignmentsResponse_Drain:
+			if !drained {
+				s.log.Info("the coordinator drains", "reason", m.Drain.GetReason())
+				close(s.drain)
+				drained = true
+			}
+		default:
+			// A newer coordinator may say what we do not know; it does not need an answer.
+		}
+	}
+}
+
+func (s *session) assigned(m *coordinatorv1.Assignments) error {
+	lease := s.lease
+	if m.GetLeaseMillis() > 0 {
+		lease = time.Duration(m.GetLeaseMillis()) * time.Millisecond
+	}
+	if err := s.account.assign(m, lease, time.Now()); err != nil {
+		return err
+	}
+	s.checker.startWorkers()
+	return nil
+}
+
+func (s *session) acked(m *coordinatorv1.ResultsAck) {
+	reason := reasonOf(m.GetError())
+	n := s.account.ack(refOf(m.GetBatch()), goneBy(reason))
+	metrics := s.checker.metrics
+	if reason == "" {
+		metrics.accepted.Add(float64(m.GetAccepted()))
+		metrics.duplicate.Add(float64(m.GetDuplicate()))
+		metrics.late.Add(float64(m.GetLate()))
+		metrics.stale.Add(float64(m.GetStale()))
+		return
+	}
+	metrics.refused.Add(float64(n))
+	s.log.Warn("results were refused", "batch", m.GetBatch().GetBatchId(), "results", n,
+		"reason", reason, "message", m.GetError().GetMessage())
+}
+
+// reasonOf is the reason of the ErrorInfo in an error of a batch, "" for none.
+func reasonOf(e *spb.Status) string {
+	if e == nil {
+		return ""
+	}
+	for _, d := range status.FromProto(e).Details() {
+		if info, ok := d.(*errdetails.ErrorInfo); ok {
+			return info.GetReason()
+		}
+	}
+	return "UNKNOWN"
+}
+
+// goneBy says whether a refusal means that the rest of the batch is not wanted either.
+func goneBy(reason string) bool {
+	switch reason {
+	case "BATCH_NOT_CHECKED_OUT", "BATCH_MISMATCH", "TERM_STALE":
+		return true
+	}
+	return false
+}
