@@ -72,6 +72,9 @@ func (e *Engine) step(now time.Time, s *site, ev lifecycle.Event) {
 		e.carryOut(now, s, f)
 	}
 	e.watchHold(now, s, before)
+	if next.Held && !before.Held {
+		e.wheel.Add(s.slot, schedule.Next(s.row.ID, e.interval(s), now))
+	}
 	if next.Stage == lifecycle.Up && before.Stage != lifecycle.Up {
 		if s.pending == nil {
 			s.forget()
