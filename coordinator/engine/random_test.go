@@ -65,7 +65,9 @@ func (h *havoc) something() {
 	case 8:
 		h.book()
 	case 9:
-		h.edit()
+		if h.r.IntN(8) == 0 {
+			h.edit()
+		}
 	default:
 		h.time(time.Duration(h.r.IntN(40)) * time.Second)
 	}
@@ -120,7 +122,7 @@ func (h *havoc) tryAnswer(c *checker) {
 
 func (h *havoc) ballot() {
 	for ; h.answered < len(h.asked); h.answered++ {
-		v := []quorum.Verdict{quorum.Confirmed, quorum.Rejected, quorum.Inconclusive}[h.r.IntN(3)]
+		v := []quorum.Verdict{quorum.Confirmed, quorum.Rejected, quorum.Inconclusive, quorum.Inconclusive, quorum.Inconclusive}[h.r.IntN(5)]
 		h.engine.Decide(h.now, Answer{Question: h.asked[h.answered], Verdict: v, Opened: h.now, Decided: h.now})
 	}
 }
@@ -171,8 +173,10 @@ func (h *havoc) edit() {
 
 // calm makes all well and looks at what is left.
 func (h *havoc) calm() {
-	h.row.Paused = false
-	h.engine.Put(h.now, h.row)
+	if h.row.Paused {
+		h.row.Paused = false
+		h.engine.Put(h.now, h.row)
+	}
 	a, b := h.join("x"), h.join("y")
 	for range 12 * 60 / 5 {
 		h.now = h.now.Add(4900 * time.Millisecond)
