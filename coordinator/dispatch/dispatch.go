@@ -1,0 +1,204 @@
+package dispatch
+
+import (
+	"cmp"
+	"errors"
+	"time"
+
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// Errors of Core, to be compared with errors.Is.
+var (
+	// ErrOpen: the site has an open check already.
+	ErrOpen = errors.New("the site has an open check")
+	// ErrFull: the queue takes no more routine checks.
+	ErrFull = errors.New("the queue is full")
+	// ErrNoSession: there is no such session, or no more.
+	ErrNoSession = errors.New("no such session")
+	// ErrOverCredit: more was granted than MaxInFlight allows; what it allows is granted.
+	ErrOverCredit = errors.New("more credit than max_in_flight allows")
+	// ErrInvalid: what was asked makes no sense whatever is checked out.
+	ErrInvalid = errors.New("not a valid check-in, check or credit")
+	// ErrNotCheckedOut: the batch is not, or no longer known to have been, checked out to the session.
+	ErrNotCheckedOut = errors.New("the batch is not checked out")
+	// ErrMismatch: the batch was checked out under another id, or without some of the
+	// checks named. Nothing was applied.
+	ErrMismatch = errors.New("the batch that was checked in was not checked out")
+)
+
+// SessionID numbers the sessions of one Core, from 1.
+type SessionID uint64
+
+// BatchID numbers the batches of one Core, from 1.
+type BatchID uint64
+
+// Ref names one checked-out batch. Checkout is random: knowing it proves that the
+// batch was handed to the caller.
+type Ref struct {
+	Batch    BatchID
+	Checkout uint64
+}
+
+// Hello is what a checker says of itself.
+type Hello struct {
+	// Node is its name, stable over restarts; Instance is random for each process.
+	Node, Instance, Region string
+	// MaxInFlight is how many checks it will have out at most.
+	MaxInFlight int
+}
+
+// Check is one check of one site.
+type Check struct {
+	Site check.SiteID
+	// Sequence numbers the checks of a site.
+	Sequence uint64
+	// Avoid is a node that should not get the check while another is connected; empty for none.
+	Avoid string
+	// Urgent checks, re-checks and second looks, go before routine ones.
+	Urgent bool
+}
+
+// Key names one check.
+type Key struct {
+	Site     check.SiteID
+	Sequence uint64
+}
+
+// Batch is checked out to a session until Expires. Checks are the caller's to keep.
+type Batch struct {
+	Session SessionID
+	Ref     Ref
+	Checks  []Check
+	Expires time.Time
+}
+
+// Config of a Core. Zero values mean the defaults.
+type Config struct {
+	// Lease is how long a batch stays checked out, 60 s by default.
+	Lease time.Duration
+	// SessionTimeout is the silence after which a session is lost, 15 s by default.
+	SessionTimeout time.Duration
+	// AvoidFor is how long a queued check waits for another node than those that it
+	// should not go to, 5 s by default.
+	AvoidFor time.Duration
+	// MaxBatch is how many checks a batch has at most, 100 by default.
+	MaxBatch int
+	// MaxQueue is how many checks may be queued when a routine one is submitted,
+	// 100,000 by default.
+	MaxQueue int
+	// Random makes checkout ids, which must not be guessable. It must be set.
+	Random func() uint64
+}
+
+func (c Config) withDefaults() Config {
+	c.Lease = cmp.Or(c.Lease, time.Minute)
+	c.SessionTimeout = cmp.Or(c.SessionTimeout, 15*time.Second)
+	c.AvoidFor = cmp.Or(c.AvoidFor, 5*time.Second)
+	c.MaxBatch = cmp.Or(c.MaxBatch, 100)
+	c.MaxQueue = cmp.Or(c.MaxQueue, 100_000)
+	return c
+}
+
+// Core is all that is queued and checked out. New makes one. It is not safe for
+// concurrent use, and its times must not go back by much.
+type Core struct {
+	config Config
+
+	// open holds the one open check of each site that has one.
+	open            map[check.SiteID]*entry
+	urgent, routine queue
+	free            []*entry
+
+	// sessions are sorted by id; there is one a node.
+	sessions []*session
+	byNode   map[string]*session
+
+	// batches holds the live batches and the remembered ones. Each is in one of the lists.
+	batches map[BatchID]*batch
+	live    batchList // by expiry
+	lost    batchList // ended with checks unanswered
+	done    batchList // answered whole
+
+	lastSession SessionID
+	lastBatch   BatchID
+	lastCheck   uint64
+
+	positions []int // scratch of CheckIn
+	ready     []*session
+}
+
+// New makes a Core without sessions and checks.
+func New(config Config) *Core {
+	return &Core{
+		config:  config.withDefaults(),
+		open:    map[check.SiteID]*entry{},
+		byNode:  map[string]*session{},
+		batches: map[BatchID]*batch{},
+	}
+}
+
+// Submit queues a check. Of a site only one check can be open (ErrOpen); routine
+// checks are not taken when the queue is full (ErrFull).
+func (c *Core) Submit(now time.Time, k Check) error {
+	switch {
+	case k.Site <= 0:
+		return ErrInvalid
+	case c.open[k.Site] != nil:
+		return ErrOpen
+	case !k.Urgent && c.Queued() >= c.config.MaxQueue:
+		return ErrFull
+	}
+	e := c.newEntry()
+	e.check = k
+	c.open[k.Site] = e
+	c.queueOf(e).push(e, now)
+	return nil
+}
+
+// Withdraw forgets the open check of a site, if there is one. A result of it is late.
+func (c *Core) Withdraw(site check.SiteID) {
+	if e := c.open[site]; e != nil {
+		c.close(e)
+	}
+}
+
+// Queued returns how many checks wait to be handed out.
+func (c *Core) Queued() int { return c.urgent.count + c.routine.count }
+
+// Open returns how many checks are open: queued or out.
+func (c *Core) Open() int { return len(c.open) }
+
+// Has says whether a site has an open check.
+func (c *Core) Has(site check.SiteID) bool { return c.open[site] != nil }
+
+// newEntry takes an entry from the free ones and makes it a new check.
+func (c *Core) newEntry() *entry {
+	var e *entry
+	if n := len(c.free); n > 0 {
+		e = c.free[n-1]
+		c.free = c.free[:n-1]
+	} else {
+		e = new(entry)
+	}
+	c.lastCheck++
+	e.serial = c.lastCheck
+	return e
+}
+
+// close ends an open check. Batches that it was in find a serial that is not theirs.
+func (c *Core) close(e *entry) {
+	if e.lane != nil {
+		c.queueOf(e).remove(e)
+	}
+	delete(c.open, e.check.Site)
+	*e = entry{}
+	c.free = append(c.free, e)
+}
+
+func (c *Core) queueOf(e *entry) *queue {
+	if e.check.Urgent {
+		return &c.urgent
+	}
+	return &c.routine
+}

@@ -1,0 +1,287 @@
+package dispatch_test
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/dispatch"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// seedFlag repeats a run of the random tests: go test ./coordinator/dispatch -seed N.
+var seedFlag = flag.Uint64("seed", 0, "seed of the random tests; 0 takes a fresh one")
+
+const storySites = 40
+
+// story is one random sequence of events on a Core beside its model.
+type story struct {
+	rng       *rand.Rand
+	core      *dispatch.Core
+	model     *model
+	sequences [storySites]uint64
+	// sessions and refs are all that ever were, the newest last.
+	sessions []dispatch.SessionID
+	refs     []dispatch.Ref
+	log      []string
+}
+
+func newStory(seed, n uint64) *story {
+	rng := rand.New(rand.NewPCG(seed, n))
+	config := dispatch.Config{
+		Lease: 60 * time.Second, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second,
+		MaxBatch: 1 + rng.IntN(6), MaxQueue: 5 + rng.IntN(30), Random: rng.Uint64,
+	}
+	return &story{rng: rng, core: dispatch.New(config), model: newModel(config, at(0))}
+}
+
+func at(seconds float64) time.Time {
+	return time.Unix(1_700_000_000, 0).Add(time.Duration(seconds * float64(time.Second)))
+}
+
+func (s *story) note(format string, args ...any) { s.log = append(s.log, fmt.Sprintf(format, args...)) }
+
+// pickOne takes a recent element mostly, an old one now and then.
+func pickOne[T any](rng *rand.Rand, from []T) T {
+	var zero T
+	if len(from) == 0 {
+		return zero
+	}
+	if rng.IntN(10) > 0 {
+		from = from[max(0, len(from)-6):]
+	}
+	return from[rng.IntN(len(from))]
+}
+
+// somebody is a session that is there, mostly.
+func (s *story) somebody() dispatch.SessionID {
+	if infos := s.core.Sessions(); len(infos) > 0 && s.rng.IntN(5) > 0 {
+		return infos[s.rng.IntN(len(infos))].ID
+	}
+	return pickOne(s.rng, s.sessions)
+}
+
+// step does one random thing and has the model judge it.
+func (s *story) step() error {
+	m, rng := s.model, s.rng
+	m.now = m.now.Add(time.Duration(rng.IntN(1200)) * time.Millisecond)
+	if rng.IntN(60) == 0 {
+		m.now = m.now.Add(time.Duration(rng.IntN(90)) * time.Second)
+	}
+	id := s.somebody()
+	switch n := rng.IntN(100); {
+	case n < 30:
+		return s.submit()
+	case n < 34:
+		site := check.SiteID(rng.IntN(storySites))
+		s.note("withdraw %d", site)
+		s.core.Withdraw(site)
+		m.withdraw(site)
+	case n < 36:
+		h := dispatch.Hello{Node: string(rune('a' + rng.IntN(4))), Instance: fmt.Sprint(rng.Uint32()), MaxInFlight: rng.IntN(30)}
+		joined, superseded := s.core.Join(m.now, h)
+		s.note("join %+v: %d, supersedes %v", h, joined, superseded)
+		s.sessions = append(s.sessions, joined)
+		return m.join(joined, h, superseded)
+	case n < 37:
+		s.note("leave %d", id)
+		s.core.Leave(m.now, id)
+		m.endSession(id)
+	case n < 48:
+		credit := rng.IntN(12)
+		err := s.core.Grant(id, credit)
+		s.note("grant %d to %d: %v", credit, id, err)
+		return m.grant(id, credit, err)
+	case n < 49:
+		s.note("drain %d", id)
+		s.core.Drain(id)
+		if ms := m.sessions[id]; ms != nil {
+			ms.draining = true
+		}
+	case n < 62:
+		batches := s.core.Assign(m.now)
+		s.note("assign: %+v", batches)
+		for _, b := range batches {
+			s.refs = append(s.refs, b.Ref)
+		}
+		return m.assign(batches)
+	case n < 85:
+		return s.checkIn()
+	case n < 94:
+		return s.heartbeat(id)
+	case n < 96:
+		ref := pickOne(rng, s.refs)
+		if b := m.batches[ref.Batch]; b != nil && rng.IntN(3) > 0 {
+			id = b.Session
+		}
+		if rng.IntN(5) == 0 {
+			ref.Checkout++
+		}
+		err := s.core.Release(m.now, id, ref)
+		s.note("release %v by %d: %v", ref, id, err)
+		return m.release(id, ref, err)
+	default:
+		lost, expired := s.core.Expire(m.now)
+		s.note("expire: %v, %v", lost, expired)
+		return m.expire(lost, expired)
+	}
+	return nil
+}
+
+func (s *story) submit() error {
+	k := dispatch.Check{Site: check.SiteID(1 + s.rng.IntN(storySites-1)), Urgent: s.rng.IntN(3) == 0}
+	if s.rng.IntN(3) == 0 {
+		k.Avoid = string(rune('a' + s.rng.IntN(5)))
+	}
+	// Now and then a sequence is used again: the checks are still not the same.
+	if s.rng.IntN(8) > 0 {
+		s.sequences[k.Site]++
+	}
+	k.Sequence = s.sequences[k.Site]
+	err := s.core.Submit(s.model.now, k)
+	s.note("submit %+v: %v", k, err)
+	return s.model.submit(k, err)
+}
+
+// checkIn is by anybody, of anything: right, in parts, again, late, invented.
+func (s *story) checkIn() error {
+	rng := s.rng
+	ref := pickOne(rng, s.refs)
+	id := s.somebody()
+	var keys []dispatch.Key
+	if b := s.model.batches[ref.Batch]; b != nil {
+		if rng.IntN(8) > 0 {
+			id = b.Session
+		}
+		for _, k := range b.Checks {
+			keys = append(keys, dispatch.Key{Site: k.Site, Sequence: k.Sequence})
+		}
+		rng.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+		keys = keys[rng.IntN(len(keys)):]
+	}
+	switch rng.IntN(20) {
+	case 0:
+		ref.Checkout ^= 1 << rng.IntN(64)
+	case 1:
+		ref.Batch += dispatch.BatchID(rng.IntN(3))
+	case 2:
+		keys = append(keys, dispatch.Key{Site: check.SiteID(rng.IntN(storySites)), Sequence: uint64(rng.IntN(9))})
+	case 3:
+		if len(keys) > 0 {
+			keys[0].Sequence++
+		}
+	case 4:
+		keys = append(keys, keys...)
+	}
+	r, err := s.core.CheckIn(s.model.now, id, ref, keys)
+	s.note("check in %v of %v by %d: %+v, %v", keys, ref, id, r, err)
+	return s.model.checkIn(id, ref, keys, r, err)
+}
+
+func (s *story) heartbeat(id dispatch.SessionID) error {
+	var open []dispatch.Ref
+	for _, batch := range slices.Sorted(maps.Keys(s.model.batches)) {
+		if b := s.model.batches[batch]; b.live && b.Session == id && s.rng.IntN(8) > 0 {
+			open = append(open, b.Ref)
+		}
+	}
+	if s.rng.IntN(4) == 0 {
+		open = append(open, pickOne(s.rng, s.refs), dispatch.Ref{Batch: dispatch.BatchID(s.rng.IntN(99)), Checkout: 1})
+	}
+	unknown, err := s.core.Heartbeat(s.model.now, id, open)
+	s.note("heartbeat of %d with %v: %v, %v", id, open, unknown, err)
+	return s.model.heartbeat(id, open, unknown, err)
+}
+
+// finish has one good checker do all that is left: nothing was lost on the way.
+func (s *story) finish() error {
+	m := s.model
+	for _, i := range s.core.Sessions() {
+		s.core.Leave(m.now, i.ID)
+		m.endSession(i.ID)
+	}
+	h := dispatch.Hello{Node: "z", MaxInFlight: storySites}
+	id, superseded := s.core.Join(m.now, h)
+	if err := cmp.Or(m.join(id, h, superseded), m.grant(id, storySites, s.core.Grant(id, storySites))); err != nil {
+		return err
+	}
+	batches := s.core.Assign(m.now)
+	if err := m.assign(batches); err != nil {
+		return err
+	}
+	for _, b := range batches {
+		var keys []dispatch.Key
+		for _, k := range b.Checks {
+			keys = append(keys, dispatch.Key{Site: k.Site, Sequence: k.Sequence})
+		}
+		r, err := s.core.CheckIn(m.now, id, b.Ref, keys)
+		if err := m.checkIn(id, b.Ref, keys, r, err); err != nil {
+			return err
+		}
+	}
+	if s.core.Open() != 0 || m.submitted != m.accepted+m.withdrawn {
+		return fmt.Errorf("%d submitted, %d accepted, %d withdrawn, %d open", m.submitted, m.accepted, m.withdrawn, s.core.Open())
+	}
+	return nil
+}
+
+// Over random stories: a check is never in two live batches; it is never lost and
+// counts once; never more is out than granted; what was replayed, reordered or
+// invented changes nothing that was not checked out.
+func TestRandomStories(t *testing.T) {
+	t.Parallel()
+	seed := cmp.Or(*seedFlag, rand.Uint64())
+	t.Logf("seed %d", seed)
+	var accepted, duplicate, late, returned int
+	for n := range uint64(250) {
+		s := newStory(seed, n)
+		fail := func(err error) {
+			t.Fatalf("story %d: %v\n%s", n, err, strings.Join(s.log[max(0, len(s.log)-40):], "\n"))
+		}
+		for range 400 {
+			if err := s.step(); err != nil {
+				fail(err)
+			}
+			if err := cmp.Or(s.model.same(s.core, storySites), s.core.Audit()); err != nil {
+				fail(err)
+			}
+		}
+		if err := cmp.Or(s.finish(), s.core.Audit()); err != nil {
+			fail(err)
+		}
+		accepted += s.model.accepted
+		duplicate += s.model.duplicate
+		late += s.model.late
+		returned += s.model.returned
+	}
+	if min(accepted, duplicate, late, returned) < 1000 {
+		t.Errorf("the stories tell too little: %d results accepted, %d duplicate, %d late, %d checks returned",
+			accepted, duplicate, late, returned)
+	}
+}
+
+// The same events and the same random numbers lead to the same answers.
+func TestStoriesRepeat(t *testing.T) {
+	t.Parallel()
+	seed := cmp.Or(*seedFlag, rand.Uint64())
+	t.Logf("seed %d", seed)
+	for n := range uint64(30) {
+		a, b := newStory(seed, n), newStory(seed, n)
+		for range 400 {
+			if err := cmp.Or(a.step(), b.step()); err != nil {
+				t.Fatalf("story %d: %v", n, err)
+			}
+		}
+		for i := range a.log {
+			if a.log[i] != b.log[i] {
+				t.Fatalf("story %d, event %d:\n%s\n%s", n, i, a.log[i], b.log[i])
+			}
+		}
+	}
+}

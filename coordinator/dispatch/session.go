@@ -1,0 +1,157 @@
+package dispatch
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
+
+// session is one connected checker.
+type session struct {
+	id               SessionID
+	hello            Hello
+	joined, lastSeen time.Time
+	draining         bool
+	// credit is granted and unspent; out is how many checks of live batches are
+	// unanswered. Together they are at most hello.MaxInFlight.
+	credit, out int
+	batches     map[BatchID]*batch
+	picked      []*entry // scratch of Assign
+}
+
+// SessionInfo describes a session.
+type SessionInfo struct {
+	ID    SessionID
+	Hello Hello
+	// Open is how many checks are out, Credit how many more may be handed out.
+	Open, Credit int
+	Draining     bool
+	// LastSeen is when it last sent a heartbeat, results or a release.
+	JoinedAt, LastSeen time.Time
+}
+
+// Join opens a session without credit. Older sessions of the same node are superseded:
+// they end as by Leave.
+func (c *Core) Join(now time.Time, h Hello) (SessionID, []SessionID) {
+	var superseded []SessionID
+	if old := c.byNode[h.Node]; old != nil {
+		superseded = append(superseded, old.id)
+		c.end(now, old)
+	}
+	h.MaxInFlight = max(0, h.MaxInFlight)
+	c.lastSession++
+	s := &session{id: c.lastSession, hello: h, joined: now, lastSeen: now, batches: map[BatchID]*batch{}}
+	c.sessions = append(c.sessions, s)
+	c.byNode[h.Node] = s
+	return s.id, superseded
+}
+
+// Leave ends a session; what it had out is queued again. A session that is not there
+// is no error.
+func (c *Core) Leave(now time.Time, id SessionID) {
+	if s := c.session(id); s != nil {
+		c.end(now, s)
+	}
+}
+
+// Drain says that a session gets no more checks. It may finish what it has.
+func (c *Core) Drain(id SessionID) {
+	if s := c.session(id); s != nil {
+		s.draining = true
+	}
+}
+
+// Grant adds n credits. Over what MaxInFlight allows it grants that and answers ErrOverCredit.
+func (c *Core) Grant(id SessionID, n int) error {
+	s := c.session(id)
+	switch {
+	case s == nil:
+		return ErrNoSession
+	case n < 0:
+		return ErrInvalid
+	}
+	room := s.hello.MaxInFlight - s.credit - s.out
+	s.credit += min(n, room)
+	if n > room {
+		return ErrOverCredit
+	}
+	return nil
+}
+
+// Heartbeat says that a session lives and which batches it holds. It returns those
+// that are not checked out to it. Batches that are, and that it does not name, are
+// queued again, unless they are so new that they may still be on their way.
+func (c *Core) Heartbeat(now time.Time, id SessionID, open []Ref) ([]Ref, error) {
+	s := c.session(id)
+	if s == nil {
+		return nil, ErrNoSession
+	}
+	s.lastSeen = now
+	var unknown []Ref
+	named := make(map[BatchID]bool, len(open))
+	for _, ref := range open {
+		if b := s.batches[ref.Batch]; b != nil && b.ref == ref {
+			named[ref.Batch] = true
+		} else {
+			unknown = append(unknown, ref)
+		}
+	}
+	if len(named) == len(s.batches) {
+		return unknown, nil
+	}
+	for _, batchID := range slices.Sorted(maps.Keys(s.batches)) {
+		if b := s.batches[batchID]; !named[batchID] && now.Sub(b.handed) > c.config.SessionTimeout/3 {
+			c.endBatch(now, b)
+		}
+	}
+	return unknown, nil
+}
+
+// Expire ends the sessions that were silent for SessionTimeout and the batches whose
+// lease is over; their checks are queued again. It says which. The batches of lost
+// sessions are not listed.
+func (c *Core) Expire(now time.Time) (lost []SessionID, expired []Ref) {
+	for _, s := range slices.Clone(c.sessions) {
+		if now.Sub(s.lastSeen) >= c.config.SessionTimeout {
+			lost = append(lost, s.id)
+			c.end(now, s)
+		}
+	}
+	for b := c.live.head; b != nil && !now.Before(b.expires); b = c.live.head {
+		expired = append(expired, b.ref)
+		c.endBatch(now, b)
+	}
+	c.forget(now)
+	return lost, expired
+}
+
+// Sessions describes all sessions, the oldest first.
+func (c *Core) Sessions() []SessionInfo {
+	infos := make([]SessionInfo, len(c.sessions))
+	for i, s := range c.sessions {
+		infos[i] = SessionInfo{
+			ID: s.id, Hello: s.hello, Open: s.out, Credit: s.credit, Draining: s.draining,
+			JoinedAt: s.joined, LastSeen: s.lastSeen,
+		}
+	}
+	return infos
+}
+
+func (c *Core) end(now time.Time, s *session) {
+	for _, id := range slices.Sorted(maps.Keys(s.batches)) {
+		c.endBatch(now, s.batches[id])
+	}
+	c.sessions = slices.DeleteFunc(c.sessions, func(o *session) bool { return o == s })
+	delete(c.byNode, s.hello.Node)
+}
+
+func (c *Core) session(id SessionID) *session {
+	i, found := slices.BinarySearchFunc(c.sessions, id, func(s *session, id SessionID) int {
+		return cmp.Compare(s.id, id)
+	})
+	if !found {
+		return nil
+	}
+	return c.sessions[i]
+}
