@@ -81,6 +81,7 @@ func (c *Coordinator) newServer(instance string) error {
 	c.stream = stream.New(stream.Options{Engine: c.engine, Node: c.o.Node, Heartbeat: heartbeat, Lease: leaseTime})
 	o := c.o.Server
 	o.Name, o.Log, o.Metrics, o.Validate = "coordinator", c.o.Log, c.o.Metrics, true
+	o.NotReady = true // until the sites are loaded
 	o.Services = append(api.Services(), coordinatorpb.AssignmentService_ServiceDesc.ServiceName)
 	var err error
 	c.server, err = rpc.NewServer(o, func(r grpc.ServiceRegistrar) {
@@ -90,9 +91,6 @@ func (c *Coordinator) newServer(instance string) error {
 			Owned: c.ownership.Owned, Node: c.o.Node, Instance: instance, Started: time.Now(),
 		})
 	})
-	if err == nil {
-		c.server.SetServing(false) // until the sites are loaded
-	}
 	return err
 }
 

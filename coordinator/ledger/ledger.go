@@ -46,8 +46,8 @@ const (
 type Ledger struct {
 	o Options
 
-	mu       sync.Mutex
-	changes  []entry // at most one a site, hence bounded by the sites
+	mu      sync.Mutex
+	changes []entry // at most one a site, hence bounded by the sites
 	// lost counts how often a shard was lost; what was decided before is void.
 	lost     [store.Shards]uint64
 	evidence []store.Ballot

@@ -36,6 +36,8 @@ type ServerOptions struct {
 	Log *slog.Logger
 	// Metrics counts calls; nil counts nothing that anyone can see.
 	Metrics prometheus.Registerer
+	// NotReady leaves health at NOT_SERVING until the role calls SetServing itself.
+	NotReady bool
 	// Services are the names that health answers for, beside the server as a whole;
 	// none means those that were registered.
 	Services []string
@@ -48,6 +50,7 @@ type Server struct {
 	grpc     *grpc.Server
 	health   *health.Server
 	services []string
+	notReady bool
 }
 
 // NewServer makes a server of what register adds to it, with health and reflection.
@@ -81,7 +84,7 @@ func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, 
 	}
 	s := &Server{
 		name: o.Name, log: o.Log, grpc: grpc.NewServer(opts...),
-		health: health.NewServer(), services: slices.Clone(o.Services),
+		health: health.NewServer(), services: slices.Clone(o.Services), notReady: o.NotReady,
 	}
 	register(s.grpc)
 	if len(s.services) == 0 {
@@ -111,8 +114,8 @@ func limits(streams uint32) []grpc.ServerOption {
 	}
 }
 
-// SetServing says what health answers from now on. Serve says true when it begins
-// and false for good when it ends; a role that cannot work for a while may say so.
+// SetServing says what health answers from now on. Serve says true when it begins,
+// unless ServerOptions.NotReady, and false for good when it ends; a role that cannot work for a while may say so.
 func (s *Server) SetServing(serving bool) {
 	answer := grpc_health_v1.HealthCheckResponse_NOT_SERVING
 	if serving {
@@ -131,7 +134,9 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	if len(listeners) == 0 {
 		return fmt.Errorf("serve %s: no listener", s.name)
 	}
-	s.SetServing(true) // before anyone can ask
+	if !s.notReady {
+		s.SetServing(true) // before anyone can ask
+	}
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
 		go func() {

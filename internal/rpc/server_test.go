@@ -53,6 +53,21 @@ func TestHealthFollowsTheServer(t *testing.T) {
 	}
 }
 
+func TestAServerThatIsNotReadySaysSoUntilItsRoleSaysOtherwise(t *testing.T) {
+	t.Parallel()
+	r := run(t, &service{}, rpc.ServerOptions{NotReady: true}, rpc.ClientOptions{})
+	health := grpc_health_v1.NewHealthClient(r)
+	for _, want := range []grpc_health_v1.HealthCheckResponse_ServingStatus{
+		grpc_health_v1.HealthCheckResponse_NOT_SERVING, grpc_health_v1.HealthCheckResponse_SERVING,
+	} {
+		got, err := health.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{})
+		if err != nil || got.GetStatus() != want {
+			t.Fatalf("health is %v, %v, want %v", got.GetStatus(), err, want)
+		}
+		r.server.SetServing(true)
+	}
+}
+
 // What grpcurl does for `list` and for a call: names of services, then the files that
 // describe one, with all that they import.
 func TestReflectionDescribesEveryServiceCompletely(t *testing.T) {
