@@ -84,8 +84,9 @@ func encode(c store.Change, token string) (query string, err error) {
 	}
 }
 
-// newPayload writes a change in v1's words. last_status_change is the moment of this
-// change, which is also what the legacy row says by then.
+// newPayload writes a change in v1's words. last_status_change is the change before
+// this one, null when there was none: v1 sent the row as it had read it, and who
+// receives a recovery learns from it since when the site was down.
 func newPayload(c store.Change, token string) payload {
 	checks := entries(c)
 	if over := len(checks) - MaxChecks; over > 0 {
@@ -96,7 +97,7 @@ func newPayload(c store.Change, token string) payload {
 		MonitorURL:       c.URL,
 		StatusID:         c.To,
 		LastCheck:        isoTime(c.LastCheck),
-		LastStatusChange: isoTime(c.At),
+		LastStatusChange: isoTime(c.Since),
 		Checks:           checks,
 		Token:            token,
 	}

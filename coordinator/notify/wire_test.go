@@ -31,7 +31,7 @@ func wentDown() store.Change {
 	return store.Change{
 		Key: "k", SiteID: 7, BlogID: 99, URL: "https://example.com/?a=1&b=2#c",
 		From: check.StatusRunning, To: check.StatusDown,
-		Start: at.Add(-time.Minute), At: at, LastCheck: at.Add(-time.Second),
+		Since: at.Add(-time.Hour), Start: at.Add(-time.Minute), At: at, LastCheck: at.Add(-time.Second),
 		Checks: []store.LocalCheck{
 			{Node: "checker-1", Observation: down},
 			{Node: "checker-2", Observation: dns},
@@ -74,7 +74,7 @@ func TestPayloadIsV1s(t *testing.T) {
 	}{
 		"a site goes down: checks, then votes; who could not tell is left out": {wentDown(),
 			`{"blog_id":99,"monitor_url":"https://example.com/?a=1&b=2#c","status_id":0,` +
-				`"last_check":"2026-05-12T23:02:02.004Z","last_status_change":"2026-05-12T23:02:03.004Z","checks":[` +
+				`"last_check":"2026-05-12T23:02:02.004Z","last_status_change":"2026-05-12T22:02:03.004Z","checks":[` +
 				`{"type":1,"host":"checker-1","status":0,"rtt":1,"code":503,"error_code":0},` +
 				`{"type":1,"host":"checker-2","status":0,"rtt":20000,"code":0,"error_code":995},` +
 				`{"type":2,"host":"eu","status":0,"rtt":1,"code":503},` +
@@ -83,12 +83,12 @@ func TestPayloadIsV1s(t *testing.T) {
 				`"token":"s3cret&token=%+#"}`},
 		"a site is still down: its check carries the new status": {stillDown(),
 			`{"blog_id":99,"monitor_url":"https://example.com/?a=1&b=2#c","status_id":2,` +
-				`"last_check":"2026-05-12T23:02:02.004Z","last_status_change":"2026-05-12T23:02:03.004Z","checks":[` +
+				`"last_check":"2026-05-12T23:02:02.004Z","last_status_change":"2026-05-12T22:02:03.004Z","checks":[` +
 				`{"type":1,"host":"checker-1","status":2,"rtt":1,"code":503,"error_code":0}],` +
 				`"token":"s3cret&token=%+#"}`},
 		"a site comes back: the second look may be a veriflier's": {cameBack(),
 			`{"blog_id":99,"monitor_url":"https://example.com/?a=1&b=2#c","status_id":1,` +
-				`"last_check":"2026-05-12T23:02:02.004Z","last_status_change":"2026-05-12T23:02:03.004Z","checks":[` +
+				`"last_check":"2026-05-12T23:02:02.004Z","last_status_change":"2026-05-12T22:02:03.004Z","checks":[` +
 				`{"type":1,"host":"checker-1","status":1,"rtt":30,"code":204,"error_code":0},` +
 				`{"type":2,"host":"eu","status":1,"rtt":30,"code":204}],` +
 				`"token":"s3cret&token=%+#"}`},

@@ -160,6 +160,8 @@ type Change struct {
 	Bucket   check.BucketID
 	URL      string
 	From, To check.Status
+	// Since is when From began; zero when it always was.
+	Since time.Time
 	// Start is the end of the outage's first failing check; At is the moment of the change.
 	Start, At time.Time
 	// LastCheck is the end of the newest check.
