@@ -35,7 +35,7 @@ func (c *Core) CheckIn(now time.Time, id SessionID, ref Ref, keys []Key) (Receip
 		return Receipt{}, ErrInvalid
 	}
 	b := c.batches[ref.Batch]
-	if b == nil || b.session != id && (b.live || s == nil || s.hello.Node != b.node) {
+	if b == nil || b.session != id && (s == nil || s.hello.Node != b.node) {
 		return Receipt{}, ErrNotCheckedOut
 	}
 	if b.ref != ref || !c.locate(b, keys) {

@@ -280,6 +280,16 @@ var sparing = map[string]func(*desk){
 			d.t.Errorf("%+v", got)
 		}
 	},
+	"what was lost goes before what was submitted meanwhile": func(d *desk) {
+		a := d.join("a", 1)
+		d.sites(1, 2)
+		d.one()
+		d.Leave(d.now, a)
+		b := d.join("b", 1)
+		if got := d.one(); got.Session != b || sitesOf(got)[0] != 1 {
+			d.t.Errorf("%+v", got)
+		}
+	},
 	"with only the node to avoid and the one that lost the check, the latter may": func(d *desk) {
 		b := d.join("b", 10)
 		d.submit(dispatch.Check{Site: 1, Avoid: "a"})

@@ -373,6 +373,18 @@ func TestOtherPolicies(t *testing.T) {
 	}
 }
 
+// A verification that was held begins again at the next failure, also when the operator
+// asks for more failures by now.
+func TestAHeldSiteCountsNoFurther(t *testing.T) {
+	t.Parallel()
+	for _, failures := range []uint8{1, 3, 5, 255} {
+		s, did := lifecycle.Step(held, failing(110, "b"), lifecycle.Policy{Failures: failures})
+		if s.Stage != lifecycle.Verifying || !cmp.Equal(did, effects{lifecycle.Verify{Ballot: 8, Round: 1}}) {
+			t.Errorf("%d failures: %+v, %v", failures, s, did)
+		}
+	}
+}
+
 func TestStageNames(t *testing.T) {
 	t.Parallel()
 	for want, got := range map[string]lifecycle.Stage{
