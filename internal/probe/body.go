@@ -177,9 +177,16 @@ type pageReport struct {
 	readable bool
 }
 
-// readPage reads a body to its end or to the limits, and shows its start to marks and
-// all of it to rules.
-func readPage(h head, r io.Reader, rules, marks writer) (pageReport, error) {
+// reading says what a body is read for.
+type reading struct {
+	// rules see the whole decoded body, marks its beginning.
+	rules, marks writer
+	// limit is how much is read, decoded.
+	limit int64
+}
+
+// readPage reads a body to its end or to the limits.
+func readPage(h head, r io.Reader, want reading) (pageReport, error) {
 	framed, err := bodyReader(h, &connReader{r, maxRaw})
 	if err != nil {
 		return pageReport{}, err
@@ -188,12 +195,12 @@ func readPage(h head, r io.Reader, rules, marks writer) (pageReport, error) {
 	report := pageReport{readable: known}
 	buf := make([]byte, 16<<10)
 	for {
-		n, err := page.Read(buf)
+		n, err := page.Read(buf[:min(int64(len(buf)), want.limit-report.size)])
 		if known {
 			if room := maxMarked - report.size; room > 0 {
-				marks.write(buf[:min(int64(n), room)])
+				want.marks.write(buf[:min(int64(n), room)])
 			}
-			rules.write(buf[:n])
+			want.rules.write(buf[:n])
 		}
 		report.size += int64(n)
 		switch {
@@ -204,7 +211,7 @@ func readPage(h head, r io.Reader, rules, marks writer) (pageReport, error) {
 			return report, nil
 		case err != nil:
 			return report, err
-		case report.size >= maxDecoded:
+		case report.size >= want.limit:
 			report.cut = true
 			return report, nil
 		}

@@ -65,7 +65,7 @@ func connectFailure(err error, hasRoute bool) *failure {
 	case isTimeout(err):
 		return outOfTime(kind, "timeout", "no connection within the time")
 	}
-	return down(kind, "failed", "no connection")
+	return down(kind, "failed", err.Error())
 }
 
 // handshakeFailure judges why no TLS session came about.
@@ -91,7 +91,7 @@ func handshakeFailure(err error, now time.Time) *failure {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return down(kind, "closed", "connection closed in the TLS handshake")
 	}
-	return down(kind, "handshake_failure", "TLS handshake failed")
+	return down(kind, "handshake_failure", err.Error())
 }
 
 // alertOf finds the TLS alert that the peer sent. The type of the value inside is not
@@ -157,7 +157,7 @@ func certificateFailure(e *tls.CertificateVerificationError, now time.Time) *fai
 		}
 		return down(kind, "unknown_issuer", "the certificate's issuer is not known")
 	}
-	return down(kind, "bad_certificate", "the certificate cannot be verified")
+	return down(kind, "bad_certificate", e.Err.Error())
 }
 
 // dateFailure tells an end from a beginning: crypto/x509 has one reason for both. The

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 
@@ -98,8 +99,11 @@ func (c *connector) connect(ctx context.Context, r *request, t *trace) (net.Conn
 // reason why there are none.
 func (c *connector) permitted(r *request) (addrs []netip.AddrPort, reason string) {
 	var v4, v6 []netip.AddrPort
-	for _, a := range r.addrs {
+	for i, a := range r.addrs {
 		ap := netip.AddrPortFrom(a, r.place.port)
+		if slices.Contains(r.addrs[:i], a) {
+			continue
+		}
 		if why := c.policy.refuse(ap); why != "" {
 			reason = why
 			continue
@@ -123,33 +127,38 @@ func (c *connector) permitted(r *request) (addrs []netip.AddrPort, reason string
 
 // race tries the addresses beside one another, each with a head start before the next.
 func (c *connector) race(ctx context.Context, addrs []netip.AddrPort, t *trace) (net.Conn, *failure) {
-	start := time.Now()
-	ctx, cancel := context.WithCancel(ctx)
-	results := make(chan attempt, len(addrs))
+	// Attempts over IPv6 may outlive the race, so ctx ends them by hand.
+	free, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	w := ipv6Watch{results: make(chan attempt, len(addrs)), cancel: cancel, begun: time.Now()}
 	var begun, ended []attempt
 	next := time.NewTimer(0)
 	defer next.Stop()
 	for {
 		select {
+		case <-ctx.Done():
+			w.pending = len(begun) - len(ended)
+			w.finish()
+			f := c.judge(append(ended, attempt{err: ctx.Err()}))
+			f.timedOut = true // whatever else was seen: not all had their chance
+			return nil, f
 		case <-next.C:
 			a := addrs[len(begun)]
 			begun = append(begun, attempt{addr: a})
+			t.addr = a
 			go func() {
-				conn, err := c.dial(ctx, a)
-				results <- attempt{a, conn, err}
+				conn, err := c.dial(free, a)
+				w.results <- attempt{a, conn, err}
 			}()
 			if len(begun) < len(addrs) {
 				next.Reset(headStart)
 			}
-		case got := <-results:
+		case got := <-w.results:
 			if got.err == nil {
 				t.addr = got.addr
-				t.ipv6 = c.watch(got, begun, ended, ipv6Watch{results: results, cancel: cancel, begun: start})
+				t.ipv6 = c.watch(got, begun, ended, w)
 				return got.conn, nil
 			}
-			ended = append(ended, got)
-			t.addr = got.addr
-			if len(ended) == len(addrs) {
+			if ended = append(ended, got); len(ended) == len(addrs) {
 				cancel()
 				return nil, c.judge(ended)
 			}
@@ -183,7 +192,7 @@ func (c *connector) judge(ended []attempt) *failure {
 		}
 	}
 	if worst == nil {
-		return refused("address", "the address may not be probed")
+		return refused("bad_address", "the address may not be probed")
 	}
 	return worst
 }

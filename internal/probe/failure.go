@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"fmt"
 	"unicode/utf8"
 
 	"github.com/Automattic/jetmon/internal/check"
@@ -32,6 +33,11 @@ func outOfTime(kind check.FailureKind, reason, detail string) *failure {
 
 func refused(reason, detail string) *failure {
 	return unknown(check.FailurePolicy, reason, detail)
+}
+
+// panicked is what a panic inside the prober comes to.
+func panicked(v any) *failure {
+	return unknown(check.FailureNone, "internal_error", printable(fmt.Sprintf("panic: %v", v), check.MaxDetailBytes))
 }
 
 // printable takes out control characters and what is not UTF-8, and cuts to at most n

@@ -110,24 +110,26 @@ func firewalls() []firewall {
 // guard recognises firewalls; it is made once and shared.
 type guard struct {
 	walls []firewall
-	// texts are all marks and scripts; owner and script say whose each is, and of what degree.
-	texts  []string
-	owner  []string
-	script []bool
+	// scripts are searched for in pages with a good status, all in refusals.
+	scripts, all catalogue
+}
+
+// catalogue is a list of texts and whose each is.
+type catalogue struct{ texts, owners []string }
+
+func (c *catalogue) add(owner string, texts []string) {
+	for _, t := range texts {
+		c.texts = append(c.texts, t)
+		c.owners = append(c.owners, owner)
+	}
 }
 
 func newGuard() *guard {
 	g := &guard{walls: firewalls()}
-	add := func(owner string, script bool, texts ...string) {
-		for _, t := range texts {
-			g.texts = append(g.texts, t)
-			g.owner = append(g.owner, owner)
-			g.script = append(g.script, script)
-		}
-	}
 	for _, w := range g.walls {
-		add(w.name, true, w.scripts...)
-		add(w.name, false, w.marks...)
+		g.scripts.add(w.name, w.scripts)
+		g.all.add(w.name, w.scripts)
+		g.all.add(w.name, w.marks)
 	}
 	return g
 }
@@ -163,27 +165,35 @@ func (g *guard) byHeader(h head) string {
 	return ""
 }
 
-// byPage names the firewall whose page it is; marks is from pageMarks.
-func (g *guard) byPage(h head, marks *texts, page pageReport) string {
-	success := h.status < 400
-	if success && (page.size > maxChallenge || page.cut) {
+// marks is the search for firewalls in one page.
+type marks struct {
+	texts  *texts
+	owners []string
+}
+
+// marksFor begins a search in a page with this status.
+func (g *guard) marksFor(status int) marks {
+	switch status {
+	case 200, 202:
+		return marks{newTexts(g.scripts.texts), g.scripts.owners}
+	case 401, 403, 405, 406, 409, 415, 418, 428, 429, 501, 503:
+		return marks{newTexts(g.all.texts), g.all.owners}
+	}
+	return marks{texts: newTexts(nil)}
+}
+
+// owner names the firewall whose page it is; "" is none. A long page with a good status
+// may speak of firewalls without being one's.
+func (m marks) owner(h head, page pageReport) string {
+	if h.status < 400 && (page.size > maxChallenge || page.cut) {
 		return ""
 	}
-	for i, found := range marks.found {
-		if found && (!success || g.script[i]) {
-			return g.owner[i]
+	for i, found := range m.texts.found {
+		if found {
+			return m.owners[i]
 		}
 	}
 	return ""
-}
-
-// pageMarks begins the search for marks in a page with this status.
-func (g *guard) pageMarks(status int) *texts {
-	switch status {
-	case 200, 202, 401, 403, 405, 406, 409, 415, 418, 428, 429, 501, 503:
-		return newTexts(g.texts)
-	}
-	return newTexts(nil)
 }
 
 // isRefusal tells the statuses that firewalls refuse with. 503 is not one: proxies

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
@@ -42,16 +43,32 @@ func (p *Prober) attempt(ctx context.Context, t *check.Target, home place, metho
 		w.method = "GET"
 	}
 	start := time.Now()
+	defer func() {
+		if v := recover(); v != nil { // may run beside Probe, which cannot catch it
+			a.failure = panicked(v)
+		}
+		if a.failure != nil {
+			a.drop()
+		}
+		a.took = since(start)
+	}()
 	a.failure = w.run(ctx, home)
-	if a.trace.ipv6 != nil && a.failure != nil {
+}
+
+// drop ends what still runs for an attempt that does not need it.
+func (a *attempted) drop() {
+	if a.trace.ipv6 != nil {
 		a.trace.ipv6.finish()
+		a.trace.ipv6 = nil
 	}
-	a.took = since(start)
 }
 
 func (w *walk) run(ctx context.Context, here place) *failure {
 	for {
 		next, more, f := w.step(ctx, here)
+		if f != nil && len(w.got.hops) > 0 {
+			f.detail = strings.TrimSuffix("at "+here.shown()+": "+f.detail, ": ")
+		}
 		if f != nil || !more {
 			return f
 		}
@@ -72,11 +89,7 @@ func (w *walk) step(ctx context.Context, here place) (next place, more bool, f *
 	if f != nil {
 		return place{}, false, f
 	}
-	if old := w.got.trace.ipv6; old != nil {
-		// Only the last place is judged.
-		old.finish()
-		w.got.trace.ipv6 = nil
-	}
+	w.got.drop() // only the last place's IPv6 is judged
 	resp, f := w.engine.exchange(ctx, &request{
 		place: here,
 		addrs: addrs,
@@ -146,23 +159,19 @@ func (w *walk) redirect(here place, h head) (next place, more bool, f *failure) 
 
 // judge decides about a final answer.
 func (w *walk) judge(resp *response) *failure {
-	h := resp.head
+	h, wall := resp.head, w.guard.byHeader(resp.head)
 	if w.method == "HEAD" {
-		return w.verdict(h, w.guard.byHeader(h))
+		return w.verdict(h, wall)
 	}
-	marks := w.guard.pageMarks(h.status)
-	if !h.hasBody(w.method) {
-		if f := w.verdict(h, w.guard.byHeader(h)); f != nil {
-			return f
-		}
-		return w.rules(newTexts(w.target.RequiredTexts), newTexts(w.target.ForbiddenTexts), pageReport{readable: true})
-	}
-	w.got.trace.reach(check.PhaseBody)
 	required, forbidden := newTexts(w.target.RequiredTexts), newTexts(w.target.ForbiddenTexts)
-	page, err := readPage(h, resp.body, pair{required, forbidden}, marks)
-	wall := w.guard.byHeader(h)
+	marks := w.guard.marksFor(h.status)
+	page, err := pageReport{readable: true}, error(nil)
+	if limit := pageLimit(h, marks); limit > 0 && h.hasBody(w.method) {
+		w.got.trace.reach(check.PhaseBody)
+		page, err = readPage(h, resp.body, reading{rules: pair{required, forbidden}, marks: marks.texts, limit: limit})
+	}
 	if wall == "" {
-		wall = w.guard.byPage(h, marks, page)
+		wall = marks.owner(h, page)
 	}
 	if f := w.verdict(h, wall); f != nil {
 		return f
@@ -171,6 +180,18 @@ func (w *walk) judge(resp *response) *failure {
 		return bodyFailure(err)
 	}
 	return w.rules(required, forbidden, page)
+}
+
+// pageLimit is how much of a page is worth reading: of one that is a failure already, no
+// more than tells whose it is.
+func pageLimit(h head, m marks) int64 {
+	switch {
+	case h.status < 400:
+		return maxDecoded
+	case len(m.texts.want) > 0:
+		return maxMarked
+	}
+	return 0
 }
 
 // verdict is what status and firewall come to, before the body's rules.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -105,6 +106,8 @@ func dnsFailure(msg *dns.Msg, err error) *failure {
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EHOSTUNREACH),
 		errors.Is(err, syscall.ENETUNREACH), isOwnFault(err):
 		return unknown(kind, "resolver_unreachable", "this node cannot reach its name servers")
+	case isLookupError(err):
+		return unknown(kind, "resolver_unreachable", "this node cannot find its name servers")
 	default:
 		return down(kind, "bad_answer", "the name server's answer makes no sense")
 	}
@@ -118,7 +121,13 @@ func dnsFailure(msg *dns.Msg, err error) *failure {
 	case dns.RcodeRefused:
 		return down(kind, "refused", "the name servers refused to answer")
 	}
-	return down(kind, "rcode_"+strings.ToLower(dns.RcodeToString[msg.Rcode]), "")
+	return down(kind, "rcode_"+strconv.Itoa(msg.Rcode), "the name servers answered "+dns.RcodeToString[msg.Rcode])
+}
+
+// isLookupError tells that the name of the name server itself did not resolve.
+func isLookupError(err error) bool {
+	_, ok := errors.AsType[*net.DNSError](err)
+	return ok
 }
 
 func question(name string, qtype uint16) *dns.Msg {

@@ -67,8 +67,16 @@ func (p *Prober) Close() error { return nil }
 // Probe looks at a site once and says what it saw, within the target's Timeout and a
 // little. It never fails: what the site did wrong is the result. A context that ends
 // first gives OutcomeUnknown with the reason cancelled.
-func (p *Prober) Probe(ctx context.Context, t check.Target) check.Observation {
+func (p *Prober) Probe(ctx context.Context, t check.Target) (o check.Observation) {
 	start := time.Now()
+	// What a site sends reaches much code that is not ours. A panic there costs this
+	// check only, and shows in its evidence.
+	defer func() {
+		if v := recover(); v != nil {
+			f := panicked(v)
+			o = check.Observation{Outcome: f.outcome, Reason: f.reason, Detail: f.detail, Timing: check.Timing{Total: since(start)}}
+		}
+	}()
 	home, f := firstPlace(t.URL)
 	if f == nil {
 		f = checkHeaders(t.Headers)
@@ -84,13 +92,10 @@ func (p *Prober) Probe(ctx context.Context, t check.Target) check.Observation {
 	limited, cancel := context.WithDeadline(ctx, start.Add(budget))
 	defer cancel()
 	r := p.ask(limited, &t, home, budget)
-	if f := r.deciding.failure; f != nil && f.timedOut && endedBefore(ctx, start.Add(budget)) {
+	if r.interrupted() && endedBefore(ctx, start.Add(budget)) {
 		r.deciding.failure = unknown(check.FailureNone, "cancelled", "the caller gave up")
 	}
-	o := p.observe(start, &t, r)
-	if r.other != nil && r.other.trace.ipv6 != nil {
-		r.other.trace.ipv6.finish()
-	}
+	o = p.observe(start, &t, r)
 	if w := r.deciding.trace.ipv6; w != nil && o.Outcome == check.OutcomeUp && w.verdict(limited, p.connector) {
 		o.Advisories = append(o.Advisories, check.AdvisoryIPv6Broken)
 	}

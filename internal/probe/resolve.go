@@ -70,8 +70,14 @@ func (r *resolver) askBoth(ctx context.Context, host string) (answer, *failure) 
 	servers := r.servers()
 	second := make(chan reply, 1)
 	go func() {
-		got, f := servers.ask(ctx, host, dns.TypeAAAA)
-		second <- reply{got, f}
+		var v6 reply
+		defer func() {
+			if v := recover(); v != nil {
+				v6.failure = panicked(v)
+			}
+			second <- v6
+		}()
+		v6.answer, v6.failure = servers.ask(ctx, host, dns.TypeAAAA)
 	}()
 	joined := false
 	defer func() {

@@ -32,6 +32,8 @@ func newSecure(roots *x509.CertPool, now func() time.Time) *secure {
 		CipherSuites:     suites,
 		CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521},
 		NextProtos:       []string{"http/1.1"},
+		// Old servers ask for it before they decide about client certificates.
+		Renegotiation: tls.RenegotiateOnceAsClient,
 	}}
 }
 

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
@@ -15,6 +16,12 @@ type result struct {
 	other *attempted
 	// headFailed says that GET works where HEAD does not.
 	headFailed bool
+}
+
+// interrupted says that the end of time kept the site from being judged.
+func (r result) interrupted() bool {
+	return r.deciding.failure != nil && (r.deciding.failure.timedOut ||
+		r.other != nil && r.other.failure != nil && r.other.failure.timedOut)
 }
 
 // ask asks the site in the way that the target says. The context ends with the budget.
@@ -40,49 +47,81 @@ func (p *Prober) ask(ctx context.Context, t *check.Target, home place, budget ti
 // One that hangs for half of the budget goes on, but a GET starts beside it: cutting it
 // off would call a site down that takes six of ten seconds for any answer.
 func (p *Prober) headThenGet(ctx context.Context, t *check.Target, home place, budget time.Duration) result {
-	headCtx, stopHead := context.WithCancel(ctx)
-	defer stopHead()
-	getCtx, stopGet := context.WithCancel(ctx)
-	defer stopGet()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	head := new(attempted)
+	late := &lateGet{stop: stop, sent: func() bool { return head.trace.reached() >= check.PhaseRequest }}
+	late.run = func() { p.attempt(ctx, t, home, check.MethodGet, &late.got) }
+	late.arm(budget)
+	p.attempt(ctx, t, home, check.MethodHead, head)
+	if head.failure == nil {
+		stop() // a GET that began is not needed
+	}
+	begun := late.join()
+	switch {
+	case begun:
+		return decide(head, &late.got)
+	case head.failure == nil || !worthGet(head):
+		return result{deciding: head}
+	}
+	late.run()
+	return decide(head, &late.got)
+}
 
-	head, get := new(attempted), new(attempted)
-	headDone, getDone := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(headDone)
-		p.attempt(headCtx, t, home, check.MethodHead, head)
-	}()
-	startGet := func() {
-		go func() {
-			defer close(getDone)
-			p.attempt(getCtx, t, home, check.MethodGet, get)
-		}()
+// lateGet is the GET that begins beside a HEAD that hangs.
+type lateGet struct {
+	run  func()
+	sent func() bool
+	// stop ends HEAD and GET; called when the GET succeeds.
+	stop context.CancelFunc
+	got  attempted
+
+	mu     sync.Mutex
+	timer  *time.Timer
+	done   chan struct{}
+	joined bool
+}
+
+func (l *lateGet) arm(budget time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.timer = time.AfterFunc(budget/2, func() { l.begin(budget / 8) })
+}
+
+// begin starts the GET once the HEAD was sent: before that, the method makes no
+// difference.
+func (l *lateGet) begin(again time.Duration) {
+	l.mu.Lock()
+	if l.joined {
+		l.mu.Unlock()
+		return
 	}
-	half := time.NewTimer(budget / 2)
-	defer half.Stop()
-	select {
-	case <-headDone:
-		if head.failure == nil || !worthGet(head) {
-			return result{deciding: head}
-		}
-		startGet()
-		<-getDone
-		return decide(head, get)
-	case <-half.C:
+	if !l.sent() {
+		l.timer.Reset(again)
+		l.mu.Unlock()
+		return
 	}
-	startGet()
-	select {
-	case <-headDone:
-		if head.failure == nil {
-			stopGet()
-		}
-	case <-getDone:
-		if get.failure == nil {
-			stopHead()
-		}
+	l.done = make(chan struct{})
+	l.mu.Unlock()
+	defer close(l.done)
+	l.run()
+	if l.got.failure == nil {
+		l.stop()
 	}
-	<-headDone
-	<-getDone
-	return decide(head, get)
+}
+
+// join keeps the GET from beginning, or waits for its end; it says whether it began.
+func (l *lateGet) join() bool {
+	l.mu.Lock()
+	l.joined = true
+	l.timer.Stop()
+	done := l.done
+	l.mu.Unlock()
+	if done == nil {
+		return false
+	}
+	<-done
+	return true
 }
 
 // worthGet says whether a GET could fare better: not where the HEAD was never sent, nor
@@ -96,6 +135,7 @@ func worthGet(head *attempted) bool {
 func decide(head, get *attempted) result {
 	switch {
 	case head.failure == nil:
+		get.drop()
 		return result{deciding: head, other: get}
 	case get.failure == nil:
 		return result{deciding: get, other: head, headFailed: true}

@@ -3,13 +3,16 @@ package fakesite
 import (
 	"io"
 	"log"
+	"net"
 	"net/netip"
 	"os"
 	"syscall"
+	"testing"
+	"time"
 )
 
 // hold binds a port without listening: connections are refused, and nobody else gets it.
-func hold(addr netip.AddrPort) (io.Closer, error) {
+func hold(addr netip.AddrPort) (socket, error) {
 	var to syscall.Sockaddr
 	family := syscall.AF_INET
 	if addr.Addr().Is4() {
@@ -20,7 +23,7 @@ func hold(addr netip.AddrPort) (io.Closer, error) {
 	}
 	fd, err := syscall.Socket(family, syscall.SOCK_STREAM, 0)
 	if err != nil {
-		return nil, os.NewSyscallError("socket", err)
+		return -1, os.NewSyscallError("socket", err)
 	}
 	syscall.CloseOnExec(fd)
 	if err = syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err == nil {
@@ -28,14 +31,70 @@ func hold(addr netip.AddrPort) (io.Closer, error) {
 	}
 	if err != nil {
 		_ = syscall.Close(fd)
-		return nil, os.NewSyscallError("bind", err)
+		return -1, os.NewSyscallError("bind", err)
 	}
 	return socket(fd), nil
 }
 
+// socket is a bare descriptor.
 type socket int
 
+// Close gives the port free.
 func (s socket) Close() error { return syscall.Close(int(s)) }
+
+func (s socket) addr() (netip.AddrPort, error) {
+	name, err := syscall.Getsockname(int(s))
+	switch a := name.(type) {
+	case *syscall.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port)), err
+	case *syscall.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr), uint16(a.Port)), err
+	}
+	return netip.AddrPort{}, err
+}
+
+// Unbound gives a loopback address where connections are refused until the test ends.
+func Unbound(t testing.TB, at netip.AddrPort) netip.AddrPort {
+	t.Helper()
+	s, err := hold(at)
+	if err != nil {
+		t.Fatalf("fakesite: %v", err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	addr, err := s.addr()
+	if err != nil {
+		t.Fatalf("fakesite: %v", err)
+	}
+	return addr
+}
+
+// Blackhole gives a loopback address where connection requests get no answer at all: it
+// listens, but its queue is full.
+func Blackhole(t testing.TB, at netip.AddrPort) netip.AddrPort {
+	t.Helper()
+	s, err := hold(at)
+	if err != nil {
+		t.Fatalf("fakesite: %v", err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	addr, err := s.addr()
+	if err == nil {
+		err = syscall.Listen(int(s), 0)
+	}
+	if err != nil {
+		t.Fatalf("fakesite: %v", err)
+	}
+	const enough = 8
+	for range enough {
+		c, err := net.DialTimeout("tcp", addr.String(), 50*time.Millisecond)
+		if err != nil {
+			return addr
+		}
+		t.Cleanup(func() { _ = c.Close() })
+	}
+	t.Fatalf("fakesite: %v still takes connections", addr)
+	return addr
+}
 
 // silent drops what the HTTP server says about broken connections: they are wanted.
 func silent() *log.Logger { return log.New(io.Discard, "", 0) }

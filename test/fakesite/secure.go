@@ -48,16 +48,22 @@ const (
 	MissingIntermediate
 )
 
-// Names are the hosts that the certificates are for, beside 127.0.0.1 and ::1: example.test
-// and any name directly under it.
+// certName is the host that the certificates are for, with any name directly under it and
+// beside 127.0.0.1 and ::1.
 const certName = "example.test"
 
 // NewTLS starts a site with TLS on 127.0.0.1 that answers 200. Its URL has the address
 // for a host; use At for a name.
 func NewTLS(t testing.TB, v Variant) *Site {
 	t.Helper()
+	return NewTLSOn(t, v, netip.MustParseAddrPort("127.0.0.1:0"))
+}
+
+// NewTLSOn starts a site with TLS on a loopback address.
+func NewTLSOn(t testing.TB, v Variant, addr netip.AddrPort) *Site {
+	t.Helper()
 	config, roots := v.config(t)
-	s := start(t, netip.MustParseAddrPort("127.0.0.1:0"), config)
+	s := start(t, addr, config)
 	s.roots = roots
 	return s
 }

@@ -147,3 +147,18 @@ func TestDNSAnswersByScript(t *testing.T) {
 		t.Errorf("counted %d questions, want 2", got)
 	}
 }
+
+func TestAddressesWithoutASite(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"127.0.0.1:0", "[::1]:0"} {
+		addr := fakesite.Unbound(t, netip.MustParseAddrPort(at))
+		if _, err := net.Dial("tcp", addr.String()); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("unbound %v: %v", addr, err)
+		}
+		addr = fakesite.Blackhole(t, netip.MustParseAddrPort(at))
+		_, err := net.DialTimeout("tcp", addr.String(), 50*time.Millisecond)
+		if e, ok := errors.AsType[net.Error](err); !ok || !e.Timeout() {
+			t.Errorf("black hole %v: %v", addr, err)
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package probe
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/test/fakesite"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// grace is what a check may take beyond its budget.
+const grace = time.Second
+
+// newProber makes a prober that may probe loopback.
+func newProber(t testing.TB, change ...func(*Options)) *Prober {
+	t.Helper()
+	o := Options{AllowPrivate: true}
+	for _, c := range change {
+		c(&o)
+	}
+	p, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	return p
+}
+
+// story is one misbehaviour of a target and what the check must say about it.
+type story struct {
+	name   string
+	site   func(*fakesite.Site)
+	target check.Target // its URL is a path of the site
+	want   verdict
+}
+
+// verdict is the part of an Observation that a story is about.
+type verdict struct {
+	outcome    check.Outcome
+	failure    check.FailureKind
+	reason     string
+	status     int
+	phase      check.Phase
+	advisories []check.Advisory
+}
+
+func up(status int, advisories ...check.Advisory) verdict {
+	return verdict{outcome: check.OutcomeUp, status: status, phase: check.PhaseDone, advisories: advisories}
+}
+
+func fails(kind check.FailureKind, reason string, status int, phase check.Phase) verdict {
+	return verdict{check.OutcomeDown, kind, reason, status, phase, nil}
+}
+
+func verdictOf(o check.Observation) verdict {
+	return verdict{o.Outcome, o.Failure, o.Reason, o.HTTPStatus, o.Phase, o.Advisories}
+}
+
+func (v verdict) same(w verdict) bool {
+	return v.outcome == w.outcome && v.failure == w.failure && v.reason == w.reason &&
+		v.status == w.status && v.phase == w.phase && slices.Equal(v.advisories, w.advisories)
+}
+
+// probeInTime probes, and fails the test when the check outlives its budget or breaks
+// what holds for every Observation.
+func probeInTime(ctx context.Context, t *testing.T, p *Prober, target check.Target) check.Observation {
+	t.Helper()
+	budget := target.Timeout
+	if budget == 0 {
+		budget = check.RoutineTimeout
+	}
+	start := time.Now()
+	o := p.Probe(ctx, target)
+	if took := time.Since(start); took > budget+grace {
+		t.Errorf("took %v of a budget of %v", took, budget)
+	}
+	wellFormed(t, o)
+	return o
+}
+
+func wellFormed(t *testing.T, o check.Observation) {
+	t.Helper()
+	switch {
+	case o.Outcome < check.OutcomeUp || o.Outcome > check.OutcomeUnknown:
+		t.Errorf("outcome %d is none", o.Outcome)
+	case (o.Outcome == check.OutcomeUp) != (o.Reason == ""):
+		t.Errorf("outcome %d with reason %q", o.Outcome, o.Reason)
+	case o.Failure == check.FailurePolicy && o.Outcome != check.OutcomeUnknown:
+		t.Errorf("policy with outcome %d", o.Outcome)
+	case o.Outcome == check.OutcomeDown && o.Failure == check.FailureNone:
+		t.Error("down without a failure")
+	case o.Outcome != check.OutcomeUp && len(o.Advisories) > 0:
+		t.Errorf("advisories %v for a site that is not up", o.Advisories)
+	case len(o.Hops) > check.MaxRedirects:
+		t.Errorf("%d hops", len(o.Hops))
+	case len(o.Detail) > check.MaxDetailBytes || o.Detail != printable(o.Detail, check.MaxDetailBytes):
+		t.Errorf("detail %q", o.Detail)
+	case o.Timing.Total <= 0:
+		t.Error("no total time")
+	}
+	for k, v := range o.Headers {
+		if v != printable(v, maxFieldBytes) {
+			t.Errorf("header %s: %q", k, v)
+		}
+	}
+}
+
+// tell runs stories, each on a site of its own.
+func tell(t *testing.T, stories []story) {
+	t.Helper()
+	for _, s := range stories {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			site := fakesite.New(t)
+			s.site(site)
+			target := s.target
+			target.URL = site.URL() + target.URL
+			o := probeInTime(t.Context(), t, newProber(t), target)
+			if got := verdictOf(o); !got.same(s.want) {
+				t.Errorf("got %+v\nwant %+v\nof %+v", got, s.want, o)
+			}
+		})
+	}
+}
+
+func addrPort(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
