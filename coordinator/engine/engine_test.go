@@ -404,3 +404,24 @@ func TestABallotThatIsOverChangesNothing(t *testing.T) {
 		t.Fatalf("changes %+v", w.writes)
 	}
 }
+
+func TestResultsOfAnEndedSessionCountWhenTheCheckerIsBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.join("a")
+	w.engine.Put(w.now, row())
+	w.pass(time.Minute, a)
+	b := a.batches[0]
+	results := []Result{{Key: dispatch.Key{Site: 42, Sequence: b.Checks[0].Sequence}, At: w.now, Observation: down}}
+	w.engine.Leave(w.now, a.id)
+	if _, err := w.engine.CheckIn(w.now, a.id, b.Ref, results); err == nil {
+		t.Fatal("an ended session checked in")
+	}
+	w.stage(lifecycle.NeverChecked)
+	again := w.join("a")
+	r, err := w.engine.CheckIn(w.now, again.id, b.Ref, results)
+	if err != nil || r.Accepted != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	w.stage(lifecycle.Suspect)
+}

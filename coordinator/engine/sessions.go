@@ -108,6 +108,11 @@ func (e *Engine) Release(now time.Time, id dispatch.SessionID, ref dispatch.Ref)
 func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref, results []Result) (dispatch.Receipt, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	ses := e.sessions[id]
+	if ses == nil {
+		// The checker comes back and checks them in again: nothing may be closed here.
+		return dispatch.Receipt{}, dispatch.ErrNoSession
+	}
 	keys := make([]dispatch.Key, len(results))
 	for i, r := range results {
 		keys[i] = r.Key
@@ -116,10 +121,9 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 	if err != nil {
 		return receipt, err
 	}
-	ses := e.sessions[id]
 	for i, r := range results {
 		s := e.site(r.Key.Site)
-		if s == nil || ses == nil || receipt.Classes[i] != dispatch.Accepted {
+		if s == nil || receipt.Classes[i] != dispatch.Accepted {
 			continue
 		}
 		o := r.Observation
