@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+
+	"github.com/Automattic/jetmon/checker"
+)
+
+// checkerCommand is `jetmon checker`.
+type checkerCommand struct {
+	Coordinator []string `required:"" sep:"none" placeholder:"HOST:PORT" help:"Coordinator to work for (repeatable)."`
+	Node        string   `placeholder:"NAME" help:"Name of this node, unique in the fleet; the host name by default."`
+	Region      string   `default:"default" help:"Where this node stands."`
+	MaxInFlight int      `default:"1000" help:"Most checks at once."`
+
+	CoordinatorDial dialFlags `embed:"" prefix:"coordinator-"`
+	nodeFlags       `embed:""`
+	processFlags    `embed:""`
+}
+
+// Run checks what it is assigned until ctx ends.
+func (c *checkerCommand) Run(ctx context.Context, p *program) error {
+	for _, addr := range c.Coordinator {
+		if err := checkAddr(addr, 1); err != nil {
+			return usagef("--coordinator: %w", err)
+		}
+	}
+	if c.MaxInFlight < 1 {
+		return usagef("--max-in-flight: must be at least 1, is %d", c.MaxInFlight)
+	}
+	client, err := c.CoordinatorDial.options("coordinator")
+	if err != nil {
+		return err
+	}
+	node, err := nodeName(c.Node)
+	if err != nil {
+		return err
+	}
+	proc, err := c.processFlags.open(p.Err)
+	if err != nil {
+		return err
+	}
+	prober, monitor, err := c.nodeFlags.open(proc.log)
+	if err != nil {
+		return err
+	}
+	defer prober.Close()
+	client.Metrics = proc.metrics
+	r, err := checker.New(checker.Options{
+		Node: node, Region: c.Region, Coordinators: c.Coordinator, Client: client,
+		Prober: prober, SelfCheck: monitor, MaxInFlight: c.MaxInFlight, Log: proc.log, Metrics: proc.metrics,
+	})
+	if err != nil {
+		return usageError{err}
+	}
+	return proc.run(ctx, r)
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"github.com/Automattic/jetmon/coordinator"
+	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
+)
+
+// coordinatorCommand is `jetmon coordinator`.
+type coordinatorCommand struct {
+	Config   string `placeholder:"FILE" help:"v1's config.json; flags and environment win over it."`
+	Listen   string `default:"127.0.0.1:7800" help:"HOST:PORT of the API and of the checkers' streams."`
+	Node     string `placeholder:"NAME" help:"Name of this coordinator, unique in the fleet; the host name by default."`
+	Endpoint string `placeholder:"HOST:PORT" help:"Where other coordinators reach this one; the listening address by default."`
+
+	databaseFlags `embed:""`
+	DBUpdates     bool `name:"db-updates" help:"Write status changes into jetpack_monitor_sites; without, that table is only read (DB_UPDATES_ENABLE)."`
+	BucketMin     int  `default:"0" help:"First bucket to own, 0..511."`
+	BucketMax     int  `default:"511" help:"Last bucket to own, 0..511."`
+
+	judgeFlags   `embed:""`
+	notifyFlags  `embed:""`
+	serveFlags   `embed:""`
+	processFlags `embed:""`
+}
+
+// Run coordinates until ctx ends.
+func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
+	o, err := c.options(p)
+	if err != nil {
+		return err
+	}
+	dsn, err := c.dsn()
+	if err != nil {
+		return err
+	}
+	if _, err := sqlstore.ParseDSN(dsn); err != nil {
+		return databaseError(err)
+	}
+	proc, err := c.processFlags.open(p.Err)
+	if err != nil {
+		return err
+	}
+	if p.legacy != nil && len(p.legacy.unused) > 0 {
+		proc.log.Warn("keys of the configuration file mean nothing any more", "file", c.Config, "keys", p.legacy.unused)
+	}
+	l, err := listen("listen", c.Listen)
+	if err != nil {
+		return err
+	}
+	o.Listeners = []net.Listener{l}
+	if o.Endpoint == "" {
+		o.Endpoint = l.Addr().String()
+	}
+	opening, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	db, err := sqlstore.Open(opening, dsn, sqlstore.Options{LegacyWrites: c.DBUpdates, Log: proc.log})
+	if err != nil {
+		return databaseError(err)
+	}
+	o.Store, o.Log, o.Metrics = db, proc.log, proc.metrics
+	o.Notify.Log, o.Notify.Metrics = proc.log, proc.metrics
+	r, err := coordinator.New(o)
+	if err != nil {
+		return errors.Join(usageError{err}, db.Close())
+	}
+	proc.log.Info("coordinator works", "node", o.Node, "address", l.Addr().String(), "verifliers", len(o.Verifliers))
+	return errors.Join(proc.run(ctx, r), db.Close())
+}
+
+// options turns flags into the role's options; it opens nothing but files.
+func (c *coordinatorCommand) options(p *program) (coordinator.Options, error) {
+	var o coordinator.Options
+	var err error
+	if o.Server, err = c.serveFlags.options(c.Listen); err != nil {
+		return o, err
+	}
+	if o.Node, err = nodeName(c.Node); err != nil {
+		return o, err
+	}
+	if o.BucketMin, o.BucketMax, err = buckets(c.BucketMin, c.BucketMax); err != nil {
+		return o, err
+	}
+	o.Endpoint = c.Endpoint
+	if err := c.judgeFlags.apply(&o, p.legacy); err != nil {
+		return o, err
+	}
+	return o, c.notifyFlags.apply(&o, p.legacy)
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"time"
+
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/rpc"
+)
+
+// devCommand is `jetmon dev`.
+type devCommand struct {
+	Site         []string      `sep:"none" placeholder:"URL" help:"Site to watch (repeatable), beside the demo's or instead of them."`
+	Demo         bool          `default:"true" negatable:"" help:"Bring demo sites (the default): a healthy one, one that goes down and comes back, one behind a firewall."`
+	Interval     time.Duration `default:"30s" help:"Time between the checks of a site, at least 1s."`
+	Recheck      time.Duration `default:"2s" help:"Time between the checks of a site that fails."`
+	WPCOM        string        `name:"wpcom" placeholder:"URL" help:"Where status changes are reported; a local inbox by default."`
+	DB           string        `name:"db" placeholder:"PATH" help:"SQLite file to keep; a temporary one by default."`
+	HTTP         string        `name:"http" default:"127.0.0.1:7802" help:"HOST:PORT of the REST gateway."`
+	GRPC         string        `name:"grpc" default:"127.0.0.1:7800" help:"HOST:PORT of the coordinator's gRPC API."`
+	Veriflier    string        `default:"127.0.0.1:7801" help:"HOST:PORT of the first veriflier's gRPC API."`
+	AllowPrivate bool          `help:"Allow to watch private and loopback addresses; the demo's are allowed anyway."`
+	Insecure     bool          `help:"Allow to listen beyond loopback: nobody is asked who they are."`
+
+	processFlags `embed:"" set:"least_level=warn"`
+}
+
+// Run runs the whole system until ctx ends.
+func (c *devCommand) Run(ctx context.Context, p *program) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
+	proc, err := c.processFlags.open(p.Err)
+	if err != nil {
+		return err
+	}
+	d := &development{command: c, process: proc, out: p.Out}
+	err = d.open(ctx)
+	if err == nil {
+		err = proc.run(ctx, d)
+	}
+	return errors.Join(err, d.close())
+}
+
+func (c *devCommand) validate() error {
+	for _, site := range c.Site {
+		if _, err := check.ParseURL(site); err != nil {
+			return usagef("--site %s: %w", site, err)
+		}
+	}
+	if len(c.Site) == 0 && !c.Demo {
+		return usagef("--no-demo needs a --site, or there is nothing to watch")
+	}
+	if c.Interval < time.Second {
+		return usagef("--interval: must be at least 1s, is %s", c.Interval)
+	}
+	if c.Recheck <= 0 {
+		return usagef("--recheck: must be more than 0, is %s", c.Recheck)
+	}
+	if c.WPCOM != "" {
+		u, err := url.Parse(c.WPCOM)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return usagef("--wpcom %s: must be a URL that begins with http:// or https://", c.WPCOM)
+		}
+	}
+	for flag, addr := range map[string]string{"http": c.HTTP, "grpc": c.GRPC, "veriflier": c.Veriflier} {
+		if err := checkAddr(addr, 0); err != nil {
+			return usagef("--%s: %w", flag, err)
+		}
+		if rpc.CheckExposure(addr, rpc.ServerOptions{}, c.Insecure) != nil {
+			return usagef("--%s: %s is beyond loopback, and nobody is asked who they are: say --insecure to do so all the same", flag, addr)
+		}
+	}
+	return nil
+}

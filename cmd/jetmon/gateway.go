@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+
+	"github.com/Automattic/jetmon"
+	"github.com/Automattic/jetmon/gateway"
+)
+
+// gatewayCommand is `jetmon gateway`.
+type gatewayCommand struct {
+	Listen      string `default:"127.0.0.1:7802" help:"HOST:PORT to serve REST on."`
+	Coordinator string `default:"127.0.0.1:7800" help:"HOST:PORT of the coordinator."`
+
+	CoordinatorDial dialFlags `embed:"" prefix:"coordinator-"`
+	serveFlags      `embed:""`
+	processFlags    `embed:""`
+}
+
+// Run serves REST until ctx ends.
+func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
+	if err := checkAddr(c.Coordinator, 1); err != nil {
+		return usagef("--coordinator: %w", err)
+	}
+	server, err := c.serveFlags.options(c.Listen)
+	if err != nil {
+		return err
+	}
+	client, err := c.CoordinatorDial.options("coordinator")
+	if err != nil {
+		return err
+	}
+	proc, err := c.processFlags.open(p.Err)
+	if err != nil {
+		return err
+	}
+	l, err := listen("listen", c.Listen)
+	if err != nil {
+		return err
+	}
+	if server.TLS != nil {
+		l = tls.NewListener(l, server.TLS)
+	}
+	client.Metrics = proc.metrics
+	r, err := gateway.New(gateway.Options{
+		Coordinator: c.Coordinator, Client: client, Listeners: []net.Listener{l},
+		Tokens: server.Tokens, OpenAPI: jetmon.OpenAPI, Log: proc.log, Metrics: proc.metrics,
+	})
+	if err != nil {
+		return usageError{err}
+	}
+	proc.log.Info("gateway serves", "address", l.Addr().String(), "coordinator", c.Coordinator)
+	return proc.run(ctx, r)
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"math"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator"
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/panel"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// judgeFlags say when an outage is believed, and who is asked.
+type judgeFlags struct {
+	Veriflier          []member      `sep:"none" placeholder:"name=NAME,region=REGION,addr=HOST:PORT" help:"Veriflier to ask (repeatable)."`
+	PeerOfflineLimit   int           `default:"0" help:"DOWN votes that confirm an outage (PEER_OFFLINE_LIMIT); 0: all but none of 2, all but one of 3 to 5, all but two of more."`
+	NumOfChecks        int           `default:"3" help:"Failing checks before verifliers are asked (NUM_OF_CHECKS)."`
+	TimeBetweenChecks  time.Duration `default:"20s" help:"Time between those checks (TIME_BETWEEN_CHECKS_SEC)."`
+	TimeBetweenNotices time.Duration `default:"59m" help:"Time from down to confirmed down (TIME_BETWEEN_NOTICES_MIN)."`
+
+	VeriflierDial dialFlags `embed:"" prefix:"veriflier-"`
+}
+
+// apply sets the policy and the verifliers; those of the command line win over the file's.
+func (f judgeFlags) apply(o *coordinator.Options, legacy *legacyConfig) error {
+	switch {
+	case f.NumOfChecks < 1 || f.NumOfChecks > math.MaxUint8:
+		return usagef("--num-of-checks: must be from 1 to 255, is %d", f.NumOfChecks)
+	case f.TimeBetweenChecks <= 0:
+		return usagef("--time-between-checks: must be more than 0, is %s", f.TimeBetweenChecks)
+	case f.TimeBetweenNotices <= 0:
+		return usagef("--time-between-notices: must be more than 0, is %s", f.TimeBetweenNotices)
+	}
+	o.Policy = lifecycle.DefaultPolicy()
+	o.Policy.Failures = uint8(f.NumOfChecks)
+	o.Policy.Between = f.TimeBetweenChecks
+	o.Policy.NoticeWindow = f.TimeBetweenNotices
+
+	verifliers := f.Veriflier
+	if len(verifliers) == 0 && legacy != nil {
+		verifliers = legacy.verifliers
+	}
+	if f.PeerOfflineLimit < 0 || f.PeerOfflineLimit > len(verifliers) {
+		return usagef("--peer-offline-limit: is %d with %d verifliers: no outage could ever be confirmed", f.PeerOfflineLimit, len(verifliers))
+	}
+	o.PeerOfflineLimit = f.PeerOfflineLimit
+	return f.members(o, verifliers)
+}
+
+func (f judgeFlags) members(o *coordinator.Options, verifliers []member) error {
+	client, err := f.VeriflierDial.options("veriflier")
+	if err != nil {
+		return err
+	}
+	token := client.Token
+	client.Token = "" // each member has its own
+	o.VeriflierClient = client
+	seen := map[string]bool{}
+	for _, v := range verifliers {
+		if seen[v.Name] {
+			return usagef("--veriflier: there are two with the name %s", v.Name)
+		}
+		seen[v.Name] = true
+		m := panel.Member{Name: v.Name, Region: v.Region, Address: v.Addr, Token: v.Token}
+		if token != "" {
+			m.Token = token
+		}
+		o.Verifliers = append(o.Verifliers, m)
+	}
+	return nil
+}
+
+// buckets checks a range of buckets, both ends included.
+func buckets(first, last int) (check.BucketID, check.BucketID, error) {
+	if first < 0 || first > last || last >= check.Buckets {
+		return 0, 0, usagef("--bucket-min, --bucket-max: must be a range within 0..%d, is %d..%d", check.Buckets-1, first, last)
+	}
+	return check.BucketID(first), check.BucketID(last), nil
+}

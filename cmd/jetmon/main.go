@@ -1,0 +1,37 @@
+// Command jetmon is every part of Jetmon in one binary: the roles, the whole
+// system in one process (dev), and the tools around them. Only this package
+// reads flags, the environment and signals; each command turns them into the
+// Options of a role and runs it.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// sameSignal is how close together signals count as one: make, timeout and terminals
+// signal the process and its group.
+const sameSignal = 300 * time.Millisecond
+
+func main() {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		first := time.Now()
+		cancel()
+		for range signals {
+			if time.Since(first) > sameSignal {
+				fmt.Fprintln(os.Stderr, "jetmon: second signal, ending at once")
+				os.Exit(exitFailed)
+			}
+		}
+	}()
+	p := program{LookupEnv: os.LookupEnv, Out: os.Stdout, Err: os.Stderr}
+	os.Exit(p.Run(ctx, os.Args[1:]))
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// openTimeout bounds the first contact with a database, migrateTimeout a migration.
+const (
+	openTimeout    = 10 * time.Second
+	migrateTimeout = 10 * time.Minute
+)
+
+// databaseFlags name the database.
+type databaseFlags struct {
+	DB string `name:"db" required:"" placeholder:"DSN" help:"Database: mysql://user:pass@tcp(host:port)/db or sqlite:PATH, or @FILE for a file that holds such a line."`
+}
+
+// dsn resolves @FILE, which keeps the password out of the process list.
+func (f databaseFlags) dsn() (string, error) {
+	path, inFile := strings.CutPrefix(f.DB, "@")
+	if !inFile {
+		return f.DB, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", usagef("--db: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// databaseError tells a DSN that is wrong from a database that does not answer.
+func databaseError(err error) error {
+	err = fmt.Errorf("--db: %w", err)
+	if fault.Is(err, fault.Invalid) {
+		return usageError{err}
+	}
+	return err
+}
+
+// migrateCommand is `jetmon migrate`.
+type migrateCommand struct {
+	databaseFlags `embed:""`
+}
+
+// Run applies the migrations that are missing, and says how many.
+func (c *migrateCommand) Run(ctx context.Context, p *program) error {
+	dsn, err := c.dsn()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
+	defer cancel()
+	applied, err := sqlstore.Migrate(ctx, dsn)
+	if err != nil {
+		return databaseError(err)
+	}
+	if applied == 0 {
+		_, err = fmt.Fprintln(p.Out, "nothing to do: the database is up to date")
+	} else {
+		_, err = fmt.Fprintf(p.Out, "applied %d migrations; the database is up to date\n", applied)
+	}
+	return err
+}

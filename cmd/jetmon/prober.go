@@ -1,0 +1,67 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/probe"
+	"github.com/Automattic/jetmon/internal/selfcheck"
+)
+
+// anchorEvery is how often a node probes its own anchors.
+const anchorEvery = 10 * time.Second
+
+// engineFlags are those of the check engine.
+type engineFlags struct {
+	Resolver     string `placeholder:"HOST:PORT" help:"DNS server to ask; the system's by default."`
+	AllowPrivate bool   `help:"Allow to probe private, loopback and other special addresses. For development only."`
+}
+
+func (f engineFlags) open() (*probe.Prober, error) {
+	if f.Resolver != "" {
+		if err := checkAddr(f.Resolver, 1); err != nil {
+			return nil, usagef("--resolver: %w", err)
+		}
+	}
+	p, err := probe.New(probe.Options{AllowPrivate: f.AllowPrivate, Resolver: f.Resolver})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return p, nil
+}
+
+// nodeFlags are those of a node that probes: checker and veriflier.
+type nodeFlags struct {
+	engineFlags `embed:""`
+	Anchor      []string `sep:"none" placeholder:"URL" help:"A site that always works (repeatable): while none of them answers, this node is no witness of an outage."`
+}
+
+func (f nodeFlags) open(log *slog.Logger) (*probe.Prober, *selfcheck.Monitor, error) {
+	for _, anchor := range f.Anchor {
+		if _, err := check.ParseURL(anchor); err != nil {
+			return nil, nil, usagef("--anchor %s: %w", anchor, err)
+		}
+	}
+	p, err := f.engineFlags.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := selfcheck.New(selfcheck.Options{Prober: p, Anchors: f.Anchor, Every: anchorEvery, Log: log})
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
+	return p, m, nil
+}
+
+// nodeName is the name given, else the host's.
+func nodeName(given string) (string, error) {
+	host, err := os.Hostname()
+	if given == "" && err != nil {
+		return "", fmt.Errorf("name of this host: %w", err)
+	}
+	return cmp.Or(given, host), nil
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/Automattic/jetmon/internal/obs"
+	"github.com/Automattic/jetmon/internal/rpc"
+)
+
+// drainTimeout is how long a role may take to end in order.
+const drainTimeout = 10 * time.Second
+
+// processFlags are the flags of every process that runs a role.
+type processFlags struct {
+	LogLevel    string `enum:"debug,info,warn,error" default:"${least_level}" help:"Least level that is logged: debug, info, warn or error."`
+	LogFormat   string `enum:"text,json" default:"text" help:"How the log is written to stderr: text or json."`
+	DebugListen string `placeholder:"HOST:PORT" help:"Loopback address for /metrics, /healthz, /readyz and /debug/pprof; none by default."`
+}
+
+// process is what surrounds a role: its log, its metrics and the debug listener.
+type process struct {
+	log     *slog.Logger
+	metrics *prometheus.Registry
+	debug   net.Listener
+}
+
+// open makes the process; an address that is taken is an error.
+func (f processFlags) open(stderr io.Writer) (*process, error) {
+	log, err := newLog(stderr, f.LogLevel, f.LogFormat)
+	if err != nil {
+		return nil, err
+	}
+	p := &process{log: log, metrics: obs.NewRegistry()}
+	if f.DebugListen == "" {
+		return p, nil
+	}
+	if err := rpc.CheckExposure(f.DebugListen, rpc.ServerOptions{}, false); err != nil {
+		return nil, usagef("--debug-listen: must be a loopback address, for profiles tell much")
+	}
+	if p.debug, err = listen("debug-listen", f.DebugListen); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func newLog(w io.Writer, level, format string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, usagef("--log-level: %w", err)
+	}
+	return obs.NewLogger(w, l, format), nil
+}
+
+// role is what every role is: Run blocks, and drains in order when ctx ends.
+type role interface {
+	Run(ctx context.Context) error
+}
+
+// run runs the role and the debug listener until ctx ends or one of them fails.
+func (p *process) run(ctx context.Context, r role) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return r.Run(ctx) })
+	if p.debug != nil {
+		ready := func() error { return ctx.Err() }
+		group.Go(func() error {
+			return obs.ServeDebug(ctx, obs.DebugOptions{Listener: p.debug, Gatherer: p.metrics, Ready: ready})
+		})
+	}
+	return drained(ctx, group.Wait)
+}
+
+// drained waits for the end of a role, which after the end of ctx may not take
+// longer than drainTimeout.
+func drained(ctx context.Context, wait func() error) error {
+	ended := make(chan error, 1)
+	go func() { ended <- wait() }()
+	select {
+	case err := <-ended:
+		return orderly(err)
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(drainTimeout)
+	defer timer.Stop()
+	select {
+	case err := <-ended:
+		return orderly(err)
+	case <-timer.C:
+		return fmt.Errorf("did not end within %s after it was asked to", drainTimeout)
+	}
+}
+
+func orderly(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// listen claims HOST:PORT for a flag.
+func listen(flag, addr string) (net.Listener, error) {
+	if err := checkAddr(addr, 0); err != nil {
+		return nil, usagef("--%s: %w", flag, err)
+	}
+	l, err := rpc.TCP().Listen(addr)
+	if err != nil {
+		return nil, fmt.Errorf("--%s: %w", flag, err)
+	}
+	return l, nil
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit codes of every command. probe has exitDown and exitUnknown besides.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// commands is the table of what jetmon can do.
+type commands struct {
+	Coordinator coordinatorCommand `cmd:"" help:"Run a coordinator: it owns the schedule, judges, stores and notifies."`
+	Checker     checkerCommand     `cmd:"" help:"Run a checker: it probes what coordinators assign to it."`
+	Veriflier   veriflierCommand   `cmd:"" help:"Run a veriflier: it gives coordinators an independent opinion on a site."`
+	Gateway     gatewayCommand     `cmd:"" help:"Run a gateway: REST in front of a coordinator."`
+	Dev         devCommand         `cmd:"" help:"Run the whole system in this process, with demo sites."`
+	Migrate     migrateCommand     `cmd:"" help:"Create or bring up to date Jetmon's tables in a database."`
+	Probe       probeCommand       `cmd:"" help:"Check one URL from here, once, and say what was seen."`
+	Version     versionCommand     `cmd:"" help:"Say which version this is."`
+}
+
+// program is the outside world of one invocation.
+type program struct {
+	LookupEnv func(string) (string, bool)
+	Out, Err  io.Writer
+	// legacy is v1's configuration file when the command read one.
+	legacy *legacyConfig
+}
+
+// Run carries out one command line and returns the exit code. It ends early when
+// ctx does, in order.
+func (p *program) Run(ctx context.Context, args []string) int {
+	table, values := &commands{}, &settings{program: p}
+	parser, err := newParser(p, table, values)
+	if err != nil {
+		return p.fail("jetmon", fmt.Errorf("build the command table: %w", err))
+	}
+	helped := false
+	parser.Exit = func(int) { helped = true }
+	chosen, err := parser.Parse(args)
+	if helped {
+		return exitOK
+	}
+	name := commandName(chosen, err)
+	if values.err != nil {
+		return p.fail(name, usageError{values.err})
+	}
+	if err != nil {
+		return p.fail(name, usagef("%w (try %s --help)", err, name))
+	}
+	chosen.BindTo(ctx, (*context.Context)(nil))
+	if err := chosen.Run(p); err != nil {
+		return p.fail(name, err)
+	}
+	return exitOK
+}
+
+func newParser(p *program, table *commands, values kong.Resolver) (*kong.Kong, error) {
+	return kong.New(table,
+		kong.Name("jetmon"),
+		kong.Description("Jetmon watches web sites and tells WordPress.com when one goes down or comes back."),
+		kong.Writers(p.Out, p.Err),
+		kong.Resolvers(values),
+		kong.Vars{"least_level": "info"},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 110}),
+		kong.ValueFormatter(helpWithEnv),
+	)
+}
+
+// commandName is as much of the command as was understood.
+func commandName(chosen *kong.Context, err error) string {
+	if parse, ok := errors.AsType[*kong.ParseError](err); ok {
+		chosen = parse.Context
+	}
+	if chosen == nil || chosen.Selected() == nil {
+		return "jetmon"
+	}
+	return "jetmon " + chosen.Selected().Name
+}
+
+// fail prints one line and returns the exit code that the error asks for.
+func (p *program) fail(name string, err error) int {
+	if code, ok := errors.AsType[exitCode](err); ok {
+		return int(code)
+	}
+	line := strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	fmt.Fprintf(p.Err, "%s: %s\n", name, line)
+	if _, ok := errors.AsType[usageError](err); ok {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// usageError is a mistake in flags, environment or configuration: exit code 2.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// exitCode ends the process with a code when everything has been said already.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }

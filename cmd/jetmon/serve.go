@@ -1,0 +1,70 @@
+package main
+
+import "github.com/Automattic/jetmon/internal/rpc"
+
+// serveFlags say how a server of a role is protected.
+type serveFlags struct {
+	TLSCert     string `name:"tls-cert" placeholder:"FILE" help:"Certificate chain (PEM) to serve TLS with; plaintext without."`
+	TLSKey      string `name:"tls-key" placeholder:"FILE" help:"Key of --tls-cert (PEM)."`
+	TLSClientCA string `name:"tls-client-ca" placeholder:"FILE" help:"Callers must show a certificate signed by this CA (PEM)."`
+	TokenFile   string `placeholder:"FILE" help:"Bearer tokens that callers may use, one a line; without, every caller is accepted."`
+	Insecure    bool   `help:"Allow to listen beyond loopback although nobody is asked who they are."`
+}
+
+// options reads the files and refuses to expose an open server at addr by accident.
+func (f serveFlags) options(addr string) (rpc.ServerOptions, error) {
+	o := rpc.ServerOptions{Validate: true}
+	if f.TokenFile != "" {
+		tokens, err := readTokens(f.TokenFile)
+		if err != nil {
+			return o, usagef("--token-file: %w", err)
+		}
+		o.Tokens = tokens
+	}
+	if (f.TLSCert == "") != (f.TLSKey == "") {
+		return o, usagef("--tls-cert and --tls-key go together")
+	}
+	if f.TLSClientCA != "" && f.TLSCert == "" {
+		return o, usagef("--tls-client-ca needs --tls-cert and --tls-key")
+	}
+	if f.TLSCert != "" {
+		config, err := rpc.LoadServerTLS(f.TLSCert, f.TLSKey, f.TLSClientCA)
+		if err != nil {
+			return o, usagef("--tls-cert: %w", err)
+		}
+		o.TLS = config
+	}
+	if err := checkAddr(addr, 0); err != nil {
+		return o, usagef("--listen: %w", err)
+	}
+	if err := rpc.CheckExposure(addr, o, f.Insecure); err != nil {
+		return o, usagef("--listen: %w (--token-file, --tls-client-ca or --insecure)", err)
+	}
+	return o, nil
+}
+
+// dialFlags say how a role dials its peers. Their names begin with the peer's.
+type dialFlags struct {
+	TLS       bool   `name:"tls" help:"Dial with TLS and trust the system's CAs."`
+	TLSCA     string `name:"tls-ca" placeholder:"FILE" help:"Dial with TLS and trust this CA (PEM) only."`
+	TLSCert   string `name:"tls-cert" placeholder:"FILE" help:"Dial with TLS and show this certificate (PEM)."`
+	TLSKey    string `name:"tls-key" placeholder:"FILE" help:"Key of that certificate (PEM)."`
+	TokenFile string `placeholder:"FILE" help:"File with the bearer token to send."`
+}
+
+// options reads the files; peer is what the flags' names begin with.
+func (f dialFlags) options(peer string) (rpc.ClientOptions, error) {
+	var o rpc.ClientOptions
+	var err error
+	if f.TLS || f.TLSCA != "" || f.TLSCert != "" || f.TLSKey != "" {
+		if o.TLS, err = rpc.LoadClientTLS(f.TLSCA, f.TLSCert, f.TLSKey); err != nil {
+			return o, usagef("--%s-tls: %w", peer, err)
+		}
+	}
+	if f.TokenFile != "" {
+		if o.Token, err = readToken(f.TokenFile); err != nil {
+			return o, usagef("--%s-token-file: %w", peer, err)
+		}
+	}
+	return o, nil
+}

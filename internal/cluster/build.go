@@ -1,0 +1,158 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/Automattic/jetmon/checker"
+	"github.com/Automattic/jetmon/coordinator"
+	"github.com/Automattic/jetmon/coordinator/panel"
+	"github.com/Automattic/jetmon/gateway"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/probe"
+	"github.com/Automattic/jetmon/internal/rpc"
+	"github.com/Automattic/jetmon/internal/selfcheck"
+	"github.com/Automattic/jetmon/veriflier"
+)
+
+// Prober checks one target; internal/probe has the real one.
+type Prober interface {
+	Probe(ctx context.Context, t check.Target) check.Observation
+}
+
+// listen claims a node's address on the network, and takes over its TCP listener: the
+// one given at first, later a new one on the same address.
+func (c *Cluster) listen(name string, given *net.Listener) ([]net.Listener, error) {
+	inside, err := c.o.Network.Listen(name)
+	if err != nil {
+		return nil, err
+	}
+	all := []net.Listener{inside}
+	if given == nil || *given == nil {
+		return all, nil
+	}
+	outside := *given
+	if _, taken := outside.(used); taken {
+		if outside, err = rpc.TCP().Listen(outside.Addr().String()); err != nil {
+			return nil, errors.Join(err, inside.Close())
+		}
+	}
+	*given = used{outside}
+	return append(all, outside), nil
+}
+
+// used marks a TCP listener that a node has taken over: only its address is left.
+type used struct{ net.Listener }
+
+func (c *Cluster) buildCoordinator() (role, error) {
+	listeners, err := c.listen(c.coordinator.name, &c.o.CoordinatorListener)
+	if err != nil {
+		return nil, err
+	}
+	var members []panel.Member
+	for i, region := range c.o.Regions {
+		name := veriflierName(i)
+		members = append(members, panel.Member{Name: name, Region: region, Address: name})
+	}
+	r, err := coordinator.New(coordinator.Options{
+		Node: c.coordinator.name, Endpoint: c.coordinator.name, Store: c.o.Store, Listeners: listeners,
+		Verifliers: members, VeriflierClient: c.client(), PeerOfflineLimit: c.o.PeerOfflineLimit,
+		Policy: c.o.Policy, IntervalOverride: c.o.IntervalOverride, BucketMax: lastBucket,
+		Notify: c.o.Notify, OnChange: c.o.OnChange, Log: c.o.Log, Metrics: c.o.Metrics,
+	})
+	return r, abandon(err, listeners...)
+}
+
+func (c *Cluster) buildGateway() (role, error) {
+	listeners, err := c.listen(c.gateway.name, &c.o.GatewayListener)
+	if err != nil {
+		return nil, err
+	}
+	r, err := gateway.New(gateway.Options{
+		Coordinator: c.coordinator.name, Client: c.client(), Listeners: listeners,
+		OpenAPI: c.o.OpenAPI, Log: c.o.Log, Metrics: c.o.Metrics,
+	})
+	return r, abandon(err, listeners...)
+}
+
+func (c *Cluster) buildVeriflier(name string, i int) (role, error) {
+	prober, monitor, err := c.witness(name)
+	if err != nil {
+		return nil, err
+	}
+	var outside *net.Listener
+	if i == 0 {
+		outside = &c.o.VeriflierListener
+	}
+	listeners, err := c.listen(name, outside)
+	if err != nil {
+		return nil, err
+	}
+	r, err := veriflier.New(veriflier.Options{
+		Name: name, Region: c.o.Regions[i], Listeners: listeners, Server: rpc.ServerOptions{Validate: true},
+		Prober: prober, SelfCheck: monitor, Log: c.o.Log, Metrics: c.o.Metrics,
+	})
+	return closing{r, prober}, abandon(err, listeners...)
+}
+
+func (c *Cluster) buildChecker(name string, i int) (role, error) {
+	prober, monitor, err := c.witness(name)
+	if err != nil {
+		return nil, err
+	}
+	r, err := checker.New(checker.Options{
+		Node: name, Region: c.o.Regions[i%len(c.o.Regions)], Coordinators: []string{c.coordinator.name},
+		Client: c.client(), Prober: prober, SelfCheck: monitor, Log: c.o.Log, Metrics: c.o.Metrics,
+	})
+	return closing{r, prober}, err
+}
+
+// witness makes what a node that probes has: its check engine and its self-check.
+func (c *Cluster) witness(name string) (Prober, *selfcheck.Monitor, error) {
+	var prober Prober
+	var err error
+	if c.o.Prober != nil {
+		prober, err = c.o.Prober(name)
+	} else {
+		prober, err = probe.New(c.o.Probe)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	monitor, err := selfcheck.New(selfcheck.Options{
+		Prober: prober, Anchors: c.o.Anchors, Every: c.o.AnchorEvery, Log: c.o.Log.With("node", name),
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("self-check: %w", err)
+	}
+	return prober, monitor, nil
+}
+
+// abandon closes the listeners when a role could not be made of them.
+func abandon(err error, listeners ...net.Listener) error {
+	if err == nil {
+		return nil
+	}
+	for _, l := range listeners {
+		err = errors.Join(err, l.Close())
+	}
+	return err
+}
+
+// closing is a role that owns its check engine.
+type closing struct {
+	role
+	prober Prober
+}
+
+// Run runs the role, then closes the engine.
+func (c closing) Run(ctx context.Context) error {
+	err := c.role.Run(ctx)
+	if engine, ok := c.prober.(io.Closer); ok {
+		err = errors.Join(err, engine.Close())
+	}
+	return err
+}

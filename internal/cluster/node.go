@@ -1,0 +1,94 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// role is what every role is: Run blocks, and drains in order when ctx ends.
+type role interface {
+	Run(ctx context.Context) error
+}
+
+// Node is one role of a cluster. It can be stopped and started again, also while the
+// cluster runs; its methods are safe for concurrent use.
+type Node struct {
+	name   string
+	build  func() (role, error)
+	failed func(error)
+
+	mu     sync.Mutex
+	closed bool
+	cancel context.CancelFunc
+	ended  chan struct{} // nil while the node does not run
+}
+
+// Name is the node's name, which is also its address on the cluster's network.
+func (n *Node) Name() string { return n.name }
+
+// Start starts the node; it does nothing when the node runs. It fails when an address
+// is taken, or when the cluster has ended.
+func (n *Node) Start() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return fmt.Errorf("start %s: %w", n.name, ErrEnded)
+	}
+	if n.ended != nil {
+		return nil
+	}
+	r, err := n.build()
+	if err != nil {
+		return fmt.Errorf("start %s: %w", n.name, err)
+	}
+	// The node's end is Stop's business alone, so that a cluster stops in order.
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	n.cancel, n.ended = cancel, ended
+	go func() {
+		defer close(ended)
+		err := r.Run(ctx)
+		if ctx.Err() == nil {
+			// It ended without being asked.
+			n.failed(fmt.Errorf("%s ended: %w", n.name, errors.Join(err, errUnasked)))
+		} else if err != nil && !errors.Is(err, context.Canceled) {
+			n.failed(fmt.Errorf("stop %s: %w", n.name, err))
+		}
+	}()
+	return nil
+}
+
+// Stop ends the node in order and returns when it has ended; it does nothing when the
+// node does not run.
+func (n *Node) Stop() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.ended == nil {
+		return
+	}
+	n.cancel()
+	<-n.ended
+	n.ended = nil
+}
+
+// Running says whether the node was started and not stopped.
+func (n *Node) Running() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.ended != nil
+}
+
+// close stops the node for good.
+func (n *Node) close() {
+	n.Stop()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.closed = true
+}
+
+// ErrEnded is why a node of a cluster that has ended does not start.
+var ErrEnded = errors.New("the cluster has ended")
+
+var errUnasked = errors.New("without being asked")
