@@ -1,0 +1,154 @@
+package arch
+
+// Packages are named by their path inside the module ("gateway"), with /... for all
+// below ("coordinator/..." is coordinator too). What a package imports is named the
+// same way when it is ours and by its import path when it is not.
+
+// importRule is a sentence about imports.
+type importRule struct {
+	// why is what a reader is told who breaks the rule.
+	why string
+	// of the packages it binds, less those of except.
+	of, except []string
+	// deny lists what they must not import; allow, when given, all that they may.
+	deny, allow []string
+}
+
+// roles are the processes. They meet over gRPC.
+func roles() []string {
+	return []string{"coordinator/...", "checker/...", "veriflier/...", "gateway/..."}
+}
+
+// pure are the packages that decide: values in, values out.
+func pure() []string {
+	return []string{
+		"coordinator/schedule", "coordinator/lifecycle", "coordinator/quorum", "coordinator/dispatch", "internal/check",
+	}
+}
+
+// valuePackages are those of the standard library that hold no state of the world.
+func valuePackages() []string {
+	return []string{
+		"bytes", "cmp", "container/...", "encoding/...", "errors", "fmt", "hash/...", "iter", "maps", "math", "math/bits",
+		"math/rand/v2", "net/netip", "net/url", "regexp", "slices", "sort", "strconv", "strings", "time", "unicode/...",
+	}
+}
+
+func importRules() []importRule {
+	rules := []importRule{{
+		why:   "a pure package imports value packages of the standard library, internal/check and its like only",
+		of:    pure(),
+		allow: append(valuePackages(), pure()...),
+	}, {
+		why:    "what all roles share must not know one of them; only internal/cluster puts them together",
+		of:     []string{"internal/..."},
+		except: []string{"internal/cluster/..."},
+		deny:   roles(),
+	}, {
+		why:    "SQL is spoken in coordinator/store/sqlstore only",
+		of:     []string{"..."},
+		except: []string{"coordinator/store/sqlstore/...", "test/..."},
+		deny: []string{
+			"database/sql/...", "github.com/go-sql-driver/mysql/...", "modernc.org/sqlite/...", "github.com/pressly/goose/...",
+		},
+	}, {
+		why:  "generated code is for the wire; stores and the prober speak internal/check",
+		of:   []string{"coordinator/store/...", "internal/probe/..."},
+		deny: []string{"gen/..."},
+	}, {
+		why:    "flags and signals are read in cmd/jetmon only; others get Options",
+		of:     []string{"..."},
+		except: []string{"cmd/jetmon/...", "test/..."},
+		deny:   []string{"flag", "os/signal", "github.com/alecthomas/kong/..."},
+	}, {
+		why:    "cmd/jetmon is the end of the line",
+		of:     []string{"..."},
+		except: []string{"cmd/jetmon/..."},
+		deny:   []string{"cmd/..."},
+	}}
+	for _, role := range roles() {
+		rules = append(rules, importRule{
+			why:  "roles never import one another; they meet over gRPC",
+			of:   []string{role},
+			deny: without(roles(), role),
+		})
+	}
+	return rules
+}
+
+// useRule is a sentence about functions and variables of other packages.
+type useRule struct {
+	why        string
+	of, except []string
+	// deny lists them as "import/path.Name", with Name * for all.
+	deny []string
+	// allow lists exceptions from a *.
+	allow []string
+}
+
+func useRules() []useRule {
+	return []useRule{{
+		why: "a pure package is given the time; it never looks at a clock",
+		of:  pure(),
+		deny: []string{
+			"time.Now", "time.Since", "time.Until", "time.Sleep", "time.After", "time.AfterFunc", "time.Tick",
+			"time.NewTimer", "time.NewTicker", "time.Local",
+		},
+	}, {
+		why:  "a pure package is given its randomness; it never draws from the global source",
+		of:   pure(),
+		deny: []string{"math/rand/v2.*"},
+		allow: []string{
+			"math/rand/v2.New", "math/rand/v2.NewPCG", "math/rand/v2.NewChaCha8", "math/rand/v2.NewZipf",
+			"math/rand/v2.Rand", "math/rand/v2.Source", "math/rand/v2.PCG", "math/rand/v2.ChaCha8", "math/rand/v2.Zipf",
+		},
+	}, {
+		why:    "environment, arguments and the end of the process are cmd/jetmon's",
+		of:     []string{"..."},
+		except: []string{"cmd/jetmon/...", "test/..."},
+		deny: []string{
+			"os.Exit", "os.Getenv", "os.LookupEnv", "os.Environ", "os.ExpandEnv", "os.Setenv", "os.Args",
+			"log.Fatal", "log.Fatalf", "log.Fatalln", "syscall.Exit",
+		},
+	}}
+}
+
+// bannedNames say nothing about what a package owns.
+func bannedNames() []string {
+	return []string{"util", "utils", "common", "helper", "helpers", "types", "core", "manager", "misc", "shared", "base", "impl"}
+}
+
+// A package-level variable is state that every test and role of a process shares, so
+// it must be one that nobody can change. What a parser can see of that:
+//
+//   - blank, for an assertion at compile time;
+//   - filled by //go:embed;
+//   - made by one of these functions, whose results are immutable;
+//   - unexported, a composite literal (a table), and nowhere in its package assigned
+//     to, incremented, deleted from, cleared, copied into or addressed.
+//
+// Whatever else one wants is a constant, a function, or a field of a value.
+func immutableMakers() []string {
+	return []string{
+		"errors.New", "fmt.Errorf", "regexp.MustCompile", "net/netip.MustParseAddr", "net/netip.MustParsePrefix",
+		"net/netip.AddrFrom4", "strings.NewReplacer", "html/template.Must", "text/template.Must",
+		"hash/crc32.MakeTable", "hash/crc64.MakeTable",
+	}
+}
+
+// statefulTypes make a composite literal no table.
+func statefulTypes() []string {
+	return []string{"sync.*", "sync/atomic.*", "net/http.*", "bytes.Buffer"}
+}
+
+// testMakers are allowed in test/..., whose packages serve the tests of a process.
+func testMakers() []string { return []string{"sync.OnceFunc", "sync.OnceValue", "sync.OnceValues"} }
+
+// linkerVariables are set by the linker (-X); they look like constants otherwise.
+func linkerVariables() []string { return []string{"cmd/jetmon.version", "cmd/jetmon.commit"} }
+
+// Most lines of a file.
+const (
+	maxLines     = 400
+	maxTestLines = 800
+)

@@ -1,0 +1,4 @@
+// Package sqlstore speaks SQL, as it may.
+package sqlstore
+
+import _ "database/sql"

@@ -1,0 +1,3 @@
+module github.com/Automattic/jetmon
+
+go 1.26.0

@@ -1,0 +1,4 @@
+// Package cluster may import roles.
+package cluster
+
+import _ "github.com/Automattic/jetmon/checker"

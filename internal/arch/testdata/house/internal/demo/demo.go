@@ -1,0 +1,4 @@
+// Package demo must not.
+package demo
+
+import _ "github.com/Automattic/jetmon/gateway"

@@ -1,0 +1,2 @@
+// Package tidy hides in a directory of a bad name.
+package tidy

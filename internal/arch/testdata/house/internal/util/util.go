@@ -1,0 +1,2 @@
+// Package util owns nothing.
+package util
