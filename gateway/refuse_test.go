@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -23,51 +24,54 @@ func TestBadBodiesAreRefusedByNameOfTheField(t *testing.T) {
 	h := open(t, newFake())
 	long := "http://127.0.0.1/" + strings.Repeat("x", 300)
 	for name, c := range map[string]struct{ body, field, message string }{
-		"an unknown field":             {`{"url":"http://127.0.0.1/","frequency":5}`, "frequency", "frequency: unknown field"},
-		"an unknown nested field":      {`{"settings":{"methods":"GET"}}`, "settings.methods", "settings.methods: unknown field"},
-		"an unknown field in a list":   {`{"settings":{"headers":[{"name":"a"},{"key":"b"}]}}`, "settings.headers[1].key", "unknown field"},
-		"a strange name":               {`{"a\nb":1}`, `"a\nb"`, "unknown field"},
-		"a field given twice":          {`{"url":"http://127.0.0.1/a","url":"http://127.0.0.1/b"}`, "url", "url: is given more than once"},
-		"twice under both names":       {`{"blog_id":1,"blogId":1}`, "blog_id", "more than once"},
-		"a number for a text":          {`{"url":5}`, "url", "url: must be a string"},
-		"a lone surrogate":             {`{"url":"\ud800"}`, "url", "url: must be a string"},
-		"a text for a number":          {`{"blog_id":"many"}`, "blog_id", "blog_id: must be a whole number of at most 64 bits"},
-		"a fraction":                   {`{"blog_id":1.5}`, "blog_id", "whole number"},
-		"a huge number":                {`{"blog_id":99999999999999999999}`, "blog_id", "whole number"},
-		"a number with huge exponent":  {`{"blog_id":1e999999999}`, "blog_id", "whole number"},
-		"a negative number":            {`{"url":"http://127.0.0.1/","blog_id":-1}`, "blog_id", "blog_id: "},
-		"a text for a boolean":         {`{"paused":"yes"}`, "paused", "paused: must be true or false"},
-		"an unknown name of a method":  {`{"settings":{"method":"BREW"}}`, "settings.method", "must be one of METHOD_UNSPECIFIED, METHOD_HEAD_THEN_GET"},
-		"an unknown number of one":     {`{"url":"http://127.0.0.1/","settings":{"method":99}}`, "settings.method", "settings.method: "},
-		"a time span without a unit":   {`{"check_interval":"60"}`, "check_interval", `check_interval: must be a time span in seconds, as "60s"`},
-		"a time span as a number":      {`{"check_interval":60}`, "check_interval", `as "60s"`},
-		"a negative time span":         {`{"url":"http://127.0.0.1/","check_interval":"-60s"}`, "check_interval", "check_interval: "},
-		"a time that is none":          {`{"last_check_time":"yesterday"}`, "last_check_time", "must be a time"},
-		"a text for an object":         {`{"settings":"fast"}`, "settings", "settings: must be a JSON object"},
-		"a list for an object":         {`{"settings":[]}`, "settings", "must be a JSON object"},
-		"an object for a list":         {`{"settings":{"required_texts":{}}}`, "settings.required_texts", "must be a JSON array"},
-		"a wrong element of a list":    {`{"settings":{"required_texts":["a",7]}}`, "settings.required_texts[1]", "must be a string"},
-		"null in a list":               {`{"settings":{"required_texts":[null]}}`, "settings.required_texts[0]", "must be a string"},
-		"null in a list of objects":    {`{"settings":{"headers":[null]}}`, "settings.headers[0]", "must be a JSON object"},
-		"a wrong value of a map":       {`{"last_observation":{"headers":{"server":1}}}`, "last_observation.headers[server]", "must be a string"},
-		"an invalid element of a list": {`{"url":"http://127.0.0.1/","settings":{"required_texts":[""]}}`, "settings.required_texts[0]", "settings.required_texts[0]: "},
-		"no URL":                       {`{}`, "url", "url: must not be empty"},
-		"a URL that is too long":       {`{"url":"` + long + `"}`, "url", "url: "},
-		"a port that is too high":      {`{"url":"http://127.0.0.1:99999/"}`, "url", "url: port must be from 1 to 65535, is 99999"},
-		"a URL of another scheme":      {`{"url":"ftp://127.0.0.1/"}`, "url", "url: must begin with http:// or https://"},
-		"an empty body":                {"", "body", "body: must be a JSON object, is empty"},
-		"a body of spaces":             {" \n", "body", "is empty"},
-		"a list":                       {`[{"url":"http://127.0.0.1/"}]`, "body", "body: must be a JSON object"},
-		"a text":                       {`"x"`, "body", "body: must be a JSON object"},
-		"null":                         {`null`, "body", "body: must be a JSON object"},
-		"something after the object":   {`{"url":"http://127.0.0.1/"} {}`, "body", "body: is not JSON at byte 29"},
-		"an object that is cut short":  {`{"url":"http://127.0.0.1/"`, "body", "body: is not JSON at byte"},
-		"no JSON":                      {`url=http://127.0.0.1/`, "body", "body: is not JSON at byte 1"},
-		"bytes that are not UTF-8":     {"{\"url\":\"http://127.0.0.1/\xff\"}", "body", "body: must be UTF-8"},
-		"a NUL":                        {"{\"url\":\"\x00\"}", "body", "body: is not JSON at byte"},
-		"a NUL, escaped":               {`{"url":"http://127.0.0.1/\u0000"}`, "url", "url: must not contain spaces or control characters"},
-		"far too many brackets":        {strings.Repeat("[", 100_000), "body", "body: is not JSON"},
-		"far too deep an object":       {strings.Repeat(`{"settings":`, 20_000), "body", "body: is not JSON"},
+		"an unknown field":              {`{"url":"http://127.0.0.1/","frequency":5}`, "frequency", "frequency: unknown field"},
+		"an unknown nested field":       {`{"settings":{"methods":"GET"}}`, "settings.methods", "settings.methods: unknown field"},
+		"an unknown field in a list":    {`{"settings":{"headers":[{"name":"a"},{"key":"b"}]}}`, "settings.headers[1].key", "unknown field"},
+		"a strange name":                {`{"a\nb":1}`, `"a\nb"`, "unknown field"},
+		"a field given twice":           {`{"url":"http://127.0.0.1/a","url":"http://127.0.0.1/b"}`, "url", "url: is given more than once"},
+		"twice under both names":        {`{"blog_id":1,"blogId":1}`, "blog_id", "more than once"},
+		"a number for a text":           {`{"url":5}`, "url", "url: must be a string"},
+		"a lone surrogate":              {`{"url":"\ud800"}`, "url", "url: must be a string"},
+		"a text for a number":           {`{"blog_id":"many"}`, "blog_id", "blog_id: must be a whole number of at most 64 bits"},
+		"a fraction":                    {`{"blog_id":1.5}`, "blog_id", "whole number"},
+		"a huge number":                 {`{"blog_id":99999999999999999999}`, "blog_id", "whole number"},
+		"a number with huge exponent":   {`{"blog_id":1e999999999}`, "blog_id", "whole number"},
+		"a negative number":             {`{"url":"http://127.0.0.1/","blog_id":-1}`, "blog_id", "blog_id: "},
+		"a text for a boolean":          {`{"paused":"yes"}`, "paused", "paused: must be true or false"},
+		"an unknown name of a method":   {`{"settings":{"method":"BREW"}}`, "settings.method", "must be one of METHOD_UNSPECIFIED, METHOD_HEAD_THEN_GET"},
+		"an unknown number of one":      {`{"url":"http://127.0.0.1/","settings":{"method":99}}`, "settings.method", "settings.method: "},
+		"a time span without a unit":    {`{"check_interval":"60"}`, "check_interval", `check_interval: must be a time span in seconds, as "60s"`},
+		"a time span as a number":       {`{"check_interval":60}`, "check_interval", `as "60s"`},
+		"a negative time span":          {`{"url":"http://127.0.0.1/","check_interval":"-60s"}`, "check_interval", "check_interval: "},
+		"a time that is none":           {`{"last_check_time":"yesterday"}`, "last_check_time", "must be a time"},
+		"a text for an object":          {`{"settings":"fast"}`, "settings", "settings: must be a JSON object"},
+		"a list for an object":          {`{"settings":[]}`, "settings", "must be a JSON object"},
+		"an object for a list":          {`{"settings":{"required_texts":{}}}`, "settings.required_texts", "must be a JSON array"},
+		"a wrong element of a list":     {`{"settings":{"required_texts":["a",7]}}`, "settings.required_texts[1]", "must be a string"},
+		"null in a list":                {`{"settings":{"required_texts":[null]}}`, "settings.required_texts[0]", "must be a string"},
+		"null in a list of objects":     {`{"settings":{"headers":[null]}}`, "settings.headers[0]", "must be a JSON object"},
+		"a wrong value of a map":        {`{"last_observation":{"headers":{"server":1}}}`, "last_observation.headers[server]", "must be a string"},
+		"a wrong one far down a list":   {`{"settings":{"required_texts":[` + strings.Repeat(`"a",`, 5000) + `7]}}`, "settings.required_texts", "has an element that is not valid"},
+		"a wrong one far down a map":    {`{"last_observation":{"headers":{` + numbered(500) + `"x":7}}}`, "last_observation.headers", "has a member that is not valid"},
+		"a member of a map given twice": {`{"last_observation":{"headers":{"a":"b","a":"c"}}}`, "last_observation.headers", "not valid"},
+		"an invalid element of a list":  {`{"url":"http://127.0.0.1/","settings":{"required_texts":[""]}}`, "settings.required_texts[0]", "settings.required_texts[0]: "},
+		"no URL":                        {`{}`, "url", "url: must not be empty"},
+		"a URL that is too long":        {`{"url":"` + long + `"}`, "url", "url: "},
+		"a port that is too high":       {`{"url":"http://127.0.0.1:99999/"}`, "url", "url: port must be from 1 to 65535, is 99999"},
+		"a URL of another scheme":       {`{"url":"ftp://127.0.0.1/"}`, "url", "url: must begin with http:// or https://"},
+		"an empty body":                 {"", "body", "body: must be a JSON object, is empty"},
+		"a body of spaces":              {" \n", "body", "is empty"},
+		"a list":                        {`[{"url":"http://127.0.0.1/"}]`, "body", "body: must be a JSON object"},
+		"a text":                        {`"x"`, "body", "body: must be a JSON object"},
+		"null":                          {`null`, "body", "body: must be a JSON object"},
+		"something after the object":    {`{"url":"http://127.0.0.1/"} {}`, "body", "body: is not JSON at byte 29"},
+		"an object that is cut short":   {`{"url":"http://127.0.0.1/"`, "body", "body: is not JSON at byte"},
+		"no JSON":                       {`url=http://127.0.0.1/`, "body", "body: is not JSON at byte 1"},
+		"bytes that are not UTF-8":      {"{\"url\":\"http://127.0.0.1/\xff\"}", "body", "body: must be UTF-8"},
+		"a NUL":                         {"{\"url\":\"\x00\"}", "body", "body: is not JSON at byte"},
+		"a NUL, escaped":                {`{"url":"http://127.0.0.1/\u0000"}`, "url", "url: must not contain spaces or control characters"},
+		"far too many brackets":         {strings.Repeat("[", 100_000), "body", "body: is not JSON"},
+		"far too deep an object":        {strings.Repeat(`{"settings":`, 20_000), "body", "body: is not JSON"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -265,4 +269,12 @@ func checkRefusal(t *testing.T, a answer, code int, field, message string) {
 	if !utf8.ValidString(a.body) || len(a.body) > 4096 {
 		t.Errorf("answer of %d bytes: %.200s", len(a.body), a.body)
 	}
+}
+
+func numbered(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `"h%d":"v",`, i)
+	}
+	return b.String()
 }

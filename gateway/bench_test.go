@@ -1,0 +1,27 @@
+package gateway
+
+import (
+	"strings"
+	"testing"
+
+	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+)
+
+// The long ones are bad at their very end: the most work that a caller can ask for.
+func BenchmarkCheckBody(b *testing.B) {
+	usual := `{"url":"https://example.com/","blog_id":"12","check_interval":"60s","settings":{"method":"METHOD_GET","required_texts":["a"]}}`
+	texts := `{"settings":{"required_texts":[` + strings.Repeat(`"",`, MaxBodyBytes/3-20) + `7]}}`
+	objects := `{"settings":{"headers":[` + strings.Repeat(`{},`, MaxBodyBytes/3-20) + `7]}}`
+	members := `{"last_observation":{"headers":{` + strings.Repeat(`"":"",`, MaxBodyBytes/6-20) + `"":7}}}`
+	md := new(monitorv1.Site).ProtoReflect().Descriptor()
+	for name, body := range map[string]string{"usual": usual, "1MiB_of_texts": texts, "1MiB_of_objects": objects, "1MiB_of_members": members} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := checkBody([]byte(body), md); (err == nil) != (name == "usual") {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
