@@ -35,7 +35,7 @@ func applyField(row *store.Site, site *monitorpb.Site, path string) error {
 		row.BlogID = check.BlogID(site.GetBlogId())
 	case "url":
 		if _, err := check.ParseURL(site.GetUrl()); err != nil {
-			return fault.InvalidField("url", "%w", err)
+			return fault.InvalidField("site.url", "%w", err)
 		}
 		row.URL = site.GetUrl() // as it was written: that is what WordPress.com is told
 	case "check_interval":
@@ -57,7 +57,7 @@ func applyInterval(row *store.Site, site *monitorpb.Site) error {
 	}
 	d := site.GetCheckInterval().AsDuration()
 	if d < time.Minute || d > 255*time.Minute || d%time.Minute != 0 {
-		return fault.InvalidField("check_interval", "must be whole minutes from 60s to 15300s, is %s", d)
+		return fault.InvalidField("site.check_interval", "must be whole minutes from 60s to 15300s, is %s", d)
 	}
 	row.Interval = d
 	return nil
@@ -72,9 +72,9 @@ func applySettings(row *store.Site, in *monitorpb.CheckSettings, path string) er
 	t, err := checkpb.TargetFromProto(target)
 	if err != nil {
 		if e, ok := errors.AsType[*checkpb.FieldError](err); ok {
-			return fault.InvalidField("settings"+e.Field[len("target"):], "%s", e.Description)
+			return fault.InvalidField("site.settings"+e.Field[len("target"):], "%s", e.Description)
 		}
-		return fault.InvalidField("settings", "%w", err)
+		return fault.InvalidField("site.settings", "%w", err)
 	}
 	switch path {
 	case "settings":

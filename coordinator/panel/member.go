@@ -45,16 +45,16 @@ const staleSelfCheck = time.Minute
 // member asks one veriflier and remembers how that went.
 type member struct {
 	Member
-	client veriflierpb.VeriflierServiceClient
+	client veriflierpb.VeriflierServiceClient // set before anything is asked
 	slots  chan struct{}
 
 	mu sync.Mutex
 	st MemberStatus
 }
 
-func newMember(m Member, client veriflierpb.VeriflierServiceClient, slots int) *member {
+func newMember(m Member, slots int) *member {
 	return &member{
-		Member: m, client: client, slots: make(chan struct{}, slots),
+		Member: m, slots: make(chan struct{}, slots),
 		st: MemberStatus{Member: m, State: Untried},
 	}
 }

@@ -59,7 +59,6 @@ type Panel struct {
 	rule    quorum.Rule
 	roster  []quorum.Voter
 	members []*member
-	conns   []*grpc.ClientConn
 
 	mu      sync.Mutex
 	waiting []job // at most two a site: a ballot and a look
@@ -77,7 +76,7 @@ type job struct {
 	look     bool
 }
 
-// New checks the roster and the rule. Connections are made lazily.
+// New checks the roster and the rule.
 func New(o Options) (*Panel, error) {
 	p := &Panel{o: o, running: map[ballotID]context.CancelFunc{}, wake: make(chan struct{}, 1)}
 	p.o.MaxBallots = cmpOr(o.MaxBallots, 1000)
@@ -92,24 +91,35 @@ func New(o Options) (*Panel, error) {
 	}
 	p.rule = rule
 	for _, m := range o.Members {
-		client := o.Client
-		client.Token = m.Token
-		conn, err := rpc.Dial(m.Address, client)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("veriflier %s: %w", m.Name, err), p.close())
+		if m.Address == "" {
+			return nil, fault.New(fault.Invalid, "veriflier %s: its address is empty", m.Name)
 		}
-		p.conns = append(p.conns, conn)
-		p.members = append(p.members, newMember(m, veriflierpb.NewVeriflierServiceClient(conn), p.o.MaxPerMember))
+		p.members = append(p.members, newMember(m, p.o.MaxPerMember))
 	}
 	return p, nil
 }
 
-func (p *Panel) close() error {
-	var errs []error
-	for _, c := range p.conns {
-		errs = append(errs, c.Close())
+// dial makes the clients; they connect when they are first used.
+func (p *Panel) dial() (closeAll func() error, err error) {
+	var conns []*grpc.ClientConn
+	closeAll = func() error {
+		var errs []error
+		for _, c := range conns {
+			errs = append(errs, c.Close())
+		}
+		return errors.Join(errs...)
 	}
-	return errors.Join(errs...)
+	for _, m := range p.members {
+		o := p.o.Client
+		o.Token = m.Token
+		conn, err := rpc.Dial(m.Address, o)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("veriflier %s: %w", m.Name, err), closeAll())
+		}
+		conns = append(conns, conn)
+		m.client = veriflierpb.NewVeriflierServiceClient(conn)
+	}
+	return closeAll, nil
 }
 
 // Rule is the rule by which ballots are decided.
@@ -161,14 +171,19 @@ func (p *Panel) Abandon(site check.SiteID, ballot uint32) {
 }
 
 // Run holds the ballots until ctx ends; those under way are then dropped.
-func (p *Panel) Run(ctx context.Context) error {
+func (p *Panel) Run(ctx context.Context) (err error) {
+	closeAll, err := p.dial()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeAll()) }()
 	var wg sync.WaitGroup
+	defer wg.Wait()
 	slots := make(chan struct{}, p.o.MaxBallots)
 	for {
 		select {
 		case <-ctx.Done():
-			wg.Wait()
-			return p.close()
+			return nil
 		case <-p.wake:
 		}
 		for {
@@ -179,8 +194,7 @@ func (p *Panel) Run(ctx context.Context) error {
 			select {
 			case slots <- struct{}{}:
 			case <-ctx.Done():
-				wg.Wait()
-				return p.close()
+				return nil
 			}
 			wg.Go(func() {
 				defer func() { <-slots }()
