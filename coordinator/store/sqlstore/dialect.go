@@ -1,0 +1,50 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql/driver"
+	"log/slog"
+
+	"github.com/pressly/goose/v3"
+)
+
+// dialect is all that differs between the engines.
+type dialect struct {
+	// name is the DSN's scheme, and the word in the file names of this engine's own migrations.
+	name  string
+	goose goose.Dialect
+	// connectors translates a DSN.
+	connectors func(context.Context, DSN, purpose) (connectors, error)
+	// classify says what an error of the driver means.
+	classify func(error) class
+	// id declares an ascending row id, options stands at the end of a table's DDL.
+	id, options string
+}
+
+// purpose is what a database is opened for.
+type purpose struct {
+	// migrate means that tables will be made: a missing file is created, and a statement
+	// may take as long as it takes.
+	migrate bool
+	log     *slog.Logger
+}
+
+// connectors make connections: for transactions that write, and for single reads.
+type connectors struct {
+	write, read driver.Connector
+	// Most connections of each; idle ones are kept up to that number.
+	writers, readers int
+}
+
+// class is what an error of a driver means to us.
+type class uint8
+
+const (
+	other class = iota
+	// duplicate: a unique index has that key already.
+	duplicate
+	// transient: the transaction was rolled back for the sake of another; try it again.
+	transient
+	// unfit: a value does not fit its column.
+	unfit
+)

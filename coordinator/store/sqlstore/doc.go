@@ -1,0 +1,28 @@
+// Package sqlstore is the store on MySQL/MariaDB and on SQLite, in one SQL text. A
+// dialect of a few members holds all that differs: how to connect, what an error
+// means, two pieces of DDL, which migrations belong to the other engine.
+//
+// The SQL keeps to what both engines, and what scales MySQL out (replicas, Vitess,
+// TiDB), have in common: `?`, named columns, integers for our own times (unix
+// milliseconds), pages by key, compare-and-swap by the number of rows matched. Our
+// invariants rest on unique indexes and on rows that are updated first, not on locks
+// of the engine. Where there is a site or a bucket, the statement names it.
+//
+// The legacy table jetpack_monitor_sites belongs to WordPress.com, which writes to it
+// at will. It is never altered. Reading never fails because of what a row holds: an
+// interval of 0 is 5 minutes, a status that is not 0, 1 or 2 is running, a text that
+// is not a URL is handed on. A row id above the largest int64 is not seen.
+//
+// The status of a site is that of our open outage, if there is one. Else it is the
+// legacy row's when Options.LegacyWrites is set (DB_UPDATES_ENABLE=true), and running
+// when it is not: then somebody else's monitor owns site_status, and Commit only reads
+// the legacy table. CreateSite, UpdateSite and DeleteSite write to it all the same:
+// they are the explicit edits of an admin.
+//
+// A commit is one transaction. Its first statement proves that the caller still owns
+// the shard and, by locking that row, puts the commits of a shard in a row; that is
+// what makes their ids rise in the order of the changes. On SQLite all writes pass
+// through one connection.
+//
+// The package has no goroutine of its own.
+package sqlstore

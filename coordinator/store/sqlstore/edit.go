@@ -1,0 +1,206 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// CreateSite implements store.Sites.
+func (s *Store) CreateSite(ctx context.Context, site store.Site) (store.Site, error) {
+	if err := checkSite(site); err != nil {
+		return store.Site{}, err
+	}
+	if site.Bucket >= check.Buckets {
+		return store.Site{}, fault.InvalidField("bucket", "must be below %d, is %d", check.Buckets, site.Bucket)
+	}
+	settings, err := encodeSettings(site.Settings)
+	if err != nil {
+		return store.Site{}, err
+	}
+	site.Status, site.StatusSince, site.OutageID = check.StatusRunning, time.Time{}, 0
+	err = s.write(ctx, func(t txn) error {
+		if err := s.lockBlog(t, site.BlogID); err != nil {
+			return err
+		}
+		if err := noOther(t, 0, site); err != nil {
+			return err
+		}
+		id, err := t.insert(`INSERT INTO jetpack_monitor_sites
+	(blog_id, bucket_no, monitor_url, monitor_active, site_status, last_status_change, check_interval)
+	VALUES (?, ?, ?, ?, ?, NULL, ?)`,
+			site.BlogID, site.Bucket, site.URL, active(site), check.StatusRunning, minutes(site))
+		if err != nil {
+			return err
+		}
+		site.ID = check.SiteID(id)
+		return saveSettings(t, site.ID, settings)
+	})
+	if err != nil {
+		return store.Site{}, s.fault("create a site", err)
+	}
+	return site, nil
+}
+
+// UpdateSite implements store.Sites.
+func (s *Store) UpdateSite(ctx context.Context, site store.Site) error {
+	if err := checkSite(site); err != nil {
+		return err
+	}
+	settings, err := encodeSettings(site.Settings)
+	if err != nil {
+		return err
+	}
+	err = s.write(ctx, func(t txn) error {
+		if err := s.lockBlog(t, site.BlogID); err != nil {
+			return err
+		}
+		var blog number
+		var url text
+		found, err := t.find([]any{&blog, &url},
+			"SELECT blog_id, monitor_url FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = ?", site.ID)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return noSite(site.ID)
+		}
+		// WordPress.com has blogs with the same URL twice: they must stay editable.
+		if check.BlogID(blog) != site.BlogID || string(url) != site.URL {
+			if err := noOther(t, site.ID, site); err != nil {
+				return err
+			}
+		}
+		n, err := t.exec(`UPDATE jetpack_monitor_sites
+	SET blog_id = ?, monitor_url = ?, monitor_active = ?, check_interval = ?
+	WHERE jetpack_monitor_site_id = ?`, site.BlogID, site.URL, active(site), minutes(site), site.ID)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return noSite(site.ID)
+		}
+		return saveSettings(t, site.ID, settings)
+	})
+	if err != nil {
+		return s.fault("update a site", err)
+	}
+	return nil
+}
+
+// DeleteSite implements store.Sites.
+func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time) error {
+	err := s.write(ctx, func(t txn) error {
+		n, err := t.exec("DELETE FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = ?", id)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return noSite(id)
+		}
+		if _, err := t.exec("DELETE FROM jetmon_site_settings WHERE site_id = ?", id); err != nil {
+			return err
+		}
+		_, err = t.exec("UPDATE jetmon_outages SET open_site = NULL, status = ?, status_ms = ?, end_ms = ? WHERE open_site = ?",
+			check.StatusRunning, toMillis(at), toMillis(at), id)
+		return err
+	})
+	if err != nil {
+		return s.fault("delete a site", err)
+	}
+	return nil
+}
+
+// checkSite refuses what the legacy table cannot hold.
+func checkSite(site store.Site) error {
+	switch {
+	case site.BlogID < 0:
+		return fault.InvalidField("blog_id", "must not be negative")
+	case site.URL == "":
+		return fault.InvalidField("url", "must not be empty")
+	case len(site.URL) > check.MaxURLBytes:
+		return fault.InvalidField("url", "must be at most %d bytes, has %d", check.MaxURLBytes, len(site.URL))
+	case site.Interval%time.Minute != 0 || site.Interval < time.Minute || site.Interval > 255*time.Minute:
+		return fault.InvalidField("check_interval", "must be whole minutes from 1 to 255, is %v", site.Interval)
+	}
+	return nil
+}
+
+// lockBlog keeps others from giving the blog a URL until the transaction ends. It must
+// come before the first read, from which on a transaction sees nothing new.
+func (s *Store) lockBlog(t txn, blog check.BlogID) error {
+	const slots = 64
+	const lock = "UPDATE jetmon_site_locks SET uses = uses + 1 WHERE slot = ?"
+	slot := blog % slots
+	n, err := t.exec(lock, slot)
+	if err != nil || n == 1 {
+		return err
+	}
+	_, err = t.exec("INSERT INTO jetmon_site_locks (slot, uses) VALUES (?, 0)", slot)
+	if err != nil && !s.isDuplicate(err) {
+		return err
+	}
+	_, err = t.exec(lock, slot)
+	return err
+}
+
+// noOther answers AlreadyExists when another row than id has the blog and URL of site.
+// Collations take different URLs for the same, so that bytes are compared here.
+func noOther(t txn, id check.SiteID, site store.Site) error {
+	rows, err := t.tx.QueryContext(t.ctx, `SELECT jetpack_monitor_site_id, monitor_url FROM jetpack_monitor_sites
+	WHERE blog_id = ? AND monitor_url = ? AND jetpack_monitor_site_id <> ?`, site.BlogID, site.URL, id)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var other number
+		var url text
+		if err := rows.Scan(&other, &url); err != nil {
+			return err
+		}
+		if string(url) == site.URL {
+			return fault.New(fault.AlreadyExists, "blog %d has that URL already, as site %d", site.BlogID, other)
+		}
+	}
+	return rows.Err()
+}
+
+// encodeSettings returns "" for the default.
+func encodeSettings(settings check.Settings) (string, error) {
+	b, err := json.Marshal(settings)
+	if err != nil {
+		return "", fault.New(fault.Internal, "write settings as JSON: %w", err)
+	}
+	if string(b) == "{}" {
+		return "", nil
+	}
+	return string(b), nil
+}
+
+// saveSettings runs after a write to the legacy row, which makes it the only one for that site.
+func saveSettings(t txn, id check.SiteID, settings string) error {
+	if settings == "" {
+		_, err := t.exec("DELETE FROM jetmon_site_settings WHERE site_id = ?", id)
+		return err
+	}
+	n, err := t.exec("UPDATE jetmon_site_settings SET settings = ? WHERE site_id = ?", settings, id)
+	if err != nil || n == 1 {
+		return err
+	}
+	_, err = t.exec("INSERT INTO jetmon_site_settings (site_id, settings) VALUES (?, ?)", id, settings)
+	return err
+}
+
+func active(site store.Site) int {
+	if site.Paused {
+		return 0
+	}
+	return 1
+}
+
+func minutes(site store.Site) int64 { return int64(site.Interval / time.Minute) }

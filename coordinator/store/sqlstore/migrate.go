@@ -1,0 +1,147 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// Each file holds one statement, which may run again: MySQL commits a CREATE TABLE by
+// itself, so that a crash can leave one done and not recorded.
+//
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// versionTable is where goose keeps what was applied.
+const versionTable = "jetmon_schema"
+
+// Migrate brings the schema up to date and says how many steps that took. It gives up
+// when ctx ends. Running it twice, also at the same time, does no harm.
+func Migrate(ctx context.Context, dsn string) (applied int, err error) {
+	d, err := ParseDSN(dsn)
+	if err != nil {
+		return 0, err
+	}
+	s, err := connect(ctx, d, Options{Migrate: true})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return s.migrate(ctx)
+}
+
+func (s *Store) migrate(ctx context.Context) (applied int, err error) {
+	steps, err := s.dsn.dialect.migrations()
+	if err != nil {
+		return 0, err
+	}
+	p, err := goose.NewProvider(s.dsn.dialect.goose, s.writer, nil,
+		goose.WithGoMigrations(steps...), goose.WithDisableGlobalRegistry(true),
+		goose.WithTableName(versionTable), goose.WithSlog(slog.New(slog.DiscardHandler)))
+	if err != nil {
+		return 0, fault.New(fault.Internal, "read the migrations: %w", err)
+	}
+	// Another process may hold SQLite's write lock for a while.
+	err = s.patiently(ctx, func() error {
+		done, err := p.Up(ctx)
+		if partial, ok := errors.AsType[*goose.PartialError](err); ok {
+			done = partial.Applied
+		}
+		applied += len(done)
+		return err
+	})
+	if err != nil {
+		return applied, s.fault("migrate "+s.dsn.String(), err)
+	}
+	return applied, nil
+}
+
+// migrations reads the embedded files that are for this engine.
+func (d *dialect) migrations() ([]*goose.Migration, error) {
+	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
+	if err != nil {
+		return nil, fmt.Errorf("list the migrations: %w", err)
+	}
+	ddl := strings.NewReplacer("{id}", d.id, "{options}", d.options)
+	var steps []*goose.Migration
+	for _, name := range names {
+		parts := strings.Split(name, ".")
+		if len(parts) == 3 && parts[1] != d.name {
+			continue // NUMBER_what.ENGINE.sql of the other engine
+		}
+		version, err := goose.NumericComponent(name)
+		if err != nil {
+			return nil, fmt.Errorf("number of migration %s: %w", name, err)
+		}
+		text, err := fs.ReadFile(migrationFiles, name)
+		if err != nil {
+			return nil, fmt.Errorf("read migration: %w", err)
+		}
+		statement := ddl.Replace(string(text))
+		steps = append(steps, goose.NewGoMigration(version, &goose.GoFunc{
+			RunTx: func(ctx context.Context, tx *sql.Tx) error {
+				_, err := tx.ExecContext(ctx, statement)
+				return err
+			},
+		}, nil))
+	}
+	return steps, nil
+}
+
+// verify says whether the schema is the one this program needs, or newer: migrations
+// only add.
+func (s *Store) verify(ctx context.Context) error {
+	steps, err := s.dsn.dialect.migrations()
+	if err != nil {
+		return err
+	}
+	want := steps[len(steps)-1].Version
+	var have sql.NullInt64
+	err = s.reader.QueryRowContext(ctx, "SELECT MAX(version_id) FROM "+versionTable).Scan(&have)
+	switch {
+	case ctx.Err() != nil:
+		return s.fault("read the schema's version", err)
+	case err != nil:
+		return fault.New(fault.Unavailable, "%s has no Jetmon schema: run `jetmon migrate --db ...` on it: %w", s.dsn, err)
+	case have.Int64 < want:
+		return fault.New(fault.Unavailable, "%s has schema version %d, this program needs %d: run `jetmon migrate --db ...` on it",
+			s.dsn, have.Int64, want)
+	}
+	return nil
+}
+
+// The most time that a transaction is tried again for, and the pause that grows with
+// each attempt.
+const (
+	maxPatience = 5 * time.Second
+	pause       = 5 * time.Millisecond
+)
+
+// patiently runs f again while it fails for the sake of another transaction.
+func (s *Store) patiently(ctx context.Context, f func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, maxPatience)
+	defer cancel()
+	for attempt := time.Duration(1); ; attempt++ {
+		err := f()
+		if err == nil || s.dsn.dialect.classify(err) != transient {
+			return err
+		}
+		timer := time.NewTimer(attempt * pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		}
+	}
+}

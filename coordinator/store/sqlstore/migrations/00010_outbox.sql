@@ -1,0 +1,16 @@
+-- Notices not yet accepted. id is the transition's; a row goes when it was delivered.
+CREATE TABLE IF NOT EXISTS jetmon_outbox (
+    id BIGINT NOT NULL PRIMARY KEY,
+    change_key VARCHAR(64) NOT NULL,
+    site_id BIGINT NOT NULL,
+    bucket INTEGER NOT NULL,
+    outage_id BIGINT NOT NULL,
+    payload MEDIUMTEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    next_ms BIGINT NOT NULL,
+    created_ms BIGINT NOT NULL,
+    last_error VARCHAR(500) NOT NULL,
+    UNIQUE (change_key),
+    UNIQUE (site_id, id),
+    UNIQUE (bucket, next_ms, site_id, id)
+) {options}

@@ -1,0 +1,89 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/pressly/goose/v3"
+
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// mysqlDialect is MySQL and MariaDB, by go-sql-driver.
+func mysqlDialect() *dialect {
+	return &dialect{
+		name:       "mysql",
+		goose:      goose.DialectMySQL,
+		connectors: mysqlConnectors,
+		classify:   classifyMySQL,
+		id:         "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY",
+		options:    "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+	}
+}
+
+func mysqlConnectors(_ context.Context, dsn DSN, p purpose) (connectors, error) {
+	cfg := dsn.mysql.Clone()
+	cfg.Loc = time.UTC
+	cfg.ParseTime = true
+	// A compare-and-swap counts the rows it matched, also when they had that value.
+	cfg.ClientFoundRows = true
+	// One round trip a statement instead of three.
+	cfg.InterpolateParams = true
+	cfg.MultiStatements = false
+	cfg.AllowAllFiles = false
+	cfg.Timeout = defaultTo(cfg.Timeout, 5*time.Second)
+	cfg.ReadTimeout = defaultTo(cfg.ReadTimeout, 30*time.Second)
+	cfg.WriteTimeout = defaultTo(cfg.WriteTimeout, 30*time.Second)
+	if p.migrate {
+		cfg.ReadTimeout = 0 // making an index may take long; the context bounds it
+	}
+	cfg.Logger = driverLog{p.log}
+	cfg.Params = maps.Clone(cfg.Params)
+	if cfg.Params == nil {
+		cfg.Params = map[string]string{}
+	}
+	cfg.Params["time_zone"] = "'+00:00'"
+	cfg.Params["sql_mode"] = "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
+	c, err := mysql.NewConnector(cfg)
+	if err != nil {
+		// The driver's text may quote the DSN.
+		return connectors{}, fault.New(fault.Invalid, "%s: its parameters are not understood", dsn)
+	}
+	// A commit for each shard, and readers beside them.
+	return connectors{write: c, read: c, writers: 48, readers: 48}, nil
+}
+
+func defaultTo(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return d
+}
+
+func classifyMySQL(err error) class {
+	e, ok := errors.AsType[*mysql.MySQLError](err)
+	if !ok {
+		return other
+	}
+	switch e.Number {
+	case 1022, 1062, 1586: // ER_DUP_KEY, ER_DUP_ENTRY, ER_DUP_ENTRY_WITH_KEY_NAME
+		return duplicate
+	case 1205, 1213, 1020: // ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK, ER_CHECKREAD
+		return transient
+	case 1264, 1265, 1267, 1292, 1366, 1406, 3988: // out of range, truncated, collations, wrong, wrong string, too long, unconvertible
+		return unfit
+	}
+	return other
+}
+
+// driverLog takes what the driver has to say about lost connections; the error that
+// goes with it reaches our caller.
+type driverLog struct{ log *slog.Logger }
+
+// Print implements mysql.Logger.
+func (l driverLog) Print(v ...any) { l.log.Debug("mysql driver", "message", fmt.Sprint(v...)) }
