@@ -41,6 +41,7 @@ type batch struct {
 	sent    [][]finished // by message, in order, as they will be acknowledged
 
 	release  bool // to be given back once nothing of it runs or is ready
+	released bool // was given back, which the coordinator may not have heard
 	unwanted bool // the coordinator does not know it: what comes of it is thrown away
 	listed   bool // in account.fresh
 }

@@ -34,6 +34,9 @@ func (a *account) resume(now time.Time) []*coordinatorv1.BatchRef {
 		b.ready = slices.DeleteFunc(append(again, b.ready...), func(f finished) bool { return now.Sub(f.ended) > keepLate })
 		a.ready += len(b.ready)
 		if len(b.ready) > 0 {
+			// Kept for its results, it would keep what was given back too, unless that
+			// is said again.
+			b.release = b.release || b.released
 			a.list(b, now, true)
 		}
 		a.settle(b)
@@ -106,7 +109,7 @@ func (a *account) outgoing(now time.Time, maxResults int) (messages []*coordinat
 		b.listed = false
 		messages = a.moveReady(b, messages, now, maxResults)
 		if b.release && (b.running == 0 || a.forced) {
-			b.release = false
+			b.release, b.released = false, true
 			b.unwanted = b.running > 0
 			releases = append(releases, &coordinatorv1.StreamAssignmentsRequest{
 				Message: &coordinatorv1.StreamAssignmentsRequest_Release{Release: &coordinatorv1.Release{Batch: b.ref.proto()}},

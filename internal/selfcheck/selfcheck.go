@@ -37,7 +37,7 @@ type Options struct {
 	Anchors []string
 	// Every is the time between rounds; 0 means 10 s.
 	Every time.Duration
-	// Log gets a line when health changes; nil means slog.Default.
+	// Log gets a line when health changes; nil is silence.
 	Log *slog.Logger
 }
 
@@ -60,7 +60,7 @@ func New(o Options) (*Monitor, error) {
 		o.Every = defaultEvery
 	}
 	if o.Log == nil {
-		o.Log = slog.Default()
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	switch {
 	case o.Every < 0:
