@@ -24,8 +24,10 @@ const (
 	// maxAliases is how many CNAMEs are followed by further questions, when a server
 	// does not follow them itself.
 	maxAliases = 8
-	// udpSize is what fits into a packet everywhere.
-	udpSize = 1232
+	// udpSize is what fits into a packet everywhere, and what servers are told; packets of
+	// servers that do not care are taken up to udpBuffer.
+	udpSize   = 1232
+	udpBuffer = 4096
 )
 
 // answer is what name servers said to one question.
@@ -149,7 +151,7 @@ func exchangeDNS(ctx context.Context, server string, m *dns.Msg, patience time.D
 		m.Extra = nil
 		r, err = roundTrip(ctx, "udp", server, m)
 	}
-	if err == nil && r.Truncated {
+	if _, malformed := errors.AsType[*dns.Error](err); malformed || err == nil && r.Truncated {
 		return roundTrip(ctx, "tcp", server, m)
 	}
 	return r, err
@@ -170,7 +172,7 @@ func roundTrip(ctx context.Context, network, server string, m *dns.Msg) (*dns.Ms
 	}
 	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	co := &dns.Conn{Conn: c, UDPSize: udpSize}
+	co := &dns.Conn{Conn: c, UDPSize: udpBuffer}
 	if err := co.WriteMsg(m); err != nil {
 		return nil, err
 	}
@@ -204,9 +206,9 @@ func belongs(r, m *dns.Msg) bool {
 // is the name to ask for next when there are none.
 func collect(msg *dns.Msg, name string, qtype uint16) (got answer, alias string) {
 	got.ttl = maxTTL
-	asked := name
+	asked, next := name, ""
 	for range maxAliases {
-		next := ""
+		next = ""
 		for _, rr := range msg.Answer {
 			if !strings.EqualFold(rr.Header().Name, name) {
 				continue
@@ -227,7 +229,8 @@ func collect(msg *dns.Msg, name string, qtype uint16) (got answer, alias string)
 		}
 		name = next
 	}
-	if len(got.addrs) == 0 && !strings.EqualFold(name, asked) {
+	// After a circle the name may be the one asked for again.
+	if len(got.addrs) == 0 && (next != "" || !strings.EqualFold(name, asked)) {
 		return got, name
 	}
 	return got, ""

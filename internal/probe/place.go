@@ -57,6 +57,9 @@ func newPlace(u *url.URL) (place, *failure) {
 }
 
 func (p *place) setHost(host string) *failure {
+	if strings.Contains(host, "%") { // a zone means something on one machine only
+		return refused("bad_host", "host is not an address that all share")
+	}
 	if addr, err := netip.ParseAddr(host); err == nil {
 		p.host, p.literal = addr.String(), addr
 		return nil
@@ -117,7 +120,7 @@ func isASCII(s string) bool {
 func (p place) hostHeader() string {
 	host := p.host
 	if p.literal.Is6() {
-		host = "[" + p.literal.WithZone("").String() + "]"
+		host = "[" + host + "]"
 	}
 	if p.tls && p.port == 443 || !p.tls && p.port == 80 {
 		return host

@@ -1,0 +1,194 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/test/fakesite"
+)
+
+func TestConnectionRequestsWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	hole := fakesite.Blackhole(t, addrPort("127.0.0.1:0"))
+	o := probeInTime(t.Context(), t, newProber(t), check.Target{URL: "http://" + hole.String() + "/", Timeout: short})
+	if want := fails(check.FailureConnect, "timeout", 0, check.PhaseConnect); !verdictOf(o).same(want) {
+		t.Errorf("got %+v", o)
+	}
+}
+
+// TestHappyEyeballs: a site with addresses of both families, one of which does not work.
+func TestHappyEyeballs(t *testing.T) {
+	t.Parallel()
+	broken := check.AdvisoryIPv6Broken
+	for _, c := range []struct {
+		name       string
+		v4, v6     func(*testing.T, netip.AddrPort) netip.AddrPort
+		want       verdict
+		overFamily string
+	}{
+		{"both work", answering, answering, up(200), "v6"},
+		{"IPv6 refused", answering, refusing, up(200, broken), "v4"},
+		{"IPv6 swallowed", answering, swallowing, up(200, broken), "v4"},
+		{"IPv4 refused", refusing, answering, up(200), "v6"},
+		{"IPv4 swallowed", swallowing, answering, up(200), "v6"},
+		{"both refused", refusing, refusing, fails(check.FailureConnect, "refused", 0, check.PhaseConnect), ""},
+		{"both swallowed", swallowing, swallowing, fails(check.FailureConnect, "timeout", 0, check.PhaseConnect), ""},
+		{"one refused, one swallowed", swallowing, refusing, fails(check.FailureConnect, "refused", 0, check.PhaseConnect), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			names := fakesite.NewDNS(t)
+			names.Host("both.test", "127.0.0.1", "::1")
+			v4 := c.v4(t, addrPort("127.0.0.1:0"))
+			v6 := c.v6(t, netip.AddrPortFrom(netip.IPv6Loopback(), v4.Port()))
+			p := newProber(t, func(o *Options) { o.Resolver = names.Addr() })
+			start := time.Now()
+			o := probeInTime(t.Context(), t, p, check.Target{URL: fmt.Sprintf("http://both.test:%d/", v4.Port()), Timeout: 2 * time.Second})
+			if got := verdictOf(o); !got.same(c.want) {
+				t.Errorf("got %+v\nwant %+v\nof %+v", got, c.want, o)
+			}
+			if c.overFamily == "v4" && o.ResolvedAddress != v4.String() || c.overFamily == "v6" && o.ResolvedAddress != v6.String() {
+				t.Errorf("went to %s", o.ResolvedAddress)
+			}
+			// Neither family's silence may cost the site its answer.
+			if o.Outcome == check.OutcomeUp && (o.Timing.Connect > time.Second || time.Since(start) > 1900*time.Millisecond) {
+				t.Errorf("took %v, connect %v", time.Since(start), o.Timing.Connect)
+			}
+		})
+	}
+}
+
+func answering(t *testing.T, at netip.AddrPort) netip.AddrPort  { return fakesite.NewOn(t, at).Addr() }
+func refusing(t *testing.T, at netip.AddrPort) netip.AddrPort   { return fakesite.Unbound(t, at) }
+func swallowing(t *testing.T, at netip.AddrPort) netip.AddrPort { return fakesite.Blackhole(t, at) }
+
+// TestManyAddresses: one that works among several that do not.
+func TestManyAddresses(t *testing.T) {
+	t.Parallel()
+	site, names := fakesite.New(t), fakesite.NewDNS(t)
+	names.Host("many.test", "127.0.0.4", "127.0.0.3", "127.0.0.2", "127.0.0.1")
+	p := newProber(t, func(o *Options) { o.Resolver = names.Addr() })
+	o := probeInTime(t.Context(), t, p, check.Target{URL: site.At("many.test").URL()})
+	if want := up(200); !verdictOf(o).same(want) || o.ResolvedAddress != site.Addr().String() {
+		t.Errorf("got %+v", o)
+	}
+}
+
+// TestErrnoDecides gives each error of the kernel its meaning; only this table knows
+// errors that a loopback cannot be made to give.
+func TestErrnoDecides(t *testing.T) {
+	t.Parallel()
+	for errno, want := range map[syscall.Errno]verdict{
+		syscall.ECONNREFUSED:  {outcome: check.OutcomeDown, reason: "refused"},
+		syscall.ECONNRESET:    {outcome: check.OutcomeDown, reason: "reset"},
+		syscall.EHOSTUNREACH:  {outcome: check.OutcomeDown, reason: "host_unreachable"},
+		syscall.ENETUNREACH:   {outcome: check.OutcomeUnknown, reason: "no_route"},
+		syscall.ETIMEDOUT:     {outcome: check.OutcomeDown, reason: "timeout"},
+		syscall.EMFILE:        {outcome: check.OutcomeUnknown, reason: "node_resources"},
+		syscall.ENOBUFS:       {outcome: check.OutcomeUnknown, reason: "node_resources"},
+		syscall.EADDRNOTAVAIL: {outcome: check.OutcomeUnknown, reason: "node_resources"},
+		syscall.EACCES:        {outcome: check.OutcomeUnknown, reason: "node_resources"},
+		syscall.EPROTO:        {outcome: check.OutcomeDown, reason: "failed"},
+	} {
+		p := newProber(t)
+		p.connector.dial = func(context.Context, netip.AddrPort) (net.Conn, error) {
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errno)}
+		}
+		p.connector.hasRoute = func(netip.AddrPort) bool { return false }
+		o := probeInTime(t.Context(), t, p, check.Target{URL: "http://127.0.0.1/"})
+		if o.Outcome != want.outcome || o.Reason != want.reason || o.Failure != check.FailureConnect {
+			t.Errorf("%v: got %+v", errno, o)
+		}
+	}
+	if f := connectFailure(syscall.ENETUNREACH, true); f.reason != "network_unreachable" || f.outcome != check.OutcomeDown {
+		t.Errorf("unreachable although there is a route: %+v", f)
+	}
+}
+
+// TestNodeWithoutIPv6 must not call the IPv6 of sites broken.
+func TestNodeWithoutIPv6(t *testing.T) {
+	t.Parallel()
+	site, names := fakesite.New(t), fakesite.NewDNS(t)
+	names.Host("both.test", "127.0.0.1", "::1")
+	p := newProber(t, func(o *Options) { o.Resolver = names.Addr() })
+	real := p.connector.dial
+	p.connector.dial = func(ctx context.Context, a netip.AddrPort) (net.Conn, error) {
+		if a.Addr().Is6() {
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ENETUNREACH)}
+		}
+		return real(ctx, a)
+	}
+	p.connector.hasRoute = func(a netip.AddrPort) bool { return a.Addr().Is4() }
+	o := probeInTime(t.Context(), t, p, check.Target{URL: site.At("both.test").URL()})
+	if !verdictOf(o).same(up(200)) {
+		t.Errorf("got %+v", o)
+	}
+}
+
+// TestCallerGivesUp: then nothing is known about the site, whatever the phase is.
+func TestCallerGivesUp(t *testing.T) {
+	t.Parallel()
+	hang, names := fakesite.New(t), fakesite.NewDNS(t)
+	hang.Hang()
+	names.Set("silent.test", fakesite.Answer{Silent: true})
+	hole := fakesite.Blackhole(t, addrPort("127.0.0.1:0"))
+	refuse := fakesite.New(t)
+	refuse.SetStatus(500)
+	p := newProber(t, func(o *Options) { o.Resolver = names.Addr() })
+	urls := map[string]string{
+		"in DNS": "http://silent.test/", "connecting": "http://" + hole.String() + "/", "waiting": hang.URL(),
+		"in the handshake": "https" + hang.URL()[len("http"):],
+	}
+	for name, url := range urls {
+		for how, begin := range map[string]func() (context.Context, context.CancelFunc){
+			"cancels": func() (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancel(t.Context())
+				timer := time.AfterFunc(60*time.Millisecond, cancel)
+				return ctx, func() { timer.Stop(); cancel() }
+			},
+			"has an earlier deadline": func() (context.Context, context.CancelFunc) {
+				return context.WithTimeout(t.Context(), 60*time.Millisecond)
+			},
+			"has gone before": func() (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancel(t.Context())
+				cancel()
+				return ctx, cancel
+			},
+		} {
+			ctx, cancel := begin()
+			start := time.Now()
+			o := probeInTime(ctx, t, p, check.Target{URL: url})
+			cancel()
+			if o.Outcome != check.OutcomeUnknown || o.Reason != "cancelled" || o.Failure != check.FailureNone {
+				t.Errorf("%s, caller %s: got %+v", name, how, o)
+			}
+			if took := time.Since(start); took > grace {
+				t.Errorf("%s, caller %s: took %v", name, how, took)
+			}
+		}
+	}
+	// The same deadline as the budget's is the site's time, not the caller's impatience.
+	ctx, cancel := context.WithTimeout(t.Context(), short+10*time.Millisecond)
+	defer cancel()
+	if o := probeInTime(ctx, t, p, check.Target{URL: hang.URL(), Timeout: short}); o.Failure != check.FailureTimeout {
+		t.Errorf("own budget: got %+v", o)
+	}
+}
+
+func TestOwnFaultIsNotReset(t *testing.T) {
+	t.Parallel()
+	if isTimeout(os.NewSyscallError("connect", syscall.ETIMEDOUT)) {
+		t.Error("the kernel's time-out counts as ours")
+	}
+	if !isTimeout(fmt.Errorf("read: %w", os.ErrDeadlineExceeded)) || !isTimeout(context.Canceled) || isTimeout(errors.New("timeout")) {
+		t.Error("time-outs are not told by type")
+	}
+}

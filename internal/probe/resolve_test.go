@@ -1,0 +1,234 @@
+package probe
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/test/fakesite"
+)
+
+func TestNamesThatDoNotResolve(t *testing.T) {
+	t.Parallel()
+	names := fakesite.NewDNS(t)
+	bad := func(reason string) verdict { return fails(check.FailureDNS, reason, 0, check.PhaseDNS) }
+	endless := fakesite.Answer{Records: []string{"a.loop.test. 60 IN CNAME b.loop.test.", "b.loop.test. 60 IN CNAME a.loop.test."}}
+	long := func(i int) fakesite.Answer {
+		return fakesite.Answer{Records: []string{fmt.Sprintf("c%d.test. 60 IN CNAME c%d.test.", i, i+1)}}
+	}
+	for i := range 20 {
+		names.Set(fmt.Sprintf("c%d.test", i), long(i))
+	}
+	names.Set("b.loop.test", endless)
+	for i, c := range []struct {
+		name, host string
+		answer     fakesite.Answer
+		want       verdict
+	}{
+		{"no such name", "", fakesite.Answer{Rcode: dns.RcodeNameError}, bad("nxdomain")},
+		{"alias to no such name", "", fakesite.Answer{Rcode: dns.RcodeNameError, Records: []string{"x. 60 IN CNAME y."}}, bad("nxdomain")},
+		{"server failure", "", fakesite.Answer{Rcode: dns.RcodeServerFailure}, bad("servfail")},
+		{"refusal", "", fakesite.Answer{Rcode: dns.RcodeRefused}, bad("refused")},
+		{"no address", "", fakesite.Answer{}, bad("nodata")},
+		{"other records only", "", fakesite.Answer{Records: []string{`x.test. 60 IN TXT "y"`, "x.test. 60 IN MX 1 y."}}, bad("nodata")},
+		{"address of another name", "", fakesite.Answer{Records: []string{"evil.test. 60 IN A 127.0.0.1"}}, bad("nodata")},
+		{"silence", "", fakesite.Answer{Silent: true}, bad("timeout")},
+		{"server does not implement", "", fakesite.Answer{Rcode: dns.RcodeNotImplemented}, bad("rcode_4")},
+		{"malformed answer", "", fakesite.Answer{Raw: []byte("rubbish")}, bad("timeout")},
+		{"aliases in a circle", "a.loop.test", endless, bad("cname_loop")},
+		{"aliases without an end", "c0.test", long(0), bad("cname_loop")},
+	} {
+		host := c.host
+		if host == "" {
+			host = fmt.Sprintf("n%d.test", i)
+		}
+		names.Set(host, c.answer)
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p := newProber(t, func(o *Options) { o.Resolver = names.Addr() })
+			o := probeInTime(t.Context(), t, p, check.Target{URL: "http://" + host + "/", Timeout: short})
+			if got := verdictOf(o); !got.same(c.want) {
+				t.Errorf("got %+v\nwant %+v\nof %+v", got, c.want, o)
+			}
+		})
+	}
+}
+
+func TestNamesThatResolve(t *testing.T) {
+	t.Parallel()
+	site, names := fakesite.New(t), fakesite.NewDNS(t)
+	loopback := []string{"127.0.0.1"}
+	many := strings.Split(strings.TrimSpace(strings.Repeat("127.0.0.1 ", 100)), " ")
+	names.Set("elsewhere.test", fakesite.Answer{Addrs: loopback})
+	for i, c := range []struct {
+		name    string
+		answers []fakesite.Answer
+	}{
+		{"address", []fakesite.Answer{{Addrs: loopback}}},
+		{"alias with its address", []fakesite.Answer{{Records: []string{"HOST CNAME x.test.", "x.test. 9 IN A 127.0.0.1"}, Only: dns.TypeA}}},
+		{"alias alone", []fakesite.Answer{{Records: []string{"HOST CNAME elsewhere.test."}}}},
+		{"cut, whole over TCP", []fakesite.Answer{{Addrs: loopback, Cut: true}}},
+		{"AAAA fails", []fakesite.Answer{{Addrs: loopback, Only: dns.TypeA}}},
+		{"hundred times the same", []fakesite.Answer{{Addrs: many}}},
+		{"unknown to a server without EDNS", []fakesite.Answer{{Rcode: dns.RcodeFormatError}, {Addrs: loopback}}},
+	} {
+		host := fmt.Sprintf("y%d.test", i)
+		for a := range c.answers {
+			for r, text := range c.answers[a].Records {
+				c.answers[a].Records[r] = strings.Replace(text, "HOST", host+". 9 IN", 1)
+			}
+		}
+		names.Set(host, c.answers...)
+		p := newProber(t, func(o *Options) { o.Resolver = names.Addr() })
+		url := fmt.Sprintf("http://%s:%d/", host, site.Port())
+		if o := probeInTime(t.Context(), t, p, check.Target{URL: url}); o.Outcome != check.OutcomeUp {
+			t.Errorf("%s: got %+v", c.name, o)
+		}
+	}
+	if names.OverTCP() == 0 {
+		t.Error("nobody asked over TCP")
+	}
+}
+
+func TestSecondNameServer(t *testing.T) {
+	t.Parallel()
+	site := fakesite.New(t)
+	good := fakesite.NewDNS(t)
+	good.Host("site.test", "127.0.0.1")
+	closed := fakesite.Unbound(t, addrPort("127.0.0.1:0"))
+	for _, c := range []struct {
+		name  string
+		first fakesite.Answer
+		want  string
+	}{
+		{"first fails", fakesite.Answer{Rcode: dns.RcodeServerFailure}, ""},
+		{"first refuses", fakesite.Answer{Rcode: dns.RcodeRefused}, ""},
+		{"first is silent", fakesite.Answer{Silent: true}, ""},
+		{"first says that there is no such name", fakesite.Answer{Rcode: dns.RcodeNameError}, "nxdomain"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			first := fakesite.NewDNS(t)
+			first.Set("site.test", c.first)
+			p := newProber(t, func(o *Options) { o.Resolver = first.Addr() + "," + good.Addr() })
+			url := fmt.Sprintf("http://site.test:%d/", site.Port())
+			if o := probeInTime(t.Context(), t, p, check.Target{URL: url}); o.Reason != c.want {
+				t.Errorf("got %+v", o)
+			}
+		})
+	}
+	t.Run("first is not there", func(t *testing.T) {
+		t.Parallel()
+		p := newProber(t, func(o *Options) { o.Resolver = closed.String() + "," + good.Addr() })
+		url := fmt.Sprintf("http://site.test:%d/", site.Port())
+		if o := probeInTime(t.Context(), t, p, check.Target{URL: url}); o.Outcome != check.OutcomeUp {
+			t.Errorf("got %+v", o)
+		}
+	})
+	t.Run("none is there: the node's fault", func(t *testing.T) {
+		t.Parallel()
+		p := newProber(t, func(o *Options) { o.Resolver = closed.String() })
+		o := probeInTime(t.Context(), t, p, check.Target{URL: "http://site.test/"})
+		if o.Outcome != check.OutcomeUnknown || o.Failure != check.FailureDNS || o.Reason != "resolver_unreachable" {
+			t.Errorf("got %+v", o)
+		}
+	})
+}
+
+func TestAnswersAreRememberedForTheirTime(t *testing.T) {
+	t.Parallel()
+	names := fakesite.NewDNS(t)
+	names.Set("short.test", fakesite.Answer{Addrs: []string{"127.0.0.1"}, TTL: 10})
+	names.Set("long.test", fakesite.Answer{Addrs: []string{"127.0.0.1"}, TTL: 86400})
+	names.Set("none.test", fakesite.Answer{Addrs: []string{"127.0.0.1"}, TTL: 0})
+	names.Set("fails.test", fakesite.Answer{Rcode: dns.RcodeServerFailure})
+	now := time.Now()
+	servers, err := fixedServers(names.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &resolver{servers: func() nameservers { return servers }, now: func() time.Time { return now }}
+	want := map[string]int{"short.test": 0, "long.test": 0, "none.test": 0, "fails.test": 0}
+	for _, step := range []struct {
+		after time.Duration
+		asked []string
+	}{
+		{0, []string{"short.test", "long.test", "none.test", "fails.test"}},
+		{9 * time.Second, []string{"none.test", "fails.test"}},
+		{time.Second, []string{"short.test", "none.test", "fails.test"}},
+		{49 * time.Second, []string{"short.test", "none.test", "fails.test"}},
+		{time.Second, []string{"long.test", "none.test", "fails.test"}},
+	} {
+		now = now.Add(step.after)
+		for host := range want {
+			if _, f := r.lookup(t.Context(), host); (f != nil) != (host == "fails.test") {
+				t.Fatalf("%s: %+v", host, f)
+			}
+			if slices.Contains(step.asked, host) {
+				want[host]++
+			}
+			if got := names.Questions(host, dns.TypeA); got != want[host] {
+				t.Errorf("%s after %v: asked %d times, want %d", host, step.after, got, want[host])
+			}
+		}
+	}
+	r.forget("long.test")
+	if _, f := r.lookup(t.Context(), "long.test"); f != nil || names.Questions("long.test", dns.TypeA) != want["long.test"]+1 {
+		t.Errorf("forgotten, but not asked anew: %+v", f)
+	}
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	r := &resolver{now: func() time.Time { return now }}
+	addrs := []netip.Addr{netip.IPv6Loopback()}
+	for i := range maxCached + 1000 {
+		r.remember(fmt.Sprintf("h%d.test", i), answer{addrs, time.Minute})
+	}
+	if n := len(r.cache); n != maxCached {
+		t.Errorf("cache holds %d, want %d", n, maxCached)
+	}
+	now = now.Add(time.Hour)
+	r.remember("new.test", answer{addrs, time.Minute})
+	if n := len(r.cache); n > maxCached-50 {
+		t.Errorf("cache holds %d although all had expired", n)
+	}
+}
+
+func TestSystemNames(t *testing.T) {
+	t.Parallel()
+	hosts := parseHosts(strings.NewReader("# comment\n127.0.0.1 localhost Box.example.  box # end\n::1 localhost\nrubbish x\n10.0.0.1\n"))
+	for host, want := range map[string]string{
+		"localhost": "[127.0.0.1 ::1]", "box.example": "[127.0.0.1]", "box": "[127.0.0.1]", "x": "[]", "end": "[]",
+	} {
+		if got := fmt.Sprint(hosts[host]); got != want {
+			t.Errorf("%s: got %s, want %s", host, got, want)
+		}
+	}
+	site := fakesite.New(t)
+	for _, host := range []string{"localhost", "any.localhost"} {
+		o := probeInTime(t.Context(), t, newProber(t), check.Target{URL: site.At(host).URL()})
+		if o.Outcome != check.OutcomeUp {
+			t.Errorf("%s: got %+v", host, o)
+		}
+	}
+}
+
+func TestResolverOption(t *testing.T) {
+	t.Parallel()
+	for list, ok := range map[string]bool{
+		"127.0.0.1:53": true, "[::1]:53": true, "127.0.0.1:53, 127.0.0.2:53": true, "localhost:53": true,
+		"127.0.0.1": false, ":53": false, "127.0.0.1:": false, ",": false, "::1": false,
+	} {
+		if _, err := New(Options{Resolver: list}); (err == nil) != ok {
+			t.Errorf("%q: %v", list, err)
+		}
+	}
+}
