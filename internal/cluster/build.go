@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/Automattic/jetmon/checker"
 	"github.com/Automattic/jetmon/coordinator"
 	"github.com/Automattic/jetmon/coordinator/panel"
@@ -57,11 +59,15 @@ func (c *Cluster) buildCoordinator() (role, error) {
 		name := veriflierName(i)
 		members = append(members, panel.Member{Name: name, Region: region, Address: name})
 	}
+	// A coordinator's gauges are bound to its state and cannot be registered twice: one
+	// that is started again counts where nobody looks.
+	metrics := c.coordinatorMetrics
+	c.coordinatorMetrics = prometheus.NewRegistry()
 	r, err := coordinator.New(coordinator.Options{
 		Node: c.coordinator.name, Endpoint: c.coordinator.name, Store: c.o.Store, Listeners: listeners,
 		Verifliers: members, VeriflierClient: c.client(), PeerOfflineLimit: c.o.PeerOfflineLimit,
 		Policy: c.o.Policy, IntervalOverride: c.o.IntervalOverride, BucketMax: lastBucket,
-		Notify: c.o.Notify, OnChange: c.o.OnChange, Log: c.o.Log, Metrics: c.o.Metrics,
+		Notify: c.o.Notify, OnChange: c.o.OnChange, Log: c.o.Log, Metrics: metrics,
 	})
 	return r, abandon(err, listeners...)
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 
 	"github.com/Automattic/jetmon/internal/rpc"
@@ -20,6 +21,8 @@ type Cluster struct {
 	checkers    []*Node
 	verifliers  []*Node
 
+	coordinatorMetrics prometheus.Registerer
+
 	started chan struct{}
 	failing chan struct{}
 
@@ -32,7 +35,7 @@ func New(o Options) (*Cluster, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	c := &Cluster{o: o, started: make(chan struct{}), failing: make(chan struct{})}
+	c := &Cluster{o: o, coordinatorMetrics: o.Metrics, started: make(chan struct{}), failing: make(chan struct{})}
 	c.coordinator = c.node("coordinator", c.buildCoordinator)
 	c.gateway = c.node("gateway", c.buildGateway)
 	for i := range o.Regions {
