@@ -42,7 +42,7 @@ type batch struct {
 
 	release  bool // to be given back once nothing of it runs or is ready
 	released bool // was given back, which the coordinator may not have heard
-	unwanted bool // the coordinator does not know it: what comes of it is thrown away
+	unwanted bool // in other hands: what still runs of it is thrown away
 	listed   bool // in account.fresh
 }
 
@@ -212,19 +212,26 @@ func (a *account) returnPending(b *batch, now time.Time) {
 	a.list(b, now, true)
 }
 
-// drop forgets b; what still runs of it is thrown away when it ends.
+// abandon leaves b to others: nothing of it is begun, and what still runs is thrown
+// away when it ends. What is finished is still sent.
+func (a *account) abandon(b *batch) {
+	if len(b.pending) > 0 {
+		a.pending -= len(b.pending)
+		b.pending = nil
+		a.dequeue(b)
+	}
+	b.release, b.unwanted = false, true
+	a.settle(b)
+}
+
+// drop abandons b and throws away what is finished, too.
 func (a *account) drop(b *batch) {
-	a.pending -= len(b.pending)
 	a.ready -= len(b.ready)
 	for _, m := range b.sent {
 		a.sent -= len(m)
 	}
-	if len(b.pending) > 0 {
-		a.dequeue(b)
-	}
-	b.pending, b.ready, b.sent = nil, nil, nil
-	b.release, b.unwanted = false, true
-	a.settle(b)
+	b.ready, b.sent = nil, nil
+	a.abandon(b)
 }
 
 // settle forgets b when nothing is left of it.

@@ -171,13 +171,14 @@ func (a *account) ack(r ref, gone bool) int {
 	return n
 }
 
-// forget drops batches that the coordinator does not know.
+// forget abandons batches that are not ours any more. A result that is there already
+// is sent nevertheless: it counts when nobody else was faster.
 func (a *account) forget(refs []*coordinatorv1.BatchRef) {
 	a.ledger.mu.Lock()
 	defer a.ledger.mu.Unlock()
 	for _, r := range refs {
 		if b := a.batches[refOf(r)]; b != nil {
-			a.drop(b)
+			a.abandon(b)
 		}
 	}
 	a.wakeIf(len(refs) > 0)

@@ -96,7 +96,11 @@ func (s *session) send(ctx context.Context, received <-chan error) (ended bool, 
 	defer beat.Stop()
 	wait := time.NewTimer(0)
 	defer wait.Stop()
-	if err := s.beat(); err != nil { // what we resumed may be unknown by now
+	// First what is finished, then what we hold: the answer may be that we do not any more.
+	if _, err := s.flush(); err != nil {
+		return false, err
+	}
+	if err := s.beat(); err != nil {
 		return false, err
 	}
 	for {
