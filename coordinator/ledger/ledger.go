@@ -235,13 +235,17 @@ func (l *Ledger) tryCommit(ctx context.Context, c store.Change) (store.Committed
 	return l.o.Store.Commit(ctx, fence, c)
 }
 
-// reread reads the row of a site; ok is false when the store does not answer.
+// reread reads the row of a site, nil when it is not ours any more; ok is false when
+// the store does not answer.
 func (l *Ledger) reread(ctx context.Context, id check.SiteID) (row *store.Site, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	s, err := l.o.Store.Site(ctx, id)
 	switch {
 	case err == nil:
+		if _, ours := l.o.Fence(store.ShardOf(s.Bucket)); !ours {
+			return nil, true // it was moved to another owner's bucket
+		}
 		return &s, true
 	case fault.Is(err, fault.NotFound):
 		return nil, true
