@@ -49,6 +49,7 @@ func (f processFlags) open(stderr io.Writer) (*process, error) {
 	if p.debug, err = listen("debug-listen", f.DebugListen); err != nil {
 		return nil, err
 	}
+	log.Info("debug listener", "address", p.debug.Addr().String())
 	return p, nil
 }
 
