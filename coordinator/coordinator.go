@@ -104,6 +104,12 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	defer stopWriting()
 	owning, stopOwning := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopOwning()
+	// However long a stage takes, all is over in time: a call that hangs, a store
+	// that is away and a WordPress.com that does not answer must not add up.
+	defer context.AfterFunc(ctx, func() {
+		time.AfterFunc(writeAfter, stopWriting)
+		time.AfterFunc(ownAfter, stopOwning)
+	})()
 
 	var back errgroup.Group
 	back.Go(func() error { return c.ownership.Run(owning) })

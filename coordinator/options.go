@@ -65,6 +65,10 @@ const (
 	avoidFor       = 5 * time.Second
 	maxBatch       = 100
 	maxQueue       = 1 << 20
+	// writeAfter and ownAfter are when, after the end was asked for, writing and owning
+	// stop at the latest; they then need up to 4 s and 1 s.
+	writeAfter = 4 * time.Second
+	ownAfter   = 8 * time.Second
 	// tick is how often the engine looks at the clock.
 	tick = 50 * time.Millisecond
 	// reread is how long reading all buckets again takes.

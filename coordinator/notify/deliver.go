@@ -17,8 +17,8 @@ import (
 // recordTime what the outbox is given after that. Both fit into the ten seconds in
 // which a role stops.
 const (
-	drainTime  = 5 * time.Second
-	recordTime = 2 * time.Second
+	drainTime  = 3 * time.Second
+	recordTime = 1 * time.Second
 )
 
 // outboxTimeout bounds one call of the outbox.

@@ -19,6 +19,8 @@ const (
 	Self  = 10 * time.Second
 
 	callTimeout = 4 * time.Second
+	// releaseTime bounds giving all shards back; they expire by themselves besides.
+	releaseTime = time.Second
 )
 
 // Options for New.
@@ -176,7 +178,7 @@ func (w *Ownership) drop(s store.ShardID, usurped bool) {
 }
 
 func (w *Ownership) releaseAll(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, releaseTime)
 	defer cancel()
 	w.mu.Lock()
 	owned := w.owned
