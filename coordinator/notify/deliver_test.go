@@ -417,7 +417,7 @@ func TestAcceptedNoticeIsNotSentAgainWhileTheOutboxTakesNoWrites(t *testing.T) {
 	})
 }
 
-func TestStopGivesDeliveriesFiveSeconds(t *testing.T) {
+func TestStopGivesDeliveriesThreeSeconds(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		takes    time.Duration
@@ -425,7 +425,7 @@ func TestStopGivesDeliveriesFiveSeconds(t *testing.T) {
 		want     time.Duration
 	}{
 		"an answer in time is recorded":                  {3 * time.Second, 0, 2 * time.Second},
-		"no answer in time leaves the notice as it was":  {time.Minute, 1, 5 * time.Second},
+		"no answer in time leaves the notice as it was":  {time.Minute, 1, 3 * time.Second},
 		"nothing under way ends at once (already there)": {0, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

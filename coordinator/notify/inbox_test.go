@@ -53,7 +53,7 @@ func TestInboxReadsWhatWasCommitted(t *testing.T) {
 	n := noticeOf(1, 1)
 	n.Change.URL = "https://bücher.example/a b?x=1&y=\"2\"#+%"
 	n.Change.To = check.StatusDown
-	n.Change.At = time.Date(2026, 5, 13, 0, 0, 1, 0, time.UTC)
+	n.Change.Since = time.Date(2026, 5, 13, 0, 0, 1, 0, time.UTC)
 	dns := check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureDNS, Timing: check.Timing{Total: 12 * time.Millisecond}}
 	n.Change.Checks = []store.LocalCheck{{Node: "c1", Observation: dns}}
 	n.Change.Ballot = &store.Ballot{Votes: []store.Vote{{Veriflier: "eu", Value: quorum.Down, Observation: &dns}}}
