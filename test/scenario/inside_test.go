@@ -1,0 +1,118 @@
+package scenario
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon"
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/notify"
+	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
+	"github.com/Automattic/jetmon/internal/cluster"
+	"github.com/Automattic/jetmon/internal/obs"
+	"github.com/Automattic/jetmon/internal/probe"
+)
+
+// inside is all roles in this process, on SQLite, with every time short.
+type inside struct {
+	cluster   *cluster.Cluster
+	addresses [3]string // REST, coordinator, first veriflier
+	database  string
+	out       *output
+}
+
+func startInside(t *testing.T, o setup, b *inbox) harness {
+	t.Helper()
+	h := &inside{database: "sqlite:" + filepath.Join(t.TempDir(), "jetmon.db"), out: &output{}}
+	logger := obs.NewLogger(h.out, 0, "text")
+	db, err := sqlstore.Open(t.Context(), h.database, sqlstore.Options{LegacyWrites: true, Migrate: true, Log: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("close the store: %v", err)
+		}
+	})
+	var fronts [3]net.Listener
+	for i := range fronts {
+		if fronts[i], err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		h.addresses[i] = fronts[i].Addr().String()
+	}
+	policy := lifecycle.DefaultPolicy()
+	policy.Between = o.recheck
+	policy.RoundWaits = []time.Duration{200 * time.Millisecond, 400 * time.Millisecond}
+	h.cluster, err = cluster.New(cluster.Options{
+		Store: db, Policy: policy, IntervalOverride: time.Second,
+		Notify: notify.Options{
+			URL: b.URL(), Token: o.token, Base: 50 * time.Millisecond, Max: 300 * time.Millisecond,
+			Timeout: time.Second, Poll: 200 * time.Millisecond,
+		},
+		Prober: func(name string) (cluster.Prober, error) {
+			p := probe.Options{AllowPrivate: true, Resolver: o.checkerDNS}
+			if strings.HasPrefix(name, "veriflier") {
+				p.Resolver = o.veriflierDNS
+			}
+			return probe.New(p)
+		},
+		GatewayListener: fronts[0], CoordinatorListener: fronts[1], VeriflierListener: fronts[2],
+		OpenAPI: jetmon.OpenAPI, Log: logger,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.run(t)
+	serving(t, h.addresses[1])
+	return h
+}
+
+// run runs the cluster until the end of the test, when it must end in order.
+func (h *inside) run(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- h.cluster.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the cluster ended with %v", err)
+		}
+	})
+}
+
+func (h *inside) restURL() string         { return "http://" + h.addresses[0] }
+func (h *inside) coordinatorAddr() string { return h.addresses[1] }
+func (h *inside) veriflierAddr() string   { return h.addresses[2] }
+func (h *inside) dsn() string             { return h.database }
+func (h *inside) log(node) string         { return h.out.String() }
+
+func (h *inside) hurry(*testing.T, string) {} // a second is soon enough
+
+func (h *inside) node(t *testing.T, n node) *cluster.Node {
+	t.Helper()
+	all := append([]*cluster.Node{h.cluster.Coordinator(), h.cluster.Gateway()}, h.cluster.Checkers()...)
+	all = append(all, h.cluster.Verifliers()...)
+	i := slices.IndexFunc(all, func(c *cluster.Node) bool { return c.Name() == string(n) })
+	if i < 0 {
+		t.Fatalf("there is no node %s", n)
+	}
+	return all[i]
+}
+
+func (h *inside) start(t *testing.T, n node) {
+	t.Helper()
+	if err := h.node(t, n).Start(); err != nil {
+		t.Fatal(err)
+	}
+	if n == coordinator {
+		serving(t, h.addresses[1])
+	}
+}
+
+func (h *inside) crash(t *testing.T, n node) { h.node(t, n).Stop() }

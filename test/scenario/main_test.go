@@ -1,0 +1,86 @@
+package scenario
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// Stories wait more than they work, so more of them run at once than there are cores.
+// places bounds the systems that run at the same time.
+const (
+	stories = 64
+	systems = 5
+)
+
+var (
+	places = make(chan struct{}, systems)
+	// programDir is where the binary is built; TestMain makes and removes it.
+	programDir string
+	program    = sync.OnceValues(build)
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", fmt.Sprint(stories)); err != nil {
+		panic(err)
+	}
+	dir, err := os.MkdirTemp("", "jetmon-scenario-")
+	if err != nil {
+		panic(err)
+	}
+	programDir = dir
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if err := os.RemoveAll(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(code)
+	}))
+}
+
+// build compiles the real program.
+func build() (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	path := filepath.Join(programDir, "jetmon")
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", path, "github.com/Automattic/jetmon/cmd/jetmon")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return path, nil
+}
+
+// takePlace waits until another system may run, until the test ends.
+func takePlace(t *testing.T) {
+	t.Helper()
+	places <- struct{}{}
+	t.Cleanup(func() { <-places })
+}
+
+// await waits until done says so. Under the load of a whole test run patience is long;
+// times that are promised are asked for by the story itself.
+func await(t *testing.T, what string, within time.Duration, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(30 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.NewTimer(within)
+	defer deadline.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("not within %s: %s", within, what)
+		}
+	}
+}
+
+// patience is for what has no promised time.
+const patience = 30 * time.Second
