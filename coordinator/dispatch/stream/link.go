@@ -1,6 +1,8 @@
 package stream
 
 import (
+	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -10,7 +12,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check/checkpb"
 )
 
-// link is the engine's end of a stream. Its methods never block.
+// link is the engine's end of a stream. What the engine calls never blocks.
 type link struct {
 	lease time.Duration
 	out   chan *coordinatorpb.StreamAssignmentsResponse
@@ -57,6 +59,19 @@ func (l *link) put(m *coordinatorpb.StreamAssignmentsResponse) bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// answer sends what the receiver has to say, which may wait for room: then nothing
+// more is read from the checker.
+func (l *link) answer(ctx context.Context, m *coordinatorpb.StreamAssignmentsResponse) error {
+	select {
+	case l.out <- m:
+		return nil
+	case <-l.ended:
+		return errors.New("the session has ended")
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

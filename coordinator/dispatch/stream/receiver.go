@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -28,20 +29,20 @@ type receiver struct {
 // maxAge bounds what a checker may say about the age of a result.
 const maxAge = 5 * time.Minute
 
-// run reads until the stream ends, or an answer cannot be given.
+// run reads until the stream ends.
 func (r receiver) run(st grpc.BidiStreamingServer[coordinatorpb.StreamAssignmentsRequest, coordinatorpb.StreamAssignmentsResponse]) error {
 	for {
 		m, err := st.Recv()
 		if err != nil {
 			return err
 		}
-		if err := r.take(time.Now(), m); err != nil {
+		if err := r.take(st.Context(), time.Now(), m); err != nil {
 			return err
 		}
 	}
 }
 
-func (r receiver) take(now time.Time, m *coordinatorpb.StreamAssignmentsRequest) error {
+func (r receiver) take(ctx context.Context, now time.Time, m *coordinatorpb.StreamAssignmentsRequest) error {
 	switch m := m.GetMessage().(type) {
 	case *coordinatorpb.StreamAssignmentsRequest_Credit:
 		// Too much credit is cut to what Hello allowed; that harms nobody.
@@ -49,9 +50,9 @@ func (r receiver) take(now time.Time, m *coordinatorpb.StreamAssignmentsRequest)
 			return err
 		}
 	case *coordinatorpb.StreamAssignmentsRequest_Results:
-		return r.results(now, m.Results)
+		return r.results(ctx, now, m.Results)
 	case *coordinatorpb.StreamAssignmentsRequest_Heartbeat:
-		return r.heartbeat(now, m.Heartbeat)
+		return r.heartbeat(ctx, now, m.Heartbeat)
 	case *coordinatorpb.StreamAssignmentsRequest_Release:
 		// A batch that is not out any more needs no release.
 		if err := r.engine.Release(now, r.session, refFromProto(m.Release.GetBatch())); err != nil && !isBatchError(err) {
@@ -65,7 +66,7 @@ func (r receiver) take(now time.Time, m *coordinatorpb.StreamAssignmentsRequest)
 	return nil // messages of later versions are not for us
 }
 
-func (r receiver) results(now time.Time, m *coordinatorpb.Results) error {
+func (r receiver) results(ctx context.Context, now time.Time, m *coordinatorpb.Results) error {
 	ack := &coordinatorpb.ResultsAck{Batch: m.GetBatch()}
 	if n := len(m.GetResults()); n > maxResults {
 		ack.Error = batchError(dispatch.ErrInvalid)
@@ -77,7 +78,7 @@ func (r receiver) results(now time.Time, m *coordinatorpb.Results) error {
 		ack.Accepted, ack.Duplicate, ack.Late = uint32(receipt.Accepted), uint32(receipt.Duplicate), uint32(receipt.Late)
 		ack.Error = batchError(err)
 	}
-	return r.answer(&coordinatorpb.StreamAssignmentsResponse{Message: &coordinatorpb.StreamAssignmentsResponse_ResultsAck{ResultsAck: ack}})
+	return r.link.answer(ctx, &coordinatorpb.StreamAssignmentsResponse{Message: &coordinatorpb.StreamAssignmentsResponse_ResultsAck{ResultsAck: ack}})
 }
 
 func readResults(now time.Time, in []*coordinatorpb.Result) []engine.Result {
@@ -93,7 +94,7 @@ func readResults(now time.Time, in []*coordinatorpb.Result) []engine.Result {
 	return out
 }
 
-func (r receiver) heartbeat(now time.Time, m *coordinatorpb.Heartbeat) error {
+func (r receiver) heartbeat(ctx context.Context, now time.Time, m *coordinatorpb.Heartbeat) error {
 	open := make([]dispatch.Ref, len(m.GetOpenBatches()))
 	for i, b := range m.GetOpenBatches() {
 		open[i] = refFromProto(b)
@@ -106,14 +107,7 @@ func (r receiver) heartbeat(now time.Time, m *coordinatorpb.Heartbeat) error {
 	for _, ref := range unknown {
 		ack.UnknownBatches = append(ack.UnknownBatches, refToProto(ref))
 	}
-	return r.answer(&coordinatorpb.StreamAssignmentsResponse{Message: &coordinatorpb.StreamAssignmentsResponse_HeartbeatAck{HeartbeatAck: ack}})
-}
-
-func (r receiver) answer(m *coordinatorpb.StreamAssignmentsResponse) error {
-	if !r.link.put(m) {
-		return fault.New(fault.Exhausted, "the checker does not read its stream")
-	}
-	return nil
+	return r.link.answer(ctx, &coordinatorpb.StreamAssignmentsResponse{Message: &coordinatorpb.StreamAssignmentsResponse_HeartbeatAck{HeartbeatAck: ack}})
 }
 
 // reason is the name of a batch error in the contract.
