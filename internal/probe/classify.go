@@ -94,11 +94,12 @@ func handshakeFailure(err error, now time.Time) *failure {
 	return down(kind, "handshake_failure", err.Error())
 }
 
-// alertOf finds the TLS alert that the peer sent. The type of the value inside is not
-// exported, but its number is the alert's.
+// alertOf finds the TLS alert that the peer sent; crypto/tls reports those of its own in
+// the same form with another Op. The type of the value inside is not exported, but its
+// number is the alert's.
 func alertOf(err error) (uint8, bool) {
 	op, ok := errors.AsType[*net.OpError](err)
-	if !ok || op.Err == nil {
+	if !ok || op.Err == nil || op.Op != "remote error" {
 		return 0, false
 	}
 	v := reflect.ValueOf(op.Err)

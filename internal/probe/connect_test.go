@@ -133,6 +133,101 @@ func TestNodeWithoutIPv6(t *testing.T) {
 	}
 }
 
+// TestSlowIPv6 follows attempts over IPv6 that IPv4 overtook.
+func TestSlowIPv6(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		code int
+		dial func(context.Context, dialFunc, netip.AddrPort) (net.Conn, error)
+		want verdict
+	}{
+		"works after all": {200, func(ctx context.Context, real dialFunc, v6 netip.AddrPort) (net.Conn, error) {
+			return later(ctx, func() (net.Conn, error) { return real(ctx, v6) })
+		}, up(200)},
+		"fails after all": {200, func(ctx context.Context, _ dialFunc, _ netip.AddrPort) (net.Conn, error) {
+			return later(ctx, func() (net.Conn, error) { return nil, syscall.EHOSTUNREACH })
+		}, up(200, check.AdvisoryIPv6Broken)},
+		"is no matter when the site fails": {500, func(ctx context.Context, _ dialFunc, _ netip.AddrPort) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}, fails(check.FailureServer, "http_500", 500, check.PhaseResponse)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			names, v4 := fakesite.NewDNS(t), fakesite.New(t)
+			v4.SetStatus(c.code)
+			fakesite.NewOn(t, netip.AddrPortFrom(netip.IPv6Loopback(), v4.Port()))
+			names.Host("both.test", "127.0.0.1", "::1")
+			p := newProber(t, func(o *Options) { o.Resolver = names.Addr() })
+			real := p.connector.dial
+			p.connector.dial = func(ctx context.Context, a netip.AddrPort) (net.Conn, error) {
+				if a.Addr().Is6() {
+					return c.dial(ctx, real, a)
+				}
+				return real(ctx, a)
+			}
+			o := probeInTime(t.Context(), t, p, check.Target{URL: v4.At("both.test").URL()})
+			if got := verdictOf(o); !got.same(c.want) || o.ResolvedAddress != v4.Addr().String() {
+				t.Errorf("got %+v\nwant %+v\nof %+v", got, c.want, o)
+			}
+		})
+	}
+}
+
+// later waits for twice the head start of IPv6, or the context.
+func later(ctx context.Context, f func() (net.Conn, error)) (net.Conn, error) {
+	select {
+	case <-time.After(2 * headStart):
+		return f()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// panicking is an engine with a bug.
+type panicking struct{ when func() }
+
+func (e panicking) exchange(context.Context, *request, *trace) (*response, *failure) {
+	e.when()
+	panic("bug\x00 in the engine")
+}
+
+// TestPanicCostsOneCheck, also where Probe itself cannot catch it.
+func TestPanicCostsOneCheck(t *testing.T) {
+	t.Parallel()
+	p := newProber(t)
+	real := p.engine
+	beside := make(chan struct{}, 1)
+	for name, e := range map[string]engine{
+		"at once":       panicking{func() {}},
+		"in a late GET": lateBug{real, panicking{func() { beside <- struct{}{} }}},
+	} {
+		site := fakesite.New(t)
+		site.Hang()
+		p.engine = e
+		o := probeInTime(t.Context(), t, p, check.Target{URL: site.URL(), Timeout: short})
+		if o.Outcome != check.OutcomeUnknown || o.Reason != "internal_error" || o.Detail != "panic: bug in the engine" {
+			t.Errorf("%s: got %+v", name, o)
+		}
+	}
+	if len(beside) != 1 {
+		t.Error("the late GET never came to its bug")
+	}
+}
+
+// lateBug does HEAD well and GET not.
+type lateBug struct {
+	good engine
+	bad  panicking
+}
+
+func (e lateBug) exchange(ctx context.Context, r *request, t *trace) (*response, *failure) {
+	if r.wire[0] == 'G' {
+		return e.bad.exchange(ctx, r, t)
+	}
+	return e.good.exchange(ctx, r, t)
+}
+
 // TestCallerGivesUp: then nothing is known about the site, whatever the phase is.
 func TestCallerGivesUp(t *testing.T) {
 	t.Parallel()

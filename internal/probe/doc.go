@@ -33,12 +33,37 @@
 // in the handshake it is TLS/reset; in the body PARTIAL/reset. An orderly close
 // without a byte of answer is PROTOCOL/empty_reply.
 //
+// # Reasons
+//
+//	DNS       nxdomain servfail refused nodata timeout cname_loop bad_answer rcode_N
+//	CONNECT   refused reset lost timeout host_unreachable network_unreachable failed
+//	TLS       expired not_yet_valid self_signed unknown_issuer wrong_host wrong_usage
+//	          invalid_chain bad_certificate not_tls protocol_version unrecognized_name
+//	          client_certificate_required internal_error handshake_failure reset closed
+//	TIMEOUT   handshake request first_byte header body
+//	SERVER    http_500 and the like; CLIENT http_404 and the like
+//	BLOCKED   http_403, or the firewall: cloudflare sucuri wordfence imunify360 siteground
+//	          akamai imperva aws_waf ddos_guard datadome vercel mod_security
+//	REDIRECT  loop too_many no_location bad_location not_allowed
+//	CONTENT   required_text_missing forbidden_text_present unreadable_encoding
+//	PARTIAL   cut_short reset lost
+//	PROTOCOL  not_http empty_reply bad_status header_cut_short header_too_large
+//	          too_many_headers too_many_1xx switching_protocols bad_content_length
+//	          bad_chunking bad_encoding
+//	POLICY    bad_url scheme userinfo bad_host bad_port bad_header bad_address and the
+//	          ranges: private loopback link_local metadata cgnat documentation multicast
+//	          embedded_ipv4 benchmarking reserved unspecified broadcast
+//
+// The outcome is UNKNOWN with POLICY, with DNS/resolver_unreachable, CONNECT/no_route and
+// CONNECT/node_resources, which are this node's troubles, and with cancelled and
+// internal_error, which have no kind.
+//
 // # Goroutines
 //
-// All of them end before Probe returns, or as soon as a pending system call notices
-// that its context is cancelled:
+// All of them end before Probe returns:
 //
 //	lookup of AAAA     beside that of A; ends with the lookup
-//	connect attempts   one for each address that is tried; end with the check
+//	connect attempts   one for each address of several; end with the connection, those
+//	                   over IPv6 with the check
 //	late GET           begun when a HEAD hangs for half of the budget; Probe waits for it
 package probe

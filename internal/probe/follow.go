@@ -32,14 +32,13 @@ type walk struct {
 	got     *attempted
 }
 
-// attempt asks the site with one method and follows redirects to the final answer.
-func (p *Prober) attempt(ctx context.Context, t *check.Target, home place, method check.Method, a *attempted) {
-	a.method = method
+// attempt asks the site with a's method and follows redirects to the final answer.
+func (p *Prober) attempt(ctx context.Context, t *check.Target, home place, a *attempted) {
 	w := &walk{
 		Prober: p, target: t, method: "HEAD", got: a,
 		luggage: luggage{home: home, headers: t.Headers},
 	}
-	if method == check.MethodGet {
+	if a.method == check.MethodGet {
 		w.method = "GET"
 	}
 	start := time.Now()

@@ -151,11 +151,21 @@ func exchangeDNS(ctx context.Context, server string, m *dns.Msg, patience time.D
 		m.Extra = nil
 		r, err = roundTrip(ctx, "udp", server, m)
 	}
-	if _, malformed := errors.AsType[*dns.Error](err); malformed || err == nil && r.Truncated {
-		return roundTrip(ctx, "tcp", server, m)
+	if _, malformed := errors.AsType[*dns.Error](err); !malformed && (err != nil || !r.Truncated) {
+		return r, err
 	}
-	return r, err
+	whole, tcpErr := roundTrip(ctx, "tcp", server, m)
+	switch {
+	case tcpErr == nil:
+		return whole, nil
+	case err == nil && len(r.Answer) == 0:
+		err = errCut
+	}
+	return r, err // what came over UDP is all there is
 }
+
+// errCut is for an answer that has nothing but the promise of more over TCP.
+var errCut = errors.New("answer is cut, and TCP does not work")
 
 // errNotOurs is for a server that answers what was not asked, over TCP.
 var errNotOurs = errors.New("answer does not belong to the question")

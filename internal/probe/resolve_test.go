@@ -2,9 +2,11 @@ package probe
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,6 +42,7 @@ func TestNamesThatDoNotResolve(t *testing.T) {
 		{"address of another name", "", fakesite.Answer{Records: []string{"evil.test. 60 IN A 127.0.0.1"}}, bad("nodata")},
 		{"silence", "", fakesite.Answer{Silent: true}, bad("timeout")},
 		{"server does not implement", "", fakesite.Answer{Rcode: dns.RcodeNotImplemented}, bad("rcode_4")},
+		{"cut, and TCP says no more", "", fakesite.Answer{Cut: true}, bad("nodata")},
 		{"malformed answer", "", fakesite.Answer{Raw: []byte("rubbish")}, bad("timeout")},
 		{"aliases in a circle", "a.loop.test", endless, bad("cname_loop")},
 		{"aliases without an end", "c0.test", long(0), bad("cname_loop")},
@@ -139,6 +142,102 @@ func TestSecondNameServer(t *testing.T) {
 			t.Errorf("got %+v", o)
 		}
 	})
+}
+
+func TestWorseAnswersGiveWay(t *testing.T) {
+	t.Parallel()
+	servfail, refused := fakesite.Answer{Rcode: dns.RcodeServerFailure}, fakesite.Answer{Rcode: dns.RcodeRefused}
+	closed := fakesite.Unbound(t, addrPort("127.0.0.1:0")).String()
+	for _, c := range []struct {
+		name          string
+		first, second *fakesite.Answer // nil is no server at all
+		want          string
+	}{
+		{"failure, then refusal", &servfail, &refused, "servfail"},
+		{"refusal, then failure", &refused, &servfail, "servfail"},
+		{"refusal, then nobody", &refused, nil, "refused"},
+		{"nobody, then failure", nil, &servfail, "servfail"},
+	} {
+		var list []string
+		for _, a := range []*fakesite.Answer{c.first, c.second} {
+			if a == nil {
+				list = append(list, closed)
+				continue
+			}
+			names := fakesite.NewDNS(t)
+			names.Set("site.test", *a)
+			list = append(list, names.Addr())
+		}
+		p := newProber(t, func(o *Options) { o.Resolver = strings.Join(list, ",") })
+		o := probeInTime(t.Context(), t, p, check.Target{URL: "http://site.test/"})
+		if o.Outcome != check.OutcomeDown || o.Reason != c.want {
+			t.Errorf("%s: got %+v", c.name, o)
+		}
+	}
+}
+
+// TestForgedAnswersArePassedOver sends what an attacker could before the true answer.
+func TestForgedAnswersArePassedOver(t *testing.T) {
+	t.Parallel()
+	site := fakesite.New(t)
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var work sync.WaitGroup
+	t.Cleanup(func() {
+		_ = server.Close()
+		work.Wait()
+	})
+	work.Go(func() {
+		buf := make([]byte, 4096)
+		for {
+			n, from, err := server.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			q := new(dns.Msg)
+			if q.Unpack(buf[:n]) != nil {
+				continue
+			}
+			for _, packet := range forgeries(q) {
+				_, _ = server.WriteTo(packet, from)
+			}
+		}
+	})
+	p := newProber(t, func(o *Options) { o.Resolver = server.LocalAddr().String() })
+	o := probeInTime(t.Context(), t, p, check.Target{URL: site.At("true.test").URL()})
+	if o.Outcome != check.OutcomeUp {
+		t.Errorf("got %+v", o)
+	}
+}
+
+// forgeries end with the true answer, 127.0.0.1 for A and nothing for AAAA.
+func forgeries(q *dns.Msg) [][]byte {
+	answer := func(change func(*dns.Msg)) []byte {
+		r := new(dns.Msg).SetReply(q)
+		rr, _ := dns.NewRR(q.Question[0].Name + " 60 IN A 127.0.0.9")
+		r.Answer = []dns.RR{rr}
+		change(r)
+		b, _ := r.Pack()
+		return b
+	}
+	return [][]byte{
+		[]byte("rubbish"),
+		answer(func(r *dns.Msg) { r.Id++ }),
+		answer(func(r *dns.Msg) { r.Response = false }),
+		answer(func(r *dns.Msg) { r.Question[0].Name = "other.test." }),
+		answer(func(r *dns.Msg) { r.Question[0].Qtype = dns.TypeMX }),
+		answer(func(r *dns.Msg) { r.Question = nil }),
+		answer(func(r *dns.Msg) { r.Id++; r.Rcode = dns.RcodeNameError }),
+		answer(func(r *dns.Msg) {
+			r.Answer = nil
+			if q.Question[0].Qtype == dns.TypeA {
+				rr, _ := dns.NewRR(q.Question[0].Name + " 60 IN A 127.0.0.1")
+				r.Answer = []dns.RR{rr}
+			}
+		}),
+	}
 }
 
 func TestAnswersAreRememberedForTheirTime(t *testing.T) {

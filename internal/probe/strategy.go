@@ -31,13 +31,13 @@ func (p *Prober) ask(ctx context.Context, t *check.Target, home place, budget ti
 	case len(t.RequiredTexts)+len(t.ForbiddenTexts) > 0:
 		method = check.MethodGet
 	case method != check.MethodHead && method != check.MethodGet && t.HeadHostile:
-		a := new(attempted)
-		p.attempt(ctx, t, home, check.MethodGet, a)
+		a := &attempted{method: check.MethodGet}
+		p.attempt(ctx, t, home, a)
 		return result{deciding: a, headFailed: a.failure == nil}
 	}
 	if method == check.MethodHead || method == check.MethodGet {
-		a := new(attempted)
-		p.attempt(ctx, t, home, method, a)
+		a := &attempted{method: method}
+		p.attempt(ctx, t, home, a)
 		return result{deciding: a}
 	}
 	return p.headThenGet(ctx, t, home, budget)
@@ -49,32 +49,36 @@ func (p *Prober) ask(ctx context.Context, t *check.Target, home place, budget ti
 func (p *Prober) headThenGet(ctx context.Context, t *check.Target, home place, budget time.Duration) result {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	head := new(attempted)
-	late := &lateGet{stop: stop, sent: func() bool { return head.trace.reached() >= check.PhaseRequest }}
-	late.run = func() { p.attempt(ctx, t, home, check.MethodGet, &late.got) }
+	head, get := &attempted{method: check.MethodHead}, &attempted{method: check.MethodGet}
+	late := &lateGet{
+		run:  func() { p.attempt(ctx, t, home, get) },
+		sent: func() bool { return head.trace.reached() >= check.PhaseRequest },
+		good: func() bool { return get.failure == nil },
+		stop: stop,
+	}
 	late.arm(budget)
-	p.attempt(ctx, t, home, check.MethodHead, head)
+	p.attempt(ctx, t, home, head)
 	if head.failure == nil {
 		stop() // a GET that began is not needed
 	}
 	begun := late.join()
 	switch {
 	case begun:
-		return decide(head, &late.got)
+		return decide(head, get)
 	case head.failure == nil || !worthGet(head):
 		return result{deciding: head}
 	}
 	late.run()
-	return decide(head, &late.got)
+	return decide(head, get)
 }
 
 // lateGet is the GET that begins beside a HEAD that hangs.
 type lateGet struct {
-	run  func()
-	sent func() bool
-	// stop ends HEAD and GET; called when the GET succeeds.
+	run func()
+	// sent says that the HEAD was sent, good that the GET succeeded.
+	sent, good func() bool
+	// stop ends both; called when the GET succeeds.
 	stop context.CancelFunc
-	got  attempted
 
 	mu     sync.Mutex
 	timer  *time.Timer
@@ -105,7 +109,7 @@ func (l *lateGet) begin(again time.Duration) {
 	l.mu.Unlock()
 	defer close(l.done)
 	l.run()
-	if l.got.failure == nil {
+	if l.good() {
 		l.stop()
 	}
 }

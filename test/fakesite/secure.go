@@ -46,6 +46,12 @@ const (
 	NoCommonCipher
 	// MissingIntermediate sends the leaf alone.
 	MissingIntermediate
+	// ExpiredIntermediate has a good leaf from an intermediate that ended yesterday.
+	ExpiredIntermediate
+	// WrongUsage is a certificate for clients.
+	WrongUsage
+	// NotAnIssuer comes from a certificate that may not issue others.
+	NotAnIssuer
 )
 
 // certName is the host that the certificates are for, with any name directly under it and
@@ -81,7 +87,7 @@ func (v Variant) config(t testing.TB) (*tls.Config, *x509.CertPool) {
 	t.Helper()
 	now := time.Now()
 	root := issue(t, nil, ca("fakesite root", now))
-	between := issue(t, &root, ca("fakesite intermediate", now))
+	between := issue(t, &root, v.intermediate(now))
 	roots := x509.NewCertPool()
 	roots.AddCert(root.Leaf)
 	if v == UnknownIssuer {
@@ -111,6 +117,17 @@ func (v Variant) config(t testing.TB) (*tls.Config, *x509.CertPool) {
 	return c, roots
 }
 
+func (v Variant) intermediate(now time.Time) *x509.Certificate {
+	c := ca("fakesite intermediate", now)
+	switch v {
+	case ExpiredIntermediate:
+		c.NotAfter = now.AddDate(0, 0, -1)
+	case NotAnIssuer:
+		c.IsCA = false
+	}
+	return c
+}
+
 func (v Variant) issuer(between *tls.Certificate) *tls.Certificate {
 	if v == SelfSigned {
 		return nil
@@ -136,6 +153,8 @@ func (v Variant) leaf(now time.Time) *x509.Certificate {
 		c.NotAfter = now.Add(-day)
 	case NotYetValid:
 		c.NotBefore = now.Add(day)
+	case WrongUsage:
+		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	case WrongHost:
 		c.DNSNames, c.IPAddresses = []string{"other.test"}, nil
 	}

@@ -95,6 +95,7 @@ func TestTLSVariants(t *testing.T) {
 		fakesite.TLS12: false, fakesite.Expired: true, fakesite.NotYetValid: true,
 		fakesite.SelfSigned: true, fakesite.UnknownIssuer: true, fakesite.WrongHost: true,
 		fakesite.ClientCertificate: true, fakesite.NoCommonCipher: true, fakesite.MissingIntermediate: true,
+		fakesite.ExpiredIntermediate: true, fakesite.WrongUsage: true, fakesite.NotAnIssuer: true,
 	} {
 		_, err := get(t, fakesite.NewTLS(t, v))
 		if (err != nil) != wantErr {
