@@ -22,7 +22,9 @@ type firewall struct {
 type field struct{ name, prefix string }
 
 // firewalls are those named by hosts and site owners most often.
-func firewalls() []firewall {
+func firewalls() []firewall { return append(usualFirewalls(), otherFirewalls()...) }
+
+func usualFirewalls() []firewall {
 	return []firewall{
 		{
 			name:      "cloudflare",
@@ -75,6 +77,11 @@ func firewalls() []firewall {
 			marks:   []string{"Reference&#32;&#35;18", "Reference #18", "Pardon Our Interruption"},
 			scripts: []string{"sec-if-cpt-container", "/_sec/cp_challenge/"},
 		},
+	}
+}
+
+func otherFirewalls() []firewall {
+	return []firewall{
 		{
 			name:    "imperva",
 			names:   []field{{"X-Cdn", "imperva"}, {"X-Cdn", "incapsula"}},
