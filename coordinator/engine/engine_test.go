@@ -425,3 +425,35 @@ func TestResultsOfAnEndedSessionCountWhenTheCheckerIsBack(t *testing.T) {
 	}
 	w.stage(lifecycle.Suspect)
 }
+
+func TestASiteThatIsHostileToHeadIsRememberedAndTriedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.join("a")
+	w.engine.Put(w.now, row())
+	hostile := check.Observation{Outcome: check.OutcomeUp, Method: check.MethodGet, Advisories: []check.Advisory{check.AdvisoryHeadUnsupported}}
+	next := func(o check.Observation) bool {
+		w.pass(time.Minute, a)
+		told := a.targets[42].HeadHostile
+		if a.answer(o) != 1 {
+			t.Fatal("no check was out")
+		}
+		return told
+	}
+	if next(hostile) {
+		t.Error("told before it was known")
+	}
+	tried := 0
+	for range headAgain {
+		if !next(hostile) {
+			tried++
+		}
+	}
+	if tried != 1 {
+		t.Errorf("HEAD was tried %d times in %d checks, want once", tried, headAgain)
+	}
+	next(check.Observation{Outcome: check.OutcomeUp, Method: check.MethodHead})
+	if next(up) {
+		t.Error("not forgotten though HEAD works")
+	}
+}

@@ -19,9 +19,7 @@ func (e *Engine) observe(now time.Time, s *site, c store.LocalCheck) {
 		return
 	}
 	s.last, s.lastCheck = &c.Observation, c.At
-	for _, a := range c.Observation.Advisories {
-		s.headHostile = s.headHostile || a == check.AdvisoryHeadUnsupported
-	}
+	s.learn(c.Observation)
 	if c.Observation.Outcome == check.OutcomeDown {
 		e.counts.Failures++
 	}

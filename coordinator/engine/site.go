@@ -46,7 +46,7 @@ func (s *site) target() check.Target {
 		URL:         check.CompleteURL(s.row.URL),
 		Settings:    s.row.Settings,
 		Timeout:     check.RoutineTimeout,
-		HeadHostile: s.headHostile,
+		HeadHostile: s.headHostile && s.sequence%headAgain != 0,
 	}
 	if s.urgent {
 		t.Timeout = check.VerifyTimeout
@@ -67,6 +67,20 @@ func (s *site) note(c store.LocalCheck) {
 		s.checks = slices.Delete(s.checks, 1, 2)
 	}
 	s.checks = append(s.checks, c)
+}
+
+// headAgain is every how many checks HEAD is tried on a site that was hostile to it:
+// once a day at five minutes.
+const headAgain = 288
+
+// learn remembers whether the site answers HEAD.
+func (s *site) learn(o check.Observation) {
+	switch {
+	case slices.Contains(o.Advisories, check.AdvisoryHeadUnsupported):
+		s.headHostile = true
+	case o.Outcome == check.OutcomeUp && o.Method == check.MethodHead:
+		s.headHostile = false
+	}
 }
 
 // cause is the failure that opened the present run.
