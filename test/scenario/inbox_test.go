@@ -52,6 +52,7 @@ type inbox struct {
 	mu       sync.Mutex
 	mode     mode
 	script   []mode
+	since    int // attempts before the script began
 	attempts []attempt
 }
 
@@ -73,6 +74,13 @@ func (b *inbox) become(m mode) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.mode = m
+}
+
+// play treats the next attempts of each notice by script, and those after it well.
+func (b *inbox) play(script ...mode) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mode, b.script, b.since = well, script, len(b.attempts)
 }
 
 // ServeHTTP takes one notice.
@@ -122,7 +130,7 @@ func (b *inbox) take(r *http.Request) attempt {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	earlier := 0
-	for _, other := range b.attempts {
+	for _, other := range b.attempts[b.since:] {
 		if other.key == a.key {
 			earlier++
 		}

@@ -1,0 +1,79 @@
+package scenario
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/Automattic/jetmon/test/fakesite"
+)
+
+func TestSickWordPressComIsToldEachChangeOnceAndInOrder(t *testing.T) {
+	t.Parallel()
+	t.Run(inProcess().name, func(t *testing.T) {
+		t.Parallel()
+		tellSick(t, inProcess(), error500, declines, garbles, hangs, redirects, resets)
+	})
+	// Its times are long, so that it is given fewer of them.
+	t.Run(asDev().name, func(t *testing.T) {
+		t.Parallel()
+		tellSick(t, asDev(), error500, resets)
+	})
+}
+
+// tellSick lets sites go down and come back while WordPress.com is sick; then each
+// notice meets the script.
+func tellSick(t *testing.T, k kind, script ...mode) {
+	t.Helper()
+	s := begin(t, k, setup{})
+	s.inbox.become(error500)
+	targets := []*fakesite.Site{fakesite.New(t), fakesite.New(t), fakesite.New(t)}
+	var ids []string
+	for i, target := range targets {
+		ids = append(ids, s.rest.create(t, target.URL(), i+1).SiteID)
+		s.rest.awaitState(t, ids[i], "UP")
+		target.SetStatus(http.StatusServiceUnavailable)
+	}
+	for i, id := range ids {
+		s.rest.awaitState(t, id, "DOWN")
+		targets[i].SetStatus(http.StatusOK)
+	}
+	for _, id := range ids {
+		s.rest.awaitState(t, id, "UP")
+		await(t, "the end is committed", patience, func() bool {
+			all := s.rest.outages(t, id)
+			return len(all) == 1 && !all[0].EndTime.IsZero()
+		})
+	}
+	s.inbox.play(script...)
+	for _, target := range targets {
+		s.inbox.awaitTold(t, target.URL(), undecided, 0, 1)
+	}
+	await(t, "no notice is left", undecided, func() bool { return s.rest.fleet(t).Coordinator.UndeliveredNotices == "0" })
+	await(t, "the alarm ends", patience, func() bool { return len(s.rest.fleet(t).Alarms) == 0 })
+	for _, target := range targets {
+		inOrder(t, s.inbox, target.URL())
+	}
+}
+
+// inOrder wants that a notice of a URL is not even tried before the one before it was
+// answered with success, and is left alone after its own success.
+func inOrder(t *testing.T, b *inbox, url string) {
+	t.Helper()
+	b.isTold(t, url, 0, 1)
+	var done []string
+	current := ""
+	for _, a := range b.all() {
+		switch {
+		case a.notice.MonitorURL != url:
+			continue
+		case len(done) > 0 && done[len(done)-1] == a.key:
+			t.Errorf("the notice of status %d of %s was sent again after its success", a.notice.StatusID, url)
+		case current != "" && a.key != current:
+			t.Errorf("status %d of %s was sent before the notice before it was accepted", a.notice.StatusID, url)
+		}
+		current = a.key
+		if a.mode == well {
+			done, current = append(done, a.key), ""
+		}
+	}
+}
