@@ -52,7 +52,8 @@ type History interface {
 	Outage(ctx context.Context, id int64) (Outage, error)
 	// ListOutages reads a page by falling id, without ballots and checks.
 	ListOutages(ctx context.Context, q OutageQuery) ([]Outage, error)
-	// ListBallots reads the kept ballots of a site, the newest first.
+	// ListBallots reads the kept ballots of a site, the newest first. Those that opened
+	// an outage are among them, with its OutageID.
 	ListBallots(ctx context.Context, id check.SiteID, limit int) ([]Ballot, error)
 }
 
@@ -76,7 +77,8 @@ type Ownership interface {
 	ClaimShard(ctx context.Context, s ShardID, o Owner, now time.Time) (Lease, error)
 	// RenewShard extends a lease that is still the caller's; Fenced when it is not.
 	RenewShard(ctx context.Context, l Lease, expires time.Time) (Lease, error)
-	// ReleaseShard gives a lease back so that others can take it at once.
+	// ReleaseShard gives a lease back so that others can take it at once. Giving back
+	// what is no longer the caller's is no error.
 	ReleaseShard(ctx context.Context, l Lease) error
 	// ListShards reads all shards that were ever claimed.
 	ListShards(ctx context.Context) ([]Lease, error)

@@ -112,12 +112,13 @@ func (s *Store) commit(t txn, f store.Fence, c store.Change, e encoded) (done st
 	if err != nil {
 		return done, err
 	}
+	var ballot int64
 	if c.Ballot != nil {
-		if err := keepBallot(t, *c.Ballot, done.OutageID, e.ballot); err != nil {
+		if ballot, err = keepBallot(t, *c.Ballot, done.OutageID, e.ballot); err != nil {
 			return done, err
 		}
 	}
-	done.NoticeID, err = record(t, c, done.OutageID, e)
+	done.NoticeID, err = record(t, c, done.OutageID, ballot, e.body)
 	return done, err
 }
 
@@ -207,20 +208,20 @@ func moveOn(t txn, c store.Change, open outageRef) error {
 }
 
 // record writes the transition and the notice, which have one id.
-func record(t txn, c store.Change, outage int64, e encoded) (int64, error) {
+func record(t txn, c store.Change, outage, ballot int64, body string) (int64, error) {
 	at := toMillis(c.At)
 	id, err := t.insert(`INSERT INTO jetmon_transitions
-	(change_key, site_id, blog_id, bucket, outage_id, from_status, to_status,
-	 start_ms, at_ms, last_check_ms, delivered_ms, checks)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`,
-		c.Key, c.SiteID, c.BlogID, c.Bucket, outage, c.From, c.To,
-		toMillis(c.Start), at, toMillis(c.LastCheck), e.checks)
+	(change_key, site_id, blog_id, bucket, outage_id, ballot_id, from_status, to_status,
+	 start_ms, at_ms, last_check_ms, delivered_ms, body)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`,
+		c.Key, c.SiteID, c.BlogID, c.Bucket, outage, ballot, c.From, c.To,
+		toMillis(c.Start), at, toMillis(c.LastCheck), body)
 	if err != nil {
 		return 0, err
 	}
 	_, err = t.exec(`INSERT INTO jetmon_outbox
-	(id, change_key, site_id, bucket, outage_id, payload, attempts, next_ms, created_ms, last_error)
-	VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, '')`, id, c.Key, c.SiteID, c.Bucket, outage, e.notice, at, at)
+	(id, change_key, site_id, bucket, attempts, next_ms, created_ms, last_error)
+	VALUES (?, ?, ?, ?, 0, ?, ?, '')`, id, c.Key, c.SiteID, c.Bucket, at, at)
 	return id, err
 }
 

@@ -18,20 +18,18 @@ type ballotEvidence struct {
 	Checks []store.LocalCheck `json:",omitempty"`
 }
 
-// encoded is a change's evidence as text.
-type encoded struct{ checks, ballot, notice string }
+// encoded is a change as text: its ballot's evidence, and the rest of it.
+type encoded struct{ ballot, body string }
 
 func encodeChange(c store.Change) (e encoded, err error) {
-	if e.checks, err = encode(c.Checks); err != nil {
-		return e, err
-	}
 	if c.Ballot != nil {
 		if e.ballot, err = encodeBallot(*c.Ballot); err != nil {
 			return e, err
 		}
 	}
-	c.Cause = check.Observation{} // nobody reports it; the outage has what matters of it
-	e.notice, err = encode(c)
+	// The ballot has a row of its own, and the outage has what matters of the cause.
+	c.Ballot, c.Cause = nil, check.Observation{}
+	e.body, err = encode(c)
 	return e, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/Automattic/jetmon/coordinator/quorum"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -24,7 +25,8 @@ func (s *Store) KeepBallot(ctx context.Context, f store.Fence, b store.Ballot) e
 		if err := fence(t, f); err != nil {
 			return err
 		}
-		return keepBallot(t, b, 0, evidence)
+		_, err := keepBallot(t, b, 0, evidence)
+		return err
 	})
 	if err != nil {
 		return s.fault(fmt.Sprintf("keep a ballot of site %d", b.SiteID), err)
@@ -32,41 +34,60 @@ func (s *Store) KeepBallot(ctx context.Context, f store.Fence, b store.Ballot) e
 	return nil
 }
 
-func keepBallot(t txn, b store.Ballot, outage int64, evidence string) error {
-	_, err := t.exec(`INSERT INTO jetmon_ballots
+func keepBallot(t txn, b store.Ballot, outage int64, evidence string) (int64, error) {
+	return t.insert(`INSERT INTO jetmon_ballots
 	(site_id, bucket, outage_id, verdict, rule_voters, rule_need, rule_regions, round, opened_ms, decided_ms, evidence)
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		b.SiteID, b.Bucket, outage, b.Verdict, b.Rule.Voters, b.Rule.Need, b.Rule.Regions, b.Round,
 		toMillis(b.Opened), toMillis(b.Decided), evidence)
-	return err
 }
 
-const ballotQuery = `SELECT id, site_id, bucket, outage_id, verdict, rule_voters, rule_need, rule_regions, round,
-	opened_ms, decided_ms, evidence FROM jetmon_ballots WHERE site_id = ?`
+const (
+	ballotColumns = `b.id, b.site_id, b.bucket, b.outage_id, b.verdict, b.rule_voters, b.rule_need, b.rule_regions,
+	b.round, b.opened_ms, b.decided_ms, b.evidence`
+	ballotQuery = "SELECT " + ballotColumns + " FROM jetmon_ballots b WHERE b.site_id = ?"
+)
+
+// ballotRow is where the columns of a ballot go, which are NULL where a join found none.
+type ballotRow struct {
+	id, site, bucket, outage, verdict, voters, need, regions, round, opened, decided number
+	evidence                                                                         text
+}
+
+func (r *ballotRow) dest() []any {
+	return []any{&r.id, &r.site, &r.bucket, &r.outage, &r.verdict, &r.voters, &r.need, &r.regions,
+		&r.round, &r.opened, &r.decided, &r.evidence}
+}
+
+func (r *ballotRow) ballot() (store.Ballot, error) {
+	e, err := decode[ballotEvidence](string(r.evidence))
+	return store.Ballot{
+		ID: int64(r.id), SiteID: check.SiteID(r.site), Bucket: check.BucketID(r.bucket), OutageID: int64(r.outage),
+		Verdict: quorum.Verdict(r.verdict), Round: uint8(r.round),
+		Rule:   quorum.Rule{Voters: int(r.voters), Need: int(r.need), Regions: int(r.regions)},
+		Opened: fromMillis(int64(r.opened)), Decided: fromMillis(int64(r.decided)),
+		Votes: e.Votes, Checks: e.Checks,
+	}, err
+}
 
 // ListBallots implements store.History.
 func (s *Store) ListBallots(ctx context.Context, id check.SiteID, limit int) ([]store.Ballot, error) {
 	if limit < 1 || limit > maxPage {
 		return nil, fault.InvalidField("page_size", "must be from 1 to %d, is %d", maxPage, limit)
 	}
-	ballots, err := list(ctx, s.reader, scanBallot, ballotQuery+" ORDER BY id DESC LIMIT ?", id, limit)
+	ballots, err := list(ctx, s.reader, scanBallot, ballotQuery+" ORDER BY b.id DESC LIMIT ?", id, limit)
 	if err != nil {
 		return nil, s.fault(fmt.Sprintf("read the ballots of site %d", id), err)
 	}
 	return ballots, nil
 }
 
-func scanBallot(rows *sql.Rows) (b store.Ballot, err error) {
-	var opened, decided int64
-	var evidence string
-	if err := rows.Scan(&b.ID, &b.SiteID, &b.Bucket, &b.OutageID, &b.Verdict, &b.Rule.Voters, &b.Rule.Need,
-		&b.Rule.Regions, &b.Round, &opened, &decided, &evidence); err != nil {
-		return b, err
+func scanBallot(rows *sql.Rows) (store.Ballot, error) {
+	var r ballotRow
+	if err := rows.Scan(r.dest()...); err != nil {
+		return store.Ballot{}, err
 	}
-	e, err := decode[ballotEvidence](evidence)
-	b.Opened, b.Decided = fromMillis(opened), fromMillis(decided)
-	b.Votes, b.Checks = e.Votes, e.Checks
-	return b, err
+	return r.ballot()
 }
 
 const outageQuery = `SELECT id, site_id, blog_id, bucket, url, status, start_ms, confirmed_ms, end_ms,
@@ -92,30 +113,30 @@ func (s *Store) Outage(ctx context.Context, id int64) (store.Outage, error) {
 	}
 	o := found[0]
 	// What opened it came first; an outage never loses evidence, so that separate reads agree.
-	ballots, err := list(ctx, s.reader, scanBallot, ballotQuery+" AND outage_id = ? ORDER BY id LIMIT 1", o.SiteID, id)
+	ballots, err := list(ctx, s.reader, scanBallot, ballotQuery+" AND b.outage_id = ? ORDER BY b.id LIMIT 1", o.SiteID, id)
 	if err != nil {
 		return store.Outage{}, s.fault(doing, err)
 	}
 	if len(ballots) == 1 {
 		o.Ballot = &ballots[0]
 	}
-	checks, err := list(ctx, s.reader, scanChecks, `SELECT checks FROM jetmon_transitions
+	changes, err := list(ctx, s.reader, scanChange, `SELECT body FROM jetmon_transitions
 	WHERE site_id = ? AND outage_id = ? AND to_status = ? ORDER BY id LIMIT 1`, o.SiteID, id, check.StatusDown)
 	if err != nil {
 		return store.Outage{}, s.fault(doing, err)
 	}
-	if len(checks) == 1 {
-		o.Checks = checks[0]
+	if len(changes) == 1 {
+		o.Checks = changes[0].Checks
 	}
 	return o, nil
 }
 
-func scanChecks(rows *sql.Rows) ([]store.LocalCheck, error) {
-	var checks string
-	if err := rows.Scan(&checks); err != nil {
-		return nil, err
+func scanChange(rows *sql.Rows) (store.Change, error) {
+	var body string
+	if err := rows.Scan(&body); err != nil {
+		return store.Change{}, err
 	}
-	return decode[[]store.LocalCheck](checks)
+	return decode[store.Change](body)
 }
 
 // ListOutages implements store.History.

@@ -22,12 +22,16 @@ func (s *Store) DueNotices(ctx context.Context, shards []store.ShardID, now time
 	if in == "" {
 		return nil, nil
 	}
-	// The ids are found by the index alone; only then are rows fetched.
-	query := `SELECT n.id, n.change_key, n.outage_id, n.payload, n.attempts, n.next_ms, n.created_ms
+	// Small rows are looked through in the order of their ids; only those that are
+	// found are joined with what they report.
+	query := `SELECT n.id, n.change_key, n.attempts, n.next_ms, n.created_ms, t.outage_id, t.body, ` + ballotColumns + `
 	FROM (SELECT o.id FROM jetmon_outbox o WHERE ` + in + ` AND o.next_ms <= ?
 		AND NOT EXISTS (SELECT 1 FROM jetmon_outbox e WHERE e.site_id = o.site_id AND e.id < o.id)
 		ORDER BY o.id LIMIT ?) d
-	JOIN jetmon_outbox n ON n.id = d.id ORDER BY n.id`
+	JOIN jetmon_outbox n ON n.id = d.id
+	JOIN jetmon_transitions t ON t.id = d.id
+	LEFT JOIN jetmon_ballots b ON b.id = t.ballot_id
+	ORDER BY n.id`
 	notices, err := list(ctx, s.reader, s.scanNotice, query, append(args, toMillis(now), limit)...)
 	if err != nil {
 		return nil, s.fault("read due notices", err)
@@ -38,17 +42,30 @@ func (s *Store) DueNotices(ctx context.Context, shards []store.ShardID, now time
 // scanNotice leaves the change empty when it cannot be read: one damaged row must not
 // hold up the notices of all other sites.
 func (s *Store) scanNotice(rows *sql.Rows) (n store.Notice, err error) {
-	var payload string
+	var body string
 	var next, created int64
-	if err := rows.Scan(&n.ID, &n.Key, &n.OutageID, &payload, &n.Attempts, &next, &created); err != nil {
+	var ballot ballotRow
+	dest := []any{&n.ID, &n.Key, &n.Attempts, &next, &created, &n.OutageID, &body}
+	if err := rows.Scan(append(dest, ballot.dest()...)...); err != nil {
 		return n, err
 	}
 	n.NextAttempt, n.Created = fromMillis(next), fromMillis(created)
-	if n.Change, err = decode[store.Change](payload); err != nil {
+	if n.Change, err = reported(body, ballot); err != nil {
 		s.log.Error("a notice cannot be read and stays in the outbox", "notice", n.ID, "key", n.Key, "error", err)
 		n.Change = store.Change{}
 	}
 	return n, nil
+}
+
+// reported puts a change together again.
+func reported(body string, ballot ballotRow) (store.Change, error) {
+	c, err := decode[store.Change](body)
+	if err != nil || ballot.id == 0 {
+		return c, err
+	}
+	b, err := ballot.ballot()
+	c.Ballot = &b
+	return c, err
 }
 
 // inShards is the condition that a bucket is in one of the shards, as few ranges; "" for none.

@@ -93,7 +93,7 @@ func legacyStatus(n number) check.Status {
 
 // Site implements store.Sites.
 func (s *Store) Site(ctx context.Context, id check.SiteID) (store.Site, error) {
-	found, err := s.listSites(ctx, " WHERE l.jetpack_monitor_site_id = ?", id)
+	found, err := s.listSites(ctx, 1, " WHERE l.jetpack_monitor_site_id = ?", id)
 	if err != nil {
 		return store.Site{}, err
 	}
@@ -115,11 +115,11 @@ func (s *Store) ListSites(ctx context.Context, q store.SiteQuery) ([]store.Site,
 	var found []store.Site
 	for {
 		page, err := s.sitePage(ctx, q)
-		if err != nil {
-			return nil, err
+		if err != nil || q.Host == "" {
+			return page, err
 		}
 		for _, site := range page {
-			if q.Host == "" || hasHost(site.URL, q.Host) {
+			if hasHost(site.URL, q.Host) {
 				found = append(found, site)
 			}
 			if len(found) == q.Limit {
@@ -161,12 +161,12 @@ func (s *Store) sitePage(ctx context.Context, q store.SiteQuery) ([]store.Site, 
 		args = append(args, hostPattern(q.Host))
 	}
 	where.WriteString(" ORDER BY " + order + " LIMIT ?")
-	return s.listSites(ctx, where.String(), append(args, q.Limit)...)
+	return s.listSites(ctx, q.Limit, where.String(), append(args, q.Limit)...)
 }
 
-func (s *Store) listSites(ctx context.Context, where string, args ...any) ([]store.Site, error) {
+func (s *Store) listSites(ctx context.Context, most int, where string, args ...any) ([]store.Site, error) {
 	var row siteRow
-	sites, err := list(ctx, s.reader, func(rows *sql.Rows) (store.Site, error) {
+	sites, err := appendRows(ctx, make([]store.Site, 0, most), s.reader, func(rows *sql.Rows) (store.Site, error) {
 		if err := row.scan(rows); err != nil {
 			return store.Site{}, err
 		}

@@ -188,12 +188,17 @@ func (t txn) find(dest []any, query string, args ...any) (bool, error) {
 
 // list runs a query outside a transaction and reads every row by scan.
 func list[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+	return appendRows(ctx, nil, db, scan, query, args...)
+}
+
+// appendRows is list for a caller who knows how many rows to expect.
+func appendRows[T any](ctx context.Context, all []T, db *sql.DB, scan func(*sql.Rows) (T, error),
+	query string, args ...any) ([]T, error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var all []T
 	for rows.Next() {
 		one, err := scan(rows)
 		if err != nil {

@@ -27,6 +27,7 @@ func noticeReadsBack(t *testing.T, db Database) {
 	c := opening(site, "k")
 	done := get[store.Committed](t)(s.Commit(t.Context(), own(t, s, "a", 7), c))
 	c.Cause = check.Observation{}
+	c.Ballot.ID, c.Ballot.OutageID = get[[]store.Ballot](t)(s.ListBallots(t.Context(), site.ID, 1))[0].ID, done.OutageID
 	want := store.Notice{ID: done.NoticeID, Key: "k", Change: c, OutageID: done.OutageID, NextAttempt: c.At, Created: c.At}
 	if n := len(due(t, s, c.At.Add(-time.Millisecond), 10)); n != 0 {
 		t.Errorf("%d notices are due before the change", n)
@@ -139,8 +140,8 @@ func damagedNotice(t *testing.T, db Database) {
 		site := create(t, s, aSite(url(i)))
 		get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, fmt.Sprint("k", i))))
 	}
-	db.Exec(t, "UPDATE jetmon_outbox SET payload = '{' WHERE change_key = 'k1'")
-	db.Exec(t, `UPDATE jetmon_outbox SET payload = '{"SiteID": 9, "Added": {"later": []}}' WHERE change_key = 'k2'`)
+	db.Exec(t, "UPDATE jetmon_transitions SET body = '{' WHERE change_key = 'k1'")
+	db.Exec(t, `UPDATE jetmon_transitions SET body = '{"SiteID": 9, "Added": {"later": []}}' WHERE change_key = 'k2'`)
 	notices := due(t, s, after(time.Hour), 10)
 	if got := keysOf(notices); got != "k0 k2" {
 		t.Fatalf("due %q", got)

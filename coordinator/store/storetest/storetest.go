@@ -108,7 +108,7 @@ func change(site store.Site, from, to check.Status, key string) store.Change {
 		check.StatusDown: time.Minute, check.StatusConfirmedDown: time.Hour, check.StatusRunning: 2 * time.Hour}[to]
 	return store.Change{
 		Key: key, SiteID: site.ID, BlogID: site.BlogID, Bucket: site.Bucket, URL: site.URL,
-		From: from, To: to, Start: noon(), At: after(at), LastCheck: after(at - 123*time.Millisecond),
+		From: from, To: to, Since: after(-72 * time.Hour), Start: noon(), At: after(at), LastCheck: after(at - 123*time.Millisecond),
 	}
 }
 

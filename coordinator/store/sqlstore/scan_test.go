@@ -1,0 +1,66 @@
+package sqlstore
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+func TestScannersOfLegacyColumnsTakeWhateverComes(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 5, 13, 12, 0, 0, 0, time.UTC)
+	for name, tt := range map[string]struct {
+		src  any
+		n    number
+		s    text
+		when time.Time
+	}{
+		"NULL":             {nil, 0, "", time.Time{}},
+		"an integer":       {int64(7), 7, "7", time.Time{}},
+		"an unsigned one":  {uint64(7), 7, "", time.Time{}},
+		"a huge one":       {uint64(1) << 63, 0, "", time.Time{}},
+		"digits":           {[]byte("-8"), -8, "-8", time.Time{}},
+		"more digits":      {"99999999999999999999", 0, "99999999999999999999", time.Time{}},
+		"words":            {"seven", 0, "seven", time.Time{}},
+		"a float":          {1.5, 0, "", time.Time{}},
+		"a time":           {at.In(time.FixedZone("", 3600)), 0, "", at},
+		"a time in words":  {[]byte("2026-05-13 12:00:00"), 0, "2026-05-13 12:00:00", at},
+		"no time in words": {"0000-00-00 00:00:00", 0, "0000-00-00 00:00:00", time.Time{}},
+	} {
+		n, s, when := number(99), text("old"), moment{at.AddDate(1, 0, 0)}
+		for _, err := range []error{n.Scan(tt.src), s.Scan(tt.src), when.Scan(tt.src)} {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if n != tt.n || s != tt.s || when.Time != tt.when {
+			t.Errorf("%s: %d, %q, %v; want %d, %q, %v", name, n, s, when, tt.n, tt.s, tt.when)
+		}
+	}
+}
+
+func FuzzClip(f *testing.F) {
+	f.Add("aü🙂\xff", 3)
+	f.Fuzz(func(t *testing.T, s string, limit int) {
+		limit = max(0, min(limit, 1000))
+		got := clip(s, limit)
+		if len(got) > limit || !utf8.ValidString(got) {
+			t.Errorf("clip(%q, %d) = %q", s, limit, got)
+		}
+		if utf8.ValidString(s) && !strings.HasPrefix(s, got) {
+			t.Errorf("clip(%q, %d) = %q", s, limit, got)
+		}
+	})
+}
+
+func FuzzHasHost(f *testing.F) {
+	for _, seed := range []string{"http://a:80/x", "a", "://", "x@y:1?z", "[::1]:80", ":"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, url string) {
+		if hasHost(url, "\x00 no host") {
+			t.Errorf("%q", url)
+		}
+	})
+}
