@@ -102,3 +102,24 @@ func TestSuspectIsFoundAgainAfterACrash(t *testing.T) {
 		}
 	}, inProcess(), asDev(), asRoles())
 }
+
+func TestOutageThatEndsWhileTheCoordinatorIsAwayIsToldOnce(t *testing.T) {
+	t.Parallel()
+	tell(t, setup{}, func(t *testing.T, s system) {
+		target := fakesite.New(t)
+		target.SetStatus(http.StatusServiceUnavailable)
+		id := s.rest.create(t, target.URL(), 9).SiteID
+		s.inbox.awaitTold(t, target.URL(), patience, 0)
+		s.crash(t, coordinator)
+		target.SetStatus(http.StatusOK)
+		s.restart(t)
+		s.hurry(t, id)
+		s.inbox.awaitTold(t, target.URL(), patience, 0, 1)
+		s.rest.awaitState(t, id, "UP")
+		s.checkedAgain(t, id, 2)
+		s.inbox.isTold(t, target.URL(), 0, 1)
+		if all := s.rest.outages(t, id); len(all) != 1 || all[0].EndTime.IsZero() {
+			t.Errorf("outages %+v, want one that is over", all)
+		}
+	}, inProcess(), asRoles())
+}

@@ -70,11 +70,10 @@ type kind struct {
 	start func(*testing.T, setup, *inbox) harness
 }
 
-func inProcess() kind       { return kind{"in one process", startInside} }
-func asDev() kind           { return kind{"as jetmon dev", startDev} }
-func asRoles() kind         { return kind{"as four roles on SQLite", startRolesOnSQLite} }
-func asRolesMariaDB() kind  { return kind{"as four roles on MariaDB", startRolesOnMariaDB} }
-func (k kind) slower() bool { return k.name != inProcess().name }
+func inProcess() kind      { return kind{"in one process", startInside} }
+func asDev() kind          { return kind{"as jetmon dev", startDev} }
+func asRoles() kind        { return kind{"as four roles on SQLite", startRolesOnSQLite} }
+func asRolesMariaDB() kind { return kind{"as four roles on MariaDB", startRolesOnMariaDB} }
 
 // tell tells a story over each kind of system, all at the same time.
 func tell(t *testing.T, o setup, story func(*testing.T, system), kinds ...kind) {

@@ -41,6 +41,7 @@ type (
 	}
 	fleetView struct {
 		Coordinator struct {
+			Sites              string
 			UndeliveredNotices string `json:"undelivered_notices"`
 		}
 		Checkers []struct {

@@ -22,26 +22,28 @@ func TestTourWithMariaDB(t *testing.T) {
 	db := openSQL(t, s.dsn())
 
 	// What WordPress.com does in the table meanwhile: a new row, and a site taken off.
+	// Their buckets have just been read, so that it takes as long as it may.
 	off, added := fakesite.New(t), fakesite.New(t)
-	offID := s.rest.create(t, off.URL(), 70).SiteID
+	offID := s.rest.create(t, off.URL(), 2).SiteID
 	s.rest.awaitState(t, offID, "UP")
 	edited := time.Now()
-	execute(t, db, "INSERT INTO jetpack_monitor_sites (blog_id, bucket_no, monitor_url, check_interval) VALUES (77, 77, ?, 1)", added.URL())
+	for blog, bucket := range map[int]int{77: 0, 78: 200, 79: 511} {
+		execute(t, db, "INSERT INTO jetpack_monitor_sites (blog_id, bucket_no, monitor_url, check_interval) VALUES (?, ?, ?, 1)", blog, bucket, added.URL())
+	}
 	execute(t, db, "UPDATE jetpack_monitor_sites SET monitor_active = 0 WHERE jetpack_monitor_site_id = ?", offID)
 
 	tour(t, s, db)
 
-	await(t, "the row of somebody else is watched", time.Until(edited.Add(pickedUp)), func() bool {
-		var f struct {
-			Coordinator struct{ Sites string }
-		}
-		s.rest.call(t, http.MethodGet, "/v1/fleet", "", &f)
-		return f.Coordinator.Sites == "2" && s.rest.site(t, offID).State == "SITE_STATE_PAUSED"
+	await(t, "the rows of somebody else are watched, the site that was taken off is paused", time.Until(edited.Add(pickedUp)), func() bool {
+		return s.rest.fleet(t).Coordinator.Sites == "4" && s.rest.site(t, offID).State == "SITE_STATE_PAUSED"
 	})
 	var page struct{ Sites []site }
 	s.rest.call(t, http.MethodGet, "/v1/sites?blog_id=77", "", &page)
 	if len(page.Sites) != 1 || page.Sites[0].URL != added.URL() {
 		t.Fatalf("the sites of blog 77 are %+v, want the row of somebody else", page.Sites)
+	}
+	for _, blog := range []string{"78", "79"} {
+		execute(t, db, "DELETE FROM jetpack_monitor_sites WHERE blog_id = ?", blog)
 	}
 	quiet := off.Requests("")
 	s.checkedAgain(t, page.Sites[0].SiteID, 1)

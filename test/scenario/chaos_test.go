@@ -1,0 +1,90 @@
+package scenario
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/test/fakesite"
+)
+
+// Whatever crashes while sites come and go: what WordPress.com is told of a site are
+// the beginning and the end of each outage in turn, and in the end the truth.
+func TestWhateverCrashesBeginningsAndEndsAreToldInTurn(t *testing.T) {
+	t.Parallel()
+	// All three verifliers at once would only mean that nothing is decided for long.
+	mortal := append(checkers(), coordinator)
+	t.Run(inProcess().name, func(t *testing.T) {
+		t.Parallel()
+		riot(t, inProcess(), append(mortal, verifliers()...), 24)
+	})
+	t.Run(asRoles().name, func(t *testing.T) {
+		t.Parallel()
+		riot(t, asRoles(), mortal, 12)
+	})
+}
+
+func riot(t *testing.T, k kind, mortal []node, rounds int) {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	s := begin(t, k, setup{})
+	var targets []*fakesite.Site
+	var ids []string
+	for i := range 3 {
+		targets = append(targets, fakesite.New(t))
+		ids = append(ids, s.rest.create(t, targets[i].URL(), i+1).SiteID)
+	}
+	for range rounds {
+		i := random.IntN(len(ids))
+		targets[i].SetStatus([]int{http.StatusOK, http.StatusServiceUnavailable}[random.IntN(2)])
+		s.inbox.become([]mode{well, well, error500, resets}[random.IntN(4)])
+		s.hurry(t, ids[i])
+		// The crash comes at another moment of the way each time: after so many
+		// requests, if there are as many without waiting for the end of an interval.
+		requests, soon := targets[i].Requests("")+random.IntN(9), time.Now().Add(1500*time.Millisecond)
+		await(t, "the site is checked", patience, func() bool {
+			return targets[i].Requests("") >= requests || time.Now().After(soon)
+		})
+		n := mortal[random.IntN(len(mortal))]
+		s.crash(t, n)
+		s.start(t, n)
+		s.complete(t)
+	}
+	s.inbox.become(well)
+	for i, id := range ids {
+		targets[i].SetStatus(http.StatusOK)
+		settle(t, s, id)
+		inTurn(t, s.inbox, targets[i].URL())
+	}
+}
+
+// settle waits until a site that works is up and all is told.
+func settle(t *testing.T, s system, id string) {
+	t.Helper()
+	hurried := time.Time{}
+	await(t, "the site is up and all is told", undecided, func() bool {
+		if time.Since(hurried) > 2*time.Second {
+			s.hurry(t, id)
+			hurried = time.Now()
+		}
+		now := s.rest.site(t, id)
+		return now.State == "SITE_STATE_UP" && now.OutageID == "0" && s.rest.fleet(t).Coordinator.UndeliveredNotices == "0"
+	})
+}
+
+// inTurn wants that a URL was told 0, 1, 0, 1 and so on.
+func inTurn(t *testing.T, b *inbox, url string) {
+	t.Helper()
+	told := b.of(url)
+	for i, a := range told {
+		if a.notice.StatusID != i%2 {
+			t.Errorf("notice %d of %s has status %d, want %d", i+1, url, a.notice.StatusID, i%2)
+		}
+	}
+	if len(told)%2 != 0 {
+		t.Errorf("%s works, and WordPress.com was told last that it does not", url)
+	}
+}
