@@ -98,6 +98,12 @@ const (
 	AlarmKind_ALARM_KIND_DELIVERY AlarmKind = 3
 	// No checker is connected.
 	AlarmKind_ALARM_KIND_NO_CHECKERS AlarmKind = 4
+	// A checker, or all of a region, fails on unrelated networks at once: its failures
+	// count for nothing until it is well.
+	AlarmKind_ALARM_KIND_QUARANTINE AlarmKind = 5
+	// Checkers do not reach their own anchors: the monitor's network is sick, and their
+	// failures count for nothing.
+	AlarmKind_ALARM_KIND_CONNECTIVITY AlarmKind = 6
 )
 
 // Enum value maps for AlarmKind.
@@ -108,6 +114,8 @@ var (
 		2: "ALARM_KIND_STORE",
 		3: "ALARM_KIND_DELIVERY",
 		4: "ALARM_KIND_NO_CHECKERS",
+		5: "ALARM_KIND_QUARANTINE",
+		6: "ALARM_KIND_CONNECTIVITY",
 	}
 	AlarmKind_value = map[string]int32{
 		"ALARM_KIND_UNSPECIFIED":  0,
@@ -115,6 +123,8 @@ var (
 		"ALARM_KIND_STORE":        2,
 		"ALARM_KIND_DELIVERY":     3,
 		"ALARM_KIND_NO_CHECKERS":  4,
+		"ALARM_KIND_QUARANTINE":   5,
+		"ALARM_KIND_CONNECTIVITY": 6,
 	}
 )
 
@@ -370,9 +380,12 @@ type CheckerStatus struct {
 	// Room for more checks that it has granted.
 	Credit uint32 `protobuf:"varint,6,opt,name=credit,proto3" json:"credit,omitempty"`
 	// Its last report about its own connectivity.
-	SelfCheck     *v1.SelfCheck `protobuf:"bytes,7,opt,name=self_check,json=selfCheck,proto3" json:"self_check,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	SelfCheck *v1.SelfCheck `protobuf:"bytes,7,opt,name=self_check,json=selfCheck,proto3" json:"self_check,omitempty"`
+	// Since when its failures count for nothing, because they jump across unrelated
+	// networks; absent while it is trusted.
+	QuarantineTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=quarantine_time,json=quarantineTime,proto3" json:"quarantine_time,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *CheckerStatus) Reset() {
@@ -450,6 +463,13 @@ func (x *CheckerStatus) GetCredit() uint32 {
 func (x *CheckerStatus) GetSelfCheck() *v1.SelfCheck {
 	if x != nil {
 		return x.SelfCheck
+	}
+	return nil
+}
+
+func (x *CheckerStatus) GetQuarantineTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.QuarantineTime
 	}
 	return nil
 }
@@ -673,7 +693,7 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"openChecks\x12/\n" +
 	"\x13uncommitted_changes\x18\t \x01(\x04R\x12uncommittedChanges\x12/\n" +
 	"\x13undelivered_notices\x18\n" +
-	" \x01(\x04R\x12undeliveredNotices\"\x8f\x02\n" +
+	" \x01(\x04R\x12undeliveredNotices\"\xd4\x02\n" +
 	"\rCheckerStatus\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x16\n" +
 	"\x06region\x18\x02 \x01(\tR\x06region\x12\x1f\n" +
@@ -684,7 +704,8 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"openChecks\x12\x16\n" +
 	"\x06credit\x18\x06 \x01(\rR\x06credit\x129\n" +
 	"\n" +
-	"self_check\x18\a \x01(\v2\x1a.jetmon.check.v1.SelfCheckR\tselfCheck\"\x9e\x02\n" +
+	"self_check\x18\a \x01(\v2\x1a.jetmon.check.v1.SelfCheckR\tselfCheck\x12C\n" +
+	"\x0fquarantine_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x0equarantineTime\"\x9e\x02\n" +
 	"\x0fVeriflierStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06region\x18\x02 \x01(\tR\x06region\x12\x18\n" +
@@ -706,13 +727,15 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\x17VERIFLIER_STATE_UNTRIED\x10\x01\x12\x16\n" +
 	"\x12VERIFLIER_STATE_OK\x10\x02\x12\x1f\n" +
 	"\x1bVERIFLIER_STATE_UNREACHABLE\x10\x03\x12\x19\n" +
-	"\x15VERIFLIER_STATE_UNFIT\x10\x04*\x8f\x01\n" +
+	"\x15VERIFLIER_STATE_UNFIT\x10\x04*\xc7\x01\n" +
 	"\tAlarmKind\x12\x1a\n" +
 	"\x16ALARM_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17ALARM_KIND_INCONCLUSIVE\x10\x01\x12\x14\n" +
 	"\x10ALARM_KIND_STORE\x10\x02\x12\x17\n" +
 	"\x13ALARM_KIND_DELIVERY\x10\x03\x12\x1a\n" +
-	"\x16ALARM_KIND_NO_CHECKERS\x10\x04B\xc7\x01\n" +
+	"\x16ALARM_KIND_NO_CHECKERS\x10\x04\x12\x19\n" +
+	"\x15ALARM_KIND_QUARANTINE\x10\x05\x12\x1b\n" +
+	"\x17ALARM_KIND_CONNECTIVITY\x10\x06B\xc7\x01\n" +
 	"\x15com.jetmon.monitor.v1B\n" +
 	"FleetProtoP\x01Z<github.com/Automattic/jetmon/gen/jetmon/monitor/v1;monitorv1\xa2\x02\x03JMX\xaa\x02\x11Jetmon.Monitor.V1\xca\x02\x11Jetmon\\Monitor\\V1\xe2\x02\x1dJetmon\\Monitor\\V1\\GPBMetadata\xea\x02\x13Jetmon::Monitor::V1b\x06proto3"
 
@@ -751,15 +774,16 @@ var file_jetmon_monitor_v1_fleet_proto_depIdxs = []int32{
 	8,  // 5: jetmon.monitor.v1.CoordinatorStatus.start_time:type_name -> google.protobuf.Timestamp
 	8,  // 6: jetmon.monitor.v1.CheckerStatus.connect_time:type_name -> google.protobuf.Timestamp
 	9,  // 7: jetmon.monitor.v1.CheckerStatus.self_check:type_name -> jetmon.check.v1.SelfCheck
-	0,  // 8: jetmon.monitor.v1.VeriflierStatus.state:type_name -> jetmon.monitor.v1.VeriflierState
-	8,  // 9: jetmon.monitor.v1.VeriflierStatus.last_answer_time:type_name -> google.protobuf.Timestamp
-	1,  // 10: jetmon.monitor.v1.Alarm.kind:type_name -> jetmon.monitor.v1.AlarmKind
-	8,  // 11: jetmon.monitor.v1.Alarm.raise_time:type_name -> google.protobuf.Timestamp
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	8,  // 8: jetmon.monitor.v1.CheckerStatus.quarantine_time:type_name -> google.protobuf.Timestamp
+	0,  // 9: jetmon.monitor.v1.VeriflierStatus.state:type_name -> jetmon.monitor.v1.VeriflierState
+	8,  // 10: jetmon.monitor.v1.VeriflierStatus.last_answer_time:type_name -> google.protobuf.Timestamp
+	1,  // 11: jetmon.monitor.v1.Alarm.kind:type_name -> jetmon.monitor.v1.AlarmKind
+	8,  // 12: jetmon.monitor.v1.Alarm.raise_time:type_name -> google.protobuf.Timestamp
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_fleet_proto_init() }
