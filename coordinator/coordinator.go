@@ -19,6 +19,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/ownership"
 	"github.com/Automattic/jetmon/coordinator/panel"
 	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/storm"
 	coordinatorpb "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
@@ -63,7 +64,7 @@ func New(o Options) (*Coordinator, error) {
 	})
 	c.engine = engine.New(engine.Options{
 		Policy: o.Policy, Interval: o.IntervalOverride, Panel: c.panel, Ledger: c.ledger,
-		Random: random, Log: o.Log,
+		Random: random, Log: o.Log, Storm: storm.DefaultRule(),
 		Dispatch: dispatch.Config{
 			Lease: leaseTime, SessionTimeout: sessionTimeout, AvoidFor: avoidFor,
 			MaxBatch: maxBatch, MaxQueue: maxQueue, Random: random,

@@ -10,6 +10,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/quorum"
 	"github.com/Automattic/jetmon/coordinator/schedule"
 	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/storm"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -52,8 +53,10 @@ type Session interface {
 type Options struct {
 	Policy   lifecycle.Policy
 	Dispatch dispatch.Config
-	Panel    Panel
-	Ledger   Ledger
+	// Storm is the rule by which sick checkers are found.
+	Storm  storm.Rule
+	Panel  Panel
+	Ledger Ledger
 	// Interval, when not 0, replaces every site's own.
 	Interval time.Duration
 	// Random makes idempotency keys.
@@ -79,8 +82,10 @@ type Engine struct {
 	byID     map[check.SiteID]schedule.Slot
 	sessions map[dispatch.SessionID]*session
 	held     map[check.SiteID]hold
-	counts   Counters
-	due      []schedule.Slot // scratch of Tick
+	// witnesses watch the checkers, by node.
+	witnesses map[string]*storm.Witness
+	counts    Counters
+	due       []schedule.Slot // scratch of Tick
 	// lonely is when the last session ended; zero while there is one.
 	lonely time.Time
 }
@@ -93,13 +98,14 @@ type Counters struct {
 // New makes an engine without sites.
 func New(o Options, now time.Time) *Engine {
 	return &Engine{
-		o:        o,
-		wheel:    schedule.New(now, tick, wheelBuckets),
-		core:     dispatch.New(o.Dispatch),
-		byID:     map[check.SiteID]schedule.Slot{},
-		sessions: map[dispatch.SessionID]*session{},
-		held:     map[check.SiteID]hold{},
-		lonely:   now,
+		o:         o,
+		wheel:     schedule.New(now, tick, wheelBuckets),
+		core:      dispatch.New(o.Dispatch),
+		byID:      map[check.SiteID]schedule.Slot{},
+		sessions:  map[dispatch.SessionID]*session{},
+		held:      map[check.SiteID]hold{},
+		witnesses: map[string]*storm.Witness{},
+		lonely:    now,
 	}
 }
 
@@ -137,14 +143,23 @@ func (e *Engine) siteDue(now time.Time, s *site) {
 
 // submit queues one check of a site, unless one is open.
 func (e *Engine) submit(now time.Time, s *site, urgent bool) {
-	avoid := ""
 	if urgent {
-		avoid = s.state.Node
+		e.submitTo(now, s, s.state.Node)
+		return
 	}
-	c := dispatch.Check{Site: s.row.ID, Sequence: s.sequence + 1, Avoid: avoid, Urgent: urgent}
+	e.queue(now, s, dispatch.Check{})
+}
+
+// submitTo queues one urgent check, for any node but avoid if there is another.
+func (e *Engine) submitTo(now time.Time, s *site, avoid string) {
+	e.queue(now, s, dispatch.Check{Avoid: avoid, Urgent: true})
+}
+
+func (e *Engine) queue(now time.Time, s *site, c dispatch.Check) {
+	c.Site, c.Sequence = s.row.ID, s.sequence+1
 	if e.core.Submit(now, c) == nil {
 		s.sequence++
-		s.urgent = urgent
+		s.urgent = c.Urgent
 	}
 	// An open check answers this one too; a full queue means that the site waits
 	// for its next turn.

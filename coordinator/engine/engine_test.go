@@ -1,7 +1,8 @@
 package engine
 
 import (
-	"io"
+	"fmt"
+
 	"log/slog"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/quorum"
 	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/storm"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -37,7 +39,7 @@ func newWorld(t *testing.T) *world {
 	random := func() uint64 { n++; return n }
 	w.engine = New(Options{
 		Policy: lifecycle.DefaultPolicy(), Panel: w, Ledger: w, Random: random,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log: slog.New(slog.DiscardHandler), Storm: storm.DefaultRule(),
 		Dispatch: dispatch.Config{
 			Lease: time.Minute, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second,
 			MaxBatch: 10, MaxQueue: 1000, Random: random,
@@ -455,5 +457,97 @@ func TestASiteThatIsHostileToHeadIsRememberedAndTriedAgain(t *testing.T) {
 	next(check.Observation{Outcome: check.OutcomeUp, Method: check.MethodHead})
 	if next(up) {
 		t.Error("not forgotten though HEAD works")
+	}
+}
+
+// fleet is a world of sites on unrelated networks, watched by two checkers.
+func fleetOf(t *testing.T, sites int) (*world, *checker, *checker) {
+	w := newWorld(t)
+	for i := range sites {
+		r := row()
+		r.ID, r.URL = check.SiteID(i+1), fmt.Sprintf("http://site%d.example/", i)
+		w.engine.Put(w.now, r)
+	}
+	return w, w.join("a"), w.join("b")
+}
+
+// each lets d go by in seconds; each checker says of every site what its function says.
+func (w *world) each(d time.Duration, say map[*checker]check.Observation) {
+	w.t.Helper()
+	for range d / time.Second {
+		w.now = w.now.Add(time.Second - tick)
+		var cs []*checker
+		for c := range say {
+			cs = append(cs, c)
+		}
+		w.pass(tick, cs...)
+		for c, o := range say {
+			c.answer(o)
+		}
+	}
+}
+
+func TestACheckerThatFailsEverywhereIsQuarantined(t *testing.T) {
+	t.Parallel()
+	w, a, b := fleetOf(t, 60)
+	w.each(2*time.Minute, map[*checker]check.Observation{a: up, b: up})
+	// The network of a breaks; its own anchors are still there.
+	w.each(3*time.Minute, map[*checker]check.Observation{a: down, b: up})
+	sum := w.engine.Summary()
+	if sum.Checkers[0].Quarantined.IsZero() || !sum.Checkers[1].Quarantined.IsZero() {
+		t.Fatalf("checkers %+v", sum.Checkers)
+	}
+	if len(w.asked) != 0 || len(w.writes) != 0 {
+		t.Errorf("%d verifications, %d changes; want none", len(w.asked), len(w.writes))
+	}
+	for id := range check.SiteID(60) {
+		if v, _ := w.engine.View(id + 1); w.now.Sub(v.LastCheck) > 2*time.Minute || v.State.Stage == lifecycle.Suspect {
+			t.Fatalf("site %d: %+v", id+1, v)
+		}
+	}
+	w.each(4*time.Minute, map[*checker]check.Observation{a: up, b: up})
+	if sum := w.engine.Summary(); !sum.Checkers[0].Quarantined.IsZero() {
+		t.Errorf("it does not come back: %+v", sum.Checkers)
+	}
+}
+
+func TestAnOutageOfManySitesOfOneProviderIsNoStorm(t *testing.T) {
+	t.Parallel()
+	w, a, b := fleetOf(t, 60)
+	w.each(2*time.Minute, map[*checker]check.Observation{a: up, b: up})
+	gone := down
+	gone.ResolvedAddress = "192.0.2.7:80"
+	w.each(3*time.Minute, map[*checker]check.Observation{a: gone, b: gone})
+	if sum := w.engine.Summary(); !sum.Checkers[0].Quarantined.IsZero() || !sum.Checkers[1].Quarantined.IsZero() {
+		t.Errorf("checkers %+v", sum.Checkers)
+	}
+	if len(w.asked) != 60 {
+		t.Errorf("%d sites are verified, want 60", len(w.asked))
+	}
+}
+
+func TestAFailureSeenByASickCheckerIsLookedAtElsewhereAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.join("a"), w.join("b")
+	w.engine.Put(w.now, row())
+	w.pass(time.Minute, a, b)
+	first, second := a, b
+	if len(b.batches) > 0 {
+		first, second = b, a
+	}
+	open := []dispatch.Ref{first.batches[0].Ref}
+	if _, err := w.engine.Heartbeat(w.now, first.id, open, check.SelfCheck{Anchors: 1, Detail: "no anchor answers"}); err != nil {
+		t.Fatal(err)
+	}
+	first.answer(down)
+	w.now = w.now.Add(tick)
+	w.engine.Tick(w.now)
+	if second.answer(down) != 1 {
+		t.Fatal("nobody else looked")
+	}
+	w.stage(lifecycle.Suspect)
+	if sum := w.engine.Summary(); sum.Checkers[0].UnwellSince.IsZero() == sum.Checkers[1].UnwellSince.IsZero() {
+		t.Errorf("checkers %+v", sum.Checkers)
 	}
 }

@@ -13,6 +13,7 @@ type session struct {
 	hello   dispatch.Hello
 	out     Session
 	self    check.SelfCheck
+	unwell  time.Time // since when self is not healthy; zero while it is
 	joined  time.Time
 	leaving bool
 }
@@ -54,11 +55,24 @@ func (e *Engine) endSession(now time.Time, id dispatch.SessionID, why string) {
 		return
 	}
 	delete(e.sessions, id)
+	if e.trusted(ses) && !e.connected(ses.hello.Node) {
+		delete(e.witnesses, ses.hello.Node) // quarantine outlives a reconnect
+	}
 	if len(e.sessions) == 0 {
 		e.lonely = now
 	}
 	e.o.Log.Info("checker left", "checker", ses.hello.Node, "why", why)
 	ses.out.End(why)
+}
+
+// connected says whether a node has a session.
+func (e *Engine) connected(node string) bool {
+	for _, ses := range e.sessions {
+		if ses.hello.Node == node {
+			return true
+		}
+	}
+	return false
 }
 
 // Grant adds credit.
@@ -89,6 +103,12 @@ func (e *Engine) Heartbeat(now time.Time, id dispatch.SessionID, open []dispatch
 			e.o.Log.Warn("checker's own connectivity changed", "checker", ses.hello.Node, "healthy", self.Healthy, "detail", self.Detail)
 		}
 		ses.self = self
+		switch {
+		case self.Healthy:
+			ses.unwell = time.Time{}
+		case ses.unwell.IsZero():
+			ses.unwell = now
+		}
 	}
 	unknown, err := e.core.Heartbeat(now, id, open)
 	e.assign(now)
@@ -126,12 +146,11 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 		if s == nil || receipt.Classes[i] != dispatch.Accepted {
 			continue
 		}
-		o := r.Observation
-		if o.Outcome == check.OutcomeDown && !ses.self.Healthy {
-			// A checker that cannot reach its own anchors is no witness.
-			o.Outcome = check.OutcomeUnknown
-		}
+		o := e.credible(now, ses, s, r.Observation)
 		e.observe(now, s, store.LocalCheck{Node: ses.hello.Node, At: r.At, Observation: o})
+		if o.Outcome != r.Observation.Outcome {
+			e.elsewhere(now, s, ses.hello.Node)
+		}
 	}
 	e.assign(now)
 	return receipt, nil

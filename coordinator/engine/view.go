@@ -53,6 +53,10 @@ type CheckerView struct {
 	Joined                 time.Time
 	Open, Credit           int
 	SelfCheck              check.SelfCheck
+	// UnwellSince is since when it does not reach its own anchors; zero while it does.
+	UnwellSince time.Time
+	// Quarantined is since when its failures count for nothing; zero while it is trusted.
+	Quarantined time.Time
 }
 
 // Summary is the engine's view of itself.
@@ -88,10 +92,14 @@ func (e *Engine) Summary() Summary {
 	}
 	for _, info := range e.core.Sessions() {
 		if ses := e.sessions[info.ID]; ses != nil {
-			sum.Checkers = append(sum.Checkers, CheckerView{
+			v := CheckerView{
 				Node: info.Hello.Node, Region: info.Hello.Region, Instance: info.Hello.Instance,
-				Joined: ses.joined, Open: info.Open, Credit: info.Credit, SelfCheck: ses.self,
-			})
+				Joined: ses.joined, Open: info.Open, Credit: info.Credit, SelfCheck: ses.self, UnwellSince: ses.unwell,
+			}
+			if w := e.witnesses[info.Hello.Node]; w != nil {
+				v.Quarantined = w.Quarantined()
+			}
+			sum.Checkers = append(sum.Checkers, v)
 		}
 	}
 	for id, h := range e.held {

@@ -1,0 +1,91 @@
+package api
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/engine"
+	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+)
+
+// maxAlarms bounds the list in the answer.
+const maxAlarms = 100
+
+// lonelyTime is how long a fleet may be without a checker before that is an alarm.
+const lonelyTime = 15 * time.Second
+
+func (s *fleet) alarms(sum engine.Summary) []*monitorpb.Alarm {
+	out := checkerAlarms(sum)
+	if !allUnwell(sum.Checkers) {
+		for _, h := range sum.Held {
+			out = append(out, &monitorpb.Alarm{
+				Kind: monitorpb.AlarmKind_ALARM_KIND_INCONCLUSIVE, SiteId: int64(h.Site), Url: h.URL,
+				Message: "held as suspect, nothing is sent: " + h.Reason, RaiseTime: timestamp(h.Since),
+			})
+		}
+	}
+	if st := s.o.Ledger.Status(); !st.FailingSince.IsZero() {
+		out = append(out, &monitorpb.Alarm{
+			Kind:      monitorpb.AlarmKind_ALARM_KIND_STORE,
+			Message:   fmt.Sprintf("the database does not take status changes (%d wait): %s", st.Uncommitted, st.Err),
+			RaiseTime: timestamp(st.FailingSince),
+		})
+	}
+	if st := s.o.Notify.Status(); !st.RefusedSince.IsZero() {
+		out = append(out, &monitorpb.Alarm{
+			Kind:      monitorpb.AlarmKind_ALARM_KIND_DELIVERY,
+			Message:   "WordPress.com does not accept notices: " + st.LastError,
+			RaiseTime: timestamp(st.RefusedSince),
+		})
+	}
+	if !sum.LonelySince.IsZero() && time.Since(sum.LonelySince) > lonelyTime {
+		out = append(out, &monitorpb.Alarm{
+			Kind:    monitorpb.AlarmKind_ALARM_KIND_NO_CHECKERS,
+			Message: "no checker is connected, nothing is checked", RaiseTime: timestamp(sum.LonelySince),
+		})
+	}
+	slices.SortStableFunc(out, func(a, b *monitorpb.Alarm) int {
+		return a.GetRaiseTime().AsTime().Compare(b.GetRaiseTime().AsTime())
+	})
+	return out[:min(len(out), maxAlarms)]
+}
+
+// checkerAlarms are about checkers whose failures count for nothing.
+func checkerAlarms(sum engine.Summary) []*monitorpb.Alarm {
+	var out []*monitorpb.Alarm
+	var unwell []string
+	var since time.Time
+	for _, c := range sum.Checkers {
+		if !c.Quarantined.IsZero() {
+			out = append(out, &monitorpb.Alarm{
+				Kind: monitorpb.AlarmKind_ALARM_KIND_QUARANTINE, RaiseTime: timestamp(c.Quarantined),
+				Message: fmt.Sprintf("the failures of checker %s (%s) jump across unrelated networks; they count for nothing", c.Node, c.Region),
+			})
+		}
+		if !c.UnwellSince.IsZero() {
+			unwell = append(unwell, fmt.Sprintf("%s (%s)", c.Node, c.SelfCheck.Detail))
+			if since.IsZero() || c.UnwellSince.Before(since) {
+				since = c.UnwellSince
+			}
+		}
+	}
+	if len(unwell) == 0 {
+		return out
+	}
+	text := fmt.Sprintf("%d of %d checkers do not reach their own anchors, their failures count for nothing: %s",
+		len(unwell), len(sum.Checkers), strings.Join(unwell, ", "))
+	if allUnwell(sum.Checkers) && len(sum.Held) > 0 {
+		text += fmt.Sprintf("; %d sites are held as suspect", len(sum.Held))
+	}
+	return append(out, &monitorpb.Alarm{
+		Kind: monitorpb.AlarmKind_ALARM_KIND_CONNECTIVITY, RaiseTime: timestamp(since), Message: text,
+	})
+}
+
+// allUnwell says that the monitor's network is sick as a whole: then the sites that
+// are held are no news of their own.
+func allUnwell(checkers []engine.CheckerView) bool {
+	return len(checkers) > 0 && !slices.ContainsFunc(checkers, func(c engine.CheckerView) bool { return c.UnwellSince.IsZero() })
+}

@@ -1,0 +1,75 @@
+package engine
+
+import (
+	"net/url"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/storm"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// credible says what an observation by a checker counts as: a failure that is more
+// likely the checker's own than the site's counts as unknown.
+func (e *Engine) credible(now time.Time, ses *session, s *site, o check.Observation) check.Observation {
+	down := o.Outcome == check.OutcomeDown
+	stormy := e.stormy(now, ses, s, o)
+	if down && (stormy || !ses.self.Healthy) {
+		o.Outcome = check.OutcomeUnknown
+	}
+	return o
+}
+
+// stormy shows the check to the one who watches the checker, and answers whether the
+// checker is in quarantine.
+func (e *Engine) stormy(now time.Time, ses *session, s *site, o check.Observation) bool {
+	if o.Outcome == check.OutcomeUnknown || !ses.self.Healthy {
+		return false
+	}
+	node := ses.hello.Node
+	w := e.witnesses[node]
+	if w == nil {
+		w = storm.New(e.o.Storm)
+		e.witnesses[node] = w
+	}
+	good := s.state.Stage == lifecycle.Up || s.state.Stage == lifecycle.NeverChecked
+	before := w.Quarantined()
+	in := w.Observe(now, storm.NetworkOf(o.ResolvedAddress, hostOf(s.row.URL)), good && o.Outcome == check.OutcomeDown)
+	surprised, seen := w.Share()
+	switch {
+	case in && before.IsZero():
+		e.o.Log.Error("quarantined: its failures jump across unrelated networks and count for nothing",
+			"checker", node, "networks", surprised, "of", seen)
+	case !in && !before.IsZero():
+		e.o.Log.Info("out of quarantine", "checker", node, "after", now.Sub(before).Round(time.Second))
+	}
+	return in
+}
+
+// elsewhere has a check done again by another node: the first one was no witness.
+// It is done once, so that a fleet that is sick as a whole does not run hot.
+func (e *Engine) elsewhere(now time.Time, s *site, node string) {
+	if s.urgent || s.state.Stage == lifecycle.Paused {
+		return
+	}
+	for _, ses := range e.sessions {
+		if ses.hello.Node != node && !ses.leaving && ses.self.Healthy && e.trusted(ses) {
+			e.submitTo(now, s, node)
+			return
+		}
+	}
+}
+
+// trusted says whether a checker is not in quarantine.
+func (e *Engine) trusted(ses *session) bool {
+	w := e.witnesses[ses.hello.Node]
+	return w == nil || w.Quarantined().IsZero()
+}
+
+func hostOf(raw string) string {
+	u, err := url.Parse(check.CompleteURL(raw))
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}

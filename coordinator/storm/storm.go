@@ -1,0 +1,126 @@
+package storm
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Rule holds the numbers.
+type Rule struct {
+	// Window is how far back a witness is judged.
+	Window time.Duration
+	// MinNetworks is how many networks must surprise before anything is a storm, and
+	// how many must be seen before it is over.
+	MinNetworks int
+	// Trip and Clear are shares of the networks looked at, 0..1.
+	Trip, Clear float64
+	// MaxNetworks bounds what is remembered of one witness.
+	MaxNetworks int
+}
+
+// DefaultRule is generous: three sites in ten, on ten unrelated networks, do not fail
+// within a minute by chance.
+func DefaultRule() Rule {
+	return Rule{Window: time.Minute, MinNetworks: 10, Trip: 0.3, Clear: 0.1, MaxNetworks: 100_000}
+}
+
+// Network is what a site's neighbours share: the /24 or /48 of the address it was
+// reached at, or, without one, the last two labels of its host name.
+type Network string
+
+// NetworkOf finds the network of a site from the address of an observation, HOST:PORT
+// or empty, and its host name.
+func NetworkOf(resolved, host string) Network {
+	if ap, err := netip.ParseAddrPort(resolved); err == nil {
+		bits := 24
+		addr := ap.Addr().Unmap()
+		if addr.Is6() {
+			bits = 48
+		}
+		if p, err := addr.Prefix(bits); err == nil {
+			return Network(p.String())
+		}
+	}
+	host = strings.TrimSuffix(host, ".")
+	if i := strings.LastIndexByte(host, '.'); i > 0 {
+		if j := strings.LastIndexByte(host[:i], '.'); j >= 0 {
+			host = host[j+1:]
+		}
+	}
+	return Network(host)
+}
+
+// Witness is what is remembered of one witness. New makes one.
+type Witness struct {
+	rule Rule
+	// seen and surprised hold when a network was last looked at, and last surprised.
+	seen, surprised map[Network]time.Time
+	swept           time.Time
+	quarantined     time.Time // since when; zero while well
+	calm            time.Time // since when the share is below Clear
+}
+
+// New makes a witness that is well.
+func New(rule Rule) *Witness {
+	return &Witness{rule: rule, seen: map[Network]time.Time{}, surprised: map[Network]time.Time{}}
+}
+
+// Observe takes in one check at now; surprise says that it failed on a site that had
+// been good. It answers whether the witness is now in quarantine.
+func (w *Witness) Observe(now time.Time, n Network, surprise bool) bool {
+	if now.Sub(w.swept) > w.rule.Window/8 || len(w.seen) > w.rule.MaxNetworks {
+		w.sweep(now)
+	}
+	w.seen[n] = now
+	if surprise {
+		w.surprised[n] = now
+	}
+	w.judge(now)
+	return !w.quarantined.IsZero()
+}
+
+// Quarantined says since when the witness is in quarantine; zero while it is well.
+func (w *Witness) Quarantined() time.Time { return w.quarantined }
+
+// Share is how many of the networks looked at within the window surprised.
+func (w *Witness) Share() (surprised, seen int) { return len(w.surprised), len(w.seen) }
+
+// sweep forgets what is older than the window, and everything when there is too much.
+func (w *Witness) sweep(now time.Time) {
+	w.swept = now
+	old := now.Add(-w.rule.Window)
+	for n, t := range w.seen {
+		if t.Before(old) {
+			delete(w.seen, n)
+		}
+	}
+	for n, t := range w.surprised {
+		if t.Before(old) {
+			delete(w.surprised, n)
+		}
+	}
+	if len(w.seen) > w.rule.MaxNetworks {
+		clear(w.seen)
+		clear(w.surprised)
+	}
+}
+
+func (w *Witness) judge(now time.Time) {
+	surprised, seen := w.Share()
+	share := float64(surprised) / float64(max(seen, 1))
+	if w.quarantined.IsZero() {
+		if surprised >= w.rule.MinNetworks && share >= w.rule.Trip {
+			w.quarantined, w.calm = now, time.Time{}
+		}
+		return
+	}
+	switch {
+	case share >= w.rule.Clear || seen < w.rule.MinNetworks:
+		w.calm = time.Time{}
+	case w.calm.IsZero():
+		w.calm = now
+	case now.Sub(w.calm) >= w.rule.Window:
+		w.quarantined = time.Time{}
+	}
+}
