@@ -1,0 +1,164 @@
+package signature
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha1"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The lengths of nonces: what we make, and what is accepted.
+const (
+	nonceBytes    = 10
+	maxNonceBytes = 12
+)
+
+const nonceAlphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+// NewNonce makes an unguessable nonce.
+func NewNonce() string {
+	out := make([]byte, 0, nonceBytes)
+	var b [1]byte
+	for len(out) < nonceBytes {
+		rand.Read(b[:]) // never fails
+		// The remainder of an even division keeps all characters equally likely.
+		if int(b[0]) < 256/len(nonceAlphabet)*len(nonceAlphabet) {
+			out = append(out, nonceAlphabet[int(b[0])%len(nonceAlphabet)])
+		}
+	}
+	return string(out)
+}
+
+// BodyHash is the body-hash parameter of a body: base64 of its SHA-1, empty for a body
+// that PHP calls empty ("0" is one).
+func BodyHash(body []byte) string {
+	if isEmpty(body) {
+		return ""
+	}
+	sum := sha1.Sum(body)
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// isEmpty is PHP's empty() of a string.
+func isEmpty[T string | []byte](s T) bool { return len(s) == 0 || string(s) == "0" }
+
+// Params are the values that authenticate a request.
+type Params struct{ Token, Timestamp, Nonce, BodyHash, Signature string }
+
+// message is what is signed.
+type message struct {
+	params Params
+	method string
+	url    address
+}
+
+// text is the exact text under the signature.
+func (m message) text() string {
+	lines := []string{
+		m.params.Token, m.params.Timestamp, m.params.Nonce, m.params.BodyHash,
+		strings.ToUpper(m.method), strings.ToLower(m.url.host), strconv.Itoa(m.url.port), m.url.path,
+	}
+	lines = append(lines, normalQuery(m.url.query)...)
+	return strings.Join(lines, "\n") + "\n"
+}
+
+func (m message) sign(c Credential) string {
+	mac := hmac.New(sha1.New, c.reveal())
+	mac.Write([]byte(m.text()))
+	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// defaultPort fills in the scheme's port.
+func (a *address) defaultPort() bool {
+	switch {
+	case a.port != 0:
+	case a.scheme == "http":
+		a.port = 80
+	case a.scheme == "https":
+		a.port = 443
+	default:
+		return false
+	}
+	return true
+}
+
+// Call is a request to sign.
+type Call struct {
+	Method string
+	// URL is absolute. Parameters that authenticate are added to it.
+	URL  string
+	Body []byte
+	Time time.Time
+	// Nonce is used once; empty makes one.
+	Nonce string
+	// Host and Port, when not empty or 0, are signed instead of the URL's: what a site
+	// behind a proxy believes to be its own.
+	Host string
+	Port int
+}
+
+// SignQuery gives the call's URL with the parameters and the signature in its query, as
+// WordPress.com calls sites.
+func (c Credential) SignQuery(call Call) (string, error) {
+	base, query, _ := strings.Cut(call.URL, "?")
+	p, m, err := c.prepare(call)
+	if err != nil {
+		return "", err
+	}
+	added := "token=" + url.QueryEscape(p.Token) + "&timestamp=" + p.Timestamp + "&nonce=" + url.QueryEscape(p.Nonce)
+	if p.BodyHash != "" {
+		added += "&body-hash=" + url.QueryEscape(p.BodyHash)
+	}
+	if query != "" {
+		added = query + "&" + added
+	}
+	m.url.query = added
+	return base + "?" + added + "&signature=" + url.QueryEscape(m.sign(c)), nil
+}
+
+// SignHeader gives the value of the Authorization header of a call, as sites call
+// WordPress.com: the URL stays as it is.
+func (c Credential) SignHeader(call Call, pluginVersion string) (string, error) {
+	p, m, err := c.prepare(call)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf(`X_JETPACK token="%s" timestamp="%s" nonce="%s" body-hash="%s" signature="%s" version="%s"`,
+		p.Token, p.Timestamp, p.Nonce, p.BodyHash, m.sign(c), pluginVersion), nil
+}
+
+func (c Credential) prepare(call Call) (Params, message, error) {
+	if c.IsZero() {
+		return Params{}, message{}, errors.New("sign a call: there is no token")
+	}
+	a, ok := parseURL(call.URL)
+	if !ok || !a.defaultPort() {
+		return Params{}, message{}, errors.New("sign a call: the URL must be absolute, http or https")
+	}
+	if call.Host != "" {
+		a.host = call.Host
+	}
+	if call.Port != 0 {
+		a.port = call.Port
+	}
+	if call.Nonce == "" {
+		call.Nonce = NewNonce()
+	}
+	if len(call.Nonce) > maxNonceBytes || strings.Trim(call.Nonce, nonceAlphabet) != "" {
+		return Params{}, message{}, fmt.Errorf("sign a call: a nonce has at most %d letters and digits", maxNonceBytes)
+	}
+	p := Params{
+		Token: c.Token(), Timestamp: strconv.FormatInt(call.Time.Unix(), 10),
+		Nonce: call.Nonce, BodyHash: BodyHash(call.Body),
+	}
+	return p, message{params: p, method: call.Method, url: a}, nil
+}
+
+// sameText compares in constant time.
+func sameText(a, b string) bool { return hmac.Equal([]byte(a), []byte(b)) }
