@@ -22,8 +22,17 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// versionTable is where goose keeps what was applied.
-const versionTable = "jetmon_schema"
+// versionTable is where goose keeps what was applied. Goose's own way of making it
+// leaves it unusable when two do so at once, or one dies half way.
+const (
+	versionTable     = "jetmon_schema"
+	makeVersionTable = `CREATE TABLE IF NOT EXISTS jetmon_schema (
+	id {id},
+	version_id BIGINT NOT NULL,
+	is_applied INTEGER NOT NULL,
+	tstamp TIMESTAMP NULL DEFAULT CURRENT_TIMESTAMP
+) {options}`
+)
 
 // Migrate brings the schema up to date and says how many steps that took. It gives up
 // when ctx ends. Running it twice, also at the same time, does no harm.
@@ -53,6 +62,9 @@ func (s *Store) migrate(ctx context.Context) (applied int, err error) {
 	}
 	// Another process may hold SQLite's write lock for a while.
 	err = s.patiently(ctx, func() error {
+		if err := s.ensureVersions(ctx); err != nil {
+			return err
+		}
 		done, err := p.Up(ctx)
 		if partial, ok := errors.AsType[*goose.PartialError](err); ok {
 			done = partial.Applied
@@ -66,13 +78,32 @@ func (s *Store) migrate(ctx context.Context) (applied int, err error) {
 	return applied, nil
 }
 
+// ensureVersions makes the version table, with the version 0 that goose wants to find;
+// to have that twice does no harm.
+func (s *Store) ensureVersions(ctx context.Context) error {
+	if _, err := s.writer.ExecContext(ctx, s.dsn.dialect.ddl(makeVersionTable)); err != nil {
+		return err
+	}
+	var zeros int
+	err := s.writer.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+versionTable+" WHERE version_id = 0").Scan(&zeros)
+	if err != nil || zeros > 0 {
+		return err
+	}
+	_, err = s.writer.ExecContext(ctx, "INSERT INTO "+versionTable+" (version_id, is_applied) VALUES (0, 1)")
+	return err
+}
+
+// ddl writes this engine's pieces into a statement.
+func (d *dialect) ddl(statement string) string {
+	return strings.NewReplacer("{id}", d.id, "{options}", d.options).Replace(statement)
+}
+
 // migrations reads the embedded files that are for this engine.
 func (d *dialect) migrations() ([]*goose.Migration, error) {
 	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
 	if err != nil {
 		return nil, fmt.Errorf("list the migrations: %w", err)
 	}
-	ddl := strings.NewReplacer("{id}", d.id, "{options}", d.options)
 	var steps []*goose.Migration
 	for _, name := range names {
 		parts := strings.Split(name, ".")
@@ -87,7 +118,7 @@ func (d *dialect) migrations() ([]*goose.Migration, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read migration: %w", err)
 		}
-		statement := ddl.Replace(string(text))
+		statement := d.ddl(string(text))
 		steps = append(steps, goose.NewGoMigration(version, &goose.GoFunc{
 			RunTx: func(ctx context.Context, tx *sql.Tx) error {
 				_, err := tx.ExecContext(ctx, statement)

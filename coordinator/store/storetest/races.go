@@ -145,6 +145,7 @@ func raceTakeover(t *testing.T, db Database) {
 			}
 		}
 	})
+	defer owner.Wait() // also when the test ends early
 	<-half
 	other := db.Open(t, true)
 	l := get[store.Lease](t)(other.ClaimShard(t.Context(), 0, anOwner("new"), after(time.Minute)))
