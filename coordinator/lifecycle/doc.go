@@ -8,6 +8,7 @@
 //	 |<-- Rejected: a false alarm -----------------------'          ConfirmedDown (status 2)
 //	 |                                                                |
 //	 '---- up from another node (status 1) ---- Recovering <---- up --'
+//	       and, if it flaps, for FlapHold
 //
 // It is pure: Step takes the time inside the event and returns the effects that
 // the coordinator must carry out. It never decides how; it never talks to anyone.

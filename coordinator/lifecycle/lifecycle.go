@@ -54,6 +54,8 @@ type State struct {
 	// change nothing, nor does one that could not tell.
 	Node     string
 	Observed time.Time
+	// Flap is what is remembered of a site that comes and goes.
+	Flap Flap
 }
 
 // Policy holds the rule's numbers.
@@ -68,6 +70,8 @@ type Policy struct {
 	// RoundWaits are the waits before the second and later rounds of verification.
 	// There are len(RoundWaits)+1 rounds.
 	RoundWaits []time.Duration
+	// FlapWindow and FlapHold are the hysteresis of Flap; a FlapWindow of 0 is none.
+	FlapWindow, FlapHold time.Duration
 }
 
 // DefaultPolicy is the rule of the founding design.
@@ -77,6 +81,8 @@ func DefaultPolicy() Policy {
 		Between:      20 * time.Second,
 		NoticeWindow: 59 * time.Minute,
 		RoundWaits:   []time.Duration{5 * time.Second, 15 * time.Second},
+		FlapWindow:   time.Hour,
+		FlapHold:     10 * time.Minute,
 	}
 }
 
@@ -137,6 +143,8 @@ type Abandon struct{ Ballot uint32 }
 type Change struct {
 	From, To  check.Status
 	Start, At time.Time
+	// Relapses counts the good stretches of the outage that did not last.
+	Relapses uint16
 }
 
 // Blip says that a run of failures ended by itself; nobody is told.

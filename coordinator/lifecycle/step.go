@@ -54,7 +54,7 @@ func (s State) observed(e Observed, p Policy) (State, []Effect) {
 	}
 	switch e.Outcome {
 	case check.OutcomeUp:
-		return s.good(e)
+		return s.good(e, p)
 	case check.OutcomeDown:
 		return s.bad(e, p)
 	}
@@ -67,7 +67,7 @@ func (s State) observed(e Observed, p Policy) (State, []Effect) {
 }
 
 // good is a check that found the site up.
-func (s State) good(e Observed) (State, []Effect) {
+func (s State) good(e Observed, p Policy) (State, []Effect) {
 	last := s.Node
 	s.Node, s.Observed = e.Node, e.At
 	switch s.Stage {
@@ -77,13 +77,19 @@ func (s State) good(e Observed) (State, []Effect) {
 		return s.up(), []Effect{Abandon{Ballot: s.Ballot}, Blip{Failures: s.Failures}}
 	case Down, ConfirmedDown:
 		s.Stage = Recovering
+		s.Flap.Good = e.At
 		return s, []Effect{SecondLook{Avoid: e.Node}}
 	case Recovering:
 		// One node alone does not end an outage: its path may be all that works.
-		if e.Node == last {
+		s.Flap.Agreed = s.Flap.Agreed || e.Node != last
+		switch {
+		case !s.Flap.Agreed:
 			return s, []Effect{SecondLook{Avoid: e.Node}}
+		case !s.Flap.lasted(e.At, p):
+			return s, nil
 		}
 		s, change := s.tell(check.StatusRunning, e.At)
+		s.Flap = s.Flap.recovered(e.At)
 		return s.up(), []Effect{change}
 	default:
 		return s.up(), nil
@@ -117,6 +123,9 @@ func (s State) bad(e Observed, p Policy) (State, []Effect) {
 // stillDown is a failing check of a site that is reported down: it ends a recovery,
 // and after the notice window turns status 0 into 2, without a new vote.
 func (s State) stillDown(at time.Time, p Policy) (State, []Effect) {
+	if s.Stage == Recovering {
+		s.Flap = s.Flap.relapsed()
+	}
 	s.Stage = s.resting()
 	if s.Status != check.StatusDown || at.Before(s.StatusSince.Add(p.NoticeWindow)) {
 		return s, nil
@@ -178,7 +187,7 @@ func (s State) up() State {
 
 // tell changes the status.
 func (s State) tell(to check.Status, at time.Time) (State, Change) {
-	change := Change{From: s.Status, To: to, Start: s.FirstFailure, At: at}
+	change := Change{From: s.Status, To: to, Start: s.FirstFailure, At: at, Relapses: s.Flap.Relapses}
 	s.Status, s.StatusSince = to, at
 	return s, change
 }

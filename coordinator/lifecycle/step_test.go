@@ -195,21 +195,23 @@ var outage = map[string]transition{
 	"a check that could not tell does not end a confirmed outage":    {stillDown, unknown(110, "b"), nil, nil},
 	"a good check that is older than the outage's last changes none": {isDown, up(99, "b"), nil, nil},
 	"a good check of a site that is down is put to another node": {
-		isDown, up(110, "b"), func(s *state) { s.Stage = lifecycle.Recovering; seen(s, "b", 110) },
+		isDown, up(110, "b"), func(s *state) { s.Stage, s.Flap.Good = lifecycle.Recovering, at(110); seen(s, "b", 110) },
 		effects{lifecycle.SecondLook{Avoid: "b"}}},
 	"a good check of a site that is confirmed down is put to another node": {
-		stillDown, up(110, "a"), func(s *state) { s.Stage = lifecycle.Recovering; seen(s, "a", 110) },
+		stillDown, up(110, "a"), func(s *state) { s.Stage, s.Flap.Good = lifecycle.Recovering, at(110); seen(s, "a", 110) },
 		effects{lifecycle.SecondLook{Avoid: "a"}}},
 	"a good answer from another node closes the outage": {
 		recover0, up(110, "b"), func(s *state) {
 			cleared(s)
 			s.Status, s.StatusSince = running, at(110)
+			s.Flap.Recoveries[0] = at(110)
 			seen(s, "b", 110)
 		}, effects{lifecycle.Change{From: down, To: running, Start: at(60), At: at(110)}}},
 	"a good answer from another node closes a confirmed outage": {
 		recover2, up(110, "b"), func(s *state) {
 			cleared(s)
 			s.Status, s.StatusSince = running, at(110)
+			s.Flap.Recoveries[0] = at(110)
 			seen(s, "b", 110)
 		}, effects{lifecycle.Change{From: confirmed, To: running, Start: at(60), At: at(110)}}},
 	"a second good answer from the same node closes nothing": {
