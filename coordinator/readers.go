@@ -72,7 +72,7 @@ func (c *Coordinator) reread(ctx context.Context) error {
 func (c *Coordinator) readBucket(ctx context.Context, b check.BucketID) error {
 	began := time.Now()
 	var rows []store.Site
-	q := store.SiteQuery{InBucket: true, Bucket: b, Limit: page}
+	q := store.SiteQuery{InBucket: true, Bucket: b, ActiveOnly: true, Limit: page}
 	for {
 		got, err := c.o.Store.ListSites(ctx, q)
 		if err != nil {

@@ -127,7 +127,7 @@ func (e *Engine) change(s *site, f lifecycle.Change) {
 	c := store.Change{
 		Key:    fmt.Sprintf("%d-%d%d-%016x", s.row.ID, f.From, f.To, e.o.Random()),
 		SiteID: s.row.ID, BlogID: s.row.BlogID, Bucket: s.row.Bucket, URL: s.row.URL,
-		From: f.From, To: f.To, Since: s.row.StatusSince, Start: f.Start, At: f.At,
+		From: f.From, To: f.To, Relapses: f.Relapses, Since: s.row.StatusSince, Start: f.Start, At: f.At,
 		LastCheck: s.lastCheck, Cause: s.cause(), Checks: slices.Clone(s.checks),
 	}
 	if f.From == check.StatusRunning && s.answer != nil {

@@ -151,6 +151,8 @@ type SiteQuery struct {
 	// Bucket restricts to one bucket when InBucket is set.
 	InBucket bool
 	Bucket   check.BucketID
+	// ActiveOnly leaves paused sites out.
+	ActiveOnly bool
 }
 
 // Change is one status change to commit.
@@ -166,6 +168,8 @@ type Change struct {
 	Since time.Time
 	// Start is the end of the outage's first failing check; At is the moment of the change.
 	Start, At time.Time
+	// Relapses counts the good stretches of the outage that did not last.
+	Relapses uint16
 	// LastCheck is the end of the newest check.
 	LastCheck time.Time
 	// Cause is the failure that opened the outage; unused when To is running.
@@ -236,8 +240,10 @@ type Outage struct {
 	HTTPStatus            int
 	Rule                  quorum.Rule
 	Round                 uint8
-	Ballot                *Ballot
-	Checks                []LocalCheck
+	// Relapses is as of the newest change.
+	Relapses uint16
+	Ballot   *Ballot
+	Checks   []LocalCheck
 }
 
 // OutageQuery selects a page of outages. Zero fields do not restrict.

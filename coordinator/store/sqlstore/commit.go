@@ -178,8 +178,8 @@ func (s *Store) openNew(t txn, c store.Change) (int64, error) {
 	}
 	id, err := t.insert(`INSERT INTO jetmon_outages
 	(site_id, open_site, blog_id, bucket, url, status, status_ms, start_ms, confirmed_ms, end_ms,
-	 failure, reason, http_status, rule_voters, rule_need, rule_regions, round)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?)`,
+	 failure, reason, http_status, rule_voters, rule_need, rule_regions, round, relapses)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, 0)`,
 		c.SiteID, c.SiteID, c.BlogID, c.Bucket, clip(c.URL, 1024), c.To, toMillis(c.At), toMillis(c.Start), toMillis(c.At),
 		c.Cause.Failure, clip(c.Cause.Reason, 255), c.Cause.HTTPStatus,
 		ballot.Rule.Voters, ballot.Rule.Need, ballot.Rule.Regions, ballot.Round)
@@ -195,7 +195,7 @@ func moveOn(t txn, c store.Change, open outageRef) error {
 	if open.id == 0 {
 		return nil
 	}
-	set, args := "status = ?, status_ms = ?", []any{c.To, toMillis(c.At)}
+	set, args := "status = ?, status_ms = ?, relapses = ?", []any{c.To, toMillis(c.At), c.Relapses}
 	if c.To == check.StatusRunning {
 		set, args = set+", end_ms = ?, open_site = NULL", append(args, toMillis(c.At))
 	}

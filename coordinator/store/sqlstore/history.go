@@ -91,12 +91,12 @@ func scanBallot(rows *sql.Rows) (store.Ballot, error) {
 }
 
 const outageQuery = `SELECT id, site_id, blog_id, bucket, url, status, start_ms, confirmed_ms, end_ms,
-	failure, reason, http_status, rule_voters, rule_need, rule_regions, round FROM jetmon_outages`
+	failure, reason, http_status, rule_voters, rule_need, rule_regions, round, relapses FROM jetmon_outages`
 
 func scanOutage(rows *sql.Rows) (o store.Outage, err error) {
 	var start, confirmed, end int64
 	err = rows.Scan(&o.ID, &o.SiteID, &o.BlogID, &o.Bucket, &o.URL, &o.Status, &start, &confirmed, &end,
-		&o.Failure, &o.Reason, &o.HTTPStatus, &o.Rule.Voters, &o.Rule.Need, &o.Rule.Regions, &o.Round)
+		&o.Failure, &o.Reason, &o.HTTPStatus, &o.Rule.Voters, &o.Rule.Need, &o.Rule.Regions, &o.Round, &o.Relapses)
 	o.Start, o.Confirmed, o.End = fromMillis(start), fromMillis(confirmed), fromMillis(end)
 	return o, err
 }

@@ -156,6 +156,9 @@ func (s *Store) sitePage(ctx context.Context, q store.SiteQuery) ([]store.Site, 
 	default:
 		order = "l.jetpack_monitor_site_id"
 	}
+	if q.ActiveOnly {
+		where.WriteString(" AND l.monitor_active = 1")
+	}
 	if q.Host != "" {
 		where.WriteString(" AND LOWER(l.monitor_url) LIKE ? ESCAPE '!'")
 		args = append(args, hostPattern(q.Host))

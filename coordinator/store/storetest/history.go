@@ -53,14 +53,16 @@ func outageLife(t *testing.T, db Database) {
 
 	confirm := confirming(site, "k2")
 	confirm.Checks = []store.LocalCheck{{Node: "later", At: confirm.At}}
+	confirm.Relapses = 3
 	got := get[store.Committed](t)(s.Commit(t.Context(), fence, confirm))
 	if got.OutageID != done.OutageID || got.NoticeID <= done.NoticeID {
 		t.Errorf("confirmed as %+v after %+v", got, done)
 	}
-	want.Status = check.StatusConfirmedDown
+	want.Status, want.Relapses = check.StatusConfirmedDown, 3
 	wantEqual(t, read(), want)
 
 	end := closing(site, check.StatusConfirmedDown, "k3")
+	end.Relapses, want.Relapses = 5, 5
 	end.Checks = []store.LocalCheck{{Node: "last", At: end.At}}
 	got = get[store.Committed](t)(s.Commit(t.Context(), fence, end))
 	if got.OutageID != done.OutageID {

@@ -218,7 +218,7 @@ func queries(t *testing.T, db Database) {
 		"https://user@example.com/", "https://ex_mple.com/", "https://[::1]:80/", "https://müller.example/",
 	} {
 		site := aSite(u)
-		site.BlogID, site.Bucket = check.BlogID(i%2+1), check.BucketID(i%3)
+		site.BlogID, site.Bucket, site.Paused = check.BlogID(i%2+1), check.BucketID(i%3), i == 4
 		ids[u] = create(t, s, site).ID
 	}
 	for name, tt := range map[string]struct {
@@ -227,6 +227,7 @@ func queries(t *testing.T, db Database) {
 	}{
 		"a blog":            {store.SiteQuery{BlogID: 2, InBucket: true, Bucket: 0}, []string{"example.com/bare", "https://[::1]:80/"}},
 		"a bucket":          {store.SiteQuery{InBucket: true, Bucket: 1}, []string{"http://example.com:8080/x", "https://example.com.evil.test/", "https://user@example.com/", "https://müller.example/"}},
+		"an active bucket":  {store.SiteQuery{InBucket: true, Bucket: 1, ActiveOnly: true}, []string{"http://example.com:8080/x", "https://user@example.com/", "https://müller.example/"}},
 		"a host":            {store.SiteQuery{Host: "example.com"}, []string{"https://example.com/", "http://example.com:8080/x", "HTTP://EXAMPLE.com?example.org", "example.com/bare", "https://user@example.com/"}},
 		"a host with port":  {store.SiteQuery{Host: "example.com:8080"}, []string{"http://example.com:8080/x"}},
 		"an underscore":     {store.SiteQuery{Host: "ex_mple.com"}, []string{"https://ex_mple.com/"}},

@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS jetmon_outages (
     rule_need INTEGER NOT NULL,
     rule_regions INTEGER NOT NULL,
     round INTEGER NOT NULL,
+    relapses INTEGER NOT NULL,
     UNIQUE (open_site),
     UNIQUE (site_id, end_ms, id),
     UNIQUE (end_ms, id)
