@@ -55,6 +55,10 @@ type setup struct {
 	checkerDNS, veriflierDNS string
 	// token is sent to WordPress.com.
 	token string
+	// distance of the database, in one process only.
+	distance time.Duration
+	// idle says that the story waits for a minute and does little: it takes no place.
+	idle bool
 }
 
 // system is what a story is told over.
@@ -89,7 +93,9 @@ func tell(t *testing.T, o setup, story func(*testing.T, system), kinds ...kind) 
 // begin starts a system. It ends with the test; what it logged is shown if that failed.
 func begin(t *testing.T, k kind, o setup) system {
 	t.Helper()
-	takePlace(t)
+	if !o.idle {
+		takePlace(t)
+	}
 	if o.recheck == 0 {
 		o.recheck = 200 * time.Millisecond
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/Automattic/jetmon"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/notify"
+	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
 	"github.com/Automattic/jetmon/internal/cluster"
 	"github.com/Automattic/jetmon/internal/obs"
@@ -50,7 +51,7 @@ func startInside(t *testing.T, o setup, b *inbox) harness {
 	policy.Between = o.recheck
 	policy.RoundWaits = []time.Duration{200 * time.Millisecond, 400 * time.Millisecond}
 	h.cluster, err = cluster.New(cluster.Options{
-		Store: db, Policy: policy, IntervalOverride: time.Second,
+		Store: far{db, o.distance}, Policy: policy, IntervalOverride: time.Second,
 		Notify: notify.Options{
 			URL: b.URL(), Token: o.token, Base: 50 * time.Millisecond, Max: 300 * time.Millisecond,
 			Timeout: time.Second, Poll: 200 * time.Millisecond,
@@ -71,6 +72,34 @@ func startInside(t *testing.T, o setup, b *inbox) harness {
 	h.run(t)
 	serving(t, h.addresses[1])
 	return h
+}
+
+// far is a store at a distance: it answers some calls that much later. It stands for a
+// database that is not on this machine, and for one with many rows.
+type far struct {
+	store.Store
+	distance time.Duration
+}
+
+func (f far) wait(ctx context.Context) {
+	timer := time.NewTimer(f.distance)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// ListSites answers late.
+func (f far) ListSites(ctx context.Context, q store.SiteQuery) ([]store.Site, error) {
+	f.wait(ctx)
+	return f.Store.ListSites(ctx, q)
+}
+
+// ClaimShard answers late.
+func (f far) ClaimShard(ctx context.Context, s store.ShardID, o store.Owner, now time.Time) (store.Lease, error) {
+	f.wait(ctx)
+	return f.Store.ClaimShard(ctx, s, o, now)
 }
 
 // run runs the cluster until the end of the test, when it must end in order.

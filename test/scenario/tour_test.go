@@ -9,6 +9,9 @@ import (
 
 	_ "github.com/go-sql-driver/mysql" // The tests write to the legacy table as WordPress.com does.
 
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
+	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/fakesite"
 	"github.com/Automattic/jetmon/test/mariadb"
 )
@@ -18,7 +21,7 @@ const pickedUp = 60 * time.Second
 
 func TestTourWithMariaDB(t *testing.T) {
 	t.Parallel()
-	s := begin(t, asRolesMariaDB(), setup{})
+	s := begin(t, asRolesMariaDB(), setup{idle: true})
 	db := openSQL(t, s.dsn())
 
 	// What WordPress.com does in the table meanwhile: a new row, and a site taken off.
@@ -153,6 +156,28 @@ func execute(t *testing.T, db *sql.DB, statement string, args ...any) {
 	if _, err := db.ExecContext(t.Context(), statement, args...); err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
+}
+
+// However long reading a bucket takes, and however many shards are owned when the
+// reading begins, all buckets are read within the time that is promised.
+func TestEditsOfTheTableAreSeenInTimeWhenTheDatabaseIsFar(t *testing.T) {
+	t.Parallel()
+	s := begin(t, inProcess(), setup{distance: 15 * time.Millisecond, idle: true})
+	db, err := sqlstore.Open(t.Context(), s.dsn(), sqlstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	edited, target := time.Now(), fakesite.New(t)
+	for i, bucket := range []check.BucketID{0, 200, 400, check.Buckets - 1} {
+		row := store.Site{BlogID: check.BlogID(i + 1), Bucket: bucket, URL: target.URL(), Interval: time.Minute}
+		if _, err := db.CreateSite(t.Context(), row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await(t, "the rows of somebody else are watched", time.Until(edited.Add(pickedUp)), func() bool {
+		return s.rest.fleet(t).Coordinator.Sites == "4"
+	})
 }
 
 // The database dies while a site fails: what was decided waits for it.
