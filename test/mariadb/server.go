@@ -99,7 +99,12 @@ func (s *Server) find(dirs []string) (install string, err error) {
 func (s *Server) setUp(install string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	args := append([]string{"--no-defaults", "--datadir=" + s.data(), "--skip-test-db",
+	// Servers that are set up at the same moment must not share /tmp: they would delete
+	// each other's temporary tables.
+	if err := os.Mkdir(s.temp(), 0o700); err != nil {
+		return fmt.Errorf("make the server's directory: %w", err)
+	}
+	args := append([]string{"--no-defaults", "--datadir=" + s.data(), "--tmpdir=" + s.temp(), "--skip-test-db",
 		"--auth-root-authentication-method=normal", "--innodb-flush-method=nosync"}, asRoot()...)
 	if out, err := exec.CommandContext(ctx, install, args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("mariadb-install-db: %w: %s", err, out)
@@ -113,13 +118,14 @@ func (s *Server) setUp(install string) error {
 }
 
 func (s *Server) data() string     { return filepath.Join(s.dir, "data") }
+func (s *Server) temp() string     { return filepath.Join(s.dir, "tmp") }
 func (s *Server) initFile() string { return filepath.Join(s.dir, "init.sql") }
 func (s *Server) errorLog() string { return filepath.Join(s.dir, "error.log") }
 
 // start runs the server and waits until it answers.
 func (s *Server) start() error {
 	args := append([]string{"-c", guard, "sh", s.binary, "--no-defaults",
-		"--datadir=" + s.data(), "--init-file=" + s.initFile(), "--log-error=" + s.errorLog(),
+		"--datadir=" + s.data(), "--tmpdir=" + s.temp(), "--init-file=" + s.initFile(), "--log-error=" + s.errorLog(),
 		"--bind-address=127.0.0.1", "--port=" + strconv.Itoa(s.port), "--socket=mariadbd.sock",
 		"--pid-file=" + filepath.Join(s.dir, "pid"), "--skip-name-resolve", "--max-connections=1000",
 		// Small and quick. Only the death of the process is tested, never that of the
