@@ -167,7 +167,9 @@ type Fleet struct {
 	// The rule by which they decide.
 	Rule *QuorumRule `protobuf:"bytes,4,opt,name=rule,proto3" json:"rule,omitempty"`
 	// What an operator should look at, the oldest first; at most 100.
-	Alarms        []*Alarm `protobuf:"bytes,5,rep,name=alarms,proto3" json:"alarms,omitempty"`
+	Alarms []*Alarm `protobuf:"bytes,5,rep,name=alarms,proto3" json:"alarms,omitempty"`
+	// A rule that is tried beside the one that decides; absent when none is configured.
+	Shadow        *ShadowRule `protobuf:"bytes,6,opt,name=shadow,proto3" json:"shadow,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -237,6 +239,95 @@ func (x *Fleet) GetAlarms() []*Alarm {
 	return nil
 }
 
+func (x *Fleet) GetShadow() *ShadowRule {
+	if x != nil {
+		return x.Shadow
+	}
+	return nil
+}
+
+// ShadowRule counts what another rule would have decided. It decides nothing.
+type ShadowRule struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The rule that is tried.
+	Rule *QuorumRule `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
+	// Ballots that both have judged since the coordinator started.
+	Ballots uint64 `protobuf:"varint,2,opt,name=ballots,proto3" json:"ballots,omitempty"`
+	// Ballots on which both agreed.
+	Agreed uint64 `protobuf:"varint,3,opt,name=agreed,proto3" json:"agreed,omitempty"`
+	// Ballots that only the shadow would have confirmed.
+	OnlyShadowConfirmed uint64 `protobuf:"varint,4,opt,name=only_shadow_confirmed,json=onlyShadowConfirmed,proto3" json:"only_shadow_confirmed,omitempty"`
+	// Ballots that only the deciding rule confirmed.
+	OnlyRuleConfirmed uint64 `protobuf:"varint,5,opt,name=only_rule_confirmed,json=onlyRuleConfirmed,proto3" json:"only_rule_confirmed,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *ShadowRule) Reset() {
+	*x = ShadowRule{}
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShadowRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShadowRule) ProtoMessage() {}
+
+func (x *ShadowRule) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShadowRule.ProtoReflect.Descriptor instead.
+func (*ShadowRule) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ShadowRule) GetRule() *QuorumRule {
+	if x != nil {
+		return x.Rule
+	}
+	return nil
+}
+
+func (x *ShadowRule) GetBallots() uint64 {
+	if x != nil {
+		return x.Ballots
+	}
+	return 0
+}
+
+func (x *ShadowRule) GetAgreed() uint64 {
+	if x != nil {
+		return x.Agreed
+	}
+	return 0
+}
+
+func (x *ShadowRule) GetOnlyShadowConfirmed() uint64 {
+	if x != nil {
+		return x.OnlyShadowConfirmed
+	}
+	return 0
+}
+
+func (x *ShadowRule) GetOnlyRuleConfirmed() uint64 {
+	if x != nil {
+		return x.OnlyRuleConfirmed
+	}
+	return 0
+}
+
 // CoordinatorStatus describes one coordinator.
 type CoordinatorStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -266,7 +357,7 @@ type CoordinatorStatus struct {
 
 func (x *CoordinatorStatus) Reset() {
 	*x = CoordinatorStatus{}
-	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[1]
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -278,7 +369,7 @@ func (x *CoordinatorStatus) String() string {
 func (*CoordinatorStatus) ProtoMessage() {}
 
 func (x *CoordinatorStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[1]
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -291,7 +382,7 @@ func (x *CoordinatorStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoordinatorStatus.ProtoReflect.Descriptor instead.
 func (*CoordinatorStatus) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{1}
+	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *CoordinatorStatus) GetNode() string {
@@ -390,7 +481,7 @@ type CheckerStatus struct {
 
 func (x *CheckerStatus) Reset() {
 	*x = CheckerStatus{}
-	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[2]
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -402,7 +493,7 @@ func (x *CheckerStatus) String() string {
 func (*CheckerStatus) ProtoMessage() {}
 
 func (x *CheckerStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[2]
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -415,7 +506,7 @@ func (x *CheckerStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckerStatus.ProtoReflect.Descriptor instead.
 func (*CheckerStatus) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{2}
+	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CheckerStatus) GetNode() string {
@@ -492,14 +583,17 @@ type VeriflierStatus struct {
 	// Votes asked of it since the coordinator started.
 	Asked uint64 `protobuf:"varint,7,opt,name=asked,proto3" json:"asked,omitempty"`
 	// How many of them counted as UNKNOWN.
-	Unknown       uint64 `protobuf:"varint,8,opt,name=unknown,proto3" json:"unknown,omitempty"`
+	Unknown uint64 `protobuf:"varint,8,opt,name=unknown,proto3" json:"unknown,omitempty"`
+	// Ballots that were confirmed or rejected against its vote: a high share says that
+	// it sees another Internet than the others, or lies.
+	Dissented     uint64 `protobuf:"varint,9,opt,name=dissented,proto3" json:"dissented,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VeriflierStatus) Reset() {
 	*x = VeriflierStatus{}
-	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[3]
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -511,7 +605,7 @@ func (x *VeriflierStatus) String() string {
 func (*VeriflierStatus) ProtoMessage() {}
 
 func (x *VeriflierStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[3]
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -524,7 +618,7 @@ func (x *VeriflierStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VeriflierStatus.ProtoReflect.Descriptor instead.
 func (*VeriflierStatus) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{3}
+	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *VeriflierStatus) GetName() string {
@@ -583,6 +677,13 @@ func (x *VeriflierStatus) GetUnknown() uint64 {
 	return 0
 }
 
+func (x *VeriflierStatus) GetDissented() uint64 {
+	if x != nil {
+		return x.Dissented
+	}
+	return 0
+}
+
 // Alarm is a condition that an operator should look at.
 type Alarm struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -602,7 +703,7 @@ type Alarm struct {
 
 func (x *Alarm) Reset() {
 	*x = Alarm{}
-	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[4]
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -614,7 +715,7 @@ func (x *Alarm) String() string {
 func (*Alarm) ProtoMessage() {}
 
 func (x *Alarm) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[4]
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -627,7 +728,7 @@ func (x *Alarm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alarm.ProtoReflect.Descriptor instead.
 func (*Alarm) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{4}
+	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Alarm) GetKind() AlarmKind {
@@ -669,7 +770,7 @@ var File_jetmon_monitor_v1_fleet_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\n" +
-	"\x1djetmon/monitor/v1/fleet.proto\x12\x11jetmon.monitor.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\x1a\x1ejetmon/monitor/v1/outage.proto\"\xb6\x02\n" +
+	"\x1djetmon/monitor/v1/fleet.proto\x12\x11jetmon.monitor.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\x1a\x1ejetmon/monitor/v1/outage.proto\"\xed\x02\n" +
 	"\x05Fleet\x12F\n" +
 	"\vcoordinator\x18\x01 \x01(\v2$.jetmon.monitor.v1.CoordinatorStatusR\vcoordinator\x12<\n" +
 	"\bcheckers\x18\x02 \x03(\v2 .jetmon.monitor.v1.CheckerStatusR\bcheckers\x12B\n" +
@@ -677,7 +778,15 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"verifliers\x18\x03 \x03(\v2\".jetmon.monitor.v1.VeriflierStatusR\n" +
 	"verifliers\x121\n" +
 	"\x04rule\x18\x04 \x01(\v2\x1d.jetmon.monitor.v1.QuorumRuleR\x04rule\x120\n" +
-	"\x06alarms\x18\x05 \x03(\v2\x18.jetmon.monitor.v1.AlarmR\x06alarms\"\x85\x03\n" +
+	"\x06alarms\x18\x05 \x03(\v2\x18.jetmon.monitor.v1.AlarmR\x06alarms\x125\n" +
+	"\x06shadow\x18\x06 \x01(\v2\x1d.jetmon.monitor.v1.ShadowRuleR\x06shadow\"\xd5\x01\n" +
+	"\n" +
+	"ShadowRule\x121\n" +
+	"\x04rule\x18\x01 \x01(\v2\x1d.jetmon.monitor.v1.QuorumRuleR\x04rule\x12\x18\n" +
+	"\aballots\x18\x02 \x01(\x04R\aballots\x12\x16\n" +
+	"\x06agreed\x18\x03 \x01(\x04R\x06agreed\x122\n" +
+	"\x15only_shadow_confirmed\x18\x04 \x01(\x04R\x13onlyShadowConfirmed\x12.\n" +
+	"\x13only_rule_confirmed\x18\x05 \x01(\x04R\x11onlyRuleConfirmed\"\x85\x03\n" +
 	"\x11CoordinatorStatus\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x1f\n" +
 	"\vinstance_id\x18\x02 \x01(\tR\n" +
@@ -705,7 +814,7 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\x06credit\x18\x06 \x01(\rR\x06credit\x129\n" +
 	"\n" +
 	"self_check\x18\a \x01(\v2\x1a.jetmon.check.v1.SelfCheckR\tselfCheck\x12C\n" +
-	"\x0fquarantine_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x0equarantineTime\"\x9e\x02\n" +
+	"\x0fquarantine_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x0equarantineTime\"\xbc\x02\n" +
 	"\x0fVeriflierStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06region\x18\x02 \x01(\tR\x06region\x12\x18\n" +
@@ -714,7 +823,8 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\x06detail\x18\x05 \x01(\tR\x06detail\x12D\n" +
 	"\x10last_answer_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x0elastAnswerTime\x12\x14\n" +
 	"\x05asked\x18\a \x01(\x04R\x05asked\x12\x18\n" +
-	"\aunknown\x18\b \x01(\x04R\aunknown\"\xb9\x01\n" +
+	"\aunknown\x18\b \x01(\x04R\aunknown\x12\x1c\n" +
+	"\tdissented\x18\t \x01(\x04R\tdissented\"\xb9\x01\n" +
 	"\x05Alarm\x120\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1c.jetmon.monitor.v1.AlarmKindR\x04kind\x12\x17\n" +
 	"\asite_id\x18\x02 \x01(\x03R\x06siteId\x12\x10\n" +
@@ -752,38 +862,41 @@ func file_jetmon_monitor_v1_fleet_proto_rawDescGZIP() []byte {
 }
 
 var file_jetmon_monitor_v1_fleet_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_jetmon_monitor_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_jetmon_monitor_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_jetmon_monitor_v1_fleet_proto_goTypes = []any{
 	(VeriflierState)(0),           // 0: jetmon.monitor.v1.VeriflierState
 	(AlarmKind)(0),                // 1: jetmon.monitor.v1.AlarmKind
 	(*Fleet)(nil),                 // 2: jetmon.monitor.v1.Fleet
-	(*CoordinatorStatus)(nil),     // 3: jetmon.monitor.v1.CoordinatorStatus
-	(*CheckerStatus)(nil),         // 4: jetmon.monitor.v1.CheckerStatus
-	(*VeriflierStatus)(nil),       // 5: jetmon.monitor.v1.VeriflierStatus
-	(*Alarm)(nil),                 // 6: jetmon.monitor.v1.Alarm
-	(*QuorumRule)(nil),            // 7: jetmon.monitor.v1.QuorumRule
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
-	(*v1.SelfCheck)(nil),          // 9: jetmon.check.v1.SelfCheck
+	(*ShadowRule)(nil),            // 3: jetmon.monitor.v1.ShadowRule
+	(*CoordinatorStatus)(nil),     // 4: jetmon.monitor.v1.CoordinatorStatus
+	(*CheckerStatus)(nil),         // 5: jetmon.monitor.v1.CheckerStatus
+	(*VeriflierStatus)(nil),       // 6: jetmon.monitor.v1.VeriflierStatus
+	(*Alarm)(nil),                 // 7: jetmon.monitor.v1.Alarm
+	(*QuorumRule)(nil),            // 8: jetmon.monitor.v1.QuorumRule
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*v1.SelfCheck)(nil),          // 10: jetmon.check.v1.SelfCheck
 }
 var file_jetmon_monitor_v1_fleet_proto_depIdxs = []int32{
-	3,  // 0: jetmon.monitor.v1.Fleet.coordinator:type_name -> jetmon.monitor.v1.CoordinatorStatus
-	4,  // 1: jetmon.monitor.v1.Fleet.checkers:type_name -> jetmon.monitor.v1.CheckerStatus
-	5,  // 2: jetmon.monitor.v1.Fleet.verifliers:type_name -> jetmon.monitor.v1.VeriflierStatus
-	7,  // 3: jetmon.monitor.v1.Fleet.rule:type_name -> jetmon.monitor.v1.QuorumRule
-	6,  // 4: jetmon.monitor.v1.Fleet.alarms:type_name -> jetmon.monitor.v1.Alarm
-	8,  // 5: jetmon.monitor.v1.CoordinatorStatus.start_time:type_name -> google.protobuf.Timestamp
-	8,  // 6: jetmon.monitor.v1.CheckerStatus.connect_time:type_name -> google.protobuf.Timestamp
-	9,  // 7: jetmon.monitor.v1.CheckerStatus.self_check:type_name -> jetmon.check.v1.SelfCheck
-	8,  // 8: jetmon.monitor.v1.CheckerStatus.quarantine_time:type_name -> google.protobuf.Timestamp
-	0,  // 9: jetmon.monitor.v1.VeriflierStatus.state:type_name -> jetmon.monitor.v1.VeriflierState
-	8,  // 10: jetmon.monitor.v1.VeriflierStatus.last_answer_time:type_name -> google.protobuf.Timestamp
-	1,  // 11: jetmon.monitor.v1.Alarm.kind:type_name -> jetmon.monitor.v1.AlarmKind
-	8,  // 12: jetmon.monitor.v1.Alarm.raise_time:type_name -> google.protobuf.Timestamp
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	4,  // 0: jetmon.monitor.v1.Fleet.coordinator:type_name -> jetmon.monitor.v1.CoordinatorStatus
+	5,  // 1: jetmon.monitor.v1.Fleet.checkers:type_name -> jetmon.monitor.v1.CheckerStatus
+	6,  // 2: jetmon.monitor.v1.Fleet.verifliers:type_name -> jetmon.monitor.v1.VeriflierStatus
+	8,  // 3: jetmon.monitor.v1.Fleet.rule:type_name -> jetmon.monitor.v1.QuorumRule
+	7,  // 4: jetmon.monitor.v1.Fleet.alarms:type_name -> jetmon.monitor.v1.Alarm
+	3,  // 5: jetmon.monitor.v1.Fleet.shadow:type_name -> jetmon.monitor.v1.ShadowRule
+	8,  // 6: jetmon.monitor.v1.ShadowRule.rule:type_name -> jetmon.monitor.v1.QuorumRule
+	9,  // 7: jetmon.monitor.v1.CoordinatorStatus.start_time:type_name -> google.protobuf.Timestamp
+	9,  // 8: jetmon.monitor.v1.CheckerStatus.connect_time:type_name -> google.protobuf.Timestamp
+	10, // 9: jetmon.monitor.v1.CheckerStatus.self_check:type_name -> jetmon.check.v1.SelfCheck
+	9,  // 10: jetmon.monitor.v1.CheckerStatus.quarantine_time:type_name -> google.protobuf.Timestamp
+	0,  // 11: jetmon.monitor.v1.VeriflierStatus.state:type_name -> jetmon.monitor.v1.VeriflierState
+	9,  // 12: jetmon.monitor.v1.VeriflierStatus.last_answer_time:type_name -> google.protobuf.Timestamp
+	1,  // 13: jetmon.monitor.v1.Alarm.kind:type_name -> jetmon.monitor.v1.AlarmKind
+	9,  // 14: jetmon.monitor.v1.Alarm.raise_time:type_name -> google.protobuf.Timestamp
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_fleet_proto_init() }
@@ -798,7 +911,7 @@ func file_jetmon_monitor_v1_fleet_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_monitor_v1_fleet_proto_rawDesc), len(file_jetmon_monitor_v1_fleet_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -23,6 +23,63 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Verdict is the outcome of a ballot.
+type Verdict int32
+
+const (
+	// Not decided yet.
+	Verdict_VERDICT_UNSPECIFIED Verdict = 0
+	// The site is down.
+	Verdict_VERDICT_CONFIRMED Verdict = 1
+	// The site is up: a false alarm.
+	Verdict_VERDICT_REJECTED Verdict = 2
+	// The verifliers could not decide.
+	Verdict_VERDICT_INCONCLUSIVE Verdict = 3
+)
+
+// Enum value maps for Verdict.
+var (
+	Verdict_name = map[int32]string{
+		0: "VERDICT_UNSPECIFIED",
+		1: "VERDICT_CONFIRMED",
+		2: "VERDICT_REJECTED",
+		3: "VERDICT_INCONCLUSIVE",
+	}
+	Verdict_value = map[string]int32{
+		"VERDICT_UNSPECIFIED":  0,
+		"VERDICT_CONFIRMED":    1,
+		"VERDICT_REJECTED":     2,
+		"VERDICT_INCONCLUSIVE": 3,
+	}
+)
+
+func (x Verdict) Enum() *Verdict {
+	p := new(Verdict)
+	*p = x
+	return p
+}
+
+func (x Verdict) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Verdict) Descriptor() protoreflect.EnumDescriptor {
+	return file_jetmon_monitor_v1_outage_proto_enumTypes[0].Descriptor()
+}
+
+func (Verdict) Type() protoreflect.EnumType {
+	return &file_jetmon_monitor_v1_outage_proto_enumTypes[0]
+}
+
+func (x Verdict) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Verdict.Descriptor instead.
+func (Verdict) EnumDescriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_outage_proto_rawDescGZIP(), []int{0}
+}
+
 // VoteValue is what a vote counts as.
 type VoteValue int32
 
@@ -64,11 +121,11 @@ func (x VoteValue) String() string {
 }
 
 func (VoteValue) Descriptor() protoreflect.EnumDescriptor {
-	return file_jetmon_monitor_v1_outage_proto_enumTypes[0].Descriptor()
+	return file_jetmon_monitor_v1_outage_proto_enumTypes[1].Descriptor()
 }
 
 func (VoteValue) Type() protoreflect.EnumType {
-	return &file_jetmon_monitor_v1_outage_proto_enumTypes[0]
+	return &file_jetmon_monitor_v1_outage_proto_enumTypes[1]
 }
 
 func (x VoteValue) Number() protoreflect.EnumNumber {
@@ -77,7 +134,7 @@ func (x VoteValue) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use VoteValue.Descriptor instead.
 func (VoteValue) EnumDescriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_outage_proto_rawDescGZIP(), []int{0}
+	return file_jetmon_monitor_v1_outage_proto_rawDescGZIP(), []int{1}
 }
 
 // Outage is one time of being down, from its first failing check to its recovery.
@@ -112,7 +169,9 @@ type Outage struct {
 	// Every vote of that round, stragglers included. Only GetOutage fills it.
 	Votes []*Vote `protobuf:"bytes,14,rep,name=votes,proto3" json:"votes,omitempty"`
 	// The checkers' failing checks that led to the vote. Only GetOutage fills it.
-	Checks        []*LocalCheck `protobuf:"bytes,15,rep,name=checks,proto3" json:"checks,omitempty"`
+	Checks []*LocalCheck `protobuf:"bytes,15,rep,name=checks,proto3" json:"checks,omitempty"`
+	// Good stretches of the outage that did not last: how often the site came and went.
+	Relapses      uint32 `protobuf:"varint,16,opt,name=relapses,proto3" json:"relapses,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -252,6 +311,131 @@ func (x *Outage) GetChecks() []*LocalCheck {
 	return nil
 }
 
+func (x *Outage) GetRelapses() uint32 {
+	if x != nil {
+		return x.Relapses
+	}
+	return 0
+}
+
+// Ballot is one vote of the verifliers about one site.
+type Ballot struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id; 0 while it is not stored.
+	BallotId int64 `protobuf:"varint,1,opt,name=ballot_id,json=ballotId,proto3" json:"ballot_id,omitempty"`
+	// What was decided.
+	Verdict Verdict `protobuf:"varint,2,opt,name=verdict,proto3,enum=jetmon.monitor.v1.Verdict" json:"verdict,omitempty"`
+	// By which rule.
+	Rule *QuorumRule `protobuf:"bytes,3,opt,name=rule,proto3" json:"rule,omitempty"`
+	// Round of the verification, from 1.
+	Round uint32 `protobuf:"varint,4,opt,name=round,proto3" json:"round,omitempty"`
+	// When the verifliers were asked.
+	OpenTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=open_time,json=openTime,proto3" json:"open_time,omitempty"`
+	// When the outcome was fixed.
+	DecideTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=decide_time,json=decideTime,proto3" json:"decide_time,omitempty"`
+	// Every vote.
+	Votes []*Vote `protobuf:"bytes,7,rep,name=votes,proto3" json:"votes,omitempty"`
+	// The failing checks that led to it.
+	Checks []*LocalCheck `protobuf:"bytes,8,rep,name=checks,proto3" json:"checks,omitempty"`
+	// The outage that it opened, 0 when it opened none.
+	OutageId      int64 `protobuf:"varint,9,opt,name=outage_id,json=outageId,proto3" json:"outage_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ballot) Reset() {
+	*x = Ballot{}
+	mi := &file_jetmon_monitor_v1_outage_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ballot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ballot) ProtoMessage() {}
+
+func (x *Ballot) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_outage_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ballot.ProtoReflect.Descriptor instead.
+func (*Ballot) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_outage_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Ballot) GetBallotId() int64 {
+	if x != nil {
+		return x.BallotId
+	}
+	return 0
+}
+
+func (x *Ballot) GetVerdict() Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return Verdict_VERDICT_UNSPECIFIED
+}
+
+func (x *Ballot) GetRule() *QuorumRule {
+	if x != nil {
+		return x.Rule
+	}
+	return nil
+}
+
+func (x *Ballot) GetRound() uint32 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *Ballot) GetOpenTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OpenTime
+	}
+	return nil
+}
+
+func (x *Ballot) GetDecideTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DecideTime
+	}
+	return nil
+}
+
+func (x *Ballot) GetVotes() []*Vote {
+	if x != nil {
+		return x.Votes
+	}
+	return nil
+}
+
+func (x *Ballot) GetChecks() []*LocalCheck {
+	if x != nil {
+		return x.Checks
+	}
+	return nil
+}
+
+func (x *Ballot) GetOutageId() int64 {
+	if x != nil {
+		return x.OutageId
+	}
+	return 0
+}
+
 // QuorumRule is a rule of decision: confirmed when at least need of verifliers,
 // in at least regions regions, say DOWN.
 type QuorumRule struct {
@@ -268,7 +452,7 @@ type QuorumRule struct {
 
 func (x *QuorumRule) Reset() {
 	*x = QuorumRule{}
-	mi := &file_jetmon_monitor_v1_outage_proto_msgTypes[1]
+	mi := &file_jetmon_monitor_v1_outage_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -280,7 +464,7 @@ func (x *QuorumRule) String() string {
 func (*QuorumRule) ProtoMessage() {}
 
 func (x *QuorumRule) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_outage_proto_msgTypes[1]
+	mi := &file_jetmon_monitor_v1_outage_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -293,7 +477,7 @@ func (x *QuorumRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuorumRule.ProtoReflect.Descriptor instead.
 func (*QuorumRule) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_outage_proto_rawDescGZIP(), []int{1}
+	return file_jetmon_monitor_v1_outage_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *QuorumRule) GetVerifliers() uint32 {
@@ -340,7 +524,7 @@ type Vote struct {
 
 func (x *Vote) Reset() {
 	*x = Vote{}
-	mi := &file_jetmon_monitor_v1_outage_proto_msgTypes[2]
+	mi := &file_jetmon_monitor_v1_outage_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -352,7 +536,7 @@ func (x *Vote) String() string {
 func (*Vote) ProtoMessage() {}
 
 func (x *Vote) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_outage_proto_msgTypes[2]
+	mi := &file_jetmon_monitor_v1_outage_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -365,7 +549,7 @@ func (x *Vote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Vote.ProtoReflect.Descriptor instead.
 func (*Vote) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_outage_proto_rawDescGZIP(), []int{2}
+	return file_jetmon_monitor_v1_outage_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Vote) GetVeriflier() string {
@@ -432,7 +616,7 @@ type LocalCheck struct {
 
 func (x *LocalCheck) Reset() {
 	*x = LocalCheck{}
-	mi := &file_jetmon_monitor_v1_outage_proto_msgTypes[3]
+	mi := &file_jetmon_monitor_v1_outage_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -444,7 +628,7 @@ func (x *LocalCheck) String() string {
 func (*LocalCheck) ProtoMessage() {}
 
 func (x *LocalCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_outage_proto_msgTypes[3]
+	mi := &file_jetmon_monitor_v1_outage_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -457,7 +641,7 @@ func (x *LocalCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocalCheck.ProtoReflect.Descriptor instead.
 func (*LocalCheck) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_outage_proto_rawDescGZIP(), []int{3}
+	return file_jetmon_monitor_v1_outage_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *LocalCheck) GetChecker() string {
@@ -485,7 +669,7 @@ var File_jetmon_monitor_v1_outage_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_outage_proto_rawDesc = "" +
 	"\n" +
-	"\x1ejetmon/monitor/v1/outage.proto\x12\x11jetmon.monitor.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\xd7\x04\n" +
+	"\x1ejetmon/monitor/v1/outage.proto\x12\x11jetmon.monitor.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\xf3\x04\n" +
 	"\x06Outage\x12\x1b\n" +
 	"\toutage_id\x18\x01 \x01(\x03R\boutageId\x12\x17\n" +
 	"\asite_id\x18\x02 \x01(\x03R\x06siteId\x12\x17\n" +
@@ -504,7 +688,19 @@ const file_jetmon_monitor_v1_outage_proto_rawDesc = "" +
 	"\x04rule\x18\f \x01(\v2\x1d.jetmon.monitor.v1.QuorumRuleR\x04rule\x12\x14\n" +
 	"\x05round\x18\r \x01(\rR\x05round\x12-\n" +
 	"\x05votes\x18\x0e \x03(\v2\x17.jetmon.monitor.v1.VoteR\x05votes\x125\n" +
-	"\x06checks\x18\x0f \x03(\v2\x1d.jetmon.monitor.v1.LocalCheckR\x06checks\"Z\n" +
+	"\x06checks\x18\x0f \x03(\v2\x1d.jetmon.monitor.v1.LocalCheckR\x06checks\x12\x1a\n" +
+	"\brelapses\x18\x10 \x01(\rR\brelapses\"\x9d\x03\n" +
+	"\x06Ballot\x12\x1b\n" +
+	"\tballot_id\x18\x01 \x01(\x03R\bballotId\x124\n" +
+	"\averdict\x18\x02 \x01(\x0e2\x1a.jetmon.monitor.v1.VerdictR\averdict\x121\n" +
+	"\x04rule\x18\x03 \x01(\v2\x1d.jetmon.monitor.v1.QuorumRuleR\x04rule\x12\x14\n" +
+	"\x05round\x18\x04 \x01(\rR\x05round\x127\n" +
+	"\topen_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bopenTime\x12;\n" +
+	"\vdecide_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"decideTime\x12-\n" +
+	"\x05votes\x18\a \x03(\v2\x17.jetmon.monitor.v1.VoteR\x05votes\x125\n" +
+	"\x06checks\x18\b \x03(\v2\x1d.jetmon.monitor.v1.LocalCheckR\x06checks\x12\x1b\n" +
+	"\toutage_id\x18\t \x01(\x03R\boutageId\"Z\n" +
 	"\n" +
 	"QuorumRule\x12\x1e\n" +
 	"\n" +
@@ -525,7 +721,12 @@ const file_jetmon_monitor_v1_outage_proto_rawDesc = "" +
 	"LocalCheck\x12\x18\n" +
 	"\achecker\x18\x01 \x01(\tR\achecker\x125\n" +
 	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12>\n" +
-	"\vobservation\x18\x03 \x01(\v2\x1c.jetmon.check.v1.ObservationR\vobservation*g\n" +
+	"\vobservation\x18\x03 \x01(\v2\x1c.jetmon.check.v1.ObservationR\vobservation*i\n" +
+	"\aVerdict\x12\x17\n" +
+	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11VERDICT_CONFIRMED\x10\x01\x12\x14\n" +
+	"\x10VERDICT_REJECTED\x10\x02\x12\x18\n" +
+	"\x14VERDICT_INCONCLUSIVE\x10\x03*g\n" +
 	"\tVoteValue\x12\x1a\n" +
 	"\x16VOTE_VALUE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fVOTE_VALUE_DOWN\x10\x01\x12\x11\n" +
@@ -545,38 +746,46 @@ func file_jetmon_monitor_v1_outage_proto_rawDescGZIP() []byte {
 	return file_jetmon_monitor_v1_outage_proto_rawDescData
 }
 
-var file_jetmon_monitor_v1_outage_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_jetmon_monitor_v1_outage_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_jetmon_monitor_v1_outage_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_jetmon_monitor_v1_outage_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_jetmon_monitor_v1_outage_proto_goTypes = []any{
-	(VoteValue)(0),                // 0: jetmon.monitor.v1.VoteValue
-	(*Outage)(nil),                // 1: jetmon.monitor.v1.Outage
-	(*QuorumRule)(nil),            // 2: jetmon.monitor.v1.QuorumRule
-	(*Vote)(nil),                  // 3: jetmon.monitor.v1.Vote
-	(*LocalCheck)(nil),            // 4: jetmon.monitor.v1.LocalCheck
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
-	(v1.FailureKind)(0),           // 6: jetmon.check.v1.FailureKind
-	(*v1.Observation)(nil),        // 7: jetmon.check.v1.Observation
-	(*v1.SelfCheck)(nil),          // 8: jetmon.check.v1.SelfCheck
+	(Verdict)(0),                  // 0: jetmon.monitor.v1.Verdict
+	(VoteValue)(0),                // 1: jetmon.monitor.v1.VoteValue
+	(*Outage)(nil),                // 2: jetmon.monitor.v1.Outage
+	(*Ballot)(nil),                // 3: jetmon.monitor.v1.Ballot
+	(*QuorumRule)(nil),            // 4: jetmon.monitor.v1.QuorumRule
+	(*Vote)(nil),                  // 5: jetmon.monitor.v1.Vote
+	(*LocalCheck)(nil),            // 6: jetmon.monitor.v1.LocalCheck
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(v1.FailureKind)(0),           // 8: jetmon.check.v1.FailureKind
+	(*v1.Observation)(nil),        // 9: jetmon.check.v1.Observation
+	(*v1.SelfCheck)(nil),          // 10: jetmon.check.v1.SelfCheck
 }
 var file_jetmon_monitor_v1_outage_proto_depIdxs = []int32{
-	5,  // 0: jetmon.monitor.v1.Outage.start_time:type_name -> google.protobuf.Timestamp
-	5,  // 1: jetmon.monitor.v1.Outage.confirm_time:type_name -> google.protobuf.Timestamp
-	5,  // 2: jetmon.monitor.v1.Outage.end_time:type_name -> google.protobuf.Timestamp
-	6,  // 3: jetmon.monitor.v1.Outage.failure:type_name -> jetmon.check.v1.FailureKind
-	2,  // 4: jetmon.monitor.v1.Outage.rule:type_name -> jetmon.monitor.v1.QuorumRule
-	3,  // 5: jetmon.monitor.v1.Outage.votes:type_name -> jetmon.monitor.v1.Vote
-	4,  // 6: jetmon.monitor.v1.Outage.checks:type_name -> jetmon.monitor.v1.LocalCheck
-	0,  // 7: jetmon.monitor.v1.Vote.value:type_name -> jetmon.monitor.v1.VoteValue
-	7,  // 8: jetmon.monitor.v1.Vote.observation:type_name -> jetmon.check.v1.Observation
-	8,  // 9: jetmon.monitor.v1.Vote.self_check:type_name -> jetmon.check.v1.SelfCheck
-	5,  // 10: jetmon.monitor.v1.Vote.vote_time:type_name -> google.protobuf.Timestamp
-	5,  // 11: jetmon.monitor.v1.LocalCheck.end_time:type_name -> google.protobuf.Timestamp
-	7,  // 12: jetmon.monitor.v1.LocalCheck.observation:type_name -> jetmon.check.v1.Observation
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	7,  // 0: jetmon.monitor.v1.Outage.start_time:type_name -> google.protobuf.Timestamp
+	7,  // 1: jetmon.monitor.v1.Outage.confirm_time:type_name -> google.protobuf.Timestamp
+	7,  // 2: jetmon.monitor.v1.Outage.end_time:type_name -> google.protobuf.Timestamp
+	8,  // 3: jetmon.monitor.v1.Outage.failure:type_name -> jetmon.check.v1.FailureKind
+	4,  // 4: jetmon.monitor.v1.Outage.rule:type_name -> jetmon.monitor.v1.QuorumRule
+	5,  // 5: jetmon.monitor.v1.Outage.votes:type_name -> jetmon.monitor.v1.Vote
+	6,  // 6: jetmon.monitor.v1.Outage.checks:type_name -> jetmon.monitor.v1.LocalCheck
+	0,  // 7: jetmon.monitor.v1.Ballot.verdict:type_name -> jetmon.monitor.v1.Verdict
+	4,  // 8: jetmon.monitor.v1.Ballot.rule:type_name -> jetmon.monitor.v1.QuorumRule
+	7,  // 9: jetmon.monitor.v1.Ballot.open_time:type_name -> google.protobuf.Timestamp
+	7,  // 10: jetmon.monitor.v1.Ballot.decide_time:type_name -> google.protobuf.Timestamp
+	5,  // 11: jetmon.monitor.v1.Ballot.votes:type_name -> jetmon.monitor.v1.Vote
+	6,  // 12: jetmon.monitor.v1.Ballot.checks:type_name -> jetmon.monitor.v1.LocalCheck
+	1,  // 13: jetmon.monitor.v1.Vote.value:type_name -> jetmon.monitor.v1.VoteValue
+	9,  // 14: jetmon.monitor.v1.Vote.observation:type_name -> jetmon.check.v1.Observation
+	10, // 15: jetmon.monitor.v1.Vote.self_check:type_name -> jetmon.check.v1.SelfCheck
+	7,  // 16: jetmon.monitor.v1.Vote.vote_time:type_name -> google.protobuf.Timestamp
+	7,  // 17: jetmon.monitor.v1.LocalCheck.end_time:type_name -> google.protobuf.Timestamp
+	9,  // 18: jetmon.monitor.v1.LocalCheck.observation:type_name -> jetmon.check.v1.Observation
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_outage_proto_init() }
@@ -589,8 +798,8 @@ func file_jetmon_monitor_v1_outage_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_monitor_v1_outage_proto_rawDesc), len(file_jetmon_monitor_v1_outage_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   4,
+			NumEnums:      2,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -23,6 +23,143 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// ReplayOutageRequest names an outage and, perhaps, another rule.
+type ReplayOutageRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id.
+	OutageId int64 `protobuf:"varint,1,opt,name=outage_id,json=outageId,proto3" json:"outage_id,omitempty"`
+	// DOWN votes that the other rule needs; 0 means as many as the rule that decided.
+	Need uint32 `protobuf:"varint,2,opt,name=need,proto3" json:"need,omitempty"`
+	// Regions that the other rule needs; 0 means as many as the rule that decided.
+	Regions       uint32 `protobuf:"varint,3,opt,name=regions,proto3" json:"regions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayOutageRequest) Reset() {
+	*x = ReplayOutageRequest{}
+	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayOutageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayOutageRequest) ProtoMessage() {}
+
+func (x *ReplayOutageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayOutageRequest.ProtoReflect.Descriptor instead.
+func (*ReplayOutageRequest) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_outage_service_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *ReplayOutageRequest) GetOutageId() int64 {
+	if x != nil {
+		return x.OutageId
+	}
+	return 0
+}
+
+func (x *ReplayOutageRequest) GetNeed() uint32 {
+	if x != nil {
+		return x.Need
+	}
+	return 0
+}
+
+func (x *ReplayOutageRequest) GetRegions() uint32 {
+	if x != nil {
+		return x.Regions
+	}
+	return 0
+}
+
+// ReplayOutageResponse compares verdicts.
+type ReplayOutageResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The ballot as it was stored.
+	Ballot *Ballot `protobuf:"bytes,1,opt,name=ballot,proto3" json:"ballot,omitempty"`
+	// What its rule says of its votes now; the same as ballot.verdict, or there is a bug.
+	ReplayedVerdict Verdict `protobuf:"varint,2,opt,name=replayed_verdict,json=replayedVerdict,proto3,enum=jetmon.monitor.v1.Verdict" json:"replayed_verdict,omitempty"`
+	// The other rule.
+	OtherRule *QuorumRule `protobuf:"bytes,3,opt,name=other_rule,json=otherRule,proto3" json:"other_rule,omitempty"`
+	// What that says of the same votes.
+	OtherVerdict  Verdict `protobuf:"varint,4,opt,name=other_verdict,json=otherVerdict,proto3,enum=jetmon.monitor.v1.Verdict" json:"other_verdict,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayOutageResponse) Reset() {
+	*x = ReplayOutageResponse{}
+	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayOutageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayOutageResponse) ProtoMessage() {}
+
+func (x *ReplayOutageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayOutageResponse.ProtoReflect.Descriptor instead.
+func (*ReplayOutageResponse) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_outage_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ReplayOutageResponse) GetBallot() *Ballot {
+	if x != nil {
+		return x.Ballot
+	}
+	return nil
+}
+
+func (x *ReplayOutageResponse) GetReplayedVerdict() Verdict {
+	if x != nil {
+		return x.ReplayedVerdict
+	}
+	return Verdict_VERDICT_UNSPECIFIED
+}
+
+func (x *ReplayOutageResponse) GetOtherRule() *QuorumRule {
+	if x != nil {
+		return x.OtherRule
+	}
+	return nil
+}
+
+func (x *ReplayOutageResponse) GetOtherVerdict() Verdict {
+	if x != nil {
+		return x.OtherVerdict
+	}
+	return Verdict_VERDICT_UNSPECIFIED
+}
+
 // ListOutagesRequest asks for a page of outages.
 type ListOutagesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -40,7 +177,7 @@ type ListOutagesRequest struct {
 
 func (x *ListOutagesRequest) Reset() {
 	*x = ListOutagesRequest{}
-	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[0]
+	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -52,7 +189,7 @@ func (x *ListOutagesRequest) String() string {
 func (*ListOutagesRequest) ProtoMessage() {}
 
 func (x *ListOutagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[0]
+	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -65,7 +202,7 @@ func (x *ListOutagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOutagesRequest.ProtoReflect.Descriptor instead.
 func (*ListOutagesRequest) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_outage_service_proto_rawDescGZIP(), []int{0}
+	return file_jetmon_monitor_v1_outage_service_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ListOutagesRequest) GetPageSize() int32 {
@@ -109,7 +246,7 @@ type ListOutagesResponse struct {
 
 func (x *ListOutagesResponse) Reset() {
 	*x = ListOutagesResponse{}
-	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[1]
+	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -121,7 +258,7 @@ func (x *ListOutagesResponse) String() string {
 func (*ListOutagesResponse) ProtoMessage() {}
 
 func (x *ListOutagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[1]
+	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -134,7 +271,7 @@ func (x *ListOutagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOutagesResponse.ProtoReflect.Descriptor instead.
 func (*ListOutagesResponse) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_outage_service_proto_rawDescGZIP(), []int{1}
+	return file_jetmon_monitor_v1_outage_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ListOutagesResponse) GetOutages() []*Outage {
@@ -162,7 +299,7 @@ type GetOutageRequest struct {
 
 func (x *GetOutageRequest) Reset() {
 	*x = GetOutageRequest{}
-	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[2]
+	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -174,7 +311,7 @@ func (x *GetOutageRequest) String() string {
 func (*GetOutageRequest) ProtoMessage() {}
 
 func (x *GetOutageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[2]
+	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -187,7 +324,7 @@ func (x *GetOutageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOutageRequest.ProtoReflect.Descriptor instead.
 func (*GetOutageRequest) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_outage_service_proto_rawDescGZIP(), []int{2}
+	return file_jetmon_monitor_v1_outage_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GetOutageRequest) GetOutageId() int64 {
@@ -208,7 +345,7 @@ type GetOutageResponse struct {
 
 func (x *GetOutageResponse) Reset() {
 	*x = GetOutageResponse{}
-	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[3]
+	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -220,7 +357,7 @@ func (x *GetOutageResponse) String() string {
 func (*GetOutageResponse) ProtoMessage() {}
 
 func (x *GetOutageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[3]
+	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -233,7 +370,7 @@ func (x *GetOutageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOutageResponse.ProtoReflect.Descriptor instead.
 func (*GetOutageResponse) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_outage_service_proto_rawDescGZIP(), []int{3}
+	return file_jetmon_monitor_v1_outage_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetOutageResponse) GetOutage() *Outage {
@@ -247,7 +384,17 @@ var File_jetmon_monitor_v1_outage_service_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_outage_service_proto_rawDesc = "" +
 	"\n" +
-	"&jetmon/monitor/v1/outage_service.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1ejetmon/monitor/v1/outage.proto\"\x9b\x01\n" +
+	"&jetmon/monitor/v1/outage_service.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1ejetmon/monitor/v1/outage.proto\"}\n" +
+	"\x13ReplayOutageRequest\x12$\n" +
+	"\toutage_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\boutageId\x12\x1c\n" +
+	"\x04need\x18\x02 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\x04need\x12\"\n" +
+	"\aregions\x18\x03 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\aregions\"\x8f\x02\n" +
+	"\x14ReplayOutageResponse\x121\n" +
+	"\x06ballot\x18\x01 \x01(\v2\x19.jetmon.monitor.v1.BallotR\x06ballot\x12E\n" +
+	"\x10replayed_verdict\x18\x02 \x01(\x0e2\x1a.jetmon.monitor.v1.VerdictR\x0freplayedVerdict\x12<\n" +
+	"\n" +
+	"other_rule\x18\x03 \x01(\v2\x1d.jetmon.monitor.v1.QuorumRuleR\totherRule\x12?\n" +
+	"\rother_verdict\x18\x04 \x01(\x0e2\x1a.jetmon.monitor.v1.VerdictR\fotherVerdict\"\x9b\x01\n" +
 	"\x12ListOutagesRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12&\n" +
@@ -261,10 +408,11 @@ const file_jetmon_monitor_v1_outage_service_proto_rawDesc = "" +
 	"\x10GetOutageRequest\x12$\n" +
 	"\toutage_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\boutageId\"F\n" +
 	"\x11GetOutageResponse\x121\n" +
-	"\x06outage\x18\x01 \x01(\v2\x19.jetmon.monitor.v1.OutageR\x06outage2\x83\x02\n" +
+	"\x06outage\x18\x01 \x01(\v2\x19.jetmon.monitor.v1.OutageR\x06outage2\x8d\x03\n" +
 	"\rOutageService\x12q\n" +
 	"\vListOutages\x12%.jetmon.monitor.v1.ListOutagesRequest\x1a&.jetmon.monitor.v1.ListOutagesResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/outages\x12\x7f\n" +
-	"\tGetOutage\x12#.jetmon.monitor.v1.GetOutageRequest\x1a$.jetmon.monitor.v1.GetOutageResponse\"'\x82\xd3\xe4\x93\x02!b\x06outage\x12\x17/v1/outages/{outage_id}B\xcf\x01\n" +
+	"\tGetOutage\x12#.jetmon.monitor.v1.GetOutageRequest\x1a$.jetmon.monitor.v1.GetOutageResponse\"'\x82\xd3\xe4\x93\x02!b\x06outage\x12\x17/v1/outages/{outage_id}\x12\x87\x01\n" +
+	"\fReplayOutage\x12&.jetmon.monitor.v1.ReplayOutageRequest\x1a'.jetmon.monitor.v1.ReplayOutageResponse\"&\x82\xd3\xe4\x93\x02 \x12\x1e/v1/outages/{outage_id}:replayB\xcf\x01\n" +
 	"\x15com.jetmon.monitor.v1B\x12OutageServiceProtoP\x01Z<github.com/Automattic/jetmon/gen/jetmon/monitor/v1;monitorv1\xa2\x02\x03JMX\xaa\x02\x11Jetmon.Monitor.V1\xca\x02\x11Jetmon\\Monitor\\V1\xe2\x02\x1dJetmon\\Monitor\\V1\\GPBMetadata\xea\x02\x13Jetmon::Monitor::V1b\x06proto3"
 
 var (
@@ -279,26 +427,37 @@ func file_jetmon_monitor_v1_outage_service_proto_rawDescGZIP() []byte {
 	return file_jetmon_monitor_v1_outage_service_proto_rawDescData
 }
 
-var file_jetmon_monitor_v1_outage_service_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_jetmon_monitor_v1_outage_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_jetmon_monitor_v1_outage_service_proto_goTypes = []any{
-	(*ListOutagesRequest)(nil),  // 0: jetmon.monitor.v1.ListOutagesRequest
-	(*ListOutagesResponse)(nil), // 1: jetmon.monitor.v1.ListOutagesResponse
-	(*GetOutageRequest)(nil),    // 2: jetmon.monitor.v1.GetOutageRequest
-	(*GetOutageResponse)(nil),   // 3: jetmon.monitor.v1.GetOutageResponse
-	(*Outage)(nil),              // 4: jetmon.monitor.v1.Outage
+	(*ReplayOutageRequest)(nil),  // 0: jetmon.monitor.v1.ReplayOutageRequest
+	(*ReplayOutageResponse)(nil), // 1: jetmon.monitor.v1.ReplayOutageResponse
+	(*ListOutagesRequest)(nil),   // 2: jetmon.monitor.v1.ListOutagesRequest
+	(*ListOutagesResponse)(nil),  // 3: jetmon.monitor.v1.ListOutagesResponse
+	(*GetOutageRequest)(nil),     // 4: jetmon.monitor.v1.GetOutageRequest
+	(*GetOutageResponse)(nil),    // 5: jetmon.monitor.v1.GetOutageResponse
+	(*Ballot)(nil),               // 6: jetmon.monitor.v1.Ballot
+	(Verdict)(0),                 // 7: jetmon.monitor.v1.Verdict
+	(*QuorumRule)(nil),           // 8: jetmon.monitor.v1.QuorumRule
+	(*Outage)(nil),               // 9: jetmon.monitor.v1.Outage
 }
 var file_jetmon_monitor_v1_outage_service_proto_depIdxs = []int32{
-	4, // 0: jetmon.monitor.v1.ListOutagesResponse.outages:type_name -> jetmon.monitor.v1.Outage
-	4, // 1: jetmon.monitor.v1.GetOutageResponse.outage:type_name -> jetmon.monitor.v1.Outage
-	0, // 2: jetmon.monitor.v1.OutageService.ListOutages:input_type -> jetmon.monitor.v1.ListOutagesRequest
-	2, // 3: jetmon.monitor.v1.OutageService.GetOutage:input_type -> jetmon.monitor.v1.GetOutageRequest
-	1, // 4: jetmon.monitor.v1.OutageService.ListOutages:output_type -> jetmon.monitor.v1.ListOutagesResponse
-	3, // 5: jetmon.monitor.v1.OutageService.GetOutage:output_type -> jetmon.monitor.v1.GetOutageResponse
-	4, // [4:6] is the sub-list for method output_type
-	2, // [2:4] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	6, // 0: jetmon.monitor.v1.ReplayOutageResponse.ballot:type_name -> jetmon.monitor.v1.Ballot
+	7, // 1: jetmon.monitor.v1.ReplayOutageResponse.replayed_verdict:type_name -> jetmon.monitor.v1.Verdict
+	8, // 2: jetmon.monitor.v1.ReplayOutageResponse.other_rule:type_name -> jetmon.monitor.v1.QuorumRule
+	7, // 3: jetmon.monitor.v1.ReplayOutageResponse.other_verdict:type_name -> jetmon.monitor.v1.Verdict
+	9, // 4: jetmon.monitor.v1.ListOutagesResponse.outages:type_name -> jetmon.monitor.v1.Outage
+	9, // 5: jetmon.monitor.v1.GetOutageResponse.outage:type_name -> jetmon.monitor.v1.Outage
+	2, // 6: jetmon.monitor.v1.OutageService.ListOutages:input_type -> jetmon.monitor.v1.ListOutagesRequest
+	4, // 7: jetmon.monitor.v1.OutageService.GetOutage:input_type -> jetmon.monitor.v1.GetOutageRequest
+	0, // 8: jetmon.monitor.v1.OutageService.ReplayOutage:input_type -> jetmon.monitor.v1.ReplayOutageRequest
+	3, // 9: jetmon.monitor.v1.OutageService.ListOutages:output_type -> jetmon.monitor.v1.ListOutagesResponse
+	5, // 10: jetmon.monitor.v1.OutageService.GetOutage:output_type -> jetmon.monitor.v1.GetOutageResponse
+	1, // 11: jetmon.monitor.v1.OutageService.ReplayOutage:output_type -> jetmon.monitor.v1.ReplayOutageResponse
+	9, // [9:12] is the sub-list for method output_type
+	6, // [6:9] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_outage_service_proto_init() }
@@ -313,7 +472,7 @@ func file_jetmon_monitor_v1_outage_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_monitor_v1_outage_service_proto_rawDesc), len(file_jetmon_monitor_v1_outage_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,8 +19,9 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	OutageService_ListOutages_FullMethodName = "/jetmon.monitor.v1.OutageService/ListOutages"
-	OutageService_GetOutage_FullMethodName   = "/jetmon.monitor.v1.OutageService/GetOutage"
+	OutageService_ListOutages_FullMethodName  = "/jetmon.monitor.v1.OutageService/ListOutages"
+	OutageService_GetOutage_FullMethodName    = "/jetmon.monitor.v1.OutageService/GetOutage"
+	OutageService_ReplayOutage_FullMethodName = "/jetmon.monitor.v1.OutageService/ReplayOutage"
 )
 
 // OutageServiceClient is the client API for OutageService service.
@@ -33,6 +34,10 @@ type OutageServiceClient interface {
 	ListOutages(ctx context.Context, in *ListOutagesRequest, opts ...grpc.CallOption) (*ListOutagesResponse, error)
 	// GetOutage reads one outage with its votes. Idempotent.
 	GetOutage(ctx context.Context, in *GetOutageRequest, opts ...grpc.CallOption) (*GetOutageResponse, error)
+	// ReplayOutage decides the ballot of an outage once more, from what was stored, and
+	// says what another rule would have said. It changes nothing. Idempotent.
+	// FAILED_PRECONDITION: the outage was opened without a ballot.
+	ReplayOutage(ctx context.Context, in *ReplayOutageRequest, opts ...grpc.CallOption) (*ReplayOutageResponse, error)
 }
 
 type outageServiceClient struct {
@@ -63,6 +68,16 @@ func (c *outageServiceClient) GetOutage(ctx context.Context, in *GetOutageReques
 	return out, nil
 }
 
+func (c *outageServiceClient) ReplayOutage(ctx context.Context, in *ReplayOutageRequest, opts ...grpc.CallOption) (*ReplayOutageResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReplayOutageResponse)
+	err := c.cc.Invoke(ctx, OutageService_ReplayOutage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // OutageServiceServer is the server API for OutageService service.
 // All implementations must embed UnimplementedOutageServiceServer
 // for forward compatibility.
@@ -73,6 +88,10 @@ type OutageServiceServer interface {
 	ListOutages(context.Context, *ListOutagesRequest) (*ListOutagesResponse, error)
 	// GetOutage reads one outage with its votes. Idempotent.
 	GetOutage(context.Context, *GetOutageRequest) (*GetOutageResponse, error)
+	// ReplayOutage decides the ballot of an outage once more, from what was stored, and
+	// says what another rule would have said. It changes nothing. Idempotent.
+	// FAILED_PRECONDITION: the outage was opened without a ballot.
+	ReplayOutage(context.Context, *ReplayOutageRequest) (*ReplayOutageResponse, error)
 	mustEmbedUnimplementedOutageServiceServer()
 }
 
@@ -88,6 +107,9 @@ func (UnimplementedOutageServiceServer) ListOutages(context.Context, *ListOutage
 }
 func (UnimplementedOutageServiceServer) GetOutage(context.Context, *GetOutageRequest) (*GetOutageResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetOutage not implemented")
+}
+func (UnimplementedOutageServiceServer) ReplayOutage(context.Context, *ReplayOutageRequest) (*ReplayOutageResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReplayOutage not implemented")
 }
 func (UnimplementedOutageServiceServer) mustEmbedUnimplementedOutageServiceServer() {}
 func (UnimplementedOutageServiceServer) testEmbeddedByValue()                       {}
@@ -146,6 +168,24 @@ func _OutageService_GetOutage_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OutageService_ReplayOutage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReplayOutageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OutageServiceServer).ReplayOutage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OutageService_ReplayOutage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OutageServiceServer).ReplayOutage(ctx, req.(*ReplayOutageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // OutageService_ServiceDesc is the grpc.ServiceDesc for OutageService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -160,6 +200,10 @@ var OutageService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetOutage",
 			Handler:    _OutageService_GetOutage_Handler,
+		},
+		{
+			MethodName: "ReplayOutage",
+			Handler:    _OutageService_ReplayOutage_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

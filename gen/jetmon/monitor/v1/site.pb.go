@@ -136,9 +136,19 @@ type Site struct {
 	// The open outage, 0 when there is none.
 	OutageId int64 `protobuf:"varint,13,opt,name=outage_id,json=outageId,proto3" json:"outage_id,omitempty"`
 	// Why a failing site is held back from being reported, in words; empty when it is not.
-	HoldReason    string `protobuf:"bytes,14,opt,name=hold_reason,json=holdReason,proto3" json:"hold_reason,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	HoldReason string `protobuf:"bytes,14,opt,name=hold_reason,json=holdReason,proto3" json:"hold_reason,omitempty"`
+	// When the site is checked next, unless something happens before; absent while it is
+	// paused or the verifliers are asked.
+	NextCheckTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=next_check_time,json=nextCheckTime,proto3" json:"next_check_time,omitempty"`
+	// True: the site comes and goes too often; its outage ends when it was good for 10 minutes.
+	Flapping bool `protobuf:"varint,16,opt,name=flapping,proto3" json:"flapping,omitempty"`
+	// Good stretches of the open outage that did not last.
+	Relapses uint32 `protobuf:"varint,17,opt,name=relapses,proto3" json:"relapses,omitempty"`
+	// Set when the newest ballot found the site down in some regions only. It is no
+	// outage and is not reported. Absent when there was none in the last hour.
+	RegionalFinding *RegionalFinding `protobuf:"bytes,18,opt,name=regional_finding,json=regionalFinding,proto3" json:"regional_finding,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Site) Reset() {
@@ -269,6 +279,98 @@ func (x *Site) GetHoldReason() string {
 	return ""
 }
 
+func (x *Site) GetNextCheckTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextCheckTime
+	}
+	return nil
+}
+
+func (x *Site) GetFlapping() bool {
+	if x != nil {
+		return x.Flapping
+	}
+	return false
+}
+
+func (x *Site) GetRelapses() uint32 {
+	if x != nil {
+		return x.Relapses
+	}
+	return 0
+}
+
+func (x *Site) GetRegionalFinding() *RegionalFinding {
+	if x != nil {
+		return x.RegionalFinding
+	}
+	return nil
+}
+
+// RegionalFinding says that a site fails for some regions and works for others.
+type RegionalFinding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Regions whose verifliers all saw it down.
+	DownRegions []string `protobuf:"bytes,1,rep,name=down_regions,json=downRegions,proto3" json:"down_regions,omitempty"`
+	// Regions whose verifliers all saw it up.
+	UpRegions []string `protobuf:"bytes,2,rep,name=up_regions,json=upRegions,proto3" json:"up_regions,omitempty"`
+	// When that was found.
+	FindTime      *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=find_time,json=findTime,proto3" json:"find_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegionalFinding) Reset() {
+	*x = RegionalFinding{}
+	mi := &file_jetmon_monitor_v1_site_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegionalFinding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegionalFinding) ProtoMessage() {}
+
+func (x *RegionalFinding) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_site_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegionalFinding.ProtoReflect.Descriptor instead.
+func (*RegionalFinding) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_site_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *RegionalFinding) GetDownRegions() []string {
+	if x != nil {
+		return x.DownRegions
+	}
+	return nil
+}
+
+func (x *RegionalFinding) GetUpRegions() []string {
+	if x != nil {
+		return x.UpRegions
+	}
+	return nil
+}
+
+func (x *RegionalFinding) GetFindTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FindTime
+	}
+	return nil
+}
+
 // CheckSettings says how one site is checked.
 type CheckSettings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -290,7 +392,7 @@ type CheckSettings struct {
 
 func (x *CheckSettings) Reset() {
 	*x = CheckSettings{}
-	mi := &file_jetmon_monitor_v1_site_proto_msgTypes[1]
+	mi := &file_jetmon_monitor_v1_site_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -302,7 +404,7 @@ func (x *CheckSettings) String() string {
 func (*CheckSettings) ProtoMessage() {}
 
 func (x *CheckSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_site_proto_msgTypes[1]
+	mi := &file_jetmon_monitor_v1_site_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -315,7 +417,7 @@ func (x *CheckSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckSettings.ProtoReflect.Descriptor instead.
 func (*CheckSettings) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_site_proto_rawDescGZIP(), []int{1}
+	return file_jetmon_monitor_v1_site_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *CheckSettings) GetMethod() v1.Method {
@@ -364,7 +466,7 @@ var File_jetmon_monitor_v1_site_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_site_proto_rawDesc = "" +
 	"\n" +
-	"\x1cjetmon/monitor/v1/site.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\xbd\x05\n" +
+	"\x1cjetmon/monitor/v1/site.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\x9c\a\n" +
 	"\x04Site\x12\x1c\n" +
 	"\asite_id\x18\x01 \x01(\x03B\x03\xe0A\x03R\x06siteId\x12 \n" +
 	"\ablog_id\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06blogId\x12\x1d\n" +
@@ -381,7 +483,16 @@ const file_jetmon_monitor_v1_site_proto_rawDesc = "" +
 	"\x10last_observation\x18\f \x01(\v2\x1c.jetmon.check.v1.ObservationB\x03\xe0A\x03R\x0flastObservation\x12 \n" +
 	"\toutage_id\x18\r \x01(\x03B\x03\xe0A\x03R\boutageId\x12$\n" +
 	"\vhold_reason\x18\x0e \x01(\tB\x03\xe0A\x03R\n" +
-	"holdReason\"\x9d\x03\n" +
+	"holdReason\x12G\n" +
+	"\x0fnext_check_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\rnextCheckTime\x12\x1f\n" +
+	"\bflapping\x18\x10 \x01(\bB\x03\xe0A\x03R\bflapping\x12\x1f\n" +
+	"\brelapses\x18\x11 \x01(\rB\x03\xe0A\x03R\brelapses\x12R\n" +
+	"\x10regional_finding\x18\x12 \x01(\v2\".jetmon.monitor.v1.RegionalFindingB\x03\xe0A\x03R\x0fregionalFinding\"\x8c\x01\n" +
+	"\x0fRegionalFinding\x12!\n" +
+	"\fdown_regions\x18\x01 \x03(\tR\vdownRegions\x12\x1d\n" +
+	"\n" +
+	"up_regions\x18\x02 \x03(\tR\tupRegions\x127\n" +
+	"\tfind_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bfindTime\"\x9d\x03\n" +
 	"\rCheckSettings\x129\n" +
 	"\x06method\x18\x01 \x01(\x0e2\x17.jetmon.check.v1.MethodB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06method\x12R\n" +
 	"\x0fredirect_policy\x18\x02 \x01(\x0e2\x1f.jetmon.check.v1.RedirectPolicyB\b\xbaH\x05\x82\x01\x02\x10\x01R\x0eredirectPolicy\x128\n" +
@@ -416,34 +527,38 @@ func file_jetmon_monitor_v1_site_proto_rawDescGZIP() []byte {
 }
 
 var file_jetmon_monitor_v1_site_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_jetmon_monitor_v1_site_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_jetmon_monitor_v1_site_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_jetmon_monitor_v1_site_proto_goTypes = []any{
 	(SiteState)(0),                // 0: jetmon.monitor.v1.SiteState
 	(*Site)(nil),                  // 1: jetmon.monitor.v1.Site
-	(*CheckSettings)(nil),         // 2: jetmon.monitor.v1.CheckSettings
-	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 4: google.protobuf.Duration
-	(*v1.Observation)(nil),        // 5: jetmon.check.v1.Observation
-	(v1.Method)(0),                // 6: jetmon.check.v1.Method
-	(v1.RedirectPolicy)(0),        // 7: jetmon.check.v1.RedirectPolicy
-	(*v1.Header)(nil),             // 8: jetmon.check.v1.Header
+	(*RegionalFinding)(nil),       // 2: jetmon.monitor.v1.RegionalFinding
+	(*CheckSettings)(nil),         // 3: jetmon.monitor.v1.CheckSettings
+	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 5: google.protobuf.Duration
+	(*v1.Observation)(nil),        // 6: jetmon.check.v1.Observation
+	(v1.Method)(0),                // 7: jetmon.check.v1.Method
+	(v1.RedirectPolicy)(0),        // 8: jetmon.check.v1.RedirectPolicy
+	(*v1.Header)(nil),             // 9: jetmon.check.v1.Header
 }
 var file_jetmon_monitor_v1_site_proto_depIdxs = []int32{
 	0,  // 0: jetmon.monitor.v1.Site.state:type_name -> jetmon.monitor.v1.SiteState
-	3,  // 1: jetmon.monitor.v1.Site.last_check_time:type_name -> google.protobuf.Timestamp
-	3,  // 2: jetmon.monitor.v1.Site.last_status_change_time:type_name -> google.protobuf.Timestamp
-	4,  // 3: jetmon.monitor.v1.Site.check_interval:type_name -> google.protobuf.Duration
-	2,  // 4: jetmon.monitor.v1.Site.settings:type_name -> jetmon.monitor.v1.CheckSettings
-	5,  // 5: jetmon.monitor.v1.Site.last_observation:type_name -> jetmon.check.v1.Observation
-	6,  // 6: jetmon.monitor.v1.CheckSettings.method:type_name -> jetmon.check.v1.Method
-	7,  // 7: jetmon.monitor.v1.CheckSettings.redirect_policy:type_name -> jetmon.check.v1.RedirectPolicy
-	8,  // 8: jetmon.monitor.v1.CheckSettings.headers:type_name -> jetmon.check.v1.Header
-	4,  // 9: jetmon.monitor.v1.CheckSettings.slow_after:type_name -> google.protobuf.Duration
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	4,  // 1: jetmon.monitor.v1.Site.last_check_time:type_name -> google.protobuf.Timestamp
+	4,  // 2: jetmon.monitor.v1.Site.last_status_change_time:type_name -> google.protobuf.Timestamp
+	5,  // 3: jetmon.monitor.v1.Site.check_interval:type_name -> google.protobuf.Duration
+	3,  // 4: jetmon.monitor.v1.Site.settings:type_name -> jetmon.monitor.v1.CheckSettings
+	6,  // 5: jetmon.monitor.v1.Site.last_observation:type_name -> jetmon.check.v1.Observation
+	4,  // 6: jetmon.monitor.v1.Site.next_check_time:type_name -> google.protobuf.Timestamp
+	2,  // 7: jetmon.monitor.v1.Site.regional_finding:type_name -> jetmon.monitor.v1.RegionalFinding
+	4,  // 8: jetmon.monitor.v1.RegionalFinding.find_time:type_name -> google.protobuf.Timestamp
+	7,  // 9: jetmon.monitor.v1.CheckSettings.method:type_name -> jetmon.check.v1.Method
+	8,  // 10: jetmon.monitor.v1.CheckSettings.redirect_policy:type_name -> jetmon.check.v1.RedirectPolicy
+	9,  // 11: jetmon.monitor.v1.CheckSettings.headers:type_name -> jetmon.check.v1.Header
+	5,  // 12: jetmon.monitor.v1.CheckSettings.slow_after:type_name -> google.protobuf.Duration
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_site_proto_init() }
@@ -457,7 +572,7 @@ func file_jetmon_monitor_v1_site_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_monitor_v1_site_proto_rawDesc), len(file_jetmon_monitor_v1_site_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

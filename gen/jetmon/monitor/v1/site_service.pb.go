@@ -12,6 +12,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -512,11 +513,112 @@ func (*DeleteSiteResponse) Descriptor() ([]byte, []int) {
 	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{9}
 }
 
+// ExplainSiteRequest names a site and a moment.
+type ExplainSiteRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Row id.
+	SiteId int64 `protobuf:"varint,1,opt,name=site_id,json=siteId,proto3" json:"site_id,omitempty"`
+	// The moment to explain; absent means now.
+	At            *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainSiteRequest) Reset() {
+	*x = ExplainSiteRequest{}
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainSiteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainSiteRequest) ProtoMessage() {}
+
+func (x *ExplainSiteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainSiteRequest.ProtoReflect.Descriptor instead.
+func (*ExplainSiteRequest) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ExplainSiteRequest) GetSiteId() int64 {
+	if x != nil {
+		return x.SiteId
+	}
+	return 0
+}
+
+func (x *ExplainSiteRequest) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+// ExplainSiteResponse holds an explanation.
+type ExplainSiteResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The explanation.
+	Explanation   *Explanation `protobuf:"bytes,1,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainSiteResponse) Reset() {
+	*x = ExplainSiteResponse{}
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainSiteResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainSiteResponse) ProtoMessage() {}
+
+func (x *ExplainSiteResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainSiteResponse.ProtoReflect.Descriptor instead.
+func (*ExplainSiteResponse) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ExplainSiteResponse) GetExplanation() *Explanation {
+	if x != nil {
+		return x.Explanation
+	}
+	return nil
+}
+
 var File_jetmon_monitor_v1_site_service_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_site_service_proto_rawDesc = "" +
 	"\n" +
-	"$jetmon/monitor/v1/site_service.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1cjetmon/monitor/v1/site.proto\"\x85\x01\n" +
+	"$jetmon/monitor/v1/site_service.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#jetmon/monitor/v1/explanation.proto\x1a\x1cjetmon/monitor/v1/site.proto\"\x85\x01\n" +
 	"\x10ListSitesRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12&\n" +
@@ -542,14 +644,20 @@ const file_jetmon_monitor_v1_site_service_proto_rawDesc = "" +
 	"\x04site\x18\x01 \x01(\v2\x17.jetmon.monitor.v1.SiteR\x04site\"5\n" +
 	"\x11DeleteSiteRequest\x12 \n" +
 	"\asite_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06siteId\"\x14\n" +
-	"\x12DeleteSiteResponse2\xe9\x04\n" +
+	"\x12DeleteSiteResponse\"b\n" +
+	"\x12ExplainSiteRequest\x12 \n" +
+	"\asite_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06siteId\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"W\n" +
+	"\x13ExplainSiteResponse\x12@\n" +
+	"\vexplanation\x18\x01 \x01(\v2\x1e.jetmon.monitor.v1.ExplanationR\vexplanation2\xfa\x05\n" +
 	"\vSiteService\x12i\n" +
 	"\tListSites\x12#.jetmon.monitor.v1.ListSitesRequest\x1a$.jetmon.monitor.v1.ListSitesResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/sites\x12s\n" +
 	"\aGetSite\x12!.jetmon.monitor.v1.GetSiteRequest\x1a\".jetmon.monitor.v1.GetSiteResponse\"!\x82\xd3\xe4\x93\x02\x1bb\x04site\x12\x13/v1/sites/{site_id}\x12x\n" +
 	"\n" +
 	"CreateSite\x12$.jetmon.monitor.v1.CreateSiteRequest\x1a%.jetmon.monitor.v1.CreateSiteResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x04siteb\x04site\"\t/v1/sites\x12\x87\x01\n" +
 	"\n" +
-	"UpdateSite\x12$.jetmon.monitor.v1.UpdateSiteRequest\x1a%.jetmon.monitor.v1.UpdateSiteResponse\",\x82\xd3\xe4\x93\x02&:\x04siteb\x04site2\x18/v1/sites/{site.site_id}\x12v\n" +
+	"UpdateSite\x12$.jetmon.monitor.v1.UpdateSiteRequest\x1a%.jetmon.monitor.v1.UpdateSiteResponse\",\x82\xd3\xe4\x93\x02&:\x04siteb\x04site2\x18/v1/sites/{site.site_id}\x12\x8e\x01\n" +
+	"\vExplainSite\x12%.jetmon.monitor.v1.ExplainSiteRequest\x1a&.jetmon.monitor.v1.ExplainSiteResponse\"0\x82\xd3\xe4\x93\x02*b\vexplanation\x12\x1b/v1/sites/{site_id}:explain\x12v\n" +
 	"\n" +
 	"DeleteSite\x12$.jetmon.monitor.v1.DeleteSiteRequest\x1a%.jetmon.monitor.v1.DeleteSiteResponse\"\x1b\x82\xd3\xe4\x93\x02\x15*\x13/v1/sites/{site_id}B\xcd\x01\n" +
 	"\x15com.jetmon.monitor.v1B\x10SiteServiceProtoP\x01Z<github.com/Automattic/jetmon/gen/jetmon/monitor/v1;monitorv1\xa2\x02\x03JMX\xaa\x02\x11Jetmon.Monitor.V1\xca\x02\x11Jetmon\\Monitor\\V1\xe2\x02\x1dJetmon\\Monitor\\V1\\GPBMetadata\xea\x02\x13Jetmon::Monitor::V1b\x06proto3"
@@ -566,7 +674,7 @@ func file_jetmon_monitor_v1_site_service_proto_rawDescGZIP() []byte {
 	return file_jetmon_monitor_v1_site_service_proto_rawDescData
 }
 
-var file_jetmon_monitor_v1_site_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_jetmon_monitor_v1_site_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_jetmon_monitor_v1_site_service_proto_goTypes = []any{
 	(*ListSitesRequest)(nil),      // 0: jetmon.monitor.v1.ListSitesRequest
 	(*ListSitesResponse)(nil),     // 1: jetmon.monitor.v1.ListSitesResponse
@@ -578,32 +686,40 @@ var file_jetmon_monitor_v1_site_service_proto_goTypes = []any{
 	(*UpdateSiteResponse)(nil),    // 7: jetmon.monitor.v1.UpdateSiteResponse
 	(*DeleteSiteRequest)(nil),     // 8: jetmon.monitor.v1.DeleteSiteRequest
 	(*DeleteSiteResponse)(nil),    // 9: jetmon.monitor.v1.DeleteSiteResponse
-	(*Site)(nil),                  // 10: jetmon.monitor.v1.Site
-	(*fieldmaskpb.FieldMask)(nil), // 11: google.protobuf.FieldMask
+	(*ExplainSiteRequest)(nil),    // 10: jetmon.monitor.v1.ExplainSiteRequest
+	(*ExplainSiteResponse)(nil),   // 11: jetmon.monitor.v1.ExplainSiteResponse
+	(*Site)(nil),                  // 12: jetmon.monitor.v1.Site
+	(*fieldmaskpb.FieldMask)(nil), // 13: google.protobuf.FieldMask
+	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
+	(*Explanation)(nil),           // 15: jetmon.monitor.v1.Explanation
 }
 var file_jetmon_monitor_v1_site_service_proto_depIdxs = []int32{
-	10, // 0: jetmon.monitor.v1.ListSitesResponse.sites:type_name -> jetmon.monitor.v1.Site
-	10, // 1: jetmon.monitor.v1.GetSiteResponse.site:type_name -> jetmon.monitor.v1.Site
-	10, // 2: jetmon.monitor.v1.CreateSiteRequest.site:type_name -> jetmon.monitor.v1.Site
-	10, // 3: jetmon.monitor.v1.CreateSiteResponse.site:type_name -> jetmon.monitor.v1.Site
-	10, // 4: jetmon.monitor.v1.UpdateSiteRequest.site:type_name -> jetmon.monitor.v1.Site
-	11, // 5: jetmon.monitor.v1.UpdateSiteRequest.update_mask:type_name -> google.protobuf.FieldMask
-	10, // 6: jetmon.monitor.v1.UpdateSiteResponse.site:type_name -> jetmon.monitor.v1.Site
-	0,  // 7: jetmon.monitor.v1.SiteService.ListSites:input_type -> jetmon.monitor.v1.ListSitesRequest
-	2,  // 8: jetmon.monitor.v1.SiteService.GetSite:input_type -> jetmon.monitor.v1.GetSiteRequest
-	4,  // 9: jetmon.monitor.v1.SiteService.CreateSite:input_type -> jetmon.monitor.v1.CreateSiteRequest
-	6,  // 10: jetmon.monitor.v1.SiteService.UpdateSite:input_type -> jetmon.monitor.v1.UpdateSiteRequest
-	8,  // 11: jetmon.monitor.v1.SiteService.DeleteSite:input_type -> jetmon.monitor.v1.DeleteSiteRequest
-	1,  // 12: jetmon.monitor.v1.SiteService.ListSites:output_type -> jetmon.monitor.v1.ListSitesResponse
-	3,  // 13: jetmon.monitor.v1.SiteService.GetSite:output_type -> jetmon.monitor.v1.GetSiteResponse
-	5,  // 14: jetmon.monitor.v1.SiteService.CreateSite:output_type -> jetmon.monitor.v1.CreateSiteResponse
-	7,  // 15: jetmon.monitor.v1.SiteService.UpdateSite:output_type -> jetmon.monitor.v1.UpdateSiteResponse
-	9,  // 16: jetmon.monitor.v1.SiteService.DeleteSite:output_type -> jetmon.monitor.v1.DeleteSiteResponse
-	12, // [12:17] is the sub-list for method output_type
-	7,  // [7:12] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	12, // 0: jetmon.monitor.v1.ListSitesResponse.sites:type_name -> jetmon.monitor.v1.Site
+	12, // 1: jetmon.monitor.v1.GetSiteResponse.site:type_name -> jetmon.monitor.v1.Site
+	12, // 2: jetmon.monitor.v1.CreateSiteRequest.site:type_name -> jetmon.monitor.v1.Site
+	12, // 3: jetmon.monitor.v1.CreateSiteResponse.site:type_name -> jetmon.monitor.v1.Site
+	12, // 4: jetmon.monitor.v1.UpdateSiteRequest.site:type_name -> jetmon.monitor.v1.Site
+	13, // 5: jetmon.monitor.v1.UpdateSiteRequest.update_mask:type_name -> google.protobuf.FieldMask
+	12, // 6: jetmon.monitor.v1.UpdateSiteResponse.site:type_name -> jetmon.monitor.v1.Site
+	14, // 7: jetmon.monitor.v1.ExplainSiteRequest.at:type_name -> google.protobuf.Timestamp
+	15, // 8: jetmon.monitor.v1.ExplainSiteResponse.explanation:type_name -> jetmon.monitor.v1.Explanation
+	0,  // 9: jetmon.monitor.v1.SiteService.ListSites:input_type -> jetmon.monitor.v1.ListSitesRequest
+	2,  // 10: jetmon.monitor.v1.SiteService.GetSite:input_type -> jetmon.monitor.v1.GetSiteRequest
+	4,  // 11: jetmon.monitor.v1.SiteService.CreateSite:input_type -> jetmon.monitor.v1.CreateSiteRequest
+	6,  // 12: jetmon.monitor.v1.SiteService.UpdateSite:input_type -> jetmon.monitor.v1.UpdateSiteRequest
+	10, // 13: jetmon.monitor.v1.SiteService.ExplainSite:input_type -> jetmon.monitor.v1.ExplainSiteRequest
+	8,  // 14: jetmon.monitor.v1.SiteService.DeleteSite:input_type -> jetmon.monitor.v1.DeleteSiteRequest
+	1,  // 15: jetmon.monitor.v1.SiteService.ListSites:output_type -> jetmon.monitor.v1.ListSitesResponse
+	3,  // 16: jetmon.monitor.v1.SiteService.GetSite:output_type -> jetmon.monitor.v1.GetSiteResponse
+	5,  // 17: jetmon.monitor.v1.SiteService.CreateSite:output_type -> jetmon.monitor.v1.CreateSiteResponse
+	7,  // 18: jetmon.monitor.v1.SiteService.UpdateSite:output_type -> jetmon.monitor.v1.UpdateSiteResponse
+	11, // 19: jetmon.monitor.v1.SiteService.ExplainSite:output_type -> jetmon.monitor.v1.ExplainSiteResponse
+	9,  // 20: jetmon.monitor.v1.SiteService.DeleteSite:output_type -> jetmon.monitor.v1.DeleteSiteResponse
+	15, // [15:21] is the sub-list for method output_type
+	9,  // [9:15] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_site_service_proto_init() }
@@ -611,6 +727,7 @@ func file_jetmon_monitor_v1_site_service_proto_init() {
 	if File_jetmon_monitor_v1_site_service_proto != nil {
 		return
 	}
+	file_jetmon_monitor_v1_explanation_proto_init()
 	file_jetmon_monitor_v1_site_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -618,7 +735,7 @@ func file_jetmon_monitor_v1_site_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_monitor_v1_site_service_proto_rawDesc), len(file_jetmon_monitor_v1_site_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,11 +19,12 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	SiteService_ListSites_FullMethodName  = "/jetmon.monitor.v1.SiteService/ListSites"
-	SiteService_GetSite_FullMethodName    = "/jetmon.monitor.v1.SiteService/GetSite"
-	SiteService_CreateSite_FullMethodName = "/jetmon.monitor.v1.SiteService/CreateSite"
-	SiteService_UpdateSite_FullMethodName = "/jetmon.monitor.v1.SiteService/UpdateSite"
-	SiteService_DeleteSite_FullMethodName = "/jetmon.monitor.v1.SiteService/DeleteSite"
+	SiteService_ListSites_FullMethodName   = "/jetmon.monitor.v1.SiteService/ListSites"
+	SiteService_GetSite_FullMethodName     = "/jetmon.monitor.v1.SiteService/GetSite"
+	SiteService_CreateSite_FullMethodName  = "/jetmon.monitor.v1.SiteService/CreateSite"
+	SiteService_UpdateSite_FullMethodName  = "/jetmon.monitor.v1.SiteService/UpdateSite"
+	SiteService_ExplainSite_FullMethodName = "/jetmon.monitor.v1.SiteService/ExplainSite"
+	SiteService_DeleteSite_FullMethodName  = "/jetmon.monitor.v1.SiteService/DeleteSite"
 )
 
 // SiteServiceClient is the client API for SiteService service.
@@ -44,6 +45,9 @@ type SiteServiceClient interface {
 	CreateSite(ctx context.Context, in *CreateSiteRequest, opts ...grpc.CallOption) (*CreateSiteResponse, error)
 	// UpdateSite changes the fields that the mask names. Idempotent.
 	UpdateSite(ctx context.Context, in *UpdateSiteRequest, opts ...grpc.CallOption) (*UpdateSiteResponse, error)
+	// ExplainSite says why a site is believed to be what it is, or was at an earlier
+	// time. Idempotent.
+	ExplainSite(ctx context.Context, in *ExplainSiteRequest, opts ...grpc.CallOption) (*ExplainSiteResponse, error)
 	// DeleteSite removes a site. Its outages stay readable. A second call is NOT_FOUND.
 	DeleteSite(ctx context.Context, in *DeleteSiteRequest, opts ...grpc.CallOption) (*DeleteSiteResponse, error)
 }
@@ -96,6 +100,16 @@ func (c *siteServiceClient) UpdateSite(ctx context.Context, in *UpdateSiteReques
 	return out, nil
 }
 
+func (c *siteServiceClient) ExplainSite(ctx context.Context, in *ExplainSiteRequest, opts ...grpc.CallOption) (*ExplainSiteResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExplainSiteResponse)
+	err := c.cc.Invoke(ctx, SiteService_ExplainSite_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *siteServiceClient) DeleteSite(ctx context.Context, in *DeleteSiteRequest, opts ...grpc.CallOption) (*DeleteSiteResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(DeleteSiteResponse)
@@ -124,6 +138,9 @@ type SiteServiceServer interface {
 	CreateSite(context.Context, *CreateSiteRequest) (*CreateSiteResponse, error)
 	// UpdateSite changes the fields that the mask names. Idempotent.
 	UpdateSite(context.Context, *UpdateSiteRequest) (*UpdateSiteResponse, error)
+	// ExplainSite says why a site is believed to be what it is, or was at an earlier
+	// time. Idempotent.
+	ExplainSite(context.Context, *ExplainSiteRequest) (*ExplainSiteResponse, error)
 	// DeleteSite removes a site. Its outages stay readable. A second call is NOT_FOUND.
 	DeleteSite(context.Context, *DeleteSiteRequest) (*DeleteSiteResponse, error)
 	mustEmbedUnimplementedSiteServiceServer()
@@ -147,6 +164,9 @@ func (UnimplementedSiteServiceServer) CreateSite(context.Context, *CreateSiteReq
 }
 func (UnimplementedSiteServiceServer) UpdateSite(context.Context, *UpdateSiteRequest) (*UpdateSiteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateSite not implemented")
+}
+func (UnimplementedSiteServiceServer) ExplainSite(context.Context, *ExplainSiteRequest) (*ExplainSiteResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExplainSite not implemented")
 }
 func (UnimplementedSiteServiceServer) DeleteSite(context.Context, *DeleteSiteRequest) (*DeleteSiteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteSite not implemented")
@@ -244,6 +264,24 @@ func _SiteService_UpdateSite_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SiteService_ExplainSite_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExplainSiteRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SiteServiceServer).ExplainSite(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SiteService_ExplainSite_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SiteServiceServer).ExplainSite(ctx, req.(*ExplainSiteRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _SiteService_DeleteSite_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(DeleteSiteRequest)
 	if err := dec(in); err != nil {
@@ -284,6 +322,10 @@ var SiteService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UpdateSite",
 			Handler:    _SiteService_UpdateSite_Handler,
+		},
+		{
+			MethodName: "ExplainSite",
+			Handler:    _SiteService_ExplainSite_Handler,
 		},
 		{
 			MethodName: "DeleteSite",
