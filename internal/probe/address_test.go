@@ -1,9 +1,7 @@
 package probe
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -177,29 +175,28 @@ ff0e::1 multicast
 `
 
 // recorder stands at the last step before the kernel: it lets connections to one site
-// through and writes down all others.
+// through, and writes down and refuses all others.
 type recorder struct {
 	site netip.AddrPort
-	real dialFunc
 
-	mu     sync.Mutex
-	dialed map[netip.Addr]bool
+	mu    sync.Mutex
+	asked map[netip.Addr]bool
 }
 
-func (r *recorder) dial(ctx context.Context, a netip.AddrPort) (net.Conn, error) {
+func (r *recorder) gate(a netip.AddrPort) error {
 	if a == r.site {
-		return r.real(ctx, a)
+		return nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.dialed[a.Addr()] = true
-	return nil, syscall.ECONNREFUSED
+	r.asked[a.Addr()] = true
+	return syscall.ECONNREFUSED
 }
 
 func (r *recorder) reached(a netip.Addr) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.dialed[a]
+	return r.asked[a]
 }
 
 // TestAddressPolicy takes each address of the table through every door by which a
@@ -211,8 +208,8 @@ func TestAddressPolicy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rec := &recorder{site: site.Addr(), real: p.connector.dial, dialed: make(map[netip.Addr]bool)}
-	p.connector.dial = rec.dial
+	rec := &recorder{site: site.Addr(), asked: make(map[netip.Addr]bool)}
+	p.connector.gate = rec.gate
 	// HEAD is refused, so that a GET looks the name up again; /to redirects to its query.
 	site.SetHandler(func(w http.ResponseWriter, r *http.Request) {
 		switch {

@@ -178,6 +178,9 @@ func isSelfSigned(c *x509.Certificate) bool {
 
 // answerFailure judges an error between the connection and the end of the head.
 func answerFailure(err error, waiting string) *failure {
+	if b, ok := errors.AsType[bug](err); ok {
+		return panicked(b.value)
+	}
 	if e, ok := errors.AsType[protocolError](err); ok {
 		return down(check.FailureProtocol, string(e), "")
 	}

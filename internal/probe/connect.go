@@ -30,29 +30,34 @@ type dialFunc func(ctx context.Context, a netip.AddrPort) (net.Conn, error)
 type connector struct {
 	policy *addressPolicy
 	dial   dialFunc
+	// gate is asked directly before the kernel is; its error is the connection's.
+	gate func(netip.AddrPort) error
 	// hasRoute says whether this machine knows a way to an address.
 	hasRoute func(netip.AddrPort) bool
 }
 
+// newConnector makes one that dials over package net.
 func newConnector(policy *addressPolicy) *connector {
+	c := &connector{policy: policy, hasRoute: hasRoute, gate: func(a netip.AddrPort) error {
+		if policy.refuse(a) != "" {
+			return errRefusedAddress
+		}
+		return nil
+	}}
 	dialer := &net.Dialer{
 		KeepAlive: -1, // a check is over long before a keep-alive could matter
-		// The last gate: what the kernel is about to be asked, after all else.
 		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
 			a, err := netip.ParseAddrPort(address)
-			if err != nil || policy.refuse(a) != "" {
+			if err != nil {
 				return errRefusedAddress
 			}
-			return nil
+			return c.gate(a)
 		},
 	}
-	return &connector{
-		policy: policy,
-		dial: func(ctx context.Context, a netip.AddrPort) (net.Conn, error) {
-			return dialer.DialContext(ctx, "tcp", a.String())
-		},
-		hasRoute: hasRoute,
+	c.dial = func(ctx context.Context, a netip.AddrPort) (net.Conn, error) {
+		return dialer.DialContext(ctx, "tcp", a.String())
 	}
+	return c
 }
 
 var errRefusedAddress = errors.New("address is refused by policy")
@@ -80,11 +85,11 @@ func (c *connector) connect(ctx context.Context, r *request, t *trace) (net.Conn
 	t.reach(check.PhaseConnect)
 	start := time.Now()
 	defer func() { t.timing.Connect += since(start) }()
-	addrs, reason := c.permitted(r)
-	switch len(addrs) {
-	case 0:
-		return nil, refused(reason, "the address of "+r.place.host+" may not be probed")
-	case 1:
+	addrs, f := c.permitted(r)
+	switch {
+	case f != nil:
+		return nil, f
+	case len(addrs) == 1:
 		t.addr = addrs[0]
 		conn, err := c.dial(ctx, addrs[0])
 		if err != nil {
@@ -95,10 +100,11 @@ func (c *connector) connect(ctx context.Context, r *request, t *trace) (net.Conn
 	return c.race(ctx, addrs, t)
 }
 
-// permitted gives the allowed addresses, families in turn with IPv6 first, or the
-// reason why there are none.
-func (c *connector) permitted(r *request) (addrs []netip.AddrPort, reason string) {
+// permitted gives the allowed addresses, families in turn with IPv6 first; none is a
+// failure.
+func (c *connector) permitted(r *request) (addrs []netip.AddrPort, f *failure) {
 	var v4, v6 []netip.AddrPort
+	reason := ""
 	for i, a := range r.addrs {
 		ap := netip.AddrPortFrom(a, r.place.port)
 		if slices.Contains(r.addrs[:i], a) {
@@ -122,7 +128,10 @@ func (c *connector) permitted(r *request) (addrs []netip.AddrPort, reason string
 			addrs = append(addrs, v4[i])
 		}
 	}
-	return addrs[:min(len(addrs), maxAddresses)], reason
+	if len(addrs) == 0 {
+		return nil, refused(reason, "the address of "+r.place.host+" may not be probed")
+	}
+	return addrs[:min(len(addrs), maxAddresses)], nil
 }
 
 // race tries the addresses beside one another, each with a head start before the next.

@@ -99,9 +99,7 @@ func TestErrnoDecides(t *testing.T) {
 		syscall.EPROTO:        {outcome: check.OutcomeDown, reason: "failed"},
 	} {
 		p := newProber(t)
-		p.connector.dial = func(context.Context, netip.AddrPort) (net.Conn, error) {
-			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errno)}
-		}
+		p.connector.gate = func(netip.AddrPort) error { return os.NewSyscallError("connect", errno) }
 		p.connector.hasRoute = func(netip.AddrPort) bool { return false }
 		o := probeInTime(t.Context(), t, p, check.Target{URL: "http://127.0.0.1/"})
 		if o.Outcome != want.outcome || o.Reason != want.reason || o.Failure != check.FailureConnect {
@@ -187,6 +185,8 @@ func later(ctx context.Context, f func() (net.Conn, error)) (net.Conn, error) {
 // panicking is an engine with a bug.
 type panicking struct{ when func() }
 
+func (panicking) close() {}
+
 func (e panicking) exchange(context.Context, *request, *trace) (*response, *failure) {
 	e.when()
 	panic("bug\x00 in the engine")
@@ -220,6 +220,8 @@ type lateBug struct {
 	good engine
 	bad  panicking
 }
+
+func (lateBug) close() {}
 
 func (e lateBug) exchange(ctx context.Context, r *request, t *trace) (*response, *failure) {
 	if r.wire[0] == 'G' {

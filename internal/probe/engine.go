@@ -20,6 +20,8 @@ import (
 // it got, and calls a failure by the functions of classify.go.
 type engine interface {
 	exchange(ctx context.Context, r *request, t *trace) (*response, *failure)
+	// close gives up what the engine holds, after the last exchange.
+	close()
 }
 
 // request is one request on one new connection.
@@ -29,6 +31,8 @@ type request struct {
 	addrs []netip.Addr
 	// wire is the whole request as bytes; it has no body.
 	wire []byte
+	// wantsBody says that the answer's body may be read.
+	wantsBody bool
 }
 
 // response is an answer whose head was read.

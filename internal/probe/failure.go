@@ -40,6 +40,11 @@ func panicked(v any) *failure {
 	return unknown(check.FailureNone, "internal_error", printable(fmt.Sprintf("panic: %v", v), check.MaxDetailBytes))
 }
 
+// bug is a panic that was caught where it could not be reported yet.
+type bug struct{ value any }
+
+func (b bug) Error() string { return fmt.Sprintf("panic: %v", b.value) }
+
 // printable takes out control characters and what is not UTF-8, and cuts to at most n
 // bytes on the border of a character.
 func printable(s string, n int) string {

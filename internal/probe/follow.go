@@ -93,6 +93,8 @@ func (w *walk) step(ctx context.Context, here place) (next place, more bool, f *
 		place: here,
 		addrs: addrs,
 		wire:  wire(w.method, here, w.luggage.headersFor(here), cookies),
+
+		wantsBody: w.method != "HEAD",
 	}, &w.got.trace)
 	if f != nil {
 		if f.kind == check.FailureConnect {

@@ -102,44 +102,78 @@ func lower(c byte) byte {
 	return c
 }
 
+// headReader finds the final head in what arrives piece by piece. Pieces are borrowed:
+// of an answer whose head is in the first piece, only the head is copied.
+type headReader struct {
+	// kept is what arrived and did not end the head yet.
+	kept []byte
+	// searched is how much of kept holds no end, total the size of the 1xx heads before.
+	searched, total, interim int
+}
+
+// feed takes the next piece. done says that there is a verdict: the final head with
+// what follows it, or an error. Errors are protocolErrors.
+func (r *headReader) feed(piece []byte) (h head, rest []byte, done bool, err error) {
+	b := piece
+	if len(r.kept) > 0 {
+		r.kept = append(r.kept, piece...)
+		b = r.kept
+	}
+	for {
+		end := endOfHead(b, r.searched)
+		if end < 0 {
+			break
+		}
+		if r.total+end > maxHeadBytes {
+			return head{}, nil, true, errHeadTooLarge
+		}
+		h, err := parseHead(b[:end])
+		switch {
+		case err != nil:
+			return h, nil, true, err
+		case h.status >= 200:
+			h.fields = bytes.Clone(h.fields)
+			return h, bytes.Clone(b[end:]), true, nil
+		case h.status == 101:
+			return h, nil, true, errSwitched
+		}
+		if r.interim++; r.interim > maxInterim {
+			return h, nil, true, errManyInterim
+		}
+		b, r.searched, r.total = b[end:], 0, r.total+end
+	}
+	r.searched = len(b)
+	switch {
+	case !maybeHTTP(b):
+		return head{}, nil, true, errNotHTTP
+	case r.total+len(b) >= maxHeadBytes:
+		return head{}, nil, true, errHeadTooLarge
+	}
+	r.kept = append(r.kept[:0], b...)
+	return head{}, nil, false, nil
+}
+
+// end says what the end of the connection inside the head means.
+func (r *headReader) end(err error) error { return headEnd(err, r.total+len(r.kept)) }
+
 // readHead reads up to the end of the final head and gives what was read beyond it.
 // started is called when the first byte is there. Errors are protocolErrors or those
-// of r.
-func readHead(r io.Reader, started func()) (h head, rest []byte, err error) {
-	buf, searched, total := make([]byte, 0, 4096), 0, 0
-	for interim := 0; ; {
-		if end := endOfHead(buf, searched); end >= 0 {
-			h, err := parseHead(buf[:end])
-			if err != nil || h.status >= 200 {
-				return h, buf[end:], err
-			}
-			if h.status == 101 {
-				return h, nil, errSwitched
-			}
-			if interim++; interim > maxInterim {
-				return h, nil, errManyInterim
-			}
-			buf, searched, total = buf[end:], 0, total+end
-			continue
+// of in.
+func readHead(in io.Reader, started func()) (h head, rest []byte, err error) {
+	var r headReader
+	// Small, since many wait here at once; connections have buffers of their own.
+	piece := make([]byte, 1024)
+	for {
+		n, err := in.Read(piece)
+		if n == 0 && err != nil {
+			return head{}, nil, r.end(err)
 		}
-		searched = len(buf)
-		if !maybeHTTP(buf) {
-			return head{}, nil, errNotHTTP
-		}
-		if total+len(buf) >= maxHeadBytes {
-			return head{}, nil, errHeadTooLarge
-		}
-		if len(buf) == cap(buf) {
-			buf = append(make([]byte, 0, max(4096, 2*len(buf))), buf...)
-		}
-		n, err := r.Read(buf[len(buf):cap(buf)])
 		if n > 0 && started != nil {
 			started()
 			started = nil
 		}
-		buf = buf[:len(buf)+n]
-		if n == 0 && err != nil {
-			return head{}, nil, headEnd(err, total+len(buf))
+		if h, rest, done, err := r.feed(piece[:n]); done {
+			return h, rest, err
 		}
 	}
 }
@@ -219,7 +253,7 @@ func parseHead(b []byte) (head, error) {
 		return head{}, errBadStatus
 	}
 	h := head{
-		proto:  string(version),
+		proto:  protocolName(version),
 		status: int(after[0]-'0')*100 + int(after[1]-'0')*10 + int(after[2]-'0'),
 		fields: fields,
 	}
@@ -227,6 +261,14 @@ func parseHead(b []byte) (head, error) {
 		return h, errBadStatus
 	}
 	return h, nil
+}
+
+// protocolName does not allocate for what nearly all say.
+func protocolName(version []byte) string {
+	if string(version) == "HTTP/1.1" {
+		return "HTTP/1.1"
+	}
+	return string(version)
 }
 
 func isDigits(b []byte) bool {

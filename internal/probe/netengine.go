@@ -22,19 +22,10 @@ func (e *netEngine) exchange(ctx context.Context, r *request, t *trace) (*respon
 	if f != nil {
 		return nil, f
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = conn.SetDeadline(deadline)
-	}
-	// A context that ends early interrupts what is blocked.
 	raw := conn
-	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
-	giveUp := func() {
-		stop()
-		// Straight to the socket: a TLS goodbye would cost a write and could block.
-		_ = raw.Close()
-	}
+	giveUp := hold(ctx, raw)
 	if r.place.tls {
-		if conn, f = e.handshake(ctx, raw, r, t); f != nil {
+		if conn, f = e.handshake(raw, r, t); f != nil {
 			giveUp()
 			return nil, f
 		}
@@ -48,11 +39,35 @@ func (e *netEngine) exchange(ctx context.Context, r *request, t *trace) (*respon
 	return resp, nil
 }
 
-func (e *netEngine) handshake(ctx context.Context, raw net.Conn, r *request, t *trace) (net.Conn, *failure) {
+func (e *netEngine) close() {}
+
+// bound is a connection that heeds a context by itself.
+type bound interface{ bind(ctx context.Context) }
+
+// hold makes a connection end with a context, and gives the way to end it before.
+func hold(ctx context.Context, raw net.Conn) (giveUp func()) {
+	if b, ok := raw.(bound); ok {
+		b.bind(ctx)
+		return func() { _ = raw.Close() }
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = raw.SetDeadline(deadline)
+	}
+	// A context that ends early interrupts what is blocked.
+	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
+	return func() {
+		stop()
+		// Straight to the socket: a TLS goodbye would cost a write and could block.
+		_ = raw.Close()
+	}
+}
+
+func (e *netEngine) handshake(raw net.Conn, r *request, t *trace) (net.Conn, *failure) {
 	t.reach(check.PhaseTLS)
 	start := time.Now()
 	conn := tls.Client(raw, e.secure.config(r.place.host))
-	err := conn.HandshakeContext(ctx)
+	// Without the context, for which it would keep a goroutine: the connection heeds it.
+	err := conn.Handshake()
 	t.timing.TLS += since(start)
 	state := conn.ConnectionState()
 	t.secured(leafEnd(state, err), state.Version, err == nil)

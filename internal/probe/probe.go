@@ -24,7 +24,20 @@ type Options struct {
 	RootCAs *x509.CertPool
 	// Now tells the time that certificates are judged by; nil means time.Now.
 	Now func() time.Time
+	// Engine is what exchanges with sites; the zero value is the best of this system.
+	Engine Engine
 }
+
+// Engine names a way to exchange with sites. All come to the same verdicts.
+type Engine uint8
+
+// The engines.
+const (
+	// EngineFast has sockets of its own, on Linux; elsewhere it is EnginePortable.
+	EngineFast Engine = iota
+	// EnginePortable is package net's.
+	EnginePortable
+)
 
 // Prober checks sites. It is safe for concurrent use.
 type Prober struct {
@@ -53,8 +66,13 @@ func New(o Options) (*Prober, error) {
 		r.servers = func() nameservers { return servers }
 	}
 	connector := newConnector(newAddressPolicy(o.AllowPrivate, o.Allowed))
+	secure := newSecure(o.RootCAs, now)
+	var e engine = &netEngine{connector: connector, secure: secure}
+	if o.Engine == EngineFast {
+		e = newFastEngine(connector, secure)
+	}
 	return &Prober{
-		engine:    &netEngine{connector: connector, secure: newSecure(o.RootCAs, now)},
+		engine:    e,
 		connector: connector,
 		resolver:  r,
 		guard:     newGuard(),
@@ -63,7 +81,10 @@ func New(o Options) (*Prober, error) {
 }
 
 // Close gives up what the Prober holds. No Probe may run or begin any more.
-func (p *Prober) Close() error { return nil }
+func (p *Prober) Close() error {
+	p.engine.close()
+	return nil
+}
 
 // Probe looks at a site once and says what it saw, within the target's Timeout and a
 // little. It never fails: what the site did wrong is the result. A context that ends

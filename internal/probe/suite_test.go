@@ -30,7 +30,21 @@ func newProber(t testing.TB, change ...func(*Options)) *Prober {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.Close() })
+	staysHere(t, p)
 	return p
+}
+
+// staysHere keeps a prober from leaving the machine, whatever a test gets wrong.
+func staysHere(t testing.TB, p *Prober) {
+	t.Helper()
+	real := p.connector.gate
+	p.connector.gate = func(a netip.AddrPort) error {
+		if !a.Addr().IsLoopback() {
+			t.Errorf("the test would have connected to %v", a)
+			return errRefusedAddress
+		}
+		return real(a)
+	}
 }
 
 // story is one misbehaviour of a target and what the check must say about it.
