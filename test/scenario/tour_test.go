@@ -38,7 +38,7 @@ func TestTourWithMariaDB(t *testing.T) {
 	tour(t, s, db)
 
 	await(t, "the rows of somebody else are watched, the site that was taken off is paused", time.Until(edited.Add(pickedUp)), func() bool {
-		return s.rest.fleet(t).Coordinator.Sites == "4" && s.rest.site(t, offID).State == "SITE_STATE_PAUSED"
+		return s.rest.fleet(t).Coordinator.Sites == "3" && s.rest.site(t, offID).State == "SITE_STATE_PAUSED"
 	})
 	var page struct{ Sites []site }
 	s.rest.call(t, http.MethodGet, "/v1/sites?blog_id=77", "", &page)
