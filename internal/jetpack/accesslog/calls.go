@@ -1,0 +1,169 @@
+package accesslog
+
+import (
+	"bytes"
+	"cmp"
+	"hash/fnv"
+	"slices"
+	"strings"
+)
+
+const (
+	maxAgents     = 50
+	maxAgentBytes = 100
+	// keptNonces is how many of the latest nonces are surely remembered.
+	keptNonces = 100_000
+)
+
+// Entrance is the door through which Jetpack's calls come.
+type Entrance string
+
+// The entrances.
+const (
+	EntranceXMLRPC Entrance = "xmlrpc.php"
+	EntranceComms  Entrance = "/?for=jetpack&jetpack=comms"
+	EntranceREST   Entrance = "wp-json"
+)
+
+// Agent is a caller by its user agent.
+type Agent struct {
+	Name        string
+	Count, Good uint64
+}
+
+// Calls are the calls that say to be Jetpack's.
+type Calls struct {
+	Count uint64
+	// Statuses by code.
+	Statuses map[int]uint64
+	// Agents, the most frequent first; the last may be "(others)".
+	Agents    []Agent
+	Entrances map[Entrance]uint64
+	Sizes     Sizes
+	// Replays counts calls whose timestamp and nonce had come before; Replay is the time
+	// of the first in the log's form.
+	Replays uint64
+	Replay  string
+}
+
+// calls counts them.
+type calls struct {
+	count     uint64
+	statuses  [1000]uint64
+	agents    map[string]*Agent
+	others    Agent
+	entrances map[Entrance]uint64
+	sizes     Sizes
+	nonces    nonces
+	replays   uint64
+	replay    string
+}
+
+func newCalls() calls {
+	return calls{
+		agents: map[string]*Agent{}, others: Agent{Name: "(others)"},
+		entrances: map[Entrance]uint64{}, nonces: nonces{now: map[uint64]struct{}{}},
+	}
+}
+
+// entranceOf says whether a request is Jetpack's, and by which door it came.
+func entranceOf(path, query []byte) (Entrance, bool) {
+	switch {
+	case !bytes.Contains(query, []byte("jetpack")):
+		return "", false
+	case param(query, "for") == "jetpack" && bytes.HasSuffix(path, []byte("/xmlrpc.php")):
+		return EntranceXMLRPC, true
+	case param(query, "for") == "jetpack" && param(query, "jetpack") == "comms":
+		return EntranceComms, true
+	case param(query, "_for") == "jetpack":
+		return EntranceREST, true
+	}
+	return "", false
+}
+
+// param gives a parameter of a query as it stands there.
+func param(query []byte, name string) string {
+	for len(query) > 0 {
+		pair, rest, _ := bytes.Cut(query, []byte("&"))
+		query = rest
+		if len(pair) > len(name) && pair[len(name)] == '=' && string(pair[:len(name)]) == name {
+			return string(pair[len(name)+1:])
+		}
+	}
+	return ""
+}
+
+func (c *calls) add(e *entry, query []byte, door Entrance) {
+	c.count++
+	c.statuses[e.status]++
+	c.entrances[door]++
+	c.sizes.add(e.bytes)
+	a := c.agent(e.userAgent)
+	a.Count++
+	if e.status >= 200 && e.status < 300 {
+		a.Good++
+	}
+	timestamp, nonce := param(query, "timestamp"), param(query, "nonce")
+	if timestamp == "" || nonce == "" || !c.nonces.again(timestamp, nonce) {
+		return
+	}
+	if c.replays++; c.replays == 1 {
+		c.replay = clean(e.stamp, 40)
+	}
+}
+
+func (c *calls) agent(name []byte) *Agent {
+	if a := c.agents[string(name)]; a != nil {
+		return a
+	}
+	if len(c.agents) >= maxAgents {
+		return &c.others
+	}
+	a := &Agent{Name: clean(name, maxAgentBytes)}
+	c.agents[string(name)] = a
+	return a
+}
+
+func (c *calls) result() Calls {
+	out := Calls{
+		Count: c.count, Statuses: map[int]uint64{}, Entrances: c.entrances, Sizes: c.sizes,
+		Replays: c.replays, Replay: c.replay,
+	}
+	for code, n := range c.statuses {
+		if n > 0 {
+			out.Statuses[code] = n
+		}
+	}
+	for _, a := range c.agents {
+		out.Agents = append(out.Agents, *a)
+	}
+	slices.SortFunc(out.Agents, func(a, b Agent) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Name, b.Name))
+	})
+	if c.others.Count > 0 {
+		out.Agents = append(out.Agents, c.others)
+	}
+	return out
+}
+
+// nonces remembers the latest in two generations, as hashes: no nonce is kept.
+type nonces struct{ now, before map[uint64]struct{} }
+
+// again says whether the pair came before, and remembers it.
+func (n *nonces) again(timestamp, nonce string) bool {
+	h := fnv.New64a()
+	h.Write([]byte(timestamp)) // never fails
+	h.Write([]byte{0})
+	h.Write([]byte(nonce))
+	sum := h.Sum64()
+	_, young := n.now[sum]
+	_, old := n.before[sum]
+	if young || old {
+		return true
+	}
+	if len(n.now) >= keptNonces {
+		n.now, n.before = map[uint64]struct{}{}, n.now
+	}
+	n.now[sum] = struct{}{}
+	return false
+}

@@ -1,0 +1,75 @@
+package accesslog
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+)
+
+const (
+	// maxLine is how long a line may be; signed URLs and their referrers make long ones.
+	maxLine = 64 << 10
+	// chunk is how much is read at once.
+	chunk = 256 << 10
+)
+
+// Lines calls f with each line of a log, without its end; the bytes are valid until f
+// returns. A line that is too long is given as nil. gzip is told by its first bytes, also
+// when several are put together. It returns the error that ended the reading early.
+func Lines(r io.Reader, f func(line []byte)) error {
+	in := bufio.NewReaderSize(r, chunk)
+	magic, err := in.Peek(2)
+	if err == nil && magic[0] == 0x1f && magic[1] == 0x8b {
+		unpacked, err := gzip.NewReader(in)
+		if err != nil {
+			return fmt.Errorf("unpack: %w", err)
+		}
+		defer unpacked.Close()
+		in = bufio.NewReaderSize(unpacked, chunk)
+	}
+	for {
+		line, err := in.ReadSlice('\n')
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			if err := skipLine(in); err != nil && !errors.Is(err, io.EOF) {
+				return fmt.Errorf("read: %w", err)
+			}
+			f(nil)
+			continue
+		case err != nil && !errors.Is(err, io.EOF):
+			if len(line) > 0 {
+				give(line, f)
+			}
+			return fmt.Errorf("read: %w", err)
+		}
+		if len(line) > 0 {
+			give(line, f)
+		}
+		if err != nil {
+			return nil
+		}
+	}
+}
+
+func give(line []byte, f func([]byte)) {
+	line = bytes.TrimRight(line, "\r\n")
+	if len(line) > maxLine {
+		line = nil
+	}
+	if line == nil || len(line) > 0 {
+		f(line)
+	}
+}
+
+// skipLine reads to the end of a line that does not fit.
+func skipLine(in *bufio.Reader) error {
+	for {
+		_, err := in.ReadSlice('\n')
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return err
+		}
+	}
+}
