@@ -48,7 +48,7 @@ func TestASiteIsCreatedChangedAndDeleted(t *testing.T) {
 		State: monitorpb.SiteState_SITE_STATE_NEVER_CHECKED, StatusId: 1,
 		CheckInterval: durationpb.New(5 * time.Minute), Settings: &monitorpb.CheckSettings{},
 	}
-	ignore := protocmp.IgnoreFields(&monitorpb.Site{}, "last_status_change_time")
+	ignore := protocmp.IgnoreFields(&monitorpb.Site{}, "last_status_change_time", "next_check_time")
 	if diff := cmp.Diff(want, made, protocmp.Transform(), ignore); diff != "" {
 		t.Errorf("created (-want +got):\n%s", diff)
 	}

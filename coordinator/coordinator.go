@@ -46,6 +46,7 @@ func New(o Options) (*Coordinator, error) {
 	var err error
 	c.panel, err = panel.New(panel.Options{
 		Members: o.Verifliers, PeerOfflineLimit: o.PeerOfflineLimit, Client: o.VeriflierClient,
+		ShadowNeed: o.ShadowNeed, ShadowRegions: o.ShadowRegions,
 		Instance: instance, Log: o.Log,
 		Decided: func(a engine.Answer) { c.engine.Decide(time.Now(), a) },
 		Looked:  func(l engine.Look) { c.engine.Looked(time.Now(), l) },
@@ -88,7 +89,7 @@ func (c *Coordinator) newServer(instance string) error {
 	c.server, err = rpc.NewServer(o, func(r grpc.ServiceRegistrar) {
 		coordinatorpb.RegisterAssignmentServiceServer(r, c.stream)
 		api.Register(r, api.Options{
-			Store: c.o.Store, Engine: c.engine, Panel: c.panel, Ledger: c.ledger, Notify: c.notify,
+			Store: c.o.Store, Engine: c.engine, Panel: c.panel, Ledger: c.ledger, Notify: c.notify, Policy: c.o.Policy,
 			Owned: c.ownership.Owned, Node: c.o.Node, Instance: instance, Started: time.Now(),
 		})
 	})

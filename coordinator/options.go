@@ -31,7 +31,9 @@ type Options struct {
 	VeriflierClient rpc.ClientOptions
 	// PeerOfflineLimit is how many DOWN votes confirm; 0 means the rule's default.
 	PeerOfflineLimit int
-	Policy           lifecycle.Policy
+	// ShadowNeed and ShadowRegions are a rule that is tried beside; a ShadowNeed of 0 tries none.
+	ShadowNeed, ShadowRegions int
+	Policy                    lifecycle.Policy
 	// IntervalOverride, when not 0, is used for every site instead of its own.
 	IntervalOverride time.Duration
 	// BucketMin and BucketMax bound the buckets to watch, both included.
@@ -71,8 +73,9 @@ const (
 	ownAfter   = 8 * time.Second
 	// tick is how often the engine looks at the clock.
 	tick = 50 * time.Millisecond
-	// reread is how long reading all buckets again takes.
-	reread = 55 * time.Second
+	// reread is the time between two reads of a bucket, rereaders how many are read at once.
+	reread    = 50 * time.Second
+	rereaders = 4
 )
 
 func (o *Options) validate() error {

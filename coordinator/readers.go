@@ -3,7 +3,10 @@ package coordinator
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -42,30 +45,38 @@ func (c *Coordinator) buckets(s store.ShardID) []check.BucketID {
 	return out
 }
 
-// reread takes over what WordPress.com changed in the table: one bucket after the
-// other, all within a minute.
+// reread takes over what WordPress.com changed in the table: each bucket once a
+// period, paced by the clock, so that the time that reading takes does not add up.
 func (c *Coordinator) reread(ctx context.Context) error {
-	failing := false
-	for {
-		var due []check.BucketID
-		for _, s := range c.ownership.Owned() {
-			due = append(due, c.buckets(s)...)
-		}
-		pause := reread / time.Duration(max(len(due), check.Buckets/8))
-		for _, b := range due {
-			if !sleep(ctx, pause) {
+	first, n := int(c.o.BucketMin), int(c.o.BucketMax-c.o.BucketMin)+1
+	var readers errgroup.Group
+	readers.SetLimit(rereaders)
+	var failing atomic.Bool
+	for start := time.Now(); ; start = later(start.Add(reread), time.Now().Add(-reread)) {
+		for i := range n {
+			if !sleep(ctx, time.Until(start.Add(reread*time.Duration(i)/time.Duration(n)))) {
+				return readers.Wait()
+			}
+			b := check.BucketID(first + i)
+			if _, ours := c.ownership.Fence(store.ShardOf(b)); !ours {
+				continue
+			}
+			readers.Go(func() error {
+				err := c.readBucket(ctx, b)
+				if failed := err != nil && ctx.Err() == nil; failing.CompareAndSwap(!failed, failed) {
+					c.o.Log.Warn("reading the sites again", "failing", failed, "err", err)
+				}
 				return nil
-			}
-			err := c.readBucket(ctx, b)
-			if failed := err != nil && ctx.Err() == nil; failed != failing {
-				failing = failed
-				c.o.Log.Warn("reading the sites again", "failing", failing, "err", err)
-			}
-		}
-		if len(due) == 0 && !sleep(ctx, pause) {
-			return nil
+			})
 		}
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 // readBucket reads all sites of a bucket and hands them to the engine.
@@ -91,6 +102,9 @@ func (c *Coordinator) readBucket(ctx context.Context, b check.BucketID) error {
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

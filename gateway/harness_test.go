@@ -128,6 +128,14 @@ func (f *fake) GetOutage(_ context.Context, q *monitorv1.GetOutageRequest) (*mon
 	}}, nil
 }
 
+func (f *fake) ReplayOutage(context.Context, *monitorv1.ReplayOutageRequest) (*monitorv1.ReplayOutageResponse, error) {
+	return &monitorv1.ReplayOutageResponse{ReplayedVerdict: monitorv1.Verdict_VERDICT_CONFIRMED}, nil
+}
+
+func (f *fake) ExplainSite(_ context.Context, q *monitorv1.ExplainSiteRequest) (*monitorv1.ExplainSiteResponse, error) {
+	return &monitorv1.ExplainSiteResponse{Explanation: &monitorv1.Explanation{Summary: "Up.", ExplainTime: q.GetAt()}}, nil
+}
+
 func (f *fake) GetFleet(ctx context.Context, _ *monitorv1.GetFleetRequest) (*monitorv1.GetFleetResponse, error) {
 	if f.fail != nil {
 		return nil, f.fail(ctx)

@@ -140,6 +140,11 @@ func readBody(w http.ResponseWriter, req *http.Request) ([]byte, error) {
 	if err != nil || kind != jsonType || params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8") {
 		return nil, &refusal{http.StatusUnsupportedMediaType, fault.InvalidField("Content-Type", "must be %s", jsonType).GRPCStatus()}
 	}
+	// net/http must see its own writer: only then it lets a client that sends too much
+	// read our answer before the connection goes.
+	if wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
+		w = wrapper.Unwrap()
+	}
 	data, err := io.ReadAll(http.MaxBytesReader(w, req.Body, MaxBodyBytes))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, &refusal{http.StatusRequestEntityTooLarge, fault.InvalidField("body", "must be at most %d bytes", MaxBodyBytes).GRPCStatus()}

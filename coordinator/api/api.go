@@ -8,6 +8,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/ledger"
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/notify"
 	"github.com/Automattic/jetmon/coordinator/panel"
 	"github.com/Automattic/jetmon/coordinator/store"
@@ -22,6 +23,7 @@ type Options struct {
 	Panel  *panel.Panel
 	Ledger *ledger.Ledger
 	Notify *notify.Deliverer
+	Policy lifecycle.Policy
 	// Owned lists the shards of this coordinator.
 	Owned func() []store.ShardID
 	// Node and Instance name this process, which started at Started.

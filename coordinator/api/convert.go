@@ -127,6 +127,11 @@ func overlay(site *monitorpb.Site, v engine.View) {
 	site.CheckInterval = durationpb.New(v.Interval)
 	site.LastCheckTime = timestamp(v.LastCheck)
 	site.HoldReason = v.HoldReason
+	site.NextCheckTime = timestamp(v.Next)
+	site.Flapping, site.Relapses = v.Flapping, uint32(v.State.Flap.Relapses)
+	if r := v.Regional; r != nil {
+		site.RegionalFinding = &monitorpb.RegionalFinding{DownRegions: r.Down, UpRegions: r.Up, FindTime: timestamp(r.At)}
+	}
 	if v.Last != nil {
 		site.LastObservation = checkpb.ObservationToProto(*v.Last)
 	}

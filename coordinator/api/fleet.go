@@ -32,8 +32,14 @@ func (s *fleet) GetFleet(ctx context.Context, _ *monitorpb.GetFleetRequest) (*mo
 		f.Verifliers = append(f.Verifliers, &monitorpb.VeriflierStatus{
 			Name: m.Member.Name, Region: m.Member.Region, Address: m.Member.Address,
 			State: monitorpb.VeriflierState(m.State), Detail: m.Detail,
-			LastAnswerTime: timestamp(m.LastAnswer), Asked: m.Asked, Unknown: m.Unknown,
+			LastAnswerTime: timestamp(m.LastAnswer), Asked: m.Asked, Unknown: m.Unknown, Dissented: m.Dissented,
 		})
+	}
+	if sh, ok := s.o.Panel.Shadow(); ok {
+		f.Shadow = &monitorpb.ShadowRule{
+			Rule: ruleToProto(sh.Rule), Ballots: sh.Ballots, Agreed: sh.Agreed,
+			OnlyShadowConfirmed: sh.OnlyShadow, OnlyRuleConfirmed: sh.OnlyRule,
+		}
 	}
 	return &monitorpb.GetFleetResponse{Fleet: f}, nil
 }

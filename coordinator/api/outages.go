@@ -53,18 +53,14 @@ func outageToProto(row store.Outage) *monitorpb.Outage {
 		OutageId: row.ID, SiteId: int64(row.SiteID), BlogId: int64(row.BlogID), Url: row.URL,
 		StartTime: timestamp(row.Start), ConfirmTime: timestamp(row.Confirmed), EndTime: timestamp(row.End),
 		StatusId: int32(row.Status), Failure: checkpb1.FailureKind(row.Failure), Reason: row.Reason,
-		HttpStatus: int32(row.HTTPStatus), Rule: ruleToProto(row.Rule), Round: uint32(row.Round),
+		HttpStatus: int32(row.HTTPStatus), Rule: ruleToProto(row.Rule), Round: uint32(row.Round), Relapses: uint32(row.Relapses),
 	}
 	if row.Ballot != nil {
 		for _, v := range row.Ballot.Votes {
 			o.Votes = append(o.Votes, voteToProto(v))
 		}
 	}
-	for _, c := range row.Checks {
-		o.Checks = append(o.Checks, &monitorpb.LocalCheck{
-			Checker: c.Node, EndTime: timestamp(c.At), Observation: checkpb.ObservationToProto(c.Observation),
-		})
-	}
+	o.Checks = checksToProto(row.Checks)
 	return o
 }
 

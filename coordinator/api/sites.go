@@ -114,7 +114,7 @@ func (s *sites) tell(row store.Site) {
 // describe lays the engine's live view over a row.
 func (s *sites) describe(row store.Site) *monitorpb.Site {
 	site := siteToProto(row)
-	if v, ok := s.o.Engine.View(row.ID); ok {
+	if v, ok := s.o.Engine.View(time.Now(), row.ID); ok {
 		overlay(site, v)
 	}
 	return site

@@ -137,7 +137,7 @@ func (e *Engine) siteDue(now time.Time, s *site) {
 		}
 	default:
 		e.submit(now, s, s.state.Stage == lifecycle.Suspect && !s.state.Held)
-		e.wheel.Add(s.slot, schedule.Next(s.row.ID, e.interval(s), now))
+		e.wait(s, schedule.Next(s.row.ID, e.interval(s), now))
 	}
 }
 
@@ -163,6 +163,17 @@ func (e *Engine) queue(now time.Time, s *site, c dispatch.Check) {
 	}
 	// An open check answers this one too; a full queue means that the site waits
 	// for its next turn.
+}
+
+// wait has the wheel come by at a time, once; rest has it not come by.
+func (e *Engine) wait(s *site, at time.Time) {
+	s.next = at
+	e.wheel.Add(s.slot, at)
+}
+
+func (e *Engine) rest(s *site) {
+	s.next = time.Time{}
+	e.wheel.Remove(s.slot)
 }
 
 func (e *Engine) interval(s *site) time.Duration {
@@ -211,6 +222,18 @@ type Answer struct {
 	// Opened and Decided bound the ballot.
 	Opened, Decided time.Time
 	Votes           []store.Vote
+}
+
+// Opinions are the votes as quorum judges them, in their order.
+func (a Answer) Opinions() []quorum.Opinion { return Opinions(a.Votes) }
+
+// Opinions are votes as quorum judges them, in their order.
+func Opinions(votes []store.Vote) []quorum.Opinion {
+	out := make([]quorum.Opinion, len(votes))
+	for i, v := range votes {
+		out[i] = quorum.Opinion{Voter: quorum.Voter{Name: v.Veriflier, Region: v.Region}, Value: v.Value}
+	}
+	return out
 }
 
 // Look is the panel's answer to Look. Observation is nil when nobody answered.

@@ -128,7 +128,7 @@ func (w *world) commit() store.Change {
 
 func (w *world) stage(want lifecycle.Stage) {
 	w.t.Helper()
-	v, ok := w.engine.View(42)
+	v, ok := w.engine.View(w.now, 42)
 	if !ok {
 		w.t.Fatal("site 42 is not watched")
 	}
@@ -366,10 +366,10 @@ func TestABucketReadIsTheTruthExceptForWhatCameLater(t *testing.T) {
 	later.ID = 43
 	w.engine.Put(began.Add(time.Second), later) // created while the bucket was read
 	w.engine.PutBucket(began, 7, nil)
-	if _, ok := w.engine.View(42); ok {
+	if _, ok := w.engine.View(w.now, 42); ok {
 		t.Error("the deleted row is still watched")
 	}
-	if _, ok := w.engine.View(43); !ok {
+	if _, ok := w.engine.View(w.now, 43); !ok {
 		t.Error("the new row was taken off")
 	}
 }
@@ -501,7 +501,7 @@ func TestACheckerThatFailsEverywhereIsQuarantined(t *testing.T) {
 		t.Errorf("%d verifications, %d changes; want none", len(w.asked), len(w.writes))
 	}
 	for id := range check.SiteID(60) {
-		if v, _ := w.engine.View(id + 1); w.now.Sub(v.LastCheck) > 2*time.Minute || v.State.Stage == lifecycle.Suspect {
+		if v, _ := w.engine.View(w.now, id+1); w.now.Sub(v.LastCheck) > 2*time.Minute || v.State.Stage == lifecycle.Suspect {
 			t.Fatalf("site %d: %+v", id+1, v)
 		}
 	}

@@ -47,6 +47,10 @@ func (e *Engine) Decide(now time.Time, a Answer) {
 	if a.Verdict == quorum.Inconclusive {
 		e.counts.Inconclusive++
 	}
+	if down, up, clean := quorum.Split(a.Opinions()); clean && a.Verdict != quorum.Confirmed {
+		s.regional = Regional{Down: down, Up: up, At: now}
+		e.o.Log.Warn("regional", "site", s.row.ID, "url", s.row.URL, "down", down, "up", up)
+	}
 	e.step(now, s, lifecycle.Decided{At: now, Ballot: a.Question.Ballot, Verdict: a.Verdict})
 }
 
@@ -71,34 +75,35 @@ func (e *Engine) step(now time.Time, s *site, ev lifecycle.Event) {
 	}
 	e.watchHold(now, s, before)
 	if next.Held && !before.Held {
-		e.wheel.Add(s.slot, schedule.Next(s.row.ID, e.interval(s), now))
+		e.wait(s, schedule.Next(s.row.ID, e.interval(s), now))
 	}
 	if next.Stage == lifecycle.Up && before.Stage != lifecycle.Up {
 		if s.pending == nil {
 			s.forget()
 		}
-		e.wheel.Add(s.slot, schedule.Next(s.row.ID, e.interval(s), now))
+		e.wait(s, schedule.Next(s.row.ID, e.interval(s), now))
 	}
 }
 
 func (e *Engine) carryOut(now time.Time, s *site, f lifecycle.Effect) {
 	switch f := f.(type) {
 	case lifecycle.Recheck:
-		e.wheel.Add(s.slot, now.Add(f.After))
+		e.wait(s, now.Add(f.After))
 	case lifecycle.SecondLook:
 		e.secondLook(now, s, f.Avoid)
 	case lifecycle.Verify:
 		if f.After > 0 {
 			s.askDue = true
-			e.wheel.Add(s.slot, now.Add(f.After))
+			e.wait(s, now.Add(f.After))
 			return
 		}
-		e.wheel.Remove(s.slot)
+		e.rest(s)
 		e.ask(s)
 	case lifecycle.Abandon:
 		s.askDue = false
 		e.abandon(s)
 	case lifecycle.Change:
+		s.regional = Regional{}
 		e.change(s, f)
 	case lifecycle.Blip:
 		e.counts.Blips++
@@ -110,7 +115,7 @@ func (e *Engine) carryOut(now time.Time, s *site, f lifecycle.Effect) {
 // secondLook asks another checker, or a veriflier when there is none. The routine
 // check goes on beside it in case that nobody answers.
 func (e *Engine) secondLook(now time.Time, s *site, avoid string) {
-	e.wheel.Add(s.slot, schedule.Next(s.row.ID, e.interval(s), now))
+	e.wait(s, schedule.Next(s.row.ID, e.interval(s), now))
 	for _, ses := range e.sessions {
 		if ses.hello.Node != avoid && !ses.leaving {
 			e.submit(now, s, true)
@@ -135,7 +140,7 @@ func (e *Engine) change(s *site, f lifecycle.Change) {
 		c.Ballot = &b
 	}
 	s.pending = &c
-	e.wheel.Add(s.slot, schedule.Next(s.row.ID, e.interval(s), f.At))
+	e.wait(s, schedule.Next(s.row.ID, e.interval(s), f.At))
 	e.o.Ledger.Record(c)
 }
 

@@ -197,7 +197,7 @@ func (h *havoc) calm() {
 		a.answer(up)
 		b.answer(up)
 	}
-	v, ok := h.engine.View(42)
+	v, ok := h.engine.View(h.now, 42)
 	if !ok || h.now.Sub(v.LastCheck) > 2*h.row.Interval {
 		h.t.Fatalf("the site is not checked any more: %v, %+v", ok, v)
 	}

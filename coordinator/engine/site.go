@@ -33,6 +33,10 @@ type site struct {
 	pending *store.Change
 	// answer is the newest ballot's, for evidence.
 	answer *Answer
+	// regional is the newest ballot that was split by region.
+	regional Regional
+	// next is when the wheel comes by; zero when it does not.
+	next time.Time
 	// headHostile says that HEAD fails where GET works.
 	headHostile bool
 }
@@ -98,6 +102,15 @@ func (s *site) forget() {
 	s.checks, s.answer = nil, nil
 	s.askDue, s.opened = false, false
 }
+
+// Regional says that a site fails for some regions and works for others.
+type Regional struct {
+	Down, Up []string
+	At       time.Time
+}
+
+// regionalFor is how long a regional finding is shown.
+const regionalFor = time.Hour
 
 // hold says why a failing site is not reported.
 type hold struct {

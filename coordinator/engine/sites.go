@@ -73,13 +73,13 @@ func (e *Engine) put(now time.Time, row store.Site) {
 		e.restart(now, s)
 	case old.Paused != row.Paused && row.Paused:
 		e.core.Withdraw(row.ID)
-		e.wheel.Remove(s.slot)
+		e.rest(s)
 		e.step(now, s, lifecycle.Pause{})
 	case old.Paused != row.Paused:
 		e.step(now, s, lifecycle.Resume{})
 		e.soon(now, s)
 	case old.Interval != row.Interval && (s.state.Stage == lifecycle.Up || s.state.Stage == lifecycle.NeverChecked):
-		e.wheel.Add(s.slot, schedule.Next(row.ID, e.interval(s), now))
+		e.wait(s, schedule.Next(row.ID, e.interval(s), now))
 	}
 }
 
@@ -96,7 +96,7 @@ func (e *Engine) add(now time.Time, row store.Site) {
 	e.sites[slot] = s
 	e.byID[row.ID] = slot
 	if !row.Paused {
-		e.wheel.Add(slot, schedule.First(row.ID, e.interval(s), now))
+		e.wait(s, schedule.First(row.ID, e.interval(s), now))
 	}
 }
 
@@ -113,7 +113,7 @@ func (e *Engine) Soon(now time.Time, id check.SiteID) {
 func (e *Engine) soon(now time.Time, s *site) {
 	switch s.state.Stage {
 	case lifecycle.NeverChecked, lifecycle.Up, lifecycle.Down, lifecycle.ConfirmedDown:
-		e.wheel.Add(s.slot, now)
+		e.wait(s, now)
 	}
 }
 
@@ -125,13 +125,13 @@ func (e *Engine) restart(now time.Time, s *site) {
 	s.forget()
 	s.last, s.lastCheck, s.headHostile = nil, time.Time{}, false
 	s.state = lifecycle.Initial(s.row.Status, s.row.StatusSince, s.row.Paused)
-	e.wheel.Remove(s.slot)
+	e.rest(s)
 	e.soon(now, s)
 }
 
 func (e *Engine) remove(s *site) {
 	e.core.Withdraw(s.row.ID)
-	e.wheel.Remove(s.slot)
+	e.rest(s)
 	e.abandon(s)
 	e.release(s.row.ID)
 	delete(e.byID, s.row.ID)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -21,22 +22,46 @@ type View struct {
 	// Last is what the newest check saw, at LastCheck; nil before the first.
 	Last      *check.Observation
 	LastCheck time.Time
+	LastNode  string
+	// Next is when it is checked next, or a ballot is opened; zero when neither is due.
+	Next time.Time
+	// Flapping says that its outage must be over for a while before that is told.
+	Flapping bool
+	// Regional is the newest ballot that was split by region, nil when there was none lately.
+	Regional *Regional
+	// Checks are those of the present run of failures, or of the recovery; Ballot is
+	// its newest decision, nil when there was none.
+	Checks []store.LocalCheck
+	Ballot *store.Ballot
+	// Pending says that a change is on its way to the store.
+	Pending bool
 	// HoldReason says why a failing site is not reported; empty when it is not held.
 	HoldReason string
 }
 
 // View reads one site; false when this coordinator does not watch it.
-func (e *Engine) View(id check.SiteID) (View, bool) {
+func (e *Engine) View(now time.Time, id check.SiteID) (View, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.site(id)
 	if s == nil {
 		return View{}, false
 	}
-	return View{
+	v := View{
 		State: s.state, Status: s.row.Status, StatusSince: s.row.StatusSince, OutageID: s.row.OutageID,
-		Interval: e.interval(s), Last: s.last, LastCheck: s.lastCheck, HoldReason: e.held[id].reason,
-	}, true
+		Interval: e.interval(s), Last: s.last, LastCheck: s.lastCheck, LastNode: s.state.Node, HoldReason: e.held[id].reason,
+		Next: s.next, Checks: slices.Clone(s.checks), Pending: s.pending != nil,
+		Flapping: s.state.Status != check.StatusRunning && s.state.Flap.Flapping(now, e.o.Policy),
+	}
+	if s.answer != nil {
+		b := e.ballot(s)
+		v.Ballot = &b
+	}
+	if !s.regional.At.IsZero() && now.Sub(s.regional.At) <= regionalFor {
+		r := s.regional
+		v.Regional = &r
+	}
+	return v, true
 }
 
 // Held is a site on which the verifliers cannot agree.

@@ -37,10 +37,15 @@ type MemberStatus struct {
 	LastAnswer time.Time
 	// Asked counts the questions, Unknown those that it was no witness for.
 	Asked, Unknown uint64
+	// Dissented counts the ballots that were decided against its vote.
+	Dissented uint64
 }
 
 // staleSelfCheck is the age from which a self-check says nothing any more.
 const staleSelfCheck = time.Minute
+
+// retryAfter is the pause before the one retry.
+const retryAfter = 300 * time.Millisecond
 
 // member asks one veriflier and remembers how that went.
 type member struct {
@@ -76,7 +81,7 @@ func (m *member) ask(ctx context.Context, id string, t check.Target) store.Vote 
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.Timeout+answerMargin)
 	defer cancel()
-	resp, err := m.client.Verify(ctx, &veriflierpb.VerifyRequest{RequestId: id, Target: checkpb.TargetToProto(t)})
+	resp, err := m.verify(ctx, &veriflierpb.VerifyRequest{RequestId: id, Target: checkpb.TargetToProto(t)})
 	if err != nil {
 		why := fmt.Sprintf("%s: %s", status.Code(err), status.Convert(err).Message())
 		if status.Code(err) != codes.Canceled { // ours, not the member's
@@ -95,6 +100,27 @@ func (m *member) ask(ctx context.Context, id string, t check.Target) store.Vote 
 		m.note(Unfit, v.UnknownReason)
 	}
 	return v
+}
+
+// verify calls the veriflier, and once more when a connection that worked has gone,
+// as when it was restarted. The request id makes that harmless.
+func (m *member) verify(ctx context.Context, req *veriflierpb.VerifyRequest) (*veriflierpb.VerifyResponse, error) {
+	resp, err := m.client.Verify(ctx, req)
+	if status.Code(err) != codes.Unavailable || m.status().State != OK {
+		return resp, err
+	}
+	select {
+	case <-ctx.Done():
+		return resp, err
+	case <-time.After(retryAfter):
+		return m.client.Verify(ctx, req)
+	}
+}
+
+func (m *member) dissent() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.st.Dissented++
 }
 
 // judge says what an answer counts as.

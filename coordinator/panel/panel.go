@@ -34,7 +34,10 @@ type Options struct {
 	Members []Member
 	// PeerOfflineLimit, when not 0, is how many DOWN votes confirm.
 	PeerOfflineLimit int
-	Client           rpc.ClientOptions
+	// ShadowNeed and ShadowRegions are a rule to try beside the one that decides; a
+	// ShadowNeed of 0 tries none.
+	ShadowNeed, ShadowRegions int
+	Client                    rpc.ClientOptions
 	// Instance makes request ids unique to this process.
 	Instance string
 	// MaxBallots bounds the ballots under way; more wait. 0 means 1000.
@@ -59,6 +62,7 @@ type Panel struct {
 	rule    quorum.Rule
 	roster  []quorum.Voter
 	members []*member
+	shadow  *shadow // nil when no rule is tried
 
 	mu      sync.Mutex
 	waiting []job // at most two a site: a ballot and a look
@@ -90,6 +94,9 @@ func New(o Options) (*Panel, error) {
 		return nil, fault.New(fault.Invalid, "verifliers: %w", err)
 	}
 	p.rule = rule
+	if p.shadow, err = newShadow(o, rule); err != nil {
+		return nil, err
+	}
 	for _, m := range o.Members {
 		if m.Address == "" {
 			return nil, fault.New(fault.Invalid, "veriflier %s: its address is empty", m.Name)
@@ -231,6 +238,7 @@ func (p *Panel) do(ctx context.Context, j job) {
 	delete(p.running, id)
 	p.mu.Unlock()
 	if ok {
+		p.learn(answer)
 		p.o.Decided(answer)
 	}
 }

@@ -141,6 +141,9 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	for _, l := range listeners {
 		go func() {
 			err := s.grpc.Serve(l)
+			if errors.Is(err, grpc.ErrServerStopped) {
+				err = nil // the end was asked for before it began
+			}
 			if err != nil {
 				err = fmt.Errorf("serve %s on %s: %w", s.name, l.Addr(), err)
 			}

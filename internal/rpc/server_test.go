@@ -68,6 +68,28 @@ func TestAServerThatIsNotReadySaysSoUntilItsRoleSaysOtherwise(t *testing.T) {
 	}
 }
 
+func TestAnEndThatComesBeforeTheBeginningIsOrderly(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 50 {
+		l, err := rpc.NewMemory().Listen("server")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := rpc.NewServer(rpc.ServerOptions{}, func(grpc.ServiceRegistrar) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Serve(ctx, l); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Accept(); err == nil {
+			t.Fatal("the listener is still open")
+		}
+	}
+}
+
 // What grpcurl does for `list` and for a call: names of services, then the files that
 // describe one, with all that they import.
 func TestReflectionDescribesEveryServiceCompletely(t *testing.T) {

@@ -1,0 +1,143 @@
+package explain
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// Facts are what an explanation rests on.
+type Facts struct {
+	Now    time.Time
+	View   engine.View
+	Policy lifecycle.Policy
+	Rule   quorum.Rule
+}
+
+// Summary is the state in a sentence.
+func (f Facts) Summary() string {
+	s := f.View.State
+	switch s.Stage {
+	case lifecycle.NeverChecked:
+		return "Not checked yet since this coordinator took it over; " + told(f.View) + "."
+	case lifecycle.Up:
+		return fmt.Sprintf("Up: the last check, by %s, was good.", s.Node)
+	case lifecycle.Suspect:
+		if s.Held {
+			return fmt.Sprintf("Suspect and held since %s: %s. Nobody has been told.", clock(s.FirstFailure), f.View.HoldReason)
+		}
+		return fmt.Sprintf("Suspect: %d of %d failing checks since %s. Nobody has been told.", s.Failures, f.Policy.Failures, clock(s.FirstFailure))
+	case lifecycle.Verifying:
+		return fmt.Sprintf("Failing since %s; the verifliers are asked, round %d of %d. Nobody has been told.",
+			clock(s.FirstFailure), s.Round, len(f.Policy.RoundWaits)+1)
+	case lifecycle.Down, lifecycle.ConfirmedDown:
+		text := fmt.Sprintf("Down: %s.", told(f.View))
+		if s.Flap.Relapses > 0 {
+			text += fmt.Sprintf(" It has come back %d times for a while.", s.Flap.Relapses)
+		}
+		return text
+	case lifecycle.Recovering:
+		if s.Flap.Agreed {
+			return fmt.Sprintf("Coming back: good since %s, but it flaps; %s.", clock(s.Flap.Good), told(f.View))
+		}
+		return fmt.Sprintf("Coming back: one good check, by %s; another node is asked; %s.", s.Node, told(f.View))
+	case lifecycle.Paused:
+		return "Paused: it is not checked."
+	}
+	return "Unknown."
+}
+
+// told is what WordPress.com has been told.
+func told(v engine.View) string {
+	what := map[check.Status]string{
+		check.StatusDown: "down (status 0)", check.StatusRunning: "running (status 1)", check.StatusConfirmedDown: "confirmed down (status 2)",
+	}[v.Status]
+	if v.StatusSince.IsZero() {
+		return "WordPress.com knows it as " + what
+	}
+	return fmt.Sprintf("WordPress.com was told %s at %s", what, clock(v.StatusSince))
+}
+
+// Withheld says what is not reported, and why; "" when nothing is.
+func (f Facts) Withheld() string {
+	s := f.View.State
+	switch {
+	case f.View.Pending:
+		return "a change of status is decided and waits for the database; it is reported when it is stored"
+	case s.Held:
+		return "a possible outage: " + f.View.HoldReason
+	case s.Stage == lifecycle.Suspect || s.Stage == lifecycle.Verifying:
+		return "a possible outage: it is not confirmed yet"
+	case s.Stage == lifecycle.Recovering && s.Flap.Agreed:
+		return fmt.Sprintf("a recovery: a site that flaps must be good for %s", f.Policy.FlapHold)
+	case s.Stage == lifecycle.Recovering:
+		return "a recovery: one node alone does not end an outage"
+	case f.View.Regional != nil:
+		return fmt.Sprintf("a regional failure: down from %v, up from %v", f.View.Regional.Down, f.View.Regional.Up)
+	}
+	return ""
+}
+
+// WouldChange says what would change the state.
+func (f Facts) WouldChange() []string {
+	s, p := f.View.State, f.Policy
+	confirm := fmt.Sprintf("%d of %d verifliers in %d regions that see it down: an outage is opened and told (status 0)",
+		f.Rule.Need, f.Rule.Voters, f.Rule.Regions)
+	reject := fmt.Sprintf("%d of %d verifliers that see it up: a false alarm, nobody is told", f.Rule.Voters-f.Rule.Need+1, f.Rule.Voters)
+	switch s.Stage {
+	case lifecycle.NeverChecked, lifecycle.Up:
+		return []string{fmt.Sprintf("%d failing checks, %s apart and by different checkers: the verifliers are asked", p.Failures, p.Between), confirm}
+	case lifecycle.Suspect:
+		fail := fmt.Sprintf("%d more failing checks, %s apart: the verifliers are asked", p.Failures-min(s.Failures, p.Failures), p.Between)
+		if s.Held {
+			fail = "the next failing check: the verifliers are asked anew"
+		}
+		return []string{"a good check: it is up, nobody is told", fail, confirm}
+	case lifecycle.Verifying:
+		return []string{confirm, reject, "neither: a new round, and after the last the site is held as suspect"}
+	case lifecycle.Down:
+		end := s.StatusSince.Add(p.NoticeWindow)
+		return []string{f.recovery(), fmt.Sprintf("a failing check after %s: it is told as confirmed down (status 2)", clock(end))}
+	case lifecycle.ConfirmedDown:
+		return []string{f.recovery()}
+	case lifecycle.Recovering:
+		if s.Flap.Agreed {
+			return []string{fmt.Sprintf("a good check after %s: the outage is over and told (status 1)", clock(s.Flap.Good.Add(p.FlapHold))), "a failing check: it is still down"}
+		}
+		return []string{fmt.Sprintf("a good check by another node than %s: the outage is over and told (status 1)", s.Node), "a failing check: it is still down"}
+	case lifecycle.Paused:
+		return []string{"being resumed"}
+	}
+	return nil
+}
+
+func (f Facts) recovery() string {
+	if f.View.Flapping {
+		return fmt.Sprintf("good checks by two nodes for %s, since it flaps: the outage is over and told (status 1)", f.Policy.FlapHold)
+	}
+	return "a good check, and one by another node: the outage is over and told (status 1)"
+}
+
+// Past is the state at an earlier moment, in a sentence, from what was stored: the
+// newest ballot and outage up to then, each nil when there was none.
+func Past(at time.Time, b *store.Ballot, o *store.Outage) string {
+	switch {
+	case o != nil && (o.End.IsZero() || o.End.After(at)):
+		return fmt.Sprintf("Down at %s: outage %d, which began at %s and was confirmed at %s.", clock(at), o.ID, clock(o.Start), clock(o.Confirmed))
+	case b != nil && b.Verdict == quorum.Rejected && (o == nil || o.End.Before(b.Decided)):
+		return fmt.Sprintf("Not down at %s: a suspicion was rejected by the verifliers at %s.", clock(at), clock(b.Decided))
+	case b != nil && b.Verdict == quorum.Inconclusive && (o == nil || o.End.Before(b.Decided)):
+		return fmt.Sprintf("Not reported as down at %s: the verifliers could not decide at %s.", clock(at), clock(b.Decided))
+	case o != nil:
+		return fmt.Sprintf("Not down at %s: outage %d was over at %s.", clock(at), o.ID, clock(o.End))
+	default:
+		return fmt.Sprintf("No outage and no ballot is known up to %s.", clock(at))
+	}
+}
+
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
