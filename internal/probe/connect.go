@@ -248,17 +248,18 @@ func (c *connector) isBroken(a attempt) bool {
 }
 
 // verdict says whether IPv6 is broken. It waits until attempts that are pending are old
-// enough to be judged.
-func (w *ipv6Watch) verdict(ctx context.Context, c *connector) bool {
+// enough to be judged, or the budget ends.
+func (w *ipv6Watch) verdict(ctx context.Context, end time.Time, c *connector) bool {
 	defer w.finish()
-	patience := time.NewTimer(ipv6Patience - time.Since(w.begun))
+	old := w.begun.Add(ipv6Patience)
+	patience := time.NewTimer(min(time.Until(old), time.Until(end)))
 	defer patience.Stop()
 	for w.pendingV6 > 0 && !w.broken {
 		select {
 		case <-ctx.Done():
 			return false
 		case <-patience.C:
-			return true
+			return !end.Before(old)
 		case got := <-w.results:
 			w.pending--
 			if got.err == nil {

@@ -1,7 +1,5 @@
 package probe
 
-import "strings"
-
 // A firewall is told by what it puts into header or page. There are three degrees of
 // evidence, since the same products also pass on the answers of healthy origins:
 //
@@ -116,7 +114,8 @@ func otherFirewalls() []firewall {
 
 // guard recognises firewalls; it is made once and shared.
 type guard struct {
-	walls []firewall
+	// signs are all headers to look for, the most telling first.
+	signs []sign
 	// scripts are searched for in pages with a good status, all in refusals.
 	scripts, all catalogue
 }
@@ -132,8 +131,17 @@ func (c *catalogue) add(owner string, texts []string) {
 }
 
 func newGuard() *guard {
-	g := &guard{walls: firewalls()}
-	for _, w := range g.walls {
+	g := &guard{}
+	walls := firewalls()
+	for _, w := range walls {
+		for _, f := range w.challenge {
+			g.signs = append(g.signs, sign{f, w.name, true})
+		}
+	}
+	for _, w := range walls {
+		for _, f := range w.names {
+			g.signs = append(g.signs, sign{f, w.name, false})
+		}
 		g.scripts.add(w.name, w.scripts)
 		g.all.add(w.name, w.scripts)
 		g.all.add(w.name, w.marks)
@@ -141,35 +149,35 @@ func newGuard() *guard {
 	return g
 }
 
-func (f field) in(h head) bool {
-	for v := range h.all(f.name) {
-		if len(v) >= len(f.prefix) && strings.EqualFold(v[:len(f.prefix)], f.prefix) {
-			return true
-		}
-	}
-	return false
+// sign is a header by which a firewall is told.
+type sign struct {
+	field
+	wall string
+	// challenge says that it stands for a block whatever the status is.
+	challenge bool
+}
+
+func (s sign) in(name, value []byte) bool {
+	return len(s.name) == len(name) && lower(s.name[0]) == lower(name[0]) && len(value) >= len(s.prefix) &&
+		equalFold(name, s.name) && equalFold(value[:len(s.prefix)], s.prefix)
 }
 
 // byHeader names the firewall that answered, judging by the header alone; "" is none.
+// A challenge says more than a name, and an earlier firewall of the list more than a later.
 func (g *guard) byHeader(h head) string {
-	for _, w := range g.walls {
-		for _, f := range w.challenge {
-			if f.in(h) {
-				return w.name
+	best := len(g.signs)
+	for name, value := range h.lines() {
+		for i, s := range g.signs[:best] {
+			if s.in(name, value) && (s.challenge || isRefusal(h.status)) {
+				best = i
+				break
 			}
 		}
 	}
-	if !isRefusal(h.status) {
+	if best == len(g.signs) {
 		return ""
 	}
-	for _, w := range g.walls {
-		for _, f := range w.names {
-			if f.in(h) {
-				return w.name
-			}
-		}
-	}
-	return ""
+	return g.signs[best].wall
 }
 
 // marks is the search for firewalls in one page.

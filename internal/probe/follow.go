@@ -81,9 +81,6 @@ func (w *walk) run(ctx context.Context, here place) *failure {
 // step does one exchange; more says that it was a redirect to next.
 func (w *walk) step(ctx context.Context, here place) (next place, more bool, f *failure) {
 	cookies := w.luggage.cookiesFor(here)
-	if f := w.visit(here, cookies); f != nil {
-		return place{}, false, f
-	}
 	addrs, f := w.resolve(ctx, here)
 	if f != nil {
 		return place{}, false, f
@@ -108,20 +105,6 @@ func (w *walk) step(ctx context.Context, here place) (next place, more bool, f *
 		return place{}, false, w.judge(resp)
 	}
 	return w.redirect(here, resp.head)
-}
-
-// visit notes a place and ends loops: the same request a second time would bring the
-// same answer. Cookies are part of it, as some sites set one and try again.
-func (w *walk) visit(here place, cookies string) *failure {
-	key := here.key() + "\n" + cookies
-	if _, again := w.seen[key]; again {
-		return down(check.FailureRedirect, "loop", "redirected in a loop at "+here.shown())
-	}
-	if w.seen == nil {
-		w.seen = make(map[string]struct{}, 1)
-	}
-	w.seen[key] = struct{}{}
-	return nil
 }
 
 // resolve finds the addresses of a place.
@@ -153,9 +136,29 @@ func (w *walk) redirect(here place, h head) (next place, more bool, f *failure) 
 		return place{}, false, down(check.FailureRedirect, "too_many",
 			"more than "+strconv.Itoa(check.MaxRedirects)+" redirects")
 	}
+	if w.seen == nil {
+		w.visit(here) // only of a check that is redirected
+	}
 	w.luggage.keep(here, h)
 	w.got.hops = append(w.got.hops, check.Hop{Status: h.status, URL: printable(next.url.String(), maxHopBytes)})
+	if w.visit(next) {
+		return place{}, false, down(check.FailureRedirect, "loop", "redirected in a loop to "+next.shown())
+	}
 	return next, true, nil
+}
+
+// visit notes a request and says whether it was made before: it would bring the same
+// answer. Cookies are part of it, as some sites set one and try again.
+func (w *walk) visit(p place) (again bool) {
+	key := p.key() + "\n" + w.luggage.cookiesFor(p)
+	if _, again = w.seen[key]; again {
+		return true
+	}
+	if w.seen == nil {
+		w.seen = make(map[string]struct{}, 2)
+	}
+	w.seen[key] = struct{}{}
+	return false
 }
 
 // judge decides about a final answer.

@@ -43,19 +43,37 @@ type head struct {
 	fields []byte
 }
 
-// all gives the values of a field in order. Lines without a colon and continuation
-// lines are passed over, as browsers do.
+// lines gives names and values of the fields in order. Lines without a colon and
+// continuation lines are passed over, as browsers do.
+func (h head) lines() iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
+		for rest := h.fields; len(rest) > 0; {
+			line := rest
+			if end := bytes.IndexByte(rest, '\n'); end >= 0 {
+				line, rest = rest[:end], rest[end+1:]
+			} else {
+				rest = nil
+			}
+			colon := bytes.IndexByte(line, ':')
+			if colon <= 0 || line[0] == ' ' || line[0] == '\t' {
+				continue
+			}
+			name := line[:colon]
+			if c := name[colon-1]; c == ' ' || c == '\t' {
+				name = bytes.TrimRight(name, " \t")
+			}
+			if !yield(name, bytes.TrimSpace(line[colon+1:])) {
+				return
+			}
+		}
+	}
+}
+
+// all gives the values of a field in order.
 func (h head) all(name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for line := range bytes.Lines(h.fields) {
-			colon := bytes.IndexByte(line, ':')
-			if colon < len(name) || line[0] == ' ' || line[0] == '\t' {
-				continue
-			}
-			if !equalFold(bytes.TrimRight(line[:colon], " \t"), name) {
-				continue
-			}
-			if !yield(string(bytes.TrimSpace(line[colon+1:]))) {
+		for n, value := range h.lines() {
+			if equalFold(n, name) && !yield(string(value)) {
 				return
 			}
 		}

@@ -73,25 +73,40 @@ func (p *Prober) advisories(t *check.Target, r result) []check.Advisory {
 	return all
 }
 
-// evidence is the part of a response's header that explains an answer.
+// evidenceFields are those of a response's header that explain an answer.
+var evidenceFields = [...]string{
+	"server", "via", "content-type", "content-length", "retry-after", "allow", "x-powered-by", "x-cache",
+	"cf-ray", "cf-cache-status", "cf-mitigated", "x-sucuri-id", "x-sucuri-block", "sg-captcha",
+	"x-amzn-waf-action", "x-vercel-mitigated", "akamai-grn", "x-datadome", "x-cdn",
+}
+
+// evidence keeps the first of each of the fields. It looks at the header once, as every
+// check comes here.
 func evidence(h head) map[string]string {
-	if h.status == 0 {
-		return nil
-	}
 	var kept map[string]string
-	for _, name := range [...]string{
-		"server", "via", "content-type", "content-length", "retry-after", "allow", "x-powered-by", "x-cache",
-		"cf-ray", "cf-cache-status", "cf-mitigated", "x-sucuri-id", "x-sucuri-block", "sg-captcha",
-		"x-amzn-waf-action", "x-vercel-mitigated", "akamai-grn", "x-datadome", "x-cdn",
-	} {
-		v := printable(h.get(name), maxFieldBytes)
+	for name, value := range h.lines() {
+		field := evidenceField(name)
+		if field == "" || kept[field] != "" {
+			continue
+		}
+		v := printable(string(value[:min(len(value), 4*maxFieldBytes)]), maxFieldBytes)
 		if strings.TrimSpace(v) == "" {
 			continue
 		}
 		if kept == nil {
 			kept = make(map[string]string, 4)
 		}
-		kept[name] = v
+		kept[field] = v
 	}
 	return kept
+}
+
+// evidenceField is the field of this name, "" when it is none of them.
+func evidenceField(name []byte) string {
+	for _, f := range evidenceFields {
+		if len(f) == len(name) && f[0] == lower(name[0]) && equalFold(name, f) {
+			return f
+		}
+	}
+	return ""
 }

@@ -117,15 +117,18 @@ func isASCII(s string) bool {
 }
 
 // hostHeader is the value of the Host header: with the port when it is not the scheme's.
-func (p place) hostHeader() string {
-	host := p.host
+func (p place) hostHeader() string { return string(p.appendHostHeader(nil)) }
+
+func (p place) appendHostHeader(b []byte) []byte {
 	if p.literal.Is6() {
-		host = "[" + host + "]"
+		b = append(append(append(b, '['), p.host...), ']')
+	} else {
+		b = append(b, p.host...)
 	}
 	if p.tls && p.port == 443 || !p.tls && p.port == 80 {
-		return host
+		return b
 	}
-	return host + ":" + strconv.Itoa(int(p.port))
+	return strconv.AppendUint(append(b, ':'), uint64(p.port), 10)
 }
 
 // requestTarget is the path and query as they go on the wire; never the fragment.

@@ -55,6 +55,9 @@ type shard struct {
 	events  []syscall.EpollEvent
 	ready   []*socket
 	scratch []byte
+	poll    func(fd uintptr) bool
+	got     int
+	err     error
 }
 
 // slot is where a watched socket is found by an event. The generation tells an event of
@@ -109,6 +112,7 @@ func newShard() (*shard, error) {
 		fd: fd, file: os.NewFile(uintptr(fd), "epoll"),
 		events: make([]syscall.EpollEvent, batch), ready: make([]*socket, batch), scratch: make([]byte, scratchBytes),
 	}
+	s.poll = s.take
 	if s.raw, err = s.file.SyscallConn(); err == nil {
 		// Fails when Go's poller did not take it.
 		err = s.file.SetReadDeadline(time.Time{})
@@ -181,17 +185,22 @@ func (s *shard) run() {
 
 // wait blocks until there are events, or forget wakes it.
 func (s *shard) wait() (n int, err error) {
-	rawErr := s.raw.Read(func(fd uintptr) bool {
-		n, err = syscall.EpollWait(int(fd), s.events, 0)
-		if err == syscall.EINTR {
-			n, err = 0, nil
-		}
-		return n > 0 || err != nil
-	})
-	if err == nil {
-		err = rawErr
+	s.got, s.err = 0, nil
+	err = s.raw.Read(s.poll)
+	if s.err != nil {
+		err = s.err
 	}
-	return max(n, 0), err
+	return s.got, err
+}
+
+// take asks for events, and says whether there is anything to do.
+func (s *shard) take(fd uintptr) bool {
+	n, err := syscall.EpollWait(int(fd), s.events, 0)
+	for err == syscall.EINTR {
+		n, err = syscall.EpollWait(int(fd), s.events, 0)
+	}
+	s.got, s.err = max(n, 0), err
+	return n > 0 || err != nil
 }
 
 // find puts sockets to the first n events.

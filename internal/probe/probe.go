@@ -111,14 +111,15 @@ func (p *Prober) Probe(ctx context.Context, t check.Target) (o check.Observation
 		budget = check.RoutineTimeout
 	}
 	budget = min(budget, check.MaxTimeout)
-	limited, cancel := context.WithDeadline(ctx, start.Add(budget))
-	defer cancel()
-	r := p.ask(limited, &t, home, budget)
-	if r.interrupted() && endedBefore(ctx, start.Add(budget)) {
+	c := budgeted{budget: budget, end: start.Add(budget)}
+	c.ctx, c.stop = context.WithDeadline(ctx, c.end)
+	defer c.stop()
+	r := p.ask(&c, &t, home)
+	if r.interrupted() && endedBefore(ctx, c.end) {
 		r.deciding.failure = unknown(check.FailureNone, "cancelled", "the caller gave up")
 	}
 	o = p.observe(start, &t, r)
-	if w := r.deciding.trace.ipv6; w != nil && o.Outcome == check.OutcomeUp && w.verdict(limited, p.connector) {
+	if w := r.deciding.trace.ipv6; w != nil && o.Outcome == check.OutcomeUp && w.verdict(ctx, c.end, p.connector) {
 		o.Advisories = append(o.Advisories, check.AdvisoryIPv6Broken)
 	}
 	return o

@@ -24,61 +24,62 @@ func (r result) interrupted() bool {
 		r.other != nil && r.other.failure != nil && r.other.failure.timedOut)
 }
 
-// ask asks the site in the way that the target says. The context ends with the budget.
-func (p *Prober) ask(ctx context.Context, t *check.Target, home place, budget time.Duration) result {
+// budgeted is the time of one check.
+type budgeted struct {
+	// ctx ends with the budget, with the caller's context, or by stop.
+	ctx    context.Context
+	stop   context.CancelFunc
+	budget time.Duration
+	end    time.Time
+}
+
+// ask asks the site in the way that the target says.
+func (p *Prober) ask(c *budgeted, t *check.Target, home place) result {
 	method := t.Method
 	switch {
 	case len(t.RequiredTexts)+len(t.ForbiddenTexts) > 0:
 		method = check.MethodGet
 	case method != check.MethodHead && method != check.MethodGet && t.HeadHostile:
 		a := &attempted{method: check.MethodGet}
-		p.attempt(ctx, t, home, a)
+		p.attempt(c.ctx, t, home, a)
 		return result{deciding: a, headFailed: a.failure == nil}
 	}
 	if method == check.MethodHead || method == check.MethodGet {
 		a := &attempted{method: method}
-		p.attempt(ctx, t, home, a)
+		p.attempt(c.ctx, t, home, a)
 		return result{deciding: a}
 	}
-	return p.headThenGet(ctx, t, home, budget)
+	return p.headThenGet(c, t, home)
 }
 
 // headThenGet believes a good HEAD. A HEAD that fails after it was sent is put to a GET.
 // One that hangs for half of the budget goes on, but a GET starts beside it: cutting it
 // off would call a site down that takes six of ten seconds for any answer.
-func (p *Prober) headThenGet(ctx context.Context, t *check.Target, home place, budget time.Duration) result {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	head, get := &attempted{method: check.MethodHead}, &attempted{method: check.MethodGet}
-	late := &lateGet{
-		run:  func() { p.attempt(ctx, t, home, get) },
-		sent: func() bool { return head.trace.reached() >= check.PhaseRequest },
-		good: func() bool { return get.failure == nil },
-		stop: stop,
-	}
-	late.arm(budget)
-	p.attempt(ctx, t, home, head)
-	if head.failure == nil {
-		stop() // a GET that began is not needed
-	}
+func (p *Prober) headThenGet(c *budgeted, t *check.Target, home place) result {
+	late := &lateGet{prober: p, check: c, target: t, home: home}
+	head := &late.head
+	head.method = check.MethodHead
+	late.arm()
+	p.attempt(c.ctx, t, home, head)
 	begun := late.join()
 	switch {
 	case begun:
-		return decide(head, get)
+		return decide(head, late.get)
 	case head.failure == nil || !worthGet(head):
 		return result{deciding: head}
 	}
-	late.run()
-	return decide(head, get)
+	late.ask()
+	return decide(head, late.get)
 }
 
-// lateGet is the GET that begins beside a HEAD that hangs.
+// lateGet is a HEAD and the GET that begins beside it if it hangs.
 type lateGet struct {
-	run func()
-	// sent says that the HEAD was sent, good that the GET succeeded.
-	sent, good func() bool
-	// stop ends both; called when the GET succeeds.
-	stop context.CancelFunc
+	prober *Prober
+	check  *budgeted
+	target *check.Target
+	home   place
+	head   attempted
+	get    *attempted
 
 	mu     sync.Mutex
 	timer  *time.Timer
@@ -86,35 +87,42 @@ type lateGet struct {
 	joined bool
 }
 
-func (l *lateGet) arm(budget time.Duration) {
+// ask does the GET.
+func (l *lateGet) ask() {
+	l.get = &attempted{method: check.MethodGet}
+	l.prober.attempt(l.check.ctx, l.target, l.home, l.get)
+}
+
+func (l *lateGet) arm() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.timer = time.AfterFunc(budget/2, func() { l.begin(budget / 8) })
+	l.timer = time.AfterFunc(l.check.budget/2, l.begin)
 }
 
 // begin starts the GET once the HEAD was sent: before that, the method makes no
 // difference.
-func (l *lateGet) begin(again time.Duration) {
+func (l *lateGet) begin() {
 	l.mu.Lock()
 	if l.joined {
 		l.mu.Unlock()
 		return
 	}
-	if !l.sent() {
-		l.timer.Reset(again)
+	if l.head.trace.reached() < check.PhaseRequest {
+		l.timer.Reset(l.check.budget / 8)
 		l.mu.Unlock()
 		return
 	}
 	l.done = make(chan struct{})
 	l.mu.Unlock()
 	defer close(l.done)
-	l.run()
-	if l.good() {
-		l.stop()
+	l.ask()
+	if l.get.failure == nil {
+		l.check.stop() // the HEAD is not needed
 	}
 }
 
-// join keeps the GET from beginning, or waits for its end; it says whether it began.
+// join keeps the GET from beginning, or waits for its end; it says whether it began. A
+// good HEAD does not wait.
 func (l *lateGet) join() bool {
 	l.mu.Lock()
 	l.joined = true
@@ -123,6 +131,9 @@ func (l *lateGet) join() bool {
 	l.mu.Unlock()
 	if done == nil {
 		return false
+	}
+	if l.head.failure == nil {
+		l.check.stop()
 	}
 	<-done
 	return true

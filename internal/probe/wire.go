@@ -51,29 +51,39 @@ func notTokenRune(r rune) bool {
 
 // wire writes a request. A header of the site's own replaces ours of the same name.
 func wire(method string, p place, headers []check.Header, cookies string) []byte {
-	var b strings.Builder
-	b.WriteString(method + " " + p.requestTarget() + " HTTP/1.1\r\nHost: " + p.hostHeader() + "\r\n")
-	put := func(name, value string) {
-		for _, h := range headers {
-			if strings.EqualFold(h.Name, name) {
-				return
-			}
-		}
-		b.WriteString(name + ": " + value + "\r\n")
+	size := 256 + len(p.host) + len(p.url.Path) + len(p.url.RawQuery) + len(cookies)
+	for _, h := range headers {
+		size += len(h.Name) + len(h.Value) + 4
 	}
-	put("User-Agent", userAgent)
-	put("Accept", "*/*")
-	put("Accept-Encoding", "gzip")
+	b := make([]byte, 0, size)
+	b = append(append(append(b, method...), ' '), p.requestTarget()...)
+	b = append(p.appendHostHeader(append(b, " HTTP/1.1\r\nHost: "...)), "\r\n"...)
+	b = appendOurs(b, headers, "User-Agent", userAgent)
+	b = appendOurs(b, headers, "Accept", "*/*")
+	b = appendOurs(b, headers, "Accept-Encoding", "gzip")
 	for _, h := range headers {
 		if cookies != "" && strings.EqualFold(h.Name, "Cookie") {
 			cookies = h.Value + "; " + cookies
 			continue
 		}
-		b.WriteString(h.Name + ": " + h.Value + "\r\n")
+		b = appendField(b, h.Name, h.Value)
 	}
 	if cookies != "" {
-		b.WriteString("Cookie: " + cookies + "\r\n")
+		b = appendField(b, "Cookie", cookies)
 	}
-	b.WriteString("Connection: close\r\n\r\n")
-	return []byte(b.String())
+	return append(b, "Connection: close\r\n\r\n"...)
+}
+
+func appendOurs(b []byte, theirs []check.Header, name, value string) []byte {
+	for _, h := range theirs {
+		if strings.EqualFold(h.Name, name) {
+			return b
+		}
+	}
+	return appendField(b, name, value)
+}
+
+func appendField(b []byte, name, value string) []byte {
+	b = append(append(b, name...), ": "...)
+	return append(append(b, value...), "\r\n"...)
 }

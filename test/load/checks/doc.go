@@ -1,0 +1,13 @@
+//go:build linux
+
+// Command checks measures what one check costs, side by side with a tuned net/http client
+// that does the same HEAD request, and prints the ratios in one table. Each client is a
+// process of its own, pinned to the first core; the target is pinned to another. The
+// clients take turns, several times, and medians of each turn's ratio are shown, because
+// the machine is never quiet.
+//
+//	go run ./test/load/checks              the table
+//	go run ./test/load/checks -flat 1000000   goroutines, descriptors and memory over a million checks
+//
+// It owns its targets and knows nothing of Jetmon but internal/probe.
+package main

@@ -1,0 +1,147 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+)
+
+// plan is what a client process is told to do.
+type plan struct {
+	Client   string
+	Kind     string // plain, tls or resumed
+	Count    int    // checks to do, or to hold in flight
+	InFlight int
+	Hold     bool
+	Flat     bool
+	Profile  string // where to write a CPU profile of the run
+	Target   target
+}
+
+// target is where the sites are.
+type target struct {
+	Plain, TLS, Slow, SlowTLS []string
+	Root                      string
+}
+
+// figures are what a client process measured.
+type figures struct {
+	Checks, Failed int
+	CPU, Wall      time.Duration
+	Allocs, Bytes  float64 // a check
+	RSS, GoMemory  float64 // KiB a check in flight
+}
+
+func (f figures) perCPUSecond() float64 { return float64(f.Checks) / f.CPU.Seconds() }
+
+func main() {
+	role := flag.String("role", "", "internal: target or client")
+	told := flag.String("plan", "", "internal: the client's plan")
+	rounds := flag.Int("rounds", 5, "how often each pair is measured")
+	count := flag.Int("count", 10_000, "plain checks a round; TLS does a tenth")
+	held := flag.Int("hold", 5000, "checks in flight on slow targets; 0 leaves that out")
+	flat := flag.Int("flat", 0, "instead of the table, do this many checks and show what is left over")
+	profile := flag.String("profile", "", "instead of the table, write a CPU profile of -count checks to this file")
+	kind := flag.String("kind", "plain", "what -profile checks: plain, tls or resumed")
+	client := flag.String("client", "probe", "who does, for -profile: probe, portable or net/http")
+	flag.Parse()
+	var err error
+	switch *role {
+	case "target":
+		err = serveTargets(os.Stdin, os.Stdout)
+	case "client":
+		err = runClient(*told)
+	default:
+		err = measure(func(at target) error {
+			switch {
+			case *profile != "":
+				f, err := spawn(plan{Client: *client, Kind: *kind, Count: *count, InFlight: 256, Profile: *profile, Target: at})
+				fmt.Printf("%.1f us CPU, %.0f allocations, %.0f bytes a check\n", 1e6/f.perCPUSecond(), f.Allocs, f.Bytes)
+				return err
+			case *flat > 0:
+				return printFlat(at, *flat)
+			}
+			return printTable(at, *rounds, *count, *held)
+		})
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "checks:", err)
+		os.Exit(1)
+	}
+}
+
+// measure does something while the target runs.
+func measure(what func(target) error) error {
+	at, stop, err := startTarget()
+	if err != nil {
+		return err
+	}
+	defer stop()
+	return what(at)
+}
+
+// startTarget starts the target on the last core.
+func startTarget() (at target, stop func(), err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return at, nil, fmt.Errorf("find the program: %w", err)
+	}
+	c := exec.Command(self, "-role=target")
+	c.Stderr = os.Stderr
+	in, err := c.StdinPipe()
+	if err != nil {
+		return at, nil, fmt.Errorf("target: %w", err)
+	}
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return at, nil, fmt.Errorf("target: %w", err)
+	}
+	if err := startOn(lastCore, c); err != nil {
+		return at, nil, fmt.Errorf("start the target: %w", err)
+	}
+	stop = func() {
+		_ = in.Close() // which the target takes for the end
+		_ = c.Wait()
+	}
+	if err := json.NewDecoder(out).Decode(&at); err != nil {
+		stop()
+		return at, nil, fmt.Errorf("hear from the target: %w", err)
+	}
+	return at, stop, nil
+}
+
+// spawn runs one client on the first core.
+func spawn(p plan) (figures, error) {
+	var f figures
+	self, err := os.Executable()
+	if err != nil {
+		return f, fmt.Errorf("find the program: %w", err)
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		return f, fmt.Errorf("encode the plan: %w", err)
+	}
+	c := exec.Command(self, "-role=client", "-plan="+string(text))
+	c.Stderr = os.Stdout
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return f, fmt.Errorf("client: %w", err)
+	}
+	if err := startOn(firstCore, c); err != nil {
+		return f, fmt.Errorf("start a client: %w", err)
+	}
+	decodeErr := json.NewDecoder(out).Decode(&f)
+	if err := errors.Join(decodeErr, c.Wait()); err != nil {
+		return f, fmt.Errorf("client %s, %s: %w", p.Client, p.Kind, err)
+	}
+	if f.Failed > 0 {
+		return f, fmt.Errorf("client %s, %s: %d checks failed", p.Client, p.Kind, f.Failed)
+	}
+	return f, nil
+}
