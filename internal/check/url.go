@@ -69,8 +69,12 @@ func checkHost(u *url.URL) error {
 		}
 	}
 	if strings.HasPrefix(u.Host, "[") {
-		if _, err := netip.ParseAddr(host); err != nil {
+		addr, err := netip.ParseAddr(host)
+		if err != nil {
 			return errors.New("host is not an IPv6 address")
+		}
+		if addr.Zone() != "" {
+			return errors.New("host must not have a zone: it means something on one machine only")
 		}
 		return nil
 	}
