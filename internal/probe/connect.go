@@ -73,8 +73,8 @@ func hasRoute(a netip.AddrPort) bool {
 	return true
 }
 
-// attempt is the end of one connection attempt.
-type attempt struct {
+// dialled is the end of one attempt to connect.
+type dialled struct {
 	addr netip.AddrPort
 	conn net.Conn
 	err  error
@@ -93,7 +93,7 @@ func (c *connector) connect(ctx context.Context, r *request, t *trace) (net.Conn
 		t.addr = addrs[0]
 		conn, err := c.dial(ctx, addrs[0])
 		if err != nil {
-			return nil, c.judge([]attempt{{addr: addrs[0], err: err}})
+			return nil, c.judge([]dialled{{addr: addrs[0], err: err}})
 		}
 		return conn, nil
 	}
@@ -138,8 +138,8 @@ func (c *connector) permitted(r *request) (addrs []netip.AddrPort, f *failure) {
 func (c *connector) race(ctx context.Context, addrs []netip.AddrPort, t *trace) (net.Conn, *failure) {
 	// Attempts over IPv6 may outlive the race, so ctx ends them by hand.
 	free, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	w := ipv6Watch{results: make(chan attempt, len(addrs)), cancel: cancel, begun: time.Now()}
-	var begun, ended []attempt
+	w := ipv6Watch{results: make(chan dialled, len(addrs)), cancel: cancel, begun: time.Now()}
+	var begun, ended []dialled
 	next := time.NewTimer(0)
 	defer next.Stop()
 	for {
@@ -147,16 +147,16 @@ func (c *connector) race(ctx context.Context, addrs []netip.AddrPort, t *trace) 
 		case <-ctx.Done():
 			w.pending = len(begun) - len(ended)
 			w.finish()
-			f := c.judge(append(ended, attempt{err: ctx.Err()}))
+			f := c.judge(append(ended, dialled{err: ctx.Err()}))
 			f.timedOut = true // whatever else was seen: not all had their chance
 			return nil, f
 		case <-next.C:
 			a := addrs[len(begun)]
-			begun = append(begun, attempt{addr: a})
+			begun = append(begun, dialled{addr: a})
 			t.addr = a
 			go func() {
 				conn, err := c.dial(free, a)
-				w.results <- attempt{a, conn, err}
+				w.results <- dialled{a, conn, err}
 			}()
 			if len(begun) < len(addrs) {
 				next.Reset(headStart)
@@ -180,7 +180,7 @@ func (c *connector) race(ctx context.Context, addrs []netip.AddrPort, t *trace) 
 
 // judge says what attempts that all failed mean. What a peer did says more than what
 // this machine could not do, and an answer says more than silence.
-func (c *connector) judge(ended []attempt) *failure {
+func (c *connector) judge(ended []dialled) *failure {
 	var worst *failure
 	weight := func(f *failure) int {
 		switch {
@@ -208,7 +208,7 @@ func (c *connector) judge(ended []attempt) *failure {
 
 // ipv6Watch is what remains of a race that IPv4 won: the IPv6 attempts.
 type ipv6Watch struct {
-	results chan attempt
+	results chan dialled
 	cancel  context.CancelFunc
 	begun   time.Time
 	// pending counts attempts that have not ended, pendingV6 those of them over IPv6.
@@ -218,7 +218,7 @@ type ipv6Watch struct {
 
 // watch closes the losers of a race, but lets IPv6 attempts that IPv4 overtook go on
 // beside the check, to learn whether they would have worked.
-func (c *connector) watch(won attempt, begun, ended []attempt, w ipv6Watch) *ipv6Watch {
+func (c *connector) watch(won dialled, begun, ended []dialled, w ipv6Watch) *ipv6Watch {
 	w.pending = len(begun) - len(ended) - 1
 	for _, a := range begun {
 		if a.addr.Addr().Is6() {
@@ -241,7 +241,7 @@ func (c *connector) watch(won attempt, begun, ended []attempt, w ipv6Watch) *ipv
 }
 
 // isBroken says whether a failed attempt is the site's fault and not this machine's.
-func (c *connector) isBroken(a attempt) bool {
+func (c *connector) isBroken(a dialled) bool {
 	f := connectFailure(a.err, !errors.Is(a.err, syscall.ENETUNREACH) || c.hasRoute(a.addr))
 	return f.outcome == check.OutcomeDown && !errors.Is(a.err, context.Canceled) &&
 		!errors.Is(a.err, errRefusedAddress)

@@ -26,7 +26,7 @@ type engine interface {
 
 // request is one request on one new connection.
 type request struct {
-	place place
+	place *place
 	// addrs are the addresses of the place's host, in the order of resolution.
 	addrs []netip.Addr
 	// wire is the whole request as bytes; it has no body.

@@ -60,14 +60,14 @@ func (e *fastEngine) exchange(ctx context.Context, r *request, t *trace) (*respo
 		err = k.begin(e.poller)
 	}
 	if err != nil {
-		return nil, e.connector.judge([]attempt{{addr: t.addr, err: err}})
+		return nil, e.connector.judge([]dialled{{addr: t.addr, err: err}})
 	}
 	k.wait(ctx)
 	switch {
 	case k.err == nil:
 		return k.response(ctx), nil
 	case k.endedIn == stepConnect:
-		return nil, e.connector.judge([]attempt{{addr: t.addr, err: k.err}})
+		return nil, e.connector.judge([]dialled{{addr: t.addr, err: k.err}})
 	}
 	return nil, answerFailure(k.err, k.waiting())
 }

@@ -14,35 +14,32 @@ const expiringWithin = 30 * 24 * time.Hour
 const maxFieldBytes = 100
 
 // observe puts together what was seen.
-func (p *Prober) observe(start time.Time, t *check.Target, r result) check.Observation {
+func (j *job) observe(r result, o *check.Observation) {
 	a := r.deciding
-	o := check.Observation{
-		Outcome:           check.OutcomeUp,
-		HTTPStatus:        a.head.status,
-		Phase:             a.trace.reached(),
-		Method:            a.method,
-		Protocol:          a.head.proto,
-		Hops:              a.hops,
-		CertificateExpire: a.trace.leafEnd,
-		Headers:           evidence(a.head),
-		Detail:            a.note,
-		Timing:            a.trace.timing,
-	}
+	o.Outcome = check.OutcomeUp
+	o.HTTPStatus = a.head.status
+	o.Phase = a.trace.reached()
+	o.Method = a.method
+	o.Protocol = a.head.proto
+	o.Hops = a.hops
+	o.CertificateExpire = a.trace.leafEnd
+	o.Headers = evidence(a.head)
+	o.Detail = a.note
+	o.Timing = a.trace.timing
 	if a.trace.addr.IsValid() {
 		o.ResolvedAddress = a.trace.addr.String()
 	}
 	if r.other != nil {
 		o.Timing = sum(o.Timing, r.other.trace.timing)
 	}
-	o.Timing.Total = since(start)
+	o.Timing.Total = since(j.start)
 	if f := a.failure; f != nil {
 		o.Outcome, o.Failure, o.Reason = f.outcome, f.kind, f.reason
 		o.Detail = printable(f.detail, check.MaxDetailBytes)
-		return o
+		return
 	}
 	o.Phase = check.PhaseDone
-	o.Advisories = p.advisories(t, r)
-	return o
+	o.Advisories = j.advisories(r)
 }
 
 func sum(a, b check.Timing) check.Timing {
@@ -55,16 +52,16 @@ func sum(a, b check.Timing) check.Timing {
 
 // advisories are remarks about a site that is up. HEAD_UNSUPPORTED is given as long as
 // the site is asked by GET for that reason, so that it can be remembered.
-func (p *Prober) advisories(t *check.Target, r result) []check.Advisory {
+func (j *job) advisories(r result) []check.Advisory {
 	var all []check.Advisory
 	a := r.deciding
-	if end := a.trace.leafEnd; !end.IsZero() && end.Sub(p.now()) < expiringWithin {
+	if end := a.trace.leafEnd; !end.IsZero() && end.Sub(j.prober.now()) < expiringWithin {
 		all = append(all, check.AdvisoryTLSExpiring)
 	}
 	if a.trace.tlsIsOld() {
 		all = append(all, check.AdvisoryTLSDeprecated)
 	}
-	if t.SlowAfter > 0 && a.took > t.SlowAfter {
+	if after := j.target.SlowAfter; after > 0 && a.took > after {
 		all = append(all, check.AdvisorySlow)
 	}
 	if r.headFailed {

@@ -24,36 +24,39 @@ type place struct {
 }
 
 // firstPlace reads the URL of a target.
-func firstPlace(raw string) (place, *failure) {
+func firstPlace(raw string) (*place, *failure) {
 	u, err := check.ParseURL(raw)
 	if err != nil {
-		return place{}, refused("bad_url", "url "+err.Error())
+		return nil, refused("bad_url", "url "+err.Error())
 	}
 	return newPlace(u)
 }
 
 // newPlace puts a parsed absolute URL to the URL policy: http or https, no user
 // information, a host that means one thing only, a port from 1 to 65535.
-func newPlace(u *url.URL) (place, *failure) {
-	p := place{url: u}
+func newPlace(u *url.URL) (*place, *failure) {
+	p := &place{url: u}
 	switch {
 	case u.User != nil:
-		return place{}, refused("userinfo", "the URL has user information")
+		return nil, refused("userinfo", "the URL has user information")
 	case strings.EqualFold(u.Scheme, "http"):
 		p.port = 80
 	case strings.EqualFold(u.Scheme, "https"):
 		p.port, p.tls = 443, true
 	default:
-		return place{}, refused("scheme", "scheme "+strconv.Quote(u.Scheme)+" is not http or https")
+		return nil, refused("scheme", "scheme "+strconv.Quote(u.Scheme)+" is not http or https")
 	}
 	if port := u.Port(); port != "" {
 		n, err := strconv.ParseUint(port, 10, 16)
 		if err != nil || n == 0 {
-			return place{}, refused("bad_port", "port "+port+" is not from 1 to 65535")
+			return nil, refused("bad_port", "port "+port+" is not from 1 to 65535")
 		}
 		p.port = uint16(n)
 	}
-	return p, p.setHost(u.Hostname())
+	if f := p.setHost(u.Hostname()); f != nil {
+		return nil, f
+	}
+	return p, nil
 }
 
 func (p *place) setHost(host string) *failure {
@@ -117,9 +120,9 @@ func isASCII(s string) bool {
 }
 
 // hostHeader is the value of the Host header: with the port when it is not the scheme's.
-func (p place) hostHeader() string { return string(p.appendHostHeader(nil)) }
+func (p *place) hostHeader() string { return string(p.appendHostHeader(nil)) }
 
-func (p place) appendHostHeader(b []byte) []byte {
+func (p *place) appendHostHeader(b []byte) []byte {
 	if p.literal.Is6() {
 		b = append(append(append(b, '['), p.host...), ']')
 	} else {
@@ -132,7 +135,7 @@ func (p place) appendHostHeader(b []byte) []byte {
 }
 
 // requestTarget is the path and query as they go on the wire; never the fragment.
-func (p place) requestTarget() string {
+func (p *place) requestTarget() string {
 	target := p.url.EscapedPath()
 	if !strings.HasPrefix(target, "/") {
 		target = "/" + target
@@ -168,7 +171,7 @@ func escapeUnsafe(s string) string {
 }
 
 // key names the place in a redirect chain: what a server could tell apart.
-func (p place) key() string {
+func (p *place) key() string {
 	scheme := "http://"
 	if p.tls {
 		scheme = "https://"
@@ -177,7 +180,7 @@ func (p place) key() string {
 }
 
 // shown is the place without its query, which may hold secrets.
-func (p place) shown() string {
+func (p *place) shown() string {
 	scheme := "http://"
 	if p.tls {
 		scheme = "https://"

@@ -123,7 +123,7 @@ func FuzzURLPolicy(f *testing.F) {
 }
 
 // soundPlace checks what holds for every place that passed the policy.
-func soundPlace(t *testing.T, raw string, p place) {
+func soundPlace(t *testing.T, raw string, p *place) {
 	t.Helper()
 	if p.url.User != nil || p.port == 0 || p.host == "" || !isASCII(p.host) {
 		t.Fatalf("%q: place %+v", raw, p)

@@ -90,39 +90,60 @@ func (p *Prober) Close() error {
 // little. It never fails: what the site did wrong is the result. A context that ends
 // first gives OutcomeUnknown with the reason cancelled.
 func (p *Prober) Probe(ctx context.Context, t check.Target) (o check.Observation) {
-	start := time.Now()
-	// What a site sends reaches much code that is not ours. A panic there costs this
-	// check only, and shows in its evidence.
-	defer func() {
-		if v := recover(); v != nil {
-			f := panicked(v)
-			o = check.Observation{Outcome: f.outcome, Reason: f.reason, Detail: f.detail, Timing: check.Timing{Total: since(start)}}
-		}
-	}()
-	home, f := firstPlace(t.URL)
-	if f == nil {
-		f = checkHeaders(t.Headers)
+	// Thousands wait in here at once, so what a check needs is on the heap, where it takes
+	// its own size, and not on the stack, which would double.
+	j := &job{prober: p, target: t, start: time.Now()}
+	defer j.rescue(&o)
+	j.do(ctx, &o)
+	return o
+}
+
+// job is one check.
+type job struct {
+	prober *Prober
+	target check.Target
+	home   *place
+	start  time.Time
+	budget time.Duration
+	end    time.Time
+	// ctx ends with the budget, with the caller's context, or by stop.
+	ctx  context.Context
+	stop context.CancelFunc
+}
+
+// rescue is deferred: what a site sends reaches much code that is not ours. A panic there
+// costs this check only, and shows in its evidence.
+func (j *job) rescue(o *check.Observation) {
+	if v := recover(); v != nil {
+		f := panicked(v)
+		*o = check.Observation{Outcome: f.outcome, Reason: f.reason, Detail: f.detail, Timing: check.Timing{Total: since(j.start)}}
+	}
+}
+
+func (j *job) do(ctx context.Context, o *check.Observation) {
+	var f *failure
+	if j.home, f = firstPlace(j.target.URL); f == nil {
+		f = checkHeaders(j.target.Headers)
 	}
 	if f != nil {
-		return p.observe(start, &t, result{deciding: &attempted{failure: f}})
+		j.observe(result{deciding: &attempt{failure: f}}, o)
+		return
 	}
-	budget := t.Timeout
-	if budget <= 0 {
-		budget = check.RoutineTimeout
+	if j.budget = j.target.Timeout; j.budget <= 0 {
+		j.budget = check.RoutineTimeout
 	}
-	budget = min(budget, check.MaxTimeout)
-	c := budgeted{budget: budget, end: start.Add(budget)}
-	c.ctx, c.stop = context.WithDeadline(ctx, c.end)
-	defer c.stop()
-	r := p.ask(&c, &t, home)
-	if r.interrupted() && endedBefore(ctx, c.end) {
+	j.budget = min(j.budget, check.MaxTimeout)
+	j.end = j.start.Add(j.budget)
+	j.ctx, j.stop = context.WithDeadline(ctx, j.end)
+	defer j.stop()
+	r := j.ask()
+	if r.interrupted() && endedBefore(ctx, j.end) {
 		r.deciding.failure = unknown(check.FailureNone, "cancelled", "the caller gave up")
 	}
-	o = p.observe(start, &t, r)
-	if w := r.deciding.trace.ipv6; w != nil && o.Outcome == check.OutcomeUp && w.verdict(ctx, c.end, p.connector) {
+	j.observe(r, o)
+	if w := r.deciding.trace.ipv6; w != nil && o.Outcome == check.OutcomeUp && w.verdict(ctx, j.end, j.prober.connector) {
 		o.Advisories = append(o.Advisories, check.AdvisoryIPv6Broken)
 	}
-	return o
 }
 
 // endedBefore says whether the caller gave up before the budget was used. Its deadline

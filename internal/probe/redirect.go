@@ -33,22 +33,22 @@ func isRedirect(status int) bool {
 }
 
 // nextPlace reads where a redirect leads.
-func nextPlace(from place, h head) (place, *failure) {
+func nextPlace(from *place, h head) (*place, *failure) {
 	location := strings.Trim(strings.Map(dropBreaks, h.get("Location")), " ")
 	switch {
 	case location == "":
-		return place{}, down(check.FailureRedirect, "no_location", "a redirect without a target")
+		return nil, down(check.FailureRedirect, "no_location", "a redirect without a target")
 	case len(location) > maxLocationBytes:
-		return place{}, down(check.FailureRedirect, "bad_location", "the redirect's target is too long")
+		return nil, down(check.FailureRedirect, "bad_location", "the redirect's target is too long")
 	}
 	ref, err := parseLocation(location)
 	if err != nil {
-		return place{}, down(check.FailureRedirect, "bad_location", "the redirect's target is not a URL")
+		return nil, down(check.FailureRedirect, "bad_location", "the redirect's target is not a URL")
 	}
 	u := from.url.ResolveReference(ref)
 	u.Fragment, u.RawFragment = "", ""
 	if u.Host == "" && (strings.EqualFold(u.Scheme, "http") || strings.EqualFold(u.Scheme, "https")) {
-		return place{}, down(check.FailureRedirect, "bad_location", "the redirect's target has no host")
+		return nil, down(check.FailureRedirect, "bad_location", "the redirect's target has no host")
 	}
 	p, f := newPlace(u)
 	if f != nil && (f.reason == "bad_host" || f.reason == "bad_port") {
@@ -98,7 +98,7 @@ func escapeLonePercent(s string) string {
 // luggage is what a check carries from hop to hop: the site's own headers, for the host
 // they were meant for only, and the cookies that were set on the way.
 type luggage struct {
-	home    place
+	home    *place
 	headers []check.Header
 	jar     *cookiejar.Jar
 	kept    int
@@ -106,7 +106,7 @@ type luggage struct {
 
 // headersFor gives the headers that may be sent to p. They may be secrets: another host does
 // not get them, nor does anyone who listens to an unencrypted hop.
-func (l *luggage) headersFor(p place) []check.Header {
+func (l *luggage) headersFor(p *place) []check.Header {
 	if p.host != l.home.host || l.home.tls && !p.tls {
 		return nil
 	}
@@ -114,7 +114,7 @@ func (l *luggage) headersFor(p place) []check.Header {
 }
 
 // cookiesFor is the value of the Cookie header for p, "" for none.
-func (l *luggage) cookiesFor(p place) string {
+func (l *luggage) cookiesFor(p *place) string {
 	if l.jar == nil {
 		return ""
 	}
@@ -129,7 +129,7 @@ func (l *luggage) cookiesFor(p place) string {
 }
 
 // keep takes the cookies that p set.
-func (l *luggage) keep(p place, h head) {
+func (l *luggage) keep(p *place, h head) {
 	lines := slices.Collect(h.all("Set-Cookie"))
 	if len(lines) == 0 || l.kept >= maxCookies {
 		return
@@ -149,7 +149,7 @@ func (l *luggage) keep(p place, h head) {
 }
 
 // origin is the place as the cookie jar wants it.
-func (p place) origin() *url.URL {
+func (p *place) origin() *url.URL {
 	u := &url.URL{Scheme: "http", Host: p.hostHeader(), Path: p.url.Path}
 	if p.tls {
 		u.Scheme = "https"

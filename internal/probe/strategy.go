@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -11,9 +10,9 @@ import (
 // result is what the attempts at one target came to.
 type result struct {
 	// deciding is the attempt whose answer counts.
-	deciding *attempted
+	deciding *attempt
 	// other is the attempt that did not decide; may be nil.
-	other *attempted
+	other *attempt
 	// headFailed says that GET works where HEAD does not.
 	headFailed bool
 }
@@ -24,43 +23,34 @@ func (r result) interrupted() bool {
 		r.other != nil && r.other.failure != nil && r.other.failure.timedOut)
 }
 
-// budgeted is the time of one check.
-type budgeted struct {
-	// ctx ends with the budget, with the caller's context, or by stop.
-	ctx    context.Context
-	stop   context.CancelFunc
-	budget time.Duration
-	end    time.Time
-}
-
 // ask asks the site in the way that the target says.
-func (p *Prober) ask(c *budgeted, t *check.Target, home place) result {
-	method := t.Method
+func (j *job) ask() result {
+	method := j.target.Method
 	switch {
-	case len(t.RequiredTexts)+len(t.ForbiddenTexts) > 0:
+	case len(j.target.RequiredTexts)+len(j.target.ForbiddenTexts) > 0:
 		method = check.MethodGet
-	case method != check.MethodHead && method != check.MethodGet && t.HeadHostile:
-		a := &attempted{method: check.MethodGet}
-		p.attempt(c.ctx, t, home, a)
+	case method != check.MethodHead && method != check.MethodGet && j.target.HeadHostile:
+		a := &attempt{method: check.MethodGet}
+		a.run(j)
 		return result{deciding: a, headFailed: a.failure == nil}
 	}
 	if method == check.MethodHead || method == check.MethodGet {
-		a := &attempted{method: method}
-		p.attempt(c.ctx, t, home, a)
+		a := &attempt{method: method}
+		a.run(j)
 		return result{deciding: a}
 	}
-	return p.headThenGet(c, t, home)
+	return j.headThenGet()
 }
 
 // headThenGet believes a good HEAD. A HEAD that fails after it was sent is put to a GET.
 // One that hangs for half of the budget goes on, but a GET starts beside it: cutting it
 // off would call a site down that takes six of ten seconds for any answer.
-func (p *Prober) headThenGet(c *budgeted, t *check.Target, home place) result {
-	late := &lateGet{prober: p, check: c, target: t, home: home}
+func (j *job) headThenGet() result {
+	late := &lateGet{job: j}
 	head := &late.head
 	head.method = check.MethodHead
 	late.arm()
-	p.attempt(c.ctx, t, home, head)
+	head.run(j)
 	begun := late.join()
 	switch {
 	case begun:
@@ -74,12 +64,9 @@ func (p *Prober) headThenGet(c *budgeted, t *check.Target, home place) result {
 
 // lateGet is a HEAD and the GET that begins beside it if it hangs.
 type lateGet struct {
-	prober *Prober
-	check  *budgeted
-	target *check.Target
-	home   place
-	head   attempted
-	get    *attempted
+	job  *job
+	head attempt
+	get  *attempt
 
 	mu     sync.Mutex
 	timer  *time.Timer
@@ -89,14 +76,14 @@ type lateGet struct {
 
 // ask does the GET.
 func (l *lateGet) ask() {
-	l.get = &attempted{method: check.MethodGet}
-	l.prober.attempt(l.check.ctx, l.target, l.home, l.get)
+	l.get = &attempt{method: check.MethodGet}
+	l.get.run(l.job)
 }
 
 func (l *lateGet) arm() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.timer = time.AfterFunc(l.check.budget/2, l.begin)
+	l.timer = time.AfterFunc(l.job.budget/2, l.begin)
 }
 
 // begin starts the GET once the HEAD was sent: before that, the method makes no
@@ -108,7 +95,7 @@ func (l *lateGet) begin() {
 		return
 	}
 	if l.head.trace.reached() < check.PhaseRequest {
-		l.timer.Reset(l.check.budget / 8)
+		l.timer.Reset(l.job.budget / 8)
 		l.mu.Unlock()
 		return
 	}
@@ -117,7 +104,7 @@ func (l *lateGet) begin() {
 	defer close(l.done)
 	l.ask()
 	if l.get.failure == nil {
-		l.check.stop() // the HEAD is not needed
+		l.job.stop() // the HEAD is not needed
 	}
 }
 
@@ -133,7 +120,7 @@ func (l *lateGet) join() bool {
 		return false
 	}
 	if l.head.failure == nil {
-		l.check.stop()
+		l.job.stop()
 	}
 	<-done
 	return true
@@ -141,13 +128,13 @@ func (l *lateGet) join() bool {
 
 // worthGet says whether a GET could fare better: not where the HEAD was never sent, nor
 // where time has run out.
-func worthGet(head *attempted) bool {
+func worthGet(head *attempt) bool {
 	return head.trace.reached() >= check.PhaseRequest &&
 		head.failure.kind != check.FailurePolicy && !head.failure.timedOut
 }
 
 // decide chooses between a HEAD and a GET that both ended: a success, and else the GET.
-func decide(head, get *attempted) result {
+func decide(head, get *attempt) result {
 	switch {
 	case head.failure == nil:
 		get.drop()

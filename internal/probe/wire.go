@@ -50,7 +50,7 @@ func notTokenRune(r rune) bool {
 }
 
 // wire writes a request. A header of the site's own replaces ours of the same name.
-func wire(method string, p place, headers []check.Header, cookies string) []byte {
+func wire(method string, p *place, headers []check.Header, cookies string) []byte {
 	size := 256 + len(p.host) + len(p.url.Path) + len(p.url.RawQuery) + len(cookies)
 	for _, h := range headers {
 		size += len(h.Name) + len(h.Value) + 4

@@ -58,6 +58,9 @@ func printTable(at target, rounds, count, held int) error {
 			ours, theirs = append(ours, a), append(theirs, b)
 			ratios = append(ratios, a.perCPUSecond()/b.perCPUSecond())
 		}
+		if rounds == 0 {
+			continue
+		}
 		slices.Sort(ratios)
 		a, b := middle(ours), middle(theirs)
 		fmt.Fprintf(w, "%s\t%.0f\t%.1f\t%.0f\t%s\t%.0f\t%.1f\t%.0f\t%.2f\t%.2f-%.2f\t%s\n", r.name,
@@ -77,7 +80,7 @@ func printHeld(w *tabwriter.Writer, at target, held int) error {
 	fmt.Fprintf(w, "\n%d checks in flight\tclient\tKiB each, resident\tKiB each, heap and stacks\twanted\n", held)
 	for _, kind := range []string{"plain", "tls"} {
 		for _, client := range []string{"probe", "net/http"} {
-			f, err := spawn(plan{Client: client, Kind: kind, Count: held, Hold: true, Target: at})
+			f, err := spawn(plan{Client: client, Kind: kind, Count: held, Hold: true, Target: at, Profile: os.Getenv("HOLDPROF")})
 			if err != nil {
 				return err
 			}
