@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
@@ -122,6 +123,7 @@ func New(o Options) (*Checker, error) {
 func (c *Checker) Run(ctx context.Context) error {
 	c.log.Info("checker begins", "region", c.region, "coordinators", c.coordinators, "in_flight", c.ledger.limit, "instance", c.instance)
 	group, ctx := errgroup.WithContext(ctx)
+	known := c.changed() // before the first measurement
 	if c.selfCheck != nil {
 		group.Go(func() error { return c.selfCheck.Run(ctx) })
 	}
@@ -138,6 +140,8 @@ func (c *Checker) Run(ctx context.Context) error {
 			log:     c.log.With("coordinator", addr),
 		}
 		group.Go(func() error {
+			// Who does not know yet whether it is well is no use to anyone.
+			wait(ctx, known, selfcheck.Within)
 			l.run(ctx)
 			_ = conn.Close() // no stream is open on it any more
 			return nil
@@ -150,9 +154,39 @@ func (c *Checker) Run(ctx context.Context) error {
 	return err
 }
 
+// wait returns when what has happened, at the latest after d or with ctx. It does not
+// wait for nil.
+func wait(ctx context.Context, what <-chan struct{}, d time.Duration) {
+	if what == nil {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-what:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
 func (c *Checker) report() check.SelfCheck {
 	if c.selfCheck == nil {
 		return check.SelfCheck{Healthy: true}
 	}
 	return c.selfCheck.Report()
+}
+
+// changed is closed when what report says has changed; nil when it never does.
+func (c *Checker) changed() <-chan struct{} {
+	if c.selfCheck == nil {
+		return nil
+	}
+	return c.selfCheck.Changed()
+}
+
+// doubt has our own connectivity measured: a failure may be ours. It does not wait.
+func (c *Checker) doubt() {
+	if c.selfCheck != nil {
+		c.selfCheck.Refresh()
+	}
 }

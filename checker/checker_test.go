@@ -3,6 +3,7 @@ package checker_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -323,4 +324,49 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAFailureHasOurOwnNetworkMeasuredAndToldAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var cut atomic.Bool
+		s := &sites{answer: func(ctx context.Context, target check.Target) check.Observation {
+			if cut.Load() {
+				return down(ctx, target)
+			}
+			return up(ctx, target)
+		}}
+		m, err := selfcheck.New(selfcheck.Options{Prober: s, Anchors: []string{"https://anchor.example/"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, _ := pair(t, s, func(o *checker.Options) { o.SelfCheck = m })
+		k := c.accept(t)
+		time.Sleep(6 * time.Second) // virtual: between two heartbeats and two rounds
+		k.overhear()
+		cut.Store(true)
+		begin := time.Now()
+		k.assign(1, "https://site.example/")
+		if r := k.results(); r.GetResults()[0].GetObservation().GetOutcome() != checkv1.Outcome_OUTCOME_DOWN {
+			t.Errorf("result is %v", r)
+		}
+		unwell := func() bool {
+			return len(k.beats) > 0 && !k.beats[len(k.beats)-1].GetSelfCheck().GetHealthy()
+		}
+		for !unwell() {
+			k.next(true)
+		}
+		if took := time.Since(begin); took != 0 {
+			t.Errorf("it said that it is unwell after %s, want at once", took)
+		}
+		cut.Store(false)
+		time.Sleep(1100 * time.Millisecond)
+		begin = time.Now()
+		for unwell() {
+			k.next(true)
+		}
+		if took := time.Since(begin); took > 9*time.Second {
+			t.Errorf("it said that it is well again after %s, want with the next round", took)
+		}
+	})
 }

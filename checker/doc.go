@@ -18,6 +18,12 @@
 // sent again on the next one, under the same batch. Kept are at most five times the
 // share, and nothing older than two minutes, when its check is long in other hands.
 //
+// # Our own network
+//
+// A failure may be ours: it has our own connectivity measured at once, and a heartbeat
+// says so out of turn when that has changed, so that the coordinator knows before the
+// site is checked again.
+//
 // # Goroutines
 //
 // Under Run's group:

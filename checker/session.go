@@ -51,6 +51,9 @@ type session struct {
 	stuck    *time.Timer
 	patience time.Duration
 
+	// changed is closed when our own health is not what the last heartbeat said.
+	changed <-chan struct{}
+
 	began time.Time
 	heard atomic.Int64  // when the coordinator last said something, since began
 	drain chan struct{} // closed when it asks us to leave
@@ -117,6 +120,8 @@ func (s *session) send(ctx context.Context, received <-chan error) (ended bool, 
 		case <-wait.C:
 		case <-beat.C:
 			err = s.beat()
+		case <-s.changed:
+			err = s.beat()
 		case err := <-received:
 			return true, err
 		case <-leave.drain:
@@ -173,6 +178,7 @@ func (s *session) beat() error {
 	if silence > silentBeats*s.heartbeat {
 		return fmt.Errorf("%w for %s", errSilent, silence.Round(time.Millisecond))
 	}
+	s.changed = s.checker.changed()
 	refs, running, lost := s.account.open(time.Now())
 	if lost > 0 {
 		s.log.Warn("results were never acknowledged", "results", lost)

@@ -33,6 +33,9 @@ func (c *Checker) work() {
 			c.ledger.giveUp(j, now)
 			continue
 		}
+		if seen.Outcome == check.OutcomeDown {
+			c.doubt()
+		}
 		c.metrics.outcome(seen.Outcome)
 		urgent := seen.Outcome != check.OutcomeUp
 		c.ledger.finish(j, &coordinatorv1.Result{

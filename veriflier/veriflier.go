@@ -140,7 +140,14 @@ func (v *Veriflier) Run(ctx context.Context) error {
 		return nil
 	})
 	if v.selfCheck != nil {
-		group.Go(func() error { return v.selfCheck.Run(ctx) })
+		// It outlives ctx: checks that are still running need it for their answers.
+		watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+		group.Go(func() error { return v.selfCheck.Run(watching) })
+		group.Go(func() error {
+			defer stop()
+			<-served
+			return nil
+		})
 	}
 	group.Go(func() error {
 		v.guardDrain(ctx, served)
@@ -168,11 +175,4 @@ func (v *Veriflier) guardDrain(ctx context.Context, served <-chan struct{}) {
 		v.cut(draining())
 	case <-served:
 	}
-}
-
-func (v *Veriflier) report() check.SelfCheck {
-	if v.selfCheck == nil {
-		return check.SelfCheck{Healthy: true}
-	}
-	return v.selfCheck.Report()
 }

@@ -414,3 +414,75 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 		})
 	}
 }
+
+// lineCut is a prober of a node whose anchor and sites are all behind one line.
+func lineCut(cut *atomic.Bool) *prober {
+	return &prober{answer: func(ctx context.Context, target check.Target) check.Observation {
+		if cut.Load() || strings.Contains(target.URL, "down") {
+			return check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureConnect, Reason: "unreachable"}
+		}
+		return up(ctx, target)
+	}}
+}
+
+func TestAVoteAgainstASiteCarriesAControlOfTheSameMoment(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var cut atomic.Bool
+		p := lineCut(&cut)
+		m, err := selfcheck.New(selfcheck.Options{Prober: p, Anchors: []string{"https://anchor.example/"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := inMemory(t, p, func(o *veriflier.Options) { o.SelfCheck = m })
+		time.Sleep(5 * time.Second) // virtual: the last round was good, and is 5 s old
+		ask := func(id, url string) *checkv1.SelfCheck {
+			t.Helper()
+			req := request(id)
+			req.Target.Url = url
+			a, err := r.Verify(t.Context(), req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return a.GetSelfCheck()
+		}
+		if s := ask("1", "https://up.example/"); !s.GetHealthy() || s.GetAgeMillis() != 5000 {
+			t.Errorf("a vote for a site says %v, want what is known", s)
+		}
+		if s := ask("2", "https://down.example/"); !s.GetHealthy() || s.GetAgeMillis() != 0 {
+			t.Errorf("a vote against a site says %v, want healthy now", s)
+		}
+		cut.Store(true)
+		if s := ask("3", "https://up.example/"); s.GetHealthy() || s.GetAgeMillis() != 0 || s.GetAnchors() != 1 {
+			t.Errorf("with the line cut: %v, want not healthy now", s)
+		}
+		cut.Store(false)
+		if s := ask("4", "https://down.example/"); !s.GetHealthy() {
+			t.Errorf("with the line back: %v, want healthy now", s)
+		}
+	})
+}
+
+// The caller must read that we are not well, not that we were too slow to say so.
+func TestAControlEndsBeforeTheCallersDeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &prober{answer: takes(time.Hour)} // sites and anchors alike
+		m, err := selfcheck.New(selfcheck.Options{Prober: p, Anchors: []string{"https://anchor.example/"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := inMemory(t, p, func(o *veriflier.Options) { o.SelfCheck = m })
+		req := request("1")
+		req.Target.TimeoutMillis = 4000
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		a, err := r.Verify(ctx, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o, s := a.GetObservation(), a.GetSelfCheck(); o.GetOutcome() != checkv1.Outcome_OUTCOME_DOWN || s.GetHealthy() || s.GetDetail() == "" {
+			t.Errorf("got %v with %v, want a failure and not healthy", o, s)
+		}
+	})
+}

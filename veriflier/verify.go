@@ -67,7 +67,7 @@ func (v *Veriflier) verify(ctx context.Context, req *veriflierv1.VerifyRequest) 
 	if started {
 		budget, whole := budgetOf(ctx, target)
 		target.Timeout = budget
-		go v.fly(f, target, whole)
+		go v.fly(f, target, flightPlan{whole: whole, answerBy: answerBy(ctx)})
 	} else {
 		v.metrics.joined.Inc()
 	}
@@ -108,18 +108,34 @@ func budgetOf(ctx context.Context, t check.Target) (budget time.Duration, whole 
 		asked = check.VerifyTimeout
 	}
 	budget = asked
-	if deadline, ok := ctx.Deadline(); ok {
-		left := time.Until(deadline)
-		left -= min(left/marginShare, maxMargin)
-		budget = max(min(asked, left), time.Millisecond)
+	if end := answerBy(ctx); !end.IsZero() {
+		budget = max(min(asked, time.Until(end)), time.Millisecond)
 	}
 	// A caller who counts the target's timeout only, and no way there and back, is
 	// close enough to it.
 	return budget, budget >= asked*9/10
 }
 
+// answerBy is when the caller must have its answer to read it; zero when it does not say.
+func answerBy(ctx context.Context) time.Time {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return time.Time{}
+	}
+	left := time.Until(deadline)
+	return deadline.Add(-min(left/marginShare, maxMargin))
+}
+
+// flightPlan is what the caller's deadline leaves for a check.
+type flightPlan struct {
+	// whole says that the check has the time that the target asks for.
+	whole bool
+	// answerBy is when its answer must be there; zero when any time will do.
+	answerBy time.Time
+}
+
 // fly runs the check of f.
-func (v *Veriflier) fly(f *flight, t check.Target, whole bool) {
+func (v *Veriflier) fly(f *flight, t check.Target, plan flightPlan) {
 	v.metrics.inFlight.Inc()
 	defer v.metrics.inFlight.Dec()
 	ctx, cancel := context.WithTimeout(f.ctx, t.Timeout+overrun)
@@ -127,14 +143,18 @@ func (v *Veriflier) fly(f *flight, t check.Target, whole bool) {
 	start := time.Now()
 	seen := v.probe(ctx, t)
 	took := time.Since(start)
+	if !plan.whole && seen.Outcome == check.OutcomeDown && took >= t.Timeout*9/10 {
+		seen = cutShort(seen, t.Timeout)
+	}
+	var self check.SelfCheck
+	if context.Cause(f.ctx) == nil {
+		self = v.testify(f.ctx, seen, plan.answerBy)
+	}
 	if cause := context.Cause(f.ctx); cause != nil {
 		// What a check saw that was cut is no opinion.
 		v.metrics.canceled.Inc()
 		v.answers.end(f, nil, cause, time.Now())
 		return
-	}
-	if !whole && seen.Outcome == check.OutcomeDown && took >= t.Timeout*9/10 {
-		seen = cutShort(seen, t.Timeout)
 	}
 	v.metrics.outcome(seen.Outcome)
 	v.metrics.seconds.Observe(took.Seconds())
@@ -144,8 +164,25 @@ func (v *Veriflier) fly(f *flight, t check.Target, whole bool) {
 		Region:      v.region,
 		InstanceId:  v.instance,
 		Observation: checkpb.ObservationToProto(seen),
-		SelfCheck:   checkpb.SelfCheckToProto(v.report()),
+		SelfCheck:   checkpb.SelfCheckToProto(self),
 	}, nil, time.Now())
+}
+
+// testify says how our own connectivity is. A failure is a charge against the site, so
+// that it is measured anew in the same moment: it may be ours.
+func (v *Veriflier) testify(ctx context.Context, seen check.Observation, by time.Time) check.SelfCheck {
+	switch {
+	case v.selfCheck == nil:
+		return check.SelfCheck{Healthy: true}
+	case seen.Outcome != check.OutcomeDown:
+		return v.selfCheck.Report()
+	}
+	if !by.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, by)
+		defer cancel()
+	}
+	return v.selfCheck.Control(ctx, seen)
 }
 
 // cutShort turns a failure into "cannot tell" when the caller's deadline, and not the

@@ -21,6 +21,7 @@ type devCommand struct {
 	HTTP         string        `name:"http" default:"127.0.0.1:7802" help:"HOST:PORT of the REST gateway."`
 	GRPC         string        `name:"grpc" default:"127.0.0.1:7800" help:"HOST:PORT of the coordinator's gRPC API."`
 	Veriflier    string        `default:"127.0.0.1:7801" help:"HOST:PORT of the first veriflier's gRPC API."`
+	Anchor       []string      `sep:"none" placeholder:"URL" help:"A site that always works (repeatable): while none answers, no outage is believed. A local one by default."`
 	AllowPrivate bool          `help:"Allow to watch private and loopback addresses; the demo's are allowed anyway."`
 	Insecure     bool          `help:"Allow to listen beyond loopback: nobody is asked who they are."`
 
@@ -49,6 +50,9 @@ func (c *devCommand) validate() error {
 		if _, err := check.ParseURL(site); err != nil {
 			return usagef("--site %s: %w", site, err)
 		}
+	}
+	if err := checkAnchors(c.Anchor); err != nil {
+		return err
 	}
 	if len(c.Site) == 0 && !c.Demo {
 		return usagef("--no-demo needs a --site, or there is nothing to watch")

@@ -30,6 +30,7 @@ type development struct {
 	temporary string // directory to remove, empty when the database is kept
 	store     *sqlstore.Store
 	demo      *demo.Demo
+	anchor    *anchor // nil when others are given
 	cluster   *cluster.Cluster
 	ticker    *ticker
 	// unused are the listeners that nobody closes yet.
@@ -41,6 +42,10 @@ func (d *development) open(ctx context.Context) error {
 		return err
 	}
 	sites, err := d.openDemo()
+	if err != nil {
+		return err
+	}
+	anchors, own, err := d.openAnchors()
 	if err != nil {
 		return err
 	}
@@ -65,7 +70,8 @@ func (d *development) open(ctx context.Context) error {
 	d.cluster, err = cluster.New(cluster.Options{
 		Store: d.store, Policy: policy, IntervalOverride: d.command.Interval,
 		Notify: notify.Options{URL: wpcom}, OnChange: d.ticker.changed,
-		Probe:           probe.Options{AllowPrivate: d.command.AllowPrivate, Allowed: sites},
+		Probe:           probe.Options{AllowPrivate: d.command.AllowPrivate, Allowed: append(sites, own...)},
+		Anchors:         anchors,
 		GatewayListener: fronts[0], CoordinatorListener: fronts[1], VeriflierListener: fronts[2],
 		OpenAPI: jetmon.OpenAPI, Log: d.process.log, Metrics: d.process.metrics,
 	})
@@ -86,6 +92,9 @@ func (d *development) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { return d.demo.Run(outer) })
 	group.Go(func() error { return d.ticker.Run(outer) })
+	if d.anchor != nil {
+		group.Go(func() error { return d.anchor.Run(outer) })
+	}
 	return group.Wait()
 }
 

@@ -37,14 +37,12 @@ func (f engineFlags) open() (*probe.Prober, error) {
 // nodeFlags are those of a node that probes: checker and veriflier.
 type nodeFlags struct {
 	engineFlags `embed:""`
-	Anchor      []string `sep:"none" placeholder:"URL" help:"A site that always works (repeatable): while none of them answers, this node is no witness of an outage."`
+	Anchor      []string `sep:"none" placeholder:"URL" help:"A site that always works (repeatable; best several hosts, one by name, one by IPv4 and one by IPv6 address): while none answers, or no name is found, this node is no witness of an outage."`
 }
 
 func (f nodeFlags) open(log *slog.Logger) (*probe.Prober, *selfcheck.Monitor, error) {
-	for _, anchor := range f.Anchor {
-		if _, err := check.ParseURL(anchor); err != nil {
-			return nil, nil, usagef("--anchor %s: %w", anchor, err)
-		}
+	if err := checkAnchors(f.Anchor); err != nil {
+		return nil, nil, err
 	}
 	p, err := f.engineFlags.open()
 	if err != nil {
@@ -55,6 +53,18 @@ func (f nodeFlags) open(log *slog.Logger) (*probe.Prober, *selfcheck.Monitor, er
 		return nil, nil, usageError{err}
 	}
 	return p, m, nil
+}
+
+func checkAnchors(urls []string) error {
+	for _, url := range urls {
+		if _, err := check.ParseURL(url); err != nil {
+			return usagef("--anchor %s: %w", url, err)
+		}
+	}
+	if len(urls) > selfcheck.MaxAnchors {
+		return usagef("--anchor: at most %d, not %d", selfcheck.MaxAnchors, len(urls))
+	}
+	return nil
 }
 
 // nodeName is the name given, else the host's.

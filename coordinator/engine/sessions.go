@@ -100,7 +100,11 @@ func (e *Engine) Heartbeat(now time.Time, id dispatch.SessionID, open []dispatch
 	defer e.mu.Unlock()
 	if ses := e.sessions[id]; ses != nil {
 		if ses.self.Healthy != self.Healthy {
-			e.o.Log.Warn("checker's own connectivity changed", "checker", ses.hello.Node, "healthy", self.Healthy, "detail", self.Detail)
+			if self.Healthy {
+				e.o.Log.Info("checker reaches its anchors", "checker", ses.hello.Node)
+			} else {
+				e.o.Log.Warn("checker does not reach its anchors, its failures count for nothing", "checker", ses.hello.Node, "detail", self.Detail)
+			}
 		}
 		ses.self = self
 		switch {

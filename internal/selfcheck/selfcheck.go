@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,9 +16,14 @@ import (
 const (
 	// MaxAnchors is how many anchors a node may have; they are all probed at once.
 	MaxAnchors = 16
+	// Within is how long a measurement may take.
+	Within = 3 * time.Second
 
 	defaultEvery = 10 * time.Second
-	maxTimeout   = 5 * time.Second
+	// leastEvery is the least time between two measurements, whoever asks for them.
+	leastEvery = time.Second
+	// maxRounds bounds the measurements under way: slow ones overlap.
+	maxRounds = 4
 	// staleRounds is how many periods a measurement stays worth something.
 	staleRounds = 3
 )
@@ -32,8 +38,8 @@ type Options struct {
 	// Prober asks the anchors. It must be the one that checks the sites, so that both
 	// go the same way.
 	Prober Prober
-	// Anchors are URLs that are known to work. With none, nothing is measured and the
-	// node counts as healthy.
+	// Anchors are URLs that are known to work, of several hosts if possible. With none,
+	// nothing is measured and the node counts as healthy.
 	Anchors []string
 	// Every is the time between rounds; 0 means 10 s.
 	Every time.Duration
@@ -44,14 +50,23 @@ type Options struct {
 // Monitor probes the anchors and remembers the last round.
 type Monitor struct {
 	prober  Prober
-	anchors []string
-	every   time.Duration
-	log     *slog.Logger
+	anchors []anchor
+	// watched are the ways that the anchors tell about, essential those without which
+	// the node is not healthy.
+	watched, essential []way
+	every              time.Duration
+	log                *slog.Logger
+	// wanted holds one wish for a measurement at once.
+	wanted chan struct{}
 
 	mu       sync.Mutex
-	measured time.Time // zero: no round has said anything yet
+	newest   *round
+	opened   chan struct{} // closed when a newer round begins
+	recorded uint64        // number of the round that the rest is of
+	measured time.Time     // zero: no round has said anything yet
 	healthy  bool
 	detail   string
+	changed  chan struct{} // closed when healthy changes
 }
 
 // New makes a Monitor. It probes nothing before Run.
@@ -70,12 +85,25 @@ func New(o Options) (*Monitor, error) {
 	case len(o.Anchors) > 0 && o.Prober == nil:
 		return nil, errors.New("anchors need a prober")
 	}
-	for _, a := range o.Anchors {
-		if _, err := check.ParseURL(a); err != nil {
-			return nil, fmt.Errorf("anchor %q: %w", a, err)
+	m := &Monitor{
+		prober: o.Prober, every: o.Every, log: o.Log, watched: []way{anyWay}, essential: []way{anyWay},
+		wanted: make(chan struct{}, 1), opened: make(chan struct{}), changed: make(chan struct{}),
+	}
+	for _, raw := range o.Anchors {
+		a, err := newAnchor(raw)
+		if err != nil {
+			return nil, fmt.Errorf("anchor %q: %w", raw, err)
+		}
+		m.anchors = append(m.anchors, a)
+		if !slices.Contains(m.watched, a.over) {
+			m.watched = append(m.watched, a.over)
 		}
 	}
-	return &Monitor{prober: o.Prober, anchors: o.Anchors, every: o.Every, log: o.Log}, nil
+	slices.Sort(m.watched)
+	if slices.Contains(m.watched, names) {
+		m.essential = append(m.essential, names)
+	}
+	return m, nil
 }
 
 // Run measures until ctx ends, and then returns nil.
@@ -84,21 +112,71 @@ func (m *Monitor) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	tick := time.NewTicker(m.every)
-	defer tick.Stop()
+	var rounds sync.WaitGroup
+	defer rounds.Wait()
+	room := make(chan struct{}, maxRounds)
 	for {
-		m.round(ctx)
 		select {
+		case room <- struct{}{}:
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		}
+		r := m.open()
+		rounds.Go(func() {
+			defer func() { <-room }()
+			m.conduct(ctx, r)
+		})
+		if !sleep(ctx, nil, min(m.every, leastEvery)) || !sleep(ctx, m.wanted, m.every-time.Since(r.began)) {
+			return nil
 		}
 	}
 }
 
-// Report says how the node's connectivity was when it was last measured. It is
-// healthy when no anchors are configured, or at least one answered in the last
-// round and that is not older than three periods.
+// sleep waits for a time or for a wish, whichever is first; false when ctx has ended.
+func sleep(ctx context.Context, wish <-chan struct{}, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-wish:
+	case <-t.C:
+	}
+	return ctx.Err() == nil
+}
+
+// open begins a round.
+func (m *Monitor) open() *round {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var number uint64 = 1
+	if m.newest != nil {
+		number = m.newest.number + 1
+	}
+	m.newest = newRound(number)
+	close(m.opened)
+	m.opened = make(chan struct{})
+	return m.newest
+}
+
+// Refresh has the next measurement made as soon as that may be, and does not wait for it.
+func (m *Monitor) Refresh() {
+	select {
+	case m.wanted <- struct{}{}:
+	default: // somebody else wants it
+	}
+}
+
+// Changed is closed when health changes, seen from the call on.
+func (m *Monitor) Changed() <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.changed
+}
+
+// Report says how the node's connectivity was when it was last measured. It is healthy
+// when no anchors are configured, or an anchor answered in the last round, a name was
+// found if one was looked for, and that is not older than three periods.
 func (m *Monitor) Report() check.SelfCheck {
 	if len(m.anchors) == 0 {
 		return check.SelfCheck{Healthy: true}
@@ -110,81 +188,118 @@ func (m *Monitor) Report() check.SelfCheck {
 		r.Detail = "no self-check has ended yet"
 		return r
 	}
-	r.Age = time.Since(m.measured)
-	switch {
-	case r.Age > staleRounds*m.every:
+	r.Age, r.Detail = time.Since(m.measured), m.detail
+	if r.Age > staleRounds*m.every {
 		r.Detail = fmt.Sprintf("the last self-check is %s old", r.Age.Round(time.Millisecond))
-	case !m.healthy:
-		r.Detail = m.detail
-	default:
-		r.Healthy = true
+		return r
 	}
+	r.Healthy = m.healthy
 	return r
 }
 
-// round probes all anchors at once. The first that answers settles it: a slow anchor
-// must not keep a node that works from being heard.
-func (m *Monitor) round(ctx context.Context) {
-	timeout := min(m.every, maxTimeout)
-	ctx, cancel := context.WithTimeout(ctx, timeout+time.Second)
+// Control measures for a failure that was just seen, and says whether what the failure
+// rests on works: the network, the name servers for one of DNS, the family by which the
+// site was reached. The measurement ends after the call began. It takes as long as ctx
+// lets it, at most Within; without a result by then the node is not healthy.
+func (m *Monitor) Control(ctx context.Context, seen check.Observation) check.SelfCheck {
+	if len(m.anchors) == 0 {
+		return check.SelfCheck{Healthy: true}
+	}
+	ctx, cancel := context.WithTimeout(ctx, Within)
 	defer cancel()
-	seen := make(chan string, len(m.anchors)) // "" for an answer, else what failed
-	var probes sync.WaitGroup
-	defer probes.Wait()
-	for _, anchor := range m.anchors {
-		probes.Go(func() { seen <- m.ask(ctx, check.Target{URL: anchor, Timeout: timeout}) })
+	rests := m.restsOn(seen)
+	report := check.SelfCheck{Anchors: len(m.anchors), Detail: "no anchor answered in time"}
+	r := m.coming(ctx, rests)
+	if r == nil {
+		return report
 	}
-	var failures []string
-	for range m.anchors {
-		failure := <-seen
-		if failure == "" {
-			m.record(true, "")
-			cancel() // the others can only say the same
-			return
+	for _, w := range rests {
+		select {
+		case <-r.settled[w]:
+		case <-ctx.Done():
+			return report
 		}
-		failures = append(failures, failure)
 	}
-	if errors.Is(ctx.Err(), context.Canceled) {
-		return // cut short by shutdown: that says nothing about the network
+	if lost, why := r.lost(rests); len(lost) > 0 {
+		report.Detail = clip(fmt.Sprintf("at the moment of the failure %s did not work: %s", lost[0], why))
+		return report
 	}
-	m.record(false, "no anchor answered: "+strings.Join(failures, "; "))
+	report.Healthy, report.Detail = true, ""
+	return report
 }
 
-// ask says what failed, or "". Only an answer as it should be counts: a broken proxy on
-// our side answers too.
-func (m *Monitor) ask(ctx context.Context, t check.Target) (failure string) {
-	defer func() {
-		if p := recover(); p != nil {
-			m.log.Error("self-check panicked", "anchor", t.URL, "panic", p)
-			failure = t.URL + ": internal error"
-		}
-	}()
-	o := m.prober.Probe(ctx, t)
+// restsOn says which ways a failure is evidence about.
+func (m *Monitor) restsOn(seen check.Observation) []way {
+	over, reached := reachedOver(seen)
 	switch {
-	case o.Outcome == check.OutcomeUp:
-		return ""
-	case o.HTTPStatus != 0:
-		return fmt.Sprintf("%s: HTTP status %d", t.URL, o.HTTPStatus)
-	case o.Detail != "":
-		return t.URL + ": " + o.Detail
-	default:
-		return t.URL + ": " + o.Reason
+	case seen.Failure == check.FailureDNS && slices.Contains(m.watched, names):
+		return []way{anyWay, names}
+	case reached && slices.Contains(m.watched, over):
+		return []way{anyWay, over}
 	}
+	return []way{anyWay}
 }
 
-func (m *Monitor) record(healthy bool, detail string) {
-	if len(detail) > check.MaxDetailBytes {
-		detail = strings.ToValidUTF8(detail[:check.MaxDetailBytes], "")
+// coming is the round that still has something to tell about the ways: the one under
+// way, else the next. It is nil when ctx ends before that.
+func (m *Monitor) coming(ctx context.Context, of []way) *round {
+	m.mu.Lock()
+	r, opened := m.newest, m.opened
+	m.mu.Unlock()
+	if r != nil && !r.isSettled(of) {
+		return r
+	}
+	m.Refresh()
+	select {
+	case <-opened:
+	case <-ctx.Done():
+		return nil
 	}
 	m.mu.Lock()
-	changed := healthy != m.healthy || m.measured.IsZero()
-	m.measured, m.healthy, m.detail = time.Now(), healthy, detail
+	defer m.mu.Unlock()
+	return m.newest
+}
+
+func (m *Monitor) lastDetail() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.healthy {
+		return m.detail
+	}
+	return ""
+}
+
+// record keeps what a round says, unless a later one has spoken.
+func (m *Monitor) record(r *round, healthy bool, detail string) {
+	m.mu.Lock()
+	if r.number < m.recorded {
+		m.mu.Unlock()
+		return
+	}
+	first := m.measured.IsZero()
+	turned := healthy != m.healthy || first
+	detail = clip(detail)
+	said := turned || detail != m.detail
+	m.recorded, m.measured, m.healthy, m.detail = r.number, time.Now(), healthy, detail
+	if turned {
+		close(m.changed)
+		m.changed = make(chan struct{})
+	}
 	m.mu.Unlock()
 	switch {
-	case !changed:
-	case healthy:
+	case !said:
+	case healthy && detail == "":
 		m.log.Info("own connectivity is good")
+	case healthy:
+		m.log.Warn("own connectivity is good in part", "detail", detail)
 	default:
 		m.log.Warn("own connectivity is bad: this node is no witness of outages", "detail", detail)
 	}
+}
+
+func clip(detail string) string {
+	if len(detail) > check.MaxDetailBytes {
+		return strings.ToValidUTF8(detail[:check.MaxDetailBytes], "")
+	}
+	return detail
 }

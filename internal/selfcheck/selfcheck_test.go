@@ -130,7 +130,7 @@ func TestAReportGetsOldAndRecovers(t *testing.T) {
 		}
 		n.set(one, down)
 		time.Sleep(16 * time.Second)
-		if r := m.Report(); r.Healthy || r.Age != time.Second {
+		if r := m.Report(); r.Healthy || r.Age != 3*time.Second {
 			t.Errorf("after a round without an answer: %+v", r)
 		}
 		n.set(two, up)
@@ -211,4 +211,10 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+func (n *network) count() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.probed
 }
