@@ -58,7 +58,8 @@ func checkerAlarms(sum engine.Summary) []*monitorpb.Alarm {
 	var unwell []string
 	var since time.Time
 	for _, c := range sum.Checkers {
-		if !c.Quarantined.IsZero() {
+		// Of one that does not reach its anchors the failures are explained by that.
+		if !c.Quarantined.IsZero() && c.UnwellSince.IsZero() {
 			out = append(out, &monitorpb.Alarm{
 				Kind: monitorpb.AlarmKind_ALARM_KIND_QUARANTINE, RaiseTime: timestamp(c.Quarantined),
 				Message: fmt.Sprintf("the failures of checker %s (%s) jump across unrelated networks; they count for nothing", c.Node, c.Region),

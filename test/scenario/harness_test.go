@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
+	"github.com/Automattic/jetmon/internal/cluster"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
@@ -57,6 +58,11 @@ type setup struct {
 	token string
 	// distance of the database, in one process only.
 	distance time.Duration
+	// anchors of all checkers and verifliers; regions of the verifliers, none means three;
+	// prober, by its node, another one than the real. All in one process only.
+	anchors []string
+	regions []string
+	prober  func(n node, real cluster.Prober) cluster.Prober
 	// idle says that the story waits for a minute and does little: it takes no place.
 	idle bool
 }

@@ -61,8 +61,13 @@ func startInside(t *testing.T, o setup, b *inbox) harness {
 			if strings.HasPrefix(name, "veriflier") {
 				p.Resolver = o.veriflierDNS
 			}
-			return probe.New(p)
+			real, err := probe.New(p)
+			if err != nil || o.prober == nil {
+				return real, err
+			}
+			return o.prober(node(name), real), nil
 		},
+		Anchors: o.anchors, Regions: o.regions,
 		GatewayListener: fronts[0], CoordinatorListener: fronts[1], VeriflierListener: fronts[2],
 		OpenAPI: jetmon.OpenAPI, Log: logger,
 	})

@@ -48,7 +48,7 @@ type (
 			Node       string `json:"node"`
 			OpenChecks int    `json:"open_checks"`
 		}
-		Verifliers []struct{ Name, State, Detail string }
+		Verifliers []struct{ Name, State, Detail, Asked, Unknown, Dissented string }
 		Alarms     []struct {
 			Kind    string
 			SiteID  string `json:"site_id"`

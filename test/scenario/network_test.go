@@ -1,0 +1,171 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/cluster"
+	"github.com/Automattic/jetmon/test/fakesite"
+)
+
+// farSites are sites on networks that have nothing to do with each other.
+func farSites(t *testing.T, n int) []*fakesite.Site {
+	t.Helper()
+	list := make([]*fakesite.Site, n)
+	for i := range list {
+		list[i] = fakesite.NewOn(t, netip.MustParseAddrPort(fmt.Sprintf("127.0.%d.1:0", i+1)))
+	}
+	return list
+}
+
+// The monitor's own network fails: from one moment to the next no node reaches anything,
+// neither sites nor anchors. Only the coordinator and the gateway still see each other.
+func TestOwnNetworkFailureIsNotReportedAsDowntime(t *testing.T) {
+	t.Parallel()
+	takePlace(t)
+	anchors := []*fakesite.Site{fakesite.New(t), fakesite.NewOn(t, netip.MustParseAddrPort("[::1]:0"))}
+	o := setup{idle: true, anchors: []string{anchors[0].URL(), anchors[1].URL()}}
+	s := begin(t, inProcess(), o)
+	sites := farSites(t, 15)
+	var ids []string
+	for i, site := range sites {
+		ids = append(ids, s.rest.create(t, site.URL(), i+1).SiteID)
+	}
+	for _, id := range ids {
+		s.rest.awaitState(t, id, "UP")
+	}
+	for _, it := range slices.Concat(sites, anchors) {
+		it.Refuse()
+	}
+	await(t, "the one alarm", patience, func() bool { return oneAlarm(t, s) })
+	for range 3 {
+		for _, id := range ids {
+			s.checkedAgain(t, id, 1)
+		}
+		if !oneAlarm(t, s) {
+			t.Errorf("the alarms are %+v, want one of the network", s.rest.fleet(t).Alarms)
+		}
+	}
+	for i, id := range ids {
+		switch now := s.rest.site(t, id); {
+		case now.StatusID != 1 || now.OutageID != "0":
+			t.Errorf("%s is %+v, want that nothing is said of it", sites[i].URL(), now)
+		case now.State != "SITE_STATE_UP" && now.State != "SITE_STATE_SUSPECT" && now.State != "SITE_STATE_VERIFYING":
+			t.Errorf("%s is %s, want it up or suspect", sites[i].URL(), now.State)
+		}
+	}
+
+	// One of the sites goes down for good while nobody can see it.
+	for _, it := range slices.Concat(sites[1:], anchors) {
+		it.SetStatus(http.StatusOK)
+	}
+	sites[0].SetStatus(http.StatusServiceUnavailable)
+	for _, id := range ids[1:] {
+		s.rest.awaitState(t, id, "UP")
+	}
+	await(t, "the alarm ends", patience, func() bool { return len(s.rest.fleet(t).Alarms) == 0 })
+	s.inbox.awaitTold(t, sites[0].URL(), undecided, 0)
+	for _, site := range sites[1:] {
+		s.inbox.isTold(t, site.URL())
+	}
+	if n := len(s.inbox.all()); n != 1 {
+		t.Errorf("WordPress.com got %d requests, want 1", n)
+	}
+}
+
+func oneAlarm(t *testing.T, s system) bool {
+	t.Helper()
+	alarms := s.rest.fleet(t).Alarms
+	return len(alarms) == 1 && alarms[0].Kind == "ALARM_KIND_CONNECTIVITY"
+}
+
+// biased is a node that has made its mind up about every site, and looks well itself.
+type biased struct {
+	cluster.Prober
+	anchor string
+	says   check.Observation
+}
+
+// Probe says what it always says.
+func (b biased) Probe(ctx context.Context, t check.Target) check.Observation {
+	if t.URL == b.anchor {
+		return b.Prober.Probe(ctx, t)
+	}
+	return b.says
+}
+
+func TestVerdictsAreRightAmongLiarsAndTheirDissentIsCounted(t *testing.T) {
+	t.Parallel()
+	anchor := fakesite.New(t)
+	s := begin(t, inProcess(), setup{
+		anchors: []string{anchor.URL()},
+		regions: []string{"europe", "europe", "america", "america", "asia", "asia"},
+		prober: func(n node, real cluster.Prober) cluster.Prober {
+			switch n {
+			case veriflier1:
+				return biased{real, anchor.URL(), check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureTimeout}}
+			case veriflier2:
+				return biased{real, anchor.URL(), check.Observation{Outcome: check.OutcomeUp, HTTPStatus: 200}}
+			case checker1, checker2:
+				return mistaken{real}
+			}
+			return real
+		},
+	})
+	// What is down is confirmed, against the vote of veriflier-2.
+	down := fakesite.New(t)
+	id := s.rest.create(t, down.URL(), 1).SiteID
+	s.rest.awaitState(t, id, "UP")
+	down.SetStatus(http.StatusServiceUnavailable)
+	s.inbox.awaitTold(t, down.URL(), patience, 0)
+	if d1, d2 := dissent(t, s, veriflier1), dissent(t, s, veriflier2); d1 != 0 || d2 != 1 {
+		t.Errorf("after an outage %s dissented %d times and %s %d, want 0 and 1", veriflier1, d1, veriflier2, d2)
+	}
+	// What only the checkers see failing is rejected, against the vote of veriflier-1.
+	well := fakesite.New(t)
+	id = s.rest.create(t, well.URL()+"?mistaken", 2).SiteID
+	await(t, "a false alarm", patience, func() bool { return len(rejected(t, s, id)) > 0 })
+	await(t, "the dissent", patience, func() bool { return dissent(t, s, veriflier1) > 0 })
+	for _, n := range []node{veriflier3, "veriflier-4", "veriflier-5", "veriflier-6"} {
+		if d := dissent(t, s, n); d != 0 {
+			t.Errorf("%s is said to have dissented %d times", n, d)
+		}
+	}
+	s.inbox.isTold(t, well.URL()+"?mistaken")
+	if all := s.rest.outages(t, id); len(all) != 0 {
+		t.Errorf("a false alarm left outages: %+v", all)
+	}
+}
+
+// mistaken sees sites fail whose URL says so.
+type mistaken struct{ cluster.Prober }
+
+// Probe is wrong about some sites.
+func (m mistaken) Probe(ctx context.Context, t check.Target) check.Observation {
+	o := m.Prober.Probe(ctx, t)
+	if len(t.URL) > 9 && t.URL[len(t.URL)-9:] == "?mistaken" {
+		o.Outcome, o.Failure = check.OutcomeDown, check.FailureServer
+	}
+	return o
+}
+
+func dissent(t *testing.T, s system, n node) int {
+	t.Helper()
+	for _, v := range s.rest.fleet(t).Verifliers {
+		if v.Name == string(n) {
+			d, err := strconv.Atoi(v.Dissented)
+			if err != nil {
+				t.Fatalf("%s dissented %q times", n, v.Dissented)
+			}
+			return d
+		}
+	}
+	t.Fatalf("the fleet has no %s", n)
+	return 0
+}
