@@ -74,12 +74,32 @@ const (
 type Engine struct {
 	o Options
 
-	mu       sync.Mutex
-	wheel    *schedule.Wheel
-	core     *dispatch.Core
-	sites    []*site // by slot; nil when free
-	free     []schedule.Slot
-	byID     map[check.SiteID]schedule.Slot
+	start time.Time
+
+	mu    sync.Mutex
+	wheel *schedule.Wheel
+	core  *dispatch.Core
+
+	// pages hold the records of slots 0..slots-1; free lists the slots without a site.
+	pages []*[pageSize]record
+	slots int
+	free  []schedule.Slot
+	byID  map[check.SiteID]schedule.Slot
+	// buckets are the heads of the lists of slots, noSlot when empty.
+	buckets [check.Buckets]uint32
+	urls    arena
+	// settings and nodes hold each different value once; records have the index.
+	settings   interned
+	nodes      []string
+	nodeByName map[string]uint16
+	// cases are the sites that are not calm.
+	cases map[schedule.Slot]*site
+	// ballots is the highest number that a ballot had.
+	ballots uint32
+	// recent is when sites were put or changed other than by PutBucket, of late: an
+	// older read does not undo it.
+	recent map[check.SiteID]time.Time
+
 	sessions map[dispatch.SessionID]*session
 	held     map[check.SiteID]hold
 	// witnesses watch the checkers, by node.
@@ -97,16 +117,26 @@ type Counters struct {
 
 // New makes an engine without sites.
 func New(o Options, now time.Time) *Engine {
-	return &Engine{
-		o:         o,
-		wheel:     schedule.New(now, tick, wheelBuckets),
-		core:      dispatch.New(o.Dispatch),
-		byID:      map[check.SiteID]schedule.Slot{},
-		sessions:  map[dispatch.SessionID]*session{},
-		held:      map[check.SiteID]hold{},
-		witnesses: map[string]*storm.Witness{},
-		lonely:    now,
+	e := &Engine{
+		start:      now.Add(-grain), // so that no check ends at 0
+		o:          o,
+		wheel:      schedule.New(now, tick, wheelBuckets),
+		core:       dispatch.New(o.Dispatch),
+		byID:       map[check.SiteID]schedule.Slot{},
+		cases:      map[schedule.Slot]*site{},
+		recent:     map[check.SiteID]time.Time{},
+		settings:   newInterned(),
+		nodes:      []string{""},
+		nodeByName: map[string]uint16{"": 0},
+		sessions:   map[dispatch.SessionID]*session{},
+		held:       map[check.SiteID]hold{},
+		witnesses:  map[string]*storm.Witness{},
+		lonely:     now,
 	}
+	for i := range e.buckets {
+		e.buckets[i] = noSlot
+	}
+	return e
 }
 
 // Tick does what is due at now: checks are handed out, dead sessions are ended.
@@ -116,8 +146,11 @@ func (e *Engine) Tick(now time.Time) {
 	defer e.mu.Unlock()
 	e.due = e.wheel.Advance(now, e.due[:0])
 	for _, slot := range e.due {
-		if s := e.sites[slot]; s != nil {
+		if s := e.cases[slot]; s != nil {
 			e.siteDue(now, s)
+			e.settle(now, s)
+		} else if r := e.record(slot); r.id != 0 {
+			e.calmDue(now, slot, r)
 		}
 	}
 	lost, _ := e.core.Expire(now)
@@ -147,40 +180,38 @@ func (e *Engine) submit(now time.Time, s *site, urgent bool) {
 		e.submitTo(now, s, s.state.Node)
 		return
 	}
-	e.queue(now, s, dispatch.Check{})
+	e.queueSite(now, s, "", false)
 }
 
 // submitTo queues one urgent check, for any node but avoid if there is another.
 func (e *Engine) submitTo(now time.Time, s *site, avoid string) {
-	e.queue(now, s, dispatch.Check{Avoid: avoid, Urgent: true})
+	e.queueSite(now, s, avoid, true)
 }
 
-func (e *Engine) queue(now time.Time, s *site, c dispatch.Check) {
-	c.Site, c.Sequence = s.row.ID, s.sequence+1
-	if e.core.Submit(now, c) == nil {
+func (e *Engine) queueSite(now time.Time, s *site, avoid string, urgent bool) {
+	if e.queue(now, s.row.ID, s.sequence+1, avoid, urgent) {
 		s.sequence++
-		s.urgent = c.Urgent
+		s.urgent = urgent
 	}
-	// An open check answers this one too; a full queue means that the site waits
-	// for its next turn.
+}
+
+// queue puts a check into the queue. False: an open check answers this one too, or the
+// queue is full and the site waits for its next turn.
+func (e *Engine) queue(now time.Time, id check.SiteID, sequence uint64, avoid string, urgent bool) bool {
+	return e.core.Submit(now, dispatch.Check{Site: id, Sequence: sequence, Avoid: avoid, Urgent: urgent}) == nil
 }
 
 // wait has the wheel come by at a time, once; rest has it not come by.
-func (e *Engine) wait(s *site, at time.Time) {
-	s.next = at
-	e.wheel.Add(s.slot, at)
-}
+func (e *Engine) wait(s *site, at time.Time) { e.wheel.Add(s.slot, at) }
+func (e *Engine) rest(s *site)               { e.wheel.Remove(s.slot) }
 
-func (e *Engine) rest(s *site) {
-	s.next = time.Time{}
-	e.wheel.Remove(s.slot)
-}
+func (e *Engine) interval(s *site) time.Duration { return e.intervalOf(s.row.Interval) }
 
-func (e *Engine) interval(s *site) time.Duration {
+func (e *Engine) intervalOf(own time.Duration) time.Duration {
 	if e.o.Interval > 0 {
 		return e.o.Interval
 	}
-	return s.row.Interval
+	return own
 }
 
 // assign hands out what credits allow.
@@ -188,8 +219,8 @@ func (e *Engine) assign(now time.Time) {
 	for _, b := range e.core.Assign(now) {
 		targets := make([]check.Target, len(b.Checks))
 		for i, c := range b.Checks {
-			if s := e.site(c.Site); s != nil {
-				targets[i] = s.target()
+			if slot, ok := e.byID[c.Site]; ok {
+				targets[i] = e.target(slot)
 			}
 		}
 		if ses := e.sessions[b.Session]; ses == nil || !ses.out.Assign(b, targets) {
@@ -198,11 +229,13 @@ func (e *Engine) assign(now time.Time) {
 	}
 }
 
-func (e *Engine) site(id check.SiteID) *site {
-	if slot, ok := e.byID[id]; ok {
-		return e.sites[slot]
+// target is what to ask a node about the site in a slot.
+func (e *Engine) target(slot schedule.Slot) check.Target {
+	if s := e.cases[slot]; s != nil {
+		return s.target()
 	}
-	return nil
+	r := e.record(slot)
+	return target(e.urls.text(r.url), e.settings.list[r.settings], uint64(r.sequence), r.flags)
 }
 
 // ask opens the site's ballot with the panel.

@@ -52,6 +52,7 @@ func (e *Engine) Decide(now time.Time, a Answer) {
 		e.o.Log.Warn("regional", "site", s.row.ID, "url", s.row.URL, "down", down, "up", up)
 	}
 	e.step(now, s, lifecycle.Decided{At: now, Ballot: a.Question.Ballot, Verdict: a.Verdict})
+	e.settle(now, s)
 }
 
 // Looked takes in a second look by a veriflier.
@@ -62,6 +63,7 @@ func (e *Engine) Looked(now time.Time, l Look) {
 	if s == nil || l.Observation == nil || s.target().URL != l.Question.Target.URL {
 		return
 	}
+	defer e.settle(now, s)
 	e.observe(now, s, store.LocalCheck{Node: l.Veriflier, Veriflier: true, At: l.At, Observation: *l.Observation})
 }
 
@@ -170,11 +172,13 @@ func (e *Engine) Committed(now time.Time, c store.Change, done store.Committed) 
 		s.row.OutageID = 0
 	}
 	s.forget()
-	s.seen = now
+	e.recent[c.SiteID] = now
 	if s.state.Status != c.To {
 		// The site was begun anew while the change was on its way.
 		s.state = lifecycle.Initial(c.To, c.At, s.row.Paused)
+		s.state.Ballot = e.ballots
 	}
+	e.settle(now, s)
 }
 
 // Refused takes in that a change does not fit the store any more: the site is begun
@@ -187,9 +191,11 @@ func (e *Engine) Refused(now time.Time, c store.Change, row *store.Site) {
 		return
 	}
 	e.remove(s)
+	e.recent[c.SiteID] = now
 	if row != nil {
-		e.add(now, *row)
-		e.soon(now, e.site(row.ID))
+		s := e.add(now, *row)
+		e.soon(now, s)
+		e.settle(now, s)
 	}
 }
 

@@ -146,15 +146,21 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 		return receipt, err
 	}
 	for i, r := range results {
-		s := e.site(r.Key.Site)
-		if s == nil || receipt.Classes[i] != dispatch.Accepted {
+		slot, watched := e.byID[r.Key.Site]
+		if !watched || receipt.Classes[i] != dispatch.Accepted {
 			continue
 		}
+		if e.calmGood(slot, ses.hello.Node, r.At, &r.Observation) {
+			e.shown(now, ses, &r.Observation, e.urls.text(e.record(slot).url), false)
+			continue
+		}
+		s := e.open(slot)
 		o := e.credible(now, ses, s, r.Observation)
 		e.observe(now, s, store.LocalCheck{Node: ses.hello.Node, At: r.At, Observation: o})
 		if o.Outcome != r.Observation.Outcome {
 			e.elsewhere(now, s, ses.hello.Node)
 		}
+		e.settle(now, s)
 	}
 	e.assign(now)
 	return receipt, nil

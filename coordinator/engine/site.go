@@ -10,7 +10,8 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// site is all that the engine knows of one site.
+// site is all that the engine knows of one site. Only sites that are not calm are kept
+// in this form; see record.
 type site struct {
 	row   store.Site // as committed
 	state lifecycle.State
@@ -18,8 +19,6 @@ type site struct {
 	// sequence numbers the checks; urgent is whether the newest one was.
 	sequence uint64
 	urgent   bool
-	// seen is when the row was last read; an older read does not undo it.
-	seen time.Time
 	// last is what the newest check saw, at lastCheck; nil before the first.
 	last      *check.Observation
 	lastCheck time.Time
@@ -35,8 +34,6 @@ type site struct {
 	answer *Answer
 	// regional is the newest ballot that was split by region.
 	regional Regional
-	// next is when the wheel comes by; zero when it does not.
-	next time.Time
 	// headHostile says that HEAD fails where GET works.
 	headHostile bool
 }
@@ -46,13 +43,24 @@ const maxChecks = 8
 
 // target is what to ask a node.
 func (s *site) target() check.Target {
-	t := check.Target{
-		URL:         check.CompleteURL(s.row.URL),
-		Settings:    s.row.Settings,
-		Timeout:     check.RoutineTimeout,
-		HeadHostile: s.headHostile && s.sequence%headAgain != 0,
-	}
+	var f flags
 	if s.urgent {
+		f |= flagUrgent
+	}
+	if s.headHostile {
+		f |= flagHeadHostile
+	}
+	return target(s.row.URL, s.row.Settings, s.sequence, f)
+}
+
+func target(url string, settings check.Settings, sequence uint64, f flags) check.Target {
+	t := check.Target{
+		URL:         check.CompleteURL(url),
+		Settings:    settings,
+		Timeout:     check.RoutineTimeout,
+		HeadHostile: f&flagHeadHostile != 0 && sequence%headAgain != 0,
+	}
+	if f&flagUrgent != 0 {
 		t.Timeout = check.VerifyTimeout
 	}
 	return t

@@ -14,6 +14,10 @@ import (
 func (e *Engine) Put(now time.Time, row store.Site) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.recent[row.ID].After(now) {
+		return
+	}
+	e.recent[row.ID] = now
 	e.put(now, row)
 }
 
@@ -21,35 +25,69 @@ func (e *Engine) Put(now time.Time, row store.Site) {
 func (e *Engine) Remove(now time.Time, id check.SiteID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.recent[id] = now
 	if s := e.site(id); s != nil {
 		e.remove(s)
 	}
 }
 
 // PutBucket makes rows, a whole bucket that was read from time began on, the truth:
-// sites that it does not hold are taken off, unless they came later.
+// sites that it does not hold are taken off. What was put or changed otherwise after
+// began is left as it is.
 func (e *Engine) PutBucket(began time.Time, bucket check.BucketID, rows []store.Site) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	present := make(map[check.SiteID]bool, len(rows))
-	for _, row := range rows {
-		present[row.ID] = true
-		e.put(began, row)
+	for at := e.buckets[bucket%check.Buckets]; at != noSlot; {
+		r := e.record(schedule.Slot(at))
+		r.present, at = false, r.next
 	}
-	for _, s := range e.sites {
-		if s != nil && s.row.Bucket == bucket && !present[s.row.ID] && !s.seen.After(began) {
-			e.remove(s)
+	for i := range rows {
+		id := rows[i].ID
+		if !e.recent[id].After(began) && !e.same(&rows[i]) {
+			e.put(began, rows[i])
+		}
+		if slot, ok := e.byID[id]; ok {
+			e.record(slot).present = true
 		}
 	}
+	for at := e.buckets[bucket%check.Buckets]; at != noSlot; {
+		slot := schedule.Slot(at)
+		r := e.record(slot)
+		at = r.next
+		if !r.present && !e.recent[r.id].After(began) {
+			e.remove(e.open(slot))
+		}
+	}
+	for id, t := range e.recent {
+		if began.Sub(t) > recentFor {
+			delete(e.recent, id)
+		}
+	}
+	e.tidy()
+}
+
+// recentFor is longer than any read of a bucket takes.
+const recentFor = 5 * time.Minute
+
+// same says whether a row brings nothing new about a site that is watched.
+func (e *Engine) same(row *store.Site) bool {
+	slot, ok := e.byID[row.ID]
+	if !ok {
+		return false
+	}
+	r := e.record(slot)
+	return r.blog == row.BlogID && r.bucket == row.Bucket && r.interval == minutes(row.Interval) &&
+		r.stage != lifecycle.Paused && !row.Paused &&
+		e.urls.text(r.url) == row.URL && e.settings.add(row.Settings) == r.settings
 }
 
 // DropShard takes all sites of a shard off: another coordinator owns them now.
 func (e *Engine) DropShard(shard store.ShardID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, s := range e.sites {
-		if s != nil && store.ShardOf(s.row.Bucket) == shard {
-			e.remove(s)
+	for i := range store.BucketsPerShard {
+		for head := &e.buckets[int(shard)*store.BucketsPerShard+i]; *head != noSlot; {
+			e.remove(e.open(schedule.Slot(*head)))
 		}
 	}
 }
@@ -60,10 +98,6 @@ func (e *Engine) put(now time.Time, row store.Site) {
 		e.add(now, row)
 		return
 	}
-	if s.seen.After(now) {
-		return
-	}
-	s.seen = now
 	old := s.row
 	s.row = row
 	// What was committed is known better here than by a read that may be older.
@@ -81,23 +115,23 @@ func (e *Engine) put(now time.Time, row store.Site) {
 	case old.Interval != row.Interval && (s.state.Stage == lifecycle.Up || s.state.Stage == lifecycle.NeverChecked):
 		e.wait(s, schedule.Next(row.ID, e.interval(s), now))
 	}
+	e.settle(now, s)
 }
 
-func (e *Engine) add(now time.Time, row store.Site) {
-	var slot schedule.Slot
-	if n := len(e.free); n > 0 {
-		slot, e.free = e.free[n-1], e.free[:n-1]
-	} else {
-		slot = schedule.Slot(len(e.sites))
-		e.sites = append(e.sites, nil)
-	}
-	s := &site{row: row, slot: slot, seen: now}
-	s.state = lifecycle.Initial(row.Status, row.StatusSince, row.Paused)
-	e.sites[slot] = s
+func (e *Engine) add(now time.Time, row store.Site) *site {
+	slot := e.newSlot()
+	r := e.record(slot)
+	*r = record{id: row.ID, bucket: row.Bucket, url: e.urls.add(row.URL)}
+	e.link(slot, r)
 	e.byID[row.ID] = slot
+	s := &site{row: row, slot: slot}
+	s.state = lifecycle.Initial(row.Status, row.StatusSince, row.Paused)
+	s.state.Ballot = e.ballots
 	if !row.Paused {
 		e.wait(s, schedule.First(row.ID, e.interval(s), now))
 	}
+	e.settle(now, s)
+	return s
 }
 
 // Soon has a site checked at once instead of at its next turn.
@@ -106,6 +140,7 @@ func (e *Engine) Soon(now time.Time, id check.SiteID) {
 	defer e.mu.Unlock()
 	if s := e.site(id); s != nil {
 		e.soon(now, s)
+		e.settle(now, s)
 	}
 }
 
@@ -125,6 +160,7 @@ func (e *Engine) restart(now time.Time, s *site) {
 	s.forget()
 	s.last, s.lastCheck, s.headHostile = nil, time.Time{}, false
 	s.state = lifecycle.Initial(s.row.Status, s.row.StatusSince, s.row.Paused)
+	s.state.Ballot = e.ballots
 	e.rest(s)
 	e.soon(now, s)
 }
@@ -135,7 +171,11 @@ func (e *Engine) remove(s *site) {
 	e.abandon(s)
 	e.release(s.row.ID)
 	delete(e.byID, s.row.ID)
-	e.sites[s.slot] = nil
+	delete(e.cases, s.slot)
+	r := e.record(s.slot)
+	e.unlink(r)
+	e.urls.drop(r.url)
+	*r = record{}
 	e.free = append(e.free, s.slot)
 }
 

@@ -50,8 +50,11 @@ func (e *Engine) View(now time.Time, id check.SiteID) (View, bool) {
 	v := View{
 		State: s.state, Status: s.row.Status, StatusSince: s.row.StatusSince, OutageID: s.row.OutageID,
 		Interval: e.interval(s), Last: s.last, LastCheck: s.lastCheck, LastNode: s.state.Node, HoldReason: e.held[id].reason,
-		Next: s.next, Checks: slices.Clone(s.checks), Pending: s.pending != nil,
+		Checks: slices.Clone(s.checks), Pending: s.pending != nil,
 		Flapping: s.state.Status != check.StatusRunning && s.state.Flap.Flapping(now, e.o.Policy),
+	}
+	if due, ok := e.wheel.Due(s.slot); ok {
+		v.Next = due
 	}
 	if s.answer != nil {
 		b := e.ballot(s)
@@ -106,9 +109,8 @@ func (e *Engine) Summary() Summary {
 		Sites: uint64(len(e.byID)), Queued: e.core.Queued(), Open: e.core.Open(),
 		Counters: e.counts, LonelySince: e.lonely,
 	}
-	for _, s := range e.sites {
+	for _, s := range e.cases {
 		switch {
-		case s == nil:
 		case s.state.Status != check.StatusRunning:
 			sum.Down++
 		case s.state.Stage == lifecycle.Suspect || s.state.Stage == lifecycle.Verifying:

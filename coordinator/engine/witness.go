@@ -26,21 +26,31 @@ func (e *Engine) stormy(now time.Time, ses *session, s *site, o check.Observatio
 	if o.Outcome == check.OutcomeUnknown || !ses.self.Healthy {
 		return false
 	}
+	good := s.state.Stage == lifecycle.Up || s.state.Stage == lifecycle.NeverChecked
+	return e.shown(now, ses, &o, s.row.URL, good && o.Outcome == check.OutcomeDown)
+}
+
+func (e *Engine) shown(now time.Time, ses *session, o *check.Observation, url string, surprise bool) bool {
 	node := ses.hello.Node
 	w := e.witnesses[node]
 	if w == nil {
 		w = storm.New(e.o.Storm)
 		e.witnesses[node] = w
 	}
-	good := s.state.Stage == lifecycle.Up || s.state.Stage == lifecycle.NeverChecked
+	host := ""
+	if o.ResolvedAddress == "" {
+		host = hostOf(url)
+	}
 	before := w.Quarantined()
-	in := w.Observe(now, storm.NetworkOf(o.ResolvedAddress, hostOf(s.row.URL)), good && o.Outcome == check.OutcomeDown)
+	in := w.Observe(now, storm.NetworkOf(o.ResolvedAddress, host), surprise)
+	if in == !before.IsZero() {
+		return in
+	}
 	surprised, seen := w.Share()
-	switch {
-	case in && before.IsZero():
+	if in {
 		e.o.Log.Error("quarantined: its failures jump across unrelated networks and count for nothing",
 			"checker", node, "networks", surprised, "of", seen)
-	case !in && !before.IsZero():
+	} else {
 		e.o.Log.Info("out of quarantine", "checker", node, "after", now.Sub(before).Round(time.Second))
 	}
 	return in

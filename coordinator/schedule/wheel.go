@@ -161,3 +161,12 @@ func ticksUp(d, tick time.Duration) int64 {
 	}
 	return n
 }
+
+// Due says when a slot is due, at the latest, if it is on the wheel.
+func (w *Wheel) Due(slot Slot) (time.Time, bool) {
+	if int(slot) >= len(w.entries) || w.entries[slot].next == absent {
+		return time.Time{}, false
+	}
+	ahead := int64(w.entries[slot].due - uint32(w.now))
+	return w.start.Add(time.Duration(w.now+ahead) * w.tick), true
+}

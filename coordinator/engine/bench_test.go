@@ -1,0 +1,136 @@
+package engine
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/dispatch"
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/storm"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// instant answers every check at once with a good observation.
+type instant struct {
+	e     *Engine
+	id    dispatch.SessionID
+	refs  []dispatch.Ref
+	keys  [][]dispatch.Key
+	addrs []string
+}
+
+func (c *instant) End(string) {}
+
+func (c *instant) Assign(b dispatch.Batch, _ []check.Target) bool {
+	keys := make([]dispatch.Key, len(b.Checks))
+	for i, k := range b.Checks {
+		keys[i] = dispatch.Key{Site: k.Site, Sequence: k.Sequence}
+	}
+	c.refs, c.keys = append(c.refs, b.Ref), append(c.keys, keys)
+	return true
+}
+
+func (c *instant) answer(b *testing.B, now time.Time) (n int) {
+	refs, keys := c.refs, c.keys
+	c.refs, c.keys = nil, nil
+	var results []Result
+	for i, ref := range refs {
+		results = results[:0]
+		for _, k := range keys[i] {
+			results = append(results, Result{Key: k, At: now, Observation: check.Observation{
+				Outcome: check.OutcomeUp, HTTPStatus: 200, Method: check.MethodHead,
+				ResolvedAddress: c.addrs[int(k.Site)%len(c.addrs)], Timing: check.Timing{Total: 80 * time.Millisecond},
+			}})
+		}
+		r, err := c.e.CheckIn(now, c.id, ref, results)
+		if err != nil {
+			b.Fatal(err)
+		}
+		n += r.Accepted
+	}
+	if n > 0 {
+		if err := c.e.Grant(now, c.id, n); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return n
+}
+
+// load makes an engine with n sites at five minutes and 40-byte URLs.
+func load(b *testing.B, n int) (*Engine, *instant, time.Time) {
+	b.Helper()
+	now := time.Unix(1_700_000_000, 0)
+	var seq uint64
+	e := New(Options{
+		Policy: lifecycle.DefaultPolicy(), Panel: &world{}, Ledger: &world{}, Storm: storm.DefaultRule(),
+		Random: func() uint64 { seq++; return seq }, Log: slog.New(slog.DiscardHandler),
+		Dispatch: dispatch.Config{
+			Lease: time.Minute, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second,
+			MaxBatch: 100, MaxQueue: 1 << 20, Random: func() uint64 { seq++; return seq },
+		},
+	}, now)
+	perBucket := n / check.Buckets
+	rows := make([]store.Site, perBucket)
+	for bucket := range check.Buckets {
+		for i := range rows {
+			id := bucket*perBucket + i + 1
+			rows[i] = store.Site{
+				ID: check.SiteID(id), BlogID: check.BlogID(id), Bucket: check.BucketID(bucket), Interval: 5 * time.Minute,
+				URL: fmt.Sprintf("https://www.a-web-site-%08d.example/", id), Status: check.StatusRunning,
+			}
+		}
+		e.PutBucket(now, check.BucketID(bucket), rows)
+	}
+	c := &instant{e: e}
+	for i := range 50_000 {
+		c.addrs = append(c.addrs, fmt.Sprintf("198.%d.%d.7:443", 18+i>>8, i&255))
+	}
+	c.id = e.Join(now, dispatch.Hello{Node: "c", Instance: "1", Region: "r", MaxInFlight: 1 << 20}, c)
+	if err := e.Grant(now, c.id, 1<<20); err != nil {
+		b.Fatal(err)
+	}
+	return e, c, now
+}
+
+// BenchmarkSites says what a site costs in memory, everything in, after each has been
+// checked once.
+func BenchmarkSites(b *testing.B) {
+	for _, n := range []int{200_000, 2_000_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				var before, after runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&before)
+				e, c, now := load(b, n)
+				for range 3000 {
+					now = now.Add(100 * time.Millisecond)
+					e.Tick(now)
+					c.answer(b, now)
+				}
+				c.addrs = nil
+				runtime.GC()
+				runtime.ReadMemStats(&after)
+				b.ReportMetric(float64(after.HeapInuse-before.HeapInuse)/float64(n), "B/site")
+				runtime.KeepAlive(e)
+			}
+		})
+	}
+}
+
+// BenchmarkChecks says what one healthy check costs the engine: due, handed out,
+// checked in.
+func BenchmarkChecks(b *testing.B) {
+	e, c, now := load(b, 2_000_000)
+	b.ReportAllocs()
+	done := 0
+	b.ResetTimer()
+	for done < b.N {
+		now = now.Add(100 * time.Millisecond)
+		e.Tick(now)
+		done += c.answer(b, now)
+	}
+}

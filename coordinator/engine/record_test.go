@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+func TestRowsThatAreGoneAreTakenOffWhateverWasReadBefore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	rows := make([][]store.Site, check.Buckets)
+	for b := range rows {
+		for i := range 2 {
+			r := row()
+			r.ID, r.Bucket = check.SiteID(1+2*b+i), check.BucketID(b)
+			rows[b] = append(rows[b], r)
+		}
+	}
+	read := func() {
+		for b := range rows {
+			w.now = w.now.Add(time.Second)
+			w.engine.PutBucket(w.now, check.BucketID(b), rows[b])
+		}
+	}
+	read()
+	read()
+	if n := w.engine.Summary().Sites; n != 2*check.Buckets {
+		t.Fatalf("%d sites are watched", n)
+	}
+	for b := range rows {
+		rows[b] = rows[b][1:]
+	}
+	read()
+	if n := w.engine.Summary().Sites; n != check.Buckets {
+		t.Errorf("%d sites are watched, want %d", n, check.Buckets)
+	}
+	// One moves to another bucket: it is read there before or after it is missed here.
+	moved := rows[0][0]
+	moved.Bucket = 300
+	rows[0], rows[300] = nil, append(rows[300], moved)
+	read()
+	if _, ok := w.engine.View(w.now, moved.ID); !ok || w.engine.Summary().Sites != check.Buckets {
+		t.Errorf("the moved site is watched: %v, %d in all", ok, w.engine.Summary().Sites)
+	}
+}
+
+func TestACalmSiteRemembersWhatItMust(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.join("a")
+	r := row()
+	r.StatusSince = time.UnixMilli(1_700_000_000_123)
+	r.Settings = check.Settings{Method: check.MethodGet, RequiredTexts: []string{"hello"}}
+	w.engine.Put(w.now, r)
+	w.pass(time.Minute, a)
+	good := check.Observation{Outcome: check.OutcomeUp, HTTPStatus: 204, Method: check.MethodGet, Timing: check.Timing{Total: 1234 * time.Millisecond}}
+	for range 2 { // the first makes it calm, the second is the short way
+		if a.answer(good) != 1 {
+			t.Fatal("no check was out")
+		}
+		if len(w.engine.cases) != 0 {
+			t.Fatal("a calm site has a case")
+		}
+		v, _ := w.engine.View(w.now, 42)
+		if v.Last == nil || v.Last.HTTPStatus != 204 || v.Last.Timing.Total != 1234*time.Millisecond || v.Last.Method != check.MethodGet {
+			t.Errorf("last %+v", v.Last)
+		}
+		if !v.StatusSince.Equal(r.StatusSince) || v.LastNode != "a" || v.State.Stage != lifecycle.Up || w.now.Sub(v.LastCheck) > grain {
+			t.Errorf("view %+v", v)
+		}
+		if tgt := a.targets[42]; tgt.Method != check.MethodGet || len(tgt.RequiredTexts) != 1 {
+			t.Errorf("target %+v", tgt)
+		}
+		if d := v.Next.Sub(w.now); d <= 0 || d > time.Minute {
+			t.Errorf("next in %v", d)
+		}
+		w.pass(time.Minute, a)
+	}
+}
+
+func TestURLsThatChangeDoNotFillTheMemory(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i := range 200_000 {
+		r := row()
+		r.URL = fmt.Sprintf("http://example.com/%d", i)
+		w.now = w.now.Add(time.Second)
+		w.engine.PutBucket(w.now, r.Bucket, []store.Site{r})
+	}
+	if n := len(w.engine.urls.chunks); n > 3 {
+		t.Errorf("%d chunks for one URL", n)
+	}
+	if v, ok := w.engine.View(w.now, 42); !ok || w.engine.target(w.engine.byID[42]).URL != "http://example.com/199999" {
+		t.Errorf("%v %+v", ok, v)
+	}
+}
