@@ -1,0 +1,450 @@
+package jetpack_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/internal/jetpack"
+	"github.com/Automattic/jetmon/internal/jetpack/fakejetpack"
+	"github.com/Automattic/jetmon/internal/jetpack/syncqueue"
+	"github.com/Automattic/jetmon/internal/probe"
+)
+
+func TestAHealthySiteGivesNoWarning(t *testing.T) {
+	t.Parallel()
+	r := diagnose(t, newWorld(t, fakejetpack.New(connected())), nil)
+	for _, f := range r.Findings {
+		if f.Verdict == jetpack.Warn || f.Verdict == jetpack.Fail {
+			t.Errorf("%s: %+v", f.Verdict, f)
+		}
+	}
+	for _, check := range []string{
+		"dns", "tcp", "redirects", "head_and_get", "firewall_page", "ipv6", "xmlrpc_get", "xmlrpc_post", "xmlrpc_methods", "detour",
+		"rest_index", "rsd", "jetpack_connected", "clock", "signed_by_blog", "signed_by_user", "known", "known_home", "known_jetpack",
+		"known_xmlrpc", "sync_health", "sync_queue", "sync_lock",
+	} {
+		expect(t, r, check, jetpack.Pass, "")
+	}
+	if r.Cause != nil || r.Worst() != jetpack.Pass || r.Conclusion != "Nothing wrong was found." {
+		t.Errorf("cause %v: %s", r.Cause, r.Conclusion)
+	}
+	if !slices.IsSortedFunc(r.Findings, func(a, b jetpack.Finding) int { return int(a.Section - b.Section) }) {
+		t.Error("the sections are not in order")
+	}
+}
+
+func TestEachBlockIsNamedAndNoTwoAreAlike(t *testing.T) {
+	t.Parallel()
+	// The rows of the contract's table of typical blocks, and their fellows.
+	rows := map[fakejetpack.Obstacle]struct {
+		get, post string // causes; "" is pass
+		says      string // what the conclusion must say
+	}{
+		fakejetpack.MethodFilter:        {"method_filter", "", "limits methods"},
+		fakejetpack.SecurityPlugin:      {"", "security_plugin", "security plugin"},
+		fakejetpack.Sucuri:              {"firewall", "firewall", "Sucuri"},
+		fakejetpack.Cloudflare:          {"firewall", "firewall", "Cloudflare"},
+		fakejetpack.ModSecurity:         {"firewall", "firewall", "mod_security"},
+		fakejetpack.ForbiddenByServer:   {"firewall", "firewall", "nginx"},
+		fakejetpack.Deleted:             {"missing", "missing", "does not exist"},
+		fakejetpack.PostRefused:         {"", "post_refused", "POST is not allowed"},
+		fakejetpack.RedirectToWWW:       {"redirected", "redirected", "a POST becomes a GET"},
+		fakejetpack.BasicAuth:           {"basic_auth", "basic_auth", "HTTP authentication"},
+		fakejetpack.TooManyRequests:     {"rate_limit", "rate_limit", "Too many requests"},
+		fakejetpack.Overloaded:          {"rate_limit", "rate_limit", "Too many requests"},
+		fakejetpack.EmptyPage:           {"empty_answer", "empty_answer", "no content"},
+		fakejetpack.HTMLPage:            {"html_answer", "html_answer", "A page comes instead"},
+		fakejetpack.ByteOrderMark:       {"", "junk_answer", "before or after the XML"},
+		fakejetpack.PHPWarning:          {"", "junk_answer", "before or after the XML"},
+		fakejetpack.SiteGroundChallenge: {"bot_challenge", "bot_challenge", "SiteGround"},
+		fakejetpack.FatalError:          {"server_error", "server_error", "5xx"},
+		fakejetpack.Maintenance:         {"maintenance", "maintenance", "maintenance mode"},
+		fakejetpack.XMLRPCOff:           {"", "xmlrpc_disabled", "xmlrpc_enabled"},
+		fakejetpack.Silence:             {"timeout", "timeout", "no answer at all"},
+	}
+	var mu sync.Mutex
+	seen := map[string]fakejetpack.Obstacle{}
+	for _, obstacle := range fakejetpack.Obstacles() {
+		want, ok := rows[obstacle]
+		if !ok {
+			t.Errorf("%s is not expected", obstacle)
+		}
+		t.Run(string(obstacle), func(t *testing.T) {
+			t.Parallel()
+			o := connected()
+			o.Obstacle = obstacle
+			r := diagnose(t, newWorld(t, fakejetpack.New(o)), func(o *jetpack.Options, _ *jetpack.Target) {
+				if obstacle == fakejetpack.Silence {
+					o.StepTimeout = 500 * time.Millisecond
+				}
+			})
+			for check, cause := range map[string]string{"xmlrpc_get": want.get, "xmlrpc_post": want.post} {
+				f := r.Find(check)
+				if f == nil || f.Cause != cause || (cause == "") != (f.Verdict == jetpack.Pass) {
+					t.Errorf("%s: %+v, want cause %q", check, f, cause)
+				}
+			}
+			if r.Cause == nil || !strings.Contains(r.Conclusion, want.says) || r.Cause.Do == "" {
+				t.Errorf("conclusion %q, want %q in it; cause %+v", r.Conclusion, want.says, r.Cause)
+			}
+			// With the file closed the detour is taken, and Jetpack itself is well.
+			if open := want.post == "" || want.post == "xmlrpc_disabled"; !open {
+				expect(t, r, "detour", jetpack.Pass, "")
+				expect(t, r, "signed_by_blog", jetpack.Pass, "")
+			}
+			get, post := r.Find("xmlrpc_get"), r.Find("xmlrpc_post")
+			key := get.Cause + " " + post.Cause + " " + get.Seen + " " + post.Seen
+			mu.Lock()
+			defer mu.Unlock()
+			if other, twice := seen[key]; twice {
+				t.Errorf("looks like %s: %s", other, key)
+			}
+			seen[key] = obstacle
+		})
+	}
+}
+
+func TestASiteThatIsNotConnectedOrHasNoJetpackIsTold(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		site  fakejetpack.Options
+		cause string
+	}{
+		"not connected": {fakejetpack.Options{}, "not_connected"},
+		"no Jetpack":    {fakejetpack.Options{NoJetpack: true}, "jetpack_absent"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := diagnose(t, newWorld(t, fakejetpack.New(tt.site)), func(_ *jetpack.Options, target *jetpack.Target) {
+				*target = jetpack.Target{URL: target.URL}
+			})
+			expect(t, r, "jetpack_connected", jetpack.Fail, tt.cause)
+			expect(t, r, "signed_by_blog", jetpack.Skipped, "")
+			if r.Cause == nil || r.Cause.Cause != tt.cause {
+				t.Errorf("cause %+v", r.Cause)
+			}
+		})
+	}
+}
+
+func TestRefusalsOfSignedCallsAreExplained(t *testing.T) {
+	t.Parallel()
+	late := func(by time.Duration) func() time.Time { return func() time.Time { return time.Now().Add(by) } }
+	for name, tt := range map[string]struct {
+		edit  func(*fakejetpack.Options)
+		cause string
+		says  []string
+	}{
+		"another blog token":       {func(o *fakejetpack.Options) { o.Tokens.Blog = "otherkey.secret" }, "no_valid_blog_token", []string{"different connections"}},
+		"another secret":           {func(o *fakejetpack.Options) { o.Tokens.Blog = "blogkey.othersecret" }, "signature_mismatch", []string{"X-Forwarded-Port"}},
+		"a port that PHP sees":     {func(o *fakejetpack.Options) { o.ServerPort = 8080 }, "signature_port", []string{"port 8080", "JETPACK_SIGNATURE__HTTP_PORT', 8080"}},
+		"a port in the Host":       {func(o *fakejetpack.Options) { o.RawHost = true }, "signature_port", []string{"80 and 443"}},
+		"a clock 20 minutes ahead": {func(o *fakejetpack.Options) { o.Now = late(20 * time.Minute) }, "invalid_signature", []string{" ahead", "NTP"}},
+		"a clock 6 minutes behind": {func(o *fakejetpack.Options) { o.Now = late(-6 * time.Minute) }, "invalid_signature", []string{" behind", "NTP"}},
+		"a blog without a token":   {func(o *fakejetpack.Options) { o.Tokens.Blog = "" }, "no_possible_tokens", []string{"not connected"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := connected()
+			tt.edit(&o)
+			r := diagnose(t, newWorld(t, fakejetpack.New(o)), nil)
+			expect(t, r, "signed_by_blog", jetpack.Fail, tt.cause)
+			f := r.Find("signed_by_blog")
+			for _, text := range tt.says {
+				if !strings.Contains(f.Means+f.Do, text) {
+					t.Errorf("%q is not said: %s %s", text, f.Means, f.Do)
+				}
+			}
+			if strings.HasPrefix(name, "a clock") {
+				expect(t, r, "clock", jetpack.Fail, "clock")
+			}
+		})
+	}
+	t.Run("a user without a token", func(t *testing.T) {
+		t.Parallel()
+		o := connected()
+		o.Tokens.Users = nil
+		r := diagnose(t, newWorld(t, fakejetpack.New(o)), nil)
+		expect(t, r, "signed_by_blog", jetpack.Pass, "")
+		expect(t, r, "signed_by_user", jetpack.Fail, "unknown_user")
+	})
+	t.Run("a clock that is a little wrong", func(t *testing.T) {
+		t.Parallel()
+		o := connected()
+		o.Now = late(2 * time.Minute)
+		r := diagnose(t, newWorld(t, fakejetpack.New(o)), nil)
+		expect(t, r, "clock", jetpack.Warn, "clock")
+		expect(t, r, "signed_by_blog", jetpack.Pass, "")
+	})
+}
+
+func TestWhatWordPressComKnowsIsComparedWithWhatIsSeen(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		know  func(w *world)
+		check string
+		want  jetpack.Verdict
+		cause string
+	}{
+		"an unknown site": {func(w *world) { clear(w.com.Sites) }, "known", jetpack.Fail, "unknown_blog"},
+		"a private site":  {func(w *world) { w.know(fakejetpack.Metadata{Private: true}) }, "known", jetpack.Pass, ""},
+		"another address": {func(w *world) { w.know(fakejetpack.Metadata{ID: 7, URL: "https://old.example", Jetpack: true}) }, "known_home", jetpack.Fail, "address_differs"},
+		"another scheme": {func(w *world) {
+			w.know(fakejetpack.Metadata{ID: 7, URL: strings.Replace(w.site, "http:", "https:", 1), Jetpack: true})
+		}, "known_home", jetpack.Fail, "address_differs"},
+		"a blog there": {func(w *world) { w.know(fakejetpack.Metadata{ID: 7, URL: w.site}) }, "known_jetpack", jetpack.Fail, "not_jetpack"},
+		"another xmlrpc.php": {func(w *world) {
+			w.know(fakejetpack.Metadata{ID: 7, URL: w.site, Jetpack: true, XMLRPC: w.site + "wp/xmlrpc.php"})
+		}, "known_xmlrpc", jetpack.Fail, "xmlrpc_differs"},
+		"an API that is away":   {func(w *world) { w.api = w.site }, "known", jetpack.Skipped, ""},
+		"no link to the door":   {func(w *world) { w.know(fakejetpack.Metadata{ID: 7, URL: w.site, Jetpack: true}) }, "known_xmlrpc", jetpack.Skipped, ""},
+		"nobody is to be asked": {func(w *world) { w.api = jetpack.NoMetadata }, "known", jetpack.Skipped, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, fakejetpack.New(connected()))
+			tt.know(w)
+			expect(t, diagnose(t, w, nil), tt.check, tt.want, tt.cause)
+		})
+	}
+}
+
+func TestTheSyncQueueIsJudged(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	queue := func(items int, age time.Duration, out bool) *syncqueue.Queue {
+		at := now.Add(-age)
+		q := syncqueue.New(syncqueue.Options{Name: "sync", Now: func() time.Time { return at }})
+		for range items {
+			q.Add([]byte("x"))
+		}
+		at = time.Now()
+		if out {
+			if _, err := q.Checkout(1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return q
+	}
+	for name, tt := range map[string]struct {
+		queue  *syncqueue.Queue
+		health string
+		check  string
+		want   jetpack.Verdict
+		cause  string
+	}{
+		"a few items":             {queue(5, time.Second, false), "", "sync_queue", jetpack.Pass, ""},
+		"a queue behind":          {queue(5, time.Hour, false), "", "sync_queue", jetpack.Warn, "sync_behind"},
+		"a full queue":            {queue(5001, 3*time.Hour, false), "", "sync_queue", jetpack.Fail, "sync_queue_full"},
+		"a lock for a moment":     {queue(5, time.Second, true), "", "sync_lock", jetpack.Pass, ""},
+		"a lock that stays":       {queue(5, 5*time.Minute, true), "", "sync_lock", jetpack.Warn, "sync_lock_held"},
+		"a copy that differs":     {nil, "out_of_sync", "sync_health", jetpack.Warn, "out_of_sync"},
+		"synchronisation off":     {nil, "disabled", "sync_health", jetpack.Warn, "sync_disabled"},
+		"a state nobody measured": {nil, "unknown", "sync_health", jetpack.Skipped, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := connected()
+			o.Queue, o.Health = tt.queue, tt.health
+			r := diagnose(t, newWorld(t, fakejetpack.New(o)), nil)
+			expect(t, r, tt.check, tt.want, tt.cause)
+			if tt.cause == "sync_lock_held" && !strings.Contains(r.Find("sync_lock").Means, "The buffer you checked in was not checked out") {
+				t.Error("the founding message is not explained")
+			}
+		})
+	}
+	t.Run("a signature that is refused", func(t *testing.T) {
+		t.Parallel()
+		o := connected()
+		o.Tokens.Blog = "blogkey.othersecret"
+		expect(t, diagnose(t, newWorld(t, fakejetpack.New(o)), nil), "sync_health", jetpack.Fail, "rest_invalid_signature")
+	})
+}
+
+func TestASiteThatMovedIsFollowedAndSaidSo(t *testing.T) {
+	t.Parallel()
+	site := fakejetpack.New(connected())
+	w := newWorld(t, site)
+	old := serve(t, http.RedirectHandler(w.site, http.StatusMovedPermanently))
+	r := diagnose(t, w, func(_ *jetpack.Options, target *jetpack.Target) { target.URL = old })
+	expect(t, r, "redirects", jetpack.Warn, "redirected")
+	expect(t, r, "xmlrpc_post", jetpack.Pass, "")
+	expect(t, r, "known_home", jetpack.Pass, "")
+	if r.URL != w.site || r.Cause == nil || !strings.Contains(r.Conclusion, "a redirected POST becomes a GET") {
+		t.Errorf("%s: %s", r.URL, r.Conclusion)
+	}
+	loop := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusFound) }))
+	r = diagnose(t, w, func(_ *jetpack.Options, target *jetpack.Target) { target.URL = loop })
+	if f := r.Find("redirects"); f.Verdict != jetpack.Fail || !strings.HasPrefix(f.Cause, "redirect_") {
+		t.Errorf("a loop: %+v", f)
+	}
+}
+
+func TestPastedAddressesLeadToTheSite(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fakejetpack.New(connected()))
+	for _, path := range []string{"xmlrpc.php", "wp-admin/options-general.php?page=x", "wp-json/jetpack/v4", "?p=3", "wp-login.php", "index.php"} {
+		r := diagnose(t, w, func(_ *jetpack.Options, target *jetpack.Target) { target.URL = w.site + path })
+		if r.URL != w.site || r.Worst() != jetpack.Pass {
+			t.Errorf("%s leads to %s:\n%s", path, r.URL, table(r))
+		}
+	}
+}
+
+func TestNoAnswerAtAllSkipsTheRest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fakejetpack.New(connected()))
+	for name, tt := range map[string]struct{ url, check, cause string }{
+		"a port where nobody listens": {"http://127.0.0.1:1/", "tcp", "tcp_refused"},
+		"TLS where there is none":     {strings.Replace(w.site, "http:", "https:", 1), "tls", "tls_not_tls"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := diagnose(t, w, func(_ *jetpack.Options, target *jetpack.Target) { target.URL = tt.url })
+			expect(t, r, tt.check, jetpack.Fail, tt.cause)
+			expect(t, r, "xmlrpc_post", jetpack.Skipped, "")
+			expect(t, r, "signed_by_blog", jetpack.Skipped, "")
+			if r.Cause == nil || r.Cause.Check != tt.check {
+				t.Errorf("cause %+v", r.Cause)
+			}
+		})
+	}
+}
+
+func TestThePolicyOfTheEngineHoldsForCallsToo(t *testing.T) {
+	t.Parallel()
+	var calls []string
+	var mu sync.Mutex
+	w := newWorld(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		calls = append(calls, r.Method+" "+r.URL.Path)
+	}))
+	strict, err := probe.New(probe.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := diagnose(t, w, func(o *jetpack.Options, _ *jetpack.Target) { o.Prober = strict })
+	if f := r.Find("tcp"); f.Verdict != jetpack.Fail || f.Cause != "private_address" {
+		t.Errorf("%s", table(r))
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(calls) > 0 {
+		t.Errorf("called %q", calls)
+	}
+}
+
+func TestSignedCallsNeverFollowRedirects(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var leaked []string
+	elsewhere := serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		leaked = append(leaked, r.URL.String())
+	}))
+	site := fakejetpack.New(connected())
+	redirected := 0
+	w := newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has("signature") {
+			mu.Lock()
+			redirected++
+			mu.Unlock()
+			http.Redirect(w, r, elsewhere+r.URL.RequestURI()[1:], http.StatusTemporaryRedirect)
+			return
+		}
+		site.ServeHTTP(w, r)
+	}))
+	r := diagnose(t, w, nil)
+	expect(t, r, "signed_by_blog", jetpack.Fail, "redirected")
+	expect(t, r, "signed_by_user", jetpack.Fail, "redirected")
+	expect(t, r, "sync_health", jetpack.Fail, "sync_unreadable")
+	mu.Lock()
+	defer mu.Unlock()
+	if len(leaked) > 0 || redirected < 3 {
+		t.Errorf("%d signed calls were redirected, and %q followed", redirected, leaked)
+	}
+}
+
+func TestNoSecretIsInAReport(t *testing.T) {
+	t.Parallel()
+	for name, h := range map[string]http.Handler{
+		"a healthy site": fakejetpack.New(connected()),
+		// A site that sends back all that it gets, in header and body.
+		"an echo": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", "http://127.0.0.1/x?"+r.URL.RawQuery)
+			if r.URL.Query().Has("signature") {
+				w.WriteHeader(http.StatusMovedPermanently)
+			}
+			fmt.Fprintf(w, "<html>%s</html>", r.URL.Path)
+		}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			target := jetpack.Target{}
+			r := diagnose(t, newWorld(t, h), func(_ *jetpack.Options, given *jetpack.Target) { target = *given })
+			asJSON, err := json.Marshal(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var log strings.Builder
+			slog.New(slog.NewJSONHandler(&log, nil)).Info("diagnosed", "report", r, "target", target)
+			all := string(asJSON) + log.String() + fmt.Sprintf("%+v %#v %v", r, target, target) + table(r)
+			for _, secret := range append(secrets(), "signature=", "nonce=") {
+				if strings.Contains(all, secret) {
+					t.Errorf("%q is shown in:\n%s", secret, all)
+				}
+			}
+		})
+	}
+}
+
+func TestADiagnosisEndsInTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	start := time.Now()
+	r := diagnose(t, w, func(o *jetpack.Options, _ *jetpack.Target) { o.Timeout = 2 * time.Second })
+	if took := time.Since(start); took > 4*time.Second {
+		t.Errorf("took %v", took)
+	}
+	if r.Find("head_and_get").Verdict == jetpack.Pass || r.Cause == nil {
+		t.Errorf("%s", table(r))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	d, err := jetpack.New(jetpack.Options{Prober: newProber(t), MetadataURL: w.api})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err = d.Diagnose(ctx, jetpack.Target{URL: w.site}); err != nil || r.Find("xmlrpc_post").Verdict != jetpack.Skipped {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func TestBadOptionsAndTargetsAreErrors(t *testing.T) {
+	t.Parallel()
+	if _, err := jetpack.New(jetpack.Options{}); err == nil {
+		t.Error("no prober")
+	}
+	if _, err := jetpack.New(jetpack.Options{Prober: newProber(t), MetadataURL: "ftp://x/"}); err == nil {
+		t.Error("a bad API")
+	}
+	d, err := jetpack.New(jetpack.Options{Prober: newProber(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{"", "example.com", "ftp://example.com/", "http://u:p@example.com/", "http://example.com:99999/"} {
+		if _, err := d.Diagnose(t.Context(), jetpack.Target{URL: bad}); err == nil || !strings.HasPrefix(err.Error(), "url ") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}

@@ -1,0 +1,222 @@
+package jetpack
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/jetpack/block"
+)
+
+// Bounds of one exchange.
+const (
+	maxBody   = 256 << 10
+	maxHeader = 64 << 10
+	// leastTime is the time left under which nothing new is begun.
+	leastTime = 200 * time.Millisecond
+)
+
+// Prober is the check engine. Its address policy decides where connections may go.
+type Prober interface {
+	Probe(ctx context.Context, t check.Target) check.Observation
+}
+
+// errNoTime says that the diagnosis ran out of time before a step.
+var errNoTime = errors.New("no time is left")
+
+// exchanger sends requests with bodies to addresses that the check engine has connected
+// to. It is used by one goroutine.
+type exchanger struct {
+	prober    Prober
+	agent     string
+	step      time.Duration
+	now       func() time.Time
+	transport *http.Transport
+	// pins are the addresses of the hosts that were probed, by HOST:PORT.
+	pins map[string]netip.AddrPort
+}
+
+func newExchanger(o Options) *exchanger {
+	e := &exchanger{prober: o.Prober, agent: o.UserAgent, step: o.StepTimeout, now: o.Now, pins: map[string]netip.AddrPort{}}
+	dialer := &net.Dialer{}
+	e.transport = &http.Transport{
+		// The name was resolved and judged by the check engine; it is not resolved again,
+		// so that nobody can answer with another address now.
+		DialContext: func(ctx context.Context, _, host string) (net.Conn, error) {
+			pin, ok := e.pins[host]
+			if !ok {
+				return nil, fmt.Errorf("%s has not been probed", host)
+			}
+			return dialer.DialContext(ctx, "tcp", pin.String())
+		},
+		TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS10, Time: o.Now},
+		MaxResponseHeaderBytes: maxHeader,
+		DisableKeepAlives:      true,
+	}
+	return e
+}
+
+func (e *exchanger) close() { e.transport.CloseIdleConnections() }
+
+// pinned remembers where the engine connected to for a URL.
+func (e *exchanger) pinned(u *url.URL, o check.Observation) {
+	if pin, err := netip.ParseAddrPort(o.ResolvedAddress); err == nil && o.Phase >= check.PhaseConnect {
+		e.pins[hostPort(u)] = pin
+	}
+}
+
+// probe asks the engine, within a step's time.
+func (e *exchanger) probe(ctx context.Context, t check.Target) (check.Observation, error) {
+	timeout, err := e.budget(ctx)
+	if err != nil {
+		return check.Observation{}, err
+	}
+	t.Timeout = min(timeout, check.MaxTimeout)
+	return e.prober.Probe(ctx, t), nil
+}
+
+// budget is the time for one step: never more than half of what is left.
+func (e *exchanger) budget(ctx context.Context) (time.Duration, error) {
+	timeout := e.step
+	if deadline, ok := ctx.Deadline(); ok {
+		timeout = min(timeout, time.Until(deadline)/2)
+	}
+	if timeout < leastTime || ctx.Err() != nil {
+		return 0, errNoTime
+	}
+	return timeout, nil
+}
+
+// request is one to send.
+type request struct {
+	method, url string
+	body        []byte
+	contentType string
+}
+
+// reply is an answer, or why there is none: then failure says how it ended.
+type reply struct {
+	block.Answer
+	failure block.Kind
+	// why is the failure in words.
+	why string
+	// clock is how far the answer's Date is ahead of ours, when it has one.
+	clock    time.Duration
+	hasClock bool
+	took     time.Duration
+}
+
+// send does one exchange. It never follows a redirect. An error means that nothing was
+// sent for a reason that is not the site's: no time, or an address that is not allowed.
+func (e *exchanger) send(ctx context.Context, r request) (reply, error) {
+	u, err := url.Parse(r.url)
+	if err != nil {
+		return reply{}, errors.New("the address is not a URL") // it may hold a signature
+	}
+	if err := e.pin(ctx, u); err != nil {
+		return reply{}, err
+	}
+	timeout, err := e.budget(ctx)
+	if err != nil {
+		return reply{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, r.method, r.url, bytes.NewReader(r.body))
+	if err != nil {
+		return reply{}, errors.New("the request cannot be made")
+	}
+	req.Header.Set("User-Agent", e.agent)
+	req.Header.Set("Accept", "*/*")
+	if r.contentType != "" {
+		req.Header.Set("Content-Type", r.contentType)
+	}
+	start := e.now()
+	resp, err := e.transport.RoundTrip(req)
+	if err != nil {
+		return broken(err, e.now().Sub(start)), nil
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	out := reply{Answer: block.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}, took: e.now().Sub(start)}
+	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		// A Date is cut to the second, so the clock was half a second further on average.
+		out.clock, out.hasClock = date.Add(time.Second/2).Sub(start.Add(out.took/2)), true
+	}
+	if err != nil {
+		return broken(err, out.took), nil
+	}
+	return out, nil
+}
+
+// pin has the engine probe a host that is new, so that its policy is asked.
+func (e *exchanger) pin(ctx context.Context, u *url.URL) error {
+	if _, ok := e.pins[hostPort(u)]; ok {
+		return nil
+	}
+	root := url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}
+	o, err := e.probe(ctx, check.Target{URL: root.String(), Settings: check.Settings{Method: check.MethodHead, RedirectPolicy: check.RedirectFail}})
+	if err != nil {
+		return err
+	}
+	e.pinned(u, o)
+	if _, ok := e.pins[hostPort(u)]; !ok {
+		return fmt.Errorf("%s cannot be reached: %s", u.Host, explainFailure(o))
+	}
+	return nil
+}
+
+// broken judges an exchange that ended without an answer.
+func broken(err error, took time.Duration) reply {
+	out := reply{failure: block.Lost, why: "the connection broke: " + plainError(err), took: took}
+	netErr, ok := errors.AsType[net.Error](err)
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || ok && netErr.Timeout() {
+		out.failure, out.why = block.Timeout, fmt.Sprintf("no answer within %s", took.Round(100*time.Millisecond))
+	}
+	return out
+}
+
+// plainError gives an error's innermost text: what wraps it may name the URL.
+func plainError(err error) string {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			break
+		}
+		err = inner
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "the certificate is not trusted"
+	}
+	return err.Error()
+}
+
+// hostPort is where a URL leads, as the transport asks for it.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = "80"
+		if u.Scheme == "https" {
+			port = "443"
+		}
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
+// withoutQuery shows a URL; queries may hold signatures.
+func withoutQuery(raw string) string {
+	shown, _, _ := strings.Cut(raw, "?")
+	return shown
+}

@@ -1,0 +1,183 @@
+package fakejetpack
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/Automattic/jetmon/internal/jetpack/signature"
+	"github.com/Automattic/jetmon/internal/jetpack/syncqueue"
+)
+
+// maxBody is how much of a request is read.
+const maxBody = 1 << 20
+
+// maxNonces is how many nonces an hour a site takes.
+const maxNonces = 10_000
+
+// Options of a site. The zero value is a healthy WordPress whose Jetpack is not
+// connected.
+type Options struct {
+	// Tokens make the site connected when there is a blog token.
+	Tokens signature.Keyring
+	// NoJetpack leaves the plugin out.
+	NoJetpack bool
+	// Now is the site's clock; nil is time.Now.
+	Now func() time.Time
+	// Home is the address that the site believes to have; empty is the one it is called by.
+	Home string
+	// ServerPort is what PHP sees as SERVER_PORT; 0 is the port that was connected to.
+	ServerPort int
+	// HTTPPort and HTTPSPort are the constants JETPACK_SIGNATURE__*_PORT.
+	HTTPPort, HTTPSPort int
+	// RawHost leaves the port in the Host header, as PHP sees it without a proxy in
+	// front. Signatures fail on odd ports then, as with the real one.
+	RawHost bool
+	// Queue is what the site has to sync; nil is an empty queue. Health is the state of
+	// the synchronisation; empty is "in_sync".
+	Queue  *syncqueue.Queue
+	Health string
+	// Obstacle stands before xmlrpc.php.
+	Obstacle Obstacle
+}
+
+// Site is one site.
+type Site struct {
+	o        Options
+	verifier *signature.Verifier
+}
+
+// New makes a site.
+func New(o Options) *Site {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Queue == nil {
+		o.Queue = syncqueue.New(syncqueue.Options{Name: "sync", Now: o.Now})
+	}
+	if o.Health == "" {
+		o.Health = "in_sync"
+	}
+	return &Site{o: o, verifier: signature.NewVerifier(signature.VerifierOptions{
+		Tokens: o.Tokens, Nonces: signature.NewNonces(maxNonces, o.Now), Now: o.Now, HTTPPort: o.HTTPPort, HTTPSPort: o.HTTPSPort,
+	})}
+}
+
+// ServeHTTP answers one request.
+func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
+	if err != nil {
+		http.Error(w, "the body cannot be read", http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Date", s.o.Now().UTC().Format(http.TimeFormat))
+	query := r.URL.Query()
+	switch path := r.URL.Path; {
+	case path == "/xmlrpc.php":
+		if s.o.Obstacle.stop(w, r) {
+			return
+		}
+		s.xmlrpc(w, r, body)
+	case path == "/" && r.Method == http.MethodPost && query.Get("for") == "jetpack" && query.Get("jetpack") == "comms" && !s.o.NoJetpack:
+		s.xmlrpc(w, r, body)
+	case path == "/wp-json" || strings.HasPrefix(path, "/wp-json/"):
+		s.rest(w, r, strings.TrimPrefix(path, "/wp-json"), body)
+	case path == "/":
+		w.Header().Set("Content-Type", "text/html; charset=UTF-8")
+		w.Header().Set("Link", fmt.Sprintf(`<%swp-json/>; rel="https://api.w.org/"`, s.home(r)))
+		_, _ = io.WriteString(w, "<!DOCTYPE html><html><head><title>A site</title></head><body>Hello world!</body></html>\n")
+	default:
+		w.Header().Set("Content-Type", "text/html; charset=UTF-8")
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = io.WriteString(w, "<!DOCTYPE html><html><body>Page not found</body></html>\n")
+	}
+}
+
+// home is the site's address, ending in a slash.
+func (s *Site) home(r *http.Request) string {
+	if s.o.Home != "" {
+		return strings.TrimSuffix(s.o.Home, "/") + "/"
+	}
+	scheme := "http://"
+	if r.TLS != nil {
+		scheme = "https://"
+	}
+	return scheme + r.Host + "/"
+}
+
+// received is the request as PHP sees it.
+func (s *Site) received(r *http.Request, body []byte) signature.Received {
+	port := s.o.ServerPort
+	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && port == 0 {
+		if _, text, err := net.SplitHostPort(addr.String()); err == nil {
+			port, _ = strconv.Atoi(text)
+		}
+	}
+	received := signature.FromHTTP(r, body, port)
+	if host, _, err := net.SplitHostPort(r.Host); err == nil && !s.o.RawHost {
+		received.Host = host
+	}
+	return received
+}
+
+// rest is the REST API: its index and Jetpack's part about the sync queue.
+func (s *Site) rest(w http.ResponseWriter, r *http.Request, path string, body []byte) {
+	switch {
+	case path == "" || path == "/":
+		names := []string{"oembed/1.0", "wp/v2"}
+		if !s.o.NoJetpack {
+			names = append(names, "jetpack/v4")
+		}
+		home := strings.TrimSuffix(s.home(r), "/")
+		writeJSON(w, http.StatusOK, map[string]any{
+			"name": "A site", "description": "", "url": home, "home": home, "gmt_offset": "0", "namespaces": names,
+		})
+	case path == "/jetpack/v4/sync/status" && r.Method == http.MethodGet && !s.o.NoJetpack:
+		if _, err := s.verifier.VerifyREST(s.received(r, body)); err != nil {
+			refuse(w, err)
+			return
+		}
+		writeJSON(w, http.StatusOK, s.syncStatus(r.URL.Query().Get("fields")))
+	default:
+		// Also GET of sync/health: it can only be set.
+		restError(w, http.StatusNotFound, "rest_no_route", "No route was found matching the URL and request method.")
+	}
+}
+
+func (s *Site) syncStatus(fields string) map[string]any {
+	status := map[string]any{
+		"started": false, "finished": false, "queue_size": s.o.Queue.Size(), "queue_lag": s.o.Queue.Lag().Seconds(),
+		"queue_next_sync": 0, "full_queue_next_sync": 0, "cron_size": 0, "next_cron": 0,
+	}
+	if strings.Contains(fields, "debug_details") {
+		status["debug_details"] = map[string]any{
+			"sync_allowed": true, "sync_health": s.o.Health, "dedicated_sync_enabled": false, "last_succesful_sync": "", "sync_error_log": "",
+			"sync_locks": map[string]any{"queue_locked_sync": s.o.Queue.IsLocked(), "queue_locked_full_sync": false},
+		}
+	}
+	return status
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	if e, ok := errors.AsType[*signature.Error](err); ok {
+		restError(w, http.StatusBadRequest, string(e.Code), e.Message)
+		return
+	}
+	restError(w, http.StatusUnauthorized, "rest_forbidden", "Sorry, you are not allowed to do that.")
+}
+
+func restError(w http.ResponseWriter, status int, code, message string) {
+	writeJSON(w, status, map[string]any{"code": code, "message": message, "data": map[string]any{"status": status}})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the client may be gone
+}

@@ -1,0 +1,49 @@
+package fakejetpack
+
+import (
+	"net/http"
+	"strings"
+)
+
+// WordPressCom is the part of WordPress.com's public API that tells about sites:
+// GET /rest/v1.1/sites/{host}.
+type WordPressCom struct {
+	// Sites by host name.
+	Sites map[string]Metadata
+}
+
+// Metadata is what is public of a site.
+type Metadata struct {
+	ID      int64
+	URL     string
+	Jetpack bool
+	// XMLRPC is the link to xmlrpc.php; empty leaves it out.
+	XMLRPC string
+	// Private answers 403 as for a site that is not public.
+	Private bool
+}
+
+// ServeHTTP answers one request.
+func (c *WordPressCom) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	host, ok := strings.CutPrefix(r.URL.Path, "/rest/v1.1/sites/")
+	if !ok {
+		// The root of the real one sends browsers to the documentation.
+		http.Redirect(w, r, "https://developer.wordpress.com/docs/api/", http.StatusFound)
+		return
+	}
+	m, known := c.Sites[host]
+	switch {
+	case !known:
+		writeJSON(w, http.StatusNotFound, map[string]any{"error": "unknown_blog", "message": "Unknown blog"})
+	case m.Private:
+		writeJSON(w, http.StatusForbidden, map[string]any{"error": "unauthorized", "message": "API calls to this blog have been disabled."})
+	default:
+		links := map[string]any{"self": "https://public-api.wordpress.com/rest/v1.1/sites/" + host}
+		if m.XMLRPC != "" {
+			links["xmlrpc"] = m.XMLRPC
+		}
+		writeJSON(w, http.StatusOK, map[string]any{
+			"ID": m.ID, "name": "A site", "description": "", "URL": m.URL, "jetpack": m.Jetpack, "meta": map[string]any{"links": links},
+		})
+	}
+}

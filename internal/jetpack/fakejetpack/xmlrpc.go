@@ -1,0 +1,106 @@
+package fakejetpack
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+
+	"github.com/Automattic/jetmon/internal/jetpack/block"
+	"github.com/Automattic/jetmon/internal/jetpack/signature"
+	"github.com/Automattic/jetmon/internal/jetpack/xmlrpc"
+)
+
+// system are the methods that there are always.
+func system() []string {
+	return []string{"system.multicall", "system.listMethods", "system.getCapabilities"}
+}
+
+// methods are those that a caller may use, beside system's.
+func (s *Site) methods(r *http.Request, id *signature.Identity) []string {
+	forJetpack := r.URL.Query().Get("for") == "jetpack" && !s.o.NoJetpack
+	switch {
+	case !forJetpack:
+		return []string{"demo.sayHello", "demo.addTwoNumbers", "wp.getUsersBlogs", "wp.getPosts", "pingback.ping"}
+	case id != nil:
+		all := []string{
+			"jetpack.verifyAction", "jetpack.idcUrlValidation", "jetpack.unlinkUser", "jetpack.testConnection", "jetpack.getUser",
+			"jetpack.remoteRegister", "jetpack.remoteProvision", "jetpack.remoteConnect",
+		}
+		if id.UserID > 0 {
+			all = append(all, "jetpack.testAPIUserCode")
+		}
+		return all
+	case s.o.Tokens.Blog != "":
+		return []string{"jetpack.remoteAuthorize", "jetpack.remoteRegister"}
+	}
+	return []string{"jetpack.remoteRegister", "jetpack.remoteAuthorize", "jetpack.verifyRegistration"}
+}
+
+// xmlrpc is xmlrpc.php, and Jetpack's other door.
+func (s *Site) xmlrpc(w http.ResponseWriter, r *http.Request, body []byte) {
+	if r.URL.RawQuery == "rsd" {
+		w.Header().Set("Content-Type", "text/xml; charset=UTF-8")
+		_, _ = fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><rsd version="1.0" xmlns="http://archipelago.phrasewise.com/rsd"><service><engineName>WordPress</engineName><homePageLink>%[1]s</homePageLink><apis><api name="WordPress" blogID="1" preferred="true" apiLink="%[1]sxmlrpc.php" /></apis></service></rsd>`, s.home(r))
+		return
+	}
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		w.Header().Set("Content-Type", "text/plain")
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		_, _ = io.WriteString(w, block.CoreText)
+		return
+	}
+	value, err := s.answer(r, body)
+	var out []byte
+	if fault, ok := errors.AsType[*xmlrpc.Fault](err); ok {
+		out, err = xmlrpc.EncodeFault(fault)
+	} else if err == nil {
+		out, err = xmlrpc.EncodeAnswer(value)
+	}
+	if err != nil {
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/xml; charset=UTF-8")
+	_, _ = w.Write(out)
+}
+
+// answer carries out a call; a *xmlrpc.Fault is an answer, too.
+func (s *Site) answer(r *http.Request, body []byte) (xmlrpc.Value, error) {
+	call, err := xmlrpc.DecodeCall(body)
+	if err != nil {
+		return nil, &xmlrpc.Fault{Code: xmlrpc.ParseError, Text: "parse error. not well formed"}
+	}
+	var who *signature.Identity
+	if !s.o.NoJetpack {
+		id, err := s.verifier.Verify(s.received(r, body))
+		refusal, refused := errors.AsType[*signature.Error](err)
+		if refused {
+			return nil, &xmlrpc.Fault{Code: signature.FaultCode, Text: refusal.Fault()}
+		}
+		if err == nil {
+			who = &id
+		}
+	}
+	allowed := append(system(), s.methods(r, who)...)
+	if !slices.Contains(allowed, call.Method) {
+		return nil, &xmlrpc.Fault{Code: xmlrpc.MethodUnknown, Text: "server error. requested method " + call.Method + " does not exist."}
+	}
+	switch call.Method {
+	case "system.listMethods":
+		var names []xmlrpc.Value
+		for _, name := range allowed {
+			names = append(names, name)
+		}
+		return names, nil
+	case "demo.sayHello":
+		return "Hello!", nil
+	case "jetpack.testConnection":
+		return "success", nil
+	case "jetpack.testAPIUserCode":
+		return false, nil // nobody has given this site a code
+	}
+	return nil, &xmlrpc.Fault{Code: xmlrpc.InvalidRequest, Text: "this site only tells who may call it"}
+}
