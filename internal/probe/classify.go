@@ -71,6 +71,9 @@ func connectFailure(err error, hasRoute bool) *failure {
 // handshakeFailure judges why no TLS session came about.
 func handshakeFailure(err error, now time.Time) *failure {
 	const kind = check.FailureTLS
+	if b, ok := errors.AsType[bug](err); ok {
+		return panicked(b.value)
+	}
 	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return certificateFailure(e, now)
 	}

@@ -18,25 +18,35 @@ type netEngine struct {
 }
 
 func (e *netEngine) exchange(ctx context.Context, r *request, t *trace) (*response, *failure) {
-	conn, f := e.connector.connect(ctx, r, t)
-	if f != nil {
-		return nil, f
+	resp, met, f := e.once(ctx, r, t, false)
+	if f != nil && met.failed(f) {
+		resp, _, f = e.once(ctx, r, t, true)
 	}
-	raw := conn
+	return resp, f
+}
+
+// once does the exchange; afresh asks for a full handshake.
+func (e *netEngine) once(ctx context.Context, r *request, t *trace, afresh bool) (*response, *encounter, *failure) {
+	raw, f := e.connector.connect(ctx, r, t)
+	if f != nil {
+		return nil, nil, f
+	}
 	giveUp := hold(ctx, raw)
+	conn, met := raw, (*encounter)(nil)
 	if r.place.tls {
-		if conn, f = e.handshake(raw, r, t); f != nil {
+		met = e.secure.meet(r.place, afresh)
+		if conn, f = e.handshake(raw, met, t); f != nil {
 			giveUp()
-			return nil, f
+			return nil, met, f
 		}
 	}
 	resp, f := converse(conn, r, t)
 	if f != nil {
 		giveUp()
-		return nil, f
+		return nil, met, f
 	}
 	resp.close = giveUp
-	return resp, nil
+	return resp, met, nil
 }
 
 func (e *netEngine) close() {}
@@ -62,12 +72,15 @@ func hold(ctx context.Context, raw net.Conn) (giveUp func()) {
 	}
 }
 
-func (e *netEngine) handshake(raw net.Conn, r *request, t *trace) (net.Conn, *failure) {
+func (e *netEngine) handshake(raw net.Conn, met *encounter, t *trace) (net.Conn, *failure) {
 	t.reach(check.PhaseTLS)
 	start := time.Now()
-	conn := tls.Client(raw, e.secure.config(r.place.host))
-	// Without the context, for which it would keep a goroutine: the connection heeds it.
-	err := conn.Handshake()
+	conn := tls.Client(raw, met.config())
+	// Beside us, as it needs a large stack, which we would keep while we wait for the
+	// answer. It ends with the connection, which heeds the context.
+	done := make(chan error, 1)
+	go shake(conn, done)
+	err := <-done
 	t.timing.TLS += since(start)
 	state := conn.ConnectionState()
 	t.secured(leafEnd(state, err), state.Version, err == nil)
@@ -75,6 +88,17 @@ func (e *netEngine) handshake(raw net.Conn, r *request, t *trace) (net.Conn, *fa
 		return nil, handshakeFailure(err, e.secure.now())
 	}
 	return conn, nil
+}
+
+func shake(conn *tls.Conn, done chan<- error) {
+	var err error
+	defer func() {
+		if v := recover(); v != nil {
+			err = bug{v}
+		}
+		done <- err
+	}()
+	err = conn.Handshake()
 }
 
 // converse sends the request and reads the head of the answer.

@@ -24,6 +24,9 @@ type Options struct {
 	RootCAs *x509.CertPool
 	// Now tells the time that certificates are judged by; nil means time.Now.
 	Now func() time.Time
+	// SessionCacheBytes is how much memory TLS sessions to resume may take; 0 is 64 MiB, and
+	// less than 0 resumes none.
+	SessionCacheBytes int64
 	// Engine is what exchanges with sites; the zero value is the best of this system.
 	Engine Engine
 }
@@ -66,7 +69,7 @@ func New(o Options) (*Prober, error) {
 		r.servers = func() nameservers { return servers }
 	}
 	connector := newConnector(newAddressPolicy(o.AllowPrivate, o.Allowed))
-	secure := newSecure(o.RootCAs, now)
+	secure := newSecure(o.RootCAs, now, o.SessionCacheBytes)
 	var e engine = &netEngine{connector: connector, secure: secure}
 	if o.Engine == EngineFast {
 		e = newFastEngine(connector, secure)

@@ -85,8 +85,8 @@ func (p plan) client() (checkFunc, error) {
 	if p.Client == "portable" {
 		o.Engine = probe.EnginePortable
 	}
-	if false && p.Kind != "resumed" {
-		// o.SessionCacheBytes = -1
+	if p.Kind != "resumed" {
+		o.SessionCacheBytes = -1
 	}
 	prober, err := probe.New(o)
 	if err != nil {
