@@ -1,6 +1,7 @@
 package storm
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"strings"
 	"time"
@@ -25,22 +26,28 @@ func DefaultRule() Rule {
 	return Rule{Window: time.Minute, MinNetworks: 10, Trip: 0.3, Clear: 0.1, MaxNetworks: 100_000}
 }
 
-// Network is what a site's neighbours share: the /24 or /48 of the address it was
-// reached at, or, without one, the last two labels of its host name.
-type Network string
+// Network is what a site's neighbours share, as a number: the /24 or /48 of the address
+// it was reached at, or, without one, a hash of the last two labels of its host name.
+// The number of an address is exact; two names may share one by chance.
+type Network uint64
+
+// The kinds of network, in the highest byte of the number.
+const (
+	kindIPv4 = 4 << 56
+	kindIPv6 = 6 << 56
+	kindName = 1 << 56
+)
 
 // NetworkOf finds the network of a site from the address of an observation, HOST:PORT
 // or empty, and its host name.
 func NetworkOf(resolved, host string) Network {
 	if ap, err := netip.ParseAddrPort(resolved); err == nil {
-		bits := 24
-		addr := ap.Addr().Unmap()
-		if addr.Is6() {
-			bits = 48
+		if addr := ap.Addr().Unmap(); addr.Is4() {
+			b := addr.As4()
+			return kindIPv4 | Network(b[0])<<16 | Network(b[1])<<8 | Network(b[2])
 		}
-		if p, err := addr.Prefix(bits); err == nil {
-			return Network(p.String())
-		}
+		b := ap.Addr().As16()
+		return kindIPv6 | Network(binary.BigEndian.Uint64(b[:8])>>16)
 	}
 	host = strings.TrimSuffix(host, ".")
 	if i := strings.LastIndexByte(host, '.'); i > 0 {
@@ -48,7 +55,11 @@ func NetworkOf(resolved, host string) Network {
 			host = host[j+1:]
 		}
 	}
-	return Network(host)
+	hash := uint64(14695981039346656037) // FNV-1a
+	for i := range len(host) {
+		hash = (hash ^ uint64(host[i])) * 1099511628211
+	}
+	return kindName | Network(hash>>8)
 }
 
 // Witness is what is remembered of one witness. New makes one.

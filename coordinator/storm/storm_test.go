@@ -1,7 +1,6 @@
 package storm
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -13,7 +12,7 @@ var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 // share of bad in ten surprises, for d. It answers the time then.
 func stretch(w *Witness, now time.Time, d time.Duration, n, bad int) time.Time {
 	for i := 0; d > 0; i++ {
-		w.Observe(now, Network(fmt.Sprint("n", i%n)), i%n%10 < bad)
+		w.Observe(now, Network(i%n), i%n%10 < bad)
 		now, d = now.Add(100*time.Millisecond), d-100*time.Millisecond
 	}
 	return now
@@ -32,7 +31,7 @@ func TestStorm(t *testing.T) {
 		{"ten thousand sites on one network are none", func(w *Witness) {
 			now := stretch(w, start, time.Minute, 50, 0)
 			for range 10_000 {
-				w.Observe(now, "the provider", true)
+				w.Observe(now, 1000, true)
 			}
 		}, false},
 		{"it is not over before it was calm for a window", func(w *Witness) {
@@ -45,13 +44,13 @@ func TestStorm(t *testing.T) {
 		}, false},
 		{"silence is not calm", func(w *Witness) {
 			now := stretch(w, start, time.Minute, 100, 10)
-			w.Observe(now.Add(time.Hour), "n1", false)
-			w.Observe(now.Add(2*time.Hour), "n1", false)
+			w.Observe(now.Add(time.Hour), 1, false)
+			w.Observe(now.Add(2*time.Hour), 1, false)
 		}, true},
 		{"failures spread over hours are none", func(w *Witness) {
 			now := start
 			for i := range 1000 {
-				w.Observe(now, Network(fmt.Sprint(i)), true)
+				w.Observe(now, Network(i), true)
 				now = now.Add(10 * time.Second)
 			}
 		}, false},
@@ -69,22 +68,33 @@ func TestStorm(t *testing.T) {
 	}
 }
 
-func TestNetworkOf(t *testing.T) {
+func TestSitesThatShareANetwork(t *testing.T) {
 	t.Parallel()
-	tests := []struct{ resolved, host, want string }{
-		{"192.0.2.77:443", "a.example", "192.0.2.0/24"},
-		{"[2001:db8:1:2::3]:80", "a.example", "2001:db8:1::/48"},
-		{"[::ffff:192.0.2.77]:80", "a.example", "192.0.2.0/24"},
-		{"", "www.shop.example.com", "example.com"},
-		{"", "example.com.", "example.com"},
-		{"", "localhost", "localhost"},
-		{"", "", ""},
-		{"nonsense", "a.b.c", "b.c"},
+	type seen struct{ resolved, host string }
+	tests := []struct {
+		name string
+		a, b seen
+		same bool
+	}{
+		{"one /24", seen{"192.0.2.77:443", "a.example"}, seen{"192.0.2.1:80", "b.example"}, true},
+		{"two /24s", seen{"192.0.2.77:443", "a.example"}, seen{"192.0.3.77:443", "a.example"}, false},
+		{"one /48", seen{"[2001:db8:1:2::3]:80", ""}, seen{"[2001:db8:1:ffff::]:80", ""}, true},
+		{"two /48s", seen{"[2001:db8:1::]:80", ""}, seen{"[2001:db8:2::]:80", ""}, false},
+		{"IPv4 as IPv6", seen{"192.0.2.77:443", ""}, seen{"[::ffff:192.0.2.1]:80", ""}, true},
+		{"one domain", seen{"", "www.shop.example.com"}, seen{"", "example.com."}, true},
+		{"two domains", seen{"", "www.example.com"}, seen{"", "www.example.org"}, false},
+		{"bare names", seen{"", "localhost"}, seen{"", "otherhost"}, false},
+		{"nonsense is a name", seen{"nonsense", "a.b.c"}, seen{"", "x.b.c"}, true},
+		{"an address is no name", seen{"192.0.2.77:443", "a.example"}, seen{"", "a.example"}, false},
 	}
 	for _, tt := range tests {
-		if got := NetworkOf(tt.resolved, tt.host); string(got) != tt.want {
-			t.Errorf("NetworkOf(%q, %q) = %q, want %q", tt.resolved, tt.host, got, tt.want)
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			a, b := NetworkOf(tt.a.resolved, tt.a.host), NetworkOf(tt.b.resolved, tt.b.host)
+			if (a == b) != tt.same {
+				t.Errorf("%x and %x, want the same: %v", uint64(a), uint64(b), tt.same)
+			}
+		})
 	}
 }
 
@@ -95,7 +105,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	w := New(rule)
 	r := rand.New(rand.NewPCG(1, 2))
 	for i := range 100_000 {
-		w.Observe(start.Add(time.Duration(i)*time.Microsecond), Network(fmt.Sprint(r.Uint64())), true)
+		w.Observe(start.Add(time.Duration(i)*time.Microsecond), Network(r.Uint64()), true)
 		if _, n := w.Share(); n > rule.MaxNetworks+1 {
 			t.Fatalf("%d networks are remembered", n)
 		}
@@ -104,14 +114,10 @@ func TestMemoryIsBounded(t *testing.T) {
 
 func BenchmarkObserve(b *testing.B) {
 	w := New(DefaultRule())
-	names := make([]Network, 50_000)
-	for i := range names {
-		names[i] = Network(fmt.Sprint("198.51.", i, "/24"))
-	}
 	now := start
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		now = now.Add(time.Millisecond)
-		w.Observe(now, names[i%len(names)], false)
+		w.Observe(now, Network(i%50_000), false)
 	}
 }
