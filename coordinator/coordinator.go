@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -74,6 +75,9 @@ func New(o Options) (*Coordinator, error) {
 	o.Notify.Log, o.Notify.Metrics = o.Log, o.Metrics
 	if c.notify, err = notify.New(o.Notify, o.Store); err != nil {
 		return nil, err
+	}
+	if err := c.register(o.Metrics); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	return c, c.newServer(instance)
 }

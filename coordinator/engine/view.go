@@ -101,6 +101,13 @@ type Summary struct {
 
 const maxHeld = 100
 
+// Counters reads what happened since the start.
+func (e *Engine) Counters() Counters {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.counts
+}
+
 // Summary counts and lists.
 func (e *Engine) Summary() Summary {
 	e.mu.Lock()
