@@ -99,3 +99,22 @@ func TestURLsThatChangeDoNotFillTheMemory(t *testing.T) {
 		t.Errorf("%v %+v", ok, v)
 	}
 }
+
+// The short way of a good check must be what lifecycle says of it.
+func TestTheShortWayIsLifecycles(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.join("a")
+	w.engine.Put(w.now, row())
+	w.pass(time.Minute, a)
+	a.answer(up)
+	before := w.engine.open(w.engine.byID[42]).state
+	w.pass(time.Minute, a)
+	want, effects := lifecycle.Step(before, lifecycle.Observed{At: w.now, Node: "a", Outcome: check.OutcomeUp}, lifecycle.DefaultPolicy())
+	a.answer(up)
+	got := w.engine.open(w.engine.byID[42]).state
+	got.Observed = want.Observed // which a record knows to 0.1 s
+	if got != want || len(effects) != 0 {
+		t.Errorf("%+v, want %+v with effects %v", got, want, effects)
+	}
+}
