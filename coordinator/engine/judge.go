@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
@@ -39,8 +40,7 @@ func (e *Engine) Decide(now time.Time, a Answer) {
 		return
 	}
 	s.opened, s.answer = false, &a
-	e.o.Log.Info("decided", "site", s.row.ID, "url", s.row.URL, "verdict", a.Verdict.String(),
-		"votes", tally(a), "round", a.Question.Round, "took", a.Decided.Sub(a.Opened).Round(time.Millisecond))
+	e.o.Log.Info(fmt.Sprintf("site %d %s %s", s.row.ID, s.row.URL, decision(a)))
 	if a.Verdict != quorum.Confirmed {
 		e.o.Ledger.Keep(e.ballot(s))
 	}
@@ -213,6 +213,11 @@ func (e *Engine) watchHold(now time.Time, s *site, before lifecycle.State) {
 	case s.state.Stage != lifecycle.Suspect && s.state.Stage != lifecycle.Verifying:
 		e.release(s.row.ID)
 	}
+}
+
+// decision is a ballot's outcome in a line.
+func decision(a Answer) string {
+	return fmt.Sprintf("%s: %s, round %d, %.1f s", strings.ToUpper(a.Verdict.String()), tally(a), a.Question.Round, a.Decided.Sub(a.Opened).Seconds())
 }
 
 // holdReason explains an inconclusive verification to an operator.
