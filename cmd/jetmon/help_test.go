@@ -49,7 +49,7 @@ func TestHelpListsTheCommands(t *testing.T) {
 	if code != exitOK {
 		t.Fatalf("exit code %d", code)
 	}
-	for _, name := range []string{"coordinator", "checker", "veriflier", "gateway", "dev", "migrate", "probe", "version"} {
+	for _, name := range []string{"coordinator", "checker", "veriflier", "gateway", "dev", "migrate", "probe", "sites", "outages", "version"} {
 		if !strings.Contains(stdout, "\n  "+name+" ") {
 			t.Errorf("help does not list %s", name)
 		}

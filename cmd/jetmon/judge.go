@@ -18,6 +18,9 @@ type judgeFlags struct {
 	TimeBetweenChecks  time.Duration `default:"20s" help:"Time between those checks (TIME_BETWEEN_CHECKS_SEC)."`
 	TimeBetweenNotices time.Duration `default:"59m" help:"Time from down to confirmed down (TIME_BETWEEN_NOTICES_MIN)."`
 
+	ShadowNeed    int `default:"0" placeholder:"N" help:"Try another rule beside: DOWN votes that it needs; its agreement is counted in the fleet's status."`
+	ShadowRegions int `default:"0" placeholder:"N" help:"Regions that the rule that is tried needs; as many as the real one by default."`
+
 	VeriflierDial dialFlags `embed:"" prefix:"veriflier-"`
 }
 
@@ -44,6 +47,13 @@ func (f judgeFlags) apply(o *coordinator.Options, legacy *legacyConfig) error {
 		return usagef("--peer-offline-limit: is %d with %d verifliers: no outage could ever be confirmed", f.PeerOfflineLimit, len(verifliers))
 	}
 	o.PeerOfflineLimit = f.PeerOfflineLimit
+	switch {
+	case f.ShadowNeed < 0 || f.ShadowNeed > len(verifliers):
+		return usagef("--shadow-need: must be from 1 to %d, the number of verifliers, is %d", len(verifliers), f.ShadowNeed)
+	case f.ShadowRegions < 0 || f.ShadowRegions > 0 && f.ShadowNeed == 0:
+		return usagef("--shadow-regions: must be 1 or more, and goes with --shadow-need")
+	}
+	o.ShadowNeed, o.ShadowRegions = f.ShadowNeed, f.ShadowRegions
 	return f.members(o, verifliers)
 }
 

@@ -24,6 +24,7 @@ type probeCommand struct {
 	Timeout time.Duration `default:"10s" help:"Budget for everything, at most 60s."`
 	Method  string        `enum:"head_then_get,head,get" default:"head_then_get" help:"How to ask: head_then_get, head or get."`
 
+	viaFlags    `embed:""`
 	engineFlags `embed:""`
 }
 
@@ -35,11 +36,6 @@ func (c *probeCommand) Run(ctx context.Context, p *program) error {
 	if c.Timeout <= 0 || c.Timeout > check.MaxTimeout {
 		return usagef("--timeout: must be from 1ms to %s, is %s", check.MaxTimeout, c.Timeout)
 	}
-	prober, err := c.engineFlags.open()
-	if err != nil {
-		return err
-	}
-	defer prober.Close()
 	target := check.Target{URL: c.URL, Timeout: c.Timeout}
 	switch c.Method {
 	case "head":
@@ -47,6 +43,18 @@ func (c *probeCommand) Run(ctx context.Context, p *program) error {
 	case "get":
 		target.Method = check.MethodGet
 	}
+	if len(c.Via) > 0 {
+		ballot, err := c.viaFlags.ballot(ctx, target)
+		if err != nil {
+			return err
+		}
+		return showBallot(p, c.URL, ballot, c.JSON)
+	}
+	prober, err := c.engineFlags.open()
+	if err != nil {
+		return err
+	}
+	defer prober.Close()
 	seen := prober.Probe(ctx, target)
 	if c.JSON {
 		err = printJSON(p, seen)

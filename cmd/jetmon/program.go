@@ -26,6 +26,8 @@ type commands struct {
 	Dev         devCommand         `cmd:"" help:"Run the whole system in this process, with demo sites."`
 	Migrate     migrateCommand     `cmd:"" help:"Create or bring up to date Jetmon's tables in a database."`
 	Probe       probeCommand       `cmd:"" help:"Check one URL from here, once, and say what was seen."`
+	Sites       sitesCommand       `cmd:"" help:"Ask a coordinator about sites: list, explain."`
+	Outages     outagesCommand     `cmd:"" help:"Ask a coordinator about outages: list, show, replay."`
 	Version     versionCommand     `cmd:"" help:"Say which version this is."`
 }
 
@@ -85,7 +87,7 @@ func commandName(chosen *kong.Context, err error) string {
 	if chosen == nil || chosen.Selected() == nil {
 		return "jetmon"
 	}
-	return "jetmon " + chosen.Selected().Name
+	return chosen.Selected().FullPath()
 }
 
 // fail prints one line and returns the exit code that the error asks for.

@@ -89,7 +89,7 @@ func (m *member) ask(ctx context.Context, id string, t check.Target) store.Vote 
 		}
 		return *m.unknown(why)
 	}
-	v := m.judge(id, resp)
+	v := m.Judge(id, resp)
 	switch {
 	case v.Value != quorum.Unknown:
 		m.note(OK, "")
@@ -123,8 +123,8 @@ func (m *member) dissent() {
 	m.st.Dissented++
 }
 
-// judge says what an answer counts as.
-func (m *member) judge(id string, resp *veriflierpb.VerifyResponse) store.Vote {
+// Judge says what an answer to question id counts as, as a vote of this member.
+func (m Member) Judge(id string, resp *veriflierpb.VerifyResponse) store.Vote {
 	if resp.GetVeriflier() != m.Name {
 		return *m.unknown(fmt.Sprintf("answered as %.64q", resp.GetVeriflier()))
 	}
@@ -152,7 +152,8 @@ func (m *member) judge(id string, resp *veriflierpb.VerifyResponse) store.Vote {
 	return v
 }
 
-func (m *member) unknown(why string) *store.Vote {
+// unknown is a vote of no witness.
+func (m Member) unknown(why string) *store.Vote {
 	return &store.Vote{Veriflier: m.Name, Region: m.Region, Value: quorum.Unknown, UnknownReason: why, At: time.Now()}
 }
 

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+
+	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/rpc"
+)
+
+// downSite is a system with one site that is down, told and stored.
+func downSite(t *testing.T) (api, veriflier, url string) {
+	t.Helper()
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+	t.Cleanup(site.Close)
+	d := dev(t, "--no-demo", "--allow-private", "--site="+site.URL)
+	d.out.find(t, `DOWN +\S+  \(server: 502 Bad Gateway, outage 1\)`)
+	return d.out.find(t, `gRPC +(\S+) coordinator`), d.out.find(t, `coordinator, (\S+) veriflier`), site.URL + "/"
+}
+
+func TestTheCommandsTellOfSitesAndOutages(t *testing.T) {
+	t.Parallel()
+	api, veriflier, url := downSite(t)
+	quoted := regexp.QuoteMeta(url)
+	tests := []struct {
+		name, args string
+		code       int
+		want       string // regular expression
+	}{
+		{"sites are listed", "sites list", exitOK, `(?s)ID +BLOG +STATE.*\n1 +0 +down +0 +20\S+ \S+Z +` + quoted},
+		{"sites of no blog are none", "sites list --blog=77", exitOK, `(?m)^ID +BLOG +STATE +STATUS +LAST CHECK +URL\n\z`},
+		{"a site is explained", "sites explain 1", exitOK, `(?s)Site 1, ` + quoted + `\nDown: .*Rule: 2 of 3 in 2 regions.*CONFIRMED at .*veriflier-1 +europe +DOWN +down: server.*Outage 1: began .*What would change this`},
+		{"a site is explained for an earlier time", "sites explain 1 --at=2026-01-01T00:00:00Z", exitOK, `(?s)No outage and no ballot is known up to`},
+		{"outages are listed", "outages list --open", exitOK, `(?s)\n1 +1 +20.* +- +2 of 3 in 2 regions +server.*HTTP status 502 +` + quoted},
+		{"an outage is shown", "outages show 1", exitOK, `(?s)Outage 1 of site 1.*Checks that led to it:\n.*checker-\d.*502.*\n.*veriflier-3 +asia +DOWN`},
+		{"an outage is replayed", "outages replay 1", exitOK, `(?s)Stored: CONFIRMED.*Replayed by the rule 2 of 3 in 2 regions: CONFIRMED\n$`},
+		{"an outage is replayed by another rule", "outages replay 1 --need=3 --regions=3", exitOK, `By the rule 3 of 3 in 3 regions: CONFIRMED\n$`},
+		{"a site that is not there", "sites explain 99", exitFailed, `^jetmon sites explain: .*99`},
+		{"an outage that is not there", "outages show 99", exitFailed, `^jetmon outages show: .*99`},
+		{"an id that is none", "outages show x", exitUsage, `^jetmon outages show: `},
+		{"an id that is not allowed", "outages replay 0", exitUsage, `^jetmon outages replay: .*outage_id`},
+		{"a need of more verifliers than there are", "outages replay 1 --need=4", exitUsage, `^jetmon outages replay: .*need`},
+		{"a time that is none", "sites explain 1 --at=yesterday", exitUsage, `^jetmon sites explain: --at: "yesterday"`},
+		{"a time to come", "sites explain 1 --at=2226-01-01T00:00:00Z", exitUsage, `^jetmon sites explain: .*at`},
+		{"a limit below 0", "sites list --limit=-1", exitUsage, `^jetmon sites list: --limit`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			code, stdout, stderr := run(t, nil, append(strings.Fields(tt.args), "--coordinator="+api)...)
+			if code != tt.code || !regexp.MustCompile(tt.want).MatchString(stdout+stderr) {
+				t.Errorf("exit code %d, want %d and %s:\n%s%s", code, tt.code, tt.want, stdout, stderr)
+			}
+			if code != exitOK && strings.Count(stderr, "\n") != 1 {
+				t.Errorf("stderr is %q, want one line", stderr)
+			}
+		})
+	}
+	t.Run("all of it as JSON", func(t *testing.T) {
+		t.Parallel()
+		for args, key := range map[string]string{
+			"sites list": "sites", "sites explain 1": "would_change", "outages list": "outages", "outages show 1": "votes", "outages replay 1": "replayed_verdict",
+		} {
+			code, stdout, stderr := run(t, nil, append(strings.Fields(args), "--json", "--coordinator="+api)...)
+			var got map[string]any
+			if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != exitOK || got[key] == nil {
+				t.Errorf("%s --json: exit code %d, error %v, want %s: %s%s", args, code, err, key, stdout, stderr)
+			}
+		}
+	})
+	t.Run("verifliers are asked directly", func(t *testing.T) {
+		t.Parallel()
+		askDirectly(t, veriflier, url)
+	})
+}
+
+func askDirectly(t *testing.T, veriflier, url string) {
+	dead := "127.0.0.1:1"
+	tests := []struct {
+		name string
+		via  []string
+		code int
+		want string
+	}{
+		{"one that is taken for who it says it is", []string{veriflier}, 1, `(?s)CONFIRMED at .*1 of 1 in 1 regions.*veriflier-1 +europe +DOWN +down: server`},
+		{"one that is named", []string{"name=veriflier-1,region=europe,addr=" + veriflier}, 1, `veriflier-1 +europe +DOWN`},
+		{"one that is somebody else", []string{"name=other,region=europe,addr=" + veriflier}, 3, `(?s)INCONCLUSIVE.*other +europe +UNKNOWN +answered as "veriflier-1"`},
+		{"one that is not there beside one that is", []string{veriflier + "," + dead}, 3, `(?s)INCONCLUSIVE.*2 of 2.*127.0.0.1:1 .*UNKNOWN +Unavailable`},
+		{"one that is given twice", []string{veriflier, veriflier}, 2, `two verifliers are named`},
+		{"what is no address", []string{"nonsense"}, 2, `--via: "nonsense" is not HOST:PORT`},
+	}
+	for _, tt := range tests {
+		args := []string{"probe", url}
+		for _, v := range tt.via {
+			args = append(args, "--via="+v)
+		}
+		code, stdout, stderr := run(t, nil, args...)
+		if code != tt.code || !regexp.MustCompile(tt.want).MatchString(stdout+stderr) {
+			t.Errorf("%s: exit code %d, want %d and %s:\n%s%s", tt.name, code, tt.code, tt.want, stdout, stderr)
+		}
+	}
+	code, stdout, _ := run(t, nil, "probe", url, "--json", "--via="+veriflier)
+	var got struct {
+		Verdict string
+		Votes   []struct{ Value string }
+	}
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != 1 || got.Verdict != "VERDICT_CONFIRMED" || len(got.Votes) != 1 {
+		t.Errorf("--json: exit code %d, error %v: %s", code, err, stdout)
+	}
+}
+
+// forgetful is a coordinator whose replay does not come to what was stored, and whose
+// lists have many pages.
+type forgetful struct {
+	monitorv1.UnimplementedOutageServiceServer
+}
+
+func (forgetful) ReplayOutage(context.Context, *monitorv1.ReplayOutageRequest) (*monitorv1.ReplayOutageResponse, error) {
+	return &monitorv1.ReplayOutageResponse{
+		Ballot: &monitorv1.Ballot{Verdict: monitorv1.Verdict_VERDICT_CONFIRMED}, ReplayedVerdict: monitorv1.Verdict_VERDICT_REJECTED,
+	}, nil
+}
+
+func (forgetful) ListOutages(_ context.Context, req *monitorv1.ListOutagesRequest) (*monitorv1.ListOutagesResponse, error) {
+	first := 0
+	if req.GetPageToken() != "" {
+		if _, err := fmt.Sscan(req.GetPageToken(), &first); err != nil {
+			return nil, err
+		}
+	}
+	resp := &monitorv1.ListOutagesResponse{}
+	for i := first; i < min(first+int(req.GetPageSize()), 2500); i++ {
+		resp.Outages = append(resp.Outages, &monitorv1.Outage{OutageId: int64(i), Url: "http://bell.example/\a\x1b[31m"})
+	}
+	if next := first + len(resp.GetOutages()); next < 2500 {
+		resp.NextPageToken = fmt.Sprint(next)
+	}
+	return resp, nil
+}
+
+func TestReplayThatDiffersFailsAndPagesAreFollowed(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: "coordinator"}, func(r grpc.ServiceRegistrar) {
+		monitorv1.RegisterOutageServiceServer(r, forgetful{})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ctx, l) }()
+	t.Cleanup(func() { cancel(); <-served })
+	at := "--coordinator=" + l.Addr().String()
+
+	code, stdout, _ := run(t, nil, "outages", "replay", "1", at)
+	if code != exitFailed || !strings.Contains(stdout, "THAT IS NOT WHAT WAS STORED") {
+		t.Errorf("exit code %d, want 1: %s", code, stdout)
+	}
+	for limit, want := range map[int]int{0: 2500, 1: 1, 1500: 1500, 9999: 2500} {
+		code, stdout, stderr := run(t, nil, "outages", "list", at, fmt.Sprintf("--limit=%d", limit))
+		if n := strings.Count(stdout, "http://bell.example/"); code != exitOK || n != want {
+			t.Errorf("--limit=%d: exit code %d, %d outages, want %d: %s", limit, code, n, want, stderr)
+		}
+		if more := strings.Contains(stdout, "There are more"); more != (want < 2500) {
+			t.Errorf("--limit=%d: says that there are more: %v", limit, more)
+		}
+		if strings.ContainsAny(stdout, "\a\x1b") {
+			t.Error("a URL speaks to the terminal")
+		}
+	}
+	code, _, stderr := run(t, nil, "sites", "list", "--coordinator=127.0.0.1:1")
+	if code != exitFailed || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "127.0.0.1:1") {
+		t.Errorf("without a coordinator: exit code %d: %s", code, stderr)
+	}
+}

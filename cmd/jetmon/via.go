@@ -1,0 +1,46 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/panel"
+)
+
+const (
+	// viaMargin is what a veriflier gets on top of the target's timeout.
+	viaMargin = 3 * time.Second
+	maxVia    = 100
+)
+
+// viaFlags name verifliers to ask instead of checking from here.
+type viaFlags struct {
+	Via []string `sep:"none" placeholder:"HOST:PORT,..." help:"Ask these verifliers and show the ballot: HOST:PORT,HOST:PORT, or name=NAME,region=REGION,addr=HOST:PORT (repeatable). Without a name they are taken for who they say they are."`
+
+	VeriflierDial dialFlags `embed:"" prefix:"veriflier-"`
+}
+
+// witnesses reads --via.
+func (f viaFlags) witnesses() ([]panel.Member, error) {
+	var all []panel.Member
+	for _, text := range f.Via {
+		if strings.Contains(text, "=") {
+			var m member
+			if err := m.UnmarshalText([]byte(text)); err != nil {
+				return nil, usagef("--via: %w", err)
+			}
+			all = append(all, panel.Member{Name: m.Name, Region: m.Region, Address: m.Addr})
+			continue
+		}
+		for addr := range strings.SplitSeq(text, ",") {
+			if err := checkAddr(addr, 1); err != nil {
+				return nil, usagef("--via: %w", err)
+			}
+			all = append(all, panel.Member{Address: addr})
+		}
+	}
+	if len(all) > maxVia {
+		return nil, usagef("--via: at most %d verifliers, not %d", maxVia, len(all))
+	}
+	return all, nil
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+)
+
+func (p *page) explanation(x *monitorv1.Explanation) {
+	s := x.GetSite()
+	p.line("Site %d, %s", s.GetSiteId(), s.GetUrl())
+	p.line("%s", x.GetSummary())
+	if x.GetWithheld() != "" {
+		p.line("Withheld: %s.", x.GetWithheld())
+	}
+	if r := s.GetRegionalFinding(); r != nil {
+		p.line("Regional at %s: down from %s, up from %s.", moment(r.GetFindTime()), fmt.Sprint(r.GetDownRegions()), fmt.Sprint(r.GetUpRegions()))
+	}
+	if next := s.GetNextCheckTime(); next != nil {
+		p.line("Next check: %s.", moment(next))
+	}
+	p.checks("Checks that count:", x.GetChecks())
+	p.line("Rule: %s.", rule(x.GetRule()))
+	p.ballot("Last decision", x.GetBallot())
+	if o := x.GetOutage(); o != nil {
+		p.line("Outage %d: began %s, confirmed %s, over %s.", o.GetOutageId(), moment(o.GetStartTime()), moment(o.GetConfirmTime()), moment(o.GetEndTime()))
+	}
+	if len(x.GetWouldChange()) > 0 {
+		p.line("What would change this:")
+	}
+	for _, w := range x.GetWouldChange() {
+		p.line("  - %s", w)
+	}
+}
+
+func (p *page) outage(o *monitorv1.Outage) {
+	p.line("Outage %d of site %d, %s", o.GetOutageId(), o.GetSiteId(), o.GetUrl())
+	p.line("Began %s, confirmed %s, over %s; status %d.", moment(o.GetStartTime()), moment(o.GetConfirmTime()), moment(o.GetEndTime()), o.GetStatusId())
+	p.line("Failure: %s.", failure(o.GetFailure(), o.GetReason(), o.GetHttpStatus()))
+	if o.GetRelapses() > 0 {
+		p.line("It came back %d times for a while.", o.GetRelapses())
+	}
+	p.checks("Checks that led to it:", o.GetChecks())
+	p.line("Confirmed in round %d by the rule %s:", o.GetRound(), rule(o.GetRule()))
+	p.votes(o.GetVotes())
+}
+
+func (p *page) replay(r *monitorv1.ReplayOutageResponse, other bool) {
+	p.ballot("Stored", r.GetBallot())
+	p.line("Replayed by the rule %s: %s", rule(r.GetBallot().GetRule()), r.GetReplayedVerdict().String()[len("VERDICT_"):])
+	if r.GetReplayedVerdict() != r.GetBallot().GetVerdict() {
+		p.line("THAT IS NOT WHAT WAS STORED: please report it as a bug.")
+	}
+	if other {
+		p.line("By the rule %s: %s", rule(r.GetOtherRule()), r.GetOtherVerdict().String()[len("VERDICT_"):])
+	}
+}
+
+func (p *page) ballot(what string, b *monitorv1.Ballot) {
+	if b == nil {
+		return
+	}
+	took := b.GetDecideTime().AsTime().Sub(b.GetOpenTime().AsTime()).Round(100 * time.Millisecond)
+	p.line("%s: %s at %s, round %d, %s, after %s", what, b.GetVerdict().String()[len("VERDICT_"):],
+		moment(b.GetDecideTime()), b.GetRound(), rule(b.GetRule()), took)
+	p.votes(b.GetVotes())
+}
+
+func (p *page) votes(votes []*monitorv1.Vote) {
+	for _, v := range votes {
+		what := seen(v.GetObservation())
+		if v.GetUnknownReason() != "" {
+			what = v.GetUnknownReason()
+		}
+		p.line("  %s\t%s\t%s\t%s", v.GetVeriflier(), v.GetRegion(), v.GetValue().String()[len("VOTE_VALUE_"):], what)
+	}
+}
+
+func (p *page) checks(title string, checks []*monitorv1.LocalCheck) {
+	if len(checks) == 0 {
+		return
+	}
+	p.line("%s", title)
+	for _, c := range checks {
+		p.line("  %s\t%s\t%s", moment(c.GetEndTime()), c.GetChecker(), seen(c.GetObservation()))
+	}
+}
+
+// seen is an observation in a few words.
+func seen(o *checkv1.Observation) string {
+	took := time.Duration(o.GetTimings().GetTotalMicros()) * time.Microsecond
+	switch {
+	case o == nil:
+		return "-"
+	case o.GetOutcome() == checkv1.Outcome_OUTCOME_UP:
+		return fmt.Sprintf("up, HTTP status %d, %s", o.GetHttpStatus(), took.Round(time.Millisecond))
+	}
+	return fmt.Sprintf("%s: %s, %s", word(o.GetOutcome(), "OUTCOME_"), failure(o.GetFailure(), o.GetReason(), int32(o.GetHttpStatus())), took.Round(time.Millisecond))
+}
+
+// failure is a failure in a few words.
+func failure(kind checkv1.FailureKind, reason string, status int32) string {
+	text := word(kind, "FAILURE_KIND_")
+	if reason != "" {
+		text += " (" + reason + ")"
+	}
+	if status != 0 {
+		text += fmt.Sprintf(", HTTP status %d", status)
+	}
+	return text
+}
+
+func rule(r *monitorv1.QuorumRule) string {
+	return fmt.Sprintf("%d of %d in %d regions", r.GetNeed(), r.GetVerifliers(), r.GetRegions())
+}
