@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -203,11 +204,14 @@ func (r *recorder) reached(a netip.Addr) bool {
 // check can come to one.
 func TestAddressPolicy(t *testing.T) {
 	t.Parallel()
+	onEngines(t, addressPolicyOn, fast, portable)
+}
+
+func addressPolicyOn(t *testing.T, newProber maker) {
 	site, names := fakesite.New(t), fakesite.NewDNS(t)
-	p, err := New(Options{Resolver: names.Addr(), Allowed: []netip.AddrPort{site.Addr()}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := newProber(t, func(o *Options) {
+		o.AllowPrivate, o.Resolver, o.Allowed = false, names.Addr(), []netip.AddrPort{site.Addr()}
+	})
 	rec := &recorder{site: site.Addr(), asked: make(map[netip.Addr]bool)}
 	p.connector.gate = rec.gate
 	// HEAD is refused, so that a GET looks the name up again; /to redirects to its query.
@@ -296,10 +300,9 @@ func TestMixedAnswerUsesWhatIsAllowed(t *testing.T) {
 	t.Parallel()
 	site, names := fakesite.New(t), fakesite.NewDNS(t)
 	names.Host("mixed.test", "127.0.0.2", "127.0.0.1", "::1")
-	p, err := New(Options{Resolver: names.Addr(), Allowed: []netip.AddrPort{site.Addr()}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := newProber(t, func(o *Options) {
+		o.AllowPrivate, o.Resolver, o.Allowed = false, names.Addr(), []netip.AddrPort{site.Addr()}
+	})
 	o := probeInTime(t.Context(), t, p, check.Target{URL: site.At("mixed.test").URL()})
 	if o.Outcome != check.OutcomeUp || o.ResolvedAddress != site.Addr().String() {
 		t.Errorf("got %+v", o)
@@ -310,9 +313,14 @@ func TestMixedAnswerUsesWhatIsAllowed(t *testing.T) {
 func TestLastGate(t *testing.T) {
 	t.Parallel()
 	site := fakesite.New(t)
-	c := newConnector(newAddressPolicy(false, nil))
-	if conn, err := c.dial(t.Context(), site.Addr()); err == nil {
-		_ = conn.Close()
-		t.Error("the dialer connects to loopback")
+	for _, name := range []string{fast, portable} {
+		p := makerOf(name)(t, func(o *Options) { o.AllowPrivate = false })
+		conn, err := p.connector.dial(t.Context(), site.Addr())
+		if err == nil {
+			_ = conn.Close()
+		}
+		if !errors.Is(err, errRefusedAddress) {
+			t.Errorf("%s: the dialer connects to loopback: %v", name, err)
+		}
 	}
 }

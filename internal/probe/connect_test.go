@@ -17,6 +17,10 @@ import (
 
 func TestConnectionRequestsWithoutAnswer(t *testing.T) {
 	t.Parallel()
+	onEngines(t, connectionRequestsWithoutAnswerOn, fast, portable, reference)
+}
+
+func connectionRequestsWithoutAnswerOn(t *testing.T, newProber maker) {
 	hole := fakesite.Blackhole(t, addrPort("127.0.0.1:0"))
 	o := probeInTime(t.Context(), t, newProber(t), check.Target{URL: "http://" + hole.String() + "/", Timeout: short})
 	if want := fails(check.FailureConnect, "timeout", 0, check.PhaseConnect); !verdictOf(o).same(want) {
@@ -27,6 +31,10 @@ func TestConnectionRequestsWithoutAnswer(t *testing.T) {
 // TestHappyEyeballs: a site with addresses of both families, one of which does not work.
 func TestHappyEyeballs(t *testing.T) {
 	t.Parallel()
+	onEngines(t, happyEyeballsOn, fast, portable, reference)
+}
+
+func happyEyeballsOn(t *testing.T, newProber maker) {
 	broken := check.AdvisoryIPv6Broken
 	for _, c := range []struct {
 		name       string
@@ -73,6 +81,10 @@ func swallowing(t *testing.T, at netip.AddrPort) netip.AddrPort { return fakesit
 // TestManyAddresses: one that works among several that do not.
 func TestManyAddresses(t *testing.T) {
 	t.Parallel()
+	onEngines(t, manyAddressesOn, fast, portable, reference)
+}
+
+func manyAddressesOn(t *testing.T, newProber maker) {
 	site, names := fakesite.New(t), fakesite.NewDNS(t)
 	names.Host("many.test", "127.0.0.4", "127.0.0.3", "127.0.0.2", "127.0.0.1")
 	p := newProber(t, func(o *Options) { o.Resolver = names.Addr() })
@@ -86,6 +98,10 @@ func TestManyAddresses(t *testing.T) {
 // errors that a loopback cannot be made to give.
 func TestErrnoDecides(t *testing.T) {
 	t.Parallel()
+	onEngines(t, errnoDecidesOn, fast, portable)
+}
+
+func errnoDecidesOn(t *testing.T, newProber maker) {
 	for errno, want := range map[syscall.Errno]verdict{
 		syscall.ECONNREFUSED:  {outcome: check.OutcomeDown, reason: "refused"},
 		syscall.ECONNRESET:    {outcome: check.OutcomeDown, reason: "reset"},
@@ -114,6 +130,10 @@ func TestErrnoDecides(t *testing.T) {
 // TestNodeWithoutIPv6 must not call the IPv6 of sites broken.
 func TestNodeWithoutIPv6(t *testing.T) {
 	t.Parallel()
+	onEngines(t, nodeWithoutIPv6On, fast, portable)
+}
+
+func nodeWithoutIPv6On(t *testing.T, newProber maker) {
 	site, names := fakesite.New(t), fakesite.NewDNS(t)
 	names.Host("both.test", "127.0.0.1", "::1")
 	p := newProber(t, func(o *Options) { o.Resolver = names.Addr() })
@@ -134,6 +154,10 @@ func TestNodeWithoutIPv6(t *testing.T) {
 // TestSlowIPv6 follows attempts over IPv6 that IPv4 overtook.
 func TestSlowIPv6(t *testing.T) {
 	t.Parallel()
+	onEngines(t, slowIPv6On, fast, portable)
+}
+
+func slowIPv6On(t *testing.T, newProber maker) {
 	for name, c := range map[string]struct {
 		code int
 		dial func(context.Context, dialFunc, netip.AddrPort) (net.Conn, error)
@@ -233,6 +257,10 @@ func (e lateBug) exchange(ctx context.Context, r *request, t *trace) (*response,
 // TestCallerGivesUp: then nothing is known about the site, whatever the phase is.
 func TestCallerGivesUp(t *testing.T) {
 	t.Parallel()
+	onEngines(t, callerGivesUpOn, fast, portable)
+}
+
+func callerGivesUpOn(t *testing.T, newProber maker) {
 	hang, names := fakesite.New(t), fakesite.NewDNS(t)
 	hang.Hang()
 	names.Set("silent.test", fakesite.Answer{Silent: true})

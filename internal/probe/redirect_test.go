@@ -102,6 +102,10 @@ func TestRedirectStatuses(t *testing.T) {
 // TestRedirectsBetweenHosts: schemes and hosts change on the way.
 func TestRedirectsBetweenHosts(t *testing.T) {
 	t.Parallel()
+	onEngines(t, redirectsBetweenHostsOn, fast, portable, reference)
+}
+
+func redirectsBetweenHostsOn(t *testing.T, newProber maker) {
 	names := fakesite.NewDNS(t)
 	names.Host("a.example.test", "127.0.0.1")
 	names.Host("b.example.test", "127.0.0.1")

@@ -15,6 +15,10 @@ import (
 
 func TestCertificatesAndVersions(t *testing.T) {
 	t.Parallel()
+	onEngines(t, certificatesAndVersionsOn, fast, portable, reference)
+}
+
+func certificatesAndVersionsOn(t *testing.T, newProber maker) {
 	bad := func(reason string) verdict { return fails(check.FailureTLS, reason, 0, check.PhaseTLS) }
 	for _, c := range []struct {
 		name    string
@@ -95,6 +99,10 @@ func TestDatesAreJudgedByTheClockGiven(t *testing.T) {
 
 func TestHandshakesThatBreakOff(t *testing.T) {
 	t.Parallel()
+	onEngines(t, handshakesThatBreakOffOn, fast, portable, reference)
+}
+
+func handshakesThatBreakOffOn(t *testing.T, newProber maker) {
 	for _, c := range []struct {
 		name string
 		peer func(net.Conn)
@@ -155,6 +163,10 @@ func alert(number byte) func(net.Conn) {
 // a plain one.
 func TestConnectionLostUnderTLS(t *testing.T) {
 	t.Parallel()
+	onEngines(t, connectionLostUnderTLSOn, fast, portable, reference)
+}
+
+func connectionLostUnderTLSOn(t *testing.T, newProber maker) {
 	site := fakesite.NewTLS(t, fakesite.Valid)
 	p := newProber(t, func(o *Options) { o.RootCAs = site.Roots() })
 	for _, c := range []struct {
@@ -201,6 +213,10 @@ func TestSystemRootsByDefault(t *testing.T) {
 
 func TestTLSOverIPv6(t *testing.T) {
 	t.Parallel()
+	onEngines(t, tLSOverIPv6On, fast, portable, reference)
+}
+
+func tLSOverIPv6On(t *testing.T, newProber maker) {
 	site := fakesite.NewTLSOn(t, fakesite.Valid, netip.MustParseAddrPort("[::1]:0"))
 	p := newProber(t, func(o *Options) { o.RootCAs = site.Roots() })
 	o := probeInTime(t.Context(), t, p, check.Target{URL: site.URL()})

@@ -125,7 +125,7 @@ func TestAnswersThatAreNotHTTP(t *testing.T) {
 		{"chunks of letters", says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n"), byGet, fails(check.FailureProtocol, "bad_chunking", 200, check.PhaseBody)},
 		{"gzip that is none", says("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 11\r\n\r\nhello world"), byGet, fails(check.FailureProtocol, "bad_encoding", 200, check.PhaseBody)},
 		{"gzip with a wrong sum", says(wrongSum()), byGet, fails(check.FailureProtocol, "bad_encoding", 200, check.PhaseBody)},
-	})
+	}, "two lengths")
 }
 
 func wrongSum() string {
@@ -176,7 +176,8 @@ func TestOddAnswersThatBrowsersTake(t *testing.T) {
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
 			_, _ = io.Copy(io.Discard, c)
 		}), check.Target{}, up(200)},
-	})
+	}, "HEAD with a malformed length", "length of letters", "bytes of no encoding", "field without a colon",
+		"version 2 in words", "blank lines first")
 }
 
 // drip1 sends one byte at a time.

@@ -1,0 +1,197 @@
+package probe
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"sync"
+
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// strict is the reason of answers that browsers and our engines take and net/http does
+// not. Stories about such answers say so.
+const strict = "net_http_refuses"
+
+// httpEngine is the reference: the same exchanges by net/http. Only how connections come
+// about is shared with the engines that are put to the test.
+type httpEngine struct{ netEngine }
+
+// tapped notes what went through a connection.
+type tapped struct {
+	net.Conn
+	mu      sync.Mutex
+	read    []byte
+	readErr error
+}
+
+func (c *tapped) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.read) < 2*maxHeadBytes {
+		c.read = append(c.read, b[:n]...)
+	}
+	if err != io.EOF {
+		c.readErr = err
+	}
+	return n, err
+}
+
+func (e *httpEngine) exchange(ctx context.Context, r *request, t *trace) (*response, *failure) {
+	raw, f := e.connector.connect(ctx, r, t)
+	if f != nil {
+		return nil, f
+	}
+	giveUp, conn := hold(ctx, raw), raw
+	if r.place.tls {
+		if conn, f = e.handshake(raw, e.secure.meet(r.place, true), t); f != nil {
+			giveUp()
+			return nil, f
+		}
+	}
+	t.reach(check.PhaseRequest)
+	tap := &tapped{Conn: conn}
+	resp, f := e.ask(ctx, r, t, tap)
+	if f != nil {
+		giveUp()
+		return nil, f
+	}
+	resp.close = giveUp
+	return resp, nil
+}
+
+// ask does the request by net/http over a connection.
+func (e *httpEngine) ask(ctx context.Context, r *request, t *trace, tap *tapped) (*response, *failure) {
+	dial := func(context.Context, string, string) (net.Conn, error) { return tap, nil }
+	transport := &http.Transport{
+		DialContext: dial, DialTLSContext: dial, DisableKeepAlives: true, DisableCompression: true,
+		MaxResponseHeaderBytes: maxHeadBytes,
+	}
+	q, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(r.wire)))
+	if err != nil {
+		return nil, panicked(err)
+	}
+	q.RequestURI, q.URL.Host, q.URL.Scheme = "", r.place.hostHeader(), r.place.url.Scheme
+	interim := 0
+	q = q.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteRequest: func(httptrace.WroteRequestInfo) { t.reach(check.PhaseResponse) },
+		Got1xxResponse: func(int, textproto.MIMEHeader) error {
+			if interim++; interim > maxInterim {
+				return errManyInterim
+			}
+			return nil
+		},
+	}))
+	resp, err := transport.RoundTrip(q)
+	if err != nil {
+		return nil, verdictOfError(err, tap, t)
+	}
+	return answerOf(resp, r)
+}
+
+// verdictOfError gives net/http's error its meaning. Most have no type; of those, what
+// was read decides.
+func verdictOfError(err error, tap *tapped, t *trace) *failure {
+	t.reach(check.PhaseResponse)
+	tap.mu.Lock()
+	defer tap.mu.Unlock()
+	if tap.readErr != nil && (isReset(tap.readErr) || isTimeout(tap.readErr)) {
+		err = tap.readErr // net/http forgets it
+	}
+	if _, typed := errors.AsType[protocolError](err); typed || isTimeout(err) || isReset(err) {
+		waiting := "first_byte"
+		if len(tap.read) > 0 {
+			waiting = "header"
+		}
+		return answerFailure(err, waiting)
+	}
+	if _, ok := alertOf(err); ok {
+		return answerFailure(err, "")
+	}
+	var in headReader
+	_, _, done, ours := in.feed(tap.read)
+	if !done {
+		ours = in.end(io.EOF)
+	}
+	if ours == nil {
+		return down(check.FailureProtocol, strict, err.Error())
+	}
+	return answerFailure(ours, "")
+}
+
+// answerOf translates an answer, its body framed anew.
+func answerOf(resp *http.Response, r *request) (*response, *failure) {
+	h := head{proto: resp.Proto, status: resp.StatusCode}
+	refuse := func(e protocolError) (*response, *failure) {
+		_ = resp.Body.Close()
+		return nil, answerFailure(e, "")
+	}
+	if resp.ProtoMajor == 2 {
+		h.proto = "HTTP/2"
+	}
+	lines := 0
+	for _, values := range resp.Header {
+		lines += len(values)
+	}
+	switch {
+	case h.status == http.StatusSwitchingProtocols:
+		return refuse(errSwitched)
+	case h.status < 100:
+		return refuse(errBadStatus)
+	case lines >= maxHeadLines:
+		return refuse(errManyHeaders)
+	}
+	answer := &response{}
+	if r.wantsBody {
+		resp.Header.Del("Content-Length")
+		resp.Header.Set("Transfer-Encoding", "chunked")
+		answer.body = &reframed{in: resp.Body}
+	}
+	var fields bytes.Buffer
+	_ = resp.Header.Write(&fields)
+	h.fields = fields.Bytes()
+	answer.head = h
+	return answer, nil
+}
+
+// reframed gives a body as chunks that end as the body did.
+type reframed struct {
+	in  io.Reader
+	out bytes.Buffer
+	end error
+}
+
+func (r *reframed) Read(p []byte) (int, error) {
+	buf := make([]byte, 4096)
+	for r.out.Len() == 0 && r.end == nil {
+		n, err := r.in.Read(buf)
+		if n > 0 {
+			fmt.Fprintf(&r.out, "%x\r\n%s\r\n", n, buf[:n])
+		}
+		switch {
+		case err == nil:
+		case err == io.EOF:
+			r.out.WriteString("0\r\n\r\n")
+			r.end = io.EOF
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			r.end = io.EOF
+		case isTimeout(err) || isReset(err):
+			r.end = err
+		default: // net/http's words for malformed chunks have no type
+			r.out.WriteString("zz\r\n")
+			r.end = io.EOF
+		}
+	}
+	if r.out.Len() == 0 {
+		return 0, r.end
+	}
+	return r.out.Read(p)
+}
