@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"math/big"
 	"net"
 	"net/netip"
@@ -50,6 +51,8 @@ const (
 	ExpiredIntermediate
 	// WrongUsage is a certificate for clients.
 	WrongUsage
+	// BadResumption is valid, but the server fails when a session is resumed.
+	BadResumption
 	// NotAnIssuer comes from a certificate that may not issue others.
 	NotAnIssuer
 )
@@ -109,6 +112,10 @@ func (v Variant) config(t testing.TB) (*tls.Config, *x509.CertPool) {
 		c.MaxVersion = tls.VersionTLS12
 	case ClientCertificate:
 		c.ClientAuth = tls.RequireAnyClientCert
+	case BadResumption:
+		c.UnwrapSession = func([]byte, tls.ConnectionState) (*tls.SessionState, error) {
+			return nil, errors.New("fakesite: no resumption")
+		}
 	case NoCommonCipher:
 		// An RSA suite with a key that is not RSA.
 		c.MaxVersion = tls.VersionTLS12

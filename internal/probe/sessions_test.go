@@ -1,0 +1,200 @@
+package probe
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/test/fakesite"
+)
+
+// counted makes a site count its handshakes, and those of them that resumed.
+func counted(site *fakesite.Site) (all, resumed *atomic.Int32) {
+	all, resumed = new(atomic.Int32), new(atomic.Int32)
+	site.SetConn(func(c net.Conn) {
+		if site.ReadRequest(c) == nil {
+			return
+		}
+		all.Add(1)
+		if c.(*tls.Conn).ConnectionState().DidResume {
+			resumed.Add(1)
+		}
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
+	})
+	return all, resumed
+}
+
+func TestSessionsAreResumed(t *testing.T) {
+	t.Parallel()
+	onEngines(t, sessionsAreResumedOn, fast, portable)
+}
+
+func sessionsAreResumedOn(t *testing.T, newProber maker) {
+	for _, c := range []struct {
+		name    string
+		variant fakesite.Variant
+		bytes   int64
+		// after is how much later each further check is.
+		after   time.Duration
+		resumed int32
+	}{
+		{"always within the hour", fakesite.Valid, 0, 10 * time.Minute, 3},
+		{"of TLS 1.2 as well", fakesite.TLS12, 0, 10 * time.Minute, 3},
+		{"not after an hour", fakesite.Valid, 0, time.Hour, 0},
+		{"full handshake now and then", fakesite.Valid, 0, 25 * time.Minute, 2},
+		{"not when they are switched off", fakesite.Valid, -1, time.Minute, 0},
+		{"not when there is no room for one", fakesite.Valid, 100, time.Minute, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			site := fakesite.NewTLS(t, c.variant)
+			all, resumed := counted(site)
+			now := time.Now()
+			p := newProber(t, func(o *Options) {
+				o.RootCAs, o.SessionCacheBytes, o.Now = site.Roots(), c.bytes, func() time.Time { return now }
+			})
+			var first check.Observation
+			for i := range 4 {
+				o := probeInTime(t.Context(), t, p, check.Target{URL: site.URL(), Settings: check.Settings{Method: check.MethodGet}})
+				if i == 0 {
+					first = o
+				}
+				if !verdictOf(o).same(up(200)) || !o.CertificateExpire.Equal(first.CertificateExpire) || o.CertificateExpire.IsZero() {
+					t.Errorf("check %d: %+v", i, o)
+				}
+				now = now.Add(c.after)
+			}
+			if all.Load() != 4 || resumed.Load() != c.resumed {
+				t.Errorf("%d of %d handshakes resumed, want %d", resumed.Load(), all.Load(), c.resumed)
+			}
+		})
+	}
+}
+
+// TestCertificateThatEndsIsSeenInSpiteOfItsSession: neither a session nor a remembered chain
+// outlives its certificate.
+func TestCertificateThatEndsIsSeenInSpiteOfItsSession(t *testing.T) {
+	t.Parallel()
+	site := fakesite.NewTLS(t, fakesite.Valid) // 90 days to go
+	_, resumed := counted(site)
+	now := time.Now().Add(90*24*time.Hour - 20*time.Minute)
+	p := newProber(t, func(o *Options) { o.RootCAs, o.Now = site.Roots(), func() time.Time { return now } })
+	for i, want := range []verdict{
+		up(200, check.AdvisoryTLSExpiring), up(200, check.AdvisoryTLSExpiring),
+		fails(check.FailureTLS, "expired", 0, check.PhaseTLS),
+	} {
+		o := probeInTime(t.Context(), t, p, check.Target{URL: site.URL(), Settings: check.Settings{Method: check.MethodGet}})
+		if got := verdictOf(o); !got.same(want) {
+			t.Errorf("check %d: got %+v\nwant %+v", i, got, want)
+		}
+		now = now.Add(15 * time.Minute)
+	}
+	if resumed.Load() != 1 {
+		t.Errorf("%d handshakes resumed, want 1", resumed.Load())
+	}
+}
+
+// TestResumptionThatFailsIsNotTheSitesFault: a full handshake follows in the same check.
+func TestResumptionThatFailsIsNotTheSitesFault(t *testing.T) {
+	t.Parallel()
+	site := fakesite.NewTLS(t, fakesite.BadResumption)
+	p := newProber(t, func(o *Options) { o.RootCAs = site.Roots() })
+	get := check.Target{URL: site.URL(), Settings: check.Settings{Method: check.MethodGet}}
+	for i := range 4 {
+		if o := probeInTime(t.Context(), t, p, get); !verdictOf(o).same(up(200)) {
+			t.Errorf("check %d: %+v", i, o)
+		}
+	}
+	if n := site.Requests("GET"); n != 4 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+// TestSessionsOfOtherPortsAreOthers, as another server may be there.
+func TestSessionsOfOtherPortsAreOthers(t *testing.T) {
+	t.Parallel()
+	one, two := fakesite.NewTLS(t, fakesite.Valid), fakesite.NewTLS(t, fakesite.SelfSigned)
+	counted(one)
+	p := newProber(t, func(o *Options) { o.RootCAs = one.Roots() })
+	for range 2 {
+		for url, want := range map[string]string{one.URL(): "", two.URL(): "self_signed"} {
+			if o := probeInTime(t.Context(), t, p, check.Target{URL: url}); o.Reason != want {
+				t.Errorf("%s: %+v", url, o)
+			}
+		}
+	}
+}
+
+func TestSessionsAreBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	s := newSessions(100_000, func() time.Time { return now })
+	key := func(i int) string { return fmt.Sprintf("h%d.test", i) }
+	for i := range 1000 {
+		s.remember(&session{key: key(i), bytes: 1000, full: now, until: now.Add(time.Hour)})
+		if s.recall(key(0)) == nil {
+			t.Fatalf("the one that is used was dropped at %d", i)
+		}
+	}
+	if s.bytes != 100_000 || len(s.byKey) != 100 || s.order.Len() != 100 {
+		t.Errorf("%d bytes, %d sessions", s.bytes, len(s.byKey))
+	}
+	s.remember(&session{key: key(0), bytes: 50_500, full: now, until: now.Add(time.Hour)})
+	if s.bytes > 100_000 || s.recall(key(0)) == nil || s.recall(key(1)) != nil {
+		t.Errorf("%d bytes", s.bytes)
+	}
+	s.forget(key(0))
+	s.forget("none.test")
+	if s.recall(key(0)) != nil || s.bytes != int64(len(s.byKey))*1000 {
+		t.Errorf("%d bytes in %d sessions", s.bytes, len(s.byKey))
+	}
+}
+
+func TestVerifiedChainsAreRemembered(t *testing.T) {
+	t.Parallel()
+	site := fakesite.NewTLS(t, fakesite.Valid)
+	conn, err := tls.Dial("tcp", site.Addr().String(), &tls.Config{RootCAs: site.Roots(), ServerName: "example.test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := conn.ConnectionState().PeerCertificates
+	_ = conn.Close()
+	now := time.Now()
+	c := newChains(site.Roots(), func() time.Time { return now })
+	verify := func(host string) error { _, err := c.verify(host, shown); return err }
+	for range 2 {
+		if err := verify("example.test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := verify("other.test"); err == nil {
+		t.Error("good for another host")
+	}
+	if len(c.good) != 1 {
+		t.Errorf("%d remembered, want 1", len(c.good))
+	}
+	for range 2 { // its end and its beginning count although it is remembered
+		now = shown[0].NotAfter.Add(time.Second)
+		if verify("example.test") == nil {
+			t.Error("good after its end")
+		}
+		now = shown[0].NotBefore.Add(-time.Second)
+		if verify("example.test") == nil {
+			t.Error("good before its beginning")
+		}
+	}
+	if _, err := c.verify("example.test", nil); err == nil {
+		t.Error("nothing is good")
+	}
+	for i := range maxChains + 100 {
+		c.remember([32]byte{byte(i), byte(i >> 8), byte(i >> 16)}, validity{0, 1})
+	}
+	if len(c.good) != maxChains {
+		t.Errorf("%d remembered, want %d", len(c.good), maxChains)
+	}
+}
