@@ -14,6 +14,7 @@ type session struct {
 	out     Session
 	self    check.SelfCheck
 	unwell  time.Time // since when self is not healthy; zero while it is
+	healed  time.Time // when self was last healthy again; zero when it always was
 	joined  time.Time
 	leaving bool
 }
@@ -108,10 +109,12 @@ func (e *Engine) Heartbeat(now time.Time, id dispatch.SessionID, open []dispatch
 		}
 		ses.self = self
 		switch {
-		case self.Healthy:
-			ses.unwell = time.Time{}
-		case ses.unwell.IsZero():
+		case self.Healthy && !ses.unwell.IsZero():
+			ses.unwell, ses.healed = time.Time{}, now
+		case !self.Healthy && ses.unwell.IsZero():
 			ses.unwell = now
+			// The failures of the last moments are explained, and no mark against it.
+			delete(e.witnesses, ses.hello.Node)
 		}
 	}
 	unknown, err := e.core.Heartbeat(now, id, open)
@@ -155,7 +158,7 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 			continue
 		}
 		s := e.open(slot)
-		o := e.credible(now, ses, s, r.Observation)
+		o := e.credible(now, ses, s, r)
 		e.observe(now, s, store.LocalCheck{Node: ses.hello.Node, At: r.At, Observation: o})
 		if o.Outcome != r.Observation.Outcome {
 			e.elsewhere(now, s, ses.hello.Node)

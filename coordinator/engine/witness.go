@@ -11,10 +11,15 @@ import (
 
 // credible says what an observation by a checker counts as: a failure that is more
 // likely the checker's own than the site's counts as unknown.
-func (e *Engine) credible(now time.Time, ses *session, s *site, o check.Observation) check.Observation {
+func (e *Engine) credible(now time.Time, ses *session, s *site, r Result) check.Observation {
+	o := r.Observation
 	down := o.Outcome == check.OutcomeDown
-	stormy := e.stormy(now, ses, s, o)
-	if down && (stormy || !ses.self.Healthy) {
+	// One that began while the checker was not well may have come to nothing for that.
+	if down && (!ses.self.Healthy || r.At.Add(-o.Timing.Total).Before(ses.healed)) {
+		o.Outcome = check.OutcomeUnknown
+		return o
+	}
+	if e.stormy(now, ses, s, o) && down {
 		o.Outcome = check.OutcomeUnknown
 	}
 	return o

@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/dispatch"
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// says is a heartbeat about the checker's own network.
+func (c *checker) says(healthy bool) {
+	c.w.t.Helper()
+	var open []dispatch.Ref
+	for _, b := range c.batches {
+		open = append(open, b.Ref)
+	}
+	if _, err := c.w.engine.Heartbeat(c.w.now, c.id, open, check.SelfCheck{Anchors: 1, Healthy: healthy}); err != nil {
+		c.w.t.Fatal(err)
+	}
+}
+
+// The uplink is cut, and failures on all networks come in before the checkers say so.
+func TestACutUplinkIsNoStormOnceTheCheckersSaySo(t *testing.T) {
+	t.Parallel()
+	w, a, b := fleetOf(t, 60)
+	w.each(2*time.Minute, map[*checker]check.Observation{a: up, b: up})
+	w.each(time.Minute, map[*checker]check.Observation{a: down, b: down})
+	if sum := w.engine.Summary(); sum.Checkers[0].Quarantined.IsZero() || sum.Checkers[1].Quarantined.IsZero() {
+		t.Fatalf("checkers %+v, want both in quarantine", sum.Checkers)
+	}
+	a.says(false)
+	b.says(false)
+	for _, c := range w.engine.Summary().Checkers {
+		if !c.Quarantined.IsZero() || c.UnwellSince.IsZero() {
+			t.Errorf("checker %+v, want it unwell and nothing else", c)
+		}
+	}
+	w.each(time.Minute, map[*checker]check.Observation{a: up, b: up})
+	for id := range check.SiteID(60) {
+		if v, _ := w.engine.View(w.now, id+1); v.State.Stage != lifecycle.Up {
+			t.Errorf("site %d is %v after the heal, want it up", id+1, v.State.Stage)
+		}
+	}
+	if len(w.asked) != 0 || len(w.writes) != 0 {
+		t.Errorf("%d verifications, %d changes; want none", len(w.asked), len(w.writes))
+	}
+}
+
+// A check that began while the line was cut comes to its timeout when it is whole again.
+func TestAFailureThatBeganWhileTheCheckerWasUnwellIsNone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.join("a")
+	w.engine.Put(w.now, row())
+	w.pass(time.Minute, a)
+	a.says(false)
+	w.now = w.now.Add(3 * time.Second)
+	a.says(true)
+	w.now = w.now.Add(6 * time.Second)
+	slow := check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureTimeout, Timing: check.Timing{Total: 10 * time.Second}}
+	if a.answer(slow) != 1 {
+		t.Fatal("nothing was out")
+	}
+	w.stage(lifecycle.NeverChecked)
+	w.pass(time.Minute, a)
+	slow.Timing.Total = 5 * time.Second
+	if a.answer(slow) != 1 {
+		t.Fatal("nothing was out")
+	}
+	w.stage(lifecycle.Suspect)
+}
