@@ -8,9 +8,12 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/Automattic/jetmon/internal/jetpack"
 )
 
-// The exit codes of every command. probe has exitDown and exitUnknown besides.
+// The exit codes of every command. probe has exitDown and exitUnknown besides; for
+// diagnose, exitFailed also means that something was found to fail.
 const (
 	exitOK     = 0
 	exitFailed = 1
@@ -28,6 +31,7 @@ type commands struct {
 	Probe       probeCommand       `cmd:"" help:"Check one URL from here, once, and say what was seen."`
 	Sites       sitesCommand       `cmd:"" help:"Ask a coordinator about sites: list, explain."`
 	Outages     outagesCommand     `cmd:"" help:"Ask a coordinator about outages: list, show, replay."`
+	Diagnose    diagnoseCommand    `cmd:"" help:"Find out why Jetpack and WordPress.com do not talk to a site."`
 	Version     versionCommand     `cmd:"" help:"Say which version this is."`
 }
 
@@ -73,7 +77,7 @@ func newParser(p *program, table *commands, values kong.Resolver) (*kong.Kong, e
 		kong.Description("Jetmon watches web sites and tells WordPress.com when one goes down or comes back."),
 		kong.Writers(p.Out, p.Err),
 		kong.Resolvers(values),
-		kong.Vars{"least_level": "info"},
+		kong.Vars{"least_level": "info", "metadata_url": jetpack.DefaultMetadataURL, "user_agent": jetpack.DefaultUserAgent},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 110}),
 		kong.ValueFormatter(helpWithEnv),
 	)

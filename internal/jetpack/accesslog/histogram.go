@@ -1,6 +1,7 @@
 package accesslog
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 )
@@ -82,7 +83,7 @@ func (s *Sizes) Percentile(p float64) int64 {
 	for _, n := range s.counts {
 		total += uint64(n)
 	}
-	want := uint64(p / 100 * float64(total))
+	want := uint64(math.Ceil(p / 100 * float64(total)))
 	var seen uint64
 	for i, n := range s.counts {
 		if seen += uint64(n); seen > 0 && seen >= want {

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"encoding/json"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/Automattic/jetmon/internal/jetpack"
+	"github.com/Automattic/jetmon/internal/jetpack/accesslog"
+	"github.com/Automattic/jetmon/internal/jetpack/jetpackpb"
+)
+
+// logsJSON is a report on logs for programs: the findings as the API has them, and the
+// numbers behind them.
+type logsJSON struct {
+	Diagnosis json.RawMessage `json:"diagnosis"`
+	Requests  uint64          `json:"requests"`
+	BadLines  uint64          `json:"bad_lines"`
+	Buffers   string          `json:"fastcgi_buffers"`
+	Proposed  string          `json:"proposed_fastcgi_buffers,omitempty"`
+	Over      uint64          `json:"responses_over_buffers"`
+	Dynamic   sizesJSON       `json:"dynamic_responses"`
+	Frequent  []urlJSON       `json:"frequent_urls"`
+	Large     []urlJSON       `json:"large_urls"`
+	Calls     callsJSON       `json:"jetpack_calls"`
+	Errors    []errorJSON     `json:"error_groups"`
+}
+
+type sizesJSON struct {
+	Count   uint64 `json:"count"`
+	Average int64  `json:"average_bytes"`
+	Median  int64  `json:"p50_bytes"`
+	P90     int64  `json:"p90_bytes"`
+	P99     int64  `json:"p99_bytes"`
+	Max     int64  `json:"max_bytes"`
+}
+
+type urlJSON struct {
+	Path  string    `json:"path"`
+	Count uint64    `json:"count"`
+	Sizes sizesJSON `json:"responses"`
+}
+
+type callsJSON struct {
+	Count    uint64         `json:"count"`
+	Statuses map[int]uint64 `json:"statuses"`
+	Agents   []agentJSON    `json:"user_agents"`
+	Replays  uint64         `json:"nonce_replays"`
+}
+
+type agentJSON struct {
+	Name  string `json:"name"`
+	Count uint64 `json:"count"`
+	Good  uint64 `json:"good"`
+}
+
+type errorJSON struct {
+	Kind    string `json:"kind"`
+	Count   uint64 `json:"count"`
+	Jetpack uint64 `json:"about_jetpack"`
+	Example string `json:"example"`
+}
+
+func logsToJSON(r *jetpack.LogReport) logsJSON {
+	// Only texts of ours and cleaned ones are in it, so this cannot fail.
+	diagnosis, _ := protojson.MarshalOptions{UseProtoNames: true}.Marshal(jetpackpb.DiagnosisToProto(&r.Report))
+	out := logsJSON{
+		Diagnosis: diagnosis, Requests: r.Access.Good, BadLines: r.Access.Bad, Buffers: r.Buffers.String(), Over: r.Access.Over,
+		Dynamic: sizesToJSON(&r.Access.Dynamic), Frequent: urlsToJSON(r.Access.Frequent), Large: urlsToJSON(r.Access.Large),
+		Calls:  callsJSON{Count: r.Access.Calls.Count, Statuses: r.Access.Calls.Statuses, Replays: r.Access.Calls.Replays, Agents: []agentJSON{}},
+		Errors: []errorJSON{},
+	}
+	if r.Proposed != (jetpack.Buffers{}) {
+		out.Proposed = r.Proposed.String()
+	}
+	for _, a := range r.Access.Calls.Agents {
+		out.Calls.Agents = append(out.Calls.Agents, agentJSON{a.Name, a.Count, a.Good})
+	}
+	for _, g := range r.Errors.Groups {
+		out.Errors = append(out.Errors, errorJSON{string(g.Kind), g.Count, g.Jetpack, g.Example})
+	}
+	return out
+}
+
+func sizesToJSON(s *accesslog.Sizes) sizesJSON {
+	return sizesJSON{s.Count, s.Average(), s.Percentile(50), s.Percentile(90), s.Percentile(99), s.Max}
+}
+
+func urlsToJSON(urls []accesslog.URL) []urlJSON {
+	out := []urlJSON{}
+	for _, u := range urls {
+		out = append(out, urlJSON{u.Path, u.Count, sizesToJSON(&u.Sizes)})
+	}
+	return out
+}

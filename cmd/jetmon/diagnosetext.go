@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/Automattic/jetmon/internal/jetpack"
+)
+
+// textWidth is where text is wrapped.
+const textWidth = 110
+
+// writeFindings writes sections, findings and the conclusion.
+func writeFindings(b *strings.Builder, paint func(color, text string) string, r *jetpack.Report) {
+	section := jetpack.Section(0)
+	for _, f := range r.Findings {
+		if f.Section != section {
+			section = f.Section
+			fmt.Fprintf(b, "\n%s\n", paint("1", fmt.Sprintf("%d  %s", section, section)))
+		}
+		label, color := "pass", "32"
+		switch f.Verdict {
+		case jetpack.Warn:
+			label, color = "WARN", "33"
+		case jetpack.Fail:
+			label, color = "FAIL", "31"
+		case jetpack.Skipped:
+			label, color = "skip", "2"
+		}
+		lines := wrap(fmt.Sprintf("%-18s %s", f.Check, strings.Map(printable, f.Seen)), textWidth-8)
+		fmt.Fprintf(b, "  %s  %s\n", paint(color, label), strings.Join(lines, "\n"+strings.Repeat(" ", 27)))
+		if f.Verdict != jetpack.Warn && f.Verdict != jetpack.Fail {
+			continue
+		}
+		for _, row := range [][2]string{{"means", f.Means}, {"do", f.Do}} {
+			if row[1] != "" {
+				lines := wrap(strings.Map(printable, row[1]), textWidth-35)
+				fmt.Fprintf(b, "%27s%-7s %s\n", "", row[0]+":", strings.Join(lines, "\n"+strings.Repeat(" ", 35)))
+			}
+		}
+	}
+	fmt.Fprintf(b, "\n%s\n", paint("1", strings.Map(printable, r.Conclusion)))
+}
+
+// wrap breaks a text into lines at blanks.
+func wrap(text string, width int) []string {
+	var lines []string
+	for len(text) > width {
+		at := strings.LastIndexByte(text[:width], ' ')
+		if at <= width/3 {
+			break
+		}
+		lines = append(lines, text[:at])
+		text = text[at+1:]
+		width = textWidth - 35
+	}
+	return append(lines, text)
+}

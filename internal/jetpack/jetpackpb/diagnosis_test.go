@@ -1,0 +1,51 @@
+package jetpackpb
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/jetpack"
+)
+
+func TestAReportIsConvertedWhole(t *testing.T) {
+	t.Parallel()
+	r := &jetpack.Report{
+		URL: "https://example.com/", Start: time.Unix(1_700_000_000, 0), Took: 1500 * time.Millisecond, Conclusion: "so",
+		Findings: []jetpack.Finding{
+			{Section: jetpack.SectionWayIn, Check: "dns", Verdict: jetpack.Pass, Seen: "a"},
+			{Section: jetpack.SectionXMLRPC, Check: "xmlrpc_post", Verdict: jetpack.Fail, Cause: "firewall", Seen: "b", Means: "c", Do: "d"},
+			{Section: jetpack.SectionJetpack, Check: "clock", Verdict: jetpack.Warn},
+			{Section: jetpack.SectionLogs, Check: "error_log", Verdict: jetpack.Skipped},
+		},
+	}
+	r.Cause = &r.Findings[1]
+	want := &monitorpb.Diagnosis{
+		Url: r.URL, StartTime: timestamppb.New(r.Start), Duration: durationpb.New(r.Took), Conclusion: "so", CauseCheck: "xmlrpc_post", Cause: "firewall",
+		Findings: []*monitorpb.Finding{
+			{Section: monitorpb.DiagnosisSection_DIAGNOSIS_SECTION_WAY_IN, Check: "dns", Verdict: monitorpb.FindingVerdict_FINDING_VERDICT_PASS, Evidence: "a"},
+			{Section: monitorpb.DiagnosisSection_DIAGNOSIS_SECTION_XMLRPC, Check: "xmlrpc_post", Verdict: monitorpb.FindingVerdict_FINDING_VERDICT_FAIL, Cause: "firewall", Evidence: "b", Meaning: "c", Advice: "d"},
+			{Section: monitorpb.DiagnosisSection_DIAGNOSIS_SECTION_JETPACK, Check: "clock", Verdict: monitorpb.FindingVerdict_FINDING_VERDICT_WARN},
+			{Section: monitorpb.DiagnosisSection_DIAGNOSIS_SECTION_LOGS, Check: "error_log", Verdict: monitorpb.FindingVerdict_FINDING_VERDICT_SKIPPED},
+		},
+	}
+	got := DiagnosisToProto(r)
+	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := proto.Marshal(got); err != nil {
+		t.Error(err)
+	}
+	if s := monitorpb.DiagnosisSection(jetpack.SectionSync); s != monitorpb.DiagnosisSection_DIAGNOSIS_SECTION_SYNC {
+		t.Errorf("the section of the sync queue is %s", s)
+	}
+	if s := monitorpb.DiagnosisSection(jetpack.SectionMetadata); s != monitorpb.DiagnosisSection_DIAGNOSIS_SECTION_METADATA {
+		t.Errorf("the section of the metadata is %s", s)
+	}
+}
