@@ -15,19 +15,44 @@ import (
 // anchorEvery is how often a node probes its own anchors.
 const anchorEvery = 10 * time.Second
 
+// maxSessionMiB bounds --tls-session-cache.
+const maxSessionMiB = 1 << 20
+
 // engineFlags are those of the check engine.
 type engineFlags struct {
-	Resolver     string `placeholder:"HOST:PORT" help:"DNS server to ask; the system's by default."`
-	AllowPrivate bool   `help:"Allow to probe private, loopback and other special addresses. For development only."`
+	Resolver        string `placeholder:"HOST:PORT" help:"DNS server to ask; the system's by default."`
+	AllowPrivate    bool   `help:"Allow to probe private, loopback and other special addresses. For development only."`
+	TLSSessionCache int64  `name:"tls-session-cache" default:"64" placeholder:"MIB" help:"Memory for TLS sessions to resume, at most; 0: every handshake is a full one."`
+}
+
+func (f engineFlags) options() (probe.Options, error) {
+	o := probe.Options{AllowPrivate: f.AllowPrivate, Resolver: f.Resolver}
+	if f.Resolver != "" {
+		if err := checkAddr(f.Resolver, 1); err != nil {
+			return o, usagef("--resolver: %w", err)
+		}
+	}
+	switch {
+	case f.TLSSessionCache < 0 || f.TLSSessionCache > maxSessionMiB:
+		return o, usagef("--tls-session-cache: must be from 0 to %d, is %d", maxSessionMiB, f.TLSSessionCache)
+	case f.TLSSessionCache == 0:
+		o.SessionCacheBytes = -1
+	default:
+		o.SessionCacheBytes = f.TLSSessionCache << 20
+	}
+	return o, nil
 }
 
 func (f engineFlags) open() (*probe.Prober, error) {
-	if f.Resolver != "" {
-		if err := checkAddr(f.Resolver, 1); err != nil {
-			return nil, usagef("--resolver: %w", err)
-		}
+	o, err := f.options()
+	if err != nil {
+		return nil, err
 	}
-	p, err := probe.New(probe.Options{AllowPrivate: f.AllowPrivate, Resolver: f.Resolver})
+	return newProber(o)
+}
+
+func newProber(o probe.Options) (*probe.Prober, error) {
+	p, err := probe.New(o)
 	if err != nil {
 		return nil, usageError{err}
 	}
