@@ -94,7 +94,7 @@ func (c *Coordinator) newServer(instance string) error {
 		coordinatorpb.RegisterAssignmentServiceServer(r, c.stream)
 		api.Register(r, api.Options{
 			Store: c.o.Store, Engine: c.engine, Panel: c.panel, Ledger: c.ledger, Notify: c.notify, Policy: c.o.Policy,
-			Owned: c.ownership.Owned, Node: c.o.Node, Instance: instance, Started: time.Now(),
+			Diagnoser: c.o.Diagnoser, Owned: c.ownership.Owned, Node: c.o.Node, Instance: instance, Started: time.Now(),
 		})
 	})
 	return err

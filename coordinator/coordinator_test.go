@@ -59,10 +59,13 @@ func options(t *testing.T, network rpc.Network) coordinator.Options {
 	}
 }
 
-func start(t *testing.T) *rig {
+func start(t *testing.T) *rig { return startWith(t, func(*coordinator.Options) {}) }
+
+func startWith(t *testing.T, edit func(*coordinator.Options)) *rig {
 	t.Helper()
 	network := rpc.NewMemory()
 	o := options(t, network)
+	edit(&o)
 	c, err := coordinator.New(o)
 	if err != nil {
 		t.Fatal(err)

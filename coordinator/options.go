@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/Automattic/jetmon/coordinator/api"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/notify"
 	"github.com/Automattic/jetmon/coordinator/panel"
@@ -40,6 +41,8 @@ type Options struct {
 	BucketMin, BucketMax check.BucketID
 	// Notify is completed with the log.
 	Notify notify.Options
+	// Diagnoser, optional, answers questions why Jetpack does not talk to a site.
+	Diagnoser api.Diagnoser
 	// OnChange, optional, is called after each committed change. It must not block.
 	OnChange func(StatusChange)
 	Log      *slog.Logger

@@ -105,6 +105,7 @@ func contract() []protoreflect.FileDescriptor {
 		monitorv1.File_jetmon_monitor_v1_site_service_proto,
 		monitorv1.File_jetmon_monitor_v1_outage_service_proto,
 		monitorv1.File_jetmon_monitor_v1_fleet_service_proto,
+		monitorv1.File_jetmon_monitor_v1_diagnosis_service_proto,
 		wpcomv1.File_jetmon_wpcom_v1_jetpack_monitor_service_proto,
 	}
 }
@@ -126,6 +127,7 @@ func transcoder(conn *grpc.ClientConn, fail runtime.ErrorHandlerFunc) (http.Hand
 		monitorv1.RegisterSiteServiceHandler,
 		monitorv1.RegisterOutageServiceHandler,
 		monitorv1.RegisterFleetServiceHandler,
+		monitorv1.RegisterDiagnosisServiceHandler,
 		wpcomv1.RegisterJetpackMonitorServiceHandler,
 	} {
 		if err := register(context.Background(), mux, conn); err != nil {

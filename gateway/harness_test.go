@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -35,6 +36,7 @@ type fake struct {
 	monitorv1.UnimplementedSiteServiceServer
 	monitorv1.UnimplementedOutageServiceServer
 	monitorv1.UnimplementedFleetServiceServer
+	monitorv1.UnimplementedDiagnosisServiceServer
 	wpcomv1.UnimplementedJetpackMonitorServiceServer
 
 	mu    sync.Mutex
@@ -55,6 +57,7 @@ func (f *fake) register(r grpc.ServiceRegistrar) {
 	monitorv1.RegisterSiteServiceServer(r, f)
 	monitorv1.RegisterOutageServiceServer(r, f)
 	monitorv1.RegisterFleetServiceServer(r, f)
+	monitorv1.RegisterDiagnosisServiceServer(r, f)
 	wpcomv1.RegisterJetpackMonitorServiceServer(r, f)
 }
 
@@ -134,6 +137,13 @@ func (f *fake) ReplayOutage(context.Context, *monitorv1.ReplayOutageRequest) (*m
 
 func (f *fake) ExplainSite(_ context.Context, q *monitorv1.ExplainSiteRequest) (*monitorv1.ExplainSiteResponse, error) {
 	return &monitorv1.ExplainSiteResponse{Explanation: &monitorv1.Explanation{Summary: "Up.", ExplainTime: q.GetAt()}}, nil
+}
+
+func (f *fake) DiagnoseSite(_ context.Context, q *monitorv1.DiagnoseSiteRequest) (*monitorv1.DiagnoseSiteResponse, error) {
+	return &monitorv1.DiagnoseSiteResponse{Diagnosis: &monitorv1.Diagnosis{
+		Url: "http://127.0.0.1/", Conclusion: fmt.Sprintf("site %d is well", q.GetSiteId()),
+		Findings: []*monitorv1.Finding{{Check: "dns", Verdict: monitorv1.FindingVerdict_FINDING_VERDICT_PASS}},
+	}}, nil
 }
 
 func (f *fake) GetFleet(ctx context.Context, _ *monitorv1.GetFleetRequest) (*monitorv1.GetFleetResponse, error) {

@@ -21,6 +21,8 @@ type coordinatorCommand struct {
 	BucketMin     int  `default:"0" help:"First bucket to own, 0..511."`
 	BucketMax     int  `default:"511" help:"Last bucket to own, 0..511."`
 
+	Diagnose diagnoserFlags `embed:"" prefix:"diagnose-"`
+
 	judgeFlags   `embed:""`
 	notifyFlags  `embed:""`
 	serveFlags   `embed:""`
@@ -40,6 +42,12 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 	if _, err := sqlstore.ParseDSN(dsn); err != nil {
 		return databaseError(err)
 	}
+	diagnoser, prober, err := c.Diagnose.open()
+	if err != nil {
+		return err
+	}
+	defer prober.Close()
+	o.Diagnoser = diagnoser
 	proc, err := c.processFlags.open(p.Err)
 	if err != nil {
 		return err

@@ -16,7 +16,7 @@ import (
 	wpcompb "github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
 )
 
-// Options for Register. All are required.
+// Options for Register. All but Diagnoser are required.
 type Options struct {
 	Store  store.Store
 	Engine *engine.Engine
@@ -24,6 +24,8 @@ type Options struct {
 	Ledger *ledger.Ledger
 	Notify *notify.Deliverer
 	Policy lifecycle.Policy
+	// Diagnoser, optional, answers DiagnoseSite.
+	Diagnoser Diagnoser
 	// Owned lists the shards of this coordinator.
 	Owned func() []store.ShardID
 	// Node and Instance name this process, which started at Started.
@@ -36,6 +38,7 @@ func Register(r grpc.ServiceRegistrar, o Options) {
 	monitorpb.RegisterSiteServiceServer(r, &sites{o: o})
 	monitorpb.RegisterOutageServiceServer(r, &outages{o: o})
 	monitorpb.RegisterFleetServiceServer(r, &fleet{o: o})
+	monitorpb.RegisterDiagnosisServiceServer(r, newDiagnosis(o))
 	wpcompb.RegisterJetpackMonitorServiceServer(r, &jetpackMonitor{o: o})
 }
 
@@ -45,6 +48,7 @@ func Services() []string {
 		monitorpb.SiteService_ServiceDesc.ServiceName,
 		monitorpb.OutageService_ServiceDesc.ServiceName,
 		monitorpb.FleetService_ServiceDesc.ServiceName,
+		monitorpb.DiagnosisService_ServiceDesc.ServiceName,
 		wpcompb.JetpackMonitorService_ServiceDesc.ServiceName,
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/panel"
 	"github.com/Automattic/jetmon/gateway"
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/jetpack"
 	"github.com/Automattic/jetmon/internal/probe"
 	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/internal/selfcheck"
@@ -54,6 +55,10 @@ func (c *Cluster) buildCoordinator() (role, error) {
 	if err != nil {
 		return nil, err
 	}
+	prober, diagnoser, err := c.diagnoser(c.coordinator.name)
+	if err != nil {
+		return nil, abandon(err, listeners...)
+	}
 	var members []panel.Member
 	for i, region := range c.o.Regions {
 		name := veriflierName(i)
@@ -67,9 +72,20 @@ func (c *Cluster) buildCoordinator() (role, error) {
 		Node: c.coordinator.name, Endpoint: c.coordinator.name, Store: c.o.Store, Listeners: listeners,
 		Verifliers: members, VeriflierClient: c.client(), PeerOfflineLimit: c.o.PeerOfflineLimit,
 		Policy: c.o.Policy, IntervalOverride: c.o.IntervalOverride, BucketMax: lastBucket,
-		Notify: c.o.Notify, OnChange: c.o.OnChange, Log: c.o.Log, Metrics: metrics,
+		Notify: c.o.Notify, OnChange: c.o.OnChange, Diagnoser: diagnoser, Log: c.o.Log, Metrics: metrics,
 	})
-	return r, abandon(err, listeners...)
+	return closing{r, prober}, abandon(err, listeners...)
+}
+
+// diagnoser makes what answers why Jetpack does not talk to a site, with an engine of
+// its own.
+func (c *Cluster) diagnoser(name string) (Prober, *jetpack.Diagnoser, error) {
+	prober, err := c.engine(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := jetpack.New(jetpack.Options{Prober: prober, RootCAs: c.o.Probe.RootCAs, MetadataURL: c.o.MetadataURL})
+	return prober, d, err
 }
 
 func (c *Cluster) buildGateway() (role, error) {
@@ -118,13 +134,7 @@ func (c *Cluster) buildChecker(name string, i int) (role, error) {
 
 // witness makes what a node that probes has: its check engine and its self-check.
 func (c *Cluster) witness(name string) (Prober, *selfcheck.Monitor, error) {
-	var prober Prober
-	var err error
-	if c.o.Prober != nil {
-		prober, err = c.o.Prober(name)
-	} else {
-		prober, err = probe.New(c.o.Probe)
-	}
+	prober, err := c.engine(name)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -135,6 +145,14 @@ func (c *Cluster) witness(name string) (Prober, *selfcheck.Monitor, error) {
 		return nil, nil, fmt.Errorf("self-check: %w", err)
 	}
 	return prober, monitor, nil
+}
+
+// engine makes a node's check engine.
+func (c *Cluster) engine(name string) (Prober, error) {
+	if c.o.Prober != nil {
+		return c.o.Prober(name)
+	}
+	return probe.New(c.o.Probe)
 }
 
 // abandon closes the listeners when a role could not be made of them.

@@ -43,6 +43,9 @@ type Options struct {
 	Anchors []string
 	// AnchorEvery is the time between these measurements; 0 means 10 s.
 	AnchorEvery time.Duration
+	// MetadataURL is WordPress.com's public API, which diagnoses ask; empty is the real
+	// one, jetpack.NoMetadata none.
+	MetadataURL string
 
 	// Network is where the nodes meet; nil is a new one in memory. Each node listens
 	// on its name.

@@ -127,7 +127,7 @@ type variant struct {
 // signed makes a signed call with one of the site's tokens.
 func (r *run) signed(ctx context.Context, name string, token signature.Credential, method string) {
 	if token.IsZero() {
-		r.skip(name, "no "+strings.TrimPrefix(name, "signed_by_")+" token is given (--token-file)")
+		r.skip(name, "no "+strings.TrimPrefix(name, "signed_by_")+" token is given")
 		return
 	}
 	got, err := r.signedCall(ctx, token, method, variant{})

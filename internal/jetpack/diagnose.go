@@ -84,8 +84,11 @@ func (d *Diagnoser) Diagnose(ctx context.Context, t Target) (*Report, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.o.Timeout)
 	defer cancel()
-	home = siteOf(home)
-	r := &run{Options: d.o, exchanger: newExchanger(d.o), target: t, given: home, home: home}
+	page, home := home, siteOf(home)
+	if strings.TrimSuffix(page.Path, "/")+"/" != home.Path {
+		page = home // what was given is no page for visitors
+	}
+	r := &run{Options: d.o, exchanger: newExchanger(d.o), target: t, page: page, given: home, home: home}
 	defer r.exchanger.close()
 	start := d.o.Now()
 	for _, s := range []struct {
@@ -110,9 +113,9 @@ type run struct {
 	*exchanger
 	list
 	target Target
-	// given is the site's address as it was asked for, home where it really is after
-	// redirects. Both end in a slash.
-	given, home *url.URL
+	// page is what visitors ask for, given the site's address as it was asked for, home
+	// where it really is after redirects. The latter two end in a slash.
+	page, given, home *url.URL
 	// reached says that a connection is possible.
 	reached bool
 	// door is where XML-RPC answers; empty when nowhere.

@@ -299,6 +299,36 @@ func TestPastedAddressesLeadToTheSite(t *testing.T) {
 	}
 }
 
+func TestAPageOfASiteLeadsToTheSiteAndADirectoryStays(t *testing.T) {
+	t.Parallel()
+	site := fakejetpack.New(connected())
+	var mu sync.Mutex
+	var asked []string
+	w := newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		asked = append(asked, r.URL.Path)
+		mu.Unlock()
+		if r.URL.Path == "/hello-world" {
+			return
+		}
+		site.ServeHTTP(w, r)
+	}))
+	r := diagnose(t, w, func(_ *jetpack.Options, target *jetpack.Target) { target.URL = w.site + "hello-world" })
+	if r.URL != w.site || r.Worst() != jetpack.Pass {
+		t.Errorf("%s:\n%s", r.URL, table(r))
+	}
+	mu.Lock()
+	if slices.Contains(asked, "/hello-world/") {
+		t.Error("the page is asked for by another address than was given")
+	}
+	mu.Unlock()
+	below := newWorld(t, http.StripPrefix("/blog", site))
+	r = diagnose(t, below, func(_ *jetpack.Options, target *jetpack.Target) { target.URL = below.site + "blog/wp-admin/" })
+	if r.URL != below.site+"blog/" || r.Find("xmlrpc_post").Verdict != jetpack.Pass {
+		t.Errorf("%s:\n%s", r.URL, table(r))
+	}
+}
+
 func TestNoAnswerAtAllSkipsTheRest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fakejetpack.New(connected()))

@@ -113,7 +113,7 @@ func (r *run) judgeGet(got reply, err error, post outcome) {
 	if got.failure == "" {
 		v = block.OfGet(got.Answer)
 	}
-	f := Finding{Check: checkGet, Verdict: Pass, Seen: "GET xmlrpc.php: " + got.seen()}
+	f := Finding{Check: checkGet, Verdict: Pass, Seen: "GET " + r.at("/xmlrpc.php") + ": " + got.seen()}
 	if v.Kind != block.Open {
 		f.Verdict, f.Cause, f.Means, f.Do = Fail, string(v.Kind), v.Means, v.Do
 		if post.Kind == block.Open || post.Kind == block.Disabled {

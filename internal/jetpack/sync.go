@@ -44,7 +44,7 @@ func (r *run) sync(ctx context.Context) {
 	all := []string{checkSyncHealth, checkSyncQueue, checkSyncLock}
 	switch {
 	case r.target.Blog.IsZero():
-		r.skipAll("no blog token is given (--token-file)", all...)
+		r.skipAll("no blog token is given", all...)
 		return
 	case r.api == "" || !r.hasREST:
 		r.skipAll("the REST API does not offer jetpack/v4", all...)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/jetpack/block"
 )
 
 // The steps of section 1.
@@ -24,10 +25,10 @@ const (
 	checkIPv6      = "ipv6"
 )
 
-// wayIn looks at the home page by HEAD and GET, as checks do.
+// wayIn looks at the page that was given by HEAD and GET, as checks do.
 func (r *run) wayIn(ctx context.Context) {
 	ask := func(m check.Method) (check.Observation, error) {
-		return r.probe(ctx, check.Target{URL: r.given.String(), Settings: check.Settings{Method: m}})
+		return r.probe(ctx, check.Target{URL: r.page.String(), Settings: check.Settings{Method: m}})
 	}
 	get, err := ask(check.MethodGet)
 	if err != nil {
@@ -47,6 +48,26 @@ func (r *run) wayIn(ctx context.Context) {
 	}
 	r.firewall(get)
 	r.ipv6(get)
+	r.locate(ctx)
+}
+
+// locate finds out whether the path that was given is WordPress's directory or a page
+// of a site above it.
+func (r *run) locate(ctx context.Context) {
+	if r.home.Path == "/" {
+		return
+	}
+	root := *r.home
+	root.Path = "/"
+	if r.isDoor(ctx, root.String()+"xmlrpc.php") && !r.isDoor(ctx, r.at("/xmlrpc.php")) {
+		r.home = &root
+	}
+}
+
+// isDoor says whether WordPress itself answers there.
+func (r *run) isDoor(ctx context.Context, at string) bool {
+	got, err := r.send(ctx, request{method: http.MethodGet, url: at})
+	return err == nil && got.failure == "" && block.OfGet(got.Answer).Kind == block.Open
 }
 
 func (r *run) skipAll(why string, checks ...string) {
@@ -248,7 +269,7 @@ func explainFailure(o check.Observation) string {
 	if o.HTTPStatus != 0 {
 		parts = append(parts, fmt.Sprintf("%d", o.HTTPStatus))
 	}
-	if o.Reason != "" {
+	if o.Reason != "" && o.Reason != fmt.Sprintf("http_%d", o.HTTPStatus) {
 		parts = append(parts, strings.ReplaceAll(o.Reason, "_", " "))
 	}
 	if o.Detail != "" {

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/jetpack"
+	"github.com/Automattic/jetmon/internal/probe"
+)
+
+// diagnoserFlags are those of a coordinator that answers :diagnose.
+type diagnoserFlags struct {
+	MetadataURL string `name:"metadata-url" default:"${metadata_url}" help:"WordPress.com's public API, which diagnoses ask; none leaves it out."`
+	engineFlags `embed:""`
+}
+
+// open makes the diagnoser, and the check engine that the caller must close.
+func (f diagnoserFlags) open() (*jetpack.Diagnoser, *probe.Prober, error) {
+	if _, err := check.ParseURL(f.MetadataURL); err != nil && f.MetadataURL != jetpack.NoMetadata {
+		return nil, nil, usagef("--diagnose-metadata-url: %w", err)
+	}
+	prober, err := f.engineFlags.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := jetpack.New(jetpack.Options{Prober: prober, MetadataURL: f.MetadataURL})
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
+	return d, prober, nil
+}
