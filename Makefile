@@ -13,7 +13,7 @@ BENCHTIME ?= 1s
 PKG ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-race generate check check-generated check-breaking check-tidy lint fuzz bench clean mariadb
+.PHONY: help build run test test-race generate check check-generated check-breaking check-tidy lint fuzz bench sim-quorum clean mariadb
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,10 @@ fuzz: ## run every fuzz target for FUZZTIME
 
 bench: ## run every benchmark; PKG=./internal/probe for one package
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(PKG)
+
+# The same seed gives the same table: make sim-quorum SIMFLAGS='-seed 2 -escalations 100000'
+sim-quorum: ## reckon how often the verifliers are wrong together, for each size of panel
+	go run ./test/sim/quorum $(SIMFLAGS)
 
 clean: ## remove what was built
 	rm -rf bin

@@ -1,0 +1,91 @@
+// Command quorum reckons how often the verifliers are wrong together: it has the real
+// packages, quorum and lifecycle, decide random escalations, and counts. The same seed
+// gives the same table.
+//
+// Goroutines: one a share of a row, which ends when it has decided its escalations.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"text/tabwriter"
+
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+)
+
+// shares is how many streams of random numbers a row has. It is part of the result.
+const shares = 8
+
+func main() {
+	seed := flag.Uint64("seed", 1, "of the random numbers")
+	count := flag.Int("escalations", 2_000_000, "of each row: of sites that are up, and again of sites that are down")
+	flag.Parse()
+	if err := printTable(os.Stdout, *seed, *count); err != nil {
+		fmt.Fprintln(os.Stderr, "quorum:", err)
+		os.Exit(1)
+	}
+}
+
+// row is a layout of verifliers.
+type row struct{ verifliers, regions int }
+
+func rows() []row {
+	return []row{{1, 1}, {2, 2}, {3, 1}, {3, 3}, {4, 2}, {5, 3}, {6, 1}, {6, 2}, {6, 3}, {6, 6}, {7, 3}, {8, 4}, {10, 5}}
+}
+
+// The figures that a rule is judged by.
+func sound() world { return world{stray: 0.02, regional: 0.005} }
+func deaf() world  { return world{unknown: 0.2} }
+func worst() world { return world{stray: 0.02, regional: 0.005, unknown: 0.2} }
+
+func printTable(w io.Writer, seed uint64, count int) error {
+	fmt.Fprintf(w, "%d escalations each, seed %d\n\n", count, seed)
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(out, "rule\tregions\twrongly confirmed\tsame, 20 % unknown\theld, 20 % unknown\tdown: in 1 round\tin 2\tin 3\twrongly rejected\t")
+	for i, l := range rows() {
+		p, err := newPanel(l.verifliers, l.regions)
+		if err != nil {
+			return err
+		}
+		seed := seed + uint64(i)<<32
+		up, upDeaf := p.run(false, sound(), seed, count), p.run(false, worst(), seed+1, count)
+		down, wrong := p.run(true, deaf(), seed+2, count), p.run(true, worst(), seed+3, count)
+		fmt.Fprintf(out, "%d of %d\t%d\t%s\t%s\t%.4f\t%.4f\t%.4f\t%.5f\t%.1e\t\n", p.rule.Need, p.rule.Voters, l.regions,
+			rare(up), rare(upDeaf), share(upDeaf.held, count),
+			share(down.byRound[1], count), share(down.byRound[2], count), share(down.byRound[3], count), share(wrong.rejected, count))
+	}
+	return out.Flush()
+}
+
+// rare is a share with what is known of it: three of a kind are the least that says much.
+func rare(t tally) string {
+	if t.confirmed == 0 {
+		return fmt.Sprintf("< %.1e", 3/float64(t.total))
+	}
+	return fmt.Sprintf("%.1e", share(t.confirmed, t.total))
+}
+
+// run decides many escalations. The result depends on the seed and the count alone.
+func (p panel) run(down bool, w world, seed uint64, count int) tally {
+	var parts [shares]tally
+	var working sync.WaitGroup
+	for i := range shares {
+		working.Go(func() {
+			r := rand.New(rand.NewPCG(seed, uint64(i)))
+			policy := lifecycle.DefaultPolicy()
+			for range (count + i) / shares {
+				parts[i].add(p.escalate(down, w, r, policy))
+			}
+		})
+	}
+	working.Wait()
+	var all tally
+	for _, part := range parts {
+		all.merge(part)
+	}
+	return all
+}

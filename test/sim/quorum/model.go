@@ -1,0 +1,155 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// world is what goes wrong, as shares of 1.
+type world struct {
+	// stray is how often one vote is wrong by itself.
+	stray float64
+	// regional is how often an escalation falls into a time when one region, a random
+	// one, sees every site down. Each of its verifliers does, in every round.
+	regional float64
+	// unknown is how often one vote is UNKNOWN.
+	unknown float64
+}
+
+// panel is who votes, by which rule.
+type panel struct {
+	roster  []quorum.Voter
+	regions int
+	rule    quorum.Rule
+}
+
+// newPanel spreads n voters evenly over regions, under the default rule.
+func newPanel(n, regions int) (panel, error) {
+	p := panel{regions: regions}
+	for i := range n {
+		p.roster = append(p.roster, quorum.Voter{Name: fmt.Sprint("v", i), Region: fmt.Sprint("r", i%regions)})
+	}
+	var err error
+	p.rule, err = quorum.NewRule(p.roster, 0)
+	return p, err
+}
+
+// end is how an escalation ended.
+type end struct {
+	verdict quorum.Verdict // Inconclusive: held as suspect after the last round
+	round   uint8
+}
+
+// escalate has a suspicion decided, by the real state machine and the real ballots: the
+// site has failed as often as the policy asks for, and truly is down, or is not.
+func (p panel) escalate(down bool, w world, r *rand.Rand, policy lifecycle.Policy) end {
+	sick := -1
+	if r.Float64() < w.regional {
+		sick = r.IntN(p.regions)
+	}
+	now := time.Unix(1_000_000_000, 0)
+	s := lifecycle.Initial(check.StatusRunning, now, false)
+	var effects []lifecycle.Effect
+	for range policy.Failures {
+		now = now.Add(policy.Between)
+		s, effects = lifecycle.Step(s, lifecycle.Observed{At: now, Node: "checker", Outcome: check.OutcomeDown}, policy)
+	}
+	for {
+		verify, ok := find[lifecycle.Verify](effects)
+		if !ok {
+			break
+		}
+		now = now.Add(verify.After)
+		verdict := p.ballot(down, sick, w, r)
+		s, effects = lifecycle.Step(s, lifecycle.Decided{At: now, Ballot: verify.Ballot, Verdict: verdict}, policy)
+		_, told := find[lifecycle.Change](effects)
+		_, rejected := find[lifecycle.FalseAlarm](effects)
+		switch {
+		case told:
+			return end{quorum.Confirmed, verify.Round}
+		case rejected:
+			return end{quorum.Rejected, verify.Round}
+		case s.Held:
+			return end{quorum.Inconclusive, verify.Round}
+		}
+	}
+	panic("an escalation came to no end") // the state machine is broken: nothing counts any more
+}
+
+// ballot has everybody vote, in random order.
+func (p panel) ballot(down bool, sick int, w world, r *rand.Rand) quorum.Verdict {
+	b := quorum.Open(p.rule, p.roster)
+	first := r.IntN(len(p.roster))
+	for i := range p.roster {
+		v := (first + i) % len(p.roster)
+		if err := b.Cast(p.roster[v].Name, w.vote(down, v%p.regions == sick, r)); err != nil {
+			panic(err) // the roster is the ballot's own
+		}
+		if verdict := b.Verdict(); verdict != quorum.Pending {
+			return verdict
+		}
+	}
+	return b.Close()
+}
+
+// vote is what one veriflier says.
+func (w world) vote(down, sick bool, r *rand.Rand) quorum.Value {
+	if r.Float64() < w.unknown {
+		return quorum.Unknown
+	}
+	if r.Float64() < w.stray {
+		down = !down
+	}
+	if down || sick {
+		return quorum.Down
+	}
+	return quorum.Up
+}
+
+func find[T lifecycle.Effect](effects []lifecycle.Effect) (found T, ok bool) {
+	for _, e := range effects {
+		if f, is := e.(T); is {
+			return f, true
+		}
+	}
+	return found, false
+}
+
+// tally counts ends.
+type tally struct {
+	total, confirmed, rejected, held int
+	// byRound are the confirmed up to a round, from 1.
+	byRound [8]int
+}
+
+func (t *tally) add(e end) {
+	t.total++
+	switch e.verdict {
+	case quorum.Confirmed:
+		t.confirmed++
+		for i := int(e.round); i < len(t.byRound); i++ {
+			t.byRound[i]++
+		}
+	case quorum.Rejected:
+		t.rejected++
+	default:
+		t.held++
+	}
+}
+
+func (t *tally) merge(o tally) {
+	t.total += o.total
+	t.confirmed += o.confirmed
+	t.rejected += o.rejected
+	t.held += o.held
+	for i := range t.byRound {
+		t.byRound[i] += o.byRound[i]
+	}
+}
+
+func share(n, of int) float64 { return float64(n) / float64(of) }
