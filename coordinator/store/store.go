@@ -16,6 +16,7 @@ type Store interface {
 	History
 	Outbox
 	Ownership
+	Retention
 	// Ping says whether the database answers.
 	Ping(ctx context.Context) error
 	Close() error
@@ -68,6 +69,25 @@ type Outbox interface {
 	Postponed(ctx context.Context, n Notice, next time.Time, why string) error
 	// CountNotices counts the undelivered notices in the given shards.
 	CountNotices(ctx context.Context, shards []ShardID) (int, error)
+}
+
+// Retention forgets what is too old to be of use.
+type Retention interface {
+	// Expire deletes history of the fence's shard: at most limit ballots or outages, and
+	// what belongs to them. It answers how many it found; fewer than limit means that
+	// nothing is left to do. Fenced when the caller no longer owns the shard.
+	//
+	// An outage that is open stays, and so does one of a site that has notices in the
+	// outbox. Its ballot is never deleted before it.
+	Expire(ctx context.Context, f Fence, e Expiry, limit int) (int, error)
+}
+
+// Expiry says what is too old. A zero time keeps everything of its kind.
+type Expiry struct {
+	// Ballots that opened no outage and were decided before go.
+	Ballots time.Time
+	// Outages that were over before go, with their ballots and transitions.
+	Outages time.Time
 }
 
 // Ownership says which coordinator owns which shard.

@@ -12,5 +12,6 @@ CREATE TABLE IF NOT EXISTS jetmon_ballots (
     opened_ms BIGINT NOT NULL,
     decided_ms BIGINT NOT NULL,
     evidence MEDIUMTEXT NOT NULL,
-    UNIQUE (site_id, id)
+    UNIQUE (site_id, id),
+    UNIQUE (outage_id, bucket, decided_ms, id)
 ) {options}
