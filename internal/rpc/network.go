@@ -6,8 +6,6 @@ import (
 	"net"
 	"sync"
 	"syscall"
-
-	"google.golang.org/grpc/test/bufconn"
 )
 
 // Network is where servers listen and clients dial.
@@ -53,7 +51,9 @@ func (m *Memory) Listen(addr string) (net.Listener, error) {
 	if m.listeners[addr] != nil {
 		return nil, &net.OpError{Op: "listen", Net: memoryName, Addr: memoryAddr(addr), Err: syscall.EADDRINUSE}
 	}
-	l := &memoryListener{Listener: bufconn.Listen(connBufferBytes), network: m, addr: memoryAddr(addr)}
+	l := &memoryListener{
+		network: m, addr: memoryAddr(addr), dialled: make(chan net.Conn), closed: make(chan struct{}),
+	}
 	m.listeners[addr] = l
 	return l, nil
 }
@@ -66,11 +66,15 @@ func (m *Memory) DialContext(ctx context.Context, addr string) (net.Conn, error)
 	if l == nil {
 		return nil, &net.OpError{Op: "dial", Net: memoryName, Addr: memoryAddr(addr), Err: syscall.ECONNREFUSED}
 	}
-	c, err := l.DialContext(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("dial %s in memory: %w", addr, err)
+	client, server := newPipe(memoryAddr("client"), l.addr)
+	select {
+	case l.dialled <- server:
+		return client, nil
+	case <-l.closed:
+		return nil, &net.OpError{Op: "dial", Net: memoryName, Addr: memoryAddr(addr), Err: syscall.ECONNREFUSED}
+	case <-ctx.Done():
+		return nil, fmt.Errorf("dial %s in memory: %w", addr, ctx.Err())
 	}
-	return c, nil
 }
 
 func (m *Memory) forget(l *memoryListener) {
@@ -82,23 +86,29 @@ func (m *Memory) forget(l *memoryListener) {
 }
 
 type memoryListener struct {
-	*bufconn.Listener
 	network *Memory
 	addr    memoryAddr
+	dialled chan net.Conn
+	closed  chan struct{}
+	once    sync.Once
 }
 
 // Accept answers net.ErrClosed after Close, as TCP does.
 func (l *memoryListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
+	select {
+	case c := <-l.dialled:
+		return c, nil
+	case <-l.closed:
 		return nil, &net.OpError{Op: "accept", Net: memoryName, Addr: l.addr, Err: net.ErrClosed}
 	}
-	return c, nil
 }
 
 func (l *memoryListener) Close() error {
-	l.network.forget(l)
-	return l.Listener.Close()
+	l.once.Do(func() {
+		l.network.forget(l)
+		close(l.closed)
+	})
+	return nil
 }
 
 func (l *memoryListener) Addr() net.Addr { return l.addr }

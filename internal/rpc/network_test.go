@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -139,4 +140,34 @@ func pair(t *testing.T, open func() (rpc.Network, string)) (client, server net.C
 	server = <-accepted
 	t.Cleanup(func() { _ = client.Close(); _ = server.Close() })
 	return client, server
+}
+
+// net/http takes a read back by a deadline in the past, and goes on without one: what
+// was taken back must not come up again later.
+func TestADeadlineThatWasTakenBackIsGone(t *testing.T) {
+	t.Parallel()
+	for name, open := range networks() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client, server := pair(t, open)
+			buf := make([]byte, 1)
+			for i := range 20_000 {
+				if err := client.SetReadDeadline(time.Unix(1, 0)); err != nil {
+					t.Fatal(err)
+				}
+				for range i % 50 { // the deadline takes effect now or a little later
+					runtime.Gosched()
+				}
+				if err := client.SetReadDeadline(time.Time{}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := server.Write([]byte{byte(i)}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := client.Read(buf); err != nil || buf[0] != byte(i) {
+					t.Fatalf("round %d: read %v, %v", i, buf, err)
+				}
+			}
+		})
+	}
 }
