@@ -7,7 +7,7 @@ BUF  := $(TOOL) buf
 # Extra flags of go test: make test TESTFLAGS='-run TestX -v'
 TESTFLAGS ?=
 # Time of each fuzz target, and of each benchmark.
-FUZZTIME  ?= 10s
+FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
 # PKG narrows test, fuzz and bench: make bench PKG=./internal/probe
 PKG ?= ./...

@@ -161,6 +161,9 @@ func certificateFailure(e *tls.CertificateVerificationError, now time.Time) *fai
 		}
 		return down(kind, "unknown_issuer", "the certificate's issuer is not known")
 	}
+	if _, ok := errors.AsType[x509.SystemRootsError](e.Err); ok {
+		return unknown(kind, "no_roots", "this node has no issuers to trust")
+	}
 	return down(kind, "bad_certificate", e.Err.Error())
 }
 

@@ -13,8 +13,12 @@
 //	place.go     URL policy: what may be asked for, and where it is
 //	address.go   address policy: where a connection may go
 //	resolve.go   names to addresses; nameserver.go asks, system.go is the machine's part
-//	engine.go    the engine interface; netengine.go the one over package net
-//	connect.go   happy eyeballs; secure.go the TLS handshake
+//	engine.go    the engine interface
+//	netengine.go     the engine over package net, and over sockets of ours
+//	fastengine_linux.go  the engine over sockets of ours: talk_linux.go is a plain exchange,
+//	                 socket_linux.go a connection, poll_linux.go what watches them
+//	connect.go   happy eyeballs
+//	secure.go    the TLS handshake; sessions.go and chains.go what is kept of it
 //	head.go      the response's head; body.go its body; texts.go body rules
 //	firewall.go  who blocked us
 //	classify.go  errors by type to FailureKind and reason
@@ -55,15 +59,21 @@
 //	          embedded_ipv4 benchmarking reserved unspecified broadcast
 //
 // The outcome is UNKNOWN with POLICY, with DNS/resolver_unreachable, CONNECT/no_route and
-// CONNECT/node_resources, which are this node's troubles, and with cancelled and
+// CONNECT/node_resources and TLS/no_roots, which are this node's troubles, and with cancelled and
 // internal_error, which have no kind.
 //
 // # Goroutines
 //
-// All of them end before Probe returns:
+// Of each check, all of which end before Probe returns:
 //
-//	lookup of AAAA     beside that of A; ends with the lookup
+//	questions for A and AAAA  end with the lookup
+//	handshake          beside the exchange, for its stack; ends with the connection
 //	connect attempts   one for each address of several; end with the connection, those
 //	                   over IPv6 with the check
 //	late GET           begun when a HEAD hangs for half of the budget; Probe waits for it
+//
+// Of the Prober, on Linux:
+//
+//	shard.run          one a shard, at most maxShards; waits for the sockets of the shard
+//	                   and ends when there are none
 package probe

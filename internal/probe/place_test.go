@@ -1,6 +1,9 @@
 package probe
 
 import (
+	"bufio"
+	"bytes"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -100,6 +103,37 @@ func TestOwnHeadersReplaceOurs(t *testing.T) {
 	if got != want {
 		t.Errorf("got %q", got)
 	}
+}
+
+// FuzzHeaders: whatever headers pass the policy, the request keeps its shape.
+func FuzzHeaders(f *testing.F) {
+	for _, h := range [][2]string{
+		{"X", "1"}, {"Cookie", "a=b"}, {"user-agent", "me"}, {"Host", "x"}, {"X Y", "z"}, {"X", "a\r\nB: c"}, {"Transfer-Encoding", "chunked"},
+		{"Content-Length ", "5"}, {"", ""}, {":authority", "x"}, {"X", "\x00"}, {"X", " \t"}, {"é", "é"}, {"X", "é\u2028"}, {"PROXY-x", ""}, {"Accept", ""},
+	} {
+		f.Add(h[0], h[1])
+	}
+	p, _ := firstPlace("http://example.com/a?b")
+	f.Fuzz(func(t *testing.T, name, value string) {
+		headers := []check.Header{{Name: name, Value: value}}
+		if fail := checkHeaders(headers); fail != nil {
+			if fail.outcome != check.OutcomeUnknown || fail.kind != check.FailurePolicy || fail.reason != "bad_header" {
+				t.Fatalf("%q: %q: %+v", name, value, fail)
+			}
+			return
+		}
+		raw := wire("GET", p, headers, "c=d")
+		q, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(raw)))
+		if err != nil {
+			t.Fatalf("%q: %v", raw, err)
+		}
+		if q.Host != "example.com" || q.RequestURI != "/a?b" || q.ContentLength != 0 || len(q.TransferEncoding) > 0 || !q.Close {
+			t.Fatalf("%q: read as %+v", raw, q)
+		}
+		if n := bytes.Count(raw, []byte("\n")); n > 9 || n != bytes.Count(raw, []byte("\r\n")) {
+			t.Fatalf("%q has %d lines", raw, n)
+		}
+	})
 }
 
 func FuzzURLPolicy(f *testing.F) {

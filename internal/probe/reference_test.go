@@ -24,15 +24,30 @@ const strict = "net_http_refuses"
 // about is shared with the engines that are put to the test.
 type httpEngine struct{ netEngine }
 
-// tapped notes what went through a connection.
+// tapped notes what comes over a connection. It keeps an answer back until the request
+// was sent: net/http does not take one that comes earlier.
 type tapped struct {
 	net.Conn
+	asked chan struct{}
+	once  sync.Once
+
 	mu      sync.Mutex
 	read    []byte
 	readErr error
 }
 
+func (c *tapped) Write(b []byte) (int, error) {
+	defer c.once.Do(func() { close(c.asked) })
+	return c.Conn.Write(b)
+}
+
+func (c *tapped) Close() error {
+	c.once.Do(func() { close(c.asked) })
+	return nil // whoever made it closes it
+}
+
 func (c *tapped) Read(b []byte) (int, error) {
+	<-c.asked
 	n, err := c.Conn.Read(b)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -58,7 +73,7 @@ func (e *httpEngine) exchange(ctx context.Context, r *request, t *trace) (*respo
 		}
 	}
 	t.reach(check.PhaseRequest)
-	tap := &tapped{Conn: conn}
+	tap := &tapped{Conn: conn, asked: make(chan struct{})}
 	resp, f := e.ask(ctx, r, t, tap)
 	if f != nil {
 		giveUp()
@@ -94,7 +109,7 @@ func (e *httpEngine) ask(ctx context.Context, r *request, t *trace, tap *tapped)
 	if err != nil {
 		return nil, verdictOfError(err, tap, t)
 	}
-	return answerOf(resp, r)
+	return answerOf(resp, r, tap)
 }
 
 // verdictOfError gives net/http's error its meaning. Most have no type; of those, what
@@ -103,8 +118,12 @@ func verdictOfError(err error, tap *tapped, t *trace) *failure {
 	t.reach(check.PhaseResponse)
 	tap.mu.Lock()
 	defer tap.mu.Unlock()
-	if tap.readErr != nil && (isReset(tap.readErr) || isTimeout(tap.readErr)) {
-		err = tap.readErr // net/http forgets it
+	if tap.readErr != nil { // net/http forgets it
+		waiting := "first_byte"
+		if len(tap.read) > 0 {
+			waiting = "header"
+		}
+		return answerFailure(tap.readErr, waiting)
 	}
 	if _, typed := errors.AsType[protocolError](err); typed || isTimeout(err) || isReset(err) {
 		waiting := "first_byte"
@@ -128,7 +147,7 @@ func verdictOfError(err error, tap *tapped, t *trace) *failure {
 }
 
 // answerOf translates an answer, its body framed anew.
-func answerOf(resp *http.Response, r *request) (*response, *failure) {
+func answerOf(resp *http.Response, r *request, tap *tapped) (*response, *failure) {
 	h := head{proto: resp.Proto, status: resp.StatusCode}
 	refuse := func(e protocolError) (*response, *failure) {
 		_ = resp.Body.Close()
@@ -153,7 +172,7 @@ func answerOf(resp *http.Response, r *request) (*response, *failure) {
 	if r.wantsBody {
 		resp.Header.Del("Content-Length")
 		resp.Header.Set("Transfer-Encoding", "chunked")
-		answer.body = &reframed{in: resp.Body}
+		answer.body = &reframed{in: resp.Body, tap: tap}
 	}
 	var fields bytes.Buffer
 	_ = resp.Header.Write(&fields)
@@ -165,6 +184,7 @@ func answerOf(resp *http.Response, r *request) (*response, *failure) {
 // reframed gives a body as chunks that end as the body did.
 type reframed struct {
 	in  io.Reader
+	tap *tapped
 	out bytes.Buffer
 	end error
 }
@@ -176,15 +196,18 @@ func (r *reframed) Read(p []byte) (int, error) {
 		if n > 0 {
 			fmt.Fprintf(&r.out, "%x\r\n%s\r\n", n, buf[:n])
 		}
+		r.tap.mu.Lock()
+		lost := r.tap.readErr
+		r.tap.mu.Unlock()
 		switch {
 		case err == nil:
+		case lost != nil:
+			r.end = lost
 		case err == io.EOF:
 			r.out.WriteString("0\r\n\r\n")
 			r.end = io.EOF
 		case errors.Is(err, io.ErrUnexpectedEOF):
 			r.end = io.EOF
-		case isTimeout(err) || isReset(err):
-			r.end = err
 		default: // net/http's words for malformed chunks have no type
 			r.out.WriteString("zz\r\n")
 			r.end = io.EOF

@@ -68,17 +68,22 @@ type reply struct {
 func (r *resolver) askBoth(ctx context.Context, host string) (answer, *failure) {
 	ctx, cancel := context.WithCancel(ctx)
 	servers := r.servers()
-	second := make(chan reply, 1)
-	go func() {
-		var v6 reply
-		defer func() {
-			if v := recover(); v != nil {
-				v6.failure = panicked(v)
-			}
-			second <- v6
+	// Both beside us: questions need a large stack, which we would keep during the check.
+	ask := func(qtype uint16) <-chan reply {
+		done := make(chan reply, 1)
+		go func() {
+			var got reply
+			defer func() {
+				if v := recover(); v != nil {
+					got.failure = panicked(v)
+				}
+				done <- got
+			}()
+			got.answer, got.failure = servers.ask(ctx, host, qtype)
 		}()
-		v6.answer, v6.failure = servers.ask(ctx, host, dns.TypeAAAA)
-	}()
+		return done
+	}
+	second, first := ask(dns.TypeAAAA), ask(dns.TypeA)
 	joined := false
 	defer func() {
 		cancel()
@@ -86,7 +91,8 @@ func (r *resolver) askBoth(ctx context.Context, host string) (answer, *failure) 
 			<-second
 		}
 	}()
-	v4, f4 := servers.ask(ctx, host, dns.TypeA)
+	got := <-first
+	v4, f4 := got.answer, got.failure
 	if f4 != nil && f4.reason == "nxdomain" {
 		// The name does not exist for any type.
 		return answer{}, f4

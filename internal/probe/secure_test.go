@@ -35,6 +35,8 @@ func certificatesAndVersionsOn(t *testing.T, newProber maker) {
 		{"expired intermediate", fakesite.ExpiredIntermediate, bad("expired")},
 		{"certificate for clients", fakesite.WrongUsage, bad("wrong_usage")},
 		{"issuer that may not issue", fakesite.NotAnIssuer, bad("unknown_issuer")},
+		{"extension that must be understood", fakesite.UnknownCritical, bad("bad_certificate")},
+		{"issuer for other names", fakesite.Constrained, bad("invalid_chain")},
 		{"other host", fakesite.WrongHost, bad("wrong_host")},
 		{"TLS 1.0 only", fakesite.TLS10, up(200, check.AdvisoryTLSDeprecated)},
 		{"TLS 1.1 only", fakesite.TLS11, up(200, check.AdvisoryTLSDeprecated)},
@@ -179,6 +181,15 @@ func connectionLostUnderTLSOn(t *testing.T, newProber maker) {
 			fakesite.Abort(c)
 		}, fails(check.FailureConnect, "reset", 0, check.PhaseResponse)},
 		{"close after the request", func(c net.Conn) { site.ReadRequest(c) }, fails(check.FailureProtocol, "empty_reply", 0, check.PhaseResponse)},
+		{"rubbish instead of the answer", func(c net.Conn) {
+			site.ReadRequest(c)
+			rubbish(c)
+		}, fails(check.FailureConnect, "lost", 0, check.PhaseResponse)},
+		{"rubbish in the body", func(c net.Conn) {
+			site.ReadRequest(c)
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhell")
+			rubbish(c)
+		}, fails(check.FailurePartial, "lost", 200, check.PhaseBody)},
 		{"close without a goodbye in the body", func(c net.Conn) {
 			site.ReadRequest(c)
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhell")
@@ -195,6 +206,36 @@ func connectionLostUnderTLSOn(t *testing.T, newProber maker) {
 		if got := verdictOf(o); !got.same(c.want) {
 			t.Errorf("%s: got %+v\nwant %+v\nof %+v", c.name, got, c.want, o)
 		}
+	}
+}
+
+// rubbish breaks the encryption.
+func rubbish(c net.Conn) {
+	raw := c.(*tls.Conn).NetConn()
+	_, _ = raw.Write([]byte{23, 3, 3, 0, 32})
+	_, _ = raw.Write(make([]byte, 32))
+	_, _ = io.Copy(io.Discard, raw)
+}
+
+// TestNodeWithoutRoots is no witness against a site.
+func TestNodeWithoutRoots(t *testing.T) {
+	t.Parallel()
+	f := certificateFailure(&tls.CertificateVerificationError{Err: x509.SystemRootsError{}}, time.Now())
+	if f.outcome != check.OutcomeUnknown || f.reason != "no_roots" {
+		t.Errorf("got %+v", f)
+	}
+}
+
+// TestPeerThatDoesNotRead: buffers of the kernel take any request of ours, so a pipe
+// stands for the connection.
+func TestPeerThatDoesNotRead(t *testing.T) {
+	t.Parallel()
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	_ = ours.SetDeadline(time.Now().Add(20 * time.Millisecond))
+	_, f := converse(ours, &request{wire: []byte("HEAD / HTTP/1.1\r\n\r\n")}, &trace{})
+	if f == nil || f.kind != check.FailureTimeout || f.reason != "request" {
+		t.Errorf("got %+v", f)
 	}
 }
 

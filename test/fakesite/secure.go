@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"math/big"
 	"net"
@@ -53,6 +54,10 @@ const (
 	WrongUsage
 	// BadResumption is valid, but the server fails when a session is resumed.
 	BadResumption
+	// UnknownCritical has a critical extension that nobody knows.
+	UnknownCritical
+	// Constrained comes from an issuer that may issue for other names only.
+	Constrained
 	// NotAnIssuer comes from a certificate that may not issue others.
 	NotAnIssuer
 )
@@ -131,6 +136,8 @@ func (v Variant) intermediate(now time.Time) *x509.Certificate {
 		c.NotAfter = now.AddDate(0, 0, -1)
 	case NotAnIssuer:
 		c.IsCA = false
+	case Constrained:
+		c.PermittedDNSDomains, c.PermittedDNSDomainsCritical = []string{"other.test"}, true
 	}
 	return c
 }
@@ -162,6 +169,8 @@ func (v Variant) leaf(now time.Time) *x509.Certificate {
 		c.NotBefore = now.Add(day)
 	case WrongUsage:
 		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	case UnknownCritical:
+		c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 1}, Critical: true, Value: []byte{5, 0}}}
 	case WrongHost:
 		c.DNSNames, c.IPAddresses = []string{"other.test"}, nil
 	}
