@@ -15,6 +15,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/dispatch/stream"
 	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/expiry"
 	"github.com/Automattic/jetmon/coordinator/ledger"
 	"github.com/Automattic/jetmon/coordinator/notify"
 	"github.com/Automattic/jetmon/coordinator/ownership"
@@ -33,6 +34,7 @@ type Coordinator struct {
 	ledger    *ledger.Ledger
 	notify    *notify.Deliverer
 	ownership *ownership.Ownership
+	expiry    *expiry.Expiry
 	stream    *stream.Server
 	server    *rpc.Server
 }
@@ -58,6 +60,10 @@ func New(o Options) (*Coordinator, error) {
 	c.ownership = ownership.New(ownership.Options{
 		Store: o.Store, Node: o.Node, Endpoint: o.Endpoint, Shards: o.shards(), Log: o.Log,
 		Gained: c.gained, Lost: c.lost, Settled: func() { c.server.SetServing(true) },
+	})
+	c.expiry = expiry.New(expiry.Options{
+		Store: o.Store, Owned: c.ownership.Owned, Fence: c.ownership.Fence,
+		Ballots: o.Retention, Outages: o.OutageRetention, Log: o.Log,
 	})
 	c.ledger = ledger.New(ledger.Options{
 		Store: o.Store, Fence: c.ownership.Fence, Log: o.Log,
@@ -128,6 +134,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	first.Go(func() error { return c.panel.Run(firstCtx) })
 	first.Go(func() error { return c.clock(firstCtx) })
 	first.Go(func() error { return c.reread(firstCtx) })
+	first.Go(func() error { return c.expiry.Run(firstCtx) })
 	defer context.AfterFunc(firstCtx, c.stream.Stop)()
 
 	err := first.Wait()

@@ -13,8 +13,8 @@
 //	                                 ledger -> store -> notify -> WordPress.com
 //
 // Goroutines, all under Run's errgroup: the gRPC server, the clock (Engine.Tick),
-// the re-reader of buckets, and the Run methods of panel, ledger, notify and
-// ownership. When ctx ends they stop in order: first the server (checkers leave),
-// the clock, the reader and the panel; then the ledger writes what was decided;
+// the re-reader of buckets, and the Run methods of panel, expiry, ledger, notify and
+// ownership. When ctx ends they stop in order: first the server (checkers leave), the
+// clock, the reader, the panel and the expiry; then the ledger writes what was decided;
 // then the deliverer and, last, the shards are given back.
 package coordinator

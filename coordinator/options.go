@@ -39,6 +39,9 @@ type Options struct {
 	IntervalOverride time.Duration
 	// BucketMin and BucketMax bound the buckets to watch, both included.
 	BucketMin, BucketMax check.BucketID
+	// Retention is how long ballots that opened no outage are kept, OutageRetention how
+	// long outages that are over; 0 is for ever.
+	Retention, OutageRetention time.Duration
 	// Notify is completed with the log.
 	Notify notify.Options
 	// Diagnoser, optional, answers questions why Jetpack does not talk to a site.
@@ -97,6 +100,8 @@ func (o *Options) validate() error {
 		return fault.InvalidField("num-of-checks", "must be at least 1")
 	case o.Policy.Between <= 0 || o.Policy.NoticeWindow <= 0:
 		return fault.InvalidField("time-between-checks, time-between-notices", "must be greater than 0")
+	case o.Retention < 0 || o.OutageRetention < 0:
+		return fault.InvalidField("retention, outage-retention", "must not be negative")
 	case o.Log == nil:
 		return fault.InvalidField("log", "must be given")
 	}

@@ -96,12 +96,13 @@ func askDirectly(t *testing.T, veriflier, url string) {
 		{"one that is somebody else", []string{"name=other,region=europe,addr=" + veriflier}, 3, `(?s)INCONCLUSIVE.*other +europe +UNKNOWN +answered as "veriflier-1"`},
 		{"one that is not there beside one that is", []string{veriflier + "," + dead}, 3, `(?s)INCONCLUSIVE.*2 of 2.*127.0.0.1:1 .*UNKNOWN +Unavailable`},
 		{"one that is given twice", []string{veriflier, veriflier}, 2, `two verifliers are named`},
+		{"flags that are about checks from here", []string{veriflier + " --repeat=2"}, 2, `--via: --repeat`},
 		{"what is no address", []string{"nonsense"}, 2, `--via: "nonsense" is not HOST:PORT`},
 	}
 	for _, tt := range tests {
 		args := []string{"probe", url}
 		for _, v := range tt.via {
-			args = append(args, "--via="+v)
+			args = append(args, strings.Fields("--via="+v)...)
 		}
 		code, stdout, stderr := run(t, nil, args...)
 		if code != tt.code || !regexp.MustCompile(tt.want).MatchString(stdout+stderr) {

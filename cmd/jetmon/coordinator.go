@@ -23,10 +23,11 @@ type coordinatorCommand struct {
 
 	Diagnose diagnoserFlags `embed:"" prefix:"diagnose-"`
 
-	judgeFlags   `embed:""`
-	notifyFlags  `embed:""`
-	serveFlags   `embed:""`
-	processFlags `embed:""`
+	judgeFlags     `embed:""`
+	retentionFlags `embed:""`
+	notifyFlags    `embed:""`
+	serveFlags     `embed:""`
+	processFlags   `embed:""`
 }
 
 // Run coordinates until ctx ends.
@@ -94,6 +95,9 @@ func (c *coordinatorCommand) options(p *program) (coordinator.Options, error) {
 	}
 	o.Endpoint = c.Endpoint
 	if err := c.judgeFlags.apply(&o, p.legacy); err != nil {
+		return o, err
+	}
+	if err := c.retentionFlags.apply(&o); err != nil {
 		return o, err
 	}
 	return o, c.notifyFlags.apply(&o, p.legacy)

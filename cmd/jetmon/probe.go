@@ -35,6 +35,7 @@ type probeCommand struct {
 	CAFile    string        `name:"ca-file" placeholder:"PEM" help:"Trust the issuers in this file instead of the system's."`
 	Repeat    int           `default:"1" placeholder:"N" help:"Check so many times, one after the other; the worst decides the exit code."`
 
+	viaFlags    `embed:""`
 	engineFlags `embed:""`
 }
 
@@ -43,6 +44,9 @@ func (c *probeCommand) Run(ctx context.Context, p *program) error {
 	target, err := c.target()
 	if err != nil {
 		return err
+	}
+	if len(c.Via) > 0 {
+		return c.askVia(ctx, p, target)
 	}
 	options, err := c.engineFlags.options()
 	if err != nil {

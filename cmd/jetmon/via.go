@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"strings"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/panel"
+	"github.com/Automattic/jetmon/internal/check"
 )
 
 const (
@@ -43,4 +45,16 @@ func (f viaFlags) witnesses() ([]panel.Member, error) {
 		return nil, usagef("--via: at most %d verifliers, not %d", maxVia, len(all))
 	}
 	return all, nil
+}
+
+// askVia is probe by verifliers.
+func (c *probeCommand) askVia(ctx context.Context, p *program, t check.Target) error {
+	if c.Repeat > 1 || c.CAFile != "" || c.Resolver != "" || c.AllowPrivate {
+		return usagef("--via: --repeat, --ca-file, --resolver and --allow-private are about checks from here, not about those of verifliers")
+	}
+	b, err := c.viaFlags.ballot(ctx, t)
+	if err != nil {
+		return err
+	}
+	return showBallot(p, c.URL, b, c.JSON)
 }
