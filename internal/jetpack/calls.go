@@ -64,7 +64,7 @@ func (r *run) connected(ctx context.Context) {
 	f := Finding{Check: checkConnected, Verdict: Fail}
 	names, ok := xmlrpc.Strings(got.value)
 	names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, "jetpack.") })
-	f.Seen = "methods for strangers: " + strings.Join(names, ", ")
+	f.Seen = "methods for strangers: " + quote(strings.Join(names, ", "))
 	switch {
 	case got.Kind != block.Open || !ok:
 		f.Cause, f.Seen, f.Means, f.Do = string(got.Kind), "POST for=jetpack: "+got.seen(), got.Means, got.Do
@@ -145,18 +145,18 @@ func (r *run) signed(ctx context.Context, name string, token signature.Credentia
 		}
 	case refused:
 		advice := refusal.Explain()
-		f.Cause, f.Seen, f.Means, f.Do = string(refusal.Code), got.fault.Text, advice.Means, advice.Do
+		f.Cause, f.Seen, f.Means, f.Do = string(refusal.Code), quote(got.fault.Text), advice.Means, advice.Do
 		r.refine(ctx, &f, refusal, token, method)
 	case got.fault != nil && got.fault.Code == xmlrpc.MethodUnknown:
-		f.Cause, f.Seen = "signature_ignored", got.fault.Error()
+		f.Cause, f.Seen = "signature_ignored", quote(got.fault.Error())
 		f.Means = "The site treats the signed call as a stranger's: the signature was refused without a reason, or the query did not reach PHP."
 		f.Do = "Look for jetpack errors in PHP's log and in Tools > Site Health; check that rewrite rules keep the query ($args, QSA)."
 	case got.fault != nil:
-		f.Cause, f.Seen = "fault", got.fault.Error()
+		f.Cause, f.Seen = "fault", quote(got.fault.Error())
 		f.Means, f.Do = "The signed call is refused by something other than the signature.", "Look for the text in plugins and PHP's log."
 	default:
 		f.Verdict = Pass
-		f.Seen = fmt.Sprintf("%s: the site accepts the %s token (answer: %v)", method, token.Kind(), got.value)
+		f.Seen = fmt.Sprintf("%s: the site accepts the %s token (answer: %s)", method, token.Kind(), quote(fmt.Sprint(got.value)))
 	}
 	r.add(f)
 }

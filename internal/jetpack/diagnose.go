@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/idna"
+
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/jetpack/signature"
 )
@@ -82,6 +84,7 @@ func (d *Diagnoser) Diagnose(ctx context.Context, t Target) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("url %w", err)
 	}
+	toASCII(home)
 	ctx, cancel := context.WithTimeout(ctx, d.o.Timeout)
 	defer cancel()
 	page, home := home, siteOf(home)
@@ -142,6 +145,18 @@ func siteOf(u *url.URL) *url.URL {
 	}
 	home.Path = strings.TrimRight(home.Path, "/") + "/"
 	return &home
+}
+
+// toASCII writes the host as it is called and signed.
+func toASCII(u *url.URL) {
+	host, err := idna.Lookup.ToASCII(u.Hostname())
+	if err != nil || host == "" || strings.Contains(u.Hostname(), ":") {
+		return // an address, or a name of the wild; the check engine judges it
+	}
+	if port := u.Port(); port != "" {
+		host += ":" + port
+	}
+	u.Host = host
 }
 
 // at is an address below the site's.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -15,7 +17,9 @@ import (
 	"github.com/Automattic/jetmon/internal/jetpack"
 	"github.com/Automattic/jetmon/internal/jetpack/fakejetpack"
 	"github.com/Automattic/jetmon/internal/jetpack/syncqueue"
+	"github.com/Automattic/jetmon/internal/jetpack/xmlrpc"
 	"github.com/Automattic/jetmon/internal/probe"
+	"github.com/Automattic/jetmon/test/fakesite"
 )
 
 func TestAHealthySiteGivesNoWarning(t *testing.T) {
@@ -108,6 +112,43 @@ func TestEachBlockIsNamedAndNoTwoAreAlike(t *testing.T) {
 				t.Errorf("looks like %s: %s", other, key)
 			}
 			seen[key] = obstacle
+		})
+	}
+}
+
+func TestAWholeSiteBehindABlockIsTold(t *testing.T) {
+	t.Parallel()
+	for obstacle, want := range map[fakejetpack.Obstacle]struct{ home, cause, says string }{
+		fakejetpack.Sucuri:              {"firewall_page", "firewall", "Sucuri"},
+		fakejetpack.Cloudflare:          {"firewall_page", "firewall", "Cloudflare"},
+		fakejetpack.ModSecurity:         {"firewall_page", "firewall", "mod_security"},
+		fakejetpack.ForbiddenByServer:   {"firewall_page", "firewall", "nginx"},
+		fakejetpack.SiteGroundChallenge: {"firewall_page", "bot_challenge", "SiteGround"},
+		fakejetpack.BasicAuth:           {"head_and_get", "basic_auth", "HTTP authentication"},
+		fakejetpack.Overloaded:          {"head_and_get", "rate_limit", "Too many requests"},
+		fakejetpack.FatalError:          {"head_and_get", "server_error", "5xx"},
+		fakejetpack.Silence:             {"head_and_get", "timeout", "no answer at all"},
+		fakejetpack.RedirectToWWW:       {"redirects", "redirect_bad_location", "where no caller can go"},
+	} {
+		t.Run(string(obstacle), func(t *testing.T) {
+			t.Parallel()
+			o := connected()
+			o.Obstacle, o.Everywhere = obstacle, true
+			r := diagnose(t, newWorld(t, fakejetpack.New(o)), func(o *jetpack.Options, _ *jetpack.Target) {
+				if obstacle == fakejetpack.Silence {
+					o.StepTimeout = 500 * time.Millisecond
+				}
+			})
+			if f := r.Find(want.home); f == nil || f.Verdict != jetpack.Fail {
+				t.Errorf("%s: %+v", want.home, f)
+			}
+			if r.Cause == nil || r.Cause.Cause != want.cause || !strings.Contains(r.Conclusion, want.says) {
+				t.Errorf("cause %+v:\n%s", r.Cause, table(r))
+			}
+			expect(t, r, "signed_by_blog", jetpack.Skipped, "")
+			if r.Find("detour").Verdict != jetpack.Fail {
+				t.Errorf("the other door: %+v", r.Find("detour"))
+			}
 		})
 	}
 }
@@ -286,6 +327,10 @@ func TestASiteThatMovedIsFollowedAndSaidSo(t *testing.T) {
 	if f := r.Find("redirects"); f.Verdict != jetpack.Fail || !strings.HasPrefix(f.Cause, "redirect_") {
 		t.Errorf("a loop: %+v", f)
 	}
+	nowhere := serve(t, http.RedirectHandler("http://127.0.0.1:1/", http.StatusFound))
+	r = diagnose(t, w, func(_ *jetpack.Options, target *jetpack.Target) { target.URL = nowhere })
+	expect(t, r, "tcp", jetpack.Pass, "")
+	expect(t, r, "redirects", jetpack.Fail, "redirect_target")
 }
 
 func TestPastedAddressesLeadToTheSite(t *testing.T) {
@@ -334,11 +379,14 @@ func TestNoAnswerAtAllSkipsTheRest(t *testing.T) {
 	w := newWorld(t, fakejetpack.New(connected()))
 	for name, tt := range map[string]struct{ url, check, cause string }{
 		"a port where nobody listens": {"http://127.0.0.1:1/", "tcp", "tcp_refused"},
+		"packets that are dropped":    {"http://" + fakesite.Blackhole(t, netip.MustParseAddrPort("127.0.0.1:0")).String() + "/", "tcp", "tcp_timeout"},
 		"TLS where there is none":     {strings.Replace(w.site, "http:", "https:", 1), "tls", "tls_not_tls"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := diagnose(t, w, func(_ *jetpack.Options, target *jetpack.Target) { target.URL = tt.url })
+			r := diagnose(t, w, func(o *jetpack.Options, target *jetpack.Target) {
+				target.URL, o.StepTimeout = tt.url, time.Second
+			})
 			expect(t, r, tt.check, jetpack.Fail, tt.cause)
 			expect(t, r, "xmlrpc_post", jetpack.Skipped, "")
 			expect(t, r, "signed_by_blog", jetpack.Skipped, "")
@@ -409,13 +457,26 @@ func TestNoSecretIsInAReport(t *testing.T) {
 	t.Parallel()
 	for name, h := range map[string]http.Handler{
 		"a healthy site": fakejetpack.New(connected()),
-		// A site that sends back all that it gets, in header and body.
+		// A site whose XML-RPC works, and repeats in its answers what it was called by.
+		"a talkative site": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Server", r.URL.RequestURI())
+			answer, err := xmlrpc.EncodeAnswer("called by " + r.URL.RequestURI())
+			if r.URL.Query().Has("signature") {
+				answer, err = xmlrpc.EncodeFault(&xmlrpc.Fault{Code: 1, Text: "called by " + r.URL.RequestURI()})
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			_, _ = w.Write(answer)
+		}),
+		// One that sends back all that it gets, in header and body.
 		"an echo": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", "http://127.0.0.1/x?"+r.URL.RawQuery)
 			if r.URL.Query().Has("signature") {
 				w.WriteHeader(http.StatusMovedPermanently)
 			}
-			fmt.Fprintf(w, "<html>%s</html>", r.URL.Path)
+			body, _ := io.ReadAll(r.Body)
+			fmt.Fprintf(w, "<html>The requested URL %s was not found. %s</html>", r.URL.RequestURI(), body)
 		}),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -429,7 +490,7 @@ func TestNoSecretIsInAReport(t *testing.T) {
 			var log strings.Builder
 			slog.New(slog.NewJSONHandler(&log, nil)).Info("diagnosed", "report", r, "target", target)
 			all := string(asJSON) + log.String() + fmt.Sprintf("%+v %#v %v", r, target, target) + table(r)
-			for _, secret := range append(secrets(), "signature=", "nonce=") {
+			for _, secret := range append(secrets(), "signature=", "nonce=", "blogkey", "userkey") {
 				if strings.Contains(all, secret) {
 					t.Errorf("%q is shown in:\n%s", secret, all)
 				}

@@ -89,18 +89,28 @@ func (o reply) seen() string {
 	}
 	for _, name := range []string{"Server", "Cf-Ray", "X-Sucuri-Id", "Sg-Captcha", "Www-Authenticate", "Retry-After", "Allow"} {
 		if v := o.Header.Get(name); v != "" {
-			parts = append(parts, name+": "+v)
+			parts = append(parts, name+": "+quote(v))
 		}
 	}
 	if to := o.Header.Get("Location"); to != "" {
 		parts = append(parts, "Location: "+withoutQuery(to))
 	}
-	if text := strings.TrimSpace(string(o.Body[:min(len(o.Body), 120)])); text != "" {
-		parts = append(parts, fmt.Sprintf("%q", clean(text)))
+	if text := quote(string(o.Body[:min(len(o.Body), 500)])); text != "" {
+		parts = append(parts, fmt.Sprintf("%q", shorten(text)))
 	} else {
 		parts = append(parts, "no content")
 	}
 	return strings.Join(parts, ", ")
+}
+
+// maxExcerpt is how much of a page is shown.
+const maxExcerpt = 120
+
+func shorten(text string) string {
+	if len(text) <= maxExcerpt {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxExcerpt], "") + "..."
 }
 
 // judgeGet judges the GET in the light of the POST: Jetpack only needs the latter.
@@ -133,9 +143,9 @@ func (r *run) judgePost(post outcome, err error) {
 	switch post.Kind {
 	case block.Open:
 		r.door = r.at("/xmlrpc.php")
-		f.Seen = fmt.Sprintf("POST demo.sayHello: %d, %v", post.Status, post.value)
+		f.Seen = fmt.Sprintf("POST demo.sayHello: %d, %s", post.Status, quote(fmt.Sprint(post.value)))
 		if post.fault != nil {
-			f.Seen = "POST demo.sayHello: " + post.fault.Error()
+			f.Seen = "POST demo.sayHello: " + quote(post.fault.Error())
 		}
 	case block.Disabled:
 		r.door = r.at("/xmlrpc.php")
@@ -231,7 +241,7 @@ func (r *run) restIndex(ctx context.Context) {
 }
 
 func (r *run) judgeIndex(about index, path string) {
-	seen := fmt.Sprintf("%s: home %s, %d namespaces", path, about.Home, len(about.Namespaces))
+	seen := fmt.Sprintf("%s: home %s, %d namespaces", path, quote(about.Home), len(about.Namespaces))
 	home, err := url.Parse(about.Home)
 	if err != nil || about.Home == "" || sameSite(home, r.home) {
 		if path != "/wp-json/" {
@@ -243,7 +253,7 @@ func (r *run) judgeIndex(about index, path string) {
 		return
 	}
 	r.add(Finding{Check: checkREST, Verdict: Warn, Cause: "home_differs", Seen: seen,
-		Means: "The site believes to be at " + clean(about.Home) + ", and was reached at " + r.home.String() + ".",
+		Means: "The site believes to be at " + quote(about.Home) + ", and was reached at " + r.home.String() + ".",
 		Do:    "Set home and siteurl (Settings > General, or wp-config.php) to the address that visitors reach."})
 }
 
@@ -276,7 +286,7 @@ func (r *run) rsd(ctx context.Context) {
 	link := about.APIs[0].Link
 	u, err := url.Parse(link)
 	if want, wantErr := url.Parse(r.door); err == nil && wantErr == nil && sameSite(u, want) {
-		r.pass(checkRSD, "points to "+link)
+		r.pass(checkRSD, "points to "+quote(link))
 		return
 	}
 	r.add(Finding{Check: checkRSD, Verdict: Warn, Cause: "rsd_differs", Seen: "points to " + withoutQuery(link),

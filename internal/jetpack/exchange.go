@@ -18,6 +18,7 @@ import (
 
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/jetpack/block"
+	"github.com/Automattic/jetmon/internal/jetpack/errorlog"
 )
 
 // Bounds of one exchange.
@@ -214,6 +215,10 @@ func hostPort(u *url.URL) string {
 	}
 	return net.JoinHostPort(u.Hostname(), port)
 }
+
+// quote makes what a site sent fit to be shown: a page may repeat the signed URL that it
+// was called by.
+func quote(s string) string { return errorlog.Redact(s) }
 
 // withoutQuery shows a URL; queries may hold signatures.
 func withoutQuery(raw string) string {

@@ -56,7 +56,7 @@ func (r *run) metadata(ctx context.Context) {
 	case !parsed || got.Status != http.StatusOK || a.ID == 0:
 		r.skip(checkKnown, "WordPress.com's API does not answer as it should: "+got.seen())
 	default:
-		r.pass(checkKnown, fmt.Sprintf("site %d, %s", a.ID, a.URL))
+		r.pass(checkKnown, fmt.Sprintf("site %d, %s", a.ID, quote(a.URL)))
 		r.compareKnown(&a)
 		return
 	}
@@ -70,13 +70,13 @@ func (r *run) compareKnown(a *about) {
 	case a.URL == "" || err != nil:
 		r.skip(checkKnownHome, "no URL is given")
 	case sameSite(known, r.home):
-		r.pass(checkKnownHome, "the same address: "+a.URL)
+		r.pass(checkKnownHome, "the same address: "+quote(a.URL))
 	case strings.EqualFold(known.Host, r.home.Host) && known.Scheme != r.home.Scheme:
-		r.add(Finding{Check: checkKnownHome, Verdict: Fail, Cause: "address_differs", Seen: "WordPress.com says " + a.URL + ", the site is at " + r.home.String(),
+		r.add(Finding{Check: checkKnownHome, Verdict: Fail, Cause: "address_differs", Seen: "WordPress.com says " + quote(a.URL) + ", the site is at " + r.home.String(),
 			Means: "WordPress.com calls the site by http where it is at https (or the other way round): the redirect loses its calls.",
 			Do:    "Set home and siteurl to the address that answers, then update it on WordPress.com (Site Health, identity crisis)."})
 	default:
-		r.add(Finding{Check: checkKnownHome, Verdict: Fail, Cause: "address_differs", Seen: "WordPress.com says " + a.URL + ", the site is at " + r.home.String(),
+		r.add(Finding{Check: checkKnownHome, Verdict: Fail, Cause: "address_differs", Seen: "WordPress.com says " + quote(a.URL) + ", the site is at " + r.home.String(),
 			Means: "WordPress.com knows the site by another address than it has: its calls go there.",
 			Do:    "Resolve the identity crisis in wp-admin (Jetpack asks whether the site moved), or set home and siteurl back."})
 	}

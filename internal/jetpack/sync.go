@@ -86,8 +86,8 @@ func (r *run) refusedSync(got reply) {
 		v := block.Of(got.failure)
 		f.Cause, f.Means, f.Do = string(v.Kind), v.Means, v.Do
 	} else if json.Unmarshal(got.Body, &e) == nil && e.Code != "" {
-		f.Cause = e.Code
-		f.Seen = fmt.Sprintf("GET sync/status: %d %s: %s", got.Status, e.Code, e.Message)
+		f.Cause = quote(e.Code)
+		f.Seen = fmt.Sprintf("GET sync/status: %d %s: %s", got.Status, quote(e.Code), quote(e.Message))
 		if strings.HasPrefix(e.Code, "rest_invalid") {
 			advice := (&signature.Error{Code: signature.Code(e.Code), Message: e.Message}).Explain()
 			f.Means, f.Do = advice.Means, advice.Do
@@ -97,7 +97,7 @@ func (r *run) refusedSync(got reply) {
 }
 
 func (r *run) syncHealth(state string) {
-	f := Finding{Check: checkSyncHealth, Verdict: Pass, Seen: "the site says " + state}
+	f := Finding{Check: checkSyncHealth, Verdict: Pass, Seen: "the site says " + quote(state)}
 	switch state {
 	case "in_sync":
 	case "":

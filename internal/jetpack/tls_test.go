@@ -53,6 +53,36 @@ func TestASiteWithTLSIsDiagnosedByItsName(t *testing.T) {
 	}
 }
 
+func TestANameThatIsNotASCIIIsCalledByItsASCIIForm(t *testing.T) {
+	t.Parallel()
+	var hosts []string
+	site := fakesite.New(t)
+	site.SetHandler(func(w http.ResponseWriter, r *http.Request) {
+		hosts = append(hosts, r.Host)
+		fakejetpack.New(connected()).ServeHTTP(w, r)
+	})
+	names := fakesite.NewDNS(t)
+	names.Host("xn--bcher-kva.example.test", "127.0.0.1")
+	p, err := probe.New(probe.Options{AllowPrivate: true, Resolver: names.Addr()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	w := newWorld(t, fakejetpack.New(connected()))
+	port := strconv.Itoa(int(site.Port()))
+	r := diagnose(t, w, func(o *jetpack.Options, target *jetpack.Target) {
+		o.Prober, o.MetadataURL, target.URL = p, jetpack.NoMetadata, "http://Bücher.example.test:"+port+"/"
+	})
+	if r.Worst() != jetpack.Pass {
+		t.Errorf("%s", table(r))
+	}
+	for _, host := range hosts {
+		if host != "xn--bcher-kva.example.test:"+port {
+			t.Errorf("called as %s", host)
+		}
+	}
+}
+
 func TestTroubleWithTLSAndNamesIsTold(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

@@ -27,21 +27,26 @@ const (
 
 // wayIn looks at the page that was given by HEAD and GET, as checks do.
 func (r *run) wayIn(ctx context.Context) {
-	ask := func(m check.Method) (check.Observation, error) {
-		return r.probe(ctx, check.Target{URL: r.page.String(), Settings: check.Settings{Method: m}})
+	ask := func(m check.Method, p check.RedirectPolicy) (check.Observation, error) {
+		return r.probe(ctx, check.Target{URL: r.page.String(), Settings: check.Settings{Method: m, RedirectPolicy: p}})
 	}
-	get, err := ask(check.MethodGet)
+	get, err := ask(check.MethodGet, check.RedirectFollow)
+	first := get
+	if err == nil && len(get.Hops) > 0 {
+		// What was measured is the last host's.
+		first, err = ask(check.MethodGet, check.RedirectFail)
+	}
 	if err != nil {
 		r.skipAll(err.Error(), checkDNS, checkTCP, checkTLS, checkRedirects, checkAnswer, checkFirewall, checkIPv6)
 		return
 	}
-	r.network(get)
+	r.network(first)
 	if !r.reached {
 		r.skipAll("there is no connection", checkRedirects, checkAnswer, checkFirewall, checkIPv6)
 		return
 	}
 	r.follow(get)
-	if head, err := ask(check.MethodHead); err != nil {
+	if head, err := ask(check.MethodHead, check.RedirectFollow); err != nil {
 		r.skip(checkAnswer, err.Error())
 	} else {
 		r.compare(head, get)
@@ -155,13 +160,23 @@ func (r *run) tls(o check.Observation) {
 // follow says where redirects lead, and moves the diagnosis there.
 func (r *run) follow(o check.Observation) {
 	if o.Failure == check.FailureRedirect {
-		r.add(Finding{Check: checkRedirects, Verdict: Fail, Cause: "redirect_" + o.Reason, Seen: explainFailure(o) + hopsSeen(o),
-			Means: "The home page redirects without an end, so no caller arrives.",
-			Do:    "Make home and siteurl (Settings > General) agree with what server and CDN redirect to; behind a proxy pass X-Forwarded-Proto."})
+		f := Finding{Check: checkRedirects, Verdict: Fail, Cause: "redirect_" + o.Reason, Seen: explainFailure(o) + hopsSeen(o),
+			Means: "The home page redirects to where no caller can go.",
+			Do:    "Make home and siteurl (Settings > General) agree with what server and CDN redirect to; behind a proxy pass X-Forwarded-Proto."}
+		if o.Reason == "loop" || o.Reason == "too_many" {
+			f.Means = "The home page redirects without an end, so no caller arrives."
+		}
+		r.add(f)
 		return
 	}
 	if len(o.Hops) == 0 {
 		r.pass(checkRedirects, "none")
+		return
+	}
+	if o.Failure != check.FailureNone && o.Phase <= check.PhaseTLS {
+		r.add(Finding{Check: checkRedirects, Verdict: Fail, Cause: "redirect_target", Seen: strings.TrimPrefix(hopsSeen(o), ": ") + ", where " + explainFailure(o),
+			Means: "The home page redirects to an address that cannot be reached.",
+			Do:    "Set home and siteurl (Settings > General) to an address that works, or repair the one redirected to."})
 		return
 	}
 	last, err := check.ParseURL(o.Hops[len(o.Hops)-1].URL)

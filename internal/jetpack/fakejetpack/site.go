@@ -43,8 +43,9 @@ type Options struct {
 	// the synchronisation; empty is "in_sync".
 	Queue  *syncqueue.Queue
 	Health string
-	// Obstacle stands before xmlrpc.php.
-	Obstacle Obstacle
+	// Obstacle stands before xmlrpc.php; with Everywhere before the whole site.
+	Obstacle   Obstacle
+	Everywhere bool
 }
 
 // Site is one site.
@@ -78,6 +79,9 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Date", s.o.Now().UTC().Format(http.TimeFormat))
 	query := r.URL.Query()
+	if s.o.Everywhere && s.o.Obstacle.stop(w, r) {
+		return
+	}
 	switch path := r.URL.Path; {
 	case path == "/xmlrpc.php":
 		if s.o.Obstacle.stop(w, r) {
