@@ -1,0 +1,107 @@
+package judging
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// book is a store in memory, which keeps every change that was committed: what is told
+// to WordPress.com is those, once each, in their order.
+type book struct {
+	store.History // what is not used
+	plan          plan
+
+	mu      sync.Mutex
+	random  *rand.Rand
+	sites   []store.Site
+	changes []store.Change
+	kept    []store.Ballot
+	byKey   map[string]store.Committed
+	outages int64
+}
+
+func newBook(p plan, r *rand.Rand) *book {
+	b := &book{plan: p, random: r, byKey: map[string]store.Committed{}}
+	for i := range p.down {
+		b.sites = append(b.sites, store.Site{
+			ID: check.SiteID(i + 1), BlogID: check.BlogID(i + 1), Bucket: check.BucketID(i), URL: siteURL(i),
+			Interval: time.Minute, Status: check.StatusRunning,
+		})
+	}
+	return b
+}
+
+func (b *book) rows() []store.Site {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.sites)
+}
+
+// told lists the changes of a site in their order.
+func (b *book) told(site int) []store.Change {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(b.changes), func(c store.Change) bool { return c.SiteID != check.SiteID(site+1) })
+}
+
+func (b *book) ballots() []store.Ballot {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.kept)
+}
+
+// Commit takes a while, fails as the plan says, and sometimes only seems to fail.
+func (b *book) Commit(ctx context.Context, _ store.Fence, c store.Change) (store.Committed, error) {
+	b.mu.Lock()
+	takes, seems := time.Duration(b.random.Int64N(int64(200*time.Millisecond))), b.random.IntN(10) == 0
+	b.mu.Unlock()
+	if !sleep(ctx, takes) || within(b.plan.failing, time.Now()) {
+		return store.Committed{}, fault.New(fault.Unavailable, "the store is away")
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	done, again := b.byKey[c.Key]
+	if !again {
+		row := &b.sites[c.SiteID-1]
+		if row.Status != c.From {
+			return store.Committed{}, fault.New(fault.Conflict, "the status is %d, not %d", row.Status, c.From)
+		}
+		if c.To == check.StatusDown {
+			b.outages++
+			row.OutageID = b.outages
+		}
+		done = store.Committed{OutageID: row.OutageID, NoticeID: int64(len(b.changes) + 1)}
+		row.Status, row.StatusSince = c.To, c.At
+		if c.To == check.StatusRunning {
+			row.OutageID = 0
+		}
+		b.byKey[c.Key] = done
+		b.changes = append(b.changes, c)
+	}
+	if seems {
+		return store.Committed{}, fault.New(fault.Unavailable, "the answer is lost")
+	}
+	return done, nil
+}
+
+// KeepBallot keeps it.
+func (b *book) KeepBallot(_ context.Context, _ store.Fence, ballot store.Ballot) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kept = append(b.kept, ballot)
+	return nil
+}
+
+// Site reads a row.
+func (b *book) Site(_ context.Context, id check.SiteID) (store.Site, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.sites[id-1], nil
+}

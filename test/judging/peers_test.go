@@ -1,0 +1,148 @@
+package judging
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	veriflierv1 "github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/internal/rpc"
+)
+
+// lie is what a veriflier says of every site; none says what is true.
+type lie uint8
+
+const (
+	none lie = iota
+	alwaysDown
+	alwaysUp
+)
+
+// peer is a fake veriflier.
+type peer struct {
+	veriflierv1.UnimplementedVeriflierServiceServer
+	w      *world
+	number int
+	lie    lie
+
+	mu     sync.Mutex
+	random *rand.Rand
+	before *veriflierv1.VerifyResponse
+}
+
+func peerName(i int) string { return fmt.Sprint("v", i) }
+
+// Verify answers as the plan says.
+func (p *peer) Verify(ctx context.Context, req *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
+	m := p.w.plan.mode(p.number, time.Now())
+	p.mu.Lock()
+	takes, before := time.Duration(p.random.Int64N(int64(3*time.Second))), p.before
+	if m == slow {
+		takes = time.Duration(p.random.Int64N(int64(25 * time.Second)))
+	}
+	p.mu.Unlock()
+	switch m {
+	case busy:
+		return nil, status.Error(codes.ResourceExhausted, "busy")
+	case hanging:
+		takes = time.Hour
+	}
+	wait := time.NewTimer(takes)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-ctx.Done():
+		return nil, status.FromContextError(ctx.Err()).Err()
+	}
+	resp := &veriflierv1.VerifyResponse{
+		RequestId: req.GetRequestId(), Veriflier: peerName(p.number),
+		Observation: &checkv1.Observation{Outcome: p.says(req.GetTarget().GetUrl())},
+		SelfCheck:   &checkv1.SelfCheck{Healthy: true, Anchors: 1},
+	}
+	p.mu.Lock()
+	p.before = resp
+	p.mu.Unlock()
+	switch {
+	case m == stale && before != nil:
+		return before, nil
+	case m == stranger:
+		return &veriflierv1.VerifyResponse{RequestId: resp.RequestId, Veriflier: "somebody", Observation: &checkv1.Observation{Outcome: down}, SelfCheck: resp.SelfCheck}, nil
+	case m == unwell:
+		return &veriflierv1.VerifyResponse{RequestId: resp.RequestId, Veriflier: resp.Veriflier, Observation: &checkv1.Observation{Outcome: down}, SelfCheck: &checkv1.SelfCheck{Anchors: 1}}, nil
+	}
+	return resp, nil
+}
+
+const (
+	down = checkv1.Outcome_OUTCOME_DOWN
+	up   = checkv1.Outcome_OUTCOME_UP
+)
+
+func (p *peer) says(url string) checkv1.Outcome {
+	switch {
+	case p.lie == alwaysDown, p.lie == none && p.w.isDown(siteOf(url), time.Now()):
+		return down
+	}
+	return up
+}
+
+func siteURL(i int) string { return fmt.Sprintf("http://site-%d.example/", i) }
+
+func siteOf(url string) (i int) {
+	if _, err := fmt.Sscanf(strings.TrimPrefix(url, "http://"), "site-%d.example/", &i); err != nil {
+		panic(err)
+	}
+	return i
+}
+
+// live serves, except while the plan says that nobody is there, until ctx ends.
+func (p *peer) live(ctx context.Context, t *testing.T) {
+	deaths := append([]phase{}, p.w.plan.phases[p.number]...)
+	deaths = append(deaths, phase{span: span{from: p.w.plan.end.Add(time.Hour)}, mode: dead})
+	for _, d := range deaths {
+		if d.mode != dead {
+			continue
+		}
+		l, err := p.w.network.Listen(peerName(p.number))
+		if err != nil {
+			t.Errorf("listen: %v", err)
+			return
+		}
+		server, err := rpc.NewServer(rpc.ServerOptions{Name: peerName(p.number)}, func(r grpc.ServiceRegistrar) {
+			veriflierv1.RegisterVeriflierServiceServer(r, p)
+		})
+		if err != nil {
+			t.Errorf("serve: %v", err)
+			return
+		}
+		serving, stop := context.WithDeadline(ctx, d.from)
+		err = server.Serve(serving, l)
+		stop()
+		if err != nil {
+			t.Errorf("serve: %v", err)
+		}
+		if !sleep(ctx, time.Until(d.to)) {
+			return
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,217 @@
+package judging
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/dispatch"
+	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/ledger"
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/panel"
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/storm"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/rpc"
+)
+
+// world is a coordinator's judging parts among fakes, in virtual time.
+type world struct {
+	t       *testing.T
+	plan    plan
+	network *rpc.Memory
+	book    *book
+	peers   []*peer
+
+	mu     sync.Mutex
+	random *rand.Rand
+	engine *engine.Engine
+	// deaf are the checkers that say that they are not well.
+	deaf map[string]bool
+}
+
+// newWorld makes one. Lies are those of the first verifliers.
+func newWorld(t *testing.T, seed uint64, p plan, lies ...lie) *world {
+	w := &world{
+		t: t, plan: p, network: rpc.NewMemory(), random: rand.New(rand.NewPCG(seed, 100)), deaf: map[string]bool{},
+		book: newBook(p, rand.New(rand.NewPCG(seed, 101))),
+	}
+	for i := range p.phases {
+		w.peers = append(w.peers, &peer{w: w, number: i, random: rand.New(rand.NewPCG(seed, uint64(i)))})
+		if i < len(lies) {
+			w.peers[i].lie = lies[i]
+		}
+	}
+	return w
+}
+
+func (w *world) isDown(site int, at time.Time) bool { return within(w.plan.down[site], at) }
+
+func (w *world) chance(of int) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.random.IntN(of)
+}
+
+func (w *world) bits() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.random.Uint64()
+}
+
+// run lets everything happen until the plan ends.
+func (w *world) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var peers sync.WaitGroup
+	for _, p := range w.peers {
+		peers.Go(func() { p.live(ctx, w.t) })
+	}
+	for _, until := range append(append([]time.Time{}, w.plan.restarts...), w.plan.end) {
+		w.life(until)
+	}
+	cancel()
+	peers.Wait()
+}
+
+// life is one process of the coordinator, which dies at a time.
+func (w *world) life(until time.Time) {
+	ctx, die := context.WithDeadline(context.Background(), until)
+	defer die()
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	instance := fmt.Sprintf("%x", w.bits())
+	var e *engine.Engine
+	var members []panel.Member
+	for i := range w.peers {
+		members = append(members, panel.Member{Name: peerName(i), Region: fmt.Sprint("r", i%3), Address: peerName(i)})
+	}
+	votes, err := panel.New(panel.Options{
+		Members: members, Client: rpc.ClientOptions{Network: w.network}, Instance: instance, Log: slog.New(slog.DiscardHandler),
+		Decided: func(a engine.Answer) { e.Decide(time.Now(), a) },
+		Looked:  func(l engine.Look) { e.Looked(time.Now(), l) },
+	})
+	if err != nil {
+		w.t.Error(err)
+		return
+	}
+	log := ledger.New(ledger.Options{
+		Store: w.book, Log: slog.New(slog.DiscardHandler), Flush: time.Millisecond,
+		Fence: func(s store.ShardID) (store.Fence, bool) {
+			return store.Fence{Shard: s, Node: instance}, ctx.Err() == nil
+		},
+		Committed: func(c store.Change, done store.Committed) { e.Committed(time.Now(), c, done) },
+		Refused:   func(c store.Change, row *store.Site) { e.Refused(time.Now(), c, row) },
+	})
+	e = engine.New(engine.Options{
+		Policy: lifecycle.DefaultPolicy(), Storm: storm.DefaultRule(), Panel: votes, Ledger: log, Random: w.bits, Log: slog.New(slog.DiscardHandler),
+		Dispatch: dispatch.Config{
+			Lease: time.Minute, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second, MaxBatch: 10, MaxQueue: 1000, Random: w.bits,
+		},
+	}, time.Now())
+	w.mu.Lock()
+	w.engine = e
+	w.mu.Unlock()
+	parts.Go(func() { _ = votes.Run(ctx) })
+	parts.Go(func() { _ = log.Run(ctx) })
+	for _, row := range w.book.rows() {
+		e.Put(time.Now(), row)
+	}
+	for _, node := range []string{"checker-a", "checker-b"} {
+		c := &checker{w: w, e: e, node: node, ctx: ctx, parts: &parts}
+		c.id = e.Join(time.Now(), dispatch.Hello{Node: node, Instance: instance, MaxInFlight: 100}, c)
+		if err := e.Grant(time.Now(), c.id, 100); err != nil {
+			w.t.Error(err)
+		}
+		parts.Go(c.live)
+	}
+	for sleep(ctx, time.Second) {
+		e.Tick(time.Now())
+	}
+}
+
+// checker is a fake checker: it sees what is true, unless the plan says that it is mistaken.
+type checker struct {
+	w     *world
+	e     *engine.Engine
+	node  string
+	id    dispatch.SessionID
+	ctx   context.Context
+	parts *sync.WaitGroup
+
+	mu   sync.Mutex
+	open map[dispatch.Ref]bool
+}
+
+// End is what a session of ours must not come to before its process ends.
+func (c *checker) End(reason string) {
+	if c.ctx.Err() == nil {
+		c.w.t.Errorf("the session of %s ended: %s", c.node, reason)
+	}
+}
+
+// Assign checks a batch, which takes a while.
+func (c *checker) Assign(b dispatch.Batch, targets []check.Target) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open == nil {
+		c.open = map[dispatch.Ref]bool{}
+	}
+	c.open[b.Ref] = true
+	takes := time.Duration(50+c.w.chance(4000)) * time.Millisecond
+	c.parts.Go(func() {
+		if !sleep(c.ctx, takes) {
+			return
+		}
+		var results []engine.Result
+		for i, k := range b.Checks {
+			results = append(results, engine.Result{
+				Key: dispatch.Key{Site: k.Site, Sequence: k.Sequence}, At: time.Now(), Observation: c.see(targets[i].URL),
+			})
+		}
+		if _, err := c.e.CheckIn(time.Now(), c.id, b.Ref, results); err != nil {
+			c.w.t.Errorf("check-in: %v", err)
+		}
+		if c.w.chance(5) == 0 {
+			// Said twice, as after a stream that broke: what it answers does not matter.
+			_, _ = c.e.CheckIn(time.Now(), c.id, b.Ref, results)
+		}
+		c.mu.Lock()
+		delete(c.open, b.Ref)
+		c.mu.Unlock()
+		if err := c.e.Grant(time.Now(), c.id, len(results)); err != nil {
+			c.w.t.Errorf("grant: %v", err)
+		}
+	})
+	return true
+}
+
+func (c *checker) see(url string) check.Observation {
+	site := siteOf(url)
+	if now := time.Now(); c.w.isDown(site, now) || within(c.w.plan.mistaken[site], now) {
+		return check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureServer, HTTPStatus: 503}
+	}
+	return check.Observation{Outcome: check.OutcomeUp, HTTPStatus: 200}
+}
+
+// live says that the checker lives.
+func (c *checker) live() {
+	for sleep(c.ctx, 5*time.Second) {
+		c.mu.Lock()
+		var open []dispatch.Ref
+		for ref := range c.open {
+			open = append(open, ref)
+		}
+		c.mu.Unlock()
+		c.w.mu.Lock()
+		well := !c.w.deaf[c.node]
+		c.w.mu.Unlock()
+		if _, err := c.e.Heartbeat(time.Now(), c.id, open, check.SelfCheck{Anchors: 1, Healthy: well}); err != nil {
+			c.w.t.Errorf("heartbeat: %v", err)
+		}
+	}
+}
