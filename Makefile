@@ -81,6 +81,10 @@ fuzz: ## run every fuzz target for FUZZTIME
 
 bench: ## run every benchmark; PKG=./internal/probe for one package
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(PKG)
+ifneq ($(filter ./... ./internal/probe,$(PKG)),)
+	@echo "checks beside a tuned net/http client (docs/performance.md)"
+	go run ./test/load/checks
+endif
 
 # The same seed gives the same table: make sim-quorum SIMFLAGS='-seed 2 -escalations 100000'
 sim-quorum: ## reckon how often the verifliers are wrong together, for each size of panel

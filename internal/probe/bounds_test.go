@@ -36,6 +36,12 @@ func allocated() uint64 {
 
 // TestFloodsStayWithinMemory runs alone, since it measures the whole process.
 func TestFloodsStayWithinMemory(t *testing.T) {
+	for _, name := range []string{fast, portable} {
+		t.Run(name, func(t *testing.T) { floodsStayWithinMemory(t, makerOf(name)) })
+	}
+}
+
+func floodsStayWithinMemory(t *testing.T, newProber maker) {
 	const limit = 1 << 20
 	bomb := zipped(strings.Repeat("\x00", 16<<20))
 	block := strings.Repeat("x", 64<<10)
@@ -75,8 +81,15 @@ func TestFloodsStayWithinMemory(t *testing.T) {
 	}
 }
 
-// TestNothingIsLeft: after many checks at once, of every kind, no goroutine remains.
+// TestNothingIsLeft: after many checks at once, of every kind, no goroutine
+// remains.
 func TestNothingIsLeft(t *testing.T) {
+	for _, name := range []string{fast, portable} {
+		t.Run(name, func(t *testing.T) { nothingIsLeft(t, makerOf(name)) })
+	}
+}
+
+func nothingIsLeft(t *testing.T, newProber maker) {
 	good, bad, hang := fakesite.New(t), fakesite.New(t), fakesite.New(t)
 	bad.Reset()
 	hang.Hang()

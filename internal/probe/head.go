@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bytes"
+	"crypto/tls"
 	"io"
 	"iter"
 	"strings"
@@ -179,8 +180,12 @@ func (r *headReader) end(err error) error { return headEnd(err, r.total+len(r.ke
 // of in.
 func readHead(in io.Reader, started func()) (h head, rest []byte, err error) {
 	var r headReader
-	// Small, since many wait here at once; connections have buffers of their own.
-	piece := make([]byte, 1024)
+	// Small, since many wait here at once.
+	size := 1024
+	if _, ok := in.(*tls.Conn); ok {
+		size = 256 // it has a buffer of its own
+	}
+	piece := make([]byte, size)
 	for {
 		n, err := in.Read(piece)
 		if n == 0 && err != nil {

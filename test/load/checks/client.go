@@ -200,11 +200,6 @@ func (p plan) hold(one checkFunc) (figures, error) {
 	// By now the last has been sent; the first answer comes after the target's slowness.
 	time.Sleep(max(0, slowness-2*time.Second-time.Since(start)))
 	rss2, inUse2 := memory()
-	if p.Profile != "" {
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		fmt.Fprintf(os.Stderr, "stack %d heap in use %d alloc %d sys %d\n", m.StackInuse/uint64(p.Count), m.HeapInuse/uint64(p.Count), m.HeapAlloc/uint64(p.Count), m.Sys/uint64(p.Count))
-	}
 	work.Wait()
 	each := 1024 * float64(p.Count)
 	return figures{Checks: p.Count, Failed: int(bad.Load()), RSS: (rss2 - rss) / each, GoMemory: (inUse2 - inUse) / each}, nil

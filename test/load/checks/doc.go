@@ -6,8 +6,9 @@
 // clients take turns, several times, and medians of each turn's ratio are shown, because
 // the machine is never quiet.
 //
-//	go run ./test/load/checks              the table
-//	go run ./test/load/checks -flat 1000000   goroutines, descriptors and memory over a million checks
+//	go run ./test/load/checks
+//	go run ./test/load/checks -rounds 0 -hold 0 -flat 1000000    only what a million checks leave
+//	go run ./test/load/checks -profile cpu.prof -kind tls         only a profile
 //
 // It owns its targets and knows nothing of Jetmon but internal/probe.
 package main

@@ -46,7 +46,7 @@ func main() {
 	rounds := flag.Int("rounds", 5, "how often each pair is measured")
 	count := flag.Int("count", 10_000, "plain checks a round; TLS does a tenth")
 	held := flag.Int("hold", 5000, "checks in flight on slow targets; 0 leaves that out")
-	flat := flag.Int("flat", 0, "instead of the table, do this many checks and show what is left over")
+	flat := flag.Int("flat", 50_000, "checks to do at the end, showing what is left over; 0 leaves that out")
 	profile := flag.String("profile", "", "instead of the table, write a CPU profile of -count checks to this file")
 	kind := flag.String("kind", "plain", "what -profile checks: plain, tls or resumed")
 	client := flag.String("client", "probe", "who does, for -profile: probe, portable or net/http")
@@ -59,15 +59,12 @@ func main() {
 		err = runClient(*told)
 	default:
 		err = measure(func(at target) error {
-			switch {
-			case *profile != "":
+			if *profile != "" {
 				f, err := spawn(plan{Client: *client, Kind: *kind, Count: *count, InFlight: 256, Profile: *profile, Target: at})
 				fmt.Printf("%.1f us CPU, %.0f allocations, %.0f bytes a check\n", 1e6/f.perCPUSecond(), f.Allocs, f.Bytes)
 				return err
-			case *flat > 0:
-				return printFlat(at, *flat)
 			}
-			return printTable(at, *rounds, *count, *held)
+			return printTable(at, *rounds, *count, *held, *flat)
 		})
 	}
 	if err != nil {

@@ -31,11 +31,13 @@ func rows() []row {
 }
 
 // printTable measures all rows, in turns.
-func printTable(at target, rounds, count, held int) error {
+func printTable(at target, rounds, count, held, flat int) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "load before: %s\n\n", load())
-	fmt.Fprintln(w, "checks\tours/CPU s\tus CPU\tallocs\tcompared with\tits/CPU s\tus CPU\tallocs\tratio\trange\twanted")
-	for _, r := range rows() {
+	if rounds > 0 {
+		fmt.Fprintln(w, "checks\tours/CPU s\tus CPU\tallocs\tcompared with\tits/CPU s\tus CPU\tallocs\tratio\trange\twanted")
+	}
+	for _, r := range rows()[:min(len(rows()), rounds*len(rows()))] {
 		n := count
 		if r.kind != "plain" {
 			n /= 10
@@ -58,9 +60,6 @@ func printTable(at target, rounds, count, held int) error {
 			ours, theirs = append(ours, a), append(theirs, b)
 			ratios = append(ratios, a.perCPUSecond()/b.perCPUSecond())
 		}
-		if rounds == 0 {
-			continue
-		}
 		slices.Sort(ratios)
 		a, b := middle(ours), middle(theirs)
 		fmt.Fprintf(w, "%s\t%.0f\t%.1f\t%.0f\t%s\t%.0f\t%.1f\t%.0f\t%.2f\t%.2f-%.2f\t%s\n", r.name,
@@ -73,14 +72,17 @@ func printTable(at target, rounds, count, held int) error {
 		}
 	}
 	fmt.Fprintf(w, "\nload after: %s\n", load())
-	return w.Flush()
+	if err := w.Flush(); err != nil || flat == 0 {
+		return err
+	}
+	return printFlat(at, flat)
 }
 
 func printHeld(w *tabwriter.Writer, at target, held int) error {
 	fmt.Fprintf(w, "\n%d checks in flight\tclient\tKiB each, resident\tKiB each, heap and stacks\twanted\n", held)
 	for _, kind := range []string{"plain", "tls"} {
 		for _, client := range []string{"probe", "net/http"} {
-			f, err := spawn(plan{Client: client, Kind: kind, Count: held, Hold: true, Target: at, Profile: os.Getenv("HOLDPROF")})
+			f, err := spawn(plan{Client: client, Kind: kind, Count: held, Hold: true, Target: at})
 			if err != nil {
 				return err
 			}
@@ -97,7 +99,7 @@ func printHeld(w *tabwriter.Writer, at target, held int) error {
 // printFlat shows what is left after many checks.
 func printFlat(at target, count int) error {
 	for _, kind := range []string{"plain", "resumed"} {
-		fmt.Printf("%s: what is left after each tenth of the checks\n", kind)
+		fmt.Printf("\n%s: what is left after each tenth of the checks\n", kind)
 		if kind != "plain" {
 			count /= 10
 		}
