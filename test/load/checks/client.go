@@ -193,11 +193,11 @@ func (p plan) hold(one checkFunc) (figures, error) {
 				bad.Add(1)
 			}
 		})
-		if n%50 == 49 { // the target's backlog is finite
-			time.Sleep(time.Millisecond)
+		if n%p.Burst == p.Burst-1 {
+			time.Sleep(5 * time.Millisecond)
 		}
 	}
-	// By now the last has been sent; the first answer comes after the target's slowness.
+	// By then the last has been sent; the first answer comes after the target's slowness.
 	time.Sleep(max(0, slowness-2*time.Second-time.Since(start)))
 	rss2, inUse2 := memory()
 	work.Wait()

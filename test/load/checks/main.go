@@ -19,6 +19,7 @@ type plan struct {
 	Count    int    // checks to do, or to hold in flight
 	InFlight int
 	Hold     bool
+	Burst    int // checks begun every 5 ms, with Hold
 	Flat     bool
 	Profile  string // where to write a CPU profile of the run
 	Target   target
