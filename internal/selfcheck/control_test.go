@@ -134,8 +134,8 @@ func TestControlMeasuresAfterTheFailure(t *testing.T) {
 		if got.Healthy || m.Report().Healthy {
 			t.Errorf("a cut line counts as good: %+v, and then %+v", got, m.Report())
 		}
-		if took := time.Since(start); took != 900*time.Millisecond {
-			t.Errorf("it took %s, want the rest of the second since the first round", took)
+		if took := time.Since(start); took != 0 {
+			t.Errorf("it took %s, want that a single failure does not wait", took)
 		}
 		n.set(one, up)
 		if got := m.Control(t.Context(), check.Observation{Outcome: check.OutcomeDown}); !got.Healthy {
@@ -153,15 +153,19 @@ func TestManyControlsAreOneMeasurementASecond(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 1000 {
 			all.Go(func() {
-				time.Sleep(time.Duration(i) * 3 * time.Millisecond) // all within 3 s
+				time.Sleep(time.Duration(i) * 20 * time.Millisecond) // all within 20 s
+				start := time.Now()
 				if got := m.Control(t.Context(), check.Observation{Outcome: check.OutcomeDown}); !got.Healthy {
 					t.Errorf("control %d: %+v", i, got)
+				}
+				if took := time.Since(start); took > time.Second {
+					t.Errorf("control %d took %s", i, took)
 				}
 			})
 		}
 		all.Wait()
-		if n := n.count() - before; n < 3 || n > 5 {
-			t.Errorf("%d measurements for 1000 controls in 3 s, want about 4", n)
+		if n := n.count() - before; n < 20 || n > 20+5 {
+			t.Errorf("%d measurements for 1000 controls in 20 s, want one a second and a few at once", n)
 		}
 	})
 }
@@ -225,15 +229,10 @@ func TestRefreshMeasuresAtOnceAndChangesAreTold(t *testing.T) {
 		changed, before := m.Changed(), n.count()
 		for range 100 {
 			m.Refresh()
+			synctest.Wait()
 		}
-		synctest.Wait()
-		if n.count() != before {
-			t.Error("a second has not passed, and it measured again")
-		}
-		time.Sleep(time.Second)
-		synctest.Wait()
-		if got := n.count() - before; got != 1 {
-			t.Errorf("%d measurements, want one", got)
+		if got := n.count() - before; got > 3 {
+			t.Errorf("%d measurements in a moment, want only the few that were saved", got)
 		}
 		select {
 		case <-changed:

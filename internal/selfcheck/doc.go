@@ -10,7 +10,7 @@
 // A node is healthy while it reaches an anchor and, if one has a name, finds a name. A
 // family that is lost is said in the report; it speaks against a failure that was seen
 // over that family only. Measurements come round by the clock, and at once when a
-// failure was seen (Refresh, Control), but never more than one a second.
+// failure was seen (Refresh, Control), but in the long run not more than one a second.
 //
 // It decides nothing about a monitored site and exports no metric; who reads the
 // report (heartbeats, answers of a veriflier) passes it on.

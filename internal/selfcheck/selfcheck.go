@@ -20,8 +20,11 @@ const (
 	Within = 3 * time.Second
 
 	defaultEvery = 10 * time.Second
-	// leastEvery is the least time between two measurements, whoever asks for them.
+	// leastEvery is the least time between two measurements in the long run, whoever asks
+	// for them; after a quiet time burst of them may follow each other at once, so that a
+	// single failure does not wait.
 	leastEvery = time.Second
+	burst      = 4
 	// maxRounds bounds the measurements under way: slow ones overlap.
 	maxRounds = 4
 	// staleRounds is how many periods a measurement stays worth something.
@@ -115,7 +118,11 @@ func (m *Monitor) Run(ctx context.Context) error {
 	var rounds sync.WaitGroup
 	defer rounds.Wait()
 	room := make(chan struct{}, maxRounds)
+	pace := pacer{every: min(m.every, leastEvery), saved: burst, at: time.Now()}
 	for {
+		if !sleep(ctx, nil, pace.next(time.Now())) {
+			return nil
+		}
 		select {
 		case room <- struct{}{}:
 		case <-ctx.Done():
@@ -126,10 +133,27 @@ func (m *Monitor) Run(ctx context.Context) error {
 			defer func() { <-room }()
 			m.conduct(ctx, r)
 		})
-		if !sleep(ctx, nil, min(m.every, leastEvery)) || !sleep(ctx, m.wanted, m.every-time.Since(r.began)) {
+		if !sleep(ctx, m.wanted, m.every-time.Since(r.began)) {
 			return nil
 		}
 	}
+}
+
+// pacer allows one measurement a time, and saves up to burst of them.
+type pacer struct {
+	every time.Duration
+	saved float64
+	at    time.Time // when saved was right
+}
+
+// next takes the next one and says how long to wait for it.
+func (p *pacer) next(now time.Time) (wait time.Duration) {
+	p.saved = min(burst, p.saved+float64(now.Sub(p.at))/float64(p.every)) - 1
+	p.at = now
+	if p.saved < 0 {
+		wait = time.Duration(-p.saved * float64(p.every))
+	}
+	return wait
 }
 
 // sleep waits for a time or for a wish, whichever is first; false when ctx has ended.
@@ -149,6 +173,10 @@ func sleep(ctx context.Context, wish <-chan struct{}, d time.Duration) bool {
 func (m *Monitor) open() *round {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	select {
+	case <-m.wanted: // this is it
+	default:
+	}
 	var number uint64 = 1
 	if m.newest != nil {
 		number = m.newest.number + 1

@@ -34,7 +34,12 @@ func measure(sites, single int) error {
 		if err != nil {
 			return err
 		}
-		err = one(f, single)
+		if anchored {
+			// As sites go down: now and then. Controls have a pace of their own.
+			err = one(f, single/5, time.Second)
+		} else {
+			err = one(f, single, 0)
+		}
 		if err == nil {
 			err = burst(f, sites)
 		}
@@ -49,7 +54,7 @@ func measure(sites, single int) error {
 }
 
 // one verifies sites one after the other.
-func one(f *fleet, n int) error {
+func one(f *fleet, n int, pause time.Duration) error {
 	var took, after []time.Duration
 	for i := range n {
 		f.ask(i)
@@ -57,6 +62,7 @@ func one(f *fleet, n int) error {
 		if err != nil {
 			return err
 		}
+		time.Sleep(pause)
 		took = append(took, a.Decided.Sub(a.Opened))
 		after = append(after, a.Decided.Sub(f.needed(a)))
 	}
@@ -126,6 +132,8 @@ func spread(all []time.Duration) string {
 		return "none"
 	}
 	slices.Sort(all)
-	at := func(share float64) time.Duration { return all[int(share*float64(len(all)-1))].Round(100 * time.Microsecond) }
+	at := func(share float64) time.Duration {
+		return all[int(share*float64(len(all)-1))].Round(100 * time.Microsecond)
+	}
 	return fmt.Sprintf("p50 %s, p99 %s, most %s", at(0.5), at(0.99), at(1))
 }
