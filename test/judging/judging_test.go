@@ -119,6 +119,24 @@ func (p plan) allBut(n int, m mode, s span) {
 	}
 }
 
+// At the default times, with checks of up to 4 s and votes of up to 3 s.
+func TestAnOutageIsToldWithinAMinuteOfItsFirstFailingCheck(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := still()
+		p.down[0] = []span{{p.begin.Add(5 * time.Minute), p.end}}
+		w := newWorld(t, 4, p)
+		w.run()
+		told := w.book.told(0)
+		if len(told) != 1 {
+			t.Fatalf("told %+v, want the outage once", told)
+		}
+		if took := told[0].At.Sub(told[0].Start); took > time.Minute {
+			t.Errorf("it took %s from the first failing check to the change", took)
+		}
+	})
+}
+
 // A peer's defect: with five of six verifliers away, the one that answers decided alone.
 func TestAQuorumDoesNotShrinkToTheOneThatAnswers(t *testing.T) {
 	t.Parallel()
