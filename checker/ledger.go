@@ -39,6 +39,8 @@ type batch struct {
 	running int
 	ready   []finished   // to be sent
 	sent    [][]finished // by message, in order, as they will be acknowledged
+	// returning counts the checks that go back undone and of which nothing was said yet.
+	returning int
 
 	release  bool // to be given back once nothing of it runs or is ready
 	released bool // was given back, which the coordinator may not have heard
@@ -76,7 +78,9 @@ type account struct {
 	urgent    bool
 
 	// Number of checks by state; credit is what the coordinator may still assign.
-	credit, pending, running, ready, sent int
+	// Those that go back undone are returning until that is said: only then the
+	// coordinator may give others for them.
+	credit, pending, running, ready, sent, returning int
 }
 
 func newLedger(limit int) *ledger { return &ledger{limit: limit} }
@@ -193,6 +197,7 @@ func (l *ledger) giveUp(j job, now time.Time) {
 	b.running--
 	a.running--
 	if !b.unwanted {
+		a.returns(b, 1)
 		b.release = true
 		a.list(b, now, true)
 	}
@@ -206,6 +211,7 @@ func (a *account) returnPending(b *batch, now time.Time) {
 		return
 	}
 	a.pending -= len(b.pending)
+	a.returns(b, len(b.pending))
 	b.pending = nil
 	a.dequeue(b)
 	b.release = true
@@ -220,8 +226,15 @@ func (a *account) abandon(b *batch) {
 		b.pending = nil
 		a.dequeue(b)
 	}
+	a.returns(b, -b.returning)
 	b.release, b.unwanted = false, true
 	a.settle(b)
+}
+
+// returns counts n checks of b that go back undone.
+func (a *account) returns(b *batch, n int) {
+	b.returning += n
+	a.returning += n
 }
 
 // drop abandons b and throws away what is finished, too.
@@ -286,7 +299,7 @@ func (a *account) wakeIf(wake bool) {
 func (a *account) share() int { return max(1, a.ledger.limit/max(1, a.ledger.connected)) }
 
 // out is how many a has.
-func (a *account) out() int { return a.credit + a.pending + a.running + a.ready }
+func (a *account) out() int { return a.credit + a.pending + a.running + a.ready + a.returning }
 
 // flushAt is how many results are worth a message: waiting for more would leave the
 // coordinator without credit.

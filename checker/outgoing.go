@@ -110,6 +110,7 @@ func (a *account) outgoing(now time.Time, maxResults int) (messages []*coordinat
 		messages = a.moveReady(b, messages, now, maxResults)
 		if b.release && (b.running == 0 || a.forced) {
 			b.release, b.released = false, true
+			a.returns(b, -b.returning)
 			b.unwanted = b.running > 0
 			releases = append(releases, &coordinatorv1.StreamAssignmentsRequest{
 				Message: &coordinatorv1.StreamAssignmentsRequest_Release{Release: &coordinatorv1.Release{Batch: b.ref.proto()}},

@@ -83,4 +83,4 @@ func await(t *testing.T, what string, within time.Duration, done func() bool) {
 }
 
 // patience is for what has no promised time.
-const patience = 30 * time.Second
+const patience = 90 * time.Second
