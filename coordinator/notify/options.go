@@ -2,14 +2,12 @@ package notify
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,7 +31,7 @@ type Options struct {
 	URL string
 	// Token is v1's AUTH_TOKEN: printable ASCII, at most 256 bytes.
 	Token string
-	// TLS is the client's configuration, as ClientTLS makes it; the default trusts
+	// TLS is the client's configuration, as rpc.LoadClientTLS makes it; the default trusts
 	// the system's roots. The server's certificate is always verified.
 	TLS *tls.Config
 	// Client sends the requests instead of one made from TLS; give one of the two.
@@ -160,32 +158,4 @@ func (o *Options) transport() *http.Transport {
 		// The bound on the answer is a bound on what is decoded, too.
 		DisableCompression: true,
 	}
-}
-
-// ClientTLS makes a client's configuration from PEM files: the client certificate
-// with its key, which go together and may both be "", and the roots to trust, "" for
-// the system's.
-func ClientTLS(certFile, keyFile, caFile string) (*tls.Config, error) {
-	conf := &tls.Config{MinVersion: tls.VersionTLS12}
-	if (certFile == "") != (keyFile == "") {
-		return nil, errors.New("client certificate and key must be given together")
-	}
-	if certFile != "" {
-		pair, err := tls.LoadX509KeyPair(certFile, keyFile)
-		if err != nil {
-			return nil, fmt.Errorf("load client certificate: %w", err)
-		}
-		conf.Certificates = []tls.Certificate{pair}
-	}
-	if caFile != "" {
-		pem, err := os.ReadFile(caFile)
-		if err != nil {
-			return nil, fmt.Errorf("load roots: %w", err)
-		}
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("load roots: no certificate in %s", caFile)
-		}
-	}
-	return conf, nil
 }

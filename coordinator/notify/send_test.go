@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 // senderTo makes a sender with its own client, closed at the test's end.
@@ -221,14 +222,14 @@ func TestClientTLSVerifiesTheServerAndShowsItsCertificate(t *testing.T) {
 	}
 	certFile, keyFile := writePEM(t, "c.pem", "CERTIFICATE", own.Certificate[0]), writePEM(t, "k.pem", "PRIVATE KEY", key)
 
-	conf, err := ClientTLS(certFile, keyFile, certFile)
+	conf, err := rpc.LoadClientTLS(certFile, certFile, keyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := senderTo(t, Options{URL: srv.URL, TLS: conf}).send(t.Context(), notice()); err != nil {
 		t.Errorf("with certificate and roots: %v", err)
 	}
-	conf, err = ClientTLS("", "", certFile)
+	conf, err = rpc.LoadClientTLS(certFile, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +243,7 @@ func TestClientTLSVerifiesTheServerAndShowsItsCertificate(t *testing.T) {
 		"roots that are missing":    {"", "", certFile + ".missing"},
 		"roots with no certificate": {"", "", keyFile},
 	} {
-		if _, err := ClientTLS(files[0], files[1], files[2]); err == nil {
+		if _, err := rpc.LoadClientTLS(files[2], files[0], files[1]); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

@@ -1,6 +1,7 @@
 package panel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,9 +84,9 @@ type job struct {
 // New checks the roster and the rule.
 func New(o Options) (*Panel, error) {
 	p := &Panel{o: o, running: map[ballotID]context.CancelFunc{}, wake: make(chan struct{}, 1)}
-	p.o.MaxBallots = cmpOr(o.MaxBallots, 1000)
-	p.o.MaxPerMember = cmpOr(o.MaxPerMember, 400)
-	p.o.Straggle = cmpOr(o.Straggle, time.Second)
+	p.o.MaxBallots = cmp.Or(o.MaxBallots, 1000)
+	p.o.MaxPerMember = cmp.Or(o.MaxPerMember, 400)
+	p.o.Straggle = cmp.Or(o.Straggle, time.Second)
 	for _, m := range o.Members {
 		p.roster = append(p.roster, quorum.Voter{Name: m.Name, Region: m.Region})
 	}
@@ -241,11 +242,4 @@ func (p *Panel) do(ctx context.Context, j job) {
 		p.learn(answer)
 		p.o.Decided(answer)
 	}
-}
-
-func cmpOr[T int | time.Duration](v, otherwise T) T {
-	if v == 0 {
-		return otherwise
-	}
-	return v
 }
