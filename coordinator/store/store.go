@@ -104,6 +104,48 @@ type Ownership interface {
 	ListShards(ctx context.Context) ([]Lease, error)
 }
 
+// Members are the coordinators that share the work, whether they own a shard or not.
+type Members interface {
+	// Announce says that a coordinator is there until m.Expires; doing so again extends it.
+	Announce(ctx context.Context, m Member) error
+	// Retire takes a coordinator off. One that is not there is no error.
+	Retire(ctx context.Context, node string) error
+	// ListMembers reads those that have not expired at now, by name.
+	ListMembers(ctx context.Context, now time.Time) ([]Member, error)
+}
+
+// Member is a coordinator that can own shards.
+type Member struct {
+	// Node is its stable name, Endpoint where its API is dialled.
+	Node, Endpoint string
+	// First and Last bound the shards that it takes, both included.
+	First, Last ShardID
+	// Expires is when it is forgotten.
+	Expires time.Time
+}
+
+// Suspects keeps what is known of sites in trouble, so that another process can go on
+// where the last one ended. It is written every few seconds and never blocks a verdict.
+type Suspects interface {
+	// KeepSuspects writes some suspects of the fence's shard and forgets others, all or
+	// nothing. Fenced when the caller no longer owns the shard.
+	KeepSuspects(ctx context.Context, f Fence, keep []Suspect, forget []check.SiteID) error
+	// ListSuspects reads all of a shard, by site.
+	ListSuspects(ctx context.Context, shard ShardID) ([]Suspect, error)
+}
+
+// Suspect is a site in trouble as it was at a moment.
+type Suspect struct {
+	SiteID check.SiteID
+	Bucket check.BucketID
+	// At is when this was so.
+	At time.Time
+	// URL is what was checked: of another one it says nothing.
+	URL string
+	// State is the engine's, opaque here, at most 64 KiB.
+	State []byte
+}
+
 // ShardID numbers the units of ownership: 0..31.
 type ShardID uint8
 
@@ -242,6 +284,13 @@ type Committed struct {
 	// recovered from a status that was set by somebody else.
 	OutageID int64
 	NoticeID int64
+}
+
+// CommitResult is the answer to one change of a group: Err is nil, Conflict, NotFound
+// or AlreadyExists.
+type CommitResult struct {
+	Committed Committed
+	Err       error
 }
 
 // Outage is one outage.

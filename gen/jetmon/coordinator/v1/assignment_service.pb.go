@@ -618,7 +618,8 @@ type Assignments struct {
 	Batch *BatchRef `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
 	// Bucket of the sites when all share one, else 0.
 	Bucket uint32 `protobuf:"varint,2,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Ownership term under which the batch was handed out.
+	// Ownership term under which the batch was handed out: the highest among the shards
+	// of its sites, for logs.
 	Term uint64 `protobuf:"varint,3,opt,name=term,proto3" json:"term,omitempty"`
 	// How long the batch stays checked out, from its arrival.
 	LeaseMillis uint32 `protobuf:"varint,4,opt,name=lease_millis,json=leaseMillis,proto3" json:"lease_millis,omitempty"`

@@ -104,6 +104,12 @@ const (
 	// Checkers do not reach their own anchors: the monitor's network is sick, and their
 	// failures count for nothing.
 	AlarmKind_ALARM_KIND_CONNECTIVITY AlarmKind = 6
+	// Checkers do not keep up: intervals are stretched evenly, see coverage.
+	AlarmKind_ALARM_KIND_OVERLOAD AlarmKind = 7
+	// Shards that nobody owns: their sites are not checked.
+	AlarmKind_ALARM_KIND_UNOWNED AlarmKind = 8
+	// Another coordinator cannot be asked.
+	AlarmKind_ALARM_KIND_PEER AlarmKind = 9
 )
 
 // Enum value maps for AlarmKind.
@@ -116,6 +122,9 @@ var (
 		4: "ALARM_KIND_NO_CHECKERS",
 		5: "ALARM_KIND_QUARANTINE",
 		6: "ALARM_KIND_CONNECTIVITY",
+		7: "ALARM_KIND_OVERLOAD",
+		8: "ALARM_KIND_UNOWNED",
+		9: "ALARM_KIND_PEER",
 	}
 	AlarmKind_value = map[string]int32{
 		"ALARM_KIND_UNSPECIFIED":  0,
@@ -125,6 +134,9 @@ var (
 		"ALARM_KIND_NO_CHECKERS":  4,
 		"ALARM_KIND_QUARANTINE":   5,
 		"ALARM_KIND_CONNECTIVITY": 6,
+		"ALARM_KIND_OVERLOAD":     7,
+		"ALARM_KIND_UNOWNED":      8,
+		"ALARM_KIND_PEER":         9,
 	}
 )
 
@@ -169,7 +181,11 @@ type Fleet struct {
 	// What an operator should look at, the oldest first; at most 100.
 	Alarms []*Alarm `protobuf:"bytes,5,rep,name=alarms,proto3" json:"alarms,omitempty"`
 	// A rule that is tried beside the one that decides; absent when none is configured.
-	Shadow        *ShadowRule `protobuf:"bytes,6,opt,name=shadow,proto3" json:"shadow,omitempty"`
+	Shadow *ShadowRule `protobuf:"bytes,6,opt,name=shadow,proto3" json:"shadow,omitempty"`
+	// The other coordinators, by name, each as it describes itself.
+	Peers []*PeerStatus `protobuf:"bytes,7,rep,name=peers,proto3" json:"peers,omitempty"`
+	// Who owns what, by shard.
+	Shards        []*ShardStatus `protobuf:"bytes,8,rep,name=shards,proto3" json:"shards,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -246,6 +262,166 @@ func (x *Fleet) GetShadow() *ShadowRule {
 	return nil
 }
 
+func (x *Fleet) GetPeers() []*PeerStatus {
+	if x != nil {
+		return x.Peers
+	}
+	return nil
+}
+
+func (x *Fleet) GetShards() []*ShardStatus {
+	if x != nil {
+		return x.Shards
+	}
+	return nil
+}
+
+// PeerStatus is another coordinator.
+type PeerStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// Where its API is dialled.
+	Endpoint string `protobuf:"bytes,2,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// What it says of itself; absent when it could not be asked.
+	Status *CoordinatorStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	// Why it could not be asked, in words; empty when it could.
+	Detail        string `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeerStatus) Reset() {
+	*x = PeerStatus{}
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeerStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeerStatus) ProtoMessage() {}
+
+func (x *PeerStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeerStatus.ProtoReflect.Descriptor instead.
+func (*PeerStatus) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *PeerStatus) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *PeerStatus) GetEndpoint() string {
+	if x != nil {
+		return x.Endpoint
+	}
+	return ""
+}
+
+func (x *PeerStatus) GetStatus() *CoordinatorStatus {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+func (x *PeerStatus) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+// ShardStatus is the ownership of one shard: 16 buckets in a row.
+type ShardStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its number, 0..31; it holds the buckets from 16 * shard on.
+	Shard uint32 `protobuf:"varint,1,opt,name=shard,proto3" json:"shard,omitempty"`
+	// Name of the coordinator that owns it; empty when nobody does.
+	Owner string `protobuf:"bytes,2,opt,name=owner,proto3" json:"owner,omitempty"`
+	// Rises with each owner; writes under an earlier term are refused.
+	Term uint64 `protobuf:"varint,3,opt,name=term,proto3" json:"term,omitempty"`
+	// When the lease ends unless it is renewed.
+	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShardStatus) Reset() {
+	*x = ShardStatus{}
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShardStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShardStatus) ProtoMessage() {}
+
+func (x *ShardStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShardStatus.ProtoReflect.Descriptor instead.
+func (*ShardStatus) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ShardStatus) GetShard() uint32 {
+	if x != nil {
+		return x.Shard
+	}
+	return 0
+}
+
+func (x *ShardStatus) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *ShardStatus) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *ShardStatus) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
 // ShadowRule counts what another rule would have decided. It decides nothing.
 type ShadowRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -265,7 +441,7 @@ type ShadowRule struct {
 
 func (x *ShadowRule) Reset() {
 	*x = ShadowRule{}
-	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[1]
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -277,7 +453,7 @@ func (x *ShadowRule) String() string {
 func (*ShadowRule) ProtoMessage() {}
 
 func (x *ShadowRule) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[1]
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -290,7 +466,7 @@ func (x *ShadowRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShadowRule.ProtoReflect.Descriptor instead.
 func (*ShadowRule) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{1}
+	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ShadowRule) GetRule() *QuorumRule {
@@ -351,13 +527,31 @@ type CoordinatorStatus struct {
 	UncommittedChanges uint64 `protobuf:"varint,9,opt,name=uncommitted_changes,json=uncommittedChanges,proto3" json:"uncommitted_changes,omitempty"`
 	// Notices committed and not yet accepted by WordPress.com.
 	UndeliveredNotices uint64 `protobuf:"varint,10,opt,name=undelivered_notices,json=undeliveredNotices,proto3" json:"undelivered_notices,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// Share of the checks asked for by the sites' intervals, in the last five minutes,
+	// that were made and came in within 30 s of being due: 0 to 1. Absent until the
+	// first of them has been due for 30 s.
+	Coverage *float64 `protobuf:"fixed64,11,opt,name=coverage,proto3,oneof" json:"coverage,omitempty"`
+	// How long after it was due a check was handed to a checker, in milliseconds: of
+	// half the checks at most this, in the last five minutes.
+	LatenessP50Millis uint32 `protobuf:"varint,12,opt,name=lateness_p50_millis,json=latenessP50Millis,proto3" json:"lateness_p50_millis,omitempty"`
+	// The same of 99 % of the checks.
+	LatenessP99Millis uint32 `protobuf:"varint,13,opt,name=lateness_p99_millis,json=latenessP99Millis,proto3" json:"lateness_p99_millis,omitempty"`
+	// By how much intervals were stretched in the last minute because checkers could not
+	// keep up; 1 means not at all.
+	Stretch float64 `protobuf:"fixed64,14,opt,name=stretch,proto3" json:"stretch,omitempty"`
+	// Shards that it owns, of 32.
+	Shards uint32 `protobuf:"varint,15,opt,name=shards,proto3" json:"shards,omitempty"`
+	// Results that came for sites it no longer owns, or not surely; they changed nothing.
+	StaleResults uint64 `protobuf:"varint,16,opt,name=stale_results,json=staleResults,proto3" json:"stale_results,omitempty"`
+	// Status changes that were refused because its ownership had ended.
+	FencedChanges uint64 `protobuf:"varint,17,opt,name=fenced_changes,json=fencedChanges,proto3" json:"fenced_changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CoordinatorStatus) Reset() {
 	*x = CoordinatorStatus{}
-	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[2]
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -369,7 +563,7 @@ func (x *CoordinatorStatus) String() string {
 func (*CoordinatorStatus) ProtoMessage() {}
 
 func (x *CoordinatorStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[2]
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -382,7 +576,7 @@ func (x *CoordinatorStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoordinatorStatus.ProtoReflect.Descriptor instead.
 func (*CoordinatorStatus) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{2}
+	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CoordinatorStatus) GetNode() string {
@@ -455,6 +649,55 @@ func (x *CoordinatorStatus) GetUndeliveredNotices() uint64 {
 	return 0
 }
 
+func (x *CoordinatorStatus) GetCoverage() float64 {
+	if x != nil && x.Coverage != nil {
+		return *x.Coverage
+	}
+	return 0
+}
+
+func (x *CoordinatorStatus) GetLatenessP50Millis() uint32 {
+	if x != nil {
+		return x.LatenessP50Millis
+	}
+	return 0
+}
+
+func (x *CoordinatorStatus) GetLatenessP99Millis() uint32 {
+	if x != nil {
+		return x.LatenessP99Millis
+	}
+	return 0
+}
+
+func (x *CoordinatorStatus) GetStretch() float64 {
+	if x != nil {
+		return x.Stretch
+	}
+	return 0
+}
+
+func (x *CoordinatorStatus) GetShards() uint32 {
+	if x != nil {
+		return x.Shards
+	}
+	return 0
+}
+
+func (x *CoordinatorStatus) GetStaleResults() uint64 {
+	if x != nil {
+		return x.StaleResults
+	}
+	return 0
+}
+
+func (x *CoordinatorStatus) GetFencedChanges() uint64 {
+	if x != nil {
+		return x.FencedChanges
+	}
+	return 0
+}
+
 // CheckerStatus describes one checker's session.
 type CheckerStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -481,7 +724,7 @@ type CheckerStatus struct {
 
 func (x *CheckerStatus) Reset() {
 	*x = CheckerStatus{}
-	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[3]
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -493,7 +736,7 @@ func (x *CheckerStatus) String() string {
 func (*CheckerStatus) ProtoMessage() {}
 
 func (x *CheckerStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[3]
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -506,7 +749,7 @@ func (x *CheckerStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckerStatus.ProtoReflect.Descriptor instead.
 func (*CheckerStatus) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{3}
+	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CheckerStatus) GetNode() string {
@@ -593,7 +836,7 @@ type VeriflierStatus struct {
 
 func (x *VeriflierStatus) Reset() {
 	*x = VeriflierStatus{}
-	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[4]
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -605,7 +848,7 @@ func (x *VeriflierStatus) String() string {
 func (*VeriflierStatus) ProtoMessage() {}
 
 func (x *VeriflierStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[4]
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -618,7 +861,7 @@ func (x *VeriflierStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VeriflierStatus.ProtoReflect.Descriptor instead.
 func (*VeriflierStatus) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{4}
+	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *VeriflierStatus) GetName() string {
@@ -703,7 +946,7 @@ type Alarm struct {
 
 func (x *Alarm) Reset() {
 	*x = Alarm{}
-	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[5]
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -715,7 +958,7 @@ func (x *Alarm) String() string {
 func (*Alarm) ProtoMessage() {}
 
 func (x *Alarm) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[5]
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -728,7 +971,7 @@ func (x *Alarm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alarm.ProtoReflect.Descriptor instead.
 func (*Alarm) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{5}
+	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Alarm) GetKind() AlarmKind {
@@ -770,7 +1013,7 @@ var File_jetmon_monitor_v1_fleet_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\n" +
-	"\x1djetmon/monitor/v1/fleet.proto\x12\x11jetmon.monitor.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\x1a\x1ejetmon/monitor/v1/outage.proto\"\xed\x02\n" +
+	"\x1djetmon/monitor/v1/fleet.proto\x12\x11jetmon.monitor.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\x1a\x1ejetmon/monitor/v1/outage.proto\"\xda\x03\n" +
 	"\x05Fleet\x12F\n" +
 	"\vcoordinator\x18\x01 \x01(\v2$.jetmon.monitor.v1.CoordinatorStatusR\vcoordinator\x12<\n" +
 	"\bcheckers\x18\x02 \x03(\v2 .jetmon.monitor.v1.CheckerStatusR\bcheckers\x12B\n" +
@@ -779,14 +1022,28 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"verifliers\x121\n" +
 	"\x04rule\x18\x04 \x01(\v2\x1d.jetmon.monitor.v1.QuorumRuleR\x04rule\x120\n" +
 	"\x06alarms\x18\x05 \x03(\v2\x18.jetmon.monitor.v1.AlarmR\x06alarms\x125\n" +
-	"\x06shadow\x18\x06 \x01(\v2\x1d.jetmon.monitor.v1.ShadowRuleR\x06shadow\"\xd5\x01\n" +
+	"\x06shadow\x18\x06 \x01(\v2\x1d.jetmon.monitor.v1.ShadowRuleR\x06shadow\x123\n" +
+	"\x05peers\x18\a \x03(\v2\x1d.jetmon.monitor.v1.PeerStatusR\x05peers\x126\n" +
+	"\x06shards\x18\b \x03(\v2\x1e.jetmon.monitor.v1.ShardStatusR\x06shards\"\x92\x01\n" +
+	"\n" +
+	"PeerStatus\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x1a\n" +
+	"\bendpoint\x18\x02 \x01(\tR\bendpoint\x12<\n" +
+	"\x06status\x18\x03 \x01(\v2$.jetmon.monitor.v1.CoordinatorStatusR\x06status\x12\x16\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail\"\x8a\x01\n" +
+	"\vShardStatus\x12\x14\n" +
+	"\x05shard\x18\x01 \x01(\rR\x05shard\x12\x14\n" +
+	"\x05owner\x18\x02 \x01(\tR\x05owner\x12\x12\n" +
+	"\x04term\x18\x03 \x01(\x04R\x04term\x12;\n" +
+	"\vexpire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\"\xd5\x01\n" +
 	"\n" +
 	"ShadowRule\x121\n" +
 	"\x04rule\x18\x01 \x01(\v2\x1d.jetmon.monitor.v1.QuorumRuleR\x04rule\x12\x18\n" +
 	"\aballots\x18\x02 \x01(\x04R\aballots\x12\x16\n" +
 	"\x06agreed\x18\x03 \x01(\x04R\x06agreed\x122\n" +
 	"\x15only_shadow_confirmed\x18\x04 \x01(\x04R\x13onlyShadowConfirmed\x12.\n" +
-	"\x13only_rule_confirmed\x18\x05 \x01(\x04R\x11onlyRuleConfirmed\"\x85\x03\n" +
+	"\x13only_rule_confirmed\x18\x05 \x01(\x04R\x11onlyRuleConfirmed\"\x91\x05\n" +
 	"\x11CoordinatorStatus\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x1f\n" +
 	"\vinstance_id\x18\x02 \x01(\tR\n" +
@@ -802,7 +1059,15 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"openChecks\x12/\n" +
 	"\x13uncommitted_changes\x18\t \x01(\x04R\x12uncommittedChanges\x12/\n" +
 	"\x13undelivered_notices\x18\n" +
-	" \x01(\x04R\x12undeliveredNotices\"\xd4\x02\n" +
+	" \x01(\x04R\x12undeliveredNotices\x12\x1f\n" +
+	"\bcoverage\x18\v \x01(\x01H\x00R\bcoverage\x88\x01\x01\x12.\n" +
+	"\x13lateness_p50_millis\x18\f \x01(\rR\x11latenessP50Millis\x12.\n" +
+	"\x13lateness_p99_millis\x18\r \x01(\rR\x11latenessP99Millis\x12\x18\n" +
+	"\astretch\x18\x0e \x01(\x01R\astretch\x12\x16\n" +
+	"\x06shards\x18\x0f \x01(\rR\x06shards\x12#\n" +
+	"\rstale_results\x18\x10 \x01(\x04R\fstaleResults\x12%\n" +
+	"\x0efenced_changes\x18\x11 \x01(\x04R\rfencedChangesB\v\n" +
+	"\t_coverage\"\xd4\x02\n" +
 	"\rCheckerStatus\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x16\n" +
 	"\x06region\x18\x02 \x01(\tR\x06region\x12\x1f\n" +
@@ -837,7 +1102,7 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\x17VERIFLIER_STATE_UNTRIED\x10\x01\x12\x16\n" +
 	"\x12VERIFLIER_STATE_OK\x10\x02\x12\x1f\n" +
 	"\x1bVERIFLIER_STATE_UNREACHABLE\x10\x03\x12\x19\n" +
-	"\x15VERIFLIER_STATE_UNFIT\x10\x04*\xc7\x01\n" +
+	"\x15VERIFLIER_STATE_UNFIT\x10\x04*\x8d\x02\n" +
 	"\tAlarmKind\x12\x1a\n" +
 	"\x16ALARM_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17ALARM_KIND_INCONCLUSIVE\x10\x01\x12\x14\n" +
@@ -845,7 +1110,10 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\x13ALARM_KIND_DELIVERY\x10\x03\x12\x1a\n" +
 	"\x16ALARM_KIND_NO_CHECKERS\x10\x04\x12\x19\n" +
 	"\x15ALARM_KIND_QUARANTINE\x10\x05\x12\x1b\n" +
-	"\x17ALARM_KIND_CONNECTIVITY\x10\x06B\xc7\x01\n" +
+	"\x17ALARM_KIND_CONNECTIVITY\x10\x06\x12\x17\n" +
+	"\x13ALARM_KIND_OVERLOAD\x10\a\x12\x16\n" +
+	"\x12ALARM_KIND_UNOWNED\x10\b\x12\x13\n" +
+	"\x0fALARM_KIND_PEER\x10\tB\xc7\x01\n" +
 	"\x15com.jetmon.monitor.v1B\n" +
 	"FleetProtoP\x01Z<github.com/Automattic/jetmon/gen/jetmon/monitor/v1;monitorv1\xa2\x02\x03JMX\xaa\x02\x11Jetmon.Monitor.V1\xca\x02\x11Jetmon\\Monitor\\V1\xe2\x02\x1dJetmon\\Monitor\\V1\\GPBMetadata\xea\x02\x13Jetmon::Monitor::V1b\x06proto3"
 
@@ -862,41 +1130,47 @@ func file_jetmon_monitor_v1_fleet_proto_rawDescGZIP() []byte {
 }
 
 var file_jetmon_monitor_v1_fleet_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_jetmon_monitor_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_jetmon_monitor_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_jetmon_monitor_v1_fleet_proto_goTypes = []any{
 	(VeriflierState)(0),           // 0: jetmon.monitor.v1.VeriflierState
 	(AlarmKind)(0),                // 1: jetmon.monitor.v1.AlarmKind
 	(*Fleet)(nil),                 // 2: jetmon.monitor.v1.Fleet
-	(*ShadowRule)(nil),            // 3: jetmon.monitor.v1.ShadowRule
-	(*CoordinatorStatus)(nil),     // 4: jetmon.monitor.v1.CoordinatorStatus
-	(*CheckerStatus)(nil),         // 5: jetmon.monitor.v1.CheckerStatus
-	(*VeriflierStatus)(nil),       // 6: jetmon.monitor.v1.VeriflierStatus
-	(*Alarm)(nil),                 // 7: jetmon.monitor.v1.Alarm
-	(*QuorumRule)(nil),            // 8: jetmon.monitor.v1.QuorumRule
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
-	(*v1.SelfCheck)(nil),          // 10: jetmon.check.v1.SelfCheck
+	(*PeerStatus)(nil),            // 3: jetmon.monitor.v1.PeerStatus
+	(*ShardStatus)(nil),           // 4: jetmon.monitor.v1.ShardStatus
+	(*ShadowRule)(nil),            // 5: jetmon.monitor.v1.ShadowRule
+	(*CoordinatorStatus)(nil),     // 6: jetmon.monitor.v1.CoordinatorStatus
+	(*CheckerStatus)(nil),         // 7: jetmon.monitor.v1.CheckerStatus
+	(*VeriflierStatus)(nil),       // 8: jetmon.monitor.v1.VeriflierStatus
+	(*Alarm)(nil),                 // 9: jetmon.monitor.v1.Alarm
+	(*QuorumRule)(nil),            // 10: jetmon.monitor.v1.QuorumRule
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*v1.SelfCheck)(nil),          // 12: jetmon.check.v1.SelfCheck
 }
 var file_jetmon_monitor_v1_fleet_proto_depIdxs = []int32{
-	4,  // 0: jetmon.monitor.v1.Fleet.coordinator:type_name -> jetmon.monitor.v1.CoordinatorStatus
-	5,  // 1: jetmon.monitor.v1.Fleet.checkers:type_name -> jetmon.monitor.v1.CheckerStatus
-	6,  // 2: jetmon.monitor.v1.Fleet.verifliers:type_name -> jetmon.monitor.v1.VeriflierStatus
-	8,  // 3: jetmon.monitor.v1.Fleet.rule:type_name -> jetmon.monitor.v1.QuorumRule
-	7,  // 4: jetmon.monitor.v1.Fleet.alarms:type_name -> jetmon.monitor.v1.Alarm
-	3,  // 5: jetmon.monitor.v1.Fleet.shadow:type_name -> jetmon.monitor.v1.ShadowRule
-	8,  // 6: jetmon.monitor.v1.ShadowRule.rule:type_name -> jetmon.monitor.v1.QuorumRule
-	9,  // 7: jetmon.monitor.v1.CoordinatorStatus.start_time:type_name -> google.protobuf.Timestamp
-	9,  // 8: jetmon.monitor.v1.CheckerStatus.connect_time:type_name -> google.protobuf.Timestamp
-	10, // 9: jetmon.monitor.v1.CheckerStatus.self_check:type_name -> jetmon.check.v1.SelfCheck
-	9,  // 10: jetmon.monitor.v1.CheckerStatus.quarantine_time:type_name -> google.protobuf.Timestamp
-	0,  // 11: jetmon.monitor.v1.VeriflierStatus.state:type_name -> jetmon.monitor.v1.VeriflierState
-	9,  // 12: jetmon.monitor.v1.VeriflierStatus.last_answer_time:type_name -> google.protobuf.Timestamp
-	1,  // 13: jetmon.monitor.v1.Alarm.kind:type_name -> jetmon.monitor.v1.AlarmKind
-	9,  // 14: jetmon.monitor.v1.Alarm.raise_time:type_name -> google.protobuf.Timestamp
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	6,  // 0: jetmon.monitor.v1.Fleet.coordinator:type_name -> jetmon.monitor.v1.CoordinatorStatus
+	7,  // 1: jetmon.monitor.v1.Fleet.checkers:type_name -> jetmon.monitor.v1.CheckerStatus
+	8,  // 2: jetmon.monitor.v1.Fleet.verifliers:type_name -> jetmon.monitor.v1.VeriflierStatus
+	10, // 3: jetmon.monitor.v1.Fleet.rule:type_name -> jetmon.monitor.v1.QuorumRule
+	9,  // 4: jetmon.monitor.v1.Fleet.alarms:type_name -> jetmon.monitor.v1.Alarm
+	5,  // 5: jetmon.monitor.v1.Fleet.shadow:type_name -> jetmon.monitor.v1.ShadowRule
+	3,  // 6: jetmon.monitor.v1.Fleet.peers:type_name -> jetmon.monitor.v1.PeerStatus
+	4,  // 7: jetmon.monitor.v1.Fleet.shards:type_name -> jetmon.monitor.v1.ShardStatus
+	6,  // 8: jetmon.monitor.v1.PeerStatus.status:type_name -> jetmon.monitor.v1.CoordinatorStatus
+	11, // 9: jetmon.monitor.v1.ShardStatus.expire_time:type_name -> google.protobuf.Timestamp
+	10, // 10: jetmon.monitor.v1.ShadowRule.rule:type_name -> jetmon.monitor.v1.QuorumRule
+	11, // 11: jetmon.monitor.v1.CoordinatorStatus.start_time:type_name -> google.protobuf.Timestamp
+	11, // 12: jetmon.monitor.v1.CheckerStatus.connect_time:type_name -> google.protobuf.Timestamp
+	12, // 13: jetmon.monitor.v1.CheckerStatus.self_check:type_name -> jetmon.check.v1.SelfCheck
+	11, // 14: jetmon.monitor.v1.CheckerStatus.quarantine_time:type_name -> google.protobuf.Timestamp
+	0,  // 15: jetmon.monitor.v1.VeriflierStatus.state:type_name -> jetmon.monitor.v1.VeriflierState
+	11, // 16: jetmon.monitor.v1.VeriflierStatus.last_answer_time:type_name -> google.protobuf.Timestamp
+	1,  // 17: jetmon.monitor.v1.Alarm.kind:type_name -> jetmon.monitor.v1.AlarmKind
+	11, // 18: jetmon.monitor.v1.Alarm.raise_time:type_name -> google.protobuf.Timestamp
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_fleet_proto_init() }
@@ -905,13 +1179,14 @@ func file_jetmon_monitor_v1_fleet_proto_init() {
 		return
 	}
 	file_jetmon_monitor_v1_outage_proto_init()
+	file_jetmon_monitor_v1_fleet_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_monitor_v1_fleet_proto_rawDesc), len(file_jetmon_monitor_v1_fleet_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   6,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

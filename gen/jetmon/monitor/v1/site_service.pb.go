@@ -236,6 +236,98 @@ func (x *GetSiteResponse) GetSite() *Site {
 	return nil
 }
 
+// BatchGetSitesRequest names sites.
+type BatchGetSitesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Row ids, 1 to 1000.
+	SiteIds       []int64 `protobuf:"varint,1,rep,packed,name=site_ids,json=siteIds,proto3" json:"site_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchGetSitesRequest) Reset() {
+	*x = BatchGetSitesRequest{}
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchGetSitesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchGetSitesRequest) ProtoMessage() {}
+
+func (x *BatchGetSitesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchGetSitesRequest.ProtoReflect.Descriptor instead.
+func (*BatchGetSitesRequest) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *BatchGetSitesRequest) GetSiteIds() []int64 {
+	if x != nil {
+		return x.SiteIds
+	}
+	return nil
+}
+
+// BatchGetSitesResponse holds sites.
+type BatchGetSitesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sites that exist, in the order asked for.
+	Sites         []*Site `protobuf:"bytes,1,rep,name=sites,proto3" json:"sites,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchGetSitesResponse) Reset() {
+	*x = BatchGetSitesResponse{}
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchGetSitesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchGetSitesResponse) ProtoMessage() {}
+
+func (x *BatchGetSitesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchGetSitesResponse.ProtoReflect.Descriptor instead.
+func (*BatchGetSitesResponse) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *BatchGetSitesResponse) GetSites() []*Site {
+	if x != nil {
+		return x.Sites
+	}
+	return nil
+}
+
 // CreateSiteRequest holds the site to add.
 type CreateSiteRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -247,7 +339,7 @@ type CreateSiteRequest struct {
 
 func (x *CreateSiteRequest) Reset() {
 	*x = CreateSiteRequest{}
-	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[4]
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -259,7 +351,7 @@ func (x *CreateSiteRequest) String() string {
 func (*CreateSiteRequest) ProtoMessage() {}
 
 func (x *CreateSiteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[4]
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -272,7 +364,7 @@ func (x *CreateSiteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSiteRequest.ProtoReflect.Descriptor instead.
 func (*CreateSiteRequest) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{4}
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CreateSiteRequest) GetSite() *Site {
@@ -293,7 +385,7 @@ type CreateSiteResponse struct {
 
 func (x *CreateSiteResponse) Reset() {
 	*x = CreateSiteResponse{}
-	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[5]
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -305,7 +397,7 @@ func (x *CreateSiteResponse) String() string {
 func (*CreateSiteResponse) ProtoMessage() {}
 
 func (x *CreateSiteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[5]
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -318,7 +410,7 @@ func (x *CreateSiteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSiteResponse.ProtoReflect.Descriptor instead.
 func (*CreateSiteResponse) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{5}
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CreateSiteResponse) GetSite() *Site {
@@ -342,7 +434,7 @@ type UpdateSiteRequest struct {
 
 func (x *UpdateSiteRequest) Reset() {
 	*x = UpdateSiteRequest{}
-	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[6]
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -354,7 +446,7 @@ func (x *UpdateSiteRequest) String() string {
 func (*UpdateSiteRequest) ProtoMessage() {}
 
 func (x *UpdateSiteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[6]
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -367,7 +459,7 @@ func (x *UpdateSiteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateSiteRequest.ProtoReflect.Descriptor instead.
 func (*UpdateSiteRequest) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{6}
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *UpdateSiteRequest) GetSite() *Site {
@@ -395,7 +487,7 @@ type UpdateSiteResponse struct {
 
 func (x *UpdateSiteResponse) Reset() {
 	*x = UpdateSiteResponse{}
-	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[7]
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -407,7 +499,7 @@ func (x *UpdateSiteResponse) String() string {
 func (*UpdateSiteResponse) ProtoMessage() {}
 
 func (x *UpdateSiteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[7]
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -420,7 +512,7 @@ func (x *UpdateSiteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateSiteResponse.ProtoReflect.Descriptor instead.
 func (*UpdateSiteResponse) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{7}
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *UpdateSiteResponse) GetSite() *Site {
@@ -441,7 +533,7 @@ type DeleteSiteRequest struct {
 
 func (x *DeleteSiteRequest) Reset() {
 	*x = DeleteSiteRequest{}
-	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[8]
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -453,7 +545,7 @@ func (x *DeleteSiteRequest) String() string {
 func (*DeleteSiteRequest) ProtoMessage() {}
 
 func (x *DeleteSiteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[8]
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -466,7 +558,7 @@ func (x *DeleteSiteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteSiteRequest.ProtoReflect.Descriptor instead.
 func (*DeleteSiteRequest) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{8}
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DeleteSiteRequest) GetSiteId() int64 {
@@ -485,7 +577,7 @@ type DeleteSiteResponse struct {
 
 func (x *DeleteSiteResponse) Reset() {
 	*x = DeleteSiteResponse{}
-	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[9]
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -497,7 +589,7 @@ func (x *DeleteSiteResponse) String() string {
 func (*DeleteSiteResponse) ProtoMessage() {}
 
 func (x *DeleteSiteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[9]
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -510,7 +602,7 @@ func (x *DeleteSiteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteSiteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteSiteResponse) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{9}
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{11}
 }
 
 // ExplainSiteRequest names a site and a moment.
@@ -526,7 +618,7 @@ type ExplainSiteRequest struct {
 
 func (x *ExplainSiteRequest) Reset() {
 	*x = ExplainSiteRequest{}
-	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[10]
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -538,7 +630,7 @@ func (x *ExplainSiteRequest) String() string {
 func (*ExplainSiteRequest) ProtoMessage() {}
 
 func (x *ExplainSiteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[10]
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -551,7 +643,7 @@ func (x *ExplainSiteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainSiteRequest.ProtoReflect.Descriptor instead.
 func (*ExplainSiteRequest) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{10}
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ExplainSiteRequest) GetSiteId() int64 {
@@ -579,7 +671,7 @@ type ExplainSiteResponse struct {
 
 func (x *ExplainSiteResponse) Reset() {
 	*x = ExplainSiteResponse{}
-	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[11]
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -591,7 +683,7 @@ func (x *ExplainSiteResponse) String() string {
 func (*ExplainSiteResponse) ProtoMessage() {}
 
 func (x *ExplainSiteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[11]
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -604,7 +696,7 @@ func (x *ExplainSiteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainSiteResponse.ProtoReflect.Descriptor instead.
 func (*ExplainSiteResponse) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{11}
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ExplainSiteResponse) GetExplanation() *Explanation {
@@ -631,7 +723,11 @@ const file_jetmon_monitor_v1_site_service_proto_rawDesc = "" +
 	"\x0eGetSiteRequest\x12 \n" +
 	"\asite_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06siteId\">\n" +
 	"\x0fGetSiteResponse\x12+\n" +
-	"\x04site\x18\x01 \x01(\v2\x17.jetmon.monitor.v1.SiteR\x04site\"H\n" +
+	"\x04site\x18\x01 \x01(\v2\x17.jetmon.monitor.v1.SiteR\x04site\"D\n" +
+	"\x14BatchGetSitesRequest\x12,\n" +
+	"\bsite_ids\x18\x01 \x03(\x03B\x11\xbaH\x0e\x92\x01\v\b\x01\x10\xe8\a\"\x04\"\x02 \x00R\asiteIds\"F\n" +
+	"\x15BatchGetSitesResponse\x12-\n" +
+	"\x05sites\x18\x01 \x03(\v2\x17.jetmon.monitor.v1.SiteR\x05sites\"H\n" +
 	"\x11CreateSiteRequest\x123\n" +
 	"\x04site\x18\x01 \x01(\v2\x17.jetmon.monitor.v1.SiteB\x06\xbaH\x03\xc8\x01\x01R\x04site\"A\n" +
 	"\x12CreateSiteResponse\x12+\n" +
@@ -649,10 +745,11 @@ const file_jetmon_monitor_v1_site_service_proto_rawDesc = "" +
 	"\asite_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06siteId\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"W\n" +
 	"\x13ExplainSiteResponse\x12@\n" +
-	"\vexplanation\x18\x01 \x01(\v2\x1e.jetmon.monitor.v1.ExplanationR\vexplanation2\xfa\x05\n" +
+	"\vexplanation\x18\x01 \x01(\v2\x1e.jetmon.monitor.v1.ExplanationR\vexplanation2\xfa\x06\n" +
 	"\vSiteService\x12i\n" +
 	"\tListSites\x12#.jetmon.monitor.v1.ListSitesRequest\x1a$.jetmon.monitor.v1.ListSitesResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/sites\x12s\n" +
-	"\aGetSite\x12!.jetmon.monitor.v1.GetSiteRequest\x1a\".jetmon.monitor.v1.GetSiteResponse\"!\x82\xd3\xe4\x93\x02\x1bb\x04site\x12\x13/v1/sites/{site_id}\x12x\n" +
+	"\aGetSite\x12!.jetmon.monitor.v1.GetSiteRequest\x1a\".jetmon.monitor.v1.GetSiteResponse\"!\x82\xd3\xe4\x93\x02\x1bb\x04site\x12\x13/v1/sites/{site_id}\x12~\n" +
+	"\rBatchGetSites\x12'.jetmon.monitor.v1.BatchGetSitesRequest\x1a(.jetmon.monitor.v1.BatchGetSitesResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/sites:batchGet\x12x\n" +
 	"\n" +
 	"CreateSite\x12$.jetmon.monitor.v1.CreateSiteRequest\x1a%.jetmon.monitor.v1.CreateSiteResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x04siteb\x04site\"\t/v1/sites\x12\x87\x01\n" +
 	"\n" +
@@ -674,52 +771,57 @@ func file_jetmon_monitor_v1_site_service_proto_rawDescGZIP() []byte {
 	return file_jetmon_monitor_v1_site_service_proto_rawDescData
 }
 
-var file_jetmon_monitor_v1_site_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_jetmon_monitor_v1_site_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_jetmon_monitor_v1_site_service_proto_goTypes = []any{
 	(*ListSitesRequest)(nil),      // 0: jetmon.monitor.v1.ListSitesRequest
 	(*ListSitesResponse)(nil),     // 1: jetmon.monitor.v1.ListSitesResponse
 	(*GetSiteRequest)(nil),        // 2: jetmon.monitor.v1.GetSiteRequest
 	(*GetSiteResponse)(nil),       // 3: jetmon.monitor.v1.GetSiteResponse
-	(*CreateSiteRequest)(nil),     // 4: jetmon.monitor.v1.CreateSiteRequest
-	(*CreateSiteResponse)(nil),    // 5: jetmon.monitor.v1.CreateSiteResponse
-	(*UpdateSiteRequest)(nil),     // 6: jetmon.monitor.v1.UpdateSiteRequest
-	(*UpdateSiteResponse)(nil),    // 7: jetmon.monitor.v1.UpdateSiteResponse
-	(*DeleteSiteRequest)(nil),     // 8: jetmon.monitor.v1.DeleteSiteRequest
-	(*DeleteSiteResponse)(nil),    // 9: jetmon.monitor.v1.DeleteSiteResponse
-	(*ExplainSiteRequest)(nil),    // 10: jetmon.monitor.v1.ExplainSiteRequest
-	(*ExplainSiteResponse)(nil),   // 11: jetmon.monitor.v1.ExplainSiteResponse
-	(*Site)(nil),                  // 12: jetmon.monitor.v1.Site
-	(*fieldmaskpb.FieldMask)(nil), // 13: google.protobuf.FieldMask
-	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
-	(*Explanation)(nil),           // 15: jetmon.monitor.v1.Explanation
+	(*BatchGetSitesRequest)(nil),  // 4: jetmon.monitor.v1.BatchGetSitesRequest
+	(*BatchGetSitesResponse)(nil), // 5: jetmon.monitor.v1.BatchGetSitesResponse
+	(*CreateSiteRequest)(nil),     // 6: jetmon.monitor.v1.CreateSiteRequest
+	(*CreateSiteResponse)(nil),    // 7: jetmon.monitor.v1.CreateSiteResponse
+	(*UpdateSiteRequest)(nil),     // 8: jetmon.monitor.v1.UpdateSiteRequest
+	(*UpdateSiteResponse)(nil),    // 9: jetmon.monitor.v1.UpdateSiteResponse
+	(*DeleteSiteRequest)(nil),     // 10: jetmon.monitor.v1.DeleteSiteRequest
+	(*DeleteSiteResponse)(nil),    // 11: jetmon.monitor.v1.DeleteSiteResponse
+	(*ExplainSiteRequest)(nil),    // 12: jetmon.monitor.v1.ExplainSiteRequest
+	(*ExplainSiteResponse)(nil),   // 13: jetmon.monitor.v1.ExplainSiteResponse
+	(*Site)(nil),                  // 14: jetmon.monitor.v1.Site
+	(*fieldmaskpb.FieldMask)(nil), // 15: google.protobuf.FieldMask
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(*Explanation)(nil),           // 17: jetmon.monitor.v1.Explanation
 }
 var file_jetmon_monitor_v1_site_service_proto_depIdxs = []int32{
-	12, // 0: jetmon.monitor.v1.ListSitesResponse.sites:type_name -> jetmon.monitor.v1.Site
-	12, // 1: jetmon.monitor.v1.GetSiteResponse.site:type_name -> jetmon.monitor.v1.Site
-	12, // 2: jetmon.monitor.v1.CreateSiteRequest.site:type_name -> jetmon.monitor.v1.Site
-	12, // 3: jetmon.monitor.v1.CreateSiteResponse.site:type_name -> jetmon.monitor.v1.Site
-	12, // 4: jetmon.monitor.v1.UpdateSiteRequest.site:type_name -> jetmon.monitor.v1.Site
-	13, // 5: jetmon.monitor.v1.UpdateSiteRequest.update_mask:type_name -> google.protobuf.FieldMask
-	12, // 6: jetmon.monitor.v1.UpdateSiteResponse.site:type_name -> jetmon.monitor.v1.Site
-	14, // 7: jetmon.monitor.v1.ExplainSiteRequest.at:type_name -> google.protobuf.Timestamp
-	15, // 8: jetmon.monitor.v1.ExplainSiteResponse.explanation:type_name -> jetmon.monitor.v1.Explanation
-	0,  // 9: jetmon.monitor.v1.SiteService.ListSites:input_type -> jetmon.monitor.v1.ListSitesRequest
-	2,  // 10: jetmon.monitor.v1.SiteService.GetSite:input_type -> jetmon.monitor.v1.GetSiteRequest
-	4,  // 11: jetmon.monitor.v1.SiteService.CreateSite:input_type -> jetmon.monitor.v1.CreateSiteRequest
-	6,  // 12: jetmon.monitor.v1.SiteService.UpdateSite:input_type -> jetmon.monitor.v1.UpdateSiteRequest
-	10, // 13: jetmon.monitor.v1.SiteService.ExplainSite:input_type -> jetmon.monitor.v1.ExplainSiteRequest
-	8,  // 14: jetmon.monitor.v1.SiteService.DeleteSite:input_type -> jetmon.monitor.v1.DeleteSiteRequest
-	1,  // 15: jetmon.monitor.v1.SiteService.ListSites:output_type -> jetmon.monitor.v1.ListSitesResponse
-	3,  // 16: jetmon.monitor.v1.SiteService.GetSite:output_type -> jetmon.monitor.v1.GetSiteResponse
-	5,  // 17: jetmon.monitor.v1.SiteService.CreateSite:output_type -> jetmon.monitor.v1.CreateSiteResponse
-	7,  // 18: jetmon.monitor.v1.SiteService.UpdateSite:output_type -> jetmon.monitor.v1.UpdateSiteResponse
-	11, // 19: jetmon.monitor.v1.SiteService.ExplainSite:output_type -> jetmon.monitor.v1.ExplainSiteResponse
-	9,  // 20: jetmon.monitor.v1.SiteService.DeleteSite:output_type -> jetmon.monitor.v1.DeleteSiteResponse
-	15, // [15:21] is the sub-list for method output_type
-	9,  // [9:15] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	14, // 0: jetmon.monitor.v1.ListSitesResponse.sites:type_name -> jetmon.monitor.v1.Site
+	14, // 1: jetmon.monitor.v1.GetSiteResponse.site:type_name -> jetmon.monitor.v1.Site
+	14, // 2: jetmon.monitor.v1.BatchGetSitesResponse.sites:type_name -> jetmon.monitor.v1.Site
+	14, // 3: jetmon.monitor.v1.CreateSiteRequest.site:type_name -> jetmon.monitor.v1.Site
+	14, // 4: jetmon.monitor.v1.CreateSiteResponse.site:type_name -> jetmon.monitor.v1.Site
+	14, // 5: jetmon.monitor.v1.UpdateSiteRequest.site:type_name -> jetmon.monitor.v1.Site
+	15, // 6: jetmon.monitor.v1.UpdateSiteRequest.update_mask:type_name -> google.protobuf.FieldMask
+	14, // 7: jetmon.monitor.v1.UpdateSiteResponse.site:type_name -> jetmon.monitor.v1.Site
+	16, // 8: jetmon.monitor.v1.ExplainSiteRequest.at:type_name -> google.protobuf.Timestamp
+	17, // 9: jetmon.monitor.v1.ExplainSiteResponse.explanation:type_name -> jetmon.monitor.v1.Explanation
+	0,  // 10: jetmon.monitor.v1.SiteService.ListSites:input_type -> jetmon.monitor.v1.ListSitesRequest
+	2,  // 11: jetmon.monitor.v1.SiteService.GetSite:input_type -> jetmon.monitor.v1.GetSiteRequest
+	4,  // 12: jetmon.monitor.v1.SiteService.BatchGetSites:input_type -> jetmon.monitor.v1.BatchGetSitesRequest
+	6,  // 13: jetmon.monitor.v1.SiteService.CreateSite:input_type -> jetmon.monitor.v1.CreateSiteRequest
+	8,  // 14: jetmon.monitor.v1.SiteService.UpdateSite:input_type -> jetmon.monitor.v1.UpdateSiteRequest
+	12, // 15: jetmon.monitor.v1.SiteService.ExplainSite:input_type -> jetmon.monitor.v1.ExplainSiteRequest
+	10, // 16: jetmon.monitor.v1.SiteService.DeleteSite:input_type -> jetmon.monitor.v1.DeleteSiteRequest
+	1,  // 17: jetmon.monitor.v1.SiteService.ListSites:output_type -> jetmon.monitor.v1.ListSitesResponse
+	3,  // 18: jetmon.monitor.v1.SiteService.GetSite:output_type -> jetmon.monitor.v1.GetSiteResponse
+	5,  // 19: jetmon.monitor.v1.SiteService.BatchGetSites:output_type -> jetmon.monitor.v1.BatchGetSitesResponse
+	7,  // 20: jetmon.monitor.v1.SiteService.CreateSite:output_type -> jetmon.monitor.v1.CreateSiteResponse
+	9,  // 21: jetmon.monitor.v1.SiteService.UpdateSite:output_type -> jetmon.monitor.v1.UpdateSiteResponse
+	13, // 22: jetmon.monitor.v1.SiteService.ExplainSite:output_type -> jetmon.monitor.v1.ExplainSiteResponse
+	11, // 23: jetmon.monitor.v1.SiteService.DeleteSite:output_type -> jetmon.monitor.v1.DeleteSiteResponse
+	17, // [17:24] is the sub-list for method output_type
+	10, // [10:17] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_site_service_proto_init() }
@@ -735,7 +837,7 @@ func file_jetmon_monitor_v1_site_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_monitor_v1_site_service_proto_rawDesc), len(file_jetmon_monitor_v1_site_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,12 +19,13 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	SiteService_ListSites_FullMethodName   = "/jetmon.monitor.v1.SiteService/ListSites"
-	SiteService_GetSite_FullMethodName     = "/jetmon.monitor.v1.SiteService/GetSite"
-	SiteService_CreateSite_FullMethodName  = "/jetmon.monitor.v1.SiteService/CreateSite"
-	SiteService_UpdateSite_FullMethodName  = "/jetmon.monitor.v1.SiteService/UpdateSite"
-	SiteService_ExplainSite_FullMethodName = "/jetmon.monitor.v1.SiteService/ExplainSite"
-	SiteService_DeleteSite_FullMethodName  = "/jetmon.monitor.v1.SiteService/DeleteSite"
+	SiteService_ListSites_FullMethodName     = "/jetmon.monitor.v1.SiteService/ListSites"
+	SiteService_GetSite_FullMethodName       = "/jetmon.monitor.v1.SiteService/GetSite"
+	SiteService_BatchGetSites_FullMethodName = "/jetmon.monitor.v1.SiteService/BatchGetSites"
+	SiteService_CreateSite_FullMethodName    = "/jetmon.monitor.v1.SiteService/CreateSite"
+	SiteService_UpdateSite_FullMethodName    = "/jetmon.monitor.v1.SiteService/UpdateSite"
+	SiteService_ExplainSite_FullMethodName   = "/jetmon.monitor.v1.SiteService/ExplainSite"
+	SiteService_DeleteSite_FullMethodName    = "/jetmon.monitor.v1.SiteService/DeleteSite"
 )
 
 // SiteServiceClient is the client API for SiteService service.
@@ -40,6 +41,9 @@ type SiteServiceClient interface {
 	ListSites(ctx context.Context, in *ListSitesRequest, opts ...grpc.CallOption) (*ListSitesResponse, error)
 	// GetSite reads one site. Idempotent.
 	GetSite(ctx context.Context, in *GetSiteRequest, opts ...grpc.CallOption) (*GetSiteResponse, error)
+	// BatchGetSites reads up to 1000 sites; those that do not exist are left out.
+	// Idempotent.
+	BatchGetSites(ctx context.Context, in *BatchGetSitesRequest, opts ...grpc.CallOption) (*BatchGetSitesResponse, error)
 	// CreateSite adds a site and begins to check it at once. Not idempotent:
 	// ALREADY_EXISTS when the blog has a site with this URL.
 	CreateSite(ctx context.Context, in *CreateSiteRequest, opts ...grpc.CallOption) (*CreateSiteResponse, error)
@@ -74,6 +78,16 @@ func (c *siteServiceClient) GetSite(ctx context.Context, in *GetSiteRequest, opt
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetSiteResponse)
 	err := c.cc.Invoke(ctx, SiteService_GetSite_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *siteServiceClient) BatchGetSites(ctx context.Context, in *BatchGetSitesRequest, opts ...grpc.CallOption) (*BatchGetSitesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BatchGetSitesResponse)
+	err := c.cc.Invoke(ctx, SiteService_BatchGetSites_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -133,6 +147,9 @@ type SiteServiceServer interface {
 	ListSites(context.Context, *ListSitesRequest) (*ListSitesResponse, error)
 	// GetSite reads one site. Idempotent.
 	GetSite(context.Context, *GetSiteRequest) (*GetSiteResponse, error)
+	// BatchGetSites reads up to 1000 sites; those that do not exist are left out.
+	// Idempotent.
+	BatchGetSites(context.Context, *BatchGetSitesRequest) (*BatchGetSitesResponse, error)
 	// CreateSite adds a site and begins to check it at once. Not idempotent:
 	// ALREADY_EXISTS when the blog has a site with this URL.
 	CreateSite(context.Context, *CreateSiteRequest) (*CreateSiteResponse, error)
@@ -158,6 +175,9 @@ func (UnimplementedSiteServiceServer) ListSites(context.Context, *ListSitesReque
 }
 func (UnimplementedSiteServiceServer) GetSite(context.Context, *GetSiteRequest) (*GetSiteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetSite not implemented")
+}
+func (UnimplementedSiteServiceServer) BatchGetSites(context.Context, *BatchGetSitesRequest) (*BatchGetSitesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BatchGetSites not implemented")
 }
 func (UnimplementedSiteServiceServer) CreateSite(context.Context, *CreateSiteRequest) (*CreateSiteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateSite not implemented")
@@ -224,6 +244,24 @@ func _SiteService_GetSite_Handler(srv interface{}, ctx context.Context, dec func
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(SiteServiceServer).GetSite(ctx, req.(*GetSiteRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SiteService_BatchGetSites_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BatchGetSitesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SiteServiceServer).BatchGetSites(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SiteService_BatchGetSites_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SiteServiceServer).BatchGetSites(ctx, req.(*BatchGetSitesRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -314,6 +352,10 @@ var SiteService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetSite",
 			Handler:    _SiteService_GetSite_Handler,
+		},
+		{
+			MethodName: "BatchGetSites",
+			Handler:    _SiteService_BatchGetSites_Handler,
 		},
 		{
 			MethodName: "CreateSite",
