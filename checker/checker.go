@@ -6,14 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/internal/selfcheck"
@@ -31,8 +32,12 @@ type Options struct {
 	Node string
 	// Region where it stands; an open set of names.
 	Region string
-	// Coordinators are the addresses to serve, all at once.
+	// Coordinators are the addresses to serve, all at once. dns:///HOST:PORT stands for
+	// all addresses of HOST, looked up again and again: one that appears is served, one
+	// that disappears is left in order. Any other address is one coordinator.
 	Coordinators []string
+	// Resolver looks such names up; nil means the system's.
+	Resolver Resolver
 	// Client says how to reach them.
 	Client rpc.ClientOptions
 	// Prober runs the checks.
@@ -61,6 +66,8 @@ type Checker struct {
 	node, region, instance string
 
 	coordinators []string
+	names        []name // those that are followed
+	resolver     Resolver
 	client       rpc.ClientOptions
 	prober       Prober
 	selfCheck    *selfcheck.Monitor
@@ -90,14 +97,12 @@ func New(o Options) (*Checker, error) {
 	case o.MaxInFlight < 0 || o.MaxInFlight > maxInFlight:
 		return nil, fmt.Errorf("checker: checks in flight must be from 1 to %d, is %d", maxInFlight, o.MaxInFlight)
 	}
-	for i, addr := range o.Coordinators {
-		if addr == "" {
-			return nil, errors.New("checker: the address of a coordinator is empty")
-		}
-		if slices.Contains(o.Coordinators[:i], addr) {
-			// Two sessions of one node would end each other for ever.
-			return nil, fmt.Errorf("checker: coordinator %s is given twice", addr)
-		}
+	names, err := readCoordinators(o.Coordinators)
+	if err != nil {
+		return nil, err
+	}
+	if o.Resolver == nil {
+		o.Resolver = net.DefaultResolver
 	}
 	if o.MaxInFlight == 0 {
 		o.MaxInFlight = defaultInFlight
@@ -107,7 +112,8 @@ func New(o Options) (*Checker, error) {
 	}
 	c := &Checker{
 		node: o.Node, region: o.Region, instance: rand.Text(),
-		coordinators: slices.Clone(o.Coordinators), client: o.Client,
+		coordinators: slices.Clone(o.Coordinators), names: names, resolver: o.Resolver,
+		client: o.Client,
 		prober: o.Prober, selfCheck: o.SelfCheck,
 		log:     o.Log.With("checker", o.Node),
 		metrics: newMetrics(o.Metrics, o.Node),
@@ -117,35 +123,49 @@ func New(o Options) (*Checker, error) {
 	return c, nil
 }
 
+// readCoordinators finds the names among the addresses, and what is wrong with them.
+func readCoordinators(addrs []string) (names []name, err error) {
+	for i, addr := range addrs {
+		if addr == "" {
+			return nil, errors.New("checker: the address of a coordinator is empty")
+		}
+		if slices.Contains(addrs[:i], addr) {
+			// Two sessions of one node would end each other for ever.
+			return nil, fmt.Errorf("checker: coordinator %s is given twice", addr)
+		}
+		if !strings.HasPrefix(addr, namePrefix) {
+			continue
+		}
+		n, err := parseName(addr)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, n)
+	}
+	return names, nil
+}
+
 // Run serves the coordinators until ctx ends, then leaves them in order: what runs is
 // finished and checked in, the rest is given back. It returns nil after an orderly
 // end, and an error only when an address cannot be dialed at all. A Checker runs once.
 func (c *Checker) Run(ctx context.Context) error {
 	c.log.Info("checker begins", "region", c.region, "coordinators", c.coordinators, "in_flight", c.ledger.limit, "instance", c.instance)
 	group, ctx := errgroup.WithContext(ctx)
-	known := c.changed() // before the first measurement
+	f := &links{checker: c, group: group, known: c.changed() /* before the first measurement */, served: map[string]bool{}}
 	if c.selfCheck != nil {
 		group.Go(func() error { return c.selfCheck.Run(ctx) })
 	}
+	// What is named address by address goes first: names may lead to more than there is
+	// room for.
 	for _, addr := range c.coordinators {
-		conn, err := rpc.Dial(addr, c.client)
-		if err != nil {
-			group.Go(func() error { return fmt.Errorf("checker %s: %w", c.node, err) })
-			break
+		if !strings.HasPrefix(addr, namePrefix) {
+			if _, err := f.serve(ctx, endpoint{addr: addr}); err != nil {
+				group.Go(func() error { return err })
+			}
 		}
-		l := &link{
-			checker: c, addr: addr, conn: conn,
-			client:  coordinatorv1.NewAssignmentServiceClient(conn),
-			account: c.ledger.account(),
-			log:     c.log.With("coordinator", addr),
-		}
-		group.Go(func() error {
-			// Who does not know yet whether it is well is no use to anyone.
-			wait(ctx, known, selfcheck.Within)
-			l.run(ctx)
-			_ = conn.Close() // no stream is open on it any more
-			return nil
-		})
+	}
+	for _, n := range c.names {
+		group.Go(func() error { f.follow(ctx, n); return nil })
 	}
 	err := group.Wait()
 	c.cut()

@@ -3,6 +3,15 @@
 // dies is handed out again by the coordinator. It decides nothing about a site, keeps
 // no schedule, and must not know of outages or verifliers.
 //
+// # Coordinators
+//
+// Each address has a link of its own, all at once, at most 64. An address HOST:PORT is
+// one coordinator, whatever HOST resolves to at each connect. dns:///HOST:PORT is as
+// many as HOST has addresses: it is looked up every 30 s, and within 5 s after a link
+// has failed; an address that appears gets a link, one that was missing in two answers
+// in turn is left in order, and a lookup that fails changes nothing. Certificates must
+// be for HOST. Of a name with addresses of both families those of IPv4 are taken.
+//
 // # Capacity
 //
 // Options.MaxInFlight bounds the probes that run at once, whoever asked for them. It
@@ -18,6 +27,13 @@
 // sent again on the next one, under the same batch. Kept are at most five times the
 // share, and nothing older than two minutes, when its check is long in other hands.
 //
+// # What is taken back
+//
+// A batch that its coordinator revokes, or whose lease is over, is given back at once
+// as far as it has not begun, and makes room with that. What runs of it goes on, and its
+// result is sent: it counts when nobody else was faster. Heartbeats and resumption name
+// only what is still worked on.
+//
 // # Our own network
 //
 // A failure may be ours: it has our own connectivity measured at once, and a heartbeat
@@ -27,8 +43,10 @@
 // # Goroutines
 //
 // Under Run's group:
+//   - per name, its follower, which looks it up. Ends with Run's context;
 //   - per coordinator, the session loop, which is also the sender of the stream that is
-//     open. Ends with Run's context, after an orderly leave of at most 9.5 s;
+//     open. Ends with Run's context, or when its address is gone from the name, after an
+//     orderly leave of at most 9.5 s;
 //   - per open stream, the receiver. Ends with the stream, which its sender always
 //     cancels and waits for;
 //   - the self-check, selfcheck.Monitor.Run. Ends with Run's context.

@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for what must happen.
-const patience = 30 * time.Second
+const patience = 45 * time.Second
 
 // sites is a fake prober: the URL says what a site does, and when.
 type sites struct {
@@ -138,7 +138,13 @@ func serve(t testing.TB, network rpc.Network, addr string) (*coordinator, string
 
 func serveOn(t testing.TB, l net.Listener, impl coordinatorv1.AssignmentServiceServer) (stop func()) {
 	t.Helper()
-	server, err := rpc.NewServer(rpc.ServerOptions{Name: "coordinator"}, func(r grpc.ServiceRegistrar) {
+	return serveWith(t, l, impl, rpc.ServerOptions{})
+}
+
+func serveWith(t testing.TB, l net.Listener, impl coordinatorv1.AssignmentServiceServer, o rpc.ServerOptions) (stop func()) {
+	t.Helper()
+	o.Name = "coordinator"
+	server, err := rpc.NewServer(o, func(r grpc.ServiceRegistrar) {
 		coordinatorv1.RegisterAssignmentServiceServer(r, impl)
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package checker
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,6 +45,7 @@ type batch struct {
 
 	release  bool // to be given back once nothing of it runs or is ready
 	released bool // was given back, which the coordinator may not have heard
+	revoked  bool // taken back: what still runs may count, and is waited for by nobody
 	unwanted bool // in other hands: what still runs of it is thrown away
 	listed   bool // in account.fresh
 }
@@ -92,6 +94,17 @@ func (l *ledger) account() *account {
 	a := &account{ledger: l, wake: make(chan struct{}, 1), batches: make(map[ref]*batch)}
 	l.accounts = append(l.accounts, a)
 	return a
+}
+
+// close ends the books of a coordinator that is not served any more. Of what it has
+// out nothing is begun, and what still runs is thrown away.
+func (a *account) close() {
+	a.ledger.mu.Lock()
+	defer a.ledger.mu.Unlock()
+	for _, b := range a.batches {
+		a.drop(b)
+	}
+	a.ledger.accounts = slices.DeleteFunc(a.ledger.accounts, func(other *account) bool { return other == a })
 }
 
 // errFlood ends a session whose coordinator assigns on and on without credit.
@@ -156,7 +169,7 @@ func (a *account) take(now time.Time) (job, bool) {
 	for len(a.queue) > 0 {
 		b := a.queue[0]
 		if now.After(b.lease) {
-			a.returnPending(b, now)
+			a.takeBack(b, now)
 			continue
 		}
 		j := job{batch: b, assignment: b.pending[0]}
@@ -218,6 +231,13 @@ func (a *account) returnPending(b *batch, now time.Time) {
 	a.list(b, now, true)
 }
 
+// takeBack is returnPending for a batch that its coordinator has, or will have, in
+// other hands: its room is free at once, though some of it may run on.
+func (a *account) takeBack(b *batch, now time.Time) {
+	b.revoked = true
+	a.returnPending(b, now)
+}
+
 // abandon leaves b to others: nothing of it is begun, and what still runs is thrown
 // away when it ends. What is finished is still sent.
 func (a *account) abandon(b *batch) {
@@ -252,6 +272,11 @@ func (a *account) settle(b *batch) {
 	if len(b.pending) == 0 && b.running == 0 && len(b.ready) == 0 && len(b.sent) == 0 && !b.release {
 		delete(a.batches, b.ref)
 	}
+}
+
+// worked says that b is ours and has something left to do: to run, or to be sent.
+func (b *batch) worked() bool {
+	return !b.unwanted && !b.revoked && (len(b.pending) > 0 || b.running > 0 || len(b.ready) > 0)
 }
 
 // dequeue keeps the order of the others. b is nearly always the first.

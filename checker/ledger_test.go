@@ -48,7 +48,7 @@ func TestWhatWasGivenBackIsGivenBackAgainWhenTheStreamBroke(t *testing.T) {
 	if !ok {
 		t.Fatal("nothing waits")
 	}
-	a.revoke([]*coordinatorv1.BatchRef{batch}, now)
+	a.leave(now) // because the coordinator drains
 	l.finish(j, &coordinatorv1.Result{SiteId: 1}, true, now)
 	for round := range 3 {
 		messages, released := a.outgoing(now, 100)

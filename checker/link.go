@@ -38,7 +38,7 @@ var (
 // as Run's context lives.
 type link struct {
 	checker *Checker
-	addr    string
+	endpoint
 	conn    *grpc.ClientConn
 	client  coordinatorv1.AssignmentServiceClient
 	account *account
@@ -53,6 +53,10 @@ func (l *link) run(ctx context.Context) {
 		l.checker.metrics.ended.Inc()
 		if ctx.Err() != nil {
 			return
+		}
+		select {
+		case l.failed <- struct{}{}:
+		default: // nobody follows its name, or it is known already
 		}
 		if time.Since(begin) >= steadyAfter {
 			attempt = 0

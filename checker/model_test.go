@@ -34,6 +34,7 @@ type model struct {
 	todo   []int64
 	left   map[int64]bool // checks without an answer
 	out    map[uint64]*outBatch
+	back   map[uint64]*outBatch // was given back; results for it still count
 	forgot []*coordinatorv1.BatchRef
 	last   uint64
 
@@ -49,7 +50,7 @@ type outBatch struct {
 func newModel(seed uint64, checks, bad int) *model {
 	m := &model{
 		done: make(chan struct{}), random: rand.New(rand.NewPCG(seed, 1)), bad: bad,
-		left: map[int64]bool{}, out: map[uint64]*outBatch{},
+		left: map[int64]bool{}, out: map[uint64]*outBatch{}, back: map[uint64]*outBatch{},
 	}
 	for id := range int64(checks) {
 		m.todo, m.left[id] = append(m.todo, id), true
@@ -146,11 +147,18 @@ func (c *conversation) hear(said *coordinatorv1.StreamAssignmentsRequest) (answe
 			Message: &coordinatorv1.StreamAssignmentsResponse_ResultsAck{ResultsAck: c.checkIn(said.Results)},
 		})
 	case *coordinatorv1.StreamAssignmentsRequest_Release:
-		if b := c.out[said.Release.GetBatch().GetBatchId()]; b != nil {
+		id := said.Release.GetBatch().GetBatchId()
+		if b := c.out[id]; b != nil {
 			c.returned += len(b.open)
-			c.takeBack(said.Release.GetBatch().GetBatchId())
+			c.takeBack(id)
+			c.back[id] = b
 		}
 	case *coordinatorv1.StreamAssignmentsRequest_Heartbeat:
+		for _, r := range said.Heartbeat.GetOpenBatches() {
+			if c.back[r.GetBatchId()] != nil && c.mine[r.GetBatchId()] {
+				c.fault("a heartbeat names batch %d, which was given back", r.GetBatchId())
+			}
+		}
 		answers = append(answers, &coordinatorv1.StreamAssignmentsResponse{
 			Message: &coordinatorv1.StreamAssignmentsResponse_HeartbeatAck{HeartbeatAck: &coordinatorv1.HeartbeatAck{UnknownBatches: c.forgot}},
 		})
@@ -169,8 +177,13 @@ func (c *conversation) checkIn(r *coordinatorv1.Results) *coordinatorv1.ResultsA
 	if n := len(r.GetResults()); n == 0 || n > 7 {
 		c.fault("a message of %d results", n)
 	}
-	c.returned += len(r.GetResults())
-	b := c.out[r.GetBatch().GetBatchId()]
+	id := r.GetBatch().GetBatchId()
+	b := c.out[id]
+	if b == nil {
+		b = c.back[id] // its places were given back already
+	} else {
+		c.returned += len(r.GetResults())
+	}
 	for _, result := range r.GetResults() {
 		site := result.GetSiteId()
 		want := checkv1.Outcome_OUTCOME_UP
@@ -196,7 +209,7 @@ func (c *conversation) checkIn(r *coordinatorv1.Results) *coordinatorv1.ResultsA
 		}
 	}
 	if b != nil && len(b.open) == 0 {
-		delete(c.out, r.GetBatch().GetBatchId())
+		delete(c.out, id)
 	}
 	if len(c.left) == 0 && ack.GetAccepted() > 0 {
 		close(c.done)

@@ -33,14 +33,19 @@ func (a *account) resume(now time.Time) []*coordinatorv1.BatchRef {
 		b.sent = nil
 		b.ready = slices.DeleteFunc(append(again, b.ready...), func(f finished) bool { return now.Sub(f.ended) > keepLate })
 		a.ready += len(b.ready)
+		if !b.worked() {
+			// Not to be named gives the rest of it back.
+			a.returns(b, -b.returning)
+			b.release = false
+		}
 		if len(b.ready) > 0 {
 			// Kept for its results, it would keep what was given back too, unless that
 			// is said again.
-			b.release = b.release || b.released
+			b.release = b.release || b.released && !b.revoked
 			a.list(b, now, true)
 		}
 		a.settle(b)
-		if a.batches[b.ref] != nil && !b.unwanted {
+		if b.worked() {
 			refs = append(refs, b.ref.proto())
 		}
 	}
@@ -108,10 +113,10 @@ func (a *account) outgoing(now time.Time, maxResults int) (messages []*coordinat
 	for _, b := range a.fresh {
 		b.listed = false
 		messages = a.moveReady(b, messages, now, maxResults)
-		if b.release && (b.running == 0 || a.forced) {
+		if b.release && (b.running == 0 || a.forced || b.revoked) {
 			b.release, b.released = false, true
 			a.returns(b, -b.returning)
-			b.unwanted = b.running > 0
+			b.unwanted = b.unwanted || b.running > 0 && (a.forced || !b.revoked)
 			releases = append(releases, &coordinatorv1.StreamAssignmentsRequest{
 				Message: &coordinatorv1.StreamAssignmentsRequest_Release{Release: &coordinatorv1.Release{Batch: b.ref.proto()}},
 			})
@@ -185,13 +190,14 @@ func (a *account) forget(refs []*coordinatorv1.BatchRef) {
 	a.wakeIf(len(refs) > 0)
 }
 
-// revoke gives back what of the batches has not begun; what runs still counts.
+// revoke gives back what of the batches has not begun, without waiting for what runs:
+// that still counts while nobody else was faster.
 func (a *account) revoke(refs []*coordinatorv1.BatchRef, now time.Time) {
 	a.ledger.mu.Lock()
 	defer a.ledger.mu.Unlock()
 	for _, r := range refs {
 		if b := a.batches[refOf(r)]; b != nil {
-			a.returnPending(b, now)
+			a.takeBack(b, now)
 		}
 	}
 }
@@ -209,7 +215,7 @@ func (a *account) open(now time.Time) (refs []*coordinatorv1.BatchRef, running, 
 			b.sent = b.sent[1:]
 			a.settle(b)
 		}
-		if !b.unwanted && (len(b.pending) > 0 || b.running > 0 || len(b.ready) > 0) {
+		if b.worked() {
 			refs = append(refs, b.ref.proto())
 		}
 	}

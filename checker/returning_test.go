@@ -7,11 +7,10 @@ import (
 	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 )
 
-// What goes back undone makes room only when the coordinator has been told: it gives
-// nothing back before.
-func TestACheckThatGoesBackMakesRoomWhenThatIsSaid(t *testing.T) {
-	t.Parallel()
-	now := time.Unix(1_700_000_000, 0)
+// holding is an account of a ledger with 8 places, with one batch of four checks of
+// which the first runs.
+func holding(t *testing.T, now time.Time) (*ledger, *account, *coordinatorv1.BatchRef, job) {
+	t.Helper()
 	l := newLedger(8)
 	a := l.account()
 	a.connect()
@@ -26,11 +25,23 @@ func TestACheckThatGoesBackMakesRoomWhenThatIsSaid(t *testing.T) {
 	if err := a.assign(batch, time.Minute, now); err != nil {
 		t.Fatal(err)
 	}
+	l.hire()
 	j, ok := l.next(now)
 	if !ok {
 		t.Fatal("no check to run")
 	}
-	a.revoke([]*coordinatorv1.BatchRef{ref}, now)
+	return l, a, ref, j
+}
+
+// What goes back undone makes room only when the coordinator has been told: it gives
+// nothing back before.
+func TestACheckThatGoesBackMakesRoomWhenThatIsSaid(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	l, a, _, j := holding(t, now)
+	l.mu.Lock()
+	a.returnPending(j.batch, now)
+	l.mu.Unlock()
 	if m, _ := a.outgoing(now, 10); len(m) != 0 {
 		t.Fatalf("said while one of the batch still runs: %v", m)
 	}
@@ -38,5 +49,107 @@ func TestACheckThatGoesBackMakesRoomWhenThatIsSaid(t *testing.T) {
 	m, _ := a.outgoing(now, 10)
 	if len(m) != 3 || m[0].GetResults() == nil || m[1].GetRelease() == nil || m[2].GetCredit().GetAdd() != 4 {
 		t.Errorf("said %v; want results, a release and credit for 4", m)
+	}
+}
+
+func TestARevokedBatchMakesRoomAtOnceAndWhatRunsOfItMayStillCount(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	l, a, ref, j := holding(t, now)
+	a.revoke([]*coordinatorv1.BatchRef{ref}, now)
+	if due, _ := a.due(now); !due {
+		t.Error("the release waits")
+	}
+	m, released := a.outgoing(now, 10)
+	if len(m) != 2 || released != 1 || m[0].GetRelease() == nil || m[1].GetCredit().GetAdd() != 3 {
+		t.Fatalf("said %v; want a release and credit for the 3 that had not begun", m)
+	}
+	if refs, running, _ := a.open(now); len(refs) != 0 || running != 1 {
+		t.Errorf("the heartbeat names %v with %d running, want no batch and 1", refs, running)
+	}
+	// The stream breaks: the batch is not resumed, and its result is sent all the same.
+	a.disconnect()
+	if refs := a.resume(now); len(refs) != 0 {
+		t.Errorf("resumes %v", refs)
+	}
+	a.connect()
+	a.outgoing(now, 10) // credit
+	l.finish(j, &coordinatorv1.Result{SiteId: 1}, true, now)
+	if m, _ = a.outgoing(now, 10); len(m) != 2 || len(m[0].GetResults().GetResults()) != 1 || m[1].GetCredit().GetAdd() != 1 {
+		t.Errorf("said %v; want the result and credit for 1", m)
+	}
+	if n := a.ack(refOf(ref), true); n != 1 || len(a.batches) != 0 || a.out() != a.credit {
+		t.Errorf("%d results acknowledged, %d batches kept, %d out with %d credit", n, len(a.batches), a.out(), a.credit)
+	}
+}
+
+func TestOnlyWhatIsStillWorkedOnIsResumed(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	tests := []struct {
+		name  string
+		spoil func(*ledger, *account, *coordinatorv1.BatchRef, job)
+		want  int
+	}{
+		{"a check that runs and three that wait", func(*ledger, *account, *coordinatorv1.BatchRef, job) {}, 1},
+		{"a result that was sent and not acknowledged", func(l *ledger, a *account, r *coordinatorv1.BatchRef, j job) {
+			l.finish(j, &coordinatorv1.Result{SiteId: 1}, true, now)
+			a.outgoing(now, 10)
+		}, 1},
+		{"a batch in other hands", func(_ *ledger, a *account, r *coordinatorv1.BatchRef, _ job) {
+			a.forget([]*coordinatorv1.BatchRef{r})
+		}, 0},
+		{"a batch that was revoked", func(_ *ledger, a *account, r *coordinatorv1.BatchRef, _ job) {
+			a.revoke([]*coordinatorv1.BatchRef{r}, now)
+		}, 0},
+		{"a batch that was to be given back when the stream broke", func(l *ledger, a *account, _ *coordinatorv1.BatchRef, j job) {
+			a.leave(now)
+			l.giveUp(j, now)
+		}, 0},
+		{"a batch over the credit that was to be given back when the stream broke", func(_ *ledger, a *account, r *coordinatorv1.BatchRef, _ job) {
+			a.forget([]*coordinatorv1.BatchRef{r})
+			big := &coordinatorv1.Assignments{Batch: &coordinatorv1.BatchRef{BatchId: 2, CheckoutId: 2}, Assignments: make([]*coordinatorv1.Assignment, 9)}
+			if err := a.assign(big, time.Minute, now); err != nil {
+				t.Error(err)
+			}
+		}, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l, a, ref, j := holding(t, now)
+			tt.spoil(l, a, ref, j)
+			a.disconnect()
+			if refs := a.resume(now); len(refs) != tt.want {
+				t.Errorf("resumes %v, want %d batches", refs, tt.want)
+			}
+			a.connect()
+			if m, _ := a.outgoing(now, 10); tt.want == 0 && (len(m) != 1 || m[0].GetCredit() == nil) {
+				t.Errorf("then said %v, want credit only", m)
+			}
+		})
+	}
+}
+
+func TestNothingIsKeptOfACoordinatorThatIsNotServedAnyMore(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	l, a, _, j := holding(t, now)
+	other := l.account()
+	other.connect()
+	a.disconnect()
+	a.close()
+	if len(l.accounts) != 1 || len(a.batches) != 1 || a.pending != 0 {
+		t.Errorf("%d accounts, %d batches, %d checks wait; want one account, and the batch only while it runs", len(l.accounts), len(a.batches), a.pending)
+	}
+	if got := l.hire(); got != 0 {
+		t.Errorf("%d workers are hired for checks that nobody wants", got)
+	}
+	l.finish(j, &coordinatorv1.Result{SiteId: 1}, true, now)
+	if _, ok := l.next(now); ok || len(a.batches) != 0 || a.out() != 0 {
+		t.Errorf("when it has ended: %d batches, %d out, another check: %v", len(a.batches), a.out(), ok)
+	}
+	if m, _ := other.outgoing(now, 10); len(m) != 1 || m[0].GetCredit().GetAdd() != 8 {
+		t.Errorf("the other coordinator is told %v, want credit for all 8", m)
 	}
 }

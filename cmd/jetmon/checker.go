@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/Automattic/jetmon/checker"
 )
 
 // checkerCommand is `jetmon checker`.
 type checkerCommand struct {
-	Coordinator []string `required:"" sep:"none" placeholder:"HOST:PORT" help:"Coordinator to work for (repeatable)."`
+	Coordinator []string `required:"" sep:"," placeholder:"HOST:PORT,..." help:"Coordinators to work for (repeatable). dns:///HOST:PORT stands for all addresses that HOST resolves to, as they come and go; HOST:PORT is one coordinator."`
 	Node        string   `placeholder:"NAME" help:"Name of this node, unique in the fleet; the host name by default."`
 	Region      string   `default:"default" help:"Where this node stands."`
 	MaxInFlight int      `default:"1000" help:"Most checks at once."`
@@ -21,7 +22,7 @@ type checkerCommand struct {
 // Run checks what it is assigned until ctx ends.
 func (c *checkerCommand) Run(ctx context.Context, p *program) error {
 	for _, addr := range c.Coordinator {
-		if err := checkAddr(addr, 1); err != nil {
+		if err := checkAddr(strings.TrimPrefix(addr, "dns:///"), 1); err != nil {
 			return usagef("--coordinator: %w", err)
 		}
 	}

@@ -23,6 +23,7 @@ type coordinatorCommand struct {
 
 	Diagnose diagnoserFlags `embed:"" prefix:"diagnose-"`
 
+	paceFlags      `embed:""`
 	judgeFlags     `embed:""`
 	retentionFlags `embed:""`
 	notifyFlags    `embed:""`
@@ -94,6 +95,9 @@ func (c *coordinatorCommand) options(p *program) (coordinator.Options, error) {
 		return o, err
 	}
 	o.Endpoint = c.Endpoint
+	if err := c.paceFlags.apply(&o); err != nil {
+		return o, err
+	}
 	if err := c.judgeFlags.apply(&o, p.legacy); err != nil {
 		return o, err
 	}

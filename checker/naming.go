@@ -1,0 +1,161 @@
+package checker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Resolver finds the addresses of a name; *net.Resolver is one.
+type Resolver interface {
+	LookupHost(ctx context.Context, host string) ([]string, error)
+}
+
+// namePrefix marks a coordinator address that stands for every address of its name.
+const namePrefix = "dns:///"
+
+const (
+	// lookupEvery is the time between two lookups of a name, lookupSoon the least of it
+	// when a link has failed.
+	lookupEvery = 30 * time.Second
+	lookupSoon  = 5 * time.Second
+	// lookupWithin bounds one lookup.
+	lookupWithin = 5 * time.Second
+	// goneAfter is how many lookups in turn must be without an address before it is left:
+	// a name server that is being changed may answer with a part.
+	goneAfter = 2
+)
+
+// name is a coordinator address that stands for every address of a host.
+type name struct{ host, port string }
+
+// parseName reads dns:///HOST:PORT.
+func parseName(addr string) (name, error) {
+	host, port, err := net.SplitHostPort(strings.TrimPrefix(addr, namePrefix))
+	if err != nil || host == "" {
+		return name{}, fmt.Errorf("checker: coordinator %q is not %sHOST:PORT", addr, namePrefix)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return name{}, fmt.Errorf("checker: coordinator %q: port must be from 1 to 65535, is %q", addr, port)
+	}
+	return name{host, port}, nil
+}
+
+// errNoAddress is an answer without an address that can be dialed, which is none.
+var errNoAddress = errors.New("the name has no address")
+
+// lookup asks for the addresses of n, in order. Of a name with addresses of both
+// families only those of IPv4 count: with both, a host would be served twice, and two
+// sessions of one node end each other.
+func (n name) lookup(ctx context.Context, r Resolver) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookupWithin)
+	defer cancel()
+	hosts, err := r.LookupHost(ctx, n.host)
+	if err != nil {
+		return nil, fmt.Errorf("look up %s: %w", n.host, err)
+	}
+	var four, six []string
+	for _, h := range hosts {
+		ip, err := netip.ParseAddr(h)
+		if err != nil {
+			continue
+		}
+		list := &six
+		if ip = ip.Unmap(); ip.Is4() {
+			list = &four
+		}
+		*list = append(*list, net.JoinHostPort(ip.String(), n.port))
+	}
+	if len(four) == 0 {
+		four = six
+	}
+	if len(four) == 0 {
+		return nil, fmt.Errorf("look up %s: %w", n.host, errNoAddress)
+	}
+	slices.Sort(four)
+	return slices.Compact(four), nil
+}
+
+// census remembers for each address of a name that is served in how many lookups in
+// turn it was missing.
+type census map[string]int
+
+// take compares an answer with what is served. It says what to leave; the rest of the
+// answer that is not served yet is come.
+func (c census) take(answer []string) (come, left []string) {
+	for _, addr := range answer {
+		if _, served := c[addr]; !served {
+			come = append(come, addr)
+		}
+	}
+	for addr := range c {
+		if slices.Contains(answer, addr) {
+			c[addr] = 0
+			continue
+		}
+		if c[addr]++; c[addr] >= goneAfter {
+			delete(c, addr)
+			left = append(left, addr)
+		}
+	}
+	slices.Sort(left)
+	return come, left
+}
+
+// follow serves every address of a name, and leaves those that are not its any more,
+// until ctx ends.
+func (f *links) follow(ctx context.Context, n name) {
+	log := f.checker.log.With("name", n.host)
+	known, leave := census{}, map[string]context.CancelFunc{}
+	failed := make(chan struct{}, 1)
+	for failing := false; ; {
+		asked := time.Now()
+		answer, err := n.lookup(ctx, f.checker.resolver)
+		if ctx.Err() != nil {
+			return // the links end with it
+		}
+		if failing != (err != nil) {
+			failing = err != nil
+			log.Warn("looking coordinators up", "failing", failing, "error", err, "served", len(known))
+		}
+		if err == nil {
+			come, left := known.take(answer)
+			for _, addr := range left {
+				log.Info("a coordinator is gone from its name", "coordinator", addr)
+				leave[addr]()
+				delete(leave, addr)
+			}
+			for _, addr := range come {
+				// What has another link, or is one too many, may find room later.
+				stop, err := f.serve(ctx, endpoint{addr: addr, host: n.host, failed: failed})
+				switch {
+				case err != nil:
+					log.Error("a coordinator is not served", "coordinator", addr, "error", err)
+				case stop != nil:
+					known[addr], leave[addr] = 0, stop
+				}
+			}
+		}
+		if !pause(ctx, asked.Add(lookupEvery), failed) || !pause(ctx, asked.Add(lookupSoon), nil) {
+			return
+		}
+	}
+}
+
+// pause waits until a time, or for cut. It says whether ctx goes on.
+func pause(ctx context.Context, until time.Time, cut <-chan struct{}) bool {
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-cut:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
+}
