@@ -16,6 +16,8 @@ type Store interface {
 	History
 	Outbox
 	Ownership
+	Members
+	Suspects
 	Retention
 	// Ping says whether the database answers.
 	Ping(ctx context.Context) error
@@ -128,9 +130,11 @@ type Member struct {
 // where the last one ended. It is written every few seconds and never blocks a verdict.
 type Suspects interface {
 	// KeepSuspects writes some suspects of the fence's shard and forgets others, all or
-	// nothing. Fenced when the caller no longer owns the shard.
+	// nothing: at most 10,000 of each, none twice. One that is among both is kept. Fenced
+	// when the caller no longer owns the shard.
 	KeepSuspects(ctx context.Context, f Fence, keep []Suspect, forget []check.SiteID) error
-	// ListSuspects reads all of a shard, by site.
+	// ListSuspects reads all of a shard, by site. It forgets those whose site is gone from
+	// the shard.
 	ListSuspects(ctx context.Context, shard ShardID) ([]Suspect, error)
 }
 

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -112,6 +111,6 @@ func (t txn) remove(query string, ids []any) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := t.exec(query+"(?"+strings.Repeat(", ?", len(ids)-1)+")", ids...)
+	_, err := t.exec(query+marks(len(ids)), ids...)
 	return err
 }

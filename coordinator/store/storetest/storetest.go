@@ -35,7 +35,8 @@ type test struct {
 func Run(t *testing.T, fresh func(t testing.TB) Database) {
 	for group, tests := range map[string][]test{
 		"sites": siteTests(), "legacy": legacyTests(), "commit": commitTests(), "history": historyTests(),
-		"outbox": outboxTests(), "expire": expireTests(), "ownership": ownershipTests(), "races": raceTests(), "model": modelTests(),
+		"outbox": outboxTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(),
+		"suspects": suspectTests(), "races": raceTests(), "model": modelTests(),
 	} {
 		for _, one := range tests {
 			t.Run(group+"/"+one.name, func(t *testing.T) {
