@@ -61,7 +61,7 @@ func suspectsReadBack(t *testing.T, db Database) {
 	wantEqual(t, suspects(t, s, 1), []store.Suspect(nil))
 
 	b.At, b.URL, b.State = after(time.Minute), url(3), bytes.Repeat([]byte("\x00\xff"), 32<<10) // the longest
-	for range 2 { // b is kept although it is also to be forgotten; a was never there the second time
+	for range 2 {                                                                               // b is kept although it is also to be forgotten; a was never there the second time
 		must(t, s.KeepSuspects(t.Context(), fence, []store.Suspect{b}, []check.SiteID{a.SiteID, b.SiteID, 12345}))
 		wantEqual(t, suspects(t, db.Open(t, false), 0), []store.Suspect{b, c})
 	}
