@@ -7,8 +7,8 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/store"
-	checkpb1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
@@ -64,33 +64,28 @@ func applyInterval(row *store.Site, site *monitorpb.Site) error {
 }
 
 func applySettings(row *store.Site, in *monitorpb.CheckSettings, path string) error {
-	target := &checkpb1.Target{
-		Url: "http://example.com/", Method: in.GetMethod(), RedirectPolicy: in.GetRedirectPolicy(), Headers: in.GetHeaders(),
-		RequiredTexts: in.GetRequiredTexts(), ForbiddenTexts: in.GetForbiddenTexts(),
-		SlowAfterMillis: uint32(in.GetSlowAfter().AsDuration().Milliseconds()),
+	settings, err := checkpb.SettingsFromProto("site.settings", in)
+	if e, ok := errors.AsType[*checkpb.FieldError](err); ok {
+		return fault.InvalidField(e.Field, "%s", e.Description)
 	}
-	t, err := checkpb.TargetFromProto(target)
 	if err != nil {
-		if e, ok := errors.AsType[*checkpb.FieldError](err); ok {
-			return fault.InvalidField("site.settings"+e.Field[len("target"):], "%s", e.Description)
-		}
-		return fault.InvalidField("site.settings", "%w", err)
+		return err
 	}
 	switch path {
 	case "settings":
-		row.Settings = t.Settings
+		row.Settings = settings
 	case "settings.method":
-		row.Settings.Method = t.Method
+		row.Settings.Method = settings.Method
 	case "settings.redirect_policy":
-		row.Settings.RedirectPolicy = t.RedirectPolicy
+		row.Settings.RedirectPolicy = settings.RedirectPolicy
 	case "settings.required_texts":
-		row.Settings.RequiredTexts = t.RequiredTexts
+		row.Settings.RequiredTexts = settings.RequiredTexts
 	case "settings.forbidden_texts":
-		row.Settings.ForbiddenTexts = t.ForbiddenTexts
+		row.Settings.ForbiddenTexts = settings.ForbiddenTexts
 	case "settings.headers":
-		row.Settings.Headers = t.Headers
+		row.Settings.Headers = settings.Headers
 	case "settings.slow_after":
-		row.Settings.SlowAfter = t.SlowAfter
+		row.Settings.SlowAfter = settings.SlowAfter
 	default:
 		return fault.InvalidField("update_mask", "%q is not a field that can be set", path)
 	}
@@ -99,24 +94,13 @@ func applySettings(row *store.Site, in *monitorpb.CheckSettings, path string) er
 
 // siteToProto says what the store knows of a site.
 func siteToProto(row store.Site) *monitorpb.Site {
-	t := checkpb.TargetToProto(check.Target{Settings: row.Settings})
-	site := &monitorpb.Site{
+	return &monitorpb.Site{
 		SiteId: int64(row.ID), BlogId: int64(row.BlogID), Url: row.URL, Bucket: uint32(row.Bucket),
-		State: monitorpb.SiteState_SITE_STATE_NEVER_CHECKED, StatusId: int32(row.Status),
-		LastStatusChangeTime: timestamp(row.StatusSince), CheckInterval: durationpb.New(row.Interval),
-		Paused: row.Paused, OutageId: row.OutageID,
-		Settings: &monitorpb.CheckSettings{
-			Method: t.GetMethod(), RedirectPolicy: t.GetRedirectPolicy(), Headers: t.GetHeaders(),
-			RequiredTexts: t.GetRequiredTexts(), ForbiddenTexts: t.GetForbiddenTexts(),
-		},
+		State:    monitorpb.SiteState(lifecycle.Initial(row.Status, row.StatusSince, row.Paused).Stage),
+		StatusId: int32(row.Status), LastStatusChangeTime: timestamp(row.StatusSince),
+		CheckInterval: durationpb.New(row.Interval), Paused: row.Paused, OutageId: row.OutageID,
+		Settings: checkpb.SettingsToProto(row.Settings),
 	}
-	if row.Settings.SlowAfter > 0 {
-		site.Settings.SlowAfter = durationpb.New(row.Settings.SlowAfter)
-	}
-	if row.Paused {
-		site.State = monitorpb.SiteState_SITE_STATE_PAUSED
-	}
-	return site
 }
 
 // overlay adds what the engine knows.

@@ -40,26 +40,28 @@ func invalid(field, format string, args ...any) error {
 // TargetToProto puts a target on the wire. A timeout is rounded up to a
 // millisecond, so that a short one does not become 0, the default.
 func TargetToProto(t check.Target) *checkv1.Target {
-	p := &checkv1.Target{
+	return &checkv1.Target{
 		Url:             escapeInvalidUTF8(t.URL),
 		Method:          checkv1.Method(t.Method),
 		RedirectPolicy:  checkv1.RedirectPolicy(t.RedirectPolicy),
 		TimeoutMillis:   millisUp(min(t.Timeout, check.MaxTimeout)),
+		Headers:         headersToProto(t.Headers),
 		RequiredTexts:   validTexts(t.RequiredTexts),
 		ForbiddenTexts:  validTexts(t.ForbiddenTexts),
 		SlowAfterMillis: millisUp(min(t.SlowAfter, check.MaxTimeout)),
 		HeadHostile:     t.HeadHostile,
 	}
-	if len(t.Headers) > 0 {
-		p.Headers = make([]*checkv1.Header, len(t.Headers))
-		for i, h := range t.Headers {
-			p.Headers[i] = &checkv1.Header{
-				Name:  strings.ToValidUTF8(h.Name, "\uFFFD"),
-				Value: strings.ToValidUTF8(h.Value, "\uFFFD"),
-			}
-		}
+}
+
+func headersToProto(headers []check.Header) []*checkv1.Header {
+	if len(headers) == 0 {
+		return nil
 	}
-	return p
+	out := make([]*checkv1.Header, len(headers))
+	for i, h := range headers {
+		out[i] = &checkv1.Header{Name: strings.ToValidUTF8(h.Name, "\uFFFD"), Value: strings.ToValidUTF8(h.Value, "\uFFFD")}
+	}
+	return out
 }
 
 // TargetFromProto reads a target and refuses a wrong one with a *FieldError.
@@ -79,56 +81,17 @@ func TargetFromProto(p *checkv1.Target) (check.Target, error) {
 		return check.Target{}, invalid("target.slow_after_millis", "must be at most %d, is %d",
 			check.MaxTimeout/time.Millisecond, ms)
 	}
-	if _, ok := checkv1.Method_name[int32(p.GetMethod())]; !ok {
-		return check.Target{}, invalid("target.method", "has no value %d", p.GetMethod())
-	}
-	if _, ok := checkv1.RedirectPolicy_name[int32(p.GetRedirectPolicy())]; !ok {
-		return check.Target{}, invalid("target.redirect_policy", "has no value %d", p.GetRedirectPolicy())
-	}
-	t := check.Target{
-		URL: p.GetUrl(),
-		Settings: check.Settings{
-			Method:         check.Method(p.GetMethod()),
-			RedirectPolicy: check.RedirectPolicy(p.GetRedirectPolicy()),
-			RequiredTexts:  p.GetRequiredTexts(),
-			ForbiddenTexts: p.GetForbiddenTexts(),
-			SlowAfter:      time.Duration(p.GetSlowAfterMillis()) * time.Millisecond,
-		},
-		Timeout:     time.Duration(p.GetTimeoutMillis()) * time.Millisecond,
-		HeadHostile: p.GetHeadHostile(),
-	}
-	if n := len(p.GetHeaders()); n > MaxHeaders {
-		return check.Target{}, invalid("target.headers", "must be at most %d, are %d", MaxHeaders, n)
-	} else if n > 0 {
-		t.Headers = make([]check.Header, n)
-		for i, h := range p.GetHeaders() {
-			t.Headers[i] = check.Header{Name: h.GetName(), Value: h.GetValue()}
-		}
-	}
-	if err := ValidateSettings("target", t.Settings); err != nil {
+	settings, err := settingsFromProto("target", p)
+	if err != nil {
 		return check.Target{}, err
 	}
-	return t, nil
-}
-
-// ValidateSettings refuses headers and texts that no node accepts in a target, with
-// a *FieldError whose field begins with prefix. Who stores settings should ask it first.
-func ValidateSettings(prefix string, s check.Settings) error {
-	if n := len(s.Headers); n > MaxHeaders {
-		return invalid(prefix+".headers", "must be at most %d, are %d", MaxHeaders, n)
-	}
-	for i, h := range s.Headers {
-		if d := wrongHeaderName(h.Name); d != "" {
-			return invalid(fmt.Sprintf("%s.headers[%d].name", prefix, i), "%s", d)
-		}
-		if d := wrongHeaderValue(h.Value); d != "" {
-			return invalid(fmt.Sprintf("%s.headers[%d].value", prefix, i), "%s", d)
-		}
-	}
-	if err := validateTexts(prefix+".required_texts", s.RequiredTexts); err != nil {
-		return err
-	}
-	return validateTexts(prefix+".forbidden_texts", s.ForbiddenTexts)
+	settings.SlowAfter = time.Duration(p.GetSlowAfterMillis()) * time.Millisecond
+	return check.Target{
+		URL:         p.GetUrl(),
+		Settings:    settings,
+		Timeout:     time.Duration(p.GetTimeoutMillis()) * time.Millisecond,
+		HeadHostile: p.GetHeadHostile(),
+	}, nil
 }
 
 func validateTexts(field string, texts []string) error {

@@ -1,0 +1,103 @@
+package checkpb
+
+import (
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// SettingsToProto shows how a site is checked; a slow-after of 0 is absent.
+func SettingsToProto(s check.Settings) *monitorpb.CheckSettings {
+	p := &monitorpb.CheckSettings{
+		Method:         checkv1.Method(s.Method),
+		RedirectPolicy: checkv1.RedirectPolicy(s.RedirectPolicy),
+		Headers:        headersToProto(s.Headers),
+		RequiredTexts:  validTexts(s.RequiredTexts),
+		ForbiddenTexts: validTexts(s.ForbiddenTexts),
+	}
+	if s.SlowAfter > 0 {
+		p.SlowAfter = durationpb.New(s.SlowAfter)
+	}
+	return p
+}
+
+// SettingsFromProto reads how a site is to be checked and refuses what no node accepts
+// with a *FieldError whose field begins with prefix. A slow-after is cut to whole
+// milliseconds, which is what nodes are told. Absent settings are the default ones.
+func SettingsFromProto(prefix string, p *monitorpb.CheckSettings) (check.Settings, error) {
+	if p.GetSlowAfter() != nil && p.GetSlowAfter().CheckValid() != nil {
+		return check.Settings{}, invalid(prefix+".slow_after", "is not a span of time")
+	}
+	slow := p.GetSlowAfter().AsDuration()
+	if slow < 0 || slow > check.MaxTimeout {
+		return check.Settings{}, invalid(prefix+".slow_after", "must be from 0s to %s, is %s", check.MaxTimeout, slow)
+	}
+	s, err := settingsFromProto(prefix, p)
+	if err != nil {
+		return check.Settings{}, err
+	}
+	s.SlowAfter = slow.Truncate(time.Millisecond)
+	return s, nil
+}
+
+// settingsMessage is what the messages have in common that hold settings.
+type settingsMessage interface {
+	GetMethod() checkv1.Method
+	GetRedirectPolicy() checkv1.RedirectPolicy
+	GetHeaders() []*checkv1.Header
+	GetRequiredTexts() []string
+	GetForbiddenTexts() []string
+}
+
+// settingsFromProto reads all but the slow-after, which has a form of its own in each message.
+func settingsFromProto(prefix string, p settingsMessage) (check.Settings, error) {
+	if _, ok := checkv1.Method_name[int32(p.GetMethod())]; !ok {
+		return check.Settings{}, invalid(prefix+".method", "has no value %d", p.GetMethod())
+	}
+	if _, ok := checkv1.RedirectPolicy_name[int32(p.GetRedirectPolicy())]; !ok {
+		return check.Settings{}, invalid(prefix+".redirect_policy", "has no value %d", p.GetRedirectPolicy())
+	}
+	s := check.Settings{
+		Method:         check.Method(p.GetMethod()),
+		RedirectPolicy: check.RedirectPolicy(p.GetRedirectPolicy()),
+		RequiredTexts:  p.GetRequiredTexts(),
+		ForbiddenTexts: p.GetForbiddenTexts(),
+	}
+	if n := len(p.GetHeaders()); n > MaxHeaders {
+		return check.Settings{}, invalid(prefix+".headers", "must be at most %d, are %d", MaxHeaders, n)
+	} else if n > 0 {
+		s.Headers = make([]check.Header, n)
+		for i, h := range p.GetHeaders() {
+			s.Headers[i] = check.Header{Name: h.GetName(), Value: h.GetValue()}
+		}
+	}
+	if err := ValidateSettings(prefix, s); err != nil {
+		return check.Settings{}, err
+	}
+	return s, nil
+}
+
+// ValidateSettings refuses headers and texts that no node accepts in a target, with
+// a *FieldError whose field begins with prefix. Who stores settings should ask it first.
+func ValidateSettings(prefix string, s check.Settings) error {
+	if n := len(s.Headers); n > MaxHeaders {
+		return invalid(prefix+".headers", "must be at most %d, are %d", MaxHeaders, n)
+	}
+	for i, h := range s.Headers {
+		if d := wrongHeaderName(h.Name); d != "" {
+			return invalid(fmt.Sprintf("%s.headers[%d].name", prefix, i), "%s", d)
+		}
+		if d := wrongHeaderValue(h.Value); d != "" {
+			return invalid(fmt.Sprintf("%s.headers[%d].value", prefix, i), "%s", d)
+		}
+	}
+	if err := validateTexts(prefix+".required_texts", s.RequiredTexts); err != nil {
+		return err
+	}
+	return validateTexts(prefix+".forbidden_texts", s.ForbiddenTexts)
+}
