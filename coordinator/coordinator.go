@@ -20,6 +20,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/notify"
 	"github.com/Automattic/jetmon/coordinator/ownership"
 	"github.com/Automattic/jetmon/coordinator/panel"
+	"github.com/Automattic/jetmon/coordinator/peers"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/storm"
 	coordinatorpb "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
@@ -37,6 +38,7 @@ type Coordinator struct {
 	expiry    *expiry.Expiry
 	stream    *stream.Server
 	server    *rpc.Server
+	peers     *peers.Peers
 }
 
 // New checks the options and puts the rooms together. Nothing runs before Run.
@@ -90,6 +92,7 @@ func New(o Options) (*Coordinator, error) {
 
 // newServer makes the gRPC server with all services of this role.
 func (c *Coordinator) newServer(instance string) error {
+	c.peers = peers.New(peers.Options{Node: c.o.Node, Directory: c.o.Store, Client: c.o.PeerClient})
 	c.stream = stream.New(stream.Options{Engine: c.engine, Node: c.o.Node, Heartbeat: heartbeat, Lease: leaseTime})
 	o := c.o.Server
 	o.Name, o.Log, o.Metrics, o.Validate = "coordinator", c.o.Log, c.o.Metrics, true
@@ -100,6 +103,7 @@ func (c *Coordinator) newServer(instance string) error {
 		coordinatorpb.RegisterAssignmentServiceServer(r, c.stream)
 		api.Register(r, api.Options{
 			Store: c.o.Store, Engine: c.engine, Panel: c.panel, Ledger: c.ledger, Notify: c.notify, Policy: c.o.Policy,
+			Peers:     c.peers,
 			Diagnoser: c.o.Diagnoser, Owned: c.ownership.Owned, Node: c.o.Node, Instance: instance, Started: time.Now(),
 		})
 	})
@@ -108,6 +112,7 @@ func (c *Coordinator) newServer(instance string) error {
 
 // Run works until ctx ends, or a part fails; then it stops in order.
 func (c *Coordinator) Run(ctx context.Context) error {
+	defer c.peers.Close()
 	// Each stage outlives the one before it, so that what it decided is still written,
 	// and what was written is still delivered.
 	front, stopFront := context.WithCancel(ctx)

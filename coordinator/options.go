@@ -30,6 +30,8 @@ type Options struct {
 	// Verifliers are the panel; VeriflierClient is how they are dialled.
 	Verifliers      []panel.Member
 	VeriflierClient rpc.ClientOptions
+	// PeerClient is how the other coordinators are dialled.
+	PeerClient rpc.ClientOptions
 	// PeerOfflineLimit is how many DOWN votes confirm; 0 means the rule's default.
 	PeerOfflineLimit int
 	// ShadowNeed and ShadowRegions are a rule that is tried beside; a ShadowNeed of 0 tries none.

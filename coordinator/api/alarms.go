@@ -46,10 +46,46 @@ func (s *fleet) alarms(sum engine.Summary) []*monitorpb.Alarm {
 			Message: "no checker is connected, nothing is checked", RaiseTime: timestamp(sum.LonelySince),
 		})
 	}
-	slices.SortStableFunc(out, func(a, b *monitorpb.Alarm) int {
-		return a.GetRaiseTime().AsTime().Compare(b.GetRaiseTime().AsTime())
-	})
-	return out[:min(len(out), maxAlarms)]
+	return out
+}
+
+// Beyond these, checkers do not keep up. Coverage is that of the last five minutes, so
+// it says little before.
+const (
+	maxStretch  = 1.05
+	minCoverage = 0.99
+	coverageDue = 5 * time.Minute
+)
+
+// overload is the alarm that checkers do not keep up, from when that was first seen.
+func (s *fleet) overload(c *monitorpb.CoordinatorStatus, now time.Time) []*monitorpb.Alarm {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text := overloadText(c, now)
+	switch {
+	case text == "":
+		s.overloaded = time.Time{}
+		return nil
+	case s.overloaded.IsZero():
+		s.overloaded = now
+	}
+	return []*monitorpb.Alarm{{
+		Kind: monitorpb.AlarmKind_ALARM_KIND_OVERLOAD, Message: text, RaiseTime: timestamp(s.overloaded),
+	}}
+}
+
+func overloadText(c *monitorpb.CoordinatorStatus, now time.Time) string {
+	var signs []string
+	if c.GetStretch() > maxStretch {
+		signs = append(signs, fmt.Sprintf("intervals are stretched by %.2f", c.GetStretch()))
+	}
+	if c.Coverage != nil && c.GetCoverage() < minCoverage && now.Sub(c.GetStartTime().AsTime()) >= coverageDue {
+		signs = append(signs, fmt.Sprintf("%.1f %% of the checks were made on time", 100*c.GetCoverage()))
+	}
+	if len(signs) == 0 {
+		return ""
+	}
+	return "checkers do not keep up: " + strings.Join(signs, ", ")
 }
 
 // checkerAlarms are about checkers whose failures count for nothing.

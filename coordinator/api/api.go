@@ -11,6 +11,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/notify"
 	"github.com/Automattic/jetmon/coordinator/panel"
+	"github.com/Automattic/jetmon/coordinator/peers"
 	"github.com/Automattic/jetmon/coordinator/store"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	wpcompb "github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
@@ -23,6 +24,8 @@ type Options struct {
 	Panel  *panel.Panel
 	Ledger *ledger.Ledger
 	Notify *notify.Deliverer
+	// Peers are the coordinators that own what this one does not.
+	Peers  *peers.Peers
 	Policy lifecycle.Policy
 	// Diagnoser, optional, answers DiagnoseSite.
 	Diagnoser Diagnoser

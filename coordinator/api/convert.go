@@ -120,3 +120,27 @@ func overlay(site *monitorpb.Site, v engine.View) {
 		site.LastObservation = checkpb.ObservationToProto(*v.Last)
 	}
 }
+
+// watched says what the engine knows of sites, and nothing of those that it does not
+// watch. Who asks has their rows.
+func (o Options) watched(ids []check.SiteID) []*monitorpb.Site {
+	var out []*monitorpb.Site
+	now := time.Now()
+	for _, id := range ids {
+		if v, ok := o.Engine.View(now, id); ok {
+			site := &monitorpb.Site{SiteId: int64(id)}
+			overlay(site, v)
+			out = append(out, site)
+		}
+	}
+	return out
+}
+
+// overlayFetched adds what the engine of the site's owner knows: the fields of overlay.
+func overlayFetched(site, known *monitorpb.Site) {
+	site.State, site.StatusId, site.LastStatusChangeTime = known.GetState(), known.GetStatusId(), known.GetLastStatusChangeTime()
+	site.OutageId, site.CheckInterval = known.GetOutageId(), known.GetCheckInterval()
+	site.LastCheckTime, site.LastObservation = known.GetLastCheckTime(), known.GetLastObservation()
+	site.HoldReason, site.NextCheckTime = known.GetHoldReason(), known.GetNextCheckTime()
+	site.Flapping, site.Relapses, site.RegionalFinding = known.GetFlapping(), known.GetRelapses(), known.GetRegionalFinding()
+}

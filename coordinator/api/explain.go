@@ -4,8 +4,11 @@ import (
 	"context"
 	"time"
 
+	"google.golang.org/grpc"
+
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/explain"
+	"github.com/Automattic/jetmon/coordinator/peers"
 	"github.com/Automattic/jetmon/coordinator/quorum"
 	"github.com/Automattic/jetmon/coordinator/store"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
@@ -23,21 +26,37 @@ func (s *sites) ExplainSite(ctx context.Context, req *monitorpb.ExplainSiteReque
 		return nil, err
 	}
 	now := time.Now()
-	x := &monitorpb.Explanation{Site: s.describe(row), ExplainTime: timestamp(now), Rule: ruleToProto(s.o.Panel.Rule())}
 	if req.GetAt() != nil {
 		at := req.GetAt().AsTime()
 		if err := req.GetAt().CheckValid(); err != nil || at.After(now) {
 			return nil, fault.InvalidField("at", "must be a time that is not in the future")
 		}
+		x := &monitorpb.Explanation{Site: s.o.live(ctx, []store.Site{row})[0], Rule: ruleToProto(s.o.Panel.Rule())}
 		return &monitorpb.ExplainSiteResponse{Explanation: x}, s.explainPast(ctx, x, row.ID, at)
 	}
+	if owner, ok := s.o.elsewhere(ctx).of(row.Bucket); ok && !row.Paused {
+		return s.explainThere(ctx, owner, req)
+	}
+	x := &monitorpb.Explanation{Site: s.o.describe(row), ExplainTime: timestamp(now), Rule: ruleToProto(s.o.Panel.Rule())}
 	return &monitorpb.ExplainSiteResponse{Explanation: x}, s.explainNow(ctx, x, row, now)
+}
+
+// explainThere lets the owner of a site explain it: nobody else knows why.
+func (s *sites) explainThere(ctx context.Context, owner peers.Peer, req *monitorpb.ExplainSiteRequest) (resp *monitorpb.ExplainSiteResponse, err error) {
+	err = s.o.Peers.Ask(ctx, owner, func(ctx context.Context, conn grpc.ClientConnInterface) (err error) {
+		resp, err = monitorpb.NewSiteServiceClient(conn).ExplainSite(ctx, req)
+		return err
+	})
+	if peers.Unanswered(err) {
+		return nil, fault.New(fault.Unavailable, "coordinator %s, which watches the site, cannot be asked: %s", owner.Node, fault.Status(err).Message())
+	}
+	return resp, err
 }
 
 func (s *sites) explainNow(ctx context.Context, x *monitorpb.Explanation, row store.Site, now time.Time) error {
 	v, watched := s.o.Engine.View(now, row.ID)
 	if !watched {
-		x.Summary = "This coordinator does not watch it."
+		x.Summary = "No coordinator that could be asked watches it at this moment."
 		if row.Paused {
 			x.Summary = "Paused: it is not checked."
 		}

@@ -2,8 +2,12 @@ package api
 
 import (
 	"context"
+	"slices"
+	"sync"
+	"time"
 
 	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/peers"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
 )
@@ -12,6 +16,10 @@ import (
 type fleet struct {
 	monitorpb.UnimplementedFleetServiceServer
 	o Options
+
+	mu sync.Mutex
+	// overloaded is since when that is known; zero while it is not so.
+	overloaded time.Time
 }
 
 func (s *fleet) GetFleet(ctx context.Context, _ *monitorpb.GetFleetRequest) (*monitorpb.GetFleetResponse, error) {
@@ -19,8 +27,8 @@ func (s *fleet) GetFleet(ctx context.Context, _ *monitorpb.GetFleetRequest) (*mo
 	f := &monitorpb.Fleet{
 		Coordinator: s.coordinator(ctx, sum),
 		Rule:        ruleToProto(s.o.Panel.Rule()),
-		Alarms:      s.alarms(sum),
 	}
+	f.Alarms = append(s.alarms(sum), s.overload(f.GetCoordinator(), time.Now())...)
 	for _, c := range sum.Checkers {
 		f.Checkers = append(f.Checkers, &monitorpb.CheckerStatus{
 			Node: c.Node, Region: c.Region, InstanceId: c.Instance, ConnectTime: timestamp(c.Joined),
@@ -41,6 +49,13 @@ func (s *fleet) GetFleet(ctx context.Context, _ *monitorpb.GetFleetRequest) (*mo
 			OnlyShadowConfirmed: sh.OnlyShadow, OnlyRuleConfirmed: sh.OnlyRule,
 		}
 	}
+	if !peers.Forwarded(ctx) {
+		s.others(ctx, f)
+	}
+	slices.SortStableFunc(f.Alarms, func(a, b *monitorpb.Alarm) int {
+		return a.GetRaiseTime().AsTime().Compare(b.GetRaiseTime().AsTime())
+	})
+	f.Alarms = f.Alarms[:min(len(f.Alarms), maxAlarms)]
 	return &monitorpb.GetFleetResponse{Fleet: f}, nil
 }
 
@@ -50,6 +65,7 @@ func (s *fleet) coordinator(ctx context.Context, sum engine.Summary) *monitorpb.
 		Sites: sum.Sites, SuspectSites: sum.Suspect, DownSites: sum.Down,
 		QueuedChecks: uint64(sum.Queued), OpenChecks: uint64(sum.Open),
 		UncommittedChanges: uint64(s.o.Ledger.Status().Uncommitted),
+		Shards: uint32(len(s.o.Owned())), Stretch: 1,
 	}
 	// The rest is worth showing when the store is away, so this one is left at what
 	// the deliverer last knew.

@@ -3,11 +3,14 @@ package api
 import (
 	"context"
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
+	"github.com/Automattic/jetmon/coordinator/peers"
 	"github.com/Automattic/jetmon/coordinator/store"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
@@ -20,8 +23,12 @@ type sites struct {
 	o Options
 }
 
-// defaultInterval is v1's.
-const defaultInterval = 5 * time.Minute
+const (
+	// defaultInterval is v1's.
+	defaultInterval = 5 * time.Minute
+	// readers are how many rows of a batch are read at once.
+	readers = 8
+)
 
 func (s *sites) ListSites(ctx context.Context, req *monitorpb.ListSitesRequest) (*monitorpb.ListSitesResponse, error) {
 	after, err := parseToken(req.GetPageToken())
@@ -40,9 +47,7 @@ func (s *sites) ListSites(ctx context.Context, req *monitorpb.ListSitesRequest) 
 		rows = rows[:size]
 		resp.NextPageToken = token(int64(rows[size-1].ID))
 	}
-	for _, row := range rows {
-		resp.Sites = append(resp.Sites, s.describe(row))
-	}
+	resp.Sites = s.o.live(ctx, rows)
 	return resp, nil
 }
 
@@ -51,7 +56,51 @@ func (s *sites) GetSite(ctx context.Context, req *monitorpb.GetSiteRequest) (*mo
 	if err != nil {
 		return nil, err
 	}
-	return &monitorpb.GetSiteResponse{Site: s.describe(row)}, nil
+	return &monitorpb.GetSiteResponse{Site: s.o.live(ctx, []store.Site{row})[0]}, nil
+}
+
+func (s *sites) BatchGetSites(ctx context.Context, req *monitorpb.BatchGetSitesRequest) (*monitorpb.BatchGetSitesResponse, error) {
+	ids := distinct(req.GetSiteIds())
+	if peers.Forwarded(ctx) {
+		return &monitorpb.BatchGetSitesResponse{Sites: s.o.watched(ids)}, nil
+	}
+	rows, err := s.rows(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	return &monitorpb.BatchGetSitesResponse{Sites: s.o.live(ctx, rows)}, nil
+}
+
+// rows reads the sites that exist, in the order of ids.
+func (s *sites) rows(ctx context.Context, ids []check.SiteID) ([]store.Site, error) {
+	found := make([]store.Site, len(ids))
+	reading, ctx := errgroup.WithContext(ctx)
+	reading.SetLimit(readers)
+	for i, id := range ids {
+		reading.Go(func() error {
+			row, err := s.o.Store.Site(ctx, id)
+			if fault.Is(err, fault.NotFound) {
+				return nil
+			}
+			found[i] = row
+			return err
+		})
+	}
+	err := reading.Wait()
+	return slices.DeleteFunc(found, func(row store.Site) bool { return row.ID == 0 }), err
+}
+
+// distinct leaves out what was named before.
+func distinct(ids []int64) []check.SiteID {
+	seen := make(map[int64]bool, len(ids))
+	var out []check.SiteID
+	for _, id := range ids {
+		if !seen[id] {
+			seen[id] = true
+			out = append(out, check.SiteID(id))
+		}
+	}
+	return out
 }
 
 func (s *sites) CreateSite(ctx context.Context, req *monitorpb.CreateSiteRequest) (*monitorpb.CreateSiteResponse, error) {
@@ -60,12 +109,20 @@ func (s *sites) CreateSite(ctx context.Context, req *monitorpb.CreateSiteRequest
 		return nil, err
 	}
 	row.Bucket = bucketOf(row)
-	row, err := s.o.Store.CreateSite(ctx, row)
-	if err != nil {
+	resp, by, err := hand(ctx, s.o, row.Bucket, req, monitorpb.SiteServiceClient.CreateSite)
+	switch by {
+	case answered:
+		return resp, err
+	case maybeMade:
+		// Done again here it would be refused as there already: a riddle to the caller.
+		return nil, fault.New(fault.Unavailable, "the coordinator that owns bucket %d fell silent: "+
+			"whether the site was added is not known; try again, ALREADY_EXISTS then says that it was", row.Bucket)
+	}
+	if row, err = s.o.Store.CreateSite(ctx, row); err != nil {
 		return nil, err
 	}
 	s.tell(row)
-	return &monitorpb.CreateSiteResponse{Site: s.describe(row)}, nil
+	return &monitorpb.CreateSiteResponse{Site: s.o.describe(row)}, nil
 }
 
 func (s *sites) UpdateSite(ctx context.Context, req *monitorpb.UpdateSiteRequest) (*monitorpb.UpdateSiteResponse, error) {
@@ -84,16 +141,28 @@ func (s *sites) UpdateSite(ctx context.Context, req *monitorpb.UpdateSiteRequest
 	if err := apply(&row, req.GetSite(), mask.GetPaths()); err != nil {
 		return nil, err
 	}
+	if resp, by, err := hand(ctx, s.o, row.Bucket, req, monitorpb.SiteServiceClient.UpdateSite); by == answered {
+		return resp, err
+	}
 	if err := s.o.Store.UpdateSite(ctx, row); err != nil {
 		return nil, err
 	}
 	s.tell(row)
-	return &monitorpb.UpdateSiteResponse{Site: s.describe(row)}, nil
+	return &monitorpb.UpdateSiteResponse{Site: s.o.describe(row)}, nil
 }
 
 func (s *sites) DeleteSite(ctx context.Context, req *monitorpb.DeleteSiteRequest) (*monitorpb.DeleteSiteResponse, error) {
 	id := check.SiteID(req.GetSiteId())
-	if err := s.o.Store.DeleteSite(ctx, id, time.Now()); err != nil {
+	row, err := s.o.Store.Site(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	resp, by, err := hand(ctx, s.o, row.Bucket, req, monitorpb.SiteServiceClient.DeleteSite)
+	if by == answered {
+		return resp, err
+	}
+	err = s.o.Store.DeleteSite(ctx, id, time.Now())
+	if err != nil && !(by == maybeMade && fault.Is(err, fault.NotFound)) {
 		return nil, err
 	}
 	s.o.Engine.Remove(time.Now(), id)
@@ -109,15 +178,6 @@ func (s *sites) tell(row store.Site) {
 			s.o.Engine.Soon(now, row.ID)
 		}
 	}
-}
-
-// describe lays the engine's live view over a row.
-func (s *sites) describe(row store.Site) *monitorpb.Site {
-	site := siteToProto(row)
-	if v, ok := s.o.Engine.View(time.Now(), row.ID); ok {
-		overlay(site, v)
-	}
-	return site
 }
 
 // bucketOf places a new site: all sites of a blog share a bucket.

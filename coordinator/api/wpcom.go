@@ -2,10 +2,12 @@ package api
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/Automattic/jetmon/coordinator/store"
+	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	wpcompb "github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -34,16 +36,12 @@ func (s *jetpackMonitor) GetJetpackMonitorStatus(ctx context.Context, req *wpcom
 	if err != nil {
 		return nil, err
 	}
-	monitored, up := false, true
-	for _, row := range rows {
-		if row.Paused {
-			continue
-		}
-		monitored = true
-		up = up && row.Status == check.StatusRunning
-	}
-	if !monitored {
+	rows = slices.DeleteFunc(rows, func(row store.Site) bool { return row.Paused })
+	if len(rows) == 0 {
 		return nil, fault.New(fault.NotFound, "site: no monitored site is %q", req.GetSite())
 	}
-	return &wpcompb.GetJetpackMonitorStatusResponse{Status: up}, nil
+	down := slices.ContainsFunc(s.o.live(ctx, rows), func(site *monitorpb.Site) bool {
+		return site.GetStatusId() != int32(check.StatusRunning)
+	})
+	return &wpcompb.GetJetpackMonitorStatusResponse{Status: !down}, nil
 }

@@ -1,0 +1,222 @@
+package peers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/rpc"
+)
+
+const (
+	// maxAge is how old the owners may be that are believed; when a peer did not answer
+	// as its owner should, minAge.
+	maxAge = 2 * time.Second
+	minAge = 200 * time.Millisecond
+	// listTimeout bounds reading them.
+	listTimeout = time.Second
+)
+
+// Directory is where coordinators write down what they own.
+type Directory interface {
+	// ListShards reads all shards that were ever claimed.
+	ListShards(ctx context.Context) ([]store.Lease, error)
+}
+
+// Options for New.
+type Options struct {
+	// Node is this coordinator's name: it is no peer of itself.
+	Node string
+	// Directory is where the owners are read.
+	Directory Directory
+	// Client is how peers are dialled.
+	Client rpc.ClientOptions
+}
+
+// Peer is another coordinator.
+type Peer struct {
+	// Node is its name, Endpoint where its API is dialled.
+	Node, Endpoint string
+}
+
+// Shard is who owns a shard.
+type Shard struct {
+	store.Lease
+	// Orphaned is since when nobody owns it, as far as is known: when the last lease
+	// ended, or, when it was given back or never claimed, when that was first seen. It
+	// is zero while somebody owns it.
+	Orphaned time.Time
+}
+
+// Peers are the other coordinators.
+type Peers struct {
+	o Options
+	// turn is held by who reads the directory.
+	turn chan struct{}
+
+	mu sync.Mutex
+	// now is the newest listing, err why a newer one could not be had. asked is when
+	// the directory was last read; stale says that the listing has proved wrong.
+	now   listing
+	err   error
+	asked time.Time
+	stale bool
+	// failing is since when a peer does not answer.
+	failing map[string]time.Time
+	links   map[string]*link
+	closed  bool
+}
+
+// listing is what the directory said.
+type listing struct {
+	shards [store.Shards]Shard
+	peers  []Peer // by name
+}
+
+// New makes peers. Nothing is read or dialled before the first question.
+func New(o Options) *Peers {
+	p := &Peers{o: o, turn: make(chan struct{}, 1), failing: map[string]time.Time{}, links: map[string]*link{}}
+	for i := range p.now.shards {
+		p.now.shards[i].Shard = store.ShardID(i)
+	}
+	return p
+}
+
+// Owners says who owns which bucket, at one moment.
+type Owners struct {
+	self   string
+	at     time.Time
+	shards [store.Shards]Shard
+}
+
+// Owners reads who owns what. When the directory does not answer, what it said last is
+// still true for as long as the leases last.
+func (p *Peers) Owners(ctx context.Context) Owners {
+	l, _ := p.list(ctx)
+	return Owners{self: p.o.Node, at: time.Now(), shards: l.shards}
+}
+
+// Of returns the peer that owns a bucket; false when we own it, or nobody.
+func (w Owners) Of(b check.BucketID) (Peer, bool) {
+	s := w.shards[store.ShardOf(b%check.Buckets)]
+	if s.Node == "" || s.Node == w.self || s.Endpoint == "" || !s.Expires.After(w.at) {
+		return Peer{}, false
+	}
+	return Peer{Node: s.Node, Endpoint: s.Endpoint}, true
+}
+
+// Shards reads who owns what, all shards by number, and whether somebody does.
+func (p *Peers) Shards(ctx context.Context) ([]Shard, error) {
+	l, err := p.list(ctx)
+	return l.shards[:], err
+}
+
+// Others lists the peers by name: whoever owns a shard, or was its last owner and did
+// not give it back. When the directory does not answer they are those of before.
+func (p *Peers) Others(ctx context.Context) []Peer {
+	l, _ := p.list(ctx)
+	return slices.Clone(l.peers)
+}
+
+// FailingSince is since when a peer does not answer; zero when it does.
+func (p *Peers) FailingSince(node string) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.failing[node]
+}
+
+// list returns the newest listing, and reads one when that is too old.
+func (p *Peers) list(ctx context.Context) (listing, error) {
+	if l, fresh, err := p.last(); fresh {
+		return l, err
+	}
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done():
+		l, _, _ := p.last()
+		return l, fmt.Errorf("wait for the owners of shards: %w", ctx.Err())
+	}
+	if l, fresh, err := p.last(); fresh { // somebody else was quicker
+		return l, err
+	}
+	reading, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	leases, err := p.o.Directory.ListShards(reading)
+	if err != nil && ctx.Err() != nil {
+		l, _, _ := p.last()
+		return l, err // the caller's own end says nothing about the directory
+	}
+	return p.take(time.Now(), leases, err)
+}
+
+// last is the newest listing, and whether it may be believed still.
+func (p *Peers) last() (l listing, fresh bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	most := maxAge
+	if p.stale || p.err != nil {
+		most = minAge
+	}
+	return p.now, !p.asked.IsZero() && time.Since(p.asked) < most, p.err
+}
+
+// take makes what was read the newest listing.
+func (p *Peers) take(now time.Time, leases []store.Lease, err error) (listing, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked, p.err = now, err
+	if err != nil {
+		return p.now, err
+	}
+	p.stale = false
+	p.now = next(p.now, leases, p.o.Node, now)
+	for node := range p.failing {
+		if !slices.ContainsFunc(p.now.peers, func(q Peer) bool { return q.Node == node }) {
+			delete(p.failing, node)
+		}
+	}
+	return p.now, nil
+}
+
+// next is the listing that follows old when the directory says leases at now.
+func next(old listing, leases []store.Lease, self string, now time.Time) listing {
+	var l listing
+	for i := range l.shards {
+		l.shards[i].Shard = store.ShardID(i)
+	}
+	newest := map[string]store.Lease{}
+	for _, lease := range leases {
+		if lease.Shard >= store.Shards {
+			continue
+		}
+		l.shards[lease.Shard].Lease = lease
+		if was, ok := newest[lease.Node]; !ok || lease.Expires.After(was.Expires) {
+			newest[lease.Node] = lease
+		}
+	}
+	for i := range l.shards {
+		s, was := &l.shards[i], old.shards[i].Orphaned
+		switch {
+		case s.Node != "" && s.Expires.After(now):
+		case s.Node != "":
+			s.Orphaned = s.Expires
+		case !was.IsZero():
+			s.Orphaned = was
+		default:
+			s.Orphaned = now
+		}
+	}
+	for node, lease := range newest {
+		if node != "" && node != self && lease.Endpoint != "" {
+			l.peers = append(l.peers, Peer{Node: node, Endpoint: lease.Endpoint})
+		}
+	}
+	slices.SortFunc(l.peers, func(a, b Peer) int { return cmp.Compare(a.Node, b.Node) })
+	return l
+}

@@ -1,0 +1,355 @@
+package peers_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/Automattic/jetmon/coordinator/peers"
+	"github.com/Automattic/jetmon/coordinator/store"
+	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/rpc"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// directory says what a test wants, and counts.
+type directory struct {
+	mu     sync.Mutex
+	leases []store.Lease
+	err    error
+	reads  int
+}
+
+func (d *directory) ListShards(context.Context) ([]store.Lease, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.reads++
+	return slices.Clone(d.leases), d.err
+}
+
+func (d *directory) say(err error, leases ...store.Lease) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.leases, d.err = leases, err
+}
+
+func (d *directory) count() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.reads
+}
+
+func lease(shard store.ShardID, node string, left time.Duration) store.Lease {
+	return store.Lease{Shard: shard, Node: node, Endpoint: node, Term: 1, Expires: time.Now().Add(left)}
+}
+
+func TestWhoOwnsABucket(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &directory{}
+		d.say(nil, lease(0, "us", time.Minute), lease(1, "b", time.Minute), lease(2, "b", -time.Second),
+			store.Lease{Shard: 3, Endpoint: "b"}, store.Lease{Shard: 4, Node: "c", Expires: time.Now().Add(time.Minute)},
+			lease(200, "d", time.Minute))
+		p := peers.New(peers.Options{Node: "us", Directory: d})
+		owners := p.Owners(t.Context())
+		for _, tt := range []struct {
+			name   string
+			bucket check.BucketID
+			want   string
+		}{
+			{"our own", 0, ""}, {"a peer's", 16, "b"}, {"its last", 31, "b"}, {"one whose lease has ended", 32, ""},
+			{"one that was given back", 48, ""}, {"one whose owner cannot be dialled", 64, ""}, {"one that nobody claimed", 511, ""},
+		} {
+			if peer, ok := owners.Of(tt.bucket); peer.Node != tt.want || ok != (tt.want != "") {
+				t.Errorf("%s: %v %v, want %q", tt.name, peer, ok, tt.want)
+			}
+		}
+		if got := p.Others(t.Context()); !slices.Equal(got, []peers.Peer{{Node: "b", Endpoint: "b"}}) {
+			t.Errorf("others are %v", got)
+		}
+	})
+}
+
+func TestTheDirectoryIsReadOnceInTwoSeconds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &directory{}
+		p := peers.New(peers.Options{Node: "us", Directory: d})
+		var asking sync.WaitGroup
+		for range 50 {
+			asking.Go(func() { p.Owners(t.Context()) })
+		}
+		asking.Wait()
+		if n := d.count(); n != 1 {
+			t.Errorf("read %d times at once", n)
+		}
+		time.Sleep(1999 * time.Millisecond)
+		p.Owners(t.Context())
+		if n := d.count(); n != 1 {
+			t.Errorf("read %d times within two seconds", n)
+		}
+		time.Sleep(time.Millisecond)
+		d.say(nil, lease(31, "b", time.Minute))
+		if peer, ok := p.Owners(t.Context()).Of(511); !ok || peer.Node != "b" {
+			t.Errorf("then the owner is %v", peer)
+		}
+	})
+}
+
+func TestAPeerThatFailsMakesUsLookAgainAndIsRemembered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &directory{}
+		d.say(nil, lease(0, "b", time.Hour))
+		p := peers.New(peers.Options{Node: "us", Directory: d})
+		peer, _ := p.Owners(t.Context()).Of(0)
+		ask := func(err error) error {
+			return p.Ask(t.Context(), peers.Peer{Node: peer.Node, Endpoint: peer.Endpoint},
+				func(context.Context, grpc.ClientConnInterface) error { return err })
+		}
+		time.Sleep(time.Second)
+		began := time.Now()
+		if err := ask(status.Error(codes.Unavailable, "away")); status.Code(err) != codes.Unavailable {
+			t.Error(err)
+		}
+		d.say(nil, lease(0, "c", time.Hour), lease(1, "b", time.Hour))
+		if peer, _ := p.Owners(t.Context()).Of(0); peer.Node != "c" || d.count() != 2 {
+			t.Errorf("owner is %v after %d reads", peer, d.count())
+		}
+		time.Sleep(time.Second)
+		_ = ask(status.Error(codes.DeadlineExceeded, "slow"))
+		if since := p.FailingSince("b"); !since.Equal(began) {
+			t.Errorf("fails since %v, want %v", since, began)
+		}
+		_ = ask(status.Error(codes.NotFound, "an answer")) // it is there again
+		if since := p.FailingSince("b"); !since.IsZero() {
+			t.Errorf("fails since %v", since)
+		}
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		_ = p.Ask(ended, peer, func(ctx context.Context, _ grpc.ClientConnInterface) error { return ctx.Err() })
+		if since := p.FailingSince("b"); !since.IsZero() {
+			t.Error("who asks has gone away, and the peer is blamed")
+		}
+		p.Close()
+	})
+}
+
+func TestWhileTheDirectoryIsAwayTheLeasesHoldUntilTheyEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &directory{}
+		d.say(nil, lease(0, "b", 10*time.Second))
+		p := peers.New(peers.Options{Node: "us", Directory: d})
+		p.Owners(t.Context())
+		d.say(errors.New("away"))
+		time.Sleep(5 * time.Second)
+		if _, ok := p.Owners(t.Context()).Of(0); !ok {
+			t.Error("the owner is forgotten")
+		}
+		if _, err := p.Shards(t.Context()); err == nil {
+			t.Error("who owns what is told as if it were known")
+		}
+		if n := d.count(); n != 2 {
+			t.Errorf("read %d times: a directory that is away must not be asked at every call", n)
+		}
+		time.Sleep(5 * time.Second)
+		if _, ok := p.Owners(t.Context()).Of(0); ok {
+			t.Error("the lease has ended")
+		}
+		if others := p.Others(t.Context()); len(others) != 1 {
+			t.Errorf("others are %v", others)
+		}
+	})
+}
+
+func TestSinceWhenAShardIsNobodys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &directory{}
+		p := peers.New(peers.Options{Node: "us", Directory: d})
+		first := time.Now()
+		d.say(nil, lease(0, "us", time.Hour), lease(1, "b", 3*time.Second))
+		orphaned := func(shard int) time.Duration {
+			t.Helper()
+			shards, err := p.Shards(t.Context())
+			if err != nil || len(shards) != store.Shards || int(shards[shard].Shard) != shard {
+				t.Fatal(shards, err)
+			}
+			if shards[shard].Orphaned.IsZero() {
+				return -1
+			}
+			return shards[shard].Orphaned.Sub(first)
+		}
+		if a, b, c := orphaned(0), orphaned(1), orphaned(2); a != -1 || b != -1 || c != 0 {
+			t.Errorf("at first %v %v %v", a, b, c)
+		}
+		time.Sleep(5 * time.Second)
+		if b, c := orphaned(1), orphaned(2); b != 3*time.Second || c != 0 {
+			t.Errorf("then %v %v", b, c)
+		}
+		d.say(nil, store.Lease{Shard: 0, Endpoint: "us", Term: 1}, lease(1, "us", time.Hour))
+		time.Sleep(2 * time.Second)
+		if a, b := orphaned(0), orphaned(1); a != 7*time.Second || b != -1 {
+			t.Errorf("given back %v, taken over %v", a, b)
+		}
+	})
+}
+
+// counting is a network that counts the connections that are open.
+type counting struct {
+	*rpc.Memory
+	open atomic.Int64
+}
+
+func (n *counting) DialContext(ctx context.Context, addr string) (net.Conn, error) {
+	c, err := n.Memory.DialContext(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	n.open.Add(1)
+	return &counted{Conn: c, n: n}, nil
+}
+
+type counted struct {
+	net.Conn
+	n    *counting
+	once sync.Once
+}
+
+func (c *counted) Close() error {
+	c.once.Do(func() { c.n.open.Add(-1) })
+	return c.Conn.Close()
+}
+
+// speaker is a peer that says whether it was told that a call is forwarded.
+type speaker struct {
+	monitorpb.UnimplementedSiteServiceServer
+	forwarded atomic.Int64
+}
+
+func (s *speaker) DeleteSite(ctx context.Context, _ *monitorpb.DeleteSiteRequest) (*monitorpb.DeleteSiteResponse, error) {
+	if peers.Forwarded(ctx) {
+		s.forwarded.Add(1)
+	}
+	return nil, fault.New(fault.NotFound, "there is none")
+}
+
+func serve(t *testing.T, n rpc.Network, addr string, s *speaker) (stop func()) {
+	t.Helper()
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: addr}, func(r grpc.ServiceRegistrar) { monitorpb.RegisterSiteServiceServer(r, s) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := n.Listen(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(ctx, l) }()
+	return func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func remove(p *peers.Peers, endpoint string) (left bool, err error) {
+	var sent peers.Sent
+	err = p.Ask(context.Background(), peers.Peer{Node: endpoint, Endpoint: endpoint}, func(ctx context.Context, conn grpc.ClientConnInterface) error {
+		_, err := monitorpb.NewSiteServiceClient(conn).DeleteSite(ctx, &monitorpb.DeleteSiteRequest{SiteId: 1}, sent.Option())
+		return err
+	})
+	return sent.Left(), err
+}
+
+func TestOneConnectionAnEndpointIsKeptWhileItIsUsed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := &counting{Memory: rpc.NewMemory()}
+		s := &speaker{}
+		stopB, stopC := serve(t, n, "b", s), serve(t, n, "c", s)
+		p := peers.New(peers.Options{Node: "us", Directory: &directory{}, Client: rpc.ClientOptions{Network: n}})
+		for range 3 {
+			for _, endpoint := range []string{"b", "c"} {
+				if left, err := remove(p, endpoint); status.Code(err) != codes.NotFound || !left {
+					t.Errorf("%v, left %v", err, left)
+				}
+			}
+		}
+		if n.open.Load() != 2 || s.forwarded.Load() != 6 {
+			t.Errorf("%d connections, %d calls marked", n.open.Load(), s.forwarded.Load())
+		}
+		time.Sleep(9 * time.Minute)
+		_, _ = remove(p, "b")
+		time.Sleep(2 * time.Minute)
+		_, _ = remove(p, "b")
+		synctest.Wait()
+		if n.open.Load() != 1 {
+			t.Errorf("%d connections after c was not asked for long", n.open.Load())
+		}
+		p.Close()
+		synctest.Wait()
+		if n.open.Load() != 0 {
+			t.Errorf("%d connections at the end", n.open.Load())
+		}
+		if _, err := remove(p, "b"); status.Code(err) != codes.Unavailable {
+			t.Errorf("after the end: %v", err)
+		}
+		stopB()
+		stopC()
+	})
+}
+
+func TestACallThatNeverLeftIsKnown(t *testing.T) {
+	t.Parallel()
+	p := peers.New(peers.Options{Node: "us", Directory: &directory{}, Client: rpc.ClientOptions{Network: rpc.NewMemory()}})
+	defer p.Close()
+	if left, err := remove(p, "nobody"); !peers.Unanswered(err) || left {
+		t.Errorf("%v, left %v", err, left)
+	}
+}
+
+func TestConnectionsAreBounded(t *testing.T) {
+	t.Parallel()
+	n := &counting{Memory: rpc.NewMemory()}
+	p := peers.New(peers.Options{Node: "us", Directory: &directory{}, Client: rpc.ClientOptions{Network: n}})
+	defer p.Close()
+	// All of them are in use at once: each call is made from within the one before.
+	var deeper func(i int) error
+	deeper = func(i int) error {
+		return p.Ask(t.Context(), peers.Peer{Node: "b", Endpoint: fmt.Sprint(i)}, func(context.Context, grpc.ClientConnInterface) error {
+			if i == 1000 {
+				return errors.New("no bound")
+			}
+			return deeper(i + 1)
+		})
+	}
+	if err := deeper(0); !fault.Is(err, fault.Exhausted) {
+		t.Error(err)
+	}
+	// None is in use now, so the oldest make room.
+	for i := range 100 {
+		if err := p.Ask(t.Context(), peers.Peer{Node: "b", Endpoint: fmt.Sprint(1000 + i)},
+			func(context.Context, grpc.ClientConnInterface) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
