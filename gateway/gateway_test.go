@@ -140,6 +140,45 @@ func TestQueryParametersReachTheCoordinator(t *testing.T) {
 	}
 }
 
+func TestABatchOfSitesIsReadByIDs(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	h := open(t, f)
+	made := h.send("POST", "/v1/sites", `{"url":"http://127.0.0.1:8080/x"}`)
+	id, _ := made.json["site_id"].(string)
+	a := h.get("/v1/sites:batchGet?site_ids=" + id + "&site_ids=999&site_ids=7")
+	sites, _ := a.json["sites"].([]any)
+	if a.status != 200 || len(sites) != 2 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	for i, want := range []string{id, "7"} {
+		if site, _ := sites[i].(map[string]any); site["site_id"] != want {
+			t.Errorf("site %d is %v, want %s", i, site["site_id"], want)
+		}
+	}
+	for path, field := range map[string]string{
+		"/v1/sites:batchGet":                                                       "site_ids",
+		"/v1/sites:batchGet?site_ids=":                                             "site_ids",
+		"/v1/sites:batchGet?site_ids=1,2":                                          "site_ids",
+		"/v1/sites:batchGet?site_ids=0":                                            "site_ids[0]",
+		"/v1/sites:batchGet?site_ids=7&site_ids=-1":                                "site_ids[1]",
+		"/v1/sites:batchGet?site_ids=7&siteIds=8":                                  "site_ids",
+		"/v1/sites:batchGet?site_ids=7&page_size=1":                                "page_size",
+		"/v1/sites:batchGet?site_ids=99999999999999999999":                         "site_ids",
+		"/v1/sites:batchGet?" + strings.Repeat("site_ids=7&", 1000) + "site_ids=8": "site_ids",
+	} {
+		if a := h.get(path); a.status != 400 || a.field() != field {
+			t.Errorf("%.60s: %d %.200s, want 400 naming %s", path, a.status, a.body, field)
+		}
+	}
+	if a := h.get("/v1/sites:batchGet?" + strings.Repeat("site_ids=7&", 999) + "site_ids=8"); a.status != 200 {
+		t.Errorf("a thousand: %d %.200s", a.status, a.body)
+	}
+	if a := h.send("POST", "/v1/sites:batchGet", `{}`); a.status != 405 || a.header.Get("Allow") != "GET, HEAD" {
+		t.Errorf("POST: %d %v", a.status, a.header)
+	}
+}
+
 func TestHeadersOfEveryAnswer(t *testing.T) {
 	t.Parallel()
 	h := open(t, newFake())
@@ -178,6 +217,9 @@ func TestTheIndexListsWhatThereIsAndItIsThere(t *testing.T) {
 			continue // a verb, tested where it is carried out
 		}
 		path = strings.NewReplacer("{site_id}", "7", "{outage_id}", "3", "{site}", "7").Replace(path)
+		if strings.HasSuffix(path, ":batchGet") {
+			path += "?site_ids=7" // it needs to know of whom
+		}
 		list, _ := methods.([]any)
 		if !slices.Contains(list, any("GET")) {
 			t.Errorf("%s cannot be read: %v", path, list)

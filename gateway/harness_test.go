@@ -83,6 +83,18 @@ func (f *fake) GetSite(_ context.Context, q *monitorv1.GetSiteRequest) (*monitor
 	return &monitorv1.GetSiteResponse{Site: s}, nil
 }
 
+func (f *fake) BatchGetSites(_ context.Context, q *monitorv1.BatchGetSitesRequest) (*monitorv1.BatchGetSitesResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	resp := &monitorv1.BatchGetSitesResponse{}
+	for _, id := range q.GetSiteIds() {
+		if s := f.sites[id]; s != nil {
+			resp.Sites = append(resp.Sites, s)
+		}
+	}
+	return resp, nil
+}
+
 func (f *fake) CreateSite(_ context.Context, q *monitorv1.CreateSiteRequest) (*monitorv1.CreateSiteResponse, error) {
 	if _, err := check.ParseURL(q.GetSite().GetUrl()); err != nil {
 		return nil, fault.InvalidField("site.url", "%w", err)
