@@ -27,6 +27,7 @@ type coordinatorCommand struct {
 	judgeFlags     `embed:""`
 	retentionFlags `embed:""`
 	notifyFlags    `embed:""`
+	peerFlags      `embed:""`
 	serveFlags     `embed:""`
 	processFlags   `embed:""`
 }
@@ -95,6 +96,9 @@ func (c *coordinatorCommand) options(p *program) (coordinator.Options, error) {
 		return o, err
 	}
 	o.Endpoint = c.Endpoint
+	if err := c.peerFlags.apply(&o); err != nil {
+		return o, err
+	}
 	if err := c.paceFlags.apply(&o); err != nil {
 		return o, err
 	}

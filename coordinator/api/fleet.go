@@ -65,7 +65,7 @@ func (s *fleet) coordinator(ctx context.Context, sum engine.Summary) *monitorpb.
 		Sites: sum.Sites, SuspectSites: sum.Suspect, DownSites: sum.Down,
 		QueuedChecks: uint64(sum.Queued), OpenChecks: uint64(sum.Open),
 		UncommittedChanges: uint64(s.o.Ledger.Status().Uncommitted),
-		Shards: uint32(len(s.o.Owned())), Stretch: 1,
+		Shards:             uint32(len(s.o.Owned())), Stretch: 1,
 	}
 	// The rest is worth showing when the store is away, so this one is left at what
 	// the deliverer last knew.

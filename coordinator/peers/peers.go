@@ -22,10 +22,12 @@ const (
 	listTimeout = time.Second
 )
 
-// Directory is where coordinators write down what they own.
+// Directory is where coordinators write down that they are there, and what they own.
 type Directory interface {
 	// ListShards reads all shards that were ever claimed.
 	ListShards(ctx context.Context) ([]store.Lease, error)
+	// ListMembers reads the coordinators that have not expired at now.
+	ListMembers(ctx context.Context, now time.Time) ([]store.Member, error)
 }
 
 // Options for New.
@@ -116,8 +118,8 @@ func (p *Peers) Shards(ctx context.Context) ([]Shard, error) {
 	return l.shards[:], err
 }
 
-// Others lists the peers by name: whoever owns a shard, or was its last owner and did
-// not give it back. When the directory does not answer they are those of before.
+// Others lists the peers by name: whoever is there, owns a shard, or was its last owner
+// and did not give it back. When the directory does not answer they are those of before.
 func (p *Peers) Others(ctx context.Context) []Peer {
 	l, _ := p.list(ctx)
 	return slices.Clone(l.peers)
@@ -147,12 +149,25 @@ func (p *Peers) list(ctx context.Context) (listing, error) {
 	}
 	reading, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
+	now := time.Now()
 	leases, err := p.o.Directory.ListShards(reading)
+	var members []store.Member
+	if err == nil {
+		members, err = p.o.Directory.ListMembers(reading, now)
+	}
 	if err != nil && ctx.Err() != nil {
 		l, _, _ := p.last()
 		return l, err // the caller's own end says nothing about the directory
 	}
-	return p.take(time.Now(), leases, err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked, p.err = time.Now(), err
+	if err != nil {
+		return p.now, err
+	}
+	leases = slices.DeleteFunc(leases, func(l store.Lease) bool { return l.Shard >= store.Shards })
+	p.take(next(p.now, leases, now), p.peersOf(leases, members))
+	return p.now, nil
 }
 
 // last is the newest listing, and whether it may be believed still.
@@ -167,38 +182,46 @@ func (p *Peers) last() (l listing, fresh bool, err error) {
 }
 
 // take makes what was read the newest listing.
-func (p *Peers) take(now time.Time, leases []store.Lease, err error) (listing, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.asked, p.err = now, err
-	if err != nil {
-		return p.now, err
-	}
+func (p *Peers) take(l listing, others []Peer) {
 	p.stale = false
-	p.now = next(p.now, leases, p.o.Node, now)
+	p.now = l
+	p.now.peers = others
 	for node := range p.failing {
-		if !slices.ContainsFunc(p.now.peers, func(q Peer) bool { return q.Node == node }) {
+		if !slices.ContainsFunc(others, func(q Peer) bool { return q.Node == node }) {
 			delete(p.failing, node)
 		}
 	}
-	return p.now, nil
+}
+
+// peersOf are those that the directory names, by name. Where a node is dialled, its
+// newest lease says best, since ownership is fenced.
+func (p *Peers) peersOf(leases []store.Lease, members []store.Member) []Peer {
+	found := map[string]string{}
+	for _, m := range members {
+		found[m.Node] = m.Endpoint
+	}
+	slices.SortFunc(leases, func(a, b store.Lease) int { return a.Expires.Compare(b.Expires) })
+	for _, lease := range leases {
+		found[lease.Node] = lease.Endpoint
+	}
+	var out []Peer
+	for node, endpoint := range found {
+		if node != "" && node != p.o.Node && endpoint != "" {
+			out = append(out, Peer{Node: node, Endpoint: endpoint})
+		}
+	}
+	slices.SortFunc(out, func(a, b Peer) int { return cmp.Compare(a.Node, b.Node) })
+	return out
 }
 
 // next is the listing that follows old when the directory says leases at now.
-func next(old listing, leases []store.Lease, self string, now time.Time) listing {
+func next(old listing, leases []store.Lease, now time.Time) listing {
 	var l listing
 	for i := range l.shards {
 		l.shards[i].Shard = store.ShardID(i)
 	}
-	newest := map[string]store.Lease{}
 	for _, lease := range leases {
-		if lease.Shard >= store.Shards {
-			continue
-		}
 		l.shards[lease.Shard].Lease = lease
-		if was, ok := newest[lease.Node]; !ok || lease.Expires.After(was.Expires) {
-			newest[lease.Node] = lease
-		}
 	}
 	for i := range l.shards {
 		s, was := &l.shards[i], old.shards[i].Orphaned
@@ -212,11 +235,5 @@ func next(old listing, leases []store.Lease, self string, now time.Time) listing
 			s.Orphaned = now
 		}
 	}
-	for node, lease := range newest {
-		if node != "" && node != self && lease.Endpoint != "" {
-			l.peers = append(l.peers, Peer{Node: node, Endpoint: lease.Endpoint})
-		}
-	}
-	slices.SortFunc(l.peers, func(a, b Peer) int { return cmp.Compare(a.Node, b.Node) })
 	return l
 }

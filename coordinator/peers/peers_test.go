@@ -29,10 +29,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // directory says what a test wants, and counts.
 type directory struct {
-	mu     sync.Mutex
-	leases []store.Lease
-	err    error
-	reads  int
+	mu      sync.Mutex
+	leases  []store.Lease
+	members []store.Member
+	err     error
+	reads   int
+}
+
+func (d *directory) ListMembers(context.Context, time.Time) ([]store.Member, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.members), nil
 }
 
 func (d *directory) ListShards(context.Context) ([]store.Lease, error) {
@@ -83,6 +90,18 @@ func TestWhoOwnsABucket(t *testing.T) {
 			t.Errorf("others are %v", got)
 		}
 	})
+}
+
+func TestPeersAreThoseThatAreThereOrOwnSomething(t *testing.T) {
+	t.Parallel()
+	d := &directory{members: []store.Member{{Node: "us", Endpoint: "us"}, {Node: "idle", Endpoint: "idle:1"}, {Node: "b", Endpoint: "old"}}}
+	newer := lease(2, "b", time.Minute)
+	newer.Endpoint = "new"
+	d.say(nil, newer, lease(1, "b", time.Second), lease(3, "dead", -time.Hour), lease(4, "us", time.Minute), store.Lease{Shard: 5, Endpoint: "left"})
+	got := peers.New(peers.Options{Node: "us", Directory: d}).Others(t.Context())
+	if want := []peers.Peer{{Node: "b", Endpoint: "new"}, {Node: "dead", Endpoint: "dead"}, {Node: "idle", Endpoint: "idle:1"}}; !slices.Equal(got, want) {
+		t.Errorf("others are %v, want %v", got, want)
+	}
 }
 
 func TestTheDirectoryIsReadOnceInTwoSeconds(t *testing.T) {

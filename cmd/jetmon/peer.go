@@ -1,0 +1,28 @@
+package main
+
+import (
+	"github.com/Automattic/jetmon/coordinator"
+	"github.com/Automattic/jetmon/internal/rpc"
+)
+
+// peerFlags say how a coordinator dials the others.
+type peerFlags struct {
+	PeerDial dialFlags `embed:"" prefix:"peer-"`
+}
+
+// apply completes the options, whose server is known already. Coordinators are mostly
+// set up alike, so what is not said is what this one asks of its own callers.
+func (f peerFlags) apply(o *coordinator.Options) (err error) {
+	if o.PeerClient, err = f.PeerDial.options("peer"); err != nil {
+		return err
+	}
+	if o.PeerClient.Token == "" && len(o.Server.Tokens) > 0 {
+		o.PeerClient.Token = o.Server.Tokens[0]
+	}
+	if o.PeerClient.TLS == nil && o.Server.TLS != nil {
+		if o.PeerClient.TLS, err = rpc.LoadClientTLS("", "", ""); err != nil {
+			return usagef("--peer-tls: %w", err)
+		}
+	}
+	return nil
+}
