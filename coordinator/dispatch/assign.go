@@ -1,82 +1,123 @@
 package dispatch
 
 import (
-	"cmp"
 	"slices"
 	"time"
 )
 
 // Assign checks out what is queued, as credits allow: urgent checks first, then the
-// oldest, shared among the sessions in proportion to their free credit.
+// oldest. Where a check goes is said at place.
 func (c *Core) Assign(now time.Time) []Batch {
-	total := c.makeReady()
-	if total == 0 || c.Queued() == 0 {
+	c.now = now
+	if c.Queued() == 0 {
 		return nil
 	}
-	nodes := c.nodes()
-	// A fair share each; then, because some checks may not go to some nodes, whatever
-	// anybody has credit for.
-	for _, s := range c.ready {
-		credit := s.credit
-		share := (c.Queued()*credit + total - 1) / total
-		c.pick(now, s, share, nodes)
-		total -= credit
+	c.makeReady(now)
+	if len(c.ready) == 0 {
+		return nil
 	}
-	for _, s := range c.ready {
-		c.pick(now, s, s.credit, nodes)
-	}
+	c.deal(now, &c.urgent)
+	c.deal(now, &c.routine)
+	clear(c.ready)
+	clear(c.views)
 	var batches []Batch
-	for _, s := range c.ready {
+	for _, s := range c.sessions {
+		if len(s.picked) == 0 {
+			continue
+		}
+		s.credit -= len(s.picked)
+		s.out += len(s.picked)
 		for chunk := range slices.Chunk(s.picked, c.config.MaxBatch) {
 			batches = append(batches, c.hand(now, s, chunk))
 		}
 		clear(s.picked)
 		s.picked = s.picked[:0]
 	}
-	clear(c.ready)
 	return batches
 }
 
-// makeReady puts the sessions that may get checks into c.ready, the one with the most
-// free credit first and equals in a random turn, and returns their credit in all.
-func (c *Core) makeReady() int {
-	c.ready = c.ready[:0]
-	if c.Queued() == 0 {
-		return 0
-	}
-	total := 0
-	for _, s := range c.sessions {
-		if !s.draining && s.credit > 0 {
-			c.ready = append(c.ready, s)
-			total += s.credit
+// deal picks sessions for the checks of a queue, in order, until it is empty or nobody
+// may have what is left.
+func (c *Core) deal(now time.Time, q *queue) {
+	nodes := c.nodes()
+	c.views = c.views[:0]
+	for _, l := range q.lanes {
+		if l.head != nil {
+			c.views = append(c.views, c.viewOf(l, nodes))
 		}
 	}
-	if n := len(c.ready); n > 1 {
-		turn := int(c.config.Random() % uint64(n))
-		slices.Reverse(c.ready[:turn])
-		slices.Reverse(c.ready[turn:])
-		slices.Reverse(c.ready)
-		slices.SortStableFunc(c.ready, func(a, b *session) int { return cmp.Compare(b.credit, a.credit) })
+	for len(c.ready) > 0 && len(c.views) > 0 {
+		next := 0
+		for i := 1; i < len(c.views); i++ {
+			if c.views[i].lane.head.before(c.views[next].lane.head) {
+				next = i
+			}
+		}
+		v := &c.views[next]
+		e := v.lane.head
+		at := c.place(now, v, e)
+		if at >= 0 {
+			c.dequeue(e)
+			c.give(at, e)
+		}
+		// What comes after a check that has to wait has waited for less long.
+		if at < 0 || v.lane.head == nil {
+			c.views = slices.Delete(c.views, next, next+1)
+		}
 	}
-	return total
 }
 
-// pick takes up to n checks off the queue for a session.
-func (c *Core) pick(now time.Time, s *session, n, nodes int) {
-	mayTake := func(l *lane) bool { return c.mayTake(now, s, l, nodes) }
-	for n = min(n, s.credit); n > 0; n-- {
-		e := c.urgent.first(mayTake)
-		if e == nil {
-			e = c.routine.first(mayTake)
-		}
-		if e == nil {
-			return
-		}
-		c.queueOf(e).remove(e)
-		s.picked = append(s.picked, e)
-		s.credit--
-		s.out++
+// give picks a session for a check.
+func (c *Core) give(at int, e *entry) {
+	r := &c.ready[at]
+	r.session.picked = append(r.session.picked, e)
+	r.out++
+	if r.room--; r.room == 0 {
+		last := len(c.ready) - 1
+		c.ready[at] = c.ready[last]
+		c.ready = c.ready[:last]
 	}
+}
+
+// view is a lane as one Assign sees it, with the sessions of the nodes that its checks
+// should not go to. One without which they could go nowhere is not among them.
+type view struct {
+	lane        *lane
+	avoid, lost *session
+}
+
+// anywhere says that the checks of the lane may go to every node.
+func (v *view) anywhere() bool { return v.avoid == nil && v.lost == nil }
+
+// viewOf looks at a lane. With only the node to avoid and the one that lost the check,
+// the latter may have it.
+func (c *Core) viewOf(l *lane, nodes int) view {
+	v := view{lane: l}
+	avoid, lost := c.taker(l.avoid), c.taker(l.lost)
+	others := nodes - 1
+	if avoid != nil && others > 0 {
+		v.avoid = avoid
+	}
+	if lost != nil && lost != avoid {
+		if avoid != nil {
+			others--
+		}
+		if others > 0 {
+			v.lost = lost
+		}
+	}
+	return v
+}
+
+// taker returns the session of a node, nil when checks cannot go to it.
+func (c *Core) taker(node string) *session {
+	if node == "" {
+		return nil
+	}
+	if s := c.byNode[node]; s != nil && s.canTake() {
+		return s
+	}
+	return nil
 }
 
 // nodes counts the nodes that checks can go to.
@@ -91,21 +132,3 @@ func (c *Core) nodes() int {
 }
 
 func (s *session) canTake() bool { return !s.draining && s.hello.MaxInFlight > 0 }
-
-// mayTake says whether a session may take the oldest check of a lane: its node is none
-// to spare, or no other is connected, or the check has waited long enough for another.
-// With only the node to avoid and the one that lost the check, the latter may.
-func (c *Core) mayTake(now time.Time, s *session, l *lane, nodes int) bool {
-	node := s.hello.Node
-	others := nodes - 1
-	switch {
-	case l.avoid != "" && l.avoid == node:
-	case l.lost != "" && l.lost == node:
-		if avoided := c.byNode[l.avoid]; l.avoid != "" && avoided != nil && avoided.canTake() {
-			others--
-		}
-	default:
-		return true
-	}
-	return others == 0 || now.Sub(l.head.since) >= c.config.AvoidFor
-}

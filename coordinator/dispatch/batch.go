@@ -9,6 +9,7 @@ const (
 	unanswered answer = iota
 	counted           // its result closed the check
 	tooLate           // its result came when the check was closed
+	wasFenced         // its result came when the check was fenced
 )
 
 // slot is one check of a batch. The check is open as long as its entry has the serial.
@@ -16,24 +17,29 @@ type slot struct {
 	key    Key
 	entry  *entry
 	serial uint64
+	host   uint32
 	answer answer
+	// out: the batch is live and the check unanswered. It takes its room in the session
+	// and, open or not, its place on the host.
+	out bool
 }
 
 func (s *slot) isOpen() bool { return s.entry.serial == s.serial }
 
 // batch is what one session has, or had, checked out.
 type batch struct {
-	ref     Ref
-	session SessionID
-	node    string
+	ref            Ref
+	session        SessionID
+	node, instance string
 	// live: the batch is checked out. An ended one is remembered for a while.
 	live            bool
 	handed, expires time.Time
 	ended           time.Time
 	slots           []slot
-	// left is how many slots of a live batch are unanswered.
-	left int
+	// left is how many slots are out, open how many of the checks are open in this batch.
+	left, open int
 
+	list       *batchList
 	prev, next *batch
 }
 
@@ -47,47 +53,9 @@ func (b *batch) find(k Key) int {
 	return -1
 }
 
-// What is remembered of ended batches, in time and in checks.
-const (
-	rememberFor  = 5 * time.Minute
-	rememberLost = 1 << 18
-	rememberDone = 1 << 16
-)
-
-// batchList is a list of batches, oldest first.
-type batchList struct {
-	head, tail *batch
-	checks     int
-}
-
-func (l *batchList) push(b *batch) {
-	b.prev, b.next = l.tail, nil
-	if l.tail != nil {
-		l.tail.next = b
-	} else {
-		l.head = b
-	}
-	l.tail = b
-	l.checks += len(b.slots)
-}
-
-func (l *batchList) remove(b *batch) {
-	if b.prev != nil {
-		b.prev.next = b.next
-	} else {
-		l.head = b.next
-	}
-	if b.next != nil {
-		b.next.prev = b.prev
-	} else {
-		l.tail = b.prev
-	}
-	b.prev, b.next = nil, nil
-	l.checks -= len(b.slots)
-}
-
 // Release takes a batch back undone: its unanswered checks are queued again.
 func (c *Core) Release(now time.Time, id SessionID, ref Ref) error {
+	c.now = now
 	s := c.session(id)
 	if s == nil {
 		return ErrNoSession
@@ -104,24 +72,83 @@ func (c *Core) Release(now time.Time, id SessionID, ref Ref) error {
 	return nil
 }
 
+// Obsolete ends the live batches that are not worth working on, since their checks are
+// answered, by this batch or another, withdrawn or fenced. It names them.
+func (c *Core) Obsolete(now time.Time) []Expired {
+	c.now = now
+	var ended []Expired
+	for b := c.void.head; b != nil; b = c.void.head {
+		ended = append(ended, Expired{Session: b.session, Ref: b.ref})
+		c.endBatch(now, b)
+	}
+	return ended
+}
+
 // hand checks the entries out to a session as one batch.
 func (c *Core) hand(now time.Time, s *session, entries []*entry) Batch {
 	c.lastBatch++
+	b := c.newBatch(len(entries))
 	// 0 is what a caller has who was never given an id.
-	ref := Ref{Batch: c.lastBatch, Checkout: max(1, c.config.Random())}
-	b := &batch{
-		ref: ref, session: s.id, node: s.hello.Node, live: true, handed: now, expires: now.Add(c.config.Lease),
-		slots: make([]slot, len(entries)), left: len(entries),
-	}
+	b.ref = Ref{Batch: c.lastBatch, Checkout: max(1, c.config.Random())}
+	b.node, b.instance = s.hello.Node, s.hello.Instance
 	checks := make([]Check, len(entries))
 	for i, e := range entries {
 		e.batch, e.position = b, i
 		checks[i] = e.check
-		b.slots[i] = slot{key: Key{Site: e.check.Site, Sequence: e.check.Sequence}, entry: e, serial: e.serial}
+		b.slots[i] = slot{
+			key: Key{Site: e.check.Site, Sequence: e.check.Sequence}, entry: e, serial: e.serial,
+			host: e.check.Host, out: true,
+		}
 	}
-	s.batches[ref.Batch], c.batches[ref.Batch] = b, b
-	c.live.push(b)
-	return Batch{Session: s.id, Ref: ref, Checks: checks, Expires: b.expires}
+	c.batches[b.ref.Batch] = b
+	c.start(now, s, b, len(entries))
+	return Batch{Session: s.id, Ref: b.ref, Checks: checks, Expires: b.expires}
+}
+
+// start makes a batch with so many slots out live.
+func (c *Core) start(now time.Time, s *session, b *batch, out int) {
+	b.session, b.live, b.handed, b.expires = s.id, true, now, now.Add(c.config.Lease)
+	b.left, b.open = out, out
+	s.batches[b.ref.Batch] = b
+	c.move(b, &c.live)
+}
+
+// resume makes those batches of an earlier session of the same process live again that
+// have checks which are still queued. A check that is parked by now stays so.
+func (c *Core) resume(now time.Time, s *session, refs []Ref) {
+	for _, ref := range refs {
+		b := c.batches[ref.Batch]
+		if b == nil || b.live || b.ref != ref || b.node != s.hello.Node || b.instance != s.hello.Instance {
+			continue
+		}
+		n := 0
+		for i := range b.slots {
+			if b.slots[i].isQueued() {
+				n++
+			}
+		}
+		if n == 0 || s.out+n > s.hello.MaxInFlight {
+			continue
+		}
+		for i := range b.slots {
+			t := &b.slots[i]
+			switch {
+			case t.isQueued():
+				c.dequeue(t.entry)
+				t.entry.batch, t.entry.position, t.out = b, i, true
+			case t.answer == unanswered && !t.isOpen():
+				t.answer = c.afterwards(t) // fences are not remembered for as long as this may go on
+			}
+		}
+		c.start(now, s, b, n)
+		s.out += n
+		s.grown = true // its caches are warm
+	}
+}
+
+// isQueued says that the check is waiting in the queue, this one not answered.
+func (s *slot) isQueued() bool {
+	return s.answer == unanswered && s.isOpen() && s.entry.lane != nil
 }
 
 // endBatch ends a live batch. Its open checks are queued again, before new ones;
@@ -131,35 +158,29 @@ func (c *Core) endBatch(now time.Time, b *batch) {
 		s.out -= b.left
 		delete(s.batches, b.ref.Batch)
 	}
-	for i := range b.slots {
-		slot := &b.slots[i]
-		if slot.answer != unanswered || !slot.isOpen() {
-			continue
-		}
-		e := slot.entry
-		e.batch, e.position = nil, 0
-		e.returned, e.lost = true, b.node
-		c.queueOf(e).push(e, now)
-	}
 	list := &c.lost
 	if b.left == 0 {
 		list = &c.done
 	}
-	c.live.remove(b)
-	b.live, b.left, b.ended = false, 0, now
-	list.push(b)
-	c.forget(now)
-}
-
-// forget drops ended batches that are old or too many.
-func (c *Core) forget(now time.Time) {
-	for _, m := range []struct {
-		list *batchList
-		most int
-	}{{&c.lost, rememberLost}, {&c.done, rememberDone}} {
-		for b := m.list.head; b != nil && (m.list.checks > m.most || now.Sub(b.ended) >= rememberFor); b = m.list.head {
-			m.list.remove(b)
-			delete(c.batches, b.ref.Batch)
+	for i := range b.slots {
+		t := &b.slots[i]
+		if !t.out {
+			continue
+		}
+		t.out = false
+		if !t.isOpen() {
+			c.leave(c.hosts[t.host])
+			continue
+		}
+		e := t.entry
+		e.batch, e.position = nil, 0
+		e.returned, e.lost = true, b.node
+		c.enqueue(now, e)
+		if e.host != nil {
+			c.giveWay(now, e.host)
 		}
 	}
+	b.live, b.left, b.open, b.ended = false, 0, 0, now
+	c.move(b, list)
+	c.forget(now)
 }

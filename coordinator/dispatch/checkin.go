@@ -13,47 +13,61 @@ const (
 	Duplicate
 	// Late: its check was closed or withdrawn meanwhile.
 	Late
+	// Stale: its check was fenced meanwhile.
+	Stale
 )
 
 // Receipt says what became of a check-in: a class for each key, in the order given.
+// Classes holds until the next CheckIn.
 type Receipt struct {
-	Classes                   []Class
-	Accepted, Duplicate, Late int
+	Classes                          []Class
+	Accepted, Duplicate, Late, Stale int
 }
 
-// CheckIn takes in the results of the checks named, all from one batch. It is valid as
-// a whole (ErrInvalid, ErrNotCheckedOut, ErrMismatch) or changes nothing. A batch may
-// be checked in in parts. One that has ended, because its lease is over or its session
-// is gone, is still taken in from the session or the node that had it, for the checks
-// that are open.
+func (r *Receipt) add(class Class) {
+	switch class {
+	case Accepted:
+		r.Accepted++
+	case Duplicate:
+		r.Duplicate++
+	case Late:
+		r.Late++
+	case Stale:
+		r.Stale++
+	}
+	r.Classes = append(r.Classes, class)
+}
+
+// CheckIn takes in the results of the checks named, all from one batch, at most as many
+// as it has. It is valid as a whole (ErrInvalid, ErrNotCheckedOut, ErrMismatch) or
+// changes nothing. A batch may be checked in in parts. One that has ended, because its
+// lease is over or its session is gone, is still taken in from the session or the node
+// that had it, for the checks that are open.
 func (c *Core) CheckIn(now time.Time, id SessionID, ref Ref, keys []Key) (Receipt, error) {
+	c.now = now
 	s := c.session(id)
 	if s != nil {
 		s.lastSeen = now
 	}
-	if ref.Batch == 0 || len(keys) == 0 || len(keys) > c.config.MaxBatch {
+	if ref.Batch == 0 || len(keys) == 0 {
 		return Receipt{}, ErrInvalid
 	}
 	b := c.batches[ref.Batch]
-	if b == nil || b.session != id && (s == nil || s.hello.Node != b.node) {
+	switch {
+	case b == nil || b.session != id && (s == nil || s.hello.Node != b.node):
 		return Receipt{}, ErrNotCheckedOut
-	}
-	if b.ref != ref || !c.locate(b, keys) {
+	case b.ref != ref:
+		return Receipt{}, ErrMismatch
+	case len(keys) > len(b.slots):
+		return Receipt{}, ErrInvalid
+	case !c.locate(b, keys):
 		return Receipt{}, ErrMismatch
 	}
-	r := Receipt{Classes: make([]Class, len(keys))}
-	for i, position := range c.positions {
-		class := c.take(s, b, &b.slots[position])
-		switch class {
-		case Accepted:
-			r.Accepted++
-		case Duplicate:
-			r.Duplicate++
-		case Late:
-			r.Late++
-		}
-		r.Classes[i] = class
+	r := Receipt{Classes: c.classes[:0]}
+	for _, position := range c.positions {
+		r.add(c.take(s, b, &b.slots[position]))
 	}
+	c.classes = r.Classes
 	if b.live && b.left == 0 {
 		c.endBatch(now, b)
 	}
@@ -61,22 +75,29 @@ func (c *Core) CheckIn(now time.Time, id SessionID, ref Ref, keys []Key) (Receip
 }
 
 // locate finds the keys in the batch and leaves their positions in c.positions. It
-// says whether all are there.
+// says whether all are there. Results come in the order of the batch mostly.
 func (c *Core) locate(b *batch, keys []Key) bool {
 	c.positions = c.positions[:0]
+	next := 0
 	for _, k := range keys {
-		position := -1
-		if e := c.open[k.Site]; e != nil && e.batch == b && e.check.Sequence == k.Sequence {
-			position = e.position
-		} else {
-			position = b.find(k)
+		position := next
+		if next == len(b.slots) || b.slots[next].key != k {
+			position = c.positionOf(b, k)
 		}
 		if position < 0 {
 			return false
 		}
 		c.positions = append(c.positions, position)
+		next = position + 1
 	}
 	return true
+}
+
+func (c *Core) positionOf(b *batch, k Key) int {
+	if e := c.open[k.Site]; e != nil && e.batch == b && e.check.Sequence == k.Sequence {
+		return e.position
+	}
+	return b.find(k)
 }
 
 // take judges one result. The first result of a slot of a live batch makes room for
@@ -87,16 +108,34 @@ func (c *Core) take(s *session, b *batch, t *slot) Class {
 		return Duplicate
 	case tooLate:
 		return Late
+	case wasFenced:
+		return Stale
 	}
-	if b.live {
+	wasOut := t.out
+	if wasOut {
+		t.out = false
 		b.left--
 		s.out--
 	}
-	if !t.isOpen() {
-		t.answer = tooLate
-		return Late
+	if t.isOpen() {
+		t.answer = counted
+		c.close(t.entry)
+		return Accepted
 	}
-	t.answer = counted
-	c.close(t.entry)
-	return Accepted
+	if wasOut {
+		c.leave(c.hosts[t.host])
+	}
+	t.answer = c.afterwards(t)
+	if t.answer == wasFenced {
+		return Stale
+	}
+	return Late
+}
+
+// afterwards is the answer of a slot whose check is closed.
+func (c *Core) afterwards(t *slot) answer {
+	if c.fenced.has(t.serial) {
+		return wasFenced
+	}
+	return tooLate
 }

@@ -2,7 +2,6 @@ package dispatch_test
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -31,8 +30,18 @@ func (d *desk) wait(seconds float64) {
 
 func (d *desk) join(node string, credit int) dispatch.SessionID {
 	d.t.Helper()
-	id, _ := d.Join(d.now, dispatch.Hello{Node: node, MaxInFlight: 100})
+	id, _ := d.Join(d.now, dispatch.Hello{Node: node, MaxInFlight: 100}, nil)
 	if err := d.Grant(id, credit); err != nil {
+		d.t.Fatal(err)
+	}
+	return id
+}
+
+// joinWith joins a node with as much credit as it may have.
+func (d *desk) joinWith(node string, maxInFlight int) dispatch.SessionID {
+	d.t.Helper()
+	id, _ := d.Join(d.now, dispatch.Hello{Node: node, MaxInFlight: maxInFlight}, nil)
+	if err := d.Grant(id, maxInFlight); err != nil {
 		d.t.Fatal(err)
 	}
 	return id
@@ -182,9 +191,9 @@ var queueing = map[string]func(*desk){
 		}
 		d.wantSession(a, 0, 9)
 	},
-	"checks are shared by free credit, in batches of limited size": func(d *desk) {
-		a, b := d.join("a", 60), d.join("b", 20)
-		d.sites(1, 40)
+	"checks are shared by what a session may have, in batches of limited size": func(d *desk) {
+		a, b := d.joinWith("a", 300), d.joinWith("b", 100)
+		d.sites(1, 50)
 		got := map[dispatch.SessionID]int{}
 		for _, batch := range d.Assign(d.now) {
 			got[batch.Session] += len(batch.Checks)
@@ -192,8 +201,8 @@ var queueing = map[string]func(*desk){
 				d.t.Errorf("a batch of %d", len(batch.Checks))
 			}
 		}
-		if got[a] != 30 || got[b] != 10 {
-			d.t.Errorf("%v, want 30 and 10", got)
+		if got[a] < 34 || got[a] > 47 || got[b] > 16 || got[a]+got[b] != 50 {
+			d.t.Errorf("%v, want about 37 and 13, bounds 47 and 16", got)
 		}
 	},
 	"equals take turns": func(d *desk) {
@@ -276,7 +285,7 @@ var sparing = map[string]func(*desk){
 		d.sites(3, 3)
 		d.Leave(d.now, a)
 		d.join("a", 90)
-		if got := d.Assign(d.now); len(got) != 2 || got[0].Session == b || sitesOf(got[0])[0] != 3 || sitesOf(got[1])[0] != 1 {
+		if got := d.Assign(d.now); len(got) != 2 || got[0].Session != b || sitesOf(got[0])[0] != 1 || sitesOf(got[1])[0] == 1 {
 			d.t.Errorf("%+v", got)
 		}
 	},
@@ -335,7 +344,7 @@ var losing = map[string]func(*desk){
 				d.t.Fatal(err)
 			}
 		}
-		if _, refs := d.Expire(d.now); !slices.Equal(refs, []dispatch.Ref{b.Ref}) || d.Queued() != 2 {
+		if _, refs := d.Expire(d.now); !slices.Equal(refs, []dispatch.Expired{{Session: a, Ref: b.Ref}}) || d.Queued() != 2 {
 			d.t.Errorf("%v, %d queued", refs, d.Queued())
 		}
 		// The checker drops the batch or finishes it: in both cases it has room again.
@@ -345,7 +354,7 @@ var losing = map[string]func(*desk){
 		a := d.join("a", 10)
 		d.sites(1, 1)
 		d.one()
-		_, superseded := d.Join(d.now, dispatch.Hello{Node: "a", MaxInFlight: 5})
+		_, superseded := d.Join(d.now, dispatch.Hello{Node: "a", MaxInFlight: 5}, nil)
 		if !slices.Equal(superseded, []dispatch.SessionID{a}) || d.Queued() != 1 {
 			d.t.Errorf("%v, %d queued", superseded, d.Queued())
 		}
@@ -571,54 +580,5 @@ func TestMemoryOfEndedBatchesIsBounded(t *testing.T) {
 	}
 	if _, err := d.checkIn(a, first, 1); !errors.Is(err, dispatch.ErrNotCheckedOut) {
 		t.Errorf("the first of many batches: %v", err)
-	}
-}
-
-// BenchmarkCheck is the way of one check through the core: submitted, handed out in a
-// batch of a hundred, checked in.
-func BenchmarkCheck(b *testing.B) {
-	for _, sessions := range []int{1, 20} {
-		b.Run(fmt.Sprintf("sessions=%d", sessions), func(b *testing.B) {
-			random := uint64(0)
-			c := dispatch.New(dispatch.Config{Random: func() uint64 { random += 0x9e3779b97f4a7c15; return random }})
-			now := at(0)
-			for i := range sessions {
-				id, _ := c.Join(now, dispatch.Hello{Node: fmt.Sprint(i), MaxInFlight: 10_000})
-				if err := c.Grant(id, 10_000); err != nil {
-					b.Fatal(err)
-				}
-			}
-			const turn = 2000
-			keys := make([]dispatch.Key, 0, 100)
-			site, left := check.SiteID(0), 0
-			b.ReportAllocs()
-			for b.Loop() {
-				if left--; left > 0 {
-					continue
-				}
-				left = turn
-				for range turn {
-					site = site%1_000_000 + 1
-					if err := c.Submit(now, dispatch.Check{Site: site, Sequence: 1}); err != nil {
-						b.Fatal(err)
-					}
-				}
-				for _, batch := range c.Assign(now) {
-					keys = keys[:0]
-					for _, k := range batch.Checks {
-						keys = append(keys, dispatch.Key{Site: k.Site, Sequence: k.Sequence})
-					}
-					if r, err := c.CheckIn(now, batch.Session, batch.Ref, keys); err != nil || r.Accepted != len(keys) {
-						b.Fatal(r, err)
-					}
-					if err := c.Grant(batch.Session, len(keys)); err != nil {
-						b.Fatal(err)
-					}
-				}
-			}
-			if c.Open() != 0 {
-				b.Fatalf("%d open", c.Open())
-			}
-		})
 	}
 }

@@ -57,6 +57,11 @@ type Check struct {
 	Avoid string
 	// Urgent checks, re-checks and second looks, go before routine ones.
 	Urgent bool
+	// Due is when the check was due. It is carried through.
+	Due time.Time
+	// Host is the machine that the check goes to, a hash of its address. 0: not known,
+	// and not limited.
+	Host uint32
 }
 
 // Key names one check.
@@ -73,6 +78,13 @@ type Batch struct {
 	Expires time.Time
 }
 
+// Expired names a batch that ended although its session lives: what the session has of
+// it is to be revoked.
+type Expired struct {
+	Session SessionID
+	Ref     Ref
+}
+
 // Config of a Core. Zero values mean the defaults.
 type Config struct {
 	// Lease is how long a batch stays checked out, 60 s by default.
@@ -84,9 +96,15 @@ type Config struct {
 	AvoidFor time.Duration
 	// MaxBatch is how many checks a batch has at most, 100 by default.
 	MaxBatch int
-	// MaxQueue is how many checks may be queued when a routine one is submitted,
-	// 100,000 by default.
+	// MaxQueue is how many checks may be queued when a routine one is submitted, and how
+	// many may be parked when it has to be parked, 100,000 by default.
 	MaxQueue int
+	// PerHost is how many checks of one host may be out at once over all sessions; 0: as
+	// many as there are.
+	PerHost int
+	// SlowStart is how long a new session takes to grow to its MaxInFlight, 10 s by
+	// default; negative: it has all of it at once.
+	SlowStart time.Duration
 	// Random makes checkout ids, which must not be guessable. It must be set.
 	Random func() uint64
 }
@@ -97,6 +115,7 @@ func (c Config) withDefaults() Config {
 	c.AvoidFor = cmp.Or(c.AvoidFor, 5*time.Second)
 	c.MaxBatch = cmp.Or(c.MaxBatch, 100)
 	c.MaxQueue = cmp.Or(c.MaxQueue, 100_000)
+	c.SlowStart = cmp.Or(c.SlowStart, 10*time.Second)
 	return c
 }
 
@@ -104,11 +123,17 @@ func (c Config) withDefaults() Config {
 // concurrent use, and its times must not go back by much.
 type Core struct {
 	config Config
+	now    time.Time // the latest that was given
 
 	// open holds the one open check of each site that has one.
 	open            map[check.SiteID]*entry
 	urgent, routine queue
 	free            []*entry
+
+	// hosts are those with checks that are queued, parked or out.
+	hosts     map[uint32]*host
+	freeHosts []*host
+	parked    int
 
 	// sessions are sorted by id; there is one a node.
 	sessions []*session
@@ -117,15 +142,20 @@ type Core struct {
 	// batches holds the live batches and the remembered ones. Each is in one of the lists.
 	batches map[BatchID]*batch
 	live    batchList // by expiry
+	void    batchList // live, though none of their checks is open
 	lost    batchList // ended with checks unanswered
 	done    batchList // answered whole
+	spare   [][]*batch
+	fenced  fences
 
 	lastSession SessionID
 	lastBatch   BatchID
 	lastCheck   uint64
 
 	positions []int // scratch of CheckIn
-	ready     []*session
+	classes   []Class
+	ready     []candidate // scratch of Assign
+	views     []view
 }
 
 // New makes a Core without sessions and checks.
@@ -133,44 +163,94 @@ func New(config Config) *Core {
 	return &Core{
 		config:  config.withDefaults(),
 		open:    map[check.SiteID]*entry{},
+		urgent:  newQueue(),
+		routine: newQueue(),
+		hosts:   map[uint32]*host{},
 		byNode:  map[string]*session{},
 		batches: map[BatchID]*batch{},
+		fenced:  fences{serials: map[uint64]struct{}{}},
 	}
 }
 
 // Submit queues a check. Of a site only one check can be open (ErrOpen); routine
 // checks are not taken when the queue is full (ErrFull).
 func (c *Core) Submit(now time.Time, k Check) error {
+	c.now = now
 	switch {
 	case k.Site <= 0:
 		return ErrInvalid
 	case c.open[k.Site] != nil:
 		return ErrOpen
-	case !k.Urgent && c.Queued() >= c.config.MaxQueue:
+	case !k.Urgent && c.full(k.Host):
 		return ErrFull
 	}
 	e := c.newEntry()
-	e.check = k
+	e.check, e.host = k, c.hostOf(k.Host)
 	c.open[k.Site] = e
-	c.queueOf(e).push(e, now)
+	c.admit(now, e)
 	return nil
 }
 
+// full says that a routine check cannot be taken. The parked checks of a crowded host
+// take nobody's place in the queue, but their number is bounded too.
+func (c *Core) full(host uint32) bool {
+	if h := c.hosts[host]; h != nil && h.taken >= c.config.PerHost {
+		return c.parked >= c.config.MaxQueue
+	}
+	return c.Queued() >= c.config.MaxQueue
+}
+
 // Withdraw forgets the open check of a site, if there is one. A result of it is late.
+// When it is out, its room and its place on the host are taken until its result comes
+// or its batch ends.
 func (c *Core) Withdraw(site check.SiteID) {
 	if e := c.open[site]; e != nil {
 		c.close(e)
 	}
 }
 
-// Queued returns how many checks wait to be handed out.
+// Fence is Withdraw for a site that another coordinator owns now: a result of its
+// check is stale.
+func (c *Core) Fence(site check.SiteID) {
+	e := c.open[site]
+	if e == nil {
+		return
+	}
+	if e.batch != nil || e.returned { // else nobody can have a result
+		c.fenced.add(c.now, e.serial)
+	}
+	c.close(e)
+}
+
+// Queued returns how many checks wait to be handed out, but for the parked ones.
 func (c *Core) Queued() int { return c.urgent.count + c.routine.count }
 
-// Open returns how many checks are open: queued or out.
+// Parked returns how many checks wait for another check of their host to come back.
+func (c *Core) Parked() int { return c.parked }
+
+// Open returns how many checks are open: queued, parked or out.
 func (c *Core) Open() int { return len(c.open) }
 
 // Has says whether a site has an open check.
 func (c *Core) Has(site check.SiteID) bool { return c.open[site] != nil }
+
+// Backlog returns for how long the routine check has waited that has waited longest for
+// nothing but credit: not for its host, and not for another node than those it should
+// not go to.
+func (c *Core) Backlog(now time.Time) time.Duration {
+	var longest time.Duration
+	nodes := c.nodes()
+	for _, l := range c.routine.lanes {
+		if l.head == nil {
+			continue
+		}
+		waited := now.Sub(l.head.since)
+		if v := c.viewOf(l, nodes); v.anywhere() || waited >= c.config.AvoidFor {
+			longest = max(longest, waited)
+		}
+	}
+	return longest
+}
 
 // newEntry takes an entry from the free ones and makes it a new check.
 func (c *Core) newEntry() *entry {
@@ -188,12 +268,26 @@ func (c *Core) newEntry() *entry {
 
 // close ends an open check. Batches that it was in find a serial that is not theirs.
 func (c *Core) close(e *entry) {
-	if e.lane != nil {
-		c.queueOf(e).remove(e)
-	}
+	h := e.host
 	delete(c.open, e.check.Site)
+	switch b := e.batch; {
+	case b != nil:
+		b.open--
+		if b.open == 0 && b.left > 0 {
+			c.move(b, &c.void)
+		}
+		if b.slots[e.position].out {
+			h = nil // its place is the slot's now
+		}
+	case e.lane != nil:
+		c.dequeue(e)
+	default:
+		c.unpark(e)
+		h = nil
+	}
 	*e = entry{}
 	c.free = append(c.free, e)
+	c.leave(h)
 }
 
 func (c *Core) queueOf(e *entry) *queue {

@@ -1,6 +1,19 @@
 package dispatch
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// Holder is the live batch that the open check of a site is in, 0 for none.
+func (c *Core) Holder(site check.SiteID) BatchID {
+	if e := c.open[site]; e != nil && e.batch != nil {
+		return e.batch.ref.Batch
+	}
+	return 0
+}
 
 // Audit walks everything that a Core holds and says what does not fit together.
 func (c *Core) Audit() error {
@@ -19,7 +32,7 @@ func (c *Core) Audit() error {
 				last = e
 				n++
 			}
-			if l.tail != last || last == nil && l.terms != (terms{}) {
+			if l.tail != last || last == nil && l != q.lanes[0] {
 				return fmt.Errorf("lane %q/%q has a wrong end, or is empty", l.avoid, l.lost)
 			}
 		}
@@ -30,31 +43,107 @@ func (c *Core) Audit() error {
 	}
 	out := 0
 	for site, e := range c.open {
-		if e.check.Site != site || e.serial == 0 || (e.lane == nil) == (e.batch == nil) {
-			return fmt.Errorf("the open check of site %d is neither queued nor out, or both", site)
+		if e.check.Site != site || e.serial == 0 || e.lane != nil && e.batch != nil || e.lane == nil && e.batch == nil && e.siblings == nil {
+			return fmt.Errorf("the open check of site %d is neither queued nor parked nor out, or more than one", site)
 		}
 		if b := e.batch; b != nil {
 			out++
-			if !b.live || b.slots[e.position].entry != e || !b.slots[e.position].isOpen() || b.slots[e.position].answer != unanswered {
+			if !b.live || !b.slots[e.position].out || b.slots[e.position].entry != e || !b.slots[e.position].isOpen() || b.slots[e.position].answer != unanswered {
 				return fmt.Errorf("site %d is out in a batch that does not have it", site)
 			}
 		}
 	}
-	if queued+out != len(c.open) {
-		return fmt.Errorf("%d queued and %d out of %d open", queued, out, len(c.open))
+	if queued+out+c.parked != len(c.open) {
+		return fmt.Errorf("%d queued, %d parked and %d out of %d open", queued, c.parked, out, len(c.open))
 	}
-	return c.auditBatches()
+	return errors.Join(c.auditHosts(), c.auditBatches())
+}
+
+// auditHosts counts the places of each host anew.
+func (c *Core) auditHosts() error {
+	taken, parked := map[uint32]int{}, 0
+	for site, e := range c.open {
+		limited := c.config.PerHost > 0 && e.check.Host != 0
+		if limited != (e.host != nil) || limited && c.hosts[e.check.Host] != e.host {
+			return fmt.Errorf("site %d does not know its host", site)
+		}
+		switch {
+		case e.lane == nil && e.batch == nil:
+			parked++
+		case limited && e.batch == nil:
+			taken[e.check.Host]++
+		}
+	}
+	for _, l := range []*batchList{&c.live, &c.void} {
+		for b := l.head; b != nil; b = b.next {
+			for _, t := range b.slots {
+				if t.out && t.host != 0 && c.config.PerHost > 0 {
+					taken[t.host]++
+				}
+			}
+		}
+	}
+	if len(taken) != len(c.hosts) || parked != c.parked {
+		return fmt.Errorf("%d hosts, want %d; %d parked, counted %d", len(c.hosts), len(taken), parked, c.parked)
+	}
+	for id, h := range c.hosts {
+		full := h.taken == c.config.PerHost
+		if h.id != id || h.taken != taken[id] || h.taken > c.config.PerHost {
+			return fmt.Errorf("host %d has %d places taken, counted %d", id, taken[id], h.taken)
+		}
+		waits := h.urgent.head != nil || h.routine.head != nil
+		if waits && !full || h.urgent.head != nil && h.queued.head != nil {
+			return fmt.Errorf("checks of host %d are parked, and should not", id)
+		}
+		n := 0
+		for _, l := range []*siblings{&h.queued, &h.urgent, &h.routine} {
+			var last *entry
+			for e := l.head; e != nil; e = e.younger {
+				if e.host != h || e.siblings != l || e.elder != last || e.check.Urgent != (l == &h.urgent) || (e.lane != nil) != (l == &h.queued) || e.batch != nil {
+					return fmt.Errorf("site %d is on a wrong list of host %d", e.check.Site, id)
+				}
+				if last = e; e.lane == nil {
+					n++
+				}
+			}
+			if l.tail != last {
+				return fmt.Errorf("a list of host %d has a wrong end", id)
+			}
+		}
+		if parked -= n; n > 0 != waits {
+			return fmt.Errorf("host %d parks %d", id, n)
+		}
+	}
+	if parked != 0 {
+		return fmt.Errorf("%d checks are parked at no host", parked)
+	}
+	return nil
 }
 
 func (c *Core) auditBatches() error {
 	listed := 0
-	for i, l := range []*batchList{&c.live, &c.lost, &c.done} {
+	for i, l := range []*batchList{&c.live, &c.void, &c.lost, &c.done} {
 		checks := 0
 		for b := l.head; b != nil; b = b.next {
 			listed++
 			checks += len(b.slots)
-			if c.batches[b.ref.Batch] != b || b.live != (i == 0) {
+			if c.batches[b.ref.Batch] != b || b.list != l || b.live != (i < 2) || (l == &c.void) != (b.live && b.open == 0) {
 				return fmt.Errorf("batch %d is in the wrong list", b.ref.Batch)
+			}
+			out, open := 0, 0
+			for j := range b.slots {
+				if t := &b.slots[j]; t.out {
+					out++
+					if t.isOpen() {
+						open++
+					}
+					if t.answer != unanswered || t.isOpen() && t.entry.batch != b {
+						return fmt.Errorf("check %+v of batch %d is not out", t.key, b.ref.Batch)
+					}
+				}
+			}
+			if out != b.left || open != b.open {
+				return fmt.Errorf("batch %d has %d out, %d open, counted %d and %d", b.ref.Batch, out, open, b.left, b.open)
 			}
 		}
 		if checks != l.checks {

@@ -1,8 +1,10 @@
 package dispatch_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -21,7 +23,9 @@ type model struct {
 	sessions map[dispatch.SessionID]*modelSession
 	batches  map[dispatch.BatchID]*modelBatch
 
-	submitted, withdrawn, accepted, duplicate, late, returned int
+	fenced map[int]time.Time
+
+	submitted, withdrawn, accepted, duplicate, late, stale, returned, resumed, obsolete, crowded int
 }
 
 type modelCheck struct {
@@ -33,26 +37,30 @@ type modelCheck struct {
 }
 
 type modelSession struct {
-	hello    dispatch.Hello
-	credit   int
-	seen     time.Time
-	draining bool
+	hello        dispatch.Hello
+	credit       int
+	joined, seen time.Time
+	draining     bool
+	grown        bool
 }
 
 type modelBatch struct {
 	dispatch.Batch
-	node   string
-	live   bool
-	handed time.Time
-	ended  time.Time
-	ids    map[dispatch.Key]int
-	answer map[dispatch.Key]dispatch.Class
+	node, instance string
+	live           bool
+	handed         time.Time
+	ended          time.Time
+	ids            map[dispatch.Key]int
+	hosts          map[dispatch.Key]uint32
+	out            map[dispatch.Key]bool
+	answer         map[dispatch.Key]dispatch.Class
 }
 
 func newModel(config dispatch.Config, now time.Time) *model {
 	return &model{
 		config: config, now: now, checks: map[check.SiteID]*modelCheck{},
 		sessions: map[dispatch.SessionID]*modelSession{}, batches: map[dispatch.BatchID]*modelBatch{},
+		fenced: map[int]time.Time{},
 	}
 }
 
@@ -60,14 +68,50 @@ func (m *model) out(id dispatch.SessionID) int {
 	n := 0
 	for _, b := range m.batches {
 		if b.live && b.Session == id {
-			n += len(b.ids) - len(b.answer)
+			n += len(b.out)
 		}
 	}
 	return n
 }
 
-func (m *model) queued() int {
+// isOpen says whether a check of a batch is open, in that batch or not.
+func (m *model) isOpen(b *modelBatch, k dispatch.Key) bool {
+	open := m.checks[k.Site]
+	return open != nil && open.id == b.ids[k]
+}
+
+func (m *model) limited(host uint32) bool { return m.config.PerHost > 0 && host != 0 }
+
+// crowds counts the checks of each host that has a limit: those that are out, open or
+// not, and those that wait.
+func (m *model) crowds() (out, waiting map[uint32]int) {
+	out, waiting = map[uint32]int{}, map[uint32]int{}
+	for _, b := range m.batches {
+		for k := range b.out {
+			if m.limited(b.hosts[k]) {
+				out[b.hosts[k]]++
+			}
+		}
+	}
+	for _, k := range m.checks {
+		if k.batch == 0 && m.limited(k.Host) {
+			waiting[k.Host]++
+		}
+	}
+	return out, waiting
+}
+
+func (m *model) parked() int {
 	n := 0
+	out, waiting := m.crowds()
+	for host, w := range waiting {
+		n += max(0, w+out[host]-m.config.PerHost)
+	}
+	return n
+}
+
+func (m *model) queued() int {
+	n := -m.parked()
 	for _, k := range m.checks {
 		if k.batch == 0 {
 			n++
@@ -78,10 +122,12 @@ func (m *model) queued() int {
 
 func (m *model) submit(k dispatch.Check, err error) error {
 	want := error(nil)
+	out, waiting := m.crowds()
+	crowded := m.limited(k.Host) && out[k.Host]+waiting[k.Host] >= m.config.PerHost
 	switch {
 	case m.checks[k.Site] != nil:
 		want = dispatch.ErrOpen
-	case !k.Urgent && m.queued() >= m.config.MaxQueue:
+	case !k.Urgent && !crowded && m.queued() >= m.config.MaxQueue, !k.Urgent && crowded && m.parked() >= m.config.MaxQueue:
 		want = dispatch.ErrFull
 	}
 	if !errors.Is(err, want) {
@@ -91,20 +137,27 @@ func (m *model) submit(k dispatch.Check, err error) error {
 		m.next++
 		m.submitted++
 		m.checks[k.Site] = &modelCheck{Check: k, id: m.next, queued: m.now}
+		if crowded {
+			m.crowded++
+		}
 	}
 	return nil
 }
 
-func (m *model) withdraw(site check.SiteID) {
-	if m.checks[site] != nil {
+func (m *model) withdraw(site check.SiteID, fence bool) {
+	if k := m.checks[site]; k != nil {
 		m.withdrawn++
 		delete(m.checks, site)
+		if fence {
+			m.fenced[k.id] = m.now
+		}
 	}
 }
 
 // endBatch queues again what a batch had open.
 func (m *model) endBatch(b *modelBatch) {
 	b.live, b.ended = false, m.now
+	clear(b.out)
 	for _, k := range m.checks {
 		if k.batch == b.Ref.Batch {
 			k.batch, k.lost, k.queued = 0, b.node, m.now
@@ -120,9 +173,44 @@ func (m *model) endSession(id dispatch.SessionID) {
 			m.endBatch(b)
 		}
 	}
+	m.growAlone()
 }
 
-func (m *model) join(id dispatch.SessionID, h dispatch.Hello, superseded []dispatch.SessionID) error {
+// growAlone ends the slow start of a session that is alone.
+func (m *model) growAlone() {
+	var takers []*modelSession
+	for _, s := range m.sessions {
+		if s.canTake() {
+			takers = append(takers, s)
+		}
+	}
+	if len(takers) == 1 {
+		takers[0].grown = true
+	}
+}
+
+func (s *modelSession) canTake() bool { return !s.draining && s.hello.MaxInFlight > 0 }
+
+// allowance is what a session may have out, in its slow start too.
+func (m *model) allowance(s *modelSession) int {
+	most, age := s.hello.MaxInFlight, m.now.Sub(s.joined)
+	if s.grown || age >= m.config.SlowStart {
+		return most
+	}
+	first := min(most, max(100, most/10))
+	return first + int(float64(most-first)*age.Seconds()/m.config.SlowStart.Seconds())
+}
+
+// room is how many checks a session can be given now.
+func (m *model) room(id dispatch.SessionID) int {
+	s := m.sessions[id]
+	if !s.canTake() {
+		return 0
+	}
+	return max(0, min(s.credit, m.allowance(s)-m.out(id)))
+}
+
+func (m *model) join(c *dispatch.Core, id dispatch.SessionID, h dispatch.Hello, resume []dispatch.Ref, superseded []dispatch.SessionID) error {
 	var want []dispatch.SessionID
 	for old, s := range m.sessions {
 		if s.hello.Node == h.Node {
@@ -133,7 +221,59 @@ func (m *model) join(id dispatch.SessionID, h dispatch.Hello, superseded []dispa
 	if !slices.Equal(want, superseded) {
 		return fmt.Errorf("superseded %v, want %v", superseded, want)
 	}
-	m.sessions[id] = &modelSession{hello: h, seen: m.now}
+	m.sessions[id] = &modelSession{hello: h, joined: m.now, seen: m.now}
+	m.growAlone()
+	for _, ref := range resume {
+		if err := m.resume(c, id, ref); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resume judges what became of one batch. It asks the Core which checks of crowded
+// hosts were parked and stayed so.
+func (m *model) resume(c *dispatch.Core, id dispatch.SessionID, ref dispatch.Ref) error {
+	s, b := m.sessions[id], m.batches[ref.Batch]
+	if b == nil || b.live || b.Ref != ref || b.node != s.hello.Node || b.instance != s.hello.Instance || m.now.Sub(b.ended) >= 5*time.Minute {
+		return nil // were it resumed, its session would have more out than is known here
+	}
+	var may, must, are []dispatch.Key
+	for k := range b.ids {
+		open := m.isOpen(b, k)
+		if open && c.Holder(k.Site) == ref.Batch {
+			are = append(are, k)
+		}
+		if !open || m.checks[k.Site].batch != 0 || b.answer[k] != 0 {
+			continue
+		}
+		if may = append(may, k); !m.limited(b.hosts[k]) {
+			must = append(must, k)
+		}
+	}
+	if len(are) == 0 && m.out(id)+len(may) > s.hello.MaxInFlight {
+		must = nil
+	}
+	for _, k := range are {
+		if !slices.Contains(may, k) {
+			return fmt.Errorf("check %v of batch %v is resumed", k, ref)
+		}
+		m.checks[k.Site].batch = ref.Batch
+		b.out[k] = true
+	}
+	for _, k := range must {
+		if !slices.Contains(are, k) {
+			return fmt.Errorf("check %v of batch %v is not resumed", k, ref)
+		}
+	}
+	if len(are) > 0 {
+		b.live, b.Session, b.handed, b.Expires = true, id, m.now, m.now.Add(m.config.Lease)
+		s.grown = true
+		m.resumed += len(are)
+	}
+	if m.out(id) > s.hello.MaxInFlight {
+		return fmt.Errorf("session %d resumed %d checks", id, m.out(id))
+	}
 	return nil
 }
 
@@ -180,6 +320,7 @@ func (m *model) mayGo(k *modelCheck, node string) bool {
 
 // assign judges what was handed out.
 func (m *model) assign(batches []dispatch.Batch) error {
+	before := m.loads()
 	for _, b := range batches {
 		s := m.sessions[b.Session]
 		if s == nil || s.draining || len(b.Checks) == 0 || len(b.Checks) > m.config.MaxBatch {
@@ -189,8 +330,8 @@ func (m *model) assign(batches []dispatch.Batch) error {
 			return fmt.Errorf("batch %+v until %v, now %v", b.Ref, b.Expires, m.now)
 		}
 		mb := &modelBatch{
-			Batch: b, node: s.hello.Node, live: true, handed: m.now,
-			ids: map[dispatch.Key]int{}, answer: map[dispatch.Key]dispatch.Class{},
+			Batch: b, node: s.hello.Node, instance: s.hello.Instance, live: true, handed: m.now,
+			ids: map[dispatch.Key]int{}, hosts: map[dispatch.Key]uint32{}, out: map[dispatch.Key]bool{}, answer: map[dispatch.Key]dispatch.Class{},
 		}
 		m.batches[b.Ref.Batch] = mb
 		for _, k := range b.Checks {
@@ -204,14 +345,84 @@ func (m *model) assign(batches []dispatch.Batch) error {
 				return fmt.Errorf("check %+v went to %s", *mk, s.hello.Node)
 			}
 			mk.batch = b.Ref.Batch
-			mb.ids[dispatch.Key{Site: k.Site, Sequence: k.Sequence}] = mk.id
+			key := dispatch.Key{Site: k.Site, Sequence: k.Sequence}
+			mb.ids[key], mb.hosts[key], mb.out[key] = mk.id, k.Host, true
 			s.credit--
 		}
-		if s.credit < 0 || s.credit+m.out(b.Session) > s.hello.MaxInFlight {
-			return fmt.Errorf("session %d has %d out, credit %d, of %d", b.Session, m.out(b.Session), s.credit, s.hello.MaxInFlight)
+		if out := m.out(b.Session); s.credit < 0 || s.credit+out > s.hello.MaxInFlight || out > m.allowance(s) {
+			return fmt.Errorf("session %d has %d out, credit %d, of %d, now %d", b.Session, out, s.credit, s.hello.MaxInFlight, m.allowance(s))
 		}
 	}
-	return m.idle(batches)
+	return cmp.Or(m.balance(before, batches), m.polite(batches), m.idle(batches))
+}
+
+// loads is what each session has out, and may have before others are asked.
+func (m *model) loads() map[dispatch.SessionID][2]int {
+	out, room, allowances := 0, 0, 0
+	for id, s := range m.sessions {
+		if s.canTake() {
+			out += m.out(id)
+			room += m.room(id)
+			allowances += m.allowance(s)
+		}
+	}
+	out += min(room, m.queued())
+	loads := map[dispatch.SessionID][2]int{}
+	for id, s := range m.sessions {
+		if s.canTake() {
+			share := float64(out) * float64(m.allowance(s)) / float64(allowances)
+			loads[id] = [2]int{m.out(id), int(math.Ceil(1.25 * share))}
+		}
+	}
+	return loads
+}
+
+// balance says whether somebody has more than its bound though another could have it.
+func (m *model) balance(before map[dispatch.SessionID][2]int, batches []dispatch.Batch) error {
+	for id, load := range before {
+		if out := m.out(id); out == load[0] || out <= load[1] {
+			continue
+		}
+	others:
+		for other, theirs := range before {
+			if m.room(other) == 0 || m.out(other) >= theirs[1] {
+				continue
+			}
+			for _, b := range batches {
+				for _, k := range b.Checks {
+					// When a parked check was woken is not known here, nor how long it has waited.
+					if node := m.sessions[other].hello.Node; b.Session == id && (k.Avoid == node || m.checks[k.Site].lost == node) {
+						continue others
+					}
+				}
+			}
+			return fmt.Errorf("session %d has %d out, bound %d, while %d has %d, bound %d", id, m.out(id), load[1], other, m.out(other), theirs[1])
+		}
+	}
+	return nil
+}
+
+// polite says whether a host has too many checks out, or routine ones that went before
+// an urgent one.
+func (m *model) polite(batches []dispatch.Batch) error {
+	out, _ := m.crowds()
+	for host, n := range out {
+		if n > m.config.PerHost {
+			return fmt.Errorf("host %d has %d checks out", host, n)
+		}
+	}
+	routine := map[uint32]bool{}
+	for _, b := range batches {
+		for _, k := range b.Checks {
+			routine[k.Host] = routine[k.Host] || !k.Urgent
+		}
+	}
+	for _, k := range m.checks {
+		if k.batch == 0 && k.Urgent && k.Avoid == "" && k.lost == "" && routine[k.Host] && m.limited(k.Host) {
+			return fmt.Errorf("urgent check %+v waits while routine ones of its host go", *k)
+		}
+	}
+	return nil
 }
 
 // idle says whether something waits that somebody could have, or waits behind what is
@@ -220,18 +431,56 @@ func (m *model) idle(batches []dispatch.Batch) error {
 	routine := slices.ContainsFunc(batches, func(b dispatch.Batch) bool {
 		return slices.ContainsFunc(b.Checks, func(k dispatch.Check) bool { return !k.Urgent })
 	})
+	out, _ := m.crowds()
+	stuck := map[uint32]bool{} // hosts whose places may be taken by a check that has to wait
+	var ready []string
+	for id, s := range m.sessions {
+		if m.room(id) > 0 {
+			ready = append(ready, s.hello.Node)
+		}
+	}
 	for _, k := range m.checks {
-		if k.batch != 0 {
+		stuck[k.Host] = stuck[k.Host] || k.batch == 0 && (k.Avoid != "" || k.lost != "")
+	}
+	for _, k := range m.checks {
+		if k.batch != 0 || m.limited(k.Host) && (stuck[k.Host] || out[k.Host] >= m.config.PerHost) {
 			continue
 		}
-		if routine && k.Urgent && k.Avoid == "" && k.lost == "" {
+		if routine && k.Urgent && k.Avoid == "" && k.lost == "" && !m.limited(k.Host) {
 			return fmt.Errorf("urgent check %+v waits while routine ones go", *k)
 		}
-		for _, s := range m.sessions {
-			if s.credit > 0 && !s.draining && m.mayGo(k, s.hello.Node) {
-				return fmt.Errorf("check %+v waits while %s has credit %d", *k, s.hello.Node, s.credit)
+		for _, node := range ready {
+			if m.mayGo(k, node) {
+				return fmt.Errorf("check %+v waits while %s has credit", *k, node)
 			}
 		}
+	}
+	return nil
+}
+
+// backlog judges how long a routine check has waited for credit. When a parked check was
+// woken is not known here.
+func (m *model) backlog(got time.Duration) error {
+	var least, most time.Duration
+	for _, k := range m.checks {
+		if k.batch != 0 || k.Urgent {
+			continue
+		}
+		waited := m.now.Sub(k.queued)
+		most = max(most, waited)
+		anywhere := true
+		for _, s := range m.sessions {
+			anywhere = anywhere && (!s.canTake() || m.mayGo(k, s.hello.Node))
+		}
+		if anywhere && !m.limited(k.Host) {
+			least = max(least, waited)
+		}
+	}
+	if m.config.PerHost == 0 {
+		most = least
+	}
+	if got < least || got > most {
+		return fmt.Errorf("backlog %v, want %v to %v", got, least, most)
 	}
 	return nil
 }
@@ -263,36 +512,55 @@ func (m *model) checkIn(id dispatch.SessionID, ref dispatch.Ref, keys []dispatch
 			want.Duplicate++
 		case dispatch.Late:
 			want.Late++
+		case dispatch.Stale:
+			want.Stale++
 		default:
-			class = dispatch.Late
-			if open := m.checks[k.Site]; open != nil && open.id == b.ids[k] {
-				class = dispatch.Accepted
-				m.accepted++
-				delete(m.checks, k.Site)
+			class = m.first(b, k)
+			switch class {
+			case dispatch.Accepted:
 				want.Accepted++
-			} else {
+			case dispatch.Stale:
+				want.Stale++
+			default:
 				want.Late++
 			}
 			b.answer[k] = class
+			delete(b.out, k)
 		}
 		want.Classes = append(want.Classes, class)
 	}
+	m.accepted += want.Accepted
 	m.duplicate += want.Duplicate
 	m.late += want.Late
-	if b.live && len(b.answer) == len(b.ids) {
+	m.stale += want.Stale
+	if b.live && len(b.out) == 0 {
 		b.live, b.ended = false, m.now
 	}
-	if !slices.Equal(r.Classes, want.Classes) || r.Accepted != want.Accepted || r.Duplicate != want.Duplicate || r.Late != want.Late {
+	if !slices.Equal(r.Classes, want.Classes) || r.Accepted != want.Accepted || r.Duplicate != want.Duplicate || r.Late != want.Late || r.Stale != want.Stale {
 		return fmt.Errorf("receipt %+v, want %+v", r, want)
 	}
 	return nil
+}
+
+// first takes in the first result of a check from a batch.
+func (m *model) first(b *modelBatch, k dispatch.Key) dispatch.Class {
+	_, fenced := m.fenced[b.ids[k]]
+	switch {
+	case m.isOpen(b, k):
+		delete(m.checks, k.Site)
+		return dispatch.Accepted
+	case fenced:
+		return dispatch.Stale
+	default:
+		return dispatch.Late
+	}
 }
 
 // refusal is why a check-in must be refused, nil when it must be taken.
 func (m *model) refusal(id dispatch.SessionID, ref dispatch.Ref, keys []dispatch.Key) error {
 	s, b := m.sessions[id], m.batches[ref.Batch]
 	switch {
-	case ref.Batch == 0 || len(keys) == 0 || len(keys) > m.config.MaxBatch:
+	case ref.Batch == 0 || len(keys) == 0:
 		return dispatch.ErrInvalid
 	case b == nil:
 		return dispatch.ErrNotCheckedOut
@@ -300,6 +568,8 @@ func (m *model) refusal(id dispatch.SessionID, ref dispatch.Ref, keys []dispatch
 		return dispatch.ErrNotCheckedOut
 	case b.Ref != ref:
 		return dispatch.ErrMismatch
+	case len(keys) > len(b.ids):
+		return dispatch.ErrInvalid
 	}
 	for _, k := range keys {
 		if b.ids[k] == 0 {
@@ -348,7 +618,7 @@ func (m *model) release(id dispatch.SessionID, ref dispatch.Ref, err error) erro
 	return wrongError("release", err, nil)
 }
 
-func (m *model) expire(lost []dispatch.SessionID, expired []dispatch.Ref) error {
+func (m *model) expire(lost []dispatch.SessionID, expired []dispatch.Expired) error {
 	for id, s := range m.sessions {
 		if silent := m.now.Sub(s.seen) >= m.config.SessionTimeout; silent != slices.Contains(lost, id) {
 			return fmt.Errorf("session %d, silent since %v: lost %v", id, s.seen, lost)
@@ -358,7 +628,7 @@ func (m *model) expire(lost []dispatch.SessionID, expired []dispatch.Ref) error 
 	}
 	for _, b := range m.batches {
 		over := b.live && !m.now.Before(b.Expires)
-		if over != slices.Contains(expired, b.Ref) {
+		if over != slices.Contains(expired, dispatch.Expired{Session: b.Session, Ref: b.Ref}) {
 			return fmt.Errorf("batch %+v of session %d until %v: expired %v", b.Ref, b.Session, b.Expires, expired)
 		}
 		if over {
@@ -368,10 +638,30 @@ func (m *model) expire(lost []dispatch.SessionID, expired []dispatch.Ref) error 
 	return nil
 }
 
+func (m *model) endObsolete(ended []dispatch.Expired) error {
+	for _, b := range m.batches {
+		useless := b.live
+		for k := range b.out {
+			useless = useless && !m.isOpen(b, k)
+		}
+		if useless != slices.Contains(ended, dispatch.Expired{Session: b.Session, Ref: b.Ref}) {
+			return fmt.Errorf("batch %+v of session %d: obsolete %v", b.Ref, b.Session, ended)
+		}
+		if useless {
+			m.endBatch(b)
+			m.obsolete++
+		}
+	}
+	return nil
+}
+
 // same compares what a Core says of itself with the model.
 func (m *model) same(c *dispatch.Core, sites int) error {
-	if c.Open() != len(m.checks) || c.Queued() != m.queued() {
-		return fmt.Errorf("%d open, %d queued, want %d and %d", c.Open(), c.Queued(), len(m.checks), m.queued())
+	if c.Open() != len(m.checks) || c.Queued() != m.queued() || c.Parked() != m.parked() {
+		return fmt.Errorf("%d open, %d queued, %d parked, want %d, %d and %d", c.Open(), c.Queued(), c.Parked(), len(m.checks), m.queued(), m.parked())
+	}
+	if err := m.backlog(c.Backlog(m.now)); err != nil {
+		return err
 	}
 	for site := range check.SiteID(sites) {
 		if c.Has(site) != (m.checks[site] != nil) {

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// entry is one open check: on a lane while it is queued, in a batch while it is out.
+// entry is one open check: on a lane while it is queued, in a batch while it is out,
+// with neither while it is parked.
 type entry struct {
 	check Check
 	// serial tells this check from all others, also from one of the same site and
@@ -23,6 +24,11 @@ type entry struct {
 
 	batch    *batch
 	position int
+
+	// host is nil when it has no limit. siblings is the list of it that the check is on.
+	host           *host
+	siblings       *siblings
+	elder, younger *entry
 }
 
 // terms are what the checks of a lane have in common: the node to avoid, and whether
@@ -41,12 +47,15 @@ type lane struct {
 // queue is first in, first out, returned checks before new ones, but for checks that
 // should not go to the node that asks: these must not hold up the rest, hence a lane
 // for each pair of nodes to spare. There are few such pairs at a time, and lanes that
-// are empty go.
+// are empty go, but for the first: it is that of new checks that may go anywhere, as
+// nearly all may.
 type queue struct {
 	lanes []*lane
 	count int
 	last  int64
 }
+
+func newQueue() queue { return queue{lanes: []*lane{{}}} }
 
 // push queues a check behind all others that were returned, or were not, as it was.
 func (q *queue) push(e *entry, now time.Time) {
@@ -77,8 +86,7 @@ func (q *queue) remove(e *entry) {
 	}
 	e.lane, e.prev, e.next = nil, nil, nil
 	q.count--
-	// The lane of new checks that may go anywhere is the common one, and stays.
-	if l.head == nil && l.terms != (terms{}) {
+	if l.head == nil && l != q.lanes[0] {
 		i := slices.Index(q.lanes, l)
 		q.lanes = slices.Delete(q.lanes, i, i+1)
 	}
@@ -93,17 +101,6 @@ func (q *queue) laneFor(t terms) *lane {
 	l := &lane{terms: t}
 	q.lanes = append(q.lanes, l)
 	return l
-}
-
-// first returns the first check that may be taken, nil when there is none.
-func (q *queue) first(mayTake func(*lane) bool) *entry {
-	var first *entry
-	for _, l := range q.lanes {
-		if e := l.head; e != nil && (first == nil || e.before(first)) && mayTake(l) {
-			first = e
-		}
-	}
-	return first
 }
 
 func (e *entry) terms() terms {

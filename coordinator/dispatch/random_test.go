@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"cmp"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -18,27 +19,32 @@ import (
 // seedFlag repeats a run of the random tests: go test ./coordinator/dispatch -seed N.
 var seedFlag = flag.Uint64("seed", 0, "seed of the random tests; 0 takes a fresh one")
 
-const storySites = 40
-
 // story is one random sequence of events on a Core beside its model.
 type story struct {
-	rng       *rand.Rand
-	core      *dispatch.Core
-	model     *model
-	sequences [storySites]uint64
+	rng   *rand.Rand
+	core  *dispatch.Core
+	model *model
+	// size is how much happens at once, 1 in small stories; sites how many there are.
+	size, sites int
+	sequences   []uint64
 	// sessions and refs are all that ever were, the newest last.
 	sessions []dispatch.SessionID
 	refs     []dispatch.Ref
 	log      []string
 }
 
-func newStory(seed, n uint64) *story {
+func newStory(seed, n uint64, size int) *story {
 	rng := rand.New(rand.NewPCG(seed, n))
 	config := dispatch.Config{
 		Lease: 60 * time.Second, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second,
-		MaxBatch: 1 + rng.IntN(6), MaxQueue: 5 + rng.IntN(30), Random: rng.Uint64,
+		MaxBatch: 1 + rng.IntN(6*size), MaxQueue: (5 + rng.IntN(30)) * size, Random: rng.Uint64,
+		PerHost: rng.IntN(4) * size, SlowStart: 20 * time.Second,
 	}
-	return &story{rng: rng, core: dispatch.New(config), model: newModel(config, at(0))}
+	sites := 40 * size
+	return &story{
+		rng: rng, core: dispatch.New(config), model: newModel(config, at(0)),
+		size: size, sites: sites, sequences: make([]uint64, sites),
+	}
 }
 
 func at(seconds float64) time.Time {
@@ -77,24 +83,21 @@ func (s *story) step() error {
 	id := s.somebody()
 	switch n := rng.IntN(100); {
 	case n < 30:
-		return s.submit()
+		for range s.size {
+			if err := s.submit(); err != nil {
+				return err
+			}
+		}
 	case n < 34:
-		site := check.SiteID(rng.IntN(storySites))
-		s.note("withdraw %d", site)
-		s.core.Withdraw(site)
-		m.withdraw(site)
+		s.withdraw()
 	case n < 36:
-		h := dispatch.Hello{Node: string(rune('a' + rng.IntN(4))), Instance: fmt.Sprint(rng.Uint32()), MaxInFlight: rng.IntN(30)}
-		joined, superseded := s.core.Join(m.now, h)
-		s.note("join %+v: %d, supersedes %v", h, joined, superseded)
-		s.sessions = append(s.sessions, joined)
-		return m.join(joined, h, superseded)
+		return s.join()
 	case n < 37:
 		s.note("leave %d", id)
 		s.core.Leave(m.now, id)
 		m.endSession(id)
 	case n < 48:
-		credit := rng.IntN(12)
+		credit := rng.IntN(12 * s.size)
 		err := s.core.Grant(id, credit)
 		s.note("grant %d to %d: %v", credit, id, err)
 		return m.grant(id, credit, err)
@@ -103,6 +106,7 @@ func (s *story) step() error {
 		s.core.Drain(id)
 		if ms := m.sessions[id]; ms != nil {
 			ms.draining = true
+			m.growAlone()
 		}
 	case n < 62:
 		batches := s.core.Assign(m.now)
@@ -113,19 +117,14 @@ func (s *story) step() error {
 		return m.assign(batches)
 	case n < 85:
 		return s.checkIn()
-	case n < 94:
+	case n < 92:
 		return s.heartbeat(id)
+	case n < 94:
+		return s.release(id)
 	case n < 96:
-		ref := pickOne(rng, s.refs)
-		if b := m.batches[ref.Batch]; b != nil && rng.IntN(3) > 0 {
-			id = b.Session
-		}
-		if rng.IntN(5) == 0 {
-			ref.Checkout++
-		}
-		err := s.core.Release(m.now, id, ref)
-		s.note("release %v by %d: %v", ref, id, err)
-		return m.release(id, ref, err)
+		ended := s.core.Obsolete(m.now)
+		s.note("obsolete: %v", ended)
+		return m.endObsolete(ended)
 	default:
 		lost, expired := s.core.Expire(m.now)
 		s.note("expire: %v, %v", lost, expired)
@@ -134,8 +133,61 @@ func (s *story) step() error {
 	return nil
 }
 
+// join opens a session, of a process that had one before now and then, which resumes
+// what it had, and what it had not.
+func (s *story) join() error {
+	m, rng := s.model, s.rng
+	h := dispatch.Hello{Node: string(rune('a' + rng.IntN(4))), Instance: fmt.Sprint(rng.IntN(3)), MaxInFlight: rng.IntN(30 * s.size)}
+	var resume []dispatch.Ref
+	if b := m.batches[pickOne(rng, s.refs).Batch]; b != nil && rng.IntN(4) > 0 {
+		h.Node, h.Instance = b.node, b.instance
+		for _, id := range slices.Sorted(maps.Keys(m.batches)) {
+			if b := m.batches[id]; b.node == h.Node && m.now.Sub(b.handed) < 5*time.Minute && rng.IntN(4) > 0 {
+				resume = append(resume, b.Ref)
+			}
+		}
+	}
+	for range rng.IntN(3) {
+		ref := pickOne(rng, s.refs)
+		ref.Checkout += uint64(rng.IntN(2))
+		resume = append(resume, ref)
+	}
+	joined, superseded := s.core.Join(m.now, h, resume)
+	s.note("join %+v with %v: %d, supersedes %v", h, resume, joined, superseded)
+	s.sessions = append(s.sessions, joined)
+	return m.join(s.core, joined, h, resume, superseded)
+}
+
+func (s *story) withdraw() {
+	site, fence := check.SiteID(s.rng.IntN(s.sites)), s.rng.IntN(2) == 0
+	if b := s.model.batches[pickOne(s.rng, s.refs).Batch]; b != nil && s.rng.IntN(3) > 0 {
+		site = b.Checks[s.rng.IntN(len(b.Checks))].Site
+	}
+	s.note("withdraw %d, fence %t", site, fence)
+	if fence {
+		s.core.Fence(site)
+	} else {
+		s.core.Withdraw(site)
+	}
+	s.model.withdraw(site, fence)
+}
+
+func (s *story) release(id dispatch.SessionID) error {
+	ref := pickOne(s.rng, s.refs)
+	if b := s.model.batches[ref.Batch]; b != nil && s.rng.IntN(3) > 0 {
+		id = b.Session
+	}
+	if s.rng.IntN(5) == 0 {
+		ref.Checkout++
+	}
+	err := s.core.Release(s.model.now, id, ref)
+	s.note("release %v by %d: %v", ref, id, err)
+	return s.model.release(id, ref, err)
+}
+
 func (s *story) submit() error {
-	k := dispatch.Check{Site: check.SiteID(1 + s.rng.IntN(storySites-1)), Urgent: s.rng.IntN(3) == 0}
+	k := dispatch.Check{Site: check.SiteID(1 + s.rng.IntN(s.sites-1)), Urgent: s.rng.IntN(3) == 0, Due: s.model.now}
+	k.Host = uint32(k.Site % 7)
 	if s.rng.IntN(3) == 0 {
 		k.Avoid = string(rune('a' + s.rng.IntN(5)))
 	}
@@ -171,7 +223,7 @@ func (s *story) checkIn() error {
 	case 1:
 		ref.Batch += dispatch.BatchID(rng.IntN(3))
 	case 2:
-		keys = append(keys, dispatch.Key{Site: check.SiteID(rng.IntN(storySites)), Sequence: uint64(rng.IntN(9))})
+		keys = append(keys, dispatch.Key{Site: check.SiteID(rng.IntN(s.sites)), Sequence: uint64(rng.IntN(9))})
 	case 3:
 		if len(keys) > 0 {
 			keys[0].Sequence++
@@ -206,64 +258,99 @@ func (s *story) finish() error {
 		s.core.Leave(m.now, i.ID)
 		m.endSession(i.ID)
 	}
-	h := dispatch.Hello{Node: "z", MaxInFlight: storySites}
-	id, superseded := s.core.Join(m.now, h)
-	if err := cmp.Or(m.join(id, h, superseded), m.grant(id, storySites, s.core.Grant(id, storySites))); err != nil {
+	h := dispatch.Hello{Node: "z", MaxInFlight: s.sites}
+	id, superseded := s.core.Join(m.now, h, nil)
+	if err := m.join(s.core, id, h, nil, superseded); err != nil {
 		return err
 	}
-	batches := s.core.Assign(m.now)
-	if err := m.assign(batches); err != nil {
-		return err
+	for s.core.Open() > 0 {
+		err := m.grant(id, s.sites, s.core.Grant(id, s.sites))
+		if errors.Is(err, dispatch.ErrOverCredit) {
+			err = nil
+		}
+		batches := s.core.Assign(m.now)
+		if err := cmp.Or(err, m.assign(batches)); err != nil {
+			return err
+		}
+		if len(batches) == 0 {
+			return fmt.Errorf("%d checks are open, and nothing is handed out", s.core.Open())
+		}
+		if err := s.answerAll(id, batches); err != nil {
+			return err
+		}
 	}
+	if m.submitted != m.accepted+m.withdrawn {
+		return fmt.Errorf("%d submitted, %d accepted, %d withdrawn", m.submitted, m.accepted, m.withdrawn)
+	}
+	return nil
+}
+
+func (s *story) answerAll(id dispatch.SessionID, batches []dispatch.Batch) error {
 	for _, b := range batches {
 		var keys []dispatch.Key
 		for _, k := range b.Checks {
 			keys = append(keys, dispatch.Key{Site: k.Site, Sequence: k.Sequence})
 		}
-		r, err := s.core.CheckIn(m.now, id, b.Ref, keys)
-		if err := m.checkIn(id, b.Ref, keys, r, err); err != nil {
+		r, err := s.core.CheckIn(s.model.now, id, b.Ref, keys)
+		if err := s.model.checkIn(id, b.Ref, keys, r, err); err != nil {
 			return err
 		}
-	}
-	if s.core.Open() != 0 || m.submitted != m.accepted+m.withdrawn {
-		return fmt.Errorf("%d submitted, %d accepted, %d withdrawn, %d open", m.submitted, m.accepted, m.withdrawn, s.core.Open())
 	}
 	return nil
 }
 
 // Over random stories: a check is never in two live batches; it is never lost and
-// counts once; never more is out than granted; what was replayed, reordered or
-// invented changes nothing that was not checked out.
+// counts once; never more is out than granted, than a session may have and than a host
+// may; what was replayed, reordered or invented changes nothing that was not checked out.
 func TestRandomStories(t *testing.T) {
 	t.Parallel()
 	seed := cmp.Or(*seedFlag, rand.Uint64())
 	t.Logf("seed %d", seed)
-	var accepted, duplicate, late, returned int
+	var sum model
 	for n := range uint64(250) {
-		s := newStory(seed, n)
-		fail := func(err error) {
-			t.Fatalf("story %d: %v\n%s", n, err, strings.Join(s.log[max(0, len(s.log)-40):], "\n"))
-		}
-		for range 400 {
-			if err := s.step(); err != nil {
-				fail(err)
-			}
-			if err := cmp.Or(s.model.same(s.core, storySites), s.core.Audit()); err != nil {
-				fail(err)
-			}
-		}
-		if err := cmp.Or(s.finish(), s.core.Audit()); err != nil {
-			fail(err)
-		}
-		accepted += s.model.accepted
-		duplicate += s.model.duplicate
-		late += s.model.late
-		returned += s.model.returned
+		tell(t, newStory(seed, n, 1), 400, &sum)
 	}
-	if min(accepted, duplicate, late, returned) < 1000 {
-		t.Errorf("the stories tell too little: %d results accepted, %d duplicate, %d late, %d checks returned",
-			accepted, duplicate, late, returned)
+	if min(sum.accepted, sum.duplicate, sum.late, sum.stale, sum.returned, sum.resumed, 10*sum.obsolete, sum.crowded) < 200 {
+		t.Errorf("the stories tell too little: %d results accepted, %d duplicate, %d late, %d stale; %d checks returned, %d resumed, %d parked; %d batches obsolete",
+			sum.accepted, sum.duplicate, sum.late, sum.stale, sum.returned, sum.resumed, sum.crowded, sum.obsolete)
 	}
+}
+
+// The same at a size at which new sessions start slowly.
+func TestRandomStoriesOfManyChecks(t *testing.T) {
+	t.Parallel()
+	seed := cmp.Or(*seedFlag, rand.Uint64())
+	t.Logf("seed %d", seed)
+	var sum model
+	for n := range uint64(12) {
+		tell(t, newStory(seed, n, 40), 250, &sum)
+	}
+	if min(sum.accepted, sum.returned, sum.resumed, sum.crowded) < 1000 {
+		t.Errorf("the stories tell too little: %+v", sum)
+	}
+}
+
+// tell goes through a story and adds up what happened.
+func tell(t *testing.T, s *story, steps int, sum *model) {
+	t.Helper()
+	for range steps {
+		err := s.step()
+		if err := cmp.Or(err, s.model.same(s.core, s.sites), s.core.Audit()); err != nil {
+			t.Fatalf("%v\n%s", err, strings.Join(s.log[max(0, len(s.log)-40):], "\n"))
+		}
+	}
+	if err := cmp.Or(s.finish(), s.core.Audit()); err != nil {
+		t.Fatalf("%v\n%s", err, strings.Join(s.log[max(0, len(s.log)-40):], "\n"))
+	}
+	m := s.model
+	sum.accepted += m.accepted
+	sum.duplicate += m.duplicate
+	sum.late += m.late
+	sum.stale += m.stale
+	sum.returned += m.returned
+	sum.resumed += m.resumed
+	sum.obsolete += m.obsolete
+	sum.crowded += m.crowded
 }
 
 // The same events and the same random numbers lead to the same answers.
@@ -272,7 +359,7 @@ func TestStoriesRepeat(t *testing.T) {
 	seed := cmp.Or(*seedFlag, rand.Uint64())
 	t.Logf("seed %d", seed)
 	for n := range uint64(30) {
-		a, b := newStory(seed, n), newStory(seed, n)
+		a, b := newStory(seed, n, 1), newStory(seed, n, 1)
 		for range 400 {
 			if err := cmp.Or(a.step(), b.step()); err != nil {
 				t.Fatalf("story %d: %v", n, err)

@@ -13,6 +13,10 @@ type session struct {
 	hello            Hello
 	joined, lastSeen time.Time
 	draining         bool
+	// seed is the hash of the node's name.
+	seed uint64
+	// grown: a slow start is over, or was none.
+	grown bool
 	// credit is granted and unspent; out is how many checks of live batches are
 	// unanswered. Together they are at most hello.MaxInFlight.
 	credit, out int
@@ -32,8 +36,12 @@ type SessionInfo struct {
 }
 
 // Join opens a session without credit. Older sessions of the same node are superseded:
-// they end as by Leave.
-func (c *Core) Join(now time.Time, h Hello) (SessionID, []SessionID) {
+// they end as by Leave. Then what resume names of the batches of an earlier session of
+// the same node and instance is checked out to the new one, under a new lease, as far as
+// its checks are open, not handed out elsewhere and fit into MaxInFlight; the next
+// Heartbeat answers the rest as unknown.
+func (c *Core) Join(now time.Time, h Hello, resume []Ref) (SessionID, []SessionID) {
+	c.now = now
 	var superseded []SessionID
 	if old := c.byNode[h.Node]; old != nil {
 		superseded = append(superseded, old.id)
@@ -41,15 +49,21 @@ func (c *Core) Join(now time.Time, h Hello) (SessionID, []SessionID) {
 	}
 	h.MaxInFlight = max(0, h.MaxInFlight)
 	c.lastSession++
-	s := &session{id: c.lastSession, hello: h, joined: now, lastSeen: now, batches: map[BatchID]*batch{}}
+	s := &session{
+		id: c.lastSession, hello: h, joined: now, lastSeen: now, seed: nodeSeed(h.Node), batches: map[BatchID]*batch{},
+	}
 	c.sessions = append(c.sessions, s)
 	c.byNode[h.Node] = s
+	c.growAlone()
+	c.forget(now)
+	c.resume(now, s, resume)
 	return s.id, superseded
 }
 
 // Leave ends a session; what it had out is queued again. A session that is not there
 // is no error.
 func (c *Core) Leave(now time.Time, id SessionID) {
+	c.now = now
 	if s := c.session(id); s != nil {
 		c.end(now, s)
 	}
@@ -59,10 +73,12 @@ func (c *Core) Leave(now time.Time, id SessionID) {
 func (c *Core) Drain(id SessionID) {
 	if s := c.session(id); s != nil {
 		s.draining = true
+		c.growAlone()
 	}
 }
 
-// Grant adds n credits. Over what MaxInFlight allows it grants that and answers ErrOverCredit.
+// Grant adds n credits. Over what MaxInFlight allows it grants that and answers
+// ErrOverCredit. What a new session may not have out yet stays unspent until it may.
 func (c *Core) Grant(id SessionID, n int) error {
 	s := c.session(id)
 	switch {
@@ -83,6 +99,7 @@ func (c *Core) Grant(id SessionID, n int) error {
 // that are not checked out to it. Batches that are, and that it does not name, are
 // queued again, unless they are so new that they may still be on their way.
 func (c *Core) Heartbeat(now time.Time, id SessionID, open []Ref) ([]Ref, error) {
+	c.now = now
 	s := c.session(id)
 	if s == nil {
 		return nil, ErrNoSession
@@ -111,16 +128,26 @@ func (c *Core) Heartbeat(now time.Time, id SessionID, open []Ref) ([]Ref, error)
 // Expire ends the sessions that were silent for SessionTimeout and the batches whose
 // lease is over; their checks are queued again. It says which. The batches of lost
 // sessions are not listed.
-func (c *Core) Expire(now time.Time) (lost []SessionID, expired []Ref) {
+func (c *Core) Expire(now time.Time) (lost []SessionID, expired []Expired) {
+	c.now = now
 	for _, s := range slices.Clone(c.sessions) {
 		if now.Sub(s.lastSeen) >= c.config.SessionTimeout {
 			lost = append(lost, s.id)
 			c.end(now, s)
 		}
 	}
-	for b := c.live.head; b != nil && !now.Before(b.expires); b = c.live.head {
-		expired = append(expired, b.ref)
+	end := func(b *batch) {
+		expired = append(expired, Expired{Session: b.session, Ref: b.ref})
 		c.endBatch(now, b)
+	}
+	for b := c.live.head; b != nil && !now.Before(b.expires); b = c.live.head {
+		end(b)
+	}
+	// These are not in the order of their leases, but few.
+	for b, next := c.void.head, (*batch)(nil); b != nil; b = next {
+		if next = b.next; !now.Before(b.expires) {
+			end(b)
+		}
 	}
 	c.forget(now)
 	return lost, expired
@@ -144,6 +171,7 @@ func (c *Core) end(now time.Time, s *session) {
 	}
 	c.sessions = slices.DeleteFunc(c.sessions, func(o *session) bool { return o == s })
 	delete(c.byNode, s.hello.Node)
+	c.growAlone()
 }
 
 func (c *Core) session(id SessionID) *session {

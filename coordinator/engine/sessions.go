@@ -30,7 +30,7 @@ type Result struct {
 func (e *Engine) Join(now time.Time, hello dispatch.Hello, out Session) dispatch.SessionID {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	id, superseded := e.core.Join(now, hello)
+	id, superseded := e.core.Join(now, hello, nil)
 	for _, old := range superseded {
 		e.endSession(now, old, "superseded by a newer session of the same node")
 	}
