@@ -49,6 +49,12 @@ type History interface {
 	// Committing a change again whose Key is already there changes nothing and
 	// answers as the first time.
 	Commit(ctx context.Context, f Fence, c Change) (Committed, error)
+	// CommitAll commits a group in one transaction: at most 200 changes of one shard, of
+	// different sites and with different keys, else Invalid. It answers each in order and
+	// as Commit would; one that does not fit does not spoil the others. An error of its
+	// own is for all: nothing was written, or the answer was lost, and committing the
+	// same again is right.
+	CommitAll(ctx context.Context, f Fence, cs []Change) ([]CommitResult, error)
 	// KeepBallot keeps the evidence of a ballot that opened no outage.
 	KeepBallot(ctx context.Context, f Fence, b Ballot) error
 	// Outage reads one outage with its ballot and checks.
@@ -290,8 +296,8 @@ type Committed struct {
 	NoticeID int64
 }
 
-// CommitResult is the answer to one change of a group: Err is nil, Conflict, NotFound
-// or AlreadyExists.
+// CommitResult is the answer to one change of a group: Err is nil, Conflict,
+// AlreadyExists, or Invalid.
 type CommitResult struct {
 	Committed Committed
 	Err       error

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -119,6 +120,52 @@ func benchCommit(b *testing.B, dsn string, callers int) {
 		}
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commits/s")
+}
+
+// BenchmarkCommitAll opens and closes outages with full ballots by one caller, in
+// groups.
+func BenchmarkCommitAll(b *testing.B) {
+	for name, fresh := range engines() {
+		for _, size := range []int{1, 10, 100, 200} {
+			b.Run(fmt.Sprintf("%s/changes=%d", name, size), func(b *testing.B) { benchGroups(b, fresh(b), size) })
+		}
+	}
+}
+
+func benchGroups(b *testing.B, dsn string, size int) {
+	s := open(b, dsn, Options{LegacyWrites: true, Migrate: true})
+	fill(b, s, 0, 500)
+	sites, err := s.ListSites(b.Context(), store.SiteQuery{Limit: size})
+	if err != nil {
+		b.Fatal(err)
+	}
+	lease, err := s.ClaimShard(b.Context(), 0, store.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
+	if err != nil {
+		b.Fatal(err)
+	}
+	groups := 0
+	for b.Loop() {
+		group := make([]store.Change, size)
+		for i, site := range sites {
+			c := steps(site)[0]
+			if groups%2 == 0 {
+				c.Checks = everything().Notice.Checks
+				c.Ballot.Votes = append(everything().Ballot.Votes, everything().Ballot.Votes...)
+			} else {
+				c = steps(site)[2]
+				c.From = check.StatusDown
+			}
+			c.At = c.At.Add(time.Duration(i) * 20 * time.Millisecond) // a group of 200 spans four seconds
+			c.Key = fmt.Sprintf("%d-%d", groups, i)
+			group[i] = c
+		}
+		results, err := s.CommitAll(b.Context(), lease.Fence(), group)
+		if err != nil || slices.ContainsFunc(results, func(r store.CommitResult) bool { return r.Err != nil }) {
+			b.Fatalf("%+v, %v", results, err)
+		}
+		groups++
+	}
+	b.ReportMetric(float64(groups*size)/b.Elapsed().Seconds(), "changes/s")
 }
 
 func benchSite(b *testing.B, s *Store, n int) (store.Site, store.Lease) {

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -145,7 +146,7 @@ func traces(t testing.TB, db storetest.Database) []int64 {
 		"SELECT COUNT(*) FROM jetmon_transitions", "SELECT COUNT(*) FROM jetmon_outbox",
 		"SELECT COUNT(*) FROM jetmon_outages WHERE open_site IS NOT NULL",
 		"SELECT COALESCE(SUM(status), 0) FROM jetmon_outages",
-		"SELECT site_status FROM jetpack_monitor_sites",
+		"SELECT SUM(site_status) FROM jetpack_monitor_sites",
 		"SELECT COUNT(last_status_change) FROM jetpack_monitor_sites",
 	} {
 		all = append(all, db.Int(t, query))
@@ -170,61 +171,78 @@ func TestACommitIsWholeOrNotThereWhereverTheConnectionBreaks(t *testing.T) {
 	t.Parallel()
 	for _, legacyWrites := range []bool{true, false} {
 		for _, afterwards := range []bool{false, true} {
-			t.Run(fmt.Sprintf("legacy writes %v, answer lost %v", legacyWrites, afterwards), func(t *testing.T) {
-				t.Parallel()
-				onEach(t, func(t *testing.T, dsn string) { breakEverywhere(t, dsn, legacyWrites, afterwards) })
-			})
+			for _, size := range []int{1, 3} {
+				t.Run(fmt.Sprintf("legacy writes %v, answer lost %v, %d in a group", legacyWrites, afterwards, size), func(t *testing.T) {
+					t.Parallel()
+					onEach(t, func(t *testing.T, dsn string) { breakEverywhere(t, dsn, size, legacyWrites, afterwards) })
+				})
+			}
 		}
 	}
 }
 
-func breakEverywhere(t *testing.T, dsn string, legacyWrites, afterwards bool) {
+// stepsOf are the groups of a whole outage of that many sites.
+func stepsOf(t *testing.T, s *Store, size int) (groups [3][]store.Change) {
+	t.Helper()
+	for i := range size {
+		site, err := s.CreateSite(t.Context(), store.Site{BlogID: 1, URL: fmt.Sprintf("https://%d.example/", i), Interval: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, c := range steps(site) {
+			c.Key = fmt.Sprint(c.Key, "-", i)
+			c.At = c.At.Add(time.Duration(i) * time.Second)
+			groups[n] = append(groups[n], c)
+		}
+	}
+	return groups
+}
+
+func breakEverywhere(t *testing.T, dsn string, size int, legacyWrites, afterwards bool) {
 	db := database(t, dsn)
 	b := &breaker{}
 	s := open(t, dsn, Options{LegacyWrites: legacyWrites, wrap: b.wrap})
-	site, err := s.CreateSite(t.Context(), store.Site{BlogID: 1, URL: "https://example.com/", Interval: time.Minute})
-	if err != nil {
-		t.Fatal(err)
-	}
+	groups := stepsOf(t, s, size)
 	lease, err := s.ClaimShard(t.Context(), 0, store.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range steps(site) {
+	all := int64(size)
+	for step, group := range groups {
 		before := traces(t, db)
 		broken := 0
 		for n := 1; ; n++ {
 			b.arm(n, afterwards)
-			done, err := s.Commit(t.Context(), lease.Fence(), c)
+			done, err := s.CommitAll(t.Context(), lease.Fence(), group)
 			if !b.disarm() {
-				if err != nil || done.NoticeID == 0 {
-					t.Fatalf("%s unbroken: %+v, %v", c.Key, done, err)
+				if err != nil || slices.ContainsFunc(done, func(r store.CommitResult) bool { return r.Err != nil || r.Committed.NoticeID == 0 }) {
+					t.Fatalf("step %d unbroken: %+v, %v", step, done, err)
 				}
 				break
 			}
 			broken++
 			if !fault.Is(err, fault.Unavailable) || !errors.Is(err, errBroken) {
-				t.Fatalf("%s broken at call %d: %v", c.Key, n, err)
+				t.Fatalf("step %d broken at call %d: %v", step, n, err)
 			}
 			committed := afterwards && b.brokeCommit.Load()
 			if now := traces(t, db); !committed && !cmp.Equal(now, before) {
-				t.Fatalf("%s broken at call %d left %v where there was %v", c.Key, n, now, before)
-			} else if committed && now[2] != before[2]+1 {
-				t.Fatalf("%s with its answer lost left %v after %v", c.Key, now, before)
+				t.Fatalf("step %d broken at call %d left %v where there was %v", step, n, now, before)
+			} else if committed && now[2] != before[2]+all {
+				t.Fatalf("step %d with its answer lost left %v after %v", step, now, before)
 			}
 			if committed {
 				before = traces(t, db)
 			}
 		}
 		if broken < 6 {
-			t.Errorf("%s was broken at %d calls only", c.Key, broken)
+			t.Errorf("step %d was broken at %d calls only", step, broken)
 		}
 		now := traces(t, db)
 		if now[2] == 0 || now[2] != now[3] {
-			t.Errorf("%s left %v", c.Key, now)
+			t.Errorf("step %d left %v", step, now)
 		}
 	}
-	if got, want := traces(t, db)[:5], []int64{1, 1, 3, 3, 0}; !cmp.Equal(got, want) {
+	if got, want := traces(t, db)[:5], []int64{all, all, 3 * all, 3 * all, 0}; !cmp.Equal(got, want) {
 		t.Errorf("in the end there is %v, want %v", got, want)
 	}
 }

@@ -11,45 +11,156 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
+const (
+	// maxGroup bounds one transaction of CommitAll, which holds the lock of its shard.
+	maxGroup = 200
+	// maxRuns is how often a group is tried that others get in the way of.
+	maxRuns = 5
+)
+
+// errMoved says that a row is not any more as the transaction has read it.
+var errMoved = errors.New("a row has changed meanwhile")
+
 // Commit implements store.History.
-//
-// It does not look first whether the key is there: a change that was committed meets a
-// status that has moved on, a fence that is lost, or its own key, so that looking
-// afterwards is enough. That also answers a caller whose first attempt is still under
-// way, or whose answer was lost together with the shard.
 func (s *Store) Commit(ctx context.Context, f store.Fence, c store.Change) (store.Committed, error) {
-	if err := checkChange(f, c); err != nil {
-		return store.Committed{}, err
-	}
-	e, err := encodeChange(c)
+	results, err := s.CommitAll(ctx, f, []store.Change{c})
 	if err != nil {
 		return store.Committed{}, err
 	}
-	var done store.Committed
-	err = s.write(ctx, func(t txn) error {
-		done, err = s.commit(t, f, c, e)
-		return err
-	})
-	if err == nil {
-		return done, nil
+	return results[0].Committed, results[0].Err
+}
+
+// CommitAll implements store.History.
+//
+// It does not look first whether a key is there: a change that was committed meets a
+// status that has moved on, a fence that is lost, or its own key, so that looking
+// afterwards is enough. That also answers a caller whose first attempt is still under
+// way, or whose answer was lost together with the shard.
+func (s *Store) CommitAll(ctx context.Context, f store.Fence, cs []store.Change) ([]store.CommitResult, error) {
+	results := make([]store.CommitResult, len(cs))
+	group, err := prepare(f, cs, results)
+	if err != nil {
+		return nil, err
 	}
-	doing := fmt.Sprintf("commit status %d of site %d", c.To, c.SiteID)
-	if s.isDuplicate(err) || fault.Is(err, fault.Conflict) || fault.Is(err, fault.Fenced) {
-		prior, found, lookErr := s.committed(ctx, c)
+	doing := fmt.Sprintf("commit %d changes of shard %d", len(cs), f.Shard)
+	for run := 1; len(group) > 0; run++ {
+		err := s.write(ctx, func(t txn) error { return s.commit(t, f, group) })
 		switch {
-		case lookErr != nil:
-			return store.Committed{}, s.fault(doing, lookErr)
-		case found:
-			return prior, nil
-		case s.isDuplicate(err):
-			err = fault.New(fault.AlreadyExists, "key %q belongs to another change", c.Key)
+		case err == nil:
+			if _, err := s.settle(ctx, refused(group)); err != nil {
+				return nil, s.fault(doing, err)
+			}
+			return results, nil
+		case fault.Is(err, fault.Fenced):
+			unknown, lookErr := s.settle(ctx, group)
+			if lookErr != nil || len(unknown) > 0 {
+				return nil, s.fault(doing, errors.Join(lookErr, err))
+			}
+			return results, nil
+		case s.dsn.dialect.classify(err) == unfit && len(group) > 1:
+			if err := s.commitEach(ctx, f, group); err != nil {
+				return nil, err
+			}
+			return results, nil
+		case run == maxRuns || !s.isDuplicate(err) && !errors.Is(err, errMoved):
+			return nil, s.fault(doing, err)
+		}
+		// Whoever was in the way has committed: his keys are there, his rows will be read.
+		if group, err = s.settle(ctx, group); err != nil {
+			return nil, s.fault(doing, err)
 		}
 	}
-	return store.Committed{}, s.fault(doing, err)
+	return results, nil
+}
+
+// commitEach commits changes of which one has a value that does not fit its column,
+// which the engine says of a statement, not of a row.
+func (s *Store) commitEach(ctx context.Context, f store.Fence, group []*entry) error {
+	for _, e := range group {
+		one, err := s.CommitAll(ctx, f, []store.Change{e.Change})
+		switch {
+		case err == nil:
+			*e.result = one[0]
+		case fault.Is(err, fault.Invalid):
+			e.refuse(err)
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// entry is one change of a group on its way.
+type entry struct {
+	store.Change
+	text   encoded
+	result *store.CommitResult
+	// found says that the site is there, active. open is its open outage, which the
+	// transaction found or wrote; ballot is the one that it wrote.
+	found  bool
+	open   outageRef
+	ballot int64
+}
+
+// outageRef is the open outage of a site; its id is 0 when there is none.
+type outageRef struct {
+	id     int64
+	status check.Status
+}
+
+// refuse answers a change with an error.
+func (e *entry) refuse(err error) {
+	*e.result = store.CommitResult{Err: fmt.Errorf("commit status %d of site %d: %w", e.To, e.SiteID, err)}
+}
+
+func (e *entry) conflict(format string, args ...any) {
+	e.refuse(fault.New(fault.Conflict, format, args...))
+}
+
+// refused are the entries that got an error.
+func refused(group []*entry) (out []*entry) {
+	for _, e := range group {
+		if e.result.Err != nil {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// prepare returns the entries of the changes that are sound; the others are answered.
+func prepare(f store.Fence, cs []store.Change, results []store.CommitResult) ([]*entry, error) {
+	if len(cs) > maxGroup {
+		return nil, fault.New(fault.Invalid, "a group has at most %d changes, not %d", maxGroup, len(cs))
+	}
+	group := make([]*entry, 0, len(cs))
+	sites, keys := make(map[check.SiteID]bool, len(cs)), make(map[string]bool, len(cs))
+	for i, c := range cs {
+		if store.ShardOf(c.Bucket) != store.ShardOf(cs[0].Bucket) {
+			return nil, fault.New(fault.Invalid, "buckets %d and %d are not in one shard", cs[0].Bucket, c.Bucket)
+		}
+		if sites[c.SiteID] || keys[c.Key] {
+			return nil, fault.New(fault.Invalid, "site %d or key %q is in the group twice", c.SiteID, c.Key)
+		}
+		sites[c.SiteID], keys[c.Key] = true, true
+		e := &entry{Change: c, result: &results[i]}
+		err := checkChange(c)
+		if err == nil {
+			if err := checkFence(f, c.Bucket); err != nil {
+				return nil, err
+			}
+			e.text, err = encodeChange(c)
+		}
+		if err != nil {
+			e.refuse(err)
+			continue
+		}
+		group = append(group, e)
+	}
+	return group, nil
 }
 
 // checkChange refuses what no state of the database would take.
-func checkChange(f store.Fence, c store.Change) error {
+func checkChange(c store.Change) error {
 	if len(c.Key) < 1 || len(c.Key) > 64 {
 		return fault.New(fault.Invalid, "the key of a change must have from 1 to 64 bytes, has %d", len(c.Key))
 	}
@@ -64,10 +175,10 @@ func checkChange(f store.Fence, c store.Change) error {
 	up, down, confirmed := check.StatusRunning, check.StatusDown, check.StatusConfirmedDown
 	switch [2]check.Status{c.From, c.To} {
 	case [2]check.Status{up, down}, [2]check.Status{down, confirmed}, [2]check.Status{down, up}, [2]check.Status{confirmed, up}:
+		return nil
 	default:
 		return fault.New(fault.Invalid, "a site does not go from status %d to %d", c.From, c.To)
 	}
-	return checkFence(f, c.Bucket)
 }
 
 // checkFence refuses a fence that cannot be that of the bucket.
@@ -78,160 +189,41 @@ func checkFence(f store.Fence, bucket check.BucketID) error {
 	return nil
 }
 
-// fence proves that the caller owns the shard, and locks its row until the end of the
-// transaction.
-func fence(t txn, f store.Fence) error {
-	n, err := t.exec("UPDATE jetmon_shards SET term = term WHERE shard = ? AND owner = ? AND term = ?",
-		f.Shard, f.Node, f.Term)
+// settle answers those whose key is there already: as the first time, or with
+// AlreadyExists when it is another site's. It returns the rest.
+func (s *Store) settle(ctx context.Context, group []*entry) (rest []*entry, err error) {
+	if len(group) == 0 {
+		return nil, nil
+	}
+	type prior struct {
+		key  string
+		site check.SiteID
+		done store.Committed
+	}
+	keys := make([]any, len(group))
+	for i, e := range group {
+		keys[i] = e.Key
+	}
+	found, err := list(ctx, s.reader, func(rows *sql.Rows) (p prior, err error) {
+		err = rows.Scan(&p.key, &p.site, &p.done.OutageID, &p.done.NoticeID)
+		return p, err
+	}, "SELECT change_key, site_id, outage_id, id FROM jetmon_transitions WHERE change_key IN "+marks(len(keys)), keys...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if n != 1 {
-		return fault.New(fault.Fenced, "%q no longer owns shard %d in term %d", f.Node, f.Shard, f.Term)
+	there := make(map[string]prior, len(found))
+	for _, p := range found {
+		there[p.key] = p
 	}
-	return nil
-}
-
-// commit is the transaction. All of them lock in this order: shard, legacy row, outage.
-func (s *Store) commit(t txn, f store.Fence, c store.Change, e encoded) (done store.Committed, err error) {
-	if err := fence(t, f); err != nil {
-		return done, err
-	}
-	open, err := openOutage(t, c.SiteID)
-	if err != nil {
-		return done, err
-	}
-	if err := s.takeLegacy(t, c, open); err != nil {
-		return done, err
-	}
-	if c.To == check.StatusDown {
-		done.OutageID, err = s.openNew(t, c)
-	} else {
-		done.OutageID, err = open.id, moveOn(t, c, open)
-	}
-	if err != nil {
-		return done, err
-	}
-	var ballot int64
-	if c.Ballot != nil {
-		if ballot, err = keepBallot(t, *c.Ballot, done.OutageID, e.ballot); err != nil {
-			return done, err
+	for _, e := range group {
+		switch p, found := there[e.Key]; {
+		case !found:
+			rest = append(rest, e)
+		case p.site == e.SiteID:
+			*e.result = store.CommitResult{Committed: p.done}
+		default:
+			e.refuse(fault.New(fault.AlreadyExists, "key %q belongs to another change", e.Key))
 		}
 	}
-	done.NoticeID, err = record(t, c, done.OutageID, ballot, e.body)
-	return done, err
-}
-
-// outageRef is the open outage of a site; its id is 0 when there is none.
-type outageRef struct {
-	id     int64
-	status check.Status
-}
-
-func openOutage(t txn, site check.SiteID) (open outageRef, err error) {
-	_, err = t.find([]any{&open.id, &open.status}, "SELECT id, status FROM jetmon_outages WHERE open_site = ?", site)
-	return open, err
-}
-
-// takeLegacy compares the site with what the caller expects, and writes the legacy row
-// if that is ours to write. The status of a site is its open outage's, if it has one.
-func (s *Store) takeLegacy(t txn, c store.Change, open outageRef) error {
-	if open.id != 0 && open.status != c.From {
-		return fault.New(fault.Conflict, "its open outage has status %d, not %d", open.status, c.From)
-	}
-	if !s.legacyWrites {
-		if open.id == 0 && c.From != check.StatusRunning {
-			return fault.New(fault.Conflict, "it has no open outage")
-		}
-		var one int
-		found, err := t.find([]any{&one}, `SELECT 1 FROM jetpack_monitor_sites
-	WHERE jetpack_monitor_site_id = ? AND bucket_no = ? AND monitor_active = 1`, c.SiteID, c.Bucket)
-		if err == nil && !found {
-			err = fault.New(fault.Conflict, "there is no such active row in bucket %d", c.Bucket)
-		}
-		return err
-	}
-	query := `UPDATE jetpack_monitor_sites SET site_status = ?, last_status_change = ?
-	WHERE jetpack_monitor_site_id = ? AND bucket_no = ? AND monitor_active = 1`
-	args := []any{c.To, c.At.UTC().Format(legacyTime), c.SiteID, c.Bucket}
-	switch {
-	case open.id != 0:
-	case c.From == check.StatusRunning: // which a status is that v1 does not have, too
-		query += " AND site_status NOT IN (?, ?)"
-		args = append(args, check.StatusDown, check.StatusConfirmedDown)
-	default:
-		query += " AND site_status = ?"
-		args = append(args, c.From)
-	}
-	n, err := t.exec(query, args...)
-	if err == nil && n != 1 {
-		err = fault.New(fault.Conflict, "there is no such active row in bucket %d with status %d", c.Bucket, c.From)
-	}
-	return err
-}
-
-// openNew opens the outage.
-func (s *Store) openNew(t txn, c store.Change) (int64, error) {
-	var ballot store.Ballot
-	if c.Ballot != nil {
-		ballot = *c.Ballot
-	}
-	id, err := t.insert(`INSERT INTO jetmon_outages
-	(site_id, open_site, blog_id, bucket, url, status, status_ms, start_ms, confirmed_ms, end_ms,
-	 failure, reason, http_status, rule_voters, rule_need, rule_regions, round, relapses)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, 0)`,
-		c.SiteID, c.SiteID, c.BlogID, c.Bucket, clip(c.URL, 1024), c.To, toMillis(c.At), toMillis(c.Start), toMillis(c.At),
-		c.Cause.Failure, clip(c.Cause.Reason, 255), c.Cause.HTTPStatus,
-		ballot.Rule.Voters, ballot.Rule.Need, ballot.Rule.Regions, ballot.Round)
-	if err != nil && s.isDuplicate(err) {
-		return 0, fault.New(fault.Conflict, "it has an open outage")
-	}
-	return id, err
-}
-
-// moveOn confirms or closes the open outage, if there is one: a site that somebody else
-// called down has none.
-func moveOn(t txn, c store.Change, open outageRef) error {
-	if open.id == 0 {
-		return nil
-	}
-	set, args := "status = ?, status_ms = ?, relapses = ?", []any{c.To, toMillis(c.At), c.Relapses}
-	if c.To == check.StatusRunning {
-		set, args = set+", end_ms = ?, open_site = NULL", append(args, toMillis(c.At))
-	}
-	n, err := t.exec("UPDATE jetmon_outages SET "+set+" WHERE id = ? AND open_site = ? AND status = ?",
-		append(args, open.id, c.SiteID, c.From)...)
-	if err == nil && n != 1 {
-		err = fault.New(fault.Conflict, "its open outage is no longer in status %d", c.From)
-	}
-	return err
-}
-
-// record writes the transition and the notice, which have one id.
-func record(t txn, c store.Change, outage, ballot int64, body string) (int64, error) {
-	at := toMillis(c.At)
-	id, err := t.insert(`INSERT INTO jetmon_transitions
-	(change_key, site_id, blog_id, bucket, outage_id, ballot_id, from_status, to_status,
-	 start_ms, at_ms, last_check_ms, delivered_ms, body)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`,
-		c.Key, c.SiteID, c.BlogID, c.Bucket, outage, ballot, c.From, c.To,
-		toMillis(c.Start), at, toMillis(c.LastCheck), body)
-	if err != nil {
-		return 0, err
-	}
-	_, err = t.exec(`INSERT INTO jetmon_outbox
-	(id, change_key, site_id, bucket, attempts, next_ms, created_ms, last_error)
-	VALUES (?, ?, ?, ?, 0, ?, ?, '')`, id, c.Key, c.SiteID, c.Bucket, at, at)
-	return id, err
-}
-
-// committed finds what an earlier commit of the change wrote.
-func (s *Store) committed(ctx context.Context, c store.Change) (prior store.Committed, found bool, err error) {
-	err = s.reader.QueryRowContext(ctx,
-		"SELECT outage_id, id FROM jetmon_transitions WHERE change_key = ? AND site_id = ?", c.Key, c.SiteID).
-		Scan(&prior.OutageID, &prior.NoticeID)
-	if errors.Is(err, sql.ErrNoRows) {
-		return store.Committed{}, false, nil
-	}
-	return prior, err == nil, err
+	return rest, nil
 }

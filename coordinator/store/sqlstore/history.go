@@ -34,12 +34,17 @@ func (s *Store) KeepBallot(ctx context.Context, f store.Fence, b store.Ballot) e
 	return nil
 }
 
+const ballotInsert = `INSERT INTO jetmon_ballots
+	(site_id, bucket, outage_id, verdict, rule_voters, rule_need, rule_regions, round, opened_ms, decided_ms, evidence) VALUES `
+
+func ballotValues(b store.Ballot, outage int64, evidence string) []any {
+	return []any{b.SiteID, b.Bucket, outage, b.Verdict, b.Rule.Voters, b.Rule.Need, b.Rule.Regions, b.Round,
+		toMillis(b.Opened), toMillis(b.Decided), evidence}
+}
+
 func keepBallot(t txn, b store.Ballot, outage int64, evidence string) (int64, error) {
-	return t.insert(`INSERT INTO jetmon_ballots
-	(site_id, bucket, outage_id, verdict, rule_voters, rule_need, rule_regions, round, opened_ms, decided_ms, evidence)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		b.SiteID, b.Bucket, outage, b.Verdict, b.Rule.Voters, b.Rule.Need, b.Rule.Regions, b.Round,
-		toMillis(b.Opened), toMillis(b.Decided), evidence)
+	row := ballotValues(b, outage, evidence)
+	return t.insert(ballotInsert+marks(len(row)), row...)
 }
 
 const (

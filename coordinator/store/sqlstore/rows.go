@@ -3,6 +3,8 @@ package sqlstore
 import (
 	"slices"
 	"strings"
+
+	"github.com/Automattic/jetmon/internal/fault"
 )
 
 // A statement about many rows takes at most so many of them, and about so many bytes
@@ -30,6 +32,47 @@ func (t txn) insertRows(query string, rows [][]any) error {
 		rows = rows[n:]
 	}
 	return nil
+}
+
+// insertAll inserts rows and returns their ids, in order. The id of one comes with its
+// answer; those of many are read back by a key, since nobody promises that they follow
+// one another. back ends in IN, and selects a key and its id.
+func insertAll[K comparable](t txn, query string, rows [][]any, back string, keys []K) ([]int64, error) {
+	switch len(rows) {
+	case 0:
+		return nil, nil
+	case 1:
+		id, err := t.insert(query+marks(len(rows[0])), rows[0]...)
+		return []int64{id}, err
+	}
+	if err := t.insertRows(query, rows); err != nil {
+		return nil, err
+	}
+	args := make([]any, len(keys))
+	for i, k := range keys {
+		args[i] = k
+	}
+	found, err := t.tx.QueryContext(t.ctx, back+marks(len(args)), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	byKey := make(map[K]int64, len(keys))
+	for found.Next() {
+		var k K
+		var id int64
+		if err := found.Scan(&k, &id); err != nil {
+			return nil, err
+		}
+		byKey[k] = id
+	}
+	ids := make([]int64, len(keys))
+	for i, k := range keys {
+		if ids[i] = byKey[k]; ids[i] == 0 && found.Err() == nil {
+			return nil, fault.New(fault.Internal, "the row of %v is not there right after it was written", k)
+		}
+	}
+	return ids, found.Err()
 }
 
 // sizeOf is about how many bytes a row takes in a statement.

@@ -16,6 +16,8 @@ func modelTests() []test {
 	return []test{
 		{"any sequence of calls does what a model in memory does", func(t *testing.T, db Database) { walk(t, db, true) }},
 		{"and so it does without legacy writes", func(t *testing.T, db Database) { walk(t, db, false) }},
+		{"any sequence of groups does what a model in memory does", func(t *testing.T, db Database) { walkGroups(t, db, true) }},
+		{"and so do groups without legacy writes", func(t *testing.T, db Database) { walkGroups(t, db, false) }},
 	}
 }
 
@@ -31,18 +33,9 @@ type model struct {
 
 // walk makes a few hundred random calls, also with used keys and wrong expectations.
 func walk(t *testing.T, db Database, legacyWrites bool) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
-	s := db.Open(t, legacyWrites)
+	random, s := seeded(t), db.Open(t, legacyWrites)
 	fence := own(t, s, "a", 7)
-	m := model{status: map[check.SiteID]check.Status{}, open: map[check.SiteID]int64{}, done: map[string]store.Committed{}}
-	var sites []store.Site
-	for i := range 3 {
-		site := create(t, s, aSite(url(i)))
-		sites = append(sites, site)
-		m.status[site.ID] = check.StatusRunning
-	}
+	m, sites := newModel(t, s, 3)
 	for range 250 {
 		switch n := random.IntN(10); {
 		case n < 6:
@@ -53,6 +46,62 @@ func walk(t *testing.T, db Database, legacyWrites bool) {
 			m.deliver(t, s)
 		}
 	}
+	m.compare(t, s, sites)
+}
+
+// walkGroups does the same with groups.
+func walkGroups(t *testing.T, db Database, legacyWrites bool) {
+	random, s := seeded(t), db.Open(t, legacyWrites)
+	fence := own(t, s, "a", 7)
+	m, sites := newModel(t, s, 12)
+	for range 60 {
+		var group []store.Change
+		used := map[check.SiteID]bool{}
+		for range 1 + random.IntN(len(sites)) {
+			c := m.invent(random, sites)
+			if random.IntN(4) == 0 && len(m.changes) > 0 {
+				c = m.changes[random.IntN(len(m.changes))]
+			}
+			if !used[c.SiteID] {
+				used[c.SiteID] = true
+				group = append(group, c)
+			}
+		}
+		results := get[[]store.CommitResult](t)(s.CommitAll(t.Context(), fence, group))
+		if len(results) != len(group) {
+			t.Fatalf("%d answers to %d changes", len(results), len(group))
+		}
+		for i, c := range group {
+			m.take(t, c, results[i].Committed, results[i].Err)
+		}
+		if random.IntN(3) == 0 {
+			m.deliver(t, s)
+		}
+	}
+	m.compare(t, s, sites)
+}
+
+func seeded(t testing.TB) *rand.Rand {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+// newModel makes some sites, and the model of them.
+func newModel(t testing.TB, s store.Store, n int) (m model, sites []store.Site) {
+	t.Helper()
+	m = model{status: map[check.SiteID]check.Status{}, open: map[check.SiteID]int64{}, done: map[string]store.Committed{}}
+	for i := range n {
+		site := create(t, s, aSite(url(i)))
+		sites = append(sites, site)
+		m.status[site.ID] = check.StatusRunning
+	}
+	return m, sites
+}
+
+// compare looks whether the store holds what the model does.
+func (m *model) compare(t testing.TB, s store.Store, sites []store.Site) {
+	t.Helper()
 	for _, site := range sites {
 		got := get[store.Site](t)(s.Site(t.Context(), site.ID))
 		if got.Status != m.status[site.ID] || got.OutageID != m.open[site.ID] {
@@ -87,6 +136,12 @@ func (m *model) invent(random *rand.Rand, sites []store.Site) store.Change {
 func (m *model) commit(t *testing.T, s store.Store, f store.Fence, c store.Change) {
 	t.Helper()
 	got, err := s.Commit(t.Context(), f, c)
+	m.take(t, c, got, err)
+}
+
+// take compares the answer to a change with what it should be.
+func (m *model) take(t *testing.T, c store.Change, got store.Committed, err error) {
+	t.Helper()
 	if first, again := m.done[c.Key]; again {
 		must(t, err)
 		wantEqual(t, got, first)

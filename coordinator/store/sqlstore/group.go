@@ -1,0 +1,266 @@
+package sqlstore
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// fence proves that the caller owns the shard, and locks its row until the end of the
+// transaction.
+func fence(t txn, f store.Fence) error {
+	n, err := t.exec("UPDATE jetmon_shards SET term = term WHERE shard = ? AND owner = ? AND term = ?",
+		f.Shard, f.Node, f.Term)
+	if err != nil {
+		return err
+	}
+	if n != 1 {
+		return fault.New(fault.Fenced, "%q no longer owns shard %d in term %d", f.Node, f.Shard, f.Term)
+	}
+	return nil
+}
+
+// commit is the transaction. All of them lock in this order: shard, legacy rows,
+// outages. It answers every change of the group; those that do not fit leave no trace.
+func (s *Store) commit(t txn, f store.Fence, group []*entry) error {
+	if err := fence(t, f); err != nil {
+		return err
+	}
+	if err := s.examine(t, group); err != nil {
+		return err
+	}
+	fit := make([]*entry, 0, len(group))
+	for _, e := range group {
+		if e.result.Err == nil {
+			fit = append(fit, e)
+		}
+	}
+	for _, step := range []func(txn, []*entry) error{s.writeLegacy, moveOn, openNew, keepBallots, record} {
+		if err := step(t, fit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// examine compares each site with what the caller expects. The status of a site is its
+// open outage's, if it has one.
+func (s *Store) examine(t txn, group []*entry) error {
+	byID := make(map[int64]*entry, len(group))
+	ids := make([]any, len(group))
+	for i, e := range group {
+		// As if for the first time: a transaction can run again.
+		*e.result, e.open, e.ballot, e.found = store.CommitResult{}, outageRef{}, 0, false
+		byID[int64(e.SiteID)], ids[i] = e, e.SiteID
+	}
+	rows, err := t.tx.QueryContext(t.ctx, `SELECT l.jetpack_monitor_site_id, l.bucket_no, l.monitor_active, l.site_status, o.id, o.status
+	FROM jetpack_monitor_sites l LEFT JOIN jetmon_outages o ON o.open_site = l.jetpack_monitor_site_id
+	WHERE l.jetpack_monitor_site_id IN `+marks(len(ids)), ids...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, bucket, active, status, outage, outageStatus number
+		if err := rows.Scan(&id, &bucket, &active, &status, &outage, &outageStatus); err != nil {
+			return err
+		}
+		e := byID[int64(id)]
+		if check.BucketID(bucket) != e.Bucket || active != 1 {
+			continue
+		}
+		e.found = true
+		e.open = outageRef{int64(outage), check.Status(outageStatus)}
+		switch {
+		case e.open.id != 0 && e.open.status != e.From:
+			e.conflict("its open outage has status %d, not %d", e.open.status, e.From)
+		case e.open.id == 0 && !s.legacyWrites && e.From != check.StatusRunning:
+			e.conflict("it has no open outage")
+		case e.open.id == 0 && s.legacyWrites && legacyStatus(status) != e.From:
+			e.conflict("it has status %d, not %d", status, e.From)
+		}
+	}
+	for _, e := range group {
+		if !e.found {
+			e.conflict("there is no such active row in bucket %d", e.Bucket)
+		}
+	}
+	return rows.Err()
+}
+
+// writeLegacy writes the legacy rows, if they are ours to write, grouped by value. It
+// compares once more, since WordPress.com may have been there after we read.
+func (s *Store) writeLegacy(t txn, group []*entry) error {
+	if !s.legacyWrites {
+		return nil
+	}
+	type write struct {
+		from, to  check.Status
+		at        string
+		hasOutage bool
+	}
+	return grouped(group, func(e *entry) write {
+		return write{e.From, e.To, e.At.UTC().Format(legacyTime), e.open.id != 0}
+	}, func(w write, same []*entry) error {
+		shard := int(store.ShardOf(same[0].Bucket))
+		query := `UPDATE jetpack_monitor_sites SET site_status = ?, last_status_change = ?
+	WHERE bucket_no BETWEEN ? AND ? AND monitor_active = 1 AND `
+		args := []any{w.to, w.at, shard * store.BucketsPerShard, (shard+1)*store.BucketsPerShard - 1}
+		switch {
+		case w.hasOutage:
+		case w.from == check.StatusRunning: // which a status is that v1 does not have, too
+			query += "site_status NOT IN (?, ?) AND "
+			args = append(args, check.StatusDown, check.StatusConfirmedDown)
+		default:
+			query += "site_status = ? AND "
+			args = append(args, w.from)
+		}
+		for _, e := range same {
+			args = append(args, e.SiteID)
+		}
+		return t.update(len(same), query+"jetpack_monitor_site_id IN "+marks(len(same)), args...)
+	})
+}
+
+// update runs a statement that is to match n rows.
+func (t txn) update(n int, query string, args ...any) error {
+	matched, err := t.exec(query, args...)
+	if err == nil && matched != int64(n) {
+		err = fmt.Errorf("%d rows of %d: %w", matched, n, errMoved)
+	}
+	return err
+}
+
+// grouped calls f for the entries that have the same key, in the order of their first.
+func grouped[K comparable](group []*entry, key func(*entry) K, f func(K, []*entry) error) error {
+	var order []K
+	same := make(map[K][]*entry)
+	for _, e := range group {
+		k := key(e)
+		if same[k] == nil {
+			order = append(order, k)
+		}
+		same[k] = append(same[k], e)
+	}
+	for _, k := range order {
+		if err := f(k, same[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moveOn confirms or closes the open outages of those that have one: a site that
+// somebody else called down has none.
+func moveOn(t txn, group []*entry) error {
+	var open []*entry
+	for _, e := range group {
+		if e.open.id != 0 {
+			open = append(open, e)
+		}
+	}
+	return grouped(open, func(e *entry) [2]check.Status { return [2]check.Status{e.From, e.To} },
+		func(step [2]check.Status, same []*entry) error {
+			var each strings.Builder // the value of each outage, as a CASE
+			each.WriteString("CASE id")
+			var ids, at, relapses []any
+			for _, e := range same {
+				each.WriteString(" WHEN ? THEN ?")
+				ids = append(ids, e.open.id)
+				at = append(at, e.open.id, toMillis(e.At))
+				relapses = append(relapses, e.open.id, e.Relapses)
+			}
+			each.WriteString(" END")
+			set := "status = ?, status_ms = " + each.String() + ", relapses = " + each.String()
+			args := slices.Concat([]any{step[1]}, at, relapses)
+			if step[1] == check.StatusRunning {
+				set += ", open_site = NULL, end_ms = " + each.String()
+				args = append(args, at...)
+			}
+			return t.update(len(same), "UPDATE jetmon_outages SET "+set+
+				" WHERE open_site IS NOT NULL AND status = ? AND id IN "+marks(len(ids)),
+				append(append(args, step[0]), ids...)...)
+		})
+}
+
+// openNew opens the outages of those that go down.
+func openNew(t txn, group []*entry) error {
+	var down []*entry
+	var rows [][]any
+	var sites []int64
+	for _, e := range group {
+		if e.To != check.StatusDown {
+			continue
+		}
+		var ballot store.Ballot
+		if e.Ballot != nil {
+			ballot = *e.Ballot
+		}
+		down, sites = append(down, e), append(sites, int64(e.SiteID))
+		rows = append(rows, []any{e.SiteID, e.SiteID, e.BlogID, e.Bucket, clip(e.URL, 1024), e.To,
+			toMillis(e.At), toMillis(e.Start), toMillis(e.At), 0,
+			e.Cause.Failure, clip(e.Cause.Reason, 255), e.Cause.HTTPStatus,
+			ballot.Rule.Voters, ballot.Rule.Need, ballot.Rule.Regions, ballot.Round, 0})
+	}
+	ids, err := insertAll(t, `INSERT INTO jetmon_outages
+	(site_id, open_site, blog_id, bucket, url, status, status_ms, start_ms, confirmed_ms, end_ms,
+	 failure, reason, http_status, rule_voters, rule_need, rule_regions, round, relapses) VALUES `, rows,
+		"SELECT open_site, id FROM jetmon_outages WHERE open_site IN ", sites)
+	for i, id := range ids {
+		down[i].open.id = id
+	}
+	return err
+}
+
+// keepBallots writes the deciding ballots. An outage that has just been opened has no
+// other ballot, so that theirs can be written at once and still be told apart.
+func keepBallots(t txn, group []*entry) (err error) {
+	var opened []*entry
+	var rows [][]any
+	var outages []int64
+	for _, e := range group {
+		switch {
+		case e.Ballot == nil:
+		case e.To == check.StatusDown:
+			opened, outages = append(opened, e), append(outages, e.open.id)
+			rows = append(rows, ballotValues(*e.Ballot, e.open.id, e.text.ballot))
+		default:
+			if e.ballot, err = keepBallot(t, *e.Ballot, e.open.id, e.text.ballot); err != nil {
+				return err
+			}
+		}
+	}
+	ids, err := insertAll(t, ballotInsert, rows, "SELECT outage_id, id FROM jetmon_ballots WHERE outage_id IN ", outages)
+	for i, id := range ids {
+		opened[i].ballot = id
+	}
+	return err
+}
+
+// record writes the transitions and the notices, a pair of which has one id.
+func record(t txn, group []*entry) error {
+	rows, keys := make([][]any, len(group)), make([]string, len(group))
+	for i, e := range group {
+		keys[i] = e.Key
+		rows[i] = []any{e.Key, e.SiteID, e.BlogID, e.Bucket, e.open.id, e.ballot, e.From, e.To,
+			toMillis(e.Start), toMillis(e.At), toMillis(e.LastCheck), 0, e.text.body}
+	}
+	ids, err := insertAll(t, `INSERT INTO jetmon_transitions
+	(change_key, site_id, blog_id, bucket, outage_id, ballot_id, from_status, to_status,
+	 start_ms, at_ms, last_check_ms, delivered_ms, body) VALUES `, rows,
+		"SELECT change_key, id FROM jetmon_transitions WHERE change_key IN ", keys)
+	if err != nil {
+		return err
+	}
+	for i, e := range group {
+		at := toMillis(e.At)
+		rows[i] = []any{ids[i], e.Key, e.SiteID, e.Bucket, 0, at, at, ""}
+		e.result.Committed = store.Committed{OutageID: e.open.id, NoticeID: ids[i]}
+	}
+	return t.insertRows(`INSERT INTO jetmon_outbox
+	(id, change_key, site_id, bucket, attempts, next_ms, created_ms, last_error) VALUES `, rows)
+}
