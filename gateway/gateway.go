@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -39,7 +41,9 @@ const (
 
 // Options of a gateway.
 type Options struct {
-	// Coordinator is the address of the gRPC API.
+	// Coordinator is the address of the gRPC API: HOST:PORT, or several separated by
+	// commas. Calls go round the coordinators that are healthy, for each answers all; so
+	// they do round the addresses that a lone host name stands for.
 	Coordinator string
 	// Client says how to reach it.
 	Client rpc.ClientOptions
@@ -58,19 +62,20 @@ type Options struct {
 
 // Gateway is the role.
 type Gateway struct {
-	coordinator string
-	client      rpc.ClientOptions
-	listeners   []net.Listener
-	log         *slog.Logger
-	tokens      rpc.Tokens
-	openAPI     []byte
-	routes      []*route
-	metrics     *metrics
+	addrs     []string // of the coordinators
+	client    rpc.ClientOptions
+	listeners []net.Listener
+	log       *slog.Logger
+	tokens    rpc.Tokens
+	openAPI   []byte
+	routes    []*route
+	metrics   *metrics
 }
 
 // New makes a gateway. It opens nothing.
 func New(o Options) (*Gateway, error) {
-	if o.Coordinator == "" {
+	addrs := strings.Split(o.Coordinator, ",")
+	if slices.Contains(addrs, "") {
 		return nil, errors.New("gateway: the address of the coordinator is empty")
 	}
 	if len(o.OpenAPI) > 0 && !json.Valid(o.OpenAPI) {
@@ -94,7 +99,7 @@ func New(o Options) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	return &Gateway{
-		coordinator: o.Coordinator, client: o.Client, listeners: o.Listeners, log: o.Log,
+		addrs: addrs, client: o.Client, listeners: o.Listeners, log: o.Log,
 		tokens: tokens, openAPI: o.OpenAPI, routes: routes, metrics: newMetrics(o.Metrics),
 	}, nil
 }
@@ -143,7 +148,7 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 	if len(g.listeners) == 0 {
 		return errors.New("gateway: no listener")
 	}
-	conn, err := rpc.Dial(g.coordinator, g.client)
+	conn, err := rpc.DialAny(g.addrs, g.client)
 	if err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"strings"
 
 	"github.com/Automattic/jetmon"
 	"github.com/Automattic/jetmon/gateway"
@@ -12,7 +13,7 @@ import (
 // gatewayCommand is `jetmon gateway`.
 type gatewayCommand struct {
 	Listen      string `default:"127.0.0.1:7802" help:"HOST:PORT to serve REST on."`
-	Coordinator string `default:"127.0.0.1:7800" help:"HOST:PORT of the coordinator."`
+	Coordinator string `default:"127.0.0.1:7800" placeholder:"HOST:PORT,..." help:"Coordinators; calls go round those that are healthy. A lone host name may stand for many."`
 
 	CoordinatorDial dialFlags `embed:"" prefix:"coordinator-"`
 	serveFlags      `embed:""`
@@ -21,8 +22,10 @@ type gatewayCommand struct {
 
 // Run serves REST until ctx ends.
 func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
-	if err := checkAddr(c.Coordinator, 1); err != nil {
-		return usagef("--coordinator: %w", err)
+	for addr := range strings.SplitSeq(c.Coordinator, ",") {
+		if err := checkAddr(addr, 1); err != nil {
+			return usagef("--coordinator: %w", err)
+		}
 	}
 	server, err := c.serveFlags.options(c.Listen)
 	if err != nil {

@@ -72,6 +72,8 @@ func TestMistakesAreOneLineAndExitCode2(t *testing.T) {
 		{name: "an address without a port", args: "veriflier --listen=localhost", want: `--listen: "localhost" is not HOST:PORT`},
 		{name: "a port that does not exist", args: "gateway --listen=127.0.0.1:99999", want: "port must be from 0 to 65535"},
 		{name: "a coordinator on port 0", args: "checker --coordinator=127.0.0.1:0", want: "port must be from 1 to 65535"},
+		{name: "a list with a coordinator that has no port", args: "gateway --coordinator=a:1,b", want: `--coordinator: "b" is not HOST:PORT`},
+		{name: "a list with a hole", args: "gateway --coordinator=a:1,", want: "--coordinator"},
 		{name: "a veriflier open to everyone", args: "veriflier --listen=0.0.0.0:7801", want: "--insecure"},
 		{name: "a gateway open to everyone", args: "gateway --listen=:7802", want: "--insecure"},
 		{name: "a debug listener open to everyone", args: "checker --coordinator=h:1 --debug-listen=0.0.0.0:6060", want: "--debug-listen: must be a loopback address"},

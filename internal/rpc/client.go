@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"time"
 
@@ -35,6 +34,11 @@ func Dial(addr string, o ClientOptions) (*grpc.ClientConn, error) {
 	if addr == "" {
 		return nil, errors.New("dial: the address of the server is empty")
 	}
+	// passthrough: the Network resolves the address, at every connect anew.
+	return dial("passthrough:///"+addr, o)
+}
+
+func dialOptions(o ClientOptions) []grpc.DialOption {
 	network := o.Network
 	if network == nil {
 		network = TCP()
@@ -70,12 +74,7 @@ func Dial(addr string, o ClientOptions) (*grpc.ClientConn, error) {
 		m := newClientMetrics(o.Metrics)
 		opts = append(opts, grpc.WithChainUnaryInterceptor(m.unary), grpc.WithChainStreamInterceptor(m.stream))
 	}
-	// passthrough: the Network resolves the address, at every connect anew.
-	conn, err := grpc.NewClient("passthrough:///"+addr, opts...)
-	if err != nil {
-		return nil, fmt.Errorf("dial %s: %w", addr, err)
-	}
-	return conn, nil
+	return opts
 }
 
 // boundCall gives a unary call that has no deadline the default one.

@@ -1,0 +1,79 @@
+package gateway_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/gateway"
+	"github.com/Automattic/jetmon/internal/rpc"
+)
+
+// coordinatorAt starts a coordinator at addr.
+func coordinatorAt(t *testing.T, n *rpc.Memory, addr string) (server *rpc.Server, stop context.CancelFunc, ended func() error) {
+	t.Helper()
+	l, err := n.Listen(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if server, err = rpc.NewServer(rpc.ServerOptions{Name: addr, Validate: true}, newFake().register); err != nil {
+		t.Fatal(err)
+	}
+	stop, ended = background(t, func(ctx context.Context) error { return server.Serve(ctx, l) })
+	return server, stop, ended
+}
+
+func TestTheGatewayGoesOnWhileOneOfSeveralCoordinatorsIsThere(t *testing.T) {
+	t.Parallel()
+	n := rpc.NewMemory()
+	_, stopA, endedA := coordinatorAt(t, n, "a:1")
+	b, _, _ := coordinatorAt(t, n, "b:1")
+	h := openAlone(t, n, func(o *gateway.Options) { o.Coordinator = "a:1,b:1,nobody:1" })
+	for range 4 {
+		if a := h.get("/v1/sites/7"); a.status != 200 {
+			t.Errorf("both are there: %d %s", a.status, a.body)
+		}
+	}
+	if a := h.get("/readyz"); a.status != 200 {
+		t.Errorf("readyz: %d %s", a.status, a.body)
+	}
+	stopA()
+	if err := endedA(); err != nil {
+		t.Fatal(err)
+	}
+	// A call that is under way when a coordinator ends may fail; then none does.
+	eventually(t, "the other takes over", func() bool { return h.get("/v1/sites/7").status == 200 })
+	for range 10 {
+		if a := h.get("/v1/sites/7"); a.status != 200 {
+			t.Errorf("one is left: %d %s", a.status, a.body)
+		}
+	}
+	b.SetServing(false)
+	eventually(t, "none is healthy", func() bool { return h.get("/readyz").status == 503 })
+	if a := h.get("/v1/sites/7"); a.status != 503 || a.header.Get("Retry-After") == "" {
+		t.Errorf("none is healthy: %d %s", a.status, a.body)
+	}
+	b.SetServing(true)
+	eventually(t, "one is healthy again", func() bool { return h.get("/readyz").status == 200 })
+}
+
+// eventually waits for a condition, for 10 s at most.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(10 * time.Second); !holds(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+func TestAListOfCoordinatorsHasNoHoles(t *testing.T) {
+	t.Parallel()
+	for _, list := range []string{"", ",", "a:1,", "a:1,,b:1"} {
+		if _, err := gateway.New(gateway.Options{Coordinator: list}); err == nil {
+			t.Errorf("%q is accepted", list)
+		}
+	}
+}
