@@ -2,8 +2,11 @@ package coordinator_test
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"slices"
 	"testing"
 	"time"
@@ -12,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -22,6 +26,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/panel"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
+	"github.com/Automattic/jetmon/gateway"
 	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	coordinatorpb "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
@@ -50,8 +55,11 @@ type share struct {
 // fleet starts coordinators over one MariaDB and waits until each of their shards is owned.
 func fleet(t *testing.T, shares ...share) map[string]*member {
 	t.Helper()
-	dsn := mariadb.Start(t)
-	network := rpc.NewMemory()
+	return fleetOn(t, mariadb.Start(t), rpc.NewMemory(), shares...)
+}
+
+func fleetOn(t *testing.T, dsn string, network *rpc.Memory, shares ...share) map[string]*member {
+	t.Helper()
 	members := map[string]*member{}
 	for _, sh := range shares {
 		members[sh.node] = join(t, dsn, network, sh)
@@ -449,5 +457,60 @@ func TestWhenAnOwnerIsAwayTheRowsSpeak(t *testing.T) {
 	}
 	if !slices.Contains(kinds(got), monitorpb.AlarmKind_ALARM_KIND_PEER) {
 		t.Errorf("alarms %v", got.GetAlarms())
+	}
+}
+
+func TestABatchOverRESTHoldsWhatEachOwnerKnows(t *testing.T) {
+	t.Parallel()
+	network := rpc.NewMemory()
+	f := fleetOn(t, mariadb.Start(t), network, share{"a", 0, 255, nil}, share{"b", 256, 511, nil})
+	a, b := f["a"], f["b"]
+	atA, atB := a.checker(t), b.checker(t)
+	one, two := a.make(t, 5, "http://one.example/"), b.make(t, 300, "http://two.example/")
+	a.check(t, atA)
+	b.check(t, atB)
+
+	l, err := network.Listen("gateway")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := gateway.New(gateway.Options{Coordinator: "a,b", Client: rpc.ClientOptions{Network: network}, Listeners: []net.Listener{l}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- g.Run(ctx) }()
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return network.DialContext(ctx, "gateway") }}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	for range 4 { // now a answers, now b
+		resp, err := (&http.Client{Transport: transport}).Get(fmt.Sprintf("http://gateway/v1/sites:batchGet?site_ids=%d&site_ids=%d", two.GetSiteId(), one.GetSiteId()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got monitorpb.BatchGetSitesResponse
+		if err := protojson.Unmarshal(raw, &got); err != nil || resp.StatusCode != http.StatusOK || len(got.GetSites()) != 2 {
+			t.Fatalf("%d %s, %v", resp.StatusCode, raw, err)
+		}
+		for i, id := range []int64{two.GetSiteId(), one.GetSiteId()} {
+			if s := got.GetSites()[i]; s.GetSiteId() != id || s.GetState() != monitorpb.SiteState_SITE_STATE_UP || s.GetLastObservation() == nil {
+				t.Errorf("site %d: %v", id, s)
+			}
+		}
+	}
+	asked := a.calls(t, monitorpb.SiteService_BatchGetSites_FullMethodName) + b.calls(t, monitorpb.SiteService_BatchGetSites_FullMethodName)
+	if asked != 4 {
+		t.Errorf("coordinators asked one another %d times for four requests", asked)
 	}
 }

@@ -59,6 +59,9 @@ func (s *fleet) GetFleet(ctx context.Context, _ *monitorpb.GetFleetRequest) (*mo
 	return &monitorpb.GetFleetResponse{Fleet: f}, nil
 }
 
+// countTimeout bounds counting notices; a peer that asks waits for peerTimeout.
+const countTimeout = 500 * time.Millisecond
+
 func (s *fleet) coordinator(ctx context.Context, sum engine.Summary) *monitorpb.CoordinatorStatus {
 	c := &monitorpb.CoordinatorStatus{
 		Node: s.o.Node, InstanceId: s.o.Instance, StartTime: timestamp(s.o.Started),
@@ -67,8 +70,10 @@ func (s *fleet) coordinator(ctx context.Context, sum engine.Summary) *monitorpb.
 		UncommittedChanges: uint64(s.o.Ledger.Status().Uncommitted),
 		Shards:             uint32(len(s.o.Owned())), Stretch: 1,
 	}
-	// The rest is worth showing when the store is away, so this one is left at what
-	// the deliverer last knew.
+	// The rest is worth showing when the store is away or slow, so this one is left at
+	// what the deliverer last knew.
+	ctx, cancel := within(ctx, countTimeout)
+	defer cancel()
 	if n, err := s.o.Store.CountNotices(ctx, s.o.Owned()); err == nil {
 		c.UndeliveredNotices = uint64(n)
 	} else {

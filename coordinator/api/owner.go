@@ -95,7 +95,7 @@ func (o Options) fetch(ctx context.Context, owner peers.Peer, sites []*monitorpb
 		req.SiteIds[i] = site.GetSiteId()
 	}
 	var resp *monitorpb.BatchGetSitesResponse
-	err := o.Peers.Ask(ctx, owner, func(ctx context.Context, conn grpc.ClientConnInterface) (err error) {
+	err := o.Peers.AskBriefly(ctx, owner, func(ctx context.Context, conn grpc.ClientConnInterface) (err error) {
 		resp, err = monitorpb.NewSiteServiceClient(conn).BatchGetSites(ctx, req)
 		return err
 	})

@@ -21,6 +21,12 @@ const (
 	// maxLinks bounds the open connections, idleTime how long one stays that nobody uses.
 	maxLinks = 64
 	idleTime = 10 * time.Minute
+
+	// A brief question that goes unanswered for slowTime is not asked again for restTime,
+	// and then by one asker, who gets tryTime.
+	slowTime = 300 * time.Millisecond
+	restTime = time.Second
+	tryTime  = 3 * time.Second
 )
 
 // link is a connection to one endpoint.
@@ -50,6 +56,43 @@ func (p *Peers) Ask(ctx context.Context, to Peer, call func(context.Context, grp
 		p.note(to.Node, err)
 	}
 	return err
+}
+
+// AskBriefly is Ask for what a peer knows by heart, and the asker can do without. When it
+// has let one such question time out, others fail at once until it answers again, so
+// that a peer that hangs delays few.
+func (p *Peers) AskBriefly(ctx context.Context, to Peer, call func(context.Context, grpc.ClientConnInterface) error) error {
+	began := time.Now()
+	if p.rests(to.Node, began) {
+		return fault.New(fault.Unavailable, "coordinator %s did not answer a moment ago", to.Node)
+	}
+	err := p.Ask(ctx, to, call)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch now := time.Now(); {
+	case !Unanswered(err):
+		delete(p.resting, to.Node)
+	case now.Sub(began) >= slowTime && len(p.resting) < maxLinks:
+		p.resting[to.Node] = now.Add(restTime)
+	}
+	return err
+}
+
+// rests says whether a peer is not to be asked at now. Who finds that its rest is over
+// tries it for all.
+func (p *Peers) rests(node string, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	until, ok := p.resting[node]
+	switch {
+	case !ok:
+		return false
+	case now.Before(until):
+		return true
+	default:
+		p.resting[node] = now.Add(tryTime)
+		return false
+	}
 }
 
 // Unanswered says whether err means that a peer gave no answer of its own: it could not

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -68,10 +69,11 @@ type Peers struct {
 	err   error
 	asked time.Time
 	stale bool
-	// failing is since when a peer does not answer.
-	failing map[string]time.Time
-	links   map[string]*link
-	closed  bool
+	// failing is since when a peer does not answer, resting until when it is not asked
+	// brief questions.
+	failing, resting map[string]time.Time
+	links            map[string]*link
+	closed           bool
 }
 
 // listing is what the directory said.
@@ -82,7 +84,7 @@ type listing struct {
 
 // New makes peers. Nothing is read or dialled before the first question.
 func New(o Options) *Peers {
-	p := &Peers{o: o, turn: make(chan struct{}, 1), failing: map[string]time.Time{}, links: map[string]*link{}}
+	p := &Peers{o: o, turn: make(chan struct{}, 1), failing: map[string]time.Time{}, resting: map[string]time.Time{}, links: map[string]*link{}}
 	for i := range p.now.shards {
 		p.now.shards[i].Shard = store.ShardID(i)
 	}
@@ -186,11 +188,11 @@ func (p *Peers) take(l listing, others []Peer) {
 	p.stale = false
 	p.now = l
 	p.now.peers = others
-	for node := range p.failing {
-		if !slices.ContainsFunc(others, func(q Peer) bool { return q.Node == node }) {
-			delete(p.failing, node)
-		}
+	gone := func(node string, _ time.Time) bool {
+		return !slices.ContainsFunc(others, func(q Peer) bool { return q.Node == node })
 	}
+	maps.DeleteFunc(p.failing, gone)
+	maps.DeleteFunc(p.resting, gone)
 }
 
 // peersOf are those that the directory names, by name. Where a node is dialled, its

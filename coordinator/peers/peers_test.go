@@ -230,6 +230,67 @@ func TestSinceWhenAShardIsNobodys(t *testing.T) {
 	})
 }
 
+func TestAPeerThatHangsDelaysFew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := peers.New(peers.Options{Node: "us", Directory: &directory{}})
+		defer p.Close()
+		b := peers.Peer{Node: "b", Endpoint: "b"}
+		hangs, asked := true, 0
+		ask := func(patience time.Duration) (time.Duration, error) {
+			began := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			err := p.AskBriefly(ctx, b, func(ctx context.Context, _ grpc.ClientConnInterface) error {
+				asked++
+				if hangs {
+					<-ctx.Done()
+					return ctx.Err()
+				}
+				return nil
+			})
+			return time.Since(began), err
+		}
+		for _, step := range []struct {
+			name     string
+			before   time.Duration
+			patience time.Duration
+			hangs    bool
+			took     time.Duration
+			asked    int
+		}{
+			{"an asker without patience says nothing about the peer", 0, 10 * time.Millisecond, true, 10 * time.Millisecond, 1},
+			{"one is delayed", 0, 2 * time.Second, true, 2 * time.Second, 2},
+			{"the next is not", 0, 2 * time.Second, true, 0, 2},
+			{"nor are those of a second", 999 * time.Millisecond, 2 * time.Second, true, 0, 2},
+			{"then one tries", time.Millisecond, 2 * time.Second, true, 2 * time.Second, 3},
+			{"it rests again", 999 * time.Millisecond, 2 * time.Second, false, 0, 3},
+			{"and is found well", time.Millisecond, 2 * time.Second, false, 0, 4},
+			{"so all ask", 0, 2 * time.Second, false, 0, 5},
+		} {
+			time.Sleep(step.before)
+			hangs = step.hangs
+			took, err := ask(step.patience)
+			if took != step.took || asked != step.asked {
+				t.Errorf("%s: took %v, asked %d times, %v", step.name, took, asked, err)
+			}
+		}
+		// While one tries, the others do not wait with it.
+		hangs = true
+		_, _ = ask(2 * time.Second)
+		time.Sleep(time.Second)
+		asked = 0
+		var asking sync.WaitGroup
+		for range 20 {
+			asking.Go(func() { _, _ = ask(2 * time.Second) })
+		}
+		asking.Wait()
+		if asked != 1 {
+			t.Errorf("%d try at once", asked)
+		}
+	})
+}
+
 // counting is a network that counts the connections that are open.
 type counting struct {
 	*rpc.Memory
