@@ -2,188 +2,428 @@ package ledger
 
 import (
 	"context"
-	"log/slog"
-	"sync"
-	"sync/atomic"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// book is a store that answers commits from a script; the last entry stays.
-type book struct {
-	store.History
-	mu      sync.Mutex
-	script  []error
-	commits []string
-	kept    int
-	site    error
-}
-
-func (b *book) Commit(_ context.Context, _ store.Fence, c store.Change) (store.Committed, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.commits = append(b.commits, c.Key)
-	err := b.script[0]
-	if len(b.script) > 1 {
-		b.script = b.script[1:]
-	}
-	return store.Committed{OutageID: 5}, err
-}
-
-func (b *book) KeepBallot(context.Context, store.Fence, store.Ballot) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.kept++
-	return nil
-}
-
-func (b *book) Site(_ context.Context, id check.SiteID) (store.Site, error) {
-	return store.Site{ID: id, Status: check.StatusDown}, b.site
-}
-
-// desk runs a ledger inside a synctest bubble.
-type desk struct {
-	*Ledger
-	committed []store.Change
-	refused   []*store.Site
-	fenced    atomic.Bool
-	cancel    context.CancelFunc
-	ran       chan error
-}
-
-func open(b *book) *desk {
-	d := &desk{ran: make(chan error, 1)}
-	d.Ledger = New(Options{
-		Store: b, Workers: 1, Log: slog.New(slog.DiscardHandler),
-		Fence: func(s store.ShardID) (store.Fence, bool) {
-			return store.Fence{Shard: s, Node: "n", Term: 1}, !d.fenced.Load()
-		},
-		Committed: func(c store.Change, _ store.Committed) { d.committed = append(d.committed, c) },
-		Refused:   func(_ store.Change, s *store.Site) { d.refused = append(d.refused, s) },
-	})
-	var ctx context.Context
-	ctx, d.cancel = context.WithCancel(context.Background())
-	go func() { d.ran <- d.Run(ctx) }()
-	return d
-}
-
-func (d *desk) end(t *testing.T) {
-	t.Helper()
-	d.cancel()
-	if err := <-d.ran; err != nil {
-		t.Error(err)
-	}
-}
-
-var away = fault.New(fault.Unavailable, "the database is away")
-
 func TestAChangeIsTriedUntilTheStoreHasIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &book{script: []error{away, away, away, nil}}
-		d := open(b)
-		d.Record(store.Change{Key: "k", SiteID: 1})
+		b := &book{group: script(away, away, away, nil)}
+		f := opened(b)
+		f.Record(change(1, 0))
 		time.Sleep(150 * time.Millisecond) // one failure or two
 		synctest.Wait()
-		if st := d.Status(); st.Uncommitted != 1 || st.FailingSince.IsZero() || st.Err == "" {
+		if st := f.Status(); st.Uncommitted != 1 || st.FailingSince.IsZero() || st.Err == "" || st.Fenced != 0 {
 			t.Errorf("status %+v", st)
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if len(d.committed) != 1 || len(b.commits) != 4 || b.commits[0] != b.commits[3] {
-			t.Fatalf("committed %v after tries %v", d.committed, b.commits)
+		f.wantWritten(t, 1)
+		if n := len(b.groups); n != 4 {
+			t.Errorf("%d tries, want 4", n)
 		}
-		if st := d.Status(); st.Uncommitted != 0 || !st.FailingSince.IsZero() {
+		if st := f.Status(); !st.FailingSince.IsZero() || st.Err != "" {
 			t.Errorf("status %+v", st)
 		}
-		d.end(t)
+		f.end(t)
 	})
 }
 
 func TestAChangeThatDoesNotFitIsRefused(t *testing.T) {
 	t.Parallel()
+	gone := fault.New(fault.NotFound, "no such site")
 	tests := []struct {
 		name   string
-		site   error
+		why    error
+		site   func() error
 		hasRow bool
 	}{
-		{"with the row as it is now", nil, true},
-		{"with nothing when the row is gone", fault.New(fault.NotFound, "no such site"), false},
+		{"with the row as it is now", conflict, inTurn(nil), true},
+		{"when the site is not there", gone, inTurn(nil), true},
+		{"when its key is another one's", fault.New(fault.AlreadyExists, "taken"), inTurn(nil), true},
+		{"with nothing when the row is gone", conflict, inTurn(gone), false},
+		{"when the row can be read at last", conflict, inTurn(away, away, nil), true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				d := open(&book{script: []error{fault.New(fault.Conflict, "status differs")}, site: tt.site})
-				d.Record(store.Change{Key: "k", SiteID: 1})
+				f := opened(&book{change: func(store.Change) error { return tt.why }, site: tt.site})
+				f.Record(change(1, 0))
+				time.Sleep(time.Minute)
 				synctest.Wait()
-				if len(d.refused) != 1 || (d.refused[0] != nil) != tt.hasRow {
-					t.Errorf("refused %v", d.refused)
+				if len(f.refused) != 1 || (f.refused[0] != nil) != tt.hasRow {
+					t.Errorf("refused %v", f.refused)
 				}
-				d.end(t)
+				if st := f.Status(); st.Uncommitted != 0 {
+					t.Errorf("status %+v", st)
+				}
+				f.end(t)
 			})
 		})
 	}
 }
 
+func TestAGroupIsOfOneShardTheOldestFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &book{}
+		f := prepare(b, Options{Workers: 1})
+		f.Record(change(1, 7))
+		for i := range 250 {
+			f.Record(change(2+i, 3))
+		}
+		f.Record(change(252, 7))
+		f.Record(change(253, 0))
+		f.open()
+		synctest.Wait()
+		if got, want := b.sizes(), []int{2, 100, 100, 50, 1}; !slices.Equal(got, want) {
+			t.Errorf("groups of %d, want %d", got, want)
+		}
+		var last check.SiteID
+		for i, g := range b.groups {
+			for _, c := range g {
+				if store.ShardOf(c.Bucket) != store.ShardOf(g[0].Bucket) {
+					t.Errorf("group %d has changes of several shards", i)
+				}
+				if c.Bucket == 3*store.BucketsPerShard {
+					if c.SiteID < last {
+						t.Errorf("change %d goes after %d", c.SiteID, last)
+					}
+					last = c.SiteID
+				}
+			}
+		}
+		f.wantWritten(t, 253)
+		f.end(t)
+	})
+}
+
+func TestWhatIsAloneGoesAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &book{}
+		f := opened(b)
+		began := time.Now()
+		for i := range 3 {
+			f.Record(change(i, 0))
+			synctest.Wait()
+		}
+		if got := b.sizes(); !slices.Equal(got, []int{1, 1, 1}) || time.Since(began) != 0 {
+			t.Errorf("groups of %d after %v", got, time.Since(began))
+		}
+		f.end(t)
+	})
+}
+
+func TestOneRefusalInAGroupIsItsOwn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &book{change: func(c store.Change) error {
+			if c.SiteID == 3 {
+				return conflict
+			}
+			return nil
+		}}
+		f := prepare(b, Options{Workers: 1})
+		for i := range 10 {
+			f.Record(change(i, 0))
+		}
+		f.open()
+		synctest.Wait()
+		f.wantWritten(t, 9)
+		if len(f.refused) != 1 || f.refused[0].ID != 3 || len(b.groups) != 1 {
+			t.Errorf("refused %+v after %d groups", f.refused, len(b.groups))
+		}
+		f.end(t)
+	})
+}
+
 func TestNothingIsWrittenForAShardThatIsNotOurs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &book{script: []error{nil}}
-		d := open(b)
-		d.fenced.Store(true)
-		d.Record(store.Change{Key: "k", SiteID: 1})
-		d.Keep(store.Ballot{SiteID: 1})
+		b := &book{}
+		f := opened(b)
+		f.fenced[0].Store(true)
+		f.Record(change(1, 0))
+		f.Keep(store.Ballot{SiteID: 1})
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if len(b.commits) != 0 || b.kept != 0 || d.Status().Uncommitted != 1 {
-			t.Fatalf("commits %v, kept %d, status %+v", b.commits, b.kept, d.Status())
+		st := f.Status()
+		if len(b.groups) != 0 || b.kept != 0 || st.Uncommitted != 1 || st.Fenced != 1 || !st.FailingSince.IsZero() {
+			t.Fatalf("groups %v, kept %d, status %+v", b.groups, b.kept, st)
 		}
-		d.Forget(0) // the shard was lost: its next owner finds out for itself
-		d.fenced.Store(false)
+		f.Record(change(2, 0))
+		f.Forget(0) // the shard was lost: its next owner finds out for itself
+		f.fenced[0].Store(false)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if len(b.commits) != 0 || d.Status().Uncommitted != 0 {
-			t.Errorf("commits %v, status %+v", b.commits, d.Status())
+		if st := f.Status(); len(b.groups) != 0 || st.Uncommitted != 0 || st.Fenced != 2 {
+			t.Errorf("groups %v, status %+v", b.groups, st)
 		}
-		d.end(t)
+		f.Record(change(3, 0)) // it is ours again
+		synctest.Wait()
+		f.wantWritten(t, 1)
+		f.end(t)
+	})
+}
+
+func TestAShardThatIsLostMeanwhileIsVoid(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name      string
+		then      error
+		refuse    error
+		committed int
+	}{
+		{"when the store is away", away, nil, 0},
+		{"when the store says so too", fault.New(fault.Fenced, "another owner"), nil, 0},
+		{"when the change does not fit", nil, conflict, 0},
+		{"but for what the store has taken", nil, nil, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := &book{
+					group:  func(context.Context, []store.Change) error { time.Sleep(time.Second); return tt.then },
+					change: func(store.Change) error { return tt.refuse },
+				}
+				f := opened(b)
+				f.Record(change(1, 0))
+				synctest.Wait()
+				f.Forget(0)
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				f.wantWritten(t, tt.committed)
+				st := f.Status()
+				if len(f.refused) != 0 || len(b.groups) != 1 || st.Fenced != uint64(1-tt.committed) || !st.FailingSince.IsZero() {
+					t.Errorf("refused %v, %d tries, status %+v", f.refused, len(b.groups), st)
+				}
+				f.end(t)
+			})
+		})
+	}
+}
+
+func TestNoShardWaitsForAnotherOnesTrouble(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := prepare(&book{group: func(_ context.Context, cs []store.Change) error {
+			if store.ShardOf(cs[0].Bucket)%2 == 1 {
+				return away
+			}
+			return nil
+		}}, Options{})
+		for s := range store.ShardID(30) { // more than there are workers
+			f.fenced[s].Store(s%2 == 0)
+			f.Record(change(int(s), s))
+		}
+		f.open()
+		time.Sleep(10 * time.Second)
+		f.Record(change(30, 30))
+		synctest.Wait()
+		if len(f.committed) != 1 || f.Status().Uncommitted != 30 {
+			t.Errorf("%d committed, status %+v", len(f.committed), f.Status())
+		}
+		f.end(t)
+	})
+}
+
+func TestAChangeThatTheStoreCannotTakeDoesNotHoldUpTheOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &book{group: func(_ context.Context, cs []store.Change) error {
+			if slices.ContainsFunc(cs, func(c store.Change) bool { return c.SiteID == 5 }) {
+				return fault.New(fault.Invalid, "too long")
+			}
+			return nil
+		}}
+		f := prepare(b, Options{Workers: 1})
+		for i := range 200 {
+			f.Record(change(i, 0))
+		}
+		f.open()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if st := f.Status(); len(f.committed) != 199 || st.Uncommitted != 1 || st.FailingSince.IsZero() {
+			t.Errorf("%d committed, status %+v", len(f.committed), st)
+		}
+		f.end(t)
+	})
+}
+
+func TestASlowStoreGetsSmallerGroups(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		slow := func(ctx context.Context, cs []store.Change) error {
+			select {
+			case <-time.After(time.Duration(len(cs)) * 300 * time.Millisecond): // a hundred take half a minute
+				return nil
+			case <-ctx.Done():
+				return fault.New(fault.Unavailable, "too slow: %w", ctx.Err())
+			}
+		}
+		f := prepare(&book{group: slow}, Options{Workers: 1})
+		for i := range 200 {
+			f.Record(change(i, 0))
+		}
+		f.open()
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
+		f.wantWritten(t, 200)
+		f.end(t)
+	})
+}
+
+func TestFullUntilTheStoreIsBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		from := time.Now()
+		b := &book{group: func(context.Context, []store.Change) error {
+			if time.Since(from) < 10*time.Second {
+				return fault.New(fault.Unavailable, "read-only")
+			}
+			return nil
+		}}
+		f := prepare(b, Options{MaxQueued: 500})
+		f.open()
+		for i := range 500 {
+			f.Record(change(i, store.ShardID(i%store.Shards)))
+		}
+		if f.Full() || f.Status().Full {
+			t.Error("full at its bound")
+		}
+		f.Record(change(500, 0))
+		if !f.Full() || !f.Status().Full {
+			t.Error("not full beyond its bound")
+		}
+		for i := range 500 { // it takes them nevertheless
+			f.Record(change(501+i, 1))
+		}
+		time.Sleep(16 * time.Second) // back after 10 s, noticed within 5 s
+		synctest.Wait()
+		f.wantWritten(t, 1001)
+		if f.Full() || f.Status().Full {
+			t.Error("full though nothing waits")
+		}
+		f.end(t)
+	})
+}
+
+func TestTheAlarmEndsWhenNothingIsLeftToRefuse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := opened(&book{group: script(away)})
+		f.Record(change(1, 0))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		f.Forget(0)
+		time.Sleep(time.Minute)
+		if st := f.Status(); !st.FailingSince.IsZero() || st.Uncommitted != 0 {
+			t.Errorf("status %+v", st)
+		}
+		f.end(t)
+	})
+}
+
+func TestEvidenceWaitsForAStoreThatIsAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		from := time.Now()
+		b := &book{ballot: func() error {
+			if time.Since(from) < 15*time.Second {
+				return away
+			}
+			return nil
+		}}
+		f := opened(b)
+		for range 5 {
+			f.Keep(store.Ballot{SiteID: 1})
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if st := f.Status(); b.kept != 5 || st.DroppedEvidence != 0 {
+			t.Errorf("%d kept, status %+v", b.kept, st)
+		}
+		f.end(t)
+	})
+}
+
+func TestEvidenceThatCannotBeKeptIsDroppedAndCounted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := prepare(&book{ballot: inTurn(away)}, Options{Workers: 1})
+		for range maxEvidence + 3 {
+			f.Keep(store.Ballot{SiteID: 1})
+		}
+		if st := f.Status(); st.DroppedEvidence != 3 {
+			t.Errorf("status %+v", st)
+		}
+		g := opened(&book{ballot: inTurn(away)})
+		g.Keep(store.Ballot{SiteID: 1})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if st := g.Status(); st.DroppedEvidence != 1 {
+			t.Errorf("status %+v", st)
+		}
+		g.end(t)
 	})
 }
 
 func TestWhatIsQueuedIsWrittenAtTheEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &book{script: []error{away, nil}}
-		d := open(b)
-		for range 10 {
-			d.Record(store.Change{Key: "k", SiteID: 1})
+		b := &book{group: script(away, away, away, away, nil)}
+		f := prepare(b, Options{})
+		for i := range 1000 {
+			f.Record(change(i, store.ShardID(i%4)))
 		}
-		d.Keep(store.Ballot{SiteID: 1})
-		d.end(t)
-		if len(d.committed) != 10 || b.kept != 1 {
-			t.Errorf("%d committed, %d kept", len(d.committed), b.kept)
+		f.Keep(store.Ballot{SiteID: 1})
+		f.open()
+		time.Sleep(time.Millisecond)
+		f.end(t)
+		f.wantWritten(t, 1000)
+		if b.kept != 1 {
+			t.Errorf("%d kept", b.kept)
 		}
 	})
 }
 
 func TestTheEndDoesNotWaitForADeadStore(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		d := open(&book{script: []error{away}})
-		d.Record(store.Change{Key: "k", SiteID: 1})
-		began := time.Now()
-		d.end(t)
-		if took := time.Since(began); took > 4*time.Second {
-			t.Errorf("took %v", took)
-		}
-	})
+	tests := []struct {
+		name  string
+		group func(context.Context, []store.Change) error
+	}{
+		{"that refuses", script(away)},
+		{"that hangs", func(ctx context.Context, _ []store.Change) error { return hang(ctx) }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := opened(&book{group: tt.group})
+				for i := range 10 {
+					f.Record(change(i, 0))
+				}
+				time.Sleep(time.Second)
+				began := time.Now()
+				f.end(t)
+				if took := time.Since(began); took > 4*time.Second {
+					t.Errorf("took %v", took)
+				}
+				if n := f.Status().Uncommitted; n != 10 {
+					t.Errorf("%d are said to wait, want 10", n)
+				}
+			})
+		})
+	}
 }

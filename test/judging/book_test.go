@@ -15,8 +15,7 @@ import (
 // book is a store in memory, which keeps every change that was committed: what is told
 // to WordPress.com is those, once each, in their order.
 type book struct {
-	store.History // what is not used
-	plan          plan
+	plan plan
 
 	mu      sync.Mutex
 	random  *rand.Rand
@@ -57,37 +56,45 @@ func (b *book) ballots() []store.Ballot {
 	return slices.Clone(b.kept)
 }
 
-// Commit takes a while, fails as the plan says, and sometimes only seems to fail.
-func (b *book) Commit(ctx context.Context, _ store.Fence, c store.Change) (store.Committed, error) {
+// CommitAll takes a while, fails as the plan says, and sometimes only seems to fail.
+func (b *book) CommitAll(ctx context.Context, _ store.Fence, cs []store.Change) ([]store.CommitResult, error) {
 	b.mu.Lock()
 	takes, seems := time.Duration(b.random.Int64N(int64(200*time.Millisecond))), b.random.IntN(10) == 0
 	b.mu.Unlock()
 	if !sleep(ctx, takes) || within(b.plan.failing, time.Now()) {
-		return store.Committed{}, fault.New(fault.Unavailable, "the store is away")
+		return nil, fault.New(fault.Unavailable, "the store is away")
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	done, again := b.byKey[c.Key]
-	if !again {
-		row := &b.sites[c.SiteID-1]
-		if row.Status != c.From {
-			return store.Committed{}, fault.New(fault.Conflict, "the status is %d, not %d", row.Status, c.From)
-		}
-		if c.To == check.StatusDown {
-			b.outages++
-			row.OutageID = b.outages
-		}
-		done = store.Committed{OutageID: row.OutageID, NoticeID: int64(len(b.changes) + 1)}
-		row.Status, row.StatusSince = c.To, c.At
-		if c.To == check.StatusRunning {
-			row.OutageID = 0
-		}
-		b.byKey[c.Key] = done
-		b.changes = append(b.changes, c)
+	results := make([]store.CommitResult, len(cs))
+	for i, c := range cs {
+		results[i].Committed, results[i].Err = b.commit(c)
 	}
 	if seems {
-		return store.Committed{}, fault.New(fault.Unavailable, "the answer is lost")
+		return nil, fault.New(fault.Unavailable, "the answer is lost")
 	}
+	return results, nil
+}
+
+func (b *book) commit(c store.Change) (store.Committed, error) {
+	if done, again := b.byKey[c.Key]; again {
+		return done, nil
+	}
+	row := &b.sites[c.SiteID-1]
+	if row.Status != c.From {
+		return store.Committed{}, fault.New(fault.Conflict, "the status is %d, not %d", row.Status, c.From)
+	}
+	if c.To == check.StatusDown {
+		b.outages++
+		row.OutageID = b.outages
+	}
+	done := store.Committed{OutageID: row.OutageID, NoticeID: int64(len(b.changes) + 1)}
+	row.Status, row.StatusSince = c.To, c.At
+	if c.To == check.StatusRunning {
+		row.OutageID = 0
+	}
+	b.byKey[c.Key] = done
+	b.changes = append(b.changes, c)
 	return done, nil
 }
 

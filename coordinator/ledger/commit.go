@@ -1,0 +1,225 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// errNotOurs is why nothing is written for a shard.
+var errNotOurs = fault.New(fault.Fenced, "the shard is not ours at this moment")
+
+// commit tries a group once and answers its changes. Those that the store has not
+// taken, and not refused, go back.
+func (l *Ledger) commit(ctx context.Context, j job) {
+	results, err := l.write(ctx, j)
+	if err != nil {
+		l.giveBack(ctx, j, j.changes, err)
+		return
+	}
+	l.worked(j.shard)
+	var refused []int
+	for i, r := range results {
+		if r.Err != nil {
+			refused = append(refused, i)
+			continue
+		}
+		l.answered()
+		l.o.Committed(j.changes[i].Change, r.Committed)
+	}
+	// The rows are read last, so that nobody waits for them who has his answer.
+	var again []*entry
+	for _, i := range refused {
+		if e := l.refuse(ctx, j, j.changes[i], results[i].Err); e != nil {
+			again, err = append(again, j.changes[i]), e
+		}
+	}
+	l.giveBack(ctx, j, again, err)
+}
+
+// write commits a group. Its error is for all of it.
+func (l *Ledger) write(ctx context.Context, j job) ([]store.CommitResult, error) {
+	fence, ok := l.o.Fence(j.shard)
+	if !ok {
+		return nil, errNotOurs
+	}
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	changes := make([]store.Change, len(j.changes))
+	for i, e := range j.changes {
+		changes[i] = e.Change
+	}
+	results, err := l.o.Store.CommitAll(ctx, fence, changes)
+	if err == nil && len(results) != len(changes) {
+		err = fault.New(fault.Internal, "the store answered %d of %d changes", len(results), len(changes))
+	}
+	return results, err
+}
+
+// refuse answers a change that does not fit with the row as it is now. It fails when
+// the store does not give the row.
+func (l *Ledger) refuse(ctx context.Context, j job, e *entry, why error) error {
+	if l.isVoid(j) {
+		l.mu.Lock()
+		l.void(e)
+		l.mu.Unlock()
+		return nil
+	}
+	row, err := l.reread(ctx, e.SiteID)
+	if err != nil {
+		return errors.Join(why, err)
+	}
+	l.o.Log.Warn("change refused, the site has changed meanwhile", "site", e.SiteID, "err", why)
+	l.answered()
+	l.o.Refused(e.Change, row)
+	return nil
+}
+
+// reread reads the row of a site, nil when it is not ours any more.
+func (l *Ledger) reread(ctx context.Context, id check.SiteID) (*store.Site, error) {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	s, err := l.o.Store.Site(ctx, id)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	if _, ours := l.o.Fence(store.ShardOf(s.Bucket)); !ours {
+		return nil, nil // it was moved to another owner's bucket
+	}
+	return &s, nil
+}
+
+// giveBack ends a group: what is left of it because of err waits again.
+func (l *Ledger) giveBack(ctx context.Context, j job, left []*entry, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	d := &l.desks[j.shard]
+	d.busy = false
+	if len(left) > 0 {
+		l.failed(ctx, err)
+		l.retry(d, j, left, err)
+	}
+	if d.waiting.len() > 0 {
+		l.nudge()
+	}
+}
+
+// retry queues changes anew that were not answered.
+func (l *Ledger) retry(d *desk, j job, left []*entry, err error) {
+	fenced := fault.Is(err, fault.Fenced)
+	for _, e := range left {
+		if fenced && !e.fenced {
+			e.fenced = true
+			l.fenced++
+		}
+	}
+	if d.lost != j.lost {
+		for _, e := range left {
+			l.void(e)
+		}
+		l.calm()
+		return
+	}
+	d.pace.slow(time.Now())
+	if !fenced {
+		d.most = max(1, len(j.changes)/2)
+	}
+	if len(left) == 1 && !fenced {
+		// Perhaps it is its own fault: the others need not wait for it.
+		d.waiting.pushBack(left[0])
+		return
+	}
+	for _, e := range slices.Backward(left) {
+		d.waiting.pushFront(e)
+	}
+}
+
+// void drops a change of a shard that was lost.
+func (l *Ledger) void(e *entry) {
+	l.uncommitted--
+	if !e.fenced {
+		e.fenced = true
+		l.fenced++
+	}
+}
+
+func (l *Ledger) isVoid(j job) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.desks[j.shard].lost != j.lost
+}
+
+func (l *Ledger) answered() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.uncommitted--
+}
+
+// worked notes that the store took a group of a shard, and may take larger ones.
+func (l *Ledger) worked(s store.ShardID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	d := &l.desks[s]
+	d.most = min(2*d.most, maxGroup)
+	recovered := d.pace.wait > 0
+	d.pace = pace{}
+	if !l.failing.IsZero() {
+		l.o.Log.Info("the store takes status changes again", "after", time.Since(l.failing).Round(time.Millisecond))
+	}
+	l.failing, l.lastErr = time.Time{}, ""
+	if recovered {
+		l.wakeAll() // the others may have waited for the same trouble
+	}
+}
+
+// failed notes that the store refuses. An ownership that has ended is no fault of the
+// store, and a process that ends no fault at all.
+func (l *Ledger) failed(ctx context.Context, err error) {
+	if ctx.Err() != nil || fault.Is(err, fault.Fenced) {
+		return
+	}
+	if l.failing.IsZero() {
+		l.failing = time.Now()
+		l.o.Log.Error("the store does not take status changes", "err", err)
+	}
+	l.lastErr = err.Error()
+}
+
+// calm ends the alarm when nothing is left that the store could refuse.
+func (l *Ledger) calm() {
+	if l.uncommitted == 0 {
+		l.failing, l.lastErr = time.Time{}, ""
+	}
+}
+
+// keep tries to write evidence; losing it is no harm to the verdicts.
+func (l *Ledger) keep(ctx context.Context, t *testimony) {
+	fence, ok := l.o.Fence(store.ShardOf(t.Bucket))
+	if !ok {
+		return
+	}
+	call, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	err := l.o.Store.KeepBallot(call, fence, t.Ballot)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil {
+		l.keeping = pace{}
+		return
+	}
+	if t.tries++; t.tries < maxTries && fault.Is(err, fault.Unavailable) {
+		l.keeping.slow(time.Now())
+		l.evidence.pushBack(t)
+		return
+	}
+	l.dropped++
+	l.o.Log.Warn("evidence of a ballot was not kept", "site", t.SiteID, "err", err)
+}
