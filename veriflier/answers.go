@@ -1,9 +1,9 @@
 package veriflier
 
 import (
-	"container/list"
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"sync"
 	"time"
 
@@ -19,9 +19,10 @@ const (
 	// keepFor is how long an answer is given again to the same request id.
 	keepFor = time.Minute
 	// Answers are forgotten earlier, oldest first, when there are too many of them or
-	// they are too large: memory is bounded, and a repeated question is only a second check.
-	maxAnswers     = 20_000
-	maxAnswerBytes = 16 << 20
+	// they are too large: memory is bounded, and a repeated question is only a second
+	// check. Who repeats a question does so within seconds, when a connection broke.
+	maxAnswers     = 4096
+	maxAnswerBytes = 2 << 20
 
 	retryDelay = time.Second
 )
@@ -42,8 +43,17 @@ type flight struct {
 
 	// The rest is guarded by answers.mu.
 	waiters int
-	ended   time.Time
-	size    int
+	ended   bool
+}
+
+// kept is an answer that may be asked for again, as bytes: a tenth of what it takes as
+// a message beside its flight.
+type kept struct {
+	id     string
+	digest [sha256.Size]byte
+	wire   []byte
+	ended  time.Time
+	next   *kept // the one that ended after it
 }
 
 // answers knows the running checks and the answers of the last minute by request id.
@@ -56,13 +66,15 @@ type answers struct {
 	mu     sync.Mutex
 	closed bool
 	count  int // of running flights
-	byID   map[string]*flight
-	ended  *list.List // of *flight, oldest first
-	bytes  int        // wire size of all in ended
+	flying map[string]*flight
+	kept   map[string]*kept
+	// oldest and newest are the ends of the list of all that are kept.
+	oldest, newest *kept
+	bytes          int // wire size of all that are kept
 }
 
 func newAnswers(limit int) *answers {
-	return &answers{limit: limit, byID: make(map[string]*flight), ended: list.New()}
+	return &answers{limit: limit, flying: make(map[string]*flight), kept: make(map[string]*kept)}
 }
 
 // join finds the flight of a request, or makes one that the caller must start. Who
@@ -71,12 +83,19 @@ func (a *answers) join(base context.Context, id string, digest [sha256.Size]byte
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.forget(now)
-	if f := a.byID[id]; f != nil {
+	if f := a.flying[id]; f != nil {
 		if f.digest != digest {
-			return nil, false, fault.InvalidField("request_id", "was given with another target within the last minute")
+			return nil, false, anotherTarget()
 		}
 		f.waiters++
 		return f, false, nil
+	}
+	if k := a.kept[id]; k != nil {
+		if k.digest != digest {
+			return nil, false, anotherTarget()
+		}
+		f, err := k.flight()
+		return f, false, err
 	}
 	switch {
 	case a.closed:
@@ -87,10 +106,25 @@ func (a *answers) join(base context.Context, id string, digest [sha256.Size]byte
 	}
 	f = &flight{id: id, digest: digest, done: make(chan struct{}), waiters: 1}
 	f.ctx, f.cancel = context.WithCancelCause(base)
-	a.byID[id] = f
+	a.flying[id] = f
 	a.count++
 	a.running.Add(1)
 	return f, true, nil
+}
+
+func anotherTarget() error {
+	return fault.InvalidField("request_id", "was given with another target within the last minute")
+}
+
+// flight is one that has ended with the answer.
+func (k *kept) flight() (*flight, error) {
+	answer := new(veriflierv1.VerifyResponse)
+	if err := proto.Unmarshal(k.wire, answer); err != nil {
+		return nil, fmt.Errorf("read a kept answer: %w", err)
+	}
+	f := &flight{id: k.id, digest: k.digest, done: make(chan struct{}), answer: answer, waiters: 1, ended: true}
+	close(f.done)
+	return f, nil
 }
 
 // leave takes a waiter away. The last one to leave a running check ends it, and its id
@@ -99,46 +133,62 @@ func (a *answers) leave(f *flight) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	f.waiters--
-	if f.waiters > 0 || !f.ended.IsZero() {
+	if f.waiters > 0 || f.ended {
 		return
 	}
 	f.cancel(errAbandoned)
-	if a.byID[f.id] == f {
-		delete(a.byID, f.id)
+	if a.flying[f.id] == f {
+		delete(a.flying, f.id)
 	}
 }
 
 // end gives the result to all who wait, and keeps an answer for those who ask again.
 func (a *answers) end(f *flight, answer *veriflierv1.VerifyResponse, err error, now time.Time) {
+	var wire []byte
+	if err == nil {
+		if wire, err = proto.Marshal(answer); err != nil {
+			answer, err = nil, fmt.Errorf("write an answer: %w", err)
+		}
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.count--
 	defer a.running.Done()
-	f.answer, f.err, f.ended = answer, err, now
+	f.answer, f.err, f.ended = answer, err, true
 	close(f.done)
 	f.cancel(nil)
-	switch {
-	case a.byID[f.id] != f: // abandoned
-	case err != nil:
-		delete(a.byID, f.id)
-	default:
-		f.size = proto.Size(answer)
-		a.bytes += f.size
-		a.ended.PushBack(f)
+	if a.flying[f.id] != f {
+		return // abandoned
+	}
+	delete(a.flying, f.id)
+	if err == nil {
+		a.keep(&kept{id: f.id, digest: f.digest, wire: wire, ended: now})
 		a.forget(now)
 	}
 }
 
+func (a *answers) keep(k *kept) {
+	a.kept[k.id] = k
+	a.bytes += len(k.wire)
+	if a.newest == nil {
+		a.oldest = k
+	} else {
+		a.newest.next = k
+	}
+	a.newest = k
+}
+
 // forget drops the answers that are too old or too many.
 func (a *answers) forget(now time.Time) {
-	for e := a.ended.Front(); e != nil; e = a.ended.Front() {
-		f := e.Value.(*flight)
-		if a.ended.Len() <= maxAnswers && a.bytes <= maxAnswerBytes && now.Sub(f.ended) < keepFor {
+	for k := a.oldest; k != nil; k = a.oldest {
+		if len(a.kept) <= maxAnswers && a.bytes <= maxAnswerBytes && now.Sub(k.ended) < keepFor {
 			return
 		}
-		a.ended.Remove(e)
-		a.bytes -= f.size
-		delete(a.byID, f.id)
+		if a.oldest = k.next; a.oldest == nil {
+			a.newest = nil
+		}
+		a.bytes -= len(k.wire)
+		delete(a.kept, k.id)
 	}
 }
 

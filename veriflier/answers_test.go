@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	veriflierv1 "github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 )
@@ -14,7 +16,7 @@ import (
 func TestAnswersAreBounded(t *testing.T) {
 	t.Parallel()
 	small := &veriflierv1.VerifyResponse{}
-	large := &veriflierv1.VerifyResponse{Observation: &checkv1.Observation{Detail: strings.Repeat("x", 1<<20)}}
+	large := &veriflierv1.VerifyResponse{Observation: &checkv1.Observation{Detail: strings.Repeat("x", maxAnswerBytes/16)}}
 	tests := []struct {
 		name   string
 		answer *veriflierv1.VerifyResponse
@@ -36,17 +38,19 @@ func TestAnswersAreBounded(t *testing.T) {
 				a.end(f, tt.answer, nil, now)
 				a.leave(f)
 			}
-			if len(a.byID) != tt.kept || a.ended.Len() != tt.kept || a.bytes > maxAnswerBytes {
-				t.Errorf("%d ids, %d answers, %d bytes are kept, want %d", len(a.byID), a.ended.Len(), a.bytes, tt.kept)
+			if len(a.kept) != tt.kept || len(a.flying) != 0 || a.bytes > maxAnswerBytes {
+				t.Errorf("%d answers, %d bytes are kept, want %d; %d checks run", len(a.kept), a.bytes, tt.kept, len(a.flying))
 			}
-			if _, started, _ := a.join(t.Context(), fmt.Sprint(tt.asked-1), sha256.Sum256(nil), now); started {
-				t.Error("the newest answer was forgotten")
+			f, started, err := a.join(t.Context(), fmt.Sprint(tt.asked-1), sha256.Sum256(nil), now)
+			if started || err != nil || !proto.Equal(f.answer, tt.answer) {
+				t.Errorf("the newest answer was forgotten, or is another one: %v", err)
 			}
+			a.leave(f)
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			a.forget(now.Add(keepFor))
-			if len(a.byID) != 0 || a.bytes != 0 {
-				t.Errorf("%d ids, %d bytes are kept after a minute", len(a.byID), a.bytes)
+			if len(a.kept) != 0 || a.bytes != 0 || a.oldest != nil || a.newest != nil {
+				t.Errorf("%d answers, %d bytes are kept after a minute", len(a.kept), a.bytes)
 			}
 		})
 	}
