@@ -44,6 +44,7 @@ func (p *Panel) hold(ctx context.Context, q engine.Question) (engine.Answer, boo
 			}
 			continue
 		case <-whole:
+			p.doubt(got, q, answer.Opened)
 		case <-ctx.Done():
 			if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 				return engine.Answer{}, false
@@ -59,6 +60,15 @@ func (p *Panel) hold(ctx context.Context, q engine.Question) (engine.Answer, boo
 	}
 	answer.Votes = p.complete(got)
 	return answer, true
+}
+
+// doubt has those looked after who kept a ballot waiting that was opened then.
+func (p *Panel) doubt(got []*store.Vote, q engine.Question, opened time.Time) {
+	for i, m := range p.members {
+		if got[i] == nil {
+			m.doubt(opened, q.Target)
+		}
+	}
 }
 
 // complete gives those who have not voted an UNKNOWN vote: no voter is left out.

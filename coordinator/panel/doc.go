@@ -5,7 +5,11 @@
 // an overload, a refusal by policy, an answer under another name or request id, or
 // a self-check that fails or is stale.
 //
-// Goroutines, all under Run: the dispatcher ends with ctx; one a ballot or second
-// look under way, at most Options.MaxBallots, and under each one a member asked,
-// which end at their deadline, when the ballot is abandoned, or with ctx.
+// A veriflier that does not answer at all is not asked, until a trial in the background
+// finds that it answers again. Its vote is UNKNOWN at once; it stays one of N.
+//
+// Goroutines, all under Run: the dispatcher, and one a member that looks after it while
+// it is in doubt, end with ctx; one a ballot or second look under way, at most
+// Options.MaxBallots, and under each one a member asked, which end at their deadline,
+// when the ballot is abandoned, when the member is found to be silent, or with ctx.
 package panel

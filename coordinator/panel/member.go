@@ -3,10 +3,12 @@ package panel
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
 	"github.com/Automattic/jetmon/coordinator/quorum"
@@ -50,17 +52,24 @@ const retryAfter = 300 * time.Millisecond
 // member asks one veriflier and remembers how that went.
 type member struct {
 	Member
-	client veriflierpb.VeriflierServiceClient // set before anything is asked
-	slots  chan struct{}
+	// client and health are set before anything is asked.
+	client   veriflierpb.VeriflierServiceClient
+	health   healthpb.HealthClient
+	instance string
+	log      *slog.Logger
+	slots    chan struct{}
+	// worry wakes watch.
+	worry chan struct{}
 
-	mu sync.Mutex
-	st MemberStatus
+	mu      sync.Mutex
+	st      MemberStatus
+	silence silence
 }
 
-func newMember(m Member, slots int) *member {
+func newMember(m Member, o Options) *member {
 	return &member{
-		Member: m, slots: make(chan struct{}, slots),
-		st: MemberStatus{Member: m, State: Untried},
+		Member: m, instance: o.Instance, log: o.Log, slots: make(chan struct{}, o.MaxPerMember), worry: make(chan struct{}, 1),
+		st: MemberStatus{Member: m, State: Untried}, silence: newSilence(),
 	}
 }
 
@@ -70,36 +79,79 @@ func (m *member) status() MemberStatus {
 	return m.st
 }
 
-// ask puts one question and says what the answer counts as. It ends with ctx, or
-// when the member had its time.
+// ask puts one question and says what the answer counts as. It ends with ctx, when
+// the member had its time, or when it is found to be silent; one that is silent is not
+// asked.
 func (m *member) ask(ctx context.Context, id string, t check.Target) store.Vote {
+	listening, silent := m.listening()
+	if silent != "" {
+		return *m.unknown(silent)
+	}
 	select {
 	case m.slots <- struct{}{}:
 		defer func() { <-m.slots }()
+	case <-listening.Done():
+		return *m.unknown(m.whySilent())
 	case <-ctx.Done():
 		return *m.unknown("has too many questions to answer")
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.Timeout+answerMargin)
 	defer cancel()
+	defer context.AfterFunc(listening, cancel)()
+	began := time.Now()
+	defer time.AfterFunc(doubtAfter, func() { m.doubt(began, t) }).Stop()
 	resp, err := m.verify(ctx, &veriflierpb.VerifyRequest{RequestId: id, Target: checkpb.TargetToProto(t)})
 	if err != nil {
-		why := fmt.Sprintf("%s: %s", status.Code(err), status.Convert(err).Message())
-		if status.Code(err) != codes.Canceled { // ours, not the member's
-			m.note(Unreachable, why)
-		}
-		return *m.unknown(why)
+		return *m.unknown(m.blame(err, began, t))
 	}
-	v := m.Judge(id, resp)
+	m.heard()
+	v, state, detail := m.take(id, resp)
+	m.note(state, detail)
+	return v
+}
+
+// blame says why there is no answer to a question that was put at began, and holds it
+// against the member if that is its fault.
+func (m *member) blame(err error, began time.Time, t check.Target) string {
+	why := explain(err)
+	switch status.Code(err) {
+	case codes.Canceled:
+		if silent := m.whySilent(); silent != "" {
+			m.note(Unreachable, silent)
+			return silent
+		}
+		return why // ours, not the member's
+	case codes.DeadlineExceeded:
+		m.doubt(began, t)
+		if time.Since(began) >= t.Timeout+answerMargin { // else the ballot's time was up
+			m.unanswered(began, why)
+		}
+	case codes.Unavailable:
+		m.doubt(began, t)
+		m.unanswered(began, why)
+	default:
+		m.heard()
+	}
+	m.note(Unreachable, why)
+	return why
+}
+
+func explain(err error) string {
+	return fmt.Sprintf("%s: %s", status.Code(err), status.Convert(err).Message())
+}
+
+// take says what an answer counts as, and what it tells of the member.
+func (m *member) take(id string, resp *veriflierpb.VerifyResponse) (v store.Vote, s State, detail string) {
+	v = m.Judge(id, resp)
 	switch {
 	case v.Value != quorum.Unknown:
-		m.note(OK, "")
+		return v, OK, ""
 	case v.Observation != nil && v.Observation.Failure == check.FailurePolicy:
 		// It may not probe this target; that says nothing about the veriflier.
-		m.note(OK, "")
+		return v, OK, ""
 	default:
-		m.note(Unfit, v.UnknownReason)
+		return v, Unfit, v.UnknownReason
 	}
-	return v
 }
 
 // verify calls the veriflier, and once more when a connection that worked has gone,
@@ -159,13 +211,24 @@ func (m Member) unknown(why string) *store.Vote {
 
 // note keeps how a question went.
 func (m *member) note(s State, detail string) {
+	m.find(s, detail)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.st.State, m.st.Detail = s, detail
 	m.st.Asked++
+	if s != OK {
+		m.st.Unknown++
+	}
+}
+
+// find keeps how the member was found, by a question or a trial.
+func (m *member) find(s State, detail string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.silence.deaf {
+		s, detail = Unreachable, m.silence.reason()
+	}
+	m.st.State, m.st.Detail = s, detail
 	if s == OK {
 		m.st.LastAnswer = time.Now()
-	} else {
-		m.st.Unknown++
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/quorum"
@@ -65,25 +66,12 @@ type Panel struct {
 	members []*member
 	shadow  *shadow // nil when no rule is tried
 
-	mu      sync.Mutex
-	waiting []job // at most two a site: a ballot and a look
-	running map[ballotID]context.CancelFunc
-	wake    chan struct{}
-}
-
-type ballotID struct {
-	site   check.SiteID
-	ballot uint32
-}
-
-type job struct {
-	question engine.Question
-	look     bool
+	queue queue
 }
 
 // New checks the roster and the rule.
 func New(o Options) (*Panel, error) {
-	p := &Panel{o: o, running: map[ballotID]context.CancelFunc{}, wake: make(chan struct{}, 1)}
+	p := &Panel{o: o, queue: newQueue()}
 	p.o.MaxBallots = cmp.Or(o.MaxBallots, 1000)
 	p.o.MaxPerMember = cmp.Or(o.MaxPerMember, 400)
 	p.o.Straggle = cmp.Or(o.Straggle, time.Second)
@@ -102,7 +90,7 @@ func New(o Options) (*Panel, error) {
 		if m.Address == "" {
 			return nil, fault.New(fault.Invalid, "veriflier %s: its address is empty", m.Name)
 		}
-		p.members = append(p.members, newMember(m, p.o.MaxPerMember))
+		p.members = append(p.members, newMember(m, p.o))
 	}
 	return p, nil
 }
@@ -125,7 +113,7 @@ func (p *Panel) dial() (closeAll func() error, err error) {
 			return nil, errors.Join(fmt.Errorf("veriflier %s: %w", m.Name, err), closeAll())
 		}
 		conns = append(conns, conn)
-		m.client = veriflierpb.NewVeriflierServiceClient(conn)
+		m.client, m.health = veriflierpb.NewVeriflierServiceClient(conn), healthpb.NewHealthClient(conn)
 	}
 	return closeAll, nil
 }
@@ -143,40 +131,13 @@ func (p *Panel) Status() []MemberStatus {
 }
 
 // Ask holds a ballot; the answer goes to Options.Decided.
-func (p *Panel) Ask(q engine.Question) { p.enqueue(job{question: q}) }
+func (p *Panel) Ask(q engine.Question) { p.queue.add(&job{question: q}) }
 
 // Look asks one member after the other until one is a witness; the answer goes to Options.Looked.
-func (p *Panel) Look(q engine.Question) { p.enqueue(job{question: q, look: true}) }
-
-func (p *Panel) enqueue(j job) {
-	p.mu.Lock()
-	p.waiting = append(p.waiting, j)
-	p.mu.Unlock()
-	p.nudge()
-}
-
-func (p *Panel) nudge() {
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
-}
+func (p *Panel) Look(q engine.Question) { p.queue.add(&job{question: q, look: true}) }
 
 // Abandon stops a ballot, wherever it is. It is not answered.
-func (p *Panel) Abandon(site check.SiteID, ballot uint32) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if cancel := p.running[ballotID{site, ballot}]; cancel != nil {
-		cancel()
-		return
-	}
-	for i, j := range p.waiting {
-		if !j.look && j.question.Site == site && j.question.Ballot == ballot {
-			p.waiting = append(p.waiting[:i], p.waiting[i+1:]...)
-			return
-		}
-	}
-}
+func (p *Panel) Abandon(site check.SiteID, ballot uint32) { p.queue.abandon(ballotID{site, ballot}) }
 
 // Run holds the ballots until ctx ends; those under way are then dropped.
 func (p *Panel) Run(ctx context.Context) (err error) {
@@ -187,18 +148,17 @@ func (p *Panel) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, closeAll()) }()
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	for _, m := range p.members {
+		wg.Go(func() { m.watch(ctx) })
+	}
 	slots := make(chan struct{}, p.o.MaxBallots)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-p.wake:
+		case <-p.queue.wake:
 		}
-		for {
-			j, ok := p.next()
-			if !ok {
-				break
-			}
+		for j := p.queue.next(); j != nil; j = p.queue.next() {
 			select {
 			case slots <- struct{}{}:
 			case <-ctx.Done():
@@ -212,32 +172,18 @@ func (p *Panel) Run(ctx context.Context) (err error) {
 	}
 }
 
-func (p *Panel) next() (job, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.waiting) == 0 {
-		return job{}, false
-	}
-	j := p.waiting[0]
-	p.waiting = p.waiting[1:]
-	return j, true
-}
-
-func (p *Panel) do(ctx context.Context, j job) {
+func (p *Panel) do(ctx context.Context, j *job) {
 	if j.look {
 		p.look(ctx, j.question)
 		return
 	}
-	id := ballotID{j.question.Site, j.question.Ballot}
 	ctx, cancel := context.WithTimeout(ctx, j.question.Target.Timeout+2*answerMargin)
 	defer cancel()
-	p.mu.Lock()
-	p.running[id] = cancel
-	p.mu.Unlock()
+	if !p.queue.begin(j, cancel) {
+		return
+	}
 	answer, ok := p.hold(ctx, j.question)
-	p.mu.Lock()
-	delete(p.running, id)
-	p.mu.Unlock()
+	p.queue.end(j)
 	if ok {
 		p.learn(answer)
 		p.o.Decided(answer)

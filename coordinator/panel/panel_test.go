@@ -62,6 +62,7 @@ const (
 // bench is a panel of verifliers in memory; nil means that nobody listens there.
 type bench struct {
 	panel   *Panel
+	network *rpc.Memory
 	decided chan engine.Answer
 	looked  chan engine.Look
 	peers   []*peer
@@ -69,8 +70,8 @@ type bench struct {
 
 func newBench(t *testing.T, answers ...answerFunc) *bench {
 	t.Helper()
-	b := &bench{decided: make(chan engine.Answer, 10), looked: make(chan engine.Look, 10)}
 	network := rpc.NewMemory()
+	b := &bench{network: network, decided: make(chan engine.Answer, 10), looked: make(chan engine.Look, 10)}
 	var members []Member
 	serving, stop := context.WithCancel(context.Background())
 	var served []chan error
