@@ -87,7 +87,10 @@ func (b *book) sizes() []int {
 
 // inTurn answers each call by the next of errs; the last one stays.
 func inTurn(errs ...error) func() error {
+	var mu sync.Mutex
 	return func() error {
+		mu.Lock()
+		defer mu.Unlock()
 		err := errs[0]
 		if len(errs) > 1 {
 			errs = errs[1:]

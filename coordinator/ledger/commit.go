@@ -11,9 +11,6 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// errNotOurs is why nothing is written for a shard.
-var errNotOurs = fault.New(fault.Fenced, "the shard is not ours at this moment")
-
 // commit tries a group once and answers its changes. Those that the store has not
 // taken, and not refused, go back.
 func (l *Ledger) commit(ctx context.Context, j job) {
@@ -46,7 +43,7 @@ func (l *Ledger) commit(ctx context.Context, j job) {
 func (l *Ledger) write(ctx context.Context, j job) ([]store.CommitResult, error) {
 	fence, ok := l.o.Fence(j.shard)
 	if !ok {
-		return nil, errNotOurs
+		return nil, fault.New(fault.Fenced, "shard %d is not ours at this moment", j.shard)
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()

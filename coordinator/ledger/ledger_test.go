@@ -123,6 +123,23 @@ func TestWhatIsAloneGoesAlone(t *testing.T) {
 	})
 }
 
+func TestTwoChangesOfASiteAreNeverInOneGroup(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &book{}
+		f := prepare(b, Options{})
+		for _, site := range []int{1, 2, 3, 2, 4, 3, 3} {
+			f.Record(change(site, 0))
+		}
+		f.open()
+		synctest.Wait()
+		if got, want := b.sizes(), []int{3, 3, 1}; !slices.Equal(got, want) {
+			t.Errorf("groups of %d, want %d", got, want)
+		}
+		f.end(t)
+	})
+}
+
 func TestOneRefusalInAGroupIsItsOwn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

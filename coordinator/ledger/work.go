@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
 )
 
 // pace is when something that failed is tried again. The zero value is at once.
@@ -124,9 +125,7 @@ func (l *Ledger) next(now time.Time) job {
 	switch {
 	case first != nil:
 		j.lost, first.busy = first.lost, true
-		for range min(first.most, first.waiting.len()) {
-			j.changes = append(j.changes, first.waiting.popFront())
-		}
+		j.changes = first.group()
 	case l.evidence.len() == 0:
 	case l.keeping.after.After(now):
 		j.after = earlier(j.after, l.keeping.after)
@@ -134,6 +133,19 @@ func (l *Ledger) next(now time.Time) job {
 		j.ballot = l.evidence.popFront()
 	}
 	return j
+}
+
+// group takes what waits, the oldest first. A site that was begun anew may have two
+// changes here: they are never in one group, since the second may need the first.
+func (d *desk) group() []*entry {
+	var out []*entry
+	sites := map[check.SiteID]bool{}
+	for len(out) < d.most && d.waiting.len() > 0 && !sites[d.waiting.front().SiteID] {
+		e := d.waiting.popFront()
+		sites[e.SiteID] = true
+		out = append(out, e)
+	}
+	return out
 }
 
 // earlier is the earlier one of two times that are not zero.
