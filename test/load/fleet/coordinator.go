@@ -1,0 +1,199 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"google.golang.org/grpc"
+
+	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/rpc"
+)
+
+const (
+	buildWithin   = 5 * time.Minute
+	migrateWithin = 2 * time.Minute
+	listenWithin  = time.Minute
+	stopWithin    = 15 * time.Second
+	askWithin     = 10 * time.Second
+	profileFor    = 20 * time.Second
+)
+
+// build compiles the jetmon program into a directory.
+func build(ctx context.Context, dir string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, buildWithin)
+	defer cancel()
+	program := filepath.Join(dir, "jetmon")
+	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", program, "github.com/Automattic/jetmon/cmd/jetmon")
+	if out, err := c.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build jetmon: %w: %s", err, out)
+	}
+	return program, nil
+}
+
+// migrate makes the tables.
+func migrate(ctx context.Context, program, dsn string) error {
+	ctx, cancel := context.WithTimeout(ctx, migrateWithin)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, program, "migrate", "--db="+dsn).CombinedOutput(); err != nil {
+		return fmt.Errorf("jetmon migrate: %w: %s", err, out)
+	}
+	return nil
+}
+
+// coordinator is the process that is measured.
+type coordinator struct {
+	cmd            *exec.Cmd
+	started        time.Time
+	address, debug string
+	conn           *grpc.ClientConn
+	fleet          monitorv1.FleetServiceClient
+	ended          chan struct{} // closed when its log has ended
+
+	mu  sync.Mutex
+	log []string // the last lines, those that say that it is well left out
+}
+
+// startCoordinator runs `jetmon coordinator` with what an operator would give it; it has
+// a veriflier that is not there and tells nobody, since nothing goes down.
+func startCoordinator(ctx context.Context, p plan, program, dsn string) (*coordinator, error) {
+	c := &coordinator{ended: make(chan struct{})}
+	c.cmd = exec.Command(program, "coordinator", "--db="+dsn, "--node=fleet", "--listen=127.0.0.1:0",
+		"--debug-listen=127.0.0.1:0", "--log-format=json", "--log-level=info", "--db-updates", "--no-notify", "--diagnose-metadata-url=none",
+		"--veriflier=name=nobody,region=loopback,addr=127.0.0.1:1")
+	c.cmd.Env = os.Environ()
+	for name, value := range map[string]string{"GOGC": p.gogc, "GOMEMLIMIT": p.memory} {
+		if value != "" {
+			c.cmd.Env = append(c.cmd.Env, name+"="+value)
+		}
+	}
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	log, err := c.cmd.StderrPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start the coordinator: %w", err)
+	}
+	c.started = time.Now()
+	if err := c.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start the coordinator: %w", err)
+	}
+	listening := make(chan struct{})
+	go c.read(log, listening)
+	timer := time.NewTimer(listenWithin)
+	defer timer.Stop()
+	select {
+	case <-listening:
+	case <-c.ended:
+		return nil, errors.Join(errors.New("the coordinator ended: "+c.lastWords()), c.stop())
+	case <-timer.C:
+		return nil, errors.Join(errors.New("the coordinator does not listen: "+c.lastWords()), c.stop())
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), c.stop())
+	}
+	if c.conn, err = rpc.Dial(c.address, rpc.ClientOptions{}); err != nil {
+		return nil, errors.Join(err, c.stop())
+	}
+	c.fleet = monitorv1.NewFleetServiceClient(c.conn)
+	return c, nil
+}
+
+// read reads the log until it ends, and looks in it for the addresses.
+func (c *coordinator) read(log io.Reader, listening chan<- struct{}) {
+	defer close(c.ended)
+	lines := bufio.NewScanner(log)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var l struct{ Msg, Level, Address string }
+		_ = json.Unmarshal(lines.Bytes(), &l) // what is no JSON is a last word
+		switch {
+		case l.Msg == "debug listener":
+			c.debug = l.Address // before the next one
+		case l.Msg == "coordinator works" && c.address == "":
+			c.address = l.Address
+			close(listening)
+		case l.Level != "INFO":
+			c.mu.Lock()
+			c.log = append(c.log[max(0, len(c.log)-20):], lines.Text())
+			c.mu.Unlock()
+		}
+	}
+	_, _ = io.Copy(io.Discard, log) // it must not block on a line that is too long
+}
+
+func (c *coordinator) lastWords() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return strings.Join(c.log, "\n")
+}
+
+func (c *coordinator) pid() int { return c.cmd.Process.Pid }
+
+// status is what it says of itself.
+func (c *coordinator) status(ctx context.Context) (*monitorv1.CoordinatorStatus, error) {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	r, err := c.fleet.GetFleet(ctx, &monitorv1.GetFleetRequest{})
+	if err != nil {
+		return nil, fmt.Errorf("ask the coordinator: %w", err)
+	}
+	return r.GetFleet().GetCoordinator(), nil
+}
+
+// profile writes a profile of it into a file.
+func (c *coordinator) profile(ctx context.Context, kind, file string) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*profileFor)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.debug+"/debug/pprof/"+kind, nil)
+	if err != nil {
+		return err
+	}
+	got, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return fmt.Errorf("fetch a profile: %w", err)
+	}
+	defer got.Body.Close()
+	text, err := io.ReadAll(got.Body)
+	if err != nil {
+		return fmt.Errorf("fetch a profile: %w", err)
+	}
+	if got.StatusCode != http.StatusOK {
+		return fmt.Errorf("fetch a profile: %s: %s", got.Status, text)
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return fmt.Errorf("keep a profile: %w", err)
+	}
+	return os.WriteFile(file, text, 0o644)
+}
+
+// stop asks the process to end, and kills it when it does not.
+func (c *coordinator) stop() error {
+	if c.conn != nil {
+		_ = c.conn.Close()
+	}
+	_ = c.cmd.Process.Signal(syscall.SIGTERM)
+	timer := time.NewTimer(stopWithin)
+	defer timer.Stop()
+	select {
+	case <-c.ended:
+	case <-timer.C:
+		_ = c.cmd.Process.Kill()
+		<-c.ended
+	}
+	if err := c.cmd.Wait(); err != nil {
+		return fmt.Errorf("the coordinator ended: %w: %s", err, c.lastWords())
+	}
+	return nil
+}

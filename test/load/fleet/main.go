@@ -1,0 +1,102 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// plan is what to measure.
+type plan struct {
+	sites    int
+	interval time.Duration
+	length   time.Duration // of a phase
+	settle   time.Duration
+	checkers int
+	inFlight int // of each checker
+	capacity int // checks a second of all checkers in the second phase; 0: one phase
+	latency  time.Duration
+	spread   time.Duration
+	program  string
+	gogc     string
+	memory   string
+	profiles string
+}
+
+func main() {
+	var p plan
+	flag.IntVar(&p.sites, "sites", 200_000, "rows of the legacy table")
+	flag.DurationVar(&p.interval, "interval", 5*time.Minute, "each site's interval, in whole minutes")
+	flag.DurationVar(&p.length, "for", 6*time.Minute, "how long a phase is measured")
+	flag.DurationVar(&p.settle, "settle", 15*time.Second, "time between the load and the first phase")
+	flag.IntVar(&p.checkers, "checkers", 4, "simulated checkers")
+	flag.IntVar(&p.inFlight, "in-flight", 0, "checks that each checker takes at once; 0 is three seconds' worth, at least 1000")
+	flag.IntVar(&p.capacity, "capacity", 0, "checks a second that all checkers together answer in the second of three phases; 0: one phase, no limit")
+	flag.DurationVar(&p.latency, "latency", 50*time.Millisecond, "how long a check takes at least")
+	flag.DurationVar(&p.spread, "spread", 0, "how much longer it takes at most; a batch then comes back in parts")
+	flag.StringVar(&p.program, "bin", "", "the jetmon program; it is built when none is given")
+	flag.StringVar(&p.gogc, "gogc", "", "GOGC of the coordinator")
+	flag.StringVar(&p.memory, "gomemlimit", "", "GOMEMLIMIT of the coordinator")
+	flag.StringVar(&p.profiles, "profiles", "", "directory for a CPU and a heap profile of the coordinator in each phase")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := p.check(); err != nil {
+		fmt.Fprintln(os.Stderr, "fleet:", err)
+		os.Exit(2)
+	}
+	if err := measure(ctx, p); err != nil {
+		fmt.Fprintln(os.Stderr, "fleet:", err)
+		os.Exit(1)
+	}
+}
+
+const (
+	maxSites    = 50_000_000
+	maxCheckers = 256
+	maxPhase    = time.Hour
+)
+
+func (p *plan) check() error {
+	switch {
+	case p.sites < 1 || p.sites > maxSites:
+		return fmt.Errorf("-sites must be from 1 to %d", maxSites)
+	case p.interval < time.Minute || p.interval > 255*time.Minute || p.interval%time.Minute != 0:
+		return errors.New("-interval must be from 1m to 255m, in whole minutes")
+	case p.length < time.Second || p.length > maxPhase || p.settle < 0 || p.settle > maxPhase:
+		return fmt.Errorf("-for must be from 1s to %s, -settle at most that", maxPhase)
+	case p.checkers < 1 || p.checkers > maxCheckers:
+		return fmt.Errorf("-checkers must be from 1 to %d", maxCheckers)
+	case p.inFlight < 0 || p.inFlight > 1_000_000 || p.capacity < 0:
+		return errors.New("-in-flight must be from 0 to 1000000, -capacity not negative")
+	case p.latency < 0 || p.spread < 0 || p.latency+p.spread > 20*time.Second:
+		return errors.New("-latency and -spread must be at most 20s together")
+	}
+	if p.inFlight == 0 {
+		p.inFlight = max(1000, int(3*p.demand())/p.checkers)
+	}
+	return nil
+}
+
+// demand is how many checks a second the sites' intervals ask for.
+func (p *plan) demand() float64 { return float64(p.sites) / p.interval.Seconds() }
+
+// phase is one part of a run.
+type phase struct {
+	name     string
+	capacity int // checks a second of all checkers; 0: no limit
+}
+
+func (p *plan) phases() []phase {
+	if p.capacity == 0 {
+		return []phase{{name: "steady"}}
+	}
+	return []phase{{name: "before"}, {name: "short", capacity: p.capacity}, {name: "after"}}
+}

@@ -1,0 +1,191 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	_ "github.com/go-sql-driver/mysql" // the driver
+)
+
+const (
+	user     = "jetmon"
+	password = "correct-horse"
+	schema   = "fleet"
+	// startWithin bounds setting the server up and starting it.
+	startWithin = 2 * time.Minute
+)
+
+// guard runs the server until its standard input ends, which it does however the program
+// at the other end of the pipe ends; then it kills the server and removes the directory.
+const guard = `"$@" & pid=$!
+read -r word
+kill -9 "$pid"; wait "$pid" 2>/dev/null
+rm -rf "$DIRECTORY"`
+
+// database is a private MariaDB with one schema.
+type database struct {
+	dir   string
+	port  int
+	shell *exec.Cmd
+	input io.WriteCloser
+	db    *sql.DB
+}
+
+// startDatabase sets a server up whose rows fit into its memory, as far as that goes.
+func startDatabase(ctx context.Context, sites int) (*database, error) {
+	ctx, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	binary, install, err := findServer()
+	if err != nil {
+		return nil, err
+	}
+	d := &database{}
+	if d.dir, err = os.MkdirTemp("", "jetmon-fleet-"); err != nil {
+		return nil, fmt.Errorf("make the database's directory: %w", err)
+	}
+	if err := d.setUp(ctx, install); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(d.dir))
+	}
+	if d.port, err = freePort(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(d.dir))
+	}
+	if err := d.start(ctx, binary, sites); err != nil {
+		log, _ := os.ReadFile(d.path("error.log"))
+		return nil, errors.Join(fmt.Errorf("start mariadbd: %w; its log:\n%s", err, log), d.stop())
+	}
+	return d, nil
+}
+
+func findServer() (binary, install string, err error) {
+	dirs := append(filepath.SplitList(os.Getenv("PATH")), "/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin")
+	look := func(name string) string {
+		for _, dir := range dirs {
+			if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+				return path
+			}
+		}
+		return ""
+	}
+	binary, install = look("mariadbd"), look("mariadb-install-db")
+	if binary == "" || install == "" {
+		return "", "", errors.New("mariadbd is missing: install Debian's mariadb-server (make mariadb does it as root)")
+	}
+	return binary, install, nil
+}
+
+func (d *database) path(name string) string { return filepath.Join(d.dir, name) }
+
+func (d *database) setUp(ctx context.Context, install string) error {
+	if err := os.Mkdir(d.path("tmp"), 0o700); err != nil {
+		return fmt.Errorf("make the database's directory: %w", err)
+	}
+	args := append([]string{"--no-defaults", "--datadir=" + d.path("data"), "--tmpdir=" + d.path("tmp"), "--skip-test-db",
+		"--auth-root-authentication-method=normal", "--innodb-flush-method=nosync"}, asRoot()...)
+	if out, err := exec.CommandContext(ctx, install, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("mariadb-install-db: %w: %s", err, out)
+	}
+	text := "CREATE DATABASE IF NOT EXISTS " + schema + ";\n" +
+		"CREATE USER IF NOT EXISTS '" + user + "'@'127.0.0.1' IDENTIFIED BY '" + password + "';\n" +
+		"GRANT ALL ON *.* TO '" + user + "'@'127.0.0.1';\n"
+	if err := os.WriteFile(d.path("init.sql"), []byte(text), 0o600); err != nil {
+		return fmt.Errorf("write the server's first statements: %w", err)
+	}
+	return nil
+}
+
+// start runs the server and waits until our user can log in.
+func (d *database) start(ctx context.Context, binary string, sites int) error {
+	pool := min(max(256, sites*250>>20), 4096)
+	args := append([]string{"-c", guard, "sh", binary, "--no-defaults",
+		"--datadir=" + d.path("data"), "--tmpdir=" + d.path("tmp"), "--init-file=" + d.path("init.sql"),
+		"--log-error=" + d.path("error.log"), "--bind-address=127.0.0.1", "--port=" + strconv.Itoa(d.port),
+		"--socket=mariadbd.sock", "--pid-file=" + d.path("pid"), "--skip-name-resolve", "--max-connections=1000",
+		"--innodb-buffer-pool-size=" + strconv.Itoa(pool) + "M", "--innodb-log-file-size=512M",
+		"--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", "--performance-schema=0"}, asRoot()...)
+	shell := exec.Command("/bin/sh", args...)
+	shell.Env = append(os.Environ(), "DIRECTORY="+d.dir)
+	// A Ctrl-C at the terminal is for this program, which then ends the server in order.
+	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	input, err := shell.StdinPipe()
+	if err != nil {
+		return err
+	}
+	if err := shell.Start(); err != nil {
+		return err
+	}
+	d.shell, d.input = shell, input
+	if d.db, err = sql.Open("mysql", fmt.Sprintf("%s:%s@%s", user, password, d.address())); err != nil {
+		return err
+	}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := d.db.PingContext(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-tick.C:
+		}
+	}
+}
+
+func (d *database) address() string { return fmt.Sprintf("tcp(127.0.0.1:%d)/%s", d.port, schema) }
+
+// dsn is how the coordinator is told of the database.
+func (d *database) dsn() string { return fmt.Sprintf("mysql://%s:%s@%s", user, password, d.address()) }
+
+// pid is the server's process id.
+func (d *database) pid() (int, error) {
+	text, err := os.ReadFile(d.path("pid"))
+	if err != nil {
+		return 0, fmt.Errorf("find the database's process: %w", err)
+	}
+	return strconv.Atoi(strings.TrimSpace(string(text)))
+}
+
+// stop ends the server and removes its directory.
+func (d *database) stop() error {
+	var err error
+	if d.db != nil {
+		err = d.db.Close()
+	}
+	if d.shell == nil {
+		return errors.Join(err, os.RemoveAll(d.dir))
+	}
+	err = errors.Join(err, d.input.Close())
+	// The shell ends with the status of its last command.
+	return errors.Join(err, d.shell.Wait())
+}
+
+// asRoot lets mariadbd run as root, which it does only when told.
+func asRoot() []string {
+	if os.Geteuid() == 0 {
+		return []string{"--user=root"}
+	}
+	return nil
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	return port, l.Close()
+}

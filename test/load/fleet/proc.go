@@ -1,0 +1,86 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// clockTick is USER_HZ: the kernel counts CPU time for user space in hundredths.
+const clockTick = 10 * time.Millisecond
+
+// cpuOf reads the CPU time, user and system, that a process has used.
+func cpuOf(pid int) (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, fmt.Errorf("read the CPU time of a process: %w", err)
+	}
+	return parseStat(text)
+}
+
+// parseStat finds utime and stime, the 14th and 15th fields. The second is the program's
+// name in brackets, which may hold anything.
+func parseStat(text []byte) (time.Duration, error) {
+	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("not a stat line: %q", text)
+	}
+	var ticks uint64
+	for _, f := range fields[11:13] {
+		n, err := strconv.ParseUint(string(f), 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("not a stat line: %w", err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * clockTick, nil
+}
+
+// memory is what a process has resident, now and at most, in bytes.
+type memory struct{ now, peak uint64 }
+
+func memoryOf(pid int) (memory, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return memory{}, fmt.Errorf("read the memory of a process: %w", err)
+	}
+	return parseStatus(string(text))
+}
+
+func parseStatus(text string) (memory, error) {
+	var m memory
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(line, ":")
+		var to *uint64
+		switch name {
+		case "VmRSS":
+			to = &m.now
+		case "VmHWM":
+			to = &m.peak
+		default:
+			continue
+		}
+		n, err := strconv.ParseUint(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+		if err != nil {
+			return m, fmt.Errorf("not a status line: %w", err)
+		}
+		*to = n << 10
+	}
+	if m.now == 0 {
+		return m, fmt.Errorf("no VmRSS in %q", text)
+	}
+	return m, nil
+}
+
+// resetPeak has the kernel count the peak anew.
+func resetPeak(pid int) error {
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0); err != nil {
+		return fmt.Errorf("count the peak anew: %w", err)
+	}
+	return nil
+}
