@@ -1,0 +1,211 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/pprof"
+	"syscall"
+	"time"
+)
+
+// plan is what to measure.
+type plan struct {
+	sites, checkers, inFlight, headers int
+	length                             time.Duration
+	only                               string
+	cpuProfile, memProfile             string
+}
+
+func main() {
+	var p plan
+	flag.IntVar(&p.sites, "sites", 1_000_000, "sites on the schedule")
+	flag.IntVar(&p.checkers, "checkers", 4, "checkers, each with a stream of its own")
+	flag.IntVar(&p.inFlight, "in-flight", 20_000, "checks that each checker takes at once")
+	flag.IntVar(&p.headers, "headers", 2, "response headers in an observation, 0 to 4")
+	flag.DurationVar(&p.length, "for", 10*time.Second, "how long each is measured")
+	flag.StringVar(&p.only, "only", "", "measure one: engine, messages or bytes")
+	flag.StringVar(&p.cpuProfile, "cpuprofile", "", "file for a CPU profile of the coordinator's side")
+	flag.StringVar(&p.memProfile, "memprofile", "", "file for its allocations")
+	address := flag.String("checkers-of", "", "internal: be the checkers of the coordinator at this address")
+	flag.Parse()
+	err := p.check()
+	switch {
+	case err != nil:
+	case *address != "":
+		err = beCheckers(p, *address)
+	default:
+		err = measureAll(p)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "instant:", err)
+		os.Exit(1)
+	}
+}
+
+func (p plan) check() error {
+	switch {
+	case p.sites < 1 || p.sites > 20_000_000:
+		return fmt.Errorf("-sites must be from 1 to 20000000")
+	case p.checkers < 1 || p.checkers > 64:
+		return fmt.Errorf("-checkers must be from 1 to 64")
+	case p.inFlight < batchSize || p.inFlight > 1_000_000:
+		return fmt.Errorf("-in-flight must be from %d to 1000000", batchSize)
+	case p.headers < 0 || p.headers > len(headerFields):
+		return fmt.Errorf("-headers must be from 0 to %d", len(headerFields))
+	case p.length < time.Second || p.length > 10*time.Minute:
+		return fmt.Errorf("-for must be from 1s to 10m")
+	}
+	return nil
+}
+
+// side is what one process did since it began.
+type side struct {
+	Checks uint64
+	CPU    time.Duration
+}
+
+func (s side) since(before side) side { return side{s.Checks - before.Checks, s.CPU - before.CPU} }
+
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// figures are those of one way.
+type figures struct {
+	name                  string
+	wall                  time.Duration
+	coordinator, checkers side
+	allocs, bytes         float64 // a check
+}
+
+func (f figures) rate() float64 { return float64(f.coordinator.Checks) / f.wall.Seconds() }
+
+func (f figures) cost() time.Duration {
+	return f.coordinator.CPU / time.Duration(max(1, f.coordinator.Checks))
+}
+
+// way is one way to serve checkers.
+type way struct {
+	name  string
+	serve func(plan) (*served, error)
+}
+
+// served is a server that runs.
+type served struct {
+	address string
+	checks  func() uint64 // checked in since the start
+	stop    func() error
+}
+
+func measureAll(p plan) error {
+	var engineCost time.Duration
+	fmt.Printf("%d checkers, %d checks each at once, batches of %d, %d headers; %d cores\n", p.checkers, p.inFlight, batchSize, p.headers, runtime.NumCPU())
+	fmt.Printf("%-36s %10s %12s %12s %8s %8s %8s\n", "", "checks/s", "CPU ns/check", "checkers' ns", "allocs", "bytes", "ratio")
+	for _, w := range []way{{"engine", serveEngine}, {"messages", serveMessages}, {"bytes", serveBytes}} {
+		if p.only != "" && p.only != w.name {
+			continue
+		}
+		f, err := measure(p, w)
+		if err != nil {
+			return err
+		}
+		if engineCost == 0 {
+			engineCost = f.cost()
+		}
+		fmt.Printf("%-36s %10.0f %12d %12d %8.2f %8.0f %8.2f\n", map[string]string{
+			"engine": "engine behind the stream", "messages": "bare stream of the same messages", "bytes": "bare stream of the same bytes",
+		}[w.name], f.rate(), f.cost().Nanoseconds(), int64(f.checkers.CPU)/int64(max(1, f.checkers.Checks)), f.allocs, f.bytes,
+			float64(engineCost)/float64(f.cost()))
+	}
+	return nil
+}
+
+// warmUp is how long before the measurement everything runs already: all sites have been
+// checked once by then.
+const warmUp = 3 * time.Second
+
+func measure(p plan, w way) (f figures, err error) {
+	f.name = w.name
+	s, err := w.serve(p)
+	if err != nil {
+		return f, err
+	}
+	defer func() {
+		if e := s.stop(); err == nil {
+			err = e
+		}
+	}()
+	c, err := spawn(p, s.address)
+	if err != nil {
+		return f, err
+	}
+	defer c.stop()
+	time.Sleep(warmUp)
+	for s.checks() < uint64(p.sites) && w.name == "engine" {
+		time.Sleep(100 * time.Millisecond)
+	}
+	stopProfile, err := p.profile()
+	if err != nil {
+		return f, err
+	}
+	defer stopProfile()
+	var m0, m1 runtime.MemStats
+	runtime.ReadMemStats(&m0)
+	c0, err := c.mark()
+	if err != nil {
+		return f, err
+	}
+	begin, s0 := time.Now(), side{s.checks(), cpuTime()}
+	time.Sleep(p.length)
+	f.wall = time.Since(begin)
+	f.coordinator = side{s.checks(), cpuTime()}.since(s0)
+	c1, err := c.mark()
+	if err != nil {
+		return f, err
+	}
+	f.checkers = c1.since(c0)
+	runtime.ReadMemStats(&m1)
+	each := float64(max(1, f.coordinator.Checks))
+	f.allocs, f.bytes = float64(m1.Mallocs-m0.Mallocs)/each, float64(m1.TotalAlloc-m0.TotalAlloc)/each
+	return f, nil
+}
+
+// profile begins the profiles that were asked for.
+func (p plan) profile() (stop func(), err error) {
+	var stops []func()
+	stop = func() {
+		for _, s := range stops {
+			s()
+		}
+	}
+	if p.cpuProfile != "" {
+		out, err := os.Create(p.cpuProfile)
+		if err != nil {
+			return stop, fmt.Errorf("profile: %w", err)
+		}
+		if err := pprof.StartCPUProfile(out); err != nil {
+			return stop, fmt.Errorf("profile: %w", err)
+		}
+		stops = append(stops, func() { pprof.StopCPUProfile(); _ = out.Close() })
+	}
+	if p.memProfile != "" {
+		out, err := os.Create(p.memProfile)
+		if err != nil {
+			return stop, fmt.Errorf("profile: %w", err)
+		}
+		stops = append(stops, func() { _ = pprof.Lookup("allocs").WriteTo(out, 0); _ = out.Close() })
+	}
+	return stop, nil
+}
+
+// told is what the checkers say when they are asked.
+func told(checks uint64) error {
+	return json.NewEncoder(os.Stdout).Encode(side{checks, cpuTime()})
+}
