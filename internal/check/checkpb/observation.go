@@ -97,11 +97,7 @@ func ObservationFromProto(p *checkv1.Observation) check.Observation {
 		o.Outcome = v
 	}
 	for _, a := range p.GetAdvisories() {
-		v := known[check.Advisory](a, checkv1.Advisory_ADVISORY_HEAD_UNSUPPORTED)
-		if v == 0 || slices.Contains(o.Advisories, v) {
-			continue
-		}
-		o.Advisories = append(o.Advisories, v)
+		o.Advisories = addAdvisory(o.Advisories, known[check.Advisory](a, checkv1.Advisory_ADVISORY_HEAD_UNSUPPORTED))
 	}
 	if t := p.GetTimings(); t != nil {
 		o.Timing = check.Timing{
@@ -135,15 +131,8 @@ func known[V ~uint8, E ~int32](e, last E) V {
 // bound makes an observation fit for the wire and for memory, and keeps it from
 // contradicting itself. One that fits already comes back as it is, without a copy.
 func bound(o check.Observation) check.Observation {
-	switch {
-	case o.Outcome == check.OutcomeUp:
-		o.Failure = check.FailureNone
-	case o.Failure == check.FailurePolicy, o.Outcome == 0, o.Outcome > check.OutcomeUnknown:
-		o.Outcome = check.OutcomeUnknown
-	}
-	if len(o.Reason) > maxReasonBytes || strings.ContainsFunc(o.Reason, isNotReasonRune) {
-		o.Reason = ""
-	}
+	judge(&o)
+	o.Reason = boundReason(o.Reason)
 	o.HTTPStatus = boundStatus(o.HTTPStatus)
 	o.ResolvedAddress = boundText(o.ResolvedAddress, maxAddressBytes)
 	o.Protocol = boundText(o.Protocol, maxProtocolBytes)
@@ -154,6 +143,24 @@ func bound(o check.Observation) check.Observation {
 		o.CertificateExpire = time.Time{} // a certificate may claim what the wire cannot say
 	}
 	return o
+}
+
+// judge keeps an observation from contradicting itself.
+func judge(o *check.Observation) {
+	switch {
+	case o.Outcome == check.OutcomeUp:
+		o.Failure = check.FailureNone
+	case o.Failure == check.FailurePolicy, o.Outcome == 0, o.Outcome > check.OutcomeUnknown:
+		o.Outcome = check.OutcomeUnknown
+	}
+}
+
+// boundReason drops a reason that is none.
+func boundReason(s string) string {
+	if len(s) > maxReasonBytes || strings.ContainsFunc(s, isNotReasonRune) {
+		return ""
+	}
+	return s
 }
 
 func boundHops(hops []check.Hop) []check.Hop {
@@ -212,7 +219,7 @@ func boundText(s string, limit int) string {
 			}
 		}
 	}
-	if !strings.ContainsFunc(s, isControl) && utf8.ValidString(s) {
+	if printable(s) || !strings.ContainsFunc(s, isControl) && utf8.ValidString(s) {
 		return s
 	}
 	// "?" is one byte as the bad one was, so the limit still holds.
