@@ -6,16 +6,37 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc"
+
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	coordinatorpb "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	"github.com/Automattic/jetmon/internal/check"
-	"github.com/Automattic/jetmon/internal/check/checkpb"
 )
+
+// outgoing is a message to send: a handout, or other when that is set.
+type outgoing struct {
+	handout
+	other *coordinatorpb.StreamAssignmentsResponse
+}
+
+// send sends it; what batch held is replaced.
+func (m outgoing) send(st responder, batch *encoded) error {
+	if m.other != nil {
+		return st.Send(m.other)
+	}
+	if err := batch.write(m.handout); err != nil {
+		return err
+	}
+	return st.SendMsg(batch)
+}
+
+// responder is the coordinator's end of a stream.
+type responder = grpc.BidiStreamingServer[coordinatorpb.StreamAssignmentsRequest, coordinatorpb.StreamAssignmentsResponse]
 
 // link is the engine's end of a stream. What the engine calls never blocks.
 type link struct {
 	lease time.Duration
-	out   chan *coordinatorpb.StreamAssignmentsResponse
+	out   chan outgoing
 	ended chan struct{}
 
 	once   sync.Once
@@ -25,24 +46,19 @@ type link struct {
 func newLink(lease time.Duration) *link {
 	return &link{
 		lease: lease,
-		out:   make(chan *coordinatorpb.StreamAssignmentsResponse, outbox),
+		out:   make(chan outgoing, outbox),
 		ended: make(chan struct{}),
 	}
 }
 
-// Assign sends a batch.
+// Assign sends a batch; it is encoded by who sends it, outside of the engine.
 func (l *link) Assign(b dispatch.Batch, targets []check.Target) bool {
-	m := &coordinatorpb.Assignments{
-		Batch:       refToProto(b.Ref),
-		LeaseMillis: uint32(l.lease.Milliseconds()),
-		Assignments: make([]*coordinatorpb.Assignment, len(b.Checks)),
+	select {
+	case l.out <- outgoing{handout: handout{batch: b, targets: targets, lease: l.lease}}:
+		return true
+	default:
+		return false
 	}
-	for i, c := range b.Checks {
-		m.Assignments[i] = &coordinatorpb.Assignment{
-			SiteId: int64(c.Site), Sequence: c.Sequence, Target: checkpb.TargetToProto(targets[i]),
-		}
-	}
-	return l.put(&coordinatorpb.StreamAssignmentsResponse{Message: &coordinatorpb.StreamAssignmentsResponse_Assignments{Assignments: m}})
 }
 
 // End closes the session; only the first reason counts.
@@ -53,20 +69,11 @@ func (l *link) End(reason string) {
 	})
 }
 
-func (l *link) put(m *coordinatorpb.StreamAssignmentsResponse) bool {
-	select {
-	case l.out <- m:
-		return true
-	default:
-		return false
-	}
-}
-
 // answer sends what the receiver has to say, which may wait for room: then nothing
 // more is read from the checker.
 func (l *link) answer(ctx context.Context, m *coordinatorpb.StreamAssignmentsResponse) error {
 	select {
-	case l.out <- m:
+	case l.out <- outgoing{other: m}:
 		return nil
 	case <-l.ended:
 		return errors.New("the session has ended")

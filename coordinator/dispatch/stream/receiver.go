@@ -7,7 +7,6 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -30,13 +29,19 @@ type receiver struct {
 const maxAge = 5 * time.Minute
 
 // run reads until the stream ends.
-func (r receiver) run(st grpc.BidiStreamingServer[coordinatorpb.StreamAssignmentsRequest, coordinatorpb.StreamAssignmentsResponse]) error {
+func (r receiver) run(st responder) error {
+	m := newRequest()
 	for {
-		m, err := st.Recv()
-		if err != nil {
+		err := st.RecvMsg(m)
+		switch {
+		case err != nil:
 			return err
+		case m.isResults:
+			err = r.results(st.Context(), time.Now(), m.ref, m.results)
+		default:
+			err = r.take(st.Context(), time.Now(), m.any)
 		}
-		if err := r.take(st.Context(), time.Now(), m); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -50,7 +55,7 @@ func (r receiver) take(ctx context.Context, now time.Time, m *coordinatorpb.Stre
 			return err
 		}
 	case *coordinatorpb.StreamAssignmentsRequest_Results:
-		return r.results(ctx, now, m.Results)
+		return r.results(ctx, now, refFromProto(m.Results.GetBatch()), readResults(now, m.Results.GetResults()))
 	case *coordinatorpb.StreamAssignmentsRequest_Heartbeat:
 		return r.heartbeat(ctx, now, m.Heartbeat)
 	case *coordinatorpb.StreamAssignmentsRequest_Release:
@@ -66,12 +71,12 @@ func (r receiver) take(ctx context.Context, now time.Time, m *coordinatorpb.Stre
 	return nil // messages of later versions are not for us
 }
 
-func (r receiver) results(ctx context.Context, now time.Time, m *coordinatorpb.Results) error {
-	ack := &coordinatorpb.ResultsAck{Batch: m.GetBatch()}
-	if n := len(m.GetResults()); n > maxResults {
+func (r receiver) results(ctx context.Context, now time.Time, ref dispatch.Ref, results []engine.Result) error {
+	ack := &coordinatorpb.ResultsAck{Batch: refToProto(ref)}
+	if len(results) > maxResults {
 		ack.Error = batchError(dispatch.ErrInvalid)
 	} else {
-		receipt, err := r.engine.CheckIn(now, r.session, refFromProto(m.GetBatch()), readResults(now, m.GetResults()))
+		receipt, err := r.engine.CheckIn(now, r.session, ref, results)
 		if err != nil && !isBatchError(err) {
 			return err
 		}
@@ -84,10 +89,9 @@ func (r receiver) results(ctx context.Context, now time.Time, m *coordinatorpb.R
 func readResults(now time.Time, in []*coordinatorpb.Result) []engine.Result {
 	out := make([]engine.Result, len(in))
 	for i, p := range in {
-		age := min(time.Duration(p.GetAgeMillis())*time.Millisecond, maxAge)
 		out[i] = engine.Result{
 			Key:         dispatch.Key{Site: check.SiteID(p.GetSiteId()), Sequence: p.GetSequence()},
-			At:          now.Add(-age),
+			At:          now.Add(-boundAge(p.GetAgeMillis())),
 			Observation: checkpb.ObservationFromProto(p.GetObservation()),
 		}
 	}

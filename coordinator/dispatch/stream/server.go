@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/engine"
 	coordinatorpb "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
@@ -54,7 +52,7 @@ func New(o Options) *Server { return &Server{o: o, stopping: make(chan struct{})
 func (s *Server) Stop() { s.stop.Do(func() { close(s.stopping) }) }
 
 // StreamAssignments is one session.
-func (s *Server) StreamAssignments(st grpc.BidiStreamingServer[coordinatorpb.StreamAssignmentsRequest, coordinatorpb.StreamAssignmentsResponse]) error {
+func (s *Server) StreamAssignments(st responder) error {
 	first, err := st.Recv()
 	if err != nil {
 		return err
@@ -76,13 +74,14 @@ func (s *Server) StreamAssignments(st grpc.BidiStreamingServer[coordinatorpb.Str
 }
 
 // send is the sender's loop. It returns what the stream ends with.
-func (s *Server) send(st grpc.BidiStreamingServer[coordinatorpb.StreamAssignmentsRequest, coordinatorpb.StreamAssignmentsResponse], l *link, received <-chan error) error {
+func (s *Server) send(st responder, l *link, received <-chan error) error {
 	stopping := s.stopping
+	batch := newEncoded()
 	var drained <-chan time.Time
 	for {
 		select {
 		case m := <-l.out:
-			if err := st.Send(m); err != nil {
+			if err := m.send(st, batch); err != nil {
 				return err
 			}
 		case err := <-received:

@@ -8,62 +8,67 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// reader reads a message of numbers and texts, field by field. It holds a copy of the
-// bytes, so that the texts that it hands out share one allocation. What it does not
-// know ends it: odd.
+// reader reads a message of numbers and texts, field by field: text from at to end. It
+// moves by numbers alone, since moving a pointer would cost a write barrier a step. The
+// text is a copy of the bytes, so that all texts handed out share one allocation. What is
+// not as usual, or not whole, ends it: odd.
 type reader struct {
-	left string
-	odd  bool
+	whole   string
+	at, end int
+	odd     bool
 }
 
-// next reads a field's number and its wire type; 0 at the end.
-func (r *reader) next() (field uint64) {
-	if r.left == "" {
-		return 0
-	}
-	tag := r.varint()
-	if tag>>3 == 0 {
-		r.odd = true
-	}
-	return tag
-}
+// more says whether there is another field.
+func (r *reader) more() bool { return r.at < r.end && !r.odd }
 
-// Tags are a field's number with its wire type, as they stand in the bytes.
+// The types of fields that are read; a tag is the field's number and this.
 const (
 	varintType = 0
 	bytesType  = 2
 )
 
-// varint reads a number; one of more than nine bytes is odd.
+// varint reads a number, or a tag. One of more than nine bytes is odd.
 func (r *reader) varint() uint64 {
+	if r.at < r.end && r.whole[r.at] < 0x80 { // nearly all
+		r.at++
+		return uint64(r.whole[r.at-1])
+	}
+	return r.long()
+}
+
+func (r *reader) long() uint64 {
 	var v uint64
-	for i := 0; i < len(r.left) && i < 9; i++ {
-		c := r.left[i]
+	for i := 0; i < 9 && r.at < r.end; i++ {
+		c := r.whole[r.at]
+		r.at++
 		v |= uint64(c&0x7f) << (7 * i)
 		if c < 0x80 {
-			r.left = r.left[i+1:]
 			return v
 		}
 	}
-	r.odd, r.left = true, ""
+	r.odd = true
 	return 0
 }
 
-// bytes reads what has a length before it.
-func (r *reader) bytes() string {
+// inside reads what has a length before it.
+func (r *reader) inside() reader {
 	n := r.varint()
-	if n > uint64(len(r.left)) {
-		r.odd, r.left = true, ""
-		return ""
+	if r.odd || n > uint64(r.end-r.at) {
+		r.odd = true
+		return reader{}
 	}
-	s := r.left[:n]
-	r.left = r.left[n:]
-	return s
+	at := r.at
+	r.at += int(n)
+	return reader{whole: r.whole, at: at, end: r.at}
 }
+
+// close takes over whether something inside was odd.
+func (r *reader) close(in *reader) { r.odd = r.odd || in.odd }
 
 // text reads a text that nothing has to be done to: printable ASCII of at most limit bytes.
 func (r *reader) text(limit int) string {
-	s := r.bytes()
+	in := r.inside()
+	s := in.whole[in.at:in.end]
 	if len(s) > limit || !printable(s) {
 		r.odd = true
 	}
@@ -83,25 +88,27 @@ func printable(s string) bool {
 func enum[V ~uint8, E ~int32](r *reader, last E) V { return known[V](E(int32(r.varint())), last) }
 
 // readObservation reads an observation as nodes send them. False: it is not like that.
-func readObservation(wire []byte) (check.Observation, bool) {
-	o := check.Observation{Outcome: check.OutcomeUnknown}
-	r := reader{left: string(wire)}
-	var seen [16]bool
-	for tag := r.next(); tag != 0 && !r.odd; tag = r.next() {
+func readObservation(wire []byte, o *check.Observation) bool {
+	*o = check.Observation{Outcome: check.OutcomeUnknown}
+	r := reader{whole: string(wire), end: len(wire)}
+	timings, ends := 0, 0
+	for r.more() {
+		tag := r.varint()
 		// Messages inside may be merged from several: that is odd. Of numbers and
 		// texts the last one counts, as in the generated code.
 		switch tag {
-		case 6<<3 | bytesType, 12<<3 | bytesType:
-			r.odd = r.odd || seen[tag>>3]
-			seen[tag>>3] = true
+		case 6<<3 | bytesType:
+			timings++
+		case 12<<3 | bytesType:
+			ends++
 		}
-		r.observed(tag, &o)
+		r.observed(tag, o)
 	}
-	if r.odd || len(o.Headers) > maxHeaders || len(o.Hops) > check.MaxRedirects {
-		return check.Observation{}, false
+	if r.odd || timings > 1 || ends > 1 || len(o.Headers) > maxHeaders || len(o.Hops) > check.MaxRedirects {
+		return false
 	}
-	judge(&o)
-	return o, true
+	judge(o)
+	return true
 }
 
 // observed reads one field of an observation.
@@ -119,11 +126,13 @@ func (r *reader) observed(tag uint64, o *check.Observation) {
 	case 4<<3 | varintType:
 		o.HTTPStatus = boundStatus(int(int32(r.varint())))
 	case 5<<3 | bytesType:
-		for list := (reader{left: r.bytes()}); list.left != ""; r.odd = r.odd || list.odd {
-			o.Advisories = addAdvisory(o.Advisories, enum[check.Advisory](&list, checkv1.Advisory_ADVISORY_HEAD_UNSUPPORTED))
+		in := r.inside()
+		for in.more() {
+			o.Advisories = addAdvisory(o.Advisories, enum[check.Advisory](&in, checkv1.Advisory_ADVISORY_HEAD_UNSUPPORTED))
 		}
+		r.close(&in)
 	case 6<<3 | bytesType:
-		r.timing(r.bytes(), &o.Timing)
+		r.timing(&o.Timing)
 	case 7<<3 | varintType:
 		o.Phase = enum[check.Phase](r, checkv1.Phase_PHASE_DONE)
 	case 8<<3 | varintType:
@@ -133,14 +142,14 @@ func (r *reader) observed(tag uint64, o *check.Observation) {
 	case 10<<3 | bytesType:
 		o.Protocol = r.text(maxProtocolBytes)
 	case 11<<3 | bytesType:
-		o.Hops = append(o.Hops, r.hop(r.bytes()))
+		o.Hops = append(o.Hops, r.hop())
 	case 12<<3 | bytesType:
-		o.CertificateExpire = r.timestamp(r.bytes())
+		o.CertificateExpire = r.timestamp()
 	case 13<<3 | bytesType:
 		if o.Headers == nil {
 			o.Headers = make(map[string]string, 4)
 		}
-		r.header(r.bytes(), o.Headers)
+		r.header(o.Headers)
 	case 14<<3 | bytesType:
 		o.Detail = r.text(check.MaxDetailBytes)
 	default:
@@ -156,9 +165,10 @@ func addAdvisory(all []check.Advisory, a check.Advisory) []check.Advisory {
 	return append(all, a)
 }
 
-func (r *reader) timing(wire string, t *check.Timing) {
-	in := reader{left: wire}
-	for tag := in.next(); tag != 0 && !in.odd; tag = in.next() {
+func (r *reader) timing(t *check.Timing) {
+	in := r.inside()
+	for in.more() {
+		tag := in.varint()
 		d := time.Duration(uint32(in.varint())) * time.Microsecond
 		switch tag {
 		case 1<<3 | varintType:
@@ -175,14 +185,14 @@ func (r *reader) timing(wire string, t *check.Timing) {
 			in.odd = true
 		}
 	}
-	r.odd = r.odd || in.odd
+	r.close(&in)
 }
 
-func (r *reader) timestamp(wire string) time.Time {
-	in := reader{left: wire}
+func (r *reader) timestamp() time.Time {
+	in := r.inside()
 	var seconds, nanos int64
-	for tag := in.next(); tag != 0 && !in.odd; tag = in.next() {
-		switch tag {
+	for in.more() {
+		switch in.varint() {
 		case 1<<3 | varintType:
 			seconds = int64(in.varint())
 		case 2<<3 | varintType:
@@ -197,11 +207,11 @@ func (r *reader) timestamp(wire string) time.Time {
 	return time.Unix(seconds, nanos).UTC()
 }
 
-func (r *reader) hop(wire string) check.Hop {
-	in := reader{left: wire}
+func (r *reader) hop() check.Hop {
+	in := r.inside()
 	var h check.Hop
-	for tag := in.next(); tag != 0 && !in.odd; tag = in.next() {
-		switch tag {
+	for in.more() {
+		switch in.varint() {
 		case 1<<3 | varintType:
 			h.Status = boundStatus(int(int32(in.varint())))
 		case 2<<3 | bytesType:
@@ -210,15 +220,15 @@ func (r *reader) hop(wire string) check.Hop {
 			in.odd = true
 		}
 	}
-	r.odd = r.odd || in.odd
+	r.close(&in)
 	return h
 }
 
-func (r *reader) header(wire string, to map[string]string) {
-	in := reader{left: wire}
+func (r *reader) header(to map[string]string) {
+	in := r.inside()
 	var name, value string
-	for tag := in.next(); tag != 0 && !in.odd; tag = in.next() {
-		switch tag {
+	for in.more() {
+		switch in.varint() {
 		case 1<<3 | bytesType:
 			name = in.text(maxHeaderBytes)
 		case 2<<3 | bytesType:
@@ -227,6 +237,7 @@ func (r *reader) header(wire string, to map[string]string) {
 			in.odd = true
 		}
 	}
-	r.odd = r.odd || in.odd || name == ""
+	r.close(&in)
+	r.odd = r.odd || name == ""
 	to[name] = value
 }

@@ -46,16 +46,17 @@ func appendNumber(to []byte, field protowire.Number, n uint64) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(to, field, protowire.VarintType), n)
 }
 
-// ReadObservation reads an encoded observation: it is ObservationFromProto of what the
-// generated code makes of the bytes, which stay the caller's. The error says that they
-// are no message.
-func ReadObservation(wire []byte) (check.Observation, error) {
-	if o, ok := readObservation(wire); ok {
-		return o, nil
+// ReadObservation reads an encoded observation into one: what ObservationFromProto makes
+// of what the generated code makes of the bytes, which stay the caller's. The error says
+// that they are no message.
+func ReadObservation(wire []byte, to *check.Observation) error {
+	if readObservation(wire, to) {
+		return nil
 	}
 	var p checkv1.Observation
 	if err := proto.Unmarshal(wire, &p); err != nil {
-		return check.Observation{}, fmt.Errorf("decode an observation: %w", err)
+		return fmt.Errorf("decode an observation: %w", err)
 	}
-	return ObservationFromProto(&p), nil
+	*to = ObservationFromProto(&p)
+	return nil
 }
