@@ -55,6 +55,8 @@ func TestMistakesAreOneLineAndExitCode2(t *testing.T) {
 		{name: "a missing URL", args: "probe", want: "<url>"},
 		{name: "a missing database", args: "coordinator", want: "--db"},
 		{name: "a missing coordinator", args: "checker", want: "--coordinator"},
+		{name: "a second coordinator without a port", args: "checker --coordinator=127.0.0.1:7800,other", want: "--coordinator"},
+		{name: "a name of coordinators without a port", args: "checker --coordinator=dns:///coordinators.internal", want: "--coordinator"},
 		{name: "a DSN of no known engine", args: "migrate --db=postgres://x/y", want: "--db"},
 		{name: "a DSN that is none", args: "coordinator --listen=127.0.0.1:0 --db=jetmon", want: "--db"},
 		{name: "a file with a DSN that is not there", args: "migrate --db=@/nonexistent/dsn", want: "/nonexistent/dsn"},
