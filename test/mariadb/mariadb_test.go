@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,40 @@ func TestAKilledServerComesBackWithItsData(t *testing.T) {
 	}
 	if err := s.run("INSERT INTO " + name + ".kept VALUES (1)"); err == nil || !strings.Contains(err.Error(), "Duplicate") {
 		t.Errorf("the row is gone after a kill: %v", err)
+	}
+}
+
+func TestReadOnlyBindsThePlainUser(t *testing.T) {
+	t.Parallel()
+	s := NewServer(t)
+	s.Query(t, "CREATE TABLE kept (id INT PRIMARY KEY); INSERT INTO kept VALUES (7); SET GLOBAL read_only=1")
+	out, err := exec.Command(s.client, "--no-defaults", "--protocol=tcp", "--host=127.0.0.1", "--port="+strconv.Itoa(s.Port()),
+		"--user="+plainUser, "--password="+password, "--execute=INSERT INTO kept VALUES (8)", s.name()).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "read-only") {
+		t.Errorf("the plain user writes: %v: %s", err, out)
+	}
+	if rows := s.Query(t, "SELECT id, 'x' FROM kept"); rows != "7\tx\n" {
+		t.Errorf("rows %q", rows)
+	}
+	if dsn := s.PlainDSN("127.0.0.1:1"); dsn != "mysql://plain:correct-horse@tcp(127.0.0.1:1)/t1" {
+		t.Error(dsn)
+	}
+}
+
+func TestAPausedServerGoesOn(t *testing.T) {
+	t.Parallel()
+	s := NewServer(t)
+	s.Pause(t)
+	answered := make(chan error, 1)
+	go func() { answered <- s.run("SELECT 1") }()
+	select {
+	case err := <-answered:
+		t.Errorf("a paused server answers: %v", err)
+	case <-time.After(300 * time.Millisecond):
+	}
+	s.Resume(t)
+	if err := <-answered; err != nil {
+		t.Error(err)
 	}
 }
 

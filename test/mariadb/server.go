@@ -1,6 +1,7 @@
 package mariadb
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -19,6 +21,8 @@ import (
 const (
 	user     = "jetmon"
 	password = "correct-horse"
+	// plainUser may do everything with the tables and nothing with the server.
+	plainUser = "plain"
 	// patience bounds each step: installing, starting, one statement.
 	patience = time.Minute
 )
@@ -110,7 +114,9 @@ func (s *Server) setUp(install string) error {
 		return fmt.Errorf("mariadb-install-db: %w: %s", err, out)
 	}
 	sql := "CREATE USER IF NOT EXISTS '" + user + "'@'127.0.0.1' IDENTIFIED BY '" + password + "';\n" +
-		"GRANT ALL ON *.* TO '" + user + "'@'127.0.0.1';\n"
+		"GRANT ALL ON *.* TO '" + user + "'@'127.0.0.1';\n" +
+		"CREATE USER IF NOT EXISTS '" + plainUser + "'@'127.0.0.1' IDENTIFIED BY '" + password + "';\n" +
+		"GRANT ALL ON `t%`.* TO '" + plainUser + "'@'127.0.0.1';\n"
 	if err := os.WriteFile(s.initFile(), []byte(sql), 0o600); err != nil {
 		return fmt.Errorf("write the server's first statements: %w", err)
 	}
@@ -180,14 +186,39 @@ func (s *Server) dial() error {
 func (s *Server) run(sql string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, s.client, "--no-defaults", "--protocol=tcp", "--host=127.0.0.1",
-		"--port="+strconv.Itoa(s.port), "--user="+user, "--execute="+sql)
-	cmd.Env = append(os.Environ(), "MYSQL_PWD="+password)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("run %q: %w: %s", sql, err, out)
-	}
-	return nil
+	_, err := s.query(ctx, "", sql)
+	return err
 }
+
+// query runs statements in a database, and returns the rows: a line each, tabs between
+// the columns.
+func (s *Server) query(ctx context.Context, database, sql string) (string, error) {
+	cmd := exec.CommandContext(ctx, s.client, "--no-defaults", "--protocol=tcp", "--host=127.0.0.1", "--batch", "--skip-column-names",
+		"--port="+strconv.Itoa(s.port), "--user="+user, "--database="+database)
+	cmd.Env = append(os.Environ(), "MYSQL_PWD="+password)
+	cmd.Stdin = strings.NewReader(sql)
+	var rows, complaints bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &rows, &complaints
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("run %.200q: %w: %s", sql, err, &complaints)
+	}
+	return rows.String(), nil
+}
+
+// Query runs statements in the server's first database with all rights that there are.
+// It returns the rows: a line each, tabs between the columns.
+func (s *Server) Query(t testing.TB, sql string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	rows, err := s.query(ctx, s.name(), sql)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+func (s *Server) name() string { return s.dsn[strings.LastIndex(s.dsn, "/")+1:] }
 
 // stop ends the server at once and waits for its end; word says what happens to the
 // directory.
@@ -223,6 +254,15 @@ func (s *Server) Database(t testing.TB) (dsn string) {
 // DSN is that of the server's first database.
 func (s *Server) DSN() string { return s.dsn }
 
+// PlainDSN is DSN of a user without rights on the server itself: read_only binds it. It
+// is dialled at address, which leads to the server.
+func (s *Server) PlainDSN(address string) string {
+	return fmt.Sprintf("mysql://%s:%s@tcp(%s)/%s", plainUser, password, address, s.name())
+}
+
+// Address is where the server listens, HOST:PORT.
+func (s *Server) Address() string { return s.address() }
+
 // Port is where the server listens on 127.0.0.1; Restart keeps it.
 func (s *Server) Port() int { return s.port }
 
@@ -233,6 +273,27 @@ func (s *Server) Kill(t testing.TB) {
 	t.Helper()
 	if err := s.stop(keep); err != nil {
 		t.Fatalf("kill mariadbd: %v", err)
+	}
+}
+
+// Pause stops the server's process, which keeps its connections, until Resume.
+func (s *Server) Pause(t testing.TB) { s.signal(t, syscall.SIGSTOP) }
+
+// Resume lets a paused server go on.
+func (s *Server) Resume(t testing.TB) { s.signal(t, syscall.SIGCONT) }
+
+func (s *Server) signal(t testing.TB, sig syscall.Signal) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.dir, "pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, sig); err != nil {
+		t.Fatalf("%v to mariadbd: %v", sig, err)
 	}
 }
 
