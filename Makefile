@@ -13,7 +13,7 @@ BENCHTIME ?= 1s
 PKG ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-race generate check check-generated check-breaking check-tidy lint fuzz bench sim-quorum clean mariadb
+.PHONY: help build run test test-race generate check check-generated check-breaking check-tidy lint fuzz bench sim-quorum chaos clean mariadb
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,6 +89,12 @@ endif
 # The same seed gives the same table: make sim-quorum SIMFLAGS='-seed 2 -escalations 100000'
 sim-quorum: ## reckon how often the verifliers are wrong together, for each size of panel
 	go run ./test/sim/quorum $(SIMFLAGS)
+
+# One seed and time give the same faults at the same moments, not the same races between
+# processes: make chaos CHAOSFLAGS='-chaos.for=1h -chaos.seed=7'
+CHAOSFLAGS ?= -chaos.for=10m
+chaos: mariadb ## kill, stop and cut off coordinators, checkers and the database at random
+	go test ./test/scenario -count=1 -v -timeout 25h -run '^TestWhateverFails' -args $(CHAOSFLAGS)
 
 clean: ## remove what was built
 	rm -rf bin

@@ -23,6 +23,9 @@ const (
 
 var (
 	places = make(chan struct{}, systems)
+	// grids does the same for those of several coordinators, each nine processes and a
+	// database of its own.
+	grids = make(chan struct{}, 2)
 	// programDir is where the binary is built; TestMain makes and removes it.
 	programDir string
 	program    = sync.OnceValues(build)

@@ -119,8 +119,13 @@ func (p *process) kill(t *testing.T) {
 // terminate asks the process to end; finished wants that to have worked.
 func (p *process) terminate(t *testing.T) {
 	t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Errorf("SIGTERM to %s: %v", p.name, err)
+	p.signal(t, syscall.SIGTERM)
+}
+
+func (p *process) signal(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		t.Errorf("%v to %s: %v", s, p.name, err)
 	}
 }
 

@@ -1,0 +1,59 @@
+package scenario
+
+import (
+	"syscall"
+	"testing"
+)
+
+// kill ends a node as a crash does.
+func (g *grid) kill(t *testing.T, n node) {
+	t.Helper()
+	if n == database {
+		g.server.Kill(t)
+		return
+	}
+	g.processes[n].kill(t)
+}
+
+// revive starts a node that was killed.
+func (g *grid) revive(t *testing.T, n node) {
+	t.Helper()
+	if n == database {
+		g.server.Restart(t)
+		return
+	}
+	g.processes[n].start(t)
+}
+
+// pause stops a node with SIGSTOP, as a machine that swaps or is moved does.
+func (g *grid) pause(t *testing.T, n node) {
+	t.Helper()
+	if n == database {
+		g.server.Pause(t)
+		return
+	}
+	g.processes[n].signal(t, syscall.SIGSTOP)
+}
+
+// resume lets a paused node go on.
+func (g *grid) resume(t *testing.T, n node) {
+	t.Helper()
+	if n == database {
+		g.server.Resume(t)
+		return
+	}
+	g.processes[n].signal(t, syscall.SIGCONT)
+}
+
+// cut takes a node off the network, heal puts it back.
+func (g *grid) cut(n node) { g.each(n, (*wire).cut) }
+
+func (g *grid) heal(n node) { g.each(n, (*wire).heal) }
+
+func (g *grid) each(n node, do func(*wire)) {
+	for ends, w := range g.wires {
+		if ends[0] == n || ends[1] == n {
+			do(w)
+		}
+	}
+}

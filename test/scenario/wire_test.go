@@ -1,0 +1,187 @@
+package scenario
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// wire carries TCP connections from an address of its own to another one. Cut, it
+// carries nothing and closes nothing, as a network does from which a cable was pulled:
+// what was under way arrives when it is healed, the end of a connection too.
+type wire struct {
+	listener net.Listener
+	work     sync.WaitGroup
+
+	mu    sync.Mutex
+	to    string
+	delay time.Duration
+	whole chan struct{} // closed while the wire is not cut
+	over  chan struct{}
+	conns map[net.Conn]struct{}
+}
+
+// newWire lays a wire to an address, which may be given later by lead.
+func newWire(t *testing.T, to string) *wire {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &wire{listener: l, to: to, whole: make(chan struct{}), over: make(chan struct{}), conns: map[net.Conn]struct{}{}}
+	close(w.whole)
+	w.work.Go(w.accept)
+	t.Cleanup(w.close)
+	return w
+}
+
+func (w *wire) address() string { return w.listener.Addr().String() }
+
+// lead says where the wire goes.
+func (w *wire) lead(to string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.to = to
+}
+
+// cut lets nothing through until heal.
+func (w *wire) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	select {
+	case <-w.whole:
+		w.whole = make(chan struct{})
+	default: // it is cut already
+	}
+}
+
+func (w *wire) heal() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	select {
+	case <-w.whole:
+	default:
+		close(w.whole)
+	}
+}
+
+// slow has each piece of data wait on its way, in both directions.
+func (w *wire) slow(delay time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.delay = delay
+}
+
+// pass waits until something gets through; false when the wire is no more.
+func (w *wire) pass() bool {
+	w.mu.Lock()
+	whole, delay := w.whole, w.delay
+	w.mu.Unlock()
+	if delay > 0 {
+		timer := time.NewTimer(delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-w.over:
+			return false
+		}
+	}
+	select {
+	case <-whole:
+		return true
+	case <-w.over:
+		return false
+	}
+}
+
+func (w *wire) accept() {
+	for {
+		near, err := w.listener.Accept()
+		if err != nil {
+			return
+		}
+		if w.keep(near) {
+			w.work.Go(func() { w.carry(near) })
+		}
+	}
+}
+
+// carry serves one connection.
+func (w *wire) carry(near net.Conn) {
+	defer w.drop(near)
+	if !w.pass() {
+		return
+	}
+	w.mu.Lock()
+	to := w.to
+	w.mu.Unlock()
+	far, err := net.Dial("tcp", to)
+	if err != nil || !w.keep(far) {
+		return
+	}
+	defer w.drop(far)
+	var both sync.WaitGroup
+	both.Go(func() { w.pump(far, near) })
+	both.Go(func() { w.pump(near, far) })
+	both.Wait()
+}
+
+// pump moves data one way, and then its end.
+func (w *wire) pump(to, from net.Conn) {
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		if !w.pass() {
+			return
+		}
+		if n > 0 {
+			if _, err := to.Write(buffer[:n]); err != nil {
+				_ = from.Close()
+				return
+			}
+		}
+		if err == nil {
+			continue
+		}
+		if tcp, ok := to.(*net.TCPConn); ok && errors.Is(err, io.EOF) {
+			_ = tcp.CloseWrite()
+			return
+		}
+		_ = to.Close() // it was reset
+		return
+	}
+}
+
+func (w *wire) keep(c net.Conn) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	select {
+	case <-w.over:
+		_ = c.Close()
+		return false
+	default:
+		w.conns[c] = struct{}{}
+		return true
+	}
+}
+
+func (w *wire) drop(c net.Conn) {
+	_ = c.Close()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.conns, c)
+}
+
+func (w *wire) close() {
+	_ = w.listener.Close()
+	w.mu.Lock()
+	close(w.over)
+	for c := range w.conns {
+		_ = c.Close()
+	}
+	w.mu.Unlock()
+	w.work.Wait()
+}
