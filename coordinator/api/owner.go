@@ -132,6 +132,7 @@ const (
 )
 
 // hand passes an edit on to the owner of a bucket, whole, so that it takes effect at once.
+// The error is the owner's, or, with maybeMade, why it gave no answer.
 func hand[Request, Response any](ctx context.Context, o Options, b check.BucketID, req *Request,
 	edit func(monitorpb.SiteServiceClient, context.Context, *Request, ...grpc.CallOption) (*Response, error),
 ) (*Response, made, error) {
@@ -151,7 +152,7 @@ func hand[Request, Response any](ctx context.Context, o Options, b check.BucketI
 	case !peers.Unanswered(err):
 		return resp, answered, err
 	case sent.Left():
-		return nil, maybeMade, nil
+		return nil, maybeMade, err
 	default:
 		return nil, notMade, nil
 	}

@@ -115,8 +115,8 @@ func (s *sites) CreateSite(ctx context.Context, req *monitorpb.CreateSiteRequest
 		return resp, err
 	case maybeMade:
 		// Done again here it would be refused as there already: a riddle to the caller.
-		return nil, fault.New(fault.Unavailable, "the coordinator that owns bucket %d fell silent: "+
-			"whether the site was added is not known; try again, ALREADY_EXISTS then says that it was", row.Bucket)
+		return nil, fault.New(fault.Unavailable, "the coordinator that owns bucket %d does not say whether the site was added (%s); "+
+			"try again, ALREADY_EXISTS then says that it was", row.Bucket, fault.Status(err).Message())
 	}
 	if row, err = s.o.Store.CreateSite(ctx, row); err != nil {
 		return nil, err
