@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/ledger"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
@@ -26,13 +27,7 @@ func (s *fleet) alarms(sum engine.Summary) []*monitorpb.Alarm {
 			})
 		}
 	}
-	if st := s.o.Ledger.Status(); !st.FailingSince.IsZero() {
-		out = append(out, &monitorpb.Alarm{
-			Kind:      monitorpb.AlarmKind_ALARM_KIND_STORE,
-			Message:   fmt.Sprintf("the database does not take status changes (%d wait): %s", st.Uncommitted, st.Err),
-			RaiseTime: timestamp(st.FailingSince),
-		})
-	}
+	out = append(out, s.storeAlarm(s.o.Ledger.Status(), time.Now())...)
 	if st := s.o.Notify.Status(); !st.RefusedSince.IsZero() {
 		out = append(out, &monitorpb.Alarm{
 			Kind:      monitorpb.AlarmKind_ALARM_KIND_DELIVERY,
@@ -57,21 +52,47 @@ const (
 	coverageDue = 5 * time.Minute
 )
 
-// overload is the alarm that checkers do not keep up, from when that was first seen.
+// overload is the alarm that checkers do not keep up.
 func (s *fleet) overload(c *monitorpb.CoordinatorStatus, now time.Time) []*monitorpb.Alarm {
+	const kind = monitorpb.AlarmKind_ALARM_KIND_OVERLOAD
+	text := overloadText(c, now)
+	since := s.since(kind, text != "", now)
+	if text == "" {
+		return nil
+	}
+	return []*monitorpb.Alarm{{Kind: kind, Message: text, RaiseTime: timestamp(since)}}
+}
+
+// storeAlarm is the alarm that the database takes no status changes, or not fast enough.
+func (s *fleet) storeAlarm(st ledger.Status, now time.Time) []*monitorpb.Alarm {
+	const kind = monitorpb.AlarmKind_ALARM_KIND_STORE
+	since := s.since(kind, st.Full, now)
+	var text string
+	switch failing := !st.FailingSince.IsZero(); {
+	case failing:
+		since = st.FailingSince
+		text = fmt.Sprintf("the database does not take status changes (%d wait): %s", st.Uncommitted, st.Err)
+	case st.Full:
+		text = fmt.Sprintf("the database takes status changes too slowly (%d wait)", st.Uncommitted)
+	default:
+		return nil
+	}
+	if st.Full {
+		text += "; until it has caught up, judging is held back"
+	}
+	return []*monitorpb.Alarm{{Kind: kind, Message: text, RaiseTime: timestamp(since)}}
+}
+
+// since is from when a condition holds, as far as that was seen; zero when it does not.
+func (s *fleet) since(kind monitorpb.AlarmKind, holds bool, now time.Time) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	text := overloadText(c, now)
-	switch {
-	case text == "":
-		s.overloaded = time.Time{}
-		return nil
-	case s.overloaded.IsZero():
-		s.overloaded = now
+	if !holds {
+		delete(s.began, kind)
+	} else if _, known := s.began[kind]; !known {
+		s.began[kind] = now
 	}
-	return []*monitorpb.Alarm{{
-		Kind: monitorpb.AlarmKind_ALARM_KIND_OVERLOAD, Message: text, RaiseTime: timestamp(s.overloaded),
-	}}
+	return s.began[kind]
 }
 
 func overloadText(c *monitorpb.CoordinatorStatus, now time.Time) string {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/ledger"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
@@ -37,5 +38,78 @@ func TestAlarmsAboutCheckers(t *testing.T) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestTheAlarmOfOverload(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 5, 13, 12, 0, 0, 0, time.UTC)
+	s := &fleet{began: map[monitorpb.AlarmKind]time.Time{}}
+	for _, step := range []struct {
+		name     string
+		after    time.Duration
+		stretch  float64
+		coverage float64 // below 0: not known
+		want     string
+		since    time.Duration
+	}{
+		{"at the start nothing is known", 0, 1, -1, "", 0},
+		{"coverage of the first minutes says nothing", 4 * time.Minute, 1, 0.5, "", 0},
+		{"a little stretch is no alarm", 4 * time.Minute, 1.05, 1, "", 0},
+		{"a stretch is one at once", 4 * time.Minute, 1.5, 0.5, "checkers do not keep up: intervals are stretched by 1.50", 4 * time.Minute},
+		{"it goes on since then", 6 * time.Minute, 1.2, 0.985, "checkers do not keep up: intervals are stretched by 1.20, 98.5 % of the checks were made on time", 4 * time.Minute},
+		{"it ends", 7 * time.Minute, 1, 0.99, "", 0},
+		{"another begins", 8 * time.Minute, 1, 0.1, "checkers do not keep up: 10.0 % of the checks were made on time", 8 * time.Minute},
+	} {
+		c := &monitorpb.CoordinatorStatus{StartTime: timestamp(start), Stretch: step.stretch}
+		if step.coverage >= 0 {
+			c.Coverage = &step.coverage
+		}
+		alarms := s.overload(c, start.Add(step.after))
+		if step.want == "" {
+			if len(alarms) > 0 {
+				t.Errorf("%s: %v", step.name, alarms)
+			}
+			continue
+		}
+		if len(alarms) != 1 || alarms[0].GetMessage() != step.want || alarms[0].GetRaiseTime().AsTime().Sub(start) != step.since {
+			t.Errorf("%s: %v", step.name, alarms)
+		}
+	}
+}
+
+func TestTheAlarmOfTheStore(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 5, 13, 12, 0, 0, 0, time.UTC)
+	s := &fleet{began: map[monitorpb.AlarmKind]time.Time{}}
+	failing := start.Add(-time.Hour)
+	for _, step := range []struct {
+		name   string
+		after  time.Duration
+		status ledger.Status
+		want   string
+		since  time.Time
+	}{
+		{"changes that wait are no alarm", 0, ledger.Status{Uncommitted: 7}, "", time.Time{}},
+		{"too many are", time.Minute, ledger.Status{Uncommitted: 70, Full: true},
+			"the database takes status changes too slowly (70 wait); until it has caught up, judging is held back", start.Add(time.Minute)},
+		{"a database that is away is one, with its time", 2 * time.Minute, ledger.Status{Uncommitted: 7, FailingSince: failing, Err: "away"},
+			"the database does not take status changes (7 wait): away", failing},
+		{"for long", 3 * time.Minute, ledger.Status{Uncommitted: 70, Full: true, FailingSince: failing, Err: "away"},
+			"the database does not take status changes (70 wait): away; until it has caught up, judging is held back", failing},
+		{"it is back and catches up", 4 * time.Minute, ledger.Status{Uncommitted: 60, Full: true},
+			"the database takes status changes too slowly (60 wait); until it has caught up, judging is held back", start.Add(3 * time.Minute)},
+		{"it has", 5 * time.Minute, ledger.Status{}, "", time.Time{}},
+	} {
+		alarms := s.storeAlarm(step.status, start.Add(step.after))
+		if step.want == "" {
+			if len(alarms) > 0 {
+				t.Errorf("%s: %v", step.name, alarms)
+			}
+			continue
+		}
+		if len(alarms) != 1 || alarms[0].GetMessage() != step.want || !alarms[0].GetRaiseTime().AsTime().Equal(step.since) {
+			t.Errorf("%s: %v", step.name, alarms)
+		}
 	}
 }

@@ -40,7 +40,7 @@ type Options struct {
 func Register(r grpc.ServiceRegistrar, o Options) {
 	monitorpb.RegisterSiteServiceServer(r, &sites{o: o})
 	monitorpb.RegisterOutageServiceServer(r, &outages{o: o})
-	monitorpb.RegisterFleetServiceServer(r, &fleet{o: o})
+	monitorpb.RegisterFleetServiceServer(r, &fleet{o: o, began: map[monitorpb.AlarmKind]time.Time{}})
 	monitorpb.RegisterDiagnosisServiceServer(r, newDiagnosis(o))
 	wpcompb.RegisterJetpackMonitorServiceServer(r, &jetpackMonitor{o: o})
 }

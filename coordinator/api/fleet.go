@@ -18,8 +18,8 @@ type fleet struct {
 	o Options
 
 	mu sync.Mutex
-	// overloaded is since when that is known; zero while it is not so.
-	overloaded time.Time
+	// began is since when a condition holds that is only seen when somebody asks.
+	began map[monitorpb.AlarmKind]time.Time
 }
 
 func (s *fleet) GetFleet(ctx context.Context, _ *monitorpb.GetFleetRequest) (*monitorpb.GetFleetResponse, error) {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/peers"
 	"github.com/Automattic/jetmon/coordinator/store"
-	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
 func TestTheAlarmOfShardsThatAreNobodys(t *testing.T) {
@@ -52,42 +51,5 @@ func TestAShardWhoseLeaseHasEndedHasNoOwner(t *testing.T) {
 	got := shardsToProto([]peers.Shard{{Lease: lease}, {Lease: lease, Orphaned: now}, {}})
 	if got[0].GetOwner() != "b" || got[0].GetTerm() != 7 || got[1].GetOwner() != "" || got[1].GetTerm() != 7 || got[1].GetExpireTime() == nil || got[2].GetExpireTime() != nil {
 		t.Errorf("got %v", got)
-	}
-}
-
-func TestTheAlarmOfOverload(t *testing.T) {
-	t.Parallel()
-	start := time.Date(2026, 5, 13, 12, 0, 0, 0, time.UTC)
-	s := &fleet{}
-	for _, step := range []struct {
-		name     string
-		after    time.Duration
-		stretch  float64
-		coverage float64 // below 0: not known
-		want     string
-		since    time.Duration
-	}{
-		{"at the start nothing is known", 0, 1, -1, "", 0},
-		{"coverage of the first minutes says nothing", 4 * time.Minute, 1, 0.5, "", 0},
-		{"a little stretch is no alarm", 4 * time.Minute, 1.05, 1, "", 0},
-		{"a stretch is one at once", 4 * time.Minute, 1.5, 0.5, "checkers do not keep up: intervals are stretched by 1.50", 4 * time.Minute},
-		{"it goes on since then", 6 * time.Minute, 1.2, 0.985, "checkers do not keep up: intervals are stretched by 1.20, 98.5 % of the checks were made on time", 4 * time.Minute},
-		{"it ends", 7 * time.Minute, 1, 0.99, "", 0},
-		{"another begins", 8 * time.Minute, 1, 0.1, "checkers do not keep up: 10.0 % of the checks were made on time", 8 * time.Minute},
-	} {
-		c := &monitorpb.CoordinatorStatus{StartTime: timestamp(start), Stretch: step.stretch}
-		if step.coverage >= 0 {
-			c.Coverage = &step.coverage
-		}
-		alarms := s.overload(c, start.Add(step.after))
-		if step.want == "" {
-			if len(alarms) > 0 {
-				t.Errorf("%s: %v", step.name, alarms)
-			}
-			continue
-		}
-		if len(alarms) != 1 || alarms[0].GetMessage() != step.want || alarms[0].GetRaiseTime().AsTime().Sub(start) != step.since {
-			t.Errorf("%s: %v", step.name, alarms)
-		}
 	}
 }
