@@ -19,10 +19,38 @@ type candidate struct {
 	size, allowance float64
 }
 
-// makeReady lists the sessions that may get checks in c.ready, with their bounds: a
-// quarter more than the fair share of all that will be out, by allowance.
+// ready is who may get checks: those that are under their bound first.
+type ready struct {
+	list  []candidate
+	under int
+	// even: all have the same MaxInFlight.
+	even bool
+}
+
+func (r *ready) swap(i, j int) { r.list[i], r.list[j] = r.list[j], r.list[i] }
+
+// give counts a check for a candidate.
+func (r *ready) give(at int) {
+	k := &r.list[at]
+	k.out++
+	k.room--
+	if at < r.under && (k.room == 0 || k.out >= k.bound) {
+		r.under--
+		r.swap(at, r.under)
+		at = r.under
+	}
+	if r.list[at].room == 0 {
+		last := len(r.list) - 1
+		r.swap(at, last)
+		r.list = r.list[:last]
+	}
+}
+
+// makeReady lists the sessions that may get checks, with their bounds: a quarter more
+// than the fair share of all that will be out, by allowance.
 func (c *Core) makeReady(now time.Time) {
-	c.ready = c.ready[:0]
+	r := &c.ready
+	r.list, r.under, r.even = r.list[:0], 0, true
 	out, room, allowances := 0, 0, 0
 	for _, s := range c.sessions {
 		if !s.canTake() {
@@ -36,15 +64,20 @@ func (c *Core) makeReady(now time.Time) {
 			continue
 		}
 		room += free
-		c.ready = append(c.ready, candidate{
+		r.list = append(r.list, candidate{
 			session: s, room: free, out: s.out, bound: allowance,
 			seed: s.seed, size: 1 / float64(s.hello.MaxInFlight), allowance: 1 / float64(allowance),
 		})
+		r.even = r.even && s.hello.MaxInFlight == r.list[0].session.hello.MaxInFlight
 	}
 	out += min(room, c.Queued())
-	for i := range c.ready {
-		r := &c.ready[i]
-		r.bound = (5*out*r.bound + 4*allowances - 1) / (4 * allowances)
+	for i := range r.list {
+		k := &r.list[i]
+		k.bound = (5*out*k.bound + 4*allowances - 1) / (4 * allowances)
+		if k.out < k.bound {
+			r.swap(i, r.under)
+			r.under++
+		}
 	}
 }
 
@@ -84,30 +117,45 @@ func (c *Core) growAlone() {
 // caches know them; nodes have sites in proportion to their MaxInFlight. An urgent one,
 // whose site may have been seen there just before, goes where its number hashes to.
 // Candidates at their bound are passed over; when all are, the least loaded gets it.
-func (c *Core) place(now time.Time, v *view, e *entry) int {
+func (c *Core) place(v *view, e *entry) int {
 	key := uint64(e.check.Site)
 	if e.check.Urgent {
 		key = e.serial
 	}
 	key = scatter(key)
-	waited := !v.anywhere() && now.Sub(e.since) >= c.config.AvoidFor
-	best, least := -1, -1
-	distance, load := math.Inf(1), math.Inf(1)
-	for i := range c.ready {
-		r := &c.ready[i]
-		if (r.session == v.avoid || r.session == v.lost) && !waited {
-			continue
-		}
-		if r.out < r.bound {
-			if d := remoteness(key, r.seed) * r.size; d < distance {
+	if v.anywhere() || c.clock-e.since >= c.config.AvoidFor {
+		v = &view{}
+	}
+	best, distance := -1, math.Inf(1)
+	if v.anywhere() && c.ready.even {
+		best = highest(key, c.ready.list[:c.ready.under])
+	} else {
+		for i := range c.ready.list[:c.ready.under] {
+			k := &c.ready.list[i]
+			if d := remoteness(hash(key, k.seed)) * k.size; d < distance && !v.spares(k.session) {
 				best, distance = i, d
 			}
-		} else if l := float64(r.out) * r.allowance; l < load {
-			least, load = i, l
 		}
 	}
-	if best < 0 {
-		return least
+	if best >= 0 {
+		return best
+	}
+	for i, k := range c.ready.list[c.ready.under:] {
+		if load := float64(k.out) * k.allowance; load < distance && !v.spares(k.session) {
+			best, distance = c.ready.under+i, load
+		}
+	}
+	return best
+}
+
+// highest returns whom a key hashes highest with, -1 when there is nobody. With nodes
+// of one size it is the nearest.
+func highest(key uint64, list []candidate) int {
+	best, top := -1, uint64(0)
+	for i := range list {
+		if h := hash(key, list[i].seed) | 1; h > top {
+			best, top = i, h
+		}
 	}
 	return best
 }
@@ -132,13 +180,17 @@ func scatter(x uint64) uint64 {
 	return x ^ x>>29
 }
 
-// remoteness is the negative logarithm of a hash of site and node: the node of the
-// highest hash is the nearest, and a division by the size of the nodes gives each sites
-// in proportion to it. Of the logarithm the bits of a float are a good likeness.
-func remoteness(site, node uint64) float64 {
-	high, low := bits.Mul64(site^node, golden)
-	hash := math.Float64bits(float64(int64((high^low)>>11 | 1)))
-	return float64(int64(oneBits - hash))
+// hash hashes a key, of a site or a check, and a node.
+func hash(key, node uint64) uint64 {
+	high, low := bits.Mul64(key^node, golden)
+	return high ^ low
+}
+
+// remoteness is the negative logarithm of a hash: the node of the highest hash is the
+// nearest, and a division by the size of the nodes gives each sites in proportion to it.
+// Of the logarithm the bits of a float are a good likeness.
+func remoteness(hash uint64) float64 {
+	return float64(int64(oneBits - math.Float64bits(float64(int64(hash>>11|1)))))
 }
 
 // oneBits are the bits of 2^53, which no hash reaches.

@@ -8,18 +8,17 @@ import (
 // Assign checks out what is queued, as credits allow: urgent checks first, then the
 // oldest. Where a check goes is said at place.
 func (c *Core) Assign(now time.Time) []Batch {
-	c.now = now
+	c.tick(now)
 	if c.Queued() == 0 {
 		return nil
 	}
 	c.makeReady(now)
-	if len(c.ready) == 0 {
+	if len(c.ready.list) == 0 {
 		return nil
 	}
-	c.deal(now, &c.urgent)
-	c.deal(now, &c.routine)
-	clear(c.ready)
-	clear(c.views)
+	c.deal(&c.urgent)
+	c.deal(&c.routine)
+	clear(c.ready.list[:cap(c.ready.list)])
 	var batches []Batch
 	for _, s := range c.sessions {
 		if len(s.picked) == 0 {
@@ -38,7 +37,7 @@ func (c *Core) Assign(now time.Time) []Batch {
 
 // deal picks sessions for the checks of a queue, in order, until it is empty or nobody
 // may have what is left.
-func (c *Core) deal(now time.Time, q *queue) {
+func (c *Core) deal(q *queue) {
 	nodes := c.nodes()
 	c.views = c.views[:0]
 	for _, l := range q.lanes {
@@ -46,7 +45,7 @@ func (c *Core) deal(now time.Time, q *queue) {
 			c.views = append(c.views, c.viewOf(l, nodes))
 		}
 	}
-	for len(c.ready) > 0 && len(c.views) > 0 {
+	for len(c.ready.list) > 0 && len(c.views) > 0 {
 		next := 0
 		for i := 1; i < len(c.views); i++ {
 			if c.views[i].lane.head.before(c.views[next].lane.head) {
@@ -55,27 +54,17 @@ func (c *Core) deal(now time.Time, q *queue) {
 		}
 		v := &c.views[next]
 		e := v.lane.head
-		at := c.place(now, v, e)
+		at := c.place(v, e)
 		if at >= 0 {
 			c.dequeue(e)
-			c.give(at, e)
+			s := c.ready.list[at].session
+			s.picked = append(s.picked, e)
+			c.ready.give(at)
 		}
 		// What comes after a check that has to wait has waited for less long.
 		if at < 0 || v.lane.head == nil {
 			c.views = slices.Delete(c.views, next, next+1)
 		}
-	}
-}
-
-// give picks a session for a check.
-func (c *Core) give(at int, e *entry) {
-	r := &c.ready[at]
-	r.session.picked = append(r.session.picked, e)
-	r.out++
-	if r.room--; r.room == 0 {
-		last := len(c.ready) - 1
-		c.ready[at] = c.ready[last]
-		c.ready = c.ready[:last]
 	}
 }
 
@@ -88,6 +77,9 @@ type view struct {
 
 // anywhere says that the checks of the lane may go to every node.
 func (v *view) anywhere() bool { return v.avoid == nil && v.lost == nil }
+
+// spares says whether the lane's checks should not go to a session.
+func (v *view) spares(s *session) bool { return s == v.avoid || s == v.lost }
 
 // viewOf looks at a lane. With only the node to avoid and the one that lost the check,
 // the latter may have it.

@@ -55,7 +55,7 @@ func (b *batch) find(k Key) int {
 
 // Release takes a batch back undone: its unanswered checks are queued again.
 func (c *Core) Release(now time.Time, id SessionID, ref Ref) error {
-	c.now = now
+	c.tick(now)
 	s := c.session(id)
 	if s == nil {
 		return ErrNoSession
@@ -75,7 +75,7 @@ func (c *Core) Release(now time.Time, id SessionID, ref Ref) error {
 // Obsolete ends the live batches that are not worth working on, since their checks are
 // answered, by this batch or another, withdrawn or fenced. It names them.
 func (c *Core) Obsolete(now time.Time) []Expired {
-	c.now = now
+	c.tick(now)
 	var ended []Expired
 	for b := c.void.head; b != nil; b = c.void.head {
 		ended = append(ended, Expired{Session: b.session, Ref: b.ref})
@@ -93,7 +93,7 @@ func (c *Core) hand(now time.Time, s *session, entries []*entry) Batch {
 	b.node, b.instance = s.hello.Node, s.hello.Instance
 	checks := make([]Check, len(entries))
 	for i, e := range entries {
-		e.batch, e.position = b, i
+		e.batch, e.position = b, int32(i)
 		checks[i] = e.check
 		b.slots[i] = slot{
 			key: Key{Site: e.check.Site, Sequence: e.check.Sequence}, entry: e, serial: e.serial,
@@ -135,7 +135,7 @@ func (c *Core) resume(now time.Time, s *session, refs []Ref) {
 			switch {
 			case t.isQueued():
 				c.dequeue(t.entry)
-				t.entry.batch, t.entry.position, t.out = b, i, true
+				t.entry.batch, t.entry.position, t.out = b, int32(i), true
 			case t.answer == unanswered && !t.isOpen():
 				t.answer = c.afterwards(t) // fences are not remembered for as long as this may go on
 			}
@@ -169,15 +169,15 @@ func (c *Core) endBatch(now time.Time, b *batch) {
 		}
 		t.out = false
 		if !t.isOpen() {
-			c.leave(c.hosts[t.host])
+			c.leave(c.hosts.get(uint64(t.host)))
 			continue
 		}
 		e := t.entry
 		e.batch, e.position = nil, 0
 		e.returned, e.lost = true, b.node
-		c.enqueue(now, e)
+		c.enqueue(e)
 		if e.host != nil {
-			c.giveWay(now, e.host)
+			c.giveWay(e.host)
 		}
 	}
 	b.live, b.left, b.open, b.ended = false, 0, 0, now

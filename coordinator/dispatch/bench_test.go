@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -11,19 +12,30 @@ import (
 
 // BenchmarkCore is the way of one healthy check through the core: submitted, handed out
 // in a batch of about a hundred, checked in. With PerHost every check has a host of its
-// own, or one of a hundred.
+// own, or one of a hundred; re-checks are urgent, each with one of the nodes to avoid.
 func BenchmarkCore(b *testing.B) {
 	for _, sessions := range []int{1, 4, 20} {
 		b.Run(fmt.Sprintf("sessions=%d", sessions), func(b *testing.B) {
-			benchmarkCore(b, sessions, dispatch.Config{}, func(check.SiteID) uint32 { return 0 })
+			benchmarkCore(b, sessions, dispatch.Config{}, func(s check.SiteID) dispatch.Check {
+				return dispatch.Check{Site: s, Sequence: 1}
+			})
 		})
 	}
 	perHost := dispatch.Config{PerHost: 8}
-	b.Run("sessions=4/hosts=many", func(b *testing.B) {
-		benchmarkCore(b, 4, perHost, func(s check.SiteID) uint32 { return uint32(s) })
+	b.Run("sessions=4,hosts=many", func(b *testing.B) {
+		benchmarkCore(b, 4, perHost, func(s check.SiteID) dispatch.Check {
+			return dispatch.Check{Site: s, Sequence: 1, Host: uint32(s)}
+		})
 	})
-	b.Run("sessions=4/hosts=100", func(b *testing.B) {
-		benchmarkCore(b, 4, perHost, func(s check.SiteID) uint32 { return uint32(s%100) + 1 })
+	b.Run("sessions=4,hosts=100", func(b *testing.B) {
+		benchmarkCore(b, 4, perHost, func(s check.SiteID) dispatch.Check {
+			return dispatch.Check{Site: s, Sequence: 1, Host: uint32(s%100) + 1}
+		})
+	})
+	b.Run("sessions=20,rechecks", func(b *testing.B) {
+		benchmarkCore(b, 20, perHost, func(s check.SiteID) dispatch.Check {
+			return dispatch.Check{Site: s, Sequence: 1, Urgent: true, Avoid: strconv.Itoa(int(s % 20))}
+		})
 	})
 }
 
@@ -37,7 +49,7 @@ type benchCore struct {
 	done int
 }
 
-func benchmarkCore(b *testing.B, sessions int, config dispatch.Config, host func(check.SiteID) uint32) {
+func benchmarkCore(b *testing.B, sessions int, config dispatch.Config, checkOf func(check.SiteID) dispatch.Check) {
 	// A tick hands out a hundred to each session; 20,000 sites are out at a time.
 	turn, depth := 100*sessions, 20_000
 	random := uint64(0)
@@ -55,7 +67,7 @@ func benchmarkCore(b *testing.B, sessions int, config dispatch.Config, host func
 		c.now = c.now.Add(10 * time.Millisecond)
 		for range turn {
 			site = site%1_000_000 + 1
-			if err := c.Submit(c.now, dispatch.Check{Site: site, Sequence: 1, Host: host(site)}); err != nil {
+			if err := c.Submit(c.now, checkOf(site)); err != nil {
 				b.Fatal(err)
 			}
 		}

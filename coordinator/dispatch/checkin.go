@@ -44,7 +44,7 @@ func (r *Receipt) add(class Class) {
 // lease is over or its session is gone, is still taken in from the session or the node
 // that had it, for the checks that are open.
 func (c *Core) CheckIn(now time.Time, id SessionID, ref Ref, keys []Key) (Receipt, error) {
-	c.now = now
+	c.tick(now)
 	s := c.session(id)
 	if s != nil {
 		s.lastSeen = now
@@ -94,8 +94,8 @@ func (c *Core) locate(b *batch, keys []Key) bool {
 }
 
 func (c *Core) positionOf(b *batch, k Key) int {
-	if e := c.open[k.Site]; e != nil && e.batch == b && e.check.Sequence == k.Sequence {
-		return e.position
+	if e := c.openOf(k.Site); e != nil && e.batch == b && e.check.Sequence == k.Sequence {
+		return int(e.position)
 	}
 	return b.find(k)
 }
@@ -123,7 +123,7 @@ func (c *Core) take(s *session, b *batch, t *slot) Class {
 		return Accepted
 	}
 	if wasOut {
-		c.leave(c.hosts[t.host])
+		c.leave(c.hosts.get(uint64(t.host)))
 	}
 	t.answer = c.afterwards(t)
 	if t.answer == wasFenced {

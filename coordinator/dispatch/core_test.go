@@ -20,7 +20,7 @@ type desk struct {
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	random := uint64(1000)
-	config := dispatch.Config{MaxBatch: 10, MaxQueue: 50, Random: func() uint64 { random++; return random }}
+	config := dispatch.Config{MaxBatch: 10, MaxQueue: 50, PerHost: 2, Random: func() uint64 { random++; return random }}
 	return &desk{Core: dispatch.New(config), t: t, now: at(0)}
 }
 
@@ -544,7 +544,9 @@ func (d *desk) expireLease(id dispatch.SessionID) {
 
 func TestCore(t *testing.T) {
 	t.Parallel()
-	for _, table := range []map[string]func(*desk){queueing, sparing, losing, checkingIn} {
+	for _, table := range []map[string]func(*desk){
+		queueing, sparing, losing, checkingIn, politeness, credit, resuming, fencing, growing,
+	} {
 		for name, story := range table {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

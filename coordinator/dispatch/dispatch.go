@@ -55,13 +55,13 @@ type Check struct {
 	Sequence uint64
 	// Avoid is a node that should not get the check while another is connected; empty for none.
 	Avoid string
-	// Urgent checks, re-checks and second looks, go before routine ones.
-	Urgent bool
 	// Due is when the check was due. It is carried through.
 	Due time.Time
 	// Host is the machine that the check goes to, a hash of its address. 0: not known,
 	// and not limited.
 	Host uint32
+	// Urgent checks, re-checks and second looks, go before routine ones.
+	Urgent bool
 }
 
 // Key names one check.
@@ -123,15 +123,17 @@ func (c Config) withDefaults() Config {
 // concurrent use, and its times must not go back by much.
 type Core struct {
 	config Config
-	now    time.Time // the latest that was given
+	// now is the latest time that was given, clock how long that is after the first.
+	first, now time.Time
+	clock      time.Duration
 
 	// open holds the one open check of each site that has one.
-	open            map[check.SiteID]*entry
+	open            table[entry]
 	urgent, routine queue
 	free            []*entry
 
 	// hosts are those with checks that are queued, parked or out.
-	hosts     map[uint32]*host
+	hosts     table[host]
 	freeHosts []*host
 	parked    int
 
@@ -154,7 +156,7 @@ type Core struct {
 
 	positions []int // scratch of CheckIn
 	classes   []Class
-	ready     []candidate // scratch of Assign
+	ready     ready // scratch of Assign
 	views     []view
 }
 
@@ -162,10 +164,8 @@ type Core struct {
 func New(config Config) *Core {
 	return &Core{
 		config:  config.withDefaults(),
-		open:    map[check.SiteID]*entry{},
 		urgent:  newQueue(),
 		routine: newQueue(),
-		hosts:   map[uint32]*host{},
 		byNode:  map[string]*session{},
 		batches: map[BatchID]*batch{},
 		fenced:  fences{serials: map[uint64]struct{}{}},
@@ -175,26 +175,35 @@ func New(config Config) *Core {
 // Submit queues a check. Of a site only one check can be open (ErrOpen); routine
 // checks are not taken when the queue is full (ErrFull).
 func (c *Core) Submit(now time.Time, k Check) error {
-	c.now = now
+	c.tick(now)
+	limited := c.config.PerHost > 0 && k.Host != 0
+	var h *host
+	if limited {
+		h = c.hosts.get(uint64(k.Host))
+	}
 	switch {
 	case k.Site <= 0:
 		return ErrInvalid
-	case c.open[k.Site] != nil:
+	case c.openOf(k.Site) != nil:
 		return ErrOpen
-	case !k.Urgent && c.full(k.Host):
+	case !k.Urgent && c.full(h):
 		return ErrFull
 	}
 	e := c.newEntry()
-	e.check, e.host = k, c.hostOf(k.Host)
-	c.open[k.Site] = e
-	c.admit(now, e)
+	e.check = k
+	if limited && h == nil {
+		h = c.newHost(k.Host)
+	}
+	e.host = h
+	c.open.put(uint64(k.Site), e)
+	c.admit(e)
 	return nil
 }
 
-// full says that a routine check cannot be taken. The parked checks of a crowded host
+// full says that a routine check of a host cannot be taken. The parked checks of a crowded host
 // take nobody's place in the queue, but their number is bounded too.
-func (c *Core) full(host uint32) bool {
-	if h := c.hosts[host]; h != nil && h.taken >= c.config.PerHost {
+func (c *Core) full(h *host) bool {
+	if h != nil && h.taken >= c.config.PerHost {
 		return c.parked >= c.config.MaxQueue
 	}
 	return c.Queued() >= c.config.MaxQueue
@@ -204,7 +213,7 @@ func (c *Core) full(host uint32) bool {
 // When it is out, its room and its place on the host are taken until its result comes
 // or its batch ends.
 func (c *Core) Withdraw(site check.SiteID) {
-	if e := c.open[site]; e != nil {
+	if e := c.openOf(site); e != nil {
 		c.close(e)
 	}
 }
@@ -212,7 +221,7 @@ func (c *Core) Withdraw(site check.SiteID) {
 // Fence is Withdraw for a site that another coordinator owns now: a result of its
 // check is stale.
 func (c *Core) Fence(site check.SiteID) {
-	e := c.open[site]
+	e := c.openOf(site)
 	if e == nil {
 		return
 	}
@@ -229,22 +238,25 @@ func (c *Core) Queued() int { return c.urgent.count + c.routine.count }
 func (c *Core) Parked() int { return c.parked }
 
 // Open returns how many checks are open: queued, parked or out.
-func (c *Core) Open() int { return len(c.open) }
+func (c *Core) Open() int { return c.open.count }
 
 // Has says whether a site has an open check.
-func (c *Core) Has(site check.SiteID) bool { return c.open[site] != nil }
+func (c *Core) Has(site check.SiteID) bool { return c.openOf(site) != nil }
+
+func (c *Core) openOf(site check.SiteID) *entry { return c.open.get(uint64(site)) }
 
 // Backlog returns for how long the routine check has waited that has waited longest for
 // nothing but credit: not for its host, and not for another node than those it should
 // not go to.
 func (c *Core) Backlog(now time.Time) time.Duration {
+	c.tick(now)
 	var longest time.Duration
 	nodes := c.nodes()
 	for _, l := range c.routine.lanes {
 		if l.head == nil {
 			continue
 		}
-		waited := now.Sub(l.head.since)
+		waited := c.clock - l.head.since
 		if v := c.viewOf(l, nodes); v.anywhere() || waited >= c.config.AvoidFor {
 			longest = max(longest, waited)
 		}
@@ -268,26 +280,43 @@ func (c *Core) newEntry() *entry {
 
 // close ends an open check. Batches that it was in find a serial that is not theirs.
 func (c *Core) close(e *entry) {
-	h := e.host
-	delete(c.open, e.check.Site)
+	c.open.remove(uint64(e.check.Site))
+	placeless := false
 	switch b := e.batch; {
 	case b != nil:
 		b.open--
 		if b.open == 0 && b.left > 0 {
 			c.move(b, &c.void)
 		}
-		if b.slots[e.position].out {
-			h = nil // its place is the slot's now
-		}
+		placeless = b.slots[e.position].out // its place is the slot's now
 	case e.lane != nil:
 		c.dequeue(e)
 	default:
 		c.unpark(e)
-		h = nil
+		placeless = true
 	}
-	*e = entry{}
+	e.serial, e.batch = 0, nil
+	if e.returned {
+		e.returned, e.lost = false, ""
+	}
+	if h := e.host; h != nil {
+		e.host = nil
+		if !placeless {
+			c.leave(h)
+		}
+	}
 	c.free = append(c.free, e)
-	c.leave(h)
+}
+
+// tick takes notice of the time.
+func (c *Core) tick(now time.Time) {
+	if now == c.now {
+		return
+	}
+	if c.first.IsZero() {
+		c.first = now
+	}
+	c.now, c.clock = now, now.Sub(c.first)
 }
 
 func (c *Core) queueOf(e *entry) *queue {

@@ -3,13 +3,35 @@ package dispatch
 import (
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 
 	"github.com/Automattic/jetmon/internal/check"
 )
 
+// all are the keys and values of a table.
+func (t *table[V]) all() iter.Seq2[uint64, *V] {
+	return func(yield func(uint64, *V) bool) {
+		for _, c := range t.cells {
+			if c.value != nil && !yield(c.key, c.value) {
+				return
+			}
+		}
+	}
+}
+
+// Table is a table for tests.
+type Table struct{ table[int] }
+
+func (t *Table) Get(key uint64) *int        { return t.get(key) }
+func (t *Table) Put(key uint64, v *int)     { t.put(key, v) }
+func (t *Table) Remove(key uint64)          { t.remove(key) }
+func (t *Table) All() map[uint64]*int       { return maps.Collect(t.all()) }
+func (t *Table) Count() (values, cells int) { return t.count, len(t.cells) }
+
 // Holder is the live batch that the open check of a site is in, 0 for none.
 func (c *Core) Holder(site check.SiteID) BatchID {
-	if e := c.open[site]; e != nil && e.batch != nil {
+	if e := c.openOf(site); e != nil && e.batch != nil {
 		return e.batch.ref.Batch
 	}
 	return 0
@@ -23,10 +45,10 @@ func (c *Core) Audit() error {
 		for _, l := range q.lanes {
 			var last *entry
 			for e := l.head; e != nil; e = e.next {
-				if e.prev != last || e.lane != l || e.batch != nil || c.open[e.check.Site] != e || c.queueOf(e) != q {
+				if e.prev != last || e.lane != l || e.batch != nil || c.openOf(e.check.Site) != e || c.queueOf(e) != q {
 					return fmt.Errorf("site %d is queued wrongly", e.check.Site)
 				}
-				if e.terms() != l.terms || last != nil && (last.order >= e.order || last.since.After(e.since)) {
+				if e.terms() != l.terms || last != nil && (last.order >= e.order || last.since > e.since) {
 					return fmt.Errorf("site %d is out of order", e.check.Site)
 				}
 				last = e
@@ -42,8 +64,8 @@ func (c *Core) Audit() error {
 		queued += n
 	}
 	out := 0
-	for site, e := range c.open {
-		if e.check.Site != site || e.serial == 0 || e.lane != nil && e.batch != nil || e.lane == nil && e.batch == nil && e.siblings == nil {
+	for site, e := range c.open.all() {
+		if uint64(e.check.Site) != site || e.serial == 0 || e.lane != nil && e.batch != nil || e.lane == nil && e.batch == nil && e.siblings == nil {
 			return fmt.Errorf("the open check of site %d is neither queued nor parked nor out, or more than one", site)
 		}
 		if b := e.batch; b != nil {
@@ -53,8 +75,8 @@ func (c *Core) Audit() error {
 			}
 		}
 	}
-	if queued+out+c.parked != len(c.open) {
-		return fmt.Errorf("%d queued, %d parked and %d out of %d open", queued, c.parked, out, len(c.open))
+	if queued+out+c.parked != c.open.count {
+		return fmt.Errorf("%d queued, %d parked and %d out of %d open", queued, c.parked, out, c.open.count)
 	}
 	return errors.Join(c.auditHosts(), c.auditBatches())
 }
@@ -62,9 +84,9 @@ func (c *Core) Audit() error {
 // auditHosts counts the places of each host anew.
 func (c *Core) auditHosts() error {
 	taken, parked := map[uint32]int{}, 0
-	for site, e := range c.open {
+	for site, e := range c.open.all() {
 		limited := c.config.PerHost > 0 && e.check.Host != 0
-		if limited != (e.host != nil) || limited && c.hosts[e.check.Host] != e.host {
+		if limited != (e.host != nil) || limited && c.hosts.get(uint64(e.check.Host)) != e.host {
 			return fmt.Errorf("site %d does not know its host", site)
 		}
 		switch {
@@ -83,13 +105,13 @@ func (c *Core) auditHosts() error {
 			}
 		}
 	}
-	if len(taken) != len(c.hosts) || parked != c.parked {
-		return fmt.Errorf("%d hosts, want %d; %d parked, counted %d", len(c.hosts), len(taken), parked, c.parked)
+	if len(taken) != c.hosts.count || parked != c.parked {
+		return fmt.Errorf("%d hosts, want %d; %d parked, counted %d", c.hosts.count, len(taken), parked, c.parked)
 	}
-	for id, h := range c.hosts {
+	for id, h := range c.hosts.all() {
 		full := h.taken == c.config.PerHost
-		if h.id != id || h.taken != taken[id] || h.taken > c.config.PerHost {
-			return fmt.Errorf("host %d has %d places taken, counted %d", id, taken[id], h.taken)
+		if uint64(h.id) != id || h.taken != taken[h.id] || h.taken > c.config.PerHost {
+			return fmt.Errorf("host %d has %d places taken, counted %d", id, taken[h.id], h.taken)
 		}
 		waits := h.urgent.head != nil || h.routine.head != nil
 		if waits && !full || h.urgent.head != nil && h.queued.head != nil {

@@ -1,7 +1,5 @@
 package dispatch
 
-import "time"
-
 // host is one machine that checks go to. It exists while it has checks.
 type host struct {
 	id uint32
@@ -51,15 +49,9 @@ func (l *siblings) remove(e *entry) {
 	e.siblings, e.elder, e.younger = nil, nil, nil
 }
 
-// hostOf returns the host of that number, a new one if need be, nil when it has no limit.
-func (c *Core) hostOf(id uint32) *host {
-	if id == 0 || c.config.PerHost <= 0 {
-		return nil
-	}
-	h := c.hosts[id]
-	if h != nil {
-		return h
-	}
+// newHost makes the host of a number that has none.
+func (c *Core) newHost(id uint32) *host {
+	var h *host
 	if n := len(c.freeHosts); n > 0 {
 		h = c.freeHosts[n-1]
 		c.freeHosts = c.freeHosts[:n-1]
@@ -67,29 +59,29 @@ func (c *Core) hostOf(id uint32) *host {
 		h = new(host)
 	}
 	h.id = id
-	c.hosts[id] = h
+	c.hosts.put(uint64(id), h)
 	return h
 }
 
 // admit queues a new check if its host has a place, or one that it may take over, and
 // parks it else.
-func (c *Core) admit(now time.Time, e *entry) {
+func (c *Core) admit(e *entry) {
 	h := e.host
 	switch {
 	case h == nil:
-		c.enqueue(now, e)
+		c.enqueue(e)
 	case h.taken < c.config.PerHost:
 		h.taken++
-		c.enqueue(now, e)
+		c.enqueue(e)
 	default:
 		c.park(e)
-		c.giveWay(now, h)
+		c.giveWay(h)
 	}
 }
 
 // giveWay has a routine check that is only queued give its place to a parked urgent
 // one. It is called whenever there might be both.
-func (c *Core) giveWay(now time.Time, h *host) {
+func (c *Core) giveWay(h *host) {
 	routine, urgent := h.queued.tail, h.urgent.head
 	if routine == nil || urgent == nil {
 		return
@@ -98,7 +90,7 @@ func (c *Core) giveWay(now time.Time, h *host) {
 	h.routine.pushFront(routine)
 	c.parked++
 	c.unpark(urgent)
-	c.enqueue(now, urgent)
+	c.enqueue(urgent)
 }
 
 // leave gives a place of a host back: to the parked check that has waited longest,
@@ -113,12 +105,12 @@ func (c *Core) leave(h *host) {
 	}
 	if next != nil {
 		c.unpark(next)
-		c.enqueue(c.now, next)
+		c.enqueue(next)
 		return
 	}
 	h.taken--
 	if h.taken == 0 {
-		delete(c.hosts, h.id)
+		c.hosts.remove(uint64(h.id))
 		c.freeHosts = append(c.freeHosts, h)
 	}
 }
@@ -138,8 +130,8 @@ func (c *Core) unpark(e *entry) {
 }
 
 // enqueue queues a check that has its place.
-func (c *Core) enqueue(now time.Time, e *entry) {
-	c.queueOf(e).push(e, now)
+func (c *Core) enqueue(e *entry) {
+	c.queueOf(e).push(e, c.clock)
 	switch {
 	case e.host == nil || e.check.Urgent:
 	case e.returned:

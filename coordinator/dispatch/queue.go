@@ -8,22 +8,23 @@ import (
 // entry is one open check: on a lane while it is queued, in a batch while it is out,
 // with neither while it is parked.
 type entry struct {
-	check Check
 	// serial tells this check from all others, also from one of the same site and
 	// sequence that was withdrawn; 0 when the entry is free.
 	serial uint64
+	// batch is the live one that has the check, at a position.
+	batch    *batch
+	position int32
 	// returned says that the check was out and is not answered, lost by whom the last time.
 	returned bool
-	lost     string
 	// since is when the check was queued last, order its place in the queue.
-	since time.Time
+	since time.Duration
 	order int64
 
 	lane       *lane
 	prev, next *entry
 
-	batch    *batch
-	position int
+	check Check
+	lost  string
 
 	// host is nil when it has no limit. siblings is the list of it that the check is on.
 	host           *host
@@ -58,9 +59,9 @@ type queue struct {
 func newQueue() queue { return queue{lanes: []*lane{{}}} }
 
 // push queues a check behind all others that were returned, or were not, as it was.
-func (q *queue) push(e *entry, now time.Time) {
+func (q *queue) push(e *entry, clock time.Duration) {
 	q.last++
-	e.order, e.since = q.last, now
+	e.order, e.since = q.last, clock
 	l := q.laneFor(e.terms())
 	e.lane, e.prev, e.next = l, l.tail, nil
 	if l.tail != nil {

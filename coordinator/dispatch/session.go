@@ -41,7 +41,7 @@ type SessionInfo struct {
 // its checks are open, not handed out elsewhere and fit into MaxInFlight; the next
 // Heartbeat answers the rest as unknown.
 func (c *Core) Join(now time.Time, h Hello, resume []Ref) (SessionID, []SessionID) {
-	c.now = now
+	c.tick(now)
 	var superseded []SessionID
 	if old := c.byNode[h.Node]; old != nil {
 		superseded = append(superseded, old.id)
@@ -63,7 +63,7 @@ func (c *Core) Join(now time.Time, h Hello, resume []Ref) (SessionID, []SessionI
 // Leave ends a session; what it had out is queued again. A session that is not there
 // is no error.
 func (c *Core) Leave(now time.Time, id SessionID) {
-	c.now = now
+	c.tick(now)
 	if s := c.session(id); s != nil {
 		c.end(now, s)
 	}
@@ -99,7 +99,7 @@ func (c *Core) Grant(id SessionID, n int) error {
 // that are not checked out to it. Batches that are, and that it does not name, are
 // queued again, unless they are so new that they may still be on their way.
 func (c *Core) Heartbeat(now time.Time, id SessionID, open []Ref) ([]Ref, error) {
-	c.now = now
+	c.tick(now)
 	s := c.session(id)
 	if s == nil {
 		return nil, ErrNoSession
@@ -129,7 +129,7 @@ func (c *Core) Heartbeat(now time.Time, id SessionID, open []Ref) ([]Ref, error)
 // lease is over; their checks are queued again. It says which. The batches of lost
 // sessions are not listed.
 func (c *Core) Expire(now time.Time) (lost []SessionID, expired []Expired) {
-	c.now = now
+	c.tick(now)
 	for _, s := range slices.Clone(c.sessions) {
 		if now.Sub(s.lastSeen) >= c.config.SessionTimeout {
 			lost = append(lost, s.id)
