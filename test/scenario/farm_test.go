@@ -97,6 +97,11 @@ func (f *farm) asked(url string) []time.Time {
 	return slices.Clone(f.plots[url].asked)
 }
 
+// since lists when a site was asked for after a moment.
+func (f *farm) since(url string, moment time.Time) []time.Time {
+	return slices.DeleteFunc(f.asked(url), func(at time.Time) bool { return !at.After(moment) })
+}
+
 // after is when a site was first asked for after a moment, zero when it was not.
 func (f *farm) after(url string, moment time.Time) time.Time {
 	for _, at := range f.asked(url) {

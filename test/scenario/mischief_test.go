@@ -86,7 +86,8 @@ func (m *mischief) round(t *testing.T) {
 	m.watch(t, time.Now().Add(m.some(5*time.Second)))
 }
 
-// shuffle makes a deck in which every fault of every kind of node comes once.
+// shuffle makes a deck in which every fault of every kind of node comes once, and some
+// that concern two nodes only.
 func (m *mischief) shuffle() {
 	kinds := [][]node{m.coordinators, checkers(), {database}}
 	for _, f := range faults() {
@@ -95,7 +96,21 @@ func (m *mischief) shuffle() {
 			m.deck = append(m.deck, func(t *testing.T) { m.fails(t, f, n) })
 		}
 	}
+	// And the half things: who is alone without the database has a successor before it
+	// knows, and one connection of two nodes that are well is no matter of either.
+	m.lose(m.coordinators[m.random.IntN(len(m.coordinators))], database)
+	m.lose(checkers()[m.random.IntN(2)], m.coordinators[m.random.IntN(len(m.coordinators))])
 	m.random.Shuffle(len(m.deck), func(i, j int) { m.deck[i], m.deck[j] = m.deck[j], m.deck[i] })
+}
+
+// lose puts the loss of one connection into the deck.
+func (m *mischief) lose(from, to node) {
+	w := m.wires[[2]node{from, to}]
+	f := fault{
+		"loses its connection to " + string(to),
+		func(*grid, *testing.T, node) { w.cut() }, func(*grid, *testing.T, node) { w.heal() },
+	}
+	m.deck = append(m.deck, func(t *testing.T) { m.fails(t, f, from) })
 }
 
 // some is a random time up to most.
