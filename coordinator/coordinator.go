@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/Automattic/jetmon/coordinator/api"
+	"github.com/Automattic/jetmon/coordinator/checkpoint"
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/dispatch/stream"
 	"github.com/Automattic/jetmon/coordinator/engine"
@@ -36,6 +37,7 @@ type Coordinator struct {
 	notify    *notify.Deliverer
 	ownership *ownership.Ownership
 	expiry    *expiry.Expiry
+	memos     *checkpoint.Checkpoint
 	stream    *stream.Server
 	server    *rpc.Server
 	peers     *peers.Peers
@@ -73,13 +75,14 @@ func New(o Options) (*Coordinator, error) {
 		Refused:   func(ch store.Change, row *store.Site) { c.engine.Refused(time.Now(), ch, row) },
 	})
 	c.engine = engine.New(engine.Options{
-		Policy: o.Policy, Interval: o.IntervalOverride, Panel: c.panel, Ledger: c.ledger,
+		Policy: o.Policy, Interval: o.IntervalOverride, Panel: c.panel, Ledger: c.ledger, Terms: c.terms,
 		Random: random, Log: o.Log, Storm: storm.DefaultRule(),
 		Dispatch: dispatch.Config{
 			Lease: leaseTime, SessionTimeout: sessionTimeout, AvoidFor: avoidFor,
-			MaxBatch: maxBatch, MaxQueue: maxQueue, Random: random,
+			MaxBatch: maxBatch, MaxQueue: maxQueue, PerHost: o.ChecksPerHost, Random: random,
 		},
 	}, time.Now())
+	c.memos = checkpoint.New(checkpoint.Options{Engine: c.engine, Store: o.Store, Fence: c.ownership.Fence, Log: o.Log})
 	o.Notify.Log, o.Notify.Metrics = o.Log, o.Metrics
 	if c.notify, err = notify.New(o.Notify, o.Store); err != nil {
 		return nil, err
@@ -132,6 +135,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	back.Go(func() error { return c.ownership.Run(owning) })
 	var middle errgroup.Group
 	middle.Go(func() error { return c.ledger.Run(writing) })
+	middle.Go(func() error { return c.memos.Run(writing) })
 	middle.Go(func() error { return c.notify.Run(writing) })
 
 	first, firstCtx := errgroup.WithContext(front)
@@ -178,6 +182,16 @@ func (c *Coordinator) committed(ch store.Change, done store.Committed) {
 			Start: ch.Start, At: ch.At, OutageID: done.OutageID, Cause: ch.Cause,
 		})
 	}
+}
+
+// terms are the terms under which shards are ours.
+func (c *Coordinator) terms() (out [store.Shards]uint64) {
+	for s := range out {
+		if f, ours := c.ownership.Fence(store.ShardID(s)); ours {
+			out[s] = f.Term
+		}
+	}
+	return out
 }
 
 // random is unguessable, since check-out ids are proofs.

@@ -1,27 +1,41 @@
 package coordinator
 
 import (
+	"math"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/ledger"
 )
 
-// register shows the engine's and the ledger's counts. They are documented in
+// register shows the engine's and the ledger's figures. They are documented in
 // docs/operations.md.
 func (c *Coordinator) register(r prometheus.Registerer) error {
 	if r == nil {
 		return nil
 	}
-	var metrics []prometheus.Collector
+	return r.Register(&figures{c: c, figures: allFigures()})
+}
+
+// figure is one metric and how it is read.
+type figure struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+	read func(engine.Summary, ledger.Status) float64
+}
+
+func allFigures() []figure {
+	var out []figure
+	add := func(kind prometheus.ValueType, name, help string, read func(engine.Summary, ledger.Status) float64) {
+		out = append(out, figure{prometheus.NewDesc(name, help, nil, nil), kind, read})
+	}
 	counter := func(name, help string, read func(engine.Counters) uint64) {
-		metrics = append(metrics, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
-			func() float64 { return float64(read(c.engine.Counters())) }))
+		add(prometheus.CounterValue, name, help, func(s engine.Summary, _ ledger.Status) float64 { return float64(read(s.Counters)) })
 	}
-	gauge := func(name, help string, read func() float64) {
-		metrics = append(metrics, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
-	}
-	summary := func(name, help string, read func(engine.Summary) float64) {
-		gauge(name, help, func() float64 { return read(c.engine.Summary()) })
+	gauge := func(name, help string, read func(engine.Summary) float64) {
+		add(prometheus.GaugeValue, name, help, func(s engine.Summary, _ ledger.Status) float64 { return read(s) })
 	}
 	counter("jetmon_checks_total", "Check results that counted.", func(n engine.Counters) uint64 { return n.Checks })
 	counter("jetmon_failures_total", "Check results that found a site down.", func(n engine.Counters) uint64 { return n.Failures })
@@ -29,18 +43,48 @@ func (c *Coordinator) register(r prometheus.Registerer) error {
 	counter("jetmon_false_alarms_total", "Ballots that the verifliers rejected.", func(n engine.Counters) uint64 { return n.FalseAlarms })
 	counter("jetmon_inconclusive_total", "Ballots that the verifliers could not decide.", func(n engine.Counters) uint64 { return n.Inconclusive })
 	counter("jetmon_status_changes_total", "Status changes that were committed.", func(n engine.Counters) uint64 { return n.Changes })
-	summary("jetmon_sites", "Sites that are watched.", func(s engine.Summary) float64 { return float64(s.Sites) })
-	summary("jetmon_suspect_sites", "Sites that fail and that nobody has been told of.", func(s engine.Summary) float64 { return float64(s.Suspect) })
-	summary("jetmon_down_sites", "Sites with an outage.", func(s engine.Summary) float64 { return float64(s.Down) })
-	summary("jetmon_held_sites", "Suspect sites on which the verifliers cannot agree (at most 100 are counted).", func(s engine.Summary) float64 { return float64(len(s.Held)) })
-	summary("jetmon_queued_checks", "Checks that are due and that no checker has room for.", func(s engine.Summary) float64 { return float64(s.Queued) })
-	summary("jetmon_open_checks", "Checks that are queued or handed out.", func(s engine.Summary) float64 { return float64(s.Open) })
-	summary("jetmon_checkers", "Checkers that are connected.", func(s engine.Summary) float64 { return float64(len(s.Checkers)) })
-	gauge("jetmon_uncommitted_changes", "Status changes that are not in the database yet.", func() float64 { return float64(c.ledger.Status().Uncommitted) })
-	for _, m := range metrics {
-		if err := r.Register(m); err != nil {
-			return err
+	counter("jetmon_stale_results_total", "Results that came for sites of a shard that was lost.", func(n engine.Counters) uint64 { return n.Stale })
+	add(prometheus.CounterValue, "jetmon_fenced_changes_total", "Status changes refused because ownership had ended.",
+		func(_ engine.Summary, l ledger.Status) float64 { return float64(l.Fenced) })
+	gauge("jetmon_sites", "Sites that are watched.", func(s engine.Summary) float64 { return float64(s.Sites) })
+	gauge("jetmon_suspect_sites", "Sites that fail and that nobody has been told of.", func(s engine.Summary) float64 { return float64(s.Suspect) })
+	gauge("jetmon_down_sites", "Sites with an outage.", func(s engine.Summary) float64 { return float64(s.Down) })
+	gauge("jetmon_held_sites", "Suspect sites on which the verifliers cannot agree (at most 100 are counted).", func(s engine.Summary) float64 { return float64(len(s.Held)) })
+	gauge("jetmon_queued_checks", "Checks that are due and that no checker has room for.", func(s engine.Summary) float64 { return float64(s.Queued) })
+	gauge("jetmon_parked_checks", "Checks that wait because their machine has enough at once.", func(s engine.Summary) float64 { return float64(s.Parked) })
+	gauge("jetmon_open_checks", "Checks that are queued or handed out.", func(s engine.Summary) float64 { return float64(s.Open) })
+	gauge("jetmon_checkers", "Checkers that are connected.", func(s engine.Summary) float64 { return float64(len(s.Checkers)) })
+	gauge("jetmon_coverage", "Share of the checks asked for by intervals that were made in time, in the last five minutes; NaN until known.", func(s engine.Summary) float64 {
+		if !s.Coverage.Known {
+			return math.NaN()
 		}
+		return s.Coverage.Coverage
+	})
+	gauge("jetmon_interval_stretch", "By how much intervals were stretched in the last minute because checkers do not keep up.", func(s engine.Summary) float64 { return s.Coverage.Stretch })
+	gauge("jetmon_lateness_p50_seconds", "How late half the checks were handed out at most, in the last five minutes.", func(s engine.Summary) float64 { return s.Coverage.P50.Seconds() })
+	gauge("jetmon_lateness_p99_seconds", "How late 99 % of the checks were handed out at most, in the last five minutes.", func(s engine.Summary) float64 { return s.Coverage.P99.Seconds() })
+	add(prometheus.GaugeValue, "jetmon_uncommitted_changes", "Status changes that are not in the database yet.",
+		func(_ engine.Summary, l ledger.Status) float64 { return float64(l.Uncommitted) })
+	return out
+}
+
+// figures reads all of them at once: what they are taken from is counted site by site.
+type figures struct {
+	c       *Coordinator
+	figures []figure
+}
+
+// Describe implements prometheus.Collector.
+func (f *figures) Describe(ch chan<- *prometheus.Desc) {
+	for _, one := range f.figures {
+		ch <- one.desc
 	}
-	return nil
+}
+
+// Collect implements prometheus.Collector.
+func (f *figures) Collect(ch chan<- prometheus.Metric) {
+	summary, status := f.c.engine.Summary(time.Now()), f.c.ledger.Status()
+	for _, one := range f.figures {
+		ch <- prometheus.MustNewConstMetric(one.desc, one.kind, one.read(summary, status))
+	}
 }

@@ -39,6 +39,9 @@ type Options struct {
 	Policy                    lifecycle.Policy
 	// IntervalOverride, when not 0, is used for every site instead of its own.
 	IntervalOverride time.Duration
+	// ChecksPerHost is how many checks may be out at once that go to one machine; 0 means
+	// any number.
+	ChecksPerHost int
 	// BucketMin and BucketMax bound the buckets to watch, both included.
 	BucketMin, BucketMax check.BucketID
 	// Retention is how long ballots that opened no outage are kept, OutageRetention how
@@ -98,6 +101,8 @@ func (o *Options) validate() error {
 		return fault.InvalidField("bucket-min, bucket-max", "must be 0 <= min <= max <= %d", check.Buckets-1)
 	case o.IntervalOverride != 0 && o.IntervalOverride < time.Second:
 		return fault.InvalidField("interval", "must be at least 1s")
+	case o.ChecksPerHost < 0:
+		return fault.InvalidField("checks-per-host", "must not be negative")
 	case o.Policy.Failures < 1:
 		return fault.InvalidField("num-of-checks", "must be at least 1")
 	case o.Policy.Between <= 0 || o.Policy.NoticeWindow <= 0:

@@ -12,16 +12,20 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// page is how many rows are read at once.
-const page = 5000
-
-// gained loads the sites of a shard that is now ours.
+// gained loads the sites of a shard that is now ours, and what its last owner knew of
+// those in trouble.
 func (c *Coordinator) gained(ctx context.Context, s store.ShardID) error {
+	suspects, err := c.o.Store.ListSuspects(ctx, s)
+	if err != nil {
+		return fmt.Errorf("read the suspects of shard %d: %w", s, err)
+	}
+	c.engine.Recall(suspects)
 	for _, b := range c.buckets(s) {
-		if err := c.readBucket(ctx, b); err != nil {
+		if err := c.scan(ctx, b); err != nil {
 			return err
 		}
 	}
+	c.engine.Recalled(s)
 	c.notify.SetShards(c.ownership.Owned())
 	return nil
 }
@@ -45,8 +49,8 @@ func (c *Coordinator) buckets(s store.ShardID) []check.BucketID {
 	return out
 }
 
-// reread takes over what WordPress.com changed in the table: each bucket once a
-// period, paced by the clock, so that the time that reading takes does not add up.
+// reread takes over what WordPress.com changed in the table: each bucket is looked at
+// once a period, paced by the clock, so that the time that reading takes does not add up.
 func (c *Coordinator) reread(ctx context.Context) error {
 	first, n := int(c.o.BucketMin), int(c.o.BucketMax-c.o.BucketMin)+1
 	var readers errgroup.Group
@@ -62,7 +66,7 @@ func (c *Coordinator) reread(ctx context.Context) error {
 				continue
 			}
 			readers.Go(func() error {
-				err := c.readBucket(ctx, b)
+				err := c.scan(ctx, b)
 				if failed := err != nil && ctx.Err() == nil; failing.CompareAndSwap(!failed, failed) {
 					c.o.Log.Warn("reading the sites again", "failing", failed, "err", err)
 				}
@@ -79,27 +83,31 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// readBucket reads all sites of a bucket and hands them to the engine.
-func (c *Coordinator) readBucket(ctx context.Context, b check.BucketID) error {
-	began := time.Now()
-	var rows []store.Site
+// scan hands all sites of a bucket to the engine, as they are read.
+func (c *Coordinator) scan(ctx context.Context, b check.BucketID) error {
+	reading := c.engine.Read(time.Now(), b)
+	// Asked after the reading has begun, which is void when the shard is lost from now on.
+	if _, ours := c.ownership.Fence(store.ShardOf(b)); !ours {
+		return nil
+	}
 	q := store.SiteQuery{InBucket: true, Bucket: b, ActiveOnly: true, Limit: page}
 	for {
-		got, err := c.o.Store.ListSites(ctx, q)
+		rows, err := c.o.Store.ListSites(ctx, q)
 		if err != nil {
 			return fmt.Errorf("read bucket %d: %w", b, err)
 		}
-		rows = append(rows, got...)
-		if len(got) < page {
+		reading.Put(rows)
+		if len(rows) < page {
 			break
 		}
-		q.After = got[len(got)-1].ID
+		q.After = rows[len(rows)-1].ID
 	}
-	if _, ours := c.ownership.Fence(store.ShardOf(b)); ours {
-		c.engine.PutBucket(began, b, rows)
-	}
+	reading.Done()
 	return nil
 }
+
+// page is how many rows are read at once.
+const page = 5000
 
 func sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {

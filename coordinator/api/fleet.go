@@ -23,7 +23,7 @@ type fleet struct {
 }
 
 func (s *fleet) GetFleet(ctx context.Context, _ *monitorpb.GetFleetRequest) (*monitorpb.GetFleetResponse, error) {
-	sum := s.o.Engine.Summary()
+	sum := s.o.Engine.Summary(time.Now())
 	f := &monitorpb.Fleet{
 		Coordinator: s.coordinator(ctx, sum),
 		Rule:        ruleToProto(s.o.Panel.Rule()),

@@ -18,9 +18,11 @@ const (
 )
 
 // Receipt says what became of a check-in: a class for each key, in the order given.
-// Classes holds until the next CheckIn.
+// Checks are the checks that were accepted, zero for others. Both hold until the next
+// CheckIn.
 type Receipt struct {
 	Classes                          []Class
+	Checks                           []Check
 	Accepted, Duplicate, Late, Stale int
 }
 
@@ -63,11 +65,17 @@ func (c *Core) CheckIn(now time.Time, id SessionID, ref Ref, keys []Key) (Receip
 	case !c.locate(b, keys):
 		return Receipt{}, ErrMismatch
 	}
-	r := Receipt{Classes: c.classes[:0]}
+	r := Receipt{Classes: c.classes[:0], Checks: c.checks[:0]}
 	for _, position := range c.positions {
-		r.add(c.take(s, b, &b.slots[position]))
+		t := &b.slots[position]
+		var k Check
+		if t.isOpen() && t.answer == unanswered {
+			k = t.entry.check
+		}
+		r.Checks = append(r.Checks, k)
+		r.add(c.take(s, b, t))
 	}
-	c.classes = r.Classes
+	c.classes, c.checks = r.Classes, r.Checks
 	if b.live && b.left == 0 {
 		c.endBatch(now, b)
 	}

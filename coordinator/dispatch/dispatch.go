@@ -57,6 +57,8 @@ type Check struct {
 	Avoid string
 	// Due is when the check was due. It is carried through.
 	Due time.Time
+	// Tag is the caller's own, carried through.
+	Tag uint32
 	// Host is the machine that the check goes to, a hash of its address. 0: not known,
 	// and not limited.
 	Host uint32
@@ -157,6 +159,7 @@ type Core struct {
 	positions []int // scratch of CheckIn
 	classes   []Class
 	ready     ready // scratch of Assign
+	checks    []Check
 	views     []view
 }
 

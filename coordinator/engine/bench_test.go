@@ -23,9 +23,10 @@ type instant struct {
 	addrs []string
 }
 
-func (c *instant) End(string) {}
+func (c *instant) End(string)            {}
+func (c *instant) Revoke([]dispatch.Ref) {}
 
-func (c *instant) Assign(b dispatch.Batch, _ []check.Target) bool {
+func (c *instant) Assign(b dispatch.Batch, _ []check.Target, _ uint64) bool {
 	keys := make([]dispatch.Key, len(b.Checks))
 	for i, k := range b.Checks {
 		keys[i] = dispatch.Key{Site: k.Site, Sequence: k.Sequence}
@@ -89,7 +90,7 @@ func load(b *testing.B, n int) (*Engine, *instant, time.Time) {
 	for i := range 50_000 {
 		c.addrs = append(c.addrs, fmt.Sprintf("198.%d.%d.7:443", 18+i>>8, i&255))
 	}
-	c.id = e.Join(now, dispatch.Hello{Node: "c", Instance: "1", Region: "r", MaxInFlight: 1 << 20}, c)
+	c.id = e.Join(now, dispatch.Hello{Node: "c", Instance: "1", Region: "r", MaxInFlight: 1 << 20}, nil, c)
 	if err := e.Grant(now, c.id, 1<<20); err != nil {
 		b.Fatal(err)
 	}

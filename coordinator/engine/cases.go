@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"strings"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/schedule"
 	"github.com/Automattic/jetmon/internal/check"
@@ -24,7 +26,7 @@ func (e *Engine) open(slot schedule.Slot) *site {
 	r := e.record(slot)
 	s := &site{
 		row: e.row(r), slot: slot, sequence: uint64(r.sequence), urgent: r.flags&flagUrgent != 0,
-		headHostile: r.flags&flagHeadHostile != 0, lastCheck: e.timeOf(r.last),
+		headHostile: r.flags&flagHeadHostile != 0, lastCheck: e.timeOf(r.last), host: r.host,
 	}
 	s.state = lifecycle.State{
 		Stage: r.stage, Status: check.StatusRunning, StatusSince: s.row.StatusSince,
@@ -56,7 +58,9 @@ func (e *Engine) settle(now time.Time, s *site) {
 	}
 	e.ballots = max(e.ballots, s.state.Ballot)
 	e.write(r, s)
-	if e.calm(now, s) {
+	calm := e.calm(now, s)
+	e.remember(s, !calm)
+	if calm {
 		delete(e.cases, s.slot)
 		return
 	}
@@ -69,7 +73,7 @@ func (e *Engine) calm(now time.Time, s *site) bool {
 	switch {
 	case st.Stage != lifecycle.Up && st.Stage != lifecycle.NeverChecked,
 		st.Status != check.StatusRunning, s.row.OutageID != 0, s.pending != nil,
-		s.answer != nil, len(s.checks) > 0, s.opened, s.askDue,
+		s.answer != nil, len(s.checks) > 0, s.opened, s.askDue, s.place != 0,
 		s.last != nil && s.last.Outcome != check.OutcomeUp,
 		s.last != nil && len(s.last.Advisories) > 0 && !s.headHostile:
 		return false
@@ -96,7 +100,7 @@ func (e *Engine) write(r *record, s *site) {
 		r.since = s.row.StatusSince.UnixMilli()
 	}
 	r.sequence, r.last, r.stage = uint32(s.sequence), e.grains(s.lastCheck), s.state.Stage
-	r.node = e.nodeIndex(s.state.Node)
+	r.node, r.host = e.nodeIndex(s.state.Node), s.host
 	r.flags = 0
 	if s.urgent {
 		r.flags |= flagUrgent
@@ -122,12 +126,12 @@ func (r *record) good(o *check.Observation) {
 func minutes(d time.Duration) uint8 { return uint8(max(1, min(d/time.Minute, 255))) }
 
 // calmDue is siteDue for a site without a case: its routine check.
-func (e *Engine) calmDue(now time.Time, slot schedule.Slot, r *record) {
-	if e.queue(now, r.id, uint64(r.sequence)+1, "", false) {
+func (e *Engine) calmDue(now, due time.Time, slot schedule.Slot, r *record) {
+	if e.core.Submit(now, dispatch.Check{Site: r.id, Sequence: uint64(r.sequence) + 1, Host: r.host, Tag: uint32(slot), Due: due}) == nil {
 		r.sequence++
 		r.flags &^= flagUrgent
 	}
-	e.wheel.Add(slot, schedule.Next(r.id, e.intervalOf(time.Duration(r.interval)*time.Minute), now))
+	e.turns.Add(slot, schedule.Next(r.id, e.intervalOf(time.Duration(r.interval)*time.Minute), e.clock.Now()))
 }
 
 // calmGood takes in a good check of a site that is up and has no case: nothing changes
@@ -140,8 +144,22 @@ func (e *Engine) calmGood(slot schedule.Slot, node string, at time.Time, o *chec
 	}
 	e.counts.Checks++
 	if last := e.grains(at); last >= r.last {
-		r.last, r.node = last, e.nodeIndex(node)
+		r.last, r.node, r.host = last, e.nodeIndex(node), hostHash(o.ResolvedAddress, r.host)
 		r.good(o)
 	}
 	return true
+}
+
+// hostHash is a hash of the machine's part of an address, HOST:PORT; without one it stays
+// as it was. Machines that share a number by chance share their turn, no more.
+func hostHash(address string, before uint32) uint32 {
+	i := strings.LastIndexByte(address, ':')
+	if i < 0 {
+		return before
+	}
+	hash := uint32(2166136261) // FNV-1a
+	for _, c := range []byte(address[:i]) {
+		hash = (hash ^ uint32(c)) * 16777619
+	}
+	return max(hash, 1)
 }

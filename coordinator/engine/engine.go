@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/coverage"
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/quorum"
@@ -38,13 +39,17 @@ type Ledger interface {
 	Record(store.Change)
 	// Keep keeps the evidence of a ballot that opened no outage.
 	Keep(store.Ballot)
+	// Full says that too many changes wait: until it is over nothing new is decided.
+	Full() bool
 }
 
 // Session is the engine's way to one checker.
 type Session interface {
-	// Assign hands a batch over; it must not block. False means that the session
-	// cannot take it and will be ended.
-	Assign(dispatch.Batch, []check.Target) bool
+	// Assign hands a batch over, under a term; it must not block. What it is given is
+	// its own. False means that the session cannot take it and will be ended.
+	Assign(b dispatch.Batch, targets []check.Target, term uint64) bool
+	// Revoke takes batches back, if the session has room for the message.
+	Revoke([]dispatch.Ref)
 	// End closes the session.
 	End(reason string)
 }
@@ -59,6 +64,8 @@ type Options struct {
 	Ledger Ledger
 	// Interval, when not 0, replaces every site's own.
 	Interval time.Duration
+	// Terms, optional, are the terms under which shards are ours; 0 for others.
+	Terms func() [store.Shards]uint64
 	// Random makes idempotency keys.
 	Random func() uint64
 	Log    *slog.Logger
@@ -76,9 +83,18 @@ type Engine struct {
 
 	start time.Time
 
-	mu    sync.Mutex
-	wheel *schedule.Wheel
-	core  *dispatch.Core
+	mu sync.Mutex
+	// turns has the sites by their routine turns, in the time of clock; waits has what
+	// is due at a real time, by place. A site is on one of them at most.
+	clock *schedule.Clock
+	turns *schedule.Wheel
+	waits *schedule.Wheel
+	// places are the slots of the sites on waits; freePlaces lists those that are unused.
+	places     []schedule.Slot
+	freePlaces []schedule.Slot
+	core       *dispatch.Core
+	meter      *coverage.Meter
+	ticked     time.Time
 
 	// pages hold the records of slots 0..slots-1; free lists the slots without a site.
 	pages []*[pageSize]record
@@ -105,7 +121,14 @@ type Engine struct {
 	// witnesses watch the checkers, by node.
 	witnesses map[string]*storm.Witness
 	counts    Counters
-	due       []schedule.Slot // scratch of Tick
+	terms     [store.Shards]uint64
+	// drops counts how often each shard was dropped.
+	drops [store.Shards]uint64
+	due   []schedule.Slot // scratch of Tick
+	// unsaved are the sites whose memo in the store is not as it should be.
+	unsaved map[check.SiteID]check.BucketID
+	// recalled are memos of an earlier owner, until their sites are added.
+	recalled map[check.SiteID]store.Suspect
 	// lonely is when the last session ended; zero while there is one.
 	lonely time.Time
 }
@@ -113,6 +136,8 @@ type Engine struct {
 // Counters count what happened since the start.
 type Counters struct {
 	Checks, Failures, Blips, FalseAlarms, Inconclusive, Changes uint64
+	// Stale are results that came for sites of a shard that was lost.
+	Stale uint64
 }
 
 // New makes an engine without sites.
@@ -120,7 +145,13 @@ func New(o Options, now time.Time) *Engine {
 	e := &Engine{
 		start:      now.Add(-grain), // so that no check ends at 0
 		o:          o,
-		wheel:      schedule.New(now, tick, wheelBuckets),
+		clock:      schedule.NewClock(now),
+		turns:      schedule.New(now, tick, wheelBuckets),
+		waits:      schedule.New(now, tick, wheelBuckets),
+		meter:      coverage.New(now),
+		ticked:     now,
+		unsaved:    map[check.SiteID]check.BucketID{},
+		recalled:   map[check.SiteID]store.Suspect{},
 		core:       dispatch.New(o.Dispatch),
 		byID:       map[check.SiteID]schedule.Slot{},
 		cases:      map[schedule.Slot]*site{},
@@ -137,114 +168,6 @@ func New(o Options, now time.Time) *Engine {
 		e.buckets[i] = noSlot
 	}
 	return e
-}
-
-// Tick does what is due at now: checks are handed out, dead sessions are ended.
-// Call it about every tick; after a pause what was missed is done once.
-func (e *Engine) Tick(now time.Time) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.due = e.wheel.Advance(now, e.due[:0])
-	for _, slot := range e.due {
-		if s := e.cases[slot]; s != nil {
-			e.siteDue(now, s)
-			e.settle(now, s)
-		} else if r := e.record(slot); r.id != 0 {
-			e.calmDue(now, slot, r)
-		}
-	}
-	lost, _ := e.core.Expire(now)
-	for _, id := range lost {
-		e.endSession(now, id, "no heartbeat")
-	}
-	e.assign(now)
-}
-
-// siteDue does the one thing that a site waits for.
-func (e *Engine) siteDue(now time.Time, s *site) {
-	switch s.state.Stage {
-	case lifecycle.Paused:
-	case lifecycle.Verifying:
-		if s.askDue {
-			e.ask(s)
-		}
-	default:
-		e.submit(now, s, s.state.Stage == lifecycle.Suspect && !s.state.Held)
-		e.wait(s, schedule.Next(s.row.ID, e.interval(s), now))
-	}
-}
-
-// submit queues one check of a site, unless one is open.
-func (e *Engine) submit(now time.Time, s *site, urgent bool) {
-	if urgent {
-		e.submitTo(now, s, s.state.Node)
-		return
-	}
-	e.queueSite(now, s, "", false)
-}
-
-// submitTo queues one urgent check, for any node but avoid if there is another.
-func (e *Engine) submitTo(now time.Time, s *site, avoid string) {
-	e.queueSite(now, s, avoid, true)
-}
-
-func (e *Engine) queueSite(now time.Time, s *site, avoid string, urgent bool) {
-	if e.queue(now, s.row.ID, s.sequence+1, avoid, urgent) {
-		s.sequence++
-		s.urgent = urgent
-	}
-}
-
-// queue puts a check into the queue. False: an open check answers this one too, or the
-// queue is full and the site waits for its next turn.
-func (e *Engine) queue(now time.Time, id check.SiteID, sequence uint64, avoid string, urgent bool) bool {
-	return e.core.Submit(now, dispatch.Check{Site: id, Sequence: sequence, Avoid: avoid, Urgent: urgent}) == nil
-}
-
-// wait has the wheel come by at a time, once; rest has it not come by.
-func (e *Engine) wait(s *site, at time.Time) { e.wheel.Add(s.slot, at) }
-func (e *Engine) rest(s *site)               { e.wheel.Remove(s.slot) }
-
-func (e *Engine) interval(s *site) time.Duration { return e.intervalOf(s.row.Interval) }
-
-func (e *Engine) intervalOf(own time.Duration) time.Duration {
-	if e.o.Interval > 0 {
-		return e.o.Interval
-	}
-	return own
-}
-
-// assign hands out what credits allow.
-func (e *Engine) assign(now time.Time) {
-	for _, b := range e.core.Assign(now) {
-		targets := make([]check.Target, len(b.Checks))
-		for i, c := range b.Checks {
-			if slot, ok := e.byID[c.Site]; ok {
-				targets[i] = e.target(slot)
-			}
-		}
-		if ses := e.sessions[b.Session]; ses == nil || !ses.out.Assign(b, targets) {
-			e.endSession(now, b.Session, "the checker does not read its stream")
-		}
-	}
-}
-
-// target is what to ask a node about the site in a slot.
-func (e *Engine) target(slot schedule.Slot) check.Target {
-	if s := e.cases[slot]; s != nil {
-		return s.target()
-	}
-	r := e.record(slot)
-	return target(e.urls.text(r.url), e.settings.list[r.settings], uint64(r.sequence), r.flags)
-}
-
-// ask opens the site's ballot with the panel.
-func (e *Engine) ask(s *site) {
-	s.askDue = false
-	s.opened = true
-	t := s.target()
-	t.Timeout = check.VerifyTimeout
-	e.o.Panel.Ask(Question{Site: s.row.ID, Ballot: s.state.Ballot, Round: s.state.Round, Target: t})
 }
 
 // Answer is the panel's answer to Ask.

@@ -25,6 +25,8 @@ type world struct {
 	gone   []uint32
 	writes []store.Change
 	kept   []store.Ballot
+	full   bool
+	random uint64
 }
 
 func (w *world) Ask(q Question)                   { w.asked = append(w.asked, q) }
@@ -33,19 +35,24 @@ func (w *world) Abandon(_ check.SiteID, b uint32) { w.gone = append(w.gone, b) }
 func (w *world) Record(c store.Change)            { w.writes = append(w.writes, c) }
 func (w *world) Keep(b store.Ballot)              { w.kept = append(w.kept, b) }
 
+func (w *world) Full() bool { return w.full }
+
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
-	var n uint64
-	random := func() uint64 { n++; return n }
-	w.engine = New(Options{
+	w.engine = w.newEngine()
+	return w
+}
+
+func (w *world) newEngine() *Engine {
+	random := func() uint64 { w.random++; return w.random }
+	return New(Options{
 		Policy: lifecycle.DefaultPolicy(), Panel: w, Ledger: w, Random: random,
 		Log: slog.New(slog.DiscardHandler), Storm: storm.DefaultRule(),
 		Dispatch: dispatch.Config{
 			Lease: time.Minute, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second,
-			MaxBatch: 10, MaxQueue: 1000, Random: random,
+			MaxBatch: 10, MaxQueue: 1000, SlowStart: -1, Random: random,
 		},
 	}, w.now)
-	return w
 }
 
 // checker is a connected checker that answers by hand.
@@ -55,10 +62,11 @@ type checker struct {
 	id      dispatch.SessionID
 	batches []dispatch.Batch
 	targets map[check.SiteID]check.Target
+	revoked []dispatch.Ref
 	ended   string
 }
 
-func (c *checker) Assign(b dispatch.Batch, targets []check.Target) bool {
+func (c *checker) Assign(b dispatch.Batch, targets []check.Target, _ uint64) bool {
 	c.batches = append(c.batches, b)
 	for i, k := range b.Checks {
 		c.targets[k.Site] = targets[i]
@@ -66,11 +74,13 @@ func (c *checker) Assign(b dispatch.Batch, targets []check.Target) bool {
 	return true
 }
 
+func (c *checker) Revoke(refs []dispatch.Ref) { c.revoked = append(c.revoked, refs...) }
+
 func (c *checker) End(reason string) { c.ended = reason }
 
 func (w *world) join(node string) *checker {
 	c := &checker{w: w, node: node, targets: map[check.SiteID]check.Target{}}
-	c.id = w.engine.Join(w.now, dispatch.Hello{Node: node, Instance: node + "-1", Region: "here", MaxInFlight: 100}, c)
+	c.id = w.engine.Join(w.now, dispatch.Hello{Node: node, Instance: node + "-1", Region: "here", MaxInFlight: 100}, nil, c)
 	if err := w.engine.Grant(w.now, c.id, 100); err != nil {
 		w.t.Fatal(err)
 	}
@@ -245,7 +255,7 @@ func TestUndecidedVerificationIsHeldAndSaid(t *testing.T) {
 		}
 	}
 	w.stage(lifecycle.Suspect)
-	sum := w.engine.Summary()
+	sum := w.engine.Summary(w.now)
 	if len(sum.Held) != 1 || sum.Held[0].Reason == "" || sum.Suspect != 1 {
 		t.Fatalf("summary %+v", sum)
 	}
@@ -261,7 +271,7 @@ func TestUndecidedVerificationIsHeldAndSaid(t *testing.T) {
 	}
 	w.decide(quorum.Confirmed)
 	w.stage(lifecycle.Down)
-	if sum := w.engine.Summary(); len(sum.Held) != 0 {
+	if sum := w.engine.Summary(w.now); len(sum.Held) != 0 {
 		t.Errorf("still held: %+v", sum.Held)
 	}
 }
@@ -493,7 +503,7 @@ func TestACheckerThatFailsEverywhereIsQuarantined(t *testing.T) {
 	w.each(2*time.Minute, map[*checker]check.Observation{a: up, b: up})
 	// The network of a breaks; its own anchors are still there.
 	w.each(3*time.Minute, map[*checker]check.Observation{a: down, b: up})
-	sum := w.engine.Summary()
+	sum := w.engine.Summary(w.now)
 	if sum.Checkers[0].Quarantined.IsZero() || !sum.Checkers[1].Quarantined.IsZero() {
 		t.Fatalf("checkers %+v", sum.Checkers)
 	}
@@ -506,7 +516,7 @@ func TestACheckerThatFailsEverywhereIsQuarantined(t *testing.T) {
 		}
 	}
 	w.each(4*time.Minute, map[*checker]check.Observation{a: up, b: up})
-	if sum := w.engine.Summary(); !sum.Checkers[0].Quarantined.IsZero() {
+	if sum := w.engine.Summary(w.now); !sum.Checkers[0].Quarantined.IsZero() {
 		t.Errorf("it does not come back: %+v", sum.Checkers)
 	}
 }
@@ -518,7 +528,7 @@ func TestAnOutageOfManySitesOfOneProviderIsNoStorm(t *testing.T) {
 	gone := down
 	gone.ResolvedAddress = "192.0.2.7:80"
 	w.each(3*time.Minute, map[*checker]check.Observation{a: gone, b: gone})
-	if sum := w.engine.Summary(); !sum.Checkers[0].Quarantined.IsZero() || !sum.Checkers[1].Quarantined.IsZero() {
+	if sum := w.engine.Summary(w.now); !sum.Checkers[0].Quarantined.IsZero() || !sum.Checkers[1].Quarantined.IsZero() {
 		t.Errorf("checkers %+v", sum.Checkers)
 	}
 	if len(w.asked) != 60 {
@@ -547,7 +557,7 @@ func TestAFailureSeenByASickCheckerIsLookedAtElsewhereAtOnce(t *testing.T) {
 		t.Fatal("nobody else looked")
 	}
 	w.stage(lifecycle.Suspect)
-	if sum := w.engine.Summary(); sum.Checkers[0].UnwellSince.IsZero() == sum.Checkers[1].UnwellSince.IsZero() {
+	if sum := w.engine.Summary(w.now); sum.Checkers[0].UnwellSince.IsZero() == sum.Checkers[1].UnwellSince.IsZero() {
 		t.Errorf("checkers %+v", sum.Checkers)
 	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/quorum"
-	"github.com/Automattic/jetmon/coordinator/schedule"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -20,12 +19,16 @@ func (e *Engine) observe(now time.Time, s *site, c store.LocalCheck) {
 		return
 	}
 	s.last, s.lastCheck = &c.Observation, c.At
+	s.host = hostHash(c.Observation.ResolvedAddress, s.host)
 	s.learn(c.Observation)
 	if c.Observation.Outcome == check.OutcomeDown {
 		e.counts.Failures++
 	}
 	if s.pending != nil || s.state.Stage == lifecycle.Paused {
 		return
+	}
+	if s.state.Status != check.StatusRunning && e.o.Ledger.Full() {
+		return // a change of its status could not be written now; it is checked again
 	}
 	s.note(c)
 	e.step(now, s, lifecycle.Observed{At: c.At, Node: c.Node, Outcome: c.Observation.Outcome})
@@ -77,13 +80,13 @@ func (e *Engine) step(now time.Time, s *site, ev lifecycle.Event) {
 	}
 	e.watchHold(now, s, before)
 	if next.Held && !before.Held {
-		e.wait(s, schedule.Next(s.row.ID, e.interval(s), now))
+		e.turn(s)
 	}
 	if next.Stage == lifecycle.Up && before.Stage != lifecycle.Up {
 		if s.pending == nil {
 			s.forget()
 		}
-		e.wait(s, schedule.Next(s.row.ID, e.interval(s), now))
+		e.turn(s)
 	}
 }
 
@@ -100,7 +103,7 @@ func (e *Engine) carryOut(now time.Time, s *site, f lifecycle.Effect) {
 			return
 		}
 		e.rest(s)
-		e.ask(s)
+		e.ask(now, s)
 	case lifecycle.Abandon:
 		s.askDue = false
 		e.abandon(s)
@@ -117,10 +120,10 @@ func (e *Engine) carryOut(now time.Time, s *site, f lifecycle.Effect) {
 // secondLook asks another checker, or a veriflier when there is none. The routine
 // check goes on beside it in case that nobody answers.
 func (e *Engine) secondLook(now time.Time, s *site, avoid string) {
-	e.wait(s, schedule.Next(s.row.ID, e.interval(s), now))
+	e.turn(s)
 	for _, ses := range e.sessions {
 		if ses.hello.Node != avoid && !ses.leaving {
-			e.submit(now, s, true)
+			e.submitTo(now, s, s.state.Node)
 			return
 		}
 	}
@@ -142,7 +145,7 @@ func (e *Engine) change(s *site, f lifecycle.Change) {
 		c.Ballot = &b
 	}
 	s.pending = &c
-	e.wait(s, schedule.Next(s.row.ID, e.interval(s), f.At))
+	e.turn(s)
 	e.o.Ledger.Record(c)
 }
 
@@ -194,7 +197,7 @@ func (e *Engine) Refused(now time.Time, c store.Change, row *store.Site) {
 	e.recent[c.SiteID] = now
 	if row != nil {
 		s := e.add(now, *row)
-		e.soon(now, s)
+		e.soon(s)
 		e.settle(now, s)
 	}
 }

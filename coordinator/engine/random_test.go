@@ -2,7 +2,9 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,7 +24,7 @@ func TestNoSiteIsEverForgotten(t *testing.T) {
 		seed := uint64(i)
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
-			h := &havoc{world: newWorld(t), r: rand.New(rand.NewPCG(seed, 1)), row: row()}
+			h := &havoc{world: newWorld(t), r: rand.New(rand.NewPCG(seed, 1)), row: row(), saved: map[check.SiteID]store.Suspect{}}
 			h.engine.Put(h.now, h.row)
 			for range 400 {
 				h.something()
@@ -42,10 +44,11 @@ type havoc struct {
 	looks    int // of looked
 	written  int // of writes
 	told     []check.Status
+	saved    map[check.SiteID]store.Suspect
 }
 
 func (h *havoc) something() {
-	switch h.r.IntN(12) {
+	switch h.r.IntN(14) {
 	case 0:
 		h.checkers = append(h.checkers, h.join(string(rune('a'+h.r.IntN(3)))))
 	case 1:
@@ -68,6 +71,13 @@ func (h *havoc) something() {
 		if h.r.IntN(8) == 0 {
 			h.edit()
 		}
+	case 10:
+		h.save()
+	case 11:
+		if h.r.IntN(8) == 0 {
+			h.crash()
+		}
+		h.full = h.r.IntN(4) == 0
 	default:
 		h.time(time.Duration(h.r.IntN(40)) * time.Second)
 	}
@@ -127,6 +137,39 @@ func (h *havoc) ballot() {
 	}
 }
 
+// save keeps what the engine wants kept, or fails to.
+func (h *havoc) save() {
+	memos := h.engine.Unsaved(h.now, 10)
+	if h.r.IntN(4) == 0 {
+		h.engine.Unwritten(memos)
+		return
+	}
+	for _, m := range memos {
+		delete(h.saved, m.Site)
+		if !m.Forget {
+			s, err := m.Suspect()
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			h.saved[m.Site] = s
+		}
+	}
+}
+
+// crash ends the process; the next one has the row and what was saved. What was on its
+// way to the store did not arrive.
+func (h *havoc) crash() {
+	for _, c := range h.checkers {
+		c.ended = "crash"
+	}
+	h.asked, h.looked, h.writes = nil, nil, nil
+	h.answered, h.looks, h.written = 0, 0, 0
+	h.engine = h.newEngine()
+	h.engine.Recall(slices.Collect(maps.Values(h.saved)))
+	h.engine.Put(h.now, h.row)
+	h.engine.Recalled(store.ShardOf(h.row.Bucket))
+}
+
 func (h *havoc) look() {
 	for ; h.looks < len(h.looked); h.looks++ {
 		l := Look{Question: h.looked[h.looks], Veriflier: "v", At: h.now}
@@ -173,14 +216,14 @@ func (h *havoc) edit() {
 
 // calm makes all well and looks at what is left.
 func (h *havoc) calm() {
+	h.full = false
 	if h.row.Paused {
 		h.row.Paused = false
 		h.engine.Put(h.now, h.row)
 	}
 	a, b := h.join("x"), h.join("y")
 	for range 12 * 60 / 5 {
-		h.now = h.now.Add(4900 * time.Millisecond)
-		h.pass(tick, a, b)
+		h.pass(5*time.Second, a, b)
 		for ; h.answered < len(h.asked); h.answered++ {
 			h.engine.Decide(h.now, Answer{Question: h.asked[h.answered], Verdict: quorum.Rejected, Opened: h.now, Decided: h.now})
 		}

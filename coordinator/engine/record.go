@@ -11,7 +11,7 @@ import (
 )
 
 // record is all that a calm site costs here, beside its URL, its place on the wheel and
-// its entry in byID: 64 bytes without a pointer. A site is calm when it is up, or not
+// its entry in byID: 72 bytes without a pointer. A site is calm when it is up, or not
 // checked yet, and nothing is under way; any other is a *site in Engine.cases as well.
 type record struct {
 	id   check.SiteID // 0: the slot is free
@@ -24,6 +24,7 @@ type record struct {
 	// last is the end of the newest check, in grains since Engine.start; 0: none.
 	last     uint32
 	settings uint32 // index into Engine.settings
+	host     uint32 // hash of the address it was reached at
 	// next and prev link the slots of a bucket.
 	next, prev uint32
 	bucket     check.BucketID

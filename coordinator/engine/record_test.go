@@ -29,14 +29,14 @@ func TestRowsThatAreGoneAreTakenOffWhateverWasReadBefore(t *testing.T) {
 	}
 	read()
 	read()
-	if n := w.engine.Summary().Sites; n != 2*check.Buckets {
+	if n := w.engine.Summary(w.now).Sites; n != 2*check.Buckets {
 		t.Fatalf("%d sites are watched", n)
 	}
 	for b := range rows {
 		rows[b] = rows[b][1:]
 	}
 	read()
-	if n := w.engine.Summary().Sites; n != check.Buckets {
+	if n := w.engine.Summary(w.now).Sites; n != check.Buckets {
 		t.Errorf("%d sites are watched, want %d", n, check.Buckets)
 	}
 	// One moves to another bucket: it is read there before or after it is missed here.
@@ -44,8 +44,8 @@ func TestRowsThatAreGoneAreTakenOffWhateverWasReadBefore(t *testing.T) {
 	moved.Bucket = 300
 	rows[0], rows[300] = nil, append(rows[300], moved)
 	read()
-	if _, ok := w.engine.View(w.now, moved.ID); !ok || w.engine.Summary().Sites != check.Buckets {
-		t.Errorf("the moved site is watched: %v, %d in all", ok, w.engine.Summary().Sites)
+	if _, ok := w.engine.View(w.now, moved.ID); !ok || w.engine.Summary(w.now).Sites != check.Buckets {
+		t.Errorf("the moved site is watched: %v, %d in all", ok, w.engine.Summary(w.now).Sites)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/dispatch"
+	"github.com/Automattic/jetmon/coordinator/schedule"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -27,10 +28,13 @@ type Result struct {
 }
 
 // Join opens a session. Older sessions of the same node are ended.
-func (e *Engine) Join(now time.Time, hello dispatch.Hello, out Session) dispatch.SessionID {
+//
+// Batches of an earlier session of the same process that it still works on go on if
+// their checks are in nobody else's hands.
+func (e *Engine) Join(now time.Time, hello dispatch.Hello, resume []dispatch.Ref, out Session) dispatch.SessionID {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	id, superseded := e.core.Join(now, hello, nil)
+	id, superseded := e.core.Join(now, hello, resume)
 	for _, old := range superseded {
 		e.endSession(now, old, "superseded by a newer session of the same node")
 	}
@@ -148,10 +152,15 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 	if err != nil {
 		return receipt, err
 	}
-	for i, r := range results {
-		slot, watched := e.byID[r.Key.Site]
-		if !watched || receipt.Classes[i] != dispatch.Accepted {
+	e.counts.Stale += uint64(receipt.Stale)
+	for i := range results {
+		r, c := &results[i], &receipt.Checks[i]
+		if receipt.Classes[i] != dispatch.Accepted || e.tagged(c) == nil {
 			continue
+		}
+		slot := schedule.Slot(c.Tag)
+		if !c.Due.IsZero() {
+			e.meter.Answered(now, c.Due)
 		}
 		if e.calmGood(slot, ses.hello.Node, r.At, &r.Observation) {
 			e.shown(now, ses, &r.Observation, e.urls.text(e.record(slot).url), false)

@@ -16,6 +16,12 @@ type site struct {
 	row   store.Site // as committed
 	state lifecycle.State
 	slot  schedule.Slot
+	// place on Engine.waits, and one; 0: the site has none.
+	place schedule.Slot
+	// host is a hash of the address that it was reached at; 0: not known.
+	host uint32
+	// kept says that the store may have a memo of it.
+	kept bool
 	// sequence numbers the checks; urgent is whether the newest one was.
 	sequence uint64
 	urgent   bool

@@ -31,39 +31,80 @@ func (e *Engine) Remove(now time.Time, id check.SiteID) {
 	}
 }
 
-// PutBucket makes rows, a whole bucket that was read from time began on, the truth:
-// sites that it does not hold are taken off. What was put or changed otherwise after
-// began is left as it is.
-func (e *Engine) PutBucket(began time.Time, bucket check.BucketID, rows []store.Site) {
+// Reading takes the rows of one bucket, as they are read, for the truth. There may be
+// one of a bucket at a time.
+type Reading struct {
+	e      *Engine
+	began  time.Time
+	bucket check.BucketID
+	// drops is how often the shard had been dropped then: what is read of a shard that
+	// was lost meanwhile is void.
+	drops uint64
+}
+
+func (r *Reading) void() bool { return r.e.drops[store.ShardOf(r.bucket)] != r.drops }
+
+// Read begins to take over a bucket whose rows are read from time began on.
+func (e *Engine) Read(began time.Time, bucket check.BucketID) *Reading {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for at := e.buckets[bucket%check.Buckets]; at != noSlot; {
 		r := e.record(schedule.Slot(at))
 		r.present, at = false, r.next
 	}
+	return &Reading{e: e, began: began, bucket: bucket, drops: e.drops[store.ShardOf(bucket)]}
+}
+
+// Put takes some rows over. What was put or changed otherwise after the reading began
+// is left as it is.
+func (r *Reading) Put(rows []store.Site) {
+	e := r.e
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if r.void() {
+		return
+	}
 	for i := range rows {
 		id := rows[i].ID
-		if !e.recent[id].After(began) && !e.same(&rows[i]) {
-			e.put(began, rows[i])
+		if !e.recent[id].After(r.began) && !e.same(&rows[i]) {
+			e.put(r.began, rows[i])
 		}
 		if slot, ok := e.byID[id]; ok {
 			e.record(slot).present = true
 		}
 	}
-	for at := e.buckets[bucket%check.Buckets]; at != noSlot; {
+}
+
+// Done ends a reading that came to its end: sites of the bucket that it did not find
+// are taken off.
+func (r *Reading) Done() {
+	e := r.e
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if r.void() {
+		return
+	}
+	for at := e.buckets[r.bucket%check.Buckets]; at != noSlot; {
 		slot := schedule.Slot(at)
-		r := e.record(slot)
-		at = r.next
-		if !r.present && !e.recent[r.id].After(began) {
+		rec := e.record(slot)
+		at = rec.next
+		if !rec.present && !e.recent[rec.id].After(r.began) {
 			e.remove(e.open(slot))
 		}
 	}
 	for id, t := range e.recent {
-		if began.Sub(t) > recentFor {
+		if r.began.Sub(t) > recentFor {
 			delete(e.recent, id)
 		}
 	}
 	e.tidy()
+}
+
+// PutBucket is a whole reading at once.
+func (e *Engine) PutBucket(began time.Time, bucket check.BucketID, rows []store.Site) {
+	r := e.Read(began, bucket)
+	r.Put(rows)
+	r.Done()
 }
 
 // recentFor is longer than any read of a bucket takes.
@@ -85,9 +126,23 @@ func (e *Engine) same(row *store.Site) bool {
 func (e *Engine) DropShard(shard store.ShardID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.drops[shard]++
 	for i := range store.BucketsPerShard {
 		for head := &e.buckets[int(shard)*store.BucketsPerShard+i]; *head != noSlot; {
-			e.remove(e.open(schedule.Slot(*head)))
+			s := e.open(schedule.Slot(*head))
+			e.core.Fence(s.row.ID)
+			e.remove(s)
+		}
+	}
+	// What is to be remembered of them is the new owner's to write.
+	for id, bucket := range e.unsaved {
+		if store.ShardOf(bucket) == shard {
+			delete(e.unsaved, id)
+		}
+	}
+	for id, kept := range e.recalled {
+		if store.ShardOf(kept.Bucket) == shard {
+			delete(e.recalled, id)
 		}
 	}
 }
@@ -104,16 +159,16 @@ func (e *Engine) put(now time.Time, row store.Site) {
 	s.row.Status, s.row.StatusSince, s.row.OutageID = old.Status, old.StatusSince, old.OutageID
 	switch {
 	case old.URL != row.URL:
-		e.restart(now, s)
+		e.restart(s)
 	case old.Paused != row.Paused && row.Paused:
 		e.core.Withdraw(row.ID)
 		e.rest(s)
 		e.step(now, s, lifecycle.Pause{})
 	case old.Paused != row.Paused:
 		e.step(now, s, lifecycle.Resume{})
-		e.soon(now, s)
+		e.soon(s)
 	case old.Interval != row.Interval && (s.state.Stage == lifecycle.Up || s.state.Stage == lifecycle.NeverChecked):
-		e.wait(s, schedule.Next(row.ID, e.interval(s), now))
+		e.turn(s)
 	}
 	e.settle(now, s)
 }
@@ -128,7 +183,8 @@ func (e *Engine) add(now time.Time, row store.Site) *site {
 	s.state = lifecycle.Initial(row.Status, row.StatusSince, row.Paused)
 	s.state.Ballot = e.ballots
 	if !row.Paused {
-		e.wait(s, schedule.First(row.ID, e.interval(s), now))
+		e.turn(s)
+		e.recall(now, s)
 	}
 	e.settle(now, s)
 	return s
@@ -139,34 +195,35 @@ func (e *Engine) Soon(now time.Time, id check.SiteID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if s := e.site(id); s != nil {
-		e.soon(now, s)
+		e.soon(s)
 		e.settle(now, s)
 	}
 }
 
 // soon leaves alone a site that waits for something else.
-func (e *Engine) soon(now time.Time, s *site) {
+func (e *Engine) soon(s *site) {
 	switch s.state.Stage {
 	case lifecycle.NeverChecked, lifecycle.Up, lifecycle.Down, lifecycle.ConfirmedDown:
-		e.wait(s, now)
+		e.turnNow(s)
 	}
 }
 
 // restart begins anew with a site whose URL has changed: what was seen was seen elsewhere.
-func (e *Engine) restart(now time.Time, s *site) {
+func (e *Engine) restart(s *site) {
 	e.core.Withdraw(s.row.ID)
 	e.abandon(s)
 	e.release(s.row.ID)
 	s.forget()
-	s.last, s.lastCheck, s.headHostile = nil, time.Time{}, false
+	s.last, s.lastCheck, s.headHostile, s.host = nil, time.Time{}, false, 0
 	s.state = lifecycle.Initial(s.row.Status, s.row.StatusSince, s.row.Paused)
 	s.state.Ballot = e.ballots
 	e.rest(s)
-	e.soon(now, s)
+	e.soon(s)
 }
 
 func (e *Engine) remove(s *site) {
 	e.core.Withdraw(s.row.ID)
+	e.remember(s, false)
 	e.rest(s)
 	e.abandon(s)
 	e.release(s.row.ID)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/coverage"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -53,7 +54,7 @@ func (e *Engine) View(now time.Time, id check.SiteID) (View, bool) {
 		Checks: slices.Clone(s.checks), Pending: s.pending != nil,
 		Flapping: s.state.Status != check.StatusRunning && s.state.Flap.Flapping(now, e.o.Policy),
 	}
-	if due, ok := e.wheel.Due(s.slot); ok {
+	if due, ok := e.next(s); ok {
 		v.Next = due
 	}
 	if s.answer != nil {
@@ -90,9 +91,13 @@ type CheckerView struct {
 // Summary is the engine's view of itself.
 type Summary struct {
 	Sites, Suspect, Down uint64
-	Queued, Open         int
-	Counters             Counters
-	Checkers             []CheckerView
+	// Queued checks wait for a checker with room, Parked ones for their turn at a machine
+	// that has enough checks at once.
+	Queued, Parked, Open int
+	// Coverage says whether sites are checked when their intervals ask for it.
+	Coverage coverage.Report
+	Counters Counters
+	Checkers []CheckerView
 	// Held are the sites held back, the oldest first, at most maxHeld.
 	Held []Held
 	// LonelySince is when the last checker left; zero while there is one.
@@ -109,12 +114,12 @@ func (e *Engine) Counters() Counters {
 }
 
 // Summary counts and lists.
-func (e *Engine) Summary() Summary {
+func (e *Engine) Summary(now time.Time) Summary {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	sum := Summary{
-		Sites: uint64(len(e.byID)), Queued: e.core.Queued(), Open: e.core.Open(),
-		Counters: e.counts, LonelySince: e.lonely,
+		Sites: uint64(len(e.byID)), Queued: e.core.Queued(), Parked: e.core.Parked(), Open: e.core.Open(),
+		Counters: e.counts, LonelySince: e.lonely, Coverage: e.meter.Report(now),
 	}
 	for _, s := range e.cases {
 		switch {

@@ -11,7 +11,7 @@ import (
 
 // credible says what an observation by a checker counts as: a failure that is more
 // likely the checker's own than the site's counts as unknown.
-func (e *Engine) credible(now time.Time, ses *session, s *site, r Result) check.Observation {
+func (e *Engine) credible(now time.Time, ses *session, s *site, r *Result) check.Observation {
 	o := r.Observation
 	down := o.Outcome == check.OutcomeDown
 	// One that began while the checker was not well may have come to nothing for that.

@@ -27,12 +27,12 @@ func TestACutUplinkIsNoStormOnceTheCheckersSaySo(t *testing.T) {
 	w, a, b := fleetOf(t, 60)
 	w.each(2*time.Minute, map[*checker]check.Observation{a: up, b: up})
 	w.each(time.Minute, map[*checker]check.Observation{a: down, b: down})
-	if sum := w.engine.Summary(); sum.Checkers[0].Quarantined.IsZero() || sum.Checkers[1].Quarantined.IsZero() {
+	if sum := w.engine.Summary(w.now); sum.Checkers[0].Quarantined.IsZero() || sum.Checkers[1].Quarantined.IsZero() {
 		t.Fatalf("checkers %+v, want both in quarantine", sum.Checkers)
 	}
 	a.says(false)
 	b.says(false)
-	for _, c := range w.engine.Summary().Checkers {
+	for _, c := range w.engine.Summary(w.now).Checkers {
 		if !c.Quarantined.IsZero() || c.UnwellSince.IsZero() {
 			t.Errorf("checker %+v, want it unwell and nothing else", c)
 		}

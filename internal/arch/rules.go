@@ -22,7 +22,8 @@ func roles() []string {
 // pure are the packages that decide: values in, values out.
 func pure() []string {
 	return []string{
-		"coordinator/schedule", "coordinator/lifecycle", "coordinator/quorum", "coordinator/dispatch", "coordinator/storm", "internal/check",
+		"coordinator/schedule", "coordinator/lifecycle", "coordinator/quorum", "coordinator/dispatch", "coordinator/storm",
+		"coordinator/coverage", "internal/check",
 	}
 }
 

@@ -151,7 +151,7 @@ func TestAQuorumDoesNotShrinkToTheOneThatAnswers(t *testing.T) {
 			if told := w.book.told(0); len(told) != 0 {
 				t.Errorf("mode %d: one of six verifliers was enough to tell %+v", m, told)
 			}
-			if held := w.engine.Summary().Held; len(held) != 1 || !strings.Contains(held[0].Reason, " of 6 down in ") {
+			if held := w.engine.Summary(time.Now()).Held; len(held) != 1 || !strings.Contains(held[0].Reason, " of 6 down in ") {
 				t.Errorf("mode %d: held are %+v, want the site with its votes", m, held)
 			}
 			for _, b := range w.book.ballots() {
@@ -178,7 +178,7 @@ func TestAnOutageIsNoFalseAlarmBecauseNobodyAnswers(t *testing.T) {
 				t.Errorf("at %s nobody answered, and it was called a false alarm", w.clock(b.Decided))
 			}
 		}
-		if n := w.engine.Summary().Counters.FalseAlarms; n != 0 {
+		if n := w.engine.Summary(time.Now()).Counters.FalseAlarms; n != 0 {
 			t.Errorf("%d false alarms", n)
 		}
 		told := w.book.told(0)

@@ -123,7 +123,7 @@ func (w *world) life(until time.Time) {
 	}
 	for _, node := range []string{"checker-a", "checker-b"} {
 		c := &checker{w: w, e: e, node: node, ctx: ctx, parts: &parts}
-		c.id = e.Join(time.Now(), dispatch.Hello{Node: node, Instance: instance, MaxInFlight: 100}, c)
+		c.id = e.Join(time.Now(), dispatch.Hello{Node: node, Instance: instance, MaxInFlight: 100}, nil, c)
 		if err := e.Grant(time.Now(), c.id, 100); err != nil {
 			w.t.Error(err)
 		}
@@ -154,8 +154,11 @@ func (c *checker) End(reason string) {
 	}
 }
 
+// Revoke is for what this checker does not have.
+func (c *checker) Revoke([]dispatch.Ref) {}
+
 // Assign checks a batch, which takes a while.
-func (c *checker) Assign(b dispatch.Batch, targets []check.Target) bool {
+func (c *checker) Assign(b dispatch.Batch, targets []check.Target, _ uint64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.open == nil {

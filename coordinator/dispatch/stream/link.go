@@ -52,12 +52,24 @@ func newLink(lease time.Duration) *link {
 }
 
 // Assign sends a batch; it is encoded by who sends it, outside of the engine.
-func (l *link) Assign(b dispatch.Batch, targets []check.Target) bool {
+func (l *link) Assign(b dispatch.Batch, targets []check.Target, term uint64) bool {
 	select {
-	case l.out <- outgoing{handout: handout{batch: b, targets: targets, lease: l.lease}}:
+	case l.out <- outgoing{handout: handout{batch: b, targets: targets, term: term, lease: l.lease}}:
 		return true
 	default:
 		return false
+	}
+}
+
+// Revoke takes batches back. A checker that does not read finds out by its heartbeat.
+func (l *link) Revoke(refs []dispatch.Ref) {
+	m := &coordinatorpb.Revoke{Batches: make([]*coordinatorpb.BatchRef, len(refs))}
+	for i, ref := range refs {
+		m.Batches[i] = refToProto(ref)
+	}
+	select {
+	case l.out <- outgoing{other: &coordinatorpb.StreamAssignmentsResponse{Message: &coordinatorpb.StreamAssignmentsResponse_Revoke{Revoke: m}}}:
+	default:
 	}
 }
 

@@ -25,6 +25,9 @@ type receiver struct {
 	link    *link
 }
 
+// errTermStale: none of the sites of a check-in is ours any more.
+var errTermStale = errors.New("the sites have another owner now")
+
 // maxAge bounds what a checker may say about the age of a result.
 const maxAge = 5 * time.Minute
 
@@ -81,6 +84,10 @@ func (r receiver) results(ctx context.Context, now time.Time, ref dispatch.Ref, 
 			return err
 		}
 		ack.Accepted, ack.Duplicate, ack.Late = uint32(receipt.Accepted), uint32(receipt.Duplicate), uint32(receipt.Late)
+		ack.Stale = uint32(receipt.Stale)
+		if receipt.Stale > 0 && receipt.Stale == len(receipt.Classes) {
+			err = errTermStale
+		}
 		ack.Error = batchError(err)
 	}
 	return r.link.answer(ctx, &coordinatorpb.StreamAssignmentsResponse{Message: &coordinatorpb.StreamAssignmentsResponse_ResultsAck{ResultsAck: ack}})
@@ -123,6 +130,8 @@ func reason(err error) string {
 		return "BATCH_MISMATCH"
 	case errors.Is(err, dispatch.ErrInvalid):
 		return "BATCH_INVALID"
+	case errors.Is(err, errTermStale):
+		return "TERM_STALE"
 	case errors.Is(err, dispatch.ErrOverCredit):
 		return "BATCH_OVER_CREDIT"
 	default:

@@ -62,7 +62,11 @@ func (s *Server) StreamAssignments(st responder) error {
 		return err
 	}
 	l := newLink(s.o.Lease)
-	id := s.o.Engine.Join(time.Now(), hello, l)
+	resume := make([]dispatch.Ref, len(first.GetHello().GetResume()))
+	for i, ref := range first.GetHello().GetResume() {
+		resume[i] = refFromProto(ref)
+	}
+	id := s.o.Engine.Join(time.Now(), hello, resume, l)
 	defer func() { s.o.Engine.Leave(time.Now(), id) }()
 	if err := st.Send(s.welcome(id)); err != nil {
 		return err
@@ -117,6 +121,8 @@ func readHello(h *coordinatorpb.Hello) (dispatch.Hello, error) {
 		return dispatch.Hello{}, fault.InvalidField("hello.instance_id", "must have 1 to 128 bytes")
 	case len(h.GetRegion()) > 128:
 		return dispatch.Hello{}, fault.InvalidField("hello.region", "must have at most 128 bytes")
+	case len(h.GetResume()) > maxInFlight:
+		return dispatch.Hello{}, fault.InvalidField("hello.resume", "must name at most %d batches", maxInFlight)
 	case h.GetMaxInFlight() == 0 || h.GetMaxInFlight() > maxInFlight:
 		return dispatch.Hello{}, fault.InvalidField("hello.max_in_flight", "must be from 1 to %d", maxInFlight)
 	}

@@ -55,6 +55,7 @@ func (m *encoded) ProtoMethods() *protoiface.Methods {
 type handout struct {
 	batch   dispatch.Batch
 	targets []check.Target
+	term    uint64
 	lease   time.Duration
 }
 
@@ -65,6 +66,7 @@ func (m *encoded) write(h handout) error {
 	all = protowire.AppendTag(all, 1, protowire.BytesType)
 	m.one = appendRef(m.one[:0], h.batch.Ref)
 	all = protowire.AppendBytes(all, m.one)
+	all = appendNumber(all, 3, h.term)
 	all = appendNumber(all, 4, uint64(uint32(h.lease.Milliseconds())))
 	for i, c := range h.batch.Checks {
 		var err error

@@ -21,7 +21,7 @@ import (
 
 // generated is a handout as the generated code would have it.
 func generated(h handout) *coordinatorpb.StreamAssignmentsResponse {
-	m := &coordinatorpb.Assignments{Batch: refToProto(h.batch.Ref), LeaseMillis: uint32(h.lease.Milliseconds())}
+	m := &coordinatorpb.Assignments{Batch: refToProto(h.batch.Ref), Term: h.term, LeaseMillis: uint32(h.lease.Milliseconds())}
 	for i, c := range h.batch.Checks {
 		m.Assignments = append(m.Assignments, &coordinatorpb.Assignment{
 			SiteId: int64(c.Site), Sequence: c.Sequence, Target: checkpb.TargetToProto(h.targets[i]),
@@ -32,7 +32,7 @@ func generated(h handout) *coordinatorpb.StreamAssignmentsResponse {
 
 func handouts() *rapid.Generator[handout] {
 	return rapid.Custom(func(t *rapid.T) handout {
-		h := handout{lease: time.Duration(rapid.IntRange(0, 120_000).Draw(t, "lease")) * time.Millisecond}
+		h := handout{lease: time.Duration(rapid.IntRange(0, 120_000).Draw(t, "lease")) * time.Millisecond, term: uint64(rapid.IntRange(0, 3).Draw(t, "term"))}
 		h.batch.Ref = dispatch.Ref{Batch: dispatch.BatchID(rapid.Uint64().Draw(t, "batch")), Checkout: rapid.Uint64().Draw(t, "checkout")}
 		for range rapid.IntRange(0, 40).Draw(t, "checks") {
 			h.batch.Checks = append(h.batch.Checks, dispatch.Check{

@@ -41,6 +41,7 @@ func (idle) Abandon(check.SiteID, uint32) {}
 func (idle) Look(engine.Question)         {}
 func (idle) Record(store.Change)          {}
 func (idle) Keep(store.Ballot)            {}
+func (idle) Full() bool                   { return false }
 
 // serveEngine serves the real stream with the real engine.
 func serveEngine(p plan) (*served, error) {

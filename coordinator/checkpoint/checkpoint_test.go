@@ -1,0 +1,170 @@
+package checkpoint
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// desk is an engine that has memos, and a store that takes them.
+type desk struct {
+	mu      sync.Mutex
+	unsaved map[check.SiteID]engine.Memo
+	away    bool
+	lost    store.ShardID // a shard that is not ours
+	kept    map[check.SiteID]bool
+	writes  int
+	largest int
+}
+
+func newDesk(memos ...engine.Memo) *desk {
+	d := &desk{unsaved: map[check.SiteID]engine.Memo{}, kept: map[check.SiteID]bool{}, lost: store.Shards}
+	d.Unwritten(memos)
+	return d
+}
+
+func (d *desk) Unsaved(_ time.Time, limit int) []engine.Memo {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := slices.Collect(maps.Values(d.unsaved))
+	out = out[:min(limit, len(out))]
+	for _, m := range out {
+		delete(d.unsaved, m.Site)
+	}
+	return out
+}
+
+func (d *desk) Unwritten(memos []engine.Memo) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, m := range memos {
+		d.unsaved[m.Site] = m
+	}
+}
+
+func (d *desk) Fence(s store.ShardID) (store.Fence, bool) {
+	return store.Fence{Shard: s, Node: "me", Term: 1}, s != d.lost
+}
+
+func (d *desk) KeepSuspects(_ context.Context, f store.Fence, keep []store.Suspect, forget []check.SiteID) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.away {
+		return fault.New(fault.Unavailable, "away")
+	}
+	d.writes++
+	d.largest = max(d.largest, len(keep)+len(forget))
+	for _, s := range keep {
+		if store.ShardOf(s.Bucket) != f.Shard {
+			return fault.New(fault.Fenced, "bucket %d is not of shard %d", s.Bucket, f.Shard)
+		}
+		d.kept[s.SiteID] = true
+	}
+	for _, id := range forget {
+		delete(d.kept, id)
+	}
+	return nil
+}
+
+func (d *desk) ListSuspects(context.Context, store.ShardID) ([]store.Suspect, error) { return nil, nil }
+
+// run lets a checkpoint work for a while, then what f does happens, and so on; it ends in order.
+func (d *desk) run(t *testing.T, steps ...func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	c := New(Options{Engine: d, Store: d, Fence: d.Fence, Log: slog.New(slog.DiscardHandler)})
+	go func() { done <- c.Run(ctx) }()
+	for _, step := range steps {
+		time.Sleep(every + time.Millisecond) // in a bubble
+		d.mu.Lock()
+		step()
+		d.mu.Unlock()
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func many(n int) (out []engine.Memo) {
+	for i := range n {
+		out = append(out, engine.Memo{Site: check.SiteID(i + 1), Bucket: check.BucketID(i % check.Buckets)})
+	}
+	return out
+}
+
+func TestMemosAreKeptWithinSecondsAndForgotten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(engine.Memo{Site: 1, Bucket: 3}, engine.Memo{Site: 2, Bucket: 400})
+		d.run(t, func() {
+			if !d.kept[1] || !d.kept[2] || d.writes != 2 {
+				t.Errorf("after one round %v is kept, by %d writes", d.kept, d.writes)
+			}
+			d.unsaved[1] = engine.Memo{Site: 1, Bucket: 3, Forget: true}
+		}, func() {
+			if d.kept[1] || !d.kept[2] {
+				t.Errorf("after another round %v is kept", d.kept)
+			}
+		})
+		if d.writes != 3 {
+			t.Errorf("%d writes, though there was nothing more to say", d.writes)
+		}
+	})
+}
+
+func TestMemosWaitForTheStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(many(3000)...)
+		d.away = true
+		d.run(t, func() {
+			if len(d.unsaved) != 3000 || len(d.kept) != 0 {
+				t.Errorf("%d wait, %d are kept", len(d.unsaved), len(d.kept))
+			}
+			d.away = false
+		}, func() {
+			if len(d.unsaved) != 0 || len(d.kept) != 3000 || d.largest > batch {
+				t.Errorf("%d wait, %d are kept, at most %d at once", len(d.unsaved), len(d.kept), d.largest)
+			}
+		})
+	})
+}
+
+func TestAShardThatIsNotOursHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(many(check.Buckets)...)
+		d.lost = 0
+		d.run(t, func() {
+			if len(d.kept) != check.Buckets-store.BucketsPerShard || len(d.unsaved) != store.BucketsPerShard {
+				t.Errorf("%d are kept, %d wait", len(d.kept), len(d.unsaved))
+			}
+		})
+	})
+}
+
+func TestTheEndIsARoundToo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(many(10)...)
+		d.run(t)
+		if len(d.kept) != 10 {
+			t.Errorf("%d are kept", len(d.kept))
+		}
+	})
+}

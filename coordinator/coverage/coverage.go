@@ -1,0 +1,200 @@
+// Package coverage measures whether sites are checked when their intervals ask for it:
+// coverage, the share of the checks asked for that were made in time, and lateness, how
+// long after its time a check was handed out.
+//
+// What the intervals ask for is reckoned from the turns that came due and from how fast
+// the schedule's clock ran: while that stands still, no turn comes due, and none is made.
+//
+//	coverage = (turns answered in time / turns due) * (the schedule's time / real time)
+//
+// The package is pure: time arrives as a value. It must not decide what to do about a
+// bad figure.
+package coverage
+
+import (
+	"math/bits"
+	"time"
+)
+
+const (
+	// Window is how far back a report looks.
+	Window = 5 * time.Minute
+	// InTime is how long after its turn an answer still counts.
+	InTime = 30 * time.Second
+	// MaxStretch is the highest stretch that is reported.
+	MaxStretch = 1000
+
+	cell      = 10 * time.Second
+	unripe    = int64(InTime/cell) + 1 // cells whose turns may still be answered in time
+	cells     = int64(Window/cell) + unripe
+	stretched = int64(time.Minute / cell)
+)
+
+// Meter counts. New makes one. Times must not go back by much.
+type Meter struct {
+	start time.Time
+	ring  [cells]tally
+}
+
+// tally is what is counted of one cell of time.
+type tally struct {
+	number     int64 // of the cell, from 1
+	due, done  uint64
+	real, own  time.Duration
+	late       [latenesses]uint32
+	handedOver uint64
+}
+
+// New makes a meter that begins at now.
+func New(now time.Time) *Meter { return &Meter{start: now.Add(-cell)} }
+
+func (m *Meter) number(at time.Time) int64 { return int64(at.Sub(m.start) / cell) }
+
+// at is the tally of a moment; nil when that is too long ago.
+func (m *Meter) at(t time.Time) *tally {
+	n := m.number(t)
+	if n < 1 {
+		return nil
+	}
+	c := &m.ring[n%cells]
+	switch {
+	case c.number > n:
+		return nil
+	case c.number < n:
+		*c = tally{number: n}
+	}
+	return c
+}
+
+// Ran says that until now the real time real has passed, and own on the schedule's clock.
+func (m *Meter) Ran(now time.Time, real, own time.Duration) {
+	if c := m.at(now); c != nil {
+		c.real += real
+		c.own += own
+	}
+}
+
+// Due says that n turns have come due at now.
+func (m *Meter) Due(now time.Time, n int) {
+	if c := m.at(now); c != nil {
+		c.due += uint64(n)
+	}
+}
+
+// Answered says that the check of a turn that was due at a time has come in at now.
+func (m *Meter) Answered(now, due time.Time) {
+	if now.Sub(due) > InTime {
+		return
+	}
+	if c := m.at(due); c != nil {
+		c.done++
+	}
+}
+
+// HandedOut says that a check was handed out at now that was due at a time.
+func (m *Meter) HandedOut(now, due time.Time) {
+	if c := m.at(now); c != nil {
+		c.late[latenessOf(now.Sub(due))]++
+		c.handedOver++
+	}
+}
+
+// Report is what the meter says.
+type Report struct {
+	// Coverage is a share, 0..1; it is Known once turns have had their time to be answered.
+	Coverage float64
+	Known    bool
+	// Of half the checks, and of 99 % of them, the lateness was at most this, rounded up
+	// by a quarter at most.
+	P50, P99 time.Duration
+	// Stretch is by how much intervals were stretched in the last minute, 1..MaxStretch.
+	Stretch float64
+}
+
+// Report looks back from now.
+func (m *Meter) Report(now time.Time) Report {
+	var all tally
+	var minute tally
+	last := m.number(now)
+	for i := range m.ring {
+		c := &m.ring[i]
+		if c.number == 0 || c.number <= last-cells || c.number > last {
+			continue
+		}
+		if c.number > last-stretched {
+			minute.real += c.real
+			minute.own += c.own
+		}
+		if c.number > last-cells+unripe {
+			for j, n := range c.late {
+				all.late[j] += n
+			}
+			all.handedOver += c.handedOver
+		}
+		if c.number <= last-unripe {
+			all.due += c.due
+			all.done += c.done
+			all.real += c.real
+			all.own += c.own
+		}
+	}
+	r := Report{P50: all.quantile(0.50), P99: all.quantile(0.99), Stretch: stretchOf(minute)}
+	r.Coverage, r.Known = coverageOf(all)
+	return r
+}
+
+func stretchOf(c tally) float64 {
+	if c.real <= 0 {
+		return 1
+	}
+	return min(MaxStretch, max(1, float64(c.real)/float64(max(c.own, 1))))
+}
+
+func coverageOf(c tally) (float64, bool) {
+	if c.real <= 0 {
+		return 0, false
+	}
+	pace := min(1, float64(c.own)/float64(c.real))
+	if c.due == 0 {
+		// Nothing was due. If the clock stood, that is why.
+		return 0, pace < 0.5
+	}
+	return min(1, float64(c.done)/float64(c.due)) * pace, true
+}
+
+// latenesses is the number of classes of lateness: four for each power of two
+// milliseconds.
+const latenesses = 96
+
+func latenessOf(d time.Duration) int {
+	ms := uint64(max(d, 0) / time.Millisecond)
+	if ms < 4 {
+		return int(ms)
+	}
+	exp := bits.Len64(ms) - 3 // ms>>exp is 4..7
+	return min(4*exp+int(ms>>exp), latenesses-1)
+}
+
+// latest is the highest lateness of a class, and a millisecond.
+func latest(class int) time.Duration {
+	if class < 4 {
+		return time.Duration(class+1) * time.Millisecond
+	}
+	exp := (class - 4) / 4
+	return time.Duration((class-4*exp+1)<<exp) * time.Millisecond
+}
+
+// quantile is 0 when nothing was handed out.
+func (c *tally) quantile(q float64) time.Duration {
+	if c.handedOver == 0 {
+		return 0
+	}
+	rank := uint64(q*float64(c.handedOver-1)) + 1
+	var sum uint64
+	for class, n := range c.late {
+		if sum += uint64(n); sum >= rank {
+			return latest(class)
+		}
+	}
+	return latest(latenesses - 1)
+}

@@ -1,0 +1,187 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// memo is what must be known of a site in trouble to go on with it in another process.
+type memo struct {
+	State       lifecycle.State
+	Checks      []store.LocalCheck `json:",omitempty"`
+	Last        *check.Observation `json:",omitempty"`
+	LastCheck   time.Time
+	HeadHostile bool     `json:",omitempty"`
+	Regional    Regional `json:",omitzero"`
+}
+
+// recallFor is how old a memo may be for its failures to count: what was seen before is
+// seen again as quickly. What is remembered of a site that comes and goes counts longer.
+const recallFor = 10 * time.Minute
+
+// Memo is a site in trouble as it is to be kept, or is to be forgotten.
+type Memo struct {
+	Site   check.SiteID
+	Bucket check.BucketID
+	// Forget: nothing of it is to be kept any more.
+	Forget bool
+
+	url  string
+	at   time.Time
+	memo memo
+}
+
+// Suspect is the memo as the store keeps it.
+func (m Memo) Suspect() (store.Suspect, error) {
+	state, err := json.Marshal(m.memo)
+	if err != nil {
+		return store.Suspect{}, fmt.Errorf("encode the memo of site %d: %w", m.Site, err)
+	}
+	return store.Suspect{SiteID: m.Site, Bucket: m.Bucket, At: m.at, URL: m.url, State: state}, nil
+}
+
+// memorable says whether more is known of a site than its row and the next checks say.
+func (s *site) memorable() bool {
+	switch s.state.Stage {
+	case lifecycle.Suspect, lifecycle.Verifying, lifecycle.Recovering:
+		return true
+	}
+	return s.pending != nil || s.state.Flap != lifecycle.Flap{} || s.regional.At != time.Time{}
+}
+
+// memo describes the site. A change that is not committed has not been: its ballot is
+// held again.
+func (s *site) memo() memo {
+	m := memo{
+		State: s.state, Checks: slices.Clone(s.checks), Last: s.last, LastCheck: s.lastCheck,
+		HeadHostile: s.headHostile, Regional: s.regional,
+	}
+	if s.pending != nil {
+		m.State.Status, m.State.StatusSince = s.pending.From, s.pending.Since
+		m.State.Stage = lifecycle.Initial(m.State.Status, m.State.StatusSince, false).Stage
+		if m.State.Status == check.StatusRunning {
+			m.State.Stage, m.State.Round = lifecycle.Verifying, 1
+		}
+	}
+	return m
+}
+
+// remember notes that the memo of a site has to be written, or to be taken off.
+func (e *Engine) remember(s *site, open bool) {
+	if open && s.memorable() {
+		s.kept = true
+	} else if !s.kept {
+		return
+	}
+	e.unsaved[s.row.ID] = s.row.Bucket
+}
+
+// Unsaved takes what is to be written to the store, at most limit sites. What could not
+// be written is to be given back to Unwritten.
+func (e *Engine) Unsaved(now time.Time, limit int) []Memo {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make([]Memo, 0, min(limit, len(e.unsaved)))
+	for id, bucket := range e.unsaved {
+		if len(out) == limit {
+			break
+		}
+		delete(e.unsaved, id)
+		m := Memo{Site: id, Bucket: bucket, Forget: true, at: now}
+		if slot, ok := e.byID[id]; ok {
+			if s := e.cases[slot]; s != nil && s.memorable() {
+				m.Forget, m.Bucket, m.url = false, s.row.Bucket, s.row.URL
+				m.memo = s.memo()
+			} else if s != nil {
+				s.kept = false
+			}
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// Unwritten gives memos back that could not be written.
+func (e *Engine) Unwritten(memos []Memo) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range memos {
+		m := &memos[i]
+		if e.o.Terms != nil && e.terms[store.ShardOf(m.Bucket)] == 0 {
+			continue // the next owner's to write
+		}
+		if slot, ok := e.byID[m.Site]; ok {
+			if s := e.cases[slot]; s != nil {
+				s.kept = true
+			}
+		}
+		if _, ok := e.unsaved[m.Site]; !ok {
+			e.unsaved[m.Site] = m.Bucket
+		}
+	}
+}
+
+// Recall gives the engine what an earlier owner of a shard has kept, before the sites
+// of the shard are put. Recalled says that all are put: what is left is of no use.
+func (e *Engine) Recall(suspects []store.Suspect) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range suspects {
+		e.recalled[s.SiteID] = s
+	}
+}
+
+// Recalled ends the recall of a shard.
+func (e *Engine) Recalled(shard store.ShardID) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for id, s := range e.recalled {
+		if store.ShardOf(s.Bucket) == shard {
+			delete(e.recalled, id)
+			e.unsaved[id] = s.Bucket
+		}
+	}
+}
+
+// recall goes on with a site where the process that kept a memo of it ended. Nothing of
+// it counts for another URL; the failures count while they are fresh and the status is
+// still the one that they were to change. A ballot is held anew: its votes are gone.
+func (e *Engine) recall(now time.Time, s *site) {
+	kept, ok := e.recalled[s.row.ID]
+	if !ok {
+		return
+	}
+	delete(e.recalled, s.row.ID)
+	s.kept = true
+	var m memo
+	if err := json.Unmarshal(kept.State, &m); err != nil {
+		e.o.Log.Warn("a memo cannot be read, the site begins anew", "site", s.row.ID, "err", err)
+		return
+	}
+	if kept.URL != s.row.URL || m.State.Status != s.row.Status {
+		return
+	}
+	s.state.Flap = m.State.Flap
+	s.headHostile, s.regional = m.HeadHostile, m.Regional
+	if now.Sub(kept.At) > recallFor {
+		s.state.Flap.Good, s.state.Flap.Agreed = time.Time{}, false
+		return
+	}
+	e.ballots = max(e.ballots, m.State.Ballot)
+	s.state = m.State
+	s.state.StatusSince = s.row.StatusSince
+	s.checks, s.last, s.lastCheck = m.Checks, m.Last, m.LastCheck
+	switch s.state.Stage {
+	case lifecycle.Verifying:
+		s.askDue = true
+		e.wait(s, now)
+	case lifecycle.Suspect, lifecycle.Recovering:
+		e.wait(s, now)
+	}
+}

@@ -1,0 +1,170 @@
+package engine
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// killed ends the process and begins another one after a while, which reads what was
+// saved and the row.
+func (w *world) killed(after time.Duration, r store.Site) {
+	w.t.Helper()
+	var saved []store.Suspect
+	for _, m := range w.engine.Unsaved(w.now, 100) {
+		if m.Forget {
+			continue
+		}
+		s, err := m.Suspect()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		saved = append(saved, s)
+	}
+	w.now = w.now.Add(after)
+	w.asked, w.looked, w.writes = nil, nil, nil
+	w.engine = w.newEngine()
+	w.engine.Recall(saved)
+	w.engine.Put(w.now, r)
+	w.engine.Recalled(store.ShardOf(r.Bucket))
+}
+
+func TestAKilledCoordinatorGoesOnWithAConfirmation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.join("a"), w.join("b")
+	w.engine.Put(w.now, row())
+	w.engine.Soon(w.now, 42)
+	w.pass(time.Second, a, b)
+	if a.answer(down)+b.answer(down) != 1 {
+		t.Fatal("no first check")
+	}
+	w.pass(25*time.Second, a, b)
+	if a.answer(down)+b.answer(down) != 1 {
+		t.Fatal("no second check")
+	}
+	first, _ := w.engine.View(w.now, 42)
+
+	w.killed(3*time.Second, row())
+	w.stage(lifecycle.Suspect)
+	a, b = w.join("a"), w.join("b")
+	w.pass(time.Second, a, b)
+	if a.answer(down)+b.answer(down) != 1 {
+		t.Fatal("the third check is not made at once")
+	}
+	w.stage(lifecycle.Verifying)
+	if v, _ := w.engine.View(w.now, 42); !v.State.FirstFailure.Equal(first.State.FirstFailure) || len(v.Checks) != 3 {
+		t.Errorf("the run began at %s with %d checks, want %s with 3", v.State.FirstFailure, len(v.Checks), first.State.FirstFailure)
+	}
+
+	// And once more while the verifliers are asked: the ballot is held anew.
+	w.killed(3*time.Second, row())
+	a = w.join("a")
+	w.pass(time.Second, a)
+	if len(w.asked) != 1 {
+		t.Fatalf("%d ballots are held", len(w.asked))
+	}
+	w.decide(quorum.Confirmed)
+	if c := w.commit(); c.To != check.StatusDown || !c.Start.Equal(first.State.FirstFailure) {
+		t.Errorf("committed %v from %s on", c.To, c.Start)
+	}
+}
+
+func TestAChangeThatWasNotCommittedIsVerifiedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.suspect(w.join("a"), w.join("b"))
+	w.decide(quorum.Confirmed)
+	if len(w.writes) != 1 {
+		t.Fatal("nothing is to be written")
+	}
+	w.killed(3*time.Second, row())
+	w.stage(lifecycle.Verifying)
+	w.pass(time.Second)
+	if len(w.asked) != 1 {
+		t.Errorf("%d ballots are held", len(w.asked))
+	}
+	// Had it been committed, the row would say so, and nothing be asked.
+	w.killed(3*time.Second, func() store.Site {
+		r := row()
+		r.Status, r.StatusSince, r.OutageID = check.StatusDown, w.now, 7
+		return r
+	}())
+	w.stage(lifecycle.Down)
+}
+
+func TestAMemoCountsForNothing(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		after time.Duration
+		edit  func(*store.Site)
+	}{
+		{"when it is old", 11 * time.Minute, func(*store.Site) {}},
+		{"of another URL", time.Second, func(r *store.Site) { r.URL = "http://example.org/other" }},
+		{"when the site was paused meanwhile", time.Second, func(r *store.Site) { r.Paused = true }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.suspect(w.join("a"), w.join("b"))
+			r := row()
+			tt.edit(&r)
+			w.killed(tt.after, r)
+			v, ok := w.engine.View(w.now, 42)
+			if want := lifecycle.Initial(r.Status, r.StatusSince, r.Paused); !ok || v.State.Stage != want.Stage || v.State.Failures != 0 || len(v.Checks) != 0 {
+				t.Errorf("it goes on with %+v", v.State)
+			}
+		})
+	}
+}
+
+func TestWhatIsOverIsForgotten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.suspect(w.join("a"), w.join("b"))
+	if memos := w.engine.Unsaved(w.now, 100); len(memos) != 1 || memos[0].Forget {
+		t.Fatalf("to be kept: %+v", memos)
+	}
+	w.decide(quorum.Rejected)
+	memos := w.engine.Unsaved(w.now, 100)
+	if len(memos) != 1 || !memos[0].Forget {
+		t.Fatalf("to be forgotten: %+v", memos)
+	}
+	w.engine.Unwritten(memos)
+	if again := w.engine.Unsaved(w.now, 100); !reflect.DeepEqual(again, memos) {
+		t.Errorf("what could not be written is %+v, want %+v", again, memos)
+	}
+	if rest := w.engine.Unsaved(w.now, 100); len(rest) != 0 {
+		t.Errorf("there is more: %+v", rest)
+	}
+}
+
+func TestAHealthySiteIsNeverWritten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.join("a")
+	w.engine.Put(w.now, row())
+	for range 20 {
+		w.pass(time.Minute, a)
+		a.answer(up)
+	}
+	if memos := w.engine.Unsaved(w.now, 100); len(memos) != 0 || len(w.writes) != 0 || len(w.kept) != 0 {
+		t.Errorf("to be kept: %+v, %+v, %+v", memos, w.writes, w.kept)
+	}
+}
+
+func TestTheShardsNextOwnerRemembersInItsStead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.suspect(w.join("a"), w.join("b"))
+	w.engine.DropShard(store.ShardOf(row().Bucket))
+	if memos := w.engine.Unsaved(w.now, 100); len(memos) != 0 {
+		t.Errorf("still to be written: %+v", memos)
+	}
+}
