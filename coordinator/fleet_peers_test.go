@@ -351,7 +351,7 @@ func TestTheFleetKnowsItsPeersAndShards(t *testing.T) {
 	f := fleet(t, share{"a", 0, 255, nil}, share{"b", 256, 511, nil})
 	f["a"].make(t, 300, "http://example.com/")
 	got := getFleet(t, f["a"])
-	if c := got.GetCoordinator(); c.GetNode() != "a" || c.GetShards() != 16 || c.GetSites() != 0 {
+	if c := got.GetCoordinator(); c.GetNode() != "a" || c.GetShards() != 16 || c.GetSites() != 0 || c.GetStretch() != 1 || c.Coverage != nil {
 		t.Errorf("coordinator %v", c)
 	}
 	if len(got.GetPeers()) != 1 {

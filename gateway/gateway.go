@@ -42,8 +42,8 @@ const (
 // Options of a gateway.
 type Options struct {
 	// Coordinator is the address of the gRPC API: HOST:PORT, or several separated by
-	// commas. Calls go round the coordinators that are healthy, for each answers all; so
-	// they do round the addresses that a lone host name stands for.
+	// commas, or dns:///HOST:PORT for all addresses of HOST. Calls go round the
+	// coordinators that are healthy, for each of them answers all.
 	Coordinator string
 	// Client says how to reach it.
 	Client rpc.ClientOptions
@@ -77,6 +77,9 @@ func New(o Options) (*Gateway, error) {
 	addrs := strings.Split(o.Coordinator, ",")
 	if slices.Contains(addrs, "") {
 		return nil, errors.New("gateway: the address of the coordinator is empty")
+	}
+	if len(addrs) > 1 && strings.Contains(o.Coordinator, "dns:///") {
+		return nil, errors.New("gateway: a name that stands for many coordinators must be the only address")
 	}
 	if len(o.OpenAPI) > 0 && !json.Valid(o.OpenAPI) {
 		return nil, errors.New("gateway: the OpenAPI document is not JSON")

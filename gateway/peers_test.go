@@ -69,9 +69,9 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-func TestAListOfCoordinatorsHasNoHoles(t *testing.T) {
+func TestListsOfCoordinatorsThatCannotWorkAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, list := range []string{"", ",", "a:1,", "a:1,,b:1"} {
+	for _, list := range []string{"", ",", "a:1,", "a:1,,b:1", "a:1,dns:///b:1"} {
 		if _, err := gateway.New(gateway.Options{Coordinator: list}); err == nil {
 			t.Errorf("%q is accepted", list)
 		}

@@ -13,7 +13,7 @@ import (
 // gatewayCommand is `jetmon gateway`.
 type gatewayCommand struct {
 	Listen      string `default:"127.0.0.1:7802" help:"HOST:PORT to serve REST on."`
-	Coordinator string `default:"127.0.0.1:7800" placeholder:"HOST:PORT,..." help:"Coordinators; calls go round those that are healthy. A lone host name may stand for many."`
+	Coordinator string `default:"127.0.0.1:7800" placeholder:"HOST:PORT,..." help:"Coordinators; calls go round those that are healthy. dns:///HOST:PORT, alone, stands for all addresses that HOST resolves to."`
 
 	CoordinatorDial dialFlags `embed:"" prefix:"coordinator-"`
 	serveFlags      `embed:""`
@@ -23,7 +23,7 @@ type gatewayCommand struct {
 // Run serves REST until ctx ends.
 func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
 	for addr := range strings.SplitSeq(c.Coordinator, ",") {
-		if err := checkAddr(addr, 1); err != nil {
+		if err := checkAddr(strings.TrimPrefix(addr, "dns:///"), 1); err != nil {
 			return usagef("--coordinator: %w", err)
 		}
 	}

@@ -2,10 +2,12 @@ package api
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/coverage"
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/peers"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
@@ -67,9 +69,11 @@ func (s *fleet) coordinator(ctx context.Context, sum engine.Summary) *monitorpb.
 		Node: s.o.Node, InstanceId: s.o.Instance, StartTime: timestamp(s.o.Started),
 		Sites: sum.Sites, SuspectSites: sum.Suspect, DownSites: sum.Down,
 		QueuedChecks: uint64(sum.Queued), OpenChecks: uint64(sum.Open),
-		UncommittedChanges: uint64(s.o.Ledger.Status().Uncommitted),
-		Shards:             uint32(len(s.o.Owned())), Stretch: 1,
+		Shards: uint32(len(s.o.Owned())), StaleResults: sum.Counters.Stale,
 	}
+	keepingUp(c, sum.Coverage)
+	written := s.o.Ledger.Status()
+	c.UncommittedChanges, c.FencedChanges = uint64(written.Uncommitted), written.Fenced
 	// The rest is worth showing when the store is away or slow, so this one is left at
 	// what the deliverer last knew.
 	ctx, cancel := within(ctx, countTimeout)
@@ -80,4 +84,18 @@ func (s *fleet) coordinator(ctx context.Context, sum engine.Summary) *monitorpb.
 		c.UndeliveredNotices = uint64(s.o.Notify.Status().Pending)
 	}
 	return c
+}
+
+// keepingUp says how well checkers keep up with the schedule.
+func keepingUp(c *monitorpb.CoordinatorStatus, r coverage.Report) {
+	if r.Known {
+		c.Coverage = &r.Coverage
+	}
+	c.Stretch = r.Stretch
+	c.LatenessP50Millis, c.LatenessP99Millis = millis(r.P50), millis(r.P99)
+}
+
+// millis rounds up, so that what is not 0 does not look like it.
+func millis(d time.Duration) uint32 {
+	return uint32(min(max(0, (d+time.Millisecond-1)/time.Millisecond), math.MaxUint32))
 }

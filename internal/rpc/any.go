@@ -3,9 +3,8 @@ package rpc
 import (
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"slices"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/resolver"
@@ -16,24 +15,32 @@ import (
 // health service that they serve. NewServer's all have it.
 const roundRobin = `{"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}}`
 
+// namePrefix begins a name that stands for many servers.
+const namePrefix = "dns:///"
+
 // DialAny makes a client of servers any of which can answer any call. Calls go round
-// those that are healthy; while none is, they fail with UNAVAILABLE. A lone host name
-// may stand for many servers: all its addresses are used, and it is looked up again
-// when a connection breaks. A lone server is what Dial says, whatever its health.
+// those that are healthy; while none is, they fail with UNAVAILABLE. An address is as
+// for Dial; dns:///HOST:PORT, alone, is every address that HOST resolves to, and is
+// looked up again when a connection breaks. A lone HOST:PORT is what Dial makes of it:
+// it is asked whatever its health.
 func DialAny(addrs []string, o ClientOptions) (*grpc.ClientConn, error) {
 	switch {
 	case len(addrs) == 0 || slices.Contains(addrs, ""):
 		return nil, errors.New("dial: the address of a server is empty")
+	case len(addrs) > 1 && slices.ContainsFunc(addrs, isName):
+		return nil, fmt.Errorf("dial %s: a name for many servers must be the only address", strings.Join(addrs, ","))
 	case len(addrs) > 1:
 		servers := manual.NewBuilderWithScheme("list")
 		servers.InitialState(stateOf(addrs))
 		return dial("list:///"+addrs[0], o, grpc.WithResolvers(servers), grpc.WithDefaultServiceConfig(roundRobin))
-	case o.Network == nil && hasHostName(addrs[0]):
-		return dial("dns:///"+addrs[0], o, grpc.WithDefaultServiceConfig(roundRobin))
+	case isName(addrs[0]):
+		return dial(addrs[0], o, grpc.WithDefaultServiceConfig(roundRobin))
 	default:
 		return Dial(addrs[0], o)
 	}
 }
+
+func isName(addr string) bool { return strings.HasPrefix(addr, namePrefix) }
 
 // stateOf lists addresses as they are: the Network resolves each, at every connect anew.
 func stateOf(addrs []string) resolver.State {
@@ -45,16 +52,6 @@ func stateOf(addrs []string) resolver.State {
 		})
 	}
 	return s
-}
-
-// hasHostName is false for an IP address.
-func hasHostName(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil || host == "" {
-		return false
-	}
-	_, err = netip.ParseAddr(host)
-	return err != nil
 }
 
 func dial(target string, o ClientOptions, more ...grpc.DialOption) (*grpc.ClientConn, error) {
