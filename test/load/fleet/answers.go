@@ -124,7 +124,9 @@ const (
 // addressOf is where a site is: the sites of a machine are scattered over the ids.
 func addressOf(site int64, sites int) string {
 	machines := max(1, uint64(sites)/sitesOfMachine)
-	m := uint64(site) * 0x9e3779b97f4a7c15 >> 20 % machines * (256 / machinesOfNetwork)
+	hash := uint64(site) * 0x9e3779b97f4a7c15
+	hash = (hash ^ hash>>32) * 0x9e3779b97f4a7c15
+	m := hash >> 20 % machines * (256 / machinesOfNetwork)
 	b := make([]byte, 0, len("255.255.255.255:443"))
 	b = appendOctet(b, 11+byte(m>>24)%200)
 	b = appendOctet(append(b, '.'), byte(m>>16))
