@@ -7,28 +7,12 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	coordinatorpb "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	"github.com/Automattic/jetmon/internal/check"
 )
-
-// outgoing is a message to send: a handout, or other when that is set.
-type outgoing struct {
-	handout
-	other *coordinatorpb.StreamAssignmentsResponse
-}
-
-// send sends it; what batch held is replaced.
-func (m outgoing) send(st responder, batch *encoded) error {
-	if m.other != nil {
-		return st.Send(m.other)
-	}
-	if err := batch.write(m.handout); err != nil {
-		return err
-	}
-	return st.SendMsg(batch)
-}
 
 // responder is the coordinator's end of a stream.
 type responder = grpc.BidiStreamingServer[coordinatorpb.StreamAssignmentsRequest, coordinatorpb.StreamAssignmentsResponse]
@@ -36,29 +20,34 @@ type responder = grpc.BidiStreamingServer[coordinatorpb.StreamAssignmentsRequest
 // link is the engine's end of a stream. What the engine calls never blocks.
 type link struct {
 	lease time.Duration
-	out   chan outgoing
+	out   chan proto.Message
 	ended chan struct{}
+	pool  *sync.Pool // of *encoded
 
 	once   sync.Once
 	reason string // written before ended is closed
 }
 
-func newLink(lease time.Duration) *link {
+func newLink(lease time.Duration, pool *sync.Pool) *link {
 	return &link{
 		lease: lease,
-		out:   make(chan outgoing, outbox),
+		pool:  pool,
+		out:   make(chan proto.Message, outbox),
 		ended: make(chan struct{}),
 	}
 }
 
-// Assign sends a batch; it is encoded by who sends it, outside of the engine.
+// Assign sends a batch. It is encoded at once, since the targets are the engine's.
 func (l *link) Assign(b dispatch.Batch, targets []check.Target, term uint64) bool {
-	select {
-	case l.out <- outgoing{handout: handout{batch: b, targets: targets, term: term, lease: l.lease}}:
-		return true
-	default:
-		return false
+	m, ok := l.pool.Get().(*encoded)
+	if !ok {
+		m = newEncoded()
 	}
+	if err := m.write(handout{batch: b, targets: targets, term: term, lease: l.lease}); err != nil {
+		l.End(err.Error())
+		return true
+	}
+	return l.put(m)
 }
 
 // Revoke takes batches back. A checker that does not read finds out by its heartbeat.
@@ -67,9 +56,23 @@ func (l *link) Revoke(refs []dispatch.Ref) {
 	for i, ref := range refs {
 		m.Batches[i] = refToProto(ref)
 	}
+	l.put(&coordinatorpb.StreamAssignmentsResponse{Message: &coordinatorpb.StreamAssignmentsResponse_Revoke{Revoke: m}})
+}
+
+// put sends what the engine has to say, if there is room.
+func (l *link) put(m proto.Message) bool {
 	select {
-	case l.out <- outgoing{other: &coordinatorpb.StreamAssignmentsResponse{Message: &coordinatorpb.StreamAssignmentsResponse_Revoke{Revoke: m}}}:
+	case l.out <- m:
+		return true
 	default:
+		return false
+	}
+}
+
+// sent takes back what was sent, to be used again.
+func (l *link) sent(m proto.Message) {
+	if e, ok := m.(*encoded); ok {
+		l.pool.Put(e)
 	}
 }
 
@@ -85,7 +88,7 @@ func (l *link) End(reason string) {
 // more is read from the checker.
 func (l *link) answer(ctx context.Context, m *coordinatorpb.StreamAssignmentsResponse) error {
 	select {
-	case l.out <- outgoing{other: m}:
+	case l.out <- m:
 		return nil
 	case <-l.ended:
 		return errors.New("the session has ended")

@@ -41,6 +41,7 @@ type Server struct {
 	coordinatorpb.UnimplementedAssignmentServiceServer
 	o Options
 
+	pool     sync.Pool // of *encoded, for all links
 	stopping chan struct{}
 	stop     sync.Once
 }
@@ -61,7 +62,7 @@ func (s *Server) StreamAssignments(st responder) error {
 	if err != nil {
 		return err
 	}
-	l := newLink(s.o.Lease)
+	l := newLink(s.o.Lease, &s.pool)
 	resume := make([]dispatch.Ref, len(first.GetHello().GetResume()))
 	for i, ref := range first.GetHello().GetResume() {
 		resume[i] = refFromProto(ref)
@@ -80,14 +81,14 @@ func (s *Server) StreamAssignments(st responder) error {
 // send is the sender's loop. It returns what the stream ends with.
 func (s *Server) send(st responder, l *link, received <-chan error) error {
 	stopping := s.stopping
-	batch := newEncoded()
 	var drained <-chan time.Time
 	for {
 		select {
 		case m := <-l.out:
-			if err := m.send(st, batch); err != nil {
+			if err := st.SendMsg(m); err != nil {
 				return err
 			}
+			l.sent(m)
 		case err := <-received:
 			if errors.Is(err, io.EOF) {
 				return nil

@@ -41,6 +41,7 @@ func (idle) Abandon(check.SiteID, uint32) {}
 func (idle) Look(engine.Question)         {}
 func (idle) Record(store.Change)          {}
 func (idle) Keep(store.Ballot)            {}
+func (idle) Full() bool                   { return false }
 
 // sites is how many there are; they are checked once a minute, and all are due by what tick does.
 const sites = 10

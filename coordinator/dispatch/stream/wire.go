@@ -19,8 +19,7 @@ import (
 // the bytes are those of the contract, and whatever is not as usual goes through the
 // generated code.
 
-// encoded is a response whose bytes stand ready. It is valid until the next message is
-// written with it.
+// encoded is a response whose bytes stand ready.
 type encoded struct {
 	protoreflect.Message // of an empty response: what it is, not what it holds
 	bytes                []byte
