@@ -132,12 +132,9 @@ func (c *Core) resume(now time.Time, s *session, refs []Ref) {
 		}
 		for i := range b.slots {
 			t := &b.slots[i]
-			switch {
-			case t.isQueued():
+			if t.isQueued() {
 				c.dequeue(t.entry)
 				t.entry.batch, t.entry.position, t.out = b, int32(i), true
-			case t.answer == unanswered && !t.isOpen():
-				t.answer = c.afterwards(t) // fences are not remembered for as long as this may go on
 			}
 		}
 		c.start(now, s, b, n)

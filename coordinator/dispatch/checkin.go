@@ -13,7 +13,7 @@ const (
 	Duplicate
 	// Late: its check was closed or withdrawn meanwhile.
 	Late
-	// Stale: its check was fenced meanwhile.
+	// Stale: its check was fenced meanwhile, not longer ago than a lease and five minutes.
 	Stale
 )
 
@@ -133,17 +133,10 @@ func (c *Core) take(s *session, b *batch, t *slot) Class {
 	if wasOut {
 		c.leave(c.hosts.get(uint64(t.host)))
 	}
-	t.answer = c.afterwards(t)
-	if t.answer == wasFenced {
+	if c.fenced.has(t.serial) {
+		t.answer = wasFenced
 		return Stale
 	}
+	t.answer = tooLate
 	return Late
-}
-
-// afterwards is the answer of a slot whose check is closed.
-func (c *Core) afterwards(t *slot) answer {
-	if c.fenced.has(t.serial) {
-		return wasFenced
-	}
-	return tooLate
 }

@@ -503,6 +503,9 @@ func (m *model) checkIn(id dispatch.SessionID, ref dispatch.Ref, keys []dispatch
 	if err != nil {
 		return fmt.Errorf("check-in refused: %w", err)
 	}
+	if len(r.Classes) != len(keys) {
+		return fmt.Errorf("%d classes for %d keys", len(r.Classes), len(keys))
+	}
 	var want dispatch.Receipt
 	for _, k := range keys {
 		class := b.answer[k]
@@ -515,7 +518,7 @@ func (m *model) checkIn(id dispatch.SessionID, ref dispatch.Ref, keys []dispatch
 		case dispatch.Stale:
 			want.Stale++
 		default:
-			class = m.first(b, k)
+			class = m.first(b, k, r.Classes[len(want.Classes)])
 			switch class {
 			case dispatch.Accepted:
 				want.Accepted++
@@ -542,9 +545,13 @@ func (m *model) checkIn(id dispatch.SessionID, ref dispatch.Ref, keys []dispatch
 	return nil
 }
 
-// first takes in the first result of a check from a batch.
-func (m *model) first(b *modelBatch, k dispatch.Key) dispatch.Class {
-	_, fenced := m.fenced[b.ids[k]]
+// first takes in the first result of a check from a batch. After a while a fence may be
+// forgotten.
+func (m *model) first(b *modelBatch, k dispatch.Key, got dispatch.Class) dispatch.Class {
+	at, fenced := m.fenced[b.ids[k]]
+	if got == dispatch.Late && m.now.Sub(at) >= 5*time.Minute+m.config.Lease {
+		fenced = false
+	}
 	switch {
 	case m.isOpen(b, k):
 		delete(m.checks, k.Site)

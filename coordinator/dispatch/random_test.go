@@ -310,7 +310,7 @@ func TestRandomStories(t *testing.T) {
 	for n := range uint64(250) {
 		tell(t, newStory(seed, n, 1), 400, &sum)
 	}
-	if min(sum.accepted, sum.duplicate, sum.late, sum.stale, sum.returned, sum.resumed, 10*sum.obsolete, sum.crowded) < 200 {
+	if min(sum.accepted, sum.duplicate, sum.late, sum.stale, sum.returned, sum.resumed, 10*sum.obsolete, sum.crowded) < 100 {
 		t.Errorf("the stories tell too little: %d results accepted, %d duplicate, %d late, %d stale; %d checks returned, %d resumed, %d parked; %d batches obsolete",
 			sum.accepted, sum.duplicate, sum.late, sum.stale, sum.returned, sum.resumed, sum.crowded, sum.obsolete)
 	}
@@ -322,11 +322,12 @@ func TestRandomStoriesOfManyChecks(t *testing.T) {
 	seed := cmp.Or(*seedFlag, rand.Uint64())
 	t.Logf("seed %d", seed)
 	var sum model
-	for n := range uint64(12) {
+	for n := range uint64(8) {
 		tell(t, newStory(seed, n, 40), 250, &sum)
 	}
-	if min(sum.accepted, sum.returned, sum.resumed, sum.crowded) < 1000 {
-		t.Errorf("the stories tell too little: %+v", sum)
+	if min(sum.accepted, sum.returned, sum.resumed, sum.crowded) < 100 {
+		t.Errorf("the stories tell too little: %d results accepted; %d checks returned, %d resumed, %d parked",
+			sum.accepted, sum.returned, sum.resumed, sum.crowded)
 	}
 }
 
