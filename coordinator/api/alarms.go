@@ -44,18 +44,22 @@ func (s *fleet) alarms(sum engine.Summary) []*monitorpb.Alarm {
 	return out
 }
 
-// Beyond these, checkers do not keep up. Coverage is that of the last five minutes, so
-// it says little before.
+// Beyond these, checkers do not keep up. Both look back over minutes, so they say little
+// of a coordinator that has just begun: its checkers come one after the other.
 const (
 	maxStretch  = 1.05
 	minCoverage = 0.99
-	coverageDue = 5 * time.Minute
+	overloadDue = 5 * time.Minute
 )
 
-// overload is the alarm that checkers do not keep up.
-func (s *fleet) overload(c *monitorpb.CoordinatorStatus, now time.Time) []*monitorpb.Alarm {
+// overload is the alarm that checkers do not keep up. Where there is none at all, that
+// is what is said.
+func (s *fleet) overload(c *monitorpb.CoordinatorStatus, lonely bool, now time.Time) []*monitorpb.Alarm {
 	const kind = monitorpb.AlarmKind_ALARM_KIND_OVERLOAD
-	text := overloadText(c, now)
+	text := ""
+	if !lonely && now.Sub(c.GetStartTime().AsTime()) >= overloadDue {
+		text = overloadText(c)
+	}
 	since := s.since(kind, text != "", now)
 	if text == "" {
 		return nil
@@ -95,12 +99,12 @@ func (s *fleet) since(kind monitorpb.AlarmKind, holds bool, now time.Time) time.
 	return s.began[kind]
 }
 
-func overloadText(c *monitorpb.CoordinatorStatus, now time.Time) string {
+func overloadText(c *monitorpb.CoordinatorStatus) string {
 	var signs []string
 	if c.GetStretch() > maxStretch {
 		signs = append(signs, fmt.Sprintf("intervals are stretched by %.2f", c.GetStretch()))
 	}
-	if c.Coverage != nil && c.GetCoverage() < minCoverage && now.Sub(c.GetStartTime().AsTime()) >= coverageDue {
+	if c.Coverage != nil && c.GetCoverage() < minCoverage {
 		signs = append(signs, fmt.Sprintf("%.1f %% of the checks were made on time", 100*c.GetCoverage()))
 	}
 	if len(signs) == 0 {

@@ -52,22 +52,23 @@ func TestTheAlarmOfOverload(t *testing.T) {
 		after    time.Duration
 		stretch  float64
 		coverage float64 // below 0: not known
+		lonely   bool
 		want     string
 		since    time.Duration
 	}{
-		{"at the start nothing is known", 0, 1, -1, "", 0},
-		{"coverage of the first minutes says nothing", 4 * time.Minute, 1, 0.5, "", 0},
-		{"a little stretch is no alarm", 4 * time.Minute, 1.05, 1, "", 0},
-		{"a stretch is one at once", 4 * time.Minute, 1.5, 0.5, "checkers do not keep up: intervals are stretched by 1.50", 4 * time.Minute},
-		{"it goes on since then", 6 * time.Minute, 1.2, 0.985, "checkers do not keep up: intervals are stretched by 1.20, 98.5 % of the checks were made on time", 4 * time.Minute},
-		{"it ends", 7 * time.Minute, 1, 0.99, "", 0},
-		{"another begins", 8 * time.Minute, 1, 0.1, "checkers do not keep up: 10.0 % of the checks were made on time", 8 * time.Minute},
+		{"the first minutes say nothing", 4 * time.Minute, 1.5, 0.5, false, "", 0},
+		{"a little stretch is no alarm", 5 * time.Minute, 1.05, -1, false, "", 0},
+		{"without checkers another alarm is raised", 5 * time.Minute, 9, 0, true, "", 0},
+		{"more stretch is one", 6 * time.Minute, 1.5, -1, false, "checkers do not keep up: intervals are stretched by 1.50", 6 * time.Minute},
+		{"it goes on since then", 7 * time.Minute, 1.2, 0.985, false, "checkers do not keep up: intervals are stretched by 1.20, 98.5 % of the checks were made on time", 6 * time.Minute},
+		{"it ends", 8 * time.Minute, 1, 0.99, false, "", 0},
+		{"another begins", 9 * time.Minute, 1, 0.1, false, "checkers do not keep up: 10.0 % of the checks were made on time", 9 * time.Minute},
 	} {
 		c := &monitorpb.CoordinatorStatus{StartTime: timestamp(start), Stretch: step.stretch}
 		if step.coverage >= 0 {
 			c.Coverage = &step.coverage
 		}
-		alarms := s.overload(c, start.Add(step.after))
+		alarms := s.overload(c, step.lonely, start.Add(step.after))
 		if step.want == "" {
 			if len(alarms) > 0 {
 				t.Errorf("%s: %v", step.name, alarms)

@@ -30,7 +30,7 @@ func (s *fleet) GetFleet(ctx context.Context, _ *monitorpb.GetFleetRequest) (*mo
 		Coordinator: s.coordinator(ctx, sum),
 		Rule:        ruleToProto(s.o.Panel.Rule()),
 	}
-	f.Alarms = append(s.alarms(sum), s.overload(f.GetCoordinator(), time.Now())...)
+	f.Alarms = append(s.alarms(sum), s.overload(f.GetCoordinator(), !sum.LonelySince.IsZero(), time.Now())...)
 	for _, c := range sum.Checkers {
 		f.Checkers = append(f.Checkers, &monitorpb.CheckerStatus{
 			Node: c.Node, Region: c.Region, InstanceId: c.Instance, ConnectTime: timestamp(c.Joined),
