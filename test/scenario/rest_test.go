@@ -19,6 +19,7 @@ type (
 		State                string    `json:"state"`
 		StatusID             int       `json:"status_id"`
 		OutageID             string    `json:"outage_id"`
+		Flapping             bool      `json:"flapping"`
 		HoldReason           string    `json:"hold_reason"`
 		Paused               bool      `json:"paused"`
 		CheckInterval        string    `json:"check_interval"`
