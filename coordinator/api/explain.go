@@ -43,6 +43,8 @@ func (s *sites) ExplainSite(ctx context.Context, req *monitorpb.ExplainSiteReque
 
 // explainThere lets the owner of a site explain it: nobody else knows why.
 func (s *sites) explainThere(ctx context.Context, owner peers.Peer, req *monitorpb.ExplainSiteRequest) (resp *monitorpb.ExplainSiteResponse, err error) {
+	ctx, cancel := within(ctx, maxHand)
+	defer cancel()
 	err = s.o.Peers.Ask(ctx, owner, func(ctx context.Context, conn grpc.ClientConnInterface) (err error) {
 		resp, err = monitorpb.NewSiteServiceClient(conn).ExplainSite(ctx, req)
 		return err
