@@ -30,6 +30,9 @@ type Sites interface {
 	Site(ctx context.Context, id check.SiteID) (Site, error)
 	// ListSites reads a page by rising id.
 	ListSites(ctx context.Context, q SiteQuery) ([]Site, error)
+	// ScanBucket reads the active sites of a bucket by rising id and hands them to f in
+	// chunks, which are valid only during the call. It ends early with the error of f.
+	ScanBucket(ctx context.Context, bucket check.BucketID, f func([]Site) error) error
 	// CreateSite adds a site; AlreadyExists when the blog has that URL.
 	// It ignores ID and the status fields of s.
 	CreateSite(ctx context.Context, s Site) (Site, error)

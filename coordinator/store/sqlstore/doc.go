@@ -24,5 +24,5 @@
 // what makes their ids rise in the order of the changes. On SQLite all writes pass
 // through one connection.
 //
-// The package has no goroutine of its own.
+// The package has no goroutine that outlives a call.
 package sqlstore

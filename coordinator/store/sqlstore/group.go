@@ -187,6 +187,10 @@ func moveOn(t txn, group []*entry) error {
 		})
 }
 
+const outageInsert = `INSERT INTO jetmon_outages
+	(site_id, open_site, blog_id, bucket, url, status, status_ms, start_ms, confirmed_ms, end_ms,
+	 failure, reason, http_status, rule_voters, rule_need, rule_regions, round, relapses) VALUES `
+
 // openNew opens the outages of those that go down.
 func openNew(t txn, group []*entry) error {
 	var down []*entry
@@ -206,9 +210,7 @@ func openNew(t txn, group []*entry) error {
 			e.Cause.Failure, clip(e.Cause.Reason, 255), e.Cause.HTTPStatus,
 			ballot.Rule.Voters, ballot.Rule.Need, ballot.Rule.Regions, ballot.Round, 0})
 	}
-	ids, err := insertAll(t, `INSERT INTO jetmon_outages
-	(site_id, open_site, blog_id, bucket, url, status, status_ms, start_ms, confirmed_ms, end_ms,
-	 failure, reason, http_status, rule_voters, rule_need, rule_regions, round, relapses) VALUES `, rows,
+	ids, err := insertAll(t, outageInsert, rows,
 		"SELECT open_site, id FROM jetmon_outages WHERE open_site IN ", sites)
 	for i, id := range ids {
 		down[i].open.id = id

@@ -60,7 +60,10 @@ func database(t testing.TB, dsn string) storetest.Database {
 		},
 		Exec: func(t testing.TB, query string, args ...any) {
 			t.Helper()
-			if _, err := raw.writer.ExecContext(t.Context(), query, args...); err != nil {
+			if err := raw.patiently(t.Context(), func() error {
+				_, err := raw.writer.ExecContext(t.Context(), query, args...)
+				return err
+			}); err != nil {
 				t.Fatalf("%s: %v", query, err)
 			}
 		},

@@ -293,32 +293,36 @@ func raceGroupForeign(t *testing.T, db Database) {
 	fence := own(t, s, "a", 7)
 	const size, groups = 10, 20
 	sites := someSites(t, db, s, 7, size*groups)
-	var wordpress sync.WaitGroup
-	wordpress.Go(func() {
-		for i := 0; i < len(sites); i += 5 {
-			db.Exec(t, []string{
-				"UPDATE jetpack_monitor_sites SET monitor_active = 0 WHERE jetpack_monitor_site_id = ?",
-				"UPDATE jetpack_monitor_sites SET bucket_no = 300 WHERE jetpack_monitor_site_id = ?",
-				"DELETE FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = ?",
-			}[i%3], sites[i].ID)
-		}
-	})
-	defer wordpress.Wait() // also when the test ends early
 	committed := int64(0)
-	for g := range groups {
-		var group []store.Change
-		for i, site := range sites[g*size : (g+1)*size] {
-			group = append(group, opening(site, fmt.Sprintf("%d-%d", g, i)))
-		}
-		for i, r := range commitAll(t, s, fence, group) {
-			if r.Err == nil {
-				committed++
-			} else if i%5 != 0 || !fault.Is(r.Err, fault.Conflict) {
-				t.Errorf("site %d of group %d: %v", i, g, r.Err)
+	var owner sync.WaitGroup
+	owner.Go(func() {
+		for g := range groups {
+			var group []store.Change
+			for i, site := range sites[g*size : (g+1)*size] {
+				group = append(group, opening(site, fmt.Sprintf("%d-%d", g, i)))
+			}
+			results, err := s.CommitAll(t.Context(), fence, group)
+			if err != nil {
+				t.Errorf("group %d: %v", g, err)
+			}
+			for i, r := range results {
+				if r.Err == nil {
+					committed++
+				} else if i%5 != 0 || !fault.Is(r.Err, fault.Conflict) {
+					t.Errorf("site %d of group %d: %v", i, g, r.Err)
+				}
 			}
 		}
+	})
+	defer owner.Wait() // also when the test ends early
+	for i := 0; i < len(sites); i += 5 {
+		db.Exec(t, []string{
+			"UPDATE jetpack_monitor_sites SET monitor_active = 0 WHERE jetpack_monitor_site_id = ?",
+			"UPDATE jetpack_monitor_sites SET bucket_no = 300 WHERE jetpack_monitor_site_id = ?",
+			"DELETE FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = ?",
+		}[i%3], sites[i].ID)
 	}
-	wordpress.Wait()
+	owner.Wait()
 	rows := footprint(t, db)
 	wantEqual(t, rows[:4], []int64{committed, committed, committed, committed})
 }

@@ -19,7 +19,8 @@ import (
 type Database struct {
 	// Open opens it once more, as another process would. It is closed with the test.
 	Open func(t testing.TB, legacyWrites bool) store.Store
-	// Exec runs a statement behind the store's back, with ? for arguments.
+	// Exec runs a statement behind the store's back, with ? for arguments, and again when
+	// it is a deadlock's victim.
 	Exec func(t testing.TB, query string, args ...any)
 	// Int reads one integer behind its back.
 	Int func(t testing.TB, query string, args ...any) int64
@@ -34,7 +35,7 @@ type test struct {
 // Run runs the suite; fresh returns an empty database with its schema.
 func Run(t *testing.T, fresh func(t testing.TB) Database) {
 	for group, tests := range map[string][]test{
-		"sites": siteTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(),
+		"sites": siteTests(), "scan": scanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(),
 		"outbox": outboxTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(),
 		"suspects": suspectTests(), "races": raceTests(), "model": modelTests(),
 	} {
