@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -36,6 +37,7 @@ type Coordinator struct {
 	ledger    *ledger.Ledger
 	notify    *notify.Deliverer
 	ownership *ownership.Ownership
+	delivered sync.Mutex // whose shards' notices are delivered is said in order
 	expiry    *expiry.Expiry
 	memos     *checkpoint.Checkpoint
 	stream    *stream.Server
@@ -62,7 +64,8 @@ func New(o Options) (*Coordinator, error) {
 		return nil, err
 	}
 	c.ownership = ownership.New(ownership.Options{
-		Store: o.Store, Node: o.Node, Endpoint: o.Endpoint, Shards: o.shards(), Log: o.Log,
+		Store: o.Store, Node: o.Node, Endpoint: o.Endpoint, Log: o.Log,
+		First: store.ShardOf(o.BucketMin), Last: store.ShardOf(o.BucketMax),
 		Gained: c.gained, Lost: c.lost, Settled: func() { c.server.SetServing(true) },
 	})
 	c.expiry = expiry.New(expiry.Options{

@@ -114,12 +114,3 @@ func (o *Options) validate() error {
 	}
 	return nil
 }
-
-// shards lists the shards that hold the buckets to watch.
-func (o *Options) shards() []store.ShardID {
-	var out []store.ShardID
-	for s := store.ShardOf(o.BucketMin); s <= store.ShardOf(o.BucketMax); s++ {
-		out = append(out, s)
-	}
-	return out
-}

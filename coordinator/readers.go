@@ -26,15 +26,22 @@ func (c *Coordinator) gained(ctx context.Context, s store.ShardID) error {
 		}
 	}
 	c.engine.Recalled(s)
-	c.notify.SetShards(c.ownership.Owned())
+	c.deliverOwned()
 	return nil
+}
+
+// deliverOwned has the notices of our shards delivered. Shards come and go at once.
+func (c *Coordinator) deliverOwned() {
+	c.delivered.Lock()
+	defer c.delivered.Unlock()
+	c.notify.SetShards(c.ownership.Owned())
 }
 
 // lost forgets the sites of a shard that is ours no more.
 func (c *Coordinator) lost(s store.ShardID) {
 	c.engine.DropShard(s)
 	c.ledger.Forget(s)
-	c.notify.SetShards(c.ownership.Owned())
+	c.deliverOwned()
 }
 
 // buckets lists the buckets of a shard that are ours to watch.

@@ -1,10 +1,60 @@
-// Package ownership keeps the shards of one coordinator: it claims them, renews
-// their leases and says whether a shard may be written to at this moment.
+// Package ownership keeps the shards of one coordinator: it shares them with the other
+// coordinators, renews their leases, and says whether a shard may be written to at this
+// moment. It must not know what a shard holds.
 //
-// A lease lasts 15 s and is renewed every 5 s; a shard that could not be renewed
-// for 10 s by the monotonic clock is treated as lost, before anybody else can have
-// taken it. The store fences every write besides, so that a clock that lies can
-// delay a change but never double it.
+// # Leases
 //
-// One goroutine: Run, which ends with ctx and gives the shards back.
+// A lease lasts 15 s and is renewed every 5 s. A shard that could not be renewed for 10 s
+// by the monotonic clock is unsure: Fence answers false, before anybody else can have
+// taken it. So a process that was stopped for 20 s knows when it goes on, before it has
+// heard of anybody. The store fences every write besides: a clock that lies can delay a
+// change but never double it.
+//
+// An unsure shard is not dropped. When the database is away for everybody, nobody can
+// have taken it, and checks must go on; what they find waits in the ledger. The rule:
+//
+//   - a renewal succeeds: nobody has taken it (the term is the same); it is sure again,
+//     with all that is in memory;
+//   - a renewal is Fenced, or a lease of a higher term is read: somebody else has it; it
+//     is dropped at once;
+//   - the database answers nothing: it is kept, unsure, however long that lasts.
+//
+// A coordinator that alone is cut off from the database therefore checks beside the new
+// owner until it is heard of again. It can write nothing meanwhile, and what it would
+// have written is void in the end.
+//
+// After more than 5 s without a look at the database, leases of others that have run out
+// are let be for 6 s: they too could not renew theirs, and are about to.
+//
+// # Sharing
+//
+// Each coordinator announces itself with the range of shards that it takes, looks every
+// second at who is there and who has what, and does its own part of package plan's plan:
+// it claims what it should have and what is free, and gives up what is too much, at most
+// four at a time. A static range is just that: the range of one member.
+//
+// The leases of a coordinator that dies end at most 15 s later; the next look claims
+// them. One that ends in order retires first and releases then.
+//
+// # The way of a shard
+//
+//	claimed -> waiting -> loading -> held ----------------------> lost: Lost
+//	                                   '-> leaving: Lost -> releasing -> gone
+//
+// Gained and Lost are never called for a shard at once; Lost comes after Gained has
+// returned, and only if it was called. While a shard is leaving in order its lease is
+// renewed and Fence proves it, so that Lost can finish what is to be written. Only
+// when Lost has returned it is released, and another may load it.
+//
+// Two processes under one name are a mistake that is survived: the later one takes the
+// shards, and the earlier waits for its leases to end.
+//
+// # Goroutines
+//
+//   - Run looks; it ends with ctx, waits for the others and gives the shards back;
+//   - one renews and announces, until ctx ends;
+//   - one a shard, at most 32, calls Gained, Lost and gives it back; at most four load at once;
+//   - one waits for the first loads, and calls Settled.
+//
+// Each calls the store with a deadline of 4 s, at most 16 calls at once.
 package ownership

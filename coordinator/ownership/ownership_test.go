@@ -1,206 +1,258 @@
-package ownership
+package ownership_test
 
 import (
-	"context"
-	"log/slog"
+	"runtime"
 	"slices"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/Automattic/jetmon/coordinator/ownership"
 	"github.com/Automattic/jetmon/coordinator/store"
-	"github.com/Automattic/jetmon/internal/fault"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// registry is the shards table of a store in memory.
-type registry struct {
-	mu     sync.Mutex
-	leases map[store.ShardID]store.Lease
-	away   bool
-}
-
-func (r *registry) call() (func(), error) {
-	r.mu.Lock()
-	if r.away {
-		return r.mu.Unlock, fault.New(fault.Unavailable, "away")
-	}
-	return r.mu.Unlock, nil
-}
-
-func (r *registry) ClaimShard(_ context.Context, s store.ShardID, o store.Owner, now time.Time) (store.Lease, error) {
-	done, err := r.call()
-	defer done()
-	if err != nil {
-		return store.Lease{}, err
-	}
-	l := r.leases[s]
-	if l.Node != "" && l.Node != o.Node && l.Expires.After(now) {
-		return store.Lease{}, fault.New(fault.Conflict, "held by %s", l.Node)
-	}
-	l = store.Lease{Shard: s, Node: o.Node, Endpoint: o.Endpoint, Term: l.Term + 1, Expires: now.Add(o.TTL)}
-	r.leases[s] = l
-	return l, nil
-}
-
-func (r *registry) RenewShard(_ context.Context, l store.Lease, expires time.Time) (store.Lease, error) {
-	done, err := r.call()
-	defer done()
-	if err != nil {
-		return store.Lease{}, err
-	}
-	if r.leases[l.Shard].Term != l.Term {
-		return store.Lease{}, fault.New(fault.Fenced, "taken over")
-	}
-	l.Expires = expires
-	r.leases[l.Shard] = l
-	return l, nil
-}
-
-func (r *registry) ReleaseShard(_ context.Context, l store.Lease) error {
-	done, err := r.call()
-	defer done()
-	if err == nil && r.leases[l.Shard].Term == l.Term {
-		r.leases[l.Shard] = store.Lease{Shard: l.Shard, Term: l.Term}
-	}
-	return err
-}
-
-func (r *registry) ListShards(context.Context) ([]store.Lease, error) {
-	done, err := r.call()
-	defer done()
-	var out []store.Lease
-	for _, l := range r.leases {
-		out = append(out, l)
-	}
-	return out, err
-}
-
-// owner runs an Ownership of shards 0 and 1 inside a synctest bubble.
-type owner struct {
-	*Ownership
-	gained, lost []store.ShardID
-	settled      int
-	cancel       context.CancelFunc
-	ran          chan error
-}
-
-func start(r *registry, node string) *owner {
-	w := &owner{ran: make(chan error, 1)}
-	w.Ownership = New(Options{
-		Store: r, Node: node, Shards: []store.ShardID{0, 1}, Log: slog.New(slog.DiscardHandler),
-		Gained:  func(_ context.Context, s store.ShardID) error { w.gained = append(w.gained, s); return nil },
-		Lost:    func(s store.ShardID) { w.lost = append(w.lost, s) },
-		Settled: func() { w.settled++ },
-	})
-	var ctx context.Context
-	ctx, w.cancel = context.WithCancel(context.Background())
-	go func() { w.ran <- w.Run(ctx) }()
-	synctest.Wait()
-	return w
-}
-
-func (w *owner) end(t *testing.T) {
+// story runs a test in a bubble, with a registry.
+func story(t *testing.T, f func(t *testing.T, r *registry)) {
 	t.Helper()
-	w.cancel()
-	if err := <-w.ran; err != nil {
-		t.Error(err)
-	}
-}
-
-func after(d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
+	synctest.Test(t, func(t *testing.T) { f(t, newRegistry()) })
 }
 
 func TestAnOwnerKeepsItsShardsAndGivesThemBack(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r := &registry{leases: map[store.ShardID]store.Lease{}}
-		w := start(r, "a")
-		after(time.Hour)
-		if !slices.Equal(w.Owned(), []store.ShardID{0, 1}) || len(w.gained) != 2 || len(w.lost) != 0 || w.settled != 1 {
-			t.Fatalf("owned %v, gained %v, lost %v, settled %d", w.Owned(), w.gained, w.lost, w.settled)
+	for _, alone := range []bool{true, false} {
+		story(t, func(t *testing.T, r *registry) {
+			a := start(r, "a", part{first: 4, last: 6, alone: alone})
+			after(time.Hour)
+			gained, lost, settled := a.told()
+			if !slices.Equal(a.Owned(), all(4, 6)) || gained != 3 || lost != 0 || settled != 1 {
+				t.Fatalf("owned %v, gained %d, lost %d, settled %d", a.Owned(), gained, lost, settled)
+			}
+			if f, ok := a.Fence(5); !ok || f != (store.Fence{Shard: 5, Node: "a", Term: 1}) || a.Term(5) != 1 || !a.Sure(5) {
+				t.Errorf("fence %+v %v, term %d", f, ok, a.Term(5))
+			}
+			if _, ok := a.Fence(7); ok || a.Sure(7) || a.Term(7) != 0 {
+				t.Error("fence of a shard that is not ours")
+			}
+			a.end(t)
+			if _, ok := a.Fence(5); ok {
+				t.Error("fence of a shard that was given back")
+			}
+			b := start(r, "b", part{alone: alone})
+			if !slices.Equal(b.Owned(), all(0, 31)) {
+				t.Errorf("the shards were not given back: %v", b.Owned())
+			}
+			b.end(t)
+		})
+	}
+}
+
+func TestOthersReadWhoHasWhat(t *testing.T) {
+	t.Parallel()
+	story(t, func(t *testing.T, r *registry) {
+		a, b := start(r, "a", part{last: 15}), start(r, "b", part{first: 16})
+		after(3 * time.Second)
+		for _, n := range []*node{a, b} {
+			leases, members := n.Leases(), n.Members()
+			if len(leases) != store.Shards || leases[15].Node != "a" || leases[16].Node != "b" || leases[16].Endpoint != "b:7800" {
+				t.Errorf("%s reads %+v", n.name, leases)
+			}
+			if len(members) != 2 || members[0].Node != "a" || members[1].First != 16 || members[1].Endpoint != "b:7800" {
+				t.Errorf("%s reads %+v", n.name, members)
+			}
 		}
-		if f, ok := w.Fence(1); !ok || f != (store.Fence{Shard: 1, Node: "a", Term: 1}) {
-			t.Errorf("fence %+v %v", f, ok)
+		// What is ours is known better than read.
+		a.set(faults{away: true})
+		b.set(faults{away: true})
+		after(time.Minute)
+		if l := a.Leases()[3]; l.Node != "a" || l.Term != 1 {
+			t.Errorf("a knows %+v", l)
 		}
-		if _, ok := w.Fence(2); ok {
-			t.Error("fence of a shard that is not ours")
-		}
-		w.end(t)
-		b := start(r, "b")
-		if len(b.Owned()) != 2 {
-			t.Error("the shards were not given back")
-		}
+		a.end(t)
 		b.end(t)
 	})
 }
 
-func TestAKilledOwnerIsFollowedWithinTwentySeconds(t *testing.T) {
+func TestCoordinatorsShareTheShards(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r := &registry{leases: map[store.ShardID]store.Lease{
-			0: {Shard: 0, Node: "dead", Term: 7, Expires: time.Now().Add(TTL)},
-		}}
-		w := start(r, "a")
-		if slices.Contains(w.Owned(), 0) {
-			t.Fatal("took a shard that is somebody else's")
+	story(t, func(t *testing.T, r *registry) {
+		nodes := []*node{start(r, "a", part{load: 300 * time.Millisecond})}
+		watch(t, nodes, 10*time.Second, even(nodes...))
+		for _, name := range []string{"b", "c", "d"} {
+			before := r.claimed()
+			nodes = append(nodes, start(r, name, part{load: 300 * time.Millisecond}))
+			took := watch(t, nodes, 30*time.Second, even(nodes...))
+			if moved := r.claimed() - before; moved != store.Shards/len(nodes) {
+				t.Errorf("%d shards moved to the %d.", moved, len(nodes))
+			}
+			t.Logf("a share for %s after %s", name, took)
 		}
-		after(20 * time.Second)
-		if f, ok := w.Fence(0); !ok || f.Term != 8 {
-			t.Errorf("fence %+v %v", f, ok)
+		before := r.claimed()
+		watch(t, nodes, time.Minute, nil)
+		if r.claimed() != before {
+			t.Error("shards move though nothing changes")
 		}
-		w.end(t)
+		for len(nodes) > 1 {
+			nodes[0].end(t)
+			nodes = nodes[1:]
+			took := watch(t, nodes, 10*time.Second, even(nodes...))
+			t.Logf("the share of one that left in order was taken after %s", took)
+		}
+		for _, n := range nodes {
+			if len(n.unwritten) > 0 {
+				t.Errorf("%s lost %v, in order, without a chance to finish", n.name, n.unwritten)
+			}
+		}
+		nodes[0].end(t)
 	})
 }
 
-func TestAnOwnerThatCannotRenewStopsBeforeItsLeaseEnds(t *testing.T) {
+// TestASurplusIsGivenUpOnlyWhenItIsDropped: nobody loads what another still has.
+func TestASurplusIsGivenUpOnlyWhenItIsDropped(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r := &registry{leases: map[store.ShardID]store.Lease{}}
-		w := start(r, "a")
-		r.mu.Lock()
-		r.away = true
-		r.mu.Unlock()
-		after(Self + time.Millisecond)
-		if _, ok := w.Fence(0); ok {
-			t.Error("still believes to own it")
+	story(t, func(t *testing.T, r *registry) {
+		nodes := []*node{start(r, "a", part{})}
+		after(5 * time.Second)
+		nodes = append(nodes, start(r, "b", part{load: time.Second}))
+		watch(t, nodes, 30*time.Second, func() bool {
+			for _, s := range nodes[1].has() {
+				if slices.Contains(nodes[0].has(), s) {
+					t.Fatalf("both have shard %d", s)
+				}
+			}
+			return even(nodes...)()
+		})
+		for _, n := range nodes {
+			n.end(t)
 		}
-		after(2 * Renew)
-		if len(w.lost) != 2 {
-			t.Errorf("lost %v", w.lost)
+	})
+}
+
+func TestStaticRangesAreKept(t *testing.T) {
+	t.Parallel()
+	story(t, func(t *testing.T, r *registry) {
+		nodes := []*node{
+			start(r, "a", part{last: 15}), start(r, "b", part{first: 16}),
+			start(r, "c", part{first: 16}), start(r, "d", part{first: 8, last: 9}),
 		}
-		r.mu.Lock()
-		r.away = false
-		r.mu.Unlock()
-		after(Renew)
-		if len(w.Owned()) != 2 || len(w.gained) != 4 {
-			t.Errorf("owned %v, gained %v", w.Owned(), w.gained)
+		watch(t, nodes, 20*time.Second, nil)
+		a, b, c, d := nodes[0].Owned(), nodes[1].Owned(), nodes[2].Owned(), nodes[3].Owned()
+		if len(a) != 14 || a[13] != 15 || len(b) != 8 || len(c) != 8 || !slices.Equal(d, all(8, 9)) {
+			t.Errorf("a has %v, b %v, c %v, d %v", a, b, c, d)
 		}
-		w.end(t)
+		for _, n := range nodes {
+			n.end(t)
+		}
+	})
+}
+
+// TestLoadingHoldsNothingUp loads shards for longer than a lease lasts.
+func TestLoadingHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	story(t, func(t *testing.T, r *registry) {
+		a := start(r, "a", part{load: 20 * time.Second})
+		b := start(r, "b", part{load: 20 * time.Second})
+		nodes := []*node{a, b}
+		watch(t, nodes, 30*time.Second, nil)
+		if len(a.sure()) != 16 || len(b.sure()) != 16 {
+			t.Errorf("sure of %d and %d shards while loading", len(a.sure()), len(b.sure()))
+		}
+		if _, lost, settled := a.told(); settled != 0 || lost > 4 {
+			t.Errorf("settled %d, and %d that were loaded given up before those that were not", settled, lost)
+		}
+		watch(t, nodes, 2*time.Minute, even(nodes...))
+		for _, n := range nodes {
+			if _, _, settled := n.told(); settled != 1 || n.most != 4 {
+				t.Errorf("%s: settled %d, %d loads at once", n.name, settled, n.most)
+			}
+			n.end(t)
+		}
+	})
+}
+
+func TestWhatCannotBeLoadedIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	story(t, func(t *testing.T, r *registry) {
+		a := start(r, "a", part{refuse: 40})
+		after(time.Second / 2)
+		if _, _, settled := a.told(); settled != 1 {
+			t.Errorf("settled %d when each was tried", settled)
+		}
+		after(10 * time.Second)
+		gained, lost, _ := a.told()
+		if gained != 72 || lost != 0 || a.Counts().Loading != 0 || a.Term(0) != 1 {
+			t.Errorf("gained %d, lost %d, %+v", gained, lost, a.Counts())
+		}
+		a.end(t)
 	})
 }
 
 func TestASecondProcessUnderOurNameIsNotFought(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r := &registry{leases: map[store.ShardID]store.Lease{}}
-		first := start(r, "a")
-		second := start(r, "a")
+	story(t, func(t *testing.T, r *registry) {
+		first := start(r, "a", part{})
+		after(3 * time.Second)
+		second := start(r, "a", part{})
 		after(time.Minute)
-		if len(first.Owned()) != 0 || len(second.Owned()) != 2 || len(second.gained) != 2 {
-			t.Fatalf("first owns %v, second %v after gaining %v", first.Owned(), second.Owned(), second.gained)
+		gained, _, _ := second.told()
+		if len(first.Owned()) != 0 || len(first.has()) != 0 || len(second.Owned()) != 32 || gained != 32 {
+			t.Fatalf("first owns %v, second %v after gaining %d", first.Owned(), second.Owned(), gained)
 		}
 		second.end(t)
 		after(20 * time.Second)
-		if len(first.Owned()) != 2 {
+		if len(first.Owned()) != 32 {
 			t.Error("the first does not take over when the second is gone")
 		}
 		first.end(t)
+	})
+}
+
+func TestAfterARestartTheOwnShardsAreClaimedAtOnce(t *testing.T) {
+	t.Parallel()
+	story(t, func(t *testing.T, r *registry) {
+		a := start(r, "a", part{})
+		after(3 * time.Second)
+		a.kill(t)
+		// Its successor goes on with its share at once, and gives the rest back.
+		b := start(r, "b", part{})
+		a = start(r, "a", part{first: 8})
+		if !slices.Equal(a.Owned(), all(16, 31)) || a.Term(16) != 2 {
+			t.Errorf("owns %v", a.Owned())
+		}
+		watch(t, []*node{a, b}, 5*time.Second, even(a, b))
+		a.end(t)
+		b.end(t)
+	})
+}
+
+func TestWhatIsUsedIsNotLostMeanwhile(t *testing.T) {
+	t.Parallel()
+	story(t, func(t *testing.T, r *registry) {
+		a := start(r, "a", part{last: 1})
+		after(time.Second)
+		if a.While(2, func() { t.Error("used a shard that is not ours") }) {
+			t.Error("says so")
+		}
+		if !a.While(0, func() {
+			r.mu.Lock()
+			r.leases[0] = store.Lease{Node: "b", Term: 9, Expires: time.Now().Add(ownership.TTL)}
+			r.mu.Unlock()
+			time.Sleep(ownership.Look) // and time stands still while Lost waits for a lock
+			for ok := true; ok; _, ok = a.Fence(0) {
+				runtime.Gosched()
+			}
+			if !slices.Equal(a.has(), all(0, 1)) {
+				t.Errorf("has %v", a.has())
+			}
+			if a.While(0, func() {}) {
+				t.Error("used when it is lost")
+			}
+		}) {
+			t.Error("not used")
+		}
+		synctest.Wait()
+		if !slices.Equal(a.has(), all(1, 1)) {
+			t.Errorf("has %v", a.has())
+		}
+		a.end(t)
 	})
 }

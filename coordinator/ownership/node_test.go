@@ -1,0 +1,209 @@
+package ownership_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/ownership"
+	"github.com/Automattic/jetmon/coordinator/store"
+)
+
+// node is one coordinator in a synctest bubble: an Ownership, and what it has in memory.
+type node struct {
+	*ownership.Ownership
+	*link
+	name   string
+	cancel context.CancelFunc
+	ran    chan error
+	load   time.Duration // how long loading a shard takes
+
+	state     sync.Mutex
+	sites     map[store.ShardID]bool // loaded, or being loaded
+	loading   int
+	most      int // loads at once
+	gained    []store.ShardID
+	lost      []store.ShardID
+	unwritten []store.ShardID // lost while they could not be written to
+	settled   int
+	refuse    int // how often loading fails
+	wrong     error
+}
+
+// part says how a node differs from one that takes everything.
+type part struct {
+	first, last store.ShardID
+	load        time.Duration
+	faults      faults
+	refuse      int
+	alone       bool
+}
+
+func start(r *registry, name string, p part) *node {
+	if p.last == 0 {
+		p.last = store.Shards - 1
+	}
+	n := &node{
+		link: &link{registry: r, faults: p.faults, rng: rand.New(rand.NewPCG(1, uint64(len(name))))}, name: name,
+		ran: make(chan error, 1), load: p.load, refuse: p.refuse, sites: map[store.ShardID]bool{},
+	}
+	o := ownership.Options{
+		Store: n.link, Members: n.link, Node: name, Endpoint: name + ":7800", First: p.first, Last: p.last,
+		Log: slog.New(slog.DiscardHandler), Gained: n.onGained, Lost: n.onLost,
+		Settled: func() { n.state.Lock(); defer n.state.Unlock(); n.settled++ },
+	}
+	if p.alone {
+		o.Members = nil
+	}
+	n.Ownership = ownership.New(o)
+	var ctx context.Context
+	ctx, n.cancel = context.WithCancel(context.Background())
+	go func() { n.ran <- n.Run(ctx) }()
+	synctest.Wait()
+	return n
+}
+
+func (n *node) onGained(ctx context.Context, s store.ShardID) error {
+	n.state.Lock()
+	n.gained = append(n.gained, s)
+	n.sites[s] = true
+	n.loading++
+	n.most = max(n.most, n.loading)
+	refused := n.refuse > 0
+	n.refuse--
+	n.state.Unlock()
+	defer func() { n.state.Lock(); defer n.state.Unlock(); n.loading-- }()
+	if refused {
+		return errors.New("cannot be read")
+	}
+	if n.load > 0 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(n.load):
+		}
+	}
+	return nil
+}
+
+func (n *node) onLost(s store.ShardID) {
+	_, provable := n.Fence(s)
+	n.state.Lock()
+	defer n.state.Unlock()
+	if !n.sites[s] {
+		n.wrong = fmt.Errorf("%s lost shard %d, which it had not gained", n.name, s)
+	}
+	if !provable {
+		n.unwritten = append(n.unwritten, s)
+	}
+	delete(n.sites, s)
+	n.lost = append(n.lost, s)
+}
+
+// has lists the shards whose sites are in memory.
+func (n *node) has() []store.ShardID {
+	n.state.Lock()
+	defer n.state.Unlock()
+	return slices.Sorted(maps.Keys(n.sites))
+}
+
+// told is how often each callback was called.
+func (n *node) told() (gained, lost, settled int) {
+	n.state.Lock()
+	defer n.state.Unlock()
+	return len(n.gained), len(n.lost), n.settled
+}
+
+// sure lists the shards that can be written to.
+func (n *node) sure() (out []store.ShardID) {
+	for s := range store.ShardID(store.Shards) {
+		if _, ok := n.Fence(s); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// end stops a node in order, kill without a word.
+func (n *node) end(t *testing.T) {
+	t.Helper()
+	n.cancel()
+	if err := <-n.ran; err != nil {
+		t.Error(err)
+	}
+	n.state.Lock()
+	defer n.state.Unlock()
+	if n.wrong != nil {
+		t.Error(n.wrong)
+	}
+}
+
+func (n *node) kill(t *testing.T) {
+	t.Helper()
+	n.set(faults{away: true})
+	n.end(t)
+}
+
+func after(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// watch looks every 50 ms for shards that two of the nodes could write to at once, and
+// for as long as it waits until something is so. It answers how long that took.
+func watch(t *testing.T, nodes []*node, most time.Duration, until func() bool) time.Duration {
+	t.Helper()
+	began := time.Now()
+	for {
+		onlyOneIsSure(t, nodes)
+		took := time.Since(began)
+		if until != nil && until() {
+			return took
+		}
+		if took >= most {
+			if until != nil {
+				t.Fatalf("not so after %s", took)
+			}
+			return took
+		}
+		after(50 * time.Millisecond)
+	}
+}
+
+func onlyOneIsSure(t *testing.T, nodes []*node) {
+	t.Helper()
+	owner := map[store.ShardID]string{}
+	for _, n := range nodes {
+		for _, s := range n.sure() {
+			if owner[s] != "" {
+				t.Fatalf("%s and %s are both sure of shard %d", owner[s], n.name, s)
+			}
+			owner[s] = n.name
+		}
+	}
+}
+
+// even says whether all shards are owned, written to and loaded by one node each, and
+// loads differ by one at most.
+func even(nodes ...*node) func() bool {
+	return func() bool {
+		total, least, most := 0, store.Shards, 0
+		for _, n := range nodes {
+			owned := n.Owned()
+			if !slices.Equal(owned, n.sure()) || !slices.Equal(owned, n.has()) || n.Counts().Loading > 0 {
+				return false
+			}
+			total += len(owned)
+			least, most = min(least, len(owned)), max(most, len(owned))
+		}
+		return total == store.Shards && most-least <= 1
+	}
+}

@@ -1,0 +1,257 @@
+package ownership_test
+
+import (
+	"context"
+	"flag"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// seedFlag repeats a run of the random tests: go test ./coordinator/ownership -seed N.
+var seedFlag = flag.Uint64("seed", 0, "seed of the random tests; 0 takes a fresh one")
+
+func seed(t *testing.T) uint64 {
+	t.Helper()
+	s := *seedFlag
+	if s == 0 {
+		s = rand.Uint64()
+	}
+	t.Logf("seed %d", s)
+	return s
+}
+
+// registry is the shards and members of a store in memory.
+type registry struct {
+	mu      sync.Mutex
+	leases  [store.Shards]store.Lease
+	members map[string]store.Member
+	claims  int // those that took a shard
+}
+
+func newRegistry() *registry {
+	r := &registry{members: map[string]store.Member{}}
+	for s := range r.leases {
+		r.leases[s].Shard = store.ShardID(s)
+	}
+	return r
+}
+
+func (r *registry) ClaimShard(_ context.Context, s store.ShardID, o store.Owner, now time.Time) (store.Lease, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := &r.leases[s]
+	if l.Node != "" && l.Node != o.Node && l.Expires.After(now) {
+		return store.Lease{}, fault.New(fault.Conflict, "held by %s", l.Node)
+	}
+	*l = store.Lease{Shard: s, Node: o.Node, Endpoint: o.Endpoint, Term: l.Term + 1, Expires: now.Add(o.TTL)}
+	r.claims++
+	return *l, nil
+}
+
+func (r *registry) RenewShard(_ context.Context, l store.Lease, expires time.Time) (store.Lease, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	have := &r.leases[l.Shard]
+	if have.Term != l.Term || have.Node != l.Node || l.Node == "" {
+		return store.Lease{}, fault.New(fault.Fenced, "taken over")
+	}
+	have.Expires = expires
+	return *have, nil
+}
+
+func (r *registry) ReleaseShard(_ context.Context, l store.Lease) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if have := &r.leases[l.Shard]; have.Term == l.Term && have.Node == l.Node {
+		*have = store.Lease{Shard: l.Shard, Term: l.Term}
+	}
+	return nil
+}
+
+func (r *registry) ListShards(context.Context) ([]store.Lease, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []store.Lease
+	for _, l := range r.leases {
+		if l.Term > 0 {
+			out = append(out, l)
+		}
+	}
+	return out, nil
+}
+
+func (r *registry) Announce(_ context.Context, m store.Member) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.members[m.Node] = m
+	return nil
+}
+
+func (r *registry) Retire(_ context.Context, node string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.members, node)
+	return nil
+}
+
+func (r *registry) ListMembers(_ context.Context, now time.Time) ([]store.Member, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []store.Member
+	for _, m := range r.members {
+		if m.Expires.After(now) {
+			out = append(out, m)
+		}
+	}
+	return out, nil
+}
+
+// lease reads one.
+func (r *registry) lease(s store.ShardID) store.Lease {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.leases[s]
+}
+
+// claimed counts the claims so far.
+func (r *registry) claimed() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.claims
+}
+
+// link is one instance's way to the registry, which can be bad.
+type link struct {
+	*registry
+	mu     sync.Mutex
+	faults faults
+	rng    *rand.Rand
+	resume chan struct{} // closed when a paused process goes on
+}
+
+// faults is how bad a link is.
+type faults struct {
+	// away: nothing gets through. readOnly: what writes fails.
+	away, readOnly bool
+	// lost is the share of the answers that are lost, after it was done; 0..1.
+	lost float64
+	// slow is how long a call takes, half of it before anything is done.
+	slow time.Duration
+}
+
+func (l *link) set(f faults) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.faults = f
+}
+
+// pause stops the process in whatever it asks the store, as SIGSTOP would.
+func (l *link) pause() (resume func()) {
+	c := make(chan struct{})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.resume = c
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.resume == c {
+			l.resume = nil
+		}
+		close(c)
+	}
+}
+
+// stopped waits while the process is paused; its context may end, but it does not see that.
+func (l *link) stopped() {
+	l.mu.Lock()
+	c := l.resume
+	l.mu.Unlock()
+	if c != nil {
+		<-c
+	}
+}
+
+// through does one call with the faults of the link.
+func through[T any](ctx context.Context, l *link, writes bool, call func() (T, error)) (T, error) {
+	var none T
+	l.stopped()
+	l.mu.Lock()
+	f := l.faults
+	lost := f.lost > 0 && l.rng.Float64() < f.lost
+	l.mu.Unlock()
+	if f.away || f.readOnly && writes {
+		return none, fault.New(fault.Unavailable, "away")
+	}
+	if f.slow > 0 {
+		select {
+		case <-ctx.Done():
+			return none, fault.New(fault.Unavailable, "too slow: %w", ctx.Err())
+		case <-time.After(f.slow / 2):
+		}
+	}
+	l.stopped()
+	if ctx.Err() != nil {
+		return none, fault.New(fault.Unavailable, "given up: %w", ctx.Err())
+	}
+	out, err := call()
+	l.stopped()
+	if f.slow > 0 {
+		select {
+		case <-ctx.Done():
+			lost = true
+		case <-time.After(f.slow - f.slow/2):
+		}
+	}
+	if lost {
+		return none, fault.New(fault.Unavailable, "the answer was lost")
+	}
+	return out, err
+}
+
+func (l *link) ClaimShard(ctx context.Context, s store.ShardID, o store.Owner, now time.Time) (store.Lease, error) {
+	return through(ctx, l, true, func() (store.Lease, error) { return l.registry.ClaimShard(ctx, s, o, now) })
+}
+
+func (l *link) RenewShard(ctx context.Context, lease store.Lease, expires time.Time) (store.Lease, error) {
+	return through(ctx, l, true, func() (store.Lease, error) { return l.registry.RenewShard(ctx, lease, expires) })
+}
+
+func (l *link) ReleaseShard(ctx context.Context, lease store.Lease) error {
+	_, err := through(ctx, l, true, func() (bool, error) { return true, l.registry.ReleaseShard(ctx, lease) })
+	return err
+}
+
+func (l *link) ListShards(ctx context.Context) ([]store.Lease, error) {
+	return through(ctx, l, false, func() ([]store.Lease, error) { return l.registry.ListShards(ctx) })
+}
+
+func (l *link) Announce(ctx context.Context, m store.Member) error {
+	_, err := through(ctx, l, true, func() (bool, error) { return true, l.registry.Announce(ctx, m) })
+	return err
+}
+
+func (l *link) Retire(ctx context.Context, node string) error {
+	_, err := through(ctx, l, true, func() (bool, error) { return true, l.registry.Retire(ctx, node) })
+	return err
+}
+
+func (l *link) ListMembers(ctx context.Context, now time.Time) ([]store.Member, error) {
+	return through(ctx, l, false, func() ([]store.Member, error) { return l.registry.ListMembers(ctx, now) })
+}
+
+// all lists the shards from..to, both included.
+func all(from, to store.ShardID) (out []store.ShardID) {
+	for s := from; s <= to; s++ {
+		out = append(out, s)
+	}
+	return out
+}

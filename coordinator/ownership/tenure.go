@@ -1,0 +1,196 @@
+package ownership
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/Automattic/jetmon/coordinator/store"
+)
+
+// stage is how far a tenure is.
+type stage int
+
+const (
+	// held: ours; loading, or loaded.
+	held stage = iota
+	// leaving: to be given up, still ours until Lost has returned.
+	leaving
+	// lost: somebody else's.
+	lost
+	// releasing: nothing is done with it any more, and the store is to know.
+	releasing
+)
+
+// tenure is the time for which a shard is ours.
+type tenure struct {
+	shard store.ShardID
+	// used is held to read by While, to write by Lost.
+	used sync.RWMutex
+	// stop ends the context of Gained, and says that the stage is held no more.
+	stop context.CancelFunc
+	// tried is closed when loading was tried once, or will never be.
+	tried chan struct{}
+
+	// What follows is guarded by Ownership.mu.
+
+	lease store.Lease
+	// renewed is when the last successful renewal was sent, asked when the last one was.
+	renewed, asked time.Time // monotonic
+	stage          stage
+	begun, loaded  bool
+}
+
+// provable says whether a lease can be relied on at now. Its lock is Ownership.mu.
+func (t *tenure) provable(now time.Time) bool {
+	return (t.stage == held || t.stage == leaving) && now.Sub(t.renewed) <= Self
+}
+
+// take begins a tenure with a lease that was claimed at began.
+func (w *Ownership) take(run context.Context, lease store.Lease, began time.Time) {
+	ctx, stop := context.WithCancel(run)
+	t := &tenure{shard: lease.Shard, stop: stop, tried: make(chan struct{}), lease: lease, renewed: began, asked: began}
+	w.mu.Lock()
+	w.held[t.shard] = t
+	delete(w.twin, t.shard)
+	w.counts.Claimed++
+	w.mu.Unlock()
+	w.tenants.Go(func() { w.serve(run, ctx, t) })
+}
+
+// serve goes through one tenure. ctx ends with the tenure, or with run.
+func (w *Ownership) serve(run, ctx context.Context, t *tenure) {
+	defer t.stop()
+	w.load(ctx, t)
+	<-ctx.Done()
+	w.mu.Lock()
+	ended, begun := t.stage != held, t.begun
+	w.mu.Unlock()
+	if !ended {
+		return // Run ends, and gives everything back
+	}
+	if begun {
+		t.used.Lock() // whoever uses it has done; nobody will any more
+		w.o.Lost(t.shard)
+		t.used.Unlock()
+	}
+	w.mu.Lock()
+	given := t.stage == leaving
+	if given {
+		t.stage = releasing
+		w.counts.Given++
+	}
+	w.mu.Unlock()
+	if given && !w.release(run, t) {
+		return
+	}
+	w.mu.Lock()
+	delete(w.held, t.shard)
+	w.past[t.shard] = t.lease.Term
+	w.mu.Unlock()
+}
+
+// load calls Gained until it succeeds or ctx ends.
+func (w *Ownership) load(ctx context.Context, t *tenure) {
+	tried := sync.OnceFunc(func() { close(t.tried) })
+	defer tried()
+	for wait := retry; ; wait = min(2*wait, Renew) {
+		select {
+		case <-ctx.Done():
+			return
+		case w.loading <- struct{}{}:
+		}
+		err := ctx.Err()
+		if err == nil {
+			w.mu.Lock()
+			t.begun = true
+			w.mu.Unlock()
+			err = w.o.Gained(ctx, t.shard)
+		}
+		<-w.loading
+		tried()
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			w.mu.Lock()
+			t.loaded = true
+			w.mu.Unlock()
+			return
+		}
+		w.o.Log.Error("could not take a shard over", "shard", t.shard, "err", err)
+		if !pause(ctx, wait) {
+			return
+		}
+	}
+}
+
+// end takes a shard that is ours out of use: because it is to leave, or is lost.
+func (w *Ownership) end(t *tenure, to stage) (ended bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if t.stage == held || t.stage == leaving && to == lost {
+		ended, t.stage = true, to
+		t.stop()
+	}
+	return ended
+}
+
+// fenced drops a shard that somebody else has.
+func (w *Ownership) fenced(t *tenure) {
+	if !w.end(t, lost) {
+		return
+	}
+	w.mu.Lock()
+	w.counts.Fenced++
+	w.twin[t.shard] = true
+	w.mu.Unlock()
+	w.o.Log.Error("lost a shard to another owner", "shard", t.shard, "term", t.lease.Term)
+}
+
+// release tells the store that a shard is free, until it knows or the lease has ended.
+// It answers false when ctx ends before.
+func (w *Ownership) release(ctx context.Context, t *tenure) bool {
+	over, cancel := context.WithDeadline(ctx, t.renewed.Add(TTL))
+	defer cancel()
+	for w.giveBack(over, t.lease) != nil && pause(over, retry) {
+	}
+	return ctx.Err() == nil
+}
+
+func (w *Ownership) giveBack(ctx context.Context, l store.Lease) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	err := w.o.Store.ReleaseShard(ctx, l)
+	if err != nil {
+		w.o.Log.Warn("could not give a shard back", "shard", l.Shard, "err", err)
+	}
+	return err
+}
+
+// releaseAll gives everything back at once. We are taken off first, so that the others
+// do not leave the shards to us.
+func (w *Ownership) releaseAll(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, releaseTime)
+	defer cancel()
+	if w.o.Members != nil {
+		if err := w.o.Members.Retire(ctx, w.o.Node); err != nil {
+			w.o.Log.Warn("could not say that we are leaving", "err", err)
+		}
+	}
+	w.mu.Lock()
+	var leases []store.Lease
+	for _, t := range w.held {
+		leases = append(leases, t.lease)
+	}
+	clear(w.held)
+	w.mu.Unlock()
+	var g errgroup.Group
+	g.SetLimit(2 * calls)
+	for _, l := range leases {
+		g.Go(func() error { return w.giveBack(ctx, l) })
+	}
+	_ = g.Wait() // each said for itself what went wrong
+}
