@@ -115,13 +115,6 @@ func (r *registry) ListMembers(_ context.Context, now time.Time) ([]store.Member
 	return out, nil
 }
 
-// lease reads one.
-func (r *registry) lease(s store.ShardID) store.Lease {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.leases[s]
-}
-
 // claimed counts the claims so far.
 func (r *registry) claimed() int {
 	r.mu.Lock()
