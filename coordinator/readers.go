@@ -94,7 +94,7 @@ func later(a, b time.Time) time.Time {
 func (c *Coordinator) scan(ctx context.Context, b check.BucketID) error {
 	reading := c.engine.Read(time.Now(), b)
 	// Asked after the reading has begun, which is void when the shard is lost from now on.
-	if _, ours := c.ownership.Fence(store.ShardOf(b)); !ours {
+	if !c.ownership.Holds(store.ShardOf(b)) {
 		return nil
 	}
 	q := store.SiteQuery{InBucket: true, Bucket: b, ActiveOnly: true, Limit: page}

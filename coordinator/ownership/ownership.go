@@ -153,23 +153,13 @@ func (w *Ownership) Owned() []store.ShardID {
 	return out
 }
 
-// While calls f and answers true, if a shard is ours, surely or not, and to stay. Lost
-// is not called before f has returned, so that what f adds is dropped with the rest.
-func (w *Ownership) While(s store.ShardID, f func()) bool {
+// Holds says whether a shard is ours, surely or not, and to stay. Who reads for a shard
+// asks when the reading has begun: what has begun before Lost is Lost's to end.
+func (w *Ownership) Holds(s store.ShardID) bool {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	t := w.held[s]
-	w.mu.Unlock()
-	if t == nil || !t.used.TryRLock() {
-		return false
-	}
-	defer t.used.RUnlock()
-	w.mu.Lock()
-	ours := t.stage == held
-	w.mu.Unlock()
-	if ours {
-		f()
-	}
-	return ours
+	return t != nil && t.stage == held
 }
 
 // Leases lists who has which shard, by shard, as last read; ours are as we know them.

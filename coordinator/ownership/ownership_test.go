@@ -1,13 +1,11 @@
 package ownership_test
 
 import (
-	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/ownership"
 	"github.com/Automattic/jetmon/coordinator/store"
 )
 
@@ -27,10 +25,10 @@ func TestAnOwnerKeepsItsShardsAndGivesThemBack(t *testing.T) {
 			if !slices.Equal(a.Owned(), all(4, 6)) || gained != 3 || lost != 0 || settled != 1 {
 				t.Fatalf("owned %v, gained %d, lost %d, settled %d", a.Owned(), gained, lost, settled)
 			}
-			if f, ok := a.Fence(5); !ok || f != (store.Fence{Shard: 5, Node: "a", Term: 1}) || a.Term(5) != 1 || !a.Sure(5) {
+			if f, ok := a.Fence(5); !ok || f != (store.Fence{Shard: 5, Node: "a", Term: 1}) || a.Term(5) != 1 || !a.Sure(5) || !a.Holds(5) {
 				t.Errorf("fence %+v %v, term %d", f, ok, a.Term(5))
 			}
-			if _, ok := a.Fence(7); ok || a.Sure(7) || a.Term(7) != 0 {
+			if _, ok := a.Fence(7); ok || a.Sure(7) || a.Holds(7) || a.Term(7) != 0 {
 				t.Error("fence of a shard that is not ours")
 			}
 			a.end(t)
@@ -221,38 +219,5 @@ func TestAfterARestartTheOwnShardsAreClaimedAtOnce(t *testing.T) {
 		watch(t, []*node{a, b}, 5*time.Second, even(a, b))
 		a.end(t)
 		b.end(t)
-	})
-}
-
-func TestWhatIsUsedIsNotLostMeanwhile(t *testing.T) {
-	t.Parallel()
-	story(t, func(t *testing.T, r *registry) {
-		a := start(r, "a", part{last: 1})
-		after(time.Second)
-		if a.While(2, func() { t.Error("used a shard that is not ours") }) {
-			t.Error("says so")
-		}
-		if !a.While(0, func() {
-			r.mu.Lock()
-			r.leases[0] = store.Lease{Node: "b", Term: 9, Expires: time.Now().Add(ownership.TTL)}
-			r.mu.Unlock()
-			time.Sleep(ownership.Look) // and time stands still while Lost waits for a lock
-			for ok := true; ok; _, ok = a.Fence(0) {
-				runtime.Gosched()
-			}
-			if !slices.Equal(a.has(), all(0, 1)) {
-				t.Errorf("has %v", a.has())
-			}
-			if a.While(0, func() {}) {
-				t.Error("used when it is lost")
-			}
-		}) {
-			t.Error("not used")
-		}
-		synctest.Wait()
-		if !slices.Equal(a.has(), all(1, 1)) {
-			t.Errorf("has %v", a.has())
-		}
-		a.end(t)
 	})
 }

@@ -27,8 +27,6 @@ const (
 // tenure is the time for which a shard is ours.
 type tenure struct {
 	shard store.ShardID
-	// used is held to read by While, to write by Lost.
-	used sync.RWMutex
 	// stop ends the context of Gained, and says that the stage is held no more.
 	stop context.CancelFunc
 	// tried is closed when loading was tried once, or will never be.
@@ -72,9 +70,7 @@ func (w *Ownership) serve(run, ctx context.Context, t *tenure) {
 		return // Run ends, and gives everything back
 	}
 	if begun {
-		t.used.Lock() // whoever uses it has done; nobody will any more
 		w.o.Lost(t.shard)
-		t.used.Unlock()
 	}
 	w.mu.Lock()
 	given := t.stage == leaving
