@@ -4,21 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
-	"net"
-	"net/http"
-	"sync"
+	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/panel"
 	"github.com/Automattic/jetmon/internal/check"
-	"github.com/Automattic/jetmon/internal/probe"
 	"github.com/Automattic/jetmon/internal/rpc"
-	"github.com/Automattic/jetmon/internal/selfcheck"
-	"github.com/Automattic/jetmon/veriflier"
 )
 
 const (
@@ -27,43 +21,60 @@ const (
 	need       = 4
 )
 
-// fleet is a panel with its verifliers.
+// fleet is a panel with its verifliers, and sites that are down.
 type fleet struct {
 	panel   *panel.Panel
 	answers chan engine.Answer
-	end     context.CancelFunc
-	group   *errgroup.Group
-	servers []*http.Server
+	voters  []voter
 	sites   string
-
-	mu sync.Mutex
-	// probed holds when each site's probes ended, in their order.
-	probed map[string][]time.Time
+	stop    context.CancelFunc
+	ran     chan error
+	closers []io.Closer
 }
 
-func open(anchored bool) (*fleet, error) {
-	ctx, end := context.WithCancel(context.Background())
-	group, ctx := errgroup.WithContext(ctx)
-	f := &fleet{answers: make(chan engine.Answer, 1024), end: end, group: group, probed: map[string][]time.Time{}}
-	var err error
-	if f.sites, err = f.serve(http.StatusServiceUnavailable); err != nil {
-		return nil, errors.Join(err, f.close())
-	}
-	var anchors []string
-	if anchored {
-		anchor, err := f.serve(http.StatusOK)
+// voter is a veriflier, in this process or in one of its own.
+type voter interface {
+	io.Closer
+	address() string
+	// report says what it did since the last report.
+	report() (report, error)
+}
+
+// report is what a voter tells of itself.
+type report struct {
+	// Ends are when its newest check of each site ended, Unix nanoseconds.
+	Ends []int64
+	// Heap is the largest heap of its process, After the heap now; zero when it has none.
+	Heap, After uint64
+}
+
+// open starts the sites, the verifliers and the panel.
+func open(o options, anchored bool) (f *fleet, err error) {
+	f = &fleet{answers: make(chan engine.Answer, 1024), ran: make(chan error, 1), stop: func() {}}
+	defer func() {
 		if err != nil {
-			return nil, errors.Join(err, f.close())
+			f.ran <- nil // there is no panel
+			err = errors.Join(err, f.close())
 		}
-		anchors = []string{anchor}
+	}()
+	web, err := o.start.web(o.delay)
+	if err != nil {
+		return f, err
 	}
+	f.closers = append(f.closers, web)
+	f.sites = web.sites()
 	var members []panel.Member
 	for i := range verifliers {
-		m, err := f.join(ctx, i, anchors)
-		if err != nil {
-			return nil, errors.Join(err, f.close())
+		v := identity{Name: fmt.Sprint("v", i), Region: fmt.Sprint("r", i%regions)}
+		if anchored {
+			v.Anchors = []string{web.anchor()}
 		}
-		members = append(members, m)
+		started, err := o.start.voter(v)
+		if err != nil {
+			return f, err
+		}
+		f.voters, f.closers = append(f.voters, started), append(f.closers, started)
+		members = append(members, panel.Member{Name: v.Name, Region: v.Region, Address: started.address()})
 	}
 	f.panel, err = panel.New(panel.Options{
 		Members: members, Client: rpc.ClientOptions{Network: rpc.TCP()}, Instance: "load", Log: slog.New(slog.DiscardHandler),
@@ -71,77 +82,18 @@ func open(anchored bool) (*fleet, error) {
 		Looked:  func(engine.Look) {},
 	})
 	if err != nil {
-		return nil, errors.Join(err, f.close())
+		return f, err
 	}
-	group.Go(func() error { return f.panel.Run(ctx) })
+	ctx, stop := context.WithCancel(context.Background())
+	f.stop = stop
+	go func() { f.ran <- f.panel.Run(ctx) }()
 	return f, nil
 }
 
-// serve answers every request with a status.
-func (f *fleet) serve(status int) (url string, err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	s := &http.Server{
-		Handler:           http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }),
-		ReadHeaderTimeout: 10 * time.Second,
-	}
-	f.servers = append(f.servers, s)
-	f.group.Go(func() error {
-		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
-	return "http://" + l.Addr().String() + "/", nil
-}
-
-// join starts one veriflier.
-func (f *fleet) join(ctx context.Context, i int, anchors []string) (panel.Member, error) {
-	m := panel.Member{Name: fmt.Sprint("v", i), Region: fmt.Sprint("r", i%regions)}
-	prober, err := probe.New(probe.Options{AllowPrivate: true})
-	if err != nil {
-		return m, err
-	}
-	monitor, err := selfcheck.New(selfcheck.Options{Prober: prober, Anchors: anchors})
-	if err != nil {
-		return m, err
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return m, err
-	}
-	m.Address = l.Addr().String()
-	v, err := veriflier.New(veriflier.Options{
-		Name: m.Name, Region: m.Region, Listeners: []net.Listener{l}, Prober: noted{prober, f}, SelfCheck: monitor,
-	})
-	if err != nil {
-		return m, errors.Join(err, l.Close())
-	}
-	f.group.Go(func() error { return errors.Join(v.Run(ctx), prober.Close()) })
-	return m, nil
-}
-
-// noted notes when the probes of a site end.
-type noted struct {
-	*probe.Prober
-	f *fleet
-}
-
-// Probe probes.
-func (n noted) Probe(ctx context.Context, t check.Target) check.Observation {
-	o := n.Prober.Probe(ctx, t)
-	n.f.mu.Lock()
-	defer n.f.mu.Unlock()
-	n.f.probed[t.URL] = append(n.f.probed[t.URL], time.Now())
-	return o
-}
-
-func (f *fleet) ask(i int) {
+func (f *fleet) ask(site int) {
 	f.panel.Ask(engine.Question{
-		Site: check.SiteID(i + 1), Ballot: 1, Round: 1,
-		Target: check.Target{URL: fmt.Sprintf("%s?site=%d", f.sites, i), Timeout: check.VerifyTimeout},
+		Site: check.SiteID(site + 1), Ballot: 1, Round: 1,
+		Target: check.Target{URL: siteURL(f.sites, site), Timeout: check.VerifyTimeout},
 	})
 }
 
@@ -156,28 +108,41 @@ func (f *fleet) wait(within time.Duration) (engine.Answer, error) {
 	}
 }
 
-// needed is when the probe ended that completed the votes that a verdict needs. All see
+// reports collects what the verifliers tell.
+func (f *fleet) reports() ([]report, error) {
+	var all []report
+	for _, v := range f.voters {
+		r, err := v.report()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// needed is when the check ended that completed the votes that a verdict needs. All see
 // the same, so that these are the first.
-func (f *fleet) needed(a engine.Answer) time.Time {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	ends := f.probed[a.Question.Target.URL]
+func needed(all []report, site int) time.Time {
+	var ends []int64
+	for _, r := range all {
+		if site < len(r.Ends) && r.Ends[site] > 0 {
+			ends = append(ends, r.Ends[site])
+		}
+	}
+	slices.Sort(ends)
 	if len(ends) < need {
-		return a.Decided
+		return time.Time{}
 	}
-	return ends[need-1]
+	return time.Unix(0, ends[need-1])
 }
 
-func (f *fleet) forget() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	clear(f.probed)
-}
-
+// close ends everything, the panel first.
 func (f *fleet) close() error {
-	f.end()
-	for _, s := range f.servers {
-		_ = s.Close()
+	f.stop()
+	err := <-f.ran
+	for _, c := range slices.Backward(f.closers) {
+		err = errors.Join(err, c.Close())
 	}
-	return f.group.Wait()
+	return err
 }

@@ -3,45 +3,84 @@
 // prints how long many sites take that go down at once, what memory that takes, and how
 // much later a verdict stands than the slowest vote that it needs.
 //
-// Goroutines: the verifliers, the panel, and the servers of the sites and the anchor, all
-// ended before measure returns.
+// Each veriflier, and the sites, have a process of their own, so that the memory is the
+// panel's and a veriflier's; with -together all is in one.
+//
+// Goroutines: the verifliers, the panel, the servers of the sites and the anchor, and
+// samplers, all ended before measure returns; so are the processes.
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"os"
 	"runtime"
 	"slices"
 	"time"
+
+	"github.com/Automattic/jetmon/coordinator/engine"
 )
 
+// options are what is to be measured.
+type options struct {
+	sites, single int
+	anchors       string
+	delay         time.Duration
+	start         starter
+	// profile, when not empty, is where a heap profile goes in the middle of a burst.
+	profile string
+}
+
 func main() {
-	sites := flag.Int("sites", 10_000, "how many sites go down at once")
-	single := flag.Int("single", 300, "how many sites are verified one after the other")
+	var o options
+	flag.IntVar(&o.sites, "sites", 10_000, "how many sites go down at once")
+	flag.IntVar(&o.single, "single", 300, "how many sites are verified one after the other")
+	flag.StringVar(&o.anchors, "anchors", "both", "verifliers with an anchor: yes, no or both")
+	flag.DurationVar(&o.delay, "delay", 0, "how long a site takes to say that it is down, twice a check: beyond a second the cores are not the limit")
+	flag.StringVar(&o.profile, "profile", "", "write a heap profile of this process to this file in the middle of a burst")
+	together := flag.Bool("together", false, "have all in one process")
+	part := flag.Bool("part", false, "be a part; for this program's own use")
 	flag.Parse()
-	if err := measure(*sites, *single); err != nil {
+	err := run(o, *together, *part)
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "verdicts:", err)
 		os.Exit(1)
 	}
 }
 
-func measure(sites, single int) error {
+func run(o options, together, part bool) error {
+	if part {
+		return serve(os.Stdin, os.Stdout)
+	}
+	o.start = inside{}
+	if !together {
+		program, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		o.start = apart{program}
+	}
+	return measure(o)
+}
+
+func measure(o options) error {
 	for _, anchored := range []bool{false, true} {
+		if (o.anchors == "no" && anchored) || (o.anchors == "yes" && !anchored) {
+			continue
+		}
 		fmt.Printf("verifliers with an anchor: %v\n", anchored)
-		f, err := open(anchored)
+		f, err := open(o, anchored)
 		if err != nil {
 			return err
 		}
 		if anchored {
 			// As sites go down: now and then. Controls have a pace of their own.
-			err = one(f, single/5, time.Second)
+			err = one(f, o.single/5, time.Second)
 		} else {
-			err = one(f, single, 0)
+			err = one(f, o.single, 0)
 		}
 		if err == nil {
-			err = burst(f, sites)
+			err = burst(f, o)
 		}
 		if err := f.close(); err != nil {
 			return err
@@ -53,9 +92,20 @@ func measure(sites, single int) error {
 	return nil
 }
 
+// decision is when a verdict stood.
+type decision struct {
+	site    int
+	decided time.Time
+}
+
+func decisionOf(a engine.Answer) decision {
+	return decision{int(a.Question.Site) - 1, a.Decided}
+}
+
 // one verifies sites one after the other.
 func one(f *fleet, n int, pause time.Duration) error {
-	var took, after []time.Duration
+	var took []time.Duration
+	var all []decision
 	for i := range n {
 		f.ask(i)
 		a, err := f.wait(30 * time.Second)
@@ -63,69 +113,72 @@ func one(f *fleet, n int, pause time.Duration) error {
 			return err
 		}
 		time.Sleep(pause)
-		took = append(took, a.Decided.Sub(a.Opened))
-		after = append(after, a.Decided.Sub(f.needed(a)))
+		took, all = append(took, a.Decided.Sub(a.Opened)), append(all, decisionOf(a))
+	}
+	told, err := f.reports()
+	if err != nil {
+		return err
 	}
 	fmt.Printf("  one after the other, %d: verdict after %s\n", n, spread(took))
-	fmt.Printf("    after the slowest probe that it needs: %s\n", spread(after))
+	fmt.Printf("    after the slowest check that it needs: %s\n", spread(after(told, all)))
 	return nil
+}
+
+// after is how much later verdicts stood than the checks that they need.
+func after(told []report, all []decision) []time.Duration {
+	var out []time.Duration
+	for _, d := range all {
+		if end := needed(told, d.site); !end.IsZero() {
+			// Beyond this process only the wall clock is common.
+			out = append(out, d.decided.Round(0).Sub(end))
+		}
+	}
+	return out
 }
 
 // burst verifies all at once.
-func burst(f *fleet, n int) error {
+func burst(f *fleet, o options) error {
 	runtime.GC()
-	before := heap()
-	watch, stop := context.WithCancel(context.Background())
-	peak := make(chan uint64, 1)
-	go func() { peak <- highest(watch) }()
+	before, all := heap(), make([]decision, 0, o.sites)
+	high, machine := watchHeap(), watchCores()
 	start := time.Now()
-	for i := range n {
-		f.ask(1_000_000 + i)
+	for i := range o.sites {
+		f.ask(i)
 	}
 	confirmed := 0
-	var after []time.Duration
-	for range n {
-		a, err := f.wait(5 * time.Minute)
+	for range o.sites {
+		a, err := f.wait(time.Minute)
 		if err != nil {
-			stop()
-			<-peak
-			return err
+			return fmt.Errorf("after %d verdicts: %w", len(all), err)
 		}
 		if a.Verdict.String() == "CONFIRMED" {
 			confirmed++
-			after = append(after, a.Decided.Sub(f.needed(a)))
+		}
+		if all = append(all, decisionOf(a)); len(all) == o.sites/2 {
+			if err := writeProfile(o.profile); err != nil {
+				return err
+			}
 		}
 	}
-	took := time.Since(start)
-	stop()
-	high := <-peak
-	f.forget()
+	took, most, busy := time.Since(start), high.end(), machine.busy()
 	runtime.GC()
-	fmt.Printf("  %d at once: all decided after %s, %d confirmed, %.0f a second\n", n, took.Round(10*time.Millisecond), confirmed, float64(n)/took.Seconds())
-	fmt.Printf("    after the slowest probe that each needs: %s\n", spread(after))
-	fmt.Printf("    heap %d MiB before, %d MiB at most, %d MiB afterwards\n", before>>20, high>>20, heap()>>20)
+	left := heap()
+	told, err := f.reports()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("  %d at once: all decided after %s, %d confirmed, %.0f a second\n",
+		o.sites, took.Round(10*time.Millisecond), confirmed, float64(o.sites)/took.Seconds())
+	fmt.Printf("    after the slowest check that each needs: %s\n", spread(after(told, all)))
+	fmt.Printf("    heap %s before, %s at most, %s afterwards\n", mebi(before), mebi(most), mebi(left))
+	if r := slices.MaxFunc(told, func(a, b report) int { return int(a.Heap) - int(b.Heap) }); r.Heap > 0 {
+		fmt.Printf("    heap of the largest veriflier: %s at most, %s afterwards\n", mebi(r.Heap), mebi(r.After))
+	}
+	fmt.Printf("    the machine: %s\n", busy)
 	return nil
 }
 
-func heap() uint64 {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
-}
-
-// highest is the largest heap until ctx ends.
-func highest(ctx context.Context) (most uint64) {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			most = max(most, heap())
-		case <-ctx.Done():
-			return most
-		}
-	}
-}
+func mebi(n uint64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
 
 func spread(all []time.Duration) string {
 	if len(all) == 0 {
