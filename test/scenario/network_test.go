@@ -7,7 +7,10 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/cluster"
@@ -29,8 +32,74 @@ func farSites(t *testing.T, n int) []*fakesite.Site {
 func TestOwnNetworkFailureIsNotReportedAsDowntime(t *testing.T) {
 	t.Parallel()
 	takePlace(t)
-	anchors := []*fakesite.Site{fakesite.New(t), fakesite.NewOn(t, netip.MustParseAddrPort("[::1]:0"))}
-	o := setup{idle: true, anchors: []string{anchors[0].URL(), anchors[1].URL()}}
+	anchors := uplinkAnchors(t)
+	ownNetworkFails(t, setup{}, anchors, uplink{
+		cut: func(sites []*fakesite.Site) {
+			for _, it := range slices.Concat(sites, anchors) {
+				it.Refuse()
+			}
+		},
+		heal: func(sites []*fakesite.Site) {
+			for _, it := range slices.Concat(sites[1:], anchors) {
+				it.SetStatus(http.StatusOK)
+			}
+		},
+	})
+}
+
+// The same, but packets disappear: no connection is refused, all of them hang until
+// their time is up.
+func TestABlackHoleInOurOwnNetworkIsNotReportedAsDowntime(t *testing.T) {
+	t.Parallel()
+	r := &route{
+		v4: fakesite.Blackhole(t, netip.MustParseAddrPort("127.0.0.1:0")),
+		v6: fakesite.Blackhole(t, netip.MustParseAddrPort("[::1]:0")),
+	}
+	o := setup{prober: func(_ node, real cluster.Prober) cluster.Prober { return routed{real, r} }}
+	ownNetworkFails(t, o, uplinkAnchors(t), uplink{
+		cut:  func([]*fakesite.Site) { r.cut.Store(true) },
+		heal: func([]*fakesite.Site) { r.cut.Store(false) },
+	})
+}
+
+// route is the way of all nodes into the Internet; while it is cut it ends in a hole.
+type route struct {
+	cut    atomic.Bool
+	v4, v6 netip.AddrPort
+}
+
+// routed is a prober whose packets take a route.
+type routed struct {
+	cluster.Prober
+	route *route
+}
+
+// Probe probes, or tries to.
+func (r routed) Probe(ctx context.Context, t check.Target) check.Observation {
+	if r.route.cut.Load() {
+		hole := r.route.v4
+		if strings.Contains(t.URL, "[") {
+			hole = r.route.v6
+		}
+		t.URL = "http://" + hole.String() + "/"
+	}
+	return r.Prober.Probe(ctx, t)
+}
+
+// uplink is a way in which the network fails, and how it works again.
+type uplink struct {
+	cut, heal func(sites []*fakesite.Site)
+}
+
+func uplinkAnchors(t *testing.T) []*fakesite.Site {
+	t.Helper()
+	return []*fakesite.Site{fakesite.New(t), fakesite.NewOn(t, netip.MustParseAddrPort("[::1]:0"))}
+}
+
+// ownNetworkFails tells the story: no notice, one alarm, and all goes on afterwards.
+func ownNetworkFails(t *testing.T, o setup, anchors []*fakesite.Site, net uplink) {
+	t.Helper()
+	o.idle, o.anchors = true, []string{anchors[0].URL(), anchors[1].URL()}
 	s := begin(t, inProcess(), o)
 	sites := farSites(t, 15)
 	var ids []string
@@ -40,14 +109,10 @@ func TestOwnNetworkFailureIsNotReportedAsDowntime(t *testing.T) {
 	for _, id := range ids {
 		s.rest.awaitState(t, id, "UP")
 	}
-	for _, it := range slices.Concat(sites, anchors) {
-		it.Refuse()
-	}
+	net.cut(sites)
 	await(t, "the one alarm", patience, func() bool { return oneAlarm(t, s) })
 	for range 3 {
-		for _, id := range ids {
-			s.checkedAgain(t, id, 1)
-		}
+		allCheckedAgain(t, s, ids)
 		if !oneAlarm(t, s) {
 			t.Errorf("the alarms are %+v, want one of the network", s.rest.fleet(t).Alarms)
 		}
@@ -60,12 +125,13 @@ func TestOwnNetworkFailureIsNotReportedAsDowntime(t *testing.T) {
 			t.Errorf("%s is %s, want it up or suspect", sites[i].URL(), now.State)
 		}
 	}
+	if n := len(s.inbox.all()); n != 0 {
+		t.Errorf("WordPress.com got %d requests, want none", n)
+	}
 
 	// One of the sites goes down for good while nobody can see it.
-	for _, it := range slices.Concat(sites[1:], anchors) {
-		it.SetStatus(http.StatusOK)
-	}
 	sites[0].SetStatus(http.StatusServiceUnavailable)
+	net.heal(sites)
 	for _, id := range ids[1:] {
 		s.rest.awaitState(t, id, "UP")
 	}
@@ -77,6 +143,19 @@ func TestOwnNetworkFailureIsNotReportedAsDowntime(t *testing.T) {
 	if n := len(s.inbox.all()); n != 1 {
 		t.Errorf("WordPress.com got %d requests, want 1", n)
 	}
+}
+
+// allCheckedAgain waits for another check of each site. A check that hangs takes its
+// whole time, so that they must do so together.
+func allCheckedAgain(t *testing.T, s system, ids []string) {
+	t.Helper()
+	before := map[string]time.Time{}
+	for _, id := range ids {
+		before[id] = s.rest.site(t, id).LastCheckTime
+	}
+	await(t, "all sites are checked again", patience, func() bool {
+		return !slices.ContainsFunc(ids, func(id string) bool { return !s.rest.site(t, id).LastCheckTime.After(before[id]) })
+	})
 }
 
 func oneAlarm(t *testing.T, s system) bool {
