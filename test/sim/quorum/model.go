@@ -28,14 +28,14 @@ type panel struct {
 	rule    quorum.Rule
 }
 
-// newPanel spreads n voters evenly over regions, under the default rule.
-func newPanel(n, regions int) (panel, error) {
-	p := panel{regions: regions}
-	for i := range n {
-		p.roster = append(p.roster, quorum.Voter{Name: fmt.Sprint("v", i), Region: fmt.Sprint("r", i%regions)})
+// newPanel spreads voters evenly over regions.
+func newPanel(l row) (panel, error) {
+	p := panel{regions: l.regions}
+	for i := range l.verifliers {
+		p.roster = append(p.roster, quorum.Voter{Name: fmt.Sprint("v", i), Region: fmt.Sprint("r", i%l.regions)})
 	}
 	var err error
-	p.rule, err = quorum.NewRule(p.roster, 0)
+	p.rule, err = quorum.NewRule(p.roster, l.limit)
 	return p, err
 }
 

@@ -10,7 +10,7 @@ import (
 // The figures that the default rule is promised to reach: 4 of 6 over 3 regions.
 func TestTheDefaultRuleKeepsItsPromise(t *testing.T) {
 	t.Parallel()
-	p, err := newPanel(6, 3)
+	p, err := newPanel(row{6, 3, 0})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,8 +85,8 @@ func exact(p panel, w world) float64 {
 func TestTheModelAgreesWithArithmetic(t *testing.T) {
 	t.Parallel()
 	w := world{stray: 0.1, regional: 0.05}
-	for _, l := range []row{{2, 2}, {3, 3}, {5, 3}, {6, 2}, {6, 3}, {6, 6}, {7, 3}} {
-		p, err := newPanel(l.verifliers, l.regions)
+	for _, l := range []row{{2, 2, 0}, {3, 3, 0}, {5, 3, 0}, {6, 2, 0}, {6, 2, 5}, {6, 3, 0}, {6, 6, 0}, {7, 3, 0}} {
+		p, err := newPanel(l)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +122,7 @@ func TestTheSameSeedGivesTheSameTable(t *testing.T) {
 func TestNobodyWhoKnowsMeansHeld(t *testing.T) {
 	t.Parallel()
 	for _, l := range rows() {
-		p, err := newPanel(l.verifliers, l.regions)
+		p, err := newPanel(l)
 		if err != nil {
 			t.Fatal(err)
 		}
