@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"syscall"
 	"time"
 )
 
@@ -69,8 +70,12 @@ func (p *part) report() (r report, err error) {
 	return r, errors.Join(p.say.Encode("report"), p.ear.Decode(&r))
 }
 
+// stop has the process stand still: its connections stay, and nothing answers.
+func (p *part) stop() error { return p.cmd.Process.Signal(syscall.SIGSTOP) }
+
 // Close ends the process.
 func (p *part) Close() error {
+	_ = p.cmd.Process.Signal(syscall.SIGCONT)
 	return errors.Join(p.in.Close(), p.cmd.Wait())
 }
 

@@ -108,6 +108,22 @@ func (f *fleet) wait(within time.Duration) (engine.Answer, error) {
 	}
 }
 
+// still has the last n verifliers stand still. From then on they report nothing.
+func (f *fleet) still(n int) error {
+	for range n {
+		last := len(f.voters) - 1
+		p, ok := f.voters[last].(*part)
+		if !ok {
+			return errors.New("only a process of its own can stand still")
+		}
+		if err := p.stop(); err != nil {
+			return err
+		}
+		f.voters = f.voters[:last]
+	}
+	return nil
+}
+
 // reports collects what the verifliers tell.
 func (f *fleet) reports() ([]report, error) {
 	var all []report

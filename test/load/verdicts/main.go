@@ -23,10 +23,11 @@ import (
 
 // options are what is to be measured.
 type options struct {
-	sites, single int
-	anchors       string
-	delay         time.Duration
-	start         starter
+	// still is how many verifliers stand still from the beginning of the burst.
+	sites, single, still int
+	anchors              string
+	delay                time.Duration
+	start                starter
 	// profile, when not empty, is where a heap profile goes in the middle of a burst.
 	profile string
 }
@@ -35,6 +36,7 @@ func main() {
 	var o options
 	flag.IntVar(&o.sites, "sites", 10_000, "how many sites go down at once")
 	flag.IntVar(&o.single, "single", 300, "how many sites are verified one after the other")
+	flag.IntVar(&o.still, "still", 0, "how many verifliers stand still (SIGSTOP) from the beginning of the burst, at most 2")
 	flag.StringVar(&o.anchors, "anchors", "both", "verifliers with an anchor: yes, no or both")
 	flag.DurationVar(&o.delay, "delay", 0, "how long a site takes to say that it is down, twice a check: beyond a second the cores are not the limit")
 	flag.StringVar(&o.profile, "profile", "", "write a heap profile of this process to this file in the middle of a burst")
@@ -51,6 +53,9 @@ func main() {
 func run(o options, together, part bool) error {
 	if part {
 		return serve(os.Stdin, os.Stdout)
+	}
+	if o.still > verifliers-need {
+		return fmt.Errorf("with %d of %d standing still nothing can be confirmed", o.still, verifliers)
 	}
 	o.start = inside{}
 	if !together {
@@ -140,6 +145,9 @@ func after(told []report, all []decision) []time.Duration {
 func burst(f *fleet, o options) error {
 	runtime.GC()
 	before, all := heap(), make([]decision, 0, o.sites)
+	if err := f.still(o.still); err != nil {
+		return err
+	}
 	high, machine := watchHeap(), watchCores()
 	start := time.Now()
 	for i := range o.sites {
