@@ -97,24 +97,16 @@ func (c *Coordinator) scan(ctx context.Context, b check.BucketID) error {
 	if !c.ownership.Holds(store.ShardOf(b)) {
 		return nil
 	}
-	q := store.SiteQuery{InBucket: true, Bucket: b, ActiveOnly: true, Limit: page}
-	for {
-		rows, err := c.o.Store.ListSites(ctx, q)
-		if err != nil {
-			return fmt.Errorf("read bucket %d: %w", b, err)
-		}
+	err := c.o.Store.ScanBucket(ctx, b, func(rows []store.Site) error {
 		reading.Put(rows)
-		if len(rows) < page {
-			break
-		}
-		q.After = rows[len(rows)-1].ID
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read bucket %d: %w", b, err)
 	}
 	reading.Done()
 	return nil
 }
-
-// page is how many rows are read at once.
-const page = 5000
 
 func sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
