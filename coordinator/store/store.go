@@ -33,6 +33,13 @@ type Sites interface {
 	// ScanBucket reads the active sites of a bucket by rising id and hands them to f in
 	// chunks, which are valid only during the call. It ends early with the error of f.
 	ScanBucket(ctx context.Context, bucket check.BucketID, f func([]Site) error) error
+	// BucketDigest is a digest, made by the database, of all that ScanBucket would hand
+	// over but what commits write (status, its time, outage): no edit leaves it as it was.
+	// ok is false where the database has none.
+	//
+	// Who remembers it to save a scan asks before that scan and again after, and trusts it
+	// if both are the same.
+	BucketDigest(ctx context.Context, bucket check.BucketID) (digest uint64, ok bool, err error)
 	// CreateSite adds a site; AlreadyExists when the blog has that URL.
 	// It ignores ID and the status fields of s.
 	CreateSite(ctx context.Context, s Site) (Site, error)
