@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
 	"github.com/Automattic/jetmon/coordinator"
@@ -145,9 +146,29 @@ func results(ref *coordinatorpb.BatchRef, rs ...*coordinatorpb.Result) *coordina
 	}}
 }
 
+// ready waits until the coordinator has its shards: a site that is added before is found
+// when its bucket is read, and due within its interval.
+func (r *rig) ready(t *testing.T) {
+	t.Helper()
+	watch, err := healthpb.NewHealthClient(r.conn).Watch(t.Context(), &healthpb.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		h, err := watch.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.GetStatus() == healthpb.HealthCheckResponse_SERVING {
+			return
+		}
+	}
+}
+
 // create adds a site, which is then due at once.
 func (r *rig) create(t *testing.T, url string) *monitorpb.Site {
 	t.Helper()
+	r.ready(t)
 	resp, err := monitorpb.NewSiteServiceClient(r.conn).CreateSite(t.Context(), &monitorpb.CreateSiteRequest{Site: &monitorpb.Site{Url: url, BlogId: 7}})
 	if err != nil {
 		t.Fatal(err)
