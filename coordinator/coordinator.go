@@ -26,6 +26,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/storm"
 	coordinatorpb "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
@@ -42,7 +43,9 @@ type Coordinator struct {
 	memos     *checkpoint.Checkpoint
 	stream    *stream.Server
 	server    *rpc.Server
-	peers     *peers.Peers
+	// bucketStates say what was read of each bucket.
+	bucketStates [check.Buckets]bucketState
+	peers        *peers.Peers
 }
 
 // New checks the options and puts the rooms together. Nothing runs before Run.
@@ -190,9 +193,7 @@ func (c *Coordinator) committed(ch store.Change, done store.Committed) {
 // terms are the terms under which shards are ours.
 func (c *Coordinator) terms() (out [store.Shards]uint64) {
 	for s := range out {
-		if f, ours := c.ownership.Fence(store.ShardID(s)); ours {
-			out[s] = f.Term
-		}
+		out[s] = c.ownership.Term(store.ShardID(s))
 	}
 	return out
 }

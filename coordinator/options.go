@@ -84,9 +84,11 @@ const (
 	ownAfter   = 8 * time.Second
 	// tick is how often the engine looks at the clock.
 	tick = 50 * time.Millisecond
-	// reread is the time between two reads of a bucket, rereaders how many are read at once.
-	reread    = 50 * time.Second
-	rereaders = 4
+	// reread is the time between two looks at a bucket, rereaders how many are looked at
+	// at once. Each bucket is read anyway about every readAnyway.
+	reread     = 50 * time.Second
+	rereaders  = 4
+	readAnyway = 15 * time.Minute
 )
 
 func (o *Options) validate() error {

@@ -3,6 +3,8 @@ package coordinator
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +23,7 @@ func (c *Coordinator) gained(ctx context.Context, s store.ShardID) error {
 	}
 	c.engine.Recall(suspects)
 	for _, b := range c.buckets(s) {
-		if err := c.scan(ctx, b); err != nil {
+		if err := c.load(ctx, b); err != nil {
 			return err
 		}
 	}
@@ -73,7 +75,7 @@ func (c *Coordinator) reread(ctx context.Context) error {
 				continue
 			}
 			readers.Go(func() error {
-				err := c.scan(ctx, b)
+				err := c.refresh(ctx, b)
 				if failed := err != nil && ctx.Err() == nil; failing.CompareAndSwap(!failed, failed) {
 					c.o.Log.Warn("reading the sites again", "failing", failed, "err", err)
 				}
@@ -88,6 +90,61 @@ func later(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// bucketState is what is known of one bucket's rows in the store.
+type bucketState struct {
+	mu sync.Mutex // held while the bucket is read: there is one reader of it at a time
+	// digest is of the rows as they were read; known is false when it is not known, or
+	// when there are no digests here. It is trusted until then.
+	digest uint64
+	known  bool
+	until  time.Time
+}
+
+// refresh reads a bucket again if its digest says that it was edited, if it has none, or
+// if it has not been read for long.
+func (c *Coordinator) refresh(ctx context.Context, b check.BucketID) error {
+	st := &c.bucketStates[b]
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	digest, ok, err := c.o.Store.BucketDigest(ctx, b)
+	if err != nil {
+		return err
+	}
+	if ok && st.known && digest == st.digest && time.Now().Before(st.until) {
+		return nil
+	}
+	return c.read(ctx, b, digest, ok)
+}
+
+// load reads a bucket for the first time.
+func (c *Coordinator) load(ctx context.Context, b check.BucketID) error {
+	st := &c.bucketStates[b]
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	digest, ok, err := c.o.Store.BucketDigest(ctx, b)
+	if err != nil {
+		return err
+	}
+	return c.read(ctx, b, digest, ok)
+}
+
+// read scans a bucket, whose digest was just taken, and remembers the digest if it is the
+// same afterwards. The bucket's state is locked.
+func (c *Coordinator) read(ctx context.Context, b check.BucketID, before uint64, ok bool) error {
+	st := &c.bucketStates[b]
+	// Buckets that were read at once are not read at once again.
+	st.known, st.until = false, time.Now().Add(readAnyway/2+rand.N(readAnyway))
+	if err := c.scan(ctx, b); err != nil || !ok {
+		return err
+	}
+	after, ok, err := c.o.Store.BucketDigest(ctx, b)
+	if err != nil {
+		return err
+	}
+	st.digest, st.known = after, ok && after == before
+	return nil
 }
 
 // scan hands all sites of a bucket to the engine, as they are read.
