@@ -101,16 +101,20 @@ func (c *Core) hand(now time.Time, s *session, entries []*entry) Batch {
 		}
 	}
 	c.batches[b.ref.Batch] = b
+	b.expires = now.Add(c.config.Lease)
 	c.start(now, s, b, len(entries))
 	return Batch{Session: s.id, Ref: b.ref, Checks: checks, Expires: b.expires}
 }
 
 // start makes a batch with so many slots out live.
 func (c *Core) start(now time.Time, s *session, b *batch, out int) {
-	b.session, b.live, b.handed, b.expires = s.id, true, now, now.Add(c.config.Lease)
+	b.session, b.live, b.handed = s.id, true, now
 	b.left, b.open = out, out
 	s.batches[b.ref.Batch] = b
-	c.move(b, &c.live)
+	if b.list != nil {
+		b.list.remove(b)
+	}
+	c.live.insert(b)
 }
 
 // resume makes those batches of an earlier session of the same process live again that
@@ -118,7 +122,7 @@ func (c *Core) start(now time.Time, s *session, b *batch, out int) {
 func (c *Core) resume(now time.Time, s *session, refs []Ref) {
 	for _, ref := range refs {
 		b := c.batches[ref.Batch]
-		if b == nil || b.live || b.ref != ref || b.node != s.hello.Node || b.instance != s.hello.Instance {
+		if b == nil || b.live || b.ref != ref || b.node != s.hello.Node || b.instance != s.hello.Instance || !now.Before(b.expires) {
 			continue
 		}
 		n := 0

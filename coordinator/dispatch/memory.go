@@ -20,6 +20,28 @@ type batchList struct {
 	checks     int
 }
 
+// insert puts a batch where it belongs by its expiry, which is near the end.
+func (l *batchList) insert(b *batch) {
+	after := l.tail
+	for after != nil && after.expires.After(b.expires) {
+		after = after.prev
+	}
+	if after == l.tail {
+		l.push(b)
+		return
+	}
+	next := l.head
+	if after != nil {
+		next = after.next
+		after.next = b
+	} else {
+		l.head = b
+	}
+	b.list, b.prev, b.next = l, after, next
+	next.prev = b
+	l.checks += len(b.slots)
+}
+
 func (l *batchList) push(b *batch) {
 	b.list, b.prev, b.next = l, l.tail, nil
 	if l.tail != nil {

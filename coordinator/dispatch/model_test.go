@@ -235,7 +235,7 @@ func (m *model) join(c *dispatch.Core, id dispatch.SessionID, h dispatch.Hello, 
 // hosts were parked and stayed so.
 func (m *model) resume(c *dispatch.Core, id dispatch.SessionID, ref dispatch.Ref) error {
 	s, b := m.sessions[id], m.batches[ref.Batch]
-	if b == nil || b.live || b.Ref != ref || b.node != s.hello.Node || b.instance != s.hello.Instance || m.now.Sub(b.ended) >= 5*time.Minute {
+	if b == nil || b.live || b.Ref != ref || b.node != s.hello.Node || b.instance != s.hello.Instance || m.now.Sub(b.ended) >= 5*time.Minute || !m.now.Before(b.Expires) {
 		return nil // were it resumed, its session would have more out than is known here
 	}
 	var may, must, are []dispatch.Key
@@ -267,7 +267,7 @@ func (m *model) resume(c *dispatch.Core, id dispatch.SessionID, ref dispatch.Ref
 		}
 	}
 	if len(are) > 0 {
-		b.live, b.Session, b.handed, b.Expires = true, id, m.now, m.now.Add(m.config.Lease)
+		b.live, b.Session, b.handed = true, id, m.now
 		s.grown = true
 		m.resumed += len(are)
 	}

@@ -37,7 +37,7 @@ type SessionInfo struct {
 
 // Join opens a session without credit. Older sessions of the same node are superseded:
 // they end as by Leave. Then what resume names of the batches of an earlier session of
-// the same node and instance is checked out to the new one, under a new lease, as far as
+// the same node and instance is checked out to the new one, under its old lease, as far as
 // its checks are open, not handed out elsewhere and fit into MaxInFlight; the next
 // Heartbeat answers the rest as unknown.
 func (c *Core) Join(now time.Time, h Hello, resume []Ref) (SessionID, []SessionID) {

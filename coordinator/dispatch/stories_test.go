@@ -202,14 +202,14 @@ var resuming = map[string]func(*desk){
 			d.t.Errorf("%d open", d.Open())
 		}
 	},
-	"the lease of a resumed batch is a new one": func(d *desk) {
+	"a batch keeps its lease when it is resumed, and cannot be when that is over": func(d *desk) {
 		h := dispatch.Hello{Node: "a", Instance: "1", MaxInFlight: 10}
 		d.joinAs(h)
 		d.sites(1, 1)
 		b := d.one()
 		d.wait(10)
 		a := d.rejoin(h, b.Ref)
-		for range 11 {
+		for range 9 {
 			d.wait(5)
 			if _, err := d.Heartbeat(d.now, a, []dispatch.Ref{b.Ref}); err != nil {
 				d.t.Fatal(err)
@@ -222,6 +222,7 @@ var resuming = map[string]func(*desk){
 		if _, expired := d.Expire(d.now); !slices.Equal(expired, []dispatch.Expired{{Session: a, Ref: b.Ref}}) {
 			d.t.Error(expired)
 		}
+		d.wantSession(d.rejoin(h, b.Ref), 0, 0)
 	},
 	"another process, another node and a wrong id resume nothing": func(d *desk) {
 		h := dispatch.Hello{Node: "a", Instance: "1", MaxInFlight: 10}
