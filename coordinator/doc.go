@@ -4,17 +4,18 @@
 //
 // This package only wires: the live state is engine's, decisions are in the pure
 // packages (schedule, lifecycle, quorum, dispatch), and everything slow has a room
-// of its own (panel, ledger, notify, ownership), so that nothing on the path of a
-// check waits for a veriflier, WordPress.com or the database.
+// of its own (panel, ledger, checkpoint, notify, ownership), so that nothing on the path
+// of a check waits for a veriflier, WordPress.com or the database. What only another
+// coordinator knows is asked of it (peers).
 //
 //	checkers <-> dispatch/stream <-> engine -> panel  <-> verifliers
 //	                                 |    ^
 //	                                 v    '-- buckets read from the store (readers)
-//	                                 ledger -> store -> notify -> WordPress.com
+//	                                 ledger, checkpoint -> store -> notify -> WordPress.com
 //
 // Goroutines, all under Run's errgroup: the gRPC server, the clock (Engine.Tick),
-// the re-reader of buckets, and the Run methods of panel, expiry, ledger, notify and
-// ownership. When ctx ends they stop in order: first the server (checkers leave), the
+// the re-reader of buckets, and the Run methods of panel, expiry, ledger, checkpoint,
+// notify and ownership. When ctx ends they stop in order: first the server (checkers leave), the
 // clock, the reader, the panel and the expiry; then the ledger writes what was decided;
 // then the deliverer and, last, the shards are given back.
 package coordinator
