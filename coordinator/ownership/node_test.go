@@ -23,8 +23,10 @@ type node struct {
 	*link
 	name   string
 	cancel context.CancelFunc
-	ran    chan error
+	ended  chan struct{} // when Run has
+	err    error         // of Run
 	load   time.Duration // how long loading a shard takes
+	drop   time.Duration // how long dropping it takes
 
 	state     sync.Mutex
 	sites     map[store.ShardID]bool // loaded, or being loaded
@@ -41,19 +43,20 @@ type node struct {
 // part says how a node differs from one that takes everything.
 type part struct {
 	first, last store.ShardID
-	load        time.Duration
+	load, drop  time.Duration
 	faults      faults
 	refuse      int
 	alone       bool
 }
 
-func start(r *registry, name string, p part) *node {
+func start(t *testing.T, r *registry, name string, p part) *node {
+	t.Helper()
 	if p.last == 0 {
 		p.last = store.Shards - 1
 	}
 	n := &node{
 		link: &link{registry: r, faults: p.faults, rng: rand.New(rand.NewPCG(1, uint64(len(name))))}, name: name,
-		ran: make(chan error, 1), load: p.load, refuse: p.refuse, sites: map[store.ShardID]bool{},
+		ended: make(chan struct{}), load: p.load, drop: p.drop, refuse: p.refuse, sites: map[store.ShardID]bool{},
 	}
 	o := ownership.Options{
 		Store: n.link, Members: n.link, Node: name, Endpoint: name + ":7800", First: p.first, Last: p.last,
@@ -66,7 +69,15 @@ func start(r *registry, name string, p part) *node {
 	n.Ownership = ownership.New(o)
 	var ctx context.Context
 	ctx, n.cancel = context.WithCancel(context.Background())
-	go func() { n.ran <- n.Run(ctx) }()
+	go func() {
+		defer close(n.ended)
+		n.err = n.Run(ctx)
+	}()
+	t.Cleanup(func() { // when the test has failed
+		n.cancel()
+		n.goOn()
+		<-n.ended
+	})
 	synctest.Wait()
 	return n
 }
@@ -96,6 +107,11 @@ func (n *node) onGained(ctx context.Context, s store.ShardID) error {
 
 func (n *node) onLost(s store.ShardID) {
 	_, provable := n.Fence(s)
+	if n.drop > 0 {
+		time.Sleep(n.drop)
+		_, still := n.Fence(s)
+		provable = provable && still
+	}
 	n.state.Lock()
 	defer n.state.Unlock()
 	if !n.sites[s] {
@@ -136,8 +152,9 @@ func (n *node) sure() (out []store.ShardID) {
 func (n *node) end(t *testing.T) {
 	t.Helper()
 	n.cancel()
-	if err := <-n.ran; err != nil {
-		t.Error(err)
+	<-n.ended
+	if n.err != nil {
+		t.Error(n.err)
 	}
 	n.state.Lock()
 	defer n.state.Unlock()

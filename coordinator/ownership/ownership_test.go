@@ -19,7 +19,7 @@ func TestAnOwnerKeepsItsShardsAndGivesThemBack(t *testing.T) {
 	t.Parallel()
 	for _, alone := range []bool{true, false} {
 		story(t, func(t *testing.T, r *registry) {
-			a := start(r, "a", part{first: 4, last: 6, alone: alone})
+			a := start(t, r, "a", part{first: 4, last: 6, alone: alone})
 			after(time.Hour)
 			gained, lost, settled := a.told()
 			if !slices.Equal(a.Owned(), all(4, 6)) || gained != 3 || lost != 0 || settled != 1 {
@@ -35,7 +35,7 @@ func TestAnOwnerKeepsItsShardsAndGivesThemBack(t *testing.T) {
 			if _, ok := a.Fence(5); ok {
 				t.Error("fence of a shard that was given back")
 			}
-			b := start(r, "b", part{alone: alone})
+			b := start(t, r, "b", part{alone: alone})
 			if !slices.Equal(b.Owned(), all(0, 31)) {
 				t.Errorf("the shards were not given back: %v", b.Owned())
 			}
@@ -47,7 +47,7 @@ func TestAnOwnerKeepsItsShardsAndGivesThemBack(t *testing.T) {
 func TestOthersReadWhoHasWhat(t *testing.T) {
 	t.Parallel()
 	story(t, func(t *testing.T, r *registry) {
-		a, b := start(r, "a", part{last: 15}), start(r, "b", part{first: 16})
+		a, b := start(t, r, "a", part{last: 15}), start(t, r, "b", part{first: 16})
 		after(3 * time.Second)
 		for _, n := range []*node{a, b} {
 			leases, members := n.Leases(), n.Members()
@@ -72,45 +72,53 @@ func TestOthersReadWhoHasWhat(t *testing.T) {
 
 func TestCoordinatorsShareTheShards(t *testing.T) {
 	t.Parallel()
-	story(t, func(t *testing.T, r *registry) {
-		nodes := []*node{start(r, "a", part{load: 300 * time.Millisecond})}
-		watch(t, nodes, 10*time.Second, even(nodes...))
-		for _, name := range []string{"b", "c", "d"} {
-			before := r.claimed()
-			nodes = append(nodes, start(r, name, part{load: 300 * time.Millisecond}))
-			took := watch(t, nodes, 30*time.Second, even(nodes...))
-			if moved := r.claimed() - before; moved != store.Shards/len(nodes) {
-				t.Errorf("%d shards moved to the %d.", moved, len(nodes))
-			}
-			t.Logf("a share for %s after %s", name, took)
-		}
-		before := r.claimed()
-		watch(t, nodes, time.Minute, nil)
-		if r.claimed() != before {
-			t.Error("shards move though nothing changes")
-		}
-		for len(nodes) > 1 {
-			nodes[0].end(t)
-			nodes = nodes[1:]
-			took := watch(t, nodes, 10*time.Second, even(nodes...))
-			t.Logf("the share of one that left in order was taken after %s", took)
-		}
-		for _, n := range nodes {
-			if len(n.unwritten) > 0 {
-				t.Errorf("%s lost %v, in order, without a chance to finish", n.name, n.unwritten)
-			}
-		}
-		nodes[0].end(t)
-	})
+	for name, bad := range map[string]faults{
+		"of a good database":                   {},
+		"of a slow one":                        {slow: 400 * time.Millisecond},
+		"of one whose answers are of the past": {slow: 600 * time.Millisecond, late: 1500 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			story(t, func(t *testing.T, r *registry) {
+				p := part{load: 300 * time.Millisecond, drop: 100 * time.Millisecond, faults: bad}
+				nodes := []*node{start(t, r, "a", p)}
+				watch(t, nodes, 20*time.Second, even(nodes...))
+				for _, name := range []string{"b", "c", "d"} {
+					before := r.claimed()
+					nodes = append(nodes, start(t, r, name, p))
+					took := watch(t, nodes, 30*time.Second, even(nodes...))
+					if moved := r.claimed() - before; moved != store.Shards/len(nodes) {
+						t.Errorf("%d shards moved to the %d.", moved, len(nodes))
+					}
+					t.Logf("a share for %s after %s", name, took)
+				}
+				before := r.claimed()
+				watch(t, nodes, time.Minute, nil)
+				if r.claimed() != before {
+					t.Error("shards move though nothing changes")
+				}
+				for len(nodes) > 1 {
+					nodes[0].end(t)
+					nodes = nodes[1:]
+					took := watch(t, nodes, takeover, even(nodes...))
+					t.Logf("the share of one that left in order was taken after %s", took)
+				}
+				if n := nodes[0]; len(n.unwritten) > 0 {
+					t.Errorf("%s lost %v, in order, without a chance to finish", n.name, n.unwritten)
+				}
+				nodes[0].end(t)
+			})
+		})
+	}
 }
 
 // TestASurplusIsGivenUpOnlyWhenItIsDropped: nobody loads what another still has.
 func TestASurplusIsGivenUpOnlyWhenItIsDropped(t *testing.T) {
 	t.Parallel()
 	story(t, func(t *testing.T, r *registry) {
-		nodes := []*node{start(r, "a", part{})}
+		nodes := []*node{start(t, r, "a", part{drop: 700 * time.Millisecond})}
 		after(5 * time.Second)
-		nodes = append(nodes, start(r, "b", part{load: time.Second}))
+		nodes = append(nodes, start(t, r, "b", part{load: time.Second}))
 		watch(t, nodes, 30*time.Second, func() bool {
 			for _, s := range nodes[1].has() {
 				if slices.Contains(nodes[0].has(), s) {
@@ -120,6 +128,9 @@ func TestASurplusIsGivenUpOnlyWhenItIsDropped(t *testing.T) {
 			return even(nodes...)()
 		})
 		for _, n := range nodes {
+			if len(n.unwritten) > 0 {
+				t.Errorf("%s could not finish %v", n.name, n.unwritten)
+			}
 			n.end(t)
 		}
 	})
@@ -129,8 +140,8 @@ func TestStaticRangesAreKept(t *testing.T) {
 	t.Parallel()
 	story(t, func(t *testing.T, r *registry) {
 		nodes := []*node{
-			start(r, "a", part{last: 15}), start(r, "b", part{first: 16}),
-			start(r, "c", part{first: 16}), start(r, "d", part{first: 8, last: 9}),
+			start(t, r, "a", part{last: 15}), start(t, r, "b", part{first: 16}),
+			start(t, r, "c", part{first: 16}), start(t, r, "d", part{first: 8, last: 9}),
 		}
 		watch(t, nodes, 20*time.Second, nil)
 		a, b, c, d := nodes[0].Owned(), nodes[1].Owned(), nodes[2].Owned(), nodes[3].Owned()
@@ -147,8 +158,8 @@ func TestStaticRangesAreKept(t *testing.T) {
 func TestLoadingHoldsNothingUp(t *testing.T) {
 	t.Parallel()
 	story(t, func(t *testing.T, r *registry) {
-		a := start(r, "a", part{load: 20 * time.Second})
-		b := start(r, "b", part{load: 20 * time.Second})
+		a := start(t, r, "a", part{load: 20 * time.Second})
+		b := start(t, r, "b", part{load: 20 * time.Second})
 		nodes := []*node{a, b}
 		watch(t, nodes, 30*time.Second, nil)
 		if len(a.sure()) != 16 || len(b.sure()) != 16 {
@@ -170,7 +181,7 @@ func TestLoadingHoldsNothingUp(t *testing.T) {
 func TestWhatCannotBeLoadedIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	story(t, func(t *testing.T, r *registry) {
-		a := start(r, "a", part{refuse: 40})
+		a := start(t, r, "a", part{refuse: 40})
 		after(time.Second / 2)
 		if _, _, settled := a.told(); settled != 1 {
 			t.Errorf("settled %d when each was tried", settled)
@@ -187,9 +198,9 @@ func TestWhatCannotBeLoadedIsTriedAgain(t *testing.T) {
 func TestASecondProcessUnderOurNameIsNotFought(t *testing.T) {
 	t.Parallel()
 	story(t, func(t *testing.T, r *registry) {
-		first := start(r, "a", part{})
+		first := start(t, r, "a", part{})
 		after(3 * time.Second)
-		second := start(r, "a", part{})
+		second := start(t, r, "a", part{})
 		after(time.Minute)
 		gained, _, _ := second.told()
 		if len(first.Owned()) != 0 || len(first.has()) != 0 || len(second.Owned()) != 32 || gained != 32 {
@@ -207,12 +218,12 @@ func TestASecondProcessUnderOurNameIsNotFought(t *testing.T) {
 func TestAfterARestartTheOwnShardsAreClaimedAtOnce(t *testing.T) {
 	t.Parallel()
 	story(t, func(t *testing.T, r *registry) {
-		a := start(r, "a", part{})
+		a := start(t, r, "a", part{})
 		after(3 * time.Second)
 		a.kill(t)
 		// Its successor goes on with its share at once, and gives the rest back.
-		b := start(r, "b", part{})
-		a = start(r, "a", part{first: 8})
+		b := start(t, r, "b", part{})
+		a = start(t, r, "a", part{first: 8})
 		if !slices.Equal(a.Owned(), all(16, 31)) || a.Term(16) != 2 {
 			t.Errorf("owns %v", a.Owned())
 		}

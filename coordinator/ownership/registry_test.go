@@ -139,6 +139,8 @@ type faults struct {
 	lost float64
 	// slow is how long a call takes, half of it before anything is done.
 	slow time.Duration
+	// late: what is read is read at once, and answered only then.
+	late time.Duration
 }
 
 func (l *link) set(f faults) {
@@ -148,19 +150,28 @@ func (l *link) set(f faults) {
 }
 
 // pause stops the process in whatever it asks the store, as SIGSTOP would.
-func (l *link) pause() (resume func()) {
-	c := make(chan struct{})
+func (l *link) pause() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.resume = c
-	return func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.resume == c {
-			l.resume = nil
-		}
-		close(c)
+	if l.resume == nil {
+		l.resume = make(chan struct{})
 	}
+}
+
+// goOn ends a pause.
+func (l *link) goOn() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.resume != nil {
+		close(l.resume)
+		l.resume = nil
+	}
+}
+
+func (l *link) paused() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.resume != nil
 }
 
 // stopped waits while the process is paused; its context may end, but it does not see that.
@@ -184,11 +195,15 @@ func through[T any](ctx context.Context, l *link, writes bool, call func() (T, e
 	if f.away || f.readOnly && writes {
 		return none, fault.New(fault.Unavailable, "away")
 	}
-	if f.slow > 0 {
+	before, behind := f.slow/2, f.slow-f.slow/2
+	if f.late > 0 && !writes {
+		before, behind = 0, f.late
+	}
+	if before > 0 {
 		select {
 		case <-ctx.Done():
 			return none, fault.New(fault.Unavailable, "too slow: %w", ctx.Err())
-		case <-time.After(f.slow / 2):
+		case <-time.After(before):
 		}
 	}
 	l.stopped()
@@ -196,14 +211,14 @@ func through[T any](ctx context.Context, l *link, writes bool, call func() (T, e
 		return none, fault.New(fault.Unavailable, "given up: %w", ctx.Err())
 	}
 	out, err := call()
-	l.stopped()
-	if f.slow > 0 {
+	if behind > 0 {
 		select {
 		case <-ctx.Done():
 			lost = true
-		case <-time.After(f.slow - f.slow/2):
+		case <-time.After(behind):
 		}
 	}
+	l.stopped() // the answer has come; it is read when the process goes on
 	if lost {
 		return none, fault.New(fault.Unavailable, "the answer was lost")
 	}
