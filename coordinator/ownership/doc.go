@@ -56,5 +56,5 @@
 //   - one a shard, at most 32, calls Gained, Lost and gives it back; at most four load at once;
 //   - one waits for the first loads, and calls Settled.
 //
-// Each calls the store with a deadline of 4 s, at most 16 calls at once.
+// Each calls the store with a deadline of 4 s, at most eight calls of a kind at once.
 package ownership
