@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/quorum"
 )
 
 // options are what is to be measured.
@@ -57,7 +58,7 @@ func run(o options, together, part bool) error {
 	if o.still > verifliers-need {
 		return fmt.Errorf("with %d of %d standing still nothing can be confirmed", o.still, verifliers)
 	}
-	o.start = inside{}
+	o.start = here{}
 	if !together {
 		program, err := os.Executable()
 		if err != nil {
@@ -97,14 +98,25 @@ func measure(o options) error {
 	return nil
 }
 
-// decision is when a verdict stood.
+// decision is when a verdict stood, and how long before the panel had the votes for it.
 type decision struct {
 	site    int
 	decided time.Time
+	inside  time.Duration
 }
 
 func decisionOf(a engine.Answer) decision {
-	return decision{int(a.Question.Site) - 1, a.Decided}
+	var votes []time.Time
+	for _, v := range a.Votes {
+		if v.Value == quorum.Down {
+			votes = append(votes, v.At)
+		}
+	}
+	d := decision{site: int(a.Question.Site) - 1, decided: a.Decided}
+	if slices.SortFunc(votes, time.Time.Compare); len(votes) >= need {
+		d.inside = a.Decided.Sub(votes[need-1])
+	}
+	return d
 }
 
 // one verifies sites one after the other.
@@ -127,6 +139,15 @@ func one(f *fleet, n int, pause time.Duration) error {
 	fmt.Printf("  one after the other, %d: verdict after %s\n", n, spread(took))
 	fmt.Printf("    after the slowest check that it needs: %s\n", spread(after(told, all)))
 	return nil
+}
+
+// inside is how long verdicts took when their votes were there.
+func inside(all []decision) []time.Duration {
+	var out []time.Duration
+	for _, d := range all {
+		out = append(out, d.inside)
+	}
+	return out
 }
 
 // after is how much later verdicts stood than the checks that they need.
@@ -178,6 +199,7 @@ func burst(f *fleet, o options) error {
 	fmt.Printf("  %d at once: all decided after %s, %d confirmed, %.0f a second\n",
 		o.sites, took.Round(10*time.Millisecond), confirmed, float64(o.sites)/took.Seconds())
 	fmt.Printf("    after the slowest check that each needs: %s\n", spread(after(told, all)))
+	fmt.Printf("    of that in the panel, from the vote to the verdict: %s\n", spread(inside(all)))
 	fmt.Printf("    heap %s before, %s at most, %s afterwards\n", mebi(before), mebi(most), mebi(left))
 	if r := slices.MaxFunc(told, func(a, b report) int { return int(a.Heap) - int(b.Heap) }); r.Heap > 0 {
 		fmt.Printf("    heap of the largest veriflier: %s at most, %s afterwards\n", mebi(r.Heap), mebi(r.After))

@@ -50,11 +50,11 @@ func siteOf(text string) (int, bool) {
 	return site, err == nil
 }
 
-// inside starts everything in this process.
-type inside struct{}
+// here starts everything in this process.
+type here struct{}
 
-func (inside) web(delay time.Duration) (web, error) { return newPages(delay) }
-func (inside) voter(i identity) (voter, error)      { return newWitness(i) }
+func (here) web(delay time.Duration) (web, error) { return newPages(delay) }
+func (here) voter(i identity) (voter, error)      { return newWitness(i) }
 
 // pages are two servers: one is down, and says so after a delay, the other one works.
 type pages struct {
