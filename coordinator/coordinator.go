@@ -53,6 +53,9 @@ func New(o Options) (*Coordinator, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
+	if o.BucketMin%store.BucketsPerShard != 0 || (o.BucketMax+1)%store.BucketsPerShard != 0 {
+		o.Log.Warn("the range of buckets cuts a shard: no other coordinator can watch the rest of it", "shard_size", store.BucketsPerShard)
+	}
 	c := &Coordinator{o: o}
 	instance := hex.EncodeToString(binary.BigEndian.AppendUint64(nil, random()))
 	var err error
@@ -67,7 +70,7 @@ func New(o Options) (*Coordinator, error) {
 		return nil, err
 	}
 	c.ownership = ownership.New(ownership.Options{
-		Store: o.Store, Node: o.Node, Endpoint: o.Endpoint, Log: o.Log,
+		Store: o.Store, Members: o.Store, Node: o.Node, Endpoint: o.Endpoint, Log: o.Log,
 		First: store.ShardOf(o.BucketMin), Last: store.ShardOf(o.BucketMax),
 		Gained: c.gained, Lost: c.lost, Settled: func() { c.server.SetServing(true) },
 	})

@@ -84,6 +84,8 @@ const (
 	ownAfter   = 8 * time.Second
 	// tick is how often the engine looks at the clock.
 	tick = 50 * time.Millisecond
+	// handOver bounds what is written of a shard before another coordinator gets it.
+	handOver = 2 * time.Second
 	// reread is the time between two looks at a bucket, rereaders how many are looked at
 	// at once. Each bucket is read anyway about every readAnyway.
 	reread     = 50 * time.Second

@@ -39,8 +39,16 @@ func (c *Coordinator) deliverOwned() {
 	c.notify.SetShards(c.ownership.Owned())
 }
 
-// lost forgets the sites of a shard that is ours no more.
+// lost forgets the sites of a shard that is ours no more. One that is handed over in
+// order is ours until it returns: what was decided and is known of its sites is written
+// first, so that the next owner finds it.
 func (c *Coordinator) lost(s store.ShardID) {
+	if _, ours := c.ownership.Fence(s); ours {
+		ctx, cancel := context.WithTimeout(context.Background(), handOver)
+		defer cancel()
+		c.ledger.Await(ctx, s)
+		c.memos.Flush(ctx)
+	}
 	c.engine.DropShard(s)
 	c.ledger.Forget(s)
 	c.deliverOwned()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/engine"
@@ -37,7 +38,9 @@ type Options struct {
 
 // Checkpoint writes memos. New makes one.
 type Checkpoint struct {
-	o       Options
+	o Options
+
+	mu      sync.Mutex // held for a round
 	failing bool
 }
 
@@ -61,9 +64,14 @@ func (c *Checkpoint) Run(ctx context.Context) error {
 	}
 }
 
+// Flush writes what is to be written now instead of within two seconds.
+func (c *Checkpoint) Flush(ctx context.Context) { c.round(ctx) }
+
 // round writes what is to be written now, a shard at a time. What fails waits for the
 // next round, and so does the rest then: the store is away.
 func (c *Checkpoint) round(ctx context.Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	memos := c.o.Engine.Unsaved(time.Now(), most)
 	shardOf := func(m engine.Memo) store.ShardID { return store.ShardOf(m.Bucket) }
 	slices.SortFunc(memos, func(a, b engine.Memo) int { return int(shardOf(a)) - int(shardOf(b)) })

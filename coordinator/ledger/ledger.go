@@ -41,6 +41,8 @@ const (
 	maxGroup = 100
 	// maxEvidence bounds the ballots that wait to be kept; beyond it new ones are dropped and counted.
 	maxEvidence = 10_000
+	// awaitEvery is how often Await looks.
+	awaitEvery = 20 * time.Millisecond
 	// maxTries is how often a ballot is tried, which takes about half a minute.
 	maxTries = 10
 )
@@ -123,6 +125,26 @@ func (l *Ledger) Record(c store.Change) {
 	l.desks[store.ShardOf(c.Bucket)].waiting.pushBack(&entry{Change: c, number: l.recorded})
 	l.mu.Unlock()
 	l.nudge()
+}
+
+// Await waits until all changes of a shard are answered, or ctx ends.
+func (l *Ledger) Await(ctx context.Context, s store.ShardID) {
+	ticker := time.NewTicker(awaitEvery)
+	defer ticker.Stop()
+	for l.pending(s) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (l *Ledger) pending(s store.ShardID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	d := &l.desks[s]
+	return d.busy || d.waiting.len() > 0
 }
 
 // Forget drops the changes of a shard that is ours no more: its next owner finds

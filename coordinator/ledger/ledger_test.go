@@ -444,3 +444,28 @@ func TestTheEndDoesNotWaitForADeadStore(t *testing.T) {
 		})
 	}
 }
+
+func TestAShardIsAwaitedUntilItsChangesAreAnswered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &book{group: script(away, away, nil)}
+		f := opened(b)
+		f.Record(change(1, 0))
+		begun := time.Now()
+		f.Await(t.Context(), store.ShardOf(check.Buckets-1)) // has nothing to wait for
+		if d := time.Since(begun); d != 0 {
+			t.Errorf("another shard was awaited for %s", d)
+		}
+		short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		f.Await(short, 0)
+		if st := f.Status(); st.Uncommitted != 1 {
+			t.Errorf("status %+v", st)
+		}
+		f.Await(t.Context(), 0)
+		if st := f.Status(); st.Uncommitted != 0 {
+			t.Errorf("status %+v", st)
+		}
+		f.end(t)
+	})
+}
