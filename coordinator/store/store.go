@@ -33,6 +33,10 @@ type Sites interface {
 	// ScanBucket reads the active sites of a bucket by rising id and hands them to f in
 	// chunks, which are valid only during the call. It ends early with the error of f.
 	ScanBucket(ctx context.Context, bucket check.BucketID, f func([]Site) error) error
+	// ScanBuckets reads the active sites of the buckets first to last in the same way, but
+	// in any order. For many buckets, as when a coordinator starts, it is several times as
+	// quick as one after the other.
+	ScanBuckets(ctx context.Context, first, last check.BucketID, f func([]Site) error) error
 	// BucketDigest is a digest, made by the database, of all that ScanBucket would hand
 	// over but what commits write (status, its time, outage): no edit leaves it as it was.
 	// ok is false where the database has none.

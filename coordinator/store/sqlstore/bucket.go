@@ -7,125 +7,187 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// scanChunk is how many sites ScanBucket hands over at once.
-const scanChunk = 500
+const (
+	// scanChunk is how many sites a scan hands over at once.
+	scanChunk = 500
+	// scanPage is how many rows are read at once in the order of the table.
+	scanPage = 20000
+	// manyBuckets are so many that reading the whole table in its own order is quicker
+	// than following an index to each of their rows.
+	manyBuckets = check.Buckets / 4
+)
 
-// The rows of a bucket, and what more there is to say of few of them. That is quicker
-// than looking for settings and outages row by row: both go at the same time, and the
-// engine may begin with whichever table is the smallest.
+// What is read of the legacy table; the second is for those whose status is in it.
+const (
+	scanRows  = "SELECT l.jetpack_monitor_site_id, l.bucket_no, l.blog_id, l.monitor_url, l.check_interval"
+	scanState = ", l.site_status, l.last_status_change"
+)
+
+// One bucket: the index leads to its rows. What more there is to say of few of them
+// comes from a statement beside it, which is quicker than looking row by row: both go at
+// the same time, and the engine may begin with whichever table is the smallest.
 const (
 	// Adding 0 keeps the engine from walking the whole table in the order of its ids.
-	bucketOrder = ` FROM jetpack_monitor_sites l WHERE l.bucket_no = ? AND l.monitor_active = 1
+	bucketRows = ` FROM jetpack_monitor_sites l WHERE l.bucket_no = ? AND l.monitor_active = 1
 	ORDER BY l.jetpack_monitor_site_id + 0`
-	bucketRows  = "SELECT l.jetpack_monitor_site_id, l.blog_id, l.monitor_url, l.check_interval"
-	bucketState = ", l.site_status, l.last_status_change"
-
-	more = `SELECT l.jetpack_monitor_site_id, s.settings, NULL, NULL, NULL, NULL FROM jetpack_monitor_sites l
+	bucketExtras = `SELECT l.jetpack_monitor_site_id, s.settings, NULL, NULL, NULL, NULL FROM jetpack_monitor_sites l
 	JOIN jetmon_site_settings s ON s.site_id = l.jetpack_monitor_site_id WHERE l.bucket_no = ? AND l.monitor_active = 1
 	UNION ALL
 	SELECT l.jetpack_monitor_site_id, NULL, o.id, o.status, o.status_ms, NULL FROM jetpack_monitor_sites l
 	JOIN jetmon_outages o ON o.open_site = l.jetpack_monitor_site_id WHERE l.bucket_no = ? AND l.monitor_active = 1`
-	moreEnds = `
+	bucketEnds = `
 	UNION ALL
 	SELECT l.jetpack_monitor_site_id, NULL, NULL, NULL, NULL, MAX(o.end_ms) FROM jetpack_monitor_sites l
 	JOIN jetmon_outages o ON o.site_id = l.jetpack_monitor_site_id WHERE l.bucket_no = ? AND l.monitor_active = 1
 	GROUP BY l.jetpack_monitor_site_id`
 )
 
-// ScanBucket implements store.Sites.
-//
-// It reads the bucket before it calls f, so that a slow f keeps nothing open in the
-// database. It needs no transaction: what we know of the sites beside their legacy rows
-// comes from one statement, hence from one moment. Only a status that comes from the
-// legacy row itself is of another moment, and that matters when a commit came between:
+// Many buckets: pages in the order of the table, and all that is known of the ids that
+// a page spans.
+const (
+	// Adding 0 keeps the engine from the index on buckets.
+	pageRows = ` FROM jetpack_monitor_sites l WHERE l.jetpack_monitor_site_id > ? AND l.jetpack_monitor_site_id <= ?
+	AND l.bucket_no + 0 BETWEEN ? AND ? AND l.monitor_active = 1 ORDER BY l.jetpack_monitor_site_id LIMIT ?`
+	pageExtras = `SELECT s.site_id, s.settings, NULL, NULL, NULL, NULL FROM jetmon_site_settings s
+	WHERE s.site_id BETWEEN ? AND ?
+	UNION ALL
+	SELECT o.open_site, NULL, o.id, o.status, o.status_ms, NULL FROM jetmon_outages o WHERE o.open_site BETWEEN ? AND ?`
+	pageEnds = `
+	UNION ALL
+	SELECT o.site_id, NULL, NULL, NULL, NULL, MAX(o.end_ms) FROM jetmon_outages o WHERE o.site_id BETWEEN ? AND ?
+	GROUP BY o.site_id`
+)
+
+// A scan reads what it hands over before it calls f, so that a slow f keeps nothing open
+// in the database. It needs no transaction: what we know of the sites beside their
+// legacy rows comes from one statement, hence from one moment. Only a status that comes
+// from the legacy row itself is of another moment, and that matters when a commit came
+// between:
 //   - running, without an open outage: at the one moment it was running, at the other
 //     it had no outage; a commit between would have left it one or the other.
 //   - any status, with an open outage: the outage outweighs it, as of its moment.
 //   - down, without an open outage: perhaps the outage was just opened, or closed. Such
 //     sites, which otherwise are those that somebody else called down, are read again,
 //     each in one statement with all that is its own.
+
+// ScanBucket implements store.Sites.
 func (s *Store) ScanBucket(ctx context.Context, bucket check.BucketID, f func([]store.Site) error) error {
-	rows, err := s.bucket(ctx, bucket)
-	if err != nil {
+	var rows []siteRow
+	var extras []extra
+	var both errgroup.Group
+	both.Go(func() (err error) {
+		rows, err = s.readRows(ctx, 0, bucketRows, int64(bucket))
+		return err
+	})
+	both.Go(func() (err error) {
+		extras, err = s.readExtras(ctx, bucketExtras, bucketEnds, int64(bucket))
+		return err
+	})
+	if err := both.Wait(); err != nil {
 		return s.fault(fmt.Sprintf("read bucket %d", bucket), err)
 	}
-	again, err := s.readAgain(ctx, rows)
-	if err != nil {
-		return err
-	}
-	chunk := make([]store.Site, 0, min(len(rows), scanChunk))
-	for i := range rows {
-		site := s.site(&rows[i])
-		if s.doubtful(&rows[i]) {
-			var there bool
-			if site, there = again[site.ID]; !there || site.Paused || site.Bucket != bucket {
-				continue
-			}
-		}
-		if chunk = append(chunk, site); len(chunk) == scanChunk {
-			if err := f(chunk); err != nil {
-				return err
-			}
-			chunk = chunk[:0]
-		}
-	}
-	if len(chunk) > 0 {
-		return f(chunk)
-	}
-	return nil
+	join(rows, extras)
+	return s.handOver(ctx, rows, func(x store.Site) bool { return !x.Paused && x.Bucket == bucket }, f)
 }
 
-// extra is what we know of a site beside its legacy row.
+// ScanBuckets implements store.Sites.
+func (s *Store) ScanBuckets(ctx context.Context, first, last check.BucketID, f func([]store.Site) error) error {
+	if first > last || last >= check.Buckets {
+		return fault.New(fault.Invalid, "buckets %d to %d are no range of 0 to %d", first, last, check.Buckets-1)
+	}
+	if last-first+1 < manyBuckets {
+		for b := first; b <= last; b++ {
+			if err := s.ScanBucket(ctx, b, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	after := int64(0)
+	for {
+		rows, err := s.readRows(ctx, scanPage, pageRows, after, math.MaxInt64, int64(first), int64(last), scanPage)
+		if err != nil {
+			return s.fault(fmt.Sprintf("read buckets %d to %d", first, last), err)
+		}
+		if len(rows) == 0 {
+			return nil
+		}
+		end := int64(rows[len(rows)-1].id)
+		extras, err := s.readExtras(ctx, pageExtras, pageEnds, after+1, end)
+		if err != nil {
+			return s.fault(fmt.Sprintf("read buckets %d to %d", first, last), err)
+		}
+		join(rows, extras)
+		if err := s.handOver(ctx, rows, func(x store.Site) bool { return !x.Paused && first <= x.Bucket && x.Bucket <= last }, f); err != nil {
+			return err
+		}
+		if len(rows) < scanPage {
+			return nil
+		}
+		after = end
+	}
+}
+
+// readRows reads active legacy rows by rising id.
+func (s *Store) readRows(ctx context.Context, expect int, from string, args ...int64) ([]siteRow, error) {
+	query := scanRows + from
+	if s.legacyWrites {
+		query = scanRows + scanState + from
+	}
+	rows := make([]siteRow, 0, expect)
+	err := s.each(ctx, query, args, func(v []driver.Value) error {
+		r := siteRow{active: 1}
+		err := errors.Join(r.id.Scan(v[0]), r.bucket.Scan(v[1]), r.blog.Scan(v[2]), r.url.Scan(v[3]), r.interval.Scan(v[4]))
+		if s.legacyWrites {
+			err = errors.Join(err, r.status.Scan(v[5]), r.changed.Scan(v[6]))
+		}
+		if r.id != 0 { // else it is no int64
+			rows = append(rows, r)
+		}
+		return err
+	})
+	return rows, err
+}
+
+// extra is one thing that we know of a site beside its legacy row.
 type extra struct {
 	id, outage, outageStatus, outageSince, closed number
 	settings                                      text
 }
 
-// bucket reads the active rows of a bucket by rising id, with all that belongs to them.
-func (s *Store) bucket(ctx context.Context, bucket check.BucketID) (rows []siteRow, err error) {
-	query, ends, args := bucketRows+bucketOrder, moreEnds, []int64{int64(bucket), int64(bucket), int64(bucket)}
-	if s.legacyWrites {
-		query, ends, args = bucketRows+bucketState+bucketOrder, "", args[:2]
+// readExtras reads them; args are those of each SELECT. The ends of outages matter only
+// where the legacy row does not say since when a site is running.
+func (s *Store) readExtras(ctx context.Context, query, ends string, args ...int64) (extras []extra, err error) {
+	all := slices.Repeat(args, 2)
+	if !s.legacyWrites {
+		query, all = query+ends, slices.Repeat(args, 3)
 	}
-	var extras []extra
-	var group errgroup.Group
-	group.Go(func() error {
-		return s.each(ctx, more+ends, args, func(v []driver.Value) error {
-			var x extra
-			err := errors.Join(x.id.Scan(v[0]), x.settings.Scan(v[1]), x.outage.Scan(v[2]), x.outageStatus.Scan(v[3]),
-				x.outageSince.Scan(v[4]), x.closed.Scan(v[5]))
-			extras = append(extras, x)
-			return err
-		})
+	err = s.each(ctx, query, all, func(v []driver.Value) error {
+		var x extra
+		err := errors.Join(x.id.Scan(v[0]), x.settings.Scan(v[1]), x.outage.Scan(v[2]), x.outageStatus.Scan(v[3]),
+			x.outageSince.Scan(v[4]), x.closed.Scan(v[5]))
+		extras = append(extras, x)
+		return err
 	})
-	group.Go(func() error {
-		return s.each(ctx, query, args[:1], func(v []driver.Value) error {
-			r := siteRow{bucket: number(bucket), active: 1}
-			err := errors.Join(r.id.Scan(v[0]), r.blog.Scan(v[1]), r.url.Scan(v[2]), r.interval.Scan(v[3]))
-			if len(v) > 4 {
-				err = errors.Join(err, r.status.Scan(v[4]), r.changed.Scan(v[5]))
-			}
-			if r.id != 0 { // else it is no int64
-				rows = append(rows, r)
-			}
-			return err
-		})
-	})
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
+	return extras, err
+}
+
+// join adds what is known of the sites to their rows, which are sorted.
+func join(rows []siteRow, extras []extra) {
 	for _, x := range extras {
 		i, found := slices.BinarySearchFunc(rows, x.id, func(r siteRow, id number) int { return cmp.Compare(r.id, id) })
 		if !found {
-			continue // it was not there, or not active, when the rows were read
+			continue // in another bucket, paused, or not there at that moment
 		}
 		switch r := &rows[i]; {
 		case x.settings != "":
@@ -136,15 +198,42 @@ func (s *Store) bucket(ctx context.Context, bucket check.BucketID) (rows []siteR
 			r.closed = x.closed
 		}
 	}
-	return rows, nil
 }
 
-// doubtful says whether a status may have changed between the two reads of bucket.
+// handOver makes sites of rows and calls f with chunks of them. Of those that have to be
+// read again it leaves out what is not wanted any more.
+func (s *Store) handOver(ctx context.Context, rows []siteRow, wanted func(store.Site) bool, f func([]store.Site) error) error {
+	again, err := s.readAgain(ctx, rows)
+	if err != nil {
+		return err
+	}
+	chunk := make([]store.Site, 0, min(len(rows), scanChunk))
+	for i := range rows {
+		site := s.site(&rows[i])
+		if s.doubtful(&rows[i]) {
+			if site = again[site.ID]; site.ID == 0 || !wanted(site) {
+				continue
+			}
+		}
+		if chunk = append(chunk, site); len(chunk) == scanChunk {
+			if err := f(chunk); err != nil {
+				return err
+			}
+			chunk = chunk[:0]
+		}
+	}
+	if len(chunk) == 0 {
+		return nil
+	}
+	return f(chunk)
+}
+
+// doubtful says whether a status may be of no moment at all.
 func (s *Store) doubtful(r *siteRow) bool {
 	return s.legacyWrites && r.outage == 0 && legacyStatus(r.status) != check.StatusRunning
 }
 
-// readAgain reads the doubtful ones of a bucket.
+// readAgain reads the doubtful ones.
 func (s *Store) readAgain(ctx context.Context, rows []siteRow) (map[check.SiteID]store.Site, error) {
 	var ids []any
 	for i := range rows {
@@ -153,13 +242,14 @@ func (s *Store) readAgain(ctx context.Context, rows []siteRow) (map[check.SiteID
 		}
 	}
 	again := make(map[check.SiteID]store.Site, len(ids))
-	return again, inParts(ids, func(part []any) error {
+	err := inParts(ids, func(part []any) error {
 		sites, err := s.listSites(ctx, len(part), " WHERE l.jetpack_monitor_site_id IN "+marks(len(part)), part...)
 		for _, site := range sites {
 			again[site.ID] = site
 		}
 		return err
 	})
+	return again, err
 }
 
 // each runs a query and hands f every row as the driver has it, valid only during the

@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
 )
 
 func TestScannersOfLegacyColumnsTakeWhateverComes(t *testing.T) {
@@ -38,6 +41,30 @@ func TestScannersOfLegacyColumnsTakeWhateverComes(t *testing.T) {
 			t.Errorf("%s: %d, %q, %v; want %d, %q, %v", name, n, s, when, tt.n, tt.s, tt.when)
 		}
 	}
+}
+
+func TestAScanOfManyBucketsGoesFromPageToPage(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, Options{})
+		const sites = 2*scanPage + 1500
+		fill(t, s, 300, sites)
+		fill(t, s, 2, 500) // beyond what is read
+		var last check.SiteID
+		n := 0
+		if err := s.ScanBuckets(t.Context(), 3, 511, func(chunk []store.Site) error {
+			for _, site := range chunk {
+				if site.ID <= last || site.Bucket != 300 {
+					t.Fatalf("site %d of bucket %d after %d", site.ID, site.Bucket, last)
+				}
+				last = site.ID
+			}
+			n += len(chunk)
+			return nil
+		}); err != nil || n != sites {
+			t.Errorf("%d sites of %d, %v", n, sites, err)
+		}
+	})
 }
 
 func FuzzClip(f *testing.F) {

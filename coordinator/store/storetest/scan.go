@@ -17,6 +17,7 @@ func scanTests() []test {
 	return []test{
 		{"a scan reads what pages of the active sites read", scanAsPages},
 		{"a scan hands over a large bucket in chunks by rising id", scanChunks},
+		{"a scan of many buckets reads what scans of each read", scanMany},
 		{"a scan ends with the error of its caller", scanEnds},
 		{"a scan under commits shows each site as it was at some moment", func(t *testing.T, db Database) { raceScan(t, db, true) }},
 		{"and so it does without legacy writes", func(t *testing.T, db Database) { raceScan(t, db, false) }},
@@ -97,6 +98,55 @@ func scanChunks(t *testing.T, db Database) {
 	wantScanned(t, s, 8)
 }
 
+func scanMany(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	for bucket := check.BucketID(5); bucket < check.Buckets; bucket += 37 {
+		fence := own(t, s, "a", bucket)
+		sites := someSites(t, db, s, bucket, 6)
+		edit := sites[0]
+		edit.Settings.Method = check.MethodGet
+		must(t, s.UpdateSite(t.Context(), edit))
+		edit = sites[1]
+		edit.Paused = true
+		must(t, s.UpdateSite(t.Context(), edit))
+		for i, site := range sites[2:4] {
+			key := fmt.Sprintf("%d-%d", bucket, i)
+			get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, key)))
+			if i == 0 {
+				get[store.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusDown, key+"-over")))
+			}
+		}
+		db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = 2 WHERE jetpack_monitor_site_id = ?", sites[4].ID)
+	}
+	for _, legacyWrites := range []bool{true, false} {
+		s := db.Open(t, legacyWrites)
+		for _, span := range [][2]check.BucketID{{0, 511}, {100, 300}, {5, 5}, {30, 50}} {
+			want, got := map[check.SiteID]store.Site{}, map[check.SiteID]store.Site{}
+			for bucket := span[0]; bucket <= span[1]; bucket++ {
+				for _, site := range scan(t, s, bucket) {
+					want[site.ID] = site
+				}
+			}
+			must(t, s.ScanBuckets(t.Context(), span[0], span[1], func(chunk []store.Site) error {
+				for _, site := range chunk {
+					if _, twice := got[site.ID]; twice {
+						t.Errorf("site %d twice", site.ID)
+					}
+					got[site.ID] = site
+				}
+				return nil
+			}))
+			wantEqual(t, got, want)
+			if len(want) == 0 {
+				t.Errorf("no site in buckets %d to %d", span[0], span[1])
+			}
+		}
+	}
+	for _, span := range [][2]check.BucketID{{6, 5}, {0, 512}} {
+		wantKind(t, s.ScanBuckets(t.Context(), span[0], span[1], nil), fault.Invalid)
+	}
+}
+
 func scanEnds(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	someSites(t, db, s, 7, 1100)
@@ -104,6 +154,10 @@ func scanEnds(t *testing.T, db Database) {
 	calls := 0
 	err := s.ScanBucket(t.Context(), 7, func([]store.Site) error { calls++; return stop })
 	if !errors.Is(err, stop) || calls != 1 {
+		t.Errorf("%d calls, error %v", calls, err)
+	}
+	err = s.ScanBuckets(t.Context(), 0, 511, func([]store.Site) error { calls++; return stop })
+	if !errors.Is(err, stop) || calls != 2 {
 		t.Errorf("%d calls, error %v", calls, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
