@@ -24,7 +24,8 @@ func TestEditsOfTheTableTakeEffectWithinAMinuteUnderLoad(t *testing.T) {
 	t.Parallel()
 	const of = 20 // of each kind
 	g := lay(t, plan{coordinators: 2, sites: 2000, interval: 4 * time.Second})
-	g.checked(t, time.Time{}, patience)
+	g.balanced(t)
+	g.checked(t, time.Now(), patience)
 	e := g.choose(of)
 	untouched := urls(g.rows[4*of:])
 	edited := time.Now()

@@ -186,6 +186,23 @@ func (g *grid) shards(t *testing.T) map[int]node {
 	return owners
 }
 
+// balanced waits until the coordinators share the shards evenly.
+func (g *grid) balanced(t *testing.T) {
+	t.Helper()
+	await(t, "the coordinators share the shards evenly", patience, func() bool {
+		has := map[node]int{}
+		for _, n := range g.shards(t) {
+			has[n]++
+		}
+		for _, n := range g.coordinators {
+			if has[n] < 32/len(g.coordinators) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // owned lists the sites in the shards of a coordinator.
 func (g *grid) owned(t *testing.T, n node) []row {
 	t.Helper()

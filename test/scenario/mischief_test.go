@@ -50,7 +50,8 @@ func TestWhateverFailsSitesAreCheckedAndToldOfOnce(t *testing.T) {
 		grid:   lay(t, plan{coordinators: 3, sites: 600, interval: 5 * time.Second}),
 	}
 	g := m.grid
-	g.checked(t, time.Time{}, patience)
+	g.balanced(t)
+	g.checked(t, time.Now(), patience)
 	began := time.Now()
 	for time.Since(began) < *chaosFor {
 		m.round(t)

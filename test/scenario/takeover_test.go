@@ -1,10 +1,7 @@
 package scenario
 
 import (
-	"fmt"
-	"net/http"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 )
@@ -19,7 +16,8 @@ const (
 func TestSitesOfAKilledCoordinatorAreTakenOver(t *testing.T) {
 	t.Parallel()
 	g := lay(t, plan{coordinators: 2, sites: 400, interval: 4 * time.Second})
-	g.checked(t, time.Time{}, patience)
+	g.balanced(t)
+	g.checked(t, time.Now(), patience)
 	victim, sites := g.owner(t)
 	killed := time.Now()
 	g.kill(t, victim)
@@ -67,46 +65,5 @@ func (g *grid) takenOver(t *testing.T, sites []row, died time.Time) {
 	}
 	if all > takeover+g.plan.interval+busy {
 		t.Errorf("the last site was checked again %s after the death, want %s", all, takeover+g.plan.interval)
-	}
-}
-
-// A coordinator is stopped for so long that its sites have another owner when it goes on,
-// in the moment in which it decides about an outage of many sites. What it would still
-// have written is refused, and each outage is told of once.
-func TestAStoppedCoordinatorThatGoesOnWritesNothing(t *testing.T) {
-	t.Parallel()
-	g := lay(t, plan{coordinators: 2, sites: 300, interval: 4 * time.Second})
-	g.checked(t, time.Time{}, patience)
-	victim, sites := g.owner(t)
-	down := sites[:min(len(sites), 30)]
-	for _, r := range down {
-		g.farm.become(r.url, http.StatusServiceUnavailable)
-	}
-	// The first of them have failed often enough to be asked about.
-	await(t, "the first outage is told", patience, func() bool { return len(g.inbox.all()) > 0 })
-	before := len(g.inbox.told())
-	g.pause(t, victim)
-	stopped := time.Now()
-	g.takenOver(t, sites, stopped)
-	g.watch(t, stopped.Add(takeover))
-	g.resume(t, victim)
-	g.awaitTold(t, down, 0)
-	g.checked(t, time.Now(), g.plan.interval+takeover)
-	for _, r := range down {
-		g.farm.become(r.url, http.StatusOK)
-	}
-	g.awaitTold(t, down, 0, 1)
-	var stale, fenced uint64
-	await(t, "the coordinator that went on answers", patience, func() bool {
-		f := g.fleet(t, victim)
-		stale, fenced = f.GetCoordinator().GetStaleResults(), f.GetCoordinator().GetFencedChanges()
-		return f != nil
-	})
-	t.Logf("%d of %d outages were told before %s was stopped; of what came late %d results were stale and %d changes fenced", before, len(down), victim, stale, fenced)
-	if n := g.server.Query(t, "SELECT COUNT(*) FROM jetmon_outages"); n != fmt.Sprintln(len(down)) {
-		t.Errorf("%s outages are in the database, want %d", strings.TrimSpace(n), len(down))
-	}
-	if n := len(g.inbox.told()); n != 2*len(down) {
-		t.Errorf("WordPress.com was told %d times, want twice of each of the %d sites", n, len(down))
 	}
 }

@@ -1,0 +1,98 @@
+package scenario
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+)
+
+// trouble is something that a database has.
+type trouble struct {
+	name       string
+	begin, end func(*testing.T, *grid)
+	// refuses says that nothing can be written meanwhile.
+	refuses bool
+}
+
+// troubles last this long at least.
+const trouble10s = 10 * time.Second
+
+func troubles() []trouble {
+	slow := func(d time.Duration) func(*testing.T, *grid) {
+		return func(_ *testing.T, g *grid) { g.each(database, func(w *wire) { w.slow(d) }) }
+	}
+	readOnly := func(on int) func(*testing.T, *grid) {
+		return func(t *testing.T, g *grid) { g.server.Query(t, fmt.Sprintf("SET GLOBAL read_only=%d", on)) }
+	}
+	return []trouble{
+		{"is read-only", readOnly(1), readOnly(0), true},
+		{"is slow", slow(100 * time.Millisecond), slow(0), false},
+		{"hangs", func(_ *testing.T, g *grid) { g.cut(database) }, func(_ *testing.T, g *grid) { g.heal(database) }, true},
+		{"is killed", func(t *testing.T, g *grid) { g.kill(t, database) }, func(t *testing.T, g *grid) { g.revive(t, database) }, true},
+	}
+}
+
+// Whatever the database has, checks go on, the fleet says what is the matter, and a site
+// that goes down meanwhile is told of once when it is over.
+func TestTroubleWithTheDatabaseLosesNothing(t *testing.T) {
+	t.Parallel()
+	g := lay(t, plan{coordinators: 2, sites: 300, interval: 4 * time.Second})
+	g.balanced(t)
+	g.checked(t, time.Now(), patience)
+	for i, it := range troubles() {
+		g.endures(t, it, g.rows[i*10], g.rows[i*10+1])
+	}
+	if n := len(g.inbox.told()); n != 2*len(troubles()) {
+		t.Errorf("WordPress.com was told %d times, want only of the sites that went down", n)
+	}
+}
+
+// endures has a trouble while one site goes down just before it and one in it.
+func (g *grid) endures(t *testing.T, it trouble, before, within row) {
+	t.Helper()
+	g.farm.become(before.url, http.StatusServiceUnavailable)
+	began := time.Now()
+	it.begin(t, g)
+	g.farm.become(within.url, http.StatusServiceUnavailable)
+	alarmed := time.Duration(0)
+	await(t, "the database "+it.name+" for long enough", patience, func() bool {
+		if alarmed == 0 && g.storeAlarm(t) {
+			alarmed = time.Since(began)
+		}
+		return time.Since(began) > trouble10s && (alarmed > 0 || !it.refuses)
+	})
+	if it.refuses {
+		g.inbox.isTold(t, within.url)
+	}
+	it.end(t, g)
+	ended := time.Now()
+	told := g.inbox.awaitTold(t, before.url, patience, 0)[0].at
+	if last := g.inbox.awaitTold(t, within.url, patience, 0)[0].at; last.After(told) {
+		told = last
+	}
+	await(t, "the alarm ends", patience, func() bool { return !g.storeAlarm(t) })
+	g.checked(t, time.Now(), g.plan.interval+takeover)
+	gap, url, since := g.farm.gap(urls(g.rows), began, time.Now())
+	t.Logf("the database %s for %s: alarm after %s, all told %s after its end; the longest time without a check was %s (%s, from %s on)", it.name,
+		ended.Sub(began).Round(time.Millisecond), alarmed.Round(time.Millisecond), told.Sub(ended).Round(time.Millisecond),
+		gap.Round(time.Millisecond), url, since.Sub(began).Round(time.Millisecond))
+	if gap > g.plan.interval+busy {
+		t.Errorf("%s was not checked for %s while the database %s, want that checks go on each %s", url, gap, it.name, g.plan.interval)
+	}
+}
+
+// storeAlarm says whether a coordinator complains of the database.
+func (g *grid) storeAlarm(t *testing.T) bool {
+	t.Helper()
+	for _, n := range g.coordinators {
+		for _, a := range g.fleet(t, n).GetAlarms() {
+			if a.GetKind() == monitorv1.AlarmKind_ALARM_KIND_STORE {
+				return true
+			}
+		}
+	}
+	return false
+}
