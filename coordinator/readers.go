@@ -108,6 +108,9 @@ type bucketState struct {
 	digest uint64
 	known  bool
 	until  time.Time
+	// edits is the engine's count then: an edit that is made through our API and taken
+	// back in the table leaves the digest as it was.
+	edits uint64
 }
 
 // refresh reads a bucket again if its digest says that it was edited, if it has none, or
@@ -116,13 +119,15 @@ func (c *Coordinator) refresh(ctx context.Context, b check.BucketID) error {
 	st := &c.bucketStates[b]
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	edits := c.engine.Edits(b)
 	digest, ok, err := c.o.Store.BucketDigest(ctx, b)
 	if err != nil {
 		return err
 	}
-	if ok && st.known && digest == st.digest && time.Now().Before(st.until) {
+	if ok && st.known && edits == st.edits && digest == st.digest && time.Now().Before(st.until) {
 		return nil
 	}
+	st.edits = edits
 	return c.read(ctx, b, digest, ok)
 }
 
@@ -131,6 +136,7 @@ func (c *Coordinator) load(ctx context.Context, b check.BucketID) error {
 	st := &c.bucketStates[b]
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	st.edits = c.engine.Edits(b)
 	digest, ok, err := c.o.Store.BucketDigest(ctx, b)
 	if err != nil {
 		return err

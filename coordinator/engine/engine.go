@@ -122,6 +122,8 @@ type Engine struct {
 	witnesses map[string]*storm.Witness
 	counts    Counters
 	terms     [store.Shards]uint64
+	// edits counts how often sites of each bucket were put or removed other than by a Reading.
+	edits [check.Buckets]uint64
 	// drops counts how often each shard was dropped.
 	drops [store.Shards]uint64
 	due   []schedule.Slot // scratch of Tick

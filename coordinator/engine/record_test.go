@@ -118,3 +118,32 @@ func TestTheShortWayIsLifecycles(t *testing.T) {
 		t.Errorf("%+v, want %+v with effects %v", got, want, effects)
 	}
 }
+
+func TestEditsOfABucketAreCountedUnlessTheyWereRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	count := func(want uint64, after string) {
+		t.Helper()
+		if n := w.engine.Edits(7); n != want {
+			t.Fatalf("%d edits after %s, want %d", n, after, want)
+		}
+	}
+	w.engine.PutBucket(w.now, 7, []store.Site{row()})
+	count(0, "a reading")
+	w.now = w.now.Add(time.Second)
+	w.engine.Put(w.now, row())
+	count(2, "an edit") // of the bucket it is in, and of the one it was in
+	moved := row()
+	moved.Bucket = 8
+	w.now = w.now.Add(time.Second)
+	w.engine.Put(w.now, moved)
+	count(3, "a move away")
+	w.engine.Put(w.now, row())
+	w.now = w.now.Add(time.Second)
+	w.engine.Put(w.now, row())
+	before := w.engine.Edits(7)
+	w.engine.Remove(w.now, 42)
+	if w.engine.Edits(7) == before {
+		t.Error("a removal is not counted")
+	}
+}

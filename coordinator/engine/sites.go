@@ -17,18 +17,36 @@ func (e *Engine) Put(now time.Time, row store.Site) {
 	if e.recent[row.ID].After(now) {
 		return
 	}
-	e.recent[row.ID] = now
+	e.edited(now, row.ID, row.Bucket)
 	e.put(now, row)
+}
+
+// edited notes that a site is changed otherwise than by a Reading.
+func (e *Engine) edited(now time.Time, id check.SiteID, bucket check.BucketID) {
+	e.recent[id] = now
+	e.edits[bucket%check.Buckets]++
+	if slot, ok := e.byID[id]; ok {
+		e.edits[e.record(slot).bucket%check.Buckets]++
+	}
+}
+
+// Edits counts how often sites of a bucket were changed otherwise than by a Reading. As
+// long as it stays the same, what is known of the bucket is what was read.
+func (e *Engine) Edits(bucket check.BucketID) uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.edits[bucket%check.Buckets]
 }
 
 // Remove takes a site off.
 func (e *Engine) Remove(now time.Time, id check.SiteID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.recent[id] = now
 	if s := e.site(id); s != nil {
+		e.edited(now, id, s.row.Bucket)
 		e.remove(s)
 	}
+	e.recent[id] = now
 }
 
 // Reading takes the rows of one bucket, as they are read, for the truth. There may be
