@@ -1,6 +1,7 @@
 // Package sqlstore is the store on MySQL/MariaDB and on SQLite, in one SQL text. A
 // dialect of a few members holds all that differs: how to connect, what an error
-// means, two pieces of DDL, which migrations belong to the other engine.
+// means, two pieces of DDL, a digest of many rows, which migrations belong to the other
+// engine.
 //
 // The SQL keeps to what both engines, and what scales MySQL out (replicas, Vitess,
 // TiDB), have in common: `?`, named columns, integers for our own times (unix
@@ -19,10 +20,15 @@
 // the legacy table. CreateSite, UpdateSite and DeleteSite write to it all the same:
 // they are the explicit edits of an admin.
 //
-// A commit is one transaction. Its first statement proves that the caller still owns
-// the shard and, by locking that row, puts the commits of a shard in a row; that is
-// what makes their ids rise in the order of the changes. On SQLite all writes pass
+// A group of commits is one transaction. Its first statement proves that the caller
+// still owns the shard and, by locking that row, puts the commits of a shard in a row;
+// that is what makes their ids rise in the order of the changes. The rows of a group are
+// read, inserted and updated together; where somebody else was in between, the numbers
+// of rows matched do not agree, and the group begins anew. On SQLite all writes pass
 // through one connection.
+//
+// Scans read one bucket by the legacy table's index, or many in the order of the table,
+// and hand over what they have read when no query is open any more.
 //
 // The package has no goroutine that outlives a call.
 package sqlstore
