@@ -20,6 +20,7 @@ type farm struct {
 
 	mu    sync.Mutex
 	plots map[string]*plot // by URL
+	delay time.Duration
 }
 
 // plot is one site of a farm.
@@ -68,7 +69,16 @@ func (f *farm) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.asked = append(p.asked, time.Now())
 		status = p.status
 	}
+	delay := f.delay
 	f.mu.Unlock()
+	if delay > 0 {
+		timer := time.NewTimer(delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-r.Context().Done():
+		}
+	}
 	w.WriteHeader(status)
 }
 
@@ -77,6 +87,13 @@ func (f *farm) become(url string, status int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.plots[url].status = status
+}
+
+// answerAfter has all sites take their time from now on.
+func (f *farm) answerAfter(delay time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.delay = delay
 }
 
 // checks counts the requests to all sites.

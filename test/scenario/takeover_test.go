@@ -1,7 +1,10 @@
 package scenario
 
 import (
+	"fmt"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -65,5 +68,91 @@ func (g *grid) takenOver(t *testing.T, sites []row, died time.Time) {
 	}
 	if all > takeover+g.plan.interval+busy {
 		t.Errorf("the last site was checked again %s after the death, want %s", all, takeover+g.plan.interval)
+	}
+}
+
+// A coordinator is stopped for so long that its sites have another owner when it goes on:
+// with outages decided and not yet written, and with checks handed out. What it would still
+// have written is refused, what its checkers still bring counts for nothing, and each
+// outage is told of once.
+func TestAStoppedCoordinatorThatGoesOnWritesNothing(t *testing.T) {
+	t.Parallel()
+	g := lay(t, plan{coordinators: 2, sites: 300, interval: 4 * time.Second})
+	g.farm.answerAfter(time.Second) // so that some checks are always out
+	g.balanced(t)
+	g.checked(t, time.Now(), patience)
+	victim, sites := g.owner(t)
+	down := sites[:min(len(sites), 30)]
+	for _, r := range down {
+		g.farm.become(r.url, http.StatusServiceUnavailable)
+	}
+	await(t, "some outages are told, and others not yet", patience, func() bool { return len(g.inbox.all()) > 0 })
+	g.wire(t, victim, database).cut()
+	await(t, "an outage is decided and not written", patience, func() bool {
+		return g.fleet(t, victim).GetCoordinator().GetUncommittedChanges() > 0
+	})
+	before := len(g.inbox.told())
+	g.pause(t, victim)
+	stopped := time.Now()
+	g.wire(t, victim, database).heal()
+	g.takenOver(t, sites, stopped)
+	g.watch(t, stopped.Add(takeover))
+	g.resume(t, victim)
+	g.awaitTold(t, down, 0)
+	g.checked(t, time.Now(), g.plan.interval+takeover)
+	for _, r := range down {
+		g.farm.become(r.url, http.StatusOK)
+	}
+	g.awaitTold(t, down, 0, 1)
+	var stale, fenced uint64
+	await(t, "what came late is counted", patience, func() bool {
+		c := g.fleet(t, victim).GetCoordinator()
+		stale, fenced = c.GetStaleResults(), c.GetFencedChanges()
+		return stale+fenced > 0
+	})
+	t.Logf("%d of %d outages were told before %s was stopped; of what came late %d results were stale and %d changes fenced", before, len(down), victim, stale, fenced)
+	if n := g.server.Query(t, "SELECT COUNT(*) FROM jetmon_outages"); n != fmt.Sprintln(len(down)) {
+		t.Errorf("%s outages are in the database, want %d", strings.TrimSpace(n), len(down))
+	}
+	if n := len(g.inbox.told()); n != 2*len(down) {
+		t.Errorf("WordPress.com was told %d times, want twice of each of the %d sites", n, len(down))
+	}
+}
+
+// A coordinator is cut off from the database in the middle of a transaction, in which it
+// holds the lock of a shard. Nobody waits for it: its shards have another owner in time.
+func TestACoordinatorCutOffInTheMiddleOfAWriteHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	g := lay(t, plan{coordinators: 2, sites: 100, interval: 4 * time.Second})
+	g.balanced(t)
+	g.checked(t, time.Now(), patience)
+	victim, sites := g.owner(t)
+	line := g.wire(t, victim, database)
+	line.cutAt("INSERT INTO jetmon_outages")
+	down := sites[0]
+	g.farm.become(down.url, http.StatusServiceUnavailable)
+	await(t, "the outage is being written", patience, line.wasCut)
+	cut := time.Now()
+	await(t, "all shards have another owner", patience, func() bool {
+		owners := g.shards(t)
+		for _, n := range owners {
+			if n == victim {
+				return false
+			}
+		}
+		return len(owners) == 32
+	})
+	took := time.Since(cut)
+	t.Logf("all shards had another owner %s after the cut", took.Round(time.Millisecond))
+	if took > takeover+busy {
+		t.Errorf("the last shard had another owner %s after the cut, want %s", took, takeover)
+	}
+	g.inbox.awaitTold(t, down.url, patience, 0)
+	line.heal()
+	g.balanced(t)
+	g.checked(t, time.Now(), patience)
+	g.inbox.isTold(t, down.url, 0)
+	if n := g.server.Query(t, "SELECT COUNT(*) FROM jetmon_outages"); n != "1\n" {
+		t.Errorf("%s outages are in the database, want 1", strings.TrimSpace(n))
 	}
 }

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -20,6 +21,8 @@ type wire struct {
 	to    string
 	delay time.Duration
 	whole chan struct{} // closed while the wire is not cut
+	fuse  []byte        // what cuts it when it comes by; empty for nothing
+	burnt bool          // it came by
 	over  chan struct{}
 	conns map[net.Conn]struct{}
 }
@@ -55,6 +58,33 @@ func (w *wire) cut() {
 	case <-w.whole:
 		w.whole = make(chan struct{})
 	default: // it is cut already
+	}
+}
+
+// cutAt has the wire cut when it has carried a piece of text.
+func (w *wire) cutAt(text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fuse, w.burnt = []byte(text), false
+}
+
+// wasCut says whether that has come by.
+func (w *wire) wasCut() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.burnt
+}
+
+// carried looks for the text at which to be cut.
+func (w *wire) carried(data []byte) {
+	w.mu.Lock()
+	found := len(w.fuse) > 0 && bytes.Contains(data, w.fuse)
+	if found {
+		w.fuse, w.burnt = nil, true
+	}
+	w.mu.Unlock()
+	if found {
+		w.cut()
 	}
 }
 
@@ -142,6 +172,7 @@ func (w *wire) pump(to, from net.Conn) {
 				_ = from.Close()
 				return
 			}
+			w.carried(buffer[:n])
 		}
 		if err == nil {
 			continue

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"strconv"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -49,6 +50,12 @@ func mysqlConnectors(_ context.Context, dsn DSN, p purpose) (connectors, error) 
 	if cfg.Params == nil {
 		cfg.Params = map[string]string{}
 	}
+	if !p.migrate {
+		// A coordinator that was stopped or cut off in the middle of a transaction holds
+		// the lock of a shard. It must be let go before the lease is over and another
+		// coordinator wants it; the server would keep it for hours.
+		cfg.Params["wait_timeout"] = strconv.Itoa(int(idleInServer / time.Second))
+	}
 	cfg.Params["time_zone"] = "'+00:00'"
 	cfg.Params["sql_mode"] = "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
 	c, err := mysql.NewConnector(cfg)
@@ -59,6 +66,13 @@ func mysqlConnectors(_ context.Context, dsn DSN, p purpose) (connectors, error) 
 	// A commit for each shard, and readers beside them.
 	return connectors{write: c, read: c, writers: 48, readers: 48}, nil
 }
+
+// idleInServer is how long the server keeps a connection on which nothing is said, in a
+// transaction too; idleInPool is when we close it ourselves.
+const (
+	idleInServer = 10 * time.Second
+	idleInPool   = 8 * time.Second
+)
 
 func defaultTo(d, otherwise time.Duration) time.Duration {
 	if d == 0 {

@@ -89,7 +89,7 @@ func pool(c driver.Connector, most int) *sql.DB {
 	db := sql.OpenDB(c)
 	db.SetMaxOpenConns(most)
 	db.SetMaxIdleConns(most)
-	db.SetConnMaxIdleTime(time.Minute)
+	db.SetConnMaxIdleTime(idleInPool)
 	db.SetConnMaxLifetime(5 * time.Minute)
 	return db
 }
