@@ -131,17 +131,14 @@ func (c *Coordinator) refresh(ctx context.Context, b check.BucketID) error {
 	return c.read(ctx, b, digest, ok)
 }
 
-// load reads a bucket for the first time.
+// load reads a bucket for the first time, as fast as it can be scanned: digests are for
+// later.
 func (c *Coordinator) load(ctx context.Context, b check.BucketID) error {
 	st := &c.bucketStates[b]
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.edits = c.engine.Edits(b)
-	digest, ok, err := c.o.Store.BucketDigest(ctx, b)
-	if err != nil {
-		return err
-	}
-	return c.read(ctx, b, digest, ok)
+	st.known = false
+	return c.scan(ctx, b)
 }
 
 // read scans a bucket, whose digest was just taken, and remembers the digest if it is the

@@ -181,7 +181,10 @@ func (e *Engine) recall(now time.Time, s *site) {
 	case lifecycle.Verifying:
 		s.askDue = true
 		e.wait(s, now)
-	case lifecycle.Suspect, lifecycle.Recovering:
+	case lifecycle.Suspect:
+		// Failures that follow one another too closely say too little.
+		e.wait(s, s.state.Observed.Add(e.o.Policy.Between))
+	case lifecycle.Recovering:
 		e.wait(s, now)
 	}
 }
