@@ -85,6 +85,15 @@ ifneq ($(filter ./... ./internal/probe,$(PKG)),)
 	@echo "checks beside a tuned net/http client (docs/performance.md)"
 	go run ./test/load/checks
 endif
+ifneq ($(filter ./... ./coordinator/dispatch/stream,$(PKG)),)
+	@echo "what a coordinator spends on a check, beside a bare stream (docs/performance.md)"
+	go run ./test/load/fleet/instant -for 3s -sites 500000
+endif
+ifneq ($(filter ./... ./coordinator,$(PKG)),)
+	@$(MAKE) --no-print-directory mariadb
+	@echo "a coordinator at 200,000 sites, and short of checkers (docs/performance.md)"
+	go run ./test/load/fleet -sites 200000 -interval 1m -for 70s -settle 5s -capacity 1700
+endif
 
 # The same seed gives the same table: make sim-quorum SIMFLAGS='-seed 2 -escalations 100000'
 sim-quorum: ## reckon how often the verifliers are wrong together, for each size of panel

@@ -3,12 +3,15 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"runtime"
 	"runtime/pprof"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -16,6 +19,7 @@ import (
 // plan is what to measure.
 type plan struct {
 	sites, checkers, inFlight, headers int
+	rounds                             int
 	length                             time.Duration
 	only                               string
 	cpuProfile, memProfile             string
@@ -28,6 +32,7 @@ func main() {
 	flag.IntVar(&p.inFlight, "in-flight", 20_000, "checks that each checker takes at once")
 	flag.IntVar(&p.headers, "headers", 2, "response headers in an observation, 0 to 4")
 	flag.DurationVar(&p.length, "for", 10*time.Second, "how long each is measured")
+	flag.IntVar(&p.rounds, "rounds", 3, "turns in which each is measured")
 	flag.StringVar(&p.only, "only", "", "measure one: engine, messages or bytes")
 	flag.StringVar(&p.cpuProfile, "cpuprofile", "", "file for a CPU profile of the coordinator's side")
 	flag.StringVar(&p.memProfile, "memprofile", "", "file for its allocations")
@@ -50,15 +55,17 @@ func main() {
 func (p plan) check() error {
 	switch {
 	case p.sites < 1 || p.sites > 20_000_000:
-		return fmt.Errorf("-sites must be from 1 to 20000000")
+		return errors.New("-sites must be from 1 to 20000000")
 	case p.checkers < 1 || p.checkers > 64:
-		return fmt.Errorf("-checkers must be from 1 to 64")
+		return errors.New("-checkers must be from 1 to 64")
 	case p.inFlight < batchSize || p.inFlight > 1_000_000:
 		return fmt.Errorf("-in-flight must be from %d to 1000000", batchSize)
 	case p.headers < 0 || p.headers > len(headerFields):
 		return fmt.Errorf("-headers must be from 0 to %d", len(headerFields))
+	case p.rounds < 1 || p.rounds > 100:
+		return errors.New("-rounds must be from 1 to 100")
 	case p.length < time.Second || p.length > 10*time.Minute:
-		return fmt.Errorf("-for must be from 1s to 10m")
+		return errors.New("-for must be from 1s to 10m")
 	}
 	return nil
 }
@@ -79,7 +86,6 @@ func cpuTime() time.Duration {
 
 // figures are those of one way.
 type figures struct {
-	name                  string
 	wall                  time.Duration
 	coordinator, checkers side
 	allocs, bytes         float64 // a check
@@ -93,8 +99,8 @@ func (f figures) cost() time.Duration {
 
 // way is one way to serve checkers.
 type way struct {
-	name  string
-	serve func(plan) (*served, error)
+	name, title string
+	serve       func(plan) (*served, error)
 }
 
 // served is a server that runs.
@@ -105,26 +111,65 @@ type served struct {
 }
 
 func measureAll(p plan) error {
-	var engineCost time.Duration
 	fmt.Printf("%d checkers, %d checks each at once, batches of %d, %d headers; %d cores\n", p.checkers, p.inFlight, batchSize, p.headers, runtime.NumCPU())
-	fmt.Printf("%-36s %10s %12s %12s %8s %8s %8s\n", "", "checks/s", "CPU ns/check", "checkers' ns", "allocs", "bytes", "ratio")
-	for _, w := range []way{{"engine", serveEngine}, {"messages", serveMessages}, {"bytes", serveBytes}} {
-		if p.only != "" && p.only != w.name {
-			continue
+	fmt.Printf("%-34s %10s %13s %13s %8s %8s %8s\n", "", "checks/s", "CPU ns/check", "checkers' ns", "allocs", "bytes", "ratio")
+	all := map[string][]figures{}
+	for range p.rounds {
+		for _, w := range ways() {
+			if p.only != "" && p.only != w.name {
+				continue
+			}
+			f, err := measure(p, w)
+			if err != nil {
+				return err
+			}
+			all[w.name] = append(all[w.name], f)
+			turn := len(all[w.name]) - 1
+			print(w, f, ratio(all["engine"][min(turn, len(all["engine"])):], all[w.name][turn:]))
 		}
-		f, err := measure(p, w)
-		if err != nil {
-			return err
+	}
+	if p.rounds > 1 {
+		fmt.Println("medians; the ratio is the engine's cost to this one's, in turns side by side")
+		for _, w := range ways() {
+			if runs := all[w.name]; len(runs) > 0 {
+				print(w, middle(runs), ratio(all["engine"], runs))
+			}
 		}
-		if engineCost == 0 {
-			engineCost = f.cost()
-		}
-		fmt.Printf("%-36s %10.0f %12d %12d %8.2f %8.0f %8.2f\n", map[string]string{
-			"engine": "engine behind the stream", "messages": "bare stream of the same messages", "bytes": "bare stream of the same bytes",
-		}[w.name], f.rate(), f.cost().Nanoseconds(), int64(f.checkers.CPU)/int64(max(1, f.checkers.Checks)), f.allocs, f.bytes,
-			float64(engineCost)/float64(f.cost()))
 	}
 	return nil
+}
+
+func ways() []way {
+	return []way{
+		{"engine", "engine behind the stream", serveEngine},
+		{"messages", "bare stream of the same messages", serveMessages},
+		{"bytes", "bare stream of the same bytes", serveBytes},
+	}
+}
+
+func print(w way, f figures, ratio float64) {
+	fmt.Printf("%-34s %10.0f %13d %13d %8.2f %8.0f %8.2f\n", w.title, f.rate(), f.cost().Nanoseconds(),
+		int64(f.checkers.CPU)/int64(max(1, f.checkers.Checks)), f.allocs, f.bytes, ratio)
+}
+
+// middle is the run of median cost.
+func middle(runs []figures) figures {
+	sorted := slices.SortedFunc(slices.Values(runs), func(a, b figures) int { return cmp.Compare(a.cost(), b.cost()) })
+	return sorted[len(sorted)/2]
+}
+
+// ratio is the median of the ratios of cost, turn by turn; 0 when there is nothing to
+// compare with.
+func ratio(engine, other []figures) float64 {
+	var all []float64
+	for i := range min(len(engine), len(other)) {
+		all = append(all, float64(engine[i].cost())/float64(max(1, other[i].cost())))
+	}
+	if len(all) == 0 {
+		return 0
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
 }
 
 // warmUp is how long before the measurement everything runs already: all sites have been
@@ -132,7 +177,6 @@ func measureAll(p plan) error {
 const warmUp = 3 * time.Second
 
 func measure(p plan, w way) (f figures, err error) {
-	f.name = w.name
 	s, err := w.serve(p)
 	if err != nil {
 		return f, err

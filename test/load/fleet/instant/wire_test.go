@@ -4,6 +4,7 @@ package main
 
 import (
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -54,5 +55,25 @@ func TestNonsenseIsNotAnswered(t *testing.T) {
 		if _, n, err := newAnswers(0).answer(wire); err == nil {
 			t.Errorf("%x: %d answers", wire, n)
 		}
+	}
+}
+
+func TestMediansAndRatios(t *testing.T) {
+	t.Parallel()
+	runs := func(costs ...time.Duration) (all []figures) {
+		for _, c := range costs {
+			all = append(all, figures{coordinator: side{Checks: 10, CPU: 10 * c}})
+		}
+		return all
+	}
+	if got := middle(runs(9, 1, 5)).cost(); got != 5 {
+		t.Errorf("the median is %d", got)
+	}
+	// Turn by turn: 2, 4 and 1.
+	if got := ratio(runs(20, 40, 5), runs(10, 10, 5)); got != 2 {
+		t.Errorf("the ratio is %v", got)
+	}
+	if got := ratio(nil, runs(1)); got != 0 {
+		t.Errorf("to nothing the ratio is %v", got)
 	}
 }
