@@ -24,9 +24,6 @@ import (
 
 const (
 	batchSize = 100
-	// ahead is how many checks the schedule is ahead of what was checked in, beside what
-	// the checkers have out.
-	ahead = 50_000
 	// forever is longer than a run on the schedule's own clock.
 	forever  = 10_000 * time.Hour
 	interval = time.Minute
@@ -81,14 +78,15 @@ func serveEngine(p plan) (*served, error) {
 	return s, nil
 }
 
-// drive lets the schedule run as far ahead of the clock as there is work to do.
+// drive lets the schedule run ahead of the clock, as far as checkers have room: what is
+// due is handed out at once, as it is by a coordinator whose checkers keep up.
 func drive(ctx context.Context, e *engine.Engine, p plan, now time.Time) error {
 	perGrain := max(1, p.sites/int(interval/grain))
 	made := 0
 	pause := time.NewTicker(time.Millisecond)
 	defer pause.Stop()
 	for ctx.Err() == nil {
-		if made < int(e.Counters().Checks)+p.checkers*p.inFlight+ahead {
+		if made < int(e.Counters().Checks)+p.checkers*p.inFlight-perGrain {
 			now = now.Add(grain)
 			e.Tick(now)
 			made += perGrain

@@ -29,7 +29,7 @@ func main() {
 	var p plan
 	flag.IntVar(&p.sites, "sites", 1_000_000, "sites on the schedule")
 	flag.IntVar(&p.checkers, "checkers", 4, "checkers, each with a stream of its own")
-	flag.IntVar(&p.inFlight, "in-flight", 20_000, "checks that each checker takes at once")
+	flag.IntVar(&p.inFlight, "in-flight", 5000, "checks that each checker takes at once")
 	flag.IntVar(&p.headers, "headers", 2, "response headers in an observation, 0 to 4")
 	flag.DurationVar(&p.length, "for", 10*time.Second, "how long each is measured")
 	flag.IntVar(&p.rounds, "rounds", 3, "turns in which each is measured")
