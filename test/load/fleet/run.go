@@ -46,12 +46,16 @@ func measure(ctx context.Context, p plan) (err error) {
 		return err
 	}
 	fmt.Printf("%d rows written in %s\n", p.sites, time.Since(began).Round(time.Millisecond))
+	bare, err := d.bareScan(ctx)
+	if err != nil {
+		return err
+	}
 	c, err := startCoordinator(ctx, p, p.program, d.dsn())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
-	r := &run{plan: p, database: d, coordinator: c, sights: newSights(p.sites, time.Now())}
+	r := &run{plan: p, database: d, coordinator: c, bare: bare, sights: newSights(p.sites, time.Now())}
 	return r.watch(ctx)
 }
 
@@ -60,6 +64,7 @@ type run struct {
 	plan        plan
 	database    *database
 	coordinator *coordinator
+	bare        float64 // rows a second of a bare scan
 	sights      *sights
 	checkers    []*checker
 }
@@ -121,8 +126,10 @@ func (r *run) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("loaded in %s since the process was started: %.0f rows/s, %.2f us CPU a row; %s resident, %s at most\n",
-		took.Round(time.Millisecond), float64(r.plan.sites)/took.Seconds(), float64(cpu.Microseconds())/float64(r.plan.sites), mib(m.now), mib(m.peak))
+	rate := float64(r.plan.sites) / took.Seconds()
+	fmt.Printf("a bare scan of the table by %d connections: %.0f rows/s\n", bareReaders, r.bare)
+	fmt.Printf("loaded in %s since the process was started: %.0f rows/s, %.2f of the bare scan, %.2f us CPU a row; %s resident, %s at most\n",
+		took.Round(time.Millisecond), rate, rate/r.bare, float64(cpu.Microseconds())/float64(r.plan.sites), mib(m.now), mib(m.peak))
 	return nil
 }
 
