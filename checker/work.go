@@ -33,8 +33,11 @@ func (c *Checker) work() {
 			c.ledger.giveUp(j, now)
 			continue
 		}
-		if seen.Outcome == check.OutcomeDown {
+		switch seen.Outcome {
+		case check.OutcomeDown:
 			c.doubt()
+		case check.OutcomeUp:
+			seen.Headers = nil // they explain failures; on the way they would cost more than the rest
 		}
 		c.metrics.outcome(seen.Outcome)
 		urgent := seen.Outcome != check.OutcomeUp

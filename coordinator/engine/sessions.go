@@ -163,7 +163,7 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 			e.meter.Answered(now, c.Due)
 		}
 		if e.calmGood(slot, ses.hello.Node, r.At, &r.Observation) {
-			e.shown(now, ses, &r.Observation, e.urls.text(e.record(slot).url), false)
+			e.shown(now, ses, r, e.urls.text(e.record(slot).url), false)
 			continue
 		}
 		s := e.open(slot)

@@ -71,3 +71,27 @@ func TestAFailureThatBeganWhileTheCheckerWasUnwellIsNone(t *testing.T) {
 	}
 	w.stage(lifecycle.Suspect)
 }
+
+// Of very many sites only some are looked at; that must be enough.
+func TestASickCheckerIsFoundAmongVeryManySites(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.join("a")
+	w.many(sampleFrom + 1)
+	for range 20 {
+		w.pass(tick, c)
+		c.answer(down)
+	}
+	sum := w.engine.Summary(w.now)
+	if sum.Checkers[0].Quarantined.IsZero() {
+		t.Fatalf("%d failures, and the checker is trusted", sum.Counters.Failures)
+	}
+	before := sum.Suspect
+	for range 20 {
+		w.pass(tick, c)
+		c.answer(down)
+	}
+	if after := w.engine.Summary(w.now).Suspect; after != before {
+		t.Errorf("%d sites more are suspect by the word of a checker in quarantine", after-before)
+	}
+}
