@@ -25,7 +25,7 @@ func TestASessionBeginsWithWhoWeAre(t *testing.T) {
 		c, _ := pair(t, &sites{answer: up}, nil)
 		k := c.accept(t)
 		h := k.hello
-		if h.GetNode() != "fra-1" || h.GetRegion() != "eu" || len(h.GetInstanceId()) < 16 || h.GetMaxInFlight() != 100 || h.GetProtocolVersion() != 1 || len(h.GetResume()) != 0 {
+		if h.GetNode() != "fra-1" || h.GetRegion() != "eu" || len(h.GetInstanceId()) < 16 || h.GetMaxInFlight() != 100 || len(h.GetResume()) != 0 {
 			t.Errorf("hello is %v", h)
 		}
 		if m := k.next(true); m.GetHeartbeat() == nil {

@@ -16,8 +16,6 @@ import (
 )
 
 const (
-	protocolVersion = 1
-
 	backoffBase = 200 * time.Millisecond
 	backoffMax  = 10 * time.Second
 	// steadyAfter is how long a session must have stood for the back-off to begin anew:
@@ -30,6 +28,8 @@ const (
 var (
 	errDrained = errors.New("the coordinator is draining")
 	errSilent  = errors.New("the coordinator is silent")
+	// errVersion: only an upgrade of either side mends it.
+	errVersion = errors.New("no common protocol version")
 	// errStreamEnded is what a failed Send says; the receiver knows why.
 	errStreamEnded = errors.New("the stream has ended")
 )
@@ -87,8 +87,11 @@ func severity(err error) slog.Level {
 	case codes.InvalidArgument, codes.FailedPrecondition, codes.Unauthenticated, codes.PermissionDenied, codes.Unimplemented:
 		return slog.LevelError
 	default:
-		if errors.Is(err, errDrained) {
+		switch {
+		case errors.Is(err, errDrained):
 			return slog.LevelInfo
+		case errors.Is(err, errVersion):
+			return slog.LevelError
 		}
 		return slog.LevelWarn
 	}
@@ -116,7 +119,7 @@ func (l *link) session(ctx context.Context) error {
 		return fmt.Errorf("open the stream: %w", context.Canceled)
 	}
 	s := newSession(l, stream, welcome, cancel)
-	l.log.Info("session stands", "session", welcome.GetSessionId(), "name", welcome.GetCoordinator())
+	l.log.Info("session stands", "session", welcome.GetSessionId(), "name", welcome.GetCoordinator(), "version", chosen(welcome))
 	l.checker.metrics.sessions.Inc()
 	defer l.checker.metrics.sessions.Dec()
 	l.account.connect()
@@ -135,26 +138,28 @@ func (l *link) session(ctx context.Context) error {
 	return err
 }
 
-// greet says Hello and waits for Welcome.
+// greet says Hello and waits for a Welcome in a version that we speak.
 func (l *link) greet(stream coordinatorv1.AssignmentService_StreamAssignmentsClient) (*coordinatorv1.Welcome, error) {
 	c := l.checker
 	err := stream.Send(&coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Hello{
 		Hello: &coordinatorv1.Hello{
 			Node: c.node, InstanceId: c.instance, Region: c.region,
-			MaxInFlight:     uint32(c.ledger.limit),
-			ProtocolVersion: protocolVersion,
-			Resume:          l.account.resume(time.Now()),
+			MaxInFlight:        uint32(c.ledger.limit),
+			ProtocolVersion:    minVersion,
+			MinProtocolVersion: minVersion,
+			MaxProtocolVersion: maxVersion,
+			Resume:             l.account.resume(time.Now()),
 		},
 	}})
 	// When Send fails, Recv has the reason.
 	first, recvErr := stream.Recv()
 	switch {
 	case recvErr != nil:
-		return nil, fmt.Errorf("wait for the welcome: %w", recvErr)
+		return nil, fmt.Errorf("wait for the welcome: %w", refusal(recvErr))
 	case err != nil:
 		return nil, fmt.Errorf("say hello: %w", err)
 	case first.GetWelcome() == nil:
 		return nil, fmt.Errorf("the coordinator began with %T, not with a welcome", first.GetMessage())
 	}
-	return first.GetWelcome(), nil
+	return first.GetWelcome(), admit(first.GetWelcome())
 }

@@ -147,7 +147,7 @@ func batchError(err error) *rpcstatus.Status {
 		return nil
 	}
 	st := status.New(codes.FailedPrecondition, err.Error())
-	if with, werr := st.WithDetails(&errdetails.ErrorInfo{Domain: "jetmon.coordinator", Reason: reason(err)}); werr == nil {
+	if with, werr := st.WithDetails(&errdetails.ErrorInfo{Domain: errorDomain, Reason: reason(err)}); werr == nil {
 		st = with
 	}
 	return st.Proto()

@@ -13,9 +13,6 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// protocolVersion is the one that this file speaks.
-const protocolVersion = 1
-
 const (
 	// outbox bounds the messages that a slow checker may leave unread.
 	outbox = 1024
@@ -24,6 +21,8 @@ const (
 	// maxResults bounds the results in one message, maxInFlight the checks of one checker.
 	maxResults  = 1000
 	maxInFlight = 1_000_000
+	// errorDomain is the domain of our google.rpc.ErrorInfo.
+	errorDomain = "jetmon.coordinator"
 )
 
 // Options for New.
@@ -58,6 +57,10 @@ func (s *Server) StreamAssignments(st responder) error {
 	if err != nil {
 		return err
 	}
+	version, err := spoken().negotiate(first.GetHello())
+	if err != nil {
+		return err
+	}
 	hello, err := readHello(first.GetHello())
 	if err != nil {
 		return err
@@ -69,7 +72,7 @@ func (s *Server) StreamAssignments(st responder) error {
 	}
 	id := s.o.Engine.Join(time.Now(), hello, resume, l)
 	defer func() { s.o.Engine.Leave(time.Now(), id) }()
-	if err := st.Send(s.welcome(id)); err != nil {
+	if err := st.Send(s.welcome(id, version)); err != nil {
 		return err
 	}
 	in := receiver{engine: s.o.Engine, session: id, link: l}
@@ -112,10 +115,6 @@ func (s *Server) send(st responder, l *link, received <-chan error) error {
 
 func readHello(h *coordinatorpb.Hello) (dispatch.Hello, error) {
 	switch {
-	case h == nil:
-		return dispatch.Hello{}, fault.InvalidField("hello", "must be the first message")
-	case h.GetProtocolVersion() != protocolVersion:
-		return dispatch.Hello{}, fault.New(fault.Fenced, "protocol_version %d is not spoken here, %d is", h.GetProtocolVersion(), protocolVersion)
 	case h.GetNode() == "" || len(h.GetNode()) > 128:
 		return dispatch.Hello{}, fault.InvalidField("hello.node", "must have 1 to 128 bytes")
 	case h.GetInstanceId() == "" || len(h.GetInstanceId()) > 128:
@@ -132,14 +131,18 @@ func readHello(h *coordinatorpb.Hello) (dispatch.Hello, error) {
 	}, nil
 }
 
-func (s *Server) welcome(id dispatch.SessionID) *coordinatorpb.StreamAssignmentsResponse {
+func (s *Server) welcome(id dispatch.SessionID, version uint32) *coordinatorpb.StreamAssignmentsResponse {
+	ours := spoken()
 	return &coordinatorpb.StreamAssignmentsResponse{Message: &coordinatorpb.StreamAssignmentsResponse_Welcome{
 		Welcome: &coordinatorpb.Welcome{
-			SessionId:       strconv.FormatUint(uint64(id), 10),
-			Coordinator:     s.o.Node,
-			HeartbeatMillis: uint32(s.o.Heartbeat.Milliseconds()),
-			LeaseMillis:     uint32(s.o.Lease.Milliseconds()),
-			MaxResults:      maxResults,
+			SessionId:          strconv.FormatUint(uint64(id), 10),
+			Coordinator:        s.o.Node,
+			HeartbeatMillis:    uint32(s.o.Heartbeat.Milliseconds()),
+			LeaseMillis:        uint32(s.o.Lease.Milliseconds()),
+			MaxResults:         maxResults,
+			ProtocolVersion:    version,
+			MinProtocolVersion: ours.lowest,
+			MaxProtocolVersion: ours.highest,
 		},
 	}}
 }

@@ -322,10 +322,7 @@ func TestSessionsThatCannotBeAreRefused(t *testing.T) {
 	}{
 		"no hello":   {&coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Leaving{Leaving: &coordinatorv1.Leaving{}}}, codes.InvalidArgument},
 		"no message": {&coordinatorv1.StreamAssignmentsRequest{}, codes.InvalidArgument},
-		"another version": {&coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Hello{Hello: &coordinatorv1.Hello{
-			Node: "n", InstanceId: "i", MaxInFlight: 1, ProtocolVersion: 99,
-		}}}, codes.FailedPrecondition},
-		"no name": {&coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Hello{Hello: hello("", "i")}}, codes.InvalidArgument},
+		"no name":    {&coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Hello{Hello: hello("", "i")}}, codes.InvalidArgument},
 		"a name without end": {&coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Hello{
 			Hello: hello(strings.Repeat("n", 129), "i"),
 		}}, codes.InvalidArgument},
@@ -336,6 +333,73 @@ func TestSessionsThatCannotBeAreRefused(t *testing.T) {
 			p.say(tt.first)
 			if err := p.ends(); status.Code(err) != tt.want {
 				t.Errorf("it ends with %v, want %v", err, tt.want)
+			}
+		})
+	}
+}
+
+// of makes the first message of a checker that speaks these versions.
+func of(single, lowest, highest uint32) *coordinatorv1.StreamAssignmentsRequest {
+	h := hello("fra-1", "1")
+	h.ProtocolVersion, h.MinProtocolVersion, h.MaxProtocolVersion = single, lowest, highest
+	return &coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Hello{Hello: h}}
+}
+
+func TestASessionIsInAVersionThatBothSpeak(t *testing.T) {
+	t.Parallel()
+	for name, first := range map[string]*coordinatorv1.StreamAssignmentsRequest{
+		"a checker that knows no ranges":           of(1, 0, 0),
+		"one that speaks the same":                 of(1, 1, 1),
+		"one that was upgraded first":              of(1, 1, 7),
+		"one that has forgotten the older message": of(0, 1, 2),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := open(t)
+			p := h.dial(t)
+			p.say(first)
+			if w := p.hear().GetWelcome(); w.GetProtocolVersion() != 1 || w.GetMinProtocolVersion() != 1 || w.GetMaxProtocolVersion() != 1 {
+				t.Fatalf("the welcome is %v", w)
+			}
+			p.say(&coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Credit{Credit: &coordinatorv1.Credit{Add: 100}}})
+			h.tick()
+			a := p.batches(sites)[0]
+			if ack := p.checkIn(results(a)); int(ack.GetAccepted()) != len(a.GetAssignments()) {
+				t.Errorf("checked in: %v", ack)
+			}
+		})
+	}
+}
+
+func TestWithoutACommonVersionThereIsNoSession(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for name, tt := range map[string]struct {
+		first *coordinatorv1.StreamAssignmentsRequest
+		want  codes.Code
+	}{
+		"one other version":       {of(99, 0, 0), codes.FailedPrecondition},
+		"a range above":           {of(1, 2, 3), codes.FailedPrecondition},
+		"an inverted range":       {of(1, 3, 1), codes.InvalidArgument},
+		"half a range":            {of(1, 1, 0), codes.InvalidArgument},
+		"a range from nothing on": {of(1, 0, 1), codes.InvalidArgument},
+		"no version at all":       {of(0, 0, 0), codes.InvalidArgument},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := h.dial(t)
+			p.say(tt.first)
+			st := status.Convert(p.ends())
+			if st.Code() != tt.want || len(st.Details()) != 1 {
+				t.Fatalf("it ends with %v, %v, want %v", st, st.Details(), tt.want)
+			}
+			info, ok := st.Details()[0].(*errdetails.ErrorInfo)
+			if ok != (tt.want == codes.FailedPrecondition) {
+				t.Fatalf("it says %v", st.Details()[0])
+			}
+			if ok && (info.GetReason() != "VERSION_UNSUPPORTED" || info.GetDomain() != "jetmon.coordinator" ||
+				info.GetMetadata()["min_protocol_version"] != "1" || info.GetMetadata()["max_protocol_version"] != "1") {
+				t.Errorf("it says %v", info)
 			}
 		})
 	}

@@ -336,7 +336,14 @@ func (*StreamAssignmentsResponse_Revoke) isStreamAssignmentsResponse_Message() {
 
 func (*StreamAssignmentsResponse_Drain) isStreamAssignmentsResponse_Message() {}
 
-// Hello opens a session.
+// Hello opens a session, and says which protocol versions the checker speaks.
+// Versions count from 1; this file is version 1. The session is held in the
+// highest version that both sides speak, which Welcome names, so that either
+// side can be upgraded first. Where there is none, the stream ends with
+// FAILED_PRECONDITION and a google.rpc.ErrorInfo of domain "jetmon.coordinator"
+// and reason VERSION_UNSUPPORTED, whose metadata min_protocol_version and
+// max_protocol_version are the range of the coordinator, in decimal. That does not
+// pass by itself: try again, but seldom.
 type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the node, unique in the fleet and stable over restarts.
@@ -347,12 +354,19 @@ type Hello struct {
 	Region string `protobuf:"bytes,3,opt,name=region,proto3" json:"region,omitempty"`
 	// Most checks that the node will run at once.
 	MaxInFlight uint32 `protobuf:"varint,4,opt,name=max_in_flight,json=maxInFlight,proto3" json:"max_in_flight,omitempty"`
-	// Protocol version that the checker speaks; this file is version 1.
+	// Version, from 1, to speak with a coordinator that does not read the range below.
+	// A Hello without that range stands for the range of this version alone.
 	ProtocolVersion uint32 `protobuf:"varint,5,opt,name=protocol_version,json=protocolVersion,proto3" json:"protocol_version,omitempty"`
 	// Batches of an earlier session of this instance that are still being worked on.
-	Resume        []*BatchRef `protobuf:"bytes,6,rep,name=resume,proto3" json:"resume,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Resume []*BatchRef `protobuf:"bytes,6,rep,name=resume,proto3" json:"resume,omitempty"`
+	// Lowest version that the checker speaks, from 1. It is 0 only together with
+	// max_protocol_version: then there is protocol_version alone.
+	MinProtocolVersion uint32 `protobuf:"varint,7,opt,name=min_protocol_version,json=minProtocolVersion,proto3" json:"min_protocol_version,omitempty"`
+	// Highest version that the checker speaks, from min_protocol_version on: a range
+	// that ends before it begins is INVALID_ARGUMENT.
+	MaxProtocolVersion uint32 `protobuf:"varint,8,opt,name=max_protocol_version,json=maxProtocolVersion,proto3" json:"max_protocol_version,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Hello) Reset() {
@@ -427,6 +441,20 @@ func (x *Hello) GetResume() []*BatchRef {
 	return nil
 }
 
+func (x *Hello) GetMinProtocolVersion() uint32 {
+	if x != nil {
+		return x.MinProtocolVersion
+	}
+	return 0
+}
+
+func (x *Hello) GetMaxProtocolVersion() uint32 {
+	if x != nil {
+		return x.MaxProtocolVersion
+	}
+	return 0
+}
+
 // BatchRef names one checked-out batch.
 type BatchRef struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -494,9 +522,16 @@ type Welcome struct {
 	// How long a batch stays checked out.
 	LeaseMillis uint32 `protobuf:"varint,4,opt,name=lease_millis,json=leaseMillis,proto3" json:"lease_millis,omitempty"`
 	// Most results in one Results message.
-	MaxResults    uint32 `protobuf:"varint,5,opt,name=max_results,json=maxResults,proto3" json:"max_results,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	MaxResults uint32 `protobuf:"varint,5,opt,name=max_results,json=maxResults,proto3" json:"max_results,omitempty"`
+	// Version of this session, within both ranges; 0, of a coordinator that knows no
+	// ranges, stands for Hello.protocol_version.
+	ProtocolVersion uint32 `protobuf:"varint,6,opt,name=protocol_version,json=protocolVersion,proto3" json:"protocol_version,omitempty"`
+	// Lowest version that the coordinator speaks; 0 when it does not say.
+	MinProtocolVersion uint32 `protobuf:"varint,7,opt,name=min_protocol_version,json=minProtocolVersion,proto3" json:"min_protocol_version,omitempty"`
+	// Highest version that the coordinator speaks; 0 when it does not say.
+	MaxProtocolVersion uint32 `protobuf:"varint,8,opt,name=max_protocol_version,json=maxProtocolVersion,proto3" json:"max_protocol_version,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Welcome) Reset() {
@@ -560,6 +595,27 @@ func (x *Welcome) GetLeaseMillis() uint32 {
 func (x *Welcome) GetMaxResults() uint32 {
 	if x != nil {
 		return x.MaxResults
+	}
+	return 0
+}
+
+func (x *Welcome) GetProtocolVersion() uint32 {
+	if x != nil {
+		return x.ProtocolVersion
+	}
+	return 0
+}
+
+func (x *Welcome) GetMinProtocolVersion() uint32 {
+	if x != nil {
+		return x.MinProtocolVersion
+	}
+	return 0
+}
+
+func (x *Welcome) GetMaxProtocolVersion() uint32 {
+	if x != nil {
+		return x.MaxProtocolVersion
 	}
 	return 0
 }
@@ -1287,7 +1343,7 @@ const file_jetmon_coordinator_v1_assignment_service_proto_rawDesc = "" +
 	"\rheartbeat_ack\x18\x04 \x01(\v2#.jetmon.coordinator.v1.HeartbeatAckH\x00R\fheartbeatAck\x127\n" +
 	"\x06revoke\x18\x05 \x01(\v2\x1d.jetmon.coordinator.v1.RevokeH\x00R\x06revoke\x124\n" +
 	"\x05drain\x18\x06 \x01(\v2\x1c.jetmon.coordinator.v1.DrainH\x00R\x05drainB\t\n" +
-	"\amessage\"\xdc\x01\n" +
+	"\amessage\"\xc0\x02\n" +
 	"\x05Hello\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x1f\n" +
 	"\vinstance_id\x18\x02 \x01(\tR\n" +
@@ -1295,11 +1351,13 @@ const file_jetmon_coordinator_v1_assignment_service_proto_rawDesc = "" +
 	"\x06region\x18\x03 \x01(\tR\x06region\x12\"\n" +
 	"\rmax_in_flight\x18\x04 \x01(\rR\vmaxInFlight\x12)\n" +
 	"\x10protocol_version\x18\x05 \x01(\rR\x0fprotocolVersion\x127\n" +
-	"\x06resume\x18\x06 \x03(\v2\x1f.jetmon.coordinator.v1.BatchRefR\x06resume\"F\n" +
+	"\x06resume\x18\x06 \x03(\v2\x1f.jetmon.coordinator.v1.BatchRefR\x06resume\x120\n" +
+	"\x14min_protocol_version\x18\a \x01(\rR\x12minProtocolVersion\x120\n" +
+	"\x14max_protocol_version\x18\b \x01(\rR\x12maxProtocolVersion\"F\n" +
 	"\bBatchRef\x12\x19\n" +
 	"\bbatch_id\x18\x01 \x01(\x04R\abatchId\x12\x1f\n" +
 	"\vcheckout_id\x18\x02 \x01(\x04R\n" +
-	"checkoutId\"\xb9\x01\n" +
+	"checkoutId\"\xc8\x02\n" +
 	"\aWelcome\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\tR\tsessionId\x12 \n" +
@@ -1307,7 +1365,10 @@ const file_jetmon_coordinator_v1_assignment_service_proto_rawDesc = "" +
 	"\x10heartbeat_millis\x18\x03 \x01(\rR\x0fheartbeatMillis\x12!\n" +
 	"\flease_millis\x18\x04 \x01(\rR\vleaseMillis\x12\x1f\n" +
 	"\vmax_results\x18\x05 \x01(\rR\n" +
-	"maxResults\"\x1a\n" +
+	"maxResults\x12)\n" +
+	"\x10protocol_version\x18\x06 \x01(\rR\x0fprotocolVersion\x120\n" +
+	"\x14min_protocol_version\x18\a \x01(\rR\x12minProtocolVersion\x120\n" +
+	"\x14max_protocol_version\x18\b \x01(\rR\x12maxProtocolVersion\"\x1a\n" +
 	"\x06Credit\x12\x10\n" +
 	"\x03add\x18\x01 \x01(\rR\x03add\"\xd8\x01\n" +
 	"\vAssignments\x125\n" +
