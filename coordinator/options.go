@@ -80,8 +80,8 @@ const (
 	maxQueue       = 1 << 20
 	// writeAfter and ownAfter are when, after the end was asked for, writing and owning
 	// stop at the latest; they then need up to 4 s and 1 s.
-	writeAfter = 4 * time.Second
-	ownAfter   = 8 * time.Second
+	writeAfter = 4500 * time.Millisecond // when checkers have checked in what they had, too
+	ownAfter   = 8500 * time.Millisecond
 	// tick is how often the engine looks at the clock.
 	tick = 50 * time.Millisecond
 	// handOver bounds what is written of a shard before another coordinator gets it.

@@ -5,4 +5,7 @@
 // Two goroutines a stream: the handler sends, and ends when the session does; the
 // receiver ends with the stream, that is when the checker closes it or the handler
 // has returned.
+//
+// When the coordinator ends, checkers get nothing more and 4 s to check in what they
+// have out; a session that has nothing out ends without waiting for that.
 package stream

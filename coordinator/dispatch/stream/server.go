@@ -16,8 +16,6 @@ import (
 const (
 	// outbox bounds the messages that a slow checker may leave unread.
 	outbox = 1024
-	// drainTime is how long a checker has to finish when the coordinator ends.
-	drainTime = 3 * time.Second
 	// maxResults bounds the results in one message, maxInFlight the checks of one checker.
 	maxResults  = 1000
 	maxInFlight = 1_000_000
@@ -48,7 +46,8 @@ type Server struct {
 // New makes the service.
 func New(o Options) *Server { return &Server{o: o, stopping: make(chan struct{})} }
 
-// Stop asks all checkers to leave; streams end within drainTime.
+// Stop asks all checkers to leave, and hands nothing out any more. A stream ends when its
+// checker has nothing out, and within drainTime.
 func (s *Server) Stop() { s.stop.Do(func() { close(s.stopping) }) }
 
 // StreamAssignments is one session.
@@ -78,13 +77,14 @@ func (s *Server) StreamAssignments(st responder) error {
 	in := receiver{engine: s.o.Engine, session: id, link: l}
 	received := make(chan error, 1)
 	go func() { received <- in.run(st) }()
-	return s.send(st, l, received)
+	return s.send(st, id, l, received)
 }
 
 // send is the sender's loop. It returns what the stream ends with.
-func (s *Server) send(st responder, l *link, received <-chan error) error {
+func (s *Server) send(st responder, id dispatch.SessionID, l *link, received <-chan error) error {
 	stopping := s.stopping
-	var drained <-chan time.Time
+	var leave parting
+	defer leave.stop()
 	for {
 		select {
 		case m := <-l.out:
@@ -101,14 +101,16 @@ func (s *Server) send(st responder, l *link, received <-chan error) error {
 			return fault.New(fault.Conflict, "session ended: %s", l.reason)
 		case <-stopping:
 			stopping = nil // said once
+			s.o.Engine.Leaving(id)
 			if err := st.Send(drain("the coordinator is stopping")); err != nil {
 				return err
 			}
-			t := time.NewTimer(drainTime)
-			defer t.Stop()
-			drained = t.C
-		case <-drained:
-			return fault.New(fault.Unavailable, "the coordinator is stopping")
+			leave.begin(time.Now())
+		case <-leave.tick():
+			// What waits to be sent may be the answer to results.
+			if leave.over(time.Now(), s.o.Engine.Out(id)+len(l.out)) {
+				return fault.New(fault.Unavailable, "the coordinator is stopping")
+			}
 		}
 	}
 }

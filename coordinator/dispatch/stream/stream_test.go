@@ -56,6 +56,11 @@ type house struct {
 
 func open(t *testing.T) *house {
 	t.Helper()
+	return openOn(t, rpc.TCP(), "127.0.0.1:0")
+}
+
+func openOn(t *testing.T, network rpc.Network, addr string) *house {
+	t.Helper()
 	h := &house{now: time.Now()}
 	h.engine = engine.New(engine.Options{
 		Policy: lifecycle.DefaultPolicy(), Storm: storm.DefaultRule(), Panel: idle{}, Ledger: idle{}, Interval: time.Second,
@@ -77,14 +82,14 @@ func open(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := rpc.TCP().Listen("127.0.0.1:0")
+	l, err := network.Listen(addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(ctx, l) }()
-	if h.conn, err = rpc.Dial(l.Addr().String(), rpc.ClientOptions{}); err != nil {
+	if h.conn, err = rpc.Dial(l.Addr().String(), rpc.ClientOptions{Network: network}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -421,27 +426,6 @@ func TestANewerSessionOfTheNodeSupersedes(t *testing.T) {
 	h.join(t, "fra-1", "2")
 	if err := old.ends(); status.Code(err) != codes.Aborted {
 		t.Errorf("the old one ends with %v", err)
-	}
-}
-
-func TestWhoStopsAsksCheckersToLeave(t *testing.T) {
-	t.Parallel()
-	h := open(t)
-	p := h.join(t, "fra-1", "1")
-	h.stream.Stop()
-	if d := p.hear().GetDrain(); d.GetReason() == "" {
-		t.Errorf("no drain: %v", d)
-	}
-	if err := p.CloseSend(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.Recv(); err == nil || status.Code(err) == codes.Internal {
-		t.Errorf("it ends with %v", err)
-	}
-	slow := h.dial(t)
-	slow.say(&coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Hello{Hello: hello("fra-2", "1")}})
-	if err := slow.ends(); status.Code(err) != codes.Unavailable {
-		t.Errorf("one that does not leave ends with %v", err)
 	}
 }
 
