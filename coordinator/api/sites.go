@@ -1,13 +1,13 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"hash/fnv"
 	"slices"
 	"strconv"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/Automattic/jetmon/coordinator/peers"
@@ -23,12 +23,8 @@ type sites struct {
 	o Options
 }
 
-const (
-	// defaultInterval is v1's.
-	defaultInterval = 5 * time.Minute
-	// readers are how many rows of a batch are read at once.
-	readers = 8
-)
+// defaultInterval is v1's.
+const defaultInterval = 5 * time.Minute
 
 func (s *sites) ListSites(ctx context.Context, req *monitorpb.ListSitesRequest) (*monitorpb.ListSitesResponse, error) {
 	after, err := parseToken(req.GetPageToken())
@@ -73,21 +69,16 @@ func (s *sites) BatchGetSites(ctx context.Context, req *monitorpb.BatchGetSitesR
 
 // rows reads the sites that exist, in the order of ids.
 func (s *sites) rows(ctx context.Context, ids []check.SiteID) ([]store.Site, error) {
-	found := make([]store.Site, len(ids))
-	reading, ctx := errgroup.WithContext(ctx)
-	reading.SetLimit(readers)
-	for i, id := range ids {
-		reading.Go(func() error {
-			row, err := s.o.Store.Site(ctx, id)
-			if fault.Is(err, fault.NotFound) {
-				return nil
-			}
-			found[i] = row
-			return err
-		})
+	found, err := s.o.Store.SitesByID(ctx, ids)
+	if err != nil {
+		return nil, err
 	}
-	err := reading.Wait()
-	return slices.DeleteFunc(found, func(row store.Site) bool { return row.ID == 0 }), err
+	place := make(map[check.SiteID]int, len(ids))
+	for i, id := range ids {
+		place[id] = i
+	}
+	slices.SortFunc(found, func(a, b store.Site) int { return cmp.Compare(place[a.ID], place[b.ID]) })
+	return found, nil
 }
 
 // distinct leaves out what was named before.

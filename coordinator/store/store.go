@@ -28,6 +28,9 @@ type Store interface {
 type Sites interface {
 	// Site reads one site.
 	Site(ctx context.Context, id check.SiteID) (Site, error)
+	// SitesByID reads those of some sites that exist, by rising id and each once, whatever
+	// the order of ids: at most 10,000, in a statement for some hundreds of them.
+	SitesByID(ctx context.Context, ids []check.SiteID) ([]Site, error)
 	// ListSites reads a page by rising id.
 	ListSites(ctx context.Context, q SiteQuery) ([]Site, error)
 	// ScanBucket reads the active sites of a bucket by rising id and hands them to f in

@@ -1,9 +1,11 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,6 +107,29 @@ func (s *Store) Site(ctx context.Context, id check.SiteID) (store.Site, error) {
 
 func noSite(id check.SiteID) error {
 	return fault.New(fault.NotFound, "there is no site %d", id)
+}
+
+// SitesByID implements store.Sites.
+func (s *Store) SitesByID(ctx context.Context, ids []check.SiteID) ([]store.Site, error) {
+	if len(ids) > maxPage {
+		return nil, fault.InvalidField("site_ids", "must be at most %d, are %d", maxPage, len(ids))
+	}
+	distinct := slices.Compact(slices.Sorted(slices.Values(ids)))
+	args := make([]any, len(distinct))
+	for i, id := range distinct {
+		args[i] = id
+	}
+	var found []store.Site
+	err := inParts(args, func(part []any) error {
+		sites, err := s.listSites(ctx, len(part), " WHERE l.jetpack_monitor_site_id IN "+marks(len(part)), part...)
+		found = append(found, sites...)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(found, func(a, b store.Site) int { return cmp.Compare(a.ID, b.ID) })
+	return found, nil
 }
 
 // ListSites implements store.Sites.

@@ -22,6 +22,7 @@ func siteTests() []test {
 		{"rows that share blog and URL stay editable", twinsStayEditable},
 		{"a site that is not there is not found", unknownSite},
 		{"deleting closes the open outage unreported", deleteCloses},
+		{"of many ids the sites that exist are read, each once and by id", sitesByID},
 		{"pages by id are whole although sites are added between them", pagesUnderInserts},
 		{"queries restrict by blog, bucket and host", queries},
 		{"a page must have a sane size", pageSizes},
@@ -179,6 +180,42 @@ func deleteCloses(t *testing.T, db Database) {
 	}
 	_, err = s.Commit(t.Context(), fence, closing(doomed, check.StatusDown, "k3"))
 	wantKind(t, err, fault.Conflict)
+}
+
+func sitesByID(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	// More ids than one statement takes; those that exist are at the edges of any parts.
+	const asked = 1201
+	exist := []check.SiteID{1, 2, 499, 500, 501, 999, 1000, 1001, 1200, 1201}
+	for _, id := range exist {
+		db.Exec(t, "INSERT INTO jetpack_monitor_sites (jetpack_monitor_site_id, blog_id, bucket_no, monitor_url) VALUES (?, 42, 7, ?)", id, url(int(id)))
+	}
+	rich := get[store.Site](t)(s.Site(t.Context(), 500))
+	rich.Paused, rich.Settings = true, check.Settings{Method: check.MethodGet}
+	must(t, s.UpdateSite(t.Context(), rich))
+	get[store.Committed](t)(s.Commit(t.Context(), own(t, s, "a", 7), opening(get[store.Site](t)(s.Site(t.Context(), 1001)), "k")))
+	db.Exec(t, "INSERT INTO jetpack_monitor_sites (jetpack_monitor_site_id, blog_id, bucket_no, monitor_url) VALUES (5000, 42, 7, ?)", url(0)) // not asked for
+
+	ids := []check.SiteID{-1, 0, 1000, 1000}
+	for id := check.SiteID(asked); id > 0; id-- {
+		ids = append(ids, id)
+	}
+	before := slices.Clone(ids)
+	got := get[[]store.Site](t)(s.SitesByID(t.Context(), ids))
+	var want []store.Site
+	for _, id := range exist {
+		want = append(want, get[store.Site](t)(s.Site(t.Context(), id)))
+	}
+	wantEqual(t, got, want)
+	if !slices.Equal(ids, before) {
+		t.Error("the caller's ids are in another order now")
+	}
+	if n := len(get[[]store.Site](t)(s.SitesByID(t.Context(), nil))); n != 0 {
+		t.Errorf("%d sites of no ids", n)
+	}
+	get[[]store.Site](t)(s.SitesByID(t.Context(), make([]check.SiteID, 10000)))
+	_, err := s.SitesByID(t.Context(), make([]check.SiteID, 10001))
+	wantKind(t, err, fault.Invalid)
 }
 
 func pagesUnderInserts(t *testing.T, db Database) {
