@@ -26,6 +26,10 @@
 // After more than 5 s without a look at the database, leases of others that have run out
 // are let be for 6 s: they too could not renew theirs, and are about to.
 //
+// Each lease is renewed by a statement of its own, and waits for nobody else's: every
+// commit locks the row of its shard, and one statement for all would wait for all of
+// them, and one that hangs would cost every shard.
+//
 // # Sharing
 //
 // Each coordinator announces itself with the range of shards that it takes, looks every

@@ -15,6 +15,7 @@ func ownershipTests() []test {
 		{"a held shard is a conflict until it expires", claimHeld},
 		{"a node that claims again fences its former life", claimAgain},
 		{"a lease is renewed while nobody else has taken it", renew},
+		{"of many leases each is renewed or lost for itself", renewMany},
 		{"a released shard is free at once", release},
 		{"claims that cannot be are refused", badClaims},
 	}
@@ -79,6 +80,34 @@ func renew(t *testing.T, db Database) {
 	wantEqual(t, get[[]store.Lease](t)(s.ListShards(t.Context())), []store.Lease{taken})
 	_, err = s.RenewShard(t.Context(), store.Lease{Shard: 5, Node: "a", Term: 1}, after(time.Hour))
 	wantKind(t, err, fault.Fenced) // never claimed
+}
+
+func renewMany(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	var want []store.Lease
+	for shard := range store.ShardID(8) {
+		l := get[store.Lease](t)(s.ClaimShard(t.Context(), shard, anOwner("a"), noon()))
+		fenced := true
+		switch shard % 4 {
+		case 0: // ours, as long as nobody takes it: here it expires before it is renewed
+			fenced = false
+		case 1: // taken, when it had expired
+			want = append(want, get[store.Lease](t)(s.ClaimShard(t.Context(), shard, anOwner("b"), after(time.Minute))))
+		case 2: // taken by a twin
+			want = append(want, get[store.Lease](t)(s.ClaimShard(t.Context(), shard, anOwner("a"), after(time.Second))))
+		case 3: // given back
+			must(t, s.ReleaseShard(t.Context(), l))
+			want = append(want, store.Lease{Shard: shard, Term: 1, Endpoint: l.Endpoint})
+		}
+		renewed, err := s.RenewShard(t.Context(), l, after(time.Hour))
+		if fenced {
+			wantKind(t, err, fault.Fenced)
+			continue
+		}
+		must(t, err)
+		want = append(want, renewed)
+	}
+	wantEqual(t, get[[]store.Lease](t)(s.ListShards(t.Context())), want)
 }
 
 func release(t *testing.T, db Database) {
