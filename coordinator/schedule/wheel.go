@@ -12,25 +12,22 @@ import (
 type Slot uint32
 
 // MaxSlot is the highest slot that a wheel takes.
-const MaxSlot Slot = absent - 1
-
-// Markers in an entry's links; every other value is a slot.
-const (
-	none   = math.MaxUint32
-	absent = math.MaxUint32 - 1
-)
+const MaxSlot Slot = math.MaxUint32 - 2
 
 // maxAhead is how many ticks ahead an entry can be: 6.8 years of 100 ms ticks.
 const maxAhead = math.MaxInt32
 
-// entry is one slot's place on the wheel: 12 bytes, no pointer. Slots of one bucket
-// are linked both ways; next is absent when the slot is not on the wheel.
+// entry is one slot's place on the wheel: 8 bytes, no pointer.
 type entry struct {
-	next, prev uint32
+	// at is the cell that the slot is in, 0 when it is not on the wheel.
+	at uint32
 	// due is the low half of the tick at which the slot is due. The whole tick is at
 	// most maxAhead after the wheel's, so the half says it all.
 	due uint32
 }
+
+// blockSize is how many cells a block has: as many as fill a line of the cache.
+const blockSize = 16
 
 // Wheel is a timing wheel: Add, Remove and each tick of Advance cost the same however
 // many slots are on it, as long as intervals are not much longer than a revolution
@@ -41,8 +38,15 @@ type Wheel struct {
 	tick  time.Duration
 	// now is the number of ticks that have passed since start.
 	now int64
-	// heads are the first slots of the buckets. Their number is a power of two.
-	heads   []uint32
+	// tops has for each bucket the cell of the slot that was put there last, 0 when it is
+	// empty. Their number is a power of two.
+	tops []uint32
+	// cells are in blocks of blockSize. A bucket is a stack of slots in such blocks; the
+	// first cell of a block says which cell is below it. So what a tick brings is found
+	// without following a link for each slot, whose entry may be far away.
+	cells []uint32
+	// free is the first of the blocks that are unused, which are linked, 0 when there is none.
+	free    uint32
 	entries []entry
 	count   int
 }
@@ -55,11 +59,7 @@ func New(start time.Time, tick time.Duration, buckets int) *Wheel {
 		tick = time.Millisecond
 	}
 	size := 1 << bits.Len(uint(max(1, buckets)-1))
-	heads := make([]uint32, size)
-	for i := range heads {
-		heads[i] = none
-	}
-	return &Wheel{start: start, tick: tick, heads: heads}
+	return &Wheel{start: start, tick: tick, tops: make([]uint32, size), cells: make([]uint32, blockSize)}
 }
 
 // Len returns the number of slots on the wheel.
@@ -67,12 +67,8 @@ func (w *Wheel) Len() int { return w.count }
 
 // Grow makes room for the slots below n, so that adding them allocates nothing.
 func (w *Wheel) Grow(n int) {
-	if n <= len(w.entries) {
-		return
-	}
-	w.entries = slices.Grow(w.entries, n-len(w.entries))
-	for len(w.entries) < n {
-		w.entries = append(w.entries, entry{next: absent})
+	if n > len(w.entries) {
+		w.entries = append(w.entries, make([]entry, n-len(w.entries))...)
 	}
 }
 
@@ -88,21 +84,15 @@ func (w *Wheel) Add(slot Slot, due time.Time) {
 		w.Grow(max(n, min(2*len(w.entries), len(w.entries)+1<<20)))
 	}
 	ahead := min(max(ticksUp(due.Sub(w.start), w.tick)-w.now, 1), maxAhead)
-	e := &w.entries[slot]
-	e.due = uint32(w.now + ahead)
-	head := w.head(e.due)
-	e.prev, e.next = none, *head
-	if *head != none {
-		w.entries[*head].prev = uint32(slot)
-	}
-	*head = uint32(slot)
+	at := uint32(w.now + ahead)
+	w.entries[slot] = entry{at: w.push(w.top(at), uint32(slot)), due: at}
 	w.count++
 }
 
 // Remove takes a slot off the wheel; one that is not on it is no error.
 func (w *Wheel) Remove(slot Slot) {
-	if int(slot) < len(w.entries) && w.entries[slot].next != absent {
-		w.unlink(uint32(slot))
+	if int(slot) < len(w.entries) && w.entries[slot].at != 0 {
+		w.take(&w.entries[slot])
 	}
 }
 
@@ -115,20 +105,19 @@ func (w *Wheel) Advance(now time.Time, due []Slot) []Slot {
 		return due
 	}
 	before, from := uint32(w.now), len(due)
-	for t := range min(elapsed, int64(len(w.heads))) {
-		next := *w.head(before + 1 + uint32(t))
-		for next != none {
-			slot := next
-			e := &w.entries[slot]
-			next = e.next
+	for t := range min(elapsed, int64(len(w.tops))) {
+		for at := *w.top(before + 1 + uint32(t)); at != 0; {
+			slot := w.cells[at]
+			e, below := &w.entries[slot], w.below(at)
 			if int64(e.due-before) <= elapsed {
-				w.unlink(slot)
+				w.take(e)
 				due = append(due, Slot(slot))
 			}
+			at = below
 		}
 	}
 	w.now += elapsed
-	if elapsed > int64(len(w.heads)) {
+	if elapsed > int64(len(w.tops)) {
 		// Several revolutions at once: buckets no longer come in order of ticks.
 		slices.SortStableFunc(due[from:], func(a, b Slot) int {
 			return cmp.Compare(w.entries[a].due-before, w.entries[b].due-before)
@@ -137,20 +126,58 @@ func (w *Wheel) Advance(now time.Time, due []Slot) []Slot {
 	return due
 }
 
-func (w *Wheel) head(tick uint32) *uint32 { return &w.heads[tick&uint32(len(w.heads)-1)] }
+// top returns the top of the bucket of a tick.
+func (w *Wheel) top(tick uint32) *uint32 { return &w.tops[tick&uint32(len(w.tops)-1)] }
 
-func (w *Wheel) unlink(slot uint32) {
-	e := &w.entries[slot]
-	if e.prev != none {
-		w.entries[e.prev].next = e.next
-	} else {
-		*w.head(e.due) = e.next
+// push puts a slot on a bucket and returns the cell that it is in.
+func (w *Wheel) push(top *uint32, slot uint32) uint32 {
+	if *top == 0 || *top%blockSize == blockSize-1 {
+		block := w.newBlock()
+		w.cells[block] = *top
+		*top = block
 	}
-	if e.next != none {
-		w.entries[e.next].prev = e.prev
+	*top++
+	w.cells[*top] = slot
+	return *top
+}
+
+// take takes a slot off: the topmost of its bucket gets its cell.
+func (w *Wheel) take(e *entry) {
+	top := w.top(e.due)
+	last := *top
+	if e.at != last {
+		moved := w.cells[last]
+		w.cells[e.at], w.entries[moved].at = moved, e.at
 	}
-	e.next = absent
+	e.at = 0
 	w.count--
+	if *top = w.below(last); last%blockSize == 1 {
+		block := last - 1
+		w.cells[block], w.free = w.free, block
+	}
+}
+
+// below returns the cell below one in its bucket, 0 when there is none.
+func (w *Wheel) below(at uint32) uint32 {
+	if at%blockSize == 1 {
+		return w.cells[at-1]
+	}
+	return at - 1
+}
+
+// newBlock takes a free block, or makes one. The first one of all is never used, so that no cell is 0.
+func (w *Wheel) newBlock() uint32 {
+	block := w.free
+	if block != 0 {
+		w.free = w.cells[block]
+		return block
+	}
+	block = uint32(len(w.cells))
+	if len(w.cells) == cap(w.cells) {
+		w.cells = slices.Grow(w.cells, min(len(w.cells), 1<<20))
+	}
+	w.cells = w.cells[:block+blockSize]
+	return block
 }
 
 // ticksUp is d in ticks, rounded up.
@@ -164,7 +191,7 @@ func ticksUp(d, tick time.Duration) int64 {
 
 // Due says when a slot is due, at the latest, if it is on the wheel.
 func (w *Wheel) Due(slot Slot) (time.Time, bool) {
-	if int(slot) >= len(w.entries) || w.entries[slot].next == absent {
+	if int(slot) >= len(w.entries) || w.entries[slot].at == 0 {
 		return time.Time{}, false
 	}
 	ahead := int64(w.entries[slot].due - uint32(w.now))
