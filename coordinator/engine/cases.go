@@ -25,14 +25,14 @@ func (e *Engine) open(slot schedule.Slot) *site {
 	}
 	r := e.record(slot)
 	s := &site{
-		row: e.row(r), slot: slot, sequence: uint64(r.sequence), urgent: r.flags&flagUrgent != 0,
-		headHostile: r.flags&flagHeadHostile != 0, lastCheck: e.timeOf(r.last), host: r.host,
+		row: e.row(r), slot: slot, sequence: uint64(r.sequence), urgent: r.has(flagUrgent),
+		headHostile: r.has(flagHeadHostile), lastCheck: e.timeOf(r.last), host: r.host,
 	}
 	s.state = lifecycle.State{
-		Stage: r.stage, Status: check.StatusRunning, StatusSince: s.row.StatusSince,
+		Stage: r.stage(), Status: check.StatusRunning, StatusSince: s.row.StatusSince,
 		Ballot: e.ballots, Node: e.nodes[r.node], Observed: s.lastCheck,
 	}
-	if r.last != 0 && r.stage == lifecycle.Up {
+	if r.last != 0 && r.stage() == lifecycle.Up {
 		s.last = calmObservation(r)
 	}
 	return s
@@ -44,7 +44,7 @@ func calmObservation(r *record) *check.Observation {
 		Outcome: check.OutcomeUp, HTTPStatus: int(r.http), Phase: check.PhaseDone, Method: check.MethodHead,
 		Timing: check.Timing{Total: time.Duration(r.rtt) * time.Millisecond},
 	}
-	if r.flags&flagGet != 0 {
+	if r.has(flagGet) {
 		o.Method = check.MethodGet
 	}
 	return o
@@ -95,19 +95,13 @@ func (e *Engine) write(r *record, s *site) {
 		e.link(s.slot, r)
 	}
 	r.blog, r.interval, r.settings = s.row.BlogID, minutes(s.row.Interval), e.settings.add(s.row.Settings)
-	r.since = 0
-	if !s.row.StatusSince.IsZero() {
-		r.since = s.row.StatusSince.UnixMilli()
-	}
-	r.sequence, r.last, r.stage = uint32(s.sequence), e.grains(s.lastCheck), s.state.Stage
+	r.since = momentOf(s.row.StatusSince)
+	r.sequence, r.last = uint32(s.sequence), e.grains(s.lastCheck)
 	r.node, r.host = e.nodeIndex(s.state.Node), s.host
-	r.flags = 0
-	if s.urgent {
-		r.flags |= flagUrgent
-	}
-	if s.headHostile {
-		r.flags |= flagHeadHostile
-	}
+	r.setStage(s.state.Stage)
+	r.set(flagUrgent, s.urgent)
+	r.set(flagHeadHostile, s.headHostile)
+	r.set(flagGet, false)
 	if s.last != nil {
 		r.good(s.last)
 	}
@@ -117,10 +111,7 @@ func (e *Engine) write(r *record, s *site) {
 func (r *record) good(o *check.Observation) {
 	r.http = uint16(max(0, min(o.HTTPStatus, 999)))
 	r.rtt = uint16(min(o.Timing.Total/time.Millisecond, 1<<16-1))
-	r.flags &^= flagGet
-	if o.Method == check.MethodGet {
-		r.flags |= flagGet
-	}
+	r.set(flagGet, o.Method == check.MethodGet)
 }
 
 func minutes(d time.Duration) uint8 { return uint8(max(1, min(d/time.Minute, 255))) }
@@ -129,7 +120,7 @@ func minutes(d time.Duration) uint8 { return uint8(max(1, min(d/time.Minute, 255
 func (e *Engine) calmDue(now, due time.Time, slot schedule.Slot, r *record) {
 	if e.core.Submit(now, dispatch.Check{Site: r.id, Sequence: uint64(r.sequence) + 1, Host: r.host, Tag: uint32(slot), Due: due}) == nil {
 		r.sequence++
-		r.flags &^= flagUrgent
+		r.set(flagUrgent, false)
 	}
 	e.turns.Add(slot, schedule.Next(r.id, e.intervalOf(time.Duration(r.interval)*time.Minute), e.clock.Now()))
 }
@@ -138,8 +129,8 @@ func (e *Engine) calmDue(now, due time.Time, slot schedule.Slot, r *record) {
 // but what is remembered of the check. False: it is not as simple as that.
 func (e *Engine) calmGood(slot schedule.Slot, node string, at time.Time, o *check.Observation) bool {
 	r := e.record(slot)
-	if r.stage != lifecycle.Up || o.Outcome != check.OutcomeUp || len(o.Advisories) > 0 ||
-		r.flags&flagHeadHostile != 0 || e.cases[slot] != nil {
+	if r.stage() != lifecycle.Up || o.Outcome != check.OutcomeUp || len(o.Advisories) > 0 ||
+		r.has(flagHeadHostile) || e.cases[slot] != nil {
 		return false
 	}
 	e.counts.Checks++

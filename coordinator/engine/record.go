@@ -11,14 +11,13 @@ import (
 )
 
 // record is all that a calm site costs here, beside its URL, its place on the wheel and
-// its entry in byID: 72 bytes without a pointer. A site is calm when it is up, or not
-// checked yet, and nothing is under way; any other is a *site in Engine.cases as well.
+// its entry in byID: 64 bytes without a pointer, so that it is one line of the cache.
+// A site is calm when it is up, or not checked yet, and nothing is under way; any other
+// is a *site in Engine.cases as well.
 type record struct {
 	id   check.SiteID // 0: the slot is free
 	blog check.BlogID
-	// since is when the status began, Unix milliseconds; 0: it always was.
-	since int64
-	url   span
+	url  span
 	// sequence numbers the checks.
 	sequence uint32
 	// last is the end of the newest check, in grains since Engine.start; 0: none.
@@ -27,23 +26,58 @@ type record struct {
 	host     uint32 // hash of the address it was reached at
 	// next and prev link the slots of a bucket.
 	next, prev uint32
+	since      moment // when the status began
 	bucket     check.BucketID
 	node       uint16 // index into Engine.nodes
 	http       uint16 // status of the newest check
 	rtt        uint16 // its duration in milliseconds
 	interval   uint8  // minutes
-	stage      lifecycle.Stage
 	flags      flags
-	present    bool // scratch of PutBucket
 }
 
+// flags of a record; the uppermost bits are the stage.
 type flags uint8
 
 const (
 	flagUrgent      flags = 1 << iota // the newest check
 	flagHeadHostile                   // HEAD fails where GET works
 	flagGet                           // the newest check was decided by GET
+	flagPresent                       // scratch of Reading
+	stageShift      = iota
+	flagsAll        = 1<<stageShift - 1
 )
+
+func (r *record) stage() lifecycle.Stage { return lifecycle.Stage(r.flags >> stageShift) }
+
+func (r *record) setStage(s lifecycle.Stage) { r.flags = r.flags&flagsAll | flags(s)<<stageShift }
+
+// has and set read and write one flag.
+func (r *record) has(f flags) bool { return r.flags&f != 0 }
+
+func (r *record) set(f flags, on bool) {
+	r.flags &^= f
+	if on {
+		r.flags |= f
+	}
+}
+
+// moment is a time to the millisecond, in 48 bits of Unix time; zero: there is none.
+type moment [3]uint16
+
+func momentOf(t time.Time) moment {
+	if t.IsZero() {
+		return moment{}
+	}
+	ms := uint64(t.UnixMilli())
+	return moment{uint16(ms), uint16(ms >> 16), uint16(ms >> 32)}
+}
+
+func (m moment) time() time.Time {
+	if m == (moment{}) {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(m[0]) | int64(m[1])<<16 | int64(int16(m[2]))<<32)
+}
 
 // grain is the precision of record.last.
 const grain = 100 * time.Millisecond
@@ -174,13 +208,9 @@ func (e *Engine) nodeIndex(name string) uint16 {
 
 // row is the part of the store's row that is kept, as it was put.
 func (e *Engine) row(r *record) store.Site {
-	row := store.Site{
+	return store.Site{
 		ID: r.id, BlogID: r.blog, Bucket: r.bucket, URL: e.urls.text(r.url),
 		Interval: time.Duration(r.interval) * time.Minute, Status: check.StatusRunning,
-		Settings: e.settings.list[r.settings],
+		Settings: e.settings.list[r.settings], StatusSince: r.since.time(),
 	}
-	if r.since != 0 {
-		row.StatusSince = time.UnixMilli(r.since)
-	}
-	return row
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/store"
@@ -97,6 +98,40 @@ func TestURLsThatChangeDoNotFillTheMemory(t *testing.T) {
 	}
 	if v, ok := w.engine.View(w.now, 42); !ok || w.engine.target(w.engine.byID[42]).URL != "http://example.com/199999" {
 		t.Errorf("%v %+v", ok, v)
+	}
+}
+
+func TestARecordIsALineOfTheCache(t *testing.T) {
+	t.Parallel()
+	if size := unsafe.Sizeof(record{}); size != 64 {
+		t.Errorf("a record takes %d bytes, want 64", size)
+	}
+}
+
+func TestAMomentIsATimeToTheMillisecond(t *testing.T) {
+	t.Parallel()
+	for _, want := range []time.Time{
+		{}, time.UnixMilli(1), time.UnixMilli(-1), time.UnixMilli(1_700_000_000_123), time.Date(1001, 1, 1, 0, 0, 0, 0, time.UTC),
+		time.Date(5999, 12, 31, 23, 59, 59, 999e6, time.UTC),
+	} {
+		if got := momentOf(want).time(); !got.Equal(want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+	}
+}
+
+func TestTheFlagsOfARecordAreItsStageAsWell(t *testing.T) {
+	t.Parallel()
+	for stage := lifecycle.NeverChecked; stage <= lifecycle.Paused; stage++ {
+		var r record
+		r.set(flagGet, true)
+		r.setStage(lifecycle.Paused)
+		r.setStage(stage)
+		r.set(flagPresent, true)
+		r.set(flagPresent, false)
+		if r.stage() != stage || !r.has(flagGet) || r.has(flagPresent|flagUrgent|flagHeadHostile) {
+			t.Errorf("stage %v, flags %b, want %v with get", r.stage(), r.flags, stage)
+		}
 	}
 }
 

@@ -68,7 +68,8 @@ func (e *Engine) Read(began time.Time, bucket check.BucketID) *Reading {
 	defer e.mu.Unlock()
 	for at := e.buckets[bucket%check.Buckets]; at != noSlot; {
 		r := e.record(schedule.Slot(at))
-		r.present, at = false, r.next
+		r.set(flagPresent, false)
+		at = r.next
 	}
 	return &Reading{e: e, began: began, bucket: bucket, drops: e.drops[store.ShardOf(bucket)]}
 }
@@ -88,7 +89,7 @@ func (r *Reading) Put(rows []store.Site) {
 			e.put(r.began, rows[i])
 		}
 		if slot, ok := e.byID[id]; ok {
-			e.record(slot).present = true
+			e.record(slot).set(flagPresent, true)
 		}
 	}
 }
@@ -106,7 +107,7 @@ func (r *Reading) Done() {
 		slot := schedule.Slot(at)
 		rec := e.record(slot)
 		at = rec.next
-		if !rec.present && !e.recent[rec.id].After(r.began) {
+		if !rec.has(flagPresent) && !e.recent[rec.id].After(r.began) {
 			e.remove(e.open(slot))
 		}
 	}
@@ -136,7 +137,7 @@ func (e *Engine) same(row *store.Site) bool {
 	}
 	r := e.record(slot)
 	return r.blog == row.BlogID && r.bucket == row.Bucket && r.interval == minutes(row.Interval) &&
-		r.stage != lifecycle.Paused && !row.Paused &&
+		r.stage() != lifecycle.Paused && !row.Paused &&
 		e.urls.text(r.url) == row.URL && e.settings.add(row.Settings) == r.settings
 }
 
