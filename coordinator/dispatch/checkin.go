@@ -65,6 +65,7 @@ func (c *Core) CheckIn(now time.Time, id SessionID, ref Ref, keys []Key) (Receip
 	case !c.locate(b, keys):
 		return Receipt{}, ErrMismatch
 	}
+	c.expect(b)
 	r := Receipt{Classes: c.classes[:0], Checks: c.checks[:0]}
 	for _, position := range c.positions {
 		t := &b.slots[position]

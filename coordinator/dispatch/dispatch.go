@@ -161,6 +161,7 @@ type Core struct {
 	ready     ready // scratch of Assign
 	checks    []Check
 	views     []view
+	ahead     uint64 // of Expect
 }
 
 // New makes a Core without sessions and checks.

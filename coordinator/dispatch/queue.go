@@ -6,7 +6,7 @@ import (
 )
 
 // entry is one open check: on a lane while it is queued, in a batch while it is out,
-// with neither while it is parked.
+// with neither while it is parked. What every check needs stands together.
 type entry struct {
 	// serial tells this check from all others, also from one of the same site and
 	// sequence that was withdrawn; 0 when the entry is free.
@@ -16,10 +16,10 @@ type entry struct {
 	position int32
 	// returned says that the check was out and is not answered, lost by whom the last time.
 	returned bool
-	// since is when the check was queued last, order its place in the queue.
-	since time.Duration
-	order int64
 
+	// since is when the check was queued last, order its place in the queue.
+	since      time.Duration
+	order      int64
 	lane       *lane
 	prev, next *entry
 

@@ -196,6 +196,9 @@ func (s *story) submit() error {
 		s.sequences[k.Site]++
 	}
 	k.Sequence = s.sequences[k.Site]
+	if s.rng.IntN(2) == 0 { // which must not matter
+		s.core.Expect([]dispatch.Check{k, {Site: check.SiteID(s.rng.IntN(s.sites)), Host: uint32(s.rng.IntN(9))}})
+	}
 	err := s.core.Submit(s.model.now, k)
 	s.note("submit %+v: %v", k, err)
 	return s.model.submit(k, err)

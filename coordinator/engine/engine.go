@@ -45,8 +45,8 @@ type Ledger interface {
 
 // Session is the engine's way to one checker.
 type Session interface {
-	// Assign hands a batch over, under a term; it must not block. What it is given is
-	// its own. False means that the session cannot take it and will be ended.
+	// Assign hands a batch over, under a term; it must not block. The targets are lent
+	// until it returns. False means that the session cannot take it and will be ended.
 	Assign(b dispatch.Batch, targets []check.Target, term uint64) bool
 	// Revoke takes batches back, if the session has room for the message.
 	Revoke([]dispatch.Ref)
@@ -126,13 +126,18 @@ type Engine struct {
 	edits [check.Buckets]uint64
 	// drops counts how often each shard was dropped.
 	drops [store.Shards]uint64
-	due   []schedule.Slot // scratch of Tick
 	// unsaved are the sites whose memo in the store is not as it should be.
 	unsaved map[check.SiteID]check.BucketID
 	// recalled are memos of an earlier owner, until their sites are added.
 	recalled map[check.SiteID]store.Suspect
 	// lonely is when the last session ended; zero while there is one.
 	lonely time.Time
+
+	due      []schedule.Slot  // scratch of Tick
+	expected []dispatch.Check // scratch of expectDue
+	targets  []check.Target   // scratch of assign
+	keys     []dispatch.Key   // scratch of CheckIn
+	ahead    uint32           // of expectDue and its like
 }
 
 // Counters count what happened since the start.

@@ -144,15 +144,16 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 		// The checker comes back and checks them in again: nothing may be closed here.
 		return dispatch.Receipt{}, dispatch.ErrNoSession
 	}
-	keys := make([]dispatch.Key, len(results))
-	for i, r := range results {
-		keys[i] = r.Key
+	e.keys = e.keys[:0]
+	for i := range results {
+		e.keys = append(e.keys, results[i].Key)
 	}
-	receipt, err := e.core.CheckIn(now, id, ref, keys)
+	receipt, err := e.core.CheckIn(now, id, ref, e.keys)
 	if err != nil {
 		return receipt, err
 	}
 	e.counts.Stale += uint64(receipt.Stale)
+	e.expectRecords(receipt.Checks)
 	for i := range results {
 		r, c := &results[i], &receipt.Checks[i]
 		if receipt.Classes[i] != dispatch.Accepted || e.tagged(c) == nil {

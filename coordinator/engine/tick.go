@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/dispatch"
@@ -55,12 +56,15 @@ func (e *Engine) routine(now time.Time) {
 	due := now.Add(before.Sub(own))
 	e.due = e.turns.Advance(own, e.due[:0])
 	e.meter.Due(now, len(e.due))
-	for _, slot := range e.due {
-		if s := e.cases[slot]; s != nil {
-			e.siteDue(now, due, s)
-			e.settle(now, s)
-		} else if r := e.record(slot); r.id != 0 {
-			e.calmDue(now, due, slot, r)
+	for run := range slices.Chunk(e.due, runLength) {
+		e.expectDue(run)
+		for _, slot := range run {
+			if s := e.cases[slot]; s != nil {
+				e.siteDue(now, due, s)
+				e.settle(now, s)
+			} else if r := e.record(slot); r.id != 0 {
+				e.calmDue(now, due, slot, r)
+			}
 		}
 	}
 }
@@ -171,18 +175,23 @@ func (e *Engine) intervalOf(own time.Duration) time.Duration {
 // assign hands out what credits allow.
 func (e *Engine) assign(now time.Time) {
 	for _, b := range e.core.Assign(now) {
-		targets := make([]check.Target, len(b.Checks))
+		targets := e.targets[:0]
 		var term uint64
+		e.expectRecords(b.Checks)
+		e.expectURLs(b.Checks)
 		for i := range b.Checks {
 			c := &b.Checks[i]
 			if !c.Due.IsZero() {
 				e.meter.HandedOut(now, c.Due)
 			}
+			var t check.Target
 			if r := e.tagged(c); r != nil {
-				targets[i] = e.target(schedule.Slot(c.Tag))
+				t = e.target(schedule.Slot(c.Tag))
 				term = max(term, e.terms[store.ShardOf(r.bucket)])
 			}
+			targets = append(targets, t)
 		}
+		e.targets = targets
 		if ses := e.sessions[b.Session]; ses == nil || !ses.out.Assign(b, targets, term) {
 			e.endSession(now, b.Session, "the checker does not read its stream")
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -165,6 +166,7 @@ func (c *checker) Assign(b dispatch.Batch, targets []check.Target, _ uint64) boo
 		c.open = map[dispatch.Ref]bool{}
 	}
 	c.open[b.Ref] = true
+	targets = slices.Clone(targets)
 	takes := time.Duration(50+c.w.chance(4000)) * time.Millisecond
 	c.parts.Go(func() {
 		if !sleep(c.ctx, takes) {

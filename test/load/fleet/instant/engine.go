@@ -47,7 +47,7 @@ func serveEngine(p plan) (*served, error) {
 		Policy: lifecycle.DefaultPolicy(), Panel: idle{}, Ledger: idle{}, Storm: storm.DefaultRule(),
 		Random: rand.Uint64, Log: slog.New(slog.DiscardHandler),
 		Dispatch: dispatch.Config{
-			Lease: forever, SessionTimeout: forever, AvoidFor: 5 * time.Second, MaxBatch: batchSize, MaxQueue: 1 << 20, Random: rand.Uint64,
+			Lease: forever, SessionTimeout: forever, AvoidFor: 5 * time.Second, MaxBatch: batchSize, MaxQueue: 1 << 20, PerHost: 10, Random: rand.Uint64,
 		},
 	}, now)
 	for bucket := range check.Buckets {
