@@ -3,7 +3,9 @@ package engine
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -139,4 +141,51 @@ func BenchmarkChecks(b *testing.B) {
 		e.Tick(now)
 		done += c.answer(b, now)
 	}
+}
+
+// BenchmarkCases says what a site costs beyond its record when it is not calm, after a
+// dozen checks: one that stays down, one that nobody could confirm, one that is slow.
+func BenchmarkCases(b *testing.B) {
+	down := check.Observation{
+		Outcome: check.OutcomeDown, HTTPStatus: 503, Failure: check.FailureServer, Reason: "status_5xx", Protocol: "HTTP/1.1",
+		ResolvedAddress: "198.51.100.7:443", Headers: map[string]string{"server": "nginx", "content-type": "text/html"},
+	}
+	for name, tt := range map[string]struct {
+		state lifecycle.State
+		saw   check.Observation
+	}{
+		"down": {lifecycle.Initial(check.StatusConfirmedDown, time.Unix(1_600_000_000, 0), false), down},
+		"held": {lifecycle.State{Stage: lifecycle.Suspect, Status: check.StatusRunning, Failures: 3, Held: true}, down},
+		"slow": {lifecycle.Initial(check.StatusRunning, time.Time{}, false),
+			check.Observation{Outcome: check.OutcomeUp, HTTPStatus: 200, Advisories: []check.Advisory{check.AdvisorySlow}}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			const sites = 51_200
+			for b.Loop() {
+				e, _, now := load(b, sites)
+				before := liveBytes()
+				for id := check.SiteID(1); id <= sites; id++ {
+					s := e.site(id)
+					s.state, s.row.Status = tt.state, tt.state.Status
+					for i := range 12 {
+						o := tt.saw
+						o.Headers = maps.Clone(o.Headers)
+						o.ResolvedAddress = strings.Clone(o.ResolvedAddress)
+						e.observe(now, s, store.LocalCheck{Node: "c", At: now.Add(time.Duration(i) * time.Minute), Observation: o})
+					}
+					e.settle(now, s)
+				}
+				b.ReportMetric((float64(liveBytes())-float64(before))/sites, "B/site")
+				runtime.KeepAlive(e)
+			}
+		})
+	}
+}
+
+func liveBytes() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

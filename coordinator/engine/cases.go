@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/dispatch"
@@ -41,7 +41,7 @@ func (e *Engine) open(slot schedule.Slot) *site {
 // calmObservation is what a record remembers of a good check.
 func calmObservation(r *record) *check.Observation {
 	o := &check.Observation{
-		Outcome: check.OutcomeUp, HTTPStatus: int(r.http), Phase: check.PhaseDone, Method: check.MethodHead,
+		Outcome: check.OutcomeUp, HTTPStatus: r.seen.status(), Advisories: r.seen.advisories(), Phase: check.PhaseDone, Method: check.MethodHead,
 		Timing: check.Timing{Total: time.Duration(r.rtt) * time.Millisecond},
 	}
 	if r.has(flagGet) {
@@ -75,7 +75,7 @@ func (e *Engine) calm(now time.Time, s *site) bool {
 		st.Status != check.StatusRunning, s.row.OutageID != 0, s.pending != nil,
 		s.answer != nil, len(s.checks) > 0, s.opened, s.askDue, s.place != 0,
 		s.last != nil && s.last.Outcome != check.OutcomeUp,
-		s.last != nil && len(s.last.Advisories) > 0 && !s.headHostile:
+		s.last != nil && !fits(s.last.Advisories):
 		return false
 	case !st.Flap.Recoveries[0].IsZero() && now.Sub(st.Flap.Recoveries[0]) <= e.o.Policy.FlapWindow:
 		return false
@@ -109,7 +109,7 @@ func (e *Engine) write(r *record, s *site) {
 
 // good remembers a good check.
 func (r *record) good(o *check.Observation) {
-	r.http = uint16(max(0, min(o.HTTPStatus, 999)))
+	r.seen = seenIn(o)
 	r.rtt = uint16(min(o.Timing.Total/time.Millisecond, 1<<16-1))
 	r.set(flagGet, o.Method == check.MethodGet)
 }
@@ -129,8 +129,8 @@ func (e *Engine) calmDue(now, due time.Time, slot schedule.Slot, r *record) {
 // but what is remembered of the check. False: it is not as simple as that.
 func (e *Engine) calmGood(slot schedule.Slot, node string, at time.Time, o *check.Observation) bool {
 	r := e.record(slot)
-	if r.stage() != lifecycle.Up || o.Outcome != check.OutcomeUp || len(o.Advisories) > 0 ||
-		r.has(flagHeadHostile) || e.cases[slot] != nil {
+	if r.stage() != lifecycle.Up || o.Outcome != check.OutcomeUp || !fits(o.Advisories) ||
+		slices.Contains(o.Advisories, check.AdvisoryHeadUnsupported) || r.has(flagHeadHostile) || e.cases[slot] != nil {
 		return false
 	}
 	e.counts.Checks++
@@ -139,18 +139,4 @@ func (e *Engine) calmGood(slot schedule.Slot, node string, at time.Time, o *chec
 		r.good(o)
 	}
 	return true
-}
-
-// hostHash is a hash of the machine's part of an address, HOST:PORT; without one it stays
-// as it was. Machines that share a number by chance share their turn, no more.
-func hostHash(address string, before uint32) uint32 {
-	i := strings.LastIndexByte(address, ':')
-	if i < 0 {
-		return before
-	}
-	hash := uint32(2166136261) // FNV-1a
-	for _, c := range []byte(address[:i]) {
-		hash = (hash ^ uint32(c)) * 16777619
-	}
-	return max(hash, 1)
 }

@@ -29,7 +29,7 @@ type record struct {
 	since      moment // when the status began
 	bucket     check.BucketID
 	node       uint16 // index into Engine.nodes
-	http       uint16 // status of the newest check
+	seen       seen   // by the newest check
 	rtt        uint16 // its duration in milliseconds
 	interval   uint8  // minutes
 	flags      flags
@@ -50,6 +50,44 @@ const (
 func (r *record) stage() lifecycle.Stage { return lifecycle.Stage(r.flags >> stageShift) }
 
 func (r *record) setStage(s lifecycle.Stage) { r.flags = r.flags&flagsAll | flags(s)<<stageShift }
+
+// seen is what a good check saw: the HTTP status in the lower bits, and a bit for each
+// advisory.
+type seen uint16
+
+const seenStatus seen = 1<<10 - 1
+
+func bitOf(a check.Advisory) seen { return (seenStatus + 1) << (a - 1) }
+
+func seenIn(o *check.Observation) seen {
+	s := seen(max(0, min(o.HTTPStatus, 999)))
+	for _, a := range o.Advisories {
+		s |= bitOf(a)
+	}
+	return s
+}
+
+func (s seen) status() int { return int(s & seenStatus) }
+
+func (s seen) advisories() (out []check.Advisory) {
+	for a := check.AdvisoryTLSExpiring; a <= check.AdvisoryHeadUnsupported; a++ {
+		if s&bitOf(a) != 0 {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// fits says whether a record can keep what a good check remarked: when a certificate
+// ends it cannot.
+func fits(advisories []check.Advisory) bool {
+	for _, a := range advisories {
+		if a <= check.AdvisoryTLSExpiring || a > check.AdvisoryHeadUnsupported {
+			return false
+		}
+	}
+	return true
+}
 
 // has and set read and write one flag.
 func (r *record) has(f flags) bool { return r.flags&f != 0 }

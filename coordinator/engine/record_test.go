@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 	"unsafe"
@@ -81,6 +82,38 @@ func TestACalmSiteRemembersWhatItMust(t *testing.T) {
 			t.Errorf("next in %v", d)
 		}
 		w.pass(time.Minute, a)
+	}
+}
+
+func TestRemarksMakeNoCaseUnlessTheyHaveADate(t *testing.T) {
+	t.Parallel()
+	all := []check.Advisory{
+		check.AdvisoryTLSExpiring, check.AdvisoryTLSDeprecated, check.AdvisorySlow, check.AdvisoryIPv6Broken, check.AdvisoryHeadUnsupported,
+	}
+	for set := range 1 << len(all) {
+		var said []check.Advisory
+		for i, a := range all {
+			if set>>i&1 != 0 {
+				said = append(said, a)
+			}
+		}
+		w := newWorld(t)
+		a := w.join("a")
+		w.engine.Put(w.now, row())
+		for round := range 3 {
+			w.pass(time.Minute, a)
+			a.answer(check.Observation{Outcome: check.OutcomeUp, HTTPStatus: 203, Advisories: said})
+			v, _ := w.engine.View(w.now, 42)
+			if v.Last == nil || !slices.Equal(v.Last.Advisories, said) || v.Last.HTTPStatus != 203 {
+				t.Fatalf("round %d: %v were remarked, last is %+v", round, said, v.Last)
+			}
+			if want := set & 1; len(w.engine.cases) != want {
+				t.Errorf("%v make %d cases, want %d", said, len(w.engine.cases), want)
+			}
+			if hostile := set>>4 != 0; w.engine.open(w.engine.byID[42]).headHostile != hostile {
+				t.Errorf("%v: hostile to HEAD: %t", said, !hostile)
+			}
+		}
 	}
 }
 

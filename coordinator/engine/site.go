@@ -45,7 +45,7 @@ type site struct {
 }
 
 // maxChecks bounds the evidence kept of one run.
-const maxChecks = 8
+const maxChecks = 4
 
 // target is what to ask a node.
 func (s *site) target() check.Target {
@@ -77,6 +77,8 @@ func (s *site) note(c store.LocalCheck) {
 	switch o := c.Observation.Outcome; {
 	case o == check.OutcomeUnknown, o == check.OutcomeUp && s.state.Status == check.StatusRunning:
 		return
+	case o == check.OutcomeDown && s.state.Stage == lifecycle.ConfirmedDown:
+		return // all of it is told; a site may stay so for years
 	case o == check.OutcomeUp && s.state.Stage != lifecycle.Recovering,
 		o == check.OutcomeDown && s.state.Stage == lifecycle.Recovering:
 		s.checks = nil // the direction turns
