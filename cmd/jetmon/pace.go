@@ -9,7 +9,7 @@ import (
 // paceFlags say how often sites are checked.
 type paceFlags struct {
 	Interval      time.Duration `default:"0" help:"Check every site at this interval, at least 1s, instead of its own; 0 is its own."`
-	ChecksPerHost int           `default:"10" placeholder:"N" help:"Checks out at once that go to one machine, known by the address it was last reached at; 0 is any number."`
+	ChecksPerHost int           `default:"10" placeholder:"N" help:"Checks that this coordinator has out at once that go to one machine, known by the address it was last reached at; 0 is any number."`
 }
 
 func (f paceFlags) apply(o *coordinator.Options) error {
