@@ -91,7 +91,12 @@ func New(o Options) (*Coordinator, error) {
 			MaxBatch: maxBatch, MaxQueue: maxQueue, PerHost: o.ChecksPerHost, Random: random,
 		},
 	}, time.Now())
-	c.memos = checkpoint.New(checkpoint.Options{Engine: c.engine, Store: o.Store, Fence: c.ownership.Fence, Log: o.Log})
+	c.memos, err = checkpoint.New(checkpoint.Options{
+		Engine: c.engine, Store: o.Store, Fence: c.ownership.Fence, Log: o.Log, Metrics: o.Metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
 	o.Notify.Log, o.Notify.Metrics = o.Log, o.Metrics
 	if c.notify, err = notify.New(o.Notify, o.Store); err != nil {
 		return nil, err

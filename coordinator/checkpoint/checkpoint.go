@@ -2,10 +2,14 @@ package checkpoint
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/store"
@@ -19,12 +23,14 @@ const (
 	// outage changes of status come first.
 	batch = 500
 	most  = 20_000
+	// writers is how many shards are written at once, so that one that hangs holds up no other.
+	writers = 4
 	// writeTimeout bounds one write, lastTime the round after the end.
-	writeTimeout = 5 * time.Second
+	writeTimeout = 2500 * time.Millisecond
 	lastTime     = time.Second
 )
 
-// Options for New. All are required.
+// Options for New. All but Metrics are required.
 type Options struct {
 	Engine interface {
 		Unsaved(now time.Time, limit int) []engine.Memo
@@ -32,20 +38,36 @@ type Options struct {
 	}
 	Store store.Suspects
 	// Fence proves that a shard is ours; false while it is not, or not surely.
-	Fence func(store.ShardID) (store.Fence, bool)
-	Log   *slog.Logger
+	Fence   func(store.ShardID) (store.Fence, bool)
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
 }
 
 // Checkpoint writes memos. New makes one.
 type Checkpoint struct {
-	o Options
+	o       Options
+	refused prometheus.Counter
 
 	mu      sync.Mutex // held for a round
 	failing bool
+
+	refusals sync.Mutex
+	told     bool // that memos are refused
 }
 
 // New makes a checkpoint. Nothing is written before Run.
-func New(o Options) *Checkpoint { return &Checkpoint{o: o} }
+func New(o Options) (*Checkpoint, error) {
+	c := &Checkpoint{o: o, refused: prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "jetmon_memos_refused_total",
+		Help: "What was known of a site in trouble and the database refused: it is not kept.",
+	})}
+	if o.Metrics != nil {
+		if err := o.Metrics.Register(c.refused); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return c, nil
+}
 
 // Run writes until ctx ends, and then once more.
 func (c *Checkpoint) Run(ctx context.Context) error {
@@ -67,38 +89,75 @@ func (c *Checkpoint) Run(ctx context.Context) error {
 // Flush writes what is to be written now instead of within two seconds.
 func (c *Checkpoint) Flush(ctx context.Context) { c.round(ctx) }
 
-// round writes what is to be written now, a shard at a time. What fails waits for the
-// next round, and so does the rest then: the store is away.
+// round writes what is to be written now. What fails waits for the next round, and so
+// does the rest of its shard then.
 func (c *Checkpoint) round(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	memos := c.o.Engine.Unsaved(time.Now(), most)
-	shardOf := func(m engine.Memo) store.ShardID { return store.ShardOf(m.Bucket) }
-	slices.SortFunc(memos, func(a, b engine.Memo) int { return int(shardOf(a)) - int(shardOf(b)) })
-	var err error
-	for len(memos) > 0 && err == nil {
-		n := 1
-		for n < min(batch, len(memos)) && shardOf(memos[n]) == shardOf(memos[0]) {
-			n++
-		}
-		if err = c.write(ctx, shardOf(memos[0]), memos[:n]); fault.Is(err, fault.Fenced) {
-			// Not ours at this moment; the others may be.
-			c.o.Engine.Unwritten(memos[:n])
-			memos, err = memos[n:], nil
-			continue
-		}
-		if err == nil {
-			memos = memos[n:]
-		}
+	byShard := map[store.ShardID][]engine.Memo{}
+	for _, m := range c.o.Engine.Unsaved(time.Now(), most) {
+		s := store.ShardOf(m.Bucket)
+		byShard[s] = append(byShard[s], m)
 	}
-	c.o.Engine.Unwritten(memos)
+	var g errgroup.Group
+	g.SetLimit(writers)
+	for s, memos := range byShard {
+		g.Go(func() error { return c.shard(ctx, s, memos) })
+	}
+	err := g.Wait()
 	if failing := err != nil && ctx.Err() == nil; failing != c.failing {
 		c.failing = failing
 		c.o.Log.Warn("keeping what is known of sites in trouble", "failing", failing, "err", err)
 	}
 }
 
-func (c *Checkpoint) write(ctx context.Context, shard store.ShardID, memos []engine.Memo) error {
+// shard writes memos of one shard, and gives back those that could not be written.
+func (c *Checkpoint) shard(ctx context.Context, s store.ShardID, memos []engine.Memo) error {
+	for part := range slices.Chunk(memos, batch) {
+		if err := c.write(ctx, s, part); err != nil {
+			c.o.Engine.Unwritten(memos)
+			if fault.Is(err, fault.Fenced) {
+				return nil // not ours at this moment
+			}
+			return err
+		}
+		memos = memos[len(part):]
+	}
+	return nil
+}
+
+// write writes a batch. When it is refused, one of its memos is: halves of it are written
+// until that one is alone, and left out. It would be refused again.
+func (c *Checkpoint) write(ctx context.Context, s store.ShardID, memos []engine.Memo) error {
+	err := c.keep(ctx, s, memos)
+	if !fault.Is(err, fault.Invalid) {
+		return err
+	}
+	if len(memos) == 1 {
+		c.refuse(memos[0], err)
+		return nil
+	}
+	half := len(memos) / 2
+	if err := c.write(ctx, s, memos[:half]); err != nil {
+		return err
+	}
+	return c.write(ctx, s, memos[half:])
+}
+
+// refuse counts a memo that is not kept. The first one is told of.
+func (c *Checkpoint) refuse(m engine.Memo, err error) {
+	c.refused.Inc()
+	c.refusals.Lock()
+	defer c.refusals.Unlock()
+	if !c.told {
+		c.told = true
+		c.o.Log.Error("what is known of a site in trouble is refused and not kept; more of them are only counted",
+			"site", m.Site, "err", err)
+	}
+}
+
+// keep writes memos in one transaction.
+func (c *Checkpoint) keep(ctx context.Context, shard store.ShardID, memos []engine.Memo) error {
 	f, ok := c.o.Fence(shard)
 	if !ok {
 		return fault.New(fault.Fenced, "shard %d is not ours at this moment", shard)
@@ -111,9 +170,8 @@ func (c *Checkpoint) write(ctx context.Context, shard store.ShardID, memos []eng
 			continue
 		}
 		s, err := m.Suspect()
-		if err != nil { // plain values: cannot fail; what did would fail again
-			c.o.Log.Error("memo", "err", err)
-			continue
+		if err != nil {
+			return fault.New(fault.Invalid, "%w", err)
 		}
 		keep = append(keep, s)
 	}

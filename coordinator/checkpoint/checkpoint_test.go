@@ -1,15 +1,18 @@
 package checkpoint
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"github.com/Automattic/jetmon/coordinator/engine"
@@ -25,14 +28,18 @@ type desk struct {
 	mu      sync.Mutex
 	unsaved map[check.SiteID]engine.Memo
 	away    bool
-	lost    store.ShardID // a shard that is not ours
+	lost    store.ShardID         // a shard that is not ours
+	stuck   store.ShardID         // a shard that cannot be written
+	bad     map[check.SiteID]bool // what the store refuses
 	kept    map[check.SiteID]bool
 	writes  int
 	largest int
+	log     bytes.Buffer
+	metrics *prometheus.Registry
 }
 
 func newDesk(memos ...engine.Memo) *desk {
-	d := &desk{unsaved: map[check.SiteID]engine.Memo{}, kept: map[check.SiteID]bool{}, lost: store.Shards}
+	d := &desk{unsaved: map[check.SiteID]engine.Memo{}, kept: map[check.SiteID]bool{}, lost: store.Shards, stuck: store.Shards, metrics: prometheus.NewRegistry()}
 	d.Unwritten(memos)
 	return d
 }
@@ -60,11 +67,20 @@ func (d *desk) Fence(s store.ShardID) (store.Fence, bool) {
 	return store.Fence{Shard: s, Node: "me", Term: 1}, s != d.lost
 }
 
-func (d *desk) KeepSuspects(_ context.Context, f store.Fence, keep []store.Suspect, forget []check.SiteID) error {
+func (d *desk) KeepSuspects(ctx context.Context, f store.Fence, keep []store.Suspect, forget []check.SiteID) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.away {
 		return fault.New(fault.Unavailable, "away")
+	}
+	if f.Shard == d.stuck {
+		d.mu.Unlock()
+		<-ctx.Done()
+		d.mu.Lock()
+		return fault.New(fault.Unavailable, "stuck: %w", ctx.Err())
+	}
+	if i := slices.IndexFunc(keep, func(s store.Suspect) bool { return d.bad[s.SiteID] }); i >= 0 {
+		return fault.New(fault.Invalid, "site %d is refused", keep[i].SiteID)
 	}
 	d.writes++
 	d.largest = max(d.largest, len(keep)+len(forget))
@@ -86,7 +102,10 @@ func (d *desk) ListSuspects(context.Context, store.ShardID) ([]store.Suspect, er
 func (d *desk) run(t *testing.T, steps ...func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
-	c := New(Options{Engine: d, Store: d, Fence: d.Fence, Log: slog.New(slog.DiscardHandler)})
+	c, err := New(Options{Engine: d, Store: d, Fence: d.Fence, Log: slog.New(slog.NewTextHandler(&d.log, nil)), Metrics: d.metrics})
+	if err != nil {
+		t.Fatal(err)
+	}
 	go func() { done <- c.Run(ctx) }()
 	for _, step := range steps {
 		time.Sleep(every + time.Millisecond) // in a bubble
@@ -155,6 +174,50 @@ func TestAShardThatIsNotOursHoldsUpNoOther(t *testing.T) {
 				t.Errorf("%d are kept, %d wait", len(d.kept), len(d.unsaved))
 			}
 		})
+	})
+}
+
+func TestAShardThatCannotBeWrittenHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(many(check.Buckets)...)
+		d.stuck = 0
+		d.run(t, func() { // while that shard's write hangs
+			if len(d.kept) != check.Buckets-store.BucketsPerShard {
+				t.Errorf("%d are kept", len(d.kept))
+			}
+			d.stuck = store.Shards
+		}, func() {}, func() {
+			if len(d.kept) != check.Buckets || len(d.unsaved) != 0 {
+				t.Errorf("%d are kept in the end, %d wait", len(d.kept), len(d.unsaved))
+			}
+		})
+	})
+}
+
+// A site decides what is known of it: it must not decide about others.
+func TestAMemoThatIsRefusedKeepsNoOtherFromBeingWritten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(many(3000)...)
+		d.bad = map[check.SiteID]bool{1: true, 2: true, 700: true, 3000: true}
+		d.run(t, func() {
+			if len(d.kept) != 2996 || len(d.unsaved) != 0 {
+				t.Errorf("%d are kept, %d wait", len(d.kept), len(d.unsaved))
+			}
+			for id := range d.bad {
+				if d.kept[id] {
+					t.Errorf("site %d is kept", id)
+				}
+			}
+		}, func() {})
+		if n := strings.Count(d.log.String(), "refused"); n == 0 || strings.Count(d.log.String(), "\n") != 1 {
+			t.Errorf("this was told of it:\n%s", d.log.String())
+		}
+		families, err := d.metrics.Gather()
+		if err != nil || len(families) != 1 || families[0].GetName() != "jetmon_memos_refused_total" || families[0].GetMetric()[0].GetCounter().GetValue() != 4 {
+			t.Errorf("%v: counted %v", err, families)
+		}
 	})
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -37,13 +38,61 @@ type Memo struct {
 	memo memo
 }
 
-// Suspect is the memo as the store keeps it.
+// Suspect is the memo as the store keeps it, cut to what that takes.
 func (m Memo) Suspect() (store.Suspect, error) {
-	state, err := json.Marshal(m.memo)
+	state, err := m.memo.encode()
 	if err != nil {
 		return store.Suspect{}, fmt.Errorf("encode the memo of site %d: %w", m.Site, err)
 	}
 	return store.Suspect{SiteID: m.Site, Bucket: m.Bucket, At: m.at, URL: m.url, State: state}, nil
+}
+
+// encode writes a memo in at most store.MaxSuspectState bytes. What a site answered can be
+// more than that, as redirects are long: evidence goes then, first what tells least.
+func (m memo) encode() ([]byte, error) {
+	state, err := plain(m)
+	if err != nil || len(state) <= store.MaxSuspectState {
+		return state, err
+	}
+	m.Checks = slices.Clone(m.Checks) // the engine's stay as they are
+	for _, o := range m.leastTelling() {
+		o.Hops, o.Headers = nil, nil
+		if state, err = plain(m); err != nil || len(state) <= store.MaxSuspectState {
+			return state, err
+		}
+	}
+	m.Checks, m.Last, m.Regional = nil, nil, Regional{}
+	return plain(m)
+}
+
+// leastTelling lists the observations of a memo that may be cut, in that order: the middle
+// of the run from its oldest on, its first check, and the newest, which is there twice. An
+// outage is named after the kind of the first failure; cutting leaves that.
+func (m *memo) leastTelling() (out []*check.Observation) {
+	n := len(m.Checks)
+	for i := range n {
+		out = append(out, &m.Checks[(i+1)%n].Observation)
+	}
+	if n > 1 { // after the middle comes the newest, and then the first
+		out[n-2], out[n-1] = out[n-1], out[n-2]
+	}
+	if m.Last != nil {
+		last := *m.Last
+		m.Last = &last
+		out = slices.Insert(out, max(n-1, 0), m.Last)
+	}
+	return out
+}
+
+// plain is JSON that is not fit for HTML: there each & takes six bytes.
+func plain(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // memorable says whether more is known of a site than its row and the next checks say.

@@ -153,8 +153,8 @@ type Member struct {
 // where the last one ended. It is written every few seconds and never blocks a verdict.
 type Suspects interface {
 	// KeepSuspects writes some suspects of the fence's shard and forgets others, all or
-	// nothing: at most 10,000 of each, none twice. One that is among both is kept. Fenced
-	// when the caller no longer owns the shard.
+	// nothing: at most 10,000 of each, none twice. One that is among both is kept. Invalid
+	// when one cannot be kept; Fenced when the caller no longer owns the shard.
 	KeepSuspects(ctx context.Context, f Fence, keep []Suspect, forget []check.SiteID) error
 	// ListSuspects reads all of a shard, by site. It forgets those whose site is gone from
 	// the shard.
@@ -169,9 +169,12 @@ type Suspect struct {
 	At time.Time
 	// URL is what was checked: of another one it says nothing.
 	URL string
-	// State is the engine's, opaque here, at most 64 KiB.
+	// State is the engine's, opaque here, at most MaxSuspectState bytes.
 	State []byte
 }
+
+// MaxSuspectState is how many bytes the state of a suspect has at most.
+const MaxSuspectState = 64 << 10
 
 // ShardID numbers the units of ownership: 0..31.
 type ShardID uint8

@@ -14,7 +14,6 @@ import (
 const (
 	// maxSuspects bounds one transaction of KeepSuspects, which holds the lock of its shard.
 	maxSuspects = 10000
-	maxState    = 64 << 10
 	// maxSuspectURL is what the column holds: the legacy column's 300 characters, as bytes.
 	maxSuspectURL = 1200
 )
@@ -69,9 +68,9 @@ func suspectRows(f store.Fence, keep []store.Suspect) ([][]any, error) {
 			return nil, fault.New(fault.Invalid, "a suspect needs a site")
 		case seen[x.SiteID]:
 			return nil, fault.New(fault.Invalid, "site %d is there twice", x.SiteID)
-		case len(x.State) > maxState:
+		case len(x.State) > store.MaxSuspectState:
 			return nil, fault.New(fault.Invalid, "the state of a suspect must have at most %d bytes, that of site %d has %d",
-				maxState, x.SiteID, len(x.State))
+				store.MaxSuspectState, x.SiteID, len(x.State))
 		}
 		seen[x.SiteID] = true
 		state := x.State
