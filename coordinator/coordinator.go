@@ -121,6 +121,7 @@ func (c *Coordinator) newServer(instance string) error {
 		api.Register(r, api.Options{
 			Store: c.o.Store, Engine: c.engine, Panel: c.panel, Ledger: c.ledger, Notify: c.notify, Policy: c.o.Policy,
 			Peers:     c.peers,
+			Shards:    c.ownership.Counts,
 			Diagnoser: c.o.Diagnoser, Owned: c.ownership.Owned, Node: c.o.Node, Instance: instance, Started: time.Now(),
 		})
 	})

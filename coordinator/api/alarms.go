@@ -8,6 +8,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/ledger"
+	"github.com/Automattic/jetmon/coordinator/ownership"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
@@ -27,7 +28,7 @@ func (s *fleet) alarms(sum engine.Summary) []*monitorpb.Alarm {
 			})
 		}
 	}
-	out = append(out, s.storeAlarm(s.o.Ledger.Status(), time.Now())...)
+	out = append(out, s.storeAlarm(s.o.Ledger.Status(), s.o.Shards(), time.Now())...)
 	if st := s.o.Notify.Status(); !st.RefusedSince.IsZero() {
 		out = append(out, &monitorpb.Alarm{
 			Kind:      monitorpb.AlarmKind_ALARM_KIND_DELIVERY,
@@ -67,15 +68,31 @@ func (s *fleet) overload(c *monitorpb.CoordinatorStatus, lonely bool, now time.T
 	return []*monitorpb.Alarm{{Kind: kind, Message: text, RaiseTime: timestamp(since)}}
 }
 
-// storeAlarm is the alarm that the database takes no status changes, or not fast enough.
-func (s *fleet) storeAlarm(st ledger.Status, now time.Time) []*monitorpb.Alarm {
+// oldChange is how long a status change may wait before that is an alarm.
+const oldChange = 10 * time.Second
+
+// storeAlarm is the alarm that the database takes no status changes, or not fast enough,
+// or does not renew our leases, without which nothing is even tried.
+func (s *fleet) storeAlarm(st ledger.Status, shards ownership.Counts, now time.Time) []*monitorpb.Alarm {
 	const kind = monitorpb.AlarmKind_ALARM_KIND_STORE
-	since := s.since(kind, st.Full, now)
-	var text string
-	switch failing := !st.FailingSince.IsZero(); {
-	case failing:
+	old := !st.OldestSince.IsZero() && now.Sub(st.OldestSince) > oldChange
+	since := s.since(kind, st.Full || old, now)
+	text := ""
+	switch {
+	case !st.FailingSince.IsZero():
 		since = st.FailingSince
 		text = fmt.Sprintf("the database does not take status changes (%d wait): %s", st.Uncommitted, st.Err)
+		if shards.Unsure > 0 {
+			since = earlier(since, shards.UnsureSince)
+			text += "; " + unrenewed(shards, now)
+		}
+	case shards.Unsure > 0:
+		since = shards.UnsureSince
+		text = unrenewed(shards, now) + fmt.Sprintf(
+			": while the database cannot be reached, nothing is written for their sites (%d changes wait)", st.Uncommitted)
+	case old:
+		since = earlier(since, st.OldestSince)
+		text = "the database takes status changes too slowly (" + waiting(st, now) + ")"
 	case st.Full:
 		text = fmt.Sprintf("the database takes status changes too slowly (%d wait)", st.Uncommitted)
 	default:
@@ -85,6 +102,25 @@ func (s *fleet) storeAlarm(st ledger.Status, now time.Time) []*monitorpb.Alarm {
 		text += "; until it has caught up, judging is held back"
 	}
 	return []*monitorpb.Alarm{{Kind: kind, Message: text, RaiseTime: timestamp(since)}}
+}
+
+func unrenewed(shards ownership.Counts, now time.Time) string {
+	return fmt.Sprintf("the leases of %d shards have not been renewed for %.0f s", shards.Unsure, now.Sub(shards.UnsureSince).Seconds())
+}
+
+func waiting(st ledger.Status, now time.Time) string {
+	age := now.Sub(st.OldestSince).Seconds()
+	if st.Uncommitted == 1 {
+		return fmt.Sprintf("1 waits, for %.0f s", age)
+	}
+	return fmt.Sprintf("%d wait, the oldest for %.0f s", st.Uncommitted, age)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // since is from when a condition holds, as far as that was seen; zero when it does not.

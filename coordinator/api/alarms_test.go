@@ -9,6 +9,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/coverage"
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/ledger"
+	"github.com/Automattic/jetmon/coordinator/ownership"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
@@ -86,25 +87,40 @@ func TestTheAlarmOfTheStore(t *testing.T) {
 	start := time.Date(2026, 5, 13, 12, 0, 0, 0, time.UTC)
 	s := &fleet{began: map[monitorpb.AlarmKind]time.Time{}}
 	failing := start.Add(-time.Hour)
+	unsure := ownership.Counts{Unsure: 16, UnsureSince: start.Add(4*time.Minute - 12*time.Second)}
+	waits := func(n int, d time.Duration) ledger.Status {
+		return ledger.Status{Uncommitted: n, OldestSince: start.Add(d)}
+	}
 	for _, step := range []struct {
 		name   string
 		after  time.Duration
 		status ledger.Status
+		shards ownership.Counts
 		want   string
 		since  time.Time
 	}{
-		{"changes that wait are no alarm", 0, ledger.Status{Uncommitted: 7}, "", time.Time{}},
-		{"too many are", time.Minute, ledger.Status{Uncommitted: 70, Full: true},
+		{"changes that wait a moment are no alarm", 0, waits(7, -10*time.Second), ownership.Counts{Loading: 3}, "", time.Time{}},
+		{"too many are", time.Minute, ledger.Status{Uncommitted: 70, Full: true}, ownership.Counts{},
 			"the database takes status changes too slowly (70 wait); until it has caught up, judging is held back", start.Add(time.Minute)},
-		{"a database that is away is one, with its time", 2 * time.Minute, ledger.Status{Uncommitted: 7, FailingSince: failing, Err: "away"},
+		{"a database that is away is one, with its time", 2 * time.Minute, ledger.Status{Uncommitted: 7, FailingSince: failing, Err: "away"}, ownership.Counts{},
 			"the database does not take status changes (7 wait): away", failing},
-		{"for long", 3 * time.Minute, ledger.Status{Uncommitted: 70, Full: true, FailingSince: failing, Err: "away"},
+		{"for long", 3 * time.Minute, ledger.Status{Uncommitted: 70, Full: true, FailingSince: failing, Err: "away"}, ownership.Counts{},
 			"the database does not take status changes (70 wait): away; until it has caught up, judging is held back", failing},
-		{"it is back and catches up", 4 * time.Minute, ledger.Status{Uncommitted: 60, Full: true},
+		{"it is back and catches up", 4 * time.Minute, ledger.Status{Uncommitted: 60, Full: true}, ownership.Counts{},
 			"the database takes status changes too slowly (60 wait); until it has caught up, judging is held back", start.Add(3 * time.Minute)},
-		{"it has", 5 * time.Minute, ledger.Status{}, "", time.Time{}},
+		{"it has", 5 * time.Minute, ledger.Status{}, ownership.Counts{}, "", time.Time{}},
+		{"a change that waits for long is one, alone as it is", 6 * time.Minute, waits(1, 5*time.Minute+49*time.Second), ownership.Counts{},
+			"the database takes status changes too slowly (1 waits, for 11 s)", start.Add(5*time.Minute + 49*time.Second)},
+		{"the oldest of some", 6 * time.Minute, waits(2, 5*time.Minute), ownership.Counts{},
+			"the database takes status changes too slowly (2 wait, the oldest for 60 s)", start.Add(5 * time.Minute)},
+		{"leases that cannot be renewed are one, though nothing waits yet", 4 * time.Minute, ledger.Status{}, unsure,
+			"the leases of 16 shards have not been renewed for 12 s: while the database cannot be reached, nothing is written for their sites (0 changes wait)", unsure.UnsureSince},
+		{"and when something does", 5 * time.Minute, waits(3, 4*time.Minute+time.Second), unsure,
+			"the leases of 16 shards have not been renewed for 72 s: while the database cannot be reached, nothing is written for their sites (3 changes wait)", unsure.UnsureSince},
+		{"the older of two signs says since when", 5 * time.Minute, ledger.Status{Uncommitted: 3, FailingSince: start.Add(4 * time.Minute), Err: "away"}, unsure,
+			"the database does not take status changes (3 wait): away; the leases of 16 shards have not been renewed for 72 s", unsure.UnsureSince},
 	} {
-		alarms := s.storeAlarm(step.status, start.Add(step.after))
+		alarms := s.storeAlarm(step.status, step.shards, start.Add(step.after))
 		if step.want == "" {
 			if len(alarms) > 0 {
 				t.Errorf("%s: %v", step.name, alarms)

@@ -10,6 +10,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/ledger"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/notify"
+	"github.com/Automattic/jetmon/coordinator/ownership"
 	"github.com/Automattic/jetmon/coordinator/panel"
 	"github.com/Automattic/jetmon/coordinator/peers"
 	"github.com/Automattic/jetmon/coordinator/store"
@@ -29,8 +30,9 @@ type Options struct {
 	Policy lifecycle.Policy
 	// Diagnoser, optional, answers DiagnoseSite.
 	Diagnoser Diagnoser
-	// Owned lists the shards of this coordinator.
-	Owned func() []store.ShardID
+	// Owned lists the shards of this coordinator, Shards counts how they are.
+	Owned  func() []store.ShardID
+	Shards func() ownership.Counts
 	// Node and Instance name this process, which started at Started.
 	Node, Instance string
 	Started        time.Time

@@ -11,6 +11,10 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
+// errUnsure: a shard is not surely ours at this moment. Whether it will be again, or is
+// lost, is for its owner to find out.
+var errUnsure = errors.New("the shard is not surely ours at this moment")
+
 // commit tries a group once and answers its changes. Those that the store has not
 // taken, and not refused, go back.
 func (l *Ledger) commit(ctx context.Context, j job) {
@@ -26,7 +30,7 @@ func (l *Ledger) commit(ctx context.Context, j job) {
 			refused = append(refused, i)
 			continue
 		}
-		l.answered()
+		l.answered(j.changes[i])
 		l.o.Committed(j.changes[i].Change, r.Committed)
 	}
 	// The rows are read last, so that nobody waits for them who has his answer.
@@ -43,7 +47,7 @@ func (l *Ledger) commit(ctx context.Context, j job) {
 func (l *Ledger) write(ctx context.Context, j job) ([]store.CommitResult, error) {
 	fence, ok := l.o.Fence(j.shard)
 	if !ok {
-		return nil, fault.New(fault.Fenced, "shard %d is not ours at this moment", j.shard)
+		return nil, errUnsure
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
@@ -67,18 +71,21 @@ func (l *Ledger) refuse(ctx context.Context, j job, e *entry, why error) error {
 		l.mu.Unlock()
 		return nil
 	}
-	row, err := l.reread(ctx, e.SiteID)
-	if err != nil {
+	row, err := l.reread(ctx, j, e.SiteID)
+	switch {
+	case errors.Is(err, errUnsure):
+		return err
+	case err != nil:
 		return errors.Join(why, err)
 	}
 	l.o.Log.Warn("change refused, the site has changed meanwhile", "site", e.SiteID, "err", why)
-	l.answered()
+	l.answered(e)
 	l.o.Refused(e.Change, row)
 	return nil
 }
 
 // reread reads the row of a site, nil when it is not ours any more.
-func (l *Ledger) reread(ctx context.Context, id check.SiteID) (*store.Site, error) {
+func (l *Ledger) reread(ctx context.Context, j job, id check.SiteID) (*store.Site, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	s, err := l.o.Store.Site(ctx, id)
@@ -88,10 +95,15 @@ func (l *Ledger) reread(ctx context.Context, id check.SiteID) (*store.Site, erro
 	case err != nil:
 		return nil, err
 	}
-	if _, ours := l.o.Fence(store.ShardOf(s.Bucket)); !ours {
+	shard := store.ShardOf(s.Bucket)
+	switch _, ours := l.o.Fence(shard); {
+	case ours:
+		return &s, nil
+	case shard == j.shard:
+		return nil, errUnsure
+	default:
 		return nil, nil // it was moved to another owner's bucket
 	}
-	return &s, nil
 }
 
 // giveBack ends a group: what is left of it because of err waits again.
@@ -111,13 +123,6 @@ func (l *Ledger) giveBack(ctx context.Context, j job, left []*entry, err error) 
 
 // retry queues changes anew that were not answered.
 func (l *Ledger) retry(d *desk, j job, left []*entry, err error) {
-	fenced := fault.Is(err, fault.Fenced)
-	for _, e := range left {
-		if fenced && !e.fenced {
-			e.fenced = true
-			l.fenced++
-		}
-	}
 	if d.lost != j.lost {
 		for _, e := range left {
 			l.void(e)
@@ -126,10 +131,12 @@ func (l *Ledger) retry(d *desk, j job, left []*entry, err error) {
 		return
 	}
 	d.pace.slow(time.Now())
-	if !fenced {
+	// It is nothing that a smaller group could do better, or that one change is the cause of.
+	owner := isOwnership(err)
+	if !owner {
 		d.most = max(1, len(j.changes)/2)
 	}
-	if len(left) == 1 && !fenced {
+	if len(left) == 1 && !owner {
 		// Perhaps it is its own fault: the others need not wait for it.
 		d.waiting.pushBack(left[0])
 		return
@@ -139,13 +146,14 @@ func (l *Ledger) retry(d *desk, j job, left []*entry, err error) {
 	}
 }
 
+// isOwnership says that what failed is not the store's fault but that of ownership: it is
+// unsure, or the store knows that it has ended, which Forget will say.
+func isOwnership(err error) bool { return errors.Is(err, errUnsure) || fault.Is(err, fault.Fenced) }
+
 // void drops a change of a shard that was lost.
 func (l *Ledger) void(e *entry) {
-	l.uncommitted--
-	if !e.fenced {
-		e.fenced = true
-		l.fenced++
-	}
+	l.open.Remove(e.place)
+	l.fenced++
 }
 
 func (l *Ledger) isVoid(j job) bool {
@@ -154,10 +162,10 @@ func (l *Ledger) isVoid(j job) bool {
 	return l.desks[j.shard].lost != j.lost
 }
 
-func (l *Ledger) answered() {
+func (l *Ledger) answered(e *entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.uncommitted--
+	l.open.Remove(e.place)
 }
 
 // worked notes that the store took a group of a shard, and may take larger ones.
@@ -177,10 +185,10 @@ func (l *Ledger) worked(s store.ShardID) {
 	}
 }
 
-// failed notes that the store refuses. An ownership that has ended is no fault of the
-// store, and a process that ends no fault at all.
+// failed notes that the store refuses. An ownership that is unsure or has ended is no
+// answer of the store, and a process that ends no fault at all.
 func (l *Ledger) failed(ctx context.Context, err error) {
-	if ctx.Err() != nil || fault.Is(err, fault.Fenced) {
+	if ctx.Err() != nil || isOwnership(err) {
 		return
 	}
 	if l.failing.IsZero() {
@@ -192,7 +200,7 @@ func (l *Ledger) failed(ctx context.Context, err error) {
 
 // calm ends the alarm when nothing is left that the store could refuse.
 func (l *Ledger) calm() {
-	if l.uncommitted == 0 {
+	if l.open.Len() == 0 {
 		l.failing, l.lastErr = time.Time{}, ""
 	}
 }
@@ -201,6 +209,9 @@ func (l *Ledger) calm() {
 func (l *Ledger) keep(ctx context.Context, t *testimony) {
 	fence, ok := l.o.Fence(store.ShardOf(t.Bucket))
 	if !ok {
+		l.mu.Lock()
+		l.dropped++
+		l.mu.Unlock()
 		return
 	}
 	call, cancel := context.WithTimeout(ctx, writeTimeout)

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"container/list"
 	"context"
 	"log/slog"
 	"sync"
@@ -20,7 +21,8 @@ type Store interface {
 // Options for New.
 type Options struct {
 	Store Store
-	// Fence proves that the shard is ours; false while it is not.
+	// Fence proves that the shard is ours; false while it is not, or not surely: its
+	// changes wait then, until it is again, or Forget says that it never will be.
 	Fence func(store.ShardID) (store.Fence, bool)
 	// Workers write at once. 0 means 4.
 	Workers int
@@ -63,14 +65,14 @@ type Ledger struct {
 	desks    [store.Shards]desk
 	evidence ring[*testimony]
 	// keeping is the pace of evidence.
-	keeping     pace
-	recorded    uint64 // numbers the changes, so that the oldest goes first
-	uncommitted int    // changes that wait or are under way: at most one a site
-	fenced      uint64
-	dropped     uint64
-	failing     time.Time // since when the store refuses; zero while it does not
-	lastErr     string
-	wake        chan struct{}
+	keeping  pace
+	recorded uint64    // numbers the changes, so that the oldest goes first
+	open     list.List // of *entry, those that wait or are under way: at most one a site, the oldest first
+	fenced   uint64
+	dropped  uint64
+	failing  time.Time // since when the store refuses; zero while it does not
+	lastErr  string
+	wake     chan struct{}
 }
 
 // desk holds the changes of one shard.
@@ -89,8 +91,8 @@ type desk struct {
 type entry struct {
 	store.Change
 	number uint64
-	// fenced says that it was counted as refused for want of ownership.
-	fenced bool
+	since  time.Time
+	place  *list.Element // in open
 }
 
 // testimony is the evidence of a ballot, and how often it was tried to keep it.
@@ -121,8 +123,9 @@ func New(o Options) *Ledger {
 func (l *Ledger) Record(c store.Change) {
 	l.mu.Lock()
 	l.recorded++
-	l.uncommitted++
-	l.desks[store.ShardOf(c.Bucket)].waiting.pushBack(&entry{Change: c, number: l.recorded})
+	e := &entry{Change: c, number: l.recorded, since: time.Now()}
+	e.place = l.open.PushBack(e)
+	l.desks[store.ShardOf(c.Bucket)].waiting.pushBack(e)
 	l.mu.Unlock()
 	l.nudge()
 }
@@ -181,7 +184,7 @@ func (l *Ledger) Full() bool {
 	return l.full()
 }
 
-func (l *Ledger) full() bool { return l.uncommitted > l.o.MaxQueued }
+func (l *Ledger) full() bool { return l.open.Len() > l.o.MaxQueued }
 
 // Status describes the queue.
 type Status struct {
@@ -189,10 +192,13 @@ type Status struct {
 	Uncommitted int
 	// Full says that they are too many.
 	Full bool
-	// Fenced counts the changes that were refused because our ownership had ended.
+	// Fenced counts the changes that are void because our ownership ended before they
+	// were written. Those that wait while it is unsure are not among them.
 	Fenced uint64
 	// DroppedEvidence counts ballots whose evidence was not kept.
 	DroppedEvidence uint64
+	// OldestSince is since when the oldest of them waits, zero when there is none.
+	OldestSince time.Time
 	// FailingSince is when the store began to refuse, zero while it does not; Err says how.
 	FailingSince time.Time
 	Err          string
@@ -202,10 +208,14 @@ type Status struct {
 func (l *Ledger) Status() Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return Status{
-		Uncommitted: l.uncommitted, Full: l.full(), Fenced: l.fenced, DroppedEvidence: l.dropped,
+	st := Status{
+		Uncommitted: l.open.Len(), Full: l.full(), Fenced: l.fenced, DroppedEvidence: l.dropped,
 		FailingSince: l.failing, Err: l.lastErr,
 	}
+	if oldest := l.open.Front(); oldest != nil {
+		st.OldestSince = oldest.Value.(*entry).since
+	}
+	return st
 }
 
 func (l *Ledger) nudge() {

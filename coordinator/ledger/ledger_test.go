@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -163,7 +164,7 @@ func TestOneRefusalInAGroupIsItsOwn(t *testing.T) {
 	})
 }
 
-func TestNothingIsWrittenForAShardThatIsNotOurs(t *testing.T) {
+func TestNothingIsWrittenForAShardThatIsNotSurelyOurs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := &book{}
@@ -174,20 +175,120 @@ func TestNothingIsWrittenForAShardThatIsNotOurs(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		st := f.Status()
-		if len(b.groups) != 0 || b.kept != 0 || st.Uncommitted != 1 || st.Fenced != 1 || !st.FailingSince.IsZero() {
+		if len(b.groups) != 0 || b.kept != 0 || st.Uncommitted != 1 || st.DroppedEvidence != 1 || !st.FailingSince.IsZero() {
 			t.Fatalf("groups %v, kept %d, status %+v", b.groups, b.kept, st)
 		}
-		f.Record(change(2, 0))
-		f.Forget(0) // the shard was lost: its next owner finds out for itself
+		if st.Fenced != 0 {
+			t.Error("a change that waits until its shard is surely ours again is counted as fenced")
+		}
+		f.fenced[0].Store(false)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		f.wantWritten(t, 1)
+		if n := f.Status().Fenced; n != 0 {
+			t.Errorf("%d changes are counted as fenced, though all are written", n)
+		}
+		f.end(t)
+	})
+}
+
+// Whether we know of it first, or the store.
+func TestWhatIsVoidWithItsShardIsCounted(t *testing.T) {
+	t.Parallel()
+	for name, another := range map[string]error{"we know": nil, "the store knows": fault.New(fault.Fenced, "another owner")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var lost atomic.Bool
+				b := &book{group: func(context.Context, []store.Change) error {
+					if lost.Load() {
+						return another
+					}
+					return nil
+				}}
+				f := opened(b)
+				lost.Store(true)
+				f.fenced[0].Store(another == nil)
+				f.Record(change(1, 0))
+				f.Record(change(2, 0))
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if st := f.Status(); st.Fenced != 0 || st.Uncommitted != 2 || !st.FailingSince.IsZero() {
+					t.Errorf("status %+v, want two changes that wait for what becomes of their shard", st)
+				}
+				tried := len(b.groups)
+				f.Forget(0) // its next owner finds out for itself
+				lost.Store(false)
+				f.fenced[0].Store(false)
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if st := f.Status(); len(b.groups) != tried || st.Uncommitted != 0 || st.Fenced != 2 {
+					t.Errorf("groups %v, status %+v", b.groups, st)
+				}
+				f.Record(change(3, 0)) // it is ours again
+				synctest.Wait()
+				f.wantWritten(t, 1)
+				f.end(t)
+			})
+		})
+	}
+}
+
+func TestItIsKnownSinceWhenTheOldestChangeWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &book{group: func(_ context.Context, cs []store.Change) error {
+			if slices.ContainsFunc(cs, func(c store.Change) bool { return c.SiteID == 2 }) {
+				return fault.New(fault.Invalid, "too long")
+			}
+			return nil
+		}}
+		f := opened(b)
+		wait := func(of string, since time.Time) {
+			t.Helper()
+			time.Sleep(30 * time.Second)
+			synctest.Wait()
+			if got := f.Status().OldestSince; !got.Equal(since) {
+				t.Errorf("the oldest change is %s: it waits since %v, said is %v", of, since, got)
+			}
+		}
+		wait("none", time.Time{})
+		f.fenced[0].Store(true)
+		first := time.Now()
+		f.Record(change(1, 0))
+		time.Sleep(time.Second)
+		second := time.Now()
+		f.Record(change(2, 1))
+		time.Sleep(time.Second)
+		f.Record(change(3, 1))
+		wait("that of the shard that is not surely ours", first)
+		f.fenced[0].Store(false)
+		wait("that which the store cannot take", second)
+		f.Forget(1)
+		wait("none again", time.Time{})
+		f.end(t)
+	})
+}
+
+func TestASiteIsNotGivenUpWhenItsShardBecomesUnsureBetweenTwoCalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &book{change: func(store.Change) error { return conflict }}
+		f := opened(b)
+		b.site = func() error { f.fenced[0].Store(true); return nil }
+		f.Record(change(1, 0))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if st := f.Status(); len(f.refused) != 0 || st.Uncommitted != 1 || st.Fenced != 0 {
+			t.Errorf("refused %v, status %+v", f.refused, st)
+		}
+		b.site = nil
 		f.fenced[0].Store(false)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if st := f.Status(); len(b.groups) != 0 || st.Uncommitted != 0 || st.Fenced != 2 {
-			t.Errorf("groups %v, status %+v", b.groups, st)
+		if len(f.refused) != 1 || f.refused[0] == nil || f.Status().Uncommitted != 0 {
+			t.Errorf("refused %v, status %+v", f.refused, f.Status())
 		}
-		f.Record(change(3, 0)) // it is ours again
-		synctest.Wait()
-		f.wantWritten(t, 1)
 		f.end(t)
 	})
 }

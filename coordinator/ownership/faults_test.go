@@ -77,8 +77,12 @@ func TestWhileTheDatabaseIsAwayNothingIsDropped(t *testing.T) {
 						if sure, owned := n.sure(), n.Owned(); outage > ownership.Self && len(sure) > 0 || len(owned) < 10 || !slices.Equal(owned, n.has()) {
 							t.Errorf("%s is sure of %v, owns %v, has %v", n.name, sure, owned, n.has())
 						}
-						if c := n.Counts(); outage > ownership.Self && c.Unsure != len(n.Owned()) {
-							t.Errorf("%s counts %+v", n.name, c)
+						c, away := n.Counts(), time.Duration(0)
+						if c.Unsure > 0 {
+							away = time.Since(c.UnsureSince)
+						}
+						if outage > ownership.Self && (c.Unsure != len(n.Owned()) || away < outage || away > outage+ownership.Renew+time.Second) {
+							t.Errorf("%s counts %+v, unsure for %s", n.name, c, away)
 						}
 						n.set(faults{})
 					}
@@ -89,6 +93,9 @@ func TestWhileTheDatabaseIsAwayNothingIsDropped(t *testing.T) {
 					}
 					t.Logf("sure again after %s", took)
 					for _, n := range nodes {
+						if c := n.Counts(); c.Unsure != 0 || !c.UnsureSince.IsZero() {
+							t.Errorf("afterwards %s counts %+v", n.name, c)
+						}
 						n.end(t)
 					}
 				})

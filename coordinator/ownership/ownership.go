@@ -99,6 +99,9 @@ type Counts struct {
 	// Loading shards are ours and were not loaded yet; Unsure ones are ours for all we
 	// know, and could not be renewed of late.
 	Loading, Unsure int
+	// UnsureSince is when that unsure shard was last renewed for which it is longest ago;
+	// zero when none is unsure.
+	UnsureSince time.Time
 }
 
 // New makes an ownership of nothing; Run claims.
@@ -202,8 +205,12 @@ func (w *Ownership) Counts() Counts {
 		if !t.loaded {
 			c.Loading++
 		}
-		if !t.provable(now) {
-			c.Unsure++
+		if t.provable(now) {
+			continue
+		}
+		c.Unsure++
+		if c.UnsureSince.IsZero() || t.renewed.Before(c.UnsureSince) {
+			c.UnsureSince = t.renewed
 		}
 	}
 	return c

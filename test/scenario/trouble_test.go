@@ -50,6 +50,37 @@ func TestTroubleWithTheDatabaseLosesNothing(t *testing.T) {
 	}
 }
 
+// A site goes down when the database has been dead for so long that no shard is surely
+// ours any more and nothing is even tried. That is said, before and after, and nothing is
+// lost by it: no other owner has the shards.
+func TestAnOutageDecidedLongAfterTheDatabaseDiedIsToldWhenItIsBack(t *testing.T) {
+	t.Parallel()
+	g := lay(t, plan{coordinators: 1, sites: 40, interval: 4 * time.Second})
+	g.balanced(t)
+	g.checked(t, time.Now(), patience)
+	only, down := g.coordinators[0], g.rows[0]
+	g.kill(t, database)
+	died := time.Now()
+	await(t, "the alarm, though nothing is to be written", patience, func() bool { return g.storeAlarm(t) })
+	if took := time.Since(died); took > trouble10s+busy {
+		t.Errorf("the alarm was raised after %s, want %s", took.Round(time.Millisecond), trouble10s)
+	}
+	await(t, "the leases have run out", patience, func() bool { return time.Since(died) > trouble10s+3*time.Second })
+	g.farm.become(down.url, http.StatusServiceUnavailable)
+	await(t, "the outage is decided", patience, func() bool {
+		return g.fleet(t, only).GetCoordinator().GetUncommittedChanges() > 0
+	})
+	if !g.storeAlarm(t) {
+		t.Error("an outage waits for the database, and there is no alarm")
+	}
+	g.revive(t, database)
+	g.inbox.awaitTold(t, down.url, patience, 0)
+	await(t, "the alarm ends", patience, func() bool { return !g.storeAlarm(t) })
+	if c := g.fleet(t, only).GetCoordinator(); c.GetUncommittedChanges() != 0 || c.GetFencedChanges() != 0 {
+		t.Errorf("%d changes wait and %d are counted as fenced, want none", c.GetUncommittedChanges(), c.GetFencedChanges())
+	}
+}
+
 // endures has a trouble while one site goes down just before it and one in it.
 func (g *grid) endures(t *testing.T, it trouble, before, within row) {
 	t.Helper()
