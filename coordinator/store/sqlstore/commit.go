@@ -204,7 +204,7 @@ func (s *Store) settle(ctx context.Context, group []*entry) (rest []*entry, err 
 	for i, e := range group {
 		keys[i] = e.Key
 	}
-	found, err := list(ctx, s.reader, func(rows *sql.Rows) (p prior, err error) {
+	found, err := list(ctx, s.writer, func(rows *sql.Rows) (p prior, err error) {
 		err = rows.Scan(&p.key, &p.site, &p.done.OutageID, &p.done.NoticeID)
 		return p, err
 	}, "SELECT change_key, site_id, outage_id, id FROM jetmon_transitions WHERE change_key IN "+marks(len(keys)), keys...)

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql/driver"
 	"log/slog"
 
 	"github.com/pressly/goose/v3"
@@ -30,13 +29,6 @@ type purpose struct {
 	// may take as long as it takes.
 	migrate bool
 	log     *slog.Logger
-}
-
-// connectors make connections: for transactions that write, and for single reads.
-type connectors struct {
-	write, read driver.Connector
-	// Most connections of each; idle ones are kept up to that number.
-	writers, readers int
 }
 
 // class is what an error of a driver means to us.

@@ -30,5 +30,10 @@
 // Scans read one bucket by the legacy table's index, or many in the order of the table,
 // and hand over what they have read when no query is open any more.
 //
+// On MySQL there are three pools of connections, so that what the API is asked for cannot
+// keep a coordinator from renewing its leases or committing: see pools. A statement waits
+// at most lockWait for a lock, so that a table that somebody has locked for minutes costs
+// no shard its lease. On SQLite there is no such choice.
+//
 // The package has no goroutine that outlives a call.
 package sqlstore

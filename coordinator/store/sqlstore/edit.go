@@ -23,7 +23,7 @@ func (s *Store) CreateSite(ctx context.Context, site store.Site) (store.Site, er
 		return store.Site{}, err
 	}
 	site.Status, site.StatusSince, site.OutageID = check.StatusRunning, time.Time{}, 0
-	err = s.write(ctx, func(t txn) error {
+	err = s.transact(ctx, s.editor, func(t txn) error {
 		if err := s.lockBlog(t, site.BlogID); err != nil {
 			return err
 		}
@@ -55,7 +55,7 @@ func (s *Store) UpdateSite(ctx context.Context, site store.Site) error {
 	if err != nil {
 		return err
 	}
-	err = s.write(ctx, func(t txn) error {
+	err = s.transact(ctx, s.editor, func(t txn) error {
 		if err := s.lockBlog(t, site.BlogID); err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func (s *Store) UpdateSite(ctx context.Context, site store.Site) error {
 
 // DeleteSite implements store.Sites.
 func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time) error {
-	err := s.write(ctx, func(t txn) error {
+	err := s.transact(ctx, s.editor, func(t txn) error {
 		n, err := t.exec("DELETE FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = ?", id)
 		if err != nil {
 			return err

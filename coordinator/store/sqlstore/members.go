@@ -22,7 +22,7 @@ func (s *Store) Announce(ctx context.Context, m store.Member) error {
 	case m.First > m.Last || m.Last >= store.Shards:
 		return fault.New(fault.Invalid, "shards %d to %d are no range of 0 to %d", m.First, m.Last, store.Shards-1)
 	}
-	err := s.write(ctx, func(t txn) error {
+	err := s.transact(ctx, s.leases, func(t txn) error {
 		const update = "UPDATE jetmon_members SET endpoint = ?, first_shard = ?, last_shard = ?, expires_ms = ? WHERE node = ?"
 		args := []any{m.Endpoint, m.First, m.Last, toMillis(m.Expires), m.Node}
 		n, err := t.exec(update, args...)
@@ -47,7 +47,7 @@ func (s *Store) Announce(ctx context.Context, m store.Member) error {
 
 // Retire implements store.Members.
 func (s *Store) Retire(ctx context.Context, node string) error {
-	err := s.write(ctx, func(t txn) error {
+	err := s.transact(ctx, s.leases, func(t txn) error {
 		_, err := t.exec("DELETE FROM jetmon_members WHERE node = ?", node)
 		return err
 	})
@@ -59,7 +59,7 @@ func (s *Store) Retire(ctx context.Context, node string) error {
 
 // ListMembers implements store.Members.
 func (s *Store) ListMembers(ctx context.Context, now time.Time) ([]store.Member, error) {
-	members, err := list(ctx, s.reader, func(rows *sql.Rows) (m store.Member, err error) {
+	members, err := list(ctx, s.leases, func(rows *sql.Rows) (m store.Member, err error) {
 		var expires int64
 		err = rows.Scan(&m.Node, &m.Endpoint, &m.First, &m.Last, &expires)
 		m.Expires = fromMillis(expires)

@@ -55,6 +55,12 @@ func mysqlConnectors(_ context.Context, dsn DSN, p purpose) (connectors, error) 
 		// the lock of a shard. It must be let go before the lease is over and another
 		// coordinator wants it; the server would keep it for hours.
 		cfg.Params["wait_timeout"] = strconv.Itoa(int(idleInServer / time.Second))
+		// The first is for tables that somebody has locked or alters, the second for rows. A
+		// statement that waits longer is taken back, its locks are let go, and whoever does
+		// not give up tries again. The server goes on waiting when its client is gone.
+		seconds := strconv.Itoa(int(lockWait / time.Second))
+		cfg.Params["lock_wait_timeout"] = seconds
+		cfg.Params["innodb_lock_wait_timeout"] = seconds
 	}
 	cfg.Params["time_zone"] = "'+00:00'"
 	cfg.Params["sql_mode"] = "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
@@ -63,9 +69,12 @@ func mysqlConnectors(_ context.Context, dsn DSN, p purpose) (connectors, error) 
 		// The driver's text may quote the DSN.
 		return connectors{}, fault.New(fault.Invalid, "%s: its parameters are not understood", dsn)
 	}
-	// A commit for each shard, and readers beside them.
-	return connectors{write: c, read: c, writers: 48, readers: 48}, nil
+	return connectors{write: c, read: c, leases: 12, writers: 28, readers: 32}, nil
 }
+
+// lockWait is how long a statement waits for a lock: less than a renewal of a lease does,
+// which may be what waits for us.
+const lockWait = 3 * time.Second
 
 // idleInServer is how long the server keeps a connection on which nothing is said, in a
 // transaction too; idleInPool is when we close it ourselves.

@@ -32,7 +32,7 @@ func (s *Store) DueNotices(ctx context.Context, shards []store.ShardID, now time
 	JOIN jetmon_transitions t ON t.id = d.id
 	LEFT JOIN jetmon_ballots b ON b.id = t.ballot_id
 	ORDER BY n.id`
-	notices, err := list(ctx, s.reader, s.scanNotice, query, append(args, toMillis(now), limit)...)
+	notices, err := list(ctx, s.writer, s.scanNotice, query, append(args, toMillis(now), limit)...)
 	if err != nil {
 		return nil, s.fault("read due notices", err)
 	}
@@ -122,7 +122,7 @@ func (s *Store) CountNotices(ctx context.Context, shards []store.ShardID) (count
 	if in == "" {
 		return 0, nil
 	}
-	if err := s.reader.QueryRowContext(ctx, "SELECT COUNT(*) FROM jetmon_outbox WHERE "+in, args...).Scan(&count); err != nil {
+	if err := s.writer.QueryRowContext(ctx, "SELECT COUNT(*) FROM jetmon_outbox WHERE "+in, args...).Scan(&count); err != nil {
 		return 0, s.fault("count notices", err)
 	}
 	return count, nil

@@ -22,7 +22,7 @@ func (s *Store) ClaimShard(ctx context.Context, shard store.ShardID, o store.Own
 		return store.Lease{}, fault.New(fault.Invalid, "a node's name must have from 1 to %d bytes, its endpoint at most that", maxName)
 	}
 	claim := store.Lease{Shard: shard, Node: o.Node, Endpoint: o.Endpoint, Expires: fromMillis(toMillis(now.Add(o.TTL)))}
-	err := s.write(ctx, func(t txn) (err error) {
+	err := s.transact(ctx, s.leases, func(t txn) (err error) {
 		claim.Term, err = s.claim(t, claim, now)
 		return err
 	})
@@ -64,7 +64,7 @@ func (s *Store) claim(t txn, claim store.Lease, now time.Time) (term uint64, err
 // RenewShard implements store.Ownership.
 func (s *Store) RenewShard(ctx context.Context, l store.Lease, expires time.Time) (store.Lease, error) {
 	l.Expires = fromMillis(toMillis(expires))
-	err := s.write(ctx, func(t txn) error {
+	err := s.transact(ctx, s.leases, func(t txn) error {
 		n, err := t.exec("UPDATE jetmon_shards SET expires_ms = ? WHERE shard = ? AND owner = ? AND term = ?",
 			toMillis(expires), l.Shard, l.Node, l.Term)
 		if err == nil && (n != 1 || l.Node == "") {
@@ -80,7 +80,7 @@ func (s *Store) RenewShard(ctx context.Context, l store.Lease, expires time.Time
 
 // ReleaseShard implements store.Ownership.
 func (s *Store) ReleaseShard(ctx context.Context, l store.Lease) error {
-	err := s.write(ctx, func(t txn) error {
+	err := s.transact(ctx, s.leases, func(t txn) error {
 		_, err := t.exec("UPDATE jetmon_shards SET owner = '', expires_ms = 0 WHERE shard = ? AND owner = ? AND term = ?",
 			l.Shard, l.Node, l.Term)
 		return err
@@ -93,7 +93,7 @@ func (s *Store) ReleaseShard(ctx context.Context, l store.Lease) error {
 
 // ListShards implements store.Ownership.
 func (s *Store) ListShards(ctx context.Context) ([]store.Lease, error) {
-	leases, err := list(ctx, s.reader, func(rows *sql.Rows) (l store.Lease, err error) {
+	leases, err := list(ctx, s.leases, func(rows *sql.Rows) (l store.Lease, err error) {
 		var expires int64
 		err = rows.Scan(&l.Shard, &l.Node, &l.Endpoint, &l.Term, &expires)
 		l.Expires = fromMillis(expires)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -18,8 +17,7 @@ type Store struct {
 	dsn          DSN
 	legacyWrites bool
 	log          *slog.Logger
-	// On MySQL both are the same; on SQLite the writer has one connection.
-	writer, reader *sql.DB
+	pools
 }
 
 var _ store.Store = (*Store)(nil)
@@ -70,28 +68,11 @@ func connect(ctx context.Context, d DSN, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	same := c.write == c.read
-	if o.wrap != nil {
-		c.write = o.wrap(c.write)
-	}
-	s := &Store{dsn: d, legacyWrites: o.LegacyWrites, log: log, writer: pool(c.write, c.writers)}
-	s.reader = s.writer
-	if !same {
-		s.reader = pool(c.read, c.readers)
-	}
+	s := &Store{dsn: d, legacyWrites: o.LegacyWrites, log: log, pools: c.open(o.wrap)}
 	if err := s.patiently(ctx, func() error { return s.ping(ctx) }); err != nil {
 		return nil, errors.Join(s.fault("open "+d.String(), err), s.Close())
 	}
 	return s, nil
-}
-
-func pool(c driver.Connector, most int) *sql.DB {
-	db := sql.OpenDB(c)
-	db.SetMaxOpenConns(most)
-	db.SetMaxIdleConns(most)
-	db.SetConnMaxIdleTime(idleInPool)
-	db.SetConnMaxLifetime(5 * time.Minute)
-	return db
 }
 
 func (s *Store) ping(ctx context.Context) error {
@@ -103,7 +84,8 @@ func (s *Store) ping(ctx context.Context) error {
 
 // Ping implements store.Store.
 func (s *Store) Ping(ctx context.Context) error {
-	if err := s.ping(ctx); err != nil {
+	// Those who wait for a connection to read say nothing about the database.
+	if err := s.leases.PingContext(ctx); err != nil {
 		return s.fault("ping "+s.dsn.String(), err)
 	}
 	return nil
@@ -111,11 +93,7 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close implements store.Store.
 func (s *Store) Close() error {
-	err := s.writer.Close()
-	if s.reader != s.writer {
-		err = errors.Join(s.reader.Close(), err)
-	}
-	if err != nil {
+	if err := s.close(); err != nil {
 		return fault.New(fault.Unavailable, "close %s: %w", s.dsn, err)
 	}
 	return nil
@@ -144,8 +122,13 @@ type txn struct {
 // write runs f in a transaction, and again when the engine gave it up for the sake of
 // another one: f must not leave traces outside of it.
 func (s *Store) write(ctx context.Context, f func(txn) error) error {
+	return s.transact(ctx, s.writer, f)
+}
+
+// transact is write in a pool of one's choice.
+func (s *Store) transact(ctx context.Context, db *sql.DB, f func(txn) error) error {
 	return s.patiently(ctx, func() error {
-		tx, err := s.writer.BeginTx(ctx, nil)
+		tx, err := db.BeginTx(ctx, nil)
 		if err != nil {
 			return err
 		}
