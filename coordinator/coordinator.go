@@ -98,6 +98,10 @@ func New(o Options) (*Coordinator, error) {
 		return nil, err
 	}
 	o.Notify.Log, o.Notify.Metrics = o.Log, o.Metrics
+	o.Notify.Owns = func(s store.ShardID) bool {
+		_, ours := c.ownership.Fence(s)
+		return ours
+	}
 	if c.notify, err = notify.New(o.Notify, o.Store); err != nil {
 		return nil, err
 	}

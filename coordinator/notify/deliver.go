@@ -48,6 +48,9 @@ func New(o Options, outbox store.Outbox) (*Deliverer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("notify: %w", err)
 	}
+	if o.Owns == nil {
+		o.Owns = func(store.ShardID) bool { return true }
+	}
 	if o.Random == nil {
 		o.Random = rand.Float64
 	}
@@ -76,7 +79,7 @@ func (d *Deliverer) Poke() {
 
 // SetShards says which shards' notices to deliver from now on; none at first. A
 // delivery of a lost shard that is under way ends in its own time: the next owner may
-// send the same notice again, under the same key.
+// send the same notice again, under the same key. Options.Owns is asked besides.
 func (d *Deliverer) SetShards(shards []store.ShardID) {
 	d.mu.Lock()
 	d.shards = slices.Clone(shards)
@@ -109,6 +112,11 @@ func (d *Deliverer) owned() []store.ShardID {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.shards
+}
+
+// sure are the owned shards that are ours for certain at this moment.
+func (d *Deliverer) sure() []store.ShardID {
+	return slices.DeleteFunc(slices.Clone(d.owned()), func(s store.ShardID) bool { return !d.o.Owns(s) })
 }
 
 // backoff is the wait after a notice's attempt number attempts (from 1): "full

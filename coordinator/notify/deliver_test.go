@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -652,6 +653,58 @@ func TestAllPlacesAreUsedAndNoMore(t *testing.T) {
 		time.Sleep(19 * time.Second)
 		if got := w.seen(); len(got) != 4 {
 			t.Errorf("%d deliveries under way, want 4", len(got))
+		}
+	})
+}
+
+// A coordinator that was stopped for a while goes on with shards of which it has not heard
+// that they are another's: what it has read by then must not follow what that one sends.
+func TestNothingIsSentOfAShardThatIsNotSurelyOurs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var notices []store.Notice
+		for site := range 40 {
+			n := noticeOf(check.SiteID(site+1), int64(site+1))
+			n.Change.Bucket = check.BucketID(site % 2 * store.BucketsPerShard)
+			notices = append(notices, n)
+		}
+		box, w := newOutbox(slices.Clone(notices)...), &wpcom{}
+		stopped := make(chan struct{})
+		w.set(func(context.Context, string) (string, error) {
+			<-stopped
+			return `{"success":true}`, nil
+		})
+		var unsure atomic.Bool
+		d, stop := deliverer(t, notify.Options{Parallel: 4, Owns: func(s store.ShardID) bool { return s != 0 || !unsure.Load() }}, box, w)
+		defer stop()
+		d.SetShards([]store.ShardID{0, 1})
+		synctest.Wait() // four are under way, others are read
+
+		unsure.Store(true)
+		box.add(noticeOf(100, 100)) // by somebody else
+		close(stopped)
+		d.Poke()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		sent := w.seen()
+		slices.Sort(sent[:4])
+		if want := []string{"1/1", "2/2", "3/3", "4/4"}; !slices.Equal(sent[:4], want) {
+			t.Errorf("at first %v were sent, want %v", sent[:4], want)
+		}
+		for _, n := range notices[4:] {
+			if surely := store.ShardOf(n.Change.Bucket) == 1; slices.Contains(sent, n.Key) != surely {
+				t.Errorf("%s of shard %d was sent: %v", n.Key, store.ShardOf(n.Change.Bucket), !surely)
+			}
+		}
+		if s := d.Status(); slices.Contains(sent, "100/100") || s.Pending != len(box.left()) || s.Pending != 19 || !s.RefusedSince.IsZero() {
+			t.Errorf("%d notices are left, and the status is %+v", len(box.left()), s)
+		}
+
+		unsure.Store(false) // the database was away, and nobody else had it
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if got := w.seen(); len(got) != 41 || len(box.left()) != 0 {
+			t.Errorf("in the end %d were sent and %d are left", len(got), len(box.left()))
 		}
 	})
 }

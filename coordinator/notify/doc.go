@@ -6,7 +6,9 @@
 // WordPress.com has been refusing. It decides nothing about a site and commits no
 // status change; a notice exists before this package hears of it, and stays in the
 // outbox until WordPress.com has said success. Delivery is at least once, in order
-// per site, under one idempotency key, for ever and across restarts.
+// per site, under one idempotency key, for ever and across restarts. Right before each
+// attempt it is asked whether the notice's shard is still ours for certain: a process that
+// stood still must not send what another owner has overtaken.
 //
 // Goroutines: Run's caller is the only one that reads the outbox. Each delivery
 // under way, at most Options.Parallel, has one goroutine, which ends with its

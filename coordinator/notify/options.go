@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/Automattic/jetmon/coordinator/store"
 )
 
 // Limits of the configuration. They keep the request line bounded.
@@ -47,6 +49,10 @@ type Options struct {
 	// Poll is how often the outbox is read when nothing says that there is anything
 	// to do; 5 s.
 	Poll time.Duration
+	// Owns says whether a shard is ours for certain at this moment; it is asked right before
+	// each attempt. What is not waits in the outbox. The default is that all are whose
+	// notices are to be delivered.
+	Owns func(store.ShardID) bool
 	// Random returns a number in [0, 1); the default is math/rand's.
 	Random  func() float64
 	Log     *slog.Logger

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -55,7 +56,8 @@ type outcome struct {
 	// err is why the attempt failed, next when to make another; nil when it was accepted.
 	err  error
 	next time.Time
-	// cut says that the attempt was ended by our own stop, which is nobody's failure.
+	// cut says that the attempt was not made, or ended by our own stop, which is nobody's
+	// failure.
 	cut bool
 	// recordErr is why the outbox did not take it.
 	recordErr error
@@ -129,7 +131,7 @@ func (r *run) wait(now time.Time) time.Duration {
 // read fills ready. It asks for more notices than are under way, which the outbox
 // still holds, so that others are among them.
 func (r *run) read(ctx context.Context) bool {
-	shards, now := r.d.owned(), time.Now()
+	shards, now := r.d.sure(), time.Now()
 	r.alarms = slices.DeleteFunc(r.alarms, func(t time.Time) bool { return !t.After(now) })
 	if len(shards) == 0 {
 		r.stale = false
@@ -173,8 +175,16 @@ func (r *run) start() {
 	}
 }
 
+// errUnsure says that a shard is not ours, or not surely.
+var errUnsure = errors.New("the shard is not surely ours")
+
 // deliver makes one attempt and records its end. It runs on its own goroutine.
 func (r *run) deliver(n store.Notice) outcome {
+	if !r.d.o.Owns(store.ShardOf(n.Change.Bucket)) {
+		// We may have stood still since it was read, and what it says be long overtaken by
+		// what another owner has sent. If it is not, the outbox still has it.
+		return outcome{notice: n, err: errUnsure, cut: true}
+	}
 	ctx, cancel := context.WithTimeout(r.sends, r.d.o.Timeout)
 	defer cancel()
 	began := time.Now()
