@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"math"
-	"slices"
 	"sync"
 	"time"
 
@@ -54,10 +53,11 @@ func (s *fleet) GetFleet(ctx context.Context, _ *monitorpb.GetFleetRequest) (*mo
 	if !peers.Forwarded(ctx) {
 		s.others(ctx, f)
 	}
-	slices.SortStableFunc(f.Alarms, func(a, b *monitorpb.Alarm) int {
-		return a.GetRaiseTime().AsTime().Compare(b.GetRaiseTime().AsTime())
-	})
-	f.Alarms = f.Alarms[:min(len(f.Alarms), maxAlarms)]
+	suspects := f.GetCoordinator().GetSuspectSites()
+	for _, p := range f.GetPeers() {
+		suspects += p.GetStatus().GetSuspectSites()
+	}
+	f.Alarms = listed(f.GetAlarms(), manyHeld(sum) && !allUnwell(sum.Checkers), suspects)
 	return &monitorpb.GetFleetResponse{Fleet: f}, nil
 }
 

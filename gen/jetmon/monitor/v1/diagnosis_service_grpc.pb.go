@@ -33,7 +33,8 @@ type DiagnosisServiceClient interface {
 	// DiagnoseSite diagnoses a monitored site from the coordinator's place, without its
 	// tokens: what needs a signature is skipped. It changes nothing. What is wrong with the
 	// site is in the answer, never an error; steps for which no time is left are skipped.
-	// RESOURCE_EXHAUSTED with google.rpc.RetryInfo when too many run at once.
+	// RESOURCE_EXHAUSTED with google.rpc.RetryInfo when too many run at once,
+	// FAILED_PRECONDITION when the site's URL is none that can be diagnosed.
 	DiagnoseSite(ctx context.Context, in *DiagnoseSiteRequest, opts ...grpc.CallOption) (*DiagnoseSiteResponse, error)
 }
 
@@ -66,7 +67,8 @@ type DiagnosisServiceServer interface {
 	// DiagnoseSite diagnoses a monitored site from the coordinator's place, without its
 	// tokens: what needs a signature is skipped. It changes nothing. What is wrong with the
 	// site is in the answer, never an error; steps for which no time is left are skipped.
-	// RESOURCE_EXHAUSTED with google.rpc.RetryInfo when too many run at once.
+	// RESOURCE_EXHAUSTED with google.rpc.RetryInfo when too many run at once,
+	// FAILED_PRECONDITION when the site's URL is none that can be diagnosed.
 	DiagnoseSite(context.Context, *DiagnoseSiteRequest) (*DiagnoseSiteResponse, error)
 	mustEmbedUnimplementedDiagnosisServiceServer()
 }

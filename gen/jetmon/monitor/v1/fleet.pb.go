@@ -91,8 +91,10 @@ const (
 	// Never sent.
 	AlarmKind_ALARM_KIND_UNSPECIFIED AlarmKind = 0
 	// The verifliers could not decide; the site is held as suspect and nothing is sent.
+	// Without a site_id: more sites are held than are listed.
 	AlarmKind_ALARM_KIND_INCONCLUSIVE AlarmKind = 1
-	// The database does not take status changes.
+	// The database does not take status changes, takes them too slowly, or does not renew
+	// the leases of shards, without which nothing can be written for their sites.
 	AlarmKind_ALARM_KIND_STORE AlarmKind = 2
 	// WordPress.com does not accept notices.
 	AlarmKind_ALARM_KIND_DELIVERY AlarmKind = 3
@@ -172,19 +174,22 @@ type Fleet struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The coordinator that answers.
 	Coordinator *CoordinatorStatus `protobuf:"bytes,1,opt,name=coordinator,proto3" json:"coordinator,omitempty"`
-	// Checkers with a session, by name.
+	// Checkers that have a session with it, by name.
 	Checkers []*CheckerStatus `protobuf:"bytes,2,rep,name=checkers,proto3" json:"checkers,omitempty"`
 	// Verifliers configured, by name.
 	Verifliers []*VeriflierStatus `protobuf:"bytes,3,rep,name=verifliers,proto3" json:"verifliers,omitempty"`
 	// The rule by which they decide.
 	Rule *QuorumRule `protobuf:"bytes,4,opt,name=rule,proto3" json:"rule,omitempty"`
-	// What an operator should look at, the oldest first; at most 100.
+	// What an operator should look at, on any coordinator, at most 100: first what is about
+	// the monitor itself, then about single checkers, then about single sites, of each the
+	// oldest first. Where not all held sites are listed, an INCONCLUSIVE without a site_id,
+	// before those about checkers, says how many there are.
 	Alarms []*Alarm `protobuf:"bytes,5,rep,name=alarms,proto3" json:"alarms,omitempty"`
 	// A rule that is tried beside the one that decides; absent when none is configured.
 	Shadow *ShadowRule `protobuf:"bytes,6,opt,name=shadow,proto3" json:"shadow,omitempty"`
 	// The other coordinators, by name, each as it describes itself.
 	Peers []*PeerStatus `protobuf:"bytes,7,rep,name=peers,proto3" json:"peers,omitempty"`
-	// Who owns what, by shard.
+	// Who owns what, by shard; empty while the database does not say.
 	Shards        []*ShardStatus `protobuf:"bytes,8,rep,name=shards,proto3" json:"shards,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -519,9 +524,10 @@ type CoordinatorStatus struct {
 	SuspectSites uint64 `protobuf:"varint,5,opt,name=suspect_sites,json=suspectSites,proto3" json:"suspect_sites,omitempty"`
 	// Sites with an open outage.
 	DownSites uint64 `protobuf:"varint,6,opt,name=down_sites,json=downSites,proto3" json:"down_sites,omitempty"`
-	// Checks due that no checker had room for.
+	// Checks due that wait for a checker with room.
 	QueuedChecks uint64 `protobuf:"varint,7,opt,name=queued_checks,json=queuedChecks,proto3" json:"queued_checks,omitempty"`
-	// Checks handed out and not yet checked in.
+	// Checks that are due and not yet checked in: those queued, those that wait because
+	// their machine has enough at once, and those handed out.
 	OpenChecks uint64 `protobuf:"varint,8,opt,name=open_checks,json=openChecks,proto3" json:"open_checks,omitempty"`
 	// Status changes that are not yet in the database.
 	UncommittedChanges uint64 `protobuf:"varint,9,opt,name=uncommitted_changes,json=uncommittedChanges,proto3" json:"uncommitted_changes,omitempty"`
@@ -539,11 +545,13 @@ type CoordinatorStatus struct {
 	// By how much intervals were stretched in the last minute because checkers could not
 	// keep up; 1 means not at all.
 	Stretch float64 `protobuf:"fixed64,14,opt,name=stretch,proto3" json:"stretch,omitempty"`
-	// Shards that it owns, of 32.
+	// Shards that it owns, of 32, those included whose lease it could not renew of late.
 	Shards uint32 `protobuf:"varint,15,opt,name=shards,proto3" json:"shards,omitempty"`
-	// Results that came for sites it no longer owns, or not surely; they changed nothing.
+	// Results that came for sites whose shard it had lost meanwhile; they changed nothing.
+	// Those for a shard whose lease it cannot renew do count.
 	StaleResults uint64 `protobuf:"varint,16,opt,name=stale_results,json=staleResults,proto3" json:"stale_results,omitempty"`
-	// Status changes that were refused because its ownership had ended.
+	// Status changes that are void because it lost their shard before they were written.
+	// Those that wait until a lease can be renewed again are uncommitted, and not these.
 	FencedChanges uint64 `protobuf:"varint,17,opt,name=fenced_changes,json=fencedChanges,proto3" json:"fenced_changes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -932,9 +940,9 @@ type Alarm struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What kind it is.
 	Kind AlarmKind `protobuf:"varint,1,opt,name=kind,proto3,enum=jetmon.monitor.v1.AlarmKind" json:"kind,omitempty"`
-	// The site concerned, 0 when it is about the monitor itself.
+	// The site concerned, 0 when it is not about a single site.
 	SiteId int64 `protobuf:"varint,2,opt,name=site_id,json=siteId,proto3" json:"site_id,omitempty"`
-	// The site's URL, empty when it is about the monitor itself.
+	// The site's URL, empty when it is not about a single site.
 	Url string `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"`
 	// What is the matter, in words.
 	Message string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`

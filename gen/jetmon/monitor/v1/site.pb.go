@@ -34,7 +34,8 @@ type SiteState int32
 const (
 	// Never sent.
 	SiteState_SITE_STATE_UNSPECIFIED SiteState = 0
-	// No check has ended since the coordinator took the site over.
+	// No check has ended since the coordinator took the site over, or it could not be asked
+	// and no outage is open.
 	SiteState_SITE_STATE_NEVER_CHECKED SiteState = 1
 	// The last check was good.
 	SiteState_SITE_STATE_UP SiteState = 2
@@ -121,7 +122,8 @@ type Site struct {
 	State SiteState `protobuf:"varint,5,opt,name=state,proto3,enum=jetmon.monitor.v1.SiteState" json:"state,omitempty"`
 	// What WordPress.com has been told: 0 down, 1 running, 2 confirmed down.
 	StatusId int32 `protobuf:"varint,6,opt,name=status_id,json=statusId,proto3" json:"status_id,omitempty"`
-	// End of the last check; absent when none has ended since the coordinator started.
+	// End of the last check; absent when the site's coordinator knows of none, or could not
+	// be asked.
 	LastCheckTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=last_check_time,json=lastCheckTime,proto3" json:"last_check_time,omitempty"`
 	// When status_id last changed; absent when it never did.
 	LastStatusChangeTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_status_change_time,json=lastStatusChangeTime,proto3" json:"last_status_change_time,omitempty"`
