@@ -10,7 +10,8 @@
 // fence would make a second one wait in the database. A group that fails goes back
 // and its shard rests for a while, so that no shard waits for another one's trouble;
 // the next try is half as large, so that a store that is slow, or a change that it
-// cannot take, does not hold up the rest.
+// cannot take, does not hold up the rest. While a shard is not surely ours nothing of it
+// is tried, and what waits is void only when the shard is forgotten.
 //
 // Goroutines, all under Run: Options.Workers workers, which end with ctx after
 // having tried for Options.Flush to write what is still queued.

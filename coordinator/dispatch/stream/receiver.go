@@ -45,15 +45,26 @@ func (r receiver) run(st responder) error {
 			err = r.take(st.Context(), time.Now(), m.any)
 		}
 		if err != nil {
-			return err
+			return r.ending(err)
 		}
+	}
+}
+
+// ending is what a stream ends with whose message could not be taken: when that is since
+// its session was ended meanwhile, with the reason for that.
+func (r receiver) ending(err error) error {
+	select {
+	case <-r.link.ended:
+		return fault.New(fault.Conflict, "session ended: %s", r.link.reason)
+	default:
+		return err
 	}
 }
 
 func (r receiver) take(ctx context.Context, now time.Time, m *coordinatorpb.StreamAssignmentsRequest) error {
 	switch m := m.GetMessage().(type) {
 	case *coordinatorpb.StreamAssignmentsRequest_Credit:
-		// Too much credit is cut to what Hello allowed; that harms nobody.
+		// Too much credit is cut to what Hello allowed; that harms nobody, and is not said.
 		if err := r.engine.Grant(now, r.session, int(m.Credit.GetAdd())); err != nil && !errors.Is(err, dispatch.ErrOverCredit) {
 			return err
 		}
@@ -132,8 +143,6 @@ func reason(err error) string {
 		return "BATCH_INVALID"
 	case errors.Is(err, errTermStale):
 		return "TERM_STALE"
-	case errors.Is(err, dispatch.ErrOverCredit):
-		return "BATCH_OVER_CREDIT"
 	default:
 		return ""
 	}

@@ -272,13 +272,8 @@ func TestABatchThatIsNotAsItShouldBeIsRefusedAlone(t *testing.T) {
 			wrong := results(a)
 			tt.change(wrong)
 			ack := p.checkIn(wrong)
-			st := status.FromProto(ack.GetError())
-			if ack.GetAccepted() != 0 || len(st.Details()) != 1 {
-				t.Fatalf("the answer is %v", ack)
-			}
-			info, ok := st.Details()[0].(*errdetails.ErrorInfo)
-			if !ok || info.GetReason() != tt.want || info.GetDomain() != "jetmon.coordinator" {
-				t.Errorf("the reason is %v, want %s", st.Details()[0], tt.want)
+			if got := reasonOf(t, ack); ack.GetAccepted() != 0 || got != tt.want {
+				t.Errorf("the answer is %v, want %s", ack, tt.want)
 			}
 			if ack := p.checkIn(results(a)); int(ack.GetAccepted()) != len(a.GetAssignments()) {
 				t.Errorf("afterwards the right one was answered with %v", ack)
@@ -287,6 +282,52 @@ func TestABatchThatIsNotAsItShouldBeIsRefusedAlone(t *testing.T) {
 				t.Errorf("and its repetition with %v", ack)
 			}
 		})
+	}
+}
+
+// reasonOf reads the reason of a refusal as a checker does.
+func reasonOf(t *testing.T, ack *coordinatorv1.ResultsAck) string {
+	t.Helper()
+	details := status.FromProto(ack.GetError()).Details()
+	if len(details) != 1 {
+		t.Fatalf("the answer is %v, want one detail of an error", ack)
+	}
+	info, ok := details[0].(*errdetails.ErrorInfo)
+	if !ok || info.GetDomain() != "jetmon.coordinator" {
+		t.Fatalf("the answer is %v", ack)
+	}
+	return info.GetReason()
+}
+
+func TestResultsForAShardThatWasLostAreStale(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	p := h.join(t, "fra-1", "1")
+	h.tick()
+	batches := p.batches(sites)
+	partly, whole := batches[0], batches[1]
+	first := results(partly)
+	first.Results = first.Results[:1]
+	if ack := p.checkIn(first); ack.GetAccepted() != 1 {
+		t.Fatalf("one was checked in: %v", ack)
+	}
+	h.engine.DropShard(0)
+	// What counted before stays as it was, so this is no refusal.
+	n := uint32(len(partly.GetAssignments()))
+	if ack := p.checkIn(results(partly)); ack.GetDuplicate() != 1 || ack.GetStale() != n-1 || ack.GetAccepted()+ack.GetLate() != 0 || ack.GetError() != nil {
+		t.Errorf("a batch of which one had counted is answered with %v", ack)
+	}
+	stale := n - 1
+	n = uint32(len(whole.GetAssignments()))
+	for range 2 { // a repetition is no other
+		ack := p.checkIn(results(whole))
+		if ack.GetStale() != n || ack.GetAccepted()+ack.GetDuplicate()+ack.GetLate() != 0 || reasonOf(t, ack) != "TERM_STALE" {
+			t.Errorf("a batch of which nothing had is answered with %v", ack)
+		}
+		stale += n
+	}
+	if c := h.engine.Counters(); c.Stale != uint64(stale) || c.Checks != 1 {
+		t.Errorf("%d results are counted as stale and %d as checks, want %d and 1", c.Stale, c.Checks, stale)
 	}
 }
 
@@ -302,6 +343,31 @@ func TestHeartbeatsNameWhatIsNotOut(t *testing.T) {
 	}}})
 	if got := p.hear().GetHeartbeatAck().GetUnknownBatches(); len(got) != 1 || !proto.Equal(got[0], unknown) {
 		t.Errorf("unknown are %v", got)
+	}
+}
+
+func TestCreditOverWhatHelloAllowedIsCutAndHarmsNobody(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	p := h.dial(t)
+	first := hello("fra-1", "1")
+	first.MaxInFlight = 6
+	p.say(&coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Hello{Hello: first}})
+	if p.hear().GetWelcome() == nil {
+		t.Fatal("it is not welcome")
+	}
+	p.say(&coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Credit{Credit: &coordinatorv1.Credit{Add: 1000}}})
+	h.tick()
+	all := p.batches(6)
+	beat := &coordinatorv1.Heartbeat{SelfCheck: &checkv1.SelfCheck{Healthy: true}}
+	n := 0
+	for _, a := range all {
+		n += len(a.GetAssignments())
+		beat.OpenBatches = append(beat.OpenBatches, a.GetBatch())
+	}
+	p.say(&coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Heartbeat{Heartbeat: beat}})
+	if m := p.hear(); n != 6 || m.GetHeartbeatAck() == nil {
+		t.Errorf("%d checks came, and then %v", n, m)
 	}
 }
 

@@ -165,7 +165,7 @@ type StreamAssignmentsRequest_Release struct {
 }
 
 type StreamAssignmentsRequest_Leaving struct {
-	// Announces that the checker will leave; no more assignments are sent.
+	// Announces that the checker will leave; no more assignments are made.
 	Leaving *Leaving `protobuf:"bytes,6,opt,name=leaving,proto3,oneof"`
 }
 
@@ -621,7 +621,8 @@ func (x *Welcome) GetMaxProtocolVersion() uint32 {
 }
 
 // Credit grants the coordinator room for more checks. Credits count checks and
-// add up; the sum granted less the results and releases is never over Hello.max_in_flight.
+// add up; what would take those that are out, together with those granted and not yet
+// used, over Hello.max_in_flight is cut off, and nothing is said of it.
 type Credit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Checks to add.
@@ -672,12 +673,15 @@ type Assignments struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The batch.
 	Batch *BatchRef `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
-	// Bucket of the sites when all share one, else 0.
+	// Not sent, and not to be read: the sites of a batch may be of several buckets.
+	//
+	// Deprecated: Marked as deprecated in jetmon/coordinator/v1/assignment_service.proto.
 	Bucket uint32 `protobuf:"varint,2,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// Ownership term under which the batch was handed out: the highest among the shards
 	// of its sites, for logs.
 	Term uint64 `protobuf:"varint,3,opt,name=term,proto3" json:"term,omitempty"`
-	// How long the batch stays checked out, from its arrival.
+	// How long the batch stays checked out: to the coordinator from when it was handed
+	// out, to the checker from its arrival.
 	LeaseMillis uint32 `protobuf:"varint,4,opt,name=lease_millis,json=leaseMillis,proto3" json:"lease_millis,omitempty"`
 	// The checks.
 	Assignments   []*Assignment `protobuf:"bytes,5,rep,name=assignments,proto3" json:"assignments,omitempty"`
@@ -722,6 +726,7 @@ func (x *Assignments) GetBatch() *BatchRef {
 	return nil
 }
 
+// Deprecated: Marked as deprecated in jetmon/coordinator/v1/assignment_service.proto.
 func (x *Assignments) GetBucket() uint32 {
 	if x != nil {
 		return x.Bucket
@@ -755,7 +760,8 @@ type Assignment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Row id of the site.
 	SiteId int64 `protobuf:"varint,1,opt,name=site_id,json=siteId,proto3" json:"site_id,omitempty"`
-	// Number of this check of the site; rises with each.
+	// Number of this check of the site; rises with each that one owner of the site hands
+	// out, and is kept when a check is handed out again.
 	Sequence uint64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	// What to check.
 	Target        *v1.Target `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`
@@ -879,7 +885,7 @@ type Result struct {
 	Sequence uint64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	// What was seen.
 	Observation *v1.Observation `protobuf:"bytes,3,opt,name=observation,proto3" json:"observation,omitempty"`
-	// How long ago the check ended when this was sent.
+	// How long ago the check ended when this was sent; more than 5 minutes counts as 5.
 	AgeMillis     uint32 `protobuf:"varint,4,opt,name=age_millis,json=ageMillis,proto3" json:"age_millis,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -954,11 +960,14 @@ type ResultsAck struct {
 	Duplicate uint32 `protobuf:"varint,3,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
 	// Results whose check was closed or superseded meanwhile.
 	Late uint32 `protobuf:"varint,4,opt,name=late,proto3" json:"late,omitempty"`
-	// Results from an older ownership term.
+	// Results for sites whose shard the coordinator had when it handed the check out,
+	// and has lost meanwhile.
 	Stale uint32 `protobuf:"varint,5,opt,name=stale,proto3" json:"stale,omitempty"`
-	// Set when the batch was refused: google.rpc.ErrorInfo with domain
-	// "jetmon.coordinator" and reason BATCH_NOT_CHECKED_OUT, BATCH_MISMATCH
-	// (nothing was applied), TERM_STALE, BATCH_INVALID or BATCH_OVER_CREDIT.
+	// Set when the results were refused: google.rpc.ErrorInfo with domain
+	// "jetmon.coordinator" and reason BATCH_NOT_CHECKED_OUT, BATCH_MISMATCH (another
+	// check-out, or checks that were not in it), BATCH_INVALID (no batch, no results or
+	// too many) or TERM_STALE (all of these results are stale). Nothing was applied. After
+	// TERM_STALE other checks of the batch may still count.
 	Error         *status.Status `protobuf:"bytes,6,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1039,7 +1048,8 @@ func (x *ResultsAck) GetError() *status.Status {
 // Heartbeat says that a checker lives.
 type Heartbeat struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Batches that the checker holds; those that it does not name are handed out again.
+	// Batches that the checker holds; those that it does not name are handed out again,
+	// unless they are so new that they may still be on their way.
 	OpenBatches []*BatchRef `protobuf:"bytes,1,rep,name=open_batches,json=openBatches,proto3" json:"open_batches,omitempty"`
 	// Checks running now.
 	InFlight uint32 `protobuf:"varint,2,opt,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
@@ -1370,10 +1380,10 @@ const file_jetmon_coordinator_v1_assignment_service_proto_rawDesc = "" +
 	"\x14min_protocol_version\x18\a \x01(\rR\x12minProtocolVersion\x120\n" +
 	"\x14max_protocol_version\x18\b \x01(\rR\x12maxProtocolVersion\"\x1a\n" +
 	"\x06Credit\x12\x10\n" +
-	"\x03add\x18\x01 \x01(\rR\x03add\"\xd8\x01\n" +
+	"\x03add\x18\x01 \x01(\rR\x03add\"\xdc\x01\n" +
 	"\vAssignments\x125\n" +
-	"\x05batch\x18\x01 \x01(\v2\x1f.jetmon.coordinator.v1.BatchRefR\x05batch\x12\x16\n" +
-	"\x06bucket\x18\x02 \x01(\rR\x06bucket\x12\x12\n" +
+	"\x05batch\x18\x01 \x01(\v2\x1f.jetmon.coordinator.v1.BatchRefR\x05batch\x12\x1a\n" +
+	"\x06bucket\x18\x02 \x01(\rB\x02\x18\x01R\x06bucket\x12\x12\n" +
 	"\x04term\x18\x03 \x01(\x04R\x04term\x12!\n" +
 	"\flease_millis\x18\x04 \x01(\rR\vleaseMillis\x12C\n" +
 	"\vassignments\x18\x05 \x03(\v2!.jetmon.coordinator.v1.AssignmentR\vassignments\"r\n" +

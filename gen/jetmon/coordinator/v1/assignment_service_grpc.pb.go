@@ -37,10 +37,11 @@ type AssignmentServiceClient interface {
 	// guarantees no delivery: a result counts when its ResultsAck says so. What a
 	// checker had out when its stream ended is handed out again. Errors of a
 	// batch travel in ResultsAck and never end the stream; the stream ends with
-	// INVALID_ARGUMENT (no Hello first, or one that is not well formed),
-	// FAILED_PRECONDITION (no common protocol version, see Hello), ABORTED
-	// (superseded by a newer session of the same node) or UNAVAILABLE (draining;
-	// reconnect with jitter). It has no deadline.
+	// INVALID_ARGUMENT (no Hello first, a second one, or one that is not well formed),
+	// FAILED_PRECONDITION (no common protocol version, see Hello), ABORTED (the
+	// coordinator has ended the session, the message says why: superseded by a newer
+	// session of the same node, no heartbeat, or the checker does not read its stream)
+	// or UNAVAILABLE (draining). Reconnect with jitter. It has no deadline.
 	StreamAssignments(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StreamAssignmentsRequest, StreamAssignmentsResponse], error)
 }
 
@@ -77,10 +78,11 @@ type AssignmentServiceServer interface {
 	// guarantees no delivery: a result counts when its ResultsAck says so. What a
 	// checker had out when its stream ended is handed out again. Errors of a
 	// batch travel in ResultsAck and never end the stream; the stream ends with
-	// INVALID_ARGUMENT (no Hello first, or one that is not well formed),
-	// FAILED_PRECONDITION (no common protocol version, see Hello), ABORTED
-	// (superseded by a newer session of the same node) or UNAVAILABLE (draining;
-	// reconnect with jitter). It has no deadline.
+	// INVALID_ARGUMENT (no Hello first, a second one, or one that is not well formed),
+	// FAILED_PRECONDITION (no common protocol version, see Hello), ABORTED (the
+	// coordinator has ended the session, the message says why: superseded by a newer
+	// session of the same node, no heartbeat, or the checker does not read its stream)
+	// or UNAVAILABLE (draining). Reconnect with jitter. It has no deadline.
 	StreamAssignments(grpc.BidiStreamingServer[StreamAssignmentsRequest, StreamAssignmentsResponse]) error
 	mustEmbedUnimplementedAssignmentServiceServer()
 }
