@@ -18,6 +18,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/dispatch/stream"
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/expiry"
+	"github.com/Automattic/jetmon/coordinator/intake"
 	"github.com/Automattic/jetmon/coordinator/ledger"
 	"github.com/Automattic/jetmon/coordinator/notify"
 	"github.com/Automattic/jetmon/coordinator/ownership"
@@ -26,7 +27,6 @@ import (
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/storm"
 	coordinatorpb "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
-	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
@@ -43,9 +43,8 @@ type Coordinator struct {
 	memos     *checkpoint.Checkpoint
 	stream    *stream.Server
 	server    *rpc.Server
-	// bucketStates say what was read of each bucket.
-	bucketStates [check.Buckets]bucketState
-	peers        *peers.Peers
+	intake    *intake.Intake
+	peers     *peers.Peers
 }
 
 // New checks the options and puts the rooms together. Nothing runs before Run.
@@ -72,7 +71,7 @@ func New(o Options) (*Coordinator, error) {
 	c.ownership = ownership.New(ownership.Options{
 		Store: o.Store, Members: o.Store, Node: o.Node, Endpoint: o.Endpoint, Log: o.Log,
 		First: store.ShardOf(o.BucketMin), Last: store.ShardOf(o.BucketMax),
-		Gained: c.gained, Lost: c.lost, Settled: func() { c.server.SetServing(true) },
+		Gained: c.gained, Lost: c.lost, Settled: func() { c.intake.Settled() },
 	})
 	c.expiry = expiry.New(expiry.Options{
 		Store: o.Store, Owned: c.ownership.Owned, Fence: c.ownership.Fence,
@@ -91,6 +90,10 @@ func New(o Options) (*Coordinator, error) {
 			MaxBatch: maxBatch, MaxQueue: maxQueue, PerHost: o.ChecksPerHost, Random: random,
 		},
 	}, time.Now())
+	c.intake = intake.New(intake.Options{
+		Store: o.Store, Engine: c.engine, Fence: c.ownership.Fence, First: o.BucketMin, Last: o.BucketMax,
+		Loaded: func() { c.server.SetServing(true) }, Log: o.Log,
+	})
 	c.memos, err = checkpoint.New(checkpoint.Options{
 		Engine: c.engine, Store: o.Store, Fence: c.ownership.Fence, Log: o.Log, Metrics: o.Metrics,
 	})
@@ -161,7 +164,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	first.Go(func() error { return c.server.Serve(firstCtx, c.o.Listeners...) })
 	first.Go(func() error { return c.panel.Run(firstCtx) })
 	first.Go(func() error { return c.clock(firstCtx) })
-	first.Go(func() error { return c.reread(firstCtx) })
+	first.Go(func() error { return c.intake.Run(firstCtx) })
 	first.Go(func() error { return c.expiry.Run(firstCtx) })
 	defer context.AfterFunc(firstCtx, c.stream.Stop)()
 

@@ -86,11 +86,6 @@ const (
 	tick = 50 * time.Millisecond
 	// handOver bounds what is written of a shard before another coordinator gets it.
 	handOver = 2 * time.Second
-	// reread is the time between two looks at a bucket, rereaders how many are looked at
-	// at once. Each bucket is read anyway about every readAnyway.
-	reread     = 50 * time.Second
-	rereaders  = 4
-	readAnyway = 15 * time.Minute
 )
 
 func (o *Options) validate() error {

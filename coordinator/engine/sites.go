@@ -49,61 +49,103 @@ func (e *Engine) Remove(now time.Time, id check.SiteID) {
 	e.recent[id] = now
 }
 
-// Reading takes the rows of one bucket, as they are read, for the truth. There may be
+// Reading takes the rows of some buckets, as they are read, for the truth. There may be
 // one of a bucket at a time.
 type Reading struct {
-	e      *Engine
-	began  time.Time
-	bucket check.BucketID
-	// drops is how often the shard had been dropped then: what is read of a shard that
+	e     *Engine
+	began time.Time
+	reads [check.Buckets]bool
+	// had are the buckets that had sites when it began: only they can have lost some.
+	had []check.BucketID
+	// drops is how often each shard had been dropped then: what is read of a shard that
 	// was lost meanwhile is void.
-	drops uint64
+	drops [store.Shards]uint64
 }
 
-func (r *Reading) void() bool { return r.e.drops[store.ShardOf(r.bucket)] != r.drops }
-
-// Read begins to take over a bucket whose rows are read from time began on.
-func (e *Engine) Read(began time.Time, bucket check.BucketID) *Reading {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for at := e.buckets[bucket%check.Buckets]; at != noSlot; {
-		r := e.record(schedule.Slot(at))
-		r.set(flagPresent, false)
-		at = r.next
+// takes says whether a row of a bucket is for this reading, and not void.
+func (r *Reading) takes(bucket check.BucketID) bool {
+	if bucket >= check.Buckets || !r.reads[bucket] {
+		return false
 	}
-	return &Reading{e: e, began: began, bucket: bucket, drops: e.drops[store.ShardOf(bucket)]}
+	shard := store.ShardOf(bucket)
+	return r.e.drops[shard] == r.drops[shard]
 }
 
-// Put takes some rows over. What was put or changed otherwise after the reading began
-// is left as it is.
-func (r *Reading) Put(rows []store.Site) {
+// Read begins to take over buckets whose rows are read from time began on.
+func (e *Engine) Read(began time.Time, buckets ...check.BucketID) *Reading {
+	r := &Reading{e: e, began: began}
+	e.mu.Lock()
+	r.drops = e.drops
+	e.mu.Unlock()
+	for _, b := range buckets {
+		r.reads[b] = true
+		e.mu.Lock() // for one at a time: there may be millions of sites
+		if e.buckets[b] != noSlot {
+			r.had = append(r.had, b)
+		}
+		for at := e.buckets[b]; at != noSlot; {
+			rec := e.record(schedule.Slot(at))
+			rec.set(flagPresent, false)
+			at = rec.next
+		}
+		e.mu.Unlock()
+	}
+	return r
+}
+
+// Put takes some rows over; those of other buckets are passed over. What was put or
+// changed otherwise after the reading began is left as it is. It answers how many of the
+// rows were for this reading.
+func (r *Reading) Put(rows []store.Site) (taken int) {
 	e := r.e
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if r.void() {
-		return
-	}
 	for i := range rows {
-		id := rows[i].ID
-		if !e.recent[id].After(r.began) && !e.same(&rows[i]) {
-			e.put(r.began, rows[i])
+		row := &rows[i]
+		if !r.takes(row.Bucket) {
+			continue
 		}
-		if slot, ok := e.byID[id]; ok {
+		taken++
+		slot, known := e.byID[row.ID]
+		switch {
+		case e.recent[row.ID].After(r.began):
+		case !known:
+			slot, known = e.begin(r.began, row), true
+		case !e.same(slot, row):
+			e.put(r.began, *row)
+		}
+		if known {
 			e.record(slot).set(flagPresent, true)
 		}
 	}
+	return taken
 }
 
-// Done ends a reading that came to its end: sites of the bucket that it did not find
+// Done ends a reading that came to its end: sites of the buckets that it did not find
 // are taken off.
 func (r *Reading) Done() {
 	e := r.e
+	for _, b := range r.had {
+		e.mu.Lock()
+		if r.takes(b) {
+			r.sweep(b)
+		}
+		e.mu.Unlock()
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if r.void() {
-		return
+	for id, t := range e.recent {
+		if r.began.Sub(t) > recentFor {
+			delete(e.recent, id)
+		}
 	}
-	for at := e.buckets[r.bucket%check.Buckets]; at != noSlot; {
+	e.tidy()
+}
+
+// sweep takes off what was not found of a bucket.
+func (r *Reading) sweep(bucket check.BucketID) {
+	e := r.e
+	for at := e.buckets[bucket]; at != noSlot; {
 		slot := schedule.Slot(at)
 		rec := e.record(slot)
 		at = rec.next
@@ -111,12 +153,6 @@ func (r *Reading) Done() {
 			e.remove(e.open(slot))
 		}
 	}
-	for id, t := range e.recent {
-		if r.began.Sub(t) > recentFor {
-			delete(e.recent, id)
-		}
-	}
-	e.tidy()
 }
 
 // PutBucket is a whole reading at once.
@@ -126,15 +162,11 @@ func (e *Engine) PutBucket(began time.Time, bucket check.BucketID, rows []store.
 	r.Done()
 }
 
-// recentFor is longer than any read of a bucket takes.
+// recentFor is longer than any reading takes.
 const recentFor = 5 * time.Minute
 
-// same says whether a row brings nothing new about a site that is watched.
-func (e *Engine) same(row *store.Site) bool {
-	slot, ok := e.byID[row.ID]
-	if !ok {
-		return false
-	}
+// same says whether a row brings nothing new about the site in a slot.
+func (e *Engine) same(slot schedule.Slot, row *store.Site) bool {
 	r := e.record(slot)
 	return r.blog == row.BlogID && r.bucket == row.Bucket && r.interval == minutes(row.Interval) &&
 		r.stage() != lifecycle.Paused && !row.Paused &&
@@ -190,6 +222,26 @@ func (e *Engine) put(now time.Time, row store.Site) {
 		e.turn(s)
 	}
 	e.settle(now, s)
+}
+
+// begin puts a site that is not watched yet on the schedule. Nearly all are calm, and of
+// those the record is made without a *site: a coordinator that starts has millions of them.
+func (e *Engine) begin(now time.Time, row *store.Site) schedule.Slot {
+	_, recalled := e.recalled[row.ID]
+	if row.Paused || row.Status != check.StatusRunning || row.OutageID != 0 || recalled {
+		return e.add(now, *row).slot
+	}
+	slot := e.newSlot()
+	r := e.record(slot)
+	*r = record{
+		id: row.ID, blog: row.BlogID, bucket: row.Bucket, url: e.urls.add(row.URL),
+		interval: minutes(row.Interval), settings: e.settings.add(row.Settings), since: momentOf(row.StatusSince),
+	}
+	r.setStage(lifecycle.NeverChecked)
+	e.link(slot, r)
+	e.byID[row.ID] = slot
+	e.turns.Add(slot, schedule.Next(row.ID, e.intervalOf(row.Interval), e.clock.Now()))
+	return slot
 }
 
 func (e *Engine) add(now time.Time, row store.Site) *site {

@@ -86,7 +86,7 @@ func (s *Store) ScanBucket(ctx context.Context, bucket check.BucketID, f func([]
 	var extras []extra
 	var both errgroup.Group
 	both.Go(func() (err error) {
-		rows, err = s.readRows(ctx, 0, bucketRows, int64(bucket))
+		rows, err = s.readRows(ctx, nil, bucketRows, int64(bucket))
 		return err
 	})
 	both.Go(func() (err error) {
@@ -113,38 +113,74 @@ func (s *Store) ScanBuckets(ctx context.Context, first, last check.BucketID, f f
 		}
 		return nil
 	}
-	after := int64(0)
-	for {
-		rows, err := s.readRows(ctx, scanPage, pageRows, after, math.MaxInt64, int64(first), int64(last), scanPage)
-		if err != nil {
-			return s.fault(fmt.Sprintf("read buckets %d to %d", first, last), err)
+	return s.scanTable(ctx, first, last, f)
+}
+
+// scanTable reads the table in its own order, and the next page while f has one.
+func (s *Store) scanTable(ctx context.Context, first, last check.BucketID, f func([]store.Site) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	full, empty := make(chan []siteRow), make(chan []siteRow, 2)
+	empty <- make([]siteRow, 0, scanPage)
+	empty <- make([]siteRow, 0, scanPage)
+	var reader errgroup.Group
+	reader.Go(func() error {
+		defer close(full)
+		return s.readPages(ctx, first, last, full, empty)
+	})
+	wanted := func(x store.Site) bool { return !x.Paused && first <= x.Bucket && x.Bucket <= last }
+	var err error
+	for rows := range full {
+		if err = s.handOver(ctx, rows, wanted, f); err != nil {
+			stop()
+			break
 		}
-		if len(rows) == 0 {
-			return nil
+		empty <- rows
+	}
+	if read := reader.Wait(); err == nil && read != nil {
+		err = s.fault(fmt.Sprintf("read buckets %d to %d", first, last), read)
+	}
+	return err
+}
+
+// readPages reads pages into the empty ones until there are no more rows, or ctx ends.
+func (s *Store) readPages(ctx context.Context, first, last check.BucketID, full chan<- []siteRow, empty <-chan []siteRow) error {
+	for after := int64(0); ; {
+		var rows []siteRow
+		select {
+		case rows = <-empty:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		rows, err := s.readRows(ctx, rows[:0], pageRows, after, math.MaxInt64, int64(first), int64(last), scanPage)
+		if err != nil || len(rows) == 0 {
+			return err
 		}
 		end := int64(rows[len(rows)-1].id)
 		extras, err := s.readExtras(ctx, pageExtras, pageEnds, after+1, end)
 		if err != nil {
-			return s.fault(fmt.Sprintf("read buckets %d to %d", first, last), err)
-		}
-		join(rows, extras)
-		if err := s.handOver(ctx, rows, func(x store.Site) bool { return !x.Paused && first <= x.Bucket && x.Bucket <= last }, f); err != nil {
 			return err
 		}
-		if len(rows) < scanPage {
+		join(rows, extras)
+		more := len(rows) == scanPage
+		select {
+		case full <- rows:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if !more {
 			return nil
 		}
 		after = end
 	}
 }
 
-// readRows reads active legacy rows by rising id.
-func (s *Store) readRows(ctx context.Context, expect int, from string, args ...int64) ([]siteRow, error) {
+// readRows reads active legacy rows by rising id, and appends them.
+func (s *Store) readRows(ctx context.Context, rows []siteRow, from string, args ...int64) ([]siteRow, error) {
 	query := scanRows + from
 	if s.legacyWrites {
 		query = scanRows + scanState + from
 	}
-	rows := make([]siteRow, 0, expect)
 	err := s.each(ctx, query, args, func(v []driver.Value) error {
 		r := siteRow{active: 1}
 		err := errors.Join(r.id.Scan(v[0]), r.bucket.Scan(v[1]), r.blog.Scan(v[2]), r.url.Scan(v[3]), r.interval.Scan(v[4]))

@@ -5,55 +5,164 @@ package main
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
+	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 )
 
 const (
-	// bareReaders read at once, as a coordinator loads four shards at once.
-	bareReaders = 4
-	buckets     = 512
+	buckets = 512
+	// barePage is how many rows of the table a coordinator reads at once when it starts.
+	barePage = 20_000
+	// bareRounds is how often each way is tried: the best time of each counts.
+	bareRounds = 2
 	// bareWithin bounds a bare scan.
 	bareWithin = 10 * time.Minute
 )
 
-// bareScan reads what a coordinator has to know of all sites, a bucket at a time, and
-// drops it: what the driver and the server can do at most. It answers rows a second.
-func (d *database) bareScan(ctx context.Context) (float64, error) {
+// bareWay is one way to read the whole table and to drop the rows: what the driver and the
+// server can do at most. It is a list of statements, so many of them at once.
+type bareWay struct {
+	name       string
+	readers    int
+	statements []string
+	// alike says that it reads as a coordinator does.
+	alike bool
+}
+
+// bareRead selects what a coordinator has to know of a site.
+const bareRead = `SELECT jetpack_monitor_site_id, blog_id, bucket_no, monitor_url, check_interval, site_status, last_status_change
+	FROM jetpack_monitor_sites WHERE monitor_active = 1 AND `
+
+// bareWays are the plain ways to read the sites 1 to n.
+func bareWays(n int) []bareWay {
+	var byBucket, pages []string
+	for b := range buckets {
+		byBucket = append(byBucket, fmt.Sprintf("%s bucket_no = %d", bareRead, b))
+	}
+	parts := func(size int) (out []string) {
+		for first := 1; first <= n; first += size {
+			// Adding 0 keeps the server from the index on buckets.
+			out = append(out, fmt.Sprintf("%s bucket_no + 0 < %d AND jetpack_monitor_site_id BETWEEN %d AND %d", bareRead, buckets, first, first+size-1))
+		}
+		return out
+	}
+	pages = parts(barePage)
+	return []bareWay{
+		{name: "by bucket, four at once", readers: 4, statements: byBucket},
+		{name: "the table, in one go", readers: 1, statements: parts(n)},
+		{name: "the table, two halves at once", readers: 2, statements: parts((n + 1) / 2)},
+		{name: "the table, page by page", readers: 1, statements: pages, alike: true},
+	}
+}
+
+// bareScan is what one way came to.
+type bareScan struct {
+	way       bareWay
+	rate      float64       // rows a second
+	cpu, base time.Duration // a row, of the client and of the database
+}
+
+// bareScans tries all ways.
+func (d *database) bareScans(ctx context.Context, n int) ([]bareScan, error) {
+	var out []bareScan
+	for _, way := range bareWays(n) {
+		var best bareScan
+		for range bareRounds {
+			s, err := d.bareScan(ctx, way, n)
+			if err != nil {
+				return nil, fmt.Errorf("scan %s: %w", way.name, err)
+			}
+			if s.rate > best.rate {
+				best = s
+			}
+		}
+		out = append(out, best)
+	}
+	return out, nil
+}
+
+func (d *database) bareScan(ctx context.Context, way bareWay, n int) (s bareScan, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bareWithin)
 	defer cancel()
-	var rows atomic.Int64
+	server, err := d.pid()
+	if err != nil {
+		return s, err
+	}
+	before, err := cpuOfAll(os.Getpid(), server)
+	if err != nil {
+		return s, err
+	}
 	began := time.Now()
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(bareReaders)
-	for b := range buckets {
-		group.Go(func() error {
-			n, err := d.scanBucket(ctx, b)
-			rows.Add(n)
+	counts := make([]int, len(way.statements))
+	group, scanning := errgroup.WithContext(ctx)
+	group.SetLimit(way.readers)
+	for i, statement := range way.statements {
+		group.Go(func() (err error) {
+			counts[i], err = d.drop(scanning, statement)
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return 0, fmt.Errorf("scan the table: %w", err)
+		return s, err
 	}
-	return float64(rows.Load()) / time.Since(began).Seconds(), nil
+	took := time.Since(began)
+	after, err := cpuOfAll(os.Getpid(), server)
+	if err != nil {
+		return s, err
+	}
+	rows := 0
+	for _, c := range counts {
+		rows += c
+	}
+	if rows != n {
+		return s, fmt.Errorf("%d rows of %d", rows, n)
+	}
+	return bareScan{
+		way: way, rate: float64(n) / took.Seconds(),
+		cpu: (after[0] - before[0]) / time.Duration(n), base: (after[1] - before[1]) / time.Duration(n),
+	}, nil
 }
 
-func (d *database) scanBucket(ctx context.Context, bucket int) (n int64, err error) {
-	rows, err := d.db.QueryContext(ctx, `SELECT jetpack_monitor_site_id, blog_id, monitor_url, check_interval, site_status, last_status_change
-	FROM jetpack_monitor_sites WHERE bucket_no = ? AND monitor_active = 1 ORDER BY jetpack_monitor_site_id`, bucket)
+// drop reads the rows of a statement and drops them.
+func (d *database) drop(ctx context.Context, statement string) (n int, err error) {
+	rows, err := d.db.QueryContext(ctx, statement)
 	if err != nil {
 		return 0, err
 	}
 	defer rows.Close()
-	var id, blog, interval, status int64
+	var id, blog, bucket, interval, status int64
 	var url, since string
 	for ; rows.Next(); n++ {
-		if err := rows.Scan(&id, &blog, &url, &interval, &status, &since); err != nil {
+		if err := rows.Scan(&id, &blog, &bucket, &url, &interval, &status, &since); err != nil {
 			return n, err
 		}
 	}
 	return n, rows.Err()
+}
+
+// cpuOfAll is the CPU time of some processes.
+func cpuOfAll(pids ...int) (out []time.Duration, err error) {
+	for _, pid := range pids {
+		cpu, err := cpuOf(pid)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, cpu)
+	}
+	return out, nil
+}
+
+// beside prints a rate beside those of the bare scans.
+func beside(scans []bareScan, rate float64) {
+	for _, s := range scans {
+		fmt.Printf("bare scan, %-30s %9.0f rows/s; CPU a row: %.2f us here, %.2f us of the database\n",
+			s.way.name+":", s.rate, 1e6*s.cpu.Seconds(), 1e6*s.base.Seconds())
+	}
+	fastest := slices.MaxFunc(scans, func(a, b bareScan) int { return int(a.rate - b.rate) })
+	alike := scans[slices.IndexFunc(scans, func(s bareScan) bool { return s.way.alike })]
+	fmt.Printf("the load alone: %.0f rows/s, %.2f of the fastest bare scan (%s), %.2f of the one that reads alike (%s)\n",
+		rate, rate/fastest.rate, fastest.way.name, rate/alike.rate, alike.way.name)
 }

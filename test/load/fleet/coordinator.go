@@ -66,6 +66,9 @@ type coordinator struct {
 
 	mu  sync.Mutex
 	log []string // the last lines, those that say that it is well left out
+	// sites were loaded, in so much time.
+	sites int
+	took  time.Duration
 }
 
 // startCoordinator runs `jetmon coordinator` with what an operator would give it; it has
@@ -116,7 +119,11 @@ func (c *coordinator) read(log io.Reader, listening chan<- struct{}) {
 	lines := bufio.NewScanner(log)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var l struct{ Msg, Level, Address string }
+		var l struct {
+			Msg, Level, Address string
+			Sites               int
+			TookMS              int64 `json:"took_ms"`
+		}
 		_ = json.Unmarshal(lines.Bytes(), &l) // what is no JSON is a last word
 		switch {
 		case l.Msg == "debug listener":
@@ -124,6 +131,10 @@ func (c *coordinator) read(log io.Reader, listening chan<- struct{}) {
 		case l.Msg == "coordinator works" && c.address == "":
 			c.address = l.Address
 			close(listening)
+		case l.Msg == "loaded the sites of shards":
+			c.mu.Lock()
+			c.sites, c.took = c.sites+l.Sites, c.took+time.Duration(l.TookMS)*time.Millisecond
+			c.mu.Unlock()
 		case l.Level != "INFO":
 			c.mu.Lock()
 			c.log = append(c.log[max(0, len(c.log)-20):], lines.Text())
@@ -131,6 +142,21 @@ func (c *coordinator) read(log io.Reader, listening chan<- struct{}) {
 		}
 	}
 	_, _ = io.Copy(io.Discard, log) // it must not block on a line that is too long
+}
+
+// loaded waits until it has said that all sites are loaded, and answers in what time.
+func (c *coordinator) loaded(ctx context.Context, sites int) (time.Duration, error) {
+	for {
+		c.mu.Lock()
+		said, took := c.sites, c.took
+		c.mu.Unlock()
+		if said >= sites {
+			return took, nil
+		}
+		if err := wait(ctx, 10*time.Millisecond); err != nil {
+			return 0, fmt.Errorf("it says that %d of %d sites are loaded: %w", said, sites, err)
+		}
+	}
 }
 
 func (c *coordinator) lastWords() string {

@@ -46,7 +46,15 @@ func measure(ctx context.Context, p plan) (err error) {
 		return err
 	}
 	fmt.Printf("%d rows written in %s\n", p.sites, time.Since(began).Round(time.Millisecond))
-	bare, err := d.bareScan(ctx)
+	bare, err := d.bareScans(ctx, p.sites)
+	if err != nil {
+		return err
+	}
+	server, err := d.pid()
+	if err != nil {
+		return err
+	}
+	before, err := cpuOf(server)
 	if err != nil {
 		return err
 	}
@@ -55,7 +63,7 @@ func measure(ctx context.Context, p plan) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
-	r := &run{plan: p, database: d, coordinator: c, bare: bare, sights: newSights(p.sites, time.Now())}
+	r := &run{plan: p, database: d, coordinator: c, bare: bare, base: before, sights: newSights(p.sites, time.Now())}
 	return r.watch(ctx)
 }
 
@@ -64,7 +72,8 @@ type run struct {
 	plan        plan
 	database    *database
 	coordinator *coordinator
-	bare        float64 // rows a second of a bare scan
+	bare        []bareScan
+	base        time.Duration // the database's CPU before the coordinator was started
 	sights      *sights
 	checkers    []*checker
 }
@@ -118,7 +127,11 @@ func (r *run) load(ctx context.Context) error {
 		}
 	}
 	took := time.Since(r.coordinator.started)
-	cpu, err := cpuOf(r.coordinator.pid())
+	server, err := r.database.pid()
+	if err != nil {
+		return err
+	}
+	cpu, err := cpuOfAll(r.coordinator.pid(), server)
 	if err != nil {
 		return err
 	}
@@ -126,10 +139,14 @@ func (r *run) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rate := float64(r.plan.sites) / took.Seconds()
-	fmt.Printf("a bare scan of the table by %d connections: %.0f rows/s\n", bareReaders, r.bare)
-	fmt.Printf("loaded in %s since the process was started: %.0f rows/s, %.2f of the bare scan, %.2f us CPU a row; %s resident, %s at most\n",
-		took.Round(time.Millisecond), rate, rate/r.bare, float64(cpu.Microseconds())/float64(r.plan.sites), mib(m.now), mib(m.peak))
+	alone, err := r.coordinator.loaded(ctx, r.plan.sites)
+	if err != nil {
+		return err
+	}
+	n := float64(r.plan.sites)
+	beside(r.bare, n/alone.Seconds())
+	fmt.Printf("loaded in %s since the process was started, the load alone in %s, as it says itself; CPU of all that a row: %.2f us, %.2f us of the database; %s resident, %s at most\n",
+		took.Round(time.Millisecond), alone, 1e6*cpu[0].Seconds()/n, 1e6*(cpu[1]-r.base).Seconds()/n, mib(m.now), mib(m.peak))
 	return nil
 }
 

@@ -1,0 +1,50 @@
+package engine
+
+import (
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/dispatch"
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/storm"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// BenchmarkLoad says what a row costs when a million of them are put for the first time,
+// by rising id, as they are read from a table whose neighbours are in different buckets.
+func BenchmarkLoad(b *testing.B) {
+	const n = 1_000_000
+	now := time.Unix(1_700_000_000, 0)
+	chunks := make([][]store.Site, n/500)
+	for i := range n {
+		chunks[i/500] = append(chunks[i/500], store.Site{
+			ID: check.SiteID(i + 1), BlogID: check.BlogID(i + 1), Bucket: check.BucketID((i + 1) % check.Buckets), Interval: 5 * time.Minute,
+			URL: fmt.Sprintf("https://www.a-web-site-%08d.example/", i+1), Status: check.StatusRunning, StatusSince: now.Add(-time.Hour),
+		})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		var seq uint64
+		e := New(Options{
+			Policy: lifecycle.DefaultPolicy(), Panel: &world{}, Ledger: &world{}, Storm: storm.DefaultRule(),
+			Random: func() uint64 { seq++; return seq }, Log: slog.New(slog.DiscardHandler),
+			Dispatch: dispatch.Config{
+				Lease: time.Minute, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second,
+				MaxBatch: 100, MaxQueue: 1 << 20, Random: func() uint64 { seq++; return seq },
+			},
+		}, now)
+		all := make([]check.BucketID, check.Buckets)
+		for i := range all {
+			all[i] = check.BucketID(i)
+		}
+		r := e.Read(now, all...)
+		for _, rows := range chunks {
+			r.Put(rows)
+		}
+		r.Done()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/row")
+}

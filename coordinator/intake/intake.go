@@ -1,0 +1,100 @@
+package intake
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// Store is what is read.
+type Store interface {
+	ScanBucket(ctx context.Context, bucket check.BucketID, f func([]store.Site) error) error
+	ScanBuckets(ctx context.Context, first, last check.BucketID, f func([]store.Site) error) error
+	BucketDigest(ctx context.Context, bucket check.BucketID) (digest uint64, ok bool, err error)
+	ListSuspects(ctx context.Context, shard store.ShardID) ([]store.Suspect, error)
+}
+
+// Options for New. All are required.
+type Options struct {
+	Store  Store
+	Engine *engine.Engine
+	// Fence proves that a shard is ours; false while it is not, or not surely.
+	Fence func(store.ShardID) (store.Fence, bool)
+	// First and Last bound the buckets to read, both included.
+	First, Last check.BucketID
+	// Loaded is called once, when what had been gained at first was loaded, or loading it
+	// was tried.
+	Loaded func()
+	Log    *slog.Logger
+}
+
+// Intake reads the sites of our shards. New makes one.
+type Intake struct {
+	o       Options
+	shards  *shards
+	settled chan struct{}
+	settle  func()
+	// buckets say what was read of each bucket.
+	buckets [check.Buckets]bucketState
+}
+
+// New makes an intake of no shards. Nothing is read before Run.
+func New(o Options) *Intake {
+	settled := make(chan struct{})
+	return &Intake{o: o, shards: newShards(), settled: settled, settle: sync.OnceFunc(func() { close(settled) })}
+}
+
+// Run reads until ctx ends.
+func (in *Intake) Run(ctx context.Context) error {
+	var both errgroup.Group
+	both.Go(func() error { in.load(ctx); return nil })
+	both.Go(func() error { in.reread(ctx); return nil })
+	return both.Wait()
+}
+
+// Gained has the sites of a shard loaded that is now ours. It does not wait for that.
+func (in *Intake) Gained(s store.ShardID) { in.shards.gain(s) }
+
+// Settled says that what could be had at first has been gained. Nothing is loaded before.
+func (in *Intake) Settled() { in.settle() }
+
+// Lost takes the sites of a shard off that is ours no more.
+func (in *Intake) Lost(s store.ShardID) {
+	in.shards.lose(s) // first: what of it is read from now on would not be void
+	in.o.Engine.DropShard(s)
+}
+
+// bucketsOf lists the buckets of shards that are ours to read, in order.
+func (in *Intake) bucketsOf(shards ...store.ShardID) (out []check.BucketID) {
+	for _, s := range shards {
+		for i := range store.BucketsPerShard {
+			b := check.BucketID(int(s)*store.BucketsPerShard + i)
+			if b >= in.o.First && b <= in.o.Last {
+				out = append(out, b)
+			}
+		}
+	}
+	return out
+}
+
+// sleep waits; false when ctx has ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

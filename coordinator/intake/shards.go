@@ -1,0 +1,99 @@
+package intake
+
+import (
+	"sync"
+
+	"github.com/Automattic/jetmon/coordinator/store"
+)
+
+// shards are those that are ours, and whether their sites are on the schedule.
+type shards struct {
+	// more says that a shard was gained.
+	more chan struct{}
+
+	mu      sync.Mutex
+	tenures uint64
+	waiting map[store.ShardID]tenure
+	loaded  map[store.ShardID]bool
+}
+
+// tenure is one time that a shard is ours: it can be lost, and gained again, while it is
+// read. They are numbered.
+type tenure struct {
+	shard  store.ShardID
+	number uint64
+}
+
+func newShards() *shards {
+	return &shards{more: make(chan struct{}, 1), waiting: map[store.ShardID]tenure{}, loaded: map[store.ShardID]bool{}}
+}
+
+func (h *shards) gain(s store.ShardID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tenures++
+	h.waiting[s] = tenure{s, h.tenures}
+	select {
+	case h.more <- struct{}{}:
+	default: // it is said already
+	}
+}
+
+func (h *shards) lose(s store.ShardID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.waiting, s)
+	delete(h.loaded, s)
+}
+
+// isLoaded says whether the sites of a shard are on the schedule. Who reads them again
+// asks when the reading has begun: what has begun before a shard is lost is void then.
+func (h *shards) isLoaded(s store.ShardID) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.loaded[s]
+}
+
+// toLoad lists the tenures whose sites are not on the schedule, by shard.
+func (h *shards) toLoad() (out []tenure) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for s := range store.ShardID(store.Shards) {
+		if t, ok := h.waiting[s]; ok {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// still calls f with the shards of those tenures that have not ended. None ends while f
+// runs: what f begins is void if it ends later.
+func (h *shards) still(tenures []tenure, f func([]store.ShardID)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if ours := h.left(tenures); len(ours) > 0 {
+		f(ours)
+	}
+}
+
+// done notes that the sites of those that have not ended are on the schedule, and calls f
+// as still does.
+func (h *shards) done(tenures []tenure, f func([]store.ShardID)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	ours := h.left(tenures)
+	for _, s := range ours {
+		delete(h.waiting, s)
+		h.loaded[s] = true
+	}
+	f(ours)
+}
+
+func (h *shards) left(tenures []tenure) (ours []store.ShardID) {
+	for _, t := range tenures {
+		if h.waiting[t.shard] == t {
+			ours = append(ours, t.shard)
+		}
+	}
+	return ours
+}
