@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ func scanTests() []test {
 		{"a scan reads what pages of the active sites read", scanAsPages},
 		{"a scan hands over a large bucket in chunks by rising id", scanChunks},
 		{"a scan of many buckets reads what scans of each read", scanMany},
+		{"a scan of a large table reads each site once, and ends when it is told to", scanLarge},
 		{"a scan ends with the error of its caller", scanEnds},
 		{"a scan under commits shows each site as it was at some moment", func(t *testing.T, db Database) { raceScan(t, db, true) }},
 		{"and so it does without legacy writes", func(t *testing.T, db Database) { raceScan(t, db, false) }},
@@ -144,6 +146,59 @@ func scanMany(t *testing.T, db Database) {
 	}
 	for _, span := range [][2]check.BucketID{{6, 5}, {0, 512}} {
 		wantKind(t, s.ScanBuckets(t.Context(), span[0], span[1], nil), fault.Invalid)
+	}
+}
+
+// scanLarge scans more than fits into a few pages of any size that makes sense.
+func scanLarge(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	const sites = 70_000
+	for first := 0; first < sites; first += 5000 {
+		var values strings.Builder
+		for i := first; i < first+5000; i++ {
+			fmt.Fprintf(&values, ", (%d, %d, '%s')", i, i%check.Buckets, url(i))
+		}
+		db.Exec(t, "INSERT INTO jetpack_monitor_sites (blog_id, bucket_no, monitor_url) VALUES "+values.String()[2:])
+	}
+	got, seen := 0, make([]bool, sites)
+	must(t, s.ScanBuckets(t.Context(), 0, check.Buckets-1, func(chunk []store.Site) error {
+		for _, site := range chunk {
+			i := int(site.BlogID)
+			if seen[i] || site.URL != url(i) || int(site.Bucket) != i%check.Buckets {
+				t.Fatalf("%+v, seen before: %t", site, seen[i])
+			}
+			seen[i] = true
+		}
+		got += len(chunk)
+		clear(chunk)
+		return nil
+	}))
+	if got != sites {
+		t.Errorf("%d sites of %d", got, sites)
+	}
+	stop := errors.New("enough")
+	for _, after := range []int{1, 30_000} {
+		got = 0
+		err := s.ScanBuckets(t.Context(), 0, check.Buckets-1, func(chunk []store.Site) error {
+			if got += len(chunk); got >= after {
+				return stop
+			}
+			return nil
+		})
+		if !errors.Is(err, stop) || got > after+1000 {
+			t.Errorf("after %d sites: error %v", got, err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		got = 0
+		wantKind(t, s.ScanBuckets(ctx, 0, check.Buckets-1, func(chunk []store.Site) error {
+			if got += len(chunk); got >= after {
+				cancel()
+			}
+			return nil
+		}), fault.Unavailable)
+		if cancel(); got == sites {
+			t.Error("all were read after the end of the context")
+		}
 	}
 }
 

@@ -1,0 +1,87 @@
+package engine
+
+import (
+	"log/slog"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/dispatch"
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/storm"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// bare is an engine without checkers.
+func bare(now time.Time) *Engine {
+	return New(Options{
+		Policy: lifecycle.DefaultPolicy(), Panel: &world{}, Ledger: &world{}, Storm: storm.DefaultRule(),
+		Random: func() uint64 { return 1 }, Log: slog.New(slog.DiscardHandler),
+		Dispatch: dispatch.Config{Lease: time.Minute, SessionTimeout: time.Minute, MaxBatch: 100, MaxQueue: 1000, Random: func() uint64 { return 1 }},
+	}, now)
+}
+
+// A row that is read makes the same site as one that is put, though mostly by another way.
+func TestARowMakesTheSameSiteWhicheverWayItComes(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	for name, edit := range map[string]func(*store.Site){
+		"a plain one":      func(*store.Site) {},
+		"one that came up": func(s *store.Site) { s.StatusSince = now.Add(-time.Hour) },
+		"one with settings": func(s *store.Site) {
+			s.Settings = check.Settings{Method: check.MethodGet, RequiredTexts: []string{"größer"}}
+		},
+		"one of a long time":            func(s *store.Site) { s.Interval = 255 * time.Minute },
+		"a paused one":                  func(s *store.Site) { s.Paused = true },
+		"one that is down":              func(s *store.Site) { s.Status, s.StatusSince, s.OutageID = check.StatusDown, now.Add(-time.Hour), 7 },
+		"one that runs, with an outage": func(s *store.Site) { s.OutageID = 7 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			row := row()
+			row.StatusSince = time.Time{}
+			edit(&row)
+			put, read := bare(now), bare(now)
+			put.put(now, row)
+			r := read.Read(now, row.Bucket)
+			if taken := r.Put([]store.Site{row}); taken != 1 {
+				t.Errorf("%d rows were taken", taken)
+			}
+			r.Done()
+			want, _ := put.View(now, row.ID)
+			got, ok := read.View(now, row.ID)
+			if !ok || !reflect.DeepEqual(got, want) {
+				t.Errorf("got  %+v\nwant %+v", got, want)
+			}
+			rows := [2]store.Site{put.row(put.record(0)), read.row(read.record(0))}
+			if !reflect.DeepEqual(rows[0], rows[1]) || len(put.cases) != len(read.cases) || put.turns.Len() != read.turns.Len() {
+				t.Errorf("%+v, %d cases, %d turns; %+v, %d cases, %d turns", rows[1], len(read.cases), read.turns.Len(), rows[0], len(put.cases), put.turns.Len())
+			}
+		})
+	}
+}
+
+func TestAReadingOfManyBucketsIsOfThoseAlone(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	of := func(id int, bucket check.BucketID) store.Site {
+		s := row()
+		s.ID, s.Bucket = check.SiteID(id), bucket
+		return s
+	}
+	e := bare(now)
+	e.PutBucket(now, 3, []store.Site{of(1, 3), of(2, 3)})
+	e.PutBucket(now, 40, []store.Site{of(3, 40)})
+	e.PutBucket(now, 90, []store.Site{of(4, 90)})
+	r := e.Read(now.Add(time.Minute), 3, 40, 41, 511)
+	if taken := r.Put([]store.Site{of(2, 3), of(5, 41), of(6, 511), of(7, 90), of(8, 600)}); taken != 3 {
+		t.Errorf("%d rows were taken", taken)
+	}
+	r.Done()
+	for id, want := range map[check.SiteID]bool{1: false, 2: true, 3: false, 4: true, 5: true, 6: true, 7: false, 8: false} {
+		if _, ok := e.View(now, id); ok != want {
+			t.Errorf("site %d is watched: %t", id, ok)
+		}
+	}
+}
