@@ -10,12 +10,12 @@
 //
 //	checkers <-> dispatch/stream <-> engine -> panel  <-> verifliers
 //	                                 |    ^
-//	                                 v    '-- buckets read from the store (readers)
+//	                                 v    '-- rows of the table, read by intake
 //	                                 ledger, checkpoint -> store -> notify -> WordPress.com
 //
-// Goroutines, all under Run's errgroup: the gRPC server, the clock (Engine.Tick),
-// the re-reader of buckets, and the Run methods of panel, expiry, ledger, checkpoint,
-// notify and ownership. When ctx ends they stop in order: first the server (checkers leave), the
-// clock, the reader, the panel and the expiry; then the ledger writes what was decided;
-// then the deliverer and, last, the shards are given back.
+// Goroutines, all under Run's errgroup: the gRPC server, the clock (Engine.Tick), and the
+// Run methods of intake, panel, expiry, ledger, checkpoint, notify and ownership. When ctx
+// ends they stop in order: first the server (checkers leave), the clock, the intake, the
+// panel and the expiry; then the ledger writes what was decided; then the deliverer and,
+// last, the shards are given back.
 package coordinator
