@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,10 +19,10 @@ import (
 
 const (
 	every = 2 * time.Second
-	// batch is how many sites are written at once, most how many in one round: in a mass
-	// outage changes of status come first.
+	// batch is how many sites are written in one transaction, which a commit of the same
+	// shard has to wait for; turn how many batches of a shard before the others have a turn.
 	batch = 500
-	most  = 20_000
+	turn  = 10
 	// writers is how many shards are written at once, so that one that hangs holds up no other.
 	writers = 4
 	// writeTimeout bounds one write, lastTime the round after the end.
@@ -33,7 +33,7 @@ const (
 // Options for New. All but Metrics are required.
 type Options struct {
 	Engine interface {
-		Unsaved(now time.Time, limit int) []engine.Memo
+		Unsaved(now time.Time, s store.ShardID, limit int) []engine.Memo
 		Unwritten([]engine.Memo)
 	}
 	Store store.Suspects
@@ -48,8 +48,8 @@ type Checkpoint struct {
 	o       Options
 	refused prometheus.Counter
 
-	mu      sync.Mutex // held for a round
-	failing bool
+	round   chan struct{} // has room while no round is under way
+	failing bool          // that of the round
 
 	refusals sync.Mutex
 	told     bool // that memos are refused
@@ -57,7 +57,7 @@ type Checkpoint struct {
 
 // New makes a checkpoint. Nothing is written before Run.
 func New(o Options) (*Checkpoint, error) {
-	c := &Checkpoint{o: o, refused: prometheus.NewCounter(prometheus.CounterOpts{
+	c := &Checkpoint{o: o, round: make(chan struct{}, 1), refused: prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "jetmon_memos_refused_total",
 		Help: "What was known of a site in trouble and the database refused: it is not kept.",
 	})}
@@ -78,52 +78,73 @@ func (c *Checkpoint) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastTime)
 			defer cancel()
-			c.round(last)
+			c.Flush(last)
 			return nil
 		case <-ticker.C:
-			c.round(ctx)
+			c.Flush(ctx)
 		}
 	}
 }
 
 // Flush writes what is to be written now instead of within two seconds.
-func (c *Checkpoint) Flush(ctx context.Context) { c.round(ctx) }
-
-// round writes what is to be written now. What fails waits for the next round, and so
-// does the rest of its shard then.
-func (c *Checkpoint) round(ctx context.Context) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	byShard := map[store.ShardID][]engine.Memo{}
-	for _, m := range c.o.Engine.Unsaved(time.Now(), most) {
-		s := store.ShardOf(m.Bucket)
-		byShard[s] = append(byShard[s], m)
+func (c *Checkpoint) Flush(ctx context.Context) {
+	for more := true; more; {
+		select {
+		case c.round <- struct{}{}:
+			more = c.all(ctx)
+			<-c.round
+		case <-ctx.Done():
+			return
+		}
 	}
+}
+
+// all gives each shard of ours a turn, and says whether one has more to write. What fails
+// waits for the next two seconds, and so does the rest of its shard then.
+func (c *Checkpoint) all(ctx context.Context) (more bool) {
+	var left atomic.Bool
 	var g errgroup.Group
 	g.SetLimit(writers)
-	for s, memos := range byShard {
-		g.Go(func() error { return c.shard(ctx, s, memos) })
+	for s := range store.ShardID(store.Shards) {
+		g.Go(func() error {
+			more, err := c.shard(ctx, s)
+			if more {
+				left.Store(true)
+			}
+			return err
+		})
 	}
 	err := g.Wait()
 	if failing := err != nil && ctx.Err() == nil; failing != c.failing {
 		c.failing = failing
 		c.o.Log.Warn("keeping what is known of sites in trouble", "failing", failing, "err", err)
 	}
+	return left.Load()
 }
 
-// shard writes memos of one shard, and gives back those that could not be written.
-func (c *Checkpoint) shard(ctx context.Context, s store.ShardID, memos []engine.Memo) error {
-	for part := range slices.Chunk(memos, batch) {
-		if err := c.write(ctx, s, part); err != nil {
+// shard writes memos of one shard, the oldest first, and gives back what could not be
+// written.
+func (c *Checkpoint) shard(ctx context.Context, s store.ShardID) (more bool, err error) {
+	for range turn {
+		if _, ours := c.o.Fence(s); !ours {
+			return false, nil
+		}
+		memos := c.o.Engine.Unsaved(time.Now(), s, batch)
+		if len(memos) == 0 {
+			return false, nil
+		}
+		if err := c.write(ctx, s, memos); err != nil {
 			c.o.Engine.Unwritten(memos)
 			if fault.Is(err, fault.Fenced) {
-				return nil // not ours at this moment
+				return false, nil // not ours any more, or not at this moment
 			}
-			return err
+			return false, err
 		}
-		memos = memos[len(part):]
+		if len(memos) < batch {
+			return false, nil
+		}
 	}
-	return nil
+	return true, nil
 }
 
 // write writes a batch. When it is refused, one of its memos is: halves of it are written

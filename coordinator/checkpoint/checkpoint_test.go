@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -26,12 +25,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // desk is an engine that has memos, and a store that takes them.
 type desk struct {
 	mu      sync.Mutex
-	unsaved map[check.SiteID]engine.Memo
+	unsaved [store.Shards][]engine.Memo
 	away    bool
 	lost    store.ShardID         // a shard that is not ours
 	stuck   store.ShardID         // a shard that cannot be written
 	bad     map[check.SiteID]bool // what the store refuses
 	kept    map[check.SiteID]bool
+	takes   time.Duration // how long a write takes
 	writes  int
 	largest int
 	log     bytes.Buffer
@@ -39,28 +39,39 @@ type desk struct {
 }
 
 func newDesk(memos ...engine.Memo) *desk {
-	d := &desk{unsaved: map[check.SiteID]engine.Memo{}, kept: map[check.SiteID]bool{}, lost: store.Shards, stuck: store.Shards, metrics: prometheus.NewRegistry()}
+	d := &desk{kept: map[check.SiteID]bool{}, lost: store.Shards, stuck: store.Shards, metrics: prometheus.NewRegistry()}
 	d.Unwritten(memos)
 	return d
 }
 
-func (d *desk) Unsaved(_ time.Time, limit int) []engine.Memo {
+func (d *desk) Unsaved(_ time.Time, s store.ShardID, limit int) (out []engine.Memo) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	out := slices.Collect(maps.Values(d.unsaved))
-	out = out[:min(limit, len(out))]
-	for _, m := range out {
-		delete(d.unsaved, m.Site)
-	}
+	out = slices.Clone(d.unsaved[s][:min(limit, len(d.unsaved[s]))])
+	d.unsaved[s] = d.unsaved[s][len(out):]
 	return out
 }
 
 func (d *desk) Unwritten(memos []engine.Memo) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.changed(memos...)
+}
+
+// changed are memos that have to be written.
+func (d *desk) changed(memos ...engine.Memo) {
 	for _, m := range memos {
-		d.unsaved[m.Site] = m
+		s := store.ShardOf(m.Bucket)
+		d.unsaved[s] = append(d.unsaved[s], m)
 	}
+}
+
+// waiting counts them.
+func (d *desk) waiting() (n int) {
+	for _, memos := range d.unsaved {
+		n += len(memos)
+	}
+	return n
 }
 
 func (d *desk) Fence(s store.ShardID) (store.Fence, bool) {
@@ -78,6 +89,11 @@ func (d *desk) KeepSuspects(ctx context.Context, f store.Fence, keep []store.Sus
 		<-ctx.Done()
 		d.mu.Lock()
 		return fault.New(fault.Unavailable, "stuck: %w", ctx.Err())
+	}
+	if d.takes > 0 {
+		d.mu.Unlock()
+		time.Sleep(d.takes) // in a bubble
+		d.mu.Lock()
 	}
 	if i := slices.IndexFunc(keep, func(s store.Suspect) bool { return d.bad[s.SiteID] }); i >= 0 {
 		return fault.New(fault.Invalid, "site %d is refused", keep[i].SiteID)
@@ -134,7 +150,7 @@ func TestMemosAreKeptWithinSecondsAndForgotten(t *testing.T) {
 			if !d.kept[1] || !d.kept[2] || d.writes != 2 {
 				t.Errorf("after one round %v is kept, by %d writes", d.kept, d.writes)
 			}
-			d.unsaved[1] = engine.Memo{Site: 1, Bucket: 3, Forget: true}
+			d.changed(engine.Memo{Site: 1, Bucket: 3, Forget: true})
 		}, func() {
 			if d.kept[1] || !d.kept[2] {
 				t.Errorf("after another round %v is kept", d.kept)
@@ -152,13 +168,13 @@ func TestMemosWaitForTheStore(t *testing.T) {
 		d := newDesk(many(3000)...)
 		d.away = true
 		d.run(t, func() {
-			if len(d.unsaved) != 3000 || len(d.kept) != 0 {
-				t.Errorf("%d wait, %d are kept", len(d.unsaved), len(d.kept))
+			if d.waiting() != 3000 || len(d.kept) != 0 {
+				t.Errorf("%d wait, %d are kept", d.waiting(), len(d.kept))
 			}
 			d.away = false
 		}, func() {
-			if len(d.unsaved) != 0 || len(d.kept) != 3000 || d.largest > batch {
-				t.Errorf("%d wait, %d are kept, at most %d at once", len(d.unsaved), len(d.kept), d.largest)
+			if d.waiting() != 0 || len(d.kept) != 3000 || d.largest > batch {
+				t.Errorf("%d wait, %d are kept, at most %d at once", d.waiting(), len(d.kept), d.largest)
 			}
 		})
 	})
@@ -170,8 +186,8 @@ func TestAShardThatIsNotOursHoldsUpNoOther(t *testing.T) {
 		d := newDesk(many(check.Buckets)...)
 		d.lost = 0
 		d.run(t, func() {
-			if len(d.kept) != check.Buckets-store.BucketsPerShard || len(d.unsaved) != store.BucketsPerShard {
-				t.Errorf("%d are kept, %d wait", len(d.kept), len(d.unsaved))
+			if len(d.kept) != check.Buckets-store.BucketsPerShard || d.waiting() != store.BucketsPerShard {
+				t.Errorf("%d are kept, %d wait", len(d.kept), d.waiting())
 			}
 		})
 	})
@@ -188,8 +204,8 @@ func TestAShardThatCannotBeWrittenHoldsUpNoOther(t *testing.T) {
 			}
 			d.stuck = store.Shards
 		}, func() {}, func() {
-			if len(d.kept) != check.Buckets || len(d.unsaved) != 0 {
-				t.Errorf("%d are kept in the end, %d wait", len(d.kept), len(d.unsaved))
+			if len(d.kept) != check.Buckets || d.waiting() != 0 {
+				t.Errorf("%d are kept in the end, %d wait", len(d.kept), d.waiting())
 			}
 		})
 	})
@@ -202,8 +218,8 @@ func TestAMemoThatIsRefusedKeepsNoOtherFromBeingWritten(t *testing.T) {
 		d := newDesk(many(3000)...)
 		d.bad = map[check.SiteID]bool{1: true, 2: true, 700: true, 3000: true}
 		d.run(t, func() {
-			if len(d.kept) != 2996 || len(d.unsaved) != 0 {
-				t.Errorf("%d are kept, %d wait", len(d.kept), len(d.unsaved))
+			if len(d.kept) != 2996 || d.waiting() != 0 {
+				t.Errorf("%d are kept, %d wait", len(d.kept), d.waiting())
 			}
 			for id := range d.bad {
 				if d.kept[id] {
@@ -218,6 +234,42 @@ func TestAMemoThatIsRefusedKeepsNoOtherFromBeingWritten(t *testing.T) {
 		if err != nil || len(families) != 1 || families[0].GetName() != "jetmon_memos_refused_total" || families[0].GetMetric()[0].GetCounter().GetValue() != 4 {
 			t.Errorf("%v: counted %v", err, families)
 		}
+	})
+}
+
+func TestAMassOutageIsKeptWithinFiveSeconds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(many(100_000)...)
+		d.takes = 30 * time.Millisecond // less than 70,000 a second
+		d.run(t, func() {}, func() {
+			if len(d.kept) != 100_000 || d.waiting() != 0 || d.largest > batch {
+				t.Errorf("%d are kept, %d wait, at most %d at once", len(d.kept), d.waiting(), d.largest)
+			}
+		})
+	})
+}
+
+func TestAFlushGivesUpInTimeWhileARoundIsUnderWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(many(check.Buckets)...)
+		d.stuck = 0
+		c, err := New(Options{Engine: d, Store: d, Fence: d.Fence, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rounds sync.WaitGroup
+		rounds.Go(func() { c.Flush(t.Context()) })
+		synctest.Wait()
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		c.Flush(ctx)
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("it took %v", took)
+		}
+		rounds.Wait()
 	})
 }
 

@@ -128,6 +128,8 @@ type Engine struct {
 	drops [store.Shards]uint64
 	// unsaved are the sites whose memo in the store is not as it should be.
 	unsaved map[check.SiteID]check.BucketID
+	// unsavedIn queues them by shard; some are no more among them, or in another shard.
+	unsavedIn [store.Shards][]check.SiteID
 	// recalled are memos of an earlier owner, until their sites are added.
 	recalled map[check.SiteID]store.Suspect
 	// lonely is when the last session ended; zero while there is one.

@@ -128,18 +128,32 @@ func (e *Engine) remember(s *site, open bool) {
 	} else if !s.kept {
 		return
 	}
-	e.unsaved[s.row.ID] = s.row.Bucket
+	e.outdated(s.row.ID, s.row.Bucket)
 }
 
-// Unsaved takes what is to be written to the store, at most limit sites. What could not
-// be written is to be given back to Unwritten.
-func (e *Engine) Unsaved(now time.Time, limit int) []Memo {
+// outdated notes that the memo of a site is not as it should be. One that is noted keeps
+// its place.
+func (e *Engine) outdated(id check.SiteID, bucket check.BucketID) {
+	shard := store.ShardOf(bucket)
+	if before, ok := e.unsaved[id]; !ok || store.ShardOf(before) != shard {
+		e.unsavedIn[shard] = append(e.unsavedIn[shard], id)
+	}
+	e.unsaved[id] = bucket
+}
+
+// Unsaved takes what is to be written of a shard to the store, at most limit sites, those
+// that have waited longest. What could not be written is to be given back to Unwritten.
+func (e *Engine) Unsaved(now time.Time, shard store.ShardID, limit int) []Memo {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	out := make([]Memo, 0, min(limit, len(e.unsaved)))
-	for id, bucket := range e.unsaved {
-		if len(out) == limit {
-			break
+	queue := e.unsavedIn[shard]
+	out := make([]Memo, 0, min(limit, len(queue)))
+	for len(queue) > 0 && len(out) < limit {
+		id := queue[0]
+		queue = queue[1:]
+		bucket, ok := e.unsaved[id]
+		if !ok || store.ShardOf(bucket) != shard {
+			continue // written, dropped or moved since it was queued here
 		}
 		delete(e.unsaved, id)
 		m := Memo{Site: id, Bucket: bucket, Forget: true, at: now}
@@ -153,16 +167,22 @@ func (e *Engine) Unsaved(now time.Time, limit int) []Memo {
 		}
 		out = append(out, m)
 	}
+	e.unsavedIn[shard] = queue
+	if len(queue) == 0 {
+		e.unsavedIn[shard] = nil
+	}
 	return out
 }
 
-// Unwritten gives memos back that could not be written.
+// Unwritten gives memos back that could not be written. They have waited longest.
 func (e *Engine) Unwritten(memos []Memo) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	var back [store.Shards][]check.SiteID
 	for i := range memos {
 		m := &memos[i]
-		if e.o.Terms != nil && e.terms[store.ShardOf(m.Bucket)] == 0 {
+		shard := store.ShardOf(m.Bucket)
+		if e.o.Terms != nil && e.terms[shard] == 0 {
 			continue // the next owner's to write
 		}
 		if slot, ok := e.byID[m.Site]; ok {
@@ -172,6 +192,12 @@ func (e *Engine) Unwritten(memos []Memo) {
 		}
 		if _, ok := e.unsaved[m.Site]; !ok {
 			e.unsaved[m.Site] = m.Bucket
+			back[shard] = append(back[shard], m.Site)
+		}
+	}
+	for shard, ids := range back {
+		if len(ids) > 0 {
+			e.unsavedIn[shard] = append(ids, e.unsavedIn[shard]...)
 		}
 	}
 }
@@ -193,9 +219,14 @@ func (e *Engine) Recalled(shard store.ShardID) {
 	for id, s := range e.recalled {
 		if store.ShardOf(s.Bucket) == shard {
 			delete(e.recalled, id)
-			e.unsaved[id] = s.Bucket
+			e.outdated(id, s.Bucket)
 		}
 	}
+	// What was queued when the shard was last ours is of no use.
+	e.unsavedIn[shard] = slices.DeleteFunc(e.unsavedIn[shard], func(id check.SiteID) bool {
+		_, ok := e.unsaved[id]
+		return !ok
+	})
 }
 
 // recall goes on with a site where the process that kept a memo of it ended. Nothing of

@@ -3,7 +3,9 @@ package engine
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +21,7 @@ import (
 func (w *world) killed(after time.Duration, r store.Site) {
 	w.t.Helper()
 	var saved []store.Suspect
-	for _, m := range w.engine.Unsaved(w.now, 100) {
+	for _, m := range w.unsaved() {
 		if m.Forget {
 			continue
 		}
@@ -36,6 +38,9 @@ func (w *world) killed(after time.Duration, r store.Site) {
 	w.engine.Put(w.now, r)
 	w.engine.Recalled(store.ShardOf(r.Bucket))
 }
+
+// unsaved takes the memos of the shard that all sites here are in.
+func (w *world) unsaved() []Memo { return w.engine.Unsaved(w.now, store.ShardOf(row().Bucket), 100) }
 
 func TestAKilledCoordinatorGoesOnWithAConfirmation(t *testing.T) {
 	t.Parallel()
@@ -135,19 +140,19 @@ func TestWhatIsOverIsForgotten(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.suspect(w.join("a"), w.join("b"))
-	if memos := w.engine.Unsaved(w.now, 100); len(memos) != 1 || memos[0].Forget {
+	if memos := w.unsaved(); len(memos) != 1 || memos[0].Forget {
 		t.Fatalf("to be kept: %+v", memos)
 	}
 	w.decide(quorum.Rejected)
-	memos := w.engine.Unsaved(w.now, 100)
+	memos := w.unsaved()
 	if len(memos) != 1 || !memos[0].Forget {
 		t.Fatalf("to be forgotten: %+v", memos)
 	}
 	w.engine.Unwritten(memos)
-	if again := w.engine.Unsaved(w.now, 100); !reflect.DeepEqual(again, memos) {
+	if again := w.unsaved(); !reflect.DeepEqual(again, memos) {
 		t.Errorf("what could not be written is %+v, want %+v", again, memos)
 	}
-	if rest := w.engine.Unsaved(w.now, 100); len(rest) != 0 {
+	if rest := w.unsaved(); len(rest) != 0 {
 		t.Errorf("there is more: %+v", rest)
 	}
 }
@@ -161,7 +166,7 @@ func TestAHealthySiteIsNeverWritten(t *testing.T) {
 		w.pass(time.Minute, a)
 		a.answer(up)
 	}
-	if memos := w.engine.Unsaved(w.now, 100); len(memos) != 0 || len(w.writes) != 0 || len(w.kept) != 0 {
+	if memos := w.unsaved(); len(memos) != 0 || len(w.writes) != 0 || len(w.kept) != 0 {
 		t.Errorf("to be kept: %+v, %+v, %+v", memos, w.writes, w.kept)
 	}
 }
@@ -171,7 +176,7 @@ func TestTheShardsNextOwnerRemembersInItsStead(t *testing.T) {
 	w := newWorld(t)
 	w.suspect(w.join("a"), w.join("b"))
 	w.engine.DropShard(store.ShardOf(row().Bucket))
-	if memos := w.engine.Unsaved(w.now, 100); len(memos) != 0 {
+	if memos := w.unsaved(); len(memos) != 0 {
 		t.Errorf("still to be written: %+v", memos)
 	}
 }
@@ -185,9 +190,9 @@ func TestAMemoFitsWhateverASiteAnswers(t *testing.T) {
 		uncut  bool
 	}{
 		{"three checks with redirects to ampersands", 3, "example.com/?" + strings.Repeat("&", 287), true},
-		{"the most checks with the longest redirects", maxChecks, "example.com/?" + strings.Repeat("x", 980), false},
-		{"the most checks with redirects to quotes", maxChecks, strings.Repeat(`"`, 1000), false},
-		{"the most checks with redirects to line separators", maxChecks, strings.Repeat("\u2028", 333), false},
+		{"eight checks with the longest redirects", 8, "example.com/?" + strings.Repeat("x", 980), false},
+		{"eight checks with redirects to quotes", 8, strings.Repeat(`"`, 1000), false},
+		{"eight checks with redirects to line separators", 8, strings.Repeat("\u2028", 333), false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -250,5 +255,64 @@ func TestAMemoThatCannotBeCutToFitIsOneWithoutEvidence(t *testing.T) {
 	var got memo
 	if err := json.Unmarshal(s.State, &got); err != nil || got.State != m.State || len(got.Checks) != 0 {
 		t.Errorf("%v: %d checks are left, and %+v", err, len(got.Checks), got.State)
+	}
+}
+
+func TestTheOldestMemosAreTakenFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.join("a")
+	var failed, taken []check.SiteID
+	for i := range 20 {
+		r := row()
+		r.ID = check.SiteID(1 + (i*7)%20)
+		r.URL = fmt.Sprintf("http://example.com/%d", i)
+		w.engine.Put(w.now, r)
+		w.engine.Soon(w.now, r.ID)
+		w.pass(500*time.Millisecond, a)
+		a.answer(down)
+		failed = append(failed, r.ID)
+	}
+	elsewhere := row()
+	elsewhere.ID, elsewhere.Bucket = 100, row().Bucket+store.BucketsPerShard
+	w.engine.Put(w.now, elsewhere)
+	w.engine.Soon(w.now, elsewhere.ID)
+	w.pass(500*time.Millisecond, a)
+	a.answer(down)
+
+	first := w.engine.Unsaved(w.now, store.ShardOf(row().Bucket), 5)
+	w.engine.Unwritten(first) // and they come first again
+	w.pass(30*time.Second, a)
+	a.answer(down) // what is older is not younger for a newer failure
+	for {
+		memos := w.engine.Unsaved(w.now, store.ShardOf(row().Bucket), 3)
+		if len(memos) == 0 {
+			break
+		}
+		for _, m := range memos {
+			taken = append(taken, m.Site)
+		}
+	}
+	if !slices.Equal(taken, failed) {
+		t.Errorf("they failed in the order %v and were taken as %v", failed, taken)
+	}
+	if other := w.engine.Unsaved(w.now, store.ShardOf(elsewhere.Bucket), 3); len(other) != 1 || other[0].Site != 100 {
+		t.Errorf("of the other shard there are %+v", other)
+	}
+}
+
+func TestASiteThatMovesToAnotherShardIsRememberedThere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.suspect(w.join("a"), w.join("b"))
+	moved := row()
+	moved.Bucket += store.BucketsPerShard
+	w.engine.Put(w.now, moved)
+	if memos := w.unsaved(); len(memos) != 0 {
+		t.Errorf("where it was: %+v", memos)
+	}
+	memos := w.engine.Unsaved(w.now, store.ShardOf(moved.Bucket), 10)
+	if len(memos) != 1 || memos[0].Forget || memos[0].Bucket != moved.Bucket {
+		t.Errorf("where it is: %+v", memos)
 	}
 }

@@ -139,7 +139,7 @@ func (h *havoc) ballot() {
 
 // save keeps what the engine wants kept, or fails to.
 func (h *havoc) save() {
-	memos := h.engine.Unsaved(h.now, 10)
+	memos := h.engine.Unsaved(h.now, store.ShardOf(h.row.Bucket), 10)
 	if h.r.IntN(4) == 0 {
 		h.engine.Unwritten(memos)
 		return
