@@ -246,14 +246,14 @@ func TestSuspectsAreRecalledAndTheRestForgottenWhenAllIsRead(t *testing.T) {
 				if v, _ := h.engine.View(time.Now(), 3); v.State.Stage != lifecycle.Suspect {
 					t.Errorf("it is %v", v.State.Stage)
 				}
-				for _, m := range h.engine.Unsaved(time.Now(), 10) {
+				for _, m := range h.engine.Unsaved(time.Now(), 0, 10) {
 					if m.Forget {
 						t.Errorf("site %d is forgotten before all is read", m.Site)
 					}
 				}
 				h.after(10 * time.Second)
 				var forgotten []check.SiteID
-				for _, m := range h.engine.Unsaved(time.Now(), 10) {
+				for _, m := range h.engine.Unsaved(time.Now(), 0, 10) {
 					if m.Forget {
 						forgotten = append(forgotten, m.Site)
 					}
@@ -274,7 +274,7 @@ func TestSuspectsOfAShardThatIsLostAreTheNextOwners(t *testing.T) {
 		h.after(time.Second)
 		h.intake.Lost(30)
 		h.after(10 * time.Second)
-		want(t, "to be written", len(h.engine.Unsaved(time.Now(), 10)), 0)
+		want(t, "to be written", len(h.engine.Unsaved(time.Now(), 30, 10)), 0)
 	})
 }
 
