@@ -247,11 +247,16 @@ func (e *Engine) recall(now time.Time, s *site) {
 	if kept.URL != s.row.URL || m.State.Status != s.row.Status {
 		return
 	}
+	m.notAfter(now)
 	s.state.Flap = m.State.Flap
 	s.headHostile, s.regional = m.HeadHostile, m.Regional
-	if now.Sub(kept.At) > recallFor {
+	// A clock that was too far ahead does not say how old it is.
+	if now.Sub(kept.At).Abs() > recallFor {
 		s.state.Flap.Good, s.state.Flap.Agreed = time.Time{}, false
 		return
+	}
+	if n := len(m.Checks); n > maxChecks { // of a version that keeps more
+		m.Checks = slices.Delete(m.Checks, 1, n-maxChecks+1)
 	}
 	e.ballots = max(e.ballots, m.State.Ballot)
 	s.state = m.State
@@ -266,5 +271,23 @@ func (e *Engine) recall(now time.Time, s *site) {
 		e.wait(s, s.state.Observed.Add(e.o.Policy.Between))
 	case lifecycle.Recovering:
 		e.wait(s, now)
+	}
+}
+
+// notAfter brings back the times of a memo that was kept by a clock that was ahead of
+// ours. What is seen now would be older than them, and count for nothing.
+func (m *memo) notAfter(now time.Time) {
+	st := &m.State
+	times := []*time.Time{
+		&m.LastCheck, &m.Regional.At, &st.Observed, &st.FirstFailure,
+		&st.Flap.Good, &st.Flap.Recoveries[0], &st.Flap.Recoveries[1],
+	}
+	for i := range m.Checks {
+		times = append(times, &m.Checks[i].At)
+	}
+	for _, t := range times {
+		if t.After(now) {
+			*t = now
+		}
 	}
 }

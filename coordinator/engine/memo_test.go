@@ -87,6 +87,79 @@ func TestAKilledCoordinatorGoesOnWithAConfirmation(t *testing.T) {
 	}
 }
 
+func TestAMemoFromAClockThatIsAheadBlindsNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.join("a"), w.join("b")
+	w.engine.Put(w.now, row())
+	w.engine.Soon(w.now, 42)
+	w.pass(time.Second, a, b)
+	for range 2 {
+		if a.answer(down)+b.answer(down) != 1 {
+			t.Fatal("no check")
+		}
+		w.pass(25*time.Second, a, b)
+	}
+	w.killed(-9*time.Minute, row())
+	w.stage(lifecycle.Suspect)
+	v, _ := w.engine.View(w.now, 42)
+	for name, at := range map[string]time.Time{
+		"the last check": v.LastCheck, "what was observed": v.State.Observed, "the first failure": v.State.FirstFailure,
+	} {
+		if at.IsZero() || at.After(w.now) {
+			t.Errorf("%s is at %v, after %v", name, at, w.now)
+		}
+	}
+	a, b = w.join("a"), w.join("b")
+	w.pass(21*time.Second, a, b)
+	if a.answer(down)+b.answer(down) != 1 {
+		t.Fatal("the third check is not made in its time")
+	}
+	w.stage(lifecycle.Verifying)
+	if v, _ := w.engine.View(w.now, 42); !v.LastCheck.Equal(w.now) || len(v.Checks) != 3 {
+		t.Errorf("it has %d checks, the last at %v", len(v.Checks), v.LastCheck)
+	}
+}
+
+func TestAMemoWithMoreChecksThanAreKeptIsShortened(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := memo{State: lifecycle.State{Stage: lifecycle.Suspect, Status: check.StatusRunning, Failures: 2}}
+	for i := range maxChecks + 3 {
+		m.Checks = append(m.Checks, store.LocalCheck{Node: fmt.Sprint(i), At: w.now, Observation: down})
+	}
+	s, err := Memo{Site: 42, Bucket: 7, url: row().URL, at: w.now, memo: m}.Suspect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.engine.Recall([]store.Suspect{s})
+	w.engine.Put(w.now, row())
+	v, _ := w.engine.View(w.now, 42)
+	if n := len(v.Checks); n != maxChecks || v.Checks[0].Node != "0" || v.Checks[n-1].Node != fmt.Sprint(maxChecks+2) {
+		t.Errorf("it goes on with %+v", v.Checks)
+	}
+}
+
+func TestRecoveriesFromAClockThatIsAheadAreNotInTheFuture(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{time.Minute, 5 * time.Hour} { // fresh, and not
+		w := newWorld(t)
+		at := w.now.Add(ahead)
+		m := memo{State: lifecycle.State{Stage: lifecycle.Up, Status: check.StatusRunning}, Regional: Regional{Down: []string{"x"}, At: at}}
+		m.State.Flap.Recoveries = [2]time.Time{at, at}
+		s, err := Memo{Site: 42, Bucket: 7, url: row().URL, at: at, memo: m}.Suspect()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.engine.Recall([]store.Suspect{s})
+		w.engine.Put(w.now, row())
+		v, _ := w.engine.View(w.now, 42)
+		if f := v.State.Flap; !f.Recoveries[0].Equal(w.now) || !f.Recoveries[1].Equal(w.now) || v.Regional == nil || !v.Regional.At.Equal(w.now) {
+			t.Errorf("%v ahead: %+v, %+v", ahead, f, v.Regional)
+		}
+	}
+}
+
 func TestAChangeThatWasNotCommittedIsVerifiedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -118,6 +191,7 @@ func TestAMemoCountsForNothing(t *testing.T) {
 		edit  func(*store.Site)
 	}{
 		{"when it is old", 11 * time.Minute, func(*store.Site) {}},
+		{"when its clock was too far ahead to say how old it is", -11 * time.Minute, func(*store.Site) {}},
 		{"of another URL", time.Second, func(r *store.Site) { r.URL = "http://example.org/other" }},
 		{"when the site was paused meanwhile", time.Second, func(r *store.Site) { r.Paused = true }},
 	} {
