@@ -172,15 +172,12 @@ func checkerAlarms(sum engine.Summary) []*monitorpb.Alarm {
 	text := fmt.Sprintf("%d of %d checkers do not reach their own anchors, their failures count for nothing: %s",
 		len(unwell), len(sum.Checkers), strings.Join(unwell, ", "))
 	if allUnwell(sum.Checkers) && len(sum.Held) > 0 {
-		text += "; " + atLeast(len(sum.Held), manyHeld(sum)) + " sites are held as suspect"
+		text += "; " + fmt.Sprint(sum.HeldCount) + " sites are held as suspect"
 	}
 	return append(out, &monitorpb.Alarm{
 		Kind: monitorpb.AlarmKind_ALARM_KIND_CONNECTIVITY, RaiseTime: timestamp(since), Message: text,
 	})
 }
-
-// manyHeld says that the engine may hold more sites than it lists.
-func manyHeld(sum engine.Summary) bool { return len(sum.Held) >= maxAlarms }
 
 // allUnwell says that the monitor's network is sick as a whole: then the sites that
 // are held are no news of their own.

@@ -57,7 +57,11 @@ func (s *fleet) GetFleet(ctx context.Context, _ *monitorpb.GetFleetRequest) (*mo
 	for _, p := range f.GetPeers() {
 		suspects += p.GetStatus().GetSuspectSites()
 	}
-	f.Alarms = listed(f.GetAlarms(), manyHeld(sum) && !allUnwell(sum.Checkers), suspects)
+	hidden := sum.HeldCount - len(sum.Held)
+	if allUnwell(sum.Checkers) {
+		hidden = 0 // they are in one alarm, with their number
+	}
+	f.Alarms = listed(f.GetAlarms(), hidden, suspects)
 	return &monitorpb.GetFleetResponse{Fleet: f}, nil
 }
 

@@ -35,20 +35,20 @@ func rankOf(a *monitorpb.Alarm) rank {
 	}
 }
 
-// listed puts alarms in order and bounds them. More says that more sites are held than
-// there are alarms of; so does a peer, by an alarm that ours replaces. Suspects are all
-// sites that are suspect.
-func listed(alarms []*monitorpb.Alarm, more bool, suspects uint64) []*monitorpb.Alarm {
+// listed puts alarms in order and bounds them. Hidden is how many sites are held beyond
+// those that there are alarms of; a peer says that there are some by an alarm that ours
+// replaces, without a number. Suspects are all sites that are suspect.
+func listed(alarms []*monitorpb.Alarm, hidden int, suspects uint64) []*monitorpb.Alarm {
 	n := len(alarms)
 	alarms = slices.DeleteFunc(alarms, func(a *monitorpb.Alarm) bool { return rankOf(a) == ofSites })
-	more = more || len(alarms) < n
+	more := len(alarms) < n
 	inOrder(alarms)
 	first := slices.IndexFunc(alarms, func(a *monitorpb.Alarm) bool { return rankOf(a) == ofSite })
-	if first >= 0 && (more || len(alarms) > maxAlarms) {
+	if first >= 0 && (more || hidden > 0 || len(alarms) > maxAlarms) {
 		alarms = append(alarms, &monitorpb.Alarm{
 			Kind: monitorpb.AlarmKind_ALARM_KIND_INCONCLUSIVE, RaiseTime: alarms[first].GetRaiseTime(),
 			Message: fmt.Sprintf("sites held as suspect: %s, of which the oldest %d are listed; sites suspect in all: %d",
-				atLeast(len(alarms)-first, more), max(0, min(len(alarms), maxAlarms-1)-first), suspects),
+				atLeast(len(alarms)-first+hidden, more), max(0, min(len(alarms), maxAlarms-1)-first), suspects),
 		})
 		inOrder(alarms)
 	}

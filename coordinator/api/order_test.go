@@ -56,30 +56,30 @@ func TestAlarmsAboutTheMonitorComeFirstAndAreNotCutByThoseOfSites(t *testing.T) 
 	for _, tt := range []struct {
 		name     string
 		alarms   [][]*monitorpb.Alarm
-		more     bool
+		hidden   int
 		suspects uint64
 		want     []string
 	}{
-		{"none", nil, false, 0, nil},
+		{"none", nil, 0, 0, nil},
 		{"the monitor's, the oldest first, then checkers, then sites, however old",
-			[][]*monitorpb.Alarm{raised(inconclusive, 3, old), raised(quarantine, 2, old), raised(store, 1, now), raised(peer, 1, now.Add(-time.Hour))}, false, 7,
+			[][]*monitorpb.Alarm{raised(inconclusive, 3, old), raised(quarantine, 2, old), raised(store, 1, now), raised(peer, 1, now.Add(-time.Hour))}, 0, 7,
 			[]string{"1 ALARM_KIND_PEER", "1 ALARM_KIND_STORE", "2 ALARM_KIND_QUARANTINE", "3 ALARM_KIND_INCONCLUSIVE"}},
-		{"as many as are listed", [][]*monitorpb.Alarm{raised(inconclusive, 99, old), raised(store, 1, now)}, false, 150,
+		{"as many as are listed", [][]*monitorpb.Alarm{raised(inconclusive, 99, old), raised(store, 1, now)}, 0, 150,
 			[]string{"1 ALARM_KIND_STORE", "99 ALARM_KIND_INCONCLUSIVE"}},
-		{"one site more", [][]*monitorpb.Alarm{raised(inconclusive, 99, old), raised(store, 1, now), raised(lonely, 1, now.Add(time.Hour))}, false, 150,
+		{"one site more", [][]*monitorpb.Alarm{raised(inconclusive, 99, old), raised(store, 1, now), raised(lonely, 1, now.Add(time.Hour))}, 0, 150,
 			[]string{"1 ALARM_KIND_STORE", "1 ALARM_KIND_NO_CHECKERS", "1 ALARM_KIND_INCONCLUSIVE",
 				"sites held as suspect: 99, of which the oldest 97 are listed; sites suspect in all: 150", "97 ALARM_KIND_INCONCLUSIVE"}},
-		{"more than the engine lists", [][]*monitorpb.Alarm{raised(inconclusive, 100, old)}, true, 5000,
-			[]string{"1 ALARM_KIND_INCONCLUSIVE", "sites held as suspect: 100 or more, of which the oldest 99 are listed; sites suspect in all: 5000", "99 ALARM_KIND_INCONCLUSIVE"}},
-		{"more than a peer lists, and a few of our own", [][]*monitorpb.Alarm{raised(inconclusive, 3, old), raised(inconclusive, 99, old), {cut}}, false, 5000,
+		{"more than the engine lists", [][]*monitorpb.Alarm{raised(inconclusive, 100, old)}, 4100, 5000,
+			[]string{"1 ALARM_KIND_INCONCLUSIVE", "sites held as suspect: 4200, of which the oldest 99 are listed; sites suspect in all: 5000", "99 ALARM_KIND_INCONCLUSIVE"}},
+		{"more than a peer lists, and a few of our own", [][]*monitorpb.Alarm{raised(inconclusive, 3, old), raised(inconclusive, 99, old), {cut}}, 0, 5000,
 			[]string{"1 ALARM_KIND_INCONCLUSIVE", "sites held as suspect: 102 or more, of which the oldest 99 are listed; sites suspect in all: 5000", "99 ALARM_KIND_INCONCLUSIVE"}},
-		{"checkers without end", [][]*monitorpb.Alarm{raised(quarantine, 150, old), raised(inconclusive, 1, old), raised(store, 1, now)}, false, 2,
+		{"checkers without end", [][]*monitorpb.Alarm{raised(quarantine, 150, old), raised(inconclusive, 1, old), raised(store, 1, now)}, 0, 2,
 			[]string{"1 ALARM_KIND_STORE", "1 ALARM_KIND_INCONCLUSIVE", "sites held as suspect: 1, of which the oldest 0 are listed; sites suspect in all: 2", "98 ALARM_KIND_QUARANTINE"}},
-		{"checkers without end and no sites", [][]*monitorpb.Alarm{raised(quarantine, 150, old)}, false, 2, []string{"100 ALARM_KIND_QUARANTINE"}},
+		{"checkers without end and no sites", [][]*monitorpb.Alarm{raised(quarantine, 150, old)}, 0, 2, []string{"100 ALARM_KIND_QUARANTINE"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := listed(slices.Concat(tt.alarms...), tt.more, tt.suspects)
+			got := listed(slices.Concat(tt.alarms...), tt.hidden, tt.suspects)
 			if !slices.Equal(said(got), tt.want) {
 				t.Errorf("listed are\n%q\nwant\n%q", said(got), tt.want)
 			}
@@ -97,10 +97,10 @@ func TestSitesThatAreHeldWhileTheNetworkIsSickAreCounted(t *testing.T) {
 	t.Parallel()
 	sick := []engine.CheckerView{{Node: "a", UnwellSince: time.Now()}}
 	for n, want := range map[int]string{
-		99:  "1 of 1 checkers do not reach their own anchors, their failures count for nothing: a (); 99 sites are held as suspect",
-		100: "1 of 1 checkers do not reach their own anchors, their failures count for nothing: a (); 100 or more sites are held as suspect",
+		99:   "1 of 1 checkers do not reach their own anchors, their failures count for nothing: a (); 99 sites are held as suspect",
+		4321: "1 of 1 checkers do not reach their own anchors, their failures count for nothing: a (); 4321 sites are held as suspect",
 	} {
-		alarms := checkerAlarms(engine.Summary{Checkers: sick, Held: make([]engine.Held, n)})
+		alarms := checkerAlarms(engine.Summary{Checkers: sick, Held: make([]engine.Held, min(n, 100)), HeldCount: n})
 		if len(alarms) != 1 || alarms[0].GetMessage() != want {
 			t.Errorf("of %d sites is said %v", n, alarms)
 		}

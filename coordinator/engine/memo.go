@@ -207,8 +207,13 @@ func (e *Engine) Unwritten(memos []Memo) {
 func (e *Engine) Recall(suspects []store.Suspect) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, s := range suspects {
-		e.recalled[s.SiteID] = s
+	for _, kept := range suspects {
+		e.recalled[kept.SiteID] = kept
+		// One that was put by an edit before we came to this.
+		if s := e.site(kept.SiteID); s != nil && s.lastCheck.IsZero() && s.pending == nil && !s.row.Paused {
+			e.recall(e.ticked, s)
+			e.settle(e.ticked, s)
+		}
 	}
 }
 

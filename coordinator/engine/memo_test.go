@@ -87,6 +87,38 @@ func TestAKilledCoordinatorGoesOnWithAConfirmation(t *testing.T) {
 	}
 }
 
+func TestAMemoIsRecalledForASiteThatAnEditHasPutBefore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.join("a"), w.join("b")
+	w.engine.Put(w.now, row())
+	w.engine.Soon(w.now, 42)
+	w.pass(time.Second, a, b)
+	if a.answer(down)+b.answer(down) != 1 {
+		t.Fatal("no first check")
+	}
+	m := w.unsaved()
+	saved, err := m[0].Suspect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for checked, want := range map[bool]lifecycle.Stage{false: lifecycle.Suspect, true: lifecycle.Up} {
+		w.engine = w.newEngine()
+		w.engine.Put(w.now, row())
+		if checked { // then more is known of it than the memo says
+			w.engine.Soon(w.now, 42)
+			a := w.join("a")
+			w.pass(time.Second, a)
+			a.answer(up)
+		}
+		w.engine.Tick(w.now)
+		w.engine.Recall([]store.Suspect{saved})
+		w.engine.PutBucket(w.now, row().Bucket, []store.Site{row()})
+		w.engine.Recalled(store.ShardOf(row().Bucket))
+		w.stage(want)
+	}
+}
+
 func TestAMemoFromAClockThatIsAheadBlindsNobody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -236,6 +236,7 @@ func (e *Engine) begin(now time.Time, row *store.Site) schedule.Slot {
 	*r = record{
 		id: row.ID, blog: row.BlogID, bucket: row.Bucket, url: e.urls.add(row.URL),
 		interval: minutes(row.Interval), settings: e.settings.add(row.Settings), since: momentOf(row.StatusSince),
+		host: hostOfURL(row.URL),
 	}
 	r.setStage(lifecycle.NeverChecked)
 	e.link(slot, r)
@@ -250,7 +251,7 @@ func (e *Engine) add(now time.Time, row store.Site) *site {
 	*r = record{id: row.ID, bucket: row.Bucket, url: e.urls.add(row.URL)}
 	e.link(slot, r)
 	e.byID[row.ID] = slot
-	s := &site{row: row, slot: slot}
+	s := &site{row: row, slot: slot, host: hostOfURL(row.URL)}
 	s.state = lifecycle.Initial(row.Status, row.StatusSince, row.Paused)
 	s.state.Ballot = e.ballots
 	if !row.Paused {
@@ -285,7 +286,7 @@ func (e *Engine) restart(s *site) {
 	e.abandon(s)
 	e.release(s.row.ID)
 	s.forget()
-	s.last, s.lastCheck, s.headHostile, s.host = nil, time.Time{}, false, 0
+	s.last, s.lastCheck, s.headHostile, s.host = nil, time.Time{}, false, hostOfURL(s.row.URL)
 	s.state = lifecycle.Initial(s.row.Status, s.row.StatusSince, s.row.Paused)
 	s.state.Ballot = e.ballots
 	e.rest(s)

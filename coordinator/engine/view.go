@@ -98,8 +98,10 @@ type Summary struct {
 	Coverage coverage.Report
 	Counters Counters
 	Checkers []CheckerView
-	// Held are the sites held back, the oldest first, at most maxHeld.
-	Held []Held
+	// Held are the sites held back, the oldest first, at most maxHeld; HeldCount is how
+	// many there are.
+	Held      []Held
+	HeldCount int
 	// LonelySince is when the last checker left; zero while there is one.
 	LonelySince time.Time
 }
@@ -119,7 +121,7 @@ func (e *Engine) Summary(now time.Time) Summary {
 	defer e.mu.Unlock()
 	sum := Summary{
 		Sites: uint64(len(e.byID)), Queued: e.core.Queued(), Parked: e.core.Parked(), Open: e.core.Open(),
-		Counters: e.counts, LonelySince: e.lonely, Coverage: e.meter.Report(now),
+		Counters: e.counts, LonelySince: e.lonely, Coverage: e.meter.Report(now), HeldCount: len(e.held),
 	}
 	for _, s := range e.cases {
 		switch {
