@@ -145,8 +145,9 @@ func appendOctet(b []byte, n byte) []byte {
 	return append(b, '0'+n%10)
 }
 
-// results are what a checker would say of healthy sites.
-func (p part) results(now time.Time, sites int) *coordinatorv1.Results {
+// results are what a checker would say of healthy sites, and of those that are down: only
+// of these it sends headers.
+func (p part) results(now time.Time, of *plan) *coordinatorv1.Results {
 	all := make([]struct {
 		result      coordinatorv1.Result
 		observation checkv1.Observation
@@ -161,8 +162,12 @@ func (p part) results(now time.Time, sites int) *coordinatorv1.Results {
 		o := &a.observation
 		o.Outcome, o.HttpStatus, o.Timings = checkv1.Outcome_OUTCOME_UP, 200, &a.timing
 		o.Phase, o.Method = checkv1.Phase_PHASE_DONE, checkv1.Method_METHOD_HEAD
-		o.ResolvedAddress, o.Protocol = addressOf(d.site, sites), "HTTP/1.1"
-		o.Headers = map[string]string{"server": "nginx", "content-type": "text/html; charset=UTF-8"}
+		o.ResolvedAddress, o.Protocol = addressOf(d.site, of.sites), "HTTP/1.1"
+		if d.site%100 < int64(of.down) {
+			o.Outcome, o.HttpStatus = checkv1.Outcome_OUTCOME_DOWN, 503
+			o.Failure, o.Reason = checkv1.FailureKind_FAILURE_KIND_SERVER, "status_5xx"
+			o.Headers = map[string]string{"server": "nginx", "content-type": "text/html; charset=UTF-8"}
+		}
 		a.result.SiteId, a.result.Sequence, a.result.Observation = d.site, d.sequence, o
 		// Who is short of capacity ends a check later; it does not keep the result longer.
 		a.result.AgeMillis = uint32(min(max(0, now.Sub(d.ended)), company).Milliseconds())

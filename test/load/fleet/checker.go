@@ -174,7 +174,7 @@ func (c *checker) send(ctx context.Context, st bidi, beat time.Duration, receive
 			}
 		}
 		for p, ok := c.next(now); ok; p, ok = c.next(now) {
-			m := &coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Results{Results: p.results(now, c.plan.sites)}}
+			m := &coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Results{Results: p.results(now, &c.plan)}}
 			if err := st.Send(m); err != nil {
 				return <-received // the reason
 			}

@@ -11,6 +11,7 @@ import (
 
 	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
 )
 
@@ -173,11 +174,18 @@ func TestAPaceIsKept(t *testing.T) {
 	}
 }
 
-func TestResultsAreThoseOfHealthySites(t *testing.T) {
+func TestResultsAreThoseOfHealthySitesAndOfThoseThatAreDown(t *testing.T) {
 	t.Parallel()
 	const sites = 100_000
+	down := split(assigned(203), start, 80*time.Millisecond, 0, nil)[0].results(start, &plan{sites: sites, down: 2})
+	for _, one := range down.GetResults() {
+		o := checkpb.ObservationFromProto(one.GetObservation())
+		if isDown := one.GetSiteId()%100 < 2; isDown != (o.Outcome == check.OutcomeDown) || isDown != (len(o.Headers) > 0) || isDown != (o.HTTPStatus == 503) {
+			t.Errorf("site %d is %v", one.GetSiteId(), o)
+		}
+	}
 	p := split(assigned(3), start, 80*time.Millisecond, 0, nil)[0]
-	r := p.results(start.Add(200*time.Millisecond), sites)
+	r := p.results(start.Add(200*time.Millisecond), &plan{sites: sites})
 	if r.GetBatch().GetCheckoutId() != 2 || len(r.GetResults()) != 3 {
 		t.Fatalf("results are %v", r)
 	}

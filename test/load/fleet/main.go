@@ -22,6 +22,7 @@ type plan struct {
 	checkers int
 	inFlight int // of each checker
 	capacity int // checks a second of all checkers in the second phase; 0: one phase
+	down     int // of a hundred sites, as before the run
 	latency  time.Duration
 	spread   time.Duration
 	program  string
@@ -39,6 +40,7 @@ func main() {
 	flag.IntVar(&p.checkers, "checkers", 4, "simulated checkers")
 	flag.IntVar(&p.inFlight, "in-flight", 0, "checks that each checker takes at once; 0 is three seconds' worth, at least 1000")
 	flag.IntVar(&p.capacity, "capacity", 0, "checks a second that all checkers together answer in the second of three phases; 0: one phase, no limit")
+	flag.IntVar(&p.down, "down", 0, "how many of a hundred sites are down, and were before")
 	flag.DurationVar(&p.latency, "latency", 50*time.Millisecond, "how long a check takes at least")
 	flag.DurationVar(&p.spread, "spread", 0, "how much longer it takes at most; a batch then comes back in parts")
 	flag.StringVar(&p.program, "bin", "", "the jetmon program; it is built when none is given")
@@ -76,6 +78,8 @@ func (p *plan) check() error {
 		return fmt.Errorf("-checkers must be from 1 to %d", maxCheckers)
 	case p.inFlight < 0 || p.inFlight > 1_000_000 || p.capacity < 0:
 		return errors.New("-in-flight must be from 0 to 1000000, -capacity not negative")
+	case p.down < 0 || p.down > 100:
+		return errors.New("-down must be from 0 to 100")
 	case p.latency < 0 || p.spread < 0 || p.latency+p.spread > 20*time.Second:
 		return errors.New("-latency and -spread must be at most 20s together")
 	}

@@ -16,14 +16,14 @@ const fillRows = 250_000
 const fillWithin = 5 * time.Minute
 
 // fill writes the sites 1 to n, with URLs of 40 bytes, spread over the buckets as blogs
-// are: by their number.
-func (d *database) fill(ctx context.Context, n int, interval time.Duration) error {
+// are: by their number. Down of a hundred have long been confirmed down.
+func (d *database) fill(ctx context.Context, n int, interval time.Duration, down int) error {
 	for from := 1; from <= n; from += fillRows {
 		to := min(from+fillRows-1, n)
 		text := fmt.Sprintf(`INSERT INTO jetpack_monitor_sites
 	(jetpack_monitor_site_id, blog_id, bucket_no, monitor_url, monitor_active, site_status, last_status_change, check_interval)
-	SELECT seq, seq, seq %% 512, CONCAT('https://www.a-web-site-', LPAD(seq, 8, '0'), '.example/'), 1, 1, '2026-01-02 03:04:05', %d
-	FROM seq_%d_to_%d`, interval/time.Minute, from, to)
+	SELECT seq, seq, seq %% 512, CONCAT('https://www.a-web-site-', LPAD(seq, 8, '0'), '.example/'), 1, IF(seq %% 100 < %d, 2, 1), '2026-01-02 03:04:05', %d
+	FROM seq_%d_to_%d`, down, interval/time.Minute, from, to)
 		call, cancel := context.WithTimeout(ctx, fillWithin)
 		_, err := d.db.ExecContext(call, text)
 		cancel()

@@ -42,7 +42,7 @@ func measure(ctx context.Context, p plan) (err error) {
 		return err
 	}
 	began := time.Now()
-	if err := d.fill(ctx, p.sites, p.interval); err != nil {
+	if err := d.fill(ctx, p.sites, p.interval, p.down); err != nil {
 		return err
 	}
 	fmt.Printf("%d rows written in %s\n", p.sites, time.Since(began).Round(time.Millisecond))
