@@ -12,7 +12,7 @@ import (
 
 // site finds a site; nil when it is not watched. Whoever changes it must settle it.
 func (e *Engine) site(id check.SiteID) *site {
-	if slot, ok := e.byID[id]; ok {
+	if slot, ok := e.byID.get(id); ok {
 		return e.open(slot)
 	}
 	return nil
@@ -135,7 +135,7 @@ func (e *Engine) calmGood(slot schedule.Slot, node string, at time.Time, o *chec
 	}
 	e.counts.Checks++
 	if last := e.grains(at); last >= r.last {
-		r.last, r.node, r.host = last, e.nodeIndex(node), hostHash(o.ResolvedAddress, r.host)
+		r.last, r.node, r.host = last, e.nodeIndex(node), e.machineAt(o.ResolvedAddress, r.host)
 		r.good(o)
 	}
 	return true

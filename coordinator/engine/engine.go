@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"hash/maphash"
 	"log/slog"
 	"sync"
 	"time"
@@ -100,10 +101,12 @@ type Engine struct {
 	pages []*[pageSize]record
 	slots int
 	free  []schedule.Slot
-	byID  map[check.SiteID]schedule.Slot
+	byID  index
 	// buckets are the heads of the lists of slots, noSlot when empty.
 	buckets [check.Buckets]uint32
 	urls    arena
+	// machines is for the hashes of hosts in records.
+	machines maphash.Seed
 	// settings and nodes hold each different value once; records have the index.
 	settings   interned
 	nodes      []string
@@ -162,7 +165,7 @@ func New(o Options, now time.Time) *Engine {
 		unsaved:    map[check.SiteID]check.BucketID{},
 		recalled:   map[check.SiteID]store.Suspect{},
 		core:       dispatch.New(o.Dispatch),
-		byID:       map[check.SiteID]schedule.Slot{},
+		machines:   maphash.MakeSeed(),
 		cases:      map[schedule.Slot]*site{},
 		recent:     map[check.SiteID]time.Time{},
 		settings:   newInterned(),
@@ -173,6 +176,7 @@ func New(o Options, now time.Time) *Engine {
 		witnesses:  map[string]*storm.Witness{},
 		lonely:     now,
 	}
+	e.byID.id = func(slot schedule.Slot) check.SiteID { return e.record(slot).id }
 	for i := range e.buckets {
 		e.buckets[i] = noSlot
 	}

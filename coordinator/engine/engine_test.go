@@ -10,6 +10,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/schedule"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/storm"
 	"github.com/Automattic/jetmon/internal/check"
@@ -134,6 +135,16 @@ func (w *world) commit() store.Change {
 	c := w.writes[len(w.writes)-1]
 	w.engine.Committed(w.now, c, store.Committed{OutageID: 77, NoticeID: 1})
 	return c
+}
+
+// slot is that of site 42.
+func (w *world) slot() schedule.Slot {
+	w.t.Helper()
+	slot, ok := w.engine.byID.get(42)
+	if !ok {
+		w.t.Fatal("site 42 is not watched")
+	}
+	return slot
 }
 
 func (w *world) stage(want lifecycle.Stage) {

@@ -1,39 +1,41 @@
 package engine
 
-import "strings"
+import (
+	"hash/maphash"
+	"strings"
+)
 
 // A machine is known by a hash of the address that a site of it was last reached at, or,
 // until then, of the host in the site's URL, which may be that address. Machines that
 // share a number by chance share their turn, no more.
 
-// hostHash is the machine of an address, HOST:PORT; without one it stays as it was.
-func hostHash(address string, before uint32) uint32 {
+// machineAt is the machine of an address, HOST:PORT; without one it stays as it was.
+func (e *Engine) machineAt(address string, before uint32) uint32 {
 	i := strings.LastIndexByte(address, ':')
 	if i < 0 {
 		return before
 	}
-	return machine(address[:i])
+	return e.machine(address[:i])
 }
 
-// hostOfURL is what is known of the machine before the first check.
-func hostOfURL(url string) uint32 {
-	if _, after, ok := strings.Cut(url, "://"); ok {
-		url = after
+// machineOf is what is known of the machine of a URL before the first check.
+func (e *Engine) machineOf(url string) uint32 {
+	if i := strings.Index(url, "://"); i >= 0 {
+		url = url[i+3:]
 	}
-	if i := strings.IndexAny(url, "/?#"); i >= 0 {
-		url = url[:i]
+	end, bracket := len(url), false
+	for i := range len(url) {
+		c := url[i]
+		if c == '/' || c == '?' || c == '#' || c == ':' && !bracket {
+			end = i
+			break
+		}
+		bracket = c != ']' && (bracket || c == '[')
 	}
-	if i := strings.LastIndexByte(url, ':'); i > strings.LastIndexByte(url, ']') {
-		url = url[:i]
-	}
-	return machine(url)
+	return e.machine(url[:end])
 }
 
-// machine hashes by FNV-1a; 0 would mean that nothing is known.
-func machine(host string) uint32 {
-	hash := uint32(2166136261)
-	for _, c := range []byte(host) {
-		hash = (hash ^ uint32(c)) * 16777619
-	}
-	return max(hash, 1)
+// machine is not 0, which would mean that nothing is known.
+func (e *Engine) machine(host string) uint32 {
+	return max(uint32(maphash.String(e.machines, host)), 1)
 }

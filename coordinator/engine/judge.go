@@ -19,7 +19,7 @@ func (e *Engine) observe(now time.Time, s *site, c store.LocalCheck) {
 		return
 	}
 	s.last, s.lastCheck = &c.Observation, c.At
-	s.host = hostHash(c.Observation.ResolvedAddress, s.host)
+	s.host = e.machineAt(c.Observation.ResolvedAddress, s.host)
 	s.learn(c.Observation)
 	if c.Observation.Outcome == check.OutcomeDown {
 		e.counts.Failures++

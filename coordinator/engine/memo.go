@@ -157,7 +157,7 @@ func (e *Engine) Unsaved(now time.Time, shard store.ShardID, limit int) []Memo {
 		}
 		delete(e.unsaved, id)
 		m := Memo{Site: id, Bucket: bucket, Forget: true, at: now}
-		if slot, ok := e.byID[id]; ok {
+		if slot, ok := e.byID.get(id); ok {
 			if s := e.cases[slot]; s != nil && s.memorable() {
 				m.Forget, m.Bucket, m.url = false, s.row.Bucket, s.row.URL
 				m.memo = s.memo()
@@ -185,7 +185,7 @@ func (e *Engine) Unwritten(memos []Memo) {
 		if e.o.Terms != nil && e.terms[shard] == 0 {
 			continue // the next owner's to write
 		}
-		if slot, ok := e.byID[m.Site]; ok {
+		if slot, ok := e.byID.get(m.Site); ok {
 			if s := e.cases[slot]; s != nil {
 				s.kept = true
 			}

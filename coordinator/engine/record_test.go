@@ -110,7 +110,7 @@ func TestRemarksMakeNoCaseUnlessTheyHaveADate(t *testing.T) {
 			if want := set & 1; len(w.engine.cases) != want {
 				t.Errorf("%v make %d cases, want %d", said, len(w.engine.cases), want)
 			}
-			if hostile := set>>4 != 0; w.engine.open(w.engine.byID[42]).headHostile != hostile {
+			if hostile := set>>4 != 0; w.engine.open(w.slot()).headHostile != hostile {
 				t.Errorf("%v: hostile to HEAD: %t", said, !hostile)
 			}
 		}
@@ -129,7 +129,7 @@ func TestURLsThatChangeDoNotFillTheMemory(t *testing.T) {
 	if n := len(w.engine.urls.chunks); n > 3 {
 		t.Errorf("%d chunks for one URL", n)
 	}
-	if v, ok := w.engine.View(w.now, 42); !ok || w.engine.target(w.engine.byID[42]).URL != "http://example.com/199999" {
+	if v, ok := w.engine.View(w.now, 42); !ok || w.engine.target(w.slot()).URL != "http://example.com/199999" {
 		t.Errorf("%v %+v", ok, v)
 	}
 }
@@ -176,11 +176,11 @@ func TestTheShortWayIsLifecycles(t *testing.T) {
 	w.engine.Put(w.now, row())
 	w.pass(time.Minute, a)
 	a.answer(up)
-	before := w.engine.open(w.engine.byID[42]).state
+	before := w.engine.open(w.slot()).state
 	w.pass(time.Minute, a)
 	want, effects := lifecycle.Step(before, lifecycle.Observed{At: w.now, Node: "a", Outcome: check.OutcomeUp}, lifecycle.DefaultPolicy())
 	a.answer(up)
-	got := w.engine.open(w.engine.byID[42]).state
+	got := w.engine.open(w.slot()).state
 	got.Observed = want.Observed // which a record knows to 0.1 s
 	if got != want || len(effects) != 0 {
 		t.Errorf("%+v, want %+v with effects %v", got, want, effects)

@@ -25,7 +25,7 @@ func (e *Engine) Put(now time.Time, row store.Site) {
 func (e *Engine) edited(now time.Time, id check.SiteID, bucket check.BucketID) {
 	e.recent[id] = now
 	e.edits[bucket%check.Buckets]++
-	if slot, ok := e.byID[id]; ok {
+	if slot, ok := e.byID.get(id); ok {
 		e.edits[e.record(slot).bucket%check.Buckets]++
 	}
 }
@@ -101,12 +101,15 @@ func (r *Reading) Put(rows []store.Site) (taken int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for i := range rows {
+		e.ahead += e.byID.glance(rows[i].ID)
+	}
+	for i := range rows {
 		row := &rows[i]
 		if !r.takes(row.Bucket) {
 			continue
 		}
 		taken++
-		slot, known := e.byID[row.ID]
+		slot, known := e.byID.get(row.ID)
 		switch {
 		case e.recent[row.ID].After(r.began):
 		case !known:
@@ -236,11 +239,11 @@ func (e *Engine) begin(now time.Time, row *store.Site) schedule.Slot {
 	*r = record{
 		id: row.ID, blog: row.BlogID, bucket: row.Bucket, url: e.urls.add(row.URL),
 		interval: minutes(row.Interval), settings: e.settings.add(row.Settings), since: momentOf(row.StatusSince),
-		host: hostOfURL(row.URL),
+		host: e.machineOf(row.URL),
 	}
 	r.setStage(lifecycle.NeverChecked)
 	e.link(slot, r)
-	e.byID[row.ID] = slot
+	e.byID.put(row.ID, slot)
 	e.turns.Add(slot, schedule.Next(row.ID, e.intervalOf(row.Interval), e.clock.Now()))
 	return slot
 }
@@ -250,8 +253,8 @@ func (e *Engine) add(now time.Time, row store.Site) *site {
 	r := e.record(slot)
 	*r = record{id: row.ID, bucket: row.Bucket, url: e.urls.add(row.URL)}
 	e.link(slot, r)
-	e.byID[row.ID] = slot
-	s := &site{row: row, slot: slot, host: hostOfURL(row.URL)}
+	e.byID.put(row.ID, slot)
+	s := &site{row: row, slot: slot, host: e.machineOf(row.URL)}
 	s.state = lifecycle.Initial(row.Status, row.StatusSince, row.Paused)
 	s.state.Ballot = e.ballots
 	if !row.Paused {
@@ -286,7 +289,7 @@ func (e *Engine) restart(s *site) {
 	e.abandon(s)
 	e.release(s.row.ID)
 	s.forget()
-	s.last, s.lastCheck, s.headHostile, s.host = nil, time.Time{}, false, hostOfURL(s.row.URL)
+	s.last, s.lastCheck, s.headHostile, s.host = nil, time.Time{}, false, e.machineOf(s.row.URL)
 	s.state = lifecycle.Initial(s.row.Status, s.row.StatusSince, s.row.Paused)
 	s.state.Ballot = e.ballots
 	e.rest(s)
@@ -299,7 +302,7 @@ func (e *Engine) remove(s *site) {
 	e.rest(s)
 	e.abandon(s)
 	e.release(s.row.ID)
-	delete(e.byID, s.row.ID)
+	e.byID.remove(s.row.ID)
 	delete(e.cases, s.slot)
 	r := e.record(s.slot)
 	e.unlink(r)

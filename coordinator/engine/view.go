@@ -120,7 +120,7 @@ func (e *Engine) Summary(now time.Time) Summary {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	sum := Summary{
-		Sites: uint64(len(e.byID)), Queued: e.core.Queued(), Parked: e.core.Parked(), Open: e.core.Open(),
+		Sites: uint64(e.byID.count), Queued: e.core.Queued(), Parked: e.core.Parked(), Open: e.core.Open(),
 		Counters: e.counts, LonelySince: e.lonely, Coverage: e.meter.Report(now), HeldCount: len(e.held),
 	}
 	for _, s := range e.cases {

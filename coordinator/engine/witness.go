@@ -43,7 +43,7 @@ const (
 )
 
 func (e *Engine) sampled(id check.SiteID) bool {
-	return len(e.byID) < sampleFrom || id%sampleOne == 0
+	return e.byID.count < sampleFrom || id%sampleOne == 0
 }
 
 func (e *Engine) shown(now time.Time, ses *session, r *Result, url string, surprise bool) bool {
