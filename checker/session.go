@@ -285,9 +285,11 @@ func reasonOf(e *spb.Status) string {
 }
 
 // goneBy says whether a refusal means that the rest of the batch is not wanted either.
+// TERM_STALE does not: a batch has checks of several shards, and one that is void as a
+// whole is revoked.
 func goneBy(reason string) bool {
 	switch reason {
-	case "BATCH_NOT_CHECKED_OUT", "BATCH_MISMATCH", "TERM_STALE":
+	case "BATCH_NOT_CHECKED_OUT", "BATCH_MISMATCH":
 		return true
 	}
 	return false

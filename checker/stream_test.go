@@ -190,7 +190,7 @@ func TestARefusalIsOfTheBatchAndNeverOfTheStream(t *testing.T) {
 	for reason, restFollows := range map[string]bool{
 		"BATCH_NOT_CHECKED_OUT": false,
 		"BATCH_MISMATCH":        false,
-		"TERM_STALE":            false,
+		"TERM_STALE":            true, // of other shards
 		"BATCH_INVALID":         true,
 		"BATCH_OVER_CREDIT":     true,
 		"A_REASON_OF_TOMORROW":  true,
