@@ -8,10 +8,9 @@ import (
 
 // gained has the sites of a shard that is now ours loaded. It does not wait for that:
 // shards are loaded together.
-func (c *Coordinator) gained(_ context.Context, s store.ShardID) error {
+func (c *Coordinator) gained(s store.ShardID) {
 	c.intake.Gained(s)
 	c.deliverOwned()
-	return nil
 }
 
 // lost forgets the sites of a shard that is ours no more. One that is handed over in

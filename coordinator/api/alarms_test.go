@@ -99,7 +99,7 @@ func TestTheAlarmOfTheStore(t *testing.T) {
 		want   string
 		since  time.Time
 	}{
-		{"changes that wait a moment are no alarm", 0, waits(7, -10*time.Second), ownership.Counts{Loading: 3}, "", time.Time{}},
+		{"changes that wait a moment are no alarm", 0, waits(7, -10*time.Second), ownership.Counts{}, "", time.Time{}},
 		{"too many are", time.Minute, ledger.Status{Uncommitted: 70, Full: true}, ownership.Counts{},
 			"the database takes status changes too slowly (70 wait); until it has caught up, judging is held back", start.Add(time.Minute)},
 		{"a database that is away is one, with its time", 2 * time.Minute, ledger.Status{Uncommitted: 7, FailingSince: failing, Err: "away"}, ownership.Counts{},

@@ -35,20 +35,24 @@
 // Each coordinator announces itself with the range of shards that it takes, looks every
 // second at who is there and who has what, and does its own part of package plan's plan:
 // it claims what it should have and what is free, and gives up what is too much, at most
-// four at a time. A static range is just that: the range of one member.
+// four at a time, whether their sites are being checked yet or not. A static range is just that: the range of one member.
 //
 // The leases of a coordinator that dies end at most 15 s later; the next look claims
 // them. One that ends in order retires first and releases then.
 //
 // # The way of a shard
 //
-//	claimed -> waiting -> loading -> held ----------------------> lost: Lost
-//	                                   '-> leaving: Lost -> releasing -> gone
+//	claimed -> held: Gained -----------------------> lost: Lost
+//	                    '-> leaving: Lost -> releasing -> gone
 //
-// Gained and Lost are never called for a shard at once; Lost comes after Gained has
-// returned, and only if it was called. While a shard is leaving in order its lease is
-// renewed and Fence proves it, so that Lost can finish what is to be written. Only
-// when Lost has returned it is released, and another may load it.
+// Gained says at once that a shard is ours, and Lost that it is not to be any more. Each
+// is called once a tenure, in this order, whatever the coordinator has done with the shard
+// meanwhile; only when Run ends there is no Lost. While a shard is leaving in order its
+// lease is renewed and Fence proves it, so that Lost can finish what is to be written.
+// Only when Lost has returned it is released, and another may claim it.
+//
+// Each tenure has a term of its own, which Fence and Term tell also while the shard is
+// unsure: who notes it with what he decides knows later whether that is still his to do.
 //
 // Two processes under one name are a mistake that is survived: the later one takes the
 // shards, and the earlier waits for its leases to end.
@@ -57,8 +61,7 @@
 //
 //   - Run looks; it ends with ctx, waits for the others and gives the shards back;
 //   - one renews and announces, until ctx ends;
-//   - one a shard, at most 32, calls Gained, Lost and gives it back; at most four load at once;
-//   - one waits for the first loads, and calls Settled.
+//   - one a shard, at most 32, calls Lost and gives it back.
 //
 // Each calls the store with a deadline of 4 s, at most eight calls of a kind at once.
 package ownership

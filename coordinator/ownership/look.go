@@ -79,14 +79,12 @@ func (w *Ownership) act(ctx context.Context, v view, now time.Time) error {
 	room := handing - p.Pending
 	for _, s := range p.Release {
 		l := rows[store.ShardID(s)]
-		switch t, idle := w.tenure(store.ShardID(s)); {
+		switch t := w.tenure(store.ShardID(s)); {
 		case t == nil && !w.ofTwin(l):
 			// Of an earlier life, or claimed without our knowing: nothing is to be dropped.
 			g.Go(func() error { return w.giveBack(ctx, l) })
-		case t != nil && (idle || room > 0):
-			if w.end(t, leaving) && !idle {
-				room--
-			}
+		case t != nil && room > 0 && w.end(t, leaving):
+			room--
 		}
 	}
 	err := g.Wait()
@@ -129,7 +127,7 @@ func (w *Ownership) leases(rows map[store.ShardID]store.Lease, now time.Time) []
 			l.Node = "" // read before we gave it up
 		case t == nil || overtaken:
 		case t.stage == held:
-			l.Node, l.Held, l.Idle = w.o.Node, true, !t.begun
+			l.Node, l.Held = w.o.Node, true
 		case t.stage == leaving || t.stage == releasing:
 			l.Node = ""
 		}
@@ -142,12 +140,11 @@ func (w *Ownership) leases(rows map[store.ShardID]store.Lease, now time.Time) []
 	return out
 }
 
-// tenure finds what is in hand of a shard; idle when nothing was loaded yet.
-func (w *Ownership) tenure(s store.ShardID) (t *tenure, idle bool) {
+// tenure finds what is in hand of a shard.
+func (w *Ownership) tenure(s store.ShardID) *tenure {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	t = w.held[s]
-	return t, t != nil && !t.begun
+	return w.held[s]
 }
 
 // ofTwin says whether a lease in our name is another process's.

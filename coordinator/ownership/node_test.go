@@ -2,7 +2,6 @@ package ownership_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -25,27 +24,22 @@ type node struct {
 	cancel context.CancelFunc
 	ended  chan struct{} // when Run has
 	err    error         // of Run
-	load   time.Duration // how long loading a shard takes
-	drop   time.Duration // how long dropping it takes
+	drop   time.Duration // how long dropping a shard takes
 
 	state     sync.Mutex
-	sites     map[store.ShardID]bool // loaded, or being loaded
-	loading   int
-	most      int // loads at once
+	sites     map[store.ShardID]bool // the shards that were gained and not lost
 	gained    []store.ShardID
 	lost      []store.ShardID
 	unwritten []store.ShardID // lost while they could not be written to
 	settled   int
-	refuse    int // how often loading fails
 	wrong     error
 }
 
 // part says how a node differs from one that takes everything.
 type part struct {
 	first, last store.ShardID
-	load, drop  time.Duration
+	drop        time.Duration
 	faults      faults
-	refuse      int
 	alone       bool
 }
 
@@ -56,7 +50,7 @@ func start(t *testing.T, r *registry, name string, p part) *node {
 	}
 	n := &node{
 		link: &link{registry: r, faults: p.faults, rng: rand.New(rand.NewPCG(1, uint64(len(name))))}, name: name,
-		ended: make(chan struct{}), load: p.load, drop: p.drop, refuse: p.refuse, sites: map[store.ShardID]bool{},
+		ended: make(chan struct{}), drop: p.drop, sites: map[store.ShardID]bool{},
 	}
 	o := ownership.Options{
 		Store: n.link, Members: n.link, Node: name, Endpoint: name + ":7800", First: p.first, Last: p.last,
@@ -82,27 +76,14 @@ func start(t *testing.T, r *registry, name string, p part) *node {
 	return n
 }
 
-func (n *node) onGained(ctx context.Context, s store.ShardID) error {
+func (n *node) onGained(s store.ShardID) {
 	n.state.Lock()
-	n.gained = append(n.gained, s)
+	defer n.state.Unlock()
+	if n.sites[s] {
+		n.wrong = fmt.Errorf("%s gained shard %d, and had not lost it", n.name, s)
+	}
 	n.sites[s] = true
-	n.loading++
-	n.most = max(n.most, n.loading)
-	refused := n.refuse > 0
-	n.refuse--
-	n.state.Unlock()
-	defer func() { n.state.Lock(); defer n.state.Unlock(); n.loading-- }()
-	if refused {
-		return errors.New("cannot be read")
-	}
-	if n.load > 0 {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(n.load):
-		}
-	}
-	return nil
+	n.gained = append(n.gained, s)
 }
 
 func (n *node) onLost(s store.ShardID) {
@@ -124,7 +105,7 @@ func (n *node) onLost(s store.ShardID) {
 	n.lost = append(n.lost, s)
 }
 
-// has lists the shards whose sites are in memory.
+// has lists the shards that were gained and not lost.
 func (n *node) has() []store.ShardID {
 	n.state.Lock()
 	defer n.state.Unlock()
@@ -208,14 +189,14 @@ func onlyOneIsSure(t *testing.T, nodes []*node) {
 	}
 }
 
-// even says whether all shards are owned, written to and loaded by one node each, and
-// loads differ by one at most.
+// even says whether all shards are owned and written to by one node each, and numbers
+// differ by one at most.
 func even(nodes ...*node) func() bool {
 	return func() bool {
 		total, least, most := 0, store.Shards, 0
 		for _, n := range nodes {
 			owned := n.Owned()
-			if !slices.Equal(owned, n.sure()) || !slices.Equal(owned, n.has()) || n.Counts().Loading > 0 {
+			if !slices.Equal(owned, n.sure()) || !slices.Equal(owned, n.has()) {
 				return false
 			}
 			total += len(owned)

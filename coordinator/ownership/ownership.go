@@ -34,8 +34,7 @@ const (
 const (
 	// calls is how many calls of one kind go to the store at once.
 	calls = 8
-	// loaders is how many shards are loaded at once, handing how many are given up.
-	loaders = 4
+	// handing is how many shards are given up at once.
 	handing = 4
 )
 
@@ -48,22 +47,19 @@ type Options struct {
 	// First and Last bound the shards to take, both included.
 	First, Last store.ShardID
 	Log         *slog.Logger
-	// Gained is called when a shard becomes ours, to load what it holds. When it fails it
-	// is called again, until the shard is lost. Its ctx ends when the shard is lost.
-	Gained func(context.Context, store.ShardID) error
+	// Gained is called as soon as a shard is ours. It must not wait for anything.
+	Gained func(store.ShardID)
 	// Lost is called when a shard is ours no more, or is to be another's: while Fence is
 	// true it can still be written to. It must not take longer than a few seconds.
 	// Both are called for several shards at once.
 	Lost func(store.ShardID)
-	// Settled is called once, when each shard that could be had at first was loaded, or
-	// loading it was tried.
+	// Settled is called once, when each shard that could be had at first has been gained.
 	Settled func()
 }
 
 // Ownership holds the leases of one coordinator.
 type Ownership struct {
 	o       Options
-	loading chan struct{} // one place for each load
 	tenants sync.WaitGroup
 
 	mu   sync.Mutex
@@ -96,9 +92,8 @@ type view struct {
 type Counts struct {
 	// Claimed shards, those lost to another owner, and those given up in order.
 	Claimed, Fenced, Given uint64
-	// Loading shards are ours and were not loaded yet; Unsure ones are ours for all we
-	// know, and could not be renewed of late.
-	Loading, Unsure int
+	// Unsure shards are ours for all we know, and could not be renewed of late.
+	Unsure int
 	// UnsureSince is when that unsure shard was last renewed for which it is longest ago;
 	// zero when none is unsure.
 	UnsureSince time.Time
@@ -106,36 +101,26 @@ type Counts struct {
 
 // New makes an ownership of nothing; Run claims.
 func New(o Options) *Ownership {
-	return &Ownership{
-		o: o, loading: make(chan struct{}, loaders),
-		held: map[store.ShardID]*tenure{}, twin: map[store.ShardID]bool{},
-	}
+	return &Ownership{o: o, held: map[store.ShardID]*tenure{}, twin: map[store.ShardID]bool{}}
 }
 
-// Fence proves that a shard is ours; false when it is not, or not surely.
+// Fence is the lease of a shard in the term in which it is ours, zero when it is not; and
+// whether that is certain at this moment, so that the shard may be written to.
 func (w *Ownership) Fence(s store.ShardID) (store.Fence, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t := w.held[s]
-	if t == nil || !t.provable(time.Now()) {
+	if t == nil || !t.ours() {
 		return store.Fence{}, false
 	}
-	return t.lease.Fence(), true
-}
-
-// Sure says whether a shard is ours for certain, and to stay.
-func (w *Ownership) Sure(s store.ShardID) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	t := w.held[s]
-	return t != nil && t.stage == held && t.provable(time.Now())
+	return t.lease.Fence(), t.provable(time.Now())
 }
 
 // Term is the term in which a shard is ours, surely or not; 0 when it is not.
 func (w *Ownership) Term(s store.ShardID) uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if t := w.held[s]; t != nil && (t.stage == held || t.stage == leaving) {
+	if t := w.held[s]; t != nil && t.ours() {
 		return t.lease.Term
 	}
 	return 0
@@ -156,22 +141,13 @@ func (w *Ownership) Owned() []store.ShardID {
 	return out
 }
 
-// Holds says whether a shard is ours, surely or not, and to stay. Who reads for a shard
-// asks when the reading has begun: what has begun before Lost is Lost's to end.
-func (w *Ownership) Holds(s store.ShardID) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	t := w.held[s]
-	return t != nil && t.stage == held
-}
-
 // Leases lists who has which shard, by shard, as last read; ours are as we know them.
 func (w *Ownership) Leases() []store.Lease {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	out := slices.Clone(w.view.leases)
 	for _, t := range w.held {
-		if t.stage != held && t.stage != leaving {
+		if !t.ours() {
 			continue
 		}
 		i, found := slices.BinarySearchFunc(out, t.shard, func(l store.Lease, s store.ShardID) int { return cmp.Compare(l.Shard, s) })
@@ -199,13 +175,7 @@ func (w *Ownership) Counts() Counts {
 	c := w.counts
 	now := time.Now()
 	for _, t := range w.held {
-		if t.stage != held {
-			continue
-		}
-		if !t.loaded {
-			c.Loading++
-		}
-		if t.provable(now) {
+		if t.stage != held || t.provable(now) {
 			continue
 		}
 		c.Unsure++
@@ -218,48 +188,22 @@ func (w *Ownership) Counts() Counts {
 
 // Run claims, renews and shares until ctx ends, then gives back.
 func (w *Ownership) Run(ctx context.Context) error {
-	var others sync.WaitGroup
 	w.seen = time.Now()
 	w.announced = w.seen
 	there := w.announce(ctx) == nil
-	others.Go(func() { w.renewing(ctx, there) })
-	for begun := false; ctx.Err() == nil; begun = true {
+	var renewer sync.WaitGroup
+	renewer.Go(func() { w.renewing(ctx, there) })
+	settled := sync.OnceFunc(w.o.Settled)
+	for ctx.Err() == nil {
 		next := time.Now().Add(Look)
 		w.look(ctx)
-		if !begun {
-			waiting := w.tenures()
-			others.Go(func() { w.settle(ctx, waiting) })
-		}
+		settled()
 		pause(ctx, time.Until(next))
 	}
-	others.Wait()
+	renewer.Wait()
 	w.tenants.Wait()
 	w.releaseAll(context.WithoutCancel(ctx))
 	return nil
-}
-
-// settle waits until each shard was tried.
-func (w *Ownership) settle(ctx context.Context, waiting []*tenure) {
-	for _, t := range waiting {
-		select {
-		case <-t.tried:
-		case <-ctx.Done():
-			return
-		}
-	}
-	w.o.Settled()
-}
-
-// tenures lists what is in hand.
-func (w *Ownership) tenures() []*tenure {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	out := make([]*tenure, 0, len(w.held))
-	for _, t := range w.held {
-		out = append(out, t)
-	}
-	slices.SortFunc(out, func(a, b *tenure) int { return cmp.Compare(a.shard, b.shard) })
-	return out
 }
 
 // pause waits; false when ctx has ended.

@@ -54,7 +54,7 @@ func (w *Ownership) renewable() []*tenure {
 	defer w.mu.Unlock()
 	var out []*tenure
 	for _, t := range w.held {
-		if t.stage == held || t.stage == leaving {
+		if t.ours() {
 			out = append(out, t)
 		}
 	}
@@ -107,7 +107,7 @@ func (w *Ownership) renew(ctx context.Context, t *tenure) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if t.stage == held || t.stage == leaving {
+	if t.ours() {
 		t.lease, t.renewed = renewed, began
 	}
 	return nil

@@ -2,7 +2,6 @@ package ownership
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -14,7 +13,7 @@ import (
 type stage int
 
 const (
-	// held: ours; loading, or loaded.
+	// held: ours.
 	held stage = iota
 	// leaving: to be given up, still ours until Lost has returned.
 	leaving
@@ -27,10 +26,8 @@ const (
 // tenure is the time for which a shard is ours.
 type tenure struct {
 	shard store.ShardID
-	// stop ends the context of Gained, and says that the stage is held no more.
-	stop context.CancelFunc
-	// tried is closed when loading was tried once, or will never be.
-	tried chan struct{}
+	// over is closed when the stage is held no more.
+	over chan struct{}
 
 	// What follows is guarded by Ownership.mu.
 
@@ -38,40 +35,38 @@ type tenure struct {
 	// renewed is when the last successful renewal was sent, asked when the last one was.
 	renewed, asked time.Time // monotonic
 	stage          stage
-	begun, loaded  bool
 }
+
+// ours says whether a shard is still ours, surely or not. Its lock is Ownership.mu.
+func (t *tenure) ours() bool { return t.stage == held || t.stage == leaving }
 
 // provable says whether a lease can be relied on at now. Its lock is Ownership.mu.
 func (t *tenure) provable(now time.Time) bool {
-	return (t.stage == held || t.stage == leaving) && now.Sub(t.renewed) <= Self
+	return t.ours() && now.Sub(t.renewed) <= Self
 }
 
 // take begins a tenure with a lease that was claimed at began.
 func (w *Ownership) take(run context.Context, lease store.Lease, began time.Time) {
-	ctx, stop := context.WithCancel(run)
-	t := &tenure{shard: lease.Shard, stop: stop, tried: make(chan struct{}), lease: lease, renewed: began, asked: began}
+	t := &tenure{shard: lease.Shard, over: make(chan struct{}), lease: lease, renewed: began, asked: began}
 	w.mu.Lock()
 	w.held[t.shard] = t
 	delete(w.twin, t.shard)
 	w.counts.Claimed++
 	w.mu.Unlock()
-	w.tenants.Go(func() { w.serve(run, ctx, t) })
+	w.o.Gained(t.shard)
+	w.tenants.Go(func() { w.serve(run, t) }) // now: Lost comes after Gained
 }
 
-// serve goes through one tenure. ctx ends with the tenure, or with run.
-func (w *Ownership) serve(run, ctx context.Context, t *tenure) {
-	defer t.stop()
-	w.load(ctx, t)
-	<-ctx.Done()
-	w.mu.Lock()
-	ended, begun := t.stage != held, t.begun
-	w.mu.Unlock()
-	if !ended {
-		return // Run ends, and gives everything back
+// serve ends a tenure when it is over.
+func (w *Ownership) serve(run context.Context, t *tenure) {
+	select {
+	case <-t.over:
+	case <-run.Done():
 	}
-	if begun {
-		w.o.Lost(t.shard)
+	if run.Err() != nil {
+		return // Run gives everything back
 	}
+	w.o.Lost(t.shard)
 	w.mu.Lock()
 	given := t.stage == leaving
 	if given {
@@ -88,50 +83,19 @@ func (w *Ownership) serve(run, ctx context.Context, t *tenure) {
 	w.mu.Unlock()
 }
 
-// load calls Gained until it succeeds or ctx ends.
-func (w *Ownership) load(ctx context.Context, t *tenure) {
-	tried := sync.OnceFunc(func() { close(t.tried) })
-	defer tried()
-	for wait := retry; ; wait = min(2*wait, Renew) {
-		select {
-		case <-ctx.Done():
-			return
-		case w.loading <- struct{}{}:
-		}
-		err := ctx.Err()
-		if err == nil {
-			w.mu.Lock()
-			t.begun = true
-			w.mu.Unlock()
-			err = w.o.Gained(ctx, t.shard)
-		}
-		<-w.loading
-		tried()
-		if ctx.Err() != nil {
-			return
-		}
-		if err == nil {
-			w.mu.Lock()
-			t.loaded = true
-			w.mu.Unlock()
-			return
-		}
-		w.o.Log.Error("could not take a shard over", "shard", t.shard, "err", err)
-		if !pause(ctx, wait) {
-			return
-		}
-	}
-}
-
 // end takes a shard that is ours out of use: because it is to leave, or is lost.
 func (w *Ownership) end(t *tenure, to stage) (ended bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if t.stage == held || t.stage == leaving && to == lost {
-		ended, t.stage = true, to
-		t.stop()
+	switch {
+	case t.stage == held:
+		close(t.over)
+	case t.stage == leaving && to == lost:
+	default:
+		return false
 	}
-	return ended
+	t.stage = to
+	return true
 }
 
 // fenced drops a shard that somebody else has.

@@ -30,15 +30,13 @@ type Lease struct {
 	// Held says that the one who plans has it in hand. A lease in its name that it has not
 	// is of an earlier life, or one whose claim was never answered.
 	Held bool
-	// Idle shards are given up first: they are not worked on yet.
-	Idle bool
 }
 
 // Plan is what one member should do.
 type Plan struct {
 	// Claim lists shards that are for the taking.
 	Claim []uint8
-	// Release lists shards to give up, those first that nobody works on.
+	// Release lists shards to give up.
 	Release []uint8
 	// Pending counts shards that nobody has and others are to claim.
 	Pending int
@@ -55,22 +53,18 @@ func Make(self string, members []Member, leases []Lease, now time.Time) Plan {
 	b.place()
 	b.even()
 	var p Plan
-	var idle, busy []uint8
 	for i, l := range b.leases {
 		mine := b.owner[i] == me
 		over := !l.Expires.After(now)
 		switch {
 		case mine && !l.Held && (over || l.Node == "" || l.Node == self):
 			p.Claim = append(p.Claim, l.Shard)
-		case !mine && l.Node == self && l.Idle:
-			idle = append(idle, l.Shard)
 		case !mine && l.Node == self && (l.Held || !over) && b.waits(i):
-			busy = append(busy, l.Shard)
+			p.Release = append(p.Release, l.Shard)
 		case !mine && b.owner[i] != nobody && (over || l.Node == "") && !b.stays(i):
 			p.Pending++
 		}
 	}
-	p.Release = append(idle, busy...)
 	return p
 }
 
@@ -223,31 +217,21 @@ func (b *balance) reach(heavy int) (via []int, to int) {
 }
 
 // cheapest is the shard whose move from one member to another costs least, the first of
-// equals; nobody when none can move.
+// equals: one that has left its holder anyway costs nothing. Nobody when none can move.
 func (b *balance) cheapest(from, to int) int {
-	best, price := nobody, 0
+	best := nobody
 	for i := range b.leases {
 		if b.owner[i] != from || !b.takes(to, i) {
 			continue
 		}
-		if p := b.price(i); best == nobody || p < price {
-			best, price = i, p
+		if !b.stays(i) {
+			return i
+		}
+		if best == nobody {
+			best = i
 		}
 	}
 	return best
-}
-
-// price of a move: of a shard that has left its holder anyway nothing, of one that is
-// worked on most.
-func (b *balance) price(i int) int {
-	switch {
-	case !b.stays(i):
-		return 0
-	case b.leases[i].Idle:
-		return 1
-	default:
-		return 2
-	}
 }
 
 // stays says whether a shard is with the one whose lease it is.

@@ -62,7 +62,6 @@ func TestAPlan(t *testing.T) {
 		"who is short waits":                                   {"a b", "bbbb", nil, plan.Plan{}},
 		"a difference of one stays":                            {"a b c", "aaabbcc", nil, plan.Plan{}},
 		"what is nobody's goes to the lightest":                {"a b c", "aa.bb.c", nil, plan.Plan{Claim: []uint8{5}, Pending: 1}},
-		"what nobody works on is given up first":               {"a b", "aaaa", func(l []plan.Lease) { l[3].Idle = true }, plan.Plan{Release: []uint8{3, 0}}},
 		"a dead one's shards are not claimed before their end": {"a", "aabb", nil, plan.Plan{}},
 		"a dead one's shards are claimed when they are over":   {"a", "aaBB", nil, plan.Plan{Claim: []uint8{2, 3}}},
 		"a late one that is fresh keeps its shards":            {"a b", "aaBB", nil, plan.Plan{}},
