@@ -111,6 +111,7 @@ type office struct {
 	committed []store.Change
 	refused   []*store.Site
 	fenced    [store.Shards]atomic.Bool
+	earlier   [store.Shards]atomic.Uint64 // tenures that were before
 	cancel    context.CancelFunc
 	ran       chan error
 }
@@ -119,8 +120,10 @@ type office struct {
 func prepare(b Store, o Options) *office {
 	f := &office{ran: make(chan error, 1)}
 	o.Store, o.Log = b, slog.New(slog.DiscardHandler)
-	o.Fence = func(s store.ShardID) (store.Fence, bool) {
-		return store.Fence{Shard: s, Node: "n", Term: 1}, !f.fenced[s].Load()
+	if o.Fence == nil {
+		o.Fence = func(s store.ShardID) (store.Fence, bool) {
+			return store.Fence{Shard: s, Node: "n", Term: 1 + f.earlier[s].Load()}, !f.fenced[s].Load()
+		}
 	}
 	o.Committed = func(c store.Change, _ store.Committed) {
 		f.mu.Lock()

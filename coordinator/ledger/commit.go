@@ -18,7 +18,16 @@ var errUnsure = errors.New("the shard is not surely ours at this moment")
 // commit tries a group once and answers its changes. Those that the store has not
 // taken, and not refused, go back.
 func (l *Ledger) commit(ctx context.Context, j job) {
-	results, err := l.write(ctx, j)
+	tenure, sure := l.o.Fence(j.shard)
+	if !sure {
+		l.giveBack(ctx, j, j.changes, errUnsure)
+		return
+	}
+	if j.changes = l.decidedIn(tenure, j.changes); len(j.changes) == 0 {
+		l.giveBack(ctx, j, nil, nil)
+		return
+	}
+	results, err := l.write(ctx, tenure, j)
 	if err != nil {
 		l.giveBack(ctx, j, j.changes, err)
 		return
@@ -43,12 +52,24 @@ func (l *Ledger) commit(ctx context.Context, j job) {
 	l.giveBack(ctx, j, again, err)
 }
 
-// write commits a group. Its error is for all of it.
-func (l *Ledger) write(ctx context.Context, j job) ([]store.CommitResult, error) {
-	fence, ok := l.o.Fence(j.shard)
-	if !ok {
-		return nil, errUnsure
+// decidedIn drops the changes that were decided in an earlier tenure: somebody else may
+// have judged their sites meanwhile.
+func (l *Ledger) decidedIn(tenure store.Fence, es []*entry) (kept []*entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range es {
+		if e.tenure == tenure {
+			kept = append(kept, e)
+		} else {
+			l.void(e)
+		}
 	}
+	l.calm()
+	return kept
+}
+
+// write commits a group. Its error is for all of it.
+func (l *Ledger) write(ctx context.Context, fence store.Fence, j job) ([]store.CommitResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	changes := make([]store.Change, len(j.changes))

@@ -11,7 +11,8 @@
 // and its shard rests for a while, so that no shard waits for another one's trouble;
 // the next try is half as large, so that a store that is slow, or a change that it
 // cannot take, does not hold up the rest. While a shard is not surely ours nothing of it
-// is tried, and what waits is void only when the shard is forgotten.
+// is tried. A change is written in the tenure in which it was decided or never: it is void
+// when the shard is forgotten, and when it turns out to be ours in a later tenure.
 //
 // Goroutines, all under Run: Options.Workers workers, which end with ctx after
 // having tried for Options.Flush to write what is still queued.

@@ -21,8 +21,9 @@ type Store interface {
 // Options for New.
 type Options struct {
 	Store Store
-	// Fence proves that the shard is ours; false while it is not, or not surely: its
-	// changes wait then, until it is again, or Forget says that it never will be.
+	// Fence is the tenure in which a shard is ours, zero when it is not; and whether that
+	// is certain. While it is not, changes wait, until it is again, or Forget says that it
+	// never will be.
 	Fence func(store.ShardID) (store.Fence, bool)
 	// Workers write at once. 0 means 4.
 	Workers int
@@ -90,6 +91,7 @@ type desk struct {
 // entry is a change that waits.
 type entry struct {
 	store.Change
+	tenure store.Fence // in which it was decided
 	number uint64
 	since  time.Time
 	place  *list.Element // in open
@@ -119,14 +121,21 @@ func New(o Options) *Ledger {
 	return l
 }
 
-// Record queues a change. It will be committed, or refused, however long that takes.
+// Record queues a change. It will be committed, or refused, however long that takes,
+// unless its shard is lost, or is lost already.
 func (l *Ledger) Record(c store.Change) {
+	shard := store.ShardOf(c.Bucket)
+	tenure, _ := l.o.Fence(shard)
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	if tenure == (store.Fence{}) {
+		l.fenced++
+		return
+	}
 	l.recorded++
-	e := &entry{Change: c, number: l.recorded, since: time.Now()}
+	e := &entry{Change: c, tenure: tenure, number: l.recorded, since: time.Now()}
 	e.place = l.open.PushBack(e)
-	l.desks[store.ShardOf(c.Bucket)].waiting.pushBack(e)
-	l.mu.Unlock()
+	l.desks[shard].waiting.pushBack(e)
 	l.nudge()
 }
 

@@ -234,6 +234,52 @@ func TestWhatIsVoidWithItsShardIsCounted(t *testing.T) {
 	}
 }
 
+// Whoever owned the shard meanwhile has judged its sites for himself.
+func TestAChangeOfAnEarlierTenureIsNeverWritten(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(*office){
+		"though nobody said that it was over": func(*office) {},
+		"nor when it was decided after that":  func(f *office) { f.Forget(0); f.Record(change(2, 0)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := opened(&book{})
+				f.fenced[0].Store(true)
+				f.Record(change(1, 0))
+				lose(f)
+				void := f.Status().Fenced + uint64(f.Status().Uncommitted)
+				time.Sleep(2 * time.Hour)
+				f.earlier[0].Add(2)
+				f.Record(change(3, 0)) // while it is ours again, and not for certain
+				time.Sleep(time.Minute)
+				f.fenced[0].Store(false)
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				f.wantWritten(t, 1)
+				if n := f.Status().Fenced; n != void || len(f.committed) != 1 || f.committed[0].SiteID != 3 {
+					t.Errorf("%d fenced, want %d; committed %v", n, void, f.committed)
+				}
+				f.end(t)
+			})
+		})
+	}
+}
+
+func TestAChangeOfAShardThatIsNotOursIsVoidAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := Options{Fence: func(store.ShardID) (store.Fence, bool) { return store.Fence{}, false }}
+		f := prepare(&book{}, o)
+		f.open()
+		f.Record(change(1, 0))
+		if st := f.Status(); st.Uncommitted != 0 || st.Fenced != 1 || !st.OldestSince.IsZero() {
+			t.Errorf("status %+v", st)
+		}
+		f.end(t)
+	})
+}
+
 func TestItIsKnownSinceWhenTheOldestChangeWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -165,10 +166,11 @@ func tryWhatever(t *testing.T, random *rand.Rand) {
 		has: map[string]store.Committed{}, misfit: map[string]error{}, busy: map[store.ShardID]bool{},
 	}
 	a := &answers{t: t, committed: map[string]store.Committed{}, refused: map[string]bool{}}
+	var terms [shards]atomic.Uint64
 	l := New(Options{
 		Store: m, Workers: 1 + random.IntN(5), Log: slog.New(slog.DiscardHandler), Flush: 10 * time.Minute,
 		Fence: func(s store.ShardID) (store.Fence, bool) {
-			return store.Fence{Shard: s, Node: "n"}, m.mood().takes%7 > 0
+			return store.Fence{Shard: s, Node: "n", Term: 1 + terms[s].Load()}, m.mood().takes%7 > 0
 		},
 		Committed: a.commit, Refused: a.refuse,
 	})
@@ -190,9 +192,11 @@ func tryWhatever(t *testing.T, random *rand.Rand) {
 		switch random.IntN(200) {
 		case 0, 1, 2, 3, 4:
 			time.Sleep(time.Duration(random.Int64N(int64(2 * time.Second))))
-		case 5:
+		case 5, 6:
 			s := store.ShardID(random.IntN(shards))
-			l.Forget(s)
+			if terms[s].Add(1); random.IntN(2) == 0 { // else it is ours again before it is forgotten
+				l.Forget(s)
+			}
 			for key, shard := range open {
 				if shard == s {
 					delete(open, key)
