@@ -60,7 +60,10 @@ func (in *Intake) Run(ctx context.Context) error {
 }
 
 // Gained has the sites of a shard loaded that is now ours. It does not wait for that.
-func (in *Intake) Gained(s store.ShardID) { in.shards.gain(s) }
+func (in *Intake) Gained(s store.ShardID) {
+	in.o.Engine.DropShard(s) // an edit may have come too late for Lost
+	in.shards.gain(s)
+}
 
 // Settled says that what could be had at first has been gained. Nothing is loaded before.
 func (in *Intake) Settled() { in.settle() }

@@ -264,6 +264,68 @@ func TestSuspectsAreRecalledAndTheRestForgottenWhenAllIsRead(t *testing.T) {
 	}
 }
 
+// An edit through the API puts a site before what was known of it is recalled.
+func TestWhatWasKnownOfASiteOutlivesAnEditBeforeItIsRecalled(t *testing.T) {
+	t.Parallel()
+	for name, shards := range map[string]store.ShardID{"all shards": 31, "a few": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			story(t, 511, func(h *house) {
+				h.table.slow = 2 * time.Second
+				h.table.suspects[0] = []store.Suspect{suspect(t, 3), suspect(t, 4)}
+				h.gain(0, shards)
+				h.intake.Settled()
+				h.after(time.Second)
+				edited := site(3)
+				edited.Interval = time.Hour
+				h.table.set(edited)
+				h.engine.Put(time.Now(), edited)
+				h.after(time.Minute)
+				for id, interval := range map[int]time.Duration{3: time.Hour, 4: every} {
+					v, _ := h.engine.View(time.Now(), check.SiteID(id))
+					if v.State.Stage != lifecycle.Suspect || v.State.Failures != 1 || v.Interval != interval {
+						t.Errorf("site %d is %v after %d failures, every %s", id, v.State.Stage, v.State.Failures, v.Interval)
+					}
+				}
+				for s := range shards + 1 {
+					h.intake.Lost(s)
+				}
+				want(t, "sites when all is given up", len(h.has(511)), 0)
+			})
+		})
+	}
+}
+
+func TestAShardThatIsLostBeforeItIsLoadedIsNotWatched(t *testing.T) {
+	t.Parallel()
+	for name, edit := range map[string]func(*house){
+		"though it was edited":      func(h *house) { h.engine.Put(time.Now(), site(3)); h.intake.Lost(0) },
+		"nor what came too late":    func(h *house) { h.intake.Lost(0); h.engine.Put(time.Now(), site(3)) },
+		"nor what is not there now": func(h *house) { h.intake.Lost(0); h.engine.Put(time.Now(), site(5123)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			story(t, 511, func(h *house) {
+				h.table.slow = 2 * time.Second
+				h.gain(0, 31)
+				h.intake.Settled()
+				h.after(time.Second)
+				edit(h)
+				h.after(time.Minute)
+				h.intake.Gained(0)
+				h.after(0)
+				want(t, "sites before it is loaded", len(h.has(511)), 511-15)
+				h.after(time.Minute)
+				want(t, "sites when it is back", len(h.has(511)), 511)
+				_, stray := h.engine.View(time.Now(), 5123)
+				h.intake.Lost(0)
+				want(t, "sites when it is lost", len(h.has(511)), 511-15)
+				want(t, "one that is not in the table", stray, false)
+			})
+		})
+	}
+}
+
 func TestSuspectsOfAShardThatIsLostAreTheNextOwners(t *testing.T) {
 	t.Parallel()
 	story(t, 511, func(h *house) {

@@ -34,10 +34,10 @@ type table struct {
 	mu       sync.Mutex
 	rows     map[check.SiteID]store.Site
 	suspects map[store.ShardID][]store.Suspect
-	// pause is how long each chunk takes to load, fails how many of the next scans fail in
-	// the middle.
-	pause time.Duration
-	fails int
+	// pause is how long each chunk takes to load, slow how long reading the suspects of a
+	// shard takes, fails how many of the next scans fail in the middle.
+	pause, slow time.Duration
+	fails       int
 	// loads are the ranges that were loaded, reads the buckets that were read again;
 	// reading is what is being read.
 	loads   []span
@@ -136,7 +136,15 @@ func (d *table) BucketDigest(_ context.Context, b check.BucketID) (uint64, bool,
 	}
 }
 
-func (d *table) ListSuspects(_ context.Context, s store.ShardID) ([]store.Suspect, error) {
+func (d *table) ListSuspects(ctx context.Context, s store.ShardID) ([]store.Suspect, error) {
+	d.mu.Lock()
+	slow := d.slow
+	d.mu.Unlock()
+	select {
+	case <-time.After(slow):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.suspects[s]), nil
