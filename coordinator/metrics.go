@@ -8,9 +8,10 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/ledger"
+	"github.com/Automattic/jetmon/coordinator/ownership"
 )
 
-// register shows the engine's and the ledger's figures. They are documented in
+// register shows the engine's, the ledger's and the ownership's figures. They are documented in
 // docs/operations.md.
 func (c *Coordinator) register(r prometheus.Registerer) error {
 	if r == nil {
@@ -19,23 +20,30 @@ func (c *Coordinator) register(r prometheus.Registerer) error {
 	return r.Register(&figures{c: c, figures: allFigures()})
 }
 
+// state is what the figures are read from.
+type state struct {
+	engine engine.Summary
+	ledger ledger.Status
+	shards ownership.Counts
+}
+
 // figure is one metric and how it is read.
 type figure struct {
 	desc *prometheus.Desc
 	kind prometheus.ValueType
-	read func(engine.Summary, ledger.Status) float64
+	read func(state) float64
 }
 
 func allFigures() []figure {
 	var out []figure
-	add := func(kind prometheus.ValueType, name, help string, read func(engine.Summary, ledger.Status) float64) {
+	add := func(kind prometheus.ValueType, name, help string, read func(state) float64) {
 		out = append(out, figure{prometheus.NewDesc(name, help, nil, nil), kind, read})
 	}
 	counter := func(name, help string, read func(engine.Counters) uint64) {
-		add(prometheus.CounterValue, name, help, func(s engine.Summary, _ ledger.Status) float64 { return float64(read(s.Counters)) })
+		add(prometheus.CounterValue, name, help, func(s state) float64 { return float64(read(s.engine.Counters)) })
 	}
 	gauge := func(name, help string, read func(engine.Summary) float64) {
-		add(prometheus.GaugeValue, name, help, func(s engine.Summary, _ ledger.Status) float64 { return read(s) })
+		add(prometheus.GaugeValue, name, help, func(s state) float64 { return read(s.engine) })
 	}
 	counter("jetmon_checks_total", "Check results that counted.", func(n engine.Counters) uint64 { return n.Checks })
 	counter("jetmon_failures_total", "Check results that found a site down.", func(n engine.Counters) uint64 { return n.Failures })
@@ -44,15 +52,15 @@ func allFigures() []figure {
 	counter("jetmon_inconclusive_total", "Ballots that the verifliers could not decide.", func(n engine.Counters) uint64 { return n.Inconclusive })
 	counter("jetmon_status_changes_total", "Status changes that were committed.", func(n engine.Counters) uint64 { return n.Changes })
 	counter("jetmon_stale_results_total", "Results that came for sites of a shard that was lost.", func(n engine.Counters) uint64 { return n.Stale })
-	add(prometheus.CounterValue, "jetmon_fenced_changes_total", "Status changes refused because ownership had ended.",
-		func(_ engine.Summary, l ledger.Status) float64 { return float64(l.Fenced) })
+	add(prometheus.CounterValue, "jetmon_fenced_changes_total", "Status changes that became void because their shard was lost before they were written.",
+		func(s state) float64 { return float64(s.ledger.Fenced) })
 	gauge("jetmon_sites", "Sites that are watched.", func(s engine.Summary) float64 { return float64(s.Sites) })
 	gauge("jetmon_suspect_sites", "Sites that fail and that nobody has been told of.", func(s engine.Summary) float64 { return float64(s.Suspect) })
 	gauge("jetmon_down_sites", "Sites with an outage.", func(s engine.Summary) float64 { return float64(s.Down) })
 	gauge("jetmon_held_sites", "Suspect sites on which the verifliers cannot agree (at most 100 are counted).", func(s engine.Summary) float64 { return float64(len(s.Held)) })
 	gauge("jetmon_queued_checks", "Checks that are due and that no checker has room for.", func(s engine.Summary) float64 { return float64(s.Queued) })
 	gauge("jetmon_parked_checks", "Checks that wait because their machine has enough at once.", func(s engine.Summary) float64 { return float64(s.Parked) })
-	gauge("jetmon_open_checks", "Checks that are queued or handed out.", func(s engine.Summary) float64 { return float64(s.Open) })
+	gauge("jetmon_open_checks", "Checks that are queued, parked or handed out.", func(s engine.Summary) float64 { return float64(s.Open) })
 	gauge("jetmon_checkers", "Checkers that are connected.", func(s engine.Summary) float64 { return float64(len(s.Checkers)) })
 	gauge("jetmon_coverage", "Share of the checks asked for by intervals that were made in time, in the last five minutes; NaN until known.", func(s engine.Summary) float64 {
 		if !s.Coverage.Known {
@@ -64,7 +72,9 @@ func allFigures() []figure {
 	gauge("jetmon_lateness_p50_seconds", "How late half the checks were handed out at most, in the last five minutes.", func(s engine.Summary) float64 { return s.Coverage.P50.Seconds() })
 	gauge("jetmon_lateness_p99_seconds", "How late 99 % of the checks were handed out at most, in the last five minutes.", func(s engine.Summary) float64 { return s.Coverage.P99.Seconds() })
 	add(prometheus.GaugeValue, "jetmon_uncommitted_changes", "Status changes that are not in the database yet.",
-		func(_ engine.Summary, l ledger.Status) float64 { return float64(l.Uncommitted) })
+		func(s state) float64 { return float64(s.ledger.Uncommitted) })
+	add(prometheus.GaugeValue, "jetmon_unsure_shards", "Shards whose leases could not be renewed for 10 s: nothing is written for their sites until they are, or are another's.",
+		func(s state) float64 { return float64(s.shards.Unsure) })
 	return out
 }
 
@@ -83,8 +93,8 @@ func (f *figures) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (f *figures) Collect(ch chan<- prometheus.Metric) {
-	summary, status := f.c.engine.Summary(time.Now()), f.c.ledger.Status()
+	now := state{f.c.engine.Summary(time.Now()), f.c.ledger.Status(), f.c.ownership.Counts()}
 	for _, one := range f.figures {
-		ch <- prometheus.MustNewConstMetric(one.desc, one.kind, one.read(summary, status))
+		ch <- prometheus.MustNewConstMetric(one.desc, one.kind, one.read(now))
 	}
 }
