@@ -86,7 +86,7 @@ func load(b *testing.B, n int) (*Engine, *instant, time.Time) {
 				URL: fmt.Sprintf("https://www.a-web-site-%08d.example/", id), Status: check.StatusRunning,
 			}
 		}
-		e.PutBucket(now, check.BucketID(bucket), rows)
+		e.Read(now, check.BucketID(bucket)).Put(rows)
 	}
 	c := &instant{e: e}
 	for i := range 50_000 {

@@ -115,7 +115,7 @@ type Engine struct {
 	cases map[schedule.Slot]*site
 	// ballots is the highest number that a ballot had.
 	ballots uint32
-	// recent is when sites were put or changed other than by PutBucket, of late: an
+	// recent is when sites were put or changed other than by a Reading, of late: an
 	// older read does not undo it.
 	recent map[check.SiteID]time.Time
 
@@ -125,8 +125,11 @@ type Engine struct {
 	witnesses map[string]*storm.Witness
 	counts    Counters
 	terms     [store.Shards]uint64
-	// edits counts how often sites of each bucket were put or removed other than by a Reading.
-	edits [check.Buckets]uint64
+	// edits counts how often sites were put or removed other than by a Reading, by id: see
+	// editBlock.
+	edits [1 << 12]uint64
+	// top is the highest id that a site had.
+	top check.SiteID
 	// drops counts how often each shard was dropped.
 	drops [store.Shards]uint64
 	// unsaved are the sites whose memo in the store is not as it should be.

@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
-
 	"log/slog"
+	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -386,7 +388,7 @@ func TestABucketReadIsTheTruthExceptForWhatCameLater(t *testing.T) {
 	later := row()
 	later.ID = 43
 	w.engine.Put(began.Add(time.Second), later) // created while the bucket was read
-	w.engine.PutBucket(began, 7, nil)
+	putBucket(w.engine, began, 7, nil)
 	if _, ok := w.engine.View(w.now, 42); ok {
 		t.Error("the deleted row is still watched")
 	}
@@ -571,4 +573,12 @@ func TestAFailureSeenByASickCheckerIsLookedAtElsewhereAtOnce(t *testing.T) {
 	if sum := w.engine.Summary(w.now); sum.Checkers[0].UnwellSince.IsZero() == sum.Checkers[1].UnwellSince.IsZero() {
 		t.Errorf("checkers %+v", sum.Checkers)
 	}
+}
+
+// putBucket is a whole reading at once.
+func putBucket(e *Engine, began time.Time, bucket check.BucketID, rows []store.Site) {
+	rows = slices.SortedFunc(slices.Values(rows), func(a, b store.Site) int { return cmp.Compare(a.ID, b.ID) })
+	r := e.Read(began, bucket)
+	r.PutSpan(store.Span{First: 1, Last: math.MaxInt64}, []store.ShardID{store.ShardOf(bucket)}, rows)
+	r.Done()
 }

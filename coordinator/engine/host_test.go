@@ -27,7 +27,7 @@ func TestUntilASiteIsCheckedItsMachineIsTheHostInItsURL(t *testing.T) {
 			r.URL = tt.url
 			for name, put := range map[string]func(*world){
 				"put":     func(w *world) { w.engine.Put(w.now, r) },
-				"read":    func(w *world) { w.engine.PutBucket(w.now, r.Bucket, []store.Site{r}) },
+				"read":    func(w *world) { putBucket(w.engine, w.now, r.Bucket, []store.Site{r}) },
 				"changed": func(w *world) { w.engine.Put(w.now, row()); w.engine.Put(w.now, r) },
 			} {
 				w := newWorld(t)

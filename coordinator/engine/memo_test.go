@@ -113,7 +113,7 @@ func TestAMemoIsRecalledForASiteThatAnEditHasPutBefore(t *testing.T) {
 		}
 		w.engine.Tick(w.now)
 		w.engine.Recall([]store.Suspect{saved})
-		w.engine.PutBucket(w.now, row().Bucket, []store.Site{row()})
+		putBucket(w.engine, w.now, row().Bucket, []store.Site{row()})
 		w.engine.Recalled(store.ShardOf(row().Bucket))
 		w.stage(want)
 	}

@@ -42,7 +42,6 @@ const (
 	flagUrgent      flags = 1 << iota // the newest check
 	flagHeadHostile                   // HEAD fails where GET works
 	flagGet                           // the newest check was decided by GET
-	flagPresent                       // scratch of Reading
 	stageShift      = iota
 	flagsAll        = 1<<stageShift - 1
 )
@@ -146,6 +145,7 @@ func (e *Engine) newSlot() schedule.Slot {
 
 // link puts a slot into its bucket's list; unlink takes it out.
 func (e *Engine) link(slot schedule.Slot, r *record) {
+	e.top = max(e.top, r.id)
 	head := &e.buckets[r.bucket%check.Buckets]
 	r.prev, r.next = noSlot, *head
 	if *head != noSlot {

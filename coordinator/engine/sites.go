@@ -17,156 +17,25 @@ func (e *Engine) Put(now time.Time, row store.Site) {
 	if e.recent[row.ID].After(now) {
 		return
 	}
-	e.edited(now, row.ID, row.Bucket)
+	e.edited(now, row.ID)
 	e.put(now, row)
 }
 
 // edited notes that a site is changed otherwise than by a Reading.
-func (e *Engine) edited(now time.Time, id check.SiteID, bucket check.BucketID) {
+func (e *Engine) edited(now time.Time, id check.SiteID) {
 	e.recent[id] = now
-	e.edits[bucket%check.Buckets]++
-	if slot, ok := e.byID.get(id); ok {
-		e.edits[e.record(slot).bucket%check.Buckets]++
-	}
-}
-
-// Edits counts how often sites of a bucket were changed otherwise than by a Reading. As
-// long as it stays the same, what is known of the bucket is what was read.
-func (e *Engine) Edits(bucket check.BucketID) uint64 {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.edits[bucket%check.Buckets]
+	e.edits[editBlock(id)%len(e.edits)]++
 }
 
 // Remove takes a site off.
 func (e *Engine) Remove(now time.Time, id check.SiteID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.edited(now, id)
 	if s := e.site(id); s != nil {
-		e.edited(now, id, s.row.Bucket)
 		e.remove(s)
 	}
-	e.recent[id] = now
 }
-
-// Reading takes the rows of some buckets, as they are read, for the truth. There may be
-// one of a bucket at a time.
-type Reading struct {
-	e     *Engine
-	began time.Time
-	reads [check.Buckets]bool
-	// had are the buckets that had sites when it began: only they can have lost some.
-	had []check.BucketID
-	// drops is how often each shard had been dropped then: what is read of a shard that
-	// was lost meanwhile is void.
-	drops [store.Shards]uint64
-}
-
-// takes says whether a row of a bucket is for this reading, and not void.
-func (r *Reading) takes(bucket check.BucketID) bool {
-	if bucket >= check.Buckets || !r.reads[bucket] {
-		return false
-	}
-	shard := store.ShardOf(bucket)
-	return r.e.drops[shard] == r.drops[shard]
-}
-
-// Read begins to take over buckets whose rows are read from time began on.
-func (e *Engine) Read(began time.Time, buckets ...check.BucketID) *Reading {
-	r := &Reading{e: e, began: began}
-	e.mu.Lock()
-	r.drops = e.drops
-	e.mu.Unlock()
-	for _, b := range buckets {
-		r.reads[b] = true
-		e.mu.Lock() // for one at a time: there may be millions of sites
-		if e.buckets[b] != noSlot {
-			r.had = append(r.had, b)
-		}
-		for at := e.buckets[b]; at != noSlot; {
-			rec := e.record(schedule.Slot(at))
-			rec.set(flagPresent, false)
-			at = rec.next
-		}
-		e.mu.Unlock()
-	}
-	return r
-}
-
-// Put takes some rows over; those of other buckets are passed over. What was put or
-// changed otherwise after the reading began is left as it is. It answers how many of the
-// rows were for this reading.
-func (r *Reading) Put(rows []store.Site) (taken int) {
-	e := r.e
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for i := range rows {
-		e.ahead += e.byID.glance(rows[i].ID)
-	}
-	for i := range rows {
-		row := &rows[i]
-		if !r.takes(row.Bucket) {
-			continue
-		}
-		taken++
-		slot, known := e.byID.get(row.ID)
-		switch {
-		case e.recent[row.ID].After(r.began):
-		case !known:
-			slot, known = e.begin(r.began, row), true
-		case !e.same(slot, row):
-			e.put(r.began, *row)
-		}
-		if known {
-			e.record(slot).set(flagPresent, true)
-		}
-	}
-	return taken
-}
-
-// Done ends a reading that came to its end: sites of the buckets that it did not find
-// are taken off.
-func (r *Reading) Done() {
-	e := r.e
-	for _, b := range r.had {
-		e.mu.Lock()
-		if r.takes(b) {
-			r.sweep(b)
-		}
-		e.mu.Unlock()
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for id, t := range e.recent {
-		if r.began.Sub(t) > recentFor {
-			delete(e.recent, id)
-		}
-	}
-	e.tidy()
-}
-
-// sweep takes off what was not found of a bucket.
-func (r *Reading) sweep(bucket check.BucketID) {
-	e := r.e
-	for at := e.buckets[bucket]; at != noSlot; {
-		slot := schedule.Slot(at)
-		rec := e.record(slot)
-		at = rec.next
-		if !rec.has(flagPresent) && !e.recent[rec.id].After(r.began) {
-			e.remove(e.open(slot))
-		}
-	}
-}
-
-// PutBucket is a whole reading at once.
-func (e *Engine) PutBucket(began time.Time, bucket check.BucketID, rows []store.Site) {
-	r := e.Read(began, bucket)
-	r.Put(rows)
-	r.Done()
-}
-
-// recentFor is longer than any reading takes.
-const recentFor = 5 * time.Minute
 
 // same says whether a row brings nothing new about the site in a slot.
 func (e *Engine) same(slot schedule.Slot, row *store.Site) bool {

@@ -61,27 +61,3 @@ func TestARowMakesTheSameSiteWhicheverWayItComes(t *testing.T) {
 		})
 	}
 }
-
-func TestAReadingOfManyBucketsIsOfThoseAlone(t *testing.T) {
-	t.Parallel()
-	now := time.Unix(1_700_000_000, 0)
-	of := func(id int, bucket check.BucketID) store.Site {
-		s := row()
-		s.ID, s.Bucket = check.SiteID(id), bucket
-		return s
-	}
-	e := bare(now)
-	e.PutBucket(now, 3, []store.Site{of(1, 3), of(2, 3)})
-	e.PutBucket(now, 40, []store.Site{of(3, 40)})
-	e.PutBucket(now, 90, []store.Site{of(4, 90)})
-	r := e.Read(now.Add(time.Minute), 3, 40, 41, 511)
-	if taken := r.Put([]store.Site{of(2, 3), of(5, 41), of(6, 511), of(7, 90), of(8, 600)}); taken != 3 {
-		t.Errorf("%d rows were taken", taken)
-	}
-	r.Done()
-	for id, want := range map[check.SiteID]bool{1: false, 2: true, 3: false, 4: true, 5: true, 6: true, 7: false, 8: false} {
-		if _, ok := e.View(now, id); ok != want {
-			t.Errorf("site %d is watched: %t", id, ok)
-		}
-	}
-}

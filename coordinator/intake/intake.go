@@ -15,9 +15,9 @@ import (
 
 // Store is what is read.
 type Store interface {
-	ScanBucket(ctx context.Context, bucket check.BucketID, f func([]store.Site) error) error
 	ScanBuckets(ctx context.Context, first, last check.BucketID, f func([]store.Site) error) error
-	BucketDigest(ctx context.Context, bucket check.BucketID) (digest uint64, ok bool, err error)
+	ReadSpan(ctx context.Context, span store.Span, known map[store.ShardID]store.Digest) (store.SpanRead, error)
+	SpanEnd(ctx context.Context, after check.SiteID, n int) (id check.SiteID, ok bool, err error)
 	ListSuspects(ctx context.Context, shard store.ShardID) ([]store.Suspect, error)
 }
 
@@ -41,14 +41,17 @@ type Intake struct {
 	shards  *shards
 	settled chan struct{}
 	settle  func()
-	// buckets say what was read of each bucket.
-	buckets [check.Buckets]bucketState
+	// tried is closed when what had been gained at first was loaded, or that was tried.
+	tried chan struct{}
 }
 
 // New makes an intake of no shards. Nothing is read before Run.
 func New(o Options) *Intake {
 	settled := make(chan struct{})
-	return &Intake{o: o, shards: newShards(), settled: settled, settle: sync.OnceFunc(func() { close(settled) })}
+	return &Intake{
+		o: o, shards: newShards(), tried: make(chan struct{}),
+		settled: settled, settle: sync.OnceFunc(func() { close(settled) }),
+	}
 }
 
 // Run reads until ctx ends.

@@ -30,6 +30,7 @@ func (in *Intake) load(ctx context.Context) {
 		return
 	}
 	err := in.loadAll(ctx)
+	close(in.tried)
 	if ctx.Err() == nil {
 		in.o.Loaded() // also when that failed: most may be there
 	}
@@ -68,14 +69,6 @@ func (in *Intake) loadGroup(ctx context.Context, tenures []tenure) error {
 	began := time.Now()
 	if err := in.recall(ctx, tenures); err != nil {
 		return err
-	}
-	for _, t := range tenures {
-		for _, b := range in.bucketsOf(t.shard) {
-			st := &in.buckets[b]
-			st.mu.Lock()
-			defer st.mu.Unlock()
-			st.known = false // digests are for later
-		}
 	}
 	var reading *engine.Reading
 	in.shards.still(tenures, func(ours []store.ShardID) { reading = in.o.Engine.Read(began, in.bucketsOf(ours...)...) })

@@ -14,7 +14,8 @@ type shards struct {
 	mu      sync.Mutex
 	tenures uint64
 	waiting map[store.ShardID]tenure
-	loaded  map[store.ShardID]bool
+	// loaded are the numbers of the tenures whose sites are on the schedule.
+	loaded map[store.ShardID]uint64
 }
 
 // tenure is one time that a shard is ours: it can be lost, and gained again, while it is
@@ -25,7 +26,7 @@ type tenure struct {
 }
 
 func newShards() *shards {
-	return &shards{more: make(chan struct{}, 1), waiting: map[store.ShardID]tenure{}, loaded: map[store.ShardID]bool{}}
+	return &shards{more: make(chan struct{}, 1), waiting: map[store.ShardID]tenure{}, loaded: map[store.ShardID]uint64{}}
 }
 
 func (h *shards) gain(s store.ShardID) {
@@ -46,12 +47,18 @@ func (h *shards) lose(s store.ShardID) {
 	delete(h.loaded, s)
 }
 
-// isLoaded says whether the sites of a shard are on the schedule. Who reads them again
-// asks when the reading has begun: what has begun before a shard is lost is void then.
-func (h *shards) isLoaded(s store.ShardID) bool {
+// whatIsLoaded calls f with the tenures whose sites are on the schedule. None ends while f
+// runs: what f begins is void if it ends later.
+func (h *shards) whatIsLoaded(f func([]tenure)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.loaded[s]
+	var all []tenure
+	for s := range store.ShardID(store.Shards) {
+		if n, ok := h.loaded[s]; ok {
+			all = append(all, tenure{s, n})
+		}
+	}
+	f(all)
 }
 
 // toLoad lists the tenures whose sites are not on the schedule, by shard.
@@ -83,8 +90,8 @@ func (h *shards) done(tenures []tenure, f func([]store.ShardID)) {
 	defer h.mu.Unlock()
 	ours := h.left(tenures)
 	for _, s := range ours {
+		h.loaded[s] = h.waiting[s].number
 		delete(h.waiting, s)
-		h.loaded[s] = true
 	}
 	f(ours)
 }

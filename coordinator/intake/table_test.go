@@ -38,30 +38,31 @@ type table struct {
 	// shard takes, fails how many of the next scans fail in the middle.
 	pause, slow time.Duration
 	fails       int
-	// loads are the ranges that were loaded, reads the buckets that were read again;
-	// reading is what is being read.
-	loads   []span
-	reads   []span
-	reading []span
+	// away fails whatever reads again; undigested is a database without digests.
+	away, undigested bool
+	// loads are the ranges that were loaded, reading is what is being loaded.
+	loads, reading []span
+	// looks are the spans that were looked at, reads is how many rows were read of them.
+	looks []store.Span
+	reads int
 }
 
 type span struct{ first, last check.BucketID }
 
 var errAway = errors.New("the database is away")
 
-// chunk is how many rows are handed over at once.
-const chunk = 10
+// chunk is how many of n rows are handed over at once.
+func chunk(n int) int {
+	if n < 10_000 {
+		return 10
+	}
+	return 1000
+}
 
-func (d *table) begin(s span, list *[]span) {
+func (d *table) begin(s span) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, o := range d.reading {
-		// Groups of shards that are not neighbours overlap; what they take does not.
-		if s.first == s.last && o.first <= s.first && s.first <= o.last && o.last-o.first < store.BucketsPerShard {
-			d.t.Errorf("bucket %d is read twice at once", s.first)
-		}
-	}
-	*list, d.reading = append(*list, s), append(d.reading, s)
+	d.loads, d.reading = append(d.loads, s), append(d.reading, s)
 }
 
 func (d *table) end(s span) {
@@ -81,19 +82,12 @@ func (d *table) next(s span, after check.SiteID) (out []store.Site) {
 		}
 	}
 	slices.SortFunc(out, func(a, b store.Site) int { return cmp.Compare(a.ID, b.ID) })
-	return out[:min(chunk, len(out))]
+	return out[:min(chunk(len(d.rows)), len(out))]
 }
 
 func (d *table) ScanBuckets(ctx context.Context, first, last check.BucketID, f func([]store.Site) error) error {
-	return d.scan(ctx, span{first, last}, &d.loads, f)
-}
-
-func (d *table) ScanBucket(ctx context.Context, b check.BucketID, f func([]store.Site) error) error {
-	return d.scan(ctx, span{b, b}, &d.reads, f)
-}
-
-func (d *table) scan(ctx context.Context, s span, list *[]span, f func([]store.Site) error) error {
-	d.begin(s, list)
+	s := span{first, last}
+	d.begin(s)
 	defer d.end(s)
 	d.mu.Lock()
 	pause, fail := d.pause, d.fails > 0
@@ -108,7 +102,7 @@ func (d *table) scan(ctx context.Context, s span, list *[]span, f func([]store.S
 			return nil
 		}
 		after = rows[len(rows)-1].ID
-		if pause > 0 && list == &d.loads {
+		if pause > 0 {
 			select {
 			case <-time.After(pause):
 			case <-ctx.Done():
@@ -122,18 +116,60 @@ func (d *table) scan(ctx context.Context, s span, list *[]span, f func([]store.S
 	}
 }
 
-func (d *table) BucketDigest(_ context.Context, b check.BucketID) (uint64, bool, error) {
-	h := fnv.New64a()
-	for after := check.SiteID(0); ; {
-		rows := d.next(span{b, b}, after)
-		if len(rows) == 0 {
-			return h.Sum64(), true, nil
-		}
-		for _, r := range rows {
-			fmt.Fprint(h, r.ID, r.URL, r.Interval)
-		}
-		after = rows[len(rows)-1].ID
+func (d *table) SpanEnd(_ context.Context, after check.SiteID, n int) (check.SiteID, bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.away {
+		return 0, false, errAway
 	}
+	var ids []check.SiteID
+	for id := range d.rows {
+		if id > after {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	if len(ids) < n {
+		return 0, false, nil
+	}
+	return ids[n-1], true, nil
+}
+
+func (d *table) ReadSpan(_ context.Context, in store.Span, known map[store.ShardID]store.Digest) (store.SpanRead, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.looks = append(d.looks, in)
+	if d.away || d.fails > 0 {
+		d.fails = max(0, d.fails-1)
+		return store.SpanRead{}, errAway
+	}
+	read := store.SpanRead{Digests: map[store.ShardID]store.Digest{}}
+	for s := range known {
+		read.Digests[s] = 1
+	}
+	for _, r := range d.rows {
+		if _, asked := known[store.ShardOf(r.Bucket)]; asked && !r.Paused && in.Has(r.ID) {
+			read.Sites = append(read.Sites, r)
+		}
+	}
+	slices.SortFunc(read.Sites, func(a, b store.Site) int { return cmp.Compare(a.ID, b.ID) })
+	for _, r := range read.Sites {
+		s, h := store.ShardOf(r.Bucket), fnv.New64a()
+		fmt.Fprint(h, read.Digests[s], r.ID, r.Bucket, r.URL, r.Interval)
+		read.Digests[s] = store.Digest(h.Sum64() | 1)
+	}
+	read.Rows = len(read.Sites)
+	for s, old := range known {
+		if d.undigested {
+			read.Digests[s] = 0
+		}
+		if d.undigested || read.Digests[s] != old {
+			read.Changed = append(read.Changed, s)
+		}
+	}
+	read.Sites = slices.DeleteFunc(read.Sites, func(r store.Site) bool { return !slices.Contains(read.Changed, store.ShardOf(r.Bucket)) })
+	d.reads += len(read.Sites)
+	return read, nil
 }
 
 func (d *table) ListSuspects(ctx context.Context, s store.ShardID) ([]store.Suspect, error) {
@@ -150,6 +186,13 @@ func (d *table) ListSuspects(ctx context.Context, s store.ShardID) ([]store.Susp
 	return slices.Clone(d.suspects[s]), nil
 }
 
+// is changes how the table behaves.
+func (d *table) is(f func(*table)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f(d)
+}
+
 // set writes a row.
 func (d *table) set(r store.Site) {
 	d.mu.Lock()
@@ -163,11 +206,13 @@ func (d *table) remove(id check.SiteID) {
 	delete(d.rows, id)
 }
 
-// done lists what was loaded, and what was read again.
-func (d *table) done() (loads, reads []span) {
+// looked is what was looked at, and how many rows were read, since it was asked last.
+func (d *table) looked() (looks []store.Span, reads int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return slices.Clone(d.loads), slices.Clone(d.reads)
+	looks, reads = d.looks, d.reads
+	d.looks, d.reads = nil, 0
+	return looks, reads
 }
 
 // idle stands for the panel and the ledger, of whom nothing is wanted here.
@@ -279,6 +324,7 @@ func (h *house) loaded() int {
 
 // loads are the ranges that were loaded.
 func (h *house) loads() []span {
-	loads, _ := h.table.done()
-	return loads
+	h.table.mu.Lock()
+	defer h.table.mu.Unlock()
+	return slices.Clone(h.table.loads)
 }

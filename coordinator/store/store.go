@@ -33,20 +33,18 @@ type Sites interface {
 	SitesByID(ctx context.Context, ids []check.SiteID) ([]Site, error)
 	// ListSites reads a page by rising id.
 	ListSites(ctx context.Context, q SiteQuery) ([]Site, error)
-	// ScanBucket reads the active sites of a bucket by rising id and hands them to f in
-	// chunks, which are valid only during the call. It ends early with the error of f.
-	ScanBucket(ctx context.Context, bucket check.BucketID, f func([]Site) error) error
-	// ScanBuckets reads the active sites of the buckets first to last in the same way, but
-	// in any order. For many buckets, as when a coordinator starts, it is several times as
-	// quick as one after the other.
+	// ScanBuckets reads the active sites of the buckets first to last, each once and in any
+	// order, and hands them to f in chunks, which are valid only during the call. It ends
+	// early with the error of f. For many buckets, as when a coordinator starts, it is
+	// several times as quick as one after the other.
 	ScanBuckets(ctx context.Context, first, last check.BucketID, f func([]Site) error) error
-	// BucketDigest is a digest, made by the database, of all that ScanBucket would hand
-	// over but what commits write (status, its time, outage): no edit leaves it as it was.
-	// ok is false where the database has none.
-	//
-	// Who remembers it to save a scan asks before that scan and again after, and trusts it
-	// if both are the same.
-	BucketDigest(ctx context.Context, bucket check.BucketID) (digest uint64, ok bool, err error)
+	// ReadSpan looks at the active sites of some shards in a span of ids, and reads those of
+	// the shards that were edited. known are the shards, each with the digest that it had
+	// when it was read last, or 0.
+	ReadSpan(ctx context.Context, span Span, known map[ShardID]Digest) (SpanRead, error)
+	// SpanEnd is the n-th id after one, of active sites or others; ok is false when there
+	// are not so many.
+	SpanEnd(ctx context.Context, after check.SiteID, n int) (id check.SiteID, ok bool, err error)
 	// CreateSite adds a site; AlreadyExists when the blog has that URL.
 	// It ignores ID and the status fields of s.
 	CreateSite(ctx context.Context, s Site) (Site, error)
@@ -55,6 +53,29 @@ type Sites interface {
 	UpdateSite(ctx context.Context, s Site) error
 	// DeleteSite removes the row and closes its open outage at time at, unreported.
 	DeleteSite(ctx context.Context, id check.SiteID, at time.Time) error
+}
+
+// Span is a range of ids, both included.
+type Span struct{ First, Last check.SiteID }
+
+// Has says whether an id is in it.
+func (s Span) Has(id check.SiteID) bool { return s.First <= id && id <= s.Last }
+
+// Digest stands for the active sites of a shard in a span, with all that can be edited of
+// them and nothing that commits write: no edit leaves it as it was. It is made by the
+// database, and 0 where that makes none.
+type Digest uint64
+
+// SpanRead is what there was in a span, all at one moment.
+type SpanRead struct {
+	// Digests of the shards that were asked for.
+	Digests map[ShardID]Digest
+	// Changed are those of them whose digest is not the known one, or is 0.
+	Changed []ShardID
+	// Sites are all the active sites of Changed, by rising id.
+	Sites []Site
+	// Rows is how many active sites the shards that were asked for have.
+	Rows int
 }
 
 // History reads and writes status changes with their evidence.

@@ -40,8 +40,7 @@ const (
 // BenchmarkScan reads a million sites, bucket by bucket ("bucket") and all at once
 // ("table"): by the store; the same rows and columns of the legacy table by a bare scan
 // with database/sql; and the same without what database/sql does for each row. They take
-// turns, so that all of them have the same noise; so does, by bucket and where there is
-// one, the digest that can save a scan.
+// turns, so that all of them have the same noise.
 func BenchmarkScan(b *testing.B) {
 	for name, fresh := range engines() {
 		dsn := fresh(b)
@@ -95,10 +94,7 @@ func scanFixture(b *testing.B, s *Store) {
 type span struct{ first, last check.BucketID }
 
 func benchScan(b *testing.B, s *Store, buckets check.BucketID) {
-	ways := []func(*testing.B, *Store, span) int{oursScan, bareScan, driverScan, digestScan}
-	if s.dsn.dialect.digest == "" || buckets > 1 {
-		ways = ways[:3]
-	}
+	ways := []func(*testing.B, *Store, span) int{oursScan, bareScan, driverScan}
 	took, rows := make([]time.Duration, len(ways)), make([]int, len(ways))
 	for b.Loop() {
 		for first := check.BucketID(0); first < check.Buckets; first += buckets {
@@ -114,7 +110,7 @@ func benchScan(b *testing.B, s *Store, buckets check.BucketID) {
 		if rows[i] != b.N*scanned {
 			b.Fatalf("%d rows", rows[i])
 		}
-		b.ReportMetric(float64(rows[i])/took[i].Seconds(), []string{"rows/s", "bare-rows/s", "driver-rows/s", "digest-rows/s"}[i])
+		b.ReportMetric(float64(rows[i])/took[i].Seconds(), []string{"rows/s", "bare-rows/s", "driver-rows/s"}[i])
 	}
 	b.ReportMetric(took[1].Seconds()/took[0].Seconds(), "of-bare")
 	b.ReportMetric(took[2].Seconds()/took[0].Seconds(), "of-driver")
@@ -172,11 +168,49 @@ func driverScan(b *testing.B, s *Store, of span) (n int) {
 	return n
 }
 
-func digestScan(b *testing.B, s *Store, of span) int {
-	if _, ok, err := s.BucketDigest(b.Context(), of.first); !ok || err != nil {
-		b.Fatal(ok, err)
+// BenchmarkSpan looks at a million sites in spans of ten thousand: "same" when nothing was
+// edited, "read" when all of it is read.
+func BenchmarkSpan(b *testing.B) {
+	for name, fresh := range engines() {
+		s := open(b, fresh(b), Options{LegacyWrites: true, Migrate: true})
+		scanFixture(b, s)
+		b.Run(name+"/same", func(b *testing.B) { benchSpan(b, s, true) })
+		b.Run(name+"/read", func(b *testing.B) { benchSpan(b, s, false) })
 	}
-	return scanned/check.Buckets + min(1, max(0, scanned%check.Buckets-int(of.first)))
+}
+
+func benchSpan(b *testing.B, s *Store, same bool) {
+	const rows, spans = 10_000, scanned / 10_000
+	unknown := map[store.ShardID]store.Digest{}
+	for shard := range store.ShardID(store.Shards) {
+		unknown[shard] = 0
+	}
+	look := func(n int, known map[store.ShardID]store.Digest) store.SpanRead {
+		first := check.SiteID(n*rows + 1)
+		read, err := s.ReadSpan(b.Context(), store.Span{First: first, Last: first + rows - 1}, known)
+		if err != nil || read.Rows != rows {
+			b.Fatal(read.Rows, err)
+		}
+		return read
+	}
+	var known [spans]map[store.ShardID]store.Digest
+	for n := range spans {
+		known[n] = unknown
+		if same {
+			known[n] = look(n, unknown).Digests
+		}
+	}
+	begin, sites := time.Now(), 0
+	for b.Loop() {
+		for n := range spans {
+			sites += len(look(n, known[n]).Sites)
+		}
+	}
+	if (sites == 0) != (same && s.dsn.dialect.digests != "") {
+		b.Errorf("%d sites were read", sites)
+	}
+	b.ReportMetric(float64(b.N)*scanned/time.Since(begin).Seconds(), "rows/s")
+	b.ReportMetric(0, "ns/op")
 }
 
 // BenchmarkCommit opens and closes outages with a full ballot, by one caller and by

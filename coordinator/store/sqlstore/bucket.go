@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -80,17 +81,17 @@ const (
 //     sites, which otherwise are those that somebody else called down, are read again,
 //     each in one statement with all that is its own.
 
-// ScanBucket implements store.Sites.
-func (s *Store) ScanBucket(ctx context.Context, bucket check.BucketID, f func([]store.Site) error) error {
+// scanBucket is ScanBuckets of one.
+func (s *Store) scanBucket(ctx context.Context, bucket check.BucketID, f func([]store.Site) error) error {
 	var rows []siteRow
 	var extras []extra
 	var both errgroup.Group
 	both.Go(func() (err error) {
-		rows, err = s.readRows(ctx, nil, bucketRows, int64(bucket))
+		rows, err = s.readRows(ctx, s.each, nil, bucketRows, int64(bucket))
 		return err
 	})
 	both.Go(func() (err error) {
-		extras, err = s.readExtras(ctx, bucketExtras, bucketEnds, int64(bucket))
+		extras, err = s.readExtras(ctx, s.each, bucketExtras, bucketEnds, int64(bucket))
 		return err
 	})
 	if err := both.Wait(); err != nil {
@@ -107,7 +108,7 @@ func (s *Store) ScanBuckets(ctx context.Context, first, last check.BucketID, f f
 	}
 	if last-first+1 < manyBuckets {
 		for b := first; b <= last; b++ {
-			if err := s.ScanBucket(ctx, b, f); err != nil {
+			if err := s.scanBucket(ctx, b, f); err != nil {
 				return err
 			}
 		}
@@ -152,12 +153,12 @@ func (s *Store) readPages(ctx context.Context, first, last check.BucketID, full 
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		rows, err := s.readRows(ctx, rows[:0], pageRows, after, math.MaxInt64, int64(first), int64(last), scanPage)
+		rows, err := s.readRows(ctx, s.each, rows[:0], pageRows, after, math.MaxInt64, int64(first), int64(last), scanPage)
 		if err != nil || len(rows) == 0 {
 			return err
 		}
 		end := int64(rows[len(rows)-1].id)
-		extras, err := s.readExtras(ctx, pageExtras, pageEnds, after+1, end)
+		extras, err := s.readExtras(ctx, s.each, pageExtras, pageEnds, after+1, end)
 		if err != nil {
 			return err
 		}
@@ -176,12 +177,12 @@ func (s *Store) readPages(ctx context.Context, first, last check.BucketID, full 
 }
 
 // readRows reads active legacy rows by rising id, and appends them.
-func (s *Store) readRows(ctx context.Context, rows []siteRow, from string, args ...int64) ([]siteRow, error) {
+func (s *Store) readRows(ctx context.Context, each rowReader, rows []siteRow, from string, args ...int64) ([]siteRow, error) {
 	query := scanRows + from
 	if s.legacyWrites {
 		query = scanRows + scanState + from
 	}
-	err := s.each(ctx, query, args, func(v []driver.Value) error {
+	err := each(ctx, query, args, func(v []driver.Value) error {
 		r := siteRow{active: 1}
 		err := errors.Join(r.id.Scan(v[0]), r.bucket.Scan(v[1]), r.blog.Scan(v[2]), r.url.Scan(v[3]), r.interval.Scan(v[4]))
 		if s.legacyWrites {
@@ -203,12 +204,12 @@ type extra struct {
 
 // readExtras reads them; args are those of each SELECT. The ends of outages matter only
 // where the legacy row does not say since when a site is running.
-func (s *Store) readExtras(ctx context.Context, query, ends string, args ...int64) (extras []extra, err error) {
+func (s *Store) readExtras(ctx context.Context, each rowReader, query, ends string, args ...int64) (extras []extra, err error) {
 	all := slices.Repeat(args, 2)
 	if !s.legacyWrites {
 		query, all = query+ends, slices.Repeat(args, 3)
 	}
-	err = s.each(ctx, query, all, func(v []driver.Value) error {
+	err = each(ctx, query, all, func(v []driver.Value) error {
 		var x extra
 		err := errors.Join(x.id.Scan(v[0]), x.settings.Scan(v[1]), x.outage.Scan(v[2]), x.outageStatus.Scan(v[3]),
 			x.outageSince.Scan(v[4]), x.closed.Scan(v[5]))
@@ -297,6 +298,10 @@ func (s *Store) each(ctx context.Context, query string, args []int64, f func([]d
 		return err
 	}
 	defer conn.Close()
+	return each(ctx, conn, query, args, f)
+}
+
+func each(ctx context.Context, conn *sql.Conn, query string, args []int64, f func([]driver.Value) error) error {
 	named := make([]driver.NamedValue, len(args))
 	for i, v := range args {
 		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}

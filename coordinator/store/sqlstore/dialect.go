@@ -18,9 +18,8 @@ type dialect struct {
 	classify func(error) class
 	// id declares an ascending row id, options stands at the end of a table's DDL.
 	id, options string
-	// digest folds the texts %s of many rows into 64 bits, whatever their order: an
-	// aggregate of a hash in which no two texts cancel or swap unseen. "" when there is none.
-	digest string
+	// digests reads the digests of a span; see span.go. "" when there are none.
+	digests string
 }
 
 // purpose is what a database is opened for.

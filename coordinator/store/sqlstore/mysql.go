@@ -24,8 +24,9 @@ func mysqlDialect() *dialect {
 		classify:   classifyMySQL,
 		id:         "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY",
 		options:    "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
-		// CRC32 would not do: its XOR over two rows stays when they swap a value.
-		digest: "BIT_XOR(CAST(CONV(LEFT(MD5(%s), 16), 16, 10) AS UNSIGNED))",
+		// Whatever the order of the rows. CRC32 would not do: its XOR over two rows stays
+		// when they swap a value. SHA-1 is what today's processors do most quickly.
+		digests: spanDigests("BIT_XOR(CAST(CONV(LEFT(SHA1(%s), 15), 16, 10) AS UNSIGNED))"),
 	}
 }
 

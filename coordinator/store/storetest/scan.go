@@ -29,7 +29,7 @@ func scanTests() []test {
 // scan reads a bucket whole.
 func scan(t testing.TB, s store.Store, bucket check.BucketID) (all []store.Site) {
 	t.Helper()
-	must(t, s.ScanBucket(t.Context(), bucket, func(chunk []store.Site) error {
+	must(t, s.ScanBuckets(t.Context(), bucket, bucket, func(chunk []store.Site) error {
 		all = append(all, chunk...)
 		clear(chunk) // it is ours during the call
 		return nil
@@ -86,7 +86,7 @@ func scanChunks(t *testing.T, db Database) {
 	someSites(t, db, s, 8, 3)
 	db.Exec(t, "UPDATE jetpack_monitor_sites SET check_interval = 1 + jetpack_monitor_site_id % 5")
 	sizes := 0
-	must(t, s.ScanBucket(t.Context(), 7, func(chunk []store.Site) error {
+	must(t, s.ScanBuckets(t.Context(), 7, 7, func(chunk []store.Site) error {
 		if len(chunk) == 0 || len(chunk) > 1000 {
 			t.Errorf("a chunk of %d", len(chunk))
 		}
@@ -207,7 +207,7 @@ func scanEnds(t *testing.T, db Database) {
 	someSites(t, db, s, 7, 1100)
 	stop := errors.New("enough")
 	calls := 0
-	err := s.ScanBucket(t.Context(), 7, func([]store.Site) error { calls++; return stop })
+	err := s.ScanBuckets(t.Context(), 7, 7, func([]store.Site) error { calls++; return stop })
 	if !errors.Is(err, stop) || calls != 1 {
 		t.Errorf("%d calls, error %v", calls, err)
 	}
@@ -217,7 +217,7 @@ func scanEnds(t *testing.T, db Database) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	wantKind(t, s.ScanBucket(ctx, 7, func([]store.Site) error { t.Error("called"); return nil }), fault.Unavailable)
+	wantKind(t, s.ScanBuckets(ctx, 7, 7, func([]store.Site) error { t.Error("called"); return nil }), fault.Unavailable)
 }
 
 // raceScan scans while sites go down and up.

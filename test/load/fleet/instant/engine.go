@@ -58,7 +58,7 @@ func serveEngine(p plan) (*served, error) {
 				URL: url(id), Status: check.StatusRunning,
 			})
 		}
-		e.PutBucket(now, check.BucketID(bucket), rows)
+		e.Read(now, check.BucketID(bucket)).Put(rows)
 	}
 	srv := stream.New(stream.Options{Engine: e, Node: "instant", Heartbeat: 5 * time.Second, Lease: time.Minute})
 	s, err := serve(func(r grpc.ServiceRegistrar) { coordinatorv1.RegisterAssignmentServiceServer(r, srv) })
