@@ -117,20 +117,36 @@ func (s *Store) ScanBuckets(ctx context.Context, first, last check.BucketID, f f
 	return s.scanTable(ctx, first, last, f)
 }
 
-// scanTable reads the table in its own order, and the next page while f has one.
+// scanTable reads the two halves of the table, each in its own order, and their next pages
+// while f has one.
 func (s *Store) scanTable(ctx context.Context, first, last check.BucketID, f func([]store.Site) error) error {
+	var middle number
+	const query = "SELECT MIN(l.jetpack_monitor_site_id), MAX(l.jetpack_monitor_site_id) FROM jetpack_monitor_sites l"
+	err := s.each(ctx, query, nil, func(v []driver.Value) error {
+		var low, high number
+		err := errors.Join(low.Scan(v[0]), high.Scan(v[1]))
+		middle = low + (high-low)/2
+		return err
+	})
+	if err != nil {
+		return s.fault("find the middle of the table", err)
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	full, empty := make(chan []siteRow), make(chan []siteRow, 2)
-	empty <- make([]siteRow, 0, scanPage)
-	empty <- make([]siteRow, 0, scanPage)
+	full, empty := make(chan []siteRow), make(chan []siteRow, 4)
+	for range cap(empty) {
+		empty <- make([]siteRow, 0, scanPage)
+	}
+	readers, reading := errgroup.WithContext(ctx)
+	for _, half := range []store.Span{{First: 1, Last: check.SiteID(middle)}, {First: check.SiteID(middle) + 1, Last: math.MaxInt64}} {
+		readers.Go(func() error { return s.readPages(reading, half, first, last, full, empty) })
+	}
 	var reader errgroup.Group
 	reader.Go(func() error {
 		defer close(full)
-		return s.readPages(ctx, first, last, full, empty)
+		return readers.Wait()
 	})
 	wanted := func(x store.Site) bool { return !x.Paused && first <= x.Bucket && x.Bucket <= last }
-	var err error
 	for rows := range full {
 		if err = s.handOver(ctx, rows, wanted, f); err != nil {
 			stop()
@@ -144,16 +160,17 @@ func (s *Store) scanTable(ctx context.Context, first, last check.BucketID, f fun
 	return err
 }
 
-// readPages reads pages into the empty ones until there are no more rows, or ctx ends.
-func (s *Store) readPages(ctx context.Context, first, last check.BucketID, full chan<- []siteRow, empty <-chan []siteRow) error {
-	for after := int64(0); ; {
+// readPages reads pages of a span into the empty ones until there are no more rows, or ctx
+// ends.
+func (s *Store) readPages(ctx context.Context, span store.Span, first, last check.BucketID, full chan<- []siteRow, empty <-chan []siteRow) error {
+	for after := int64(span.First) - 1; ; {
 		var rows []siteRow
 		select {
 		case rows = <-empty:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		rows, err := s.readRows(ctx, s.each, rows[:0], pageRows, after, math.MaxInt64, int64(first), int64(last), scanPage)
+		rows, err := s.readRows(ctx, s.each, rows[:0], pageRows, after, int64(span.Last), int64(first), int64(last), scanPage)
 		if err != nil || len(rows) == 0 {
 			return err
 		}
