@@ -35,7 +35,8 @@
 // Each coordinator announces itself with the range of shards that it takes, looks every
 // second at who is there and who has what, and does its own part of package plan's plan:
 // it claims what it should have and what is free, and gives up what is too much, at most
-// four at a time, whether their sites are being checked yet or not. A static range is just that: the range of one member.
+// four at a time, whether their sites are being checked yet or not. A static range is
+// just that: the range of one member.
 //
 // The leases of a coordinator that dies end at most 15 s later; the next look claims
 // them. One that ends in order retires first and releases then.
