@@ -192,7 +192,6 @@ func TestARefusalIsOfTheBatchAndNeverOfTheStream(t *testing.T) {
 		"BATCH_MISMATCH":        false,
 		"TERM_STALE":            true, // of other shards
 		"BATCH_INVALID":         true,
-		"BATCH_OVER_CREDIT":     true,
 		"A_REASON_OF_TOMORROW":  true,
 	} {
 		t.Run(reason, func(t *testing.T) {
