@@ -87,10 +87,12 @@ ifneq ($(filter ./... ./internal/probe,$(PKG)),)
 endif
 ifneq ($(filter ./... ./coordinator/dispatch/stream,$(PKG)),)
 	@echo "what a coordinator spends on a check, beside a bare stream (docs/performance.md)"
-	go run ./test/load/fleet/instant -for 3s -sites 500000
+	go run ./test/load/fleet/instant -for 3s -headers 0
 endif
 ifneq ($(filter ./... ./coordinator,$(PKG)),)
 	@$(MAKE) --no-print-directory mariadb
+	@echo "1,000,000 sites loaded, beside bare scans of their table (docs/performance.md)"
+	go run ./test/load/fleet -sites 1000000 -for 1s -settle 0s
 	@echo "a coordinator at 200,000 sites, and short of checkers (docs/performance.md)"
 	go run ./test/load/fleet -sites 200000 -interval 1m -for 70s -settle 5s -capacity 1700
 endif
