@@ -118,6 +118,8 @@ type Engine struct {
 	// recent is when sites were put or changed other than by a Reading, of late: an
 	// older read does not undo it.
 	recent map[check.SiteID]time.Time
+	// pruned is when those were looked through that are not of late any more.
+	pruned time.Time
 
 	sessions map[dispatch.SessionID]*session
 	held     map[check.SiteID]hold
@@ -125,8 +127,7 @@ type Engine struct {
 	witnesses map[string]*storm.Witness
 	counts    Counters
 	terms     [store.Shards]uint64
-	// edits counts how often sites were put or removed other than by a Reading, by id: see
-	// editBlock.
+	// edits counts what Edits answers, by id: see editBlock.
 	edits [1 << 12]uint64
 	// top is the highest id that a site had.
 	top check.SiteID

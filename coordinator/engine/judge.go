@@ -175,7 +175,6 @@ func (e *Engine) Committed(now time.Time, c store.Change, done store.Committed) 
 		s.row.OutageID = 0
 	}
 	s.forget()
-	e.recent[c.SiteID] = now
 	if s.state.Status != c.To {
 		// The site was begun anew while the change was on its way.
 		s.state = lifecycle.Initial(c.To, c.At, s.row.Paused)

@@ -63,6 +63,10 @@ func (r *Reading) Put(rows []store.Site) (taken int) {
 		case !known:
 			e.begin(r.began, row)
 		case !e.same(slot, row):
+			if store.ShardOf(e.record(slot).bucket) != store.ShardOf(row.Bucket) {
+				// Two readings may see a site in either shard, and not in the order of time.
+				e.edits[editBlock(row.ID)%len(e.edits)]++
+			}
 			e.put(r.began, *row)
 		}
 	}
@@ -137,9 +141,12 @@ func (r *Reading) Done() {
 	e := r.e
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for id, t := range e.recent {
-		if r.began.Sub(t) > recentFor {
-			delete(e.recent, id)
+	if r.began.Sub(e.pruned) > recentFor/5 { // there may be many readings, and many edits
+		e.pruned = r.began
+		for id, t := range e.recent {
+			if r.began.Sub(t) > recentFor {
+				delete(e.recent, id)
+			}
 		}
 	}
 	e.tidy()
@@ -149,7 +156,8 @@ func (r *Reading) Done() {
 func editBlock(id check.SiteID) int { return int(uint64(id) >> 14) }
 
 // Edits counts how often sites of a span, and perhaps others, were changed otherwise than
-// by a Reading. As long as it stays the same, what is known of the span is what was read.
+// by a Reading, or moved to another shard. As long as it stays the same, what is known of
+// the span is what was read.
 func (e *Engine) Edits(span store.Span) (n uint64) {
 	first, blocks := editBlock(span.First), editBlock(span.Last)-editBlock(span.First)+1
 	e.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/quorum"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -157,5 +158,50 @@ func TestEditsOfASpanAreCountedUnlessTheyWereRead(t *testing.T) {
 	}
 	if n := w.engine.Edits(store.Span{First: 1<<19 - 50, Last: 1<<19 + 50}); n == 0 {
 		t.Error("an edit is not counted where blocks meet")
+	}
+}
+
+// The ledger may answer while a span is read: what is read then is no older for that.
+func TestACommitWhileASpanIsReadHidesNoEdit(t *testing.T) {
+	t.Parallel()
+	for name, gone := range map[string]bool{"edited": false, "gone": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.suspect(w.join("a"), w.join("b"))
+			w.decide(quorum.Confirmed)
+			if len(w.writes) == 0 {
+				t.Fatal("there is nothing to commit")
+			}
+			r := w.engine.Read(w.now, row().Bucket)
+			w.now = w.now.Add(10 * time.Millisecond)
+			w.commit()
+			edited := row()
+			edited.URL = "https://edited.example/"
+			rows := []store.Site{edited}
+			if gone {
+				rows = nil
+			}
+			r.PutSpan(store.Span{First: 1, Last: 1000}, []store.ShardID{store.ShardOf(row().Bucket)}, rows)
+			r.Done()
+			v, there := w.engine.View(w.now, row().ID)
+			if there == gone || !gone && (w.engine.site(42).row.URL != edited.URL || v.State.Status != check.StatusDown) {
+				t.Errorf("watched: %t, %+v", there, v.State)
+			}
+		})
+	}
+}
+
+func TestWhatWasEditedIsForgottenInTime(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	e := bare(now)
+	for i := range 100 {
+		now = now.Add(30 * time.Second)
+		e.Remove(now, check.SiteID(i+1))
+		e.Read(now, 7).Done()
+	}
+	if n := len(e.recent); n < 10 || n > 13 {
+		t.Errorf("%d edits are remembered", n)
 	}
 }

@@ -21,6 +21,8 @@ const (
 	again      = 50 * time.Second
 	rereaders  = 4
 	readAnyway = 15 * time.Minute
+	// lookAgain is when a look that failed is tried once more.
+	lookAgain = time.Second
 	// stripeRows is how many rows a stripe has when it is made. One of more than twice as
 	// many is cut.
 	stripeRows = 10_000
@@ -84,7 +86,14 @@ func (in *Intake) reread(ctx context.Context) {
 			if !sleep(ctx, time.Until(start.Add(again*time.Duration(i)/time.Duration(len(stripes))))) {
 				break
 			}
-			readers.Go(func() error { tell(in.look(ctx, s)); return nil })
+			readers.Go(func() error {
+				err := in.look(ctx, s)
+				if err != nil && sleep(ctx, lookAgain) { // not only in the next period
+					err = in.look(ctx, s)
+				}
+				tell(err)
+				return nil
+			})
 		}
 		_ = readers.Wait() // each said for itself what went wrong
 		start = later(start.Add(again), time.Now().Add(-again))
@@ -156,8 +165,8 @@ func (in *Intake) look(ctx context.Context, s *stripe) error {
 	}
 	if len(read.Changed) > 0 {
 		reading.PutSpan(s.Span, read.Changed, read.Sites)
-		reading.Done()
 	}
+	reading.Done()
 	for _, t := range ours {
 		s.known[t.shard].tenure, s.known[t.shard].digest = t.number, read.Digests[t.shard]
 	}

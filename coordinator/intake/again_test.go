@@ -137,3 +137,36 @@ func TestADatabaseThatIsAwayIsLookedAtAgain(t *testing.T) {
 		want(t, "sites", len(h.has(rows)), rows-2)
 	})
 }
+
+// A page of a load can be older than a look that saw its site move to a shard that is loaded.
+func TestASiteThatMovesWhileItsOldShardIsLoadedIsWatched(t *testing.T) {
+	t.Parallel()
+	story(t, 511, func(h *house) {
+		h.gain(0, 0)
+		h.intake.Settled()
+		h.after(99500 * time.Millisecond) // looks are at 0, 50, 100 s
+		h.table.is(func(d *table) { d.pause = time.Second })
+		h.gain(1, 1) // the first page, read now, is put at 100.5 s
+		h.after(200 * time.Millisecond)
+		moved := site(20)
+		moved.Bucket = 0
+		h.table.set(moved)
+		h.after(2 * time.Minute)
+		want(t, "the moved one", h.interval(20), every)
+	})
+}
+
+func TestALookThatFailsIsTriedOnceMore(t *testing.T) {
+	t.Parallel()
+	story(t, 511, func(h *house) {
+		h.gain(0, 31)
+		h.intake.Settled()
+		h.after(51 * time.Second)
+		slow := site(9)
+		slow.Interval = time.Hour
+		h.table.set(slow)
+		h.table.is(func(d *table) { d.fails = 1 })
+		h.after(time.Minute)
+		want(t, "the slower one", h.interval(9), time.Hour)
+	})
+}

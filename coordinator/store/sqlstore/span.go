@@ -21,14 +21,16 @@ import (
 
 // The two halves of the digests of a span, by shard. In a text, what can hold a separator
 // comes last, and what could be NULL, which CONCAT_WS leaves out, is a text of its own.
-// Hashes are of bytes: no collation takes one URL for another.
+// Hashes are of bytes: no collation takes one URL for another. The span stands there for
+// each table: one id is signed, the other is not, and no engine carries it over.
 const digestsQuery = `SELECT l.bucket_no DIV {size} AS shard, 0, {rows}, COUNT(*) FROM jetpack_monitor_sites l
 	WHERE l.jetpack_monitor_site_id BETWEEN ? AND ? AND l.bucket_no DIV {size} IN ({shards}) AND l.monitor_active = 1
 	GROUP BY shard
 	UNION ALL
 	SELECT l.bucket_no DIV {size} AS shard, 1, {settings}, COUNT(*) FROM jetpack_monitor_sites l
 	JOIN jetmon_site_settings s ON s.site_id = l.jetpack_monitor_site_id
-	WHERE l.jetpack_monitor_site_id BETWEEN ? AND ? AND l.bucket_no DIV {size} IN ({shards}) AND l.monitor_active = 1
+	WHERE l.jetpack_monitor_site_id BETWEEN ? AND ? AND s.site_id BETWEEN ? AND ?
+	AND l.bucket_no DIV {size} IN ({shards}) AND l.monitor_active = 1
 	GROUP BY shard`
 
 const (
@@ -63,11 +65,7 @@ func (s *Store) ReadSpan(ctx context.Context, span store.Span, known map[store.S
 		return err
 	})
 	if err == nil {
-		wanted := func(x store.Site) bool { return !x.Paused && slices.Contains(read.Changed, store.ShardOf(x.Bucket)) }
-		err = s.handOver(ctx, rows, wanted, func(sites []store.Site) error {
-			read.Sites = append(read.Sites, sites...)
-			return nil
-		})
+		read.Sites, err = s.sitesOf(ctx, rows, read.Changed)
 	}
 	if err != nil {
 		return store.SpanRead{}, s.fault(fmt.Sprintf("read the sites %d to %d", span.First, span.Last), err)
@@ -90,7 +88,7 @@ func (s *Store) digest(ctx context.Context, each rowReader, span store.Span, kno
 	halves := map[store.ShardID][4]int64{} // what is folded, and of how many, of both
 	first, last := int64(span.First), int64(span.Last)
 	query := strings.ReplaceAll(s.dsn.dialect.digests, "{shards}", listOf(shards))
-	err := each(ctx, query, []int64{first, last, first, last}, func(v []driver.Value) error {
+	err := each(ctx, query, []int64{first, last, first, last, first, last}, func(v []driver.Value) error {
 		var shard, half, folded, count number
 		err := errors.Join(shard.Scan(v[0]), half.Scan(v[1]), folded.Scan(v[2]), count.Scan(v[3]))
 		h := halves[store.ShardID(shard)]
@@ -144,6 +142,24 @@ func (s *Store) readSpan(ctx context.Context, each rowReader, span store.Span, s
 	extras, err := s.readExtras(ctx, each, pageExtras, pageEnds, int64(rows[0].id), int64(rows[len(rows)-1].id))
 	join(rows, extras)
 	return rows, err
+}
+
+// sitesOf makes sites of the rows of some shards. In a snapshot nothing is doubtful:
+// a site that is down without an open outage is what somebody else called down.
+func (s *Store) sitesOf(ctx context.Context, rows []siteRow, shards []store.ShardID) ([]store.Site, error) {
+	sites := make([]store.Site, 0, len(rows))
+	if s.dsn.dialect.digests != "" {
+		for i := range rows {
+			sites = append(sites, s.site(&rows[i]))
+		}
+		return sites, nil
+	}
+	wanted := func(x store.Site) bool { return !x.Paused && slices.Contains(shards, store.ShardOf(x.Bucket)) }
+	err := s.handOver(ctx, rows, wanted, func(part []store.Site) error {
+		sites = append(sites, part...)
+		return nil
+	})
+	return sites, err
 }
 
 // snapshot calls f with what reads the database as it is at one moment. Where there are no
