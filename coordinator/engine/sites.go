@@ -98,10 +98,11 @@ func (e *Engine) put(now time.Time, row store.Site) {
 
 // begin puts a site that is not watched yet on the schedule. Nearly all are calm, and of
 // those the record is made without a *site: a coordinator that starts has millions of them.
-func (e *Engine) begin(now time.Time, row *store.Site) schedule.Slot {
+func (e *Engine) begin(now time.Time, row *store.Site) {
 	_, recalled := e.recalled[row.ID]
 	if row.Paused || row.Status != check.StatusRunning || row.OutageID != 0 || recalled {
-		return e.add(now, *row).slot
+		e.add(now, *row)
+		return
 	}
 	slot := e.newSlot()
 	r := e.record(slot)
@@ -114,7 +115,6 @@ func (e *Engine) begin(now time.Time, row *store.Site) schedule.Slot {
 	e.link(slot, r)
 	e.byID.put(row.ID, slot)
 	e.turns.Add(slot, schedule.Next(row.ID, e.intervalOf(row.Interval), e.clock.Now()))
-	return slot
 }
 
 func (e *Engine) add(now time.Time, row store.Site) *site {
