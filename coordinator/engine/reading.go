@@ -65,7 +65,7 @@ func (r *Reading) Put(rows []store.Site) (taken int) {
 		case !e.same(slot, row):
 			if store.ShardOf(e.record(slot).bucket) != store.ShardOf(row.Bucket) {
 				// Two readings may see a site in either shard, and not in the order of time.
-				e.edits[editBlock(row.ID)%len(e.edits)]++
+				e.countEdit(row.ID)
 			}
 			e.put(r.began, *row)
 		}
@@ -154,6 +154,8 @@ func (r *Reading) Done() {
 
 // editBlock says with which other ids the edits of one are counted together.
 func editBlock(id check.SiteID) int { return int(uint64(id) >> 14) }
+
+func (e *Engine) countEdit(id check.SiteID) { e.edits[editBlock(id)%len(e.edits)]++ }
 
 // Edits counts how often sites of a span, and perhaps others, were changed otherwise than
 // by a Reading, or moved to another shard. As long as it stays the same, what is known of

@@ -24,7 +24,7 @@ func (e *Engine) Put(now time.Time, row store.Site) {
 // edited notes that a site is changed otherwise than by a Reading.
 func (e *Engine) edited(now time.Time, id check.SiteID) {
 	e.recent[id] = now
-	e.edits[editBlock(id)%len(e.edits)]++
+	e.countEdit(id)
 }
 
 // Remove takes a site off.

@@ -2,14 +2,10 @@ package engine
 
 import (
 	"fmt"
-	"log/slog"
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/store"
-	"github.com/Automattic/jetmon/coordinator/storm"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -27,15 +23,7 @@ func BenchmarkLoad(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		var seq uint64
-		e := New(Options{
-			Policy: lifecycle.DefaultPolicy(), Panel: &world{}, Ledger: &world{}, Storm: storm.DefaultRule(),
-			Random: func() uint64 { seq++; return seq }, Log: slog.New(slog.DiscardHandler),
-			Dispatch: dispatch.Config{
-				Lease: time.Minute, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second,
-				MaxBatch: 100, MaxQueue: 1 << 20, Random: func() uint64 { seq++; return seq },
-			},
-		}, now)
+		e := bare(now)
 		all := make([]check.BucketID, check.Buckets)
 		for i := range all {
 			all[i] = check.BucketID(i)

@@ -39,7 +39,7 @@ const (
 	digestedSettings = "CONCAT_WS('/', s.site_id, s.settings)"
 )
 
-// spanDigests is the query where fold makes 64 bits of the texts %s of many rows: an
+// spanDigests is the query where fold makes an int64 of the texts %s of many rows: an
 // aggregate of a hash in which no two texts cancel or swap unseen. Its shards are to be
 // filled in.
 func spanDigests(fold string) string {
@@ -55,36 +55,58 @@ func (s *Store) ReadSpan(ctx context.Context, span store.Span, known map[store.S
 	if span.First < 1 || span.First > span.Last || len(known) == 0 {
 		return store.SpanRead{}, fault.New(fault.Invalid, "sites %d to %d of %d shards are none", span.First, span.Last, len(known))
 	}
-	var read store.SpanRead
-	var rows []siteRow
-	err := s.snapshot(ctx, func(each rowReader) (err error) {
-		if read, err = s.digest(ctx, each, span, known); err != nil || len(read.Changed) == 0 {
-			return err
-		}
-		rows, err = s.readSpan(ctx, each, span, read.Changed)
-		return err
-	})
-	if err == nil {
-		read.Sites, err = s.sitesOf(ctx, rows, read.Changed)
+	look := s.readEdited
+	if s.dsn.dialect.digests == "" {
+		look = s.readWhole
 	}
+	read, err := look(ctx, span, known)
 	if err != nil {
 		return store.SpanRead{}, s.fault(fmt.Sprintf("read the sites %d to %d", span.First, span.Last), err)
 	}
-	read.Rows = max(read.Rows, len(read.Sites))
 	return read, nil
+}
+
+// readWhole is ReadSpan where there are no digests.
+func (s *Store) readWhole(ctx context.Context, span store.Span, known map[store.ShardID]store.Digest) (read store.SpanRead, err error) {
+	read.Digests = make(map[store.ShardID]store.Digest, len(known))
+	read.Changed = slices.Sorted(maps.Keys(known))
+	for _, shard := range read.Changed {
+		read.Digests[shard] = 0
+	}
+	rows, err := s.readSpan(ctx, s.each, span, read.Changed)
+	if err != nil {
+		return read, err
+	}
+	wanted := func(x store.Site) bool { return !x.Paused && slices.Contains(read.Changed, store.ShardOf(x.Bucket)) }
+	err = s.handOver(ctx, rows, wanted, func(part []store.Site) error {
+		read.Sites = append(read.Sites, part...)
+		return nil
+	})
+	read.Rows = len(read.Sites)
+	return read, err
+}
+
+// readEdited is ReadSpan where there are. As all comes from one moment, no row is doubtful:
+// a site that is down without an open outage is what somebody else called down.
+func (s *Store) readEdited(ctx context.Context, span store.Span, known map[store.ShardID]store.Digest) (read store.SpanRead, err error) {
+	err = s.snapshot(ctx, func(each rowReader) (err error) {
+		if read, err = s.digest(ctx, each, span, known); err != nil || len(read.Changed) == 0 {
+			return err
+		}
+		rows, err := s.readSpan(ctx, each, span, read.Changed)
+		read.Sites = make([]store.Site, len(rows))
+		for i := range rows {
+			read.Sites[i] = s.site(&rows[i])
+		}
+		return err
+	})
+	return read, err
 }
 
 // digest reads the digests of a span and compares them with those that are known.
 func (s *Store) digest(ctx context.Context, each rowReader, span store.Span, known map[store.ShardID]store.Digest) (store.SpanRead, error) {
 	shards := slices.Sorted(maps.Keys(known))
 	read := store.SpanRead{Digests: make(map[store.ShardID]store.Digest, len(known))}
-	if s.dsn.dialect.digests == "" {
-		for _, shard := range shards {
-			read.Digests[shard] = 0
-		}
-		read.Changed = shards
-		return read, nil
-	}
 	halves := map[store.ShardID][4]int64{} // what is folded, and of how many, of both
 	first, last := int64(span.First), int64(span.Last)
 	query := strings.ReplaceAll(s.dsn.dialect.digests, "{shards}", listOf(shards))
@@ -144,30 +166,8 @@ func (s *Store) readSpan(ctx context.Context, each rowReader, span store.Span, s
 	return rows, err
 }
 
-// sitesOf makes sites of the rows of some shards. In a snapshot nothing is doubtful:
-// a site that is down without an open outage is what somebody else called down.
-func (s *Store) sitesOf(ctx context.Context, rows []siteRow, shards []store.ShardID) ([]store.Site, error) {
-	sites := make([]store.Site, 0, len(rows))
-	if s.dsn.dialect.digests != "" {
-		for i := range rows {
-			sites = append(sites, s.site(&rows[i]))
-		}
-		return sites, nil
-	}
-	wanted := func(x store.Site) bool { return !x.Paused && slices.Contains(shards, store.ShardOf(x.Bucket)) }
-	err := s.handOver(ctx, rows, wanted, func(part []store.Site) error {
-		sites = append(sites, part...)
-		return nil
-	})
-	return sites, err
-}
-
-// snapshot calls f with what reads the database as it is at one moment. Where there are no
-// digests it is read as it is at each statement: there is nothing that has to agree.
+// snapshot calls f with what reads the database as it is at one moment.
 func (s *Store) snapshot(ctx context.Context, f func(rowReader) error) error {
-	if s.dsn.dialect.digests == "" {
-		return f(s.each)
-	}
 	conn, err := s.reader.Conn(ctx)
 	if err != nil {
 		return err
