@@ -145,9 +145,6 @@ func statefulTypes() []string {
 // testMakers are allowed in test/..., whose packages serve the tests of a process.
 func testMakers() []string { return []string{"sync.OnceFunc", "sync.OnceValue", "sync.OnceValues"} }
 
-// linkerVariables are set by the linker (-X); they look like constants otherwise.
-func linkerVariables() []string { return []string{"cmd/jetmon.version", "cmd/jetmon.commit"} }
-
 // Most lines of a file.
 const (
 	maxLines     = 400
