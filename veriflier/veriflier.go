@@ -34,7 +34,8 @@ type Options struct {
 	Region string
 	// Listeners to answer on, at least one. Run closes them.
 	Listeners []net.Listener
-	// Server says how to serve. Name, Log and Metrics may be left out.
+	// Server says how to serve. Name, Log and Metrics may be left out; requests are
+	// validated always.
 	Server rpc.ServerOptions
 	// Prober runs the checks.
 	Prober Prober
@@ -107,6 +108,7 @@ func New(o Options) (*Veriflier, error) {
 		answers: newAnswers(o.MaxInFlight),
 	}
 	v.base, v.cut = context.WithCancelCause(context.Background())
+	o.Server.Validate = true
 	if o.Server.Name == "" {
 		o.Server.Name = "veriflier " + o.Name
 	}
