@@ -11,10 +11,10 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/Automattic/jetmon/internal/restjson"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
@@ -73,11 +73,11 @@ func (f clientFlags) show(p *program, answer proto.Message, words func(*page)) e
 }
 
 func writeJSON(w io.Writer, m proto.Message) error {
-	text, err := protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true, Multiline: true, Indent: "  "}.Marshal(m)
+	text, err := restjson.Indented(m)
 	if err != nil {
 		return fmt.Errorf("encode the answer: %w", err)
 	}
-	_, err = fmt.Fprintf(w, "%s\n", text)
+	_, err = w.Write(text)
 	return err
 }
 

@@ -4,32 +4,35 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"google.golang.org/grpc"
 
 	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/restjson"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 // downSite is a system with one site that is down, told and stored.
-func downSite(t *testing.T) (api, veriflier, url string) {
+func downSite(t *testing.T) (api, rest, veriflier, url string) {
 	t.Helper()
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
 	t.Cleanup(site.Close)
 	d := dev(t, "--no-demo", "--allow-private", "--site="+site.URL)
 	d.out.find(t, `DOWN +\S+  \(server: 502 Bad Gateway, outage 1\)`)
-	return d.out.find(t, `gRPC +(\S+) coordinator`), d.out.find(t, `coordinator, (\S+) veriflier`), site.URL + "/"
+	return d.out.find(t, `gRPC +(\S+) coordinator`), d.out.find(t, `REST +(\S+)/sites`), d.out.find(t, `coordinator, (\S+) veriflier`), site.URL + "/"
 }
 
 func TestTheCommandsTellOfSitesAndOutages(t *testing.T) {
 	t.Parallel()
-	api, veriflier, url := downSite(t)
+	api, rest, veriflier, url := downSite(t)
 	quoted := regexp.QuoteMeta(url)
 	tests := []struct {
 		name, args string
@@ -77,10 +80,47 @@ func TestTheCommandsTellOfSitesAndOutages(t *testing.T) {
 			}
 		}
 	})
+	t.Run("JSON is that of REST", func(t *testing.T) {
+		t.Parallel()
+		sameAsREST(t, api, rest, veriflier, url)
+	})
 	t.Run("verifliers are asked directly", func(t *testing.T) {
 		t.Parallel()
 		askDirectly(t, veriflier, url)
 	})
+}
+
+// sameAsREST wants from --json what REST answers: the same bytes but for the indentation
+// where the answer stands still, the same keys where it does not.
+func sameAsREST(t *testing.T, api, rest, veriflier, url string) {
+	for args, path := range map[string]string{
+		"outages list": "/outages?page_size=100", "outages show 1": "/outages/1", "outages replay 1": "/outages/1:replay",
+	} {
+		_, stdout, _ := run(t, nil, append(strings.Fields(args), "--json", "--coordinator="+api)...)
+		line, err := restjson.Compact([]byte(stdout))
+		if want := getText(t, rest+path); err != nil || string(line) != want {
+			t.Errorf("%s --json: %v, %s, want %s", args, err, line, want)
+		}
+	}
+	var outage struct {
+		Votes []struct{ Observation map[string]any }
+	}
+	getJSON(t, rest+"/outages/1", &outage)
+	keys := slices.Sorted(maps.Keys(outage.Votes[0].Observation))
+	var seen map[string]any
+	for _, args := range []string{"", " --repeat=1 --method=head-then-get"} {
+		_, stdout, _ := run(t, nil, strings.Fields("probe --json --allow-private "+url+args)...)
+		if err := json.Unmarshal([]byte(stdout), &seen); err != nil || !slices.Equal(slices.Sorted(maps.Keys(seen)), keys) {
+			t.Errorf("probe --json: %v, has %s, want the keys %s", err, stdout, keys)
+		}
+	}
+	var ballot struct {
+		Votes []struct{ Observation map[string]any }
+	}
+	_, stdout, _ := run(t, nil, "probe", "--json", "--via="+veriflier, url)
+	if err := json.Unmarshal([]byte(stdout), &ballot); err != nil || !slices.Equal(slices.Sorted(maps.Keys(ballot.Votes[0].Observation)), keys) {
+		t.Errorf("probe --json --via: %v, has %s, want the keys %s", err, stdout, keys)
+	}
 }
 
 func askDirectly(t *testing.T, veriflier, url string) {

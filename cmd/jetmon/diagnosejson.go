@@ -3,11 +3,10 @@ package main
 import (
 	"encoding/json"
 
-	"google.golang.org/protobuf/encoding/protojson"
-
 	"github.com/Automattic/jetmon/internal/jetpack"
 	"github.com/Automattic/jetmon/internal/jetpack/accesslog"
 	"github.com/Automattic/jetmon/internal/jetpack/jetpackpb"
+	"github.com/Automattic/jetmon/internal/restjson"
 )
 
 // logsJSON is a report on logs for programs: the findings as the API has them, and the
@@ -63,7 +62,7 @@ type errorJSON struct {
 
 func logsToJSON(r *jetpack.LogReport) logsJSON {
 	// Only texts of ours and cleaned ones are in it, so this cannot fail.
-	diagnosis, _ := protojson.MarshalOptions{UseProtoNames: true}.Marshal(jetpackpb.DiagnosisToProto(&r.Report))
+	diagnosis, _ := restjson.Line(jetpackpb.DiagnosisToProto(&r.Report))
 	out := logsJSON{
 		Diagnosis: diagnosis, Requests: r.Access.Good, BadLines: r.Access.Bad, Buffers: r.Buffers.String(), Over: r.Access.Over,
 		Dynamic: sizesToJSON(&r.Access.Dynamic), Frequent: urlsToJSON(r.Access.Frequent), Large: urlsToJSON(r.Access.Large),

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protojson"
-
 	"github.com/Automattic/jetmon/internal/jetpack"
 	"github.com/Automattic/jetmon/internal/jetpack/jetpackpb"
 )
@@ -22,11 +20,7 @@ type reportFlags struct {
 // print shows a report of a site; something that fails is exit code 1.
 func (f reportFlags) print(p *program, r *jetpack.Report) error {
 	if f.JSON {
-		text, err := protojson.MarshalOptions{UseProtoNames: true, Multiline: true, Indent: "  "}.Marshal(jetpackpb.DiagnosisToProto(r))
-		if err != nil {
-			return fmt.Errorf("encode the diagnosis: %w", err)
-		}
-		if _, err := fmt.Fprintf(p.Out, "%s\n", text); err != nil {
+		if err := writeJSON(p.Out, jetpackpb.DiagnosisToProto(r)); err != nil {
 			return err
 		}
 		return exitOf(r)

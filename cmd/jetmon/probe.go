@@ -6,10 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protojson"
-
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
+	"github.com/Automattic/jetmon/internal/restjson"
 )
 
 // The exit codes of probe, besides exitUsage.
@@ -94,14 +93,13 @@ func (c *probeCommand) print(p *program, seen check.Observation, n int) error {
 }
 
 func printJSON(p *program, seen check.Observation, pretty bool) error {
-	o := protojson.MarshalOptions{UseProtoNames: true}
 	if pretty {
-		o.Multiline, o.Indent = true, "  "
+		return writeJSON(p.Out, checkpb.ObservationToProto(seen))
 	}
-	text, err := o.Marshal(checkpb.ObservationToProto(seen))
+	text, err := restjson.Line(checkpb.ObservationToProto(seen))
 	if err != nil {
 		return fmt.Errorf("encode the observation: %w", err)
 	}
-	_, err = fmt.Fprintf(p.Out, "%s\n", text)
+	_, err = p.Out.Write(text)
 	return err
 }
