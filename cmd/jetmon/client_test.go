@@ -25,7 +25,7 @@ func downSite(t *testing.T) (api, rest, veriflier, url string) {
 	t.Helper()
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
 	t.Cleanup(site.Close)
-	d := dev(t, "--no-demo", "--allow-private", "--site="+site.URL)
+	d := startDev(t, "--no-demo", "--allow-private", "--site="+site.URL)
 	d.out.find(t, `DOWN +\S+  \(server: 502 Bad Gateway, outage 1\)`)
 	return d.out.find(t, `gRPC +(\S+) coordinator`), d.out.find(t, `REST +(\S+)/sites`), d.out.find(t, `coordinator, (\S+) veriflier`), site.URL + "/"
 }

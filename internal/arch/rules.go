@@ -19,6 +19,9 @@ func roles() []string {
 	return []string{"coordinator/...", "checker/...", "veriflier/...", "gateway/..."}
 }
 
+// compositionRoots build roles and run them together in one process.
+func compositionRoots() []string { return []string{"internal/cluster/...", "internal/dev/..."} }
+
 // pure are the packages that decide: values in, values out.
 func pure() []string {
 	return []string{
@@ -41,10 +44,15 @@ func importRules() []importRule {
 		of:    pure(),
 		allow: append(valuePackages(), pure()...),
 	}, {
-		why:    "what all roles share must not know one of them; only internal/cluster puts them together",
+		why:    "what all roles share must not know one of them; only the composition roots put them together",
 		of:     []string{"internal/..."},
-		except: []string{"internal/cluster/..."},
+		except: compositionRoots(),
 		deny:   roles(),
+	}, {
+		why:    "a composition root is the end of the line, but for cmd/jetmon and internal/dev, which is built on internal/cluster",
+		of:     []string{"..."},
+		except: append([]string{"cmd/jetmon/...", "test/..."}, compositionRoots()...),
+		deny:   compositionRoots(),
 	}, {
 		why:    "SQL is spoken in coordinator/store/sqlstore only",
 		of:     []string{"..."},

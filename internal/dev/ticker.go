@@ -1,10 +1,9 @@
-package main
+package dev
 
 import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -79,13 +78,13 @@ func changeLine(c coordinator.StatusChange) string {
 }
 
 // greet says where to look.
-func (d *development) greet(fronts [3]net.Listener) error {
-	rest, api, veriflier := "http://"+fronts[0].Addr().String(), fronts[1].Addr().String(), fronts[2].Addr().String()
+func (d *System) greet() error {
+	rest, api, veriflier := "http://"+d.o.Gateway.Addr().String(), d.o.Coordinator.Addr().String(), d.o.Veriflier.Addr().String()
 	var b strings.Builder
 	row := func(label, format string, args ...any) {
 		fmt.Fprintf(&b, "  %-12s %s\n", label, fmt.Sprintf(format, args...))
 	}
-	fmt.Fprintf(&b, "Jetmon runs here: a coordinator, 2 checkers, 3 verifliers in 3 regions and a gateway.\nEvery site is checked each %s.\n\n", d.command.Interval)
+	fmt.Fprintf(&b, "Jetmon runs here: a coordinator, 2 checkers, 3 verifliers in 3 regions and a gateway.\nEvery site is checked each %s.\n\n", d.o.Interval)
 	row("REST", "%s/v1/sites", rest)
 	row("gRPC", "%s coordinator, %s veriflier-1", api, veriflier)
 	for _, url := range d.demo.URLs() {
@@ -94,10 +93,10 @@ func (d *development) greet(fronts [3]net.Listener) error {
 	if inbox := d.demo.InboxURL(); inbox != "" {
 		row("WPCOM inbox", "%s", inbox)
 	}
-	if d.temporary != "" {
-		row("database", "%s, removed at the end (--db PATH keeps one)", d.path)
+	if d.o.Database.temporary != "" {
+		row("database", "%s, removed at the end (--db PATH keeps one)", d.o.Database.path)
 	} else {
-		row("database", "%s", d.path)
+		row("database", "%s", d.o.Database.path)
 	}
 	b.WriteString("\nTo try:\n")
 	for _, line := range []string{
@@ -110,6 +109,6 @@ func (d *development) greet(fronts [3]net.Listener) error {
 		fmt.Fprintf(&b, "  %s\n", line)
 	}
 	b.WriteString("\nCtrl-C ends it. A line per status change:\n")
-	_, err := io.WriteString(d.out, b.String())
+	_, err := io.WriteString(d.o.Out, b.String())
 	return err
 }
