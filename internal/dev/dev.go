@@ -8,6 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,6 +22,7 @@ import (
 	"github.com/Automattic/jetmon/internal/cluster"
 	"github.com/Automattic/jetmon/internal/demo"
 	"github.com/Automattic/jetmon/internal/probe"
+	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 // Options say what the system is made of. Database, the three listeners, Interval,
@@ -97,6 +100,35 @@ func (d *System) open(ctx context.Context) error {
 	return err
 }
 
+// openDemo returns the addresses of the demo's sites, which may be probed although
+// they are on loopback.
+func (d *System) openDemo() (sites []netip.AddrPort, err error) {
+	o := demo.Options{Log: d.o.Log}
+	if d.o.Demo {
+		if o.Sites, err = d.listen("demo sites"); err != nil {
+			return nil, err
+		}
+		sites = append(sites, o.Sites.Addr().(*net.TCPAddr).AddrPort())
+	}
+	if d.o.WPCOM == "" {
+		if o.Inbox, err = d.listen("WPCOM inbox"); err != nil {
+			return nil, err
+		}
+	}
+	d.demo, err = demo.New(o)
+	return sites, err
+}
+
+// listen claims a port of loopback that is free.
+func (d *System) listen(what string) (net.Listener, error) {
+	l, err := rpc.TCP().Listen("127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	d.unused = append(d.unused, l)
+	return l, nil
+}
+
 // Run says where to look and runs everything until ctx ends; the inbox outlives the
 // roles, for their last notices.
 func (d *System) Run(ctx context.Context) error {
@@ -125,4 +157,40 @@ func (d *System) Close() error {
 		errs = append(errs, l.Close())
 	}
 	return errors.Join(append(errs, d.o.Database.Close())...)
+}
+
+// greet says where to look.
+func (d *System) greet() error {
+	rest, api, veriflier := "http://"+d.o.Gateway.Addr().String(), d.o.Coordinator.Addr().String(), d.o.Veriflier.Addr().String()
+	var b strings.Builder
+	row := func(label, format string, args ...any) {
+		fmt.Fprintf(&b, "  %-12s %s\n", label, fmt.Sprintf(format, args...))
+	}
+	fmt.Fprintf(&b, "Jetmon runs here: a coordinator, 2 checkers, 3 verifliers in 3 regions and a gateway.\nEvery site is checked each %s.\n\n", d.o.Interval)
+	row("REST", "%s/v1/sites", rest)
+	row("gRPC", "%s coordinator, %s veriflier-1", api, veriflier)
+	for _, url := range d.demo.URLs() {
+		row("demo site", "%s", url)
+	}
+	if inbox := d.demo.InboxURL(); inbox != "" {
+		row("WPCOM inbox", "%s", inbox)
+	}
+	if d.o.Database.temporary != "" {
+		row("database", "%s, removed at the end (--db PATH keeps one)", d.o.Database.path)
+	} else {
+		row("database", "%s", d.o.Database.path)
+	}
+	b.WriteString("\nTo try:\n")
+	for _, line := range []string{
+		"curl -s " + rest + "/v1/sites",
+		"curl -s " + rest + "/v1/outages",
+		`curl -s -H 'Content-Type: application/json' -d '{"url":"https://example.com/"}' ` + rest + "/v1/sites",
+		"grpcurl -plaintext " + veriflier + " list",
+		`grpcurl -plaintext -d '{"request_id":"x","target":{"url":"https://example.com/"}}' ` + veriflier + " jetmon.veriflier.v1.VeriflierService/Verify",
+	} {
+		fmt.Fprintf(&b, "  %s\n", line)
+	}
+	b.WriteString("\nCtrl-C ends it. A line per status change:\n")
+	_, err := io.WriteString(d.o.Out, b.String())
+	return err
 }

@@ -5,15 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
-	"github.com/Automattic/jetmon/internal/demo"
-	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 // openTimeout bounds the first contact with the database.
@@ -56,33 +52,4 @@ func (d *Database) Close() error {
 		errs = append(errs, os.RemoveAll(d.temporary))
 	}
 	return errors.Join(errs...)
-}
-
-// openDemo returns the addresses of the demo's sites, which may be probed although
-// they are on loopback.
-func (d *System) openDemo() (sites []netip.AddrPort, err error) {
-	o := demo.Options{Log: d.o.Log}
-	if d.o.Demo {
-		if o.Sites, err = d.listen("demo sites"); err != nil {
-			return nil, err
-		}
-		sites = append(sites, o.Sites.Addr().(*net.TCPAddr).AddrPort())
-	}
-	if d.o.WPCOM == "" {
-		if o.Inbox, err = d.listen("WPCOM inbox"); err != nil {
-			return nil, err
-		}
-	}
-	d.demo, err = demo.New(o)
-	return sites, err
-}
-
-// listen claims a port of loopback that is free.
-func (d *System) listen(what string) (net.Listener, error) {
-	l, err := rpc.TCP().Listen("127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", what, err)
-	}
-	d.unused = append(d.unused, l)
-	return l, nil
 }
