@@ -2,18 +2,16 @@ package main
 
 import (
 	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/cli/format"
 )
 
 // showBallot prints what the verifliers say; the exit code is that of a probe.
 func showBallot(p *program, url string, b *monitorv1.Ballot, asJSON bool) error {
 	var err error
 	if asJSON {
-		err = writeJSON(p.Out, b)
+		err = format.JSON(p.Out, b)
 	} else {
-		err = writePage(p.Out, func(out *page) {
-			out.line("%s", url)
-			out.ballot("Verdict", b)
-		})
+		err = format.Ballot(p.Out, url, b)
 	}
 	if err != nil {
 		return err

@@ -4,17 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/Automattic/jetmon/internal/restjson"
+	"github.com/Automattic/jetmon/internal/cli/format"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
@@ -65,50 +62,9 @@ func (f clientFlags) clear(err error) error {
 }
 
 // show prints an answer: as JSON if that is wanted, else in words.
-func (f clientFlags) show(p *program, answer proto.Message, words func(*page)) error {
+func (f clientFlags) show(p *program, answer proto.Message, words func(io.Writer) error) error {
 	if f.JSON {
-		return writeJSON(p.Out, answer)
+		return format.JSON(p.Out, answer)
 	}
-	return writePage(p.Out, words)
-}
-
-func writeJSON(w io.Writer, m proto.Message) error {
-	text, err := restjson.Indented(m)
-	if err != nil {
-		return fmt.Errorf("encode the answer: %w", err)
-	}
-	_, err = w.Write(text)
-	return err
-}
-
-// page is a text for people, in columns where a line has tabs.
-type page struct{ w *tabwriter.Writer }
-
-func writePage(w io.Writer, words func(*page)) error {
-	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	words(&page{columns})
-	return columns.Flush()
-}
-
-// line adds a line. What comes from sites and nodes cannot speak to the terminal.
-func (p *page) line(format string, args ...any) {
-	for i, a := range args {
-		if s, ok := a.(string); ok {
-			args[i] = strings.Map(printable, s)
-		}
-	}
-	fmt.Fprintf(p.w, format+"\n", args...) // the error is Flush's
-}
-
-// word is the name of an enum's value without its prefix, in lower case.
-func word(value fmt.Stringer, prefix string) string {
-	return strings.ToLower(strings.TrimPrefix(value.String(), prefix))
-}
-
-// moment is a time for people, "-" when there is none.
-func moment(t *timestamppb.Timestamp) string {
-	if t == nil {
-		return "-"
-	}
-	return t.AsTime().UTC().Format("2006-01-02 15:04:05Z")
+	return words(p.Out)
 }

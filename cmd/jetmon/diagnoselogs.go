@@ -1,15 +1,10 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
-	"io"
 	"os"
-	"strings"
-	"time"
 
+	"github.com/Automattic/jetmon/internal/cli/format"
 	"github.com/Automattic/jetmon/internal/jetpack"
-	"github.com/Automattic/jetmon/internal/jetpack/accesslog"
 )
 
 // diagnoseLogsCommand is `jetmon diagnose logs`.
@@ -51,20 +46,11 @@ func (c *diagnoseLogsCommand) Run(p *program) error {
 		return err
 	}
 	if c.JSON {
-		e := json.NewEncoder(p.Out)
-		e.SetIndent("", "  ")
-		e.SetEscapeHTML(false)
-		if err := e.Encode(logsToJSON(report)); err != nil {
-			return fmt.Errorf("encode the report: %w", err)
-		}
-		return exitOf(&report.Report)
+		err = format.LogsJSON(p.Out, report)
+	} else {
+		err = format.Logs(p.Out, c.Access, report, c.color(p))
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s (%s)\n", strings.Map(printable, c.Access), report.Took.Round(time.Millisecond))
-	writeURLs(&b, "Called most", report.Access.Frequent, buffers.Bytes())
-	writeURLs(&b, "Largest responses", report.Access.Large, buffers.Bytes())
-	writeFindings(&b, c.paint(p), &report.Report)
-	if _, err := io.WriteString(p.Out, b.String()); err != nil {
+	if err != nil {
 		return err
 	}
 	return exitOf(&report.Report)
@@ -83,20 +69,4 @@ func openLog(flag, path string) (*os.File, error) {
 		return nil, usagef("--%s: %s is not a file", flag, path)
 	}
 	return file, nil
-}
-
-// writeURLs writes a table of URLs; a star marks a maximum that does not fit.
-func writeURLs(b *strings.Builder, title string, urls []accesslog.URL, buffers int64) {
-	if len(urls) == 0 {
-		return
-	}
-	fmt.Fprintf(b, "\n%s\n  %10s %10s %10s %10s %10s %10s  %s\n", title, "count", "average", "median", "90 %", "99 %", "maximum", "path")
-	for _, u := range urls {
-		star := " "
-		if u.Dynamic && u.Sizes.Max > buffers {
-			star = "*"
-		}
-		fmt.Fprintf(b, "  %10d %10d %10d %10d %10d %10d%s %s\n", u.Count, u.Sizes.Average(), u.Sizes.Percentile(50),
-			u.Sizes.Percentile(90), u.Sizes.Percentile(99), u.Sizes.Max, star, u.Path)
-	}
 }

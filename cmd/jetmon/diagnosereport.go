@@ -1,12 +1,10 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
-	"strings"
-	"time"
 
+	"github.com/Automattic/jetmon/internal/cli/format"
 	"github.com/Automattic/jetmon/internal/jetpack"
 	"github.com/Automattic/jetmon/internal/jetpack/jetpackpb"
 )
@@ -19,16 +17,13 @@ type reportFlags struct {
 
 // print shows a report of a site; something that fails is exit code 1.
 func (f reportFlags) print(p *program, r *jetpack.Report) error {
+	var err error
 	if f.JSON {
-		if err := writeJSON(p.Out, jetpackpb.DiagnosisToProto(r)); err != nil {
-			return err
-		}
-		return exitOf(r)
+		err = format.JSON(p.Out, jetpackpb.DiagnosisToProto(r))
+	} else {
+		err = format.Diagnosis(p.Out, r, f.color(p))
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s (%s)\n", strings.Map(printable, r.URL), r.Took.Round(time.Millisecond))
-	writeFindings(&b, f.paint(p), r)
-	if _, err := io.WriteString(p.Out, b.String()); err != nil {
+	if err != nil {
 		return err
 	}
 	return exitOf(r)
@@ -41,18 +36,13 @@ func exitOf(r *jetpack.Report) error {
 	return nil
 }
 
-// paint colours texts, or leaves them as they are.
-func (f reportFlags) paint(p *program) func(color, text string) string {
-	plain := func(_, text string) string { return text }
-	if f.Color == "never" {
-		return plain
-	}
+// color decides whether texts are coloured.
+func (f reportFlags) color(p *program) bool {
 	if f.Color == "auto" {
-		if v, ok := p.LookupEnv("NO_COLOR"); ok && v != "" || !isTerminal(p.Out) {
-			return plain
-		}
+		v, ok := p.LookupEnv("NO_COLOR")
+		return (!ok || v == "") && isTerminal(p.Out)
 	}
-	return func(color, text string) string { return "\x1b[" + color + "m" + text + "\x1b[0m" }
+	return f.Color == "always"
 }
 
 func isTerminal(w io.Writer) bool {

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"io"
 
 	"google.golang.org/grpc"
 
 	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/cli/format"
 )
 
 // outagesCommand is `jetmon outages`.
@@ -41,16 +43,7 @@ func (c *listOutagesCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	return c.show(p, all, func(out *page) {
-		out.line("ID\tSITE\tBEGAN\tOVER\tRULE\tFAILURE\tURL")
-		for _, o := range all.GetOutages() {
-			out.line("%d\t%d\t%s\t%s\t%s\t%s\t%s", o.GetOutageId(), o.GetSiteId(), moment(o.GetStartTime()),
-				moment(o.GetEndTime()), rule(o.GetRule()), failure(o.GetFailure(), o.GetReason(), o.GetHttpStatus()), o.GetUrl())
-		}
-		if all.GetNextPageToken() != "" {
-			out.line("There are more: --limit=0 lists all.")
-		}
-	})
+	return c.show(p, all, func(w io.Writer) error { return format.Outages(w, all) })
 }
 
 // showOutageCommand is `jetmon outages show ID`.
@@ -70,7 +63,7 @@ func (c *showOutageCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	return c.show(p, resp.GetOutage(), func(out *page) { out.outage(resp.GetOutage()) })
+	return c.show(p, resp.GetOutage(), func(w io.Writer) error { return format.Outage(w, resp.GetOutage()) })
 }
 
 // replayOutageCommand is `jetmon outages replay ID`.
@@ -93,7 +86,7 @@ func (c *replayOutageCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	if err := c.show(p, resp, func(out *page) { out.replay(resp, c.Need > 0 || c.Regions > 0) }); err != nil {
+	if err := c.show(p, resp, func(w io.Writer) error { return format.Replay(w, resp, c.Need > 0 || c.Regions > 0) }); err != nil {
 		return err
 	}
 	if resp.GetReplayedVerdict() != resp.GetBallot().GetVerdict() {

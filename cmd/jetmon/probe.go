@@ -3,12 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
-	"github.com/Automattic/jetmon/internal/restjson"
+	"github.com/Automattic/jetmon/internal/cli/format"
 )
 
 // The exit codes of probe, besides exitUsage.
@@ -61,11 +60,11 @@ func (c *probeCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	defer prober.Close()
-	var all probeSeries
+	var all format.Series
 	for range c.Repeat {
 		seen := prober.Probe(ctx, target)
-		all.add(seen)
-		if err := c.print(p, seen, all.count); err != nil {
+		add(&all, seen)
+		if err := c.print(p, seen, len(all.Timings)); err != nil {
 			return err
 		}
 		if ctx.Err() != nil {
@@ -73,33 +72,40 @@ func (c *probeCommand) Run(ctx context.Context, p *program) error {
 		}
 	}
 	if c.Repeat > 1 && !c.JSON {
-		if _, err := fmt.Fprint(p.Out, all.summary()); err != nil {
+		if err := format.Summary(p.Out, all); err != nil {
 			return err
 		}
 	}
-	return all.exit()
+	// Down is worse than unknown.
+	switch {
+	case all.Down > 0:
+		return exitDown
+	case all.Unknown > 0:
+		return exitUnknown
+	}
+	return nil
+}
+
+func add(s *format.Series, o check.Observation) {
+	switch o.Outcome {
+	case check.OutcomeUp:
+		s.Up++
+	case check.OutcomeDown:
+		s.Down++
+	default:
+		s.Unknown++
+	}
+	s.Timings = append(s.Timings, o.Timing)
 }
 
 func (c *probeCommand) print(p *program, seen check.Observation, n int) error {
-	if c.JSON {
-		return printJSON(p, seen, c.Repeat == 1)
+	switch {
+	case c.JSON && c.Repeat == 1:
+		return format.JSON(p.Out, checkpb.ObservationToProto(seen))
+	case c.JSON:
+		return format.JSONLine(p.Out, checkpb.ObservationToProto(seen))
+	case c.Repeat > 1:
+		return format.Observation(p.Out, fmt.Sprintf("%d/%d  %s", n, c.Repeat, c.URL), seen, time.Now())
 	}
-	title := ""
-	if c.Repeat > 1 {
-		title = fmt.Sprintf("%d/%d  ", n, c.Repeat)
-	}
-	_, err := fmt.Fprint(p.Out, title+describe(strings.Map(printable, c.URL), seen, time.Now()))
-	return err
-}
-
-func printJSON(p *program, seen check.Observation, pretty bool) error {
-	if pretty {
-		return writeJSON(p.Out, checkpb.ObservationToProto(seen))
-	}
-	text, err := restjson.Line(checkpb.ObservationToProto(seen))
-	if err != nil {
-		return fmt.Errorf("encode the observation: %w", err)
-	}
-	_, err = p.Out.Write(text)
-	return err
+	return format.Observation(p.Out, c.URL, seen, time.Now())
 }

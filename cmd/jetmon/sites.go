@@ -2,12 +2,13 @@ package main
 
 import (
 	"context"
-	"time"
+	"io"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/cli/format"
 )
 
 // sitesCommand is `jetmon sites`.
@@ -41,16 +42,7 @@ func (c *listSitesCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	return c.show(p, all, func(out *page) {
-		out.line("ID\tBLOG\tSTATE\tSTATUS\tLAST CHECK\tURL")
-		for _, s := range all.GetSites() {
-			out.line("%d\t%d\t%s\t%d\t%s\t%s", s.GetSiteId(), s.GetBlogId(), word(s.GetState(), "SITE_STATE_"),
-				s.GetStatusId(), moment(s.GetLastCheckTime()), s.GetUrl())
-		}
-		if all.GetNextPageToken() != "" {
-			out.line("There are more: --limit=0 lists all.")
-		}
-	})
+	return c.show(p, all, func(w io.Writer) error { return format.Sites(w, all) })
 }
 
 // pageSize is how many rows are asked for at once, the most that the API gives.
@@ -87,7 +79,7 @@ type explainSiteCommand struct {
 func (c *explainSiteCommand) Run(ctx context.Context, p *program) error {
 	req := &monitorv1.ExplainSiteRequest{SiteId: c.Site}
 	if c.At != "" {
-		at, err := parseMoment(c.At)
+		at, err := format.ParseMoment(c.At)
 		if err != nil {
 			return usagef("--at: %q is not a time like 2026-05-13T12:00:00Z", c.At)
 		}
@@ -101,14 +93,5 @@ func (c *explainSiteCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	return c.show(p, resp.GetExplanation(), func(out *page) { out.explanation(resp.GetExplanation()) })
-}
-
-// parseMoment reads RFC 3339, and what this program prints.
-func parseMoment(text string) (time.Time, error) {
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		at, err = time.Parse("2006-01-02 15:04:05Z", text)
-	}
-	return at, err
+	return c.show(p, resp.GetExplanation(), func(w io.Writer) error { return format.Explanation(w, resp.GetExplanation()) })
 }

@@ -1,33 +1,33 @@
-package main
+package format
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
 )
 
-// describe tells people what a check saw: the verdict, the way there, where the time went.
-func describe(url string, o check.Observation, now time.Time) string {
+// Observation writes what a check saw: the verdict, the way there, where the time went.
+func Observation(w io.Writer, title string, o check.Observation, now time.Time) error {
 	var b strings.Builder
 	pb := checkpb.ObservationToProto(o)
-	fmt.Fprintf(&b, "%s is %s", url, strings.TrimPrefix(pb.GetOutcome().String(), "OUTCOME_"))
+	fmt.Fprintf(&b, "%s is %s", printable(title), strings.TrimPrefix(pb.GetOutcome().String(), "OUTCOME_"))
 	if o.Failure != check.FailureNone {
 		fmt.Fprintf(&b, ": %s", strings.TrimPrefix(pb.GetFailure().String(), "FAILURE_KIND_"))
 		if o.Reason != "" {
-			fmt.Fprintf(&b, " (%s)", o.Reason)
+			fmt.Fprintf(&b, " (%s)", printable(o.Reason))
 		}
 		fmt.Fprintf(&b, " in phase %s", strings.TrimPrefix(pb.GetPhase().String(), "PHASE_"))
 	}
 	b.WriteString("\n")
 	row := func(label, format string, args ...any) {
-		fmt.Fprintf(&b, "  %-12s %s\n", label, strings.Map(printable, fmt.Sprintf(format, args...)))
+		fmt.Fprintf(&b, "  %-12s %s\n", label, printable(fmt.Sprintf(format, args...)))
 	}
 	for _, hop := range o.Hops {
 		row("redirect", "%d to %s", hop.Status, hop.URL)
@@ -62,15 +62,8 @@ func describe(url string, o check.Observation, now time.Time) string {
 	if o.Detail != "" {
 		row("detail", "%s", o.Detail)
 	}
-	return b.String()
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
-// printable keeps what a site sent from speaking to the terminal.
-func printable(r rune) rune {
-	if unicode.IsPrint(r) {
-		return r
-	}
-	return '?'
-}
