@@ -2,12 +2,13 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"crypto/x509"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
-	"github.com/Automattic/jetmon/internal/check/checkpb"
-	"github.com/Automattic/jetmon/internal/cli/format"
+	"github.com/Automattic/jetmon/internal/cli"
 )
 
 // The exit codes of probe, besides exitUsage.
@@ -60,52 +61,63 @@ func (c *probeCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	defer prober.Close()
-	var all format.Series
-	for range c.Repeat {
-		seen := prober.Probe(ctx, target)
-		add(&all, seen)
-		if err := c.print(p, seen, len(all.Timings)); err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	if c.Repeat > 1 && !c.JSON {
-		if err := format.Summary(p.Out, all); err != nil {
-			return err
-		}
-	}
-	// Down is worse than unknown.
+	outcome, err := cli.Probe(ctx, cli.ProbeOptions{Prober: prober, Target: target, Repeat: c.Repeat, Out: p.Out, JSON: c.JSON})
 	switch {
-	case all.Down > 0:
+	case err != nil:
+		return err
+	case outcome == check.OutcomeDown:
 		return exitDown
-	case all.Unknown > 0:
+	case outcome == check.OutcomeUnknown:
 		return exitUnknown
 	}
 	return nil
 }
 
-func add(s *format.Series, o check.Observation) {
-	switch o.Outcome {
-	case check.OutcomeUp:
-		s.Up++
-	case check.OutcomeDown:
-		s.Down++
-	default:
-		s.Unknown++
+// target is what is checked. What the flags cannot mean is a mistake of usage; what may
+// not be probed is for the engine to say.
+func (c *probeCommand) target() (check.Target, error) {
+	t := check.Target{URL: c.URL, Timeout: c.Timeout}
+	switch {
+	case c.Timeout <= 0 || c.Timeout > check.MaxTimeout:
+		return t, usagef("--timeout: must be from 1ms to %s, is %s", check.MaxTimeout, c.Timeout)
+	case c.SlowAfter < 0:
+		return t, usagef("--slow-after: must not be negative, is %s", c.SlowAfter)
+	case c.Repeat < 1 || c.Repeat > maxRepeat:
+		return t, usagef("--repeat: must be from 1 to %d, is %d", maxRepeat, c.Repeat)
 	}
-	s.Timings = append(s.Timings, o.Timing)
+	for _, line := range c.Header {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok {
+			return t, usagef("--header: %q is not 'NAME: VALUE'", line)
+		}
+		t.Headers = append(t.Headers, check.Header{Name: strings.TrimSpace(name), Value: strings.Trim(value, " \t")})
+	}
+	for flag, texts := range map[string][]string{"--require": c.Require, "--forbid": c.Forbid} {
+		for _, text := range texts {
+			if text == "" {
+				return t, usagef("%s: must not be empty", flag)
+			}
+		}
+	}
+	t.RequiredTexts, t.ForbiddenTexts, t.SlowAfter = c.Require, c.Forbid, c.SlowAfter
+	t.Method = map[string]check.Method{
+		"head-then-get": check.MethodHeadThenGet, "head": check.MethodHead, "get": check.MethodGet,
+	}[c.Method]
+	if c.Redirects == "fail" {
+		t.RedirectPolicy = check.RedirectFail
+	}
+	return t, nil
 }
 
-func (c *probeCommand) print(p *program, seen check.Observation, n int) error {
-	switch {
-	case c.JSON && c.Repeat == 1:
-		return format.JSON(p.Out, checkpb.ObservationToProto(seen))
-	case c.JSON:
-		return format.JSONLine(p.Out, checkpb.ObservationToProto(seen))
-	case c.Repeat > 1:
-		return format.Observation(p.Out, fmt.Sprintf("%d/%d  %s", n, c.Repeat, c.URL), seen, time.Now())
+// readRoots reads the issuers to trust.
+func readRoots(name string) (*x509.CertPool, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, usagef("--ca-file: %w", err)
 	}
-	return format.Observation(p.Out, c.URL, seen, time.Now())
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, usagef("--ca-file: %s has no certificate in PEM", name)
+	}
+	return roots, nil
 }

@@ -6,7 +6,9 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/api"
 	"github.com/Automattic/jetmon/coordinator/panel"
+	"github.com/Automattic/jetmon/coordinator/quorum"
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/cli"
 )
 
 // maxVia bounds the verifliers that one probe asks.
@@ -61,5 +63,14 @@ func (c *probeCommand) askVia(ctx context.Context, p *program, t check.Target) e
 	if err != nil {
 		return usagef("--via: %w", err)
 	}
-	return showBallot(p, c.URL, api.BallotToProto(b), c.JSON)
+	if err := cli.ShowBallot(p.Out, c.URL, api.BallotToProto(b), c.JSON); err != nil {
+		return err
+	}
+	switch b.Verdict {
+	case quorum.Rejected:
+		return nil
+	case quorum.Confirmed:
+		return exitDown
+	}
+	return exitUnknown
 }

@@ -41,7 +41,15 @@ func writeURLs(b *strings.Builder, title string, urls []accesslog.URL, buffers i
 }
 
 // LogsJSON writes a report on logs for programs.
-func LogsJSON(w io.Writer, r *jetpack.LogReport) error { return value(w, logsToJSON(r)) }
+func LogsJSON(w io.Writer, r *jetpack.LogReport) error {
+	diagnosis, err := restjson.Line(jetpackpb.DiagnosisToProto(&r.Report))
+	if err != nil {
+		return fmt.Errorf("encode the diagnosis: %w", err)
+	}
+	report := logsToJSON(r)
+	report.Diagnosis = diagnosis
+	return value(w, report)
+}
 
 // logsJSON is a report on logs for programs: the findings as the API has them, and the
 // numbers behind them.
@@ -94,11 +102,10 @@ type errorJSON struct {
 	Example string `json:"example"`
 }
 
+// logsToJSON converts all but the diagnosis.
 func logsToJSON(r *jetpack.LogReport) logsJSON {
-	// Only texts of ours and cleaned ones are in it, so this cannot fail.
-	diagnosis, _ := restjson.Line(jetpackpb.DiagnosisToProto(&r.Report))
 	out := logsJSON{
-		Diagnosis: diagnosis, Requests: r.Access.Good, BadLines: r.Access.Bad, Buffers: r.Buffers.String(), Over: r.Access.Over,
+		Requests: r.Access.Good, BadLines: r.Access.Bad, Buffers: r.Buffers.String(), Over: r.Access.Over,
 		Dynamic: sizesToJSON(&r.Access.Dynamic), Frequent: urlsToJSON(r.Access.Frequent), Large: urlsToJSON(r.Access.Large),
 		Calls:  callsJSON{Count: r.Access.Calls.Count, Statuses: r.Access.Calls.Statuses, Replays: r.Access.Calls.Replays, Agents: []agentJSON{}},
 		Errors: []errorJSON{},
