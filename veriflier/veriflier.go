@@ -1,6 +1,7 @@
 package veriflier
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -50,6 +51,18 @@ type Options struct {
 	Metrics prometheus.Registerer
 }
 
+// withDefaults fills in what may be left out, but for the server's log: it is ours.
+func (o Options) withDefaults() Options {
+	o.MaxInFlight = cmp.Or(o.MaxInFlight, defaultInFlight)
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	o.Server.Name = cmp.Or(o.Server.Name, "veriflier "+o.Name)
+	o.Server.Validate = true
+	if o.Server.Metrics == nil {
+		o.Server.Metrics = o.Metrics
+	}
+	return o
+}
+
 const defaultInFlight = 500
 
 // cutAfter is how long checks may run on after the end of Run's context: a little less
@@ -94,12 +107,7 @@ func New(o Options) (*Veriflier, error) {
 	case o.MaxInFlight < 0:
 		return nil, fmt.Errorf("veriflier: checks in flight must not be negative, is %d", o.MaxInFlight)
 	}
-	if o.MaxInFlight == 0 {
-		o.MaxInFlight = defaultInFlight
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
+	o = o.withDefaults()
 	v := &Veriflier{
 		name: o.Name, region: o.Region, instance: rand.Text(),
 		listeners: slices.Clone(o.Listeners), prober: o.Prober, selfCheck: o.SelfCheck,
@@ -108,16 +116,7 @@ func New(o Options) (*Veriflier, error) {
 		answers: newAnswers(o.MaxInFlight),
 	}
 	v.base, v.cut = context.WithCancelCause(context.Background())
-	o.Server.Validate = true
-	if o.Server.Name == "" {
-		o.Server.Name = "veriflier " + o.Name
-	}
-	if o.Server.Log == nil {
-		o.Server.Log = v.log
-	}
-	if o.Server.Metrics == nil {
-		o.Server.Metrics = o.Metrics
-	}
+	o.Server.Log = cmp.Or(o.Server.Log, v.log)
 	var err error
 	v.server, err = rpc.NewServer(o.Server, func(r grpc.ServiceRegistrar) {
 		veriflierv1.RegisterVeriflierServiceServer(r, service{veriflier: v})
