@@ -75,6 +75,7 @@ gateway/gateway.go:37: variable first is mutable
 gateway/gateway.go:38: variable version is mutable
 gateway/gateway.go:56: has an init function
 internal/demo: imports gateway
+internal/demo: imports internal/dev
 internal/helpers: is named helpers
 internal/util: is named util
 veriflier/long.go: has 401 lines, at most 400 are allowed

@@ -49,7 +49,7 @@ func importRules() []importRule {
 		except: compositionRoots(),
 		deny:   roles(),
 	}, {
-		why:    "a composition root is the end of the line, but for cmd/jetmon and internal/dev, which is built on internal/cluster",
+		why:    "only cmd/jetmon, tests and another composition root stand above a composition root",
 		of:     []string{"..."},
 		except: append([]string{"cmd/jetmon/...", "test/..."}, compositionRoots()...),
 		deny:   compositionRoots(),
