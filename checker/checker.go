@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -53,6 +54,16 @@ type Options struct {
 	Metrics prometheus.Registerer
 }
 
+// withDefaults fills in what may be left out.
+func (o Options) withDefaults() Options {
+	if o.Resolver == nil {
+		o.Resolver = net.DefaultResolver
+	}
+	o.MaxInFlight = cmp.Or(o.MaxInFlight, defaultInFlight)
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	return o
+}
+
 const (
 	defaultInFlight = 1000
 	// maxInFlight is what one process can open sockets for, with room to spare.
@@ -101,15 +112,7 @@ func New(o Options) (*Checker, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Resolver == nil {
-		o.Resolver = net.DefaultResolver
-	}
-	if o.MaxInFlight == 0 {
-		o.MaxInFlight = defaultInFlight
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
+	o = o.withDefaults()
 	c := &Checker{
 		node: o.Node, region: o.Region, instance: rand.Text(),
 		coordinators: slices.Clone(o.Coordinators), names: names, resolver: o.Resolver,

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/restjson"
 )
 
 // refusal is an error whose HTTP status says more than its gRPC code would.
@@ -82,13 +83,10 @@ func answer(w http.ResponseWriter, code int, p *spb.Status) {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter(p)))
 	}
-	raw, err := marshalOptions().Marshal(p)
+	raw, err := restjson.Line(p)
 	if err != nil { // a detail of a type that is unknown here
 		p.Details = nil
-		raw, err = marshalOptions().Marshal(p)
-	}
-	if err == nil {
-		raw, err = oneLine(raw)
+		raw, err = restjson.Line(p)
 	}
 	if err != nil {
 		code, raw = http.StatusInternalServerError, []byte(`{"code":13,"message":"an error could not be written","details":[]}`+"\n")

@@ -114,7 +114,7 @@ func (c *Cluster) buildVeriflier(name string, i int) (role, error) {
 		return nil, err
 	}
 	r, err := veriflier.New(veriflier.Options{
-		Name: name, Region: c.o.Regions[i], Listeners: listeners, Server: rpc.ServerOptions{Validate: true},
+		Name: name, Region: c.o.Regions[i], Listeners: listeners,
 		Prober: prober, SelfCheck: monitor, Log: c.o.Log, Metrics: c.o.Metrics,
 	})
 	return closing{r, prober}, abandon(err, listeners...)

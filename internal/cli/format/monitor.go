@@ -1,12 +1,68 @@
-package main
+package format
 
 import (
 	"fmt"
+	"io"
 	"time"
 
 	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
+
+// Sites writes a list of sites.
+func Sites(w io.Writer, list *monitorv1.ListSitesResponse) error {
+	return write(w, func(p *page) {
+		p.line("ID\tBLOG\tSTATE\tSTATUS\tLAST CHECK\tURL")
+		for _, s := range list.GetSites() {
+			p.line("%d\t%d\t%s\t%d\t%s\t%s", s.GetSiteId(), s.GetBlogId(), word(s.GetState(), "SITE_STATE_"),
+				s.GetStatusId(), moment(s.GetLastCheckTime()), s.GetUrl())
+		}
+		p.more(list.GetNextPageToken())
+	})
+}
+
+// Outages writes a list of outages.
+func Outages(w io.Writer, list *monitorv1.ListOutagesResponse) error {
+	return write(w, func(p *page) {
+		p.line("ID\tSITE\tBEGAN\tOVER\tRULE\tFAILURE\tURL")
+		for _, o := range list.GetOutages() {
+			p.line("%d\t%d\t%s\t%s\t%s\t%s\t%s", o.GetOutageId(), o.GetSiteId(), moment(o.GetStartTime()),
+				moment(o.GetEndTime()), rule(o.GetRule()), failure(o.GetFailure(), o.GetReason(), o.GetHttpStatus()), o.GetUrl())
+		}
+		p.more(list.GetNextPageToken())
+	})
+}
+
+// more ends a list that is cut off.
+func (p *page) more(token string) {
+	if token != "" {
+		p.line("There are more: --limit=0 lists all.")
+	}
+}
+
+// Explanation writes why a site is believed to be what it is.
+func Explanation(w io.Writer, x *monitorv1.Explanation) error {
+	return write(w, func(p *page) { p.explanation(x) })
+}
+
+// Outage writes one outage with all that led to it.
+func Outage(w io.Writer, o *monitorv1.Outage) error {
+	return write(w, func(p *page) { p.outage(o) })
+}
+
+// Replay writes what the replay of a ballot came to, and, if wanted, what another rule
+// makes of it.
+func Replay(w io.Writer, r *monitorv1.ReplayOutageResponse, other bool) error {
+	return write(w, func(p *page) { p.replay(r, other) })
+}
+
+// Ballot writes what verifliers say of a URL at this moment.
+func Ballot(w io.Writer, url string, b *monitorv1.Ballot) error {
+	return write(w, func(p *page) {
+		p.line("%s", url)
+		p.ballot("Verdict", b)
+	})
+}
 
 func (p *page) explanation(x *monitorv1.Explanation) {
 	s := x.GetSite()

@@ -1,14 +1,55 @@
-package main
+package format
 
 import (
 	"encoding/json"
-
-	"google.golang.org/protobuf/encoding/protojson"
+	"fmt"
+	"io"
+	"strings"
+	"time"
 
 	"github.com/Automattic/jetmon/internal/jetpack"
 	"github.com/Automattic/jetmon/internal/jetpack/accesslog"
 	"github.com/Automattic/jetmon/internal/jetpack/jetpackpb"
+	"github.com/Automattic/jetmon/internal/restjson"
 )
+
+// Logs writes a report on the logs of this name, in colours if wanted.
+func Logs(w io.Writer, name string, r *jetpack.LogReport, color bool) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s (%s)\n", printable(name), r.Took.Round(time.Millisecond))
+	writeURLs(&b, "Called most", r.Access.Frequent, r.Buffers.Bytes())
+	writeURLs(&b, "Largest responses", r.Access.Large, r.Buffers.Bytes())
+	writeFindings(&b, paint(color), &r.Report)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// writeURLs writes a table of URLs; a star marks a maximum that does not fit.
+func writeURLs(b *strings.Builder, title string, urls []accesslog.URL, buffers int64) {
+	if len(urls) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n%s\n  %10s %10s %10s %10s %10s %10s  %s\n", title, "count", "average", "median", "90 %", "99 %", "maximum", "path")
+	for _, u := range urls {
+		star := " "
+		if u.Dynamic && u.Sizes.Max > buffers {
+			star = "*"
+		}
+		fmt.Fprintf(b, "  %10d %10d %10d %10d %10d %10d%s %s\n", u.Count, u.Sizes.Average(), u.Sizes.Percentile(50),
+			u.Sizes.Percentile(90), u.Sizes.Percentile(99), u.Sizes.Max, star, printable(u.Path))
+	}
+}
+
+// LogsJSON writes a report on logs for programs.
+func LogsJSON(w io.Writer, r *jetpack.LogReport) error {
+	diagnosis, err := restjson.Line(jetpackpb.DiagnosisToProto(&r.Report))
+	if err != nil {
+		return fmt.Errorf("encode the diagnosis: %w", err)
+	}
+	report := logsToJSON(r)
+	report.Diagnosis = diagnosis
+	return value(w, report)
+}
 
 // logsJSON is a report on logs for programs: the findings as the API has them, and the
 // numbers behind them.
@@ -61,11 +102,10 @@ type errorJSON struct {
 	Example string `json:"example"`
 }
 
+// logsToJSON converts all but the diagnosis.
 func logsToJSON(r *jetpack.LogReport) logsJSON {
-	// Only texts of ours and cleaned ones are in it, so this cannot fail.
-	diagnosis, _ := protojson.MarshalOptions{UseProtoNames: true}.Marshal(jetpackpb.DiagnosisToProto(&r.Report))
 	out := logsJSON{
-		Diagnosis: diagnosis, Requests: r.Access.Good, BadLines: r.Access.Bad, Buffers: r.Buffers.String(), Over: r.Access.Over,
+		Requests: r.Access.Good, BadLines: r.Access.Bad, Buffers: r.Buffers.String(), Over: r.Access.Over,
 		Dynamic: sizesToJSON(&r.Access.Dynamic), Frequent: urlsToJSON(r.Access.Frequent), Large: urlsToJSON(r.Access.Large),
 		Calls:  callsJSON{Count: r.Access.Calls.Count, Statuses: r.Access.Calls.Statuses, Replays: r.Access.Calls.Replays, Agents: []agentJSON{}},
 		Errors: []errorJSON{},

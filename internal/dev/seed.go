@@ -1,4 +1,4 @@
-package main
+package dev
 
 import (
 	"context"
@@ -20,7 +20,7 @@ const seedPage = 1000
 
 // seed puts the demo's sites and those of --site into the database. What is there
 // stays, except that the demo's sites follow the demo.
-func (d *development) seed(ctx context.Context, demo []string) error {
+func (d *System) seed(ctx context.Context, demo []string) error {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	known, err := d.known(ctx)
@@ -57,12 +57,12 @@ func (d *development) seed(ctx context.Context, demo []string) error {
 }
 
 // addGiven adds the sites of --site that are not there yet.
-func (d *development) addGiven(ctx context.Context, known []store.Site) error {
+func (d *System) addGiven(ctx context.Context, known []store.Site) error {
 	urls := map[string]bool{}
 	for _, site := range known {
 		urls[site.URL] = true
 	}
-	for _, raw := range d.command.Site {
+	for _, raw := range d.o.Sites {
 		u, err := check.ParseURL(raw)
 		if err != nil {
 			return err
@@ -78,14 +78,14 @@ func (d *development) addGiven(ctx context.Context, known []store.Site) error {
 }
 
 // add spreads sites over the buckets by their position; one coordinator owns them all.
-func (d *development) add(ctx context.Context, url string, blog check.BlogID) error {
+func (d *System) add(ctx context.Context, url string, blog check.BlogID) error {
 	_, err := d.store.CreateSite(ctx, store.Site{
 		BlogID: blog, URL: url, Interval: devInterval, Bucket: check.BucketID(uint64(blog) % check.Buckets),
 	})
 	return err
 }
 
-func (d *development) known(ctx context.Context) ([]store.Site, error) {
+func (d *System) known(ctx context.Context) ([]store.Site, error) {
 	var all []store.Site
 	q := store.SiteQuery{Limit: seedPage}
 	for {

@@ -1,10 +1,9 @@
-package main
+package dev
 
 import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -76,40 +75,4 @@ func changeLine(c coordinator.StatusChange) string {
 		}
 	}
 	return fmt.Sprintf("%s  %-10s  %s  (%s, outage %d)", c.At.Format(time.TimeOnly), what, c.URL, why, c.OutageID)
-}
-
-// greet says where to look.
-func (d *development) greet(fronts [3]net.Listener) error {
-	rest, api, veriflier := "http://"+fronts[0].Addr().String(), fronts[1].Addr().String(), fronts[2].Addr().String()
-	var b strings.Builder
-	row := func(label, format string, args ...any) {
-		fmt.Fprintf(&b, "  %-12s %s\n", label, fmt.Sprintf(format, args...))
-	}
-	fmt.Fprintf(&b, "Jetmon runs here: a coordinator, 2 checkers, 3 verifliers in 3 regions and a gateway.\nEvery site is checked each %s.\n\n", d.command.Interval)
-	row("REST", "%s/v1/sites", rest)
-	row("gRPC", "%s coordinator, %s veriflier-1", api, veriflier)
-	for _, url := range d.demo.URLs() {
-		row("demo site", "%s", url)
-	}
-	if inbox := d.demo.InboxURL(); inbox != "" {
-		row("WPCOM inbox", "%s", inbox)
-	}
-	if d.temporary != "" {
-		row("database", "%s, removed at the end (--db PATH keeps one)", d.path)
-	} else {
-		row("database", "%s", d.path)
-	}
-	b.WriteString("\nTo try:\n")
-	for _, line := range []string{
-		"curl -s " + rest + "/v1/sites",
-		"curl -s " + rest + "/v1/outages",
-		`curl -s -H 'Content-Type: application/json' -d '{"url":"https://example.com/"}' ` + rest + "/v1/sites",
-		"grpcurl -plaintext " + veriflier + " list",
-		`grpcurl -plaintext -d '{"request_id":"x","target":{"url":"https://example.com/"}}' ` + veriflier + " jetmon.veriflier.v1.VeriflierService/Verify",
-	} {
-		fmt.Fprintf(&b, "  %s\n", line)
-	}
-	b.WriteString("\nCtrl-C ends it. A line per status change:\n")
-	_, err := io.WriteString(d.out, b.String())
-	return err
 }

@@ -1,4 +1,4 @@
-package main
+package dev
 
 import (
 	"context"
@@ -39,11 +39,11 @@ func (a anchor) Run(ctx context.Context) error {
 
 // openAnchors returns the anchors of dev: those given, else one of its own, which may
 // be probed although it is on loopback.
-func (d *development) openAnchors() (urls []string, own []netip.AddrPort, err error) {
-	if len(d.command.Anchor) > 0 {
-		return d.command.Anchor, nil, nil
+func (d *System) openAnchors() (urls []string, own []netip.AddrPort, err error) {
+	if len(d.o.Anchors) > 0 {
+		return d.o.Anchors, nil, nil
 	}
-	l, err := d.listen("anchor", "127.0.0.1:0")
+	l, err := d.listen("anchor")
 	if err != nil {
 		return nil, nil, err
 	}
