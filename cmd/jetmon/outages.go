@@ -45,7 +45,7 @@ func (c *listOutagesCommand) Run(ctx context.Context, p *program) error {
 		out.line("ID\tSITE\tBEGAN\tOVER\tRULE\tFAILURE\tURL")
 		for _, o := range all.GetOutages() {
 			out.line("%d\t%d\t%s\t%s\t%s\t%s\t%s", o.GetOutageId(), o.GetSiteId(), moment(o.GetStartTime()),
-				moment(o.GetEndTime()), rule(o.GetRule()), failure(o.GetFailure(), o.GetReason(), o.GetHttpStatus()), o.GetUrl())
+				over(o), rule(o.GetRule()), failure(o.GetFailure(), o.GetReason(), o.GetHttpStatus()), o.GetUrl())
 		}
 		if all.GetNextPageToken() != "" {
 			out.line("There are more: --limit=0 lists all.")
