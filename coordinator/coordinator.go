@@ -14,6 +14,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/api"
 	"github.com/Automattic/jetmon/coordinator/checkpoint"
+	"github.com/Automattic/jetmon/coordinator/deletion"
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/dispatch/stream"
 	"github.com/Automattic/jetmon/coordinator/engine"
@@ -40,6 +41,7 @@ type Coordinator struct {
 	ownership *ownership.Ownership
 	delivered sync.Mutex // whose shards' notices are delivered is said in order
 	expiry    *expiry.Expiry
+	deletion  *deletion.Deletion
 	memos     *checkpoint.Checkpoint
 	stream    *stream.Server
 	server    *rpc.Server
@@ -77,6 +79,7 @@ func New(o Options) (*Coordinator, error) {
 		Store: o.Store, Owned: c.ownership.Owned, Fence: c.ownership.Fence,
 		Ballots: o.Retention, Outages: o.OutageRetention, Log: o.Log,
 	})
+	c.deletion = deletion.New(deletion.Options{Store: o.Store, Owned: c.ownership.Owned, Fence: c.ownership.Fence, Log: o.Log})
 	c.ledger = ledger.New(ledger.Options{
 		Store: o.Store, Fence: c.ownership.Fence, Log: o.Log,
 		Committed: c.committed,
@@ -166,6 +169,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	first.Go(func() error { return c.clock(firstCtx) })
 	first.Go(func() error { return c.intake.Run(firstCtx) })
 	first.Go(func() error { return c.expiry.Run(firstCtx) })
+	first.Go(func() error { return c.deletion.Run(firstCtx) })
 	defer context.AfterFunc(firstCtx, c.stream.Stop)()
 
 	err := first.Wait()

@@ -51,7 +51,7 @@ func (s *outages) GetOutage(ctx context.Context, req *monitorpb.GetOutageRequest
 func outageToProto(row store.Outage) *monitorpb.Outage {
 	o := &monitorpb.Outage{
 		OutageId: row.ID, SiteId: int64(row.SiteID), BlogId: int64(row.BlogID), Url: row.URL,
-		StartTime: timestamp(row.Start), ConfirmTime: timestamp(row.Confirmed), EndTime: timestamp(row.End),
+		StartTime: timestamp(row.Start), ConfirmTime: timestamp(row.Confirmed), EndTime: timestamp(row.End), EndReason: monitorpb.EndReason(row.EndReason),
 		StatusId: int32(row.Status), Failure: checkpb1.FailureKind(row.Failure), Reason: row.Reason,
 		HttpStatus: int32(row.HTTPStatus), Rule: ruleToProto(row.Rule), Round: uint32(row.Round), Relapses: uint32(row.Relapses),
 	}

@@ -14,6 +14,7 @@ import (
 type Store interface {
 	Sites
 	History
+	Orphans
 	Outbox
 	Ownership
 	Members
@@ -51,7 +52,7 @@ type Sites interface {
 	// UpdateSite writes BlogID, URL, Interval, Paused and Settings of s; NotFound
 	// when there is no such row, AlreadyExists as in CreateSite.
 	UpdateSite(ctx context.Context, s Site) error
-	// DeleteSite removes the row and closes its open outage at time at, unreported.
+	// DeleteSite removes the row and ends its open outage at time at, as EndDeleted, unreported.
 	DeleteSite(ctx context.Context, id check.SiteID, at time.Time) error
 }
 
@@ -353,8 +354,9 @@ type Outage struct {
 	URL    string
 	// Status as last reported for it; running when it is over.
 	Status check.Status
-	// End is zero while it is open.
+	// End is zero while it is open; EndReason says why it is not.
 	Start, Confirmed, End time.Time
+	EndReason             EndReason
 	Failure               check.FailureKind
 	Reason                string
 	HTTPStatus            int

@@ -105,8 +105,7 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time) e
 		if _, err := t.exec("DELETE FROM jetmon_site_settings WHERE site_id = ?", id); err != nil {
 			return err
 		}
-		_, err = t.exec("UPDATE jetmon_outages SET open_site = NULL, status = ?, status_ms = ?, end_ms = ? WHERE open_site = ?",
-			check.StatusRunning, toMillis(at), toMillis(at), id)
+		_, err = t.endDeleted("open_site = ?", at, id)
 		return err
 	})
 	if err != nil {

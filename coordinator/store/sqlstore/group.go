@@ -178,8 +178,8 @@ func moveOn(t txn, group []*entry) error {
 			set := "status = ?, status_ms = " + each.String() + ", relapses = " + each.String()
 			args := slices.Concat([]any{step[1]}, at, relapses)
 			if step[1] == check.StatusRunning {
-				set += ", open_site = NULL, end_ms = " + each.String()
-				args = append(args, at...)
+				set += ", open_site = NULL, end_reason = ?, end_ms = " + each.String()
+				args = append(append(args, store.EndRecovered), at...)
 			}
 			return t.update(len(same), "UPDATE jetmon_outages SET "+set+
 				" WHERE open_site IS NOT NULL AND status = ? AND id IN "+marks(len(ids)),

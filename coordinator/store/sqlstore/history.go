@@ -95,12 +95,18 @@ func scanBallot(rows *sql.Rows) (store.Ballot, error) {
 	return r.ballot()
 }
 
-const outageQuery = `SELECT id, site_id, blog_id, bucket, url, status, start_ms, confirmed_ms, end_ms,
-	failure, reason, http_status, rule_voters, rule_need, rule_regions, round, relapses FROM jetmon_outages`
+// outageQuery reads outages o. One that was ended by a version that kept no reasons has
+// recovered (1) if there is a transition that says so; the only other way was to delete its
+// site (2). The CASE looks for the transitions of those only.
+const outageQuery = `SELECT o.id, o.site_id, o.blog_id, o.bucket, o.url, o.status, o.start_ms, o.confirmed_ms, o.end_ms,
+	CASE WHEN o.end_ms = 0 OR o.end_reason <> 0 THEN o.end_reason
+	WHEN EXISTS (SELECT 1 FROM jetmon_transitions t WHERE t.site_id = o.site_id AND t.outage_id = o.id AND t.to_status = 1)
+	THEN 1 ELSE 2 END,
+	o.failure, o.reason, o.http_status, o.rule_voters, o.rule_need, o.rule_regions, o.round, o.relapses FROM jetmon_outages o`
 
 func scanOutage(rows *sql.Rows) (o store.Outage, err error) {
 	var start, confirmed, end int64
-	err = rows.Scan(&o.ID, &o.SiteID, &o.BlogID, &o.Bucket, &o.URL, &o.Status, &start, &confirmed, &end,
+	err = rows.Scan(&o.ID, &o.SiteID, &o.BlogID, &o.Bucket, &o.URL, &o.Status, &start, &confirmed, &end, &o.EndReason,
 		&o.Failure, &o.Reason, &o.HTTPStatus, &o.Rule.Voters, &o.Rule.Need, &o.Rule.Regions, &o.Round, &o.Relapses)
 	o.Start, o.Confirmed, o.End = fromMillis(start), fromMillis(confirmed), fromMillis(end)
 	return o, err
@@ -109,7 +115,7 @@ func scanOutage(rows *sql.Rows) (o store.Outage, err error) {
 // Outage implements store.History.
 func (s *Store) Outage(ctx context.Context, id int64) (store.Outage, error) {
 	doing := fmt.Sprintf("read outage %d", id)
-	found, err := list(ctx, s.reader, scanOutage, outageQuery+" WHERE id = ?", id)
+	found, err := list(ctx, s.reader, scanOutage, outageQuery+" WHERE o.id = ?", id)
 	if err != nil {
 		return store.Outage{}, s.fault(doing, err)
 	}
@@ -152,19 +158,19 @@ func (s *Store) ListOutages(ctx context.Context, q store.OutageQuery) ([]store.O
 	var where []string
 	var args []any
 	if q.Before != 0 {
-		where, args = append(where, "id < ?"), append(args, q.Before)
+		where, args = append(where, "o.id < ?"), append(args, q.Before)
 	}
 	if q.SiteID != 0 {
-		where, args = append(where, "site_id = ?"), append(args, q.SiteID)
+		where, args = append(where, "o.site_id = ?"), append(args, q.SiteID)
 	}
 	if q.OpenOnly {
-		where = append(where, "end_ms = 0")
+		where = append(where, "o.end_ms = 0")
 	}
 	query := outageQuery
 	if len(where) > 0 {
 		query += " WHERE " + strings.Join(where, " AND ")
 	}
-	outages, err := list(ctx, s.reader, scanOutage, query+" ORDER BY id DESC LIMIT ?", append(args, q.Limit)...)
+	outages, err := list(ctx, s.reader, scanOutage, query+" ORDER BY o.id DESC LIMIT ?", append(args, q.Limit)...)
 	if err != nil {
 		return nil, s.fault("read outages", err)
 	}

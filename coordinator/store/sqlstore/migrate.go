@@ -17,7 +17,7 @@ import (
 )
 
 // Each file holds one statement, which may run again: MySQL commits a CREATE TABLE by
-// itself, so that a crash can leave one done and not recorded.
+// itself, so that a crash can leave one done and not recorded. See apply.
 //
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
@@ -120,13 +120,43 @@ func (d *dialect) migrations() ([]*goose.Migration, error) {
 		}
 		statement := d.ddl(string(text))
 		steps = append(steps, goose.NewGoMigration(version, &goose.GoFunc{
-			RunTx: func(ctx context.Context, tx *sql.Tx) error {
-				_, err := tx.ExecContext(ctx, statement)
-				return err
-			},
+			RunTx: func(ctx context.Context, tx *sql.Tx) error { return apply(ctx, tx, statement) },
 		}, nil))
 	}
 	return steps, nil
+}
+
+// apply runs the statement of a migration, which may have run before. Tables and indexes
+// have IF NOT EXISTS for that. ADD COLUMN has it on some engines only, so when it fails,
+// apply looks whether the column is there.
+func apply(ctx context.Context, tx *sql.Tx, statement string) error {
+	_, err := tx.ExecContext(ctx, statement)
+	if err == nil {
+		return nil
+	}
+	table, column, adds := addedColumn(statement)
+	if !adds {
+		return err
+	}
+	rows, missing := tx.QueryContext(ctx, "SELECT "+column+" FROM "+table+" WHERE 1 = 0")
+	if missing != nil {
+		return err
+	}
+	return errors.Join(rows.Err(), rows.Close())
+}
+
+// addedColumn finds the column that an ALTER TABLE ... ADD COLUMN adds.
+func addedColumn(statement string) (table, column string, adds bool) {
+	var words []string
+	for line := range strings.Lines(statement) {
+		if !strings.HasPrefix(line, "--") {
+			words = append(words, strings.Fields(line)...)
+		}
+	}
+	if len(words) < 6 || strings.Join([]string{words[0], words[1], words[3], words[4]}, " ") != "ALTER TABLE ADD COLUMN" {
+		return "", "", false
+	}
+	return words[2], words[5], true
 }
 
 // verify says whether the schema is the one this program needs, or newer: migrations

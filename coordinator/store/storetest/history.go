@@ -68,7 +68,7 @@ func outageLife(t *testing.T, db Database) {
 	if got.OutageID != done.OutageID {
 		t.Errorf("closed as %+v", got)
 	}
-	want.Status, want.End = check.StatusRunning, end.At
+	want.Status, want.End, want.EndReason = check.StatusRunning, end.At, store.EndRecovered
 	wantEqual(t, read(), want)
 
 	again := get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k4")))

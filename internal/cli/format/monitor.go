@@ -27,7 +27,7 @@ func Outages(w io.Writer, list *monitorv1.ListOutagesResponse) error {
 		p.line("ID\tSITE\tBEGAN\tOVER\tRULE\tFAILURE\tURL")
 		for _, o := range list.GetOutages() {
 			p.line("%d\t%d\t%s\t%s\t%s\t%s\t%s", o.GetOutageId(), o.GetSiteId(), moment(o.GetStartTime()),
-				moment(o.GetEndTime()), rule(o.GetRule()), failure(o.GetFailure(), o.GetReason(), o.GetHttpStatus()), o.GetUrl())
+				over(o), rule(o.GetRule()), failure(o.GetFailure(), o.GetReason(), o.GetHttpStatus()), o.GetUrl())
 		}
 		p.more(list.GetNextPageToken())
 	})
@@ -81,7 +81,7 @@ func (p *page) explanation(x *monitorv1.Explanation) {
 	p.line("Rule: %s.", rule(x.GetRule()))
 	p.ballot("Last decision", x.GetBallot())
 	if o := x.GetOutage(); o != nil {
-		p.line("Outage %d: began %s, confirmed %s, over %s.", o.GetOutageId(), moment(o.GetStartTime()), moment(o.GetConfirmTime()), moment(o.GetEndTime()))
+		p.line("Outage %d: began %s, confirmed %s, over %s.", o.GetOutageId(), moment(o.GetStartTime()), moment(o.GetConfirmTime()), over(o))
 	}
 	if len(x.GetWouldChange()) > 0 {
 		p.line("What would change this:")
@@ -93,7 +93,7 @@ func (p *page) explanation(x *monitorv1.Explanation) {
 
 func (p *page) outage(o *monitorv1.Outage) {
 	p.line("Outage %d of site %d, %s", o.GetOutageId(), o.GetSiteId(), o.GetUrl())
-	p.line("Began %s, confirmed %s, over %s; status %d.", moment(o.GetStartTime()), moment(o.GetConfirmTime()), moment(o.GetEndTime()), o.GetStatusId())
+	p.line("Began %s, confirmed %s, over %s; status %d.", moment(o.GetStartTime()), moment(o.GetConfirmTime()), over(o), o.GetStatusId())
 	p.line("Failure: %s.", failure(o.GetFailure(), o.GetReason(), o.GetHttpStatus()))
 	if o.GetRelapses() > 0 {
 		p.line("It came back %d times for a while.", o.GetRelapses())
@@ -101,6 +101,14 @@ func (p *page) outage(o *monitorv1.Outage) {
 	p.checks("Checks that led to it:", o.GetChecks())
 	p.line("Confirmed in round %d by the rule %s:", o.GetRound(), rule(o.GetRule()))
 	p.votes(o.GetVotes())
+}
+
+// over is when an outage ended, and why; "-" while it is open.
+func over(o *monitorv1.Outage) string {
+	if o.GetEndReason() == monitorv1.EndReason_END_REASON_UNSPECIFIED {
+		return moment(o.GetEndTime())
+	}
+	return fmt.Sprintf("%s (%s)", moment(o.GetEndTime()), word(o.GetEndReason(), "END_REASON_"))
 }
 
 func (p *page) replay(r *monitorv1.ReplayOutageResponse, other bool) {
