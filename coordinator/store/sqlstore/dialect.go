@@ -37,6 +37,8 @@ const (
 	other class = iota
 	// duplicate: a unique index has that key already.
 	duplicate
+	// present: a column or an index is to be made that is there already.
+	present
 	// transient: the transaction was rolled back for the sake of another; try it again.
 	transient
 	// unfit: a value does not fit its column.
