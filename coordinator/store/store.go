@@ -106,8 +106,9 @@ type History interface {
 
 // Outbox holds the notices that WordPress.com has not accepted yet.
 type Outbox interface {
-	// DueNotices reads the oldest undelivered notice of each site in the given
-	// shards whose NextAttempt is not after now, at most limit, oldest first.
+	// DueNotices reads the oldest undelivered notice of each site in the given shards
+	// whose NextAttempt is not after now, at most limit. A site's notices are ordered as
+	// its changes were committed; those of different sites by about their age.
 	DueNotices(ctx context.Context, shards []ShardID, now time.Time, limit int) ([]Notice, error)
 	// Delivered takes a notice off; doing so twice is no error.
 	Delivered(ctx context.Context, n Notice, at time.Time) error
