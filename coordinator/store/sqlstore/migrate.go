@@ -96,7 +96,7 @@ func (s *Store) ensureVersions(ctx context.Context) error {
 
 // ddl writes this engine's pieces into a statement.
 func (d *dialect) ddl(statement string) string {
-	return strings.NewReplacer("{id}", d.id, "{options}", d.options).Replace(statement)
+	return strings.NewReplacer("{id}", d.id, "{options}", d.options, "{if_missing}", d.ifMissing).Replace(statement)
 }
 
 // migrations reads the embedded files that are for this engine.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/quorum"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -20,6 +21,9 @@ func orderTests() []test {
 		{"and although the site has moved to another shard", orderAfterMove},
 		{"an older notice that is not due holds back a newer one with a lower id", orderPostponed},
 		{"changes of many sites in one group keep the order of each", orderOfGroups},
+		{"the newest outage comes first, whatever its id, and pages are whole", orderOfOutages},
+		{"the newest ballot comes first, whatever its id", orderOfBallots},
+		{"an outage reads back with what opened it, whatever the ids", orderOfEvidence},
 	}
 }
 
@@ -41,6 +45,17 @@ func (f *falling) renumber(t testing.TB, db Database, key string) {
 		db.Exec(t, "UPDATE jetmon_ballots SET id = ? WHERE id = ?", f.next, ballot)
 		db.Exec(t, "UPDATE jetmon_transitions SET ballot_id = ? WHERE ballot_id = ?", f.next, ballot)
 	}
+}
+
+// renumberOutage does so with an outage, and returns its new id.
+func (f *falling) renumberOutage(t testing.TB, db Database, old int64) int64 {
+	t.Helper()
+	f.next--
+	db.Exec(t, "UPDATE jetmon_outages SET id = ? WHERE id = ?", f.next, old)
+	for _, table := range []string{"jetmon_transitions", "jetmon_ballots"} {
+		db.Exec(t, "UPDATE "+table+" SET outage_id = ? WHERE outage_id = ?", f.next, old)
+	}
+	return f.next
 }
 
 // wholeOutage is DOWN, confirmed down, UP, and DOWN again.
@@ -176,4 +191,73 @@ func orderOfGroups(t *testing.T, db Database) {
 		}
 	}
 	wantEqual(t, told, next)
+}
+
+func orderOfOutages(t *testing.T, db Database) {
+	s, ids := db.Open(t, true), newFalling()
+	fence := own(t, s, "a", 7)
+	a, b := create(t, s, aSite(url(1))), create(t, s, aSite(url(2)))
+	var all, ofA []int64 // the newest first
+	for i := range 7 {
+		site := []store.Site{a, b}[i%2]
+		down, up := opening(site, fmt.Sprint("down-", i)), closing(site, check.StatusDown, fmt.Sprint("up-", i))
+		down.At = after(time.Duration(i) * time.Hour)
+		up.At = down.At.Add(time.Minute)
+		id := get[store.Committed](t)(s.Commit(t.Context(), fence, down)).OutageID
+		if i < 5 { // the last two stay open
+			get[store.Committed](t)(s.Commit(t.Context(), fence, up))
+		}
+		id = ids.renumberOutage(t, db, id)
+		all = append([]int64{id}, all...)
+		if i%2 == 0 {
+			ofA = append([]int64{id}, ofA...)
+		}
+	}
+	for _, limit := range []int{1, 2, 50} {
+		wantEqual(t, pageOutages(t, s, store.OutageQuery{Limit: limit}), all)
+		wantEqual(t, pageOutages(t, s, store.OutageQuery{Limit: limit, SiteID: a.ID}), ofA)
+		wantEqual(t, pageOutages(t, s, store.OutageQuery{Limit: limit, OpenOnly: true}), all[:2])
+	}
+}
+
+func orderOfBallots(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	fence := own(t, s, "a", 7)
+	site := create(t, s, aSite(url(1)))
+	var want []time.Time
+	for i := range 5 {
+		b := aBallot(site)
+		b.Decided = after(time.Duration(i) * time.Hour)
+		must(t, s.KeepBallot(t.Context(), fence, b))
+		want = append([]time.Time{b.Decided}, want...)
+	}
+	db.Exec(t, "UPDATE jetmon_ballots SET id = 1000000 - id")
+	for limit := 1; limit <= 5; limit++ {
+		var got []time.Time
+		for _, b := range get[[]store.Ballot](t)(s.ListBallots(t.Context(), site.ID, limit)) {
+			got = append(got, b.Decided)
+		}
+		wantEqual(t, got, want[:limit])
+	}
+}
+
+// orderOfEvidence has a second ballot in an outage.
+func orderOfEvidence(t *testing.T, db Database) {
+	s, ids := db.Open(t, true), newFalling()
+	fence := own(t, s, "a", 7)
+	site := create(t, s, aSite(url(1)))
+	open, confirm := opening(site, "k1"), confirming(site, "k2")
+	later := aBallot(site)
+	later.Verdict, later.Round = quorum.Confirmed, 9
+	confirm.Ballot, confirm.Checks = &later, []store.LocalCheck{{Node: "later", At: confirm.At}}
+	var id int64
+	for _, c := range []store.Change{open, confirm} {
+		id = get[store.Committed](t)(s.Commit(t.Context(), fence, c)).OutageID
+		ids.renumber(t, db, c.Key)
+	}
+	o := get[store.Outage](t)(s.Outage(t.Context(), id))
+	if o.Ballot == nil || o.Ballot.Round != open.Ballot.Round || o.Ballot.OutageID != id {
+		t.Errorf("ballot %+v", o.Ballot)
+	}
+	wantEqual(t, o.Checks, open.Checks)
 }
