@@ -14,7 +14,7 @@ func TestAddingAColumnMayBeDoneTwice(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := apply(t.Context(), tx, statement); err != nil {
+			if err := s.dsn.dialect.apply(t.Context(), tx, statement); err != nil {
 				_ = tx.Rollback()
 				return err
 			}

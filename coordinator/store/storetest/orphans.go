@@ -46,7 +46,8 @@ func orphans(t testing.TB, s store.Store, shards ...store.ShardID) (ids []int64)
 func wantEnd(t testing.TB, s store.Store, id int64, end time.Time, why store.EndReason) {
 	t.Helper()
 	one := get[store.Outage](t)(s.Outage(t.Context(), id))
-	listed := get[[]store.Outage](t)(s.ListOutages(t.Context(), store.OutageQuery{Before: id + 1, Limit: 1}))
+	mark := store.OutageMark{Confirmed: one.Confirmed, ID: id + 1}
+	listed := get[[]store.Outage](t)(s.ListOutages(t.Context(), store.OutageQuery{Before: mark, Limit: 1}))
 	for _, o := range append(listed, one) {
 		if o.ID != id || !o.End.Equal(end) || o.EndReason != why || (o.Status == check.StatusRunning) == end.IsZero() {
 			t.Errorf("outage %d has status %d and ended at %v because of %d, want outage %d, %v and %d", o.ID, o.Status, o.End, o.EndReason, id, end, why)
