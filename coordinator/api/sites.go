@@ -4,9 +4,13 @@ import (
 	"cmp"
 	"context"
 	"hash/fnv"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/Automattic/jetmon/coordinator/peers"
 	"github.com/Automattic/jetmon/coordinator/store"
@@ -94,7 +98,7 @@ func distinct(ids []int64) []check.SiteID {
 
 func (s *sites) CreateSite(ctx context.Context, req *monitorpb.CreateSiteRequest) (*monitorpb.CreateSiteResponse, error) {
 	row := store.Site{Status: check.StatusRunning, Interval: defaultInterval}
-	if err := apply(&row, req.GetSite(), createMask); err != nil {
+	if err := apply(&row, req.GetSite(), editable); err != nil {
 		return nil, err
 	}
 	row.Bucket = bucketOf(row)
@@ -119,9 +123,9 @@ func (s *sites) UpdateSite(ctx context.Context, req *monitorpb.UpdateSiteRequest
 	if id <= 0 {
 		return nil, fault.InvalidField("site.site_id", "must be greater than 0")
 	}
-	paths := createMask
-	if mask := req.GetUpdateMask(); mask != nil {
-		paths = mask.GetPaths()
+	paths, err := editPaths(req)
+	if err != nil {
+		return nil, err
 	}
 	row, err := s.o.Store.Site(ctx, id)
 	if err != nil {
@@ -131,9 +135,16 @@ func (s *sites) UpdateSite(ctx context.Context, req *monitorpb.UpdateSiteRequest
 		err := apply(&row, req.GetSite(), paths)
 		return row, err
 	}
-	if _, err := edit(row); err != nil {
+	edited, err := edit(row)
+	if err != nil {
 		return nil, err
 	}
+	if reflect.DeepEqual(edited, row) {
+		return &monitorpb.UpdateSiteResponse{Site: s.o.live(ctx, []store.Site{row})[0]}, nil
+	}
+	// The owner may be of another version, that has other fields or reads a mask otherwise.
+	req = proto.CloneOf(req)
+	req.UpdateMask = &fieldmaskpb.FieldMask{Paths: paths}
 	if resp, by, err := hand(ctx, s.o, row.Bucket, req, monitorpb.SiteServiceClient.UpdateSite); by == answered {
 		return resp, err
 	}
