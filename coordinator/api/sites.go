@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"hash/fnv"
-	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -135,11 +134,10 @@ func (s *sites) UpdateSite(ctx context.Context, req *monitorpb.UpdateSiteRequest
 		err := apply(&row, req.GetSite(), paths)
 		return row, err
 	}
-	edited, err := edit(row)
-	if err != nil {
+	if _, err := edit(row); err != nil {
 		return nil, err
 	}
-	if reflect.DeepEqual(edited, row) {
+	if len(paths) == 0 {
 		return &monitorpb.UpdateSiteResponse{Site: s.o.live(ctx, []store.Site{row})[0]}, nil
 	}
 	// The owner may be of another version, that has other fields or reads a mask otherwise.
