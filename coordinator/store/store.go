@@ -49,9 +49,12 @@ type Sites interface {
 	// CreateSite adds a site; AlreadyExists when the blog has that URL.
 	// It ignores ID and the status fields of s.
 	CreateSite(ctx context.Context, s Site) (Site, error)
-	// UpdateSite writes BlogID, URL, Interval, Paused and Settings of s; NotFound
-	// when there is no such row, AlreadyExists as in CreateSite.
-	UpdateSite(ctx context.Context, s Site) error
+	// UpdateSite has edit change a site as it is stored, and answers it as it is stored then.
+	// Of BlogID, URL, Interval, Paused and Settings it writes those that edit changed, so
+	// that what others write to the rest at the same time stays; it ignores other changes.
+	// It may call edit several times, and returns edit's error as it is. NotFound when there
+	// is no such row, AlreadyExists as in CreateSite.
+	UpdateSite(ctx context.Context, id check.SiteID, edit func(Site) (Site, error)) (Site, error)
 	// DeleteSite removes the row and ends its open outage at time at, as EndDeleted, unreported.
 	DeleteSite(ctx context.Context, id check.SiteID, at time.Time) error
 }

@@ -38,8 +38,11 @@ func (d *System) seed(ctx context.Context, demo []string) error {
 				return err
 			}
 		case site.URL != demo[i]:
-			site.URL = demo[i]
-			if err := d.store.UpdateSite(ctx, site); err != nil {
+			_, err := d.store.UpdateSite(ctx, site.ID, func(s store.Site) (store.Site, error) {
+				s.URL = demo[i]
+				return s, nil
+			})
+			if err != nil {
 				return err
 			}
 		}

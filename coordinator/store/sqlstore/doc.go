@@ -20,6 +20,10 @@
 // the legacy table. CreateSite, UpdateSite and DeleteSite write to it all the same:
 // they are the explicit edits of an admin.
 //
+// An update of a site is one transaction, which reads the site, has the caller change it and
+// writes what changed. jetmon_site_locks has a row for each slot of sites, which it updates
+// first, and one for each slot of blogs, for who gives a blog a URL.
+//
 // A group of commits is one transaction. Its first statement proves that the caller
 // still owns the shard and, by locking that row, puts the commits of a shard in a row;
 // that is what makes their ids rise in the order of the changes. The rows of a group are
