@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -31,6 +32,7 @@ type process struct {
 	log     *slog.Logger
 	metrics *prometheus.Registry
 	debug   net.Listener
+	hangups <-chan os.Signal
 }
 
 // open makes the process; an address that is taken is an error.
@@ -39,7 +41,7 @@ func (f processFlags) open(stderr io.Writer) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{log: log, metrics: obs.NewRegistry()}
+	p := &process{log: log, metrics: obs.NewRegistry(), hangups: catchHangups()}
 	if f.DebugListen == "" {
 		return p, nil
 	}
@@ -68,8 +70,17 @@ type role interface {
 
 // run runs the role and the debug listener until ctx ends or one of them fails.
 func (p *process) run(ctx context.Context, r role) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return r.Run(ctx) })
+	group.Go(func() error {
+		defer end()
+		return r.Run(ctx)
+	})
+	group.Go(func() error {
+		logHangups(ctx, p.log, p.hangups)
+		return nil
+	})
 	if p.debug != nil {
 		ready := func() error { return ctx.Err() }
 		group.Go(func() error {
