@@ -54,6 +54,9 @@ func (l *link) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		if err != nil {
+			l.checker.trouble.Store(&err)
+		}
 		select {
 		case l.failed <- struct{}{}:
 		default: // nobody follows its name, or it is known already

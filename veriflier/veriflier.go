@@ -34,7 +34,7 @@ type Options struct {
 	Region string
 	// Listeners to answer on, at least one. Run closes them.
 	Listeners []net.Listener
-	// Server says how to serve. Name, Log and Metrics may be left out.
+	// Server says how to serve. Name, Log and Metrics may be left out; Ready is ours.
 	Server rpc.ServerOptions
 	// Prober runs the checks.
 	Prober Prober
@@ -116,6 +116,7 @@ func New(o Options) (*Veriflier, error) {
 	if o.Server.Metrics == nil {
 		o.Server.Metrics = o.Metrics
 	}
+	o.Server.Ready = v.Ready
 	var err error
 	v.server, err = rpc.NewServer(o.Server, func(r grpc.ServiceRegistrar) {
 		veriflierv1.RegisterVeriflierServiceServer(r, service{veriflier: v})
@@ -124,6 +125,18 @@ func New(o Options) (*Veriflier, error) {
 		return nil, fmt.Errorf("veriflier %s: %w", o.Name, err)
 	}
 	return v, nil
+}
+
+// Ready says why the veriflier is no witness now; nil when it is one. It answers calls
+// meanwhile, and says in each answer what is wrong with it.
+func (v *Veriflier) Ready() error {
+	if v.selfCheck == nil {
+		return nil
+	}
+	if self := v.selfCheck.Report(); !self.Healthy {
+		return fmt.Errorf("its anchors do not answer, so it is no witness: %s", self.Detail)
+	}
+	return nil
 }
 
 // Run answers until ctx ends, then lets the running checks end for a few seconds. It

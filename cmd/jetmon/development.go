@@ -98,6 +98,9 @@ func (d *development) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
+// Ready says which of the roles cannot do their work now, and why.
+func (d *development) Ready() error { return d.cluster.Ready() }
+
 // close cleans up; it is safe after an open that failed half way.
 func (d *development) close() error {
 	var errs []error

@@ -24,7 +24,7 @@ const drainTimeout = 10 * time.Second
 type processFlags struct {
 	LogLevel    string `enum:"debug,info,warn,error" default:"${least_level}" help:"Least level that is logged: debug, info, warn or error."`
 	LogFormat   string `enum:"text,json" default:"text" help:"How the log is written to stderr: text or json."`
-	DebugListen string `placeholder:"HOST:PORT" help:"Loopback address for /metrics, /healthz, /readyz and /debug/pprof; none by default."`
+	DebugListen string `placeholder:"HOST:PORT" help:"Loopback address for /metrics, /healthz, /readyz (why the role cannot work now) and /debug/pprof; none by default."`
 }
 
 // process is what surrounds a role: its log, its metrics and the debug listener.
@@ -63,9 +63,11 @@ func newLog(w io.Writer, level, format string) (*slog.Logger, error) {
 	return obs.NewLogger(w, l, format), nil
 }
 
-// role is what every role is: Run blocks, and drains in order when ctx ends.
+// role is what every role is: Run blocks, and drains in order when ctx ends; Ready says
+// why the role cannot do its work now.
 type role interface {
 	Run(ctx context.Context) error
+	Ready() error
 }
 
 // run runs the role and the debug listener until ctx ends or one of them fails.
@@ -82,7 +84,12 @@ func (p *process) run(ctx context.Context, r role) error {
 		return nil
 	})
 	if p.debug != nil {
-		ready := func() error { return ctx.Err() }
+		ready := func() error {
+			if ctx.Err() != nil {
+				return errors.New("it is ending")
+			}
+			return r.Ready()
+		}
 		group.Go(func() error {
 			return obs.ServeDebug(ctx, obs.DebugOptions{Listener: p.debug, Gatherer: p.metrics, Ready: ready})
 		})
