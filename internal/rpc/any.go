@@ -60,6 +60,15 @@ func DialAny(addrs []string, o ClientOptions) (*Pool, error) {
 	return &Pool{serving: serving, connected: connected}, nil
 }
 
+// DialServing is Dial, but calls fail at once with UNAVAILABLE while the server says by its
+// health that it does not serve.
+func DialServing(addr string, o ClientOptions) (*grpc.ClientConn, error) {
+	if addr == "" {
+		return nil, errors.New("dial: the address of the server is empty")
+	}
+	return dialRound([]string{addr}, o, roundServing)
+}
+
 // Invoke makes a unary call.
 func (p *Pool) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
 	return p.choose().Invoke(ctx, method, args, reply, opts...)
