@@ -46,7 +46,7 @@ func TestAGatewayLeavesACoordinatorThatHasLostItsDatabase(t *testing.T) {
 	if g.health(t, victim) != healthpb.HealthCheckResponse_NOT_SERVING {
 		t.Errorf("%s says that it serves %s after it lost the database", victim, unready+heard)
 	}
-	c.during(4 * time.Second)
+	c.during(12 * time.Second) // longer than the gateway waits for an answer
 	healed := time.Now()
 	g.wire(t, victim, database).heal()
 	await(t, "it serves again", patience, func() bool { return g.health(t, victim) == healthpb.HealthCheckResponse_SERVING })
