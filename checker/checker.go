@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -87,6 +88,8 @@ type Checker struct {
 
 	ledger  *ledger
 	workers sync.WaitGroup
+	// trouble is why a session ended last, or could not be had; nil before that.
+	trouble atomic.Pointer[error]
 	// base is what probes live under; cut ends it when draining takes too long.
 	base context.Context
 	cut  context.CancelFunc
@@ -175,6 +178,19 @@ func (c *Checker) Run(ctx context.Context) error {
 	c.workers.Wait()
 	c.log.Info("checker ended", "error", err)
 	return err
+}
+
+// Ready says why the checker cannot do its work now; nil when it can, that is when it has
+// a session with a coordinator.
+func (c *Checker) Ready() error {
+	if c.ledger.isConnected() {
+		return nil
+	}
+	const why = "no coordinator has given this checker a session"
+	if err := c.trouble.Load(); err != nil {
+		return fmt.Errorf(why+"; the last attempt: %w", *err)
+	}
+	return errors.New(why)
 }
 
 // wait returns when what has happened, at the latest after d or with ctx. It does not

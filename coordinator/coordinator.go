@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -47,6 +48,7 @@ type Coordinator struct {
 	server    *rpc.Server
 	intake    *intake.Intake
 	peers     *peers.Peers
+	loaded    atomic.Bool // what we owned at first
 }
 
 // New checks the options and puts the rooms together. Nothing runs before Run.
@@ -95,7 +97,7 @@ func New(o Options) (*Coordinator, error) {
 	}, time.Now())
 	c.intake = intake.New(intake.Options{
 		Store: o.Store, Engine: c.engine, Fence: c.ownership.Fence, First: o.BucketMin, Last: o.BucketMax,
-		Loaded: func() { c.server.SetServing(true) }, Log: o.Log,
+		Loaded: func() { c.loaded.Store(true) }, Log: o.Log,
 	})
 	c.memos, err = checkpoint.New(checkpoint.Options{
 		Engine: c.engine, Store: o.Store, Fence: c.ownership.Fence, Log: o.Log, Metrics: o.Metrics,
@@ -123,7 +125,7 @@ func (c *Coordinator) newServer(instance string) error {
 	c.stream = stream.New(stream.Options{Engine: c.engine, Node: c.o.Node, Heartbeat: heartbeat, Lease: leaseTime})
 	o := c.o.Server
 	o.Name, o.Log, o.Metrics, o.Validate = "coordinator", c.o.Log, c.o.Metrics, true
-	o.NotReady = true // until the sites are loaded
+	o.Ready = c.Ready
 	o.Services = append(api.Services(), coordinatorpb.AssignmentService_ServiceDesc.ServiceName)
 	var err error
 	c.server, err = rpc.NewServer(o, func(r grpc.ServiceRegistrar) {

@@ -12,7 +12,6 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/anypb"
 
@@ -32,7 +31,7 @@ func (r *refusal) GRPCStatus() *status.Status { return r.status }
 // failCall answers that the coordinator refused, or could not be asked.
 func (h *handler) failCall(ctx context.Context, w http.ResponseWriter, err error) {
 	s := fault.Status(err)
-	if s.Code() == codes.Unavailable && h.conn.GetState() != connectivity.Ready {
+	if s.Code() == codes.Unavailable && !h.conn.Connected() {
 		// gRPC's own words are about connections and addresses; they are for our log.
 		h.log.Warn("the coordinator cannot be reached", "error", err)
 		s = status.New(codes.Unavailable, unreachable)

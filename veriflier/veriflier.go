@@ -35,8 +35,8 @@ type Options struct {
 	Region string
 	// Listeners to answer on, at least one. Run closes them.
 	Listeners []net.Listener
-	// Server says how to serve. Name, Log and Metrics may be left out; requests are
-	// validated always.
+	// Server says how to serve. Name, Log and Metrics may be left out; Ready and the
+	// validation of requests are ours.
 	Server rpc.ServerOptions
 	// Prober runs the checks.
 	Prober Prober
@@ -117,6 +117,7 @@ func New(o Options) (*Veriflier, error) {
 	}
 	v.base, v.cut = context.WithCancelCause(context.Background())
 	o.Server.Log = cmp.Or(o.Server.Log, v.log)
+	o.Server.Ready = v.Ready
 	var err error
 	v.server, err = rpc.NewServer(o.Server, func(r grpc.ServiceRegistrar) {
 		veriflierv1.RegisterVeriflierServiceServer(r, service{veriflier: v})
@@ -125,6 +126,18 @@ func New(o Options) (*Veriflier, error) {
 		return nil, fmt.Errorf("veriflier %s: %w", o.Name, err)
 	}
 	return v, nil
+}
+
+// Ready says why the veriflier is no witness now; nil when it is one. It answers calls
+// meanwhile, and says in each answer what is wrong with it.
+func (v *Veriflier) Ready() error {
+	if v.selfCheck == nil {
+		return nil
+	}
+	if self := v.selfCheck.Report(); !self.Healthy {
+		return fmt.Errorf("its anchors do not answer, so it is no witness: %s", self.Detail)
+	}
+	return nil
 }
 
 // Run answers until ctx ends, then lets the running checks end for a few seconds. It

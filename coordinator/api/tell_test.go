@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
@@ -98,7 +97,10 @@ func (d *desk) watched(t *testing.T, id check.SiteID) check.Target {
 	d.sessions++
 	// The schedule runs a second ahead each time: what is due soon is due by then.
 	now := time.Now().Add(time.Duration(d.sessions) * time.Second)
-	session := e.Join(now, dispatch.Hello{Node: "c", Instance: fmt.Sprint(d.sessions), Region: "r", MaxInFlight: 1000}, nil, d)
+	session, err := e.Join(now, dispatch.Hello{Node: "c", Instance: "1", Region: "r", MaxInFlight: 1000}, nil, d)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := e.Grant(now, session, 1000); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/coverage"
+	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -86,6 +87,8 @@ type CheckerView struct {
 	UnwellSince time.Time
 	// Quarantined is since when its failures count for nothing; zero while it is trusted.
 	Quarantined time.Time
+	// Rival is another process that asks for its name, zero when none does.
+	Rival dispatch.Rival
 }
 
 // Summary is the engine's view of itself.
@@ -135,7 +138,7 @@ func (e *Engine) Summary(now time.Time) Summary {
 		if ses := e.sessions[info.ID]; ses != nil {
 			v := CheckerView{
 				Node: info.Hello.Node, Region: info.Hello.Region, Instance: info.Hello.Instance,
-				Joined: ses.joined, Open: info.Open, Credit: info.Credit, SelfCheck: ses.self, UnwellSince: ses.unwell,
+				Joined: ses.joined, Open: info.Open, Credit: info.Credit, SelfCheck: ses.self, UnwellSince: ses.unwell, Rival: info.Rival,
 			}
 			if w := e.witnesses[info.Hello.Node]; w != nil {
 				v.Quarantined = w.Quarantined()

@@ -247,6 +247,44 @@ func TestEachNodeCanBeStoppedAndStartedAgain(t *testing.T) {
 	}
 }
 
+// awaitReady waits until the cluster says of a node why it cannot work, or of none.
+func (w *world) awaitReady(t *testing.T, want string) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); ; <-tick.C {
+		err := w.Ready()
+		if err == nil && want == "" || err != nil && want != "" && strings.Contains(err.Error(), want) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("ready: %v, want %q", err, want)
+		}
+	}
+}
+
+func TestAClusterIsReadyWhileAllItsNodesAre(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.awaitReady(t, "")
+	for _, story := range []struct {
+		stopped *cluster.Node
+		want    []string
+	}{
+		{w.Verifliers()[1], []string{"veriflier-2: it does not run"}},
+		{w.Coordinator(), []string{"coordinator: it does not run", "checker-1: no coordinator", "gateway: the coordinator cannot be reached"}},
+	} {
+		story.stopped.Stop()
+		for _, want := range story.want {
+			w.awaitReady(t, want)
+		}
+		if err := story.stopped.Start(); err != nil {
+			t.Fatal(err)
+		}
+		w.awaitReady(t, "")
+	}
+}
+
 func TestRunFailsWhenAnAddressIsTaken(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

@@ -150,6 +150,9 @@ func (d *System) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
+// Ready reports which of the roles cannot do their work now, and why.
+func (d *System) Ready() error { return d.cluster.Ready() }
+
 // Close closes what Run has not closed, and removes a temporary database.
 func (d *System) Close() error {
 	var errs []error
