@@ -13,7 +13,8 @@
 //	                                 v    '-- rows of the table, read by intake
 //	                                 ledger, checkpoint -> store -> notify -> WordPress.com
 //
-// Goroutines, all under Run's errgroup: the gRPC server, the clock (Engine.Tick), and the
+// Goroutines, all under Run's errgroup: the gRPC servers (one for everybody, and one without
+// the AssignmentService if there are listeners for it), the clock (Engine.Tick), and the
 // Run methods of intake, panel, expiry, deletion, ledger, checkpoint, notify and ownership.
 // When ctx ends they stop in order: first the server (checkers leave), the clock, the
 // intake, the panel, the expiry and the deletion; then the ledger writes what was decided;

@@ -92,6 +92,8 @@ func TestDevDoesTheWholeJob(t *testing.T) {
 	} {
 		if got := services(t, name); !slices.Contains(got, want) {
 			t.Errorf("reflection at %s lists %v, want %s among them", name, got, want)
+		} else if slices.Contains(got, "jetmon.coordinator.v1.AssignmentService") {
+			t.Errorf("whoever dials %s can be a checker", name)
 		}
 	}
 	if errs := d.errs.String(); errs != "" {
