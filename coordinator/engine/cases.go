@@ -25,7 +25,7 @@ func (e *Engine) open(slot schedule.Slot) *site {
 	}
 	r := e.record(slot)
 	s := &site{
-		row: e.row(r), slot: slot, sequence: uint64(r.sequence), urgent: r.has(flagUrgent),
+		row: e.row(r), timer: schedule.Timer{Slot: slot}, sequence: uint64(r.sequence), urgent: r.has(flagUrgent),
 		headHostile: r.has(flagHeadHostile), lastCheck: e.timeOf(r.last), host: r.host,
 	}
 	s.state = lifecycle.State{
@@ -52,7 +52,7 @@ func calmObservation(r *record) *check.Observation {
 
 // settle writes a site back after it was changed, and opens or closes its case.
 func (e *Engine) settle(now time.Time, s *site) {
-	r := e.record(s.slot)
+	r := e.record(s.timer.Slot)
 	if r.id != s.row.ID {
 		return // it was removed
 	}
@@ -61,10 +61,10 @@ func (e *Engine) settle(now time.Time, s *site) {
 	calm := e.calm(now, s)
 	e.remember(s, !calm)
 	if calm {
-		delete(e.cases, s.slot)
+		delete(e.cases, s.timer.Slot)
 		return
 	}
-	e.cases[s.slot] = s
+	e.cases[s.timer.Slot] = s
 }
 
 // calm says whether the record alone can stand for the site.
@@ -73,7 +73,7 @@ func (e *Engine) calm(now time.Time, s *site) bool {
 	switch {
 	case st.Stage != lifecycle.Up && st.Stage != lifecycle.NeverChecked,
 		st.Status != check.StatusRunning, s.row.OutageID != 0, s.pending != nil,
-		s.answer != nil, len(s.checks) > 0, s.opened, s.askDue, s.place != 0,
+		s.answer != nil, len(s.checks) > 0, s.opened, s.askDue, s.timer.Waits(),
 		s.last != nil && s.last.Outcome != check.OutcomeUp,
 		s.last != nil && !fits(s.last.Advisories):
 		return false
@@ -92,7 +92,7 @@ func (e *Engine) write(r *record, s *site) {
 	if r.bucket != s.row.Bucket {
 		e.unlink(r)
 		r.bucket = s.row.Bucket
-		e.link(s.slot, r)
+		e.link(s.timer.Slot, r)
 	}
 	r.blog, r.interval, r.settings = s.row.BlogID, minutes(s.row.Interval), e.settings.add(s.row.Settings)
 	r.since = momentOf(s.row.StatusSince)
@@ -122,7 +122,7 @@ func (e *Engine) calmDue(now, due time.Time, slot schedule.Slot, r *record) {
 		r.sequence++
 		r.set(flagUrgent, false)
 	}
-	e.turns.Add(slot, schedule.Next(r.id, e.intervalOf(time.Duration(r.interval)*time.Minute), e.clock.Now()))
+	e.agenda.Turn(&schedule.Timer{Slot: slot}, r.id, e.intervalOf(time.Duration(r.interval)*time.Minute))
 }
 
 // calmGood takes in a good check of a site that is up and has no case: nothing changes

@@ -84,18 +84,11 @@ type Engine struct {
 
 	start time.Time
 
-	mu sync.Mutex
-	// turns has the sites by their routine turns, in the time of clock; waits has what
-	// is due at a real time, by place. A site is on one of them at most.
-	clock *schedule.Clock
-	turns *schedule.Wheel
-	waits *schedule.Wheel
-	// places are the slots of the sites on waits; freePlaces lists those that are unused.
-	places     []schedule.Slot
-	freePlaces []schedule.Slot
-	core       *dispatch.Core
-	meter      *coverage.Meter
-	ticked     time.Time
+	mu     sync.Mutex
+	agenda *schedule.Agenda
+	core   *dispatch.Core
+	meter  *coverage.Meter
+	ticked time.Time
 
 	// pages hold the records of slots 0..slots-1; free lists the slots without a site.
 	pages []*[pageSize]record
@@ -142,7 +135,6 @@ type Engine struct {
 	// lonely is when the last session ended; zero while there is one.
 	lonely time.Time
 
-	due      []schedule.Slot  // scratch of Tick
 	expected []dispatch.Check // scratch of expectDue
 	targets  []check.Target   // scratch of assign
 	keys     []dispatch.Key   // scratch of CheckIn
@@ -161,9 +153,7 @@ func New(o Options, now time.Time) *Engine {
 	e := &Engine{
 		start:      now.Add(-grain), // so that no check ends at 0
 		o:          o,
-		clock:      schedule.NewClock(now),
-		turns:      schedule.New(now, tick, wheelBuckets),
-		waits:      schedule.New(now, tick, wheelBuckets),
+		agenda:     schedule.NewAgenda(now, tick, wheelBuckets),
 		meter:      coverage.New(now),
 		ticked:     now,
 		unsaved:    map[check.SiteID]check.BucketID{},

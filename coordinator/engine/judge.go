@@ -93,16 +93,16 @@ func (e *Engine) step(now time.Time, s *site, ev lifecycle.Event) {
 func (e *Engine) carryOut(now time.Time, s *site, f lifecycle.Effect) {
 	switch f := f.(type) {
 	case lifecycle.Recheck:
-		e.wait(s, now.Add(f.After))
+		e.agenda.At(&s.timer, now.Add(f.After))
 	case lifecycle.SecondLook:
 		e.secondLook(now, s, f.Avoid)
 	case lifecycle.Verify:
 		if f.After > 0 {
 			s.askDue = true
-			e.wait(s, now.Add(f.After))
+			e.agenda.At(&s.timer, now.Add(f.After))
 			return
 		}
-		e.rest(s)
+		e.agenda.Rest(&s.timer)
 		e.ask(now, s)
 	case lifecycle.Abandon:
 		s.askDue = false

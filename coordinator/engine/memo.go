@@ -270,12 +270,12 @@ func (e *Engine) recall(now time.Time, s *site) {
 	switch s.state.Stage {
 	case lifecycle.Verifying:
 		s.askDue = true
-		e.wait(s, now)
+		e.agenda.At(&s.timer, now)
 	case lifecycle.Suspect:
 		// Failures that follow one another too closely say too little.
-		e.wait(s, s.state.Observed.Add(e.o.Policy.Between))
+		e.agenda.At(&s.timer, s.state.Observed.Add(e.o.Policy.Between))
 	case lifecycle.Recovering:
-		e.wait(s, now)
+		e.agenda.At(&s.timer, now)
 	}
 }
 

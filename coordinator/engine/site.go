@@ -15,9 +15,8 @@ import (
 type site struct {
 	row   store.Site // as committed
 	state lifecycle.State
-	slot  schedule.Slot
-	// place on Engine.waits, and one; 0: the site has none.
-	place schedule.Slot
+	// timer is the site's on the agenda; its slot is that of the site.
+	timer schedule.Timer
 	// host is a hash of the address that it was reached at; 0: not known.
 	host uint32
 	// kept says that the store may have a memo of it.

@@ -85,7 +85,7 @@ func (e *Engine) put(now time.Time, row store.Site) {
 		e.restart(s)
 	case old.Paused != row.Paused && row.Paused:
 		e.core.Withdraw(row.ID)
-		e.rest(s)
+		e.agenda.Rest(&s.timer)
 		e.step(now, s, lifecycle.Pause{})
 	case old.Paused != row.Paused:
 		e.step(now, s, lifecycle.Resume{})
@@ -114,7 +114,7 @@ func (e *Engine) begin(now time.Time, row *store.Site) {
 	r.setStage(lifecycle.NeverChecked)
 	e.link(slot, r)
 	e.byID.put(row.ID, slot)
-	e.turns.Add(slot, schedule.Next(row.ID, e.intervalOf(row.Interval), e.clock.Now()))
+	e.agenda.Turn(&schedule.Timer{Slot: slot}, row.ID, e.intervalOf(row.Interval))
 }
 
 func (e *Engine) add(now time.Time, row store.Site) *site {
@@ -123,7 +123,7 @@ func (e *Engine) add(now time.Time, row store.Site) *site {
 	*r = record{id: row.ID, bucket: row.Bucket, url: e.urls.add(row.URL)}
 	e.link(slot, r)
 	e.byID.put(row.ID, slot)
-	s := &site{row: row, slot: slot, host: e.machineOf(row.URL)}
+	s := &site{row: row, timer: schedule.Timer{Slot: slot}, host: e.machineOf(row.URL)}
 	s.state = lifecycle.Initial(row.Status, row.StatusSince, row.Paused)
 	s.state.Ballot = e.ballots
 	if !row.Paused {
@@ -148,7 +148,7 @@ func (e *Engine) Soon(now time.Time, id check.SiteID) {
 func (e *Engine) soon(s *site) {
 	switch s.state.Stage {
 	case lifecycle.NeverChecked, lifecycle.Up, lifecycle.Down, lifecycle.ConfirmedDown:
-		e.turnNow(s)
+		e.agenda.TurnNow(&s.timer)
 	}
 }
 
@@ -161,23 +161,23 @@ func (e *Engine) restart(s *site) {
 	s.last, s.lastCheck, s.headHostile, s.host = nil, time.Time{}, false, e.machineOf(s.row.URL)
 	s.state = lifecycle.Initial(s.row.Status, s.row.StatusSince, s.row.Paused)
 	s.state.Ballot = e.ballots
-	e.rest(s)
+	e.agenda.Rest(&s.timer)
 	e.soon(s)
 }
 
 func (e *Engine) remove(s *site) {
 	e.core.Withdraw(s.row.ID)
 	e.remember(s, false)
-	e.rest(s)
+	e.agenda.Rest(&s.timer)
 	e.abandon(s)
 	e.release(s.row.ID)
 	e.byID.remove(s.row.ID)
-	delete(e.cases, s.slot)
-	r := e.record(s.slot)
+	delete(e.cases, s.timer.Slot)
+	r := e.record(s.timer.Slot)
 	e.unlink(r)
 	e.urls.drop(r.url)
 	*r = record{}
-	e.free = append(e.free, s.slot)
+	e.free = append(e.free, s.timer.Slot)
 }
 
 // abandon stops the site's ballot if the panel has one.

@@ -55,8 +55,8 @@ func TestARowMakesTheSameSiteWhicheverWayItComes(t *testing.T) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
 			rows := [2]store.Site{put.row(put.record(0)), read.row(read.record(0))}
-			if !reflect.DeepEqual(rows[0], rows[1]) || len(put.cases) != len(read.cases) || put.turns.Len() != read.turns.Len() {
-				t.Errorf("%+v, %d cases, %d turns; %+v, %d cases, %d turns", rows[1], len(read.cases), read.turns.Len(), rows[0], len(put.cases), put.turns.Len())
+			if !reflect.DeepEqual(rows[0], rows[1]) || len(put.cases) != len(read.cases) || put.agenda.Len() != read.agenda.Len() {
+				t.Errorf("%+v, %d cases, %d turns; %+v, %d cases, %d turns", rows[1], len(read.cases), read.agenda.Len(), rows[0], len(put.cases), put.agenda.Len())
 			}
 		})
 	}

@@ -28,10 +28,9 @@ func (e *Engine) Tick(now time.Time) {
 		e.terms = e.o.Terms()
 	}
 	e.routine(now)
-	e.due = e.waits.Advance(now, e.due[:0])
-	for _, place := range e.due {
-		if s := e.cases[e.places[place]]; s != nil {
-			e.leavePlace(s)
+	for _, slot := range e.agenda.Waited(now) {
+		if s := e.cases[slot]; s != nil {
+			e.agenda.Rest(&s.timer)
 			e.siteDue(now, now, s)
 			e.settle(now, s)
 		}
@@ -48,15 +47,12 @@ func (e *Engine) Tick(now time.Time) {
 // routine lets the schedule's clock run on and takes the sites whose turn it is. The
 // clock stands while checks wait for room: then there is no use in more of them.
 func (e *Engine) routine(now time.Time) {
-	before := e.clock.Now()
-	own := e.clock.Advance(now, e.core.Backlog(now) > maxBacklog)
-	e.meter.Ran(now, now.Sub(e.ticked), own.Sub(before))
+	slots, ran := e.agenda.Advance(now, e.core.Backlog(now) > maxBacklog)
+	e.meter.Ran(now, now.Sub(e.ticked), ran)
 	e.ticked = now
-	// None of them was due earlier than this.
-	due := now.Add(before.Sub(own))
-	e.due = e.turns.Advance(own, e.due[:0])
-	e.meter.Due(now, len(e.due))
-	for run := range slices.Chunk(e.due, runLength) {
+	e.meter.Due(now, len(slots))
+	due := now.Add(-ran) // none of them was due earlier
+	for run := range slices.Chunk(slots, runLength) {
 		e.expectDue(run)
 		for _, slot := range run {
 			if s := e.cases[slot]; s != nil {
@@ -94,7 +90,7 @@ func (e *Engine) submitTo(now time.Time, s *site, avoid string) {
 
 // queueSite queues one check of a site, unless one is open.
 func (e *Engine) queueSite(now time.Time, s *site, c dispatch.Check) {
-	c.Site, c.Sequence, c.Host, c.Tag = s.row.ID, s.sequence+1, s.host, uint32(s.slot)
+	c.Site, c.Sequence, c.Host, c.Tag = s.row.ID, s.sequence+1, s.host, uint32(s.timer.Slot)
 	if e.core.Submit(now, c) == nil {
 		s.sequence++
 		s.urgent = c.Urgent
@@ -110,58 +106,8 @@ func (e *Engine) tagged(c *dispatch.Check) *record {
 	return nil
 }
 
-// turn has the wheel come by at the site's next routine turn; soon at once. wait has it
-// come by at a real time, and rest not at all. Each ends what was before.
-func (e *Engine) turn(s *site) {
-	e.leavePlace(s)
-	e.turns.Add(s.slot, schedule.Next(s.row.ID, e.interval(s), e.clock.Now()))
-}
-
-func (e *Engine) turnNow(s *site) {
-	e.leavePlace(s)
-	e.turns.Add(s.slot, e.clock.Now())
-}
-
-func (e *Engine) wait(s *site, at time.Time) {
-	e.turns.Remove(s.slot)
-	if s.place == 0 {
-		s.place = e.newPlace(s.slot) + 1
-	}
-	e.waits.Add(s.place-1, at)
-}
-
-func (e *Engine) rest(s *site) {
-	e.leavePlace(s)
-	e.turns.Remove(s.slot)
-}
-
-func (e *Engine) leavePlace(s *site) {
-	if s.place != 0 {
-		e.waits.Remove(s.place - 1)
-		e.freePlaces = append(e.freePlaces, s.place-1)
-		s.place = 0
-	}
-}
-
-func (e *Engine) newPlace(slot schedule.Slot) schedule.Slot {
-	if n := len(e.freePlaces); n > 0 {
-		place := e.freePlaces[n-1]
-		e.freePlaces = e.freePlaces[:n-1]
-		e.places[place] = slot
-		return place
-	}
-	e.places = append(e.places, slot)
-	return schedule.Slot(len(e.places) - 1)
-}
-
-// next is when a site is due, in real time; false when nothing is.
-func (e *Engine) next(s *site) (time.Time, bool) {
-	if s.place != 0 {
-		return e.waits.Due(s.place - 1)
-	}
-	at, ok := e.turns.Due(s.slot)
-	return e.clock.Real(at), ok
-}
+// turn gives a site its next routine turn.
+func (e *Engine) turn(s *site) { e.agenda.Turn(&s.timer, s.row.ID, e.interval(s)) }
 
 func (e *Engine) interval(s *site) time.Duration { return e.intervalOf(s.row.Interval) }
 
@@ -221,7 +167,7 @@ func (e *Engine) target(slot schedule.Slot) check.Target {
 func (e *Engine) ask(now time.Time, s *site) {
 	if e.o.Ledger.Full() {
 		s.askDue = true
-		e.wait(s, now.Add(fullWait))
+		e.agenda.At(&s.timer, now.Add(fullWait))
 		return
 	}
 	s.askDue = false

@@ -54,7 +54,7 @@ func (e *Engine) View(now time.Time, id check.SiteID) (View, bool) {
 		Checks: slices.Clone(s.checks), Pending: s.pending != nil,
 		Flapping: s.state.Status != check.StatusRunning && s.state.Flap.Flapping(now, e.o.Policy),
 	}
-	if due, ok := e.next(s); ok {
+	if due, ok := e.agenda.Due(&s.timer); ok {
 		v.Next = due
 	}
 	if s.answer != nil {
