@@ -18,6 +18,14 @@ func (e *Engine) site(id check.SiteID) *site {
 	return nil
 }
 
+// caseOf is the case of a site, nil when it has none.
+func (e *Engine) caseOf(id check.SiteID) *site {
+	if slot, ok := e.byID.get(id); ok {
+		return e.cases[slot]
+	}
+	return nil
+}
+
 // open is the site in a slot: its case, or one made from its record.
 func (e *Engine) open(slot schedule.Slot) *site {
 	if s := e.cases[slot]; s != nil {

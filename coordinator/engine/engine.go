@@ -11,6 +11,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/quorum"
 	"github.com/Automattic/jetmon/coordinator/schedule"
+	"github.com/Automattic/jetmon/coordinator/snapshot"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/storm"
 	"github.com/Automattic/jetmon/internal/check"
@@ -126,12 +127,8 @@ type Engine struct {
 	top check.SiteID
 	// drops counts how often each shard was dropped.
 	drops [store.Shards]uint64
-	// unsaved are the sites whose memo in the store is not as it should be.
-	unsaved map[check.SiteID]check.BucketID
-	// unsavedIn queues them by shard; some are no more among them, or in another shard.
-	unsavedIn [store.Shards][]check.SiteID
-	// recalled are memos of an earlier owner, until their sites are added.
-	recalled map[check.SiteID]store.Suspect
+	// snapshots knows what of the cases is to be written, and what an earlier owner has left.
+	snapshots *snapshot.Journal
 	// lonely is when the last session ended; zero while there is one.
 	lonely time.Time
 
@@ -156,8 +153,7 @@ func New(o Options, now time.Time) *Engine {
 		agenda:     schedule.NewAgenda(now, tick, wheelBuckets),
 		meter:      coverage.New(now),
 		ticked:     now,
-		unsaved:    map[check.SiteID]check.BucketID{},
-		recalled:   map[check.SiteID]store.Suspect{},
+		snapshots:  snapshot.NewJournal(),
 		core:       dispatch.New(o.Dispatch),
 		machines:   maphash.MakeSeed(),
 		cases:      map[schedule.Slot]*site{},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/schedule"
+	"github.com/Automattic/jetmon/coordinator/snapshot"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -19,7 +20,7 @@ type site struct {
 	timer schedule.Timer
 	// host is a hash of the address that it was reached at; 0: not known.
 	host uint32
-	// kept says that the store may have a memo of it.
+	// kept: the store may have a snapshot of it.
 	kept bool
 	// sequence numbers the checks; urgent is whether the newest one was.
 	sequence uint64
@@ -28,7 +29,7 @@ type site struct {
 	last      *check.Observation
 	lastCheck time.Time
 	// checks are the observations of the present run of failures, or of the
-	// present recovery; at most maxChecks.
+	// present recovery; at most snapshot.MaxChecks.
 	checks []store.LocalCheck
 	// askDue says that a ballot is to be opened when the wheel comes by; opened
 	// that the panel has it.
@@ -42,9 +43,6 @@ type site struct {
 	// headHostile says that HEAD fails where GET works.
 	headHostile bool
 }
-
-// maxChecks bounds the evidence kept of one run.
-const maxChecks = 4
 
 // target is what to ask a node.
 func (s *site) target() check.Target {
@@ -81,7 +79,7 @@ func (s *site) note(c store.LocalCheck) {
 	case o == check.OutcomeUp && s.state.Stage != lifecycle.Recovering,
 		o == check.OutcomeDown && s.state.Stage == lifecycle.Recovering:
 		s.checks = nil // the direction turns
-	case len(s.checks) == maxChecks:
+	case len(s.checks) == snapshot.MaxChecks:
 		// The first one opened the run: keep it, forget the second oldest.
 		s.checks = slices.Delete(s.checks, 1, 2)
 	}
@@ -119,10 +117,7 @@ func (s *site) forget() {
 }
 
 // Regional says that a site fails for some regions and works for others.
-type Regional struct {
-	Down, Up []string
-	At       time.Time
-}
+type Regional = snapshot.Regional
 
 // regionalFor is how long a regional finding is shown.
 const regionalFor = time.Hour

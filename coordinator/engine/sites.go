@@ -57,17 +57,7 @@ func (e *Engine) DropShard(shard store.ShardID) {
 			e.remove(s)
 		}
 	}
-	// What is to be remembered of them is the new owner's to write.
-	for id, bucket := range e.unsaved {
-		if store.ShardOf(bucket) == shard {
-			delete(e.unsaved, id)
-		}
-	}
-	for id, kept := range e.recalled {
-		if store.ShardOf(kept.Bucket) == shard {
-			delete(e.recalled, id)
-		}
-	}
+	e.snapshots.Drop(shard)
 }
 
 func (e *Engine) put(now time.Time, row store.Site) {
@@ -99,8 +89,7 @@ func (e *Engine) put(now time.Time, row store.Site) {
 // begin puts a site that is not watched yet on the schedule. Nearly all are calm, and of
 // those the record is made without a *site: a coordinator that starts has millions of them.
 func (e *Engine) begin(now time.Time, row *store.Site) {
-	_, recalled := e.recalled[row.ID]
-	if row.Paused || row.Status != check.StatusRunning || row.OutageID != 0 || recalled {
+	if row.Paused || row.Status != check.StatusRunning || row.OutageID != 0 || e.snapshots.Has(row.ID) {
 		e.add(now, *row)
 		return
 	}

@@ -1,5 +1,7 @@
 package arch
 
+import "slices"
+
 // Packages are named by their path inside the module ("gateway"), with /... for all
 // below ("coordinator/..." is coordinator too). What a package imports is named the
 // same way when it is ours and by its import path when it is not.
@@ -27,6 +29,11 @@ func pure() []string {
 	}
 }
 
+// deciders are packages that decide as the pure ones do, in the nouns of coordinator/store:
+// rows, buckets, evidence. That package has interfaces with a context, and so is not pure;
+// who imports it may use its values alone.
+func deciders() []string { return []string{"coordinator/snapshot"} }
+
 // valuePackages are those of the standard library that hold no state of the world.
 func valuePackages() []string {
 	return []string{
@@ -40,6 +47,10 @@ func importRules() []importRule {
 		why:   "a pure package imports value packages of the standard library, internal/check and its like only",
 		of:    pure(),
 		allow: append(valuePackages(), pure()...),
+	}, {
+		why:   "a package that decides imports what a pure one may, and the nouns of the store",
+		of:    deciders(),
+		allow: slices.Concat(valuePackages(), pure(), deciders(), []string{"coordinator/store"}),
 	}, {
 		why:    "what all roles share must not know one of them; only internal/cluster puts them together",
 		of:     []string{"internal/..."},
@@ -90,7 +101,7 @@ type useRule struct {
 func useRules() []useRule {
 	return []useRule{{
 		why: "a pure package is given the time; it never looks at a clock",
-		of:  pure(),
+		of:  append(pure(), deciders()...),
 		deny: []string{
 			"time.Now", "time.Since", "time.Until", "time.Sleep", "time.After", "time.AfterFunc", "time.Tick",
 			"time.NewTimer", "time.NewTicker", "time.Local",
