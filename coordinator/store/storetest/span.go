@@ -223,13 +223,8 @@ func spanChanged(t *testing.T, db Database) {
 		site.Bucket = check.BucketID(i%3*100 + i)
 		sites = append(sites, create(t, s, site))
 	}
-	of := func(shard store.ShardID, in store.Span) (out []store.Site) {
-		for _, site := range sites {
-			if store.ShardOf(site.Bucket) == shard && in.Has(site.ID) {
-				out = append(out, get[store.Site](t)(s.Site(t.Context(), site.ID)))
-			}
-		}
-		return out
+	of := func(shard store.ShardID, in store.Span) []store.Site {
+		return reread(t, s, sites, func(site store.Site) bool { return store.ShardOf(site.Bucket) == shard && in.Has(site.ID) })
 	}
 	some := store.Span{First: sites[2].ID, Last: sites[9].ID}
 	first := store.ShardOf(sites[0].Bucket)
@@ -276,6 +271,17 @@ func spanChanged(t *testing.T, db Database) {
 	if !slices.Contains(read.Changed, other) || len(read.Digests) != 2 || read.Rows != len(of(first, some)) {
 		t.Errorf("changed are %v of %v", read.Changed, read.Digests)
 	}
+}
+
+// reread reads those of some sites again that are wanted.
+func reread(t *testing.T, s store.Store, sites []store.Site, wanted func(store.Site) bool) (out []store.Site) {
+	t.Helper()
+	for _, site := range sites {
+		if wanted(site) {
+			out = append(out, get[store.Site](t)(s.Site(t.Context(), site.ID)))
+		}
+	}
+	return out
 }
 
 func spanAsPages(t *testing.T, db Database) {
