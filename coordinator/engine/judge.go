@@ -127,9 +127,7 @@ func (e *Engine) secondLook(now time.Time, s *site, avoid string) {
 			return
 		}
 	}
-	t := s.target()
-	t.Timeout = check.VerifyTimeout
-	e.o.Panel.Look(Question{Site: s.row.ID, Target: t})
+	e.o.Panel.Look(Question{Site: s.row.ID, Target: s.target()})
 }
 
 // change sends a change of status to the ledger; until its answer nothing else is judged.

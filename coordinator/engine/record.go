@@ -46,7 +46,9 @@ const (
 	flagsAll        = 1<<stageShift - 1
 )
 
-func (r *record) stage() lifecycle.Stage { return lifecycle.Stage(r.flags >> stageShift) }
+func (f flags) stage() lifecycle.Stage { return lifecycle.Stage(f >> stageShift) }
+
+func (r *record) stage() lifecycle.Stage { return r.flags.stage() }
 
 func (r *record) setStage(s lifecycle.Stage) { r.flags = r.flags&flagsAll | flags(s)<<stageShift }
 

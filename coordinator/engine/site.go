@@ -53,20 +53,27 @@ func (s *site) target() check.Target {
 	if s.headHostile {
 		f |= flagHeadHostile
 	}
+	f |= flags(s.state.Stage) << stageShift
 	return target(s.row.URL, s.row.Settings, s.sequence, f)
 }
 
 func target(url string, settings check.Settings, sequence uint64, f flags) check.Target {
-	t := check.Target{
+	return check.Target{
 		URL:         check.CompleteURL(url),
 		Settings:    settings,
-		Timeout:     check.RoutineTimeout,
+		Timeout:     budget(f.stage(), f&flagUrgent != 0),
 		HeadHostile: f&flagHeadHostile != 0 && sequence%headAgain != 0,
 	}
-	if f&flagUrgent != 0 {
-		t.Timeout = check.VerifyTimeout
+}
+
+// budget is how long a check of a site may take. A site in trouble keeps the patience that
+// it was called down with until it is up again: with less, one that comes back slowly
+// would stay down though nobody would call it down.
+func budget(stage lifecycle.Stage, urgent bool) time.Duration {
+	if calm := stage == lifecycle.Up || stage == lifecycle.NeverChecked; calm && !urgent {
+		return check.RoutineTimeout
 	}
-	return t
+	return check.VerifyTimeout
 }
 
 // note keeps an observation that is evidence of a run of failures, or of a recovery.

@@ -172,7 +172,5 @@ func (e *Engine) ask(now time.Time, s *site) {
 	}
 	s.askDue = false
 	s.opened = true
-	t := s.target()
-	t.Timeout = check.VerifyTimeout
-	e.o.Panel.Ask(Question{Site: s.row.ID, Ballot: s.state.Ballot, Round: s.state.Round, Target: t})
+	e.o.Panel.Ask(Question{Site: s.row.ID, Ballot: s.state.Ballot, Round: s.state.Round, Target: s.target()})
 }
