@@ -10,6 +10,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/roster"
 	"github.com/Automattic/jetmon/coordinator/schedule"
 	"github.com/Automattic/jetmon/coordinator/snapshot"
 	"github.com/Automattic/jetmon/coordinator/store"
@@ -83,28 +84,14 @@ const (
 type Engine struct {
 	o Options
 
-	start time.Time
-
 	mu     sync.Mutex
 	agenda *schedule.Agenda
 	core   *dispatch.Core
 	meter  *coverage.Meter
 	ticked time.Time
 
-	// pages hold the records of slots 0..slots-1; free lists the slots without a site.
-	pages []*[pageSize]record
-	slots int
-	free  []schedule.Slot
-	byID  index
-	// buckets are the heads of the lists of slots, noSlot when empty.
-	buckets [check.Buckets]uint32
-	urls    arena
-	// machines is for the hashes of hosts in records.
-	machines maphash.Seed
-	// settings and nodes hold each different value once; records have the index.
-	settings   interned
-	nodes      []string
-	nodeByName map[string]uint16
+	// sites has a record of every site.
+	sites *roster.Table
 	// cases are the sites that are not calm.
 	cases map[schedule.Slot]*site
 	// ballots is the highest number that a ballot had.
@@ -123,8 +110,6 @@ type Engine struct {
 	terms     [store.Shards]uint64
 	// edits counts what Edits answers, by id: see editBlock.
 	edits [1 << 12]uint64
-	// top is the highest id that a site had.
-	top check.SiteID
 	// drops counts how often each shard was dropped.
 	drops [store.Shards]uint64
 	// snapshots knows what of the cases is to be written, and what an earlier owner has left.
@@ -148,27 +133,19 @@ type Counters struct {
 // New makes an engine without sites.
 func New(o Options, now time.Time) *Engine {
 	e := &Engine{
-		start:      now.Add(-grain), // so that no check ends at 0
-		o:          o,
-		agenda:     schedule.NewAgenda(now, tick, wheelBuckets),
-		meter:      coverage.New(now),
-		ticked:     now,
-		snapshots:  snapshot.NewJournal(),
-		core:       dispatch.New(o.Dispatch),
-		machines:   maphash.MakeSeed(),
-		cases:      map[schedule.Slot]*site{},
-		recent:     map[check.SiteID]time.Time{},
-		settings:   newInterned(),
-		nodes:      []string{""},
-		nodeByName: map[string]uint16{"": 0},
-		sessions:   map[dispatch.SessionID]*session{},
-		held:       map[check.SiteID]hold{},
-		witnesses:  map[string]*storm.Witness{},
-		lonely:     now,
-	}
-	e.byID.id = func(slot schedule.Slot) check.SiteID { return e.record(slot).id }
-	for i := range e.buckets {
-		e.buckets[i] = noSlot
+		o:         o,
+		agenda:    schedule.NewAgenda(now, tick, wheelBuckets),
+		meter:     coverage.New(now),
+		ticked:    now,
+		snapshots: snapshot.NewJournal(),
+		core:      dispatch.New(o.Dispatch),
+		sites:     roster.New(now, maphash.MakeSeed()),
+		cases:     map[schedule.Slot]*site{},
+		recent:    map[check.SiteID]time.Time{},
+		sessions:  map[dispatch.SessionID]*session{},
+		held:      map[check.SiteID]hold{},
+		witnesses: map[string]*storm.Witness{},
+		lonely:    now,
 	}
 	return e
 }

@@ -163,9 +163,12 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 		if !c.Due.IsZero() {
 			e.meter.Answered(now, c.Due)
 		}
-		if e.calmGood(slot, ses.hello.Node, r.At, &r.Observation) {
-			e.shown(now, ses, r, e.urls.text(e.record(slot).url), false)
-			continue
+		if e.cases[slot] == nil {
+			if url, ok := e.sites.Good(slot, ses.hello.Node, r.At, &r.Observation); ok {
+				e.counts.Checks++
+				e.shown(now, ses, r, url, false)
+				continue
+			}
 		}
 		s := e.open(slot)
 		o := e.credible(now, ses, s, r)

@@ -12,19 +12,19 @@ import (
 
 // memorable reports whether more is known of a site than its row and its next checks say.
 func (s *site) memorable() bool {
-	switch s.state.Stage {
+	switch s.State.Stage {
 	case lifecycle.Suspect, lifecycle.Verifying, lifecycle.Recovering:
 		return true
 	}
-	return s.pending != nil || s.state.Flap != lifecycle.Flap{} || s.regional.At != time.Time{}
+	return s.pending != nil || s.State.Flap != lifecycle.Flap{} || s.regional.At != time.Time{}
 }
 
 // snapshot describes the site. A change that is not committed has not been: its ballot is
 // held again.
 func (s *site) snapshot() snapshot.Snapshot {
 	out := snapshot.Snapshot{
-		State: s.state, Checks: slices.Clone(s.checks), Last: s.last, LastCheck: s.lastCheck,
-		HeadHostile: s.headHostile, Regional: s.regional,
+		State: s.State, Checks: slices.Clone(s.checks), Last: s.Last, LastCheck: s.LastCheck,
+		HeadHostile: s.HeadHostile, Regional: s.regional,
 	}
 	if s.pending != nil {
 		st := &out.State
@@ -44,7 +44,7 @@ func (e *Engine) remember(s *site, open bool) {
 	} else if !s.kept {
 		return
 	}
-	e.snapshots.Outdated(s.row.ID, s.row.Bucket)
+	e.snapshots.Outdated(s.Row.ID, s.Row.Bucket)
 }
 
 // Unsaved takes the updates of a shard that are to be written to the store, at most limit,
@@ -60,7 +60,7 @@ func (e *Engine) Unsaved(now time.Time, shard store.ShardID, limit int) []snapsh
 		}
 		u := snapshot.Update{Site: id, Bucket: bucket, Forget: true, At: now}
 		if s := e.caseOf(id); s != nil && s.memorable() {
-			u.Forget, u.Bucket, u.URL, u.Snapshot = false, s.row.Bucket, s.row.URL, s.snapshot()
+			u.Forget, u.Bucket, u.URL, u.Snapshot = false, s.Row.Bucket, s.Row.URL, s.snapshot()
 		} else if s != nil {
 			s.kept = false
 		}
@@ -94,7 +94,7 @@ func (e *Engine) Recall(suspects []store.Suspect) {
 	for _, left := range suspects {
 		e.snapshots.Left(left)
 		// One that was put by an edit before we came to this.
-		if s := e.site(left.SiteID); s != nil && s.lastCheck.IsZero() && s.pending == nil && !s.row.Paused {
+		if s := e.site(left.SiteID); s != nil && s.LastCheck.IsZero() && s.pending == nil && !s.Row.Paused {
 			e.recall(e.ticked, s)
 			e.settle(e.ticked, s)
 		}
@@ -111,34 +111,34 @@ func (e *Engine) Recalled(shard store.ShardID) {
 // recall goes on with a site where the process ended that left a snapshot of it. A ballot
 // is held anew: its votes are gone.
 func (e *Engine) recall(now time.Time, s *site) {
-	if !e.snapshots.Has(s.row.ID) {
+	if !e.snapshots.Has(s.Row.ID) {
 		return
 	}
 	s.kept = true
-	r, err := e.snapshots.Recall(now, &s.row)
+	r, err := e.snapshots.Recall(now, &s.Row)
 	if err != nil {
-		e.o.Log.Warn("site starts afresh: its snapshot cannot be read", "site_id", s.row.ID, "error", err)
+		e.o.Log.Warn("site starts afresh: its snapshot cannot be read", "site_id", s.Row.ID, "error", err)
 		return
 	}
 	if r == nil {
 		return
 	}
-	s.headHostile, s.regional = r.HeadHostile, r.Regional
+	s.HeadHostile, s.regional = r.HeadHostile, r.Regional
 	if !r.Fresh {
-		s.state.Flap = r.State.Flap
+		s.State.Flap = r.State.Flap
 		return
 	}
 	e.ballots = max(e.ballots, r.State.Ballot)
-	s.state = r.State
-	s.state.StatusSince = s.row.StatusSince
-	s.checks, s.last, s.lastCheck = r.Checks, r.Last, r.LastCheck
-	switch s.state.Stage {
+	s.State = r.State
+	s.State.StatusSince = s.Row.StatusSince
+	s.checks, s.Last, s.LastCheck = r.Checks, r.Last, r.LastCheck
+	switch s.State.Stage {
 	case lifecycle.Verifying:
 		s.askDue = true
 		e.agenda.At(&s.timer, now)
 	case lifecycle.Suspect:
 		// Failures that follow one another too closely say too little.
-		e.agenda.At(&s.timer, s.state.Observed.Add(e.o.Policy.Between))
+		e.agenda.At(&s.timer, s.State.Observed.Add(e.o.Policy.Between))
 	case lifecycle.Recovering:
 		e.agenda.At(&s.timer, now)
 	}

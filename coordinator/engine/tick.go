@@ -6,6 +6,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/roster"
 	"github.com/Automattic/jetmon/coordinator/schedule"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -58,7 +59,7 @@ func (e *Engine) routine(now time.Time) {
 			if s := e.cases[slot]; s != nil {
 				e.siteDue(now, due, s)
 				e.settle(now, s)
-			} else if r := e.record(slot); r.id != 0 {
+			} else if r := e.sites.Record(slot); r.ID() != 0 {
 				e.calmDue(now, due, slot, r)
 			}
 		}
@@ -67,15 +68,15 @@ func (e *Engine) routine(now time.Time) {
 
 // siteDue does the one thing that a site waits for, which was due at a time.
 func (e *Engine) siteDue(now, due time.Time, s *site) {
-	switch s.state.Stage {
+	switch s.State.Stage {
 	case lifecycle.Paused:
 	case lifecycle.Verifying:
 		if s.askDue {
 			e.ask(now, s)
 		}
 	default:
-		if s.state.Stage == lifecycle.Suspect && !s.state.Held {
-			e.submitTo(now, s, s.state.Node)
+		if s.State.Stage == lifecycle.Suspect && !s.State.Held {
+			e.submitTo(now, s, s.State.Node)
 		} else {
 			e.queueSite(now, s, dispatch.Check{Due: due})
 		}
@@ -90,26 +91,34 @@ func (e *Engine) submitTo(now time.Time, s *site, avoid string) {
 
 // queueSite queues one check of a site, unless one is open.
 func (e *Engine) queueSite(now time.Time, s *site, c dispatch.Check) {
-	c.Site, c.Sequence, c.Host, c.Tag = s.row.ID, s.sequence+1, s.host, uint32(s.timer.Slot)
+	c.Site, c.Sequence, c.Host, c.Tag = s.Row.ID, s.Sequence+1, s.Host, uint32(s.timer.Slot)
 	if e.core.Submit(now, c) == nil {
-		s.sequence++
-		s.urgent = c.Urgent
+		s.Sequence++
+		s.Urgent = c.Urgent
 	}
+}
+
+// calmDue is siteDue for a site without a case: its routine check.
+func (e *Engine) calmDue(now, due time.Time, slot schedule.Slot, r *roster.Record) {
+	if e.core.Submit(now, dispatch.Check{Site: r.ID(), Sequence: r.Sequence() + 1, Host: r.Host(), Tag: uint32(slot), Due: due}) == nil {
+		r.Routine()
+	}
+	e.agenda.Turn(&schedule.Timer{Slot: slot}, r.ID(), e.intervalOf(r.Interval()))
 }
 
 // tagged is the record of the site that a check is of: its tag is the slot. Nil when the
 // site was taken off meanwhile.
-func (e *Engine) tagged(c *dispatch.Check) *record {
-	if r := e.record(schedule.Slot(c.Tag)); r.id == c.Site {
+func (e *Engine) tagged(c *dispatch.Check) *roster.Record {
+	if r := e.sites.Record(schedule.Slot(c.Tag)); r.ID() == c.Site {
 		return r
 	}
 	return nil
 }
 
 // turn gives a site its next routine turn.
-func (e *Engine) turn(s *site) { e.agenda.Turn(&s.timer, s.row.ID, e.interval(s)) }
+func (e *Engine) turn(s *site) { e.agenda.Turn(&s.timer, s.Row.ID, e.interval(s)) }
 
-func (e *Engine) interval(s *site) time.Duration { return e.intervalOf(s.row.Interval) }
+func (e *Engine) interval(s *site) time.Duration { return e.intervalOf(s.Row.Interval) }
 
 func (e *Engine) intervalOf(own time.Duration) time.Duration {
 	if e.o.Interval > 0 {
@@ -133,7 +142,7 @@ func (e *Engine) assign(now time.Time) {
 			var t check.Target
 			if r := e.tagged(c); r != nil {
 				t = e.target(schedule.Slot(c.Tag))
-				term = max(term, e.terms[store.ShardOf(r.bucket)])
+				term = max(term, e.terms[store.ShardOf(r.Bucket())])
 			}
 			targets = append(targets, t)
 		}
@@ -158,8 +167,10 @@ func (e *Engine) target(slot schedule.Slot) check.Target {
 	if s := e.cases[slot]; s != nil {
 		return s.target()
 	}
-	r := e.record(slot)
-	return target(e.urls.text(r.url), e.settings.list[r.settings], uint64(r.sequence), r.flags)
+	r := e.sites.Record(slot)
+	t := target(e.sites.URL(slot), r.HeadHostile(), r.Sequence())
+	t.Settings, t.Timeout = e.sites.Settings(slot), budget(r.Stage(), r.Urgent())
+	return t
 }
 
 // ask opens the site's ballot with the panel, or waits until what it may lead to can
@@ -172,5 +183,5 @@ func (e *Engine) ask(now time.Time, s *site) {
 	}
 	s.askDue = false
 	s.opened = true
-	e.o.Panel.Ask(Question{Site: s.row.ID, Ballot: s.state.Ballot, Round: s.state.Round, Target: s.target()})
+	e.o.Panel.Ask(Question{Site: s.Row.ID, Ballot: s.State.Ballot, Round: s.State.Round, Target: s.target()})
 }

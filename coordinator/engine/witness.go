@@ -32,8 +32,8 @@ func (e *Engine) stormy(now time.Time, ses *session, s *site, r *Result) bool {
 	if o.Outcome == check.OutcomeUnknown || !ses.self.Healthy {
 		return false
 	}
-	good := s.state.Stage == lifecycle.Up || s.state.Stage == lifecycle.NeverChecked
-	return e.shown(now, ses, r, s.row.URL, good && o.Outcome == check.OutcomeDown)
+	good := s.State.Stage == lifecycle.Up || s.State.Stage == lifecycle.NeverChecked
+	return e.shown(now, ses, r, s.Row.URL, good && o.Outcome == check.OutcomeDown)
 }
 
 // Of very many sites one in sampleOne is enough to know what share of the networks fails.
@@ -43,7 +43,7 @@ const (
 )
 
 func (e *Engine) sampled(id check.SiteID) bool {
-	return e.byID.count < sampleFrom || id%sampleOne == 0
+	return e.sites.Len() < sampleFrom || id%sampleOne == 0
 }
 
 func (e *Engine) shown(now time.Time, ses *session, r *Result, url string, surprise bool) bool {
@@ -78,7 +78,7 @@ func (e *Engine) shown(now time.Time, ses *session, r *Result, url string, surpr
 // elsewhere has a check done again by another node: the first one was no witness.
 // It is done once, so that a fleet that is sick as a whole does not run hot.
 func (e *Engine) elsewhere(now time.Time, s *site, node string) {
-	if s.urgent || s.state.Stage == lifecycle.Paused {
+	if s.Urgent || s.State.Stage == lifecycle.Paused {
 		return
 	}
 	for _, ses := range e.sessions {
