@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/checkers"
 	"github.com/Automattic/jetmon/coordinator/coverage"
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
@@ -102,25 +103,22 @@ type Engine struct {
 	// pruned is when those were looked through that are not of late any more.
 	pruned time.Time
 
-	sessions map[dispatch.SessionID]*session
+	// fleet knows what the word of each checker is worth; sessions are the ways to them.
+	fleet    *checkers.Fleet
+	sessions map[dispatch.SessionID]Session
 	held     map[check.SiteID]hold
-	// witnesses watch the checkers, by node.
-	witnesses map[string]*storm.Witness
-	counts    Counters
-	terms     [store.Shards]uint64
+	counts   Counters
+	terms    [store.Shards]uint64
 	// edits counts what Edits answers, by id: see editBlock.
 	edits [1 << 12]uint64
 	// drops counts how often each shard was dropped.
 	drops [store.Shards]uint64
 	// snapshots knows what of the cases is to be written, and what an earlier owner has left.
 	snapshots *snapshot.Journal
-	// lonely is when the last session ended; zero while there is one.
-	lonely time.Time
-
-	expected []dispatch.Check // scratch of expectDue
-	targets  []check.Target   // scratch of assign
-	keys     []dispatch.Key   // scratch of CheckIn
-	ahead    uint32           // of expectDue and its like
+	expected  []dispatch.Check // scratch of expectDue
+	targets   []check.Target   // scratch of assign
+	keys      []dispatch.Key   // scratch of CheckIn
+	ahead     uint32           // of expectDue and its like
 }
 
 // Counters count what happened since the start.
@@ -142,10 +140,9 @@ func New(o Options, now time.Time) *Engine {
 		sites:     roster.New(now, maphash.MakeSeed()),
 		cases:     map[schedule.Slot]*site{},
 		recent:    map[check.SiteID]time.Time{},
-		sessions:  map[dispatch.SessionID]*session{},
+		fleet:     checkers.New(o.Storm, now),
+		sessions:  map[dispatch.SessionID]Session{},
 		held:      map[check.SiteID]hold{},
-		witnesses: map[string]*storm.Witness{},
-		lonely:    now,
 	}
 	return e
 }

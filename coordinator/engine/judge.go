@@ -121,11 +121,9 @@ func (e *Engine) carryOut(now time.Time, s *site, f lifecycle.Effect) {
 // check goes on beside it in case that nobody answers.
 func (e *Engine) secondLook(now time.Time, s *site, avoid string) {
 	e.turn(s)
-	for _, ses := range e.sessions {
-		if ses.hello.Node != avoid && !ses.leaving {
-			e.submitTo(now, s, s.State.Node)
-			return
-		}
+	if e.fleet.Another(avoid) {
+		e.submitTo(now, s, s.State.Node)
+		return
 	}
 	e.o.Panel.Look(Question{Site: s.Row.ID, Target: s.target()})
 }

@@ -147,7 +147,7 @@ func (e *Engine) assign(now time.Time) {
 			targets = append(targets, t)
 		}
 		e.targets = targets
-		if ses := e.sessions[b.Session]; ses == nil || !ses.out.Assign(b, targets, term) {
+		if ses := e.sessions[b.Session]; ses == nil || !ses.Assign(b, targets, term) {
 			e.endSession(now, b.Session, "the checker does not read its stream")
 		}
 	}
@@ -157,7 +157,7 @@ func (e *Engine) assign(now time.Time) {
 func (e *Engine) revoke(ended []dispatch.Expired) {
 	for _, x := range ended {
 		if ses := e.sessions[x.Session]; ses != nil {
-			ses.out.Revoke([]dispatch.Ref{x.Ref})
+			ses.Revoke([]dispatch.Ref{x.Ref})
 		}
 	}
 }

@@ -121,7 +121,7 @@ func (e *Engine) Summary(now time.Time) Summary {
 	defer e.mu.Unlock()
 	sum := Summary{
 		Sites: uint64(e.sites.Len()), Queued: e.core.Queued(), Parked: e.core.Parked(), Open: e.core.Open(),
-		Counters: e.counts, LonelySince: e.lonely, Coverage: e.meter.Report(now), HeldCount: len(e.held),
+		Counters: e.counts, LonelySince: e.fleet.Lonely(), Coverage: e.meter.Report(now), HeldCount: len(e.held),
 	}
 	for _, s := range e.cases {
 		switch {
@@ -132,16 +132,12 @@ func (e *Engine) Summary(now time.Time) Summary {
 		}
 	}
 	for _, info := range e.core.Sessions() {
-		if ses := e.sessions[info.ID]; ses != nil {
-			v := CheckerView{
-				Node: info.Hello.Node, Region: info.Hello.Region, Instance: info.Hello.Instance,
-				Joined: ses.joined, Open: info.Open, Credit: info.Credit, SelfCheck: ses.self, UnwellSince: ses.unwell,
-			}
-			if w := e.witnesses[info.Hello.Node]; w != nil {
-				v.Quarantined = w.Quarantined()
-			}
-			sum.Checkers = append(sum.Checkers, v)
-		}
+		st := e.fleet.Status(e.fleet.Get(info.ID))
+		sum.Checkers = append(sum.Checkers, CheckerView{
+			Node: info.Hello.Node, Region: info.Hello.Region, Instance: info.Hello.Instance,
+			Joined: info.JoinedAt, Open: info.Open, Credit: info.Credit,
+			SelfCheck: st.Self, UnwellSince: st.Unwell, Quarantined: st.Quarantined,
+		})
 	}
 	for id, h := range e.held {
 		if s := e.site(id); s != nil {

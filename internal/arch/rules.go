@@ -25,7 +25,7 @@ func roles() []string {
 func pure() []string {
 	return []string{
 		"coordinator/schedule", "coordinator/lifecycle", "coordinator/quorum", "coordinator/dispatch", "coordinator/storm",
-		"coordinator/coverage", "coordinator/ownership/plan", "internal/check",
+		"coordinator/coverage", "coordinator/checkers", "coordinator/ownership/plan", "internal/check",
 	}
 }
 
