@@ -19,6 +19,7 @@ import (
 	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/rpc"
+	"github.com/Automattic/jetmon/test/seeds"
 )
 
 // model is a coordinator that keeps to the contract and has much bad luck: its streams
@@ -299,67 +300,68 @@ func modelSites(d time.Duration) *sites {
 
 func TestEveryCheckGetsItsAnswerWhateverHappens(t *testing.T) {
 	t.Parallel()
-	for range 8 {
-		seed := rand.Uint64()
-		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				const checks, limit = 600, 30
-				network := rpc.NewMemory()
-				s := modelSites(400 * time.Millisecond)
-				var models []*model
-				for i, addr := range []string{"one", "two"} {
-					m := newModel(seed+uint64(i), checks, 40)
-					l, err := network.Listen(addr)
-					if err != nil {
-						t.Fatal(err)
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		for n := range uint64(8) {
+			t.Run(fmt.Sprintf("run %d", n), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					const checks, limit = 600, 30
+					network := rpc.NewMemory()
+					s := modelSites(400 * time.Millisecond)
+					var models []*model
+					for i, addr := range []string{"one", "two"} {
+						m := newModel(seed+8*uint64(i)+n, checks, 40)
+						l, err := network.Listen(addr)
+						if err != nil {
+							t.Fatal(err)
+						}
+						serveOn(t, l, m)
+						models = append(models, m)
 					}
-					serveOn(t, l, m)
-					models = append(models, m)
-				}
-				r := start(t, network, s, func(o *checker.Options) { o.MaxInFlight = limit }, "one", "two")
-				for _, m := range models {
-					select {
-					case <-m.done:
-					case <-time.After(2 * time.Hour): // virtual
-						t.Error("it does not come to an end")
+					r := start(t, network, s, func(o *checker.Options) { o.MaxInFlight = limit }, "one", "two")
+					for _, m := range models {
+						select {
+						case <-m.done:
+						case <-time.After(2 * time.Hour): // virtual
+							t.Error("it does not come to an end")
+						}
 					}
-				}
-				r.stop()
-				<-r.ended
-				for _, m := range models {
-					m.verdict(t, checks)
-				}
-				if _, running, top := s.seen(); running != 0 || top > limit {
-					t.Errorf("%d probes run on; %d ran at once, want at most %d", running, top, limit)
-				}
+					r.stop()
+					<-r.ended
+					for _, m := range models {
+						m.verdict(t, checks)
+					}
+					if _, running, top := s.seen(); running != 0 || top > limit {
+						t.Errorf("%d probes run on; %d ran at once, want at most %d", running, top, limit)
+					}
+				})
 			})
-		})
-	}
+		}
+	})
 }
 
 func TestEveryCheckGetsItsAnswerOverTCP(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	const checks, limit = 20_000, 200
-	l, err := rpc.TCP().Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := newModel(seed, checks, 4)
-	serveOn(t, l, m)
-	s := modelSites(0)
-	r := start(t, rpc.TCP(), s, func(o *checker.Options) { o.MaxInFlight = limit }, l.Addr().String())
-	select {
-	case <-m.done:
-	case <-time.After(time.Minute):
-		t.Error("it does not come to an end")
-	}
-	r.stop()
-	<-r.ended
-	m.verdict(t, checks)
-	if _, _, top := s.seen(); top > limit {
-		t.Errorf("%d probes ran at once, want at most %d", top, limit)
-	}
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		const checks, limit = 20_000, 200
+		l, err := rpc.TCP().Listen("127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := newModel(seed, checks, 4)
+		serveOn(t, l, m)
+		s := modelSites(0)
+		r := start(t, rpc.TCP(), s, func(o *checker.Options) { o.MaxInFlight = limit }, l.Addr().String())
+		select {
+		case <-m.done:
+		case <-time.After(time.Minute):
+			t.Error("it does not come to an end")
+		}
+		r.stop()
+		<-r.ended
+		m.verdict(t, checks)
+		if _, _, top := s.seen(); top > limit {
+			t.Errorf("%d probes ran at once, want at most %d", top, limit)
+		}
+	})
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/snapshot"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -33,8 +33,8 @@ const (
 // Options for New. All but Metrics are required.
 type Options struct {
 	Engine interface {
-		Unsaved(now time.Time, s store.ShardID, limit int) []engine.Memo
-		Unwritten([]engine.Memo)
+		Unsaved(now time.Time, s store.ShardID, limit int) []snapshot.Update
+		Unwritten([]snapshot.Update)
 	}
 	Store store.Suspects
 	// Fence proves that a shard is ours; false while it is not, or not surely.
@@ -149,7 +149,7 @@ func (c *Checkpoint) shard(ctx context.Context, s store.ShardID) (more bool, err
 
 // write writes a batch. When it is refused, one of its memos is: halves of it are written
 // until that one is alone, and left out. It would be refused again.
-func (c *Checkpoint) write(ctx context.Context, s store.ShardID, memos []engine.Memo) error {
+func (c *Checkpoint) write(ctx context.Context, s store.ShardID, memos []snapshot.Update) error {
 	err := c.keep(ctx, s, memos)
 	if !fault.Is(err, fault.Invalid) {
 		return err
@@ -166,7 +166,7 @@ func (c *Checkpoint) write(ctx context.Context, s store.ShardID, memos []engine.
 }
 
 // refuse counts a memo that is not kept. The first one is told of.
-func (c *Checkpoint) refuse(m engine.Memo, err error) {
+func (c *Checkpoint) refuse(m snapshot.Update, err error) {
 	c.refused.Inc()
 	c.refusals.Lock()
 	defer c.refusals.Unlock()
@@ -178,7 +178,7 @@ func (c *Checkpoint) refuse(m engine.Memo, err error) {
 }
 
 // keep writes memos in one transaction.
-func (c *Checkpoint) keep(ctx context.Context, shard store.ShardID, memos []engine.Memo) error {
+func (c *Checkpoint) keep(ctx context.Context, shard store.ShardID, memos []snapshot.Update) error {
 	f, ok := c.o.Fence(shard)
 	if !ok {
 		return fault.New(fault.Fenced, "shard %d is not ours at this moment", shard)

@@ -1,7 +1,6 @@
 package dispatch_test
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/test/seeds"
 )
 
 // fleet is a Core with nodes that have ever the credit they may have.
@@ -122,32 +122,32 @@ func TestSitesStayWithTheirNodes(t *testing.T) {
 // while anybody has.
 func TestLoadIsBounded(t *testing.T) {
 	t.Parallel()
-	seed := cmp.Or(*seedFlag, rand.Uint64())
-	t.Logf("seed %d", seed)
-	for n := range uint64(100) {
-		rng := rand.New(rand.NewPCG(seed, n))
-		f := newFleet(t)
-		all := 0
-		for i := range 1 + rng.IntN(20) {
-			size := 1 + rng.IntN(1+rng.IntN(2000))
-			f.add(fmt.Sprint(rng.Uint64(), i), size)
-			all += size
-		}
-		sites := 1 + rng.IntN(all*3/2)
-		f.sites(1, sites)
-		f.Assign(f.now)
-		out, most := 0, min(all, sites)
-		for _, i := range f.Sessions() {
-			bound := int(math.Ceil(1.25 * float64(most) * float64(i.Hello.MaxInFlight) / float64(all)))
-			if i.Open > bound {
-				t.Fatalf("fleet %d: a node of size %d of %d has %d of %d checks, bound %d", n, i.Hello.MaxInFlight, all, i.Open, most, bound)
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		for n := range uint64(100) {
+			rng := rand.New(rand.NewPCG(seed, n))
+			f := newFleet(t)
+			all := 0
+			for i := range 1 + rng.IntN(20) {
+				size := 1 + rng.IntN(1+rng.IntN(2000))
+				f.add(fmt.Sprint(rng.Uint64(), i), size)
+				all += size
 			}
-			out += i.Open
+			sites := 1 + rng.IntN(all*3/2)
+			f.sites(1, sites)
+			f.Assign(f.now)
+			out, most := 0, min(all, sites)
+			for _, i := range f.Sessions() {
+				bound := int(math.Ceil(1.25 * float64(most) * float64(i.Hello.MaxInFlight) / float64(all)))
+				if i.Open > bound {
+					t.Fatalf("fleet %d: a node of size %d of %d has %d of %d checks, bound %d", n, i.Hello.MaxInFlight, all, i.Open, most, bound)
+				}
+				out += i.Open
+			}
+			if out != most {
+				t.Fatalf("fleet %d: %d of %d checks went out, %d could", n, out, sites, most)
+			}
 		}
-		if out != most {
-			t.Fatalf("fleet %d: %d of %d checks went out, %d could", n, out, sites, most)
-		}
-	}
+	})
 }
 
 // Re-checks of one site do not go to the same node again and again.

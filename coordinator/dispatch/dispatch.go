@@ -156,8 +156,8 @@ type Core struct {
 	parked    int
 
 	// sessions are sorted by id; there is one a node.
-	sessions []*session
-	byNode   map[string]*session
+	sessions []*Session
+	byNode   map[string]*Session
 
 	// batches holds the live batches and the remembered ones. Each is in one of the lists.
 	batches map[BatchID]*batch
@@ -186,7 +186,7 @@ func New(config Config) *Core {
 		config:  config.withDefaults(),
 		urgent:  newQueue(),
 		routine: newQueue(),
-		byNode:  map[string]*session{},
+		byNode:  map[string]*Session{},
 		batches: map[BatchID]*batch{},
 		fenced:  fences{serials: map[uint64]struct{}{}},
 	}

@@ -3,7 +3,6 @@ package dispatch_test
 import (
 	"cmp"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -14,10 +13,8 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/test/seeds"
 )
-
-// seedFlag repeats a run of the random tests: go test ./coordinator/dispatch -seed N.
-var seedFlag = flag.Uint64("seed", 0, "seed of the random tests; 0 takes a fresh one")
 
 // story is one random sequence of events on a Core beside its model.
 type story struct {
@@ -312,31 +309,31 @@ func (s *story) answerAll(id dispatch.SessionID, batches []dispatch.Batch) error
 // may; what was replayed, reordered or invented changes nothing that was not checked out.
 func TestRandomStories(t *testing.T) {
 	t.Parallel()
-	seed := cmp.Or(*seedFlag, rand.Uint64())
-	t.Logf("seed %d", seed)
-	var sum model
-	for n := range uint64(250) {
-		tell(t, newStory(seed, n, 1), 400, &sum)
-	}
-	if min(sum.accepted, sum.duplicate, sum.late, sum.stale, sum.returned, sum.resumed, 10*sum.obsolete, sum.crowded, 10*sum.refused, 10*sum.yielded) < 100 {
-		t.Errorf("the stories tell too little: %d results accepted, %d duplicate, %d late, %d stale; %d checks returned, %d resumed, %d parked; %d batches obsolete; %d processes refused, %d names yielded",
-			sum.accepted, sum.duplicate, sum.late, sum.stale, sum.returned, sum.resumed, sum.crowded, sum.obsolete, sum.refused, sum.yielded)
-	}
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		var sum model
+		for n := range uint64(250) {
+			tell(t, newStory(seed, n, 1), 400, &sum)
+		}
+		if min(sum.accepted, sum.duplicate, sum.late, sum.stale, sum.returned, sum.resumed, 10*sum.obsolete, sum.crowded, 10*sum.refused, 10*sum.yielded) < 100 {
+			t.Errorf("the stories tell too little: %d results accepted, %d duplicate, %d late, %d stale; %d checks returned, %d resumed, %d parked; %d batches obsolete; %d processes refused, %d names yielded",
+				sum.accepted, sum.duplicate, sum.late, sum.stale, sum.returned, sum.resumed, sum.crowded, sum.obsolete, sum.refused, sum.yielded)
+		}
+	})
 }
 
 // The same at a size at which new sessions start slowly.
 func TestRandomStoriesOfManyChecks(t *testing.T) {
 	t.Parallel()
-	seed := cmp.Or(*seedFlag, rand.Uint64())
-	t.Logf("seed %d", seed)
-	var sum model
-	for n := range uint64(8) {
-		tell(t, newStory(seed, n, 40), 250, &sum)
-	}
-	if min(sum.accepted, sum.returned, sum.resumed, sum.crowded) < 100 {
-		t.Errorf("the stories tell too little: %d results accepted; %d checks returned, %d resumed, %d parked",
-			sum.accepted, sum.returned, sum.resumed, sum.crowded)
-	}
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		var sum model
+		for n := range uint64(8) {
+			tell(t, newStory(seed, n, 40), 250, &sum)
+		}
+		if min(sum.accepted, sum.returned, sum.resumed, sum.crowded) < 100 {
+			t.Errorf("the stories tell too little: %d results accepted; %d checks returned, %d resumed, %d parked",
+				sum.accepted, sum.returned, sum.resumed, sum.crowded)
+		}
+	})
 }
 
 // tell goes through a story and adds up what happened.
@@ -367,19 +364,19 @@ func tell(t *testing.T, s *story, steps int, sum *model) {
 // The same events and the same random numbers lead to the same answers.
 func TestStoriesRepeat(t *testing.T) {
 	t.Parallel()
-	seed := cmp.Or(*seedFlag, rand.Uint64())
-	t.Logf("seed %d", seed)
-	for n := range uint64(30) {
-		a, b := newStory(seed, n, 1), newStory(seed, n, 1)
-		for range 400 {
-			if err := cmp.Or(a.step(), b.step()); err != nil {
-				t.Fatalf("story %d: %v", n, err)
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		for n := range uint64(30) {
+			a, b := newStory(seed, n, 1), newStory(seed, n, 1)
+			for range 400 {
+				if err := cmp.Or(a.step(), b.step()); err != nil {
+					t.Fatalf("story %d: %v", n, err)
+				}
+			}
+			for i := range a.log {
+				if a.log[i] != b.log[i] {
+					t.Fatalf("story %d, event %d:\n%s\n%s", n, i, a.log[i], b.log[i])
+				}
 			}
 		}
-		for i := range a.log {
-			if a.log[i] != b.log[i] {
-				t.Fatalf("story %d, event %d:\n%s\n%s", n, i, a.log[i], b.log[i])
-			}
-		}
-	}
+	})
 }

@@ -169,7 +169,7 @@ func BenchmarkCases(b *testing.B) {
 				before := liveBytes()
 				for id := check.SiteID(1); id <= sites; id++ {
 					s := e.site(id)
-					s.state, s.row.Status = tt.state, tt.state.Status
+					s.State, s.Row.Status = tt.state, tt.state.Status
 					for i := range 12 {
 						o := tt.saw
 						o.Headers = maps.Clone(o.Headers)

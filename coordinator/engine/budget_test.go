@@ -162,7 +162,7 @@ func TestARecoveryThatHasToLastIsCheckedWithTheBudgetOfARecheck(t *testing.T) {
 	a, b := w.join("a"), w.join("b")
 	w.engine.Put(w.now, told(check.StatusDown))
 	s := w.engine.site(42)
-	s.state.Flap.Recoveries = [2]time.Time{w.now.Add(-time.Minute), w.now.Add(-2 * time.Minute)}
+	s.State.Flap.Recoveries = [2]time.Time{w.now.Add(-time.Minute), w.now.Add(-2 * time.Minute)}
 	w.engine.settle(w.now, s)
 	for range 8 {
 		c := w.next(a, b)

@@ -145,7 +145,7 @@ func (w *world) commit() store.Change {
 // slot is that of site 42.
 func (w *world) slot() schedule.Slot {
 	w.t.Helper()
-	slot, ok := w.engine.byID.get(42)
+	slot, ok := w.engine.sites.Find(42)
 	if !ok {
 		w.t.Fatal("site 42 is not watched")
 	}

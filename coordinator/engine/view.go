@@ -50,12 +50,12 @@ func (e *Engine) View(now time.Time, id check.SiteID) (View, bool) {
 		return View{}, false
 	}
 	v := View{
-		State: s.state, Status: s.row.Status, StatusSince: s.row.StatusSince, OutageID: s.row.OutageID,
-		Interval: e.interval(s), Last: s.last, LastCheck: s.lastCheck, LastNode: s.state.Node, HoldReason: e.held[id].reason,
+		State: s.State, Status: s.Row.Status, StatusSince: s.Row.StatusSince, OutageID: s.Row.OutageID,
+		Interval: e.interval(s), Last: s.Last, LastCheck: s.LastCheck, LastNode: s.State.Node, HoldReason: e.held[id].reason,
 		Checks: slices.Clone(s.checks), Pending: s.pending != nil,
-		Flapping: s.state.Status != check.StatusRunning && s.state.Flap.Flapping(now, e.o.Policy),
+		Flapping: s.State.Status != check.StatusRunning && s.State.Flap.Flapping(now, e.o.Policy),
 	}
-	if due, ok := e.next(s); ok {
+	if due, ok := e.agenda.Due(&s.timer); ok {
 		v.Next = due
 	}
 	if s.answer != nil {
@@ -123,32 +123,28 @@ func (e *Engine) Summary(now time.Time) Summary {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	sum := Summary{
-		Sites: uint64(e.byID.count), Queued: e.core.Queued(), Parked: e.core.Parked(), Open: e.core.Open(),
-		Counters: e.counts, LonelySince: e.lonely, Coverage: e.meter.Report(now), HeldCount: len(e.held),
+		Sites: uint64(e.sites.Len()), Queued: e.core.Queued(), Parked: e.core.Parked(), Open: e.core.Open(),
+		Counters: e.counts, LonelySince: e.fleet.Lonely(), Coverage: e.meter.Report(now), HeldCount: len(e.held),
 	}
 	for _, s := range e.cases {
 		switch {
-		case s.state.Status != check.StatusRunning:
+		case s.State.Status != check.StatusRunning:
 			sum.Down++
-		case s.state.Stage == lifecycle.Suspect || s.state.Stage == lifecycle.Verifying:
+		case s.State.Stage == lifecycle.Suspect || s.State.Stage == lifecycle.Verifying:
 			sum.Suspect++
 		}
 	}
 	for _, info := range e.core.Sessions() {
-		if ses := e.sessions[info.ID]; ses != nil {
-			v := CheckerView{
-				Node: info.Hello.Node, Region: info.Hello.Region, Instance: info.Hello.Instance,
-				Joined: ses.joined, Open: info.Open, Credit: info.Credit, SelfCheck: ses.self, UnwellSince: ses.unwell, Rival: info.Rival,
-			}
-			if w := e.witnesses[info.Hello.Node]; w != nil {
-				v.Quarantined = w.Quarantined()
-			}
-			sum.Checkers = append(sum.Checkers, v)
-		}
+		st := e.fleet.Status(e.fleet.Get(info.ID))
+		sum.Checkers = append(sum.Checkers, CheckerView{
+			Node: info.Hello.Node, Region: info.Hello.Region, Instance: info.Hello.Instance,
+			Joined: info.JoinedAt, Rival: info.Rival, Open: info.Open, Credit: info.Credit,
+			SelfCheck: st.Self, UnwellSince: st.Unwell, Quarantined: st.Quarantined,
+		})
 	}
 	for id, h := range e.held {
 		if s := e.site(id); s != nil {
-			sum.Held = append(sum.Held, Held{Site: id, URL: s.row.URL, Since: h.since, Reason: h.reason})
+			sum.Held = append(sum.Held, Held{Site: id, URL: s.Row.URL, Since: h.since, Reason: h.reason})
 		}
 	}
 	slices.SortFunc(sum.Held, func(a, b Held) int { return a.Since.Compare(b.Since) })

@@ -14,6 +14,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/test/seeds"
 )
 
 // moody is a store that does anything that a store may do, by chance.
@@ -149,14 +150,14 @@ func (a *answers) refuse(c store.Change, _ *store.Site) {
 // was lost may have no answer.
 func TestEveryChangeIsAnsweredOnceWhateverTheStoreDoes(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	for round := range uint64(20) {
-		t.Run(fmt.Sprint(round), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { tryWhatever(t, rand.New(rand.NewPCG(seed, round))) })
-		})
-	}
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		for round := range uint64(20) {
+			t.Run(fmt.Sprint(round), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) { tryWhatever(t, rand.New(rand.NewPCG(seed, round))) })
+			})
+		}
+	})
 }
 
 func tryWhatever(t *testing.T, random *rand.Rand) {

@@ -162,6 +162,10 @@ func (s State) pause() (State, []Effect) {
 		return s, nil
 	case Verifying:
 		effects = []Effect{Abandon{Ballot: s.Ballot}}
+	case Recovering:
+		// Nobody looks during a pause: what was good before it is no part of the
+		// stretch after it, and no relapse either.
+		s.Flap.Good, s.Flap.Agreed = time.Time{}, false
 	}
 	// A run that WordPress.com knows nothing of is forgotten; an outage stands.
 	if s.resting() == NeverChecked {

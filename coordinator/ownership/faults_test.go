@@ -10,6 +10,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/ownership"
 	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/test/seeds"
 )
 
 // takeover is how long after a death all is owned again, at the latest.
@@ -17,40 +18,41 @@ const takeover = 20 * time.Second
 
 func TestAKilledOwnerIsFollowedWithinTwentySeconds(t *testing.T) {
 	t.Parallel()
-	s := seed(t)
-	for name, f := range map[string]faults{
-		"of a good database":                       {},
-		"of a slow one":                            {slow: 500 * time.Millisecond},
-		"of one that loses one answer of fifty":    {lost: 0.02},
-		"of a slow one that loses some, as before": {slow: 200 * time.Millisecond, lost: 0.02},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var sum, worst time.Duration
-			const deaths = 25
-			for n := range deaths {
-				rng := rand.New(rand.NewPCG(s, uint64(n)))
-				synctest.Test(t, func(t *testing.T) {
-					r := newRegistry()
-					var nodes []*node
-					for i := range 2 + rng.IntN(3) {
-						after(time.Duration(rng.IntN(3000)) * time.Millisecond)
-						nodes = append(nodes, start(t, r, fmt.Sprint("n", i), part{faults: f}))
-					}
-					watch(t, nodes, 2*time.Minute, even(nodes...))
-					after(time.Duration(rng.IntN(7000)) * time.Millisecond)
-					nodes[0].kill(t)
-					nodes = nodes[1:]
-					took := watch(t, nodes, takeover, even(nodes...))
-					sum, worst = sum+took, max(worst, took)
-					for _, n := range nodes {
-						n.end(t)
-					}
-				})
-			}
-			t.Logf("takeover after %s on average, %s at worst, of %d deaths", (sum / deaths).Round(10*time.Millisecond), worst, deaths)
-		})
-	}
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		for name, f := range map[string]faults{
+			"of a good database":                       {},
+			"of a slow one":                            {slow: 500 * time.Millisecond},
+			"of one that loses one answer of fifty":    {lost: 0.02},
+			"of a slow one that loses some, as before": {slow: 200 * time.Millisecond, lost: 0.02},
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				var sum, worst time.Duration
+				const deaths = 25
+				for n := range deaths {
+					rng := rand.New(rand.NewPCG(seed, uint64(n)))
+					synctest.Test(t, func(t *testing.T) {
+						r := newRegistry()
+						var nodes []*node
+						for i := range 2 + rng.IntN(3) {
+							after(time.Duration(rng.IntN(3000)) * time.Millisecond)
+							nodes = append(nodes, start(t, r, fmt.Sprint("n", i), part{faults: f}))
+						}
+						watch(t, nodes, 2*time.Minute, even(nodes...))
+						after(time.Duration(rng.IntN(7000)) * time.Millisecond)
+						nodes[0].kill(t)
+						nodes = nodes[1:]
+						took := watch(t, nodes, takeover, even(nodes...))
+						sum, worst = sum+took, max(worst, took)
+						for _, n := range nodes {
+							n.end(t)
+						}
+					})
+				}
+				t.Logf("takeover after %s on average, %s at worst, of %d deaths", (sum / deaths).Round(10*time.Millisecond), worst, deaths)
+			})
+		}
+	})
 }
 
 // TestWhileTheDatabaseIsAwayNothingIsDropped: for everybody, for longer than leases and
@@ -133,53 +135,55 @@ func TestOneThatIsCutOffLosesItsShardsWhenItIsBack(t *testing.T) {
 // was stopped.
 func TestAPausedOwnerKnowsBeforeItActs(t *testing.T) {
 	t.Parallel()
-	s := seed(t)
-	for n := range 20 {
-		rng := rand.New(rand.NewPCG(s, uint64(n)))
-		story(t, func(t *testing.T, r *registry) {
-			bad := faults{slow: time.Duration(1+rng.IntN(600)) * time.Millisecond}
-			began := time.Now()
-			a, b := start(t, r, "a", part{faults: bad}), start(t, r, "b", part{faults: bad})
-			nodes := []*node{a, b}
-			watch(t, nodes, 90*time.Second, even(nodes...))
-			if n%2 == 0 {
-				after(time.Duration(rng.IntN(7000)) * time.Millisecond)
-			} else {
-				// When renewals are done, and the answers on their way.
-				phase := bad.slow + bad.slow*3/4
-				after(ownership.Renew - (time.Since(began)-phase)%ownership.Renew)
-			}
-			a.pause()
-			watch(t, nodes, 20*time.Second+time.Duration(rng.IntN(5000))*time.Millisecond, nil)
-			if sure := a.sure(); len(sure) > 0 {
-				t.Fatalf("when it goes on it is sure of %v", sure)
-			}
-			if len(b.sure()) != store.Shards {
-				t.Fatalf("the other one is sure of %v", b.sure())
-			}
-			a.goOn()
-			synctest.Wait()
-			if sure := a.sure(); len(sure) > 0 {
-				t.Fatalf("when it has read what had come it is sure of %v", sure)
-			}
-			watch(t, nodes, 90*time.Second, even(nodes...))
-			a.end(t)
-			b.end(t)
-		})
-	}
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		for n := range 20 {
+			rng := rand.New(rand.NewPCG(seed, uint64(n)))
+			story(t, func(t *testing.T, r *registry) {
+				bad := faults{slow: time.Duration(1+rng.IntN(600)) * time.Millisecond}
+				began := time.Now()
+				a, b := start(t, r, "a", part{faults: bad}), start(t, r, "b", part{faults: bad})
+				nodes := []*node{a, b}
+				watch(t, nodes, 90*time.Second, even(nodes...))
+				if n%2 == 0 {
+					after(time.Duration(rng.IntN(7000)) * time.Millisecond)
+				} else {
+					// When renewals are done, and the answers on their way.
+					phase := bad.slow + bad.slow*3/4
+					after(ownership.Renew - (time.Since(began)-phase)%ownership.Renew)
+				}
+				a.pause()
+				watch(t, nodes, 20*time.Second+time.Duration(rng.IntN(5000))*time.Millisecond, nil)
+				if sure := a.sure(); len(sure) > 0 {
+					t.Fatalf("when it goes on it is sure of %v", sure)
+				}
+				if len(b.sure()) != store.Shards {
+					t.Fatalf("the other one is sure of %v", b.sure())
+				}
+				a.goOn()
+				synctest.Wait()
+				if sure := a.sure(); len(sure) > 0 {
+					t.Fatalf("when it has read what had come it is sure of %v", sure)
+				}
+				watch(t, nodes, 90*time.Second, even(nodes...))
+				a.end(t)
+				b.end(t)
+			})
+		}
+	})
 }
 
 // TestWhateverHappensNobodyElseIsSure plays random plans of deaths, joins and faults.
 func TestWhateverHappensNobodyElseIsSure(t *testing.T) {
 	t.Parallel()
-	s := seed(t)
-	for n := range 12 {
-		t.Run(fmt.Sprint("plan ", n), func(t *testing.T) {
-			t.Parallel()
-			rng := rand.New(rand.NewPCG(s, uint64(n)))
-			story(t, func(t *testing.T, r *registry) { havoc(t, r, rng) })
-		})
-	}
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		for n := range 12 {
+			t.Run(fmt.Sprint("plan ", n), func(t *testing.T) {
+				t.Parallel()
+				rng := rand.New(rand.NewPCG(seed, uint64(n)))
+				story(t, func(t *testing.T, r *registry) { havoc(t, r, rng) })
+			})
+		}
+	})
 }
 
 func havoc(t *testing.T, r *registry, rng *rand.Rand) {

@@ -20,6 +20,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/test/mariadb"
+	"github.com/Automattic/jetmon/test/seeds"
 )
 
 // verb is what was asked of a store about one lease.
@@ -162,17 +163,18 @@ func (r *recorder) client(ctx context.Context, id, calls int, rng *rand.Rand) {
 			lease = had[s][max(0, n-1-rng.IntN(2))]
 		}
 		q.term = lease.Term
-		if got := r.ask(ctx, id, q, lease, rng.Float64() < r.hurry); got.Term > 0 {
+		patience := 20 * time.Second
+		if rng.Float64() < r.hurry {
+			patience = time.Duration(rng.IntN(1500)) * time.Microsecond
+		}
+		if got := r.ask(ctx, id, q, lease, patience); got.Term > 0 {
 			had[s] = append(had[s], got)
 		}
 	}
 }
 
-func (r *recorder) ask(ctx context.Context, id int, q question, lease store.Lease, hurry bool) (got store.Lease) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	if hurry {
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(rand.IntN(1500))*time.Microsecond)
-	}
+func (r *recorder) ask(ctx context.Context, id int, q question, lease store.Lease, patience time.Duration) (got store.Lease) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var all []store.Lease
 	var err error
@@ -268,42 +270,44 @@ func linearizable(t *testing.T, history []porcupine.Operation) bool {
 
 func TestLeasesInMemoryAreLinearizable(t *testing.T) {
 	t.Parallel()
-	s := seed(t)
-	for n := range uint64(20) {
-		l := &link{registry: newRegistry(), faults: faults{lost: 0.02}, rng: rand.New(rand.NewPCG(s, n))}
-		h := (&recorder{store: l}).record(t.Context(), s+n, 60)
-		if !linearizable(t, h) {
-			t.Fatalf("history %d of seed %d is not: %s", n, s, tally(h))
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		for n := range uint64(20) {
+			l := &link{registry: newRegistry(), faults: faults{lost: 0.02}, rng: rand.New(rand.NewPCG(seed, n))}
+			h := (&recorder{store: l}).record(t.Context(), seed+n, 60)
+			if !linearizable(t, h) {
+				t.Fatalf("history %d is not: %s", n, tally(h))
+			}
 		}
-	}
+	})
 }
 
 func TestLeasesInDatabasesAreLinearizable(t *testing.T) {
 	t.Parallel()
-	for name, dsn := range map[string]func(*testing.T) string{
-		"SQLite":  func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "jetmon.db") },
-		"MariaDB": func(t *testing.T) string { return mariadb.Start(t) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := seed(t)
-			for n := range uint64(3) {
-				db, err := sqlstore.Open(t.Context(), dsn(t), sqlstore.Options{Migrate: true})
-				if err != nil {
-					t.Fatal(err)
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		for name, dsn := range map[string]func(*testing.T) string{
+			"SQLite":  func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "jetmon.db") },
+			"MariaDB": func(t *testing.T) string { return mariadb.Start(t) },
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				for n := range uint64(3) {
+					db, err := sqlstore.Open(t.Context(), dsn(t), sqlstore.Options{Migrate: true})
+					if err != nil {
+						t.Fatal(err)
+					}
+					h := (&recorder{store: db, hurry: 0.04}).record(t.Context(), seed+n, 50)
+					excuse(h)
+					if err := db.Close(); err != nil {
+						t.Error(err)
+					}
+					t.Log(tally(h))
+					if !linearizable(t, h) {
+						t.Fatalf("history %d is not", n)
+					}
 				}
-				h := (&recorder{store: db, hurry: 0.04}).record(t.Context(), s+n, 50)
-				excuse(h)
-				if err := db.Close(); err != nil {
-					t.Error(err)
-				}
-				t.Log(tally(h))
-				if !linearizable(t, h) {
-					t.Fatalf("history %d of seed %d is not", n, s)
-				}
-			}
-		})
-	}
+			})
+		}
+	})
 }
 
 // broken is a registry with one mistake.
@@ -365,25 +369,26 @@ func (b *broken) ReleaseShard(ctx context.Context, l store.Lease) error {
 func TestABrokenRegistryIsFoundOut(t *testing.T) {
 	t.Parallel()
 	const most = 200
-	s := seed(t)
-	for n := range uint64(5) {
-		if h := (&recorder{store: &broken{newRegistry(), "none"}}).record(t.Context(), s+n, 60); !linearizable(t, h) {
-			t.Fatalf("without a mistake history %d of seed %d is found out: %s", n, s, tally(h))
-		}
-	}
-	for _, mistake := range []string{
-		"claims what is held", "looks, and then leaps", "does not raise the term of an owner", "renews by name only", "releases another's",
-	} {
-		t.Run(mistake, func(t *testing.T) {
-			t.Parallel()
-			for n := range uint64(most) {
-				h := (&recorder{store: &broken{newRegistry(), mistake}}).record(t.Context(), s+n, 60)
-				if !linearizable(t, h) {
-					t.Logf("found out by history %d", n)
-					return
-				}
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		for n := range uint64(5) {
+			if h := (&recorder{store: &broken{newRegistry(), "none"}}).record(t.Context(), seed+n, 60); !linearizable(t, h) {
+				t.Fatalf("without a mistake history %d is found out: %s", n, tally(h))
 			}
-			t.Errorf("%d histories of seed %d pass", most, s)
-		})
-	}
+		}
+		for _, mistake := range []string{
+			"claims what is held", "looks, and then leaps", "does not raise the term of an owner", "renews by name only", "releases another's",
+		} {
+			t.Run(mistake, func(t *testing.T) {
+				t.Parallel()
+				for n := range uint64(most) {
+					h := (&recorder{store: &broken{newRegistry(), mistake}}).record(t.Context(), seed+n, 60)
+					if !linearizable(t, h) {
+						t.Logf("found out by history %d", n)
+						return
+					}
+				}
+				t.Errorf("%d histories pass", most)
+			})
+		}
+	})
 }

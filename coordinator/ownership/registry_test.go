@@ -2,7 +2,6 @@ package ownership_test
 
 import (
 	"context"
-	"flag"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -15,19 +14,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// seedFlag repeats a run of the random tests: go test ./coordinator/ownership -seed N.
-var seedFlag = flag.Uint64("seed", 0, "seed of the random tests; 0 takes a fresh one")
-
-func seed(t *testing.T) uint64 {
-	t.Helper()
-	s := *seedFlag
-	if s == 0 {
-		s = rand.Uint64()
-	}
-	t.Logf("seed %d", s)
-	return s
-}
 
 // registry is the shards and members of a store in memory.
 type registry struct {

@@ -1,19 +1,15 @@
 package quorum_test
 
 import (
-	"cmp"
 	"errors"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/test/seeds"
 )
-
-// seedFlag repeats a run of the random test: go test ./coordinator/quorum -seed N.
-var seedFlag = flag.Uint64("seed", 0, "seed of the random test; 0 takes a fresh one")
 
 const (
 	none = quorum.Value(0)
@@ -253,40 +249,40 @@ func TestStrings(t *testing.T) {
 // The verdict after each vote, and the final one, over random orders of random votes.
 func TestTheOrderOfVotesDoesNotMatter(t *testing.T) {
 	t.Parallel()
-	seed := cmp.Or(*seedFlag, rand.Uint64())
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
-	for range 2000 {
-		n := 1 + rng.IntN(9)
-		regions := make([]string, n)
-		votes := make([]quorum.Value, n)
-		for i := range n {
-			regions[i] = string(rune('a' + rng.IntN(3)))
-			votes[i] = quorum.Value(rng.IntN(4))
-		}
-		roster := voters(regions...)
-		rule, err := quorum.NewRule(roster, rng.IntN(n+1))
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := cast(t, rule, roster, votes)
-		for range 5 {
-			b, fixed := quorum.Open(rule, roster), quorum.Pending
-			for _, i := range rng.Perm(n) {
-				if votes[i] == none {
-					continue
-				}
-				if err := b.Cast(roster[i].Name, votes[i]); err != nil {
-					t.Fatal(err)
-				}
-				if fixed != quorum.Pending && b.Verdict() != fixed {
-					t.Fatalf("%v %v %v: %v became %v", rule, regions, votes, fixed, b.Verdict())
-				}
-				fixed = b.Verdict()
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		for range 2000 {
+			n := 1 + rng.IntN(9)
+			regions := make([]string, n)
+			votes := make([]quorum.Value, n)
+			for i := range n {
+				regions[i] = string(rune('a' + rng.IntN(3)))
+				votes[i] = quorum.Value(rng.IntN(4))
 			}
-			if b.Verdict() != want.Verdict() || b.Tally() != want.Tally() {
-				t.Fatalf("%v %v %v: %v in one order, %v in another", rule, regions, votes, want.Verdict(), b.Verdict())
+			roster := voters(regions...)
+			rule, err := quorum.NewRule(roster, rng.IntN(n+1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := cast(t, rule, roster, votes)
+			for range 5 {
+				b, fixed := quorum.Open(rule, roster), quorum.Pending
+				for _, i := range rng.Perm(n) {
+					if votes[i] == none {
+						continue
+					}
+					if err := b.Cast(roster[i].Name, votes[i]); err != nil {
+						t.Fatal(err)
+					}
+					if fixed != quorum.Pending && b.Verdict() != fixed {
+						t.Fatalf("%v %v %v: %v became %v", rule, regions, votes, fixed, b.Verdict())
+					}
+					fixed = b.Verdict()
+				}
+				if b.Verdict() != want.Verdict() || b.Tally() != want.Tally() {
+					t.Fatalf("%v %v %v: %v in one order, %v in another", rule, regions, votes, want.Verdict(), b.Verdict())
+				}
 			}
 		}
-	}
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/test/seeds"
 )
 
 // opinions reads "eu:D us:U ap:?" as votes of voters 0, 1, ...
@@ -49,31 +50,31 @@ func TestSplit(t *testing.T) {
 // random order, and closed.
 func TestJudgeIsWhatTheBallotComesTo(t *testing.T) {
 	t.Parallel()
-	const seed = 20261121
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 1))
-	for range 5000 {
-		var votes []quorum.Opinion
-		var roster []quorum.Voter
-		for i := range 1 + r.IntN(7) {
-			v := quorum.Voter{Name: string(rune('a' + i)), Region: []string{"eu", "us", "ap"}[r.IntN(3)]}
-			roster = append(roster, v)
-			votes = append(votes, quorum.Opinion{Voter: v, Value: quorum.Value(r.IntN(4))})
-		}
-		rule, err := quorum.NewRule(roster, 0)
-		if err != nil {
-			continue // a roster on which no rule can hold
-		}
-		b := quorum.Open(rule, roster)
-		for _, i := range r.Perm(len(votes)) {
-			if votes[i].Value != 0 {
-				if err := b.Cast(votes[i].Name, votes[i].Value); err != nil {
-					t.Fatal(err)
+	seeds.Run(t, []uint64{20261121}, func(t *testing.T, seed uint64) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		for range 5000 {
+			var votes []quorum.Opinion
+			var roster []quorum.Voter
+			for i := range 1 + r.IntN(7) {
+				v := quorum.Voter{Name: string(rune('a' + i)), Region: []string{"eu", "us", "ap"}[r.IntN(3)]}
+				roster = append(roster, v)
+				votes = append(votes, quorum.Opinion{Voter: v, Value: quorum.Value(r.IntN(4))})
+			}
+			rule, err := quorum.NewRule(roster, 0)
+			if err != nil {
+				continue // a roster on which no rule can hold
+			}
+			b := quorum.Open(rule, roster)
+			for _, i := range r.Perm(len(votes)) {
+				if votes[i].Value != 0 {
+					if err := b.Cast(votes[i].Name, votes[i].Value); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
+			if got, want := quorum.Judge(rule, votes), b.Close(); got != want {
+				t.Fatalf("%v by %v: %v, want %v", votes, rule, got, want)
+			}
 		}
-		if got, want := quorum.Judge(rule, votes), b.Close(); got != want {
-			t.Fatalf("%v by %v: %v, want %v", votes, rule, got, want)
-		}
-	}
+	})
 }

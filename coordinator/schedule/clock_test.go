@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/Automattic/jetmon/test/seeds"
 )
 
 func TestAClock(t *testing.T) {
@@ -40,24 +42,24 @@ func TestAClock(t *testing.T) {
 
 func TestAClockConvertsBothWays(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 1))
-	now := time.Unix(1_700_000_000, 0)
-	c := NewClock(now)
-	for range 1000 {
-		now = now.Add(time.Duration(r.Int64N(int64(3 * time.Second))))
-		before := c.Now()
-		own := c.Advance(now, r.IntN(3) == 0)
-		if moved := own.Sub(before); moved < 0 || moved > MaxStep {
-			t.Fatalf("it moved by %s", moved)
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		now := time.Unix(1_700_000_000, 0)
+		c := NewClock(now)
+		for range 1000 {
+			now = now.Add(time.Duration(r.Int64N(int64(3 * time.Second))))
+			before := c.Now()
+			own := c.Advance(now, r.IntN(3) == 0)
+			if moved := own.Sub(before); moved < 0 || moved > MaxStep {
+				t.Fatalf("it moved by %s", moved)
+			}
+			d := time.Duration(r.Int64N(int64(time.Hour))) - 30*time.Minute
+			if got := c.Own(c.Real(own.Add(d))); !got.Equal(own.Add(d)) {
+				t.Fatalf("%s became %s", own.Add(d), got)
+			}
+			if !c.Own(now).Equal(own) || !c.Real(own).Equal(now) {
+				t.Fatalf("now is not now")
+			}
 		}
-		d := time.Duration(r.Int64N(int64(time.Hour))) - 30*time.Minute
-		if got := c.Own(c.Real(own.Add(d))); !got.Equal(own.Add(d)) {
-			t.Fatalf("%s became %s", own.Add(d), got)
-		}
-		if !c.Own(now).Equal(own) || !c.Real(own).Equal(now) {
-			t.Fatalf("now is not now")
-		}
-	}
+	})
 }

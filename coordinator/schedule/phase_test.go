@@ -8,41 +8,44 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/schedule"
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/test/seeds"
 )
 
 // Every interval of v1 and odd ones: due strictly after now, within one interval, every
 // interval exactly, the same for whoever asks and whenever.
 func TestNextIsAFixedBeat(t *testing.T) {
 	t.Parallel()
-	rng := rand.New(rand.NewPCG(seeded(t), 0))
-	intervals := []time.Duration{time.Second, 1500 * time.Millisecond, 7 * time.Second, 86399 * time.Second}
-	for m := 1; m <= 255; m++ {
-		intervals = append(intervals, time.Duration(m)*time.Minute)
-	}
-	for _, interval := range intervals {
-		for range 20 {
-			id := check.SiteID(1 + rng.Int64N(1<<40))
-			now := time.Unix(rng.Int64N(4_000_000_000), rng.Int64N(1e9))
-			first := schedule.First(id, interval, now)
-			if d := first.Sub(now); d <= 0 || d > interval {
-				t.Fatalf("site %d every %v: first due %v after now", id, interval, d)
-			}
-			// Any moment in between leads to the same point, the point itself to the next.
-			between := now.Add(time.Duration(rng.Int64N(int64(first.Sub(now)))))
-			if again := schedule.Next(id, interval, between); !again.Equal(first) {
-				t.Fatalf("site %d every %v: due at %v, asked later at %v", id, interval, first, again)
-			}
-			if next := schedule.Next(id, interval, first); next.Sub(first) != interval {
-				t.Fatalf("site %d every %v: %v between two checks", id, interval, next.Sub(first))
-			}
-			// After a pause the missed points are one, on the old beat.
-			missed := rng.Int64N(1000)
-			late := first.Add(time.Duration(missed)*interval + 1)
-			if next := schedule.Next(id, interval, late); next.Sub(first) != time.Duration(missed+1)*interval {
-				t.Fatalf("site %d every %v: %d missed, next %v after the first", id, interval, missed, next.Sub(first))
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		intervals := []time.Duration{time.Second, 1500 * time.Millisecond, 7 * time.Second, 86399 * time.Second}
+		for m := 1; m <= 255; m++ {
+			intervals = append(intervals, time.Duration(m)*time.Minute)
+		}
+		for _, interval := range intervals {
+			for range 20 {
+				id := check.SiteID(1 + rng.Int64N(1<<40))
+				now := time.Unix(rng.Int64N(4_000_000_000), rng.Int64N(1e9))
+				first := schedule.First(id, interval, now)
+				if d := first.Sub(now); d <= 0 || d > interval {
+					t.Fatalf("site %d every %v: first due %v after now", id, interval, d)
+				}
+				// Any moment in between leads to the same point, the point itself to the next.
+				between := now.Add(time.Duration(rng.Int64N(int64(first.Sub(now)))))
+				if again := schedule.Next(id, interval, between); !again.Equal(first) {
+					t.Fatalf("site %d every %v: due at %v, asked later at %v", id, interval, first, again)
+				}
+				if next := schedule.Next(id, interval, first); next.Sub(first) != interval {
+					t.Fatalf("site %d every %v: %v between two checks", id, interval, next.Sub(first))
+				}
+				// After a pause the missed points are one, on the old beat.
+				missed := rng.Int64N(1000)
+				late := first.Add(time.Duration(missed)*interval + 1)
+				if next := schedule.Next(id, interval, late); next.Sub(first) != time.Duration(missed+1)*interval {
+					t.Fatalf("site %d every %v: %d missed, next %v after the first", id, interval, missed, next.Sub(first))
+				}
 			}
 		}
-	}
+	})
 }
 
 // v1 counted minutes of the clock modulo the interval: an interval of 7 broke at each

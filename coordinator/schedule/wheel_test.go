@@ -1,8 +1,6 @@
 package schedule_test
 
 import (
-	"cmp"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -10,17 +8,8 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/schedule"
+	"github.com/Automattic/jetmon/test/seeds"
 )
-
-// seedFlag repeats a run of the random tests: go test ./coordinator/schedule -seed N.
-var seedFlag = flag.Uint64("seed", 0, "seed of the random tests; 0 takes a fresh one")
-
-func seeded(t *testing.T) uint64 {
-	t.Helper()
-	seed := cmp.Or(*seedFlag, rand.Uint64())
-	t.Logf("seed %d", seed)
-	return seed
-}
 
 // start is no round number of anything.
 var start = time.Date(2026, 11, 21, 7, 15, 3, 141_592_653, time.UTC)
@@ -118,42 +107,43 @@ func TestAdvanceAppends(t *testing.T) {
 // The wheel against a map of due times, over random adds, moves, removals, steps and pauses.
 func TestWheelAgainstMap(t *testing.T) {
 	t.Parallel()
-	seed := seeded(t)
-	for story := range 300 {
-		rng := rand.New(rand.NewPCG(seed, uint64(story)))
-		tick := []time.Duration{1, time.Millisecond, 100 * time.Millisecond, time.Second}[rng.IntN(4)]
-		w := schedule.New(start, tick, rng.IntN(70))
-		model := map[schedule.Slot]int64{} // the tick at which a slot is due
-		var now int64
-		slots := 1 + rng.IntN(200)
-		ahead := []int64{8, 200}[rng.IntN(2)] // few ticks have many slots each
-		if rng.IntN(2) == 0 {
-			w.Grow(rng.IntN(slots))
-		}
-		for step := range 400 {
-			switch n := rng.IntN(10); {
-			case n < 6:
-				slot := schedule.Slot(rng.IntN(slots))
-				due := now - 5 + rng.Int64N(ahead)
-				fraction := rng.Int64N(int64(tick))
-				w.Add(slot, after(time.Duration(due)*tick-time.Duration(fraction)))
-				model[slot] = max(due, now+1)
-			case n < 7:
-				slot := schedule.Slot(rng.IntN(slots + 5))
-				w.Remove(slot)
-				delete(model, slot)
-			default:
-				now += rng.Int64N([]int64{2, 10, 500}[rng.IntN(3)])
-				got := w.Advance(after(time.Duration(now)*tick+time.Duration(rng.Int64N(int64(tick)))), nil)
-				if err := sameDue(model, now, got); err != nil {
-					t.Fatalf("story %d, step %d, tick %d: %v", story, step, now, err)
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		for story := range 300 {
+			rng := rand.New(rand.NewPCG(seed, uint64(story)))
+			tick := []time.Duration{1, time.Millisecond, 100 * time.Millisecond, time.Second}[rng.IntN(4)]
+			w := schedule.New(start, tick, rng.IntN(70))
+			model := map[schedule.Slot]int64{} // the tick at which a slot is due
+			var now int64
+			slots := 1 + rng.IntN(200)
+			ahead := []int64{8, 200}[rng.IntN(2)] // few ticks have many slots each
+			if rng.IntN(2) == 0 {
+				w.Grow(rng.IntN(slots))
+			}
+			for step := range 400 {
+				switch n := rng.IntN(10); {
+				case n < 6:
+					slot := schedule.Slot(rng.IntN(slots))
+					due := now - 5 + rng.Int64N(ahead)
+					fraction := rng.Int64N(int64(tick))
+					w.Add(slot, after(time.Duration(due)*tick-time.Duration(fraction)))
+					model[slot] = max(due, now+1)
+				case n < 7:
+					slot := schedule.Slot(rng.IntN(slots + 5))
+					w.Remove(slot)
+					delete(model, slot)
+				default:
+					now += rng.Int64N([]int64{2, 10, 500}[rng.IntN(3)])
+					got := w.Advance(after(time.Duration(now)*tick+time.Duration(rng.Int64N(int64(tick)))), nil)
+					if err := sameDue(model, now, got); err != nil {
+						t.Fatalf("story %d, step %d, tick %d: %v", story, step, now, err)
+					}
+				}
+				if w.Len() != len(model) {
+					t.Fatalf("story %d, step %d: %d on the wheel, want %d", story, step, w.Len(), len(model))
 				}
 			}
-			if w.Len() != len(model) {
-				t.Fatalf("story %d, step %d: %d on the wheel, want %d", story, step, w.Len(), len(model))
-			}
 		}
-	}
+	})
 }
 
 // sameDue compares what came due with the model and takes it off the model.

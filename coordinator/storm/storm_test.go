@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/Automattic/jetmon/test/seeds"
 )
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -100,16 +102,18 @@ func TestSitesThatShareANetwork(t *testing.T) {
 
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
-	rule := DefaultRule()
-	rule.MaxNetworks = 1000
-	w := New(rule)
-	r := rand.New(rand.NewPCG(1, 2))
-	for i := range 100_000 {
-		w.Observe(start.Add(time.Duration(i)*time.Microsecond), Network(r.Uint64()), true)
-		if _, n := w.Share(); n > rule.MaxNetworks+1 {
-			t.Fatalf("%d networks are remembered", n)
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		rule := DefaultRule()
+		rule.MaxNetworks = 1000
+		w := New(rule)
+		r := rand.New(rand.NewPCG(seed, 2))
+		for i := range 100_000 {
+			w.Observe(start.Add(time.Duration(i)*time.Microsecond), Network(r.Uint64()), true)
+			if _, n := w.Share(); n > rule.MaxNetworks+1 {
+				t.Fatalf("%d networks are remembered", n)
+			}
 		}
-	}
+	})
 }
 
 func BenchmarkObserve(b *testing.B) {

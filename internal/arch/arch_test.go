@@ -21,7 +21,7 @@ func TestTheHouseKeepsItsRules(t *testing.T) {
 		t.Error(v)
 	}
 	// A rule about a package that is gone binds nobody: it must be noticed.
-	for _, name := range slices.Concat(pure(), roles(), compositionRoots(), []string{"coordinator/store/sqlstore", "internal/probe", "cmd/jetmon", "gen/..."}) {
+	for _, name := range slices.Concat(pure(), deciders(), roles(), compositionRoots(), []string{"coordinator/store/sqlstore", "internal/probe", "cmd/jetmon", "gen/..."}) {
 		if !slices.ContainsFunc(h.packages, func(p listed) bool { return matches([]string{name}, p.path) }) {
 			t.Errorf("there is no package %s, which rules.go names", name)
 		}

@@ -1,5 +1,7 @@
 package arch
 
+import "slices"
+
 // Packages are named by their path inside the module ("gateway"), with /... for all
 // below ("coordinator/..." is coordinator too). What a package imports is named the
 // same way when it is ours and by its import path when it is not.
@@ -26,9 +28,14 @@ func compositionRoots() []string { return []string{"internal/cluster/...", "inte
 func pure() []string {
 	return []string{
 		"coordinator/schedule", "coordinator/lifecycle", "coordinator/quorum", "coordinator/dispatch", "coordinator/storm",
-		"coordinator/coverage", "coordinator/ownership/plan", "internal/check",
+		"coordinator/coverage", "coordinator/checkers", "coordinator/ownership/plan", "internal/check",
 	}
 }
+
+// deciders are packages that decide as the pure ones do, in the nouns of coordinator/store:
+// rows, buckets, evidence. That package has interfaces with a context, and so is not pure;
+// who imports it may use its values alone.
+func deciders() []string { return []string{"coordinator/roster", "coordinator/snapshot"} }
 
 // valuePackages are those of the standard library that hold no state of the world.
 func valuePackages() []string {
@@ -43,6 +50,10 @@ func importRules() []importRule {
 		why:   "a pure package imports value packages of the standard library, internal/check and its like only",
 		of:    pure(),
 		allow: append(valuePackages(), pure()...),
+	}, {
+		why:   "a package that decides imports what a pure one may, and the nouns of the store",
+		of:    deciders(),
+		allow: slices.Concat(valuePackages(), pure(), deciders(), []string{"coordinator/store"}),
 	}, {
 		why:    "what all roles share must not know one of them; only the composition roots put them together",
 		of:     []string{"internal/..."},
@@ -98,7 +109,7 @@ type useRule struct {
 func useRules() []useRule {
 	return []useRule{{
 		why: "a pure package is given the time; it never looks at a clock",
-		of:  pure(),
+		of:  append(pure(), deciders()...),
 		deny: []string{
 			"time.Now", "time.Since", "time.Until", "time.Sleep", "time.After", "time.AfterFunc", "time.Tick",
 			"time.NewTimer", "time.NewTicker", "time.Local",

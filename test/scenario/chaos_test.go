@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/test/fakesite"
+	"github.com/Automattic/jetmon/test/seeds"
 )
 
 // Whatever crashes while sites come and go: what WordPress.com is told of a site are
@@ -15,21 +16,28 @@ func TestWhateverCrashesBeginningsAndEndsAreToldInTurn(t *testing.T) {
 	t.Parallel()
 	// All three verifliers at once would only mean that nothing is decided for long.
 	mortal := append(checkers(), coordinator)
-	t.Run(inProcess().name, func(t *testing.T) {
-		t.Parallel()
-		riot(t, inProcess(), append(mortal, verifliers()...), 24)
-	})
-	t.Run(asRoles().name, func(t *testing.T) {
-		t.Parallel()
-		riot(t, asRoles(), mortal, 12)
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		t.Run(inProcess().name, func(t *testing.T) {
+			t.Parallel()
+			riot(t, inProcess(), unrest{append(mortal, verifliers()...), 24, seed})
+		})
+		t.Run(asRoles().name, func(t *testing.T) {
+			t.Parallel()
+			riot(t, asRoles(), unrest{mortal, 12, seed})
+		})
 	})
 }
 
-func riot(t *testing.T, k kind, mortal []node, rounds int) {
+// unrest is who may crash, and how often.
+type unrest struct {
+	mortal []node
+	rounds int
+	seed   uint64
+}
+
+func riot(t *testing.T, k kind, u unrest) {
 	t.Helper()
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
+	random := rand.New(rand.NewPCG(u.seed, 0))
 	s := begin(t, k, setup{})
 	var targets []*fakesite.Site
 	var ids []string
@@ -37,7 +45,7 @@ func riot(t *testing.T, k kind, mortal []node, rounds int) {
 		targets = append(targets, fakesite.New(t))
 		ids = append(ids, s.rest.create(t, targets[i].URL(), i+1).SiteID)
 	}
-	for range rounds {
+	for range u.rounds {
 		i := random.IntN(len(ids))
 		targets[i].SetStatus([]int{http.StatusOK, http.StatusServiceUnavailable}[random.IntN(2)])
 		s.inbox.become([]mode{well, well, error500, resets}[random.IntN(4)])
@@ -48,7 +56,7 @@ func riot(t *testing.T, k kind, mortal []node, rounds int) {
 		await(t, "the site is checked", patience, func() bool {
 			return targets[i].Requests("") >= requests || time.Now().After(soon)
 		})
-		n := mortal[random.IntN(len(mortal))]
+		n := u.mortal[random.IntN(len(u.mortal))]
 		s.crash(t, n)
 		s.start(t, n)
 		s.complete(t)

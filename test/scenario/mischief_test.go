@@ -8,14 +8,13 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/Automattic/jetmon/test/seeds"
 )
 
-// How long and from which seed TestWhateverFailsSitesAreCheckedAndToldOfOnce has
-// its mischief; see make chaos.
-var (
-	chaosFor  = flag.Duration("chaos.for", 35*time.Second, "how long things fail at random")
-	chaosSeed = flag.Uint64("chaos.seed", 0, "what fails and when; 0 is another each time")
-)
+// chaosFor is how long TestWhateverFailsSitesAreCheckedAndToldOfOnce has its mischief;
+// see make chaos.
+var chaosFor = flag.Duration("chaos.for", 35*time.Second, "how long things fail at random")
 
 // promised is how long a site may wait for its next check beyond its interval, whatever
 // fails: a lease and a session that must be over first.
@@ -40,30 +39,28 @@ func faults() []fault {
 // that go down in the midst of it are told of once, and once more when they are back.
 func TestWhateverFailsSitesAreCheckedAndToldOfOnce(t *testing.T) {
 	t.Parallel()
-	seed := *chaosSeed
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("seed %d: make chaos CHAOSFLAGS='-chaos.seed=%d -chaos.for=%s'", seed, seed, *chaosFor)
-	m := &mischief{
-		random: rand.New(rand.NewPCG(seed, 0)),
-		grid:   lay(t, plan{coordinators: 3, sites: 600, interval: 5 * time.Second}),
-	}
-	g := m.grid
-	g.balanced(t)
-	g.checked(t, time.Now(), patience)
-	began := time.Now()
-	for time.Since(began) < *chaosFor {
-		m.round(t)
-	}
-	ended := time.Now()
-	g.awaitTold(t, m.down, 0)
-	for _, r := range m.down {
-		g.farm.become(r.url, http.StatusOK)
-	}
-	g.awaitTold(t, m.down, 0, 1)
-	g.checked(t, time.Now(), takeover+g.plan.interval+busy)
-	m.verdict(t, began, ended)
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		t.Logf("to repeat it: make chaos TESTSEED=%d CHAOSFLAGS=-chaos.for=%s", seed, *chaosFor)
+		m := &mischief{
+			random: rand.New(rand.NewPCG(seed, 0)),
+			grid:   lay(t, plan{coordinators: 3, sites: 600, interval: 5 * time.Second}),
+		}
+		g := m.grid
+		g.balanced(t)
+		g.checked(t, time.Now(), patience)
+		began := time.Now()
+		for time.Since(began) < *chaosFor {
+			m.round(t)
+		}
+		ended := time.Now()
+		g.awaitTold(t, m.down, 0)
+		for _, r := range m.down {
+			g.farm.become(r.url, http.StatusOK)
+		}
+		g.awaitTold(t, m.down, 0, 1)
+		g.checked(t, time.Now(), takeover+g.plan.interval+busy)
+		m.verdict(t, began, ended)
+	})
 }
 
 // mischief is what happens to a grid.

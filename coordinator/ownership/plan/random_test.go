@@ -2,19 +2,15 @@ package plan_test
 
 import (
 	"cmp"
-	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/Automattic/jetmon/coordinator/ownership/plan"
+	"github.com/Automattic/jetmon/test/seeds"
 )
-
-// seedFlag repeats a run of the random tests: go test ./coordinator/ownership/plan -seed N.
-var seedFlag = flag.Uint64("seed", 0, "seed of the random tests; 0 takes a fresh one")
 
 const (
 	shards = 32
@@ -198,16 +194,11 @@ func (w *world) judge() error {
 	return nil
 }
 
-func run(t *testing.T, worlds uint64, one func(w *world) error) {
+func run(t *testing.T, seed, worlds uint64, one func(w *world) error) {
 	t.Helper()
-	seed := *seedFlag
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("seed %d", seed)
 	for n := range worlds {
 		if err := one(newWorld(seed, n)); err != nil {
-			t.Fatalf("world %d of seed %d: %v", n, seed, err)
+			t.Fatalf("world %d: %v", n, err)
 		}
 	}
 }
@@ -217,99 +208,105 @@ const settled = ttl + renew + shards/2
 
 func TestAnyWorldComesToAnEvenRest(t *testing.T) {
 	t.Parallel()
-	for name, ranges := range map[string][][2]uint8{
-		"of one range":                {{0, shards - 1}},
-		"of two halves":               {{0, 15}, {16, 31}},
-		"of parts and the whole":      {{0, shards - 1}, {0, 7}, {24, 31}},
-		"of ranges that overlap":      {{0, 15}, {8, 23}, {16, 31}, {4, 5}},
-		"of ranges that leave a hole": {{0, 9}, {20, 31}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			run(t, 25, func(w *world) error {
-				w.stale = w.rng.IntN(12)
-				w.join(ranges[0][0], ranges[0][1])
-				for range 200 {
-					w.chaos(ranges)
-					w.second()
-				}
-				w.rest(settled)
-				w.stale = 0
-				w.rest(settled)
-				if err := w.judge(); err != nil {
-					return err
-				}
-				if moves := w.rest(60); moves != 0 {
-					return fmt.Errorf("%d moves in a world at rest", moves)
-				}
-				return nil
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		for name, ranges := range map[string][][2]uint8{
+			"of one range":                {{0, shards - 1}},
+			"of two halves":               {{0, 15}, {16, 31}},
+			"of parts and the whole":      {{0, shards - 1}, {0, 7}, {24, 31}},
+			"of ranges that overlap":      {{0, 15}, {8, 23}, {16, 31}, {4, 5}},
+			"of ranges that leave a hole": {{0, 9}, {20, 31}},
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				run(t, seed, 25, func(w *world) error {
+					w.stale = w.rng.IntN(12)
+					w.join(ranges[0][0], ranges[0][1])
+					for range 200 {
+						w.chaos(ranges)
+						w.second()
+					}
+					w.rest(settled)
+					w.stale = 0
+					w.rest(settled)
+					if err := w.judge(); err != nil {
+						return err
+					}
+					if moves := w.rest(60); moves != 0 {
+						return fmt.Errorf("%d moves in a world at rest", moves)
+					}
+					return nil
+				})
 			})
-		})
-	}
+		}
+	})
 }
 
 // TestStaleViewsDoNotOscillate gives everybody, each second, a view of some moment of
 // the last seconds. A look that takes longer than 4 s fails; 10 s are to see how bad it gets.
 func TestStaleViewsDoNotOscillate(t *testing.T) {
 	t.Parallel()
-	for stale, most := range map[int]int{1: 2, 4: 4, 10: 12} {
-		t.Run(fmt.Sprintf("up to %d s old", stale), func(t *testing.T) {
-			t.Parallel()
-			worst := 0.0
-			run(t, 40, func(w *world) error {
-				w.stale = stale
-				for range 1 + w.rng.IntN(6) {
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		for stale, most := range map[int]int{1: 2, 4: 4, 10: 12} {
+			t.Run(fmt.Sprintf("up to %d s old", stale), func(t *testing.T) {
+				t.Parallel()
+				worst := 0.0
+				run(t, seed, 40, func(w *world) error {
+					w.stale = stale
+					for range 1 + w.rng.IntN(6) {
+						w.join(0, shards-1)
+					}
+					w.rest(3 * settled)
+					if err := w.judge(); err != nil {
+						return err
+					}
+					if moves := w.rest(120); moves != 0 {
+						return fmt.Errorf("%d moves in a world at rest", moves)
+					}
 					w.join(0, shards-1)
-				}
-				w.rest(3 * settled)
-				if err := w.judge(); err != nil {
-					return err
-				}
-				if moves := w.rest(120); moves != 0 {
-					return fmt.Errorf("%d moves in a world at rest", moves)
-				}
-				w.join(0, shards-1)
-				moves, needed := w.rest(3*settled), shards/len(w.alive)
-				worst = max(worst, float64(moves)/float64(needed))
-				if moves > most*needed {
-					return fmt.Errorf("%d moves where %d are needed", moves, needed)
-				}
-				if moves := w.rest(60); moves != 0 {
-					return fmt.Errorf("%d moves in a world at rest", moves)
-				}
-				return w.judge()
+					moves, needed := w.rest(3*settled), shards/len(w.alive)
+					worst = max(worst, float64(moves)/float64(needed))
+					if moves > most*needed {
+						return fmt.Errorf("%d moves where %d are needed", moves, needed)
+					}
+					if moves := w.rest(60); moves != 0 {
+						return fmt.Errorf("%d moves in a world at rest", moves)
+					}
+					return w.judge()
+				})
+				t.Logf("at worst %.1f times as many moves as needed", worst)
 			})
-			t.Logf("at worst %.1f times as many moves as needed", worst)
-		})
-	}
+		}
+	})
 }
 
 // TestOneThatComesOrGoesMovesNoMoreThanNeeded: with views that are up to date, in order.
 func TestOneThatComesOrGoesMovesNoMoreThanNeeded(t *testing.T) {
 	t.Parallel()
-	run(t, 20, func(w *world) error {
-		for range 1 + w.rng.IntN(7) {
-			w.join(0, shards-1)
-			w.rest(settled)
-		}
-		for range 20 {
-			names := slices.Sorted(maps.Keys(w.alive))
-			var needed int
-			if len(names) > 1 && w.rng.IntN(2) == 0 {
-				gone := names[w.rng.IntN(len(names))]
-				needed = len(w.alive[gone].held)
-				w.leave(gone, w.rng.IntN(2) == 0)
-			} else {
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		run(t, seed, 20, func(w *world) error {
+			for range 1 + w.rng.IntN(7) {
 				w.join(0, shards-1)
-				needed = shards / len(w.alive)
+				w.rest(settled)
 			}
-			if moves := w.rest(settled); moves != needed {
-				return fmt.Errorf("%d moves where %d are needed, of %d members", moves, needed, len(w.alive))
+			for range 20 {
+				names := slices.Sorted(maps.Keys(w.alive))
+				var needed int
+				if len(names) > 1 && w.rng.IntN(2) == 0 {
+					gone := names[w.rng.IntN(len(names))]
+					needed = len(w.alive[gone].held)
+					w.leave(gone, w.rng.IntN(2) == 0)
+				} else {
+					w.join(0, shards-1)
+					needed = shards / len(w.alive)
+				}
+				if moves := w.rest(settled); moves != needed {
+					return fmt.Errorf("%d moves where %d are needed, of %d members", moves, needed, len(w.alive))
+				}
+				if err := w.judge(); err != nil {
+					return err
+				}
 			}
-			if err := w.judge(); err != nil {
-				return err
-			}
-		}
-		return nil
+			return nil
+		})
 	})
 }

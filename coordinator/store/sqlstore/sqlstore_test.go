@@ -9,6 +9,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/store/storetest"
 	"github.com/Automattic/jetmon/test/mariadb"
+	"github.com/Automattic/jetmon/test/seeds"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -82,13 +83,28 @@ func TestTheStoreConforms(t *testing.T) {
 	for name, fresh := range engines() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			storetest.Run(t, func(t testing.TB) storetest.Database {
-				dsn := fresh(t)
-				if _, err := Migrate(t.Context(), dsn); err != nil {
-					t.Fatal(err)
-				}
-				return database(t, dsn)
-			})
+			storetest.Run(t, func(t testing.TB) storetest.Database { return migrated(t, fresh(t)) })
 		})
 	}
+}
+
+func TestTheStoreConformsAtRandom(t *testing.T) {
+	t.Parallel()
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		for name, fresh := range engines() {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				storetest.RunRandom(t, seed, func(t testing.TB) storetest.Database { return migrated(t, fresh(t)) })
+			})
+		}
+	})
+}
+
+// migrated is a database with its schema.
+func migrated(t testing.TB, dsn string) storetest.Database {
+	t.Helper()
+	if _, err := Migrate(t.Context(), dsn); err != nil {
+		t.Fatal(err)
+	}
+	return database(t, dsn)
 }

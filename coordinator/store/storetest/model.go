@@ -12,12 +12,19 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-func modelTests() []test {
-	return []test{
-		{"any sequence of calls does what a model in memory does", func(t *testing.T, db Database) { walk(t, db, true) }},
-		{"and so it does without legacy writes", func(t *testing.T, db Database) { walk(t, db, false) }},
-		{"any sequence of groups does what a model in memory does", func(t *testing.T, db Database) { walkGroups(t, db, true) }},
-		{"and so do groups without legacy writes", func(t *testing.T, db Database) { walkGroups(t, db, false) }},
+// random is one sentence about a store, tried at random.
+type random struct {
+	name string
+	run  func(*testing.T, Database, *rand.Rand)
+}
+
+func randomTests() []random {
+	return []random{
+		{"any sequence of calls does what a model in memory does", func(t *testing.T, db Database, r *rand.Rand) { walk(t, db.Open(t, true), r) }},
+		{"and so it does without legacy writes", func(t *testing.T, db Database, r *rand.Rand) { walk(t, db.Open(t, false), r) }},
+		{"any sequence of groups does what a model in memory does", func(t *testing.T, db Database, r *rand.Rand) { walkGroups(t, db.Open(t, true), r) }},
+		{"and so do groups without legacy writes", func(t *testing.T, db Database, r *rand.Rand) { walkGroups(t, db.Open(t, false), r) }},
+		{"every edit changes the digest of a shard, and undoing it changes it back", digestEdits},
 	}
 }
 
@@ -32,8 +39,7 @@ type model struct {
 }
 
 // walk makes a few hundred random calls, also with used keys and wrong expectations.
-func walk(t *testing.T, db Database, legacyWrites bool) {
-	random, s := seeded(t), db.Open(t, legacyWrites)
+func walk(t *testing.T, s store.Store, random *rand.Rand) {
 	fence := own(t, s, "a", 7)
 	m, sites := newModel(t, s, 3)
 	for range 250 {
@@ -50,8 +56,7 @@ func walk(t *testing.T, db Database, legacyWrites bool) {
 }
 
 // walkGroups does the same with groups.
-func walkGroups(t *testing.T, db Database, legacyWrites bool) {
-	random, s := seeded(t), db.Open(t, legacyWrites)
+func walkGroups(t *testing.T, s store.Store, random *rand.Rand) {
 	fence := own(t, s, "a", 7)
 	m, sites := newModel(t, s, 12)
 	for range 60 {
@@ -79,12 +84,6 @@ func walkGroups(t *testing.T, db Database, legacyWrites bool) {
 		}
 	}
 	m.compare(t, s, sites)
-}
-
-func seeded(t testing.TB) *rand.Rand {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	return rand.New(rand.NewPCG(seed, 0))
 }
 
 // newModel makes some sites, and the model of them.

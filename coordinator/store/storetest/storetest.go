@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -32,12 +33,12 @@ type test struct {
 	run  func(*testing.T, Database)
 }
 
-// Run runs the suite; fresh returns an empty database with its schema.
+// Run runs the tests that are not random; fresh returns an empty database with its schema.
 func Run(t *testing.T, fresh func(t testing.TB) Database) {
 	for group, tests := range map[string][]test{
 		"sites": siteTests(), "updates": updateTests(), "scan": scanTests(), "span": spanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(), "orphans": orphanTests(),
 		"outbox": outboxTests(), "order": orderTests(), "fences": fenceTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(),
-		"suspects": suspectTests(), "races": raceTests(), "model": modelTests(),
+		"suspects": suspectTests(), "races": raceTests(),
 	} {
 		for _, one := range tests {
 			t.Run(group+"/"+one.name, func(t *testing.T) {
@@ -45,6 +46,16 @@ func Run(t *testing.T, fresh func(t testing.TB) Database) {
 				one.run(t, fresh(t))
 			})
 		}
+	}
+}
+
+// RunRandom runs the tests that are random, as the seed has it; fresh is as in Run.
+func RunRandom(t *testing.T, seed uint64, fresh func(t testing.TB) Database) {
+	for _, one := range randomTests() {
+		t.Run(one.name, func(t *testing.T) {
+			t.Parallel()
+			one.run(t, fresh(t), rand.New(rand.NewPCG(seed, 0)))
+		})
 	}
 }
 

@@ -15,11 +15,12 @@ import (
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
+	"github.com/Automattic/jetmon/test/seeds"
 )
 
 func TestSettingsSurviveTheWire(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, []uint64{1}, func(t *rapid.T) {
 		want := targets().Draw(t, "target").Settings
 		got, err := checkpb.SettingsFromProto("x", overTheWire(t, checkpb.SettingsToProto(want), new(monitorpb.CheckSettings)))
 		if err != nil {

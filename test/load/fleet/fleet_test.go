@@ -13,6 +13,7 @@ import (
 	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
+	"github.com/Automattic/jetmon/test/seeds"
 )
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -110,30 +111,30 @@ func assigned(n int) *coordinatorv1.Assignments {
 
 func TestABatchComesBackInParts(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 1))
-	for _, spread := range []time.Duration{0, time.Second, 10 * time.Second} {
-		var all parts
-		seen := map[int64]bool{}
-		lasts := 0
-		for _, p := range (latency{50 * time.Millisecond, spread, random}).split(assigned(100), start) {
-			all.Push(p)
-			if p.last {
-				lasts++
-			}
-			for _, d := range p.done {
-				wait := p.due.Sub(d.ended)
-				if wait < 0 || wait > company || d.took < 50*time.Millisecond || d.took > 50*time.Millisecond+spread || seen[d.site] {
-					t.Errorf("spread %s: site %d took %s and waits %s", spread, d.site, d.took, wait)
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		for _, spread := range []time.Duration{0, time.Second, 10 * time.Second} {
+			var all parts
+			seen := map[int64]bool{}
+			lasts := 0
+			for _, p := range (latency{50 * time.Millisecond, spread, random}).split(assigned(100), start) {
+				all.Push(p)
+				if p.last {
+					lasts++
 				}
-				seen[d.site] = true
+				for _, d := range p.done {
+					wait := p.due.Sub(d.ended)
+					if wait < 0 || wait > company || d.took < 50*time.Millisecond || d.took > 50*time.Millisecond+spread || seen[d.site] {
+						t.Errorf("spread %s: site %d took %s and waits %s", spread, d.site, d.took, wait)
+					}
+					seen[d.site] = true
+				}
+			}
+			if len(seen) != 100 || lasts != 1 || (spread == 0) != (len(all) == 1) {
+				t.Errorf("spread %s: %d results in %d parts, %d of them the last", spread, len(seen), len(all), lasts)
 			}
 		}
-		if len(seen) != 100 || lasts != 1 || (spread == 0) != (len(all) == 1) {
-			t.Errorf("spread %s: %d results in %d parts, %d of them the last", spread, len(seen), len(all), lasts)
-		}
-	}
+	})
 }
 
 func TestPartsGoOutWhenTheyAreDue(t *testing.T) {

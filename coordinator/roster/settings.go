@@ -1,4 +1,4 @@
-package engine
+package roster
 
 import (
 	"encoding/json"

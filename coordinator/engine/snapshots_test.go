@@ -1,17 +1,15 @@
 package engine
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/snapshot"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -40,7 +38,9 @@ func (w *world) killed(after time.Duration, r store.Site) {
 }
 
 // unsaved takes the memos of the shard that all sites here are in.
-func (w *world) unsaved() []Memo { return w.engine.Unsaved(w.now, store.ShardOf(row().Bucket), 100) }
+func (w *world) unsaved() []snapshot.Update {
+	return w.engine.Unsaved(w.now, store.ShardOf(row().Bucket), 100)
+}
 
 func TestAKilledCoordinatorGoesOnWithAConfirmation(t *testing.T) {
 	t.Parallel()
@@ -156,18 +156,18 @@ func TestAMemoFromAClockThatIsAheadBlindsNobody(t *testing.T) {
 func TestAMemoWithMoreChecksThanAreKeptIsShortened(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	m := memo{State: lifecycle.State{Stage: lifecycle.Suspect, Status: check.StatusRunning, Failures: 2}}
-	for i := range maxChecks + 3 {
+	m := snapshot.Snapshot{State: lifecycle.State{Stage: lifecycle.Suspect, Status: check.StatusRunning, Failures: 2}}
+	for i := range snapshot.MaxChecks + 3 {
 		m.Checks = append(m.Checks, store.LocalCheck{Node: fmt.Sprint(i), At: w.now, Observation: down})
 	}
-	s, err := Memo{Site: 42, Bucket: 7, url: row().URL, at: w.now, memo: m}.Suspect()
+	s, err := snapshot.Update{Site: 42, Bucket: 7, URL: row().URL, At: w.now, Snapshot: m}.Suspect()
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.engine.Recall([]store.Suspect{s})
 	w.engine.Put(w.now, row())
 	v, _ := w.engine.View(w.now, 42)
-	if n := len(v.Checks); n != maxChecks || v.Checks[0].Node != "0" || v.Checks[n-1].Node != fmt.Sprint(maxChecks+2) {
+	if n := len(v.Checks); n != snapshot.MaxChecks || v.Checks[0].Node != "0" || v.Checks[n-1].Node != fmt.Sprint(snapshot.MaxChecks+2) {
 		t.Errorf("it goes on with %+v", v.Checks)
 	}
 }
@@ -177,9 +177,9 @@ func TestRecoveriesFromAClockThatIsAheadAreNotInTheFuture(t *testing.T) {
 	for _, ahead := range []time.Duration{time.Minute, 5 * time.Hour} { // fresh, and not
 		w := newWorld(t)
 		at := w.now.Add(ahead)
-		m := memo{State: lifecycle.State{Stage: lifecycle.Up, Status: check.StatusRunning}, Regional: Regional{Down: []string{"x"}, At: at}}
+		m := snapshot.Snapshot{State: lifecycle.State{Stage: lifecycle.Up, Status: check.StatusRunning}, Regional: Regional{Down: []string{"x"}, At: at}}
 		m.State.Flap.Recoveries = [2]time.Time{at, at}
-		s, err := Memo{Site: 42, Bucket: 7, url: row().URL, at: at, memo: m}.Suspect()
+		s, err := snapshot.Update{Site: 42, Bucket: 7, URL: row().URL, At: at, Snapshot: m}.Suspect()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -284,83 +284,6 @@ func TestTheShardsNextOwnerRemembersInItsStead(t *testing.T) {
 	w.engine.DropShard(store.ShardOf(row().Bucket))
 	if memos := w.unsaved(); len(memos) != 0 {
 		t.Errorf("still to be written: %+v", memos)
-	}
-}
-
-func TestAMemoFitsWhateverASiteAnswers(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		name   string
-		checks int
-		hop    string // what a redirect leads to, beside the scheme
-		uncut  bool
-	}{
-		{"three checks with redirects to ampersands", 3, "example.com/?" + strings.Repeat("&", 287), true},
-		{"eight checks with the longest redirects", 8, "example.com/?" + strings.Repeat("x", 980), false},
-		{"eight checks with redirects to quotes", 8, strings.Repeat(`"`, 1000), false},
-		{"eight checks with redirects to line separators", 8, strings.Repeat("\u2028", 333), false},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			var m memo
-			for i := range tt.checks {
-				o := down
-				o.Reason, o.Detail = "reset", strings.Repeat(`"`, check.MaxDetailBytes)
-				o.Headers = map[string]string{"server": strings.Repeat(`\`, 200)}
-				for range check.MaxRedirects {
-					o.Hops = append(o.Hops, check.Hop{Status: 302, URL: "http://" + tt.hop})
-				}
-				m.Checks = append(m.Checks, store.LocalCheck{Node: "n", At: time.Unix(int64(i), 0).UTC(), Observation: o})
-			}
-			last := m.Checks[tt.checks-1].Observation
-			m.Last = &last
-			before, err := json.Marshal(m)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s, err := Memo{Site: 42, Bucket: 7, memo: m}.Suspect()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(s.State) > store.MaxSuspectState {
-				t.Fatalf("%d bytes are more than the store takes", len(s.State))
-			}
-			var got memo
-			if err := json.Unmarshal(s.State, &got); err != nil {
-				t.Fatal(err)
-			}
-			if whole := reflect.DeepEqual(got, m); whole != tt.uncut {
-				t.Errorf("the memo is whole: %v", whole)
-			}
-			if n := len(got.Checks); n != tt.checks || !reflect.DeepEqual(got.Checks[n-1], m.Checks[n-1]) {
-				t.Errorf("of %d checks %d are left, or the newest is not whole", tt.checks, n)
-			}
-			for i, c := range got.Checks {
-				want := m.Checks[i]
-				c.Observation.Hops, want.Observation.Hops = nil, nil
-				c.Observation.Headers, want.Observation.Headers = nil, nil
-				if !reflect.DeepEqual(c, want) {
-					t.Errorf("of check %d there is left %+v", i, c)
-				}
-			}
-			if after, err := json.Marshal(m); err != nil || !bytes.Equal(before, after) {
-				t.Errorf("what the engine knows was cut, too: %v", err)
-			}
-		})
-	}
-}
-
-func TestAMemoThatCannotBeCutToFitIsOneWithoutEvidence(t *testing.T) {
-	t.Parallel()
-	m := memo{State: lifecycle.State{Stage: lifecycle.Suspect, Failures: 2}}
-	m.Checks = []store.LocalCheck{{Node: strings.Repeat("n", store.MaxSuspectState), Observation: down}}
-	s, err := Memo{Site: 42, Bucket: 7, memo: m}.Suspect()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got memo
-	if err := json.Unmarshal(s.State, &got); err != nil || got.State != m.State || len(got.Checks) != 0 {
-		t.Errorf("%v: %d checks are left, and %+v", err, len(got.Checks), got.State)
 	}
 }
 
