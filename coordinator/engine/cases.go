@@ -26,7 +26,7 @@ func (e *Engine) open(slot schedule.Slot) *site {
 	r := e.record(slot)
 	s := &site{
 		row: e.row(r), slot: slot, sequence: uint64(r.sequence), urgent: r.has(flagUrgent),
-		headHostile: r.has(flagHeadHostile), lastCheck: e.timeOf(r.last), host: r.host,
+		headHostile: r.has(flagHeadHostile), lastCheck: e.timeOf(r.last), lastNode: e.nodes[r.node], host: r.host,
 	}
 	s.state = lifecycle.State{
 		Stage: r.stage(), Status: check.StatusRunning, StatusSince: s.row.StatusSince,

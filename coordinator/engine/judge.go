@@ -18,7 +18,7 @@ func (e *Engine) observe(now time.Time, s *site, c store.LocalCheck) {
 	if c.At.Before(s.lastCheck) {
 		return
 	}
-	s.last, s.lastCheck = &c.Observation, c.At
+	s.last, s.lastCheck, s.lastNode = &c.Observation, c.At, c.Node
 	s.host = e.machineAt(c.Observation.ResolvedAddress, s.host)
 	s.learn(c.Observation)
 	if c.Observation.Outcome == check.OutcomeDown {

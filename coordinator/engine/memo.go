@@ -18,6 +18,7 @@ type memo struct {
 	Checks      []store.LocalCheck `json:",omitempty"`
 	Last        *check.Observation `json:",omitempty"`
 	LastCheck   time.Time
+	LastNode    string   `json:",omitempty"`
 	HeadHostile bool     `json:",omitempty"`
 	Regional    Regional `json:",omitzero"`
 }
@@ -108,7 +109,7 @@ func (s *site) memorable() bool {
 // held again.
 func (s *site) memo() memo {
 	m := memo{
-		State: s.state, Checks: slices.Clone(s.checks), Last: s.last, LastCheck: s.lastCheck,
+		State: s.state, Checks: slices.Clone(s.checks), Last: s.last, LastCheck: s.lastCheck, LastNode: s.lastNode,
 		HeadHostile: s.headHostile, Regional: s.regional,
 	}
 	if s.pending != nil {
@@ -266,7 +267,7 @@ func (e *Engine) recall(now time.Time, s *site) {
 	e.ballots = max(e.ballots, m.State.Ballot)
 	s.state = m.State
 	s.state.StatusSince = s.row.StatusSince
-	s.checks, s.last, s.lastCheck = m.Checks, m.Last, m.LastCheck
+	s.checks, s.last, s.lastCheck, s.lastNode = m.Checks, m.Last, m.LastCheck, m.LastNode
 	switch s.state.Stage {
 	case lifecycle.Verifying:
 		s.askDue = true

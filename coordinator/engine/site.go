@@ -25,9 +25,10 @@ type site struct {
 	// sequence numbers the checks; urgent is whether the newest one was.
 	sequence uint64
 	urgent   bool
-	// last is what the newest check saw, at lastCheck; nil before the first.
+	// last is what the newest check saw, at lastCheck; nil before the first. lastNode made it.
 	last      *check.Observation
 	lastCheck time.Time
+	lastNode  string
 	// checks are the observations of the present run of failures, or of the
 	// present recovery; at most maxChecks.
 	checks []store.LocalCheck

@@ -158,7 +158,8 @@ func (e *Engine) restart(s *site) {
 	e.abandon(s)
 	e.release(s.row.ID)
 	s.forget()
-	s.last, s.lastCheck, s.headHostile, s.host = nil, time.Time{}, false, e.machineOf(s.row.URL)
+	s.last, s.lastCheck, s.lastNode = nil, time.Time{}, ""
+	s.headHostile, s.host = false, e.machineOf(s.row.URL)
 	s.state = lifecycle.Initial(s.row.Status, s.row.StatusSince, s.row.Paused)
 	s.state.Ballot = e.ballots
 	e.rest(s)

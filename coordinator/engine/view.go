@@ -20,7 +20,8 @@ type View struct {
 	OutageID    int64
 	// Interval is the one in force.
 	Interval time.Duration
-	// Last is what the newest check saw, at LastCheck; nil before the first.
+	// Last is what the newest check saw, at LastCheck; nil before the first. LastNode made
+	// it; State.Node made the newest one that could tell.
 	Last      *check.Observation
 	LastCheck time.Time
 	LastNode  string
@@ -50,7 +51,7 @@ func (e *Engine) View(now time.Time, id check.SiteID) (View, bool) {
 	}
 	v := View{
 		State: s.state, Status: s.row.Status, StatusSince: s.row.StatusSince, OutageID: s.row.OutageID,
-		Interval: e.interval(s), Last: s.last, LastCheck: s.lastCheck, LastNode: s.state.Node, HoldReason: e.held[id].reason,
+		Interval: e.interval(s), Last: s.last, LastCheck: s.lastCheck, LastNode: s.lastNode, HoldReason: e.held[id].reason,
 		Checks: slices.Clone(s.checks), Pending: s.pending != nil,
 		Flapping: s.state.Status != check.StatusRunning && s.state.Flap.Flapping(now, e.o.Policy),
 	}
