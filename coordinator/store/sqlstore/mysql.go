@@ -105,6 +105,8 @@ func classifyMySQL(err error) class {
 		return transient
 	case 1264, 1265, 1267, 1292, 1366, 1406, 3988: // out of range, truncated, collations, wrong, wrong string, too long, unconvertible
 		return unfit
+	case 1235: // ER_NOT_SUPPORTED_YET
+		return foreign
 	}
 	return other
 }
