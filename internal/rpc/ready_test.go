@@ -48,16 +48,21 @@ func TestHealthFollowsReadiness(t *testing.T) {
 			}
 			return nil
 		}}, rpc.ClientOptions{})
-		time.Sleep(100 * time.Millisecond) // so that what follows is between two looks
+		// The server looks once in this time; Wait lets the look of this very moment end.
+		look := func() {
+			time.Sleep(250 * time.Millisecond)
+			synctest.Wait()
+		}
+		synctest.Wait()
 		wantHealth(t, r, "at first", notServing)
 		for range 2 {
 			why.Store(nil)
-			time.Sleep(250 * time.Millisecond)
+			look()
 			wantHealth(t, r, "ready", serving)
 			notReady("the database is away")
-			time.Sleep(250 * time.Millisecond)
+			look()
 			notReady("the database is away for long")
-			time.Sleep(250 * time.Millisecond)
+			look()
 			wantHealth(t, r, "not ready again", notServing)
 		}
 		if text := log.String(); strings.Count(text, `level=INFO msg="not ready" server=test error="nothing is loaded"`) != 1 ||
