@@ -359,6 +359,48 @@ func TestInitial(t *testing.T) {
 	}
 }
 
+// A site that another program has left in a status is gone on with as if the status were
+// our own: for a failing and a good check of each kind of row.
+func TestASiteIsGoneOnWithFromAnyRow(t *testing.T) {
+	t.Parallel()
+	never, recent, old := time.Time{}, at(0), at(-3*24*3600)
+	tests := []struct {
+		status check.Status
+		since  time.Time
+		fails  []lifecycle.Change // after three failing checks and a confirmed ballot
+		good   []lifecycle.Change // after good checks by two nodes
+	}{
+		{down, never, changes(down, confirmed, 0), changes(down, running, 1)},
+		{down, recent, nil, changes(down, running, 1)},
+		{down, old, changes(down, confirmed, 0), changes(down, running, 1)},
+		{running, never, changes(running, down, 42), nil},
+		{running, recent, changes(running, down, 42), nil},
+		{running, old, changes(running, down, 42), nil},
+		{confirmed, never, nil, changes(confirmed, running, 1)},
+		{confirmed, recent, nil, changes(confirmed, running, 1)},
+		{confirmed, old, nil, changes(confirmed, running, 1)},
+	}
+	for _, tt := range tests {
+		for _, way := range []struct {
+			events []lifecycle.Event
+			want   []lifecycle.Change
+		}{{breaks(0), tt.fails}, {mends(0), tt.good}} {
+			told, _ := playFrom(lifecycle.Initial(tt.status, tt.since, false), way.events...)
+			for i := range told {
+				told[i].Start = time.Time{}
+			}
+			if diff := cmp.Diff(way.want, told); diff != "" {
+				t.Errorf("status %d since %v, %v (-want +got):\n%s", tt.status, tt.since, way.events[0], diff)
+			}
+		}
+	}
+}
+
+// changes is one change at a second.
+func changes(from, to check.Status, second int) []lifecycle.Change {
+	return []lifecycle.Change{{From: from, To: to, At: at(second)}}
+}
+
 func TestOtherPolicies(t *testing.T) {
 	t.Parallel()
 	for _, failures := range []uint8{0, 1} {

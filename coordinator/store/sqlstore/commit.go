@@ -95,9 +95,12 @@ type entry struct {
 	store.Change
 	text   encoded
 	result *store.CommitResult
-	// found says that the site is there, active. open is its open outage, which the
-	// transaction found or wrote; ballot is the one that it wrote.
-	found  bool
+	// row is the site as the transaction found it, zero when it is not there, or not
+	// active; was is the status that the change begins from.
+	row siteRow
+	was standing
+	// open is the open outage, which the transaction found or wrote; ballot is the one that
+	// it wrote.
 	open   outageRef
 	ballot int64
 }

@@ -38,6 +38,9 @@ func (s *Store) CreateSite(ctx context.Context, site store.Site) (store.Site, er
 			return err
 		}
 		site.ID = check.SiteID(id)
+		if err := forgetStatus(t, site.ID); err != nil {
+			return err
+		}
 		return saveSettings(t, site.ID, settings)
 	})
 	if err != nil {
@@ -103,6 +106,9 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time) e
 			return noSite(id)
 		}
 		if _, err := t.exec("DELETE FROM jetmon_site_settings WHERE site_id = ?", id); err != nil {
+			return err
+		}
+		if err := forgetStatus(t, id); err != nil {
 			return err
 		}
 		_, err = t.exec("UPDATE jetmon_outages SET open_site = NULL, status = ?, status_ms = ?, end_ms = ? WHERE open_site = ?",

@@ -25,7 +25,7 @@ func fence(t txn, f store.Fence) error {
 }
 
 // commit is the transaction. All of them lock in this order: shard, legacy rows,
-// outages. It answers every change of the group; those that do not fit leave no trace.
+// outages, statuses. It answers every change of the group; those that do not fit leave no trace.
 func (s *Store) commit(t txn, f store.Fence, group []*entry) error {
 	if err := fence(t, f); err != nil {
 		return err
@@ -39,7 +39,7 @@ func (s *Store) commit(t txn, f store.Fence, group []*entry) error {
 			fit = append(fit, e)
 		}
 	}
-	for _, step := range []func(txn, []*entry) error{s.writeLegacy, moveOn, openNew, keepBallots, record} {
+	for _, step := range []func(txn, []*entry) error{s.writeLegacy, moveOn, openNew, s.keepStatus, keepBallots, record} {
 		if err := step(t, fit); err != nil {
 			return err
 		}
@@ -47,46 +47,39 @@ func (s *Store) commit(t txn, f store.Fence, group []*entry) error {
 	return nil
 }
 
-// examine compares each site with what the caller expects. The status of a site is its
-// open outage's, if it has one.
+// examine compares each site with what the caller expects.
 func (s *Store) examine(t txn, group []*entry) error {
 	byID := make(map[int64]*entry, len(group))
 	ids := make([]any, len(group))
 	for i, e := range group {
 		// As if for the first time: a transaction can run again.
-		*e.result, e.open, e.ballot, e.found = store.CommitResult{}, outageRef{}, 0, false
+		*e.result, e.row, e.was, e.open, e.ballot = store.CommitResult{}, siteRow{}, standing{}, outageRef{}, 0
 		byID[int64(e.SiteID)], ids[i] = e, e.SiteID
 	}
-	rows, err := t.tx.QueryContext(t.ctx, `SELECT l.jetpack_monitor_site_id, l.bucket_no, l.monitor_active, l.site_status, o.id, o.status
-	FROM jetpack_monitor_sites l LEFT JOIN jetmon_outages o ON o.open_site = l.jetpack_monitor_site_id
-	WHERE l.jetpack_monitor_site_id IN `+marks(len(ids)), ids...)
+	rows, err := t.tx.QueryContext(t.ctx, siteColumns+siteTables+" WHERE l.jetpack_monitor_site_id IN "+marks(len(ids)), ids...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var id, bucket, active, status, outage, outageStatus number
-		if err := rows.Scan(&id, &bucket, &active, &status, &outage, &outageStatus); err != nil {
+		var r siteRow
+		if err := rows.Scan(r.columns()...); err != nil {
 			return err
 		}
-		e := byID[int64(id)]
-		if check.BucketID(bucket) != e.Bucket || active != 1 {
-			continue
-		}
-		e.found = true
-		e.open = outageRef{int64(outage), check.Status(outageStatus)}
-		switch {
-		case e.open.id != 0 && e.open.status != e.From:
-			e.conflict("its open outage has status %d, not %d", e.open.status, e.From)
-		case e.open.id == 0 && !s.legacyWrites && e.From != check.StatusRunning:
-			e.conflict("it has no open outage")
-		case e.open.id == 0 && s.legacyWrites && legacyStatus(status) != e.From:
-			e.conflict("it has status %d, not %d", status, e.From)
+		if e := byID[int64(r.id)]; check.BucketID(r.bucket) == e.Bucket && r.active == 1 {
+			e.row, e.was = r, s.recorded(&r)
+			e.open = outageRef{int64(r.outage), check.Status(r.outageStatus)}
 		}
 	}
 	for _, e := range group {
-		if !e.found {
+		switch {
+		case e.row.id == 0:
 			e.conflict("there is no such active row in bucket %d", e.Bucket)
+		case e.was.status == e.From:
+		case e.open.id != 0:
+			e.conflict("its open outage has status %d, not %d", e.was.status, e.From)
+		default:
+			e.conflict("it has status %d, not %d", e.was.status, e.From)
 		}
 	}
 	return rows.Err()
@@ -99,19 +92,19 @@ func (s *Store) writeLegacy(t txn, group []*entry) error {
 		return nil
 	}
 	type write struct {
-		from, to  check.Status
-		at        string
-		hasOutage bool
+		from, to check.Status
+		at       string
+		byRow    bool
 	}
 	return grouped(group, func(e *entry) write {
-		return write{e.From, e.To, e.At.UTC().Format(legacyTime), e.open.id != 0}
+		return write{e.From, e.To, e.At.UTC().Format(legacyTime), e.was.byRow}
 	}, func(w write, same []*entry) error {
 		shard := int(store.ShardOf(same[0].Bucket))
 		query := `UPDATE jetpack_monitor_sites SET site_status = ?, last_status_change = ?
 	WHERE bucket_no BETWEEN ? AND ? AND monitor_active = 1 AND `
 		args := []any{w.to, w.at, shard * store.BucketsPerShard, (shard+1)*store.BucketsPerShard - 1}
 		switch {
-		case w.hasOutage:
+		case !w.byRow:
 		case w.from == check.StatusRunning: // which a status is that v1 does not have, too
 			query += "site_status NOT IN (?, ?) AND "
 			args = append(args, check.StatusDown, check.StatusConfirmedDown)
