@@ -97,17 +97,19 @@ type History interface {
 	KeepBallot(ctx context.Context, f Fence, b Ballot) error
 	// Outage reads one outage with its ballot and checks.
 	Outage(ctx context.Context, id int64) (Outage, error)
-	// ListOutages reads a page by falling id, without ballots and checks.
+	// ListOutages reads a page, without ballots and checks: those that were confirmed last
+	// come first, and among those of one moment the higher id.
 	ListOutages(ctx context.Context, q OutageQuery) ([]Outage, error)
-	// ListBallots reads the kept ballots of a site, the newest first. Those that opened
-	// an outage are among them, with its OutageID.
+	// ListBallots reads the kept ballots of a site: those that were decided last come first.
+	// Those that opened an outage are among them, with its OutageID.
 	ListBallots(ctx context.Context, id check.SiteID, limit int) ([]Ballot, error)
 }
 
 // Outbox holds the notices that WordPress.com has not accepted yet.
 type Outbox interface {
-	// DueNotices reads the oldest undelivered notice of each site in the given
-	// shards whose NextAttempt is not after now, at most limit, oldest first.
+	// DueNotices reads the oldest undelivered notice of each site in the given shards
+	// whose NextAttempt is not after now, at most limit. A site's notices are ordered as
+	// its changes were committed; those of different sites by about their age.
 	DueNotices(ctx context.Context, shards []ShardID, now time.Time, limit int) ([]Notice, error)
 	// Delivered takes a notice off; doing so twice is no error.
 	Delivered(ctx context.Context, n Notice, at time.Time) error
@@ -368,8 +370,8 @@ type Outage struct {
 
 // OutageQuery selects a page of outages. Zero fields do not restrict.
 type OutageQuery struct {
-	// Before is the last id of the page before.
-	Before int64
+	// Before is the mark of the last outage of the page before.
+	Before OutageMark
 	// Limit is the page's size, 1..10000.
 	Limit    int
 	SiteID   check.SiteID

@@ -1,6 +1,6 @@
 // Package sqlstore is the store on MySQL/MariaDB and on SQLite, in one SQL text. A
 // dialect of a few members holds all that differs: how to connect, what an error
-// means, two pieces of DDL, a digest of many rows, which migrations belong to the other
+// means, three pieces of DDL, a digest of many rows, which migrations belong to the other
 // engine.
 //
 // The SQL keeps to what both engines, and what scales MySQL out (replicas, Vitess,

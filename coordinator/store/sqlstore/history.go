@@ -80,7 +80,7 @@ func (s *Store) ListBallots(ctx context.Context, id check.SiteID, limit int) ([]
 	if limit < 1 || limit > maxPage {
 		return nil, fault.InvalidField("page_size", "must be from 1 to %d, is %d", maxPage, limit)
 	}
-	ballots, err := list(ctx, s.reader, scanBallot, ballotQuery+" ORDER BY b.id DESC LIMIT ?", id, limit)
+	ballots, err := list(ctx, s.reader, scanBallot, ballotQuery+" ORDER BY b.decided_ms DESC, b.id DESC LIMIT ?", id, limit)
 	if err != nil {
 		return nil, s.fault(fmt.Sprintf("read the ballots of site %d", id), err)
 	}
@@ -116,32 +116,27 @@ func (s *Store) Outage(ctx context.Context, id int64) (store.Outage, error) {
 	if len(found) == 0 {
 		return store.Outage{}, fault.New(fault.NotFound, "there is no outage %d", id)
 	}
-	o := found[0]
-	// What opened it came first; an outage never loses evidence, so that separate reads agree.
-	ballots, err := list(ctx, s.reader, scanBallot, ballotQuery+" AND b.outage_id = ? ORDER BY b.id LIMIT 1", o.SiteID, id)
+	// It was opened by its only change to this status; later ones can have ballots, too. An
+	// outage never loses evidence, so that separate reads agree.
+	changes, err := list(ctx, s.reader, scanOpening, "SELECT t.body, "+ballotColumns+` FROM jetmon_transitions t
+	LEFT JOIN jetmon_ballots b ON b.id = t.ballot_id
+	WHERE t.site_id = ? AND t.outage_id = ? AND t.to_status = ?`, found[0].SiteID, id, check.StatusDown)
 	if err != nil {
 		return store.Outage{}, s.fault(doing, err)
 	}
-	if len(ballots) == 1 {
-		o.Ballot = &ballots[0]
+	if len(changes) > 0 {
+		found[0].Ballot, found[0].Checks = changes[0].Ballot, changes[0].Checks
 	}
-	changes, err := list(ctx, s.reader, scanChange, `SELECT body FROM jetmon_transitions
-	WHERE site_id = ? AND outage_id = ? AND to_status = ? ORDER BY id LIMIT 1`, o.SiteID, id, check.StatusDown)
-	if err != nil {
-		return store.Outage{}, s.fault(doing, err)
-	}
-	if len(changes) == 1 {
-		o.Checks = changes[0].Checks
-	}
-	return o, nil
+	return found[0], nil
 }
 
-func scanChange(rows *sql.Rows) (store.Change, error) {
+func scanOpening(rows *sql.Rows) (store.Change, error) {
 	var body string
-	if err := rows.Scan(&body); err != nil {
+	var ballot ballotRow
+	if err := rows.Scan(append([]any{&body}, ballot.dest()...)...); err != nil {
 		return store.Change{}, err
 	}
-	return decode[store.Change](body)
+	return reported(body, ballot)
 }
 
 // ListOutages implements store.History.
@@ -151,8 +146,16 @@ func (s *Store) ListOutages(ctx context.Context, q store.OutageQuery) ([]store.O
 	}
 	var where []string
 	var args []any
-	if q.Before != 0 {
-		where, args = append(where, "id < ?"), append(args, q.Before)
+	order := " ORDER BY confirmed_ms DESC, id DESC LIMIT ?"
+	if q.SiteID != 0 || q.OpenOnly {
+		// Adding 0 keeps the engine from walking the whole table in that order when another
+		// index leads to few rows, which it does to save the sorting of those.
+		order = " ORDER BY confirmed_ms + 0 DESC, id DESC LIMIT ?"
+	}
+	if q.Before.ID != 0 {
+		confirmed := toMillis(q.Before.Confirmed)
+		where = append(where, "confirmed_ms <= ? AND (confirmed_ms < ? OR id < ?)")
+		args = append(args, confirmed, confirmed, q.Before.ID)
 	}
 	if q.SiteID != 0 {
 		where, args = append(where, "site_id = ?"), append(args, q.SiteID)
@@ -164,7 +167,7 @@ func (s *Store) ListOutages(ctx context.Context, q store.OutageQuery) ([]store.O
 	if len(where) > 0 {
 		query += " WHERE " + strings.Join(where, " AND ")
 	}
-	outages, err := list(ctx, s.reader, scanOutage, query+" ORDER BY id DESC LIMIT ?", append(args, q.Limit)...)
+	outages, err := list(ctx, s.reader, scanOutage, query+order, append(args, q.Limit)...)
 	if err != nil {
 		return nil, s.fault("read outages", err)
 	}

@@ -36,7 +36,7 @@ type test struct {
 func Run(t *testing.T, fresh func(t testing.TB) Database) {
 	for group, tests := range map[string][]test{
 		"sites": siteTests(), "scan": scanTests(), "span": spanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(),
-		"outbox": outboxTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(),
+		"outbox": outboxTests(), "order": orderTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(),
 		"suspects": suspectTests(), "takeover": takeoverTests(), "races": raceTests(), "model": modelTests(),
 	} {
 		for _, one := range tests {
