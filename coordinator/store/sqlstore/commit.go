@@ -99,9 +99,12 @@ type entry struct {
 	// active; was is the status that the change begins from.
 	row siteRow
 	was standing
-	// open is the open outage, which the transaction found or wrote; ballot is the one that
-	// it wrote.
+	// silent says that the change has no notice, withdrawn that earlier ones were withdrawn.
+	silent, withdrawn bool
+	// open is the open outage, which the transaction found, or wrote (opened); ballot is the
+	// one that it wrote.
 	open   outageRef
+	opened bool
 	ballot int64
 	// place is the one that the change takes in the order of its site's.
 	place placing

@@ -58,6 +58,9 @@ func (s *Store) site(r *siteRow) store.Site {
 	}
 	now := s.recorded(r)
 	site.Status, site.StatusSince = now.status, now.since
+	if r.untold() {
+		site.Untold = s.knownOf(r)
+	}
 	if r.settings != "" {
 		site.Settings = s.settings(site.ID, r.settings)
 	}

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -11,6 +12,16 @@ import (
 type ownStatus struct {
 	site, blog, outage, status, at, inRow, told, toldAt, untold number
 }
+
+// Values of ownStatus.
+const (
+	// nothingTold is in told where WordPress.com was told nothing by us.
+	nothingTold = -1
+	// of untold: WordPress.com was told the newest change; it was not; and notices were
+	// withdrawn besides, of which it may have received some; it was told the newest change,
+	// and by others perhaps more, as we were muted since.
+	allTold, someUntold, someWithdrawn, othersToo = 0, 1, 2, 3
+)
 
 // ownColumns are its columns, less the site.
 const ownColumns = "w.blog_id, w.outage_id, w.status, w.status_ms, w.row_ms, w.told, w.told_ms, w.untold"
@@ -51,6 +62,49 @@ func (s *Store) recorded(r *siteRow) standing {
 // legacy is what the legacy row says.
 func (r *siteRow) legacy() standing { return standing{legacyStatus(r.status), r.changed.Time, true} }
 
+// untold says whether WordPress.com may know something else than our newest change.
+func (r *siteRow) untold() bool { return r.own() && r.newest.untold != allTold }
+
+// known is what WordPress.com knows of a site that is untold: the newer of what it was told
+// and of what somebody else wrote into the legacy row.
+func (s *Store) known(r *siteRow) (k standing, unsure bool) {
+	if now := s.recorded(r); r.newest.untold == othersToo && now.byRow {
+		return now, false
+	}
+	told := fromMillis(int64(r.newest.toldAt))
+	ours := r.newest.inRow != 0 && r.changed.Equal(fromMillis(int64(r.newest.inRow)).Truncate(time.Second))
+	switch {
+	case r.newest.told == nothingTold, !ours && r.changed.After(told):
+		return r.legacy(), false
+	case r.newest.untold == someWithdrawn:
+		return standing{status: check.StatusRunning, since: told}, true
+	default:
+		return standing{status: check.Status(r.newest.told), since: told}, false
+	}
+}
+
+// knownOf is apart so that site, of which there are millions when a coordinator starts,
+// allocates nothing.
+func (s *Store) knownOf(r *siteRow) *store.Known {
+	k, unsure := s.known(r)
+	return &store.Known{Status: k.status, Since: k.since, Unsure: unsure}
+}
+
+// begin says what a change of a site begins from, as its sender should know it, and
+// whether it is silent, which is to have no notice.
+func (s *Store) begin(e *entry) {
+	e.was, e.silent = s.recorded(&e.row), e.Muted
+	if e.Muted || !e.row.untold() {
+		return
+	}
+	known, unsure := s.known(&e.row)
+	e.was = known
+	onRecord := e.open.id != 0 || unsure
+	if known.status == check.StatusRunning && onRecord && e.From == check.StatusDown && e.To == check.StatusRunning {
+		e.was, e.silent = standing{status: e.From}, !unsure
+	}
+}
+
 // keepStatus writes what WordPress.com will know of the sites of a group.
 func (s *Store) keepStatus(t txn, group []*entry) error {
 	var there []any
@@ -82,7 +136,32 @@ func (s *Store) statusAfter(e *entry) []any {
 			inRow = int64(e.row.newest.inRow)
 		}
 	}
-	return []any{e.SiteID, int64(e.row.blog), e.Bucket, e.open.id, e.To, at, inRow, e.To, at, 0}
+	told, toldAt, untold := int64(e.To), at, allTold
+	if e.Muted {
+		told, toldAt, untold = s.toldBefore(e)
+	}
+	return []any{e.SiteID, int64(e.row.blog), e.Bucket, e.open.id, e.To, at, inRow, told, toldAt, untold}
+}
+
+// toldBefore is what WordPress.com still knows after a muted change. A legacy row that we
+// write over will not say it any more.
+func (s *Store) toldBefore(e *entry) (told, at int64, untold int) {
+	known, unsure := e.was, false
+	if e.row.untold() {
+		known, unsure = s.known(&e.row)
+	}
+	untold = someUntold
+	if unsure || e.withdrawn {
+		untold = someWithdrawn
+	}
+	switch {
+	case unsure:
+		return int64(e.row.newest.told), int64(e.row.newest.toldAt), untold
+	case known.byRow && !s.legacyWrites:
+		return nothingTold, 0, untold
+	default:
+		return int64(known.status), toMillis(known.since), untold
+	}
 }
 
 // forgetStatus deletes what is known of a site, and of one that had its id before.

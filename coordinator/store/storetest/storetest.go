@@ -37,7 +37,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Database) {
 	for group, tests := range map[string][]test{
 		"sites": siteTests(), "scan": scanTests(), "span": spanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(),
 		"outbox": outboxTests(), "order": orderTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(),
-		"suspects": suspectTests(), "takeover": takeoverTests(), "races": raceTests(), "model": modelTests(),
+		"suspects": suspectTests(), "takeover": takeoverTests(), "muted": mutedTests(), "races": raceTests(), "model": modelTests(),
 	} {
 		for _, one := range tests {
 			t.Run(group+"/"+one.name, func(t *testing.T) {
