@@ -72,7 +72,7 @@ func (e *Engine) calm(now time.Time, s *site) bool {
 	st := s.state
 	switch {
 	case st.Stage != lifecycle.Up && st.Stage != lifecycle.NeverChecked,
-		st.Status != check.StatusRunning, s.row.OutageID != 0, s.pending != nil,
+		st.Status != check.StatusRunning, st.Unsettled, s.row.OutageID != 0, s.pending != nil,
 		s.answer != nil, len(s.checks) > 0, s.opened, s.askDue, s.place != 0,
 		s.last != nil && s.last.Outcome != check.OutcomeUp,
 		s.last != nil && !fits(s.last.Advisories):

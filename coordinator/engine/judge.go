@@ -27,7 +27,7 @@ func (e *Engine) observe(now time.Time, s *site, c store.LocalCheck) {
 	if s.pending != nil || s.state.Stage == lifecycle.Paused {
 		return
 	}
-	if s.state.Status != check.StatusRunning && e.o.Ledger.Full() {
+	if (s.state.Status != check.StatusRunning || s.state.Unsettled) && e.o.Ledger.Full() {
 		return // a change of its status could not be written now; it is checked again
 	}
 	s.note(c)
@@ -138,7 +138,7 @@ func (e *Engine) change(s *site, f lifecycle.Change) {
 		Key:    fmt.Sprintf("%d-%d%d-%016x", s.row.ID, f.From, f.To, e.o.Random()),
 		SiteID: s.row.ID, BlogID: s.row.BlogID, Bucket: s.row.Bucket, URL: s.row.URL,
 		From: f.From, To: f.To, Relapses: f.Relapses, Since: s.row.StatusSince, Start: f.Start, At: f.At,
-		LastCheck: s.lastCheck, Cause: s.cause(), Checks: slices.Clone(s.checks),
+		LastCheck: s.lastCheck, Cause: s.cause(), Checks: slices.Clone(s.checks), Muted: e.o.Muted,
 	}
 	if f.From == check.StatusRunning && s.answer != nil {
 		b := e.ballot(s)

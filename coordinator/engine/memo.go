@@ -264,8 +264,8 @@ func (e *Engine) recall(now time.Time, s *site) {
 		m.Checks = slices.Delete(m.Checks, 1, n-maxChecks+1)
 	}
 	e.ballots = max(e.ballots, m.State.Ballot)
+	m.State.StatusSince, m.State.Unsettled = s.row.StatusSince, s.state.Unsettled
 	s.state = m.State
-	s.state.StatusSince = s.row.StatusSince
 	s.checks, s.last, s.lastCheck = m.Checks, m.Last, m.LastCheck
 	switch s.state.Stage {
 	case lifecycle.Verifying:

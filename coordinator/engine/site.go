@@ -44,6 +44,14 @@ type site struct {
 	headHostile bool
 }
 
+// begin sets the state of a site of which nothing is known but its row, and what is to be
+// settled. Its ballots are numbered from the next on.
+func (s *site) begin(ballots uint32) {
+	unsettled := s.state.Unsettled
+	s.state = lifecycle.Initial(s.row.Status, s.row.StatusSince, s.row.Paused)
+	s.state.Ballot, s.state.Unsettled = ballots, unsettled
+}
+
 // maxChecks bounds the evidence kept of one run.
 const maxChecks = 4
 
@@ -75,7 +83,7 @@ func target(url string, settings check.Settings, sequence uint64, f flags) check
 // note keeps an observation that is evidence of a run of failures, or of a recovery.
 func (s *site) note(c store.LocalCheck) {
 	switch o := c.Observation.Outcome; {
-	case o == check.OutcomeUnknown, o == check.OutcomeUp && s.state.Status == check.StatusRunning:
+	case o == check.OutcomeUnknown, o == check.OutcomeUp && s.state.Status == check.StatusRunning && !s.state.Unsettled:
 		return
 	case o == check.OutcomeDown && s.state.Stage == lifecycle.ConfirmedDown:
 		return // all of it is told; a site may stay so for years

@@ -100,7 +100,7 @@ func (e *Engine) put(now time.Time, row store.Site) {
 // those the record is made without a *site: a coordinator that starts has millions of them.
 func (e *Engine) begin(now time.Time, row *store.Site) {
 	_, recalled := e.recalled[row.ID]
-	if row.Paused || row.Status != check.StatusRunning || row.OutageID != 0 || recalled {
+	if row.Paused || row.Status != check.StatusRunning || row.OutageID != 0 || row.Untold != nil || recalled {
 		e.add(now, *row)
 		return
 	}
@@ -124,8 +124,13 @@ func (e *Engine) add(now time.Time, row store.Site) *site {
 	e.link(slot, r)
 	e.byID.put(row.ID, slot)
 	s := &site{row: row, slot: slot, host: e.machineOf(row.URL)}
-	s.state = lifecycle.Initial(row.Status, row.StatusSince, row.Paused)
-	s.state.Ballot = e.ballots
+	if k := row.Untold; k != nil && !e.o.Muted {
+		s.row.Status, s.row.StatusSince = k.Status, k.Since
+	}
+	s.begin(e.ballots)
+	if k := row.Untold; k != nil && !e.o.Muted && k.Status == check.StatusRunning {
+		s.state.Unsettled = k.Unsure || row.OutageID != 0
+	}
 	if !row.Paused {
 		e.turn(s)
 		e.recall(now, s)
@@ -159,8 +164,7 @@ func (e *Engine) restart(s *site) {
 	e.release(s.row.ID)
 	s.forget()
 	s.last, s.lastCheck, s.headHostile, s.host = nil, time.Time{}, false, e.machineOf(s.row.URL)
-	s.state = lifecycle.Initial(s.row.Status, s.row.StatusSince, s.row.Paused)
-	s.state.Ballot = e.ballots
+	s.begin(e.ballots)
 	e.rest(s)
 	e.soon(s)
 }

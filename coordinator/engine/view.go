@@ -36,6 +36,8 @@ type View struct {
 	Ballot *store.Ballot
 	// Pending says that a change is on its way to the store.
 	Pending bool
+	// Muted says that WordPress.com is told nothing: Status is what is on record.
+	Muted bool
 	// HoldReason says why a failing site is not reported; empty when it is not held.
 	HoldReason string
 }
@@ -51,7 +53,7 @@ func (e *Engine) View(now time.Time, id check.SiteID) (View, bool) {
 	v := View{
 		State: s.state, Status: s.row.Status, StatusSince: s.row.StatusSince, OutageID: s.row.OutageID,
 		Interval: e.interval(s), Last: s.last, LastCheck: s.lastCheck, LastNode: s.state.Node, HoldReason: e.held[id].reason,
-		Checks: slices.Clone(s.checks), Pending: s.pending != nil,
+		Checks: slices.Clone(s.checks), Pending: s.pending != nil, Muted: e.o.Muted,
 		Flapping: s.state.Status != check.StatusRunning && s.state.Flap.Flapping(now, e.o.Policy),
 	}
 	if due, ok := e.next(s); ok {
