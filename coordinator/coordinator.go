@@ -24,6 +24,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/ownership"
 	"github.com/Automattic/jetmon/coordinator/panel"
 	"github.com/Automattic/jetmon/coordinator/peers"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/storm"
 	coordinatorpb "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
@@ -52,8 +53,8 @@ func New(o Options) (*Coordinator, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	if o.BucketMin%store.BucketsPerShard != 0 || (o.BucketMax+1)%store.BucketsPerShard != 0 {
-		o.Log.Warn("the range of buckets cuts a shard: no other coordinator can watch the rest of it", "shard_size", store.BucketsPerShard)
+	if o.BucketMin%shard.BucketsPer != 0 || (o.BucketMax+1)%shard.BucketsPer != 0 {
+		o.Log.Warn("the range of buckets cuts a shard: no other coordinator can watch the rest of it", "shard_size", shard.BucketsPer)
 	}
 	c := &Coordinator{o: o}
 	instance := hex.EncodeToString(binary.BigEndian.AppendUint64(nil, random()))
@@ -70,7 +71,7 @@ func New(o Options) (*Coordinator, error) {
 	}
 	c.ownership = ownership.New(ownership.Options{
 		Store: o.Store, Members: o.Store, Node: o.Node, Endpoint: o.Endpoint, Log: o.Log,
-		First: store.ShardOf(o.BucketMin), Last: store.ShardOf(o.BucketMax),
+		First: shard.Of(o.BucketMin), Last: shard.Of(o.BucketMax),
 		Gained: c.gained, Lost: c.lost, Settled: func() { c.intake.Settled() },
 	})
 	c.expiry = expiry.New(expiry.Options{
@@ -101,7 +102,7 @@ func New(o Options) (*Coordinator, error) {
 		return nil, err
 	}
 	o.Notify.Log, o.Notify.Metrics = o.Log, o.Metrics
-	o.Notify.Owns = func(s store.ShardID) bool {
+	o.Notify.Owns = func(s shard.ID) bool {
 		_, ours := c.ownership.Fence(s)
 		return ours
 	}
@@ -207,9 +208,9 @@ func (c *Coordinator) committed(ch store.Change, done store.Committed) {
 }
 
 // terms are the terms under which shards are ours.
-func (c *Coordinator) terms() (out [store.Shards]uint64) {
+func (c *Coordinator) terms() (out [shard.Count]uint64) {
 	for s := range out {
-		out[s] = c.ownership.Term(store.ShardID(s))
+		out[s] = c.ownership.Term(shard.ID(s))
 	}
 	return out
 }

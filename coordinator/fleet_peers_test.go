@@ -25,6 +25,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/notify"
 	"github.com/Automattic/jetmon/coordinator/panel"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
 	"github.com/Automattic/jetmon/gateway"
@@ -78,7 +79,7 @@ func fleet(t *testing.T, dsn string, network *rpc.Memory, shares ...share) map[s
 func shardsOf(shares []share) int {
 	n := 0
 	for _, sh := range shares {
-		n += int(store.ShardOf(sh.last)-store.ShardOf(sh.first)) + 1
+		n += int(shard.Of(sh.last)-shard.Of(sh.first)) + 1
 	}
 	return n
 }
@@ -400,7 +401,7 @@ func kinds(f *monitorpb.Fleet) []monitorpb.AlarmKind {
 // as if it had been killed; so that tests may be slow, its leases then last long.
 type dying struct{ store.Store }
 
-func (d dying) ReleaseShard(ctx context.Context, l store.Lease) error {
+func (d dying) ReleaseShard(ctx context.Context, l shard.Lease) error {
 	_, err := d.RenewShard(ctx, l, time.Now().Add(10*time.Minute))
 	return err
 }
@@ -425,7 +426,7 @@ func TestWhenAnOwnerIsAwayTheRowsSpeak(t *testing.T) {
 			t.Fatal(err)
 		}
 		at := time.Now().Truncate(time.Millisecond)
-		if _, err := a.store.Commit(t.Context(), shards[store.ShardOf(row.Bucket)].Fence(), store.Change{
+		if _, err := a.store.Commit(t.Context(), shards[shard.Of(row.Bucket)].Fence(), store.Change{
 			Key: "k", SiteID: row.ID, BlogID: row.BlogID, Bucket: row.Bucket, URL: row.URL,
 			From: check.StatusRunning, To: check.StatusDown, Start: at, At: at,
 			Cause: check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureServer},

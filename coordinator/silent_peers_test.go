@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/Automattic/jetmon/coordinator"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
@@ -29,10 +30,10 @@ type pretending struct {
 	owner, endpoint string
 }
 
-func (p pretending) ListShards(ctx context.Context) ([]store.Lease, error) {
+func (p pretending) ListShards(ctx context.Context) ([]shard.Lease, error) {
 	leases, err := p.Store.ListShards(ctx)
-	for s := store.ShardID(store.Shards / 2); s < store.Shards; s++ {
-		leases = append(leases, store.Lease{Shard: s, Node: p.owner, Endpoint: p.endpoint, Term: 1, Expires: time.Now().Add(time.Minute)})
+	for s := shard.ID(shard.Count / 2); s < shard.Count; s++ {
+		leases = append(leases, shard.Lease{Shard: s, Node: p.owner, Endpoint: p.endpoint, Term: 1, Expires: time.Now().Add(time.Minute)})
 	}
 	return leases, err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/ownership"
 	"github.com/Automattic/jetmon/coordinator/panel"
 	"github.com/Automattic/jetmon/coordinator/peers"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	wpcompb "github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
@@ -31,7 +32,7 @@ type Options struct {
 	// Diagnoser, optional, answers DiagnoseSite.
 	Diagnoser Diagnoser
 	// Owned lists the shards of this coordinator, Shards counts how they are.
-	Owned  func() []store.ShardID
+	Owned  func() []shard.ID
 	Shards func() ownership.Counts
 	// Node and Instance name this process, which started at Started.
 	Node, Instance string

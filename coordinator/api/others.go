@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/Automattic/jetmon/coordinator/peers"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -113,7 +113,7 @@ func unowned(shards []peers.Shard, now time.Time) []*monitorpb.Alarm {
 			name = fmt.Sprintf("%d-%d", first, last)
 		}
 		names = append(names, fmt.Sprintf("%s (buckets %d-%d)", name,
-			int(first)*store.BucketsPerShard, (int(last)+1)*store.BucketsPerShard-1))
+			int(first)*shard.BucketsPer, (int(last)+1)*shard.BucketsPer-1))
 		for _, s := range run {
 			if since.IsZero() || s.Orphaned.Before(since) {
 				since = s.Orphaned

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/Automattic/jetmon/coordinator/peers"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
@@ -32,7 +33,7 @@ func within(ctx context.Context, most time.Duration) (context.Context, context.C
 // elsewhere says which peers own buckets, as one call sees it.
 type elsewhere struct {
 	owners peers.Owners
-	ours   [store.Shards]bool
+	ours   [shard.Count]bool
 	// here says that everything is to be answered here.
 	here bool
 }
@@ -44,10 +45,10 @@ func (o Options) elsewhere(ctx context.Context) elsewhere {
 	}
 	e := elsewhere{here: true}
 	owned := o.Owned()
-	for _, shard := range owned {
-		e.ours[shard] = true
+	for _, s := range owned {
+		e.ours[s] = true
 	}
-	if len(owned) < store.Shards {
+	if len(owned) < shard.Count {
 		e.here, e.owners = false, o.Peers.Owners(ctx)
 	}
 	return e
@@ -55,7 +56,7 @@ func (o Options) elsewhere(ctx context.Context) elsewhere {
 
 // of is the peer that owns a bucket; false when we do, or nobody.
 func (e elsewhere) of(b check.BucketID) (peers.Peer, bool) {
-	if e.here || e.ours[store.ShardOf(b%check.Buckets)] {
+	if e.here || e.ours[shard.Of(b%check.Buckets)] {
 		return peers.Peer{}, false
 	}
 	return e.owners.Of(b)

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/Automattic/jetmon/coordinator/peers"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
@@ -162,8 +163,8 @@ func (s *sites) DeleteSite(ctx context.Context, req *monitorpb.DeleteSiteRequest
 
 // tell hands a row to the engine if its shard is ours; else its owner reads it within a minute.
 func (s *sites) tell(row store.Site) {
-	for _, shard := range s.o.Owned() {
-		if shard == store.ShardOf(row.Bucket) {
+	for _, id := range s.o.Owned() {
+		if id == shard.Of(row.Bucket) {
 			now := time.Now()
 			s.o.Engine.Put(now, row)
 			s.o.Engine.Soon(now, row.ID)

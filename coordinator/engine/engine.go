@@ -11,6 +11,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/quorum"
 	"github.com/Automattic/jetmon/coordinator/schedule"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/storm"
 	"github.com/Automattic/jetmon/internal/check"
@@ -66,7 +67,7 @@ type Options struct {
 	// Interval, when not 0, replaces every site's own.
 	Interval time.Duration
 	// Terms, optional, are the terms under which shards are ours; 0 for others.
-	Terms func() [store.Shards]uint64
+	Terms func() [shard.Count]uint64
 	// Random makes idempotency keys.
 	Random func() uint64
 	Log    *slog.Logger
@@ -126,17 +127,17 @@ type Engine struct {
 	// witnesses watch the checkers, by node.
 	witnesses map[string]*storm.Witness
 	counts    Counters
-	terms     [store.Shards]uint64
+	terms     [shard.Count]uint64
 	// edits counts what Edits answers, by id: see editBlock.
 	edits [1 << 12]uint64
 	// top is the highest id that a site had.
 	top check.SiteID
 	// drops counts how often each shard was dropped.
-	drops [store.Shards]uint64
+	drops [shard.Count]uint64
 	// unsaved are the sites whose memo in the store is not as it should be.
 	unsaved map[check.SiteID]check.BucketID
 	// unsavedIn queues them by shard; some are no more among them, or in another shard.
-	unsavedIn [store.Shards][]check.SiteID
+	unsavedIn [shard.Count][]check.SiteID
 	// recalled are memos of an earlier owner, until their sites are added.
 	recalled map[check.SiteID]store.Suspect
 	// lonely is when the last session ended; zero while there is one.

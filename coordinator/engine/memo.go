@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -134,25 +135,25 @@ func (e *Engine) remember(s *site, open bool) {
 // outdated notes that the memo of a site is not as it should be. One that is noted keeps
 // its place.
 func (e *Engine) outdated(id check.SiteID, bucket check.BucketID) {
-	shard := store.ShardOf(bucket)
-	if before, ok := e.unsaved[id]; !ok || store.ShardOf(before) != shard {
-		e.unsavedIn[shard] = append(e.unsavedIn[shard], id)
+	s := shard.Of(bucket)
+	if before, ok := e.unsaved[id]; !ok || shard.Of(before) != s {
+		e.unsavedIn[s] = append(e.unsavedIn[s], id)
 	}
 	e.unsaved[id] = bucket
 }
 
 // Unsaved takes what is to be written of a shard to the store, at most limit sites, those
 // that have waited longest. What could not be written is to be given back to Unwritten.
-func (e *Engine) Unsaved(now time.Time, shard store.ShardID, limit int) []Memo {
+func (e *Engine) Unsaved(now time.Time, sh shard.ID, limit int) []Memo {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	queue := e.unsavedIn[shard]
+	queue := e.unsavedIn[sh]
 	out := make([]Memo, 0, min(limit, len(queue)))
 	for len(queue) > 0 && len(out) < limit {
 		id := queue[0]
 		queue = queue[1:]
 		bucket, ok := e.unsaved[id]
-		if !ok || store.ShardOf(bucket) != shard {
+		if !ok || shard.Of(bucket) != sh {
 			continue // written, dropped or moved since it was queued here
 		}
 		delete(e.unsaved, id)
@@ -167,9 +168,9 @@ func (e *Engine) Unsaved(now time.Time, shard store.ShardID, limit int) []Memo {
 		}
 		out = append(out, m)
 	}
-	e.unsavedIn[shard] = queue
+	e.unsavedIn[sh] = queue
 	if len(queue) == 0 {
-		e.unsavedIn[shard] = nil
+		e.unsavedIn[sh] = nil
 	}
 	return out
 }
@@ -178,11 +179,11 @@ func (e *Engine) Unsaved(now time.Time, shard store.ShardID, limit int) []Memo {
 func (e *Engine) Unwritten(memos []Memo) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var back [store.Shards][]check.SiteID
+	var back [shard.Count][]check.SiteID
 	for i := range memos {
 		m := &memos[i]
-		shard := store.ShardOf(m.Bucket)
-		if e.o.Terms != nil && e.terms[shard] == 0 {
+		id := shard.Of(m.Bucket)
+		if e.o.Terms != nil && e.terms[id] == 0 {
 			continue // the next owner's to write
 		}
 		if slot, ok := e.byID.get(m.Site); ok {
@@ -192,12 +193,12 @@ func (e *Engine) Unwritten(memos []Memo) {
 		}
 		if _, ok := e.unsaved[m.Site]; !ok {
 			e.unsaved[m.Site] = m.Bucket
-			back[shard] = append(back[shard], m.Site)
+			back[id] = append(back[id], m.Site)
 		}
 	}
-	for shard, ids := range back {
+	for id, ids := range back {
 		if len(ids) > 0 {
-			e.unsavedIn[shard] = append(ids, e.unsavedIn[shard]...)
+			e.unsavedIn[id] = append(ids, e.unsavedIn[id]...)
 		}
 	}
 }
@@ -218,17 +219,17 @@ func (e *Engine) Recall(suspects []store.Suspect) {
 }
 
 // Recalled ends the recall of a shard.
-func (e *Engine) Recalled(shard store.ShardID) {
+func (e *Engine) Recalled(sh shard.ID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for id, s := range e.recalled {
-		if store.ShardOf(s.Bucket) == shard {
+		if shard.Of(s.Bucket) == sh {
 			delete(e.recalled, id)
 			e.outdated(id, s.Bucket)
 		}
 	}
 	// What was queued when the shard was last ours is of no use.
-	e.unsavedIn[shard] = slices.DeleteFunc(e.unsavedIn[shard], func(id check.SiteID) bool {
+	e.unsavedIn[sh] = slices.DeleteFunc(e.unsavedIn[sh], func(id check.SiteID) bool {
 		_, ok := e.unsaved[id]
 		return !ok
 	})

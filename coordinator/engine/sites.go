@@ -5,6 +5,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/schedule"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -46,12 +47,12 @@ func (e *Engine) same(slot schedule.Slot, row *store.Site) bool {
 }
 
 // DropShard takes all sites of a shard off: another coordinator owns them now.
-func (e *Engine) DropShard(shard store.ShardID) {
+func (e *Engine) DropShard(sh shard.ID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.drops[shard]++
-	for i := range store.BucketsPerShard {
-		for head := &e.buckets[int(shard)*store.BucketsPerShard+i]; *head != noSlot; {
+	e.drops[sh]++
+	for i := range shard.BucketsPer {
+		for head := &e.buckets[int(sh)*shard.BucketsPer+i]; *head != noSlot; {
 			s := e.open(schedule.Slot(*head))
 			e.core.Fence(s.row.ID)
 			e.remove(s)
@@ -59,12 +60,12 @@ func (e *Engine) DropShard(shard store.ShardID) {
 	}
 	// What is to be remembered of them is the new owner's to write.
 	for id, bucket := range e.unsaved {
-		if store.ShardOf(bucket) == shard {
+		if shard.Of(bucket) == sh {
 			delete(e.unsaved, id)
 		}
 	}
 	for id, kept := range e.recalled {
-		if store.ShardOf(kept.Bucket) == shard {
+		if shard.Of(kept.Bucket) == sh {
 			delete(e.recalled, id)
 		}
 	}

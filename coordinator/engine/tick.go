@@ -7,7 +7,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/schedule"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -187,7 +187,7 @@ func (e *Engine) assign(now time.Time) {
 			var t check.Target
 			if r := e.tagged(c); r != nil {
 				t = e.target(schedule.Slot(c.Tag))
-				term = max(term, e.terms[store.ShardOf(r.bucket)])
+				term = max(term, e.terms[shard.Of(r.bucket)])
 			}
 			targets = append(targets, t)
 		}

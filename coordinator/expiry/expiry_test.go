@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/Automattic/jetmon/coordinator/expiry"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -21,13 +22,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // history is a store that holds so much that is too old, by shard.
 type history struct {
 	mu    sync.Mutex
-	old   map[store.ShardID]int
+	old   map[shard.ID]int
 	err   error
 	calls int
 	last  store.Expiry
 }
 
-func (h *history) Expire(_ context.Context, f store.Fence, e store.Expiry, limit int) (int, error) {
+func (h *history) Expire(_ context.Context, f shard.Fence, e store.Expiry, limit int) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.calls++
@@ -60,8 +61,8 @@ func run(t *testing.T, h *history, ballots, outages time.Duration) {
 	t.Helper()
 	x := expiry.New(expiry.Options{
 		Store: h, Ballots: ballots, Outages: outages, Log: slog.New(slog.DiscardHandler),
-		Owned: func() []store.ShardID { return []store.ShardID{3, 5, 9} },
-		Fence: func(s store.ShardID) (store.Fence, bool) { return store.Fence{Shard: s, Node: "a", Term: 1}, s != 9 },
+		Owned: func() []shard.ID { return []shard.ID{3, 5, 9} },
+		Fence: func(s shard.ID) (shard.Fence, bool) { return shard.Fence{Shard: s, Node: "a", Term: 1}, s != 9 },
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -76,7 +77,7 @@ func run(t *testing.T, h *history, ballots, outages time.Duration) {
 func TestEverythingTooOldGoesInSmallBatches(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := &history{old: map[store.ShardID]int{3: 1000, 5: 30, 9: 7}}
+		h := &history{old: map[shard.ID]int{3: 1000, 5: 30, 9: 7}}
 		run(t, h, 90*24*time.Hour, 0)
 		time.Sleep(59 * time.Second)
 		if _, calls, _ := h.seen(); calls != 0 {
@@ -101,7 +102,7 @@ func TestAStoreThatFailsIsAskedAgainAnHourLater(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{errors.New("away"), fault.New(fault.Fenced, "not yours")} {
 		synctest.Test(t, func(t *testing.T) {
-			h := &history{old: map[store.ShardID]int{3: 10}, err: err}
+			h := &history{old: map[shard.ID]int{3: 10}, err: err}
 			run(t, h, time.Hour, time.Hour)
 			time.Sleep(2 * time.Minute)
 			if left, calls, last := h.seen(); left != 10 || calls != 2 || last.Outages.IsZero() {
@@ -119,7 +120,7 @@ func TestAStoreThatFailsIsAskedAgainAnHourLater(t *testing.T) {
 func TestWithoutAnAgeEverythingIsKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := &history{old: map[store.ShardID]int{3: 10}}
+		h := &history{old: map[shard.ID]int{3: 10}}
 		run(t, h, 0, 0)
 		time.Sleep(48 * time.Hour)
 		if _, calls, _ := h.seen(); calls != 0 {

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -91,10 +92,10 @@ func TestAGroupIsOfOneShardTheOldestFirst(t *testing.T) {
 		var last check.SiteID
 		for i, g := range b.groups {
 			for _, c := range g {
-				if store.ShardOf(c.Bucket) != store.ShardOf(g[0].Bucket) {
+				if shard.Of(c.Bucket) != shard.Of(g[0].Bucket) {
 					t.Errorf("group %d has changes of several shards", i)
 				}
-				if c.Bucket == 3*store.BucketsPerShard {
+				if c.Bucket == 3*shard.BucketsPer {
 					if c.SiteID < last {
 						t.Errorf("change %d goes after %d", c.SiteID, last)
 					}
@@ -269,7 +270,7 @@ func TestAChangeOfAnEarlierTenureIsNeverWritten(t *testing.T) {
 func TestAChangeOfAShardThatIsNotOursIsVoidAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		o := Options{Fence: func(store.ShardID) (store.Fence, bool) { return store.Fence{}, false }}
+		o := Options{Fence: func(shard.ID) (shard.Fence, bool) { return shard.Fence{}, false }}
 		f := prepare(&book{}, o)
 		f.open()
 		f.Record(change(1, 0))
@@ -381,12 +382,12 @@ func TestNoShardWaitsForAnotherOnesTrouble(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := prepare(&book{group: func(_ context.Context, cs []store.Change) error {
-			if store.ShardOf(cs[0].Bucket)%2 == 1 {
+			if shard.Of(cs[0].Bucket)%2 == 1 {
 				return away
 			}
 			return nil
 		}}, Options{})
-		for s := range store.ShardID(30) { // more than there are workers
+		for s := range shard.ID(30) { // more than there are workers
 			f.fenced[s].Store(s%2 == 0)
 			f.Record(change(int(s), s))
 		}
@@ -460,7 +461,7 @@ func TestFullUntilTheStoreIsBack(t *testing.T) {
 		f := prepare(b, Options{MaxQueued: 500})
 		f.open()
 		for i := range 500 {
-			f.Record(change(i, store.ShardID(i%store.Shards)))
+			f.Record(change(i, shard.ID(i%shard.Count)))
 		}
 		if f.Full() || f.Status().Full {
 			t.Error("full at its bound")
@@ -548,7 +549,7 @@ func TestWhatIsQueuedIsWrittenAtTheEnd(t *testing.T) {
 		b := &book{group: script(away, away, away, away, nil)}
 		f := prepare(b, Options{})
 		for i := range 1000 {
-			f.Record(change(i, store.ShardID(i%4)))
+			f.Record(change(i, shard.ID(i%4)))
 		}
 		f.Keep(store.Ballot{SiteID: 1})
 		f.open()
@@ -599,7 +600,7 @@ func TestAShardIsAwaitedUntilItsChangesAreAnswered(t *testing.T) {
 		f := opened(b)
 		f.Record(change(1, 0))
 		begun := time.Now()
-		f.Await(t.Context(), store.ShardOf(check.Buckets-1)) // has nothing to wait for
+		f.Await(t.Context(), shard.Of(check.Buckets-1)) // has nothing to wait for
 		if d := time.Since(begun); d != 0 {
 			t.Errorf("another shard was awaited for %s", d)
 		}

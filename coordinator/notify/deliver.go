@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 )
 
@@ -35,7 +36,7 @@ type Deliverer struct {
 	running atomic.Bool
 
 	mu     sync.Mutex
-	shards []store.ShardID
+	shards []shard.ID
 	board  board
 }
 
@@ -49,7 +50,7 @@ func New(o Options, outbox store.Outbox) (*Deliverer, error) {
 		return nil, fmt.Errorf("notify: %w", err)
 	}
 	if o.Owns == nil {
-		o.Owns = func(store.ShardID) bool { return true }
+		o.Owns = func(shard.ID) bool { return true }
 	}
 	if o.Random == nil {
 		o.Random = rand.Float64
@@ -80,7 +81,7 @@ func (d *Deliverer) Poke() {
 // SetShards says which shards' notices to deliver from now on; none at first. A
 // delivery of a lost shard that is under way ends in its own time: the next owner may
 // send the same notice again, under the same key. Options.Owns is asked besides.
-func (d *Deliverer) SetShards(shards []store.ShardID) {
+func (d *Deliverer) SetShards(shards []shard.ID) {
 	d.mu.Lock()
 	d.shards = slices.Clone(shards)
 	d.board.keep(d.shards)
@@ -108,15 +109,15 @@ func (d *Deliverer) Run(ctx context.Context) error {
 	return nil
 }
 
-func (d *Deliverer) owned() []store.ShardID {
+func (d *Deliverer) owned() []shard.ID {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.shards
 }
 
 // sure are the owned shards that are ours for certain at this moment.
-func (d *Deliverer) sure() []store.ShardID {
-	return slices.DeleteFunc(slices.Clone(d.owned()), func(s store.ShardID) bool { return !d.o.Owns(s) })
+func (d *Deliverer) sure() []shard.ID {
+	return slices.DeleteFunc(slices.Clone(d.owned()), func(s shard.ID) bool { return !d.o.Owns(s) })
 }
 
 // backoff is the wait after a notice's attempt number attempts (from 1): "full

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/Automattic/jetmon/coordinator/notify"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -103,7 +104,7 @@ func deliverer(t *testing.T, o notify.Options, box store.Outbox, to http.RoundTr
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.SetShards([]store.ShardID{0})
+	d.SetShards([]shard.ID{0})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
@@ -488,7 +489,7 @@ func TestOnlyOwnShardsAreDelivered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		other := noticeOf(2, 2)
-		other.Change.Bucket = 20 * store.BucketsPerShard
+		other.Change.Bucket = 20 * shard.BucketsPer
 		box, w := newOutbox(noticeOf(1, 1), other), &wpcom{answer: refuse}
 		d, stop := deliverer(t, notify.Options{}, box, w)
 		defer stop()
@@ -497,7 +498,7 @@ func TestOnlyOwnShardsAreDelivered(t *testing.T) {
 		if got := slices.Compact(w.seen()); !slices.Equal(got, []string{"1/1"}) {
 			t.Errorf("sent %v of shard 0", got)
 		}
-		d.SetShards([]store.ShardID{20})
+		d.SetShards([]shard.ID{20})
 		if s := d.Status(); !s.RefusedSince.IsZero() {
 			t.Error("a lost shard's refusal stays on the board")
 		}
@@ -665,7 +666,7 @@ func TestNothingIsSentOfAShardThatIsNotSurelyOurs(t *testing.T) {
 		var notices []store.Notice
 		for site := range 40 {
 			n := noticeOf(check.SiteID(site+1), int64(site+1))
-			n.Change.Bucket = check.BucketID(site % 2 * store.BucketsPerShard)
+			n.Change.Bucket = check.BucketID(site % 2 * shard.BucketsPer)
 			notices = append(notices, n)
 		}
 		box, w := newOutbox(slices.Clone(notices)...), &wpcom{}
@@ -675,9 +676,9 @@ func TestNothingIsSentOfAShardThatIsNotSurelyOurs(t *testing.T) {
 			return `{"success":true}`, nil
 		})
 		var unsure atomic.Bool
-		d, stop := deliverer(t, notify.Options{Parallel: 4, Owns: func(s store.ShardID) bool { return s != 0 || !unsure.Load() }}, box, w)
+		d, stop := deliverer(t, notify.Options{Parallel: 4, Owns: func(s shard.ID) bool { return s != 0 || !unsure.Load() }}, box, w)
 		defer stop()
-		d.SetShards([]store.ShardID{0, 1})
+		d.SetShards([]shard.ID{0, 1})
 		synctest.Wait() // four are under way, others are read
 
 		unsure.Store(true)
@@ -692,8 +693,8 @@ func TestNothingIsSentOfAShardThatIsNotSurelyOurs(t *testing.T) {
 			t.Errorf("at first %v were sent, want %v", sent[:4], want)
 		}
 		for _, n := range notices[4:] {
-			if surely := store.ShardOf(n.Change.Bucket) == 1; slices.Contains(sent, n.Key) != surely {
-				t.Errorf("%s of shard %d was sent: %v", n.Key, store.ShardOf(n.Change.Bucket), !surely)
+			if surely := shard.Of(n.Change.Bucket) == 1; slices.Contains(sent, n.Key) != surely {
+				t.Errorf("%s of shard %d was sent: %v", n.Key, shard.Of(n.Change.Bucket), !surely)
 			}
 		}
 		if s := d.Status(); slices.Contains(sent, "100/100") || s.Pending != len(box.left()) || s.Pending != 19 || !s.RefusedSince.IsZero() {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/notify"
 	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/demo"
@@ -35,7 +36,7 @@ func overHTTP(t testing.TB, o notify.Options, box store.Outbox, to http.Handler)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.SetShards([]store.ShardID{0})
+	d.SetShards([]shard.ID{0})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()

@@ -12,7 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 )
 
 // Limits of the configuration. They keep the request line bounded.
@@ -52,7 +52,7 @@ type Options struct {
 	// Owns says whether a shard is ours for certain at this moment; it is asked right before
 	// each attempt. What is not waits in the outbox. The default is that all are whose
 	// notices are to be delivered.
-	Owns func(store.ShardID) bool
+	Owns func(shard.ID) bool
 	// Random returns a number in [0, 1); the default is math/rand's.
 	Random  func() float64
 	Log     *slog.Logger

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -56,7 +57,7 @@ func (o *outbox) reason(id int64) string {
 	return o.why[id]
 }
 
-func (o *outbox) DueNotices(ctx context.Context, shards []store.ShardID, now time.Time, limit int) ([]store.Notice, error) {
+func (o *outbox) DueNotices(ctx context.Context, shards []shard.ID, now time.Time, limit int) ([]store.Notice, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.reads++
@@ -67,7 +68,7 @@ func (o *outbox) DueNotices(ctx context.Context, shards []store.ShardID, now tim
 	var due []store.Notice
 	for _, n := range slices.SortedFunc(slices.Values(o.notices), byID) {
 		c := n.Change
-		if seen[c.SiteID] || !slices.Contains(shards, store.ShardOf(c.Bucket)) {
+		if seen[c.SiteID] || !slices.Contains(shards, shard.Of(c.Bucket)) {
 			continue
 		}
 		seen[c.SiteID] = true
@@ -106,7 +107,7 @@ func (o *outbox) Postponed(ctx context.Context, n store.Notice, next time.Time, 
 	return nil
 }
 
-func (o *outbox) CountNotices(ctx context.Context, shards []store.ShardID) (int, error) {
+func (o *outbox) CountNotices(ctx context.Context, shards []shard.ID) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := o.fails(ctx, o.away); err != nil {
@@ -114,7 +115,7 @@ func (o *outbox) CountNotices(ctx context.Context, shards []store.ShardID) (int,
 	}
 	count := 0
 	for _, n := range o.notices {
-		if slices.Contains(shards, store.ShardOf(n.Change.Bucket)) {
+		if slices.Contains(shards, shard.Of(n.Change.Bucket)) {
 			count++
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 )
 
@@ -55,14 +56,14 @@ type board struct {
 }
 
 type failing struct {
-	shard       store.ShardID
+	shard       shard.ID
 	since, last time.Time
 }
 
 func newBoard() board { return board{failing: make(map[int64]failing)} }
 
 // keep forgets the notices of other shards.
-func (b *board) keep(shards []store.ShardID) {
+func (b *board) keep(shards []shard.ID) {
 	maps.DeleteFunc(b.failing, func(_ int64, f failing) bool { return !slices.Contains(shards, f.shard) })
 }
 
@@ -81,7 +82,7 @@ func (b *board) fails(n store.Notice, since, last time.Time) {
 		if len(b.failing) >= maxFailing {
 			return
 		}
-		f = failing{shard: store.ShardOf(n.Change.Bucket), since: since}
+		f = failing{shard: shard.Of(n.Change.Bucket), since: since}
 	}
 	f.last = last
 	b.failing[n.ID] = f

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/ownership"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/test/seeds"
 )
 
@@ -114,7 +114,7 @@ func TestOneThatIsCutOffLosesItsShardsWhenItIsBack(t *testing.T) {
 		nodes := []*node{a, b}
 		watch(t, nodes, 20*time.Second, even(nodes...))
 		a.set(faults{away: true})
-		took := watch(t, nodes, takeover, func() bool { return len(b.sure()) == store.Shards })
+		took := watch(t, nodes, takeover, func() bool { return len(b.sure()) == shard.Count })
 		t.Logf("takeover after %s", took)
 		watch(t, nodes, time.Minute, nil)
 		if len(a.sure()) > 0 || len(a.Owned()) != 16 || len(a.has()) != 16 {
@@ -156,7 +156,7 @@ func TestAPausedOwnerKnowsBeforeItActs(t *testing.T) {
 				if sure := a.sure(); len(sure) > 0 {
 					t.Fatalf("when it goes on it is sure of %v", sure)
 				}
-				if len(b.sure()) != store.Shards {
+				if len(b.sure()) != shard.Count {
 					t.Fatalf("the other one is sure of %v", b.sure())
 				}
 				a.goOn()
@@ -194,7 +194,7 @@ func havoc(t *testing.T, r *registry, rng *rand.Rand) {
 		case len(nodes) < 2 || n == 0 && len(nodes) < 5:
 			p := part{drop: time.Duration(rng.IntN(2000)) * time.Millisecond}
 			if rng.IntN(4) == 0 {
-				p.first = store.ShardID(rng.IntN(store.Shards / 2))
+				p.first = shard.ID(rng.IntN(shard.Count / 2))
 			}
 			nodes = append(nodes, start(t, r, fmt.Sprint("n", born), p))
 			born++
@@ -238,11 +238,11 @@ func havoc(t *testing.T, r *registry, rng *rand.Rand) {
 		n.goOn()
 		n.set(faults{})
 	}
-	watch(t, nodes, 2*time.Minute, func() bool { return owned(nodes) == store.Shards })
+	watch(t, nodes, 2*time.Minute, func() bool { return owned(nodes) == shard.Count })
 	watch(t, nodes, time.Minute, nil)
 	before := r.claimed()
 	watch(t, nodes, time.Minute, nil)
-	if r.claimed() != before || owned(nodes) != store.Shards {
+	if r.claimed() != before || owned(nodes) != shard.Count {
 		t.Errorf("%d of the shards are owned, %d moved at rest", owned(nodes), r.claimed()-before)
 	}
 	for _, n := range nodes {

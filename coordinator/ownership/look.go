@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/Automattic/jetmon/coordinator/ownership/plan"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
@@ -36,13 +36,13 @@ func (w *Ownership) read(ctx context.Context) (v view, err error) {
 	var g errgroup.Group
 	g.Go(func() (err error) {
 		v.leases, err = w.o.Store.ListShards(ctx)
-		slices.SortFunc(v.leases, func(a, b store.Lease) int { return cmp.Compare(a.Shard, b.Shard) })
+		slices.SortFunc(v.leases, func(a, b shard.Lease) int { return cmp.Compare(a.Shard, b.Shard) })
 		return err
 	})
 	if w.o.Members != nil {
 		g.Go(func() (err error) {
 			v.members, err = w.o.Members.ListMembers(ctx, time.Now())
-			slices.SortFunc(v.members, func(a, b store.Member) int { return cmp.Compare(a.Node, b.Node) })
+			slices.SortFunc(v.members, func(a, b shard.Member) int { return cmp.Compare(a.Node, b.Node) })
 			return err
 		})
 	}
@@ -64,7 +64,7 @@ func (w *Ownership) beware(now time.Time) {
 
 // act claims and gives up. The error is that of one call that failed.
 func (w *Ownership) act(ctx context.Context, v view, now time.Time) error {
-	rows := map[store.ShardID]store.Lease{}
+	rows := map[shard.ID]shard.Lease{}
 	for _, l := range v.leases {
 		rows[l.Shard] = l
 	}
@@ -72,14 +72,14 @@ func (w *Ownership) act(ctx context.Context, v view, now time.Time) error {
 	var g errgroup.Group
 	g.SetLimit(calls)
 	for _, s := range p.Claim {
-		if id := store.ShardID(s); w.claimable(rows[id], id, now) {
+		if id := shard.ID(s); w.claimable(rows[id], id, now) {
 			g.Go(func() error { return w.claim(ctx, id) })
 		}
 	}
 	room := handing - p.Pending
 	for _, s := range p.Release {
-		l := rows[store.ShardID(s)]
-		switch t := w.tenure(store.ShardID(s)); {
+		l := rows[shard.ID(s)]
+		switch t := w.tenure(shard.ID(s)); {
 		case t == nil && !w.ofTwin(l):
 			// Of an earlier life, or claimed without our knowing: nothing is to be dropped.
 			g.Go(func() error { return w.giveBack(ctx, l) })
@@ -96,7 +96,7 @@ func (w *Ownership) act(ctx context.Context, v view, now time.Time) error {
 
 // members are the others that were read, and ourselves, whether others know or not.
 func (w *Ownership) members(v view, now time.Time) []plan.Member {
-	all := []store.Member{w.self(now)}
+	all := []shard.Member{w.self(now)}
 	for _, m := range v.members {
 		if m.Node != w.o.Node {
 			all = append(all, m)
@@ -111,9 +111,9 @@ func (w *Ownership) members(v view, now time.Time) []plan.Member {
 
 // leases puts together what was read and what we know better; rows that are too old are
 // passed over. A tenure that a later lease was read of is lost.
-func (w *Ownership) leases(rows map[store.ShardID]store.Lease, now time.Time) []plan.Lease {
-	out := make([]plan.Lease, 0, store.Shards)
-	for s := range store.ShardID(store.Shards) {
+func (w *Ownership) leases(rows map[shard.ID]shard.Lease, now time.Time) []plan.Lease {
+	out := make([]plan.Lease, 0, shard.Count)
+	for s := range shard.ID(shard.Count) {
 		row := rows[s]
 		l := plan.Lease{Shard: uint8(s), Node: row.Node, Expires: row.Expires}
 		w.mu.Lock()
@@ -141,21 +141,21 @@ func (w *Ownership) leases(rows map[store.ShardID]store.Lease, now time.Time) []
 }
 
 // tenure finds what is in hand of a shard.
-func (w *Ownership) tenure(s store.ShardID) *tenure {
+func (w *Ownership) tenure(s shard.ID) *tenure {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.held[s]
 }
 
 // ofTwin says whether a lease in our name is another process's.
-func (w *Ownership) ofTwin(l store.Lease) bool {
+func (w *Ownership) ofTwin(l shard.Lease) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.twin[l.Shard] && l.Node == w.o.Node
 }
 
 // claimable says whether there is nothing that forbids to claim a shard.
-func (w *Ownership) claimable(row store.Lease, s store.ShardID, now time.Time) bool {
+func (w *Ownership) claimable(row shard.Lease, s shard.ID, now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	over := !row.Expires.After(now)
@@ -171,11 +171,11 @@ func (w *Ownership) claimable(row store.Lease, s store.ShardID, now time.Time) b
 	}
 }
 
-func (w *Ownership) claim(ctx context.Context, s store.ShardID) error {
+func (w *Ownership) claim(ctx context.Context, s shard.ID) error {
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	began := time.Now()
-	lease, err := w.o.Store.ClaimShard(call, s, store.Owner{Node: w.o.Node, Endpoint: w.o.Endpoint, TTL: TTL}, began)
+	lease, err := w.o.Store.ClaimShard(call, s, shard.Owner{Node: w.o.Node, Endpoint: w.o.Endpoint, TTL: TTL}, began)
 	switch {
 	case fault.Is(err, fault.Conflict):
 		return nil // somebody was faster

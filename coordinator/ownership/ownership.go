@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 )
 
@@ -45,14 +46,14 @@ type Options struct {
 	Members        store.Members
 	Node, Endpoint string
 	// First and Last bound the shards to take, both included.
-	First, Last store.ShardID
+	First, Last shard.ID
 	Log         *slog.Logger
 	// Gained is called as soon as a shard is ours. It must not wait for anything.
-	Gained func(store.ShardID)
+	Gained func(shard.ID)
 	// Lost is called when a shard is ours no more, or is to be another's: while Fence is
 	// true it can still be written to. It must not take longer than a few seconds.
 	// Both are called for several shards at once.
-	Lost func(store.ShardID)
+	Lost func(shard.ID)
 	// Settled is called once, when each shard that could be had at first has been gained.
 	Settled func()
 }
@@ -63,12 +64,12 @@ type Ownership struct {
 	tenants sync.WaitGroup
 
 	mu   sync.Mutex
-	held map[store.ShardID]*tenure
+	held map[shard.ID]*tenure
 	// twin says that a shard was taken over, perhaps by a second process under our own
 	// name: that lease must end before we claim it again.
-	twin map[store.ShardID]bool
+	twin map[shard.ID]bool
 	// past is the last term in which a shard was ours: a row that still says so is old.
-	past   [store.Shards]uint64
+	past   [shard.Count]uint64
 	view   view
 	counts Counts
 	// announced is when we last could say that we are there.
@@ -84,8 +85,8 @@ type Ownership struct {
 
 // view is what was last read.
 type view struct {
-	members []store.Member
-	leases  []store.Lease
+	members []shard.Member
+	leases  []shard.Lease
 }
 
 // Counts are of events since the start, and of now.
@@ -101,23 +102,23 @@ type Counts struct {
 
 // New makes an ownership of nothing; Run claims.
 func New(o Options) *Ownership {
-	return &Ownership{o: o, held: map[store.ShardID]*tenure{}, twin: map[store.ShardID]bool{}}
+	return &Ownership{o: o, held: map[shard.ID]*tenure{}, twin: map[shard.ID]bool{}}
 }
 
 // Fence is the lease of a shard in the term in which it is ours, zero when it is not; and
 // whether that is certain at this moment, so that the shard may be written to.
-func (w *Ownership) Fence(s store.ShardID) (store.Fence, bool) {
+func (w *Ownership) Fence(s shard.ID) (shard.Fence, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t := w.held[s]
 	if t == nil || !t.ours() {
-		return store.Fence{}, false
+		return shard.Fence{}, false
 	}
 	return t.lease.Fence(), t.provable(time.Now())
 }
 
 // Term is the term in which a shard is ours, surely or not; 0 when it is not.
-func (w *Ownership) Term(s store.ShardID) uint64 {
+func (w *Ownership) Term(s shard.ID) uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if t := w.held[s]; t != nil && t.ours() {
@@ -128,10 +129,10 @@ func (w *Ownership) Term(s store.ShardID) uint64 {
 
 // Owned lists the shards that are ours and to stay, in order. Those that are unsure are
 // among them: ask Fence before writing.
-func (w *Ownership) Owned() []store.ShardID {
+func (w *Ownership) Owned() []shard.ID {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var out []store.ShardID
+	var out []shard.ID
 	for s, t := range w.held {
 		if t.stage == held {
 			out = append(out, s)
@@ -142,7 +143,7 @@ func (w *Ownership) Owned() []store.ShardID {
 }
 
 // Leases lists who has which shard, by shard, as last read; ours are as we know them.
-func (w *Ownership) Leases() []store.Lease {
+func (w *Ownership) Leases() []shard.Lease {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	out := slices.Clone(w.view.leases)
@@ -150,7 +151,7 @@ func (w *Ownership) Leases() []store.Lease {
 		if !t.ours() {
 			continue
 		}
-		i, found := slices.BinarySearchFunc(out, t.shard, func(l store.Lease, s store.ShardID) int { return cmp.Compare(l.Shard, s) })
+		i, found := slices.BinarySearchFunc(out, t.shard, func(l shard.Lease, s shard.ID) int { return cmp.Compare(l.Shard, s) })
 		switch {
 		case !found:
 			out = slices.Insert(out, i, t.lease)
@@ -162,7 +163,7 @@ func (w *Ownership) Leases() []store.Lease {
 }
 
 // Members lists the coordinators that were there when last read, by name.
-func (w *Ownership) Members() []store.Member {
+func (w *Ownership) Members() []shard.Member {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.view.members)

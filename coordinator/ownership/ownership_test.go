@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 )
 
 // story runs a test in a bubble, with a registry.
@@ -25,10 +25,10 @@ func TestAnOwnerKeepsItsShardsAndGivesThemBack(t *testing.T) {
 			if !slices.Equal(a.Owned(), all(4, 6)) || gained != 3 || lost != 0 || settled != 1 {
 				t.Fatalf("owned %v, gained %d, lost %d, settled %d", a.Owned(), gained, lost, settled)
 			}
-			if f, ok := a.Fence(5); !ok || f != (store.Fence{Shard: 5, Node: "a", Term: 1}) || a.Term(5) != 1 {
+			if f, ok := a.Fence(5); !ok || f != (shard.Fence{Shard: 5, Node: "a", Term: 1}) || a.Term(5) != 1 {
 				t.Errorf("fence %+v %v, term %d", f, ok, a.Term(5))
 			}
-			if f, ok := a.Fence(7); ok || f != (store.Fence{}) || a.Term(7) != 0 {
+			if f, ok := a.Fence(7); ok || f != (shard.Fence{}) || a.Term(7) != 0 {
 				t.Error("fence of a shard that is not ours")
 			}
 			a.end(t)
@@ -51,7 +51,7 @@ func TestOthersReadWhoHasWhat(t *testing.T) {
 		after(3 * time.Second)
 		for _, n := range []*node{a, b} {
 			leases, members := n.Leases(), n.Members()
-			if len(leases) != store.Shards || leases[15].Node != "a" || leases[16].Node != "b" || leases[16].Endpoint != "b:7800" {
+			if len(leases) != shard.Count || leases[15].Node != "a" || leases[16].Node != "b" || leases[16].Endpoint != "b:7800" {
 				t.Errorf("%s reads %+v", n.name, leases)
 			}
 			if len(members) != 2 || members[0].Node != "a" || members[1].First != 16 || members[1].Endpoint != "b:7800" {
@@ -87,7 +87,7 @@ func TestCoordinatorsShareTheShards(t *testing.T) {
 					before := r.claimed()
 					nodes = append(nodes, start(t, r, name, p))
 					took := watch(t, nodes, 30*time.Second, even(nodes...))
-					if moved := r.claimed() - before; moved != store.Shards/len(nodes) {
+					if moved := r.claimed() - before; moved != shard.Count/len(nodes) {
 						t.Errorf("%d shards moved to the %d.", moved, len(nodes))
 					}
 					t.Logf("a share for %s after %s", name, took)
@@ -159,13 +159,13 @@ func TestASurplusIsGivenUpFourAtATime(t *testing.T) {
 	t.Parallel()
 	story(t, func(t *testing.T, r *registry) {
 		a := start(t, r, "a", part{drop: 700 * time.Millisecond})
-		if gained, lost, settled := a.told(); gained != store.Shards || lost != 0 || settled != 1 {
+		if gained, lost, settled := a.told(); gained != shard.Count || lost != 0 || settled != 1 {
 			t.Fatalf("at once: gained %d, lost %d, settled %d", gained, lost, settled)
 		}
 		b := start(t, r, "b", part{drop: 700 * time.Millisecond})
 		nodes := []*node{a, b}
 		took := watch(t, nodes, takeover, func() bool {
-			if free := store.Shards - len(a.has()) - len(b.has()); free > 4 || len(a.has())-len(a.Owned()) > 4 {
+			if free := shard.Count - len(a.has()) - len(b.has()); free > 4 || len(a.has())-len(a.Owned()) > 4 {
 				t.Fatalf("%d are nobody's, %d leave", free, len(a.has())-len(a.Owned()))
 			}
 			return even(nodes...)()
@@ -184,14 +184,14 @@ func TestATermIsKnownWhileItIsNotSure(t *testing.T) {
 		a := start(t, r, "a", part{})
 		a.set(faults{away: true})
 		after(time.Hour)
-		if f, sure := a.Fence(9); sure || f != (store.Fence{Shard: 9, Node: "a", Term: 1}) {
+		if f, sure := a.Fence(9); sure || f != (shard.Fence{Shard: 9, Node: "a", Term: 1}) {
 			t.Errorf("after an hour without a database: %+v, %v", f, sure)
 		}
 		b := start(t, r, "b", part{})
 		after(3 * time.Second)
 		a.set(faults{})
 		after(3 * time.Second)
-		if f, sure := a.Fence(9); sure || f != (store.Fence{}) {
+		if f, sure := a.Fence(9); sure || f != (shard.Fence{}) {
 			t.Errorf("of a shard that another has: %+v, %v", f, sure)
 		}
 		a.end(t)

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
@@ -26,9 +26,9 @@ const (
 // Directory is where coordinators write down that they are there, and what they own.
 type Directory interface {
 	// ListShards reads all shards that were ever claimed.
-	ListShards(ctx context.Context) ([]store.Lease, error)
+	ListShards(ctx context.Context) ([]shard.Lease, error)
 	// ListMembers reads the coordinators that have not expired at now.
-	ListMembers(ctx context.Context, now time.Time) ([]store.Member, error)
+	ListMembers(ctx context.Context, now time.Time) ([]shard.Member, error)
 }
 
 // Options for New.
@@ -49,7 +49,7 @@ type Peer struct {
 
 // Shard is who owns a shard.
 type Shard struct {
-	store.Lease
+	shard.Lease
 	// Orphaned is since when nobody owns it, as far as is known: when the last lease
 	// ended, or, when it was given back or never claimed, when that was first seen. It
 	// is zero while somebody owns it.
@@ -78,7 +78,7 @@ type Peers struct {
 
 // listing is what the directory said.
 type listing struct {
-	shards [store.Shards]Shard
+	shards [shard.Count]Shard
 	peers  []Peer // by name
 }
 
@@ -86,7 +86,7 @@ type listing struct {
 func New(o Options) *Peers {
 	p := &Peers{o: o, turn: make(chan struct{}, 1), failing: map[string]time.Time{}, resting: map[string]time.Time{}, links: map[string]*link{}}
 	for i := range p.now.shards {
-		p.now.shards[i].Shard = store.ShardID(i)
+		p.now.shards[i].Shard = shard.ID(i)
 	}
 	return p
 }
@@ -95,7 +95,7 @@ func New(o Options) *Peers {
 type Owners struct {
 	self   string
 	at     time.Time
-	shards [store.Shards]Shard
+	shards [shard.Count]Shard
 }
 
 // Owners reads who owns what. When the directory does not answer, what it said last is
@@ -107,7 +107,7 @@ func (p *Peers) Owners(ctx context.Context) Owners {
 
 // Of returns the peer that owns a bucket; false when we own it, or nobody.
 func (w Owners) Of(b check.BucketID) (Peer, bool) {
-	s := w.shards[store.ShardOf(b%check.Buckets)]
+	s := w.shards[shard.Of(b%check.Buckets)]
 	if s.Node == "" || s.Node == w.self || s.Endpoint == "" || !s.Expires.After(w.at) {
 		return Peer{}, false
 	}
@@ -153,7 +153,7 @@ func (p *Peers) list(ctx context.Context) (listing, error) {
 	defer cancel()
 	now := time.Now()
 	leases, err := p.o.Directory.ListShards(reading)
-	var members []store.Member
+	var members []shard.Member
 	if err == nil {
 		members, err = p.o.Directory.ListMembers(reading, now)
 	}
@@ -167,7 +167,7 @@ func (p *Peers) list(ctx context.Context) (listing, error) {
 	if err != nil {
 		return p.now, err
 	}
-	leases = slices.DeleteFunc(leases, func(l store.Lease) bool { return l.Shard >= store.Shards })
+	leases = slices.DeleteFunc(leases, func(l shard.Lease) bool { return l.Shard >= shard.Count })
 	p.take(next(p.now, leases, now), p.peersOf(leases, members))
 	return p.now, nil
 }
@@ -197,12 +197,12 @@ func (p *Peers) take(l listing, others []Peer) {
 
 // peersOf are those that the directory names, by name. Where a node is dialled, its
 // newest lease says best, since ownership is fenced.
-func (p *Peers) peersOf(leases []store.Lease, members []store.Member) []Peer {
+func (p *Peers) peersOf(leases []shard.Lease, members []shard.Member) []Peer {
 	found := map[string]string{}
 	for _, m := range members {
 		found[m.Node] = m.Endpoint
 	}
-	slices.SortFunc(leases, func(a, b store.Lease) int { return a.Expires.Compare(b.Expires) })
+	slices.SortFunc(leases, func(a, b shard.Lease) int { return a.Expires.Compare(b.Expires) })
 	for _, lease := range leases {
 		found[lease.Node] = lease.Endpoint
 	}
@@ -217,10 +217,10 @@ func (p *Peers) peersOf(leases []store.Lease, members []store.Member) []Peer {
 }
 
 // next is the listing that follows old when the directory says leases at now.
-func next(old listing, leases []store.Lease, now time.Time) listing {
+func next(old listing, leases []shard.Lease, now time.Time) listing {
 	var l listing
 	for i := range l.shards {
-		l.shards[i].Shard = store.ShardID(i)
+		l.shards[i].Shard = shard.ID(i)
 	}
 	for _, lease := range leases {
 		l.shards[lease.Shard].Lease = lease

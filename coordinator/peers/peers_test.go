@@ -18,7 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/Automattic/jetmon/coordinator/peers"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -30,26 +30,26 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // directory says what a test wants, and counts.
 type directory struct {
 	mu      sync.Mutex
-	leases  []store.Lease
-	members []store.Member
+	leases  []shard.Lease
+	members []shard.Member
 	err     error
 	reads   int
 }
 
-func (d *directory) ListMembers(context.Context, time.Time) ([]store.Member, error) {
+func (d *directory) ListMembers(context.Context, time.Time) ([]shard.Member, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.members), nil
 }
 
-func (d *directory) ListShards(context.Context) ([]store.Lease, error) {
+func (d *directory) ListShards(context.Context) ([]shard.Lease, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.reads++
 	return slices.Clone(d.leases), d.err
 }
 
-func (d *directory) say(err error, leases ...store.Lease) {
+func (d *directory) say(err error, leases ...shard.Lease) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.leases, d.err = leases, err
@@ -61,8 +61,8 @@ func (d *directory) count() int {
 	return d.reads
 }
 
-func lease(shard store.ShardID, node string, left time.Duration) store.Lease {
-	return store.Lease{Shard: shard, Node: node, Endpoint: node, Term: 1, Expires: time.Now().Add(left)}
+func lease(s shard.ID, node string, left time.Duration) shard.Lease {
+	return shard.Lease{Shard: s, Node: node, Endpoint: node, Term: 1, Expires: time.Now().Add(left)}
 }
 
 func TestWhoOwnsABucket(t *testing.T) {
@@ -70,7 +70,7 @@ func TestWhoOwnsABucket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &directory{}
 		d.say(nil, lease(0, "us", time.Minute), lease(1, "b", time.Minute), lease(2, "b", -time.Second),
-			store.Lease{Shard: 3, Endpoint: "b"}, store.Lease{Shard: 4, Node: "c", Expires: time.Now().Add(time.Minute)},
+			shard.Lease{Shard: 3, Endpoint: "b"}, shard.Lease{Shard: 4, Node: "c", Expires: time.Now().Add(time.Minute)},
 			lease(200, "d", time.Minute))
 		p := peers.New(peers.Options{Node: "us", Directory: d})
 		owners := p.Owners(t.Context())
@@ -94,10 +94,10 @@ func TestWhoOwnsABucket(t *testing.T) {
 
 func TestPeersAreThoseThatAreThereOrOwnSomething(t *testing.T) {
 	t.Parallel()
-	d := &directory{members: []store.Member{{Node: "us", Endpoint: "us"}, {Node: "idle", Endpoint: "idle:1"}, {Node: "b", Endpoint: "old"}}}
+	d := &directory{members: []shard.Member{{Node: "us", Endpoint: "us"}, {Node: "idle", Endpoint: "idle:1"}, {Node: "b", Endpoint: "old"}}}
 	newer := lease(2, "b", time.Minute)
 	newer.Endpoint = "new"
-	d.say(nil, newer, lease(1, "b", time.Second), lease(3, "dead", -time.Hour), lease(4, "us", time.Minute), store.Lease{Shard: 5, Endpoint: "left"})
+	d.say(nil, newer, lease(1, "b", time.Second), lease(3, "dead", -time.Hour), lease(4, "us", time.Minute), shard.Lease{Shard: 5, Endpoint: "left"})
 	got := peers.New(peers.Options{Node: "us", Directory: d}).Others(t.Context())
 	if want := []peers.Peer{{Node: "b", Endpoint: "new"}, {Node: "dead", Endpoint: "dead"}, {Node: "idle", Endpoint: "idle:1"}}; !slices.Equal(got, want) {
 		t.Errorf("others are %v, want %v", got, want)
@@ -204,16 +204,16 @@ func TestSinceWhenAShardIsNobodys(t *testing.T) {
 		p := peers.New(peers.Options{Node: "us", Directory: d})
 		first := time.Now()
 		d.say(nil, lease(0, "us", time.Hour), lease(1, "b", 3*time.Second))
-		orphaned := func(shard int) time.Duration {
+		orphaned := func(s int) time.Duration {
 			t.Helper()
 			shards, err := p.Shards(t.Context())
-			if err != nil || len(shards) != store.Shards || int(shards[shard].Shard) != shard {
+			if err != nil || len(shards) != shard.Count || int(shards[s].Shard) != s {
 				t.Fatal(shards, err)
 			}
-			if shards[shard].Orphaned.IsZero() {
+			if shards[s].Orphaned.IsZero() {
 				return -1
 			}
-			return shards[shard].Orphaned.Sub(first)
+			return shards[s].Orphaned.Sub(first)
 		}
 		if a, b, c := orphaned(0), orphaned(1), orphaned(2); a != -1 || b != -1 || c != 0 {
 			t.Errorf("at first %v %v %v", a, b, c)
@@ -222,7 +222,7 @@ func TestSinceWhenAShardIsNobodys(t *testing.T) {
 		if b, c := orphaned(1), orphaned(2); b != 3*time.Second || c != 0 {
 			t.Errorf("then %v %v", b, c)
 		}
-		d.say(nil, store.Lease{Shard: 0, Endpoint: "us", Term: 1}, lease(1, "us", time.Hour))
+		d.say(nil, shard.Lease{Shard: 0, Endpoint: "us", Term: 1}, lease(1, "us", time.Hour))
 		time.Sleep(2 * time.Second)
 		if a, b := orphaned(0), orphaned(1); a != 7*time.Second || b != -1 {
 			t.Errorf("given back %v, taken over %v", a, b)

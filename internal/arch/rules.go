@@ -23,7 +23,7 @@ func roles() []string {
 func pure() []string {
 	return []string{
 		"coordinator/schedule", "coordinator/lifecycle", "coordinator/quorum", "coordinator/dispatch", "coordinator/storm",
-		"coordinator/coverage", "coordinator/ownership/plan", "internal/check",
+		"coordinator/coverage", "coordinator/shard", "coordinator/ownership/plan", "internal/check",
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/ledger"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/panel"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/storm"
 	"github.com/Automattic/jetmon/internal/check"
@@ -102,8 +103,8 @@ func (w *world) life(until time.Time) {
 	}
 	log := ledger.New(ledger.Options{
 		Store: w.book, Log: slog.New(slog.DiscardHandler), Flush: time.Millisecond,
-		Fence: func(s store.ShardID) (store.Fence, bool) {
-			return store.Fence{Shard: s, Node: instance}, ctx.Err() == nil
+		Fence: func(s shard.ID) (shard.Fence, bool) {
+			return shard.Fence{Shard: s, Node: instance}, ctx.Err() == nil
 		},
 		Committed: func(c store.Change, done store.Committed) { e.Committed(time.Now(), c, done) },
 		Refused:   func(c store.Change, row *store.Site) { e.Refused(time.Now(), c, row) },

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pressly/goose/v3"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/test/mariadb"
@@ -245,7 +246,7 @@ func TestADatabaseOfTheFirstReleaseIsBroughtUpToDateWithItsData(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		lease, err := s.ClaimShard(t.Context(), 0, store.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
+		lease, err := s.ClaimShard(t.Context(), 0, shard.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -459,7 +460,7 @@ func TestTheStoreOutlivesADatabaseThatIsKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lease, err := s.ClaimShard(t.Context(), 0, store.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
+	lease, err := s.ClaimShard(t.Context(), 0, shard.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -481,7 +482,7 @@ func TestTheStoreOutlivesADatabaseThatIsKilled(t *testing.T) {
 			t.Errorf("%d: committed %+v, after the restart %+v, %v", i, done, again, err)
 		}
 	}
-	if n, err := s.CountNotices(t.Context(), []store.ShardID{0}); n != 3 || err != nil {
+	if n, err := s.CountNotices(t.Context(), []shard.ID{0}); n != 3 || err != nil {
 		t.Errorf("%d notices, %v", n, err)
 	}
 }
