@@ -16,6 +16,8 @@ import (
 	"google.golang.org/grpc"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/demo"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
@@ -176,6 +178,27 @@ func TestDevKeepsItsDatabaseAndAddsNoSiteTwice(t *testing.T) {
 	third := dev(t, append(args, "--demo=false")...)
 	if got := urls(t, third.out.find(t, `REST +(\S+)`)); !slices.Equal(got, []string{site.URL + "/"}) {
 		t.Errorf("sites without the demo: %v, want %s/ only", got, site.URL)
+	}
+}
+
+func TestDevPlacesItsSitesWhereTheAPIDoes(t *testing.T) {
+	t.Parallel()
+	d := dev(t, "--allow-private", "--site=http://127.0.0.1:1/", "--site=http://127.0.0.1:1/x")
+	var page struct {
+		Sites []struct {
+			URL    string
+			Bucket check.BucketID
+			BlogID check.BlogID `json:"blog_id,string"`
+		}
+	}
+	getJSON(t, d.out.find(t, `REST +(\S+)`), &page)
+	if len(page.Sites) != 5 {
+		t.Fatalf("sites %+v, want the demo's three and two", page.Sites)
+	}
+	for _, s := range page.Sites {
+		if want := shard.Place(s.BlogID, s.URL); s.Bucket != want {
+			t.Errorf("%s of blog %d is in bucket %d, want %d", s.URL, s.BlogID, s.Bucket, want)
+		}
 	}
 }
 

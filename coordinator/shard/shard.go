@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"hash/fnv"
 	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
@@ -17,6 +18,17 @@ const (
 
 // Of returns the shard that holds a bucket.
 func Of(b check.BucketID) ID { return ID(b / BucketsPer) }
+
+// Place is the bucket of a new site: all sites of a blog share one, and a site of no blog
+// is placed by its URL.
+func Place(blog check.BlogID, url string) check.BucketID {
+	if blog > 0 {
+		return check.BucketID(blog % check.Buckets)
+	}
+	h := fnv.New32a()
+	h.Write([]byte(url)) // never fails
+	return check.BucketID(h.Sum32() % check.Buckets)
+}
 
 // Owner is a coordinator that wants a shard.
 type Owner struct {
