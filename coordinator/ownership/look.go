@@ -1,9 +1,7 @@
 package ownership
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,39 +13,15 @@ import (
 
 // look reads who is there and who has what, and does our part of the plan.
 func (w *Ownership) look(ctx context.Context) {
-	v, err := w.read(ctx)
+	v, err := w.read(ctx, callTimeout)
 	if err == nil {
 		now := time.Now()
-		w.mu.Lock()
-		w.view = v
-		w.mu.Unlock()
 		w.beware(now)
 		err = w.act(ctx, v, now)
 	}
 	if ctx.Err() == nil {
 		w.lookTrouble.note(w.o.Log, "sharing the shards", err)
 	}
-}
-
-// read reads both lists at once.
-func (w *Ownership) read(ctx context.Context) (v view, err error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	var g errgroup.Group
-	g.Go(func() (err error) {
-		v.leases, err = w.o.Store.ListShards(ctx)
-		slices.SortFunc(v.leases, func(a, b shard.Lease) int { return cmp.Compare(a.Shard, b.Shard) })
-		return err
-	})
-	if w.o.Members != nil {
-		g.Go(func() (err error) {
-			v.members, err = w.o.Members.ListMembers(ctx, time.Now())
-			slices.SortFunc(v.members, func(a, b shard.Member) int { return cmp.Compare(a.Node, b.Node) })
-			return err
-		})
-	}
-	err = g.Wait()
-	return v, err
 }
 
 // beware finds out that the database was away, for us and perhaps for all: then the

@@ -195,7 +195,7 @@ func even(nodes ...*node) func() bool {
 	return func() bool {
 		total, least, most := 0, shard.Count, 0
 		for _, n := range nodes {
-			owned := n.Owned()
+			owned := n.Held().Staying()
 			if !slices.Equal(owned, n.sure()) || !slices.Equal(owned, n.has()) {
 				return false
 			}

@@ -1,10 +1,8 @@
 package ownership
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -58,7 +56,7 @@ type Options struct {
 	Settled func()
 }
 
-// Ownership holds the leases of one coordinator.
+// Ownership holds the leases of one coordinator. It is a shard.Holder.
 type Ownership struct {
 	o       Options
 	tenants sync.WaitGroup
@@ -70,8 +68,10 @@ type Ownership struct {
 	twin map[shard.ID]bool
 	// past is the last term in which a shard was ours: a row that still says so is old.
 	past   [shard.Count]uint64
-	view   view
 	counts Counts
+	// directory is as last read.
+	directory shard.Directory
+	reading   reading
 	// announced is when we last could say that we are there.
 	announced time.Time
 
@@ -83,26 +83,21 @@ type Ownership struct {
 	lookTrouble    trouble
 }
 
-// view is what was last read.
-type view struct {
-	members []shard.Member
-	leases  []shard.Lease
-}
+var _ shard.Holder = (*Ownership)(nil)
 
 // Counts are of events since the start, and of now.
 type Counts struct {
 	// Claimed shards, those lost to another owner, and those given up in order.
 	Claimed, Fenced, Given uint64
-	// Unsure shards are ours for all we know, and could not be renewed of late.
-	Unsure int
-	// UnsureSince is when that unsure shard was last renewed for which it is longest ago;
-	// zero when none is unsure.
+	// Unsure shards are ours for all we know, and could not be renewed of late;
+	// UnsureSince is as Held.Unsure has it.
+	Unsure      int
 	UnsureSince time.Time
 }
 
 // New makes an ownership of nothing; Run claims.
 func New(o Options) *Ownership {
-	return &Ownership{o: o, held: map[shard.ID]*tenure{}, twin: map[shard.ID]bool{}}
+	return &Ownership{o: o, held: map[shard.ID]*tenure{}, twin: map[shard.ID]bool{}, reading: newReading()}
 }
 
 // Fence is the lease of a shard in the term in which it is ours, zero when it is not; and
@@ -117,83 +112,43 @@ func (w *Ownership) Fence(s shard.ID) (shard.Fence, bool) {
 	return t.lease.Fence(), t.provable(time.Now())
 }
 
-// Term is the term in which a shard is ours, surely or not; 0 when it is not.
-func (w *Ownership) Term(s shard.ID) uint64 {
+// Held tells how the shards are ours, all at one moment.
+func (w *Ownership) Held() (h shard.Held) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if t := w.held[s]; t != nil && t.ours() {
-		return t.lease.Term
-	}
-	return 0
-}
-
-// Owned lists the shards that are ours and to stay, in order. Those that are unsure are
-// among them: ask Fence before writing.
-func (w *Ownership) Owned() []shard.ID {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var out []shard.ID
+	now := time.Now()
 	for s, t := range w.held {
-		if t.stage == held {
-			out = append(out, s)
+		if t.ours() {
+			h[s] = shard.Tenure{Term: t.lease.Term, Sure: t.provable(now), Leaving: t.stage == leaving, Renewed: t.renewed}
 		}
 	}
-	slices.Sort(out)
-	return out
-}
-
-// Leases lists who has which shard, by shard, as last read; ours are as we know them.
-func (w *Ownership) Leases() []shard.Lease {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	out := slices.Clone(w.view.leases)
-	for _, t := range w.held {
-		if !t.ours() {
-			continue
-		}
-		i, found := slices.BinarySearchFunc(out, t.shard, func(l shard.Lease, s shard.ID) int { return cmp.Compare(l.Shard, s) })
-		switch {
-		case !found:
-			out = slices.Insert(out, i, t.lease)
-		case out[i].Term <= t.lease.Term:
-			out[i] = t.lease
-		}
-	}
-	return out
-}
-
-// Members lists the coordinators that were there when last read, by name.
-func (w *Ownership) Members() []shard.Member {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Clone(w.view.members)
+	return h
 }
 
 // Counts counts.
 func (w *Ownership) Counts() Counts {
+	unsure, since := w.Held().Unsure()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := w.counts
-	now := time.Now()
-	for _, t := range w.held {
-		if t.stage != held || t.provable(now) {
-			continue
-		}
-		c.Unsure++
-		if c.UnsureSince.IsZero() || t.renewed.Before(c.UnsureSince) {
-			c.UnsureSince = t.renewed
-		}
-	}
+	c.Unsure, c.UnsureSince = unsure, since
 	return c
 }
+
+// Owned lists the shards that are ours and to stay.
+func (w *Ownership) Owned() []shard.ID { return w.Held().Staying() }
+
+// Term is the term in which a shard is ours, surely or not; 0 when it is not.
+func (w *Ownership) Term(s shard.ID) uint64 { return w.Held()[s].Term }
 
 // Run claims, renews and shares until ctx ends, then gives back.
 func (w *Ownership) Run(ctx context.Context) error {
 	w.seen = time.Now()
 	w.announced = w.seen
 	there := w.announce(ctx) == nil
-	var renewer sync.WaitGroup
-	renewer.Go(func() { w.renewing(ctx, there) })
+	var beside sync.WaitGroup
+	beside.Go(func() { w.renewing(ctx, there) })
+	beside.Go(func() { w.refreshing(ctx) })
 	settled := sync.OnceFunc(w.o.Settled)
 	for ctx.Err() == nil {
 		next := time.Now().Add(Look)
@@ -201,7 +156,7 @@ func (w *Ownership) Run(ctx context.Context) error {
 		settled()
 		pause(ctx, time.Until(next))
 	}
-	renewer.Wait()
+	beside.Wait()
 	w.tenants.Wait()
 	w.releaseAll(context.WithoutCancel(ctx))
 	return nil

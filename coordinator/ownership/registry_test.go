@@ -21,6 +21,7 @@ type registry struct {
 	leases  [shard.Count]shard.Lease
 	members map[string]shard.Member
 	claims  int // those that took a shard
+	reads   int // of all shards
 }
 
 func newRegistry() *registry {
@@ -66,6 +67,7 @@ func (r *registry) ReleaseShard(_ context.Context, l shard.Lease) error {
 func (r *registry) ListShards(context.Context) ([]shard.Lease, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.reads++
 	var out []shard.Lease
 	for _, l := range r.leases {
 		if l.Term > 0 {
@@ -106,6 +108,13 @@ func (r *registry) claimed() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.claims
+}
+
+// read counts the readings of all shards so far.
+func (r *registry) read() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.reads
 }
 
 // link is one instance's way to the registry, which can be bad.
