@@ -79,7 +79,7 @@ func New(o Options) (*Coordinator, error) {
 		Ballots: o.Retention, Outages: o.OutageRetention, Log: o.Log,
 	})
 	c.ledger = ledger.New(ledger.Options{
-		Store: o.Store, Fence: c.ownership.Fence, Log: o.Log,
+		Store: o.Store, Shards: c.ownership, Log: o.Log,
 		Committed: c.committed,
 		Refused:   func(ch store.Change, row *store.Site) { c.engine.Refused(time.Now(), ch, row) },
 	})

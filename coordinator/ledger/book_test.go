@@ -5,13 +5,13 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -111,21 +111,15 @@ type office struct {
 	mu        sync.Mutex
 	committed []store.Change
 	refused   []*store.Site
-	fenced    [shard.Count]atomic.Bool
-	earlier   [shard.Count]atomic.Uint64 // tenures that were before
+	shards    *shardtest.Holder
 	cancel    context.CancelFunc
 	ran       chan error
 }
 
 // prepare makes an office that is not running yet.
 func prepare(b Store, o Options) *office {
-	f := &office{ran: make(chan error, 1)}
-	o.Store, o.Log = b, slog.New(slog.DiscardHandler)
-	if o.Fence == nil {
-		o.Fence = func(s shard.ID) (shard.Fence, bool) {
-			return shard.Fence{Shard: s, Node: "n", Term: 1 + f.earlier[s].Load()}, !f.fenced[s].Load()
-		}
-	}
+	f := &office{ran: make(chan error, 1), shards: shardtest.New()}
+	o.Store, o.Shards, o.Log = b, f.shards, slog.New(slog.DiscardHandler)
 	o.Committed = func(c store.Change, _ store.Committed) {
 		f.mu.Lock()
 		defer f.mu.Unlock()

@@ -19,7 +19,7 @@ var errUnsure = errors.New("the shard is not surely ours at this moment")
 // commit tries a group once and answers its changes. Those that the store has not
 // taken, and not refused, go back.
 func (l *Ledger) commit(ctx context.Context, j job) {
-	tenure, sure := l.o.Fence(j.shard)
+	tenure, sure := l.o.Shards.Fence(j.shard)
 	if !sure {
 		l.giveBack(ctx, j, j.changes, errUnsure)
 		return
@@ -118,7 +118,7 @@ func (l *Ledger) reread(ctx context.Context, j job, id check.SiteID) (*store.Sit
 		return nil, err
 	}
 	sh := shard.Of(s.Bucket)
-	switch _, ours := l.o.Fence(sh); {
+	switch _, ours := l.o.Shards.Fence(sh); {
 	case ours:
 		return &s, nil
 	case sh == j.shard:
@@ -229,7 +229,7 @@ func (l *Ledger) calm() {
 
 // keep tries to write evidence; losing it is no harm to the verdicts.
 func (l *Ledger) keep(ctx context.Context, t *testimony) {
-	fence, ok := l.o.Fence(shard.Of(t.Bucket))
+	fence, ok := l.o.Shards.Fence(shard.Of(t.Bucket))
 	if !ok {
 		l.mu.Lock()
 		l.dropped++

@@ -22,10 +22,9 @@ type Store interface {
 // Options for New.
 type Options struct {
 	Store Store
-	// Fence is the tenure in which a shard is ours, zero when it is not; and whether that
-	// is certain. While it is not, changes wait, until it is again, or Forget says that it
-	// never will be.
-	Fence func(shard.ID) (shard.Fence, bool)
+	// Shards says in which tenure a shard is ours, and whether that is certain. While it is
+	// not, changes wait, until it is again, or Forget says that it never will be.
+	Shards shard.Holder
 	// Workers write at once. 0 means 4.
 	Workers int
 	// MaxQueued is how many changes may wait before the ledger is Full. 0 means 20,000.
@@ -126,7 +125,7 @@ func New(o Options) *Ledger {
 // unless its shard is lost, or is lost already.
 func (l *Ledger) Record(c store.Change) {
 	s := shard.Of(c.Bucket)
-	tenure, _ := l.o.Fence(s)
+	tenure, _ := l.o.Shards.Fence(s)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if tenure == (shard.Fence{}) {

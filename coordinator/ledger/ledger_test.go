@@ -170,7 +170,7 @@ func TestNothingIsWrittenForAShardThatIsNotSurelyOurs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &book{}
 		f := opened(b)
-		f.fenced[0].Store(true)
+		f.shards.Doubt(0, true)
 		f.Record(change(1, 0))
 		f.Keep(store.Ballot{SiteID: 1})
 		time.Sleep(time.Minute)
@@ -182,7 +182,7 @@ func TestNothingIsWrittenForAShardThatIsNotSurelyOurs(t *testing.T) {
 		if st.Fenced != 0 {
 			t.Error("a change that waits until its shard is surely ours again is counted as fenced")
 		}
-		f.fenced[0].Store(false)
+		f.shards.Doubt(0, false)
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		f.wantWritten(t, 1)
@@ -209,7 +209,7 @@ func TestWhatIsVoidWithItsShardIsCounted(t *testing.T) {
 				}}
 				f := opened(b)
 				lost.Store(true)
-				f.fenced[0].Store(another == nil)
+				f.shards.Doubt(0, another == nil)
 				f.Record(change(1, 0))
 				f.Record(change(2, 0))
 				time.Sleep(time.Minute)
@@ -220,7 +220,7 @@ func TestWhatIsVoidWithItsShardIsCounted(t *testing.T) {
 				tried := len(b.groups)
 				f.Forget(0) // its next owner finds out for itself
 				lost.Store(false)
-				f.fenced[0].Store(false)
+				f.shards.Doubt(0, false)
 				time.Sleep(time.Minute)
 				synctest.Wait()
 				if st := f.Status(); len(b.groups) != tried || st.Uncommitted != 0 || st.Fenced != 2 {
@@ -246,15 +246,15 @@ func TestAChangeOfAnEarlierTenureIsNeverWritten(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				f := opened(&book{})
-				f.fenced[0].Store(true)
+				f.shards.Doubt(0, true)
 				f.Record(change(1, 0))
 				lose(f)
 				void := f.Status().Fenced + uint64(f.Status().Uncommitted)
 				time.Sleep(2 * time.Hour)
-				f.earlier[0].Add(2)
+				f.shards.Set(0, shard.Tenure{Term: 3})
 				f.Record(change(3, 0)) // while it is ours again, and not for certain
 				time.Sleep(time.Minute)
-				f.fenced[0].Store(false)
+				f.shards.Doubt(0, false)
 				time.Sleep(time.Minute)
 				synctest.Wait()
 				f.wantWritten(t, 1)
@@ -270,9 +270,8 @@ func TestAChangeOfAnEarlierTenureIsNeverWritten(t *testing.T) {
 func TestAChangeOfAShardThatIsNotOursIsVoidAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		o := Options{Fence: func(shard.ID) (shard.Fence, bool) { return shard.Fence{}, false }}
-		f := prepare(&book{}, o)
-		f.open()
+		f := opened(&book{})
+		f.shards.Lose(0)
 		f.Record(change(1, 0))
 		if st := f.Status(); st.Uncommitted != 0 || st.Fenced != 1 || !st.OldestSince.IsZero() {
 			t.Errorf("status %+v", st)
@@ -300,7 +299,7 @@ func TestItIsKnownSinceWhenTheOldestChangeWaits(t *testing.T) {
 			}
 		}
 		wait("none", time.Time{})
-		f.fenced[0].Store(true)
+		f.shards.Doubt(0, true)
 		first := time.Now()
 		f.Record(change(1, 0))
 		time.Sleep(time.Second)
@@ -309,7 +308,7 @@ func TestItIsKnownSinceWhenTheOldestChangeWaits(t *testing.T) {
 		time.Sleep(time.Second)
 		f.Record(change(3, 1))
 		wait("that of the shard that is not surely ours", first)
-		f.fenced[0].Store(false)
+		f.shards.Doubt(0, false)
 		wait("that which the store cannot take", second)
 		f.Forget(1)
 		wait("none again", time.Time{})
@@ -322,7 +321,7 @@ func TestASiteIsNotGivenUpWhenItsShardBecomesUnsureBetweenTwoCalls(t *testing.T)
 	synctest.Test(t, func(t *testing.T) {
 		b := &book{change: func(store.Change) error { return conflict }}
 		f := opened(b)
-		b.site = func() error { f.fenced[0].Store(true); return nil }
+		b.site = func() error { f.shards.Doubt(0, true); return nil }
 		f.Record(change(1, 0))
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -330,7 +329,7 @@ func TestASiteIsNotGivenUpWhenItsShardBecomesUnsureBetweenTwoCalls(t *testing.T)
 			t.Errorf("refused %v, status %+v", f.refused, st)
 		}
 		b.site = nil
-		f.fenced[0].Store(false)
+		f.shards.Doubt(0, false)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if len(f.refused) != 1 || f.refused[0] == nil || f.Status().Uncommitted != 0 {
@@ -388,7 +387,7 @@ func TestNoShardWaitsForAnotherOnesTrouble(t *testing.T) {
 			return nil
 		}}, Options{})
 		for s := range shard.ID(30) { // more than there are workers
-			f.fenced[s].Store(s%2 == 0)
+			f.shards.Doubt(s, s%2 == 0)
 			f.Record(change(int(s), s))
 		}
 		f.open()

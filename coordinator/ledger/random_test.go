@@ -6,12 +6,12 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -161,6 +161,17 @@ func TestEveryChangeIsAnsweredOnceWhateverTheStoreDoes(t *testing.T) {
 	})
 }
 
+// fickle is a holder that is sure of nothing at times.
+type fickle struct {
+	*shardtest.Holder
+	sure func() bool
+}
+
+func (f fickle) Fence(s shard.ID) (shard.Fence, bool) {
+	fence, _ := f.Holder.Fence(s)
+	return fence, f.sure()
+}
+
 func tryWhatever(t *testing.T, random *rand.Rand) {
 	const shards, changes = 6, 3000
 	m := &moody{
@@ -168,12 +179,10 @@ func tryWhatever(t *testing.T, random *rand.Rand) {
 		has: map[string]store.Committed{}, misfit: map[string]error{}, busy: map[shard.ID]bool{},
 	}
 	a := &answers{t: t, committed: map[string]store.Committed{}, refused: map[string]bool{}}
-	var terms [shards]atomic.Uint64
+	held := shardtest.New()
 	l := New(Options{
 		Store: m, Workers: 1 + random.IntN(5), Log: slog.New(slog.DiscardHandler), Flush: 10 * time.Minute,
-		Fence: func(s shard.ID) (shard.Fence, bool) {
-			return shard.Fence{Shard: s, Node: "n", Term: 1 + terms[s].Load()}, m.mood().takes%7 > 0
-		},
+		Shards:    fickle{held, func() bool { return m.mood().takes%7 > 0 }},
 		Committed: a.commit, Refused: a.refuse,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -196,7 +205,8 @@ func tryWhatever(t *testing.T, random *rand.Rand) {
 			time.Sleep(time.Duration(random.Int64N(int64(2 * time.Second))))
 		case 5, 6:
 			s := shard.ID(random.IntN(shards))
-			if terms[s].Add(1); random.IntN(2) == 0 { // else it is ours again before it is forgotten
+			held.Set(s, shard.Tenure{Term: held.Held()[s].Term + 1, Sure: true})
+			if random.IntN(2) == 0 { // else it is ours again before it is forgotten
 				l.Forget(s)
 			}
 			for key, id := range open {

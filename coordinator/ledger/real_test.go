@@ -14,6 +14,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/ledger"
 	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
 	"github.com/Automattic/jetmon/internal/check"
@@ -22,10 +23,9 @@ import (
 // desk is a ledger on a real database.
 type desk struct {
 	*ledger.Ledger
-	store  *sqlstore.Store
-	path   string
-	fences map[shard.ID]shard.Fence
-	done   chan error // an answer each: nil when committed
+	store *sqlstore.Store
+	path  string
+	done  chan error // an answer each: nil when committed
 }
 
 // open makes a ledger on a SQLite file, with all shards ours. Single says that its
@@ -39,17 +39,15 @@ func open(tb testing.TB, single bool) *desk {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = st.Close() })
-	d := &desk{store: st, path: path, fences: map[shard.ID]shard.Fence{}, done: make(chan error, 100_000)}
+	d := &desk{store: st, path: path, done: make(chan error, 100_000)}
 	for s := range shard.ID(shard.Count) {
-		lease, err := st.ClaimShard(ctx, s, shard.Owner{Node: "n", Endpoint: "n:1", TTL: time.Hour}, time.Now())
-		if err != nil {
+		if _, err := st.ClaimShard(ctx, s, shard.Owner{Node: shardtest.Node, Endpoint: "n:1", TTL: time.Hour}, time.Now()); err != nil {
 			tb.Fatal(err)
 		}
-		d.fences[s] = lease.Fence()
 	}
 	o := ledger.Options{
 		Store: st, Log: slog.New(slog.DiscardHandler),
-		Fence:     func(s shard.ID) (shard.Fence, bool) { return d.fences[s], true },
+		Shards:    shardtest.New(),
 		Committed: func(store.Change, store.Committed) { d.done <- nil },
 		Refused:   func(c store.Change, _ *store.Site) { d.done <- fmt.Errorf("%s was refused", c.Key) },
 	}
