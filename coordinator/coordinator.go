@@ -75,7 +75,7 @@ func New(o Options) (*Coordinator, error) {
 		Gained: c.gained, Lost: c.lost, Settled: func() { c.intake.Settled() },
 	})
 	c.expiry = expiry.New(expiry.Options{
-		Store: o.Store, Owned: c.ownership.Owned, Fence: c.ownership.Fence,
+		Store: o.Store, Shards: c.ownership,
 		Ballots: o.Retention, Outages: o.OutageRetention, Log: o.Log,
 	})
 	c.ledger = ledger.New(ledger.Options{
@@ -92,11 +92,11 @@ func New(o Options) (*Coordinator, error) {
 		},
 	}, time.Now())
 	c.intake = intake.New(intake.Options{
-		Store: o.Store, Engine: c.engine, Fence: c.ownership.Fence, First: o.BucketMin, Last: o.BucketMax,
+		Store: o.Store, Engine: c.engine, Shards: c.ownership, First: o.BucketMin, Last: o.BucketMax,
 		Loaded: func() { c.server.SetServing(true) }, Log: o.Log,
 	})
 	c.memos, err = checkpoint.New(checkpoint.Options{
-		Engine: c.engine, Store: o.Store, Fence: c.ownership.Fence, Log: o.Log, Metrics: o.Metrics,
+		Engine: c.engine, Store: o.Store, Shards: c.ownership, Log: o.Log, Metrics: o.Metrics,
 	})
 	if err != nil {
 		return nil, err

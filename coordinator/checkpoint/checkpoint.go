@@ -38,8 +38,8 @@ type Options struct {
 		Unwritten([]engine.Memo)
 	}
 	Store store.Suspects
-	// Fence proves that a shard is ours; false while it is not, or not surely.
-	Fence   func(shard.ID) (shard.Fence, bool)
+	// Shards proves that a shard is ours.
+	Shards  shard.Holder
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 }
@@ -127,7 +127,7 @@ func (c *Checkpoint) all(ctx context.Context) (more bool) {
 // written.
 func (c *Checkpoint) shard(ctx context.Context, s shard.ID) (more bool, err error) {
 	for range turn {
-		if _, ours := c.o.Fence(s); !ours {
+		if _, ours := c.o.Shards.Fence(s); !ours {
 			return false, nil
 		}
 		memos := c.o.Engine.Unsaved(time.Now(), s, batch)
@@ -180,7 +180,7 @@ func (c *Checkpoint) refuse(m engine.Memo, err error) {
 
 // keep writes memos in one transaction.
 func (c *Checkpoint) keep(ctx context.Context, id shard.ID, memos []engine.Memo) error {
-	f, ok := c.o.Fence(id)
+	f, ok := c.o.Shards.Fence(id)
 	if !ok {
 		return fault.New(fault.Fenced, "shard %d is not ours at this moment", id)
 	}

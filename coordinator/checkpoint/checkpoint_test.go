@@ -16,6 +16,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -28,7 +29,7 @@ type desk struct {
 	mu      sync.Mutex
 	unsaved [shard.Count][]engine.Memo
 	away    bool
-	lost    shard.ID              // a shard that is not ours
+	shards  *shardtest.Holder
 	stuck   shard.ID              // a shard that cannot be written
 	bad     map[check.SiteID]bool // what the store refuses
 	kept    map[check.SiteID]bool
@@ -40,7 +41,7 @@ type desk struct {
 }
 
 func newDesk(memos ...engine.Memo) *desk {
-	d := &desk{kept: map[check.SiteID]bool{}, lost: shard.Count, stuck: shard.Count, metrics: prometheus.NewRegistry()}
+	d := &desk{kept: map[check.SiteID]bool{}, shards: shardtest.New(), stuck: shard.Count, metrics: prometheus.NewRegistry()}
 	d.Unwritten(memos)
 	return d
 }
@@ -73,10 +74,6 @@ func (d *desk) waiting() (n int) {
 		n += len(memos)
 	}
 	return n
-}
-
-func (d *desk) Fence(s shard.ID) (shard.Fence, bool) {
-	return shard.Fence{Shard: s, Node: "me", Term: 1}, s != d.lost
 }
 
 func (d *desk) KeepSuspects(ctx context.Context, f shard.Fence, keep []store.Suspect, forget []check.SiteID) error {
@@ -119,7 +116,7 @@ func (d *desk) ListSuspects(context.Context, shard.ID) ([]store.Suspect, error) 
 func (d *desk) run(t *testing.T, steps ...func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
-	c, err := New(Options{Engine: d, Store: d, Fence: d.Fence, Log: slog.New(slog.NewTextHandler(&d.log, nil)), Metrics: d.metrics})
+	c, err := New(Options{Engine: d, Store: d, Shards: d.shards, Log: slog.New(slog.NewTextHandler(&d.log, nil)), Metrics: d.metrics})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +182,7 @@ func TestAShardThatIsNotOursHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(many(check.Buckets)...)
-		d.lost = 0
+		d.shards.Doubt(0, true)
 		d.run(t, func() {
 			if len(d.kept) != check.Buckets-shard.BucketsPer || d.waiting() != shard.BucketsPer {
 				t.Errorf("%d are kept, %d wait", len(d.kept), d.waiting())
@@ -256,7 +253,7 @@ func TestAFlushGivesUpInTimeWhileARoundIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(many(check.Buckets)...)
 		d.stuck = 0
-		c, err := New(Options{Engine: d, Store: d, Fence: d.Fence, Log: slog.New(slog.DiscardHandler)})
+		c, err := New(Options{Engine: d, Store: d, Shards: d.shards, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -30,9 +30,8 @@ const (
 // Options for New.
 type Options struct {
 	Store store.Retention
-	// Owned lists our shards; Fence proves that one is ours, false while it is not.
-	Owned func() []shard.ID
-	Fence func(shard.ID) (shard.Fence, bool)
+	// Shards says which shards are ours, and proves it.
+	Shards shard.Holder
 	// Ballots is how long ballots that opened no outage are kept, Outages how long
 	// outages that are over; 0 is for ever.
 	Ballots, Outages time.Duration
@@ -67,7 +66,7 @@ func (x *Expiry) Run(ctx context.Context) error {
 
 // pass goes through all our shards once.
 func (x *Expiry) pass(ctx context.Context) (expired int, err error) {
-	for _, s := range x.o.Owned() {
+	for _, s := range x.o.Shards.Held().Staying() {
 		n, shardErr := x.shard(ctx, s)
 		expired += n
 		if shardErr != nil {
@@ -87,7 +86,7 @@ func (x *Expiry) shard(ctx context.Context, s shard.ID) (expired int, err error)
 		e.Outages = time.Now().Add(-x.o.Outages)
 	}
 	for {
-		fence, ours := x.o.Fence(s)
+		fence, ours := x.o.Shards.Fence(s)
 		if !ours {
 			return expired, nil
 		}

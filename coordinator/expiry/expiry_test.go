@@ -13,6 +13,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/expiry"
 	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -56,13 +57,14 @@ func (h *history) fail(err error) {
 	h.err = err
 }
 
-// run runs an expiry over shards 3 and 5, of which 9 is not ours; time is virtual.
+// run runs an expiry over shards 3 and 5, and 9, which is not surely ours; time is virtual.
 func run(t *testing.T, h *history, ballots, outages time.Duration) {
 	t.Helper()
+	shards := shardtest.New(3, 5, 9)
+	shards.Doubt(9, true)
 	x := expiry.New(expiry.Options{
 		Store: h, Ballots: ballots, Outages: outages, Log: slog.New(slog.DiscardHandler),
-		Owned: func() []shard.ID { return []shard.ID{3, 5, 9} },
-		Fence: func(s shard.ID) (shard.Fence, bool) { return shard.Fence{Shard: s, Node: "a", Term: 1}, s != 9 },
+		Shards: shards,
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup

@@ -145,7 +145,7 @@ func (in *Intake) look(ctx context.Context, s *stripe) error {
 	in.shards.whatIsLoaded(func(loaded []tenure) {
 		var buckets []check.BucketID
 		for _, t := range loaded {
-			if _, sure := in.o.Fence(t.shard); !sure {
+			if _, sure := in.o.Shards.Fence(t.shard); !sure {
 				continue
 			}
 			ours, buckets = append(ours, t), append(buckets, in.bucketsOf(t.shard)...)

@@ -26,8 +26,8 @@ type Store interface {
 type Options struct {
 	Store  Store
 	Engine *engine.Engine
-	// Fence proves that a shard is ours; false while it is not, or not surely.
-	Fence func(shard.ID) (shard.Fence, bool)
+	// Shards says whether a shard is surely ours.
+	Shards shard.Holder
 	// First and Last bound the buckets to read, both included.
 	First, Last check.BucketID
 	// Loaded is called once, when what had been gained at first was loaded, or loading it

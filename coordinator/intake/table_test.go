@@ -21,6 +21,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/intake"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/storm"
 	"github.com/Automattic/jetmon/internal/check"
@@ -268,7 +269,7 @@ func storyOf(t *testing.T, n int, of span, f func(h *house)) {
 		}, time.Now())
 		h.intake = intake.New(intake.Options{
 			Store: h.table, Engine: h.engine, First: of.first, Last: of.last, Log: slog.New(slog.DiscardHandler),
-			Fence: func(s shard.ID) (shard.Fence, bool) { return shard.Fence{Shard: s}, true },
+			Shards: shardtest.New(),
 			Loaded: func() {
 				h.mu.Lock()
 				defer h.mu.Unlock()
