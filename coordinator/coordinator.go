@@ -84,7 +84,7 @@ func New(o Options) (*Coordinator, error) {
 		Refused:   func(ch store.Change, row *store.Site) { c.engine.Refused(time.Now(), ch, row) },
 	})
 	c.engine = engine.New(engine.Options{
-		Policy: o.Policy, Interval: o.IntervalOverride, Panel: c.panel, Ledger: c.ledger, Terms: c.terms,
+		Policy: o.Policy, Interval: o.IntervalOverride, Panel: c.panel, Ledger: c.ledger, Shards: c.ownership,
 		Random: random, Log: o.Log, Storm: storm.DefaultRule(),
 		Dispatch: dispatch.Config{
 			Lease: leaseTime, SessionTimeout: sessionTimeout, AvoidFor: avoidFor,
@@ -205,14 +205,6 @@ func (c *Coordinator) committed(ch store.Change, done store.Committed) {
 			Start: ch.Start, At: ch.At, OutageID: done.OutageID, Cause: ch.Cause,
 		})
 	}
-}
-
-// terms are the terms under which shards are ours.
-func (c *Coordinator) terms() (out [shard.Count]uint64) {
-	for s := range out {
-		out[s] = c.ownership.Term(shard.ID(s))
-	}
-	return out
 }
 
 // random is unguessable, since check-out ids are proofs.

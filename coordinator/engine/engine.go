@@ -66,8 +66,8 @@ type Options struct {
 	Ledger Ledger
 	// Interval, when not 0, replaces every site's own.
 	Interval time.Duration
-	// Terms, optional, are the terms under which shards are ours; 0 for others.
-	Terms func() [shard.Count]uint64
+	// Shards, optional, has the terms in which shards are ours; without it they have none.
+	Shards shard.Holder
 	// Random makes idempotency keys.
 	Random func() uint64
 	Log    *slog.Logger

@@ -183,7 +183,7 @@ func (e *Engine) Unwritten(memos []Memo) {
 	for i := range memos {
 		m := &memos[i]
 		id := shard.Of(m.Bucket)
-		if e.o.Terms != nil && e.terms[id] == 0 {
+		if e.o.Shards != nil && e.terms[id] == 0 {
 			continue // the next owner's to write
 		}
 		if slot, ok := e.byID.get(m.Site); ok {

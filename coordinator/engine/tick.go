@@ -24,8 +24,8 @@ const (
 func (e *Engine) Tick(now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.o.Terms != nil {
-		e.terms = e.o.Terms()
+	if e.o.Shards != nil {
+		e.terms = e.o.Shards.Held().Terms()
 	}
 	e.routine(now)
 	e.due = e.waits.Advance(now, e.due[:0])
