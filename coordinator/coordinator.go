@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -39,7 +38,6 @@ type Coordinator struct {
 	ledger    *ledger.Ledger
 	notify    *notify.Deliverer
 	ownership *ownership.Ownership
-	delivered sync.Mutex // whose shards' notices are delivered is said in order
 	expiry    *expiry.Expiry
 	memos     *checkpoint.Checkpoint
 	stream    *stream.Server
@@ -101,11 +99,7 @@ func New(o Options) (*Coordinator, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Notify.Log, o.Notify.Metrics = o.Log, o.Metrics
-	o.Notify.Owns = func(s shard.ID) bool {
-		_, ours := c.ownership.Fence(s)
-		return ours
-	}
+	o.Notify.Log, o.Notify.Metrics, o.Notify.Shards = o.Log, o.Metrics, c.ownership
 	if c.notify, err = notify.New(o.Notify, o.Store); err != nil {
 		return nil, err
 	}

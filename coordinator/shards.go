@@ -10,7 +10,7 @@ import (
 // shards are loaded together.
 func (c *Coordinator) gained(s shard.ID) {
 	c.intake.Gained(s)
-	c.deliverOwned()
+	c.notify.Poke()
 }
 
 // lost forgets the sites of a shard that is ours no more. One that is handed over in
@@ -25,12 +25,4 @@ func (c *Coordinator) lost(s shard.ID) {
 	}
 	c.intake.Lost(s)
 	c.ledger.Forget(s)
-	c.deliverOwned()
-}
-
-// deliverOwned has the notices of our shards delivered. Shards come and go at once.
-func (c *Coordinator) deliverOwned() {
-	c.delivered.Lock()
-	defer c.delivered.Unlock()
-	c.notify.SetShards(c.ownership.Owned())
 }

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/notify"
 	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -97,6 +97,9 @@ func deliverer(t *testing.T, o notify.Options, box store.Outbox, to http.RoundTr
 	t.Helper()
 	o.URL, o.Token = "https://wpcom.example/jetmon/", "s3cret-token"
 	o.Client = &http.Client{Transport: to}
+	if o.Shards == nil {
+		o.Shards = shardtest.New(0)
+	}
 	if o.Random == nil {
 		o.Random = func() float64 { return 1 }
 	}
@@ -104,7 +107,6 @@ func deliverer(t *testing.T, o notify.Options, box store.Outbox, to http.RoundTr
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.SetShards([]shard.ID{0})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
@@ -491,14 +493,17 @@ func TestOnlyOwnShardsAreDelivered(t *testing.T) {
 		other := noticeOf(2, 2)
 		other.Change.Bucket = 20 * shard.BucketsPer
 		box, w := newOutbox(noticeOf(1, 1), other), &wpcom{answer: refuse}
-		d, stop := deliverer(t, notify.Options{}, box, w)
+		shards := shardtest.New(0)
+		d, stop := deliverer(t, notify.Options{Shards: shards}, box, w)
 		defer stop()
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		if got := slices.Compact(w.seen()); !slices.Equal(got, []string{"1/1"}) {
 			t.Errorf("sent %v of shard 0", got)
 		}
-		d.SetShards([]shard.ID{20})
+		shards.Lose(0)
+		shards.Set(20, shard.Tenure{Term: 1, Sure: true})
+		d.Poke()
 		if s := d.Status(); !s.RefusedSince.IsZero() {
 			t.Error("a lost shard's refusal stays on the board")
 		}
@@ -675,13 +680,12 @@ func TestNothingIsSentOfAShardThatIsNotSurelyOurs(t *testing.T) {
 			<-stopped
 			return `{"success":true}`, nil
 		})
-		var unsure atomic.Bool
-		d, stop := deliverer(t, notify.Options{Parallel: 4, Owns: func(s shard.ID) bool { return s != 0 || !unsure.Load() }}, box, w)
+		shards := shardtest.New(0, 1)
+		d, stop := deliverer(t, notify.Options{Parallel: 4, Shards: shards}, box, w)
 		defer stop()
-		d.SetShards([]shard.ID{0, 1})
 		synctest.Wait() // four are under way, others are read
 
-		unsure.Store(true)
+		shards.Doubt(0, true)
 		box.add(noticeOf(100, 100)) // by somebody else
 		close(stopped)
 		d.Poke()
@@ -701,7 +705,7 @@ func TestNothingIsSentOfAShardThatIsNotSurelyOurs(t *testing.T) {
 			t.Errorf("%d notices are left, and the status is %+v", len(box.left()), s)
 		}
 
-		unsure.Store(false) // the database was away, and nobody else had it
+		shards.Doubt(0, false) // the database was away, and nobody else had it
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		if got := w.seen(); len(got) != 41 || len(box.left()) != 0 {

@@ -49,10 +49,10 @@ type Options struct {
 	// Poll is how often the outbox is read when nothing says that there is anything
 	// to do; 5 s.
 	Poll time.Duration
-	// Owns says whether a shard is ours for certain at this moment; it is asked right before
-	// each attempt. What is not waits in the outbox. The default is that all are whose
-	// notices are to be delivered.
-	Owns func(shard.ID) bool
+	// Shards says whose notices to deliver, those of shards that are ours and to stay; and,
+	// right before each attempt, whether its shard is ours for certain. What is not waits in
+	// the outbox. It is required.
+	Shards shard.Holder
 	// Random returns a number in [0, 1); the default is math/rand's.
 	Random  func() float64
 	Log     *slog.Logger

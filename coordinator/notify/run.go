@@ -181,7 +181,7 @@ var errUnsure = errors.New("the shard is not surely ours")
 
 // deliver makes one attempt and records its end. It runs on its own goroutine.
 func (r *run) deliver(n store.Notice) outcome {
-	if !r.d.o.Owns(shard.Of(n.Change.Bucket)) {
+	if _, sure := r.d.o.Shards.Fence(shard.Of(n.Change.Bucket)); !sure {
 		// We may have stood still since it was read, and what it says be long overtaken by
 		// what another owner has sent. If it is not, the outbox still has it.
 		return outcome{notice: n, err: errUnsure, cut: true}

@@ -33,8 +33,10 @@ type Status struct {
 
 // Status says how delivery stands.
 func (d *Deliverer) Status() Status {
+	owned := d.owned()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.board.keep(owned)
 	s := d.board.status
 	s.Disabled = d.o.Disabled
 	for _, f := range d.board.failing {
@@ -97,8 +99,9 @@ func (b *board) forget(pending int, before time.Time) {
 // report keeps the end of an attempt, and logs when WordPress.com begins to refuse
 // and when the last refused notice is accepted.
 func (d *Deliverer) report(o outcome) {
-	c := o.notice.Change
+	c, owned := o.notice.Change, d.owned()
 	d.mu.Lock()
+	d.board.keep(owned)
 	failedBefore := len(d.board.failing) > 0
 	if o.err == nil {
 		delete(d.board.failing, o.notice.ID)
