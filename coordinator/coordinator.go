@@ -111,7 +111,7 @@ func New(o Options) (*Coordinator, error) {
 
 // newServer makes the gRPC server with all services of this role.
 func (c *Coordinator) newServer(instance string) error {
-	c.peers = peers.New(peers.Options{Node: c.o.Node, Directory: c.o.Store, Client: c.o.PeerClient})
+	c.peers = peers.New(peers.Options{Node: c.o.Node, Shards: c.ownership, Client: c.o.PeerClient})
 	c.stream = stream.New(stream.Options{Engine: c.engine, Node: c.o.Node, Heartbeat: heartbeat, Lease: leaseTime})
 	o := c.o.Server
 	o.Name, o.Log, o.Metrics, o.Validate = "coordinator", c.o.Log, c.o.Metrics, true

@@ -89,7 +89,7 @@ func named(node string, alarms []*monitorpb.Alarm) []*monitorpb.Alarm {
 	return alarms
 }
 
-func shardsToProto(shards []peers.Shard) []*monitorpb.ShardStatus {
+func shardsToProto(shards []shard.Entry) []*monitorpb.ShardStatus {
 	out := make([]*monitorpb.ShardStatus, len(shards))
 	for i, s := range shards {
 		out[i] = &monitorpb.ShardStatus{Shard: uint32(s.Shard), Term: s.Term, ExpireTime: timestamp(s.Expires)}
@@ -101,10 +101,10 @@ func shardsToProto(shards []peers.Shard) []*monitorpb.ShardStatus {
 }
 
 // unowned is the alarm about all shards that are nobody's for too long.
-func unowned(shards []peers.Shard, now time.Time) []*monitorpb.Alarm {
+func unowned(shards []shard.Entry, now time.Time) []*monitorpb.Alarm {
 	var names []string
 	var since time.Time
-	for _, run := range runs(shards, func(s peers.Shard) bool {
+	for _, run := range runs(shards, func(s shard.Entry) bool {
 		return !s.Orphaned.IsZero() && now.Sub(s.Orphaned) > orphanTime
 	}) {
 		first, last := run[0].Shard, run[len(run)-1].Shard
@@ -130,8 +130,8 @@ func unowned(shards []peers.Shard, now time.Time) []*monitorpb.Alarm {
 }
 
 // runs are the stretches of shards in a row that are as wanted.
-func runs(shards []peers.Shard, wanted func(peers.Shard) bool) [][]peers.Shard {
-	var out [][]peers.Shard
+func runs(shards []shard.Entry, wanted func(shard.Entry) bool) [][]shard.Entry {
+	var out [][]shard.Entry
 	for i := 0; i < len(shards); i++ {
 		from := i
 		for i < len(shards) && wanted(shards[i]) {

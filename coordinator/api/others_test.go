@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/peers"
 	"github.com/Automattic/jetmon/coordinator/shard"
 )
 
@@ -24,7 +23,7 @@ func TestTheAlarmOfShardsThatAreNobodys(t *testing.T) {
 		{"the first, the last and some in a row are one alarm, since the oldest", map[shard.ID]time.Duration{0: long, 7: long, 8: time.Hour, 9: long, 31: long},
 			"nobody owns shards 0 (buckets 0-15), 7-9 (buckets 112-159), 31 (buckets 496-511): their sites are not checked", time.Hour},
 	} {
-		shards := make([]peers.Shard, shard.Count)
+		shards := make([]shard.Entry, shard.Count)
 		for i := range shards {
 			shards[i].Shard = shard.ID(i)
 			if d, ok := tt.orphaned[shard.ID(i)]; ok {
@@ -48,7 +47,7 @@ func TestAShardWhoseLeaseHasEndedHasNoOwner(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	lease := shard.Lease{Shard: 1, Node: "b", Term: 7, Expires: now}
-	got := shardsToProto([]peers.Shard{{Lease: lease}, {Lease: lease, Orphaned: now}, {}})
+	got := shardsToProto([]shard.Entry{{Lease: lease}, {Lease: lease, Orphaned: now}, {}})
 	if got[0].GetOwner() != "b" || got[0].GetTerm() != 7 || got[1].GetOwner() != "" || got[1].GetTerm() != 7 || got[1].GetExpireTime() == nil || got[2].GetExpireTime() != nil {
 		t.Errorf("got %v", got)
 	}
