@@ -124,7 +124,7 @@ func (c *Coordinator) newServer(instance string) error {
 			Store: c.o.Store, Engine: c.engine, Panel: c.panel, Ledger: c.ledger, Notify: c.notify, Policy: c.o.Policy,
 			Peers:     c.peers,
 			Shards:    c.ownership.Counts,
-			Diagnoser: c.o.Diagnoser, Owned: c.ownership.Owned, Node: c.o.Node, Instance: instance, Started: time.Now(),
+			Diagnoser: c.o.Diagnoser, Holder: c.ownership, Node: c.o.Node, Instance: instance, Started: time.Now(),
 		})
 	})
 	return err

@@ -31,8 +31,8 @@ type Options struct {
 	Policy lifecycle.Policy
 	// Diagnoser, optional, answers DiagnoseSite.
 	Diagnoser Diagnoser
-	// Owned lists the shards of this coordinator, Shards counts how they are.
-	Owned  func() []shard.ID
+	// Holder says which shards are this coordinator's, Shards counts how they are.
+	Holder shard.Holder
 	Shards func() ownership.Counts
 	// Node and Instance name this process, which started at Started.
 	Node, Instance string

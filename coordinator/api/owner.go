@@ -33,7 +33,7 @@ func within(ctx context.Context, most time.Duration) (context.Context, context.C
 // elsewhere says which peers own buckets, as one call sees it.
 type elsewhere struct {
 	owners peers.Owners
-	ours   [shard.Count]bool
+	held   shard.Held
 	// here says that everything is to be answered here.
 	here bool
 }
@@ -43,20 +43,16 @@ func (o Options) elsewhere(ctx context.Context) elsewhere {
 	if peers.Forwarded(ctx) {
 		return elsewhere{here: true}
 	}
-	e := elsewhere{here: true}
-	owned := o.Owned()
-	for _, s := range owned {
-		e.ours[s] = true
-	}
-	if len(owned) < shard.Count {
-		e.here, e.owners = false, o.Peers.Owners(ctx)
+	e := elsewhere{held: o.Holder.Held()}
+	if e.here = len(e.held.Staying()) == shard.Count; !e.here {
+		e.owners = o.Peers.Owners(ctx)
 	}
 	return e
 }
 
 // of is the peer that owns a bucket; false when we do, or nobody.
 func (e elsewhere) of(b check.BucketID) (peers.Peer, bool) {
-	if e.here || e.ours[shard.Of(b%check.Buckets)] {
+	if e.here || e.held.Stays(shard.Of(b%check.Buckets)) {
 		return peers.Peer{}, false
 	}
 	return e.owners.Of(b)

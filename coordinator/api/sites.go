@@ -162,12 +162,10 @@ func (s *sites) DeleteSite(ctx context.Context, req *monitorpb.DeleteSiteRequest
 
 // tell hands a row to the engine if its shard is ours; else its owner reads it within a minute.
 func (s *sites) tell(row store.Site) {
-	for _, id := range s.o.Owned() {
-		if id == shard.Of(row.Bucket) {
-			now := time.Now()
-			s.o.Engine.Put(now, row)
-			s.o.Engine.Soon(now, row.ID)
-		}
+	if s.o.Holder.Held().Stays(shard.Of(row.Bucket)) {
+		now := time.Now()
+		s.o.Engine.Put(now, row)
+		s.o.Engine.Soon(now, row.ID)
 	}
 }
 

@@ -135,12 +135,6 @@ func (w *Ownership) Counts() Counts {
 	return c
 }
 
-// Owned lists the shards that are ours and to stay.
-func (w *Ownership) Owned() []shard.ID { return w.Held().Staying() }
-
-// Term is the term in which a shard is ours, surely or not; 0 when it is not.
-func (w *Ownership) Term(s shard.ID) uint64 { return w.Held()[s].Term }
-
 // Run claims, renews and shares until ctx ends, then gives back.
 func (w *Ownership) Run(ctx context.Context) error {
 	w.seen = time.Now()

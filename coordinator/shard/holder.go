@@ -55,8 +55,9 @@ func (h Held) Staying() (out []ID) {
 	return out
 }
 
-// Stays says whether a shard is among those that Staying lists.
-func (h Held) Stays(s ID) bool { return h[s].Term != 0 && !h[s].Leaving }
+// Stays says whether a shard is among those that Staying lists. One that does not exist,
+// as that of a bucket which somebody else wrote, is not.
+func (h Held) Stays(s ID) bool { return s < Count && h[s].Term != 0 && !h[s].Leaving }
 
 // Unsure counts the shards that are to stay and could not be renewed of late; since is
 // when that one was last renewed for which it is longest ago, zero when there is none.

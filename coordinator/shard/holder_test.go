@@ -19,7 +19,7 @@ func TestWhatIsHeld(t *testing.T) {
 	h[8] = shard.Tenure{Term: 4, Renewed: at(-12)}
 	h[9] = shard.Tenure{Term: 5, Leaving: true, Renewed: at(-99)} // its next owner will write
 	h[31] = shard.Tenure{Term: 6, Leaving: true, Sure: true}
-	if got := h.Staying(); !slices.Equal(got, []shard.ID{0, 7, 8}) || !h.Stays(8) || h.Stays(9) || h.Stays(30) {
+	if got := h.Staying(); !slices.Equal(got, []shard.ID{0, 7, 8}) || !h.Stays(8) || h.Stays(9) || h.Stays(30) || h.Stays(shard.Count) || h.Stays(255) {
 		t.Errorf("%v are to stay", got)
 	}
 	if n, since := h.Unsure(); n != 2 || !since.Equal(at(-12)) {
