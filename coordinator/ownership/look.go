@@ -46,14 +46,14 @@ func (w *Ownership) act(ctx context.Context, v view, now time.Time) error {
 	var g errgroup.Group
 	g.SetLimit(calls)
 	for _, s := range p.Claim {
-		if id := shard.ID(s); w.claimable(rows[id], id, now) {
-			g.Go(func() error { return w.claim(ctx, id) })
+		if w.claimable(rows[s], s, now) {
+			g.Go(func() error { return w.claim(ctx, s) })
 		}
 	}
 	room := handing - p.Pending
 	for _, s := range p.Release {
-		l := rows[shard.ID(s)]
-		switch t := w.tenure(shard.ID(s)); {
+		l := rows[s]
+		switch t := w.tenure(s); {
 		case t == nil && !w.ofTwin(l):
 			// Of an earlier life, or claimed without our knowing: nothing is to be dropped.
 			g.Go(func() error { return w.giveBack(ctx, l) })
@@ -69,18 +69,14 @@ func (w *Ownership) act(ctx context.Context, v view, now time.Time) error {
 }
 
 // members are the others that were read, and ourselves, whether others know or not.
-func (w *Ownership) members(v view, now time.Time) []plan.Member {
+func (w *Ownership) members(v view, now time.Time) []shard.Member {
 	all := []shard.Member{w.self(now)}
 	for _, m := range v.members {
 		if m.Node != w.o.Node {
 			all = append(all, m)
 		}
 	}
-	out := make([]plan.Member, len(all))
-	for i, m := range all {
-		out[i] = plan.Member{Node: m.Node, First: uint8(m.First), Last: uint8(m.Last), Expires: m.Expires}
-	}
-	return out
+	return all
 }
 
 // leases puts together what was read and what we know better; rows that are too old are
@@ -89,7 +85,8 @@ func (w *Ownership) leases(rows map[shard.ID]shard.Lease, now time.Time) []plan.
 	out := make([]plan.Lease, 0, shard.Count)
 	for s := range shard.ID(shard.Count) {
 		row := rows[s]
-		l := plan.Lease{Shard: uint8(s), Node: row.Node, Expires: row.Expires}
+		l := plan.Lease{Lease: row}
+		l.Shard = s // also when there is no row
 		w.mu.Lock()
 		if row.Node != w.o.Node {
 			delete(w.twin, s)
