@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/snapshot"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -34,8 +34,8 @@ const (
 // Options for New. All but Metrics are required.
 type Options struct {
 	Engine interface {
-		Unsaved(now time.Time, s shard.ID, limit int) []engine.Memo
-		Unwritten([]engine.Memo)
+		Unsaved(now time.Time, s shard.ID, limit int) []snapshot.Update
+		Unwritten([]snapshot.Update)
 	}
 	Store store.Suspects
 	// Shards proves that a shard is ours.
@@ -150,7 +150,7 @@ func (c *Checkpoint) shard(ctx context.Context, s shard.ID) (more bool, err erro
 
 // write writes a batch. When it is refused, one of its memos is: halves of it are written
 // until that one is alone, and left out. It would be refused again.
-func (c *Checkpoint) write(ctx context.Context, s shard.ID, memos []engine.Memo) error {
+func (c *Checkpoint) write(ctx context.Context, s shard.ID, memos []snapshot.Update) error {
 	err := c.keep(ctx, s, memos)
 	if !fault.Is(err, fault.Invalid) {
 		return err
@@ -167,7 +167,7 @@ func (c *Checkpoint) write(ctx context.Context, s shard.ID, memos []engine.Memo)
 }
 
 // refuse counts a memo that is not kept. The first one is told of.
-func (c *Checkpoint) refuse(m engine.Memo, err error) {
+func (c *Checkpoint) refuse(m snapshot.Update, err error) {
 	c.refused.Inc()
 	c.refusals.Lock()
 	defer c.refusals.Unlock()
@@ -179,7 +179,7 @@ func (c *Checkpoint) refuse(m engine.Memo, err error) {
 }
 
 // keep writes memos in one transaction.
-func (c *Checkpoint) keep(ctx context.Context, id shard.ID, memos []engine.Memo) error {
+func (c *Checkpoint) keep(ctx context.Context, id shard.ID, memos []snapshot.Update) error {
 	f, ok := c.o.Shards.Fence(id)
 	if !ok {
 		return fault.New(fault.Fenced, "shard %d is not ours at this moment", id)

@@ -14,9 +14,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
-	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
+	"github.com/Automattic/jetmon/coordinator/snapshot"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // desk is an engine that has memos, and a store that takes them.
 type desk struct {
 	mu      sync.Mutex
-	unsaved [shard.Count][]engine.Memo
+	unsaved [shard.Count][]snapshot.Update
 	away    bool
 	shards  *shardtest.Holder
 	stuck   shard.ID              // a shard that cannot be written
@@ -40,13 +40,13 @@ type desk struct {
 	metrics *prometheus.Registry
 }
 
-func newDesk(memos ...engine.Memo) *desk {
+func newDesk(memos ...snapshot.Update) *desk {
 	d := &desk{kept: map[check.SiteID]bool{}, shards: shardtest.New(), stuck: shard.Count, metrics: prometheus.NewRegistry()}
 	d.Unwritten(memos)
 	return d
 }
 
-func (d *desk) Unsaved(_ time.Time, s shard.ID, limit int) (out []engine.Memo) {
+func (d *desk) Unsaved(_ time.Time, s shard.ID, limit int) (out []snapshot.Update) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	out = slices.Clone(d.unsaved[s][:min(limit, len(d.unsaved[s]))])
@@ -54,14 +54,14 @@ func (d *desk) Unsaved(_ time.Time, s shard.ID, limit int) (out []engine.Memo) {
 	return out
 }
 
-func (d *desk) Unwritten(memos []engine.Memo) {
+func (d *desk) Unwritten(memos []snapshot.Update) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.changed(memos...)
 }
 
 // changed are memos that have to be written.
-func (d *desk) changed(memos ...engine.Memo) {
+func (d *desk) changed(memos ...snapshot.Update) {
 	for _, m := range memos {
 		s := shard.Of(m.Bucket)
 		d.unsaved[s] = append(d.unsaved[s], m)
@@ -133,9 +133,9 @@ func (d *desk) run(t *testing.T, steps ...func()) {
 	}
 }
 
-func many(n int) (out []engine.Memo) {
+func many(n int) (out []snapshot.Update) {
 	for i := range n {
-		out = append(out, engine.Memo{Site: check.SiteID(i + 1), Bucket: check.BucketID(i % check.Buckets)})
+		out = append(out, snapshot.Update{Site: check.SiteID(i + 1), Bucket: check.BucketID(i % check.Buckets)})
 	}
 	return out
 }
@@ -143,12 +143,12 @@ func many(n int) (out []engine.Memo) {
 func TestMemosAreKeptWithinSecondsAndForgotten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(engine.Memo{Site: 1, Bucket: 3}, engine.Memo{Site: 2, Bucket: 400})
+		d := newDesk(snapshot.Update{Site: 1, Bucket: 3}, snapshot.Update{Site: 2, Bucket: 400})
 		d.run(t, func() {
 			if !d.kept[1] || !d.kept[2] || d.writes != 2 {
 				t.Errorf("after one round %v is kept, by %d writes", d.kept, d.writes)
 			}
-			d.changed(engine.Memo{Site: 1, Bucket: 3, Forget: true})
+			d.changed(snapshot.Update{Site: 1, Bucket: 3, Forget: true})
 		}, func() {
 			if d.kept[1] || !d.kept[2] {
 				t.Errorf("after another round %v is kept", d.kept)

@@ -8,7 +8,7 @@ import (
 
 // candidate is a session as one Assign sees it.
 type candidate struct {
-	session *session
+	session *Session
 	// room is how many checks it can be given, out how many it has and was given.
 	room, out int
 	// bound is how many it may have while another that has fewer has room.
@@ -85,7 +85,7 @@ func (c *Core) makeReady(now time.Time) {
 const slowStartLeast = 100
 
 // allowance is how many checks a session may have out now.
-func (c *Core) allowance(now time.Time, s *session) int {
+func (c *Core) allowance(now time.Time, s *Session) int {
 	most := s.hello.MaxInFlight
 	if s.grown {
 		return most

@@ -72,14 +72,14 @@ func (c *Core) deal(q *queue) {
 // should not go to. One without which they could go nowhere is not among them.
 type view struct {
 	lane        *lane
-	avoid, lost *session
+	avoid, lost *Session
 }
 
 // anywhere says that the checks of the lane may go to every node.
 func (v *view) anywhere() bool { return v.avoid == nil && v.lost == nil }
 
 // spares says whether the lane's checks should not go to a session.
-func (v *view) spares(s *session) bool { return s == v.avoid || s == v.lost }
+func (v *view) spares(s *Session) bool { return s == v.avoid || s == v.lost }
 
 // viewOf looks at a lane. With only the node to avoid and the one that lost the check,
 // the latter may have it.
@@ -102,7 +102,7 @@ func (c *Core) viewOf(l *lane, nodes int) view {
 }
 
 // taker returns the session of a node, nil when checks cannot go to it.
-func (c *Core) taker(node string) *session {
+func (c *Core) taker(node string) *Session {
 	if node == "" {
 		return nil
 	}
@@ -123,4 +123,4 @@ func (c *Core) nodes() int {
 	return n
 }
 
-func (s *session) canTake() bool { return !s.draining && s.hello.MaxInFlight > 0 }
+func (s *Session) canTake() bool { return !s.draining && s.hello.MaxInFlight > 0 }

@@ -56,7 +56,7 @@ func (b *batch) find(k Key) int {
 // Release takes a batch back undone: its unanswered checks are queued again.
 func (c *Core) Release(now time.Time, id SessionID, ref Ref) error {
 	c.tick(now)
-	s := c.session(id)
+	s := c.Session(id)
 	if s == nil {
 		return ErrNoSession
 	}
@@ -85,7 +85,7 @@ func (c *Core) Obsolete(now time.Time) []Expired {
 }
 
 // hand checks the entries out to a session as one batch.
-func (c *Core) hand(now time.Time, s *session, entries []*entry) Batch {
+func (c *Core) hand(now time.Time, s *Session, entries []*entry) Batch {
 	c.lastBatch++
 	b := c.newBatch(len(entries))
 	// 0 is what a caller has who was never given an id.
@@ -107,7 +107,7 @@ func (c *Core) hand(now time.Time, s *session, entries []*entry) Batch {
 }
 
 // start makes a batch with so many slots out live.
-func (c *Core) start(now time.Time, s *session, b *batch, out int) {
+func (c *Core) start(now time.Time, s *Session, b *batch, out int) {
 	b.session, b.live, b.handed = s.id, true, now
 	b.left, b.open = out, out
 	s.batches[b.ref.Batch] = b
@@ -119,7 +119,7 @@ func (c *Core) start(now time.Time, s *session, b *batch, out int) {
 
 // resume makes those batches of an earlier session of the same process live again that
 // have checks which are still queued. A check that is parked by now stays so.
-func (c *Core) resume(now time.Time, s *session, refs []Ref) {
+func (c *Core) resume(now time.Time, s *Session, refs []Ref) {
 	for _, ref := range refs {
 		b := c.batches[ref.Batch]
 		if b == nil || b.live || b.ref != ref || b.node != s.hello.Node || b.instance != s.hello.Instance || !now.Before(b.expires) {
@@ -155,7 +155,7 @@ func (s *slot) isQueued() bool {
 // endBatch ends a live batch. Its open checks are queued again, before new ones;
 // results may still come.
 func (c *Core) endBatch(now time.Time, b *batch) {
-	if s := c.session(b.session); s != nil {
+	if s := c.Session(b.session); s != nil {
 		s.out -= b.left
 		delete(s.batches, b.ref.Batch)
 	}

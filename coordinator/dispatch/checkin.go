@@ -47,7 +47,7 @@ func (r *Receipt) add(class Class) {
 // that had it, for the checks that are open.
 func (c *Core) CheckIn(now time.Time, id SessionID, ref Ref, keys []Key) (Receipt, error) {
 	c.tick(now)
-	s := c.session(id)
+	s := c.Session(id)
 	if s != nil {
 		s.lastSeen = now
 	}
@@ -111,7 +111,7 @@ func (c *Core) positionOf(b *batch, k Key) int {
 
 // take judges one result. The first result of a slot of a live batch makes room for
 // a credit, whatever its class.
-func (c *Core) take(s *session, b *batch, t *slot) Class {
+func (c *Core) take(s *Session, b *batch, t *slot) Class {
 	switch t.answer {
 	case counted:
 		return Duplicate

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// session is one connected checker.
-type session struct {
+// Session is one connected checker, for as long as it is connected. What it is called and
+// whether it is leaving is said here alone; a Core changes it in its own calls.
+type Session struct {
 	id               SessionID
 	hello            Hello
 	joined, lastSeen time.Time
@@ -22,7 +23,38 @@ type session struct {
 	credit, out int
 	batches     map[BatchID]*batch
 	picked      []*entry // scratch of Assign
+	rival       Rival
 }
+
+// Rival is another process that asked for the name of a session and was refused.
+type Rival struct {
+	// Hello is what the last of them said of itself.
+	Hello Hello
+	// Since is when the first was refused, Last when the last was. They are zero when none
+	// was of late.
+	Since, Last time.Time
+}
+
+// rivalFor is how long a rival is remembered that does not ask again.
+const rivalFor = 30 * time.Second
+
+// ID is the session's number.
+func (s *Session) ID() SessionID { return s.id }
+
+// Hello is what the checker said of itself.
+func (s *Session) Hello() Hello { return s.hello }
+
+// Node is the name of the checker.
+func (s *Session) Node() string { return s.hello.Node }
+
+// Joined is when it was opened.
+func (s *Session) Joined() time.Time { return s.joined }
+
+// Draining reports whether the checker is leaving: it gets no more checks.
+func (s *Session) Draining() bool { return s.draining }
+
+// Open returns how many checks the session has out.
+func (s *Session) Open() int { return s.out }
 
 // SessionInfo describes a session.
 type SessionInfo struct {
@@ -33,45 +65,75 @@ type SessionInfo struct {
 	Draining     bool
 	// LastSeen is when it last sent a heartbeat, results or a release.
 	JoinedAt, LastSeen time.Time
+	Rival              Rival
 }
 
-// Join opens a session without credit. Older sessions of the same node are superseded:
-// they end as by Leave. Then what resume names of the batches of an earlier session of
-// the same node and instance is checked out to the new one, under its old lease, as far as
-// its checks are open, not handed out elsewhere and fit into MaxInFlight; the next
-// Heartbeat answers the rest as unknown.
-func (c *Core) Join(now time.Time, h Hello, resume []Ref) (SessionID, []SessionID) {
+// Join opens a session without credit. A node has one session. An older one of the same
+// process is superseded: it ends as by Leave. So is one of another process that has said
+// that it leaves, or was not heard for YieldAfter; while that one is heard, the answer is
+// *NameTaken.
+//
+// Then what resume names of the batches of an earlier session of the same node and instance
+// is checked out to the new one, under its old lease, as far as its checks are open, not
+// handed out elsewhere and fit into MaxInFlight; the next Heartbeat answers the rest as
+// unknown.
+func (c *Core) Join(now time.Time, h Hello, resume []Ref) (SessionID, []SessionID, error) {
 	c.tick(now)
 	var superseded []SessionID
+	var rival Rival
 	if old := c.byNode[h.Node]; old != nil {
+		if left := c.holds(now, old, h); left > 0 {
+			return 0, nil, c.refuse(now, old, h, left)
+		}
+		if old.hello.Instance == h.Instance {
+			rival = old.rival // they want the name as before
+		}
 		superseded = append(superseded, old.id)
 		c.end(now, old)
 	}
 	h.MaxInFlight = max(0, h.MaxInFlight)
 	c.lastSession++
-	s := &session{
+	s := &Session{
 		id: c.lastSession, hello: h, joined: now, lastSeen: now, seed: nodeSeed(h.Node), batches: map[BatchID]*batch{},
+		rival: rival,
 	}
 	c.sessions = append(c.sessions, s)
 	c.byNode[h.Node] = s
 	c.growAlone()
 	c.forget(now)
 	c.resume(now, s, resume)
-	return s.id, superseded
+	return s.id, superseded, nil
+}
+
+// holds returns for how long a session keeps its name from who says h, unless it is heard
+// meanwhile; 0 when it does not.
+func (c *Core) holds(now time.Time, s *Session, h Hello) time.Duration {
+	if s.hello.Instance == h.Instance || s.draining {
+		return 0
+	}
+	return max(0, c.config.YieldAfter-now.Sub(s.lastSeen))
+}
+
+func (c *Core) refuse(now time.Time, s *Session, h Hello, left time.Duration) error {
+	if now.Sub(s.rival.Last) >= rivalFor {
+		s.rival.Since = now
+	}
+	s.rival.Hello, s.rival.Last = h, now
+	return &NameTaken{Holder: s.id, Left: left}
 }
 
 // Leave ends a session; what it had out is queued again. A session that is not there
 // is no error.
 func (c *Core) Leave(now time.Time, id SessionID) {
 	c.tick(now)
-	if s := c.session(id); s != nil {
+	if s := c.Session(id); s != nil {
 		c.end(now, s)
 	}
 }
 
 // Drain says that a session gets no more checks. It may finish what it has.
 func (c *Core) Drain(id SessionID) {
-	if s := c.session(id); s != nil {
+	if s := c.Session(id); s != nil {
 		s.draining = true
 		c.growAlone()
 	}
@@ -80,7 +142,7 @@ func (c *Core) Drain(id SessionID) {
 // Grant adds n credits. Over what MaxInFlight allows it grants that and answers
 // ErrOverCredit. What a new session may not have out yet stays unspent until it may.
 func (c *Core) Grant(id SessionID, n int) error {
-	s := c.session(id)
+	s := c.Session(id)
 	switch {
 	case s == nil:
 		return ErrNoSession
@@ -100,7 +162,7 @@ func (c *Core) Grant(id SessionID, n int) error {
 // queued again, unless they are so new that they may still be on their way.
 func (c *Core) Heartbeat(now time.Time, id SessionID, open []Ref) ([]Ref, error) {
 	c.tick(now)
-	s := c.session(id)
+	s := c.Session(id)
 	if s == nil {
 		return nil, ErrNoSession
 	}
@@ -157,25 +219,30 @@ func (c *Core) Expire(now time.Time) (lost []SessionID, expired []Expired) {
 func (c *Core) Sessions() []SessionInfo {
 	infos := make([]SessionInfo, len(c.sessions))
 	for i, s := range c.sessions {
+		rival := s.rival
+		if c.now.Sub(rival.Last) >= rivalFor {
+			rival = Rival{}
+		}
 		infos[i] = SessionInfo{
 			ID: s.id, Hello: s.hello, Open: s.out, Credit: s.credit, Draining: s.draining,
-			JoinedAt: s.joined, LastSeen: s.lastSeen,
+			JoinedAt: s.joined, LastSeen: s.lastSeen, Rival: rival,
 		}
 	}
 	return infos
 }
 
-func (c *Core) end(now time.Time, s *session) {
+func (c *Core) end(now time.Time, s *Session) {
 	for _, id := range slices.Sorted(maps.Keys(s.batches)) {
 		c.endBatch(now, s.batches[id])
 	}
-	c.sessions = slices.DeleteFunc(c.sessions, func(o *session) bool { return o == s })
+	c.sessions = slices.DeleteFunc(c.sessions, func(o *Session) bool { return o == s })
 	delete(c.byNode, s.hello.Node)
 	c.growAlone()
 }
 
-func (c *Core) session(id SessionID) *session {
-	i, found := slices.BinarySearchFunc(c.sessions, id, func(s *session, id SessionID) int {
+// Session finds a session; nil when there is no such one, or no more.
+func (c *Core) Session(id SessionID) *Session {
+	i, found := slices.BinarySearchFunc(c.sessions, id, func(s *Session, id SessionID) int {
 		return cmp.Compare(s.id, id)
 	})
 	if !found {

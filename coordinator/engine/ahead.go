@@ -16,12 +16,12 @@ const runLength = 64
 // expectDue looks at what having checks of sites due takes.
 func (e *Engine) expectDue(slots []schedule.Slot) {
 	for _, slot := range slots {
-		e.ahead += e.record(slot).sequence
+		e.ahead += e.sites.Record(slot).Host()
 	}
 	e.expected = e.expected[:0]
 	for _, slot := range slots {
-		r := e.record(slot)
-		e.expected = append(e.expected, dispatch.Check{Site: r.id, Host: r.host})
+		r := e.sites.Record(slot)
+		e.expected = append(e.expected, dispatch.Check{Site: r.ID(), Host: r.Host()})
 	}
 	e.core.Expect(e.expected)
 }
@@ -29,14 +29,14 @@ func (e *Engine) expectDue(slots []schedule.Slot) {
 // expectRecords looks at the records of the sites of checks.
 func (e *Engine) expectRecords(checks []dispatch.Check) {
 	for i := range checks {
-		e.ahead += e.record(schedule.Slot(checks[i].Tag)).sequence
+		e.ahead += e.sites.Record(schedule.Slot(checks[i].Tag)).Host()
 	}
 }
 
 // expectURLs looks at their URLs.
 func (e *Engine) expectURLs(checks []dispatch.Check) {
 	for i := range checks {
-		if url := e.urls.text(e.record(schedule.Slot(checks[i].Tag)).url); url != "" {
+		if url := e.sites.URL(schedule.Slot(checks[i].Tag)); url != "" {
 			e.ahead += uint32(url[0]) + uint32(url[len(url)-1])
 		}
 	}

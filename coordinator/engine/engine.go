@@ -6,12 +6,15 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/checkers"
 	"github.com/Automattic/jetmon/coordinator/coverage"
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/roster"
 	"github.com/Automattic/jetmon/coordinator/schedule"
 	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/snapshot"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/storm"
 	"github.com/Automattic/jetmon/internal/check"
@@ -83,35 +86,14 @@ const (
 type Engine struct {
 	o Options
 
-	start time.Time
+	mu     sync.Mutex
+	agenda *schedule.Agenda
+	core   *dispatch.Core
+	meter  *coverage.Meter
+	ticked time.Time
 
-	mu sync.Mutex
-	// turns has the sites by their routine turns, in the time of clock; waits has what
-	// is due at a real time, by place. A site is on one of them at most.
-	clock *schedule.Clock
-	turns *schedule.Wheel
-	waits *schedule.Wheel
-	// places are the slots of the sites on waits; freePlaces lists those that are unused.
-	places     []schedule.Slot
-	freePlaces []schedule.Slot
-	core       *dispatch.Core
-	meter      *coverage.Meter
-	ticked     time.Time
-
-	// pages hold the records of slots 0..slots-1; free lists the slots without a site.
-	pages []*[pageSize]record
-	slots int
-	free  []schedule.Slot
-	byID  index
-	// buckets are the heads of the lists of slots, noSlot when empty.
-	buckets [check.Buckets]uint32
-	urls    arena
-	// machines is for the hashes of hosts in records.
-	machines maphash.Seed
-	// settings and nodes hold each different value once; records have the index.
-	settings   interned
-	nodes      []string
-	nodeByName map[string]uint16
+	// sites has a record of every site.
+	sites *roster.Table
 	// cases are the sites that are not calm.
 	cases map[schedule.Slot]*site
 	// ballots is the highest number that a ballot had.
@@ -122,32 +104,22 @@ type Engine struct {
 	// pruned is when those were looked through that are not of late any more.
 	pruned time.Time
 
-	sessions map[dispatch.SessionID]*session
+	// fleet knows what the word of each checker is worth; sessions are the ways to them.
+	fleet    *checkers.Fleet
+	sessions map[dispatch.SessionID]Session
 	held     map[check.SiteID]hold
-	// witnesses watch the checkers, by node.
-	witnesses map[string]*storm.Witness
-	counts    Counters
-	terms     [shard.Count]uint64
+	counts   Counters
+	terms    [shard.Count]uint64
 	// edits counts what Edits answers, by id: see editBlock.
 	edits [1 << 12]uint64
-	// top is the highest id that a site had.
-	top check.SiteID
 	// drops counts how often each shard was dropped.
 	drops [shard.Count]uint64
-	// unsaved are the sites whose memo in the store is not as it should be.
-	unsaved map[check.SiteID]check.BucketID
-	// unsavedIn queues them by shard; some are no more among them, or in another shard.
-	unsavedIn [shard.Count][]check.SiteID
-	// recalled are memos of an earlier owner, until their sites are added.
-	recalled map[check.SiteID]store.Suspect
-	// lonely is when the last session ended; zero while there is one.
-	lonely time.Time
-
-	due      []schedule.Slot  // scratch of Tick
-	expected []dispatch.Check // scratch of expectDue
-	targets  []check.Target   // scratch of assign
-	keys     []dispatch.Key   // scratch of CheckIn
-	ahead    uint32           // of expectDue and its like
+	// snapshots knows what of the cases is to be written, and what an earlier owner has left.
+	snapshots *snapshot.Journal
+	expected  []dispatch.Check // scratch of expectDue
+	targets   []check.Target   // scratch of assign
+	keys      []dispatch.Key   // scratch of CheckIn
+	ahead     uint32           // of expectDue and its like
 }
 
 // Counters count what happened since the start.
@@ -160,30 +132,18 @@ type Counters struct {
 // New makes an engine without sites.
 func New(o Options, now time.Time) *Engine {
 	e := &Engine{
-		start:      now.Add(-grain), // so that no check ends at 0
-		o:          o,
-		clock:      schedule.NewClock(now),
-		turns:      schedule.New(now, tick, wheelBuckets),
-		waits:      schedule.New(now, tick, wheelBuckets),
-		meter:      coverage.New(now),
-		ticked:     now,
-		unsaved:    map[check.SiteID]check.BucketID{},
-		recalled:   map[check.SiteID]store.Suspect{},
-		core:       dispatch.New(o.Dispatch),
-		machines:   maphash.MakeSeed(),
-		cases:      map[schedule.Slot]*site{},
-		recent:     map[check.SiteID]time.Time{},
-		settings:   newInterned(),
-		nodes:      []string{""},
-		nodeByName: map[string]uint16{"": 0},
-		sessions:   map[dispatch.SessionID]*session{},
-		held:       map[check.SiteID]hold{},
-		witnesses:  map[string]*storm.Witness{},
-		lonely:     now,
-	}
-	e.byID.id = func(slot schedule.Slot) check.SiteID { return e.record(slot).id }
-	for i := range e.buckets {
-		e.buckets[i] = noSlot
+		o:         o,
+		agenda:    schedule.NewAgenda(now, tick, wheelBuckets),
+		meter:     coverage.New(now),
+		ticked:    now,
+		snapshots: snapshot.NewJournal(),
+		core:      dispatch.New(o.Dispatch),
+		sites:     roster.New(now, maphash.MakeSeed()),
+		cases:     map[schedule.Slot]*site{},
+		recent:    map[check.SiteID]time.Time{},
+		fleet:     checkers.New(o.Storm, now),
+		sessions:  map[dispatch.SessionID]Session{},
+		held:      map[check.SiteID]hold{},
 	}
 	return e
 }

@@ -84,7 +84,10 @@ func (c *checker) End(reason string) { c.ended = reason }
 
 func (w *world) join(node string) *checker {
 	c := &checker{w: w, node: node, targets: map[check.SiteID]check.Target{}}
-	c.id = w.engine.Join(w.now, dispatch.Hello{Node: node, Instance: node + "-1", Region: "here", MaxInFlight: 100}, nil, c)
+	var err error
+	if c.id, err = w.engine.Join(w.now, dispatch.Hello{Node: node, Instance: node + "-1", Region: "here", MaxInFlight: 100}, nil, c); err != nil {
+		w.t.Fatal(err)
+	}
 	if err := w.engine.Grant(w.now, c.id, 100); err != nil {
 		w.t.Fatal(err)
 	}
@@ -143,7 +146,7 @@ func (w *world) commit() store.Change {
 // slot is that of site 42.
 func (w *world) slot() schedule.Slot {
 	w.t.Helper()
-	slot, ok := w.engine.byID.get(42)
+	slot, ok := w.engine.sites.Find(42)
 	if !ok {
 		w.t.Fatal("site 42 is not watched")
 	}
@@ -582,4 +585,25 @@ func putBucket(e *Engine, began time.Time, bucket check.BucketID, rows []store.S
 	r := e.Read(began, bucket)
 	r.PutSpan(store.Span{First: 1, Last: math.MaxInt64}, []shard.ID{shard.Of(bucket)}, rows)
 	r.Done()
+}
+
+// Whoever could not tell is the one who made the last check, not the one who could.
+func TestTheLastCheckIsItsOwnNodes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.join("a"), w.join("b")
+	w.engine.Put(w.now, row())
+	first, second := w.next(a, b), b
+	if first == b {
+		second = a
+	}
+	first.answer(up)
+	w.stage(lifecycle.Up)
+	w.engine.Leave(w.now, first.id)
+	w.next(second).answer(check.Observation{Outcome: check.OutcomeUnknown, Failure: check.FailurePolicy})
+	w.stage(lifecycle.Up)
+	v, _ := w.engine.View(w.now, 42)
+	if v.LastNode != second.node || v.State.Node != first.node || v.Last.Outcome != check.OutcomeUnknown {
+		t.Errorf("the last check is %+v by %s, want one by %s that could not tell", v.Last, v.LastNode, second.node)
+	}
 }

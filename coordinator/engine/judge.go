@@ -15,19 +15,19 @@ import (
 // observe takes in what a node saw of a site at a time.
 func (e *Engine) observe(now time.Time, s *site, c store.LocalCheck) {
 	e.counts.Checks++
-	if c.At.Before(s.lastCheck) {
+	if c.At.Before(s.LastCheck) {
 		return
 	}
-	s.last, s.lastCheck = &c.Observation, c.At
-	s.host = e.machineAt(c.Observation.ResolvedAddress, s.host)
+	s.Last, s.LastCheck, s.LastNode = &c.Observation, c.At, c.Node
+	s.Host = e.sites.HostAt(c.Observation.ResolvedAddress, s.Host)
 	s.learn(c.Observation)
 	if c.Observation.Outcome == check.OutcomeDown {
 		e.counts.Failures++
 	}
-	if s.pending != nil || s.state.Stage == lifecycle.Paused {
+	if s.pending != nil || s.State.Stage == lifecycle.Paused {
 		return
 	}
-	if s.state.Status != check.StatusRunning && e.o.Ledger.Full() {
+	if s.State.Status != check.StatusRunning && e.o.Ledger.Full() {
 		return // a change of its status could not be written now; it is checked again
 	}
 	s.note(c)
@@ -39,11 +39,11 @@ func (e *Engine) Decide(now time.Time, a Answer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.site(a.Question.Site)
-	if s == nil || s.pending != nil || !s.opened || s.state.Ballot != a.Question.Ballot {
+	if s == nil || s.pending != nil || !s.opened || s.State.Ballot != a.Question.Ballot {
 		return
 	}
 	s.opened, s.answer = false, &a
-	e.o.Log.Info(fmt.Sprintf("site %d %s %s", s.row.ID, s.row.URL, decision(a)))
+	e.o.Log.Info(fmt.Sprintf("site %d %s %s", s.Row.ID, s.Row.URL, decision(a)))
 	if a.Verdict != quorum.Confirmed {
 		e.o.Ledger.Keep(e.ballot(s))
 	}
@@ -52,7 +52,7 @@ func (e *Engine) Decide(now time.Time, a Answer) {
 	}
 	if down, up, clean := quorum.Split(a.Opinions()); clean && a.Verdict != quorum.Confirmed {
 		s.regional = Regional{Down: down, Up: up, At: now}
-		e.o.Log.Warn("regional", "site", s.row.ID, "url", s.row.URL, "down", down, "up", up)
+		e.o.Log.Warn("regional", "site", s.Row.ID, "url", s.Row.URL, "down", down, "up", up)
 	}
 	e.step(now, s, lifecycle.Decided{At: now, Ballot: a.Question.Ballot, Verdict: a.Verdict})
 	e.settle(now, s)
@@ -72,9 +72,9 @@ func (e *Engine) Looked(now time.Time, l Look) {
 
 // step asks lifecycle what an event means and carries its effects out.
 func (e *Engine) step(now time.Time, s *site, ev lifecycle.Event) {
-	before := s.state
-	next, effects := lifecycle.Step(s.state, ev, e.o.Policy)
-	s.state = next
+	before := s.State
+	next, effects := lifecycle.Step(s.State, ev, e.o.Policy)
+	s.State = next
 	for _, f := range effects {
 		e.carryOut(now, s, f)
 	}
@@ -93,16 +93,16 @@ func (e *Engine) step(now time.Time, s *site, ev lifecycle.Event) {
 func (e *Engine) carryOut(now time.Time, s *site, f lifecycle.Effect) {
 	switch f := f.(type) {
 	case lifecycle.Recheck:
-		e.wait(s, now.Add(f.After))
+		e.agenda.At(&s.timer, now.Add(f.After))
 	case lifecycle.SecondLook:
 		e.secondLook(now, s, f.Avoid)
 	case lifecycle.Verify:
 		if f.After > 0 {
 			s.askDue = true
-			e.wait(s, now.Add(f.After))
+			e.agenda.At(&s.timer, now.Add(f.After))
 			return
 		}
-		e.rest(s)
+		e.agenda.Rest(&s.timer)
 		e.ask(now, s)
 	case lifecycle.Abandon:
 		s.askDue = false
@@ -121,24 +121,20 @@ func (e *Engine) carryOut(now time.Time, s *site, f lifecycle.Effect) {
 // check goes on beside it in case that nobody answers.
 func (e *Engine) secondLook(now time.Time, s *site, avoid string) {
 	e.turn(s)
-	for _, ses := range e.sessions {
-		if ses.hello.Node != avoid && !ses.leaving {
-			e.submitTo(now, s, s.state.Node)
-			return
-		}
+	if e.fleet.Another(avoid) {
+		e.submitTo(now, s, s.State.Node)
+		return
 	}
-	t := s.target()
-	t.Timeout = check.VerifyTimeout
-	e.o.Panel.Look(Question{Site: s.row.ID, Target: t})
+	e.o.Panel.Look(Question{Site: s.Row.ID, Target: s.target()})
 }
 
 // change sends a change of status to the ledger; until its answer nothing else is judged.
 func (e *Engine) change(s *site, f lifecycle.Change) {
 	c := store.Change{
-		Key:    fmt.Sprintf("%d-%d%d-%016x", s.row.ID, f.From, f.To, e.o.Random()),
-		SiteID: s.row.ID, BlogID: s.row.BlogID, Bucket: s.row.Bucket, URL: s.row.URL,
-		From: f.From, To: f.To, Relapses: f.Relapses, Since: s.row.StatusSince, Start: f.Start, At: f.At,
-		LastCheck: s.lastCheck, Cause: s.cause(), Checks: slices.Clone(s.checks),
+		Key:    fmt.Sprintf("%d-%d%d-%016x", s.Row.ID, f.From, f.To, e.o.Random()),
+		SiteID: s.Row.ID, BlogID: s.Row.BlogID, Bucket: s.Row.Bucket, URL: s.Row.URL,
+		From: f.From, To: f.To, Relapses: f.Relapses, Since: s.Row.StatusSince, Start: f.Start, At: f.At,
+		LastCheck: s.LastCheck, Cause: s.cause(), Checks: slices.Clone(s.checks),
 	}
 	if f.From == check.StatusRunning && s.answer != nil {
 		b := e.ballot(s)
@@ -153,7 +149,7 @@ func (e *Engine) change(s *site, f lifecycle.Change) {
 func (e *Engine) ballot(s *site) store.Ballot {
 	a := s.answer
 	return store.Ballot{
-		SiteID: s.row.ID, Bucket: s.row.Bucket, OutageID: s.row.OutageID,
+		SiteID: s.Row.ID, Bucket: s.Row.Bucket, OutageID: s.Row.OutageID,
 		Verdict: a.Verdict, Rule: a.Rule, Round: a.Question.Round,
 		Opened: a.Opened, Decided: a.Decided, Votes: a.Votes, Checks: slices.Clone(s.checks),
 	}
@@ -169,16 +165,16 @@ func (e *Engine) Committed(now time.Time, c store.Change, done store.Committed) 
 	}
 	e.counts.Changes++
 	s.pending = nil
-	s.row.Status, s.row.StatusSince = c.To, c.At
-	s.row.OutageID = done.OutageID
+	s.Row.Status, s.Row.StatusSince = c.To, c.At
+	s.Row.OutageID = done.OutageID
 	if c.To == check.StatusRunning {
-		s.row.OutageID = 0
+		s.Row.OutageID = 0
 	}
 	s.forget()
-	if s.state.Status != c.To {
+	if s.State.Status != c.To {
 		// The site was begun anew while the change was on its way.
-		s.state = lifecycle.Initial(c.To, c.At, s.row.Paused)
-		s.state.Ballot = e.ballots
+		s.State = lifecycle.Initial(c.To, c.At, s.Row.Paused)
+		s.State.Ballot = e.ballots
 	}
 	e.settle(now, s)
 }
@@ -205,16 +201,16 @@ func (e *Engine) Refused(now time.Time, c store.Change, row *store.Site) {
 // watchHold raises and ends the alarm of a site on which the verifliers cannot agree.
 func (e *Engine) watchHold(now time.Time, s *site, before lifecycle.State) {
 	switch {
-	case s.state.Held && !before.Held:
-		h, ok := e.held[s.row.ID]
+	case s.State.Held && !before.Held:
+		h, ok := e.held[s.Row.ID]
 		if !ok {
 			h.since = now
 		}
 		h.reason = holdReason(s.answer, before.Round)
-		e.held[s.row.ID] = h
-		e.o.Log.Warn("held as suspect, nothing is sent", "site", s.row.ID, "url", s.row.URL, "why", h.reason)
-	case s.state.Stage != lifecycle.Suspect && s.state.Stage != lifecycle.Verifying:
-		e.release(s.row.ID)
+		e.held[s.Row.ID] = h
+		e.o.Log.Warn("held as suspect, nothing is sent", "site", s.Row.ID, "url", s.Row.URL, "why", h.reason)
+	case s.State.Stage != lifecycle.Suspect && s.State.Stage != lifecycle.Verifying:
+		e.release(s.Row.ID)
 	}
 }
 

@@ -6,10 +6,8 @@ import "github.com/Automattic/jetmon/coordinator/dispatch"
 func (e *Engine) Out(id dispatch.SessionID) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, info := range e.core.Sessions() {
-		if info.ID == id {
-			return info.Open
-		}
+	if s := e.core.Session(id); s != nil {
+		return s.Open()
 	}
 	return 0
 }

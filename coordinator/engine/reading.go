@@ -50,7 +50,7 @@ func (r *Reading) Put(rows []store.Site) (taken int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for i := range rows {
-		e.ahead += e.byID.glance(rows[i].ID)
+		e.ahead += e.sites.Glance(rows[i].ID)
 	}
 	for i := range rows {
 		row := &rows[i]
@@ -58,13 +58,13 @@ func (r *Reading) Put(rows []store.Site) (taken int) {
 			continue
 		}
 		taken++
-		slot, known := e.byID.get(row.ID)
+		slot, known := e.sites.Find(row.ID)
 		switch {
 		case e.recent[row.ID].After(r.began):
 		case !known:
 			e.begin(r.began, row)
-		case !e.same(slot, row):
-			if shard.Of(e.record(slot).bucket) != shard.Of(row.Bucket) {
+		case !e.sites.Same(slot, row):
+			if shard.Of(e.sites.Record(slot).Bucket()) != shard.Of(row.Bucket) {
 				// Two readings may see a site in either shard, and not in the order of time.
 				e.countEdit(row.ID)
 			}
@@ -86,8 +86,8 @@ func (r *Reading) PutSpan(span store.Span, shards []shard.ID, rows []store.Site)
 	}
 	e := r.e
 	e.mu.Lock()
-	span.Last = min(span.Last, e.top)
-	slots := e.slots
+	span.Last = min(span.Last, e.sites.Top())
+	slots := e.sites.Slots()
 	e.mu.Unlock()
 	if span.Last-span.First < check.SiteID(slots) {
 		e.inTurns(int(span.First), int(span.Last), func(id int) {
@@ -97,7 +97,7 @@ func (r *Reading) PutSpan(span store.Span, shards []shard.ID, rows []store.Site)
 			if len(rows) > 0 && rows[0].ID == check.SiteID(id) {
 				return
 			}
-			if slot, known := e.byID.get(check.SiteID(id)); known {
+			if slot, known := e.sites.Find(check.SiteID(id)); known {
 				r.takeOff(slot, shards)
 			}
 		})
@@ -105,7 +105,7 @@ func (r *Reading) PutSpan(span store.Span, shards []shard.ID, rows []store.Site)
 	}
 	// There are fewer sites than ids.
 	e.inTurns(0, slots-1, func(slot int) {
-		id := e.record(schedule.Slot(slot)).id
+		id := e.sites.Record(schedule.Slot(slot)).ID()
 		if !span.Has(id) {
 			return
 		}
@@ -117,8 +117,8 @@ func (r *Reading) PutSpan(span store.Span, shards []shard.ID, rows []store.Site)
 
 // takeOff takes off a site that was not found, if it is of some shards, and for this reading.
 func (r *Reading) takeOff(slot schedule.Slot, shards []shard.ID) {
-	rec := r.e.record(slot)
-	if slices.Contains(shards, shard.Of(rec.bucket)) && r.takes(rec.bucket) && !r.e.recent[rec.id].After(r.began) {
+	rec := r.e.sites.Record(slot)
+	if slices.Contains(shards, shard.Of(rec.Bucket())) && r.takes(rec.Bucket()) && !r.e.recent[rec.ID()].After(r.began) {
 		r.e.remove(r.e.open(slot))
 	}
 }
@@ -150,7 +150,7 @@ func (r *Reading) Done() {
 			}
 		}
 	}
-	e.tidy()
+	e.sites.Tidy()
 }
 
 // editBlock says with which other ids the edits of one are counted together.

@@ -1,24 +1,16 @@
 package engine
 
 import (
+	"errors"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/checkers"
 	"github.com/Automattic/jetmon/coordinator/dispatch"
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/schedule"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
-
-// session is one connected checker.
-type session struct {
-	hello   dispatch.Hello
-	out     Session
-	self    check.SelfCheck
-	unwell  time.Time // since when self is not healthy; zero while it is
-	healed  time.Time // when self was last healthy again; zero when it always was
-	joined  time.Time
-	leaving bool
-}
 
 // Result is one observation that a checker checks in.
 type Result struct {
@@ -27,21 +19,40 @@ type Result struct {
 	Observation check.Observation
 }
 
-// Join opens a session. Older sessions of the same node are ended.
+// Join opens a session. Older sessions of the same process are ended, and those of another
+// process of the same name that is gone; while that one is heard, the error is
+// *dispatch.NameTaken.
 //
 // Batches of an earlier session of the same process that it still works on go on if
 // their checks are in nobody else's hands.
-func (e *Engine) Join(now time.Time, hello dispatch.Hello, resume []dispatch.Ref, out Session) dispatch.SessionID {
+func (e *Engine) Join(now time.Time, hello dispatch.Hello, resume []dispatch.Ref, out Session) (dispatch.SessionID, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	id, superseded := e.core.Join(now, hello, resume)
+	id, superseded, err := e.core.Join(now, hello, resume)
+	if taken, ok := errors.AsType[*dispatch.NameTaken](err); ok {
+		e.warnOfNamesake(now, e.fleet.Get(taken.Holder), hello)
+	}
+	if err != nil {
+		return 0, err
+	}
 	for _, old := range superseded {
 		e.endSession(now, old, "superseded by a newer session of the same node")
 	}
-	e.sessions[id] = &session{hello: hello, out: out, joined: now, self: check.SelfCheck{Healthy: true}}
-	e.lonely = time.Time{}
+	e.sessions[id] = out
+	e.fleet.Join(e.core.Session(id))
 	e.o.Log.Info("checker joined", "checker", hello.Node, "region", hello.Region, "max_in_flight", hello.MaxInFlight)
-	return id
+	return id, nil
+}
+
+// warnOfNamesake logs that a process was refused because another one has its name.
+func (e *Engine) warnOfNamesake(now time.Time, holder *checkers.Checker, refused dispatch.Hello) {
+	if holder == nil || !holder.Contested(now) {
+		return
+	}
+	works := holder.Hello()
+	e.o.Log.Warn("a checker is refused: another process works under its name", "checker", refused.Node,
+		"refused", refused.Address, "refused_region", refused.Region, "refused_instance", refused.Instance,
+		"works", works.Address, "works_region", works.Region, "works_instance", works.Instance)
 }
 
 // Leave ends a session whose stream is gone. What it had out goes out again.
@@ -55,29 +66,14 @@ func (e *Engine) Leave(now time.Time, id dispatch.SessionID) {
 // endSession forgets a session; doing so twice is no harm.
 func (e *Engine) endSession(now time.Time, id dispatch.SessionID, why string) {
 	e.core.Leave(now, id)
-	ses := e.sessions[id]
-	if ses == nil {
+	c := e.fleet.Get(id)
+	if c == nil {
 		return
 	}
+	e.fleet.Leave(now, c)
+	e.o.Log.Info("checker left", "checker", c.Node(), "why", why)
+	e.sessions[id].End(why)
 	delete(e.sessions, id)
-	if e.trusted(ses) && !e.connected(ses.hello.Node) {
-		delete(e.witnesses, ses.hello.Node) // quarantine outlives a reconnect
-	}
-	if len(e.sessions) == 0 {
-		e.lonely = now
-	}
-	e.o.Log.Info("checker left", "checker", ses.hello.Node, "why", why)
-	ses.out.End(why)
-}
-
-// connected says whether a node has a session.
-func (e *Engine) connected(node string) bool {
-	for _, ses := range e.sessions {
-		if ses.hello.Node == node {
-			return true
-		}
-	}
-	return false
 }
 
 // Grant adds credit.
@@ -94,31 +90,17 @@ func (e *Engine) Leaving(id dispatch.SessionID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.core.Drain(id)
-	if ses := e.sessions[id]; ses != nil {
-		ses.leaving = true
-	}
 }
 
 // Heartbeat keeps a session alive and answers which of its batches are not its own.
 func (e *Engine) Heartbeat(now time.Time, id dispatch.SessionID, open []dispatch.Ref, self check.SelfCheck) ([]dispatch.Ref, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if ses := e.sessions[id]; ses != nil {
-		if ses.self.Healthy != self.Healthy {
-			if self.Healthy {
-				e.o.Log.Info("checker reaches its anchors", "checker", ses.hello.Node)
-			} else {
-				e.o.Log.Warn("checker does not reach its anchors, its failures count for nothing", "checker", ses.hello.Node, "detail", self.Detail)
-			}
-		}
-		ses.self = self
-		switch {
-		case self.Healthy && !ses.unwell.IsZero():
-			ses.unwell, ses.healed = time.Time{}, now
-		case !self.Healthy && ses.unwell.IsZero():
-			ses.unwell = now
-			// The failures of the last moments are explained, and no mark against it.
-			delete(e.witnesses, ses.hello.Node)
+	if c := e.fleet.Get(id); c != nil && e.fleet.Report(now, c, self) {
+		if self.Healthy {
+			e.o.Log.Info("checker reaches its anchors", "checker", c.Node())
+		} else {
+			e.o.Log.Warn("checker does not reach its anchors, its failures count for nothing", "checker", c.Node(), "detail", self.Detail)
 		}
 	}
 	unknown, err := e.core.Heartbeat(now, id, open)
@@ -139,8 +121,8 @@ func (e *Engine) Release(now time.Time, id dispatch.SessionID, ref dispatch.Ref)
 func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref, results []Result) (dispatch.Receipt, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	ses := e.sessions[id]
-	if ses == nil {
+	from := e.fleet.Get(id)
+	if from == nil {
 		// The checker comes back and checks them in again: nothing may be closed here.
 		return dispatch.Receipt{}, dispatch.ErrNoSession
 	}
@@ -163,18 +145,52 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 		if !c.Due.IsZero() {
 			e.meter.Answered(now, c.Due)
 		}
-		if e.calmGood(slot, ses.hello.Node, r.At, &r.Observation) {
-			e.shown(now, ses, r, e.urls.text(e.record(slot).url), false)
-			continue
+		saw := checkers.Sighting{Site: r.Key.Site, At: r.At, Observation: &r.Observation, Sites: e.sites.Len()}
+		if e.cases[slot] == nil {
+			var calm bool
+			if saw.URL, calm = e.sites.Good(slot, from.Node(), r.At, &r.Observation); calm {
+				e.counts.Checks++
+				_, turn := e.fleet.Saw(now, from, &saw)
+				e.turned(from, turn)
+				continue
+			}
 		}
-		s := e.open(slot)
-		o := e.credible(now, ses, s, r)
-		e.observe(now, s, store.LocalCheck{Node: ses.hello.Node, At: r.At, Observation: o})
-		if o.Outcome != r.Observation.Outcome {
-			e.elsewhere(now, s, ses.hello.Node)
-		}
-		e.settle(now, s)
+		e.result(now, from, e.open(slot), saw)
 	}
 	e.assign(now)
 	return receipt, nil
+}
+
+// result takes in a result that is more than one more good check of a calm site.
+func (e *Engine) result(now time.Time, from *checkers.Checker, s *site, saw checkers.Sighting) {
+	saw.URL, saw.WasGood = s.Row.URL, s.State.Stage == lifecycle.Up || s.State.Stage == lifecycle.NeverChecked
+	outcome, turn := e.fleet.Judge(now, from, &saw)
+	e.turned(from, turn)
+	o := *saw.Observation
+	o.Outcome = outcome
+	e.observe(now, s, store.LocalCheck{Node: from.Node(), At: saw.At, Observation: o})
+	if o.Outcome != saw.Observation.Outcome {
+		e.elsewhere(now, s, from.Node())
+	}
+	e.settle(now, s)
+}
+
+// elsewhere has a check done again by another node: the first one was no witness.
+// It is done once, so that a fleet that is sick as a whole does not run hot.
+func (e *Engine) elsewhere(now time.Time, s *site, node string) {
+	if !s.Urgent && s.State.Stage != lifecycle.Paused && e.fleet.AnotherSound(node) {
+		e.submitTo(now, s, node)
+	}
+}
+
+// turned logs that a checker came into quarantine, or out of it.
+func (e *Engine) turned(c *checkers.Checker, t *checkers.Turn) {
+	switch {
+	case t == nil:
+	case t.In:
+		e.o.Log.Error("quarantined: its failures jump across unrelated networks and count for nothing",
+			"checker", c.Node(), "networks", t.Surprised, "of", t.Seen)
+	default:
+		e.o.Log.Info("out of quarantine", "checker", c.Node(), "after", t.After.Round(time.Second))
+	}
 }

@@ -5,31 +5,23 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/roster"
 	"github.com/Automattic/jetmon/coordinator/schedule"
+	"github.com/Automattic/jetmon/coordinator/snapshot"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// site is all that the engine knows of one site. Only sites that are not calm are kept
-// in this form; see record.
+// site is all that the engine knows of one site. Only sites that are not calm are kept in
+// this form, as cases; of the others there is a record.
 type site struct {
-	row   store.Site // as committed
-	state lifecycle.State
-	slot  schedule.Slot
-	// place on Engine.waits, and one; 0: the site has none.
-	place schedule.Slot
-	// host is a hash of the address that it was reached at; 0: not known.
-	host uint32
-	// kept says that the store may have a memo of it.
+	roster.Site
+	// timer is the site's on the agenda; its slot is that of the site.
+	timer schedule.Timer
+	// kept: the store may have a snapshot of it.
 	kept bool
-	// sequence numbers the checks; urgent is whether the newest one was.
-	sequence uint64
-	urgent   bool
-	// last is what the newest check saw, at lastCheck; nil before the first.
-	last      *check.Observation
-	lastCheck time.Time
 	// checks are the observations of the present run of failures, or of the
-	// present recovery; at most maxChecks.
+	// present recovery; at most snapshot.MaxChecks.
 	checks []store.LocalCheck
 	// askDue says that a ballot is to be opened when the wheel comes by; opened
 	// that the panel has it.
@@ -40,49 +32,41 @@ type site struct {
 	answer *Answer
 	// regional is the newest ballot that was split by region.
 	regional Regional
-	// headHostile says that HEAD fails where GET works.
-	headHostile bool
 }
-
-// maxChecks bounds the evidence kept of one run.
-const maxChecks = 4
 
 // target is what to ask a node.
 func (s *site) target() check.Target {
-	var f flags
-	if s.urgent {
-		f |= flagUrgent
-	}
-	if s.headHostile {
-		f |= flagHeadHostile
-	}
-	return target(s.row.URL, s.row.Settings, s.sequence, f)
+	t := target(s.Row.URL, s.HeadHostile, s.Sequence)
+	t.Settings, t.Timeout = s.Row.Settings, budget(s.State.Stage, s.Urgent)
+	return t
 }
 
-func target(url string, settings check.Settings, sequence uint64, f flags) check.Target {
-	t := check.Target{
-		URL:         check.CompleteURL(url),
-		Settings:    settings,
-		Timeout:     check.RoutineTimeout,
-		HeadHostile: f&flagHeadHostile != 0 && sequence%headAgain != 0,
+// target is what to ask a node, but for the site's settings and the time that it has.
+func target(url string, headHostile bool, sequence uint64) check.Target {
+	return check.Target{URL: check.CompleteURL(url), HeadHostile: headHostile && sequence%headAgain != 0}
+}
+
+// budget is how long a check of a site may take. A site in trouble keeps the patience that
+// it was called down with until it is up again: with less, one that comes back slowly
+// would stay down though nobody would call it down.
+func budget(stage lifecycle.Stage, urgent bool) time.Duration {
+	if calm := stage == lifecycle.Up || stage == lifecycle.NeverChecked; calm && !urgent {
+		return check.RoutineTimeout
 	}
-	if f&flagUrgent != 0 {
-		t.Timeout = check.VerifyTimeout
-	}
-	return t
+	return check.VerifyTimeout
 }
 
 // note keeps an observation that is evidence of a run of failures, or of a recovery.
 func (s *site) note(c store.LocalCheck) {
 	switch o := c.Observation.Outcome; {
-	case o == check.OutcomeUnknown, o == check.OutcomeUp && s.state.Status == check.StatusRunning:
+	case o == check.OutcomeUnknown, o == check.OutcomeUp && s.State.Status == check.StatusRunning:
 		return
-	case o == check.OutcomeDown && s.state.Stage == lifecycle.ConfirmedDown:
+	case o == check.OutcomeDown && s.State.Stage == lifecycle.ConfirmedDown:
 		return // all of it is told; a site may stay so for years
-	case o == check.OutcomeUp && s.state.Stage != lifecycle.Recovering,
-		o == check.OutcomeDown && s.state.Stage == lifecycle.Recovering:
+	case o == check.OutcomeUp && s.State.Stage != lifecycle.Recovering,
+		o == check.OutcomeDown && s.State.Stage == lifecycle.Recovering:
 		s.checks = nil // the direction turns
-	case len(s.checks) == maxChecks:
+	case len(s.checks) == snapshot.MaxChecks:
 		// The first one opened the run: keep it, forget the second oldest.
 		s.checks = slices.Delete(s.checks, 1, 2)
 	}
@@ -97,9 +81,9 @@ const headAgain = 288
 func (s *site) learn(o check.Observation) {
 	switch {
 	case slices.Contains(o.Advisories, check.AdvisoryHeadUnsupported):
-		s.headHostile = true
+		s.HeadHostile = true
 	case o.Outcome == check.OutcomeUp && o.Method == check.MethodHead:
-		s.headHostile = false
+		s.HeadHostile = false
 	}
 }
 
@@ -120,10 +104,7 @@ func (s *site) forget() {
 }
 
 // Regional says that a site fails for some regions and works for others.
-type Regional struct {
-	Down, Up []string
-	At       time.Time
-}
+type Regional = snapshot.Regional
 
 // regionalFor is how long a regional finding is shown.
 const regionalFor = time.Hour

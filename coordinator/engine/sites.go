@@ -4,14 +4,15 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/roster"
 	"github.com/Automattic/jetmon/coordinator/schedule"
 	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Put adds a site, or takes over what was changed in its row. The row was read, or
-// written, at now.
+// Put adds a site, or takes over what was changed in its row. The row was read from now
+// on, or written at now: of several it is the one with the latest now that stays.
 func (e *Engine) Put(now time.Time, row store.Site) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -38,37 +39,20 @@ func (e *Engine) Remove(now time.Time, id check.SiteID) {
 	}
 }
 
-// same says whether a row brings nothing new about the site in a slot.
-func (e *Engine) same(slot schedule.Slot, row *store.Site) bool {
-	r := e.record(slot)
-	return r.blog == row.BlogID && r.bucket == row.Bucket && r.interval == minutes(row.Interval) &&
-		r.stage() != lifecycle.Paused && !row.Paused &&
-		e.urls.text(r.url) == row.URL && e.settings.add(row.Settings) == r.settings
-}
-
 // DropShard takes all sites of a shard off: another coordinator owns them now.
-func (e *Engine) DropShard(sh shard.ID) {
+func (e *Engine) DropShard(id shard.ID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.drops[sh]++
+	e.drops[id]++
 	for i := range shard.BucketsPer {
-		for head := &e.buckets[int(sh)*shard.BucketsPer+i]; *head != noSlot; {
-			s := e.open(schedule.Slot(*head))
-			e.core.Fence(s.row.ID)
+		bucket := check.BucketID(int(id)*shard.BucketsPer + i)
+		for slot, ok := e.sites.First(bucket); ok; slot, ok = e.sites.First(bucket) {
+			s := e.open(slot)
+			e.core.Fence(s.Row.ID)
 			e.remove(s)
 		}
 	}
-	// What is to be remembered of them is the new owner's to write.
-	for id, bucket := range e.unsaved {
-		if shard.Of(bucket) == sh {
-			delete(e.unsaved, id)
-		}
-	}
-	for id, kept := range e.recalled {
-		if shard.Of(kept.Bucket) == sh {
-			delete(e.recalled, id)
-		}
-	}
+	e.snapshots.Drop(id)
 }
 
 func (e *Engine) put(now time.Time, row store.Site) {
@@ -77,21 +61,21 @@ func (e *Engine) put(now time.Time, row store.Site) {
 		e.add(now, row)
 		return
 	}
-	old := s.row
-	s.row = row
+	old := s.Row
+	s.Row = row
 	// What was committed is known better here than by a read that may be older.
-	s.row.Status, s.row.StatusSince, s.row.OutageID = old.Status, old.StatusSince, old.OutageID
+	s.Row.Status, s.Row.StatusSince, s.Row.OutageID = old.Status, old.StatusSince, old.OutageID
 	switch {
 	case old.URL != row.URL:
 		e.restart(s)
 	case old.Paused != row.Paused && row.Paused:
 		e.core.Withdraw(row.ID)
-		e.rest(s)
+		e.agenda.Rest(&s.timer)
 		e.step(now, s, lifecycle.Pause{})
 	case old.Paused != row.Paused:
 		e.step(now, s, lifecycle.Resume{})
 		e.soon(s)
-	case old.Interval != row.Interval && (s.state.Stage == lifecycle.Up || s.state.Stage == lifecycle.NeverChecked):
+	case old.Interval != row.Interval && (s.State.Stage == lifecycle.Up || s.State.Stage == lifecycle.NeverChecked):
 		e.turn(s)
 	}
 	e.settle(now, s)
@@ -100,33 +84,19 @@ func (e *Engine) put(now time.Time, row store.Site) {
 // begin puts a site that is not watched yet on the schedule. Nearly all are calm, and of
 // those the record is made without a *site: a coordinator that starts has millions of them.
 func (e *Engine) begin(now time.Time, row *store.Site) {
-	_, recalled := e.recalled[row.ID]
-	if row.Paused || row.Status != check.StatusRunning || row.OutageID != 0 || recalled {
+	if row.Paused || row.Status != check.StatusRunning || row.OutageID != 0 || e.snapshots.Has(row.ID) {
 		e.add(now, *row)
 		return
 	}
-	slot := e.newSlot()
-	r := e.record(slot)
-	*r = record{
-		id: row.ID, blog: row.BlogID, bucket: row.Bucket, url: e.urls.add(row.URL),
-		interval: minutes(row.Interval), settings: e.settings.add(row.Settings), since: momentOf(row.StatusSince),
-		host: e.machineOf(row.URL),
-	}
-	r.setStage(lifecycle.NeverChecked)
-	e.link(slot, r)
-	e.byID.put(row.ID, slot)
-	e.turns.Add(slot, schedule.Next(row.ID, e.intervalOf(row.Interval), e.clock.Now()))
+	slot := e.sites.Add(row)
+	e.agenda.Turn(&schedule.Timer{Slot: slot}, row.ID, e.intervalOf(row.Interval))
 }
 
 func (e *Engine) add(now time.Time, row store.Site) *site {
-	slot := e.newSlot()
-	r := e.record(slot)
-	*r = record{id: row.ID, bucket: row.Bucket, url: e.urls.add(row.URL)}
-	e.link(slot, r)
-	e.byID.put(row.ID, slot)
-	s := &site{row: row, slot: slot, host: e.machineOf(row.URL)}
-	s.state = lifecycle.Initial(row.Status, row.StatusSince, row.Paused)
-	s.state.Ballot = e.ballots
+	slot := e.sites.Add(&row)
+	s := &site{Site: roster.Site{Row: row, Host: e.sites.Record(slot).Host()}, timer: schedule.Timer{Slot: slot}}
+	s.State = lifecycle.Initial(row.Status, row.StatusSince, row.Paused)
+	s.State.Ballot = e.ballots
 	if !row.Paused {
 		e.turn(s)
 		e.recall(now, s)
@@ -147,45 +117,41 @@ func (e *Engine) Soon(now time.Time, id check.SiteID) {
 
 // soon leaves alone a site that waits for something else.
 func (e *Engine) soon(s *site) {
-	switch s.state.Stage {
+	switch s.State.Stage {
 	case lifecycle.NeverChecked, lifecycle.Up, lifecycle.Down, lifecycle.ConfirmedDown:
-		e.turnNow(s)
+		e.agenda.TurnNow(&s.timer)
 	}
 }
 
 // restart begins anew with a site whose URL has changed: what was seen was seen elsewhere.
 func (e *Engine) restart(s *site) {
-	e.core.Withdraw(s.row.ID)
+	e.core.Withdraw(s.Row.ID)
 	e.abandon(s)
-	e.release(s.row.ID)
+	e.release(s.Row.ID)
 	s.forget()
-	s.last, s.lastCheck, s.headHostile, s.host = nil, time.Time{}, false, e.machineOf(s.row.URL)
-	s.state = lifecycle.Initial(s.row.Status, s.row.StatusSince, s.row.Paused)
-	s.state.Ballot = e.ballots
-	e.rest(s)
+	s.Last, s.LastCheck, s.LastNode = nil, time.Time{}, ""
+	s.HeadHostile, s.Host = false, e.sites.HostOf(s.Row.URL)
+	s.State = lifecycle.Initial(s.Row.Status, s.Row.StatusSince, s.Row.Paused)
+	s.State.Ballot = e.ballots
+	e.agenda.Rest(&s.timer)
 	e.soon(s)
 }
 
 func (e *Engine) remove(s *site) {
-	e.core.Withdraw(s.row.ID)
+	e.core.Withdraw(s.Row.ID)
 	e.remember(s, false)
-	e.rest(s)
+	e.agenda.Rest(&s.timer)
 	e.abandon(s)
-	e.release(s.row.ID)
-	e.byID.remove(s.row.ID)
-	delete(e.cases, s.slot)
-	r := e.record(s.slot)
-	e.unlink(r)
-	e.urls.drop(r.url)
-	*r = record{}
-	e.free = append(e.free, s.slot)
+	e.release(s.Row.ID)
+	delete(e.cases, s.timer.Slot)
+	e.sites.Free(s.timer.Slot)
 }
 
 // abandon stops the site's ballot if the panel has one.
 func (e *Engine) abandon(s *site) {
 	if s.opened {
 		s.opened = false
-		e.o.Panel.Abandon(s.row.ID, s.state.Ballot)
+		e.o.Panel.Abandon(s.Row.ID, s.State.Ballot)
 	}
 }
 

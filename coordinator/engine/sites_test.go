@@ -54,9 +54,9 @@ func TestARowMakesTheSameSiteWhicheverWayItComes(t *testing.T) {
 			if !ok || !reflect.DeepEqual(got, want) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
-			rows := [2]store.Site{put.row(put.record(0)), read.row(read.record(0))}
-			if !reflect.DeepEqual(rows[0], rows[1]) || len(put.cases) != len(read.cases) || put.turns.Len() != read.turns.Len() {
-				t.Errorf("%+v, %d cases, %d turns; %+v, %d cases, %d turns", rows[1], len(read.cases), read.turns.Len(), rows[0], len(put.cases), put.turns.Len())
+			rows := [2]store.Site{put.sites.Load(0).Row, read.sites.Load(0).Row}
+			if !reflect.DeepEqual(rows[0], rows[1]) || len(put.cases) != len(read.cases) || put.agenda.Len() != read.agenda.Len() {
+				t.Errorf("%+v, %d cases, %d turns; %+v, %d cases, %d turns", rows[1], len(read.cases), read.agenda.Len(), rows[0], len(put.cases), put.agenda.Len())
 			}
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/coverage"
+	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -20,7 +21,8 @@ type View struct {
 	OutageID    int64
 	// Interval is the one in force.
 	Interval time.Duration
-	// Last is what the newest check saw, at LastCheck; nil before the first.
+	// Last is what the newest check saw, at LastCheck; nil before the first. LastNode made
+	// it; State.Node made the newest one that could tell.
 	Last      *check.Observation
 	LastCheck time.Time
 	LastNode  string
@@ -49,12 +51,12 @@ func (e *Engine) View(now time.Time, id check.SiteID) (View, bool) {
 		return View{}, false
 	}
 	v := View{
-		State: s.state, Status: s.row.Status, StatusSince: s.row.StatusSince, OutageID: s.row.OutageID,
-		Interval: e.interval(s), Last: s.last, LastCheck: s.lastCheck, LastNode: s.state.Node, HoldReason: e.held[id].reason,
+		State: s.State, Status: s.Row.Status, StatusSince: s.Row.StatusSince, OutageID: s.Row.OutageID,
+		Interval: e.interval(s), Last: s.Last, LastCheck: s.LastCheck, LastNode: s.LastNode, HoldReason: e.held[id].reason,
 		Checks: slices.Clone(s.checks), Pending: s.pending != nil,
-		Flapping: s.state.Status != check.StatusRunning && s.state.Flap.Flapping(now, e.o.Policy),
+		Flapping: s.State.Status != check.StatusRunning && s.State.Flap.Flapping(now, e.o.Policy),
 	}
-	if due, ok := e.next(s); ok {
+	if due, ok := e.agenda.Due(&s.timer); ok {
 		v.Next = due
 	}
 	if s.answer != nil {
@@ -86,6 +88,8 @@ type CheckerView struct {
 	UnwellSince time.Time
 	// Quarantined is since when its failures count for nothing; zero while it is trusted.
 	Quarantined time.Time
+	// Rival is another process that asks for its name, zero when none does.
+	Rival dispatch.Rival
 }
 
 // Summary is the engine's view of itself.
@@ -120,32 +124,28 @@ func (e *Engine) Summary(now time.Time) Summary {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	sum := Summary{
-		Sites: uint64(e.byID.count), Queued: e.core.Queued(), Parked: e.core.Parked(), Open: e.core.Open(),
-		Counters: e.counts, LonelySince: e.lonely, Coverage: e.meter.Report(now), HeldCount: len(e.held),
+		Sites: uint64(e.sites.Len()), Queued: e.core.Queued(), Parked: e.core.Parked(), Open: e.core.Open(),
+		Counters: e.counts, LonelySince: e.fleet.Lonely(), Coverage: e.meter.Report(now), HeldCount: len(e.held),
 	}
 	for _, s := range e.cases {
 		switch {
-		case s.state.Status != check.StatusRunning:
+		case s.State.Status != check.StatusRunning:
 			sum.Down++
-		case s.state.Stage == lifecycle.Suspect || s.state.Stage == lifecycle.Verifying:
+		case s.State.Stage == lifecycle.Suspect || s.State.Stage == lifecycle.Verifying:
 			sum.Suspect++
 		}
 	}
 	for _, info := range e.core.Sessions() {
-		if ses := e.sessions[info.ID]; ses != nil {
-			v := CheckerView{
-				Node: info.Hello.Node, Region: info.Hello.Region, Instance: info.Hello.Instance,
-				Joined: ses.joined, Open: info.Open, Credit: info.Credit, SelfCheck: ses.self, UnwellSince: ses.unwell,
-			}
-			if w := e.witnesses[info.Hello.Node]; w != nil {
-				v.Quarantined = w.Quarantined()
-			}
-			sum.Checkers = append(sum.Checkers, v)
-		}
+		st := e.fleet.Status(e.fleet.Get(info.ID))
+		sum.Checkers = append(sum.Checkers, CheckerView{
+			Node: info.Hello.Node, Region: info.Hello.Region, Instance: info.Hello.Instance,
+			Joined: info.JoinedAt, Rival: info.Rival, Open: info.Open, Credit: info.Credit,
+			SelfCheck: st.Self, UnwellSince: st.Unwell, Quarantined: st.Quarantined,
+		})
 	}
 	for id, h := range e.held {
 		if s := e.site(id); s != nil {
-			sum.Held = append(sum.Held, Held{Site: id, URL: s.row.URL, Since: h.since, Reason: h.reason})
+			sum.Held = append(sum.Held, Held{Site: id, URL: s.Row.URL, Since: h.since, Reason: h.reason})
 		}
 	}
 	slices.SortFunc(sum.Held, func(a, b Held) int { return a.Since.Compare(b.Since) })

@@ -77,7 +77,7 @@ func TestASickCheckerIsFoundAmongVeryManySites(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.join("a")
-	w.many(sampleFrom + 1)
+	w.many(100_001)
 	for range 20 {
 		w.pass(tick, c)
 		c.answer(down)

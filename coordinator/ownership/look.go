@@ -11,8 +11,9 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// look reads who is there and who has what, and does our part of the plan.
-func (w *Ownership) look(ctx context.Context) {
+// look reads who is there and who has what, and does our part of the plan. It logs its
+// error.
+func (w *Ownership) look(ctx context.Context) error {
 	v, err := w.read(ctx, callTimeout)
 	if err == nil {
 		now := time.Now()
@@ -22,6 +23,7 @@ func (w *Ownership) look(ctx context.Context) {
 	if ctx.Err() == nil {
 		w.lookTrouble.note(w.o.Log, "sharing the shards", err)
 	}
+	return err
 }
 
 // beware finds out that the database was away, for us and perhaps for all: then the

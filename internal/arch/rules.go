@@ -1,5 +1,7 @@
 package arch
 
+import "slices"
+
 // Packages are named by their path inside the module ("gateway"), with /... for all
 // below ("coordinator/..." is coordinator too). What a package imports is named the
 // same way when it is ours and by its import path when it is not.
@@ -19,13 +21,21 @@ func roles() []string {
 	return []string{"coordinator/...", "checker/...", "veriflier/...", "gateway/..."}
 }
 
+// compositionRoots build roles and run them together in one process.
+func compositionRoots() []string { return []string{"internal/cluster/...", "internal/dev/..."} }
+
 // pure are the packages that decide: values in, values out.
 func pure() []string {
 	return []string{
 		"coordinator/schedule", "coordinator/lifecycle", "coordinator/quorum", "coordinator/dispatch", "coordinator/storm",
-		"coordinator/coverage", "coordinator/shard", "coordinator/ownership/plan", "internal/check",
+		"coordinator/coverage", "coordinator/shard", "coordinator/checkers", "coordinator/ownership/plan", "internal/check",
 	}
 }
+
+// deciders are packages that decide as the pure ones do, in the nouns of coordinator/store:
+// rows, buckets, evidence. That package has interfaces with a context, and so is not pure;
+// who imports it may use its values alone.
+func deciders() []string { return []string{"coordinator/roster", "coordinator/snapshot"} }
 
 // valuePackages are those of the standard library that hold no state of the world.
 func valuePackages() []string {
@@ -41,10 +51,19 @@ func importRules() []importRule {
 		of:    pure(),
 		allow: append(valuePackages(), pure()...),
 	}, {
-		why:    "what all roles share must not know one of them; only internal/cluster puts them together",
+		why:   "a package that decides imports what a pure one may, and the nouns of the store",
+		of:    deciders(),
+		allow: slices.Concat(valuePackages(), pure(), deciders(), []string{"coordinator/store"}),
+	}, {
+		why:    "what all roles share must not know one of them; only the composition roots put them together",
 		of:     []string{"internal/..."},
-		except: []string{"internal/cluster/..."},
+		except: compositionRoots(),
 		deny:   roles(),
+	}, {
+		why:    "only cmd/jetmon, tests and another composition root stand above a composition root",
+		of:     []string{"..."},
+		except: append([]string{"cmd/jetmon/...", "test/..."}, compositionRoots()...),
+		deny:   compositionRoots(),
 	}, {
 		why:    "SQL is spoken in coordinator/store/sqlstore only",
 		of:     []string{"..."},
@@ -90,7 +109,7 @@ type useRule struct {
 func useRules() []useRule {
 	return []useRule{{
 		why: "a pure package is given the time; it never looks at a clock",
-		of:  pure(),
+		of:  append(pure(), deciders()...),
 		deny: []string{
 			"time.Now", "time.Since", "time.Until", "time.Sleep", "time.After", "time.AfterFunc", "time.Tick",
 			"time.NewTimer", "time.NewTicker", "time.Local",
@@ -144,9 +163,6 @@ func statefulTypes() []string {
 
 // testMakers are allowed in test/..., whose packages serve the tests of a process.
 func testMakers() []string { return []string{"sync.OnceFunc", "sync.OnceValue", "sync.OnceValues"} }
-
-// linkerVariables are set by the linker (-X); they look like constants otherwise.
-func linkerVariables() []string { return []string{"cmd/jetmon.version", "cmd/jetmon.commit"} }
 
 // Most lines of a file.
 const (

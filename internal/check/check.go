@@ -110,8 +110,8 @@ const (
 	MaxRedirects   = 10
 	MaxDetailBytes = 200
 	MaxTimeout     = 60 * time.Second
-	// RoutineTimeout is the budget of a scheduled check, VerifyTimeout that of a
-	// re-check and of a verification.
+	// RoutineTimeout is the budget of a scheduled check of a site that is up, VerifyTimeout
+	// that of a re-check, of a verification and of every check of a site in trouble.
 	RoutineTimeout = 10 * time.Second
 	VerifyTimeout  = 20 * time.Second
 )

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -36,8 +37,9 @@ type ServerOptions struct {
 	Log *slog.Logger
 	// Metrics counts calls; nil counts nothing that anyone can see.
 	Metrics prometheus.Registerer
-	// NotReady leaves health at NOT_SERVING until the role calls SetServing itself.
-	NotReady bool
+	// Ready says why the role cannot work now; nil when it can. Health follows it within
+	// a quarter of a second. It must not block. A nil Ready is always ready.
+	Ready func() error
 	// Services are the names that health answers for, beside the server as a whole;
 	// none means those that were registered.
 	Services []string
@@ -50,7 +52,7 @@ type Server struct {
 	grpc     *grpc.Server
 	health   *health.Server
 	services []string
-	notReady bool
+	ready    func() error
 }
 
 // NewServer makes a server of what register adds to it, with health and reflection.
@@ -67,13 +69,15 @@ func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, 
 		o.Metrics = prometheus.NewRegistry()
 	}
 	outer := guard{log: o.Log, metrics: newServerMetrics(o.Metrics, o.Name)}
-	unary := []grpc.UnaryServerInterceptor{outer.unary, tokens.unary, ShaveDeadline}
+	unary := []grpc.UnaryServerInterceptor{outer.unary, tokens.unary, ShaveDeadline, unframe}
+	added := func(*grpc.ServiceDesc) {}
 	if o.Validate {
-		v, err := newValidator()
-		if err != nil {
-			return nil, fmt.Errorf("server %s: %w", o.Name, err)
+		v, invalid := newValidator()
+		if invalid != nil {
+			return nil, fmt.Errorf("server %s: %w", o.Name, invalid)
 		}
 		unary = append(unary, v.unary)
+		added = func(desc *grpc.ServiceDesc) { err = errors.Join(err, v.shapes.addService(desc)) }
 	}
 	opts := append(limits(o.MaxConcurrentStreams),
 		grpc.ChainUnaryInterceptor(unary...),
@@ -84,18 +88,21 @@ func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, 
 	}
 	s := &Server{
 		name: o.Name, log: o.Log, grpc: grpc.NewServer(opts...),
-		health: health.NewServer(), services: slices.Clone(o.Services), notReady: o.NotReady,
+		health: health.NewServer(), services: slices.Clone(o.Services), ready: o.Ready,
 	}
-	register(s.grpc)
+	register(framing{s.grpc, added})
+	if err != nil {
+		return nil, fmt.Errorf("server %s: %w", o.Name, err)
+	}
 	if len(s.services) == 0 {
 		for name := range s.grpc.GetServiceInfo() {
 			s.services = append(s.services, name)
 		}
 	}
 	s.services = append(s.services, "")
-	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
+	grpc_health_v1.RegisterHealthServer(framing{s.grpc, func(*grpc.ServiceDesc) {}}, s.health)
 	reflection.Register(s.grpc)
-	s.SetServing(false)
+	s.setHealth(grpc_health_v1.HealthCheckResponse_NOT_SERVING)
 	return s, nil
 }
 
@@ -108,21 +115,11 @@ func limits(streams uint32) []grpc.ServerOption {
 		grpc.MaxRecvMsgSize(maxRequestBytes),
 		grpc.MaxSendMsgSize(maxResponseBytes),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.ForceServerCodecV2(newCodec()),
+		grpc.InTapHandle(shortMethod),
 		grpc.ConnectionTimeout(connectTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: serverPing, Timeout: pingTimeout}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
-	}
-}
-
-// SetServing says what health answers from now on. Serve says true when it begins,
-// unless ServerOptions.NotReady, and false for good when it ends; a role that cannot work for a while may say so.
-func (s *Server) SetServing(serving bool) {
-	answer := grpc_health_v1.HealthCheckResponse_NOT_SERVING
-	if serving {
-		answer = grpc_health_v1.HealthCheckResponse_SERVING
-	}
-	for _, name := range s.services {
-		s.health.SetServingStatus(name, answer)
 	}
 }
 
@@ -134,9 +131,13 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	if len(listeners) == 0 {
 		return fmt.Errorf("serve %s: no listener", s.name)
 	}
-	if !s.notReady {
-		s.SetServing(true) // before anyone can ask
-	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r := readiness{server: s}
+	r.look() // before anyone can ask
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() { r.watch(ctx) })
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
 		go func() {
@@ -158,6 +159,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	case err = <-failed:
 		ended = 1
 	}
+	cancel()
 	s.health.Shutdown()
 	s.stop()
 	for range len(listeners) - ended {

@@ -50,6 +50,9 @@ func (p *peer) Verify(ctx context.Context, req *veriflierv1.VerifyRequest) (*ver
 		takes = time.Duration(p.random.Int64N(int64(25 * time.Second)))
 	}
 	p.mu.Unlock()
+	asked, timeout := time.Now(), time.Duration(req.GetTarget().GetTimeoutMillis())*time.Millisecond
+	lag := p.w.plan.lag(siteOf(req.GetTarget().GetUrl()), asked)
+	takes = max(takes, min(lag, timeout))
 	switch m {
 	case busy:
 		return nil, status.Error(codes.ResourceExhausted, "busy")
@@ -65,7 +68,7 @@ func (p *peer) Verify(ctx context.Context, req *veriflierv1.VerifyRequest) (*ver
 	}
 	resp := &veriflierv1.VerifyResponse{
 		RequestId: req.GetRequestId(), Veriflier: peerName(p.number),
-		Observation: &checkv1.Observation{Outcome: p.says(req.GetTarget().GetUrl())},
+		Observation: &checkv1.Observation{Outcome: p.says(req.GetTarget().GetUrl(), lag > timeout)},
 		SelfCheck:   &checkv1.SelfCheck{Healthy: true, Anchors: 1},
 	}
 	p.mu.Lock()
@@ -87,9 +90,9 @@ const (
 	up   = checkv1.Outcome_OUTCOME_UP
 )
 
-func (p *peer) says(url string) checkv1.Outcome {
+func (p *peer) says(url string, late bool) checkv1.Outcome {
 	switch {
-	case p.lie == alwaysDown, p.lie == none && p.w.isDown(siteOf(url), time.Now()):
+	case p.lie == alwaysDown, p.lie == none && (late || p.w.isDown(siteOf(url), time.Now())):
 		return down
 	}
 	return up

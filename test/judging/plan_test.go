@@ -43,17 +43,27 @@ type phase struct {
 	mode mode
 }
 
+// lag is how long a site takes to answer for a while.
+type lag struct {
+	span
+	takes time.Duration
+}
+
 // plan is all that will happen, from a seed.
 type plan struct {
 	begin, end time.Time
 	// down is when each site truly is down; long are those that must be told.
 	down [][]span
 	long [][]span
+	// lags is how long each site takes to answer, when that is longer than no time.
+	lags [][]lag
 	// mistaken is when checkers see a site fail that works.
 	mistaken [][]span
 	phases   [][]phase // of each veriflier; honest between them
 	restarts []time.Time
 	failing  []span // of the store
+	// checkers is how many there are; 0: two.
+	checkers int
 }
 
 // Chaos and calm take turns: a long outage has a calm time within, in which it must be
@@ -119,4 +129,17 @@ func (p plan) mode(veriflier int, t time.Time) mode {
 		}
 	}
 	return honest
+}
+
+// lag is how long a site takes to answer whoever asks at a time.
+func (p plan) lag(site int, at time.Time) time.Duration {
+	if site >= len(p.lags) {
+		return 0
+	}
+	for _, l := range p.lags[site] {
+		if l.has(at) {
+			return l.takes
+		}
+	}
+	return 0
 }

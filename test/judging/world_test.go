@@ -1,6 +1,7 @@
 package judging
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -122,9 +123,12 @@ func (w *world) life(until time.Time) {
 	for _, row := range w.book.rows() {
 		e.Put(time.Now(), row)
 	}
-	for _, node := range []string{"checker-a", "checker-b"} {
+	for _, node := range []string{"checker-a", "checker-b"}[:cmp.Or(w.plan.checkers, 2)] {
 		c := &checker{w: w, e: e, node: node, ctx: ctx, parts: &parts}
-		c.id = e.Join(time.Now(), dispatch.Hello{Node: node, Instance: instance, MaxInFlight: 100}, nil, c)
+		var err error
+		if c.id, err = e.Join(time.Now(), dispatch.Hello{Node: node, Instance: instance, MaxInFlight: 100}, nil, c); err != nil {
+			w.t.Error(err)
+		}
 		if err := e.Grant(time.Now(), c.id, 100); err != nil {
 			w.t.Error(err)
 		}
@@ -179,6 +183,10 @@ func (c *checker) Assign(b dispatch.Batch, targets []check.Target, _ uint64) boo
 	c.open[b.Ref] = true
 	targets = slices.Clone(targets)
 	takes := time.Duration(50+c.w.chance(4000)) * time.Millisecond
+	asked := time.Now()
+	for _, t := range targets {
+		takes = max(takes, min(c.w.plan.lag(siteOf(t.URL), asked), t.Timeout))
+	}
 	c.parts.Go(func() {
 		if !sleep(c.ctx, takes) {
 			return
@@ -186,7 +194,7 @@ func (c *checker) Assign(b dispatch.Batch, targets []check.Target, _ uint64) boo
 		var results []engine.Result
 		for i, k := range b.Checks {
 			results = append(results, engine.Result{
-				Key: dispatch.Key{Site: k.Site, Sequence: k.Sequence}, At: time.Now(), Observation: c.see(targets[i].URL),
+				Key: dispatch.Key{Site: k.Site, Sequence: k.Sequence}, At: time.Now(), Observation: c.see(targets[i], asked),
 			})
 		}
 		if _, err := c.e.CheckIn(time.Now(), c.id, b.Ref, results); err != nil {
@@ -206,8 +214,11 @@ func (c *checker) Assign(b dispatch.Batch, targets []check.Target, _ uint64) boo
 	return true
 }
 
-func (c *checker) see(url string) check.Observation {
-	site := siteOf(url)
+func (c *checker) see(t check.Target, asked time.Time) check.Observation {
+	site := siteOf(t.URL)
+	if c.w.plan.lag(site, asked) > t.Timeout {
+		return check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureTimeout}
+	}
 	if now := time.Now(); c.w.isDown(site, now) || within(c.w.plan.mistaken[site], now) {
 		return check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureServer, HTTPStatus: 503}
 	}

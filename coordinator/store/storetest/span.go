@@ -135,7 +135,7 @@ func randomEdit(t testing.TB, db Database, s store.Store, random *rand.Rand, sit
 		if n := random.IntN(4); n > 0 {
 			site.Settings.ForbiddenTexts = []string{fmt.Sprint(n)}
 		}
-		must(t, s.UpdateSite(t.Context(), site))
+		must(t, rewrite(t.Context(), s, site))
 		return fmt.Sprintf("%d has settings %+v", a, site.Settings)
 	}
 	return fmt.Sprint("an edit of ", a, " and ", b)
@@ -197,9 +197,9 @@ func digestStays(t *testing.T, db Database) {
 			get[store.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusConfirmedDown, "k3")))
 		},
 		func() { create(t, s, store.Site{BlogID: 9, Bucket: 16, URL: url(4), Interval: time.Minute}) },
-		func() { paused.URL = url(5); must(t, s.UpdateSite(t.Context(), paused)) },
-		func() { other.Settings.Method = check.MethodGet; must(t, s.UpdateSite(t.Context(), other)) },
-		func() { must(t, s.UpdateSite(t.Context(), site)) },
+		func() { paused.URL = url(5); must(t, rewrite(t.Context(), s, paused)) },
+		func() { other.Settings.Method = check.MethodGet; must(t, rewrite(t.Context(), s, other)) },
+		func() { must(t, rewrite(t.Context(), s, site)) },
 		func() { must(t, s.DeleteSite(t.Context(), paused.ID, noon())) },
 	}
 	for i, step := range steps {
@@ -209,7 +209,7 @@ func digestStays(t *testing.T, db Database) {
 		}
 	}
 	site.Interval = time.Minute
-	must(t, s.UpdateSite(t.Context(), site))
+	must(t, rewrite(t.Context(), s, site))
 	if now := digest(t, s); before != 0 && now == before {
 		t.Error("the digest is still the same after an edit")
 	}
@@ -223,13 +223,8 @@ func spanChanged(t *testing.T, db Database) {
 		site.Bucket = check.BucketID(i%3*100 + i)
 		sites = append(sites, create(t, s, site))
 	}
-	of := func(id shard.ID, in store.Span) (out []store.Site) {
-		for _, site := range sites {
-			if shard.Of(site.Bucket) == id && in.Has(site.ID) {
-				out = append(out, get[store.Site](t)(s.Site(t.Context(), site.ID)))
-			}
-		}
-		return out
+	of := func(id shard.ID, in store.Span) []store.Site {
+		return reread(t, s, sites, func(site store.Site) bool { return shard.Of(site.Bucket) == id && in.Has(site.ID) })
 	}
 	some := store.Span{First: sites[2].ID, Last: sites[9].ID}
 	first := shard.Of(sites[0].Bucket)
@@ -253,7 +248,7 @@ func spanChanged(t *testing.T, db Database) {
 		known = read.Digests
 		site := sites[edit.site]
 		site.Interval += time.Minute
-		must(t, s.UpdateSite(t.Context(), site))
+		must(t, rewrite(t.Context(), s, site))
 		if !digested {
 			edit.changes = []shard.ID{first, other} // nothing is known
 		}
@@ -276,6 +271,17 @@ func spanChanged(t *testing.T, db Database) {
 	if !slices.Contains(read.Changed, other) || len(read.Digests) != 2 || read.Rows != len(of(first, some)) {
 		t.Errorf("changed are %v of %v", read.Changed, read.Digests)
 	}
+}
+
+// reread reads those of some sites again that are wanted.
+func reread(t *testing.T, s store.Store, sites []store.Site, wanted func(store.Site) bool) (out []store.Site) {
+	t.Helper()
+	for _, site := range sites {
+		if wanted(site) {
+			out = append(out, get[store.Site](t)(s.Site(t.Context(), site.ID)))
+		}
+	}
+	return out
 }
 
 func spanAsPages(t *testing.T, db Database) {
@@ -312,7 +318,7 @@ func spanSnapshot(t *testing.T, db Database) {
 			db.Exec(t, "UPDATE jetpack_monitor_sites SET check_interval = ? WHERE jetpack_monitor_site_id = ?", 1+n%3, site.ID)
 			if n%10 == 0 {
 				site.Settings.RequiredTexts = []string{fmt.Sprint(n % 20)}
-				must(t, s.UpdateSite(t.Context(), site))
+				must(t, rewrite(t.Context(), s, site))
 			}
 		}
 	})

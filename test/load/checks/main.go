@@ -41,13 +41,17 @@ type figures struct {
 
 func (f figures) perCPUSecond() float64 { return float64(f.Checks) / f.CPU.Seconds() }
 
+// amounts say how much is measured.
+type amounts struct{ rounds, count, held, flat int }
+
 func main() {
 	role := flag.String("role", "", "internal: target or client")
 	told := flag.String("plan", "", "internal: the client's plan")
-	rounds := flag.Int("rounds", 5, "how often each pair is measured")
-	count := flag.Int("count", 10_000, "plain checks a round; TLS does a tenth")
-	held := flag.Int("hold", 5000, "checks in flight on slow targets; 0 leaves that out")
-	flat := flag.Int("flat", 50_000, "checks to do at the end, showing what is left over; 0 leaves that out")
+	var amount amounts
+	flag.IntVar(&amount.rounds, "rounds", 5, "how often each pair is measured")
+	flag.IntVar(&amount.count, "count", 10_000, "plain checks a round; TLS does a tenth")
+	flag.IntVar(&amount.held, "hold", 5000, "checks in flight on slow targets; 0 leaves that out")
+	flag.IntVar(&amount.flat, "flat", 50_000, "checks to do at the end, showing what is left over; 0 leaves that out")
 	profile := flag.String("profile", "", "instead of the table, write a CPU profile of -count checks to this file")
 	kind := flag.String("kind", "plain", "what -profile checks: plain, tls or resumed")
 	client := flag.String("client", "probe", "who does, for -profile: probe, portable or net/http")
@@ -61,11 +65,11 @@ func main() {
 	default:
 		err = measure(func(at target) error {
 			if *profile != "" {
-				f, err := spawn(plan{Client: *client, Kind: *kind, Count: *count, InFlight: 256, Profile: *profile, Target: at})
+				f, err := spawn(plan{Client: *client, Kind: *kind, Count: amount.count, InFlight: 256, Profile: *profile, Target: at})
 				fmt.Printf("%.1f us CPU, %.0f allocations, %.0f bytes a check\n", 1e6/f.perCPUSecond(), f.Allocs, f.Bytes)
 				return err
 			}
-			return printTable(at, *rounds, *count, *held, *flat)
+			return printTable(at, amount)
 		})
 	}
 	if err != nil {

@@ -71,17 +71,9 @@ func bareLoop(urls []string, count, inFlight int) (failed int, err error) {
 		return 0, os.NewSyscallError("epoll_create1", err)
 	}
 	defer syscall.Close(ep)
-	var to []syscall.Sockaddr
-	for _, u := range urls {
-		parsed, err := url.Parse(u)
-		if err != nil {
-			return 0, fmt.Errorf("read target: %w", err)
-		}
-		a, err := netip.ParseAddrPort(parsed.Host)
-		if err != nil {
-			return 0, fmt.Errorf("read target: %w", err)
-		}
-		to = append(to, &syscall.SockaddrInet4{Addr: a.Addr().As4(), Port: int(a.Port())})
+	to, err := socketAddresses(urls)
+	if err != nil {
+		return 0, err
 	}
 	request := []byte("HEAD / HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: x\r\nConnection: close\r\n\r\n")
 	sent := make(map[int32]bool, inFlight)
@@ -132,4 +124,20 @@ func bareLoop(urls []string, count, inFlight int) (failed int, err error) {
 		}
 	}
 	return failed, nil
+}
+
+// socketAddresses returns where plain URLs with literal IPv4 addresses and ports lead.
+func socketAddresses(urls []string) (to []syscall.Sockaddr, err error) {
+	for _, u := range urls {
+		parsed, err := url.Parse(u)
+		if err != nil {
+			return nil, fmt.Errorf("read target: %w", err)
+		}
+		a, err := netip.ParseAddrPort(parsed.Host)
+		if err != nil {
+			return nil, fmt.Errorf("read target: %w", err)
+		}
+		to = append(to, &syscall.SockaddrInet4{Addr: a.Addr().As4(), Port: int(a.Port())})
+	}
+	return to, nil
 }

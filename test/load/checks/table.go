@@ -31,20 +31,20 @@ func rows() []row {
 }
 
 // printTable measures all rows, in turns.
-func printTable(at target, rounds, count, held, flat int) error {
+func printTable(at target, amount amounts) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "load before: %s\n\n", load())
-	if rounds > 0 {
+	if amount.rounds > 0 {
 		fmt.Fprintln(w, "checks\tours/CPU s\tus CPU\tallocs\tcompared with\tits/CPU s\tus CPU\tallocs\tratio\trange\twanted")
 	}
-	for _, r := range rows()[:min(len(rows()), rounds*len(rows()))] {
-		n := count
+	for _, r := range rows()[:min(len(rows()), amount.rounds*len(rows()))] {
+		n := amount.count
 		if r.kind != "plain" {
 			n /= 10
 		}
 		var ratios []float64
 		var ours, theirs []figures
-		for range rounds {
+		for range amount.rounds {
 			a, err := spawn(plan{Client: r.client, Kind: r.kind, Count: n, InFlight: 256, Target: at})
 			if err != nil {
 				return err
@@ -66,16 +66,16 @@ func printTable(at target, rounds, count, held, flat int) error {
 			a.perCPUSecond(), 1e6/a.perCPUSecond(), a.Allocs, r.against, b.perCPUSecond(), 1e6/b.perCPUSecond(), b.Allocs,
 			ratios[len(ratios)/2], ratios[0], ratios[len(ratios)-1], r.wanted)
 	}
-	if held > 0 {
-		if err := printHeld(w, at, held); err != nil {
+	if amount.held > 0 {
+		if err := printHeld(w, at, amount.held); err != nil {
 			return err
 		}
 	}
 	fmt.Fprintf(w, "\nload after: %s\n", load())
-	if err := w.Flush(); err != nil || flat == 0 {
+	if err := w.Flush(); err != nil || amount.flat == 0 {
 		return err
 	}
-	return printFlat(at, flat)
+	return printFlat(at, amount.flat)
 }
 
 func printHeld(w *tabwriter.Writer, at target, held int) error {

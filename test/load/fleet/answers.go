@@ -31,18 +31,25 @@ type part struct {
 	last  bool // of its batch
 }
 
-// split simulates a batch: each check takes from least to least+spread, and the results
-// go out when the first of those that wait has waited for company.
-func split(a *coordinatorv1.Assignments, now time.Time, least, spread time.Duration, random *rand.Rand) []part {
+// latency is how long simulated checks take: from least to least+spread. random is needed
+// only where there is a spread.
+type latency struct {
+	least, spread time.Duration
+	random        *rand.Rand
+}
+
+// split simulates a batch that arrived at now. Results go out when the first that waits
+// has waited for company.
+func (l latency) split(a *coordinatorv1.Assignments, now time.Time) []part {
 	all := make([]done, len(a.GetAssignments()))
 	for i, c := range a.GetAssignments() {
-		took := least
-		if spread > 0 {
-			took += time.Duration(random.Int64N(int64(spread)))
+		took := l.least
+		if l.spread > 0 {
+			took += time.Duration(l.random.Int64N(int64(l.spread)))
 		}
 		all[i] = done{c.GetSiteId(), c.GetSequence(), took, now.Add(took)}
 	}
-	if spread > 0 {
+	if l.spread > 0 {
 		slices.SortFunc(all, func(a, b done) int { return a.ended.Compare(b.ended) })
 	}
 	var parts []part

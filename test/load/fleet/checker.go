@@ -123,7 +123,7 @@ func (c *checker) receive(st bidi) error {
 }
 
 func (c *checker) accept(now time.Time, a *coordinatorv1.Assignments) error {
-	all := split(a, now, c.plan.latency, c.plan.spread, c.random)
+	all := latency{c.plan.latency, c.plan.spread, c.random}.split(a, now)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, one := range a.GetAssignments() {

@@ -117,7 +117,7 @@ func TestABatchComesBackInParts(t *testing.T) {
 			var all parts
 			seen := map[int64]bool{}
 			lasts := 0
-			for _, p := range split(assigned(100), start, 50*time.Millisecond, spread, random) {
+			for _, p := range (latency{50 * time.Millisecond, spread, random}).split(assigned(100), start) {
 				all.Push(p)
 				if p.last {
 					lasts++
@@ -178,14 +178,14 @@ func TestAPaceIsKept(t *testing.T) {
 func TestResultsAreThoseOfHealthySitesAndOfThoseThatAreDown(t *testing.T) {
 	t.Parallel()
 	const sites = 100_000
-	down := split(assigned(203), start, 80*time.Millisecond, 0, nil)[0].results(start, &plan{sites: sites, down: 2})
+	down := latency{least: 80 * time.Millisecond}.split(assigned(203), start)[0].results(start, &plan{sites: sites, down: 2})
 	for _, one := range down.GetResults() {
 		o := checkpb.ObservationFromProto(one.GetObservation())
 		if isDown := one.GetSiteId()%100 < 2; isDown != (o.Outcome == check.OutcomeDown) || isDown != (len(o.Headers) > 0) || isDown != (o.HTTPStatus == 503) {
 			t.Errorf("site %d is %v", one.GetSiteId(), o)
 		}
 	}
-	p := split(assigned(3), start, 80*time.Millisecond, 0, nil)[0]
+	p := latency{least: 80 * time.Millisecond}.split(assigned(3), start)[0]
 	r := p.results(start.Add(200*time.Millisecond), &plan{sites: sites})
 	if r.GetBatch().GetCheckoutId() != 2 || len(r.GetResults()) != 3 {
 		t.Fatalf("results are %v", r)

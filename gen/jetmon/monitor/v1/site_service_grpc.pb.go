@@ -36,6 +36,10 @@ const (
 // services and admins. Errors, unless said otherwise: INVALID_ARGUMENT with
 // google.rpc.BadRequest that names the field, NOT_FOUND, UNAUTHENTICATED,
 // UNAVAILABLE (try again). Give a deadline of 5 s.
+//
+// A request has at most 128 KiB and 10000 values in all, else it is INVALID_ARGUMENT. An
+// error names the first 10 fields at fault and takes at most 8 KiB; longer texts in it are
+// cut, and end in "...".
 type SiteServiceClient interface {
 	// ListSites pages through the sites by rising site_id. Idempotent.
 	ListSites(ctx context.Context, in *ListSitesRequest, opts ...grpc.CallOption) (*ListSitesResponse, error)
@@ -47,7 +51,10 @@ type SiteServiceClient interface {
 	// CreateSite adds a site and begins to check it at once. Not idempotent:
 	// ALREADY_EXISTS when the blog has a site with this URL.
 	CreateSite(ctx context.Context, in *CreateSiteRequest, opts ...grpc.CallOption) (*CreateSiteResponse, error)
-	// UpdateSite changes the fields that the mask names. Idempotent.
+	// UpdateSite changes the fields that the mask names, all of them or none, and leaves
+	// others as they are, whoever changes those at the same time. Idempotent. Output-only
+	// fields are ignored, in the site and in the mask, so that what GetSite answers can be
+	// sent back. INVALID_ARGUMENT names a path in the mask that is no field of a site.
 	UpdateSite(ctx context.Context, in *UpdateSiteRequest, opts ...grpc.CallOption) (*UpdateSiteResponse, error)
 	// ExplainSite says why a site is believed to be what it is, or was at an earlier
 	// time. Idempotent.
@@ -142,6 +149,10 @@ func (c *siteServiceClient) DeleteSite(ctx context.Context, in *DeleteSiteReques
 // services and admins. Errors, unless said otherwise: INVALID_ARGUMENT with
 // google.rpc.BadRequest that names the field, NOT_FOUND, UNAUTHENTICATED,
 // UNAVAILABLE (try again). Give a deadline of 5 s.
+//
+// A request has at most 128 KiB and 10000 values in all, else it is INVALID_ARGUMENT. An
+// error names the first 10 fields at fault and takes at most 8 KiB; longer texts in it are
+// cut, and end in "...".
 type SiteServiceServer interface {
 	// ListSites pages through the sites by rising site_id. Idempotent.
 	ListSites(context.Context, *ListSitesRequest) (*ListSitesResponse, error)
@@ -153,7 +164,10 @@ type SiteServiceServer interface {
 	// CreateSite adds a site and begins to check it at once. Not idempotent:
 	// ALREADY_EXISTS when the blog has a site with this URL.
 	CreateSite(context.Context, *CreateSiteRequest) (*CreateSiteResponse, error)
-	// UpdateSite changes the fields that the mask names. Idempotent.
+	// UpdateSite changes the fields that the mask names, all of them or none, and leaves
+	// others as they are, whoever changes those at the same time. Idempotent. Output-only
+	// fields are ignored, in the site and in the mask, so that what GetSite answers can be
+	// sent back. INVALID_ARGUMENT names a path in the mask that is no field of a site.
 	UpdateSite(context.Context, *UpdateSiteRequest) (*UpdateSiteResponse, error)
 	// ExplainSite says why a site is believed to be what it is, or was at an earlier
 	// time. Idempotent.

@@ -1,0 +1,351 @@
+package engine
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/snapshot"
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// killed ends the process and begins another one after a while, which reads what was
+// saved and the row.
+func (w *world) killed(after time.Duration, r store.Site) {
+	w.t.Helper()
+	var saved []store.Suspect
+	for _, m := range w.unsaved() {
+		if m.Forget {
+			continue
+		}
+		s, err := m.Suspect()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		saved = append(saved, s)
+	}
+	w.now = w.now.Add(after)
+	w.asked, w.looked, w.writes = nil, nil, nil
+	w.engine = w.newEngine()
+	w.engine.Recall(saved)
+	w.engine.Put(w.now, r)
+	w.engine.Recalled(shard.Of(r.Bucket))
+}
+
+// unsaved takes the memos of the shard that all sites here are in.
+func (w *world) unsaved() []snapshot.Update {
+	return w.engine.Unsaved(w.now, shard.Of(row().Bucket), 100)
+}
+
+func TestAKilledCoordinatorGoesOnWithAConfirmation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.join("a"), w.join("b")
+	w.engine.Put(w.now, row())
+	w.engine.Soon(w.now, 42)
+	w.pass(time.Second, a, b)
+	if a.answer(down)+b.answer(down) != 1 {
+		t.Fatal("no first check")
+	}
+	w.pass(25*time.Second, a, b)
+	if a.answer(down)+b.answer(down) != 1 {
+		t.Fatal("no second check")
+	}
+	first, _ := w.engine.View(w.now, 42)
+
+	w.killed(3*time.Second, row())
+	w.stage(lifecycle.Suspect)
+	if v, _ := w.engine.View(w.now, 42); v.LastNode != first.LastNode || v.LastNode == "" {
+		t.Errorf("the last check was by %q, want %q", v.LastNode, first.LastNode)
+	}
+	a, b = w.join("a"), w.join("b")
+	w.pass(time.Second, a, b)
+	if len(a.batches)+len(b.batches) != 0 {
+		t.Error("the third check is made too soon after the second")
+	}
+	w.pass(first.State.Observed.Add(21*time.Second).Sub(w.now), a, b)
+	if a.answer(down)+b.answer(down) != 1 {
+		t.Fatal("the third check is not made in its time")
+	}
+	w.stage(lifecycle.Verifying)
+	if v, _ := w.engine.View(w.now, 42); !v.State.FirstFailure.Equal(first.State.FirstFailure) || len(v.Checks) != 3 {
+		t.Errorf("the run began at %s with %d checks, want %s with 3", v.State.FirstFailure, len(v.Checks), first.State.FirstFailure)
+	}
+
+	// And once more while the verifliers are asked: the ballot is held anew.
+	w.killed(3*time.Second, row())
+	a = w.join("a")
+	w.pass(time.Second, a)
+	if len(w.asked) != 1 {
+		t.Fatalf("%d ballots are held", len(w.asked))
+	}
+	w.decide(quorum.Confirmed)
+	if c := w.commit(); c.To != check.StatusDown || !c.Start.Equal(first.State.FirstFailure) {
+		t.Errorf("committed %v from %s on", c.To, c.Start)
+	}
+}
+
+func TestAMemoIsRecalledForASiteThatAnEditHasPutBefore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.join("a"), w.join("b")
+	w.engine.Put(w.now, row())
+	w.engine.Soon(w.now, 42)
+	w.pass(time.Second, a, b)
+	if a.answer(down)+b.answer(down) != 1 {
+		t.Fatal("no first check")
+	}
+	m := w.unsaved()
+	saved, err := m[0].Suspect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for checked, want := range map[bool]lifecycle.Stage{false: lifecycle.Suspect, true: lifecycle.Up} {
+		w.engine = w.newEngine()
+		w.engine.Put(w.now, row())
+		if checked { // then more is known of it than the memo says
+			w.engine.Soon(w.now, 42)
+			a := w.join("a")
+			w.pass(time.Second, a)
+			a.answer(up)
+		}
+		w.engine.Tick(w.now)
+		w.engine.Recall([]store.Suspect{saved})
+		putBucket(w.engine, w.now, row().Bucket, []store.Site{row()})
+		w.engine.Recalled(shard.Of(row().Bucket))
+		w.stage(want)
+	}
+}
+
+func TestAMemoFromAClockThatIsAheadBlindsNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.join("a"), w.join("b")
+	w.engine.Put(w.now, row())
+	w.engine.Soon(w.now, 42)
+	w.pass(time.Second, a, b)
+	for range 2 {
+		if a.answer(down)+b.answer(down) != 1 {
+			t.Fatal("no check")
+		}
+		w.pass(25*time.Second, a, b)
+	}
+	w.killed(-9*time.Minute, row())
+	w.stage(lifecycle.Suspect)
+	v, _ := w.engine.View(w.now, 42)
+	for name, at := range map[string]time.Time{
+		"the last check": v.LastCheck, "what was observed": v.State.Observed, "the first failure": v.State.FirstFailure,
+	} {
+		if at.IsZero() || at.After(w.now) {
+			t.Errorf("%s is at %v, after %v", name, at, w.now)
+		}
+	}
+	a, b = w.join("a"), w.join("b")
+	w.pass(21*time.Second, a, b)
+	if a.answer(down)+b.answer(down) != 1 {
+		t.Fatal("the third check is not made in its time")
+	}
+	w.stage(lifecycle.Verifying)
+	if v, _ := w.engine.View(w.now, 42); !v.LastCheck.Equal(w.now) || len(v.Checks) != 3 {
+		t.Errorf("it has %d checks, the last at %v", len(v.Checks), v.LastCheck)
+	}
+}
+
+func TestAMemoWithMoreChecksThanAreKeptIsShortened(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := snapshot.Snapshot{State: lifecycle.State{Stage: lifecycle.Suspect, Status: check.StatusRunning, Failures: 2}}
+	for i := range snapshot.MaxChecks + 3 {
+		m.Checks = append(m.Checks, store.LocalCheck{Node: fmt.Sprint(i), At: w.now, Observation: down})
+	}
+	s, err := snapshot.Update{Site: 42, Bucket: 7, URL: row().URL, At: w.now, Snapshot: m}.Suspect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.engine.Recall([]store.Suspect{s})
+	w.engine.Put(w.now, row())
+	v, _ := w.engine.View(w.now, 42)
+	if n := len(v.Checks); n != snapshot.MaxChecks || v.Checks[0].Node != "0" || v.Checks[n-1].Node != fmt.Sprint(snapshot.MaxChecks+2) {
+		t.Errorf("it goes on with %+v", v.Checks)
+	}
+}
+
+func TestRecoveriesFromAClockThatIsAheadAreNotInTheFuture(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{time.Minute, 5 * time.Hour} { // fresh, and not
+		w := newWorld(t)
+		at := w.now.Add(ahead)
+		m := snapshot.Snapshot{State: lifecycle.State{Stage: lifecycle.Up, Status: check.StatusRunning}, Regional: Regional{Down: []string{"x"}, At: at}}
+		m.State.Flap.Recoveries = [2]time.Time{at, at}
+		s, err := snapshot.Update{Site: 42, Bucket: 7, URL: row().URL, At: at, Snapshot: m}.Suspect()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.engine.Recall([]store.Suspect{s})
+		w.engine.Put(w.now, row())
+		v, _ := w.engine.View(w.now, 42)
+		if f := v.State.Flap; !f.Recoveries[0].Equal(w.now) || !f.Recoveries[1].Equal(w.now) || v.Regional == nil || !v.Regional.At.Equal(w.now) {
+			t.Errorf("%v ahead: %+v, %+v", ahead, f, v.Regional)
+		}
+	}
+}
+
+func TestAChangeThatWasNotCommittedIsVerifiedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.suspect(w.join("a"), w.join("b"))
+	w.decide(quorum.Confirmed)
+	if len(w.writes) != 1 {
+		t.Fatal("nothing is to be written")
+	}
+	w.killed(3*time.Second, row())
+	w.stage(lifecycle.Verifying)
+	w.pass(time.Second)
+	if len(w.asked) != 1 {
+		t.Errorf("%d ballots are held", len(w.asked))
+	}
+	// Had it been committed, the row would say so, and nothing be asked.
+	w.killed(3*time.Second, func() store.Site {
+		r := row()
+		r.Status, r.StatusSince, r.OutageID = check.StatusDown, w.now, 7
+		return r
+	}())
+	w.stage(lifecycle.Down)
+}
+
+func TestAMemoCountsForNothing(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		after time.Duration
+		edit  func(*store.Site)
+	}{
+		{"when it is old", 11 * time.Minute, func(*store.Site) {}},
+		{"when its clock was too far ahead to say how old it is", -11 * time.Minute, func(*store.Site) {}},
+		{"of another URL", time.Second, func(r *store.Site) { r.URL = "http://example.org/other" }},
+		{"when the site was paused meanwhile", time.Second, func(r *store.Site) { r.Paused = true }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.suspect(w.join("a"), w.join("b"))
+			r := row()
+			tt.edit(&r)
+			w.killed(tt.after, r)
+			v, ok := w.engine.View(w.now, 42)
+			if want := lifecycle.Initial(r.Status, r.StatusSince, r.Paused); !ok || v.State.Stage != want.Stage || v.State.Failures != 0 || len(v.Checks) != 0 {
+				t.Errorf("it goes on with %+v", v.State)
+			}
+		})
+	}
+}
+
+func TestWhatIsOverIsForgotten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.suspect(w.join("a"), w.join("b"))
+	if memos := w.unsaved(); len(memos) != 1 || memos[0].Forget {
+		t.Fatalf("to be kept: %+v", memos)
+	}
+	w.decide(quorum.Rejected)
+	memos := w.unsaved()
+	if len(memos) != 1 || !memos[0].Forget {
+		t.Fatalf("to be forgotten: %+v", memos)
+	}
+	w.engine.Unwritten(memos)
+	if again := w.unsaved(); !reflect.DeepEqual(again, memos) {
+		t.Errorf("what could not be written is %+v, want %+v", again, memos)
+	}
+	if rest := w.unsaved(); len(rest) != 0 {
+		t.Errorf("there is more: %+v", rest)
+	}
+}
+
+func TestAHealthySiteIsNeverWritten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.join("a")
+	w.engine.Put(w.now, row())
+	for range 20 {
+		w.pass(time.Minute, a)
+		a.answer(up)
+	}
+	if memos := w.unsaved(); len(memos) != 0 || len(w.writes) != 0 || len(w.kept) != 0 {
+		t.Errorf("to be kept: %+v, %+v, %+v", memos, w.writes, w.kept)
+	}
+}
+
+func TestTheShardsNextOwnerRemembersInItsStead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.suspect(w.join("a"), w.join("b"))
+	w.engine.DropShard(shard.Of(row().Bucket))
+	if memos := w.unsaved(); len(memos) != 0 {
+		t.Errorf("still to be written: %+v", memos)
+	}
+}
+
+func TestTheOldestMemosAreTakenFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.join("a")
+	var failed, taken []check.SiteID
+	for i := range 20 {
+		r := row()
+		r.ID = check.SiteID(1 + (i*7)%20)
+		r.URL = fmt.Sprintf("http://example.com/%d", i)
+		w.engine.Put(w.now, r)
+		w.engine.Soon(w.now, r.ID)
+		w.pass(500*time.Millisecond, a)
+		a.answer(down)
+		failed = append(failed, r.ID)
+	}
+	elsewhere := row()
+	elsewhere.ID, elsewhere.Bucket = 100, row().Bucket+shard.BucketsPer
+	w.engine.Put(w.now, elsewhere)
+	w.engine.Soon(w.now, elsewhere.ID)
+	w.pass(500*time.Millisecond, a)
+	a.answer(down)
+
+	first := w.engine.Unsaved(w.now, shard.Of(row().Bucket), 5)
+	w.engine.Unwritten(first) // and they come first again
+	w.pass(30*time.Second, a)
+	a.answer(down) // what is older is not younger for a newer failure
+	for {
+		memos := w.engine.Unsaved(w.now, shard.Of(row().Bucket), 3)
+		if len(memos) == 0 {
+			break
+		}
+		for _, m := range memos {
+			taken = append(taken, m.Site)
+		}
+	}
+	if !slices.Equal(taken, failed) {
+		t.Errorf("they failed in the order %v and were taken as %v", failed, taken)
+	}
+	if other := w.engine.Unsaved(w.now, shard.Of(elsewhere.Bucket), 3); len(other) != 1 || other[0].Site != 100 {
+		t.Errorf("of the other shard there are %+v", other)
+	}
+}
+
+func TestASiteThatMovesToAnotherShardIsRememberedThere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.suspect(w.join("a"), w.join("b"))
+	moved := row()
+	moved.Bucket += shard.BucketsPer
+	w.engine.Put(w.now, moved)
+	if memos := w.unsaved(); len(memos) != 0 {
+		t.Errorf("where it was: %+v", memos)
+	}
+	memos := w.engine.Unsaved(w.now, shard.Of(moved.Bucket), 10)
+	if len(memos) != 1 || memos[0].Forget || memos[0].Bucket != moved.Bucket {
+		t.Errorf("where it is: %+v", memos)
+	}
+}
