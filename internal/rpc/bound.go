@@ -3,6 +3,8 @@ package rpc
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"google.golang.org/genproto/googleapis/api/annotations"
@@ -127,13 +129,20 @@ func unbounded(fd protoreflect.FieldDescriptor) error {
 	return fmt.Errorf("%s has no bound: say in buf.validate how long it may be", fd.FullName())
 }
 
+// limitsSize says whether a rule in CEL is the bound of a text and nothing else.
+func limitsSize(r *validate.Rule) bool {
+	n, ok := strings.CutPrefix(r.GetExpression(), "size(this) <= ")
+	_, err := strconv.ParseUint(n, 10, 32)
+	return ok && err == nil
+}
+
 // bounded says whether a value of a kind has a greatest length by its rules. A message
 // has it by those of its fields.
 func bounded(fd protoreflect.FieldDescriptor, rules *validate.FieldRules) bool {
 	switch fd.Kind() {
 	case protoreflect.StringKind:
 		r := rules.GetString()
-		return r.HasMaxLen() || r.HasMaxBytes() || r.HasLen() || r.HasLenBytes()
+		return r.HasMaxLen() || r.HasMaxBytes() || r.HasLen() || r.HasLenBytes() || slices.ContainsFunc(rules.GetCel(), limitsSize)
 	case protoreflect.BytesKind:
 		return rules.GetBytes().HasMaxLen() || rules.GetBytes().HasLen()
 	}

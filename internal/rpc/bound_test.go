@@ -166,6 +166,9 @@ func TestAFieldIsBoundedOrNot(t *testing.T) {
 	const text, number, raw, message = descriptorpb.FieldDescriptorProto_TYPE_STRING, descriptorpb.FieldDescriptorProto_TYPE_INT64,
 		descriptorpb.FieldDescriptorProto_TYPE_BYTES, descriptorpb.FieldDescriptorProto_TYPE_MESSAGE
 	short := validate.FieldRules_builder{String: validate.StringRules_builder{MaxLen: proto.Uint64(5)}.Build()}.Build()
+	cel := func(expression string) *validate.FieldRules {
+		return validate.FieldRules_builder{Cel: []*validate.Rule{validate.Rule_builder{Id: proto.String("x"), Expression: &expression}.Build()}}.Build()
+	}
 	few := validate.FieldRules_builder{Repeated: validate.RepeatedRules_builder{MaxItems: proto.Uint64(5)}.Build()}.Build()
 	fewShort := validate.FieldRules_builder{Repeated: validate.RepeatedRules_builder{MaxItems: proto.Uint64(5), Items: short}.Build()}.Build()
 	someKeys := validate.FieldRules_builder{Map: validate.MapRules_builder{MaxPairs: proto.Uint64(5), Keys: short}.Build()}.Build()
@@ -177,6 +180,8 @@ func TestAFieldIsBoundedOrNot(t *testing.T) {
 		"a number":                          {field("n", number, nil), true},
 		"a text":                            {field("t", text, nil), false},
 		"a short text":                      {field("t", text, short), true},
+		"a text short by a rule in CEL":     {field("t", text, cel("size(this) <= 300")), true},
+		"a text with another rule in CEL":   {field("t", text, cel("size(this) <= 300 || true")), false},
 		"bytes":                             {field("b", raw, nil), false},
 		"a list of numbers":                 {field("n", number, nil, repeated), false},
 		"a short list of numbers":           {field("n", number, few, repeated), true},
