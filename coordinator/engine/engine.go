@@ -13,6 +13,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/quorum"
 	"github.com/Automattic/jetmon/coordinator/roster"
 	"github.com/Automattic/jetmon/coordinator/schedule"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/snapshot"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/storm"
@@ -71,8 +72,8 @@ type Options struct {
 	// Muted means that WordPress.com is told nothing. Then a site begins from its status on
 	// record, otherwise from what WordPress.com knows.
 	Muted bool
-	// Terms, optional, are the terms under which shards are ours; 0 for others.
-	Terms func() [store.Shards]uint64
+	// Shards, optional, has the terms in which shards are ours; without it they have none.
+	Shards shard.Holder
 	// Random makes idempotency keys.
 	Random func() uint64
 	Log    *slog.Logger
@@ -111,11 +112,11 @@ type Engine struct {
 	sessions map[dispatch.SessionID]Session
 	held     map[check.SiteID]hold
 	counts   Counters
-	terms    [store.Shards]uint64
+	terms    [shard.Count]uint64
 	// edits counts what Edits answers, by id: see editBlock.
 	edits [1 << 12]uint64
 	// drops counts how often each shard was dropped.
-	drops [store.Shards]uint64
+	drops [shard.Count]uint64
 	// snapshots knows what of the cases is to be written, and what an earlier owner has left.
 	snapshots *snapshot.Journal
 	expected  []dispatch.Check // scratch of expectDue

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/schedule"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -17,7 +18,7 @@ type Reading struct {
 	reads [check.Buckets]bool
 	// drops is how often each shard had been dropped then: what is read of a shard that
 	// was lost meanwhile is void.
-	drops [store.Shards]uint64
+	drops [shard.Count]uint64
 }
 
 // takes says whether a row of a bucket is for this reading, and not void.
@@ -25,8 +26,8 @@ func (r *Reading) takes(bucket check.BucketID) bool {
 	if bucket >= check.Buckets || !r.reads[bucket] {
 		return false
 	}
-	shard := store.ShardOf(bucket)
-	return r.e.drops[shard] == r.drops[shard]
+	s := shard.Of(bucket)
+	return r.e.drops[s] == r.drops[s]
 }
 
 // Read begins to take over buckets whose rows are read from time began on.
@@ -63,7 +64,7 @@ func (r *Reading) Put(rows []store.Site) (taken int) {
 		case !known:
 			e.begin(r.began, row)
 		case !e.sites.Same(slot, row):
-			if store.ShardOf(e.sites.Record(slot).Bucket()) != store.ShardOf(row.Bucket) {
+			if shard.Of(e.sites.Record(slot).Bucket()) != shard.Of(row.Bucket) {
 				// Two readings may see a site in either shard, and not in the order of time.
 				e.countEdit(row.ID)
 			}
@@ -79,7 +80,7 @@ const readAtOnce = 1000
 // PutSpan takes over a span of ids: the rows, by rising id, are all that there are in it
 // of some shards. Other sites in it, of these shards and of buckets that are read, are
 // taken off.
-func (r *Reading) PutSpan(span store.Span, shards []store.ShardID, rows []store.Site) {
+func (r *Reading) PutSpan(span store.Span, shards []shard.ID, rows []store.Site) {
 	for part := range slices.Chunk(rows, readAtOnce) {
 		r.Put(part)
 	}
@@ -115,9 +116,9 @@ func (r *Reading) PutSpan(span store.Span, shards []store.ShardID, rows []store.
 }
 
 // takeOff takes off a site that was not found, if it is of some shards, and for this reading.
-func (r *Reading) takeOff(slot schedule.Slot, shards []store.ShardID) {
+func (r *Reading) takeOff(slot schedule.Slot, shards []shard.ID) {
 	rec := r.e.sites.Record(slot)
-	if slices.Contains(shards, store.ShardOf(rec.Bucket())) && r.takes(rec.Bucket()) && !r.e.recent[rec.ID()].After(r.began) {
+	if slices.Contains(shards, shard.Of(rec.Bucket())) && r.takes(rec.Bucket()) && !r.e.recent[rec.ID()].After(r.began) {
 		r.e.remove(r.e.open(slot))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/roster"
 	"github.com/Automattic/jetmon/coordinator/schedule"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -39,19 +40,19 @@ func (e *Engine) Remove(now time.Time, id check.SiteID) {
 }
 
 // DropShard takes all sites of a shard off: another coordinator owns them now.
-func (e *Engine) DropShard(shard store.ShardID) {
+func (e *Engine) DropShard(id shard.ID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.drops[shard]++
-	for i := range store.BucketsPerShard {
-		bucket := check.BucketID(int(shard)*store.BucketsPerShard + i)
+	e.drops[id]++
+	for i := range shard.BucketsPer {
+		bucket := check.BucketID(int(id)*shard.BucketsPer + i)
 		for slot, ok := e.sites.First(bucket); ok; slot, ok = e.sites.First(bucket) {
 			s := e.open(slot)
 			e.core.Fence(s.Row.ID)
 			e.remove(s)
 		}
 	}
-	e.snapshots.Drop(shard)
+	e.snapshots.Drop(id)
 }
 
 func (e *Engine) put(now time.Time, row store.Site) {

@@ -8,7 +8,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/roster"
 	"github.com/Automattic/jetmon/coordinator/schedule"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -25,8 +25,8 @@ const (
 func (e *Engine) Tick(now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.o.Terms != nil {
-		e.terms = e.o.Terms()
+	if e.o.Shards != nil {
+		e.terms = e.o.Shards.Held().Terms()
 	}
 	e.routine(now)
 	for _, slot := range e.agenda.Waited(now) {
@@ -142,7 +142,7 @@ func (e *Engine) assign(now time.Time) {
 			var t check.Target
 			if r := e.tagged(c); r != nil {
 				t = e.target(schedule.Slot(c.Tag))
-				term = max(term, e.terms[store.ShardOf(r.Bucket())])
+				term = max(term, e.terms[shard.Of(r.Bucket())])
 			}
 			targets = append(targets, t)
 		}
