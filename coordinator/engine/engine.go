@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/changelog"
 	"github.com/Automattic/jetmon/coordinator/checkers"
 	"github.com/Automattic/jetmon/coordinator/coverage"
 	"github.com/Automattic/jetmon/coordinator/dispatch"
@@ -97,11 +98,8 @@ type Engine struct {
 	cases map[schedule.Slot]*site
 	// ballots is the highest number that a ballot had.
 	ballots uint32
-	// recent is when sites were put or changed other than by a Reading, of late: an
-	// older read does not undo it.
-	recent map[check.SiteID]time.Time
-	// pruned is when those were looked through that are not of late any more.
-	pruned time.Time
+	// edits knows whether what was read is older than an edit.
+	edits *changelog.Log
 
 	// fleet knows what the word of each checker is worth; sessions are the ways to them.
 	fleet    *checkers.Fleet
@@ -109,10 +107,6 @@ type Engine struct {
 	held     map[check.SiteID]hold
 	counts   Counters
 	terms    [store.Shards]uint64
-	// edits counts what Edits answers, by id: see editBlock.
-	edits [1 << 12]uint64
-	// drops counts how often each shard was dropped.
-	drops [store.Shards]uint64
 	// snapshots knows what of the cases is to be written, and what an earlier owner has left.
 	snapshots *snapshot.Journal
 	expected  []dispatch.Check // scratch of expectDue
@@ -139,7 +133,7 @@ func New(o Options, now time.Time) *Engine {
 		core:      dispatch.New(o.Dispatch),
 		sites:     roster.New(now, maphash.MakeSeed()),
 		cases:     map[schedule.Slot]*site{},
-		recent:    map[check.SiteID]time.Time{},
+		edits:     changelog.New(),
 		fleet:     checkers.New(o.Storm, now),
 		sessions:  map[dispatch.SessionID]Session{},
 		held:      map[check.SiteID]hold{},

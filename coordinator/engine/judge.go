@@ -188,10 +188,10 @@ func (e *Engine) Refused(now time.Time, c store.Change, row *store.Site) {
 	if s == nil || s.pending == nil || s.pending.Key != c.Key {
 		return
 	}
-	e.edited(now, c.SiteID)
+	e.edits.Edited(now, c.SiteID)
 	e.remove(s)
 	if row != nil {
-		e.edited(now, c.SiteID)
+		e.edits.Edited(now, c.SiteID)
 		s := e.add(now, *row)
 		e.soon(s)
 		e.settle(now, s)

@@ -15,24 +15,18 @@ import (
 func (e *Engine) Put(now time.Time, row store.Site) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.recent[row.ID].After(now) {
+	if !e.edits.Fresh(row.ID, now) {
 		return
 	}
-	e.edited(now, row.ID)
+	e.edits.Edited(now, row.ID)
 	e.put(now, row)
-}
-
-// edited notes that a site is changed otherwise than by a Reading.
-func (e *Engine) edited(now time.Time, id check.SiteID) {
-	e.recent[id] = now
-	e.countEdit(id)
 }
 
 // Remove takes a site off.
 func (e *Engine) Remove(now time.Time, id check.SiteID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.edited(now, id)
+	e.edits.Edited(now, id)
 	if s := e.site(id); s != nil {
 		e.remove(s)
 	}
@@ -42,7 +36,7 @@ func (e *Engine) Remove(now time.Time, id check.SiteID) {
 func (e *Engine) DropShard(shard store.ShardID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.drops[shard]++
+	e.edits.Dropped(shard)
 	for i := range store.BucketsPerShard {
 		bucket := check.BucketID(int(shard)*store.BucketsPerShard + i)
 		for slot, ok := e.sites.First(bucket); ok; slot, ok = e.sites.First(bucket) {
