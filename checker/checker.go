@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -53,6 +55,16 @@ type Options struct {
 	Metrics prometheus.Registerer
 }
 
+// withDefaults fills in what may be left out.
+func (o Options) withDefaults() Options {
+	if o.Resolver == nil {
+		o.Resolver = net.DefaultResolver
+	}
+	o.MaxInFlight = cmp.Or(o.MaxInFlight, defaultInFlight)
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	return o
+}
+
 const (
 	defaultInFlight = 1000
 	// maxInFlight is what one process can open sockets for, with room to spare.
@@ -76,6 +88,8 @@ type Checker struct {
 
 	ledger  *ledger
 	workers sync.WaitGroup
+	// trouble is why a session ended last, or could not be had; nil before that.
+	trouble atomic.Pointer[error]
 	// base is what probes live under; cut ends it when draining takes too long.
 	base context.Context
 	cut  context.CancelFunc
@@ -101,15 +115,7 @@ func New(o Options) (*Checker, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Resolver == nil {
-		o.Resolver = net.DefaultResolver
-	}
-	if o.MaxInFlight == 0 {
-		o.MaxInFlight = defaultInFlight
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
+	o = o.withDefaults()
 	c := &Checker{
 		node: o.Node, region: o.Region, instance: rand.Text(),
 		coordinators: slices.Clone(o.Coordinators), names: names, resolver: o.Resolver,
@@ -172,6 +178,19 @@ func (c *Checker) Run(ctx context.Context) error {
 	c.workers.Wait()
 	c.log.Info("checker ended", "error", err)
 	return err
+}
+
+// Ready says why the checker cannot do its work now; nil when it can, that is when it has
+// a session with a coordinator.
+func (c *Checker) Ready() error {
+	if c.ledger.isConnected() {
+		return nil
+	}
+	const why = "no coordinator has given this checker a session"
+	if err := c.trouble.Load(); err != nil {
+		return fmt.Errorf(why+"; the last attempt: %w", *err)
+	}
+	return errors.New(why)
 }
 
 // wait returns when what has happened, at the latest after d or with ctx. It does not

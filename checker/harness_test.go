@@ -164,6 +164,7 @@ func serveWith(t testing.TB, l net.Listener, impl coordinatorv1.AssignmentServic
 
 // running is a checker that runs.
 type running struct {
+	*checker.Checker
 	stop  context.CancelFunc
 	ended chan struct{} // closed when Run has returned
 }
@@ -182,7 +183,7 @@ func start(t testing.TB, network rpc.Network, s checker.Prober, adapt func(*chec
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	r := &running{stop: stop, ended: make(chan struct{})}
+	r := &running{Checker: c, stop: stop, ended: make(chan struct{})}
 	go func() {
 		defer close(r.ended)
 		if err := c.Run(ctx); err != nil {

@@ -87,6 +87,13 @@ type account struct {
 
 func newLedger(limit int) *ledger { return &ledger{limit: limit} }
 
+// isConnected reports whether any coordinator is connected.
+func (l *ledger) isConnected() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.connected > 0
+}
+
 // account opens the books for one more coordinator.
 func (l *ledger) account() *account {
 	l.mu.Lock()

@@ -54,6 +54,9 @@ func (l *link) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		if err != nil {
+			l.checker.trouble.Store(&err)
+		}
 		select {
 		case l.failed <- struct{}{}:
 		default: // nobody follows its name, or it is known already
@@ -61,7 +64,7 @@ func (l *link) run(ctx context.Context) {
 		if time.Since(begin) >= steadyAfter {
 			attempt = 0
 		}
-		wait := backoff(attempt, rand.Float64())
+		wait := nextTry(err, attempt, rand.Float64())
 		l.log.Log(ctx, severity(err), "no session", "error", err, "next_try", wait)
 		timer := time.NewTimer(wait)
 		select {

@@ -3,9 +3,6 @@ package checker
 import (
 	"fmt"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc/status"
-
 	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 )
 
@@ -41,17 +38,8 @@ func admit(w *coordinatorv1.Welcome) error {
 	return nil
 }
 
-// refusal says in words that a coordinator speaks no version of ours; other errors stay
-// as they are.
-func refusal(err error) error {
-	for _, d := range status.Convert(err).Details() {
-		info, ok := d.(*errdetails.ErrorInfo)
-		if !ok || info.GetDomain() != "jetmon.coordinator" || info.GetReason() != "VERSION_UNSUPPORTED" {
-			continue
-		}
-		theirs := info.GetMetadata()
-		return fmt.Errorf("%w: the coordinator speaks %s to %s, this checker %s; upgrade the older one: %w", errVersion,
-			theirs["min_protocol_version"], theirs["max_protocol_version"], spoken(), err)
-	}
-	return err
+// otherVersion is the error of a coordinator that speaks no version of ours, in words.
+func otherVersion(theirs map[string]string, err error) error {
+	return fmt.Errorf("%w: the coordinator speaks %s to %s, this checker %s; upgrade the older one: %w", errVersion,
+		theirs["min_protocol_version"], theirs["max_protocol_version"], spoken(), err)
 }

@@ -39,7 +39,7 @@ func (c *Checker) work() {
 		case check.OutcomeUp:
 			seen.Headers = nil // they explain failures; on the way they would cost more than the rest
 		}
-		c.metrics.outcome(seen.Outcome)
+		c.metrics.checks.Count(seen.Outcome)
 		urgent := seen.Outcome != check.OutcomeUp
 		c.ledger.finish(j, &coordinatorv1.Result{
 			SiteId:      j.assignment.GetSiteId(),

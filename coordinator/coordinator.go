@@ -7,13 +7,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/grpc"
 
-	"github.com/Automattic/jetmon/coordinator/api"
 	"github.com/Automattic/jetmon/coordinator/checkpoint"
+	"github.com/Automattic/jetmon/coordinator/deletion"
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/dispatch/stream"
 	"github.com/Automattic/jetmon/coordinator/engine"
@@ -26,8 +26,6 @@ import (
 	"github.com/Automattic/jetmon/coordinator/peers"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/storm"
-	coordinatorpb "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
-	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 // Coordinator is the role. New makes one.
@@ -40,11 +38,13 @@ type Coordinator struct {
 	ownership *ownership.Ownership
 	delivered sync.Mutex // whose shards' notices are delivered is said in order
 	expiry    *expiry.Expiry
+	deletion  *deletion.Deletion
 	memos     *checkpoint.Checkpoint
 	stream    *stream.Server
-	server    *rpc.Server
+	servers   servers
 	intake    *intake.Intake
 	peers     *peers.Peers
+	loaded    atomic.Bool // what we owned at first
 }
 
 // New checks the options and puts the rooms together. Nothing runs before Run.
@@ -77,6 +77,7 @@ func New(o Options) (*Coordinator, error) {
 		Store: o.Store, Owned: c.ownership.Owned, Fence: c.ownership.Fence,
 		Ballots: o.Retention, Outages: o.OutageRetention, Log: o.Log,
 	})
+	c.deletion = deletion.New(deletion.Options{Store: o.Store, Owned: c.ownership.Owned, Fence: c.ownership.Fence, Log: o.Log})
 	c.ledger = ledger.New(ledger.Options{
 		Store: o.Store, Fence: c.ownership.Fence, Log: o.Log,
 		Committed: c.committed,
@@ -92,7 +93,7 @@ func New(o Options) (*Coordinator, error) {
 	}, time.Now())
 	c.intake = intake.New(intake.Options{
 		Store: o.Store, Engine: c.engine, Fence: c.ownership.Fence, First: o.BucketMin, Last: o.BucketMax,
-		Loaded: func() { c.server.SetServing(true) }, Log: o.Log,
+		Loaded: func() { c.loaded.Store(true) }, Log: o.Log,
 	})
 	c.memos, err = checkpoint.New(checkpoint.Options{
 		Engine: c.engine, Store: o.Store, Fence: c.ownership.Fence, Log: o.Log, Metrics: o.Metrics,
@@ -111,28 +112,7 @@ func New(o Options) (*Coordinator, error) {
 	if err := c.register(o.Metrics); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
-	return c, c.newServer(instance)
-}
-
-// newServer makes the gRPC server with all services of this role.
-func (c *Coordinator) newServer(instance string) error {
-	c.peers = peers.New(peers.Options{Node: c.o.Node, Directory: c.o.Store, Client: c.o.PeerClient})
-	c.stream = stream.New(stream.Options{Engine: c.engine, Node: c.o.Node, Heartbeat: heartbeat, Lease: leaseTime})
-	o := c.o.Server
-	o.Name, o.Log, o.Metrics, o.Validate = "coordinator", c.o.Log, c.o.Metrics, true
-	o.NotReady = true // until the sites are loaded
-	o.Services = append(api.Services(), coordinatorpb.AssignmentService_ServiceDesc.ServiceName)
-	var err error
-	c.server, err = rpc.NewServer(o, func(r grpc.ServiceRegistrar) {
-		coordinatorpb.RegisterAssignmentServiceServer(r, c.stream)
-		api.Register(r, api.Options{
-			Store: c.o.Store, Engine: c.engine, Panel: c.panel, Ledger: c.ledger, Notify: c.notify, Policy: c.o.Policy,
-			Peers:     c.peers,
-			Shards:    c.ownership.Counts,
-			Diagnoser: c.o.Diagnoser, Owned: c.ownership.Owned, Node: c.o.Node, Instance: instance, Started: time.Now(),
-		})
-	})
-	return err
+	return c, c.newServers(instance)
 }
 
 // Run works until ctx ends, or a part fails; then it stops in order.
@@ -161,11 +141,12 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	middle.Go(func() error { return c.notify.Run(writing) })
 
 	first, firstCtx := errgroup.WithContext(front)
-	first.Go(func() error { return c.server.Serve(firstCtx, c.o.Listeners...) })
+	c.serve(firstCtx, first)
 	first.Go(func() error { return c.panel.Run(firstCtx) })
 	first.Go(func() error { return c.clock(firstCtx) })
 	first.Go(func() error { return c.intake.Run(firstCtx) })
 	first.Go(func() error { return c.expiry.Run(firstCtx) })
+	first.Go(func() error { return c.deletion.Run(firstCtx) })
 	defer context.AfterFunc(firstCtx, c.stream.Stop)()
 
 	err := first.Wait()

@@ -200,12 +200,12 @@ func TestAStreamIsRefusedWithoutAProperHello(t *testing.T) {
 	}
 }
 
-func TestANewerSessionOfANodeSupersedesTheOlder(t *testing.T) {
+func TestANewerSessionOfAProcessSupersedesTheOlder(t *testing.T) {
 	t.Parallel()
 	r := start(t)
 	older := r.open(t, hello(nil))
 	hear(t, older)
-	newer := r.open(t, hello(func(h *coordinatorpb.Hello) { h.InstanceId = "2" }))
+	newer := r.open(t, hello(nil))
 	hear(t, newer)
 	if _, err := older.Recv(); status.Code(err) != codes.Aborted {
 		t.Errorf("%v, want ABORTED", err)

@@ -13,9 +13,10 @@
 //	                                 v    '-- rows of the table, read by intake
 //	                                 ledger, checkpoint -> store -> notify -> WordPress.com
 //
-// Goroutines, all under Run's errgroup: the gRPC server, the clock (Engine.Tick), and the
-// Run methods of intake, panel, expiry, ledger, checkpoint, notify and ownership. When ctx
-// ends they stop in order: first the server (checkers leave), the clock, the intake, the
-// panel and the expiry; then the ledger writes what was decided; then the deliverer and,
-// last, the shards are given back.
+// Goroutines, all under Run's errgroup: the gRPC servers (one for everybody, and one without
+// the AssignmentService if there are listeners for it), the clock (Engine.Tick), and the
+// Run methods of intake, panel, expiry, deletion, ledger, checkpoint, notify and ownership.
+// When ctx ends they stop in order: first the server (checkers leave), the clock, the
+// intake, the panel, the expiry and the deletion; then the ledger writes what was decided;
+// then the deliverer and, last, the shards are given back.
 package coordinator

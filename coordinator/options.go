@@ -23,8 +23,12 @@ type Options struct {
 	// where others dial its API.
 	Node, Endpoint string
 	// Store is used, and not closed.
-	Store     store.Store
+	Store store.Store
+	// Listeners are for everybody, checkers too.
 	Listeners []net.Listener
+	// PublicListeners, optional, are for all but checkers: the AssignmentService is not
+	// there. Who is a checker says whether sites are up.
+	PublicListeners []net.Listener
 	// Server is completed with the services and the log; the rest is the caller's.
 	Server rpc.ServerOptions
 	// Verifliers are the panel; VeriflierClient is how they are dialled.

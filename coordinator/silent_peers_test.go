@@ -2,6 +2,7 @@ package coordinator_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -94,11 +95,16 @@ func (m *mute) ExplainSite(ctx context.Context, _ *monitorpb.ExplainSiteRequest)
 
 func serveMute(t *testing.T, network *rpc.Memory, m *mute) {
 	t.Helper()
+	serveMuteReady(t, network, m, nil)
+}
+
+func serveMuteReady(t *testing.T, network *rpc.Memory, m *mute, ready func() error) {
+	t.Helper()
 	l, err := network.Listen("b")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := rpc.NewServer(rpc.ServerOptions{Name: "mute"}, func(r grpc.ServiceRegistrar) { monitorpb.RegisterSiteServiceServer(r, m) })
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: "mute", Ready: ready}, func(r grpc.ServiceRegistrar) { monitorpb.RegisterSiteServiceServer(r, m) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,6 +191,39 @@ func TestAnUpdateThatTheOwnerDoesNotAnswerIsMadeHere(t *testing.T) {
 	}
 	if row, err = a.store.Site(t.Context(), row.ID); err != nil || !row.Paused {
 		t.Error(row, err)
+	}
+}
+
+// An owner that has lost the database could only hang. What it knows by heart it is asked
+// all the same.
+func TestEditsAreMadeHereWhileTheOwnerIsNotReady(t *testing.T) {
+	t.Parallel()
+	network := rpc.NewMemory()
+	a := half(t, network)
+	a.ready(t)
+	owner := &mute{}
+	serveMuteReady(t, network, owner, func() error { return errors.New("the database is away") })
+	ctx, cancel := context.WithTimeout(t.Context(), patient)
+	defer cancel()
+	made, err := a.sites.CreateSite(ctx, &monitorpb.CreateSiteRequest{Site: &monitorpb.Site{BlogId: 300, Url: "http://example.com/"}})
+	if err != nil {
+		t.Fatal("create:", err)
+	}
+	id := made.GetSite().GetSiteId()
+	if _, err := a.sites.UpdateSite(ctx, &monitorpb.UpdateSiteRequest{
+		Site: &monitorpb.Site{SiteId: id, Paused: true}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"paused"}},
+	}); err != nil {
+		t.Error("update:", err)
+	}
+	if n := owner.calls.Load(); n != 0 {
+		t.Errorf("%d edits were passed on", n)
+	}
+	got, err := a.sites.GetSite(ctx, &monitorpb.GetSiteRequest{SiteId: id})
+	if err != nil || got.GetSite().GetState() != monitorpb.SiteState_SITE_STATE_PAUSED || owner.calls.Load() != 1 {
+		t.Errorf("%v, %v, after %d questions to the owner", got, err, owner.calls.Load())
+	}
+	if _, err := a.sites.DeleteSite(ctx, &monitorpb.DeleteSiteRequest{SiteId: id}); err != nil {
+		t.Error("delete:", err)
 	}
 }
 

@@ -12,11 +12,11 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/restjson"
 )
 
 // refusal is an error whose HTTP status says more than its gRPC code would.
@@ -31,7 +31,7 @@ func (r *refusal) GRPCStatus() *status.Status { return r.status }
 // failCall answers that the coordinator refused, or could not be asked.
 func (h *handler) failCall(ctx context.Context, w http.ResponseWriter, err error) {
 	s := fault.Status(err)
-	if s.Code() == codes.Unavailable && h.conn.GetState() != connectivity.Ready {
+	if s.Code() == codes.Unavailable && !h.conn.Connected() {
 		// gRPC's own words are about connections and addresses; they are for our log.
 		h.log.Warn("the coordinator cannot be reached", "error", err)
 		s = status.New(codes.Unavailable, unreachable)
@@ -82,13 +82,10 @@ func answer(w http.ResponseWriter, code int, p *spb.Status) {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter(p)))
 	}
-	raw, err := marshalOptions().Marshal(p)
+	raw, err := restjson.Line(p)
 	if err != nil { // a detail of a type that is unknown here
 		p.Details = nil
-		raw, err = marshalOptions().Marshal(p)
-	}
-	if err == nil {
-		raw, err = oneLine(raw)
+		raw, err = restjson.Line(p)
 	}
 	if err != nil {
 		code, raw = http.StatusInternalServerError, []byte(`{"code":13,"message":"an error could not be written","details":[]}`+"\n")

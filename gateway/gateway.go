@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -43,7 +44,7 @@ const (
 type Options struct {
 	// Coordinator is the address of the gRPC API: HOST:PORT, or several separated by
 	// commas, or dns:///HOST:PORT for all addresses of HOST. Calls go round the
-	// coordinators that are healthy, for each of them answers all.
+	// coordinators that are ready, for each of them answers all; while none is, round all.
 	Coordinator string
 	// Client says how to reach it.
 	Client rpc.ClientOptions
@@ -70,6 +71,8 @@ type Gateway struct {
 	openAPI   []byte
 	routes    []*route
 	metrics   *metrics
+	// coordinators is set while Run runs.
+	coordinators atomic.Pointer[rpc.Pool]
 }
 
 // New makes a gateway. It opens nothing.
@@ -119,7 +122,7 @@ func contract() []protoreflect.FileDescriptor {
 }
 
 // transcoder is the generated part: well-formed HTTP to gRPC and back.
-func transcoder(conn *grpc.ClientConn, fail runtime.ErrorHandlerFunc) (http.Handler, error) {
+func transcoder(conn grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) (http.Handler, error) {
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
 		runtime.WithErrorHandler(fail),
@@ -131,16 +134,16 @@ func transcoder(conn *grpc.ClientConn, fail runtime.ErrorHandlerFunc) (http.Hand
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
 	)
-	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
-		monitorv1.RegisterSiteServiceHandler,
-		monitorv1.RegisterOutageServiceHandler,
-		monitorv1.RegisterFleetServiceHandler,
-		monitorv1.RegisterDiagnosisServiceHandler,
-		wpcomv1.RegisterJetpackMonitorServiceHandler,
-	} {
-		if err := register(context.Background(), mux, conn); err != nil {
-			return nil, fmt.Errorf("register a service: %w", err)
-		}
+	ctx := context.Background()
+	err := errors.Join(
+		monitorv1.RegisterSiteServiceHandlerClient(ctx, mux, monitorv1.NewSiteServiceClient(conn)),
+		monitorv1.RegisterOutageServiceHandlerClient(ctx, mux, monitorv1.NewOutageServiceClient(conn)),
+		monitorv1.RegisterFleetServiceHandlerClient(ctx, mux, monitorv1.NewFleetServiceClient(conn)),
+		monitorv1.RegisterDiagnosisServiceHandlerClient(ctx, mux, monitorv1.NewDiagnosisServiceClient(conn)),
+		wpcomv1.RegisterJetpackMonitorServiceHandlerClient(ctx, mux, wpcomv1.NewJetpackMonitorServiceClient(conn)),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("register the services: %w", err)
 	}
 	return mux, nil
 }
@@ -156,6 +159,7 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
+	g.coordinators.Store(conn)
 	h, err := newHandler(g, conn)
 	if err != nil {
 		return fmt.Errorf("gateway: %w", err)

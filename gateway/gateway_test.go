@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -245,18 +246,33 @@ func TestTheOpenAPIDocumentIsThatOfTheRoutes(t *testing.T) {
 
 func TestReadinessIsTheCoordinators(t *testing.T) {
 	t.Parallel()
-	h := open(t, newFake())
-	// The server says that it serves as soon as it does.
+	var ill atomic.Bool
+	h := openReady(t, newFake(), unless(&ill))
 	if a := h.get("/readyz"); a.status != 200 || a.json["status"] != "ok" {
 		t.Errorf("serving: %d %s", a.status, a.body)
 	}
-	h.server.SetServing(false)
-	if a := h.get("/readyz"); a.status != 503 || a.message() != "the coordinator says that it is NOT_SERVING" {
+	ill.Store(true)
+	eventually(t, "the gateway says so", func() bool { return h.get("/readyz").status == 503 })
+	if a := h.get("/readyz"); a.message() != "no coordinator is ready" {
 		t.Errorf("not serving: %d %s", a.status, a.body)
 	}
+	if err := h.gateway.Ready(); err == nil || err.Error() != "no coordinator is ready" {
+		t.Errorf("not serving: %v", err)
+	}
+	if a := h.get("/v1/sites/7"); a.status != 200 {
+		t.Errorf("the only coordinator is not asked: %d %s", a.status, a.body)
+	}
+	ill.Store(false)
+	eventually(t, "the gateway is ready again", func() bool { return h.get("/readyz").status == 200 && h.gateway.Ready() == nil })
 	alone := openAlone(t, rpc.NewMemory())
 	if a := alone.get("/readyz"); a.status != 503 || !strings.Contains(a.message(), "cannot be reached") {
 		t.Errorf("away: %d %s", a.status, a.body)
+	}
+	if a := alone.get("/readyz"); strings.Contains(a.body, coordinatorAddr) {
+		t.Errorf("away: the answer names the coordinator's address: %s", a.body)
+	}
+	if err := alone.gateway.Ready(); err == nil || !strings.Contains(err.Error(), coordinatorAddr) {
+		t.Errorf("away: an operator does not read where: %v", err)
 	}
 	if a := alone.get("/healthz"); a.status != 200 {
 		t.Errorf("the gateway itself lives: %d", a.status)

@@ -9,11 +9,11 @@ import (
 	"runtime/debug"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 type routeKey struct{}
@@ -26,12 +26,12 @@ func routeOf(ctx context.Context) *route {
 // handler is what runs once the coordinator is dialled.
 type handler struct {
 	*Gateway
-	conn  *grpc.ClientConn
+	conn  *rpc.Pool
 	api   http.Handler
 	pages map[string]page
 }
 
-func newHandler(g *Gateway, conn *grpc.ClientConn) (*handler, error) {
+func newHandler(g *Gateway, conn *rpc.Pool) (*handler, error) {
 	h := &handler{Gateway: g, conn: conn}
 	api, err := transcoder(conn, func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
 		h.failCall(ctx, w, err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -173,7 +175,7 @@ func (f *fake) GetJetpackMonitorStatus(_ context.Context, q *wpcomv1.GetJetpackM
 type house struct {
 	t       testing.TB
 	network *rpc.Memory
-	server  *rpc.Server
+	gateway *gateway.Gateway
 	client  *http.Client
 	stop    context.CancelFunc
 	ended   func() error
@@ -187,19 +189,33 @@ const (
 // open starts both.
 func open(t testing.TB, f *fake, change ...func(*gateway.Options)) *house {
 	t.Helper()
+	return openReady(t, f, nil, change...)
+}
+
+// openReady starts both, the coordinator ready as it says.
+func openReady(t testing.TB, f *fake, ready func() error, change ...func(*gateway.Options)) *house {
+	t.Helper()
 	n := rpc.NewMemory()
 	l, err := n.Listen(coordinatorAddr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := rpc.NewServer(rpc.ServerOptions{Name: "coordinator", Validate: true}, f.register)
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: "coordinator", Validate: true, Ready: ready}, f.register)
 	if err != nil {
 		t.Fatal(err)
 	}
 	background(t, func(ctx context.Context) error { return server.Serve(ctx, l) })
-	h := openAlone(t, n, change...)
-	h.server = server
-	return h
+	return openAlone(t, n, change...)
+}
+
+// unless is the readiness of a server that is ready while it is not ill.
+func unless(ill *atomic.Bool) func() error {
+	return func() error {
+		if ill.Load() {
+			return errors.New("it is ill")
+		}
+		return nil
+	}
 }
 
 // openAlone starts a gateway only.
@@ -220,7 +236,7 @@ func openAlone(t testing.TB, n *rpc.Memory, change ...func(*gateway.Options)) *h
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, network: n}
+	h := &house{t: t, network: n, gateway: g}
 	h.stop, h.ended = background(t, g.Run)
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) { return n.DialContext(ctx, addr) },

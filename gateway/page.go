@@ -1,12 +1,8 @@
 package gateway
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
-
-	"google.golang.org/grpc/connectivity"
-	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -67,20 +63,13 @@ func (r *route) shown() string {
 	return path
 }
 
-// showReady says whether the coordinator can do its work.
+// showReady answers whether a coordinator is ready, and in plain words why none is.
 func (h *handler) showReady(w http.ResponseWriter, req *http.Request) {
-	ctx, cancel := context.WithTimeout(req.Context(), readyTimeout)
-	defer cancel()
-	health, err := grpc_health_v1.NewHealthClient(h.conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
-	switch {
-	case err != nil && h.conn.GetState() != connectivity.Ready:
-		fail(w, fault.New(fault.Unavailable, unreachable))
-	case err != nil:
-		h.log.Warn("the coordinator's health is unknown", "error", err)
-		fail(w, fault.New(fault.Unavailable, "the coordinator does not tell its health: %s", fault.Status(err).Code()))
-	case health.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING:
-		fail(w, fault.New(fault.Unavailable, "the coordinator says that it is %s", health.GetStatus()))
-	default:
+	u := h.unready(req.Context())
+	if u == nil {
 		write(w, http.StatusOK, okPage())
+		return
 	}
+	h.log.Debug("not ready", "error", u)
+	fail(w, fault.New(fault.Unavailable, "%s", u.why))
 }

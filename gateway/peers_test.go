@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,24 +11,25 @@ import (
 )
 
 // coordinatorAt starts a coordinator at addr.
-func coordinatorAt(t *testing.T, n *rpc.Memory, addr string) (server *rpc.Server, stop context.CancelFunc, ended func() error) {
+func coordinatorAt(t *testing.T, n *rpc.Memory, addr string, ready func() error) (stop context.CancelFunc, ended func() error) {
 	t.Helper()
 	l, err := n.Listen(addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if server, err = rpc.NewServer(rpc.ServerOptions{Name: addr, Validate: true}, newFake().register); err != nil {
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: addr, Validate: true, Ready: ready}, newFake().register)
+	if err != nil {
 		t.Fatal(err)
 	}
-	stop, ended = background(t, func(ctx context.Context) error { return server.Serve(ctx, l) })
-	return server, stop, ended
+	return background(t, func(ctx context.Context) error { return server.Serve(ctx, l) })
 }
 
 func TestTheGatewayGoesOnWhileOneOfSeveralCoordinatorsIsThere(t *testing.T) {
 	t.Parallel()
 	n := rpc.NewMemory()
-	_, stopA, endedA := coordinatorAt(t, n, "a:1")
-	b, _, _ := coordinatorAt(t, n, "b:1")
+	var ill atomic.Bool
+	stopA, endedA := coordinatorAt(t, n, "a:1", nil)
+	coordinatorAt(t, n, "b:1", unless(&ill))
 	h := openAlone(t, n, func(o *gateway.Options) { o.Coordinator = "a:1,b:1,nobody:1" })
 	for range 4 {
 		if a := h.get("/v1/sites/7"); a.status != 200 {
@@ -48,13 +50,19 @@ func TestTheGatewayGoesOnWhileOneOfSeveralCoordinatorsIsThere(t *testing.T) {
 			t.Errorf("one is left: %d %s", a.status, a.body)
 		}
 	}
-	b.SetServing(false)
-	eventually(t, "none is healthy", func() bool { return h.get("/readyz").status == 503 })
-	if a := h.get("/v1/sites/7"); a.status != 503 || a.header.Get("Retry-After") == "" {
-		t.Errorf("none is healthy: %d %s", a.status, a.body)
+	ill.Store(true)
+	eventually(t, "none is ready", func() bool { return h.get("/readyz").status == 503 })
+	if a := h.get("/readyz"); a.message() != "no coordinator is ready" {
+		t.Errorf("none is ready: %d %s", a.status, a.body)
 	}
-	b.SetServing(true)
-	eventually(t, "one is healthy again", func() bool { return h.get("/readyz").status == 200 })
+	// What it can still tell, such as what is the matter, is worth more than a 503.
+	for range 10 {
+		if a := h.get("/v1/fleet"); a.status != 200 {
+			t.Errorf("none is ready, one is there: %d %s", a.status, a.body)
+		}
+	}
+	ill.Store(false)
+	eventually(t, "one is ready again", func() bool { return h.get("/readyz").status == 200 })
 }
 
 // eventually waits for a condition, for 10 s at most.

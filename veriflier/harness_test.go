@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -79,6 +80,8 @@ func takes(d time.Duration) func(context.Context, check.Target) check.Observatio
 // role is a veriflier that runs, and a client of it.
 type role struct {
 	veriflierv1.VeriflierServiceClient
+	*veriflier.Veriflier
+	conn   *grpc.ClientConn
 	prober *prober
 	stop   context.CancelFunc
 	ended  chan struct{} // closed when Run has returned
@@ -100,7 +103,7 @@ func start(t *testing.T, p *prober, adapt func(*veriflier.Options), network rpc.
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	r := &role{prober: p, stop: stop, ended: make(chan struct{})}
+	r := &role{Veriflier: v, prober: p, stop: stop, ended: make(chan struct{})}
 	go func() {
 		defer close(r.ended)
 		if err := v.Run(ctx); err != nil {
@@ -111,6 +114,7 @@ func start(t *testing.T, p *prober, adapt func(*veriflier.Options), network rpc.
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.conn = conn
 	r.VeriflierServiceClient = veriflierv1.NewVeriflierServiceClient(conn)
 	t.Cleanup(func() {
 		_ = conn.Close()

@@ -1,6 +1,7 @@
 package veriflier
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -34,7 +35,8 @@ type Options struct {
 	Region string
 	// Listeners to answer on, at least one. Run closes them.
 	Listeners []net.Listener
-	// Server says how to serve. Name, Log and Metrics may be left out.
+	// Server says how to serve. Name, Log and Metrics may be left out; Ready and the
+	// validation of requests are ours.
 	Server rpc.ServerOptions
 	// Prober runs the checks.
 	Prober Prober
@@ -47,6 +49,18 @@ type Options struct {
 	Log *slog.Logger
 	// Metrics of the role; nil counts nothing that anyone can see.
 	Metrics prometheus.Registerer
+}
+
+// withDefaults fills in what may be left out, but for the server's log: it is ours.
+func (o Options) withDefaults() Options {
+	o.MaxInFlight = cmp.Or(o.MaxInFlight, defaultInFlight)
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	o.Server.Name = cmp.Or(o.Server.Name, "veriflier "+o.Name)
+	o.Server.Validate = true
+	if o.Server.Metrics == nil {
+		o.Server.Metrics = o.Metrics
+	}
+	return o
 }
 
 const defaultInFlight = 500
@@ -93,12 +107,7 @@ func New(o Options) (*Veriflier, error) {
 	case o.MaxInFlight < 0:
 		return nil, fmt.Errorf("veriflier: checks in flight must not be negative, is %d", o.MaxInFlight)
 	}
-	if o.MaxInFlight == 0 {
-		o.MaxInFlight = defaultInFlight
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
+	o = o.withDefaults()
 	v := &Veriflier{
 		name: o.Name, region: o.Region, instance: rand.Text(),
 		listeners: slices.Clone(o.Listeners), prober: o.Prober, selfCheck: o.SelfCheck,
@@ -107,15 +116,8 @@ func New(o Options) (*Veriflier, error) {
 		answers: newAnswers(o.MaxInFlight),
 	}
 	v.base, v.cut = context.WithCancelCause(context.Background())
-	if o.Server.Name == "" {
-		o.Server.Name = "veriflier " + o.Name
-	}
-	if o.Server.Log == nil {
-		o.Server.Log = v.log
-	}
-	if o.Server.Metrics == nil {
-		o.Server.Metrics = o.Metrics
-	}
+	o.Server.Log = cmp.Or(o.Server.Log, v.log)
+	o.Server.Ready = v.Ready
 	var err error
 	v.server, err = rpc.NewServer(o.Server, func(r grpc.ServiceRegistrar) {
 		veriflierv1.RegisterVeriflierServiceServer(r, service{veriflier: v})
@@ -124,6 +126,18 @@ func New(o Options) (*Veriflier, error) {
 		return nil, fmt.Errorf("veriflier %s: %w", o.Name, err)
 	}
 	return v, nil
+}
+
+// Ready says why the veriflier is no witness now; nil when it is one. It answers calls
+// meanwhile, and says in each answer what is wrong with it.
+func (v *Veriflier) Ready() error {
+	if v.selfCheck == nil {
+		return nil
+	}
+	if self := v.selfCheck.Report(); !self.Healthy {
+		return fmt.Errorf("its anchors do not answer, so it is no witness: %s", self.Detail)
+	}
+	return nil
 }
 
 // Run answers until ctx ends, then lets the running checks end for a few seconds. It

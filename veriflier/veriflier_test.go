@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -79,8 +80,8 @@ func TestWrongRequestsAreRefusedByField(t *testing.T) {
 					}
 				}
 			}
-			if len(fields) != 1 || fields[0] != tt.field || !strings.Contains(status.Convert(err).Message(), tt.field) {
-				t.Errorf("fields %v in %v, want %s", fields, err, tt.field)
+			if !slices.Contains(fields, tt.field) || !strings.Contains(status.Convert(err).Message(), tt.field) {
+				t.Errorf("fields %v in %v, want %s among them", fields, err, tt.field)
 			}
 			if n := len(r.prober.asked()); n != 0 {
 				t.Errorf("%d checks were run", n)

@@ -156,7 +156,7 @@ func (v *Veriflier) fly(f *flight, t check.Target, plan flightPlan) {
 		v.answers.end(f, nil, cause, time.Now())
 		return
 	}
-	v.metrics.outcome(seen.Outcome)
+	v.metrics.checks.Count(seen.Outcome)
 	v.metrics.seconds.Observe(took.Seconds())
 	v.answers.end(f, &veriflierv1.VerifyResponse{
 		RequestId:   f.id,

@@ -16,7 +16,6 @@ type checkerCommand struct {
 
 	CoordinatorDial dialFlags `embed:"" prefix:"coordinator-"`
 	nodeFlags       `embed:""`
-	processFlags    `embed:""`
 }
 
 // Run checks what it is assigned until ctx ends.
@@ -33,26 +32,18 @@ func (c *checkerCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	node, err := nodeName(c.Node)
+	n, err := c.nodeFlags.open(c.Node, p.Err)
 	if err != nil {
 		return err
 	}
-	proc, err := c.processFlags.open(p.Err)
-	if err != nil {
-		return err
-	}
-	prober, monitor, err := c.nodeFlags.open(proc.log)
-	if err != nil {
-		return err
-	}
-	defer prober.Close()
-	client.Metrics = proc.metrics
+	defer n.prober.Close()
+	client.Metrics = n.metrics
 	r, err := checker.New(checker.Options{
-		Node: node, Region: c.Region, Coordinators: c.Coordinator, Client: client,
-		Prober: prober, SelfCheck: monitor, MaxInFlight: c.MaxInFlight, Log: proc.log, Metrics: proc.metrics,
+		Node: n.name, Region: c.Region, Coordinators: c.Coordinator, Client: client,
+		Prober: n.prober, SelfCheck: n.monitor, MaxInFlight: c.MaxInFlight, Log: n.log, Metrics: n.metrics,
 	})
 	if err != nil {
 		return usageError{err}
 	}
-	return proc.run(ctx, r)
+	return n.run(ctx, r)
 }

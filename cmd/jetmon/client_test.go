@@ -3,33 +3,35 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"google.golang.org/grpc"
 
 	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/restjson"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 // downSite is a system with one site that is down, told and stored.
-func downSite(t *testing.T) (api, veriflier, url string) {
+func downSite(t *testing.T) (api, rest, veriflier, url string) {
 	t.Helper()
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
 	t.Cleanup(site.Close)
-	d := dev(t, "--no-demo", "--allow-private", "--site="+site.URL)
+	d := startDev(t, "--no-demo", "--allow-private", "--site="+site.URL)
 	d.out.find(t, `DOWN +\S+  \(server: 502 Bad Gateway, outage 1\)`)
-	return d.out.find(t, `gRPC +(\S+) coordinator`), d.out.find(t, `coordinator, (\S+) veriflier`), site.URL + "/"
+	return d.out.find(t, `gRPC +(\S+) coordinator`), d.out.find(t, `REST +(\S+)/sites`), d.out.find(t, `coordinator, (\S+) veriflier`), site.URL + "/"
 }
 
 func TestTheCommandsTellOfSitesAndOutages(t *testing.T) {
 	t.Parallel()
-	api, veriflier, url := downSite(t)
+	api, rest, veriflier, url := downSite(t)
 	quoted := regexp.QuoteMeta(url)
 	tests := []struct {
 		name, args string
@@ -77,10 +79,47 @@ func TestTheCommandsTellOfSitesAndOutages(t *testing.T) {
 			}
 		}
 	})
+	t.Run("JSON is that of REST", func(t *testing.T) {
+		t.Parallel()
+		sameAsREST(t, api, rest, veriflier, url)
+	})
 	t.Run("verifliers are asked directly", func(t *testing.T) {
 		t.Parallel()
 		askDirectly(t, veriflier, url)
 	})
+}
+
+// sameAsREST wants from --json what REST answers: the same bytes but for the indentation
+// where the answer stands still, the same keys where it does not.
+func sameAsREST(t *testing.T, api, rest, veriflier, url string) {
+	for args, path := range map[string]string{
+		"outages list": "/outages?page_size=100", "outages show 1": "/outages/1", "outages replay 1": "/outages/1:replay",
+	} {
+		_, stdout, _ := run(t, nil, append(strings.Fields(args), "--json", "--coordinator="+api)...)
+		line, err := restjson.Compact([]byte(stdout))
+		if want := getText(t, rest+path); err != nil || string(line) != want {
+			t.Errorf("%s --json: %v, %s, want %s", args, err, line, want)
+		}
+	}
+	var outage struct {
+		Votes []struct{ Observation map[string]any }
+	}
+	getJSON(t, rest+"/outages/1", &outage)
+	keys := slices.Sorted(maps.Keys(outage.Votes[0].Observation))
+	var seen map[string]any
+	for _, args := range []string{"", " --repeat=1 --method=head-then-get"} {
+		_, stdout, _ := run(t, nil, strings.Fields("probe --json --allow-private "+url+args)...)
+		if err := json.Unmarshal([]byte(stdout), &seen); err != nil || !slices.Equal(slices.Sorted(maps.Keys(seen)), keys) {
+			t.Errorf("probe --json: %v, has %s, want the keys %s", err, stdout, keys)
+		}
+	}
+	var ballot struct {
+		Votes []struct{ Observation map[string]any }
+	}
+	_, stdout, _ := run(t, nil, "probe", "--json", "--via="+veriflier, url)
+	if err := json.Unmarshal([]byte(stdout), &ballot); err != nil || !slices.Equal(slices.Sorted(maps.Keys(ballot.Votes[0].Observation)), keys) {
+		t.Errorf("probe --json --via: %v, has %s, want the keys %s", err, stdout, keys)
+	}
 }
 
 func askDirectly(t *testing.T, veriflier, url string) {
@@ -119,8 +158,7 @@ func askDirectly(t *testing.T, veriflier, url string) {
 	}
 }
 
-// forgetful is a coordinator whose replay does not come to what was stored, and whose
-// lists have many pages.
+// forgetful is a coordinator whose replay does not come to what was stored.
 type forgetful struct {
 	monitorv1.UnimplementedOutageServiceServer
 }
@@ -131,24 +169,7 @@ func (forgetful) ReplayOutage(context.Context, *monitorv1.ReplayOutageRequest) (
 	}, nil
 }
 
-func (forgetful) ListOutages(_ context.Context, req *monitorv1.ListOutagesRequest) (*monitorv1.ListOutagesResponse, error) {
-	first := 0
-	if req.GetPageToken() != "" {
-		if _, err := fmt.Sscan(req.GetPageToken(), &first); err != nil {
-			return nil, err
-		}
-	}
-	resp := &monitorv1.ListOutagesResponse{}
-	for i := first; i < min(first+int(req.GetPageSize()), 2500); i++ {
-		resp.Outages = append(resp.Outages, &monitorv1.Outage{OutageId: int64(i), Url: "http://bell.example/\a\x1b[31m"})
-	}
-	if next := first + len(resp.GetOutages()); next < 2500 {
-		resp.NextPageToken = fmt.Sprint(next)
-	}
-	return resp, nil
-}
-
-func TestReplayThatDiffersFailsAndPagesAreFollowed(t *testing.T) {
+func TestReplayThatDiffersFailsAndSoDoesACoordinatorThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -164,23 +185,9 @@ func TestReplayThatDiffersFailsAndPagesAreFollowed(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ctx, l) }()
 	t.Cleanup(func() { cancel(); <-served })
-	at := "--coordinator=" + l.Addr().String()
-
-	code, stdout, _ := run(t, nil, "outages", "replay", "1", at)
+	code, stdout, _ := run(t, nil, "outages", "replay", "1", "--coordinator="+l.Addr().String())
 	if code != exitFailed || !strings.Contains(stdout, "THAT IS NOT WHAT WAS STORED") {
 		t.Errorf("exit code %d, want 1: %s", code, stdout)
-	}
-	for limit, want := range map[int]int{0: 2500, 1: 1, 1500: 1500, 9999: 2500} {
-		code, stdout, stderr := run(t, nil, "outages", "list", at, fmt.Sprintf("--limit=%d", limit))
-		if n := strings.Count(stdout, "http://bell.example/"); code != exitOK || n != want {
-			t.Errorf("--limit=%d: exit code %d, %d outages, want %d: %s", limit, code, n, want, stderr)
-		}
-		if more := strings.Contains(stdout, "There are more"); more != (want < 2500) {
-			t.Errorf("--limit=%d: says that there are more: %v", limit, more)
-		}
-		if strings.ContainsAny(stdout, "\a\x1b") {
-			t.Error("a URL speaks to the terminal")
-		}
 	}
 	code, _, stderr := run(t, nil, "sites", "list", "--coordinator=127.0.0.1:1")
 	if code != exitFailed || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "127.0.0.1:1") {

@@ -78,7 +78,6 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 		return databaseError(err)
 	}
 	o.Store, o.Log, o.Metrics = db, proc.log, proc.metrics
-	o.Notify.Log, o.Notify.Metrics = proc.log, proc.metrics
 	if _, set := p.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(gcPercent)
 	}

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"net"
 	"net/url"
 	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/dev"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
@@ -37,12 +39,41 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	d := &development{command: c, process: proc, out: p.Out}
-	err = d.open(ctx)
-	if err == nil {
-		err = proc.run(ctx, d)
+	d, err := c.system(ctx, p, proc)
+	if err != nil {
+		return err
 	}
-	return errors.Join(err, d.close())
+	return errors.Join(proc.run(ctx, d), d.Close())
+}
+
+// system claims the ports, opens the database and makes the system of both.
+func (c *devCommand) system(ctx context.Context, p *program, proc *process) (_ *dev.System, err error) {
+	o := dev.Options{
+		Sites: c.Site, Demo: c.Demo, Interval: c.Interval, Recheck: c.Recheck, WPCOM: c.WPCOM,
+		Anchors: c.Anchor, AllowPrivate: c.AllowPrivate, Out: p.Out, Log: proc.log, Metrics: proc.metrics,
+	}
+	var claimed []net.Listener
+	for _, f := range []struct {
+		flag, addr string
+		to         *net.Listener
+	}{{"http", c.HTTP, &o.Gateway}, {"grpc", c.GRPC, &o.Coordinator}, {"veriflier", c.Veriflier, &o.Veriflier}} {
+		if *f.to, err = listen(f.flag, f.addr); err != nil {
+			return nil, errors.Join(err, closeAll(claimed))
+		}
+		claimed = append(claimed, *f.to)
+	}
+	if o.Database, err = dev.OpenDatabase(ctx, c.DB, proc.log); err != nil {
+		return nil, errors.Join(databaseError(err), closeAll(claimed))
+	}
+	return dev.New(ctx, o)
+}
+
+func closeAll(listeners []net.Listener) error {
+	var errs []error
+	for _, l := range listeners {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
 }
 
 func (c *devCommand) validate() error {

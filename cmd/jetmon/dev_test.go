@@ -20,8 +20,8 @@ import (
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// dev starts `jetmon dev` on free ports, quickly judging.
-func dev(t *testing.T, args ...string) *running {
+// startDev starts `jetmon dev` on free ports, quickly judging.
+func startDev(t *testing.T, args ...string) *running {
 	t.Helper()
 	return start(t, append([]string{"dev", "--interval=1s", "--recheck=200ms",
 		"--http=127.0.0.1:0", "--grpc=127.0.0.1:0", "--veriflier=127.0.0.1:0"}, args...)...)
@@ -72,7 +72,7 @@ func urls(t *testing.T, rest string) []string {
 
 func TestDevDoesTheWholeJob(t *testing.T) {
 	t.Parallel()
-	d := dev(t)
+	d := startDev(t)
 	rest := d.out.find(t, `REST +(\S+)`)
 	inbox := d.out.find(t, `WPCOM inbox +(\S+)`)
 	database := d.out.find(t, `database +(\S+),`)
@@ -83,7 +83,7 @@ func TestDevDoesTheWholeJob(t *testing.T) {
 		t.Errorf("sites by REST: %v, want the demo's three", got)
 	}
 	received := inboxHas(t, inbox, 1)
-	if n := received[0].Notice; n.MonitorURL != blocked || n.StatusID != 0 || n.BlogID != int64(firstDemoBlog)+2 {
+	if n := received[0].Notice; n.MonitorURL != blocked || n.StatusID != 0 || n.BlogID != 9_000_000_003 {
 		t.Errorf("the inbox has %+v, want status 0 of %s", n, blocked)
 	}
 	for name, want := range map[string]string{
@@ -92,6 +92,8 @@ func TestDevDoesTheWholeJob(t *testing.T) {
 	} {
 		if got := services(t, name); !slices.Contains(got, want) {
 			t.Errorf("reflection at %s lists %v, want %s among them", name, got, want)
+		} else if slices.Contains(got, "jetmon.coordinator.v1.AssignmentService") {
+			t.Errorf("whoever dials %s can be a checker", name)
 		}
 	}
 	if errs := d.errs.String(); errs != "" {
@@ -152,41 +154,15 @@ func services(t *testing.T, addr string) []string {
 	return names
 }
 
-func TestDevKeepsItsDatabaseAndAddsNoSiteTwice(t *testing.T) {
-	t.Parallel()
-	site := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	t.Cleanup(site.Close)
-	db := "--db=" + filepath.Join(t.TempDir(), "kept.db")
-	args := []string{db, "--allow-private", "--site=" + site.URL, "--site=" + strings.ToUpper(site.URL[:4]) + site.URL[4:] + "/"}
-
-	first := dev(t, args...)
-	before := urls(t, first.out.find(t, `REST +(\S+)`))
-	if len(before) != 4 || !slices.Contains(before, site.URL+"/") {
-		t.Fatalf("sites %v, want the demo's three and %s/ once", before, site.URL)
-	}
-	first.stop(t)
-
-	second := dev(t, args...)
-	after := urls(t, second.out.find(t, `REST +(\S+)`))
-	if len(after) != 4 || !slices.Contains(after, second.out.find(t, `demo site +(\S+/healthy)`)) {
-		t.Errorf("sites after a second start: %v, want four, the demo's at their new place", after)
-	}
-	second.stop(t)
-
-	third := dev(t, append(args, "--demo=false")...)
-	if got := urls(t, third.out.find(t, `REST +(\S+)`)); !slices.Equal(got, []string{site.URL + "/"}) {
-		t.Errorf("sites without the demo: %v, want %s/ only", got, site.URL)
-	}
-}
-
-func TestDevReportsToWhomItIsTold(t *testing.T) {
+func TestDevReportsToWhomItIsToldAndKeepsTheDatabaseGiven(t *testing.T) {
 	t.Parallel()
 	inbox := demo.NewInbox()
 	wpcom := httptest.NewServer(inbox)
 	t.Cleanup(wpcom.Close)
 	site := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(site.Close)
-	d := dev(t, "--no-demo", "--allow-private", "--site="+site.URL, "--wpcom="+wpcom.URL+"/jetmon/")
+	db := filepath.Join(t.TempDir(), "kept.db")
+	d := startDev(t, "--no-demo", "--allow-private", "--site="+site.URL, "--wpcom="+wpcom.URL+"/jetmon/", "--db="+db)
 	d.out.find(t, `(DOWN) `)
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 	defer cancel()
@@ -195,6 +171,13 @@ func TestDevReportsToWhomItIsTold(t *testing.T) {
 	}
 	if strings.Contains(d.out.String(), "WPCOM inbox") {
 		t.Error("there is an inbox although another WPCOM was named")
+	}
+	if got := urls(t, d.out.find(t, `REST +(\S+)`)); !slices.Equal(got, []string{site.URL + "/"}) {
+		t.Errorf("sites without the demo: %v, want %s/ only", got, site.URL)
+	}
+	d.stop(t)
+	if _, err := os.Stat(db); err != nil {
+		t.Errorf("the database is not kept: %v", err)
 	}
 }
 

@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"os"
 	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/cli"
 	"github.com/Automattic/jetmon/internal/jetpack"
 	"github.com/Automattic/jetmon/internal/jetpack/signature"
 )
@@ -64,11 +67,97 @@ func (c *diagnoseSiteCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	report, err := d.Diagnose(ctx, target)
+	worst, err := cli.Diagnose(ctx, d, target, c.reportFlags.report(p))
+	return verdict(worst, mistake(err))
+}
+
+// diagnoseLogsCommand is `jetmon diagnose logs`.
+type diagnoseLogsCommand struct {
+	Access         string `required:"" placeholder:"FILE" help:"Access log, common or combined format, plain or gzip; - is stdin."`
+	Error          string `placeholder:"FILE" help:"Error log of nginx, Apache or PHP-FPM, plain or gzip."`
+	FastCGIBuffers string `name:"fastcgi-buffers" default:"8x4k" help:"nginx's fastcgi_buffers, as 8x4k."`
+	Top            int    `default:"10" help:"URLs to list, 1..1000."`
+
+	reportFlags `embed:""`
+}
+
+// Run reads the logs; the exit code is 1 when something fails.
+func (c *diagnoseLogsCommand) Run(p *program) error {
+	buffers, err := jetpack.ParseBuffers(c.FastCGIBuffers)
 	if err != nil {
-		return usagef("%s: %w", c.URL, err)
+		return usagef("--fastcgi-buffers: %w", err)
 	}
-	return c.reportFlags.print(p, report)
+	if c.Top < 1 || c.Top > 1000 {
+		return usagef("--top: must be from 1 to 1000, is %d", c.Top)
+	}
+	logs := jetpack.Logs{Buffers: buffers, Top: c.Top}
+	access, err := openLog("access", c.Access)
+	if err != nil {
+		return err
+	}
+	defer access.Close()
+	logs.Access = access
+	if c.Error != "" {
+		errors, err := openLog("error", c.Error)
+		if err != nil {
+			return err
+		}
+		defer errors.Close()
+		logs.Error = errors
+	}
+	worst, err := cli.DiagnoseLogs(logs, c.Access, c.reportFlags.report(p))
+	return verdict(worst, err)
+}
+
+func openLog(flag, path string) (*os.File, error) {
+	if path == "-" {
+		return os.Stdin, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, usagef("--%s: %w", flag, err)
+	}
+	if info, err := file.Stat(); err != nil || info.IsDir() {
+		_ = file.Close()
+		return nil, usagef("--%s: %s is not a file", flag, path)
+	}
+	return file, nil
+}
+
+// reportFlags say how a report is shown.
+type reportFlags struct {
+	JSON  bool   `name:"json" help:"Print JSON, as the API has it."`
+	Color string `enum:"auto,always,never" default:"auto" help:"Colours: auto (on a terminal, unless NO_COLOR is set), always or never."`
+}
+
+func (f reportFlags) report(p *program) cli.Report {
+	return cli.Report{Out: p.Out, JSON: f.JSON, Color: f.color(p)}
+}
+
+// verdict makes a failing finding exit code 1.
+func verdict(worst jetpack.Verdict, err error) error {
+	if err == nil && worst == jetpack.Fail {
+		return exitCode(exitFailed)
+	}
+	return err
+}
+
+// color decides whether texts are coloured.
+func (f reportFlags) color(p *program) bool {
+	if f.Color == "auto" {
+		v, ok := p.LookupEnv("NO_COLOR")
+		return (!ok || v == "") && isTerminal(p.Out)
+	}
+	return f.Color == "always"
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // readSiteTokens reads a file with the tokens that a site stores. Its errors never quote

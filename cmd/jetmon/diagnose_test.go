@@ -59,7 +59,7 @@ func TestDiagnoseNamesTheBlockAndExitsWith1(t *testing.T) {
 	if err := protojson.Unmarshal([]byte(stdout), &d); err != nil || code != exitFailed {
 		t.Fatalf("exit code %d, %v:\n%s", code, err, stdout)
 	}
-	if d.GetCauseCheck() != "xmlrpc_get" || d.GetCause() != "firewall" || len(d.GetFindings()) < 20 || !strings.Contains(stdout, `"cause_check"`) {
+	if d.GetCauseCheck() != "xmlrpc_get" || d.GetCause() != "firewall" || len(d.GetFindings()) < 20 || !strings.Contains(stdout, `"cause_check"`) || strings.Count(stdout, `"advice":`) != len(d.GetFindings()) {
 		t.Errorf("%v", &d)
 	}
 }
@@ -146,9 +146,12 @@ func TestDiagnoseLogsPutsTheMaximumAgainstTheBuffers(t *testing.T) {
 	}
 	_, stdout, _ = run(t, nil, "diagnose", "logs", "--access="+access, "--error="+errors, "--json")
 	var got struct {
-		Diagnosis struct{ Cause string }
-		Proposed  string `json:"proposed_fastcgi_buffers"`
-		Dynamic   struct {
+		Diagnosis struct {
+			Cause    string
+			Findings []map[string]any
+		}
+		Proposed string `json:"proposed_fastcgi_buffers"`
+		Dynamic  struct {
 			Max int64 `json:"max_bytes"`
 		} `json:"dynamic_responses"`
 		Bad uint64 `json:"bad_lines"`
@@ -158,6 +161,11 @@ func TestDiagnoseLogsPutsTheMaximumAgainstTheBuffers(t *testing.T) {
 	}
 	if got.Diagnosis.Cause != "sync_buffer_mismatch" || got.Proposed != "16x4k" || got.Dynamic.Max != 64156 || got.Bad != 1 || strings.Contains(stdout, "s3cret") {
 		t.Errorf("%+v:\n%s", got, stdout)
+	}
+	for _, f := range got.Diagnosis.Findings {
+		if f["advice"] == nil || f["cause"] == nil { // as REST has them, empty ones too
+			t.Errorf("%v", f)
+		}
 	}
 	code, _, _ = run(t, nil, "diagnose", "logs", "--access="+access, "--fastcgi-buffers=16x4k")
 	if code != exitOK {

@@ -13,7 +13,7 @@ import (
 // gatewayCommand is `jetmon gateway`.
 type gatewayCommand struct {
 	Listen      string `default:"127.0.0.1:7802" help:"HOST:PORT to serve REST on."`
-	Coordinator string `default:"127.0.0.1:7800" placeholder:"HOST:PORT,..." help:"Coordinators; calls go round those that are healthy. dns:///HOST:PORT, alone, stands for all addresses that HOST resolves to."`
+	Coordinator string `default:"127.0.0.1:7800" placeholder:"HOST:PORT,..." help:"Coordinators; calls go round those that are ready. dns:///HOST:PORT, alone, stands for all addresses that HOST resolves to."`
 
 	CoordinatorDial dialFlags `embed:"" prefix:"coordinator-"`
 	serveFlags      `embed:""`

@@ -1,7 +1,8 @@
 // Command jetmon is every part of Jetmon in one binary: the roles, the whole
 // system in one process (dev), and the tools around them. Only this package
-// reads flags, the environment and signals; each command turns them into the
-// Options of a role and runs it.
+// reads flags, the environment and signals, and ends the process; each command
+// turns them into the Options of a role, of the development system (internal/dev)
+// or of a command for people (internal/cli), and runs that.
 package main
 
 import (

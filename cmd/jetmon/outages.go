@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 
-	"google.golang.org/grpc"
-
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/cli"
 )
 
 // outagesCommand is `jetmon outages`.
@@ -29,27 +27,8 @@ func (c *listOutagesCommand) Run(ctx context.Context, p *program) error {
 	if c.Limit < 0 || c.Site < 0 {
 		return usagef("--limit and --site must not be negative")
 	}
-	all := &monitorv1.ListOutagesResponse{}
-	err := c.ask(ctx, func(ctx context.Context, conn *grpc.ClientConn) error {
-		client := monitorv1.NewOutageServiceClient(conn)
-		return pages(c.Limit, func(size int32, token string) (int, string, error) {
-			resp, err := client.ListOutages(ctx, &monitorv1.ListOutagesRequest{PageSize: size, PageToken: token, SiteId: c.Site, Open: c.Open})
-			all.Outages, all.NextPageToken = append(all.Outages, resp.GetOutages()...), resp.GetNextPageToken()
-			return len(resp.GetOutages()), resp.GetNextPageToken(), err
-		})
-	})
-	if err != nil {
-		return err
-	}
-	return c.show(p, all, func(out *page) {
-		out.line("ID\tSITE\tBEGAN\tOVER\tRULE\tFAILURE\tURL")
-		for _, o := range all.GetOutages() {
-			out.line("%d\t%d\t%s\t%s\t%s\t%s\t%s", o.GetOutageId(), o.GetSiteId(), moment(o.GetStartTime()),
-				moment(o.GetEndTime()), rule(o.GetRule()), failure(o.GetFailure(), o.GetReason(), o.GetHttpStatus()), o.GetUrl())
-		}
-		if all.GetNextPageToken() != "" {
-			out.line("There are more: --limit=0 lists all.")
-		}
+	return c.ask(p, func(client cli.Client) error {
+		return client.ListOutages(ctx, cli.OutageList{Site: c.Site, Open: c.Open, Limit: c.Limit})
 	})
 }
 
@@ -62,15 +41,7 @@ type showOutageCommand struct {
 
 // Run shows one outage.
 func (c *showOutageCommand) Run(ctx context.Context, p *program) error {
-	var resp *monitorv1.GetOutageResponse
-	err := c.ask(ctx, func(ctx context.Context, conn *grpc.ClientConn) (err error) {
-		resp, err = monitorv1.NewOutageServiceClient(conn).GetOutage(ctx, &monitorv1.GetOutageRequest{OutageId: c.Outage})
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return c.show(p, resp.GetOutage(), func(out *page) { out.outage(resp.GetOutage()) })
+	return c.ask(p, func(client cli.Client) error { return client.ShowOutage(ctx, c.Outage) })
 }
 
 // replayOutageCommand is `jetmon outages replay ID`.
@@ -84,20 +55,11 @@ type replayOutageCommand struct {
 
 // Run replays one ballot; a verdict that is not the stored one ends with exit code 1.
 func (c *replayOutageCommand) Run(ctx context.Context, p *program) error {
-	var resp *monitorv1.ReplayOutageResponse
-	err := c.ask(ctx, func(ctx context.Context, conn *grpc.ClientConn) (err error) {
-		resp, err = monitorv1.NewOutageServiceClient(conn).ReplayOutage(ctx,
-			&monitorv1.ReplayOutageRequest{OutageId: c.Outage, Need: c.Need, Regions: c.Regions})
+	return c.ask(p, func(client cli.Client) error {
+		same, err := client.ReplayOutage(ctx, c.Outage, cli.Rule{Need: c.Need, Regions: c.Regions})
+		if err == nil && !same {
+			return exitCode(exitFailed)
+		}
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	if err := c.show(p, resp, func(out *page) { out.replay(resp, c.Need > 0 || c.Regions > 0) }); err != nil {
-		return err
-	}
-	if resp.GetReplayedVerdict() != resp.GetBallot().GetVerdict() {
-		return exitCode(exitFailed)
-	}
-	return nil
 }

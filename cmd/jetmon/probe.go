@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"crypto/x509"
+	"os"
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protojson"
-
 	"github.com/Automattic/jetmon/internal/check"
-	"github.com/Automattic/jetmon/internal/check/checkpb"
+	"github.com/Automattic/jetmon/internal/cli"
 )
 
 // The exit codes of probe, besides exitUsage.
@@ -62,46 +61,63 @@ func (c *probeCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	defer prober.Close()
-	var all probeSeries
-	for range c.Repeat {
-		seen := prober.Probe(ctx, target)
-		all.add(seen)
-		if err := c.print(p, seen, all.count); err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			break
-		}
+	outcome, err := cli.Probe(ctx, cli.ProbeOptions{Prober: prober, Target: target, Repeat: c.Repeat, Out: p.Out, JSON: c.JSON})
+	switch {
+	case err != nil:
+		return err
+	case outcome == check.OutcomeDown:
+		return exitDown
+	case outcome == check.OutcomeUnknown:
+		return exitUnknown
 	}
-	if c.Repeat > 1 && !c.JSON {
-		if _, err := fmt.Fprint(p.Out, all.summary()); err != nil {
-			return err
-		}
-	}
-	return all.exit()
+	return nil
 }
 
-func (c *probeCommand) print(p *program, seen check.Observation, n int) error {
-	if c.JSON {
-		return printJSON(p, seen, c.Repeat == 1)
+// target is what is checked. What the flags cannot mean is a mistake of usage; what may
+// not be probed is for the engine to say.
+func (c *probeCommand) target() (check.Target, error) {
+	t := check.Target{URL: c.URL, Timeout: c.Timeout}
+	switch {
+	case c.Timeout <= 0 || c.Timeout > check.MaxTimeout:
+		return t, usagef("--timeout: must be from 1ms to %s, is %s", check.MaxTimeout, c.Timeout)
+	case c.SlowAfter < 0:
+		return t, usagef("--slow-after: must not be negative, is %s", c.SlowAfter)
+	case c.Repeat < 1 || c.Repeat > maxRepeat:
+		return t, usagef("--repeat: must be from 1 to %d, is %d", maxRepeat, c.Repeat)
 	}
-	title := ""
-	if c.Repeat > 1 {
-		title = fmt.Sprintf("%d/%d  ", n, c.Repeat)
+	for _, line := range c.Header {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok {
+			return t, usagef("--header: %q is not 'NAME: VALUE'", line)
+		}
+		t.Headers = append(t.Headers, check.Header{Name: strings.TrimSpace(name), Value: strings.Trim(value, " \t")})
 	}
-	_, err := fmt.Fprint(p.Out, title+describe(strings.Map(printable, c.URL), seen, time.Now()))
-	return err
+	for flag, texts := range map[string][]string{"--require": c.Require, "--forbid": c.Forbid} {
+		for _, text := range texts {
+			if text == "" {
+				return t, usagef("%s: must not be empty", flag)
+			}
+		}
+	}
+	t.RequiredTexts, t.ForbiddenTexts, t.SlowAfter = c.Require, c.Forbid, c.SlowAfter
+	t.Method = map[string]check.Method{
+		"head-then-get": check.MethodHeadThenGet, "head": check.MethodHead, "get": check.MethodGet,
+	}[c.Method]
+	if c.Redirects == "fail" {
+		t.RedirectPolicy = check.RedirectFail
+	}
+	return t, nil
 }
 
-func printJSON(p *program, seen check.Observation, pretty bool) error {
-	o := protojson.MarshalOptions{UseProtoNames: true}
-	if pretty {
-		o.Multiline, o.Indent = true, "  "
-	}
-	text, err := o.Marshal(checkpb.ObservationToProto(seen))
+// readRoots reads the issuers to trust.
+func readRoots(name string) (*x509.CertPool, error) {
+	text, err := os.ReadFile(name)
 	if err != nil {
-		return fmt.Errorf("encode the observation: %w", err)
+		return nil, usagef("--ca-file: %w", err)
 	}
-	_, err = fmt.Fprintf(p.Out, "%s\n", text)
-	return err
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, usagef("--ca-file: %s has no certificate in PEM", name)
+	}
+	return roots, nil
 }

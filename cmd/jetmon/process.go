@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,7 +24,7 @@ const drainTimeout = 10 * time.Second
 type processFlags struct {
 	LogLevel    string `enum:"debug,info,warn,error" default:"${least_level}" help:"Least level that is logged: debug, info, warn or error."`
 	LogFormat   string `enum:"text,json" default:"text" help:"How the log is written to stderr: text or json."`
-	DebugListen string `placeholder:"HOST:PORT" help:"Loopback address for /metrics, /healthz, /readyz and /debug/pprof; none by default."`
+	DebugListen string `placeholder:"HOST:PORT" help:"Loopback address for /metrics, /healthz, /readyz (why the role cannot work now) and /debug/pprof; none by default."`
 }
 
 // process is what surrounds a role: its log, its metrics and the debug listener.
@@ -31,6 +32,7 @@ type process struct {
 	log     *slog.Logger
 	metrics *prometheus.Registry
 	debug   net.Listener
+	hangups <-chan os.Signal
 }
 
 // open makes the process; an address that is taken is an error.
@@ -39,7 +41,7 @@ func (f processFlags) open(stderr io.Writer) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{log: log, metrics: obs.NewRegistry()}
+	p := &process{log: log, metrics: obs.NewRegistry(), hangups: catchHangups()}
 	if f.DebugListen == "" {
 		return p, nil
 	}
@@ -61,17 +63,33 @@ func newLog(w io.Writer, level, format string) (*slog.Logger, error) {
 	return obs.NewLogger(w, l, format), nil
 }
 
-// role is what every role is: Run blocks, and drains in order when ctx ends.
+// role is what every role is: Run blocks, and drains in order when ctx ends; Ready says
+// why the role cannot do its work now.
 type role interface {
 	Run(ctx context.Context) error
+	Ready() error
 }
 
 // run runs the role and the debug listener until ctx ends or one of them fails.
 func (p *process) run(ctx context.Context, r role) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return r.Run(ctx) })
+	group.Go(func() error {
+		defer end()
+		return r.Run(ctx)
+	})
+	group.Go(func() error {
+		logHangups(ctx, p.log, p.hangups)
+		return nil
+	})
 	if p.debug != nil {
-		ready := func() error { return ctx.Err() }
+		ready := func() error {
+			if ctx.Err() != nil {
+				return errors.New("it is ending")
+			}
+			return r.Ready()
+		}
 		group.Go(func() error {
 			return obs.ServeDebug(ctx, obs.DebugOptions{Listener: p.debug, Gatherer: p.metrics, Ready: ready})
 		})

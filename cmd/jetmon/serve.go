@@ -13,7 +13,7 @@ type serveFlags struct {
 
 // options reads the files and refuses to expose an open server at addr by accident.
 func (f serveFlags) options(addr string) (rpc.ServerOptions, error) {
-	o := rpc.ServerOptions{Validate: true}
+	var o rpc.ServerOptions
 	if f.TokenFile != "" {
 		tokens, err := readTokens(f.TokenFile)
 		if err != nil {

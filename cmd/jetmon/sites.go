@@ -4,10 +4,8 @@ import (
 	"context"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/protobuf/types/known/timestamppb"
-
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/cli"
+	"github.com/Automattic/jetmon/internal/cli/format"
 )
 
 // sitesCommand is `jetmon sites`.
@@ -29,50 +27,9 @@ func (c *listSitesCommand) Run(ctx context.Context, p *program) error {
 	if c.Limit < 0 || c.Blog < 0 {
 		return usagef("--limit and --blog must not be negative")
 	}
-	all := &monitorv1.ListSitesResponse{}
-	err := c.ask(ctx, func(ctx context.Context, conn *grpc.ClientConn) error {
-		client := monitorv1.NewSiteServiceClient(conn)
-		return pages(c.Limit, func(size int32, token string) (int, string, error) {
-			resp, err := client.ListSites(ctx, &monitorv1.ListSitesRequest{PageSize: size, PageToken: token, BlogId: c.Blog})
-			all.Sites, all.NextPageToken = append(all.Sites, resp.GetSites()...), resp.GetNextPageToken()
-			return len(resp.GetSites()), resp.GetNextPageToken(), err
-		})
+	return c.ask(p, func(client cli.Client) error {
+		return client.ListSites(ctx, cli.SiteList{Blog: c.Blog, Limit: c.Limit})
 	})
-	if err != nil {
-		return err
-	}
-	return c.show(p, all, func(out *page) {
-		out.line("ID\tBLOG\tSTATE\tSTATUS\tLAST CHECK\tURL")
-		for _, s := range all.GetSites() {
-			out.line("%d\t%d\t%s\t%d\t%s\t%s", s.GetSiteId(), s.GetBlogId(), word(s.GetState(), "SITE_STATE_"),
-				s.GetStatusId(), moment(s.GetLastCheckTime()), s.GetUrl())
-		}
-		if all.GetNextPageToken() != "" {
-			out.line("There are more: --limit=0 lists all.")
-		}
-	})
-}
-
-// pageSize is how many rows are asked for at once, the most that the API gives.
-const pageSize = 1000
-
-// pages asks for page after page until there are limit rows, or no more; 0 is no limit.
-func pages(limit int, ask func(size int32, token string) (n int, next string, err error)) error {
-	token := ""
-	for got := 0; ; {
-		size := pageSize
-		if limit > 0 {
-			size = min(size, limit-got)
-		}
-		n, next, err := ask(int32(size), token)
-		if err != nil {
-			return err
-		}
-		if got += n; next == "" || limit > 0 && got >= limit {
-			return nil
-		}
-		token = next
-	}
 }
 
 // explainSiteCommand is `jetmon sites explain ID`.
@@ -85,30 +42,12 @@ type explainSiteCommand struct {
 
 // Run explains one site.
 func (c *explainSiteCommand) Run(ctx context.Context, p *program) error {
-	req := &monitorv1.ExplainSiteRequest{SiteId: c.Site}
+	var at time.Time
 	if c.At != "" {
-		at, err := parseMoment(c.At)
-		if err != nil {
+		var err error
+		if at, err = format.ParseMoment(c.At); err != nil {
 			return usagef("--at: %q is not a time like 2026-05-13T12:00:00Z", c.At)
 		}
-		req.At = timestamppb.New(at)
 	}
-	var resp *monitorv1.ExplainSiteResponse
-	err := c.ask(ctx, func(ctx context.Context, conn *grpc.ClientConn) (err error) {
-		resp, err = monitorv1.NewSiteServiceClient(conn).ExplainSite(ctx, req)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return c.show(p, resp.GetExplanation(), func(out *page) { out.explanation(resp.GetExplanation()) })
-}
-
-// parseMoment reads RFC 3339, and what this program prints.
-func parseMoment(text string) (time.Time, error) {
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		at, err = time.Parse("2006-01-02 15:04:05Z", text)
-	}
-	return at, err
+	return c.ask(p, func(client cli.Client) error { return client.ExplainSite(ctx, c.Site, at) })
 }

@@ -14,9 +14,8 @@ type veriflierCommand struct {
 	Region      string `default:"default" help:"Where it stands; an outage needs witnesses in two regions."`
 	MaxInFlight int    `default:"500" help:"Most checks at once; further ones are refused with RESOURCE_EXHAUSTED."`
 
-	serveFlags   `embed:""`
-	nodeFlags    `embed:""`
-	processFlags `embed:""`
+	serveFlags `embed:""`
+	nodeFlags  `embed:""`
 }
 
 // Run answers until ctx ends.
@@ -28,29 +27,21 @@ func (c *veriflierCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	name, err := nodeName(c.Name)
+	n, err := c.nodeFlags.open(c.Name, p.Err)
 	if err != nil {
 		return err
 	}
-	proc, err := c.processFlags.open(p.Err)
-	if err != nil {
-		return err
-	}
-	prober, monitor, err := c.nodeFlags.open(proc.log)
-	if err != nil {
-		return err
-	}
-	defer prober.Close()
+	defer n.prober.Close()
 	l, err := listen("listen", c.Listen)
 	if err != nil {
 		return err
 	}
 	r, err := veriflier.New(veriflier.Options{
-		Name: name, Region: c.Region, Listeners: []net.Listener{l}, Server: server,
-		Prober: prober, SelfCheck: monitor, MaxInFlight: c.MaxInFlight, Log: proc.log, Metrics: proc.metrics,
+		Name: n.name, Region: c.Region, Listeners: []net.Listener{l}, Server: server,
+		Prober: n.prober, SelfCheck: n.monitor, MaxInFlight: c.MaxInFlight, Log: n.log, Metrics: n.metrics,
 	})
 	if err != nil {
 		return usageError{err}
 	}
-	return proc.run(ctx, r)
+	return n.run(ctx, r)
 }

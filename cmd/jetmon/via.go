@@ -3,17 +3,16 @@ package main
 import (
 	"context"
 	"strings"
-	"time"
 
+	"github.com/Automattic/jetmon/coordinator/api"
 	"github.com/Automattic/jetmon/coordinator/panel"
+	"github.com/Automattic/jetmon/coordinator/quorum"
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/cli"
 )
 
-const (
-	// viaMargin is what a veriflier gets on top of the target's timeout.
-	viaMargin = 3 * time.Second
-	maxVia    = 100
-)
+// maxVia bounds the verifliers that one probe asks.
+const maxVia = 100
 
 // viaFlags name verifliers to ask instead of checking from here.
 type viaFlags struct {
@@ -52,9 +51,26 @@ func (c *probeCommand) askVia(ctx context.Context, p *program, t check.Target) e
 	if c.Repeat > 1 || c.CAFile != "" || c.Resolver != "" || c.AllowPrivate {
 		return usagef("--via: --repeat, --ca-file, --resolver and --allow-private are about checks from here, not about those of verifliers")
 	}
-	b, err := c.viaFlags.ballot(ctx, t)
+	members, err := c.witnesses()
 	if err != nil {
 		return err
 	}
-	return showBallot(p, c.URL, b, c.JSON)
+	dial, err := c.VeriflierDial.options("veriflier")
+	if err != nil {
+		return err
+	}
+	b, err := panel.Consult(ctx, members, dial, t)
+	if err != nil {
+		return usagef("--via: %w", err)
+	}
+	if err := cli.ShowBallot(p.Out, c.URL, api.BallotToProto(b), c.JSON); err != nil {
+		return err
+	}
+	switch b.Verdict {
+	case quorum.Rejected:
+		return nil
+	case quorum.Confirmed:
+		return exitDown
+	}
+	return exitUnknown
 }

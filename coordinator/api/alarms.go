@@ -152,6 +152,9 @@ func checkerAlarms(sum engine.Summary) []*monitorpb.Alarm {
 	var unwell []string
 	var since time.Time
 	for _, c := range sum.Checkers {
+		if !c.Rival.Since.IsZero() {
+			out = append(out, nameAlarm(c))
+		}
 		// Of one that does not reach its anchors the failures are explained by that.
 		if !c.Quarantined.IsZero() && c.UnwellSince.IsZero() {
 			out = append(out, &monitorpb.Alarm{
@@ -177,6 +180,15 @@ func checkerAlarms(sum engine.Summary) []*monitorpb.Alarm {
 	return append(out, &monitorpb.Alarm{
 		Kind: monitorpb.AlarmKind_ALARM_KIND_CONNECTIVITY, RaiseTime: timestamp(since), Message: text,
 	})
+}
+
+// nameAlarm is about two processes that want to be one checker.
+func nameAlarm(c engine.CheckerView) *monitorpb.Alarm {
+	return &monitorpb.Alarm{
+		Kind: monitorpb.AlarmKind_ALARM_KIND_NAME_TAKEN, RaiseTime: timestamp(c.Rival.Since),
+		Message: fmt.Sprintf("another process (%s, instance %s) asks for the name of checker %s (%s, instance %s): it is refused while that one answers",
+			c.Rival.Hello.Region, c.Rival.Hello.Instance, c.Node, c.Region, c.Instance),
+	}
 }
 
 // allUnwell says that the monitor's network is sick as a whole: then the sites that

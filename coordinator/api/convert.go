@@ -15,11 +15,7 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// createMask names the fields that a client may set.
-var createMask = []string{"blog_id", "url", "check_interval", "paused", "settings"}
-
-// apply takes the named fields of a site over into a row. Output-only fields that a
-// mask names are ignored, as AIP-203 asks; unknown ones are refused.
+// apply takes the named fields of a site over into a row; see editPaths.
 func apply(row *store.Site, site *monitorpb.Site, paths []string) error {
 	for _, path := range paths {
 		if err := applyField(row, site, path); err != nil {
@@ -34,6 +30,9 @@ func applyField(row *store.Site, site *monitorpb.Site, path string) error {
 	case "blog_id":
 		row.BlogID = check.BlogID(site.GetBlogId())
 	case "url":
+		if row.ID != 0 && site.GetUrl() == row.URL {
+			return nil // whatever WordPress.com has put there
+		}
 		if _, err := check.ParseURL(site.GetUrl()); err != nil {
 			return fault.InvalidField("site.url", "%w", err)
 		}
@@ -42,8 +41,6 @@ func applyField(row *store.Site, site *monitorpb.Site, path string) error {
 		return applyInterval(row, site)
 	case "paused":
 		row.Paused = site.GetPaused()
-	case "site_id", "bucket", "state", "status_id", "last_check_time", "last_status_change_time",
-		"last_observation", "outage_id", "hold_reason":
 	default:
 		return applySettings(row, site.GetSettings(), path)
 	}
@@ -87,7 +84,7 @@ func applySettings(row *store.Site, in *monitorpb.CheckSettings, path string) er
 	case "settings.slow_after":
 		row.Settings.SlowAfter = settings.SlowAfter
 	default:
-		return fault.InvalidField("update_mask", "%q is not a field that can be set", path)
+		return fault.New(fault.Internal, "no code sets %s, which a client may set", path)
 	}
 	return nil
 }
@@ -108,7 +105,6 @@ func overlay(site *monitorpb.Site, v engine.View) {
 	site.State = monitorpb.SiteState(v.State.Stage)
 	site.StatusId, site.LastStatusChangeTime = int32(v.Status), timestamp(v.StatusSince)
 	site.OutageId = v.OutageID
-	site.CheckInterval = durationpb.New(v.Interval)
 	site.LastCheckTime = timestamp(v.LastCheck)
 	site.HoldReason = v.HoldReason
 	site.NextCheckTime = timestamp(v.Next)
@@ -139,7 +135,7 @@ func (o Options) watched(ids []check.SiteID) []*monitorpb.Site {
 // overlayFetched adds what the engine of the site's owner knows: the fields of overlay.
 func overlayFetched(site, known *monitorpb.Site) {
 	site.State, site.StatusId, site.LastStatusChangeTime = known.GetState(), known.GetStatusId(), known.GetLastStatusChangeTime()
-	site.OutageId, site.CheckInterval = known.GetOutageId(), known.GetCheckInterval()
+	site.OutageId = known.GetOutageId()
 	site.LastCheckTime, site.LastObservation = known.GetLastCheckTime(), known.GetLastObservation()
 	site.HoldReason, site.NextCheckTime = known.GetHoldReason(), known.GetNextCheckTime()
 	site.Flapping, site.Relapses, site.RegionalFinding = known.GetFlapping(), known.GetRelapses(), known.GetRegionalFinding()

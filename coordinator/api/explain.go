@@ -84,7 +84,7 @@ func (s *sites) explainNow(ctx context.Context, x *monitorpb.Explanation, row st
 			ballot = &kept[0]
 		}
 	}
-	x.Ballot = ballotToProto(ballot)
+	x.Ballot = BallotToProto(ballot)
 	return nil
 }
 
@@ -115,7 +115,7 @@ func (s *sites) explainPast(ctx context.Context, x *monitorpb.Explanation, id ch
 		return err
 	}
 	x.Summary = explain.Past(at, ballot, outage)
-	x.Ballot = ballotToProto(ballot)
+	x.Ballot = BallotToProto(ballot)
 	if ballot != nil {
 		x.Checks, x.Rule = checksToProto(ballot.Checks), ruleToProto(ballot.Rule)
 		if ballot.Verdict != quorum.Confirmed && (outage == nil || outage.End.Before(ballot.Decided)) {
@@ -164,15 +164,15 @@ func (s *outages) ReplayOutage(ctx context.Context, req *monitorpb.ReplayOutageR
 	}
 	votes := engine.Opinions(b.Votes)
 	return &monitorpb.ReplayOutageResponse{
-		Ballot:          ballotToProto(&b),
+		Ballot:          BallotToProto(&b),
 		ReplayedVerdict: monitorpb.Verdict(quorum.Judge(b.Rule, votes)),
 		OtherRule:       ruleToProto(other),
 		OtherVerdict:    monitorpb.Verdict(quorum.Judge(other, votes)),
 	}, nil
 }
 
-// ballotToProto converts; nil stays nil.
-func ballotToProto(b *store.Ballot) *monitorpb.Ballot {
+// BallotToProto converts a ballot as the API shows it; nil stays nil.
+func BallotToProto(b *store.Ballot) *monitorpb.Ballot {
 	if b == nil {
 		return nil
 	}

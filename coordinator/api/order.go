@@ -26,7 +26,7 @@ func rankOf(a *monitorpb.Alarm) rank {
 	switch {
 	case a.GetSiteId() != 0:
 		return ofSite
-	case a.GetKind() == monitorpb.AlarmKind_ALARM_KIND_QUARANTINE:
+	case a.GetKind() == monitorpb.AlarmKind_ALARM_KIND_QUARANTINE, a.GetKind() == monitorpb.AlarmKind_ALARM_KIND_NAME_TAKEN:
 		return ofChecker
 	case a.GetKind() == monitorpb.AlarmKind_ALARM_KIND_INCONCLUSIVE:
 		return ofSites

@@ -2,6 +2,9 @@ package api
 
 import (
 	"context"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/Automattic/jetmon/coordinator/quorum"
 	"github.com/Automattic/jetmon/coordinator/store"
@@ -9,6 +12,7 @@ import (
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
+	"github.com/Automattic/jetmon/internal/fault"
 )
 
 // outages is the OutageService.
@@ -18,7 +22,7 @@ type outages struct {
 }
 
 func (s *outages) ListOutages(ctx context.Context, req *monitorpb.ListOutagesRequest) (*monitorpb.ListOutagesResponse, error) {
-	before, err := parseToken(req.GetPageToken())
+	before, err := parseMark(req.GetPageToken())
 	if err != nil {
 		return nil, err
 	}
@@ -32,12 +36,30 @@ func (s *outages) ListOutages(ctx context.Context, req *monitorpb.ListOutagesReq
 	resp := &monitorpb.ListOutagesResponse{}
 	if len(rows) > size {
 		rows = rows[:size]
-		resp.NextPageToken = token(rows[size-1].ID)
+		resp.NextPageToken = markToken(rows[size-1].Mark())
 	}
 	for _, row := range rows {
 		resp.Outages = append(resp.Outages, outageToProto(row))
 	}
 	return resp, nil
+}
+
+// markToken is the page token after an outage.
+func markToken(m store.OutageMark) string {
+	return strconv.FormatInt(m.Confirmed.UnixMilli(), 36) + "." + token(m.ID)
+}
+
+func parseMark(t string) (store.OutageMark, error) {
+	if t == "" {
+		return store.OutageMark{}, nil
+	}
+	confirmed, id, _ := strings.Cut(t, ".")
+	ms, err := strconv.ParseInt(confirmed, 36, 64)
+	if err != nil || id == "" {
+		return store.OutageMark{}, fault.InvalidField("page_token", "is not a token of this service")
+	}
+	n, err := parseToken(id)
+	return store.OutageMark{Confirmed: time.UnixMilli(ms), ID: n}, err
 }
 
 func (s *outages) GetOutage(ctx context.Context, req *monitorpb.GetOutageRequest) (*monitorpb.GetOutageResponse, error) {
@@ -51,7 +73,7 @@ func (s *outages) GetOutage(ctx context.Context, req *monitorpb.GetOutageRequest
 func outageToProto(row store.Outage) *monitorpb.Outage {
 	o := &monitorpb.Outage{
 		OutageId: row.ID, SiteId: int64(row.SiteID), BlogId: int64(row.BlogID), Url: row.URL,
-		StartTime: timestamp(row.Start), ConfirmTime: timestamp(row.Confirmed), EndTime: timestamp(row.End),
+		StartTime: timestamp(row.Start), ConfirmTime: timestamp(row.Confirmed), EndTime: timestamp(row.End), EndReason: monitorpb.EndReason(row.EndReason),
 		StatusId: int32(row.Status), Failure: checkpb1.FailureKind(row.Failure), Reason: row.Reason,
 		HttpStatus: int32(row.HTTPStatus), Rule: ruleToProto(row.Rule), Round: uint32(row.Round), Relapses: uint32(row.Relapses),
 	}

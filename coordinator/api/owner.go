@@ -123,7 +123,8 @@ type made uint8
 
 const (
 	// notMade: it is to be made here, since we own the bucket, nobody does, or the owner
-	// cannot be reached; that one reads the change from the database within a minute.
+	// cannot be reached or is not ready, as when it has lost the database; the owner reads
+	// the change from the database within a minute.
 	notMade made = iota
 	// maybeMade: the same, but the owner may have made it before it fell silent.
 	maybeMade
@@ -144,7 +145,7 @@ func hand[Request, Response any](ctx context.Context, o Options, b check.BucketI
 	defer cancel()
 	var resp *Response
 	var sent peers.Sent
-	err := o.Peers.Ask(asking, owner, func(ctx context.Context, conn grpc.ClientConnInterface) (err error) {
+	err := o.Peers.AskReady(asking, owner, func(ctx context.Context, conn grpc.ClientConnInterface) (err error) {
 		resp, err = edit(monitorpb.NewSiteServiceClient(conn), ctx, req, sent.Option())
 		return err
 	})

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/Automattic/jetmon/coordinator/peers"
@@ -96,7 +97,7 @@ func distinct(ids []int64) []check.SiteID {
 
 func (s *sites) CreateSite(ctx context.Context, req *monitorpb.CreateSiteRequest) (*monitorpb.CreateSiteResponse, error) {
 	row := store.Site{Status: check.StatusRunning, Interval: defaultInterval}
-	if err := apply(&row, req.GetSite(), createMask); err != nil {
+	if err := apply(&row, req.GetSite(), editable); err != nil {
 		return nil, err
 	}
 	row.Bucket = bucketOf(row)
@@ -112,7 +113,7 @@ func (s *sites) CreateSite(ctx context.Context, req *monitorpb.CreateSiteRequest
 	if row, err = s.o.Store.CreateSite(ctx, row); err != nil {
 		return nil, err
 	}
-	s.tell(row)
+	s.o.tell(ctx, row.ID)
 	return &monitorpb.CreateSiteResponse{Site: s.o.describe(row)}, nil
 }
 
@@ -121,24 +122,34 @@ func (s *sites) UpdateSite(ctx context.Context, req *monitorpb.UpdateSiteRequest
 	if id <= 0 {
 		return nil, fault.InvalidField("site.site_id", "must be greater than 0")
 	}
-	mask := req.GetUpdateMask()
-	if mask == nil {
-		mask = &fieldmaskpb.FieldMask{Paths: createMask}
+	paths, err := editPaths(req)
+	if err != nil {
+		return nil, err
 	}
 	row, err := s.o.Store.Site(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	if err := apply(&row, req.GetSite(), mask.GetPaths()); err != nil {
+	edit := func(row store.Site) (store.Site, error) {
+		err := apply(&row, req.GetSite(), paths)
+		return row, err
+	}
+	if _, err := edit(row); err != nil {
 		return nil, err
 	}
+	if len(paths) == 0 {
+		return &monitorpb.UpdateSiteResponse{Site: s.o.live(ctx, []store.Site{row})[0]}, nil
+	}
+	// The owner may be of another version, that has other fields or reads a mask otherwise.
+	req = proto.CloneOf(req)
+	req.UpdateMask = &fieldmaskpb.FieldMask{Paths: paths}
 	if resp, by, err := hand(ctx, s.o, row.Bucket, req, monitorpb.SiteServiceClient.UpdateSite); by == answered {
 		return resp, err
 	}
-	if err := s.o.Store.UpdateSite(ctx, row); err != nil {
+	if row, err = s.o.Store.UpdateSite(ctx, id, edit); err != nil {
 		return nil, err
 	}
-	s.tell(row)
+	s.o.tell(ctx, id)
 	return &monitorpb.UpdateSiteResponse{Site: s.o.describe(row)}, nil
 }
 
@@ -156,19 +167,8 @@ func (s *sites) DeleteSite(ctx context.Context, req *monitorpb.DeleteSiteRequest
 	if err != nil && !(by == maybeMade && fault.Is(err, fault.NotFound)) {
 		return nil, err
 	}
-	s.o.Engine.Remove(time.Now(), id)
+	s.o.tell(ctx, id)
 	return &monitorpb.DeleteSiteResponse{}, nil
-}
-
-// tell hands a row to the engine if its shard is ours; else its owner reads it within a minute.
-func (s *sites) tell(row store.Site) {
-	for _, shard := range s.o.Owned() {
-		if shard == store.ShardOf(row.Bucket) {
-			now := time.Now()
-			s.o.Engine.Put(now, row)
-			s.o.Engine.Soon(now, row.ID)
-		}
-	}
 }
 
 // bucketOf places a new site: all sites of a blog share a bucket.

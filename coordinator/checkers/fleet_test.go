@@ -26,7 +26,10 @@ func newHouse() *house {
 }
 
 func (h *house) join(node string) *Checker {
-	id, _ := h.core.Join(h.now, dispatch.Hello{Node: node, MaxInFlight: 10}, nil)
+	id, _, err := h.core.Join(h.now, dispatch.Hello{Node: node, MaxInFlight: 10}, nil)
+	if err != nil {
+		panic(err)
+	}
 	h.fleet.Join(h.core.Session(id))
 	return h.fleet.Get(id)
 }
@@ -208,6 +211,21 @@ func TestAChangeOfHealthIsToldOnce(t *testing.T) {
 		if changed := h.fleet.Report(h.now, c, check.SelfCheck{Healthy: tt.healthy}); changed != tt.changed {
 			t.Errorf("report %d: changed %t", i, changed)
 		}
+	}
+}
+
+func TestThatSomebodyWantsTheNameIsLoggedNowAndThen(t *testing.T) {
+	t.Parallel()
+	h := newHouse()
+	c := h.join("a")
+	warned := 0
+	for range 180 {
+		if h.now = h.now.Add(time.Second); c.Warn(h.now) {
+			warned++
+		}
+	}
+	if warned != 3 {
+		t.Errorf("%d warnings in three minutes", warned)
 	}
 }
 

@@ -57,7 +57,7 @@ func benchmarkCore(b *testing.B, sessions int, config dispatch.Config, checkOf f
 	config.SlowStart = -1
 	c := &benchCore{Core: dispatch.New(config), b: b, now: at(0)}
 	for i := range sessions {
-		id, _ := c.Join(c.now, dispatch.Hello{Node: fmt.Sprint(i), MaxInFlight: 100_000}, nil)
+		id, _, _ := c.Join(c.now, dispatch.Hello{Node: fmt.Sprint(i), MaxInFlight: 100_000}, nil)
 		if err := c.Grant(id, 100_000); err != nil {
 			b.Fatal(err)
 		}

@@ -30,7 +30,7 @@ func (d *desk) wait(seconds float64) {
 
 func (d *desk) join(node string, credit int) dispatch.SessionID {
 	d.t.Helper()
-	id, _ := d.Join(d.now, dispatch.Hello{Node: node, MaxInFlight: 100}, nil)
+	id := d.rejoin(dispatch.Hello{Node: node, MaxInFlight: 100})
 	if err := d.Grant(id, credit); err != nil {
 		d.t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func (d *desk) join(node string, credit int) dispatch.SessionID {
 // joinWith joins a node with as much credit as it may have.
 func (d *desk) joinWith(node string, maxInFlight int) dispatch.SessionID {
 	d.t.Helper()
-	id, _ := d.Join(d.now, dispatch.Hello{Node: node, MaxInFlight: maxInFlight}, nil)
+	id := d.rejoin(dispatch.Hello{Node: node, MaxInFlight: maxInFlight})
 	if err := d.Grant(id, maxInFlight); err != nil {
 		d.t.Fatal(err)
 	}
@@ -350,13 +350,13 @@ var losing = map[string]func(*desk){
 		// The checker drops the batch or finishes it: in both cases it has room again.
 		d.wantSession(a, 0, 8)
 	},
-	"a newer session of a node supersedes the older": func(d *desk) {
+	"a newer session of a process supersedes the older": func(d *desk) {
 		a := d.join("a", 10)
 		d.sites(1, 1)
 		d.one()
-		_, superseded := d.Join(d.now, dispatch.Hello{Node: "a", MaxInFlight: 5}, nil)
-		if !slices.Equal(superseded, []dispatch.SessionID{a}) || d.Queued() != 1 {
-			d.t.Errorf("%v, %d queued", superseded, d.Queued())
+		_, superseded, err := d.Join(d.now, dispatch.Hello{Node: "a", MaxInFlight: 5}, nil)
+		if err != nil || !slices.Equal(superseded, []dispatch.SessionID{a}) || d.Queued() != 1 {
+			d.t.Errorf("%v, %v, %d queued", superseded, err, d.Queued())
 		}
 		if err := d.Grant(a, 1); !errors.Is(err, dispatch.ErrNoSession) {
 			d.t.Errorf("the older one: %v", err)
@@ -545,7 +545,7 @@ func (d *desk) expireLease(id dispatch.SessionID) {
 func TestCore(t *testing.T) {
 	t.Parallel()
 	for _, table := range []map[string]func(*desk){
-		queueing, sparing, losing, checkingIn, politeness, credit, resuming, fencing, growing,
+		queueing, sparing, losing, checkingIn, politeness, credit, resuming, fencing, growing, naming,
 	} {
 		for name, story := range table {
 			t.Run(name, func(t *testing.T) {

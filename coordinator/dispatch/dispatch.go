@@ -27,6 +27,16 @@ var (
 	ErrMismatch = errors.New("the batch that was checked in was not checked out")
 )
 
+// NameTaken is why a process gets no session: another process has the name and is heard.
+type NameTaken struct {
+	// Holder is the session that has it.
+	Holder SessionID
+	// Left is after how long it yields the name unless it is heard meanwhile.
+	Left time.Duration
+}
+
+func (*NameTaken) Error() string { return "another process works under the name of the node" }
+
 // SessionID numbers the sessions of one Core, from 1.
 type SessionID uint64
 
@@ -44,6 +54,8 @@ type Ref struct {
 type Hello struct {
 	// Node is its name, stable over restarts; Instance is random for each process.
 	Node, Instance, Region string
+	// Address is where it dials from, for people; empty when that is not known.
+	Address string
 	// MaxInFlight is how many checks it will have out at most.
 	MaxInFlight int
 }
@@ -93,6 +105,9 @@ type Config struct {
 	Lease time.Duration
 	// SessionTimeout is the silence after which a session is lost, 15 s by default.
 	SessionTimeout time.Duration
+	// YieldAfter is the silence after which a session yields the name of its node to another
+	// process, two heartbeats or 10 s by default: two thirds of SessionTimeout.
+	YieldAfter time.Duration
 	// AvoidFor is how long a queued check waits for another node than those that it
 	// should not go to, 5 s by default.
 	AvoidFor time.Duration
@@ -114,6 +129,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.Lease = cmp.Or(c.Lease, time.Minute)
 	c.SessionTimeout = cmp.Or(c.SessionTimeout, 15*time.Second)
+	c.YieldAfter = cmp.Or(c.YieldAfter, 2*c.SessionTimeout/3)
 	c.AvoidFor = cmp.Or(c.AvoidFor, 5*time.Second)
 	c.MaxBatch = cmp.Or(c.MaxBatch, 100)
 	c.MaxQueue = cmp.Or(c.MaxQueue, 100_000)

@@ -25,7 +25,7 @@ type model struct {
 
 	fenced map[int]time.Time
 
-	submitted, withdrawn, accepted, duplicate, late, stale, returned, resumed, obsolete, crowded int
+	submitted, withdrawn, accepted, duplicate, late, stale, returned, resumed, obsolete, crowded, refused, yielded int
 }
 
 type modelCheck struct {
@@ -42,6 +42,7 @@ type modelSession struct {
 	joined, seen time.Time
 	draining     bool
 	grown        bool
+	rival        dispatch.Rival
 }
 
 type modelBatch struct {
@@ -210,24 +211,58 @@ func (m *model) room(id dispatch.SessionID) int {
 	return max(0, min(s.credit, m.allowance(s)-m.out(id)))
 }
 
-func (m *model) join(c *dispatch.Core, id dispatch.SessionID, h dispatch.Hello, resume []dispatch.Ref, superseded []dispatch.SessionID) error {
+// joined is what a Core answers to Join.
+type joined struct {
+	id         dispatch.SessionID
+	superseded []dispatch.SessionID
+	err        error
+}
+
+func (m *model) join(c *dispatch.Core, h dispatch.Hello, resume []dispatch.Ref, got joined) error {
 	var want []dispatch.SessionID
+	var rival dispatch.Rival
 	for old, s := range m.sessions {
-		if s.hello.Node == h.Node {
-			want = append(want, old)
-			m.endSession(old)
+		if s.hello.Node != h.Node {
+			continue
 		}
+		silent := m.now.Sub(s.seen)
+		switch {
+		case s.hello.Instance == h.Instance:
+			rival = s.rival
+		case !s.draining && silent < 10*time.Second:
+			return m.refuse(old, h, 10*time.Second-silent, got)
+		default:
+			m.yielded++
+		}
+		want = append(want, old)
+		m.endSession(old)
 	}
-	if !slices.Equal(want, superseded) {
-		return fmt.Errorf("superseded %v, want %v", superseded, want)
+	if got.err != nil || !slices.Equal(want, got.superseded) {
+		return fmt.Errorf("join: %w, superseded %v, want %v", got.err, got.superseded, want)
 	}
-	m.sessions[id] = &modelSession{hello: h, joined: m.now, seen: m.now}
+	id := got.id
+	m.sessions[id] = &modelSession{hello: h, joined: m.now, seen: m.now, rival: rival}
 	m.growAlone()
 	for _, ref := range resume {
 		if err := m.resume(c, id, ref); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// refuse judges that a process gets no session because another one has its name.
+func (m *model) refuse(holder dispatch.SessionID, h dispatch.Hello, left time.Duration, got joined) error {
+	taken, ok := errors.AsType[*dispatch.NameTaken](got.err)
+	if !ok || *taken != (dispatch.NameTaken{Holder: holder, Left: left}) || got.id != 0 || len(got.superseded) > 0 {
+		return fmt.Errorf("join: %+v, want that session %d has the name for %s", got, holder, left)
+	}
+	m.refused++
+	r := &m.sessions[holder].rival
+	if r.Last.IsZero() || m.now.Sub(r.Last) >= 30*time.Second {
+		r.Since = m.now
+	}
+	r.Hello, r.Last = h, m.now
 	return nil
 }
 
@@ -681,7 +716,11 @@ func (m *model) same(c *dispatch.Core, sites int) error {
 	}
 	for _, i := range infos {
 		s := m.sessions[i.ID]
-		if s == nil || i.Hello != s.hello || i.Credit != s.credit || i.Open != m.out(i.ID) || i.Draining != s.draining || !i.LastSeen.Equal(s.seen) {
+		rival := dispatch.Rival{}
+		if s != nil && m.now.Sub(s.rival.Last) < 30*time.Second {
+			rival = s.rival
+		}
+		if s == nil || i.Rival != rival || i.Hello != s.hello || i.Credit != s.credit || i.Open != m.out(i.ID) || i.Draining != s.draining || !i.LastSeen.Equal(s.seen) {
 			return fmt.Errorf("session %+v, want %+v with %d out", i, s, m.out(i.ID))
 		}
 	}

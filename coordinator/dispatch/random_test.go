@@ -149,10 +149,13 @@ func (s *story) join() error {
 		ref.Checkout += uint64(rng.IntN(2))
 		resume = append(resume, ref)
 	}
-	joined, superseded := s.core.Join(m.now, h, resume)
-	s.note("join %+v with %v: %d, supersedes %v", h, resume, joined, superseded)
-	s.sessions = append(s.sessions, joined)
-	return m.join(s.core, joined, h, resume, superseded)
+	var got joined
+	got.id, got.superseded, got.err = s.core.Join(m.now, h, resume)
+	s.note("join %+v with %v: %d, supersedes %v, %v", h, resume, got.id, got.superseded, got.err)
+	if got.err == nil {
+		s.sessions = append(s.sessions, got.id)
+	}
+	return m.join(s.core, h, resume, got)
 }
 
 func (s *story) withdraw() {
@@ -259,10 +262,12 @@ func (s *story) finish() error {
 		m.endSession(i.ID)
 	}
 	h := dispatch.Hello{Node: "z", MaxInFlight: s.sites}
-	id, superseded := s.core.Join(m.now, h, nil)
-	if err := m.join(s.core, id, h, nil, superseded); err != nil {
+	var got joined
+	got.id, got.superseded, got.err = s.core.Join(m.now, h, nil)
+	if err := m.join(s.core, h, nil, got); err != nil {
 		return err
 	}
+	id := got.id
 	for s.core.Open() > 0 {
 		err := m.grant(id, s.sites, s.core.Grant(id, s.sites))
 		if errors.Is(err, dispatch.ErrOverCredit) {
@@ -309,9 +314,9 @@ func TestRandomStories(t *testing.T) {
 		for n := range uint64(250) {
 			tell(t, newStory(seed, n, 1), 400, &sum)
 		}
-		if min(sum.accepted, sum.duplicate, sum.late, sum.stale, sum.returned, sum.resumed, 10*sum.obsolete, sum.crowded) < 100 {
-			t.Errorf("the stories tell too little: %d results accepted, %d duplicate, %d late, %d stale; %d checks returned, %d resumed, %d parked; %d batches obsolete",
-				sum.accepted, sum.duplicate, sum.late, sum.stale, sum.returned, sum.resumed, sum.crowded, sum.obsolete)
+		if min(sum.accepted, sum.duplicate, sum.late, sum.stale, sum.returned, sum.resumed, 10*sum.obsolete, sum.crowded, 10*sum.refused, 10*sum.yielded) < 100 {
+			t.Errorf("the stories tell too little: %d results accepted, %d duplicate, %d late, %d stale; %d checks returned, %d resumed, %d parked; %d batches obsolete; %d processes refused, %d names yielded",
+				sum.accepted, sum.duplicate, sum.late, sum.stale, sum.returned, sum.resumed, sum.crowded, sum.obsolete, sum.refused, sum.yielded)
 		}
 	})
 }
@@ -352,6 +357,8 @@ func tell(t *testing.T, s *story, steps int, sum *model) {
 	sum.resumed += m.resumed
 	sum.obsolete += m.obsolete
 	sum.crowded += m.crowded
+	sum.refused += m.refused
+	sum.yielded += m.yielded
 }
 
 // The same events and the same random numbers lead to the same answers.

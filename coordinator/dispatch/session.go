@@ -23,6 +23,7 @@ type Session struct {
 	credit, out int
 	batches     map[BatchID]*batch
 	picked      []*entry // scratch of Assign
+	rival       Rival
 }
 
 // ID is the session's number.
@@ -43,6 +44,18 @@ func (s *Session) Draining() bool { return s.draining }
 // Open returns how many checks the session has out.
 func (s *Session) Open() int { return s.out }
 
+// Rival is another process that asked for the name of a session and was refused.
+type Rival struct {
+	// Hello is what the last of them said of itself.
+	Hello Hello
+	// Since is when the first was refused, Last when the last was. They are zero when none
+	// was of late.
+	Since, Last time.Time
+}
+
+// rivalFor is how long a rival is remembered that does not ask again.
+const rivalFor = 30 * time.Second
+
 // SessionInfo describes a session.
 type SessionInfo struct {
 	ID    SessionID
@@ -52,17 +65,29 @@ type SessionInfo struct {
 	Draining     bool
 	// LastSeen is when it last sent a heartbeat, results or a release.
 	JoinedAt, LastSeen time.Time
+	Rival              Rival
 }
 
-// Join opens a session without credit. Older sessions of the same node are superseded:
-// they end as by Leave. Then what resume names of the batches of an earlier session of
-// the same node and instance is checked out to the new one, under its old lease, as far as
-// its checks are open, not handed out elsewhere and fit into MaxInFlight; the next
-// Heartbeat answers the rest as unknown.
-func (c *Core) Join(now time.Time, h Hello, resume []Ref) (SessionID, []SessionID) {
+// Join opens a session without credit. A node has one session. An older one of the same
+// process is superseded: it ends as by Leave. So is one of another process that has said
+// that it leaves, or was not heard for YieldAfter; while that one is heard, the answer is
+// *NameTaken.
+//
+// Then what resume names of the batches of an earlier session of the same node and instance
+// is checked out to the new one, under its old lease, as far as its checks are open, not
+// handed out elsewhere and fit into MaxInFlight; the next Heartbeat answers the rest as
+// unknown.
+func (c *Core) Join(now time.Time, h Hello, resume []Ref) (SessionID, []SessionID, error) {
 	c.tick(now)
 	var superseded []SessionID
+	var rival Rival
 	if old := c.byNode[h.Node]; old != nil {
+		if left := c.holds(now, old, h); left > 0 {
+			return 0, nil, c.refuse(now, old, h, left)
+		}
+		if old.hello.Instance == h.Instance {
+			rival = old.rival // they want the name as before
+		}
 		superseded = append(superseded, old.id)
 		c.end(now, old)
 	}
@@ -70,13 +95,31 @@ func (c *Core) Join(now time.Time, h Hello, resume []Ref) (SessionID, []SessionI
 	c.lastSession++
 	s := &Session{
 		id: c.lastSession, hello: h, joined: now, lastSeen: now, seed: nodeSeed(h.Node), batches: map[BatchID]*batch{},
+		rival: rival,
 	}
 	c.sessions = append(c.sessions, s)
 	c.byNode[h.Node] = s
 	c.growAlone()
 	c.forget(now)
 	c.resume(now, s, resume)
-	return s.id, superseded
+	return s.id, superseded, nil
+}
+
+// holds returns for how long a session keeps its name from who says h, unless it is heard
+// meanwhile; 0 when it does not.
+func (c *Core) holds(now time.Time, s *Session, h Hello) time.Duration {
+	if s.hello.Instance == h.Instance || s.draining {
+		return 0
+	}
+	return max(0, c.config.YieldAfter-now.Sub(s.lastSeen))
+}
+
+func (c *Core) refuse(now time.Time, s *Session, h Hello, left time.Duration) error {
+	if now.Sub(s.rival.Last) >= rivalFor {
+		s.rival.Since = now
+	}
+	s.rival.Hello, s.rival.Last = h, now
+	return &NameTaken{Holder: s.id, Left: left}
 }
 
 // Leave ends a session; what it had out is queued again. A session that is not there
@@ -176,9 +219,13 @@ func (c *Core) Expire(now time.Time) (lost []SessionID, expired []Expired) {
 func (c *Core) Sessions() []SessionInfo {
 	infos := make([]SessionInfo, len(c.sessions))
 	for i, s := range c.sessions {
+		rival := s.rival
+		if c.now.Sub(rival.Last) >= rivalFor {
+			rival = Rival{}
+		}
 		infos[i] = SessionInfo{
 			ID: s.id, Hello: s.hello, Open: s.out, Credit: s.credit, Draining: s.draining,
-			JoinedAt: s.joined, LastSeen: s.lastSeen,
+			JoinedAt: s.joined, LastSeen: s.lastSeen, Rival: rival,
 		}
 	}
 	return infos

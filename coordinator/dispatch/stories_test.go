@@ -168,7 +168,11 @@ var credit = map[string]func(*desk){
 
 // rejoin joins a node anew, as another session of the same process.
 func (d *desk) rejoin(h dispatch.Hello, resume ...dispatch.Ref) dispatch.SessionID {
-	id, _ := d.Join(d.now, h, resume)
+	d.t.Helper()
+	id, _, err := d.Join(d.now, h, resume)
+	if err != nil {
+		d.t.Error(err)
+	}
 	return id
 }
 
@@ -234,6 +238,7 @@ var resuming = map[string]func(*desk){
 		h.Node = "b"
 		d.wantSession(d.rejoin(h, b.Ref), 0, 0)
 		h.Node, h.Instance = "a", "2"
+		d.wait(10)
 		a := d.rejoin(h, b.Ref)
 		d.wantSession(a, 0, 0)
 		if unknown, err := d.Heartbeat(d.now, a, []dispatch.Ref{b.Ref}); err != nil || !slices.Equal(unknown, []dispatch.Ref{b.Ref}) {

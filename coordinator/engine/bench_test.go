@@ -92,7 +92,10 @@ func load(b *testing.B, n int) (*Engine, *instant, time.Time) {
 	for i := range 50_000 {
 		c.addrs = append(c.addrs, fmt.Sprintf("198.%d.%d.7:443", 18+i>>8, i&255))
 	}
-	c.id = e.Join(now, dispatch.Hello{Node: "c", Instance: "1", Region: "r", MaxInFlight: 1 << 20}, nil, c)
+	var err error
+	if c.id, err = e.Join(now, dispatch.Hello{Node: "c", Instance: "1", Region: "r", MaxInFlight: 1 << 20}, nil, c); err != nil {
+		b.Fatal(err)
+	}
 	if err := e.Grant(now, c.id, 1<<20); err != nil {
 		b.Fatal(err)
 	}

@@ -83,7 +83,10 @@ func (c *checker) End(reason string) { c.ended = reason }
 
 func (w *world) join(node string) *checker {
 	c := &checker{w: w, node: node, targets: map[check.SiteID]check.Target{}}
-	c.id = w.engine.Join(w.now, dispatch.Hello{Node: node, Instance: node + "-1", Region: "here", MaxInFlight: 100}, nil, c)
+	var err error
+	if c.id, err = w.engine.Join(w.now, dispatch.Hello{Node: node, Instance: node + "-1", Region: "here", MaxInFlight: 100}, nil, c); err != nil {
+		w.t.Fatal(err)
+	}
 	if err := w.engine.Grant(w.now, c.id, 100); err != nil {
 		w.t.Fatal(err)
 	}

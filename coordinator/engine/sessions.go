@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/checkers"
@@ -18,21 +19,41 @@ type Result struct {
 	Observation check.Observation
 }
 
-// Join opens a session. Older sessions of the same node are ended.
+// Join opens a session. Older sessions of the same process are ended, and those of another
+// process of the same name that is gone; while that one is heard, the error is
+// *dispatch.NameTaken.
 //
 // Batches of an earlier session of the same process that it still works on go on if
 // their checks are in nobody else's hands.
-func (e *Engine) Join(now time.Time, hello dispatch.Hello, resume []dispatch.Ref, out Session) dispatch.SessionID {
+func (e *Engine) Join(now time.Time, hello dispatch.Hello, resume []dispatch.Ref, out Session) (dispatch.SessionID, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	id, superseded := e.core.Join(now, hello, resume)
+	id, superseded, err := e.core.Join(now, hello, resume)
+	if taken, ok := errors.AsType[*dispatch.NameTaken](err); ok {
+		e.warnOfNamesake(now, e.fleet.Get(taken.Holder), hello)
+	}
+	if err != nil {
+		return 0, err
+	}
 	for _, old := range superseded {
 		e.endSession(now, old, "superseded by a newer session of the same node")
 	}
 	e.sessions[id] = out
 	e.fleet.Join(e.core.Session(id))
 	e.o.Log.Info("checker joined", "checker", hello.Node, "region", hello.Region, "max_in_flight", hello.MaxInFlight)
-	return id
+	return id, nil
+}
+
+// warnOfNamesake logs, now and then, that a process was refused since another one has its
+// name.
+func (e *Engine) warnOfNamesake(now time.Time, holder *checkers.Checker, refused dispatch.Hello) {
+	if holder == nil || !holder.Warn(now) {
+		return
+	}
+	works := holder.Hello()
+	e.o.Log.Warn("a checker is refused: another process works under its name", "checker", refused.Node,
+		"refused", refused.Address, "refused_region", refused.Region, "refused_instance", refused.Instance,
+		"works", works.Address, "works_region", works.Region, "works_instance", works.Instance)
 }
 
 // Leave ends a session whose stream is gone. What it had out goes out again.

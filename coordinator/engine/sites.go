@@ -10,8 +10,8 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Put adds a site, or takes over what was changed in its row. The row was read, or
-// written, at now.
+// Put adds a site, or takes over what was changed in its row. The row was read from now
+// on, or written at now: of several it is the one with the latest now that stays.
 func (e *Engine) Put(now time.Time, row store.Site) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/coverage"
+	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -86,6 +87,8 @@ type CheckerView struct {
 	UnwellSince time.Time
 	// Quarantined is since when its failures count for nothing; zero while it is trusted.
 	Quarantined time.Time
+	// Rival is another process that asks for its name, zero when none does.
+	Rival dispatch.Rival
 }
 
 // Summary is the engine's view of itself.
@@ -136,7 +139,7 @@ func (e *Engine) Summary(now time.Time) Summary {
 		sum.Checkers = append(sum.Checkers, CheckerView{
 			Node: info.Hello.Node, Region: info.Hello.Region, Instance: info.Hello.Instance,
 			Joined: info.JoinedAt, Open: info.Open, Credit: info.Credit,
-			SelfCheck: st.Self, UnwellSince: st.Unwell, Quarantined: st.Quarantined,
+			SelfCheck: st.Self, UnwellSince: st.Unwell, Quarantined: st.Quarantined, Rival: info.Rival,
 		})
 	}
 	for id, h := range e.held {

@@ -29,8 +29,7 @@ type Options struct {
 	Fence func(store.ShardID) (store.Fence, bool)
 	// First and Last bound the buckets to read, both included.
 	First, Last check.BucketID
-	// Loaded is called once, when what had been gained at first was loaded, or loading it
-	// was tried.
+	// Loaded is called once, when what had been gained at first was loaded.
 	Loaded func()
 	Log    *slog.Logger
 }

@@ -143,7 +143,7 @@ func TestWhatFailsIsTriedAgainWithWhatHasCome(t *testing.T) {
 		h.gain(0, 15)
 		h.intake.Settled()
 		h.after(500 * time.Millisecond)
-		want(t, "said to be loaded, though it failed", h.loaded(), 1)
+		want(t, "said to be loaded, when it failed", h.loaded(), 0)
 		h.gain(16, 31)
 		h.after(time.Second) // it fails once more
 		h.after(time.Second)

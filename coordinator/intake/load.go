@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -31,9 +32,7 @@ func (in *Intake) load(ctx context.Context) {
 	}
 	err := in.loadAll(ctx)
 	close(in.tried)
-	if ctx.Err() == nil {
-		in.o.Loaded() // also when that failed: most may be there
-	}
+	loaded := sync.OnceFunc(in.o.Loaded)
 	for wait := loadAgain; ctx.Err() == nil; err = in.loadAll(ctx) {
 		if err != nil {
 			in.o.Log.Error("could not load the sites of shards", "err", err, "again_in", wait)
@@ -41,6 +40,7 @@ func (in *Intake) load(ctx context.Context) {
 			wait = min(2*wait, loadAgainMost)
 			continue
 		}
+		loaded()
 		wait = loadAgain
 		select {
 		case <-in.shards.more:

@@ -164,7 +164,7 @@ func TestAMassOutageIsCommittedToARealDatabase(t *testing.T) {
 		}
 		for _, o := range page {
 			found[o.SiteID] = true
-			q.Before = o.ID
+			q.Before = o.Mark()
 		}
 		if len(page) < q.Limit {
 			break

@@ -13,8 +13,9 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// look reads who is there and who has what, and does our part of the plan.
-func (w *Ownership) look(ctx context.Context) {
+// look reads who is there and who has what, and does our part of the plan. It logs its
+// error.
+func (w *Ownership) look(ctx context.Context) error {
 	v, err := w.read(ctx)
 	if err == nil {
 		now := time.Now()
@@ -27,6 +28,7 @@ func (w *Ownership) look(ctx context.Context) {
 	if ctx.Err() == nil {
 		w.lookTrouble.note(w.o.Log, "sharing the shards", err)
 	}
+	return err
 }
 
 // read reads both lists at once.

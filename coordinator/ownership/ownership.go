@@ -54,6 +54,7 @@ type Options struct {
 	// Both are called for several shards at once.
 	Lost func(store.ShardID)
 	// Settled is called once, when each shard that could be had at first has been gained.
+	// While the database is away that is not known.
 	Settled func()
 }
 
@@ -71,8 +72,9 @@ type Ownership struct {
 	past   [store.Shards]uint64
 	view   view
 	counts Counts
-	// announced is when we last could say that we are there.
-	announced time.Time
+	// announced is when we last could say that we are there, written when the database
+	// last took a write of ours.
+	announced, written time.Time
 
 	// What follows is Run's alone.
 
@@ -186,6 +188,15 @@ func (w *Ownership) Counts() Counts {
 	return c
 }
 
+// Written is when the database last took a write of ours, a renewal or an announcement,
+// of which one is due every Renew; zero while it has taken none. What it took late counts
+// from when it was sent.
+func (w *Ownership) Written() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.written
+}
+
 // Run claims, renews and shares until ctx ends, then gives back.
 func (w *Ownership) Run(ctx context.Context) error {
 	w.seen = time.Now()
@@ -196,14 +207,22 @@ func (w *Ownership) Run(ctx context.Context) error {
 	settled := sync.OnceFunc(w.o.Settled)
 	for ctx.Err() == nil {
 		next := time.Now().Add(Look)
-		w.look(ctx)
-		settled()
+		if err := w.look(ctx); err == nil || w.holds() {
+			settled()
+		}
 		pause(ctx, time.Until(next))
 	}
 	renewer.Wait()
 	w.tenants.Wait()
 	w.releaseAll(context.WithoutCancel(ctx))
 	return nil
+}
+
+// holds reports whether any shard is in hand.
+func (w *Ownership) holds() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.held) > 0
 }
 
 // pause waits; false when ctx has ended.

@@ -75,8 +75,9 @@ func (w *Ownership) announce(ctx context.Context) error {
 		return err
 	}
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.announced = now
-	w.mu.Unlock()
+	w.wrote(now)
 	return nil
 }
 
@@ -107,10 +108,19 @@ func (w *Ownership) renew(ctx context.Context, t *tenure) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.wrote(began)
 	if t.ours() {
 		t.lease, t.renewed = renewed, began
 	}
 	return nil
+}
+
+// wrote notes that the database took a write that was sent at a time. Its lock is
+// Ownership.mu.
+func (w *Ownership) wrote(sent time.Time) {
+	if sent.After(w.written) {
+		w.written = sent
+	}
 }
 
 // trouble tells of a beginning and an end, and not of each time between.

@@ -52,6 +52,7 @@ func (w *Ownership) take(run context.Context, lease store.Lease, began time.Time
 	w.held[t.shard] = t
 	delete(w.twin, t.shard)
 	w.counts.Claimed++
+	w.wrote(began)
 	w.mu.Unlock()
 	w.o.Gained(t.shard)
 	w.tenants.Go(func() { w.serve(run, t) }) // now: Lost comes after Gained

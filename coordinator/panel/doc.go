@@ -12,4 +12,5 @@
 // it is in doubt, end with ctx; one a ballot or second look under way, at most
 // Options.MaxBallots, and under each one a member asked, which end at their deadline,
 // when the ballot is abandoned, when the member is found to be silent, or with ctx.
+// Consult, which needs no Run, waits for one goroutine a member.
 package panel

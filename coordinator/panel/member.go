@@ -142,7 +142,7 @@ func explain(err error) string {
 
 // take says what an answer counts as, and what it tells of the member.
 func (m *member) take(id string, resp *veriflierpb.VerifyResponse) (v store.Vote, s State, detail string) {
-	v = m.Judge(id, resp)
+	v = m.judge(id, resp)
 	switch {
 	case v.Value != quorum.Unknown:
 		return v, OK, ""
@@ -175,8 +175,8 @@ func (m *member) dissent() {
 	m.st.Dissented++
 }
 
-// Judge says what an answer to question id counts as, as a vote of this member.
-func (m Member) Judge(id string, resp *veriflierpb.VerifyResponse) store.Vote {
+// judge turns an answer to question id into a vote of this member.
+func (m Member) judge(id string, resp *veriflierpb.VerifyResponse) store.Vote {
 	if resp.GetVeriflier() != m.Name {
 		return *m.unknown(fmt.Sprintf("answered as %.64q", resp.GetVeriflier()))
 	}

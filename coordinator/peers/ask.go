@@ -29,9 +29,11 @@ const (
 	tryTime  = 3 * time.Second
 )
 
-// link is a connection to one endpoint.
+// link is the way to one endpoint.
 type link struct {
-	conn *grpc.ClientConn
+	// conn asks whatever the peer's health, ready only a peer that says that it is ready.
+	// Each connects when it is first used.
+	conn, ready *grpc.ClientConn
 	// users are the calls that run on it; used is when the last one began or ended.
 	users int
 	used  time.Time
@@ -46,12 +48,22 @@ func Forwarded(ctx context.Context) bool {
 // Ask makes a call to a peer, marked as forwarded. Whether the peer answered is
 // remembered. The call must end with ctx.
 func (p *Peers) Ask(ctx context.Context, to Peer, call func(context.Context, grpc.ClientConnInterface) error) error {
+	return p.ask(ctx, to, func(ctx context.Context, l *link) error { return call(ctx, l.conn) })
+}
+
+// AskReady is Ask for what a peer cannot do while it is not ready: then the call fails at
+// once, and has not left this process.
+func (p *Peers) AskReady(ctx context.Context, to Peer, call func(context.Context, grpc.ClientConnInterface) error) error {
+	return p.ask(ctx, to, func(ctx context.Context, l *link) error { return call(ctx, l.ready) })
+}
+
+func (p *Peers) ask(ctx context.Context, to Peer, call func(context.Context, *link) error) error {
 	l, err := p.hold(to.Endpoint)
 	if err != nil {
 		return err
 	}
 	defer p.release(l)
-	err = call(metadata.AppendToOutgoingContext(ctx, forwardedKey, p.o.Node), l.conn)
+	err = call(metadata.AppendToOutgoingContext(ctx, forwardedKey, p.o.Node), l)
 	if !errors.Is(ctx.Err(), context.Canceled) { // the asker's own end says nothing about the peer
 		p.note(to.Node, err)
 	}
@@ -148,7 +160,11 @@ func (p *Peers) hold(endpoint string) (*link, error) {
 		if err != nil {
 			return nil, fault.New(fault.Unavailable, "%w", err)
 		}
-		l = &link{conn: conn}
+		ready, err := rpc.DialServing(endpoint, p.o.Client)
+		if err != nil {
+			return nil, fault.New(fault.Unavailable, "%w", errors.Join(err, conn.Close()))
+		}
+		l = &link{conn: conn, ready: ready}
 		p.links[endpoint] = l
 	}
 	l.users++
@@ -189,6 +205,7 @@ func (p *Peers) dropOldest() bool {
 
 func (p *Peers) drop(endpoint string) {
 	_ = p.links[endpoint].conn.Close() // fails only when it is closed already
+	_ = p.links[endpoint].ready.Close()
 	delete(p.links, endpoint)
 }
 

@@ -321,6 +321,7 @@ func (c *counted) Close() error {
 type speaker struct {
 	monitorpb.UnimplementedSiteServiceServer
 	forwarded atomic.Int64
+	ready     func() error // as rpc.ServerOptions has it
 }
 
 func (s *speaker) DeleteSite(ctx context.Context, _ *monitorpb.DeleteSiteRequest) (*monitorpb.DeleteSiteResponse, error) {
@@ -332,7 +333,7 @@ func (s *speaker) DeleteSite(ctx context.Context, _ *monitorpb.DeleteSiteRequest
 
 func serve(t *testing.T, n rpc.Network, addr string, s *speaker) (stop func()) {
 	t.Helper()
-	server, err := rpc.NewServer(rpc.ServerOptions{Name: addr}, func(r grpc.ServiceRegistrar) { monitorpb.RegisterSiteServiceServer(r, s) })
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: addr, Ready: s.ready}, func(r grpc.ServiceRegistrar) { monitorpb.RegisterSiteServiceServer(r, s) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -353,11 +354,15 @@ func serve(t *testing.T, n rpc.Network, addr string, s *speaker) (stop func()) {
 
 func remove(p *peers.Peers, endpoint string) (left bool, err error) {
 	var sent peers.Sent
-	err = p.Ask(context.Background(), peers.Peer{Node: endpoint, Endpoint: endpoint}, func(ctx context.Context, conn grpc.ClientConnInterface) error {
+	err = p.Ask(context.Background(), peers.Peer{Node: endpoint, Endpoint: endpoint}, deletion(&sent))
+	return sent.Left(), err
+}
+
+func deletion(sent *peers.Sent) func(context.Context, grpc.ClientConnInterface) error {
+	return func(ctx context.Context, conn grpc.ClientConnInterface) error {
 		_, err := monitorpb.NewSiteServiceClient(conn).DeleteSite(ctx, &monitorpb.DeleteSiteRequest{SiteId: 1}, sent.Option())
 		return err
-	})
-	return sent.Left(), err
+	}
 }
 
 func TestOneConnectionAnEndpointIsKeptWhileItIsUsed(t *testing.T) {
@@ -405,6 +410,39 @@ func TestACallThatNeverLeftIsKnown(t *testing.T) {
 	if left, err := remove(p, "nobody"); !peers.Unanswered(err) || left {
 		t.Errorf("%v, left %v", err, left)
 	}
+}
+
+func TestAPeerThatIsNotReadyIsAskedOnlyWhatItCanDoAllTheSame(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var ill atomic.Bool
+		s := &speaker{ready: func() error {
+			if ill.Load() {
+				return errors.New("the database is away")
+			}
+			return nil
+		}}
+		n := rpc.NewMemory()
+		stop := serve(t, n, "b", s)
+		p := peers.New(peers.Options{Node: "us", Directory: &directory{}, Client: rpc.ClientOptions{Network: n}})
+		for range 2 {
+			for _, ready := range []bool{false, true} {
+				ill.Store(!ready)
+				time.Sleep(time.Second)
+				var sent peers.Sent
+				began := time.Now()
+				err := p.AskReady(t.Context(), peers.Peer{Node: "b", Endpoint: "b"}, deletion(&sent))
+				if peers.Unanswered(err) == ready || sent.Left() != ready || time.Since(began) > 0 {
+					t.Errorf("ready %v: %v, left %v, after %s", ready, err, sent.Left(), time.Since(began))
+				}
+				if left, err := remove(p, "b"); peers.Unanswered(err) || !left {
+					t.Errorf("ready %v, asked all the same: %v, left %v", ready, err, left)
+				}
+			}
+		}
+		p.Close()
+		stop()
+	})
 }
 
 func TestConnectionsAreBounded(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 type Store interface {
 	Sites
 	History
+	Orphans
 	Outbox
 	Ownership
 	Members
@@ -48,10 +49,13 @@ type Sites interface {
 	// CreateSite adds a site; AlreadyExists when the blog has that URL.
 	// It ignores ID and the status fields of s.
 	CreateSite(ctx context.Context, s Site) (Site, error)
-	// UpdateSite writes BlogID, URL, Interval, Paused and Settings of s; NotFound
-	// when there is no such row, AlreadyExists as in CreateSite.
-	UpdateSite(ctx context.Context, s Site) error
-	// DeleteSite removes the row and closes its open outage at time at, unreported.
+	// UpdateSite has edit change a site as it is stored, and answers it as it is stored then.
+	// Of BlogID, URL, Interval, Paused and Settings it writes those that edit changed, so
+	// that what others write to the rest at the same time stays; it ignores other changes.
+	// It may call edit several times, and returns edit's error as it is. NotFound when there
+	// is no such row, AlreadyExists as in CreateSite.
+	UpdateSite(ctx context.Context, id check.SiteID, edit func(Site) (Site, error)) (Site, error)
+	// DeleteSite removes the row and ends its open outage at time at, as EndDeleted, unreported.
 	DeleteSite(ctx context.Context, id check.SiteID, at time.Time) error
 }
 
@@ -97,17 +101,19 @@ type History interface {
 	KeepBallot(ctx context.Context, f Fence, b Ballot) error
 	// Outage reads one outage with its ballot and checks.
 	Outage(ctx context.Context, id int64) (Outage, error)
-	// ListOutages reads a page by falling id, without ballots and checks.
+	// ListOutages reads a page, without ballots and checks: those that were confirmed last
+	// come first, and among those of one moment the higher id.
 	ListOutages(ctx context.Context, q OutageQuery) ([]Outage, error)
-	// ListBallots reads the kept ballots of a site, the newest first. Those that opened
-	// an outage are among them, with its OutageID.
+	// ListBallots reads the kept ballots of a site: those that were decided last come first.
+	// Those that opened an outage are among them, with its OutageID.
 	ListBallots(ctx context.Context, id check.SiteID, limit int) ([]Ballot, error)
 }
 
 // Outbox holds the notices that WordPress.com has not accepted yet.
 type Outbox interface {
-	// DueNotices reads the oldest undelivered notice of each site in the given
-	// shards whose NextAttempt is not after now, at most limit, oldest first.
+	// DueNotices reads the oldest undelivered notice of each site in the given shards
+	// whose NextAttempt is not after now, at most limit. A site's notices are ordered as
+	// its changes were committed; those of different sites by about their age.
 	DueNotices(ctx context.Context, shards []ShardID, now time.Time, limit int) ([]Notice, error)
 	// Delivered takes a notice off; doing so twice is no error.
 	Delivered(ctx context.Context, n Notice, at time.Time) error
@@ -353,8 +359,9 @@ type Outage struct {
 	URL    string
 	// Status as last reported for it; running when it is over.
 	Status check.Status
-	// End is zero while it is open.
+	// End is zero while it is open; EndReason says why it is not.
 	Start, Confirmed, End time.Time
+	EndReason             EndReason
 	Failure               check.FailureKind
 	Reason                string
 	HTTPStatus            int
@@ -368,8 +375,8 @@ type Outage struct {
 
 // OutageQuery selects a page of outages. Zero fields do not restrict.
 type OutageQuery struct {
-	// Before is the last id of the page before.
-	Before int64
+	// Before is the mark of the last outage of the page before.
+	Before OutageMark
 	// Limit is the page's size, 1..10000.
 	Limit    int
 	SiteID   check.SiteID

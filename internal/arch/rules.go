@@ -21,6 +21,9 @@ func roles() []string {
 	return []string{"coordinator/...", "checker/...", "veriflier/...", "gateway/..."}
 }
 
+// compositionRoots build roles and run them together in one process.
+func compositionRoots() []string { return []string{"internal/cluster/...", "internal/dev/..."} }
+
 // pure are the packages that decide: values in, values out.
 func pure() []string {
 	return []string{
@@ -54,10 +57,15 @@ func importRules() []importRule {
 		of:    deciders(),
 		allow: slices.Concat(valuePackages(), pure(), deciders(), []string{"coordinator/store"}),
 	}, {
-		why:    "what all roles share must not know one of them; only internal/cluster puts them together",
+		why:    "what all roles share must not know one of them; only the composition roots put them together",
 		of:     []string{"internal/..."},
-		except: []string{"internal/cluster/..."},
+		except: compositionRoots(),
 		deny:   roles(),
+	}, {
+		why:    "only cmd/jetmon, tests and another composition root stand above a composition root",
+		of:     []string{"..."},
+		except: append([]string{"cmd/jetmon/...", "test/..."}, compositionRoots()...),
+		deny:   compositionRoots(),
 	}, {
 		why:    "SQL is spoken in coordinator/store/sqlstore only",
 		of:     []string{"..."},
@@ -157,9 +165,6 @@ func statefulTypes() []string {
 
 // testMakers are allowed in test/..., whose packages serve the tests of a process.
 func testMakers() []string { return []string{"sync.OnceFunc", "sync.OnceValue", "sync.OnceValues"} }
-
-// linkerVariables are set by the linker (-X); they look like constants otherwise.
-func linkerVariables() []string { return []string{"cmd/jetmon.version", "cmd/jetmon.commit"} }
 
 // Most lines of a file.
 const (

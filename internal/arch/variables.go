@@ -44,7 +44,7 @@ func (s *source) checkVariable(v *ast.ValueSpec, imported map[string]string, tab
 		if i < len(v.Values) {
 			value = v.Values[i]
 		}
-		switch kind := s.kindOf(name.Name, value, imported); {
+		switch kind := s.kindOf(value, imported); {
 		case kind == immutable:
 		case kind == table && !name.IsExported():
 			tables[name.Name] = name.Pos()
@@ -64,7 +64,7 @@ const (
 	table
 )
 
-func (s *source) kindOf(name string, value ast.Expr, imported map[string]string) variableKind {
+func (s *source) kindOf(value ast.Expr, imported map[string]string) variableKind {
 	switch v := value.(type) {
 	case *ast.CallExpr:
 		maker := qualified(v.Fun, imported)
@@ -74,12 +74,6 @@ func (s *source) kindOf(name string, value ast.Expr, imported map[string]string)
 	case *ast.CompositeLit:
 		if !named(statefulTypes(), qualified(v.Type, imported)) {
 			return table
-		}
-	case *ast.BasicLit:
-		for _, known := range linkerVariables() {
-			if known == s.pkg.path+"."+name {
-				return immutable
-			}
 		}
 	}
 	return mutable

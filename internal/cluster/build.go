@@ -69,7 +69,9 @@ func (c *Cluster) buildCoordinator() (role, error) {
 	metrics := c.coordinatorMetrics
 	c.coordinatorMetrics = prometheus.NewRegistry()
 	r, err := coordinator.New(coordinator.Options{
-		Node: c.coordinator.name, Endpoint: c.coordinator.name, Store: c.o.Store, Listeners: listeners,
+		Node: c.coordinator.name, Endpoint: c.coordinator.name, Store: c.o.Store,
+		// The checkers are inside; whoever comes by TCP is none.
+		Listeners: listeners[:1], PublicListeners: listeners[1:],
 		Verifliers: members, VeriflierClient: c.client(), PeerOfflineLimit: c.o.PeerOfflineLimit,
 		Policy: c.o.Policy, IntervalOverride: c.o.IntervalOverride, BucketMax: lastBucket,
 		Notify: c.o.Notify, OnChange: c.o.OnChange, Diagnoser: diagnoser, Log: c.o.Log, Metrics: metrics,
@@ -114,7 +116,7 @@ func (c *Cluster) buildVeriflier(name string, i int) (role, error) {
 		return nil, err
 	}
 	r, err := veriflier.New(veriflier.Options{
-		Name: name, Region: c.o.Regions[i], Listeners: listeners, Server: rpc.ServerOptions{Validate: true},
+		Name: name, Region: c.o.Regions[i], Listeners: listeners,
 		Prober: prober, SelfCheck: monitor, Log: c.o.Log, Metrics: c.o.Metrics,
 	})
 	return closing{r, prober}, abandon(err, listeners...)

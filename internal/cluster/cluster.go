@@ -97,6 +97,17 @@ func (c *Cluster) Run(ctx context.Context) error {
 	return errors.Join(c.errs...)
 }
 
+// Ready says which nodes cannot do their work now, and why; nil when all can.
+func (c *Cluster) Ready() error {
+	var errs []error
+	for _, n := range c.nodes() {
+		if err := n.Ready(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", n.name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // nodes lists all nodes, who answers before who asks.
 func (c *Cluster) nodes() []*Node {
 	var all []*Node

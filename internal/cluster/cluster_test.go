@@ -15,16 +15,21 @@ import (
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
 
 	"github.com/Automattic/jetmon/coordinator"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/notify"
 	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
+	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/cluster"
 	"github.com/Automattic/jetmon/internal/demo"
 	"github.com/Automattic/jetmon/internal/probe"
+	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -244,6 +249,92 @@ func TestEachNodeCanBeStoppedAndStartedAgain(t *testing.T) {
 	w.stop(t)
 	if err := w.Checkers()[0].Start(); !errors.Is(err, cluster.ErrEnded) {
 		t.Errorf("a node starts after the end: %v", err)
+	}
+}
+
+// Whoever can reach loopback can dial the coordinator's port. That must not make him a
+// checker, who could say that every site is up.
+func TestTheCoordinatorsPortIsNotForCheckers(t *testing.T) {
+	t.Parallel()
+	front, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, func(o *cluster.Options) { o.CoordinatorListener = front })
+	w.awaitReady(t, "")
+	for _, when := range []string{"from the beginning", "after a restart"} {
+		conn, err := rpc.Dial(front.Addr().String(), rpc.ClientOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		st, err := coordinatorv1.NewAssignmentServiceClient(conn).StreamAssignments(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Its error, if any, is that of Recv.
+		_ = st.Send(&coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Hello{
+			Hello: &coordinatorv1.Hello{Node: "checker-1", InstanceId: "x", MaxInFlight: 1, ProtocolVersion: 1},
+		}})
+		if m, err := st.Recv(); status.Code(err) != codes.Unimplemented {
+			t.Errorf("%s a stranger who says that he is checker-1 hears %v, %v", when, m, err)
+		}
+		health := healthpb.NewHealthClient(conn)
+		if _, err := health.Check(t.Context(), &healthpb.HealthCheckRequest{Service: "jetmon.coordinator.v1.AssignmentService"}); status.Code(err) != codes.NotFound {
+			t.Errorf("%s the health of what is not served: %v", when, err)
+		}
+		for _, service := range []string{"", "jetmon.monitor.v1.SiteService"} {
+			if h, err := health.Check(t.Context(), &healthpb.HealthCheckRequest{Service: service}); err != nil || h.GetStatus() != healthpb.HealthCheckResponse_SERVING {
+				t.Errorf("%s the health of %q: %v, %v", when, service, h, err)
+			}
+		}
+		fleet, err := monitorv1.NewFleetServiceClient(conn).GetFleet(t.Context(), &monitorv1.GetFleetRequest{})
+		if n := len(fleet.GetFleet().GetCheckers()); err != nil || n != 2 {
+			t.Errorf("%s the fleet has %d checkers, %v", when, n, err)
+		}
+		w.Coordinator().Stop()
+		if err := w.Coordinator().Start(); err != nil {
+			t.Fatal(err)
+		}
+		w.awaitReady(t, "")
+	}
+}
+
+// awaitReady waits until the cluster says of a node why it cannot work, or of none.
+func (w *world) awaitReady(t *testing.T, want string) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); ; <-tick.C {
+		err := w.Ready()
+		if err == nil && want == "" || err != nil && want != "" && strings.Contains(err.Error(), want) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("ready: %v, want %q", err, want)
+		}
+	}
+}
+
+func TestAClusterIsReadyWhileAllItsNodesAre(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.awaitReady(t, "")
+	for _, story := range []struct {
+		stopped *cluster.Node
+		want    []string
+	}{
+		{w.Verifliers()[1], []string{"veriflier-2: it does not run"}},
+		{w.Coordinator(), []string{"coordinator: it does not run", "checker-1: no coordinator", "gateway: the coordinator cannot be reached"}},
+	} {
+		story.stopped.Stop()
+		for _, want := range story.want {
+			w.awaitReady(t, want)
+		}
+		if err := story.stopped.Start(); err != nil {
+			t.Fatal(err)
+		}
+		w.awaitReady(t, "")
 	}
 }
 

@@ -7,9 +7,11 @@ import (
 	"sync"
 )
 
-// role is what every role is: Run blocks, and drains in order when ctx ends.
+// role is what every role is: Run blocks, and drains in order when ctx ends; Ready says
+// why the role cannot do its work now.
 type role interface {
 	Run(ctx context.Context) error
+	Ready() error
 }
 
 // Node is one role of a cluster. It can be stopped and started again, also while the
@@ -23,6 +25,7 @@ type Node struct {
 	closed bool
 	cancel context.CancelFunc
 	ended  chan struct{} // nil while the node does not run
+	role   role          // the one that runs, or ran last
 }
 
 // Name is the node's name, which is also its address on the cluster's network.
@@ -46,7 +49,7 @@ func (n *Node) Start() error {
 	// The node's end is Stop's business alone, so that a cluster stops in order.
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
-	n.cancel, n.ended = cancel, ended
+	n.cancel, n.ended, n.role = cancel, ended, r
 	go func() {
 		defer close(ended)
 		err := r.Run(ctx)
@@ -78,6 +81,17 @@ func (n *Node) Running() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.ended != nil
+}
+
+// Ready says why the node cannot do its work now; nil when it can.
+func (n *Node) Ready() error {
+	n.mu.Lock()
+	r, running := n.role, n.ended != nil
+	n.mu.Unlock()
+	if !running {
+		return errors.New("it does not run")
+	}
+	return r.Ready()
 }
 
 // close stops the node for good.

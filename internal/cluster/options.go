@@ -52,7 +52,8 @@ type Options struct {
 	Network rpc.Network
 	// CoordinatorListener, VeriflierListener (the first veriflier's) and
 	// GatewayListener are TCP listeners to serve on besides; each may be nil. A node
-	// that is started again claims its address anew.
+	// that is started again claims its address anew. The coordinator's has no
+	// AssignmentService.
 	CoordinatorListener, VeriflierListener, GatewayListener net.Listener
 
 	// OpenAPI is the gateway's document.

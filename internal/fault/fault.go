@@ -110,14 +110,17 @@ func Status(err error) *status.Status {
 }
 
 // onWire makes text fit for a protobuf string of bounded length.
-func onWire(text string) string {
-	text = strings.ToValidUTF8(text, "\uFFFD")
-	if len(text) <= maxWireBytes {
+func onWire(text string) string { return Clip(strings.ToValidUTF8(text, "\uFFFD"), maxWireBytes) }
+
+// Clip cuts a text to at most so many bytes, between two characters, and ends it in "..."
+// then. A text from outside that an error quotes must not be longer than what is said of it.
+func Clip(text string, most int) string {
+	if len(text) <= most {
 		return text
 	}
 	const more = "..."
-	cut := maxWireBytes - len(more)
-	for !utf8.RuneStart(text[cut]) {
+	cut := max(0, most-len(more))
+	for cut > 0 && !utf8.RuneStart(text[cut]) {
 		cut--
 	}
 	return text[:cut] + more

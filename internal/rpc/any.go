@@ -1,46 +1,116 @@
 package rpc
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
 )
 
-// roundRobin sends calls to one server after the other, of those that say by gRPC's
-// health service that they serve. NewServer's all have it.
-const roundRobin = `{"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}}`
+// Service configurations of a client of several servers: calls go to one after the other,
+// of those that are connected, or of those that say by gRPC's health service that they
+// serve. NewServer's all have it.
+const (
+	roundConnected = `{"loadBalancingConfig": [{"round_robin": {}}]}`
+	roundServing   = `{"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}}`
+)
 
 // namePrefix begins a name that stands for many servers.
 const namePrefix = "dns:///"
 
+// Pool is a client of servers any of which can answer any call. DialAny makes one.
+type Pool struct {
+	// serving is of the servers that serve. It is the client of a lone server, too.
+	serving *grpc.ClientConn
+	// connected is of all servers, for as long as none serves; nil for a lone server. It
+	// connects when it is first used.
+	connected *grpc.ClientConn
+}
+
 // DialAny makes a client of servers any of which can answer any call. Calls go round
-// those that are healthy; while none is, they fail with UNAVAILABLE. An address is as
-// for Dial; dns:///HOST:PORT, alone, is every address that HOST resolves to, and is
-// looked up again when a connection breaks. A lone HOST:PORT is what Dial makes of it:
-// it is asked whatever its health.
-func DialAny(addrs []string, o ClientOptions) (*grpc.ClientConn, error) {
+// those that serve, by their health. While none does they go round all: what these can
+// still answer, such as what is the matter, is worth more than an UNAVAILABLE of our own.
+// An address is as for Dial; dns:///HOST:PORT, alone, is every address that HOST resolves
+// to, and is looked up again when a connection breaks. A lone HOST:PORT is asked whatever
+// its health.
+func DialAny(addrs []string, o ClientOptions) (*Pool, error) {
 	switch {
 	case len(addrs) == 0 || slices.Contains(addrs, ""):
 		return nil, errors.New("dial: the address of a server is empty")
 	case len(addrs) > 1 && slices.ContainsFunc(addrs, isName):
 		return nil, fmt.Errorf("dial %s: a name for many servers must be the only address", strings.Join(addrs, ","))
-	case len(addrs) > 1:
-		servers := manual.NewBuilderWithScheme("list")
-		servers.InitialState(stateOf(addrs))
-		return dial("list:///"+addrs[0], o, grpc.WithResolvers(servers), grpc.WithDefaultServiceConfig(roundRobin))
-	case isName(addrs[0]):
-		return dial(addrs[0], o, grpc.WithDefaultServiceConfig(roundRobin))
-	default:
-		return Dial(addrs[0], o)
+	case len(addrs) == 1 && !isName(addrs[0]):
+		conn, err := Dial(addrs[0], o)
+		return &Pool{serving: conn}, err
 	}
+	serving, err := dialRound(addrs, o, roundServing)
+	if err != nil {
+		return nil, err
+	}
+	connected, err := dialRound(addrs, o, roundConnected)
+	if err != nil {
+		return nil, errors.Join(err, serving.Close())
+	}
+	return &Pool{serving: serving, connected: connected}, nil
+}
+
+// DialServing is Dial, but calls fail at once with UNAVAILABLE while the server says by its
+// health that it does not serve.
+func DialServing(addr string, o ClientOptions) (*grpc.ClientConn, error) {
+	if addr == "" {
+		return nil, errors.New("dial: the address of the server is empty")
+	}
+	return dialRound([]string{addr}, o, roundServing)
+}
+
+// Invoke makes a unary call.
+func (p *Pool) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	return p.choose().Invoke(ctx, method, args, reply, opts...)
+}
+
+// NewStream opens a stream.
+func (p *Pool) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	return p.choose().NewStream(ctx, desc, method, opts...)
+}
+
+// Connected reports whether one of the servers that calls go to is connected.
+func (p *Pool) Connected() bool { return p.choose().GetState() == connectivity.Ready }
+
+// Close ends all connections, and with them the calls that still run.
+func (p *Pool) Close() error {
+	err := p.serving.Close()
+	if p.connected != nil {
+		err = errors.Join(err, p.connected.Close())
+	}
+	return err
+}
+
+// choose returns the client of all servers when every one that can be reached says that
+// it does not serve.
+func (p *Pool) choose() *grpc.ClientConn {
+	if p.connected != nil && p.serving.GetState() == connectivity.TransientFailure {
+		return p.connected
+	}
+	return p.serving
 }
 
 func isName(addr string) bool { return strings.HasPrefix(addr, namePrefix) }
+
+// dialRound makes a client of several servers, by a list of addresses or a name.
+func dialRound(addrs []string, o ClientOptions, config string) (*grpc.ClientConn, error) {
+	if isName(addrs[0]) {
+		return dial(addrs[0], o, grpc.WithDefaultServiceConfig(config))
+	}
+	servers := manual.NewBuilderWithScheme("list")
+	servers.InitialState(stateOf(addrs))
+	return dial("list:///"+addrs[0], o, grpc.WithResolvers(servers), grpc.WithDefaultServiceConfig(config))
+}
 
 // stateOf lists addresses as they are: the Network resolves each, at every connect anew.
 func stateOf(addrs []string) resolver.State {

@@ -3,6 +3,7 @@ package rpc_test
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -25,6 +26,16 @@ func answering(n *atomic.Int64) *service {
 	}}
 }
 
+// unless is the readiness of a server that is ready while it is not ill.
+func unless(ill *atomic.Bool) func() error {
+	return func() error {
+		if ill.Load() {
+			return errors.New("it is ill")
+		}
+		return nil
+	}
+}
+
 func listenOn(t *testing.T, n rpc.Network, addr string) net.Listener {
 	t.Helper()
 	l, err := n.Listen(addr)
@@ -39,13 +50,14 @@ func TestCallsGoRoundTheHealthyServers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := rpc.NewMemory()
 		var a, b atomic.Int64
-		ra := serve(t, answering(&a), rpc.ServerOptions{}, listenOn(t, n, "a"))
+		var ill atomic.Bool
+		ra := serve(t, answering(&a), rpc.ServerOptions{Ready: unless(&ill)}, listenOn(t, n, "a"))
 		rb := serve(t, answering(&b), rpc.ServerOptions{Tokens: []string{"secret"}}, listenOn(t, n, "b"))
 		conn, err := rpc.DialAny([]string{"a", "b", "nobody"}, rpc.ClientOptions{Network: n, Token: "secret"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		client := &running{ClientConn: conn}
+		client := &caller{conn}
 		// ask makes ten calls and says how many each answered.
 		ask := func() (int64, int64) {
 			t.Helper()
@@ -65,11 +77,11 @@ func TestCallsGoRoundTheHealthyServers(t *testing.T) {
 		if a, b := ask(); a != 5 || b != 5 {
 			t.Errorf("of two servers one answered %d calls, the other %d", a, b)
 		}
-		ra.server.SetServing(false)
+		ill.Store(true)
 		if a, b := ask(); a != 0 || b != 10 {
 			t.Errorf("one that is not ready answered %d calls, the other %d", a, b)
 		}
-		ra.server.SetServing(true)
+		ill.Store(false)
 		if a, b := ask(); a != 5 || b != 5 {
 			t.Errorf("ready again it answered %d calls, the other %d", a, b)
 		}
@@ -81,16 +93,23 @@ func TestCallsGoRoundTheHealthyServers(t *testing.T) {
 		if a, b := ask(); a != 10 || b != 0 {
 			t.Errorf("one that is left answered %d calls, the one that is gone %d", a, b)
 		}
-		ra.server.SetServing(false)
-		time.Sleep(time.Second)
-		if _, err := client.verify(context.Background()); status.Code(err) != codes.Unavailable {
-			t.Errorf("none is healthy: %v", err)
+		ill.Store(true)
+		if a, b := ask(); a != 10 || b != 0 || !conn.Connected() {
+			t.Errorf("while none serves, the one that is there answered %d calls, the one that is gone %d", a, b)
 		}
-		_ = conn.Close()
+		ill.Store(false)
+		if a, b := ask(); a != 10 || b != 0 {
+			t.Errorf("serving again it answered %d calls, the one that is gone %d", a, b)
+		}
 		ra.stop()
 		if err := ra.ended(); err != nil {
 			t.Error(err)
 		}
+		time.Sleep(time.Second)
+		if _, err := client.verify(context.Background()); status.Code(err) != codes.Unavailable || conn.Connected() {
+			t.Errorf("none is there: %v", err)
+		}
+		_ = conn.Close()
 	})
 }
 
@@ -98,13 +117,13 @@ func TestALoneServerIsAskedWhateverItsHealth(t *testing.T) {
 	t.Parallel()
 	n := rpc.NewMemory()
 	var a atomic.Int64
-	serve(t, answering(&a), rpc.ServerOptions{NotReady: true}, listenOn(t, n, "a"))
+	serve(t, answering(&a), rpc.ServerOptions{Ready: func() error { return errors.New("ill") }}, listenOn(t, n, "a"))
 	conn, err := rpc.DialAny([]string{"a"}, rpc.ClientOptions{Network: n})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := (&running{ClientConn: conn}).verify(deadlineIn(t, 10*time.Second)); err != nil {
+	if _, err := (&caller{conn}).verify(deadlineIn(t, 10*time.Second)); err != nil {
 		t.Error(err)
 	}
 }
@@ -128,7 +147,7 @@ func TestNamesAreLookedUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = (&running{ClientConn: conn}).verify(deadlineIn(t, 10*time.Second), grpc.WaitForReady(true))
+		_, err = (&caller{conn}).verify(deadlineIn(t, 10*time.Second), grpc.WaitForReady(true))
 		if err != nil {
 			t.Errorf("%v: %v", addrs, err)
 		}
@@ -165,7 +184,9 @@ func TestEachOfAListMustShowACertificateOfItsOwnName(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.Connect()
+	if _, err := (&caller{conn}).verify(deadlineIn(t, 10*time.Second)); err == nil {
+		t.Error("a call without a certificate succeeds")
+	}
 	<-seen
 	<-seen
 	if got != [2]string{"one.example", "two.example"} {

@@ -13,5 +13,6 @@
 // Goroutines of Server.Serve, all ended before it returns unless a handler ignores
 // its context for longer than the bound:
 //   - one a listener, accepting until the server stops;
+//   - one that has health follow ServerOptions.Ready, until the server stops;
 //   - one that waits for running calls once the server stops.
 package rpc

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -36,8 +37,9 @@ type ServerOptions struct {
 	Log *slog.Logger
 	// Metrics counts calls; nil counts nothing that anyone can see.
 	Metrics prometheus.Registerer
-	// NotReady leaves health at NOT_SERVING until the role calls SetServing itself.
-	NotReady bool
+	// Ready says why the role cannot work now; nil when it can. Health follows it within
+	// a quarter of a second. It must not block. A nil Ready is always ready.
+	Ready func() error
 	// Services are the names that health answers for, beside the server as a whole;
 	// none means those that were registered.
 	Services []string
@@ -50,7 +52,7 @@ type Server struct {
 	grpc     *grpc.Server
 	health   *health.Server
 	services []string
-	notReady bool
+	ready    func() error
 }
 
 // NewServer makes a server of what register adds to it, with health and reflection.
@@ -84,7 +86,7 @@ func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, 
 	}
 	s := &Server{
 		name: o.Name, log: o.Log, grpc: grpc.NewServer(opts...),
-		health: health.NewServer(), services: slices.Clone(o.Services), notReady: o.NotReady,
+		health: health.NewServer(), services: slices.Clone(o.Services), ready: o.Ready,
 	}
 	register(s.grpc)
 	if len(s.services) == 0 {
@@ -95,7 +97,7 @@ func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, 
 	s.services = append(s.services, "")
 	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
-	s.SetServing(false)
+	s.setHealth(grpc_health_v1.HealthCheckResponse_NOT_SERVING)
 	return s, nil
 }
 
@@ -114,18 +116,6 @@ func limits(streams uint32) []grpc.ServerOption {
 	}
 }
 
-// SetServing says what health answers from now on. Serve says true when it begins,
-// unless ServerOptions.NotReady, and false for good when it ends; a role that cannot work for a while may say so.
-func (s *Server) SetServing(serving bool) {
-	answer := grpc_health_v1.HealthCheckResponse_NOT_SERVING
-	if serving {
-		answer = grpc_health_v1.HealthCheckResponse_SERVING
-	}
-	for _, name := range s.services {
-		s.health.SetServingStatus(name, answer)
-	}
-}
-
 // Serve answers on the listeners until ctx ends, then stops in order: health says
 // NOT_SERVING, no new calls, running calls get StopTimeout to end, what is left is
 // cut. It closes the listeners. It returns nil after an orderly end, and at once with
@@ -134,9 +124,13 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	if len(listeners) == 0 {
 		return fmt.Errorf("serve %s: no listener", s.name)
 	}
-	if !s.notReady {
-		s.SetServing(true) // before anyone can ask
-	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r := readiness{server: s}
+	r.look() // before anyone can ask
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() { r.watch(ctx) })
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
 		go func() {
@@ -158,6 +152,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	case err = <-failed:
 		ended = 1
 	}
+	cancel()
 	s.health.Shutdown()
 	s.stop()
 	for range len(listeners) - ended {

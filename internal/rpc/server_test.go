@@ -15,7 +15,6 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/health/grpc_health_v1"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -29,44 +28,6 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
-
-func TestHealthFollowsTheServer(t *testing.T) {
-	t.Parallel()
-	r := run(t, &service{}, rpc.ServerOptions{}, rpc.ClientOptions{})
-	health := grpc_health_v1.NewHealthClient(r)
-	for _, name := range []string{"", "jetmon.veriflier.v1.VeriflierService"} {
-		for _, serving := range []bool{true, false, true} {
-			r.server.SetServing(serving)
-			want := grpc_health_v1.HealthCheckResponse_NOT_SERVING
-			if serving {
-				want = grpc_health_v1.HealthCheckResponse_SERVING
-			}
-			got, err := health.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{Service: name})
-			if err != nil || got.GetStatus() != want {
-				t.Errorf("health of %q is %v, %v, want %v", name, got.GetStatus(), err, want)
-			}
-		}
-	}
-	_, err := health.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{Service: "no.such.Service"})
-	if status.Code(err) != codes.NotFound {
-		t.Errorf("health of an unknown service: %v", err)
-	}
-}
-
-func TestAServerThatIsNotReadySaysSoUntilItsRoleSaysOtherwise(t *testing.T) {
-	t.Parallel()
-	r := run(t, &service{}, rpc.ServerOptions{NotReady: true}, rpc.ClientOptions{})
-	health := grpc_health_v1.NewHealthClient(r)
-	for _, want := range []grpc_health_v1.HealthCheckResponse_ServingStatus{
-		grpc_health_v1.HealthCheckResponse_NOT_SERVING, grpc_health_v1.HealthCheckResponse_SERVING,
-	} {
-		got, err := health.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{})
-		if err != nil || got.GetStatus() != want {
-			t.Fatalf("health is %v, %v, want %v", got.GetStatus(), err, want)
-		}
-		r.server.SetServing(true)
-	}
-}
 
 func TestAnEndThatComesBeforeTheBeginningIsOrderly(t *testing.T) {
 	t.Parallel()

@@ -125,7 +125,10 @@ func (w *world) life(until time.Time) {
 	}
 	for _, node := range []string{"checker-a", "checker-b"}[:cmp.Or(w.plan.checkers, 2)] {
 		c := &checker{w: w, e: e, node: node, ctx: ctx, parts: &parts}
-		c.id = e.Join(time.Now(), dispatch.Hello{Node: node, Instance: instance, MaxInFlight: 100}, nil, c)
+		var err error
+		if c.id, err = e.Join(time.Now(), dispatch.Hello{Node: node, Instance: instance, MaxInFlight: 100}, nil, c); err != nil {
+			w.t.Error(err)
+		}
 		if err := e.Grant(time.Now(), c.id, 100); err != nil {
 			w.t.Error(err)
 		}

@@ -168,7 +168,7 @@ func TestDevAnswersByReflection(t *testing.T) {
 	s := begin(t, asDev(), setup{})
 	answersVerify(t, newGRPCurl(t, s.veriflierAddr()))
 	g := newGRPCurl(t, s.coordinatorAddr())
-	for _, want := range []string{"jetmon.monitor.v1.SiteService", "jetmon.monitor.v1.FleetService", "jetmon.coordinator.v1.AssignmentService", "grpc.health.v1.Health"} {
+	for _, want := range []string{"jetmon.monitor.v1.SiteService", "jetmon.monitor.v1.FleetService", "grpc.health.v1.Health"} {
 		if got := g.list(); !slices.Contains(got, want) {
 			t.Errorf("the coordinator lists %v, not %s", got, want)
 		}

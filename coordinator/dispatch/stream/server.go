@@ -1,11 +1,16 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"io"
 	"strconv"
 	"sync"
 	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/engine"
@@ -69,7 +74,11 @@ func (s *Server) StreamAssignments(st responder) error {
 	for i, ref := range first.GetHello().GetResume() {
 		resume[i] = refFromProto(ref)
 	}
-	id := s.o.Engine.Join(time.Now(), hello, resume, l)
+	hello.Address = addressOf(st.Context())
+	id, err := s.o.Engine.Join(time.Now(), hello, resume, l)
+	if err != nil {
+		return refusal(hello.Node, err)
+	}
 	defer func() { s.o.Engine.Leave(time.Now(), id) }()
 	if err := st.Send(s.welcome(id, version)); err != nil {
 		return err
@@ -131,6 +140,27 @@ func readHello(h *coordinatorpb.Hello) (dispatch.Hello, error) {
 	return dispatch.Hello{
 		Node: h.GetNode(), Instance: h.GetInstanceId(), Region: h.GetRegion(), MaxInFlight: int(h.GetMaxInFlight()),
 	}, nil
+}
+
+// refusal is what a stream ends with whose process gets no session. It does not say who has
+// one: that is for operators.
+func refusal(node string, err error) error {
+	taken, ok := errors.AsType[*dispatch.NameTaken](err)
+	if !ok {
+		return err
+	}
+	return fault.New(fault.AlreadyExists, "%w %q and answers heartbeats", err, node).With(
+		&errdetails.ErrorInfo{Domain: errorDomain, Reason: "NODE_NAME_TAKEN", Metadata: map[string]string{"node": node}},
+		&errdetails.RetryInfo{RetryDelay: durationpb.New(taken.Left)},
+	)
+}
+
+// addressOf is where the caller dials from; empty when that is not known.
+func addressOf(ctx context.Context) string {
+	if p, ok := peer.FromContext(ctx); ok {
+		return p.Addr.String()
+	}
+	return ""
 }
 
 func (s *Server) welcome(id dispatch.SessionID, version uint32) *coordinatorpb.StreamAssignmentsResponse {

@@ -485,11 +485,28 @@ func TestHelloIsSaidOnce(t *testing.T) {
 	}
 }
 
-func TestANewerSessionOfTheNodeSupersedes(t *testing.T) {
+func TestAnotherProcessOfTheNodeIsRefused(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	p := h.join(t, "fra-1", "holder")
+	q := h.dial(t)
+	q.say(&coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Hello{Hello: hello("fra-1", "2")}})
+	err := q.ends()
+	if status.Code(err) != codes.AlreadyExists || strings.Contains(err.Error(), "holder") || len(status.Convert(err).Details()) != 2 {
+		t.Errorf("it ends with %v", err)
+	}
+	if s := h.engine.Summary(time.Now()).Checkers; len(s) != 1 || s[0].Rival.Hello.Instance != "2" || !strings.HasPrefix(s[0].Rival.Hello.Address, "127.0.0.1:") {
+		t.Errorf("the checkers are %+v", s)
+	}
+	h.tick()
+	p.batches(sites)
+}
+
+func TestANewerSessionOfTheProcessSupersedes(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	old := h.join(t, "fra-1", "1")
-	h.join(t, "fra-1", "2")
+	h.join(t, "fra-1", "1")
 	if err := old.ends(); status.Code(err) != codes.Aborted {
 		t.Errorf("the old one ends with %v", err)
 	}

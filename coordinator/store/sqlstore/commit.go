@@ -100,6 +100,8 @@ type entry struct {
 	found  bool
 	open   outageRef
 	ballot int64
+	// place is the one that the change takes in the order of its site's.
+	place placing
 }
 
 // outageRef is the open outage of a site; its id is 0 when there is none.

@@ -16,8 +16,10 @@ type dialect struct {
 	connectors func(context.Context, DSN, purpose) (connectors, error)
 	// classify says what an error of the driver means.
 	classify func(error) class
-	// id declares an ascending row id, options stands at the end of a table's DDL.
-	id, options string
+	// id declares a row id that the engine gives, options stands at the end of a table's DDL.
+	// ifMissing stands before the name of an index that may be there; without it making that
+	// one is an error of the class present.
+	id, options, ifMissing string
 	// digests reads the digests of a span; see span.go. "" when there are none.
 	digests string
 }
@@ -37,6 +39,8 @@ const (
 	other class = iota
 	// duplicate: a unique index has that key already.
 	duplicate
+	// present: a column or an index is to be made that is there already.
+	present
 	// transient: the transaction was rolled back for the sake of another; try it again.
 	transient
 	// unfit: a value does not fit its column.

@@ -1,6 +1,6 @@
 // Package sqlstore is the store on MySQL/MariaDB and on SQLite, in one SQL text. A
 // dialect of a few members holds all that differs: how to connect, what an error
-// means, two pieces of DDL, a digest of many rows, which migrations belong to the other
+// means, three pieces of DDL, a digest of many rows, which migrations belong to the other
 // engine.
 //
 // The SQL keeps to what both engines, and what scales MySQL out (replicas, Vitess,
@@ -19,6 +19,10 @@
 // when it is not: then somebody else's monitor owns site_status, and Commit only reads
 // the legacy table. CreateSite, UpdateSite and DeleteSite write to it all the same:
 // they are the explicit edits of an admin.
+//
+// An update of a site is one transaction, which reads the site, has the caller change it and
+// writes what changed. jetmon_site_locks has a row for each slot of sites, which it updates
+// first, and one for each slot of blogs, for who gives a blog a URL.
 //
 // A group of commits is one transaction. Its first statement proves that the caller
 // still owns the shard and, by locking that row, puts the commits of a shard in a row;

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -38,7 +39,10 @@ func (s *Store) CreateSite(ctx context.Context, site store.Site) (store.Site, er
 			return err
 		}
 		site.ID = check.SiteID(id)
-		return saveSettings(t, site.ID, settings)
+		if _, err := t.exec("DELETE FROM jetmon_site_settings WHERE site_id = ?", site.ID); err != nil {
+			return err // of a row that had the id before, and that WordPress.com deleted
+		}
+		return saveSettings(t, site.ID, "", settings)
 	})
 	if err != nil {
 		return store.Site{}, s.fault("create a site", err)
@@ -46,55 +50,12 @@ func (s *Store) CreateSite(ctx context.Context, site store.Site) (store.Site, er
 	return site, nil
 }
 
-// UpdateSite implements store.Sites.
-func (s *Store) UpdateSite(ctx context.Context, site store.Site) error {
-	if err := checkSite(site); err != nil {
-		return err
-	}
-	settings, err := encodeSettings(site.Settings)
-	if err != nil {
-		return err
-	}
-	err = s.transact(ctx, s.editor, func(t txn) error {
-		if err := s.lockBlog(t, site.BlogID); err != nil {
-			return err
-		}
-		var blog number
-		var url text
-		found, err := t.find([]any{&blog, &url},
-			"SELECT blog_id, monitor_url FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = ?", site.ID)
-		if err != nil {
-			return err
-		}
-		if !found {
-			return noSite(site.ID)
-		}
-		// WordPress.com has blogs with the same URL twice: they must stay editable.
-		if check.BlogID(blog) != site.BlogID || string(url) != site.URL {
-			if err := noOther(t, site.ID, site); err != nil {
-				return err
-			}
-		}
-		n, err := t.exec(`UPDATE jetpack_monitor_sites
-	SET blog_id = ?, monitor_url = ?, monitor_active = ?, check_interval = ?
-	WHERE jetpack_monitor_site_id = ?`, site.BlogID, site.URL, active(site), minutes(site), site.ID)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return noSite(site.ID)
-		}
-		return saveSettings(t, site.ID, settings)
-	})
-	if err != nil {
-		return s.fault("update a site", err)
-	}
-	return nil
-}
-
 // DeleteSite implements store.Sites.
 func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time) error {
 	err := s.transact(ctx, s.editor, func(t txn) error {
+		if err := s.lockSite(t, id); err != nil {
+			return err
+		}
 		n, err := t.exec("DELETE FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = ?", id)
 		if err != nil {
 			return err
@@ -105,8 +66,7 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time) e
 		if _, err := t.exec("DELETE FROM jetmon_site_settings WHERE site_id = ?", id); err != nil {
 			return err
 		}
-		_, err = t.exec("UPDATE jetmon_outages SET open_site = NULL, status = ?, status_ms = ?, end_ms = ? WHERE open_site = ?",
-			check.StatusRunning, toMillis(at), toMillis(at), id)
+		_, err = t.endDeleted("open_site = ?", at, id)
 		return err
 	})
 	if err != nil {
@@ -117,25 +77,48 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time) e
 
 // checkSite refuses what the legacy table cannot hold.
 func checkSite(site store.Site) error {
-	switch {
-	case site.BlogID < 0:
+	return cmp.Or(checkBlog(site.BlogID), checkURL(site.URL), checkInterval(site.Interval))
+}
+
+func checkBlog(blog check.BlogID) error {
+	if blog < 0 {
 		return fault.InvalidField("blog_id", "must not be negative")
-	case site.URL == "":
-		return fault.InvalidField("url", "must not be empty")
-	case len(site.URL) > check.MaxURLBytes:
-		return fault.InvalidField("url", "must be at most %d bytes, has %d", check.MaxURLBytes, len(site.URL))
-	case site.Interval%time.Minute != 0 || site.Interval < time.Minute || site.Interval > 255*time.Minute:
-		return fault.InvalidField("check_interval", "must be whole minutes from 1 to 255, is %v", site.Interval)
 	}
 	return nil
 }
 
+func checkURL(url string) error {
+	switch {
+	case url == "":
+		return fault.InvalidField("url", "must not be empty")
+	case len(url) > check.MaxURLBytes:
+		return fault.InvalidField("url", "must be at most %d bytes, has %d", check.MaxURLBytes, len(url))
+	}
+	return nil
+}
+
+func checkInterval(d time.Duration) error {
+	if d%time.Minute != 0 || d < time.Minute || d > 255*time.Minute {
+		return fault.InvalidField("check_interval", "must be whole minutes from 1 to 255, is %v", d)
+	}
+	return nil
+}
+
+// Slots of jetmon_site_locks: those of blogs come first, then those of sites.
+const slots = 64
+
 // lockBlog keeps others from giving the blog a URL until the transaction ends. It must
 // come before the first read, from which on a transaction sees nothing new.
-func (s *Store) lockBlog(t txn, blog check.BlogID) error {
-	const slots = 64
+func (s *Store) lockBlog(t txn, blog check.BlogID) error { return s.lock(t, int64(blog%slots)) }
+
+// lockSite keeps others from editing the site through this store until the transaction
+// ends. It comes before lockBlog, so that no two transactions wait for each other.
+func (s *Store) lockSite(t txn, id check.SiteID) error {
+	return s.lock(t, slots+int64(uint64(id)%slots))
+}
+
+func (s *Store) lock(t txn, slot int64) error {
 	const lock = "UPDATE jetmon_site_locks SET uses = uses + 1 WHERE slot = ?"
-	slot := blog % slots
 	n, err := t.exec(lock, slot)
 	if err != nil || n == 1 {
 		return err
@@ -180,20 +163,6 @@ func encodeSettings(settings check.Settings) (string, error) {
 		return "", nil
 	}
 	return string(b), nil
-}
-
-// saveSettings runs after a write to the legacy row, which makes it the only one for that site.
-func saveSettings(t txn, id check.SiteID, settings string) error {
-	if settings == "" {
-		_, err := t.exec("DELETE FROM jetmon_site_settings WHERE site_id = ?", id)
-		return err
-	}
-	n, err := t.exec("UPDATE jetmon_site_settings SET settings = ? WHERE site_id = ?", settings, id)
-	if err != nil || n == 1 {
-		return err
-	}
-	_, err = t.exec("INSERT INTO jetmon_site_settings (site_id, settings) VALUES (?, ?)", id, settings)
-	return err
 }
 
 func active(site store.Site) int {

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -11,9 +10,10 @@ import (
 )
 
 // fence proves that the caller owns the shard, and locks its row until the end of the
-// transaction.
+// transaction. It changes the row: where several servers write, each looks at its own copy,
+// and only what a transaction has changed is compared with the writes of the others.
 func fence(t txn, f store.Fence) error {
-	n, err := t.exec("UPDATE jetmon_shards SET term = term WHERE shard = ? AND owner = ? AND term = ?",
+	n, err := t.exec("UPDATE jetmon_shards SET writes = writes + 1 WHERE shard = ? AND owner = ? AND term = ?",
 		f.Shard, f.Node, f.Term)
 	if err != nil {
 		return err
@@ -25,7 +25,7 @@ func fence(t txn, f store.Fence) error {
 }
 
 // commit is the transaction. All of them lock in this order: shard, legacy rows,
-// outages. It answers every change of the group; those that do not fit leave no trace.
+// outages, places. It answers every change of the group; those that do not fit leave no trace.
 func (s *Store) commit(t txn, f store.Fence, group []*entry) error {
 	if err := fence(t, f); err != nil {
 		return err
@@ -39,7 +39,7 @@ func (s *Store) commit(t txn, f store.Fence, group []*entry) error {
 			fit = append(fit, e)
 		}
 	}
-	for _, step := range []func(txn, []*entry) error{s.writeLegacy, moveOn, openNew, keepBallots, record} {
+	for _, step := range []func(txn, []*entry) error{s.writeLegacy, moveOn, openNew, keepBallots, takePlaces, record} {
 		if err := step(t, fit); err != nil {
 			return err
 		}
@@ -54,26 +54,26 @@ func (s *Store) examine(t txn, group []*entry) error {
 	ids := make([]any, len(group))
 	for i, e := range group {
 		// As if for the first time: a transaction can run again.
-		*e.result, e.open, e.ballot, e.found = store.CommitResult{}, outageRef{}, 0, false
+		*e.result, e.open, e.ballot, e.place, e.found = store.CommitResult{}, outageRef{}, 0, placing{}, false
 		byID[int64(e.SiteID)], ids[i] = e, e.SiteID
 	}
-	rows, err := t.tx.QueryContext(t.ctx, `SELECT l.jetpack_monitor_site_id, l.bucket_no, l.monitor_active, l.site_status, o.id, o.status
-	FROM jetpack_monitor_sites l LEFT JOIN jetmon_outages o ON o.open_site = l.jetpack_monitor_site_id
+	rows, err := t.tx.QueryContext(t.ctx, `SELECT l.jetpack_monitor_site_id, l.bucket_no, l.monitor_active, l.site_status, o.id, o.status, `+newestPlace+`
+	FROM jetpack_monitor_sites l LEFT JOIN jetmon_outages o ON o.open_site = l.jetpack_monitor_site_id`+placeTable+`
 	WHERE l.jetpack_monitor_site_id IN `+marks(len(ids)), ids...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var id, bucket, active, status, outage, outageStatus number
-		if err := rows.Scan(&id, &bucket, &active, &status, &outage, &outageStatus); err != nil {
+		var id, bucket, active, status, outage, outageStatus, lastSeq, highestID number
+		if err := rows.Scan(&id, &bucket, &active, &status, &outage, &outageStatus, &lastSeq, &highestID); err != nil {
 			return err
 		}
 		e := byID[int64(id)]
 		if check.BucketID(bucket) != e.Bucket || active != 1 {
 			continue
 		}
-		e.found = true
+		e.found, e.place = true, placingAfter(lastSeq, highestID)
 		e.open = outageRef{int64(outage), check.Status(outageStatus)}
 		switch {
 		case e.open.id != 0 && e.open.status != e.From:
@@ -165,21 +165,18 @@ func moveOn(t txn, group []*entry) error {
 	}
 	return grouped(open, func(e *entry) [2]check.Status { return [2]check.Status{e.From, e.To} },
 		func(step [2]check.Status, same []*entry) error {
-			var each strings.Builder // the value of each outage, as a CASE
-			each.WriteString("CASE id")
 			var ids, at, relapses []any
 			for _, e := range same {
-				each.WriteString(" WHEN ? THEN ?")
 				ids = append(ids, e.open.id)
 				at = append(at, e.open.id, toMillis(e.At))
 				relapses = append(relapses, e.open.id, e.Relapses)
 			}
-			each.WriteString(" END")
-			set := "status = ?, status_ms = " + each.String() + ", relapses = " + each.String()
+			each := caseOf("id", len(same))
+			set := "status = ?, status_ms = " + each + ", relapses = " + each
 			args := slices.Concat([]any{step[1]}, at, relapses)
 			if step[1] == check.StatusRunning {
-				set += ", open_site = NULL, end_ms = " + each.String()
-				args = append(args, at...)
+				set += ", open_site = NULL, end_reason = ?, end_ms = " + each
+				args = append(append(args, store.EndRecovered), at...)
 			}
 			return t.update(len(same), "UPDATE jetmon_outages SET "+set+
 				" WHERE open_site IS NOT NULL AND status = ? AND id IN "+marks(len(ids)),
@@ -248,11 +245,11 @@ func record(t txn, group []*entry) error {
 	rows, keys := make([][]any, len(group)), make([]string, len(group))
 	for i, e := range group {
 		keys[i] = e.Key
-		rows[i] = []any{e.Key, e.SiteID, e.BlogID, e.Bucket, e.open.id, e.ballot, e.From, e.To,
+		rows[i] = []any{e.Key, e.SiteID, e.place.next, e.BlogID, e.Bucket, e.open.id, e.ballot, e.From, e.To,
 			toMillis(e.Start), toMillis(e.At), toMillis(e.LastCheck), 0, e.text.body}
 	}
 	ids, err := insertAll(t, `INSERT INTO jetmon_transitions
-	(change_key, site_id, blog_id, bucket, outage_id, ballot_id, from_status, to_status,
+	(change_key, site_id, site_seq, blog_id, bucket, outage_id, ballot_id, from_status, to_status,
 	 start_ms, at_ms, last_check_ms, delivered_ms, body) VALUES `, rows,
 		"SELECT change_key, id FROM jetmon_transitions WHERE change_key IN ", keys)
 	if err != nil {
@@ -260,9 +257,9 @@ func record(t txn, group []*entry) error {
 	}
 	for i, e := range group {
 		at := toMillis(e.At)
-		rows[i] = []any{ids[i], e.Key, e.SiteID, e.Bucket, 0, at, at, ""}
+		rows[i] = []any{ids[i], e.Key, e.SiteID, e.place.next, e.Bucket, 0, at, at, ""}
 		e.result.Committed = store.Committed{OutageID: e.open.id, NoticeID: ids[i]}
 	}
 	return t.insertRows(`INSERT INTO jetmon_outbox
-	(id, change_key, site_id, bucket, attempts, next_ms, created_ms, last_error) VALUES `, rows)
+	(id, change_key, site_id, site_seq, bucket, attempts, next_ms, created_ms, last_error) VALUES `, rows)
 }

@@ -80,7 +80,7 @@ func (s *Store) ListBallots(ctx context.Context, id check.SiteID, limit int) ([]
 	if limit < 1 || limit > maxPage {
 		return nil, fault.InvalidField("page_size", "must be from 1 to %d, is %d", maxPage, limit)
 	}
-	ballots, err := list(ctx, s.reader, scanBallot, ballotQuery+" ORDER BY b.id DESC LIMIT ?", id, limit)
+	ballots, err := list(ctx, s.reader, scanBallot, ballotQuery+" ORDER BY b.decided_ms DESC, b.id DESC LIMIT ?", id, limit)
 	if err != nil {
 		return nil, s.fault(fmt.Sprintf("read the ballots of site %d", id), err)
 	}
@@ -95,12 +95,18 @@ func scanBallot(rows *sql.Rows) (store.Ballot, error) {
 	return r.ballot()
 }
 
-const outageQuery = `SELECT id, site_id, blog_id, bucket, url, status, start_ms, confirmed_ms, end_ms,
-	failure, reason, http_status, rule_voters, rule_need, rule_regions, round, relapses FROM jetmon_outages`
+// outageQuery reads outages o. One that was ended by a version that kept no reasons has
+// recovered (1) if there is a transition that says so; the only other way was to delete its
+// site (2). The CASE looks for the transitions of those only.
+const outageQuery = `SELECT o.id, o.site_id, o.blog_id, o.bucket, o.url, o.status, o.start_ms, o.confirmed_ms, o.end_ms,
+	CASE WHEN o.end_ms = 0 OR o.end_reason <> 0 THEN o.end_reason
+	WHEN EXISTS (SELECT 1 FROM jetmon_transitions t WHERE t.site_id = o.site_id AND t.outage_id = o.id AND t.to_status = 1)
+	THEN 1 ELSE 2 END,
+	o.failure, o.reason, o.http_status, o.rule_voters, o.rule_need, o.rule_regions, o.round, o.relapses FROM jetmon_outages o`
 
 func scanOutage(rows *sql.Rows) (o store.Outage, err error) {
 	var start, confirmed, end int64
-	err = rows.Scan(&o.ID, &o.SiteID, &o.BlogID, &o.Bucket, &o.URL, &o.Status, &start, &confirmed, &end,
+	err = rows.Scan(&o.ID, &o.SiteID, &o.BlogID, &o.Bucket, &o.URL, &o.Status, &start, &confirmed, &end, &o.EndReason,
 		&o.Failure, &o.Reason, &o.HTTPStatus, &o.Rule.Voters, &o.Rule.Need, &o.Rule.Regions, &o.Round, &o.Relapses)
 	o.Start, o.Confirmed, o.End = fromMillis(start), fromMillis(confirmed), fromMillis(end)
 	return o, err
@@ -109,39 +115,34 @@ func scanOutage(rows *sql.Rows) (o store.Outage, err error) {
 // Outage implements store.History.
 func (s *Store) Outage(ctx context.Context, id int64) (store.Outage, error) {
 	doing := fmt.Sprintf("read outage %d", id)
-	found, err := list(ctx, s.reader, scanOutage, outageQuery+" WHERE id = ?", id)
+	found, err := list(ctx, s.reader, scanOutage, outageQuery+" WHERE o.id = ?", id)
 	if err != nil {
 		return store.Outage{}, s.fault(doing, err)
 	}
 	if len(found) == 0 {
 		return store.Outage{}, fault.New(fault.NotFound, "there is no outage %d", id)
 	}
-	o := found[0]
-	// What opened it came first; an outage never loses evidence, so that separate reads agree.
-	ballots, err := list(ctx, s.reader, scanBallot, ballotQuery+" AND b.outage_id = ? ORDER BY b.id LIMIT 1", o.SiteID, id)
+	// It was opened by its only change to this status; later ones can have ballots, too. An
+	// outage never loses evidence, so that separate reads agree.
+	changes, err := list(ctx, s.reader, scanOpening, "SELECT t.body, "+ballotColumns+` FROM jetmon_transitions t
+	LEFT JOIN jetmon_ballots b ON b.id = t.ballot_id
+	WHERE t.site_id = ? AND t.outage_id = ? AND t.to_status = ?`, found[0].SiteID, id, check.StatusDown)
 	if err != nil {
 		return store.Outage{}, s.fault(doing, err)
 	}
-	if len(ballots) == 1 {
-		o.Ballot = &ballots[0]
+	if len(changes) > 0 {
+		found[0].Ballot, found[0].Checks = changes[0].Ballot, changes[0].Checks
 	}
-	changes, err := list(ctx, s.reader, scanChange, `SELECT body FROM jetmon_transitions
-	WHERE site_id = ? AND outage_id = ? AND to_status = ? ORDER BY id LIMIT 1`, o.SiteID, id, check.StatusDown)
-	if err != nil {
-		return store.Outage{}, s.fault(doing, err)
-	}
-	if len(changes) == 1 {
-		o.Checks = changes[0].Checks
-	}
-	return o, nil
+	return found[0], nil
 }
 
-func scanChange(rows *sql.Rows) (store.Change, error) {
+func scanOpening(rows *sql.Rows) (store.Change, error) {
 	var body string
-	if err := rows.Scan(&body); err != nil {
+	var ballot ballotRow
+	if err := rows.Scan(append([]any{&body}, ballot.dest()...)...); err != nil {
 		return store.Change{}, err
 	}
-	return decode[store.Change](body)
+	return reported(body, ballot)
 }
 
 // ListOutages implements store.History.
@@ -151,20 +152,28 @@ func (s *Store) ListOutages(ctx context.Context, q store.OutageQuery) ([]store.O
 	}
 	var where []string
 	var args []any
-	if q.Before != 0 {
-		where, args = append(where, "id < ?"), append(args, q.Before)
+	order := " ORDER BY o.confirmed_ms DESC, o.id DESC LIMIT ?"
+	if q.SiteID != 0 || q.OpenOnly {
+		// Adding 0 keeps the engine from walking the whole table in that order when another
+		// index leads to few rows, which it does to save the sorting of those.
+		order = " ORDER BY o.confirmed_ms + 0 DESC, o.id DESC LIMIT ?"
+	}
+	if q.Before.ID != 0 {
+		confirmed := toMillis(q.Before.Confirmed)
+		where = append(where, "o.confirmed_ms <= ? AND (o.confirmed_ms < ? OR o.id < ?)")
+		args = append(args, confirmed, confirmed, q.Before.ID)
 	}
 	if q.SiteID != 0 {
-		where, args = append(where, "site_id = ?"), append(args, q.SiteID)
+		where, args = append(where, "o.site_id = ?"), append(args, q.SiteID)
 	}
 	if q.OpenOnly {
-		where = append(where, "end_ms = 0")
+		where = append(where, "o.end_ms = 0")
 	}
 	query := outageQuery
 	if len(where) > 0 {
 		query += " WHERE " + strings.Join(where, " AND ")
 	}
-	outages, err := list(ctx, s.reader, scanOutage, query+" ORDER BY id DESC LIMIT ?", append(args, q.Limit)...)
+	outages, err := list(ctx, s.reader, scanOutage, query+order, append(args, q.Limit)...)
 	if err != nil {
 		return nil, s.fault("read outages", err)
 	}

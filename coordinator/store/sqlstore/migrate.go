@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 )
 
 // Each file holds one statement, which may run again: MySQL commits a CREATE TABLE by
-// itself, so that a crash can leave one done and not recorded.
+// itself, so that a crash can leave one done and not recorded. See apply.
 //
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
@@ -95,7 +96,7 @@ func (s *Store) ensureVersions(ctx context.Context) error {
 
 // ddl writes this engine's pieces into a statement.
 func (d *dialect) ddl(statement string) string {
-	return strings.NewReplacer("{id}", d.id, "{options}", d.options).Replace(statement)
+	return strings.NewReplacer("{id}", d.id, "{options}", d.options, "{if_missing}", d.ifMissing).Replace(statement)
 }
 
 // migrations reads the embedded files that are for this engine.
@@ -120,13 +121,52 @@ func (d *dialect) migrations() ([]*goose.Migration, error) {
 		}
 		statement := d.ddl(string(text))
 		steps = append(steps, goose.NewGoMigration(version, &goose.GoFunc{
-			RunTx: func(ctx context.Context, tx *sql.Tx) error {
-				_, err := tx.ExecContext(ctx, statement)
-				return err
-			},
+			RunTx: func(ctx context.Context, tx *sql.Tx) error { return d.apply(ctx, tx, statement) },
 		}, nil))
 	}
 	return steps, nil
+}
+
+// apply runs the statement of a migration. No engine but MariaDB adds a column only if it
+// is not there, so apply looks first.
+func (d *dialect) apply(ctx context.Context, tx *sql.Tx, statement string) error {
+	if table, column, ok := addsColumn(statement); ok {
+		there, err := hasColumn(ctx, tx, table, column)
+		if err != nil || there {
+			return err
+		}
+	}
+	_, err := tx.ExecContext(ctx, statement)
+	if err != nil && d.classify(err) == present {
+		return nil // another process did it after we looked
+	}
+	return err
+}
+
+// addsColumn reads ALTER TABLE table ADD COLUMN column ...
+func addsColumn(statement string) (table, column string, ok bool) {
+	var words []string
+	for line := range strings.Lines(statement) {
+		line, _, _ = strings.Cut(line, "--")
+		words = append(words, strings.Fields(line)...)
+	}
+	if len(words) < 6 || strings.Join(words[:2], " ") != "ALTER TABLE" || strings.Join(words[3:5], " ") != "ADD COLUMN" {
+		return "", "", false
+	}
+	return words[2], words[5], true
+}
+
+func hasColumn(ctx context.Context, tx *sql.Tx, table, column string) (bool, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT t.* FROM "+table+" t WHERE 1 = 0")
+	if err != nil {
+		return false, err
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return false, err
+	}
+	return slices.Contains(names, column), rows.Err()
 }
 
 // verify says whether the schema is the one this program needs, or newer: migrations

@@ -99,6 +99,8 @@ func classifyMySQL(err error) class {
 	switch e.Number {
 	case 1022, 1062, 1586: // ER_DUP_KEY, ER_DUP_ENTRY, ER_DUP_ENTRY_WITH_KEY_NAME
 		return duplicate
+	case 1060, 1061: // ER_DUP_FIELDNAME, ER_DUP_KEYNAME
+		return present
 	case 1205, 1213, 1020: // ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK, ER_CHECKREAD
 		return transient
 	case 1264, 1265, 1267, 1292, 1366, 1406, 3988: // out of range, truncated, collations, wrong, wrong string, too long, unconvertible

@@ -249,12 +249,17 @@ func TestADatabaseOfTheFirstReleaseIsBroughtUpToDateWithItsData(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Commit(t.Context(), lease.Fence(), steps(site)[0]); err != nil {
-			t.Fatal(err)
+		for _, c := range steps(site)[:2] {
+			if _, err := s.Commit(t.Context(), lease.Fence(), c); err != nil {
+				t.Fatal(err)
+			}
 		}
 		before := traces(t, database(t, dsn))
 		for _, statement := range []string{ // back to version 11
-			"DROP TABLE jetmon_members", "DROP TABLE jetmon_suspects", "DELETE FROM jetmon_schema WHERE version_id > 11",
+			"DROP TABLE jetmon_members", "DROP TABLE jetmon_suspects", "DROP TABLE jetmon_site_order",
+			"ALTER TABLE jetmon_transitions DROP COLUMN site_seq", "ALTER TABLE jetmon_outbox DROP COLUMN site_seq",
+			"ALTER TABLE jetmon_shards DROP COLUMN writes", "ALTER TABLE jetmon_outages DROP COLUMN end_reason",
+			"DELETE FROM jetmon_schema WHERE version_id > 11",
 		} {
 			if _, err := s.writer.ExecContext(t.Context(), statement); err != nil {
 				t.Fatal(err)
@@ -272,6 +277,19 @@ func TestADatabaseOfTheFirstReleaseIsBroughtUpToDateWithItsData(t *testing.T) {
 		suspect := store.Suspect{SiteID: site.ID, URL: site.URL, At: time.Unix(1e9, 0)}
 		if err := s.KeepSuspects(t.Context(), lease.Fence(), []store.Suspect{suspect}, nil); err != nil {
 			t.Error(err)
+		}
+		// Its notices come first, in their order, and then those of today.
+		if _, err := s.Commit(t.Context(), lease.Fence(), steps(site)[2]); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range steps(site) {
+			notices, err := s.DueNotices(t.Context(), []store.ShardID{0}, time.Now(), 10)
+			if err != nil || len(notices) != 1 || notices[0].Key != want.Key {
+				t.Fatalf("due %+v, %v; want %s", notices, err, want.Key)
+			}
+			if err := s.Delivered(t.Context(), notices[0], time.Now()); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 }

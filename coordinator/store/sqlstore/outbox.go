@@ -12,8 +12,8 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// DueNotices implements store.Outbox. A notice whose site has an older one waits,
-// whether that one is due or not.
+// DueNotices implements store.Outbox. A notice whose site has an older one, that is, one
+// with a lower place, waits, whether that one is due or not.
 func (s *Store) DueNotices(ctx context.Context, shards []store.ShardID, now time.Time, limit int) ([]store.Notice, error) {
 	if limit < 1 || limit > maxPage {
 		return nil, fault.InvalidField("limit", "must be from 1 to %d, is %d", maxPage, limit)
@@ -22,11 +22,11 @@ func (s *Store) DueNotices(ctx context.Context, shards []store.ShardID, now time
 	if in == "" {
 		return nil, nil
 	}
-	// Small rows are looked through in the order of their ids; only those that are
-	// found are joined with what they report.
+	// Small rows are looked through in the order of their ids, which among sites is about
+	// that of their age; only those that are found are joined with what they report.
 	query := `SELECT n.id, n.change_key, n.attempts, n.next_ms, n.created_ms, t.outage_id, t.body, ` + ballotColumns + `
 	FROM (SELECT o.id FROM jetmon_outbox o WHERE ` + in + ` AND o.next_ms <= ?
-		AND NOT EXISTS (SELECT 1 FROM jetmon_outbox e WHERE e.site_id = o.site_id AND e.id < o.id)
+		AND NOT EXISTS (SELECT 1 FROM jetmon_outbox e WHERE e.site_id = o.site_id AND ` + placeOf("e") + ` < ` + placeOf("o") + `)
 		ORDER BY o.id LIMIT ?) d
 	JOIN jetmon_outbox n ON n.id = d.id
 	JOIN jetmon_transitions t ON t.id = d.id

@@ -50,7 +50,7 @@ func crowd(t *testing.T, s *Store, site store.Site) (leave func()) {
 				if i%2 == 0 {
 					_, _ = s.ListSites(ctx, store.SiteQuery{Limit: 100}) // ends with an error, in time
 				} else {
-					_ = s.UpdateSite(ctx, site)
+					_, _ = s.UpdateSite(ctx, site.ID, func(s store.Site) (store.Site, error) { s.Paused = !s.Paused; return s, nil })
 				}
 			}
 		})

@@ -47,9 +47,9 @@ type siteRow struct {
 	outage, outageStatus, outageSince, closed  number
 }
 
-func (r *siteRow) scan(rows *sql.Rows) error {
-	return rows.Scan(&r.id, &r.blog, &r.bucket, &r.url, &r.active, &r.status, &r.changed, &r.interval,
-		&r.settings, &r.outage, &r.outageStatus, &r.outageSince, &r.closed)
+func (r *siteRow) columns() []any {
+	return []any{&r.id, &r.blog, &r.bucket, &r.url, &r.active, &r.status, &r.changed, &r.interval,
+		&r.settings, &r.outage, &r.outageStatus, &r.outageSince, &r.closed}
 }
 
 // site makes sense of a row, whatever it holds.
@@ -202,7 +202,7 @@ func (s *Store) sitePage(ctx context.Context, q store.SiteQuery) ([]store.Site, 
 func (s *Store) listSites(ctx context.Context, most int, where string, args ...any) ([]store.Site, error) {
 	var row siteRow
 	sites, err := appendRows(ctx, make([]store.Site, 0, most), s.reader, func(rows *sql.Rows) (store.Site, error) {
-		if err := row.scan(rows); err != nil {
+		if err := rows.Scan(row.columns()...); err != nil {
 			return store.Site{}, err
 		}
 		return s.site(&row), nil

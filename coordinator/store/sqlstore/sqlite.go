@@ -21,6 +21,7 @@ func sqliteDialect() *dialect {
 		connectors: sqliteConnectors,
 		classify:   classifySQLite,
 		id:         "INTEGER PRIMARY KEY AUTOINCREMENT",
+		ifMissing:  "IF NOT EXISTS",
 	}
 }
 

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -16,7 +15,7 @@ func historyTests() []test {
 	return []test{
 		{"an outage reads back with ballot and checks through its life", outageLife},
 		{"an outage without a ballot has none", outageWithoutBallot},
-		{"outages page by falling id, by site, and open ones", outagePages},
+		{"outages page from the newest on, by site, and open ones", outagePages},
 		{"a kept ballot reads back whole, the newest first", keptBallots},
 		{"an outage that is not there is not found", unknownOutage},
 		{"text of any length and encoding is kept or cut, never refused", oddText},
@@ -55,7 +54,7 @@ func outageLife(t *testing.T, db Database) {
 	confirm.Checks = []store.LocalCheck{{Node: "later", At: confirm.At}}
 	confirm.Relapses = 3
 	got := get[store.Committed](t)(s.Commit(t.Context(), fence, confirm))
-	if got.OutageID != done.OutageID || got.NoticeID <= done.NoticeID {
+	if got.OutageID != done.OutageID || got.NoticeID == done.NoticeID {
 		t.Errorf("confirmed as %+v after %+v", got, done)
 	}
 	want.Status, want.Relapses = check.StatusConfirmedDown, 3
@@ -68,11 +67,11 @@ func outageLife(t *testing.T, db Database) {
 	if got.OutageID != done.OutageID {
 		t.Errorf("closed as %+v", got)
 	}
-	want.Status, want.End = check.StatusRunning, end.At
+	want.Status, want.End, want.EndReason = check.StatusRunning, end.At, store.EndRecovered
 	wantEqual(t, read(), want)
 
 	again := get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k4")))
-	if again.OutageID <= done.OutageID {
+	if again.OutageID <= 0 || again.OutageID == done.OutageID {
 		t.Errorf("the next outage is %d after %d", again.OutageID, done.OutageID)
 	}
 	wantEqual(t, read(), want)
@@ -118,26 +117,31 @@ func outagePages(t *testing.T, db Database) {
 		"of nobody": {store.OutageQuery{SiteID: 12345}, nil},
 	} {
 		for _, limit := range []int{1, 2, 50} {
-			var got []int64
-			tt.q.Limit, tt.q.Before = limit, 0
-			for {
-				page := get[[]store.Outage](t)(s.ListOutages(t.Context(), tt.q))
-				for _, o := range page {
-					got = append(got, o.ID)
-					if o.Ballot != nil || o.Checks != nil {
-						t.Error("a list has ballots or checks")
-					}
-				}
-				if len(page) < limit {
-					break
-				}
-				tt.q.Before = page[len(page)-1].ID
-			}
+			tt.q.Limit = limit
+			got := pageOutages(t, s, tt.q)
 			slices.Reverse(got)
 			if !slices.Equal(got, tt.want) {
 				t.Errorf("%s, %d a page: %v, want %v reversed", name, limit, got, tt.want)
 			}
 		}
+	}
+}
+
+// pageOutages reads all pages of a query, and returns the ids.
+func pageOutages(t testing.TB, s store.Store, q store.OutageQuery) (ids []int64) {
+	t.Helper()
+	for {
+		page := get[[]store.Outage](t)(s.ListOutages(t.Context(), q))
+		for _, o := range page {
+			ids = append(ids, o.ID)
+			if o.Ballot != nil || o.Checks != nil {
+				t.Error("a list has ballots or checks")
+			}
+		}
+		if len(page) < q.Limit {
+			return ids
+		}
+		q.Before = page[len(page)-1].Mark()
 	}
 }
 
@@ -148,22 +152,24 @@ func keptBallots(t *testing.T, db Database) {
 	var want []store.Ballot
 	for round := range uint8(3) {
 		b := aBallot(site)
-		b.Round = round + 1
+		b.Round, b.Decided = round+1, b.Decided.Add(time.Duration(round)*time.Second)
 		must(t, s.KeepBallot(t.Context(), fence, b))
 		must(t, s.KeepBallot(t.Context(), fence, aBallot(other)))
 		want = append([]store.Ballot{b}, want...)
 	}
-	done := get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k")))
-	deciding := *opening(site, "k").Ballot
+	open := opening(site, "k")
+	open.Ballot.Decided = open.At
+	done := get[store.Committed](t)(s.Commit(t.Context(), fence, open))
+	deciding := *open.Ballot
 	deciding.OutageID = done.OutageID
 	want = append([]store.Ballot{deciding}, want...)
 	got := get[[]store.Ballot](t)(s.ListBallots(t.Context(), site.ID, 10))
-	newer := int64(math.MaxInt64)
+	known := map[int64]bool{}
 	for i := range got {
-		if got[i].ID <= 0 || got[i].ID >= newer {
-			t.Errorf("ids do not fall: %d after %d", got[i].ID, newer)
+		if got[i].ID <= 0 || known[got[i].ID] {
+			t.Errorf("id %d", got[i].ID)
 		}
-		newer, got[i].ID = got[i].ID, 0
+		known[got[i].ID], got[i].ID = true, 0
 	}
 	wantEqual(t, got, want)
 	if n := len(get[[]store.Ballot](t)(s.ListBallots(t.Context(), site.ID, 2))); n != 2 {

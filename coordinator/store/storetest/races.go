@@ -17,6 +17,8 @@ import (
 func raceTests() []test {
 	return []test{
 		{"of many that create a URL one succeeds", raceCreate},
+		{"of many that move sites to a URL one succeeds", raceMove},
+		{"deleting while updating leaves no settings behind", raceDeleteUpdate},
 		{"of many that claim a shard one succeeds", raceClaim},
 		{"of many that open an outage of a site one succeeds", raceOpen},
 		{"many commits of one key are one commit", raceKey},
@@ -72,6 +74,37 @@ func raceCreate(t *testing.T, db Database) {
 	wantOneWinner(t, won, lost, fault.AlreadyExists)
 	if n := db.Int(t, "SELECT COUNT(*) FROM jetpack_monitor_sites"); n != 1 {
 		t.Errorf("%d rows", n)
+	}
+}
+
+func raceMove(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	sites := make([]store.Site, racers)
+	for i := range sites {
+		sites[i] = create(t, s, aSite(url(i)))
+	}
+	won, lost := race(t, db, func(n int, s store.Store) error {
+		return set(s, t, sites[n].ID, setters()["url"], 1000)
+	})
+	wantOneWinner(t, won, lost, fault.AlreadyExists)
+}
+
+func raceDeleteUpdate(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	for round := range 10 {
+		site := create(t, s, aSite(url(round)))
+		_, lost := race(t, db, func(n int, s store.Store) error {
+			if n == 0 {
+				return s.DeleteSite(t.Context(), site.ID, noon())
+			}
+			return set(s, t, site.ID, setters()["method"], n)
+		})
+		if len(lost) > 1 || len(lost) == 1 && lost[fault.NotFound] == 0 {
+			t.Errorf("failures %v; only updates may fail, as not found", lost)
+		}
+	}
+	if n := db.Int(t, "SELECT COUNT(*) FROM jetmon_site_settings"); n != 0 {
+		t.Errorf("settings of %d sites are left", n)
 	}
 }
 
@@ -222,7 +255,7 @@ func endedContext(t *testing.T, db Database) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := s.Commit(ctx, fence, opening(site, "k"))
-	for _, err := range []error{err, s.Ping(ctx), s.UpdateSite(ctx, site), s.DeleteSite(ctx, site.ID, noon())} {
+	for _, err := range []error{err, s.Ping(ctx), rewrite(ctx, s, site), s.DeleteSite(ctx, site.ID, noon())} {
 		wantKind(t, err, fault.Unavailable)
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%v does not say why", err)

@@ -107,10 +107,10 @@ func scanMany(t *testing.T, db Database) {
 		sites := someSites(t, db, s, bucket, 6)
 		edit := sites[0]
 		edit.Settings.Method = check.MethodGet
-		must(t, s.UpdateSite(t.Context(), edit))
+		must(t, rewrite(t.Context(), s, edit))
 		edit = sites[1]
 		edit.Paused = true
-		must(t, s.UpdateSite(t.Context(), edit))
+		must(t, rewrite(t.Context(), s, edit))
 		for i, site := range sites[2:4] {
 			key := fmt.Sprintf("%d-%d", bucket, i)
 			get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, key)))

@@ -134,7 +134,7 @@ func randomEdit(t testing.TB, db Database, s store.Store, random *rand.Rand, sit
 		if n := random.IntN(4); n > 0 {
 			site.Settings.ForbiddenTexts = []string{fmt.Sprint(n)}
 		}
-		must(t, s.UpdateSite(t.Context(), site))
+		must(t, rewrite(t.Context(), s, site))
 		return fmt.Sprintf("%d has settings %+v", a, site.Settings)
 	}
 	return fmt.Sprint("an edit of ", a, " and ", b)
@@ -196,9 +196,9 @@ func digestStays(t *testing.T, db Database) {
 			get[store.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusConfirmedDown, "k3")))
 		},
 		func() { create(t, s, store.Site{BlogID: 9, Bucket: 16, URL: url(4), Interval: time.Minute}) },
-		func() { paused.URL = url(5); must(t, s.UpdateSite(t.Context(), paused)) },
-		func() { other.Settings.Method = check.MethodGet; must(t, s.UpdateSite(t.Context(), other)) },
-		func() { must(t, s.UpdateSite(t.Context(), site)) },
+		func() { paused.URL = url(5); must(t, rewrite(t.Context(), s, paused)) },
+		func() { other.Settings.Method = check.MethodGet; must(t, rewrite(t.Context(), s, other)) },
+		func() { must(t, rewrite(t.Context(), s, site)) },
 		func() { must(t, s.DeleteSite(t.Context(), paused.ID, noon())) },
 	}
 	for i, step := range steps {
@@ -208,7 +208,7 @@ func digestStays(t *testing.T, db Database) {
 		}
 	}
 	site.Interval = time.Minute
-	must(t, s.UpdateSite(t.Context(), site))
+	must(t, rewrite(t.Context(), s, site))
 	if now := digest(t, s); before != 0 && now == before {
 		t.Error("the digest is still the same after an edit")
 	}
@@ -247,7 +247,7 @@ func spanChanged(t *testing.T, db Database) {
 		known = read.Digests
 		site := sites[edit.site]
 		site.Interval += time.Minute
-		must(t, s.UpdateSite(t.Context(), site))
+		must(t, rewrite(t.Context(), s, site))
 		if !digested {
 			edit.changes = []store.ShardID{first, other} // nothing is known
 		}
@@ -317,7 +317,7 @@ func spanSnapshot(t *testing.T, db Database) {
 			db.Exec(t, "UPDATE jetpack_monitor_sites SET check_interval = ? WHERE jetpack_monitor_site_id = ?", 1+n%3, site.ID)
 			if n%10 == 0 {
 				site.Settings.RequiredTexts = []string{fmt.Sprint(n % 20)}
-				must(t, s.UpdateSite(t.Context(), site))
+				must(t, rewrite(t.Context(), s, site))
 			}
 		}
 	})

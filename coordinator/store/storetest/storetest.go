@@ -36,8 +36,8 @@ type test struct {
 // Run runs the tests that are not random; fresh returns an empty database with its schema.
 func Run(t *testing.T, fresh func(t testing.TB) Database) {
 	for group, tests := range map[string][]test{
-		"sites": siteTests(), "scan": scanTests(), "span": spanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(),
-		"outbox": outboxTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(),
+		"sites": siteTests(), "updates": updateTests(), "scan": scanTests(), "span": spanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(), "orphans": orphanTests(),
+		"outbox": outboxTests(), "order": orderTests(), "fences": fenceTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(),
 		"suspects": suspectTests(), "races": raceTests(),
 	} {
 		for _, one := range tests {

@@ -348,7 +348,13 @@ type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the node, unique in the fleet and stable over restarts.
 	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
-	// Random id of this process; a newer one supersedes the node's older sessions.
+	// Random id of this process. A node has one session. A newer session of the same
+	// process supersedes the older one at once. Another process gets the name when the
+	// older session has ended or said Leaving, or has been silent for two heartbeats;
+	// until then the stream ends with ALREADY_EXISTS, a google.rpc.ErrorInfo of domain
+	// "jetmon.coordinator" and reason NODE_NAME_TAKEN, whose metadata has the node, and a
+	// google.rpc.RetryInfo: when that silence will have lasted long enough unless the
+	// older session is heard. Try again then, or sooner, but not more than once a second.
 	InstanceId string `protobuf:"bytes,2,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
 	// Where the node stands; an open set of names.
 	Region string `protobuf:"bytes,3,opt,name=region,proto3" json:"region,omitempty"`

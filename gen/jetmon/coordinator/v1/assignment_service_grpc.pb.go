@@ -38,7 +38,8 @@ type AssignmentServiceClient interface {
 	// checker had out when its stream ended is handed out again. Errors of a
 	// batch travel in ResultsAck and never end the stream; the stream ends with
 	// INVALID_ARGUMENT (no Hello first, a second one, or one that is not well formed),
-	// FAILED_PRECONDITION (no common protocol version, see Hello), ABORTED (the
+	// FAILED_PRECONDITION (no common protocol version, see Hello), ALREADY_EXISTS (another
+	// process works under the name of the node, see Hello.instance_id), ABORTED (the
 	// coordinator has ended the session, the message says why: superseded by a newer
 	// session of the same node, no heartbeat, or the checker does not read its stream)
 	// or UNAVAILABLE (draining). Reconnect with jitter. It has no deadline.
@@ -79,7 +80,8 @@ type AssignmentServiceServer interface {
 	// checker had out when its stream ended is handed out again. Errors of a
 	// batch travel in ResultsAck and never end the stream; the stream ends with
 	// INVALID_ARGUMENT (no Hello first, a second one, or one that is not well formed),
-	// FAILED_PRECONDITION (no common protocol version, see Hello), ABORTED (the
+	// FAILED_PRECONDITION (no common protocol version, see Hello), ALREADY_EXISTS (another
+	// process works under the name of the node, see Hello.instance_id), ABORTED (the
 	// coordinator has ended the session, the message says why: superseded by a newer
 	// session of the same node, no heartbeat, or the checker does not read its stream)
 	// or UNAVAILABLE (draining). Reconnect with jitter. It has no deadline.

@@ -112,21 +112,26 @@ const (
 	AlarmKind_ALARM_KIND_UNOWNED AlarmKind = 8
 	// Another coordinator cannot be asked.
 	AlarmKind_ALARM_KIND_PEER AlarmKind = 9
+	// Two processes want to be the same checker: the one that came later is refused while
+	// the other answers heartbeats. It ends when the refused one gets the name, or has not
+	// asked for 30 s.
+	AlarmKind_ALARM_KIND_NAME_TAKEN AlarmKind = 10
 )
 
 // Enum value maps for AlarmKind.
 var (
 	AlarmKind_name = map[int32]string{
-		0: "ALARM_KIND_UNSPECIFIED",
-		1: "ALARM_KIND_INCONCLUSIVE",
-		2: "ALARM_KIND_STORE",
-		3: "ALARM_KIND_DELIVERY",
-		4: "ALARM_KIND_NO_CHECKERS",
-		5: "ALARM_KIND_QUARANTINE",
-		6: "ALARM_KIND_CONNECTIVITY",
-		7: "ALARM_KIND_OVERLOAD",
-		8: "ALARM_KIND_UNOWNED",
-		9: "ALARM_KIND_PEER",
+		0:  "ALARM_KIND_UNSPECIFIED",
+		1:  "ALARM_KIND_INCONCLUSIVE",
+		2:  "ALARM_KIND_STORE",
+		3:  "ALARM_KIND_DELIVERY",
+		4:  "ALARM_KIND_NO_CHECKERS",
+		5:  "ALARM_KIND_QUARANTINE",
+		6:  "ALARM_KIND_CONNECTIVITY",
+		7:  "ALARM_KIND_OVERLOAD",
+		8:  "ALARM_KIND_UNOWNED",
+		9:  "ALARM_KIND_PEER",
+		10: "ALARM_KIND_NAME_TAKEN",
 	}
 	AlarmKind_value = map[string]int32{
 		"ALARM_KIND_UNSPECIFIED":  0,
@@ -139,6 +144,7 @@ var (
 		"ALARM_KIND_OVERLOAD":     7,
 		"ALARM_KIND_UNOWNED":      8,
 		"ALARM_KIND_PEER":         9,
+		"ALARM_KIND_NAME_TAKEN":   10,
 	}
 )
 
@@ -1110,7 +1116,7 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\x17VERIFLIER_STATE_UNTRIED\x10\x01\x12\x16\n" +
 	"\x12VERIFLIER_STATE_OK\x10\x02\x12\x1f\n" +
 	"\x1bVERIFLIER_STATE_UNREACHABLE\x10\x03\x12\x19\n" +
-	"\x15VERIFLIER_STATE_UNFIT\x10\x04*\x8d\x02\n" +
+	"\x15VERIFLIER_STATE_UNFIT\x10\x04*\xa8\x02\n" +
 	"\tAlarmKind\x12\x1a\n" +
 	"\x16ALARM_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17ALARM_KIND_INCONCLUSIVE\x10\x01\x12\x14\n" +
@@ -1121,7 +1127,9 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\x17ALARM_KIND_CONNECTIVITY\x10\x06\x12\x17\n" +
 	"\x13ALARM_KIND_OVERLOAD\x10\a\x12\x16\n" +
 	"\x12ALARM_KIND_UNOWNED\x10\b\x12\x13\n" +
-	"\x0fALARM_KIND_PEER\x10\tB\xc7\x01\n" +
+	"\x0fALARM_KIND_PEER\x10\t\x12\x19\n" +
+	"\x15ALARM_KIND_NAME_TAKEN\x10\n" +
+	"B\xc7\x01\n" +
 	"\x15com.jetmon.monitor.v1B\n" +
 	"FleetProtoP\x01Z<github.com/Automattic/jetmon/gen/jetmon/monitor/v1;monitorv1\xa2\x02\x03JMX\xaa\x02\x11Jetmon.Monitor.V1\xca\x02\x11Jetmon\\Monitor\\V1\xe2\x02\x1dJetmon\\Monitor\\V1\\GPBMetadata\xea\x02\x13Jetmon::Monitor::V1b\x06proto3"
 

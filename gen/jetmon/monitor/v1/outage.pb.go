@@ -23,6 +23,60 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// EndReason says why an outage is over. Open set: clients must accept new ones.
+type EndReason int32
+
+const (
+	// It is not over.
+	EndReason_END_REASON_UNSPECIFIED EndReason = 0
+	// The site was up again. WordPress.com is told.
+	EndReason_END_REASON_RECOVERED EndReason = 1
+	// The site was deleted, through this API or in the table. Nobody is told. An outage of a
+	// row that was deleted in the table ends when a coordinator finds that, within a minute.
+	EndReason_END_REASON_DELETED EndReason = 2
+)
+
+// Enum value maps for EndReason.
+var (
+	EndReason_name = map[int32]string{
+		0: "END_REASON_UNSPECIFIED",
+		1: "END_REASON_RECOVERED",
+		2: "END_REASON_DELETED",
+	}
+	EndReason_value = map[string]int32{
+		"END_REASON_UNSPECIFIED": 0,
+		"END_REASON_RECOVERED":   1,
+		"END_REASON_DELETED":     2,
+	}
+)
+
+func (x EndReason) Enum() *EndReason {
+	p := new(EndReason)
+	*p = x
+	return p
+}
+
+func (x EndReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (EndReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_jetmon_monitor_v1_outage_proto_enumTypes[0].Descriptor()
+}
+
+func (EndReason) Type() protoreflect.EnumType {
+	return &file_jetmon_monitor_v1_outage_proto_enumTypes[0]
+}
+
+func (x EndReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use EndReason.Descriptor instead.
+func (EndReason) EnumDescriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_outage_proto_rawDescGZIP(), []int{0}
+}
+
 // Verdict is the outcome of a ballot.
 type Verdict int32
 
@@ -64,11 +118,11 @@ func (x Verdict) String() string {
 }
 
 func (Verdict) Descriptor() protoreflect.EnumDescriptor {
-	return file_jetmon_monitor_v1_outage_proto_enumTypes[0].Descriptor()
+	return file_jetmon_monitor_v1_outage_proto_enumTypes[1].Descriptor()
 }
 
 func (Verdict) Type() protoreflect.EnumType {
-	return &file_jetmon_monitor_v1_outage_proto_enumTypes[0]
+	return &file_jetmon_monitor_v1_outage_proto_enumTypes[1]
 }
 
 func (x Verdict) Number() protoreflect.EnumNumber {
@@ -77,7 +131,7 @@ func (x Verdict) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Verdict.Descriptor instead.
 func (Verdict) EnumDescriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_outage_proto_rawDescGZIP(), []int{0}
+	return file_jetmon_monitor_v1_outage_proto_rawDescGZIP(), []int{1}
 }
 
 // VoteValue is what a vote counts as.
@@ -121,11 +175,11 @@ func (x VoteValue) String() string {
 }
 
 func (VoteValue) Descriptor() protoreflect.EnumDescriptor {
-	return file_jetmon_monitor_v1_outage_proto_enumTypes[1].Descriptor()
+	return file_jetmon_monitor_v1_outage_proto_enumTypes[2].Descriptor()
 }
 
 func (VoteValue) Type() protoreflect.EnumType {
-	return &file_jetmon_monitor_v1_outage_proto_enumTypes[1]
+	return &file_jetmon_monitor_v1_outage_proto_enumTypes[2]
 }
 
 func (x VoteValue) Number() protoreflect.EnumNumber {
@@ -134,10 +188,10 @@ func (x VoteValue) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use VoteValue.Descriptor instead.
 func (VoteValue) EnumDescriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_outage_proto_rawDescGZIP(), []int{1}
+	return file_jetmon_monitor_v1_outage_proto_rawDescGZIP(), []int{2}
 }
 
-// Outage is one time of being down, from its first failing check to its recovery.
+// Outage is one time of being down, from its first failing check to its end.
 type Outage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id. In JSON a string, as every 64-bit number.
@@ -171,7 +225,9 @@ type Outage struct {
 	// The checkers' failing checks that led to the vote. Only GetOutage fills it.
 	Checks []*LocalCheck `protobuf:"bytes,15,rep,name=checks,proto3" json:"checks,omitempty"`
 	// Good stretches of the outage that did not last: how often the site came and went.
-	Relapses      uint32 `protobuf:"varint,16,opt,name=relapses,proto3" json:"relapses,omitempty"`
+	Relapses uint32 `protobuf:"varint,16,opt,name=relapses,proto3" json:"relapses,omitempty"`
+	// Why it is over; unspecified while it is open.
+	EndReason     EndReason `protobuf:"varint,17,opt,name=end_reason,json=endReason,proto3,enum=jetmon.monitor.v1.EndReason" json:"end_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -316,6 +372,13 @@ func (x *Outage) GetRelapses() uint32 {
 		return x.Relapses
 	}
 	return 0
+}
+
+func (x *Outage) GetEndReason() EndReason {
+	if x != nil {
+		return x.EndReason
+	}
+	return EndReason_END_REASON_UNSPECIFIED
 }
 
 // Ballot is one vote of the verifliers about one site.
@@ -669,7 +732,7 @@ var File_jetmon_monitor_v1_outage_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_outage_proto_rawDesc = "" +
 	"\n" +
-	"\x1ejetmon/monitor/v1/outage.proto\x12\x11jetmon.monitor.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\xf3\x04\n" +
+	"\x1ejetmon/monitor/v1/outage.proto\x12\x11jetmon.monitor.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\xb0\x05\n" +
 	"\x06Outage\x12\x1b\n" +
 	"\toutage_id\x18\x01 \x01(\x03R\boutageId\x12\x17\n" +
 	"\asite_id\x18\x02 \x01(\x03R\x06siteId\x12\x17\n" +
@@ -689,7 +752,9 @@ const file_jetmon_monitor_v1_outage_proto_rawDesc = "" +
 	"\x05round\x18\r \x01(\rR\x05round\x12-\n" +
 	"\x05votes\x18\x0e \x03(\v2\x17.jetmon.monitor.v1.VoteR\x05votes\x125\n" +
 	"\x06checks\x18\x0f \x03(\v2\x1d.jetmon.monitor.v1.LocalCheckR\x06checks\x12\x1a\n" +
-	"\brelapses\x18\x10 \x01(\rR\brelapses\"\x9d\x03\n" +
+	"\brelapses\x18\x10 \x01(\rR\brelapses\x12;\n" +
+	"\n" +
+	"end_reason\x18\x11 \x01(\x0e2\x1c.jetmon.monitor.v1.EndReasonR\tendReason\"\x9d\x03\n" +
 	"\x06Ballot\x12\x1b\n" +
 	"\tballot_id\x18\x01 \x01(\x03R\bballotId\x124\n" +
 	"\averdict\x18\x02 \x01(\x0e2\x1a.jetmon.monitor.v1.VerdictR\averdict\x121\n" +
@@ -721,7 +786,11 @@ const file_jetmon_monitor_v1_outage_proto_rawDesc = "" +
 	"LocalCheck\x12\x18\n" +
 	"\achecker\x18\x01 \x01(\tR\achecker\x125\n" +
 	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12>\n" +
-	"\vobservation\x18\x03 \x01(\v2\x1c.jetmon.check.v1.ObservationR\vobservation*i\n" +
+	"\vobservation\x18\x03 \x01(\v2\x1c.jetmon.check.v1.ObservationR\vobservation*Y\n" +
+	"\tEndReason\x12\x1a\n" +
+	"\x16END_REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14END_REASON_RECOVERED\x10\x01\x12\x16\n" +
+	"\x12END_REASON_DELETED\x10\x02*i\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11VERDICT_CONFIRMED\x10\x01\x12\x14\n" +
@@ -746,46 +815,48 @@ func file_jetmon_monitor_v1_outage_proto_rawDescGZIP() []byte {
 	return file_jetmon_monitor_v1_outage_proto_rawDescData
 }
 
-var file_jetmon_monitor_v1_outage_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_jetmon_monitor_v1_outage_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_jetmon_monitor_v1_outage_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_jetmon_monitor_v1_outage_proto_goTypes = []any{
-	(Verdict)(0),                  // 0: jetmon.monitor.v1.Verdict
-	(VoteValue)(0),                // 1: jetmon.monitor.v1.VoteValue
-	(*Outage)(nil),                // 2: jetmon.monitor.v1.Outage
-	(*Ballot)(nil),                // 3: jetmon.monitor.v1.Ballot
-	(*QuorumRule)(nil),            // 4: jetmon.monitor.v1.QuorumRule
-	(*Vote)(nil),                  // 5: jetmon.monitor.v1.Vote
-	(*LocalCheck)(nil),            // 6: jetmon.monitor.v1.LocalCheck
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(v1.FailureKind)(0),           // 8: jetmon.check.v1.FailureKind
-	(*v1.Observation)(nil),        // 9: jetmon.check.v1.Observation
-	(*v1.SelfCheck)(nil),          // 10: jetmon.check.v1.SelfCheck
+	(EndReason)(0),                // 0: jetmon.monitor.v1.EndReason
+	(Verdict)(0),                  // 1: jetmon.monitor.v1.Verdict
+	(VoteValue)(0),                // 2: jetmon.monitor.v1.VoteValue
+	(*Outage)(nil),                // 3: jetmon.monitor.v1.Outage
+	(*Ballot)(nil),                // 4: jetmon.monitor.v1.Ballot
+	(*QuorumRule)(nil),            // 5: jetmon.monitor.v1.QuorumRule
+	(*Vote)(nil),                  // 6: jetmon.monitor.v1.Vote
+	(*LocalCheck)(nil),            // 7: jetmon.monitor.v1.LocalCheck
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(v1.FailureKind)(0),           // 9: jetmon.check.v1.FailureKind
+	(*v1.Observation)(nil),        // 10: jetmon.check.v1.Observation
+	(*v1.SelfCheck)(nil),          // 11: jetmon.check.v1.SelfCheck
 }
 var file_jetmon_monitor_v1_outage_proto_depIdxs = []int32{
-	7,  // 0: jetmon.monitor.v1.Outage.start_time:type_name -> google.protobuf.Timestamp
-	7,  // 1: jetmon.monitor.v1.Outage.confirm_time:type_name -> google.protobuf.Timestamp
-	7,  // 2: jetmon.monitor.v1.Outage.end_time:type_name -> google.protobuf.Timestamp
-	8,  // 3: jetmon.monitor.v1.Outage.failure:type_name -> jetmon.check.v1.FailureKind
-	4,  // 4: jetmon.monitor.v1.Outage.rule:type_name -> jetmon.monitor.v1.QuorumRule
-	5,  // 5: jetmon.monitor.v1.Outage.votes:type_name -> jetmon.monitor.v1.Vote
-	6,  // 6: jetmon.monitor.v1.Outage.checks:type_name -> jetmon.monitor.v1.LocalCheck
-	0,  // 7: jetmon.monitor.v1.Ballot.verdict:type_name -> jetmon.monitor.v1.Verdict
-	4,  // 8: jetmon.monitor.v1.Ballot.rule:type_name -> jetmon.monitor.v1.QuorumRule
-	7,  // 9: jetmon.monitor.v1.Ballot.open_time:type_name -> google.protobuf.Timestamp
-	7,  // 10: jetmon.monitor.v1.Ballot.decide_time:type_name -> google.protobuf.Timestamp
-	5,  // 11: jetmon.monitor.v1.Ballot.votes:type_name -> jetmon.monitor.v1.Vote
-	6,  // 12: jetmon.monitor.v1.Ballot.checks:type_name -> jetmon.monitor.v1.LocalCheck
-	1,  // 13: jetmon.monitor.v1.Vote.value:type_name -> jetmon.monitor.v1.VoteValue
-	9,  // 14: jetmon.monitor.v1.Vote.observation:type_name -> jetmon.check.v1.Observation
-	10, // 15: jetmon.monitor.v1.Vote.self_check:type_name -> jetmon.check.v1.SelfCheck
-	7,  // 16: jetmon.monitor.v1.Vote.vote_time:type_name -> google.protobuf.Timestamp
-	7,  // 17: jetmon.monitor.v1.LocalCheck.end_time:type_name -> google.protobuf.Timestamp
-	9,  // 18: jetmon.monitor.v1.LocalCheck.observation:type_name -> jetmon.check.v1.Observation
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	8,  // 0: jetmon.monitor.v1.Outage.start_time:type_name -> google.protobuf.Timestamp
+	8,  // 1: jetmon.monitor.v1.Outage.confirm_time:type_name -> google.protobuf.Timestamp
+	8,  // 2: jetmon.monitor.v1.Outage.end_time:type_name -> google.protobuf.Timestamp
+	9,  // 3: jetmon.monitor.v1.Outage.failure:type_name -> jetmon.check.v1.FailureKind
+	5,  // 4: jetmon.monitor.v1.Outage.rule:type_name -> jetmon.monitor.v1.QuorumRule
+	6,  // 5: jetmon.monitor.v1.Outage.votes:type_name -> jetmon.monitor.v1.Vote
+	7,  // 6: jetmon.monitor.v1.Outage.checks:type_name -> jetmon.monitor.v1.LocalCheck
+	0,  // 7: jetmon.monitor.v1.Outage.end_reason:type_name -> jetmon.monitor.v1.EndReason
+	1,  // 8: jetmon.monitor.v1.Ballot.verdict:type_name -> jetmon.monitor.v1.Verdict
+	5,  // 9: jetmon.monitor.v1.Ballot.rule:type_name -> jetmon.monitor.v1.QuorumRule
+	8,  // 10: jetmon.monitor.v1.Ballot.open_time:type_name -> google.protobuf.Timestamp
+	8,  // 11: jetmon.monitor.v1.Ballot.decide_time:type_name -> google.protobuf.Timestamp
+	6,  // 12: jetmon.monitor.v1.Ballot.votes:type_name -> jetmon.monitor.v1.Vote
+	7,  // 13: jetmon.monitor.v1.Ballot.checks:type_name -> jetmon.monitor.v1.LocalCheck
+	2,  // 14: jetmon.monitor.v1.Vote.value:type_name -> jetmon.monitor.v1.VoteValue
+	10, // 15: jetmon.monitor.v1.Vote.observation:type_name -> jetmon.check.v1.Observation
+	11, // 16: jetmon.monitor.v1.Vote.self_check:type_name -> jetmon.check.v1.SelfCheck
+	8,  // 17: jetmon.monitor.v1.Vote.vote_time:type_name -> google.protobuf.Timestamp
+	8,  // 18: jetmon.monitor.v1.LocalCheck.end_time:type_name -> google.protobuf.Timestamp
+	10, // 19: jetmon.monitor.v1.LocalCheck.observation:type_name -> jetmon.check.v1.Observation
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_outage_proto_init() }
@@ -798,7 +869,7 @@ func file_jetmon_monitor_v1_outage_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_monitor_v1_outage_proto_rawDesc), len(file_jetmon_monitor_v1_outage_proto_rawDesc)),
-			NumEnums:      2,
+			NumEnums:      3,
 			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,

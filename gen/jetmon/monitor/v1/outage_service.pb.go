@@ -236,7 +236,7 @@ func (x *ListOutagesRequest) GetOpen() bool {
 // ListOutagesResponse is a page of outages.
 type ListOutagesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The outages, by falling outage_id, without votes and checks.
+	// The outages, by falling confirm_time, without votes and checks.
 	Outages []*Outage `protobuf:"bytes,1,rep,name=outages,proto3" json:"outages,omitempty"`
 	// Token of the next page; empty on the last.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`

@@ -114,7 +114,8 @@ type Site struct {
 	// WordPress.com blog that the URL belongs to; several sites may share one.
 	// 0 means none.
 	BlogId int64 `protobuf:"varint,2,opt,name=blog_id,json=blogId,proto3" json:"blog_id,omitempty"`
-	// Absolute http or https URL, at most 300 bytes, without user information.
+	// Absolute http or https URL, at most 300 bytes, without user information. What
+	// WordPress.com has put into the table may be another text, which stays until it is changed.
 	Url string `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"`
 	// Bucket 0..511 that places the site on a coordinator.
 	Bucket uint32 `protobuf:"varint,4,opt,name=bucket,proto3" json:"bucket,omitempty"`
@@ -128,6 +129,7 @@ type Site struct {
 	// When status_id last changed; absent when it never did.
 	LastStatusChangeTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_status_change_time,json=lastStatusChangeTime,proto3" json:"last_status_change_time,omitempty"`
 	// Time between checks, whole minutes from 60s to 15300s (255 min). Absent means 300s.
+	// A coordinator that runs with --interval checks at that one instead.
 	CheckInterval *durationpb.Duration `protobuf:"bytes,9,opt,name=check_interval,json=checkInterval,proto3" json:"check_interval,omitempty"`
 	// True: the site is not checked.
 	Paused bool `protobuf:"varint,10,opt,name=paused,proto3" json:"paused,omitempty"`
@@ -470,9 +472,9 @@ const file_jetmon_monitor_v1_site_proto_rawDesc = "" +
 	"\n" +
 	"\x1cjetmon/monitor/v1/site.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\x9c\a\n" +
 	"\x04Site\x12\x1c\n" +
-	"\asite_id\x18\x01 \x01(\x03B\x03\xe0A\x03R\x06siteId\x12 \n" +
+	"\asite_id\x18\x01 \x01(\x03B\x03\xe0A\bR\x06siteId\x12 \n" +
 	"\ablog_id\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06blogId\x12\x1d\n" +
-	"\x03url\x18\x03 \x01(\tB\v\xe0A\x02\xbaH\x05r\x03(\xac\x02R\x03url\x12\x1b\n" +
+	"\x03url\x18\x03 \x01(\tB\v\xe0A\x02\xbaH\x05r\x03\x18\xac\x02R\x03url\x12\x1b\n" +
 	"\x06bucket\x18\x04 \x01(\rB\x03\xe0A\x03R\x06bucket\x127\n" +
 	"\x05state\x18\x05 \x01(\x0e2\x1c.jetmon.monitor.v1.SiteStateB\x03\xe0A\x03R\x05state\x12 \n" +
 	"\tstatus_id\x18\x06 \x01(\x05B\x03\xe0A\x03R\bstatusId\x12G\n" +

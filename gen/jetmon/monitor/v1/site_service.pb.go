@@ -425,8 +425,10 @@ type UpdateSiteRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The site; site_id names it.
 	Site *Site `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
-	// Fields to change: url, blog_id, check_interval, paused, settings or a part of
-	// it. Over REST the fields that the body holds.
+	// Fields to change: url, blog_id, check_interval, paused, settings or a part of it, as
+	// settings.method; * is all of them. Without a mask, or with an empty one, the fields
+	// that the site has a value for, and over REST those that the body holds, with null or
+	// zero values too; of settings, the parts.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

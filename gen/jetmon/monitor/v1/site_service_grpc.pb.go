@@ -47,7 +47,10 @@ type SiteServiceClient interface {
 	// CreateSite adds a site and begins to check it at once. Not idempotent:
 	// ALREADY_EXISTS when the blog has a site with this URL.
 	CreateSite(ctx context.Context, in *CreateSiteRequest, opts ...grpc.CallOption) (*CreateSiteResponse, error)
-	// UpdateSite changes the fields that the mask names. Idempotent.
+	// UpdateSite changes the fields that the mask names, all of them or none, and leaves
+	// others as they are, whoever changes those at the same time. Idempotent. Output-only
+	// fields are ignored, in the site and in the mask, so that what GetSite answers can be
+	// sent back. INVALID_ARGUMENT names a path in the mask that is no field of a site.
 	UpdateSite(ctx context.Context, in *UpdateSiteRequest, opts ...grpc.CallOption) (*UpdateSiteResponse, error)
 	// ExplainSite says why a site is believed to be what it is, or was at an earlier
 	// time. Idempotent.
@@ -153,7 +156,10 @@ type SiteServiceServer interface {
 	// CreateSite adds a site and begins to check it at once. Not idempotent:
 	// ALREADY_EXISTS when the blog has a site with this URL.
 	CreateSite(context.Context, *CreateSiteRequest) (*CreateSiteResponse, error)
-	// UpdateSite changes the fields that the mask names. Idempotent.
+	// UpdateSite changes the fields that the mask names, all of them or none, and leaves
+	// others as they are, whoever changes those at the same time. Idempotent. Output-only
+	// fields are ignored, in the site and in the mask, so that what GetSite answers can be
+	// sent back. INVALID_ARGUMENT names a path in the mask that is no field of a site.
 	UpdateSite(context.Context, *UpdateSiteRequest) (*UpdateSiteResponse, error)
 	// ExplainSite says why a site is believed to be what it is, or was at an earlier
 	// time. Idempotent.

@@ -1,4 +1,7 @@
 // Package demo must not.
 package demo
 
-import _ "github.com/Automattic/jetmon/gateway"
+import (
+	_ "github.com/Automattic/jetmon/gateway"
+	_ "github.com/Automattic/jetmon/internal/dev"
+)

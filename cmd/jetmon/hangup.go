@@ -1,0 +1,29 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// catchHangups replaces the default action of SIGHUP, which ends a process undrained.
+// It lasts until the process ends: a role that drains must not be ended by it either.
+func catchHangups() <-chan os.Signal {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	return hangups
+}
+
+// logHangups logs each SIGHUP until ctx ends.
+func logHangups(ctx context.Context, log *slog.Logger, hangups <-chan os.Signal) {
+	for {
+		select {
+		case <-hangups:
+			log.Warn("SIGHUP is ignored: a role reads its configuration when it starts, and not again")
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/probe"
+	"github.com/Automattic/jetmon/internal/selfcheck"
+)
+
+// anchorEvery is how often a node probes its own anchors.
+const anchorEvery = 10 * time.Second
+
+// nodeFlags are those of the process of a node that probes: checker and veriflier.
+type nodeFlags struct {
+	engineFlags  `embed:""`
+	Anchor       []string `sep:"none" placeholder:"URL" help:"A site that always works (repeatable; best several hosts, one by name, one by IPv4 and one by IPv6 address): while none answers, or no name is found, this node is no witness of an outage."`
+	processFlags `embed:""`
+}
+
+// node is a process with what it probes with. Its prober must be closed.
+type node struct {
+	*process
+	name    string
+	prober  *probe.Prober
+	monitor *selfcheck.Monitor
+}
+
+// open makes the node of this name, the host's when it is empty.
+func (f nodeFlags) open(name string, stderr io.Writer) (*node, error) {
+	name, err := nodeName(name)
+	if err != nil {
+		return nil, err
+	}
+	n := &node{name: name}
+	if n.process, err = f.processFlags.open(stderr); err != nil {
+		return nil, err
+	}
+	if err := checkAnchors(f.Anchor); err != nil {
+		return nil, err
+	}
+	if n.prober, err = f.engineFlags.open(); err != nil {
+		return nil, err
+	}
+	n.monitor, err = selfcheck.New(selfcheck.Options{Prober: n.prober, Anchors: f.Anchor, Every: anchorEvery, Log: n.log})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return n, nil
+}
+
+func checkAnchors(urls []string) error {
+	for _, url := range urls {
+		if _, err := check.ParseURL(url); err != nil {
+			return usagef("--anchor %s: %w", url, err)
+		}
+	}
+	if len(urls) > selfcheck.MaxAnchors {
+		return usagef("--anchor: at most %d, not %d", selfcheck.MaxAnchors, len(urls))
+	}
+	return nil
+}
+
+// nodeName is the name given, else the host's.
+func nodeName(given string) (string, error) {
+	host, err := os.Hostname()
+	if given == "" && err != nil {
+		return "", fmt.Errorf("name of this host: %w", err)
+	}
+	return cmp.Or(given, host), nil
+}

@@ -1,0 +1,77 @@
+package alarm
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// Kind is what an alarm is about.
+type Kind uint8
+
+// The kinds, numbered as AlarmKind in fleet.proto.
+const (
+	KindInconclusive Kind = iota + 1
+	KindStore
+	KindDelivery
+	KindNoCheckers
+	KindQuarantine
+	KindConnectivity
+	KindOverload
+	KindUnowned
+	KindPeer
+
+	endOfKinds
+)
+
+// Kinds returns all kinds, in the order of their numbers.
+func Kinds() []Kind {
+	all := make([]Kind, 0, endOfKinds-1)
+	for k := KindInconclusive; k < endOfKinds; k++ {
+		all = append(all, k)
+	}
+	return all
+}
+
+// String returns the kind in lower case, as the metric jetmon_alarm labels it and AlarmKind
+// spells it in upper case.
+func (k Kind) String() string {
+	names := [...]string{
+		"unspecified", "inconclusive", "store", "delivery", "no_checkers", "quarantine", "connectivity",
+		"overload", "unowned", "peer",
+	}
+	if int(k) < len(names) {
+		return names[k]
+	}
+	return fmt.Sprintf("kind_%d", uint8(k))
+}
+
+// Condition is something that is wrong at one moment.
+type Condition struct {
+	Kind Kind
+	// Subject tells conditions of one kind apart: a node, or nothing.
+	Subject string
+	// Site and URL name the site that it is about; a Site of 0 means none.
+	Site check.SiteID
+	URL  string
+	// Message says in words what is the matter.
+	Message string
+	// Since is when it began, as far as the facts say; zero when they do not.
+	Since time.Time
+}
+
+// Alarm is a condition with the moment when it began.
+type Alarm struct {
+	Condition
+	Raised time.Time
+}
+
+// id is what makes a condition the same one a second later.
+type id struct {
+	kind    Kind
+	subject string
+	site    check.SiteID
+}
+
+func (c Condition) id() id { return id{c.Kind, c.Subject, c.Site} }

@@ -1,0 +1,30 @@
+package coordinator
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/Automattic/jetmon/coordinator/engine"
+)
+
+// The engine lists at most 100 held sites; the metric is their number.
+func TestTheMetricOfHeldSitesCountsAllOfThem(t *testing.T) {
+	t.Parallel()
+	const name = "jetmon_held_sites"
+	now := state{engine: engine.Summary{Held: make([]engine.Held, 100), HeldCount: 250}}
+	for _, f := range allFigures() {
+		if !strings.Contains(f.desc.String(), `"`+name+`"`) {
+			continue
+		}
+		if got := f.read(now); got != 250 || f.kind != prometheus.GaugeValue {
+			t.Errorf("%s is %v for 250 held sites", name, got)
+		}
+		if strings.Contains(f.desc.String(), "100") {
+			t.Errorf("its help text knows a limit: %s", f.desc)
+		}
+		return
+	}
+	t.Errorf("there is no %s", name)
+}

@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/Automattic/jetmon/internal/cli/format"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// askTimeout bounds what one command asks of a coordinator.
+const askTimeout = 10 * time.Second
+
+// Client asks a coordinator and prints its answers.
+type Client struct {
+	// Conn leads to the coordinator at Address, a name for error messages.
+	Conn    grpc.ClientConnInterface
+	Address string
+	Out     io.Writer
+	// JSON prints answers as REST has them, instead of words.
+	JSON bool
+}
+
+// explain says in words what a coordinator refused.
+func (c Client) explain(err error) error {
+	s, ok := status.FromError(err)
+	if err == nil || !ok {
+		return err
+	}
+	switch s.Code() {
+	case codes.InvalidArgument:
+		return fault.New(fault.Invalid, "%s", s.Message())
+	case codes.NotFound, codes.FailedPrecondition:
+		return errors.New(s.Message())
+	}
+	return fmt.Errorf("the coordinator at %s: %s (%s)", c.Address, s.Message(), s.Code())
+}
+
+// show prints an answer: as JSON if that is wanted, else in words.
+func (c Client) show(answer proto.Message, words func(io.Writer) error) error {
+	if c.JSON {
+		return format.JSON(c.Out, answer)
+	}
+	return words(c.Out)
+}
+
+// pageSize is how many rows are asked for at once, the most that the API gives.
+const pageSize = 1000
+
+// list asks for page after page until there are limit rows, or no more; 0 is no limit.
+// next is not empty when there are more.
+func list[T any](limit int, page func(size int32, token string) ([]T, string, error)) (all []T, next string, err error) {
+	for {
+		size := pageSize
+		if limit > 0 {
+			size = min(size, limit-len(all))
+		}
+		var rows []T
+		if rows, next, err = page(int32(size), next); err != nil {
+			return nil, "", err
+		}
+		if all = append(all, rows...); next == "" || limit > 0 && len(all) >= limit {
+			return all, next, nil
+		}
+	}
+}

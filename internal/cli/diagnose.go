@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"context"
+	"io"
+
+	"github.com/Automattic/jetmon/internal/cli/format"
+	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/jetpack"
+	"github.com/Automattic/jetmon/internal/jetpack/jetpackpb"
+)
+
+// Report says how a diagnosis is shown.
+type Report struct {
+	Out io.Writer
+	// JSON prints it as REST has it.
+	JSON bool
+	// Color colours the text.
+	Color bool
+}
+
+// Diagnose looks at a site and prints what was found. It returns the worst verdict.
+func Diagnose(ctx context.Context, d *jetpack.Diagnoser, t jetpack.Target, show Report) (jetpack.Verdict, error) {
+	report, err := d.Diagnose(ctx, t)
+	if err != nil {
+		return "", fault.New(fault.Invalid, "%s: %w", t.URL, err)
+	}
+	if show.JSON {
+		err = format.JSON(show.Out, jetpackpb.DiagnosisToProto(report))
+	} else {
+		err = format.Diagnosis(show.Out, report, show.Color)
+	}
+	return report.Worst(), err
+}
+
+// DiagnoseLogs reads the logs of a site's server, named name, and prints what was found.
+// It returns the worst verdict.
+func DiagnoseLogs(logs jetpack.Logs, name string, show Report) (jetpack.Verdict, error) {
+	report, err := jetpack.ReadLogs(logs)
+	if err != nil {
+		return "", err
+	}
+	if show.JSON {
+		err = format.LogsJSON(show.Out, report)
+	} else {
+		err = format.Logs(show.Out, name, report, show.Color)
+	}
+	return report.Worst(), err
+}

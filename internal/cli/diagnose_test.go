@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"bytes"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/jetpack"
+	"github.com/Automattic/jetmon/internal/jetpack/fakejetpack"
+	"github.com/Automattic/jetmon/internal/jetpack/signature"
+	"github.com/Automattic/jetmon/internal/probe"
+)
+
+func diagnoser(t *testing.T) *jetpack.Diagnoser {
+	t.Helper()
+	prober, err := probe.New(probe.Options{AllowPrivate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { prober.Close() })
+	d, err := jetpack.New(jetpack.Options{Prober: prober, MetadataURL: jetpack.NoMetadata})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestADiagnosisIsPrintedAndItsWorstFindingReturned(t *testing.T) {
+	t.Parallel()
+	d := diagnoser(t)
+	for obstacle, want := range map[fakejetpack.Obstacle]jetpack.Verdict{"": jetpack.Pass, fakejetpack.Sucuri: jetpack.Fail} {
+		site := httptest.NewServer(fakejetpack.New(fakejetpack.Options{Tokens: signature.Keyring{Blog: "blogkey.bl0gs3cret"}, Obstacle: obstacle}))
+		t.Cleanup(site.Close)
+		target := jetpack.Target{URL: site.URL + "/"}
+		var text, colored, raw bytes.Buffer
+		for out, show := range map[*bytes.Buffer]Report{&text: {}, &colored: {Color: true}, &raw: {JSON: true, Color: true}} {
+			show.Out = out
+			if got, err := Diagnose(t.Context(), d, target, show); err != nil || got != want {
+				t.Errorf("behind %q: %q, %v, want %q", obstacle, got, err, want)
+			}
+		}
+		if strings.Contains(text.String(), "\x1b") || !strings.Contains(colored.String(), "\x1b[1m") {
+			t.Errorf("colours are not where they are wanted:\n%s\n%s", &text, &colored)
+		}
+		var report monitorv1.Diagnosis
+		if err := protojson.Unmarshal(raw.Bytes(), &report); err != nil || len(report.GetFindings()) == 0 {
+			t.Errorf("%v in:\n%s", err, &raw)
+		}
+	}
+}
+
+func TestAURLThatCannotBeDiagnosedIsAMistake(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	_, err := Diagnose(t.Context(), diagnoser(t), jetpack.Target{URL: "ftp://a.example/"}, Report{Out: &out})
+	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "ftp://a.example/: ") || out.Len() != 0 {
+		t.Errorf("%v, prints %q", err, &out)
+	}
+}
+
+func TestLogsAreReadAndTheirWorstFindingReturned(t *testing.T) {
+	t.Parallel()
+	const (
+		page = `1.2.3.4 - - [03/Jan/2018:11:07:23 +0000] "GET /index.php HTTP/1.1" 200 64156 "-" "x"` + "\n"
+		call = `1.2.3.4 - - [03/Jan/2018:11:07:23 +0000] "POST /xmlrpc.php?for=jetpack HTTP/1.1" 200 400 "-" "Jetpack by WordPress.com"` + "\n"
+		lock = `2018/01/03 11:07:23 [error] 1#1: *1 FastCGI sent in stderr: "PHP message: Error checking in buffer: The buffer you checked in was not checked out" while reading upstream` + "\n"
+	)
+	for _, tt := range []struct {
+		name, buffers, errors string
+		want                  jetpack.Verdict
+	}{
+		{"all is well", "16x4k", "", jetpack.Pass},
+		{"a response that does not fit", "8x4k", "", jetpack.Warn},
+		{"an error that says why", "16x4k", lock, jetpack.Fail},
+	} {
+		size, err := jetpack.ParseBuffers(tt.buffers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, json := range []bool{false, true} {
+			var out bytes.Buffer
+			logs := jetpack.Logs{Access: strings.NewReader(page + call), Error: strings.NewReader(tt.errors), Buffers: size, Top: 3}
+			got, err := DiagnoseLogs(logs, "access\a.log", Report{Out: &out, JSON: json})
+			if err != nil || got != tt.want {
+				t.Errorf("%s: %q, %v, want %q:\n%s", tt.name, got, err, tt.want, &out)
+			}
+			if !json && !strings.HasPrefix(out.String(), "access?.log (") {
+				t.Errorf("the name is not shown:\n%s", &out)
+			}
+		}
+	}
+}

@@ -1,0 +1,42 @@
+package format
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/Automattic/jetmon/internal/restjson"
+)
+
+// JSON writes a message as REST answers it, indented.
+func JSON(w io.Writer, m proto.Message) error {
+	text, err := restjson.Indented(m)
+	return put(w, text, err)
+}
+
+// JSONLine writes a message as REST answers it, in one line.
+func JSONLine(w io.Writer, m proto.Message) error {
+	text, err := restjson.Line(m)
+	return put(w, text, err)
+}
+
+func put(w io.Writer, text []byte, err error) error {
+	if err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	_, err = w.Write(text)
+	return err
+}
+
+// value writes what is no message, by the same rules.
+func value(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	return nil
+}

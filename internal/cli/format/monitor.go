@@ -1,0 +1,181 @@
+package format
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+)
+
+// Sites writes a list of sites.
+func Sites(w io.Writer, list *monitorv1.ListSitesResponse) error {
+	return write(w, func(p *page) {
+		p.line("ID\tBLOG\tSTATE\tSTATUS\tLAST CHECK\tURL")
+		for _, s := range list.GetSites() {
+			p.line("%d\t%d\t%s\t%d\t%s\t%s", s.GetSiteId(), s.GetBlogId(), word(s.GetState(), "SITE_STATE_"),
+				s.GetStatusId(), moment(s.GetLastCheckTime()), s.GetUrl())
+		}
+		p.more(list.GetNextPageToken())
+	})
+}
+
+// Outages writes a list of outages.
+func Outages(w io.Writer, list *monitorv1.ListOutagesResponse) error {
+	return write(w, func(p *page) {
+		p.line("ID\tSITE\tBEGAN\tOVER\tRULE\tFAILURE\tURL")
+		for _, o := range list.GetOutages() {
+			p.line("%d\t%d\t%s\t%s\t%s\t%s\t%s", o.GetOutageId(), o.GetSiteId(), moment(o.GetStartTime()),
+				over(o), rule(o.GetRule()), failure(o.GetFailure(), o.GetReason(), o.GetHttpStatus()), o.GetUrl())
+		}
+		p.more(list.GetNextPageToken())
+	})
+}
+
+// more ends a list that is cut off.
+func (p *page) more(token string) {
+	if token != "" {
+		p.line("There are more: --limit=0 lists all.")
+	}
+}
+
+// Explanation writes why a site is believed to be what it is.
+func Explanation(w io.Writer, x *monitorv1.Explanation) error {
+	return write(w, func(p *page) { p.explanation(x) })
+}
+
+// Outage writes one outage with all that led to it.
+func Outage(w io.Writer, o *monitorv1.Outage) error {
+	return write(w, func(p *page) { p.outage(o) })
+}
+
+// Replay writes what the replay of a ballot came to, and, if wanted, what another rule
+// makes of it.
+func Replay(w io.Writer, r *monitorv1.ReplayOutageResponse, other bool) error {
+	return write(w, func(p *page) { p.replay(r, other) })
+}
+
+// Ballot writes what verifliers say of a URL at this moment.
+func Ballot(w io.Writer, url string, b *monitorv1.Ballot) error {
+	return write(w, func(p *page) {
+		p.line("%s", url)
+		p.ballot("Verdict", b)
+	})
+}
+
+func (p *page) explanation(x *monitorv1.Explanation) {
+	s := x.GetSite()
+	p.line("Site %d, %s", s.GetSiteId(), s.GetUrl())
+	p.line("%s", x.GetSummary())
+	if x.GetWithheld() != "" {
+		p.line("Withheld: %s.", x.GetWithheld())
+	}
+	if r := s.GetRegionalFinding(); r != nil {
+		p.line("Regional at %s: down from %s, up from %s.", moment(r.GetFindTime()), fmt.Sprint(r.GetDownRegions()), fmt.Sprint(r.GetUpRegions()))
+	}
+	if next := s.GetNextCheckTime(); next != nil {
+		p.line("Next check: %s.", moment(next))
+	}
+	p.checks("Checks that count:", x.GetChecks())
+	p.line("Rule: %s.", rule(x.GetRule()))
+	p.ballot("Last decision", x.GetBallot())
+	if o := x.GetOutage(); o != nil {
+		p.line("Outage %d: began %s, confirmed %s, over %s.", o.GetOutageId(), moment(o.GetStartTime()), moment(o.GetConfirmTime()), over(o))
+	}
+	if len(x.GetWouldChange()) > 0 {
+		p.line("What would change this:")
+	}
+	for _, w := range x.GetWouldChange() {
+		p.line("  - %s", w)
+	}
+}
+
+func (p *page) outage(o *monitorv1.Outage) {
+	p.line("Outage %d of site %d, %s", o.GetOutageId(), o.GetSiteId(), o.GetUrl())
+	p.line("Began %s, confirmed %s, over %s; status %d.", moment(o.GetStartTime()), moment(o.GetConfirmTime()), over(o), o.GetStatusId())
+	p.line("Failure: %s.", failure(o.GetFailure(), o.GetReason(), o.GetHttpStatus()))
+	if o.GetRelapses() > 0 {
+		p.line("It came back %d times for a while.", o.GetRelapses())
+	}
+	p.checks("Checks that led to it:", o.GetChecks())
+	p.line("Confirmed in round %d by the rule %s:", o.GetRound(), rule(o.GetRule()))
+	p.votes(o.GetVotes())
+}
+
+// over is when an outage ended, and why; "-" while it is open.
+func over(o *monitorv1.Outage) string {
+	if o.GetEndReason() == monitorv1.EndReason_END_REASON_UNSPECIFIED {
+		return moment(o.GetEndTime())
+	}
+	return fmt.Sprintf("%s (%s)", moment(o.GetEndTime()), word(o.GetEndReason(), "END_REASON_"))
+}
+
+func (p *page) replay(r *monitorv1.ReplayOutageResponse, other bool) {
+	p.ballot("Stored", r.GetBallot())
+	p.line("Replayed by the rule %s: %s", rule(r.GetBallot().GetRule()), r.GetReplayedVerdict().String()[len("VERDICT_"):])
+	if r.GetReplayedVerdict() != r.GetBallot().GetVerdict() {
+		p.line("THAT IS NOT WHAT WAS STORED: please report it as a bug.")
+	}
+	if other {
+		p.line("By the rule %s: %s", rule(r.GetOtherRule()), r.GetOtherVerdict().String()[len("VERDICT_"):])
+	}
+}
+
+func (p *page) ballot(what string, b *monitorv1.Ballot) {
+	if b == nil {
+		return
+	}
+	took := b.GetDecideTime().AsTime().Sub(b.GetOpenTime().AsTime()).Round(100 * time.Millisecond)
+	p.line("%s: %s at %s, round %d, %s, after %s", what, b.GetVerdict().String()[len("VERDICT_"):],
+		moment(b.GetDecideTime()), b.GetRound(), rule(b.GetRule()), took)
+	p.votes(b.GetVotes())
+}
+
+func (p *page) votes(votes []*monitorv1.Vote) {
+	for _, v := range votes {
+		what := seen(v.GetObservation())
+		if v.GetUnknownReason() != "" {
+			what = v.GetUnknownReason()
+		}
+		p.line("  %s\t%s\t%s\t%s", v.GetVeriflier(), v.GetRegion(), v.GetValue().String()[len("VOTE_VALUE_"):], what)
+	}
+}
+
+func (p *page) checks(title string, checks []*monitorv1.LocalCheck) {
+	if len(checks) == 0 {
+		return
+	}
+	p.line("%s", title)
+	for _, c := range checks {
+		p.line("  %s\t%s\t%s", moment(c.GetEndTime()), c.GetChecker(), seen(c.GetObservation()))
+	}
+}
+
+// seen is an observation in a few words.
+func seen(o *checkv1.Observation) string {
+	took := time.Duration(o.GetTimings().GetTotalMicros()) * time.Microsecond
+	switch {
+	case o == nil:
+		return "-"
+	case o.GetOutcome() == checkv1.Outcome_OUTCOME_UP:
+		return fmt.Sprintf("up, HTTP status %d, %s", o.GetHttpStatus(), took.Round(time.Millisecond))
+	}
+	return fmt.Sprintf("%s: %s, %s", word(o.GetOutcome(), "OUTCOME_"), failure(o.GetFailure(), o.GetReason(), int32(o.GetHttpStatus())), took.Round(time.Millisecond))
+}
+
+// failure is a failure in a few words.
+func failure(kind checkv1.FailureKind, reason string, status int32) string {
+	text := word(kind, "FAILURE_KIND_")
+	if reason != "" {
+		text += " (" + reason + ")"
+	}
+	if status != 0 {
+		text += fmt.Sprintf(", HTTP status %d", status)
+	}
+	return text
+}
+
+func rule(r *monitorv1.QuorumRule) string {
+	return fmt.Sprintf("%d of %d in %d regions", r.GetNeed(), r.GetVerifliers(), r.GetRegions())
+}

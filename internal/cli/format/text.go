@@ -1,0 +1,70 @@
+// Package format writes what the commands for people have to say: text in columns, and
+// JSON as REST answers it. It asks nobody and decides nothing.
+//
+// What comes from sites and nodes cannot speak to the terminal: characters that do not
+// print are question marks in all text.
+package format
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// page is a text in columns where a line has tabs.
+type page struct{ w *tabwriter.Writer }
+
+func write(w io.Writer, words func(*page)) error {
+	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	words(&page{columns})
+	return columns.Flush()
+}
+
+// line adds a line; its texts are made printable.
+func (p *page) line(format string, args ...any) {
+	for i, a := range args {
+		if s, ok := a.(string); ok {
+			args[i] = printable(s)
+		}
+	}
+	fmt.Fprintf(p.w, format+"\n", args...) // the error is Flush's
+}
+
+// printable keeps what a site sent from speaking to the terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, text)
+}
+
+// word is the name of an enum's value without its prefix, in lower case.
+func word(value fmt.Stringer, prefix string) string {
+	return strings.ToLower(strings.TrimPrefix(value.String(), prefix))
+}
+
+const momentLayout = "2006-01-02 15:04:05Z"
+
+// moment is a time for people, "-" when there is none.
+func moment(t *timestamppb.Timestamp) string {
+	if t == nil {
+		return "-"
+	}
+	return t.AsTime().UTC().Format(momentLayout)
+}
+
+// ParseMoment reads RFC 3339, and the times that this package writes.
+func ParseMoment(text string) (time.Time, error) {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		at, err = time.Parse(momentLayout, text)
+	}
+	return at, err
+}

@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"context"
+	"io"
+
+	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/cli/format"
+)
+
+// OutageList says which outages are listed.
+type OutageList struct {
+	// Site, when not 0, is the site of the outages.
+	Site int64
+	// Open leaves out those that are over.
+	Open bool
+	// Limit is how many are listed at most; 0 is all.
+	Limit int
+}
+
+// ListOutages prints outages in a table, the newest first.
+func (c Client) ListOutages(ctx context.Context, l OutageList) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	outages := monitorv1.NewOutageServiceClient(c.Conn)
+	rows, next, err := list(l.Limit, func(size int32, token string) ([]*monitorv1.Outage, string, error) {
+		resp, err := outages.ListOutages(ctx, &monitorv1.ListOutagesRequest{PageSize: size, PageToken: token, SiteId: l.Site, Open: l.Open})
+		return resp.GetOutages(), resp.GetNextPageToken(), err
+	})
+	if err != nil {
+		return c.explain(err)
+	}
+	all := &monitorv1.ListOutagesResponse{Outages: rows, NextPageToken: next}
+	return c.show(all, func(w io.Writer) error { return format.Outages(w, all) })
+}
+
+// ShowOutage prints one outage with every vote.
+func (c Client) ShowOutage(ctx context.Context, id int64) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	resp, err := monitorv1.NewOutageServiceClient(c.Conn).GetOutage(ctx, &monitorv1.GetOutageRequest{OutageId: id})
+	if err != nil {
+		return c.explain(err)
+	}
+	return c.show(resp.GetOutage(), func(w io.Writer) error { return format.Outage(w, resp.GetOutage()) })
+}
+
+// Rule is another rule to decide a ballot by: how many DOWN votes it needs, from how many
+// regions. What is 0 is as in the rule that decided.
+type Rule struct{ Need, Regions uint32 }
+
+// ReplayOutage decides the ballot of an outage once more, and by another rule if there is
+// one, and prints both. It returns whether the verdict is the stored one.
+func (c Client) ReplayOutage(ctx context.Context, id int64, other Rule) (same bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	resp, err := monitorv1.NewOutageServiceClient(c.Conn).ReplayOutage(ctx,
+		&monitorv1.ReplayOutageRequest{OutageId: id, Need: other.Need, Regions: other.Regions})
+	if err != nil {
+		return false, c.explain(err)
+	}
+	err = c.show(resp, func(w io.Writer) error { return format.Replay(w, resp, other != Rule{}) })
+	return resp.GetReplayedVerdict() == resp.GetBallot().GetVerdict(), err
+}

@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/check/checkpb"
+	"github.com/Automattic/jetmon/internal/cli/format"
+)
+
+// Prober checks one target; internal/probe has the real one.
+type Prober interface {
+	Probe(ctx context.Context, t check.Target) check.Observation
+}
+
+// ProbeOptions say what is checked, by whom, and how it is shown.
+type ProbeOptions struct {
+	Prober Prober
+	Target check.Target
+	// Repeat is how many checks there are, one after the other; at least 1.
+	Repeat int
+	Out    io.Writer
+	// JSON prints observations as REST has them; with several checks one a line.
+	JSON bool
+}
+
+// Probe checks a target, prints each observation and, after several, a summary. It
+// returns the worst outcome: down is worse than unknown, unknown worse than up. It ends
+// early when ctx does.
+func Probe(ctx context.Context, o ProbeOptions) (check.Outcome, error) {
+	var all format.Series
+	for range o.Repeat {
+		seen := o.Prober.Probe(ctx, o.Target)
+		switch seen.Outcome {
+		case check.OutcomeUp:
+			all.Up++
+		case check.OutcomeDown:
+			all.Down++
+		default:
+			all.Unknown++
+		}
+		all.Timings = append(all.Timings, seen.Timing)
+		if err := o.print(seen, len(all.Timings)); err != nil {
+			return check.OutcomeUnknown, err
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	worst := check.OutcomeUp
+	switch {
+	case all.Down > 0:
+		worst = check.OutcomeDown
+	case all.Unknown > 0:
+		worst = check.OutcomeUnknown
+	}
+	if o.Repeat == 1 || o.JSON {
+		return worst, nil
+	}
+	return worst, format.Summary(o.Out, all)
+}
+
+// print prints the nth observation.
+func (o ProbeOptions) print(seen check.Observation, n int) error {
+	switch {
+	case o.JSON && o.Repeat == 1:
+		return format.JSON(o.Out, checkpb.ObservationToProto(seen))
+	case o.JSON:
+		return format.JSONLine(o.Out, checkpb.ObservationToProto(seen))
+	case o.Repeat > 1:
+		return format.Observation(o.Out, fmt.Sprintf("%d/%d  %s", n, o.Repeat, o.Target.URL), seen, time.Now())
+	}
+	return format.Observation(o.Out, o.Target.URL, seen, time.Now())
+}
+
+// ShowBallot prints what verifliers say of a URL, as JSON or in words.
+func ShowBallot(out io.Writer, url string, b *monitorv1.Ballot, json bool) error {
+	if json {
+		return format.JSON(out, b)
+	}
+	return format.Ballot(out, url, b)
+}

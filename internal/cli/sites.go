@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/cli/format"
+)
+
+// SiteList says which sites are listed.
+type SiteList struct {
+	// Blog, when not 0, is the blog of the sites.
+	Blog int64
+	// Limit is how many are listed at most; 0 is all.
+	Limit int
+}
+
+// ListSites prints sites in a table.
+func (c Client) ListSites(ctx context.Context, l SiteList) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	sites := monitorv1.NewSiteServiceClient(c.Conn)
+	rows, next, err := list(l.Limit, func(size int32, token string) ([]*monitorv1.Site, string, error) {
+		resp, err := sites.ListSites(ctx, &monitorv1.ListSitesRequest{PageSize: size, PageToken: token, BlogId: l.Blog})
+		return resp.GetSites(), resp.GetNextPageToken(), err
+	})
+	if err != nil {
+		return c.explain(err)
+	}
+	all := &monitorv1.ListSitesResponse{Sites: rows, NextPageToken: next}
+	return c.show(all, func(w io.Writer) error { return format.Sites(w, all) })
+}
+
+// ExplainSite prints why a site is believed to be what it is, or was at a time that is
+// not zero.
+func (c Client) ExplainSite(ctx context.Context, site int64, at time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	req := &monitorv1.ExplainSiteRequest{SiteId: site}
+	if !at.IsZero() {
+		req.At = timestamppb.New(at)
+	}
+	resp, err := monitorv1.NewSiteServiceClient(c.Conn).ExplainSite(ctx, req)
+	if err != nil {
+		return c.explain(err)
+	}
+	return c.show(resp.GetExplanation(), func(w io.Writer) error { return format.Explanation(w, resp.GetExplanation()) })
+}

@@ -1,0 +1,78 @@
+package dev
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/check/checkpb"
+)
+
+// ticker prints a line per status change. changed hands it over without waiting for
+// the terminal; Run prints.
+type ticker struct {
+	out     io.Writer
+	changes chan coordinator.StatusChange
+}
+
+// tickerBuffer is how many changes may wait for the terminal; further ones are not
+// printed. The database and the API have them all.
+const tickerBuffer = 1000
+
+func newTicker(out io.Writer) *ticker {
+	return &ticker{out: out, changes: make(chan coordinator.StatusChange, tickerBuffer)}
+}
+
+func (t *ticker) changed(c coordinator.StatusChange) {
+	select {
+	case t.changes <- c:
+	default:
+	}
+}
+
+// Run prints until ctx ends, and then what is still waiting.
+func (t *ticker) Run(ctx context.Context) error {
+	for {
+		select {
+		case c := <-t.changes:
+			fmt.Fprintln(t.out, changeLine(c))
+		case <-ctx.Done():
+			for len(t.changes) > 0 {
+				fmt.Fprintln(t.out, changeLine(<-t.changes))
+			}
+			return nil
+		}
+	}
+}
+
+// changeLine tells one change: when, what, where, why.
+func changeLine(c coordinator.StatusChange) string {
+	var what, why string
+	switch c.To {
+	case check.StatusDown:
+		what = "DOWN"
+	case check.StatusConfirmedDown:
+		what = "STILL DOWN"
+	case check.StatusRunning:
+		what = "UP"
+		if !c.Start.IsZero() {
+			why = "after " + c.At.Sub(c.Start).Round(time.Second).String()
+		}
+	}
+	if c.To != check.StatusRunning {
+		kind := checkpb.ObservationToProto(c.Cause).GetFailure().String()
+		why = strings.ToLower(strings.TrimPrefix(kind, "FAILURE_KIND_"))
+		switch {
+		case c.Cause.HTTPStatus != 0:
+			why += fmt.Sprintf(": %d %s", c.Cause.HTTPStatus, http.StatusText(c.Cause.HTTPStatus))
+		case c.Cause.Reason != "":
+			why += ": " + c.Cause.Reason
+		}
+	}
+	return fmt.Sprintf("%s  %-10s  %s  (%s, outage %d)", c.At.Format(time.TimeOnly), what, c.URL, why, c.OutageID)
+}

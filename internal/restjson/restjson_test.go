@@ -1,0 +1,59 @@
+package restjson_test
+
+import (
+	"bytes"
+	"testing"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/restjson"
+)
+
+func TestMessagesAreWrittenWithTheirZeroesUnderTheirProtosNames(t *testing.T) {
+	t.Parallel()
+	rule := &monitorv1.QuorumRule{Verifliers: 3}
+	line, err := restjson.Line(rule)
+	if want := `{"verifliers":3,"need":0,"regions":0}` + "\n"; err != nil || string(line) != want {
+		t.Errorf("%s, %v, want %s", line, err, want)
+	}
+	indented, err := restjson.Indented(rule)
+	if want := "{\n  \"verifliers\": 3,\n  \"need\": 0,\n  \"regions\": 0\n}\n"; err != nil || string(indented) != want {
+		t.Errorf("%s, %v, want %s", indented, err, want)
+	}
+}
+
+// protojson writes one blank more or less by chance of the build.
+func TestTheSameMessageGivesTheSameBytes(t *testing.T) {
+	t.Parallel()
+	site := &monitorv1.Site{
+		SiteId: 7, Url: "http://a.example/?a=<b>&c", CheckInterval: durationpb.New(300e9),
+		LastObservation: &checkv1.Observation{Outcome: checkv1.Outcome_OUTCOME_UP, Headers: map[string]string{"server": "a  b", "via": ": ,"}},
+	}
+	line, err := restjson.Line(site)
+	if err != nil || bytes.Count(line, []byte("\n")) != 1 || !bytes.HasPrefix(line, []byte(`{"site_id":"7","blog_id":"0","url":"http://a.example/?a=<b>&c",`)) ||
+		!bytes.Contains(line, []byte(`"headers":{"server":"a  b","via":": ,"}`)) {
+		t.Errorf("%s, %v", line, err)
+	}
+	indented, err := restjson.Indented(site)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := restjson.Compact(indented); err != nil || !bytes.Equal(again, line) {
+		t.Errorf("%s, %v, want %s", again, err, line)
+	}
+}
+
+func TestWhatIsNoJSONIsRefused(t *testing.T) {
+	t.Parallel()
+	if _, err := restjson.Compact([]byte("{")); err == nil {
+		t.Error("accepted")
+	}
+	if _, err := restjson.Line(&monitorv1.Site{Url: "\xff"}); err == nil {
+		t.Error("text that is not UTF-8 was written")
+	}
+	if _, err := restjson.Indented(&monitorv1.Site{Url: "\xff"}); err == nil {
+		t.Error("text that is not UTF-8 was written")
+	}
+}

@@ -1,0 +1,127 @@
+package scenario
+
+import (
+	"context"
+	"regexp"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+
+	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+)
+
+// twin is the name that two checkers have.
+const twin = "twin"
+
+// takesOver is how long after the last word of a checker whose machine vanished another
+// one of its name works at the latest.
+const takesOver = 12 * time.Second
+
+// twins is a coordinator, and what it says of the checkers that call themselves twin.
+type twins struct {
+	conn *grpc.ClientConn
+}
+
+func (w twins) fleet(t *testing.T) *monitorv1.Fleet {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	resp, err := monitorv1.NewFleetServiceClient(w.conn).GetFleet(ctx, &monitorv1.GetFleetRequest{})
+	if err != nil {
+		t.Error(err)
+	}
+	return resp.GetFleet()
+}
+
+// holder is the instance that has the name, "" when none has.
+func (w twins) holder(t *testing.T) string {
+	t.Helper()
+	for _, c := range w.fleet(t).GetCheckers() {
+		if c.GetNode() == twin {
+			return c.GetInstanceId()
+		}
+	}
+	return ""
+}
+
+func (w twins) alarmed(t *testing.T) bool {
+	t.Helper()
+	for _, a := range w.fleet(t).GetAlarms() {
+		if a.GetKind() == monitorv1.AlarmKind_ALARM_KIND_NAME_TAKEN {
+			return true
+		}
+	}
+	return false
+}
+
+// keeps wants that an instance has the name for a while, and that the alarm is on.
+func (w twins) keeps(t *testing.T, instance string, d time.Duration) {
+	t.Helper()
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		if got := w.holder(t); got != instance {
+			t.Fatalf("the name went from instance %s to %q", instance, got)
+		}
+		if !w.alarmed(t) {
+			t.Fatal("there is no alarm")
+		}
+		timer := time.NewTimer(100 * time.Millisecond)
+		<-timer.C
+	}
+}
+
+// Two checkers are started with one name by mistake; then the machine of the first is
+// gone, without a word; then it is back.
+func TestTwoCheckersOfOneNameDoNotTakeItFromOneAnother(t *testing.T) {
+	t.Parallel()
+	s := begin(t, asRoles(), setup{})
+	h, ok := s.harness.(*roles)
+	if !ok {
+		t.Fatal("these are no processes")
+	}
+	w := twins{dial(t, h.coordinatorAddr())}
+	line := newWire(t, h.coordinatorAddr())
+	instance := func(n node) string {
+		t.Helper()
+		return regexp.MustCompile(`checker begins.* instance=(\S+)`).FindStringSubmatch(h.log(n))[1]
+	}
+	h.add(t, "first", `session stands()`, []string{"checker", "--node=" + twin, "--allow-private", "--coordinator=" + line.address()})
+	h.add(t, "second", `another process works under the name of this checker()`, []string{"checker", "--node=" + twin, "--allow-private", "--coordinator=" + h.coordinatorAddr()})
+	await(t, "there is an alarm", patience, func() bool { return w.alarmed(t) })
+	w.keeps(t, instance("first"), 20*time.Second)
+
+	line.cut()
+	gone := time.Now()
+	h.crash(t, "first")
+	await(t, "the second has the name", patience, func() bool { return w.holder(t) == instance("second") })
+	took := time.Since(gone)
+	t.Logf("the second has the name %s after the first vanished", took.Round(time.Millisecond))
+	if took > takesOver+busy {
+		t.Errorf("the second has the name %s after the first vanished, want %s", took, takesOver)
+	}
+	if w.alarmed(t) {
+		t.Error("one is left that works, and there is an alarm")
+	}
+
+	line.heal()
+	h.processes["first"].ready = regexp.MustCompile(`another process works under the name of this checker()`)
+	h.processes["first"].start(t)
+	w.keeps(t, instance("second"), 10*time.Second)
+
+	// Killed where the machine lives, it leaves its name at once.
+	h.crash(t, "second")
+	killed := time.Now()
+	await(t, "the first has the name again", patience, func() bool { return w.holder(t) == instance("first") })
+	t.Logf("the first has the name again %s after the second was killed", time.Since(killed).Round(time.Millisecond))
+	if took := time.Since(killed); took > takesOver/2+busy {
+		t.Errorf("the first has the name %s after the second was killed, want %s", took, takesOver/2)
+	}
+	restarted := time.Now()
+	h.crash(t, "first")
+	h.processes["first"].ready = regexp.MustCompile(`session stands()`)
+	h.processes["first"].start(t)
+	t.Logf("killed and started again it works after %s", time.Since(restarted).Round(time.Millisecond))
+	if took := time.Since(restarted); took > busy {
+		t.Errorf("killed and started again it works after %s", took)
+	}
+}
