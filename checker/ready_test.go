@@ -6,9 +6,29 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/Automattic/jetmon/checker"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"
+	"github.com/Automattic/jetmon/internal/selfcheck"
 )
+
+// Without anchors there is nothing to wait for: a checker that was started again works at
+// once.
+func TestACheckerWithoutAnchorsBeginsAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m, err := selfcheck.New(selfcheck.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		c, _ := pair(t, &sites{answer: up}, func(o *checker.Options) { o.SelfCheck = m })
+		c.accept(t)
+		if took := time.Since(began); took > 0 {
+			t.Errorf("it came after %s", took)
+		}
+	})
+}
 
 func TestACheckerIsReadyWhileACoordinatorServesIt(t *testing.T) {
 	t.Parallel()

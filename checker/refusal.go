@@ -2,7 +2,6 @@ package checker
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -26,7 +25,7 @@ type nameTaken struct {
 }
 
 func (e *nameTaken) Error() string {
-	return fmt.Sprintf("another process works under the name of this checker, and each needs one of its own: %v", e.err)
+	return "another process works under the name of this checker and answers the coordinator; each checker needs a name of its own"
 }
 
 func (e *nameTaken) Unwrap() error { return e.err }

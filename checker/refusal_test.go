@@ -51,7 +51,7 @@ func TestARefusedProcessTakesOverSoonAfterItsNameIsFree(t *testing.T) {
 					}
 					break
 				}
-				log.await(t, `level=WARN msg="no session" checker=fra-1 coordinator=coordinator error="wait for the welcome: another process works under the name of this checker, and each needs one of its own:`)
+				log.await(t, `level=WARN msg="no session" checker=fra-1 coordinator=coordinator error="wait for the welcome: another process works under the name of this checker and answers the coordinator; each checker needs a name of its own"`)
 				if err := r.Ready(); err == nil {
 					t.Error("it is ready")
 				}

@@ -17,17 +17,17 @@ type Checker struct {
 	// unwell is since when self is not healthy, zero while it is; healed when self was
 	// last healthy again, zero when it always was.
 	unwell, healed time.Time
-	// warned is when it was last logged that another process wants its name.
+	// warned is when Contested last asked for a warning.
 	warned time.Time
 }
 
 // warnEvery is the time between two warnings about the same name.
 const warnEvery = time.Minute
 
-// Warn reports whether it is time to log that another process wants the checker's name,
-// and takes it that this is done.
-func (c *Checker) Warn(now time.Time) bool {
-	if now.Sub(c.warned) < warnEvery {
+// Contested notes that another process asked for the checker's name. It reports whether a
+// warning is due: one a minute is enough.
+func (c *Checker) Contested(now time.Time) bool {
+	if !c.warned.IsZero() && now.Sub(c.warned) < warnEvery {
 		return false
 	}
 	c.warned = now

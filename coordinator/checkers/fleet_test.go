@@ -28,7 +28,7 @@ func newHouse() *house {
 func (h *house) join(node string) *Checker {
 	id, _, err := h.core.Join(h.now, dispatch.Hello{Node: node, MaxInFlight: 10}, nil)
 	if err != nil {
-		panic(err)
+		panic(err) // no two of these tests' checkers want one name
 	}
 	h.fleet.Join(h.core.Session(id))
 	return h.fleet.Get(id)
@@ -214,21 +214,6 @@ func TestAChangeOfHealthIsToldOnce(t *testing.T) {
 	}
 }
 
-func TestThatSomebodyWantsTheNameIsLoggedNowAndThen(t *testing.T) {
-	t.Parallel()
-	h := newHouse()
-	c := h.join("a")
-	warned := 0
-	for range 180 {
-		if h.now = h.now.Add(time.Second); c.Warn(h.now) {
-			warned++
-		}
-	}
-	if warned != 3 {
-		t.Errorf("%d warnings in three minutes", warned)
-	}
-}
-
 // Of very many sites some are looked at: the same ones each time.
 func TestOfVeryManySitesSomeAreLookedAt(t *testing.T) {
 	t.Parallel()
@@ -241,5 +226,19 @@ func TestOfVeryManySitesSomeAreLookedAt(t *testing.T) {
 	}
 	if _, seen := h.fleet.witnesses["a"].Share(); seen != 1000 {
 		t.Errorf("%d sites are looked at, want 1000", seen)
+	}
+}
+
+func TestAContestedNameIsWarnedOfOnceAMinute(t *testing.T) {
+	t.Parallel()
+	h := newHouse()
+	c := h.join("a")
+	for _, tt := range []struct {
+		after time.Duration
+		want  bool
+	}{{0, true}, {time.Second, false}, {time.Minute - 1, false}, {time.Minute, true}, {time.Minute + 1, false}} {
+		if got := c.Contested(h.now.Add(tt.after)); got != tt.want {
+			t.Errorf("after %s a warning is due: %v", tt.after, got)
+		}
 	}
 }

@@ -26,6 +26,18 @@ type Session struct {
 	rival       Rival
 }
 
+// Rival is another process that asked for the name of a session and was refused.
+type Rival struct {
+	// Hello is what the last of them said of itself.
+	Hello Hello
+	// Since is when the first was refused, Last when the last was. They are zero when none
+	// was of late.
+	Since, Last time.Time
+}
+
+// rivalFor is how long a rival is remembered that does not ask again.
+const rivalFor = 30 * time.Second
+
 // ID is the session's number.
 func (s *Session) ID() SessionID { return s.id }
 
@@ -43,18 +55,6 @@ func (s *Session) Draining() bool { return s.draining }
 
 // Open returns how many checks the session has out.
 func (s *Session) Open() int { return s.out }
-
-// Rival is another process that asked for the name of a session and was refused.
-type Rival struct {
-	// Hello is what the last of them said of itself.
-	Hello Hello
-	// Since is when the first was refused, Last when the last was. They are zero when none
-	// was of late.
-	Since, Last time.Time
-}
-
-// rivalFor is how long a rival is remembered that does not ask again.
-const rivalFor = 30 * time.Second
 
 // SessionInfo describes a session.
 type SessionInfo struct {

@@ -585,3 +585,24 @@ func putBucket(e *Engine, began time.Time, bucket check.BucketID, rows []store.S
 	r.PutSpan(store.Span{First: 1, Last: math.MaxInt64}, []store.ShardID{store.ShardOf(bucket)}, rows)
 	r.Done()
 }
+
+// Whoever could not tell is the one who made the last check, not the one who could.
+func TestTheLastCheckIsItsOwnNodes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.join("a"), w.join("b")
+	w.engine.Put(w.now, row())
+	first, second := w.next(a, b), b
+	if first == b {
+		second = a
+	}
+	first.answer(up)
+	w.stage(lifecycle.Up)
+	w.engine.Leave(w.now, first.id)
+	w.next(second).answer(check.Observation{Outcome: check.OutcomeUnknown, Failure: check.FailurePolicy})
+	w.stage(lifecycle.Up)
+	v, _ := w.engine.View(w.now, 42)
+	if v.LastNode != second.node || v.State.Node != first.node || v.Last.Outcome != check.OutcomeUnknown {
+		t.Errorf("the last check is %+v by %s, want one by %s that could not tell", v.Last, v.LastNode, second.node)
+	}
+}

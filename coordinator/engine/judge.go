@@ -18,7 +18,7 @@ func (e *Engine) observe(now time.Time, s *site, c store.LocalCheck) {
 	if c.At.Before(s.LastCheck) {
 		return
 	}
-	s.Last, s.LastCheck = &c.Observation, c.At
+	s.Last, s.LastCheck, s.LastNode = &c.Observation, c.At, c.Node
 	s.Host = e.sites.HostAt(c.Observation.ResolvedAddress, s.Host)
 	s.learn(c.Observation)
 	if c.Observation.Outcome == check.OutcomeDown {

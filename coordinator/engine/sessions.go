@@ -44,10 +44,9 @@ func (e *Engine) Join(now time.Time, hello dispatch.Hello, resume []dispatch.Ref
 	return id, nil
 }
 
-// warnOfNamesake logs, now and then, that a process was refused since another one has its
-// name.
+// warnOfNamesake logs that a process was refused because another one has its name.
 func (e *Engine) warnOfNamesake(now time.Time, holder *checkers.Checker, refused dispatch.Hello) {
-	if holder == nil || !holder.Warn(now) {
+	if holder == nil || !holder.Contested(now) {
 		return
 	}
 	works := holder.Hello()

@@ -122,7 +122,8 @@ func (e *Engine) restart(s *site) {
 	e.abandon(s)
 	e.release(s.Row.ID)
 	s.forget()
-	s.Last, s.LastCheck, s.HeadHostile, s.Host = nil, time.Time{}, false, e.sites.HostOf(s.Row.URL)
+	s.Last, s.LastCheck, s.LastNode = nil, time.Time{}, ""
+	s.HeadHostile, s.Host = false, e.sites.HostOf(s.Row.URL)
 	s.State = lifecycle.Initial(s.Row.Status, s.Row.StatusSince, s.Row.Paused)
 	s.State.Ballot = e.ballots
 	e.agenda.Rest(&s.timer)

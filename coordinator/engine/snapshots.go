@@ -23,7 +23,7 @@ func (s *site) memorable() bool {
 // held again.
 func (s *site) snapshot() snapshot.Snapshot {
 	out := snapshot.Snapshot{
-		State: s.State, Checks: slices.Clone(s.checks), Last: s.Last, LastCheck: s.LastCheck,
+		State: s.State, Checks: slices.Clone(s.checks), Last: s.Last, LastCheck: s.LastCheck, LastNode: s.LastNode,
 		HeadHostile: s.HeadHostile, Regional: s.regional,
 	}
 	if s.pending != nil {
@@ -131,7 +131,7 @@ func (e *Engine) recall(now time.Time, s *site) {
 	e.ballots = max(e.ballots, r.State.Ballot)
 	s.State = r.State
 	s.State.StatusSince = s.Row.StatusSince
-	s.checks, s.Last, s.LastCheck = r.Checks, r.Last, r.LastCheck
+	s.checks, s.Last, s.LastCheck, s.LastNode = r.Checks, r.Last, r.LastCheck, r.LastNode
 	switch s.State.Stage {
 	case lifecycle.Verifying:
 		s.askDue = true

@@ -60,6 +60,9 @@ func TestAKilledCoordinatorGoesOnWithAConfirmation(t *testing.T) {
 
 	w.killed(3*time.Second, row())
 	w.stage(lifecycle.Suspect)
+	if v, _ := w.engine.View(w.now, 42); v.LastNode != first.LastNode || v.LastNode == "" {
+		t.Errorf("the last check was by %q, want %q", v.LastNode, first.LastNode)
+	}
 	a, b = w.join("a"), w.join("b")
 	w.pass(time.Second, a, b)
 	if len(a.batches)+len(b.batches) != 0 {

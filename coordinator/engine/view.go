@@ -21,7 +21,8 @@ type View struct {
 	OutageID    int64
 	// Interval is the one in force.
 	Interval time.Duration
-	// Last is what the newest check saw, at LastCheck; nil before the first.
+	// Last is what the newest check saw, at LastCheck; nil before the first. LastNode made
+	// it; State.Node made the newest one that could tell.
 	Last      *check.Observation
 	LastCheck time.Time
 	LastNode  string
@@ -51,7 +52,7 @@ func (e *Engine) View(now time.Time, id check.SiteID) (View, bool) {
 	}
 	v := View{
 		State: s.State, Status: s.Row.Status, StatusSince: s.Row.StatusSince, OutageID: s.Row.OutageID,
-		Interval: e.interval(s), Last: s.Last, LastCheck: s.LastCheck, LastNode: s.State.Node, HoldReason: e.held[id].reason,
+		Interval: e.interval(s), Last: s.Last, LastCheck: s.LastCheck, LastNode: s.LastNode, HoldReason: e.held[id].reason,
 		Checks: slices.Clone(s.checks), Pending: s.pending != nil,
 		Flapping: s.State.Status != check.StatusRunning && s.State.Flap.Flapping(now, e.o.Policy),
 	}
@@ -138,8 +139,8 @@ func (e *Engine) Summary(now time.Time) Summary {
 		st := e.fleet.Status(e.fleet.Get(info.ID))
 		sum.Checkers = append(sum.Checkers, CheckerView{
 			Node: info.Hello.Node, Region: info.Hello.Region, Instance: info.Hello.Instance,
-			Joined: info.JoinedAt, Open: info.Open, Credit: info.Credit,
-			SelfCheck: st.Self, UnwellSince: st.Unwell, Quarantined: st.Quarantined, Rival: info.Rival,
+			Joined: info.JoinedAt, Rival: info.Rival, Open: info.Open, Credit: info.Credit,
+			SelfCheck: st.Self, UnwellSince: st.Unwell, Quarantined: st.Quarantined,
 		})
 	}
 	for id, h := range e.held {

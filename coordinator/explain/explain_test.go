@@ -25,7 +25,7 @@ func TestEveryStageIsExplained(t *testing.T) {
 	}{
 		{"never checked", engine.View{State: lifecycle.State{Stage: lifecycle.NeverChecked}, Status: check.StatusRunning},
 			"Not checked yet", "", "3 failing checks, 20s apart"},
-		{"up", engine.View{State: lifecycle.State{Stage: lifecycle.Up, Node: "c1"}, Status: check.StatusRunning},
+		{"up", engine.View{State: lifecycle.State{Stage: lifecycle.Up, Node: "c1"}, Status: check.StatusRunning, LastNode: "c1", Last: &check.Observation{Outcome: check.OutcomeUp}},
 			"by c1, was good", "", "4 of 6 verifliers in 2 regions"},
 		{"up, but down from a region", engine.View{State: lifecycle.State{Stage: lifecycle.Up}, Status: check.StatusRunning, Regional: &engine.Regional{Down: []string{"asia"}, Up: []string{"eu"}}},
 			"Up", "down from [asia], up from [eu]", ""},
@@ -42,13 +42,17 @@ func TestEveryStageIsExplained(t *testing.T) {
 		{"confirmed down", engine.View{State: lifecycle.State{Stage: lifecycle.ConfirmedDown}, Status: check.StatusConfirmedDown},
 			"confirmed down (status 2)", "", "one by another node"},
 		{"recovering", engine.View{State: lifecycle.State{Stage: lifecycle.Recovering, Node: "c1"}, Status: check.StatusDown},
-			"one good check, by c1", "one node alone", "another node than c1"},
+			"so far seen by c1 alone", "one node alone", "another node than c1"},
 		{"recovering slowly", engine.View{State: lifecycle.State{Stage: lifecycle.Recovering, Flap: lifecycle.Flap{Agreed: true, Good: at}}, Status: check.StatusDown},
 			"it flaps", "must be good for 10m0s", "after 2026-01-02 03:14:05Z"},
 		{"paused", engine.View{State: lifecycle.State{Stage: lifecycle.Paused}, Status: check.StatusRunning},
 			"Paused", "", "resumed"},
 		{"decided but not stored", engine.View{State: lifecycle.State{Stage: lifecycle.Down}, Status: check.StatusRunning, Pending: true},
-			"Down", "waits for the database", ""},
+			"Down", "waits for the database", "no check is judged before"},
+		{"down since before anybody noted when", engine.View{State: lifecycle.State{Stage: lifecycle.Down}, Status: check.StatusDown},
+			"knows it as down (status 0)", "", "the next failing check: it is told as confirmed down"},
+		{"down for longer than the notice window", engine.View{State: lifecycle.State{Stage: lifecycle.Down, StatusSince: at.Add(-time.Hour)}, Status: check.StatusDown},
+			"Down", "", "the next failing check: it is told as confirmed down"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -84,6 +88,7 @@ func TestThePastIsTold(t *testing.T) {
 		{"an open outage", ballot(quorum.Confirmed, before), open, "Down at"},
 		{"an outage that ended later", ballot(quorum.Confirmed, before), later, "Down at"},
 		{"an outage that was over", ballot(quorum.Confirmed, before), over, "was over"},
+		{"an outage that ended with its site", ballot(quorum.Confirmed, before), &store.Outage{ID: 9, Start: before, Confirmed: before, End: at.Add(-time.Minute), EndReason: store.EndDeleted}, "was deleted"},
 		{"a false alarm", ballot(quorum.Rejected, before), nil, "rejected"},
 		{"a false alarm after an outage", ballot(quorum.Rejected, at), over, "rejected"},
 		{"no decision", ballot(quorum.Inconclusive, before), nil, "could not decide"},

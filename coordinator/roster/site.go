@@ -23,9 +23,10 @@ type Site struct {
 	Urgent   bool
 	// HeadHostile: HEAD fails where GET works.
 	HeadHostile bool
-	// Last is what the newest check saw, at LastCheck; nil before the first.
+	// Last is what the newest check saw, at LastCheck; nil before the first. LastNode made it.
 	Last      *check.Observation
 	LastCheck time.Time
+	LastNode  string
 }
 
 // Fits reports whether a record can hold what a good check remarked: it cannot hold when
@@ -47,10 +48,11 @@ func (t *Table) Load(slot schedule.Slot) Site {
 			ID: r.id, BlogID: r.blog, Bucket: r.bucket, URL: t.urls.text(r.url), Interval: r.Interval(),
 			Status: check.StatusRunning, Settings: t.settings.list[r.settings], StatusSince: r.since.time(),
 		},
-		Host: r.host, Sequence: uint64(r.sequence), Urgent: r.Urgent(), HeadHostile: r.HeadHostile(), LastCheck: t.timeOf(r.last),
+		Host: r.host, Sequence: uint64(r.sequence), Urgent: r.Urgent(), HeadHostile: r.HeadHostile(),
+		LastCheck: t.timeOf(r.last), LastNode: t.nodes.list[r.node],
 	}
 	s.State = lifecycle.State{
-		Stage: r.Stage(), Status: check.StatusRunning, StatusSince: s.Row.StatusSince, Node: t.nodes.list[r.node], Observed: s.LastCheck,
+		Stage: r.Stage(), Status: check.StatusRunning, StatusSince: s.Row.StatusSince, Node: s.LastNode, Observed: s.LastCheck,
 	}
 	if r.last != 0 && r.Stage() == lifecycle.Up {
 		s.Last = r.observation()

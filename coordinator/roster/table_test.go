@@ -39,6 +39,7 @@ func some(rng *rand.Rand, id check.SiteID) Site {
 	s.State = lifecycle.State{Stage: lifecycle.NeverChecked, Status: check.StatusRunning, StatusSince: s.Row.StatusSince}
 	if rng.IntN(4) > 0 {
 		s.State.Stage, s.State.Node = lifecycle.Up, fmt.Sprintf("node-%d", rng.IntN(3))
+		s.LastNode = s.State.Node // of a site that is up and compact, who made the newest check could tell
 		s.LastCheck = start.Add(time.Duration(rng.IntN(1000)) * grain)
 		s.State.Observed = s.LastCheck
 		s.Last = &check.Observation{

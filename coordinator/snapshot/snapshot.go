@@ -22,6 +22,7 @@ type Snapshot struct {
 	Checks      []store.LocalCheck `json:",omitempty"`
 	Last        *check.Observation `json:",omitempty"`
 	LastCheck   time.Time
+	LastNode    string   `json:",omitempty"`
 	HeadHostile bool     `json:",omitempty"`
 	Regional    Regional `json:",omitzero"`
 }

@@ -195,8 +195,12 @@ func (m *Monitor) Refresh() {
 	}
 }
 
-// Changed is closed when health changes, seen from the call on.
+// Changed is closed when health changes, seen from the call on. It is nil without anchors:
+// then health never changes.
 func (m *Monitor) Changed() <-chan struct{} {
+	if len(m.anchors) == 0 {
+		return nil
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.changed

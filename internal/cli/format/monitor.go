@@ -77,7 +77,7 @@ func (p *page) explanation(x *monitorv1.Explanation) {
 	if next := s.GetNextCheckTime(); next != nil {
 		p.line("Next check: %s.", moment(next))
 	}
-	p.checks("Checks that count:", x.GetChecks())
+	p.checks("Checks:", x.GetChecks())
 	p.line("Rule: %s.", rule(x.GetRule()))
 	p.ballot("Last decision", x.GetBallot())
 	if o := x.GetOutage(); o != nil {

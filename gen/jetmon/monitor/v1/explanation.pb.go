@@ -32,7 +32,8 @@ type Explanation struct {
 	// The state at that moment, in a sentence.
 	Summary string `protobuf:"bytes,3,opt,name=summary,proto3" json:"summary,omitempty"`
 	// The checks that count at that moment, the oldest first: those of the present run of
-	// failures or of the recovery, else the last one; of the past, those of the decision.
+	// failures or of the recovery, else the last one, whatever it saw; of the past, those of
+	// the decision.
 	Checks []*LocalCheck `protobuf:"bytes,4,rep,name=checks,proto3" json:"checks,omitempty"`
 	// The rule by which the verifliers decide.
 	Rule *QuorumRule `protobuf:"bytes,5,opt,name=rule,proto3" json:"rule,omitempty"`
