@@ -29,8 +29,9 @@ func (e *Engine) Read(began time.Time, buckets ...check.BucketID) *Reading {
 // rows were for this reading.
 func (r *Reading) Put(rows []store.Site) (taken int) {
 	e := r.e
+	m := e.hand.moment(r.log.Began())
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.release()
 	for i := range rows {
 		e.ahead += e.sites.Glance(rows[i].ID)
 	}
@@ -47,12 +48,12 @@ func (r *Reading) Put(rows []store.Site) (taken int) {
 		slot, known := e.sites.Find(row.ID)
 		switch {
 		case !known:
-			e.begin(r.log.Began(), row)
+			e.begin(m.Time, row)
 		case !e.sites.Same(slot, row):
 			if store.ShardOf(e.sites.Record(slot).Bucket()) != store.ShardOf(row.Bucket) {
 				e.edits.Moved(row.ID)
 			}
-			e.put(r.log.Began(), *row)
+			e.put(m, *row)
 		}
 	}
 	return taken
@@ -117,7 +118,7 @@ func (e *Engine) inTurns(first, last int, f func(int)) {
 		for end := min(i+readAtOnce-1, last); i <= end; i++ {
 			f(i)
 		}
-		e.mu.Unlock()
+		e.release()
 	}
 }
 
