@@ -85,7 +85,7 @@ func New(o Options) (*Coordinator, error) {
 	})
 	c.engine = engine.New(engine.Options{
 		Policy: o.Policy, Interval: o.IntervalOverride, Panel: c.panel, Ledger: c.ledger, Terms: c.terms,
-		Random: random, Log: o.Log, Storm: storm.DefaultRule(),
+		Muted: o.Notify.Disabled, Random: random, Log: o.Log, Storm: storm.DefaultRule(),
 		Dispatch: dispatch.Config{
 			Lease: leaseTime, SessionTimeout: sessionTimeout, AvoidFor: avoidFor,
 			MaxBatch: maxBatch, MaxQueue: maxQueue, PerHost: o.ChecksPerHost, Random: random,
@@ -101,7 +101,7 @@ func New(o Options) (*Coordinator, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Notify.Log, o.Notify.Metrics = o.Log, o.Metrics
+	o.Notify.Log, o.Notify.Metrics, o.Notify.Fence = o.Log, o.Metrics, c.ownership.Fence
 	o.Notify.Owns = func(s store.ShardID) bool {
 		_, ours := c.ownership.Fence(s)
 		return ours

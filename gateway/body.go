@@ -25,12 +25,16 @@ func checkBody(data []byte, md protoreflect.MessageDescriptor) error {
 	if !utf8.Valid(data) {
 		return fault.InvalidField("body", "must be UTF-8")
 	}
-	var whole json.RawMessage
-	if err := json.Unmarshal(data, &whole); err != nil {
+	if !json.Valid(data) {
+		err := json.Unmarshal(data, new(json.RawMessage))
 		if at, ok := errors.AsType[*json.SyntaxError](err); ok {
 			return fault.InvalidField("body", "is not JSON at byte %d: %w", at.Offset, err)
 		}
 		return fault.InvalidField("body", "is not JSON: %w", err)
+	}
+	whole := bytes.TrimSpace(data)
+	if err := checkSize(whole); err != nil {
+		return err
 	}
 	// Most bodies are good, and protojson has the last word on those.
 	m := dynamicpb.NewMessage(md)

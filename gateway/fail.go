@@ -74,6 +74,10 @@ func (r *route) rename(s *status.Status) *status.Status {
 	return status.FromProto(p)
 }
 
+// maxErrorBytes bounds the body of an error: of one that is longer, with what a caller
+// sent in escapes, the message is left, which fault bounds.
+const maxErrorBytes = 8 << 10
+
 // answer writes an error: google.rpc.Status as JSON.
 func answer(w http.ResponseWriter, code int, p *spb.Status) {
 	switch code {
@@ -84,6 +88,10 @@ func answer(w http.ResponseWriter, code int, p *spb.Status) {
 	}
 	raw, err := restjson.Line(p)
 	if err != nil { // a detail of a type that is unknown here
+		p.Details = nil
+		raw, err = restjson.Line(p)
+	}
+	if err == nil && len(raw) > maxErrorBytes {
 		p.Details = nil
 		raw, err = restjson.Line(p)
 	}

@@ -21,6 +21,7 @@ const (
 	KindOverload
 	KindUnowned
 	KindPeer
+	KindNameTaken
 
 	endOfKinds
 )
@@ -39,7 +40,7 @@ func Kinds() []Kind {
 func (k Kind) String() string {
 	names := [...]string{
 		"unspecified", "inconclusive", "store", "delivery", "no_checkers", "quarantine", "connectivity",
-		"overload", "unowned", "peer",
+		"overload", "unowned", "peer", "name_taken",
 	}
 	if int(k) < len(names) {
 		return names[k]

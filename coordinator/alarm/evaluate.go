@@ -37,6 +37,13 @@ func checkers(f Facts) []Condition {
 	var names []string
 	var since time.Time
 	for _, c := range f.Checkers {
+		if r := c.Rival; !r.Since.IsZero() {
+			out = append(out, Condition{
+				Kind: KindNameTaken, Subject: c.Node, Since: r.Since,
+				Message: fmt.Sprintf("another process (%s, instance %s) asks for the name of checker %s (%s, instance %s): it is refused while that one answers",
+					r.Region, r.Instance, c.Node, c.Region, c.Instance),
+			})
+		}
 		if !c.UnhealthySince.IsZero() {
 			names = append(names, fmt.Sprintf("%s (%s)", c.Node, c.Detail))
 			since = earliest(since, c.UnhealthySince)

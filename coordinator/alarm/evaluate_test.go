@@ -50,6 +50,7 @@ func TestWhatIsWrongWithCheckers(t *testing.T) {
 		"each quarantine is a condition":          {[]Checker{healthy, outlier, outlier}, []Kind{KindQuarantine, KindQuarantine}},
 		"those that miss their anchors are one":   {[]Checker{healthy, unhealthy, unhealthy}, []Kind{KindConnectivity}},
 		"a sick network explains a quarantine":    {[]Checker{both, both}, []Kind{KindConnectivity}},
+		"another process wants a name":            {[]Checker{{Node: "e", Rival: Rival{Instance: "2", Since: noon}}}, []Kind{KindNameTaken}},
 		"different trouble gives two conditions":  {[]Checker{outlier, unhealthy}, []Kind{KindQuarantine, KindConnectivity}},
 		"without checkers nothing is wrong there": {nil, nil},
 	} {
@@ -215,7 +216,7 @@ func TestTheOtherConditionsComeFromTheirFacts(t *testing.T) {
 func TestEveryKindHasANameAndFactsThatRaiseIt(t *testing.T) {
 	t.Parallel()
 	f := Facts{
-		Checkers:        []Checker{{Node: "a", UnhealthySince: noon}, {Node: "b", QuarantinedSince: noon}},
+		Checkers:        []Checker{{Node: "a", UnhealthySince: noon}, {Node: "b", QuarantinedSince: noon, Rival: Rival{Since: noon}}},
 		NoCheckersSince: noon,
 		Undecided:       []Undecided{{Site: 1, Since: noon}}, UndecidedCount: 1,
 		Store:    Store{Full: true},

@@ -35,6 +35,16 @@ type Checker struct {
 	// UnhealthySince is when it stopped reaching its own anchors, QuarantinedSince when its
 	// failures stopped counting; each is zero while that is not so.
 	UnhealthySince, QuarantinedSince time.Time
+	// Instance tells its processes apart; Rival is another process that wants its name.
+	Instance string
+	Rival    Rival
+}
+
+// Rival is a process that was refused because its name is taken. Its Since is zero when
+// there is none.
+type Rival struct {
+	Region, Instance string
+	Since            time.Time
 }
 
 // Undecided is one suspect on which the panel could not decide.

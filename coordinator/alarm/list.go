@@ -24,7 +24,7 @@ func (a Alarm) rank() rank {
 	switch {
 	case a.Site != 0:
 		return ofSite
-	case a.Kind == KindQuarantine:
+	case a.Kind == KindQuarantine, a.Kind == KindNameTaken:
 		return ofChecker
 	case a.Kind == KindInconclusive:
 		return ofSites

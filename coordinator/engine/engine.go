@@ -29,6 +29,9 @@ type Options struct {
 	Ledger Ledger
 	// Interval, when not 0, replaces every site's own.
 	Interval time.Duration
+	// Muted means that WordPress.com is told nothing. Then a site begins from its status on
+	// record, otherwise from what WordPress.com knows.
+	Muted bool
 	// Terms, optional, are the terms under which shards are ours; 0 for others.
 	Terms func() [store.Shards]uint64
 	// Random makes idempotency keys.

@@ -51,6 +51,9 @@ func New(o Options, outbox store.Outbox) (*Deliverer, error) {
 	if o.Owns == nil {
 		o.Owns = func(store.ShardID) bool { return true }
 	}
+	if o.Fence == nil {
+		o.Fence = func(store.ShardID) (store.Fence, bool) { return store.Fence{}, false }
+	}
 	if o.Random == nil {
 		o.Random = rand.Float64
 	}
@@ -97,7 +100,7 @@ func (d *Deliverer) Run(ctx context.Context) error {
 	}
 	defer d.running.Store(false)
 	if d.o.Disabled {
-		d.o.Log.Warn("delivery to WordPress.com is disabled; notices stay in the outbox")
+		d.o.Log.Warn("delivery to WordPress.com is switched off; changes are recorded and nobody is told")
 	}
 	r := newRun(ctx, d)
 	r.loop(ctx)

@@ -20,6 +20,8 @@ type outbox struct {
 	// away makes every call fail; readOnly every write.
 	away, readOnly bool
 	reads          int
+	withdrawn      int
+	mutes          []store.Fence
 }
 
 func newOutbox(notices ...store.Notice) *outbox {
@@ -119,6 +121,42 @@ func (o *outbox) CountNotices(ctx context.Context, shards []store.ShardID) (int,
 		}
 	}
 	return count, nil
+}
+
+func (o *outbox) Mute(ctx context.Context, f store.Fence, limit int) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := o.fails(ctx, o.away || o.readOnly); err != nil {
+		return 0, err
+	}
+	n := 0
+	o.mutes = append(o.mutes, f)
+	o.notices = slices.DeleteFunc(o.notices, func(m store.Notice) bool {
+		mine := n < limit && store.ShardOf(m.Change.Bucket) == f.Shard
+		if mine {
+			n++
+		}
+		return mine
+	})
+	o.withdrawn += n
+	return n, nil
+}
+
+// muted counts the calls of Mute that succeeded, by term.
+func (o *outbox) muted() map[uint64]int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	count := map[uint64]int{}
+	for _, f := range o.mutes {
+		count[f.Term]++
+	}
+	return count
+}
+
+func (o *outbox) CountUntold(ctx context.Context, _ []store.ShardID) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.withdrawn, o.fails(ctx, o.away)
 }
 
 func (o *outbox) fails(ctx context.Context, away bool) error {

@@ -7,6 +7,13 @@
 // statuses, survives a handler's panic, counts, and stops in order. A client backs
 // off, keeps its connection alive and gives every unary call a deadline.
 //
+// The way of a unary request: guard (a panic, the log, metrics, and what of an error
+// leaves) -> the token -> the deadline -> its size, and how many values it has -> decoded
+// -> what only the server sets is dropped, lists are counted -> the constraints of its
+// proto -> the handler. So a request costs a few times its size at most, whatever is in
+// it. NewServer refuses a service with a request that has a field of any length, and every
+// error fits into the headers that clients read.
+//
 // It must know no service of Jetmon and must not retry: a caller decides whether to
 // ask again.
 //

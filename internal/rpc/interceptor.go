@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
 
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -81,7 +82,16 @@ func (g guard) end(ctx context.Context, method string, start time.Time, err erro
 		g.log.DebugContext(ctx, "call", "method", method, "code", s.Code().String(),
 			"took", time.Since(start), "peer", peerOf(ctx), "message", s.Message())
 	}
-	return s.Err()
+	return shorten(s).Err()
+}
+
+// shortMethod refuses a call whose method has a longer name than any, before gRPC does so
+// in words that repeat it.
+func shortMethod(ctx context.Context, call *tap.Info) (context.Context, error) {
+	if len(call.FullMethodName) > maxMethodBytes {
+		return ctx, status.Errorf(codes.Unimplemented, "unknown method, with a name of %d bytes", len(call.FullMethodName))
+	}
+	return ctx, nil
 }
 
 func peerOf(ctx context.Context) string {

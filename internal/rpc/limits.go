@@ -8,15 +8,35 @@ const DefaultDeadline = 30 * time.Second
 // StopTimeout is how long Server.Serve waits for running calls after its context ended.
 const StopTimeout = 8 * time.Second
 
+// maxUnaryBytes bounds the request of a unary call. The largest that makes sense is a
+// site with all that GetSite answers, below 64 KiB.
+const maxUnaryBytes = 128 << 10
+
 const (
+	// maxValues bounds how many values a unary request has, at all depths: before it is
+	// decoded, for a value of two bytes can become a message of eighty.
+	maxValues = 10_000
+
+	// maxErrorBytes bounds the trailers of a call that failed: with what else is in them
+	// they stay within 8 KiB. maxViolations is how many fields at fault it names,
+	// maxFieldBytes bounds a name and maxMessageBytes a text.
+	maxErrorBytes   = 7 << 10
+	maxViolations   = 10
+	maxFieldBytes   = 200
+	maxMessageBytes = 1024
+
+	// maxMethodBytes bounds the name of a method, which gRPC repeats when it knows none.
+	maxMethodBytes = 256
+
 	// maxRequestBytes bounds what a server reads; the largest requests are batches
 	// of the assignment stream.
 	maxRequestBytes = 4 << 20
 	// maxResponseBytes bounds what a client reads: a page of 1000 sites, each with an
 	// observation of ten long redirects, stays below.
 	maxResponseBytes = 16 << 20
-	// maxHeaderBytes bounds the metadata of one call.
-	maxHeaderBytes = 32 << 10
+	// maxHeaderBytes bounds the metadata of one call, which gRPC repeats where it does
+	// not understand it.
+	maxHeaderBytes = 8 << 10
 
 	// defaultStreams is how many calls one connection may have open.
 	defaultStreams = 1000

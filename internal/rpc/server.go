@@ -69,13 +69,15 @@ func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, 
 		o.Metrics = prometheus.NewRegistry()
 	}
 	outer := guard{log: o.Log, metrics: newServerMetrics(o.Metrics, o.Name)}
-	unary := []grpc.UnaryServerInterceptor{outer.unary, tokens.unary, ShaveDeadline}
+	unary := []grpc.UnaryServerInterceptor{outer.unary, tokens.unary, ShaveDeadline, unframe}
+	added := func(*grpc.ServiceDesc) {}
 	if o.Validate {
-		v, err := newValidator()
-		if err != nil {
-			return nil, fmt.Errorf("server %s: %w", o.Name, err)
+		v, invalid := newValidator()
+		if invalid != nil {
+			return nil, fmt.Errorf("server %s: %w", o.Name, invalid)
 		}
 		unary = append(unary, v.unary)
+		added = func(desc *grpc.ServiceDesc) { err = errors.Join(err, v.shapes.addService(desc)) }
 	}
 	opts := append(limits(o.MaxConcurrentStreams),
 		grpc.ChainUnaryInterceptor(unary...),
@@ -88,14 +90,17 @@ func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, 
 		name: o.Name, log: o.Log, grpc: grpc.NewServer(opts...),
 		health: health.NewServer(), services: slices.Clone(o.Services), ready: o.Ready,
 	}
-	register(s.grpc)
+	register(framing{s.grpc, added})
+	if err != nil {
+		return nil, fmt.Errorf("server %s: %w", o.Name, err)
+	}
 	if len(s.services) == 0 {
 		for name := range s.grpc.GetServiceInfo() {
 			s.services = append(s.services, name)
 		}
 	}
 	s.services = append(s.services, "")
-	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
+	grpc_health_v1.RegisterHealthServer(framing{s.grpc, func(*grpc.ServiceDesc) {}}, s.health)
 	reflection.Register(s.grpc)
 	s.setHealth(grpc_health_v1.HealthCheckResponse_NOT_SERVING)
 	return s, nil
@@ -110,6 +115,8 @@ func limits(streams uint32) []grpc.ServerOption {
 		grpc.MaxRecvMsgSize(maxRequestBytes),
 		grpc.MaxSendMsgSize(maxResponseBytes),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.ForceServerCodecV2(newCodec()),
+		grpc.InTapHandle(shortMethod),
 		grpc.ConnectionTimeout(connectTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: serverPing, Timeout: pingTimeout}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),

@@ -15,14 +15,17 @@ import (
 )
 
 // validator holds requests to the constraints that their protos state.
-type validator struct{ protovalidate.Validator }
+type validator struct {
+	protovalidate.Validator
+	shapes shapes
+}
 
 func newValidator() (validator, error) {
 	v, err := protovalidate.New()
 	if err != nil {
 		return validator{}, fmt.Errorf("make the validator of requests: %w", err)
 	}
-	return validator{v}, nil
+	return validator{v, shapes{}}, nil
 }
 
 func (v validator) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
@@ -34,9 +37,14 @@ func (v validator) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, 
 	return handle(ctx, req)
 }
 
-// check answers a fault that names every field at fault, in the message and as
-// google.rpc.BadRequest.
+// check answers a fault that names the fields at fault, in the message and as
+// google.rpc.BadRequest. A list that is too long is one, and its items are not looked at.
 func (v validator) check(m proto.Message) error {
+	if s := v.shapes[m.ProtoReflect().Descriptor().FullName()]; s != nil {
+		if found := s.fit(m.ProtoReflect()); len(found) > 0 {
+			return violated(found)
+		}
+	}
 	err := v.Validate(m)
 	if err == nil {
 		return nil
@@ -45,15 +53,26 @@ func (v validator) check(m proto.Message) error {
 	if !ok {
 		return fault.New(fault.Internal, "validate %s: %w", m.ProtoReflect().Descriptor().FullName(), err)
 	}
-	bad := new(errdetails.BadRequest)
-	var lines []string
+	var found []*errdetails.BadRequest_FieldViolation
 	for _, violation := range invalid.Violations {
-		field := protovalidate.FieldPathString(violation.Proto.GetField())
-		text := strings.ToValidUTF8(violation.Proto.GetMessage(), "\uFFFD")
-		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{
-			Field: field, Description: text, Reason: violation.Proto.GetRuleId(),
+		found = append(found, &errdetails.BadRequest_FieldViolation{
+			Field:       protovalidate.FieldPathString(violation.Proto.GetField()),
+			Description: strings.ToValidUTF8(violation.Proto.GetMessage(), "\uFFFD"),
+			Reason:      violation.Proto.GetRuleId(),
 		})
-		lines = append(lines, field+": "+text)
 	}
-	return fault.New(fault.Invalid, "%s", strings.Join(lines, "; ")).With(bad)
+	return violated(found)
+}
+
+// violated is the fault of a request; of many violations it names the first ones.
+func violated(found []*errdetails.BadRequest_FieldViolation) error {
+	named := found[:min(len(found), maxViolations)]
+	lines := make([]string, len(named))
+	for i, v := range named {
+		lines[i] = v.GetField() + ": " + v.GetDescription()
+	}
+	if more := len(found) - len(named); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
+	}
+	return fault.New(fault.Invalid, "%s", strings.Join(lines, "; ")).With(&errdetails.BadRequest{FieldViolations: named})
 }

@@ -99,8 +99,8 @@ func TestASlowSiteIsJudgedAlikeOnTheWayDownAndOnTheWayUp(t *testing.T) {
 
 func (s slowStory) run(t *testing.T, takes time.Duration) {
 	p := still()
-	p.end = p.begin.Add(4 * time.Hour)
 	turn := p.begin.Add(s.turn)
+	p.end = turn.Add(70 * time.Minute) // in which status 2 would be told
 	s.plan(&p, turn)
 	p.lags = [][]lag{{{span{turn, p.end}, takes}}}
 	w := newWorld(t, uint64(takes), p)

@@ -10,6 +10,7 @@
 package checkv1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -436,11 +437,13 @@ type Target struct {
 	// Budget for DNS, connect, TLS, redirects and body together.
 	// 0 means 10 s for a routine check and 20 s for a verification; at most 60 s.
 	TimeoutMillis uint32 `protobuf:"varint,4,opt,name=timeout_millis,json=timeoutMillis,proto3" json:"timeout_millis,omitempty"`
-	// Request headers to add. Host, Connection and the like are refused.
+	// Request headers to add; at most 8. Host, Connection and the like are refused.
 	Headers []*Header `protobuf:"bytes,5,rep,name=headers,proto3" json:"headers,omitempty"`
-	// Texts that must all stand in the decoded body; asking for any means GET.
+	// Texts that must all stand in the decoded body; asking for any means GET. At most 8
+	// of 1..200 bytes each.
 	RequiredTexts []string `protobuf:"bytes,6,rep,name=required_texts,json=requiredTexts,proto3" json:"required_texts,omitempty"`
-	// Texts none of which may stand in the decoded body; asking for any means GET.
+	// Texts none of which may stand in the decoded body; asking for any means GET. At most
+	// 8 of 1..200 bytes each.
 	ForbiddenTexts []string `protobuf:"bytes,7,rep,name=forbidden_texts,json=forbiddenTexts,proto3" json:"forbidden_texts,omitempty"`
 	// A slower answer is ADVISORY_SLOW. 0 means never.
 	SlowAfterMillis uint32 `protobuf:"varint,8,opt,name=slow_after_millis,json=slowAfterMillis,proto3" json:"slow_after_millis,omitempty"`
@@ -546,9 +549,9 @@ func (x *Target) GetHeadHostile() bool {
 // Header is one HTTP header field.
 type Header struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Field name, an RFC 9110 token.
+	// Field name, an RFC 9110 token of at most 100 bytes.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Field value, without control characters.
+	// Field value, at most 1000 bytes, without control characters.
 	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -979,20 +982,20 @@ var File_jetmon_check_v1_check_proto protoreflect.FileDescriptor
 
 const file_jetmon_check_v1_check_proto_rawDesc = "" +
 	"\n" +
-	"\x1bjetmon/check/v1/check.proto\x12\x0fjetmon.check.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8e\x03\n" +
-	"\x06Target\x12\x10\n" +
-	"\x03url\x18\x01 \x01(\tR\x03url\x12/\n" +
+	"\x1bjetmon/check/v1/check.proto\x12\x0fjetmon.check.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc8\x03\n" +
+	"\x06Target\x12\x1a\n" +
+	"\x03url\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\xac\x02R\x03url\x12/\n" +
 	"\x06method\x18\x02 \x01(\x0e2\x17.jetmon.check.v1.MethodR\x06method\x12H\n" +
 	"\x0fredirect_policy\x18\x03 \x01(\x0e2\x1f.jetmon.check.v1.RedirectPolicyR\x0eredirectPolicy\x12%\n" +
-	"\x0etimeout_millis\x18\x04 \x01(\rR\rtimeoutMillis\x121\n" +
-	"\aheaders\x18\x05 \x03(\v2\x17.jetmon.check.v1.HeaderR\aheaders\x12%\n" +
-	"\x0erequired_texts\x18\x06 \x03(\tR\rrequiredTexts\x12'\n" +
-	"\x0fforbidden_texts\x18\a \x03(\tR\x0eforbiddenTexts\x12*\n" +
+	"\x0etimeout_millis\x18\x04 \x01(\rR\rtimeoutMillis\x12;\n" +
+	"\aheaders\x18\x05 \x03(\v2\x17.jetmon.check.v1.HeaderB\b\xbaH\x05\x92\x01\x02\x10\bR\aheaders\x128\n" +
+	"\x0erequired_texts\x18\x06 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10\b\"\ar\x05 \x01(\xc8\x01R\rrequiredTexts\x12:\n" +
+	"\x0fforbidden_texts\x18\a \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10\b\"\ar\x05 \x01(\xc8\x01R\x0eforbiddenTexts\x12*\n" +
 	"\x11slow_after_millis\x18\b \x01(\rR\x0fslowAfterMillis\x12!\n" +
-	"\fhead_hostile\x18\t \x01(\bR\vheadHostile\"2\n" +
-	"\x06Header\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xdd\x05\n" +
+	"\fhead_hostile\x18\t \x01(\bR\vheadHostile\"E\n" +
+	"\x06Header\x12\x1b\n" +
+	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02(dR\x04name\x12\x1e\n" +
+	"\x05value\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\xe8\aR\x05value\"\xdd\x05\n" +
 	"\vObservation\x122\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x18.jetmon.check.v1.OutcomeR\aoutcome\x126\n" +
 	"\afailure\x18\x02 \x01(\x0e2\x1c.jetmon.check.v1.FailureKindR\afailure\x12\x16\n" +

@@ -470,11 +470,12 @@ var File_jetmon_monitor_v1_site_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_site_proto_rawDesc = "" +
 	"\n" +
-	"\x1cjetmon/monitor/v1/site.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\x9c\a\n" +
+	"\x1cjetmon/monitor/v1/site.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\xd9\a\n" +
 	"\x04Site\x12\x1c\n" +
 	"\asite_id\x18\x01 \x01(\x03B\x03\xe0A\bR\x06siteId\x12 \n" +
-	"\ablog_id\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06blogId\x12\x1d\n" +
-	"\x03url\x18\x03 \x01(\tB\v\xe0A\x02\xbaH\x05r\x03\x18\xac\x02R\x03url\x12\x1b\n" +
+	"\ablog_id\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06blogId\x12Z\n" +
+	"\x03url\x18\x03 \x01(\tBH\xe0A\x02\xbaHB\xba\x01?\n" +
+	"\x0fsite.url.length\x12\x19must be at most 300 bytes\x1a\x11size(this) <= 300R\x03url\x12\x1b\n" +
 	"\x06bucket\x18\x04 \x01(\rB\x03\xe0A\x03R\x06bucket\x127\n" +
 	"\x05state\x18\x05 \x01(\x0e2\x1c.jetmon.monitor.v1.SiteStateB\x03\xe0A\x03R\x05state\x12 \n" +
 	"\tstatus_id\x18\x06 \x01(\x05B\x03\xe0A\x03R\bstatusId\x12G\n" +

@@ -428,7 +428,7 @@ type UpdateSiteRequest struct {
 	// Fields to change: url, blog_id, check_interval, paused, settings or a part of it, as
 	// settings.method; * is all of them. Without a mask, or with an empty one, the fields
 	// that the site has a value for, and over REST those that the body holds, with null or
-	// zero values too; of settings, the parts.
+	// zero values too; of settings, the parts. At most 256 paths.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -36,6 +36,10 @@ const (
 // services and admins. Errors, unless said otherwise: INVALID_ARGUMENT with
 // google.rpc.BadRequest that names the field, NOT_FOUND, UNAUTHENTICATED,
 // UNAVAILABLE (try again). Give a deadline of 5 s.
+//
+// A request has at most 128 KiB and 10000 values in all, else it is INVALID_ARGUMENT. An
+// error names the first 10 fields at fault and takes at most 8 KiB; longer texts in it are
+// cut, and end in "...".
 type SiteServiceClient interface {
 	// ListSites pages through the sites by rising site_id. Idempotent.
 	ListSites(ctx context.Context, in *ListSitesRequest, opts ...grpc.CallOption) (*ListSitesResponse, error)
@@ -145,6 +149,10 @@ func (c *siteServiceClient) DeleteSite(ctx context.Context, in *DeleteSiteReques
 // services and admins. Errors, unless said otherwise: INVALID_ARGUMENT with
 // google.rpc.BadRequest that names the field, NOT_FOUND, UNAUTHENTICATED,
 // UNAVAILABLE (try again). Give a deadline of 5 s.
+//
+// A request has at most 128 KiB and 10000 values in all, else it is INVALID_ARGUMENT. An
+// error names the first 10 fields at fault and takes at most 8 KiB; longer texts in it are
+// cut, and end in "...".
 type SiteServiceServer interface {
 	// ListSites pages through the sites by rising site_id. Idempotent.
 	ListSites(context.Context, *ListSitesRequest) (*ListSitesResponse, error)

@@ -37,7 +37,7 @@ type VeriflierServiceClient interface {
 	// request_id: a repeated id within a minute gets the first answer, or joins the
 	// check that is under way. Give a deadline of the target's timeout plus 2 s;
 	// a shorter one cuts the check's budget. A site that fails is an answer, not
-	// an error. Errors: INVALID_ARGUMENT (names the field), UNAUTHENTICATED,
+	// an error. A request has at most 128 KiB. Errors: INVALID_ARGUMENT (names the field), UNAUTHENTICATED,
 	// RESOURCE_EXHAUSTED with google.rpc.RetryInfo (too many checks at once),
 	// UNAVAILABLE (draining). A caller must count every error as no vote.
 	Verify(ctx context.Context, in *VerifyRequest, opts ...grpc.CallOption) (*VerifyResponse, error)
@@ -73,7 +73,7 @@ type VeriflierServiceServer interface {
 	// request_id: a repeated id within a minute gets the first answer, or joins the
 	// check that is under way. Give a deadline of the target's timeout plus 2 s;
 	// a shorter one cuts the check's budget. A site that fails is an answer, not
-	// an error. Errors: INVALID_ARGUMENT (names the field), UNAUTHENTICATED,
+	// an error. A request has at most 128 KiB. Errors: INVALID_ARGUMENT (names the field), UNAUTHENTICATED,
 	// RESOURCE_EXHAUSTED with google.rpc.RetryInfo (too many checks at once),
 	// UNAVAILABLE (draining). A caller must count every error as no vote.
 	Verify(context.Context, *VerifyRequest) (*VerifyResponse, error)
