@@ -12,8 +12,46 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/store/storetest"
 	"github.com/Automattic/jetmon/test/mariadb"
 )
+
+// Servers differ in what a transaction sees of what others commit while it lasts. Ours
+// depend on none of it.
+func TestTheStoreConformsWhateverATransactionSees(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]map[string]string{
+		// Where somebody has configured it so.
+		"all that is committed": {
+			"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ": "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+		},
+		// As TiDB does; MariaDB's begins with the first read, as the suite sees it elsewhere.
+		"the database as it was when it began": {"START TRANSACTION": "START TRANSACTION WITH CONSISTENT SNAPSHOT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var changed atomic.Int64
+			treat := func(query string) treatment {
+				if change[query] != "" {
+					changed.Add(1)
+				}
+				return treatment{send: change[query]}
+			}
+			t.Cleanup(func() { // after all of the suite
+				if changed.Load() == 0 {
+					t.Error("the server was asked nothing of the kind: this tests nothing")
+				}
+			})
+			storetest.Run(t, func(t testing.TB) storetest.Database {
+				dsn := mariadb.Start(t)
+				if _, err := Migrate(t.Context(), dsn); err != nil {
+					t.Fatal(err)
+				}
+				return database(t, through(t, dsn, treat))
+			}, "races", "groups")
+		})
+	}
+}
 
 // TiDB has no read-only transactions: it answers error 1235.
 func TestEditsOfTheTableAreSeenWhereNoTransactionIsReadOnly(t *testing.T) {
