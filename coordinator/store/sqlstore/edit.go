@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/store"
@@ -24,7 +26,7 @@ func (s *Store) CreateSite(ctx context.Context, site store.Site) (store.Site, er
 		return store.Site{}, err
 	}
 	site.Status, site.StatusSince, site.OutageID = check.StatusRunning, time.Time{}, 0
-	err = s.transact(ctx, s.editor, func(t txn) error {
+	err = s.edit(ctx, func(t txn) error {
 		if err := s.lockBlog(t, site.BlogID); err != nil {
 			return err
 		}
@@ -55,7 +57,7 @@ func (s *Store) CreateSite(ctx context.Context, site store.Site) (store.Site, er
 
 // DeleteSite implements store.Sites.
 func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time) error {
-	err := s.transact(ctx, s.editor, func(t txn) error {
+	err := s.edit(ctx, func(t txn) error {
 		if err := s.lockSite(t, id); err != nil {
 			return err
 		}
@@ -79,6 +81,12 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time) e
 		return s.fault("delete a site", err)
 	}
 	return nil
+}
+
+// edit is a transaction of an edit through the API. It begins anew while f answers errMoved.
+func (s *Store) edit(ctx context.Context, f func(txn) error) error {
+	return insist(ctx, func() error { return s.transact(ctx, s.editor, f) },
+		func(err error) bool { return errors.Is(err, errMoved) })
 }
 
 // checkSite refuses what the legacy table cannot hold.
@@ -113,8 +121,8 @@ func checkInterval(d time.Duration) error {
 // Slots of jetmon_site_locks: those of blogs come first, then those of sites.
 const slots = 64
 
-// lockBlog keeps others from giving the blog a URL until the transaction ends. It must
-// come before the first read, from which on a transaction sees nothing new.
+// lockBlog keeps others from giving the blog a URL until the transaction ends, and proves
+// that what the transaction reads from here on has all the URLs that were given before.
 func (s *Store) lockBlog(t txn, blog check.BlogID) error { return s.lock(t, int64(blog%slots)) }
 
 // lockSite keeps others from editing the site through this store until the transaction
@@ -123,17 +131,26 @@ func (s *Store) lockSite(t txn, id check.SiteID) error {
 	return s.lock(t, slots+int64(uint64(id)%slots))
 }
 
+// lock takes a slot until the transaction ends, and proves that the transaction sees what
+// those before it wrote.
+//
+// A transaction may see the database as it was when it began, or when it first read
+// something, which is before it holds a lock that it had to wait for. So lock counts the
+// uses of the slot up from what the transaction sees of it. If somebody has used it since,
+// then that is not what the row holds, and the transaction has to begin anew.
 func (s *Store) lock(t txn, slot int64) error {
-	const lock = "UPDATE jetmon_site_locks SET uses = uses + 1 WHERE slot = ?"
-	n, err := t.exec(lock, slot)
-	if err != nil || n == 1 {
+	var uses int64
+	found, err := t.find([]any{&uses}, "SELECT uses FROM jetmon_site_locks WHERE slot = ?", slot)
+	if err != nil {
 		return err
 	}
-	_, err = t.exec("INSERT INTO jetmon_site_locks (slot, uses) VALUES (?, 0)", slot)
-	if err != nil && !s.isDuplicate(err) {
-		return err
+	if found {
+		return t.update(1, "UPDATE jetmon_site_locks SET uses = uses + 1 WHERE slot = ? AND uses = ?", slot, uses)
 	}
-	_, err = t.exec(lock, slot)
+	_, err = t.exec("INSERT INTO jetmon_site_locks (slot, uses) VALUES (?, 1)", slot)
+	if err != nil && s.isDuplicate(err) {
+		return fmt.Errorf("another has used slot %d first: %w", slot, errMoved)
+	}
 	return err
 }
 

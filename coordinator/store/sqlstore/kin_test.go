@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,8 +13,46 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/store/storetest"
 	"github.com/Automattic/jetmon/test/mariadb"
 )
+
+// Servers differ in what a transaction sees of what others commit while it lasts. Ours
+// depend on none of it.
+func TestTheStoreConformsWhateverATransactionSees(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]map[string]string{
+		// Where somebody has configured it so.
+		"all that is committed": {
+			"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ": "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+		},
+		// As TiDB does; MariaDB's begins with the first read, as the suite sees it elsewhere.
+		"the database as it was when it began": {"START TRANSACTION": "START TRANSACTION WITH CONSISTENT SNAPSHOT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var changed atomic.Int64
+			treat := func(query string) treatment {
+				if change[query] != "" {
+					changed.Add(1)
+				}
+				return treatment{send: change[query]}
+			}
+			t.Cleanup(func() { // after all of the suite
+				if changed.Load() == 0 {
+					t.Error("the server was asked nothing of the kind: this tests nothing")
+				}
+			})
+			storetest.Run(t, func(t testing.TB) storetest.Database {
+				dsn := mariadb.Start(t)
+				if _, err := Migrate(t.Context(), dsn); err != nil {
+					t.Fatal(err)
+				}
+				return database(t, through(t, dsn, treat))
+			}, "races", "groups")
+		})
+	}
+}
 
 // TiDB has no read-only transactions: it answers error 1235.
 func TestEditsOfTheTableAreSeenWhereNoTransactionIsReadOnly(t *testing.T) {
@@ -125,7 +164,7 @@ func TestErrorsOfMySQLAndItsKinAreTakenForWhatTheyMean(t *testing.T) {
 		present:   {1060, 1061},
 		transient: {1205, 1213, 1020, 3101, 9007, 8002, 8022, 8028},
 		unfit:     {1264, 1265, 1267, 1292, 1366, 1406, 3988},
-		foreign:   {1235},
+		foreign:   {1193, 1235},
 		other:     {1, 1047, 1064, 1146, 1290, 2013, 8001, 8027, 9001, 9006, 9008},
 	} {
 		for _, number := range numbers {
@@ -136,5 +175,66 @@ func TestErrorsOfMySQLAndItsKinAreTakenForWhatTheyMean(t *testing.T) {
 	}
 	if got := classifyMySQL(context.Canceled); got != other {
 		t.Errorf("no error of the server is of class %d", got)
+	}
+}
+
+func TestASessionIsolatesAndWaitsAsTheStoreSaysNotAsTheServerDoes(t *testing.T) {
+	t.Parallel()
+	server := mariadb.NewServer(t)
+	for _, level := range []string{"READ-UNCOMMITTED", "SERIALIZABLE", "READ-COMMITTED"} {
+		server.Query(t, "SET GLOBAL tx_isolation = '"+level+"'")
+		s := open(t, server.DSN(), Options{Migrate: true})
+		for name, pool := range map[string]*sql.DB{"leases": s.leases, "writer": s.writer, "reader": s.reader, "editor": s.editor} {
+			var got string
+			if err := pool.QueryRowContext(t.Context(), "SELECT CONCAT(@@session.tx_isolation, ' ', @@session.wsrep_sync_wait)").Scan(&got); err != nil {
+				t.Fatal(err)
+			}
+			if got != "REPEATABLE-READ 7" {
+				t.Errorf("on a server whose sessions are %s those of %s are %s", level, name, got)
+			}
+		}
+	}
+}
+
+// MySQL and TiDB are not Galera, and say that they know no such variable.
+func TestAServerThatKnowsNoGaleraIsAskedForItOnce(t *testing.T) {
+	t.Parallel()
+	var asked, sessions atomic.Int64
+	dsn := through(t, mariadb.Start(t), func(query string) treatment {
+		switch {
+		case strings.Contains(query, "wsrep"):
+			asked.Add(1)
+			return treatment{errno: 1193, unheard: true}
+		case strings.Contains(query, "ISOLATION LEVEL"):
+			sessions.Add(1)
+		}
+		return treatment{}
+	})
+	if _, err := Migrate(t.Context(), dsn); err != nil {
+		t.Fatal(err)
+	}
+	asked.Store(0)
+	s := open(t, dsn, Options{})
+	if asked.Load() != 1 {
+		t.Errorf("it was asked %d times for what it does not know", asked.Load())
+	}
+	var conns []*sql.Conn
+	for range 10 { // more sessions, one beside the other
+		conn, err := s.writer.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, conn)
+	}
+	for _, conn := range conns {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := sessions.Load(); n < 10 {
+		t.Errorf("%d sessions only", n)
+	}
+	if n := asked.Load(); n != 1 {
+		t.Errorf("it was asked %d times for what it does not know", n)
 	}
 }

@@ -3,15 +3,11 @@ package sqlstore
 import (
 	"cmp"
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
-
-// maxUpdates is how often an update begins anew for the sake of others.
-const maxUpdates = 100
 
 // UpdateSite implements store.Sites.
 //
@@ -23,17 +19,13 @@ const maxUpdates = 100
 // column but those that change.
 func (s *Store) UpdateSite(ctx context.Context, id check.SiteID, edit func(store.Site) (store.Site, error)) (store.Site, error) {
 	u := update{Store: s, id: id, edit: edit}
-	for run := 1; ; run++ {
-		err := s.transact(ctx, s.editor, u.run)
-		switch {
-		case err == nil:
-			return u.after, nil
-		case u.refused != nil:
-			return store.Site{}, u.refused
-		case run == maxUpdates || !errors.Is(err, errMoved):
-			return store.Site{}, s.fault("update a site", err)
-		}
+	switch err := s.edit(ctx, u.run); {
+	case u.refused != nil:
+		return store.Site{}, u.refused
+	case err != nil:
+		return store.Site{}, s.fault("update a site", err)
 	}
+	return u.after, nil
 }
 
 // update is one call of UpdateSite.

@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,13 +35,17 @@ type test struct {
 	run  func(*testing.T, Database)
 }
 
-// Run runs the tests that are not random; fresh returns an empty database with its schema.
-func Run(t *testing.T, fresh func(t testing.TB) Database) {
+// Run runs the tests that are not random, or only some groups of them; fresh returns an
+// empty database with its schema.
+func Run(t *testing.T, fresh func(t testing.TB) Database, only ...string) {
 	for group, tests := range map[string][]test{
 		"sites": siteTests(), "updates": updateTests(), "scan": scanTests(), "span": spanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(), "orphans": orphanTests(),
 		"outbox": outboxTests(), "order": orderTests(), "fences": fenceTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(),
 		"suspects": suspectTests(), "takeover": takeoverTests(), "muted": mutedTests(), "races": raceTests(),
 	} {
+		if len(only) > 0 && !slices.Contains(only, group) {
+			continue
+		}
 		for _, one := range tests {
 			t.Run(group+"/"+one.name, func(t *testing.T) {
 				t.Parallel()
