@@ -11,6 +11,21 @@ import (
 // withdrawAtOnce is how many notices one transaction takes off.
 const withdrawAtOnce = 200
 
+// countUntoldEvery is how often untold sites are counted, of which there may be many.
+const countUntoldEvery = 15 * time.Second
+
+// countUntold counts the sites that are untold, or answers what it last counted.
+func (r *run) countUntold(ctx context.Context, now time.Time, shards []store.ShardID) (int, error) {
+	if now.Sub(r.untoldCounted) < countUntoldEvery {
+		return r.untold, nil
+	}
+	n, err := r.d.outbox.CountUntold(ctx, shards)
+	if err == nil {
+		r.untold, r.untoldCounted = n, now
+	}
+	return n, err
+}
+
 // mute says of each shard, once a tenure, that nobody is told, and withdraws what waits.
 func (r *run) mute(ctx context.Context) {
 	withdrawn := 0
@@ -31,6 +46,7 @@ func (r *run) mute(ctx context.Context) {
 	r.pending = 0 // until they are counted again
 	if withdrawn > 0 {
 		r.d.o.Log.Warn("notices that waited were withdrawn; their sites are told about when delivery is switched on", "notices", withdrawn)
+		r.untoldCounted = time.Time{}
 		r.count(ctx, time.Now())
 	}
 }

@@ -49,6 +49,9 @@ type run struct {
 	// pending notices were in the outbox when they were counted.
 	pending int
 	counted time.Time
+	// untold sites, and when they were counted.
+	untold        int
+	untoldCounted time.Time
 	// muted are the tenures of shards in which it was said that nobody is told.
 	muted map[store.ShardID]store.Fence
 }
@@ -277,7 +280,7 @@ func (r *run) count(ctx context.Context, now time.Time) {
 		var err error
 		pending, err = r.d.outbox.CountNotices(call, shards)
 		if err == nil && r.d.o.Disabled {
-			untold, err = r.d.outbox.CountUntold(call, shards)
+			untold, err = r.countUntold(call, now, shards)
 		}
 		if ctx.Err() != nil || r.outboxFailed(err) {
 			return

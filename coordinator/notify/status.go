@@ -14,7 +14,7 @@ type Status struct {
 	// Pending is how many notices the outbox holds, counted at most Options.Poll ago
 	// while the outbox works.
 	Pending int
-	// Untold is how many sites have a newest change that WordPress.com was not told, because
+	// Untold is how many sites WordPress.com knows otherwise than they are on record, because
 	// delivery is Disabled; 0 while it is not.
 	Untold int
 	// RefusedSince is the time of the first failed attempt among notices that

@@ -26,7 +26,7 @@ type Outbox interface {
 	// the caller no longer owns the shard.
 	Mute(ctx context.Context, f Fence, limit int) (int, error)
 	// CountUntold counts the sites in the given shards whose newest change WordPress.com
-	// was not told.
+	// was not told, and that it knows otherwise than they are on record.
 	CountUntold(ctx context.Context, shards []ShardID) (int, error)
 }
 
