@@ -44,8 +44,8 @@ type site struct {
 	headHostile bool
 }
 
-// begin sets the state of a site of which nothing is known but its row, and what is to be
-// settled. Its ballots are numbered from the next on.
+// begin resets the state to what the row says, and keeps Unsettled. Ballots are numbered
+// from the next one on.
 func (s *site) begin(ballots uint32) {
 	unsettled := s.state.Unsettled
 	s.state = lifecycle.Initial(s.row.Status, s.row.StatusSince, s.row.Paused)

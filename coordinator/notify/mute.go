@@ -8,13 +8,13 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// withdrawAtOnce is how many notices one transaction takes off.
+// withdrawAtOnce is how many notices one transaction withdraws.
 const withdrawAtOnce = 200
 
-// countUntoldEvery is how often untold sites are counted, of which there may be many.
+// countUntoldEvery is the time between two counts of the untold sites; there may be many.
 const countUntoldEvery = 15 * time.Second
 
-// countUntold counts the sites that are untold, or answers what it last counted.
+// countUntold counts the untold sites, or returns the last count while that is recent.
 func (r *run) countUntold(ctx context.Context, now time.Time, shards []store.ShardID) (int, error) {
 	if now.Sub(r.untoldCounted) < countUntoldEvery {
 		return r.untold, nil
@@ -26,7 +26,7 @@ func (r *run) countUntold(ctx context.Context, now time.Time, shards []store.Sha
 	return n, err
 }
 
-// mute says of each shard, once a tenure, that nobody is told, and withdraws what waits.
+// mute mutes each shard once a tenure, and again when notices are found waiting.
 func (r *run) mute(ctx context.Context) {
 	withdrawn := 0
 	for _, shard := range r.d.owned() {
@@ -51,7 +51,7 @@ func (r *run) mute(ctx context.Context) {
 	}
 }
 
-// muteShard withdraws what waits in a shard, some at a time.
+// muteShard mutes one shard and withdraws its notices in batches.
 func (r *run) muteShard(ctx context.Context, fence store.Fence) (withdrawn int, err error) {
 	for {
 		call, cancel := context.WithTimeout(ctx, outboxTimeout)

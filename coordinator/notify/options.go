@@ -25,11 +25,11 @@ const (
 // Options say where notices go, and how. The zero value of a field that is not said
 // to be required means its default.
 type Options struct {
-	// Disabled sends nothing (v1's WPCOM_NOTIFY_ENABLE = false), and withdraws the notices
-	// that it finds in the outbox of shards that Fence proves to be ours.
+	// Disabled sends nothing (v1's WPCOM_NOTIFY_ENABLE = false) and mutes the owned shards,
+	// which withdraws the notices that wait there.
 	Disabled bool
-	// Fence proves that a shard is ours; false while it is not, or not surely. Without it
-	// nothing is withdrawn.
+	// Fence proves that a shard is ours; false while that is not certain. A Disabled
+	// Deliverer without it mutes nothing.
 	Fence func(store.ShardID) (store.Fence, bool)
 	// URL of WordPress.com's endpoint, http or https; required unless Disabled. Its
 	// query is kept; it must not have a data parameter of its own.

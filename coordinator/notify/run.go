@@ -49,10 +49,10 @@ type run struct {
 	// pending notices were in the outbox when they were counted.
 	pending int
 	counted time.Time
-	// untold sites, and when they were counted.
+	// untold is the last count of the untold sites, made at untoldCounted.
 	untold        int
 	untoldCounted time.Time
-	// muted are the tenures of shards in which it was said that nobody is told.
+	// muted holds the tenure in which each shard was muted.
 	muted map[store.ShardID]store.Fence
 }
 
