@@ -29,8 +29,8 @@ type Options struct {
 	Ledger Ledger
 	// Interval, when not 0, replaces every site's own.
 	Interval time.Duration
-	// Muted means that WordPress.com is told nothing. Then a site begins from its status on
-	// record, otherwise from what WordPress.com knows.
+	// Muted engines send changes that nobody is told about. They take each site over with
+	// its recorded status, others with the status that WordPress.com knows.
 	Muted bool
 	// Shards, optional, has the terms in which shards are ours; without it they have none.
 	Shards shard.Holder

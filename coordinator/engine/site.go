@@ -34,8 +34,8 @@ type site struct {
 	regional Regional
 }
 
-// begin sets the state of a site of which nothing is known but its row, and what is to be
-// settled. Its ballots are numbered from the next on.
+// begin resets the state to what the row says, and keeps Unsettled. Ballots are numbered
+// from the next one on.
 func (s *site) begin(ballots uint32) {
 	unsettled := s.State.Unsettled
 	s.State = lifecycle.Initial(s.Row.Status, s.Row.StatusSince, s.Row.Paused)

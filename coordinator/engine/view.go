@@ -38,7 +38,7 @@ type View struct {
 	Ballot *store.Ballot
 	// Pending says that a change is on its way to the store.
 	Pending bool
-	// Muted says that WordPress.com is told nothing: Status is what is on record.
+	// Muted means that WordPress.com is told nothing, and that Status is what is on record.
 	Muted bool
 	// HoldReason says why a failing site is not reported; empty when it is not held.
 	HoldReason string

@@ -36,12 +36,12 @@ func (s Stage) String() string {
 type State struct {
 	Stage Stage
 	// Status is what WordPress.com has been told, since StatusSince (zero: never changed).
-	// While it is told nothing, Status is what it would have been told.
+	// In a muted coordinator it is the status on record.
 	Status      check.Status
 	StatusSince time.Time
-	// Unsettled, of a site that is running by Status, says that there is more: an outage on
-	// record that was not told, or a notice that may have been received. The next good
-	// check ends that with a change.
+	// Unsettled marks a site whose Status is running although an outage is on record that
+	// WordPress.com was not told about, or although WordPress.com may have received a notice
+	// that was withdrawn. The next good check settles it with a Change.
 	Unsettled bool
 	// Failures counts the failing checks of the present run, up to Policy.Failures.
 	Failures uint8
@@ -143,7 +143,7 @@ type Verify struct {
 type Abandon struct{ Ballot uint32 }
 
 // Change is a change of status to commit and to report. An outage opens with To
-// down and closes with To running; From of one that settles a site is down. Start is the end of its first failing check; in
+// down and closes with To running; the one that settles a site has From down. Start is the end of its first failing check; in
 // changes from a down status it is zero when the coordinator has restarted since.
 type Change struct {
 	From, To  check.Status

@@ -96,7 +96,7 @@ func (s State) good(e Observed, p Policy) (State, []Effect) {
 	}
 }
 
-// well is a good check of a site that is running by its status.
+// well is a good check of a site whose status is running.
 func (s State) well(at time.Time, effects ...Effect) (State, []Effect) {
 	s = s.up()
 	if s.Unsettled {

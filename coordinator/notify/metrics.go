@@ -38,7 +38,7 @@ func newMetrics(reg prometheus.Registerer, status func() Status) (*metrics, erro
 	}, func() float64 { return float64(status().Pending) })
 	untold := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "jetmon_notify_untold_sites",
-		Help: "Sites whose newest change WordPress.com was not told because delivery is switched off; 0 while it is on.",
+		Help: "Sites whose recorded status WordPress.com does not know because delivery is switched off; 0 while it is on.",
 	}, func() float64 { return float64(status().Untold) })
 	refused := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "jetmon_notify_refused_seconds",

@@ -8,10 +8,25 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// withdrawAtOnce is how many notices one transaction takes off.
+// withdrawAtOnce is how many notices one transaction withdraws.
 const withdrawAtOnce = 200
 
-// mute says of each shard, once a tenure, that nobody is told, and withdraws what waits.
+// countUntoldEvery is the time between two counts of the untold sites; there may be many.
+const countUntoldEvery = 15 * time.Second
+
+// countUntold counts the untold sites, or returns the last count while that is recent.
+func (r *run) countUntold(ctx context.Context, now time.Time, shards []shard.ID) (int, error) {
+	if now.Sub(r.untoldCounted) < countUntoldEvery {
+		return r.untold, nil
+	}
+	n, err := r.d.outbox.CountUntold(ctx, shards)
+	if err == nil {
+		r.untold, r.untoldCounted = n, now
+	}
+	return n, err
+}
+
+// mute mutes each shard once a tenure, and again when notices are found waiting.
 func (r *run) mute(ctx context.Context) {
 	withdrawn := 0
 	for _, s := range r.d.owned() {
@@ -31,11 +46,12 @@ func (r *run) mute(ctx context.Context) {
 	r.pending = 0 // until they are counted again
 	if withdrawn > 0 {
 		r.d.o.Log.Warn("notices that waited were withdrawn; their sites are told about when delivery is switched on", "notices", withdrawn)
+		r.untoldCounted = time.Time{}
 		r.count(ctx, time.Now())
 	}
 }
 
-// muteShard withdraws what waits in a shard, some at a time.
+// muteShard mutes one shard and withdraws its notices in batches.
 func (r *run) muteShard(ctx context.Context, fence shard.Fence) (withdrawn int, err error) {
 	for {
 		call, cancel := context.WithTimeout(ctx, outboxTimeout)

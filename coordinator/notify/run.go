@@ -50,7 +50,10 @@ type run struct {
 	// pending notices were in the outbox when they were counted.
 	pending int
 	counted time.Time
-	// muted are the tenures of shards in which it was said that nobody is told.
+	// untold is the last count of the untold sites, made at untoldCounted.
+	untold        int
+	untoldCounted time.Time
+	// muted holds the tenure in which each shard was muted.
 	muted map[shard.ID]shard.Fence
 }
 
@@ -278,7 +281,7 @@ func (r *run) count(ctx context.Context, now time.Time) {
 		var err error
 		pending, err = r.d.outbox.CountNotices(call, shards)
 		if err == nil && r.d.o.Disabled {
-			untold, err = r.d.outbox.CountUntold(call, shards)
+			untold, err = r.countUntold(call, now, shards)
 		}
 		if ctx.Err() != nil || r.outboxFailed(err) {
 			return

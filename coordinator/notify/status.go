@@ -15,8 +15,8 @@ type Status struct {
 	// Pending is how many notices the outbox holds, counted at most Options.Poll ago
 	// while the outbox works.
 	Pending int
-	// Untold is how many sites have a newest change that WordPress.com was not told, because
-	// delivery is Disabled; 0 while it is not.
+	// Untold counts the sites whose recorded status WordPress.com does not know because
+	// delivery is Disabled; 0 while it is enabled.
 	Untold int
 	// RefusedSince is the time of the first failed attempt among notices that
 	// WordPress.com has still not accepted; zero when there is none. It is about the

@@ -20,14 +20,14 @@ type Outbox interface {
 	Postponed(ctx context.Context, n Notice, next time.Time, why string) error
 	// CountNotices counts the undelivered notices in the given shards.
 	CountNotices(ctx context.Context, shards []shard.ID) (int, error)
-	// Mute says that WordPress.com is told nothing of the fence's shard from now on: whatever
-	// others write into the rows of its sites outweighs what was told before. It withdraws
-	// notices that were not delivered, at most limit, which leaves their sites Untold and
-	// Unsure, and answers how many: fewer than limit means that none is left. Fenced when
-	// the caller no longer owns the shard.
+	// Mute prepares the fence's shard for an owner that tells WordPress.com nothing. From
+	// now on a legacy row that another program writes counts for more than what we told
+	// before. Mute also withdraws undelivered notices, at most limit, which makes their sites
+	// Unsure, and returns how many; fewer than limit means that none is left. It answers
+	// Fenced when the caller no longer owns the shard.
 	Mute(ctx context.Context, f shard.Fence, limit int) (int, error)
-	// CountUntold counts the sites in the given shards whose newest change WordPress.com
-	// was not told.
+	// CountUntold counts the sites in the given shards whose newest change was muted and
+	// whose recorded status WordPress.com does not know.
 	CountUntold(ctx context.Context, shards []shard.ID) (int, error)
 }
 
@@ -36,8 +36,8 @@ type Known struct {
 	Status check.Status
 	// Since is when that began; zero when it always was.
 	Since time.Time
-	// Unsure says that WordPress.com may have received something else: a notice was
-	// withdrawn. Status is running then, and the site is to be told about in any case.
+	// Unsure means that a notice was withdrawn that WordPress.com may have received. Status
+	// is running then, and the next good check must be told as well.
 	Unsure bool
 }
 

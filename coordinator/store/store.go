@@ -90,9 +90,9 @@ type History interface {
 	// Fenced when the caller no longer owns the shard, Conflict when the site's row is gone,
 	// paused, or has another status than c.From.
 	//
-	// Where WordPress.com knows the site as running, and an outage is open that it was not
-	// told of, a change from running to down tells it of that outage, and one from down to
-	// running ends the outage without a notice; with a notice where Known.Unsure.
+	// If WordPress.com knows the site as running but an untold outage is open, a change from
+	// running to down reports that outage, and one from down to running closes it without a
+	// notice. If Known.Unsure, a change from down to running always gets a notice.
 	// Committing a change again whose Key is already there changes nothing and
 	// answers as the first time.
 	Commit(ctx context.Context, f shard.Fence, c Change) (Committed, error)
@@ -198,8 +198,8 @@ type Site struct {
 	StatusSince time.Time
 	// OutageID is the open outage, 0 when there is none.
 	OutageID int64
-	// Untold, when not nil, is what WordPress.com knows: it was not told the newest change, or
-	// others may have told it something since.
+	// Untold, if not nil, is what WordPress.com knows. It may differ from Status because the
+	// newest change was muted, or because another program has told it something since.
 	Untold   *Known
 	Settings check.Settings
 }
@@ -243,8 +243,8 @@ type Change struct {
 	Checks []LocalCheck
 	// Ballot is the deciding ballot, nil when none was held.
 	Ballot *Ballot
-	// Muted says that WordPress.com is not to be told: From is the status on record, and the
-	// change has no notice. Otherwise From is what WordPress.com knows.
+	// Muted changes get no notice, and From is the site's recorded status. In others From is
+	// what WordPress.com knows.
 	Muted bool `json:",omitempty"`
 }
 
@@ -289,7 +289,7 @@ type Committed struct {
 	// OutageID is the outage that was opened, confirmed or closed; 0 when a site
 	// recovered from a status that was set by somebody else.
 	OutageID int64
-	// NoticeID is that of the change, and of its notice if it has one.
+	// NoticeID numbers the change, and its notice if it has one.
 	NoticeID int64
 }
 

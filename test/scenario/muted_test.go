@@ -30,6 +30,8 @@ type lifeline struct {
 	// down says whether it fails at first, while muted, while the coordinator is away
 	// before muting ends, and from then on.
 	first, muted, away, last bool
+	// comesBack: it is up again while still muted.
+	comesBack bool
 	// v1 tells of it while we are muted: then its row is this.
 	v1   *int
 	told []int // when muting has ended
@@ -56,7 +58,7 @@ func TestNothingStaleIsToldWhenMutingEnds(t *testing.T) {
 			lines := []*lifeline{
 				{name: "works all the time", status: 1},
 				{name: "fails from then on", status: 1, muted: true, away: true, last: true, told: []int{0}},
-				{name: "fails and comes back", status: 1, muted: true},
+				{name: "fails and comes back", status: 1, muted: true, comesBack: true},
 				{name: "comes back while nobody looks", status: 1, muted: true, away: false, last: false},
 				{name: "breaks while nobody looks", status: 1, away: true, last: true, told: []int{0}},
 				{name: "v1 called down, and comes back", status: 0, first: true, told: []int{1}},
@@ -97,16 +99,17 @@ func muteAndLift(t *testing.T, noUpdates bool, lines []*lifeline) {
 			want = map[int]string{1: "DOWN", 2: "CONFIRMED_DOWN"}[l.status]
 		}
 		s.rest.awaitState(t, l.id, want)
-		if l.name == "fails and comes back" {
+		if l.muted && l.status == 1 || !l.muted && l.status != 1 {
+			untold++
+		}
+		if l.comesBack {
 			l.fails(false)
 			s.rest.awaitState(t, l.id, "UP")
+			untold--
 		}
 		if l.v1 != nil {
 			execute(t, db, "UPDATE jetpack_monitor_sites SET site_status = ?, last_status_change = ? WHERE jetpack_monitor_site_id = ?",
 				*l.v1, time.Now().UTC().Add(time.Second).Format(time.DateTime), l.id)
-		}
-		if l.muted && l.status == 1 || !l.muted && l.status != 1 {
-			untold++
 		}
 	}
 	await(t, "the sites that are untold are counted", patience, func() bool {

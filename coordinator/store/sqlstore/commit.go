@@ -96,14 +96,15 @@ type entry struct {
 	store.Change
 	text   encoded
 	result *store.CommitResult
-	// row is the site as the transaction found it, zero when it is not there, or not
-	// active; was is the status that the change begins from.
+	// row is the site's row, zero if there is none or it is not active. was is the status
+	// that the change must start from.
 	row siteRow
 	was standing
-	// silent says that the change has no notice, withdrawn that earlier ones were withdrawn.
+	// silent means that the change gets no notice, withdrawn that earlier notices of the
+	// site were withdrawn.
 	silent, withdrawn bool
-	// open is the open outage, which the transaction found, or wrote (opened); ballot is the
-	// one that it wrote.
+	// open is the site's open outage. opened means that this transaction opened it. ballot
+	// is the ballot that this transaction wrote.
 	open   outageRef
 	opened bool
 	ballot int64

@@ -152,8 +152,8 @@ func grouped[K comparable](group []*entry, key func(*entry) K, f func(K, []*entr
 	return nil
 }
 
-// moveOn confirms or closes the open outages of those that have one, or has them told: a
-// site that somebody else called down has none.
+// moveOn gives open outages their new status, and closes those of sites that recover. A
+// site that another program called down has no outage.
 func moveOn(t txn, group []*entry) error {
 	var open []*entry
 	for _, e := range group {
@@ -238,7 +238,7 @@ func keepBallots(t txn, group []*entry) (err error) {
 	return err
 }
 
-// withdraw takes off what waits to be told of the sites of muted changes.
+// withdraw deletes the notices that still wait for sites with a muted change.
 func withdraw(t txn, group []*entry) error {
 	muted := map[check.SiteID]*entry{}
 	var sites []any

@@ -7,20 +7,26 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// ownStatus is a row of jetmon_site_status: our newest change of a site's status, and what
-// WordPress.com was told.
+// ownStatus is a row of jetmon_site_status: the newest status change that we committed for
+// a site, and the last one that we told WordPress.com about.
 type ownStatus struct {
 	site, blog, outage, status, at, inRow, told, toldAt, untold number
 }
 
-// Values of ownStatus.
+// nothingTold is the value of ownStatus.told for a site that we never told WordPress.com
+// about; the legacy row still holds what it knows.
+const nothingTold = -1
+
+// The values of ownStatus.untold.
 const (
-	// nothingTold is in told where WordPress.com was told nothing by us.
-	nothingTold = -1
-	// of untold: WordPress.com was told the newest change; it was not; and notices were
-	// withdrawn besides, of which it may have received some; it was told the newest change,
-	// and by others perhaps more, as we were muted since.
-	allTold, someUntold, someWithdrawn, othersToo = 0, 1, 2, 3
+	// allTold: we told WordPress.com about the newest change.
+	allTold = iota
+	// someUntold: we did not.
+	someUntold
+	// someWithdrawn: we did not, and we withdrew notices that it may have received.
+	someWithdrawn
+	// othersToo: we did, but have been muted since, so another program may have told it more.
+	othersToo
 )
 
 // ownColumns are its columns, less the site.
@@ -30,21 +36,21 @@ func (w *ownStatus) columns() []any {
 	return []any{&w.blog, &w.outage, &w.status, &w.at, &w.inRow, &w.told, &w.toldAt, &w.untold}
 }
 
-// standing is the status of a site, since when it has it (zero: always), and whether both
-// were read off the legacy row.
+// standing is a status and when it began (zero: unknown). byRow means that both come from
+// the legacy row.
 type standing struct {
 	status check.Status
 	since  time.Time
 	byRow  bool
 }
 
-// own says whether there is a change of ours that counts. An id may have been another
-// blog's before.
+// own reports whether jetmon_site_status has a row for this site. A row of another blog
+// belongs to a deleted site that had the same id.
 func (r *siteRow) own() bool { return r.newest.site != 0 && r.newest.blog == r.blog }
 
-// recorded is the status of a site on record: its open outage's; else that of our newest
-// change; else the legacy row's. Where we write the legacy row, whoever else edits what
-// we wrote is believed.
+// recorded returns the status that we have on record for a site: that of its open outage,
+// else that of our newest change, else that of the legacy row. If we write the legacy row,
+// and wrote our newest change there, later edits of it by others count.
 func (s *Store) recorded(r *siteRow) standing {
 	switch {
 	case r.outage != 0:
@@ -52,21 +58,21 @@ func (s *Store) recorded(r *siteRow) standing {
 	case !r.own(), s.legacyWrites && r.newest.inRow == r.newest.at:
 		return r.legacy()
 	case r.newest.outage != 0 && check.Status(r.newest.status) != check.StatusRunning:
-		// That outage is over, and nobody noted it here: an older version does not.
+		// The outage has ended without a change here, as in older versions.
 		return standing{status: check.StatusRunning}
 	default:
 		return standing{status: check.Status(r.newest.status), since: fromMillis(int64(r.newest.at))}
 	}
 }
 
-// legacy is what the legacy row says.
+// legacy returns the status in the legacy row.
 func (r *siteRow) legacy() standing { return standing{legacyStatus(r.status), r.changed.Time, true} }
 
-// untold says whether WordPress.com may know something else than our newest change.
+// untold reports whether WordPress.com may know a status other than the recorded one.
 func (r *siteRow) untold() bool { return r.own() && r.newest.untold != allTold }
 
-// known is what WordPress.com knows of a site that is untold: the newer of what it was told
-// and of what somebody else wrote into the legacy row.
+// known returns what WordPress.com knows of an untold site: what we told it last, or what
+// another program has written into the legacy row since.
 func (s *Store) known(r *siteRow) (k standing, unsure bool) {
 	if now := s.recorded(r); r.newest.untold == othersToo && now.byRow {
 		return now, false
@@ -83,15 +89,15 @@ func (s *Store) known(r *siteRow) (k standing, unsure bool) {
 	}
 }
 
-// knownOf is apart so that site, of which there are millions when a coordinator starts,
-// allocates nothing.
+// knownOf returns known for a store.Site. It is a function of its own to keep its
+// allocation out of site, which runs millions of times when a coordinator starts.
 func (s *Store) knownOf(r *siteRow) *store.Known {
 	k, unsure := s.known(r)
 	return &store.Known{Status: k.status, Since: k.since, Unsure: unsure}
 }
 
-// begin says what a change of a site begins from, as its sender should know it, and
-// whether it is silent, which is to have no notice.
+// begin works out the status that a change must start from, and whether it is silent, that
+// is, committed without a notice.
 func (s *Store) begin(e *entry) {
 	e.was, e.silent = s.recorded(&e.row), e.Muted
 	if e.Muted || !e.row.untold() {
@@ -105,7 +111,7 @@ func (s *Store) begin(e *entry) {
 	}
 }
 
-// keepStatus writes what WordPress.com will know of the sites of a group.
+// keepStatus replaces the jetmon_site_status rows of a group's sites.
 func (s *Store) keepStatus(t txn, group []*entry) error {
 	var there []any
 	rows := make([][]any, 0, len(group))
@@ -126,7 +132,7 @@ func (s *Store) keepStatus(t txn, group []*entry) error {
 const statusInsert = `INSERT INTO jetmon_site_status
 	(site_id, blog_id, bucket, outage_id, status, status_ms, row_ms, told, told_ms, untold) VALUES `
 
-// statusAfter is the row of a site after a change.
+// statusAfter returns a site's new row of jetmon_site_status.
 func (s *Store) statusAfter(e *entry) []any {
 	at := toMillis(e.At)
 	inRow := at
@@ -143,8 +149,8 @@ func (s *Store) statusAfter(e *entry) []any {
 	return []any{e.SiteID, int64(e.row.blog), e.Bucket, e.open.id, e.To, at, inRow, told, toldAt, untold}
 }
 
-// toldBefore is what WordPress.com still knows after a muted change. A legacy row that we
-// write over will not say it any more.
+// toldBefore returns what WordPress.com still knows after a muted change. If we overwrite
+// the legacy row, what that row said must be kept here.
 func (s *Store) toldBefore(e *entry) (told, at int64, untold int) {
 	known, unsure := e.was, false
 	if e.row.untold() {
@@ -164,7 +170,7 @@ func (s *Store) toldBefore(e *entry) (told, at int64, untold int) {
 	}
 }
 
-// forgetStatus deletes what is known of a site, and of one that had its id before.
+// forgetStatus deletes the row of a site, or of an earlier site with its id.
 func forgetStatus(t txn, id check.SiteID) error {
 	_, err := t.exec("DELETE FROM jetmon_site_status WHERE site_id = ?", id)
 	return err

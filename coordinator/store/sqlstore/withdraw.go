@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 
 	"github.com/Automattic/jetmon/coordinator/shard"
@@ -12,22 +13,22 @@ import (
 const (
 	// maxWithdraw bounds one transaction of Mute, which holds the lock of its shard.
 	maxWithdraw = 500
-	// neverDelivered is delivered_ms of a change without a notice, or whose notice was
-	// withdrawn.
+	// neverDelivered is the delivered_ms of a change that had no notice, or whose notice we
+	// withdrew.
 	neverDelivered = -1
 )
 
-// waiting is a notice in the outbox with its change, and whether jetmon_site_status has a
-// row of the site.
+// waiting is a notice in the outbox. known means that its site has a row in
+// jetmon_site_status.
 type waiting struct {
 	id    int64
 	site  check.SiteID
 	known bool
-	// blog, bucket, outage, status and at are the change's.
+	// The rest comes from the notice's change.
 	blog, bucket, outage, status, at int64
 }
 
-// waiting reads what waits in the outbox, o, in the order of each site's changes.
+// waiting reads notices from the outbox, which the condition calls o.
 func (t txn) waiting(where string, args ...any) (all []waiting, err error) {
 	rows, err := t.tx.QueryContext(t.ctx, `SELECT o.id, o.site_id, w.site_id, c.blog_id, c.bucket, c.outage_id, c.to_status, c.at_ms
 	FROM jetmon_outbox o JOIN jetmon_transitions c ON c.id = o.id
@@ -48,7 +49,7 @@ func (t txn) waiting(where string, args ...any) (all []waiting, err error) {
 	return all, rows.Err()
 }
 
-// takeOff deletes notices; their changes stay.
+// takeOff deletes notices from the outbox and keeps their changes.
 func takeOff(t txn, notices []waiting) error {
 	ids := make([]any, len(notices))
 	for i, w := range notices {
@@ -96,8 +97,8 @@ func (s *Store) Mute(ctx context.Context, f shard.Fence, limit int) (withdrawn i
 	return withdrawn, nil
 }
 
-// unsure notes that it is not known what WordPress.com received of notices. Those of an
-// older version may have left nothing else: then the newest is what was told.
+// unsure marks the sites of withdrawn notices. A site without a row, whose changes an
+// older version committed, gets one from its newest notice.
 func (s *Store) unsure(t txn, notices []waiting) error {
 	var known []any
 	newest := map[check.SiteID][]any{}
@@ -124,14 +125,24 @@ func (s *Store) unsure(t txn, notices []waiting) error {
 	return err
 }
 
-// CountUntold implements store.Outbox.
+// CountUntold implements store.Outbox. It reads the rows because no SQL common to all
+// engines compares last_status_change with our milliseconds.
 func (s *Store) CountUntold(ctx context.Context, shards []shard.ID) (count int, err error) {
-	in, args := inShards("bucket", shards)
+	in, args := inShards("w.bucket", shards)
 	if in == "" {
 		return 0, nil
 	}
-	query := "SELECT COUNT(*) FROM jetmon_site_status WHERE untold IN (1, 2) AND " + in
-	if err := s.writer.QueryRowContext(ctx, query, args...).Scan(&count); err != nil {
+	var row siteRow
+	_, err = list(ctx, s.writer, func(rows *sql.Rows) (none struct{}, err error) {
+		if err := rows.Scan(row.columns()...); err != nil {
+			return none, err
+		}
+		if known := s.site(&row).Untold; known != nil && (known.Unsure || known.Status != s.recorded(&row).status) {
+			count++
+		}
+		return none, nil
+	}, siteColumns+siteTables+" WHERE w.untold IN (1, 2) AND "+in, args...)
+	if err != nil {
 		return 0, s.fault("count sites that are untold", err)
 	}
 	return count, nil

@@ -175,8 +175,14 @@ func knownWhileMuted(t *testing.T, db Database) {
 			if got := wantUntold(t, s, site.ID, &tt.want); got.Status != from {
 				t.Errorf("%s: on record is %d, want %d", name, got.Status, from)
 			}
+			differ := 1
+			if from == tt.want.Status {
+				differ = 0
+			}
+			wantCounts(t, s, 0, differ)
 			// Switching legacy writes does not change what is known.
 			wantUntold(t, db.Open(t, !legacyWrites), site.ID, &tt.want)
+			must(t, s.DeleteSite(t.Context(), site.ID, noon()))
 		}
 	}
 }

@@ -1,10 +1,11 @@
--- What WordPress.com knows of each site whose status we ever changed; a site without a
--- row is as its legacy row says. status and outage_id are of our newest change, at
--- status_ms. row_ms is the newest change that was written to the legacy row as well, 0:
--- none. told is what WordPress.com was told last, at told_ms; -1: nothing, the legacy row
--- says what it knows. untold: 0 it was told the newest change; 1 it was not; 2 nor is it
--- known what it received of those before; 3 as 0, but others may have told it more since. blog_id tells whose row it is when an id is
--- used again.
+-- The newest status change that we committed for a site, and the last one that we told
+-- WordPress.com about. For a site without a row, the legacy row has both.
+-- status, outage_id: of the newest change, at status_ms.
+-- row_ms: time of the newest change that we also wrote into the legacy row; 0: none.
+-- told: the status that we told last, at told_ms; -1: none, the legacy row has it.
+-- untold: 0 we told the newest change; 1 we did not; 2 nor do we know which of the notices
+-- before it were received; 3 we did, and have been muted since.
+-- blog_id: recognizes the row of a deleted site whose id is used again.
 CREATE TABLE IF NOT EXISTS jetmon_site_status (
     site_id BIGINT NOT NULL PRIMARY KEY,
     blog_id BIGINT NOT NULL,

@@ -561,8 +561,8 @@ type CoordinatorStatus struct {
 	FencedChanges uint64 `protobuf:"varint,17,opt,name=fenced_changes,json=fencedChanges,proto3" json:"fenced_changes,omitempty"`
 	// It records status changes and tells WordPress.com nothing (--no-notify).
 	Muted bool `protobuf:"varint,18,opt,name=muted,proto3" json:"muted,omitempty"`
-	// Sites whose newest status change WordPress.com was not told because it is muted; 0
-	// while it is not. These are no undelivered notices.
+	// Sites whose recorded status WordPress.com does not know because this coordinator is
+	// muted; 0 while it is not. They are not among the undelivered notices.
 	UntoldSites   uint64 `protobuf:"varint,19,opt,name=untold_sites,json=untoldSites,proto3" json:"untold_sites,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
