@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
 // The long ones are bad at their very end: the most work that a caller can ask for.

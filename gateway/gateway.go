@@ -19,8 +19,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
-	wpcomv1 "github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 

@@ -22,9 +22,9 @@ import (
 
 	"github.com/Automattic/jetmon"
 	"github.com/Automattic/jetmon/gateway"
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
-	wpcomv1 "github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"

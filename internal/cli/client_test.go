@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"
 )

@@ -4,7 +4,7 @@ import (
 	"context"
 	"io"
 
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/cli/format"
 )
 

@@ -6,7 +6,7 @@ import (
 	"io"
 	"time"
 
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
 	"github.com/Automattic/jetmon/internal/cli/format"

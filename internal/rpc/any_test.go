@@ -14,15 +14,15 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	verifierv1 "github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 // answering is a service that counts the calls that it answers.
 func answering(n *atomic.Int64) *service {
-	return &service{verify: func(_ context.Context, r *verifierv1.VerifyRequest) (*verifierv1.VerifyResponse, error) {
+	return &service{verify: func(_ context.Context, r *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
 		n.Add(1)
-		return &verifierv1.VerifyResponse{RequestId: r.GetRequestId()}, nil
+		return &veriflierv1.VerifyResponse{RequestId: r.GetRequestId()}, nil
 	}}
 }
 

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"
 )

@@ -22,9 +22,9 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
-	verifierv1 "github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
@@ -141,7 +141,7 @@ func TestErrorsOfHandlersReachTheCallerAsStatuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var log lines
-			s := &service{verify: func(context.Context, *verifierv1.VerifyRequest) (*verifierv1.VerifyResponse, error) {
+			s := &service{verify: func(context.Context, *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
 				return nil, c.err
 			}}
 			_, err := run(t, s, rpc.ServerOptions{Log: log.logger()}, rpc.ClientOptions{}).verify(t.Context())
@@ -164,11 +164,11 @@ func TestAPanicIsOneFailedCallAndALogLine(t *testing.T) {
 	var log lines
 	var calls int
 	s := &service{
-		verify: func(context.Context, *verifierv1.VerifyRequest) (*verifierv1.VerifyResponse, error) {
+		verify: func(context.Context, *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
 			if calls++; calls == 1 {
 				panic("nil map")
 			}
-			return &verifierv1.VerifyResponse{}, nil
+			return &veriflierv1.VerifyResponse{}, nil
 		},
 		stream: func(coordinatorv1.AssignmentService_StreamAssignmentsServer) error { panic("nil stream") },
 	}
@@ -266,13 +266,13 @@ func TestHandlersEndBeforeTheirCallersGiveUp(t *testing.T) {
 func TestACallWithoutADeadlineGetsOneOnBothSides(t *testing.T) {
 	t.Parallel()
 	left := make(chan time.Duration, 1)
-	s := &service{verify: func(ctx context.Context, _ *verifierv1.VerifyRequest) (*verifierv1.VerifyResponse, error) {
+	s := &service{verify: func(ctx context.Context, _ *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
 		deadline, ok := ctx.Deadline()
 		if !ok {
 			t.Error("no deadline")
 		}
 		left <- time.Until(deadline)
-		return &verifierv1.VerifyResponse{}, nil
+		return &veriflierv1.VerifyResponse{}, nil
 	}}
 	if _, err := run(t, s, rpc.ServerOptions{}, rpc.ClientOptions{}).verify(context.Background()); err != nil {
 		t.Fatal(err)
@@ -288,7 +288,7 @@ func TestARequestThatIsTooLargeIsRefused(t *testing.T) {
 	r := run(t, &service{}, rpc.ServerOptions{}, rpc.ClientOptions{})
 	q := question()
 	q.RequestId = strings.Repeat("x", 5<<20)
-	_, err := verifierv1.NewVeriflierServiceClient(r).Verify(t.Context(), q)
+	_, err := veriflierv1.NewVeriflierServiceClient(r).Verify(t.Context(), q)
 	if status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("got %v", err)
 	}
@@ -298,7 +298,7 @@ func TestCallsAreCountedByMethodAndCode(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewRegistry()
 	s := &service{
-		verify: func(context.Context, *verifierv1.VerifyRequest) (*verifierv1.VerifyResponse, error) {
+		verify: func(context.Context, *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
 			return nil, fault.New(fault.Exhausted, "full")
 		},
 		stream: func(coordinatorv1.AssignmentService_StreamAssignmentsServer) error { return nil },

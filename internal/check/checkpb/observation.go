@@ -9,7 +9,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/internal/check"
 )
 

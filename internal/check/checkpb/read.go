@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/internal/check"
 )
 

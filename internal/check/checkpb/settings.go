@@ -6,14 +6,14 @@ import (
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
-	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
 // SettingsToProto shows how a site is checked; a slow-after of 0 is absent.
-func SettingsToProto(s check.Settings) *monitorpb.CheckSettings {
-	p := &monitorpb.CheckSettings{
+func SettingsToProto(s check.Settings) *monitorv1.CheckSettings {
+	p := &monitorv1.CheckSettings{
 		Method:         checkv1.Method(s.Method),
 		RedirectPolicy: checkv1.RedirectPolicy(s.RedirectPolicy),
 		Headers:        headersToProto(s.Headers),
@@ -29,7 +29,7 @@ func SettingsToProto(s check.Settings) *monitorpb.CheckSettings {
 // SettingsFromProto reads how a site is to be checked and refuses what no node accepts
 // with a *FieldError whose field begins with prefix. A slow-after is cut to whole
 // milliseconds, which is what nodes are told. Absent settings are the default ones.
-func SettingsFromProto(prefix string, p *monitorpb.CheckSettings) (check.Settings, error) {
+func SettingsFromProto(prefix string, p *monitorv1.CheckSettings) (check.Settings, error) {
 	if p.GetSlowAfter() != nil && p.GetSlowAfter().CheckValid() != nil {
 		return check.Settings{}, invalid(prefix+".slow_after", "is not a span of time")
 	}

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/internal/check"
 )
 

@@ -5,8 +5,8 @@ import (
 	"io"
 	"time"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
 // Sites writes a list of sites.
