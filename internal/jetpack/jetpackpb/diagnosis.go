@@ -1,4 +1,4 @@
-// Package jetpackpb turns diagnoses into the messages of the public API.
+// Package jetpackpb converts diagnoses to the messages of the public API.
 package jetpackpb
 
 import (
