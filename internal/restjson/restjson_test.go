@@ -24,7 +24,8 @@ func TestMessagesAreWrittenWithTheirZeroesUnderTheirProtosNames(t *testing.T) {
 	}
 }
 
-// protojson writes one blank more or less by chance of the build.
+// TestTheSameMessageGivesTheSameBytes is needed because protojson adds blanks at random,
+// depending on the build.
 func TestTheSameMessageGivesTheSameBytes(t *testing.T) {
 	t.Parallel()
 	site := &monitorv1.Site{
