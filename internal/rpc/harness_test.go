@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// service is what the servers under test serve: each call is what the test says.
+// service is the service of the servers under test: each test sets its functions.
 type service struct {
 	veriflierv1.UnimplementedVeriflierServiceServer
 	monitorv1.UnimplementedSiteServiceServer
@@ -49,7 +49,7 @@ func (s *service) register(r grpc.ServiceRegistrar) {
 	coordinatorv1.RegisterAssignmentServiceServer(r, s)
 }
 
-// running is a server in memory with a client of it.
+// running is a server in memory with a client.
 type running struct {
 	*grpc.ClientConn
 	server  *rpc.Server
@@ -107,7 +107,7 @@ func (r *running) verify(ctx context.Context, opts ...grpc.CallOption) (*verifli
 	return (&caller{r.ClientConn}).verify(ctx, opts...)
 }
 
-// caller asks whatever is at the end of a connection.
+// caller calls the service at the other end of a connection.
 type caller struct{ grpc.ClientConnInterface }
 
 func (c *caller) verify(ctx context.Context, opts ...grpc.CallOption) (*veriflierv1.VerifyResponse, error) {

@@ -51,8 +51,8 @@ func TestAnEndThatComesBeforeTheBeginningIsOrderly(t *testing.T) {
 	}
 }
 
-// What grpcurl does for `list` and for a call: names of services, then the files that
-// describe one, with all that they import.
+// TestReflectionDescribesEveryServiceCompletely asks as grpcurl does for `list` and for a
+// call: for the names of services, then for the files that describe one, with all imports.
 func TestReflectionDescribesEveryServiceCompletely(t *testing.T) {
 	t.Parallel()
 	r := run(t, &service{}, rpc.ServerOptions{}, rpc.ClientOptions{})
@@ -106,7 +106,7 @@ func TestReflectionDescribesEveryServiceCompletely(t *testing.T) {
 	if err := stream.CloseSend(); err != nil {
 		t.Fatal(err)
 	}
-	// Older grpcurls ask in the version before, whose messages are the same on the wire.
+	// Older grpcurls use the previous version, whose messages are the same on the wire.
 	old, err := r.NewStream(t.Context(), &reflectionpb.ServerReflection_ServiceDesc.Streams[0],
 		"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
 	if err != nil {
@@ -277,7 +277,7 @@ func TestACallWithoutADeadlineGetsOneOnBothSides(t *testing.T) {
 	if _, err := run(t, s, rpc.ServerOptions{}, rpc.ClientOptions{}).verify(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	// The client's 30 s, shaved: the server alone would leave all of 30 s.
+	// The client's 30 s are shaved: the server's own default would be the full 30 s.
 	if got := <-left; got > rpc.DefaultDeadline-100*time.Millisecond || got < rpc.DefaultDeadline-5*time.Second {
 		t.Errorf("the handler has %v left", got)
 	}
@@ -335,7 +335,8 @@ func TestCallsAreCountedByMethodAndCode(t *testing.T) {
 	}
 }
 
-// gather reads every series by "name label=value ...": its value, or how many it observed.
+// gather reads every series as "name label=value ...", with its value or its number of
+// observations.
 func gather(t *testing.T, g prometheus.Gatherer) map[string]float64 {
 	t.Helper()
 	families, err := g.Gather()

@@ -15,7 +15,7 @@ import (
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// slow is a handler that says when it has begun and ends when it is told.
+// slow is a handler that reports its start and ends on command.
 type slow struct {
 	begun, end   chan struct{}
 	heedsContext bool

@@ -14,7 +14,7 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// validator holds requests to the constraints that their protos state.
+// validator checks requests against the constraints in their protos.
 type validator struct{ protovalidate.Validator }
 
 func newValidator() (validator, error) {
@@ -34,7 +34,7 @@ func (v validator) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, 
 	return handle(ctx, req)
 }
 
-// check answers a fault that names every field at fault, in the message and as
+// check returns a fault that names every invalid field, in its message and as
 // google.rpc.BadRequest.
 func (v validator) check(m proto.Message) error {
 	err := v.Validate(m)
