@@ -3,7 +3,7 @@ package checker
 import (
 	"time"
 
-	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 )
 
 // departure is how a session is left: said once, then what runs may finish for a

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 )
 
 // ref names a batch.

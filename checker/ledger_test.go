@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
-	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 )
 
 func TestAFloodOfBatchesEndsTheSession(t *testing.T) {

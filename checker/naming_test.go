@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/checker"
-	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 )
 
 // holding is an account of a ledger with 8 places, with one batch of four checks of

@@ -3,7 +3,7 @@ package checker
 import (
 	"fmt"
 
-	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 )
 
 // The protocol versions that this package speaks. minVersion is also the one that a

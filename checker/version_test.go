@@ -11,7 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/Automattic/jetmon/checker"
-	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 )
 
 func TestAHelloNamesTheVersionsThatWeSpeak(t *testing.T) {

@@ -4,10 +4,10 @@ import (
 	"strings"
 	"testing"
 
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
-// The long ones are bad at their very end: the most work that a caller can ask for.
+// The long bodies have their fault at the very end: the most work that a caller can cause.
 func BenchmarkCheckBody(b *testing.B) {
 	usual := `{"url":"https://example.com/","blog_id":"12","check_interval":"60s","settings":{"method":"METHOD_GET","required_texts":["a"]}}`
 	texts := `{"settings":{"required_texts":[` + strings.Repeat(`"",`, MaxBodyBytes/3-20) + `7]}}`

@@ -15,9 +15,9 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// checkBody says what is wrong with a JSON body that is to become a message, by name
-// of the field: protojson, which decodes it afterwards, knows the field only sometimes
-// and says it in words that are not for users.
+// checkBody checks a JSON body against its message and names the field at fault. protojson,
+// which decodes the body afterwards, names the field only sometimes, and its messages are
+// not for users.
 func checkBody(data []byte, md protoreflect.MessageDescriptor) error {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return fault.InvalidField("body", "must be a JSON object, is empty")
@@ -47,12 +47,12 @@ func checkBody(data []byte, md protoreflect.MessageDescriptor) error {
 	return fault.InvalidField("body", "is not a valid %s", md.Name())
 }
 
-// maxNamed is how many elements of a list or map are looked at one by one; in a longer
-// one, which no request of ours has, the list is named and not the element.
+// maxNamed is how many elements of a list or map are checked one by one. In a longer one,
+// which no valid request has, the error names the list and not the element.
 const maxNamed = 100
 
-// checkObject looks for what is wrong with the members of a JSON object, which stands
-// at path and should be a message like m. raw is valid JSON.
+// checkObject looks for a fault in the members of a JSON object at path, which should be a
+// message like m. raw is valid JSON.
 func checkObject(raw json.RawMessage, m protoreflect.Message, path string) error {
 	members, ok := objectMembers(raw)
 	if !ok {
@@ -79,12 +79,12 @@ func checkObject(raw json.RawMessage, m protoreflect.Message, path string) error
 	return nil
 }
 
-// fits asks protojson whether raw alone would be a value of m's field fd.
+// fits reports whether protojson accepts raw as a value of m's field fd.
 func fits(raw json.RawMessage, m protoreflect.Message, fd protoreflect.FieldDescriptor) bool {
 	return protojson.Unmarshal(fmt.Appendf(nil, `{%q:%s}`, fd.Name(), raw), m.New().Interface()) == nil
 }
 
-// checkMember says what is wrong with raw, which does not fit m's field fd.
+// checkMember returns the fault of raw, which does not fit m's field fd.
 func checkMember(raw json.RawMessage, m protoreflect.Message, fd protoreflect.FieldDescriptor, path string) error {
 	switch {
 	case fd.IsMap():
@@ -114,7 +114,7 @@ func checkMember(raw json.RawMessage, m protoreflect.Message, fd protoreflect.Fi
 	return checkElement(raw, m.NewField(fd), fd, path)
 }
 
-// checkElement says what is wrong with raw, which does not fit one value like empty.
+// checkElement returns the fault of raw, which does not fit one value like empty.
 func checkElement(raw json.RawMessage, empty protoreflect.Value, fd protoreflect.FieldDescriptor, path string) error {
 	if fd.Message() != nil && !isWellKnown(fd.Message()) {
 		return checkObject(raw, empty.Message(), path)
@@ -127,7 +127,7 @@ type member struct {
 	value json.RawMessage
 }
 
-// objectMembers lists the members of a JSON object in order, doubles included.
+// objectMembers returns the members of a JSON object in order, including repeated names.
 func objectMembers(raw json.RawMessage) ([]member, bool) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
@@ -178,12 +178,12 @@ const (
 	fieldMask        = "google.protobuf.FieldMask"
 )
 
-// isWellKnown says whether JSON has a form of its own for m, mostly a string.
+// isWellKnown reports whether m has a special JSON form, mostly a string.
 func isWellKnown(m protoreflect.MessageDescriptor) bool {
 	return m.ParentFile().Package() == wellKnownPackage
 }
 
-// mustBe says in words which values a field takes.
+// mustBe describes the valid values of a field.
 func mustBe(fd protoreflect.FieldDescriptor) string {
 	switch fd.Kind() {
 	case protoreflect.BoolKind:

@@ -6,12 +6,13 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// checkBody only finds better words: of what is JSON, it refuses what protojson refuses
-// and accepts what protojson accepts. (protojson takes 0e for a number; it is none.)
+// FuzzABodyIsRefusedExactlyWhenItCannotBeDecoded shows that checkBody only finds better
+// words: it refuses valid JSON exactly if protojson does. (protojson accepts 0e as a number,
+// which is not JSON.)
 func FuzzABodyIsRefusedExactlyWhenItCannotBeDecoded(f *testing.F) {
 	for _, s := range []string{
 		`{"url":"x","blog_id":"7","check_interval":"60s","settings":{"headers":[{"name":"a"}],"required_texts":["a"]}}`,

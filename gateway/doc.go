@@ -1,14 +1,14 @@
-// Package gateway is the role that gives the gRPC API a REST face.
+// Package gateway is the role that translates REST to the gRPC API.
 //
-// It translates, both ways, and nothing more: paths, query, bodies and statuses. What
-// is wrong with a request as JSON or HTTP is answered here, by name of the field, in
-// the form of google.rpc.Status; what it means is the coordinator's, which it always
-// dials. It must hold no logic of monitoring and no database.
+// It translates paths, queries, bodies and statuses in both directions, and nothing more.
+// It answers mistakes in JSON or HTTP itself, by the name of the field, as a
+// google.rpc.Status; the coordinator, which it always calls, handles the meaning. It must
+// contain no monitoring logic and no database.
 //
-// The way of a request: Handler (headers, panic, method, token) -> route (what the
-// protos' google.api.http say) -> request.go and body.go (is it well-formed?) ->
-// grpc-gateway's generated handler -> coordinator -> fail.go where it failed.
+// The path of a request: handler (headers, panic, method, token) -> route (from the
+// protos' google.api.http) -> request.go and body.go (is it well-formed?) ->
+// grpc-gateway's generated handler -> coordinator -> fail.go for errors.
 //
-// Goroutines of Run, under one errgroup: one accepting per listener, each until the
-// server is shut down; one that shuts it down when the context ends.
+// Run starts these goroutines in one errgroup: one per listener, which accepts until the
+// server is shut down; and one that shuts it down when the context ends.
 package gateway

@@ -19,7 +19,7 @@ import (
 	"github.com/Automattic/jetmon/internal/restjson"
 )
 
-// refusal is an error whose HTTP status says more than its gRPC code would.
+// refusal is an error whose HTTP status is more specific than its gRPC code.
 type refusal struct {
 	http   int
 	status *status.Status
@@ -28,12 +28,12 @@ type refusal struct {
 func (r *refusal) Error() string              { return r.status.Message() }
 func (r *refusal) GRPCStatus() *status.Status { return r.status }
 
-// failCall answers that the coordinator refused, or could not be asked.
+// failCall answers with a coordinator's refusal, or that no coordinator is reachable.
 func (h *handler) failCall(ctx context.Context, w http.ResponseWriter, err error) {
 	s := fault.Status(err)
 	if s.Code() == codes.Unavailable && !h.conn.Connected() {
-		// gRPC's own words are about connections and addresses; they are for our log.
-		h.log.Warn("the coordinator cannot be reached", "error", err)
+		// gRPC's message contains connections and addresses, so it is only for our log.
+		h.log.Warn("coordinator unreachable", "error", err)
 		s = status.New(codes.Unavailable, unreachable)
 	}
 	if r := routeOf(ctx); r != nil {
@@ -44,7 +44,7 @@ func (h *handler) failCall(ctx context.Context, w http.ResponseWriter, err error
 
 const unreachable = "the coordinator cannot be reached; try again in some seconds"
 
-// fail answers that the gateway itself refuses.
+// fail answers with a refusal of the gateway itself.
 func fail(w http.ResponseWriter, err error) {
 	s := fault.Status(err)
 	code := runtime.HTTPStatusFromCode(s.Code())
@@ -54,7 +54,7 @@ func fail(w http.ResponseWriter, err error) {
 	answer(w, code, s.Proto())
 }
 
-// rename turns names of the request's fields into those that the REST user sent.
+// rename replaces the names of the request's fields by those that the REST user knows.
 func (r *route) rename(s *status.Status) *status.Status {
 	p := s.Proto()
 	for i, packed := range p.GetDetails() {
@@ -101,7 +101,7 @@ func answer(w http.ResponseWriter, code int, p *spb.Status) {
 	write(w, code, raw)
 }
 
-// retryAfter is in whole seconds what google.rpc.RetryInfo asks for, at least 1.
+// retryAfter returns the delay of google.rpc.RetryInfo in whole seconds, at least 1.
 func retryAfter(p *spb.Status) int {
 	for _, packed := range p.GetDetails() {
 		if info := new(errdetails.RetryInfo); packed.UnmarshalTo(info) == nil {
@@ -115,6 +115,6 @@ func write(w http.ResponseWriter, code int, raw []byte) {
 	w.Header().Set("Content-Type", jsonType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(raw)))
 	w.WriteHeader(code)
-	// Who has gone away reads nothing; there is nobody to tell.
+	// A write error means that the client has gone, so nobody can receive it.
 	_, _ = w.Write(slices.Clip(raw))
 }

@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// FuzzWhateverIsSentTheAnswerIsNoFaultOfOurs sends raw HTTP, as a client without
-// manners would, and holds every answer to the contract: never a 5xx, and an error is
-// a google.rpc.Status as JSON.
+// FuzzWhateverIsSentTheAnswerIsNoFaultOfOurs sends raw HTTP, as a misbehaving client would,
+// and checks every answer against the contract: it is never a 5xx, and an error is a
+// google.rpc.Status as JSON.
 func FuzzWhateverIsSentTheAnswerIsNoFaultOfOurs(f *testing.F) {
 	for _, s := range []struct{ method, target, kind, body string }{
 		{"GET", "/v1/sites?page_size=5", "", ""},
@@ -65,7 +65,7 @@ func FuzzWhateverIsSentTheAnswerIsNoFaultOfOurs(f *testing.F) {
 		if resp.StatusCode >= 500 {
 			t.Fatalf("%d %s", resp.StatusCode, raw)
 		}
-		// net/http refuses by itself, in plain text, what is not HTTP.
+		// net/http itself refuses, in plain text, anything that is not HTTP.
 		if resp.Header.Get("X-Content-Type-Options") == "" || len(raw) == 0 {
 			return
 		}

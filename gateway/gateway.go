@@ -19,16 +19,16 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
-	wpcomv1 "github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 // Limits of a request.
 const (
-	// MaxBodyBytes bounds a request's body.
+	// MaxBodyBytes limits the body of a request.
 	MaxBodyBytes = 1 << 20
-	// CallTimeout bounds the coordinator's answer.
+	// CallTimeout limits the time of a call to the coordinator.
 	CallTimeout = 10 * time.Second
 
 	readyTimeout      = 2 * time.Second
@@ -43,25 +43,26 @@ const (
 // Options of a gateway.
 type Options struct {
 	// Coordinator is the address of the gRPC API: HOST:PORT, or several separated by
-	// commas, or dns:///HOST:PORT for all addresses of HOST. Calls go round the
-	// coordinators that are ready, for each of them answers all; while none is, round all.
+	// commas, or dns:///HOST:PORT for all addresses of HOST. Calls go round the ready
+	// coordinators, any of which can answer every call; while none is ready, round all.
 	Coordinator string
-	// Client says how to reach it.
+	// Client configures the connection to the coordinators.
 	Client rpc.ClientOptions
-	// Listeners to serve HTTP on; wrap them with tls.NewListener for HTTPS. Run closes them.
+	// Listeners are the listeners for HTTP; wrap them with tls.NewListener for HTTPS. Run
+	// closes them.
 	Listeners []net.Listener
-	// Tokens are the bearer tokens that are accepted; none means that all callers are.
-	// They end here: the coordinator sees Client.Token.
+	// Tokens are the accepted bearer tokens; without any, all callers are accepted. The
+	// gateway does not forward them: the coordinator gets Client.Token.
 	Tokens []string
-	// OpenAPI is what /openapi.json answers; without it the path is unknown.
+	// OpenAPI is the answer at /openapi.json; without it the path is unknown.
 	OpenAPI []byte
-	// Log of failures; nil is silence.
+	// Log gets failures; nil discards them.
 	Log *slog.Logger
-	// Metrics of requests; nil counts nothing that anyone can see.
+	// Metrics exports the counts of requests; nil exports none.
 	Metrics prometheus.Registerer
 }
 
-// Gateway is the role.
+// Gateway is the gateway role.
 type Gateway struct {
 	addrs     []string // of the coordinators
 	client    rpc.ClientOptions
@@ -75,7 +76,7 @@ type Gateway struct {
 	coordinators atomic.Pointer[rpc.Pool]
 }
 
-// New makes a gateway. It opens nothing.
+// New makes a gateway. It opens nothing yet.
 func New(o Options) (*Gateway, error) {
 	addrs := strings.Split(o.Coordinator, ",")
 	if slices.Contains(addrs, "") {
@@ -110,7 +111,7 @@ func New(o Options) (*Gateway, error) {
 	}, nil
 }
 
-// contract is what the gateway translates; transcoder registers the same.
+// contract returns the services that the gateway translates; transcoder registers the same.
 func contract() []protoreflect.FileDescriptor {
 	return []protoreflect.FileDescriptor{
 		monitorv1.File_jetmon_monitor_v1_site_service_proto,
@@ -121,13 +122,14 @@ func contract() []protoreflect.FileDescriptor {
 	}
 }
 
-// transcoder is the generated part: well-formed HTTP to gRPC and back.
+// transcoder returns the generated handler, which translates well-formed HTTP to gRPC and
+// back.
 func transcoder(conn grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) (http.Handler, error) {
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
 		runtime.WithErrorHandler(fail),
 		runtime.WithWriteContentLength(),
-		// Headers stay where they are: what the coordinator should know is in the request.
+		// No headers pass through: the request message contains all that the coordinator needs.
 		runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
 		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }),
 		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
@@ -148,8 +150,8 @@ func transcoder(conn grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) (h
 	return mux, nil
 }
 
-// Run serves until ctx ends, then lets running requests end, for 8 s at most. It
-// closes the listeners and returns nil after an orderly end.
+// Run serves until ctx ends, and then waits up to 8 s for running requests. It closes the
+// listeners and returns nil after an orderly stop.
 func (g *Gateway) Run(ctx context.Context) (err error) {
 	if len(g.listeners) == 0 {
 		return errors.New("gateway: no listener")
@@ -194,7 +196,7 @@ func (g *Gateway) stop(server *http.Server) error {
 	defer cancel()
 	err := server.Shutdown(bound)
 	if errors.Is(err, context.DeadlineExceeded) {
-		g.log.Warn("requests are cut: they ran on after the gateway was asked to stop", "waited", stopTimeout)
+		g.log.Warn("running requests cut at stop", "waited", stopTimeout)
 		return server.Close()
 	}
 	return err

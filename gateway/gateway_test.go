@@ -53,7 +53,7 @@ func TestTheJSONIsOneLineInProtoNamesWithValuesThatAreZero(t *testing.T) {
 			t.Errorf("%s is not in %s", want, a.body)
 		}
 	}
-	// What the contract calls absent is absent, not null.
+	// A field that the contract calls absent is absent, not null.
 	for _, not := range []string{"last_observation", "null", "siteId"} {
 		if strings.Contains(a.body, not) {
 			t.Errorf("%s is in %s", not, a.body)

@@ -23,7 +23,7 @@ func routeOf(ctx context.Context) *route {
 	return r
 }
 
-// handler is what runs once the coordinator is dialled.
+// handler handles requests once there is a connection to the coordinators.
 type handler struct {
 	*Gateway
 	conn  *rpc.Pool
@@ -48,7 +48,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	counted := h.metrics.begin(w)
 	defer func() {
 		if r := recover(); r != nil {
-			h.log.Error("a request panicked", "method", req.Method, "path", req.URL.Path, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			h.log.Error("request panicked", "method", req.Method, "path", req.URL.Path, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 			if !counted.wrote() {
 				fail(counted, fault.New(fault.Internal, "internal error"))
 			}
@@ -62,11 +62,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// serve answers, or says why it refuses.
+// serve answers a request, or returns the error that refuses it.
 func (h *handler) serve(w *countedWriter, req *http.Request) error {
 	method := req.Method
 	if method == http.MethodHead {
-		// net/http sends no body for HEAD, so it is a GET whose answer is not read.
+		// A HEAD is a GET whose body countedWriter drops.
 		method, w.headOnly = http.MethodGet, true
 	}
 	if err := checkURLPath(req.URL.Path); err != nil {
@@ -104,7 +104,7 @@ func wrongMethod(w http.ResponseWriter, req *http.Request, methods []string) err
 		"method %s is not allowed here; allowed are: %s", printable(req.Method), allowed)}
 }
 
-// call checks the form of a request and hands it to the generated code.
+// call checks the form of a request and passes it to the generated code.
 func (h *handler) call(w http.ResponseWriter, req *http.Request, r *route, bound map[string]string) error {
 	if err := r.checkPath(bound); err != nil {
 		return err
@@ -128,7 +128,7 @@ func (h *handler) call(w http.ResponseWriter, req *http.Request, r *route, bound
 	}
 	ctx, cancel := context.WithTimeout(context.WithValue(req.Context(), routeKey{}, r), CallTimeout)
 	defer cancel()
-	// What the generated code sees is what was checked and nothing else.
+	// The generated code sees only what was checked.
 	plain := (&http.Request{
 		Method: r.method, URL: req.URL, Proto: req.Proto, ProtoMajor: req.ProtoMajor, ProtoMinor: req.ProtoMinor,
 		Header: http.Header{}, Body: body, RemoteAddr: req.RemoteAddr,

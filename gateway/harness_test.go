@@ -22,9 +22,9 @@ import (
 
 	"github.com/Automattic/jetmon"
 	"github.com/Automattic/jetmon/gateway"
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
-	wpcomv1 "github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"
@@ -32,8 +32,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fake is a coordinator that keeps sites in a map. It is served by a real gRPC server
-// with the validation of the real one.
+// fake is a coordinator that keeps sites in a map. A real gRPC server serves it, with the
+// real validation.
 type fake struct {
 	monitorv1.UnimplementedSiteServiceServer
 	monitorv1.UnimplementedOutageServiceServer
@@ -171,7 +171,7 @@ func (f *fake) GetJetpackMonitorStatus(_ context.Context, q *wpcomv1.GetJetpackM
 	return &wpcomv1.GetJetpackMonitorStatusResponse{Status: q.GetSite() == "up.example"}, nil
 }
 
-// house is a gateway and, unless it is away, a coordinator, in a network of their own.
+// house is a network with a gateway and, unless it is away, a coordinator.
 type house struct {
 	t       testing.TB
 	network *rpc.Memory
@@ -192,7 +192,7 @@ func open(t testing.TB, f *fake, change ...func(*gateway.Options)) *house {
 	return openReady(t, f, nil, change...)
 }
 
-// openReady starts both, the coordinator ready as it says.
+// openReady starts both; ready is the coordinator's readiness.
 func openReady(t testing.TB, f *fake, ready func() error, change ...func(*gateway.Options)) *house {
 	t.Helper()
 	n := rpc.NewMemory()
@@ -208,7 +208,7 @@ func openReady(t testing.TB, f *fake, ready func() error, change ...func(*gatewa
 	return openAlone(t, n, change...)
 }
 
-// unless is the readiness of a server that is ready while it is not ill.
+// unless is a readiness: the server is ready unless ill is set.
 func unless(ill *atomic.Bool) func() error {
 	return func() error {
 		if ill.Load() {
@@ -218,7 +218,7 @@ func unless(ill *atomic.Bool) func() error {
 	}
 }
 
-// openAlone starts a gateway only.
+// openAlone starts only a gateway.
 func openAlone(t testing.TB, n *rpc.Memory, change ...func(*gateway.Options)) *house {
 	t.Helper()
 	l, err := n.Listen(gatewayAddr)
@@ -246,7 +246,7 @@ func openAlone(t testing.TB, n *rpc.Memory, change ...func(*gateway.Options)) *h
 	return h
 }
 
-// background runs f until the end of the test, at which it must return nil.
+// background runs f until the test ends; then f must return nil.
 func background(t testing.TB, f func(context.Context) error) (stop context.CancelFunc, ended func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -262,7 +262,7 @@ func background(t testing.TB, f func(context.Context) error) (stop context.Cance
 	return cancel, ended
 }
 
-// answer is what a REST client reads.
+// answer is an HTTP response as a REST client sees it.
 type answer struct {
 	status int
 	header http.Header
@@ -272,7 +272,7 @@ type answer struct {
 
 func (a answer) message() string { s, _ := a.json["message"].(string); return s }
 
-// field is the first field that the details name.
+// field returns the first field that the details name.
 func (a answer) field() string {
 	details, _ := a.json["details"].([]any)
 	if len(details) == 0 {
@@ -293,7 +293,7 @@ func (h *house) get(path string) answer {
 	return h.send(http.MethodGet, path, "")
 }
 
-// send sends a body as JSON; header is pairs of names and values that go along.
+// send sends a body as JSON; header is pairs of names and values to send with it.
 func (h *house) send(method, path, body string, header ...string) answer {
 	h.t.Helper()
 	var reader io.Reader

@@ -9,7 +9,7 @@ import (
 
 const jsonType = "application/json"
 
-// marshaler writes JSON as restjson does, and reads it strictly.
+// marshaler encodes JSON as restjson does, and decodes it strictly.
 type marshaler struct{ runtime.JSONPb }
 
 func newMarshaler() *marshaler {
@@ -19,7 +19,7 @@ func newMarshaler() *marshaler {
 	}}
 }
 
-// Marshal writes v in one line.
+// Marshal encodes v in one line.
 func (m *marshaler) Marshal(v any) ([]byte, error) {
 	raw, err := m.JSONPb.Marshal(v)
 	if err != nil {

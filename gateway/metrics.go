@@ -10,7 +10,7 @@ import (
 	"github.com/Automattic/jetmon/internal/obs"
 )
 
-// metrics of requests, by route (never by path), method and HTTP status.
+// metrics counts requests by route (never by path), method and HTTP status.
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
@@ -28,13 +28,13 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 }
 
-// countedWriter knows what was answered and where.
+// countedWriter records route and status of the answer.
 type countedWriter struct {
 	http.ResponseWriter
 	metrics  *metrics
 	start    time.Time
-	route    string // template; "" is none of ours
-	status   int    // 0: nothing was written
+	route    string // template; "" means an unknown path
+	status   int    // 0 until something was written
 	headOnly bool
 }
 
@@ -42,7 +42,7 @@ func (m *metrics) begin(w http.ResponseWriter) *countedWriter {
 	return &countedWriter{ResponseWriter: w, metrics: m, start: time.Now()}
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap returns the inner writer, for http.ResponseController.
 func (w *countedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *countedWriter) wrote() bool { return w.status != 0 }
@@ -67,7 +67,7 @@ func (w *countedWriter) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// end counts the request. Methods and paths that we do not know share a label each.
+// end counts the request. All unknown methods share a label, and so do all unknown paths.
 func (w *countedWriter) end(method string) {
 	route := w.route
 	if route == "" {

@@ -7,10 +7,10 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// page is an answer of the gateway itself.
+// page is a page of the gateway's own.
 type page struct {
 	show http.HandlerFunc
-	open bool // to those without a token, too
+	open bool // needs no token
 }
 
 func (h *handler) allPages(openAPI []byte) map[string]page {
@@ -28,7 +28,7 @@ func (h *handler) allPages(openAPI []byte) map[string]page {
 
 func okPage() []byte { return []byte(`{"status":"ok"}` + "\n") }
 
-// index lists what there is.
+// index returns the list of all paths.
 func (h *handler) index(pages map[string]page) []byte {
 	list := struct {
 		Service string              `json:"service"`
@@ -48,7 +48,8 @@ func (h *handler) index(pages map[string]page) []byte {
 	return append(raw, '\n')
 }
 
-// shown is the template as a user would write it: {site_id}, wherever it is bound to.
+// shown returns the template as a user would write it, as {site_id} for every path of that
+// field.
 func (r *route) shown() string {
 	path := ""
 	for _, s := range r.segments {
@@ -63,7 +64,7 @@ func (r *route) shown() string {
 	return path
 }
 
-// showReady answers whether a coordinator is ready, and in plain words why none is.
+// showReady answers whether a coordinator is ready, or in plain words why none is.
 func (h *handler) showReady(w http.ResponseWriter, req *http.Request) {
 	u := h.unready(req.Context())
 	if u == nil {

@@ -43,7 +43,7 @@ func TestTheGatewayGoesOnWhileOneOfSeveralCoordinatorsIsThere(t *testing.T) {
 	if err := endedA(); err != nil {
 		t.Fatal(err)
 	}
-	// A call that is under way when a coordinator ends may fail; then none does.
+	// A call that runs when a coordinator ends may fail; after that none does.
 	eventually(t, "the other takes over", func() bool { return h.get("/v1/sites/7").status == 200 })
 	for range 10 {
 		if a := h.get("/v1/sites/7"); a.status != 200 {
@@ -55,7 +55,7 @@ func TestTheGatewayGoesOnWhileOneOfSeveralCoordinatorsIsThere(t *testing.T) {
 	if a := h.get("/readyz"); a.message() != "no coordinator is ready" {
 		t.Errorf("none is ready: %d %s", a.status, a.body)
 	}
-	// What it can still tell, such as what is the matter, is worth more than a 503.
+	// Its answers, such as the reason of its trouble, are worth more than a 503.
 	for range 10 {
 		if a := h.get("/v1/fleet"); a.status != 200 {
 			t.Errorf("none is ready, one is there: %d %s", a.status, a.body)
@@ -65,7 +65,7 @@ func TestTheGatewayGoesOnWhileOneOfSeveralCoordinatorsIsThere(t *testing.T) {
 	eventually(t, "one is ready again", func() bool { return h.get("/readyz").status == 200 })
 }
 
-// eventually waits for a condition, for 10 s at most.
+// eventually waits at most 10 s for a condition.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)

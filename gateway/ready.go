@@ -9,13 +9,13 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// unready is why a gateway cannot do its work.
+// unready is the reason why a gateway cannot work.
 type unready struct {
 	why   string // for everybody
-	cause error  // for operators: it may name addresses; may be nil
+	cause error  // for operators, as it may contain addresses; may be nil
 }
 
-// Error is all of it, for operators.
+// Error returns the whole reason, for operators.
 func (u *unready) Error() string {
 	if u.cause == nil {
 		return u.why
@@ -25,8 +25,8 @@ func (u *unready) Error() string {
 
 func (u *unready) Unwrap() error { return u.cause }
 
-// Ready says why the gateway cannot do its work now; nil when it can, that is when a
-// coordinator is ready. It asks one, for two seconds at most.
+// Ready returns the reason why the gateway cannot work now. It returns nil when a
+// coordinator is ready. It asks one coordinator and waits at most two seconds.
 func (g *Gateway) Ready() error {
 	if u := g.unready(context.Background()); u != nil {
 		return u

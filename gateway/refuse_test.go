@@ -187,7 +187,7 @@ func TestBadHTTPIsRefused(t *testing.T) {
 func TestHeadersFromOutsideNeverReachTheCoordinator(t *testing.T) {
 	t.Parallel()
 	h := open(t, newFake())
-	// Each of these would break or change the call if it were passed on.
+	// Each of these headers would break or change the call if the gateway forwarded it.
 	a := h.send("GET", "/v1/sites/7", "",
 		"Grpc-Timeout", "0n", "Grpc-Metadata-X-Bin", "!", "Authorization", "Bearer x", "Te", "trailers",
 		"X-Forwarded-For", strings.Repeat("1", 20_000), "Connection", "close", "Accept", "text/html")
@@ -249,7 +249,8 @@ func TestACoordinatorThatHangsIsA504(t *testing.T) {
 	})
 }
 
-// checkRefusal sees that an answer is an error in the one form, for people to read.
+// checkRefusal checks that an answer is an error in the contract's form, with a message for
+// people.
 func checkRefusal(t *testing.T, a answer, code int, field, message string) {
 	t.Helper()
 	if a.status != code || !strings.Contains(a.message(), message) || a.message() == "" {

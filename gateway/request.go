@@ -18,7 +18,7 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// checkPath holds what a path binds to the types of its fields.
+// checkPath checks the values bound by a path against the types of their fields.
 func (r *route) checkPath(bound map[string]string) error {
 	for _, field := range slices.Sorted(maps.Keys(bound)) {
 		if err := checkText(findField(r.input, field), bound[field]); err != nil {
@@ -28,8 +28,7 @@ func (r *route) checkPath(bound map[string]string) error {
 	return nil
 }
 
-// checkQuery refuses parameters that the request does not have, that are given twice
-// or that are not of their field's type.
+// checkQuery refuses parameters that are unknown, repeated, or not of their field's type.
 func (r *route) checkQuery(raw string, bound map[string]string) error {
 	query, err := url.ParseQuery(raw)
 	if err != nil {
@@ -55,8 +54,8 @@ func (r *route) checkQuery(raw string, bound map[string]string) error {
 	return nil
 }
 
-// parameter is the field that a query parameter sets: one at the top of the request
-// that neither path nor body holds.
+// parameter returns the field that a query parameter sets: a top-level field of the
+// request that is in neither path nor body.
 func (r *route) parameter(name string, bound map[string]string) protoreflect.FieldDescriptor {
 	fd := fieldNamed(r.input, name)
 	if fd == nil || fd == r.body || fd.IsMap() || fd.Message() != nil && !isWellKnown(fd.Message()) {
@@ -82,8 +81,8 @@ func (r *route) parameters(bound map[string]string) string {
 	return strings.Join(names, ", ")
 }
 
-// name is a field of the request as the REST user knows it: what the body holds is
-// the body, not a part of something.
+// name returns a field of the request as the REST user knows it: the name of a field in
+// the body does not include the body's own field.
 func (r *route) name(field string) string {
 	if r.body == nil {
 		return field
@@ -95,8 +94,8 @@ func (r *route) name(field string) string {
 	return strings.TrimPrefix(field, prefix+".")
 }
 
-// checkText says what is wrong with the text of a value in a path or query.
-// Numbers have one form only: 010 is a mistake, not eight.
+// checkText checks the text of a value in a path or query. Numbers have only one form: 010
+// is a mistake, not eight.
 func checkText(fd protoreflect.FieldDescriptor, text string) error {
 	if !utf8.ValidString(text) {
 		return errors.New("must be UTF-8")
@@ -140,8 +139,8 @@ func readBody(w http.ResponseWriter, req *http.Request) ([]byte, error) {
 	if err != nil || kind != jsonType || params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8") {
 		return nil, &refusal{http.StatusUnsupportedMediaType, fault.InvalidField("Content-Type", "must be %s", jsonType).GRPCStatus()}
 	}
-	// net/http must see its own writer: only then it lets a client that sends too much
-	// read our answer before the connection goes.
+	// MaxBytesReader needs net/http's own writer: only then a client that sends too much can
+	// read our answer before the connection closes.
 	if wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
 		w = wrapper.Unwrap()
 	}
@@ -155,8 +154,8 @@ func readBody(w http.ResponseWriter, req *http.Request) ([]byte, error) {
 	return data, nil
 }
 
-// checkPatch refuses a PATCH that changes nothing: its mask is made of what the body
-// holds, and the generated code makes a wrong one of an empty object.
+// checkPatch refuses a PATCH that changes nothing. The generated code derives the mask from
+// the body's fields, and derives a wrong one from an empty object.
 func (r *route) checkPatch(body []byte, rawQuery string) error {
 	if r.method != http.MethodPatch {
 		return nil
@@ -176,7 +175,7 @@ func (r *route) checkPatch(body []byte, rawQuery string) error {
 	return nil
 }
 
-// checkURLPath refuses what no path of ours can hold and what gRPC cannot carry.
+// checkURLPath refuses paths that are not ours and that gRPC cannot carry.
 func checkURLPath(path string) error {
 	if !utf8.ValidString(path) || strings.ContainsFunc(path, isControl) {
 		return fault.InvalidField("path", "must be UTF-8 without control characters")
@@ -186,7 +185,7 @@ func checkURLPath(path string) error {
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
-// printable makes a name from outside fit for a message.
+// printable makes a name from outside safe for a message.
 func printable(name string) string {
 	const most = 64
 	if name == "" {

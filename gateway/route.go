@@ -11,17 +11,17 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// route is one HTTP binding of one RPC, as google.api.http states it in the protos.
+// route is the HTTP binding of one RPC, from google.api.http in the protos.
 type route struct {
 	method   string
 	template string
 	segments []segment
-	verb     string // after the colon that ends the path; "" is none
+	verb     string // the part after the colon at the end of the path; "" is none
 	input    protoreflect.MessageDescriptor
-	body     protoreflect.FieldDescriptor // what the body holds; nil is no body
+	body     protoreflect.FieldDescriptor // the field in the body; nil means no body
 }
 
-// segment of a path: a literal, or the field that it binds.
+// segment is a segment of a path: a literal, or the field that it binds.
 type segment struct {
 	literal string
 	field   string // path of the field inside the input, as site.site_id
@@ -80,7 +80,7 @@ func newRoute(m protoreflect.MethodDescriptor) (*route, error) {
 	return r, r.parse()
 }
 
-// parse reads "/v1/sites/{site_id}:check".
+// parse parses a template such as "/v1/sites/{site_id}:check".
 func (r *route) parse() error {
 	path, ok := strings.CutPrefix(r.template, "/")
 	if !ok {
@@ -101,7 +101,7 @@ func (r *route) parse() error {
 	return nil
 }
 
-// match says whether path is of this route, and which text each field is bound to.
+// match reports whether path matches the route, and returns the text bound to each field.
 func (r *route) match(path string) (map[string]string, bool) {
 	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	if len(parts) != len(r.segments) {
@@ -126,11 +126,11 @@ func (r *route) match(path string) (map[string]string, bool) {
 	return bound, true
 }
 
-// find answers the route of a request, or, when there is none, the methods that the
-// path has (none: the path is unknown).
+// find returns the route of a request. When there is none, it returns the methods of the
+// path, or none for an unknown path.
 func find(routes []*route, method, path string) (*route, map[string]string, []string) {
 	var others []string
-	// Paths with a verb win: without one, the verb would be part of a name.
+	// Paths with a verb win: a path without one would take the verb as part of a name.
 	for _, verb := range []bool{true, false} {
 		for _, r := range routes {
 			if (r.verb != "") != verb {
@@ -151,7 +151,7 @@ func find(routes []*route, method, path string) (*route, map[string]string, []st
 	return nil, nil, others
 }
 
-// allow is the value of the Allow header for methods.
+// allow returns the value of the Allow header for methods.
 func allow(methods []string) string {
 	if slices.Contains(methods, http.MethodGet) {
 		methods = append(methods, http.MethodHead)
@@ -160,7 +160,7 @@ func allow(methods []string) string {
 	return strings.Join(slices.Compact(methods), ", ")
 }
 
-// findField follows a dotted path of names (of the proto, or of JSON) from m.
+// findField follows a dotted path of names, from the proto or from JSON, starting at m.
 func findField(m protoreflect.MessageDescriptor, path string) protoreflect.FieldDescriptor {
 	var fd protoreflect.FieldDescriptor
 	for name := range strings.SplitSeq(path, ".") {

@@ -9,8 +9,8 @@ import (
 	"github.com/Automattic/jetmon/test/fakesite"
 	"github.com/Automattic/jetmon/veriflier"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
-	veriflierv1 "github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 )
 
 func TestRealSitesOverARealNetwork(t *testing.T) {

@@ -5,16 +5,17 @@ import "time"
 // SiteID is the row id of a site (jetpack_monitor_site_id), greater than 0.
 type SiteID int64
 
-// BlogID is a WordPress.com blog, 0 when there is none. A blog may have several sites.
+// BlogID identifies a WordPress.com blog, 0 when there is none. A blog may have several
+// sites.
 type BlogID int64
 
-// BucketID places a site on a coordinator: 0..511.
+// BucketID is the bucket of a site, 0..511, which decides its coordinator.
 type BucketID uint16
 
 // Buckets is the number of buckets.
 const Buckets = 512
 
-// Status is what WordPress.com has been told about a site. The values are v1's.
+// Status is a site's status as WordPress.com knows it. The values are v1's.
 type Status uint8
 
 // The statuses.
@@ -24,7 +25,7 @@ const (
 	StatusConfirmedDown Status = 2
 )
 
-// Outcome of one check.
+// Outcome is the outcome of one check.
 type Outcome uint8
 
 // The outcomes. The zero value is no outcome.
@@ -35,7 +36,7 @@ const (
 	OutcomeUnknown
 )
 
-// FailureKind is the class of a failure; the zero value is none.
+// FailureKind is the kind of a failure; the zero value is none.
 type FailureKind uint8
 
 // The kinds of failure, numbered as in check.proto.
@@ -52,11 +53,11 @@ const (
 	FailureContent
 	FailurePartial
 	FailureProtocol
-	// FailurePolicy goes with OutcomeUnknown only.
+	// FailurePolicy occurs only with OutcomeUnknown.
 	FailurePolicy
 )
 
-// Advisory is a remark about a site that stays up.
+// Advisory is a remark about a site that is up.
 type Advisory uint8
 
 // The advisories, numbered as in check.proto.
@@ -83,7 +84,7 @@ const (
 	PhaseDone
 )
 
-// Method says how a site is asked. The zero value means MethodHeadThenGet.
+// Method selects the HTTP methods of a check. The zero value means MethodHeadThenGet.
 type Method uint8
 
 // The methods, numbered as in check.proto.
@@ -94,7 +95,7 @@ const (
 	MethodGet
 )
 
-// RedirectPolicy says what a redirect means. The zero value means RedirectFollow.
+// RedirectPolicy selects how a check treats redirects. The zero value means RedirectFollow.
 type RedirectPolicy uint8
 
 // The redirect policies, numbered as in check.proto.
@@ -116,37 +117,37 @@ const (
 	VerifyTimeout  = 20 * time.Second
 )
 
-// Header is one HTTP header field to add to a request.
+// Header is an HTTP header field to add to a request.
 type Header struct{ Name, Value string }
 
-// Settings say how one site is checked, whoever checks it. The zero value is the default.
+// Settings describe how to check one site, on any node. The zero value is the default.
 type Settings struct {
 	Method         Method         `json:"method,omitempty"`
 	RedirectPolicy RedirectPolicy `json:"redirect_policy,omitempty"`
 	Headers        []Header       `json:"headers,omitempty"`
 	RequiredTexts  []string       `json:"required_texts,omitempty"`
 	ForbiddenTexts []string       `json:"forbidden_texts,omitempty"`
-	// SlowAfter is when an answer counts as slow; 0 is never.
+	// SlowAfter is the time after which an answer counts as slow; 0 means never.
 	SlowAfter time.Duration `json:"slow_after,omitempty"`
 }
 
-// Target is one check, complete.
+// Target is all that a checker needs to know to probe a site.
 type Target struct {
 	URL string
 	Settings
 	// Timeout is the budget for everything; 0 means RoutineTimeout.
 	Timeout time.Duration
-	// HeadHostile says that HEAD is known to fail where GET works.
+	// HeadHostile is true when HEAD is known to fail where GET works.
 	HeadHostile bool
 }
 
-// Hop is one redirect that was followed.
+// Hop is a redirect that the check followed.
 type Hop struct {
 	Status int
 	URL    string
 }
 
-// Timing says where the time of a check went.
+// Timing holds the durations of the parts of a check.
 type Timing struct {
 	DNS, Connect, TLS, FirstByte, Total time.Duration
 }
@@ -155,7 +156,7 @@ type Timing struct {
 type Observation struct {
 	Outcome Outcome
 	Failure FailureKind
-	// Reason is the sub-reason in lower_snake_case; an open set.
+	// Reason refines Failure, in lower_snake_case; the set of reasons is open.
 	Reason          string
 	HTTPStatus      int
 	Advisories      []Advisory
@@ -167,7 +168,7 @@ type Observation struct {
 	Hops            []Hop
 	// CertificateExpire is the end of the leaf's validity; zero without TLS.
 	CertificateExpire time.Time
-	// Headers is a small subset of the response's.
+	// Headers is a small subset of the response's header.
 	Headers map[string]string
 	// Detail is for people: at most MaxDetailBytes, no control characters.
 	Detail string
@@ -176,9 +177,9 @@ type Observation struct {
 // SelfCheck is a node's report about its own connectivity.
 type SelfCheck struct {
 	Healthy bool
-	// Anchors is how many are configured; 0 means that nothing was measured.
+	// Anchors is the number of configured anchors; 0 means that nothing was measured.
 	Anchors int
-	// Age of the measurement when it was reported.
+	// Age is the age of the measurement at the time of the report.
 	Age    time.Duration
 	Detail string
 }

@@ -1,5 +1,5 @@
-// Package check is the vocabulary that all roles share: what is asked of a site
-// (Target), what a node saw (Observation), and the names of sites and buckets.
+// Package check is the vocabulary that all roles share: the description of a check
+// (Target), its result (Observation), and the ids of sites and buckets.
 // It is pure: values only. It must not read a clock, do I/O or know protobuf;
 // internal/check/checkpb converts.
 package check

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// ParseURL reads the URL of a site and says in words what is wrong with it.
-// A fragment is dropped, scheme and host are lower-cased, an empty path becomes "/".
-// It does not judge where the host is: that is the address policy's, at connect time.
+// ParseURL parses the URL of a site. Its errors complete a sentence that begins with the URL.
+// It drops a fragment, lower-cases scheme and host, and replaces an empty path with "/".
+// It does not check where the host is: the address policy does, at connect time.
 func ParseURL(raw string) (*url.URL, error) {
 	switch {
 	case raw == "":
@@ -43,8 +43,8 @@ func ParseURL(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// CompleteURL gives a URL without a scheme the one that Jetmon v1 gave it: http.
-// Rows from before there was a rule have none.
+// CompleteURL adds http, Jetmon v1's default, to a URL without a scheme. Old rows, from
+// before there was a rule, have none.
 func CompleteURL(raw string) string {
 	if strings.Contains(raw, "://") {
 		return raw
@@ -91,8 +91,8 @@ func checkHost(u *url.URL) error {
 
 func isControlOrSpace(r rune) bool { return r <= ' ' || r == 0x7f || r == 0x85 || r == 0xa0 }
 
-// isHostRune allows letters, digits, hyphen and underscore (found in the wild), and
-// all of non-ASCII, which is left to IDNA.
+// isHostRune allows letters, digits, hyphen, underscore (which real names contain), and
+// all of non-ASCII, which IDNA checks.
 func isHostRune(r rune) bool {
 	return r == '-' || r == '_' || r >= 0x80 ||
 		r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
@@ -100,7 +100,7 @@ func isHostRune(r rune) bool {
 
 func isNotHostRune(r rune) bool { return !isHostRune(r) }
 
-// unwrapURLError takes the URL out of the message: it is in the caller's already.
+// unwrapURLError removes the URL from the message: the caller's message has it already.
 func unwrapURLError(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err

@@ -15,20 +15,20 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// askTimeout bounds what one command asks of a coordinator.
+// askTimeout limits the time of one command's calls to a coordinator.
 const askTimeout = 10 * time.Second
 
-// Client asks a coordinator and prints its answers.
+// Client calls a coordinator and prints its answers.
 type Client struct {
-	// Conn leads to the coordinator at Address, a name for error messages.
+	// Conn is the connection to the coordinator at Address, which is for error messages.
 	Conn    grpc.ClientConnInterface
 	Address string
 	Out     io.Writer
-	// JSON prints answers as REST has them, instead of words.
+	// JSON prints answers as the REST API does, instead of as text.
 	JSON bool
 }
 
-// explain says in words what a coordinator refused.
+// explain converts a coordinator's refusal to an error for people.
 func (c Client) explain(err error) error {
 	s, ok := status.FromError(err)
 	if err == nil || !ok {
@@ -43,7 +43,7 @@ func (c Client) explain(err error) error {
 	return fmt.Errorf("the coordinator at %s: %s (%s)", c.Address, s.Message(), s.Code())
 }
 
-// show prints an answer: as JSON if that is wanted, else in words.
+// show prints an answer as JSON or as text.
 func (c Client) show(answer proto.Message, words func(io.Writer) error) error {
 	if c.JSON {
 		return format.JSON(c.Out, answer)
@@ -51,10 +51,10 @@ func (c Client) show(answer proto.Message, words func(io.Writer) error) error {
 	return words(c.Out)
 }
 
-// pageSize is how many rows are asked for at once, the most that the API gives.
+// pageSize is the number of rows per request, the API's maximum.
 const pageSize = 1000
 
-// list asks for page after page until there are limit rows, or no more; 0 is no limit.
+// list fetches page after page until there are limit rows or no more; 0 means no limit.
 // next is not empty when there are more.
 func list[T any](limit int, page func(size int32, token string) ([]T, string, error)) (all []T, next string, err error) {
 	for {

@@ -14,15 +14,15 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// coordinator has rows of everything, each with an id and a URL that rings a bell, and
-// refuses one site by the error given.
+// coordinator has rows of everything, each with an id and a URL with terminal control
+// characters. It explains sites with the given refusal.
 type coordinator struct {
 	monitorv1.UnimplementedSiteServiceServer
 	monitorv1.UnimplementedOutageServiceServer
@@ -34,7 +34,7 @@ type coordinator struct {
 
 const bell = "http://bell.example/\a\x1b[31m"
 
-// page gives the ids of a page and the token of the next.
+// page returns the ids of a page and the token of the next.
 func (c *coordinator) page(size int32, token string) (ids []int64, next string, err error) {
 	first := 0
 	if token != "" {
@@ -81,7 +81,7 @@ func (c *coordinator) ReplayOutage(context.Context, *monitorv1.ReplayOutageReque
 	}, nil
 }
 
-// connect starts the coordinator and returns a client of it with what it prints.
+// connect starts the coordinator and returns a client of it and the client's output.
 func connect(t *testing.T, c *coordinator) (Client, *bytes.Buffer) {
 	t.Helper()
 	network := rpc.NewMemory()

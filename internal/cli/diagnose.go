@@ -10,16 +10,16 @@ import (
 	"github.com/Automattic/jetmon/internal/jetpack/jetpackpb"
 )
 
-// Report says how a diagnosis is shown.
+// Report selects how to print a diagnosis.
 type Report struct {
 	Out io.Writer
-	// JSON prints it as REST has it.
+	// JSON prints it as the REST API does.
 	JSON bool
 	// Color colours the text.
 	Color bool
 }
 
-// Diagnose looks at a site and prints what was found. It returns the worst verdict.
+// Diagnose diagnoses a site and prints the findings. It returns the worst verdict.
 func Diagnose(ctx context.Context, d *jetpack.Diagnoser, t jetpack.Target, show Report) (jetpack.Verdict, error) {
 	report, err := d.Diagnose(ctx, t)
 	if err != nil {
@@ -33,8 +33,8 @@ func Diagnose(ctx context.Context, d *jetpack.Diagnoser, t jetpack.Target, show 
 	return report.Worst(), err
 }
 
-// DiagnoseLogs reads the logs of a site's server, named name, and prints what was found.
-// It returns the worst verdict.
+// DiagnoseLogs reads the logs of a site's server, titled name, and prints the findings. It
+// returns the worst verdict.
 func DiagnoseLogs(logs jetpack.Logs, name string, show Report) (jetpack.Verdict, error) {
 	report, err := jetpack.ReadLogs(logs)
 	if err != nil {

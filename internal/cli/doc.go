@@ -1,13 +1,13 @@
-// Package cli is the commands for people, one file a command: what they ask, in which
-// order, and what they print. internal/cli/format does the printing.
+// Package cli implements the commands for people, one file per command: their requests,
+// the order of these, and their output. internal/cli/format does the printing.
 //
-// It knows no flag, no environment and no exit code, and, as all of internal but the
-// composition roots, no role. cmd/jetmon turns flags into Options, and what a command
-// returns - an outcome, a verdict - into an exit code. A command that a role must answer
-// speaks to it over gRPC; what only a role's own package can do is done by cmd/jetmon,
-// which hands over the result: the ballot of panel.Consult is the one example.
+// It knows no flags, no environment and no exit codes. Like all of internal except the
+// composition roots, it knows no role. cmd/jetmon converts flags to Options, and a
+// command's result - an outcome, a verdict - to an exit code. A command that needs a role
+// calls it over gRPC. Where only a role's own package can do the work, cmd/jetmon does it
+// and passes the result in; the ballot of panel.Consult is the only example.
 //
-// An error of kind fault.Invalid is a mistake of the caller's, as a coordinator sees it.
+// An error of kind fault.Invalid is a mistake of the caller, as from a coordinator.
 //
 // It starts no goroutine.
 package cli

@@ -4,17 +4,17 @@ import (
 	"context"
 	"io"
 
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/cli/format"
 )
 
-// OutageList says which outages are listed.
+// OutageList selects the outages to list.
 type OutageList struct {
 	// Site, when not 0, is the site of the outages.
 	Site int64
-	// Open leaves out those that are over.
+	// Open leaves out outages that are over.
 	Open bool
-	// Limit is how many are listed at most; 0 is all.
+	// Limit is the maximum number of outages; 0 means all.
 	Limit int
 }
 
@@ -45,12 +45,12 @@ func (c Client) ShowOutage(ctx context.Context, id int64) error {
 	return c.show(resp.GetOutage(), func(w io.Writer) error { return format.Outage(w, resp.GetOutage()) })
 }
 
-// Rule is another rule to decide a ballot by: how many DOWN votes it needs, from how many
-// regions. What is 0 is as in the rule that decided.
+// Rule is an alternative rule for deciding a ballot: how many DOWN votes it needs, from how
+// many regions. 0 means the value of the original rule.
 type Rule struct{ Need, Regions uint32 }
 
-// ReplayOutage decides the ballot of an outage once more, and by another rule if there is
-// one, and prints both. It returns whether the verdict is the stored one.
+// ReplayOutage decides the ballot of an outage again, also by another rule if there is one,
+// and prints the results. It reports whether the verdict is the stored one.
 func (c Client) ReplayOutage(ctx context.Context, id int64, other Rule) (same bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()

@@ -6,7 +6,7 @@ import (
 	"io"
 	"time"
 
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
 	"github.com/Automattic/jetmon/internal/cli/format"
@@ -17,20 +17,20 @@ type Prober interface {
 	Probe(ctx context.Context, t check.Target) check.Observation
 }
 
-// ProbeOptions say what is checked, by whom, and how it is shown.
+// ProbeOptions configure Probe.
 type ProbeOptions struct {
 	Prober Prober
 	Target check.Target
-	// Repeat is how many checks there are, one after the other; at least 1.
+	// Repeat is the number of checks, one after another; at least 1.
 	Repeat int
 	Out    io.Writer
-	// JSON prints observations as REST has them; with several checks one a line.
+	// JSON prints observations as the REST API does; several checks are one per line.
 	JSON bool
 }
 
 // Probe checks a target, prints each observation and, after several, a summary. It
 // returns the worst outcome: down is worse than unknown, unknown worse than up. It ends
-// early when ctx does.
+// early when ctx ends.
 func Probe(ctx context.Context, o ProbeOptions) (check.Outcome, error) {
 	var all format.Series
 	for range o.Repeat {
@@ -77,7 +77,7 @@ func (o ProbeOptions) print(seen check.Observation, n int) error {
 	return format.Observation(o.Out, o.Target.URL, seen, time.Now())
 }
 
-// ShowBallot prints what verifliers say of a URL, as JSON or in words.
+// ShowBallot prints the verifliers' votes on a URL, as JSON or as text.
 func ShowBallot(out io.Writer, url string, b *monitorv1.Ballot, json bool) error {
 	if json {
 		return format.JSON(out, b)

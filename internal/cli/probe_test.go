@@ -8,11 +8,11 @@ import (
 	"testing"
 	"time"
 
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// prober gives one outcome after the other, and then ends the context that it may have.
+// prober returns one outcome after another, and calls last with the final one.
 type prober struct {
 	outcomes []check.Outcome
 	asked    int
@@ -73,7 +73,7 @@ func TestChecksEndWithTheirContext(t *testing.T) {
 	}
 }
 
-// full is an output that takes nothing.
+// full is an output that fails every write.
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errFull }

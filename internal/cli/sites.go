@@ -7,15 +7,15 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/cli/format"
 )
 
-// SiteList says which sites are listed.
+// SiteList selects the sites to list.
 type SiteList struct {
 	// Blog, when not 0, is the blog of the sites.
 	Blog int64
-	// Limit is how many are listed at most; 0 is all.
+	// Limit is the maximum number of sites; 0 means all.
 	Limit int
 }
 
@@ -35,8 +35,7 @@ func (c Client) ListSites(ctx context.Context, l SiteList) error {
 	return c.show(all, func(w io.Writer) error { return format.Sites(w, all) })
 }
 
-// ExplainSite prints why a site is believed to be what it is, or was at a time that is
-// not zero.
+// ExplainSite prints the reasons for a site's status, now or at a time that is not zero.
 func (c Client) ExplainSite(ctx context.Context, site int64, at time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()

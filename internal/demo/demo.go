@@ -13,22 +13,22 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// stopTime is what requests under way are given when Run's context ends.
+// stopTime is how long running requests may continue after Run's context has ended.
 const stopTime = 2 * time.Second
 
-// Options say what the demo serves, and where.
+// Options configure a Demo.
 type Options struct {
-	// Sites and Inbox are where the demo sites and the inbox listen. Either may be
-	// nil: then it is not served. Run closes them.
+	// Sites and Inbox are the listeners of the demo sites and the inbox. A part whose
+	// listener is nil is not served. Run closes them.
 	Sites, Inbox net.Listener
-	// Up and Down are how long the flapping site is each; 45 s.
+	// Up and Down are how long the flapping site is up and down; 0 means 45 s.
 	Up, Down time.Duration
-	// Now is the sites' clock; time.Now when nil.
+	// Now is the sites' clock; nil means time.Now.
 	Now func() time.Time
 	Log *slog.Logger
 }
 
-// Demo is the demo sites and the inbox.
+// Demo serves the demo sites and the inbox.
 type Demo struct {
 	o     Options
 	sites *Sites
@@ -52,13 +52,13 @@ func New(o Options) (*Demo, error) {
 	return &Demo{o: o, sites: NewSites(o.Up, o.Down, o.Now), inbox: NewInbox()}, nil
 }
 
-// Inbox is the inbox, whether it is served or not.
+// Inbox returns the inbox, whether it is served or not.
 func (d *Demo) Inbox() *Inbox { return d.inbox }
 
-// Sites are the demo sites, whether they are served or not.
+// Sites returns the demo sites, whether they are served or not.
 func (d *Demo) Sites() *Sites { return d.sites }
 
-// URLs are those of the demo sites: healthy, flapping, blocked; none when they are
+// URLs returns the URLs of the demo sites: healthy, flapping, blocked; none when they are
 // not served.
 func (d *Demo) URLs() []string {
 	if d.o.Sites == nil {
@@ -71,8 +71,8 @@ func (d *Demo) URLs() []string {
 	return urls
 }
 
-// InboxURL is where the inbox can be looked at, and where notices can be sent; "" when
-// it is not served.
+// InboxURL returns the URL at which the inbox shows and accepts notifications; "" when it
+// is not served.
 func (d *Demo) InboxURL() string {
 	if d.o.Inbox == nil {
 		return ""
@@ -80,7 +80,7 @@ func (d *Demo) InboxURL() string {
 	return baseURL(d.o.Inbox) + "/"
 }
 
-// baseURL is a URL by which this machine reaches a listener.
+// baseURL returns a URL at which this machine reaches a listener.
 func baseURL(l net.Listener) string {
 	addr, ok := l.Addr().(*net.TCPAddr)
 	if ok && addr.IP.IsUnspecified() {
@@ -89,10 +89,10 @@ func baseURL(l net.Listener) string {
 	return "http://" + l.Addr().String()
 }
 
-// Run serves until ctx ends and returns nil, or why a listener failed.
+// Run serves until ctx ends and returns nil, or the error of a listener that failed.
 func (d *Demo) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { <-ctx.Done(); return nil }) // It is not over because nothing is served.
+	group.Go(func() error { <-ctx.Done(); return nil }) // Run lasts until ctx ends, even without listeners.
 	if d.o.Sites != nil {
 		group.Go(func() error { return d.serve(ctx, "sites", d.o.Sites, d.sites) })
 	}

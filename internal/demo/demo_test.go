@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// start runs a demo on free ports until the test's end.
+// start runs a demo on free ports until the test ends.
 func start(t *testing.T, o demo.Options) (*demo.Demo, *http.Client) {
 	t.Helper()
 	o.Sites, o.Inbox = listen(t), listen(t)
@@ -53,7 +53,7 @@ func listen(t *testing.T) net.Listener {
 	return l
 }
 
-// call makes a request and returns status, header and body.
+// call sends a request and returns status, header and body.
 func call(t *testing.T, c *http.Client, method, url, key string) (int, http.Header, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
@@ -75,7 +75,7 @@ func call(t *testing.T, c *http.Client, method, url, key string) (int, http.Head
 	return resp.StatusCode, resp.Header, string(body)
 }
 
-// data is a notice's data parameter.
+// data makes the data parameter of a notification.
 func data(site string, status int) string {
 	return "data=" + url.QueryEscape(fmt.Sprintf(`{"blog_id":9,"monitor_url":%q,"status_id":%d,`+
 		`"last_check":"2026-05-13T00:00:00.000Z","last_status_change":null,`+
@@ -145,7 +145,7 @@ func TestInboxKeepsTheLastThousand(t *testing.T) {
 	}
 }
 
-// discard is a ResponseWriter that nobody reads.
+// discard is a ResponseWriter that drops everything.
 type discard struct{}
 
 func (discard) Header() http.Header         { return http.Header{} }
@@ -396,7 +396,7 @@ func FuzzInboxAnswersEverything(f *testing.F) {
 	})
 }
 
-// recorder keeps what was answered.
+// recorder keeps the answer.
 type recorder struct {
 	header http.Header
 	status int

@@ -1,10 +1,10 @@
-// Package demo is what `jetmon dev` shows without the Internet: a few web sites to
-// watch, and a WordPress.com that takes notices and lists them.
+// Package demo lets `jetmon dev` work without the Internet: it serves a few web sites to
+// monitor, and a WordPress.com that accepts notifications and lists them.
 //
-// It owns nothing of the product. The inbox stands for the peer, so it reads v1's
-// notices with eyes of its own and shares no code with what writes them; tests use
-// it, too, to play a WordPress.com that is sick.
+// It owns nothing of the product. The inbox stands for the peer, so it has its own parser
+// for v1's notifications and shares no code with their writer. Tests also use it as a
+// WordPress.com that fails.
 //
-// Goroutines: Run has one per listener, which ends when Run's context does, at the
-// latest stopTime later, and those of net/http below it.
+// Goroutines: Run starts one per listener, and net/http starts more below it. They end
+// when Run's context does, at the latest stopTime later.
 package demo

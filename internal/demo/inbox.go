@@ -12,33 +12,33 @@ import (
 )
 
 const (
-	// maxKept is how many notices the inbox remembers.
+	// maxKept is how many notifications the inbox remembers.
 	maxKept = 1000
-	// maxDataBytes bounds one notice.
+	// maxDataBytes limits the size of one notification.
 	maxDataBytes = 16 << 10
 )
 
-// success is what a healthy WordPress.com answers.
+// success is the answer of a healthy WordPress.com.
 const success = `{"success":true}`
 
-// Inbox is a WordPress.com that takes notices and lists them:
+// Inbox is a WordPress.com that accepts notifications and lists them:
 //
-//	GET <any path>?data=<notice>   takes one, answers {"success":true}
-//	GET /inbox                     the last 1,000 as a JSON array, the newest last
-//	GET /                          the same to look at
+//	GET <any path>?data=<notification>   accepts one, answers {"success":true}
+//	GET /inbox                           the last 1,000 as a JSON array, the newest last
+//	GET /                                the same as a web page
 //
-// It does not ask for the token, and keeps none. NewInbox makes one; its methods are
-// safe for concurrent use.
+// It does not check the token, and keeps none. NewInbox makes one; its methods are safe
+// for concurrent use.
 type Inbox struct {
 	mu   sync.Mutex
 	list []*Received
-	// byKey finds those of list that have a key.
+	// byKey finds the entries of list that have a key.
 	byKey map[string]*Received
-	// changed is closed, and replaced, at each change of list.
+	// changed is closed and replaced at each change of list.
 	changed chan struct{}
 
-	// How to play sick: the next fails are refused, the answers of the next loses are
-	// lost, and then status and body are the answer, unless status is 0.
+	// These make the inbox fail. It refuses the next fails notifications and loses the answers
+	// to the next loses. After that it answers with status and body, unless status is 0.
 	fails, loses int
 	status       int
 	body         string
@@ -47,7 +47,7 @@ type Inbox struct {
 	html *template.Template
 }
 
-// NewInbox makes an empty inbox that is well.
+// NewInbox makes an empty, healthy inbox.
 func NewInbox() *Inbox {
 	return &Inbox{
 		byKey:   make(map[string]*Received),
@@ -56,7 +56,7 @@ func NewInbox() *Inbox {
 	}
 }
 
-// Notices returns what was accepted, the newest last.
+// Notices returns the accepted notifications, the newest last.
 func (b *Inbox) Notices() []Received {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -71,15 +71,15 @@ func (b *Inbox) snapshot() []Received {
 	return list
 }
 
-// Refused returns how many requests with a notice were not answered with success.
+// Refused returns the number of notifications that were not answered with success.
 func (b *Inbox) Refused() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.refused
 }
 
-// Wait returns when done says so of the accepted notices, which it is asked at once
-// and after each change, or with ctx's error when ctx ends.
+// Wait returns when done returns true for the accepted notifications. It calls done at once
+// and after each change. It returns ctx's error when ctx ends first.
 func (b *Inbox) Wait(ctx context.Context, done func([]Received) bool) error {
 	for {
 		b.mu.Lock()
@@ -96,29 +96,31 @@ func (b *Inbox) Wait(ctx context.Context, done func([]Received) bool) error {
 	}
 }
 
-// FailNext refuses the next n notices with 503; they are not kept.
+// FailNext makes the inbox refuse the next n notifications with 503, without keeping them.
 func (b *Inbox) FailNext(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.fails = n
 }
 
-// LoseNext keeps the next n notices and closes the connection without an answer.
+// LoseNext makes the inbox keep the next n notifications, but close the connection without
+// an answer.
 func (b *Inbox) LoseNext(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.loses = n
 }
 
-// SetAnswer answers every notice with status and body from now on, and keeps it only
-// if that is 200 with {"success":true}. Status 0 makes the inbox well again.
+// SetAnswer makes the inbox answer every notification with status and body from now on. It
+// keeps a notification only if that is 200 with {"success":true}. Status 0 makes it healthy
+// again.
 func (b *Inbox) SetAnswer(status int, body string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.status, b.body = status, body
 }
 
-// ServeHTTP is what the type's comment says.
+// ServeHTTP serves the requests in the comment of Inbox.
 func (b *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch q := r.URL.Query(); {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
@@ -129,7 +131,7 @@ func (b *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/inbox":
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
-		// The status is sent by now; whoever has gone needs no error.
+		// The status has been sent; a client that has gone needs no error.
 		_ = json.NewEncoder(w).Encode(b.Notices())
 	case r.URL.Path == "/":
 		b.page(w)
@@ -142,7 +144,7 @@ func (b *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (b *Inbox) receive(w http.ResponseWriter, data []string, key string) {
 	switch {
 	case len(data) != 1:
-		b.refuse(w, "data stands in the URL more than once")
+		b.refuse(w, "data occurs in the URL more than once")
 		return
 	case len(data[0]) > maxDataBytes:
 		b.refuse(w, "data is too long")
@@ -155,7 +157,7 @@ func (b *Inbox) receive(w http.ResponseWriter, data []string, key string) {
 	}
 	status, body := b.take(n, key)
 	if status == 0 {
-		// net/http closes the connection without a word and without a stack trace.
+		// This makes net/http close the connection without an answer or a stack trace.
 		panic(http.ErrAbortHandler)
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -163,7 +165,7 @@ func (b *Inbox) receive(w http.ResponseWriter, data []string, key string) {
 	_, _ = io.WriteString(w, body)
 }
 
-// refuse answers what is not a notice.
+// refuse answers a request that is not a valid notification.
 func (b *Inbox) refuse(w http.ResponseWriter, why string) {
 	b.mu.Lock()
 	b.refused++
@@ -173,8 +175,8 @@ func (b *Inbox) refuse(w http.ResponseWriter, why string) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"success": false, "data": why})
 }
 
-// take decides what to answer to a notice, and keeps it if that is success. Status 0
-// is no answer.
+// take decides the answer to a notification, and keeps the notification if that is success.
+// Status 0 means no answer.
 func (b *Inbox) take(n Notice, key string) (status int, body string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -196,7 +198,7 @@ func (b *Inbox) take(n Notice, key string) (status int, body string) {
 	return http.StatusOK, success
 }
 
-// keep adds a notice, or counts its repetition.
+// keep adds a notification, or counts its repetition.
 func (b *Inbox) keep(n Notice, key string) {
 	defer func() {
 		close(b.changed)

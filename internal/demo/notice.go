@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// Received is a notice as it came in.
+// Received is a notification that the inbox received.
 type Received struct {
-	// Key is the Idempotency-Key; "" when there was none, and then every request counts
-	// as a notice of its own.
+	// Key is the Idempotency-Key, or "". Each request without one counts as a separate
+	// notification.
 	Key          string    `json:"key"`
 	ReceivedTime time.Time `json:"received_time"`
 	// Repeats counts the further requests under the same key.
@@ -20,7 +20,7 @@ type Received struct {
 	Notice  Notice `json:"notice"`
 }
 
-// Notice is v1's payload without the token. Times stay the texts that they were.
+// Notice is v1's payload without the token. It keeps times as text.
 type Notice struct {
 	BlogID     int64  `json:"blog_id"`
 	MonitorURL string `json:"monitor_url"`
@@ -31,9 +31,9 @@ type Notice struct {
 	Checks           []Check `json:"checks"`
 }
 
-// Check is one check of a notice.
+// Check is one check in a notification.
 type Check struct {
-	// Type is 1 for a check of Jetmon's own, 2 for a veriflier's.
+	// Type is 1 for one of Jetmon's own checks, 2 for a veriflier's.
 	Type   int    `json:"type"`
 	Host   string `json:"host"`
 	Status int    `json:"status"`
@@ -43,7 +43,7 @@ type Check struct {
 	ErrorCode *int  `json:"error_code,omitempty"`
 }
 
-// parse reads a data parameter. It is strict, so that a change of the form is seen here
+// parse parses a data parameter. It is strict, so that a change of the format fails here
 // and not at WordPress.com.
 func parse(data string) (Notice, error) {
 	var in struct {

@@ -7,14 +7,14 @@ import (
 	"slices"
 )
 
-// row is a notice as the page shows it.
+// row is a notification as the page shows it.
 type row struct {
 	Received
 	Status, Class string
 	Checks        []string
 }
 
-// statusWords are what v1's numbers mean.
+// statusWords names v1's status numbers.
 func statusWords(id int) (words, class string) {
 	switch id {
 	case 0:
@@ -43,7 +43,7 @@ func checkWords(c Check) string {
 	return fmt.Sprintf("%s, %d ms", text, c.RTT)
 }
 
-// page shows the notices, the newest first.
+// page shows the notifications, the newest first.
 func (b *Inbox) page(w http.ResponseWriter) {
 	var rows []row
 	for _, r := range slices.Backward(b.Notices()) {
@@ -57,14 +57,14 @@ func (b *Inbox) page(w http.ResponseWriter) {
 	writePage(w, b.html, http.StatusOK, rows)
 }
 
-// writePage writes a page that loads nothing from anywhere and runs no script.
+// writePage writes a page that loads no other resources and runs no script.
 func writePage(w http.ResponseWriter, t *template.Template, status int, data any) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	// The status is sent by now; whoever has gone needs no error.
+	// The status has been sent; a client that has gone needs no error.
 	_ = t.Execute(w, data)
 }
 

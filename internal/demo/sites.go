@@ -13,7 +13,7 @@ import (
 //	/flapping  200 for Up, then 503 for Down, and so on
 //	/blocked   403 with the page of a firewall
 //
-// NewSites makes them; the flapping site begins up.
+// NewSites makes them; the flapping site is up first.
 type Sites struct {
 	up, down time.Duration
 	now      func() time.Time
@@ -23,10 +23,10 @@ type Sites struct {
 	site, list *template.Template
 }
 
-// paths are the sites, in the order in which they are shown.
+// paths returns the paths of the sites in the order of the index.
 func paths() []string { return []string{"/healthy", "/flapping", "/blocked"} }
 
-// NewSites makes the sites. Now says what time it is, time.Now when nil.
+// NewSites makes the sites. A nil now means time.Now.
 func NewSites(up, down time.Duration, now func() time.Time) *Sites {
 	if now == nil {
 		now = time.Now
@@ -46,10 +46,10 @@ func NewSites(up, down time.Duration, now func() time.Time) *Sites {
 	return s
 }
 
-// ServeHTTP is what the type's comment says.
+// ServeHTTP serves the paths in the comment of Sites.
 func (s *Sites) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
-// Flapping says whether the flapping site is up, and for how long it stays so.
+// Flapping reports whether the flapping site is up, and for how much longer.
 func (s *Sites) Flapping() (up bool, remains time.Duration) {
 	in := s.now().Sub(s.start) % (s.up + s.down)
 	if in < s.up {
@@ -66,8 +66,8 @@ func (s *Sites) flapping(w http.ResponseWriter, _ *http.Request) {
 	writePage(w, s.site, http.StatusOK, page{"Flapping", "This site is up for a while."})
 }
 
-// blocked answers as the firewall of a content network does when it takes the monitor
-// for a bot: 403, and headers that name it.
+// blocked answers like the firewall of a CDN that takes the monitor for a bot: 403, and
+// headers that name the firewall.
 func (s *Sites) blocked(w http.ResponseWriter, _ *http.Request) {
 	h := w.Header()
 	h.Set("Server", "cloudflare")

@@ -15,8 +15,8 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// maxWireBytes bounds the message that leaves the process: a status travels in HTTP/2
-// headers, and a message may quote what a caller sent.
+// maxWireBytes limits the message that leaves the process: a status travels in HTTP/2
+// headers, and a message may quote a caller's input.
 const maxWireBytes = 1024
 
 // Error is an error of a known kind. It is immutable.
@@ -26,7 +26,7 @@ type Error struct {
 	details []proto.Message
 }
 
-// New makes a fault. A cause given by %w in format stays in the chain.
+// New makes a fault. A cause given with %w in format stays in the chain.
 func New(kind Kind, format string, args ...any) *Error {
 	return &Error{kind: kind, err: fmt.Errorf(format, args...)}
 }
@@ -42,7 +42,7 @@ func InvalidField(field, format string, args ...any) *Error {
 	}}})
 }
 
-// With returns a copy of e that also carries details, as google.rpc has them
+// With returns a copy of e that also carries details, such as those of google.rpc
 // (RetryInfo, ErrorInfo, ...).
 func (e *Error) With(details ...proto.Message) *Error {
 	c := *e
@@ -50,21 +50,21 @@ func (e *Error) With(details ...proto.Message) *Error {
 	return &c
 }
 
-// Error is the message.
+// Error returns the message.
 func (e *Error) Error() string { return e.err.Error() }
 
-// Unwrap leads to the causes that were given by %w.
+// Unwrap returns the error with the causes given with %w.
 func (e *Error) Unwrap() error { return e.err }
 
-// Kind is the class of e.
+// Kind returns the kind of e.
 func (e *Error) Kind() Kind { return e.kind }
 
-// GRPCStatus is what a caller over gRPC reads. gRPC finds it by itself.
+// GRPCStatus returns the status for a caller over gRPC. gRPC calls it by itself.
 func (e *Error) GRPCStatus() *status.Status {
 	s := &spb.Status{Code: int32(e.kind.Code()), Message: onWire(e.Error())}
 	for _, d := range e.details {
 		// A detail that cannot be packed (text that is not UTF-8) is left out: the
-		// message says the same, and an error must never hide behind another.
+		// message has the same content, and no error must hide another.
 		if a, err := anypb.New(d); err == nil {
 			s.Details = append(s.Details, a)
 		}
@@ -72,8 +72,8 @@ func (e *Error) GRPCStatus() *status.Status {
 	return status.FromProto(s)
 }
 
-// Is says whether err is of this kind: whether the first fault in its chain is, or,
-// where there is none, the gRPC status that came from another process.
+// Is reports whether err is of this kind: whether the first fault in its chain is, or,
+// without a fault, the gRPC status that came from another process.
 func Is(err error, kind Kind) bool {
 	if err == nil {
 		return false
@@ -90,9 +90,9 @@ func Is(err error, kind Kind) bool {
 	return false
 }
 
-// Status is what a caller over gRPC reads of any error: that of the first fault or
-// gRPC status in its chain with the whole chain's message, DEADLINE_EXCEEDED or
-// CANCELED for a context's end, else INTERNAL.
+// Status returns the status of any error for a caller over gRPC. It is that of the first
+// fault or gRPC status in the chain, with the whole chain's message. The end of a context
+// is DEADLINE_EXCEEDED or CANCELED, and any other error INTERNAL.
 func Status(err error) *status.Status {
 	s, ok := status.FromError(err)
 	if !ok {
@@ -109,11 +109,11 @@ func Status(err error) *status.Status {
 	return status.FromProto(p)
 }
 
-// onWire makes text fit for a protobuf string of bounded length.
+// onWire makes text fit for a protobuf string of limited length.
 func onWire(text string) string { return Clip(strings.ToValidUTF8(text, "\uFFFD"), maxWireBytes) }
 
-// Clip cuts a text to at most so many bytes, between two characters, and ends it in "..."
-// then. A text from outside that an error quotes must not be longer than what is said of it.
+// Clip shortens a text to at most so many bytes, between two characters, and ends it with
+// "...". A quoted text from outside must not be longer than the rest of the error.
 func Clip(text string, most int) string {
 	if len(text) <= most {
 		return text

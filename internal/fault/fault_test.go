@@ -172,7 +172,7 @@ func FuzzAStatusIsAlwaysFitForTheWire(f *testing.F) {
 	})
 }
 
-// detail finds the detail of one type in what a caller would read.
+// detail finds the detail of one type in the status that a caller would get.
 func detail[M proto.Message](t *testing.T, err error) M {
 	t.Helper()
 	var none M

@@ -6,32 +6,32 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// Kind is the class of a fault. Each stands for exactly one gRPC code.
+// Kind is the kind of a fault. Each stands for exactly one gRPC code.
 type Kind uint8
 
-// The kinds. The zero value is Internal: what nobody classed is our own mistake.
+// The kinds. The zero value is Internal: an unclassified error is our own mistake.
 const (
-	// Internal is a broken promise inside Jetmon. Callers read no detail of it.
+	// Internal is a broken promise inside Jetmon. Callers see no detail of it.
 	Internal Kind = iota
-	// Invalid is a request that can never succeed as it is.
+	// Invalid is a request that can never succeed unchanged.
 	Invalid
-	// NotFound names something that does not exist.
+	// NotFound is a request for something that does not exist.
 	NotFound
-	// AlreadyExists is a creation of what is there.
+	// AlreadyExists is a request to create something that exists.
 	AlreadyExists
 	// Conflict is a lost race: read again, then try again (ABORTED).
 	Conflict
-	// Fenced is an act by someone who no longer owns the thing (FAILED_PRECONDITION).
+	// Fenced is a write by a former owner (FAILED_PRECONDITION).
 	Fenced
-	// Unavailable passes by itself: try again later.
+	// Unavailable is a temporary failure: try again later.
 	Unavailable
-	// Unauthenticated is a caller without valid credentials.
+	// Unauthenticated is a request without valid credentials.
 	Unauthenticated
-	// Exhausted is a limit that was reached: try again, slower.
+	// Exhausted is a request beyond a limit: try again, more slowly.
 	Exhausted
 )
 
-// Code is the gRPC code that k stands for.
+// Code returns the gRPC code that k stands for.
 func (k Kind) Code() codes.Code {
 	switch k {
 	case Invalid:
@@ -56,7 +56,7 @@ func (k Kind) Code() codes.Code {
 	return codes.Internal
 }
 
-// String names k in lower-case words, for logs.
+// String returns the name of k in lower-case words, for logs.
 func (k Kind) String() string {
 	switch k {
 	case Internal:

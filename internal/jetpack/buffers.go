@@ -7,26 +7,26 @@ import (
 	"strings"
 )
 
-// Buffers is nginx's fastcgi_buffers: a number of buffers and the bytes of each.
+// Buffers is nginx's fastcgi_buffers: the number of buffers and the size of each in bytes.
 type Buffers struct {
 	Number int
 	Size   int64
 }
 
-// DefaultBuffers are nginx's where a page has 4 KiB.
+// DefaultBuffers are nginx's defaults on machines with 4 KiB pages.
 func DefaultBuffers() Buffers { return Buffers{8, 4 << 10} }
 
-// Bounds of what is taken for a setting.
+// Limits on settings.
 const (
 	maxBuffers    = 1 << 16
 	maxBufferSize = 1 << 30
-	// preferredNumber is how many buffers are proposed before larger ones are.
+	// preferredNumber is how many buffers propose accepts before it makes them larger.
 	preferredNumber = 64
-	// maxProposed is how much memory a request may take by a proposal.
+	// maxProposed limits the memory of one request under a proposal.
 	maxProposed = 8 << 20
 )
 
-// ParseBuffers reads "8x4k" or nginx's own "8 4k".
+// ParseBuffers parses "8x4k" or nginx's own "8 4k".
 func ParseBuffers(text string) (Buffers, error) {
 	mistake := errors.New(`must look like 8x4k: number of buffers, x, size with k or m`)
 	number, size, ok := strings.Cut(strings.ToLower(strings.TrimSpace(text)), "x")
@@ -54,13 +54,13 @@ func ParseBuffers(text string) (Buffers, error) {
 	return Buffers{n, bytes * unit}, nil
 }
 
-// Bytes is what fits in all of them.
+// Bytes is the size of all buffers together.
 func (b Buffers) Bytes() int64 { return int64(b.Number) * b.Size }
 
-// String is as ParseBuffers reads it.
+// String returns the form that ParseBuffers parses.
 func (b Buffers) String() string { return fmt.Sprintf("%dx%s", b.Number, b.size()) }
 
-// Directive is the line for nginx's configuration.
+// Directive returns the line for nginx's configuration.
 func (b Buffers) Directive() string { return fmt.Sprintf("fastcgi_buffers %d %s;", b.Number, b.size()) }
 
 func (b Buffers) size() string {
@@ -73,8 +73,8 @@ func (b Buffers) size() string {
 	return strconv.FormatInt(b.Size, 10)
 }
 
-// propose gives buffers that hold a response of so many bytes: as many of the same size
-// as it takes, larger ones when that would be too many.
+// propose returns buffers that hold a response of so many bytes: more of the same size, or
+// larger ones when that would be too many.
 func (b Buffers) propose(bytes int64) Buffers {
 	p := b
 	p.Number = int((bytes + p.Size - 1) / p.Size)

@@ -24,15 +24,15 @@ const (
 	checkUserToken = "signed_by_user"
 )
 
-// How wrong a clock may be: calls are accepted from 10 minutes before to 5 minutes after
-// the site's time.
+// How wrong a site's clock may be: a site accepts calls from 10 minutes before to 5 minutes
+// after its own time.
 const (
 	maxAhead  = 600 * time.Second
 	maxBehind = 300 * time.Second
 	warnClock = 60 * time.Second
 )
 
-// calls asks Jetpack itself, unsigned and signed.
+// calls makes unsigned and signed calls to Jetpack itself.
 func (r *run) calls(ctx context.Context) {
 	if r.door == "" {
 		r.skipAll("XML-RPC is not open", checkConnected, checkClock, checkBlogToken, checkUserToken)
@@ -44,7 +44,7 @@ func (r *run) calls(ctx context.Context) {
 	r.signed(ctx, checkUserToken, r.target.User, "jetpack.testAPIUserCode")
 }
 
-// forJetpack is the door with what makes it Jetpack's.
+// forJetpack returns the door's URL with the parameter that addresses Jetpack.
 func (r *run) forJetpack() string {
 	if strings.Contains(r.door, "?") {
 		return r.door
@@ -52,8 +52,8 @@ func (r *run) forJetpack() string {
 	return r.door + "?for=jetpack"
 }
 
-// connected tells from the methods that strangers may call whether Jetpack is there and
-// connected.
+// connected finds out whether Jetpack is active and connected, from the methods that it
+// offers to unsigned callers.
 func (r *run) connected(ctx context.Context) {
 	got, err := r.call(ctx, r.forJetpack(), "system.listMethods")
 	if err != nil {
@@ -74,8 +74,8 @@ func (r *run) connected(ctx context.Context) {
 			f.Means = "Calls with for=jetpack are treated differently from others. " + f.Means
 		}
 	case len(names) == 0:
-		f.Cause, f.Seen = "jetpack_absent", "no method of Jetpack's for for=jetpack"
-		f.Means = "Jetpack is not installed or not active (or a plugin takes its methods away)."
+		f.Cause, f.Seen = "jetpack_absent", "no Jetpack methods for for=jetpack"
+		f.Means = "Jetpack is not installed or not active (or a plugin removes its methods)."
 		f.Do = "Activate Jetpack, and look for plugins against XML-RPC."
 	case slices.Contains(names, "jetpack.verifyRegistration"):
 		f.Cause = "not_connected"
@@ -98,7 +98,7 @@ func (r *run) judgeClock() {
 	f := Finding{Check: checkClock, Verdict: Pass, Seen: "the site's clock is " + skewSeen(skew)}
 	if skew > warnClock || skew < -warnClock {
 		f.Verdict, f.Cause = Warn, "clock"
-		f.Means = "The server's clock is wrong; Jetpack allows for the difference it has learned, and not for more than 10 minutes ahead or 5 behind."
+		f.Means = "The server's clock is wrong; beyond the difference it has learned, Jetpack accepts at most 10 minutes ahead or 5 behind."
 		f.Do = "Set the server's clock by NTP (timedatectl set-ntp true)."
 	}
 	if skew > maxAhead || skew < -maxBehind {
@@ -118,7 +118,7 @@ func skewSeen(skew time.Duration) string {
 	return "right"
 }
 
-// variant is another host and port that a site may believe to have.
+// variant is another host and port under which a site may believe to be called.
 type variant struct {
 	host string
 	port int
@@ -141,7 +141,7 @@ func (r *run) signed(ctx context.Context, name string, token signature.Credentia
 	case got.Kind != block.Open:
 		f.Cause, f.Seen, f.Means, f.Do = string(got.Kind), "signed "+method+": "+got.seen(), got.Means, got.Do
 		if got.Kind == block.Redirected {
-			f.Means = "Signed calls are never repeated where a redirect points to. " + f.Means
+			f.Means = "Signed calls never follow a redirect. " + f.Means
 		}
 	case refused:
 		advice := refusal.Explain()
@@ -149,7 +149,7 @@ func (r *run) signed(ctx context.Context, name string, token signature.Credentia
 		r.refine(ctx, &f, refusal, token, method)
 	case got.fault != nil && got.fault.Code == xmlrpc.MethodUnknown:
 		f.Cause, f.Seen = "signature_ignored", quote(got.fault.Error())
-		f.Means = "The site treats the signed call as a stranger's: the signature was refused without a reason, or the query did not reach PHP."
+		f.Means = "The site treats the signed call as unsigned: the signature was refused without a reason, or the query did not reach PHP."
 		f.Do = "Look for jetpack errors in PHP's log and in Tools > Site Health; check that rewrite rules keep the query ($args, QSA)."
 	case got.fault != nil:
 		f.Cause, f.Seen = "fault", quote(got.fault.Error())
@@ -161,12 +161,13 @@ func (r *run) signed(ctx context.Context, name string, token signature.Credentia
 	r.add(f)
 }
 
-// signedCall signs for a host and port, which may differ from those called.
+// signedCall makes a call that is signed for a host and port, which may differ from those
+// of the connection.
 func (r *run) signedCall(ctx context.Context, token signature.Credential, method string, as variant) (outcome, error) {
 	var params []xmlrpc.Value
 	if method == "jetpack.testAPIUserCode" {
-		// Nobody but the two sides knows a code, so the answer is false; that there is an
-		// answer shows that the signature is good.
+		// Only the two sides know a valid code, so the answer is false. But any answer shows
+		// that the signature is good.
 		params = []xmlrpc.Value{[]xmlrpc.Value{1, int(token.UserID()), signature.NewNonce(), strings.Repeat("0", 32)}}
 	}
 	body, err := xmlrpc.EncodeCall(method, params...)
@@ -193,7 +194,7 @@ func refusalOf(got outcome) (*signature.Error, bool) {
 	return signature.ParseFault(got.fault.Text)
 }
 
-// refine looks closer at refusals that have a measurable reason.
+// refine adds measurements to refusals that have a measurable reason.
 func (r *run) refine(ctx context.Context, f *Finding, refusal *signature.Error, token signature.Credential, method string) {
 	switch {
 	case refusal.Code == signature.InvalidSignature && strings.Contains(refusal.Message, "too old") && r.hasClock:
@@ -202,7 +203,7 @@ func (r *run) refine(ctx context.Context, f *Finding, refusal *signature.Error, 
 		if as, ok := r.believed(ctx, token, method); ok {
 			f.Cause = "signature_port"
 			f.Seen += fmt.Sprintf("; accepted when signed for host %s, port %d", as.host, as.port)
-			f.Means = fmt.Sprintf("The site believes to have been called as %s on port %d, but was called as %s: a proxy in front does not pass on the port.",
+			f.Means = fmt.Sprintf("The site believes that it was called as %s on port %d, but was called as %s: a proxy in front does not pass the port on.",
 				as.host, as.port, hostPort(r.home))
 			f.Do = portAdvice(r.home, as)
 		}
@@ -220,8 +221,8 @@ func portAdvice(home *url.URL, as variant) string {
 	return fmt.Sprintf("Let the proxy send X-Forwarded-Port: %s, or put define( '%s', %d ); into wp-config.php.", forwarded, constant, as.port)
 }
 
-// believed finds out what the site believes to be called as, by signing for the hosts
-// and ports that proxies usually make of it. Every try is a call of its own.
+// believed finds the host and port under which the site believes to be called. It signs
+// for those that proxies usually produce, with a separate call for each.
 func (r *run) believed(ctx context.Context, token signature.Credential, method string) (variant, bool) {
 	host, own := r.home.Hostname(), 443
 	if r.home.Scheme == "http" {
@@ -229,7 +230,7 @@ func (r *run) believed(ctx context.Context, token signature.Credential, method s
 	}
 	var tries []variant
 	if port, err := strconv.Atoi(r.home.Port()); err == nil {
-		// PHP takes "host:port" for the host.
+		// PHP treats "host:port" as the host.
 		tries = append(tries, variant{net.JoinHostPort(host, r.home.Port()), port}, variant{net.JoinHostPort(host, r.home.Port()), own})
 		own = port
 	}

@@ -1,8 +1,8 @@
 package jetpack
 
-// conclude names the most likely cause: what fails first on the way of a call explains
-// what fails after it. Without a failure the first warning is named. What says little is
-// named only when there is nothing else.
+// conclude picks the most likely cause: the first failure on the path of a call explains
+// those after it. Without a failure it picks the first warning. It picks a finding that
+// says little only when there is no other.
 func (r *Report) conclude() {
 	var minor *Finding
 	for _, wanted := range []Verdict{Fail, Warn} {
@@ -33,9 +33,9 @@ func (r *Report) conclude() {
 	}
 }
 
-// saysLittle tells findings that others explain better: the home page may fail while
-// Jetpack's door is open, the door itself tells a firewall best, and a log that has some
-// bad lines is no trouble of the site's.
+// saysLittle reports whether other findings explain the trouble better. The home page may
+// fail while xmlrpc.php is open. xmlrpc.php itself shows a firewall best. Some bad lines in
+// a log are not a fault of the site.
 func (r *Report) saysLittle(f *Finding) bool {
 	switch f.Check {
 	case checkAnswer, checkFirewall:

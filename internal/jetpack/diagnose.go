@@ -27,21 +27,21 @@ const (
 
 // Options of a Diagnoser. Only Prober is required.
 type Options struct {
-	// Prober does what checks do, and decides by its address policy where calls may go.
+	// Prober probes as checks do; its address policy also decides where calls may go.
 	Prober Prober
 	// RootCAs are the issuers to trust in calls; nil means the machine's.
 	RootCAs *x509.CertPool
-	// MetadataURL is where WordPress.com's public API is; "none" asks nobody.
+	// MetadataURL is the base URL of WordPress.com's public API; NoMetadata skips it.
 	MetadataURL string
-	// UserAgent of calls. Firewalls may treat names differently.
+	// UserAgent is sent with calls. Firewalls may treat user agents differently.
 	UserAgent string
-	// StepTimeout bounds a step, Timeout the whole.
+	// StepTimeout limits one step, Timeout the whole diagnosis.
 	StepTimeout, Timeout time.Duration
-	// Now tells the time; nil is time.Now.
+	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
 
-// NoMetadata as a MetadataURL leaves WordPress.com out.
+// NoMetadata as the MetadataURL makes the diagnosis skip WordPress.com.
 const NoMetadata = "none"
 
 // Diagnoser diagnoses sites. It is safe for concurrent use.
@@ -69,16 +69,16 @@ func New(o Options) (*Diagnoser, error) {
 	return &Diagnoser{o}, nil
 }
 
-// Target is what to diagnose.
+// Target is the site to diagnose.
 type Target struct {
-	// URL of the site.
+	// URL is the address of the site.
 	URL string
-	// Blog and User are tokens that the site stores; without them nothing is signed.
+	// Blog and User are tokens that the site stores; without them no call is signed.
 	Blog, User signature.Credential
 }
 
-// Diagnose walks the whole way. The error is about the target's URL; what is wrong with
-// the site is in the report. When ctx ends, the rest is skipped.
+// Diagnose does all steps. Faults of the site are in the report; the error is only about
+// the target's URL. When ctx ends, Diagnose skips the remaining steps.
 func (d *Diagnoser) Diagnose(ctx context.Context, t Target) (*Report, error) {
 	home, err := check.ParseURL(t.URL)
 	if err != nil {
@@ -89,7 +89,7 @@ func (d *Diagnoser) Diagnose(ctx context.Context, t Target) (*Report, error) {
 	defer cancel()
 	page, home := home, siteOf(home)
 	if strings.TrimSuffix(page.Path, "/")+"/" != home.Path {
-		page = home // what was given is no page for visitors
+		page = home // the given URL is not a page for visitors
 	}
 	r := &run{Options: d.o, exchanger: newExchanger(d.o), target: t, page: page, given: home, home: home}
 	defer r.exchanger.close()
@@ -109,32 +109,32 @@ func (d *Diagnoser) Diagnose(ctx context.Context, t Target) (*Report, error) {
 	return report, nil
 }
 
-// run is one diagnosis on its way: the findings so far and what later steps need of
-// earlier ones.
+// run is one diagnosis in progress: the findings so far, and what earlier steps learned
+// for later ones.
 type run struct {
 	Options
 	*exchanger
 	list
 	target Target
-	// page is what visitors ask for, given the site's address as it was asked for, home
-	// where it really is after redirects. The latter two end in a slash.
+	// page is the URL for visitors, given the site's address as the caller gave it, and home
+	// the site's address after redirects. The latter two end in a slash.
 	page, given, home *url.URL
-	// reached says that a connection is possible.
+	// reached is true when a connection is possible.
 	reached bool
-	// door is where XML-RPC answers; empty when nowhere.
+	// door is the URL at which XML-RPC answers; empty when none does.
 	door string
-	// api is where the REST API is, empty when it is not; claimed the address that the
-	// site itself believes to have.
+	// api is the REST API's URL, empty when there is none; claimed is the address that the
+	// site itself claims.
 	api, claimed string
-	// hasREST says that the API has Jetpack's namespace.
+	// hasREST is true when the API has Jetpack's namespace.
 	hasREST bool
-	// clock is how far the site's clock is ahead.
+	// clock is how far the site's clock is ahead, if hasClock.
 	clock    time.Duration
 	hasClock bool
 }
 
-// siteOf gives the address of the site that a URL belongs to: people paste xmlrpc.php,
-// wp-admin and pages.
+// siteOf returns the address of the site that a URL belongs to: people paste URLs of
+// xmlrpc.php, wp-admin and pages.
 func siteOf(u *url.URL) *url.URL {
 	home := *u
 	home.RawQuery, home.ForceQuery, home.RawPath = "", false, ""
@@ -147,11 +147,11 @@ func siteOf(u *url.URL) *url.URL {
 	return &home
 }
 
-// toASCII writes the host as it is called and signed.
+// toASCII converts the host to the form used in calls and signatures.
 func toASCII(u *url.URL) {
 	host, err := idna.Lookup.ToASCII(u.Hostname())
 	if err != nil || host == "" || strings.Contains(u.Hostname(), ":") {
-		return // an address, or a name of the wild; the check engine judges it
+		return // an address or an invalid name; the check engine decides about it
 	}
 	if port := u.Port(); port != "" {
 		host += ":" + port
@@ -159,7 +159,7 @@ func toASCII(u *url.URL) {
 	u.Host = host
 }
 
-// at is an address below the site's.
+// at returns the URL of a path below the site's address.
 func (r *run) at(path string) string {
 	return strings.TrimSuffix(r.home.String(), "/") + path
 }

@@ -47,7 +47,7 @@ func TestAHealthySiteGivesNoWarning(t *testing.T) {
 
 func TestEachBlockIsNamedAndNoTwoAreAlike(t *testing.T) {
 	t.Parallel()
-	// The rows of the contract's table of typical blocks, and their fellows.
+	// These are the rows of the contract's table of typical blocks, and similar ones.
 	rows := map[fakejetpack.Obstacle]struct {
 		get, post string // causes; "" is pass
 		says      string // what the conclusion must say
@@ -99,7 +99,7 @@ func TestEachBlockIsNamedAndNoTwoAreAlike(t *testing.T) {
 			if r.Cause == nil || !strings.Contains(r.Conclusion, want.says) || r.Cause.Do == "" {
 				t.Errorf("conclusion %q, want %q in it; cause %+v", r.Conclusion, want.says, r.Cause)
 			}
-			// With the file closed the detour is taken, and Jetpack itself is well.
+			// With the file closed the detour works, and Jetpack itself is healthy.
 			if open := want.post == "" || want.post == "xmlrpc_disabled"; !open {
 				expect(t, r, "detour", jetpack.Pass, "")
 				expect(t, r, "signed_by_blog", jetpack.Pass, "")
@@ -457,7 +457,7 @@ func TestNoSecretIsInAReport(t *testing.T) {
 	t.Parallel()
 	for name, h := range map[string]http.Handler{
 		"a healthy site": fakejetpack.New(connected()),
-		// A site whose XML-RPC works, and repeats in its answers what it was called by.
+		// A site whose XML-RPC works and repeats the URL of the call in its answers.
 		"a talkative site": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Server", r.URL.RequestURI())
 			answer, err := xmlrpc.EncodeAnswer("called by " + r.URL.RequestURI())
@@ -469,7 +469,7 @@ func TestNoSecretIsInAReport(t *testing.T) {
 			}
 			_, _ = w.Write(answer)
 		}),
-		// One that sends back all that it gets, in header and body.
+		// A site that echoes header and body of the request.
 		"an echo": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", "http://127.0.0.1/x?"+r.URL.RawQuery)
 			if r.URL.Query().Has("signature") {

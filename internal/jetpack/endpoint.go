@@ -24,10 +24,10 @@ const (
 	checkRSD     = "rsd"
 )
 
-// detour is Jetpack's other door, for sites whose host blocks the file.
+// detour is Jetpack's alternative URL, for sites whose host blocks xmlrpc.php.
 const detour = "/?for=jetpack&jetpack=comms"
 
-// endpoint looks for the door that XML-RPC answers at.
+// endpoint looks for the URL at which XML-RPC answers.
 func (r *run) endpoint(ctx context.Context) {
 	if !r.reached {
 		r.skipAll("there is no connection", checkGet, checkPost, checkMethods, checkDetour, checkREST, checkRSD)
@@ -47,7 +47,7 @@ func (r *run) endpoint(ctx context.Context) {
 	r.rsd(ctx)
 }
 
-// outcome is what a call came to.
+// outcome is the result of a call.
 type outcome struct {
 	reply
 	block.Verdict
@@ -55,7 +55,7 @@ type outcome struct {
 	fault *xmlrpc.Fault
 }
 
-// call calls a method. The error is errNoTime or about the address.
+// call calls a method. Its error is errNoTime or about the address.
 func (r *run) call(ctx context.Context, to, method string, params ...xmlrpc.Value) (outcome, error) {
 	body, err := xmlrpc.EncodeCall(method, params...)
 	if err != nil {
@@ -78,7 +78,7 @@ func judged(got reply) outcome {
 	return out
 }
 
-// seen is the evidence of an answer.
+// seen describes a reply as evidence.
 func (o reply) seen() string {
 	if o.failure != "" {
 		return o.why
@@ -103,7 +103,7 @@ func (o reply) seen() string {
 	return strings.Join(parts, ", ")
 }
 
-// maxExcerpt is how much of a page is shown.
+// maxExcerpt is how much of a page the evidence shows.
 const maxExcerpt = 120
 
 func shorten(text string) string {
@@ -113,7 +113,8 @@ func shorten(text string) string {
 	return strings.ToValidUTF8(text[:maxExcerpt], "") + "..."
 }
 
-// judgeGet judges the GET in the light of the POST: Jetpack only needs the latter.
+// judgeGet adds the finding about the GET. It depends on the POST, because Jetpack needs
+// only that.
 func (r *run) judgeGet(got reply, err error, post outcome) {
 	if err != nil {
 		r.skip(checkGet, err.Error())
@@ -172,17 +173,17 @@ func (r *run) listMethods(ctx context.Context) {
 	switch {
 	case got.Kind != block.Open || !ok:
 		r.add(Finding{Check: checkMethods, Verdict: Warn, Cause: "methods_unreadable", Seen: got.seen(),
-			Means: "The list of methods cannot be read although XML-RPC answers.", Do: "Look for a plugin that changes system.listMethods or cuts long answers."})
+			Means: "The list of methods cannot be read although XML-RPC answers.", Do: "Look for a plugin that changes system.listMethods or truncates long answers."})
 	case !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "wp.") }):
 		r.add(Finding{Check: checkMethods, Verdict: Warn, Cause: "methods_removed", Seen: fmt.Sprintf("%d methods, none of them wp.*", len(names)),
-			Means: "A plugin or filter (xmlrpc_methods) takes WordPress's own methods away; Jetpack's may be gone as well.",
-			Do:    "Look for a plugin against XML-RPC; the next section says whether Jetpack is affected."})
+			Means: "A plugin or filter (xmlrpc_methods) removes WordPress's own methods; Jetpack's may be gone, too.",
+			Do:    "Look for a plugin against XML-RPC; the next section shows whether Jetpack is affected."})
 	default:
 		r.pass(checkMethods, fmt.Sprintf("%d methods", len(names)))
 	}
 }
 
-// tryDetour tries Jetpack's other door, and takes it when the first is closed.
+// tryDetour tries Jetpack's detour, and uses it when xmlrpc.php is closed.
 func (r *run) tryDetour(ctx context.Context) {
 	got, err := r.call(ctx, r.at(detour), "system.listMethods")
 	if err != nil {
@@ -199,11 +200,11 @@ func (r *run) tryDetour(ctx context.Context) {
 		r.skip(checkDetour, "closed ("+string(got.Kind)+"), and not needed")
 	default:
 		r.add(Finding{Check: checkDetour, Verdict: Fail, Cause: "detour_" + string(got.Kind), Seen: "POST " + detour + ": " + got.seen(),
-			Means: "Jetpack's other door is closed as well, or Jetpack is not active.", Do: "Open xmlrpc.php first; the detour is for hosts that cannot."})
+			Means: "Jetpack's detour is closed, too, or Jetpack is not active.", Do: "Open xmlrpc.php first; the detour is for hosts that cannot."})
 	}
 }
 
-// index is what the REST API says of itself.
+// index is the REST API's description of itself.
 type index struct {
 	URL        string   `json:"url"`
 	Home       string   `json:"home"`
@@ -235,7 +236,7 @@ func (r *run) restIndex(ctx context.Context) {
 		v = block.OfGet(first.Answer)
 	}
 	f := Finding{Check: checkREST, Verdict: Warn, Cause: "rest_" + string(v.Kind), Seen: "GET wp-json: " + first.seen(),
-		Means: "The REST API does not answer; Jetpack's newer parts (settings, sync, plugins) use it.",
+		Means: "The REST API does not answer; Jetpack's newer parts (settings, sync, plugins) need it.",
 		Do:    "Save the permalinks once (Settings > Permalinks), and look for a plugin or rule that blocks /wp-json."}
 	r.add(f)
 }
@@ -253,16 +254,16 @@ func (r *run) judgeIndex(about index, path string) {
 		return
 	}
 	r.add(Finding{Check: checkREST, Verdict: Warn, Cause: "home_differs", Seen: seen,
-		Means: "The site believes to be at " + quote(about.Home) + ", and was reached at " + r.home.String() + ".",
+		Means: "The site believes that it is at " + quote(about.Home) + ", but it was reached at " + r.home.String() + ".",
 		Do:    "Set home and siteurl (Settings > General, or wp-config.php) to the address that visitors reach."})
 }
 
-// sameSite compares addresses as Jetpack does, but for the slash at the end.
+// sameSite compares addresses as Jetpack does, except that it ignores a trailing slash.
 func sameSite(a, b *url.URL) bool {
 	return a.Scheme == b.Scheme && strings.EqualFold(hostPort(a), hostPort(b)) && strings.Trim(a.Path, "/") == strings.Trim(b.Path, "/")
 }
 
-// rsd asks where the site says that its XML-RPC is.
+// rsd asks the site for the advertised address of its XML-RPC.
 func (r *run) rsd(ctx context.Context) {
 	if r.door != r.at("/xmlrpc.php") {
 		r.skip(checkRSD, "xmlrpc.php is not open")
@@ -290,11 +291,11 @@ func (r *run) rsd(ctx context.Context) {
 		return
 	}
 	r.add(Finding{Check: checkRSD, Verdict: Warn, Cause: "rsd_differs", Seen: "points to " + withoutQuery(link),
-		Means: "The site says that its xmlrpc.php is at another address than the one that answers; WordPress.com believes the site.",
+		Means: "The site advertises another address for its xmlrpc.php than the one that answers; WordPress.com believes the site.",
 		Do:    "Set siteurl (Settings > General, or wp-config.php) to the address of the WordPress installation."})
 }
 
-// noteClock remembers the site's clock from an answer that PHP made.
+// noteClock records the site's clock from an answer made by PHP.
 func (r *run) noteClock(got reply) {
 	if got.hasClock && got.failure == "" {
 		r.clock, r.hasClock = got.clock, true

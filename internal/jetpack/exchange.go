@@ -21,11 +21,11 @@ import (
 	"github.com/Automattic/jetmon/internal/jetpack/errorlog"
 )
 
-// Bounds of one exchange.
+// Limits on one exchange.
 const (
 	maxBody   = 256 << 10
 	maxHeader = 64 << 10
-	// leastTime is the time left under which nothing new is begun.
+	// leastTime is the remaining time below which no new step starts.
 	leastTime = 200 * time.Millisecond
 )
 
@@ -34,18 +34,18 @@ type Prober interface {
 	Probe(ctx context.Context, t check.Target) check.Observation
 }
 
-// errNoTime says that the diagnosis ran out of time before a step.
+// errNoTime reports that the diagnosis ran out of time before a step.
 var errNoTime = errors.New("no time is left")
 
 // exchanger sends requests with bodies to addresses that the check engine has connected
-// to. It is used by one goroutine.
+// to. It is not safe for concurrent use.
 type exchanger struct {
 	prober    Prober
 	agent     string
 	step      time.Duration
 	now       func() time.Time
 	transport *http.Transport
-	// pins are the addresses of the hosts that were probed, by HOST:PORT.
+	// pins are the addresses of the probed hosts, by HOST:PORT.
 	pins map[string]netip.AddrPort
 }
 
@@ -53,8 +53,8 @@ func newExchanger(o Options) *exchanger {
 	e := &exchanger{prober: o.Prober, agent: o.UserAgent, step: o.StepTimeout, now: o.Now, pins: map[string]netip.AddrPort{}}
 	dialer := &net.Dialer{}
 	e.transport = &http.Transport{
-		// The name was resolved and judged by the check engine; it is not resolved again,
-		// so that nobody can answer with another address now.
+		// The check engine has resolved the name and checked the address. Another resolution
+		// could return another address, so there is none.
 		DialContext: func(ctx context.Context, _, host string) (net.Conn, error) {
 			pin, ok := e.pins[host]
 			if !ok {
@@ -71,14 +71,14 @@ func newExchanger(o Options) *exchanger {
 
 func (e *exchanger) close() { e.transport.CloseIdleConnections() }
 
-// pinned remembers where the engine connected to for a URL.
+// pinned records the address to which the engine connected for a URL.
 func (e *exchanger) pinned(u *url.URL, o check.Observation) {
 	if pin, err := netip.ParseAddrPort(o.ResolvedAddress); err == nil && o.Phase >= check.PhaseConnect {
 		e.pins[hostPort(u)] = pin
 	}
 }
 
-// probe asks the engine, within a step's time.
+// probe runs the engine within a step's time.
 func (e *exchanger) probe(ctx context.Context, t check.Target) (check.Observation, error) {
 	timeout, err := e.budget(ctx)
 	if err != nil {
@@ -88,7 +88,7 @@ func (e *exchanger) probe(ctx context.Context, t check.Target) (check.Observatio
 	return e.prober.Probe(ctx, t), nil
 }
 
-// budget is the time for one step: never more than half of what is left.
+// budget returns the time for one step: at most half of the remaining time.
 func (e *exchanger) budget(ctx context.Context) (time.Duration, error) {
 	timeout := e.step
 	if deadline, ok := ctx.Deadline(); ok {
@@ -100,31 +100,31 @@ func (e *exchanger) budget(ctx context.Context) (time.Duration, error) {
 	return timeout, nil
 }
 
-// request is one to send.
+// request is a request to send.
 type request struct {
 	method, url string
 	body        []byte
 	contentType string
 }
 
-// reply is an answer, or why there is none: then failure says how it ended.
+// reply is an answer, or the failure when there is none.
 type reply struct {
 	block.Answer
 	failure block.Kind
 	// why is the failure in words.
 	why string
-	// clock is how far the answer's Date is ahead of ours, when it has one.
+	// clock is how far the answer's Date is ahead of our clock, if hasClock.
 	clock    time.Duration
 	hasClock bool
 	took     time.Duration
 }
 
-// send does one exchange. It never follows a redirect. An error means that nothing was
-// sent for a reason that is not the site's: no time, or an address that is not allowed.
+// send does one exchange. It never follows a redirect. An error means that send sent
+// nothing, for a reason other than the site: no time, or an address that is not allowed.
 func (e *exchanger) send(ctx context.Context, r request) (reply, error) {
 	u, err := url.Parse(r.url)
 	if err != nil {
-		return reply{}, errors.New("the address is not a URL") // it may hold a signature
+		return reply{}, errors.New("the address is not a URL") // err could show a signature
 	}
 	if err := e.pin(ctx, u); err != nil {
 		return reply{}, err
@@ -153,7 +153,7 @@ func (e *exchanger) send(ctx context.Context, r request) (reply, error) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	out := reply{Answer: block.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}, took: e.now().Sub(start)}
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		// A Date is cut to the second, so the clock was half a second further on average.
+		// A Date is truncated to the second, so the clock was half a second ahead on average.
 		out.clock, out.hasClock = date.Add(time.Second/2).Sub(start.Add(out.took/2)), true
 	}
 	if err != nil {
@@ -162,7 +162,7 @@ func (e *exchanger) send(ctx context.Context, r request) (reply, error) {
 	return out, nil
 }
 
-// pin has the engine probe a host that is new, so that its policy is asked.
+// pin makes the engine probe a new host, so that its address policy applies.
 func (e *exchanger) pin(ctx context.Context, u *url.URL) error {
 	if _, ok := e.pins[hostPort(u)]; ok {
 		return nil
@@ -179,7 +179,7 @@ func (e *exchanger) pin(ctx context.Context, u *url.URL) error {
 	return nil
 }
 
-// broken judges an exchange that ended without an answer.
+// broken returns the reply for an exchange that ended without an answer.
 func broken(err error, took time.Duration) reply {
 	out := reply{failure: block.Lost, why: "the connection broke: " + plainError(err), took: took}
 	netErr, ok := errors.AsType[net.Error](err)
@@ -189,7 +189,7 @@ func broken(err error, took time.Duration) reply {
 	return out
 }
 
-// plainError gives an error's innermost text: what wraps it may name the URL.
+// plainError returns an error's innermost text: an outer error may contain the URL.
 func plainError(err error) string {
 	for {
 		inner := errors.Unwrap(err)
@@ -204,7 +204,7 @@ func plainError(err error) string {
 	return err.Error()
 }
 
-// hostPort is where a URL leads, as the transport asks for it.
+// hostPort returns a URL's destination in the form that the transport dials.
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
@@ -216,11 +216,10 @@ func hostPort(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// quote makes what a site sent fit to be shown: a page may repeat the signed URL that it
-// was called by.
+// quote makes a site's text safe to show: a page may repeat the signed URL of the call.
 func quote(s string) string { return errorlog.Redact(s) }
 
-// withoutQuery shows a URL; queries may hold signatures.
+// withoutQuery removes a URL's query, which may contain signatures.
 func withoutQuery(raw string) string {
 	shown, _, _ := strings.Cut(raw, "?")
 	return shown

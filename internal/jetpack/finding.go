@@ -49,22 +49,22 @@ func (s Section) String() string {
 	return ""
 }
 
-// Finding is what one step found.
+// Finding is the result of one step.
 type Finding struct {
 	Section Section
-	// Check names the step, as "xmlrpc_post"; stable, for programs.
+	// Check names the step, as "xmlrpc_post"; it is stable, for programs.
 	Check   string
 	Verdict Verdict
-	// Cause names what is wrong, as "firewall"; stable, empty when nothing is.
+	// Cause names the fault, as "firewall"; it is stable, and empty when there is none.
 	Cause string
-	// Seen is the evidence, Means what it means, Do what to do. The latter two are
-	// empty when nothing is wrong.
+	// Seen is the evidence, Means its meaning, Do the advice. The latter two are empty when
+	// nothing is wrong.
 	Seen, Means, Do string
 }
 
 // Report is a whole diagnosis.
 type Report struct {
-	// URL that was diagnosed; empty for logs.
+	// URL is the diagnosed address; empty for logs.
 	URL      string
 	Start    time.Time
 	Took     time.Duration
@@ -72,7 +72,7 @@ type Report struct {
 	// Cause is the finding that most likely explains the trouble; nil when nothing is
 	// wrong.
 	Cause *Finding
-	// Conclusion is one line for people: the most likely cause.
+	// Conclusion states the most likely cause in one line for people.
 	Conclusion string
 }
 
@@ -90,7 +90,7 @@ func (r *Report) Worst() Verdict {
 	return worst
 }
 
-// Find gives the finding of a step, nil when there is none.
+// Find returns the finding of a step, nil when there is none.
 func (r *Report) Find(check string) *Finding {
 	for i := range r.Findings {
 		if r.Findings[i].Check == check {
@@ -114,13 +114,13 @@ func (l *list) add(f Finding) {
 
 func (l *list) pass(check, seen string) { l.add(Finding{Check: check, Verdict: Pass, Seen: seen}) }
 
-// skip says why a step was not done.
+// skip adds a finding with the reason why a step was skipped.
 func (l *list) skip(check, why string) { l.add(Finding{Check: check, Verdict: Skipped, Seen: why}) }
 
-// maxSeen bounds the evidence of one finding.
+// maxSeen limits the evidence of one finding.
 const maxSeen = 400
 
-// clean makes what a site sent fit to be shown: one line without control characters.
+// clean makes a site's text safe to show: one line without control characters.
 func clean(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

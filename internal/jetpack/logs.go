@@ -23,29 +23,29 @@ const (
 	checkErrorLog  = "error_log"
 )
 
-// Logs are what to read.
+// Logs configures ReadLogs.
 type Logs struct {
-	// Access and Error are logs, plain or gzip; Error may be nil.
+	// Access and Error are the logs, plain or gzip; Error may be nil.
 	Access, Error io.Reader
-	// Buffers are the FastCGI buffers; the zero value is DefaultBuffers.
+	// Buffers are the FastCGI buffers; the zero value means DefaultBuffers.
 	Buffers Buffers
-	// Top is how many URLs are listed; 0 is 10.
+	// Top is how many URLs to list; 0 means 10.
 	Top int
-	// Now tells the time; nil is time.Now.
+	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
 
-// LogReport is what logs say.
+// LogReport is the result of ReadLogs.
 type LogReport struct {
 	Report
 	Buffers Buffers
-	// Proposed are buffers that hold the largest response; zero when those given do.
+	// Proposed are buffers that hold the largest response; zero when the given ones do.
 	Proposed Buffers
 	Access   accesslog.Summary
 	Errors   errorlog.Summary
 }
 
-// ReadLogs reads the logs of a server, in memory that does not grow with them.
+// ReadLogs reads the logs of a server in constant memory.
 func ReadLogs(o Logs) (*LogReport, error) {
 	if o.Access == nil {
 		return nil, errors.New("jetpack: an access log is needed")
@@ -78,13 +78,13 @@ func ReadLogs(o Logs) (*LogReport, error) {
 	return out, nil
 }
 
-// logFindings makes findings of what was counted.
+// logFindings makes findings from the counts.
 type logFindings struct {
 	list
 	report *LogReport
 }
 
-// accessLog says how well the log could be read.
+// accessLog adds the finding about how much of the log was readable.
 func (l *logFindings) accessLog(readErr error) {
 	s := &l.report.Access
 	f := Finding{Check: checkAccessLog, Verdict: Pass, Seen: fmt.Sprintf("%d requests", s.Good)}
@@ -92,36 +92,36 @@ func (l *logFindings) accessLog(readErr error) {
 		f.Seen += " from " + s.First.Format(time.DateTime) + " to " + s.Last.Format(time.DateTime) + " UTC"
 	}
 	if s.Bad > 0 {
-		f.Seen += fmt.Sprintf("; %d lines are not of the common or combined format, the first is line %d", s.Bad, s.BadAt)
+		f.Seen += fmt.Sprintf("; %d lines are not in the common or combined format, the first is line %d", s.Bad, s.BadAt)
 	}
 	switch {
 	case s.Good == 0:
 		f.Verdict, f.Cause = Fail, "access_log_unreadable"
-		f.Means = "No line of the access log can be read: it is empty, binary, or of another format."
-		f.Do = "Give a log of the common or combined format (plain or gzip), as nginx and Apache write it by default."
+		f.Means = "No line of the access log can be parsed: it is empty, binary, or in another format."
+		f.Do = "Give a log in the common or combined format (plain or gzip), as nginx and Apache write by default."
 	case readErr != nil:
 		f.Verdict, f.Cause = Warn, "access_log_cut"
 		f.Seen += "; reading ended early: " + readErr.Error()
-		f.Means = "The access log is damaged or cut; what could be read was counted."
+		f.Means = "The access log is damaged or truncated; the readable part was counted."
 		f.Do = "Give an intact copy."
 	case s.Bad > 0:
 		f.Verdict, f.Cause = Warn, "access_log_malformed"
-		f.Means = "A part of the access log cannot be read; the good lines were counted."
-		f.Do = "Look at the line named: rotation may have cut it, or another format was mixed in."
+		f.Means = "Part of the access log cannot be parsed; the good lines were counted."
+		f.Do = "Look at that line: rotation may have truncated it, or another format was mixed in."
 	}
 	l.add(f)
 }
 
-// sizes puts the largest response against the buffers. The average says nothing: the one
-// response that does not fit is the one that goes to disk.
+// sizes compares the largest response with the buffers. The average tells nothing: the
+// one response that does not fit goes to disk.
 func (l *logFindings) sizes() {
 	d := &l.report.Access.Dynamic
 	if d.Count == 0 {
-		l.skip(checkSizes, "no response of PHP's in the log")
+		l.skip(checkSizes, "no response from PHP in the log")
 		return
 	}
 	b := l.report.Buffers
-	seen := fmt.Sprintf("largest response of PHP's %d bytes%s, 99 %% within %d, median %d, average %d; buffers %s hold %d",
+	seen := fmt.Sprintf("largest response from PHP %d bytes%s, 99 %% within %d, median %d, average %d; buffers %s hold %d",
 		d.Max, l.largest(), d.Percentile(99), d.Percentile(50), d.Average(), b, b.Bytes())
 	if d.Max <= b.Bytes() {
 		l.pass(checkSizes, seen)
@@ -130,13 +130,13 @@ func (l *logFindings) sizes() {
 	target, note := d.Max, ""
 	if target > maxProposed {
 		target = min(max(d.Percentile(99), b.Bytes()), maxProposed)
-		note = " (enough for 99 % of the responses; the largest are better streamed or left to disk)"
+		note = " (enough for 99 % of the responses; it is better to stream the largest or leave them to the disk)"
 	}
 	proposed := b.propose(target)
-	do := "Leave the buffers as they are: the few that are larger are too large for memory."
+	do := "Leave the buffers as they are: the few larger responses are too large for memory."
 	if proposed.Bytes() > b.Bytes() {
 		l.report.Proposed = proposed
-		do = "In nginx: " + proposed.Directive() + note + " gzip and headers are not in the log's numbers, so leave some room."
+		do = "In nginx: " + proposed.Directive() + note + " The log's numbers do not include gzip and headers, so leave some room."
 	}
 	l.add(Finding{Check: checkSizes, Verdict: Warn, Cause: "fastcgi_buffers", Seen: fmt.Sprintf("%d of %d do not fit; %s", l.report.Access.Over, d.Count, seen),
 		Means: fmt.Sprintf("The largest response does not fit in the FastCGI buffers (%d > %d bytes) and goes through a temporary file, however small the average is.", d.Max, b.Bytes()),
@@ -150,7 +150,7 @@ func (l *logFindings) largest() string {
 	return ""
 }
 
-// traffic judges how the calls of Jetpack went.
+// traffic adds the finding about Jetpack's calls.
 func (l *logFindings) traffic() {
 	c := &l.report.Access.Calls
 	if l.report.Access.Good == 0 {
@@ -182,8 +182,8 @@ func (l *logFindings) traffic() {
 	f := Finding{Check: checkTraffic, Verdict: Pass, Seen: fmt.Sprintf("%d calls; by status %s; by user agent %s", c.Count, strings.Join(parts, ", "), strings.Join(agents, ", "))}
 	if bad := c.Count - good; bad > 0 {
 		f.Verdict, f.Cause = Warn, fmt.Sprintf("jetpack_calls_%d", worst)
-		f.Means = fmt.Sprintf("%d of %d calls of Jetpack's do not succeed, most by status %d: %s", bad, c.Count, worst, statusMeans(worst))
-		f.Do = "Run jetmon diagnose with the site's URL: it says who answers and why."
+		f.Means = fmt.Sprintf("%d of %d calls of Jetpack do not succeed, most of them with status %d: %s", bad, c.Count, worst, statusMeans(worst))
+		f.Do = "Run jetmon diagnose with the site's URL: it shows who answers and why."
 		if bad*2 > c.Count {
 			f.Verdict = Fail
 		}
@@ -231,7 +231,7 @@ func (l *logFindings) replays() {
 	}
 }
 
-// errorLog makes a finding of each group.
+// errorLog adds a finding for the log and one for each group of its entries.
 func (l *logFindings) errorLog(readErr error) {
 	s := &l.report.Errors
 	f := Finding{Check: checkErrorLog, Verdict: Pass, Seen: fmt.Sprintf("%d entries in %d groups", s.Entries, len(s.Groups))}
@@ -241,11 +241,11 @@ func (l *logFindings) errorLog(readErr error) {
 	switch {
 	case s.Entries == 0 && s.Bad > 0:
 		f.Verdict, f.Cause = Warn, "error_log_unreadable"
-		f.Means, f.Do = "No entry of the error log can be read.", "Give a log of nginx, Apache or PHP-FPM, plain or gzip."
+		f.Means, f.Do = "No entry of the error log can be parsed.", "Give a log of nginx, Apache or PHP-FPM, plain or gzip."
 	case readErr != nil:
 		f.Verdict, f.Cause = Warn, "error_log_cut"
 		f.Seen += "; reading ended early: " + readErr.Error()
-		f.Means, f.Do = "The error log is damaged or cut; what could be read was counted.", "Give an intact copy."
+		f.Means, f.Do = "The error log is damaged or truncated; the readable part was counted.", "Give an intact copy."
 	}
 	l.add(f)
 	for _, g := range s.Groups {

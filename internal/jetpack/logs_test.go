@@ -9,7 +9,7 @@ import (
 )
 
 // founding is the case of the founding document: at most 64,156 bytes, 1,056 on average,
-// and the message that was taken for one about FastCGI's buffers.
+// and the message that was mistaken for one about FastCGI's buffers.
 func founding() (access, errors string) {
 	var b strings.Builder
 	line := func(uri string, status, size int, agent string) {

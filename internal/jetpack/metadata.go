@@ -17,7 +17,7 @@ const (
 	checkKnownDoor  = "known_xmlrpc"
 )
 
-// about is what WordPress.com says of a site.
+// about is WordPress.com's description of a site.
 type about struct {
 	ID      int64  `json:"ID"`
 	URL     string `json:"URL"`
@@ -28,7 +28,7 @@ type about struct {
 	Error string `json:"error"`
 }
 
-// metadata asks WordPress.com what it knows of the site.
+// metadata asks WordPress.com about the site.
 func (r *run) metadata(ctx context.Context) {
 	rest := []string{checkKnownHome, checkKnownState, checkKnownDoor}
 	if r.MetadataURL == NoMetadata {
@@ -52,18 +52,18 @@ func (r *run) metadata(ctx context.Context) {
 			Means: "WordPress.com knows no site of this name: it is not connected, or connected under another address.",
 			Do:    "Connect Jetpack in wp-admin; after a move, let it update its address (Site Health, identity crisis)."})
 	case parsed && got.Status == http.StatusForbidden && a.Error == "unauthorized":
-		r.pass(checkKnown, "WordPress.com knows the site, and says no more: it is private")
+		r.pass(checkKnown, "WordPress.com knows the site, but shows no details: it is private")
 	case !parsed || got.Status != http.StatusOK || a.ID == 0:
-		r.skip(checkKnown, "WordPress.com's API does not answer as it should: "+got.seen())
+		r.skip(checkKnown, "WordPress.com's API gives no usable answer: "+got.seen())
 	default:
 		r.pass(checkKnown, fmt.Sprintf("site %d, %s", a.ID, quote(a.URL)))
 		r.compareKnown(&a)
 		return
 	}
-	r.skipAll("WordPress.com says nothing of it", rest...)
+	r.skipAll("WordPress.com does not mention it", rest...)
 }
 
-// compareKnown puts what WordPress.com says against what was seen.
+// compareKnown compares WordPress.com's description with the site itself.
 func (r *run) compareKnown(a *about) {
 	known, err := url.Parse(a.URL)
 	switch {
@@ -73,11 +73,11 @@ func (r *run) compareKnown(a *about) {
 		r.pass(checkKnownHome, "the same address: "+quote(a.URL))
 	case strings.EqualFold(known.Host, r.home.Host) && known.Scheme != r.home.Scheme:
 		r.add(Finding{Check: checkKnownHome, Verdict: Fail, Cause: "address_differs", Seen: "WordPress.com says " + quote(a.URL) + ", the site is at " + r.home.String(),
-			Means: "WordPress.com calls the site by http where it is at https (or the other way round): the redirect loses its calls.",
+			Means: "WordPress.com calls the site by http although it is at https (or the other way round): the redirect loses its calls.",
 			Do:    "Set home and siteurl to the address that answers, then update it on WordPress.com (Site Health, identity crisis)."})
 	default:
 		r.add(Finding{Check: checkKnownHome, Verdict: Fail, Cause: "address_differs", Seen: "WordPress.com says " + quote(a.URL) + ", the site is at " + r.home.String(),
-			Means: "WordPress.com knows the site by another address than it has: its calls go there.",
+			Means: "WordPress.com knows the site by another address, and its calls go there.",
 			Do:    "Resolve the identity crisis in wp-admin (Jetpack asks whether the site moved), or set home and siteurl back."})
 	}
 	switch {
@@ -87,7 +87,7 @@ func (r *run) compareKnown(a *about) {
 		r.pass(checkKnownState, "known as a Jetpack site")
 	default:
 		r.add(Finding{Check: checkKnownState, Verdict: Fail, Cause: "not_jetpack", Seen: "jetpack: false",
-			Means: "WordPress.com does not take the site for a Jetpack site: the name belongs to a blog there, or the connection is gone.",
+			Means: "WordPress.com does not consider the site a Jetpack site: the name belongs to a blog there, or the connection is gone.",
 			Do:    "Check that the domain does not point to WordPress.com, and connect Jetpack again."})
 	}
 	r.compareDoor(a.Meta.Links["xmlrpc"])
@@ -104,6 +104,6 @@ func (r *run) compareDoor(link string) {
 	default:
 		r.add(Finding{Check: checkKnownDoor, Verdict: Fail, Cause: "xmlrpc_differs", Seen: "WordPress.com calls " + withoutQuery(link) + ", xmlrpc.php was looked for at " + own.String(),
 			Means: "WordPress.com calls another xmlrpc.php than the one that belongs to this address.",
-			Do:    "Set siteurl to where WordPress is installed, and let Jetpack update its address."})
+			Do:    "Set siteurl to the address of the WordPress installation, and let Jetpack update its address."})
 	}
 }

@@ -22,7 +22,7 @@ const (
 	userToken = "userkey.us3rs3cret.3"
 )
 
-// secrets are what must never be shown.
+// secrets are the texts that no report may contain.
 func secrets() []string { return []string{"bl0gs3cret", "us3rs3cret"} }
 
 func credential(t testing.TB, stored string) signature.Credential {
@@ -47,7 +47,7 @@ func serve(t testing.TB, h http.Handler) string {
 	return s.URL + "/"
 }
 
-// world is a site and what WordPress.com knows of it.
+// world is a site and WordPress.com's metadata about it.
 type world struct {
 	site string
 	com  *fakejetpack.WordPressCom
@@ -101,7 +101,7 @@ func table(r *jetpack.Report) string {
 	return b.String() + r.Conclusion
 }
 
-// expect wants a verdict and cause of a step.
+// expect fails the test unless a step has this verdict and cause.
 func expect(t testing.TB, r *jetpack.Report, check string, verdict jetpack.Verdict, cause string) {
 	t.Helper()
 	f := r.Find(check)

@@ -21,14 +21,15 @@ const (
 	checkSyncLock   = "sync_lock"
 )
 
-// When a queue is worth a warning: far from Jetpack's own limits, but no healthy site's.
+// When a queue deserves a warning: far below Jetpack's own limits, but beyond any healthy
+// site.
 const (
 	warnLag  = 15 * time.Minute
 	warnSize = 1000
 )
 
-// syncStatus is the part of /jetpack/v4/sync/status that matters. Numbers come as
-// numbers or texts.
+// syncStatus is the relevant part of /jetpack/v4/sync/status. PHP sends numbers as numbers
+// or as strings.
 type syncStatus struct {
 	Size  any `json:"queue_size"`
 	Lag   any `json:"queue_lag"`
@@ -38,8 +39,8 @@ type syncStatus struct {
 	} `json:"debug_details"`
 }
 
-// sync reads the state of the sync queue. It only reads: /sync/health can be called by
-// POST alone, which sets it, so the state of health is taken from /sync/status.
+// sync reads the state of the sync queue. It only reads: /sync/health accepts only POST,
+// which sets it, so sync takes the health from /sync/status.
 func (r *run) sync(ctx context.Context) {
 	all := []string{checkSyncHealth, checkSyncQueue, checkSyncLock}
 	switch {
@@ -105,10 +106,10 @@ func (r *run) syncHealth(state string) {
 	case "out_of_sync":
 		f.Verdict, f.Cause = Warn, "out_of_sync"
 		f.Means = "WordPress.com's copy of the site differs from the site."
-		f.Do = "Start a full sync (Jetpack debugger, or wp jetpack sync start), and see that it ends."
+		f.Do = "Start a full sync (Jetpack debugger, or wp jetpack sync start), and check that it ends."
 	case "disabled":
 		f.Verdict, f.Cause = Warn, "sync_disabled"
-		f.Means = "Jetpack Sync is off: WordPress.com learns nothing of changes."
+		f.Means = "Jetpack Sync is off: WordPress.com does not learn about changes."
 		f.Do = "Turn it on again (option jetpack_sync_settings_disable, filter jetpack_sync_sender_should_load)."
 	default:
 		f.Verdict = Skipped
@@ -124,22 +125,22 @@ func (r *run) syncQueue(s syncStatus) {
 		return
 	}
 	lag := time.Duration(seconds * float64(time.Second)).Round(time.Second)
-	f := Finding{Check: checkSyncQueue, Verdict: Pass, Seen: fmt.Sprintf("%.0f items, the oldest waits for %s", size, lag),
+	f := Finding{Check: checkSyncQueue, Verdict: Pass, Seen: fmt.Sprintf("%.0f items, the oldest waiting for %s", size, lag),
 		Do: "Run WP-Cron from the system (DISABLE_WP_CRON and a crontab), look for slow requests to WordPress.com, and empty the queue by wp jetpack sync start."}
 	switch {
 	case size > syncqueue.MaxItems && lag > syncqueue.MaxLag:
 		f.Verdict, f.Cause = Fail, "sync_queue_full"
-		f.Means = fmt.Sprintf("The queue is over %d items and %s behind: Jetpack takes no more changes.", syncqueue.MaxItems, syncqueue.MaxLag)
+		f.Means = fmt.Sprintf("The queue is over %d items and %s behind: Jetpack accepts no more changes.", syncqueue.MaxItems, syncqueue.MaxLag)
 	case lag > warnLag || size > warnSize && lag > time.Minute:
 		f.Verdict, f.Cause = Warn, "sync_behind"
-		f.Means = "Changes reach WordPress.com late: sending does not keep up, or does not run."
+		f.Means = "Changes reach WordPress.com late: the sender does not keep up, or does not run."
 	default:
 		f.Do = ""
 	}
 	r.add(f)
 }
 
-// syncLock judges a lock that is held: for a moment that is normal.
+// syncLock adds the finding about the queue's lock. Holding it for a moment is normal.
 func (r *run) syncLock(s syncStatus) {
 	held := ""
 	for _, queue := range []string{"sync", "full_sync"} {
@@ -159,12 +160,12 @@ func (r *run) syncLock(s syncStatus) {
 	default:
 		r.add(Finding{Check: checkSyncLock, Verdict: Warn, Cause: "sync_lock_held",
 			Seen:  fmt.Sprintf("the lock of the queue %s is held while items wait for %.0f s", held, seconds),
-			Means: "A process holds the lock and does not send, or dies again and again while sending. Others get unclosed_buffer; when two believe to own the lock, PHP's log says \"" + syncqueue.ErrMismatch.Error() + "\" (" + syncqueue.ErrMismatch.Code() + "): " + syncqueue.ErrMismatch.Explain(),
+			Means: "A process holds the lock and does not send, or dies repeatedly while sending. Others get unclosed_buffer; when two believe that they own the lock, PHP's log says \"" + syncqueue.ErrMismatch.Error() + "\" (" + syncqueue.ErrMismatch.Code() + "): " + syncqueue.ErrMismatch.Explain(),
 			Do:    "Look for PHP time-outs while sending; exclude options jpsq_* from a persistent object cache; then reset the locks (DELETE /wp-json/jetpack/v4/sync/locks, or wp jetpack sync reset)."})
 	}
 }
 
-// number reads what PHP may have sent as a number or a text.
+// number reads a number that PHP may have sent as a string.
 func number(v any) (float64, bool) {
 	switch v := v.(type) {
 	case float64:

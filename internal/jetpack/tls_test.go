@@ -12,7 +12,7 @@ import (
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
-// secure starts a site with TLS under a name that only its own name server knows.
+// secure starts a TLS site under a name that only its own name server resolves.
 func secure(t *testing.T, v fakesite.Variant, h http.Handler) (*fakesite.Site, *probe.Prober) {
 	t.Helper()
 	site := fakesite.NewTLS(t, v).At("shop.example.test")

@@ -25,7 +25,7 @@ const (
 	checkIPv6      = "ipv6"
 )
 
-// wayIn looks at the page that was given by HEAD and GET, as checks do.
+// wayIn probes the given page by HEAD and GET, as checks do.
 func (r *run) wayIn(ctx context.Context) {
 	ask := func(m check.Method, p check.RedirectPolicy) (check.Observation, error) {
 		return r.probe(ctx, check.Target{URL: r.page.String(), Settings: check.Settings{Method: m, RedirectPolicy: p}})
@@ -33,7 +33,7 @@ func (r *run) wayIn(ctx context.Context) {
 	get, err := ask(check.MethodGet, check.RedirectFollow)
 	first := get
 	if err == nil && len(get.Hops) > 0 {
-		// What was measured is the last host's.
+		// The probe measured only the last host, so probe the first one too.
 		first, err = ask(check.MethodGet, check.RedirectFail)
 	}
 	if err != nil {
@@ -56,8 +56,8 @@ func (r *run) wayIn(ctx context.Context) {
 	r.locate(ctx)
 }
 
-// locate finds out whether the path that was given is WordPress's directory or a page
-// of a site above it.
+// locate finds out whether the given path is WordPress's directory or a page of a site
+// above it.
 func (r *run) locate(ctx context.Context) {
 	if r.home.Path == "/" {
 		return
@@ -69,7 +69,7 @@ func (r *run) locate(ctx context.Context) {
 	}
 }
 
-// isDoor says whether WordPress itself answers there.
+// isDoor reports whether WordPress itself answers at a URL.
 func (r *run) isDoor(ctx context.Context, at string) bool {
 	got, err := r.send(ctx, request{method: http.MethodGet, url: at})
 	return err == nil && got.failure == "" && block.OfGet(got.Answer).Kind == block.Open
@@ -81,7 +81,7 @@ func (r *run) skipAll(why string, checks ...string) {
 	}
 }
 
-// network says how far the connection came: DNS, TCP, TLS.
+// network adds the findings about the connection: DNS, TCP, TLS.
 func (r *run) network(o check.Observation) {
 	steps := []struct {
 		name  string
@@ -112,7 +112,7 @@ func (r *run) network(o check.Observation) {
 
 func dnsSeen(u *url.URL, o check.Observation) string {
 	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
-		return u.Hostname() + " is an address, no name"
+		return u.Hostname() + " is an address, not a name"
 	}
 	return fmt.Sprintf("%s was resolved in %s", u.Hostname(), milliseconds(o.Timing.DNS))
 }
@@ -123,13 +123,13 @@ func (r *run) networkFailure(name string, o check.Observation) {
 	case o.Failure == check.FailurePolicy:
 		f.Cause = "private_address"
 		f.Means = "The address is not one of the public Internet, so WordPress.com cannot reach the site."
-		f.Do = "Give the site a public address and name; for a look at a private one, allow private addresses (--allow-private)."
+		f.Do = "Give the site a public address and name; to diagnose a private one, allow private addresses (--allow-private)."
 	case name == checkDNS:
-		f.Means = "The name of the site cannot be resolved, so nobody finds it."
+		f.Means = "The site's name cannot be resolved, so nobody can find the site."
 		f.Do = "Check the domain's name servers and records (dig " + r.given.Hostname() + "), and whether the domain has expired."
 	case name == checkTCP:
-		f.Means = "No connection to the server comes about: it is off, or a firewall is in the way."
-		f.Do = "Check that the web server runs and listens on the port, and that the firewall lets the world in."
+		f.Means = "The server cannot be reached: it is off, or a firewall is in the way."
+		f.Do = "Check that the web server runs and listens on the port, and that the firewall lets everybody in."
 	case name == checkTLS:
 		f.Means = "The TLS handshake fails, so WordPress.com does not get as far as HTTP: " + o.Reason + "."
 		f.Do = "Renew or complete the certificate (full chain, right host name), and check the TLS settings of server and CDN."
@@ -146,10 +146,10 @@ func (r *run) tls(o check.Observation) {
 	f := Finding{Check: checkTLS, Verdict: Warn, Seen: seen}
 	switch {
 	case slices.Contains(o.Advisories, check.AdvisoryTLSExpiring):
-		f.Cause, f.Means = "tls_expiring", "The certificate ends soon; afterwards all calls fail."
-		f.Do = "Look why it is not renewed (certbot renew --dry-run)."
+		f.Cause, f.Means = "tls_expiring", "The certificate expires soon; then all calls will fail."
+		f.Do = "Find out why it is not renewed (certbot renew --dry-run)."
 	case slices.Contains(o.Advisories, check.AdvisoryTLSDeprecated):
-		f.Cause, f.Means = "tls_deprecated", "The server speaks only old versions of TLS, which callers drop one after the other."
+		f.Cause, f.Means = "tls_deprecated", "The server speaks only old versions of TLS, which callers are dropping one after another."
 		f.Do = "Turn on TLS 1.2 and 1.3."
 	default:
 		f.Verdict = Pass
@@ -157,14 +157,14 @@ func (r *run) tls(o check.Observation) {
 	r.add(f)
 }
 
-// follow says where redirects lead, and moves the diagnosis there.
+// follow adds the finding about redirects, and moves the diagnosis to their target.
 func (r *run) follow(o check.Observation) {
 	if o.Failure == check.FailureRedirect {
 		f := Finding{Check: checkRedirects, Verdict: Fail, Cause: "redirect_" + o.Reason, Seen: explainFailure(o) + hopsSeen(o),
 			Means: "The home page redirects to where no caller can go.",
-			Do:    "Make home and siteurl (Settings > General) agree with what server and CDN redirect to; behind a proxy pass X-Forwarded-Proto."}
+			Do:    "Make home and siteurl (Settings > General) match the redirects of server and CDN; behind a proxy pass X-Forwarded-Proto."}
 		if o.Reason == "loop" || o.Reason == "too_many" {
-			f.Means = "The home page redirects without an end, so no caller arrives."
+			f.Means = "The home page redirects endlessly, so no caller arrives."
 		}
 		r.add(f)
 		return
@@ -181,7 +181,7 @@ func (r *run) follow(o check.Observation) {
 	}
 	last, err := check.ParseURL(o.Hops[len(o.Hops)-1].URL)
 	if err != nil || last.Scheme == r.given.Scheme && last.Host == r.given.Host {
-		// Within the site, as to a language: xmlrpc.php stays where it is.
+		// The redirect stays within the site, as to a language; xmlrpc.php does not move.
 		r.pass(checkRedirects, "within the site"+hopsSeen(o))
 		return
 	}
@@ -190,7 +190,7 @@ func (r *run) follow(o check.Observation) {
 	r.home = &moved
 	r.add(Finding{Check: checkRedirects, Verdict: Warn, Cause: "redirected", Seen: strings.TrimPrefix(hopsSeen(o), ": "),
 		Means: "The site is at " + r.home.String() + ". Calls to " + r.given.String() + " are lost: a redirected POST becomes a GET, and signed calls are not repeated.",
-		Do:    "Make sure that home and siteurl, and with them WordPress.com, say " + strings.TrimSuffix(r.home.String(), "/") + "."})
+		Do:    "Make sure that home and siteurl, and through them WordPress.com, have the address " + strings.TrimSuffix(r.home.String(), "/") + "."})
 }
 
 func hopsSeen(o check.Observation) string {
@@ -209,7 +209,7 @@ func hopsSeen(o check.Observation) string {
 	return b.String()
 }
 
-// compare puts HEAD and GET beside one another.
+// compare compares the results of HEAD and GET.
 func (r *run) compare(head, get check.Observation) {
 	seen := "HEAD " + explainOutcome(head) + ", GET " + explainOutcome(get)
 	f := Finding{Check: checkAnswer, Seen: seen}
@@ -227,7 +227,7 @@ func (r *run) compare(head, get check.Observation) {
 		f.Means = "HTTP authentication guards the site: WordPress.com has no password for it."
 		f.Do = "Exempt /xmlrpc.php and /wp-json from the password (Satisfy Any, auth_basic off)."
 	case get.Failure == check.FailureRedirect, get.Failure == check.FailureBlocked:
-		f.Verdict = Skipped // said elsewhere
+		f.Verdict = Skipped // another finding has it
 	default:
 		f.Verdict, f.Cause = Fail, "home_"+strings.ToLower(get.Reason)
 		if get.Reason == "" {
@@ -246,7 +246,7 @@ func (r *run) firewall(o check.Observation) {
 			Means: "A firewall answers instead of the site (" + o.Reason + ").",
 			Do:    "Let WordPress.com's address ranges (https://jetpack.com/ips-v4.txt) and Jetmon's through."})
 	case o.Outcome == check.OutcomeUp:
-		r.pass(checkFirewall, "the home page is no firewall's")
+		r.pass(checkFirewall, "the home page does not come from a firewall")
 	default:
 		r.skip(checkFirewall, "the home page fails")
 	}
@@ -257,7 +257,7 @@ func (r *run) ipv6(o check.Observation) {
 	switch {
 	case slices.Contains(o.Advisories, check.AdvisoryIPv6Broken):
 		r.add(Finding{Check: checkIPv6, Verdict: Warn, Cause: "ipv6_broken", Seen: "IPv6 does not connect, IPv4 does",
-			Means: "The name has an IPv6 address where nobody answers: callers that prefer IPv6 wait or fail.",
+			Means: "The name has an IPv6 address that does not answer: callers that prefer IPv6 wait or fail.",
 			Do:    "Make the server listen on IPv6, or remove the AAAA record."})
 	case err == nil && addr.Addr().Is6():
 		r.pass(checkIPv6, "connected over IPv6")
@@ -270,7 +270,7 @@ func milliseconds(d time.Duration) string {
 	return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
 }
 
-// explainOutcome is an observation in a few words.
+// explainOutcome describes an observation in a few words.
 func explainOutcome(o check.Observation) string {
 	if o.Outcome == check.OutcomeUp {
 		return fmt.Sprintf("%d", o.HTTPStatus)
@@ -278,7 +278,7 @@ func explainOutcome(o check.Observation) string {
 	return explainFailure(o)
 }
 
-// explainFailure is what went wrong, in words.
+// explainFailure describes a failure in words.
 func explainFailure(o check.Observation) string {
 	var parts []string
 	if o.HTTPStatus != 0 {

@@ -14,19 +14,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// DebugOptions say what a debug listener serves.
+// DebugOptions configure a debug listener.
 type DebugOptions struct {
-	// Listener to serve on. It ought to be on loopback: profiles tell much.
+	// Listener is the listener to serve on. It should be on loopback: profiles reveal much.
 	Listener net.Listener
-	// Gatherer of /metrics; nil serves none.
+	// Gatherer provides /metrics; nil serves none.
 	Gatherer prometheus.Gatherer
-	// Ready answers /readyz: nil, or why the process cannot work now. A nil Ready is
-	// always ready.
+	// Ready answers /readyz: it returns the reason why the process cannot work now, or nil.
+	// A nil Ready means always ready.
 	Ready func() error
 }
 
-// debugStop bounds the wait for requests that run when ServeDebug ends. Profiles run
-// for as long as was asked; they are cut.
+// debugStop limits the wait for running requests when ServeDebug ends. A profile may run
+// longer than that; it is cut.
 const debugStop = 2 * time.Second
 
 // ServeDebug serves /metrics, /debug/pprof, /healthz and /readyz until ctx ends. It
@@ -84,6 +84,6 @@ func say(w http.ResponseWriter, code int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
-	// A probe that has gone away reads nothing; there is nobody to tell.
+	// A write error means that the client has gone, so nobody can receive it.
 	_, _ = io.WriteString(w, text+"\n")
 }

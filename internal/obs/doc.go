@@ -1,8 +1,8 @@
-// Package obs is what an operator sees of a process: its log, its metrics, and the
-// debug listener that serves them.
+// Package obs makes a process observable: its log, its metrics, and the debug listener
+// that serves them.
 //
-// It decides nothing and holds no global: loggers and registries are handed down as
-// values. Metrics of Jetmon have no label per site.
+// It decides nothing and has no globals: callers pass loggers and registries as values.
+// Jetmon's metrics have no label per site.
 //
 // Goroutines: ServeDebug runs one that accepts until its context ends.
 package obs

@@ -31,8 +31,8 @@ func TestOnlyTheEdgesOfTroubleAreLogged(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
-		const want = `level=WARN msg="reading fails" attempt=2 error=away
-level=INFO msg="reading works again" after=3s
+		const want = `level=WARN msg="reading failed" attempt=2 error=away
+level=INFO msg="reading recovered" after=3s
 `
 		if got := text.String(); got != want {
 			t.Errorf("the log has\n%swant\n%s", got, want)

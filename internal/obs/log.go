@@ -5,11 +5,11 @@ import (
 	"log/slog"
 )
 
-// FormatJSON is the log format of one JSON object a line; any other is text.
+// FormatJSON is the log format with one JSON object per line; any other format is text.
 const FormatJSON = "json"
 
-// NewLogger makes a logger that writes lines of level and above to w, as FormatJSON
-// or as key=value text.
+// NewLogger makes a logger that writes lines of level and above to w, as JSON for
+// FormatJSON, or else as key=value text.
 func NewLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level}
 	if format == FormatJSON {

@@ -7,8 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// NewRegistry makes the registry of a process, with what Go and the operating system
-// tell about it.
+// NewRegistry makes the registry of a process, with the metrics of the Go runtime and of
+// the operating system.
 func NewRegistry() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(
@@ -19,9 +19,9 @@ func NewRegistry() *prometheus.Registry {
 	return r
 }
 
-// Register registers c and returns it, or the equal collector that was registered
-// before: several roles of one process share a registry. A nil r registers nothing.
-// A collector that contradicts a registered one is a mistake of the programmer: panic.
+// Register registers c and returns it, or returns an equal collector that is registered
+// already: several roles in one process share a registry. A nil r registers nothing.
+// Register panics if c contradicts a registered collector, which is a programming error.
 func Register[C prometheus.Collector](r prometheus.Registerer, c C) C {
 	if r == nil {
 		return c

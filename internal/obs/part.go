@@ -7,11 +7,11 @@ import (
 )
 
 // Part makes the metrics of one part of a process. Parts of a kind share the collectors
-// and differ in the value of a label, as checkers of one process do in "checker".
+// and differ in the value of a label, as the checkers of one process do in "checker".
 type Part struct {
-	// Registerer of the process; nil registers nothing.
+	// Registerer is the process's registry; nil registers nothing.
 	Registerer prometheus.Registerer
-	// Label is the label's name, Value the part's.
+	// Label is the name of the label, Value its value for this part.
 	Label, Value string
 }
 
@@ -20,8 +20,8 @@ func (p Part) Counter(name, help string) prometheus.Counter {
 	return Register(p.Registerer, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{p.Label})).WithLabelValues(p.Value)
 }
 
-// Counters makes counters that differ in a further label; the function returned gives
-// the one of a value.
+// Counters makes counters that differ in a further label. It returns a function from the
+// label's value to its counter.
 func (p Part) Counters(name, help, by string) func(value string) prometheus.Counter {
 	all := Register(p.Registerer, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{p.Label, by}))
 	return func(value string) prometheus.Counter { return all.WithLabelValues(p.Value, value) }
@@ -42,7 +42,7 @@ func (p Part) Histogram(name, help string, bounds ...float64) prometheus.Observe
 // Outcomes counts checks by their outcome.
 type Outcomes struct{ up, down, unknown prometheus.Counter }
 
-// NewOutcomes counts in the counters of "up", "down" and "unknown".
+// NewOutcomes makes Outcomes from the counters for "up", "down" and "unknown".
 func NewOutcomes(of func(outcome string) prometheus.Counter) Outcomes {
 	return Outcomes{up: of("up"), down: of("down"), unknown: of("unknown")}
 }

@@ -69,7 +69,7 @@ func TestAPartWithoutARegistererCountsWhereNobodyLooks(t *testing.T) {
 	}
 }
 
-// exposed is what /metrics shows.
+// exposed returns the text of /metrics.
 func exposed(g prometheus.Gatherer) string {
 	w := httptest.NewRecorder()
 	promhttp.HandlerFor(g, promhttp.HandlerOpts{}).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))

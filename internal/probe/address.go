@@ -2,15 +2,15 @@ package probe
 
 import "net/netip"
 
-// addressPolicy decides where a connection may go. It is asked with the resolved
-// address directly before each connect, so no name and no redirect gets around it.
+// addressPolicy decides which addresses a connection may go to. The engines apply it to
+// the resolved address directly before each connect, so no name or redirect avoids it.
 type addressPolicy struct {
 	allowPrivate bool
 	allowed      map[netip.AddrPort]struct{}
 	v4, v6       []block
 }
 
-// block is a range of addresses; one without a reason is the public Internet's.
+// block is a range of addresses; one without a reason belongs to the public Internet.
 type block struct {
 	prefix netip.Prefix
 	reason string
@@ -29,7 +29,7 @@ func newAddressPolicy(allowPrivate bool, allowed []netip.AddrPort) *addressPolic
 	return p
 }
 
-// refuse gives the reason why an address may not be probed, or "" when it may.
+// refuse returns why an address may not be probed, or "" when it may.
 func (p *addressPolicy) refuse(a netip.AddrPort) string {
 	addr := a.Addr()
 	switch plain := addr.Unmap(); {
@@ -50,7 +50,7 @@ func (p *addressPolicy) refuse(a netip.AddrPort) string {
 	return p.special(addr)
 }
 
-// special names the range that holds addr; "" is an ordinary public address.
+// special names the range that contains addr; "" is an ordinary public address.
 func (p *addressPolicy) special(addr netip.Addr) string {
 	blocks := p.v6
 	switch {
@@ -69,7 +69,7 @@ func (p *addressPolicy) special(addr netip.Addr) string {
 	return ""
 }
 
-// isISATAP tells an interface identifier that ends in an IPv4 address (RFC 5214).
+// isISATAP reports whether the interface identifier ends in an IPv4 address (RFC 5214).
 func isISATAP(addr netip.Addr) bool {
 	b := addr.As16()
 	return (b[8] == 0 || b[8] == 2) && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe
@@ -104,8 +104,8 @@ func specialV4() []block {
 	}
 }
 
-// specialV6 refuses all that is not global unicast. Ranges with an IPv4 address inside
-// are refused whole: a translator on the way could take them anywhere.
+// specialV6 refuses everything that is not global unicast. It refuses ranges that embed an
+// IPv4 address as a whole: a translator on the way could route them anywhere.
 func specialV6() []block {
 	return []block{
 		in("fd00:ec2::254/128", "metadata"),

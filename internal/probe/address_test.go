@@ -14,8 +14,8 @@ import (
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
-// addressTable is the policy in examples: addresses and why they are refused; "-" is
-// an address that may be probed.
+// addressTable is the policy in examples: addresses and the reason for refusing each; "-"
+// is an address that may be probed.
 const addressTable = `
 0.0.0.0 unspecified
 0.0.0.1 unspecified
@@ -175,8 +175,8 @@ ff02::fb multicast
 ff0e::1 multicast
 `
 
-// recorder stands at the last step before the kernel: it lets connections to one site
-// through, and writes down and refuses all others.
+// recorder is the gate before the kernel: it lets connections to one site through, and
+// records and refuses all others.
 type recorder struct {
 	site netip.AddrPort
 
@@ -200,8 +200,8 @@ func (r *recorder) reached(a netip.Addr) bool {
 	return r.asked[a]
 }
 
-// TestAddressPolicy takes each address of the table through every door by which a
-// check can come to one.
+// TestAddressPolicy tries each address of the table by every way in which a check can get
+// to an address.
 func TestAddressPolicy(t *testing.T) {
 	t.Parallel()
 	onEngines(t, addressPolicyOn, fast, portable)
@@ -294,8 +294,8 @@ func TestExceptionsAreExact(t *testing.T) {
 	}
 }
 
-// TestMixedAnswerUsesWhatIsAllowed: an attacker gains nothing from a public address beside
-// a private one, and a site owner loses nothing.
+// TestMixedAnswerUsesWhatIsAllowed shows that an attacker gains nothing from a public
+// address beside a private one, and a site owner loses nothing.
 func TestMixedAnswerUsesWhatIsAllowed(t *testing.T) {
 	t.Parallel()
 	site, names := fakesite.New(t), fakesite.NewDNS(t)
@@ -309,7 +309,8 @@ func TestMixedAnswerUsesWhatIsAllowed(t *testing.T) {
 	}
 }
 
-// TestLastGate: what is connected to is judged, whoever asks for it.
+// TestLastGate shows that the policy applies to the address of the connection, on every
+// path that leads to it.
 func TestLastGate(t *testing.T) {
 	t.Parallel()
 	site := fakesite.New(t)

@@ -14,8 +14,8 @@ import (
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
-// BenchmarkCheck compares one HEAD check with the same by a tuned net/http client. Both
-// share the machine with the target, so the ratio is what counts.
+// BenchmarkCheck compares one HEAD check with the same check by a tuned net/http client.
+// Both share the machine with the target, so only the ratio counts.
 func BenchmarkCheck(b *testing.B) {
 	for _, target := range []struct {
 		name string
@@ -31,7 +31,7 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
-// answersAtOnce costs less than the site's HTTP server.
+// answersAtOnce answers without the site's HTTP server, which would cost more.
 func answersAtOnce(site *fakesite.Site) {
 	site.SetConn(func(c net.Conn) {
 		r := bufio.NewReaderSize(c, 512)

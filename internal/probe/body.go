@@ -11,28 +11,28 @@ import (
 	"strings"
 )
 
-// Bounds of a body.
+// Limits on a body.
 const (
 	// maxDecoded is how much of a body is read and matched, after decoding.
 	maxDecoded = 2 << 20
-	// maxRaw bounds what may be read for it: an encoding that yields nothing must end too.
+	// maxRaw limits the encoded bytes read: an encoding that yields nothing must end too.
 	maxRaw = maxDecoded + 64<<10
-	// maxMarked is how much of a page is searched for the marks of firewalls.
-	maxMarked = 64 << 10
-	// maxChallenge is the size up to which a page with a good status can be a challenge.
-	maxChallenge = 16 << 10
+	// maxFirewallText is how much of a page is searched for the texts of firewalls.
+	maxFirewallText = 64 << 10
+	// maxChallengePage is the size up to which a page with a good status can be a challenge.
+	maxChallengePage = 16 << 10
 )
 
-// errBodyLimit ends a body that is longer than we want to know.
+// errBodyLimit ends a body that exceeds maxRaw.
 var errBodyLimit = errors.New("body is longer than the limit")
 
-// connError is an error of the connection, as opposed to one of what was sent over it.
+// connError is an error of the connection, as opposed to one in the bytes sent over it.
 type connError struct{ err error }
 
 func (e *connError) Error() string { return e.err.Error() }
 func (e *connError) Unwrap() error { return e.err }
 
-// connReader marks the errors of a connection and counts towards maxRaw.
+// connReader wraps the connection's errors in connError and stops after left bytes.
 type connReader struct {
 	r    io.Reader
 	left int64
@@ -50,7 +50,7 @@ func (c *connReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// lengthReader reads a body of known length, which must be there in full.
+// lengthReader reads a body of known length; an early end is an error.
 type lengthReader struct {
 	r    io.Reader
 	left int64
@@ -71,13 +71,12 @@ func (l *lengthReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// hasBody says whether an answer to method carries a body.
+// hasBody reports whether a response to method carries a body.
 func (h head) hasBody(method string) bool {
 	return method != "HEAD" && h.status != 204 && h.status != 304
 }
 
-// bodyReader takes the framing off what follows the head: chunks, a length, or the end
-// of the connection.
+// bodyReader removes the body's framing: chunks, a length, or the end of the connection.
 func bodyReader(h head, r io.Reader) (io.Reader, error) {
 	if h.hasToken("Transfer-Encoding", "chunked") {
 		return httputil.NewChunkedReader(bufio.NewReader(r)), nil
@@ -99,7 +98,7 @@ func bodyReader(h head, r io.Reader) (io.Reader, error) {
 	return r, nil
 }
 
-// decodedReader undoes the content encoding; known is false when it cannot.
+// decodedReader decodes the content encoding; known is false when it cannot.
 func decodedReader(h head, r io.Reader) (decoded io.Reader, known bool) {
 	switch strings.ToLower(h.get("Content-Encoding")) {
 	case "", "identity", "none", "utf-8":
@@ -111,7 +110,7 @@ func decodedReader(h head, r io.Reader) (decoded io.Reader, known bool) {
 }
 
 // gzipReader decodes gzip as browsers do: an empty body is empty, members may follow
-// one another, and what follows the last is not looked at.
+// one another, and anything after the last is ignored.
 type gzipReader struct {
 	br *bufio.Reader
 	zr *gzip.Reader
@@ -150,7 +149,7 @@ func (g *gzipReader) Read(p []byte) (int, error) {
 	return n, io.EOF
 }
 
-// cutShort: an end inside the gzip header is an unexpected one.
+// cutShort turns an end inside the gzip header into an unexpected one.
 func cutShort(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
@@ -158,7 +157,7 @@ func cutShort(err error) error {
 	return err
 }
 
-// isEncodingError says whether an error is gzip's own.
+// isEncodingError reports whether an error is gzip's own.
 func isEncodingError(err error) bool {
 	if errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) {
 		return true
@@ -167,21 +166,21 @@ func isEncodingError(err error) bool {
 	return corrupt
 }
 
-// pageReport is what was learned from a body.
+// pageReport is the result of reading a body.
 type pageReport struct {
-	// size is how much was read, decoded.
+	// size is the number of decoded bytes read.
 	size int64
-	// cut says that the limit was reached.
+	// cut is true when the limit was reached.
 	cut bool
-	// readable is false when the encoding is one that we did not ask for.
+	// readable is false when the encoding is one that the request did not accept.
 	readable bool
 }
 
-// reading says what a body is read for.
+// reading describes how to read a body.
 type reading struct {
-	// rules see the whole decoded body, marks its beginning.
-	rules, marks writer
-	// limit is how much is read, decoded.
+	// rules get the whole decoded body, firewalls only its beginning.
+	rules, firewalls writer
+	// limit is the maximum number of decoded bytes to read.
 	limit int64
 }
 
@@ -197,8 +196,8 @@ func readPage(h head, r io.Reader, want reading) (pageReport, error) {
 	for {
 		n, err := page.Read(buf[:min(int64(len(buf)), want.limit-report.size)])
 		if known {
-			if room := maxMarked - report.size; room > 0 {
-				want.marks.write(buf[:min(int64(n), room)])
+			if room := maxFirewallText - report.size; room > 0 {
+				want.firewalls.write(buf[:min(int64(n), room)])
 			}
 			want.rules.write(buf[:n])
 		}

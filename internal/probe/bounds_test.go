@@ -15,7 +15,7 @@ import (
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
-// pours sends first and then the same block again and again, hardly allocating.
+// pours sends first and then repeats the same block, with hardly any allocation.
 func pours(site *fakesite.Site, first, block string) {
 	b := []byte(block)
 	site.SetConn(func(c net.Conn) {
@@ -69,7 +69,7 @@ func floodsStayWithinMemory(t *testing.T, newProber maker) {
 		p := newProber(t)
 		target := check.Target{URL: site.URL(), Timeout: 5 * time.Second, Settings: check.Settings{
 			Method: check.MethodGet, RequiredTexts: []string{"not there"}}}
-		probeInTime(t.Context(), t, p, target) // what is made once is not the check's
+		probeInTime(t.Context(), t, p, target) // so that one-time allocations do not count
 		before := allocated()
 		o := probeInTime(t.Context(), t, p, target)
 		if got := allocated() - before; got > limit {
@@ -81,7 +81,7 @@ func floodsStayWithinMemory(t *testing.T, newProber maker) {
 	}
 }
 
-// TestNothingIsLeft: after many checks at once, of every kind, no goroutine
+// TestNothingIsLeft shows that after many concurrent checks of every kind no goroutine
 // remains.
 func TestNothingIsLeft(t *testing.T) {
 	for _, name := range []string{fast, portable} {

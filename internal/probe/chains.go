@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// maxChains bounds how many verified chains are remembered, about 100 bytes each.
+// maxChains limits the verified chains in the cache, of about 100 bytes each.
 const maxChains = 50_000
 
-// chains verifies certificates and remembers which were found good, until one of their
-// chain ends. What was found bad is verified anew each time.
+// chains verifies certificates and caches the good results until a certificate of the
+// chain expires. A bad chain is verified anew each time.
 type chains struct {
 	roots *x509.CertPool
 	now   func() time.Time
@@ -20,15 +20,15 @@ type chains struct {
 	good map[[sha256.Size]byte]validity
 }
 
-// validity is when a chain is good, both ends in unix seconds.
+// validity is the period in which a chain is valid, in unix seconds.
 type validity struct{ from, until int64 }
 
 func newChains(roots *x509.CertPool, now func() time.Time) *chains {
 	return &chains{roots: roots, now: now, good: make(map[[sha256.Size]byte]validity)}
 }
 
-// verify judges what a server showed, leaf first, for a host. It gives the time until
-// which the verdict holds.
+// verify verifies a server's certificates for a host, leaf first. It returns the time
+// until which the result holds.
 func (c *chains) verify(host string, shown []*x509.Certificate) (until time.Time, err error) {
 	if len(shown) == 0 {
 		return time.Time{}, x509.UnknownAuthorityError{}
@@ -53,19 +53,20 @@ func (c *chains) verify(host string, shown []*x509.Certificate) (until time.Time
 	return time.Unix(v.until, 0), nil
 }
 
-// chainKey names a verdict by all it rests on, but for the roots, which never change.
+// chainKey identifies a result by everything it depends on, except the roots, which never
+// change.
 func chainKey(host string, shown []*x509.Certificate) (key [sha256.Size]byte) {
 	h := sha256.New()
 	h.Write([]byte(host))
 	for _, c := range shown {
 		h.Write([]byte{0})
-		h.Write(c.Raw) // DER says its own length
+		h.Write(c.Raw) // DER contains its own length
 	}
 	h.Sum(key[:0])
 	return key
 }
 
-// longest is the validity of that chain which ends last.
+// longest returns the validity of the chain that ends last.
 func longest(found [][]*x509.Certificate) (best validity) {
 	for _, chain := range found {
 		v := validity{chain[0].NotBefore.Unix(), chain[0].NotAfter.Unix()}
@@ -86,7 +87,8 @@ func (c *chains) recall(key [sha256.Size]byte, now time.Time) (validity, bool) {
 	return v, ok && v.from <= now.Unix() && now.Unix() < v.until
 }
 
-// remember makes room by dropping any other: the map only saves work.
+// remember caches a result. It makes room by dropping an arbitrary one: the map only saves
+// work.
 func (c *chains) remember(key [sha256.Size]byte, v validity) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

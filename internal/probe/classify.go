@@ -16,7 +16,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// isTimeout says whether time, and not the peer, ended an operation.
+// isTimeout reports whether time, and not the peer, ended an operation.
 func isTimeout(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
 		errors.Is(err, os.ErrDeadlineExceeded) {
@@ -31,7 +31,8 @@ func isReset(err error) bool {
 		errors.Is(err, syscall.ECONNABORTED)
 }
 
-// isOwnFault tells errors of this machine: no descriptor, memory, port or permission.
+// isOwnFault reports whether an error is this machine's fault: it lacks a descriptor,
+// memory, a port or permission.
 func isOwnFault(err error) bool {
 	for _, e := range []syscall.Errno{
 		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL,
@@ -44,7 +45,7 @@ func isOwnFault(err error) bool {
 	return false
 }
 
-// connectFailure judges why no connection came about.
+// connectFailure classifies why no connection was made.
 func connectFailure(err error, hasRoute bool) *failure {
 	const kind = check.FailureConnect
 	switch {
@@ -68,7 +69,7 @@ func connectFailure(err error, hasRoute bool) *failure {
 	return down(kind, "failed", err.Error())
 }
 
-// handshakeFailure judges why no TLS session came about.
+// handshakeFailure classifies why the TLS handshake failed.
 func handshakeFailure(err error, now time.Time) *failure {
 	const kind = check.FailureTLS
 	if b, ok := errors.AsType[bug](err); ok {
@@ -97,7 +98,7 @@ func handshakeFailure(err error, now time.Time) *failure {
 	return down(kind, "handshake_failure", err.Error())
 }
 
-// alertOf finds the TLS alert that the peer sent; crypto/tls reports those of its own in
+// alertOf returns the TLS alert that the peer sent. crypto/tls reports its own alerts in
 // the same form with another Op. The type of the value inside is not exported, but its
 // number is the alert's.
 func alertOf(err error) (uint8, bool) {
@@ -112,7 +113,7 @@ func alertOf(err error) (uint8, bool) {
 	return uint8(v.Uint()), true
 }
 
-// Alerts of RFC 8446 that say something about a site.
+// The alerts of RFC 8446 that tell something about a site.
 const (
 	alertHandshakeFailure     = 40
 	alertBadCertificate       = 42
@@ -140,7 +141,7 @@ func alertFailure(alert uint8) *failure {
 	return down(check.FailureTLS, reason, "the server sent TLS alert "+strconv.Itoa(int(alert)))
 }
 
-// certificateFailure judges a chain that does not verify.
+// certificateFailure classifies a chain that does not verify.
 func certificateFailure(e *tls.CertificateVerificationError, now time.Time) *failure {
 	const kind = check.FailureTLS
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](e.Err); ok {
@@ -167,8 +168,8 @@ func certificateFailure(e *tls.CertificateVerificationError, now time.Time) *fai
 	return down(kind, "bad_certificate", e.Err.Error())
 }
 
-// dateFailure tells an end from a beginning: crypto/x509 has one reason for both. The
-// certificate may be an issuer's.
+// dateFailure distinguishes an expired certificate from one that is not yet valid:
+// crypto/x509 has one reason for both. The certificate may be an issuer's.
 func dateFailure(c *x509.Certificate, now time.Time) *failure {
 	const day = "2006-01-02"
 	if now.Before(c.NotBefore) {
@@ -182,7 +183,7 @@ func isSelfSigned(c *x509.Certificate) bool {
 		c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
 }
 
-// answerFailure judges an error between the connection and the end of the head.
+// answerFailure classifies an error between the connection and the end of the head.
 func answerFailure(err error, waiting string) *failure {
 	if b, ok := errors.AsType[bug](err); ok {
 		return panicked(b.value)
@@ -204,7 +205,7 @@ func answerFailure(err error, waiting string) *failure {
 	return down(check.FailureConnect, "lost", "connection lost before the answer was complete")
 }
 
-// bodyFailure judges an error in the body.
+// bodyFailure classifies an error in the body.
 func bodyFailure(err error) *failure {
 	if e, ok := errors.AsType[protocolError](err); ok {
 		return down(check.FailureProtocol, string(e), "")

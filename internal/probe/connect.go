@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	// headStart is how long one address is tried before the next is tried beside it
-	// (RFC 8305).
+	// headStart is how long one address is tried before an attempt at the next starts beside
+	// it (RFC 8305).
 	headStart = 250 * time.Millisecond
 	// maxAddresses is how many addresses of a host are tried.
 	maxAddresses = 8
-	// ipv6Patience is how long an IPv6 address that lost against IPv4 is given before
-	// it counts as broken: long enough for one repeated SYN.
+	// ipv6Patience is how long an IPv6 attempt that lost against IPv4 may take before its
+	// address counts as broken: long enough for one repeated SYN.
 	ipv6Patience = 1200 * time.Millisecond
 )
 
@@ -30,13 +30,13 @@ type dialFunc func(ctx context.Context, a netip.AddrPort) (net.Conn, error)
 type connector struct {
 	policy *addressPolicy
 	dial   dialFunc
-	// gate is asked directly before the kernel is; its error is the connection's.
+	// gate is called directly before the kernel; its error becomes the connection's.
 	gate func(netip.AddrPort) error
-	// hasRoute says whether this machine knows a way to an address.
+	// hasRoute reports whether this machine has a route to an address.
 	hasRoute func(netip.AddrPort) bool
 }
 
-// newConnector makes one that dials over package net.
+// newConnector returns a connector that dials over package net.
 func newConnector(policy *addressPolicy) *connector {
 	c := &connector{policy: policy, hasRoute: hasRoute, gate: func(a netip.AddrPort) error {
 		if policy.refuse(a) != "" {
@@ -73,14 +73,14 @@ func hasRoute(a netip.AddrPort) bool {
 	return true
 }
 
-// dialled is the end of one attempt to connect.
+// dialled is the result of one attempt to connect.
 type dialled struct {
 	addr netip.AddrPort
 	conn net.Conn
 	err  error
 }
 
-// connect puts the addresses to the policy and connects to one of those allowed.
+// connect applies the address policy and connects to one of the allowed addresses.
 func (c *connector) connect(ctx context.Context, r *request, t *trace) (net.Conn, *failure) {
 	t.reach(check.PhaseConnect)
 	start := time.Now()
@@ -100,8 +100,8 @@ func (c *connector) connect(ctx context.Context, r *request, t *trace) (net.Conn
 	return c.race(ctx, addrs, t)
 }
 
-// permitted gives the allowed addresses, families in turn with IPv6 first; none is a
-// failure.
+// permitted returns the allowed addresses, alternating between the families, IPv6 first.
+// It returns a failure when none is allowed.
 func (c *connector) permitted(r *request) (addrs []netip.AddrPort, f *failure) {
 	var v4, v6 []netip.AddrPort
 	reason := ""
@@ -134,9 +134,10 @@ func (c *connector) permitted(r *request) (addrs []netip.AddrPort, f *failure) {
 	return addrs[:min(len(addrs), maxAddresses)], nil
 }
 
-// race tries the addresses beside one another, each with a head start before the next.
+// race tries the addresses concurrently, each with a head start before the next.
 func (c *connector) race(ctx context.Context, addrs []netip.AddrPort, t *trace) (net.Conn, *failure) {
-	// Attempts over IPv6 may outlive the race, so ctx ends them by hand.
+	// Attempts over IPv6 may outlive the race, so they do not inherit ctx's end; the code
+	// below and ipv6Watch cancel them.
 	free, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	w := ipv6Watch{results: make(chan dialled, len(addrs)), cancel: cancel, begun: time.Now()}
 	var begun, ended []dialled
@@ -148,7 +149,7 @@ func (c *connector) race(ctx context.Context, addrs []netip.AddrPort, t *trace) 
 			w.pending = len(begun) - len(ended)
 			w.finish()
 			f := c.judge(append(ended, dialled{err: ctx.Err()}))
-			f.timedOut = true // whatever else was seen: not all had their chance
+			f.timedOut = true // some addresses had no chance, whatever the others did
 			return nil, f
 		case <-next.C:
 			a := addrs[len(begun)]
@@ -178,8 +179,8 @@ func (c *connector) race(ctx context.Context, addrs []netip.AddrPort, t *trace) 
 	}
 }
 
-// judge says what attempts that all failed mean. What a peer did says more than what
-// this machine could not do, and an answer says more than silence.
+// judge returns the most telling failure of attempts that all failed. What a peer did
+// tells more than what this machine could not do, and an answer tells more than silence.
 func (c *connector) judge(ended []dialled) *failure {
 	var worst *failure
 	weight := func(f *failure) int {
@@ -206,18 +207,18 @@ func (c *connector) judge(ended []dialled) *failure {
 	return worst
 }
 
-// ipv6Watch is what remains of a race that IPv4 won: the IPv6 attempts.
+// ipv6Watch holds what remains of a race that IPv4 won: the IPv6 attempts.
 type ipv6Watch struct {
 	results chan dialled
 	cancel  context.CancelFunc
 	begun   time.Time
-	// pending counts attempts that have not ended, pendingV6 those of them over IPv6.
+	// pending counts the attempts that have not ended; pendingV6 counts those over IPv6.
 	pending, pendingV6 int
 	broken             bool
 }
 
-// watch closes the losers of a race, but lets IPv6 attempts that IPv4 overtook go on
-// beside the check, to learn whether they would have worked.
+// watch closes the losers of a race. IPv6 attempts that IPv4 overtook go on beside the
+// check, to learn whether they would have worked.
 func (c *connector) watch(won dialled, begun, ended []dialled, w ipv6Watch) *ipv6Watch {
 	w.pending = len(begun) - len(ended) - 1
 	for _, a := range begun {
@@ -240,16 +241,16 @@ func (c *connector) watch(won dialled, begun, ended []dialled, w ipv6Watch) *ipv
 	return &w
 }
 
-// isBroken says whether a failed attempt is the site's fault and not this machine's.
+// isBroken reports whether a failed attempt is the site's fault and not this machine's.
 func (c *connector) isBroken(a dialled) bool {
 	f := connectFailure(a.err, !errors.Is(a.err, syscall.ENETUNREACH) || c.hasRoute(a.addr))
 	return f.outcome == check.OutcomeDown && !errors.Is(a.err, context.Canceled) &&
 		!errors.Is(a.err, errRefusedAddress)
 }
 
-// verdict says whether IPv6 is broken. It waits until attempts that are pending are old
-// enough to be judged, or the budget ends.
-func (w *ipv6Watch) verdict(ctx context.Context, end time.Time, c *connector) bool {
+// isBroken reports whether the site's IPv6 is broken. It waits until the pending attempts
+// are old enough to tell, or the budget ends.
+func (w *ipv6Watch) isBroken(ctx context.Context, end time.Time, c *connector) bool {
 	defer w.finish()
 	old := w.begun.Add(ipv6Patience)
 	patience := time.NewTimer(min(time.Until(old), time.Until(end)))
@@ -278,8 +279,8 @@ func (w *ipv6Watch) verdict(ctx context.Context, end time.Time, c *connector) bo
 	return w.broken
 }
 
-// finish ends the attempts that are pending and closes what they bring. A cancelled
-// attempt ends at once.
+// finish cancels the pending attempts and closes their connections. A cancelled attempt
+// ends at once.
 func (w *ipv6Watch) finish() {
 	w.cancel()
 	for ; w.pending > 0; w.pending-- {

@@ -23,12 +23,12 @@ func TestConnectionRequestsWithoutAnswer(t *testing.T) {
 func connectionRequestsWithoutAnswerOn(t *testing.T, newProber maker) {
 	hole := fakesite.Blackhole(t, addrPort("127.0.0.1:0"))
 	o := probeInTime(t.Context(), t, newProber(t), check.Target{URL: "http://" + hole.String() + "/", Timeout: short})
-	if want := fails(check.FailureConnect, "timeout", 0, check.PhaseConnect); !verdictOf(o).same(want) {
+	if want := fails(check.FailureConnect, "timeout", 0, check.PhaseConnect); !findingOf(o).same(want) {
 		t.Errorf("got %+v", o)
 	}
 }
 
-// TestHappyEyeballs: a site with addresses of both families, one of which does not work.
+// TestHappyEyeballs checks sites with addresses of both families, of which one does not work.
 func TestHappyEyeballs(t *testing.T) {
 	t.Parallel()
 	onEngines(t, happyEyeballsOn, fast, portable, reference)
@@ -39,7 +39,7 @@ func happyEyeballsOn(t *testing.T, newProber maker) {
 	for _, c := range []struct {
 		name       string
 		v4, v6     func(*testing.T, netip.AddrPort) netip.AddrPort
-		want       verdict
+		want       finding
 		overFamily string
 	}{
 		{"both work", answering, answering, up(200), "v6"},
@@ -60,13 +60,13 @@ func happyEyeballsOn(t *testing.T, newProber maker) {
 			p := newProber(t, func(o *Options) { o.Resolver = names.Addr() })
 			start := time.Now()
 			o := probeInTime(t.Context(), t, p, check.Target{URL: fmt.Sprintf("http://both.test:%d/", v4.Port()), Timeout: 2 * time.Second})
-			if got := verdictOf(o); !got.same(c.want) {
+			if got := findingOf(o); !got.same(c.want) {
 				t.Errorf("got %+v\nwant %+v\nof %+v", got, c.want, o)
 			}
 			if c.overFamily == "v4" && o.ResolvedAddress != v4.String() || c.overFamily == "v6" && o.ResolvedAddress != v6.String() {
 				t.Errorf("went to %s", o.ResolvedAddress)
 			}
-			// Neither family's silence may cost the site its answer.
+			// The silence of one family must not cost the site its answer.
 			if o.Outcome == check.OutcomeUp && (o.Timing.Connect > time.Second || time.Since(start) > 1900*time.Millisecond) {
 				t.Errorf("took %v, connect %v", time.Since(start), o.Timing.Connect)
 			}
@@ -78,7 +78,7 @@ func answering(t *testing.T, at netip.AddrPort) netip.AddrPort  { return fakesit
 func refusing(t *testing.T, at netip.AddrPort) netip.AddrPort   { return fakesite.Unbound(t, at) }
 func swallowing(t *testing.T, at netip.AddrPort) netip.AddrPort { return fakesite.Blackhole(t, at) }
 
-// TestManyAddresses: one that works among several that do not.
+// TestManyAddresses checks a site with one working address among several that do not work.
 func TestManyAddresses(t *testing.T) {
 	t.Parallel()
 	onEngines(t, manyAddressesOn, fast, portable, reference)
@@ -89,20 +89,20 @@ func manyAddressesOn(t *testing.T, newProber maker) {
 	names.Host("many.test", "127.0.0.4", "127.0.0.3", "127.0.0.2", "127.0.0.1")
 	p := newProber(t, func(o *Options) { o.Resolver = names.Addr() })
 	o := probeInTime(t.Context(), t, p, check.Target{URL: site.At("many.test").URL()})
-	if want := up(200); !verdictOf(o).same(want) || o.ResolvedAddress != site.Addr().String() {
+	if want := up(200); !findingOf(o).same(want) || o.ResolvedAddress != site.Addr().String() {
 		t.Errorf("got %+v", o)
 	}
 }
 
-// TestErrnoDecides gives each error of the kernel its meaning; only this table knows
-// errors that a loopback cannot be made to give.
+// TestErrnoDecides gives each kernel error its meaning, including those that the loopback
+// interface never returns.
 func TestErrnoDecides(t *testing.T) {
 	t.Parallel()
 	onEngines(t, errnoDecidesOn, fast, portable)
 }
 
 func errnoDecidesOn(t *testing.T, newProber maker) {
-	for errno, want := range map[syscall.Errno]verdict{
+	for errno, want := range map[syscall.Errno]finding{
 		syscall.ECONNREFUSED:  {outcome: check.OutcomeDown, reason: "refused"},
 		syscall.ECONNRESET:    {outcome: check.OutcomeDown, reason: "reset"},
 		syscall.EHOSTUNREACH:  {outcome: check.OutcomeDown, reason: "host_unreachable"},
@@ -127,7 +127,7 @@ func errnoDecidesOn(t *testing.T, newProber maker) {
 	}
 }
 
-// TestNodeWithoutIPv6 must not call the IPv6 of sites broken.
+// TestNodeWithoutIPv6 shows that a node without IPv6 does not call the IPv6 of sites broken.
 func TestNodeWithoutIPv6(t *testing.T) {
 	t.Parallel()
 	onEngines(t, nodeWithoutIPv6On, fast, portable)
@@ -146,7 +146,7 @@ func nodeWithoutIPv6On(t *testing.T, newProber maker) {
 	}
 	p.connector.hasRoute = func(a netip.AddrPort) bool { return a.Addr().Is4() }
 	o := probeInTime(t.Context(), t, p, check.Target{URL: site.At("both.test").URL()})
-	if !verdictOf(o).same(up(200)) {
+	if !findingOf(o).same(up(200)) {
 		t.Errorf("got %+v", o)
 	}
 }
@@ -161,7 +161,7 @@ func slowIPv6On(t *testing.T, newProber maker) {
 	for name, c := range map[string]struct {
 		code int
 		dial func(context.Context, dialFunc, netip.AddrPort) (net.Conn, error)
-		want verdict
+		want finding
 	}{
 		"works after all": {200, func(ctx context.Context, real dialFunc, v6 netip.AddrPort) (net.Conn, error) {
 			return later(ctx, func() (net.Conn, error) { return real(ctx, v6) })
@@ -189,7 +189,7 @@ func slowIPv6On(t *testing.T, newProber maker) {
 				return real(ctx, a)
 			}
 			o := probeInTime(t.Context(), t, p, check.Target{URL: v4.At("both.test").URL()})
-			if got := verdictOf(o); !got.same(c.want) || o.ResolvedAddress != v4.Addr().String() {
+			if got := findingOf(o); !got.same(c.want) || o.ResolvedAddress != v4.Addr().String() {
 				t.Errorf("got %+v\nwant %+v\nof %+v", got, c.want, o)
 			}
 		})
@@ -206,7 +206,7 @@ func later(ctx context.Context, f func() (net.Conn, error)) (net.Conn, error) {
 	}
 }
 
-// panicking is an engine with a bug.
+// panicking is an engine that panics.
 type panicking struct{ when func() }
 
 func (panicking) close() {}
@@ -216,7 +216,7 @@ func (e panicking) exchange(context.Context, *request, *trace) (*response, *fail
 	panic("bug\x00 in the engine")
 }
 
-// TestPanicCostsOneCheck, also where Probe itself cannot catch it.
+// TestPanicCostsOneCheck covers panics where Probe itself cannot catch them, too.
 func TestPanicCostsOneCheck(t *testing.T) {
 	t.Parallel()
 	p := newProber(t)
@@ -239,7 +239,7 @@ func TestPanicCostsOneCheck(t *testing.T) {
 	}
 }
 
-// lateBug does HEAD well and GET not.
+// lateBug is an engine that answers HEAD and panics on GET.
 type lateBug struct {
 	good engine
 	bad  panicking
@@ -254,7 +254,8 @@ func (e lateBug) exchange(ctx context.Context, r *request, t *trace) (*response,
 	return e.good.exchange(ctx, r, t)
 }
 
-// TestCallerGivesUp: then nothing is known about the site, whatever the phase is.
+// TestCallerGivesUp shows that nothing is known about a site after its caller gave up, in
+// any phase.
 func TestCallerGivesUp(t *testing.T) {
 	t.Parallel()
 	onEngines(t, callerGivesUpOn, fast, portable)
@@ -300,7 +301,7 @@ func callerGivesUpOn(t *testing.T, newProber maker) {
 			}
 		}
 	}
-	// The same deadline as the budget's is the site's time, not the caller's impatience.
+	// A caller's deadline equal to the budget's does not count as giving up.
 	ctx, cancel := context.WithTimeout(t.Context(), short+10*time.Millisecond)
 	defer cancel()
 	if o := probeInTime(ctx, t, p, check.Target{URL: hang.URL(), Timeout: short}); o.Failure != check.FailureTimeout {
@@ -314,6 +315,6 @@ func TestOwnFaultIsNotReset(t *testing.T) {
 		t.Error("the kernel's time-out counts as ours")
 	}
 	if !isTimeout(fmt.Errorf("read: %w", os.ErrDeadlineExceeded)) || !isTimeout(context.Canceled) || isTimeout(errors.New("timeout")) {
-		t.Error("time-outs are not told by type")
+		t.Error("time-outs are not recognised by type")
 	}
 }

@@ -1,41 +1,42 @@
-// Package probe is the HTTP check engine: given one check.Target it tells what the
-// site did, as one check.Observation. Checker and veriflier run it for every check.
+// Package probe is the HTTP check engine: it probes one check.Target and returns what
+// the site did as one check.Observation. Checker and veriflier run it for every check.
 //
-// It owns the verdict of a single look at a site from a single place: name
-// resolution, address policy, connection, TLS, redirects, body rules, recognition of
-// firewalls. It does not remember sites, does not vote, does not retry over time.
+// It owns the outcome of a single probe from a single node: name resolution, address
+// policy, connection, TLS, redirects, body rules, recognition of firewalls. It does not
+// remember sites, does not vote, and does not retry over time.
 //
-// The way of one check through the files:
+// One check passes through the files in this order:
 //
 //	probe.go     budget, cancellation, the finished Observation
-//	strategy.go  HEAD, GET, or HEAD put to a GET in the same budget
-//	follow.go    one method from the first URL over redirects to a final answer
-//	place.go     URL policy: what may be asked for, and where it is
-//	address.go   address policy: where a connection may go
-//	resolve.go   names to addresses; nameserver.go asks, system.go is the machine's part
+//	strategy.go  HEAD, GET, or HEAD with a GET to confirm its failure in the same budget
+//	follow.go    one method, from the first URL through redirects to a final response
+//	place.go     URL policy: which URLs may be requested
+//	address.go   address policy: which addresses a connection may go to
+//	resolve.go   names to addresses; nameserver.go queries servers, system.go reads the
+//	             machine's own configuration
 //	engine.go    the engine interface
-//	netengine.go     the engine over package net, and over sockets of ours
-//	fastengine_linux.go  the engine over sockets of ours: talk_linux.go is a plain exchange,
-//	                 socket_linux.go a connection, poll_linux.go what watches them
+//	netengine.go     the engine over package net; it also works over our own sockets
+//	fastengine_linux.go  the engine over our own sockets: exchange_linux.go is a plain
+//	                 exchange, socket_linux.go a connection, poll_linux.go the epoll loops
 //	connect.go   happy eyeballs
-//	secure.go    the TLS handshake; sessions.go and chains.go what is kept of it
+//	secure.go    the TLS handshake; sessions.go and chains.go cache its results
 //	head.go      the response's head; body.go its body; texts.go body rules
-//	firewall.go  who blocked us
-//	classify.go  errors by type to FailureKind and reason
+//	firewall.go  which firewall blocked us
+//	classify.go  from an error's type to FailureKind and reason
 //
 // # Kinds of time-out
 //
-// When the target's budget ends, the phase decides: in DNS it is DNS/timeout, while
-// connecting CONNECT/timeout, afterwards TIMEOUT with the reason handshake, request,
-// first_byte, header or body. When the caller's context ends first, nothing is known
-// about the site: OutcomeUnknown, reason cancelled. A caller whose deadline is not
-// before the budget's does not count as first.
+// When the target's budget ends, the phase decides: DNS/timeout during resolution,
+// CONNECT/timeout while connecting, and afterwards TIMEOUT with the reason handshake,
+// request, first_byte, header or body. When the caller's context ends first, the probe
+// knows nothing about the site: OutcomeUnknown, reason cancelled. A caller whose deadline
+// is not before the budget's does not count as first.
 //
 // # Connections lost
 //
-// Reset while or after connecting and before the head is complete is CONNECT/reset;
+// A reset while or after connecting and before the head is complete is CONNECT/reset;
 // in the handshake it is TLS/reset; in the body PARTIAL/reset. An orderly close
-// without a byte of answer is PROTOCOL/empty_reply.
+// without a byte of response is PROTOCOL/empty_reply.
 //
 // # Reasons
 //
@@ -58,22 +59,22 @@
 //	          ranges: private loopback link_local metadata cgnat documentation multicast
 //	          embedded_ipv4 benchmarking reserved unspecified broadcast
 //
-// The outcome is UNKNOWN with POLICY, with DNS/resolver_unreachable, CONNECT/no_route and
-// CONNECT/node_resources and TLS/no_roots, which are this node's troubles, and with cancelled and
-// internal_error, which have no kind.
+// The outcome is UNKNOWN with POLICY; with DNS/resolver_unreachable, CONNECT/no_route,
+// CONNECT/node_resources and TLS/no_roots, which are faults of this node; and with
+// cancelled and internal_error, which have no kind.
 //
 // # Goroutines
 //
-// Of each check, all of which end before Probe returns:
+// A check starts these; all of them end before Probe returns:
 //
-//	questions for A and AAAA  end with the lookup
-//	handshake          beside the exchange, for its stack; ends with the connection
-//	connect attempts   one for each address of several; end with the connection, those
+//	A and AAAA queries  end with the lookup
+//	handshake          has a stack of its own; ends with the connection
+//	connect attempts   one for each of several addresses; end with the connection, those
 //	                   over IPv6 with the check
-//	late GET           begun when a HEAD hangs for half of the budget; Probe waits for it
+//	late GET           starts when a HEAD hangs for half of the budget; Probe waits for it
 //
-// Of the Prober, on Linux:
+// The Prober starts these, on Linux:
 //
-//	shard.run          one a shard, at most maxShards; waits for the sockets of the shard
-//	                   and ends when there are none
+//	poller.run         one for each poller, at most maxPollers; waits for events of the
+//	                   poller's sockets and ends when it has none
 package probe

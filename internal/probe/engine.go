@@ -11,16 +11,16 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// engine does one exchange: connect to one of the addresses, hand over the request,
-// read the answer's head. What is asked, where it may go, and what the answer means is
-// decided outside, so that every engine comes to the same verdicts.
+// engine does one exchange: it connects to one of the addresses, sends the request and
+// reads the response's head. Its caller decides what to request, which places are allowed
+// and what the response means, so that every engine returns the same outcomes.
 //
-// An engine puts each address to the policy directly before it connects, keeps to the
-// context's deadline and ends at once when the context does, notes in the trace how far
-// it got, and calls a failure by the functions of classify.go.
+// An engine applies the address policy directly before each connect. It keeps to the
+// context's deadline and ends at once when the context does. It records its progress in
+// the trace, and classifies failures with the functions of classify.go.
 type engine interface {
 	exchange(ctx context.Context, r *request, t *trace) (*response, *failure)
-	// close gives up what the engine holds, after the last exchange.
+	// close releases the engine's resources after the last exchange.
 	close()
 }
 
@@ -31,26 +31,27 @@ type request struct {
 	addrs []netip.Addr
 	// wire is the whole request as bytes; it has no body.
 	wire []byte
-	// wantsBody says that the answer's body may be read.
+	// wantsBody is true when the caller may read the response's body.
 	wantsBody bool
 }
 
-// response is an answer whose head was read.
+// response is a response whose head was read.
 type response struct {
 	head head
-	// body is what follows the head, with its framing; nil after HEAD is never read.
+	// body is the body with its framing. It may be nil after HEAD, when nobody reads it.
 	body io.Reader
-	// close gives the connection up. It must be called once.
+	// close closes the connection. It must be called once.
 	close func()
 }
 
-// trace is what one attempt leaves as evidence. One goroutine writes it; phase alone
-// may be read by others meanwhile.
+// trace is the evidence of one attempt. One goroutine writes it; meanwhile others may
+// read only phase.
 type trace struct {
 	phase  atomic.Uint32
 	timing check.Timing
 	addr   netip.AddrPort
-	// leafEnd is the earliest end of a certificate on the way, version the oldest TLS.
+	// leafEnd is the earliest end of a leaf certificate on the way, and version the oldest
+	// TLS version.
 	leafEnd time.Time
 	version uint16
 	ipv6    *ipv6Watch
@@ -60,8 +61,8 @@ func (t *trace) reach(p check.Phase)  { t.phase.Store(uint32(p)) }
 func (t *trace) reached() check.Phase { return check.Phase(t.phase.Load()) }
 func (t *trace) tlsIsOld() bool       { return t.version != 0 && t.version < tls.VersionTLS12 }
 
-// secured notes a handshake. The certificate that a handshake failed with is the one
-// to show.
+// secured records a handshake. The certificate of a failed handshake replaces any other,
+// as it explains the failure.
 func (t *trace) secured(leafEnd time.Time, version uint16, ok bool) {
 	if !ok || t.leafEnd.IsZero() || leafEnd.Before(t.leafEnd) {
 		t.leafEnd = leafEnd

@@ -7,14 +7,14 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// failure is why a check did not end well. It is a verdict, not an error: what a site
-// does wrong is the engine's result.
+// failure is the reason why a check did not succeed. It is not an error: a fault of the
+// site is the engine's result.
 type failure struct {
 	outcome check.Outcome
 	kind    check.FailureKind
 	reason  string
 	detail  string
-	// timedOut says that time ended the check: the caller's or the budget's.
+	// timedOut is true when the caller's deadline or the budget ended the check.
 	timedOut bool
 }
 
@@ -22,7 +22,7 @@ func down(kind check.FailureKind, reason, detail string) *failure {
 	return &failure{outcome: check.OutcomeDown, kind: kind, reason: reason, detail: detail}
 }
 
-// unknown is for what says nothing about the site.
+// unknown makes a failure that tells nothing about the site.
 func unknown(kind check.FailureKind, reason, detail string) *failure {
 	return &failure{outcome: check.OutcomeUnknown, kind: kind, reason: reason, detail: detail}
 }
@@ -35,18 +35,18 @@ func refused(reason, detail string) *failure {
 	return unknown(check.FailurePolicy, reason, detail)
 }
 
-// panicked is what a panic inside the prober comes to.
+// panicked makes the failure for a panic inside the prober.
 func panicked(v any) *failure {
 	return unknown(check.FailureNone, "internal_error", printable(fmt.Sprintf("panic: %v", v), check.MaxDetailBytes))
 }
 
-// bug is a panic that was caught where it could not be reported yet.
+// bug carries a panic from the goroutine that caught it to the code that reports it.
 type bug struct{ value any }
 
 func (b bug) Error() string { return fmt.Sprintf("panic: %v", b.value) }
 
-// printable takes out control characters and what is not UTF-8, and cuts to at most n
-// bytes on the border of a character.
+// printable removes control characters and invalid UTF-8, and cuts to at most n bytes on
+// the border of a character.
 func printable(s string, n int) string {
 	clean := true
 	for i := range len(s) {
@@ -71,8 +71,8 @@ func printable(s string, n int) string {
 	return string(out)
 }
 
-// isFormatRune tells characters that change how a line is shown: line and paragraph
-// separators and the marks that turn the direction of writing.
+// isFormatRune reports whether a character changes how a line is displayed: line and
+// paragraph separators and the marks that change the direction of writing.
 func isFormatRune(r rune) bool {
 	return r >= 0x200b && r <= 0x200f || r >= 0x2028 && r <= 0x202e ||
 		r >= 0x2066 && r <= 0x2069 || r == 0xfeff

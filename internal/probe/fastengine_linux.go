@@ -9,37 +9,38 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// fastEngine exchanges over sockets of its own. What nearly all checks are, a plain
-// request to one address, is a talk of the poller; TLS and several addresses take the
-// way of netEngine, over the same sockets.
+// fastEngine does exchanges over its own sockets. Nearly all checks are a plain request to
+// one address; those run as an exchange in the poller. TLS and several addresses go
+// through netEngine, over the same sockets.
 type fastEngine struct {
 	netEngine
-	poller *poller
+	pollers *pollers
 }
 
-// newFastEngine makes the engine for this system. It opens nothing.
+// newFastEngine returns the engine for this system. It opens nothing yet.
 func newFastEngine(c *connector, s *secure) engine {
-	e := &fastEngine{netEngine: netEngine{connector: c, secure: s}, poller: &poller{}}
+	e := &fastEngine{netEngine: netEngine{connector: c, secure: s}, pollers: &pollers{}}
 	c.dial = e.dial
 	return e
 }
 
-func (e *fastEngine) close() { e.poller.close() }
+func (e *fastEngine) close() { e.pollers.close() }
 
-// dial is the connector's way to one address.
+// dial connects to one address, for the connector.
 func (e *fastEngine) dial(ctx context.Context, a netip.AddrPort) (net.Conn, error) {
 	if err := e.connector.gate(a); err != nil {
 		return nil, err
 	}
 	k := &socket{ctx: ctx}
-	if err := k.open(e.poller, a); err != nil {
+	if err := k.open(e.pollers, a); err != nil {
 		return nil, err
 	}
 	if err := k.connected(); err != nil {
 		_ = k.Close()
 		return nil, err
 	}
-	// The request follows the end of a handshake at once, instead of after an answer to it.
+	// With TCP_NODELAY the request follows the end of a handshake at once, without waiting
+	// for its acknowledgement.
 	_ = syscall.SetsockoptInt(k.fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
 	return k, nil
 }
@@ -54,10 +55,10 @@ func (e *fastEngine) exchange(ctx context.Context, r *request, t *trace) (*respo
 	}
 	t.reach(check.PhaseConnect)
 	t.addr = addrs[0]
-	k := &talk{wire: r.wire, trace: t, keep: r.wantsBody}
+	k := &exchange{wire: r.wire, trace: t, keepOpen: r.wantsBody}
 	err := e.connector.gate(t.addr)
 	if err == nil {
-		err = k.begin(e.poller)
+		err = k.begin(e.pollers)
 	}
 	if err != nil {
 		return nil, e.connector.judge([]dialled{{addr: t.addr, err: err}})

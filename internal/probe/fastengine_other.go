@@ -2,5 +2,5 @@
 
 package probe
 
-// newFastEngine is for Linux; elsewhere package net does.
+// newFastEngine returns the portable engine: the fast one exists on Linux only.
 func newFastEngine(c *connector, s *secure) engine { return &netEngine{connector: c, secure: s} }

@@ -21,12 +21,12 @@ func TestFirewalls(t *testing.T) {
 			_, _ = fmt.Fprint(w, body)
 		})
 	}
-	wall := func(name string, code int) verdict { return fails(check.FailureBlocked, name, code, check.PhaseBody) }
-	atHead := func(name string, code int) verdict {
+	wall := func(name string, code int) finding { return fails(check.FailureBlocked, name, code, check.PhaseBody) }
+	atHead := func(name string, code int) finding {
 		return fails(check.FailureBlocked, name, code, check.PhaseResponse)
 	}
 	article := "<html><title>How to pass Imunify360 bot-protection</title>" + strings.Repeat("<p>text</p>", 2000)
-	tell(t, []story{
+	runStories(t, []story{
 		{"Cloudflare's block", page(403, "<title>Attention Required! | Cloudflare</title>", "Server", "cloudflare", "Cf-Ray", "8a-FRA"), check.Target{}, wall("cloudflare", 403)},
 		{"Cloudflare's block seen by HEAD alone", page(403, "", "Server", "cloudflare"), byHead, atHead("cloudflare", 403)},
 		{"Cloudflare's challenge by page", page(503, "<title>Just a moment...</title>", "Server", "cloudflare"), check.Target{}, wall("cloudflare", 503)},

@@ -10,20 +10,20 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// attempt is one method asked of a site, over all redirects: on its way, and at its end.
+// attempt is one method tried on a site through all redirects: its progress and its result.
 type attempt struct {
 	*Prober
 	target  *check.Target
 	method  check.Method
-	luggage luggage
+	carried requestState
 	seen    map[string]struct{}
 
-	// What came of it.
+	// The result.
 	failure *failure
 	trace   trace
 	head    head
 	hops    []check.Hop
-	// note is what is worth telling although all is well.
+	// note is the Observation's detail when the attempt succeeds.
 	note string
 	took time.Duration
 }
@@ -36,16 +36,17 @@ func (a *attempt) verb() string {
 	return "HEAD"
 }
 
-// run asks the site with the attempt's method and follows redirects to the final answer.
+// run sends the attempt's method to the site and follows redirects to the final response.
 func (a *attempt) run(j *job) {
 	a.Prober, a.target = j.prober, &j.target
-	a.luggage.home, a.luggage.headers = j.home, j.target.Headers
+	a.carried.home, a.carried.headers = j.home, j.target.Headers
 	start := time.Now()
 	defer a.end(start)
 	a.failure = a.follow(j.ctx, j.home)
 }
 
-// end is deferred. It may run beside Probe, which cannot catch a panic then.
+// end, deferred by run, completes the attempt. It catches panics itself, because a late
+// GET runs in a goroutine that Probe's own recover does not cover.
 func (a *attempt) end(start time.Time) {
 	if v := recover(); v != nil {
 		a.failure = panicked(v)
@@ -56,7 +57,7 @@ func (a *attempt) end(start time.Time) {
 	a.took = since(start)
 }
 
-// drop ends what still runs for an attempt that does not need it.
+// drop ends the IPv6 attempts that still run when nothing needs their result.
 func (a *attempt) drop() {
 	if a.trace.ipv6 != nil {
 		a.trace.ipv6.finish()
@@ -80,16 +81,16 @@ func (a *attempt) follow(ctx context.Context, here *place) *failure {
 	}
 }
 
-// step does one exchange. It gives the next place when that was a redirect.
+// step does one exchange. It returns the next place when the response is a redirect.
 func (a *attempt) step(ctx context.Context, here *place) (next *place, f *failure) {
 	addrs, f := a.resolve(ctx, here)
 	if f != nil {
 		return nil, f
 	}
-	a.drop() // only the last place's IPv6 is judged
+	a.drop() // only the last place's IPv6 counts
 	resp, f := a.engine.exchange(ctx, &request{
 		place: here, addrs: addrs, wantsBody: a.method == check.MethodGet,
-		wire: wire(a.verb(), here, a.luggage.headersFor(here), a.luggage.cookiesFor(here)),
+		wire: wire(a.verb(), here, a.carried.headersFor(here), a.carried.cookiesFor(here)),
 	}, &a.trace)
 	if f != nil {
 		if f.kind == check.FailureConnect {
@@ -105,7 +106,7 @@ func (a *attempt) step(ctx context.Context, here *place) (next *place, f *failur
 	return a.redirect(here, resp.head)
 }
 
-// resolve finds the addresses of a place.
+// resolve returns the addresses of a place.
 func (a *attempt) resolve(ctx context.Context, here *place) ([]netip.Addr, *failure) {
 	if here.literal.IsValid() {
 		return []netip.Addr{here.literal}, nil
@@ -117,9 +118,9 @@ func (a *attempt) resolve(ctx context.Context, here *place) ([]netip.Addr, *fail
 	return addrs, f
 }
 
-// redirect decides about an answer that leads elsewhere.
+// redirect decides whether to follow a response that is a redirect.
 func (a *attempt) redirect(here *place, h head) (next *place, f *failure) {
-	if name := a.guard.byHeader(h); name != "" {
+	if name := a.firewalls.byHeader(h); name != "" {
 		return nil, down(check.FailureBlocked, name, "")
 	}
 	if a.target.RedirectPolicy == check.RedirectFail {
@@ -135,9 +136,9 @@ func (a *attempt) redirect(here *place, h head) (next *place, f *failure) {
 			"more than "+strconv.Itoa(check.MaxRedirects)+" redirects")
 	}
 	if a.seen == nil {
-		a.visit(here) // only of a check that is redirected
+		a.visit(here) // a check without redirects needs no map
 	}
-	a.luggage.keep(here, h)
+	a.carried.keepCookies(here, h)
 	a.hops = append(a.hops, check.Hop{Status: h.status, URL: printable(next.url.String(), maxHopBytes)})
 	if a.visit(next) {
 		return nil, down(check.FailureRedirect, "loop", "redirected in a loop to "+next.shown())
@@ -145,10 +146,10 @@ func (a *attempt) redirect(here *place, h head) (next *place, f *failure) {
 	return next, nil
 }
 
-// visit notes a request and says whether it was made before: it would bring the same
-// answer. Cookies are part of it, as some sites set one and try again.
+// visit records a request and reports whether it was made before: repeating it would get
+// the same response. Cookies are part of the key, as some sites set one and try again.
 func (a *attempt) visit(p *place) (again bool) {
-	key := p.key() + "\n" + a.luggage.cookiesFor(p)
+	key := p.key() + "\n" + a.carried.cookiesFor(p)
 	if _, again = a.seen[key]; again {
 		return true
 	}
@@ -159,23 +160,23 @@ func (a *attempt) visit(p *place) (again bool) {
 	return false
 }
 
-// judge decides about a final answer.
+// judge returns the failure that a final response means, or nil.
 func (a *attempt) judge(resp *response) *failure {
-	h, wall := resp.head, a.guard.byHeader(resp.head)
+	h, firewall := resp.head, a.firewalls.byHeader(resp.head)
 	if a.method != check.MethodGet {
-		return a.verdict(h, wall)
+		return a.statusFailure(h, firewall)
 	}
 	required, forbidden := newTexts(a.target.RequiredTexts), newTexts(a.target.ForbiddenTexts)
-	marks := a.guard.marksFor(h.status)
+	search := a.firewalls.search(h.status)
 	page, err := pageReport{readable: true}, error(nil)
-	if limit := pageLimit(h, marks); limit > 0 && h.hasBody(a.verb()) {
+	if limit := pageLimit(h, search); limit > 0 && h.hasBody(a.verb()) {
 		a.trace.reach(check.PhaseBody)
-		page, err = readPage(h, resp.body, reading{rules: pair{required, forbidden}, marks: marks.texts, limit: limit})
+		page, err = readPage(h, resp.body, reading{rules: pair{required, forbidden}, firewalls: search.texts, limit: limit})
 	}
-	if wall == "" {
-		wall = marks.owner(h, page)
+	if firewall == "" {
+		firewall = search.match(h, page)
 	}
-	if f := a.verdict(h, wall); f != nil {
+	if f := a.statusFailure(h, firewall); f != nil {
 		return f
 	}
 	if err != nil {
@@ -184,24 +185,24 @@ func (a *attempt) judge(resp *response) *failure {
 	return a.rules(required, forbidden, page)
 }
 
-// pageLimit is how much of a page is worth reading: of one that is a failure already, no
-// more than tells whose it is.
-func pageLimit(h head, m marks) int64 {
+// pageLimit is how much of a page is worth reading. A page that is already a failure is
+// read only as far as needed to recognise a firewall.
+func pageLimit(h head, s firewallSearch) int64 {
 	switch {
 	case h.status < 400:
 		return maxDecoded
-	case len(m.texts.want) > 0:
-		return maxMarked
+	case len(s.texts.want) > 0:
+		return maxFirewallText
 	}
 	return 0
 }
 
-// verdict is what status and firewall come to, before the body's rules.
-func (a *attempt) verdict(h head, wall string) *failure {
+// statusFailure returns the failure that status and firewall mean, before the body rules.
+func (a *attempt) statusFailure(h head, firewall string) *failure {
 	code := "http_" + strconv.Itoa(h.status)
 	switch {
-	case wall != "":
-		return down(check.FailureBlocked, wall, "the answer is that of a firewall")
+	case firewall != "":
+		return down(check.FailureBlocked, firewall, "a firewall answered")
 	case h.status == 403:
 		return down(check.FailureBlocked, code, "")
 	case h.status >= 200 && h.status < 400:
@@ -214,14 +215,14 @@ func (a *attempt) verdict(h head, wall string) *failure {
 	return down(check.FailureProtocol, string(errBadStatus), "HTTP status "+strconv.Itoa(h.status))
 }
 
-// rules puts a page to the site's body rules.
+// rules applies the site's body rules to a page.
 func (a *attempt) rules(required, forbidden *texts, page pageReport) *failure {
 	const kind = check.FailureContent
 	if len(required.want)+len(forbidden.want) == 0 {
 		return nil
 	}
 	if !page.readable {
-		return down(kind, "unreadable_encoding", "the body is encoded in a way that was not asked for")
+		return down(kind, "unreadable_encoding", "the body has an encoding that the request did not accept")
 	}
 	where := ""
 	if page.cut {

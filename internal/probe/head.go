@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Bounds of what a server may say before the body.
+// Limits on what a server may send before the body.
 const (
 	// maxHeadBytes counts the final head together with all 1xx heads before it.
 	maxHeadBytes = 128 << 10
@@ -16,8 +16,8 @@ const (
 	maxInterim   = 32
 )
 
-// protocolError is what is wrong with an answer that is not HTTP, or not good HTTP.
-// The text is the reason in the Observation.
+// protocolError is a fault of a response that is not HTTP, or not valid HTTP. Its text is
+// the reason in the Observation.
 type protocolError string
 
 func (e protocolError) Error() string { return "protocol: " + string(e) }
@@ -40,12 +40,12 @@ const (
 type head struct {
 	proto  string
 	status int
-	// fields are the lines after the status line, as they came.
+	// fields are the lines after the status line, as received.
 	fields []byte
 }
 
-// lines gives names and values of the fields in order. Lines without a colon and
-// continuation lines are passed over, as browsers do.
+// lines yields names and values of the fields in order. Like browsers, it skips lines
+// without a colon and continuation lines.
 func (h head) lines() iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, value []byte) bool) {
 		for rest := h.fields; len(rest) > 0; {
@@ -70,7 +70,7 @@ func (h head) lines() iter.Seq2[[]byte, []byte] {
 	}
 }
 
-// all gives the values of a field in order.
+// all yields the values of a field in order.
 func (h head) all(name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for n, value := range h.lines() {
@@ -81,7 +81,7 @@ func (h head) all(name string) iter.Seq[string] {
 	}
 }
 
-// get gives the first value of a field, "" when there is none.
+// get returns the first value of a field, "" when there is none.
 func (h head) get(name string) string {
 	for v := range h.all(name) {
 		return v
@@ -89,7 +89,7 @@ func (h head) get(name string) string {
 	return ""
 }
 
-// hasToken says whether a comma-separated field names a token.
+// hasToken reports whether a comma-separated field contains a token.
 func (h head) hasToken(name, token string) bool {
 	for v := range h.all(name) {
 		for t := range strings.SplitSeq(v, ",") {
@@ -121,17 +121,18 @@ func lower(c byte) byte {
 	return c
 }
 
-// headReader finds the final head in what arrives piece by piece. Pieces are borrowed:
-// of an answer whose head is in the first piece, only the head is copied.
+// headReader finds the final head in data that arrives piece by piece. It borrows the
+// pieces: when the first piece has the whole head, it copies only that head and the rest.
 type headReader struct {
-	// kept is what arrived and did not end the head yet.
+	// kept is the data of a head that is still incomplete.
 	kept []byte
-	// searched is how much of kept holds no end, total the size of the 1xx heads before.
+	// searched is how much of kept was searched for the head's end; total is the size of
+	// the earlier 1xx heads, and interim their number.
 	searched, total, interim int
 }
 
-// feed takes the next piece. done says that there is a verdict: the final head with
-// what follows it, or an error. Errors are protocolErrors.
+// feed takes the next piece. done is true once there is a result: the final head and the
+// data after it, or an error. Errors are protocolErrors.
 func (r *headReader) feed(piece []byte) (h head, rest []byte, done bool, err error) {
 	b := piece
 	if len(r.kept) > 0 {
@@ -172,18 +173,17 @@ func (r *headReader) feed(piece []byte) (h head, rest []byte, done bool, err err
 	return head{}, nil, false, nil
 }
 
-// end says what the end of the connection inside the head means.
+// end returns the error for a connection that ended inside the head.
 func (r *headReader) end(err error) error { return headEnd(err, r.total+len(r.kept)) }
 
-// readHead reads up to the end of the final head and gives what was read beyond it.
-// started is called when the first byte is there. Errors are protocolErrors or those
-// of in.
+// readHead reads up to the end of the final head; rest is what it read beyond that. It
+// calls started when the first byte arrives. Errors are protocolErrors or those of in.
 func readHead(in io.Reader, started func()) (h head, rest []byte, err error) {
 	var r headReader
-	// Small, since many wait here at once.
+	// The buffer is small, since many checks wait here at once.
 	size := 1024
 	if _, ok := in.(*tls.Conn); ok {
-		size = 256 // it has a buffer of its own
+		size = 256 // a tls.Conn has its own buffer
 	}
 	piece := make([]byte, size)
 	for {
@@ -201,7 +201,7 @@ func readHead(in io.Reader, started func()) (h head, rest []byte, err error) {
 	}
 }
 
-// headEnd says what the end of a connection inside the head means.
+// headEnd returns the error for a connection that ended inside the head after got bytes.
 func headEnd(err error, got int) error {
 	switch {
 	case err != io.EOF:
@@ -213,8 +213,8 @@ func headEnd(err error, got int) error {
 	}
 }
 
-// endOfHead finds the end of the blank line that ends a head; from is how far was
-// searched before.
+// endOfHead finds the end of the blank line that ends a head; from is how far an earlier
+// call searched.
 func endOfHead(b []byte, from int) int {
 	b2 := skipBlank(b)
 	skipped := len(b) - len(b2)
@@ -234,8 +234,8 @@ func endOfHead(b []byte, from int) int {
 	return -1
 }
 
-// skipBlank passes over blank lines before the status line, which some servers leave
-// behind an earlier answer.
+// skipBlank skips blank lines before the status line, which some servers leave behind an
+// earlier response.
 func skipBlank(b []byte) []byte {
 	for range 4 {
 		if len(b) == 0 || b[0] != '\r' && b[0] != '\n' {
@@ -246,8 +246,8 @@ func skipBlank(b []byte) []byte {
 	return b
 }
 
-// maybeHTTP says whether b can still become a status line, so that a banner of
-// another protocol is told at once.
+// maybeHTTP reports whether b can still become a status line, so that the banner of
+// another protocol is recognised at once.
 func maybeHTTP(b []byte) bool {
 	const start = "HTTP/"
 	b = skipBlank(b)
@@ -255,7 +255,7 @@ func maybeHTTP(b []byte) bool {
 	return string(b[:n]) == start[:n]
 }
 
-// parseHead reads a whole head, with its blank line.
+// parseHead parses a complete head, including its blank line.
 func parseHead(b []byte) (head, error) {
 	b = skipBlank(b)
 	if !maybeHTTP(b) {
@@ -266,7 +266,7 @@ func parseHead(b []byte) (head, error) {
 	}
 	line, fields, _ := bytes.Cut(b, []byte("\n"))
 	version, after, _ := bytes.Cut(bytes.TrimRight(line, "\r"), []byte(" "))
-	// HTTP/ and one digit, with or without a second: servers write HTTP/2 as well.
+	// The version is HTTP/ and one digit, with or without a second: servers write HTTP/2 too.
 	if len(version) < 6 || len(version) > 8 || !isDigits(version[5:6]) ||
 		len(version) == 7 || len(version) == 8 && (version[6] != '.' || !isDigits(version[7:])) {
 		return head{}, errNotHTTP
@@ -286,7 +286,7 @@ func parseHead(b []byte) (head, error) {
 	return h, nil
 }
 
-// protocolName does not allocate for what nearly all say.
+// protocolName returns the version as a string, without an allocation for the common one.
 func protocolName(version []byte) string {
 	if string(version) == "HTTP/1.1" {
 		return "HTTP/1.1"

@@ -32,8 +32,8 @@ func TestHeadFields(t *testing.T) {
 	}
 }
 
-// FuzzHead reads arbitrary answers, in one piece and byte by byte: both must come to the
-// same, within the bounds.
+// FuzzHead reads arbitrary responses, in one piece and byte by byte: both must have the same
+// result, within the limits.
 func FuzzHead(f *testing.F) {
 	for _, s := range []string{
 		"HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\n\nbody", "HTTP/1.0 301\r\nLocation: /\r\n\r\n", "\r\nHTTP/2 204 \r\n\r\n",
@@ -43,7 +43,7 @@ func FuzzHead(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
-	g := newGuard()
+	g := newFirewallDetector()
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		h, rest, err := readHead(bytes.NewReader(raw), nil)
 		slow, slowRest, slowErr := readHead(iotest.OneByteReader(bytes.NewReader(raw)), nil)
@@ -61,21 +61,21 @@ func FuzzHead(f *testing.F) {
 		}
 		g.byHeader(h)
 		evidence(h)
-		marks := g.marksFor(h.status)
+		search := g.search(h.status)
 		rules := newTexts([]string{"a", "bc"})
-		page, err := readPage(h, bytes.NewReader(rest), reading{rules: rules, marks: marks.texts, limit: maxDecoded})
+		page, err := readPage(h, bytes.NewReader(rest), reading{rules: rules, firewalls: search.texts, limit: maxDecoded})
 		if err != nil {
 			bodyFailure(err)
 		}
 		if page.size > maxDecoded {
 			t.Fatalf("read %d", page.size)
 		}
-		marks.owner(h, page)
+		search.match(h, page)
 	})
 }
 
-// TestTextsAcrossBorders compares with a search in the whole, over random pages cut at
-// random places.
+// TestTextsAcrossBorders cuts random pages at random places and compares the result with a
+// search in the whole page.
 func TestTextsAcrossBorders(t *testing.T) {
 	t.Parallel()
 	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {

@@ -16,30 +16,30 @@ import (
 )
 
 const (
-	// firstPatience is how long a name server is waited for in the first round over all
-	// of them; each further round waits twice as long.
+	// firstPatience is how long to wait for a name server in the first round over all of
+	// them; each further round waits twice as long.
 	firstPatience = 2 * time.Second
 	maxRounds     = 3
 	maxServers    = 3
-	// maxAliases is how many CNAMEs are followed by further questions, when a server
-	// does not follow them itself.
+	// maxAliases limits the CNAMEs followed by further queries, when a server does not
+	// follow them itself.
 	maxAliases = 8
-	// udpSize is what fits into a packet everywhere, and what servers are told; packets of
-	// servers that do not care are taken up to udpBuffer.
+	// udpSize is the EDNS size offered to servers: it fits into a packet everywhere.
+	// Packets of servers that ignore it are accepted up to udpBuffer.
 	udpSize   = 1232
 	udpBuffer = 4096
 )
 
-// answer is what name servers said to one question.
+// answer is the name servers' answer to one question.
 type answer struct {
 	addrs []netip.Addr
 	ttl   time.Duration
 }
 
-// nameservers asks recursive name servers, the next when one fails.
+// nameservers is a list of recursive name servers; when one fails, the next is asked.
 type nameservers struct{ addrs []string }
 
-// ask resolves one type of address, over aliases if need be.
+// ask resolves one type of address, following aliases if necessary.
 func (ns nameservers) ask(ctx context.Context, host string, qtype uint16) (answer, *failure) {
 	name, ttl := dns.Fqdn(host), maxTTL
 	for range maxAliases {
@@ -57,8 +57,8 @@ func (ns nameservers) ask(ctx context.Context, host string, qtype uint16) (answe
 	return answer{}, down(check.FailureDNS, "cname_loop", "the name's aliases do not end")
 }
 
-// query puts a question to the servers in turn. The first answer that settles it wins;
-// a refusal or a server's failure is believed only when no other server knows better.
+// query asks the servers in turn. The first conclusive answer wins; a refusal or a
+// server's failure counts only when no other server knows better.
 func (ns nameservers) query(ctx context.Context, name string, qtype uint16) (*dns.Msg, *failure) {
 	servers := ns.addrs[:min(len(ns.addrs), maxServers)]
 	patience := firstPatience
@@ -83,7 +83,7 @@ func (ns nameservers) query(ctx context.Context, name string, qtype uint16) (*dn
 	return nil, worst
 }
 
-// dnsWeight orders failures by how much they say about the name.
+// dnsWeight orders failures by how much they tell about the name.
 func dnsWeight(f *failure) int {
 	switch {
 	case f.reason == "nxdomain":
@@ -98,7 +98,7 @@ func dnsWeight(f *failure) int {
 	return 2
 }
 
-// dnsFailure judges one server's answer; nil is an answer to go on with.
+// dnsFailure classifies one server's answer; nil means that the answer is usable.
 func dnsFailure(msg *dns.Msg, err error) *failure {
 	const kind = check.FailureDNS
 	switch {
@@ -126,7 +126,7 @@ func dnsFailure(msg *dns.Msg, err error) *failure {
 	return down(kind, "rcode_"+strconv.Itoa(msg.Rcode), "the name servers answered "+dns.RcodeToString[msg.Rcode])
 }
 
-// isLookupError tells that the name of the name server itself did not resolve.
+// isLookupError reports whether the name of the name server itself did not resolve.
 func isLookupError(err error) bool {
 	_, ok := errors.AsType[*net.DNSError](err)
 	return ok
@@ -139,8 +139,8 @@ func question(name string, qtype uint16) *dns.Msg {
 	return m
 }
 
-// exchangeDNS asks one server: over UDP, over TCP when the answer was cut, and without
-// EDNS when the server does not know it.
+// exchangeDNS asks one server over UDP. It repeats the query over TCP when the answer was
+// truncated, and without EDNS when the server does not know it.
 func exchangeDNS(ctx context.Context, server string, m *dns.Msg, patience time.Duration) (*dns.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -161,13 +161,13 @@ func exchangeDNS(ctx context.Context, server string, m *dns.Msg, patience time.D
 	case err == nil && len(r.Answer) == 0:
 		err = errCut
 	}
-	return r, err // what came over UDP is all there is
+	return r, err // the UDP answer is all there is
 }
 
-// errCut is for an answer that has nothing but the promise of more over TCP.
+// errCut reports an empty truncated answer from a server whose TCP does not work.
 var errCut = errors.New("answer is cut, and TCP does not work")
 
-// errNotOurs is for a server that answers what was not asked, over TCP.
+// errNotOurs reports an answer over TCP to another question.
 var errNotOurs = errors.New("answer does not belong to the question")
 
 func roundTrip(ctx context.Context, network, server string, m *dns.Msg) (*dns.Msg, error) {
@@ -197,7 +197,7 @@ func roundTrip(ctx context.Context, network, server string, m *dns.Msg) (*dns.Ms
 		case network != "udp":
 			return nil, errNotOurs
 		}
-		// Someone else's datagram: a late answer or a forger's. The true one may follow.
+		// This datagram is a late answer or a forged one. The true answer may follow.
 	}
 }
 
@@ -205,15 +205,15 @@ func belongs(r, m *dns.Msg) bool {
 	if r.Id != m.Id || !r.Response || len(r.Question) > 1 {
 		return false
 	}
-	if len(r.Question) == 0 { // some servers leave it out of errors
+	if len(r.Question) == 0 { // some servers omit it in errors
 		return r.Rcode != dns.RcodeSuccess
 	}
 	q, asked := r.Question[0], m.Question[0]
 	return q.Qtype == asked.Qtype && q.Qclass == asked.Qclass && strings.EqualFold(q.Name, asked.Name)
 }
 
-// collect takes the addresses that belong to name, over the aliases in the answer; alias
-// is the name to ask for next when there are none.
+// collect returns the addresses of name, following the aliases in the answer. When there
+// are none, alias is the name to ask for next.
 func collect(msg *dns.Msg, name string, qtype uint16) (got answer, alias string) {
 	got.ttl = maxTTL
 	asked, next := name, ""
@@ -239,7 +239,7 @@ func collect(msg *dns.Msg, name string, qtype uint16) (got answer, alias string)
 		}
 		name = next
 	}
-	// After a circle the name may be the one asked for again.
+	// After a loop of aliases, name may be the one asked for again.
 	if len(got.addrs) == 0 && (next != "" || !strings.EqualFold(name, asked)) {
 		return got, name
 	}
@@ -254,7 +254,7 @@ func value(rr dns.RR, qtype uint16) (addr netip.Addr, alias string) {
 		}
 	case *dns.AAAA:
 		if qtype == dns.TypeAAAA {
-			// Not unmapped: an IPv4 address in disguise is for the address policy.
+			// The address is not unmapped, so that the address policy sees an embedded IPv4 address.
 			addr, _ = netip.AddrFromSlice(rr.AAAA.To16())
 		}
 	case *dns.CNAME:

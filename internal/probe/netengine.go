@@ -11,50 +11,50 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// netEngine exchanges over package net and crypto/tls, blocking.
+// netEngine does blocking exchanges over package net and crypto/tls.
 type netEngine struct {
 	connector *connector
 	secure    *secure
 }
 
 func (e *netEngine) exchange(ctx context.Context, r *request, t *trace) (*response, *failure) {
-	resp, met, f := e.once(ctx, r, t, false)
-	if f != nil && met.failed(f) {
+	resp, hs, f := e.once(ctx, r, t, false)
+	if f != nil && hs.failed(f) {
 		resp, _, f = e.once(ctx, r, t, true)
 	}
 	return resp, f
 }
 
-// once does the exchange; afresh asks for a full handshake.
-func (e *netEngine) once(ctx context.Context, r *request, t *trace, afresh bool) (*response, *encounter, *failure) {
+// once does the exchange; full asks for a full TLS handshake.
+func (e *netEngine) once(ctx context.Context, r *request, t *trace, full bool) (*response, *handshake, *failure) {
 	raw, f := e.connector.connect(ctx, r, t)
 	if f != nil {
 		return nil, nil, f
 	}
 	giveUp := hold(ctx, raw)
-	conn, met := raw, (*encounter)(nil)
+	conn, hs := raw, (*handshake)(nil)
 	if r.place.tls {
-		met = e.secure.meet(r.place, afresh)
-		if conn, f = e.handshake(raw, met, t); f != nil {
+		hs = e.secure.handshake(r.place, full)
+		if conn, f = e.handshake(raw, hs, t); f != nil {
 			giveUp()
-			return nil, met, f
+			return nil, hs, f
 		}
 	}
 	resp, f := converse(conn, r, t)
 	if f != nil {
 		giveUp()
-		return nil, met, f
+		return nil, hs, f
 	}
 	resp.close = giveUp
-	return resp, met, nil
+	return resp, hs, nil
 }
 
 func (e *netEngine) close() {}
 
-// bound is a connection that heeds a context by itself.
+// bound is a connection that observes a context by itself.
 type bound interface{ bind(ctx context.Context) }
 
-// hold makes a connection end with a context, and gives the way to end it before.
+// hold makes a connection end with a context; giveUp ends it earlier.
 func hold(ctx context.Context, raw net.Conn) (giveUp func()) {
 	if b, ok := raw.(bound); ok {
 		b.bind(ctx)
@@ -63,21 +63,22 @@ func hold(ctx context.Context, raw net.Conn) (giveUp func()) {
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = raw.SetDeadline(deadline)
 	}
-	// A context that ends early interrupts what is blocked.
+	// A context that ends early interrupts blocked calls.
 	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
 	return func() {
 		stop()
-		// Straight to the socket: a TLS goodbye would cost a write and could block.
+		// Close the raw socket: a TLS close_notify would cost a write and could block.
 		_ = raw.Close()
 	}
 }
 
-func (e *netEngine) handshake(raw net.Conn, met *encounter, t *trace) (net.Conn, *failure) {
+func (e *netEngine) handshake(raw net.Conn, hs *handshake, t *trace) (net.Conn, *failure) {
 	t.reach(check.PhaseTLS)
 	start := time.Now()
-	conn := tls.Client(raw, met.config())
-	// Beside us, as it needs a large stack, which we would keep while we wait for the
-	// answer. It ends with the connection, which heeds the context.
+	conn := tls.Client(raw, hs.config())
+	// The handshake needs a large stack, which this goroutine would keep while it waits for
+	// the response. So it has its own goroutine, which ends with the connection, and the
+	// connection ends with the context.
 	done := make(chan error, 1)
 	go shake(conn, done)
 	err := <-done
@@ -101,15 +102,14 @@ func shake(conn *tls.Conn, done chan<- error) {
 	err = conn.Handshake()
 }
 
-// converse sends the request and reads the head of the answer.
+// converse sends the request and reads the head of the response.
 func converse(conn net.Conn, r *request, t *trace) (*response, *failure) {
 	t.reach(check.PhaseRequest)
 	_, sendErr := conn.Write(r.wire)
 	if sendErr != nil && isTimeout(sendErr) {
 		return nil, answerFailure(sendErr, "request")
 	}
-	// A server may answer and close without reading, so even a failed write is followed
-	// by a read.
+	// A server may answer and close without reading, so read even after a failed write.
 	t.reach(check.PhaseResponse)
 	start, waiting := time.Now(), "first_byte"
 	h, rest, err := readHead(conn, func() {

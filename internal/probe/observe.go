@@ -7,13 +7,13 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// expiringWithin is how long before its end a certificate is remarked on.
+// expiringWithin is how long before its certificate's end a site gets an advisory.
 const expiringWithin = 30 * 24 * time.Hour
 
 // maxFieldBytes is how much of a response header is kept as evidence.
 const maxFieldBytes = 100
 
-// observe puts together what was seen.
+// observe fills in the Observation from the result.
 func (j *job) observe(r result, o *check.Observation) {
 	a := r.deciding
 	o.Outcome = check.OutcomeUp
@@ -50,8 +50,8 @@ func sum(a, b check.Timing) check.Timing {
 	return a
 }
 
-// advisories are remarks about a site that is up. HEAD_UNSUPPORTED is given as long as
-// the site is asked by GET for that reason, so that it can be remembered.
+// advisories returns the advisories for a site that is up. A site that is checked by GET
+// because its HEAD failed keeps getting HEAD_UNSUPPORTED, so that this is remembered.
 func (j *job) advisories(r result) []check.Advisory {
 	var all []check.Advisory
 	a := r.deciding
@@ -70,15 +70,15 @@ func (j *job) advisories(r result) []check.Advisory {
 	return all
 }
 
-// evidenceFields are those of a response's header that explain an answer.
+// evidenceFields are the header fields that help to explain a response.
 var evidenceFields = [...]string{
 	"server", "via", "content-type", "content-length", "retry-after", "allow", "x-powered-by", "x-cache",
 	"cf-ray", "cf-cache-status", "cf-mitigated", "x-sucuri-id", "x-sucuri-block", "sg-captcha",
 	"x-amzn-waf-action", "x-vercel-mitigated", "akamai-grn", "x-datadome", "x-cdn",
 }
 
-// evidence keeps the first of each of the fields. It looks at the header once, as every
-// check comes here.
+// evidence returns the first value of each of evidenceFields. It reads the header only
+// once, as every check runs it.
 func evidence(h head) map[string]string {
 	var kept map[string]string
 	for name, value := range h.lines() {
@@ -98,7 +98,7 @@ func evidence(h head) map[string]string {
 	return kept
 }
 
-// evidenceField is the field of this name, "" when it is none of them.
+// evidenceField returns the evidence field of this name, or "".
 func evidenceField(name []byte) string {
 	for _, f := range evidenceFields {
 		if len(f) == len(name) && f[0] == lower(name[0]) && equalFold(name, f) {

@@ -12,7 +12,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// place is where a request goes: a URL that passed the URL policy.
+// place is the destination of a request: a URL that passed the URL policy.
 type place struct {
 	url *url.URL
 	// host is ASCII, lower case, without brackets and final dot.
@@ -23,7 +23,7 @@ type place struct {
 	tls     bool
 }
 
-// firstPlace reads the URL of a target.
+// firstPlace parses the URL of a target.
 func firstPlace(raw string) (*place, *failure) {
 	u, err := check.ParseURL(raw)
 	if err != nil {
@@ -32,8 +32,8 @@ func firstPlace(raw string) (*place, *failure) {
 	return newPlace(u)
 }
 
-// newPlace puts a parsed absolute URL to the URL policy: http or https, no user
-// information, a host that means one thing only, a port from 1 to 65535.
+// newPlace applies the URL policy to a parsed absolute URL: http or https, no user
+// information, an unambiguous host, a port from 1 to 65535.
 func newPlace(u *url.URL) (*place, *failure) {
 	p := &place{url: u}
 	switch {
@@ -69,7 +69,7 @@ func (p *place) setHost(host string) *failure {
 	}
 	host = strings.TrimSuffix(host, ".")
 	if !isASCII(host) {
-		// StrictDomainName is off because of underscores, which the wild has.
+		// StrictDomainName is off because real host names contain underscores.
 		profile := idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false))
 		ascii, err := profile.ToASCII(host)
 		if err != nil {
@@ -97,8 +97,8 @@ func (p *place) setHost(host string) *failure {
 	return nil
 }
 
-// isNumeric tells the last label of hosts such as 127.1, 0x7f.1 or 2130706433, which
-// some take for an IPv4 address and others for a name.
+// isNumeric recognises the last label of hosts such as 127.1, 0x7f.1 or 2130706433. Some
+// software takes these for an IPv4 address, and some for a name.
 func isNumeric(label string) bool {
 	if hex, ok := strings.CutPrefix(label, "0x"); ok {
 		return strings.Trim(hex, "0123456789abcdef") == ""
@@ -119,7 +119,8 @@ func isASCII(s string) bool {
 	return true
 }
 
-// hostHeader is the value of the Host header: with the port when it is not the scheme's.
+// hostHeader is the value of the Host header, with the port unless it is the scheme's
+// default.
 func (p *place) hostHeader() string { return string(p.appendHostHeader(nil)) }
 
 func (p *place) appendHostHeader(b []byte) []byte {
@@ -134,7 +135,7 @@ func (p *place) appendHostHeader(b []byte) []byte {
 	return strconv.AppendUint(append(b, ':'), uint64(p.port), 10)
 }
 
-// requestTarget is the path and query as they go on the wire; never the fragment.
+// requestTarget is the path and query as sent on the wire, never with the fragment.
 func (p *place) requestTarget() string {
 	target := p.url.EscapedPath()
 	if !strings.HasPrefix(target, "/") {
@@ -146,7 +147,7 @@ func (p *place) requestTarget() string {
 	return escapeUnsafe(target)
 }
 
-// escapeUnsafe writes what may not stand in a request line as %XX.
+// escapeUnsafe writes bytes that are not allowed in a request line as %XX.
 func escapeUnsafe(s string) string {
 	unsafe := func(c byte) bool { return c <= ' ' || c >= 0x7f || c == '"' || c == '<' || c == '>' }
 	var out []byte
@@ -170,7 +171,7 @@ func escapeUnsafe(s string) string {
 	return string(out)
 }
 
-// key names the place in a redirect chain: what a server could tell apart.
+// key identifies the place in a redirect chain by everything a server can distinguish.
 func (p *place) key() string {
 	scheme := "http://"
 	if p.tls {
@@ -179,7 +180,7 @@ func (p *place) key() string {
 	return scheme + net.JoinHostPort(p.host, strconv.Itoa(int(p.port))) + p.requestTarget()
 }
 
-// shown is the place without its query, which may hold secrets.
+// shown is the place as text without its query, which may hold secrets.
 func (p *place) shown() string {
 	scheme := "http://"
 	if p.tls {

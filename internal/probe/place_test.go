@@ -31,7 +31,7 @@ func TestInputThatCannotBeProbed(t *testing.T) {
 			t.Errorf("%q: got %+v", raw, o)
 		}
 		if strings.Contains(o.Detail, "secret") {
-			t.Errorf("%q: detail tells the password: %q", raw, o.Detail)
+			t.Errorf("%q: detail contains the password: %q", raw, o.Detail)
 		}
 	}
 }
@@ -105,7 +105,7 @@ func TestOwnHeadersReplaceOurs(t *testing.T) {
 	}
 }
 
-// FuzzHeaders: whatever headers pass the policy, the request keeps its shape.
+// FuzzHeaders shows that no headers that pass the policy change the shape of the request.
 func FuzzHeaders(f *testing.F) {
 	for _, h := range [][2]string{
 		{"X", "1"}, {"Cookie", "a=b"}, {"user-agent", "me"}, {"Host", "x"}, {"X Y", "z"}, {"X", "a\r\nB: c"}, {"Transfer-Encoding", "chunked"},
@@ -156,7 +156,7 @@ func FuzzURLPolicy(f *testing.F) {
 	})
 }
 
-// soundPlace checks what holds for every place that passed the policy.
+// soundPlace checks the invariants of a place that passed the policy.
 func soundPlace(t *testing.T, raw string, p *place) {
 	t.Helper()
 	if p.url.User != nil || p.port == 0 || p.host == "" || !isASCII(p.host) {

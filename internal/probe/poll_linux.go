@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// What epoll tells. The registration of a socket is one for its whole life:
-// edge-triggered, for both directions.
+// The epoll events. A socket is registered once for its whole life: edge-triggered, for
+// both directions.
 const (
 	epollIn    = syscall.EPOLLIN
 	epollOut   = syscall.EPOLLOUT
@@ -22,25 +22,26 @@ const (
 )
 
 const (
-	// maxShards bounds the descriptors and goroutines that wait.
-	maxShards = 8
-	// batch is how many events one call takes.
+	// maxPollers limits the epoll descriptors and the goroutines that wait on them.
+	maxPollers = 8
+	// batch is the maximum number of events per call.
 	batch = 256
-	// scratchBytes is the buffer that a shard reads into, one for all its sockets.
+	// scratchBytes is the size of the buffer that a poller shares among all its sockets.
 	scratchBytes = 16 << 10
 )
 
-// poller watches sockets. It opens itself when it is first needed.
-type poller struct {
-	mu     sync.Mutex
-	shards []*shard
-	turn   atomic.Uint32
+// pollers is the set of pollers, among which the sockets are spread. It opens them when
+// the first socket needs one.
+type pollers struct {
+	mu   sync.Mutex
+	all  []*poller
+	turn atomic.Uint32
 }
 
-// shard is one epoll descriptor and the goroutine that waits for it. The goroutine
+// poller is one epoll descriptor and the goroutine that waits for it. The goroutine
 // runs while there is a socket to watch. It is parked on Go's own poller, so it blocks
 // no thread and needs no timer.
-type shard struct {
+type poller struct {
 	file *os.File
 	raw  syscall.RawConn
 	fd   int
@@ -51,7 +52,7 @@ type shard struct {
 	live    int
 	running bool
 
-	// Of the goroutine that runs.
+	// Only the poller's goroutine uses these.
 	events  []syscall.EpollEvent
 	ready   []*socket
 	scratch []byte
@@ -60,171 +61,171 @@ type shard struct {
 	err     error
 }
 
-// slot is where a watched socket is found by an event. The generation tells an event of
-// an earlier socket in the same slot.
+// slot is the place under which an event finds its socket. The generation exposes an
+// event of an earlier socket in the same slot.
 type slot struct {
 	socket     *socket
 	generation int32
 }
 
-// shard gives one of the shards in turn.
-func (p *poller) shard() (*shard, error) {
+// next returns the pollers in turn.
+func (p *pollers) next() (*poller, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.shards == nil {
-		for range min(runtime.GOMAXPROCS(0), maxShards) {
-			s, err := newShard()
+	if p.all == nil {
+		for range min(runtime.GOMAXPROCS(0), maxPollers) {
+			opened, err := newPoller()
 			if err != nil {
 				p.closeAll()
 				return nil, fmt.Errorf("open epoll: %w", err)
 			}
-			p.shards = append(p.shards, s)
+			p.all = append(p.all, opened)
 		}
 	}
-	return p.shards[int(p.turn.Add(1))%len(p.shards)], nil
+	return p.all[int(p.turn.Add(1))%len(p.all)], nil
 }
 
-// close gives the descriptors up. No socket may be watched any more.
-func (p *poller) close() {
+// close closes the descriptors. No socket may be open any more.
+func (p *pollers) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closeAll()
 }
 
-func (p *poller) closeAll() {
-	for _, s := range p.shards {
+func (p *pollers) closeAll() {
+	for _, s := range p.all {
 		_ = s.file.Close()
 	}
-	p.shards = nil
+	p.all = nil
 }
 
-func newShard() (*shard, error) {
+func newPoller() (*poller, error) {
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	// Non-blocking is what makes os.NewFile hand it to Go's poller.
+	// os.NewFile hands only a non-blocking descriptor to Go's own poller.
 	if err := syscall.SetNonblock(fd, true); err != nil {
 		_ = syscall.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	s := &shard{
+	p := &poller{
 		fd: fd, file: os.NewFile(uintptr(fd), "epoll"),
 		events: make([]syscall.EpollEvent, batch), ready: make([]*socket, batch), scratch: make([]byte, scratchBytes),
 	}
-	s.poll = s.take
-	if s.raw, err = s.file.SyscallConn(); err == nil {
-		// Fails when Go's poller did not take it.
-		err = s.file.SetReadDeadline(time.Time{})
+	p.poll = p.take
+	if p.raw, err = p.file.SyscallConn(); err == nil {
+		// This fails when Go's own poller did not accept the descriptor.
+		err = p.file.SetReadDeadline(time.Time{})
 	}
 	if err != nil {
-		_ = s.file.Close()
+		_ = p.file.Close()
 		return nil, fmt.Errorf("poll epoll: %w", err)
 	}
-	return s, nil
+	return p, nil
 }
 
 // watch registers a socket whose descriptor is open.
-func (s *shard) watch(k *socket) error {
-	s.mu.Lock()
-	if n := len(s.free); n > 0 {
-		k.slot, s.free = s.free[n-1], s.free[:n-1]
+func (p *poller) watch(k *socket) error {
+	p.mu.Lock()
+	if n := len(p.free); n > 0 {
+		k.slot, p.free = p.free[n-1], p.free[:n-1]
 	} else {
-		k.slot, s.slots = int32(len(s.slots)), append(s.slots, slot{})
+		k.slot, p.slots = int32(len(p.slots)), append(p.slots, slot{})
 	}
-	at := &s.slots[k.slot]
+	at := &p.slots[k.slot]
 	at.socket = k
 	event := syscall.EpollEvent{Events: epollAll, Fd: k.slot, Pad: at.generation}
-	s.live++
-	if !s.running {
-		s.running = true
-		_ = s.file.SetReadDeadline(time.Time{})
-		go s.run()
+	p.live++
+	if !p.running {
+		p.running = true
+		_ = p.file.SetReadDeadline(time.Time{})
+		go p.run()
 	}
-	s.mu.Unlock()
-	if err := syscall.EpollCtl(s.fd, syscall.EPOLL_CTL_ADD, k.fd, &event); err != nil {
-		s.forget(k, false)
+	p.mu.Unlock()
+	if err := syscall.EpollCtl(p.fd, syscall.EPOLL_CTL_ADD, k.fd, &event); err != nil {
+		p.forget(k, false)
 		return os.NewSyscallError("epoll_ctl", err)
 	}
 	return nil
 }
 
-// forget takes a socket's slot back; closing its descriptor ends the registration.
-// inLoop says that the shard's goroutine asks, which then needs no waking to end.
-func (s *shard) forget(k *socket, inLoop bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	at := &s.slots[k.slot]
+// forget frees a socket's slot; closing its descriptor ends the registration. inLoop is
+// true for calls from the poller's own goroutine, which needs no waking to end.
+func (p *poller) forget(k *socket, inLoop bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := &p.slots[k.slot]
 	at.socket = nil
 	at.generation++
-	s.free = append(s.free, k.slot)
-	if s.live--; s.live == 0 && !inLoop {
-		_ = s.file.SetReadDeadline(time.Unix(1, 0))
+	p.free = append(p.free, k.slot)
+	if p.live--; p.live == 0 && !inLoop {
+		_ = p.file.SetReadDeadline(time.Unix(1, 0))
 	}
 }
 
-// run hands events to sockets until there are no sockets.
-func (s *shard) run() {
+// run passes events to sockets until there are no sockets.
+func (p *poller) run() {
 	for {
-		n, err := s.wait()
-		s.find(n)
+		n, err := p.wait()
+		p.find(n)
 		for i := range n {
-			if k := s.ready[i]; k != nil {
-				k.notice(s.events[i].Events, s.scratch)
-				s.ready[i] = nil
+			if k := p.ready[i]; k != nil {
+				k.notice(p.events[i].Events, p.scratch)
+				p.ready[i] = nil
 			}
 		}
 		switch {
-		case s.idle(n == 0):
+		case p.idle(n == 0):
 			return
 		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
-			return // closed, or broken for good; checks end by their own time
+			return // closed, or broken for good; open checks end by their own deadlines
 		}
 	}
 }
 
 // wait blocks until there are events, or forget wakes it.
-func (s *shard) wait() (n int, err error) {
-	s.got, s.err = 0, nil
-	err = s.raw.Read(s.poll)
-	if s.err != nil {
-		err = s.err
+func (p *poller) wait() (n int, err error) {
+	p.got, p.err = 0, nil
+	err = p.raw.Read(p.poll)
+	if p.err != nil {
+		err = p.err
 	}
-	return s.got, err
+	return p.got, err
 }
 
-// take asks for events, and says whether there is anything to do.
-func (s *shard) take(fd uintptr) bool {
-	n, err := syscall.EpollWait(int(fd), s.events, 0)
+// take asks epoll for events, and reports whether there are events or an error.
+func (p *poller) take(fd uintptr) bool {
+	n, err := syscall.EpollWait(int(fd), p.events, 0)
 	for err == syscall.EINTR {
-		n, err = syscall.EpollWait(int(fd), s.events, 0)
+		n, err = syscall.EpollWait(int(fd), p.events, 0)
 	}
-	s.got, s.err = max(n, 0), err
+	p.got, p.err = max(n, 0), err
 	return n > 0 || err != nil
 }
 
-// find puts sockets to the first n events.
-func (s *shard) find(n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i, e := range s.events[:n] {
-		if at := s.slots[e.Fd]; at.generation == e.Pad {
-			s.ready[i] = at.socket
+// find looks up the sockets of the first n events.
+func (p *poller) find(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, e := range p.events[:n] {
+		if at := p.slots[e.Fd]; at.generation == e.Pad {
+			p.ready[i] = at.socket
 		}
 	}
 }
 
-// idle ends the run, and says so, when no socket is left. A wake-up without events was
-// forget's, which may have been overtaken by a new socket.
-func (s *shard) idle(woken bool) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.live == 0 {
-		s.running = false
+// idle ends the run when no socket is left, and reports that it did. A wake-up without
+// events came from forget; meanwhile a new socket may have been registered.
+func (p *poller) idle(woken bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.live == 0 {
+		p.running = false
 		return true
 	}
 	if woken {
-		_ = s.file.SetReadDeadline(time.Time{})
+		_ = p.file.SetReadDeadline(time.Time{})
 	}
 	return false
 }

@@ -15,30 +15,31 @@ import (
 type Options struct {
 	// AllowPrivate lifts the address policy, for development and tests.
 	AllowPrivate bool
-	// Allowed are exact exceptions from the address policy.
+	// Allowed are exact exceptions to the address policy.
 	Allowed []netip.AddrPort
-	// Resolver is the name server to ask, HOST:PORT; several with commas between. Empty
-	// means those of the machine, and its hosts file.
+	// Resolver is the name server to ask, as HOST:PORT, or several separated by commas.
+	// Empty means the machine's name servers and its hosts file.
 	Resolver string
 	// RootCAs are the issuers to trust; nil means the machine's.
 	RootCAs *x509.CertPool
-	// Now tells the time that certificates are judged by; nil means time.Now.
+	// Now is the clock for judging certificates; nil means time.Now.
 	Now func() time.Time
-	// SessionCacheBytes is how much memory TLS sessions to resume may take; 0 is 64 MiB, and
-	// less than 0 resumes none.
+	// SessionCacheBytes limits the memory for resumable TLS sessions; 0 means 64 MiB, and a
+	// negative value turns resumption off.
 	SessionCacheBytes int64
-	// Engine is what exchanges with sites; the zero value is the best of this system.
+	// Engine selects the engine; the zero value is the best one on this system.
 	Engine Engine
 }
 
-// Engine names a way to exchange with sites. All come to the same verdicts.
+// Engine names an implementation of the exchange with a site. All of them return the
+// same outcomes.
 type Engine uint8
 
 // The engines.
 const (
-	// EngineFast has sockets of its own, on Linux; elsewhere it is EnginePortable.
+	// EngineFast uses its own sockets on Linux; elsewhere it is EnginePortable.
 	EngineFast Engine = iota
-	// EnginePortable is package net's.
+	// EnginePortable uses package net.
 	EnginePortable
 )
 
@@ -47,7 +48,7 @@ type Prober struct {
 	engine    engine
 	connector *connector
 	resolver  *resolver
-	guard     *guard
+	firewalls *firewallDetector
 	now       func() time.Time
 }
 
@@ -78,23 +79,23 @@ func New(o Options) (*Prober, error) {
 		engine:    e,
 		connector: connector,
 		resolver:  r,
-		guard:     newGuard(),
+		firewalls: newFirewallDetector(),
 		now:       now,
 	}, nil
 }
 
-// Close gives up what the Prober holds. No Probe may run or begin any more.
+// Close releases the Prober's resources. Probe must not run during or after Close.
 func (p *Prober) Close() error {
 	p.engine.close()
 	return nil
 }
 
-// Probe looks at a site once and says what it saw, within the target's Timeout and a
-// little. It never fails: what the site did wrong is the result. A context that ends
+// Probe checks a site once and returns what it saw, a little after the target's Timeout
+// at the latest. It never fails: a fault of the site is its result. A context that ends
 // first gives OutcomeUnknown with the reason cancelled.
 func (p *Prober) Probe(ctx context.Context, t check.Target) (o check.Observation) {
-	// Thousands wait in here at once, so what a check needs is on the heap, where it takes
-	// its own size, and not on the stack, which would double.
+	// Thousands of checks wait in here at once. Their state is on the heap, where it takes
+	// its own size; on the stack it would double the stack.
 	j := &job{prober: p, target: t, start: time.Now()}
 	defer j.rescue(&o)
 	j.do(ctx, &o)
@@ -114,8 +115,8 @@ type job struct {
 	stop context.CancelFunc
 }
 
-// rescue is deferred: what a site sends reaches much code that is not ours. A panic there
-// costs this check only, and shows in its evidence.
+// rescue, deferred, turns a panic into the check's result. A site's bytes reach much code
+// that is not ours; a panic there costs only this check and shows in its evidence.
 func (j *job) rescue(o *check.Observation) {
 	if v := recover(); v != nil {
 		f := panicked(v)
@@ -144,13 +145,14 @@ func (j *job) do(ctx context.Context, o *check.Observation) {
 		r.deciding.failure = unknown(check.FailureNone, "cancelled", "the caller gave up")
 	}
 	j.observe(r, o)
-	if w := r.deciding.trace.ipv6; w != nil && o.Outcome == check.OutcomeUp && w.verdict(ctx, j.end, j.prober.connector) {
+	if w := r.deciding.trace.ipv6; w != nil && o.Outcome == check.OutcomeUp && w.isBroken(ctx, j.end, j.prober.connector) {
 		o.Advisories = append(o.Advisories, check.AdvisoryIPv6Broken)
 	}
 }
 
-// endedBefore says whether the caller gave up before the budget was used. Its deadline
-// is compared by the clock: a connection's may fire a little before the context's.
+// endedBefore reports whether the caller gave up before the budget was used. It compares
+// the caller's deadline with the clock, because a connection's deadline may fire a little
+// before the context's.
 func endedBefore(ctx context.Context, end time.Time) bool {
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) && !time.Now().Before(deadline) {
 		return true

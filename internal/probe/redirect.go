@@ -14,16 +14,16 @@ import (
 )
 
 const (
-	// maxLocationBytes is how long a redirect's target may be.
+	// maxLocationBytes limits the length of a redirect's target.
 	maxLocationBytes = 8 << 10
-	// maxCookies is how many cookies of a site are kept within one check.
+	// maxCookies limits the cookies kept within one check.
 	maxCookies = 100
 	// maxHopBytes is how much of a redirect's target is kept as evidence.
 	maxHopBytes = check.MaxURLBytes
 )
 
-// isRedirect tells the statuses that send a client elsewhere. 300, 304, 305 and 306 do
-// not: they are answers.
+// isRedirect reports whether a status sends the client elsewhere. 300, 304, 305 and 306
+// do not: they are final responses.
 func isRedirect(status int) bool {
 	switch status {
 	case 301, 302, 303, 307, 308:
@@ -32,7 +32,7 @@ func isRedirect(status int) bool {
 	return false
 }
 
-// nextPlace reads where a redirect leads.
+// nextPlace returns the target of a redirect.
 func nextPlace(from *place, h head) (*place, *failure) {
 	location := strings.Trim(strings.Map(dropBreaks, h.get("Location")), " ")
 	switch {
@@ -52,13 +52,13 @@ func nextPlace(from *place, h head) (*place, *failure) {
 	}
 	p, f := newPlace(u)
 	if f != nil && (f.reason == "bad_host" || f.reason == "bad_port") {
-		// Not refused by us: no browser could go there.
+		// This is not a refusal of ours: no browser could go there either.
 		f = down(check.FailureRedirect, "bad_location", f.detail)
 	}
 	return p, f
 }
 
-// dropBreaks takes out what browsers take out of URLs.
+// dropBreaks, for strings.Map, removes the characters that browsers remove from URLs.
 func dropBreaks(r rune) rune {
 	if r == '\t' || r == '\r' || r == '\n' {
 		return -1
@@ -66,7 +66,7 @@ func dropBreaks(r rune) rune {
 	return r
 }
 
-// parseLocation reads a URL as tolerantly as browsers do: backslashes before the query
+// parseLocation parses a URL as tolerantly as browsers do: backslashes before the query
 // are slashes, and a per cent sign may stand for itself.
 func parseLocation(s string) (*url.URL, error) {
 	if i := strings.IndexAny(s, "?#"); i >= 0 {
@@ -95,31 +95,31 @@ func escapeLonePercent(s string) string {
 	return b.String()
 }
 
-// luggage is what a check carries from hop to hop: the site's own headers, for the host
-// they were meant for only, and the cookies that were set on the way.
-type luggage struct {
+// requestState is what a check carries from hop to hop: the site's own headers, meant for
+// its host only, and the cookies set on the way.
+type requestState struct {
 	home    *place
 	headers []check.Header
 	jar     *cookiejar.Jar
 	kept    int
 }
 
-// headersFor gives the headers that may be sent to p. They may be secrets: another host does
-// not get them, nor does anyone who listens to an unencrypted hop.
-func (l *luggage) headersFor(p *place) []check.Header {
-	if p.host != l.home.host || l.home.tls && !p.tls {
+// headersFor returns the headers that may be sent to p. They may be secrets: neither another
+// host nor an eavesdropper on an unencrypted hop gets them.
+func (s *requestState) headersFor(p *place) []check.Header {
+	if p.host != s.home.host || s.home.tls && !p.tls {
 		return nil
 	}
-	return l.headers
+	return s.headers
 }
 
 // cookiesFor is the value of the Cookie header for p, "" for none.
-func (l *luggage) cookiesFor(p *place) string {
-	if l.jar == nil {
+func (s *requestState) cookiesFor(p *place) string {
+	if s.jar == nil {
 		return ""
 	}
 	var b strings.Builder
-	for _, c := range l.jar.Cookies(p.origin()) {
+	for _, c := range s.jar.Cookies(p.origin()) {
 		if b.Len() > 0 {
 			b.WriteString("; ")
 		}
@@ -128,27 +128,27 @@ func (l *luggage) cookiesFor(p *place) string {
 	return b.String()
 }
 
-// keep takes the cookies that p set.
-func (l *luggage) keep(p *place, h head) {
+// keepCookies stores the cookies that p set.
+func (s *requestState) keepCookies(p *place, h head) {
 	lines := slices.Collect(h.all("Set-Cookie"))
-	if len(lines) == 0 || l.kept >= maxCookies {
+	if len(lines) == 0 || s.kept >= maxCookies {
 		return
 	}
-	if l.jar == nil {
+	if s.jar == nil {
 		// The list keeps one customer of a shared domain from setting another's cookies.
 		jar, err := cookiejar.New(&cookiejar.Options{PublicSuffixList: publicsuffix.List})
 		if err != nil {
 			return
 		}
-		l.jar = jar
+		s.jar = jar
 	}
-	lines = lines[:min(len(lines), maxCookies-l.kept)]
-	l.kept += len(lines)
+	lines = lines[:min(len(lines), maxCookies-s.kept)]
+	s.kept += len(lines)
 	answer := http.Response{Header: http.Header{"Set-Cookie": lines}}
-	l.jar.SetCookies(p.origin(), answer.Cookies())
+	s.jar.SetCookies(p.origin(), answer.Cookies())
 }
 
-// origin is the place as the cookie jar wants it.
+// origin is the place as the cookie jar expects it.
 func (p *place) origin() *url.URL {
 	u := &url.URL{Scheme: "http", Host: p.hostHeader(), Path: p.url.Path}
 	if p.tls {

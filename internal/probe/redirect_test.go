@@ -30,15 +30,15 @@ func chain(n int) map[string]string {
 
 func TestRedirects(t *testing.T) {
 	t.Parallel()
-	nowhere := func(reason string) verdict { return fails(check.FailureRedirect, reason, 301, check.PhaseResponse) }
-	refuses := func(reason string) verdict {
-		return verdict{check.OutcomeUnknown, check.FailurePolicy, reason, 301, check.PhaseResponse, nil}
+	nowhere := func(reason string) finding { return fails(check.FailureRedirect, reason, 301, check.PhaseResponse) }
+	refuses := func(reason string) finding {
+		return finding{check.OutcomeUnknown, check.FailurePolicy, reason, 301, check.PhaseResponse, nil}
 	}
 	hops := func(lines ...string) func(*fakesite.Site) {
 		return says("HTTP/1.1 301 Moved\r\n" + strings.Join(lines, "\r\n") + "\r\n\r\n")
 	}
 	fail := check.Target{Settings: check.Settings{RedirectPolicy: check.RedirectFail}}
-	tell(t, []story{
+	runStories(t, []story{
 		{"path", to(map[string]string{"/": "/a"}), check.Target{}, up(200)},
 		{"relative path", to(map[string]string{"/": "a/b", "/a/b": "../c", "/c": "./d?e"}), check.Target{}, up(200)},
 		{"query only", to(map[string]string{"/": "?a"}), check.Target{}, up(200)},
@@ -99,7 +99,7 @@ func TestRedirectStatuses(t *testing.T) {
 	}
 }
 
-// TestRedirectsBetweenHosts: schemes and hosts change on the way.
+// TestRedirectsBetweenHosts follows redirects that change scheme and host.
 func TestRedirectsBetweenHosts(t *testing.T) {
 	t.Parallel()
 	onEngines(t, redirectsBetweenHostsOn, fast, portable, reference)
@@ -149,7 +149,7 @@ func redirectsBetweenHostsOn(t *testing.T, newProber maker) {
 	})
 }
 
-// TestCookiesOnTheWay: a site that sends visitors round until they bring its cookie.
+// TestCookiesOnTheWay checks a site that redirects visitors until they send its cookie.
 func TestCookiesOnTheWay(t *testing.T) {
 	t.Parallel()
 	site := fakesite.New(t)
@@ -208,7 +208,7 @@ func TestSecretsStayWithTheirHost(t *testing.T) {
 		t.Errorf("home did not get its own back: %v", last.Header)
 	}
 	if strings.Contains(fmt.Sprintf("%+v", o), "secret") {
-		t.Errorf("the evidence tells secrets: %+v", o)
+		t.Errorf("the evidence contains secrets: %+v", o)
 	}
 }
 

@@ -16,16 +16,16 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// strict is the reason of answers that browsers and our engines take and net/http does
-// not. Stories about such answers say so.
+// strict is the reason for responses that browsers and our engines accept and net/http
+// does not. Stories about such responses say so.
 const strict = "net_http_refuses"
 
-// httpEngine is the reference: the same exchanges by net/http. Only how connections come
-// about is shared with the engines that are put to the test.
+// httpEngine is the reference: it does the same exchanges with net/http. It shares only the
+// connecting with the engines under test.
 type httpEngine struct{ netEngine }
 
-// tapped notes what comes over a connection. It keeps an answer back until the request
-// was sent: net/http does not take one that comes earlier.
+// tapped records what arrives over a connection. It holds a response back until the request
+// was sent: net/http does not accept one that comes earlier.
 type tapped struct {
 	net.Conn
 	asked chan struct{}
@@ -43,7 +43,7 @@ func (c *tapped) Write(b []byte) (int, error) {
 
 func (c *tapped) Close() error {
 	c.once.Do(func() { close(c.asked) })
-	return nil // whoever made it closes it
+	return nil // its maker closes it
 }
 
 func (c *tapped) Read(b []byte) (int, error) {
@@ -67,7 +67,7 @@ func (e *httpEngine) exchange(ctx context.Context, r *request, t *trace) (*respo
 	}
 	giveUp, conn := hold(ctx, raw), raw
 	if r.place.tls {
-		if conn, f = e.handshake(raw, e.secure.meet(r.place, true), t); f != nil {
+		if conn, f = e.handshake(raw, e.secure.handshake(r.place, true), t); f != nil {
 			giveUp()
 			return nil, f
 		}
@@ -83,7 +83,7 @@ func (e *httpEngine) exchange(ctx context.Context, r *request, t *trace) (*respo
 	return resp, nil
 }
 
-// ask does the request by net/http over a connection.
+// ask sends the request with net/http over a connection.
 func (e *httpEngine) ask(ctx context.Context, r *request, t *trace, tap *tapped) (*response, *failure) {
 	dial := func(context.Context, string, string) (net.Conn, error) { return tap, nil }
 	transport := &http.Transport{
@@ -107,14 +107,14 @@ func (e *httpEngine) ask(ctx context.Context, r *request, t *trace, tap *tapped)
 	}))
 	resp, err := transport.RoundTrip(q)
 	if err != nil {
-		return nil, verdictOfError(err, tap, t)
+		return nil, failureOf(err, tap, t)
 	}
 	return answerOf(resp, r, tap)
 }
 
-// verdictOfError gives net/http's error its meaning. Most have no type; of those, what
-// was read decides.
-func verdictOfError(err error, tap *tapped, t *trace) *failure {
+// failureOf classifies an error of net/http. Most have no type; for those the bytes read
+// decide.
+func failureOf(err error, tap *tapped, t *trace) *failure {
 	t.reach(check.PhaseResponse)
 	tap.mu.Lock()
 	defer tap.mu.Unlock()
@@ -146,7 +146,7 @@ func verdictOfError(err error, tap *tapped, t *trace) *failure {
 	return answerFailure(ours, "")
 }
 
-// answerOf translates an answer, its body framed anew.
+// answerOf translates a response and frames its body anew.
 func answerOf(resp *http.Response, r *request, tap *tapped) (*response, *failure) {
 	h := head{proto: resp.Proto, status: resp.StatusCode}
 	refuse := func(e protocolError) (*response, *failure) {
@@ -181,7 +181,7 @@ func answerOf(resp *http.Response, r *request, tap *tapped) (*response, *failure
 	return answer, nil
 }
 
-// reframed gives a body as chunks that end as the body did.
+// reframed encodes a body as chunks that end as the body did.
 type reframed struct {
 	in  io.Reader
 	tap *tapped

@@ -12,20 +12,20 @@ import (
 )
 
 const (
-	// maxTTL is how long an answer is kept at most.
+	// maxTTL limits how long an answer stays in the cache.
 	maxTTL = time.Minute
-	// maxCached bounds the number of answers that are kept.
+	// maxCached limits the number of answers in the cache.
 	maxCached = 20_000
 	// ipv6Delay is how long a lookup waits for IPv6 addresses once it has IPv4 ones.
 	ipv6Delay = 150 * time.Millisecond
-	// maxAnswers is how many addresses of a name are looked at.
+	// maxAnswers limits the addresses of a name.
 	maxAnswers = 32
 )
 
-// resolver turns names into addresses. Only good answers are remembered.
+// resolver turns names into addresses. It caches only good answers.
 type resolver struct {
 	servers func() nameservers
-	// hosts answers from the machine's own table, before any server is asked; may be nil.
+	// hosts answers from the machine's own table, which comes before any server; may be nil.
 	hosts func(host string) []netip.Addr
 	now   func() time.Time
 
@@ -38,7 +38,7 @@ type cached struct {
 	expires time.Time
 }
 
-// lookup finds the addresses of a host that is a name.
+// lookup returns the addresses of a host name.
 func (r *resolver) lookup(ctx context.Context, host string) ([]netip.Addr, *failure) {
 	if r.hosts != nil {
 		if addrs := r.hosts(host); len(addrs) > 0 {
@@ -62,13 +62,14 @@ type reply struct {
 	failure *failure
 }
 
-// askBoth asks for A and AAAA at once. IPv4 addresses do not wait long for IPv6 ones,
-// since servers that never answer AAAA are common; IPv6 alone waits for the answer about
-// IPv4, because so many paths over IPv6 are broken.
+// askBoth asks for A and AAAA at the same time. It does not wait long for AAAA once it has
+// IPv4 addresses, since many servers never answer AAAA. It always waits for the answer
+// about IPv4, because so many IPv6 paths are broken.
 func (r *resolver) askBoth(ctx context.Context, host string) (answer, *failure) {
 	ctx, cancel := context.WithCancel(ctx)
 	servers := r.servers()
-	// Both beside us: questions need a large stack, which we would keep during the check.
+	// A query needs a large stack, which this goroutine would keep during the whole check. So
+	// each has its own goroutine.
 	ask := func(qtype uint16) <-chan reply {
 		done := make(chan reply, 1)
 		go func() {
@@ -112,7 +113,7 @@ func (r *resolver) askBoth(ctx context.Context, host string) (answer, *failure) 
 	return merge(v4, f4, v6.answer, v6.failure)
 }
 
-// merge puts both answers together. One good answer is enough, whatever the other is.
+// merge combines both answers. One good answer is enough, whatever the other is.
 func merge(v4 answer, f4 *failure, v6 answer, f6 *failure) (answer, *failure) {
 	switch {
 	case len(v4.addrs) > 0 && len(v6.addrs) > 0:
@@ -159,8 +160,8 @@ func (r *resolver) remember(host string, got answer) {
 	r.cache[host] = cached{got.addrs, now.Add(min(got.ttl, maxTTL))}
 }
 
-// makeRoom drops what has expired among some entries, or else any of them: the cache
-// only saves work.
+// makeRoom looks at some entries and drops those that have expired, or else an arbitrary
+// one: the cache only saves work.
 func (r *resolver) makeRoom(now time.Time) {
 	const look = 64
 	seen, dropped, last := 0, 0, ""
@@ -178,7 +179,8 @@ func (r *resolver) makeRoom(now time.Time) {
 	}
 }
 
-// forget makes the next lookup of a host ask anew, after its addresses did not work.
+// forget drops a host's answer after its addresses did not work, so that the next lookup
+// asks again.
 func (r *resolver) forget(host string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

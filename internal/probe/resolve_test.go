@@ -19,7 +19,7 @@ import (
 func TestNamesThatDoNotResolve(t *testing.T) {
 	t.Parallel()
 	names := fakesite.NewDNS(t)
-	bad := func(reason string) verdict { return fails(check.FailureDNS, reason, 0, check.PhaseDNS) }
+	bad := func(reason string) finding { return fails(check.FailureDNS, reason, 0, check.PhaseDNS) }
 	endless := fakesite.Answer{Records: []string{"a.loop.test. 60 IN CNAME b.loop.test.", "b.loop.test. 60 IN CNAME a.loop.test."}}
 	long := func(i int) fakesite.Answer {
 		return fakesite.Answer{Records: []string{fmt.Sprintf("c%d.test. 60 IN CNAME c%d.test.", i, i+1)}}
@@ -31,7 +31,7 @@ func TestNamesThatDoNotResolve(t *testing.T) {
 	for i, c := range []struct {
 		name, host string
 		answer     fakesite.Answer
-		want       verdict
+		want       finding
 	}{
 		{"no such name", "", fakesite.Answer{Rcode: dns.RcodeNameError}, bad("nxdomain")},
 		{"alias to no such name", "", fakesite.Answer{Rcode: dns.RcodeNameError, Records: []string{"x. 60 IN CNAME y."}}, bad("nxdomain")},
@@ -56,7 +56,7 @@ func TestNamesThatDoNotResolve(t *testing.T) {
 			t.Parallel()
 			p := newProber(t, func(o *Options) { o.Resolver = names.Addr() })
 			o := probeInTime(t.Context(), t, p, check.Target{URL: "http://" + host + "/", Timeout: short})
-			if got := verdictOf(o); !got.same(c.want) {
+			if got := findingOf(o); !got.same(c.want) {
 				t.Errorf("got %+v\nwant %+v\nof %+v", got, c.want, o)
 			}
 		})
@@ -176,7 +176,7 @@ func TestWorseAnswersGiveWay(t *testing.T) {
 	}
 }
 
-// TestForgedAnswersArePassedOver sends what an attacker could before the true answer.
+// TestForgedAnswersArePassedOver sends an attacker's answers before the true one.
 func TestForgedAnswersArePassedOver(t *testing.T) {
 	t.Parallel()
 	site := fakesite.New(t)

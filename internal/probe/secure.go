@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// secure makes TLS connections of one kind.
+// secure makes TLS connections, all with the same base configuration.
 type secure struct {
 	base     tls.Config
 	chains   *chains
@@ -15,11 +15,11 @@ type secure struct {
 	now      func() time.Time
 }
 
-// newSecure sets what all handshakes have in common. Old versions and cipher suites
-// are offered because a site that speaks nothing newer is up; it gets an advisory.
-// Curves: X25519 is offered first, and alone has its share sent along. The hybrid
-// with ML-KEM costs a quarter of a handshake and keeps secrets, of which a check has none.
-// A server without X25519 asks for one of the others.
+// newSecure sets what all handshakes have in common. It offers old versions and cipher
+// suites because a site that speaks nothing newer is up; such a site gets an advisory.
+// Of the curves it offers X25519 first and sends only that key share. The hybrid with
+// ML-KEM would cost a quarter of a handshake to protect secrets that a check does not
+// have. A server without X25519 asks for one of the others.
 func newSecure(roots *x509.CertPool, now func() time.Time, sessionBytes int64) *secure {
 	var suites []uint16
 	for _, s := range tls.CipherSuites() {
@@ -36,35 +36,35 @@ func newSecure(roots *x509.CertPool, now func() time.Time, sessionBytes int64) *
 			CipherSuites:     suites,
 			CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521},
 			NextProtos:       []string{"http/1.1"},
-			// Old servers ask for it before they decide about client certificates.
+			// Old servers renegotiate before they decide about client certificates.
 			Renegotiation: tls.RenegotiateOnceAsClient,
-			// Verified all the same, in encounter.verify, which remembers what was verified.
+			// handshake.verify verifies certificates instead, and remembers the results.
 			InsecureSkipVerify: true,
 		},
 	}
 }
 
-// encounter is one handshake with a server. It implements [tls.ClientSessionCache] for
-// the one connection that it is made for.
-type encounter struct {
+// handshake is one TLS handshake with a server. It implements [tls.ClientSessionCache] for
+// its one connection.
+type handshake struct {
 	*secure
 	host, key string
-	// afresh asks for a full handshake.
-	afresh bool
-	// offered is the session that was offered, nil for none.
+	// full asks for a full handshake without resumption.
+	full bool
+	// offered is the session offered to the server, nil for none.
 	offered *session
 	resumed bool
 	until   time.Time
 	bytes   int64
 }
 
-// meet prepares a handshake with a place.
-func (s *secure) meet(p *place, afresh bool) *encounter {
-	return &encounter{secure: s, host: p.host, key: p.hostHeader(), afresh: afresh}
+// handshake prepares a handshake with a place.
+func (s *secure) handshake(p *place, full bool) *handshake {
+	return &handshake{secure: s, host: p.host, key: p.hostHeader(), full: full}
 }
 
-// config is the configuration of the handshake.
-func (e *encounter) config() *tls.Config {
+// config returns the configuration for the handshake.
+func (e *handshake) config() *tls.Config {
 	b := &e.secure.base
 	c := &tls.Config{
 		Time: b.Time, MinVersion: b.MinVersion, CipherSuites: b.CipherSuites, CurvePreferences: b.CurvePreferences,
@@ -77,8 +77,8 @@ func (e *encounter) config() *tls.Config {
 	return c
 }
 
-// verify judges the certificate, of a resumed session as well.
-func (e *encounter) verify(state tls.ConnectionState) error {
+// verify verifies the server's certificate, also that of a resumed session.
+func (e *handshake) verify(state tls.ConnectionState) error {
 	until, err := e.chains.verify(e.host, state.PeerCertificates)
 	if err != nil {
 		return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
@@ -92,8 +92,8 @@ func (e *encounter) verify(state tls.ConnectionState) error {
 }
 
 // Get implements [tls.ClientSessionCache].
-func (e *encounter) Get(string) (*tls.ClientSessionState, bool) {
-	if e.afresh {
+func (e *handshake) Get(string) (*tls.ClientSessionState, bool) {
+	if e.full {
 		return nil, false
 	}
 	if e.offered = e.sessions.recall(e.key); e.offered == nil {
@@ -102,8 +102,8 @@ func (e *encounter) Get(string) (*tls.ClientSessionState, bool) {
 	return e.offered.state, true
 }
 
-// Put implements [tls.ClientSessionCache]. It is called after verify, or with nil.
-func (e *encounter) Put(_ string, state *tls.ClientSessionState) {
+// Put implements [tls.ClientSessionCache]. crypto/tls calls it after verify, or with nil.
+func (e *handshake) Put(_ string, state *tls.ClientSessionState) {
 	if state == nil {
 		e.sessions.forget(e.key)
 		return
@@ -119,9 +119,9 @@ func (e *encounter) Put(_ string, state *tls.ClientSessionState) {
 	e.sessions.remember(k)
 }
 
-// failed drops the session that was offered and says whether a full handshake is worth a
-// try: what went wrong may be the resumption's fault.
-func (e *encounter) failed(f *failure) (again bool) {
+// failed drops the offered session and reports whether to try again with a full
+// handshake: the resumption may have caused the failure.
+func (e *handshake) failed(f *failure) (again bool) {
 	if e == nil || e.offered == nil {
 		return false
 	}
@@ -129,7 +129,7 @@ func (e *encounter) failed(f *failure) (again bool) {
 	return !f.timedOut
 }
 
-// leafEnd is the end of the leaf's validity, known also when the chain did not verify.
+// leafEnd returns the end of the leaf's validity, even when the chain did not verify.
 func leafEnd(state tls.ConnectionState, err error) time.Time {
 	chain := state.PeerCertificates
 	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {

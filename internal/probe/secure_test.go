@@ -19,11 +19,11 @@ func TestCertificatesAndVersions(t *testing.T) {
 }
 
 func certificatesAndVersionsOn(t *testing.T, newProber maker) {
-	bad := func(reason string) verdict { return fails(check.FailureTLS, reason, 0, check.PhaseTLS) }
+	bad := func(reason string) finding { return fails(check.FailureTLS, reason, 0, check.PhaseTLS) }
 	for _, c := range []struct {
 		name    string
 		variant fakesite.Variant
-		want    verdict
+		want    finding
 	}{
 		{"valid chain", fakesite.Valid, up(200)},
 		{"ends in ten days", fakesite.Expiring, up(200, check.AdvisoryTLSExpiring)},
@@ -49,7 +49,7 @@ func certificatesAndVersionsOn(t *testing.T, newProber maker) {
 			site := fakesite.NewTLS(t, c.variant)
 			p := newProber(t, func(o *Options) { o.RootCAs = site.Roots() })
 			o := probeInTime(t.Context(), t, p, check.Target{URL: site.URL()})
-			if got := verdictOf(o); !got.same(c.want) {
+			if got := findingOf(o); !got.same(c.want) {
 				t.Errorf("got %+v\nwant %+v\nof %+v", got, c.want, o)
 			}
 			// A server that cannot agree never shows its certificate.
@@ -108,7 +108,7 @@ func handshakesThatBreakOffOn(t *testing.T, newProber maker) {
 	for _, c := range []struct {
 		name string
 		peer func(net.Conn)
-		want verdict
+		want finding
 	}{
 		{"plain HTTP", func(c net.Conn) {
 			readSome(c)
@@ -144,7 +144,7 @@ func handshakesThatBreakOffOn(t *testing.T, newProber maker) {
 			site.SetConn(c.peer)
 			url := "https" + site.URL()[len("http"):]
 			o := probeInTime(t.Context(), t, newProber(t), check.Target{URL: url, Timeout: 500 * time.Millisecond})
-			if got := verdictOf(o); !got.same(c.want) {
+			if got := findingOf(o); !got.same(c.want) {
 				t.Errorf("got %+v\nwant %+v\nof %+v", got, c.want, o)
 			}
 		})
@@ -161,8 +161,8 @@ func alert(number byte) func(net.Conn) {
 	}
 }
 
-// TestConnectionLostUnderTLS: what happens to an encrypted answer is classed as that of
-// a plain one.
+// TestConnectionLostUnderTLS shows that a lost encrypted response is classified like a plain
+// one.
 func TestConnectionLostUnderTLS(t *testing.T) {
 	t.Parallel()
 	onEngines(t, connectionLostUnderTLSOn, fast, portable, reference)
@@ -174,7 +174,7 @@ func connectionLostUnderTLSOn(t *testing.T, newProber maker) {
 	for _, c := range []struct {
 		name string
 		peer func(net.Conn)
-		want verdict
+		want finding
 	}{
 		{"reset after the request", func(c net.Conn) {
 			site.ReadRequest(c)
@@ -203,7 +203,7 @@ func connectionLostUnderTLSOn(t *testing.T, newProber maker) {
 	} {
 		site.SetConn(c.peer)
 		o := probeInTime(t.Context(), t, p, check.Target{URL: site.URL(), Settings: check.Settings{Method: check.MethodGet}})
-		if got := verdictOf(o); !got.same(c.want) {
+		if got := findingOf(o); !got.same(c.want) {
 			t.Errorf("%s: got %+v\nwant %+v\nof %+v", c.name, got, c.want, o)
 		}
 	}
@@ -217,7 +217,7 @@ func rubbish(c net.Conn) {
 	_, _ = io.Copy(io.Discard, raw)
 }
 
-// TestNodeWithoutRoots is no witness against a site.
+// TestNodeWithoutRoots shows that a node without roots does not call a site down.
 func TestNodeWithoutRoots(t *testing.T) {
 	t.Parallel()
 	f := certificateFailure(&tls.CertificateVerificationError{Err: x509.SystemRootsError{}}, time.Now())
@@ -226,8 +226,8 @@ func TestNodeWithoutRoots(t *testing.T) {
 	}
 }
 
-// TestPeerThatDoesNotRead: buffers of the kernel take any request of ours, so a pipe
-// stands for the connection.
+// TestPeerThatDoesNotRead uses a pipe as the connection, since the kernel's buffers would
+// hold any request of ours.
 func TestPeerThatDoesNotRead(t *testing.T) {
 	t.Parallel()
 	ours, theirs := net.Pipe()

@@ -8,19 +8,19 @@ import (
 )
 
 const (
-	// defaultSessionBytes is how much TLS sessions take at most when nothing is said.
+	// defaultSessionBytes is the default limit for the memory of TLS sessions.
 	defaultSessionBytes = 64 << 20
-	// fullAgainAfter is how long a site's session is resumed until a full handshake shows
-	// its certificate again: one that was changed is seen no later.
+	// fullAgainAfter is how long a site's session is resumed before a full handshake fetches
+	// the certificate again, so that a changed certificate is seen no later.
 	fullAgainAfter = time.Hour
-	// sessionOverhead is what a session takes beside its ticket and its certificates.
+	// sessionOverhead is the size of a session without its ticket and its certificates.
 	sessionOverhead = 1 << 10
-	// A certificate is kept parsed, twice as bytes, and this much more.
+	// A certificate takes parsedCopies times its bytes, and parsedOverhead.
 	parsedCopies, parsedOverhead = 3, 3 << 10
 )
 
-// sessions keeps TLS sessions by place; the least recently used go first. The nil
-// *sessions keeps none.
+// sessions is a cache of TLS sessions by place, with the least recently used evicted
+// first. A nil *sessions keeps none.
 type sessions struct {
 	limit int64
 	now   func() time.Time
@@ -31,16 +31,16 @@ type sessions struct {
 	order list.List // of *session, most recent first
 }
 
-// session is one that can be resumed.
+// session is a TLS session that can be resumed.
 type session struct {
 	key   string
 	state *tls.ClientSessionState
 	bytes int64
-	// full is when the certificate was last shown, until when its chain ends.
+	// full is the time of the last full handshake; until is the end of its chain's validity.
 	full, until time.Time
 }
 
-// newSessions makes the cache; 0 is the default size, and less is none.
+// newSessions makes the cache. A limit of 0 means the default size; below 0 there is none.
 func newSessions(limit int64, now func() time.Time) *sessions {
 	switch {
 	case limit < 0:
@@ -51,8 +51,8 @@ func newSessions(limit int64, now func() time.Time) *sessions {
 	return &sessions{limit: limit, now: now, byKey: make(map[string]*list.Element)}
 }
 
-// recall gives a place's session; nil when there is none, or when its certificate should
-// be shown again.
+// recall returns a place's session. It returns nil when there is none, or when it is time
+// for a full handshake.
 func (s *sessions) recall(key string) *session {
 	if s == nil {
 		return nil
@@ -73,7 +73,7 @@ func (s *sessions) recall(key string) *session {
 	return k
 }
 
-// remember keeps a session instead of an earlier one of its place.
+// remember stores a session in place of an earlier one for the same key.
 func (s *sessions) remember(k *session) {
 	if s == nil || k.bytes > s.limit {
 		return

@@ -13,7 +13,7 @@ import (
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
-// counted makes a site count its handshakes, and those of them that resumed.
+// counted makes a site count all its handshakes and those that resumed a session.
 func counted(site *fakesite.Site) (all, resumed *atomic.Int32) {
 	all, resumed = new(atomic.Int32), new(atomic.Int32)
 	site.SetConn(func(c net.Conn) {
@@ -39,7 +39,7 @@ func sessionsAreResumedOn(t *testing.T, newProber maker) {
 		name    string
 		variant fakesite.Variant
 		bytes   int64
-		// after is how much later each further check is.
+		// after is the pause before each further check.
 		after   time.Duration
 		resumed int32
 	}{
@@ -64,7 +64,7 @@ func sessionsAreResumedOn(t *testing.T, newProber maker) {
 				if i == 0 {
 					first = o
 				}
-				if !verdictOf(o).same(up(200)) || !o.CertificateExpire.Equal(first.CertificateExpire) || o.CertificateExpire.IsZero() {
+				if !findingOf(o).same(up(200)) || !o.CertificateExpire.Equal(first.CertificateExpire) || o.CertificateExpire.IsZero() {
 					t.Errorf("check %d: %+v", i, o)
 				}
 				now = now.Add(c.after)
@@ -76,20 +76,20 @@ func sessionsAreResumedOn(t *testing.T, newProber maker) {
 	}
 }
 
-// TestCertificateThatEndsIsSeenInSpiteOfItsSession: neither a session nor a remembered chain
-// outlives its certificate.
+// TestCertificateThatEndsIsSeenInSpiteOfItsSession shows that neither a session nor a cached
+// chain outlives its certificate.
 func TestCertificateThatEndsIsSeenInSpiteOfItsSession(t *testing.T) {
 	t.Parallel()
 	site := fakesite.NewTLS(t, fakesite.Valid) // 90 days to go
 	_, resumed := counted(site)
 	now := time.Now().Add(90*24*time.Hour - 20*time.Minute)
 	p := newProber(t, func(o *Options) { o.RootCAs, o.Now = site.Roots(), func() time.Time { return now } })
-	for i, want := range []verdict{
+	for i, want := range []finding{
 		up(200, check.AdvisoryTLSExpiring), up(200, check.AdvisoryTLSExpiring),
 		fails(check.FailureTLS, "expired", 0, check.PhaseTLS),
 	} {
 		o := probeInTime(t.Context(), t, p, check.Target{URL: site.URL(), Settings: check.Settings{Method: check.MethodGet}})
-		if got := verdictOf(o); !got.same(want) {
+		if got := findingOf(o); !got.same(want) {
 			t.Errorf("check %d: got %+v\nwant %+v", i, got, want)
 		}
 		now = now.Add(15 * time.Minute)
@@ -99,14 +99,15 @@ func TestCertificateThatEndsIsSeenInSpiteOfItsSession(t *testing.T) {
 	}
 }
 
-// TestResumptionThatFailsIsNotTheSitesFault: a full handshake follows in the same check.
+// TestResumptionThatFailsIsNotTheSitesFault shows that a full handshake follows in the same
+// check.
 func TestResumptionThatFailsIsNotTheSitesFault(t *testing.T) {
 	t.Parallel()
 	site := fakesite.NewTLS(t, fakesite.BadResumption)
 	p := newProber(t, func(o *Options) { o.RootCAs = site.Roots() })
 	get := check.Target{URL: site.URL(), Settings: check.Settings{Method: check.MethodGet}}
 	for i := range 4 {
-		if o := probeInTime(t.Context(), t, p, get); !verdictOf(o).same(up(200)) {
+		if o := probeInTime(t.Context(), t, p, get); !findingOf(o).same(up(200)) {
 			t.Errorf("check %d: %+v", i, o)
 		}
 	}
@@ -115,7 +116,8 @@ func TestResumptionThatFailsIsNotTheSitesFault(t *testing.T) {
 	}
 }
 
-// TestSessionsOfOtherPortsAreOthers, as another server may be there.
+// TestSessionsOfOtherPortsAreOthers shows that each port has its own session, as each may
+// have another server.
 func TestSessionsOfOtherPortsAreOthers(t *testing.T) {
 	t.Parallel()
 	one, two := fakesite.NewTLS(t, fakesite.Valid), fakesite.NewTLS(t, fakesite.SelfSigned)

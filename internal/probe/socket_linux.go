@@ -11,18 +11,19 @@ import (
 	"time"
 )
 
-// socket is a TCP connection on the poller. One goroutine at a time uses it, and no
-// operation goes to the kernel before the poller said that it can be done.
+// socket is a TCP connection that a poller watches. One goroutine at a time uses it, and
+// it calls the kernel only after the poller has reported the socket ready.
 // As a net.Conn it blocks until its context ends; it has no deadlines of its own.
 type socket struct {
-	shard *shard
-	slot  int32
-	fd    int
-	addr  netip.AddrPort
-	// talk is what the shard's goroutine does with events by itself; nil only wakes.
-	talk *talk
-	ctx  context.Context
-	// can holds what was told and not used up yet.
+	poller *poller
+	slot   int32
+	fd     int
+	addr   netip.AddrPort
+	// exchange handles the events in the poller's goroutine; when it is nil, an event only
+	// wakes the goroutine that waits.
+	exchange *exchange
+	ctx      context.Context
+	// can holds the events that were reported and not consumed yet.
 	can  atomic.Uint32
 	wake chan struct{}
 
@@ -30,13 +31,13 @@ type socket struct {
 	in6 syscall.SockaddrInet6
 }
 
-// open begins to connect. Errors are those of the kernel.
-func (k *socket) open(p *poller, a netip.AddrPort) error {
-	s, err := p.shard()
+// open starts to connect. Its errors are those of the kernel.
+func (k *socket) open(p *pollers, a netip.AddrPort) error {
+	s, err := p.next()
 	if err != nil {
 		return err
 	}
-	k.shard, k.addr, k.wake = s, a, make(chan struct{}, 1)
+	k.poller, k.addr, k.wake = s, a, make(chan struct{}, 1)
 	family, to := syscall.AF_INET6, syscall.Sockaddr(&k.in6)
 	if a.Addr().Is4() {
 		family, to = syscall.AF_INET, &k.in4
@@ -48,9 +49,9 @@ func (k *socket) open(p *poller, a netip.AddrPort) error {
 	if err != nil {
 		return os.NewSyscallError("socket", err)
 	}
-	// The request goes out as soon as the connection is there, so let it carry the
-	// acknowledgement of the peer's SYN: one packet less a check. A request that is late
-	// costs nothing, as the kernel acknowledges by itself then.
+	// The request goes out as soon as the connection exists, so let it carry the
+	// acknowledgement of the peer's SYN: one packet less per check. If the request is late,
+	// the kernel acknowledges by itself, so nothing is lost.
 	_ = syscall.SetsockoptInt(k.fd, syscall.IPPROTO_TCP, syscall.TCP_QUICKACK, 0)
 	for {
 		err = syscall.Connect(k.fd, to)
@@ -72,17 +73,17 @@ func (k *socket) open(p *poller, a netip.AddrPort) error {
 // bind makes the connection end with another context.
 func (k *socket) bind(ctx context.Context) { k.ctx = ctx }
 
-// notice is called by the shard's goroutine.
+// notice handles events in the poller's goroutine.
 func (k *socket) notice(events uint32, scratch []byte) {
-	if k.talk != nil {
-		k.talk.advance(events, scratch)
+	if k.exchange != nil {
+		k.exchange.advance(events, scratch)
 		return
 	}
 	k.can.Or(events)
 	k.rouse()
 }
 
-// rouse wakes the goroutine that waits, or that will.
+// rouse wakes the goroutine that waits now, or the next one that does.
 func (k *socket) rouse() {
 	select {
 	case k.wake <- struct{}{}:
@@ -90,8 +91,8 @@ func (k *socket) rouse() {
 	}
 }
 
-// await blocks until one of the events was told, and uses it up; the end of the
-// connection is never used up.
+// await blocks until the event was reported, and consumes it. It also returns when the
+// connection has ended, which is never consumed.
 func (k *socket) await(event uint32) error {
 	for {
 		if k.can.Load()&(event|epollEnded) != 0 {
@@ -106,7 +107,7 @@ func (k *socket) await(event uint32) error {
 	}
 }
 
-// connected waits for the end of connecting.
+// connected waits until connecting has succeeded or failed.
 func (k *socket) connected() error {
 	if err := k.await(epollOut); err != nil {
 		return err
@@ -114,7 +115,7 @@ func (k *socket) connected() error {
 	return k.connectError(k.can.Load())
 }
 
-// connectError tells how connecting ended.
+// connectError returns why connecting failed, or nil if it succeeded.
 func (k *socket) connectError(events uint32) error {
 	if events&epollError == 0 {
 		return nil
@@ -140,7 +141,7 @@ func (k *socket) Read(b []byte) (int, error) {
 		}
 		n, err := receive(k.fd, b)
 		if n == len(b) {
-			k.can.Or(epollIn) // there may be more, of which no event will tell
+			k.can.Or(epollIn) // there may be more data, for which no event will come
 		}
 		if err != syscall.EAGAIN {
 			return n, err
@@ -168,7 +169,7 @@ func (k *socket) Write(b []byte) (int, error) {
 
 // Close implements [net.Conn]. It must be called once.
 func (k *socket) Close() error {
-	k.shard.forget(k, false)
+	k.poller.forget(k, false)
 	return os.NewSyscallError("close", syscall.Close(k.fd))
 }
 
@@ -187,7 +188,8 @@ func (k *socket) SetReadDeadline(time.Time) error { return nil }
 // SetWriteDeadline implements [net.Conn]: the context is the deadline.
 func (k *socket) SetWriteDeadline(time.Time) error { return nil }
 
-// receive reads what is there: EAGAIN is nothing, io.EOF the end. n is never negative.
+// receive reads what has arrived. It returns EAGAIN when there is nothing and io.EOF at
+// the end; n is never negative.
 func receive(fd int, b []byte) (int, error) {
 	for {
 		n, err := syscall.Read(fd, b)
@@ -205,7 +207,7 @@ func receive(fd int, b []byte) (int, error) {
 	}
 }
 
-// send writes as much as fits: EAGAIN is nothing.
+// send writes as much as fits, and returns EAGAIN when nothing does.
 func send(fd int, b []byte) (int, error) {
 	for {
 		n, err := syscall.Write(fd, b)

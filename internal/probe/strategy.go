@@ -7,23 +7,23 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// result is what the attempts at one target came to.
+// result combines the attempts at one target.
 type result struct {
-	// deciding is the attempt whose answer counts.
+	// deciding is the attempt that counts.
 	deciding *attempt
-	// other is the attempt that did not decide; may be nil.
+	// other is the attempt that does not count; it may be nil.
 	other *attempt
-	// headFailed says that GET works where HEAD does not.
+	// headFailed is true when GET works and HEAD does not.
 	headFailed bool
 }
 
-// interrupted says that the end of time kept the site from being judged.
+// interrupted reports whether the result is a failure because an attempt ran out of time.
 func (r result) interrupted() bool {
 	return r.deciding.failure != nil && (r.deciding.failure.timedOut ||
 		r.other != nil && r.other.failure != nil && r.other.failure.timedOut)
 }
 
-// ask asks the site in the way that the target says.
+// ask probes the site with the method that the target asks for.
 func (j *job) ask() result {
 	method := j.target.Method
 	switch {
@@ -42,9 +42,9 @@ func (j *job) ask() result {
 	return j.headThenGet()
 }
 
-// headThenGet believes a good HEAD. A HEAD that fails after it was sent is put to a GET.
-// One that hangs for half of the budget goes on, but a GET starts beside it: cutting it
-// off would call a site down that takes six of ten seconds for any answer.
+// headThenGet accepts a good HEAD. A HEAD that fails after it was sent is confirmed by a
+// GET. When a HEAD hangs for half of the budget, it goes on and a GET starts beside it:
+// cutting it off would call a site down that takes six of ten seconds for any response.
 func (j *job) headThenGet() result {
 	late := &lateGet{job: j}
 	head := &late.head
@@ -62,7 +62,7 @@ func (j *job) headThenGet() result {
 	return decide(head, late.get)
 }
 
-// lateGet is a HEAD and the GET that begins beside it if it hangs.
+// lateGet is a HEAD and the GET that starts beside it if it hangs.
 type lateGet struct {
 	job  *job
 	head attempt
@@ -108,8 +108,8 @@ func (l *lateGet) begin() {
 	}
 }
 
-// join keeps the GET from beginning, or waits for its end; it says whether it began. A
-// good HEAD does not wait.
+// join keeps the GET from starting, or waits for its end; it reports whether the GET
+// started. A good HEAD cancels the GET first, so it hardly waits.
 func (l *lateGet) join() bool {
 	l.mu.Lock()
 	l.joined = true
@@ -126,14 +126,15 @@ func (l *lateGet) join() bool {
 	return true
 }
 
-// worthGet says whether a GET could fare better: not where the HEAD was never sent, nor
-// where time has run out.
+// worthGet reports whether a GET could succeed where the HEAD failed: not when the HEAD
+// was never sent, nor when time has run out.
 func worthGet(head *attempt) bool {
 	return head.trace.reached() >= check.PhaseRequest &&
 		head.failure.kind != check.FailurePolicy && !head.failure.timedOut
 }
 
-// decide chooses between a HEAD and a GET that both ended: a success, and else the GET.
+// decide chooses between a HEAD and a GET that have both ended: the one that succeeded,
+// or else the GET.
 func decide(head, get *attempt) result {
 	switch {
 	case head.failure == nil:

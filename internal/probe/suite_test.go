@@ -18,10 +18,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // grace is what a check may take beyond its budget.
 const grace = time.Second
 
-// maker makes a prober with one of the engines, that may probe loopback.
+// maker makes a prober that uses one of the engines and may probe loopback.
 type maker func(t testing.TB, change ...func(*Options)) *Prober
 
-// newProber makes one with the engine of this system.
+// newProber makes a prober with the default engine of this system.
 func newProber(t testing.TB, change ...func(*Options)) *Prober {
 	t.Helper()
 	o := Options{AllowPrivate: true}
@@ -37,7 +37,7 @@ func newProber(t testing.TB, change ...func(*Options)) *Prober {
 	return p
 }
 
-// The engines, by what the tests call them.
+// The names of the engines in the tests.
 const (
 	fast      = "fast"
 	portable  = "portable"
@@ -59,7 +59,7 @@ func makerOf(name string) maker {
 	}
 }
 
-// onEngines runs a test on each of the engines: all must come to the same.
+// onEngines runs a test on each of the engines: all must have the same results.
 func onEngines(t *testing.T, test func(t *testing.T, newProber maker), names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -70,7 +70,7 @@ func onEngines(t *testing.T, test func(t *testing.T, newProber maker), names ...
 	}
 }
 
-// staysHere keeps a prober from leaving the machine, whatever a test gets wrong.
+// staysHere keeps a prober on this machine, whatever a test gets wrong.
 func staysHere(t testing.TB, p *Prober) {
 	t.Helper()
 	real := p.connector.gate
@@ -83,16 +83,16 @@ func staysHere(t testing.TB, p *Prober) {
 	}
 }
 
-// story is one misbehaviour of a target and what the check must say about it.
+// story is one misbehaviour of a target and the finding that the check must return.
 type story struct {
 	name   string
 	site   func(*fakesite.Site)
 	target check.Target // its URL is a path of the site
-	want   verdict
+	want   finding
 }
 
-// verdict is the part of an Observation that a story is about.
-type verdict struct {
+// finding is the part of an Observation that a story is about.
+type finding struct {
 	outcome    check.Outcome
 	failure    check.FailureKind
 	reason     string
@@ -101,25 +101,25 @@ type verdict struct {
 	advisories []check.Advisory
 }
 
-func up(status int, advisories ...check.Advisory) verdict {
-	return verdict{outcome: check.OutcomeUp, status: status, phase: check.PhaseDone, advisories: advisories}
+func up(status int, advisories ...check.Advisory) finding {
+	return finding{outcome: check.OutcomeUp, status: status, phase: check.PhaseDone, advisories: advisories}
 }
 
-func fails(kind check.FailureKind, reason string, status int, phase check.Phase) verdict {
-	return verdict{check.OutcomeDown, kind, reason, status, phase, nil}
+func fails(kind check.FailureKind, reason string, status int, phase check.Phase) finding {
+	return finding{check.OutcomeDown, kind, reason, status, phase, nil}
 }
 
-func verdictOf(o check.Observation) verdict {
-	return verdict{o.Outcome, o.Failure, o.Reason, o.HTTPStatus, o.Phase, o.Advisories}
+func findingOf(o check.Observation) finding {
+	return finding{o.Outcome, o.Failure, o.Reason, o.HTTPStatus, o.Phase, o.Advisories}
 }
 
-func (v verdict) same(w verdict) bool {
+func (v finding) same(w finding) bool {
 	return v.outcome == w.outcome && v.failure == w.failure && v.reason == w.reason &&
 		v.status == w.status && v.phase == w.phase && slices.Equal(v.advisories, w.advisories)
 }
 
-// probeInTime probes, and fails the test when the check outlives its budget or breaks
-// what holds for every Observation.
+// probeInTime probes, and fails the test when the check exceeds its budget or its
+// Observation breaks an invariant.
 func probeInTime(ctx context.Context, t *testing.T, p *Prober, target check.Target) check.Observation {
 	t.Helper()
 	budget := target.Timeout
@@ -162,9 +162,9 @@ func wellFormed(t *testing.T, o check.Observation) {
 	}
 }
 
-// tell runs stories on all engines, each on a site of its own. The odd ones are about
-// answers that net/http refuses altogether.
-func tell(t *testing.T, stories []story, odd ...string) {
+// runStories runs stories on all engines, each with a site of its own. The odd ones are
+// about responses that net/http refuses altogether.
+func runStories(t *testing.T, stories []story, odd ...string) {
 	t.Helper()
 	onEngines(t, func(t *testing.T, newProber maker) {
 		for _, s := range stories {
@@ -182,7 +182,7 @@ func tell(t *testing.T, stories []story, odd ...string) {
 					}
 					return
 				}
-				if got := verdictOf(o); !got.same(s.want) {
+				if got := findingOf(o); !got.same(s.want) {
 					t.Errorf("got %+v\nwant %+v\nof %+v", got, s.want, o)
 				}
 			})

@@ -17,14 +17,14 @@ import (
 const (
 	resolvConf = "/etc/resolv.conf"
 	hostsFile  = "/etc/hosts"
-	// systemFresh is how long the machine's files are taken as read.
+	// systemFresh is how long the machine's files count as current.
 	systemFresh = 10 * time.Second
 	// maxHostsBytes is how much of the hosts file is read.
 	maxHostsBytes = 1 << 20
 )
 
-// system is what the machine knows about names: its name servers and its hosts file.
-// Both are read again now and then, as they change under long-lived processes.
+// system is the machine's own name configuration: its name servers and its hosts file.
+// Both are read again regularly, because they change during the life of a process.
 type system struct {
 	now func() time.Time
 
@@ -34,7 +34,7 @@ type system struct {
 	hosts   map[string][]netip.Addr
 }
 
-// fixedServers reads Options.Resolver: one HOST:PORT, or several with commas between.
+// fixedServers parses Options.Resolver: one HOST:PORT, or several separated by commas.
 func fixedServers(list string) (nameservers, error) {
 	var ns nameservers
 	for server := range strings.SplitSeq(list, ",") {
@@ -58,7 +58,7 @@ func (s *system) refresh() {
 	s.read = now
 	conf, err := dns.ClientConfigFromFile(resolvConf)
 	if err != nil || len(conf.Servers) == 0 {
-		// As libc does it.
+		// libc has the same fallback.
 		conf = &dns.ClientConfig{Servers: []string{"127.0.0.1"}, Port: "53"}
 	}
 	s.servers = nameservers{}
@@ -93,7 +93,7 @@ func (s *system) lookup(host string) []netip.Addr {
 	return nil
 }
 
-// parseHosts reads lines of an address and its names.
+// parseHosts parses a hosts file: each line has an address and its names.
 func parseHosts(r io.Reader) map[string][]netip.Addr {
 	hosts := make(map[string][]netip.Addr)
 	lines := bufio.NewScanner(r)

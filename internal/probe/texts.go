@@ -2,8 +2,8 @@ package probe
 
 import "bytes"
 
-// texts looks for several texts in a stream, across the borders of its pieces, and
-// keeps no more of it than the longest text.
+// texts searches a stream for several texts, across the borders of its pieces. It keeps
+// less of the stream than the longest text.
 type texts struct {
 	want  [][]byte
 	found []bool
@@ -30,7 +30,7 @@ func (t *texts) write(p []byte) {
 	if t.left == 0 || len(p) == 0 {
 		return
 	}
-	// What could straddle the border: the tail and as much of p as a text can reach into.
+	// A text can straddle the border within the tail and the first keep bytes of p.
 	border := append(t.tail, p[:min(len(p), t.keep)]...)
 	for i, w := range t.want {
 		if !t.found[i] && (bytes.Contains(p, w) || bytes.Contains(border, w)) {
@@ -45,10 +45,10 @@ func (t *texts) write(p []byte) {
 	t.tail = append(t.tail[:0], border[len(border)-min(len(border), t.keep):]...)
 }
 
-// writer takes a stream piece by piece.
+// writer consumes a stream piece by piece.
 type writer interface{ write(p []byte) }
 
-// pair shows one stream to two searches.
+// pair passes one stream to two writers.
 type pair struct{ a, b writer }
 
 func (d pair) write(p []byte) {

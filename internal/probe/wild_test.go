@@ -15,7 +15,7 @@ import (
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
-// short is the budget of stories in which time runs out.
+// short is the budget for stories in which time runs out.
 const short = 300 * time.Millisecond
 
 // says answers every request with raw bytes.
@@ -23,12 +23,12 @@ func says(answer string) func(*fakesite.Site) {
 	return func(s *fakesite.Site) { s.SetRaw(answer) }
 }
 
-// speaks has the connection to itself, without reading first.
+// speaks gives f the raw connection before anything is read from it.
 func speaks(f func(net.Conn)) func(*fakesite.Site) {
 	return func(s *fakesite.Site) { s.SetConn(f) }
 }
 
-// drips sends its parts again and again until the peer is gone.
+// drips sends first, and then repeats more until the peer is gone.
 func drips(first, more string, pause time.Duration) func(*fakesite.Site) {
 	return func(s *fakesite.Site) {
 		s.SetConn(func(c net.Conn) {
@@ -69,7 +69,7 @@ func soon(t check.Target) check.Target {
 func TestStatusDecides(t *testing.T) {
 	t.Parallel()
 	var stories []story
-	add := func(code int, want verdict) {
+	add := func(code int, want finding) {
 		stories = append(stories, story{name: fmt.Sprintf("status %d", code), site: status(code), want: want})
 	}
 	for _, code := range []int{200, 201, 202, 203, 204, 206, 299, 300, 304, 305, 306, 399} {
@@ -85,13 +85,13 @@ func TestStatusDecides(t *testing.T) {
 	for _, code := range []int{600, 999} {
 		add(code, fails(check.FailureProtocol, "bad_status", code, check.PhaseResponse))
 	}
-	tell(t, stories)
+	runStories(t, stories)
 }
 
-// endOf is the phase that a check of a failing status ends in: the pages of statuses that
-// firewalls use are read.
+// endOf is the phase in which a check with a failing status ends: it reads the page for
+// those statuses that firewalls use.
 func endOf(code int) check.Phase {
-	if len(newGuard().marksFor(code).texts.want) > 0 {
+	if len(newFirewallDetector().search(code).texts.want) > 0 {
 		return check.PhaseBody
 	}
 	return check.PhaseResponse
@@ -99,10 +99,10 @@ func endOf(code int) check.Phase {
 
 func TestAnswersThatAreNotHTTP(t *testing.T) {
 	t.Parallel()
-	protocol := func(reason string, status int) verdict {
+	protocol := func(reason string, status int) finding {
 		return fails(check.FailureProtocol, reason, status, check.PhaseResponse)
 	}
-	tell(t, []story{
+	runStories(t, []story{
 		{"banner of another protocol", speaks(func(c net.Conn) {
 			_, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.2\r\n")
 			_, _ = io.Copy(io.Discard, c)
@@ -149,7 +149,7 @@ func gzipAnswer(body []byte) string {
 func TestOddAnswersThatBrowsersTake(t *testing.T) {
 	t.Parallel()
 	requiresHello := check.Target{Settings: check.Settings{RequiredTexts: []string{"hello"}}}
-	tell(t, []story{
+	runStories(t, []story{
 		{"HTTP/1.0", says("HTTP/1.0 200 OK\r\n\r\nhello"), requiresHello, up(200)},
 		{"no reason phrase", says("HTTP/1.1 200\r\n\r\n"), check.Target{}, up(200)},
 		{"bare line feeds", says("HTTP/1.1 200 OK\nServer: x\n\nhello"), requiresHello, up(200)},
@@ -194,7 +194,7 @@ func drip1(answer string) func(*fakesite.Site) {
 
 func TestConnectionsThatBreakOff(t *testing.T) {
 	t.Parallel()
-	tell(t, []story{
+	runStories(t, []story{
 		{"refused", func(s *fakesite.Site) { s.Refuse() }, check.Target{}, fails(check.FailureConnect, "refused", 0, check.PhaseConnect)},
 		{"reset after the request", func(s *fakesite.Site) { s.Reset() }, check.Target{}, fails(check.FailureConnect, "reset", 0, check.PhaseResponse)},
 		{"reset inside the header", then("HTTP/1.1 200 OK\r\nSer"), check.Target{}, fails(check.FailureConnect, "reset", 0, check.PhaseResponse)},
@@ -208,13 +208,13 @@ func TestConnectionsThatBreakOff(t *testing.T) {
 	})
 }
 
-// then sends some bytes, waits until they were taken, and resets.
+// then sends some bytes, waits for the peer to read them, and resets.
 func then(answer string) func(*fakesite.Site) {
 	return func(s *fakesite.Site) {
 		s.SetConn(func(c net.Conn) {
 			s.ReadRequest(c)
 			_, _ = io.WriteString(c, answer)
-			// Nothing tells when the peer has read; a reset at once could overtake.
+			// There is no signal that the peer has read; an immediate reset could overtake the bytes.
 			_ = c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 			_, _ = c.Read(make([]byte, 1))
 			fakesite.Abort(c)
@@ -224,10 +224,10 @@ func then(answer string) func(*fakesite.Site) {
 
 func TestTimeRunsOut(t *testing.T) {
 	t.Parallel()
-	late := func(reason string, status int, phase check.Phase) verdict {
+	late := func(reason string, status int, phase check.Phase) finding {
 		return fails(check.FailureTimeout, reason, status, phase)
 	}
-	tell(t, []story{
+	runStories(t, []story{
 		{"no answer", func(s *fakesite.Site) { s.Hang() }, soon(check.Target{}), late("first_byte", 0, check.PhaseResponse)},
 		{"header without an end", drips("HTTP/1.1 200 OK\r\n", "X: y\r\n", 20*time.Millisecond), soon(byHead), late("header", 0, check.PhaseResponse)},
 		{"body without an end", drips("HTTP/1.1 200 OK\r\n\r\n", "x", 20*time.Millisecond), soon(byGet), late("body", 200, check.PhaseBody)},
@@ -263,7 +263,7 @@ func TestHeadThenGet(t *testing.T) {
 	never := wait(time.Minute, code(500))
 	patient := check.Target{Timeout: 1200 * time.Millisecond}
 	hostile := check.AdvisoryHeadUnsupported
-	tell(t, []story{
+	runStories(t, []story{
 		{"good HEAD is believed", byMethod(code(200), code(500)), check.Target{}, up(200)},
 		{"HEAD not allowed", byMethod(code(405), code(200)), check.Target{}, up(200, hostile)},
 		{"HEAD not implemented", byMethod(code(501), code(200)), check.Target{}, up(200, hostile)},
@@ -295,9 +295,9 @@ func TestBodyRules(t *testing.T) {
 	rules := func(required, forbidden []string) check.Target {
 		return check.Target{Settings: check.Settings{Method: check.MethodHead, RequiredTexts: required, ForbiddenTexts: forbidden}}
 	}
-	broken := func(reason string) verdict { return fails(check.FailureContent, reason, 200, check.PhaseBody) }
+	broken := func(reason string) finding { return fails(check.FailureContent, reason, 200, check.PhaseBody) }
 	far := strings.Repeat("x", 1<<20) + "hello" + strings.Repeat("x", 1<<19)
-	tell(t, []story{
+	runStories(t, []story{
 		{"all required there", page("hello dear world"), rules([]string{"hello", "world"}, nil), up(200)},
 		{"one required missing", page("hello dear"), rules([]string{"hello", "world"}, nil), broken("required_text_missing")},
 		{"forbidden there", page("hello world"), rules([]string{"hello"}, []string{"world"}), broken("forbidden_text_present")},

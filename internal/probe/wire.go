@@ -6,10 +6,10 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// userAgent is what site owners know us by; they allow it in their firewalls.
+// userAgent identifies us to site owners, who allow it in their firewalls.
 const userAgent = "jetmon/3.0 (Jetpack Site Uptime Monitor by WordPress.com)"
 
-// maxHeaderBytes is how much a site's own request headers may be together.
+// maxHeaderBytes limits the total size of a site's own request headers.
 const maxHeaderBytes = 16 << 10
 
 // checkHeaders refuses request headers that would change the shape of the request.
@@ -32,7 +32,7 @@ func checkHeaders(headers []check.Header) *failure {
 	return nil
 }
 
-// isOwnHeader tells the headers that are ours, hop-by-hop, or frame a body.
+// isOwnHeader reports whether a header is reserved: ours, hop-by-hop, or body framing.
 func isOwnHeader(name string) bool {
 	switch strings.ToLower(name) {
 	case "host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade",
@@ -49,7 +49,7 @@ func notTokenRune(r rune) bool {
 		strings.ContainsRune("!#$%&'*+-.^_`|~", r))
 }
 
-// wire writes a request. A header of the site's own replaces ours of the same name.
+// wire returns the bytes of a request. A site's own header replaces ours of the same name.
 func wire(method string, p *place, headers []check.Header, cookies string) []byte {
 	size := 256 + len(p.host) + len(p.url.Path) + len(p.url.RawQuery) + len(cookies)
 	for _, h := range headers {

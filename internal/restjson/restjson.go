@@ -1,7 +1,7 @@
-// Package restjson is the JSON in which Jetmon shows its messages: the gateway over REST,
-// the command line with --json. Field names are those of the protos, values that are zero
-// are written too, and the same message always gives the same bytes (protojson varies its
-// blanks on purpose).
+// Package restjson encodes messages as Jetmon's JSON, for the gateway's REST and for
+// --json on the command line. Field names are those of the protos, zero values are
+// included, and the same message always gives the same bytes (protojson varies its blanks
+// on purpose).
 //
 // It knows no message and no role.
 package restjson
@@ -14,12 +14,13 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Options are those of the encoding. What they give still varies in its blanks: see Compact.
+// Options returns the options of the encoding. Their output still varies in its blanks; see
+// Compact.
 func Options() protojson.MarshalOptions {
 	return protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true}
 }
 
-// Line encodes m in one line, as REST answers.
+// Line encodes m in one line, as the REST API does.
 func Line(m proto.Message) ([]byte, error) {
 	raw, err := Options().Marshal(m)
 	if err != nil {
@@ -28,7 +29,7 @@ func Line(m proto.Message) ([]byte, error) {
 	return Compact(raw)
 }
 
-// Indented encodes m as Line does, but for people to read: indented by two blanks.
+// Indented encodes m like Line, but indented by two blanks for people to read.
 func Indented(m proto.Message) ([]byte, error) {
 	raw, err := Options().Marshal(m)
 	if err != nil {
@@ -42,7 +43,7 @@ func Indented(m proto.Message) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Compact makes raw JSON one line.
+// Compact converts raw JSON to one line.
 func Compact(raw []byte) ([]byte, error) {
 	var b bytes.Buffer
 	if err := json.Compact(&b, raw); err != nil {

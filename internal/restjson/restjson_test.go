@@ -6,8 +6,8 @@ import (
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/restjson"
 )
 
@@ -24,7 +24,8 @@ func TestMessagesAreWrittenWithTheirZeroesUnderTheirProtosNames(t *testing.T) {
 	}
 }
 
-// protojson writes one blank more or less by chance of the build.
+// TestTheSameMessageGivesTheSameBytes is needed because protojson adds blanks at random,
+// depending on the build.
 func TestTheSameMessageGivesTheSameBytes(t *testing.T) {
 	t.Parallel()
 	site := &monitorv1.Site{

@@ -13,9 +13,9 @@ import (
 	"google.golang.org/grpc/resolver/manual"
 )
 
-// Service configurations of a client of several servers: calls go to one after the other,
-// of those that are connected, or of those that say by gRPC's health service that they
-// serve. NewServer's all have it.
+// The service configurations for a client of several servers. Calls go round the connected
+// servers, or round those that gRPC's health service reports as serving. All servers of
+// NewServer have that service.
 const (
 	roundConnected = `{"loadBalancingConfig": [{"round_robin": {}}]}`
 	roundServing   = `{"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}}`
@@ -24,21 +24,21 @@ const (
 // namePrefix begins a name that stands for many servers.
 const namePrefix = "dns:///"
 
-// Pool is a client of servers any of which can answer any call. DialAny makes one.
+// Pool is a client of several servers, any of which can answer any call. DialAny makes one.
 type Pool struct {
-	// serving is of the servers that serve. It is the client of a lone server, too.
+	// serving is the client of the serving servers, or of a lone server.
 	serving *grpc.ClientConn
-	// connected is of all servers, for as long as none serves; nil for a lone server. It
-	// connects when it is first used.
+	// connected is the client of all servers, for use while none serves; nil for a lone
+	// server. It connects at its first use.
 	connected *grpc.ClientConn
 }
 
-// DialAny makes a client of servers any of which can answer any call. Calls go round
-// those that serve, by their health. While none does they go round all: what these can
-// still answer, such as what is the matter, is worth more than an UNAVAILABLE of our own.
-// An address is as for Dial; dns:///HOST:PORT, alone, is every address that HOST resolves
-// to, and is looked up again when a connection breaks. A lone HOST:PORT is asked whatever
-// its health.
+// DialAny makes a client of several servers, any of which can answer any call. Calls go
+// round the servers that are serving, by their health. While none is, calls go round all:
+// their answers, such as the reason, are worth more than our own UNAVAILABLE.
+// Addresses are as for Dial. A single dns:///HOST:PORT stands for every address of HOST,
+// and is resolved again when a connection breaks. A lone HOST:PORT gets calls whatever its
+// health.
 func DialAny(addrs []string, o ClientOptions) (*Pool, error) {
 	switch {
 	case len(addrs) == 0 || slices.Contains(addrs, ""):
@@ -60,8 +60,8 @@ func DialAny(addrs []string, o ClientOptions) (*Pool, error) {
 	return &Pool{serving: serving, connected: connected}, nil
 }
 
-// DialServing is Dial, but calls fail at once with UNAVAILABLE while the server says by its
-// health that it does not serve.
+// DialServing is like Dial, but calls fail at once with UNAVAILABLE while the server's health
+// is not serving.
 func DialServing(addr string, o ClientOptions) (*grpc.ClientConn, error) {
 	if addr == "" {
 		return nil, errors.New("dial: the address of the server is empty")
@@ -79,10 +79,10 @@ func (p *Pool) NewStream(ctx context.Context, desc *grpc.StreamDesc, method stri
 	return p.choose().NewStream(ctx, desc, method, opts...)
 }
 
-// Connected reports whether one of the servers that calls go to is connected.
+// Connected reports whether a server that would get the next call is connected.
 func (p *Pool) Connected() bool { return p.choose().GetState() == connectivity.Ready }
 
-// Close ends all connections, and with them the calls that still run.
+// Close closes all connections, which ends the running calls.
 func (p *Pool) Close() error {
 	err := p.serving.Close()
 	if p.connected != nil {
@@ -91,8 +91,7 @@ func (p *Pool) Close() error {
 	return err
 }
 
-// choose returns the client of all servers when every one that can be reached says that
-// it does not serve.
+// choose returns the client of all servers when none of the reachable ones is serving.
 func (p *Pool) choose() *grpc.ClientConn {
 	if p.connected != nil && p.serving.GetState() == connectivity.TransientFailure {
 		return p.connected
@@ -102,7 +101,7 @@ func (p *Pool) choose() *grpc.ClientConn {
 
 func isName(addr string) bool { return strings.HasPrefix(addr, namePrefix) }
 
-// dialRound makes a client of several servers, by a list of addresses or a name.
+// dialRound makes a client of several servers, given as a list of addresses or as a name.
 func dialRound(addrs []string, o ClientOptions, config string) (*grpc.ClientConn, error) {
 	if isName(addrs[0]) {
 		return dial(addrs[0], o, grpc.WithDefaultServiceConfig(config))
@@ -112,12 +111,12 @@ func dialRound(addrs []string, o ClientOptions, config string) (*grpc.ClientConn
 	return dial("list:///"+addrs[0], o, grpc.WithResolvers(servers), grpc.WithDefaultServiceConfig(config))
 }
 
-// stateOf lists addresses as they are: the Network resolves each, at every connect anew.
+// stateOf lists the addresses unchanged: the Network resolves each, at every connect anew.
 func stateOf(addrs []string) resolver.State {
 	var s resolver.State
 	for _, addr := range addrs {
 		s.Endpoints = append(s.Endpoints, resolver.Endpoint{
-			// Its certificate must be for its own name.
+			// A server's certificate must be for its own name.
 			Addresses: []resolver.Address{{Addr: addr, ServerName: addr}},
 		})
 	}

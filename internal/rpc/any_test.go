@@ -14,19 +14,19 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	verifierv1 "github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// answering is a service that counts the calls that it answers.
+// answering is a service that counts its calls.
 func answering(n *atomic.Int64) *service {
-	return &service{verify: func(_ context.Context, r *verifierv1.VerifyRequest) (*verifierv1.VerifyResponse, error) {
+	return &service{verify: func(_ context.Context, r *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
 		n.Add(1)
-		return &verifierv1.VerifyResponse{RequestId: r.GetRequestId()}, nil
+		return &veriflierv1.VerifyResponse{RequestId: r.GetRequestId()}, nil
 	}}
 }
 
-// unless is the readiness of a server that is ready while it is not ill.
+// unless is a readiness: the server is ready unless ill is set.
 func unless(ill *atomic.Bool) func() error {
 	return func() error {
 		if ill.Load() {
@@ -58,7 +58,7 @@ func TestCallsGoRoundTheHealthyServers(t *testing.T) {
 			t.Fatal(err)
 		}
 		client := &caller{conn}
-		// ask makes ten calls and says how many each answered.
+		// ask makes ten calls and returns how many each server answered.
 		ask := func() (int64, int64) {
 			t.Helper()
 			time.Sleep(10 * time.Second) // what has changed is seen by then

@@ -19,12 +19,12 @@ const (
 	bearerScheme  = "Bearer"
 )
 
-// Tokens is a set of accepted bearer tokens. It keeps their hashes only. The zero
-// value accepts everyone.
+// Tokens is a set of accepted bearer tokens. It keeps only their hashes. The zero value
+// accepts every caller.
 type Tokens struct{ hashes [][sha256.Size]byte }
 
-// NewTokens makes the set of the tokens given; none means that everyone is accepted.
-// An empty token, or one with spaces around it, is a mistake in configuration and refused.
+// NewTokens makes a set of tokens; without any it accepts every caller. It refuses an empty
+// token, or one with spaces around it, as a mistake in the configuration.
 func NewTokens(tokens []string) (Tokens, error) {
 	var t Tokens
 	for _, token := range tokens {
@@ -36,9 +36,8 @@ func NewTokens(tokens []string) (Tokens, error) {
 	return t, nil
 }
 
-// Check says whether the value of an Authorization header is accepted: nil, or a
-// fault of kind Unauthenticated that says what is missing. It takes the same time
-// whichever token is wrong, and wherever.
+// Check checks the value of an Authorization header. It returns nil, or a fault of kind
+// Unauthenticated with the reason. It takes the same time for every wrong token.
 func (t Tokens) Check(header string) error {
 	if len(t.hashes) == 0 {
 		return nil
@@ -58,8 +57,8 @@ func (t Tokens) Check(header string) error {
 	return nil
 }
 
-// checkCall finds the token in a call's metadata. Health checks need none: who asks
-// is a load balancer, and the answer tells nothing.
+// checkCall checks the token in a call's metadata. Health checks need none: they come from
+// load balancers, and the answer reveals nothing.
 func (t Tokens) checkCall(ctx context.Context, method string) error {
 	if strings.HasPrefix(method, "/"+grpc_health_v1.Health_ServiceDesc.ServiceName+"/") {
 		return nil

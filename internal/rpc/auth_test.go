@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
@@ -94,7 +94,7 @@ func TestAServerWithTokensAsksEveryCallButHealth(t *testing.T) {
 			}
 		})
 	}
-	// As grpcurl -H sends it.
+	// grpcurl -H sends it like this.
 	r := run(t, s, so, rpc.ClientOptions{})
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "Authorization", "Bearer secret")
 	if _, err := r.verify(ctx); err != nil {

@@ -15,26 +15,26 @@ import (
 	"google.golang.org/grpc/keepalive"
 )
 
-// ClientOptions say how to reach a server. The zero value is plaintext over TCP.
+// ClientOptions configure a client. The zero value means plaintext over TCP.
 type ClientOptions struct {
-	// Network to dial over; nil is TCP.
+	// Network is the network to dial over; nil means TCP.
 	Network Network
-	// TLS of the connection; nil is plaintext.
+	// TLS configures the connection; nil means plaintext.
 	TLS *tls.Config
-	// Token is sent with every call as a bearer token; empty sends none.
+	// Token is the bearer token sent with every call; empty sends none.
 	Token string
 	// Metrics counts the calls; nil counts nothing.
 	Metrics prometheus.Registerer
 }
 
 // Dial makes a client of the server at addr. It does not connect: the first call
-// does, and fails with UNAVAILABLE while the server is away. A unary call without a
-// deadline gets one of DefaultDeadline.
+// does, and fails with UNAVAILABLE while the server is unreachable. A unary call without
+// a deadline gets DefaultDeadline.
 func Dial(addr string, o ClientOptions) (*grpc.ClientConn, error) {
 	if addr == "" {
 		return nil, errors.New("dial: the address of the server is empty")
 	}
-	// passthrough: the Network resolves the address, at every connect anew.
+	// With passthrough the Network resolves the address, at every connect anew.
 	return dial("passthrough:///"+addr, o)
 }
 
@@ -52,7 +52,7 @@ func dialOptions(o ClientOptions) []grpc.DialOption {
 		grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
 			return network.DialContext(ctx, addr)
 		}),
-		// What Jetmon talks to is configured, never taken from the environment.
+		// Jetmon's peers come from its configuration, never from the environment.
 		grpc.WithNoProxy(),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithConnectParams(grpc.ConnectParams{
@@ -77,7 +77,7 @@ func dialOptions(o ClientOptions) []grpc.DialOption {
 	return opts
 }
 
-// boundCall gives a unary call that has no deadline the default one.
+// boundCall gives a unary call without a deadline the default one.
 func boundCall(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
@@ -94,6 +94,6 @@ func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]strin
 	return map[string]string{authorization: bearerScheme + " " + string(b)}, nil
 }
 
-// RequireTransportSecurity is false for loopback, the in-memory network, and private
-// networks; CheckExposure guards the side that listens.
+// RequireTransportSecurity returns false for loopback, the in-memory network, and private
+// networks; CheckExposure protects the listening side.
 func (bearer) RequireTransportSecurity() bool { return false }

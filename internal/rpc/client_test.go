@@ -30,7 +30,7 @@ func TestAServerThatIsAwayIsUnavailableAtOnceAndFoundWhenItComes(t *testing.T) {
 		if took := time.Since(start); took > time.Second {
 			t.Errorf("noticing took %v", took)
 		}
-		// However long it was away, it is found within the longest back-off.
+		// However long it was away, the client reconnects within the longest back-off.
 		_, err = away.verify(deadlineIn(t, time.Minute), grpc.WaitForReady(true))
 		if status.Code(err) != codes.DeadlineExceeded {
 			t.Errorf("waiting for it: %v", err)
@@ -92,7 +92,7 @@ func TestAnIdleConnectionAndAQuietStreamStayOpen(t *testing.T) {
 			answered <- err
 		}()
 		<-h.begun
-		// Pings from both sides, and the server tolerates its client's.
+		// Both sides ping, and the server tolerates the client's pings.
 		time.Sleep(10 * time.Minute)
 		close(h.end)
 		if err := <-answered; err != nil {

@@ -10,27 +10,27 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
-	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
-	verifierv1 "github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// service is what the servers under test serve: each call is what the test says.
+// service is the service of the servers under test: each test sets its functions.
 type service struct {
-	verifierv1.UnimplementedVeriflierServiceServer
+	veriflierv1.UnimplementedVeriflierServiceServer
 	monitorv1.UnimplementedSiteServiceServer
 	coordinatorv1.UnimplementedAssignmentServiceServer
-	verify func(context.Context, *verifierv1.VerifyRequest) (*verifierv1.VerifyResponse, error)
+	verify func(context.Context, *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error)
 	stream func(coordinatorv1.AssignmentService_StreamAssignmentsServer) error
 }
 
-func (s *service) Verify(ctx context.Context, r *verifierv1.VerifyRequest) (*verifierv1.VerifyResponse, error) {
+func (s *service) Verify(ctx context.Context, r *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
 	if s.verify == nil {
-		return &verifierv1.VerifyResponse{RequestId: r.GetRequestId()}, nil
+		return &veriflierv1.VerifyResponse{RequestId: r.GetRequestId()}, nil
 	}
 	return s.verify(ctx, r)
 }
@@ -44,12 +44,12 @@ func (s *service) CreateSite(_ context.Context, r *monitorv1.CreateSiteRequest) 
 }
 
 func (s *service) register(r grpc.ServiceRegistrar) {
-	verifierv1.RegisterVeriflierServiceServer(r, s)
+	veriflierv1.RegisterVeriflierServiceServer(r, s)
 	monitorv1.RegisterSiteServiceServer(r, s)
 	coordinatorv1.RegisterAssignmentServiceServer(r, s)
 }
 
-// running is a server in memory with a client of it.
+// running is a server in memory with a client.
 type running struct {
 	*grpc.ClientConn
 	server  *rpc.Server
@@ -103,19 +103,19 @@ func serve(t *testing.T, s *service, so rpc.ServerOptions, l net.Listener) *runn
 	return r
 }
 
-func (r *running) verify(ctx context.Context, opts ...grpc.CallOption) (*verifierv1.VerifyResponse, error) {
+func (r *running) verify(ctx context.Context, opts ...grpc.CallOption) (*veriflierv1.VerifyResponse, error) {
 	return (&caller{r.ClientConn}).verify(ctx, opts...)
 }
 
-// caller asks whatever is at the end of a connection.
+// caller calls the service at the other end of a connection.
 type caller struct{ grpc.ClientConnInterface }
 
-func (c *caller) verify(ctx context.Context, opts ...grpc.CallOption) (*verifierv1.VerifyResponse, error) {
-	return verifierv1.NewVeriflierServiceClient(c).Verify(ctx, question(), opts...)
+func (c *caller) verify(ctx context.Context, opts ...grpc.CallOption) (*veriflierv1.VerifyResponse, error) {
+	return veriflierv1.NewVeriflierServiceClient(c).Verify(ctx, question(), opts...)
 }
 
-func question() *verifierv1.VerifyRequest {
-	return &verifierv1.VerifyRequest{RequestId: "q1", Target: &checkv1.Target{Url: "http://127.0.0.1/"}}
+func question() *veriflierv1.VerifyRequest {
+	return &veriflierv1.VerifyRequest{RequestId: "q1", Target: &checkv1.Target{Url: "http://127.0.0.1/"}}
 }
 
 // lines collects a log.

@@ -18,8 +18,8 @@ import (
 )
 
 // ShaveDeadline ends the handler's context a little before the caller's deadline, so
-// that the answer arrives before the caller gives up, and gives a call without a
-// deadline the default one. NewServer installs it.
+// that the answer arrives before the caller gives up. It gives a call without a deadline
+// the default one. NewServer installs it.
 func ShaveDeadline(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 	left := DefaultDeadline
 	if deadline, ok := ctx.Deadline(); ok {
@@ -31,8 +31,8 @@ func ShaveDeadline(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle
 	return handle(ctx, req)
 }
 
-// guard is the outermost interceptor: whatever happens inside, the caller gets a
-// status, the log a line and the metrics a count.
+// guard is the outermost interceptor. Whatever happens inside, the caller gets a status,
+// the log a line and the metrics a count.
 type guard struct {
 	log     *slog.Logger
 	metrics *serverMetrics
@@ -65,17 +65,17 @@ func (g guard) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo
 }
 
 func (g guard) panicked(ctx context.Context, method string, r any) error {
-	g.log.ErrorContext(ctx, "a handler panicked", "method", method, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+	g.log.ErrorContext(ctx, "handler panicked", "method", method, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 	return fault.New(fault.Internal, "panic: %v", r)
 }
 
-// end turns err into the status that the caller reads. Our own mistakes are logged,
-// and the caller reads only where to look: their text may hold what is not theirs.
+// end converts err to the status for the caller. It logs internal errors and gives the
+// caller only a reference to the log, because their text may contain private data.
 func (g guard) end(ctx context.Context, method string, start time.Time, err error) error {
 	s := fault.Status(err)
 	if c := s.Code(); c == codes.Internal || c == codes.DataLoss {
 		reference := fmt.Sprintf("%08x", rand.Uint32())
-		g.log.ErrorContext(ctx, "a call failed by our own fault", "method", method, "reference", reference, "error", err)
+		g.log.ErrorContext(ctx, "internal error", "method", method, "reference", reference, "error", err)
 		s = status.Newf(c, "internal error; the server's log has more under reference %s", reference)
 	}
 	if g.log.Enabled(ctx, slog.LevelDebug) {

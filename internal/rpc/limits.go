@@ -2,7 +2,7 @@ package rpc
 
 import "time"
 
-// DefaultDeadline bounds a unary call, on either side, whose caller gave no deadline.
+// DefaultDeadline limits a unary call without a deadline, on either side.
 const DefaultDeadline = 30 * time.Second
 
 // StopTimeout is how long Server.Serve waits for running calls after its context ended.
@@ -31,32 +31,32 @@ const (
 	// maxRequestBytes bounds what a server reads; the largest requests are batches
 	// of the assignment stream.
 	maxRequestBytes = 4 << 20
-	// maxResponseBytes bounds what a client reads: a page of 1000 sites, each with an
-	// observation of ten long redirects, stays below.
+	// maxResponseBytes limits the messages that a client accepts. A page of 1000 sites, each
+	// with an observation of ten long redirects, is smaller.
 	maxResponseBytes = 16 << 20
 	// maxHeaderBytes bounds the metadata of one call, which gRPC repeats where it does
 	// not understand it.
 	maxHeaderBytes = 8 << 10
 
-	// defaultStreams is how many calls one connection may have open.
+	// defaultStreams is the default number of open calls per connection.
 	defaultStreams = 1000
 
 	connectTimeout = 5 * time.Second
 	maxBackoff     = 5 * time.Second
 
 	// Keepalive: a client pings a silent connection, and a server a silent client, so
-	// that a peer that vanished is noticed within the half minute. What a server
-	// tolerates (minPing) stays well under what our clients do (clientPing).
+	// that both notice a vanished peer within half a minute. The shortest interval that a
+	// server tolerates (minPing) is well below that of our clients (clientPing).
 	clientPing  = 20 * time.Second
 	serverPing  = 20 * time.Second
 	pingTimeout = 10 * time.Second
 	minPing     = 10 * time.Second
 
-	// abandonTimeout is how long handlers get to return once their contexts are dead.
+	// abandonTimeout is how long handlers may take to return after their contexts ended.
 	abandonTimeout = time.Second
 
-	// A handler's context ends by a share of the time left, at most maxShave, before
-	// its caller's deadline, so that the answer arrives before the caller gives up.
+	// A handler's context ends before its caller's deadline, by 1/shaveShare of the remaining
+	// time but at most maxShave, so that the answer arrives before the caller gives up.
 	shaveShare = 20
 	maxShave   = 200 * time.Millisecond
 )

@@ -14,11 +14,11 @@ import (
 	"github.com/Automattic/jetmon/internal/obs"
 )
 
-// Labels are server, method and code only: never a site, never a peer. gRPC refuses
-// unknown methods before they get here, so their number is that of the contract.
+// The only labels are server, method and code: never a site, never a peer. gRPC refuses
+// unknown methods before they get here, so the contract limits their number.
 
-// serverMetrics counts the calls of one server. Several servers of a process share
-// the collectors and differ in the label.
+// serverMetrics counts the calls of one server. Several servers in a process share the
+// collectors and differ in the label.
 type serverMetrics struct {
 	server   string
 	calls    *prometheus.CounterVec
@@ -42,7 +42,7 @@ func newServerMetrics(r prometheus.Registerer, server string) *serverMetrics {
 	}
 }
 
-// begin counts a call in; what it returns counts it out.
+// begin counts the start of a call; the function it returns counts the end.
 func (m *serverMetrics) begin(method string) func(codes.Code) {
 	start := time.Now()
 	open := m.inFlight.WithLabelValues(m.server, method)
@@ -69,7 +69,7 @@ func (m *clientMetrics) unary(ctx context.Context, method string, req, reply any
 }
 
 func (m *clientMetrics) stream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	// OnFinish runs exactly once for every way in which a stream ends.
+	// OnFinish runs exactly once, however a stream ends.
 	opts = append(opts, grpc.OnFinish(func(err error) {
 		if errors.Is(err, io.EOF) {
 			err = nil

@@ -8,15 +8,15 @@ import (
 	"syscall"
 )
 
-// Network is where servers listen and clients dial.
+// Network is a network on which servers listen and clients dial.
 type Network interface {
-	// Listen claims addr.
+	// Listen listens on addr.
 	Listen(addr string) (net.Listener, error)
-	// DialContext connects to addr; it gives up when ctx ends.
+	// DialContext connects to addr, until ctx ends.
 	DialContext(ctx context.Context, addr string) (net.Conn, error)
 }
 
-// TCP is the real network. Addresses are HOST:PORT.
+// TCP returns the real network. Addresses are HOST:PORT.
 func TCP() Network { return tcp{} }
 
 type tcp struct{}
@@ -28,23 +28,24 @@ func (tcp) DialContext(ctx context.Context, addr string) (net.Conn, error) {
 	return d.DialContext(ctx, "tcp", addr)
 }
 
-// connBufferBytes is what one direction of an in-memory connection holds before its
-// writer waits.
+// connBufferBytes is how much one direction of an in-memory connection buffers before
+// its writer waits.
 const connBufferBytes = 64 << 10
 
-// Memory is a network inside this process: any string is an address, connections are
-// buffered, and deadlines work. The zero value is not usable; see NewMemory.
+// Memory is a network inside this process. Any string is an address, connections are
+// buffered, and deadlines work. NewMemory makes one; the zero value is not usable.
 type Memory struct {
 	mu        sync.Mutex
 	listeners map[string]*memoryListener
 }
 
-// NewMemory makes a network on which nobody listens yet.
+// NewMemory makes a network without listeners.
 func NewMemory() *Memory {
 	return &Memory{listeners: make(map[string]*memoryListener)}
 }
 
-// Listen claims addr until the listener is closed; EADDRINUSE when it is taken.
+// Listen listens on addr until the listener is closed. It returns EADDRINUSE when addr has
+// a listener.
 func (m *Memory) Listen(addr string) (net.Listener, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -58,7 +59,7 @@ func (m *Memory) Listen(addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// DialContext connects to who listens on addr; ECONNREFUSED when nobody does.
+// DialContext connects to the listener on addr. It returns ECONNREFUSED when there is none.
 func (m *Memory) DialContext(ctx context.Context, addr string) (net.Conn, error) {
 	m.mu.Lock()
 	l := m.listeners[addr]
@@ -93,7 +94,7 @@ type memoryListener struct {
 	once    sync.Once
 }
 
-// Accept answers net.ErrClosed after Close, as TCP does.
+// Accept returns net.ErrClosed after Close, as TCP does.
 func (l *memoryListener) Accept() (net.Conn, error) {
 	select {
 	case c := <-l.dialled:

@@ -13,7 +13,7 @@ import (
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// networks are both kinds, each with an address on which one can listen.
+// networks returns both kinds, each with a free address.
 func networks() map[string]func() (rpc.Network, string) {
 	return map[string]func() (rpc.Network, string){
 		"over TCP":  func() (rpc.Network, string) { return rpc.TCP(), "127.0.0.1:0" },
@@ -142,8 +142,8 @@ func pair(t *testing.T, open func() (rpc.Network, string)) (client, server net.C
 	return client, server
 }
 
-// net/http takes a read back by a deadline in the past, and goes on without one: what
-// was taken back must not come up again later.
+// TestADeadlineThatWasTakenBackIsGone covers net/http, which aborts a read with a deadline in
+// the past and then clears the deadline: the abort must not happen again later.
 func TestADeadlineThatWasTakenBackIsGone(t *testing.T) {
 	t.Parallel()
 	for name, open := range networks() {

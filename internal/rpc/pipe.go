@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// newPipe makes a connection inside this process: both its ends, each way buffered.
+// newPipe makes a connection inside this process and returns both ends. Both directions
+// are buffered.
 func newPipe(a, b net.Addr) (net.Conn, net.Conn) {
 	ab, ba := newFlow(), newFlow()
 	return &pipeEnd{in: ba, out: ab, local: a, remote: b}, &pipeEnd{in: ab, out: ba, local: b, remote: a}
@@ -19,7 +20,7 @@ type flow struct {
 	mu   sync.Mutex
 	wake sync.Cond // anything changed
 	buf  []byte
-	// noMore says that the writer has closed, noReader that the reader has.
+	// noMore is true after the writer has closed, noReader after the reader has.
 	noMore, noReader bool
 	read, write      deadline
 }
@@ -30,12 +31,12 @@ func newFlow() *flow {
 	return f
 }
 
-// deadline is a point in time from which an operation fails. Its fields are guarded by
-// the flow's lock.
+// deadline is a point in time from which operations fail. The flow's lock guards its
+// fields.
 type deadline struct {
 	passed bool
 	timer  *time.Timer
-	// set counts the calls of setDeadline: a timer that fires late finds another number.
+	// set counts the calls of setDeadline, so that a timer that fires late notices.
 	set uint64
 }
 
@@ -81,7 +82,7 @@ func (f *flow) Read(p []byte) (int, error) {
 		case len(f.buf) > 0:
 			n := copy(p, f.buf)
 			if f.buf = f.buf[n:]; len(f.buf) == 0 {
-				f.buf = nil // what was read is not kept
+				f.buf = nil // releases the memory
 			}
 			f.wake.Broadcast()
 			return n, nil
@@ -138,7 +139,7 @@ type pipeEnd struct {
 func (e *pipeEnd) Read(p []byte) (int, error)  { return e.in.Read(p) }
 func (e *pipeEnd) Write(p []byte) (int, error) { return e.out.Write(p) }
 
-// Close lets the peer read what was written before.
+// Close closes both directions; the peer can still read everything written before.
 func (e *pipeEnd) Close() error {
 	e.out.close(&e.out.noMore)
 	e.in.close(&e.in.noReader)

@@ -8,17 +8,17 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
-// readyEvery is the time between two looks at ServerOptions.Ready.
+// readyEvery is the time between two calls of ServerOptions.Ready.
 const readyEvery = 250 * time.Millisecond
 
-// readiness has the health of a server follow ServerOptions.Ready.
+// readiness updates the health of a server from ServerOptions.Ready.
 type readiness struct {
 	server *Server
-	looked bool // once at least
-	ready  bool // by the last look
+	looked bool // look has run at least once
+	ready  bool // the result of the last look
 }
 
-// watch looks until ctx ends.
+// watch calls look until ctx ends.
 func (r *readiness) watch(ctx context.Context) {
 	if r.server.ready == nil {
 		return
@@ -35,8 +35,8 @@ func (r *readiness) watch(ctx context.Context) {
 	}
 }
 
-// look sets the health anew when readiness has changed, and logs that. A server that is
-// not ready when it begins is no trouble yet.
+// look calls Ready; when the result has changed, it updates the health and logs that. A
+// server that is not ready at its start is no reason for a warning.
 func (r *readiness) look() {
 	var err error
 	if r.server.ready != nil {
@@ -64,7 +64,7 @@ func (r *readiness) look() {
 	}
 }
 
-// setHealth sets what the health service answers for each service and for the server.
+// setHealth sets the health of each service and of the server as a whole.
 func (s *Server) setHealth(status grpc_health_v1.HealthCheckResponse_ServingStatus) {
 	for _, name := range s.services {
 		s.health.SetServingStatus(name, status)

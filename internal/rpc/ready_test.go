@@ -21,7 +21,7 @@ const (
 	notServing = grpc_health_v1.HealthCheckResponse_NOT_SERVING
 )
 
-// wantHealth wants the same health of the server as a whole and of each service.
+// wantHealth checks the health of the server as a whole and of each service.
 func wantHealth(t *testing.T, r *running, when string, want grpc_health_v1.HealthCheckResponse_ServingStatus) {
 	t.Helper()
 	for _, name := range []string{"", "jetmon.veriflier.v1.VeriflierService", "jetmon.coordinator.v1.AssignmentService"} {
@@ -48,7 +48,7 @@ func TestHealthFollowsReadiness(t *testing.T) {
 			}
 			return nil
 		}}, rpc.ClientOptions{})
-		// The server looks once in this time; Wait lets the look of this very moment end.
+		// The server calls Ready once in this time; Wait lets a call of this very moment end.
 		look := func() {
 			time.Sleep(250 * time.Millisecond)
 			synctest.Wait()

@@ -20,32 +20,32 @@ import (
 	"google.golang.org/grpc/reflection"
 )
 
-// ServerOptions say how a server is run. The zero value is an open plaintext server;
-// CheckExposure says where that is no good idea.
+// ServerOptions configure a server. The zero value is an open plaintext server; CheckExposure
+// refuses the dangerous cases.
 type ServerOptions struct {
-	// Name of the server in its log and metrics: the role.
+	// Name is the role: the server's name in log and metrics.
 	Name string
-	// TLS of the listeners; nil is plaintext.
+	// TLS configures the listeners; nil means plaintext.
 	TLS *tls.Config
-	// Tokens are the bearer tokens that are accepted; none means that all callers are.
+	// Tokens are the accepted bearer tokens; without any, all callers are accepted.
 	Tokens []string
-	// Validate holds unary requests to the constraints stated in their protos.
+	// Validate checks unary requests against the constraints in their protos.
 	Validate bool
-	// MaxConcurrentStreams bounds the open calls of one connection; 0 means 1000.
+	// MaxConcurrentStreams limits the open calls per connection; 0 means 1000.
 	MaxConcurrentStreams uint32
-	// Log gets calls at debug and our own failures at error; nil is silence.
+	// Log gets calls at debug level and internal errors at error level; nil discards them.
 	Log *slog.Logger
-	// Metrics counts calls; nil counts nothing that anyone can see.
+	// Metrics exports the counts of calls; nil exports none.
 	Metrics prometheus.Registerer
-	// Ready says why the role cannot work now; nil when it can. Health follows it within
-	// a quarter of a second. It must not block. A nil Ready is always ready.
+	// Ready returns the reason why the role cannot work now, or nil. Health follows it within
+	// a quarter of a second. It must not block. A nil Ready means always ready.
 	Ready func() error
-	// Services are the names that health answers for, beside the server as a whole;
-	// none means those that were registered.
+	// Services are the names in the health service, besides the server as a whole; none
+	// means the registered services.
 	Services []string
 }
 
-// Server is a gRPC server of a role.
+// Server is the gRPC server of a role.
 type Server struct {
 	name     string
 	log      *slog.Logger
@@ -55,8 +55,8 @@ type Server struct {
 	ready    func() error
 }
 
-// NewServer makes a server of what register adds to it, with health and reflection.
-// It opens nothing.
+// NewServer makes a server with the services that register adds, and with health and
+// reflection. It opens nothing.
 func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, error) {
 	tokens, err := NewTokens(o.Tokens)
 	if err != nil {
@@ -123,10 +123,10 @@ func limits(streams uint32) []grpc.ServerOption {
 	}
 }
 
-// Serve answers on the listeners until ctx ends, then stops in order: health says
-// NOT_SERVING, no new calls, running calls get StopTimeout to end, what is left is
-// cut. It closes the listeners. It returns nil after an orderly end, and at once with
-// an error when a listener fails. A Server serves once.
+// Serve serves on the listeners until ctx ends, and then stops gracefully: health is
+// NOT_SERVING, new calls are refused, running calls may take StopTimeout, and remaining
+// ones are cut. It closes the listeners. It returns nil after an orderly stop, and at once
+// with an error when a listener fails. A Server serves once.
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	if len(listeners) == 0 {
 		return fmt.Errorf("serve %s: no listener", s.name)
@@ -134,7 +134,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r := readiness{server: s}
-	r.look() // before anyone can ask
+	r.look() // before any client can ask
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() { r.watch(ctx) })
@@ -143,7 +143,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		go func() {
 			err := s.grpc.Serve(l)
 			if errors.Is(err, grpc.ErrServerStopped) {
-				err = nil // the end was asked for before it began
+				err = nil // the server was stopped before it started
 			}
 			if err != nil {
 				err = fmt.Errorf("serve %s on %s: %w", s.name, l.Addr(), err)
@@ -168,8 +168,8 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	return err
 }
 
-// stop returns when no call runs any more, or when those that run ignore that their
-// contexts are dead.
+// stop returns when no call runs any more, or when the running calls ignore the end of
+// their contexts.
 func (s *Server) stop() {
 	stopped := make(chan struct{})
 	go func() {
@@ -179,10 +179,10 @@ func (s *Server) stop() {
 	if closedWithin(stopped, StopTimeout) {
 		return
 	}
-	s.log.Warn("calls are cut: they ran on after the server was asked to stop", "server", s.name, "waited", StopTimeout)
-	s.grpc.Stop() // ends every connection, and with it the contexts of handlers
+	s.log.Warn("running calls cut at stop", "server", s.name, "waited", StopTimeout)
+	s.grpc.Stop() // ends every connection, and so the contexts of the handlers
 	if !closedWithin(stopped, abandonTimeout) {
-		s.log.Error("a handler does not end though its context has", "server", s.name)
+		s.log.Error("handler ignores the end of its context", "server", s.name)
 	}
 }
 

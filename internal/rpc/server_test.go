@@ -22,9 +22,9 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
-	verifierv1 "github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
@@ -51,8 +51,8 @@ func TestAnEndThatComesBeforeTheBeginningIsOrderly(t *testing.T) {
 	}
 }
 
-// What grpcurl does for `list` and for a call: names of services, then the files that
-// describe one, with all that they import.
+// TestReflectionDescribesEveryServiceCompletely asks as grpcurl does for `list` and for a
+// call: for the names of services, then for the files that describe one, with all imports.
 func TestReflectionDescribesEveryServiceCompletely(t *testing.T) {
 	t.Parallel()
 	r := run(t, &service{}, rpc.ServerOptions{}, rpc.ClientOptions{})
@@ -106,7 +106,7 @@ func TestReflectionDescribesEveryServiceCompletely(t *testing.T) {
 	if err := stream.CloseSend(); err != nil {
 		t.Fatal(err)
 	}
-	// Older grpcurls ask in the version before, whose messages are the same on the wire.
+	// Older grpcurls use the previous version, whose messages are the same on the wire.
 	old, err := r.NewStream(t.Context(), &reflectionpb.ServerReflection_ServiceDesc.Streams[0],
 		"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
 	if err != nil {
@@ -141,7 +141,7 @@ func TestErrorsOfHandlersReachTheCallerAsStatuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var log lines
-			s := &service{verify: func(context.Context, *verifierv1.VerifyRequest) (*verifierv1.VerifyResponse, error) {
+			s := &service{verify: func(context.Context, *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
 				return nil, c.err
 			}}
 			_, err := run(t, s, rpc.ServerOptions{Log: log.logger()}, rpc.ClientOptions{}).verify(t.Context())
@@ -164,11 +164,11 @@ func TestAPanicIsOneFailedCallAndALogLine(t *testing.T) {
 	var log lines
 	var calls int
 	s := &service{
-		verify: func(context.Context, *verifierv1.VerifyRequest) (*verifierv1.VerifyResponse, error) {
+		verify: func(context.Context, *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
 			if calls++; calls == 1 {
 				panic("nil map")
 			}
-			return &verifierv1.VerifyResponse{}, nil
+			return &veriflierv1.VerifyResponse{}, nil
 		},
 		stream: func(coordinatorv1.AssignmentService_StreamAssignmentsServer) error { panic("nil stream") },
 	}
@@ -266,18 +266,18 @@ func TestHandlersEndBeforeTheirCallersGiveUp(t *testing.T) {
 func TestACallWithoutADeadlineGetsOneOnBothSides(t *testing.T) {
 	t.Parallel()
 	left := make(chan time.Duration, 1)
-	s := &service{verify: func(ctx context.Context, _ *verifierv1.VerifyRequest) (*verifierv1.VerifyResponse, error) {
+	s := &service{verify: func(ctx context.Context, _ *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
 		deadline, ok := ctx.Deadline()
 		if !ok {
 			t.Error("no deadline")
 		}
 		left <- time.Until(deadline)
-		return &verifierv1.VerifyResponse{}, nil
+		return &veriflierv1.VerifyResponse{}, nil
 	}}
 	if _, err := run(t, s, rpc.ServerOptions{}, rpc.ClientOptions{}).verify(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	// The client's 30 s, shaved: the server alone would leave all of 30 s.
+	// The client's 30 s are shaved: the server's own default would be the full 30 s.
 	if got := <-left; got > rpc.DefaultDeadline-100*time.Millisecond || got < rpc.DefaultDeadline-5*time.Second {
 		t.Errorf("the handler has %v left", got)
 	}
@@ -288,7 +288,7 @@ func TestARequestThatIsTooLargeIsRefused(t *testing.T) {
 	r := run(t, &service{}, rpc.ServerOptions{}, rpc.ClientOptions{})
 	q := question()
 	q.RequestId = strings.Repeat("x", 5<<20)
-	_, err := verifierv1.NewVeriflierServiceClient(r).Verify(t.Context(), q)
+	_, err := veriflierv1.NewVeriflierServiceClient(r).Verify(t.Context(), q)
 	if status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("got %v", err)
 	}
@@ -298,7 +298,7 @@ func TestCallsAreCountedByMethodAndCode(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewRegistry()
 	s := &service{
-		verify: func(context.Context, *verifierv1.VerifyRequest) (*verifierv1.VerifyResponse, error) {
+		verify: func(context.Context, *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
 			return nil, fault.New(fault.Exhausted, "full")
 		},
 		stream: func(coordinatorv1.AssignmentService_StreamAssignmentsServer) error { return nil },
@@ -335,7 +335,8 @@ func TestCallsAreCountedByMethodAndCode(t *testing.T) {
 	}
 }
 
-// gather reads every series by "name label=value ...": its value, or how many it observed.
+// gather reads every series as "name label=value ...", with its value or its number of
+// observations.
 func gather(t *testing.T, g prometheus.Gatherer) map[string]float64 {
 	t.Helper()
 	families, err := g.Gather()

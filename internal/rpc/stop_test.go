@@ -11,11 +11,11 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	verifierv1 "github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// slow is a handler that says when it has begun and ends when it is told.
+// slow is a handler that reports its start and ends on command.
 type slow struct {
 	begun, end   chan struct{}
 	heedsContext bool
@@ -25,7 +25,7 @@ func newSlow(heedsContext bool) *slow {
 	return &slow{begun: make(chan struct{}), end: make(chan struct{}), heedsContext: heedsContext}
 }
 
-func (s *slow) verify(ctx context.Context, _ *verifierv1.VerifyRequest) (*verifierv1.VerifyResponse, error) {
+func (s *slow) verify(ctx context.Context, _ *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
 	close(s.begun)
 	gone := ctx.Done()
 	if !s.heedsContext {
@@ -33,7 +33,7 @@ func (s *slow) verify(ctx context.Context, _ *verifierv1.VerifyRequest) (*verifi
 	}
 	select {
 	case <-s.end:
-		return &verifierv1.VerifyResponse{}, nil
+		return &veriflierv1.VerifyResponse{}, nil
 	case <-gone:
 		return nil, ctx.Err()
 	}

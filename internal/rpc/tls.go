@@ -12,7 +12,7 @@ import (
 )
 
 // LoadServerTLS reads a server's certificate chain and key (PEM files). With a
-// clientCAFile, callers must show a certificate that it signed (mutual TLS).
+// clientCAFile, callers need a certificate signed by one of its authorities (mutual TLS).
 func LoadServerTLS(certFile, keyFile, clientCAFile string) (*tls.Config, error) {
 	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
@@ -28,9 +28,9 @@ func LoadServerTLS(certFile, keyFile, clientCAFile string) (*tls.Config, error) 
 	return c, nil
 }
 
-// LoadClientTLS reads what a client needs: a caFile that signed the server's
-// certificate ("" is the system's), and the client's own certificate and key for a
-// server that asks for them (both or neither).
+// LoadClientTLS reads a client's TLS files: the authorities for the server's certificate in
+// caFile ("" means the system's), and the client's own certificate and key for a server
+// that requires them (both or neither).
 func LoadClientTLS(caFile, certFile, keyFile string) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if caFile != "" {
@@ -65,9 +65,9 @@ func loadPool(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// CheckExposure refuses a server that others could reach and that asks nobody who
-// they are: one that listens beyond loopback without tokens and without client
-// certificates. insecureAllowed is the operator's explicit wish to do so all the same.
+// CheckExposure refuses a server that others can reach and that authenticates nobody: one
+// that listens beyond loopback without tokens and without client certificates.
+// insecureAllowed is the operator's explicit permission to do that.
 func CheckExposure(listenAddr string, o ServerOptions, insecureAllowed bool) error {
 	asksWho := len(o.Tokens) > 0 || o.TLS != nil && o.TLS.ClientAuth == tls.RequireAndVerifyClientCert
 	if insecureAllowed || asksWho || onLoopback(listenAddr) {
@@ -76,8 +76,8 @@ func CheckExposure(listenAddr string, o ServerOptions, insecureAllowed bool) err
 	return fmt.Errorf("refusing to listen on %s, where anyone who can reach it may call: require bearer tokens or client certificates, listen on a loopback address, or allow it explicitly", listenAddr)
 }
 
-// onLoopback is false for an empty host, which is every address of the machine, and
-// for names other than localhost, which may resolve to anything.
+// onLoopback returns false for an empty host, which means every address of the machine,
+// and for names other than localhost, which may resolve to anything.
 func onLoopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {

@@ -152,7 +152,7 @@ func TestAListenerThatOthersReachMustAskWhoTheyAre(t *testing.T) {
 
 type keyPair struct{ cert, key string }
 
-// authority signs certificates for 127.0.0.1; its files live as long as the test.
+// authority signs certificates for 127.0.0.1; its files last until the test ends.
 type authority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
@@ -191,7 +191,7 @@ func (a *authority) issue(t *testing.T, name string) keyPair {
 	}, a.cert, a.key)
 }
 
-// sign makes a certificate of template and its key; without a parentKey it signs itself.
+// sign makes a certificate from template and its key; without a parentKey it is self-signed.
 func sign(t *testing.T, dir, name string, template, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) keyPair {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

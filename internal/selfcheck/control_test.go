@@ -20,7 +20,7 @@ const (
 	aSite6 = "[2001:db8::7]:443"
 )
 
-// over is an anchor that answers over an address.
+// over makes an anchor that answers over an address.
 func over(address string) func(context.Context) check.Observation {
 	return func(context.Context) check.Observation {
 		return check.Observation{Outcome: check.OutcomeUp, HTTPStatus: 204, ResolvedAddress: address}
@@ -119,7 +119,8 @@ func TestAFailureIsHeldAgainstWhatItRestsOn(t *testing.T) {
 	}
 }
 
-// The last round was good, and a control of a failure after it must not rest on that.
+// TestControlMeasuresAfterTheFailure shows that a good round before the failure does not
+// count.
 func TestControlMeasuresAfterTheFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -12,12 +12,12 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// way is one of the things that a measurement finds out.
+// way is one part of a node's connectivity that a measurement tests.
 type way uint8
 
 const (
 	anyWay way = iota // an anchor answers
-	names             // a host name is found
+	names             // a host name resolves
 	ipv4              // an anchor answers over IPv4
 	ipv6              // an anchor answers over IPv6
 	ways
@@ -28,7 +28,7 @@ func (w way) String() string { return [ways]string{"the network", "name servers"
 // anchor is a site that is known to work.
 type anchor struct {
 	url string
-	// over is what only this kind of anchor tells about: names, or its literal family.
+	// over is the way that only this kind of anchor tests: names, or its literal family.
 	over way
 }
 
@@ -51,17 +51,17 @@ func familyOf(ip netip.Addr) way {
 	return ipv6
 }
 
-// round is one measurement. A way is settled good by the first anchor that shows it to
-// work, and bad when all have ended and none did.
+// round is one measurement. The first anchor that shows a way to work settles it as good;
+// it is settled as bad when all anchors have ended and none did.
 type round struct {
 	number uint64
-	// began is kept for the monotonic clock: rounds are paced by it.
+	// began has a monotonic clock reading, by which Run paces the rounds.
 	began time.Time
 
 	mu      sync.Mutex
-	settled [ways]chan struct{} // closed when good stands
+	settled [ways]chan struct{} // closed when good is final
 	good    [ways]bool
-	failed  []string // what the anchors that failed said
+	failed  []string // the failures of the anchors that failed
 }
 
 func newRound(number uint64) *round {
@@ -72,7 +72,7 @@ func newRound(number uint64) *round {
 	return r
 }
 
-// isSettled says whether the round can no longer tell anything new about one of the ways.
+// isSettled reports whether the round has settled at least one of the ways.
 func (r *round) isSettled(of []way) bool {
 	for _, w := range of {
 		select {
@@ -84,7 +84,7 @@ func (r *round) isSettled(of []way) bool {
 	return false
 }
 
-// works tells that a way works; it answers whether that is new.
+// works records that a way works, and reports whether that is new.
 func (r *round) works(w way) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -96,8 +96,8 @@ func (r *round) works(w way) bool {
 	return true
 }
 
-// note takes in what a probe of an anchor saw. An answer counts only when it is as it
-// should be: a broken proxy on our side answers too.
+// note records the observation of an anchor, and reports whether it shows anything new. Only
+// a correct answer counts: a broken proxy on our side answers, too.
 func (r *round) note(a anchor, o check.Observation) (news bool) {
 	if a.over == names && o.Failure != check.FailureDNS && (o.Outcome == check.OutcomeUp || o.Outcome == check.OutcomeDown) {
 		news = r.works(names)
@@ -116,7 +116,7 @@ func (r *round) note(a anchor, o check.Observation) (news bool) {
 	return r.works(anyWay) || news
 }
 
-// end settles what nothing has shown to work.
+// end settles as bad the ways that no anchor has shown to work.
 func (r *round) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -127,7 +127,7 @@ func (r *round) end() {
 	}
 }
 
-// lost lists those of the ways that were not seen to work, and what was seen instead.
+// lost returns those of the ways that no anchor has shown to work, and the failures seen.
 func (r *round) lost(of []way) (lost []way, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -139,7 +139,7 @@ func (r *round) lost(of []way) (lost []way, why string) {
 	return lost, strings.Join(r.failed, "; ")
 }
 
-// reachedOver is the family by which a site was reached.
+// reachedOver returns the address family of an observation's connection.
 func reachedOver(o check.Observation) (way, bool) {
 	host, _, err := net.SplitHostPort(o.ResolvedAddress)
 	if err != nil {
@@ -160,7 +160,7 @@ func failureOf(o check.Observation) string {
 	}
 }
 
-// conduct probes all anchors at once, until all have ended or have nothing left to tell.
+// conduct probes all anchors at once, until all have ended or none can add anything.
 func (m *Monitor) conduct(ctx context.Context, r *round) {
 	within, cancel := context.WithTimeout(ctx, Within+time.Second)
 	defer cancel()
@@ -175,20 +175,20 @@ func (m *Monitor) conduct(ctx context.Context, r *round) {
 				m.record(r, true, m.lastDetail())
 			}
 			if lost, _ := r.lost(m.watched); len(lost) == 0 {
-				cancel() // the others can only say the same
+				cancel() // the others cannot add anything
 			}
 		})
 	}
 	probes.Wait()
 	if ctx.Err() != nil {
-		return // cut short by shutdown: that says nothing about the network
+		return // shutdown interrupted the round, which tells nothing about the network
 	}
 	r.end()
 	healthy, detail := m.judge(r, m.watched)
 	m.record(r, healthy, detail)
 }
 
-// ask probes one anchor, and survives a prober that panics.
+// ask probes one anchor, and recovers from a prober that panics.
 func (m *Monitor) ask(ctx context.Context, a anchor) (o check.Observation) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -199,8 +199,8 @@ func (m *Monitor) ask(ctx context.Context, a anchor) (o check.Observation) {
 	return m.prober.Probe(ctx, check.Target{URL: a.url, Timeout: Within})
 }
 
-// judge says what a round that has ended means: healthy when all that is essential
-// works; what else of the ways was lost is told.
+// judge returns the result of a round that has ended: healthy when the network and name
+// servers work; detail names all lost ways.
 func (m *Monitor) judge(r *round, of []way) (healthy bool, detail string) {
 	lost, why := r.lost(of)
 	healthy = true

@@ -14,39 +14,38 @@ import (
 )
 
 const (
-	// MaxAnchors is how many anchors a node may have; they are all probed at once.
+	// MaxAnchors is how many anchors a node may have; a measurement probes all at once.
 	MaxAnchors = 16
 	// Within is how long a measurement may take.
 	Within = 3 * time.Second
 
 	defaultEvery = 10 * time.Second
-	// leastEvery is the least time between two measurements in the long run, whoever asks
-	// for them; after a quiet time burst of them may follow each other at once, so that a
-	// single failure does not wait.
+	// leastEvery is the shortest average time between two measurements. After a quiet time
+	// a burst of them may follow each other at once, so that a single failure does not wait.
 	leastEvery = time.Second
 	burst      = 4
-	// maxRounds bounds the measurements under way: slow ones overlap.
+	// maxRounds limits the concurrent measurements: slow ones overlap.
 	maxRounds = 4
-	// staleRounds is how many periods a measurement stays worth something.
+	// staleRounds is how many periods a measurement stays valid.
 	staleRounds = 3
 )
 
-// Prober checks one target; internal/probe has the real one.
+// Prober probes one target; internal/probe has the real one.
 type Prober interface {
 	Probe(ctx context.Context, t check.Target) check.Observation
 }
 
 // Options of a Monitor.
 type Options struct {
-	// Prober asks the anchors. It must be the one that checks the sites, so that both
-	// go the same way.
+	// Prober probes the anchors. It must be the one that checks the sites, so that both
+	// use the same path.
 	Prober Prober
-	// Anchors are URLs that are known to work, of several hosts if possible. With none,
-	// nothing is measured and the node counts as healthy.
+	// Anchors are URLs that are known to work, on several hosts if possible. Without any,
+	// the Monitor measures nothing and the node counts as healthy.
 	Anchors []string
 	// Every is the time between rounds; 0 means 10 s.
 	Every time.Duration
-	// Log gets a line when health changes; nil is silence.
+	// Log gets a line when health changes; nil discards it.
 	Log *slog.Logger
 }
 
@@ -54,25 +53,25 @@ type Options struct {
 type Monitor struct {
 	prober  Prober
 	anchors []anchor
-	// watched are the ways that the anchors tell about, essential those without which
-	// the node is not healthy.
+	// watched are the ways that the anchors show; essential are those that a healthy node
+	// needs.
 	watched, essential []way
 	every              time.Duration
 	log                *slog.Logger
-	// wanted holds one wish for a measurement at once.
+	// wanted holds at most one request for a measurement.
 	wanted chan struct{}
 
 	mu       sync.Mutex
 	newest   *round
 	opened   chan struct{} // closed when a newer round begins
-	recorded uint64        // number of the round that the rest is of
-	measured time.Time     // zero: no round has said anything yet
+	recorded uint64        // number of the round that set the fields below
+	measured time.Time     // zero while no round has a result
 	healthy  bool
 	detail   string
 	changed  chan struct{} // closed when healthy changes
 }
 
-// New makes a Monitor. It probes nothing before Run.
+// New makes a Monitor, which probes nothing before Run.
 func New(o Options) (*Monitor, error) {
 	if o.Every == 0 {
 		o.Every = defaultEvery
@@ -139,14 +138,14 @@ func (m *Monitor) Run(ctx context.Context) error {
 	}
 }
 
-// pacer allows one measurement a time, and saves up to burst of them.
+// pacer allows one measurement per period, and saves up to burst of them.
 type pacer struct {
 	every time.Duration
 	saved float64
-	at    time.Time // when saved was right
+	at    time.Time // when saved was correct
 }
 
-// next takes the next one and says how long to wait for it.
+// next takes the next measurement and returns how long to wait for it.
 func (p *pacer) next(now time.Time) (wait time.Duration) {
 	p.saved = min(burst, p.saved+float64(now.Sub(p.at))/float64(p.every)) - 1
 	p.at = now
@@ -156,7 +155,8 @@ func (p *pacer) next(now time.Time) (wait time.Duration) {
 	return wait
 }
 
-// sleep waits for a time or for a wish, whichever is first; false when ctx has ended.
+// sleep waits for d or for a wish, whichever comes first. It returns false when ctx has
+// ended.
 func sleep(ctx context.Context, wish <-chan struct{}, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -174,7 +174,7 @@ func (m *Monitor) open() *round {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	select {
-	case <-m.wanted: // this is it
+	case <-m.wanted: // this round satisfies the request
 	default:
 	}
 	var number uint64 = 1
@@ -187,16 +187,16 @@ func (m *Monitor) open() *round {
 	return m.newest
 }
 
-// Refresh has the next measurement made as soon as that may be, and does not wait for it.
+// Refresh requests a measurement as soon as the pace allows, and does not wait for it.
 func (m *Monitor) Refresh() {
 	select {
 	case m.wanted <- struct{}{}:
-	default: // somebody else wants it
+	default: // there is a request already
 	}
 }
 
-// Changed is closed when health changes, seen from the call on. It is nil without anchors:
-// then health never changes.
+// Changed returns a channel that is closed when health changes after the call. It is nil
+// without anchors: then health never changes.
 func (m *Monitor) Changed() <-chan struct{} {
 	if len(m.anchors) == 0 {
 		return nil
@@ -206,9 +206,10 @@ func (m *Monitor) Changed() <-chan struct{} {
 	return m.changed
 }
 
-// Report says how the node's connectivity was when it was last measured. It is healthy
-// when no anchors are configured, or an anchor answered in the last round, a name was
-// found if one was looked for, and that is not older than three periods.
+// Report returns the node's connectivity at its last measurement. The node is healthy
+// without anchors. Otherwise, in the last round, an anchor must have answered and, if an
+// anchor has a name, a name must have resolved; and the round must not be older than three
+// periods.
 func (m *Monitor) Report() check.SelfCheck {
 	if len(m.anchors) == 0 {
 		return check.SelfCheck{Healthy: true}
@@ -229,10 +230,10 @@ func (m *Monitor) Report() check.SelfCheck {
 	return r
 }
 
-// Control measures for a failure that was just seen, and says whether what the failure
-// rests on works: the network, the name servers for one of DNS, the family by which the
-// site was reached. The measurement ends after the call began. It takes as long as ctx
-// lets it, at most Within; without a result by then the node is not healthy.
+// Control measures after a failure that the caller just saw, and reports whether the
+// failure can be trusted: whether the network works, for a DNS failure the name servers,
+// and the address family of the connection. The measurement ends after the call began. It
+// may take until ctx ends, at most Within; without a result by then the node is not healthy.
 func (m *Monitor) Control(ctx context.Context, seen check.Observation) check.SelfCheck {
 	if len(m.anchors) == 0 {
 		return check.SelfCheck{Healthy: true}
@@ -260,7 +261,7 @@ func (m *Monitor) Control(ctx context.Context, seen check.Observation) check.Sel
 	return report
 }
 
-// restsOn says which ways a failure is evidence about.
+// restsOn returns the ways that must work for a failure to be credible.
 func (m *Monitor) restsOn(seen check.Observation) []way {
 	over, reached := reachedOver(seen)
 	switch {
@@ -272,8 +273,8 @@ func (m *Monitor) restsOn(seen check.Observation) []way {
 	return []way{anyWay}
 }
 
-// coming is the round that still has something to tell about the ways: the one under
-// way, else the next. It is nil when ctx ends before that.
+// coming returns a round that has not settled any of the ways yet: the current one, or
+// else the next. It returns nil when ctx ends first.
 func (m *Monitor) coming(ctx context.Context, of []way) *round {
 	m.mu.Lock()
 	r, opened := m.newest, m.opened
@@ -301,7 +302,7 @@ func (m *Monitor) lastDetail() string {
 	return ""
 }
 
-// record keeps what a round says, unless a later one has spoken.
+// record stores the result of a round, unless a later one has a result already.
 func (m *Monitor) record(r *round, healthy bool, detail string) {
 	m.mu.Lock()
 	if r.number < m.recorded {
@@ -321,11 +322,11 @@ func (m *Monitor) record(r *round, healthy bool, detail string) {
 	switch {
 	case !said:
 	case healthy && detail == "":
-		m.log.Info("own connectivity is good")
+		m.log.Info("self-check passed")
 	case healthy:
-		m.log.Warn("own connectivity is good in part", "detail", detail)
+		m.log.Warn("self-check passed in part", "detail", detail)
 	default:
-		m.log.Warn("own connectivity is bad: this node is no witness of outages", "detail", detail)
+		m.log.Warn("self-check failed, failures of sites count as unknown", "detail", detail)
 	}
 }
 

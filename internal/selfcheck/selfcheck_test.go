@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// network is a prober whose sites answer as the test says, after a while.
+// network is a prober whose sites answer as the test sets them, after a delay.
 type network struct {
 	mu     sync.Mutex
 	sites  map[string]func(context.Context) check.Observation

@@ -9,11 +9,11 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Bounds of an observation beyond those of package check.
+// Limits on an observation beyond those of package check.
 const (
 	maxReasonBytes   = 64
 	maxAddressBytes  = 80
@@ -23,17 +23,17 @@ const (
 	maxHeaderBytes   = 200
 )
 
-// What google.protobuf.Timestamp can say: the years 1 to 9999, in unix seconds.
+// The range of google.protobuf.Timestamp: the years 1 to 9999, in unix seconds.
 const (
 	minTimestamp = -62135596800
 	maxTimestamp = 253402300799
 )
 
-// ObservationToProto puts an observation on the wire, bounded. What is absent or
-// zero takes no byte, so that a healthy one is small.
+// ObservationToProto limits an observation and converts it to its wire form. Absent and
+// zero fields take no bytes, so a healthy observation is small.
 func ObservationToProto(o check.Observation) *checkv1.Observation {
 	o = bound(o)
-	// One allocation for the message and the two that nearly all have.
+	// One allocation holds the message and the two that nearly all observations have.
 	var all struct {
 		observation checkv1.Observation
 		timing      checkv1.Timing
@@ -78,8 +78,8 @@ func ObservationToProto(o check.Observation) *checkv1.Observation {
 	return p
 }
 
-// ObservationFromProto reads an observation, bounded. It accepts everything: an
-// absent message or an outcome that is not known is [check.OutcomeUnknown].
+// ObservationFromProto converts an observation from its wire form and limits it. It accepts
+// everything: an absent message or an unknown outcome is [check.OutcomeUnknown].
 func ObservationFromProto(p *checkv1.Observation) check.Observation {
 	o := check.Observation{
 		Outcome:         check.OutcomeUnknown,
@@ -120,7 +120,7 @@ func ObservationFromProto(p *checkv1.Observation) check.Observation {
 	return bound(o)
 }
 
-// known maps an enum value, and one that this build does not know to 0.
+// known converts an enum value, and returns 0 for one that this build does not know.
 func known[V ~uint8, E ~int32](e, last E) V {
 	if e < 0 || e > last {
 		return 0
@@ -128,8 +128,8 @@ func known[V ~uint8, E ~int32](e, last E) V {
 	return V(e)
 }
 
-// bound makes an observation fit for the wire and for memory, and keeps it from
-// contradicting itself. One that fits already comes back as it is, without a copy.
+// bound limits an observation for the wire and for memory, and resolves contradictions. It
+// returns one that fits already unchanged, without a copy.
 func bound(o check.Observation) check.Observation {
 	judge(&o)
 	o.Reason = boundReason(o.Reason)
@@ -140,12 +140,12 @@ func bound(o check.Observation) check.Observation {
 	o.Headers = boundHeaders(o.Headers)
 	o.Hops = boundHops(o.Hops)
 	if s := o.CertificateExpire.Unix(); s < minTimestamp || s > maxTimestamp {
-		o.CertificateExpire = time.Time{} // a certificate may claim what the wire cannot say
+		o.CertificateExpire = time.Time{} // a certificate may claim a time beyond the wire's range
 	}
 	return o
 }
 
-// judge keeps an observation from contradicting itself.
+// judge resolves contradictions between outcome and failure.
 func judge(o *check.Observation) {
 	switch {
 	case o.Outcome == check.OutcomeUp:
@@ -155,7 +155,7 @@ func judge(o *check.Observation) {
 	}
 }
 
-// boundReason drops a reason that is none.
+// boundReason drops an invalid reason.
 func boundReason(s string) string {
 	if len(s) > maxReasonBytes || strings.ContainsFunc(s, isNotReasonRune) {
 		return ""
@@ -170,7 +170,7 @@ func boundHops(hops []check.Hop) []check.Hop {
 		if fit == h {
 			continue
 		}
-		out := slices.Clone(hops) // the caller's slice stays as it is
+		out := slices.Clone(hops) // the caller's slice must not change
 		for j := i; j < len(out); j++ {
 			out[j] = check.Hop{Status: boundStatus(out[j].Status), URL: boundText(out[j].URL, maxHopURLBytes)}
 		}
@@ -179,7 +179,7 @@ func boundHops(hops []check.Hop) []check.Hop {
 	return hops
 }
 
-// boundHeaders keeps a bounded subset, the first by name so that it is always the same.
+// boundHeaders keeps a limited subset: the first by name, so that it is always the same.
 func boundHeaders(h map[string]string) map[string]string {
 	if len(h) == 0 {
 		return nil
@@ -205,8 +205,8 @@ func boundHeaders(h map[string]string) map[string]string {
 	return out
 }
 
-// boundText makes s valid UTF-8 without control characters, and cuts it at a rune's
-// border. Control characters become spaces, so that words stay apart.
+// boundText makes s valid UTF-8 without control characters, and cuts it at the border of a
+// rune. Control characters become spaces, so that words stay apart.
 func boundText(s string, limit int) string {
 	if len(s) > limit {
 		s = s[:limit]
@@ -222,7 +222,7 @@ func boundText(s string, limit int) string {
 	if printable(s) || !strings.ContainsFunc(s, isControl) && utf8.ValidString(s) {
 		return s
 	}
-	// "?" is one byte as the bad one was, so the limit still holds.
+	// "?" is one byte, as is the invalid byte it replaces, so the limit still holds.
 	s = strings.Map(func(r rune) rune {
 		if isControl(r) {
 			return ' '
@@ -232,7 +232,7 @@ func boundText(s string, limit int) string {
 	return s
 }
 
-// replaceInvalid puts one "?" for each byte that is not UTF-8.
+// replaceInvalid replaces each byte that is not UTF-8 with "?".
 func replaceInvalid(s string) string {
 	if utf8.ValidString(s) {
 		return s
@@ -259,7 +259,7 @@ func isNotReasonRune(r rune) bool {
 	return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_')
 }
 
-// micros bounds a duration to what the wire holds: 0 to 71 minutes.
+// micros limits a duration to the wire's range: 0 to 71 minutes.
 func micros(d time.Duration) uint32 {
 	return uint32(min(max(d/time.Microsecond, 0), math.MaxUint32))
 }

@@ -4,32 +4,32 @@ import (
 	"slices"
 	"time"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// reader reads a message of numbers and texts, field by field: text from at to end. It
-// moves by numbers alone, since moving a pointer would cost a write barrier a step. The
-// text is a copy of the bytes, so that all texts handed out share one allocation. What is
-// not as usual, or not whole, ends it: odd.
+// reader reads a message of numbers and texts field by field: whole from at to end. It
+// moves by index, since moving a pointer would cost a write barrier per step. whole is a
+// copy of the bytes, so all texts that it returns share one allocation. It sets odd and
+// stops at anything unusual or incomplete.
 type reader struct {
 	whole   string
 	at, end int
 	odd     bool
 }
 
-// more says whether there is another field.
+// more reports whether there is another field.
 func (r *reader) more() bool { return r.at < r.end && !r.odd }
 
-// The types of fields that are read; a tag is the field's number and this.
+// The wire types that reader knows; a tag is a field's number and its wire type.
 const (
 	varintType = 0
 	bytesType  = 2
 )
 
-// varint reads a number, or a tag. One of more than nine bytes is odd.
+// varint reads a number or a tag. More than nine bytes are odd.
 func (r *reader) varint() uint64 {
-	if r.at < r.end && r.whole[r.at] < 0x80 { // nearly all
+	if r.at < r.end && r.whole[r.at] < 0x80 { // nearly always
 		r.at++
 		return uint64(r.whole[r.at-1])
 	}
@@ -50,7 +50,7 @@ func (r *reader) long() uint64 {
 	return 0
 }
 
-// inside reads what has a length before it.
+// inside returns a reader for a field with a length prefix.
 func (r *reader) inside() reader {
 	n := r.varint()
 	if r.odd || n > uint64(r.end-r.at) {
@@ -62,10 +62,10 @@ func (r *reader) inside() reader {
 	return reader{whole: r.whole, at: at, end: r.at}
 }
 
-// close takes over whether something inside was odd.
+// close makes r odd if the inner reader is.
 func (r *reader) close(in *reader) { r.odd = r.odd || in.odd }
 
-// text reads a text that nothing has to be done to: printable ASCII of at most limit bytes.
+// text reads a text that needs no change: printable ASCII of at most limit bytes.
 func (r *reader) text(limit int) string {
 	in := r.inside()
 	s := in.whole[in.at:in.end]
@@ -87,15 +87,16 @@ func printable(s string) bool {
 // enum reads a value of a closed enum, as known does.
 func enum[V ~uint8, E ~int32](r *reader, last E) V { return known[V](E(int32(r.varint())), last) }
 
-// readObservation reads an observation as nodes send them. False: it is not like that.
+// readObservation reads an observation in the form that nodes send. It returns false for
+// any other form.
 func readObservation(wire []byte, o *check.Observation) bool {
 	*o = check.Observation{Outcome: check.OutcomeUnknown}
 	r := reader{whole: string(wire), end: len(wire)}
 	timings, ends := 0, 0
 	for r.more() {
 		tag := r.varint()
-		// Messages inside may be merged from several: that is odd. Of numbers and
-		// texts the last one counts, as in the generated code.
+		// A repeated inner message would have to be merged; that is odd. Of repeated numbers
+		// and texts the last one counts, as in the generated code.
 		switch tag {
 		case 6<<3 | bytesType:
 			timings++
@@ -157,7 +158,7 @@ func (r *reader) observed(tag uint64, o *check.Observation) {
 	}
 }
 
-// addAdvisory adds one that is known and not there yet.
+// addAdvisory adds an advisory that is known and not in the list yet.
 func addAdvisory(all []check.Advisory, a check.Advisory) []check.Advisory {
 	if a == 0 || slices.Contains(all, a) {
 		return all

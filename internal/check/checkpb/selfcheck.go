@@ -4,14 +4,14 @@ import (
 	"math"
 	"time"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// maxAnchors bounds what a peer may claim; nobody probes more.
+// maxAnchors limits the number of anchors that a peer may claim; no node probes more.
 const maxAnchors = 1000
 
-// SelfCheckToProto puts a node's report about itself on the wire.
+// SelfCheckToProto converts a node's report about itself to its wire form.
 func SelfCheckToProto(s check.SelfCheck) *checkv1.SelfCheck {
 	return &checkv1.SelfCheck{
 		Healthy:   s.Healthy,
@@ -21,8 +21,8 @@ func SelfCheckToProto(s check.SelfCheck) *checkv1.SelfCheck {
 	}
 }
 
-// SelfCheckFromProto reads a node's report about itself. An absent one is not
-// healthy: a node that says nothing about itself is no witness.
+// SelfCheckFromProto converts a node's report about itself from its wire form. An absent
+// report is not healthy: a node without a self-check must not report failures.
 func SelfCheckFromProto(p *checkv1.SelfCheck) check.SelfCheck {
 	if p == nil {
 		return check.SelfCheck{Age: math.MaxUint32 * time.Millisecond, Detail: "the node sent no self-check"}

@@ -6,14 +6,14 @@ import (
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
-	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// SettingsToProto shows how a site is checked; a slow-after of 0 is absent.
-func SettingsToProto(s check.Settings) *monitorpb.CheckSettings {
-	p := &monitorpb.CheckSettings{
+// SettingsToProto converts settings to the API's form; a slow-after of 0 is absent.
+func SettingsToProto(s check.Settings) *monitorv1.CheckSettings {
+	p := &monitorv1.CheckSettings{
 		Method:         checkv1.Method(s.Method),
 		RedirectPolicy: checkv1.RedirectPolicy(s.RedirectPolicy),
 		Headers:        headersToProto(s.Headers),
@@ -26,10 +26,10 @@ func SettingsToProto(s check.Settings) *monitorpb.CheckSettings {
 	return p
 }
 
-// SettingsFromProto reads how a site is to be checked and refuses what no node accepts
-// with a *FieldError whose field begins with prefix. A slow-after is cut to whole
-// milliseconds, which is what nodes are told. Absent settings are the default ones.
-func SettingsFromProto(prefix string, p *monitorpb.CheckSettings) (check.Settings, error) {
+// SettingsFromProto converts settings from the API's form. It refuses settings that no node
+// accepts with a *FieldError whose field begins with prefix. It truncates the slow-after to
+// whole milliseconds, the precision of a target. Absent settings are the default ones.
+func SettingsFromProto(prefix string, p *monitorv1.CheckSettings) (check.Settings, error) {
 	if p.GetSlowAfter() != nil && p.GetSlowAfter().CheckValid() != nil {
 		return check.Settings{}, invalid(prefix+".slow_after", "is not a span of time")
 	}
@@ -45,7 +45,7 @@ func SettingsFromProto(prefix string, p *monitorpb.CheckSettings) (check.Setting
 	return s, nil
 }
 
-// settingsMessage is what the messages have in common that hold settings.
+// settingsMessage is the common part of the messages that contain settings.
 type settingsMessage interface {
 	GetMethod() checkv1.Method
 	GetRedirectPolicy() checkv1.RedirectPolicy
@@ -54,7 +54,8 @@ type settingsMessage interface {
 	GetForbiddenTexts() []string
 }
 
-// settingsFromProto reads all but the slow-after, which has a form of its own in each message.
+// settingsFromProto converts everything except the slow-after, whose form differs between
+// the messages.
 func settingsFromProto(prefix string, p settingsMessage) (check.Settings, error) {
 	if _, ok := checkv1.Method_name[int32(p.GetMethod())]; !ok {
 		return check.Settings{}, invalid(prefix+".method", "has no value %d", p.GetMethod())
@@ -83,7 +84,7 @@ func settingsFromProto(prefix string, p settingsMessage) (check.Settings, error)
 }
 
 // ValidateSettings refuses headers and texts that no node accepts in a target, with
-// a *FieldError whose field begins with prefix. Who stores settings should ask it first.
+// a *FieldError whose field begins with prefix. Call it before storing settings.
 func ValidateSettings(prefix string, s check.Settings) error {
 	if n := len(s.Headers); n > MaxHeaders {
 		return invalid(prefix+".headers", "must be at most %d, are %d", MaxHeaders, n)

@@ -11,8 +11,8 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"pgregory.net/rapid"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
-	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
 	"github.com/Automattic/jetmon/test/seeds"
@@ -22,7 +22,7 @@ func TestSettingsSurviveTheWire(t *testing.T) {
 	t.Parallel()
 	seeds.Check(t, []uint64{1}, func(t *rapid.T) {
 		want := targets().Draw(t, "target").Settings
-		got, err := checkpb.SettingsFromProto("x", overTheWire(t, checkpb.SettingsToProto(want), new(monitorpb.CheckSettings)))
+		got, err := checkpb.SettingsFromProto("x", overTheWire(t, checkpb.SettingsToProto(want), new(monitorv1.CheckSettings)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,7 @@ func TestAbsentSettingsAreTheDefaultOnes(t *testing.T) {
 
 func TestASlowAfterIsCutToWhatNodesAreTold(t *testing.T) {
 	t.Parallel()
-	got, err := checkpb.SettingsFromProto("x", &monitorpb.CheckSettings{SlowAfter: durationpb.New(1_999_999)})
+	got, err := checkpb.SettingsFromProto("x", &monitorv1.CheckSettings{SlowAfter: durationpb.New(1_999_999)})
 	if err != nil || got.SlowAfter != time.Millisecond {
 		t.Errorf("%v, %v", got.SlowAfter, err)
 	}
@@ -54,19 +54,19 @@ func TestASlowAfterIsCutToWhatNodesAreTold(t *testing.T) {
 func TestWrongSettingsAreRefusedByField(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		settings *monitorpb.CheckSettings
+		settings *monitorv1.CheckSettings
 		field    string
 	}{
-		"a method from the future":          {&monitorpb.CheckSettings{Method: 77}, "site.settings.method"},
-		"a redirect policy that is none":    {&monitorpb.CheckSettings{RedirectPolicy: -1}, "site.settings.redirect_policy"},
-		"slow after more than a minute":     {&monitorpb.CheckSettings{SlowAfter: durationpb.New(61 * time.Second)}, "site.settings.slow_after"},
-		"slow before it began":              {&monitorpb.CheckSettings{SlowAfter: durationpb.New(-1)}, "site.settings.slow_after"},
-		"a span that is none":               {&monitorpb.CheckSettings{SlowAfter: &durationpb.Duration{Seconds: 1, Nanos: -1}}, "site.settings.slow_after"},
-		"more milliseconds than 32 bits":    {&monitorpb.CheckSettings{SlowAfter: durationpb.New((1<<32 + 5) * time.Millisecond)}, "site.settings.slow_after"},
-		"a header that smuggles":            {&monitorpb.CheckSettings{Headers: []*checkv1.Header{{Name: "Content-Length"}}}, "site.settings.headers[0].name"},
-		"nine headers":                      {&monitorpb.CheckSettings{Headers: make([]*checkv1.Header, 9)}, "site.settings.headers"},
-		"an empty text":                     {&monitorpb.CheckSettings{RequiredTexts: []string{""}}, "site.settings.required_texts[0]"},
-		"a forbidden text that is too long": {&monitorpb.CheckSettings{ForbiddenTexts: []string{strings.Repeat("x", 201)}}, "site.settings.forbidden_texts[0]"},
+		"a method from the future":          {&monitorv1.CheckSettings{Method: 77}, "site.settings.method"},
+		"a redirect policy that is none":    {&monitorv1.CheckSettings{RedirectPolicy: -1}, "site.settings.redirect_policy"},
+		"slow after more than a minute":     {&monitorv1.CheckSettings{SlowAfter: durationpb.New(61 * time.Second)}, "site.settings.slow_after"},
+		"slow before it began":              {&monitorv1.CheckSettings{SlowAfter: durationpb.New(-1)}, "site.settings.slow_after"},
+		"a span that is none":               {&monitorv1.CheckSettings{SlowAfter: &durationpb.Duration{Seconds: 1, Nanos: -1}}, "site.settings.slow_after"},
+		"more milliseconds than 32 bits":    {&monitorv1.CheckSettings{SlowAfter: durationpb.New((1<<32 + 5) * time.Millisecond)}, "site.settings.slow_after"},
+		"a header that smuggles":            {&monitorv1.CheckSettings{Headers: []*checkv1.Header{{Name: "Content-Length"}}}, "site.settings.headers[0].name"},
+		"nine headers":                      {&monitorv1.CheckSettings{Headers: make([]*checkv1.Header, 9)}, "site.settings.headers"},
+		"an empty text":                     {&monitorv1.CheckSettings{RequiredTexts: []string{""}}, "site.settings.required_texts[0]"},
+		"a forbidden text that is too long": {&monitorv1.CheckSettings{ForbiddenTexts: []string{strings.Repeat("x", 201)}}, "site.settings.forbidden_texts[0]"},
 	} {
 		_, err := checkpb.SettingsFromProto("site.settings", tt.settings)
 		if fe, ok := errors.AsType[*checkpb.FieldError](err); !ok || fe.Field != tt.field || fe.Description == "" {

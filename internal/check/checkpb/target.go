@@ -9,11 +9,11 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Limits of what a target may ask for, equal to those of jetmon.monitor.v1.CheckSettings.
+// Limits on a target, equal to those of jetmon.monitor.v1.CheckSettings.
 const (
 	MaxTexts            = 8
 	MaxTextBytes        = 200
@@ -22,22 +22,22 @@ const (
 	MaxHeaderValueBytes = 1000
 )
 
-// FieldError says which field of a message is wrong, and how.
+// FieldError names a wrong field of a message and its fault.
 type FieldError struct {
 	// Field is the path of the field in proto names, such as "target.headers[1].name".
 	Field string
-	// Description says what the field must be; it follows the name in a sentence.
+	// Description states what the field must be; it follows the name in a sentence.
 	Description string
 }
 
-// Error is "target.url: must not be empty".
+// Error returns, for example, "target.url: must not be empty".
 func (e *FieldError) Error() string { return e.Field + ": " + e.Description }
 
 func invalid(field, format string, args ...any) error {
 	return &FieldError{Field: field, Description: fmt.Sprintf(format, args...)}
 }
 
-// TargetToProto puts a target on the wire. A timeout is rounded up to a
+// TargetToProto converts a target to its wire form. It rounds the timeout up to a
 // millisecond, so that a short one does not become 0, the default.
 func TargetToProto(t check.Target) *checkv1.Target {
 	return &checkv1.Target{
@@ -64,8 +64,9 @@ func headersToProto(headers []check.Header) []*checkv1.Header {
 	return out
 }
 
-// TargetFromProto reads a target and refuses a wrong one with a *FieldError.
-// The URL stays as it was written. A timeout of 0 stays 0: what it means is the caller's.
+// TargetFromProto converts a target from its wire form, and refuses a wrong one with a
+// *FieldError. The URL stays unchanged. A timeout of 0 stays 0: the caller decides its
+// meaning.
 func TargetFromProto(p *checkv1.Target) (check.Target, error) {
 	if p == nil {
 		return check.Target{}, invalid("target", "must be given")
@@ -132,8 +133,8 @@ func wrongHeaderValue(value string) string {
 	return ""
 }
 
-// reservedHeader names the fields that frame a request or belong to the connection.
-// A target that could set them could smuggle a second request, or break the check.
+// reservedHeader reports whether a field frames a request or belongs to the connection.
+// A target that could set such a field could smuggle a second request, or break the check.
 func reservedHeader(name string) bool {
 	switch strings.ToLower(name) {
 	case "host", "connection", "proxy-connection", "keep-alive", "transfer-encoding",
@@ -146,8 +147,8 @@ func reservedHeader(name string) bool {
 
 func isControl(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }
 
-// escapeInvalidUTF8 percent-encodes the bytes that a proto string cannot carry, which
-// is what a request line would do with them. One bad row must not spoil its batch.
+// escapeInvalidUTF8 percent-encodes the bytes that a proto string cannot carry, as a
+// request line would. One bad row must not spoil its batch.
 func escapeInvalidUTF8(s string) string {
 	if utf8.ValidString(s) {
 		return s
@@ -177,7 +178,7 @@ func validTexts(texts []string) []string {
 	return texts
 }
 
-// millisUp rounds up, and bounds to what the wire holds.
+// millisUp converts to milliseconds, rounded up and limited to the wire's range.
 func millisUp(d time.Duration) uint32 {
 	if d <= 0 {
 		return 0

@@ -7,13 +7,13 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// What follows does at once what the conversions and the generated code do in two
-// steps, for the streams on which a coordinator spends its time. It knows the messages
-// as they nearly always are; any other goes the long way, so that the result is the same.
+// The functions below do in one step what the conversions and the generated code do in
+// two, for the streams on which a coordinator spends its time. They handle the usual
+// messages; unusual ones take the long way, so that the result is always the same.
 
 // AppendTarget appends the encoding of TargetToProto(t).
 func AppendTarget(to []byte, t check.Target) ([]byte, error) {
@@ -38,7 +38,7 @@ func AppendTarget(to []byte, t check.Target) ([]byte, error) {
 	return to, nil
 }
 
-// appendNumber appends a field of a number, unless it is 0.
+// appendNumber appends a numeric field, unless it is 0.
 func appendNumber(to []byte, field protowire.Number, n uint64) []byte {
 	if n == 0 {
 		return to
@@ -46,9 +46,9 @@ func appendNumber(to []byte, field protowire.Number, n uint64) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(to, field, protowire.VarintType), n)
 }
 
-// ReadObservation reads an encoded observation into one: what ObservationFromProto makes
-// of what the generated code makes of the bytes, which stay the caller's. The error says
-// that they are no message.
+// ReadObservation decodes an observation. The result is that of the generated code and
+// ObservationFromProto together. It does not keep wire. It returns an error when the bytes
+// are not a message.
 func ReadObservation(wire []byte, to *check.Observation) error {
 	if readObservation(wire, to) {
 		return nil

@@ -13,14 +13,14 @@ import (
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
 	"github.com/Automattic/jetmon/test/seeds"
 )
 
-// assertReadAlike holds ReadObservation to what the generated code and
-// ObservationFromProto make of the same bytes.
+// assertReadAlike compares ReadObservation with the generated code and
+// ObservationFromProto on the same bytes.
 func assertReadAlike(t rapid.TB, wire []byte) {
 	t.Helper()
 	kept := bytes.Clone(wire)
@@ -54,7 +54,7 @@ func TestObservationsAreReadAsTheGeneratedCodeReadsThem(t *testing.T) {
 	})
 }
 
-// Nobody sends these on purpose, but what they mean is fixed.
+// No node sends these on purpose, but their meaning is defined.
 func TestOddObservationsAreReadAsTheGeneratedCodeReadsThem(t *testing.T) {
 	t.Parallel()
 	number := func(field protowire.Number, v uint64) []byte {
@@ -130,7 +130,8 @@ func FuzzReadObservation(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) { assertReadAlike(t, b) })
 }
 
-// assertWrittenAlike holds AppendTarget to what the generated code makes of TargetToProto.
+// assertWrittenAlike compares AppendTarget with the generated code's encoding of
+// TargetToProto.
 func assertWrittenAlike(t rapid.TB, target check.Target) {
 	t.Helper()
 	want, err := proto.MarshalOptions{Deterministic: true}.Marshal(checkpb.TargetToProto(target))
@@ -184,7 +185,8 @@ func BenchmarkReadHealthyObservation(b *testing.B) {
 	}
 }
 
-// The same by the generated code, to compare with.
+// BenchmarkReadHealthyObservationGenerated does the same with the generated code, for
+// comparison.
 func BenchmarkReadHealthyObservationGenerated(b *testing.B) {
 	wire, err := proto.Marshal(checkpb.ObservationToProto(healthy()))
 	if err != nil {

@@ -9,10 +9,10 @@ import (
 	"github.com/Automattic/jetmon/internal/jetpack"
 )
 
-// textWidth is where text is wrapped.
+// textWidth is the width at which text wraps.
 const textWidth = 110
 
-// Diagnosis writes a report on a site, in colours if wanted.
+// Diagnosis writes the report on a site, in colours if color is set.
 func Diagnosis(w io.Writer, r *jetpack.Report, color bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%s)\n", printable(r.URL), r.Took.Round(time.Millisecond))
@@ -21,7 +21,7 @@ func Diagnosis(w io.Writer, r *jetpack.Report, color bool) error {
 	return err
 }
 
-// paint colours texts, or leaves them as they are.
+// paint returns a function that colours texts, or leaves them unchanged.
 func paint(color bool) func(color, text string) string {
 	if !color {
 		return func(_, text string) string { return text }
@@ -61,7 +61,7 @@ func writeFindings(b *strings.Builder, paint func(color, text string) string, r 
 	fmt.Fprintf(b, "\n%s\n", paint("1", printable(r.Conclusion)))
 }
 
-// wrap breaks a text into lines at blanks.
+// wrap splits a text into lines at blanks.
 func wrap(text string, width int) []string {
 	var lines []string
 	for len(text) > width {

@@ -71,7 +71,7 @@ func TestColoursChangeNoText(t *testing.T) {
 	}
 }
 
-// logs reads a log of one page, often asked for, and calls of Jetpack's.
+// logs reads a log with many requests for one page, and with calls of Jetpack.
 func logs(t *testing.T, buffers string) *jetpack.LogReport {
 	t.Helper()
 	const stamp = `1.2.3.4 - - [03/Jan/2018:11:07:23 +0000] `

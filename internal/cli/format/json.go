@@ -10,13 +10,13 @@ import (
 	"github.com/Automattic/jetmon/internal/restjson"
 )
 
-// JSON writes a message as REST answers it, indented.
+// JSON writes a message as the REST API does, but indented.
 func JSON(w io.Writer, m proto.Message) error {
 	text, err := restjson.Indented(m)
 	return put(w, text, err)
 }
 
-// JSONLine writes a message as REST answers it, in one line.
+// JSONLine writes a message as the REST API does, in one line.
 func JSONLine(w io.Writer, m proto.Message) error {
 	text, err := restjson.Line(m)
 	return put(w, text, err)
@@ -30,7 +30,7 @@ func put(w io.Writer, text []byte, err error) error {
 	return err
 }
 
-// value writes what is no message, by the same rules.
+// value writes a value that is not a message, by the same rules.
 func value(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")

@@ -13,7 +13,7 @@ import (
 	"github.com/Automattic/jetmon/internal/restjson"
 )
 
-// Logs writes a report on the logs of this name, in colours if wanted.
+// Logs writes the report on the logs titled name, in colours if color is set.
 func Logs(w io.Writer, name string, r *jetpack.LogReport, color bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%s)\n", printable(name), r.Took.Round(time.Millisecond))
@@ -40,7 +40,7 @@ func writeURLs(b *strings.Builder, title string, urls []accesslog.URL, buffers i
 	}
 }
 
-// LogsJSON writes a report on logs for programs.
+// LogsJSON writes the report on logs as JSON for programs.
 func LogsJSON(w io.Writer, r *jetpack.LogReport) error {
 	diagnosis, err := restjson.Line(jetpackpb.DiagnosisToProto(&r.Report))
 	if err != nil {
@@ -51,7 +51,7 @@ func LogsJSON(w io.Writer, r *jetpack.LogReport) error {
 	return value(w, report)
 }
 
-// logsJSON is a report on logs for programs: the findings as the API has them, and the
+// logsJSON is the report on logs for programs: the findings in the API's form, and the
 // numbers behind them.
 type logsJSON struct {
 	Diagnosis json.RawMessage `json:"diagnosis"`
@@ -102,7 +102,7 @@ type errorJSON struct {
 	Example string `json:"example"`
 }
 
-// logsToJSON converts all but the diagnosis.
+// logsToJSON converts everything except the diagnosis.
 func logsToJSON(r *jetpack.LogReport) logsJSON {
 	out := logsJSON{
 		Requests: r.Access.Good, BadLines: r.Access.Bad, Buffers: r.Buffers.String(), Over: r.Access.Over,

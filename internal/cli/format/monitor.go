@@ -5,8 +5,8 @@ import (
 	"io"
 	"time"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
 // Sites writes a list of sites.
@@ -33,30 +33,30 @@ func Outages(w io.Writer, list *monitorv1.ListOutagesResponse) error {
 	})
 }
 
-// more ends a list that is cut off.
+// more ends a list that is truncated.
 func (p *page) more(token string) {
 	if token != "" {
 		p.line("There are more: --limit=0 lists all.")
 	}
 }
 
-// Explanation writes why a site is believed to be what it is.
+// Explanation writes the reasons for a site's status.
 func Explanation(w io.Writer, x *monitorv1.Explanation) error {
 	return write(w, func(p *page) { p.explanation(x) })
 }
 
-// Outage writes one outage with all that led to it.
+// Outage writes one outage with the checks and votes that led to it.
 func Outage(w io.Writer, o *monitorv1.Outage) error {
 	return write(w, func(p *page) { p.outage(o) })
 }
 
-// Replay writes what the replay of a ballot came to, and, if wanted, what another rule
-// makes of it.
+// Replay writes the result of replaying a ballot, and if other is set, the result of
+// another rule.
 func Replay(w io.Writer, r *monitorv1.ReplayOutageResponse, other bool) error {
 	return write(w, func(p *page) { p.replay(r, other) })
 }
 
-// Ballot writes what verifliers say of a URL at this moment.
+// Ballot writes the verifliers' votes on a URL at this moment.
 func Ballot(w io.Writer, url string, b *monitorv1.Ballot) error {
 	return write(w, func(p *page) {
 		p.line("%s", url)
@@ -103,7 +103,7 @@ func (p *page) outage(o *monitorv1.Outage) {
 	p.votes(o.GetVotes())
 }
 
-// over is when an outage ended, and why; "-" while it is open.
+// over formats the time and reason of an outage's end, "-" while it is open.
 func over(o *monitorv1.Outage) string {
 	if o.GetEndReason() == monitorv1.EndReason_END_REASON_UNSPECIFIED {
 		return moment(o.GetEndTime())
@@ -152,7 +152,7 @@ func (p *page) checks(title string, checks []*monitorv1.LocalCheck) {
 	}
 }
 
-// seen is an observation in a few words.
+// seen describes an observation in a few words.
 func seen(o *checkv1.Observation) string {
 	took := time.Duration(o.GetTimings().GetTotalMicros()) * time.Microsecond
 	switch {
@@ -164,7 +164,7 @@ func seen(o *checkv1.Observation) string {
 	return fmt.Sprintf("%s: %s, %s", word(o.GetOutcome(), "OUTCOME_"), failure(o.GetFailure(), o.GetReason(), int32(o.GetHttpStatus())), took.Round(time.Millisecond))
 }
 
-// failure is a failure in a few words.
+// failure describes a failure in a few words.
 func failure(kind checkv1.FailureKind, reason string, status int32) string {
 	text := word(kind, "FAILURE_KIND_")
 	if reason != "" {

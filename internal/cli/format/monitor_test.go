@@ -9,12 +9,12 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/cli/format"
 )
 
-// at is some seconds after noon of a day in May.
+// at returns a time some seconds after noon on a day in May.
 func at(seconds int) *timestamppb.Timestamp {
 	return timestamppb.New(time.Date(2026, 5, 13, 12, 0, seconds, 0, time.UTC))
 }
@@ -132,7 +132,7 @@ Down.
 Withheld: nothing.
 Regional at 2026-05-13 12:00:04Z: down from [asia], up from [europe america].
 Next check: 2026-05-13 12:00:30Z.
-Checks that count:
+Checks:
   2026-05-13 12:00:00Z  c1  down: server (http_502), HTTP status 502, 12ms
 Rule: 2 of 3 in 2 regions.
 Last decision: CONFIRMED at 2026-05-13 12:00:03Z, round 2, 2 of 3 in 2 regions, after 2s` + ballotText +

@@ -13,7 +13,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check/checkpb"
 )
 
-// Observation writes what a check saw: the verdict, the way there, where the time went.
+// Observation writes an observation: its outcome, the redirects, and the timings.
 func Observation(w io.Writer, title string, o check.Observation, now time.Time) error {
 	var b strings.Builder
 	pb := checkpb.ObservationToProto(o)
@@ -66,15 +66,15 @@ func Observation(w io.Writer, title string, o check.Observation, now time.Time) 
 	return err
 }
 
-// Series is what repeated checks of one URL came to.
+// Series is the result of repeated checks of one URL.
 type Series struct {
 	Up, Down, Unknown int
-	// Timings are those of all checks, in their order.
+	// Timings are the timings of all checks in order.
 	Timings []check.Timing
 }
 
-// Summary counts the checks and compares the first, which had to look everything up, with the others, which
-// had what it left: the answer of the name servers and the TLS session.
+// Summary writes the counts and compares the first check with the others. The others use
+// what the first one left in caches: the DNS answer and the TLS session.
 func Summary(w io.Writer, s Series) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d checks: %d up, %d down, %d unknown\n", len(s.Timings), s.Up, s.Down, s.Unknown)

@@ -1,8 +1,8 @@
-// Package format writes what the commands for people have to say: text in columns, and
-// JSON as REST answers it. It asks nobody and decides nothing.
+// Package format writes the output of the commands for people: text in columns, and the
+// JSON of the REST API. It makes no calls and decides nothing.
 //
-// What comes from sites and nodes cannot speak to the terminal: characters that do not
-// print are question marks in all text.
+// Data from sites and nodes cannot control the terminal: in all text, unprintable
+// characters become question marks.
 package format
 
 import (
@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// page is a text in columns where a line has tabs.
+// page is a text in which tabs separate columns.
 type page struct{ w *tabwriter.Writer }
 
 func write(w io.Writer, words func(*page)) error {
@@ -35,7 +35,7 @@ func (p *page) line(format string, args ...any) {
 	fmt.Fprintf(p.w, format+"\n", args...) // the error is Flush's
 }
 
-// printable keeps what a site sent from speaking to the terminal.
+// printable keeps a site's text from controlling the terminal.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -45,14 +45,14 @@ func printable(text string) string {
 	}, text)
 }
 
-// word is the name of an enum's value without its prefix, in lower case.
+// word returns the name of an enum value without its prefix, in lower case.
 func word(value fmt.Stringer, prefix string) string {
 	return strings.ToLower(strings.TrimPrefix(value.String(), prefix))
 }
 
 const momentLayout = "2006-01-02 15:04:05Z"
 
-// moment is a time for people, "-" when there is none.
+// moment formats a time for people, "-" when there is none.
 func moment(t *timestamppb.Timestamp) string {
 	if t == nil {
 		return "-"
@@ -60,7 +60,7 @@ func moment(t *timestamppb.Timestamp) string {
 	return t.AsTime().UTC().Format(momentLayout)
 }
 
-// ParseMoment reads RFC 3339, and the times that this package writes.
+// ParseMoment parses RFC 3339, and the times that this package writes.
 func ParseMoment(text string) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {

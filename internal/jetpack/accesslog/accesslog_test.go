@@ -26,7 +26,7 @@ const (
 	agent = "Jetpack by WordPress.com"
 )
 
-// line is one of the combined format.
+// line makes a line of the combined format.
 func line(request string, status int, size any, userAgent string) string {
 	return fmt.Sprintf(`192.0.87.45 - - [%s] "%s" %d %v "-" "%s"`+"\n", stamp, request, status, size, userAgent)
 }

@@ -11,11 +11,11 @@ import (
 const (
 	maxAgents     = 50
 	maxAgentBytes = 100
-	// keptNonces is how many of the latest nonces are surely remembered.
+	// keptNonces is how many of the latest nonces are remembered for certain.
 	keptNonces = 100_000
 )
 
-// Entrance is the door through which Jetpack's calls come.
+// Entrance is the endpoint that a call of Jetpack uses.
 type Entrance string
 
 // The entrances.
@@ -25,28 +25,28 @@ const (
 	EntranceREST   Entrance = "wp-json"
 )
 
-// Agent is a caller by its user agent.
+// Agent counts the calls with one user agent.
 type Agent struct {
 	Name        string
 	Count, Good uint64
 }
 
-// Calls are the calls that say to be Jetpack's.
+// Calls counts the calls that claim to be Jetpack's.
 type Calls struct {
 	Count uint64
-	// Statuses by code.
+	// Statuses counts by status code.
 	Statuses map[int]uint64
-	// Agents, the most frequent first; the last may be "(others)".
+	// Agents are in order of frequency; the last may be "(others)".
 	Agents    []Agent
 	Entrances map[Entrance]uint64
 	Sizes     Sizes
-	// Replays counts calls whose timestamp and nonce had come before; Replay is the time
-	// of the first in the log's form.
+	// Replays counts calls whose timestamp and nonce came before; Replay is the time of the
+	// first, as the log has it.
 	Replays uint64
 	Replay  string
 }
 
-// calls counts them.
+// calls does the counting for Calls.
 type calls struct {
 	count     uint64
 	statuses  [1000]uint64
@@ -66,7 +66,7 @@ func newCalls() calls {
 	}
 }
 
-// entranceOf says whether a request is Jetpack's, and by which door it came.
+// entranceOf reports whether a request is Jetpack's, and the endpoint that it used.
 func entranceOf(path, query []byte) (Entrance, bool) {
 	switch {
 	case !bytes.Contains(query, []byte("jetpack")):
@@ -81,7 +81,7 @@ func entranceOf(path, query []byte) (Entrance, bool) {
 	return "", false
 }
 
-// param gives a parameter of a query as it stands there.
+// param returns a parameter of a query without decoding it.
 func param(query []byte, name string) string {
 	for len(query) > 0 {
 		pair, rest, _ := bytes.Cut(query, []byte("&"))
@@ -146,10 +146,10 @@ func (c *calls) result() Calls {
 	return out
 }
 
-// nonces remembers the latest in two generations, as hashes: no nonce is kept.
+// nonces remembers the latest nonces in two generations, as hashes: it keeps no nonce.
 type nonces struct{ now, before map[uint64]struct{} }
 
-// again says whether the pair came before, and remembers it.
+// again reports whether the pair came before, and remembers it.
 func (n *nonces) again(timestamp, nonce string) bool {
 	h := fnv.New64a()
 	h.Write([]byte(timestamp)) // never fails

@@ -1,17 +1,17 @@
 // Package accesslog reads the access log of a web server and counts what explains
-// trouble with Jetpack: how large responses are, at most and not on average, and how
-// the calls of WordPress.com went.
+// trouble with Jetpack: the sizes of responses, the largest rather than the average, and
+// the results of WordPress.com's calls.
 //
-// It reads the common and combined formats, plain or gzip, as a stream, in memory that
-// does not grow with the log: sizes go into histograms, and URLs, user agents and nonces
-// are bounded in number. Lines that it cannot read are counted and passed over.
+// It reads the common and combined formats, plain or gzip, as a stream and in constant
+// memory: sizes go into histograms, and URLs, user agents and nonces are limited in number.
+// It counts and skips lines that it cannot parse.
 //
-// Queries are thrown away before anything is kept, for they hold tokens and signatures.
+// It drops queries before it keeps anything, because they contain tokens and signatures.
 //
-//	lines.go      a log as lines, unpacked
-//	entry.go      one line taken apart
-//	histogram.go  sizes, in bounded memory
-//	summary.go    what is kept of all lines
-//	traffic.go    per URL
-//	calls.go      calls of Jetpack, and nonces that came twice
+//	lines.go      splits a log into lines, decompressed
+//	entry.go      parses one line
+//	histogram.go  sizes, in constant memory
+//	summary.go    the counter of all lines
+//	traffic.go    counts per URL
+//	calls.go      Jetpack's calls, and nonces that came twice
 package accesslog

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// entry is one request of a log. Its slices point into the line.
+// entry is one request in a log. Its slices point into the line.
 type entry struct {
 	method, uri, userAgent []byte
 	status                 int
-	// bytes is the size of the body as it was sent.
+	// bytes is the size of the body as sent.
 	bytes int64
 	// stamp is the text of the time, as 10/Oct/2000:13:55:36 -0700.
 	stamp []byte
 }
 
-// parse takes a line of the common or combined format apart. What stands before the
-// time (a virtual host, addresses, users) and after the user agent does not matter.
+// parse parses a line of the common or combined format. It ignores everything before the
+// time (a virtual host, addresses, users) and after the user agent.
 func parse(line []byte) (e entry, ok bool) {
 	open := bytes.Index(line, []byte(" ["))
 	if open < 0 || bytes.IndexByte(line, 0) >= 0 {
@@ -48,7 +48,7 @@ func parse(line []byte) (e entry, ok bool) {
 	return e, true
 }
 
-// quoted reads a text in quotes after blanks; \" inside of it does not end it.
+// quoted reads a quoted text after blanks; \" inside the text does not end it.
 func quoted(b []byte) (text, rest []byte, ok bool) {
 	b = bytes.TrimLeft(b, " ")
 	if len(b) == 0 || b[0] != '"' {
@@ -86,7 +86,7 @@ func status(b []byte) (code int, rest []byte, ok bool) {
 	return code, b[3:], true
 }
 
-// maxSize is larger than any response, and keeps sums from overflowing.
+// maxSize is larger than any response, and prevents sums from overflowing.
 const maxSize = 1 << 44
 
 // size reads a number of bytes; "-" is none.
@@ -104,8 +104,8 @@ func size(b []byte) (n int64, rest []byte, ok bool) {
 	return n, b[i:], i > 0 && (i == len(b) || b[i] == ' ')
 }
 
-// splitRequest takes "POST /x HTTP/1.1" apart. Scanners send anything; a request that
-// is not one has the method "-".
+// splitRequest parses "POST /x HTTP/1.1". Scanners send anything; an invalid request gets
+// the method "-".
 func splitRequest(request []byte) (method, uri []byte, ok bool) {
 	space := bytes.IndexByte(request, ' ')
 	if space <= 0 || space > 16 {
@@ -123,10 +123,10 @@ func splitRequest(request []byte) (method, uri []byte, ok bool) {
 	return method, uri, true
 }
 
-// stampLayout is how logs write the time.
+// stampLayout is the time format of access logs.
 const stampLayout = "02/Jan/2006:15:04:05 -0700"
 
-// when reads an entry's time; the zero time is one that cannot be read.
+// when parses an entry's time; it returns the zero time when it cannot.
 func when(stamp []byte) time.Time {
 	at, err := time.Parse(stampLayout, string(stamp))
 	if err != nil {

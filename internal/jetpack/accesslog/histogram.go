@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// perOctave is how many buckets there are between a size and twice that size, so a
-// percentile is at most 1/16 too large.
+// perOctave is the number of buckets between a size and twice that size, so a percentile
+// is at most 1/16 too large.
 const perOctave = 16
 
 // Sizes is a distribution of sizes in bytes: count, sum, smallest and largest are exact,
-// percentiles at most 6.25 % too large. It takes at most 700 numbers, less when sizes
-// are alike.
+// percentiles at most 6.25 % too large. It stores at most 700 numbers, fewer when sizes
+// are similar.
 type Sizes struct {
 	Count    uint64
 	Sum      int64
@@ -22,7 +22,7 @@ type Sizes struct {
 	first  int
 }
 
-// add counts one size, which is not negative.
+// add counts one size, which must not be negative.
 func (s *Sizes) add(n int64) {
 	if s.Count == 0 || n < s.Min {
 		s.Min = n
@@ -36,7 +36,7 @@ func (s *Sizes) add(n int64) {
 	}
 }
 
-// bucket makes room for a bucket.
+// bucket returns the counter of a bucket, and makes room for it if necessary.
 func (s *Sizes) bucket(b int) *uint32 {
 	switch {
 	case len(s.counts) == 0:
@@ -50,7 +50,7 @@ func (s *Sizes) bucket(b int) *uint32 {
 	return &s.counts[b-s.first]
 }
 
-// merge adds all of another distribution.
+// merge adds another distribution.
 func (s *Sizes) merge(o *Sizes) {
 	if o.Count == 0 {
 		return
@@ -69,7 +69,7 @@ func (s *Sizes) merge(o *Sizes) {
 	}
 }
 
-// Average is the mean, 0 when there is none.
+// Average returns the mean, 0 when there are no sizes.
 func (s *Sizes) Average() int64 {
 	if s.Count == 0 {
 		return 0
@@ -77,7 +77,7 @@ func (s *Sizes) Average() int64 {
 	return s.Sum / int64(s.Count)
 }
 
-// Percentile gives a size that p percent of all are not larger than.
+// Percentile returns a size that p percent of all sizes do not exceed.
 func (s *Sizes) Percentile(p float64) int64 {
 	var total uint64
 	for _, n := range s.counts {
@@ -93,7 +93,8 @@ func (s *Sizes) Percentile(p float64) int64 {
 	return s.Max
 }
 
-// bucketOf: sizes under perOctave have a bucket each, then perOctave an octave.
+// bucketOf returns the bucket of a size. Each size below perOctave has its own bucket;
+// above that, each octave has perOctave buckets.
 func bucketOf(n int64) int {
 	if n < perOctave {
 		return int(max(n, 0))
@@ -102,7 +103,7 @@ func bucketOf(n int64) int {
 	return octave*perOctave + int(n>>octave)
 }
 
-// upperEnd is the largest size in a bucket.
+// upperEnd returns the largest size in a bucket.
 func upperEnd(b int) int64 {
 	if b < perOctave {
 		return int64(b)

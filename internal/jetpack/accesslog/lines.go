@@ -10,15 +10,16 @@ import (
 )
 
 const (
-	// maxLine is how long a line may be; signed URLs and their referrers make long ones.
+	// maxLine limits the length of a line; signed URLs and their referrers make long ones.
 	maxLine = 64 << 10
-	// chunk is how much is read at once.
+	// chunk is the size of the read buffer.
 	chunk = 256 << 10
 )
 
-// Lines calls f with each line of a log, without its end; the bytes are valid until f
-// returns. A line that is too long is given as nil. gzip is told by its first bytes, also
-// when several are put together. It returns the error that ended the reading early.
+// Lines calls f with each line of a log, without its line end; the bytes are valid until f
+// returns. For a line that is too long it calls f with nil. It recognises gzip by its first
+// bytes, and reads several concatenated gzip members. It returns the error that ended the
+// reading early.
 func Lines(r io.Reader, f func(line []byte)) error {
 	in := bufio.NewReaderSize(r, chunk)
 	magic, err := in.Peek(2)
@@ -64,7 +65,7 @@ func give(line []byte, f func([]byte)) {
 	}
 }
 
-// skipLine reads to the end of a line that does not fit.
+// skipLine reads to the end of a line that is too long.
 func skipLine(in *bufio.Reader) error {
 	for {
 		_, err := in.ReadSlice('\n')

@@ -8,34 +8,34 @@ import (
 
 // Options for New.
 type Options struct {
-	// Buffers is how many bytes of a response fit into the web server's buffers; larger
-	// ones are counted. 0 counts none.
+	// Buffers is the size of the web server's buffers in bytes; the counter counts larger
+	// responses. 0 counts none.
 	Buffers int64
-	// Top is how many URLs are listed.
+	// Top is how many URLs to list.
 	Top int
 }
 
-// Summary is what a log says.
+// Summary is the result of counting a log.
 type Summary struct {
-	// Good are lines that were read; Bad those that could not be.
+	// Good counts the lines that could be parsed, Bad the others.
 	Good, Bad uint64
 	// BadAt is the number of the first bad line, 0 when there is none.
 	BadAt uint64
-	// First and Last are the times of the first and last good line; zero when they
-	// cannot be read.
+	// First and Last are the times of the first and last good line; zero when they cannot be
+	// parsed.
 	First, Last time.Time
-	// Dynamic are the responses that PHP most likely made, with a body.
+	// Dynamic are the responses that PHP most likely made and that have a body.
 	Dynamic Sizes
 	// Over counts those of Dynamic that are larger than Options.Buffers.
 	Over uint64
-	// Frequent are the URLs called most, Large those with the largest dynamic response.
+	// Frequent are the most requested URLs, Large those with the largest dynamic responses.
 	Frequent, Large []URL
-	// Forgotten counts URLs that were put together because there are too many.
+	// Forgotten counts URLs that were merged because there were too many.
 	Forgotten uint64
 	Calls     Calls
 }
 
-// Counter reads logs, one after the other. It is not safe for concurrent use.
+// Counter reads logs, one after another. It is not safe for concurrent use.
 type Counter struct {
 	o           Options
 	good, bad   uint64
@@ -45,7 +45,7 @@ type Counter struct {
 	over        uint64
 	traffic     traffic
 	calls       calls
-	// key is the path that is counted, a buffer.
+	// key is a buffer for the path of the current line.
 	key []byte
 }
 
@@ -54,7 +54,7 @@ func New(o Options) *Counter {
 	return &Counter{o: o, traffic: newTraffic(), calls: newCalls()}
 }
 
-// Read counts a whole log. What was read before an error stays counted.
+// Read counts a whole log. The lines before an error stay counted.
 func (c *Counter) Read(r io.Reader) error { return Lines(r, c.line) }
 
 func (c *Counter) line(line []byte) {
@@ -77,7 +77,7 @@ func (c *Counter) line(line []byte) {
 	c.count(&e, path, door)
 }
 
-// count adds a request to the sizes. HEAD and 304 have no body whatever the page is.
+// count adds a request to the sizes. HEAD and 304 never have a body.
 func (c *Counter) count(e *entry, path []byte, door Entrance) {
 	dynamic := isDynamic(path)
 	hasBody := e.status != 304 && string(e.method) != "HEAD"
@@ -104,7 +104,7 @@ func (c *Counter) count(e *entry, path []byte, door Entrance) {
 	}
 }
 
-// Summary says what was counted so far.
+// Summary returns the counts so far.
 func (c *Counter) Summary() Summary {
 	large := traffic{urls: map[string]*URL{}}
 	for key, u := range c.traffic.urls {

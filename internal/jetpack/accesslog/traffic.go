@@ -7,39 +7,39 @@ import (
 	"strings"
 )
 
-// Bounds of what is kept per URL.
+// Limits on the counts per URL.
 const (
-	// keptURLs is how many URLs survive when there are twice as many.
+	// keptURLs is how many URLs prune keeps when there are twice as many.
 	keptURLs = 2000
 	// maxPath is how much of a path is kept.
 	maxPath = 200
 )
 
-// URL is what was seen of one path; its query is dropped.
+// URL counts the requests for one path, without its query.
 type URL struct {
 	Path string
-	// Dynamic says that PHP most likely makes it.
+	// Dynamic is true when PHP most likely makes the response.
 	Dynamic bool
-	// Count is how often it was asked for.
+	// Count is the number of requests.
 	Count uint64
-	// Sizes of the bodies; HEAD and 304 have none.
+	// Sizes are the sizes of the bodies; HEAD and 304 have none.
 	Sizes Sizes
-	// Statuses by class: 1xx to 5xx.
+	// Statuses counts by class: 1xx to 5xx.
 	Statuses [5]uint64
 }
 
-// traffic counts per URL, in bounded memory: when there are too many, those with few
-// and small responses are put together. One that comes back begins anew.
+// traffic counts per URL in constant memory. When there are too many URLs, it merges those
+// with few and small responses. If a merged URL occurs again, its count starts anew.
 type traffic struct {
 	urls map[string]*URL
-	// others are those put together, forgotten how many they were.
+	// others are the sizes of the merged URLs, and forgotten is their number.
 	others    Sizes
 	forgotten uint64
 }
 
 func newTraffic() traffic { return traffic{urls: make(map[string]*URL, 64)} }
 
-// of gives the counter of a path.
+// of returns the counter of a path.
 func (t *traffic) of(key []byte, dynamic bool) *URL {
 	if u := t.urls[string(key)]; u != nil {
 		return u
@@ -52,8 +52,7 @@ func (t *traffic) of(key []byte, dynamic bool) *URL {
 	return u
 }
 
-// prune keeps the URLs that were called most, and among the rest those with the largest
-// responses.
+// prune keeps the most frequent URLs, and those of the rest with the largest responses.
 func (t *traffic) prune() {
 	type keyed struct {
 		key string
@@ -77,7 +76,7 @@ func (t *traffic) prune() {
 	}
 }
 
-// top lists at most n URLs, first by a.
+// top returns at most n URLs, ordered by the function by.
 func (t *traffic) top(n int, by func(a, b *URL) int) []URL {
 	all := make([]*URL, 0, len(t.urls))
 	for _, u := range t.urls {
@@ -94,8 +93,8 @@ func (t *traffic) top(n int, by func(a, b *URL) int) []URL {
 func byCount(a, b *URL) int { return cmp.Compare(b.Count, a.Count) }
 func byMax(a, b *URL) int   { return cmp.Compare(b.Sizes.Max, a.Sizes.Max) }
 
-// isDynamic says whether PHP most likely made the response: all that has no ending of a
-// file. WordPress makes pages, feeds and site maps.
+// isDynamic reports whether PHP most likely made the response: any path without the
+// extension of a static file. WordPress makes pages, feeds and site maps.
 func isDynamic(path []byte) bool {
 	dot := bytes.LastIndexByte(path, '.')
 	if dot < 0 || bytes.IndexByte(path[dot:], '/') >= 0 {
@@ -122,7 +121,7 @@ func isDynamic(path []byte) bool {
 	return true
 }
 
-// clean makes text of a log fit to be shown: printable ASCII, at most n bytes.
+// clean makes a text from a log safe to show: printable ASCII, at most n bytes.
 func clean(b []byte, n int) string {
 	out := make([]byte, 0, min(len(b), n))
 	for _, c := range b[:min(len(b), n)] {

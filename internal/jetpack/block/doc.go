@@ -1,7 +1,7 @@
-// Package block tells from the answer to a GET or POST of xmlrpc.php who stands in the
-// way of Jetpack, and what the site's owner can do. Each way of being blocked has its
-// own kind; a healthy answer has one, too.
+// Package block decides from the answer to a GET or POST of xmlrpc.php who blocks
+// Jetpack, and what the site's owner can do. Each way of blocking has its own kind; so
+// does a healthy answer.
 //
-// It judges answers that others fetched, from status, header and the beginning of the
+// It examines answers that its caller fetched: status, header and the beginning of the
 // body. It does no I/O.
 package block

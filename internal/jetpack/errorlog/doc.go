@@ -1,12 +1,12 @@
-// Package errorlog reads the error log of a web server or of PHP and groups what it
-// says by cause: what the site owner sees as a thousand lines are three troubles.
+// Package errorlog reads the error log of a web server or of PHP and groups its entries
+// by cause: a thousand lines may be only three troubles.
 //
-// It knows the forms of nginx, Apache and PHP-FPM, as a stream; entries over several
-// lines (PHP's stack traces) are put together. Groups are bounded in number, and the one
-// example kept of each has its secrets taken out.
+// It reads the formats of nginx, Apache and PHP-FPM as a stream, and joins entries of
+// several lines (PHP's stack traces). The number of groups is limited, and the one example
+// of each has its secrets removed.
 //
 //	entry.go   lines to entries
-//	kind.go    the troubles that are known, with their explanations
-//	redact.go  queries, tokens and signatures taken out
+//	kind.go    the known troubles, with their explanations
+//	redact.go  removes queries, tokens and signatures
 //	group.go   counting
 package errorlog

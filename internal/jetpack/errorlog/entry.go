@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// maxEntry is how much of an entry of several lines is looked at.
+// maxEntry is how much of an entry of several lines is kept.
 const maxEntry = 16 << 10
 
-// How programs write the time at the beginning of an entry.
+// The time formats at the beginning of an entry.
 const (
 	nginxLayout  = "2006/01/02 15:04:05"
 	phpLayout    = "02-Jan-2006 15:04:05" // in brackets; a zone or a fraction may follow
 	apacheLayout = "Mon Jan 02 15:04:05 2006"
 )
 
-// startOf reads the time that an entry begins with; ok is false for a line that
+// startOf parses the time at the beginning of an entry; ok is false for a line that
 // continues the entry before it.
 func startOf(line []byte) (at time.Time, rest []byte, ok bool) {
 	switch {
@@ -46,7 +46,7 @@ func startsWith(line []byte, text, layout string, end int) (time.Time, []byte, b
 	return at, bytes.TrimLeft(line[end:], " "), true
 }
 
-// withoutFraction takes the fraction out of "15:04:05.123456 2006".
+// withoutFraction removes the fraction from "15:04:05.123456 2006".
 func withoutFraction(s string) string {
 	dot, year := strings.IndexByte(s, '.'), strings.LastIndexByte(s, ' ')
 	if dot < 0 || year < dot {

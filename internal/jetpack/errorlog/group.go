@@ -11,33 +11,33 @@ import (
 	"github.com/Automattic/jetmon/internal/jetpack/accesslog"
 )
 
-// maxPaths is how many request paths are kept of a group.
+// maxPaths limits the request paths of a group.
 const maxPaths = 20
 
-// Group is all entries of one kind.
+// Group counts all entries of one kind.
 type Group struct {
 	Kind  Kind
 	Count uint64
-	// Jetpack counts those about a call of Jetpack's.
+	// Jetpack counts the entries about calls of Jetpack.
 	Jetpack uint64
-	// First and Last are in the log's own time zone, told as if it were UTC.
+	// First and Last are in the log's own time zone, but marked as UTC.
 	First, Last time.Time
 	// Example is one entry, redacted.
 	Example string
-	// Paths are those of the requests, the most frequent first.
+	// Paths are the paths of the requests, the most frequent first.
 	Paths []string
-	// Harmless ones are worth a remark, not a worry.
+	// Harmless is true for a kind that deserves a remark but no worry.
 	Harmless  bool
 	Means, Do string
 
 	paths map[string]uint64
 }
 
-// Summary is what an error log says.
+// Summary is the result of counting an error log.
 type Summary struct {
-	// Entries were read; Bad are lines that belong to none.
+	// Entries counts the entries; Bad counts the lines that belong to none.
 	Entries, Bad uint64
-	// Groups, the most frequent first.
+	// Groups are in order of frequency.
 	Groups []Group
 }
 
@@ -45,7 +45,7 @@ type Summary struct {
 type Counter struct {
 	entries, bad uint64
 	groups       map[Kind]*Group
-	// open is the entry that may go on in the next line.
+	// open is the entry that may continue on the next line.
 	open   []byte
 	openAt time.Time
 }
@@ -53,7 +53,7 @@ type Counter struct {
 // New makes a counter.
 func New() *Counter { return &Counter{groups: map[Kind]*Group{}} }
 
-// Read counts a whole log, plain or gzip. What was read before an error stays counted.
+// Read counts a whole log, plain or gzip. The entries before an error stay counted.
 func (c *Counter) Read(r io.Reader) error {
 	err := accesslog.Lines(r, c.line)
 	c.flush()
@@ -80,7 +80,7 @@ func (c *Counter) line(line []byte) {
 	}
 }
 
-// flush counts the entry that is open.
+// flush counts the open entry.
 func (c *Counter) flush() {
 	if len(c.open) == 0 {
 		return
@@ -90,7 +90,7 @@ func (c *Counter) flush() {
 	c.entries++
 	t := kindOf(text)
 	if t == nil {
-		t = &trouble{kind: KindOther, harmless: true, means: "Entries that are not known to have to do with Jetpack.", do: "Read them when nothing else explains the trouble."}
+		t = &trouble{kind: KindOther, harmless: true, means: "Entries with no known relation to Jetpack.", do: "Read them if nothing else explains the trouble."}
 	}
 	g := c.groups[t.kind]
 	if g == nil {
@@ -115,7 +115,7 @@ func isJetpack(text string) bool {
 		strings.Contains(text, `Jetpack\Sync`)
 }
 
-// requestPath finds the path in nginx's request: "POST /x?y HTTP/1.1".
+// requestPath returns the path from nginx's request: "POST /x?y HTTP/1.1".
 func requestPath(text string) string {
 	_, after, ok := strings.Cut(text, `request: "`)
 	if !ok {
@@ -130,7 +130,7 @@ func requestPath(text string) string {
 	return Redact(path[:min(len(path), 120)])
 }
 
-// Summary says what was counted so far.
+// Summary returns the counts so far.
 func (c *Counter) Summary() Summary {
 	s := Summary{Entries: c.entries, Bad: c.bad}
 	for _, g := range c.groups {

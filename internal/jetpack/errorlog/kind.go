@@ -2,7 +2,7 @@ package errorlog
 
 import "strings"
 
-// Kind is a known trouble; KindOther is none of them.
+// Kind is a known trouble, or KindOther.
 type Kind string
 
 // The troubles.
@@ -29,8 +29,8 @@ const (
 	KindOther           Kind = "other"
 )
 
-// trouble is one kind: the texts that tell it, what it means and what to do. Harmless
-// ones are worth a remark only.
+// trouble describes one kind: the texts that identify it, its meaning and the advice. A
+// harmless one deserves only a remark.
 type trouble struct {
 	kind     Kind
 	marks    []string
@@ -39,7 +39,7 @@ type trouble struct {
 	do       string
 }
 
-// troubles in the order of recognition: the particular before the general.
+// troubles are in the order of recognition: the particular before the general.
 var troubles = []trouble{
 	{
 		kind: KindBufferMismatch, marks: []string{"The buffer you checked in was not checked out"},
@@ -47,15 +47,15 @@ var troubles = []trouble{
 		do:    "Update Jetpack; let one process sync at a time: turn on dedicated sync or a real cron (DISABLE_WP_CRON with a system cron), exclude options jpsq_* from a persistent object cache. If it goes on, reset the locks: wp jetpack sync reset, or DELETE /wp-json/jetpack/v4/sync/locks.",
 	}, {
 		kind: KindSyncQueue, marks: []string{"Error checking in buffer", "There are no checked out buffers", "There is an unclosed buffer", "Timeout waiting for sync queue"},
-		means: "Jetpack Sync lost its lock: sending took longer than the lock lives, or another process holds it.",
-		do:    "Look for slow requests to WordPress.com and slow PHP; run WP-Cron from the system; reset the locks when it does not end by itself.",
+		means: "Jetpack Sync lost its lock: sending took longer than the lock lasts, or another process holds it.",
+		do:    "Look for slow requests to WordPress.com and slow PHP; run WP-Cron from the system; reset the locks if this does not end by itself.",
 	}, {
 		kind: KindJetpackSigned, marks: []string{"signature_mismatch", "invalid_nonce", "unknown_token", "no_valid_blog_token", "invalid_body_hash", "no_possible_tokens"},
-		means: "Jetpack refused a signed call of WordPress.com.",
-		do:    "Run jetmon diagnose with the site's URL and its token: it says which part of the signature does not fit.",
+		means: "Jetpack refused a signed call from WordPress.com.",
+		do:    "Run jetmon diagnose with the site's URL and its token: it shows which part of the signature does not match.",
 	}, {
 		kind: KindPHPMemory, marks: []string{"Allowed memory size of"},
-		means: "PHP ran out of memory in the middle of a request; the caller gets an empty or cut answer.",
+		means: "PHP ran out of memory in the middle of a request; the caller gets an empty or truncated answer.",
 		do:    "Raise memory_limit and WP_MEMORY_LIMIT, and find the plugin that the message names.",
 	}, {
 		kind: KindPHPTime, marks: []string{"Maximum execution time of"},
@@ -63,7 +63,7 @@ var troubles = []trouble{
 		do:    "Find what is slow (database, calls to other servers) before raising max_execution_time.",
 	}, {
 		kind: KindPHPFatal, marks: []string{"PHP Fatal error", "PHP Parse error", "Uncaught Error", "Uncaught Exception", "PHP Compile error"},
-		means: "PHP died in a request; XML-RPC answers are empty or HTML then, and Jetpack cannot read them.",
+		means: "PHP died in a request; then XML-RPC answers are empty or HTML, and Jetpack cannot read them.",
 		do:    "Fix or turn off the plugin or theme whose file the message names.",
 	}, {
 		kind: KindDatabase, marks: []string{"WordPress database error", "MySQL server has gone away", "Deadlock found", "Too many connections", "Lock wait timeout"},
@@ -76,18 +76,18 @@ var troubles = []trouble{
 	}, {
 		kind: KindTemporaryFile, marks: []string{"an upstream response is buffered to a temporary file"}, harmless: true,
 		means: "Responses are larger than all FastCGI or proxy buffers together and go through a file on disk: slower, and broken when the disk is full.",
-		do:    "Give more buffers: see the proposal made of the access log.",
+		do:    "Set more buffers: see the proposal from the access log.",
 	}, {
 		kind: KindRequestToFile, marks: []string{"a client request body is buffered to a temporary file"}, harmless: true,
 		means: "Uploads are larger than client_body_buffer_size and go through a file.",
-		do:    "Nothing, unless the disk is slow or full; else raise client_body_buffer_size.",
+		do:    "Nothing, unless the disk is slow or full; then raise client_body_buffer_size.",
 	}, {
 		kind: KindRequestTooLarge, marks: []string{"client intended to send too large body", "exceeds the configured limit"},
 		means: "Requests are larger than the server accepts and get a 413; uploads and syncs fail.",
 		do:    "Raise client_max_body_size (LimitRequestBody), and PHP's post_max_size.",
 	}, {
 		kind: KindUpstreamTimeout, marks: []string{"upstream timed out", "Connection timed out) while", "The timeout specified has expired"},
-		means: "PHP did not answer in the web server's time; the caller gets a 504.",
+		means: "PHP did not answer within the web server's time limit; the caller gets a 504.",
 		do:    "Look at PHP-FPM's slow log and the number of its processes before raising fastcgi_read_timeout.",
 	}, {
 		kind: KindUpstreamRefused, marks: []string{
@@ -101,7 +101,7 @@ var troubles = []trouble{
 			"Premature end of script headers", "End of script output before headers",
 		},
 		means: "PHP went away in the middle of a response: it crashed, was killed or restarted.",
-		do:    "Look into PHP-FPM's log for SIGSEGV or request_terminate_timeout, and into the kernel's for the OOM killer.",
+		do:    "Search PHP-FPM's log for SIGSEGV or request_terminate_timeout, and into the kernel's for the OOM killer.",
 	}, {
 		kind: KindMaxChildren, marks: []string{"server reached pm.max_children", "server reached max_children", "server reached MaxRequestWorkers"},
 		means: "All processes of PHP (or Apache) were busy; further requests wait or fail.",
@@ -109,7 +109,7 @@ var troubles = []trouble{
 	}, {
 		kind: KindForbiddenByRule, marks: []string{"access forbidden by rule", "client denied by server configuration"},
 		means: "A rule of the web server's own configuration refuses requests (deny, Require).",
-		do:    "Look whether the requests named are xmlrpc.php or wp-json; let WordPress.com's addresses through.",
+		do:    "Check whether the requests are for xmlrpc.php or wp-json; let WordPress.com's addresses through.",
 	}, {
 		kind: KindRateLimit, marks: []string{"limiting requests, excess", "limiting connections by zone"},
 		means: "A rate limit of the web server refuses requests.",
@@ -120,12 +120,12 @@ var troubles = []trouble{
 		do:    "Exempt that rule for xmlrpc.php and wp-json (SecRuleRemoveById in a LocationMatch).",
 	}, {
 		kind: KindPHPStderr, marks: []string{"FastCGI sent in stderr", "PHP Warning", "PHP Notice", "PHP Deprecated", "Got error 'PHP message"}, harmless: true,
-		means: "PHP writes warnings. When display_errors is on they also stand before the XML of answers and break them.",
-		do:    "Turn display_errors off in production; fix the files named.",
+		means: "PHP writes warnings. When display_errors is on, they also appear before the XML of answers and break it.",
+		do:    "Turn display_errors off in production; fix the named files.",
 	},
 }
 
-// kindOf recognises an entry.
+// kindOf returns the trouble of an entry, nil if it is unknown.
 func kindOf(text string) *trouble {
 	for i := range troubles {
 		t := troubles[i]

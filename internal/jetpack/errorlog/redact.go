@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// maxExample is how much of an entry is shown.
+// maxExample is how much of an entry an example shows.
 const maxExample = 300
 
-// What stands behind these is never shown: values of parameters, of PHP's and JSON's
-// members, and whole headers up to the end.
+// Text after these is never shown: values of parameters, of PHP's and JSON's members, and
+// whole headers up to the end.
 var (
 	secretValue = regexp.MustCompile(`(?i)(^|[^a-z0-9])((?:access_|api_?|client_|blog_|user_)?(?:tokens?|key|secret|signature|sig|nonce|_wpnonce|body[-_]hash|hash|code|verify|pass(?:word|wd)?|pwd|auth|session)["'\]]{0,2} ?(?:=>|=|%3d) ?["']?)[^&"' ,;)\]]+`)
 	secretJSON  = regexp.MustCompile(`(?i)("[a-z_]*(?:token|key|secret|signature|nonce|hash|code|verify|pass|pwd|auth|session)[a-z_]*" ?: ?)("[^"]*"?|[^,} ]+)`)
 	secretLine  = regexp.MustCompile(`(?i)((?:authorization|cookie|password) ?:).*`)
 )
 
-// Redact makes a text of a log fit to be shown: queries are cut off, values of secret
-// parameters and authorization headers are taken out, control characters become blanks,
-// and it is short.
+// Redact makes a text safe to show. It cuts off queries, removes the values of secret
+// parameters and authorization headers, replaces control characters by blanks, and
+// shortens the text.
 func Redact(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r >= 0x7f && r < 0xa0 || r == 0xfffd || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
@@ -36,7 +36,7 @@ func Redact(s string) string {
 	return strings.ToValidUTF8(s[:maxExample], "") + "..."
 }
 
-// cutQueries replaces what follows a question mark inside of a URL.
+// cutQueries replaces the text after a question mark inside a URL.
 func cutQueries(s string) string {
 	var b strings.Builder
 	for {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Obstacle is what stands between the world and xmlrpc.php; the empty one is nothing.
+// Obstacle stands between the world and xmlrpc.php; the empty one lets everything through.
 type Obstacle string
 
 // The obstacles.
@@ -31,11 +31,11 @@ const (
 	FatalError          Obstacle = "fatal error"
 	Maintenance         Obstacle = "maintenance mode"
 	XMLRPCOff           Obstacle = "xmlrpc_enabled is false"
-	// Silence gives no answer until the client goes away.
+	// Silence does not answer until the client goes away.
 	Silence Obstacle = "dropped packets"
 )
 
-// Obstacles lists them all.
+// Obstacles returns all obstacles.
 func Obstacles() []Obstacle {
 	return []Obstacle{
 		MethodFilter, SecurityPlugin, Sucuri, Cloudflare, ModSecurity, ForbiddenByServer, Deleted, PostRefused, RedirectToWWW,
@@ -44,7 +44,7 @@ func Obstacles() []Obstacle {
 	}
 }
 
-// stop answers a request when the obstacle stands in its way.
+// stop answers a request if the obstacle blocks it, and reports whether it did.
 func (o Obstacle) stop(w http.ResponseWriter, r *http.Request) bool {
 	post := r.Method == http.MethodPost
 	page := func(status int, body string, header ...string) bool {

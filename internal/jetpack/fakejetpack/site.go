@@ -15,40 +15,40 @@ import (
 	"github.com/Automattic/jetmon/internal/jetpack/syncqueue"
 )
 
-// maxBody is how much of a request is read.
+// maxBody is how much of a request the site reads.
 const maxBody = 1 << 20
 
-// maxNonces is how many nonces an hour a site takes.
+// maxNonces is how many nonces a site accepts per hour.
 const maxNonces = 10_000
 
 // Options of a site. The zero value is a healthy WordPress whose Jetpack is not
 // connected.
 type Options struct {
-	// Tokens make the site connected when there is a blog token.
+	// Tokens are the site's tokens; with a blog token the site is connected.
 	Tokens signature.Keyring
 	// NoJetpack leaves the plugin out.
 	NoJetpack bool
-	// Now is the site's clock; nil is time.Now.
+	// Now is the site's clock; nil means time.Now.
 	Now func() time.Time
-	// Home is the address that the site believes to have; empty is the one it is called by.
+	// Home is the address that the site claims; empty means the one in the request.
 	Home string
-	// ServerPort is what PHP sees as SERVER_PORT; 0 is the port that was connected to.
+	// ServerPort is PHP's SERVER_PORT; 0 means the port of the connection.
 	ServerPort int
 	// HTTPPort and HTTPSPort are the constants JETPACK_SIGNATURE__*_PORT.
 	HTTPPort, HTTPSPort int
 	// RawHost leaves the port in the Host header, as PHP sees it without a proxy in
-	// front. Signatures fail on odd ports then, as with the real one.
+	// front. Then signatures fail on odd ports, as with the real plugin.
 	RawHost bool
-	// Queue is what the site has to sync; nil is an empty queue. Health is the state of
-	// the synchronisation; empty is "in_sync".
+	// Queue is the sync queue; nil means an empty one. Health is the state of the
+	// synchronisation; empty means "in_sync".
 	Queue  *syncqueue.Queue
 	Health string
-	// Obstacle stands before xmlrpc.php; with Everywhere before the whole site.
+	// Obstacle stands before xmlrpc.php, or with Everywhere before the whole site.
 	Obstacle   Obstacle
 	Everywhere bool
 }
 
-// Site is one site.
+// Site is a fake site.
 type Site struct {
 	o        Options
 	verifier *signature.Verifier
@@ -103,7 +103,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// home is the site's address, ending in a slash.
+// home returns the site's address, ending in a slash.
 func (s *Site) home(r *http.Request) string {
 	if s.o.Home != "" {
 		return strings.TrimSuffix(s.o.Home, "/") + "/"
@@ -115,7 +115,7 @@ func (s *Site) home(r *http.Request) string {
 	return scheme + r.Host + "/"
 }
 
-// received is the request as PHP sees it.
+// received returns the request as PHP sees it.
 func (s *Site) received(r *http.Request, body []byte) signature.Received {
 	port := s.o.ServerPort
 	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && port == 0 {
@@ -130,7 +130,7 @@ func (s *Site) received(r *http.Request, body []byte) signature.Received {
 	return received
 }
 
-// rest is the REST API: its index and Jetpack's part about the sync queue.
+// rest serves the REST API: its index and Jetpack's part about the sync queue.
 func (s *Site) rest(w http.ResponseWriter, r *http.Request, path string, body []byte) {
 	switch {
 	case path == "" || path == "/":
@@ -149,7 +149,7 @@ func (s *Site) rest(w http.ResponseWriter, r *http.Request, path string, body []
 		}
 		writeJSON(w, http.StatusOK, s.syncStatus(r.URL.Query().Get("fields")))
 	default:
-		// Also GET of sync/health: it can only be set.
+		// This includes GET of sync/health, which can only be set.
 		restError(w, http.StatusNotFound, "rest_no_route", "No route was found matching the URL and request method.")
 	}
 }

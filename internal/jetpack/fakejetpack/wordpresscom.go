@@ -5,21 +5,21 @@ import (
 	"strings"
 )
 
-// WordPressCom is the part of WordPress.com's public API that tells about sites:
+// WordPressCom is the part of WordPress.com's public API that describes sites:
 // GET /rest/v1.1/sites/{host}.
 type WordPressCom struct {
-	// Sites by host name.
+	// Sites are the known sites by host name.
 	Sites map[string]Metadata
 }
 
-// Metadata is what is public of a site.
+// Metadata is the public description of a site.
 type Metadata struct {
 	ID      int64
 	URL     string
 	Jetpack bool
 	// XMLRPC is the link to xmlrpc.php; empty leaves it out.
 	XMLRPC string
-	// Private answers 403 as for a site that is not public.
+	// Private makes the API answer 403, as for a site that is not public.
 	Private bool
 }
 
@@ -27,7 +27,7 @@ type Metadata struct {
 func (c *WordPressCom) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	host, ok := strings.CutPrefix(r.URL.Path, "/rest/v1.1/sites/")
 	if !ok {
-		// The root of the real one sends browsers to the documentation.
+		// The real API redirects browsers from its root to the documentation.
 		http.Redirect(w, r, "https://developer.wordpress.com/docs/api/", http.StatusFound)
 		return
 	}

@@ -12,12 +12,12 @@ import (
 	"github.com/Automattic/jetmon/internal/jetpack/xmlrpc"
 )
 
-// system are the methods that there are always.
+// system returns the methods that always exist.
 func system() []string {
 	return []string{"system.multicall", "system.listMethods", "system.getCapabilities"}
 }
 
-// methods are those that a caller may use, beside system's.
+// methods returns the methods that a caller may use in addition to system's.
 func (s *Site) methods(r *http.Request, id *signature.Identity) []string {
 	forJetpack := r.URL.Query().Get("for") == "jetpack" && !s.o.NoJetpack
 	switch {
@@ -38,7 +38,7 @@ func (s *Site) methods(r *http.Request, id *signature.Identity) []string {
 	return []string{"jetpack.remoteRegister", "jetpack.remoteAuthorize", "jetpack.verifyRegistration"}
 }
 
-// xmlrpc is xmlrpc.php, and Jetpack's other door.
+// xmlrpc serves xmlrpc.php and Jetpack's detour.
 func (s *Site) xmlrpc(w http.ResponseWriter, r *http.Request, body []byte) {
 	if r.URL.RawQuery == "rsd" {
 		w.Header().Set("Content-Type", "text/xml; charset=UTF-8")
@@ -67,7 +67,7 @@ func (s *Site) xmlrpc(w http.ResponseWriter, r *http.Request, body []byte) {
 	_, _ = w.Write(out)
 }
 
-// answer carries out a call; a *xmlrpc.Fault is an answer, too.
+// answer executes a call. An error that is a *xmlrpc.Fault is an answer, too.
 func (s *Site) answer(r *http.Request, body []byte) (xmlrpc.Value, error) {
 	call, err := xmlrpc.DecodeCall(body)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/jetpack"
 )
 
@@ -26,13 +26,13 @@ func TestAReportIsConvertedWhole(t *testing.T) {
 		},
 	}
 	r.Cause = &r.Findings[1]
-	want := &monitorpb.Diagnosis{
+	want := &monitorv1.Diagnosis{
 		Url: r.URL, StartTime: timestamppb.New(r.Start), Duration: durationpb.New(r.Took), Conclusion: "so", CauseCheck: "xmlrpc_post", Cause: "firewall",
-		Findings: []*monitorpb.Finding{
-			{Section: monitorpb.DiagnosisSection_DIAGNOSIS_SECTION_WAY_IN, Check: "dns", Verdict: monitorpb.FindingVerdict_FINDING_VERDICT_PASS, Evidence: "a"},
-			{Section: monitorpb.DiagnosisSection_DIAGNOSIS_SECTION_XMLRPC, Check: "xmlrpc_post", Verdict: monitorpb.FindingVerdict_FINDING_VERDICT_FAIL, Cause: "firewall", Evidence: "b", Meaning: "c", Advice: "d"},
-			{Section: monitorpb.DiagnosisSection_DIAGNOSIS_SECTION_JETPACK, Check: "clock", Verdict: monitorpb.FindingVerdict_FINDING_VERDICT_WARN},
-			{Section: monitorpb.DiagnosisSection_DIAGNOSIS_SECTION_LOGS, Check: "error_log", Verdict: monitorpb.FindingVerdict_FINDING_VERDICT_SKIPPED},
+		Findings: []*monitorv1.Finding{
+			{Section: monitorv1.DiagnosisSection_DIAGNOSIS_SECTION_WAY_IN, Check: "dns", Verdict: monitorv1.FindingVerdict_FINDING_VERDICT_PASS, Evidence: "a"},
+			{Section: monitorv1.DiagnosisSection_DIAGNOSIS_SECTION_XMLRPC, Check: "xmlrpc_post", Verdict: monitorv1.FindingVerdict_FINDING_VERDICT_FAIL, Cause: "firewall", Evidence: "b", Meaning: "c", Advice: "d"},
+			{Section: monitorv1.DiagnosisSection_DIAGNOSIS_SECTION_JETPACK, Check: "clock", Verdict: monitorv1.FindingVerdict_FINDING_VERDICT_WARN},
+			{Section: monitorv1.DiagnosisSection_DIAGNOSIS_SECTION_LOGS, Check: "error_log", Verdict: monitorv1.FindingVerdict_FINDING_VERDICT_SKIPPED},
 		},
 	}
 	got := DiagnosisToProto(r)
@@ -42,10 +42,10 @@ func TestAReportIsConvertedWhole(t *testing.T) {
 	if _, err := proto.Marshal(got); err != nil {
 		t.Error(err)
 	}
-	if s := monitorpb.DiagnosisSection(jetpack.SectionSync); s != monitorpb.DiagnosisSection_DIAGNOSIS_SECTION_SYNC {
+	if s := monitorv1.DiagnosisSection(jetpack.SectionSync); s != monitorv1.DiagnosisSection_DIAGNOSIS_SECTION_SYNC {
 		t.Errorf("the section of the sync queue is %s", s)
 	}
-	if s := monitorpb.DiagnosisSection(jetpack.SectionMetadata); s != monitorpb.DiagnosisSection_DIAGNOSIS_SECTION_METADATA {
+	if s := monitorv1.DiagnosisSection(jetpack.SectionMetadata); s != monitorv1.DiagnosisSection_DIAGNOSIS_SECTION_METADATA {
 		t.Errorf("the section of the metadata is %s", s)
 	}
 }

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Code is an error code of Jetpack's, as it appears in faults and logs.
+// Code is one of Jetpack's error codes, as in faults and logs.
 type Code string
 
-// The codes, in the order in which a site checks.
+// The codes, in the order of a site's checks.
 const (
 	MalformedToken       Code = "malformed_token"
 	MalformedUserID      Code = "malformed_user_id"
@@ -36,14 +36,14 @@ const (
 // TimestampTooOld is the text of the InvalidSignature that a wrong clock causes.
 const TimestampTooOld = "The timestamp is too old."
 
-// ErrNotSigned says that a request does not claim to be signed: it is somebody else's.
+// ErrNotSigned reports that a request does not claim to be signed, so it is not Jetpack's.
 var ErrNotSigned = errors.New("signature: the request is not signed")
 
-// Error is a refusal of a signed request.
+// Error is the refusal of a signed request.
 type Error struct {
 	Code    Code
 	Message string
-	// cause is the refusal behind a REST one.
+	// cause is the refusal that a REST refusal wraps.
 	cause error
 }
 
@@ -51,19 +51,19 @@ func fail(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// Error is the code with its text.
+// Error returns the code and its text.
 func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }
 
-// Unwrap leads to the refusal behind a REST one.
+// Unwrap returns the refusal that a REST refusal wraps.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Fault is the text of the XML-RPC fault that a site answers with.
+// Fault returns the text of a site's XML-RPC fault.
 func (e *Error) Fault() string { return "Jetpack: [" + string(e.Code) + "] " + e.Message }
 
-// FaultCode is the number that Jetpack gives to its faults.
+// FaultCode is the code of Jetpack's faults.
 const FaultCode = -10520
 
-// ParseFault reads the text of a fault; ok is false when it is not one of Jetpack's.
+// ParseFault parses the text of a fault; ok is false when it is not Jetpack's.
 func ParseFault(text string) (e *Error, ok bool) {
 	rest, ok := strings.CutPrefix(text, "Jetpack: [")
 	if !ok {
@@ -76,10 +76,10 @@ func ParseFault(text string) (e *Error, ok bool) {
 	return &Error{Code: Code(code), Message: strings.TrimSpace(message)}, true
 }
 
-// Advice is what a refusal means to the owner of a site, and what to do.
+// Advice explains a refusal to the owner of a site: its meaning, and what to do.
 type Advice struct{ Means, Do string }
 
-// Explain says what a refusal means.
+// Explain returns the advice for a refusal.
 func (e *Error) Explain() Advice {
 	if e.Code == InvalidSignature && strings.Contains(e.Message, "too old") {
 		return Advice{
@@ -102,24 +102,24 @@ var advices = map[Code]Advice{
 	MalformedToken:   {"The token in the call is not key:1:user_id.", "Something on the way changes the query string: look at rewrite rules, WAF and CDN."},
 	MalformedUserID:  {"The user in the token is not a number.", "Something on the way changes the query string: look at rewrite rules, WAF and CDN."},
 	UnknownUser:      {"The token is for a local user that no longer exists.", "Make another administrator the connection owner, or reconnect that user."},
-	UnknownToken:     {"The site does not know the token: the connection was lost or moved, or the database restored.", reconnect},
-	NoPossibleTokens: {"The site stores no token of this kind: it is not connected, or a cache keeps the options of another time.", "Empty the object cache, then: " + reconnect},
+	UnknownToken:     {"The site does not know the token: the connection was lost or moved, or the database was restored.", reconnect},
+	NoPossibleTokens: {"The site stores no token of this kind: it is not connected, or a cache keeps old options.", "Empty the object cache, then: " + reconnect},
 	NoTokenForUser:   {"The site stores no token for this user.", "That user must connect to WordPress.com again."},
 	TokenMalformed:   {"The stored token is damaged.", reconnect},
 	UserIDMismatch:   {"The token stored for this user is another user's, as after an import of users.", reconnect},
 	NoValidUserToken: {"The key of the token is not the one stored for this user.", checkToken + " On WordPress.com's side: " + reconnect},
 	NoValidBlogToken: {"The key of the token is not the one stored for the blog: site and WordPress.com hold different connections, as after a clone or a restored backup.", checkToken + " On WordPress.com's side: " + reconnect},
-	TokenMismatch:    {"The token of the call is not the one that was looked up.", reconnect},
+	TokenMismatch:    {"The token of the call is not the one that the site looked up.", reconnect},
 	InvalidBody:      {"The body did not arrive as text.", "Look for a plugin or WAF that parses or rewrites request bodies."},
-	InvalidSignature: {"A part of the signature is missing or malformed: the call was changed on the way.", "Look for rewrite rules, a WAF or a CDN that drops or changes query parameters."},
-	InvalidBodyHash:  {"The body that arrived is not the body that was sent.", "Look for a WAF, proxy or plugin that rewrites or drops request bodies (a redirect does it as well)."},
+	InvalidSignature: {"Part of the signature is missing or malformed: something changed the call on the way.", "Look for rewrite rules, a WAF or a CDN that drops or changes query parameters."},
+	InvalidBodyHash:  {"The body that arrived is not the body that was sent.", "Look for a WAF, proxy or plugin that rewrites or drops request bodies (a redirect does that, too)."},
 	UnknownSchemePort: {"The site cannot tell on which port it was called.",
 		"Let the proxy send X-Forwarded-Port, and fastcgi_params pass SERVER_PORT."},
 	CouldNotSign: {"The site could not compute a signature.", "Check that PHP has the hash extension, and update Jetpack."},
 	InvalidNonce: {"The same call arrived twice, or the nonce could not be stored: a proxy or cache repeats POSTs, or the options table cannot be written.",
 		"Turn off retries of POST in the proxy (proxy_next_upstream off), exclude xmlrpc.php from caches, check the database."},
-	SignatureMismatch: {"The site computed another signature: it believes to have been called by another host, port, path or query than was asked for.",
+	SignatureMismatch: {"The site computed another signature: it believes that it was called by another host, port, path or query.",
 		"Behind a proxy, send X-Forwarded-Port (443), pass Host unchanged, or set JETPACK_SIGNATURE__HTTPS_PORT (or __HTTP_PORT) in wp-config.php to the port that PHP sees."},
-	RESTInvalidSignature: {"The site refused the signature of a REST call.", "See the result of the signed XML-RPC call: it says why."},
+	RESTInvalidSignature: {"The site refused the signature of a REST call.", "See the result of the signed XML-RPC call: it shows why."},
 	RESTInvalidRequest:   {"Signed REST calls may be GET, or POST with a body.", "Look for a proxy that changes methods."},
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// apiVersion stands in the middle of every token on the wire.
+// apiVersion is the middle part of every token on the wire.
 const apiVersion = "1"
 
 // Credential is a stored Jetpack token: "key.secret" of the blog, or
@@ -16,11 +16,11 @@ const apiVersion = "1"
 type Credential struct {
 	key    string
 	userID int64
-	// reveal holds the secret where no printing verb looks.
+	// reveal returns the secret. A function hides it from every printing verb.
 	reveal func() []byte
 }
 
-// ParseCredential reads a stored token. Its errors never quote it.
+// ParseCredential parses a stored token. Its errors never quote the token.
 func ParseCredential(stored string) (Credential, error) {
 	parts := strings.Split(stored, ".")
 	if len(parts) < 2 || len(parts) > 3 || parts[0] == "" || parts[1] == "" {
@@ -41,13 +41,13 @@ func ParseCredential(stored string) (Credential, error) {
 	return c, nil
 }
 
-// IsZero says whether there is no credential.
+// IsZero reports whether there is no credential.
 func (c Credential) IsZero() bool { return c.reveal == nil }
 
-// UserID is the local user whose token it is; 0 is the blog's.
+// UserID returns the local user who owns the token; 0 means the blog.
 func (c Credential) UserID() int64 { return c.userID }
 
-// Kind is "blog" or "user".
+// Kind returns "blog" or "user".
 func (c Credential) Kind() string {
 	if c.userID == 0 {
 		return "blog"
@@ -55,12 +55,12 @@ func (c Credential) Kind() string {
 	return "user"
 }
 
-// Token is the token as it goes on the wire: key:version:user_id. It holds no secret.
+// Token returns the token as sent on the wire: key:version:user_id. It contains no secret.
 func (c Credential) Token() string {
 	return c.key + ":" + apiVersion + ":" + strconv.FormatInt(c.userID, 10)
 }
 
-// Format prints what kind of token it is, whatever the verb.
+// Format prints only the kind of the token, whatever the verb.
 func (c Credential) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.describe())) }
 
 // MarshalText keeps the token out of JSON and logs.
@@ -73,7 +73,7 @@ func (c Credential) describe() string {
 	return "[" + c.Kind() + " token]"
 }
 
-// parseUserID reads digits above 0.
+// parseUserID parses digits that make a number above 0.
 func parseUserID(s string) (int64, bool) {
 	if !isDigits(s) {
 		return 0, false
@@ -87,13 +87,13 @@ func isDigits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
-// Keyring is the stored tokens of one site.
+// Keyring holds the stored tokens of one site.
 type Keyring struct {
 	// Blog is the blog's stored token, "key.secret"; empty on a site that is not connected.
 	Blog string
 	// Users are the stored tokens of local users, "key.secret.user_id", by id.
 	Users map[int64]string
-	// UserExists says whether a local user exists; nil means those of Users.
+	// UserExists reports whether a local user exists; nil means those of Users.
 	UserExists func(id int64) bool
 }
 
@@ -105,7 +105,7 @@ func (k Keyring) userExists(id int64) bool {
 	return ok
 }
 
-// find looks a token up as Jetpack does, with its error codes.
+// find looks up a token as Jetpack does, with Jetpack's error codes.
 func (k Keyring) find(key string, userID int64) (Credential, *Error) {
 	if userID == 0 {
 		if k.Blog == "" {

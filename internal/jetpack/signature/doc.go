@@ -1,14 +1,14 @@
-// Package signature is how WordPress.com and a Jetpack site prove to one another who
-// calls: it signs requests, and verifies them as a site does, with the same error codes
-// in the same order.
+// Package signature implements the signatures by which WordPress.com and a Jetpack site
+// authenticate their calls. It signs requests, and verifies them as a site does, with the
+// same error codes in the same order.
 //
-// It owns the rules only. It opens no connection, and it keeps secrets to itself: a
+// It owns only the rules. It opens no connection, and it keeps secrets to itself: a
 // Credential never shows its secret, however it is printed.
 //
 //	credential.go  the stored tokens
-//	normalize.go   the text that is signed: URL and query as PHP reads them
-//	sign.go        signing a request, in the query or in a header
-//	verify.go      verifying one, in Jetpack's order of checks
-//	nonce.go       each (timestamp, nonce) once
-//	code.go        the error codes, and what each means to a site owner
+//	normalize.go   the signed text: URL and query as PHP parses them
+//	sign.go        signs a request, in the query or in a header
+//	verify.go      verifies a request, in Jetpack's order of checks
+//	nonce.go       accepts each (timestamp, nonce) once
+//	code.go        the error codes, and their meaning for a site owner
 package signature

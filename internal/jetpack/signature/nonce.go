@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// NonceStore remembers which (timestamp, nonce) were used.
+// NonceStore remembers the used pairs of timestamp and nonce.
 type NonceStore interface {
-	// Use says whether the pair is new, and remembers it. A store that cannot tell must
-	// answer false: a call too few is better than a replay.
+	// Use reports whether the pair is new, and remembers it. A store that cannot tell must
+	// return false: refusing a good call is better than accepting a replay.
 	Use(timestamp int64, nonce string) bool
 }
 
-// nonceLife is how long a nonce is remembered; calls are accepted for 15 minutes at most.
+// nonceLife is how long a nonce is remembered; calls are valid for 15 minutes at most.
 const nonceLife = time.Hour
 
 // Nonces is a NonceStore in memory, safe for concurrent use. It holds at most a given
-// number of nonces of the last hour; when it is full, further calls are refused.
+// number of nonces of the last hour; a full store refuses further calls.
 type Nonces struct {
 	most int
 	now  func() time.Time
 
 	mu   sync.Mutex
 	used map[noncePair]struct{}
-	// order has the pairs as they came, from position head on.
+	// order has the pairs in order of arrival, from position head on.
 	order []usedNonce
 	head  int
 }
@@ -38,12 +38,12 @@ type usedNonce struct {
 	at time.Time
 }
 
-// NewNonces makes a store for at most so many nonces an hour.
+// NewNonces makes a store for at most so many nonces per hour.
 func NewNonces(most int, now func() time.Time) *Nonces {
 	return &Nonces{most: most, now: now, used: make(map[noncePair]struct{})}
 }
 
-// Use is NonceStore's.
+// Use implements NonceStore.
 func (n *Nonces) Use(timestamp int64, nonce string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -58,7 +58,7 @@ func (n *Nonces) Use(timestamp int64, nonce string) bool {
 	return true
 }
 
-// Len is how many nonces are remembered.
+// Len returns the number of remembered nonces.
 func (n *Nonces) Len() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()

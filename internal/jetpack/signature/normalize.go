@@ -7,20 +7,19 @@ import (
 	"strings"
 )
 
-// Bounds of what is normalised; PHP has the same ones (max_input_vars,
-// max_input_nesting_level).
+// Limits on a query; PHP has the same ones (max_input_vars, max_input_nesting_level).
 const (
 	maxParameters = 1000
 	maxNesting    = 64
 )
 
-// address is a URL as PHP's parse_url takes it apart.
+// address is a URL as PHP's parse_url parses it.
 type address struct {
 	scheme, host, path, query string
 	port                      int
 }
 
-// parseURL is PHP's parse_url, as far as signatures depend on it: it splits at the last
+// parseURL is PHP's parse_url, as far as signatures depend on it. It splits at the last
 // colon, so a host may keep a port, and a port may be empty.
 func parseURL(raw string) (address, bool) {
 	var a address
@@ -59,11 +58,11 @@ type value struct {
 	text string
 	// members is nil for a text.
 	members map[string]*value
-	// next is the key that [] takes.
+	// next is the key that [] gets.
 	next int64
 }
 
-// parseQuery is PHP's parse_str: names are cleaned, brackets make arrays, the last of
+// parseQuery is PHP's parse_str: it cleans names, brackets make arrays, and the last of
 // equal names wins.
 func parseQuery(raw string) map[string]*value {
 	root := &value{members: map[string]*value{}}
@@ -83,7 +82,7 @@ func parseQuery(raw string) map[string]*value {
 	return root.members
 }
 
-// nameKeys takes a parameter's name apart: "a[b][]" is a, b and the next index (nil).
+// nameKeys splits a parameter's name: "a[b][]" is a, b and the next index (nil).
 func nameKeys(name string) []*string {
 	name, _, _ = strings.Cut(strings.TrimLeft(name, " "), "\x00")
 	open := strings.IndexByte(name, '[')
@@ -143,8 +142,8 @@ func (v *value) put(keys []*string, text string) {
 	v.text = text
 }
 
-// normalQuery gives the lines of a query in the order in which they are signed: plain
-// parameters, then arrays, both by what PHP's sort makes of them.
+// normalQuery returns the lines of a query in the signed order: plain parameters, then
+// arrays, both in the order of PHP's sort.
 func normalQuery(raw string) []string {
 	var plain []string
 	var arrays [][]string
@@ -167,7 +166,7 @@ func normalQuery(raw string) []string {
 	return append(plain, slices.Concat(arrays...)...)
 }
 
-// lines flattens an array: name[key]=value, brackets and keys as they are.
+// lines flattens an array to name[key]=value; brackets and keys are not escaped.
 func (v *value) lines(name string, to []string) []string {
 	if v.members == nil {
 		return append(to, name+"="+escape(v.text))
@@ -193,7 +192,7 @@ func escape(s string) string {
 	return string(out)
 }
 
-// unescape is PHP's urldecode: a stray % stays.
+// unescape is PHP's urldecode: it keeps a stray %.
 func unescape(s string) string {
 	if !strings.ContainsAny(s, "+%") {
 		return s

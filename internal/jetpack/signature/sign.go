@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// The lengths of nonces: what we make, and what is accepted.
+// The lengths of nonces: those made here, and the longest accepted.
 const (
 	nonceBytes    = 10
 	maxNonceBytes = 12
@@ -21,13 +21,13 @@ const (
 
 const nonceAlphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
-// NewNonce makes an unguessable nonce.
+// NewNonce returns an unguessable nonce.
 func NewNonce() string {
 	out := make([]byte, 0, nonceBytes)
 	var b [1]byte
 	for len(out) < nonceBytes {
 		rand.Read(b[:]) // never fails
-		// The remainder of an even division keeps all characters equally likely.
+		// Values beyond the largest multiple of the alphabet would favour its first letters.
 		if int(b[0]) < 256/len(nonceAlphabet)*len(nonceAlphabet) {
 			out = append(out, nonceAlphabet[int(b[0])%len(nonceAlphabet)])
 		}
@@ -35,8 +35,8 @@ func NewNonce() string {
 	return string(out)
 }
 
-// BodyHash is the body-hash parameter of a body: base64 of its SHA-1, empty for a body
-// that PHP calls empty ("0" is one).
+// BodyHash returns the body-hash parameter of a body: base64 of its SHA-1, empty for a
+// body that PHP calls empty ("0" is one).
 func BodyHash(body []byte) string {
 	if isEmpty(body) {
 		return ""
@@ -48,17 +48,17 @@ func BodyHash(body []byte) string {
 // isEmpty is PHP's empty() of a string.
 func isEmpty[T string | []byte](s T) bool { return len(s) == 0 || string(s) == "0" }
 
-// Params are the values that authenticate a request.
+// Params are the parameters that authenticate a request.
 type Params struct{ Token, Timestamp, Nonce, BodyHash, Signature string }
 
-// message is what is signed.
+// message holds the parts of the signed text.
 type message struct {
 	params Params
 	method string
 	url    address
 }
 
-// text is the exact text under the signature.
+// text returns the exact text that is signed.
 func (m message) text() string {
 	lines := []string{
 		m.params.Token, m.params.Timestamp, m.params.Nonce, m.params.BodyHash,
@@ -74,7 +74,7 @@ func (m message) sign(c Credential) string {
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// defaultPort fills in the scheme's port.
+// defaultPort fills in the scheme's port, and reports whether the scheme is known.
 func (a *address) defaultPort() bool {
 	switch {
 	case a.port != 0:
@@ -91,19 +91,19 @@ func (a *address) defaultPort() bool {
 // Call is a request to sign.
 type Call struct {
 	Method string
-	// URL is absolute. Parameters that authenticate are added to it.
+	// URL is absolute. SignQuery adds the parameters that authenticate.
 	URL  string
 	Body []byte
 	Time time.Time
-	// Nonce is used once; empty makes one.
+	// Nonce is used once; empty makes a new one.
 	Nonce string
-	// Host and Port, when not empty or 0, are signed instead of the URL's: what a site
-	// behind a proxy believes to be its own.
+	// Host and Port, if set, are signed instead of the URL's: a site behind a proxy may
+	// believe that they are its own.
 	Host string
 	Port int
 }
 
-// SignQuery gives the call's URL with the parameters and the signature in its query, as
+// SignQuery returns the call's URL with the parameters and the signature in its query, as
 // WordPress.com calls sites.
 func (c Credential) SignQuery(call Call) (string, error) {
 	base, query, _ := strings.Cut(call.URL, "?")
@@ -122,8 +122,8 @@ func (c Credential) SignQuery(call Call) (string, error) {
 	return base + "?" + added + "&signature=" + url.QueryEscape(m.sign(c)), nil
 }
 
-// SignHeader gives the value of the Authorization header of a call, as sites call
-// WordPress.com: the URL stays as it is.
+// SignHeader returns the value of a call's Authorization header, as sites call
+// WordPress.com: the URL does not change.
 func (c Credential) SignHeader(call Call, pluginVersion string) (string, error) {
 	p, m, err := c.prepare(call)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The vector of the contract.
+// The test vector of the contract.
 const (
 	vectorStored = "k3yk3yk3yk3yk3yk3yk3yk3yk3yk3y00.s3cr3tS3cr3tS3cr3tS3cr3tS3cr3t00"
 	vectorToken  = "k3yk3yk3yk3yk3yk3yk3yk3yk3yk3y00:1:0"
@@ -45,7 +45,7 @@ func vectorCall() Call {
 	return Call{Method: "POST", URL: vectorURL, Body: []byte(vectorBody), Time: time.Unix(vectorTime, 0), Nonce: vectorNonce}
 }
 
-// receive is what a site gets when a signed URL is called.
+// receive makes the request that a site gets for a signed URL.
 func receive(t testing.TB, method, signed, body string) Received {
 	t.Helper()
 	a, ok := parseURL(signed)
@@ -297,7 +297,7 @@ func TestRESTCallsAreGETOrPOSTWithABody(t *testing.T) {
 
 func TestQueriesAreNormalisedAsPHPDoes(t *testing.T) {
 	t.Parallel()
-	// Written by PHP's own parse_str and sort.
+	// PHP's own parse_str and sort wrote these.
 	data, err := os.ReadFile("testdata/queries.json")
 	if err != nil {
 		t.Fatal(err)

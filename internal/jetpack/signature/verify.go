@@ -7,24 +7,24 @@ import (
 	"time"
 )
 
-// The window of time in which a call is accepted, around the site's clock.
+// The window around the site's clock in which a site accepts a call.
 const (
 	maxPast   = 600 * time.Second
 	maxFuture = 300 * time.Second
 )
 
-// maxTimestampDigits ends in the year 2286.
+// maxTimestampDigits is enough until the year 2286.
 const maxTimestampDigits = 10
 
-// Identity is who signed a request.
+// Identity is the signer of a request.
 type Identity struct {
-	// UserID is the local user, 0 when the blog itself is meant.
+	// UserID is the local user, 0 for the blog itself.
 	UserID int64
 	// TokenKey is the public half of the token.
 	TokenKey string
 }
 
-// Received is a request as the web server hands it to PHP.
+// Received is a request as the web server passes it to PHP.
 type Received struct {
 	Method string
 	// Host is the Host header (HTTP_HOST), URI the path and query (REQUEST_URI).
@@ -36,8 +36,8 @@ type Received struct {
 	Body          []byte
 }
 
-// FromHTTP takes what a verifier needs from a request. PHP's SERVER_PORT is the web
-// server's, so the caller says it.
+// FromHTTP makes a Received from a request. PHP's SERVER_PORT comes from the web server,
+// so the caller passes it.
 func FromHTTP(r *http.Request, body []byte, serverPort int) Received {
 	return Received{
 		Method: r.Method, Host: r.Host, URI: r.RequestURI, HTTPS: r.TLS != nil,
@@ -53,7 +53,7 @@ type VerifierOptions struct {
 	// TimeDiff is how far the callers' clock is ahead of Now, as the site has learned.
 	TimeDiff time.Duration
 	// HTTPPort and HTTPSPort are JETPACK_SIGNATURE__HTTP_PORT and __HTTPS_PORT: ports of
-	// the server behind a proxy that count as the standard one; 0 is none.
+	// the server behind a proxy that count as the standard ones; 0 means none.
 	HTTPPort, HTTPSPort int
 }
 
@@ -63,8 +63,8 @@ type Verifier struct{ o VerifierOptions }
 // NewVerifier makes a verifier.
 func NewVerifier(o VerifierOptions) *Verifier { return &Verifier{o} }
 
-// Verify says who signed a request: ErrNotSigned when nobody claims to have, else an
-// *Error with the code of the first check that failed.
+// Verify returns the signer of a request. Its error is ErrNotSigned when the request does
+// not claim to be signed, or an *Error with the code of the first check that failed.
 func (v *Verifier) Verify(r Received) (Identity, error) {
 	_, rawQuery, _ := strings.Cut(r.URI, "?")
 	query := parseQuery(rawQuery)
@@ -77,8 +77,8 @@ func (v *Verifier) Verify(r Received) (Identity, error) {
 	})
 }
 
-// VerifyREST verifies a call of the REST API, which says _for=jetpack and may be GET or
-// POST; its refusals carry the one behind them.
+// VerifyREST verifies a call of the REST API, which has _for=jetpack and may be GET or
+// POST. Its refusals wrap the underlying one.
 func (v *Verifier) VerifyREST(r Received) (Identity, error) {
 	_, rawQuery, _ := strings.Cut(r.URI, "?")
 	query := parseQuery(rawQuery)
@@ -98,7 +98,7 @@ func (v *Verifier) VerifyREST(r Received) (Identity, error) {
 	return id, nil
 }
 
-// VerifyHeader verifies a call whose values stand in its Authorization header, as
+// VerifyHeader verifies a call with its parameters in the Authorization header, as
 // WordPress.com does with the calls of sites.
 func (v *Verifier) VerifyHeader(r Received, authorization string) (Identity, error) {
 	p, ok := parseAuthorization(authorization)
@@ -121,7 +121,7 @@ func (v *Verifier) verify(r Received, p Params) (Identity, error) {
 		return Identity{}, refusal
 	}
 	want := m.sign(c)
-	// A nonce is used up whether or not the signature is good.
+	// The nonce counts as used whether or not the signature is good.
 	timestamp, err := strconv.ParseInt(p.Timestamp, 10, 64)
 	if err != nil || !v.o.Nonces.Use(timestamp, p.Nonce) {
 		return Identity{}, fail(InvalidNonce, "Could not add nonce")
@@ -132,9 +132,9 @@ func (v *Verifier) verify(r Received, p Params) (Identity, error) {
 	return Identity{UserID: c.userID, TokenKey: c.key}, nil
 }
 
-// credential finds the token that a request claims.
+// credential looks up the token that a request claims.
 func (v *Verifier) credential(token string) (Credential, *Error) {
-	// What follows a third colon is ignored.
+	// Anything after a third colon is ignored.
 	parts := append(strings.SplitN(token, ":", 4), "", "", "")
 	key, version, user := parts[0], parts[1], parts[2]
 	if isEmpty(key) || version != apiVersion {
@@ -153,7 +153,7 @@ func (v *Verifier) credential(token string) (Credential, *Error) {
 	return v.o.Tokens.find(key, id)
 }
 
-// message checks the form of a request and makes the text that must be signed.
+// message checks the form of a request and builds the text that must be signed.
 func (v *Verifier) message(r Received, p Params) (message, *Error) {
 	for _, required := range []struct{ name, value string }{
 		{"timestamp", p.Timestamp}, {"nonce", p.Nonce}, {"method", r.Method},
@@ -199,9 +199,9 @@ func malformed(name string) *Error {
 	return fail(InvalidSignature, `The required "%s" parameter is malformed.`, name)
 }
 
-// url is what the site believes to have been called by. The port is added to the Host
-// header as it is, so a Host with a port makes a URL with two: sites on odd ports
-// cannot verify what others sign.
+// url returns the URL by which the site believes it was called. It appends the port to the
+// unchanged Host header, so a Host with a port makes a URL with two ports. So sites on odd
+// ports cannot verify the signatures of others.
 func (v *Verifier) url(r Received) string {
 	scheme, standard := "http", []int{80, v.o.HTTPPort}
 	if r.HTTPS {
@@ -220,7 +220,7 @@ func (v *Verifier) url(r Received) string {
 	return scheme + "://" + r.Host + ":" + at + r.URI
 }
 
-// text is a parameter that is a text; an array counts as missing.
+// text returns a parameter that is a text; an array counts as missing.
 func text(query map[string]*value, name string) string {
 	if v := query[name]; v != nil && v.members == nil {
 		return v.text
@@ -228,7 +228,7 @@ func text(query map[string]*value, name string) string {
 	return ""
 }
 
-// parseAuthorization reads the header that SignHeader writes.
+// parseAuthorization parses the header that SignHeader makes.
 func parseAuthorization(header string) (Params, bool) {
 	rest, ok := strings.CutPrefix(header, "X_JETPACK ")
 	if !ok {

@@ -1,19 +1,19 @@
 package syncqueue
 
-// Error is a refusal of the queue; its value is Jetpack's name of it.
+// Error is a refusal by the queue; its value is Jetpack's name for it.
 type Error string
 
 // The refusals. See Error.Error for their texts.
 const (
-	// ErrUnclosedBuffer: a buffer is checked out, or the queue is locked.
+	// ErrUnclosedBuffer means that a buffer is checked out, or the queue is locked.
 	ErrUnclosedBuffer Error = "unclosed_buffer"
-	// ErrNotABuffer: what is given back never was a buffer.
+	// ErrNotABuffer means that the returned buffer was never one.
 	ErrNotABuffer Error = "not_a_buffer"
-	// ErrNotCheckedOut: no buffer is checked out; the time of the last one may be over.
+	// ErrNotCheckedOut means that no buffer is checked out; the last one may have expired.
 	ErrNotCheckedOut Error = "buffer_not_checked_out"
-	// ErrMismatch: another buffer is checked out.
+	// ErrMismatch means that another buffer is checked out.
 	ErrMismatch Error = "buffer_mismatch"
-	// ErrLockTimeout: the queue did not become empty in time.
+	// ErrLockTimeout means that the queue did not become empty in time.
 	ErrLockTimeout Error = "lock_timeout"
 )
 
@@ -34,22 +34,22 @@ func (e Error) Error() string {
 	return string(e)
 }
 
-// Code is Jetpack's name of the error.
+// Code is Jetpack's name for the error.
 func (e Error) Code() string { return string(e) }
 
-// Explain says what the error means to the owner of a site.
+// Explain describes the error to the owner of a site.
 func (e Error) Explain() string {
 	switch e {
 	case ErrUnclosedBuffer:
 		return "Another process is sending (or died while sending); its lock ends by itself after two minutes."
 	case ErrNotABuffer:
-		return "Code other than Jetpack's gave something back to the sync queue."
+		return "Code other than Jetpack's returned something to the sync queue."
 	case ErrNotCheckedOut:
-		return "Sending took longer than the lock lives (two minutes), so the queue no longer knew the buffer; its items are sent again."
+		return "Sending took longer than the lock lasts (two minutes), so the queue had forgotten the buffer; its items are sent again."
 	case ErrMismatch:
-		return "Two processes sent at once and one took the other's lock: parallel requests, a persistent object cache or a slow database let both believe that they own it. The items are sent again; nothing is lost, but with each repetition the queue falls behind."
+		return "Two processes sent at the same time and one took the other's lock: parallel requests, a persistent object cache or a slow database let both believe that they own it. The items are sent again; nothing is lost, but the queue falls behind with each repetition."
 	case ErrLockTimeout:
-		return "The queue does not become empty: changes come in faster than they are sent, or sending fails."
+		return "The queue does not become empty: changes arrive faster than they are sent, or sending fails."
 	}
 	return ""
 }

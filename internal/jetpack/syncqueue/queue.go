@@ -14,36 +14,36 @@ import (
 const (
 	// DefaultLease is how long a buffer stays checked out.
 	DefaultLease = 120 * time.Second
-	// DefaultBytes and DefaultRows bound a buffer of the sender.
+	// DefaultBytes and DefaultRows limit a buffer of the sender.
 	DefaultBytes = 500_000
 	DefaultRows  = 500
-	// MaxItems and MaxLag together are when a queue takes nothing more.
+	// A queue beyond both MaxItems and MaxLag accepts no more items.
 	MaxItems = 5000
 	MaxLag   = 7200 * time.Second
-	// hardMax is when it takes nothing more, however young its items are.
+	// hardMax is the size at which a queue accepts no more items, however young they are.
 	hardMax = 100_000
 )
 
-// lockName is the buffer id of a queue that is locked without a buffer.
+// lockName is the buffer id of a queue locked without a buffer.
 const lockName = "lock"
 
-// ItemID names an item. Ids sort by time.
+// ItemID identifies an item. Ids sort by time.
 type ItemID string
 
-// Item is one entry.
+// Item is one change in the queue.
 type Item struct {
 	ID    ItemID
 	Value []byte
 	at    time.Time
 }
 
-// Buffer is what was checked out. The zero value is none: there was nothing to check out.
+// Buffer holds checked-out items. The zero value means that there was nothing to check out.
 type Buffer struct {
 	ID    string
 	Items []Item
 }
 
-// IDs are the ids of the buffer's items.
+// IDs returns the ids of the buffer's items.
 func (b Buffer) IDs() []ItemID {
 	ids := make([]ItemID, len(b.Items))
 	for i, item := range b.Items {
@@ -54,30 +54,30 @@ func (b Buffer) IDs() []ItemID {
 
 // Options for New.
 type Options struct {
-	// Name of the queue, "sync" or "full_sync".
+	// Name is the queue's name, "sync" or "full_sync".
 	Name string
-	// Lease is how long a buffer stays checked out; 0 is DefaultLease.
+	// Lease is how long a buffer stays checked out; 0 means DefaultLease.
 	Lease time.Duration
-	// Now tells the time; nil is time.Now.
+	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
 
-// Queue is one queue, safe for concurrent use.
+// Queue is a sync queue. It is safe for concurrent use.
 type Queue struct {
 	name  string
 	lease time.Duration
 	now   func() time.Time
-	// tag tells the ids of this queue from those of another of the same name.
+	// tag distinguishes the ids of this queue from those of another with the same name.
 	tag string
 
 	mu    sync.Mutex
 	items []Item
 	last  time.Time
 	added int
-	// owner is the buffer id that holds the lock until expires; "" is nobody.
+	// owner is the buffer id that holds the lock until expires; "" means that it is free.
 	owner   string
 	expires time.Time
-	// emptied is closed when the queue becomes empty, and replaced.
+	// emptied is closed and replaced when the queue becomes empty.
 	emptied chan struct{}
 }
 
@@ -92,7 +92,7 @@ func New(o Options) *Queue {
 	return &Queue{name: o.Name, lease: o.Lease, now: o.Now, tag: random(), emptied: make(chan struct{})}
 }
 
-// Add puts an item at the end. It is not taken, and ok false, when the value is empty or
+// Add appends an item. It refuses the item, and ok is false, when the value is empty or
 // the queue is full and behind.
 func (q *Queue) Add(value []byte) (id ItemID, ok bool) {
 	q.mu.Lock()
@@ -101,7 +101,7 @@ func (q *Queue) Add(value []byte) (id ItemID, ok bool) {
 	if len(value) == 0 || len(q.items) >= hardMax || len(q.items) > MaxItems && now.Sub(q.items[0].at) > MaxLag {
 		return "", false
 	}
-	// Ids have microseconds; two items never share one, so order and ids agree.
+	// Ids contain microseconds; no two items share one, so order and ids agree.
 	at := now.Truncate(time.Microsecond)
 	if !at.After(q.last) {
 		at = q.last.Add(time.Microsecond)
@@ -113,14 +113,14 @@ func (q *Queue) Add(value []byte) (id ItemID, ok bool) {
 	return id, true
 }
 
-// Size is the number of items, checked out or not.
+// Size returns the number of items, including those checked out.
 func (q *Queue) Size() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return len(q.items)
 }
 
-// Lag is the age of the oldest item, 0 when there is none.
+// Lag returns the age of the oldest item, 0 when there is none.
 func (q *Queue) Lag() time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -130,21 +130,21 @@ func (q *Queue) Lag() time.Duration {
 	return max(0, q.now().Sub(q.items[0].at))
 }
 
-// IsLocked says whether a buffer is checked out, or the queue locked.
+// IsLocked reports whether a buffer is checked out or the queue is locked.
 func (q *Queue) IsLocked() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.locked()
 }
 
-// Checkout takes up to n of the oldest items. Without items there is no buffer and no
+// Checkout checks out up to n of the oldest items. Without items there is no buffer and no
 // lock.
 func (q *Queue) Checkout(n int) (Buffer, error) {
 	return q.checkout(func() int { return min(n, len(q.items)) })
 }
 
-// CheckoutBytes takes as many of the oldest items, up to rows, as have at most so many
-// bytes together. The first is taken even when it is larger.
+// CheckoutBytes checks out the oldest items, as many as fit into the given bytes and rows.
+// It includes the first item even when that is larger.
 func (q *Queue) CheckoutBytes(bytes, rows int) (Buffer, error) {
 	return q.checkout(func() int {
 		n, sum := 0, 0
@@ -173,7 +173,7 @@ func (q *Queue) checkout(count func() int) (Buffer, error) {
 	return b, nil
 }
 
-// Checkin gives a buffer back unprocessed: its items are the oldest again.
+// Checkin returns a buffer unprocessed: its items are the oldest again.
 func (q *Queue) Checkin(b Buffer) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -196,8 +196,8 @@ func (q *Queue) Close(b Buffer) error {
 	return nil
 }
 
-// CloseItems ends a buffer and removes the items named. They are removed even when the
-// buffer is not valid any more, for they were processed; the error is returned then.
+// CloseItems ends a buffer and removes the given items. It removes them even when the
+// buffer is no longer valid, because they were processed, and returns the error.
 func (q *Queue) CloseItems(b Buffer, ids []ItemID) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -209,8 +209,8 @@ func (q *Queue) CloseItems(b Buffer, ids []ItemID) error {
 	return err
 }
 
-// Lock waits until the queue is empty, for as long as timeout, and then keeps everybody
-// from checking out. It does not wait for a buffer that is checked out.
+// Lock waits up to timeout until the queue is empty, and then prevents checkouts. It does
+// not wait for a buffer that is checked out.
 func (q *Queue) Lock(ctx context.Context, timeout time.Duration) error {
 	late := time.NewTimer(timeout)
 	defer late.Stop()
@@ -222,7 +222,7 @@ func (q *Queue) Lock(ctx context.Context, timeout time.Duration) error {
 		select {
 		case <-emptied:
 		case <-late.C:
-			// It may just have become empty.
+			// The queue may have become empty in this moment.
 			if emptied, err := q.tryLock(); emptied == nil {
 				return err
 			}
@@ -233,7 +233,8 @@ func (q *Queue) Lock(ctx context.Context, timeout time.Duration) error {
 	}
 }
 
-// tryLock locks an empty queue; else it gives what is closed when it becomes empty.
+// tryLock locks an empty queue; otherwise it returns the channel that is closed when the
+// queue becomes empty.
 func (q *Queue) tryLock() (<-chan struct{}, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -254,8 +255,8 @@ func (q *Queue) Unlock() {
 	q.release()
 }
 
-// ForceCheckin clears the lock of whichever buffer is out. Its holder cannot close it any
-// more, so items may be sent twice; nothing is lost.
+// ForceCheckin clears the lock of the buffer that is checked out. Its holder can no longer
+// close it, so items may be sent twice; nothing is lost.
 func (q *Queue) ForceCheckin() { q.Unlock() }
 
 func (q *Queue) locked() bool { return q.owner != "" && q.now().Before(q.expires) }
@@ -294,7 +295,7 @@ func (q *Queue) remove(ids []ItemID) {
 	}
 }
 
-// random makes an id that nobody guesses.
+// random returns an unguessable id.
 func random() string {
 	var b [8]byte
 	rand.Read(b[:]) // never fails

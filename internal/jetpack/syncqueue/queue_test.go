@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// model is the queue as Jetpack's documentation would draw it.
+// model is the queue as Jetpack's documentation would describe it.
 type model struct {
 	ids     []ItemID
 	owner   string

@@ -1,6 +1,6 @@
-// Package xmlrpc reads and writes the XML-RPC that WordPress speaks: calls, answers and
-// faults, both ways.
+// Package xmlrpc encodes and decodes the XML-RPC of WordPress: calls, answers and faults,
+// in both directions.
 //
-// It owns the form only: no transport, no methods. What it reads comes from strangers,
-// so depth and number of values are bounded, and the caller bounds the bytes.
+// It owns only the encoding: no transport, no methods. Its input is untrusted, so it
+// limits depth and number of values; the caller limits the bytes.
 package xmlrpc

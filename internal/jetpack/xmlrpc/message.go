@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// Header stands before every document.
+// Header begins every document.
 const Header = `<?xml version="1.0"?>`
 
 // The fault codes of WordPress.
@@ -16,26 +16,26 @@ const (
 	InvalidRequest = -32600
 	MethodUnknown  = -32601
 	TransportError = -32300
-	// ServicesDisabled is answered to methods that need a login when XML-RPC is off.
+	// ServicesDisabled answers methods that need a login when XML-RPC is off.
 	ServicesDisabled = 405
 )
 
-// Call is a call of a method.
+// Call is a method call.
 type Call struct {
 	Method string
 	Params []Value
 }
 
-// Fault is an answer that says what went wrong. It is an error.
+// Fault is an answer that reports a failure. It is an error.
 type Fault struct {
 	Code int64
 	Text string
 }
 
-// Error is code and text.
+// Error returns code and text.
 func (f *Fault) Error() string { return fmt.Sprintf("XML-RPC fault %d: %s", f.Code, f.Text) }
 
-// EncodeCall writes a call.
+// EncodeCall encodes a call.
 func EncodeCall(method string, params ...Value) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString(Header + "<methodCall><methodName>")
@@ -58,7 +58,7 @@ func EncodeCall(method string, params ...Value) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// EncodeAnswer writes the answer to a call.
+// EncodeAnswer encodes the answer to a call.
 func EncodeAnswer(v Value) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString(Header + "<methodResponse><params><param>")
@@ -69,7 +69,7 @@ func EncodeAnswer(v Value) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// EncodeFault writes an answer that is a fault.
+// EncodeFault encodes a fault as the answer to a call.
 func EncodeFault(f *Fault) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString(Header + "<methodResponse><fault>")
@@ -80,7 +80,7 @@ func EncodeFault(f *Fault) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// DecodeCall reads a call.
+// DecodeCall decodes a call.
 func DecodeCall(data []byte) (Call, error) {
 	r := newReader(data)
 	c, err := r.call()
@@ -142,8 +142,8 @@ func (r *reader) only() (Value, error) {
 	return v, r.leave()
 }
 
-// DecodeAnswer reads the answer to a call. A fault is the error, as a *Fault; any other
-// error says that it is not XML-RPC.
+// DecodeAnswer decodes the answer to a call. It returns a fault as an error of type
+// *Fault; any other error means that the data is not XML-RPC.
 func DecodeAnswer(data []byte) (Value, error) {
 	r := newReader(data)
 	v, err := r.answer()
@@ -206,7 +206,7 @@ func (r *reader) fault() error {
 	return f
 }
 
-// Strings gives the texts of an array of texts; ok is false when it is not one.
+// Strings converts an array of strings; ok is false when v is something else.
 func Strings(v Value) (texts []string, ok bool) {
 	all, ok := v.([]Value)
 	if !ok {

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// Bounds of what is read.
+// Limits on a document.
 const (
 	maxDepth  = 32
 	maxValues = 10_000
@@ -23,7 +23,7 @@ const (
 // map[string]Value (struct), Time or nil.
 type Value = any
 
-// Time is a dateTime.iso8601 as it was sent; it has no time zone.
+// Time is a dateTime.iso8601 in its original text; it has no time zone.
 type Time string
 
 // writeValue writes a <value>. The types are those of Value and int.
@@ -99,8 +99,8 @@ func newReader(data []byte) *reader {
 	return &reader{d: d}
 }
 
-// charsetReader knows the charsets of old blogs; others are read as they are, since
-// names of methods and faults are ASCII in all of them.
+// charsetReader reads every charset other than UTF-8 as Latin-1, since names of methods
+// and faults are ASCII in all of them.
 func charsetReader(charset string, in io.Reader) (io.Reader, error) {
 	switch strings.ToLower(charset) {
 	case "utf-8", "us-ascii", "ascii":
@@ -117,11 +117,11 @@ func charsetReader(charset string, in io.Reader) (io.Reader, error) {
 	return strings.NewReader(string(out)), nil
 }
 
-// errEnd is the end of the element that is read.
+// errEnd reports the end of the current element.
 var errEnd = errors.New("xmlrpc: end of element")
 
-// child gives the next element inside the current one, errEnd after the last. Text
-// between elements is passed over.
+// child returns the name of the next element inside the current one, and errEnd after the
+// last. It skips text between elements.
 func (r *reader) child() (string, error) {
 	for {
 		t, err := r.d.Token()
@@ -137,7 +137,7 @@ func (r *reader) child() (string, error) {
 	}
 }
 
-// enter wants a certain element next.
+// enter starts the next element, which must have this name.
 func (r *reader) enter(name string) error {
 	got, err := r.child()
 	if errors.Is(err, errEnd) {
@@ -149,7 +149,7 @@ func (r *reader) enter(name string) error {
 	return err
 }
 
-// leave wants the end of the current element.
+// leave reads the end of the current element, which must follow now.
 func (r *reader) leave() error {
 	name, err := r.child()
 	if errors.Is(err, errEnd) {
@@ -180,7 +180,7 @@ func (r *reader) text() (string, error) {
 	}
 }
 
-// value reads what is inside of a <value> up to its end.
+// value reads the inside of a <value> up to its end.
 func (r *reader) value(depth int) (Value, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("values are nested deeper than %d", maxDepth)
@@ -209,7 +209,7 @@ func (r *reader) value(depth int) (Value, error) {
 	}
 }
 
-// typed reads what is inside of a type's element up to its end.
+// typed reads the inside of a type's element up to its end.
 func (r *reader) typed(name string, depth int) (Value, error) {
 	switch name {
 	case "array":

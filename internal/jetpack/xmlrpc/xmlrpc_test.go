@@ -26,7 +26,7 @@ func TestACallIsWrittenAsJetpackDoes(t *testing.T) {
 	}
 }
 
-// values are any that XML can carry.
+// values generates any values that XML can carry.
 func values() *rapid.Generator[Value] {
 	text := rapid.StringOfN(rapid.RuneFrom(nil, unicode.Letter, unicode.Digit, unicode.Punct, unicode.Space).Filter(func(r rune) bool {
 		return r >= ' ' || r == '\t' || r == '\n'

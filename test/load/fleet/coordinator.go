@@ -20,7 +20,7 @@ import (
 
 	"google.golang.org/grpc"
 
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
 // figures are those of one phase.

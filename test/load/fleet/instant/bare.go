@@ -9,8 +9,8 @@ import (
 
 	"google.golang.org/grpc"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
-	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 )
 
 // outbox is as in the coordinator: how many messages may wait to be sent.

@@ -11,25 +11,26 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// talk is a plain exchange with one address that the shard's goroutine carries through
-// by itself: connect, send, read the head. Whoever wants the answer sleeps meanwhile and
-// is woken once, at the end.
-type talk struct {
+// exchange is a plain exchange with one address. The poller's goroutine does all of it:
+// connect, send, read the head. The goroutine of the check sleeps meanwhile and is woken
+// once, at the end.
+type exchange struct {
 	socket socket
 	wire   []byte
 	trace  *trace
-	// keep leaves the connection open for a body.
-	keep bool
+	// keepOpen leaves the connection open for reading a body.
+	keepOpen bool
 
 	mu   sync.Mutex
 	step step
 	sent int
 	in   headReader
-	// When the steps began.
+	// connecting and reading are when these steps began.
 	connecting, reading time.Time
-	answering           bool
+	// answering is true once the first byte of the response has arrived.
+	answering bool
 
-	// The end: one of head and err, and where it was.
+	// The result: head or err, and the step in which the exchange ended.
 	over    bool
 	open    bool
 	head    head
@@ -46,9 +47,9 @@ const (
 	stepRead
 )
 
-// begin starts the exchange. An error is that of the first step.
-func (k *talk) begin(p *poller) error {
-	k.socket.talk = k
+// begin starts the exchange. It returns an error if connecting fails at once.
+func (k *exchange) begin(p *pollers) error {
+	k.socket.exchange = k
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.connecting = time.Now()
@@ -61,8 +62,8 @@ func (k *talk) begin(p *poller) error {
 	return nil
 }
 
-// wait blocks until the exchange has ended, or the context.
-func (k *talk) wait(ctx context.Context) {
+// wait blocks until the exchange or the context has ended.
+func (k *exchange) wait(ctx context.Context) {
 	select {
 	case <-k.socket.wake:
 		return
@@ -76,8 +77,8 @@ func (k *talk) wait(ctx context.Context) {
 	k.finish(ctx.Err(), false)
 }
 
-// advance goes on as far as the events allow.
-func (k *talk) advance(events uint32, scratch []byte) {
+// advance continues the exchange as far as the events allow.
+func (k *exchange) advance(events uint32, scratch []byte) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.over {
@@ -111,9 +112,9 @@ func (k *talk) advance(events uint32, scratch []byte) {
 	}
 }
 
-// write sends the request. A server may answer and close without reading, so even a
-// failed write is followed by a read.
-func (k *talk) write() {
+// write sends the request. A server may answer and close without reading, so the exchange
+// reads even after a failed write.
+func (k *exchange) write() {
 	for k.sent < len(k.wire) {
 		n, err := send(k.socket.fd, k.wire[k.sent:])
 		if err == syscall.EAGAIN {
@@ -129,8 +130,8 @@ func (k *talk) write() {
 	k.trace.reach(check.PhaseResponse)
 }
 
-// read takes what there is of the head.
-func (k *talk) read(events uint32, scratch []byte) {
+// read reads as much of the head as has arrived.
+func (k *exchange) read(events uint32, scratch []byte) {
 	k.socket.can.And(^uint32(epollIn))
 	for {
 		n, err := receive(k.socket.fd, scratch)
@@ -151,32 +152,32 @@ func (k *talk) read(events uint32, scratch []byte) {
 			return
 		}
 		if n < len(scratch) && events&epollEnded == 0 {
-			return // drained; the next event tells of more
+			return // drained; the next event announces more
 		}
 	}
 }
 
-// finish ends the exchange and wakes whoever waits.
-func (k *talk) finish(err error, inLoop bool) {
+// finish ends the exchange and wakes the goroutine of the check.
+func (k *exchange) finish(err error, inLoop bool) {
 	k.over, k.err, k.endedIn = true, err, k.step
 	if k.step == stepConnect {
 		k.trace.timing.Connect += since(k.connecting)
 	}
-	if err == nil && k.keep {
-		// From now on the events are for the reader of the body. Of what came behind the
-		// head no event may tell any more, so it looks at once.
+	if err == nil && k.keepOpen {
+		// From now on the events are for the reader of the body. Data behind the head may
+		// cause no further event, so the reader must try at once.
 		k.socket.can.Or(epollIn)
-		k.socket.talk = nil
+		k.socket.exchange = nil
 	} else {
 		k.open = false
-		k.socket.shard.forget(&k.socket, inLoop)
+		k.socket.poller.forget(&k.socket, inLoop)
 		_ = syscall.Close(k.socket.fd)
 	}
 	k.socket.rouse()
 }
 
-// response hands the answer on.
-func (k *talk) response(ctx context.Context) *response {
+// response returns the response of an exchange that succeeded.
+func (k *exchange) response(ctx context.Context) *response {
 	r := &response{head: k.head, close: func() {}}
 	if k.open {
 		k.socket.ctx = ctx
@@ -186,8 +187,8 @@ func (k *talk) response(ctx context.Context) *response {
 	return r
 }
 
-// waiting names what the exchange was at when it ended.
-func (k *talk) waiting() string {
+// waiting names what the exchange was waiting for when it ended.
+func (k *exchange) waiting() string {
 	switch {
 	case k.endedIn == stepSend:
 		return "request"
