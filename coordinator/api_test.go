@@ -2,6 +2,7 @@ package coordinator_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -178,24 +179,26 @@ func TestTheStatusOfABlogIsThatOfAllItsSites(t *testing.T) {
 
 func TestTheFleetSaysWhoIsThere(t *testing.T) {
 	t.Parallel()
-	r := start(t)
-	st := r.open(t, hello(nil))
-	hear(t, st)
-	say(t, st, credit(5))
-	r.create(t, "http://example.com/")
-	hear(t, st) // the check is out
-	resp, err := monitorpb.NewFleetServiceClient(r.conn).GetFleet(t.Context(), &monitorpb.GetFleetRequest{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := resp.GetFleet()
-	if c := f.GetCoordinator(); c.GetSites() != 1 || c.GetOpenChecks() != 1 || c.GetNode() != "coordinator" {
-		t.Errorf("coordinator %v", c)
-	}
-	if len(f.GetCheckers()) != 1 || f.GetCheckers()[0].GetNode() != "c" || f.GetCheckers()[0].GetOpenChecks() != 1 {
-		t.Errorf("checkers %v", f.GetCheckers())
-	}
-	if len(f.GetVerifliers()) != 1 || f.GetVerifliers()[0].GetState() != monitorpb.VeriflierState_VERIFLIER_STATE_UNTRIED {
-		t.Errorf("verifliers %v", f.GetVerifliers())
-	}
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t)
+		st := r.open(t, hello(nil))
+		hear(t, st)
+		say(t, st, credit(5))
+		r.create(t, "http://example.com/")
+		hear(t, st) // the check is out
+		resp, err := monitorpb.NewFleetServiceClient(r.conn).GetFleet(t.Context(), &monitorpb.GetFleetRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := resp.GetFleet()
+		if c := f.GetCoordinator(); c.GetSites() != 1 || c.GetOpenChecks() != 1 || c.GetNode() != "coordinator" {
+			t.Errorf("coordinator %v", c)
+		}
+		if len(f.GetCheckers()) != 1 || f.GetCheckers()[0].GetNode() != "c" || f.GetCheckers()[0].GetOpenChecks() != 1 {
+			t.Errorf("checkers %v", f.GetCheckers())
+		}
+		if len(f.GetVerifliers()) != 1 || f.GetVerifliers()[0].GetState() != monitorpb.VeriflierState_VERIFLIER_STATE_UNTRIED {
+			t.Errorf("verifliers %v", f.GetVerifliers())
+		}
+	})
 }

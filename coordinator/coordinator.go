@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +23,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/ownership"
 	"github.com/Automattic/jetmon/coordinator/panel"
 	"github.com/Automattic/jetmon/coordinator/peers"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/storm"
 )
@@ -36,7 +36,6 @@ type Coordinator struct {
 	ledger    *ledger.Ledger
 	notify    *notify.Deliverer
 	ownership *ownership.Ownership
-	delivered sync.Mutex // whose shards' notices are delivered is said in order
 	expiry    *expiry.Expiry
 	deletion  *deletion.Deletion
 	memos     *checkpoint.Checkpoint
@@ -52,8 +51,8 @@ func New(o Options) (*Coordinator, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	if o.BucketMin%store.BucketsPerShard != 0 || (o.BucketMax+1)%store.BucketsPerShard != 0 {
-		o.Log.Warn("the range of buckets cuts a shard: no other coordinator can watch the rest of it", "shard_size", store.BucketsPerShard)
+	if o.BucketMin%shard.BucketsPer != 0 || (o.BucketMax+1)%shard.BucketsPer != 0 {
+		o.Log.Warn("the range of buckets cuts a shard: no other coordinator can watch the rest of it", "shard_size", shard.BucketsPer)
 	}
 	c := &Coordinator{o: o}
 	instance := hex.EncodeToString(binary.BigEndian.AppendUint64(nil, random()))
@@ -70,21 +69,21 @@ func New(o Options) (*Coordinator, error) {
 	}
 	c.ownership = ownership.New(ownership.Options{
 		Store: o.Store, Members: o.Store, Node: o.Node, Endpoint: o.Endpoint, Log: o.Log,
-		First: store.ShardOf(o.BucketMin), Last: store.ShardOf(o.BucketMax),
+		First: shard.Of(o.BucketMin), Last: shard.Of(o.BucketMax),
 		Gained: c.gained, Lost: c.lost, Settled: func() { c.intake.Settled() },
 	})
 	c.expiry = expiry.New(expiry.Options{
-		Store: o.Store, Owned: c.ownership.Owned, Fence: c.ownership.Fence,
+		Store: o.Store, Shards: c.ownership,
 		Ballots: o.Retention, Outages: o.OutageRetention, Log: o.Log,
 	})
-	c.deletion = deletion.New(deletion.Options{Store: o.Store, Owned: c.ownership.Owned, Fence: c.ownership.Fence, Log: o.Log})
+	c.deletion = deletion.New(deletion.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
 	c.ledger = ledger.New(ledger.Options{
-		Store: o.Store, Fence: c.ownership.Fence, Log: o.Log,
+		Store: o.Store, Shards: c.ownership, Log: o.Log,
 		Committed: c.committed,
 		Refused:   func(ch store.Change, row *store.Site) { c.engine.Refused(time.Now(), ch, row) },
 	})
 	c.engine = engine.New(engine.Options{
-		Policy: o.Policy, Interval: o.IntervalOverride, Panel: c.panel, Ledger: c.ledger, Terms: c.terms,
+		Policy: o.Policy, Interval: o.IntervalOverride, Panel: c.panel, Ledger: c.ledger, Shards: c.ownership,
 		Muted: o.Notify.Disabled, Random: random, Log: o.Log, Storm: storm.DefaultRule(),
 		Dispatch: dispatch.Config{
 			Lease: leaseTime, SessionTimeout: sessionTimeout, AvoidFor: avoidFor,
@@ -92,20 +91,16 @@ func New(o Options) (*Coordinator, error) {
 		},
 	}, time.Now())
 	c.intake = intake.New(intake.Options{
-		Store: o.Store, Engine: c.engine, Fence: c.ownership.Fence, First: o.BucketMin, Last: o.BucketMax,
+		Store: o.Store, Engine: c.engine, Shards: c.ownership, First: o.BucketMin, Last: o.BucketMax,
 		Loaded: func() { c.loaded.Store(true) }, Log: o.Log,
 	})
 	c.memos, err = checkpoint.New(checkpoint.Options{
-		Engine: c.engine, Store: o.Store, Fence: c.ownership.Fence, Log: o.Log, Metrics: o.Metrics,
+		Engine: c.engine, Store: o.Store, Shards: c.ownership, Log: o.Log, Metrics: o.Metrics,
 	})
 	if err != nil {
 		return nil, err
 	}
-	o.Notify.Log, o.Notify.Metrics, o.Notify.Fence = o.Log, o.Metrics, c.ownership.Fence
-	o.Notify.Owns = func(s store.ShardID) bool {
-		_, ours := c.ownership.Fence(s)
-		return ours
-	}
+	o.Notify.Log, o.Notify.Metrics, o.Notify.Shards = o.Log, o.Metrics, c.ownership
 	if c.notify, err = notify.New(o.Notify, o.Store); err != nil {
 		return nil, err
 	}
@@ -185,14 +180,6 @@ func (c *Coordinator) committed(ch store.Change, done store.Committed) {
 			Start: ch.Start, At: ch.At, OutageID: done.OutageID, Cause: ch.Cause,
 		})
 	}
-}
-
-// terms are the terms under which shards are ours.
-func (c *Coordinator) terms() (out [store.Shards]uint64) {
-	for s := range out {
-		out[s] = c.ownership.Term(store.ShardID(s))
-	}
-	return out
 }
 
 // random is unguessable, since check-out ids are proofs.

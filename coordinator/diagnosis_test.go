@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -81,53 +82,55 @@ func TestADiagnosisEndsBeforeItsCallerGivesUp(t *testing.T) {
 
 func TestDiagnosesAreBoundedAndErrorsAreNamed(t *testing.T) {
 	t.Parallel()
-	release, begun := make(chan struct{}), make(chan string, 100)
-	r := startWith(t, func(o *coordinator.Options) {
-		o.Diagnoser = diagnoserFunc(func(_ context.Context, target jetpack.Target) (*jetpack.Report, error) {
-			if target.URL == "http://bad.example/" {
-				return nil, errors.New("url is bad")
-			}
-			begun <- target.URL
-			<-release
-			return &jetpack.Report{URL: target.URL}, nil
+	synctest.Test(t, func(t *testing.T) {
+		release, begun := make(chan struct{}), make(chan string, 100)
+		r := startWith(t, func(o *coordinator.Options) {
+			o.Diagnoser = diagnoserFunc(func(_ context.Context, target jetpack.Target) (*jetpack.Report, error) {
+				if target.URL == "http://bad.example/" {
+					return nil, errors.New("url is bad")
+				}
+				begun <- target.URL
+				<-release
+				return &jetpack.Report{URL: target.URL}, nil
+			})
 		})
-	})
-	id := r.create(t, "http://example.com/").GetSiteId()
-	var running sync.WaitGroup
-	for range 8 {
-		running.Go(func() {
-			if got, err := diagnose(t.Context(), r, id); err != nil || got.GetUrl() != "http://example.com/" {
-				t.Errorf("%v, %v", got, err)
-			}
-		})
-	}
-	for range 8 {
-		<-begun
-	}
-	_, err := diagnose(t.Context(), r, id)
-	retry := false
-	for _, d := range status.Convert(err).Details() {
-		_, ok := d.(*errdetails.RetryInfo)
-		retry = retry || ok
-	}
-	if status.Code(err) != codes.ResourceExhausted || !retry {
-		t.Errorf("the ninth: %v", err)
-	}
-	close(release)
-	running.Wait()
-	for name, tt := range map[string]struct {
-		site int64
-		want codes.Code
-	}{
-		"no id": {0, codes.InvalidArgument}, "an unknown site": {999, codes.NotFound}, "after the others": {id, codes.OK},
-		"a URL that is none": {r.create(t, "http://bad.example/").GetSiteId(), codes.FailedPrecondition},
-	} {
-		if _, err := diagnose(t.Context(), r, tt.site); status.Code(err) != tt.want {
-			t.Errorf("%s: %v, want %v", name, err, tt.want)
+		id := r.create(t, "http://example.com/").GetSiteId()
+		var running sync.WaitGroup
+		for range 8 {
+			running.Go(func() {
+				if got, err := diagnose(t.Context(), r, id); err != nil || got.GetUrl() != "http://example.com/" {
+					t.Errorf("%v, %v", got, err)
+				}
+			})
 		}
-	}
-	without := start(t)
-	if _, err := diagnose(t.Context(), without, without.create(t, "http://example.com/").GetSiteId()); status.Code(err) != codes.Unavailable {
-		t.Errorf("without a diagnoser: %v", err)
-	}
+		for range 8 {
+			<-begun
+		}
+		_, err := diagnose(t.Context(), r, id)
+		retry := false
+		for _, d := range status.Convert(err).Details() {
+			_, ok := d.(*errdetails.RetryInfo)
+			retry = retry || ok
+		}
+		if status.Code(err) != codes.ResourceExhausted || !retry {
+			t.Errorf("the ninth: %v", err)
+		}
+		close(release)
+		running.Wait()
+		for name, tt := range map[string]struct {
+			site int64
+			want codes.Code
+		}{
+			"no id": {0, codes.InvalidArgument}, "an unknown site": {999, codes.NotFound}, "after the others": {id, codes.OK},
+			"a URL that is none": {r.create(t, "http://bad.example/").GetSiteId(), codes.FailedPrecondition},
+		} {
+			if _, err := diagnose(t.Context(), r, tt.site); status.Code(err) != tt.want {
+				t.Errorf("%s: %v, want %v", name, err, tt.want)
+			}
+		}
+		without := start(t)
+		if _, err := diagnose(t.Context(), without, without.create(t, "http://example.com/").GetSiteId()); status.Code(err) != codes.Unavailable {
+			t.Errorf("without a diagnoser: %v", err)
+		}
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,6 +25,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/notify"
 	"github.com/Automattic/jetmon/coordinator/panel"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
 	"github.com/Automattic/jetmon/gateway"
@@ -52,13 +54,9 @@ type share struct {
 	edit        func(*coordinator.Options)
 }
 
-// fleet starts coordinators over one MariaDB and waits until each of their shards is owned.
-func fleet(t *testing.T, shares ...share) map[string]*member {
-	t.Helper()
-	return fleetOn(t, mariadb.Start(t), rpc.NewMemory(), shares...)
-}
-
-func fleetOn(t *testing.T, dsn string, network *rpc.Memory, shares ...share) map[string]*member {
+// fleet starts coordinators over one database and waits until each of their shards is
+// owned.
+func fleet(t *testing.T, dsn string, network *rpc.Memory, shares ...share) map[string]*member {
 	t.Helper()
 	members := map[string]*member{}
 	for _, sh := range shares {
@@ -81,7 +79,7 @@ func fleetOn(t *testing.T, dsn string, network *rpc.Memory, shares ...share) map
 func shardsOf(shares []share) int {
 	n := 0
 	for _, sh := range shares {
-		n += int(store.ShardOf(sh.last)-store.ShardOf(sh.first)) + 1
+		n += int(shard.Of(sh.last)-shard.Of(sh.first)) + 1
 	}
 	return n
 }
@@ -239,147 +237,156 @@ func (m *member) checker(t *testing.T) wire {
 
 func TestAnyCoordinatorAnswersAsTheOwnerWould(t *testing.T) {
 	t.Parallel()
-	f := fleet(t, share{"a", 0, 127, nil}, share{"b", 128, 255, nil}, share{"c", 256, 511, nil})
-	a, b, c := f["a"], f["b"], f["c"]
-	atB, atC := b.checker(t), c.checker(t)
+	dsn := mariadb.Start(t)
+	synctest.Test(t, func(t *testing.T) {
+		f := fleet(t, dsn, rpc.NewMemory(), share{"a", 0, 127, nil}, share{"b", 128, 255, nil}, share{"c", 256, 511, nil})
+		a, b, c := f["a"], f["b"], f["c"]
+		atB, atC := b.checker(t), c.checker(t)
 
-	// Created at a, they are checked by their owners at once.
-	one := a.make(t, 200, "http://one.example/")
-	b.check(t, atB)
-	two := a.make(t, 300, "http://two.example/")
-	c.check(t, atC)
-	own := a.make(t, 5, "http://own.example/")
+		// Created at a, they are checked by their owners at once.
+		one := a.make(t, 200, "http://one.example/")
+		b.check(t, atB)
+		two := a.make(t, 300, "http://two.example/")
+		c.check(t, atC)
+		own := a.make(t, 5, "http://own.example/")
 
-	for name, m := range f {
-		for id, want := range map[int64]monitorpb.SiteState{
-			one.GetSiteId(): monitorpb.SiteState_SITE_STATE_UP, two.GetSiteId(): monitorpb.SiteState_SITE_STATE_UP,
-			own.GetSiteId(): monitorpb.SiteState_SITE_STATE_NEVER_CHECKED,
-		} {
-			if got := m.get(t, id); got.GetState() != want || (got.GetLastObservation() == nil) != (want != monitorpb.SiteState_SITE_STATE_UP) {
-				t.Errorf("%s says of %d: %v", name, id, got)
+		for name, m := range f {
+			for id, want := range map[int64]monitorpb.SiteState{
+				one.GetSiteId(): monitorpb.SiteState_SITE_STATE_UP, two.GetSiteId(): monitorpb.SiteState_SITE_STATE_UP,
+				own.GetSiteId(): monitorpb.SiteState_SITE_STATE_NEVER_CHECKED,
+			} {
+				if got := m.get(t, id); got.GetState() != want || (got.GetLastObservation() == nil) != (want != monitorpb.SiteState_SITE_STATE_UP) {
+					t.Errorf("%s says of %d: %v", name, id, got)
+				}
 			}
 		}
-	}
-	// A site that waits for a checker is due anew at every tick.
-	ignore := protocmp.IgnoreFields(&monitorpb.Site{}, "next_check_time")
-	if diff := cmp.Diff(b.get(t, one.GetSiteId()), a.get(t, one.GetSiteId()), protocmp.Transform(), ignore); diff != "" {
-		t.Errorf("the owner's answer and another's differ (-owner +other):\n%s", diff)
-	}
+		// A site that waits for a checker is due anew at every tick.
+		ignore := protocmp.IgnoreFields(&monitorpb.Site{}, "next_check_time")
+		if diff := cmp.Diff(b.get(t, one.GetSiteId()), a.get(t, one.GetSiteId()), protocmp.Transform(), ignore); diff != "" {
+			t.Errorf("the owner's answer and another's differ (-owner +other):\n%s", diff)
+		}
 
-	before := a.calls(t, monitorpb.SiteService_BatchGetSites_FullMethodName)
-	list, err := a.sites.ListSites(t.Context(), &monitorpb.ListSitesRequest{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []*monitorpb.Site{b.get(t, one.GetSiteId()), c.get(t, two.GetSiteId()), a.get(t, own.GetSiteId())}
-	if diff := cmp.Diff(want, list.GetSites(), protocmp.Transform(), ignore); diff != "" {
-		t.Errorf("list (-owners +a):\n%s", diff)
-	}
-	if n := a.calls(t, monitorpb.SiteService_BatchGetSites_FullMethodName) - before; n != 2 {
-		t.Errorf("a page of two owners' sites took %d questions", n)
-	}
-	batch, err := a.sites.BatchGetSites(t.Context(), &monitorpb.BatchGetSitesRequest{
-		SiteIds: []int64{two.GetSiteId(), 999, own.GetSiteId(), one.GetSiteId(), two.GetSiteId()},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want = []*monitorpb.Site{want[1], want[2], want[0]}
-	if diff := cmp.Diff(want, batch.GetSites(), protocmp.Transform(), ignore); diff != "" {
-		t.Errorf("batch (-owners +a):\n%s", diff)
-	}
-	x, err := a.sites.ExplainSite(t.Context(), &monitorpb.ExplainSiteRequest{SiteId: one.GetSiteId()})
-	if err != nil || x.GetExplanation().GetSummary() != "Up: the last check, by c, was good." {
-		t.Errorf("explained as %v, %v", x, err)
-	}
-	up, err := wpcompb.NewJetpackMonitorServiceClient(a.conn).GetJetpackMonitorStatus(t.Context(), &wpcompb.GetJetpackMonitorStatusRequest{Site: "200"})
-	if err != nil || !up.GetStatus() {
-		t.Errorf("status %v, %v", up, err)
-	}
-}
-
-func TestEditsTakeEffectAtTheOwnerAtOnce(t *testing.T) {
-	t.Parallel()
-	f := fleet(t, share{"a", 0, 255, nil}, share{"b", 256, 511, nil})
-	a, b := f["a"], f["b"]
-	made := a.make(t, 300, "http://example.com/")
-	if n := getFleet(t, b).GetCoordinator().GetSites(); n != 1 {
-		t.Fatalf("the owner watches %d sites", n)
-	}
-	pause := func(paused bool) *monitorpb.Site {
-		t.Helper()
-		resp, err := a.sites.UpdateSite(t.Context(), &monitorpb.UpdateSiteRequest{
-			Site: &monitorpb.Site{SiteId: made.GetSiteId(), Paused: paused}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"paused"}},
+		before := a.calls(t, monitorpb.SiteService_BatchGetSites_FullMethodName)
+		list, err := a.sites.ListSites(t.Context(), &monitorpb.ListSitesRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []*monitorpb.Site{b.get(t, one.GetSiteId()), c.get(t, two.GetSiteId()), a.get(t, own.GetSiteId())}
+		if diff := cmp.Diff(want, list.GetSites(), protocmp.Transform(), ignore); diff != "" {
+			t.Errorf("list (-owners +a):\n%s", diff)
+		}
+		if n := a.calls(t, monitorpb.SiteService_BatchGetSites_FullMethodName) - before; n != 2 {
+			t.Errorf("a page of two owners' sites took %d questions", n)
+		}
+		batch, err := a.sites.BatchGetSites(t.Context(), &monitorpb.BatchGetSitesRequest{
+			SiteIds: []int64{two.GetSiteId(), 999, own.GetSiteId(), one.GetSiteId(), two.GetSiteId()},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return resp.GetSite()
-	}
-	if got := pause(true); got.GetState() != monitorpb.SiteState_SITE_STATE_PAUSED || b.get(t, made.GetSiteId()).GetState() != got.GetState() {
-		t.Errorf("paused: %v", got)
-	}
-	if x, err := a.sites.ExplainSite(t.Context(), &monitorpb.ExplainSiteRequest{SiteId: made.GetSiteId()}); err != nil || x.GetExplanation().GetSummary() != "Paused: it is not checked." {
-		t.Errorf("%v, %v", x, err)
-	}
-	// Resumed, it is due at once and says so.
-	if got := pause(false); got.GetNextCheckTime() == nil || got.GetState() == monitorpb.SiteState_SITE_STATE_PAUSED {
-		t.Errorf("resumed: %v", got)
-	}
-	// The owner's refusals arrive as its own.
-	_, err := a.sites.CreateSite(t.Context(), &monitorpb.CreateSiteRequest{Site: &monitorpb.Site{BlogId: 300, Url: "http://example.com/"}})
-	if status.Code(err) != codes.AlreadyExists {
-		t.Errorf("twice: %v", err)
-	}
-	_, err = a.sites.CreateSite(t.Context(), &monitorpb.CreateSiteRequest{Site: &monitorpb.Site{BlogId: 300, Url: "ftp://example.com/"}})
-	if status.Code(err) != codes.InvalidArgument || fieldOf(err) != "site.url" {
-		t.Errorf("a bad URL: %v", err)
-	}
-	if _, err := a.sites.DeleteSite(t.Context(), &monitorpb.DeleteSiteRequest{SiteId: made.GetSiteId()}); err != nil {
-		t.Fatal(err)
-	}
-	if n := getFleet(t, b).GetCoordinator().GetSites(); n != 0 {
-		t.Errorf("the owner still watches %d sites", n)
-	}
-	if _, err := a.sites.DeleteSite(t.Context(), &monitorpb.DeleteSiteRequest{SiteId: made.GetSiteId()}); status.Code(err) != codes.NotFound {
-		t.Errorf("deleted twice: %v", err)
-	}
+		want = []*monitorpb.Site{want[1], want[2], want[0]}
+		if diff := cmp.Diff(want, batch.GetSites(), protocmp.Transform(), ignore); diff != "" {
+			t.Errorf("batch (-owners +a):\n%s", diff)
+		}
+		x, err := a.sites.ExplainSite(t.Context(), &monitorpb.ExplainSiteRequest{SiteId: one.GetSiteId()})
+		if err != nil || x.GetExplanation().GetSummary() != "Up: the last check, by c, was good." {
+			t.Errorf("explained as %v, %v", x, err)
+		}
+		up, err := wpcompb.NewJetpackMonitorServiceClient(a.conn).GetJetpackMonitorStatus(t.Context(), &wpcompb.GetJetpackMonitorStatusRequest{Site: "200"})
+		if err != nil || !up.GetStatus() {
+			t.Errorf("status %v, %v", up, err)
+		}
+	})
+}
+
+func TestEditsTakeEffectAtTheOwnerAtOnce(t *testing.T) {
+	t.Parallel()
+	dsn := mariadb.Start(t)
+	synctest.Test(t, func(t *testing.T) {
+		f := fleet(t, dsn, rpc.NewMemory(), share{"a", 0, 255, nil}, share{"b", 256, 511, nil})
+		a, b := f["a"], f["b"]
+		made := a.make(t, 300, "http://example.com/")
+		if n := getFleet(t, b).GetCoordinator().GetSites(); n != 1 {
+			t.Fatalf("the owner watches %d sites", n)
+		}
+		pause := func(paused bool) *monitorpb.Site {
+			t.Helper()
+			resp, err := a.sites.UpdateSite(t.Context(), &monitorpb.UpdateSiteRequest{
+				Site: &monitorpb.Site{SiteId: made.GetSiteId(), Paused: paused}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"paused"}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return resp.GetSite()
+		}
+		if got := pause(true); got.GetState() != monitorpb.SiteState_SITE_STATE_PAUSED || b.get(t, made.GetSiteId()).GetState() != got.GetState() {
+			t.Errorf("paused: %v", got)
+		}
+		if x, err := a.sites.ExplainSite(t.Context(), &monitorpb.ExplainSiteRequest{SiteId: made.GetSiteId()}); err != nil || x.GetExplanation().GetSummary() != "Paused: it is not checked." {
+			t.Errorf("%v, %v", x, err)
+		}
+		// Resumed, it is due at once and says so.
+		if got := pause(false); got.GetNextCheckTime() == nil || got.GetState() == monitorpb.SiteState_SITE_STATE_PAUSED {
+			t.Errorf("resumed: %v", got)
+		}
+		// The owner's refusals arrive as its own.
+		_, err := a.sites.CreateSite(t.Context(), &monitorpb.CreateSiteRequest{Site: &monitorpb.Site{BlogId: 300, Url: "http://example.com/"}})
+		if status.Code(err) != codes.AlreadyExists {
+			t.Errorf("twice: %v", err)
+		}
+		_, err = a.sites.CreateSite(t.Context(), &monitorpb.CreateSiteRequest{Site: &monitorpb.Site{BlogId: 300, Url: "ftp://example.com/"}})
+		if status.Code(err) != codes.InvalidArgument || fieldOf(err) != "site.url" {
+			t.Errorf("a bad URL: %v", err)
+		}
+		if _, err := a.sites.DeleteSite(t.Context(), &monitorpb.DeleteSiteRequest{SiteId: made.GetSiteId()}); err != nil {
+			t.Fatal(err)
+		}
+		if n := getFleet(t, b).GetCoordinator().GetSites(); n != 0 {
+			t.Errorf("the owner still watches %d sites", n)
+		}
+		if _, err := a.sites.DeleteSite(t.Context(), &monitorpb.DeleteSiteRequest{SiteId: made.GetSiteId()}); status.Code(err) != codes.NotFound {
+			t.Errorf("deleted twice: %v", err)
+		}
+	})
 }
 
 func TestTheFleetKnowsItsPeersAndShards(t *testing.T) {
 	t.Parallel()
-	f := fleet(t, share{"a", 0, 255, nil}, share{"b", 256, 511, nil})
-	f["a"].make(t, 300, "http://example.com/")
-	got := getFleet(t, f["a"])
-	if c := got.GetCoordinator(); c.GetNode() != "a" || c.GetShards() != 16 || c.GetSites() != 0 || c.GetStretch() != 1 || c.Coverage != nil {
-		t.Errorf("coordinator %v", c)
-	}
-	if len(got.GetPeers()) != 1 {
-		t.Fatalf("peers %v", got.GetPeers())
-	}
-	p := got.GetPeers()[0]
-	if p.GetNode() != "b" || p.GetEndpoint() != "b" || p.GetDetail() != "" || p.GetStatus().GetNode() != "b" || p.GetStatus().GetSites() != 1 || p.GetStatus().GetShards() != 16 {
-		t.Errorf("peer %v", p)
-	}
-	for i, s := range got.GetShards() {
-		if owner := map[bool]string{true: "a", false: "b"}[i < 16]; s.GetOwner() != owner || s.GetTerm() == 0 || int(s.GetShard()) != i || s.GetExpireTime() == nil {
-			t.Errorf("shard %d: %v", i, s)
+	dsn := mariadb.Start(t)
+	synctest.Test(t, func(t *testing.T) {
+		f := fleet(t, dsn, rpc.NewMemory(), share{"a", 0, 255, nil}, share{"b", 256, 511, nil})
+		f["a"].make(t, 300, "http://example.com/")
+		got := getFleet(t, f["a"])
+		if c := got.GetCoordinator(); c.GetNode() != "a" || c.GetShards() != 16 || c.GetSites() != 0 || c.GetStretch() != 1 || c.Coverage != nil {
+			t.Errorf("coordinator %v", c)
 		}
-	}
-	// A peer's alarms are raised here, with its name.
-	await(t, "both lack checkers", func() bool {
-		alarms := kinds(getFleet(t, f["a"]))
-		return slices.Equal(alarms, []monitorpb.AlarmKind{monitorpb.AlarmKind_ALARM_KIND_NO_CHECKERS, monitorpb.AlarmKind_ALARM_KIND_NO_CHECKERS})
+		if len(got.GetPeers()) != 1 {
+			t.Fatalf("peers %v", got.GetPeers())
+		}
+		p := got.GetPeers()[0]
+		if p.GetNode() != "b" || p.GetEndpoint() != "b" || p.GetDetail() != "" || p.GetStatus().GetNode() != "b" || p.GetStatus().GetSites() != 1 || p.GetStatus().GetShards() != 16 {
+			t.Errorf("peer %v", p)
+		}
+		for i, s := range got.GetShards() {
+			if owner := map[bool]string{true: "a", false: "b"}[i < 16]; s.GetOwner() != owner || s.GetTerm() == 0 || int(s.GetShard()) != i || s.GetExpireTime() == nil {
+				t.Errorf("shard %d: %v", i, s)
+			}
+		}
+		// A peer's alarms are raised here, with its name.
+		await(t, "both lack checkers", func() bool {
+			alarms := kinds(getFleet(t, f["a"]))
+			return slices.Equal(alarms, []monitorpb.AlarmKind{monitorpb.AlarmKind_ALARM_KIND_NO_CHECKERS, monitorpb.AlarmKind_ALARM_KIND_NO_CHECKERS})
+		})
+		named := 0
+		for _, alarm := range getFleet(t, f["a"]).GetAlarms() {
+			if alarm.GetMessage() == "coordinator b: no checker is connected, nothing is checked" {
+				named++
+			}
+		}
+		if named != 1 {
+			t.Errorf("alarms %v", getFleet(t, f["a"]).GetAlarms())
+		}
 	})
-	named := 0
-	for _, alarm := range getFleet(t, f["a"]).GetAlarms() {
-		if alarm.GetMessage() == "coordinator b: no checker is connected, nothing is checked" {
-			named++
-		}
-	}
-	if named != 1 {
-		t.Errorf("alarms %v", getFleet(t, f["a"]).GetAlarms())
-	}
 }
 
 func kinds(f *monitorpb.Fleet) []monitorpb.AlarmKind {
@@ -394,123 +401,129 @@ func kinds(f *monitorpb.Fleet) []monitorpb.AlarmKind {
 // as if it had been killed; so that tests may be slow, its leases then last long.
 type dying struct{ store.Store }
 
-func (d dying) ReleaseShard(ctx context.Context, l store.Lease) error {
+func (d dying) ReleaseShard(ctx context.Context, l shard.Lease) error {
 	_, err := d.RenewShard(ctx, l, time.Now().Add(10*time.Minute))
 	return err
 }
 
 func TestWhenAnOwnerIsAwayTheRowsSpeak(t *testing.T) {
 	t.Parallel()
-	f := fleet(t, share{"a", 0, 255, nil}, share{"b", 256, 511, func(o *coordinator.Options) { o.Store = dying{o.Store} }})
-	a, b := f["a"], f["b"]
-	up, down := b.make(t, 300, "http://up.example/"), b.make(t, 301, "http://down.example/")
-	if err := b.stop(); err != nil {
-		t.Fatal(err)
-	}
-	// It goes down in the last moment of its owner.
-	shards, err := a.store.ListShards(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	row, err := a.store.Site(t.Context(), check.SiteID(down.GetSiteId()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := time.Now().Truncate(time.Millisecond)
-	if _, err := a.store.Commit(t.Context(), shards[store.ShardOf(row.Bucket)].Fence(), store.Change{
-		Key: "k", SiteID: row.ID, BlogID: row.BlogID, Bucket: row.Bucket, URL: row.URL,
-		From: check.StatusRunning, To: check.StatusDown, Start: at, At: at,
-		Cause: check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureServer},
-	}); err != nil {
-		t.Fatal(err)
-	}
+	dsn := mariadb.Start(t)
+	synctest.Test(t, func(t *testing.T) {
+		f := fleet(t, dsn, rpc.NewMemory(), share{"a", 0, 255, nil}, share{"b", 256, 511, func(o *coordinator.Options) { o.Store = dying{o.Store} }})
+		a, b := f["a"], f["b"]
+		up, down := b.make(t, 300, "http://up.example/"), b.make(t, 301, "http://down.example/")
+		if err := b.stop(); err != nil {
+			t.Fatal(err)
+		}
+		// It goes down in the last moment of its owner.
+		shards, err := a.store.ListShards(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		row, err := a.store.Site(t.Context(), check.SiteID(down.GetSiteId()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now().Truncate(time.Millisecond)
+		if _, err := a.store.Commit(t.Context(), shards[shard.Of(row.Bucket)].Fence(), store.Change{
+			Key: "k", SiteID: row.ID, BlogID: row.BlogID, Bucket: row.Bucket, URL: row.URL,
+			From: check.StatusRunning, To: check.StatusDown, Start: at, At: at,
+			Cause: check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureServer},
+		}); err != nil {
+			t.Fatal(err)
+		}
 
-	list, err := a.sites.ListSites(t.Context(), &monitorpb.ListSitesRequest{})
-	if err != nil || len(list.GetSites()) != 2 {
-		t.Fatal(list, err)
-	}
-	if s := list.GetSites()[0]; s.GetState() != monitorpb.SiteState_SITE_STATE_NEVER_CHECKED || s.GetStatusId() != 1 {
-		t.Errorf("up: %v", s)
-	}
-	if s := a.get(t, down.GetSiteId()); s.GetState() != monitorpb.SiteState_SITE_STATE_DOWN || s.GetOutageId() == 0 || s.GetStatusId() != 0 {
-		t.Errorf("down: %v", s)
-	}
-	if _, err := a.sites.ExplainSite(t.Context(), &monitorpb.ExplainSiteRequest{SiteId: up.GetSiteId()}); status.Code(err) != codes.Unavailable {
-		t.Errorf("explained: %v", err)
-	}
-	past, err := a.sites.ExplainSite(t.Context(), &monitorpb.ExplainSiteRequest{SiteId: down.GetSiteId(), At: timestamppb.New(at)})
-	if err != nil || past.GetExplanation().GetOutage() == nil {
-		t.Errorf("the past, which is stored, is explained as %v, %v", past, err)
-	}
-	// Edits are made in the database.
-	a.make(t, 302, "http://new.example/")
-	if _, err := a.sites.DeleteSite(t.Context(), &monitorpb.DeleteSiteRequest{SiteId: up.GetSiteId()}); err != nil {
-		t.Error(err)
-	}
-	if _, err := a.store.Site(t.Context(), check.SiteID(up.GetSiteId())); err == nil {
-		t.Error("it is not deleted")
-	}
+		list, err := a.sites.ListSites(t.Context(), &monitorpb.ListSitesRequest{})
+		if err != nil || len(list.GetSites()) != 2 {
+			t.Fatal(list, err)
+		}
+		if s := list.GetSites()[0]; s.GetState() != monitorpb.SiteState_SITE_STATE_NEVER_CHECKED || s.GetStatusId() != 1 {
+			t.Errorf("up: %v", s)
+		}
+		if s := a.get(t, down.GetSiteId()); s.GetState() != monitorpb.SiteState_SITE_STATE_DOWN || s.GetOutageId() == 0 || s.GetStatusId() != 0 {
+			t.Errorf("down: %v", s)
+		}
+		if _, err := a.sites.ExplainSite(t.Context(), &monitorpb.ExplainSiteRequest{SiteId: up.GetSiteId()}); status.Code(err) != codes.Unavailable {
+			t.Errorf("explained: %v", err)
+		}
+		past, err := a.sites.ExplainSite(t.Context(), &monitorpb.ExplainSiteRequest{SiteId: down.GetSiteId(), At: timestamppb.New(at)})
+		if err != nil || past.GetExplanation().GetOutage() == nil {
+			t.Errorf("the past, which is stored, is explained as %v, %v", past, err)
+		}
+		// Edits are made in the database.
+		a.make(t, 302, "http://new.example/")
+		if _, err := a.sites.DeleteSite(t.Context(), &monitorpb.DeleteSiteRequest{SiteId: up.GetSiteId()}); err != nil {
+			t.Error(err)
+		}
+		if _, err := a.store.Site(t.Context(), check.SiteID(up.GetSiteId())); err == nil {
+			t.Error("it is not deleted")
+		}
 
-	got := getFleet(t, a)
-	if len(got.GetPeers()) != 1 || got.GetPeers()[0].GetStatus() != nil || got.GetPeers()[0].GetDetail() == "" {
-		t.Errorf("peers %v", got.GetPeers())
-	}
-	if !slices.Contains(kinds(got), monitorpb.AlarmKind_ALARM_KIND_PEER) {
-		t.Errorf("alarms %v", got.GetAlarms())
-	}
+		got := getFleet(t, a)
+		if len(got.GetPeers()) != 1 || got.GetPeers()[0].GetStatus() != nil || got.GetPeers()[0].GetDetail() == "" {
+			t.Errorf("peers %v", got.GetPeers())
+		}
+		if !slices.Contains(kinds(got), monitorpb.AlarmKind_ALARM_KIND_PEER) {
+			t.Errorf("alarms %v", got.GetAlarms())
+		}
+	})
 }
 
 func TestABatchOverRESTHoldsWhatEachOwnerKnows(t *testing.T) {
 	t.Parallel()
-	network := rpc.NewMemory()
-	f := fleetOn(t, mariadb.Start(t), network, share{"a", 0, 255, nil}, share{"b", 256, 511, nil})
-	a, b := f["a"], f["b"]
-	atA, atB := a.checker(t), b.checker(t)
-	one, two := a.make(t, 5, "http://one.example/"), b.make(t, 300, "http://two.example/")
-	a.check(t, atA)
-	b.check(t, atB)
+	dsn := mariadb.Start(t)
+	synctest.Test(t, func(t *testing.T) {
+		network := rpc.NewMemory()
+		f := fleet(t, dsn, network, share{"a", 0, 255, nil}, share{"b", 256, 511, nil})
+		a, b := f["a"], f["b"]
+		atA, atB := a.checker(t), b.checker(t)
+		one, two := a.make(t, 5, "http://one.example/"), b.make(t, 300, "http://two.example/")
+		a.check(t, atA)
+		b.check(t, atB)
 
-	l, err := network.Listen("gateway")
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := gateway.New(gateway.Options{Coordinator: "a,b", Client: rpc.ClientOptions{Network: network}, Listeners: []net.Listener{l}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- g.Run(ctx) }()
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return network.DialContext(ctx, "gateway") }}
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	for range 4 { // now a answers, now b
-		resp, err := (&http.Client{Transport: transport}).Get(fmt.Sprintf("http://gateway/v1/sites:batchGet?site_ids=%d&site_ids=%d", two.GetSiteId(), one.GetSiteId()))
+		l, err := network.Listen("gateway")
 		if err != nil {
 			t.Fatal(err)
 		}
-		raw, err := io.ReadAll(resp.Body)
-		_ = resp.Body.Close()
+		g, err := gateway.New(gateway.Options{Coordinator: "a,b", Client: rpc.ClientOptions{Network: network}, Listeners: []net.Listener{l}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got monitorpb.BatchGetSitesResponse
-		if err := protojson.Unmarshal(raw, &got); err != nil || resp.StatusCode != http.StatusOK || len(got.GetSites()) != 2 {
-			t.Fatalf("%d %s, %v", resp.StatusCode, raw, err)
-		}
-		for i, id := range []int64{two.GetSiteId(), one.GetSiteId()} {
-			if s := got.GetSites()[i]; s.GetSiteId() != id || s.GetState() != monitorpb.SiteState_SITE_STATE_UP || s.GetLastObservation() == nil {
-				t.Errorf("site %d: %v", id, s)
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- g.Run(ctx) }()
+		transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return network.DialContext(ctx, "gateway") }}
+		t.Cleanup(func() {
+			transport.CloseIdleConnections()
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		})
+		for range 4 { // now a answers, now b
+			resp, err := (&http.Client{Transport: transport}).Get(fmt.Sprintf("http://gateway/v1/sites:batchGet?site_ids=%d&site_ids=%d", two.GetSiteId(), one.GetSiteId()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw, err := io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got monitorpb.BatchGetSitesResponse
+			if err := protojson.Unmarshal(raw, &got); err != nil || resp.StatusCode != http.StatusOK || len(got.GetSites()) != 2 {
+				t.Fatalf("%d %s, %v", resp.StatusCode, raw, err)
+			}
+			for i, id := range []int64{two.GetSiteId(), one.GetSiteId()} {
+				if s := got.GetSites()[i]; s.GetSiteId() != id || s.GetState() != monitorpb.SiteState_SITE_STATE_UP || s.GetLastObservation() == nil {
+					t.Errorf("site %d: %v", id, s)
+				}
 			}
 		}
-	}
-	asked := a.calls(t, monitorpb.SiteService_BatchGetSites_FullMethodName) + b.calls(t, monitorpb.SiteService_BatchGetSites_FullMethodName)
-	if asked != 4 {
-		t.Errorf("coordinators asked one another %d times for four requests", asked)
-	}
+		asked := a.calls(t, monitorpb.SiteService_BatchGetSites_FullMethodName) + b.calls(t, monitorpb.SiteService_BatchGetSites_FullMethodName)
+		if asked != 4 {
+			t.Errorf("coordinators asked one another %d times for four requests", asked)
+		}
+	})
 }

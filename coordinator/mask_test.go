@@ -192,7 +192,7 @@ func TestWhatGETAnswersIsAPATCHThatChangesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			network := rpc.NewMemory()
-			m := fleetOn(t, dsn, network, share{"a", 0, check.Buckets - 1, func(o *coordinator.Options) { o.IntervalOverride = time.Second }})["a"]
+			m := fleet(t, dsn, network, share{"a", 0, check.Buckets - 1, func(o *coordinator.Options) { o.IntervalOverride = time.Second }})["a"]
 			rest := serveREST(t, network, "a")
 			db, err := sql.Open(name, strings.TrimPrefix(strings.TrimPrefix(dsn, "mysql://"), "sqlite:"))
 			if err != nil {

@@ -210,11 +210,11 @@ func systems() map[string]func(*testing.T, *rpc.Memory) map[string]*member {
 	one := share{"a", 0, check.Buckets - 1, nil}
 	return map[string]func(*testing.T, *rpc.Memory) map[string]*member{
 		"SQLite": func(t *testing.T, n *rpc.Memory) map[string]*member {
-			return fleetOn(t, "sqlite:"+filepath.Join(t.TempDir(), "jetmon.db"), n, one)
+			return fleet(t, "sqlite:"+filepath.Join(t.TempDir(), "jetmon.db"), n, one)
 		},
-		"MariaDB": func(t *testing.T, n *rpc.Memory) map[string]*member { return fleetOn(t, mariadb.Start(t), n, one) },
+		"MariaDB": func(t *testing.T, n *rpc.Memory) map[string]*member { return fleet(t, mariadb.Start(t), n, one) },
 		"two coordinators on MariaDB": func(t *testing.T, n *rpc.Memory) map[string]*member {
-			return fleetOn(t, mariadb.Start(t), n, share{"a", 256, check.Buckets - 1, nil}, share{"b", 0, 255, nil})
+			return fleet(t, mariadb.Start(t), n, share{"a", 256, check.Buckets - 1, nil}, share{"b", 0, 255, nil})
 		},
 	}
 }

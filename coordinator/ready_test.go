@@ -11,6 +11,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/Automattic/jetmon/coordinator"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
@@ -33,37 +34,37 @@ func (s *severed) wait(ctx context.Context, writes bool) error {
 	return nil
 }
 
-func (s *severed) ListShards(ctx context.Context) ([]store.Lease, error) {
+func (s *severed) ListShards(ctx context.Context) ([]shard.Lease, error) {
 	if err := s.wait(ctx, false); err != nil {
 		return nil, err
 	}
 	return s.Store.ListShards(ctx)
 }
 
-func (s *severed) ListMembers(ctx context.Context, now time.Time) ([]store.Member, error) {
+func (s *severed) ListMembers(ctx context.Context, now time.Time) ([]shard.Member, error) {
 	if err := s.wait(ctx, false); err != nil {
 		return nil, err
 	}
 	return s.Store.ListMembers(ctx, now)
 }
 
-func (s *severed) Announce(ctx context.Context, m store.Member) error {
+func (s *severed) Announce(ctx context.Context, m shard.Member) error {
 	if err := s.wait(ctx, true); err != nil {
 		return err
 	}
 	return s.Store.Announce(ctx, m)
 }
 
-func (s *severed) RenewShard(ctx context.Context, l store.Lease, until time.Time) (store.Lease, error) {
+func (s *severed) RenewShard(ctx context.Context, l shard.Lease, until time.Time) (shard.Lease, error) {
 	if err := s.wait(ctx, true); err != nil {
-		return store.Lease{}, err
+		return shard.Lease{}, err
 	}
 	return s.Store.RenewShard(ctx, l, until)
 }
 
-func (s *severed) ClaimShard(ctx context.Context, id store.ShardID, o store.Owner, now time.Time) (store.Lease, error) {
+func (s *severed) ClaimShard(ctx context.Context, id shard.ID, o shard.Owner, now time.Time) (shard.Lease, error) {
 	if err := s.wait(ctx, true); err != nil {
-		return store.Lease{}, err
+		return shard.Lease{}, err
 	}
 	return s.Store.ClaimShard(ctx, id, o, now)
 }
@@ -148,9 +149,9 @@ func TestHealthFollowsTheDatabase(t *testing.T) {
 // elsewhere is a database in which somebody called b owns every shard.
 type elsewhere struct{ store.Store }
 
-func (e elsewhere) ListShards(context.Context) (all []store.Lease, _ error) {
-	for s := range store.ShardID(store.Shards) {
-		all = append(all, store.Lease{Shard: s, Node: "b", Endpoint: "b", Term: 1, Expires: time.Now().Add(time.Minute)})
+func (e elsewhere) ListShards(context.Context) (all []shard.Lease, _ error) {
+	for s := range shard.ID(shard.Count) {
+		all = append(all, shard.Lease{Shard: s, Node: "b", Endpoint: "b", Term: 1, Expires: time.Now().Add(time.Minute)})
 	}
 	return all, nil
 }
@@ -192,6 +193,7 @@ func TestACoordinatorThatHasLoadedNothingIsNotReady(t *testing.T) {
 					}
 					tt.fault(db).Store(true)
 				})
+				time.Sleep(7 * time.Millisecond) // between two looks of the server at itself
 				for range 60 {
 					time.Sleep(500 * time.Millisecond)
 					if got := r.health(t); got != notServing {

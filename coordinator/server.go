@@ -42,14 +42,14 @@ func (s *services) register(r grpc.ServiceRegistrar) {
 
 // newServers makes the gRPC servers with all services of this role.
 func (c *Coordinator) newServers(instance string) (err error) {
-	c.peers = peers.New(peers.Options{Node: c.o.Node, Directory: c.o.Store, Client: c.o.PeerClient})
+	c.peers = peers.New(peers.Options{Node: c.o.Node, Shards: c.ownership, Client: c.o.PeerClient})
 	c.stream = stream.New(stream.Options{Engine: c.engine, Node: c.o.Node, Heartbeat: heartbeat, Lease: leaseTime})
 	var public services
 	api.Register(&public, api.Options{
 		Store: c.o.Store, Engine: c.engine, Panel: c.panel, Ledger: c.ledger, Notify: c.notify, Policy: c.o.Policy,
 		Peers:     c.peers,
 		Shards:    c.ownership.Counts,
-		Diagnoser: c.o.Diagnoser, Owned: c.ownership.Owned, Node: c.o.Node, Instance: instance, Started: time.Now(),
+		Diagnoser: c.o.Diagnoser, Holder: c.ownership, Node: c.o.Node, Instance: instance, Started: time.Now(),
 	})
 	o := c.o.Server
 	o.Name, o.Log, o.Metrics, o.Validate = "coordinator", c.o.Log, c.o.Metrics, true

@@ -3,20 +3,20 @@ package coordinator
 import (
 	"context"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 )
 
 // gained has the sites of a shard that is now ours loaded. It does not wait for that:
 // shards are loaded together.
-func (c *Coordinator) gained(s store.ShardID) {
+func (c *Coordinator) gained(s shard.ID) {
 	c.intake.Gained(s)
-	c.deliverOwned()
+	c.notify.Poke()
 }
 
 // lost forgets the sites of a shard that is ours no more. One that is handed over in
 // order is ours until it returns: what was decided and is known of its sites is written
 // first, so that the next owner finds it.
-func (c *Coordinator) lost(s store.ShardID) {
+func (c *Coordinator) lost(s shard.ID) {
 	if _, ours := c.ownership.Fence(s); ours {
 		ctx, cancel := context.WithTimeout(context.Background(), handOver)
 		defer cancel()
@@ -25,12 +25,4 @@ func (c *Coordinator) lost(s store.ShardID) {
 	}
 	c.intake.Lost(s)
 	c.ledger.Forget(s)
-	c.deliverOwned()
-}
-
-// deliverOwned has the notices of our shards delivered. Shards come and go at once.
-func (c *Coordinator) deliverOwned() {
-	c.delivered.Lock()
-	defer c.delivered.Unlock()
-	c.notify.SetShards(c.ownership.Owned())
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
@@ -15,10 +16,12 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/Automattic/jetmon/coordinator"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/rpc"
+	"github.com/Automattic/jetmon/test/mariadb"
 )
 
 // pretending is a store that says of the upper half of the shards that a coordinator
@@ -28,10 +31,10 @@ type pretending struct {
 	owner, endpoint string
 }
 
-func (p pretending) ListShards(ctx context.Context) ([]store.Lease, error) {
+func (p pretending) ListShards(ctx context.Context) ([]shard.Lease, error) {
 	leases, err := p.Store.ListShards(ctx)
-	for s := store.ShardID(store.Shards / 2); s < store.Shards; s++ {
-		leases = append(leases, store.Lease{Shard: s, Node: p.owner, Endpoint: p.endpoint, Term: 1, Expires: time.Now().Add(time.Minute)})
+	for s := shard.ID(shard.Count / 2); s < shard.Count; s++ {
+		leases = append(leases, shard.Lease{Shard: s, Node: p.owner, Endpoint: p.endpoint, Term: 1, Expires: time.Now().Add(time.Minute)})
 	}
 	return leases, err
 }
@@ -121,77 +124,81 @@ func serveMuteReady(t *testing.T, network *rpc.Memory, m *mute, ready func() err
 
 func TestAnOwnerThatNeverAnswersCostsTimeAndNoAnswer(t *testing.T) {
 	t.Parallel()
-	network := rpc.NewMemory()
-	a := half(t, network)
-	row, err := a.store.CreateSite(t.Context(), store.Site{BlogID: 300, Bucket: 300, URL: "http://example.com/", Interval: time.Minute, Status: check.StatusRunning})
-	if err != nil {
-		t.Fatal(err)
-	}
-	id := int64(row.ID)
-	owner := &mute{do: func(ctx context.Context, id int64) { _ = a.store.DeleteSite(ctx, check.SiteID(id), time.Now()) }}
-	serveMute(t, network, owner)
-	ask := func(name string, want codes.Code, call func(context.Context) error) {
-		ctx, cancel := context.WithTimeout(t.Context(), patient)
-		defer cancel()
-		// What comes in time is not our own deadline's end.
-		if err := call(ctx); status.Code(err) != want || ctx.Err() != nil {
-			t.Errorf("%s: %v, want %v; the caller's deadline: %v", name, err, want, ctx.Err())
+	synctest.Test(t, func(t *testing.T) {
+		network := rpc.NewMemory()
+		a := half(t, network)
+		row, err := a.store.CreateSite(t.Context(), store.Site{BlogID: 300, Bucket: 300, URL: "http://example.com/", Interval: time.Minute, Status: check.StatusRunning})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	var asking sync.WaitGroup // each takes its time
-	asking.Go(func() {
-		ask("list", codes.OK, func(ctx context.Context) error {
-			resp, err := a.sites.ListSites(ctx, &monitorpb.ListSitesRequest{})
-			if len(resp.GetSites()) != 1 {
-				t.Errorf("list: %v", resp)
+		id := int64(row.ID)
+		owner := &mute{do: func(ctx context.Context, id int64) { _ = a.store.DeleteSite(ctx, check.SiteID(id), time.Now()) }}
+		serveMute(t, network, owner)
+		ask := func(name string, want codes.Code, call func(context.Context) error) {
+			ctx, cancel := context.WithTimeout(t.Context(), patient)
+			defer cancel()
+			// What comes in time is not our own deadline's end.
+			if err := call(ctx); status.Code(err) != want || ctx.Err() != nil {
+				t.Errorf("%s: %v, want %v; the caller's deadline: %v", name, err, want, ctx.Err())
 			}
+		}
+		var asking sync.WaitGroup // each takes its time
+		asking.Go(func() {
+			ask("list", codes.OK, func(ctx context.Context) error {
+				resp, err := a.sites.ListSites(ctx, &monitorpb.ListSitesRequest{})
+				if len(resp.GetSites()) != 1 {
+					t.Errorf("list: %v", resp)
+				}
+				return err
+			})
+		})
+		asking.Go(func() {
+			ask("explain", codes.Unavailable, func(ctx context.Context) error {
+				_, err := a.sites.ExplainSite(ctx, &monitorpb.ExplainSiteRequest{SiteId: id})
+				return err
+			})
+		})
+		asking.Go(func() {
+			// The owner may have added it: to do so again would be refused and look like a mistake.
+			ask("create", codes.Unavailable, func(ctx context.Context) error {
+				_, err := a.sites.CreateSite(ctx, &monitorpb.CreateSiteRequest{Site: &monitorpb.Site{BlogId: 301, Url: "http://example.com/"}})
+				return err
+			})
+		})
+		asking.Wait()
+		// The owner deletes it and falls silent: that is what was asked for.
+		ask("delete", codes.OK, func(ctx context.Context) error {
+			_, err := a.sites.DeleteSite(ctx, &monitorpb.DeleteSiteRequest{SiteId: id})
 			return err
 		})
+		if owner.calls.Load() != 4 || owner.marked.Load() != 4 {
+			t.Errorf("%d calls, %d of them marked as forwarded", owner.calls.Load(), owner.marked.Load())
+		}
 	})
-	asking.Go(func() {
-		ask("explain", codes.Unavailable, func(ctx context.Context) error {
-			_, err := a.sites.ExplainSite(ctx, &monitorpb.ExplainSiteRequest{SiteId: id})
-			return err
-		})
-	})
-	asking.Go(func() {
-		// The owner may have added it: to do so again would be refused and look like a mistake.
-		ask("create", codes.Unavailable, func(ctx context.Context) error {
-			_, err := a.sites.CreateSite(ctx, &monitorpb.CreateSiteRequest{Site: &monitorpb.Site{BlogId: 301, Url: "http://example.com/"}})
-			return err
-		})
-	})
-	asking.Wait()
-	// The owner deletes it and falls silent: that is what was asked for.
-	ask("delete", codes.OK, func(ctx context.Context) error {
-		_, err := a.sites.DeleteSite(ctx, &monitorpb.DeleteSiteRequest{SiteId: id})
-		return err
-	})
-	if owner.calls.Load() != 4 || owner.marked.Load() != 4 {
-		t.Errorf("%d calls, %d of them marked as forwarded", owner.calls.Load(), owner.marked.Load())
-	}
 }
 
 func TestAnUpdateThatTheOwnerDoesNotAnswerIsMadeHere(t *testing.T) {
 	t.Parallel()
-	network := rpc.NewMemory()
-	a := half(t, network)
-	serveMute(t, network, &mute{})
-	row, err := a.store.CreateSite(t.Context(), store.Site{BlogID: 300, Bucket: 300, URL: "http://example.com/", Interval: time.Minute})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), patient)
-	defer cancel()
-	got, err := a.sites.UpdateSite(ctx, &monitorpb.UpdateSiteRequest{
-		Site: &monitorpb.Site{SiteId: int64(row.ID), Paused: true}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"paused"}},
+	synctest.Test(t, func(t *testing.T) {
+		network := rpc.NewMemory()
+		a := half(t, network)
+		serveMute(t, network, &mute{})
+		row, err := a.store.CreateSite(t.Context(), store.Site{BlogID: 300, Bucket: 300, URL: "http://example.com/", Interval: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), patient)
+		defer cancel()
+		got, err := a.sites.UpdateSite(ctx, &monitorpb.UpdateSiteRequest{
+			Site: &monitorpb.Site{SiteId: int64(row.ID), Paused: true}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"paused"}},
+		})
+		if err != nil || got.GetSite().GetState() != monitorpb.SiteState_SITE_STATE_PAUSED {
+			t.Fatal(got, err)
+		}
+		if row, err = a.store.Site(t.Context(), row.ID); err != nil || !row.Paused {
+			t.Error(row, err)
+		}
 	})
-	if err != nil || got.GetSite().GetState() != monitorpb.SiteState_SITE_STATE_PAUSED {
-		t.Fatal(got, err)
-	}
-	if row, err = a.store.Site(t.Context(), row.ID); err != nil || !row.Paused {
-		t.Error(row, err)
-	}
 }
 
 // An owner that has lost the database could only hang. What it knows by heart it is asked
@@ -231,36 +238,39 @@ func TestEditsAreMadeHereWhileTheOwnerIsNotReady(t *testing.T) {
 // which in truth nobody does.
 func TestCoordinatorsThatDisagreeSendNothingInCircles(t *testing.T) {
 	t.Parallel()
-	confused := func(other string) func(*coordinator.Options) {
-		return func(o *coordinator.Options) { o.Store = pretending{o.Store, other, other} }
-	}
-	f := fleet(t, share{"a", 0, 127, confused("b")}, share{"b", 128, 255, confused("a")}, share{"c", 256, 511, nil})
-	a, b := f["a"], f["b"]
-	if err := f["c"].stop(); err != nil {
-		t.Fatal(err)
-	}
-	made := a.make(t, 300, "http://example.com/")
-	if got := a.get(t, made.GetSiteId()); got.GetState() != monitorpb.SiteState_SITE_STATE_NEVER_CHECKED || got.GetUrl() != "http://example.com/" {
-		t.Errorf("got %v", got)
-	}
-	x, err := a.sites.ExplainSite(t.Context(), &monitorpb.ExplainSiteRequest{SiteId: made.GetSiteId()})
-	if err != nil || x.GetExplanation().GetSummary() == "" {
-		t.Errorf("explained as %v, %v", x, err)
-	}
-	if _, err := a.sites.UpdateSite(t.Context(), &monitorpb.UpdateSiteRequest{
-		Site: &monitorpb.Site{SiteId: made.GetSiteId(), Url: "http://example.org/"}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"url"}},
-	}); err != nil {
-		t.Error(err)
-	}
-	if _, err := a.sites.DeleteSite(t.Context(), &monitorpb.DeleteSiteRequest{SiteId: made.GetSiteId()}); err != nil {
-		t.Error(err)
-	}
-	for _, method := range []string{
-		monitorpb.SiteService_CreateSite_FullMethodName, monitorpb.SiteService_BatchGetSites_FullMethodName,
-		monitorpb.SiteService_ExplainSite_FullMethodName, monitorpb.SiteService_UpdateSite_FullMethodName, monitorpb.SiteService_DeleteSite_FullMethodName,
-	} {
-		if there, back := a.calls(t, method), b.calls(t, method); there != 1 || back != 0 {
-			t.Errorf("%s: %d times passed on, %d times passed back", method, there, back)
+	dsn := mariadb.Start(t)
+	synctest.Test(t, func(t *testing.T) {
+		confused := func(other string) func(*coordinator.Options) {
+			return func(o *coordinator.Options) { o.Store = pretending{o.Store, other, other} }
 		}
-	}
+		f := fleet(t, dsn, rpc.NewMemory(), share{"a", 0, 127, confused("b")}, share{"b", 128, 255, confused("a")}, share{"c", 256, 511, nil})
+		a, b := f["a"], f["b"]
+		if err := f["c"].stop(); err != nil {
+			t.Fatal(err)
+		}
+		made := a.make(t, 300, "http://example.com/")
+		if got := a.get(t, made.GetSiteId()); got.GetState() != monitorpb.SiteState_SITE_STATE_NEVER_CHECKED || got.GetUrl() != "http://example.com/" {
+			t.Errorf("got %v", got)
+		}
+		x, err := a.sites.ExplainSite(t.Context(), &monitorpb.ExplainSiteRequest{SiteId: made.GetSiteId()})
+		if err != nil || x.GetExplanation().GetSummary() == "" {
+			t.Errorf("explained as %v, %v", x, err)
+		}
+		if _, err := a.sites.UpdateSite(t.Context(), &monitorpb.UpdateSiteRequest{
+			Site: &monitorpb.Site{SiteId: made.GetSiteId(), Url: "http://example.org/"}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"url"}},
+		}); err != nil {
+			t.Error(err)
+		}
+		if _, err := a.sites.DeleteSite(t.Context(), &monitorpb.DeleteSiteRequest{SiteId: made.GetSiteId()}); err != nil {
+			t.Error(err)
+		}
+		for _, method := range []string{
+			monitorpb.SiteService_CreateSite_FullMethodName, monitorpb.SiteService_BatchGetSites_FullMethodName,
+			monitorpb.SiteService_ExplainSite_FullMethodName, monitorpb.SiteService_UpdateSite_FullMethodName, monitorpb.SiteService_DeleteSite_FullMethodName,
+		} {
+			if there, back := a.calls(t, method), b.calls(t, method); there != 1 || back != 0 {
+				t.Errorf("%s: %d times passed on, %d times passed back", method, there, back)
+			}
+		}
+	})
 }

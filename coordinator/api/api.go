@@ -13,6 +13,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/ownership"
 	"github.com/Automattic/jetmon/coordinator/panel"
 	"github.com/Automattic/jetmon/coordinator/peers"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	wpcompb "github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
@@ -30,8 +31,8 @@ type Options struct {
 	Policy lifecycle.Policy
 	// Diagnoser, optional, answers DiagnoseSite.
 	Diagnoser Diagnoser
-	// Owned lists the shards of this coordinator, Shards counts how they are.
-	Owned  func() []store.ShardID
+	// Holder says which shards are this coordinator's, Shards counts how they are.
+	Holder shard.Holder
 	Shards func() ownership.Counts
 	// Node and Instance name this process, which started at Started.
 	Node, Instance string

@@ -69,11 +69,12 @@ func (s *fleet) GetFleet(ctx context.Context, _ *monitorpb.GetFleetRequest) (*mo
 const countTimeout = 500 * time.Millisecond
 
 func (s *fleet) coordinator(ctx context.Context, sum engine.Summary) *monitorpb.CoordinatorStatus {
+	owned := s.o.Holder.Held().Staying()
 	c := &monitorpb.CoordinatorStatus{
 		Node: s.o.Node, InstanceId: s.o.Instance, StartTime: timestamp(s.o.Started),
 		Sites: sum.Sites, SuspectSites: sum.Suspect, DownSites: sum.Down,
 		QueuedChecks: uint64(sum.Queued), OpenChecks: uint64(sum.Open),
-		Shards: uint32(len(s.o.Owned())), StaleResults: sum.Counters.Stale,
+		Shards: uint32(len(owned)), StaleResults: sum.Counters.Stale,
 	}
 	keepingUp(c, sum.Coverage)
 	written := s.o.Ledger.Status()
@@ -84,7 +85,7 @@ func (s *fleet) coordinator(ctx context.Context, sum engine.Summary) *monitorpb.
 	// what the deliverer last knew.
 	ctx, cancel := within(ctx, countTimeout)
 	defer cancel()
-	if n, err := s.o.Store.CountNotices(ctx, s.o.Owned()); err == nil {
+	if n, err := s.o.Store.CountNotices(ctx, owned); err == nil {
 		c.UndeliveredNotices = uint64(n)
 	} else {
 		c.UndeliveredNotices = uint64(delivery.Pending)

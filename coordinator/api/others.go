@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/Automattic/jetmon/coordinator/peers"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -89,7 +89,7 @@ func named(node string, alarms []*monitorpb.Alarm) []*monitorpb.Alarm {
 	return alarms
 }
 
-func shardsToProto(shards []peers.Shard) []*monitorpb.ShardStatus {
+func shardsToProto(shards []shard.Entry) []*monitorpb.ShardStatus {
 	out := make([]*monitorpb.ShardStatus, len(shards))
 	for i, s := range shards {
 		out[i] = &monitorpb.ShardStatus{Shard: uint32(s.Shard), Term: s.Term, ExpireTime: timestamp(s.Expires)}
@@ -101,10 +101,10 @@ func shardsToProto(shards []peers.Shard) []*monitorpb.ShardStatus {
 }
 
 // unowned is the alarm about all shards that are nobody's for too long.
-func unowned(shards []peers.Shard, now time.Time) []*monitorpb.Alarm {
+func unowned(shards []shard.Entry, now time.Time) []*monitorpb.Alarm {
 	var names []string
 	var since time.Time
-	for _, run := range runs(shards, func(s peers.Shard) bool {
+	for _, run := range runs(shards, func(s shard.Entry) bool {
 		return !s.Orphaned.IsZero() && now.Sub(s.Orphaned) > orphanTime
 	}) {
 		first, last := run[0].Shard, run[len(run)-1].Shard
@@ -113,7 +113,7 @@ func unowned(shards []peers.Shard, now time.Time) []*monitorpb.Alarm {
 			name = fmt.Sprintf("%d-%d", first, last)
 		}
 		names = append(names, fmt.Sprintf("%s (buckets %d-%d)", name,
-			int(first)*store.BucketsPerShard, (int(last)+1)*store.BucketsPerShard-1))
+			int(first)*shard.BucketsPer, (int(last)+1)*shard.BucketsPer-1))
 		for _, s := range run {
 			if since.IsZero() || s.Orphaned.Before(since) {
 				since = s.Orphaned
@@ -130,8 +130,8 @@ func unowned(shards []peers.Shard, now time.Time) []*monitorpb.Alarm {
 }
 
 // runs are the stretches of shards in a row that are as wanted.
-func runs(shards []peers.Shard, wanted func(peers.Shard) bool) [][]peers.Shard {
-	var out [][]peers.Shard
+func runs(shards []shard.Entry, wanted func(shard.Entry) bool) [][]shard.Entry {
+	var out [][]shard.Entry
 	for i := 0; i < len(shards); i++ {
 		from := i
 		for i < len(shards) && wanted(shards[i]) {

@@ -4,8 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/peers"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 )
 
 func TestTheAlarmOfShardsThatAreNobodys(t *testing.T) {
@@ -14,20 +13,20 @@ func TestTheAlarmOfShardsThatAreNobodys(t *testing.T) {
 	const long, short = 31 * time.Second, 30 * time.Second
 	for _, tt := range []struct {
 		name     string
-		orphaned map[store.ShardID]time.Duration
+		orphaned map[shard.ID]time.Duration
 		want     string
 		since    time.Duration
 	}{
 		{"all are owned", nil, "", 0},
-		{"a takeover is given its time", map[store.ShardID]time.Duration{3: short}, "", 0},
-		{"one is not", map[store.ShardID]time.Duration{3: long, 4: short}, "nobody owns shards 3 (buckets 48-63): their sites are not checked", long},
-		{"the first, the last and some in a row are one alarm, since the oldest", map[store.ShardID]time.Duration{0: long, 7: long, 8: time.Hour, 9: long, 31: long},
+		{"a takeover is given its time", map[shard.ID]time.Duration{3: short}, "", 0},
+		{"one is not", map[shard.ID]time.Duration{3: long, 4: short}, "nobody owns shards 3 (buckets 48-63): their sites are not checked", long},
+		{"the first, the last and some in a row are one alarm, since the oldest", map[shard.ID]time.Duration{0: long, 7: long, 8: time.Hour, 9: long, 31: long},
 			"nobody owns shards 0 (buckets 0-15), 7-9 (buckets 112-159), 31 (buckets 496-511): their sites are not checked", time.Hour},
 	} {
-		shards := make([]peers.Shard, store.Shards)
+		shards := make([]shard.Entry, shard.Count)
 		for i := range shards {
-			shards[i].Shard = store.ShardID(i)
-			if d, ok := tt.orphaned[store.ShardID(i)]; ok {
+			shards[i].Shard = shard.ID(i)
+			if d, ok := tt.orphaned[shard.ID(i)]; ok {
 				shards[i].Orphaned = now.Add(-d)
 			}
 		}
@@ -47,8 +46,8 @@ func TestTheAlarmOfShardsThatAreNobodys(t *testing.T) {
 func TestAShardWhoseLeaseHasEndedHasNoOwner(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	lease := store.Lease{Shard: 1, Node: "b", Term: 7, Expires: now}
-	got := shardsToProto([]peers.Shard{{Lease: lease}, {Lease: lease, Orphaned: now}, {}})
+	lease := shard.Lease{Shard: 1, Node: "b", Term: 7, Expires: now}
+	got := shardsToProto([]shard.Entry{{Lease: lease}, {Lease: lease, Orphaned: now}, {}})
 	if got[0].GetOwner() != "b" || got[0].GetTerm() != 7 || got[1].GetOwner() != "" || got[1].GetTerm() != 7 || got[1].GetExpireTime() == nil || got[2].GetExpireTime() != nil {
 		t.Errorf("got %v", got)
 	}

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/Automattic/jetmon/coordinator/peers"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
@@ -32,7 +33,7 @@ func within(ctx context.Context, most time.Duration) (context.Context, context.C
 // elsewhere says which peers own buckets, as one call sees it.
 type elsewhere struct {
 	owners peers.Owners
-	ours   [store.Shards]bool
+	held   shard.Held
 	// here says that everything is to be answered here.
 	here bool
 }
@@ -42,20 +43,16 @@ func (o Options) elsewhere(ctx context.Context) elsewhere {
 	if peers.Forwarded(ctx) {
 		return elsewhere{here: true}
 	}
-	e := elsewhere{here: true}
-	owned := o.Owned()
-	for _, shard := range owned {
-		e.ours[shard] = true
-	}
-	if len(owned) < store.Shards {
-		e.here, e.owners = false, o.Peers.Owners(ctx)
+	e := elsewhere{held: o.Holder.Held()}
+	if e.here = len(e.held.Staying()) == shard.Count; !e.here {
+		e.owners = o.Peers.Owners(ctx)
 	}
 	return e
 }
 
 // of is the peer that owns a bucket; false when we do, or nobody.
 func (e elsewhere) of(b check.BucketID) (peers.Peer, bool) {
-	if e.here || e.ours[store.ShardOf(b%check.Buckets)] {
+	if e.here || e.held.Stays(shard.Of(b%check.Buckets)) {
 		return peers.Peer{}, false
 	}
 	return e.owners.Of(b)

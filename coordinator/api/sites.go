@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"context"
-	"hash/fnv"
 	"slices"
 	"strconv"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/Automattic/jetmon/coordinator/peers"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
@@ -100,7 +100,7 @@ func (s *sites) CreateSite(ctx context.Context, req *monitorpb.CreateSiteRequest
 	if err := apply(&row, req.GetSite(), editable); err != nil {
 		return nil, err
 	}
-	row.Bucket = bucketOf(row)
+	row.Bucket = shard.Place(row.BlogID, row.URL)
 	resp, by, err := hand(ctx, s.o, row.Bucket, req, monitorpb.SiteServiceClient.CreateSite)
 	switch by {
 	case answered:
@@ -169,16 +169,6 @@ func (s *sites) DeleteSite(ctx context.Context, req *monitorpb.DeleteSiteRequest
 	}
 	s.o.tell(ctx, id)
 	return &monitorpb.DeleteSiteResponse{}, nil
-}
-
-// bucketOf places a new site: all sites of a blog share a bucket.
-func bucketOf(row store.Site) check.BucketID {
-	if row.BlogID > 0 {
-		return check.BucketID(row.BlogID % check.Buckets)
-	}
-	h := fnv.New32a()
-	h.Write([]byte(row.URL)) // never fails
-	return check.BucketID(h.Sum32() % check.Buckets)
 }
 
 // token is the page token after the row with this id.

@@ -2,10 +2,9 @@ package api
 
 import (
 	"context"
-	"slices"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -28,7 +27,7 @@ func (o Options) tell(ctx context.Context, id check.SiteID) {
 	switch {
 	case fault.Is(err, fault.NotFound):
 		o.Engine.Remove(began, id)
-	case err == nil && slices.Contains(o.Owned(), store.ShardOf(row.Bucket)):
+	case err == nil && o.Holder.Held().Stays(shard.Of(row.Bucket)):
 		o.Engine.Put(began, row)
 		o.Engine.Soon(began, id)
 	}

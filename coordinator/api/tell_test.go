@@ -17,6 +17,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
 	"github.com/Automattic/jetmon/coordinator/storm"
@@ -81,11 +82,7 @@ func newDesk(t *testing.T, dsn string) *desk {
 			Lease: time.Minute, SessionTimeout: time.Hour, AvoidFor: time.Second, MaxBatch: 10, MaxQueue: 1000, SlowStart: -1, Random: random,
 		},
 	}, time.Now())
-	all := make([]store.ShardID, store.Shards)
-	for i := range all {
-		all[i] = store.ShardID(i)
-	}
-	d.sites = &sites{o: Options{Store: dawdling{s}, Engine: e, Owned: func() []store.ShardID { return all }}}
+	d.sites = &sites{o: Options{Store: dawdling{s}, Engine: e, Holder: shardtest.New()}}
 	return d
 }
 

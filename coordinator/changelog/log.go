@@ -3,6 +3,7 @@ package changelog
 import (
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -26,7 +27,7 @@ type Log struct {
 	// edits counts the edits of each block.
 	edits [counted]uint64
 	// drops counts how often each shard was given up.
-	drops [store.Shards]uint64
+	drops [shard.Count]uint64
 }
 
 // New makes an empty log.
@@ -43,7 +44,7 @@ func (l *Log) Edited(now time.Time, id check.SiteID) {
 func (l *Log) Moved(id check.SiteID) { l.edits[block(id)%counted]++ }
 
 // Dropped notes that a shard is given up.
-func (l *Log) Dropped(shard store.ShardID) { l.drops[shard]++ }
+func (l *Log) Dropped(shard shard.ID) { l.drops[shard]++ }
 
 // Fresh reports whether a row that was read, or written, at a time is not older than the
 // last edit of its site.
@@ -67,7 +68,7 @@ type Reading struct {
 	began time.Time
 	reads [check.Buckets]bool
 	// drops is how often each shard had been given up when it began.
-	drops [store.Shards]uint64
+	drops [shard.Count]uint64
 }
 
 // Read begins a pass over some buckets whose rows are read from time began on.
@@ -89,7 +90,7 @@ func (r *Reading) Fresh(id check.SiteID, bucket check.BucketID) (takes, fresh bo
 	if bucket >= check.Buckets || !r.reads[bucket] {
 		return false, false
 	}
-	shard := store.ShardOf(bucket)
+	shard := shard.Of(bucket)
 	if r.log.drops[shard] != r.drops[shard] {
 		return false, false
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/seeds"
@@ -47,7 +48,7 @@ func TestAReadingTakesItsBucketsUntilTheirShardIsGivenUp(t *testing.T) {
 			t.Errorf("bucket %d is taken: %t", bucket, !want)
 		}
 	}
-	l.Dropped(store.ShardOf(3))
+	l.Dropped(shard.Of(3))
 	if takes(3) || !takes(40) {
 		t.Error("giving one shard up voids the other, or nothing")
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/snapshot"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -33,12 +34,12 @@ const (
 // Options for New. All but Metrics are required.
 type Options struct {
 	Engine interface {
-		Unsaved(now time.Time, s store.ShardID, limit int) []snapshot.Update
+		Unsaved(now time.Time, s shard.ID, limit int) []snapshot.Update
 		Unwritten([]snapshot.Update)
 	}
 	Store store.Suspects
-	// Fence proves that a shard is ours; false while it is not, or not surely.
-	Fence   func(store.ShardID) (store.Fence, bool)
+	// Shards proves that a shard is ours.
+	Shards  shard.Holder
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 }
@@ -105,7 +106,7 @@ func (c *Checkpoint) all(ctx context.Context) (more bool) {
 	var left atomic.Bool
 	var g errgroup.Group
 	g.SetLimit(writers)
-	for s := range store.ShardID(store.Shards) {
+	for s := range shard.ID(shard.Count) {
 		g.Go(func() error {
 			more, err := c.shard(ctx, s)
 			if more {
@@ -124,9 +125,9 @@ func (c *Checkpoint) all(ctx context.Context) (more bool) {
 
 // shard writes memos of one shard, the oldest first, and gives back what could not be
 // written.
-func (c *Checkpoint) shard(ctx context.Context, s store.ShardID) (more bool, err error) {
+func (c *Checkpoint) shard(ctx context.Context, s shard.ID) (more bool, err error) {
 	for range turn {
-		if _, ours := c.o.Fence(s); !ours {
+		if _, ours := c.o.Shards.Fence(s); !ours {
 			return false, nil
 		}
 		memos := c.o.Engine.Unsaved(time.Now(), s, batch)
@@ -149,7 +150,7 @@ func (c *Checkpoint) shard(ctx context.Context, s store.ShardID) (more bool, err
 
 // write writes a batch. When it is refused, one of its memos is: halves of it are written
 // until that one is alone, and left out. It would be refused again.
-func (c *Checkpoint) write(ctx context.Context, s store.ShardID, memos []snapshot.Update) error {
+func (c *Checkpoint) write(ctx context.Context, s shard.ID, memos []snapshot.Update) error {
 	err := c.keep(ctx, s, memos)
 	if !fault.Is(err, fault.Invalid) {
 		return err
@@ -178,10 +179,10 @@ func (c *Checkpoint) refuse(m snapshot.Update, err error) {
 }
 
 // keep writes memos in one transaction.
-func (c *Checkpoint) keep(ctx context.Context, shard store.ShardID, memos []snapshot.Update) error {
-	f, ok := c.o.Fence(shard)
+func (c *Checkpoint) keep(ctx context.Context, id shard.ID, memos []snapshot.Update) error {
+	f, ok := c.o.Shards.Fence(id)
 	if !ok {
-		return fault.New(fault.Fenced, "shard %d is not ours at this moment", shard)
+		return fault.New(fault.Fenced, "shard %d is not ours at this moment", id)
 	}
 	var keep []store.Suspect
 	var forget []check.SiteID

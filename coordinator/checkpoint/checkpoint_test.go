@@ -14,6 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/snapshot"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -25,10 +27,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // desk is an engine that has memos, and a store that takes them.
 type desk struct {
 	mu      sync.Mutex
-	unsaved [store.Shards][]snapshot.Update
+	unsaved [shard.Count][]snapshot.Update
 	away    bool
-	lost    store.ShardID         // a shard that is not ours
-	stuck   store.ShardID         // a shard that cannot be written
+	shards  *shardtest.Holder
+	stuck   shard.ID              // a shard that cannot be written
 	bad     map[check.SiteID]bool // what the store refuses
 	kept    map[check.SiteID]bool
 	takes   time.Duration // how long a write takes
@@ -39,12 +41,12 @@ type desk struct {
 }
 
 func newDesk(memos ...snapshot.Update) *desk {
-	d := &desk{kept: map[check.SiteID]bool{}, lost: store.Shards, stuck: store.Shards, metrics: prometheus.NewRegistry()}
+	d := &desk{kept: map[check.SiteID]bool{}, shards: shardtest.New(), stuck: shard.Count, metrics: prometheus.NewRegistry()}
 	d.Unwritten(memos)
 	return d
 }
 
-func (d *desk) Unsaved(_ time.Time, s store.ShardID, limit int) (out []snapshot.Update) {
+func (d *desk) Unsaved(_ time.Time, s shard.ID, limit int) (out []snapshot.Update) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	out = slices.Clone(d.unsaved[s][:min(limit, len(d.unsaved[s]))])
@@ -61,7 +63,7 @@ func (d *desk) Unwritten(memos []snapshot.Update) {
 // changed are memos that have to be written.
 func (d *desk) changed(memos ...snapshot.Update) {
 	for _, m := range memos {
-		s := store.ShardOf(m.Bucket)
+		s := shard.Of(m.Bucket)
 		d.unsaved[s] = append(d.unsaved[s], m)
 	}
 }
@@ -74,11 +76,7 @@ func (d *desk) waiting() (n int) {
 	return n
 }
 
-func (d *desk) Fence(s store.ShardID) (store.Fence, bool) {
-	return store.Fence{Shard: s, Node: "me", Term: 1}, s != d.lost
-}
-
-func (d *desk) KeepSuspects(ctx context.Context, f store.Fence, keep []store.Suspect, forget []check.SiteID) error {
+func (d *desk) KeepSuspects(ctx context.Context, f shard.Fence, keep []store.Suspect, forget []check.SiteID) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.away {
@@ -101,7 +99,7 @@ func (d *desk) KeepSuspects(ctx context.Context, f store.Fence, keep []store.Sus
 	d.writes++
 	d.largest = max(d.largest, len(keep)+len(forget))
 	for _, s := range keep {
-		if store.ShardOf(s.Bucket) != f.Shard {
+		if shard.Of(s.Bucket) != f.Shard {
 			return fault.New(fault.Fenced, "bucket %d is not of shard %d", s.Bucket, f.Shard)
 		}
 		d.kept[s.SiteID] = true
@@ -112,13 +110,13 @@ func (d *desk) KeepSuspects(ctx context.Context, f store.Fence, keep []store.Sus
 	return nil
 }
 
-func (d *desk) ListSuspects(context.Context, store.ShardID) ([]store.Suspect, error) { return nil, nil }
+func (d *desk) ListSuspects(context.Context, shard.ID) ([]store.Suspect, error) { return nil, nil }
 
 // run lets a checkpoint work for a while, then what f does happens, and so on; it ends in order.
 func (d *desk) run(t *testing.T, steps ...func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
-	c, err := New(Options{Engine: d, Store: d, Fence: d.Fence, Log: slog.New(slog.NewTextHandler(&d.log, nil)), Metrics: d.metrics})
+	c, err := New(Options{Engine: d, Store: d, Shards: d.shards, Log: slog.New(slog.NewTextHandler(&d.log, nil)), Metrics: d.metrics})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,9 +182,9 @@ func TestAShardThatIsNotOursHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(many(check.Buckets)...)
-		d.lost = 0
+		d.shards.Doubt(0, true)
 		d.run(t, func() {
-			if len(d.kept) != check.Buckets-store.BucketsPerShard || d.waiting() != store.BucketsPerShard {
+			if len(d.kept) != check.Buckets-shard.BucketsPer || d.waiting() != shard.BucketsPer {
 				t.Errorf("%d are kept, %d wait", len(d.kept), d.waiting())
 			}
 		})
@@ -199,10 +197,10 @@ func TestAShardThatCannotBeWrittenHoldsUpNoOther(t *testing.T) {
 		d := newDesk(many(check.Buckets)...)
 		d.stuck = 0
 		d.run(t, func() { // while that shard's write hangs
-			if len(d.kept) != check.Buckets-store.BucketsPerShard {
+			if len(d.kept) != check.Buckets-shard.BucketsPer {
 				t.Errorf("%d are kept", len(d.kept))
 			}
-			d.stuck = store.Shards
+			d.stuck = shard.Count
 		}, func() {}, func() {
 			if len(d.kept) != check.Buckets || d.waiting() != 0 {
 				t.Errorf("%d are kept in the end, %d wait", len(d.kept), d.waiting())
@@ -255,7 +253,7 @@ func TestAFlushGivesUpInTimeWhileARoundIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(many(check.Buckets)...)
 		d.stuck = 0
-		c, err := New(Options{Engine: d, Store: d, Fence: d.Fence, Log: slog.New(slog.DiscardHandler)})
+		c, err := New(Options{Engine: d, Store: d, Shards: d.shards, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -29,11 +30,9 @@ const (
 // Options for New. All are required.
 type Options struct {
 	Store store.Orphans
-	// Owned lists our shards; Fence proves that one is ours, false while it is not, or not
-	// surely.
-	Owned func() []store.ShardID
-	Fence func(store.ShardID) (store.Fence, bool)
-	Log   *slog.Logger
+	// Shards says which shards are ours, and proves it.
+	Shards shard.Holder
+	Log    *slog.Logger
 }
 
 // Deletion ends the outages of deleted sites. New makes one.
@@ -70,9 +69,10 @@ func (d *Deletion) pass(ctx context.Context) error {
 }
 
 func (d *Deletion) find(ctx context.Context) ([]store.Outage, error) {
-	var ours []store.ShardID
-	for _, s := range d.o.Owned() {
-		if _, sure := d.o.Fence(s); sure {
+	var ours []shard.ID
+	held := d.o.Shards.Held()
+	for _, s := range held.Staying() {
+		if held[s].Sure {
 			ours = append(ours, s)
 		}
 	}
@@ -86,13 +86,13 @@ func (d *Deletion) find(ctx context.Context) ([]store.Outage, error) {
 
 // end ends outages, shard by shard. One whose shard was lost meanwhile is its next owner's.
 func (d *Deletion) end(ctx context.Context, found []store.Outage) (ended int, err error) {
-	byShard := map[store.ShardID][]store.Outage{}
+	byShard := map[shard.ID][]store.Outage{}
 	for _, o := range found {
-		shard := store.ShardOf(o.Bucket)
-		byShard[shard] = append(byShard[shard], o)
+		s := shard.Of(o.Bucket)
+		byShard[s] = append(byShard[s], o)
 	}
-	for shard, those := range byShard {
-		fence, ours := d.o.Fence(shard)
+	for s, those := range byShard {
+		fence, ours := d.o.Shards.Fence(s)
 		if !ours {
 			continue
 		}
@@ -102,14 +102,14 @@ func (d *Deletion) end(ctx context.Context, found []store.Outage) (ended int, er
 		case shardErr != nil:
 			err = shardErr
 		case n > 0:
-			d.o.Log.Info("outages are over because their sites were deleted", "shard", shard, "outages", n, "first_site", those[0].SiteID)
+			d.o.Log.Info("outages are over because their sites were deleted", "shard", s, "outages", n, "first_site", those[0].SiteID)
 		}
 		ended += n
 	}
 	return ended, err
 }
 
-func (d *Deletion) write(ctx context.Context, f store.Fence, those []store.Outage) (int, error) {
+func (d *Deletion) write(ctx context.Context, f shard.Fence, those []store.Outage) (int, error) {
 	ids := make([]int64, len(those))
 	for i, o := range those {
 		ids[i] = o.ID

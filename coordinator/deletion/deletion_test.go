@@ -15,6 +15,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/Automattic/jetmon/coordinator/deletion"
+	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -27,14 +29,14 @@ type orphanage struct {
 	mu      sync.Mutex
 	orphans []store.Outage
 	lists   int
-	fences  []store.Fence
+	fences  []shard.Fence
 	// err is what listing answers, stubborn the shards whose orphans are not ended, and why.
 	err      error
-	stubborn map[store.ShardID]error
+	stubborn map[shard.ID]error
 	out      bytes.Buffer
 }
 
-func (o *orphanage) ListOrphans(_ context.Context, shards []store.ShardID, limit int) ([]store.Outage, error) {
+func (o *orphanage) ListOrphans(_ context.Context, shards []shard.ID, limit int) ([]store.Outage, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.lists++
@@ -43,14 +45,14 @@ func (o *orphanage) ListOrphans(_ context.Context, shards []store.ShardID, limit
 	}
 	var found []store.Outage
 	for _, x := range o.orphans {
-		if slices.Contains(shards, store.ShardOf(x.Bucket)) && len(found) < limit {
+		if slices.Contains(shards, shard.Of(x.Bucket)) && len(found) < limit {
 			found = append(found, x)
 		}
 	}
 	return found, nil
 }
 
-func (o *orphanage) EndOrphans(_ context.Context, f store.Fence, ids []int64, at time.Time) (int, error) {
+func (o *orphanage) EndOrphans(_ context.Context, f shard.Fence, ids []int64, at time.Time) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.fences = append(o.fences, f)
@@ -62,27 +64,27 @@ func (o *orphanage) EndOrphans(_ context.Context, f store.Fence, ids []int64, at
 	}
 	before := len(o.orphans)
 	o.orphans = slices.DeleteFunc(o.orphans, func(x store.Outage) bool {
-		return slices.Contains(ids, x.ID) && store.ShardOf(x.Bucket) == f.Shard
+		return slices.Contains(ids, x.ID) && shard.Of(x.Bucket) == f.Shard
 	})
 	return before - len(o.orphans), nil
 }
 
 // add adds orphans of a shard.
-func (o *orphanage) add(s store.ShardID, n int) {
+func (o *orphanage) add(s shard.ID, n int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for range n {
 		id := int64(len(o.orphans) + 1 + 10_000*int(s))
-		o.orphans = append(o.orphans, store.Outage{ID: id, SiteID: check.SiteID(id), Bucket: check.BucketID(s) * store.BucketsPerShard})
+		o.orphans = append(o.orphans, store.Outage{ID: id, SiteID: check.SiteID(id), Bucket: check.BucketID(s) * shard.BucketsPer})
 	}
 }
 
 // left lists the shards that have orphans, one for each.
-func (o *orphanage) left() (shards []store.ShardID) {
+func (o *orphanage) left() (shards []shard.ID) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, x := range o.orphans {
-		shards = append(shards, store.ShardOf(x.Bucket))
+		shards = append(shards, shard.Of(x.Bucket))
 	}
 	return shards
 }
@@ -108,11 +110,9 @@ func (o *orphanage) logged(what string) int {
 // run has shards 3 and 5, and 9 while that is not surely ours; time is virtual.
 func run(t *testing.T, o *orphanage) {
 	t.Helper()
-	d := deletion.New(deletion.Options{
-		Store: o, Log: slog.New(slog.NewTextHandler(o, nil)),
-		Owned: func() []store.ShardID { return []store.ShardID{3, 5, 9} },
-		Fence: func(s store.ShardID) (store.Fence, bool) { return store.Fence{Shard: s, Node: "a", Term: 7}, s != 9 },
-	})
+	shards := shardtest.New(3, 5)
+	shards.Set(9, shard.Tenure{Term: 1})
+	d := deletion.New(deletion.Options{Store: o, Log: slog.New(slog.NewTextHandler(o, nil)), Shards: shards})
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -133,11 +133,11 @@ func TestOrphansOfOurShardsAreEndedWithinHalfAMinute(t *testing.T) {
 		o.add(20, 1)
 		run(t, o)
 		time.Sleep(6 * time.Second) // also what was deleted before the start
-		if left := o.left(); !slices.Equal(left, []store.ShardID{9, 20}) {
+		if left := o.left(); !slices.Equal(left, []shard.ID{9, 20}) {
 			t.Errorf("orphans of shards %v are left, want those that are not surely ours", left)
 		}
 		for _, f := range o.fences {
-			if f.Node != "a" || f.Term != 7 {
+			if f.Node != shardtest.Node || f.Term != 1 {
 				t.Errorf("written under %+v", f)
 			}
 		}
@@ -146,7 +146,7 @@ func TestOrphansOfOurShardsAreEndedWithinHalfAMinute(t *testing.T) {
 		}
 		o.add(5, 1)
 		time.Sleep(31 * time.Second)
-		if left := o.left(); !slices.Equal(left, []store.ShardID{9, 20}) {
+		if left := o.left(); !slices.Equal(left, []shard.ID{9, 20}) {
 			t.Errorf("orphans of shards %v are left half a minute later", left)
 		}
 	})
@@ -171,7 +171,7 @@ func TestWhatCannotBeEndedWaitsAndHoldsNothingElseUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				o := &orphanage{stubborn: map[store.ShardID]error{3: err}}
+				o := &orphanage{stubborn: map[shard.ID]error{3: err}}
 				o.add(3, 600)
 				run(t, o)
 				time.Sleep(6 * time.Second)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -50,7 +51,7 @@ func TestASiteHasACaseAsLongAsItIsNotCalm(t *testing.T) {
 			if e.cases.of(42) != s || e.cases.find(42) != s {
 				t.Fatal("it has no case")
 			}
-			if kept := len(e.Unsaved(now, store.ShardOf(row().Bucket), 10)) == 1; kept != tt.kept {
+			if kept := len(e.Unsaved(now, shard.Of(row().Bucket), 10)) == 1; kept != tt.kept {
 				t.Errorf("a snapshot is to be written: %t", kept)
 			}
 			e.agenda.Rest(&s.timer)
@@ -64,7 +65,7 @@ func TestASiteHasACaseAsLongAsItIsNotCalm(t *testing.T) {
 			if again.kept = calm.kept; !reflect.DeepEqual(*again, calm) {
 				t.Errorf("its record holds %+v, want %+v", *again, calm)
 			}
-			updates := e.Unsaved(now, store.ShardOf(row().Bucket), 10)
+			updates := e.Unsaved(now, shard.Of(row().Bucket), 10)
 			if tt.kept != (len(updates) == 1 && updates[0].Forget) {
 				t.Errorf("to be deleted: %+v", updates)
 			}

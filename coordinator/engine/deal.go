@@ -7,7 +7,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/roster"
 	"github.com/Automattic/jetmon/coordinator/schedule"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 )
 
 // dealer hands checks out: it submits those of calm sites, and writes down among the
@@ -24,7 +24,7 @@ type dealer struct {
 	// outlets are the ways to the sessions. Invariant: each session of core has one.
 	outlets map[dispatch.SessionID]*outlet
 	// terms are those under which shards are ours; 0 for others.
-	terms [store.Shards]uint64
+	terms [shard.Count]uint64
 }
 
 // calm has the routine check made of a site without a case, which was due at a time.
@@ -50,7 +50,7 @@ func (d *dealer) assign(now time.Time) {
 			var t target
 			if r := d.tagged(c); r != nil {
 				t = d.target(schedule.Slot(c.Tag))
-				h.term = max(h.term, d.terms[store.ShardOf(r.Bucket())])
+				h.term = max(h.term, d.terms[shard.Of(r.Bucket())])
 			}
 			d.out.targets = append(d.out.targets, t)
 		}

@@ -13,8 +13,8 @@ import (
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/roster"
 	"github.com/Automattic/jetmon/coordinator/schedule"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/snapshot"
-	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/storm"
 )
 
@@ -31,8 +31,8 @@ type Options struct {
 	// Muted means that WordPress.com is told nothing. Then a site begins from its status on
 	// record, otherwise from what WordPress.com knows.
 	Muted bool
-	// Terms, optional, are the terms under which shards are ours; 0 for others.
-	Terms func() [store.Shards]uint64
+	// Shards, optional, has the terms in which shards are ours; without it they have none.
+	Shards shard.Holder
 	// Random makes idempotency keys.
 	Random func() uint64
 	Log    *slog.Logger

@@ -13,6 +13,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/quorum"
 	"github.com/Automattic/jetmon/coordinator/schedule"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/storm"
 	"github.com/Automattic/jetmon/internal/check"
@@ -587,7 +588,7 @@ func TestAFailureSeenByASickCheckerIsLookedAtElsewhereAtOnce(t *testing.T) {
 func putBucket(e *Engine, began time.Time, bucket check.BucketID, rows []store.Site) {
 	rows = slices.SortedFunc(slices.Values(rows), func(a, b store.Site) int { return cmp.Compare(a.ID, b.ID) })
 	r := e.Read(began, bucket)
-	r.PutSpan(store.Span{First: 1, Last: math.MaxInt64}, []store.ShardID{store.ShardOf(bucket)}, rows)
+	r.PutSpan(store.Span{First: 1, Last: math.MaxInt64}, []shard.ID{shard.Of(bucket)}, rows)
 	r.Done()
 }
 

@@ -14,6 +14,8 @@ import (
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -245,7 +247,15 @@ func (o *outside) Enabled(context.Context, slog.Level) bool  { return true }
 func (o *outside) Handle(context.Context, slog.Record) error { o.note("log"); return nil }
 func (o *outside) WithAttrs([]slog.Attr) slog.Handler        { return o }
 func (o *outside) WithGroup(string) slog.Handler             { return o }
-func (o *outside) terms() (terms [store.Shards]uint64)       { o.note("terms"); return terms }
+
+// holding is a Holder that holds nothing, and notes that it was asked.
+type holding struct {
+	*shardtest.Holder
+	o *outside
+}
+
+func (h holding) Held() shard.Held { h.o.note("terms"); return h.Holder.Held() }
+
 func (o *outside) join(node string) *checker {
 	return o.world.joinAs(node, func(c *checker) Session { return outsideSession{c, o} })
 }
@@ -267,7 +277,7 @@ func TestNobodyIsCalledUnderTheLock(t *testing.T) {
 	t.Parallel()
 	o := &outside{world: newWorld(t), told: map[string]bool{}}
 	o.engine.hand = handover{panel: o, ledger: o, log: slog.New(o)}
-	o.engine.o.Terms = o.terms
+	o.engine.o.Shards = holding{shardtest.New(), o}
 	a, b := o.join("a"), o.join("b")
 	o.suspect(a, b)
 	edited := row()
@@ -307,7 +317,7 @@ func TestASlowPortHoldsUpNobodyWhoIsSilent(t *testing.T) {
 	w.engine.Counters()
 	dropped := make(chan struct{})
 	calls.Go(func() {
-		w.engine.DropShard(store.ShardOf(row().Bucket))
+		w.engine.DropShard(shard.Of(row().Bucket))
 		close(dropped)
 	})
 	for watched := true; watched; _, watched = w.engine.View(w.now, 42) {

@@ -10,6 +10,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -173,7 +174,7 @@ func TestResultsForALostShardAreStale(t *testing.T) {
 	w.engine.Soon(w.now, 42)
 	w.pass(time.Second, c)
 	b := c.batches[0]
-	w.engine.DropShard(store.ShardOf(row().Bucket))
+	w.engine.DropShard(shard.Of(row().Bucket))
 	r, err := w.engine.CheckIn(w.now, c.id, b.Ref, []Result{{
 		Key: dispatch.Key{Site: 42, Sequence: b.Checks[0].Sequence}, At: w.now, Observation: down,
 	}})
@@ -189,7 +190,7 @@ func TestReadingOfALostShardIsVoid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r := w.engine.Read(w.now, row().Bucket)
-	w.engine.DropShard(store.ShardOf(row().Bucket))
+	w.engine.DropShard(shard.Of(row().Bucket))
 	r.Put([]store.Site{row()})
 	r.Done()
 	if _, ok := w.engine.View(w.now, 42); ok {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/seeds"
@@ -141,7 +142,7 @@ func (h *havoc) ballot() {
 
 // save keeps what the engine wants kept, or fails to.
 func (h *havoc) save() {
-	memos := h.engine.Unsaved(h.now, store.ShardOf(h.row.Bucket), 10)
+	memos := h.engine.Unsaved(h.now, shard.Of(h.row.Bucket), 10)
 	if h.r.IntN(4) == 0 {
 		h.engine.Unwritten(memos)
 		return
@@ -169,7 +170,7 @@ func (h *havoc) crash() {
 	h.engine = h.newEngine()
 	h.engine.Recall(slices.Collect(maps.Values(h.saved)))
 	h.engine.Put(h.now, h.row)
-	h.engine.Recalled(store.ShardOf(h.row.Bucket))
+	h.engine.Recalled(shard.Of(h.row.Bucket))
 }
 
 func (h *havoc) look() {

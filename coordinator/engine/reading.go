@@ -7,6 +7,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/changelog"
 	"github.com/Automattic/jetmon/coordinator/schedule"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -51,7 +52,7 @@ const readAtOnce = 1000
 // PutSpan takes over a span of ids: the rows, by rising id, are all that there are in it
 // of some shards. Other sites in it, of these shards and of buckets that are read, are
 // taken off.
-func (r *Reading) PutSpan(span store.Span, shards []store.ShardID, rows []store.Site) {
+func (r *Reading) PutSpan(span store.Span, shards []shard.ID, rows []store.Site) {
 	for part := range slices.Chunk(rows, readAtOnce) {
 		r.Put(part)
 	}
@@ -87,9 +88,9 @@ func (r *Reading) PutSpan(span store.Span, shards []store.ShardID, rows []store.
 }
 
 // takeOff takes off a site that was not found, if it is of some shards, and for this reading.
-func (r *Reading) takeOff(slot schedule.Slot, shards []store.ShardID) {
+func (r *Reading) takeOff(slot schedule.Slot, shards []shard.ID) {
 	rec := r.e.sites.Record(slot)
-	if !slices.Contains(shards, store.ShardOf(rec.Bucket())) {
+	if !slices.Contains(shards, shard.Of(rec.Bucket())) {
 		return
 	}
 	if takes, fresh := r.log.Fresh(rec.ID(), rec.Bucket()); takes && fresh {

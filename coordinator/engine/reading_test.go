@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/seeds"
@@ -55,7 +56,7 @@ func TestASpanTakesOffWhatIsGoneOfItsShardsAndBuckets(t *testing.T) {
 		}
 		e.Read(now, 3, 4, 40, 90).Put(all)
 		r := e.Read(now.Add(time.Minute), 3, 40, 90) // 4 is in the shard of 3, but another's to read
-		r.PutSpan(store.Span{First: 2, Last: last}, []store.ShardID{0, 2}, []store.Site{siteIn(6, 3), siteIn(7, 40)})
+		r.PutSpan(store.Span{First: 2, Last: last}, []shard.ID{0, 2}, []store.Site{siteIn(6, 3), siteIn(7, 40)})
 		r.Done()
 		t.Log(name)
 		watched(t, e, map[check.SiteID]bool{1: true, 2: false, 3: true, 4: false, 5: true, 6: true, 7: true, 21: last == 20})
@@ -110,7 +111,7 @@ func TestSpansThatAreReadAreWhatIsThere(t *testing.T) {
 				} else {
 					late.ID = 0
 				}
-				r.PutSpan(span, []store.ShardID{0, 6, 12, 18}, rows)
+				r.PutSpan(span, []shard.ID{0, 6, 12, 18}, rows)
 				r.Done()
 				for _, id := range ids {
 					if id := check.SiteID(id); id != late.ID && span.Has(id) {
@@ -183,7 +184,7 @@ func TestACommitWhileASpanIsReadHidesNoEdit(t *testing.T) {
 			if gone {
 				rows = nil
 			}
-			r.PutSpan(store.Span{First: 1, Last: 1000}, []store.ShardID{store.ShardOf(row().Bucket)}, rows)
+			r.PutSpan(store.Span{First: 1, Last: 1000}, []shard.ID{shard.Of(row().Bucket)}, rows)
 			r.Done()
 			v, there := w.engine.View(w.now, row().ID)
 			if there == gone || !gone && (w.engine.cases.find(42).Row.URL != edited.URL || v.State.Status != check.StatusDown) {

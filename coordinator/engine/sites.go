@@ -3,6 +3,7 @@ package engine
 import (
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -32,20 +33,20 @@ func (e *Engine) Remove(now time.Time, id check.SiteID) {
 
 // DropShard takes all sites of a shard off: another coordinator owns them now. When it
 // returns, nothing that was decided about them is on its way to a port any more.
-func (e *Engine) DropShard(shard store.ShardID) {
+func (e *Engine) DropShard(id shard.ID) {
 	defer e.handOver()
 	e.mu.Lock()
 	defer e.release()
-	e.edits.Dropped(shard)
-	for i := range store.BucketsPerShard {
-		bucket := check.BucketID(int(shard)*store.BucketsPerShard + i)
+	e.edits.Dropped(id)
+	for i := range shard.BucketsPer {
+		bucket := check.BucketID(int(id)*shard.BucketsPer + i)
 		for slot, ok := e.sites.First(bucket); ok; slot, ok = e.sites.First(bucket) {
 			s := e.cases.at(slot)
 			e.core.Fence(s.Row.ID)
 			e.watch.remove(s)
 		}
 	}
-	e.snapshots.Drop(shard)
+	e.snapshots.Drop(id)
 }
 
 // Soon has a site checked at once instead of at its next turn.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/snapshot"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -39,12 +40,12 @@ func (s *site) snapshot() snapshot.Snapshot {
 
 // Unsaved takes the updates of a shard that are to be written to the store, at most limit,
 // those that have waited longest. Unwritten takes those back that could not be written.
-func (e *Engine) Unsaved(now time.Time, shard store.ShardID, limit int) []snapshot.Update {
+func (e *Engine) Unsaved(now time.Time, of shard.ID, limit int) []snapshot.Update {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	out := make([]snapshot.Update, 0, min(limit, e.snapshots.Waiting(shard)))
+	out := make([]snapshot.Update, 0, min(limit, e.snapshots.Waiting(of)))
 	for len(out) < limit {
-		id, bucket, ok := e.snapshots.Next(shard)
+		id, bucket, ok := e.snapshots.Next(of)
 		if !ok {
 			break
 		}
@@ -65,7 +66,7 @@ func (e *Engine) Unwritten(updates []snapshot.Update) {
 	defer e.mu.Unlock()
 	ours := make([]snapshot.Update, 0, len(updates))
 	for _, u := range updates {
-		if e.o.Terms != nil && e.deal.terms[store.ShardOf(u.Bucket)] == 0 {
+		if e.o.Shards != nil && e.deal.terms[shard.Of(u.Bucket)] == 0 {
 			continue // the next owner's to write
 		}
 		if s := e.cases.of(u.Site); s != nil {
@@ -92,8 +93,8 @@ func (e *Engine) Recall(suspects []store.Suspect) {
 }
 
 // Recalled ends the recall of a shard.
-func (e *Engine) Recalled(shard store.ShardID) {
+func (e *Engine) Recalled(id shard.ID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.snapshots.Loaded(shard)
+	e.snapshots.Loaded(id)
 }

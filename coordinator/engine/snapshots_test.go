@@ -9,6 +9,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/snapshot"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -34,12 +35,12 @@ func (w *world) killed(after time.Duration, r store.Site) {
 	w.engine = w.newEngine()
 	w.engine.Recall(saved)
 	w.engine.Put(w.now, r)
-	w.engine.Recalled(store.ShardOf(r.Bucket))
+	w.engine.Recalled(shard.Of(r.Bucket))
 }
 
 // unsaved takes the memos of the shard that all sites here are in.
 func (w *world) unsaved() []snapshot.Update {
-	return w.engine.Unsaved(w.now, store.ShardOf(row().Bucket), 100)
+	return w.engine.Unsaved(w.now, shard.Of(row().Bucket), 100)
 }
 
 func TestAKilledCoordinatorGoesOnWithAConfirmation(t *testing.T) {
@@ -117,7 +118,7 @@ func TestAMemoIsRecalledForASiteThatAnEditHasPutBefore(t *testing.T) {
 		w.engine.Tick(w.now)
 		w.engine.Recall([]store.Suspect{saved})
 		putBucket(w.engine, w.now, row().Bucket, []store.Site{row()})
-		w.engine.Recalled(store.ShardOf(row().Bucket))
+		w.engine.Recalled(shard.Of(row().Bucket))
 		w.stage(want)
 	}
 }
@@ -284,7 +285,7 @@ func TestTheShardsNextOwnerRemembersInItsStead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.suspect(w.join("a"), w.join("b"))
-	w.engine.DropShard(store.ShardOf(row().Bucket))
+	w.engine.DropShard(shard.Of(row().Bucket))
 	if memos := w.unsaved(); len(memos) != 0 {
 		t.Errorf("still to be written: %+v", memos)
 	}
@@ -306,18 +307,18 @@ func TestTheOldestMemosAreTakenFirst(t *testing.T) {
 		failed = append(failed, r.ID)
 	}
 	elsewhere := row()
-	elsewhere.ID, elsewhere.Bucket = 100, row().Bucket+store.BucketsPerShard
+	elsewhere.ID, elsewhere.Bucket = 100, row().Bucket+shard.BucketsPer
 	w.engine.Put(w.now, elsewhere)
 	w.engine.Soon(w.now, elsewhere.ID)
 	w.pass(500*time.Millisecond, a)
 	a.answer(down)
 
-	first := w.engine.Unsaved(w.now, store.ShardOf(row().Bucket), 5)
+	first := w.engine.Unsaved(w.now, shard.Of(row().Bucket), 5)
 	w.engine.Unwritten(first) // and they come first again
 	w.pass(30*time.Second, a)
 	a.answer(down) // what is older is not younger for a newer failure
 	for {
-		memos := w.engine.Unsaved(w.now, store.ShardOf(row().Bucket), 3)
+		memos := w.engine.Unsaved(w.now, shard.Of(row().Bucket), 3)
 		if len(memos) == 0 {
 			break
 		}
@@ -328,7 +329,7 @@ func TestTheOldestMemosAreTakenFirst(t *testing.T) {
 	if !slices.Equal(taken, failed) {
 		t.Errorf("they failed in the order %v and were taken as %v", failed, taken)
 	}
-	if other := w.engine.Unsaved(w.now, store.ShardOf(elsewhere.Bucket), 3); len(other) != 1 || other[0].Site != 100 {
+	if other := w.engine.Unsaved(w.now, shard.Of(elsewhere.Bucket), 3); len(other) != 1 || other[0].Site != 100 {
 		t.Errorf("of the other shard there are %+v", other)
 	}
 }
@@ -338,12 +339,12 @@ func TestASiteThatMovesToAnotherShardIsRememberedThere(t *testing.T) {
 	w := newWorld(t)
 	w.suspect(w.join("a"), w.join("b"))
 	moved := row()
-	moved.Bucket += store.BucketsPerShard
+	moved.Bucket += shard.BucketsPer
 	w.engine.Put(w.now, moved)
 	if memos := w.unsaved(); len(memos) != 0 {
 		t.Errorf("where it was: %+v", memos)
 	}
-	memos := w.engine.Unsaved(w.now, store.ShardOf(moved.Bucket), 10)
+	memos := w.engine.Unsaved(w.now, shard.Of(moved.Bucket), 10)
 	if len(memos) != 1 || memos[0].Forget || memos[0].Bucket != moved.Bucket {
 		t.Errorf("where it is: %+v", memos)
 	}

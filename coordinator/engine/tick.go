@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 )
 
 // maxBacklog is how long the oldest routine check may wait for a checker with room before
@@ -15,9 +15,9 @@ const maxBacklog = time.Second
 // Call it about every tick; what a pause has kept from being done is done once.
 func (e *Engine) Tick(now time.Time) {
 	m := e.hand.moment(now)
-	var terms [store.Shards]uint64
-	if e.o.Terms != nil {
-		terms = e.o.Terms()
+	var terms [shard.Count]uint64
+	if e.o.Shards != nil {
+		terms = e.o.Shards.Held().Terms()
 	}
 	e.mu.Lock()
 	defer e.release()

@@ -8,6 +8,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/storm"
 	"github.com/Automattic/jetmon/internal/check"
@@ -181,7 +182,7 @@ func TestWhatIsUnsettledStaysSo(t *testing.T) {
 func (w *world) again(r store.Site) {
 	w.t.Helper()
 	var kept []store.Suspect
-	for _, m := range w.engine.Unsaved(w.now, store.ShardOf(r.Bucket), 10) {
+	for _, m := range w.engine.Unsaved(w.now, shard.Of(r.Bucket), 10) {
 		s, err := m.Suspect()
 		if err != nil {
 			w.t.Fatal(fmt.Errorf("keep a memo: %w", err))

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -29,9 +30,8 @@ const (
 // Options for New.
 type Options struct {
 	Store store.Retention
-	// Owned lists our shards; Fence proves that one is ours, false while it is not.
-	Owned func() []store.ShardID
-	Fence func(store.ShardID) (store.Fence, bool)
+	// Shards says which shards are ours, and proves it.
+	Shards shard.Holder
 	// Ballots is how long ballots that opened no outage are kept, Outages how long
 	// outages that are over; 0 is for ever.
 	Ballots, Outages time.Duration
@@ -66,8 +66,8 @@ func (x *Expiry) Run(ctx context.Context) error {
 
 // pass goes through all our shards once.
 func (x *Expiry) pass(ctx context.Context) (expired int, err error) {
-	for _, shard := range x.o.Owned() {
-		n, shardErr := x.shard(ctx, shard)
+	for _, s := range x.o.Shards.Held().Staying() {
+		n, shardErr := x.shard(ctx, s)
 		expired += n
 		if shardErr != nil {
 			err = shardErr
@@ -77,7 +77,7 @@ func (x *Expiry) pass(ctx context.Context) (expired int, err error) {
 }
 
 // shard deletes batch after batch, until nothing is left or the shard is not ours any more.
-func (x *Expiry) shard(ctx context.Context, shard store.ShardID) (expired int, err error) {
+func (x *Expiry) shard(ctx context.Context, s shard.ID) (expired int, err error) {
 	var e store.Expiry
 	if x.o.Ballots > 0 {
 		e.Ballots = time.Now().Add(-x.o.Ballots)
@@ -86,7 +86,7 @@ func (x *Expiry) shard(ctx context.Context, shard store.ShardID) (expired int, e
 		e.Outages = time.Now().Add(-x.o.Outages)
 	}
 	for {
-		fence, ours := x.o.Fence(shard)
+		fence, ours := x.o.Shards.Fence(s)
 		if !ours {
 			return expired, nil
 		}
@@ -103,7 +103,7 @@ func (x *Expiry) shard(ctx context.Context, shard store.ShardID) (expired int, e
 	}
 }
 
-func (x *Expiry) batch(ctx context.Context, f store.Fence, e store.Expiry) (int, error) {
+func (x *Expiry) batch(ctx context.Context, f shard.Fence, e store.Expiry) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	return x.o.Store.Expire(ctx, f, e, batch)

@@ -12,6 +12,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/Automattic/jetmon/coordinator/expiry"
+	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -21,13 +23,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // history is a store that holds so much that is too old, by shard.
 type history struct {
 	mu    sync.Mutex
-	old   map[store.ShardID]int
+	old   map[shard.ID]int
 	err   error
 	calls int
 	last  store.Expiry
 }
 
-func (h *history) Expire(_ context.Context, f store.Fence, e store.Expiry, limit int) (int, error) {
+func (h *history) Expire(_ context.Context, f shard.Fence, e store.Expiry, limit int) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.calls++
@@ -55,13 +57,14 @@ func (h *history) fail(err error) {
 	h.err = err
 }
 
-// run runs an expiry over shards 3 and 5, of which 9 is not ours; time is virtual.
+// run runs an expiry over shards 3 and 5, and 9, which is not surely ours; time is virtual.
 func run(t *testing.T, h *history, ballots, outages time.Duration) {
 	t.Helper()
+	shards := shardtest.New(3, 5, 9)
+	shards.Doubt(9, true)
 	x := expiry.New(expiry.Options{
 		Store: h, Ballots: ballots, Outages: outages, Log: slog.New(slog.DiscardHandler),
-		Owned: func() []store.ShardID { return []store.ShardID{3, 5, 9} },
-		Fence: func(s store.ShardID) (store.Fence, bool) { return store.Fence{Shard: s, Node: "a", Term: 1}, s != 9 },
+		Shards: shards,
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -76,7 +79,7 @@ func run(t *testing.T, h *history, ballots, outages time.Duration) {
 func TestEverythingTooOldGoesInSmallBatches(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := &history{old: map[store.ShardID]int{3: 1000, 5: 30, 9: 7}}
+		h := &history{old: map[shard.ID]int{3: 1000, 5: 30, 9: 7}}
 		run(t, h, 90*24*time.Hour, 0)
 		time.Sleep(59 * time.Second)
 		if _, calls, _ := h.seen(); calls != 0 {
@@ -101,7 +104,7 @@ func TestAStoreThatFailsIsAskedAgainAnHourLater(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{errors.New("away"), fault.New(fault.Fenced, "not yours")} {
 		synctest.Test(t, func(t *testing.T) {
-			h := &history{old: map[store.ShardID]int{3: 10}, err: err}
+			h := &history{old: map[shard.ID]int{3: 10}, err: err}
 			run(t, h, time.Hour, time.Hour)
 			time.Sleep(2 * time.Minute)
 			if left, calls, last := h.seen(); left != 10 || calls != 2 || last.Outages.IsZero() {
@@ -119,7 +122,7 @@ func TestAStoreThatFailsIsAskedAgainAnHourLater(t *testing.T) {
 func TestWithoutAnAgeEverythingIsKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := &history{old: map[store.ShardID]int{3: 10}}
+		h := &history{old: map[shard.ID]int{3: 10}}
 		run(t, h, 0, 0)
 		time.Sleep(48 * time.Hour)
 		if _, calls, _ := h.seen(); calls != 0 {

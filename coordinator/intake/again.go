@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -35,7 +36,7 @@ type stripe struct {
 	rows int
 	// known are digests of what was read of each shard, and in which of its tenures; they
 	// are trusted until then.
-	known [store.Shards]struct {
+	known [shard.Count]struct {
 		tenure uint64
 		digest store.Digest
 	}
@@ -140,11 +141,11 @@ func (in *Intake) look(ctx context.Context, s *stripe) error {
 	s.edits = edits
 	var ours []tenure
 	var reading *engine.Reading
-	known := map[store.ShardID]store.Digest{}
+	known := map[shard.ID]store.Digest{}
 	in.shards.whatIsLoaded(func(loaded []tenure) {
 		var buckets []check.BucketID
 		for _, t := range loaded {
-			if _, sure := in.o.Fence(t.shard); !sure {
+			if _, sure := in.o.Shards.Fence(t.shard); !sure {
 				continue
 			}
 			ours, buckets = append(ours, t), append(buckets, in.bucketsOf(t.shard)...)

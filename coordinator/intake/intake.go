@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -16,17 +17,17 @@ import (
 // Store is what is read.
 type Store interface {
 	ScanBuckets(ctx context.Context, first, last check.BucketID, f func([]store.Site) error) error
-	ReadSpan(ctx context.Context, span store.Span, known map[store.ShardID]store.Digest) (store.SpanRead, error)
+	ReadSpan(ctx context.Context, span store.Span, known map[shard.ID]store.Digest) (store.SpanRead, error)
 	SpanEnd(ctx context.Context, after check.SiteID, n int) (id check.SiteID, ok bool, err error)
-	ListSuspects(ctx context.Context, shard store.ShardID) ([]store.Suspect, error)
+	ListSuspects(ctx context.Context, s shard.ID) ([]store.Suspect, error)
 }
 
 // Options for New. All are required.
 type Options struct {
 	Store  Store
 	Engine *engine.Engine
-	// Fence proves that a shard is ours; false while it is not, or not surely.
-	Fence func(store.ShardID) (store.Fence, bool)
+	// Shards says whether a shard is surely ours.
+	Shards shard.Holder
 	// First and Last bound the buckets to read, both included.
 	First, Last check.BucketID
 	// Loaded is called once, when what had been gained at first was loaded.
@@ -62,7 +63,7 @@ func (in *Intake) Run(ctx context.Context) error {
 }
 
 // Gained has the sites of a shard loaded that is now ours. It does not wait for that.
-func (in *Intake) Gained(s store.ShardID) {
+func (in *Intake) Gained(s shard.ID) {
 	in.o.Engine.DropShard(s) // an edit may have come too late for Lost
 	in.shards.gain(s)
 }
@@ -71,16 +72,16 @@ func (in *Intake) Gained(s store.ShardID) {
 func (in *Intake) Settled() { in.settle() }
 
 // Lost takes the sites of a shard off that is ours no more.
-func (in *Intake) Lost(s store.ShardID) {
+func (in *Intake) Lost(s shard.ID) {
 	in.shards.lose(s) // first: what of it is read from now on would not be void
 	in.o.Engine.DropShard(s)
 }
 
 // bucketsOf lists the buckets of shards that are ours to read, in order.
-func (in *Intake) bucketsOf(shards ...store.ShardID) (out []check.BucketID) {
+func (in *Intake) bucketsOf(shards ...shard.ID) (out []check.BucketID) {
 	for _, s := range shards {
-		for i := range store.BucketsPerShard {
-			b := check.BucketID(int(s)*store.BucketsPerShard + i)
+		for i := range shard.BucketsPer {
+			b := check.BucketID(int(s)*shard.BucketsPer + i)
 			if b >= in.o.First && b <= in.o.Last {
 				out = append(out, b)
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/schedule"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/seeds"
@@ -211,7 +212,7 @@ func suspect(t *testing.T, id int) store.Suspect {
 
 func TestSuspectsAreRecalledAndTheRestForgottenWhenAllIsRead(t *testing.T) {
 	t.Parallel()
-	for name, shards := range map[string]store.ShardID{"all shards": 31, "a few": 1} {
+	for name, shards := range map[string]shard.ID{"all shards": 31, "a few": 1} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			story(t, 511, func(h *house) {
@@ -244,7 +245,7 @@ func TestSuspectsAreRecalledAndTheRestForgottenWhenAllIsRead(t *testing.T) {
 // An edit through the API puts a site before what was known of it is recalled.
 func TestWhatWasKnownOfASiteOutlivesAnEditBeforeItIsRecalled(t *testing.T) {
 	t.Parallel()
-	for name, shards := range map[string]store.ShardID{"all shards": 31, "a few": 1} {
+	for name, shards := range map[string]shard.ID{"all shards": 31, "a few": 1} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			story(t, 511, func(h *house) {
@@ -319,7 +320,7 @@ func TestSuspectsOfAShardThatIsLostAreTheNextOwners(t *testing.T) {
 
 func TestTheEndInTheMiddleEndsAllReading(t *testing.T) {
 	t.Parallel()
-	for name, shards := range map[string]store.ShardID{"all shards": 31, "a few": 3} {
+	for name, shards := range map[string]shard.ID{"all shards": 31, "a few": 3} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			story(t, 5110, func(h *house) {
@@ -344,9 +345,9 @@ func TestWhateverComesAndGoesOursIsThereInTheEnd(t *testing.T) {
 				rng := rand.New(rand.NewPCG(seed, uint64(n)))
 				const sites = 1500
 				story(t, sites, func(h *house) {
-					ours := map[store.ShardID]bool{}
+					ours := map[shard.ID]bool{}
 					for step := range 150 {
-						s := store.ShardID(rng.IntN(store.Shards))
+						s := shard.ID(rng.IntN(shard.Count))
 						id := 1 + rng.IntN(sites)
 						switch k := rng.IntN(10); {
 						case step == 20:
@@ -377,7 +378,7 @@ func TestWhateverComesAndGoesOursIsThereInTheEnd(t *testing.T) {
 					for id := 1; id <= sites; id++ {
 						row, there := h.table.rows[check.SiteID(id)]
 						wanted := time.Duration(0)
-						if there && ours[store.ShardOf(row.Bucket)] {
+						if there && ours[shard.Of(row.Bucket)] {
 							wanted = row.Interval
 						}
 						if got := h.interval(id); got != wanted {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 )
 
@@ -16,7 +17,7 @@ const (
 	// together is how many shards are loaded in one go, in the table's order; of fewer each
 	// is loaded for itself, by the index on buckets, and loaders is how many at once. It is
 	// a quarter of all: see Sites.ScanBuckets.
-	together = store.Shards / 4
+	together = shard.Count / 4
 	loaders  = 4
 	// loadAgain is when loading is tried again at first, loadAgainMost later.
 	loadAgain     = time.Second
@@ -71,7 +72,7 @@ func (in *Intake) loadGroup(ctx context.Context, tenures []tenure) error {
 		return err
 	}
 	var reading *engine.Reading
-	in.shards.still(tenures, func(ours []store.ShardID) { reading = in.o.Engine.Read(began, in.bucketsOf(ours...)...) })
+	in.shards.still(tenures, func(ours []shard.ID) { reading = in.o.Engine.Read(began, in.bucketsOf(ours...)...) })
 	if reading == nil {
 		return nil // all are lost
 	}
@@ -85,7 +86,7 @@ func (in *Intake) loadGroup(ctx context.Context, tenures []tenure) error {
 		return fmt.Errorf("load the sites of %d shards: %w", len(tenures), err)
 	}
 	reading.Done()
-	in.shards.done(tenures, func(ours []store.ShardID) {
+	in.shards.done(tenures, func(ours []shard.ID) {
 		for _, s := range ours {
 			in.o.Engine.Recalled(s)
 		}
@@ -105,7 +106,7 @@ func (in *Intake) recall(ctx context.Context, tenures []tenure) error {
 			if err != nil {
 				return fmt.Errorf("read the suspects of shard %d: %w", t.shard, err)
 			}
-			in.shards.still(tenures[i:i+1], func([]store.ShardID) { in.o.Engine.Recall(suspects) })
+			in.shards.still(tenures[i:i+1], func([]shard.ID) { in.o.Engine.Recall(suspects) })
 			return nil
 		})
 	}

@@ -3,7 +3,7 @@ package intake
 import (
 	"sync"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 )
 
 // shards are those that are ours, and whether their sites are on the schedule.
@@ -13,23 +13,23 @@ type shards struct {
 
 	mu      sync.Mutex
 	tenures uint64
-	waiting map[store.ShardID]tenure
+	waiting map[shard.ID]tenure
 	// loaded are the numbers of the tenures whose sites are on the schedule.
-	loaded map[store.ShardID]uint64
+	loaded map[shard.ID]uint64
 }
 
 // tenure is one time that a shard is ours: it can be lost, and gained again, while it is
 // read. They are numbered.
 type tenure struct {
-	shard  store.ShardID
+	shard  shard.ID
 	number uint64
 }
 
 func newShards() *shards {
-	return &shards{more: make(chan struct{}, 1), waiting: map[store.ShardID]tenure{}, loaded: map[store.ShardID]uint64{}}
+	return &shards{more: make(chan struct{}, 1), waiting: map[shard.ID]tenure{}, loaded: map[shard.ID]uint64{}}
 }
 
-func (h *shards) gain(s store.ShardID) {
+func (h *shards) gain(s shard.ID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.tenures++
@@ -40,7 +40,7 @@ func (h *shards) gain(s store.ShardID) {
 	}
 }
 
-func (h *shards) lose(s store.ShardID) {
+func (h *shards) lose(s shard.ID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.waiting, s)
@@ -53,7 +53,7 @@ func (h *shards) whatIsLoaded(f func([]tenure)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var all []tenure
-	for s := range store.ShardID(store.Shards) {
+	for s := range shard.ID(shard.Count) {
 		if n, ok := h.loaded[s]; ok {
 			all = append(all, tenure{s, n})
 		}
@@ -65,7 +65,7 @@ func (h *shards) whatIsLoaded(f func([]tenure)) {
 func (h *shards) toLoad() (out []tenure) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for s := range store.ShardID(store.Shards) {
+	for s := range shard.ID(shard.Count) {
 		if t, ok := h.waiting[s]; ok {
 			out = append(out, t)
 		}
@@ -75,7 +75,7 @@ func (h *shards) toLoad() (out []tenure) {
 
 // still calls f with the shards of those tenures that have not ended. None ends while f
 // runs: what f begins is void if it ends later.
-func (h *shards) still(tenures []tenure, f func([]store.ShardID)) {
+func (h *shards) still(tenures []tenure, f func([]shard.ID)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if ours := h.left(tenures); len(ours) > 0 {
@@ -85,7 +85,7 @@ func (h *shards) still(tenures []tenure, f func([]store.ShardID)) {
 
 // done notes that the sites of those that have not ended are on the schedule, and calls f
 // as still does.
-func (h *shards) done(tenures []tenure, f func([]store.ShardID)) {
+func (h *shards) done(tenures []tenure, f func([]shard.ID)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	ours := h.left(tenures)
@@ -96,7 +96,7 @@ func (h *shards) done(tenures []tenure, f func([]store.ShardID)) {
 	f(ours)
 }
 
-func (h *shards) left(tenures []tenure) (ours []store.ShardID) {
+func (h *shards) left(tenures []tenure) (ours []shard.ID) {
 	for _, t := range tenures {
 		if h.waiting[t.shard] == t {
 			ours = append(ours, t.shard)

@@ -20,6 +20,8 @@ import (
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/intake"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/storm"
 	"github.com/Automattic/jetmon/internal/check"
@@ -33,7 +35,7 @@ type table struct {
 
 	mu       sync.Mutex
 	rows     map[check.SiteID]store.Site
-	suspects map[store.ShardID][]store.Suspect
+	suspects map[shard.ID][]store.Suspect
 	// pause is how long each chunk takes to load, slow how long reading the suspects of a
 	// shard takes, fails how many of the next scans fail in the middle.
 	pause, slow time.Duration
@@ -135,7 +137,7 @@ func (d *table) SpanEnd(_ context.Context, after check.SiteID, n int) (check.Sit
 	return ids[n-1], true, nil
 }
 
-func (d *table) ReadSpan(_ context.Context, in store.Span, known map[store.ShardID]store.Digest) (store.SpanRead, error) {
+func (d *table) ReadSpan(_ context.Context, in store.Span, known map[shard.ID]store.Digest) (store.SpanRead, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.looks = append(d.looks, in)
@@ -143,18 +145,18 @@ func (d *table) ReadSpan(_ context.Context, in store.Span, known map[store.Shard
 		d.fails = max(0, d.fails-1)
 		return store.SpanRead{}, errAway
 	}
-	read := store.SpanRead{Digests: map[store.ShardID]store.Digest{}}
+	read := store.SpanRead{Digests: map[shard.ID]store.Digest{}}
 	for s := range known {
 		read.Digests[s] = 1
 	}
 	for _, r := range d.rows {
-		if _, asked := known[store.ShardOf(r.Bucket)]; asked && !r.Paused && in.Has(r.ID) {
+		if _, asked := known[shard.Of(r.Bucket)]; asked && !r.Paused && in.Has(r.ID) {
 			read.Sites = append(read.Sites, r)
 		}
 	}
 	slices.SortFunc(read.Sites, func(a, b store.Site) int { return cmp.Compare(a.ID, b.ID) })
 	for _, r := range read.Sites {
-		s, h := store.ShardOf(r.Bucket), fnv.New64a()
+		s, h := shard.Of(r.Bucket), fnv.New64a()
 		fmt.Fprint(h, read.Digests[s], r.ID, r.Bucket, r.URL, r.Interval)
 		read.Digests[s] = store.Digest(h.Sum64() | 1)
 	}
@@ -167,12 +169,12 @@ func (d *table) ReadSpan(_ context.Context, in store.Span, known map[store.Shard
 			read.Changed = append(read.Changed, s)
 		}
 	}
-	read.Sites = slices.DeleteFunc(read.Sites, func(r store.Site) bool { return !slices.Contains(read.Changed, store.ShardOf(r.Bucket)) })
+	read.Sites = slices.DeleteFunc(read.Sites, func(r store.Site) bool { return !slices.Contains(read.Changed, shard.Of(r.Bucket)) })
 	d.reads += len(read.Sites)
 	return read, nil
 }
 
-func (d *table) ListSuspects(ctx context.Context, s store.ShardID) ([]store.Suspect, error) {
+func (d *table) ListSuspects(ctx context.Context, s shard.ID) ([]store.Suspect, error) {
 	d.mu.Lock()
 	slow := d.slow
 	d.mu.Unlock()
@@ -256,7 +258,7 @@ func story(t *testing.T, n int, f func(h *house)) {
 func storyOf(t *testing.T, n int, of span, f func(h *house)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		h := &house{t: t, table: &table{t: t, rows: map[check.SiteID]store.Site{}, suspects: map[store.ShardID][]store.Suspect{}}}
+		h := &house{t: t, table: &table{t: t, rows: map[check.SiteID]store.Site{}, suspects: map[shard.ID][]store.Suspect{}}}
 		for id := 1; id <= n; id++ {
 			h.table.rows[check.SiteID(id)] = site(id)
 		}
@@ -267,7 +269,7 @@ func storyOf(t *testing.T, n int, of span, f func(h *house)) {
 		}, time.Now())
 		h.intake = intake.New(intake.Options{
 			Store: h.table, Engine: h.engine, First: of.first, Last: of.last, Log: slog.New(slog.DiscardHandler),
-			Fence: func(s store.ShardID) (store.Fence, bool) { return store.Fence{Shard: s}, true },
+			Shards: shardtest.New(),
 			Loaded: func() {
 				h.mu.Lock()
 				defer h.mu.Unlock()
@@ -288,7 +290,7 @@ func storyOf(t *testing.T, n int, of span, f func(h *house)) {
 	})
 }
 
-func (h *house) gain(first, last store.ShardID) {
+func (h *house) gain(first, last shard.ID) {
 	for s := first; s <= last; s++ {
 		h.intake.Gained(s)
 	}

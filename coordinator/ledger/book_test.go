@@ -5,12 +5,13 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -36,7 +37,7 @@ type book struct {
 	kept   int
 }
 
-func (b *book) CommitAll(ctx context.Context, _ store.Fence, cs []store.Change) ([]store.CommitResult, error) {
+func (b *book) CommitAll(ctx context.Context, _ shard.Fence, cs []store.Change) ([]store.CommitResult, error) {
 	b.mu.Lock()
 	b.groups = append(b.groups, slices.Clone(cs))
 	b.mu.Unlock()
@@ -55,7 +56,7 @@ func (b *book) CommitAll(ctx context.Context, _ store.Fence, cs []store.Change) 
 	return results, nil
 }
 
-func (b *book) KeepBallot(context.Context, store.Fence, store.Ballot) error {
+func (b *book) KeepBallot(context.Context, shard.Fence, store.Ballot) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.ballot != nil {
@@ -110,21 +111,15 @@ type office struct {
 	mu        sync.Mutex
 	committed []store.Change
 	refused   []*store.Site
-	fenced    [store.Shards]atomic.Bool
-	earlier   [store.Shards]atomic.Uint64 // tenures that were before
+	shards    *shardtest.Holder
 	cancel    context.CancelFunc
 	ran       chan error
 }
 
 // prepare makes an office that is not running yet.
 func prepare(b Store, o Options) *office {
-	f := &office{ran: make(chan error, 1)}
-	o.Store, o.Log = b, slog.New(slog.DiscardHandler)
-	if o.Fence == nil {
-		o.Fence = func(s store.ShardID) (store.Fence, bool) {
-			return store.Fence{Shard: s, Node: "n", Term: 1 + f.earlier[s].Load()}, !f.fenced[s].Load()
-		}
-	}
+	f := &office{ran: make(chan error, 1), shards: shardtest.New()}
+	o.Store, o.Shards, o.Log = b, f.shards, slog.New(slog.DiscardHandler)
 	o.Committed = func(c store.Change, _ store.Committed) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -170,8 +165,8 @@ func (f *office) wantWritten(t *testing.T, n int) {
 }
 
 // change is one of a site, in a shard.
-func change(site int, shard store.ShardID) store.Change {
-	return store.Change{Key: "k", SiteID: check.SiteID(site), Bucket: check.BucketID(shard) * store.BucketsPerShard}
+func change(site int, s shard.ID) store.Change {
+	return store.Change{Key: "k", SiteID: check.SiteID(site), Bucket: check.BucketID(s) * shard.BucketsPer}
 }
 
 // hang waits until ctx ends, at most an hour.

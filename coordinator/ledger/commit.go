@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -18,7 +19,7 @@ var errUnsure = errors.New("the shard is not surely ours at this moment")
 // commit tries a group once and answers its changes. Those that the store has not
 // taken, and not refused, go back.
 func (l *Ledger) commit(ctx context.Context, j job) {
-	tenure, sure := l.o.Fence(j.shard)
+	tenure, sure := l.o.Shards.Fence(j.shard)
 	if !sure {
 		l.giveBack(ctx, j, j.changes, errUnsure)
 		return
@@ -54,7 +55,7 @@ func (l *Ledger) commit(ctx context.Context, j job) {
 
 // decidedIn drops the changes that were decided in an earlier tenure: somebody else may
 // have judged their sites meanwhile.
-func (l *Ledger) decidedIn(tenure store.Fence, es []*entry) (kept []*entry) {
+func (l *Ledger) decidedIn(tenure shard.Fence, es []*entry) (kept []*entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range es {
@@ -69,7 +70,7 @@ func (l *Ledger) decidedIn(tenure store.Fence, es []*entry) (kept []*entry) {
 }
 
 // write commits a group. Its error is for all of it.
-func (l *Ledger) write(ctx context.Context, fence store.Fence, j job) ([]store.CommitResult, error) {
+func (l *Ledger) write(ctx context.Context, fence shard.Fence, j job) ([]store.CommitResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	changes := make([]store.Change, len(j.changes))
@@ -116,11 +117,11 @@ func (l *Ledger) reread(ctx context.Context, j job, id check.SiteID) (*store.Sit
 	case err != nil:
 		return nil, err
 	}
-	shard := store.ShardOf(s.Bucket)
-	switch _, ours := l.o.Fence(shard); {
+	sh := shard.Of(s.Bucket)
+	switch _, ours := l.o.Shards.Fence(sh); {
 	case ours:
 		return &s, nil
-	case shard == j.shard:
+	case sh == j.shard:
 		return nil, errUnsure
 	default:
 		return nil, nil // it was moved to another owner's bucket
@@ -190,7 +191,7 @@ func (l *Ledger) answered(e *entry) {
 }
 
 // worked notes that the store took a group of a shard, and may take larger ones.
-func (l *Ledger) worked(s store.ShardID) {
+func (l *Ledger) worked(s shard.ID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d := &l.desks[s]
@@ -228,7 +229,7 @@ func (l *Ledger) calm() {
 
 // keep tries to write evidence; losing it is no harm to the verdicts.
 func (l *Ledger) keep(ctx context.Context, t *testimony) {
-	fence, ok := l.o.Fence(store.ShardOf(t.Bucket))
+	fence, ok := l.o.Shards.Fence(shard.Of(t.Bucket))
 	if !ok {
 		l.mu.Lock()
 		l.dropped++

@@ -7,24 +7,24 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
 // Store is what a ledger needs of the store.
 type Store interface {
-	CommitAll(ctx context.Context, f store.Fence, cs []store.Change) ([]store.CommitResult, error)
-	KeepBallot(ctx context.Context, f store.Fence, b store.Ballot) error
+	CommitAll(ctx context.Context, f shard.Fence, cs []store.Change) ([]store.CommitResult, error)
+	KeepBallot(ctx context.Context, f shard.Fence, b store.Ballot) error
 	Site(ctx context.Context, id check.SiteID) (store.Site, error)
 }
 
 // Options for New.
 type Options struct {
 	Store Store
-	// Fence is the tenure in which a shard is ours, zero when it is not; and whether that
-	// is certain. While it is not, changes wait, until it is again, or Forget says that it
-	// never will be.
-	Fence func(store.ShardID) (store.Fence, bool)
+	// Shards says in which tenure a shard is ours, and whether that is certain. While it is
+	// not, changes wait, until it is again, or Forget says that it never will be.
+	Shards shard.Holder
 	// Workers write at once. 0 means 4.
 	Workers int
 	// MaxQueued is how many changes may wait before the ledger is Full. 0 means 20,000.
@@ -63,7 +63,7 @@ type Ledger struct {
 	o Options
 
 	mu       sync.Mutex
-	desks    [store.Shards]desk
+	desks    [shard.Count]desk
 	evidence ring[*testimony]
 	// keeping is the pace of evidence.
 	keeping  pace
@@ -91,7 +91,7 @@ type desk struct {
 // entry is a change that waits.
 type entry struct {
 	store.Change
-	tenure store.Fence // in which it was decided
+	tenure shard.Fence // in which it was decided
 	number uint64
 	since  time.Time
 	place  *list.Element // in open
@@ -124,23 +124,23 @@ func New(o Options) *Ledger {
 // Record queues a change. It will be committed, or refused, however long that takes,
 // unless its shard is lost, or is lost already.
 func (l *Ledger) Record(c store.Change) {
-	shard := store.ShardOf(c.Bucket)
-	tenure, _ := l.o.Fence(shard)
+	s := shard.Of(c.Bucket)
+	tenure, _ := l.o.Shards.Fence(s)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if tenure == (store.Fence{}) {
+	if tenure == (shard.Fence{}) {
 		l.fenced++
 		return
 	}
 	l.recorded++
 	e := &entry{Change: c, tenure: tenure, number: l.recorded, since: time.Now()}
 	e.place = l.open.PushBack(e)
-	l.desks[shard].waiting.pushBack(e)
+	l.desks[s].waiting.pushBack(e)
 	l.nudge()
 }
 
 // Await waits until all changes of a shard are answered, or ctx ends.
-func (l *Ledger) Await(ctx context.Context, s store.ShardID) {
+func (l *Ledger) Await(ctx context.Context, s shard.ID) {
 	ticker := time.NewTicker(awaitEvery)
 	defer ticker.Stop()
 	for l.pending(s) {
@@ -152,7 +152,7 @@ func (l *Ledger) Await(ctx context.Context, s store.ShardID) {
 	}
 }
 
-func (l *Ledger) pending(s store.ShardID) bool {
+func (l *Ledger) pending(s shard.ID) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d := &l.desks[s]
@@ -161,7 +161,7 @@ func (l *Ledger) pending(s store.ShardID) bool {
 
 // Forget drops the changes of a shard that is ours no more: its next owner finds
 // out for itself. They are not answered, but for those that the store just took.
-func (l *Ledger) Forget(s store.ShardID) {
+func (l *Ledger) Forget(s shard.ID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d := &l.desks[s]

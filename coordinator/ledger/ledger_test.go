@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -91,10 +92,10 @@ func TestAGroupIsOfOneShardTheOldestFirst(t *testing.T) {
 		var last check.SiteID
 		for i, g := range b.groups {
 			for _, c := range g {
-				if store.ShardOf(c.Bucket) != store.ShardOf(g[0].Bucket) {
+				if shard.Of(c.Bucket) != shard.Of(g[0].Bucket) {
 					t.Errorf("group %d has changes of several shards", i)
 				}
-				if c.Bucket == 3*store.BucketsPerShard {
+				if c.Bucket == 3*shard.BucketsPer {
 					if c.SiteID < last {
 						t.Errorf("change %d goes after %d", c.SiteID, last)
 					}
@@ -169,7 +170,7 @@ func TestNothingIsWrittenForAShardThatIsNotSurelyOurs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &book{}
 		f := opened(b)
-		f.fenced[0].Store(true)
+		f.shards.Doubt(0, true)
 		f.Record(change(1, 0))
 		f.Keep(store.Ballot{SiteID: 1})
 		time.Sleep(time.Minute)
@@ -181,7 +182,7 @@ func TestNothingIsWrittenForAShardThatIsNotSurelyOurs(t *testing.T) {
 		if st.Fenced != 0 {
 			t.Error("a change that waits until its shard is surely ours again is counted as fenced")
 		}
-		f.fenced[0].Store(false)
+		f.shards.Doubt(0, false)
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		f.wantWritten(t, 1)
@@ -208,7 +209,7 @@ func TestWhatIsVoidWithItsShardIsCounted(t *testing.T) {
 				}}
 				f := opened(b)
 				lost.Store(true)
-				f.fenced[0].Store(another == nil)
+				f.shards.Doubt(0, another == nil)
 				f.Record(change(1, 0))
 				f.Record(change(2, 0))
 				time.Sleep(time.Minute)
@@ -219,7 +220,7 @@ func TestWhatIsVoidWithItsShardIsCounted(t *testing.T) {
 				tried := len(b.groups)
 				f.Forget(0) // its next owner finds out for itself
 				lost.Store(false)
-				f.fenced[0].Store(false)
+				f.shards.Doubt(0, false)
 				time.Sleep(time.Minute)
 				synctest.Wait()
 				if st := f.Status(); len(b.groups) != tried || st.Uncommitted != 0 || st.Fenced != 2 {
@@ -245,15 +246,15 @@ func TestAChangeOfAnEarlierTenureIsNeverWritten(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				f := opened(&book{})
-				f.fenced[0].Store(true)
+				f.shards.Doubt(0, true)
 				f.Record(change(1, 0))
 				lose(f)
 				void := f.Status().Fenced + uint64(f.Status().Uncommitted)
 				time.Sleep(2 * time.Hour)
-				f.earlier[0].Add(2)
+				f.shards.Set(0, shard.Tenure{Term: 3})
 				f.Record(change(3, 0)) // while it is ours again, and not for certain
 				time.Sleep(time.Minute)
-				f.fenced[0].Store(false)
+				f.shards.Doubt(0, false)
 				time.Sleep(time.Minute)
 				synctest.Wait()
 				f.wantWritten(t, 1)
@@ -269,9 +270,8 @@ func TestAChangeOfAnEarlierTenureIsNeverWritten(t *testing.T) {
 func TestAChangeOfAShardThatIsNotOursIsVoidAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		o := Options{Fence: func(store.ShardID) (store.Fence, bool) { return store.Fence{}, false }}
-		f := prepare(&book{}, o)
-		f.open()
+		f := opened(&book{})
+		f.shards.Lose(0)
 		f.Record(change(1, 0))
 		if st := f.Status(); st.Uncommitted != 0 || st.Fenced != 1 || !st.OldestSince.IsZero() {
 			t.Errorf("status %+v", st)
@@ -299,7 +299,7 @@ func TestItIsKnownSinceWhenTheOldestChangeWaits(t *testing.T) {
 			}
 		}
 		wait("none", time.Time{})
-		f.fenced[0].Store(true)
+		f.shards.Doubt(0, true)
 		first := time.Now()
 		f.Record(change(1, 0))
 		time.Sleep(time.Second)
@@ -308,7 +308,7 @@ func TestItIsKnownSinceWhenTheOldestChangeWaits(t *testing.T) {
 		time.Sleep(time.Second)
 		f.Record(change(3, 1))
 		wait("that of the shard that is not surely ours", first)
-		f.fenced[0].Store(false)
+		f.shards.Doubt(0, false)
 		wait("that which the store cannot take", second)
 		f.Forget(1)
 		wait("none again", time.Time{})
@@ -321,7 +321,7 @@ func TestASiteIsNotGivenUpWhenItsShardBecomesUnsureBetweenTwoCalls(t *testing.T)
 	synctest.Test(t, func(t *testing.T) {
 		b := &book{change: func(store.Change) error { return conflict }}
 		f := opened(b)
-		b.site = func() error { f.fenced[0].Store(true); return nil }
+		b.site = func() error { f.shards.Doubt(0, true); return nil }
 		f.Record(change(1, 0))
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -329,7 +329,7 @@ func TestASiteIsNotGivenUpWhenItsShardBecomesUnsureBetweenTwoCalls(t *testing.T)
 			t.Errorf("refused %v, status %+v", f.refused, st)
 		}
 		b.site = nil
-		f.fenced[0].Store(false)
+		f.shards.Doubt(0, false)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if len(f.refused) != 1 || f.refused[0] == nil || f.Status().Uncommitted != 0 {
@@ -381,13 +381,13 @@ func TestNoShardWaitsForAnotherOnesTrouble(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := prepare(&book{group: func(_ context.Context, cs []store.Change) error {
-			if store.ShardOf(cs[0].Bucket)%2 == 1 {
+			if shard.Of(cs[0].Bucket)%2 == 1 {
 				return away
 			}
 			return nil
 		}}, Options{})
-		for s := range store.ShardID(30) { // more than there are workers
-			f.fenced[s].Store(s%2 == 0)
+		for s := range shard.ID(30) { // more than there are workers
+			f.shards.Doubt(s, s%2 == 0)
 			f.Record(change(int(s), s))
 		}
 		f.open()
@@ -460,7 +460,7 @@ func TestFullUntilTheStoreIsBack(t *testing.T) {
 		f := prepare(b, Options{MaxQueued: 500})
 		f.open()
 		for i := range 500 {
-			f.Record(change(i, store.ShardID(i%store.Shards)))
+			f.Record(change(i, shard.ID(i%shard.Count)))
 		}
 		if f.Full() || f.Status().Full {
 			t.Error("full at its bound")
@@ -548,7 +548,7 @@ func TestWhatIsQueuedIsWrittenAtTheEnd(t *testing.T) {
 		b := &book{group: script(away, away, away, away, nil)}
 		f := prepare(b, Options{})
 		for i := range 1000 {
-			f.Record(change(i, store.ShardID(i%4)))
+			f.Record(change(i, shard.ID(i%4)))
 		}
 		f.Keep(store.Ballot{SiteID: 1})
 		f.open()
@@ -599,7 +599,7 @@ func TestAShardIsAwaitedUntilItsChangesAreAnswered(t *testing.T) {
 		f := opened(b)
 		f.Record(change(1, 0))
 		begun := time.Now()
-		f.Await(t.Context(), store.ShardOf(check.Buckets-1)) // has nothing to wait for
+		f.Await(t.Context(), shard.Of(check.Buckets-1)) // has nothing to wait for
 		if d := time.Since(begun); d != 0 {
 			t.Errorf("another shard was awaited for %s", d)
 		}

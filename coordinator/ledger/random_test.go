@@ -6,11 +6,12 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -25,7 +26,7 @@ type moody struct {
 	has    map[string]store.Committed
 	// misfit are the keys of changes that it refuses.
 	misfit map[string]error
-	busy   map[store.ShardID]bool
+	busy   map[shard.ID]bool
 	groups int
 	most   int
 }
@@ -54,7 +55,7 @@ func (m *moody) mood() mood {
 	return out
 }
 
-func (m *moody) CommitAll(ctx context.Context, f store.Fence, cs []store.Change) ([]store.CommitResult, error) {
+func (m *moody) CommitAll(ctx context.Context, f shard.Fence, cs []store.Change) ([]store.CommitResult, error) {
 	m.begin(f, cs)
 	defer m.end(f)
 	how := m.mood()
@@ -85,7 +86,7 @@ func (m *moody) CommitAll(ctx context.Context, f store.Fence, cs []store.Change)
 	return results, nil
 }
 
-func (m *moody) begin(f store.Fence, cs []store.Change) {
+func (m *moody) begin(f shard.Fence, cs []store.Change) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.busy[f.Shard] {
@@ -98,19 +99,19 @@ func (m *moody) begin(f store.Fence, cs []store.Change) {
 	m.groups++
 	m.most = max(m.most, len(cs))
 	for _, c := range cs {
-		if store.ShardOf(c.Bucket) != f.Shard {
+		if shard.Of(c.Bucket) != f.Shard {
 			m.t.Errorf("a change of bucket %d under the fence of shard %d", c.Bucket, f.Shard)
 		}
 	}
 }
 
-func (m *moody) end(f store.Fence) {
+func (m *moody) end(f shard.Fence) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.busy[f.Shard] = false
 }
 
-func (m *moody) KeepBallot(context.Context, store.Fence, store.Ballot) error { return nil }
+func (m *moody) KeepBallot(context.Context, shard.Fence, store.Ballot) error { return nil }
 
 func (m *moody) Site(_ context.Context, id check.SiteID) (store.Site, error) {
 	if how := m.mood(); how.before {
@@ -160,46 +161,56 @@ func TestEveryChangeIsAnsweredOnceWhateverTheStoreDoes(t *testing.T) {
 	})
 }
 
+// fickle is a holder that is sure of nothing at times.
+type fickle struct {
+	*shardtest.Holder
+	sure func() bool
+}
+
+func (f fickle) Fence(s shard.ID) (shard.Fence, bool) {
+	fence, _ := f.Holder.Fence(s)
+	return fence, f.sure()
+}
+
 func tryWhatever(t *testing.T, random *rand.Rand) {
 	const shards, changes = 6, 3000
 	m := &moody{
 		t: t, random: rand.New(rand.NewPCG(random.Uint64(), 0)),
-		has: map[string]store.Committed{}, misfit: map[string]error{}, busy: map[store.ShardID]bool{},
+		has: map[string]store.Committed{}, misfit: map[string]error{}, busy: map[shard.ID]bool{},
 	}
 	a := &answers{t: t, committed: map[string]store.Committed{}, refused: map[string]bool{}}
-	var terms [shards]atomic.Uint64
+	held := shardtest.New()
 	l := New(Options{
 		Store: m, Workers: 1 + random.IntN(5), Log: slog.New(slog.DiscardHandler), Flush: 10 * time.Minute,
-		Fence: func(s store.ShardID) (store.Fence, bool) {
-			return store.Fence{Shard: s, Node: "n", Term: 1 + terms[s].Load()}, m.mood().takes%7 > 0
-		},
+		Shards:    fickle{held, func() bool { return m.mood().takes%7 > 0 }},
 		Committed: a.commit, Refused: a.refuse,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
 	go func() { ran <- l.Run(ctx) }()
-	open := map[string]store.ShardID{} // changes that must be answered
+	open := map[string]shard.ID{} // changes that must be answered
 	var forgotten uint64
 	for i := range changes {
-		c := change(i+1, store.ShardID(random.IntN(shards)))
+		c := change(i+1, shard.ID(random.IntN(shards)))
 		c.Key = fmt.Sprint("key-", i)
 		if random.IntN(10) == 0 {
 			m.mu.Lock()
 			m.misfit[c.Key] = conflict
 			m.mu.Unlock()
 		}
-		open[c.Key] = store.ShardOf(c.Bucket)
+		open[c.Key] = shard.Of(c.Bucket)
 		l.Record(c)
 		switch random.IntN(200) {
 		case 0, 1, 2, 3, 4:
 			time.Sleep(time.Duration(random.Int64N(int64(2 * time.Second))))
 		case 5, 6:
-			s := store.ShardID(random.IntN(shards))
-			if terms[s].Add(1); random.IntN(2) == 0 { // else it is ours again before it is forgotten
+			s := shard.ID(random.IntN(shards))
+			held.Set(s, shard.Tenure{Term: held.Held()[s].Term + 1, Sure: true})
+			if random.IntN(2) == 0 { // else it is ours again before it is forgotten
 				l.Forget(s)
 			}
-			for key, shard := range open {
-				if shard == s {
+			for key, id := range open {
+				if id == s {
 					delete(open, key)
 				}
 			}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/ledger"
+	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
 	"github.com/Automattic/jetmon/internal/check"
@@ -21,10 +23,9 @@ import (
 // desk is a ledger on a real database.
 type desk struct {
 	*ledger.Ledger
-	store  *sqlstore.Store
-	path   string
-	fences map[store.ShardID]store.Fence
-	done   chan error // an answer each: nil when committed
+	store *sqlstore.Store
+	path  string
+	done  chan error // an answer each: nil when committed
 }
 
 // open makes a ledger on a SQLite file, with all shards ours. Single says that its
@@ -38,17 +39,15 @@ func open(tb testing.TB, single bool) *desk {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = st.Close() })
-	d := &desk{store: st, path: path, fences: map[store.ShardID]store.Fence{}, done: make(chan error, 100_000)}
-	for s := range store.ShardID(store.Shards) {
-		lease, err := st.ClaimShard(ctx, s, store.Owner{Node: "n", Endpoint: "n:1", TTL: time.Hour}, time.Now())
-		if err != nil {
+	d := &desk{store: st, path: path, done: make(chan error, 100_000)}
+	for s := range shard.ID(shard.Count) {
+		if _, err := st.ClaimShard(ctx, s, shard.Owner{Node: shardtest.Node, Endpoint: "n:1", TTL: time.Hour}, time.Now()); err != nil {
 			tb.Fatal(err)
 		}
-		d.fences[s] = lease.Fence()
 	}
 	o := ledger.Options{
 		Store: st, Log: slog.New(slog.DiscardHandler),
-		Fence:     func(s store.ShardID) (store.Fence, bool) { return d.fences[s], true },
+		Shards:    shardtest.New(),
 		Committed: func(store.Change, store.Committed) { d.done <- nil },
 		Refused:   func(c store.Change, _ *store.Site) { d.done <- fmt.Errorf("%s was refused", c.Key) },
 	}
@@ -63,7 +62,7 @@ func open(tb testing.TB, single bool) *desk {
 type oneByOne struct{ *sqlstore.Store }
 
 // CommitAll commits one after the other.
-func (s oneByOne) CommitAll(ctx context.Context, f store.Fence, cs []store.Change) ([]store.CommitResult, error) {
+func (s oneByOne) CommitAll(ctx context.Context, f shard.Fence, cs []store.Change) ([]store.CommitResult, error) {
 	var out []store.CommitResult
 	for _, c := range cs {
 		done, err := s.Commit(ctx, f, c)
@@ -184,9 +183,9 @@ func TestAMassOutageIsCommittedToARealDatabase(t *testing.T) {
 	if len(found) != sites {
 		t.Errorf("%d sites have an outage, want %d", len(found), sites)
 	}
-	shards := make([]store.ShardID, store.Shards)
+	shards := make([]shard.ID, shard.Count)
 	for i := range shards {
-		shards[i] = store.ShardID(i)
+		shards[i] = shard.ID(i)
 	}
 	if n, err := d.store.CountNotices(t.Context(), shards); err != nil || n != sites {
 		t.Errorf("%d notices (%v), want %d", n, err, sites)

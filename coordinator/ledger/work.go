@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -99,7 +99,7 @@ func (l *Ledger) wakeAll() {
 // job is what a worker does next: a group of a shard's changes, or a ballot; or
 // nothing, until after, which is zero when nothing waits.
 type job struct {
-	shard   store.ShardID
+	shard   shard.ID
 	lost    uint64 // of the desk when it was taken
 	changes []*entry
 	ballot  *testimony
@@ -119,7 +119,7 @@ func (l *Ledger) next(now time.Time) job {
 		case d.pace.after.After(now):
 			j.after = earlier(j.after, d.pace.after)
 		case first == nil || d.waiting.front().number < first.waiting.front().number:
-			first, j.shard = d, store.ShardID(i)
+			first, j.shard = d, shard.ID(i)
 		}
 	}
 	switch {

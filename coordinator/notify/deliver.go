@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 )
 
@@ -34,12 +35,11 @@ type Deliverer struct {
 	poke    chan struct{}
 	running atomic.Bool
 
-	mu     sync.Mutex
-	shards []store.ShardID
-	board  board
+	mu    sync.Mutex
+	board board
 }
 
-// New makes a Deliverer. It delivers nothing before SetShards and Run.
+// New makes a Deliverer. It delivers nothing before Run.
 func New(o Options, outbox store.Outbox) (*Deliverer, error) {
 	if err := o.complete(); err != nil {
 		return nil, fmt.Errorf("notify: %w", err)
@@ -48,11 +48,8 @@ func New(o Options, outbox store.Outbox) (*Deliverer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("notify: %w", err)
 	}
-	if o.Owns == nil {
-		o.Owns = func(store.ShardID) bool { return true }
-	}
-	if o.Fence == nil {
-		o.Fence = func(store.ShardID) (store.Fence, bool) { return store.Fence{}, false }
+	if o.Shards == nil {
+		return nil, errors.New("notify: the holder of shards must be given")
 	}
 	if o.Random == nil {
 		o.Random = rand.Float64
@@ -72,23 +69,13 @@ func New(o Options, outbox store.Outbox) (*Deliverer, error) {
 	return d, nil
 }
 
-// Poke says that something was committed: the outbox is read at once.
+// Poke says that something was committed, or that a shard was gained: the outbox is read
+// at once.
 func (d *Deliverer) Poke() {
 	select {
 	case d.poke <- struct{}{}:
 	default: // A poke is waiting already, and the read that it causes is yet to come.
 	}
-}
-
-// SetShards says which shards' notices to deliver from now on; none at first. A
-// delivery of a lost shard that is under way ends in its own time: the next owner may
-// send the same notice again, under the same key. Options.Owns is asked besides.
-func (d *Deliverer) SetShards(shards []store.ShardID) {
-	d.mu.Lock()
-	d.shards = slices.Clone(shards)
-	d.board.keep(d.shards)
-	d.mu.Unlock()
-	d.Poke()
 }
 
 // Run delivers until ctx ends, gives deliveries under way five seconds more, and
@@ -111,15 +98,14 @@ func (d *Deliverer) Run(ctx context.Context) error {
 	return nil
 }
 
-func (d *Deliverer) owned() []store.ShardID {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.shards
-}
+// owned are the shards whose notices we deliver. A delivery of one that is lost ends in
+// its own time: the next owner may send the same notice again, under the same key.
+func (d *Deliverer) owned() []shard.ID { return d.o.Shards.Held().Staying() }
 
 // sure are the owned shards that are ours for certain at this moment.
-func (d *Deliverer) sure() []store.ShardID {
-	return slices.DeleteFunc(slices.Clone(d.owned()), func(s store.ShardID) bool { return !d.o.Owns(s) })
+func (d *Deliverer) sure() []shard.ID {
+	held := d.o.Shards.Held()
+	return slices.DeleteFunc(held.Staying(), func(s shard.ID) bool { return !held[s].Sure })
 }
 
 // backoff is the wait after a notice's attempt number attempts (from 1): "full

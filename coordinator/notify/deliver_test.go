@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +18,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/Automattic/jetmon/coordinator/notify"
+	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -96,6 +97,9 @@ func deliverer(t *testing.T, o notify.Options, box store.Outbox, to http.RoundTr
 	t.Helper()
 	o.URL, o.Token = "https://wpcom.example/jetmon/", "s3cret-token"
 	o.Client = &http.Client{Transport: to}
+	if o.Shards == nil {
+		o.Shards = shardtest.New(0)
+	}
 	if o.Random == nil {
 		o.Random = func() float64 { return 1 }
 	}
@@ -103,7 +107,6 @@ func deliverer(t *testing.T, o notify.Options, box store.Outbox, to http.RoundTr
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.SetShards([]store.ShardID{0})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
@@ -488,16 +491,19 @@ func TestOnlyOwnShardsAreDelivered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		other := noticeOf(2, 2)
-		other.Change.Bucket = 20 * store.BucketsPerShard
+		other.Change.Bucket = 20 * shard.BucketsPer
 		box, w := newOutbox(noticeOf(1, 1), other), &wpcom{answer: refuse}
-		d, stop := deliverer(t, notify.Options{}, box, w)
+		shards := shardtest.New(0)
+		d, stop := deliverer(t, notify.Options{Shards: shards}, box, w)
 		defer stop()
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		if got := slices.Compact(w.seen()); !slices.Equal(got, []string{"1/1"}) {
 			t.Errorf("sent %v of shard 0", got)
 		}
-		d.SetShards([]store.ShardID{20})
+		shards.Lose(0)
+		shards.Set(20, shard.Tenure{Term: 1, Sure: true})
+		d.Poke()
 		if s := d.Status(); !s.RefusedSince.IsZero() {
 			t.Error("a lost shard's refusal stays on the board")
 		}
@@ -518,14 +524,12 @@ func TestDisabledSendsNothingAndWithdrawsWhatWaitsInItsShards(t *testing.T) {
 			box.add(noticeOf(check.SiteID(id), id))
 		}
 		foreign := noticeOf(1000, 1000)
-		foreign.Change.Bucket = 20 * store.BucketsPerShard
+		foreign.Change.Bucket = 20 * shard.BucketsPer
 		box.add(foreign)
-		var term atomic.Uint64
-		fence := func(s store.ShardID) (store.Fence, bool) {
-			return store.Fence{Shard: s, Node: "n", Term: term.Load()}, term.Load() > 0
-		}
+		shards := shardtest.New(0)
+		shards.Set(0, shard.Tenure{Term: 1}) // not surely ours
 		box.set(true, false)
-		d, stop := deliverer(t, notify.Options{Disabled: true, Fence: fence}, box, w)
+		d, stop := deliverer(t, notify.Options{Disabled: true, Shards: shards}, box, w)
 		defer stop()
 		pass := func() {
 			time.Sleep(time.Minute)
@@ -538,7 +542,7 @@ func TestDisabledSendsNothingAndWithdrawsWhatWaitsInItsShards(t *testing.T) {
 		if pass(); len(box.left()) != 451 || d.Status().Pending != 450 {
 			t.Errorf("a shard that is not surely ours was withdrawn, or is not counted: %+v", d.Status())
 		}
-		term.Store(1)
+		shards.Set(0, shard.Tenure{Term: 1, Sure: true})
 		if pass(); len(box.left()) != 1 || len(w.seen()) != 0 {
 			t.Errorf("%d are left, %d were sent", len(box.left()), len(w.seen()))
 		}
@@ -546,7 +550,7 @@ func TestDisabledSendsNothingAndWithdrawsWhatWaitsInItsShards(t *testing.T) {
 			t.Errorf("status is %+v", s)
 		}
 		// Each tenure is muted once, and again only for what comes later, of another owner.
-		term.Store(2)
+		shards.Set(0, shard.Tenure{Term: 2, Sure: true})
 		pass()
 		pass()
 		if got := box.muted(); got[1] != 3 || got[2] != 1 {
@@ -697,7 +701,7 @@ func TestNothingIsSentOfAShardThatIsNotSurelyOurs(t *testing.T) {
 		var notices []store.Notice
 		for site := range 40 {
 			n := noticeOf(check.SiteID(site+1), int64(site+1))
-			n.Change.Bucket = check.BucketID(site % 2 * store.BucketsPerShard)
+			n.Change.Bucket = check.BucketID(site % 2 * shard.BucketsPer)
 			notices = append(notices, n)
 		}
 		box, w := newOutbox(slices.Clone(notices)...), &wpcom{}
@@ -706,13 +710,12 @@ func TestNothingIsSentOfAShardThatIsNotSurelyOurs(t *testing.T) {
 			<-stopped
 			return `{"success":true}`, nil
 		})
-		var unsure atomic.Bool
-		d, stop := deliverer(t, notify.Options{Parallel: 4, Owns: func(s store.ShardID) bool { return s != 0 || !unsure.Load() }}, box, w)
+		shards := shardtest.New(0, 1)
+		d, stop := deliverer(t, notify.Options{Parallel: 4, Shards: shards}, box, w)
 		defer stop()
-		d.SetShards([]store.ShardID{0, 1})
 		synctest.Wait() // four are under way, others are read
 
-		unsure.Store(true)
+		shards.Doubt(0, true)
 		box.add(noticeOf(100, 100)) // by somebody else
 		close(stopped)
 		d.Poke()
@@ -724,15 +727,15 @@ func TestNothingIsSentOfAShardThatIsNotSurelyOurs(t *testing.T) {
 			t.Errorf("at first %v were sent, want %v", sent[:4], want)
 		}
 		for _, n := range notices[4:] {
-			if surely := store.ShardOf(n.Change.Bucket) == 1; slices.Contains(sent, n.Key) != surely {
-				t.Errorf("%s of shard %d was sent: %v", n.Key, store.ShardOf(n.Change.Bucket), !surely)
+			if surely := shard.Of(n.Change.Bucket) == 1; slices.Contains(sent, n.Key) != surely {
+				t.Errorf("%s of shard %d was sent: %v", n.Key, shard.Of(n.Change.Bucket), !surely)
 			}
 		}
 		if s := d.Status(); slices.Contains(sent, "100/100") || s.Pending != len(box.left()) || s.Pending != 19 || !s.RefusedSince.IsZero() {
 			t.Errorf("%d notices are left, and the status is %+v", len(box.left()), s)
 		}
 
-		unsure.Store(false) // the database was away, and nobody else had it
+		shards.Doubt(0, false) // the database was away, and nobody else had it
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		if got := w.seen(); len(got) != 41 || len(box.left()) != 0 {

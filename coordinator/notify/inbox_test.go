@@ -13,6 +13,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/notify"
 	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/demo"
@@ -30,12 +31,11 @@ func overHTTP(t testing.TB, o notify.Options, box store.Outbox, to http.Handler)
 	t.Helper()
 	srv := httptest.NewServer(to)
 	t.Cleanup(srv.Close)
-	o.URL, o.Token = srv.URL+"/jetmon/", "s3cret"
+	o.URL, o.Token, o.Shards = srv.URL+"/jetmon/", "s3cret", shardtest.New(0)
 	d, err := notify.New(o, box)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.SetShards([]store.ShardID{0})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()

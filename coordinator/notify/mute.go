@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
@@ -14,9 +14,9 @@ const withdrawAtOnce = 200
 // mute says of each shard, once a tenure, that nobody is told, and withdraws what waits.
 func (r *run) mute(ctx context.Context) {
 	withdrawn := 0
-	for _, shard := range r.d.owned() {
-		fence, ours := r.d.o.Fence(shard)
-		if !ours || r.pending == 0 && r.muted[shard] == fence {
+	for _, s := range r.d.owned() {
+		fence, sure := r.d.o.Shards.Fence(s)
+		if !sure || r.pending == 0 && r.muted[s] == fence {
 			continue
 		}
 		n, err := r.muteShard(ctx, fence)
@@ -26,7 +26,7 @@ func (r *run) mute(ctx context.Context) {
 		if ctx.Err() != nil || r.outboxFailed(err) {
 			return
 		}
-		r.muted[shard] = fence
+		r.muted[s] = fence
 	}
 	r.pending = 0 // until they are counted again
 	if withdrawn > 0 {
@@ -36,7 +36,7 @@ func (r *run) mute(ctx context.Context) {
 }
 
 // muteShard withdraws what waits in a shard, some at a time.
-func (r *run) muteShard(ctx context.Context, fence store.Fence) (withdrawn int, err error) {
+func (r *run) muteShard(ctx context.Context, fence shard.Fence) (withdrawn int, err error) {
 	for {
 		call, cancel := context.WithTimeout(ctx, outboxTimeout)
 		n, err := r.d.outbox.Mute(call, fence, withdrawAtOnce)

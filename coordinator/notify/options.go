@@ -12,7 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 )
 
 // Limits of the configuration. They keep the request line bounded.
@@ -26,11 +26,8 @@ const (
 // to be required means its default.
 type Options struct {
 	// Disabled sends nothing (v1's WPCOM_NOTIFY_ENABLE = false), and withdraws the notices
-	// that it finds in the outbox of shards that Fence proves to be ours.
+	// that it finds in the outbox of shards that are surely ours.
 	Disabled bool
-	// Fence proves that a shard is ours; false while it is not, or not surely. Without it
-	// nothing is withdrawn.
-	Fence func(store.ShardID) (store.Fence, bool)
 	// URL of WordPress.com's endpoint, http or https; required unless Disabled. Its
 	// query is kept; it must not have a data parameter of its own.
 	URL string
@@ -52,10 +49,10 @@ type Options struct {
 	// Poll is how often the outbox is read when nothing says that there is anything
 	// to do; 5 s.
 	Poll time.Duration
-	// Owns says whether a shard is ours for certain at this moment; it is asked right before
-	// each attempt. What is not waits in the outbox. The default is that all are whose
-	// notices are to be delivered.
-	Owns func(store.ShardID) bool
+	// Shards says whose notices to deliver, those of shards that are ours and to stay; and,
+	// right before each attempt, whether its shard is ours for certain. What is not waits in
+	// the outbox. It is required.
+	Shards shard.Holder
 	// Random returns a number in [0, 1); the default is math/rand's.
 	Random  func() float64
 	Log     *slog.Logger

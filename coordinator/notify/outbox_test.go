@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -21,7 +22,7 @@ type outbox struct {
 	away, readOnly bool
 	reads          int
 	withdrawn      int
-	mutes          []store.Fence
+	mutes          []shard.Fence
 }
 
 func newOutbox(notices ...store.Notice) *outbox {
@@ -58,7 +59,7 @@ func (o *outbox) reason(id int64) string {
 	return o.why[id]
 }
 
-func (o *outbox) DueNotices(ctx context.Context, shards []store.ShardID, now time.Time, limit int) ([]store.Notice, error) {
+func (o *outbox) DueNotices(ctx context.Context, shards []shard.ID, now time.Time, limit int) ([]store.Notice, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.reads++
@@ -69,7 +70,7 @@ func (o *outbox) DueNotices(ctx context.Context, shards []store.ShardID, now tim
 	var due []store.Notice
 	for _, n := range slices.SortedFunc(slices.Values(o.notices), byID) {
 		c := n.Change
-		if seen[c.SiteID] || !slices.Contains(shards, store.ShardOf(c.Bucket)) {
+		if seen[c.SiteID] || !slices.Contains(shards, shard.Of(c.Bucket)) {
 			continue
 		}
 		seen[c.SiteID] = true
@@ -108,7 +109,7 @@ func (o *outbox) Postponed(ctx context.Context, n store.Notice, next time.Time, 
 	return nil
 }
 
-func (o *outbox) CountNotices(ctx context.Context, shards []store.ShardID) (int, error) {
+func (o *outbox) CountNotices(ctx context.Context, shards []shard.ID) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := o.fails(ctx, o.away); err != nil {
@@ -116,14 +117,14 @@ func (o *outbox) CountNotices(ctx context.Context, shards []store.ShardID) (int,
 	}
 	count := 0
 	for _, n := range o.notices {
-		if slices.Contains(shards, store.ShardOf(n.Change.Bucket)) {
+		if slices.Contains(shards, shard.Of(n.Change.Bucket)) {
 			count++
 		}
 	}
 	return count, nil
 }
 
-func (o *outbox) Mute(ctx context.Context, f store.Fence, limit int) (int, error) {
+func (o *outbox) Mute(ctx context.Context, f shard.Fence, limit int) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := o.fails(ctx, o.away || o.readOnly); err != nil {
@@ -132,7 +133,7 @@ func (o *outbox) Mute(ctx context.Context, f store.Fence, limit int) (int, error
 	n := 0
 	o.mutes = append(o.mutes, f)
 	o.notices = slices.DeleteFunc(o.notices, func(m store.Notice) bool {
-		mine := n < limit && store.ShardOf(m.Change.Bucket) == f.Shard
+		mine := n < limit && shard.Of(m.Change.Bucket) == f.Shard
 		if mine {
 			n++
 		}
@@ -153,7 +154,7 @@ func (o *outbox) muted() map[uint64]int {
 	return count
 }
 
-func (o *outbox) CountUntold(ctx context.Context, _ []store.ShardID) (int, error) {
+func (o *outbox) CountUntold(ctx context.Context, _ []shard.ID) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.withdrawn, o.fails(ctx, o.away)

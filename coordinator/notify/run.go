@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -50,7 +51,7 @@ type run struct {
 	pending int
 	counted time.Time
 	// muted are the tenures of shards in which it was said that nobody is told.
-	muted map[store.ShardID]store.Fence
+	muted map[shard.ID]shard.Fence
 }
 
 // outcome is the end of one delivery.
@@ -72,7 +73,7 @@ func newRun(ctx context.Context, d *Deliverer) *run {
 		d:     d,
 		done:  make(chan outcome, d.o.Parallel),
 		busy:  make(map[check.SiteID]struct{}, d.o.Parallel),
-		muted: make(map[store.ShardID]store.Fence),
+		muted: make(map[shard.ID]shard.Fence),
 		stale: true,
 	}
 	lasting := context.WithoutCancel(ctx)
@@ -164,9 +165,9 @@ func (r *run) read(ctx context.Context) bool {
 }
 
 // free says that the notice's site has no delivery under way, and is ours.
-func (r *run) free(n store.Notice, shards []store.ShardID) bool {
+func (r *run) free(n store.Notice, shards []shard.ID) bool {
 	_, busy := r.busy[n.Change.SiteID]
-	return !busy && slices.Contains(shards, store.ShardOf(n.Change.Bucket))
+	return !busy && slices.Contains(shards, shard.Of(n.Change.Bucket))
 }
 
 // start gives each free place to the oldest notice that is ready.
@@ -188,7 +189,7 @@ var errUnsure = errors.New("the shard is not surely ours")
 
 // deliver makes one attempt and records its end. It runs on its own goroutine.
 func (r *run) deliver(n store.Notice) outcome {
-	if !r.d.o.Owns(store.ShardOf(n.Change.Bucket)) {
+	if _, sure := r.d.o.Shards.Fence(shard.Of(n.Change.Bucket)); !sure {
 		// We may have stood still since it was read, and what it says be long overtaken by
 		// what another owner has sent. If it is not, the outbox still has it.
 		return outcome{notice: n, err: errUnsure, cut: true}

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
@@ -256,21 +257,22 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		o    Options
 		want string
 	}{
-		"no URL":                    {Options{}, "URL is required"},
-		"URL without scheme":        {Options{URL: "wpcom.example/jetmon"}, "http:// or https://"},
-		"URL of another scheme":     {Options{URL: "ftp://wpcom.example/"}, "http:// or https://"},
-		"URL without host":          {Options{URL: "https:///x"}, "host"},
-		"URL with a password":       {Options{URL: "https://u:hunter2@wpcom.example/"}, "user information"},
-		"URL that cannot be parsed": {Options{URL: "https://u:hunter2@wpcom.example:port/"}, "cannot be read"},
-		"URL with data":             {Options{URL: ok + "?data=1"}, "data parameter"},
-		"URL too long":              {Options{URL: ok + strings.Repeat("x", 2000)}, "at most"},
-		"token with a line end":     {Options{URL: ok, Token: "hunter2\n"}, "printable"},
-		"token too long":            {Options{URL: ok, Token: strings.Repeat("hunter2", 100)}, "at most"},
-		"waits the wrong way round": {Options{URL: ok, Base: time.Minute, Max: time.Second}, "Base <= Max"},
-		"negative timeout":          {Options{URL: ok, Timeout: -1}, "positive"},
-		"negative places":           {Options{URL: ok, Parallel: -1}, "parallel"},
-		"unverified TLS":            {Options{URL: ok, TLS: &tls.Config{InsecureSkipVerify: true}}, "verify"},
-		"two clients":               {Options{URL: ok, TLS: &tls.Config{}, Client: &http.Client{}}, "exclude"},
+		"no URL":                     {Options{}, "URL is required"},
+		"URL without scheme":         {Options{URL: "wpcom.example/jetmon"}, "http:// or https://"},
+		"URL of another scheme":      {Options{URL: "ftp://wpcom.example/"}, "http:// or https://"},
+		"URL without host":           {Options{URL: "https:///x"}, "host"},
+		"URL with a password":        {Options{URL: "https://u:hunter2@wpcom.example/"}, "user information"},
+		"URL that cannot be parsed":  {Options{URL: "https://u:hunter2@wpcom.example:port/"}, "cannot be read"},
+		"URL with data":              {Options{URL: ok + "?data=1"}, "data parameter"},
+		"URL too long":               {Options{URL: ok + strings.Repeat("x", 2000)}, "at most"},
+		"token with a line end":      {Options{URL: ok, Token: "hunter2\n"}, "printable"},
+		"token too long":             {Options{URL: ok, Token: strings.Repeat("hunter2", 100)}, "at most"},
+		"waits the wrong way round":  {Options{URL: ok, Base: time.Minute, Max: time.Second}, "Base <= Max"},
+		"negative timeout":           {Options{URL: ok, Timeout: -1}, "positive"},
+		"negative places":            {Options{URL: ok, Parallel: -1}, "parallel"},
+		"unverified TLS":             {Options{URL: ok, TLS: &tls.Config{InsecureSkipVerify: true}}, "verify"},
+		"nobody to say what is ours": {Options{URL: ok}, "holder of shards"},
+		"two clients":                {Options{URL: ok, TLS: &tls.Config{}, Client: &http.Client{}}, "exclude"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -283,7 +285,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 			}
 		})
 	}
-	if _, err := New(Options{Disabled: true}, nil); err != nil {
+	if _, err := New(Options{Disabled: true, Shards: shardtest.New()}, nil); err != nil {
 		t.Errorf("disabled needs no URL: %v", err)
 	}
 }

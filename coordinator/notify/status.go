@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 )
 
@@ -35,8 +36,10 @@ type Status struct {
 
 // Status says how delivery stands.
 func (d *Deliverer) Status() Status {
+	owned := d.owned()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.board.keep(owned)
 	s := d.board.status
 	s.Disabled = d.o.Disabled
 	for _, f := range d.board.failing {
@@ -58,14 +61,14 @@ type board struct {
 }
 
 type failing struct {
-	shard       store.ShardID
+	shard       shard.ID
 	since, last time.Time
 }
 
 func newBoard() board { return board{failing: make(map[int64]failing)} }
 
 // keep forgets the notices of other shards.
-func (b *board) keep(shards []store.ShardID) {
+func (b *board) keep(shards []shard.ID) {
 	maps.DeleteFunc(b.failing, func(_ int64, f failing) bool { return !slices.Contains(shards, f.shard) })
 }
 
@@ -84,7 +87,7 @@ func (b *board) fails(n store.Notice, since, last time.Time) {
 		if len(b.failing) >= maxFailing {
 			return
 		}
-		f = failing{shard: store.ShardOf(n.Change.Bucket), since: since}
+		f = failing{shard: shard.Of(n.Change.Bucket), since: since}
 	}
 	f.last = last
 	b.failing[n.ID] = f
@@ -99,8 +102,9 @@ func (b *board) forget(pending int, before time.Time) {
 // report keeps the end of an attempt, and logs when WordPress.com begins to refuse
 // and when the last refused notice is accepted.
 func (d *Deliverer) report(o outcome) {
-	c := o.notice.Change
+	c, owned := o.notice.Change, d.owned()
 	d.mu.Lock()
+	d.board.keep(owned)
 	failedBefore := len(d.board.failing) > 0
 	if o.err == nil {
 		delete(d.board.failing, o.notice.ID)

@@ -1,6 +1,6 @@
 // Package ownership keeps the shards of one coordinator: it shares them with the other
 // coordinators, renews their leases, and says whether a shard may be written to at this
-// moment. It must not know what a shard holds.
+// moment. It must not know what a shard holds. Everybody else asks it through shard.Holder.
 //
 // # Leases
 //
@@ -52,7 +52,7 @@
 // lease is renewed and Fence proves it, so that Lost can finish what is to be written.
 // Only when Lost has returned it is released, and another may claim it.
 //
-// Each tenure has a term of its own, which Fence and Term tell also while the shard is
+// Each tenure has a term of its own, which Fence and Held tell also while the shard is
 // unsure: who notes it with what he decides knows later whether that is still his to do.
 //
 // Two processes under one name are a mistake that is survived: the later one takes the
@@ -62,7 +62,9 @@
 //
 //   - Run looks; it ends with ctx, waits for the others and gives the shards back;
 //   - one renews and announces, until ctx ends;
+//   - one reads the directory when Refresh asks for it, until ctx ends;
 //   - one a shard, at most 32, calls Lost and gives it back.
 //
-// Each calls the store with a deadline of 4 s, at most eight calls of a kind at once.
+// Each calls the store with a deadline of 4 s, at most eight calls of a kind at once;
+// what Refresh asks for is read within 1 s.
 package ownership

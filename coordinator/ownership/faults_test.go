@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/ownership"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/test/seeds"
 )
 
@@ -76,15 +76,16 @@ func TestWhileTheDatabaseIsAwayNothingIsDropped(t *testing.T) {
 					}
 					watch(t, nodes, outage, nil)
 					for _, n := range nodes {
-						if sure, owned := n.sure(), n.Owned(); outage > ownership.Self && len(sure) > 0 || len(owned) < 10 || !slices.Equal(owned, n.has()) {
+						if sure, owned := n.sure(), n.Held().Staying(); outage > ownership.Self && len(sure) > 0 || len(owned) < 10 || !slices.Equal(owned, n.has()) {
 							t.Errorf("%s is sure of %v, owns %v, has %v", n.name, sure, owned, n.has())
 						}
-						c, away := n.Counts(), time.Duration(0)
-						if c.Unsure > 0 {
-							away = time.Since(c.UnsureSince)
+						away := time.Duration(0)
+						unsure, since := n.Held().Unsure()
+						if unsure > 0 {
+							away = time.Since(since)
 						}
-						if outage > ownership.Self && (c.Unsure != len(n.Owned()) || away < outage || away > outage+ownership.Renew+time.Second) {
-							t.Errorf("%s counts %+v, unsure for %s", n.name, c, away)
+						if outage > ownership.Self && (unsure != len(n.Held().Staying()) || away < outage || away > outage+ownership.Renew+time.Second) {
+							t.Errorf("%s is unsure of %d, for %s", n.name, unsure, away)
 						}
 						n.set(faults{})
 					}
@@ -95,8 +96,8 @@ func TestWhileTheDatabaseIsAwayNothingIsDropped(t *testing.T) {
 					}
 					t.Logf("sure again after %s", took)
 					for _, n := range nodes {
-						if c := n.Counts(); c.Unsure != 0 || !c.UnsureSince.IsZero() {
-							t.Errorf("afterwards %s counts %+v", n.name, c)
+						if unsure, since := n.Held().Unsure(); unsure != 0 || !since.IsZero() {
+							t.Errorf("afterwards %s is unsure of %d since %s", n.name, unsure, since)
 						}
 						n.end(t)
 					}
@@ -114,11 +115,11 @@ func TestOneThatIsCutOffLosesItsShardsWhenItIsBack(t *testing.T) {
 		nodes := []*node{a, b}
 		watch(t, nodes, 20*time.Second, even(nodes...))
 		a.set(faults{away: true})
-		took := watch(t, nodes, takeover, func() bool { return len(b.sure()) == store.Shards })
+		took := watch(t, nodes, takeover, func() bool { return len(b.sure()) == shard.Count })
 		t.Logf("takeover after %s", took)
 		watch(t, nodes, time.Minute, nil)
-		if len(a.sure()) > 0 || len(a.Owned()) != 16 || len(a.has()) != 16 {
-			t.Errorf("cut off, a is sure of %v, owns %v and has %v", a.sure(), a.Owned(), a.has())
+		if len(a.sure()) > 0 || len(a.Held().Staying()) != 16 || len(a.has()) != 16 {
+			t.Errorf("cut off, a is sure of %v, owns %v and has %v", a.sure(), a.Held().Staying(), a.has())
 		}
 		a.set(faults{})
 		watch(t, nodes, 3*time.Second, func() bool { _, lost, _ := a.told(); return lost == 16+16 }) // the first 16 went to b in order
@@ -156,7 +157,7 @@ func TestAPausedOwnerKnowsBeforeItActs(t *testing.T) {
 				if sure := a.sure(); len(sure) > 0 {
 					t.Fatalf("when it goes on it is sure of %v", sure)
 				}
-				if len(b.sure()) != store.Shards {
+				if len(b.sure()) != shard.Count {
 					t.Fatalf("the other one is sure of %v", b.sure())
 				}
 				a.goOn()
@@ -194,7 +195,7 @@ func havoc(t *testing.T, r *registry, rng *rand.Rand) {
 		case len(nodes) < 2 || n == 0 && len(nodes) < 5:
 			p := part{drop: time.Duration(rng.IntN(2000)) * time.Millisecond}
 			if rng.IntN(4) == 0 {
-				p.first = store.ShardID(rng.IntN(store.Shards / 2))
+				p.first = shard.ID(rng.IntN(shard.Count / 2))
 			}
 			nodes = append(nodes, start(t, r, fmt.Sprint("n", born), p))
 			born++
@@ -238,11 +239,11 @@ func havoc(t *testing.T, r *registry, rng *rand.Rand) {
 		n.goOn()
 		n.set(faults{})
 	}
-	watch(t, nodes, 2*time.Minute, func() bool { return owned(nodes) == store.Shards })
+	watch(t, nodes, 2*time.Minute, func() bool { return owned(nodes) == shard.Count })
 	watch(t, nodes, time.Minute, nil)
 	before := r.claimed()
 	watch(t, nodes, time.Minute, nil)
-	if r.claimed() != before || owned(nodes) != store.Shards {
+	if r.claimed() != before || owned(nodes) != shard.Count {
 		t.Errorf("%d of the shards are owned, %d moved at rest", owned(nodes), r.claimed()-before)
 	}
 	for _, n := range nodes {
@@ -253,7 +254,7 @@ func havoc(t *testing.T, r *registry, rng *rand.Rand) {
 // owned counts the shards that are owned and sure, of those who have gained just these.
 func owned(nodes []*node) (total int) {
 	for _, n := range nodes {
-		if o := n.Owned(); slices.Equal(o, n.sure()) && slices.Equal(o, n.has()) {
+		if o := n.Held().Staying(); slices.Equal(o, n.sure()) && slices.Equal(o, n.has()) {
 			total += len(o)
 		}
 	}

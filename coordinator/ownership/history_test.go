@@ -16,6 +16,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -36,7 +37,7 @@ const (
 // question is one call; times are in ms of a clock of the test's own.
 type question struct {
 	verb  verb
-	shard store.ShardID
+	shard shard.ID
 	node  string
 	term  uint64 // of renew and release
 	now   int64  // of claim
@@ -107,7 +108,7 @@ func step(s row, q question, a answer) (bool, row) {
 func model() porcupine.Model {
 	return porcupine.Model{
 		Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
-			var out [store.Shards][]porcupine.Operation
+			var out [shard.Count][]porcupine.Operation
 			for _, o := range history {
 				s := o.Input.(question).shard
 				out[s] = append(out[s], o)
@@ -143,7 +144,7 @@ const (
 
 func instant(ms int64) time.Time { return time.UnixMilli(1_700_000_000_000 + ms).UTC() }
 
-func rowOf(l store.Lease) row {
+func rowOf(l shard.Lease) row {
 	if l.Node == "" {
 		return row{term: l.Term}
 	}
@@ -153,12 +154,12 @@ func rowOf(l store.Lease) row {
 // client asks at random, with leases that it has and ones that it had.
 func (r *recorder) client(ctx context.Context, id, calls int, rng *rand.Rand) {
 	node := fmt.Sprint("n", id%names)
-	var had [quarrelled][]store.Lease
+	var had [quarrelled][]shard.Lease
 	for range calls {
 		now := r.clock.Add(rng.Int64N(8)) - rng.Int64N(4)
-		s := store.ShardID(rng.IntN(quarrelled))
+		s := shard.ID(rng.IntN(quarrelled))
 		q := question{verb: verb(rng.IntN(4)), shard: s, node: node, now: now, until: now + leaseFor}
-		lease := store.Lease{Shard: s, Node: node, Term: uint64(rng.IntN(4))}
+		lease := shard.Lease{Shard: s, Node: node, Term: uint64(rng.IntN(4))}
 		if n := len(had[s]); n > 0 && rng.IntN(8) > 0 {
 			lease = had[s][max(0, n-1-rng.IntN(2))]
 		}
@@ -173,15 +174,15 @@ func (r *recorder) client(ctx context.Context, id, calls int, rng *rand.Rand) {
 	}
 }
 
-func (r *recorder) ask(ctx context.Context, id int, q question, lease store.Lease, patience time.Duration) (got store.Lease) {
+func (r *recorder) ask(ctx context.Context, id int, q question, lease shard.Lease, patience time.Duration) (got shard.Lease) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	var all []store.Lease
+	var all []shard.Lease
 	var err error
 	call := time.Since(r.began)
 	switch q.verb {
 	case claim:
-		got, err = r.store.ClaimShard(ctx, q.shard, store.Owner{Node: q.node, TTL: leaseFor * time.Millisecond}, instant(q.now))
+		got, err = r.store.ClaimShard(ctx, q.shard, shard.Owner{Node: q.node, TTL: leaseFor * time.Millisecond}, instant(q.now))
 	case renew:
 		got, err = r.store.RenewShard(ctx, lease, instant(q.until))
 	case release:
@@ -208,8 +209,8 @@ func (r *recorder) ask(ctx context.Context, id int, q question, lease store.Leas
 		add(q, a)
 		return got
 	}
-	for s := range store.ShardID(quarrelled) {
-		i := slices.IndexFunc(all, func(l store.Lease) bool { return l.Shard == s })
+	for s := range shard.ID(quarrelled) {
+		i := slices.IndexFunc(all, func(l shard.Lease) bool { return l.Shard == s })
 		if q.shard, a.lease = s, (row{}); i >= 0 {
 			a.lease = rowOf(all[i])
 		}
@@ -217,7 +218,7 @@ func (r *recorder) ask(ctx context.Context, id int, q question, lease store.Leas
 			add(q, a)
 		}
 	}
-	return store.Lease{}
+	return shard.Lease{}
 }
 
 // record lets the clients loose and answers the history.
@@ -316,7 +317,7 @@ type broken struct {
 	mistake string
 }
 
-func (b *broken) ClaimShard(ctx context.Context, s store.ShardID, o store.Owner, now time.Time) (store.Lease, error) {
+func (b *broken) ClaimShard(ctx context.Context, s shard.ID, o shard.Owner, now time.Time) (shard.Lease, error) {
 	b.mu.Lock()
 	was := b.leases[s]
 	switch b.mistake {
@@ -342,7 +343,7 @@ func (b *broken) ClaimShard(ctx context.Context, s store.ShardID, o store.Owner,
 	return l, err
 }
 
-func (b *broken) RenewShard(ctx context.Context, l store.Lease, expires time.Time) (store.Lease, error) {
+func (b *broken) RenewShard(ctx context.Context, l shard.Lease, expires time.Time) (shard.Lease, error) {
 	asked := l
 	if b.mistake == "renews by name only" {
 		b.mu.Lock()
@@ -356,7 +357,7 @@ func (b *broken) RenewShard(ctx context.Context, l store.Lease, expires time.Tim
 	return got, err
 }
 
-func (b *broken) ReleaseShard(ctx context.Context, l store.Lease) error {
+func (b *broken) ReleaseShard(ctx context.Context, l shard.Lease) error {
 	if b.mistake == "releases another's" {
 		b.mu.Lock()
 		l = b.leases[l.Shard]

@@ -1,27 +1,22 @@
 package ownership
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/Automattic/jetmon/coordinator/ownership/plan"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
 // look reads who is there and who has what, and does our part of the plan. It logs its
 // error.
 func (w *Ownership) look(ctx context.Context) error {
-	v, err := w.read(ctx)
+	v, err := w.read(ctx, callTimeout)
 	if err == nil {
 		now := time.Now()
-		w.mu.Lock()
-		w.view = v
-		w.mu.Unlock()
 		w.beware(now)
 		err = w.act(ctx, v, now)
 	}
@@ -29,27 +24,6 @@ func (w *Ownership) look(ctx context.Context) error {
 		w.lookTrouble.note(w.o.Log, "sharing the shards", err)
 	}
 	return err
-}
-
-// read reads both lists at once.
-func (w *Ownership) read(ctx context.Context) (v view, err error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	var g errgroup.Group
-	g.Go(func() (err error) {
-		v.leases, err = w.o.Store.ListShards(ctx)
-		slices.SortFunc(v.leases, func(a, b store.Lease) int { return cmp.Compare(a.Shard, b.Shard) })
-		return err
-	})
-	if w.o.Members != nil {
-		g.Go(func() (err error) {
-			v.members, err = w.o.Members.ListMembers(ctx, time.Now())
-			slices.SortFunc(v.members, func(a, b store.Member) int { return cmp.Compare(a.Node, b.Node) })
-			return err
-		})
-	}
-	err = g.Wait()
-	return v, err
 }
 
 // beware finds out that the database was away, for us and perhaps for all: then the
@@ -66,7 +40,7 @@ func (w *Ownership) beware(now time.Time) {
 
 // act claims and gives up. The error is that of one call that failed.
 func (w *Ownership) act(ctx context.Context, v view, now time.Time) error {
-	rows := map[store.ShardID]store.Lease{}
+	rows := map[shard.ID]shard.Lease{}
 	for _, l := range v.leases {
 		rows[l.Shard] = l
 	}
@@ -74,14 +48,14 @@ func (w *Ownership) act(ctx context.Context, v view, now time.Time) error {
 	var g errgroup.Group
 	g.SetLimit(calls)
 	for _, s := range p.Claim {
-		if id := store.ShardID(s); w.claimable(rows[id], id, now) {
-			g.Go(func() error { return w.claim(ctx, id) })
+		if w.claimable(rows[s], s, now) {
+			g.Go(func() error { return w.claim(ctx, s) })
 		}
 	}
 	room := handing - p.Pending
 	for _, s := range p.Release {
-		l := rows[store.ShardID(s)]
-		switch t := w.tenure(store.ShardID(s)); {
+		l := rows[s]
+		switch t := w.tenure(s); {
 		case t == nil && !w.ofTwin(l):
 			// Of an earlier life, or claimed without our knowing: nothing is to be dropped.
 			g.Go(func() error { return w.giveBack(ctx, l) })
@@ -97,27 +71,24 @@ func (w *Ownership) act(ctx context.Context, v view, now time.Time) error {
 }
 
 // members are the others that were read, and ourselves, whether others know or not.
-func (w *Ownership) members(v view, now time.Time) []plan.Member {
-	all := []store.Member{w.self(now)}
+func (w *Ownership) members(v view, now time.Time) []shard.Member {
+	all := []shard.Member{w.self(now)}
 	for _, m := range v.members {
 		if m.Node != w.o.Node {
 			all = append(all, m)
 		}
 	}
-	out := make([]plan.Member, len(all))
-	for i, m := range all {
-		out[i] = plan.Member{Node: m.Node, First: uint8(m.First), Last: uint8(m.Last), Expires: m.Expires}
-	}
-	return out
+	return all
 }
 
 // leases puts together what was read and what we know better; rows that are too old are
 // passed over. A tenure that a later lease was read of is lost.
-func (w *Ownership) leases(rows map[store.ShardID]store.Lease, now time.Time) []plan.Lease {
-	out := make([]plan.Lease, 0, store.Shards)
-	for s := range store.ShardID(store.Shards) {
+func (w *Ownership) leases(rows map[shard.ID]shard.Lease, now time.Time) []plan.Lease {
+	out := make([]plan.Lease, 0, shard.Count)
+	for s := range shard.ID(shard.Count) {
 		row := rows[s]
-		l := plan.Lease{Shard: uint8(s), Node: row.Node, Expires: row.Expires}
+		l := plan.Lease{Lease: row}
+		l.Shard = s // also when there is no row
 		w.mu.Lock()
 		if row.Node != w.o.Node {
 			delete(w.twin, s)
@@ -143,21 +114,21 @@ func (w *Ownership) leases(rows map[store.ShardID]store.Lease, now time.Time) []
 }
 
 // tenure finds what is in hand of a shard.
-func (w *Ownership) tenure(s store.ShardID) *tenure {
+func (w *Ownership) tenure(s shard.ID) *tenure {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.held[s]
 }
 
 // ofTwin says whether a lease in our name is another process's.
-func (w *Ownership) ofTwin(l store.Lease) bool {
+func (w *Ownership) ofTwin(l shard.Lease) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.twin[l.Shard] && l.Node == w.o.Node
 }
 
 // claimable says whether there is nothing that forbids to claim a shard.
-func (w *Ownership) claimable(row store.Lease, s store.ShardID, now time.Time) bool {
+func (w *Ownership) claimable(row shard.Lease, s shard.ID, now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	over := !row.Expires.After(now)
@@ -173,11 +144,11 @@ func (w *Ownership) claimable(row store.Lease, s store.ShardID, now time.Time) b
 	}
 }
 
-func (w *Ownership) claim(ctx context.Context, s store.ShardID) error {
+func (w *Ownership) claim(ctx context.Context, s shard.ID) error {
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	began := time.Now()
-	lease, err := w.o.Store.ClaimShard(call, s, store.Owner{Node: w.o.Node, Endpoint: w.o.Endpoint, TTL: TTL}, began)
+	lease, err := w.o.Store.ClaimShard(call, s, shard.Owner{Node: w.o.Node, Endpoint: w.o.Endpoint, TTL: TTL}, began)
 	switch {
 	case fault.Is(err, fault.Conflict):
 		return nil // somebody was faster

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/ownership"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 )
 
 // node is one coordinator in a synctest bubble: an Ownership, and what it has in memory.
@@ -27,17 +27,17 @@ type node struct {
 	drop   time.Duration // how long dropping a shard takes
 
 	state     sync.Mutex
-	sites     map[store.ShardID]bool // the shards that were gained and not lost
-	gained    []store.ShardID
-	lost      []store.ShardID
-	unwritten []store.ShardID // lost while they could not be written to
+	sites     map[shard.ID]bool // the shards that were gained and not lost
+	gained    []shard.ID
+	lost      []shard.ID
+	unwritten []shard.ID // lost while they could not be written to
 	settled   int
 	wrong     error
 }
 
 // part says how a node differs from one that takes everything.
 type part struct {
-	first, last store.ShardID
+	first, last shard.ID
 	drop        time.Duration
 	faults      faults
 	alone       bool
@@ -46,11 +46,11 @@ type part struct {
 func start(t *testing.T, r *registry, name string, p part) *node {
 	t.Helper()
 	if p.last == 0 {
-		p.last = store.Shards - 1
+		p.last = shard.Count - 1
 	}
 	n := &node{
 		link: &link{registry: r, faults: p.faults, rng: rand.New(rand.NewPCG(1, uint64(len(name))))}, name: name,
-		ended: make(chan struct{}), drop: p.drop, sites: map[store.ShardID]bool{},
+		ended: make(chan struct{}), drop: p.drop, sites: map[shard.ID]bool{},
 	}
 	o := ownership.Options{
 		Store: n.link, Members: n.link, Node: name, Endpoint: name + ":7800", First: p.first, Last: p.last,
@@ -76,7 +76,7 @@ func start(t *testing.T, r *registry, name string, p part) *node {
 	return n
 }
 
-func (n *node) onGained(s store.ShardID) {
+func (n *node) onGained(s shard.ID) {
 	n.state.Lock()
 	defer n.state.Unlock()
 	if n.sites[s] {
@@ -86,7 +86,7 @@ func (n *node) onGained(s store.ShardID) {
 	n.gained = append(n.gained, s)
 }
 
-func (n *node) onLost(s store.ShardID) {
+func (n *node) onLost(s shard.ID) {
 	_, provable := n.Fence(s)
 	if n.drop > 0 {
 		time.Sleep(n.drop)
@@ -106,7 +106,7 @@ func (n *node) onLost(s store.ShardID) {
 }
 
 // has lists the shards that were gained and not lost.
-func (n *node) has() []store.ShardID {
+func (n *node) has() []shard.ID {
 	n.state.Lock()
 	defer n.state.Unlock()
 	return slices.Sorted(maps.Keys(n.sites))
@@ -120,8 +120,8 @@ func (n *node) told() (gained, lost, settled int) {
 }
 
 // sure lists the shards that can be written to.
-func (n *node) sure() (out []store.ShardID) {
-	for s := range store.ShardID(store.Shards) {
+func (n *node) sure() (out []shard.ID) {
+	for s := range shard.ID(shard.Count) {
 		if _, ok := n.Fence(s); ok {
 			out = append(out, s)
 		}
@@ -178,7 +178,7 @@ func watch(t *testing.T, nodes []*node, most time.Duration, until func() bool) t
 
 func onlyOneIsSure(t *testing.T, nodes []*node) {
 	t.Helper()
-	owner := map[store.ShardID]string{}
+	owner := map[shard.ID]string{}
 	for _, n := range nodes {
 		for _, s := range n.sure() {
 			if owner[s] != "" {
@@ -193,15 +193,15 @@ func onlyOneIsSure(t *testing.T, nodes []*node) {
 // differ by one at most.
 func even(nodes ...*node) func() bool {
 	return func() bool {
-		total, least, most := 0, store.Shards, 0
+		total, least, most := 0, shard.Count, 0
 		for _, n := range nodes {
-			owned := n.Owned()
+			owned := n.Held().Staying()
 			if !slices.Equal(owned, n.sure()) || !slices.Equal(owned, n.has()) {
 				return false
 			}
 			total += len(owned)
 			least, most = min(least, len(owned)), max(most, len(owned))
 		}
-		return total == store.Shards && most-least <= 1
+		return total == shard.Count && most-least <= 1
 	}
 }

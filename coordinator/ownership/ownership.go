@@ -1,13 +1,12 @@
 package ownership
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 )
 
@@ -45,33 +44,35 @@ type Options struct {
 	Members        store.Members
 	Node, Endpoint string
 	// First and Last bound the shards to take, both included.
-	First, Last store.ShardID
+	First, Last shard.ID
 	Log         *slog.Logger
 	// Gained is called as soon as a shard is ours. It must not wait for anything.
-	Gained func(store.ShardID)
+	Gained func(shard.ID)
 	// Lost is called when a shard is ours no more, or is to be another's: while Fence is
 	// true it can still be written to. It must not take longer than a few seconds.
 	// Both are called for several shards at once.
-	Lost func(store.ShardID)
+	Lost func(shard.ID)
 	// Settled is called once, when each shard that could be had at first has been gained.
 	// While the database is away that is not known.
 	Settled func()
 }
 
-// Ownership holds the leases of one coordinator.
+// Ownership holds the leases of one coordinator. It is a shard.Holder.
 type Ownership struct {
 	o       Options
 	tenants sync.WaitGroup
 
 	mu   sync.Mutex
-	held map[store.ShardID]*tenure
+	held map[shard.ID]*tenure
 	// twin says that a shard was taken over, perhaps by a second process under our own
 	// name: that lease must end before we claim it again.
-	twin map[store.ShardID]bool
+	twin map[shard.ID]bool
 	// past is the last term in which a shard was ours: a row that still says so is old.
-	past   [store.Shards]uint64
-	view   view
+	past   [shard.Count]uint64
 	counts Counts
+	// directory is as last read.
+	directory shard.Directory
+	reading   reading
 	// announced is when we last could say that we are there, written when the database
 	// last took a write of ours.
 	announced, written time.Time
@@ -84,107 +85,55 @@ type Ownership struct {
 	lookTrouble    trouble
 }
 
-// view is what was last read.
-type view struct {
-	members []store.Member
-	leases  []store.Lease
-}
+var _ shard.Holder = (*Ownership)(nil)
 
 // Counts are of events since the start, and of now.
 type Counts struct {
 	// Claimed shards, those lost to another owner, and those given up in order.
 	Claimed, Fenced, Given uint64
-	// Unsure shards are ours for all we know, and could not be renewed of late.
-	Unsure int
-	// UnsureSince is when that unsure shard was last renewed for which it is longest ago;
-	// zero when none is unsure.
+	// Unsure shards are ours for all we know, and could not be renewed of late;
+	// UnsureSince is as Held.Unsure has it.
+	Unsure      int
 	UnsureSince time.Time
 }
 
 // New makes an ownership of nothing; Run claims.
 func New(o Options) *Ownership {
-	return &Ownership{o: o, held: map[store.ShardID]*tenure{}, twin: map[store.ShardID]bool{}}
+	return &Ownership{o: o, held: map[shard.ID]*tenure{}, twin: map[shard.ID]bool{}, reading: newReading()}
 }
 
 // Fence is the lease of a shard in the term in which it is ours, zero when it is not; and
 // whether that is certain at this moment, so that the shard may be written to.
-func (w *Ownership) Fence(s store.ShardID) (store.Fence, bool) {
+func (w *Ownership) Fence(s shard.ID) (shard.Fence, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t := w.held[s]
 	if t == nil || !t.ours() {
-		return store.Fence{}, false
+		return shard.Fence{}, false
 	}
 	return t.lease.Fence(), t.provable(time.Now())
 }
 
-// Term is the term in which a shard is ours, surely or not; 0 when it is not.
-func (w *Ownership) Term(s store.ShardID) uint64 {
+// Held tells how the shards are ours, all at one moment.
+func (w *Ownership) Held() (h shard.Held) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if t := w.held[s]; t != nil && t.ours() {
-		return t.lease.Term
-	}
-	return 0
-}
-
-// Owned lists the shards that are ours and to stay, in order. Those that are unsure are
-// among them: ask Fence before writing.
-func (w *Ownership) Owned() []store.ShardID {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var out []store.ShardID
+	now := time.Now()
 	for s, t := range w.held {
-		if t.stage == held {
-			out = append(out, s)
+		if t.ours() {
+			h[s] = shard.Tenure{Term: t.lease.Term, Sure: t.provable(now), Leaving: t.stage == leaving, Renewed: t.renewed}
 		}
 	}
-	slices.Sort(out)
-	return out
-}
-
-// Leases lists who has which shard, by shard, as last read; ours are as we know them.
-func (w *Ownership) Leases() []store.Lease {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	out := slices.Clone(w.view.leases)
-	for _, t := range w.held {
-		if !t.ours() {
-			continue
-		}
-		i, found := slices.BinarySearchFunc(out, t.shard, func(l store.Lease, s store.ShardID) int { return cmp.Compare(l.Shard, s) })
-		switch {
-		case !found:
-			out = slices.Insert(out, i, t.lease)
-		case out[i].Term <= t.lease.Term:
-			out[i] = t.lease
-		}
-	}
-	return out
-}
-
-// Members lists the coordinators that were there when last read, by name.
-func (w *Ownership) Members() []store.Member {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Clone(w.view.members)
+	return h
 }
 
 // Counts counts.
 func (w *Ownership) Counts() Counts {
+	unsure, since := w.Held().Unsure()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := w.counts
-	now := time.Now()
-	for _, t := range w.held {
-		if t.stage != held || t.provable(now) {
-			continue
-		}
-		c.Unsure++
-		if c.UnsureSince.IsZero() || t.renewed.Before(c.UnsureSince) {
-			c.UnsureSince = t.renewed
-		}
-	}
+	c.Unsure, c.UnsureSince = unsure, since
 	return c
 }
 
@@ -202,8 +151,9 @@ func (w *Ownership) Run(ctx context.Context) error {
 	w.seen = time.Now()
 	w.announced = w.seen
 	there := w.announce(ctx) == nil
-	var renewer sync.WaitGroup
-	renewer.Go(func() { w.renewing(ctx, there) })
+	var beside sync.WaitGroup
+	beside.Go(func() { w.renewing(ctx, there) })
+	beside.Go(func() { w.refreshing(ctx) })
 	settled := sync.OnceFunc(w.o.Settled)
 	for ctx.Err() == nil {
 		next := time.Now().Add(Look)
@@ -212,7 +162,7 @@ func (w *Ownership) Run(ctx context.Context) error {
 		}
 		pause(ctx, time.Until(next))
 	}
-	renewer.Wait()
+	beside.Wait()
 	w.tenants.Wait()
 	w.releaseAll(context.WithoutCancel(ctx))
 	return nil

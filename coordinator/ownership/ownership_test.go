@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 )
 
 // story runs a test in a bubble, with a registry.
@@ -22,13 +22,13 @@ func TestAnOwnerKeepsItsShardsAndGivesThemBack(t *testing.T) {
 			a := start(t, r, "a", part{first: 4, last: 6, alone: alone})
 			after(time.Hour)
 			gained, lost, settled := a.told()
-			if !slices.Equal(a.Owned(), all(4, 6)) || gained != 3 || lost != 0 || settled != 1 {
-				t.Fatalf("owned %v, gained %d, lost %d, settled %d", a.Owned(), gained, lost, settled)
+			if !slices.Equal(a.Held().Staying(), all(4, 6)) || gained != 3 || lost != 0 || settled != 1 {
+				t.Fatalf("owned %v, gained %d, lost %d, settled %d", a.Held().Staying(), gained, lost, settled)
 			}
-			if f, ok := a.Fence(5); !ok || f != (store.Fence{Shard: 5, Node: "a", Term: 1}) || a.Term(5) != 1 {
-				t.Errorf("fence %+v %v, term %d", f, ok, a.Term(5))
+			if f, ok := a.Fence(5); !ok || f != (shard.Fence{Shard: 5, Node: "a", Term: 1}) || a.Held()[5].Term != 1 {
+				t.Errorf("fence %+v %v, term %d", f, ok, a.Held()[5].Term)
 			}
-			if f, ok := a.Fence(7); ok || f != (store.Fence{}) || a.Term(7) != 0 {
+			if f, ok := a.Fence(7); ok || f != (shard.Fence{}) || a.Held()[7].Term != 0 {
 				t.Error("fence of a shard that is not ours")
 			}
 			a.end(t)
@@ -36,38 +36,12 @@ func TestAnOwnerKeepsItsShardsAndGivesThemBack(t *testing.T) {
 				t.Error("fence of a shard that was given back")
 			}
 			b := start(t, r, "b", part{alone: alone})
-			if !slices.Equal(b.Owned(), all(0, 31)) {
-				t.Errorf("the shards were not given back: %v", b.Owned())
+			if !slices.Equal(b.Held().Staying(), all(0, 31)) {
+				t.Errorf("the shards were not given back: %v", b.Held().Staying())
 			}
 			b.end(t)
 		})
 	}
-}
-
-func TestOthersReadWhoHasWhat(t *testing.T) {
-	t.Parallel()
-	story(t, func(t *testing.T, r *registry) {
-		a, b := start(t, r, "a", part{last: 15}), start(t, r, "b", part{first: 16})
-		after(3 * time.Second)
-		for _, n := range []*node{a, b} {
-			leases, members := n.Leases(), n.Members()
-			if len(leases) != store.Shards || leases[15].Node != "a" || leases[16].Node != "b" || leases[16].Endpoint != "b:7800" {
-				t.Errorf("%s reads %+v", n.name, leases)
-			}
-			if len(members) != 2 || members[0].Node != "a" || members[1].First != 16 || members[1].Endpoint != "b:7800" {
-				t.Errorf("%s reads %+v", n.name, members)
-			}
-		}
-		// What is ours is known better than read.
-		a.set(faults{away: true})
-		b.set(faults{away: true})
-		after(time.Minute)
-		if l := a.Leases()[3]; l.Node != "a" || l.Term != 1 {
-			t.Errorf("a knows %+v", l)
-		}
-		a.end(t)
-		b.end(t)
-	})
 }
 
 func TestCoordinatorsShareTheShards(t *testing.T) {
@@ -87,7 +61,7 @@ func TestCoordinatorsShareTheShards(t *testing.T) {
 					before := r.claimed()
 					nodes = append(nodes, start(t, r, name, p))
 					took := watch(t, nodes, 30*time.Second, even(nodes...))
-					if moved := r.claimed() - before; moved != store.Shards/len(nodes) {
+					if moved := r.claimed() - before; moved != shard.Count/len(nodes) {
 						t.Errorf("%d shards moved to the %d.", moved, len(nodes))
 					}
 					t.Logf("a share for %s after %s", name, took)
@@ -144,7 +118,7 @@ func TestStaticRangesAreKept(t *testing.T) {
 			start(t, r, "c", part{first: 16}), start(t, r, "d", part{first: 8, last: 9}),
 		}
 		watch(t, nodes, 20*time.Second, nil)
-		a, b, c, d := nodes[0].Owned(), nodes[1].Owned(), nodes[2].Owned(), nodes[3].Owned()
+		a, b, c, d := nodes[0].Held().Staying(), nodes[1].Held().Staying(), nodes[2].Held().Staying(), nodes[3].Held().Staying()
 		if len(a) != 14 || a[13] != 15 || len(b) != 8 || len(c) != 8 || !slices.Equal(d, all(8, 9)) {
 			t.Errorf("a has %v, b %v, c %v, d %v", a, b, c, d)
 		}
@@ -159,14 +133,14 @@ func TestASurplusIsGivenUpFourAtATime(t *testing.T) {
 	t.Parallel()
 	story(t, func(t *testing.T, r *registry) {
 		a := start(t, r, "a", part{drop: 700 * time.Millisecond})
-		if gained, lost, settled := a.told(); gained != store.Shards || lost != 0 || settled != 1 {
+		if gained, lost, settled := a.told(); gained != shard.Count || lost != 0 || settled != 1 {
 			t.Fatalf("at once: gained %d, lost %d, settled %d", gained, lost, settled)
 		}
 		b := start(t, r, "b", part{drop: 700 * time.Millisecond})
 		nodes := []*node{a, b}
 		took := watch(t, nodes, takeover, func() bool {
-			if free := store.Shards - len(a.has()) - len(b.has()); free > 4 || len(a.has())-len(a.Owned()) > 4 {
-				t.Fatalf("%d are nobody's, %d leave", free, len(a.has())-len(a.Owned()))
+			if free := shard.Count - len(a.has()) - len(b.has()); free > 4 || len(a.has())-len(a.Held().Staying()) > 4 {
+				t.Fatalf("%d are nobody's, %d leave", free, len(a.has())-len(a.Held().Staying()))
 			}
 			return even(nodes...)()
 		})
@@ -184,14 +158,14 @@ func TestATermIsKnownWhileItIsNotSure(t *testing.T) {
 		a := start(t, r, "a", part{})
 		a.set(faults{away: true})
 		after(time.Hour)
-		if f, sure := a.Fence(9); sure || f != (store.Fence{Shard: 9, Node: "a", Term: 1}) {
+		if f, sure := a.Fence(9); sure || f != (shard.Fence{Shard: 9, Node: "a", Term: 1}) {
 			t.Errorf("after an hour without a database: %+v, %v", f, sure)
 		}
 		b := start(t, r, "b", part{})
 		after(3 * time.Second)
 		a.set(faults{})
 		after(3 * time.Second)
-		if f, sure := a.Fence(9); sure || f != (store.Fence{}) {
+		if f, sure := a.Fence(9); sure || f != (shard.Fence{}) {
 			t.Errorf("of a shard that another has: %+v, %v", f, sure)
 		}
 		a.end(t)
@@ -207,12 +181,12 @@ func TestASecondProcessUnderOurNameIsNotFought(t *testing.T) {
 		second := start(t, r, "a", part{})
 		after(time.Minute)
 		gained, _, _ := second.told()
-		if len(first.Owned()) != 0 || len(first.has()) != 0 || len(second.Owned()) != 32 || gained != 32 {
-			t.Fatalf("first owns %v, second %v after gaining %d", first.Owned(), second.Owned(), gained)
+		if len(first.Held().Staying()) != 0 || len(first.has()) != 0 || len(second.Held().Staying()) != 32 || gained != 32 {
+			t.Fatalf("first owns %v, second %v after gaining %d", first.Held().Staying(), second.Held().Staying(), gained)
 		}
 		second.end(t)
 		after(20 * time.Second)
-		if len(first.Owned()) != 32 {
+		if len(first.Held().Staying()) != 32 {
 			t.Error("the first does not take over when the second is gone")
 		}
 		first.end(t)
@@ -228,8 +202,8 @@ func TestAfterARestartTheOwnShardsAreClaimedAtOnce(t *testing.T) {
 		// Its successor goes on with its share at once, and gives the rest back.
 		b := start(t, r, "b", part{})
 		a = start(t, r, "a", part{first: 8})
-		if !slices.Equal(a.Owned(), all(16, 31)) || a.Term(16) != 2 {
-			t.Errorf("owns %v", a.Owned())
+		if !slices.Equal(a.Held().Staying(), all(16, 31)) || a.Held()[16].Term != 2 {
+			t.Errorf("owns %v", a.Held().Staying())
 		}
 		watch(t, []*node{a, b}, 5*time.Second, even(a, b))
 		a.end(t)

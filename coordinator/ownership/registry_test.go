@@ -9,7 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
@@ -18,55 +18,57 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // registry is the shards and members of a store in memory.
 type registry struct {
 	mu      sync.Mutex
-	leases  [store.Shards]store.Lease
-	members map[string]store.Member
+	leases  [shard.Count]shard.Lease
+	members map[string]shard.Member
 	claims  int // those that took a shard
+	reads   int // of all shards
 }
 
 func newRegistry() *registry {
-	r := &registry{members: map[string]store.Member{}}
+	r := &registry{members: map[string]shard.Member{}}
 	for s := range r.leases {
-		r.leases[s].Shard = store.ShardID(s)
+		r.leases[s].Shard = shard.ID(s)
 	}
 	return r
 }
 
-func (r *registry) ClaimShard(_ context.Context, s store.ShardID, o store.Owner, now time.Time) (store.Lease, error) {
+func (r *registry) ClaimShard(_ context.Context, s shard.ID, o shard.Owner, now time.Time) (shard.Lease, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l := &r.leases[s]
 	if l.Node != "" && l.Node != o.Node && l.Expires.After(now) {
-		return store.Lease{}, fault.New(fault.Conflict, "held by %s", l.Node)
+		return shard.Lease{}, fault.New(fault.Conflict, "held by %s", l.Node)
 	}
-	*l = store.Lease{Shard: s, Node: o.Node, Endpoint: o.Endpoint, Term: l.Term + 1, Expires: now.Add(o.TTL)}
+	*l = shard.Lease{Shard: s, Node: o.Node, Endpoint: o.Endpoint, Term: l.Term + 1, Expires: now.Add(o.TTL)}
 	r.claims++
 	return *l, nil
 }
 
-func (r *registry) RenewShard(_ context.Context, l store.Lease, expires time.Time) (store.Lease, error) {
+func (r *registry) RenewShard(_ context.Context, l shard.Lease, expires time.Time) (shard.Lease, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	have := &r.leases[l.Shard]
 	if have.Term != l.Term || have.Node != l.Node || l.Node == "" {
-		return store.Lease{}, fault.New(fault.Fenced, "taken over")
+		return shard.Lease{}, fault.New(fault.Fenced, "taken over")
 	}
 	have.Expires = expires
 	return *have, nil
 }
 
-func (r *registry) ReleaseShard(_ context.Context, l store.Lease) error {
+func (r *registry) ReleaseShard(_ context.Context, l shard.Lease) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if have := &r.leases[l.Shard]; have.Term == l.Term && have.Node == l.Node {
-		*have = store.Lease{Shard: l.Shard, Term: l.Term}
+		*have = shard.Lease{Shard: l.Shard, Term: l.Term}
 	}
 	return nil
 }
 
-func (r *registry) ListShards(context.Context) ([]store.Lease, error) {
+func (r *registry) ListShards(context.Context) ([]shard.Lease, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var out []store.Lease
+	r.reads++
+	var out []shard.Lease
 	for _, l := range r.leases {
 		if l.Term > 0 {
 			out = append(out, l)
@@ -75,7 +77,7 @@ func (r *registry) ListShards(context.Context) ([]store.Lease, error) {
 	return out, nil
 }
 
-func (r *registry) Announce(_ context.Context, m store.Member) error {
+func (r *registry) Announce(_ context.Context, m shard.Member) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.members[m.Node] = m
@@ -89,10 +91,10 @@ func (r *registry) Retire(_ context.Context, node string) error {
 	return nil
 }
 
-func (r *registry) ListMembers(_ context.Context, now time.Time) ([]store.Member, error) {
+func (r *registry) ListMembers(_ context.Context, now time.Time) ([]shard.Member, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var out []store.Member
+	var out []shard.Member
 	for _, m := range r.members {
 		if m.Expires.After(now) {
 			out = append(out, m)
@@ -106,6 +108,13 @@ func (r *registry) claimed() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.claims
+}
+
+// read counts the readings of all shards so far.
+func (r *registry) read() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.reads
 }
 
 // link is one instance's way to the registry, which can be bad.
@@ -211,24 +220,24 @@ func through[T any](ctx context.Context, l *link, writes bool, call func() (T, e
 	return out, err
 }
 
-func (l *link) ClaimShard(ctx context.Context, s store.ShardID, o store.Owner, now time.Time) (store.Lease, error) {
-	return through(ctx, l, true, func() (store.Lease, error) { return l.registry.ClaimShard(ctx, s, o, now) })
+func (l *link) ClaimShard(ctx context.Context, s shard.ID, o shard.Owner, now time.Time) (shard.Lease, error) {
+	return through(ctx, l, true, func() (shard.Lease, error) { return l.registry.ClaimShard(ctx, s, o, now) })
 }
 
-func (l *link) RenewShard(ctx context.Context, lease store.Lease, expires time.Time) (store.Lease, error) {
-	return through(ctx, l, true, func() (store.Lease, error) { return l.registry.RenewShard(ctx, lease, expires) })
+func (l *link) RenewShard(ctx context.Context, lease shard.Lease, expires time.Time) (shard.Lease, error) {
+	return through(ctx, l, true, func() (shard.Lease, error) { return l.registry.RenewShard(ctx, lease, expires) })
 }
 
-func (l *link) ReleaseShard(ctx context.Context, lease store.Lease) error {
+func (l *link) ReleaseShard(ctx context.Context, lease shard.Lease) error {
 	_, err := through(ctx, l, true, func() (bool, error) { return true, l.registry.ReleaseShard(ctx, lease) })
 	return err
 }
 
-func (l *link) ListShards(ctx context.Context) ([]store.Lease, error) {
-	return through(ctx, l, false, func() ([]store.Lease, error) { return l.registry.ListShards(ctx) })
+func (l *link) ListShards(ctx context.Context) ([]shard.Lease, error) {
+	return through(ctx, l, false, func() ([]shard.Lease, error) { return l.registry.ListShards(ctx) })
 }
 
-func (l *link) Announce(ctx context.Context, m store.Member) error {
+func (l *link) Announce(ctx context.Context, m shard.Member) error {
 	_, err := through(ctx, l, true, func() (bool, error) { return true, l.registry.Announce(ctx, m) })
 	return err
 }
@@ -238,12 +247,12 @@ func (l *link) Retire(ctx context.Context, node string) error {
 	return err
 }
 
-func (l *link) ListMembers(ctx context.Context, now time.Time) ([]store.Member, error) {
-	return through(ctx, l, false, func() ([]store.Member, error) { return l.registry.ListMembers(ctx, now) })
+func (l *link) ListMembers(ctx context.Context, now time.Time) ([]shard.Member, error) {
+	return through(ctx, l, false, func() ([]shard.Member, error) { return l.registry.ListMembers(ctx, now) })
 }
 
 // all lists the shards from..to, both included.
-func all(from, to store.ShardID) (out []store.ShardID) {
+func all(from, to shard.ID) (out []shard.ID) {
 	for s := from; s <= to; s++ {
 		out = append(out, s)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
@@ -82,8 +82,8 @@ func (w *Ownership) announce(ctx context.Context) error {
 }
 
 // self is what we say of ourselves.
-func (w *Ownership) self(now time.Time) store.Member {
-	return store.Member{Node: w.o.Node, Endpoint: w.o.Endpoint, First: w.o.First, Last: w.o.Last, Expires: now.Add(TTL)}
+func (w *Ownership) self(now time.Time) shard.Member {
+	return shard.Member{Node: w.o.Node, Endpoint: w.o.Endpoint, First: w.o.First, Last: w.o.Last, Expires: now.Add(TTL)}
 }
 
 func (w *Ownership) renew(ctx context.Context, t *tenure) error {

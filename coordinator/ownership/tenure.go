@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 )
 
 // stage is how far a tenure is.
@@ -25,13 +25,13 @@ const (
 
 // tenure is the time for which a shard is ours.
 type tenure struct {
-	shard store.ShardID
+	shard shard.ID
 	// over is closed when the stage is held no more.
 	over chan struct{}
 
 	// What follows is guarded by Ownership.mu.
 
-	lease store.Lease
+	lease shard.Lease
 	// renewed is when the last successful renewal was sent, asked when the last one was.
 	renewed, asked time.Time // monotonic
 	stage          stage
@@ -46,7 +46,7 @@ func (t *tenure) provable(now time.Time) bool {
 }
 
 // take begins a tenure with a lease that was claimed at began.
-func (w *Ownership) take(run context.Context, lease store.Lease, began time.Time) {
+func (w *Ownership) take(run context.Context, lease shard.Lease, began time.Time) {
 	t := &tenure{shard: lease.Shard, over: make(chan struct{}), lease: lease, renewed: began, asked: began}
 	w.mu.Lock()
 	w.held[t.shard] = t
@@ -121,7 +121,7 @@ func (w *Ownership) release(ctx context.Context, t *tenure) bool {
 	return ctx.Err() == nil
 }
 
-func (w *Ownership) giveBack(ctx context.Context, l store.Lease) error {
+func (w *Ownership) giveBack(ctx context.Context, l shard.Lease) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	err := w.o.Store.ReleaseShard(ctx, l)
@@ -142,7 +142,7 @@ func (w *Ownership) releaseAll(ctx context.Context) {
 		}
 	}
 	w.mu.Lock()
-	var leases []store.Lease
+	var leases []shard.Lease
 	for _, t := range w.held {
 		leases = append(leases, t.lease)
 	}

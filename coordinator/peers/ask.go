@@ -136,7 +136,7 @@ func (p *Peers) note(node string, err error) {
 		delete(p.failing, node)
 		return
 	}
-	p.stale = true
+	p.denied = time.Now()
 	if _, known := p.failing[node]; !known && len(p.failing) < maxLinks {
 		p.failing[node] = time.Now()
 	}

@@ -18,7 +18,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/Automattic/jetmon/coordinator/peers"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -27,52 +28,53 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// directory says what a test wants, and counts.
+// directory is what there is to be read.
 type directory struct {
+	*shardtest.Holder
 	mu      sync.Mutex
-	leases  []store.Lease
-	members []store.Member
+	leases  []shard.Lease
+	members []shard.Member
 	err     error
-	reads   int
 }
 
-func (d *directory) ListMembers(context.Context, time.Time) ([]store.Member, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return slices.Clone(d.members), nil
+func newDirectory(members ...shard.Member) *directory {
+	d := &directory{Holder: shardtest.None(), members: members}
+	d.OnRefresh(func(last shard.Directory) shard.Directory {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.err != nil {
+			last.Err = d.err
+			return last
+		}
+		return last.Read(d.leases, d.members, time.Now())
+	})
+	return d
 }
 
-func (d *directory) ListShards(context.Context) ([]store.Lease, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.reads++
-	return slices.Clone(d.leases), d.err
-}
-
-func (d *directory) say(err error, leases ...store.Lease) {
+func (d *directory) say(err error, leases ...shard.Lease) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.leases, d.err = leases, err
 }
 
-func (d *directory) count() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.reads
+func lease(s shard.ID, node string, left time.Duration) shard.Lease {
+	return shard.Lease{Shard: s, Node: node, Endpoint: node, Term: 1, Expires: time.Now().Add(left)}
 }
 
-func lease(shard store.ShardID, node string, left time.Duration) store.Lease {
-	return store.Lease{Shard: shard, Node: node, Endpoint: node, Term: 1, Expires: time.Now().Add(left)}
+// of is who owns a bucket.
+func of(t *testing.T, p *peers.Peers, b check.BucketID) (peers.Peer, bool) {
+	owners := p.Owners(t.Context())
+	return owners.Of(b)
 }
 
 func TestWhoOwnsABucket(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := &directory{}
+		d := newDirectory()
 		d.say(nil, lease(0, "us", time.Minute), lease(1, "b", time.Minute), lease(2, "b", -time.Second),
-			store.Lease{Shard: 3, Endpoint: "b"}, store.Lease{Shard: 4, Node: "c", Expires: time.Now().Add(time.Minute)},
+			shard.Lease{Shard: 3, Endpoint: "b"}, shard.Lease{Shard: 4, Node: "c", Expires: time.Now().Add(time.Minute)},
 			lease(200, "d", time.Minute))
-		p := peers.New(peers.Options{Node: "us", Directory: d})
+		p := peers.New(peers.Options{Node: "us", Shards: d})
 		owners := p.Owners(t.Context())
 		for _, tt := range []struct {
 			name   string
@@ -94,38 +96,34 @@ func TestWhoOwnsABucket(t *testing.T) {
 
 func TestPeersAreThoseThatAreThereOrOwnSomething(t *testing.T) {
 	t.Parallel()
-	d := &directory{members: []store.Member{{Node: "us", Endpoint: "us"}, {Node: "idle", Endpoint: "idle:1"}, {Node: "b", Endpoint: "old"}}}
+	d := newDirectory(shard.Member{Node: "us", Endpoint: "us"}, shard.Member{Node: "idle", Endpoint: "idle:1"}, shard.Member{Node: "b", Endpoint: "old"})
 	newer := lease(2, "b", time.Minute)
 	newer.Endpoint = "new"
-	d.say(nil, newer, lease(1, "b", time.Second), lease(3, "dead", -time.Hour), lease(4, "us", time.Minute), store.Lease{Shard: 5, Endpoint: "left"})
-	got := peers.New(peers.Options{Node: "us", Directory: d}).Others(t.Context())
+	d.say(nil, newer, lease(1, "b", time.Second), lease(3, "dead", -time.Hour), lease(4, "us", time.Minute), shard.Lease{Shard: 5, Endpoint: "left"})
+	got := peers.New(peers.Options{Node: "us", Shards: d}).Others(t.Context())
 	if want := []peers.Peer{{Node: "b", Endpoint: "new"}, {Node: "dead", Endpoint: "dead"}, {Node: "idle", Endpoint: "idle:1"}}; !slices.Equal(got, want) {
 		t.Errorf("others are %v, want %v", got, want)
 	}
 }
 
-func TestTheDirectoryIsReadOnceInTwoSeconds(t *testing.T) {
+func TestADirectoryIsBelievedForTwoSeconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := &directory{}
-		p := peers.New(peers.Options{Node: "us", Directory: d})
-		var asking sync.WaitGroup
-		for range 50 {
-			asking.Go(func() { p.Owners(t.Context()) })
-		}
-		asking.Wait()
-		if n := d.count(); n != 1 {
-			t.Errorf("read %d times at once", n)
-		}
+		d := newDirectory()
+		p := peers.New(peers.Options{Node: "us", Shards: d})
+		p.Owners(t.Context())
 		time.Sleep(1999 * time.Millisecond)
 		p.Owners(t.Context())
-		if n := d.count(); n != 1 {
-			t.Errorf("read %d times within two seconds", n)
+		if n := d.Refreshes(); n != 1 {
+			t.Errorf("wanted anew %d times within two seconds", n)
 		}
 		time.Sleep(time.Millisecond)
 		d.say(nil, lease(31, "b", time.Minute))
-		if peer, ok := p.Owners(t.Context()).Of(511); !ok || peer.Node != "b" {
+		if peer, ok := of(t, p, 511); !ok || peer.Node != "b" {
 			t.Errorf("then the owner is %v", peer)
+		}
+		if n := d.Refreshes(); n != 2 {
+			t.Errorf("wanted anew %d times", n)
 		}
 	})
 }
@@ -133,10 +131,10 @@ func TestTheDirectoryIsReadOnceInTwoSeconds(t *testing.T) {
 func TestAPeerThatFailsMakesUsLookAgainAndIsRemembered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := &directory{}
+		d := newDirectory()
 		d.say(nil, lease(0, "b", time.Hour))
-		p := peers.New(peers.Options{Node: "us", Directory: d})
-		peer, _ := p.Owners(t.Context()).Of(0)
+		p := peers.New(peers.Options{Node: "us", Shards: d})
+		peer, _ := of(t, p, 0)
 		ask := func(err error) error {
 			return p.Ask(t.Context(), peers.Peer{Node: peer.Node, Endpoint: peer.Endpoint},
 				func(context.Context, grpc.ClientConnInterface) error { return err })
@@ -147,8 +145,8 @@ func TestAPeerThatFailsMakesUsLookAgainAndIsRemembered(t *testing.T) {
 			t.Error(err)
 		}
 		d.say(nil, lease(0, "c", time.Hour), lease(1, "b", time.Hour))
-		if peer, _ := p.Owners(t.Context()).Of(0); peer.Node != "c" || d.count() != 2 {
-			t.Errorf("owner is %v after %d reads", peer, d.count())
+		if peer, _ := of(t, p, 0); peer.Node != "c" || d.Refreshes() != 2 {
+			t.Errorf("owner is %v after %d readings", peer, d.Refreshes())
 		}
 		time.Sleep(time.Second)
 		_ = ask(status.Error(codes.DeadlineExceeded, "slow"))
@@ -169,63 +167,87 @@ func TestAPeerThatFailsMakesUsLookAgainAndIsRemembered(t *testing.T) {
 	})
 }
 
+func TestAPeerThatIsGoneIsForgotten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDirectory()
+		d.say(nil, lease(0, "b", time.Hour))
+		p := peers.New(peers.Options{Node: "us", Shards: d})
+		defer p.Close()
+		peer, _ := of(t, p, 0)
+		_ = p.Ask(t.Context(), peer, func(context.Context, grpc.ClientConnInterface) error { return status.Error(codes.Unavailable, "away") })
+		time.Sleep(time.Second)
+		p.Owners(t.Context())
+		if p.FailingSince("b").IsZero() {
+			t.Error("a peer that is there, and does not answer, is forgotten")
+		}
+		d.say(nil, lease(0, "c", time.Hour))
+		time.Sleep(2 * time.Second)
+		p.Owners(t.Context())
+		if since := p.FailingSince("b"); !since.IsZero() {
+			t.Errorf("one that nothing is left of fails since %v", since)
+		}
+	})
+}
+
 func TestWhileTheDirectoryIsAwayTheLeasesHoldUntilTheyEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := &directory{}
+		d := newDirectory()
 		d.say(nil, lease(0, "b", 10*time.Second))
-		p := peers.New(peers.Options{Node: "us", Directory: d})
+		p := peers.New(peers.Options{Node: "us", Shards: d})
 		p.Owners(t.Context())
-		d.say(errors.New("away"))
+		away := errors.New("away")
+		d.say(away)
 		time.Sleep(5 * time.Second)
-		if _, ok := p.Owners(t.Context()).Of(0); !ok {
+		if _, ok := of(t, p, 0); !ok {
 			t.Error("the owner is forgotten")
 		}
-		if _, err := p.Shards(t.Context()); err == nil {
-			t.Error("who owns what is told as if it were known")
-		}
-		if n := d.count(); n != 2 {
-			t.Errorf("read %d times: a directory that is away must not be asked at every call", n)
+		if _, err := p.Shards(t.Context()); !errors.Is(err, away) {
+			t.Errorf("who owns what is told as if it were known: %v", err)
 		}
 		time.Sleep(5 * time.Second)
-		if _, ok := p.Owners(t.Context()).Of(0); ok {
+		if _, ok := of(t, p, 0); ok {
 			t.Error("the lease has ended")
 		}
 		if others := p.Others(t.Context()); len(others) != 1 {
 			t.Errorf("others are %v", others)
 		}
+		d.say(nil, lease(0, "b", 10*time.Second))
+		if shards, err := p.Shards(t.Context()); err != nil || len(shards) != shard.Count || shards[0].Node != "b" {
+			t.Errorf("it is back, and says %v, %v", shards, err)
+		}
 	})
 }
 
-func TestSinceWhenAShardIsNobodys(t *testing.T) {
+// stuck is a directory that is never read.
+type stuck struct{ *shardtest.Holder }
+
+func (stuck) Refresh() <-chan struct{} { return nil }
+
+func TestNobodyWaitsForLongForADirectoryThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := &directory{}
-		p := peers.New(peers.Options{Node: "us", Directory: d})
-		first := time.Now()
-		d.say(nil, lease(0, "us", time.Hour), lease(1, "b", 3*time.Second))
-		orphaned := func(shard int) time.Duration {
-			t.Helper()
-			shards, err := p.Shards(t.Context())
-			if err != nil || len(shards) != store.Shards || int(shards[shard].Shard) != shard {
-				t.Fatal(shards, err)
-			}
-			if shards[shard].Orphaned.IsZero() {
-				return -1
-			}
-			return shards[shard].Orphaned.Sub(first)
-		}
-		if a, b, c := orphaned(0), orphaned(1), orphaned(2); a != -1 || b != -1 || c != 0 {
-			t.Errorf("at first %v %v %v", a, b, c)
-		}
+		d := stuck{shardtest.None()}
+		var last shard.Directory
+		d.Say(last.Read([]shard.Lease{lease(0, "b", time.Minute)}, nil, time.Now()))
+		p := peers.New(peers.Options{Node: "us", Shards: d})
 		time.Sleep(5 * time.Second)
-		if b, c := orphaned(1), orphaned(2); b != 3*time.Second || c != 0 {
-			t.Errorf("then %v %v", b, c)
+		began := time.Now()
+		if peer, ok := of(t, p, 0); !ok || peer.Node != "b" {
+			t.Errorf("the owner is %v", peer)
 		}
-		d.say(nil, store.Lease{Shard: 0, Endpoint: "us", Term: 1}, lease(1, "us", time.Hour))
-		time.Sleep(2 * time.Second)
-		if a, b := orphaned(0), orphaned(1); a != 7*time.Second || b != -1 {
-			t.Errorf("given back %v, taken over %v", a, b)
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("waited for %s", took)
+		}
+		if _, err := p.Shards(t.Context()); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("who owned what five seconds ago is told as if it were known: %v", err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		began = time.Now()
+		if p.Owners(ctx); time.Since(began) != 100*time.Millisecond {
+			t.Errorf("waited for %s, longer than the caller", time.Since(began))
 		}
 	})
 }
@@ -233,7 +255,7 @@ func TestSinceWhenAShardIsNobodys(t *testing.T) {
 func TestAPeerThatHangsDelaysFew(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := peers.New(peers.Options{Node: "us", Directory: &directory{}})
+		p := peers.New(peers.Options{Node: "us", Shards: shardtest.None()})
 		defer p.Close()
 		b := peers.Peer{Node: "b", Endpoint: "b"}
 		hangs, asked := true, 0
@@ -371,7 +393,7 @@ func TestOneConnectionAnEndpointIsKeptWhileItIsUsed(t *testing.T) {
 		n := &counting{Memory: rpc.NewMemory()}
 		s := &speaker{}
 		stopB, stopC := serve(t, n, "b", s), serve(t, n, "c", s)
-		p := peers.New(peers.Options{Node: "us", Directory: &directory{}, Client: rpc.ClientOptions{Network: n}})
+		p := peers.New(peers.Options{Node: "us", Shards: shardtest.None(), Client: rpc.ClientOptions{Network: n}})
 		for range 3 {
 			for _, endpoint := range []string{"b", "c"} {
 				if left, err := remove(p, endpoint); status.Code(err) != codes.NotFound || !left {
@@ -405,7 +427,7 @@ func TestOneConnectionAnEndpointIsKeptWhileItIsUsed(t *testing.T) {
 
 func TestACallThatNeverLeftIsKnown(t *testing.T) {
 	t.Parallel()
-	p := peers.New(peers.Options{Node: "us", Directory: &directory{}, Client: rpc.ClientOptions{Network: rpc.NewMemory()}})
+	p := peers.New(peers.Options{Node: "us", Shards: shardtest.None(), Client: rpc.ClientOptions{Network: rpc.NewMemory()}})
 	defer p.Close()
 	if left, err := remove(p, "nobody"); !peers.Unanswered(err) || left {
 		t.Errorf("%v, left %v", err, left)
@@ -424,7 +446,7 @@ func TestAPeerThatIsNotReadyIsAskedOnlyWhatItCanDoAllTheSame(t *testing.T) {
 		}}
 		n := rpc.NewMemory()
 		stop := serve(t, n, "b", s)
-		p := peers.New(peers.Options{Node: "us", Directory: &directory{}, Client: rpc.ClientOptions{Network: n}})
+		p := peers.New(peers.Options{Node: "us", Shards: shardtest.None(), Client: rpc.ClientOptions{Network: n}})
 		for range 2 {
 			for _, ready := range []bool{false, true} {
 				ill.Store(!ready)
@@ -448,7 +470,7 @@ func TestAPeerThatIsNotReadyIsAskedOnlyWhatItCanDoAllTheSame(t *testing.T) {
 func TestConnectionsAreBounded(t *testing.T) {
 	t.Parallel()
 	n := &counting{Memory: rpc.NewMemory()}
-	p := peers.New(peers.Options{Node: "us", Directory: &directory{}, Client: rpc.ClientOptions{Network: n}})
+	p := peers.New(peers.Options{Node: "us", Shards: shardtest.None(), Client: rpc.ClientOptions{Network: n}})
 	defer p.Close()
 	// All of them are in use at once: each call is made from within the one before.
 	var deeper func(i int) error

@@ -5,6 +5,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/schedule"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -129,7 +130,7 @@ func (t *Table) Take(row *store.Site, calm bool) (schedule.Slot, Taking) {
 	}
 	r := t.Record(slot)
 	switch {
-	case store.ShardOf(r.bucket) != store.ShardOf(row.Bucket):
+	case shard.Of(r.bucket) != shard.Of(row.Bucket):
 		return slot, Moved
 	case r.blog == row.BlogID && r.bucket == row.Bucket && r.interval == minutes(row.Interval) &&
 		r.Stage() != lifecycle.Paused && !row.Paused &&

@@ -10,6 +10,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/schedule"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/seeds"
@@ -209,7 +210,7 @@ func TestWhatARowThatIsReadIsToTheTable(t *testing.T) {
 		"URL":                            {func(s *store.Site) { s.URL += "x" }, Edited},
 		"blog":                           {func(s *store.Site) { s.BlogID++ }, Edited},
 		"bucket":                         {func(s *store.Site) { s.Bucket++ }, Edited},
-		"shard":                          {func(s *store.Site) { s.Bucket += store.BucketsPerShard }, Moved},
+		"shard":                          {func(s *store.Site) { s.Bucket += shard.BucketsPer }, Moved},
 		"interval":                       {func(s *store.Site) { s.Interval += time.Minute }, Edited},
 		"pause":                          {func(s *store.Site) { s.Paused = true }, Edited},
 		"settings":                       {func(s *store.Site) { s.Settings.ForbiddenTexts = []string{"x"} }, Edited},

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -22,7 +23,7 @@ type Journal struct {
 	// queues has the sites of outdated by shard, those first that have waited longest.
 	// Invariant: each is in the queue of its shard. A queue may hold others as well, that
 	// were written, dropped or moved since.
-	queues [store.Shards][]check.SiteID
+	queues [shard.Count][]check.SiteID
 	// left are snapshots of earlier owners, until their sites are added.
 	left map[check.SiteID]store.Suspect
 }
@@ -35,21 +36,21 @@ func NewJournal() *Journal {
 // Outdated notes that the snapshot of a site in the store is not as it should be. A site
 // that is noted already keeps its place in the queue of its shard.
 func (j *Journal) Outdated(id check.SiteID, bucket check.BucketID) {
-	shard := store.ShardOf(bucket)
-	if before, ok := j.outdated[id]; !ok || store.ShardOf(before) != shard {
-		j.queues[shard] = append(j.queues[shard], id)
+	s := shard.Of(bucket)
+	if before, ok := j.outdated[id]; !ok || shard.Of(before) != s {
+		j.queues[s] = append(j.queues[s], id)
 	}
 	j.outdated[id] = bucket
 }
 
 // Next takes the site of a shard that has waited longest; false when none waits.
-func (j *Journal) Next(shard store.ShardID) (id check.SiteID, bucket check.BucketID, ok bool) {
-	for queue := j.queues[shard]; len(queue) > 0; {
+func (j *Journal) Next(s shard.ID) (id check.SiteID, bucket check.BucketID, ok bool) {
+	for queue := j.queues[s]; len(queue) > 0; {
 		id, queue = queue[0], queue[1:]
-		if j.queues[shard] = queue; len(queue) == 0 {
-			j.queues[shard] = nil
+		if j.queues[s] = queue; len(queue) == 0 {
+			j.queues[s] = nil
 		}
-		if bucket, ok = j.outdated[id]; ok && store.ShardOf(bucket) == shard {
+		if bucket, ok = j.outdated[id]; ok && shard.Of(bucket) == s {
 			delete(j.outdated, id)
 			return id, bucket, true
 		}
@@ -58,36 +59,36 @@ func (j *Journal) Next(shard store.ShardID) (id check.SiteID, bucket check.Bucke
 }
 
 // Waiting returns how many sites of a shard wait at most.
-func (j *Journal) Waiting(shard store.ShardID) int { return len(j.queues[shard]) }
+func (j *Journal) Waiting(s shard.ID) int { return len(j.queues[s]) }
 
 // GiveBack takes updates back that could not be written. They have waited longest.
 func (j *Journal) GiveBack(updates []Update) {
-	var back [store.Shards][]check.SiteID
+	var back [shard.Count][]check.SiteID
 	for i := range updates {
 		u := &updates[i]
 		if _, ok := j.outdated[u.Site]; !ok {
-			shard := store.ShardOf(u.Bucket)
+			s := shard.Of(u.Bucket)
 			j.outdated[u.Site] = u.Bucket
-			back[shard] = append(back[shard], u.Site)
+			back[s] = append(back[s], u.Site)
 		}
 	}
-	for shard, ids := range back {
+	for s, ids := range back {
 		if len(ids) > 0 {
-			j.queues[shard] = append(ids, j.queues[shard]...)
+			j.queues[s] = append(ids, j.queues[s]...)
 		}
 	}
 }
 
 // Drop forgets a shard that another coordinator owns now: its snapshots are the next
 // owner's to write.
-func (j *Journal) Drop(shard store.ShardID) {
+func (j *Journal) Drop(sh shard.ID) {
 	for id, bucket := range j.outdated {
-		if store.ShardOf(bucket) == shard {
+		if shard.Of(bucket) == sh {
 			delete(j.outdated, id)
 		}
 	}
 	for id, s := range j.left {
-		if store.ShardOf(s.Bucket) == shard {
+		if shard.Of(s.Bucket) == sh {
 			delete(j.left, id)
 		}
 	}
@@ -104,15 +105,15 @@ func (j *Journal) Has(id check.SiteID) bool {
 
 // Loaded ends the recall of a shard whose sites are all added: a snapshot that nobody has
 // asked for is of no use, and to be deleted.
-func (j *Journal) Loaded(shard store.ShardID) {
+func (j *Journal) Loaded(sh shard.ID) {
 	for id, s := range j.left {
-		if store.ShardOf(s.Bucket) == shard {
+		if shard.Of(s.Bucket) == sh {
 			delete(j.left, id)
 			j.Outdated(id, s.Bucket)
 		}
 	}
 	// What was queued when the shard was last ours is of no use.
-	j.queues[shard] = slices.DeleteFunc(j.queues[shard], func(id check.SiteID) bool {
+	j.queues[sh] = slices.DeleteFunc(j.queues[sh], func(id check.SiteID) bool {
 		_, ok := j.outdated[id]
 		return !ok
 	})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/seeds"
@@ -16,13 +17,13 @@ import (
 var now = time.Unix(1_700_000_000, 0).UTC()
 
 // take takes all that a shard has to write.
-func take(j *Journal, shard store.ShardID) (ids []check.SiteID) {
+func take(j *Journal, s shard.ID) (ids []check.SiteID) {
 	for {
-		id, bucket, ok := j.Next(shard)
+		id, bucket, ok := j.Next(s)
 		if !ok {
 			return ids
 		}
-		if store.ShardOf(bucket) != shard {
+		if shard.Of(bucket) != s {
 			panic("a site of another shard")
 		}
 		ids = append(ids, id)
@@ -35,7 +36,7 @@ func TestOutdatedSnapshotsAreTakenInTheOrderInWhichTheyCame(t *testing.T) {
 	for _, id := range []check.SiteID{3, 1, 2, 1, 3} {
 		j.Outdated(id, 5)
 	}
-	j.Outdated(9, 5+store.BucketsPerShard)
+	j.Outdated(9, 5+shard.BucketsPer)
 	if got := take(j, 0); !slices.Equal(got, []check.SiteID{3, 1, 2}) {
 		t.Errorf("taken %v, want each once, in order", got)
 	}
@@ -69,7 +70,7 @@ func TestASiteThatMovesIsWrittenInItsNewShardAlone(t *testing.T) {
 	t.Parallel()
 	j := NewJournal()
 	j.Outdated(1, 5)
-	j.Outdated(1, 5+store.BucketsPerShard)
+	j.Outdated(1, 5+shard.BucketsPer)
 	if a, b := take(j, 0), take(j, 1); len(a) != 0 || !slices.Equal(b, []check.SiteID{1}) {
 		t.Errorf("taken %v and %v", a, b)
 	}
@@ -78,12 +79,12 @@ func TestASiteThatMovesIsWrittenInItsNewShardAlone(t *testing.T) {
 func TestADroppedShardLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	j := NewJournal()
-	for _, bucket := range []check.BucketID{5, 5 + store.BucketsPerShard} {
+	for _, bucket := range []check.BucketID{5, 5 + shard.BucketsPer} {
 		j.Outdated(check.SiteID(bucket), bucket)
 		j.Left(store.Suspect{SiteID: 1000 + check.SiteID(bucket), Bucket: bucket})
 	}
 	j.Drop(0)
-	if j.Has(1005) || !j.Has(1000+5+store.BucketsPerShard) {
+	if j.Has(1005) || !j.Has(1000+5+shard.BucketsPer) {
 		t.Error("what was left of the dropped shard is still there, or that of the other is not")
 	}
 	j.Loaded(0) // when it is ours again
@@ -218,23 +219,23 @@ func TestEachOutdatedSnapshotIsTakenOnce(t *testing.T) {
 	seeds.Run(t, []uint64{1, 2, 3, 4, 5}, func(t *testing.T, seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		j := NewJournal()
-		want := map[check.SiteID]store.ShardID{}
+		want := map[check.SiteID]shard.ID{}
 		var taken []Update
 		for step := range 10_000 {
-			id, bucket := check.SiteID(rng.IntN(30)), check.BucketID(rng.IntN(3)*store.BucketsPerShard)
-			shard := store.ShardOf(bucket)
+			id, bucket := check.SiteID(rng.IntN(30)), check.BucketID(rng.IntN(3)*shard.BucketsPer)
+			sh := shard.Of(bucket)
 			switch rng.IntN(6) {
 			case 0, 1, 2:
 				j.Outdated(id, bucket)
-				want[id] = shard
+				want[id] = sh
 			case 3:
-				id, bucket, ok := j.Next(shard)
-				if ok != slices.Contains(slices.Collect(maps.Values(want)), shard) {
-					t.Fatalf("step %d: site %d of shard %d is taken: %t", step, id, shard, ok)
+				id, bucket, ok := j.Next(sh)
+				if ok != slices.Contains(slices.Collect(maps.Values(want)), sh) {
+					t.Fatalf("step %d: site %d of shard %d is taken: %t", step, id, sh, ok)
 				}
 				if ok {
-					if want[id] != shard {
-						t.Fatalf("step %d: site %d is of shard %d, not %d", step, id, want[id], shard)
+					if want[id] != sh {
+						t.Fatalf("step %d: site %d is of shard %d, not %d", step, id, want[id], sh)
 					}
 					delete(want, id)
 					taken = append(taken, Update{Site: id, Bucket: bucket})
@@ -243,16 +244,16 @@ func TestEachOutdatedSnapshotIsTakenOnce(t *testing.T) {
 				j.GiveBack(taken)
 				for _, u := range taken {
 					if _, ok := want[u.Site]; !ok {
-						want[u.Site] = store.ShardOf(u.Bucket)
+						want[u.Site] = shard.Of(u.Bucket)
 					}
 				}
 				taken = nil
 			default:
 				if rng.IntN(10) == 0 {
-					j.Drop(shard)
-					j.Loaded(shard)
+					j.Drop(sh)
+					j.Loaded(sh)
 					for id, s := range want {
-						if s == shard {
+						if s == sh {
 							delete(want, id)
 						}
 					}
@@ -260,9 +261,9 @@ func TestEachOutdatedSnapshotIsTakenOnce(t *testing.T) {
 				taken = nil
 			}
 		}
-		for shard := range store.ShardID(3) {
-			for _, id := range take(j, shard) {
-				if s, ok := want[id]; !ok || s != shard {
+		for sh := range shard.ID(3) {
+			for _, id := range take(j, sh) {
+				if s, ok := want[id]; !ok || s != sh {
 					t.Fatalf("site %d is taken once too often", id)
 				}
 				delete(want, id)

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"time"
+
+	"github.com/Automattic/jetmon/coordinator/shard"
 )
 
 // Orphans are open outages of sites whose rows are gone: WordPress.com deletes rows in the
@@ -11,12 +13,12 @@ type Orphans interface {
 	// ListOrphans reads orphans that were opened in some shards, the oldest first, at most
 	// limit, without ballots and checks. It looks at open outages only, however many sites
 	// there are.
-	ListOrphans(ctx context.Context, shards []ShardID, limit int) ([]Outage, error)
+	ListOrphans(ctx context.Context, shards []shard.ID, limit int) ([]Outage, error)
 	// EndOrphans ends at time at, as EndDeleted and unreported, those of the given outages
 	// that are orphans of the fence's shard. It passes over the others and answers how many
 	// it ended. Invalid for more than 1,000 ids; Fenced when the caller no longer owns the
 	// shard.
-	EndOrphans(ctx context.Context, f Fence, ids []int64, at time.Time) (int, error)
+	EndOrphans(ctx context.Context, f shard.Fence, ids []int64, at time.Time) (int, error)
 }
 
 // EndReason says why an outage is over. A newer program may have written others.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
@@ -12,22 +13,22 @@ type Outbox interface {
 	// DueNotices reads the oldest undelivered notice of each site in the given shards
 	// whose NextAttempt is not after now, at most limit. A site's notices are ordered as
 	// its changes were committed; those of different sites by about their age.
-	DueNotices(ctx context.Context, shards []ShardID, now time.Time, limit int) ([]Notice, error)
+	DueNotices(ctx context.Context, shards []shard.ID, now time.Time, limit int) ([]Notice, error)
 	// Delivered takes a notice off; doing so twice is no error.
 	Delivered(ctx context.Context, n Notice, at time.Time) error
 	// Postponed records a failed attempt.
 	Postponed(ctx context.Context, n Notice, next time.Time, why string) error
 	// CountNotices counts the undelivered notices in the given shards.
-	CountNotices(ctx context.Context, shards []ShardID) (int, error)
+	CountNotices(ctx context.Context, shards []shard.ID) (int, error)
 	// Mute says that WordPress.com is told nothing of the fence's shard from now on: whatever
 	// others write into the rows of its sites outweighs what was told before. It withdraws
 	// notices that were not delivered, at most limit, which leaves their sites Untold and
 	// Unsure, and answers how many: fewer than limit means that none is left. Fenced when
 	// the caller no longer owns the shard.
-	Mute(ctx context.Context, f Fence, limit int) (int, error)
+	Mute(ctx context.Context, f shard.Fence, limit int) (int, error)
 	// CountUntold counts the sites in the given shards whose newest change WordPress.com
 	// was not told.
-	CountUntold(ctx context.Context, shards []ShardID) (int, error)
+	CountUntold(ctx context.Context, shards []shard.ID) (int, error)
 }
 
 // Known is what WordPress.com knows of a site.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -42,7 +43,7 @@ type Sites interface {
 	// ReadSpan looks at the active sites of some shards in a span of ids, and reads those of
 	// the shards that were edited. known are the shards, each with the digest that it had
 	// when it was read last, or 0.
-	ReadSpan(ctx context.Context, span Span, known map[ShardID]Digest) (SpanRead, error)
+	ReadSpan(ctx context.Context, span Span, known map[shard.ID]Digest) (SpanRead, error)
 	// SpanEnd is the n-th id after one, of active sites or others; ok is false when there
 	// are not so many.
 	SpanEnd(ctx context.Context, after check.SiteID, n int) (id check.SiteID, ok bool, err error)
@@ -73,9 +74,9 @@ type Digest uint64
 // SpanRead is what there was in a span, all at one moment.
 type SpanRead struct {
 	// Digests of the shards that were asked for.
-	Digests map[ShardID]Digest
+	Digests map[shard.ID]Digest
 	// Changed are those of them whose digest is not the known one, or is 0.
-	Changed []ShardID
+	Changed []shard.ID
 	// Sites are all the active sites of Changed, by rising id.
 	Sites []Site
 	// Rows is how many active sites the shards that were asked for have.
@@ -94,15 +95,15 @@ type History interface {
 	// running ends the outage without a notice; with a notice where Known.Unsure.
 	// Committing a change again whose Key is already there changes nothing and
 	// answers as the first time.
-	Commit(ctx context.Context, f Fence, c Change) (Committed, error)
+	Commit(ctx context.Context, f shard.Fence, c Change) (Committed, error)
 	// CommitAll commits a group in one transaction: at most 200 changes of one shard, of
 	// different sites and with different keys, else Invalid. It answers each in order and
 	// as Commit would; one that does not fit does not spoil the others. An error of its
 	// own is for all: nothing was written, or the answer was lost, and committing the
 	// same again is right.
-	CommitAll(ctx context.Context, f Fence, cs []Change) ([]CommitResult, error)
+	CommitAll(ctx context.Context, f shard.Fence, cs []Change) ([]CommitResult, error)
 	// KeepBallot keeps the evidence of a ballot that opened no outage.
-	KeepBallot(ctx context.Context, f Fence, b Ballot) error
+	KeepBallot(ctx context.Context, f shard.Fence, b Ballot) error
 	// Outage reads one outage with its ballot and checks.
 	Outage(ctx context.Context, id int64) (Outage, error)
 	// ListOutages reads a page, without ballots and checks: those that were confirmed last
@@ -121,7 +122,7 @@ type Retention interface {
 	//
 	// An outage that is open stays, and so does one of a site that has notices in the
 	// outbox. Its ballot is never deleted before it.
-	Expire(ctx context.Context, f Fence, e Expiry, limit int) (int, error)
+	Expire(ctx context.Context, f shard.Fence, e Expiry, limit int) (int, error)
 }
 
 // Expiry says what is too old. A zero time keeps everything of its kind.
@@ -136,34 +137,24 @@ type Expiry struct {
 type Ownership interface {
 	// ClaimShard takes a shard that is free, expired at now, or already the owner's,
 	// and raises its term. Conflict when somebody else holds it.
-	ClaimShard(ctx context.Context, s ShardID, o Owner, now time.Time) (Lease, error)
+	ClaimShard(ctx context.Context, s shard.ID, o shard.Owner, now time.Time) (shard.Lease, error)
 	// RenewShard extends a lease that is still the caller's; Fenced when it is not.
-	RenewShard(ctx context.Context, l Lease, expires time.Time) (Lease, error)
+	RenewShard(ctx context.Context, l shard.Lease, expires time.Time) (shard.Lease, error)
 	// ReleaseShard gives a lease back so that others can take it at once. Giving back
 	// what is no longer the caller's is no error.
-	ReleaseShard(ctx context.Context, l Lease) error
+	ReleaseShard(ctx context.Context, l shard.Lease) error
 	// ListShards reads all shards that were ever claimed.
-	ListShards(ctx context.Context) ([]Lease, error)
+	ListShards(ctx context.Context) ([]shard.Lease, error)
 }
 
 // Members are the coordinators that share the work, whether they own a shard or not.
 type Members interface {
 	// Announce says that a coordinator is there until m.Expires; doing so again extends it.
-	Announce(ctx context.Context, m Member) error
+	Announce(ctx context.Context, m shard.Member) error
 	// Retire takes a coordinator off. One that is not there is no error.
 	Retire(ctx context.Context, node string) error
 	// ListMembers reads those that have not expired at now, by name.
-	ListMembers(ctx context.Context, now time.Time) ([]Member, error)
-}
-
-// Member is a coordinator that can own shards.
-type Member struct {
-	// Node is its stable name, Endpoint where its API is dialled.
-	Node, Endpoint string
-	// First and Last bound the shards that it takes, both included.
-	First, Last ShardID
-	// Expires is when it is forgotten.
-	Expires time.Time
+	ListMembers(ctx context.Context, now time.Time) ([]shard.Member, error)
 }
 
 // Suspects keeps what is known of sites in trouble, so that another process can go on
@@ -172,10 +163,10 @@ type Suspects interface {
 	// KeepSuspects writes some suspects of the fence's shard and forgets others, all or
 	// nothing: at most 10,000 of each, none twice. One that is among both is kept. Invalid
 	// when one cannot be kept; Fenced when the caller no longer owns the shard.
-	KeepSuspects(ctx context.Context, f Fence, keep []Suspect, forget []check.SiteID) error
+	KeepSuspects(ctx context.Context, f shard.Fence, keep []Suspect, forget []check.SiteID) error
 	// ListSuspects reads all of a shard, by site. It forgets those whose site is gone from
 	// the shard.
-	ListSuspects(ctx context.Context, shard ShardID) ([]Suspect, error)
+	ListSuspects(ctx context.Context, s shard.ID) ([]Suspect, error)
 }
 
 // Suspect is a site in trouble as it was at a moment.
@@ -192,44 +183,6 @@ type Suspect struct {
 
 // MaxSuspectState is how many bytes the state of a suspect has at most.
 const MaxSuspectState = 64 << 10
-
-// ShardID numbers the units of ownership: 0..31.
-type ShardID uint8
-
-// Shards is the number of shards; each holds BucketsPerShard buckets in a row.
-const (
-	Shards          = 32
-	BucketsPerShard = check.Buckets / Shards
-)
-
-// ShardOf returns the shard that holds a bucket.
-func ShardOf(b check.BucketID) ShardID { return ShardID(b / BucketsPerShard) }
-
-// Owner is a coordinator that wants a shard.
-type Owner struct {
-	// Node is its stable name, Endpoint where its API is dialled.
-	Node, Endpoint string
-	// TTL is how long a claim lasts.
-	TTL time.Duration
-}
-
-// Lease is the ownership of one shard until Expires. A higher Term is a later owner.
-type Lease struct {
-	Shard          ShardID
-	Node, Endpoint string
-	Term           uint64
-	Expires        time.Time
-}
-
-// Fence proves ownership in a write.
-type Fence struct {
-	Shard ShardID
-	Node  string
-	Term  uint64
-}
-
-// Fence returns the lease's fence.
-func (l Lease) Fence() Fence { return Fence{Shard: l.Shard, Node: l.Node, Term: l.Term} }
 
 // Site is a row of the legacy table, with our settings.
 type Site struct {

@@ -28,7 +28,7 @@ func compositionRoots() []string { return []string{"internal/cluster/...", "inte
 func pure() []string {
 	return []string{
 		"coordinator/schedule", "coordinator/lifecycle", "coordinator/quorum", "coordinator/dispatch", "coordinator/storm",
-		"coordinator/coverage", "coordinator/checkers", "coordinator/ownership/plan", "internal/check",
+		"coordinator/coverage", "coordinator/shard", "coordinator/checkers", "coordinator/ownership/plan", "internal/check",
 	}
 }
 

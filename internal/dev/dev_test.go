@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/Automattic/jetmon/coordinator"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/demo"
 	"github.com/Automattic/jetmon/internal/rpc"
@@ -109,6 +110,26 @@ func TestAKeptDatabaseGetsNoSiteTwice(t *testing.T) {
 	}
 	if _, err := os.Stat(path); err != nil {
 		t.Errorf("the database is not kept: %v", err)
+	}
+}
+
+func TestSitesArePlacedWhereTheAPIPlacesThem(t *testing.T) {
+	t.Parallel()
+	o := options(t, "")
+	o.Demo, o.Sites = true, []string{"http://site.example/", "http://site.example/x"}
+	d, err := New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	sites, err := d.known(t.Context())
+	if err != nil || len(sites) != 5 {
+		t.Fatalf("%d sites, %v; want the demo's three and two", len(sites), err)
+	}
+	for _, s := range sites {
+		if want := shard.Place(s.BlogID, s.URL); s.Bucket != want {
+			t.Errorf("%s of blog %d is in bucket %d, want %d", s.URL, s.BlogID, s.Bucket, want)
+		}
 	}
 }
 

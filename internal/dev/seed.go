@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -80,10 +81,10 @@ func (d *System) addGiven(ctx context.Context, known []store.Site) error {
 	return nil
 }
 
-// add spreads sites over the buckets by their position; one coordinator owns them all.
+// add adds one site.
 func (d *System) add(ctx context.Context, url string, blog check.BlogID) error {
 	_, err := d.store.CreateSite(ctx, store.Site{
-		BlogID: blog, URL: url, Interval: devInterval, Bucket: check.BucketID(uint64(blog) % check.Buckets),
+		BlogID: blog, URL: url, Interval: devInterval, Bucket: shard.Place(blog, url),
 	})
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -57,7 +58,7 @@ func (b *book) ballots() []store.Ballot {
 }
 
 // CommitAll takes a while, fails as the plan says, and sometimes only seems to fail.
-func (b *book) CommitAll(ctx context.Context, _ store.Fence, cs []store.Change) ([]store.CommitResult, error) {
+func (b *book) CommitAll(ctx context.Context, _ shard.Fence, cs []store.Change) ([]store.CommitResult, error) {
 	b.mu.Lock()
 	takes, seems := time.Duration(b.random.Int64N(int64(200*time.Millisecond))), b.random.IntN(10) == 0
 	b.mu.Unlock()
@@ -99,7 +100,7 @@ func (b *book) commit(c store.Change) (store.Committed, error) {
 }
 
 // KeepBallot keeps it.
-func (b *book) KeepBallot(_ context.Context, _ store.Fence, ballot store.Ballot) error {
+func (b *book) KeepBallot(_ context.Context, _ shard.Fence, ballot store.Ballot) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.kept = append(b.kept, ballot)

@@ -16,6 +16,8 @@ import (
 	"github.com/Automattic/jetmon/coordinator/ledger"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/panel"
+	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/storm"
 	"github.com/Automattic/jetmon/internal/check"
@@ -103,9 +105,7 @@ func (w *world) life(until time.Time) {
 	}
 	log := ledger.New(ledger.Options{
 		Store: w.book, Log: slog.New(slog.DiscardHandler), Flush: time.Millisecond,
-		Fence: func(s store.ShardID) (store.Fence, bool) {
-			return store.Fence{Shard: s, Node: instance}, ctx.Err() == nil
-		},
+		Shards:    living{shardtest.New(), ctx},
 		Committed: func(c store.Change, done store.Committed) { e.Committed(time.Now(), c, done) },
 		Refused:   func(c store.Change, row *store.Site) { e.Refused(time.Now(), c, row) },
 	})
@@ -137,6 +137,17 @@ func (w *world) life(until time.Time) {
 	for sleep(ctx, time.Second) {
 		e.Tick(time.Now())
 	}
+}
+
+// living is a holder of all shards that is sure of them for as long as it lives.
+type living struct {
+	*shardtest.Holder
+	ctx context.Context
+}
+
+func (l living) Fence(s shard.ID) (shard.Fence, bool) {
+	fence, _ := l.Holder.Fence(s)
+	return fence, l.ctx.Err() == nil
 }
 
 // checker is a fake checker: it sees what is true, unless the plan says that it is mistaken.

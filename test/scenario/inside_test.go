@@ -12,6 +12,7 @@ import (
 	"github.com/Automattic/jetmon"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/notify"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
 	"github.com/Automattic/jetmon/internal/cluster"
@@ -102,7 +103,7 @@ func (f far) ListSites(ctx context.Context, q store.SiteQuery) ([]store.Site, er
 }
 
 // ClaimShard answers late.
-func (f far) ClaimShard(ctx context.Context, s store.ShardID, o store.Owner, now time.Time) (store.Lease, error) {
+func (f far) ClaimShard(ctx context.Context, s shard.ID, o shard.Owner, now time.Time) (shard.Lease, error) {
 	f.wait(ctx)
 	return f.Store.ClaimShard(ctx, s, o, now)
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/Automattic/jetmon/coordinator/shard"
 )
 
 const (
@@ -14,19 +16,9 @@ const (
 	Patience = 15 * time.Second
 )
 
-// Member is a coordinator that takes shards First..Last, both included.
-type Member struct {
-	Node        string
-	First, Last uint8
-	// Expires is when it is gone unless it is heard of again.
-	Expires time.Time
-}
-
-// Lease says who has a shard. Node is empty when nobody does.
+// Lease says who has a shard, as the one who plans knows it. Node is empty when nobody does.
 type Lease struct {
-	Shard   uint8
-	Node    string
-	Expires time.Time
+	shard.Lease
 	// Held says that the one who plans has it in hand. A lease in its name that it has not
 	// is of an earlier life, or one whose claim was never answered.
 	Held bool
@@ -35,16 +27,16 @@ type Lease struct {
 // Plan is what one member should do.
 type Plan struct {
 	// Claim lists shards that are for the taking.
-	Claim []uint8
+	Claim []shard.ID
 	// Release lists shards to give up.
-	Release []uint8
+	Release []shard.ID
 	// Pending counts shards that nobody has and others are to claim.
 	Pending int
 }
 
 // Make plans for self, one of the members. A shard that is not among the leases is not
 // planned for.
-func Make(self string, members []Member, leases []Lease, now time.Time) Plan {
+func Make(self string, members []shard.Member, leases []Lease, now time.Time) Plan {
 	b := newBalance(members, leases, now)
 	me := b.member(self)
 	if me == nobody {
@@ -74,22 +66,22 @@ const nobody = -1
 // balance is the assignment while it is worked out. Members are numbered by name.
 type balance struct {
 	now     time.Time
-	members []Member
+	members []shard.Member
 	leases  []Lease
 	// owner of each lease's shard, and how many shards each member has.
 	owner []int
 	load  []int
 }
 
-func newBalance(members []Member, leases []Lease, now time.Time) *balance {
+func newBalance(members []shard.Member, leases []Lease, now time.Time) *balance {
 	b := &balance{now: now, owner: make([]int, len(leases))}
 	for _, m := range members {
 		if m.Expires.After(now) {
 			b.members = append(b.members, m)
 		}
 	}
-	slices.SortFunc(b.members, func(x, y Member) int { return cmp.Compare(x.Node, y.Node) })
-	b.members = slices.CompactFunc(b.members, func(x, y Member) bool { return x.Node == y.Node })
+	slices.SortFunc(b.members, func(x, y shard.Member) int { return cmp.Compare(x.Node, y.Node) })
+	b.members = slices.CompactFunc(b.members, func(x, y shard.Member) bool { return x.Node == y.Node })
 	b.load = make([]int, len(b.members))
 	b.leases = slices.SortedFunc(slices.Values(leases), func(x, y Lease) int { return cmp.Compare(x.Shard, y.Shard) })
 	for i, l := range b.leases {
@@ -103,7 +95,7 @@ func newBalance(members []Member, leases []Lease, now time.Time) *balance {
 
 // member finds a member by name.
 func (b *balance) member(node string) int {
-	i, found := slices.BinarySearchFunc(b.members, node, func(m Member, node string) int { return cmp.Compare(m.Node, node) })
+	i, found := slices.BinarySearchFunc(b.members, node, func(m shard.Member, node string) int { return cmp.Compare(m.Node, node) })
 	if !found {
 		return nobody
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/ownership/plan"
+	"github.com/Automattic/jetmon/coordinator/shard"
 )
 
 func at(seconds int) time.Time {
@@ -15,9 +16,9 @@ func at(seconds int) time.Time {
 }
 
 // members reads "a b:0-15 c!": c is not fresh, b takes a part only.
-func members(text string) (out []plan.Member) {
+func members(text string) (out []shard.Member) {
 	for word := range strings.FieldsSeq(text) {
-		m := plan.Member{Last: shards - 1, Expires: at(12)}
+		m := shard.Member{Last: shards - 1, Expires: at(12)}
 		word, stale := strings.CutSuffix(word, "!")
 		if stale {
 			m.Expires = at(4)
@@ -37,9 +38,9 @@ func members(text string) (out []plan.Member) {
 // leases reads "aab.": a letter a shard, a dot for nobody's; a capital's lease has run out.
 func leases(text string) (out []plan.Lease) {
 	for i, c := range text {
-		l := plan.Lease{Shard: uint8(i), Node: strings.ToLower(string(c)), Expires: at(10)}
+		l := plan.Lease{Lease: shard.Lease{Shard: shard.ID(i), Node: strings.ToLower(string(c)), Expires: at(10)}}
 		if c == '.' {
-			l = plan.Lease{Shard: uint8(i)}
+			l = plan.Lease{Lease: shard.Lease{Shard: shard.ID(i)}}
 		} else if string(c) != l.Node {
 			l.Expires = at(-1)
 		}
@@ -56,24 +57,24 @@ func TestAPlan(t *testing.T) {
 		edit            func([]plan.Lease)
 		want            plan.Plan
 	}{
-		"one alone claims all":                                 {"a", "....", nil, plan.Plan{Claim: []uint8{0, 1, 2, 3}}},
-		"of two each claims half":                              {"a b", "....", nil, plan.Plan{Claim: []uint8{0, 2}, Pending: 2}},
-		"who has a surplus gives it up":                        {"a b", "aaaa", nil, plan.Plan{Release: []uint8{0, 1}}},
+		"one alone claims all":                                 {"a", "....", nil, plan.Plan{Claim: []shard.ID{0, 1, 2, 3}}},
+		"of two each claims half":                              {"a b", "....", nil, plan.Plan{Claim: []shard.ID{0, 2}, Pending: 2}},
+		"who has a surplus gives it up":                        {"a b", "aaaa", nil, plan.Plan{Release: []shard.ID{0, 1}}},
 		"who is short waits":                                   {"a b", "bbbb", nil, plan.Plan{}},
 		"a difference of one stays":                            {"a b c", "aaabbcc", nil, plan.Plan{}},
-		"what is nobody's goes to the lightest":                {"a b c", "aa.bb.c", nil, plan.Plan{Claim: []uint8{5}, Pending: 1}},
+		"what is nobody's goes to the lightest":                {"a b c", "aa.bb.c", nil, plan.Plan{Claim: []shard.ID{5}, Pending: 1}},
 		"a dead one's shards are not claimed before their end": {"a", "aabb", nil, plan.Plan{}},
-		"a dead one's shards are claimed when they are over":   {"a", "aaBB", nil, plan.Plan{Claim: []uint8{2, 3}}},
+		"a dead one's shards are claimed when they are over":   {"a", "aaBB", nil, plan.Plan{Claim: []shard.ID{2, 3}}},
 		"a late one that is fresh keeps its shards":            {"a b", "aaBB", nil, plan.Plan{}},
-		"a late one that is not fresh does not":                {"a b!", "aaBB", nil, plan.Plan{Claim: []uint8{2, 3}}},
+		"a late one that is not fresh does not":                {"a b!", "aaBB", nil, plan.Plan{Claim: []shard.ID{2, 3}}},
 		"a late one that never renews does not":                {"a b", "aaBB", func(l []plan.Lease) { l[2].Expires = at(-15) }, plan.Plan{Pending: 1}},
 		"nothing is given to one that is not fresh":            {"a b!", "aaaa", nil, plan.Plan{}},
-		"an earlier life's shards are claimed at once":         {"a", "aa", func(l []plan.Lease) { l[1].Held = false }, plan.Plan{Claim: []uint8{1}}},
-		"an earlier life's surplus is given back":              {"a b", "aaaa", func(l []plan.Lease) { l[0].Held = false }, plan.Plan{Release: []uint8{0, 1}}},
-		"a static range takes its own only":                    {"a:1-2", "....", nil, plan.Plan{Claim: []uint8{1, 2}}},
-		"what is outside its range is given up":                {"a:1-2", "aaaa", nil, plan.Plan{Release: []uint8{0, 3}}},
-		"ranges that overlap in part share what they can":      {"a b:0-1", "aaaaaa", nil, plan.Plan{Release: []uint8{0, 1}}},
-		"shards pass through one that is in the middle":        {"a:0-3 b:2-5 c:4-5", "aaaabb", nil, plan.Plan{Release: []uint8{2, 3}}},
+		"an earlier life's shards are claimed at once":         {"a", "aa", func(l []plan.Lease) { l[1].Held = false }, plan.Plan{Claim: []shard.ID{1}}},
+		"an earlier life's surplus is given back":              {"a b", "aaaa", func(l []plan.Lease) { l[0].Held = false }, plan.Plan{Release: []shard.ID{0, 1}}},
+		"a static range takes its own only":                    {"a:1-2", "....", nil, plan.Plan{Claim: []shard.ID{1, 2}}},
+		"what is outside its range is given up":                {"a:1-2", "aaaa", nil, plan.Plan{Release: []shard.ID{0, 3}}},
+		"ranges that overlap in part share what they can":      {"a b:0-1", "aaaaaa", nil, plan.Plan{Release: []shard.ID{0, 1}}},
+		"shards pass through one that is in the middle":        {"a:0-3 b:2-5 c:4-5", "aaaabb", nil, plan.Plan{Release: []shard.ID{2, 3}}},
 		"one who is not a member has no part":                  {"b", "....", nil, plan.Plan{}},
 		"a node that announces nothing is left its shards":     {"a b", "aabb" + "zzzz", nil, plan.Plan{}},
 	} {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/Automattic/jetmon/coordinator/ownership/plan"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/test/seeds"
 )
 
@@ -25,7 +26,7 @@ type world struct {
 	rng     *rand.Rand
 	now     int
 	leases  [shards]plan.Lease
-	members map[string]plan.Member
+	members map[string]shard.Member
 	alive   map[string]process
 	named   int
 	moves   int // shards given up or claimed from another
@@ -35,30 +36,30 @@ type world struct {
 
 // process is a member that runs.
 type process struct {
-	plan.Member
+	shard.Member
 	phase int // the second, of renew, in which it renews
-	held  map[uint8]bool
+	held  map[shard.ID]bool
 }
 
 type snapshot struct {
 	leases  [shards]plan.Lease
-	members []plan.Member
+	members []shard.Member
 }
 
 func newWorld(seed, n uint64) *world {
-	w := &world{rng: rand.New(rand.NewPCG(seed, n)), members: map[string]plan.Member{}, alive: map[string]process{}}
+	w := &world{rng: rand.New(rand.NewPCG(seed, n)), members: map[string]shard.Member{}, alive: map[string]process{}}
 	for s := range w.leases {
-		w.leases[s].Shard = uint8(s)
+		w.leases[s].Shard = shard.ID(s)
 	}
 	return w
 }
 
-func (w *world) join(first, last uint8) {
+func (w *world) join(first, last shard.ID) {
 	name := fmt.Sprintf("n%02d", w.named)
 	w.named++
-	m := plan.Member{Node: name, First: first, Last: last, Expires: at(w.now + ttl)}
+	m := shard.Member{Node: name, First: first, Last: last, Expires: at(w.now + ttl)}
 	w.members[name] = m
-	w.alive[name] = process{m, w.rng.IntN(renew), map[uint8]bool{}}
+	w.alive[name] = process{m, w.rng.IntN(renew), map[shard.ID]bool{}}
 }
 
 // leave ends a member: in order, or by kill -9.
@@ -67,7 +68,7 @@ func (w *world) leave(name string, inOrder bool) {
 		delete(w.members, name)
 		for s := range w.alive[name].held {
 			if w.leases[s].Node == name {
-				w.leases[s] = plan.Lease{Shard: s}
+				w.leases[s] = plan.Lease{Lease: shard.Lease{Shard: s}}
 			}
 		}
 	}
@@ -94,7 +95,7 @@ func (w *world) second() {
 	}
 }
 
-func byName(a, b plan.Member) int { return cmp.Compare(a.Node, b.Node) }
+func byName(a, b shard.Member) int { return cmp.Compare(a.Node, b.Node) }
 
 func (w *world) renew(p process) {
 	p.Expires = at(w.now + ttl)
@@ -113,13 +114,13 @@ func (w *world) act(p process) {
 	view := w.past[len(w.past)-1-w.rng.IntN(min(w.stale+1, len(w.past)))]
 	self := p.Member
 	self.Expires = at(w.now + ttl)
-	members := append(slices.DeleteFunc(slices.Clone(view.members), func(m plan.Member) bool { return m.Node == p.Node }), self)
+	members := append(slices.DeleteFunc(slices.Clone(view.members), func(m shard.Member) bool { return m.Node == p.Node }), self)
 	for s := range view.leases {
 		switch l := &view.leases[s]; {
-		case p.held[uint8(s)]:
+		case p.held[shard.ID(s)]:
 			l.Node, l.Held = p.Node, true
 		case l.Node == p.Node:
-			*l = plan.Lease{Shard: uint8(s)} // it knows that it has given this up
+			*l = plan.Lease{Lease: shard.Lease{Shard: shard.ID(s)}} // it knows that it has given this up
 		}
 	}
 	todo := plan.Make(p.Node, members, view.leases[:], at(w.now))
@@ -131,7 +132,7 @@ func (w *world) act(p process) {
 		if !p.held[s] {
 			w.moves++
 		}
-		*l = plan.Lease{Shard: s, Node: p.Node, Expires: at(w.now + ttl)}
+		*l = plan.Lease{Lease: shard.Lease{Shard: s, Node: p.Node, Expires: at(w.now + ttl)}}
 		p.held[s] = true
 	}
 	for i, s := range todo.Release {
@@ -139,14 +140,14 @@ func (w *world) act(p process) {
 			break
 		}
 		if w.leases[s].Node == p.Node {
-			w.leases[s] = plan.Lease{Shard: s}
+			w.leases[s] = plan.Lease{Lease: shard.Lease{Shard: s}}
 		}
 		delete(p.held, s)
 	}
 }
 
 // chaos does something to somebody now and then.
-func (w *world) chaos(ranges [][2]uint8) {
+func (w *world) chaos(ranges [][2]shard.ID) {
 	names := slices.Sorted(maps.Keys(w.alive))
 	switch {
 	case len(names) < 8 && w.rng.IntN(20) == 0:
@@ -172,7 +173,7 @@ func (w *world) judge() error {
 	for s, l := range w.leases {
 		var takers []string
 		for name, p := range w.alive {
-			if p.First <= uint8(s) && uint8(s) <= p.Last {
+			if p.First <= shard.ID(s) && shard.ID(s) <= p.Last {
 				takers = append(takers, name)
 			}
 		}
@@ -186,7 +187,7 @@ func (w *world) judge() error {
 	}
 	for s, l := range w.leases {
 		for name, p := range w.alive {
-			if p.First <= uint8(s) && uint8(s) <= p.Last && load[l.Node] > load[name]+1 {
+			if p.First <= shard.ID(s) && shard.ID(s) <= p.Last && load[l.Node] > load[name]+1 {
 				return fmt.Errorf("%s has %d shards, and %s, who could take shard %d, has %d", l.Node, load[l.Node], name, s, load[name])
 			}
 		}
@@ -209,7 +210,7 @@ const settled = ttl + renew + shards/2
 func TestAnyWorldComesToAnEvenRest(t *testing.T) {
 	t.Parallel()
 	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
-		for name, ranges := range map[string][][2]uint8{
+		for name, ranges := range map[string][][2]shard.ID{
 			"of one range":                {{0, shards - 1}},
 			"of two halves":               {{0, 15}, {16, 31}},
 			"of parts and the whole":      {{0, shards - 1}, {0, 7}, {24, 31}},

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -184,11 +185,11 @@ func BenchmarkSpan(b *testing.B) {
 
 func benchSpan(b *testing.B, s *Store, same bool) {
 	const rows, spans = 10_000, scanned / 10_000
-	unknown := map[store.ShardID]store.Digest{}
-	for shard := range store.ShardID(store.Shards) {
-		unknown[shard] = 0
+	unknown := map[shard.ID]store.Digest{}
+	for id := range shard.ID(shard.Count) {
+		unknown[id] = 0
 	}
-	look := func(n int, known map[store.ShardID]store.Digest) store.SpanRead {
+	look := func(n int, known map[shard.ID]store.Digest) store.SpanRead {
 		first := check.SiteID(n*rows + 1)
 		read, err := s.ReadSpan(b.Context(), store.Span{First: first, Last: first + rows - 1}, known)
 		if err != nil || read.Rows != rows {
@@ -196,7 +197,7 @@ func benchSpan(b *testing.B, s *Store, same bool) {
 		}
 		return read
 	}
-	var known [spans]map[store.ShardID]store.Digest
+	var known [spans]map[shard.ID]store.Digest
 	for n := range spans {
 		known[n] = unknown
 		if same {
@@ -220,7 +221,7 @@ func benchSpan(b *testing.B, s *Store, same bool) {
 // one for each of 32 shards.
 func BenchmarkCommit(b *testing.B) {
 	for name, fresh := range engines() {
-		for _, callers := range []int{1, store.Shards} {
+		for _, callers := range []int{1, shard.Count} {
 			b.Run(fmt.Sprintf("%s/callers=%d", name, callers), func(b *testing.B) { benchCommit(b, fresh(b), callers) })
 		}
 	}
@@ -273,7 +274,7 @@ func benchGroups(b *testing.B, dsn string, size int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	lease, err := s.ClaimShard(b.Context(), 0, store.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
+	lease, err := s.ClaimShard(b.Context(), 0, shard.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -302,16 +303,16 @@ func benchGroups(b *testing.B, dsn string, size int) {
 	b.ReportMetric(float64(groups*size)/b.Elapsed().Seconds(), "changes/s")
 }
 
-func benchSite(b *testing.B, s *Store, n int) (store.Site, store.Lease) {
-	shard := store.ShardID(n % store.Shards)
+func benchSite(b *testing.B, s *Store, n int) (store.Site, shard.Lease) {
+	id := shard.ID(n % shard.Count)
 	site, err := s.CreateSite(b.Context(), store.Site{
 		BlogID: 1, URL: fmt.Sprintf("https://%d.example.com/", n), Interval: time.Minute,
-		Bucket: check.BucketID(int(shard) * store.BucketsPerShard),
+		Bucket: check.BucketID(int(id) * shard.BucketsPer),
 	})
 	if err != nil {
 		b.Error(err)
 	}
-	lease, err := s.ClaimShard(b.Context(), shard, store.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
+	lease, err := s.ClaimShard(b.Context(), id, shard.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
 	if err != nil {
 		b.Error(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/store/storetest"
 	"github.com/Automattic/jetmon/internal/check"
@@ -203,7 +204,7 @@ func breakEverywhere(t *testing.T, dsn string, size int, legacyWrites, afterward
 	b := &breaker{}
 	s := open(t, dsn, Options{LegacyWrites: legacyWrites, wrap: b.wrap})
 	groups := stepsOf(t, s, size)
-	lease, err := s.ClaimShard(t.Context(), 0, store.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
+	lease, err := s.ClaimShard(t.Context(), 0, shard.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +258,7 @@ func TestANoticeIsDeliveredWhollyOrNotAtAll(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		lease, err := s.ClaimShard(t.Context(), 0, store.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
+		lease, err := s.ClaimShard(t.Context(), 0, shard.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -22,7 +23,7 @@ const (
 var errMoved = errors.New("a row has changed meanwhile")
 
 // Commit implements store.History.
-func (s *Store) Commit(ctx context.Context, f store.Fence, c store.Change) (store.Committed, error) {
+func (s *Store) Commit(ctx context.Context, f shard.Fence, c store.Change) (store.Committed, error) {
 	results, err := s.CommitAll(ctx, f, []store.Change{c})
 	if err != nil {
 		return store.Committed{}, err
@@ -36,7 +37,7 @@ func (s *Store) Commit(ctx context.Context, f store.Fence, c store.Change) (stor
 // status that has moved on, a fence that is lost, or its own key, so that looking
 // afterwards is enough. That also answers a caller whose first attempt is still under
 // way, or whose answer was lost together with the shard.
-func (s *Store) CommitAll(ctx context.Context, f store.Fence, cs []store.Change) ([]store.CommitResult, error) {
+func (s *Store) CommitAll(ctx context.Context, f shard.Fence, cs []store.Change) ([]store.CommitResult, error) {
 	results := make([]store.CommitResult, len(cs))
 	group, err := prepare(f, cs, results)
 	if err != nil {
@@ -75,7 +76,7 @@ func (s *Store) CommitAll(ctx context.Context, f store.Fence, cs []store.Change)
 
 // commitEach commits changes of which one has a value that does not fit its column,
 // which the engine says of a statement, not of a row.
-func (s *Store) commitEach(ctx context.Context, f store.Fence, group []*entry) error {
+func (s *Store) commitEach(ctx context.Context, f shard.Fence, group []*entry) error {
 	for _, e := range group {
 		one, err := s.CommitAll(ctx, f, []store.Change{e.Change})
 		switch {
@@ -136,14 +137,14 @@ func refused(group []*entry) (out []*entry) {
 }
 
 // prepare returns the entries of the changes that are sound; the others are answered.
-func prepare(f store.Fence, cs []store.Change, results []store.CommitResult) ([]*entry, error) {
+func prepare(f shard.Fence, cs []store.Change, results []store.CommitResult) ([]*entry, error) {
 	if len(cs) > maxGroup {
 		return nil, fault.New(fault.Invalid, "a group has at most %d changes, not %d", maxGroup, len(cs))
 	}
 	group := make([]*entry, 0, len(cs))
 	sites, keys := make(map[check.SiteID]bool, len(cs)), make(map[string]bool, len(cs))
 	for i, c := range cs {
-		if store.ShardOf(c.Bucket) != store.ShardOf(cs[0].Bucket) {
+		if shard.Of(c.Bucket) != shard.Of(cs[0].Bucket) {
 			return nil, fault.New(fault.Invalid, "buckets %d and %d are not in one shard", cs[0].Bucket, c.Bucket)
 		}
 		if sites[c.SiteID] || keys[c.Key] {
@@ -190,8 +191,8 @@ func checkChange(c store.Change) error {
 }
 
 // checkFence refuses a fence that cannot be that of the bucket.
-func checkFence(f store.Fence, bucket check.BucketID) error {
-	if f.Node == "" || f.Shard != store.ShardOf(bucket) {
+func checkFence(f shard.Fence, bucket check.BucketID) error {
+	if f.Node == "" || f.Shard != shard.Of(bucket) {
 		return fault.New(fault.Fenced, "%q with shard %d does not own bucket %d", f.Node, f.Shard, bucket)
 	}
 	return nil

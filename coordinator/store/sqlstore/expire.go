@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -12,11 +13,11 @@ import (
 const maxExpire = 1000
 
 // Expire implements store.Retention. Ballots go first.
-func (s *Store) Expire(ctx context.Context, f store.Fence, e store.Expiry, limit int) (expired int, err error) {
+func (s *Store) Expire(ctx context.Context, f shard.Fence, e store.Expiry, limit int) (expired int, err error) {
 	if limit < 1 || limit > maxExpire {
 		return 0, fault.InvalidField("limit", "must be from 1 to %d, is %d", maxExpire, limit)
 	}
-	if f.Node == "" || f.Shard >= store.Shards {
+	if f.Node == "" || f.Shard >= shard.Count {
 		return 0, fault.New(fault.Fenced, "%q does not own shard %d", f.Node, f.Shard)
 	}
 	err = s.write(ctx, func(t txn) error {
@@ -43,13 +44,13 @@ func (s *Store) Expire(ctx context.Context, f store.Fence, e store.Expiry, limit
 }
 
 // expireBallots goes bucket by bucket, since only so the index leads to the oldest.
-func expireBallots(t txn, shard store.ShardID, e store.Expiry, limit int) (expired int, err error) {
+func expireBallots(t txn, s shard.ID, e store.Expiry, limit int) (expired int, err error) {
 	if e.Ballots.IsZero() {
 		return 0, nil
 	}
-	for i := range store.BucketsPerShard {
+	for i := range shard.BucketsPer {
 		ids, err := t.ids(`SELECT id FROM jetmon_ballots WHERE outage_id = 0 AND bucket = ? AND decided_ms < ?
-	ORDER BY decided_ms, id LIMIT ?`, int(shard)*store.BucketsPerShard+i, toMillis(e.Ballots), limit-expired)
+	ORDER BY decided_ms, id LIMIT ?`, int(s)*shard.BucketsPer+i, toMillis(e.Ballots), limit-expired)
 		if err != nil {
 			return expired, err
 		}
@@ -63,11 +64,11 @@ func expireBallots(t txn, shard store.ShardID, e store.Expiry, limit int) (expir
 	return expired, nil
 }
 
-func expireOutages(t txn, shard store.ShardID, e store.Expiry, limit int) (int, error) {
+func expireOutages(t txn, s shard.ID, e store.Expiry, limit int) (int, error) {
 	if e.Outages.IsZero() {
 		return 0, nil
 	}
-	in, args := inShards("o.bucket", []store.ShardID{shard})
+	in, args := inShards("o.bucket", []shard.ID{s})
 	ids, err := t.ids(`SELECT o.id FROM jetmon_outages o WHERE o.end_ms > 0 AND o.end_ms < ? AND `+in+`
 	AND NOT EXISTS (SELECT 1 FROM jetmon_outbox n WHERE n.site_id = o.site_id)
 	ORDER BY o.end_ms, o.id LIMIT ?`, append(append([]any{toMillis(e.Outages)}, args...), limit)...)

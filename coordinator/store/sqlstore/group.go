@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -12,7 +13,7 @@ import (
 // fence proves that the caller owns the shard, and locks its row until the end of the
 // transaction. It changes the row: where several servers write, each looks at its own copy,
 // and only what a transaction has changed is compared with the writes of the others.
-func fence(t txn, f store.Fence) error {
+func fence(t txn, f shard.Fence) error {
 	n, err := t.exec("UPDATE jetmon_shards SET writes = writes + 1 WHERE shard = ? AND owner = ? AND term = ?",
 		f.Shard, f.Node, f.Term)
 	if err != nil {
@@ -27,7 +28,7 @@ func fence(t txn, f store.Fence) error {
 // commit is the transaction. All of them lock in this order: shard, legacy rows,
 // outages, statuses, places. It answers every change of the group; those that do not fit
 // leave no trace.
-func (s *Store) commit(t txn, f store.Fence, group []*entry) error {
+func (s *Store) commit(t txn, f shard.Fence, group []*entry) error {
 	if err := fence(t, f); err != nil {
 		return err
 	}
@@ -103,10 +104,10 @@ func (s *Store) writeLegacy(t txn, group []*entry) error {
 	return grouped(group, func(e *entry) write {
 		return write{e.From, e.To, e.At.UTC().Format(legacyTime), e.was.byRow}
 	}, func(w write, same []*entry) error {
-		shard := int(store.ShardOf(same[0].Bucket))
+		sh := int(shard.Of(same[0].Bucket))
 		query := `UPDATE jetpack_monitor_sites SET site_status = ?, last_status_change = ?
 	WHERE bucket_no BETWEEN ? AND ? AND monitor_active = 1 AND `
-		args := []any{w.to, w.at, shard * store.BucketsPerShard, (shard+1)*store.BucketsPerShard - 1}
+		args := []any{w.to, w.at, sh * shard.BucketsPer, (sh+1)*shard.BucketsPer - 1}
 		switch {
 		case !w.byRow:
 		case w.from == check.StatusRunning: // which a status is that v1 does not have, too

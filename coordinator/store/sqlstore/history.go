@@ -7,13 +7,14 @@ import (
 	"strings"
 
 	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
 // KeepBallot implements store.History.
-func (s *Store) KeepBallot(ctx context.Context, f store.Fence, b store.Ballot) error {
+func (s *Store) KeepBallot(ctx context.Context, f shard.Fence, b store.Ballot) error {
 	if err := checkFence(f, b.Bucket); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/test/mariadb"
 )
@@ -35,7 +36,7 @@ func TestEditsOfTheTableAreSeenWhereNoTransactionIsReadOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	look := func(known store.Digest) store.SpanRead {
-		read, err := s.ReadSpan(t.Context(), store.Span{First: 1, Last: 1000}, map[store.ShardID]store.Digest{0: known})
+		read, err := s.ReadSpan(t.Context(), store.Span{First: 1, Last: 1000}, map[shard.ID]store.Digest{0: known})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +46,7 @@ func TestEditsOfTheTableAreSeenWhereNoTransactionIsReadOnly(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			if _, err := s.ReadSpan(context.WithoutCancel(t.Context()), store.Span{First: 1, Last: 1000},
-				map[store.ShardID]store.Digest{0: 0}); err != nil {
+				map[shard.ID]store.Digest{0: 0}); err != nil {
 				t.Errorf("while it is found out: %v", err)
 			}
 		})
@@ -94,7 +95,7 @@ func TestACommitThatAnotherServerHasOvertakenIsTriedAgain(t *testing.T) {
 			t.Fatalf("%d: creating a site: %v", errno, err)
 		}
 		left.Store(2)
-		lease, err := s.ClaimShard(t.Context(), 0, store.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
+		lease, err := s.ClaimShard(t.Context(), 0, shard.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
 		if err != nil {
 			t.Fatalf("%d: claiming: %v", errno, err)
 		}

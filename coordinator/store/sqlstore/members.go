@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
@@ -15,12 +15,12 @@ import (
 const forgotten = 24 * time.Hour
 
 // Announce implements store.Members.
-func (s *Store) Announce(ctx context.Context, m store.Member) error {
+func (s *Store) Announce(ctx context.Context, m shard.Member) error {
 	switch {
 	case m.Node == "" || len(m.Node) > maxName || len(m.Endpoint) > maxName:
 		return fault.New(fault.Invalid, "a node's name must have from 1 to %d bytes, its endpoint at most that", maxName)
-	case m.First > m.Last || m.Last >= store.Shards:
-		return fault.New(fault.Invalid, "shards %d to %d are no range of 0 to %d", m.First, m.Last, store.Shards-1)
+	case m.First > m.Last || m.Last >= shard.Count:
+		return fault.New(fault.Invalid, "shards %d to %d are no range of 0 to %d", m.First, m.Last, shard.Count-1)
 	}
 	err := s.transact(ctx, s.leases, func(t txn) error {
 		const update = "UPDATE jetmon_members SET endpoint = ?, first_shard = ?, last_shard = ?, expires_ms = ? WHERE node = ?"
@@ -58,8 +58,8 @@ func (s *Store) Retire(ctx context.Context, node string) error {
 }
 
 // ListMembers implements store.Members.
-func (s *Store) ListMembers(ctx context.Context, now time.Time) ([]store.Member, error) {
-	members, err := list(ctx, s.leases, func(rows *sql.Rows) (m store.Member, err error) {
+func (s *Store) ListMembers(ctx context.Context, now time.Time) ([]shard.Member, error) {
+	members, err := list(ctx, s.leases, func(rows *sql.Rows) (m shard.Member, err error) {
 		var expires int64
 		err = rows.Scan(&m.Node, &m.Endpoint, &m.First, &m.Last, &expires)
 		m.Expires = fromMillis(expires)

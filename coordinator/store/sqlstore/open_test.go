@@ -14,6 +14,7 @@ import (
 
 	"github.com/pressly/goose/v3"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/test/mariadb"
@@ -245,7 +246,7 @@ func TestADatabaseOfTheFirstReleaseIsBroughtUpToDateWithItsData(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		lease, err := s.ClaimShard(t.Context(), 0, store.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
+		lease, err := s.ClaimShard(t.Context(), 0, shard.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -283,7 +284,7 @@ func TestADatabaseOfTheFirstReleaseIsBroughtUpToDateWithItsData(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, want := range steps(site) {
-			notices, err := s.DueNotices(t.Context(), []store.ShardID{0}, time.Now(), 10)
+			notices, err := s.DueNotices(t.Context(), []shard.ID{0}, time.Now(), 10)
 			if err != nil || len(notices) != 1 || notices[0].Key != want.Key {
 				t.Fatalf("due %+v, %v; want %s", notices, err, want.Key)
 			}
@@ -477,7 +478,7 @@ func TestTheStoreOutlivesADatabaseThatIsKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lease, err := s.ClaimShard(t.Context(), 0, store.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
+	lease, err := s.ClaimShard(t.Context(), 0, shard.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -499,7 +500,7 @@ func TestTheStoreOutlivesADatabaseThatIsKilled(t *testing.T) {
 			t.Errorf("%d: committed %+v, after the restart %+v, %v", i, done, again, err)
 		}
 	}
-	if n, err := s.CountNotices(t.Context(), []store.ShardID{0}); n != 3 || err != nil {
+	if n, err := s.CountNotices(t.Context(), []shard.ID{0}); n != 3 || err != nil {
 		t.Errorf("%d notices, %v", n, err)
 	}
 }

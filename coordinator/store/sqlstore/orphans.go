@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -19,7 +20,7 @@ const orphaned = ` LEFT JOIN jetpack_monitor_sites l ON l.jetpack_monitor_site_i
 	WHERE o.end_ms = 0 AND l.jetpack_monitor_site_id IS NULL`
 
 // ListOrphans implements store.Orphans.
-func (s *Store) ListOrphans(ctx context.Context, shards []store.ShardID, limit int) ([]store.Outage, error) {
+func (s *Store) ListOrphans(ctx context.Context, shards []shard.ID, limit int) ([]store.Outage, error) {
 	if limit < 1 || limit > maxPage {
 		return nil, fault.InvalidField("limit", "must be from 1 to %d, is %d", maxPage, limit)
 	}
@@ -35,8 +36,8 @@ func (s *Store) ListOrphans(ctx context.Context, shards []store.ShardID, limit i
 }
 
 // EndOrphans implements store.Orphans.
-func (s *Store) EndOrphans(ctx context.Context, f store.Fence, ids []int64, at time.Time) (ended int, err error) {
-	if f.Node == "" || f.Shard >= store.Shards {
+func (s *Store) EndOrphans(ctx context.Context, f shard.Fence, ids []int64, at time.Time) (ended int, err error) {
+	if f.Node == "" || f.Shard >= shard.Count {
 		return 0, fault.New(fault.Fenced, "%q does not own shard %d", f.Node, f.Shard)
 	}
 	if len(ids) > maxOrphans {
@@ -46,7 +47,7 @@ func (s *Store) EndOrphans(ctx context.Context, f store.Fence, ids []int64, at t
 	for i, id := range ids {
 		among[i] = id
 	}
-	in, buckets := inShards("o.bucket", []store.ShardID{f.Shard})
+	in, buckets := inShards("o.bucket", []shard.ID{f.Shard})
 	err = s.write(ctx, func(t txn) error {
 		ended = 0
 		if err := fence(t, f); err != nil {

@@ -8,13 +8,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
 // DueNotices implements store.Outbox. A notice whose site has an older one, that is, one
 // with a lower place, waits, whether that one is due or not.
-func (s *Store) DueNotices(ctx context.Context, shards []store.ShardID, now time.Time, limit int) ([]store.Notice, error) {
+func (s *Store) DueNotices(ctx context.Context, shards []shard.ID, now time.Time, limit int) ([]store.Notice, error) {
 	if limit < 1 || limit > maxPage {
 		return nil, fault.InvalidField("limit", "must be from 1 to %d, is %d", maxPage, limit)
 	}
@@ -69,7 +70,7 @@ func reported(body string, ballot ballotRow) (store.Change, error) {
 }
 
 // inShards is the condition that a bucket is in one of the shards, as few ranges; "" for none.
-func inShards(column string, shards []store.ShardID) (condition string, args []any) {
+func inShards(column string, shards []shard.ID) (condition string, args []any) {
 	sorted := slices.Compact(slices.Sorted(slices.Values(shards)))
 	var ranges []string
 	for i := 0; i < len(sorted); {
@@ -79,7 +80,7 @@ func inShards(column string, shards []store.ShardID) (condition string, args []a
 			last = sorted[i]
 		}
 		ranges = append(ranges, column+" BETWEEN ? AND ?")
-		args = append(args, int(first)*store.BucketsPerShard, (int(last)+1)*store.BucketsPerShard-1)
+		args = append(args, int(first)*shard.BucketsPer, (int(last)+1)*shard.BucketsPer-1)
 	}
 	if len(ranges) == 0 {
 		return "", nil
@@ -117,7 +118,7 @@ func (s *Store) Postponed(ctx context.Context, n store.Notice, next time.Time, w
 }
 
 // CountNotices implements store.Outbox.
-func (s *Store) CountNotices(ctx context.Context, shards []store.ShardID) (count int, err error) {
+func (s *Store) CountNotices(ctx context.Context, shards []shard.ID) (count int, err error) {
 	in, args := inShards("bucket", shards)
 	if in == "" {
 		return 0, nil

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
@@ -14,25 +14,25 @@ import (
 const maxName = 255
 
 // ClaimShard implements store.Ownership.
-func (s *Store) ClaimShard(ctx context.Context, shard store.ShardID, o store.Owner, now time.Time) (store.Lease, error) {
+func (s *Store) ClaimShard(ctx context.Context, id shard.ID, o shard.Owner, now time.Time) (shard.Lease, error) {
 	switch {
-	case shard >= store.Shards:
-		return store.Lease{}, fault.New(fault.Invalid, "there is no shard %d", shard)
+	case id >= shard.Count:
+		return shard.Lease{}, fault.New(fault.Invalid, "there is no shard %d", id)
 	case o.Node == "" || len(o.Node) > maxName || len(o.Endpoint) > maxName:
-		return store.Lease{}, fault.New(fault.Invalid, "a node's name must have from 1 to %d bytes, its endpoint at most that", maxName)
+		return shard.Lease{}, fault.New(fault.Invalid, "a node's name must have from 1 to %d bytes, its endpoint at most that", maxName)
 	}
-	claim := store.Lease{Shard: shard, Node: o.Node, Endpoint: o.Endpoint, Expires: fromMillis(toMillis(now.Add(o.TTL)))}
+	claim := shard.Lease{Shard: id, Node: o.Node, Endpoint: o.Endpoint, Expires: fromMillis(toMillis(now.Add(o.TTL)))}
 	err := s.transact(ctx, s.leases, func(t txn) (err error) {
 		claim.Term, err = s.claim(t, claim, now)
 		return err
 	})
 	if err != nil {
-		return store.Lease{}, s.fault(fmt.Sprintf("claim shard %d", shard), err)
+		return shard.Lease{}, s.fault(fmt.Sprintf("claim shard %d", id), err)
 	}
 	return claim, nil
 }
 
-func (s *Store) claim(t txn, claim store.Lease, now time.Time) (term uint64, err error) {
+func (s *Store) claim(t txn, claim shard.Lease, now time.Time) (term uint64, err error) {
 	var owner string
 	var expires int64
 	found, err := t.find([]any{&owner, &term, &expires},
@@ -62,7 +62,7 @@ func (s *Store) claim(t txn, claim store.Lease, now time.Time) (term uint64, err
 }
 
 // RenewShard implements store.Ownership.
-func (s *Store) RenewShard(ctx context.Context, l store.Lease, expires time.Time) (store.Lease, error) {
+func (s *Store) RenewShard(ctx context.Context, l shard.Lease, expires time.Time) (shard.Lease, error) {
 	l.Expires = fromMillis(toMillis(expires))
 	err := s.transact(ctx, s.leases, func(t txn) error {
 		n, err := t.exec("UPDATE jetmon_shards SET expires_ms = ?, writes = writes + 1 WHERE shard = ? AND owner = ? AND term = ?",
@@ -73,13 +73,13 @@ func (s *Store) RenewShard(ctx context.Context, l store.Lease, expires time.Time
 		return err
 	})
 	if err != nil {
-		return store.Lease{}, s.fault(fmt.Sprintf("renew shard %d", l.Shard), err)
+		return shard.Lease{}, s.fault(fmt.Sprintf("renew shard %d", l.Shard), err)
 	}
 	return l, nil
 }
 
 // ReleaseShard implements store.Ownership.
-func (s *Store) ReleaseShard(ctx context.Context, l store.Lease) error {
+func (s *Store) ReleaseShard(ctx context.Context, l shard.Lease) error {
 	err := s.transact(ctx, s.leases, func(t txn) error {
 		_, err := t.exec("UPDATE jetmon_shards SET owner = '', expires_ms = 0, writes = writes + 1 WHERE shard = ? AND owner = ? AND term = ?",
 			l.Shard, l.Node, l.Term)
@@ -92,8 +92,8 @@ func (s *Store) ReleaseShard(ctx context.Context, l store.Lease) error {
 }
 
 // ListShards implements store.Ownership.
-func (s *Store) ListShards(ctx context.Context) ([]store.Lease, error) {
-	leases, err := list(ctx, s.leases, func(rows *sql.Rows) (l store.Lease, err error) {
+func (s *Store) ListShards(ctx context.Context) ([]shard.Lease, error) {
+	leases, err := list(ctx, s.leases, func(rows *sql.Rows) (l shard.Lease, err error) {
 		var expires int64
 		err = rows.Scan(&l.Shard, &l.Node, &l.Endpoint, &l.Term, &expires)
 		l.Expires = fromMillis(expires)

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/test/mariadb"
 )
 
@@ -15,10 +15,10 @@ import (
 func TestATransactionThatHangsHoldsUpTheLeaseOfItsShardOnly(t *testing.T) {
 	t.Parallel()
 	s := open(t, mariadb.Start(t), Options{Migrate: true})
-	leases := make([]store.Lease, store.Shards)
+	leases := make([]shard.Lease, shard.Count)
 	for i := range leases {
 		var err error
-		if leases[i], err = s.ClaimShard(t.Context(), store.ShardID(i), store.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0)); err != nil {
+		if leases[i], err = s.ClaimShard(t.Context(), shard.ID(i), shard.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0)); err != nil {
 			t.Fatal(err)
 		}
 	}

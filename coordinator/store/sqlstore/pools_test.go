@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/mariadb"
@@ -79,13 +80,13 @@ func TestCallersOfTheAPIHoldUpNothingThatKeepsTheCoordinatorAlive(t *testing.T) 
 	t.Parallel()
 	dsn := mariadb.Start(t)
 	s := open(t, dsn, Options{Migrate: true})
-	site, err := s.CreateSite(t.Context(), store.Site{BlogID: 1, Bucket: 5 * store.BucketsPerShard, URL: "http://example.com/", Interval: time.Minute})
+	site, err := s.CreateSite(t.Context(), store.Site{BlogID: 1, Bucket: 5 * shard.BucketsPer, URL: "http://example.com/", Interval: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
-	leases := make([]store.Lease, store.Shards)
+	leases := make([]shard.Lease, shard.Count)
 	for i := range leases {
-		if leases[i], err = s.ClaimShard(t.Context(), store.ShardID(i), store.Owner{Node: "a", TTL: time.Minute}, time.Now()); err != nil {
+		if leases[i], err = s.ClaimShard(t.Context(), shard.ID(i), shard.Owner{Node: "a", TTL: time.Minute}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -103,15 +104,15 @@ func TestCallersOfTheAPIHoldUpNothingThatKeepsTheCoordinatorAlive(t *testing.T) 
 	})
 	for name, call := range map[string]func(context.Context) error{
 		"announcing": func(ctx context.Context) error {
-			return s.Announce(ctx, store.Member{Node: "a", Endpoint: "a:1", Expires: time.Now().Add(time.Minute)})
+			return s.Announce(ctx, shard.Member{Node: "a", Endpoint: "a:1", Expires: time.Now().Add(time.Minute)})
 		},
 		"reading who owns what": func(ctx context.Context) error { _, err := s.ListShards(ctx); return err },
 		"reading who is there":  func(ctx context.Context) error { _, err := s.ListMembers(ctx, time.Now()); return err },
 		"reading notices": func(ctx context.Context) error {
-			_, err := s.DueNotices(ctx, []store.ShardID{1, 2}, time.Now(), 10)
+			_, err := s.DueNotices(ctx, []shard.ID{1, 2}, time.Now(), 10)
 			return err
 		},
-		"counting notices":        func(ctx context.Context) error { _, err := s.CountNotices(ctx, []store.ShardID{1, 2}); return err },
+		"counting notices":        func(ctx context.Context) error { _, err := s.CountNotices(ctx, []shard.ID{1, 2}); return err },
 		"taking a notice off":     func(ctx context.Context) error { return s.Delivered(ctx, store.Notice{ID: 1}, time.Now()) },
 		"keeping what is suspect": func(ctx context.Context) error { return s.KeepSuspects(ctx, leases[1].Fence(), nil, []check.SiteID{1}) },
 		"renewing leases": func(ctx context.Context) error {

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -43,7 +44,7 @@ const (
 // aggregate of a hash in which no two texts cancel or swap unseen. Its shards are to be
 // filled in.
 func spanDigests(fold string) string {
-	return strings.NewReplacer("{size}", strconv.Itoa(store.BucketsPerShard),
+	return strings.NewReplacer("{size}", strconv.Itoa(shard.BucketsPer),
 		"{rows}", fmt.Sprintf(fold, digestedRow), "{settings}", fmt.Sprintf(fold, digestedSettings)).Replace(digestsQuery)
 }
 
@@ -51,7 +52,7 @@ func spanDigests(fold string) string {
 type rowReader func(ctx context.Context, query string, args []int64, f func([]driver.Value) error) error
 
 // ReadSpan implements store.Sites.
-func (s *Store) ReadSpan(ctx context.Context, span store.Span, known map[store.ShardID]store.Digest) (store.SpanRead, error) {
+func (s *Store) ReadSpan(ctx context.Context, span store.Span, known map[shard.ID]store.Digest) (store.SpanRead, error) {
 	if span.First < 1 || span.First > span.Last || len(known) == 0 {
 		return store.SpanRead{}, fault.New(fault.Invalid, "sites %d to %d of %d shards are none", span.First, span.Last, len(known))
 	}
@@ -67,17 +68,17 @@ func (s *Store) ReadSpan(ctx context.Context, span store.Span, known map[store.S
 }
 
 // readWhole is ReadSpan where there are no digests.
-func (s *Store) readWhole(ctx context.Context, span store.Span, known map[store.ShardID]store.Digest) (read store.SpanRead, err error) {
-	read.Digests = make(map[store.ShardID]store.Digest, len(known))
+func (s *Store) readWhole(ctx context.Context, span store.Span, known map[shard.ID]store.Digest) (read store.SpanRead, err error) {
+	read.Digests = make(map[shard.ID]store.Digest, len(known))
 	read.Changed = slices.Sorted(maps.Keys(known))
-	for _, shard := range read.Changed {
-		read.Digests[shard] = 0
+	for _, id := range read.Changed {
+		read.Digests[id] = 0
 	}
 	rows, err := s.readSpan(ctx, s.each, span, read.Changed)
 	if err != nil {
 		return read, err
 	}
-	wanted := func(x store.Site) bool { return !x.Paused && slices.Contains(read.Changed, store.ShardOf(x.Bucket)) }
+	wanted := func(x store.Site) bool { return !x.Paused && slices.Contains(read.Changed, shard.Of(x.Bucket)) }
 	err = s.handOver(ctx, rows, wanted, func(part []store.Site) error {
 		read.Sites = append(read.Sites, part...)
 		return nil
@@ -88,7 +89,7 @@ func (s *Store) readWhole(ctx context.Context, span store.Span, known map[store.
 
 // readEdited is ReadSpan where there are. As all comes from one moment, no row is doubtful:
 // a site that is down without an open outage is what somebody else called down.
-func (s *Store) readEdited(ctx context.Context, span store.Span, known map[store.ShardID]store.Digest) (read store.SpanRead, err error) {
+func (s *Store) readEdited(ctx context.Context, span store.Span, known map[shard.ID]store.Digest) (read store.SpanRead, err error) {
 	err = s.snapshot(ctx, func(each rowReader) (err error) {
 		if read, err = s.digest(ctx, each, span, known); err != nil || len(read.Changed) == 0 {
 			return err
@@ -104,25 +105,25 @@ func (s *Store) readEdited(ctx context.Context, span store.Span, known map[store
 }
 
 // digest reads the digests of a span and compares them with those that are known.
-func (s *Store) digest(ctx context.Context, each rowReader, span store.Span, known map[store.ShardID]store.Digest) (store.SpanRead, error) {
+func (s *Store) digest(ctx context.Context, each rowReader, span store.Span, known map[shard.ID]store.Digest) (store.SpanRead, error) {
 	shards := slices.Sorted(maps.Keys(known))
-	read := store.SpanRead{Digests: make(map[store.ShardID]store.Digest, len(known))}
-	halves := map[store.ShardID][4]int64{} // what is folded, and of how many, of both
+	read := store.SpanRead{Digests: make(map[shard.ID]store.Digest, len(known))}
+	halves := map[shard.ID][4]int64{} // what is folded, and of how many, of both
 	first, last := int64(span.First), int64(span.Last)
 	query := strings.ReplaceAll(s.dsn.dialect.digests, "{shards}", listOf(shards))
 	err := each(ctx, query, []int64{first, last, first, last, first, last}, func(v []driver.Value) error {
-		var shard, half, folded, count number
-		err := errors.Join(shard.Scan(v[0]), half.Scan(v[1]), folded.Scan(v[2]), count.Scan(v[3]))
-		h := halves[store.ShardID(shard)]
+		var id, half, folded, count number
+		err := errors.Join(id.Scan(v[0]), half.Scan(v[1]), folded.Scan(v[2]), count.Scan(v[3]))
+		h := halves[shard.ID(id)]
 		h[2*half], h[2*half+1] = int64(folded), int64(count)
-		halves[store.ShardID(shard)] = h
+		halves[shard.ID(id)] = h
 		return err
 	})
-	for _, shard := range shards {
-		read.Rows += int(halves[shard][1])
-		read.Digests[shard] = digestOf(halves[shard])
-		if known[shard] != read.Digests[shard] {
-			read.Changed = append(read.Changed, shard)
+	for _, id := range shards {
+		read.Rows += int(halves[id][1])
+		read.Digests[id] = digestOf(halves[id])
+		if known[id] != read.Digests[id] {
+			read.Changed = append(read.Changed, id)
 		}
 	}
 	return read, err
@@ -138,7 +139,7 @@ func digestOf(halves [4]int64) store.Digest {
 	return store.Digest(binary.BigEndian.Uint64(sum[:]) | 1)
 }
 
-func listOf(shards []store.ShardID) string {
+func listOf(shards []shard.ID) string {
 	var list []string
 	for _, s := range shards {
 		list = append(list, strconv.Itoa(int(s)))
@@ -147,8 +148,8 @@ func listOf(shards []store.ShardID) string {
 }
 
 // readSpan reads the active rows of some shards in a span.
-func (s *Store) readSpan(ctx context.Context, each rowReader, span store.Span, shards []store.ShardID) ([]siteRow, error) {
-	const size = store.BucketsPerShard
+func (s *Store) readSpan(ctx context.Context, each rowReader, span store.Span, shards []shard.ID) ([]siteRow, error) {
+	const size = shard.BucketsPer
 	after, last := int64(span.First)-1, int64(span.Last)
 	rows, err := s.readRows(ctx, each, nil, pageRows, after, last,
 		int64(slices.Min(shards))*size, int64(slices.Max(shards))*size+size-1, math.MaxInt64)
@@ -156,7 +157,7 @@ func (s *Store) readSpan(ctx context.Context, each rowReader, span store.Span, s
 		return nil, err
 	}
 	rows = slices.DeleteFunc(rows, func(r siteRow) bool {
-		return !slices.Contains(shards, store.ShardOf(check.BucketID(r.bucket)))
+		return !slices.Contains(shards, shard.Of(check.BucketID(r.bucket)))
 	})
 	if len(rows) == 0 {
 		return nil, nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -18,7 +19,7 @@ func TestMigratingFindsWhatAnOlderVersionTold(t *testing.T) {
 	onEach(t, func(t *testing.T, dsn string) {
 		db := database(t, dsn)
 		off := open(t, dsn, Options{})
-		lease, err := off.ClaimShard(t.Context(), 0, store.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
+		lease, err := off.ClaimShard(t.Context(), 0, shard.Owner{Node: "a", TTL: time.Minute}, time.Unix(1e9, 0))
 		if err != nil {
 			t.Fatal(err)
 		}

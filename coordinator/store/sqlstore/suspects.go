@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -19,7 +20,7 @@ const (
 )
 
 // KeepSuspects implements store.Suspects.
-func (s *Store) KeepSuspects(ctx context.Context, f store.Fence, keep []store.Suspect, forget []check.SiteID) error {
+func (s *Store) KeepSuspects(ctx context.Context, f shard.Fence, keep []store.Suspect, forget []check.SiteID) error {
 	rows, err := suspectRows(f, keep)
 	if err != nil {
 		return err
@@ -50,8 +51,8 @@ func (s *Store) KeepSuspects(ctx context.Context, f store.Fence, keep []store.Su
 }
 
 // suspectRows checks suspects and returns their rows.
-func suspectRows(f store.Fence, keep []store.Suspect) ([][]any, error) {
-	if f.Node == "" || f.Shard >= store.Shards {
+func suspectRows(f shard.Fence, keep []store.Suspect) ([][]any, error) {
+	if f.Node == "" || f.Shard >= shard.Count {
 		return nil, fault.New(fault.Fenced, "%q does not own shard %d", f.Node, f.Shard)
 	}
 	if len(keep) > maxSuspects {
@@ -85,25 +86,25 @@ func suspectRows(f store.Fence, keep []store.Suspect) ([][]any, error) {
 // removeSuspects deletes those of the sites that are there. It looks for them first:
 // deleting what is not there would lock the gap between two shards, in which another
 // owner may be inserting at the same moment.
-func removeSuspects(t txn, shard store.ShardID, sites []any) error {
+func removeSuspects(t txn, s shard.ID, sites []any) error {
 	return inParts(sites, func(part []any) error {
 		there, err := t.ids("SELECT site_id FROM jetmon_suspects WHERE shard = ? AND site_id IN "+marks(len(part)),
-			append([]any{shard}, part...)...)
+			append([]any{s}, part...)...)
 		if err != nil || len(there) == 0 {
 			return err
 		}
 		_, err = t.exec("DELETE FROM jetmon_suspects WHERE shard = ? AND site_id IN "+marks(len(there)),
-			append([]any{shard}, there...)...)
+			append([]any{s}, there...)...)
 		return err
 	})
 }
 
 // ListSuspects implements store.Suspects. Rows of sites that are gone, or in another
 // shard, are left out and deleted. That needs no fence: they mean nothing to any owner.
-func (s *Store) ListSuspects(ctx context.Context, shard store.ShardID) ([]store.Suspect, error) {
-	doing := fmt.Sprintf("read the suspects of shard %d", shard)
+func (s *Store) ListSuspects(ctx context.Context, id shard.ID) ([]store.Suspect, error) {
+	doing := fmt.Sprintf("read the suspects of shard %d", id)
 	var gone []any
-	first := int(shard) * store.BucketsPerShard
+	first := int(id) * shard.BucketsPer
 	suspects, err := list(ctx, s.reader, func(rows *sql.Rows) (x store.Suspect, err error) {
 		var at int64
 		var there number
@@ -116,14 +117,14 @@ func (s *Store) ListSuspects(ctx context.Context, shard store.ShardID) ([]store.
 		return x, err
 	}, `SELECT s.site_id, s.bucket, s.at_ms, s.url, s.state, l.jetpack_monitor_site_id FROM jetmon_suspects s
 	LEFT JOIN jetpack_monitor_sites l ON l.jetpack_monitor_site_id = s.site_id AND l.bucket_no BETWEEN ? AND ?
-	WHERE s.shard = ? ORDER BY s.site_id`, first, first+store.BucketsPerShard-1, shard)
+	WHERE s.shard = ? ORDER BY s.site_id`, first, first+shard.BucketsPer-1, id)
 	if err != nil {
 		return nil, s.fault(doing, err)
 	}
 	if len(gone) > 0 {
 		suspects = slices.DeleteFunc(suspects, func(x store.Suspect) bool { return x.SiteID == 0 })
-		if err := s.write(ctx, func(t txn) error { return removeSuspects(t, shard, gone) }); err != nil {
-			s.log.Warn("suspects whose sites are gone were not deleted", "shard", shard, "error", err)
+		if err := s.write(ctx, func(t txn) error { return removeSuspects(t, id, gone) }); err != nil {
+			s.log.Warn("suspects whose sites are gone were not deleted", "shard", id, "error", err)
 		}
 	}
 	return suspects, nil

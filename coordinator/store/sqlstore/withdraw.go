@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -63,23 +63,23 @@ func takeOff(t txn, notices []waiting) error {
 }
 
 // Mute implements store.Outbox.
-func (s *Store) Mute(ctx context.Context, f store.Fence, limit int) (withdrawn int, err error) {
+func (s *Store) Mute(ctx context.Context, f shard.Fence, limit int) (withdrawn int, err error) {
 	switch {
 	case limit < 1 || limit > maxWithdraw:
 		return 0, fault.InvalidField("limit", "must be from 1 to %d, is %d", maxWithdraw, limit)
-	case f.Node == "" || f.Shard >= store.Shards:
+	case f.Node == "" || f.Shard >= shard.Count:
 		return 0, fault.New(fault.Fenced, "%q does not own shard %d", f.Node, f.Shard)
 	}
 	err = s.write(ctx, func(t txn) error {
 		if err := fence(t, f); err != nil {
 			return err
 		}
-		in, args := inShards("bucket", []store.ShardID{f.Shard})
+		in, args := inShards("bucket", []shard.ID{f.Shard})
 		if _, err := t.exec("UPDATE jetmon_site_status SET untold = ? WHERE untold = ? AND "+in,
 			append([]any{othersToo, allTold}, args...)...); err != nil {
 			return err
 		}
-		in, args = inShards("o.bucket", []store.ShardID{f.Shard})
+		in, args = inShards("o.bucket", []shard.ID{f.Shard})
 		notices, err := t.waiting(" WHERE "+in+" ORDER BY o.site_id, "+placeOf("o")+" LIMIT ?", append(args, limit)...)
 		withdrawn = len(notices)
 		if err != nil || withdrawn == 0 {
@@ -125,7 +125,7 @@ func (s *Store) unsure(t txn, notices []waiting) error {
 }
 
 // CountUntold implements store.Outbox.
-func (s *Store) CountUntold(ctx context.Context, shards []store.ShardID) (count int, err error) {
+func (s *Store) CountUntold(ctx context.Context, shards []shard.ID) (count int, err error) {
 	in, args := inShards("bucket", shards)
 	if in == "" {
 		return 0, nil

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -82,10 +83,10 @@ func foreignKey(t *testing.T, db Database) {
 func fenced(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	site := create(t, s, aSite(url(1)))
-	_, err := s.Commit(t.Context(), store.Fence{Shard: 0, Node: "a", Term: 1}, opening(site, "k"))
+	_, err := s.Commit(t.Context(), shard.Fence{Shard: 0, Node: "a", Term: 1}, opening(site, "k"))
 	wantKind(t, err, fault.Fenced) // nobody ever claimed it
 	valid, other := own(t, s, "a", 7), own(t, s, "a", 100)
-	for _, f := range []store.Fence{
+	for _, f := range []shard.Fence{
 		{Shard: valid.Shard, Node: valid.Node, Term: valid.Term + 1},
 		{Shard: valid.Shard, Node: valid.Node, Term: valid.Term - 1},
 		{Shard: valid.Shard, Node: "b", Term: valid.Term},
@@ -98,8 +99,8 @@ func fenced(t *testing.T, db Database) {
 		wantKind(t, err, fault.Fenced)
 		wantKind(t, s.KeepBallot(t.Context(), f, aBallot(site)), fault.Fenced)
 	}
-	must(t, s.ReleaseShard(t.Context(), store.Lease{Shard: valid.Shard, Node: valid.Node, Term: valid.Term}))
-	for _, f := range []store.Fence{valid, {Shard: valid.Shard, Term: valid.Term}} {
+	must(t, s.ReleaseShard(t.Context(), shard.Lease{Shard: valid.Shard, Node: valid.Node, Term: valid.Term}))
+	for _, f := range []shard.Fence{valid, {Shard: valid.Shard, Term: valid.Term}} {
 		_, err = s.Commit(t.Context(), f, opening(site, "k"))
 		wantKind(t, err, fault.Fenced)
 	}

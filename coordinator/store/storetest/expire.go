@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -19,7 +20,7 @@ func expireTests() []test {
 	}
 }
 
-func expire(t *testing.T, s store.Store, f store.Fence, e store.Expiry, limit int) int {
+func expire(t *testing.T, s store.Store, f shard.Fence, e store.Expiry, limit int) int {
 	t.Helper()
 	return get[int](t)(s.Expire(t.Context(), f, e, limit))
 }
@@ -66,7 +67,7 @@ func expireBallots(t *testing.T, db Database) {
 }
 
 // outageOver makes an outage and its end, both told.
-func outageOver(t *testing.T, s store.Store, f store.Fence, site store.Site, key string) int64 {
+func outageOver(t *testing.T, s store.Store, f shard.Fence, site store.Site, key string) int64 {
 	t.Helper()
 	done := get[store.Committed](t)(s.Commit(t.Context(), f, opening(site, key+"-down")))
 	get[store.Committed](t)(s.Commit(t.Context(), f, closing(site, check.StatusDown, key+"-up")))
@@ -159,7 +160,7 @@ func expireFenced(t *testing.T, db Database) {
 	other := own(t, s, "a", 100)
 	own(t, s, "a", 7) // its next life
 	all := store.Expiry{Ballots: after(1000 * time.Hour), Outages: after(1000 * time.Hour)}
-	for _, f := range []store.Fence{old, {}, {Shard: old.Shard, Node: "b", Term: old.Term + 1}, {Shard: 200, Node: "a", Term: 1}} {
+	for _, f := range []shard.Fence{old, {}, {Shard: old.Shard, Node: "b", Term: old.Term + 1}, {Shard: 200, Node: "a", Term: 1}} {
 		_, err := s.Expire(t.Context(), f, all, 10)
 		wantKind(t, err, fault.Fenced)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -17,7 +18,7 @@ func fenceTests() []test {
 }
 
 // fencedCalls are all the methods of a store that prove the ownership of a shard, by name.
-func fencedCalls(s store.Store, site store.Site, l store.Lease) map[string]func(*testing.T, int) error {
+func fencedCalls(s store.Store, site store.Site, l shard.Lease) map[string]func(*testing.T, int) error {
 	return map[string]func(*testing.T, int) error{
 		"Commit": func(t *testing.T, n int) error {
 			_, err := s.Commit(t.Context(), l.Fence(), opening(site, fmt.Sprint("alone-", n)))
@@ -55,13 +56,13 @@ func fencedCalls(s store.Store, site store.Site, l store.Lease) map[string]func(
 func fencesChangeTheirRow(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	site := create(t, s, aSite(url(1)))
-	shard := store.ShardOf(site.Bucket)
-	calls := fencedCalls(s, site, store.Lease{})
+	id := shard.Of(site.Bucket)
+	calls := fencedCalls(s, site, shard.Lease{})
 	all := reflect.TypeFor[store.Store]()
 	for i := range all.NumMethod() {
 		m := all.Method(i)
 		for j := range m.Type.NumIn() {
-			if in := m.Type.In(j); in != reflect.TypeFor[store.Fence]() && in != reflect.TypeFor[store.Lease]() {
+			if in := m.Type.In(j); in != reflect.TypeFor[shard.Fence]() && in != reflect.TypeFor[shard.Lease]() {
 				continue
 			}
 			if calls[m.Name] == nil {
@@ -71,12 +72,12 @@ func fencesChangeTheirRow(t *testing.T, db Database) {
 	}
 	for name := range calls {
 		for n := range 3 {
-			lease := get[store.Lease](t)(s.ClaimShard(t.Context(), shard, anOwner("a"), after(time.Minute)))
-			before := db.Int(t, "SELECT writes FROM jetmon_shards WHERE shard = ?", shard)
+			lease := get[shard.Lease](t)(s.ClaimShard(t.Context(), id, anOwner("a"), after(time.Minute)))
+			before := db.Int(t, "SELECT writes FROM jetmon_shards WHERE shard = ?", id)
 			if err := fencedCalls(s, site, lease)[name](t, n); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			if writes := db.Int(t, "SELECT writes FROM jetmon_shards WHERE shard = ?", shard); writes <= before {
+			if writes := db.Int(t, "SELECT writes FROM jetmon_shards WHERE shard = ?", id); writes <= before {
 				t.Errorf("%s, time %d: the row of its shard has counted %d writes, and %d before", name, n+1, writes, before)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -26,7 +27,7 @@ func groupTests() []test {
 	}
 }
 
-func commitAll(t testing.TB, s store.Store, f store.Fence, group []store.Change) []store.CommitResult {
+func commitAll(t testing.TB, s store.Store, f shard.Fence, group []store.Change) []store.CommitResult {
 	t.Helper()
 	return get[[]store.CommitResult](t)(s.CommitAll(t.Context(), f, group))
 }
@@ -201,7 +202,7 @@ func groupFenced(t *testing.T, db Database) {
 	valid, other := own(t, s, "a", 7), own(t, s, "a", 100)
 	sites := someSites(t, db, s, 7, 2)
 	group := []store.Change{opening(sites[0], "k0"), opening(sites[1], "k1")}
-	for _, f := range []store.Fence{
+	for _, f := range []shard.Fence{
 		{Shard: valid.Shard, Node: valid.Node, Term: valid.Term + 1}, {Shard: valid.Shard, Node: "b", Term: valid.Term},
 		{Shard: valid.Shard, Term: valid.Term}, other, {},
 	} {
@@ -255,10 +256,10 @@ func raceGroup(t *testing.T, db Database) {
 func raceGroupShards(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	const size = 15
-	var fences [racers]store.Fence
+	var fences [racers]shard.Fence
 	var sites [racers][]store.Site
 	for n := range racers {
-		bucket := check.BucketID(n * store.BucketsPerShard)
+		bucket := check.BucketID(n * shard.BucketsPer)
 		fences[n], sites[n] = own(t, s, "a", bucket), someSites(t, db, s, bucket, size)
 	}
 	won, lost := race(t, db, func(n int, s store.Store) error {

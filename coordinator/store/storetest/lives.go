@@ -8,6 +8,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -19,7 +20,7 @@ type life struct {
 	db     Database
 	r      *rand.Rand
 	stores map[bool]store.Store // by legacy writes
-	fence  store.Fence
+	fence  shard.Fence
 
 	id   check.SiteID
 	now  time.Time

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -21,13 +22,13 @@ func memberTests() []test {
 	}
 }
 
-func aMember(node string, expires time.Duration) store.Member {
-	return store.Member{Node: node, Endpoint: node + ".example:7800", First: 0, Last: store.Shards - 1, Expires: after(expires)}
+func aMember(node string, expires time.Duration) shard.Member {
+	return shard.Member{Node: node, Endpoint: node + ".example:7800", First: 0, Last: shard.Count - 1, Expires: after(expires)}
 }
 
-func members(t testing.TB, s store.Store, now time.Duration) []store.Member {
+func members(t testing.TB, s store.Store, now time.Duration) []shard.Member {
 	t.Helper()
-	return get[[]store.Member](t)(s.ListMembers(t.Context(), after(now)))
+	return get[[]shard.Member](t)(s.ListMembers(t.Context(), after(now)))
 }
 
 func memberExpires(t *testing.T, db Database) {
@@ -35,10 +36,10 @@ func memberExpires(t *testing.T, db Database) {
 	a, b := aMember("b-node", 15*time.Second), aMember("A-node", 20*time.Second)
 	must(t, s.Announce(t.Context(), a))
 	must(t, s.Announce(t.Context(), b))
-	wantEqual(t, members(t, s, 0), []store.Member{b, a}) // by bytes
-	wantEqual(t, members(t, db.Open(t, false), 15*time.Second-time.Millisecond), []store.Member{b, a})
-	wantEqual(t, members(t, s, 15*time.Second), []store.Member{b})
-	wantEqual(t, members(t, s, time.Hour), []store.Member(nil))
+	wantEqual(t, members(t, s, 0), []shard.Member{b, a}) // by bytes
+	wantEqual(t, members(t, db.Open(t, false), 15*time.Second-time.Millisecond), []shard.Member{b, a})
+	wantEqual(t, members(t, s, 15*time.Second), []shard.Member{b})
+	wantEqual(t, members(t, s, time.Hour), []shard.Member(nil))
 }
 
 func memberAgain(t *testing.T, db Database) {
@@ -46,10 +47,10 @@ func memberAgain(t *testing.T, db Database) {
 	must(t, s.Announce(t.Context(), aMember("a", time.Second)))
 	other := aMember("other", time.Minute)
 	must(t, s.Announce(t.Context(), other))
-	m := store.Member{Node: "a", Endpoint: "", First: 3, Last: 3, Expires: after(time.Minute)}
+	m := shard.Member{Node: "a", Endpoint: "", First: 3, Last: 3, Expires: after(time.Minute)}
 	for range 2 {
 		must(t, s.Announce(t.Context(), m))
-		wantEqual(t, members(t, s, 0), []store.Member{m, other})
+		wantEqual(t, members(t, s, 0), []shard.Member{m, other})
 	}
 }
 
@@ -59,20 +60,20 @@ func memberRetires(t *testing.T, db Database) {
 	must(t, s.Announce(t.Context(), aMember("b", time.Minute)))
 	for range 2 {
 		must(t, s.Retire(t.Context(), "a"))
-		wantEqual(t, members(t, s, 0), []store.Member{aMember("b", time.Minute)})
+		wantEqual(t, members(t, s, 0), []shard.Member{aMember("b", time.Minute)})
 	}
 	must(t, s.Announce(t.Context(), aMember("a", time.Hour)))
-	wantEqual(t, members(t, s, 0), []store.Member{aMember("a", time.Hour), aMember("b", time.Minute)})
+	wantEqual(t, members(t, s, 0), []shard.Member{aMember("a", time.Hour), aMember("b", time.Minute)})
 }
 
 func badMembers(t *testing.T, db Database) {
 	s := db.Open(t, true)
-	for name, spoil := range map[string]func(*store.Member){
-		"no name":             func(m *store.Member) { m.Node = "" },
-		"a long name":         func(m *store.Member) { m.Node = strings.Repeat("n", 256) },
-		"a long endpoint":     func(m *store.Member) { m.Endpoint = strings.Repeat("e", 256) },
-		"shards in disorder":  func(m *store.Member) { m.First, m.Last = 4, 3 },
-		"a shard beyond them": func(m *store.Member) { m.Last = store.Shards },
+	for name, spoil := range map[string]func(*shard.Member){
+		"no name":             func(m *shard.Member) { m.Node = "" },
+		"a long name":         func(m *shard.Member) { m.Node = strings.Repeat("n", 256) },
+		"a long endpoint":     func(m *shard.Member) { m.Endpoint = strings.Repeat("e", 256) },
+		"shards in disorder":  func(m *shard.Member) { m.First, m.Last = 4, 3 },
+		"a shard beyond them": func(m *shard.Member) { m.Last = shard.Count },
 	} {
 		m := aMember("a", time.Minute)
 		spoil(&m)
@@ -80,7 +81,7 @@ func badMembers(t *testing.T, db Database) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	wantEqual(t, members(t, s, 0), []store.Member(nil))
+	wantEqual(t, members(t, s, 0), []shard.Member(nil))
 }
 
 func membersForgotten(t *testing.T, db Database) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -132,7 +133,7 @@ func (m *model) invent(random *rand.Rand, sites []store.Site) store.Change {
 	return c
 }
 
-func (m *model) commit(t *testing.T, s store.Store, f store.Fence, c store.Change) {
+func (m *model) commit(t *testing.T, s store.Store, f shard.Fence, c store.Change) {
 	t.Helper()
 	got, err := s.Commit(t.Context(), f, c)
 	m.take(t, c, got, err)

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -46,7 +47,7 @@ func wantUntold(t testing.TB, s store.Store, id check.SiteID, want *store.Known)
 				wantEqual(t, scanned, site)
 			}
 		}
-		for _, read := range get[store.SpanRead](t)(s.ReadSpan(t.Context(), everywhere, map[store.ShardID]store.Digest{store.ShardOf(site.Bucket): 0})).Sites {
+		for _, read := range get[store.SpanRead](t)(s.ReadSpan(t.Context(), everywhere, map[shard.ID]store.Digest{shard.Of(site.Bucket): 0})).Sites {
 			if read.ID == id {
 				wantEqual(t, read, site)
 			}

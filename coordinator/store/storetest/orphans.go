@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -29,12 +30,12 @@ func deleteRow(t testing.TB, db Database, id check.SiteID) {
 }
 
 // goDown opens an outage.
-func goDown(t testing.TB, s store.Store, f store.Fence, site store.Site) int64 {
+func goDown(t testing.TB, s store.Store, f shard.Fence, site store.Site) int64 {
 	t.Helper()
 	return get[store.Committed](t)(s.Commit(t.Context(), f, opening(site, fmt.Sprint("down-", site.ID)))).OutageID
 }
 
-func orphans(t testing.TB, s store.Store, shards ...store.ShardID) (ids []int64) {
+func orphans(t testing.TB, s store.Store, shards ...shard.ID) (ids []int64) {
 	t.Helper()
 	for _, o := range get[[]store.Outage](t)(s.ListOrphans(t.Context(), shards, 100)) {
 		ids = append(ids, o.ID)
@@ -145,8 +146,8 @@ func orphanPages(t *testing.T, db Database) {
 			here = append(here, id)
 		}
 	}
-	wantEqual(t, orphans(t, s, store.ShardOf(7)), here)
-	wantEqual(t, orphans(t, s, store.ShardOf(200)), there)
+	wantEqual(t, orphans(t, s, shard.Of(7)), here)
+	wantEqual(t, orphans(t, s, shard.Of(200)), there)
 	wantEqual(t, len(orphans(t, s, allShards()...)), 7)
 	wantEqual(t, len(orphans(t, s)), 0)
 	first := get[[]store.Outage](t)(s.ListOrphans(t.Context(), allShards(), 2))
@@ -167,7 +168,7 @@ func orphanFenced(t *testing.T, db Database) {
 	deleteRow(t, db, site.ID)
 	other := own(t, s, "a", 100)
 	now := own(t, s, "a", 7) // its next life
-	for _, f := range []store.Fence{old, {}, {Shard: old.Shard, Node: "b", Term: now.Term}, {Shard: 200, Node: "a", Term: 1}} {
+	for _, f := range []shard.Fence{old, {}, {Shard: old.Shard, Node: "b", Term: now.Term}, {Shard: 200, Node: "a", Term: 1}} {
 		_, err := s.EndOrphans(t.Context(), f, []int64{id}, after(time.Hour))
 		wantKind(t, err, fault.Fenced)
 	}

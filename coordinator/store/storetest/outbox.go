@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -98,14 +99,14 @@ func noticesByShard(t *testing.T, db Database) {
 		get[store.Committed](t)(s.Commit(t.Context(), own(t, s, "a", bucket), opening(site, fmt.Sprint("b", bucket))))
 	}
 	for _, tt := range []struct {
-		shards []store.ShardID
+		shards []shard.ID
 		want   string
 	}{
-		{[]store.ShardID{0}, "b0 b15"},
-		{[]store.ShardID{1}, "b16"},
-		{[]store.ShardID{2, 1, 2}, "b16 b47"},
-		{[]store.ShardID{31, 0, 3}, "b0 b15 b48 b511"},
-		{[]store.ShardID{5, 9}, ""},
+		{[]shard.ID{0}, "b0 b15"},
+		{[]shard.ID{1}, "b16"},
+		{[]shard.ID{2, 1, 2}, "b16 b47"},
+		{[]shard.ID{31, 0, 3}, "b0 b15 b48 b511"},
+		{[]shard.ID{5, 9}, ""},
 		{allShards(), "b0 b15 b16 b47 b48 b511"},
 		{nil, ""},
 	} {

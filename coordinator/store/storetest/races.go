@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -115,7 +116,7 @@ func raceClaim(t *testing.T, db Database) {
 			return err
 		})
 		wantOneWinner(t, won, lost, fault.Conflict)
-		if term := get[[]store.Lease](t)(db.Open(t, true).ListShards(t.Context()))[0].Term; term != uint64(round+1) {
+		if term := get[[]shard.Lease](t)(db.Open(t, true).ListShards(t.Context()))[0].Term; term != uint64(round+1) {
 			t.Errorf("term %d after round %d", term, round)
 		}
 	}
@@ -181,7 +182,7 @@ func raceTakeover(t *testing.T, db Database) {
 	defer owner.Wait() // also when the test ends early
 	<-half
 	other := db.Open(t, true)
-	l := get[store.Lease](t)(other.ClaimShard(t.Context(), 0, anOwner("new"), after(time.Minute)))
+	l := get[shard.Lease](t)(other.ClaimShard(t.Context(), 0, anOwner("new"), after(time.Minute)))
 	// What the new owner reads from here on is all that will ever come from the old one.
 	read := get[[]store.Site](t)(other.ListSites(t.Context(), store.SiteQuery{Limit: 100}))
 	var seen []check.SiteID
@@ -201,10 +202,10 @@ func raceTakeover(t *testing.T, db Database) {
 func raceShards(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	sites := make([]store.Site, racers)
-	fences := make([]store.Fence, racers)
+	fences := make([]shard.Fence, racers)
 	for i := range sites {
 		site := aSite(url(i))
-		site.Bucket = check.BucketID(i * store.BucketsPerShard)
+		site.Bucket = check.BucketID(i * shard.BucketsPer)
 		sites[i], fences[i] = create(t, s, site), own(t, s, "a", site.Bucket)
 	}
 	won, lost := race(t, db, func(n int, s store.Store) error {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -35,7 +36,7 @@ var everywhere = store.Span{First: 1, Last: math.MaxInt64}
 // digest reads the digest of shard 0 everywhere, 0 on an engine that has none.
 func digest(t testing.TB, s store.Store) store.Digest {
 	t.Helper()
-	return get[store.SpanRead](t)(s.ReadSpan(t.Context(), everywhere, map[store.ShardID]store.Digest{0: 0})).Digests[0]
+	return get[store.SpanRead](t)(s.ReadSpan(t.Context(), everywhere, map[shard.ID]store.Digest{0: 0})).Digests[0]
 }
 
 // text is what a digest of sites stands for.
@@ -51,7 +52,7 @@ func text(sites []store.Site) string {
 func content(t testing.TB, s store.Store) string {
 	t.Helper()
 	var sites []store.Site
-	for b := range check.BucketID(store.BucketsPerShard) {
+	for b := range check.BucketID(shard.BucketsPer) {
 		sites = append(sites, scan(t, s, b)...)
 	}
 	slices.SortFunc(sites, func(a, b store.Site) int { return cmp.Compare(a.ID, b.ID) })
@@ -222,15 +223,15 @@ func spanChanged(t *testing.T, db Database) {
 		site.Bucket = check.BucketID(i%3*100 + i)
 		sites = append(sites, create(t, s, site))
 	}
-	of := func(shard store.ShardID, in store.Span) []store.Site {
-		return reread(t, s, sites, func(site store.Site) bool { return store.ShardOf(site.Bucket) == shard && in.Has(site.ID) })
+	of := func(id shard.ID, in store.Span) []store.Site {
+		return reread(t, s, sites, func(site store.Site) bool { return shard.Of(site.Bucket) == id && in.Has(site.ID) })
 	}
 	some := store.Span{First: sites[2].ID, Last: sites[9].ID}
-	first := store.ShardOf(sites[0].Bucket)
-	other := store.ShardOf(sites[1].Bucket)
-	known := map[store.ShardID]store.Digest{first: 0, other: 0}
+	first := shard.Of(sites[0].Bucket)
+	other := shard.Of(sites[1].Bucket)
+	known := map[shard.ID]store.Digest{first: 0, other: 0}
 	read := get[store.SpanRead](t)(s.ReadSpan(t.Context(), some, known))
-	wantEqual(t, read.Changed, []store.ShardID{first, other})
+	wantEqual(t, read.Changed, []shard.ID{first, other})
 	both := append(of(first, some), of(other, some)...)
 	slices.SortFunc(both, func(a, b store.Site) int { return cmp.Compare(a.ID, b.ID) })
 	wantEqual(t, read.Sites, both)
@@ -242,20 +243,20 @@ func spanChanged(t *testing.T, db Database) {
 	// Edits in the span, beyond it, and of shards that are not asked for.
 	for _, edit := range []struct {
 		site    int
-		changes []store.ShardID
-	}{{3, []store.ShardID{first}}, {0, nil}, {11, nil}, {5, nil}, {4, []store.ShardID{other}}} {
+		changes []shard.ID
+	}{{3, []shard.ID{first}}, {0, nil}, {11, nil}, {5, nil}, {4, []shard.ID{other}}} {
 		known = read.Digests
 		site := sites[edit.site]
 		site.Interval += time.Minute
 		must(t, rewrite(t.Context(), s, site))
 		if !digested {
-			edit.changes = []store.ShardID{first, other} // nothing is known
+			edit.changes = []shard.ID{first, other} // nothing is known
 		}
 		read = get[store.SpanRead](t)(s.ReadSpan(t.Context(), some, known))
 		wantEqual(t, read.Changed, edit.changes)
 		var want []store.Site
-		for _, shard := range edit.changes {
-			want = append(want, of(shard, some)...)
+		for _, id := range edit.changes {
+			want = append(want, of(id, some)...)
 		}
 		slices.SortFunc(want, func(a, b store.Site) int { return cmp.Compare(a.ID, b.ID) })
 		wantEqual(t, read.Sites, want)
@@ -301,7 +302,7 @@ func spanAsPages(t *testing.T, db Database) {
 		}
 		db.Exec(t, `INSERT INTO jetpack_monitor_sites (blog_id, bucket_no, monitor_url, site_status) VALUES (1, 7, 'other', 2)`)
 		want := get[[]store.Site](t)(s.ListSites(t.Context(), store.SiteQuery{InBucket: true, Bucket: 7, ActiveOnly: true, Limit: 1000}))
-		wantEqual(t, get[store.SpanRead](t)(s.ReadSpan(t.Context(), everywhere, map[store.ShardID]store.Digest{0: 0})).Sites, want)
+		wantEqual(t, get[store.SpanRead](t)(s.ReadSpan(t.Context(), everywhere, map[shard.ID]store.Digest{0: 0})).Sites, want)
 	}
 }
 
@@ -324,7 +325,7 @@ func spanSnapshot(t *testing.T, db Database) {
 	defer editor.Wait()
 	seen := map[store.Digest]string{}
 	for {
-		read := get[store.SpanRead](t)(s.ReadSpan(t.Context(), everywhere, map[store.ShardID]store.Digest{0: 0}))
+		read := get[store.SpanRead](t)(s.ReadSpan(t.Context(), everywhere, map[shard.ID]store.Digest{0: 0}))
 		now, d := text(read.Sites), read.Digests[0]
 		if before, there := seen[d]; there && before != now && d != 0 {
 			t.Fatalf("one digest of two contents:\n%s\n%s", before, now)
@@ -332,7 +333,7 @@ func spanSnapshot(t *testing.T, db Database) {
 		seen[d] = now
 		select {
 		case <-done:
-			last := get[store.SpanRead](t)(s.ReadSpan(t.Context(), everywhere, map[store.ShardID]store.Digest{0: 0}))
+			last := get[store.SpanRead](t)(s.ReadSpan(t.Context(), everywhere, map[shard.ID]store.Digest{0: 0}))
 			if now := content(t, s); text(last.Sites) != now || last.Digests[0] != 0 && len(seen) < 5 {
 				t.Errorf("%d contents were seen; the last is another than what is there:\n%s\n%s", len(seen), text(last.Sites), now)
 			}
@@ -370,7 +371,7 @@ func spanEnds(t *testing.T, db Database) {
 func spanRefused(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	someSites(t, db, s, 7, 3)
-	all := map[store.ShardID]store.Digest{0: 0}
+	all := map[shard.ID]store.Digest{0: 0}
 	for _, span := range []store.Span{{First: 0, Last: 9}, {First: 9, Last: 8}, {First: -3, Last: 3}} {
 		_, err := s.ReadSpan(t.Context(), span, all)
 		wantKind(t, err, fault.Invalid)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -108,9 +109,9 @@ func create(t testing.TB, s store.Store, site store.Site) store.Site {
 }
 
 // own claims the shard of a bucket for a node.
-func own(t testing.TB, s store.Store, node string, bucket check.BucketID) store.Fence {
+func own(t testing.TB, s store.Store, node string, bucket check.BucketID) shard.Fence {
 	t.Helper()
-	l, err := s.ClaimShard(t.Context(), store.ShardOf(bucket), store.Owner{Node: node, TTL: 15 * time.Second}, noon())
+	l, err := s.ClaimShard(t.Context(), shard.Of(bucket), shard.Owner{Node: node, TTL: 15 * time.Second}, noon())
 	must(t, err)
 	return l.Fence()
 }
@@ -186,10 +187,10 @@ func due(t testing.TB, s store.Store, now time.Time, limit int) []store.Notice {
 	return notices
 }
 
-func allShards() []store.ShardID {
-	shards := make([]store.ShardID, store.Shards)
+func allShards() []shard.ID {
+	shards := make([]shard.ID, shard.Count)
 	for i := range shards {
-		shards[i] = store.ShardID(i)
+		shards[i] = shard.ID(i)
 	}
 	return shards
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -30,9 +31,9 @@ func suspectOf(site store.Site, at time.Duration) store.Suspect {
 	return store.Suspect{SiteID: site.ID, Bucket: site.Bucket, At: after(at), URL: site.URL, State: []byte("\x00\xff'\\" + at.String())}
 }
 
-func suspects(t testing.TB, s store.Store, shard store.ShardID) []store.Suspect {
+func suspects(t testing.TB, s store.Store, id shard.ID) []store.Suspect {
 	t.Helper()
-	return get[[]store.Suspect](t)(s.ListSuspects(t.Context(), shard))
+	return get[[]store.Suspect](t)(s.ListSuspects(t.Context(), id))
 }
 
 // someSites creates n sites of a bucket, behind the store's back.
@@ -96,12 +97,12 @@ func suspectsInBulk(t *testing.T, db Database) {
 func suspectsFenced(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	x := suspectOf(create(t, s, aSite(url(1))), 0)
-	wantKind(t, s.KeepSuspects(t.Context(), store.Fence{Shard: 0, Node: "a", Term: 1}, []store.Suspect{x}, nil), fault.Fenced)
+	wantKind(t, s.KeepSuspects(t.Context(), shard.Fence{Shard: 0, Node: "a", Term: 1}, []store.Suspect{x}, nil), fault.Fenced)
 	valid, other := own(t, s, "a", 7), own(t, s, "a", 100)
 	must(t, s.KeepSuspects(t.Context(), valid, []store.Suspect{x}, nil))
 	later := x
 	later.At = after(time.Hour)
-	for _, f := range []store.Fence{
+	for _, f := range []shard.Fence{
 		{Shard: valid.Shard, Node: valid.Node, Term: valid.Term + 1},
 		{Shard: valid.Shard, Node: "b", Term: valid.Term},
 		{Shard: valid.Shard, Term: valid.Term},
@@ -160,10 +161,10 @@ func suspectsOfTheGone(t *testing.T, db Database) {
 
 func raceSuspects(t *testing.T, db Database) {
 	s := db.Open(t, true)
-	var fences [racers]store.Fence
+	var fences [racers]shard.Fence
 	var want [racers][]store.Suspect
 	for n := range racers {
-		bucket := check.BucketID(n * store.BucketsPerShard)
+		bucket := check.BucketID(n * shard.BucketsPer)
 		fences[n] = own(t, s, fmt.Sprint("node-", n), bucket)
 		for _, site := range someSites(t, db, s, bucket, 20) {
 			want[n] = append(want[n], suspectOf(site, time.Duration(n)*time.Second))

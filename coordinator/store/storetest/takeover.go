@@ -7,6 +7,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -115,7 +116,7 @@ func takeOver(t *testing.T, db Database, legacyWrites bool) {
 }
 
 // twoHours checks a site every five minutes for two hours, and commits what lifecycle says.
-func twoHours(t testing.TB, s store.Store, fence store.Fence, id check.SiteID, up bool) (told []notice) {
+func twoHours(t testing.TB, s store.Store, fence shard.Fence, id check.SiteID, up bool) (told []notice) {
 	t.Helper()
 	policy := lifecycle.DefaultPolicy()
 	read := func() (store.Site, lifecycle.State) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -53,7 +54,7 @@ func withdrawShard(t *testing.T, db Database) {
 	other.Bucket = 100
 	other = create(t, s, other)
 	get[store.Committed](t)(s.Commit(t.Context(), far, opening(other, "other")))
-	for _, wrong := range []store.Fence{{Shard: fence.Shard, Node: "b", Term: fence.Term}, {Shard: fence.Shard, Node: "a", Term: fence.Term + 1}, {}} {
+	for _, wrong := range []shard.Fence{{Shard: fence.Shard, Node: "b", Term: fence.Term}, {Shard: fence.Shard, Node: "a", Term: fence.Term + 1}, {}} {
 		_, err := s.Mute(t.Context(), wrong, 10)
 		wantKind(t, err, fault.Fenced)
 	}
