@@ -84,8 +84,8 @@ func (l *Log) Read(began time.Time, buckets ...check.BucketID) *Reading {
 func (r *Reading) Began() time.Time { return r.began }
 
 // Fresh answers whether a row of a bucket is for this reading at all, and not void since
-// its shard was given up meanwhile; and if so, whether it is not older than the last edit
-// of its site.
+// its shard was given up meanwhile; and if it is, whether it is fresh: not older than the
+// last edit of its site.
 func (r *Reading) Fresh(id check.SiteID, bucket check.BucketID) (takes, fresh bool) {
 	if bucket >= check.Buckets || !r.reads[bucket] {
 		return false, false

@@ -2,42 +2,58 @@ package engine
 
 import (
 	"github.com/Automattic/jetmon/coordinator/dispatch"
+	"github.com/Automattic/jetmon/coordinator/roster"
 	"github.com/Automattic/jetmon/coordinator/schedule"
+	"github.com/Automattic/jetmon/coordinator/store"
 )
 
-// The record and the URL of one of millions of sites are in no cache when its turn or its
-// result comes; waiting for them was most of what a good check cost. But sites come in
-// runs: when all of a run are looked at first, none of these loads depends on another, and
-// the processor waits for many at once. What is read is summed up, so that it is read.
+// lookahead loads what a run of sites takes before any of them has its turn. The record and
+// the URL of one of millions of sites are in no cache when its turn or its result comes;
+// waiting for them was most of what a good check cost. But sites come in runs: when all of a
+// run are looked at first, none of these loads depends on another, and the processor waits
+// for many at once. The sum of what is read keeps the loads from being left out as useless.
+type lookahead struct {
+	sites *roster.Table
+	core  *dispatch.Core
+	run   []dispatch.Check // scratch of due
+	sum   uint32
+}
 
 // runLength is how many due sites are looked at ahead: as many as surely stay in the cache.
 const runLength = 64
 
-// expectDue looks at what having checks of sites due takes.
-func (e *Engine) expectDue(slots []schedule.Slot) {
+// due looks at what having checks of sites due takes.
+func (a *lookahead) due(slots []schedule.Slot) {
 	for _, slot := range slots {
-		e.ahead += e.sites.Record(slot).Host()
+		a.sum += a.sites.Record(slot).Host()
 	}
-	e.expected = e.expected[:0]
+	a.run = a.run[:0]
 	for _, slot := range slots {
-		r := e.sites.Record(slot)
-		e.expected = append(e.expected, dispatch.Check{Site: r.ID(), Host: r.Host()})
+		r := a.sites.Record(slot)
+		a.run = append(a.run, dispatch.Check{Site: r.ID(), Host: r.Host()})
 	}
-	e.core.Expect(e.expected)
+	a.core.Expect(a.run)
 }
 
-// expectRecords looks at the records of the sites of checks.
-func (e *Engine) expectRecords(checks []dispatch.Check) {
+// records looks at the records of the sites of checks.
+func (a *lookahead) records(checks []dispatch.Check) {
 	for i := range checks {
-		e.ahead += e.sites.Record(schedule.Slot(checks[i].Tag)).Host()
+		a.sum += a.sites.Record(schedule.Slot(checks[i].Tag)).Host()
 	}
 }
 
-// expectURLs looks at their URLs.
-func (e *Engine) expectURLs(checks []dispatch.Check) {
+// urls looks at their URLs.
+func (a *lookahead) urls(checks []dispatch.Check) {
 	for i := range checks {
-		if url := e.sites.URL(schedule.Slot(checks[i].Tag)); url != "" {
-			e.ahead += uint32(url[0]) + uint32(url[len(url)-1])
+		if url := a.sites.URL(schedule.Slot(checks[i].Tag)); url != "" {
+			a.sum += uint32(url[0]) + uint32(url[len(url)-1])
 		}
+	}
+}
+
+// rows looks at where the sites of rows are in the index.
+func (a *lookahead) rows(rows []store.Site) {
+	for i := range rows {
+		a.sum += a.sites.Glance(rows[i].ID)
 	}
 }

@@ -168,15 +168,15 @@ func BenchmarkCases(b *testing.B) {
 				e, _, now := load(b, sites)
 				before := liveBytes()
 				for id := check.SiteID(1); id <= sites; id++ {
-					s := e.site(id)
+					s := e.cases.find(id)
 					s.State, s.Row.Status = tt.state, tt.state.Status
 					for i := range 12 {
 						o := tt.saw
 						o.Headers = maps.Clone(o.Headers)
 						o.ResolvedAddress = strings.Clone(o.ResolvedAddress)
-						e.observe(moment{Time: now}, s, store.LocalCheck{Node: "c", At: now.Add(time.Duration(i) * time.Minute), Observation: o})
+						e.judge.observe(moment{Time: now}, s, store.LocalCheck{Node: "c", At: now.Add(time.Duration(i) * time.Minute), Observation: o})
 					}
-					e.settle(now, s)
+					e.cases.settle(now, s)
 				}
 				b.ReportMetric((float64(liveBytes())-float64(before))/sites, "B/site")
 				runtime.KeepAlive(e)

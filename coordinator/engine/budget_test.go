@@ -161,9 +161,9 @@ func TestARecoveryThatHasToLastIsCheckedWithTheBudgetOfARecheck(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.join("a"), w.join("b")
 	w.engine.Put(w.now, told(check.StatusDown))
-	s := w.engine.site(42)
+	s := w.engine.cases.find(42)
 	s.State.Flap.Recoveries = [2]time.Time{w.now.Add(-time.Minute), w.now.Add(-2 * time.Minute)}
-	w.engine.settle(w.now, s)
+	w.engine.cases.settle(w.now, s)
 	for range 8 {
 		c := w.next(a, b)
 		if got := c.targets[42].Timeout; got != check.VerifyTimeout {

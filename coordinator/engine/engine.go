@@ -16,7 +16,6 @@ import (
 	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/snapshot"
 	"github.com/Automattic/jetmon/coordinator/storm"
-	"github.com/Automattic/jetmon/internal/check"
 )
 
 // Options for New. All are required, unless said otherwise.
@@ -53,32 +52,26 @@ type Engine struct {
 	// mu guards what follows. No port is called while it is held.
 	mu sync.Mutex
 	// out is what the call that has the lock will hand over.
-	out    effects
-	agenda *schedule.Agenda
-	core   *dispatch.Core
-	meter  *coverage.Meter
-	ticked time.Time
+	out effects
 
-	// sites has a record of every site.
-	sites *roster.Table
-	// cases are the sites that are not calm.
-	cases map[schedule.Slot]*site
-	// ballots is the highest number that a ballot had.
-	ballots uint32
-	// edits knows whether what was read is older than an edit.
-	edits *changelog.Log
-
-	// fleet knows what the word of each checker is worth; sessions are the ways to them.
-	fleet    *checkers.Fleet
-	sessions map[dispatch.SessionID]*outlet
-	held     map[check.SiteID]hold
-	counts   Counters
-	terms    [shard.Count]uint64
-	// snapshots knows what of the cases is to be written, and what an earlier owner has left.
+	// The parts that know nothing of one another: see doc.go.
+	sites     *roster.Table
+	agenda    *schedule.Agenda
+	core      *dispatch.Core
+	fleet     *checkers.Fleet
+	edits     *changelog.Log
 	snapshots *snapshot.Journal
-	expected  []dispatch.Check // scratch of expectDue
-	keys      []dispatch.Key   // scratch of CheckIn
-	ahead     uint32           // of expectDue and its like
+	meter     *coverage.Meter
+
+	// The parts that put them together for one purpose each.
+	cases *casebook
+	judge *judge
+	watch *watchlist
+	deal  *dealer
+
+	// ticked is when Tick was last called.
+	ticked time.Time
+	keys   []dispatch.Key // scratch of CheckIn
 }
 
 // Counters count what happened since the start.
@@ -90,20 +83,33 @@ type Counters struct {
 
 // New makes an engine without sites.
 func New(o Options, now time.Time) *Engine {
+	hosts := roster.NewHosts(maphash.MakeSeed())
 	e := &Engine{
 		o:         o,
 		hand:      handover{panel: o.Panel, ledger: o.Ledger, log: o.Log},
+		sites:     roster.New(now, hosts),
 		agenda:    schedule.NewAgenda(now, tick, wheelBuckets),
+		core:      dispatch.New(o.Dispatch),
+		fleet:     checkers.New(o.Storm, now),
+		edits:     changelog.New(),
+		snapshots: snapshot.NewJournal(),
 		meter:     coverage.New(now),
 		ticked:    now,
-		snapshots: snapshot.NewJournal(),
-		core:      dispatch.New(o.Dispatch),
-		sites:     roster.New(now, maphash.MakeSeed()),
-		cases:     map[schedule.Slot]*site{},
-		edits:     changelog.New(),
-		fleet:     checkers.New(o.Storm, now),
-		sessions:  map[dispatch.SessionID]*outlet{},
-		held:      map[check.SiteID]hold{},
+	}
+	e.cases = &casebook{
+		sites: e.sites, snapshots: e.snapshots, flapWindow: o.Policy.FlapWindow, open: map[schedule.Slot]*site{},
+	}
+	e.judge = &judge{
+		policy: o.Policy, pace: pace(o.Interval), muted: o.Muted, random: o.Random, hosts: hosts,
+		agenda: e.agenda, core: e.core, fleet: e.fleet, out: &e.out,
+	}
+	e.watch = &watchlist{
+		sites: e.sites, agenda: e.agenda, core: e.core, edits: e.edits,
+		cases: e.cases, snapshots: e.snapshots, judge: e.judge, out: &e.out,
+	}
+	e.deal = &dealer{
+		pace: pace(o.Interval), sites: e.sites, agenda: e.agenda, core: e.core, meter: e.meter, out: &e.out,
+		ahead: lookahead{sites: e.sites, core: e.core}, outlets: map[dispatch.SessionID]*outlet{},
 	}
 	return e
 }

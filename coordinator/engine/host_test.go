@@ -33,7 +33,7 @@ func TestUntilASiteIsCheckedItsMachineIsTheHostInItsURL(t *testing.T) {
 				w := newWorld(t)
 				put(w)
 				host := w.engine.sites.Record(w.slot()).Host()
-				if same := host == w.engine.sites.HostAt(tt.address, 0); host == 0 || same != tt.same {
+				if same := host == w.engine.judge.hosts.At(tt.address, 0); host == 0 || same != tt.same {
 					t.Errorf("%s: machine %d, that of %s: %t", name, host, tt.address, same)
 				}
 			}

@@ -3,26 +3,103 @@ package engine
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/checkers"
+	"github.com/Automattic/jetmon/coordinator/dispatch"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/roster"
+	"github.com/Automattic/jetmon/coordinator/schedule"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
+// fullWait is how long a site waits when the ledger is full.
+const fullWait = 5 * time.Second
+
+// judge carries out what events mean for one site: it asks lifecycle, and arranges on the
+// agenda, with dispatch and among the effects what follows. Who calls it settles the site.
+type judge struct {
+	policy lifecycle.Policy
+	pace   pace
+	// muted: WordPress.com is told nothing; see Options.
+	muted  bool
+	random func() uint64
+	hosts  roster.Hosts
+
+	agenda *schedule.Agenda
+	core   *dispatch.Core
+	fleet  *checkers.Fleet
+	out    *effects
+	counts Counters
+}
+
+// pace, when not 0, is the interval of every site instead of its own.
+type pace time.Duration
+
+// of is the interval in force for a site whose own is given.
+func (p pace) of(own time.Duration) time.Duration {
+	if p > 0 {
+		return time.Duration(p)
+	}
+	return own
+}
+
+// due does the one thing that a site waits for, which was due at a time.
+func (j *judge) due(m moment, due time.Time, s *site) {
+	switch s.State.Stage {
+	case lifecycle.Paused:
+	case lifecycle.Verifying:
+		if s.askDue {
+			j.ask(m, s)
+		}
+	default:
+		if s.State.Stage == lifecycle.Suspect && !s.State.Held {
+			j.recheck(m, s, s.State.Node)
+		} else {
+			j.submit(m, s, dispatch.Check{Due: due})
+		}
+		j.turn(s)
+	}
+}
+
+// recheck queues one urgent check, for any node but avoid if there is another.
+func (j *judge) recheck(m moment, s *site, avoid string) {
+	j.submit(m, s, dispatch.Check{Avoid: avoid, Urgent: true})
+}
+
+// submit queues one check of a site, unless one is open.
+func (j *judge) submit(m moment, s *site, c dispatch.Check) {
+	c.Site, c.Sequence, c.Host, c.Tag = s.Row.ID, s.Sequence+1, s.Host, uint32(s.timer.Slot)
+	if j.core.Submit(m.Time, c) == nil {
+		s.Sequence++
+		s.Urgent = c.Urgent
+	}
+}
+
+// turn gives a site its next routine turn.
+func (j *judge) turn(s *site) { j.agenda.Turn(&s.timer, s.Row.ID, j.pace.of(s.Row.Interval)) }
+
+// soon gives a site a turn at once, unless it waits for something else.
+func (j *judge) soon(s *site) {
+	switch s.State.Stage {
+	case lifecycle.NeverChecked, lifecycle.Up, lifecycle.Down, lifecycle.ConfirmedDown:
+		j.agenda.TurnNow(&s.timer)
+	}
+}
+
 // observe takes in what a node saw of a site at a time.
-func (e *Engine) observe(m moment, s *site, c store.LocalCheck) {
-	e.counts.Checks++
+func (j *judge) observe(m moment, s *site, c store.LocalCheck) {
+	j.counts.Checks++
 	if c.At.Before(s.LastCheck) {
 		return
 	}
 	s.Last, s.LastCheck, s.LastNode = &c.Observation, c.At, c.Node
-	s.Host = e.sites.HostAt(c.Observation.ResolvedAddress, s.Host)
+	s.Host = j.hosts.At(c.Observation.ResolvedAddress, s.Host)
 	s.learn(c.Observation)
 	if c.Observation.Outcome == check.OutcomeDown {
-		e.counts.Failures++
+		j.counts.Failures++
 	}
 	if s.pending != nil || s.State.Stage == lifecycle.Paused {
 		return
@@ -31,141 +108,32 @@ func (e *Engine) observe(m moment, s *site, c store.LocalCheck) {
 		return // a change of its status could not be written now; it is checked again
 	}
 	s.note(c)
-	e.step(m, s, lifecycle.Observed{At: c.At, Node: c.Node, Outcome: c.Observation.Outcome})
+	j.step(m, s, lifecycle.Observed{At: c.At, Node: c.Node, Outcome: c.Observation.Outcome})
 }
 
-// Decide takes in the answer to a ballot.
-func (e *Engine) Decide(now time.Time, a Answer) {
-	m := e.hand.moment(now)
-	e.mu.Lock()
-	defer e.release()
-	s := e.site(a.Question.Site)
-	if s == nil || s.pending != nil || !s.opened || s.State.Ballot != a.Question.Ballot {
-		return
-	}
-	s.opened, s.answer = false, &a
-	e.out.info(fmt.Sprintf("site %d %s %s", s.Row.ID, s.Row.URL, decision(a)))
+// decided takes in the answer to the site's ballot.
+func (j *judge) decided(m moment, s *site, a *Answer) {
+	s.opened, s.answer = false, a
+	j.out.info("ballot decided", "site_id", s.Row.ID, "url", s.Row.URL, "verdict", a.Verdict.String(),
+		"votes", tally(*a), "round", a.Question.Round, "took", a.Decided.Sub(a.Opened))
 	if a.Verdict != quorum.Confirmed {
-		e.out.keep(e.ballot(s))
+		j.out.keep(s.evidence())
 	}
 	if a.Verdict == quorum.Inconclusive {
-		e.counts.Inconclusive++
+		j.counts.Inconclusive++
 	}
 	if down, up, clean := quorum.Split(a.Opinions()); clean && a.Verdict != quorum.Confirmed {
-		s.regional = Regional{Down: down, Up: up, At: now}
-		e.out.warn("regional", "site", s.Row.ID, "url", s.Row.URL, "down", down, "up", up)
+		s.regional = Regional{Down: down, Up: up, At: m.Time}
+		j.out.warn("site is down in some regions only", "site_id", s.Row.ID, "url", s.Row.URL, "down", down, "up", up)
 	}
-	e.step(m, s, lifecycle.Decided{At: now, Ballot: a.Question.Ballot, Verdict: a.Verdict})
-	e.settle(now, s)
+	j.step(m, s, lifecycle.Decided{At: m.Time, Ballot: a.Question.Ballot, Verdict: a.Verdict})
 }
 
-// Looked takes in a second look by a veriflier.
-func (e *Engine) Looked(now time.Time, l Look) {
-	m := e.hand.moment(now)
-	e.mu.Lock()
-	defer e.release()
-	s := e.site(l.Question.Site)
-	if s == nil || l.Observation == nil || s.target().URL != l.Question.Target.URL {
-		return
-	}
-	defer e.settle(now, s)
-	e.observe(m, s, store.LocalCheck{Node: l.Veriflier, Veriflier: true, At: l.At, Observation: *l.Observation})
-}
-
-// step asks lifecycle what an event means and carries its effects out.
-func (e *Engine) step(m moment, s *site, ev lifecycle.Event) {
-	before := s.State
-	next, effects := lifecycle.Step(s.State, ev, e.o.Policy)
-	s.State = next
-	for _, f := range effects {
-		e.carryOut(m, s, f)
-	}
-	e.watchHold(m.Time, s, before)
-	if next.Held && !before.Held {
-		e.turn(s)
-	}
-	if next.Stage == lifecycle.Up && before.Stage != lifecycle.Up {
-		if s.pending == nil {
-			s.forget()
-		}
-		e.turn(s)
-	}
-}
-
-func (e *Engine) carryOut(m moment, s *site, f lifecycle.Effect) {
-	switch f := f.(type) {
-	case lifecycle.Recheck:
-		e.agenda.At(&s.timer, m.Add(f.After))
-	case lifecycle.SecondLook:
-		e.secondLook(m.Time, s, f.Avoid)
-	case lifecycle.Verify:
-		if f.After > 0 {
-			s.askDue = true
-			e.agenda.At(&s.timer, m.Add(f.After))
-			return
-		}
-		e.agenda.Rest(&s.timer)
-		e.ask(m, s)
-	case lifecycle.Abandon:
-		s.askDue = false
-		e.abandon(s)
-	case lifecycle.Change:
-		s.regional = Regional{}
-		e.change(s, f)
-	case lifecycle.Blip:
-		e.counts.Blips++
-	case lifecycle.FalseAlarm:
-		e.counts.FalseAlarms++
-	}
-}
-
-// secondLook asks another checker, or a veriflier when there is none. The routine
-// check goes on beside it in case that nobody answers.
-func (e *Engine) secondLook(now time.Time, s *site, avoid string) {
-	e.turn(s)
-	if e.fleet.Another(avoid) {
-		e.submitTo(now, s, s.State.Node)
-		return
-	}
-	e.out.look(Question{Site: s.Row.ID, Target: s.target()})
-}
-
-// change sends a change of status to the ledger; until its answer nothing else is judged.
-func (e *Engine) change(s *site, f lifecycle.Change) {
-	c := store.Change{
-		Key:    fmt.Sprintf("%d-%d%d-%016x", s.Row.ID, f.From, f.To, e.o.Random()),
-		SiteID: s.Row.ID, BlogID: s.Row.BlogID, Bucket: s.Row.Bucket, URL: s.Row.URL,
-		From: f.From, To: f.To, Relapses: f.Relapses, Since: s.Row.StatusSince, Start: f.Start, At: f.At,
-		LastCheck: s.LastCheck, Cause: s.cause(), Checks: slices.Clone(s.checks), Muted: e.o.Muted,
-	}
-	if f.From == check.StatusRunning && s.answer != nil {
-		b := e.ballot(s)
-		c.Ballot = &b
-	}
-	s.pending = &c
-	e.turn(s)
-	e.out.record(c)
-}
-
-// ballot is the evidence of the site's newest ballot.
-func (e *Engine) ballot(s *site) store.Ballot {
-	a := s.answer
-	return store.Ballot{
-		SiteID: s.Row.ID, Bucket: s.Row.Bucket, OutageID: s.Row.OutageID,
-		Verdict: a.Verdict, Rule: a.Rule, Round: a.Question.Round,
-		Opened: a.Opened, Decided: a.Decided, Votes: a.Votes, Checks: slices.Clone(s.checks),
-	}
-}
-
-// Committed takes in that a change is in the store.
-func (e *Engine) Committed(now time.Time, c store.Change, done store.Committed) {
-	e.mu.Lock()
-	defer e.release()
-	s := e.site(c.SiteID)
-	if s == nil || s.pending == nil || s.pending.Key != c.Key {
-		return
-	}
-	e.counts.Changes++
+// committed takes in that the site's change is in the store. ballots is the highest number
+// that a ballot had.
+func (j *judge) committed(s *site, done store.Committed, ballots uint32) {
+	j.counts.Changes++
+	c := s.pending
 	s.pending = nil
 	s.Row.Status, s.Row.StatusSince = c.To, c.At
 	s.Row.OutageID = done.OutageID
@@ -176,80 +144,125 @@ func (e *Engine) Committed(now time.Time, c store.Change, done store.Committed) 
 	if s.State.Status != c.To {
 		// The site was begun anew while the change was on its way.
 		s.State = lifecycle.Initial(c.To, c.At, s.Row.Paused)
-		s.State.Ballot = e.ballots
+		s.State.Ballot = ballots
 	}
-	e.settle(now, s)
 }
 
-// Refused takes in that a change does not fit the store any more: the site is begun
-// anew from its row, which is nil when it is gone.
-func (e *Engine) Refused(now time.Time, c store.Change, row *store.Site) {
-	e.mu.Lock()
-	defer e.release()
-	s := e.site(c.SiteID)
-	if s == nil || s.pending == nil || s.pending.Key != c.Key {
+// step asks lifecycle what an event means and carries its effects out.
+func (j *judge) step(m moment, s *site, ev lifecycle.Event) {
+	before := s.State
+	next, effects := lifecycle.Step(s.State, ev, j.policy)
+	s.State = next
+	for _, f := range effects {
+		j.carryOut(m, s, f)
+	}
+	j.watchHold(m, s, before)
+	if next.Held && !before.Held {
+		j.turn(s)
+	}
+	if next.Stage == lifecycle.Up && before.Stage != lifecycle.Up {
+		if s.pending == nil {
+			s.forget()
+		}
+		j.turn(s)
+	}
+}
+
+func (j *judge) carryOut(m moment, s *site, f lifecycle.Effect) {
+	switch f := f.(type) {
+	case lifecycle.Recheck:
+		j.agenda.At(&s.timer, m.Add(f.After))
+	case lifecycle.SecondLook:
+		j.secondLook(m, s, f.Avoid)
+	case lifecycle.Verify:
+		if f.After > 0 {
+			s.askDue = true
+			j.agenda.At(&s.timer, m.Add(f.After))
+			return
+		}
+		j.agenda.Rest(&s.timer)
+		j.ask(m, s)
+	case lifecycle.Abandon:
+		s.askDue = false
+		j.abandon(s)
+	case lifecycle.Change:
+		s.regional = Regional{}
+		j.change(s, f)
+	case lifecycle.Blip:
+		j.counts.Blips++
+	case lifecycle.FalseAlarm:
+		j.counts.FalseAlarms++
+	}
+}
+
+// ask opens the site's ballot with the panel, or waits until what it may lead to can
+// be written.
+func (j *judge) ask(m moment, s *site) {
+	if m.full {
+		s.askDue = true
+		j.agenda.At(&s.timer, m.Add(fullWait))
 		return
 	}
-	e.edits.Edited(now, c.SiteID)
-	e.remove(s)
-	if row != nil {
-		e.edits.Edited(now, c.SiteID)
-		s := e.add(now, *row)
-		e.soon(s)
-		e.settle(now, s)
+	s.askDue = false
+	s.opened = true
+	j.out.ask(Question{Site: s.Row.ID, Ballot: s.State.Ballot, Round: s.State.Round, Target: s.target()})
+}
+
+// abandon stops the site's ballot if the panel has one.
+func (j *judge) abandon(s *site) {
+	if s.opened {
+		s.opened = false
+		j.out.abandon(s.Row.ID, s.State.Ballot)
 	}
+}
+
+// secondLook asks another checker, or a veriflier when there is none. The routine
+// check goes on beside it in case that nobody answers.
+func (j *judge) secondLook(m moment, s *site, avoid string) {
+	j.turn(s)
+	if j.fleet.Another(avoid) {
+		j.recheck(m, s, s.State.Node)
+		return
+	}
+	j.out.look(Question{Site: s.Row.ID, Target: s.target()})
+}
+
+// elsewhere has a check done again by another node: the first one was no witness.
+// It is done once, so that a fleet that is sick as a whole does not run hot.
+func (j *judge) elsewhere(m moment, s *site, node string) {
+	if !s.Urgent && s.State.Stage != lifecycle.Paused && j.fleet.AnotherSound(node) {
+		j.recheck(m, s, node)
+	}
+}
+
+// change sends a change of status to the ledger; until its answer nothing else is judged.
+func (j *judge) change(s *site, f lifecycle.Change) {
+	c := store.Change{
+		Key:    fmt.Sprintf("%d-%d%d-%016x", s.Row.ID, f.From, f.To, j.random()),
+		SiteID: s.Row.ID, BlogID: s.Row.BlogID, Bucket: s.Row.Bucket, URL: s.Row.URL,
+		From: f.From, To: f.To, Relapses: f.Relapses, Since: s.Row.StatusSince, Start: f.Start, At: f.At,
+		LastCheck: s.LastCheck, Cause: s.cause(), Checks: slices.Clone(s.checks), Muted: j.muted,
+	}
+	if f.From == check.StatusRunning && s.answer != nil {
+		b := s.evidence()
+		c.Ballot = &b
+	}
+	s.pending = &c
+	j.turn(s)
+	j.out.record(c)
 }
 
 // watchHold raises and ends the alarm of a site on which the verifliers cannot agree.
-func (e *Engine) watchHold(now time.Time, s *site, before lifecycle.State) {
+func (j *judge) watchHold(m moment, s *site, before lifecycle.State) {
 	switch {
 	case s.State.Held && !before.Held:
-		h, ok := e.held[s.Row.ID]
-		if !ok {
-			h.since = now
+		since := m.Time
+		if s.hold != nil {
+			since = s.hold.since
 		}
-		h.reason = holdReason(s.answer, before.Round)
-		e.held[s.Row.ID] = h
-		e.out.warn("held as suspect, nothing is sent", "site", s.Row.ID, "url", s.Row.URL, "why", h.reason)
+		s.hold = &hold{since: since, reason: holdReason(s.answer, before.Round)}
+		j.out.warn("site is held as suspect, nothing is sent", "site_id", s.Row.ID, "url", s.Row.URL, "why", s.hold.reason)
 	case s.State.Stage != lifecycle.Suspect && s.State.Stage != lifecycle.Verifying:
-		e.unhold(s.Row.ID)
+		s.hold = nil
 	}
-}
-
-// decision is a ballot's outcome in a line.
-func decision(a Answer) string {
-	return fmt.Sprintf("%s: %s, round %d, %.1f s", strings.ToUpper(a.Verdict.String()), tally(a), a.Question.Round, a.Decided.Sub(a.Opened).Seconds())
-}
-
-// holdReason explains an inconclusive verification to an operator.
-func holdReason(a *Answer, rounds uint8) string {
-	if a == nil {
-		return "the verifliers could not decide"
-	}
-	text := fmt.Sprintf("the verifliers could not decide in %d rounds: %s", rounds, tally(*a))
-	for _, v := range a.Votes {
-		if v.Value == quorum.Unknown {
-			text += fmt.Sprintf("; %s (%s) %s", v.Veriflier, v.Region, v.UnknownReason)
-		}
-	}
-	return text
-}
-
-// tally says a ballot in words.
-func tally(a Answer) string {
-	var down, up, unknown int
-	regions := map[string]bool{}
-	for _, v := range a.Votes {
-		switch v.Value {
-		case quorum.Down:
-			down++
-			regions[v.Region] = true
-		case quorum.Up:
-			up++
-		default:
-			unknown++
-		}
-	}
-	return fmt.Sprintf("%d of %d down in %d regions, %d up, %d unknown (needs %d in %d regions)",
-		down, a.Rule.Voters, len(regions), up, unknown, a.Rule.Need, a.Rule.Regions)
 }

@@ -33,28 +33,14 @@ func (r *Reading) Put(rows []store.Site) (taken int) {
 	m := e.hand.moment(r.log.Began())
 	e.mu.Lock()
 	defer e.release()
+	e.deal.ahead.rows(rows)
 	for i := range rows {
-		e.ahead += e.sites.Glance(rows[i].ID)
-	}
-	for i := range rows {
-		row := &rows[i]
-		takes, fresh := r.log.Fresh(row.ID, row.Bucket)
-		if !takes {
-			continue
+		takes, fresh := r.log.Fresh(rows[i].ID, rows[i].Bucket)
+		if takes {
+			taken++
 		}
-		taken++
-		if !fresh {
-			continue
-		}
-		slot, known := e.sites.Find(row.ID)
-		switch {
-		case !known:
-			e.begin(m.Time, row)
-		case !e.sites.Same(slot, row):
-			if shard.Of(e.sites.Record(slot).Bucket()) != shard.Of(row.Bucket) {
-				e.edits.Moved(row.ID)
-			}
-			e.put(m, *row)
+		if fresh {
+			e.watch.take(m, &rows[i])
 		}
 	}
 	return taken
@@ -108,7 +94,7 @@ func (r *Reading) takeOff(slot schedule.Slot, shards []shard.ID) {
 		return
 	}
 	if takes, fresh := r.log.Fresh(rec.ID(), rec.Bucket()); takes && fresh {
-		r.e.remove(r.e.open(slot))
+		r.e.watch.remove(r.e.cases.at(slot))
 	}
 }
 

@@ -187,7 +187,7 @@ func TestACommitWhileASpanIsReadHidesNoEdit(t *testing.T) {
 			r.PutSpan(store.Span{First: 1, Last: 1000}, []shard.ID{shard.Of(row().Bucket)}, rows)
 			r.Done()
 			v, there := w.engine.View(w.now, row().ID)
-			if there == gone || !gone && (w.engine.site(42).Row.URL != edited.URL || v.State.Status != check.StatusDown) {
+			if there == gone || !gone && (w.engine.cases.find(42).Row.URL != edited.URL || v.State.Status != check.StatusDown) {
 				t.Errorf("watched: %t, %+v", there, v.State)
 			}
 		})

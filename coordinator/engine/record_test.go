@@ -64,7 +64,7 @@ func TestACalmSiteRemembersWhatItMust(t *testing.T) {
 		if a.answer(good) != 1 {
 			t.Fatal("no check was out")
 		}
-		if len(w.engine.cases) != 0 {
+		if len(w.engine.cases.open) != 0 {
 			t.Fatal("a calm site has a case")
 		}
 		v, _ := w.engine.View(w.now, 42)
@@ -106,10 +106,10 @@ func TestRemarksMakeNoCaseUnlessTheyHaveADate(t *testing.T) {
 			if v.Last == nil || !slices.Equal(v.Last.Advisories, said) || v.Last.HTTPStatus != 203 {
 				t.Fatalf("round %d: %v were remarked, last is %+v", round, said, v.Last)
 			}
-			if want := set & 1; len(w.engine.cases) != want {
-				t.Errorf("%v make %d cases, want %d", said, len(w.engine.cases), want)
+			if want := set & 1; len(w.engine.cases.open) != want {
+				t.Errorf("%v make %d cases, want %d", said, len(w.engine.cases.open), want)
 			}
-			if hostile := set>>4 != 0; w.engine.open(w.slot()).HeadHostile != hostile {
+			if hostile := set>>4 != 0; w.engine.cases.at(w.slot()).HeadHostile != hostile {
 				t.Errorf("%v: hostile to HEAD: %t", said, !hostile)
 			}
 		}
@@ -128,7 +128,7 @@ func TestURLsThatChangeDoNotFillTheMemory(t *testing.T) {
 	if n := w.engine.sites.URLBytes(); n > 3<<20 {
 		t.Errorf("%d bytes for one URL", n)
 	}
-	if v, ok := w.engine.View(w.now, 42); !ok || w.engine.target(w.slot()).URL != "http://example.com/199999" {
+	if v, ok := w.engine.View(w.now, 42); !ok || w.engine.deal.target(w.slot()).URL != "http://example.com/199999" {
 		t.Errorf("%v %+v", ok, v)
 	}
 }
@@ -141,11 +141,11 @@ func TestTheShortWayIsLifecycles(t *testing.T) {
 	w.engine.Put(w.now, row())
 	w.pass(time.Minute, a)
 	a.answer(up)
-	before := w.engine.open(w.slot()).State
+	before := w.engine.cases.at(w.slot()).State
 	w.pass(time.Minute, a)
 	want, effects := lifecycle.Step(before, lifecycle.Observed{At: w.now, Node: "a", Outcome: check.OutcomeUp}, lifecycle.DefaultPolicy())
 	a.answer(up)
-	got := w.engine.open(w.slot()).State
+	got := w.engine.cases.at(w.slot()).State
 	got.Observed = want.Observed // which a record knows to 0.1 s
 	if got != want || len(effects) != 0 {
 		t.Errorf("%+v, want %+v with effects %v", got, want, effects)

@@ -39,7 +39,7 @@ func (e *Engine) Join(now time.Time, hello dispatch.Hello, resume []dispatch.Ref
 	for _, old := range superseded {
 		e.endSession(now, old, "superseded by a newer session of the same node")
 	}
-	e.sessions[id] = &outlet{id: id, Session: out}
+	e.deal.open(id, out)
 	e.fleet.Join(e.core.Session(id))
 	e.out.info("checker joined", "checker", hello.Node, "region", hello.Region, "max_in_flight", hello.MaxInFlight)
 	return id, nil
@@ -61,7 +61,7 @@ func (e *Engine) Leave(now time.Time, id dispatch.SessionID) {
 	e.mu.Lock()
 	defer e.release()
 	e.endSession(now, id, "its stream ended")
-	e.assign(now)
+	e.deal.assign(now)
 }
 
 // endSession forgets a session; doing so twice is no harm.
@@ -73,8 +73,7 @@ func (e *Engine) endSession(now time.Time, id dispatch.SessionID, why string) {
 	}
 	e.fleet.Leave(now, c)
 	e.out.info("checker left", "checker", c.Node(), "why", why)
-	e.out.end(e.sessions[id], why)
-	delete(e.sessions, id)
+	e.deal.end(id, why)
 }
 
 // Grant adds credit.
@@ -82,7 +81,7 @@ func (e *Engine) Grant(now time.Time, id dispatch.SessionID, n int) error {
 	e.mu.Lock()
 	defer e.release()
 	err := e.core.Grant(id, n)
-	e.assign(now)
+	e.deal.assign(now)
 	return err
 }
 
@@ -105,7 +104,7 @@ func (e *Engine) Heartbeat(now time.Time, id dispatch.SessionID, open []dispatch
 		}
 	}
 	unknown, err := e.core.Heartbeat(now, id, open)
-	e.assign(now)
+	e.deal.assign(now)
 	return unknown, err
 }
 
@@ -114,7 +113,7 @@ func (e *Engine) Release(now time.Time, id dispatch.SessionID, ref dispatch.Ref)
 	e.mu.Lock()
 	defer e.release()
 	err := e.core.Release(now, id, ref)
-	e.assign(now)
+	e.deal.assign(now)
 	return err
 }
 
@@ -136,11 +135,11 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 	if err != nil {
 		return receipt, err
 	}
-	e.counts.Stale += uint64(receipt.Stale)
-	e.expectRecords(receipt.Checks)
+	e.judge.counts.Stale += uint64(receipt.Stale)
+	e.deal.ahead.records(receipt.Checks)
 	for i := range results {
 		r, c := &results[i], &receipt.Checks[i]
-		if receipt.Classes[i] != dispatch.Accepted || e.tagged(c) == nil {
+		if receipt.Classes[i] != dispatch.Accepted || e.deal.tagged(c) == nil {
 			continue
 		}
 		slot := schedule.Slot(c.Tag)
@@ -148,18 +147,18 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 			e.meter.Answered(now, c.Due)
 		}
 		saw := checkers.Sighting{Site: r.Key.Site, At: r.At, Observation: &r.Observation, Sites: e.sites.Len()}
-		if e.cases[slot] == nil {
+		if e.cases.open[slot] == nil {
 			var calm bool
 			if saw.URL, calm = e.sites.Good(slot, from.Node(), r.At, &r.Observation); calm {
-				e.counts.Checks++
+				e.judge.counts.Checks++
 				_, turn := e.fleet.Saw(now, from, &saw)
 				e.turned(from, turn)
 				continue
 			}
 		}
-		e.result(m, from, e.open(slot), saw)
+		e.result(m, from, e.cases.at(slot), saw)
 	}
-	e.assign(now)
+	e.deal.assign(now)
 	return receipt, nil
 }
 
@@ -170,19 +169,11 @@ func (e *Engine) result(m moment, from *checkers.Checker, s *site, saw checkers.
 	e.turned(from, turn)
 	o := *saw.Observation
 	o.Outcome = outcome
-	e.observe(m, s, store.LocalCheck{Node: from.Node(), At: saw.At, Observation: o})
+	e.judge.observe(m, s, store.LocalCheck{Node: from.Node(), At: saw.At, Observation: o})
 	if o.Outcome != saw.Observation.Outcome {
-		e.elsewhere(m.Time, s, from.Node())
+		e.judge.elsewhere(m, s, from.Node())
 	}
-	e.settle(m.Time, s)
-}
-
-// elsewhere has a check done again by another node: the first one was no witness.
-// It is done once, so that a fleet that is sick as a whole does not run hot.
-func (e *Engine) elsewhere(now time.Time, s *site, node string) {
-	if !s.Urgent && s.State.Stage != lifecycle.Paused && e.fleet.AnotherSound(node) {
-		e.submitTo(now, s, node)
-	}
+	e.cases.settle(m.Time, s)
 }
 
 // turned logs that a checker came into quarantine, or out of it.

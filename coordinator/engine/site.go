@@ -32,6 +32,8 @@ type site struct {
 	answer *Answer
 	// regional is the newest ballot that was split by region.
 	regional Regional
+	// hold is why it is not reported though it fails; nil when it is not held.
+	hold *hold
 }
 
 // begin resets the state to what the row says, and keeps Unsettled. Ballots are numbered
@@ -118,6 +120,16 @@ func (s *site) cause() check.Observation {
 	return check.Observation{}
 }
 
+// evidence is that of the site's newest ballot.
+func (s *site) evidence() store.Ballot {
+	a := s.answer
+	return store.Ballot{
+		SiteID: s.Row.ID, Bucket: s.Row.Bucket, OutageID: s.Row.OutageID,
+		Verdict: a.Verdict, Rule: a.Rule, Round: a.Question.Round,
+		Opened: a.Opened, Decided: a.Decided, Votes: a.Votes, Checks: slices.Clone(s.checks),
+	}
+}
+
 // forget drops what belongs to a run that is over, or to another URL.
 func (s *site) forget() {
 	s.checks, s.answer = nil, nil
@@ -130,7 +142,7 @@ type Regional = snapshot.Regional
 // regionalFor is how long a regional finding is shown.
 const regionalFor = time.Hour
 
-// hold says why a failing site is not reported.
+// hold is why a failing site is not reported: the verifliers cannot agree.
 type hold struct {
 	since  time.Time
 	reason string

@@ -43,7 +43,7 @@ func TestARowMakesTheSameSiteWhicheverWayItComes(t *testing.T) {
 			row.StatusSince = time.Time{}
 			edit(&row)
 			put, read := bare(now), bare(now)
-			put.put(moment{Time: now}, row)
+			put.watch.put(moment{Time: now}, row)
 			r := read.Read(now, row.Bucket)
 			if taken := r.Put([]store.Site{row}); taken != 1 {
 				t.Errorf("%d rows were taken", taken)
@@ -55,8 +55,8 @@ func TestARowMakesTheSameSiteWhicheverWayItComes(t *testing.T) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
 			rows := [2]store.Site{put.sites.Load(0).Row, read.sites.Load(0).Row}
-			if !reflect.DeepEqual(rows[0], rows[1]) || len(put.cases) != len(read.cases) || put.agenda.Len() != read.agenda.Len() {
-				t.Errorf("%+v, %d cases, %d turns; %+v, %d cases, %d turns", rows[1], len(read.cases), read.agenda.Len(), rows[0], len(put.cases), put.agenda.Len())
+			if !reflect.DeepEqual(rows[0], rows[1]) || len(put.cases.open) != len(read.cases.open) || put.agenda.Len() != read.agenda.Len() {
+				t.Errorf("%+v, %d cases, %d turns; %+v, %d cases, %d turns", rows[1], len(read.cases.open), read.agenda.Len(), rows[0], len(put.cases.open), put.agenda.Len())
 			}
 		})
 	}

@@ -111,7 +111,7 @@ func TestAGoodCheckSettlesASiteOnce(t *testing.T) {
 			}
 			w.pass(5*time.Minute, a)
 			a.answer(up)
-			if v, _ := w.engine.View(w.now, 42); len(w.writes) != 1 || v.OutageID != 0 || v.State.Unsettled || w.engine.cases[w.slot()] != nil {
+			if v, _ := w.engine.View(w.now, 42); len(w.writes) != 1 || v.OutageID != 0 || v.State.Unsettled || w.engine.cases.open[w.slot()] != nil {
 				t.Errorf("%d changes, %+v", len(w.writes), v)
 			}
 		})

@@ -48,21 +48,24 @@ type View struct {
 func (e *Engine) View(now time.Time, id check.SiteID) (View, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s := e.site(id)
+	s := e.cases.find(id)
 	if s == nil {
 		return View{}, false
 	}
 	v := View{
 		State: s.State, Status: s.Row.Status, StatusSince: s.Row.StatusSince, OutageID: s.Row.OutageID,
-		Interval: e.interval(s), Last: s.Last, LastCheck: s.LastCheck, LastNode: s.LastNode, HoldReason: e.held[id].reason,
+		Interval: e.judge.pace.of(s.Row.Interval), Last: s.Last, LastCheck: s.LastCheck, LastNode: s.LastNode,
 		Checks: slices.Clone(s.checks), Pending: s.pending != nil, Muted: e.o.Muted,
 		Flapping: s.State.Status != check.StatusRunning && s.State.Flap.Flapping(now, e.o.Policy),
 	}
 	if due, ok := e.agenda.Due(&s.timer); ok {
 		v.Next = due
 	}
+	if s.hold != nil {
+		v.HoldReason = s.hold.reason
+	}
 	if s.answer != nil {
-		b := e.ballot(s)
+		b := s.evidence()
 		v.Ballot = &b
 	}
 	if !s.regional.At.IsZero() && now.Sub(s.regional.At) <= regionalFor {
@@ -118,7 +121,7 @@ const maxHeld = 100
 func (e *Engine) Counters() Counters {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.counts
+	return e.judge.counts
 }
 
 // Summary counts and lists.
@@ -127,9 +130,12 @@ func (e *Engine) Summary(now time.Time) Summary {
 	defer e.mu.Unlock()
 	sum := Summary{
 		Sites: uint64(e.sites.Len()), Queued: e.core.Queued(), Parked: e.core.Parked(), Open: e.core.Open(),
-		Counters: e.counts, LonelySince: e.fleet.Lonely(), Coverage: e.meter.Report(now), HeldCount: len(e.held),
+		Counters: e.judge.counts, LonelySince: e.fleet.Lonely(), Coverage: e.meter.Report(now),
 	}
-	for _, s := range e.cases {
+	for _, s := range e.cases.open {
+		if s.hold != nil {
+			sum.Held = append(sum.Held, Held{Site: s.Row.ID, URL: s.Row.URL, Since: s.hold.since, Reason: s.hold.reason})
+		}
 		switch {
 		case s.State.Status != check.StatusRunning:
 			sum.Down++
@@ -145,12 +151,8 @@ func (e *Engine) Summary(now time.Time) Summary {
 			SelfCheck: st.Self, UnwellSince: st.Unwell, Quarantined: st.Quarantined,
 		})
 	}
-	for id, h := range e.held {
-		if s := e.site(id); s != nil {
-			sum.Held = append(sum.Held, Held{Site: id, URL: s.Row.URL, Since: h.since, Reason: h.reason})
-		}
-	}
 	slices.SortFunc(sum.Held, func(a, b Held) int { return a.Since.Compare(b.Since) })
+	sum.HeldCount = len(sum.Held)
 	sum.Held = sum.Held[:min(len(sum.Held), maxHeld)]
 	slices.SortFunc(sum.Checkers, func(a, b CheckerView) int { return strings.Compare(a.Node, b.Node) })
 	return sum

@@ -5,21 +5,25 @@ import (
 	"strings"
 )
 
-// A host is known by a hash of the address that a site of it was last reached at, or,
-// until then, of the host in the site's URL, which may be that address. Hosts that share
-// a number by chance share their turn, no more.
+// Hosts gives hosts their numbers. A host is known by a hash of the address that a site of
+// it was last reached at, or, until then, of the host in the site's URL, which may be that
+// address. Hosts that share a number by chance share their turn, no more.
+type Hosts struct{ seed maphash.Seed }
 
-// HostAt is the host of an address, HOST:PORT; without one it stays as it was before.
-func (t *Table) HostAt(address string, before uint32) uint32 {
+// NewHosts makes hosts of a seed, which must have been made by maphash.
+func NewHosts(seed maphash.Seed) Hosts { return Hosts{seed} }
+
+// At is the host of an address, HOST:PORT; without one it stays as it was before.
+func (h Hosts) At(address string, before uint32) uint32 {
 	i := strings.LastIndexByte(address, ':')
 	if i < 0 {
 		return before
 	}
-	return t.host(address[:i])
+	return h.number(address[:i])
 }
 
-// HostOf is what is known of the host of a URL before the first check.
-func (t *Table) HostOf(url string) uint32 {
+// Of is what is known of the host of a URL before the first check.
+func (h Hosts) Of(url string) uint32 {
 	if i := strings.Index(url, "://"); i >= 0 {
 		url = url[i+3:]
 	}
@@ -32,10 +36,10 @@ func (t *Table) HostOf(url string) uint32 {
 		}
 		bracket = c != ']' && (bracket || c == '[')
 	}
-	return t.host(url[:end])
+	return h.number(url[:end])
 }
 
-// host is not 0, which would mean that nothing is known.
-func (t *Table) host(name string) uint32 {
-	return max(uint32(maphash.String(t.hosts, name)), 1)
+// number is not 0, which would mean that nothing is known.
+func (h Hosts) number(name string) uint32 {
+	return max(uint32(maphash.String(h.seed, name)), 1)
 }

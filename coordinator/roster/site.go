@@ -95,7 +95,7 @@ func (t *Table) Good(slot schedule.Slot, node string, at time.Time, o *check.Obs
 		return "", false
 	}
 	if last := t.grains(at); last >= r.last {
-		r.last, r.node, r.host = last, t.nodes.add(node), t.HostAt(o.ResolvedAddress, r.host)
+		r.last, r.node, r.host = last, t.nodes.add(node), t.hosts.At(o.ResolvedAddress, r.host)
 		r.good(o)
 	}
 	return t.urls.text(r.url), true

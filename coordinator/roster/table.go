@@ -1,11 +1,11 @@
 package roster
 
 import (
-	"hash/maphash"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/schedule"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -29,7 +29,7 @@ type Table struct {
 	urls     arena
 	settings interned
 	nodes    names
-	hosts    maphash.Seed
+	hosts    Hosts
 }
 
 const (
@@ -40,12 +40,11 @@ const (
 	grain = 100 * time.Millisecond
 )
 
-// New makes an empty table whose times begin at start. The seed is that of the hashes of
-// hosts.
-func New(start time.Time, seed maphash.Seed) *Table {
+// New makes an empty table whose times begin at start.
+func New(start time.Time, hosts Hosts) *Table {
 	t := &Table{
 		start:    start.Add(-grain), // so that no check ends at 0
-		settings: newInterned(), nodes: newNames(), hosts: seed,
+		settings: newInterned(), nodes: newNames(), hosts: hosts,
 	}
 	t.byID.id = func(slot schedule.Slot) check.SiteID { return t.Record(slot).id }
 	for i := range t.buckets {
@@ -93,7 +92,7 @@ func (t *Table) Add(row *store.Site) schedule.Slot {
 	*r = Record{
 		id: row.ID, blog: row.BlogID, bucket: row.Bucket, url: t.urls.add(row.URL),
 		interval: minutes(row.Interval), settings: t.settings.add(row.Settings), since: momentOf(row.StatusSince),
-		host: t.HostOf(row.URL),
+		host: t.hosts.Of(row.URL),
 	}
 	r.setStage(lifecycle.NeverChecked)
 	t.top = max(t.top, row.ID)
@@ -102,13 +101,43 @@ func (t *Table) Add(row *store.Site) schedule.Slot {
 	return slot
 }
 
-// Same reports whether a row brings nothing new about the site in a slot, as far as its
-// record can tell.
-func (t *Table) Same(slot schedule.Slot, row *store.Site) bool {
+// Taking is what a row that was read is to the table.
+type Taking uint8
+
+// The outcomes of Take.
+const (
+	// Unknown: the table has no such site, and the row is not one that a record can stand for.
+	Unknown Taking = iota
+	// Added: it had none, and has it now.
+	Added
+	// Same: the row brings nothing new, as far as the record can tell.
+	Same
+	// Edited: it brings something new. Nothing is changed.
+	Edited
+	// Moved is Edited by a row that is in another shard than the site.
+	Moved
+)
+
+// Take looks a row up, and adds its site when there is none such and calm says that the
+// record can stand for it. It answers the slot, but for Unknown.
+func (t *Table) Take(row *store.Site, calm bool) (schedule.Slot, Taking) {
+	slot, known := t.byID.get(row.ID)
+	switch {
+	case !known && calm:
+		return t.Add(row), Added
+	case !known:
+		return 0, Unknown
+	}
 	r := t.Record(slot)
-	return r.blog == row.BlogID && r.bucket == row.Bucket && r.interval == minutes(row.Interval) &&
+	switch {
+	case shard.Of(r.bucket) != shard.Of(row.Bucket):
+		return slot, Moved
+	case r.blog == row.BlogID && r.bucket == row.Bucket && r.interval == minutes(row.Interval) &&
 		r.Stage() != lifecycle.Paused && !row.Paused &&
-		t.urls.text(r.url) == row.URL && t.settings.add(row.Settings) == r.settings
+		t.urls.text(r.url) == row.URL && t.settings.add(row.Settings) == r.settings:
+		return slot, Same
+	}
+	return slot, Edited
 }
 
 // Free takes the site in a slot off.

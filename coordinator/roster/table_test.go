@@ -10,6 +10,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/schedule"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/seeds"
@@ -17,7 +18,7 @@ import (
 
 var start = time.Unix(1_700_000_000, 0)
 
-func newTable() *Table { return New(start, maphash.MakeSeed()) }
+func newTable() *Table { return New(start, NewHosts(maphash.MakeSeed())) }
 
 func row(id check.SiteID) store.Site {
 	return store.Site{
@@ -74,7 +75,7 @@ func TestATableHoldsWhatWasSaved(t *testing.T) {
 			case !known:
 				r := row(id)
 				slot = table.Add(&r)
-				if got := table.Load(slot); got.Row.URL != r.URL || got.State.Stage != lifecycle.NeverChecked || got.Host != table.HostOf(r.URL) || !table.Same(slot, &r) {
+				if got := table.Load(slot); got.Row.URL != r.URL || got.State.Stage != lifecycle.NeverChecked || got.Host != table.hosts.Of(r.URL) || !took(table, &r, slot, Same) {
 					t.Fatalf("step %d: added %+v", step, got)
 				}
 				fallthrough
@@ -168,7 +169,7 @@ func TestAGoodCheckIsTakenInByTheRecordOnlyWhenNothingElseChanges(t *testing.T) 
 			switch {
 			case !ok && *table.Record(slot) != before:
 				t.Error("it left a trace")
-			case ok && (got.State.Node != "b" || !got.LastCheck.Equal(start.Add(2*time.Minute)) || got.Last.HTTPStatus != 204 || got.Host != table.HostAt(o.ResolvedAddress, 0)):
+			case ok && (got.State.Node != "b" || !got.LastCheck.Equal(start.Add(2*time.Minute)) || got.Last.HTTPStatus != 204 || got.Host != table.hosts.At(o.ResolvedAddress, 0)):
 				t.Errorf("remembered %+v, %+v", got, got.Last)
 			}
 		})
@@ -186,25 +187,41 @@ func TestAnOlderCheckIsTakenInAndChangesNothing(t *testing.T) {
 	}
 }
 
-func TestARowThatBringsNothingNewIsTheSame(t *testing.T) {
+// took reports whether a row is to the table what it should be.
+func took(table *Table, r *store.Site, slot schedule.Slot, want Taking) bool {
+	got, is := table.Take(r, true)
+	return got == slot && is == want
+}
+
+func TestWhatARowThatIsReadIsToTheTable(t *testing.T) {
 	t.Parallel()
 	table, r := newTable(), row(1)
-	slot := table.Add(&r)
-	for name, edit := range map[string]func(*store.Site){
-		"URL": func(s *store.Site) { s.URL += "x" }, "blog": func(s *store.Site) { s.BlogID++ }, "bucket": func(s *store.Site) { s.Bucket++ },
-		"interval": func(s *store.Site) { s.Interval += time.Minute }, "pause": func(s *store.Site) { s.Paused = true },
-		"settings": func(s *store.Site) { s.Settings.ForbiddenTexts = []string{"x"} },
-	} {
-		edited := r
-		edit(&edited)
-		if table.Same(slot, &edited) {
-			t.Errorf("an edit of the %s is not seen", name)
-		}
+	if _, is := table.Take(&r, false); is != Unknown || table.Len() != 0 {
+		t.Fatalf("a row that no record can stand for is %v", is)
 	}
-	later := r
-	later.Status, later.StatusSince, later.OutageID = check.StatusDown, start, 7
-	if !table.Same(slot, &later) {
-		t.Error("what commits write is taken for an edit")
+	slot, is := table.Take(&r, true)
+	if is != Added || table.Record(slot).ID() != 1 || !took(table, &r, slot, Same) {
+		t.Fatalf("a new row is %v", is)
+	}
+	for name, tt := range map[string]struct {
+		edit func(*store.Site)
+		want Taking
+	}{
+		"URL":                            {func(s *store.Site) { s.URL += "x" }, Edited},
+		"blog":                           {func(s *store.Site) { s.BlogID++ }, Edited},
+		"bucket":                         {func(s *store.Site) { s.Bucket++ }, Edited},
+		"shard":                          {func(s *store.Site) { s.Bucket += shard.BucketsPer }, Moved},
+		"interval":                       {func(s *store.Site) { s.Interval += time.Minute }, Edited},
+		"pause":                          {func(s *store.Site) { s.Paused = true }, Edited},
+		"settings":                       {func(s *store.Site) { s.Settings.ForbiddenTexts = []string{"x"} }, Edited},
+		"nothing but what commits write": {func(s *store.Site) { s.Status, s.StatusSince, s.OutageID = check.StatusDown, start, 7 }, Same},
+	} {
+		edited, before := r, *table.Record(slot)
+		tt.edit(&edited)
+		if !took(table, &edited, slot, tt.want) || *table.Record(slot) != before {
+			_, is := table.Take(&edited, true)
+			t.Errorf("an edit of the %s is %v, want %v; the record is as it was: %t", name, is, tt.want, *table.Record(slot) == before)
+		}
 	}
 }
 

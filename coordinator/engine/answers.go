@@ -1,0 +1,70 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/store"
+)
+
+// Decide takes in the panel's answer to a ballot.
+func (e *Engine) Decide(now time.Time, a Answer) {
+	m := e.hand.moment(now)
+	e.mu.Lock()
+	defer e.release()
+	s := e.cases.find(a.Question.Site)
+	if s == nil || s.pending != nil || !s.opened || s.State.Ballot != a.Question.Ballot {
+		return
+	}
+	e.judge.decided(m, s, &a)
+	e.cases.settle(now, s)
+}
+
+// Looked takes in a second look by a veriflier.
+func (e *Engine) Looked(now time.Time, l Look) {
+	m := e.hand.moment(now)
+	e.mu.Lock()
+	defer e.release()
+	s := e.cases.find(l.Question.Site)
+	if s == nil || l.Observation == nil || s.target().URL != l.Question.Target.URL {
+		return
+	}
+	e.judge.observe(m, s, store.LocalCheck{Node: l.Veriflier, Veriflier: true, At: l.At, Observation: *l.Observation})
+	e.cases.settle(now, s)
+}
+
+// Committed takes in that a change is in the store.
+func (e *Engine) Committed(now time.Time, c store.Change, done store.Committed) {
+	e.mu.Lock()
+	defer e.release()
+	if s := e.changing(c); s != nil {
+		e.judge.committed(s, done, e.cases.ballots)
+		e.cases.settle(now, s)
+	}
+}
+
+// Refused takes in that a change does not fit the store any more: the site is begun
+// anew from its row, which is nil when it is gone.
+func (e *Engine) Refused(now time.Time, c store.Change, row *store.Site) {
+	e.mu.Lock()
+	defer e.release()
+	s := e.changing(c)
+	if s == nil {
+		return
+	}
+	e.edits.Edited(now, c.SiteID)
+	e.watch.remove(s)
+	if row != nil {
+		e.edits.Edited(now, c.SiteID)
+		s := e.watch.add(now, *row)
+		e.judge.soon(s)
+		e.cases.settle(now, s)
+	}
+}
+
+// changing is the site that waits for the answer to a change; nil when none does.
+func (e *Engine) changing(c store.Change) *site {
+	if s := e.cases.find(c.SiteID); s != nil && s.pending != nil && s.pending.Key == c.Key {
+		return s
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// A site has a case as long as there is something that its record cannot hold.
+func TestASiteHasACaseAsLongAsItIsNotCalm(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	for name, tt := range map[string]struct {
+		trouble func(*Engine, *site)
+		kept    bool // and a snapshot is to be written
+	}{
+		"it is suspect":                   {func(_ *Engine, s *site) { s.State.Stage = lifecycle.Suspect }, true},
+		"it is down":                      {func(_ *Engine, s *site) { s.State.Stage = lifecycle.Down }, false},
+		"its status is not running":       {func(_ *Engine, s *site) { s.State.Status = check.StatusDown }, false},
+		"it has an outage":                {func(_ *Engine, s *site) { s.Row.OutageID = 7 }, false},
+		"it is not settled what is known": {func(_ *Engine, s *site) { s.State.Unsettled = true }, false},
+		"a change is on its way":          {func(_ *Engine, s *site) { s.pending = &store.Change{} }, true},
+		"there is an answer to show":      {func(_ *Engine, s *site) { s.answer = &Answer{} }, false},
+		"there is evidence":               {func(_ *Engine, s *site) { s.checks = make([]store.LocalCheck, 1) }, false},
+		"the panel is asked":              {func(_ *Engine, s *site) { s.opened = true }, false},
+		"the panel is to be asked":        {func(_ *Engine, s *site) { s.askDue = true }, false},
+		"it waits for a real time":        {func(e *Engine, s *site) { e.agenda.At(&s.timer, now.Add(time.Minute)) }, false},
+		"its last check could not tell":   {func(_ *Engine, s *site) { s.Last = &check.Observation{Outcome: check.OutcomeUnknown} }, false},
+		"its certificate ends": {func(_ *Engine, s *site) {
+			s.Last = &check.Observation{Outcome: check.OutcomeUp, Advisories: []check.Advisory{check.AdvisoryTLSExpiring}}
+		}, false},
+		"it recovered of late":              {func(_ *Engine, s *site) { s.State.Flap.Recoveries[0] = now.Add(-time.Minute) }, true},
+		"it was down in one region of late": {func(_ *Engine, s *site) { s.regional.At = now.Add(-time.Minute) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := bare(now)
+			e.Put(now, row())
+			s := e.cases.find(42)
+			if s == nil || e.cases.of(42) != nil {
+				t.Fatal("a calm site has a case")
+			}
+			calm := *s
+			tt.trouble(e, s)
+			e.cases.settle(now, s)
+			if e.cases.of(42) != s || e.cases.find(42) != s {
+				t.Fatal("it has no case")
+			}
+			if kept := len(e.Unsaved(now, shard.Of(row().Bucket), 10)) == 1; kept != tt.kept {
+				t.Errorf("a snapshot is to be written: %t", kept)
+			}
+			e.agenda.Rest(&s.timer)
+			calm.kept, calm.timer = s.kept, s.timer
+			*s = calm
+			e.cases.settle(now, s)
+			if e.cases.of(42) != nil {
+				t.Fatal("it has a case though it is calm again")
+			}
+			again := e.cases.find(42)
+			if again.kept = calm.kept; !reflect.DeepEqual(*again, calm) {
+				t.Errorf("its record holds %+v, want %+v", *again, calm)
+			}
+			updates := e.Unsaved(now, shard.Of(row().Bucket), 10)
+			if tt.kept != (len(updates) == 1 && updates[0].Forget) {
+				t.Errorf("to be deleted: %+v", updates)
+			}
+		})
+	}
+}
+
+func TestARemovedSiteIsNotWrittenBack(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	e := bare(now)
+	e.Put(now, row())
+	s := e.cases.find(42)
+	e.cases.remove(s)
+	other := row()
+	other.ID = 43
+	e.Put(now, other) // has its slot
+	s.State.Stage = lifecycle.Down
+	e.cases.settle(now, s)
+	if e.cases.of(43) != nil || e.cases.find(43).State.Stage != lifecycle.NeverChecked || e.cases.find(42) != nil {
+		t.Error("it is written over another site")
+	}
+}
