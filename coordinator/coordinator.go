@@ -57,7 +57,7 @@ func New(o Options) (_ *Coordinator, err error) {
 	c.ledger = ledger.New(ledger.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
 	c.engine = engine.New(engine.Options{
 		Policy: o.Policy, Interval: o.IntervalOverride, Panel: c.panel, Ledger: c.ledger, Shards: c.ownership,
-		Random: random, Log: o.Log, Storm: storm.DefaultRule(), Dispatch: dispatching(o),
+		Muted: o.Notify.Disabled, Random: random, Log: o.Log, Storm: storm.DefaultRule(), Dispatch: dispatching(o),
 	}, time.Now())
 	c.intake = intake.New(intake.Options{
 		Store: o.Store, Engine: c.engine, Shards: c.ownership, First: o.BucketMin, Last: o.BucketMax, Log: o.Log,

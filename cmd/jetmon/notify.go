@@ -12,7 +12,7 @@ type notifyFlags struct {
 	WPCOMCert      string `name:"wpcom-cert" placeholder:"FILE" help:"Certificate (PEM) to show to WordPress.com."`
 	WPCOMKey       string `name:"wpcom-key" placeholder:"FILE" help:"Key of --wpcom-cert (PEM)."`
 	WPCOMTokenFile string `name:"wpcom-token-file" placeholder:"FILE" help:"File with WordPress.com's token (AUTH_TOKEN)."`
-	NoNotify       bool   `help:"Report nothing; notices are kept until this is lifted (WPCOM_NOTIFY_ENABLE)."`
+	NoNotify       bool   `help:"Decide and record, and report nothing (WPCOM_NOTIFY_ENABLE false); when this is lifted, what is true then and not known to WordPress.com is reported."`
 }
 
 func (f notifyFlags) apply(o *coordinator.Options, legacy *legacyConfig) error {

@@ -79,6 +79,8 @@ func (s *fleet) coordinator(ctx context.Context, sum engine.Summary) *monitorpb.
 	keepingUp(c, sum.Coverage)
 	written := s.o.Ledger.Status()
 	c.UncommittedChanges, c.FencedChanges = uint64(written.Uncommitted), written.Fenced
+	delivery := s.o.Notify.Status()
+	c.Muted, c.UntoldSites = delivery.Disabled, uint64(delivery.Untold)
 	// The rest is worth showing when the store is away or slow, so this one is left at
 	// what the deliverer last knew.
 	ctx, cancel := within(ctx, countTimeout)
@@ -86,7 +88,7 @@ func (s *fleet) coordinator(ctx context.Context, sum engine.Summary) *monitorpb.
 	if n, err := s.o.Store.CountNotices(ctx, owned); err == nil {
 		c.UndeliveredNotices = uint64(n)
 	} else {
-		c.UndeliveredNotices = uint64(s.o.Notify.Status().Pending)
+		c.UndeliveredNotices = uint64(delivery.Pending)
 	}
 	return c
 }

@@ -56,7 +56,7 @@ func (e *Engine) calm(now time.Time, s *site) bool {
 	st := s.State
 	switch {
 	case st.Stage != lifecycle.Up && st.Stage != lifecycle.NeverChecked,
-		st.Status != check.StatusRunning, s.Row.OutageID != 0, s.pending != nil,
+		st.Status != check.StatusRunning, st.Unsettled, s.Row.OutageID != 0, s.pending != nil,
 		s.answer != nil, len(s.checks) > 0, s.opened, s.askDue, s.timer.Waits(),
 		s.Last != nil && s.Last.Outcome != check.OutcomeUp,
 		s.Last != nil && !roster.Fits(s.Last.Advisories):

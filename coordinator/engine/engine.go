@@ -69,6 +69,9 @@ type Options struct {
 	Ledger Ledger
 	// Interval, when not 0, replaces every site's own.
 	Interval time.Duration
+	// Muted means that WordPress.com is told nothing. Then a site begins from its status on
+	// record, otherwise from what WordPress.com knows.
+	Muted bool
 	// Shards, optional, has the terms in which shards are ours; without it they have none.
 	Shards shard.Holder
 	// Random makes idempotency keys.

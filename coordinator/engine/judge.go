@@ -27,7 +27,7 @@ func (e *Engine) observe(now time.Time, s *site, c store.LocalCheck) {
 	if s.pending != nil || s.State.Stage == lifecycle.Paused {
 		return
 	}
-	if s.State.Status != check.StatusRunning && e.o.Ledger.Full() {
+	if (s.State.Status != check.StatusRunning || s.State.Unsettled) && e.o.Ledger.Full() {
 		return // a change of its status could not be written now; it is checked again
 	}
 	s.note(c)
@@ -134,7 +134,7 @@ func (e *Engine) change(s *site, f lifecycle.Change) {
 		Key:    fmt.Sprintf("%d-%d%d-%016x", s.Row.ID, f.From, f.To, e.o.Random()),
 		SiteID: s.Row.ID, BlogID: s.Row.BlogID, Bucket: s.Row.Bucket, URL: s.Row.URL,
 		From: f.From, To: f.To, Relapses: f.Relapses, Since: s.Row.StatusSince, Start: f.Start, At: f.At,
-		LastCheck: s.LastCheck, Cause: s.cause(), Checks: slices.Clone(s.checks),
+		LastCheck: s.LastCheck, Cause: s.cause(), Checks: slices.Clone(s.checks), Muted: e.o.Muted,
 	}
 	if f.From == check.StatusRunning && s.answer != nil {
 		b := e.ballot(s)

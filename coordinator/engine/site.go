@@ -34,6 +34,14 @@ type site struct {
 	regional Regional
 }
 
+// begin sets the state of a site of which nothing is known but its row, and what is to be
+// settled. Its ballots are numbered from the next on.
+func (s *site) begin(ballots uint32) {
+	unsettled := s.State.Unsettled
+	s.State = lifecycle.Initial(s.Row.Status, s.Row.StatusSince, s.Row.Paused)
+	s.State.Ballot, s.State.Unsettled = ballots, unsettled
+}
+
 // target is what to ask a node.
 func (s *site) target() check.Target {
 	t := target(s.Row.URL, s.HeadHostile, s.Sequence)
@@ -59,7 +67,7 @@ func budget(stage lifecycle.Stage, urgent bool) time.Duration {
 // note keeps an observation that is evidence of a run of failures, or of a recovery.
 func (s *site) note(c store.LocalCheck) {
 	switch o := c.Observation.Outcome; {
-	case o == check.OutcomeUnknown, o == check.OutcomeUp && s.State.Status == check.StatusRunning:
+	case o == check.OutcomeUnknown, o == check.OutcomeUp && s.State.Status == check.StatusRunning && !s.State.Unsettled:
 		return
 	case o == check.OutcomeDown && s.State.Stage == lifecycle.ConfirmedDown:
 		return // all of it is told; a site may stay so for years

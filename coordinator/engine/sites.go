@@ -84,7 +84,7 @@ func (e *Engine) put(now time.Time, row store.Site) {
 // begin puts a site that is not watched yet on the schedule. Nearly all are calm, and of
 // those the record is made without a *site: a coordinator that starts has millions of them.
 func (e *Engine) begin(now time.Time, row *store.Site) {
-	if row.Paused || row.Status != check.StatusRunning || row.OutageID != 0 || e.snapshots.Has(row.ID) {
+	if row.Paused || row.Status != check.StatusRunning || row.OutageID != 0 || row.Untold != nil || e.snapshots.Has(row.ID) {
 		e.add(now, *row)
 		return
 	}
@@ -95,8 +95,13 @@ func (e *Engine) begin(now time.Time, row *store.Site) {
 func (e *Engine) add(now time.Time, row store.Site) *site {
 	slot := e.sites.Add(&row)
 	s := &site{Site: roster.Site{Row: row, Host: e.sites.Record(slot).Host()}, timer: schedule.Timer{Slot: slot}}
-	s.State = lifecycle.Initial(row.Status, row.StatusSince, row.Paused)
-	s.State.Ballot = e.ballots
+	if k := row.Untold; k != nil && !e.o.Muted {
+		s.Row.Status, s.Row.StatusSince = k.Status, k.Since
+	}
+	s.begin(e.ballots)
+	if k := row.Untold; k != nil && !e.o.Muted && k.Status == check.StatusRunning {
+		s.State.Unsettled = k.Unsure || row.OutageID != 0
+	}
 	if !row.Paused {
 		e.turn(s)
 		e.recall(now, s)
@@ -131,8 +136,7 @@ func (e *Engine) restart(s *site) {
 	s.forget()
 	s.Last, s.LastCheck, s.LastNode = nil, time.Time{}, ""
 	s.HeadHostile, s.Host = false, e.sites.HostOf(s.Row.URL)
-	s.State = lifecycle.Initial(s.Row.Status, s.Row.StatusSince, s.Row.Paused)
-	s.State.Ballot = e.ballots
+	s.begin(e.ballots)
 	e.agenda.Rest(&s.timer)
 	e.soon(s)
 }

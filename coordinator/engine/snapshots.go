@@ -130,8 +130,8 @@ func (e *Engine) recall(now time.Time, s *site) {
 		return
 	}
 	e.ballots = max(e.ballots, r.State.Ballot)
+	r.State.StatusSince, r.State.Unsettled = s.Row.StatusSince, s.State.Unsettled
 	s.State = r.State
-	s.State.StatusSince = s.Row.StatusSince
 	s.checks, s.Last, s.LastCheck, s.LastNode = r.Checks, r.Last, r.LastCheck, r.LastNode
 	switch s.State.Stage {
 	case lifecycle.Verifying:

@@ -38,6 +38,8 @@ type View struct {
 	Ballot *store.Ballot
 	// Pending says that a change is on its way to the store.
 	Pending bool
+	// Muted says that WordPress.com is told nothing: Status is what is on record.
+	Muted bool
 	// HoldReason says why a failing site is not reported; empty when it is not held.
 	HoldReason string
 }
@@ -53,7 +55,7 @@ func (e *Engine) View(now time.Time, id check.SiteID) (View, bool) {
 	v := View{
 		State: s.State, Status: s.Row.Status, StatusSince: s.Row.StatusSince, OutageID: s.Row.OutageID,
 		Interval: e.interval(s), Last: s.Last, LastCheck: s.LastCheck, LastNode: s.LastNode, HoldReason: e.held[id].reason,
-		Checks: slices.Clone(s.checks), Pending: s.pending != nil,
+		Checks: slices.Clone(s.checks), Pending: s.pending != nil, Muted: e.o.Muted,
 		Flapping: s.State.Status != check.StatusRunning && s.State.Flap.Flapping(now, e.o.Policy),
 	}
 	if due, ok := e.agenda.Due(&s.timer); ok {

@@ -135,7 +135,12 @@ func told(v engine.View) string {
 	what := map[check.Status]string{
 		check.StatusDown: "down (status 0)", check.StatusRunning: "running (status 1)", check.StatusConfirmedDown: "confirmed down (status 2)",
 	}[v.Status]
-	if v.StatusSince.IsZero() {
+	switch {
+	case v.Muted && v.StatusSince.IsZero():
+		return "on record as " + what + ", and WordPress.com is told nothing (--no-notify)"
+	case v.Muted:
+		return fmt.Sprintf("on record as %s since %s, and WordPress.com is told nothing (--no-notify)", what, clock(v.StatusSince))
+	case v.StatusSince.IsZero():
 		return "WordPress.com knows it as " + what
 	}
 	return fmt.Sprintf("WordPress.com was told %s at %s", what, clock(v.StatusSince))
@@ -157,6 +162,8 @@ func (f Facts) Withheld() string {
 		return "a recovery: one node alone does not end an outage"
 	case f.View.Regional != nil:
 		return fmt.Sprintf("a regional failure: down from %v, up from %v", f.View.Regional.Down, f.View.Regional.Up)
+	case f.View.Muted:
+		return "every change: delivery to WordPress.com is switched off (--no-notify)"
 	}
 	return ""
 }

@@ -35,6 +35,8 @@ func TestEveryStageIsExplained(t *testing.T) {
 			"held since", "eu1 is unreachable", "asked anew"},
 		{"verifying", engine.View{State: lifecycle.State{Stage: lifecycle.Verifying, Round: 2}, Status: check.StatusRunning},
 			"round 2 of 3", "not confirmed yet", "3 of 6 verifliers that see it up"},
+		{"down, and nobody was told", engine.View{State: lifecycle.State{Stage: lifecycle.Down, StatusSince: at}, Status: check.StatusDown, StatusSince: at, Muted: true},
+			"on record as down (status 0) since 2026-01-02 03:04:05Z, and WordPress.com is told nothing", "every change", "after 2026-01-02 04:03:05Z"},
 		{"down", engine.View{State: lifecycle.State{Stage: lifecycle.Down, StatusSince: at}, Status: check.StatusDown, StatusSince: at},
 			"told down (status 0) at 2026-01-02 03:04:05Z", "", "after 2026-01-02 04:03:05Z"},
 		{"down and flapping", engine.View{State: lifecycle.State{Stage: lifecycle.Down, Flap: lifecycle.Flap{Relapses: 2}}, Status: check.StatusDown, Flapping: true},

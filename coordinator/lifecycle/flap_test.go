@@ -11,7 +11,11 @@ import (
 
 // play runs a story and answers the changes that were told, and the last state.
 func play(events ...lifecycle.Event) (told []lifecycle.Change, s state) {
-	s = fresh
+	return playFrom(fresh, events...)
+}
+
+// playFrom is play of a site in a state.
+func playFrom(s state, events ...lifecycle.Event) (told []lifecycle.Change, _ state) {
 	p := lifecycle.DefaultPolicy()
 	for _, e := range events {
 		if d, ok := e.(lifecycle.Decided); ok {

@@ -36,8 +36,13 @@ func (s Stage) String() string {
 type State struct {
 	Stage Stage
 	// Status is what WordPress.com has been told, since StatusSince (zero: never changed).
+	// While it is told nothing, Status is what it would have been told.
 	Status      check.Status
 	StatusSince time.Time
+	// Unsettled, of a site that is running by Status, says that there is more: an outage on
+	// record that was not told, or a notice that may have been received. The next good
+	// check ends that with a change.
+	Unsettled bool
 	// Failures counts the failing checks of the present run, up to Policy.Failures.
 	Failures uint8
 	// FirstFailure is the end of the run's first failing check. It is kept while the
@@ -138,7 +143,7 @@ type Verify struct {
 type Abandon struct{ Ballot uint32 }
 
 // Change is a change of status to commit and to report. An outage opens with To
-// down and closes with To running. Start is the end of its first failing check; in
+// down and closes with To running; From of one that settles a site is down. Start is the end of its first failing check; in
 // changes from a down status it is zero when the coordinator has restarted since.
 type Change struct {
 	From, To  check.Status

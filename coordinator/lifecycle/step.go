@@ -72,9 +72,9 @@ func (s State) good(e Observed, p Policy) (State, []Effect) {
 	s.Node, s.Observed = e.Node, e.At
 	switch s.Stage {
 	case Suspect:
-		return s.up(), []Effect{Blip{Failures: s.Failures}}
+		return s.well(e.At, Blip{Failures: s.Failures})
 	case Verifying:
-		return s.up(), []Effect{Abandon{Ballot: s.Ballot}, Blip{Failures: s.Failures}}
+		return s.well(e.At, Abandon{Ballot: s.Ballot}, Blip{Failures: s.Failures})
 	case Down, ConfirmedDown:
 		s.Stage = Recovering
 		s.Flap.Good = e.At
@@ -92,8 +92,20 @@ func (s State) good(e Observed, p Policy) (State, []Effect) {
 		s.Flap = s.Flap.recovered(e.At)
 		return s.up(), []Effect{change}
 	default:
-		return s.up(), nil
+		return s.well(e.At)
 	}
+}
+
+// well is a good check of a site that is running by its status.
+func (s State) well(at time.Time, effects ...Effect) (State, []Effect) {
+	s = s.up()
+	if s.Unsettled {
+		var change Change
+		s, change = s.tell(check.StatusRunning, at)
+		change.From = check.StatusDown
+		effects = append(effects, change)
+	}
+	return s, effects
 }
 
 // bad is a check that found the site failing.
@@ -192,6 +204,6 @@ func (s State) up() State {
 // tell changes the status.
 func (s State) tell(to check.Status, at time.Time) (State, Change) {
 	change := Change{From: s.Status, To: to, Start: s.FirstFailure, At: at, Relapses: s.Flap.Relapses}
-	s.Status, s.StatusSince = to, at
+	s.Status, s.StatusSince, s.Unsettled = to, at, false
 	return s, change
 }

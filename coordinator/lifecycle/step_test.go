@@ -56,6 +56,7 @@ var (
 	stillDown = state{Stage: lifecycle.ConfirmedDown, Status: confirmed, StatusSince: at(95), Failures: 3, FirstFailure: at(60), Ballot: 5, Node: "a", Observed: at(100)}
 	recover0  = state{Stage: lifecycle.Recovering, Status: down, StatusSince: at(90), Failures: 3, FirstFailure: at(60), Ballot: 5, Node: "a", Observed: at(100)}
 	recover2  = state{Stage: lifecycle.Recovering, Status: confirmed, StatusSince: at(95), Failures: 3, FirstFailure: at(60), Ballot: 5, Node: "a", Observed: at(100)}
+	unsettled = state{Stage: lifecycle.NeverChecked, Status: running, StatusSince: at(7), Unsettled: true}
 	paused    = state{Stage: lifecycle.Paused, Status: running, Ballot: 5, Node: "a", Observed: at(100)}
 	paused0   = state{Stage: lifecycle.Paused, Status: down, StatusSince: at(90), Failures: 3, FirstFailure: at(60), Ballot: 5, Node: "a", Observed: at(100)}
 	paused2   = state{Stage: lifecycle.Paused, Status: confirmed, StatusSince: at(95), Ballot: 5, Node: "a", Observed: at(100)}
@@ -277,8 +278,51 @@ var pausing = map[string]transition{
 	"resuming does not complete a recovery":                           {recover0, lifecycle.Resume{}, nil, nil},
 }
 
+// settled ends what was unsettled.
+func settled(s *state, second int) { s.Unsettled, s.StatusSince = false, at(second) }
+
+// settling is about sites that WordPress.com knows as running, with an outage on record
+// that it was not told of, or after a notice that it may have received.
+var settling = map[string]transition{
+	"a good check settles a site that is unsettled": {
+		unsettled, up(110, "b"), func(s *state) { cleared(s); seen(s, "b", 110); settled(s, 110) },
+		effects{lifecycle.Change{From: down, To: running, At: at(110)}}},
+	"a failing check of an unsettled site is no more believed than another": {
+		unsettled, failing(110, "b"), func(s *state) {
+			s.Stage, s.Failures, s.FirstFailure = lifecycle.Suspect, 1, at(110)
+			seen(s, "b", 110)
+		}, effects{lifecycle.Recheck{After: 20 * time.Second, Avoid: "b"}}},
+	"a check that could not tell settles nothing": {unsettled, unknown(110, "b"), nil, nil},
+	"a good check among failing ones settles a site": {
+		open(suspect2), up(110, "b"), func(s *state) { cleared(s); seen(s, "b", 110); settled(s, 110) },
+		effects{lifecycle.Blip{Failures: 2}, lifecycle.Change{From: down, To: running, At: at(110)}}},
+	"a good check during a vote settles a site": {
+		open(verifying), up(110, "b"), func(s *state) { cleared(s); seen(s, "b", 110); settled(s, 110) },
+		effects{lifecycle.Abandon{Ballot: 5}, lifecycle.Blip{Failures: 3}, lifecycle.Change{From: down, To: running, At: at(110)}}},
+	"a confirmation tells of an outage, old or new, and settles the site": {
+		open(verifying), decided(110, 5, quorum.Confirmed), func(s *state) {
+			s.Stage, s.Status, s.Round = lifecycle.Down, down, 0
+			settled(s, 110)
+		}, effects{lifecycle.Change{From: running, To: down, Start: at(60), At: at(110)}}},
+	"a rejection leaves it to the next good check": {
+		open(verifying), decided(110, 5, quorum.Rejected), cleared, effects{lifecycle.FalseAlarm{Ballot: 5}}},
+	"that check settles the site": {
+		open(isUp), up(110, "b"), func(s *state) { seen(s, "b", 110); settled(s, 110) },
+		effects{lifecycle.Change{From: down, To: running, At: at(110)}}},
+	"a held site stays unsettled":   {open(held), unknown(110, "b"), nil, effects{lifecycle.Recheck{After: 20 * time.Second, Avoid: "b"}}},
+	"a pause leaves it unsettled":   {unsettled, lifecycle.Pause{}, func(s *state) { cleared(s); s.Stage = lifecycle.Paused }, nil},
+	"a resumed site is unsettled":   {open(paused), lifecycle.Resume{}, func(s *state) { s.Stage = lifecycle.NeverChecked }, nil},
+	"a paused site settles nothing": {open(paused), up(110, "b"), nil, nil},
+}
+
+// open is a state with something to settle.
+func open(s state) state {
+	s.Unsettled = true
+	return s
+}
+
 func tables() []map[string]transition {
-	return []map[string]transition{checking, judging, outage, pausing}
+	return []map[string]transition{checking, judging, outage, pausing, settling}
 }
 
 func TestStep(t *testing.T) {
@@ -357,6 +401,48 @@ func TestInitial(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A site that another program has left in a status is gone on with as if the status were
+// our own: for a failing and a good check of each kind of row.
+func TestASiteIsGoneOnWithFromAnyRow(t *testing.T) {
+	t.Parallel()
+	never, recent, old := time.Time{}, at(0), at(-3*24*3600)
+	tests := []struct {
+		status check.Status
+		since  time.Time
+		fails  []lifecycle.Change // after three failing checks and a confirmed ballot
+		good   []lifecycle.Change // after good checks by two nodes
+	}{
+		{down, never, changes(down, confirmed, 0), changes(down, running, 1)},
+		{down, recent, nil, changes(down, running, 1)},
+		{down, old, changes(down, confirmed, 0), changes(down, running, 1)},
+		{running, never, changes(running, down, 42), nil},
+		{running, recent, changes(running, down, 42), nil},
+		{running, old, changes(running, down, 42), nil},
+		{confirmed, never, nil, changes(confirmed, running, 1)},
+		{confirmed, recent, nil, changes(confirmed, running, 1)},
+		{confirmed, old, nil, changes(confirmed, running, 1)},
+	}
+	for _, tt := range tests {
+		for _, way := range []struct {
+			events []lifecycle.Event
+			want   []lifecycle.Change
+		}{{breaks(0), tt.fails}, {mends(0), tt.good}} {
+			told, _ := playFrom(lifecycle.Initial(tt.status, tt.since, false), way.events...)
+			for i := range told {
+				told[i].Start = time.Time{}
+			}
+			if diff := cmp.Diff(way.want, told); diff != "" {
+				t.Errorf("status %d since %v, %v (-want +got):\n%s", tt.status, tt.since, way.events[0], diff)
+			}
+		}
+	}
+}
+
+// changes is one change at a second.
+func changes(from, to check.Status, second int) []lifecycle.Change {
+	return []lifecycle.Change{{From: from, To: to, At: at(second)}}
 }
 
 func TestOtherPolicies(t *testing.T) {

@@ -87,7 +87,7 @@ func (d *Deliverer) Run(ctx context.Context) error {
 	}
 	defer d.running.Store(false)
 	if d.o.Disabled {
-		d.o.Log.Warn("delivery to WordPress.com is disabled; notices stay in the outbox")
+		d.o.Log.Warn("delivery to WordPress.com is switched off; changes are recorded and nobody is told")
 	}
 	r := newRun(ctx, d)
 	r.loop(ctx)

@@ -516,19 +516,49 @@ func TestOnlyOwnShardsAreDelivered(t *testing.T) {
 	})
 }
 
-func TestDisabledKeepsNotices(t *testing.T) {
+func TestDisabledSendsNothingAndWithdrawsWhatWaitsInItsShards(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		box, w := newOutbox(noticeOf(1, 1)), &wpcom{}
-		d, stop := deliverer(t, notify.Options{Disabled: true}, box, w)
-		defer stop()
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		if len(w.seen()) != 0 || len(box.left()) != 1 {
-			t.Error("a disabled deliverer sent something or took it off")
+		box, w := newOutbox(), &wpcom{}
+		for id := range int64(450) {
+			box.add(noticeOf(check.SiteID(id), id))
 		}
-		if s := d.Status(); !s.Disabled || s.Pending != 1 {
+		foreign := noticeOf(1000, 1000)
+		foreign.Change.Bucket = 20 * shard.BucketsPer
+		box.add(foreign)
+		shards := shardtest.New(0)
+		shards.Doubt(0, true)
+		box.set(true, false)
+		d, stop := deliverer(t, notify.Options{Disabled: true, Shards: shards}, box, w)
+		defer stop()
+		pass := func() {
+			time.Sleep(time.Minute)
+			synctest.Wait()
+		}
+		if pass(); len(box.left()) != 451 {
+			t.Error("something was taken off while the database was away")
+		}
+		box.set(false, false)
+		if pass(); len(box.left()) != 451 || d.Status().Pending != 450 {
+			t.Errorf("a shard that is not surely ours was withdrawn, or is not counted: %+v", d.Status())
+		}
+		shards.Doubt(0, false)
+		if pass(); len(box.left()) != 1 || len(w.seen()) != 0 {
+			t.Errorf("%d are left, %d were sent", len(box.left()), len(w.seen()))
+		}
+		if s := d.Status(); !s.Disabled || s.Pending != 0 || s.Untold != 450 || !s.RefusedSince.IsZero() {
 			t.Errorf("status is %+v", s)
+		}
+		// Each tenure is muted once, and again only for what comes later, of another owner.
+		shards.Set(0, shard.Tenure{Term: 2, Sure: true})
+		pass()
+		pass()
+		if got := box.muted(); got[1] != 3 || got[2] != 1 {
+			t.Errorf("muted so often by tenures: %v", got)
+		}
+		box.add(noticeOf(1, 2000))
+		if pass(); len(box.left()) != 1 {
+			t.Error("a notice that came later was not withdrawn")
 		}
 	})
 }

@@ -10,6 +10,9 @@
 // attempt it is asked whether the notice's shard is still ours for certain: a process that
 // stood still must not send what another owner has overtaken.
 //
+// A Deliverer that is disabled sends nothing and withdraws what waits: by the time that
+// delivery is enabled again it may not be true any more.
+//
 // Goroutines: Run's caller is the only one that reads the outbox. Each delivery
 // under way, at most Options.Parallel, has one goroutine, which ends with its
 // answer, at Options.Timeout, or drainTime after Run's context has ended.

@@ -36,6 +36,10 @@ func newMetrics(reg prometheus.Registerer, status func() Status) (*metrics, erro
 		Name: "jetmon_notify_pending",
 		Help: "Notices that WordPress.com has not accepted yet.",
 	}, func() float64 { return float64(status().Pending) })
+	untold := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "jetmon_notify_untold_sites",
+		Help: "Sites whose newest change WordPress.com was not told because delivery is switched off; 0 while it is on.",
+	}, func() float64 { return float64(status().Untold) })
 	refused := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "jetmon_notify_refused_seconds",
 		Help: "How long the notice that fails longest has been failing; 0 when none does.",
@@ -45,7 +49,7 @@ func newMetrics(reg prometheus.Registerer, status func() Status) (*metrics, erro
 		}
 		return 0
 	})
-	for _, c := range []prometheus.Collector{m.attempts, m.seconds, pending, refused} {
+	for _, c := range []prometheus.Collector{m.attempts, m.seconds, pending, untold, refused} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}

@@ -25,8 +25,8 @@ const (
 // Options say where notices go, and how. The zero value of a field that is not said
 // to be required means its default.
 type Options struct {
-	// Disabled sends nothing (v1's WPCOM_NOTIFY_ENABLE = false). Notices stay in the
-	// outbox and are counted; all of them go out when delivery is enabled again.
+	// Disabled sends nothing (v1's WPCOM_NOTIFY_ENABLE = false), and withdraws the notices
+	// that it finds in the outbox of shards that are surely ours.
 	Disabled bool
 	// URL of WordPress.com's endpoint, http or https; required unless Disabled. Its
 	// query is kept; it must not have a data parameter of its own.

@@ -21,6 +21,8 @@ type outbox struct {
 	// away makes every call fail; readOnly every write.
 	away, readOnly bool
 	reads          int
+	withdrawn      int
+	mutes          []shard.Fence
 }
 
 func newOutbox(notices ...store.Notice) *outbox {
@@ -120,6 +122,42 @@ func (o *outbox) CountNotices(ctx context.Context, shards []shard.ID) (int, erro
 		}
 	}
 	return count, nil
+}
+
+func (o *outbox) Mute(ctx context.Context, f shard.Fence, limit int) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := o.fails(ctx, o.away || o.readOnly); err != nil {
+		return 0, err
+	}
+	n := 0
+	o.mutes = append(o.mutes, f)
+	o.notices = slices.DeleteFunc(o.notices, func(m store.Notice) bool {
+		mine := n < limit && shard.Of(m.Change.Bucket) == f.Shard
+		if mine {
+			n++
+		}
+		return mine
+	})
+	o.withdrawn += n
+	return n, nil
+}
+
+// muted counts the calls of Mute that succeeded, by term.
+func (o *outbox) muted() map[uint64]int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	count := map[uint64]int{}
+	for _, f := range o.mutes {
+		count[f.Term]++
+	}
+	return count
+}
+
+func (o *outbox) CountUntold(ctx context.Context, _ []shard.ID) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.withdrawn, o.fails(ctx, o.away)
 }
 
 func (o *outbox) fails(ctx context.Context, away bool) error {

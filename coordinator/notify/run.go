@@ -47,7 +47,11 @@ type run struct {
 	// The outbox's own failures in a row, and when to try it again.
 	outboxFailures int
 	outboxRetry    time.Time
-	counted        time.Time
+	// pending notices were in the outbox when they were counted.
+	pending int
+	counted time.Time
+	// muted are the tenures of shards in which it was said that nobody is told.
+	muted map[shard.ID]shard.Fence
 }
 
 // outcome is the end of one delivery.
@@ -69,6 +73,7 @@ func newRun(ctx context.Context, d *Deliverer) *run {
 		d:     d,
 		done:  make(chan outcome, d.o.Parallel),
 		busy:  make(map[check.SiteID]struct{}, d.o.Parallel),
+		muted: make(map[shard.ID]shard.Fence),
 		stale: true,
 	}
 	lasting := context.WithoutCancel(ctx)
@@ -113,6 +118,9 @@ func (r *run) advance(ctx context.Context) {
 	}
 	if now.Sub(r.counted) >= r.d.o.Poll {
 		r.count(ctx, now)
+	}
+	if r.d.o.Disabled {
+		r.mute(ctx)
 	}
 }
 
@@ -261,22 +269,25 @@ func (r *run) settle() bool {
 	return true
 }
 
-// count renews the number of notices that are pending.
+// count renews the number of notices that are pending, and of sites that are untold.
 func (r *run) count(ctx context.Context, now time.Time) {
-	pending := 0
+	pending, untold := 0, 0
 	if shards := r.d.owned(); len(shards) > 0 {
 		call, cancel := context.WithTimeout(ctx, outboxTimeout)
 		defer cancel()
 		var err error
 		pending, err = r.d.outbox.CountNotices(call, shards)
+		if err == nil && r.d.o.Disabled {
+			untold, err = r.d.outbox.CountUntold(call, shards)
+		}
 		if ctx.Err() != nil || r.outboxFailed(err) {
 			return
 		}
 	}
-	r.counted = now
+	r.counted, r.pending = now, pending
 	r.d.mu.Lock()
 	defer r.d.mu.Unlock()
-	r.d.board.status.Pending = pending
+	r.d.board.status.Pending, r.d.board.status.Untold = pending, untold
 	if len(r.ready) == 0 {
 		// The outbox was read to its end, so whatever is left was tried since then.
 		r.d.board.forget(pending, now.Add(-2*r.d.o.Max-r.d.o.Timeout))

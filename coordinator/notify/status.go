@@ -15,6 +15,9 @@ type Status struct {
 	// Pending is how many notices the outbox holds, counted at most Options.Poll ago
 	// while the outbox works.
 	Pending int
+	// Untold is how many sites have a newest change that WordPress.com was not told, because
+	// delivery is Disabled; 0 while it is not.
+	Untold int
 	// RefusedSince is the time of the first failed attempt among notices that
 	// WordPress.com has still not accepted; zero when there is none. It is about the
 	// notice that fails longest, so that one bad notice does not hide behind good ones.

@@ -86,9 +86,13 @@ type SpanRead struct {
 // History reads and writes status changes with their evidence.
 type History interface {
 	// Commit writes one status change in one transaction: legacy row, outage with
-	// evidence, transition, outbox row. It is all or nothing. It answers Fenced when
-	// the caller no longer owns the shard, Conflict when the site's row is gone,
+	// evidence, transition, outbox row unless c.Muted. It is all or nothing. It answers
+	// Fenced when the caller no longer owns the shard, Conflict when the site's row is gone,
 	// paused, or has another status than c.From.
+	//
+	// Where WordPress.com knows the site as running, and an outage is open that it was not
+	// told of, a change from running to down tells it of that outage, and one from down to
+	// running ends the outage without a notice; with a notice where Known.Unsure.
 	// Committing a change again whose Key is already there changes nothing and
 	// answers as the first time.
 	Commit(ctx context.Context, f shard.Fence, c Change) (Committed, error)
@@ -108,20 +112,6 @@ type History interface {
 	// ListBallots reads the kept ballots of a site: those that were decided last come first.
 	// Those that opened an outage are among them, with its OutageID.
 	ListBallots(ctx context.Context, id check.SiteID, limit int) ([]Ballot, error)
-}
-
-// Outbox holds the notices that WordPress.com has not accepted yet.
-type Outbox interface {
-	// DueNotices reads the oldest undelivered notice of each site in the given shards
-	// whose NextAttempt is not after now, at most limit. A site's notices are ordered as
-	// its changes were committed; those of different sites by about their age.
-	DueNotices(ctx context.Context, shards []shard.ID, now time.Time, limit int) ([]Notice, error)
-	// Delivered takes a notice off; doing so twice is no error.
-	Delivered(ctx context.Context, n Notice, at time.Time) error
-	// Postponed records a failed attempt.
-	Postponed(ctx context.Context, n Notice, next time.Time, why string) error
-	// CountNotices counts the undelivered notices in the given shards.
-	CountNotices(ctx context.Context, shards []shard.ID) (int, error)
 }
 
 // Retention forgets what is too old to be of use.
@@ -208,6 +198,9 @@ type Site struct {
 	StatusSince time.Time
 	// OutageID is the open outage, 0 when there is none.
 	OutageID int64
+	// Untold, when not nil, is what WordPress.com knows: it was not told the newest change, or
+	// others may have told it something since.
+	Untold   *Known
 	Settings check.Settings
 }
 
@@ -250,6 +243,9 @@ type Change struct {
 	Checks []LocalCheck
 	// Ballot is the deciding ballot, nil when none was held.
 	Ballot *Ballot
+	// Muted says that WordPress.com is not to be told: From is the status on record, and the
+	// change has no notice. Otherwise From is what WordPress.com knows.
+	Muted bool `json:",omitempty"`
 }
 
 // LocalCheck is one observation by a checker, or by a veriflier as a second look.
@@ -293,6 +289,7 @@ type Committed struct {
 	// OutageID is the outage that was opened, confirmed or closed; 0 when a site
 	// recovered from a status that was set by somebody else.
 	OutageID int64
+	// NoticeID is that of the change, and of its notice if it has one.
 	NoticeID int64
 }
 
@@ -334,18 +331,4 @@ type OutageQuery struct {
 	Limit    int
 	SiteID   check.SiteID
 	OpenOnly bool
-}
-
-// Notice is one status change to report.
-type Notice struct {
-	ID  int64
-	Key string
-	// Change holds what is reported; its Cause is not kept.
-	Change Change
-	// OutageID is the outage concerned, 0 when there is none.
-	OutageID int64
-	// Attempts made so far, the next one not before NextAttempt.
-	Attempts    int
-	NextAttempt time.Time
-	Created     time.Time
 }

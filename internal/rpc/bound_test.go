@@ -312,10 +312,10 @@ func TestWhatTheServerSetsIsDroppedFromRequests(t *testing.T) {
 
 // hostile are encodings that cost much, for any message.
 func hostile() map[string][]byte {
-	fill := func(unit []byte) []byte { return slices.Repeat(unit, MaxUnaryBytes/len(unit)) }
+	fill := func(unit []byte) []byte { return slices.Repeat(unit, maxUnaryBytes/len(unit)) }
 	all := map[string][]byte{
-		"zeros":           make([]byte, MaxUnaryBytes),
-		"one byte more":   make([]byte, MaxUnaryBytes+1),
+		"zeros":           make([]byte, maxUnaryBytes),
+		"one byte more":   make([]byte, maxUnaryBytes+1),
 		"groups in depth": fill(protowire.AppendTag(nil, 9, protowire.StartGroupType)),
 		"unknown numbers": fill(append(protowire.AppendTag(nil, 500, protowire.VarintType), 1)),
 		"no UTF-8":        append(protowire.AppendTag(nil, 1, protowire.BytesType), 2, 0xff, 0xfe),
@@ -324,9 +324,9 @@ func hostile() map[string][]byte {
 	for number := protowire.Number(1); number <= 19; number++ {
 		name := " of field " + string(rune('a'+number))
 		all["empty values"+name] = fill(append(protowire.AppendTag(nil, number, protowire.BytesType), 0))
-		all["one packed list"+name] = protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), make([]byte, MaxUnaryBytes-10))
+		all["one packed list"+name] = protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), make([]byte, maxUnaryBytes-10))
 		for inner := protowire.Number(1); inner <= 14; inner++ {
-			body := slices.Repeat(append(protowire.AppendTag(nil, inner, protowire.BytesType), 0), MaxUnaryBytes/2-10)
+			body := slices.Repeat(append(protowire.AppendTag(nil, inner, protowire.BytesType), 0), maxUnaryBytes/2-10)
 			all["empty values inside"+name+string(rune('a'+inner))] = protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), body)
 		}
 	}
@@ -347,7 +347,7 @@ func TestNoRequestCostsManyTimesItsSize(t *testing.T) {
 		_ = v.check(dynamicpb.NewMessage(m.Input())) // builds the rules
 		for name, body := range bodies {
 			f := &frame{size: len(body)}
-			if len(body) <= MaxUnaryBytes {
+			if len(body) <= maxUnaryBytes {
 				f.bytes = body
 			}
 			var before, after runtime.MemStats
@@ -358,7 +358,7 @@ func TestNoRequestCostsManyTimesItsSize(t *testing.T) {
 				err = v.check(req)
 			}
 			runtime.ReadMemStats(&after)
-			if cost := after.TotalAlloc - before.TotalAlloc; cost > 16*MaxUnaryBytes {
+			if cost := after.TotalAlloc - before.TotalAlloc; cost > 16*maxUnaryBytes {
 				t.Errorf("%s of %s allocates %d KiB: %.200v", name, m.FullName(), cost>>10, err)
 			}
 			if err != nil && !fault.Is(err, fault.Invalid) {

@@ -6,11 +6,9 @@ import (
 	"slices"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
 	encodingproto "google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -24,7 +22,6 @@ import (
 type frame struct {
 	size  int
 	bytes []byte // nil when there are too many
-	err   error  // why none arrived
 }
 
 type frameKey struct{}
@@ -40,7 +37,7 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if !ok {
 		return c.CodecV2.Unmarshal(data, v)
 	}
-	if f.size = data.Len(); f.size <= MaxUnaryBytes {
+	if f.size = data.Len(); f.size <= maxUnaryBytes {
 		f.bytes = data.Materialize()
 	}
 	return nil
@@ -62,7 +59,9 @@ func (r framing) RegisterService(desc *grpc.ServiceDesc, server any) {
 	for i, m := range desc.Methods {
 		wrapped.Methods[i].Handler = func(server any, ctx context.Context, receive func(any) error, chain grpc.UnaryServerInterceptor) (any, error) {
 			f := new(frame)
-			f.err = receive(f)
+			if err := receive(f); err != nil {
+				return nil, err // which gRPC has sent already
+			}
 			return m.Handler(server, context.WithValue(ctx, frameKey{}, f), func(any) error { return nil }, chain)
 		}
 	}
@@ -82,13 +81,8 @@ func unframe(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.
 }
 
 func (f *frame) decode(m proto.Message) error {
-	switch {
-	case status.Code(f.err) == codes.ResourceExhausted: // what gRPC says of more than maxRequestBytes
-		return fault.New(fault.Invalid, "the request must be at most %d bytes, has over %d", MaxUnaryBytes, maxRequestBytes)
-	case f.err != nil:
-		return fmt.Errorf("receive the request: %w", f.err)
-	case f.size > MaxUnaryBytes:
-		return fault.New(fault.Invalid, "the request must be at most %d bytes, has %d", MaxUnaryBytes, f.size)
+	if f.size > maxUnaryBytes {
+		return fault.New(fault.Invalid, "the request must be at most %d bytes, has %d", maxUnaryBytes, f.size)
 	}
 	d := m.ProtoReflect().Descriptor()
 	values := maxValues

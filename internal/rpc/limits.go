@@ -8,9 +8,9 @@ const DefaultDeadline = 30 * time.Second
 // StopTimeout is how long Server.Serve waits for running calls after its context ended.
 const StopTimeout = 8 * time.Second
 
-// MaxUnaryBytes bounds the request of a unary call. The largest that makes sense is a
+// maxUnaryBytes bounds the request of a unary call. The largest that makes sense is a
 // site with all that GetSite answers, below 64 KiB.
-const MaxUnaryBytes = 128 << 10
+const maxUnaryBytes = 128 << 10
 
 const (
 	// maxValues bounds how many values a unary request has, at all depths: before it is

@@ -63,6 +63,11 @@ type setup struct {
 	anchors []string
 	regions []string
 	prober  func(n node, real cluster.Prober) cluster.Prober
+	// before acts on the database before the coordinator starts; flags are more flags of the
+	// coordinator, and noUpdates leaves --db-updates out. All as roles only.
+	before    func(t *testing.T, dsn string)
+	flags     []string
+	noUpdates bool
 	// idle says that the story waits for a minute and does little: it takes no place.
 	idle bool
 }

@@ -44,6 +44,8 @@ type (
 		Coordinator struct {
 			Sites              string
 			UndeliveredNotices string `json:"undelivered_notices"`
+			UntoldSites        string `json:"untold_sites"`
+			Muted              bool
 		}
 		Checkers []struct {
 			Node       string `json:"node"`

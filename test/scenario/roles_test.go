@@ -37,9 +37,15 @@ func startRoles(t *testing.T, o setup, b *inbox, dsn string) *roles {
 	if code, _, stderr := run(t, "migrate", "--db="+dsn); code != 0 {
 		t.Fatalf("jetmon migrate: exit code %d: %s", code, stderr)
 	}
-	coordinate := []string{
-		"coordinator", "--node=coordinator", "--db=" + dsn, "--db-updates",
+	if o.before != nil {
+		o.before(t, dsn)
+	}
+	coordinate := append([]string{
+		"coordinator", "--node=coordinator", "--db=" + dsn,
 		"--time-between-checks=" + o.recheck.String(), "--wpcom-url=" + b.URL(),
+	}, o.flags...)
+	if !o.noUpdates {
+		coordinate = append(coordinate, "--db-updates")
 	}
 	if o.token != "" {
 		file := filepath.Join(t.TempDir(), "token")

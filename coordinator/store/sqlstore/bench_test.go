@@ -68,7 +68,7 @@ func scanFixture(b *testing.B, s *Store) {
 	tx, err := s.writer.BeginTx(b.Context(), nil)
 	must(err)
 	t := txn{b.Context(), tx}
-	var sites, settings, outages [][]any
+	var sites, settings, outages, statuses [][]any
 	for i := range scanned {
 		sites = append(sites, []any{i, i % check.Buckets, fmt.Sprintf("https://site-%d.example.com/blog/", i), 1 + i%7/6*4})
 		switch {
@@ -76,8 +76,10 @@ func scanFixture(b *testing.B, s *Store) {
 			settings = append(settings, []any{i + 1, `{"method":2}`})
 		case i%1000 == 13:
 			outages = append(outages, []any{i + 1, i + 1, i, i % check.Buckets, "x", 0, 1, 1, 1, 0, 1, "", 0, 0, 0, 0, 0, 0})
+			statuses = append(statuses, []any{i + 1, i, i % check.Buckets, 1, 0, 1, 0, 0, 1, 0})
 		case i%100 == 14: // over
 			outages = append(outages, []any{i + 1, nil, i, i % check.Buckets, "x", 1, 1, 1, 1, 5, 1, "", 0, 0, 0, 0, 0, 0})
+			statuses = append(statuses, []any{i + 1, i, i % check.Buckets, 1, 1, 5, 0, 1, 5, 0})
 		}
 		if len(sites) == maxRows {
 			must(t.insertRows(scanSites, sites))
@@ -87,6 +89,7 @@ func scanFixture(b *testing.B, s *Store) {
 	must(t.insertRows(scanSites, sites))
 	must(t.insertRows("INSERT INTO jetmon_site_settings (site_id, settings) VALUES ", settings))
 	must(t.insertRows(outageInsert, outages))
+	must(t.insertRows(statusInsert, statuses))
 	must(tx.Commit())
 	b.Logf("%d sites are there after %v", scanned, time.Since(begin).Round(time.Second))
 }

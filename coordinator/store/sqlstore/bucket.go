@@ -28,10 +28,22 @@ const (
 	manyBuckets = check.Buckets / 4
 )
 
-// What is read of the legacy table; the second is for those whose status is in it.
+// What is read of the legacy table.
+const scanRows = `SELECT l.jetpack_monitor_site_id, l.bucket_no, l.blog_id, l.monitor_url, l.check_interval,
+	l.site_status, l.last_status_change`
+
+// What is known of a site beside its legacy row comes in three kinds, each in the columns
+// of the one that has most.
 const (
-	scanRows  = "SELECT l.jetpack_monitor_site_id, l.bucket_no, l.blog_id, l.monitor_url, l.check_interval"
-	scanState = ", l.site_status, l.last_status_change"
+	extraSettings = iota
+	extraOutage
+	extraStatus
+	noValues  = ", 0, 0, 0, 0, 0, 0, 0, 0"
+	ofOutage  = ", 1, NULL, o.id, o.status, o.status_ms, 0, 0, 0, 0, 0"
+	ofStatus  = ", 2, NULL, " + ownColumns
+	ofSetting = ", 0, s.settings" + noValues
+	// statusMatters selects, where we write the legacy row, what that does not say.
+	statusMatters = " AND (w.untold <> 0 OR w.row_ms <> w.status_ms)"
 )
 
 // One bucket: the index leads to its rows. What more there is to say of few of them
@@ -41,16 +53,14 @@ const (
 	// Adding 0 keeps the engine from walking the whole table in the order of its ids.
 	bucketRows = ` FROM jetpack_monitor_sites l WHERE l.bucket_no = ? AND l.monitor_active = 1
 	ORDER BY l.jetpack_monitor_site_id + 0`
-	bucketExtras = `SELECT l.jetpack_monitor_site_id, s.settings, NULL, NULL, NULL, NULL FROM jetpack_monitor_sites l
+	bucketExtras = `SELECT l.jetpack_monitor_site_id` + ofSetting + ` FROM jetpack_monitor_sites l
 	JOIN jetmon_site_settings s ON s.site_id = l.jetpack_monitor_site_id WHERE l.bucket_no = ? AND l.monitor_active = 1
 	UNION ALL
-	SELECT l.jetpack_monitor_site_id, NULL, o.id, o.status, o.status_ms, NULL FROM jetpack_monitor_sites l
-	JOIN jetmon_outages o ON o.open_site = l.jetpack_monitor_site_id WHERE l.bucket_no = ? AND l.monitor_active = 1`
-	bucketEnds = `
+	SELECT l.jetpack_monitor_site_id` + ofOutage + ` FROM jetpack_monitor_sites l
+	JOIN jetmon_outages o ON o.open_site = l.jetpack_monitor_site_id WHERE l.bucket_no = ? AND l.monitor_active = 1
 	UNION ALL
-	SELECT l.jetpack_monitor_site_id, NULL, NULL, NULL, NULL, MAX(o.end_ms) FROM jetpack_monitor_sites l
-	JOIN jetmon_outages o ON o.site_id = l.jetpack_monitor_site_id WHERE l.bucket_no = ? AND l.monitor_active = 1
-	GROUP BY l.jetpack_monitor_site_id`
+	SELECT l.jetpack_monitor_site_id` + ofStatus + ` FROM jetpack_monitor_sites l
+	JOIN jetmon_site_status w ON w.site_id = l.jetpack_monitor_site_id WHERE l.bucket_no = ? AND l.monitor_active = 1`
 )
 
 // Many buckets: pages in the order of the table, and all that is known of the ids that
@@ -59,21 +69,18 @@ const (
 	// Adding 0 keeps the engine from the index on buckets.
 	pageRows = ` FROM jetpack_monitor_sites l WHERE l.jetpack_monitor_site_id > ? AND l.jetpack_monitor_site_id <= ?
 	AND l.bucket_no + 0 BETWEEN ? AND ? AND l.monitor_active = 1 ORDER BY l.jetpack_monitor_site_id LIMIT ?`
-	pageExtras = `SELECT s.site_id, s.settings, NULL, NULL, NULL, NULL FROM jetmon_site_settings s
-	WHERE s.site_id BETWEEN ? AND ?
+	pageExtras = `SELECT s.site_id` + ofSetting + ` FROM jetmon_site_settings s WHERE s.site_id BETWEEN ? AND ?
 	UNION ALL
-	SELECT o.open_site, NULL, o.id, o.status, o.status_ms, NULL FROM jetmon_outages o WHERE o.open_site BETWEEN ? AND ?`
-	pageEnds = `
+	SELECT o.open_site` + ofOutage + ` FROM jetmon_outages o WHERE o.open_site BETWEEN ? AND ?
 	UNION ALL
-	SELECT o.site_id, NULL, NULL, NULL, NULL, MAX(o.end_ms) FROM jetmon_outages o WHERE o.site_id BETWEEN ? AND ?
-	GROUP BY o.site_id`
+	SELECT w.site_id` + ofStatus + ` FROM jetmon_site_status w WHERE w.site_id BETWEEN ? AND ?`
 )
 
 // A scan reads what it hands over before it calls f, so that a slow f keeps nothing open
 // in the database. It needs no transaction: what we know of the sites beside their
 // legacy rows comes from one statement, hence from one moment. Only a status that comes
 // from the legacy row itself is of another moment, and that matters when a commit came
-// between:
+// between and wrote the row:
 //   - running, without an open outage: at the one moment it was running, at the other
 //     it had no outage; a commit between would have left it one or the other.
 //   - any status, with an open outage: the outage outweighs it, as of its moment.
@@ -91,7 +98,7 @@ func (s *Store) scanBucket(ctx context.Context, bucket check.BucketID, f func([]
 		return err
 	})
 	both.Go(func() (err error) {
-		extras, err = s.readExtras(ctx, s.each, bucketExtras, bucketEnds, int64(bucket))
+		extras, err = s.readExtras(ctx, s.each, bucketExtras, int64(bucket))
 		return err
 	})
 	if err := both.Wait(); err != nil {
@@ -175,7 +182,7 @@ func (s *Store) readPages(ctx context.Context, span store.Span, first, last chec
 			return err
 		}
 		end := int64(rows[len(rows)-1].id)
-		extras, err := s.readExtras(ctx, s.each, pageExtras, pageEnds, after+1, end)
+		extras, err := s.readExtras(ctx, s.each, pageExtras, after+1, end)
 		if err != nil {
 			return err
 		}
@@ -195,16 +202,10 @@ func (s *Store) readPages(ctx context.Context, span store.Span, first, last chec
 
 // readRows reads active legacy rows by rising id, and appends them.
 func (s *Store) readRows(ctx context.Context, each rowReader, rows []siteRow, from string, args ...int64) ([]siteRow, error) {
-	query := scanRows + from
-	if s.legacyWrites {
-		query = scanRows + scanState + from
-	}
-	err := each(ctx, query, args, func(v []driver.Value) error {
+	err := each(ctx, scanRows+from, args, func(v []driver.Value) error {
 		r := siteRow{active: 1}
-		err := errors.Join(r.id.Scan(v[0]), r.bucket.Scan(v[1]), r.blog.Scan(v[2]), r.url.Scan(v[3]), r.interval.Scan(v[4]))
-		if s.legacyWrites {
-			err = errors.Join(err, r.status.Scan(v[5]), r.changed.Scan(v[6]))
-		}
+		err := errors.Join(r.id.Scan(v[0]), r.bucket.Scan(v[1]), r.blog.Scan(v[2]), r.url.Scan(v[3]), r.interval.Scan(v[4]),
+			r.status.Scan(v[5]), r.changed.Scan(v[6]))
 		if r.id != 0 { // else it is no int64
 			rows = append(rows, r)
 		}
@@ -215,21 +216,22 @@ func (s *Store) readRows(ctx context.Context, each rowReader, rows []siteRow, fr
 
 // extra is one thing that we know of a site beside its legacy row.
 type extra struct {
-	id, outage, outageStatus, outageSince, closed number
-	settings                                      text
+	id, kind number
+	settings text
+	values   [8]number
 }
 
-// readExtras reads them; args are those of each SELECT. The ends of outages matter only
-// where the legacy row does not say since when a site is running.
-func (s *Store) readExtras(ctx context.Context, each rowReader, query, ends string, args ...int64) (extras []extra, err error) {
-	all := slices.Repeat(args, 2)
-	if !s.legacyWrites {
-		query, all = query+ends, slices.Repeat(args, 3)
+// readExtras reads them; args are those of each SELECT.
+func (s *Store) readExtras(ctx context.Context, each rowReader, query string, args ...int64) (extras []extra, err error) {
+	if s.legacyWrites {
+		query += statusMatters
 	}
-	err = each(ctx, query, all, func(v []driver.Value) error {
+	err = each(ctx, query, slices.Repeat(args, 3), func(v []driver.Value) error {
 		var x extra
-		err := errors.Join(x.id.Scan(v[0]), x.settings.Scan(v[1]), x.outage.Scan(v[2]), x.outageStatus.Scan(v[3]),
-			x.outageSince.Scan(v[4]), x.closed.Scan(v[5]))
+		err := errors.Join(x.id.Scan(v[0]), x.kind.Scan(v[1]), x.settings.Scan(v[2]))
+		for i := range x.values {
+			err = errors.Join(err, x.values[i].Scan(v[3+i]))
+		}
 		extras = append(extras, x)
 		return err
 	})
@@ -243,13 +245,13 @@ func join(rows []siteRow, extras []extra) {
 		if !found {
 			continue // in another bucket, paused, or not there at that moment
 		}
-		switch r := &rows[i]; {
-		case x.settings != "":
+		switch r, v := &rows[i], x.values; x.kind {
+		case extraSettings:
 			r.settings = x.settings
-		case x.outage != 0:
-			r.outage, r.outageStatus, r.outageSince = x.outage, x.outageStatus, x.outageSince
-		default:
-			r.closed = x.closed
+		case extraOutage:
+			r.outage, r.outageStatus, r.outageSince = v[0], v[1], v[2]
+		case extraStatus:
+			r.newest = ownStatus{x.id, v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]}
 		}
 	}
 }

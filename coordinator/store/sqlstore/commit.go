@@ -96,10 +96,16 @@ type entry struct {
 	store.Change
 	text   encoded
 	result *store.CommitResult
-	// found says that the site is there, active. open is its open outage, which the
-	// transaction found or wrote; ballot is the one that it wrote.
-	found  bool
+	// row is the site as the transaction found it, zero when it is not there, or not
+	// active; was is the status that the change begins from.
+	row siteRow
+	was standing
+	// silent says that the change has no notice, withdrawn that earlier ones were withdrawn.
+	silent, withdrawn bool
+	// open is the open outage, which the transaction found, or wrote (opened); ballot is the
+	// one that it wrote.
 	open   outageRef
+	opened bool
 	ballot int64
 	// place is the one that the change takes in the order of its site's.
 	place placing

@@ -42,6 +42,9 @@ func (s *Store) CreateSite(ctx context.Context, site store.Site) (store.Site, er
 		if _, err := t.exec("DELETE FROM jetmon_site_settings WHERE site_id = ?", site.ID); err != nil {
 			return err // of a row that had the id before, and that WordPress.com deleted
 		}
+		if err := forgetStatus(t, site.ID); err != nil {
+			return err
+		}
 		return saveSettings(t, site.ID, "", settings)
 	})
 	if err != nil {
@@ -64,6 +67,9 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time) e
 			return noSite(id)
 		}
 		if _, err := t.exec("DELETE FROM jetmon_site_settings WHERE site_id = ?", id); err != nil {
+			return err
+		}
+		if err := forgetStatus(t, id); err != nil {
 			return err
 		}
 		_, err = t.endDeleted("open_site = ?", at, id)

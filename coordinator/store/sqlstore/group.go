@@ -26,7 +26,8 @@ func fence(t txn, f shard.Fence) error {
 }
 
 // commit is the transaction. All of them lock in this order: shard, legacy rows,
-// outages, places. It answers every change of the group; those that do not fit leave no trace.
+// outages, statuses, places. It answers every change of the group; those that do not fit
+// leave no trace.
 func (s *Store) commit(t txn, f shard.Fence, group []*entry) error {
 	if err := fence(t, f); err != nil {
 		return err
@@ -40,7 +41,7 @@ func (s *Store) commit(t txn, f shard.Fence, group []*entry) error {
 			fit = append(fit, e)
 		}
 	}
-	for _, step := range []func(txn, []*entry) error{s.writeLegacy, moveOn, openNew, keepBallots, takePlaces, record} {
+	for _, step := range []func(txn, []*entry) error{s.writeLegacy, moveOn, openNew, withdraw, s.keepStatus, keepBallots, takePlaces, record} {
 		if err := step(t, fit); err != nil {
 			return err
 		}
@@ -48,46 +49,42 @@ func (s *Store) commit(t txn, f shard.Fence, group []*entry) error {
 	return nil
 }
 
-// examine compares each site with what the caller expects. The status of a site is its
-// open outage's, if it has one.
+// examine compares each site with what the caller expects.
 func (s *Store) examine(t txn, group []*entry) error {
 	byID := make(map[int64]*entry, len(group))
 	ids := make([]any, len(group))
 	for i, e := range group {
 		// As if for the first time: a transaction can run again.
-		*e.result, e.open, e.ballot, e.place, e.found = store.CommitResult{}, outageRef{}, 0, placing{}, false
+		*e.result, *e = store.CommitResult{}, entry{Change: e.Change, text: e.text, result: e.result}
 		byID[int64(e.SiteID)], ids[i] = e, e.SiteID
 	}
-	rows, err := t.tx.QueryContext(t.ctx, `SELECT l.jetpack_monitor_site_id, l.bucket_no, l.monitor_active, l.site_status, o.id, o.status, `+newestPlace+`
-	FROM jetpack_monitor_sites l LEFT JOIN jetmon_outages o ON o.open_site = l.jetpack_monitor_site_id`+placeTable+`
-	WHERE l.jetpack_monitor_site_id IN `+marks(len(ids)), ids...)
+	rows, err := t.tx.QueryContext(t.ctx, siteColumns+", "+newestPlace+siteTables+placeTable+
+		" WHERE l.jetpack_monitor_site_id IN "+marks(len(ids)), ids...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var id, bucket, active, status, outage, outageStatus, lastSeq, highestID number
-		if err := rows.Scan(&id, &bucket, &active, &status, &outage, &outageStatus, &lastSeq, &highestID); err != nil {
+		var r siteRow
+		var lastSeq, highestID number
+		if err := rows.Scan(append(r.columns(), &lastSeq, &highestID)...); err != nil {
 			return err
 		}
-		e := byID[int64(id)]
-		if check.BucketID(bucket) != e.Bucket || active != 1 {
-			continue
-		}
-		e.found, e.place = true, placingAfter(lastSeq, highestID)
-		e.open = outageRef{int64(outage), check.Status(outageStatus)}
-		switch {
-		case e.open.id != 0 && e.open.status != e.From:
-			e.conflict("its open outage has status %d, not %d", e.open.status, e.From)
-		case e.open.id == 0 && !s.legacyWrites && e.From != check.StatusRunning:
-			e.conflict("it has no open outage")
-		case e.open.id == 0 && s.legacyWrites && legacyStatus(status) != e.From:
-			e.conflict("it has status %d, not %d", status, e.From)
+		if e := byID[int64(r.id)]; check.BucketID(r.bucket) == e.Bucket && r.active == 1 {
+			e.row, e.place = r, placingAfter(lastSeq, highestID)
+			e.open = outageRef{int64(r.outage), check.Status(r.outageStatus)}
+			s.begin(e)
 		}
 	}
 	for _, e := range group {
-		if !e.found {
+		switch {
+		case e.row.id == 0:
 			e.conflict("there is no such active row in bucket %d", e.Bucket)
+		case e.was.status == e.From:
+		case e.open.id != 0:
+			e.conflict("its open outage has status %d, not %d", e.was.status, e.From)
+		default:
+			e.conflict("it has status %d, not %d", e.was.status, e.From)
 		}
 	}
 	return rows.Err()
@@ -100,19 +97,19 @@ func (s *Store) writeLegacy(t txn, group []*entry) error {
 		return nil
 	}
 	type write struct {
-		from, to  check.Status
-		at        string
-		hasOutage bool
+		from, to check.Status
+		at       string
+		byRow    bool
 	}
 	return grouped(group, func(e *entry) write {
-		return write{e.From, e.To, e.At.UTC().Format(legacyTime), e.open.id != 0}
+		return write{e.From, e.To, e.At.UTC().Format(legacyTime), e.was.byRow}
 	}, func(w write, same []*entry) error {
 		sh := int(shard.Of(same[0].Bucket))
 		query := `UPDATE jetpack_monitor_sites SET site_status = ?, last_status_change = ?
 	WHERE bucket_no BETWEEN ? AND ? AND monitor_active = 1 AND `
 		args := []any{w.to, w.at, sh * shard.BucketsPer, (sh+1)*shard.BucketsPer - 1}
 		switch {
-		case w.hasOutage:
+		case !w.byRow:
 		case w.from == check.StatusRunning: // which a status is that v1 does not have, too
 			query += "site_status NOT IN (?, ?) AND "
 			args = append(args, check.StatusDown, check.StatusConfirmedDown)
@@ -155,8 +152,8 @@ func grouped[K comparable](group []*entry, key func(*entry) K, f func(K, []*entr
 	return nil
 }
 
-// moveOn confirms or closes the open outages of those that have one: a site that
-// somebody else called down has none.
+// moveOn confirms or closes the open outages of those that have one, or has them told: a
+// site that somebody else called down has none.
 func moveOn(t txn, group []*entry) error {
 	var open []*entry
 	for _, e := range group {
@@ -164,7 +161,7 @@ func moveOn(t txn, group []*entry) error {
 			open = append(open, e)
 		}
 	}
-	return grouped(open, func(e *entry) [2]check.Status { return [2]check.Status{e.From, e.To} },
+	return grouped(open, func(e *entry) [2]check.Status { return [2]check.Status{e.open.status, e.To} },
 		func(step [2]check.Status, same []*entry) error {
 			var ids, at, relapses []any
 			for _, e := range same {
@@ -189,13 +186,13 @@ const outageInsert = `INSERT INTO jetmon_outages
 	(site_id, open_site, blog_id, bucket, url, status, status_ms, start_ms, confirmed_ms, end_ms,
 	 failure, reason, http_status, rule_voters, rule_need, rule_regions, round, relapses) VALUES `
 
-// openNew opens the outages of those that go down.
+// openNew opens the outages of those that go down and have none.
 func openNew(t txn, group []*entry) error {
 	var down []*entry
 	var rows [][]any
 	var sites []int64
 	for _, e := range group {
-		if e.To != check.StatusDown {
+		if e.To != check.StatusDown || e.open.id != 0 {
 			continue
 		}
 		var ballot store.Ballot
@@ -211,7 +208,7 @@ func openNew(t txn, group []*entry) error {
 	ids, err := insertAll(t, outageInsert, rows,
 		"SELECT open_site, id FROM jetmon_outages WHERE open_site IN ", sites)
 	for i, id := range ids {
-		down[i].open.id = id
+		down[i].open.id, down[i].opened = id, true
 	}
 	return err
 }
@@ -225,7 +222,7 @@ func keepBallots(t txn, group []*entry) (err error) {
 	for _, e := range group {
 		switch {
 		case e.Ballot == nil:
-		case e.To == check.StatusDown:
+		case e.opened:
 			opened, outages = append(opened, e), append(outages, e.open.id)
 			rows = append(rows, ballotValues(*e.Ballot, e.open.id, e.text.ballot))
 		default:
@@ -241,13 +238,39 @@ func keepBallots(t txn, group []*entry) (err error) {
 	return err
 }
 
+// withdraw takes off what waits to be told of the sites of muted changes.
+func withdraw(t txn, group []*entry) error {
+	muted := map[check.SiteID]*entry{}
+	var sites []any
+	for _, e := range group {
+		if e.Muted {
+			muted[e.SiteID], sites = e, append(sites, e.SiteID)
+		}
+	}
+	if len(sites) == 0 {
+		return nil
+	}
+	waiting, err := t.waiting(" WHERE o.site_id IN "+marks(len(sites)), sites...)
+	for _, w := range waiting {
+		muted[w.site].withdrawn = true
+	}
+	if err != nil {
+		return err
+	}
+	return takeOff(t, waiting)
+}
+
 // record writes the transitions and the notices, a pair of which has one id.
 func record(t txn, group []*entry) error {
 	rows, keys := make([][]any, len(group)), make([]string, len(group))
 	for i, e := range group {
+		delivered := 0
+		if e.silent {
+			delivered = neverDelivered
+		}
 		keys[i] = e.Key
 		rows[i] = []any{e.Key, e.SiteID, e.place.next, e.BlogID, e.Bucket, e.open.id, e.ballot, e.From, e.To,
-			toMillis(e.Start), toMillis(e.At), toMillis(e.LastCheck), 0, e.text.body}
+			toMillis(e.Start), toMillis(e.At), toMillis(e.LastCheck), delivered, e.text.body}
 	}
 	ids, err := insertAll(t, `INSERT INTO jetmon_transitions
 	(change_key, site_id, site_seq, blog_id, bucket, outage_id, ballot_id, from_status, to_status,
@@ -256,10 +279,12 @@ func record(t txn, group []*entry) error {
 	if err != nil {
 		return err
 	}
+	rows = rows[:0]
 	for i, e := range group {
-		at := toMillis(e.At)
-		rows[i] = []any{ids[i], e.Key, e.SiteID, e.place.next, e.Bucket, 0, at, at, ""}
 		e.result.Committed = store.Committed{OutageID: e.open.id, NoticeID: ids[i]}
+		if at := toMillis(e.At); !e.silent {
+			rows = append(rows, []any{ids[i], e.Key, e.SiteID, e.place.next, e.Bucket, 0, at, at, ""})
+		}
 	}
 	return t.insertRows(`INSERT INTO jetmon_outbox
 	(id, change_key, site_id, site_seq, bucket, attempts, next_ms, created_ms, last_error) VALUES `, rows)

@@ -94,7 +94,7 @@ func (s *Store) Delivered(ctx context.Context, n store.Notice, at time.Time) err
 		if _, err := t.exec("DELETE FROM jetmon_outbox WHERE id = ? AND site_id = ?", n.ID, n.Change.SiteID); err != nil {
 			return err
 		}
-		_, err := t.exec("UPDATE jetmon_transitions SET delivered_ms = ? WHERE id = ? AND site_id = ? AND delivered_ms = 0",
+		_, err := t.exec("UPDATE jetmon_transitions SET delivered_ms = ? WHERE id = ? AND site_id = ? AND delivered_ms <= 0",
 			toMillis(at), n.ID, n.Change.SiteID)
 		return err
 	})

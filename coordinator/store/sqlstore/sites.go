@@ -14,16 +14,15 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// A site is its legacy row with what we know of it. Where somebody else writes
-// site_status, its last change that we know of is the end of our newest outage.
+// A site is its legacy row with what we know of it.
 const (
 	siteColumns = `SELECT l.jetpack_monitor_site_id, l.blog_id, l.bucket_no, l.monitor_url,
 	l.monitor_active, l.site_status, l.last_status_change, l.check_interval,
-	s.settings, o.id, o.status, o.status_ms, `
+	s.settings, o.id, o.status, o.status_ms, w.site_id, ` + ownColumns
 	siteTables = ` FROM jetpack_monitor_sites l
 	LEFT JOIN jetmon_site_settings s ON s.site_id = l.jetpack_monitor_site_id
-	LEFT JOIN jetmon_outages o ON o.open_site = l.jetpack_monitor_site_id`
-	ownSince = `(SELECT MAX(p.end_ms) FROM jetmon_outages p WHERE p.site_id = l.jetpack_monitor_site_id)`
+	LEFT JOIN jetmon_outages o ON o.open_site = l.jetpack_monitor_site_id
+	LEFT JOIN jetmon_site_status w ON w.site_id = l.jetpack_monitor_site_id`
 )
 
 // A page must not be longer.
@@ -32,24 +31,18 @@ const maxPage = 10000
 // defaultInterval stands for a check_interval of 0.
 const defaultInterval = 5 * time.Minute
 
-func (s *Store) siteQuery() string {
-	if s.legacyWrites {
-		return siteColumns + "NULL" + siteTables
-	}
-	return siteColumns + ownSince + siteTables
-}
-
 // siteRow is where the columns of one row go.
 type siteRow struct {
 	id, blog, bucket, active, status, interval number
 	url, settings                              text
 	changed                                    moment
-	outage, outageStatus, outageSince, closed  number
+	outage, outageStatus, outageSince          number
+	newest                                     ownStatus
 }
 
 func (r *siteRow) columns() []any {
-	return []any{&r.id, &r.blog, &r.bucket, &r.url, &r.active, &r.status, &r.changed, &r.interval,
-		&r.settings, &r.outage, &r.outageStatus, &r.outageSince, &r.closed}
+	return append([]any{&r.id, &r.blog, &r.bucket, &r.url, &r.active, &r.status, &r.changed, &r.interval,
+		&r.settings, &r.outage, &r.outageStatus, &r.outageSince, &r.newest.site}, r.newest.columns()...)
 }
 
 // site makes sense of a row, whatever it holds.
@@ -58,19 +51,15 @@ func (s *Store) site(r *siteRow) store.Site {
 		ID: check.SiteID(r.id), BlogID: check.BlogID(r.blog), Bucket: check.BucketID(r.bucket), URL: string(r.url),
 		Paused:   r.active != 1,
 		Interval: min(time.Duration(r.interval), 255) * time.Minute,
-		Status:   check.StatusRunning,
+		OutageID: int64(r.outage),
 	}
 	if site.Interval <= 0 {
 		site.Interval = defaultInterval
 	}
-	switch {
-	case r.outage != 0:
-		site.OutageID = int64(r.outage)
-		site.Status, site.StatusSince = check.Status(r.outageStatus), fromMillis(int64(r.outageSince))
-	case s.legacyWrites:
-		site.Status, site.StatusSince = legacyStatus(r.status), r.changed.Time
-	default:
-		site.StatusSince = fromMillis(int64(r.closed))
+	now := s.recorded(r)
+	site.Status, site.StatusSince = now.status, now.since
+	if r.untold() {
+		site.Untold = s.knownOf(r)
 	}
 	if r.settings != "" {
 		site.Settings = s.settings(site.ID, r.settings)
@@ -206,7 +195,7 @@ func (s *Store) listSites(ctx context.Context, most int, where string, args ...a
 			return store.Site{}, err
 		}
 		return s.site(&row), nil
-	}, s.siteQuery()+where, args...)
+	}, siteColumns+siteTables+where, args...)
 	if err != nil {
 		return nil, s.fault("read sites", err)
 	}

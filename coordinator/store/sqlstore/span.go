@@ -162,7 +162,7 @@ func (s *Store) readSpan(ctx context.Context, each rowReader, span store.Span, s
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	extras, err := s.readExtras(ctx, each, pageExtras, pageEnds, int64(rows[0].id), int64(rows[len(rows)-1].id))
+	extras, err := s.readExtras(ctx, each, pageExtras, int64(rows[0].id), int64(rows[len(rows)-1].id))
 	join(rows, extras)
 	return rows, err
 }

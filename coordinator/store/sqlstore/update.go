@@ -62,7 +62,7 @@ func (u *update) run(t txn) error {
 		}
 	}
 	var row siteRow
-	found, err := t.find(row.columns(), u.siteQuery()+" WHERE l.jetpack_monitor_site_id = ?", u.id)
+	found, err := t.find(row.columns(), siteColumns+siteTables+" WHERE l.jetpack_monitor_site_id = ?", u.id)
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,10 @@ func fencedCalls(s store.Store, site store.Site, l shard.Lease) map[string]func(
 			_, err := s.EndOrphans(t.Context(), l.Fence(), []int64{1}, noon())
 			return err
 		},
+		"Mute": func(t *testing.T, _ int) error {
+			_, err := s.Mute(t.Context(), l.Fence(), 10)
+			return err
+		},
 		"RenewShard": func(t *testing.T, _ int) error {
 			_, err := s.RenewShard(t.Context(), l, l.Expires) // as it is already
 			return err

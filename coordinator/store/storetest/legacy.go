@@ -18,7 +18,7 @@ func legacyTests() []test {
 		{"what WordPress.com changes is seen", foreignChanges},
 		{"a commit writes status and whole seconds to the legacy row", commitWritesRow},
 		{"without legacy writes the legacy table is only read", onlyRead},
-		{"without legacy writes a site has the status of our outage", ownStatus},
+		{"without legacy writes a site has the row's status until we have changed it", ownStatus},
 		{"a site that v1 called down can be closed, with no outage", closeForeign},
 		{"a status that v1 does not have counts as running", oddStatusIsRunning},
 		{"our open outage outweighs a status that was reset behind our back", outageOutweighs},
@@ -107,7 +107,7 @@ func dump(t testing.TB, db Database, id check.SiteID) []int64 {
 func onlyRead(t *testing.T, db Database) {
 	s := db.Open(t, false)
 	site := create(t, s, aSite(url(1)))
-	db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = 2 WHERE jetpack_monitor_site_id = ?", site.ID)
+	db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = 7 WHERE jetpack_monitor_site_id = ?", site.ID)
 	before := dump(t, db, site.ID)
 	fence := own(t, s, "a", 7)
 	for _, c := range []store.Change{opening(site, "k0"), confirming(site, "k1"), closing(site, check.StatusConfirmedDown, "k2")} {
@@ -127,19 +127,27 @@ func onlyRead(t *testing.T, db Database) {
 func ownStatus(t *testing.T, db Database) {
 	s := db.Open(t, false)
 	site := create(t, s, aSite(url(1)))
-	db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = 0 WHERE jetpack_monitor_site_id = ?", site.ID)
 	fence := own(t, s, "a", 7)
 	read := func() store.Site { return get[store.Site](t)(s.Site(t.Context(), site.ID)) }
-	if got := read(); got.Status != check.StatusRunning || !got.StatusSince.IsZero() {
-		t.Errorf("status %d since %v, want running since never", got.Status, got.StatusSince)
+	for _, status := range []check.Status{check.StatusConfirmedDown, check.StatusRunning, check.StatusDown} {
+		db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = ? WHERE jetpack_monitor_site_id = ?", int(status), site.ID)
+		if got := read(); got.Status != status || !got.StatusSince.IsZero() {
+			t.Errorf("status %d since %v, want %d since never", got.Status, got.StatusSince, status)
+		}
 	}
-	_, err := s.Commit(t.Context(), fence, closing(site, check.StatusDown, "k0"))
+	_, err := s.Commit(t.Context(), fence, opening(site, "k0"))
 	wantKind(t, err, fault.Conflict)
-	first := get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k1")))
+	foreign := get[store.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusDown, "k1")))
+	if got := read(); got.Status != check.StatusRunning || !got.StatusSince.Equal(after(2*time.Hour)) || foreign.OutageID != 0 {
+		t.Errorf("got %+v after the recovery of a site that somebody else called down", got)
+	}
+	_, err = s.Commit(t.Context(), fence, closing(site, check.StatusDown, "k2"))
+	wantKind(t, err, fault.Conflict)
+	first := get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k3")))
 	if got := read(); got.Status != check.StatusDown || !got.StatusSince.Equal(after(time.Minute)) || got.OutageID != first.OutageID {
 		t.Errorf("got %+v after opening", got)
 	}
-	get[store.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusDown, "k2")))
+	get[store.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusDown, "k4")))
 	if got := read(); got.Status != check.StatusRunning || !got.StatusSince.Equal(after(2*time.Hour)) || got.OutageID != 0 {
 		t.Errorf("got %+v after closing", got)
 	}

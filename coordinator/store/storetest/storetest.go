@@ -39,7 +39,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Database) {
 	for group, tests := range map[string][]test{
 		"sites": siteTests(), "updates": updateTests(), "scan": scanTests(), "span": spanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(), "orphans": orphanTests(),
 		"outbox": outboxTests(), "order": orderTests(), "fences": fenceTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(),
-		"suspects": suspectTests(), "races": raceTests(),
+		"suspects": suspectTests(), "takeover": takeoverTests(), "muted": mutedTests(), "races": raceTests(),
 	} {
 		for _, one := range tests {
 			t.Run(group+"/"+one.name, func(t *testing.T) {

@@ -559,6 +559,11 @@ type CoordinatorStatus struct {
 	// Status changes that are void because it lost their shard before they were written.
 	// Those that wait until a lease can be renewed again are uncommitted, and not these.
 	FencedChanges uint64 `protobuf:"varint,17,opt,name=fenced_changes,json=fencedChanges,proto3" json:"fenced_changes,omitempty"`
+	// It records status changes and tells WordPress.com nothing (--no-notify).
+	Muted bool `protobuf:"varint,18,opt,name=muted,proto3" json:"muted,omitempty"`
+	// Sites whose newest status change WordPress.com was not told because it is muted; 0
+	// while it is not. These are no undelivered notices.
+	UntoldSites   uint64 `protobuf:"varint,19,opt,name=untold_sites,json=untoldSites,proto3" json:"untold_sites,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -708,6 +713,20 @@ func (x *CoordinatorStatus) GetStaleResults() uint64 {
 func (x *CoordinatorStatus) GetFencedChanges() uint64 {
 	if x != nil {
 		return x.FencedChanges
+	}
+	return 0
+}
+
+func (x *CoordinatorStatus) GetMuted() bool {
+	if x != nil {
+		return x.Muted
+	}
+	return false
+}
+
+func (x *CoordinatorStatus) GetUntoldSites() uint64 {
+	if x != nil {
+		return x.UntoldSites
 	}
 	return 0
 }
@@ -1057,7 +1076,7 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\aballots\x18\x02 \x01(\x04R\aballots\x12\x16\n" +
 	"\x06agreed\x18\x03 \x01(\x04R\x06agreed\x122\n" +
 	"\x15only_shadow_confirmed\x18\x04 \x01(\x04R\x13onlyShadowConfirmed\x12.\n" +
-	"\x13only_rule_confirmed\x18\x05 \x01(\x04R\x11onlyRuleConfirmed\"\x91\x05\n" +
+	"\x13only_rule_confirmed\x18\x05 \x01(\x04R\x11onlyRuleConfirmed\"\xca\x05\n" +
 	"\x11CoordinatorStatus\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x1f\n" +
 	"\vinstance_id\x18\x02 \x01(\tR\n" +
@@ -1080,7 +1099,9 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\astretch\x18\x0e \x01(\x01R\astretch\x12\x16\n" +
 	"\x06shards\x18\x0f \x01(\rR\x06shards\x12#\n" +
 	"\rstale_results\x18\x10 \x01(\x04R\fstaleResults\x12%\n" +
-	"\x0efenced_changes\x18\x11 \x01(\x04R\rfencedChangesB\v\n" +
+	"\x0efenced_changes\x18\x11 \x01(\x04R\rfencedChanges\x12\x14\n" +
+	"\x05muted\x18\x12 \x01(\bR\x05muted\x12!\n" +
+	"\funtold_sites\x18\x13 \x01(\x04R\vuntoldSitesB\v\n" +
 	"\t_coverage\"\xd4\x02\n" +
 	"\rCheckerStatus\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x16\n" +

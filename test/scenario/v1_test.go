@@ -1,0 +1,121 @@
+package scenario
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/test/fakesite"
+)
+
+// left is a row as v1 left it, and whether its site works.
+type left struct {
+	blog, status int
+	changed      time.Time // zero is NULL
+	up           bool
+	target       *fakesite.Site
+}
+
+// leaveRows are rows of each status, known or not since when, of sites that work and of
+// sites that do not.
+func leaveRows(t *testing.T) (rows []left) {
+	t.Helper()
+	now := time.Now().UTC().Truncate(time.Second)
+	for status := range 3 {
+		for _, changed := range []time.Time{{}, now.Add(-30 * time.Minute), now.AddDate(0, 0, -3)} {
+			for _, up := range []bool{true, false} {
+				r := left{blog: 1000 + len(rows), status: status, changed: changed, up: up, target: fakesite.New(t)}
+				if !up {
+					r.target.SetStatus(http.StatusServiceUnavailable)
+				}
+				rows = append(rows, r)
+			}
+		}
+	}
+	return rows
+}
+
+// insertLeft writes the rows where v1 has them.
+func insertLeft(t *testing.T, dsn string, rows []left) {
+	t.Helper()
+	db := openSQL(t, dsn)
+	for _, r := range rows {
+		var changed any
+		if !r.changed.IsZero() {
+			changed = r.changed.Format(time.DateTime)
+		}
+		execute(t, db, `INSERT INTO jetpack_monitor_sites (blog_id, bucket_no, monitor_url, site_status, last_status_change, check_interval)
+	VALUES (?, ?, ?, ?, ?, 1)`, r.blog, r.blog%512, r.target.URL(), r.status, changed)
+	}
+}
+
+// told is the one status that v1 would tell of a row at once; none when it says nothing.
+func (r left) told() []int {
+	switch {
+	case r.up && r.status != 1:
+		return []int{1}
+	case !r.up && r.status == 1:
+		return []int{0}
+	case !r.up && r.status == 0 && time.Since(r.changed) > 59*time.Minute:
+		return []int{2}
+	}
+	return nil
+}
+
+// wantBytes holds a notice against v1's, byte by byte but for what each run makes anew.
+func (r left) wantBytes(t *testing.T, a attempt) {
+	t.Helper()
+	since := "null"
+	if !r.changed.IsZero() {
+		since = r.changed.Format(`"2006-01-02T15:04:05.000Z"`)
+	}
+	code, vote := http.StatusServiceUnavailable, 0
+	if r.up {
+		code, vote = http.StatusOK, 1
+	}
+	ours := fmt.Sprintf(`\{"type":1,"host":"checker-[12]","status":%d,"rtt":\d+,"code":%d,"error_code":0\}`, a.notice.StatusID, code)
+	votes := fmt.Sprintf(`\{"type":2,"host":"veriflier-[123]","status":%d,"rtt":\d+,"code":%d\}`, vote, code)
+	want := fmt.Sprintf(`^\{"blog_id":%d,"monitor_url":%s,"status_id":%d,"last_check":"%s","last_status_change":%s,"checks":\[%s(,%s)*(,%s)*\],"token":"wpcom-secret"\}$`,
+		r.blog, regexp.QuoteMeta(fmt.Sprintf("%q", r.target.URL())), r.told()[0], `\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`, regexp.QuoteMeta(since), ours, ours, votes)
+	if !regexp.MustCompile(want).MatchString(a.data) {
+		t.Errorf("the notice of a row with status %d since %s is\n%s\nwant\n%s", r.status, since, a.data, want)
+	}
+}
+
+// v1 is stopped and Jetmon started on its table: WordPress.com is told of each site what
+// v1 would have told next, and nothing else, also after a crash.
+func TestTheRowsThatV1LeftAreGoneOnWithAsV1Would(t *testing.T) {
+	t.Parallel()
+	for name, noUpdates := range map[string]bool{"with --db-updates": false, "without": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rows := leaveRows(t)
+			s := begin(t, asRolesMariaDB(), setup{
+				token: "wpcom-secret", noUpdates: noUpdates, flags: []string{"--interval=2s"},
+				before: func(t *testing.T, dsn string) { insertLeft(t, dsn, rows) },
+			})
+			for _, r := range rows {
+				if r.told() != nil {
+					s.inbox.awaitTold(t, r.target.URL(), patience, r.told()...)
+				}
+			}
+			var page struct{ Sites []site }
+			s.rest.call(t, http.MethodGet, "/v1/sites", "", &page)
+			for range 2 { // lives of the coordinator
+				for _, x := range page.Sites {
+					s.checkedAgain(t, x.SiteID, 2)
+				}
+				for _, r := range rows {
+					s.inbox.isTold(t, r.target.URL(), r.told()...)
+					for _, a := range s.inbox.of(r.target.URL()) {
+						r.wantBytes(t, a)
+					}
+				}
+				s.crash(t, coordinator)
+				s.restart(t)
+			}
+		})
+	}
+}
