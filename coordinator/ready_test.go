@@ -193,6 +193,7 @@ func TestACoordinatorThatHasLoadedNothingIsNotReady(t *testing.T) {
 					}
 					tt.fault(db).Store(true)
 				})
+				time.Sleep(7 * time.Millisecond) // between two looks of the server at itself
 				for range 60 {
 					time.Sleep(500 * time.Millisecond)
 					if got := r.health(t); got != notServing {

@@ -174,7 +174,7 @@ func BenchmarkCases(b *testing.B) {
 						o := tt.saw
 						o.Headers = maps.Clone(o.Headers)
 						o.ResolvedAddress = strings.Clone(o.ResolvedAddress)
-						e.observe(now, s, store.LocalCheck{Node: "c", At: now.Add(time.Duration(i) * time.Minute), Observation: o})
+						e.observe(moment{Time: now}, s, store.LocalCheck{Node: "c", At: now.Add(time.Duration(i) * time.Minute), Observation: o})
 					}
 					e.settle(now, s)
 				}

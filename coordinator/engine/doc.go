@@ -7,9 +7,14 @@
 //	Decide, Looked --------> lifecycle -+-> Ledger.Record      (a change is wanted)
 //	Committed, Refused <--- the ledger's answer
 //
-// It decides nothing itself: who is due is schedule's, who gets a check is
-// dispatch's, what an observation means is lifecycle's. All methods are safe for
-// concurrent use, take the time as an argument and return at once; everything
-// slow is behind the ports, which must never call back in the same call.
-// The engine starts no goroutine.
+// It has the lock, the ports and the order of steps. Its parts decide, and none of them
+// knows another: who is due is schedule's, who gets a check is dispatch's, what a checker's
+// word is worth is checkers', what an observation means is lifecycle's, whether what was
+// read is older than an edit is changelog's, what of a snapshot counts is snapshot's; the
+// records of the sites are roster's.
+//
+// All methods are safe for concurrent use, take the time as an argument and return at once.
+// What a call has to tell the ports is written down as effects while it has the lock, and
+// handed over in order when it has let go of it; see handover. When a call returns, its
+// effects have been handed over. The engine starts no goroutine.
 package engine

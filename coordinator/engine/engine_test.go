@@ -83,9 +83,14 @@ func (c *checker) Revoke(refs []dispatch.Ref) { c.revoked = append(c.revoked, re
 func (c *checker) End(reason string) { c.ended = reason }
 
 func (w *world) join(node string) *checker {
+	return w.joinAs(node, func(c *checker) Session { return c })
+}
+
+// joinAs joins a checker whose session may be another thing than the checker itself.
+func (w *world) joinAs(node string, session func(*checker) Session) *checker {
 	c := &checker{w: w, node: node, targets: map[check.SiteID]check.Target{}}
 	var err error
-	if c.id, err = w.engine.Join(w.now, dispatch.Hello{Node: node, Instance: node + "-1", Region: "here", MaxInFlight: 100}, nil, c); err != nil {
+	if c.id, err = w.engine.Join(w.now, dispatch.Hello{Node: node, Instance: node + "-1", Region: "here", MaxInFlight: 100}, nil, session(c)); err != nil {
 		w.t.Fatal(err)
 	}
 	if err := w.engine.Grant(w.now, c.id, 100); err != nil {

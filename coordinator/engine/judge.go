@@ -13,7 +13,7 @@ import (
 )
 
 // observe takes in what a node saw of a site at a time.
-func (e *Engine) observe(now time.Time, s *site, c store.LocalCheck) {
+func (e *Engine) observe(m moment, s *site, c store.LocalCheck) {
 	e.counts.Checks++
 	if c.At.Before(s.LastCheck) {
 		return
@@ -27,58 +27,60 @@ func (e *Engine) observe(now time.Time, s *site, c store.LocalCheck) {
 	if s.pending != nil || s.State.Stage == lifecycle.Paused {
 		return
 	}
-	if (s.State.Status != check.StatusRunning || s.State.Unsettled) && e.o.Ledger.Full() {
+	if (s.State.Status != check.StatusRunning || s.State.Unsettled) && m.full {
 		return // a change of its status could not be written now; it is checked again
 	}
 	s.note(c)
-	e.step(now, s, lifecycle.Observed{At: c.At, Node: c.Node, Outcome: c.Observation.Outcome})
+	e.step(m, s, lifecycle.Observed{At: c.At, Node: c.Node, Outcome: c.Observation.Outcome})
 }
 
 // Decide takes in the answer to a ballot.
 func (e *Engine) Decide(now time.Time, a Answer) {
+	m := e.hand.moment(now)
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.release()
 	s := e.site(a.Question.Site)
 	if s == nil || s.pending != nil || !s.opened || s.State.Ballot != a.Question.Ballot {
 		return
 	}
 	s.opened, s.answer = false, &a
-	e.o.Log.Info(fmt.Sprintf("site %d %s %s", s.Row.ID, s.Row.URL, decision(a)))
+	e.out.info(fmt.Sprintf("site %d %s %s", s.Row.ID, s.Row.URL, decision(a)))
 	if a.Verdict != quorum.Confirmed {
-		e.o.Ledger.Keep(e.ballot(s))
+		e.out.keep(e.ballot(s))
 	}
 	if a.Verdict == quorum.Inconclusive {
 		e.counts.Inconclusive++
 	}
 	if down, up, clean := quorum.Split(a.Opinions()); clean && a.Verdict != quorum.Confirmed {
 		s.regional = Regional{Down: down, Up: up, At: now}
-		e.o.Log.Warn("regional", "site", s.Row.ID, "url", s.Row.URL, "down", down, "up", up)
+		e.out.warn("regional", "site", s.Row.ID, "url", s.Row.URL, "down", down, "up", up)
 	}
-	e.step(now, s, lifecycle.Decided{At: now, Ballot: a.Question.Ballot, Verdict: a.Verdict})
+	e.step(m, s, lifecycle.Decided{At: now, Ballot: a.Question.Ballot, Verdict: a.Verdict})
 	e.settle(now, s)
 }
 
 // Looked takes in a second look by a veriflier.
 func (e *Engine) Looked(now time.Time, l Look) {
+	m := e.hand.moment(now)
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.release()
 	s := e.site(l.Question.Site)
 	if s == nil || l.Observation == nil || s.target().URL != l.Question.Target.URL {
 		return
 	}
 	defer e.settle(now, s)
-	e.observe(now, s, store.LocalCheck{Node: l.Veriflier, Veriflier: true, At: l.At, Observation: *l.Observation})
+	e.observe(m, s, store.LocalCheck{Node: l.Veriflier, Veriflier: true, At: l.At, Observation: *l.Observation})
 }
 
 // step asks lifecycle what an event means and carries its effects out.
-func (e *Engine) step(now time.Time, s *site, ev lifecycle.Event) {
+func (e *Engine) step(m moment, s *site, ev lifecycle.Event) {
 	before := s.State
 	next, effects := lifecycle.Step(s.State, ev, e.o.Policy)
 	s.State = next
 	for _, f := range effects {
-		e.carryOut(now, s, f)
+		e.carryOut(m, s, f)
 	}
-	e.watchHold(now, s, before)
+	e.watchHold(m.Time, s, before)
 	if next.Held && !before.Held {
 		e.turn(s)
 	}
@@ -90,20 +92,20 @@ func (e *Engine) step(now time.Time, s *site, ev lifecycle.Event) {
 	}
 }
 
-func (e *Engine) carryOut(now time.Time, s *site, f lifecycle.Effect) {
+func (e *Engine) carryOut(m moment, s *site, f lifecycle.Effect) {
 	switch f := f.(type) {
 	case lifecycle.Recheck:
-		e.agenda.At(&s.timer, now.Add(f.After))
+		e.agenda.At(&s.timer, m.Add(f.After))
 	case lifecycle.SecondLook:
-		e.secondLook(now, s, f.Avoid)
+		e.secondLook(m.Time, s, f.Avoid)
 	case lifecycle.Verify:
 		if f.After > 0 {
 			s.askDue = true
-			e.agenda.At(&s.timer, now.Add(f.After))
+			e.agenda.At(&s.timer, m.Add(f.After))
 			return
 		}
 		e.agenda.Rest(&s.timer)
-		e.ask(now, s)
+		e.ask(m, s)
 	case lifecycle.Abandon:
 		s.askDue = false
 		e.abandon(s)
@@ -125,7 +127,7 @@ func (e *Engine) secondLook(now time.Time, s *site, avoid string) {
 		e.submitTo(now, s, s.State.Node)
 		return
 	}
-	e.o.Panel.Look(Question{Site: s.Row.ID, Target: s.target()})
+	e.out.look(Question{Site: s.Row.ID, Target: s.target()})
 }
 
 // change sends a change of status to the ledger; until its answer nothing else is judged.
@@ -142,7 +144,7 @@ func (e *Engine) change(s *site, f lifecycle.Change) {
 	}
 	s.pending = &c
 	e.turn(s)
-	e.o.Ledger.Record(c)
+	e.out.record(c)
 }
 
 // ballot is the evidence of the site's newest ballot.
@@ -158,7 +160,7 @@ func (e *Engine) ballot(s *site) store.Ballot {
 // Committed takes in that a change is in the store.
 func (e *Engine) Committed(now time.Time, c store.Change, done store.Committed) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.release()
 	s := e.site(c.SiteID)
 	if s == nil || s.pending == nil || s.pending.Key != c.Key {
 		return
@@ -183,15 +185,15 @@ func (e *Engine) Committed(now time.Time, c store.Change, done store.Committed) 
 // anew from its row, which is nil when it is gone.
 func (e *Engine) Refused(now time.Time, c store.Change, row *store.Site) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.release()
 	s := e.site(c.SiteID)
 	if s == nil || s.pending == nil || s.pending.Key != c.Key {
 		return
 	}
-	e.edited(now, c.SiteID)
+	e.edits.Edited(now, c.SiteID)
 	e.remove(s)
 	if row != nil {
-		e.edited(now, c.SiteID)
+		e.edits.Edited(now, c.SiteID)
 		s := e.add(now, *row)
 		e.soon(s)
 		e.settle(now, s)
@@ -208,9 +210,9 @@ func (e *Engine) watchHold(now time.Time, s *site, before lifecycle.State) {
 		}
 		h.reason = holdReason(s.answer, before.Round)
 		e.held[s.Row.ID] = h
-		e.o.Log.Warn("held as suspect, nothing is sent", "site", s.Row.ID, "url", s.Row.URL, "why", h.reason)
+		e.out.warn("held as suspect, nothing is sent", "site", s.Row.ID, "url", s.Row.URL, "why", h.reason)
 	case s.State.Stage != lifecycle.Suspect && s.State.Stage != lifecycle.Verifying:
-		e.release(s.Row.ID)
+		e.unhold(s.Row.ID)
 	}
 }
 

@@ -193,17 +193,3 @@ func TestACommitWhileASpanIsReadHidesNoEdit(t *testing.T) {
 		})
 	}
 }
-
-func TestWhatWasEditedIsForgottenInTime(t *testing.T) {
-	t.Parallel()
-	now := time.Unix(1_700_000_000, 0)
-	e := bare(now)
-	for i := range 100 {
-		now = now.Add(30 * time.Second)
-		e.Remove(now, check.SiteID(i+1))
-		e.Read(now, 7).Done()
-	}
-	if n := len(e.recent); n < 10 || n > 13 {
-		t.Errorf("%d edits are remembered", n)
-	}
-}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/checkers"
@@ -27,7 +28,7 @@ type Result struct {
 // their checks are in nobody else's hands.
 func (e *Engine) Join(now time.Time, hello dispatch.Hello, resume []dispatch.Ref, out Session) (dispatch.SessionID, error) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.release()
 	id, superseded, err := e.core.Join(now, hello, resume)
 	if taken, ok := errors.AsType[*dispatch.NameTaken](err); ok {
 		e.warnOfNamesake(now, e.fleet.Get(taken.Holder), hello)
@@ -38,9 +39,9 @@ func (e *Engine) Join(now time.Time, hello dispatch.Hello, resume []dispatch.Ref
 	for _, old := range superseded {
 		e.endSession(now, old, "superseded by a newer session of the same node")
 	}
-	e.sessions[id] = out
+	e.sessions[id] = &outlet{id: id, Session: out}
 	e.fleet.Join(e.core.Session(id))
-	e.o.Log.Info("checker joined", "checker", hello.Node, "region", hello.Region, "max_in_flight", hello.MaxInFlight)
+	e.out.info("checker joined", "checker", hello.Node, "region", hello.Region, "max_in_flight", hello.MaxInFlight)
 	return id, nil
 }
 
@@ -50,7 +51,7 @@ func (e *Engine) warnOfNamesake(now time.Time, holder *checkers.Checker, refused
 		return
 	}
 	works := holder.Hello()
-	e.o.Log.Warn("a checker is refused: another process works under its name", "checker", refused.Node,
+	e.out.warn("a checker is refused: another process works under its name", "checker", refused.Node,
 		"refused", refused.Address, "refused_region", refused.Region, "refused_instance", refused.Instance,
 		"works", works.Address, "works_region", works.Region, "works_instance", works.Instance)
 }
@@ -58,7 +59,7 @@ func (e *Engine) warnOfNamesake(now time.Time, holder *checkers.Checker, refused
 // Leave ends a session whose stream is gone. What it had out goes out again.
 func (e *Engine) Leave(now time.Time, id dispatch.SessionID) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.release()
 	e.endSession(now, id, "its stream ended")
 	e.assign(now)
 }
@@ -71,15 +72,15 @@ func (e *Engine) endSession(now time.Time, id dispatch.SessionID, why string) {
 		return
 	}
 	e.fleet.Leave(now, c)
-	e.o.Log.Info("checker left", "checker", c.Node(), "why", why)
-	e.sessions[id].End(why)
+	e.out.info("checker left", "checker", c.Node(), "why", why)
+	e.out.end(e.sessions[id], why)
 	delete(e.sessions, id)
 }
 
 // Grant adds credit.
 func (e *Engine) Grant(now time.Time, id dispatch.SessionID, n int) error {
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.release()
 	err := e.core.Grant(id, n)
 	e.assign(now)
 	return err
@@ -88,19 +89,19 @@ func (e *Engine) Grant(now time.Time, id dispatch.SessionID, n int) error {
 // Leaving says that a checker wants no more checks.
 func (e *Engine) Leaving(id dispatch.SessionID) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.release()
 	e.core.Drain(id)
 }
 
 // Heartbeat keeps a session alive and answers which of its batches are not its own.
 func (e *Engine) Heartbeat(now time.Time, id dispatch.SessionID, open []dispatch.Ref, self check.SelfCheck) ([]dispatch.Ref, error) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.release()
 	if c := e.fleet.Get(id); c != nil && e.fleet.Report(now, c, self) {
 		if self.Healthy {
-			e.o.Log.Info("checker reaches its anchors", "checker", c.Node())
+			e.out.info("checker reaches its anchors", "checker", c.Node())
 		} else {
-			e.o.Log.Warn("checker does not reach its anchors, its failures count for nothing", "checker", c.Node(), "detail", self.Detail)
+			e.out.warn("checker does not reach its anchors, its failures count for nothing", "checker", c.Node(), "detail", self.Detail)
 		}
 	}
 	unknown, err := e.core.Heartbeat(now, id, open)
@@ -111,7 +112,7 @@ func (e *Engine) Heartbeat(now time.Time, id dispatch.SessionID, open []dispatch
 // Release takes a batch back undone.
 func (e *Engine) Release(now time.Time, id dispatch.SessionID, ref dispatch.Ref) error {
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.release()
 	err := e.core.Release(now, id, ref)
 	e.assign(now)
 	return err
@@ -119,8 +120,9 @@ func (e *Engine) Release(now time.Time, id dispatch.SessionID, ref dispatch.Ref)
 
 // CheckIn takes results in. Only the first valid result of a check counts.
 func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref, results []Result) (dispatch.Receipt, error) {
+	m := e.hand.moment(now)
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.release()
 	from := e.fleet.Get(id)
 	if from == nil {
 		// The checker comes back and checks them in again: nothing may be closed here.
@@ -155,24 +157,24 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 				continue
 			}
 		}
-		e.result(now, from, e.open(slot), saw)
+		e.result(m, from, e.open(slot), saw)
 	}
 	e.assign(now)
 	return receipt, nil
 }
 
 // result takes in a result that is more than one more good check of a calm site.
-func (e *Engine) result(now time.Time, from *checkers.Checker, s *site, saw checkers.Sighting) {
+func (e *Engine) result(m moment, from *checkers.Checker, s *site, saw checkers.Sighting) {
 	saw.URL, saw.WasGood = s.Row.URL, s.State.Stage == lifecycle.Up || s.State.Stage == lifecycle.NeverChecked
-	outcome, turn := e.fleet.Judge(now, from, &saw)
+	outcome, turn := e.fleet.Judge(m.Time, from, &saw)
 	e.turned(from, turn)
 	o := *saw.Observation
 	o.Outcome = outcome
-	e.observe(now, s, store.LocalCheck{Node: from.Node(), At: saw.At, Observation: o})
+	e.observe(m, s, store.LocalCheck{Node: from.Node(), At: saw.At, Observation: o})
 	if o.Outcome != saw.Observation.Outcome {
-		e.elsewhere(now, s, from.Node())
+		e.elsewhere(m.Time, s, from.Node())
 	}
-	e.settle(now, s)
+	e.settle(m.Time, s)
 }
 
 // elsewhere has a check done again by another node: the first one was no witness.
@@ -188,9 +190,9 @@ func (e *Engine) turned(c *checkers.Checker, t *checkers.Turn) {
 	switch {
 	case t == nil:
 	case t.In:
-		e.o.Log.Error("quarantined: its failures jump across unrelated networks and count for nothing",
+		e.out.log(slog.LevelError, "quarantined: its failures jump across unrelated networks and count for nothing",
 			"checker", c.Node(), "networks", t.Surprised, "of", t.Seen)
 	default:
-		e.o.Log.Info("out of quarantine", "checker", c.Node(), "after", t.After.Round(time.Second))
+		e.out.info("out of quarantine", "checker", c.Node(), "after", t.After.Round(time.Second))
 	}
 }

@@ -42,16 +42,29 @@ func (s *site) begin(ballots uint32) {
 	s.State.Ballot, s.State.Unsettled = ballots, unsettled
 }
 
-// target is what to ask a node.
+// target is what to ask a node about the site.
 func (s *site) target() check.Target {
-	t := target(s.Row.URL, s.HeadHostile, s.Sequence)
-	t.Settings, t.Timeout = s.Row.Settings, budget(s.State.Stage, s.Urgent)
-	return t
+	t := target{URL: s.Row.URL, settings: &s.Row.Settings, timeout: budget(s.State.Stage, s.Urgent)}
+	t.headHostile = s.HeadHostile && s.Sequence%headAgain != 0
+	return t.spell()
 }
 
-// target is what to ask a node, but for the site's settings and the time that it has.
-func target(url string, headHostile bool, sequence uint64) check.Target {
-	return check.Target{URL: check.CompleteURL(url), HeadHostile: headHostile && sequence%headAgain != 0}
+// target is what to ask a node, in 40 bytes instead of the 112 of a check.Target: of those
+// that are handed out, thousands may be in line. The settings are shared and not to be
+// changed; the zero target is that of a site that was taken off.
+type target struct {
+	URL         string // as in the row
+	settings    *check.Settings
+	timeout     time.Duration
+	headHostile bool
+}
+
+// spell spells a target out.
+func (t target) spell() check.Target {
+	if t.settings == nil {
+		return check.Target{}
+	}
+	return check.Target{URL: check.CompleteURL(t.URL), Settings: *t.settings, Timeout: t.timeout, HeadHostile: t.headHostile}
 }
 
 // budget is how long a check of a site may take. A site in trouble keeps the patience that

@@ -14,36 +14,33 @@ import (
 // Put adds a site, or takes over what was changed in its row. The row was read from now
 // on, or written at now: of several it is the one with the latest now that stays.
 func (e *Engine) Put(now time.Time, row store.Site) {
+	m := e.hand.moment(now)
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.recent[row.ID].After(now) {
+	defer e.release()
+	if !e.edits.Fresh(row.ID, now) {
 		return
 	}
-	e.edited(now, row.ID)
-	e.put(now, row)
-}
-
-// edited notes that a site is changed otherwise than by a Reading.
-func (e *Engine) edited(now time.Time, id check.SiteID) {
-	e.recent[id] = now
-	e.countEdit(id)
+	e.edits.Edited(now, row.ID)
+	e.put(m, row)
 }
 
 // Remove takes a site off.
 func (e *Engine) Remove(now time.Time, id check.SiteID) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.edited(now, id)
+	defer e.release()
+	e.edits.Edited(now, id)
 	if s := e.site(id); s != nil {
 		e.remove(s)
 	}
 }
 
-// DropShard takes all sites of a shard off: another coordinator owns them now.
+// DropShard takes all sites of a shard off: another coordinator owns them now. When it
+// returns, nothing that was decided about them is on its way to a port any more.
 func (e *Engine) DropShard(id shard.ID) {
+	defer e.handOver()
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.drops[id]++
+	defer e.release()
+	e.edits.Dropped(id)
 	for i := range shard.BucketsPer {
 		bucket := check.BucketID(int(id)*shard.BucketsPer + i)
 		for slot, ok := e.sites.First(bucket); ok; slot, ok = e.sites.First(bucket) {
@@ -55,10 +52,10 @@ func (e *Engine) DropShard(id shard.ID) {
 	e.snapshots.Drop(id)
 }
 
-func (e *Engine) put(now time.Time, row store.Site) {
+func (e *Engine) put(m moment, row store.Site) {
 	s := e.site(row.ID)
 	if s == nil {
-		e.add(now, row)
+		e.add(m.Time, row)
 		return
 	}
 	old := s.Row
@@ -71,14 +68,14 @@ func (e *Engine) put(now time.Time, row store.Site) {
 	case old.Paused != row.Paused && row.Paused:
 		e.core.Withdraw(row.ID)
 		e.agenda.Rest(&s.timer)
-		e.step(now, s, lifecycle.Pause{})
+		e.step(m, s, lifecycle.Pause{})
 	case old.Paused != row.Paused:
-		e.step(now, s, lifecycle.Resume{})
+		e.step(m, s, lifecycle.Resume{})
 		e.soon(s)
 	case old.Interval != row.Interval && (s.State.Stage == lifecycle.Up || s.State.Stage == lifecycle.NeverChecked):
 		e.turn(s)
 	}
-	e.settle(now, s)
+	e.settle(m.Time, s)
 }
 
 // begin puts a site that is not watched yet on the schedule. Nearly all are calm, and of
@@ -113,7 +110,7 @@ func (e *Engine) add(now time.Time, row store.Site) *site {
 // Soon has a site checked at once instead of at its next turn.
 func (e *Engine) Soon(now time.Time, id check.SiteID) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.release()
 	if s := e.site(id); s != nil {
 		e.soon(s)
 		e.settle(now, s)
@@ -132,7 +129,7 @@ func (e *Engine) soon(s *site) {
 func (e *Engine) restart(s *site) {
 	e.core.Withdraw(s.Row.ID)
 	e.abandon(s)
-	e.release(s.Row.ID)
+	e.unhold(s.Row.ID)
 	s.forget()
 	s.Last, s.LastCheck, s.LastNode = nil, time.Time{}, ""
 	s.HeadHostile, s.Host = false, e.sites.HostOf(s.Row.URL)
@@ -146,7 +143,7 @@ func (e *Engine) remove(s *site) {
 	e.remember(s, false)
 	e.agenda.Rest(&s.timer)
 	e.abandon(s)
-	e.release(s.Row.ID)
+	e.unhold(s.Row.ID)
 	delete(e.cases, s.timer.Slot)
 	e.sites.Free(s.timer.Slot)
 }
@@ -155,9 +152,9 @@ func (e *Engine) remove(s *site) {
 func (e *Engine) abandon(s *site) {
 	if s.opened {
 		s.opened = false
-		e.o.Panel.Abandon(s.Row.ID, s.State.Ballot)
+		e.out.abandon(s.Row.ID, s.State.Ballot)
 	}
 }
 
-// release ends the hold of a site.
-func (e *Engine) release(id check.SiteID) { delete(e.held, id) }
+// unhold ends the hold of a site.
+func (e *Engine) unhold(id check.SiteID) { delete(e.held, id) }

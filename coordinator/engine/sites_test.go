@@ -43,7 +43,7 @@ func TestARowMakesTheSameSiteWhicheverWayItComes(t *testing.T) {
 			row.StatusSince = time.Time{}
 			edit(&row)
 			put, read := bare(now), bare(now)
-			put.put(now, row)
+			put.put(moment{Time: now}, row)
 			r := read.Read(now, row.Bucket)
 			if taken := r.Put([]store.Site{row}); taken != 1 {
 				t.Errorf("%d rows were taken", taken)

@@ -91,7 +91,7 @@ func (e *Engine) Unwritten(updates []snapshot.Update) {
 // the sites of the shard are put. Recalled ends that: all sites are put.
 func (e *Engine) Recall(suspects []store.Suspect) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.release()
 	for _, left := range suspects {
 		e.snapshots.Left(left)
 		// One that was put by an edit before we came to this.
@@ -118,7 +118,7 @@ func (e *Engine) recall(now time.Time, s *site) {
 	s.kept = true
 	r, err := e.snapshots.Recall(now, &s.Row)
 	if err != nil {
-		e.o.Log.Warn("site starts afresh: its snapshot cannot be read", "site_id", s.Row.ID, "error", err)
+		e.out.warn("site starts afresh: its snapshot cannot be read", "site_id", s.Row.ID, "error", err)
 		return
 	}
 	if r == nil {

@@ -9,7 +9,6 @@ import (
 	"github.com/Automattic/jetmon/coordinator/roster"
 	"github.com/Automattic/jetmon/coordinator/schedule"
 	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/internal/check"
 )
 
 const (
@@ -23,16 +22,19 @@ const (
 // Tick does what is due at now: checks are handed out, dead sessions are ended.
 // Call it about every tick; what a pause has kept from being done is done once.
 func (e *Engine) Tick(now time.Time) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	m := e.hand.moment(now)
+	var terms [shard.Count]uint64
 	if e.o.Shards != nil {
-		e.terms = e.o.Shards.Held().Terms()
+		terms = e.o.Shards.Held().Terms()
 	}
-	e.routine(now)
+	e.mu.Lock()
+	defer e.release()
+	e.terms = terms
+	e.routine(m)
 	for _, slot := range e.agenda.Waited(now) {
 		if s := e.cases[slot]; s != nil {
 			e.agenda.Rest(&s.timer)
-			e.siteDue(now, now, s)
+			e.siteDue(m, now, s)
 			e.settle(now, s)
 		}
 	}
@@ -47,7 +49,8 @@ func (e *Engine) Tick(now time.Time) {
 
 // routine lets the schedule's clock run on and takes the sites whose turn it is. The
 // clock stands while checks wait for room: then there is no use in more of them.
-func (e *Engine) routine(now time.Time) {
+func (e *Engine) routine(m moment) {
+	now := m.Time
 	slots, ran := e.agenda.Advance(now, e.core.Backlog(now) > maxBacklog)
 	e.meter.Ran(now, now.Sub(e.ticked), ran)
 	e.ticked = now
@@ -57,7 +60,7 @@ func (e *Engine) routine(now time.Time) {
 		e.expectDue(run)
 		for _, slot := range run {
 			if s := e.cases[slot]; s != nil {
-				e.siteDue(now, due, s)
+				e.siteDue(m, due, s)
 				e.settle(now, s)
 			} else if r := e.sites.Record(slot); r.ID() != 0 {
 				e.calmDue(now, due, slot, r)
@@ -67,18 +70,18 @@ func (e *Engine) routine(now time.Time) {
 }
 
 // siteDue does the one thing that a site waits for, which was due at a time.
-func (e *Engine) siteDue(now, due time.Time, s *site) {
+func (e *Engine) siteDue(m moment, due time.Time, s *site) {
 	switch s.State.Stage {
 	case lifecycle.Paused:
 	case lifecycle.Verifying:
 		if s.askDue {
-			e.ask(now, s)
+			e.ask(m, s)
 		}
 	default:
 		if s.State.Stage == lifecycle.Suspect && !s.State.Held {
-			e.submitTo(now, s, s.State.Node)
+			e.submitTo(m.Time, s, s.State.Node)
 		} else {
-			e.queueSite(now, s, dispatch.Check{Due: due})
+			e.queueSite(m.Time, s, dispatch.Check{Due: due})
 		}
 		e.turn(s)
 	}
@@ -130,8 +133,7 @@ func (e *Engine) intervalOf(own time.Duration) time.Duration {
 // assign hands out what credits allow.
 func (e *Engine) assign(now time.Time) {
 	for _, b := range e.core.Assign(now) {
-		targets := e.targets[:0]
-		var term uint64
+		h := handout{to: e.sessions[b.Session], batch: b, at: now, first: len(e.out.targets)}
 		e.expectRecords(b.Checks)
 		e.expectURLs(b.Checks)
 		for i := range b.Checks {
@@ -139,49 +141,45 @@ func (e *Engine) assign(now time.Time) {
 			if !c.Due.IsZero() {
 				e.meter.HandedOut(now, c.Due)
 			}
-			var t check.Target
+			var t target
 			if r := e.tagged(c); r != nil {
 				t = e.target(schedule.Slot(c.Tag))
-				term = max(term, e.terms[shard.Of(r.Bucket())])
+				h.term = max(h.term, e.terms[shard.Of(r.Bucket())])
 			}
-			targets = append(targets, t)
+			e.out.targets = append(e.out.targets, t)
 		}
-		e.targets = targets
-		if ses := e.sessions[b.Session]; ses == nil || !ses.Assign(b, targets, term) {
-			e.endSession(now, b.Session, "the checker does not read its stream")
-		}
+		e.out.assign(h)
 	}
 }
 
 // revoke tells the checkers that batches are not theirs any more.
 func (e *Engine) revoke(ended []dispatch.Expired) {
 	for _, x := range ended {
-		if ses := e.sessions[x.Session]; ses != nil {
-			ses.Revoke([]dispatch.Ref{x.Ref})
+		if from := e.sessions[x.Session]; from != nil {
+			e.out.revoke(from, x.Ref)
 		}
 	}
 }
 
-// target is what to ask a node about the site in a slot.
-func (e *Engine) target(slot schedule.Slot) check.Target {
-	if s := e.cases[slot]; s != nil {
-		return s.target()
-	}
+// target is what to ask a node about the site in a slot. A case is saved in its record
+// after each change, so that the record is enough.
+func (e *Engine) target(slot schedule.Slot) target {
 	r := e.sites.Record(slot)
-	t := target(e.sites.URL(slot), r.HeadHostile(), r.Sequence())
-	t.Settings, t.Timeout = e.sites.Settings(slot), budget(r.Stage(), r.Urgent())
-	return t
+	return target{
+		URL: e.sites.URL(slot), settings: e.sites.Settings(slot), timeout: budget(r.Stage(), r.Urgent()),
+		headHostile: r.HeadHostile() && r.Sequence()%headAgain != 0,
+	}
 }
 
 // ask opens the site's ballot with the panel, or waits until what it may lead to can
 // be written.
-func (e *Engine) ask(now time.Time, s *site) {
-	if e.o.Ledger.Full() {
+func (e *Engine) ask(m moment, s *site) {
+	if m.full {
 		s.askDue = true
-		e.agenda.At(&s.timer, now.Add(fullWait))
+		e.agenda.At(&s.timer, m.Add(fullWait))
 		return
 	}
 	s.askDue = false
 	s.opened = true
-	e.o.Panel.Ask(Question{Site: s.Row.ID, Ballot: s.State.Ballot, Round: s.State.Round, Target: s.target()})
+	e.out.ask(Question{Site: s.Row.ID, Ballot: s.State.Ballot, Round: s.State.Round, Target: s.target()})
 }

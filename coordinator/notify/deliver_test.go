@@ -527,7 +527,7 @@ func TestDisabledSendsNothingAndWithdrawsWhatWaitsInItsShards(t *testing.T) {
 		foreign.Change.Bucket = 20 * shard.BucketsPer
 		box.add(foreign)
 		shards := shardtest.New(0)
-		shards.Doubt(0, true)
+		shards.Set(0, shard.Tenure{Term: 1}) // not surely ours
 		box.set(true, false)
 		d, stop := deliverer(t, notify.Options{Disabled: true, Shards: shards}, box, w)
 		defer stop()
@@ -542,7 +542,7 @@ func TestDisabledSendsNothingAndWithdrawsWhatWaitsInItsShards(t *testing.T) {
 		if pass(); len(box.left()) != 451 || d.Status().Pending != 450 {
 			t.Errorf("a shard that is not surely ours was withdrawn, or is not counted: %+v", d.Status())
 		}
-		shards.Doubt(0, false)
+		shards.Set(0, shard.Tenure{Term: 1, Sure: true})
 		if pass(); len(box.left()) != 1 || len(w.seen()) != 0 {
 			t.Errorf("%d are left, %d were sent", len(box.left()), len(w.seen()))
 		}

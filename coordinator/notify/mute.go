@@ -15,8 +15,8 @@ const withdrawAtOnce = 200
 func (r *run) mute(ctx context.Context) {
 	withdrawn := 0
 	for _, s := range r.d.owned() {
-		fence, ours := r.d.o.Shards.Fence(s)
-		if !ours || r.pending == 0 && r.muted[s] == fence {
+		fence, sure := r.d.o.Shards.Fence(s)
+		if !sure || r.pending == 0 && r.muted[s] == fence {
 			continue
 		}
 		n, err := r.muteShard(ctx, fence)

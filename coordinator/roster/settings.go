@@ -6,15 +6,16 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// interned holds each different check.Settings once: nearly all sites share a few.
-// What no site has any more stays; edits of settings are rare and bounded by people.
+// interned holds each different check.Settings once: nearly all sites share a few. None is
+// ever changed, so that whoever has a pointer to one may keep it. One that no site has any
+// more stays; edits of settings are rare and bounded by people.
 type interned struct {
-	list  []check.Settings
+	list  []*check.Settings
 	index map[string]uint32 // by JSON
 }
 
 func newInterned() interned {
-	return interned{list: []check.Settings{{}}, index: map[string]uint32{}}
+	return interned{list: []*check.Settings{{}}, index: map[string]uint32{}}
 }
 
 // add finds or makes the index of some settings; the default's is 0.
@@ -29,7 +30,8 @@ func (t *interned) add(s check.Settings) uint32 {
 	i, ok := t.index[string(text)]
 	if !ok {
 		i = uint32(len(t.list))
-		t.list = append(t.list, s)
+		kept := s // not s, which would then always be allocated
+		t.list = append(t.list, &kept)
 		t.index[string(text)] = i
 	}
 	return i

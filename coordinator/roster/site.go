@@ -46,7 +46,7 @@ func (t *Table) Load(slot schedule.Slot) Site {
 	s := Site{
 		Row: store.Site{
 			ID: r.id, BlogID: r.blog, Bucket: r.bucket, URL: t.urls.text(r.url), Interval: r.Interval(),
-			Status: check.StatusRunning, Settings: t.settings.list[r.settings], StatusSince: r.since.time(),
+			Status: check.StatusRunning, Settings: *t.settings.list[r.settings], StatusSince: r.since.time(),
 		},
 		Host: r.host, Sequence: uint64(r.sequence), Urgent: r.Urgent(), HeadHostile: r.HeadHostile(),
 		LastCheck: t.timeOf(r.last), LastNode: t.nodes.list[r.node],

@@ -80,8 +80,8 @@ func (t *Table) First(bucket check.BucketID) (schedule.Slot, bool) {
 // URL is that of the site in a slot.
 func (t *Table) URL(slot schedule.Slot) string { return t.urls.text(t.Record(slot).url) }
 
-// Settings are those of the site in a slot.
-func (t *Table) Settings(slot schedule.Slot) check.Settings {
+// Settings are those of the site in a slot. They are shared, and never changed.
+func (t *Table) Settings(slot schedule.Slot) *check.Settings {
 	return t.settings.list[t.Record(slot).settings]
 }
 

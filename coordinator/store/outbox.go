@@ -2,9 +2,9 @@ package store
 
 import (
 	"context"
+	"github.com/Automattic/jetmon/coordinator/shard"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/internal/check"
 )
 

@@ -35,7 +35,9 @@ func pure() []string {
 // deciders are packages that decide as the pure ones do, in the nouns of coordinator/store:
 // rows, buckets, evidence. That package has interfaces with a context, and so is not pure;
 // who imports it may use its values alone.
-func deciders() []string { return []string{"coordinator/roster", "coordinator/snapshot"} }
+func deciders() []string {
+	return []string{"coordinator/changelog", "coordinator/roster", "coordinator/snapshot"}
+}
 
 // valuePackages are those of the standard library that hold no state of the world.
 func valuePackages() []string {
