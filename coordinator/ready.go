@@ -12,7 +12,9 @@ import (
 // are all others' can: it answers for every site. It learns of the database from what it
 // writes there anyway.
 func (c *Coordinator) Ready() error {
-	if !c.loaded.Load() {
+	select {
+	case <-c.intake.Loaded():
+	default:
 		return errors.New("the sites have not been loaded from the database yet")
 	}
 	if silent := time.Since(c.ownership.Written()); silent > ownership.Self {

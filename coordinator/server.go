@@ -8,8 +8,6 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/Automattic/jetmon/coordinator/api"
-	"github.com/Automattic/jetmon/coordinator/dispatch/stream"
-	"github.com/Automattic/jetmon/coordinator/peers"
 	coordinatorpb "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
@@ -42,8 +40,6 @@ func (s *services) register(r grpc.ServiceRegistrar) {
 
 // newServers makes the gRPC servers with all services of this role.
 func (c *Coordinator) newServers(instance string) (err error) {
-	c.peers = peers.New(peers.Options{Node: c.o.Node, Shards: c.ownership, Client: c.o.PeerClient})
-	c.stream = stream.New(stream.Options{Engine: c.engine, Node: c.o.Node, Heartbeat: heartbeat, Lease: leaseTime})
 	var public services
 	api.Register(&public, api.Options{
 		Store: c.o.Store, Engine: c.engine, Panel: c.panel, Ledger: c.ledger, Notify: c.notify, Policy: c.o.Policy,

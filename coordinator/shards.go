@@ -3,26 +3,42 @@ package coordinator
 import (
 	"context"
 
+	"github.com/Automattic/jetmon/coordinator/checkpoint"
+	"github.com/Automattic/jetmon/coordinator/intake"
+	"github.com/Automattic/jetmon/coordinator/ledger"
+	"github.com/Automattic/jetmon/coordinator/notify"
 	"github.com/Automattic/jetmon/coordinator/shard"
 )
 
-// gained has the sites of a shard that is now ours loaded. It does not wait for that:
-// shards are loaded together.
-func (c *Coordinator) gained(s shard.ID) {
-	c.intake.Gained(s)
-	c.notify.Poke()
+// tenant is what is done when shards come and go.
+type tenant struct {
+	shards shard.Holder
+	intake *intake.Intake
+	ledger *ledger.Ledger
+	memos  *checkpoint.Checkpoint
+	notify *notify.Deliverer
 }
 
-// lost forgets the sites of a shard that is ours no more. One that is handed over in
+// Gained has the sites of a shard that is now ours loaded. It does not wait for that:
+// shards are loaded together.
+func (t tenant) Gained(s shard.ID) {
+	t.intake.Gained(s)
+	t.notify.Poke()
+}
+
+// Lost forgets the sites of a shard that is ours no more. One that is handed over in
 // order is ours until it returns: what was decided and is known of its sites is written
 // first, so that the next owner finds it.
-func (c *Coordinator) lost(s shard.ID) {
-	if _, ours := c.ownership.Fence(s); ours {
+func (t tenant) Lost(s shard.ID) {
+	if _, ours := t.shards.Fence(s); ours {
 		ctx, cancel := context.WithTimeout(context.Background(), handOver)
 		defer cancel()
-		c.ledger.Await(ctx, s)
-		c.memos.Flush(ctx)
+		t.ledger.Await(ctx, s)
+		t.memos.Flush(ctx)
 	}
-	c.intake.Lost(s)
-	c.ledger.Forget(s)
+	t.intake.Lost(s)
+	t.ledger.Forget(s)
 }
+
+// Settled has the loading begin.
+func (t tenant) Settled() { t.intake.Settled() }

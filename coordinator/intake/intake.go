@@ -30,9 +30,7 @@ type Options struct {
 	Shards shard.Holder
 	// First and Last bound the buckets to read, both included.
 	First, Last check.BucketID
-	// Loaded is called once, when what had been gained at first was loaded.
-	Loaded func()
-	Log    *slog.Logger
+	Log         *slog.Logger
 }
 
 // Intake reads the sites of our shards. New makes one.
@@ -42,14 +40,14 @@ type Intake struct {
 	settled chan struct{}
 	settle  func()
 	// tried is closed when what had been gained at first was loaded, or that was tried.
-	tried chan struct{}
+	tried, loaded chan struct{}
 }
 
 // New makes an intake of no shards. Nothing is read before Run.
 func New(o Options) *Intake {
 	settled := make(chan struct{})
 	return &Intake{
-		o: o, shards: newShards(), tried: make(chan struct{}),
+		o: o, shards: newShards(), tried: make(chan struct{}), loaded: make(chan struct{}),
 		settled: settled, settle: sync.OnceFunc(func() { close(settled) }),
 	}
 }
@@ -70,6 +68,9 @@ func (in *Intake) Gained(s shard.ID) {
 
 // Settled says that what could be had at first has been gained. Nothing is loaded before.
 func (in *Intake) Settled() { in.settle() }
+
+// Loaded is closed when what had been gained at first was loaded.
+func (in *Intake) Loaded() <-chan struct{} { return in.loaded }
 
 // Lost takes the sites of a shard off that is ours no more.
 func (in *Intake) Lost(s shard.ID) {

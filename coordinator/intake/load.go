@@ -33,7 +33,7 @@ func (in *Intake) load(ctx context.Context) {
 	}
 	err := in.loadAll(ctx)
 	close(in.tried)
-	loaded := sync.OnceFunc(in.o.Loaded)
+	loaded := sync.OnceFunc(func() { close(in.loaded) })
 	for wait := loadAgain; ctx.Err() == nil; err = in.loadAll(ctx) {
 		if err != nil {
 			in.o.Log.Error("could not load the sites of shards", "err", err, "again_in", wait)

@@ -234,9 +234,6 @@ type house struct {
 	engine *engine.Engine
 	intake *intake.Intake
 	stop   func()
-
-	mu    sync.Mutex
-	ready int // how often Loaded was called
 }
 
 // every is the interval of the sites.
@@ -270,11 +267,6 @@ func storyOf(t *testing.T, n int, of span, f func(h *house)) {
 		h.intake = intake.New(intake.Options{
 			Store: h.table, Engine: h.engine, First: of.first, Last: of.last, Log: slog.New(slog.DiscardHandler),
 			Shards: shardtest.New(),
-			Loaded: func() {
-				h.mu.Lock()
-				defer h.mu.Unlock()
-				h.ready++
-			},
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -318,10 +310,13 @@ func (h *house) interval(id int) time.Duration {
 	return v.Interval
 }
 
-func (h *house) loaded() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.ready
+func (h *house) loaded() bool {
+	select {
+	case <-h.intake.Loaded():
+		return true
+	default:
+		return false
+	}
 }
 
 // loads are the ranges that were loaded.

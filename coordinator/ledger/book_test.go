@@ -120,16 +120,6 @@ type office struct {
 func prepare(b Store, o Options) *office {
 	f := &office{ran: make(chan error, 1), shards: shardtest.New()}
 	o.Store, o.Shards, o.Log = b, f.shards, slog.New(slog.DiscardHandler)
-	o.Committed = func(c store.Change, _ store.Committed) {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.committed = append(f.committed, c)
-	}
-	o.Refused = func(_ store.Change, s *store.Site) {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.refused = append(f.refused, s)
-	}
 	f.Ledger = New(o)
 	return f
 }
@@ -137,7 +127,20 @@ func prepare(b Store, o Options) *office {
 func (f *office) open() {
 	var ctx context.Context
 	ctx, f.cancel = context.WithCancel(context.Background())
-	go func() { f.ran <- f.Run(ctx) }()
+	go func() { f.ran <- f.Run(ctx, f) }()
+}
+
+// Committed and Refused keep the answers.
+func (f *office) Committed(c store.Change, _ store.Committed) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.committed = append(f.committed, c)
+}
+
+func (f *office) Refused(_ store.Change, s *store.Site) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refused = append(f.refused, s)
 }
 
 func opened(b Store) *office {

@@ -41,7 +41,7 @@ func (l *Ledger) commit(ctx context.Context, j job) {
 			continue
 		}
 		l.answered(j.changes[i])
-		l.o.Committed(j.changes[i].Change, r.Committed)
+		l.to.Committed(j.changes[i].Change, r.Committed)
 	}
 	// The rows are read last, so that nobody waits for them who has his answer.
 	var again []*entry
@@ -102,7 +102,7 @@ func (l *Ledger) refuse(ctx context.Context, j job, e *entry, why error) error {
 	}
 	l.o.Log.Warn("change refused, the site has changed meanwhile", "site", e.SiteID, "err", why)
 	l.answered(e)
-	l.o.Refused(e.Change, row)
+	l.to.Refused(e.Change, row)
 	return nil
 }
 

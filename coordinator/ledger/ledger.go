@@ -32,11 +32,15 @@ type Options struct {
 	// Flush is how long Run goes on writing when ctx has ended. 0 means 3 s.
 	Flush time.Duration
 	Log   *slog.Logger
-	// Committed and Refused take the answers; exactly one is called for each recorded
-	// change, unless its shard is forgotten or the process ends before. Refused has nil
-	// for a site that is gone.
-	Committed func(store.Change, store.Committed)
-	Refused   func(store.Change, *store.Site)
+}
+
+// Answers takes what became of changes: exactly one answer for each that was recorded,
+// unless its shard is forgotten or the process ends before. Its methods are called from
+// goroutines of the ledger, several at once.
+type Answers interface {
+	Committed(store.Change, store.Committed)
+	// Refused has the row as it is, nil when the site is gone.
+	Refused(store.Change, *store.Site)
 }
 
 const (
@@ -60,7 +64,8 @@ const (
 
 // Ledger is the queue of what is to be written. New makes one.
 type Ledger struct {
-	o Options
+	o  Options
+	to Answers // Run's
 
 	mu       sync.Mutex
 	desks    [shard.Count]desk

@@ -128,7 +128,7 @@ type answers struct {
 	refused   map[string]bool
 }
 
-func (a *answers) commit(c store.Change, done store.Committed) {
+func (a *answers) Committed(c store.Change, done store.Committed) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if _, again := a.committed[c.Key]; again || a.refused[c.Key] {
@@ -137,7 +137,7 @@ func (a *answers) commit(c store.Change, done store.Committed) {
 	a.committed[c.Key] = done
 }
 
-func (a *answers) refuse(c store.Change, _ *store.Site) {
+func (a *answers) Refused(c store.Change, _ *store.Site) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if _, again := a.committed[c.Key]; again || a.refused[c.Key] {
@@ -182,12 +182,11 @@ func tryWhatever(t *testing.T, random *rand.Rand) {
 	held := shardtest.New()
 	l := New(Options{
 		Store: m, Workers: 1 + random.IntN(5), Log: slog.New(slog.DiscardHandler), Flush: 10 * time.Minute,
-		Shards:    fickle{held, func() bool { return m.mood().takes%7 > 0 }},
-		Committed: a.commit, Refused: a.refuse,
+		Shards: fickle{held, func() bool { return m.mood().takes%7 > 0 }},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
-	go func() { ran <- l.Run(ctx) }()
+	go func() { ran <- l.Run(ctx, a) }()
 	open := map[string]shard.ID{} // changes that must be answered
 	var forgotten uint64
 	for i := range changes {

@@ -47,9 +47,7 @@ func open(tb testing.TB, single bool) *desk {
 	}
 	o := ledger.Options{
 		Store: st, Log: slog.New(slog.DiscardHandler),
-		Shards:    shardtest.New(),
-		Committed: func(store.Change, store.Committed) { d.done <- nil },
-		Refused:   func(c store.Change, _ *store.Site) { d.done <- fmt.Errorf("%s was refused", c.Key) },
+		Shards: shardtest.New(),
 	}
 	if single {
 		o.Store = oneByOne{st}
@@ -74,12 +72,17 @@ func (s oneByOne) CommitAll(ctx context.Context, f shard.Fence, cs []store.Chang
 	return out, nil
 }
 
+// Committed and Refused note the answers.
+func (d *desk) Committed(store.Change, store.Committed) { d.done <- nil }
+
+func (d *desk) Refused(c store.Change, _ *store.Site) { d.done <- fmt.Errorf("%s was refused", c.Key) }
+
 // start runs the ledger until the returned function is called.
 func (d *desk) start(tb testing.TB) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := d.Run(ctx); err != nil {
+		if err := d.Run(ctx, d); err != nil {
 			tb.Error(err)
 		}
 	})

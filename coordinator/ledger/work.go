@@ -22,8 +22,10 @@ func (p *pace) slow(now time.Time) {
 	p.after = now.Add(p.wait/2 + rand.N(p.wait/2))
 }
 
-// Run writes until ctx ends, and a little longer if something is still queued.
-func (l *Ledger) Run(ctx context.Context) error {
+// Run writes, and hands the answers to somebody, until ctx ends, and a little longer if
+// something is still queued. It is called once.
+func (l *Ledger) Run(ctx context.Context, to Answers) error {
+	l.to = to
 	writing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	defer context.AfterFunc(ctx, func() {

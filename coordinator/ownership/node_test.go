@@ -54,8 +54,7 @@ func start(t *testing.T, r *registry, name string, p part) *node {
 	}
 	o := ownership.Options{
 		Store: n.link, Members: n.link, Node: name, Endpoint: name + ":7800", First: p.first, Last: p.last,
-		Log: slog.New(slog.DiscardHandler), Gained: n.onGained, Lost: n.onLost,
-		Settled: func() { n.state.Lock(); defer n.state.Unlock(); n.settled++ },
+		Log: slog.New(slog.DiscardHandler),
 	}
 	if p.alone {
 		o.Members = nil
@@ -65,7 +64,7 @@ func start(t *testing.T, r *registry, name string, p part) *node {
 	ctx, n.cancel = context.WithCancel(context.Background())
 	go func() {
 		defer close(n.ended)
-		n.err = n.Run(ctx)
+		n.err = n.Run(ctx, n)
 	}()
 	t.Cleanup(func() { // when the test has failed
 		n.cancel()
@@ -76,7 +75,7 @@ func start(t *testing.T, r *registry, name string, p part) *node {
 	return n
 }
 
-func (n *node) onGained(s shard.ID) {
+func (n *node) Gained(s shard.ID) {
 	n.state.Lock()
 	defer n.state.Unlock()
 	if n.sites[s] {
@@ -86,7 +85,7 @@ func (n *node) onGained(s shard.ID) {
 	n.gained = append(n.gained, s)
 }
 
-func (n *node) onLost(s shard.ID) {
+func (n *node) Lost(s shard.ID) {
 	_, provable := n.Fence(s)
 	if n.drop > 0 {
 		time.Sleep(n.drop)
@@ -103,6 +102,12 @@ func (n *node) onLost(s shard.ID) {
 	}
 	delete(n.sites, s)
 	n.lost = append(n.lost, s)
+}
+
+func (n *node) Settled() {
+	n.state.Lock()
+	defer n.state.Unlock()
+	n.settled++
 }
 
 // has lists the shards that were gained and not lost.

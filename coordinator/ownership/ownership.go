@@ -46,20 +46,25 @@ type Options struct {
 	// First and Last bound the shards to take, both included.
 	First, Last shard.ID
 	Log         *slog.Logger
+}
+
+// Tenant is told which shards come and go. Gained and Lost are called for several shards
+// at once.
+type Tenant interface {
 	// Gained is called as soon as a shard is ours. It must not wait for anything.
-	Gained func(shard.ID)
+	Gained(shard.ID)
 	// Lost is called when a shard is ours no more, or is to be another's: while Fence is
 	// true it can still be written to. It must not take longer than a few seconds.
-	// Both are called for several shards at once.
-	Lost func(shard.ID)
+	Lost(shard.ID)
 	// Settled is called once, when each shard that could be had at first has been gained.
 	// While the database is away that is not known.
-	Settled func()
+	Settled()
 }
 
 // Ownership holds the leases of one coordinator. It is a shard.Holder.
 type Ownership struct {
 	o       Options
+	tenant  Tenant // Run's
 	tenants sync.WaitGroup
 
 	mu   sync.Mutex
@@ -146,15 +151,17 @@ func (w *Ownership) Written() time.Time {
 	return w.written
 }
 
-// Run claims, renews and shares until ctx ends, then gives back.
-func (w *Ownership) Run(ctx context.Context) error {
+// Run claims, renews and shares for a tenant until ctx ends, then gives back. It is called
+// once.
+func (w *Ownership) Run(ctx context.Context, t Tenant) error {
+	w.tenant = t
 	w.seen = time.Now()
 	w.announced = w.seen
 	there := w.announce(ctx) == nil
 	var beside sync.WaitGroup
 	beside.Go(func() { w.renewing(ctx, there) })
 	beside.Go(func() { w.refreshing(ctx) })
-	settled := sync.OnceFunc(w.o.Settled)
+	settled := sync.OnceFunc(t.Settled)
 	for ctx.Err() == nil {
 		next := time.Now().Add(Look)
 		if err := w.look(ctx); err == nil || w.holds() {

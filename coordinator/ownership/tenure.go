@@ -54,7 +54,7 @@ func (w *Ownership) take(run context.Context, lease shard.Lease, began time.Time
 	w.counts.Claimed++
 	w.wrote(began)
 	w.mu.Unlock()
-	w.o.Gained(t.shard)
+	w.tenant.Gained(t.shard)
 	w.tenants.Go(func() { w.serve(run, t) }) // now: Lost comes after Gained
 }
 
@@ -67,7 +67,7 @@ func (w *Ownership) serve(run context.Context, t *tenure) {
 	if run.Err() != nil {
 		return // Run gives everything back
 	}
-	w.o.Lost(t.shard)
+	w.tenant.Lost(t.shard)
 	w.mu.Lock()
 	given := t.stage == leaving
 	if given {

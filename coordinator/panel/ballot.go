@@ -101,7 +101,7 @@ func (p *Panel) look(ctx context.Context, q engine.Question) {
 			return
 		}
 		if v.Value != quorum.Unknown {
-			p.o.Looked(engine.Look{Question: q, Veriflier: m.Name, At: v.At, Observation: v.Observation})
+			p.to.Looked(engine.Look{Question: q, Veriflier: m.Name, At: v.At, Observation: v.Observation})
 			return
 		}
 	}

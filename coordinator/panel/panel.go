@@ -49,9 +49,15 @@ type Options struct {
 	// Straggle is how long a decided ballot waits for the missing votes. 0 means 1 s.
 	Straggle time.Duration
 	Log      *slog.Logger
-	// Decided and Looked take the answers, each from a goroutine of the panel.
-	Decided func(engine.Answer)
-	Looked  func(engine.Look)
+}
+
+// Answers takes what the verifliers said. Its methods are called from goroutines of the
+// panel, several at once.
+type Answers interface {
+	// Decided takes a ballot that was held.
+	Decided(engine.Answer)
+	// Looked takes a second look.
+	Looked(engine.Look)
 }
 
 // answerMargin is what a member gets on top of the target's timeout, so that its
@@ -67,6 +73,7 @@ type Panel struct {
 	shadow  *shadow // nil when no rule is tried
 
 	queue queue
+	to    Answers // Run's
 }
 
 // New checks the roster and the rule.
@@ -130,17 +137,19 @@ func (p *Panel) Status() []MemberStatus {
 	return out
 }
 
-// Ask holds a ballot; the answer goes to Options.Decided.
+// Ask holds a ballot; Run answers it.
 func (p *Panel) Ask(q engine.Question) { p.queue.add(&job{question: q}) }
 
-// Look asks one member after the other until one is a witness; the answer goes to Options.Looked.
+// Look asks one member after the other until one is a witness; Run answers it.
 func (p *Panel) Look(q engine.Question) { p.queue.add(&job{question: q, look: true}) }
 
 // Abandon stops a ballot, wherever it is. It is not answered.
 func (p *Panel) Abandon(site check.SiteID, ballot uint32) { p.queue.abandon(ballotID{site, ballot}) }
 
-// Run holds the ballots until ctx ends; those under way are then dropped.
-func (p *Panel) Run(ctx context.Context) (err error) {
+// Run holds the ballots and hands their answers to somebody, until ctx ends; those under
+// way are then dropped. It is called once.
+func (p *Panel) Run(ctx context.Context, to Answers) (err error) {
+	p.to = to
 	closeAll, err := p.dial()
 	if err != nil {
 		return err
@@ -186,6 +195,6 @@ func (p *Panel) do(ctx context.Context, j *job) {
 	p.queue.end(j)
 	if ok {
 		p.learn(answer)
-		p.o.Decided(answer)
+		p.to.Decided(answer)
 	}
 }

@@ -103,14 +103,13 @@ func newBench(t *testing.T, answers ...answerFunc) *bench {
 	b.panel, err = New(Options{
 		Members: members, Client: rpc.ClientOptions{Network: network}, Instance: "test",
 		Straggle: 50 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
-		Decided: func(a engine.Answer) { b.decided <- a }, Looked: func(l engine.Look) { b.looked <- l },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
-	go func() { ran <- b.panel.Run(ctx) }()
+	go func() { ran <- b.panel.Run(ctx, b) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ran; err != nil {
@@ -125,6 +124,11 @@ func newBench(t *testing.T, answers ...answerFunc) *bench {
 	})
 	return b
 }
+
+// Decided and Looked keep the answers.
+func (b *bench) Decided(a engine.Answer) { b.decided <- a }
+
+func (b *bench) Looked(l engine.Look) { b.looked <- l }
 
 func question(timeout time.Duration) engine.Question {
 	return engine.Question{Site: 42, Ballot: 1, Round: 1, Target: check.Target{URL: "http://example.com/", Timeout: timeout}}

@@ -89,15 +89,12 @@ func (w *world) life(until time.Time) {
 	var parts sync.WaitGroup
 	defer parts.Wait()
 	instance := fmt.Sprintf("%x", w.bits())
-	var e *engine.Engine
 	var members []panel.Member
 	for i := range w.peers {
 		members = append(members, panel.Member{Name: peerName(i), Region: fmt.Sprint("r", i%3), Address: peerName(i)})
 	}
 	votes, err := panel.New(panel.Options{
 		Members: members, Client: rpc.ClientOptions{Network: w.network}, Instance: instance, Log: slog.New(slog.DiscardHandler),
-		Decided: func(a engine.Answer) { e.Decide(time.Now(), a) },
-		Looked:  func(l engine.Look) { e.Looked(time.Now(), l) },
 	})
 	if err != nil {
 		w.t.Error(err)
@@ -105,11 +102,9 @@ func (w *world) life(until time.Time) {
 	}
 	log := ledger.New(ledger.Options{
 		Store: w.book, Log: slog.New(slog.DiscardHandler), Flush: time.Millisecond,
-		Shards:    living{shardtest.New(), ctx},
-		Committed: func(c store.Change, done store.Committed) { e.Committed(time.Now(), c, done) },
-		Refused:   func(c store.Change, row *store.Site) { e.Refused(time.Now(), c, row) },
+		Shards: living{shardtest.New(), ctx},
 	})
-	e = engine.New(engine.Options{
+	e := engine.New(engine.Options{
 		Policy: lifecycle.DefaultPolicy(), Storm: storm.DefaultRule(), Panel: votes, Ledger: log, Random: w.bits, Log: slog.New(slog.DiscardHandler),
 		Dispatch: dispatch.Config{
 			Lease: time.Minute, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second, MaxBatch: 10, MaxQueue: 1000, Random: w.bits,
@@ -118,8 +113,8 @@ func (w *world) life(until time.Time) {
 	w.mu.Lock()
 	w.engine = e
 	w.mu.Unlock()
-	parts.Go(func() { _ = votes.Run(ctx) })
-	parts.Go(func() { _ = log.Run(ctx) })
+	parts.Go(func() { _ = votes.Run(ctx, answers{e}) })
+	parts.Go(func() { _ = log.Run(ctx, answers{e}) })
 	for _, row := range w.book.rows() {
 		e.Put(time.Now(), row)
 	}
@@ -138,6 +133,17 @@ func (w *world) life(until time.Time) {
 		e.Tick(time.Now())
 	}
 }
+
+// answers hands on what panel and ledger say.
+type answers struct{ e *engine.Engine }
+
+func (a answers) Decided(answer engine.Answer) { a.e.Decide(time.Now(), answer) }
+
+func (a answers) Looked(l engine.Look) { a.e.Looked(time.Now(), l) }
+
+func (a answers) Committed(c store.Change, done store.Committed) { a.e.Committed(time.Now(), c, done) }
+
+func (a answers) Refused(c store.Change, row *store.Site) { a.e.Refused(time.Now(), c, row) }
 
 // living is a holder of all shards that is sure of them for as long as it lives.
 type living struct {

@@ -78,17 +78,21 @@ func open(o options, anchored bool) (f *fleet, err error) {
 	}
 	f.panel, err = panel.New(panel.Options{
 		Members: members, Client: rpc.ClientOptions{Network: rpc.TCP()}, Instance: "load", Log: slog.New(slog.DiscardHandler),
-		Decided: func(a engine.Answer) { f.answers <- a },
-		Looked:  func(engine.Look) {},
 	})
 	if err != nil {
 		return f, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	f.stop = stop
-	go func() { f.ran <- f.panel.Run(ctx) }()
+	go func() { f.ran <- f.panel.Run(ctx, f) }()
 	return f, nil
 }
+
+// Decided implements panel.Answers.
+func (f *fleet) Decided(a engine.Answer) { f.answers <- a }
+
+// Looked implements panel.Answers; nobody asks for a second look here.
+func (f *fleet) Looked(engine.Look) {}
 
 func (f *fleet) ask(site int) {
 	f.panel.Ask(engine.Question{

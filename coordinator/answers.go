@@ -1,0 +1,38 @@
+package coordinator
+
+import (
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/notify"
+	"github.com/Automattic/jetmon/coordinator/store"
+)
+
+// answers hands what the panel and the ledger say to the engine, with the time, and the
+// ledger's good news to whoever else waits for it.
+type answers struct {
+	engine   *engine.Engine
+	notify   *notify.Deliverer
+	onChange func(StatusChange) // nil when nobody watches
+}
+
+// Decided implements panel.Answers.
+func (a answers) Decided(answer engine.Answer) { a.engine.Decide(time.Now(), answer) }
+
+// Looked implements panel.Answers.
+func (a answers) Looked(l engine.Look) { a.engine.Looked(time.Now(), l) }
+
+// Committed implements ledger.Answers.
+func (a answers) Committed(c store.Change, done store.Committed) {
+	a.engine.Committed(time.Now(), c, done)
+	a.notify.Poke()
+	if a.onChange != nil {
+		a.onChange(StatusChange{
+			Site: c.SiteID, BlogID: c.BlogID, URL: c.URL, From: c.From, To: c.To,
+			Start: c.Start, At: c.At, OutageID: done.OutageID, Cause: c.Cause,
+		})
+	}
+}
+
+// Refused implements ledger.Answers.
+func (a answers) Refused(c store.Change, row *store.Site) { a.engine.Refused(time.Now(), c, row) }
