@@ -24,6 +24,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/peers"
 	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/storm"
+	"github.com/Automattic/jetmon/coordinator/watchdog"
 )
 
 // Coordinator is the role. New makes one.
@@ -39,6 +40,7 @@ type Coordinator struct {
 	deletion  *deletion.Deletion
 	notify    *notify.Deliverer
 	peers     *peers.Peers
+	watchdog  *watchdog.Watchdog
 	stream    *stream.Server
 	servers   servers
 }
@@ -77,6 +79,12 @@ func New(o Options) (_ *Coordinator, err error) {
 		return nil, err
 	}
 	c.peers = peers.New(peers.Options{Node: o.Node, Shards: c.ownership, Client: o.PeerClient})
+	c.watchdog, err = watchdog.New(watchdog.Options{
+		Engine: c.engine, Ledger: c.ledger, Notify: c.notify, Shards: c.ownership, Peers: c.peers, Log: o.Log, Metrics: o.Metrics,
+	}, time.Now())
+	if err != nil {
+		return nil, err
+	}
 	c.stream = stream.New(stream.Options{Engine: c.engine, Node: o.Node, Heartbeat: heartbeat, Lease: leaseTime})
 	if err := c.register(o.Metrics); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
@@ -143,6 +151,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	first.Go(func() error { return c.intake.Run(firstCtx) })
 	first.Go(func() error { return c.expiry.Run(firstCtx) })
 	first.Go(func() error { return c.deletion.Run(firstCtx) })
+	first.Go(func() error { return c.watchdog.Run(firstCtx) })
 	defer context.AfterFunc(firstCtx, c.stream.Stop)()
 
 	err := first.Wait()

@@ -460,6 +460,7 @@ func TestWhenAnOwnerIsAwayTheRowsSpeak(t *testing.T) {
 			t.Error("it is not deleted")
 		}
 
+		time.Sleep(2 * time.Second) // the watchdog looks each second
 		got := getFleet(t, a)
 		if len(got.GetPeers()) != 1 || got.GetPeers()[0].GetStatus() != nil || got.GetPeers()[0].GetDetail() == "" {
 			t.Errorf("peers %v", got.GetPeers())

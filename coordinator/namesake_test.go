@@ -163,6 +163,7 @@ func TestARestartedProcessTakesOverWhenTheOldOneIsSilent(t *testing.T) {
 		if _, err := old.Recv(); status.Code(err) != codes.Aborted {
 			t.Errorf("the old session: %v, want ABORTED", err)
 		}
+		time.Sleep(2 * time.Second) // the watchdog looks each second
 		if messages, _ := r.nameAlarms(t); len(messages) != 0 {
 			t.Errorf("the new process has the name, and there is %q", messages)
 		}

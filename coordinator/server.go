@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/Automattic/jetmon/coordinator/api"
+	"github.com/Automattic/jetmon/coordinator/peers"
 	coordinatorpb "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
@@ -44,20 +45,21 @@ func (c *Coordinator) newServers(instance string) (err error) {
 	api.Register(&public, api.Options{
 		Store: c.o.Store, Engine: c.engine, Panel: c.panel, Ledger: c.ledger, Notify: c.notify, Policy: c.o.Policy,
 		Peers:     c.peers,
-		Shards:    c.ownership.Counts,
+		Watchdog:  c.watchdog,
 		Diagnoser: c.o.Diagnoser, Holder: c.ownership, Node: c.o.Node, Instance: instance, Started: time.Now(),
 	})
 	o := c.o.Server
 	o.Name, o.Log, o.Metrics, o.Validate = "coordinator", c.o.Log, c.o.Metrics, true
 	o.Ready = c.Ready
+	named := peers.HealthName(c.o.Node) // peers ask for it
 	if len(c.o.PublicListeners) > 0 {
 		front := o
-		front.Name, front.Services = "coordinator-public", api.Services()
+		front.Name, front.Services = "coordinator-public", append(api.Services(), named)
 		if c.servers.public, err = rpc.NewServer(front, public.register); err != nil {
 			return err
 		}
 	}
-	o.Services = append(api.Services(), coordinatorpb.AssignmentService_ServiceDesc.ServiceName)
+	o.Services = append(api.Services(), coordinatorpb.AssignmentService_ServiceDesc.ServiceName, named)
 	c.servers.all, err = rpc.NewServer(o, func(r grpc.ServiceRegistrar) {
 		coordinatorpb.RegisterAssignmentServiceServer(r, c.stream)
 		public.register(r)

@@ -10,11 +10,11 @@ import (
 	"github.com/Automattic/jetmon/coordinator/ledger"
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/notify"
-	"github.com/Automattic/jetmon/coordinator/ownership"
 	"github.com/Automattic/jetmon/coordinator/panel"
 	"github.com/Automattic/jetmon/coordinator/peers"
 	"github.com/Automattic/jetmon/coordinator/shard"
 	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/watchdog"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	wpcompb "github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
 )
@@ -31,9 +31,10 @@ type Options struct {
 	Policy lifecycle.Policy
 	// Diagnoser, optional, answers DiagnoseSite.
 	Diagnoser Diagnoser
-	// Holder says which shards are this coordinator's, Shards counts how they are.
+	// Holder says which shards are this coordinator's.
 	Holder shard.Holder
-	Shards func() ownership.Counts
+	// Watchdog knows the alarms of this coordinator.
+	Watchdog *watchdog.Watchdog
 	// Node and Instance name this process, which started at Started.
 	Node, Instance string
 	Started        time.Time
@@ -43,7 +44,7 @@ type Options struct {
 func Register(r grpc.ServiceRegistrar, o Options) {
 	monitorpb.RegisterSiteServiceServer(r, &sites{o: o})
 	monitorpb.RegisterOutageServiceServer(r, &outages{o: o})
-	monitorpb.RegisterFleetServiceServer(r, &fleet{o: o, began: map[monitorpb.AlarmKind]time.Time{}})
+	monitorpb.RegisterFleetServiceServer(r, &fleet{o: o})
 	monitorpb.RegisterDiagnosisServiceServer(r, newDiagnosis(o))
 	wpcompb.RegisterJetpackMonitorServiceServer(r, &jetpackMonitor{o: o})
 }

@@ -3,9 +3,9 @@ package api
 import (
 	"context"
 	"math"
-	"sync"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/alarm"
 	"github.com/Automattic/jetmon/coordinator/coverage"
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/peers"
@@ -17,10 +17,6 @@ import (
 type fleet struct {
 	monitorpb.UnimplementedFleetServiceServer
 	o Options
-
-	mu sync.Mutex
-	// began is since when a condition holds that is only seen when somebody asks.
-	began map[monitorpb.AlarmKind]time.Time
 }
 
 func (s *fleet) GetFleet(ctx context.Context, _ *monitorpb.GetFleetRequest) (*monitorpb.GetFleetResponse, error) {
@@ -29,7 +25,6 @@ func (s *fleet) GetFleet(ctx context.Context, _ *monitorpb.GetFleetRequest) (*mo
 		Coordinator: s.coordinator(ctx, sum),
 		Rule:        ruleToProto(s.o.Panel.Rule()),
 	}
-	f.Alarms = append(s.alarms(sum), s.overload(f.GetCoordinator(), !sum.LonelySince.IsZero(), time.Now())...)
 	for _, c := range sum.Checkers {
 		f.Checkers = append(f.Checkers, &monitorpb.CheckerStatus{
 			Node: c.Node, Region: c.Region, InstanceId: c.Instance, ConnectTime: timestamp(c.Joined),
@@ -50,18 +45,18 @@ func (s *fleet) GetFleet(ctx context.Context, _ *monitorpb.GetFleetRequest) (*mo
 			OnlyShadowConfirmed: sh.OnlyShadow, OnlyRuleConfirmed: sh.OnlyRule,
 		}
 	}
-	if !peers.Forwarded(ctx) {
-		s.others(ctx, f)
+	found := s.o.Watchdog.Report()
+	alarms := found.Alarms
+	if peers.Forwarded(ctx) {
+		alarms = ownAlarms(alarms)
+	} else {
+		alarms = append(alarms, s.others(ctx, f)...)
 	}
 	suspects := f.GetCoordinator().GetSuspectSites()
 	for _, p := range f.GetPeers() {
 		suspects += p.GetStatus().GetSuspectSites()
 	}
-	hidden := sum.HeldCount - len(sum.Held)
-	if allUnwell(sum.Checkers) {
-		hidden = 0 // they are in one alarm, with their number
-	}
-	f.Alarms = listed(f.GetAlarms(), hidden, suspects)
+	f.Alarms = alarmsToProto(alarm.List(alarms, found.Unlisted, suspects))
 	return &monitorpb.GetFleetResponse{Fleet: f}, nil
 }
 

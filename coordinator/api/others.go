@@ -2,13 +2,13 @@ package api
 
 import (
 	"context"
-	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
+	"github.com/Automattic/jetmon/coordinator/alarm"
 	"github.com/Automattic/jetmon/coordinator/peers"
 	"github.com/Automattic/jetmon/coordinator/shard"
 	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
@@ -20,23 +20,18 @@ const (
 	// so at once.
 	peerTimeout = time.Second
 	asked       = 16
-	// orphanTime is how long a shard may be nobody's before that is an alarm: a takeover
-	// ends within 20 s.
-	orphanTime = 30 * time.Second
 )
 
 // others adds what is not this coordinator's own: who owns what, and what the other
-// coordinators say of themselves.
-func (s *fleet) others(ctx context.Context, f *monitorpb.Fleet) {
-	now := time.Now()
+// coordinators say of themselves. It returns their alarms.
+func (s *fleet) others(ctx context.Context, f *monitorpb.Fleet) []alarm.Alarm {
 	// While the store is away nothing is known of leases: then nothing is said of them.
 	if shards, err := s.o.Peers.Shards(ctx); err == nil {
 		f.Shards = shardsToProto(shards)
-		f.Alarms = append(f.Alarms, unowned(shards, now)...)
 	}
 	all := s.o.Peers.Others(ctx)
 	f.Peers = make([]*monitorpb.PeerStatus, len(all))
-	alarms := make([][]*monitorpb.Alarm, len(all))
+	alarms := make([][]alarm.Alarm, len(all))
 	var asking errgroup.Group
 	asking.SetLimit(asked)
 	for i, peer := range all {
@@ -46,13 +41,12 @@ func (s *fleet) others(ctx context.Context, f *monitorpb.Fleet) {
 		})
 	}
 	_ = asking.Wait() // never fails
-	for i := range all {
-		f.Alarms = append(f.Alarms, alarms[i]...)
-	}
+	return slices.Concat(alarms...)
 }
 
-// ask lets a peer describe itself, and raise its alarms. That it does not is one, too.
-func (s *fleet) ask(ctx context.Context, peer peers.Peer) (*monitorpb.PeerStatus, []*monitorpb.Alarm) {
+// ask lets a peer describe itself, and read its alarms. That it does not answer is an alarm
+// that the watchdog raises.
+func (s *fleet) ask(ctx context.Context, peer peers.Peer) (*monitorpb.PeerStatus, []alarm.Alarm) {
 	ctx, cancel := within(ctx, peerTimeout)
 	defer cancel()
 	status := &monitorpb.PeerStatus{Node: peer.Node, Endpoint: peer.Endpoint}
@@ -66,27 +60,10 @@ func (s *fleet) ask(ctx context.Context, peer peers.Peer) (*monitorpb.PeerStatus
 	}
 	if err != nil {
 		status.Detail = fault.Status(err).Message()
-		since := s.o.Peers.FailingSince(peer.Node)
-		if since.IsZero() {
-			since = time.Now()
-		}
-		return status, []*monitorpb.Alarm{{
-			Kind: monitorpb.AlarmKind_ALARM_KIND_PEER, RaiseTime: timestamp(since),
-			Message: fmt.Sprintf("coordinator %s at %s cannot be asked: %s", peer.Node, peer.Endpoint, status.Detail),
-		}}
+		return status, nil
 	}
 	status.Status = resp.GetFleet().GetCoordinator()
-	return status, named(peer.Node, resp.GetFleet().GetAlarms())
-}
-
-// named says whose alarms these are, where they are not about a site.
-func named(node string, alarms []*monitorpb.Alarm) []*monitorpb.Alarm {
-	for _, a := range alarms {
-		if a.GetSiteId() == 0 {
-			a.Message = "coordinator " + node + ": " + a.GetMessage()
-		}
-	}
-	return alarms
+	return status, alarmsOfPeer(peer.Node, resp.GetFleet().GetAlarms())
 }
 
 func shardsToProto(shards []shard.Entry) []*monitorpb.ShardStatus {
@@ -95,50 +72,6 @@ func shardsToProto(shards []shard.Entry) []*monitorpb.ShardStatus {
 		out[i] = &monitorpb.ShardStatus{Shard: uint32(s.Shard), Term: s.Term, ExpireTime: timestamp(s.Expires)}
 		if s.Orphaned.IsZero() {
 			out[i].Owner = s.Node
-		}
-	}
-	return out
-}
-
-// unowned is the alarm about all shards that are nobody's for too long.
-func unowned(shards []shard.Entry, now time.Time) []*monitorpb.Alarm {
-	var names []string
-	var since time.Time
-	for _, run := range runs(shards, func(s shard.Entry) bool {
-		return !s.Orphaned.IsZero() && now.Sub(s.Orphaned) > orphanTime
-	}) {
-		first, last := run[0].Shard, run[len(run)-1].Shard
-		name := fmt.Sprintf("%d", first)
-		if first != last {
-			name = fmt.Sprintf("%d-%d", first, last)
-		}
-		names = append(names, fmt.Sprintf("%s (buckets %d-%d)", name,
-			int(first)*shard.BucketsPer, (int(last)+1)*shard.BucketsPer-1))
-		for _, s := range run {
-			if since.IsZero() || s.Orphaned.Before(since) {
-				since = s.Orphaned
-			}
-		}
-	}
-	if len(names) == 0 {
-		return nil
-	}
-	return []*monitorpb.Alarm{{
-		Kind: monitorpb.AlarmKind_ALARM_KIND_UNOWNED, RaiseTime: timestamp(since),
-		Message: "nobody owns shards " + strings.Join(names, ", ") + ": their sites are not checked",
-	}}
-}
-
-// runs are the stretches of shards in a row that are as wanted.
-func runs(shards []shard.Entry, wanted func(shard.Entry) bool) [][]shard.Entry {
-	var out [][]shard.Entry
-	for i := 0; i < len(shards); i++ {
-		from := i
-		for i < len(shards) && wanted(shards[i]) {
-			i++
-		}
-		if i > from {
-			out = append(out, shards[from:i])
 		}
 	}
 	return out

@@ -1,0 +1,69 @@
+package watchdog
+
+import (
+	"context"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/alarm"
+	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// facts gathers what this coordinator knows of itself.
+func (w *Watchdog) facts(now time.Time) alarm.Facts {
+	sum := w.o.Engine.Summary(now)
+	f := alarm.Facts{
+		Started: w.started, NoCheckersSince: sum.LonelySince, UndecidedCount: sum.HeldCount,
+		Schedule: alarm.Schedule{Stretch: sum.Coverage.Stretch, Coverage: sum.Coverage.Coverage, Known: sum.Coverage.Known},
+		Unowned:  w.unowned(now),
+	}
+	for _, c := range sum.Checkers {
+		f.Checkers = append(f.Checkers, alarm.Checker{
+			Node: c.Node, Region: c.Region, Instance: c.Instance, Detail: c.SelfCheck.Detail,
+			UnhealthySince: c.UnwellSince, QuarantinedSince: c.Quarantined,
+			Rival: alarm.Rival{Region: c.Rival.Hello.Region, Instance: c.Rival.Hello.Instance, Since: c.Rival.Since},
+		})
+	}
+	for _, h := range sum.Held {
+		f.Undecided = append(f.Undecided, alarm.Undecided{Site: h.Site, URL: h.URL, Since: h.Since, Reason: h.Reason})
+	}
+	written := w.o.Ledger.Status()
+	f.Store = alarm.Store{
+		Uncommitted: written.Uncommitted, OldestSince: written.OldestSince, Full: written.Full,
+		FailingSince: written.FailingSince, Err: written.Err,
+	}
+	f.Store.Uncertain, f.Store.UncertainSince = w.o.Shards.Held().Unsure()
+	delivery := w.o.Notify.Status()
+	f.Delivery = alarm.Delivery{RefusedSince: delivery.RefusedSince, LastError: delivery.LastError}
+	return f
+}
+
+// unowned lists the shards that nobody owns. While the owners cannot be read, nothing is
+// known of that.
+func (w *Watchdog) unowned(now time.Time) []alarm.Unowned {
+	d := w.o.Shards.Directory()
+	if d.Err != nil || d.At.IsZero() || now.Sub(d.At) > directoryAge {
+		return nil
+	}
+	var out []alarm.Unowned
+	for _, e := range d.Entries {
+		if !e.Orphaned.IsZero() {
+			first := check.BucketID(int(e.Shard) * shard.BucketsPer)
+			out = append(out, alarm.Unowned{
+				Shard: int(e.Shard), FirstBucket: first, LastBucket: first + shard.BucketsPer - 1, Since: e.Orphaned,
+			})
+		}
+	}
+	return out
+}
+
+// silent asks the other coordinators whether they are there.
+func (w *Watchdog) silent(ctx context.Context) []alarm.Peer {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	var out []alarm.Peer
+	for _, s := range w.o.Peers.Silent(ctx) {
+		out = append(out, alarm.Peer{Node: s.Node, Endpoint: s.Endpoint, FailingSince: s.Since, Detail: s.Detail})
+	}
+	return out
+}

@@ -1,0 +1,150 @@
+// Package watchdog looks after the coordinator itself. Once a second, whether anybody asks
+// or not, it gathers what the parts report, has coordinator/alarm decide what is wrong,
+// logs what began and what ended, and keeps the present alarms for the API and the metric
+// jetmon_alarm.
+//
+// It decides nothing: the thresholds and the words are coordinator/alarm's. It changes
+// nothing about the parts that it watches.
+//
+// Goroutines: Run's caller; and while peers are asked, one for each of at most 16, which
+// ends within askTimeout.
+package watchdog
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/Automattic/jetmon/coordinator/alarm"
+	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/ledger"
+	"github.com/Automattic/jetmon/coordinator/notify"
+	"github.com/Automattic/jetmon/coordinator/peers"
+	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/internal/pause"
+)
+
+const (
+	// every is the time between two looks.
+	every = time.Second
+	// askTimeout bounds what a peer may take to answer; together with every it keeps an
+	// alarm within two seconds of its cause.
+	askTimeout = 800 * time.Millisecond
+	// directoryAge is how old a directory may be that says which shards nobody owns.
+	directoryAge = 10 * time.Second
+)
+
+// Options for New. All but Metrics are required.
+type Options struct {
+	Engine interface {
+		Summary(time.Time) engine.Summary
+	}
+	Ledger interface{ Status() ledger.Status }
+	Notify interface{ Status() notify.Status }
+	Shards shard.Holder
+	Peers  interface {
+		Silent(context.Context) []peers.Silence
+	}
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+}
+
+// Watchdog knows the present alarms. New makes one.
+type Watchdog struct {
+	o       Options
+	started time.Time
+
+	// book and sitesSince belong to Run: when the first of the present alarms about single
+	// sites began, zero while there is none.
+	book       alarm.Book
+	sitesSince time.Time
+
+	mu  sync.Mutex
+	now Report
+}
+
+// Report is what was found at one moment.
+type Report struct {
+	// Alarms are in the order of alarm.Evaluate.
+	Alarms []alarm.Alarm
+	// Unlisted counts undecided suspects beyond those that Alarms names.
+	Unlisted int
+}
+
+// New makes a watchdog that has found nothing yet, of a coordinator that starts now.
+func New(o Options, now time.Time) (*Watchdog, error) {
+	w := &Watchdog{o: o, started: now}
+	if o.Metrics == nil {
+		return w, nil
+	}
+	return w, o.Metrics.Register(w)
+}
+
+// Run looks every second until ctx ends.
+func (w *Watchdog) Run(ctx context.Context) error {
+	for next := time.Now(); pause.Until(ctx, next); {
+		w.look(ctx)
+		next = next.Add(every)
+		if now := time.Now(); next.Before(now) {
+			next = now.Add(every) // it stood still: what was missed is not made up for
+		}
+	}
+	return nil
+}
+
+// Report returns what the last look found.
+func (w *Watchdog) Report() Report {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return Report{Alarms: slices.Clone(w.now.Alarms), Unlisted: w.now.Unlisted}
+}
+
+// look gathers, judges and logs once.
+func (w *Watchdog) look(ctx context.Context) {
+	silent := w.silent(ctx)
+	if ctx.Err() != nil {
+		return // a question that our own end cut says nothing about a peer
+	}
+	now := time.Now()
+	facts := w.facts(now)
+	facts.Peers = silent
+	conditions := alarm.Evaluate(facts, now)
+	alarms, edges := w.book.Note(now, conditions)
+	w.mu.Lock()
+	w.now = Report{Alarms: alarms, Unlisted: alarm.Unlisted(facts)}
+	w.mu.Unlock()
+	w.log(now, edges, alarms)
+}
+
+// log logs the edges. Suspects may be many, and the engine logs each: of their alarms only
+// the first to come and the last to go are logged here.
+func (w *Watchdog) log(now time.Time, edges alarm.Edges, present []alarm.Alarm) {
+	sites := 0
+	for _, a := range present {
+		if a.Site != 0 {
+			sites++
+		}
+	}
+	switch {
+	case sites > 0 && w.sitesSince.IsZero():
+		w.sitesSince = now
+		w.o.Log.Warn("alarm raised", "kind", alarm.KindInconclusive.String(), "sites", sites)
+	case sites == 0 && !w.sitesSince.IsZero():
+		w.o.Log.Info("alarm ended", "kind", alarm.KindInconclusive.String(), "after", now.Sub(w.sitesSince).Round(time.Second))
+		w.sitesSince = time.Time{}
+	}
+	for _, a := range edges.Began {
+		if a.Site == 0 {
+			w.o.Log.Warn("alarm raised", "kind", a.Kind.String(), "subject", a.Subject, "message", a.Message)
+		}
+	}
+	for _, a := range edges.Ended {
+		if a.Site == 0 {
+			w.o.Log.Info("alarm ended", "kind", a.Kind.String(), "subject", a.Subject, "after", now.Sub(a.Raised).Round(time.Second))
+		}
+	}
+}

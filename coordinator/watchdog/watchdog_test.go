@@ -1,0 +1,217 @@
+package watchdog
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/Automattic/jetmon/coordinator/alarm"
+	"github.com/Automattic/jetmon/coordinator/coverage"
+	"github.com/Automattic/jetmon/coordinator/dispatch"
+	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/ledger"
+	"github.com/Automattic/jetmon/coordinator/notify"
+	"github.com/Automattic/jetmon/coordinator/peers"
+	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// parts play the coordinator that is watched. It is well until a test says otherwise.
+type parts struct {
+	mu        sync.Mutex
+	summary   engine.Summary
+	written   ledger.Status
+	delivery  notify.Status
+	held      shard.Held
+	directory shard.Directory
+	silent    []peers.Silence
+	asking    time.Duration // how long peers take to answer
+}
+
+func (p *parts) get(f func()) { p.mu.Lock(); defer p.mu.Unlock(); f() }
+
+type (
+	engineOf struct{ *parts }
+	ledgerOf struct{ *parts }
+	notifyOf struct{ *parts }
+	peersOf  struct{ *parts }
+	shardsOf struct{ *parts }
+)
+
+func (p engineOf) Summary(time.Time) (s engine.Summary) { p.get(func() { s = p.summary }); return s }
+func (p ledgerOf) Status() (s ledger.Status)            { p.get(func() { s = p.written }); return s }
+func (p notifyOf) Status() (s notify.Status)            { p.get(func() { s = p.delivery }); return s }
+
+func (p peersOf) Silent(ctx context.Context) (out []peers.Silence) {
+	var wait time.Duration
+	p.get(func() { out, wait = p.silent, p.asking })
+	select {
+	case <-time.After(wait):
+	case <-ctx.Done():
+	}
+	return out
+}
+
+func (p shardsOf) Held() (h shard.Held)                 { p.get(func() { h = p.held }); return h }
+func (p shardsOf) Directory() (d shard.Directory)       { p.get(func() { d = p.directory }); return d }
+func (shardsOf) Fence(shard.ID) (f shard.Fence, _ bool) { return f, false }
+func (shardsOf) Refresh() <-chan struct{}               { return nil }
+
+// well is a coordinator with a checker, whose shards all have owners.
+func well(now time.Time) *parts {
+	p := &parts{}
+	p.summary.Checkers = []engine.CheckerView{{Node: "c"}}
+	p.summary.Coverage = coverage.Report{Known: true, Coverage: 1, Stretch: 1}
+	p.directory = p.directory.Read(nil, nil, now)
+	for i := range p.directory.Entries {
+		p.directory.Entries[i].Orphaned = time.Time{}
+	}
+	return p
+}
+
+// causes lists what raises each kind.
+func causes(p *parts, now time.Time) map[alarm.Kind]func() {
+	view := &p.summary.Checkers[0]
+	return map[alarm.Kind]func(){
+		alarm.KindInconclusive: func() {
+			p.summary.Held, p.summary.HeldCount = []engine.Held{{Site: 7, URL: "http://x/", Since: now}}, 1
+		},
+		alarm.KindStore:        func() { p.written.FailingSince, p.written.Err = now, "away" },
+		alarm.KindDelivery:     func() { p.delivery.RefusedSince = now },
+		alarm.KindNoCheckers:   func() { p.summary.LonelySince = now.Add(-time.Minute) },
+		alarm.KindQuarantine:   func() { view.Quarantined = now },
+		alarm.KindConnectivity: func() { view.UnwellSince = now },
+		alarm.KindOverload:     func() { p.summary.Coverage.Stretch = 2 },
+		alarm.KindUnowned:      func() { p.directory.Entries[3].Orphaned = now.Add(-time.Minute) },
+		alarm.KindPeer:         func() { p.silent = []peers.Silence{{Peer: peers.Peer{Node: "b"}, Since: now}} },
+		alarm.KindNameTaken: func() {
+			view.Rival = dispatch.Rival{Hello: dispatch.Hello{Node: "c", Instance: "2"}, Since: now}
+		},
+	}
+}
+
+// metric reads jetmon_alarm of one kind.
+func metric(t *testing.T, r prometheus.Gatherer, kind alarm.Kind) float64 {
+	t.Helper()
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "jetmon_alarm" && m.GetLabel()[0].GetValue() == kind.String() {
+				return m.GetGauge().GetValue()
+			}
+		}
+	}
+	t.Fatalf("there is no jetmon_alarm of kind %s", kind)
+	return 0
+}
+
+// lines is a log that may be read while it is written.
+type lines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lines) Write(b []byte) (int, error) { l.mu.Lock(); defer l.mu.Unlock(); return l.buf.Write(b) }
+func (l *lines) String() string              { l.mu.Lock(); defer l.mu.Unlock(); return l.buf.String() }
+
+func TestEachAlarmIsLoggedAndCountedWithinTwoSecondsThoughNobodyAsks(t *testing.T) {
+	t.Parallel()
+	for _, kind := range alarm.Kinds() {
+		t.Run(kind.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, registry, text := well(time.Now()), prometheus.NewRegistry(), &lines{}
+				p.asking = time.Hour // a peer that hangs holds up nothing
+				w, err := New(Options{
+					Engine: engineOf{p}, Ledger: ledgerOf{p}, Notify: notifyOf{p}, Shards: shardsOf{p}, Peers: peersOf{p},
+					Log: slog.New(slog.NewTextHandler(text, nil)), Metrics: registry,
+				}, time.Now().Add(-time.Hour))
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, stop := context.WithCancel(t.Context())
+				ended := make(chan error, 1)
+				go func() { ended <- w.Run(ctx) }()
+
+				renew := func() { p.get(func() { p.directory.At = time.Now() }) } // as ownership does
+				time.Sleep(10*time.Second + 300*time.Millisecond)
+				renew()
+				if got := text.String(); got != "" || metric(t, registry, kind) != 0 {
+					t.Fatalf("before: %v, log %q", metric(t, registry, kind), got)
+				}
+				raise := causes(p, time.Now())[kind]
+				if raise == nil {
+					t.Fatal("nothing raises it here")
+				}
+				p.get(raise)
+				time.Sleep(2 * time.Second)
+				synctest.Wait()
+				if n := metric(t, registry, kind); n != 1 {
+					t.Errorf("after two seconds the metric is %v", n)
+				}
+				began := `level=WARN msg="alarm raised" kind=` + kind.String()
+				if got := text.String(); strings.Count(got, began) != 1 {
+					t.Errorf("after two seconds the log has %q", got)
+				}
+				time.Sleep(5 * time.Second)
+				p.get(func() { // it is well again
+					fresh := well(time.Now())
+					p.summary, p.written, p.delivery, p.directory, p.silent = fresh.summary, fresh.written, fresh.delivery, fresh.directory, nil
+				})
+				time.Sleep(2 * time.Second)
+				synctest.Wait()
+				if n := metric(t, registry, kind); n != 0 {
+					t.Errorf("well again, the metric is %v", n)
+				}
+				over := `level=INFO msg="alarm ended" kind=` + kind.String()
+				if got := text.String(); strings.Count(got, over) != 1 || strings.Count(got, began) != 1 || strings.Count(got, "\n") != 2 {
+					t.Errorf("well again, the log has %q", got)
+				}
+				stop()
+				if err := <-ended; err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+func TestOfManySuspectsTheLogHasOneLineAndTheMetricTheirNumber(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, registry, text := well(time.Now()), prometheus.NewRegistry(), &lines{}
+		w, err := New(Options{
+			Engine: engineOf{p}, Ledger: ledgerOf{p}, Notify: notifyOf{p}, Shards: shardsOf{p}, Peers: peersOf{p},
+			Log: slog.New(slog.NewTextHandler(text, nil)), Metrics: registry,
+		}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := 1; n <= 100; n++ {
+			p.get(func() {
+				p.summary.Held = append(p.summary.Held, engine.Held{Site: check.SiteID(n), Since: time.Now()})
+				p.summary.HeldCount = 40 * n
+			})
+			w.look(t.Context())
+		}
+		if n := metric(t, registry, alarm.KindInconclusive); n != 4000 {
+			t.Errorf("the metric is %v", n)
+		}
+		if got := text.String(); strings.Count(got, "\n") != 1 {
+			t.Errorf("the log has %q", got)
+		}
+		if r := w.Report(); len(r.Alarms) != 100 || r.Unlisted != 3900 {
+			t.Errorf("%d alarms, and %d more", len(r.Alarms), r.Unlisted)
+		}
+	})
+}
