@@ -45,4 +45,6 @@ const (
 	transient
 	// unfit: a value does not fit its column.
 	unfit
+	// foreign: the server does not know what was asked of it.
+	foreign
 )

@@ -6,8 +6,11 @@
 // The SQL keeps to what both engines, and what scales MySQL out (replicas, Vitess,
 // TiDB), have in common: `?`, named columns, integers for our own times (unix
 // milliseconds), pages by key, compare-and-swap by the number of rows matched. Our
-// invariants rest on unique indexes and on rows that are updated first, not on locks
-// of the engine. Where there is a site or a bucket, the statement names it.
+// invariants rest on unique indexes, on rows that are updated first and differ afterwards,
+// and on comparing what was read when it is written: not on locks of the engine, nor on
+// what a transaction sees of others (its level of isolation, or a snapshot that is older
+// than the lock that it waited for). Where there is a site or a bucket, the statement
+// names it.
 //
 // The legacy table jetpack_monitor_sites belongs to WordPress.com, which writes to it
 // at will. It is never altered. Reading never fails because of what a row holds: an

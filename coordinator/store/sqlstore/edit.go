@@ -3,6 +3,8 @@ package sqlstore
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/store"
@@ -23,7 +25,7 @@ func (s *Store) CreateSite(ctx context.Context, site store.Site) (store.Site, er
 		return store.Site{}, err
 	}
 	site.Status, site.StatusSince, site.OutageID = check.StatusRunning, time.Time{}, 0
-	err = s.transact(ctx, s.editor, func(t txn) error {
+	err = s.edit(ctx, func(t txn) error {
 		if err := s.lockBlog(t, site.BlogID); err != nil {
 			return err
 		}
@@ -58,7 +60,7 @@ func (s *Store) UpdateSite(ctx context.Context, site store.Site) error {
 	if err != nil {
 		return err
 	}
-	err = s.transact(ctx, s.editor, func(t txn) error {
+	err = s.edit(ctx, func(t txn) error {
 		if err := s.lockBlog(t, site.BlogID); err != nil {
 			return err
 		}
@@ -136,21 +138,34 @@ func checkSite(site store.Site) error {
 	return nil
 }
 
-// lockBlog keeps others from giving the blog a URL until the transaction ends. It must
-// come before the first read, from which on a transaction sees nothing new.
+// edit is a transaction of an edit through the API. It begins anew while f answers errMoved.
+func (s *Store) edit(ctx context.Context, f func(txn) error) error {
+	return insist(ctx, func() error { return s.transact(ctx, s.editor, f) },
+		func(err error) bool { return errors.Is(err, errMoved) })
+}
+
+// lockBlog keeps others from giving the blog a URL until the transaction ends, and proves
+// that what the transaction reads from here on has all the URLs that were given before.
+//
+// A transaction may see the database as it was when it began, or when it first read
+// something, which is before it holds a lock that it had to wait for. So lockBlog counts
+// the uses of the slot up from what the transaction sees of it. If somebody has used it
+// since, then that is not what the row holds, and the transaction has to begin anew.
 func (s *Store) lockBlog(t txn, blog check.BlogID) error {
 	const slots = 64
-	const lock = "UPDATE jetmon_site_locks SET uses = uses + 1 WHERE slot = ?"
 	slot := blog % slots
-	n, err := t.exec(lock, slot)
-	if err != nil || n == 1 {
+	var uses int64
+	found, err := t.find([]any{&uses}, "SELECT uses FROM jetmon_site_locks WHERE slot = ?", slot)
+	if err != nil {
 		return err
 	}
-	_, err = t.exec("INSERT INTO jetmon_site_locks (slot, uses) VALUES (?, 0)", slot)
-	if err != nil && !s.isDuplicate(err) {
-		return err
+	if found {
+		return t.update(1, "UPDATE jetmon_site_locks SET uses = uses + 1 WHERE slot = ? AND uses = ?", slot, uses)
 	}
-	_, err = t.exec(lock, slot)
+	_, err = t.exec("INSERT INTO jetmon_site_locks (slot, uses) VALUES (?, 1)", slot)
+	if err != nil && s.isDuplicate(err) {
+		return fmt.Errorf("another has used slot %d first: %w", slot, errMoved)
+	}
 	return err
 }
 

@@ -10,9 +10,10 @@ import (
 )
 
 // fence proves that the caller owns the shard, and locks its row until the end of the
-// transaction.
+// transaction. It changes the row: where several servers write, each looks at its own copy,
+// and only what a transaction has changed is compared with the writes of the others.
 func fence(t txn, f store.Fence) error {
-	n, err := t.exec("UPDATE jetmon_shards SET term = term WHERE shard = ? AND owner = ? AND term = ?",
+	n, err := t.exec("UPDATE jetmon_shards SET writes = writes + 1 WHERE shard = ? AND owner = ? AND term = ?",
 		f.Shard, f.Node, f.Term)
 	if err != nil {
 		return err

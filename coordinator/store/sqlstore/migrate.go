@@ -200,11 +200,16 @@ const (
 
 // patiently runs f again while it fails for the sake of another transaction.
 func (s *Store) patiently(ctx context.Context, f func() error) error {
+	return insist(ctx, f, func(err error) bool { return s.dsn.dialect.classify(err) == transient })
+}
+
+// insist runs f again, for a while, as long as its error is one of passing.
+func insist(ctx context.Context, f func() error, passing func(error) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, maxPatience)
 	defer cancel()
 	for attempt := time.Duration(1); ; attempt++ {
 		err := f()
-		if err == nil || s.dsn.dialect.classify(err) != transient {
+		if err == nil || !passing(err) {
 			return err
 		}
 		timer := time.NewTimer(attempt * pause)

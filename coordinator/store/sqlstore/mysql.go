@@ -2,11 +2,13 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -65,12 +67,50 @@ func mysqlConnectors(_ context.Context, dsn DSN, p purpose) (connectors, error) 
 	}
 	cfg.Params["time_zone"] = "'+00:00'"
 	cfg.Params["sql_mode"] = "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
-	c, err := mysql.NewConnector(cfg)
+	base, err := mysql.NewConnector(cfg)
 	if err != nil {
 		// The driver's text may quote the DSN.
 		return connectors{}, fault.New(fault.Invalid, "%s: its parameters are not understood", dsn)
 	}
+	c := &sessionConnector{Connector: base}
 	return connectors{write: c, read: c, leases: 12, writers: 28, readers: 32}, nil
+}
+
+// sessionConnector makes sessions that see the database in one way, whatever the server is
+// configured to.
+type sessionConnector struct {
+	driver.Connector
+	// noGalera says that the server has refused to wait as a node of Galera can.
+	noGalera atomic.Bool
+}
+
+const (
+	// isolate is in the only words that all servers know: the name of the variable differs.
+	isolate = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+	// catchUp has a node of Galera read (1), update and delete (2), and insert (4) only when
+	// it has applied what other nodes committed before. Elsewhere it changes nothing.
+	catchUp = "SET SESSION wsrep_sync_wait = 7"
+)
+
+// Connect implements driver.Connector.
+func (c *sessionConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	session := conn.(driver.ExecerContext)
+	_, err = session.ExecContext(ctx, isolate, nil)
+	if err == nil && !c.noGalera.Load() {
+		_, err = session.ExecContext(ctx, catchUp, nil)
+		if classifyMySQL(err) == foreign {
+			c.noGalera.Store(true)
+			err = nil
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
 }
 
 // lockWait is how long a statement waits for a lock: less than a renewal of a lease does,
@@ -101,10 +141,14 @@ func classifyMySQL(err error) class {
 		return duplicate
 	case 1060, 1061: // ER_DUP_FIELDNAME, ER_DUP_KEYNAME
 		return present
-	case 1205, 1213, 1020: // ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK, ER_CHECKREAD
+	case 1205, 1213, 1020, 3101: // ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK, ER_CHECKREAD, ER_TRANSACTION_ROLLBACK_DURING_COMMIT
+		return transient
+	case 8002, 8022, 8028, 9007: // TiDB: a write conflict, one of its store, a schema that changed meanwhile, a write conflict
 		return transient
 	case 1264, 1265, 1267, 1292, 1366, 1406, 3988: // out of range, truncated, collations, wrong, wrong string, too long, unconvertible
 		return unfit
+	case 1193, 1235: // ER_UNKNOWN_SYSTEM_VARIABLE, ER_NOT_SUPPORTED_YET
+		return foreign
 	}
 	return other
 }

@@ -65,7 +65,7 @@ func (s *Store) claim(t txn, claim store.Lease, now time.Time) (term uint64, err
 func (s *Store) RenewShard(ctx context.Context, l store.Lease, expires time.Time) (store.Lease, error) {
 	l.Expires = fromMillis(toMillis(expires))
 	err := s.transact(ctx, s.leases, func(t txn) error {
-		n, err := t.exec("UPDATE jetmon_shards SET expires_ms = ? WHERE shard = ? AND owner = ? AND term = ?",
+		n, err := t.exec("UPDATE jetmon_shards SET expires_ms = ?, writes = writes + 1 WHERE shard = ? AND owner = ? AND term = ?",
 			toMillis(expires), l.Shard, l.Node, l.Term)
 		if err == nil && (n != 1 || l.Node == "") {
 			err = fault.New(fault.Fenced, "%q no longer owns it in term %d", l.Node, l.Term)
@@ -81,7 +81,7 @@ func (s *Store) RenewShard(ctx context.Context, l store.Lease, expires time.Time
 // ReleaseShard implements store.Ownership.
 func (s *Store) ReleaseShard(ctx context.Context, l store.Lease) error {
 	err := s.transact(ctx, s.leases, func(t txn) error {
-		_, err := t.exec("UPDATE jetmon_shards SET owner = '', expires_ms = 0 WHERE shard = ? AND owner = ? AND term = ?",
+		_, err := t.exec("UPDATE jetmon_shards SET owner = '', expires_ms = 0, writes = writes + 1 WHERE shard = ? AND owner = ? AND term = ?",
 			l.Shard, l.Node, l.Term)
 		return err
 	})

@@ -173,7 +173,7 @@ func (s *Store) snapshot(ctx context.Context, f func(rowReader) error) error {
 		return err
 	}
 	defer conn.Close()
-	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	tx, err := s.beginSnapshot(ctx, conn)
 	if err != nil {
 		return err
 	}
@@ -184,6 +184,21 @@ func (s *Store) snapshot(ctx context.Context, f func(rowReader) error) error {
 		err = end
 	}
 	return err
+}
+
+// beginSnapshot begins a transaction that reads. The server spares itself some work when it
+// is told that nothing will be written, if it takes that.
+func (s *Store) beginSnapshot(ctx context.Context, conn *sql.Conn) (*sql.Tx, error) {
+	o := sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: !s.notReadOnly.Load()}
+	tx, err := conn.BeginTx(ctx, &o)
+	if err != nil && o.ReadOnly && s.dsn.dialect.classify(err) == foreign {
+		if !s.notReadOnly.Swap(true) {
+			s.log.Info("the database has no read-only transactions; it is read in others", "error", err)
+		}
+		o.ReadOnly = false
+		tx, err = conn.BeginTx(ctx, &o)
+	}
+	return tx, err
 }
 
 // SpanEnd implements store.Sites.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -18,6 +19,9 @@ type Store struct {
 	legacyWrites bool
 	log          *slog.Logger
 	pools
+	// notReadOnly says that the server has refused a transaction because it was to be
+	// read-only (TiDB).
+	notReadOnly atomic.Bool
 }
 
 var _ store.Store = (*Store)(nil)

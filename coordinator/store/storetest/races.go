@@ -17,6 +17,8 @@ import (
 func raceTests() []test {
 	return []test{
 		{"of many that create a URL one succeeds", raceCreate},
+		{"of many that give their sites one URL one succeeds", raceRename},
+		{"many that create URLs of one blog all succeed", raceCreateBlog},
 		{"of many that claim a shard one succeeds", raceClaim},
 		{"of many that open an outage of a site one succeeds", raceOpen},
 		{"many commits of one key are one commit", raceKey},
@@ -65,13 +67,58 @@ func wantOneWinner(t testing.TB, won int, lost map[fault.Kind]int, kind fault.Ki
 }
 
 func raceCreate(t *testing.T, db Database) {
-	won, lost := race(t, db, func(_ int, s store.Store) error {
-		_, err := s.CreateSite(t.Context(), aSite(url(1)))
-		return err
+	for round := range 5 {
+		won, lost := race(t, db, func(_ int, s store.Store) error {
+			_, err := s.CreateSite(t.Context(), aSite(url(round)))
+			return err
+		})
+		wantOneWinner(t, won, lost, fault.AlreadyExists)
+		if n := db.Int(t, "SELECT COUNT(*) FROM jetpack_monitor_sites WHERE monitor_url = ?", url(round)); n != 1 {
+			t.Errorf("%d rows in round %d", n, round)
+		}
+	}
+}
+
+// raceRename has half of its racers create the URL that the others give to their sites,
+// which come from another blog.
+func raceRename(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	for round := range 3 {
+		var sites [racers]store.Site
+		for n := range sites {
+			sites[n] = aSite(fmt.Sprintf("https://%d-%d.example.com/", round, n))
+			sites[n].BlogID = check.BlogID(100 + n)
+			sites[n] = create(t, s, sites[n])
+			sites[n].BlogID, sites[n].URL = 42, url(round)
+		}
+		won, lost := race(t, db, func(n int, s store.Store) error {
+			if n%2 == 0 {
+				_, err := s.CreateSite(t.Context(), aSite(url(round)))
+				return err
+			}
+			return s.UpdateSite(t.Context(), sites[n])
+		})
+		wantOneWinner(t, won, lost, fault.AlreadyExists)
+		if n := db.Int(t, "SELECT COUNT(*) FROM jetpack_monitor_sites WHERE monitor_url = ?", url(round)); n != 1 {
+			t.Errorf("%d rows in round %d", n, round)
+		}
+	}
+}
+
+func raceCreateBlog(t *testing.T, db Database) {
+	won, lost := race(t, db, func(n int, s store.Store) error {
+		for i := range 5 {
+			if _, err := s.CreateSite(t.Context(), aSite(url(100*n+i))); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
-	wantOneWinner(t, won, lost, fault.AlreadyExists)
-	if n := db.Int(t, "SELECT COUNT(*) FROM jetpack_monitor_sites"); n != 1 {
-		t.Errorf("%d rows", n)
+	if won != racers {
+		t.Errorf("%d of %d, the others failed as %v", won, racers, lost)
+	}
+	if n := db.Int(t, "SELECT COUNT(*) FROM jetpack_monitor_sites"); n != 5*racers {
+		t.Errorf("%d rows, want %d", n, 5*racers)
 	}
 }
 

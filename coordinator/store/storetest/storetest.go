@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,13 +33,17 @@ type test struct {
 	run  func(*testing.T, Database)
 }
 
-// Run runs the suite; fresh returns an empty database with its schema.
-func Run(t *testing.T, fresh func(t testing.TB) Database) {
+// Run runs the suite, or only some groups of it; fresh returns an empty database with its
+// schema.
+func Run(t *testing.T, fresh func(t testing.TB) Database, only ...string) {
 	for group, tests := range map[string][]test{
 		"sites": siteTests(), "scan": scanTests(), "span": spanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(),
-		"outbox": outboxTests(), "order": orderTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(),
+		"outbox": outboxTests(), "order": orderTests(), "fences": fenceTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(),
 		"suspects": suspectTests(), "takeover": takeoverTests(), "muted": mutedTests(), "races": raceTests(), "model": modelTests(),
 	} {
+		if len(only) > 0 && !slices.Contains(only, group) {
+			continue
+		}
 		for _, one := range tests {
 			t.Run(group+"/"+one.name, func(t *testing.T) {
 				t.Parallel()
