@@ -26,6 +26,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/test/mariadb"
+	"github.com/Automattic/jetmon/test/seeds"
 )
 
 // desk is the SiteService over an engine and a real store. It is the engine's panel and
@@ -135,23 +136,25 @@ func (d *desk) agree(t *testing.T, id check.SiteID) {
 
 func TestAfterEditsAtOnceTheEngineWatchesWhatIsStored(t *testing.T) {
 	t.Parallel()
-	for name, dsn := range map[string]func(testing.TB) string{
-		"SQLite":  func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "jetmon.db") },
-		"MariaDB": mariadb.Start,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			d, random := newDesk(t, dsn(t)), rand.New(rand.NewPCG(11, 12))
-			for round := range 100 {
-				made, err := d.sites.CreateSite(t.Context(), &monitorpb.CreateSiteRequest{Site: &monitorpb.Site{Url: "http://example.com/", BlogId: int64(round)}})
-				if err != nil {
-					t.Fatal(err)
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		for name, dsn := range map[string]func(testing.TB) string{
+			"SQLite":  func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "jetmon.db") },
+			"MariaDB": mariadb.Start,
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				d, random := newDesk(t, dsn(t)), rand.New(rand.NewPCG(seed, 12))
+				for round := range 100 {
+					made, err := d.sites.CreateSite(t.Context(), &monitorpb.CreateSiteRequest{Site: &monitorpb.Site{Url: "http://example.com/", BlogId: int64(round)}})
+					if err != nil {
+						t.Fatal(err)
+					}
+					d.editAtOnce(t, made.GetSite().GetSiteId(), random)
+					d.agree(t, check.SiteID(made.GetSite().GetSiteId()))
 				}
-				d.editAtOnce(t, made.GetSite().GetSiteId(), random)
-				d.agree(t, check.SiteID(made.GetSite().GetSiteId()))
-			}
-		})
-	}
+			})
+		}
+	})
 }
 
 // editAtOnce has a site changed in several ways, and in every tenth round deleted.

@@ -9,32 +9,35 @@ import (
 	"github.com/Automattic/jetmon/coordinator/store"
 	"github.com/Automattic/jetmon/coordinator/store/storetest"
 	"github.com/Automattic/jetmon/test/mariadb"
+	"github.com/Automattic/jetmon/test/seeds"
 )
 
 func TestNoUpdateIsLostWhateverATransactionSeesOfOthers(t *testing.T) {
 	t.Parallel()
-	for name, variant := range map[string]struct {
-		params string
-		wrap   func(driver.Connector) driver.Connector
-	}{
-		"READ COMMITTED":                  {"?tx_isolation=%27READ-COMMITTED%27", nil},
-		"all as it was at BEGIN, as TiDB": {"", atBegin},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			storetest.RunUpdates(t, func(t testing.TB) storetest.Database {
-				dsn := mariadb.Start(t) + variant.params
-				if _, err := Migrate(t.Context(), dsn); err != nil {
-					t.Fatal(err)
-				}
-				db := database(t, dsn)
-				db.Open = func(t testing.TB, legacyWrites bool) store.Store {
-					return open(t, dsn, Options{LegacyWrites: legacyWrites, wrap: variant.wrap})
-				}
-				return db
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		for name, variant := range map[string]struct {
+			params string
+			wrap   func(driver.Connector) driver.Connector
+		}{
+			"READ COMMITTED":                  {"?tx_isolation=%27READ-COMMITTED%27", nil},
+			"all as it was at BEGIN, as TiDB": {"", atBegin},
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				storetest.RunUpdates(t, seed, func(t testing.TB) storetest.Database {
+					dsn := mariadb.Start(t) + variant.params
+					if _, err := Migrate(t.Context(), dsn); err != nil {
+						t.Fatal(err)
+					}
+					db := database(t, dsn)
+					db.Open = func(t testing.TB, legacyWrites bool) store.Store {
+						return open(t, dsn, Options{LegacyWrites: legacyWrites, wrap: variant.wrap})
+					}
+					return db
+				})
 			})
-		})
-	}
+		}
+	})
 }
 
 // atBegin has each transaction see the database as it is when the transaction begins.

@@ -61,11 +61,17 @@ func database(t testing.TB, dsn string) storetest.Database {
 		},
 		Exec: func(t testing.TB, query string, args ...any) {
 			t.Helper()
-			if err := raw.patiently(t.Context(), func() error {
-				_, err := raw.writer.ExecContext(t.Context(), query, args...)
-				return err
-			}); err != nil {
-				t.Fatalf("%s: %v", query, err)
+			for {
+				err := raw.patiently(t.Context(), func() error {
+					_, err := raw.writer.ExecContext(t.Context(), query, args...)
+					return err
+				})
+				switch {
+				case err == nil:
+					return
+				case raw.dsn.dialect.classify(err) != transient || t.Context().Err() != nil:
+					t.Fatalf("%s: %v", query, err)
+				}
 			}
 		},
 		Int: func(t testing.TB, query string, args ...any) (n int64) {

@@ -306,8 +306,11 @@ func raceGroupForeign(t *testing.T, db Database) {
 			for i, site := range sites[g*size : (g+1)*size] {
 				group = append(group, opening(site, fmt.Sprintf("%d-%d", g, i)))
 			}
-			results, err := s.CommitAll(t.Context(), fence, group)
-			if err != nil {
+			var results []store.CommitResult
+			if err := untilAnswered(t, func() (err error) {
+				results, err = s.CommitAll(t.Context(), fence, group)
+				return err
+			}); err != nil {
 				t.Errorf("group %d: %v", g, err)
 			}
 			for i, r := range results {

@@ -13,22 +13,6 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// random is one sentence about a store, tried at random.
-type random struct {
-	name string
-	run  func(*testing.T, Database, *rand.Rand)
-}
-
-func randomTests() []random {
-	return []random{
-		{"any sequence of calls does what a model in memory does", func(t *testing.T, db Database, r *rand.Rand) { walk(t, db.Open(t, true), r) }},
-		{"and so it does without legacy writes", func(t *testing.T, db Database, r *rand.Rand) { walk(t, db.Open(t, false), r) }},
-		{"any sequence of groups does what a model in memory does", func(t *testing.T, db Database, r *rand.Rand) { walkGroups(t, db.Open(t, true), r) }},
-		{"and so do groups without legacy writes", func(t *testing.T, db Database, r *rand.Rand) { walkGroups(t, db.Open(t, false), r) }},
-		{"every edit changes the digest of a shard, and undoing it changes it back", digestEdits},
-	}
-}
-
 // model is what the store should hold.
 type model struct {
 	status  map[check.SiteID]check.Status

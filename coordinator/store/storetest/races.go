@@ -44,7 +44,7 @@ func race(t testing.TB, db Database, f func(n int, s store.Store) error) (won in
 	for n := range racers {
 		all.Go(func() {
 			<-start
-			errs[n] = f(n, handles[n%2])
+			errs[n] = untilAnswered(t, func() error { return f(n, handles[n%2]) })
 		})
 	}
 	close(start)
@@ -60,6 +60,17 @@ func race(t testing.TB, db Database, f func(n int, s store.Store) error) (won in
 		}
 	}
 	return won, lost
+}
+
+// untilAnswered makes a call again while the store gives up, as its callers do: among many
+// writers, on a busy machine, one may have to wait for longer than a store tries.
+func untilAnswered(t testing.TB, f func() error) error {
+	for {
+		err := f()
+		if !fault.Is(err, fault.Unavailable) || t.Context().Err() != nil {
+			return err
+		}
+	}
 }
 
 func wantOneWinner(t testing.TB, won int, lost map[fault.Kind]int, kind fault.Kind) {
@@ -217,7 +228,10 @@ func raceTakeover(t *testing.T, db Database) {
 			if i == len(sites)/4 {
 				close(half)
 			}
-			_, err := s.Commit(t.Context(), old, opening(site, fmt.Sprint("old-", i)))
+			err := untilAnswered(t, func() error {
+				_, err := s.Commit(t.Context(), old, opening(site, fmt.Sprint("old-", i)))
+				return err
+			})
 			switch {
 			case err == nil:
 				committed = append(committed, site.ID)

@@ -57,11 +57,33 @@ func Run(t *testing.T, fresh func(t testing.TB) Database, only ...string) {
 
 // RunRandom runs the tests that are random, as the seed has it; fresh is as in Run.
 func RunRandom(t *testing.T, seed uint64, fresh func(t testing.TB) Database) {
-	for _, one := range randomTests() {
-		t.Run(one.name, func(t *testing.T) {
-			t.Parallel()
-			one.run(t, fresh(t), rand.New(rand.NewPCG(seed, 0)))
-		})
+	for _, one := range slices.Concat(randomTests(), randomUpdateTests()) {
+		one.start(t, seed, fresh)
+	}
+}
+
+// random is one sentence about a store, tried at random.
+type random struct {
+	name string
+	run  func(*testing.T, Database, *rand.Rand)
+}
+
+// start runs it on a fresh database, as a parallel subtest.
+func (r random) start(t *testing.T, seed uint64, fresh func(t testing.TB) Database) {
+	t.Run(r.name, func(t *testing.T) {
+		t.Parallel()
+		r.run(t, fresh(t), rand.New(rand.NewPCG(seed, 0)))
+	})
+}
+
+func randomTests() []random {
+	return []random{
+		{"any sequence of calls does what a model in memory does", func(t *testing.T, db Database, r *rand.Rand) { walk(t, db.Open(t, true), r) }},
+		{"and so it does without legacy writes", func(t *testing.T, db Database, r *rand.Rand) { walk(t, db.Open(t, false), r) }},
+		{"any sequence of groups does what a model in memory does", func(t *testing.T, db Database, r *rand.Rand) { walkGroups(t, db.Open(t, true), r) }},
+		{"and so do groups without legacy writes", func(t *testing.T, db Database, r *rand.Rand) { walkGroups(t, db.Open(t, false), r) }},
+		{"every edit changes the digest of a shard, and undoing it changes it back", digestEdits},
+		{"whatever is muted, lost and restarted, WordPress.com ends up knowing what is true", mutedLives},
 	}
 }
 

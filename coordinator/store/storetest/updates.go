@@ -16,23 +16,31 @@ import (
 
 func updateTests() []test {
 	return []test{
-		{"updates of any two fields at once are both kept", pairsOfUpdates},
-		{"updates of many fields at once are all kept", manyUpdates},
 		{"of many that add to a list at once none is lost", addersToAList},
-		{"what WordPress.com writes meanwhile stays", updatesBesideWordPress},
 		{"an update that changes nothing leaves an odd row as it is", oddRowsStay},
 		{"an edit that is refused writes nothing, and its error is answered", refusedEdit},
 	}
 }
 
+func randomUpdateTests() []random {
+	return []random{
+		{"updates of any two fields at once are both kept", pairsOfUpdates},
+		{"updates of many fields at once are all kept", manyUpdates},
+		{"what WordPress.com writes meanwhile stays", updatesBesideWordPress},
+	}
+}
+
 // RunUpdates runs the part of the suite that is about updates, as for a database whose
 // transactions see less of each other than usual.
-func RunUpdates(t *testing.T, fresh func(t testing.TB) Database) {
+func RunUpdates(t *testing.T, seed uint64, fresh func(t testing.TB) Database) {
 	for _, one := range updateTests() {
 		t.Run(one.name, func(t *testing.T) {
 			t.Parallel()
 			one.run(t, fresh(t))
 		})
+	}
+	for _, one := range randomUpdateTests() {
+		one.start(t, seed, fresh)
 	}
 }
 
@@ -85,7 +93,7 @@ func updateTogether(t testing.TB, random *rand.Rand, handles []store.Store, id c
 		setters()[field](&want, n)
 		all.Go(func() {
 			<-start
-			errs[i] = set(handles[i%len(handles)], t, id, setters()[field], n)
+			errs[i] = untilAnswered(t, func() error { return set(handles[i%len(handles)], t, id, setters()[field], n) })
 		})
 	}
 	close(start)
@@ -100,8 +108,8 @@ func twoHandles(t testing.TB, db Database) []store.Store {
 	return []store.Store{db.Open(t, true), db.Open(t, false)}
 }
 
-func pairsOfUpdates(t *testing.T, db Database) {
-	handles, random := twoHandles(t, db), rand.New(rand.NewPCG(1, 2))
+func pairsOfUpdates(t *testing.T, db Database, random *rand.Rand) {
+	handles := twoHandles(t, db)
 	site := create(t, handles[0], aSite(url(0)))
 	names := fieldNames()
 	for range 3 {
@@ -113,8 +121,8 @@ func pairsOfUpdates(t *testing.T, db Database) {
 	}
 }
 
-func manyUpdates(t *testing.T, db Database) {
-	handles, random := twoHandles(t, db), rand.New(rand.NewPCG(3, 4))
+func manyUpdates(t *testing.T, db Database, random *rand.Rand) {
+	handles := twoHandles(t, db)
 	site := create(t, handles[0], aSite(url(0)))
 	for range 30 {
 		fields := fieldNames()
@@ -144,8 +152,8 @@ func addersToAList(t *testing.T, db Database) {
 }
 
 // updatesBesideWordPress has WordPress.com change one column while we change another field.
-func updatesBesideWordPress(t *testing.T, db Database) {
-	s, random := db.Open(t, true), rand.New(rand.NewPCG(5, 6))
+func updatesBesideWordPress(t *testing.T, db Database, random *rand.Rand) {
+	s := db.Open(t, true)
 	site := create(t, s, aSite(url(0)))
 	columns := map[string]string{
 		"interval": "check_interval", "paused": "monitor_active", "blog": "blog_id", "": "bucket_no",
@@ -172,7 +180,7 @@ func updatesBesideWordPress(t *testing.T, db Database) {
 			}
 			var both sync.WaitGroup
 			both.Go(func() {
-				if err := set(s, t, site.ID, setters()[ours], n); err != nil {
+				if err := untilAnswered(t, func() error { return set(s, t, site.ID, setters()[ours], n) }); err != nil {
 					t.Errorf("update of %s: %v", ours, err)
 				}
 			})
