@@ -12,8 +12,8 @@ import (
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// pump is a coordinator that assigns batches of one size for as long as there is credit,
-// and counts what comes back.
+// pump is a coordinator that assigns batches of one size while there is credit, and counts
+// the results.
 type pump struct {
 	coordinatorv1.UnimplementedAssignmentServiceServer
 	size int
@@ -78,8 +78,8 @@ func (p *pump) count(n int) {
 	}
 }
 
-// BenchmarkChecks is the way of a check through the checker and its stream, both ends
-// in this process, with a prober that takes no time.
+// BenchmarkChecks measures the path of a check through the checker and its stream, with both
+// ends in this process and a prober that takes no time.
 func BenchmarkChecks(b *testing.B) {
 	for _, network := range []struct {
 		name string

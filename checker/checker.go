@@ -22,7 +22,7 @@ import (
 	"github.com/Automattic/jetmon/internal/selfcheck"
 )
 
-// Prober checks one target; internal/probe has the real one. It must return within
+// Prober probes one target; internal/probe has the real one. It must return within
 // the target's timeout, and at once when ctx ends.
 type Prober interface {
 	Probe(ctx context.Context, t check.Target) check.Observation
@@ -32,30 +32,30 @@ type Prober interface {
 type Options struct {
 	// Node is the name of this checker, unique in the fleet and stable over restarts.
 	Node string
-	// Region where it stands; an open set of names.
+	// Region is the checker's region; the set of regions is open.
 	Region string
-	// Coordinators are the addresses to serve, all at once. dns:///HOST:PORT stands for
-	// all addresses of HOST, looked up again and again: one that appears is served, one
-	// that disappears is left in order. Any other address is one coordinator.
+	// Coordinators are the addresses of all coordinators to serve at once. dns:///HOST:PORT
+	// stands for all addresses of HOST, which the checker looks up regularly. It serves an
+	// address that appears, and leaves one that disappears gracefully. Any other address is
+	// one coordinator.
 	Coordinators []string
-	// Resolver looks such names up; nil means the system's.
+	// Resolver resolves such names; nil means the system's resolver.
 	Resolver Resolver
-	// Client says how to reach them.
+	// Client configures the connections to the coordinators.
 	Client rpc.ClientOptions
 	// Prober runs the checks.
 	Prober Prober
-	// SelfCheck tells how our own connectivity is; nil means that nothing is measured.
-	// Run runs it.
+	// SelfCheck measures our own connectivity; nil means no measurement. Run runs it.
 	SelfCheck *selfcheck.Monitor
 	// MaxInFlight is how many checks may run at once; 0 means 1000.
 	MaxInFlight int
-	// Log of the role; nil is silence.
+	// Log is the role's log; nil discards it.
 	Log *slog.Logger
-	// Metrics of the role; nil counts nothing that anyone can see.
+	// Metrics exports the role's metrics; nil exports none.
 	Metrics prometheus.Registerer
 }
 
-// withDefaults fills in what may be left out.
+// withDefaults fills in the defaults.
 func (o Options) withDefaults() Options {
 	if o.Resolver == nil {
 		o.Resolver = net.DefaultResolver
@@ -67,18 +67,18 @@ func (o Options) withDefaults() Options {
 
 const (
 	defaultInFlight = 1000
-	// maxInFlight is what one process can open sockets for, with room to spare.
+	// maxInFlight is well below the number of sockets that one process can open.
 	maxInFlight = 100_000
-	// maxCoordinators bounds the streams of one checker.
+	// maxCoordinators limits the streams of one checker.
 	maxCoordinators = 64
 )
 
-// Checker is the role.
+// Checker is the checker role.
 type Checker struct {
 	node, region, instance string
 
 	coordinators []string
-	names        []name // those that are followed
+	names        []name // the names to follow
 	resolver     Resolver
 	client       rpc.ClientOptions
 	prober       Prober
@@ -86,16 +86,16 @@ type Checker struct {
 	log          *slog.Logger
 	metrics      *metrics
 
-	ledger  *ledger
-	workers sync.WaitGroup
-	// trouble is why a session ended last, or could not be had; nil before that.
+	inFlight *inFlight
+	workers  sync.WaitGroup
+	// trouble is the last error that ended or prevented a session; nil before the first.
 	trouble atomic.Pointer[error]
-	// base is what probes live under; cut ends it when draining takes too long.
+	// base is the context of all probes; cut ends it when draining takes too long.
 	base context.Context
 	cut  context.CancelFunc
 }
 
-// New makes a Checker, or says what is wrong with the options. It connects nowhere.
+// New makes a Checker, or returns an error for wrong options. It does not connect yet.
 func New(o Options) (*Checker, error) {
 	switch {
 	case o.Node == "":
@@ -121,22 +121,22 @@ func New(o Options) (*Checker, error) {
 		coordinators: slices.Clone(o.Coordinators), names: names, resolver: o.Resolver,
 		client: o.Client,
 		prober: o.Prober, selfCheck: o.SelfCheck,
-		log:     o.Log.With("checker", o.Node),
-		metrics: newMetrics(o.Metrics, o.Node),
-		ledger:  newLedger(o.MaxInFlight),
+		log:      o.Log.With("checker", o.Node),
+		metrics:  newMetrics(o.Metrics, o.Node),
+		inFlight: newInFlight(o.MaxInFlight),
 	}
 	c.base, c.cut = context.WithCancel(context.Background())
 	return c, nil
 }
 
-// readCoordinators finds the names among the addresses, and what is wrong with them.
+// readCoordinators checks the addresses and returns the names among them.
 func readCoordinators(addrs []string) (names []name, err error) {
 	for i, addr := range addrs {
 		if addr == "" {
 			return nil, errors.New("checker: the address of a coordinator is empty")
 		}
 		if slices.Contains(addrs[:i], addr) {
-			// Two sessions of one node would end each other for ever.
+			// Two sessions of one node would end each other again and again.
 			return nil, fmt.Errorf("checker: coordinator %s is given twice", addr)
 		}
 		if !strings.HasPrefix(addr, namePrefix) {
@@ -151,18 +151,18 @@ func readCoordinators(addrs []string) (names []name, err error) {
 	return names, nil
 }
 
-// Run serves the coordinators until ctx ends, then leaves them in order: what runs is
-// finished and checked in, the rest is given back. It returns nil after an orderly
-// end, and an error only when an address cannot be dialed at all. A Checker runs once.
+// Run serves the coordinators until ctx ends, and then leaves them gracefully: it finishes
+// and checks in the running checks, and releases the rest. It returns nil after an orderly
+// stop, and an error only when an address cannot be dialed at all. A Checker runs once.
 func (c *Checker) Run(ctx context.Context) error {
-	c.log.Info("checker begins", "region", c.region, "coordinators", c.coordinators, "in_flight", c.ledger.limit, "instance", c.instance)
+	c.log.Info("started", "role", "checker", "region", c.region, "coordinators", c.coordinators, "in_flight", c.inFlight.limit, "instance", c.instance)
 	group, ctx := errgroup.WithContext(ctx)
 	f := &links{checker: c, group: group, known: c.changed() /* before the first measurement */, served: map[string]bool{}}
 	if c.selfCheck != nil {
 		group.Go(func() error { return c.selfCheck.Run(ctx) })
 	}
-	// What is named address by address goes first: names may lead to more than there is
-	// room for.
+	// Plain addresses come first, as names may resolve to more addresses than there is room
+	// for.
 	for _, addr := range c.coordinators {
 		if !strings.HasPrefix(addr, namePrefix) {
 			if _, err := f.serve(ctx, endpoint{addr: addr}); err != nil {
@@ -176,14 +176,14 @@ func (c *Checker) Run(ctx context.Context) error {
 	err := group.Wait()
 	c.cut()
 	c.workers.Wait()
-	c.log.Info("checker ended", "error", err)
+	c.log.Info("stopped", "role", "checker")
 	return err
 }
 
-// Ready says why the checker cannot do its work now; nil when it can, that is when it has
-// a session with a coordinator.
+// Ready returns the reason why the checker cannot work now. It returns nil while the checker
+// has a session with a coordinator.
 func (c *Checker) Ready() error {
-	if c.ledger.isConnected() {
+	if c.inFlight.isConnected() {
 		return nil
 	}
 	const why = "no coordinator has given this checker a session"
@@ -193,8 +193,8 @@ func (c *Checker) Ready() error {
 	return errors.New(why)
 }
 
-// wait returns when what has happened, at the latest after d or with ctx. It does not
-// wait for nil.
+// wait returns when what is closed, after d, or when ctx ends. It returns at once when what
+// is nil.
 func wait(ctx context.Context, what <-chan struct{}, d time.Duration) {
 	if what == nil {
 		return
@@ -215,7 +215,8 @@ func (c *Checker) report() check.SelfCheck {
 	return c.selfCheck.Report()
 }
 
-// changed is closed when what report says has changed; nil when it never does.
+// changed returns a channel that is closed when the result of report changes; nil when it
+// never does.
 func (c *Checker) changed() <-chan struct{} {
 	if c.selfCheck == nil {
 		return nil
@@ -223,7 +224,8 @@ func (c *Checker) changed() <-chan struct{} {
 	return c.selfCheck.Changed()
 }
 
-// doubt has our own connectivity measured: a failure may be ours. It does not wait.
+// doubt requests a measurement of our own connectivity, as a failure may be our own. It
+// does not wait for it.
 func (c *Checker) doubt() {
 	if c.selfCheck != nil {
 		c.selfCheck.Refresh()

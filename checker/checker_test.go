@@ -180,7 +180,7 @@ func TestACheckThatWaitedPastItsLeaseIsGivenBack(t *testing.T) {
 		one, first := serve(t, network, "one")
 		two, second := serve(t, network, "two")
 		s := &sites{answer: after(10*time.Second, up)}
-		// Each has a share of 1, but there is room for only one probe.
+		// Each coordinator has a share of 1, but there is room for only one probe.
 		start(t, network, s, func(o *checker.Options) { o.MaxInFlight = 1 }, first, second)
 		a, b := one.accept(t), two.accept(t)
 		a.next(true)

@@ -6,21 +6,22 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 )
 
-// departure is how a session is left: said once, then what runs may finish for a
-// while, then what still runs is given back, then the acknowledgements are waited for.
+// departure is the graceful end of a session. It is announced once. Then running checks may
+// finish for a while, the remaining ones are released, and the sender waits for the
+// acknowledgements.
 type departure struct {
 	session *session
-	// drain and shutdown are what it may begin by; nil after it has.
+	// drain and shutdown are the signals that begin it; nil after it has begun.
 	drain    <-chan struct{}
 	shutdown <-chan struct{}
 
 	begun, forced, late bool
-	// cause is why the session ends; nil when the checker itself goes.
+	// cause is the reason why the session ends; nil when the checker itself stops.
 	cause error
 	alarm *time.Timer
 }
 
-// begin announces it. Nothing that has not begun is begun any more.
+// begin announces the departure. No further check starts.
 func (d *departure) begin(cause error) error {
 	d.begun, d.cause, d.drain, d.shutdown = true, cause, nil, nil
 	d.alarm = time.NewTimer(finishWithin)
@@ -28,11 +29,12 @@ func (d *departure) begin(cause error) error {
 	err := d.session.say(&coordinatorv1.StreamAssignmentsRequest{
 		Message: &coordinatorv1.StreamAssignmentsRequest_Leaving{Leaving: &coordinatorv1.Leaving{}},
 	})
-	d.session.account.leave(time.Now())
+	d.session.quota.leave(time.Now())
 	return err
 }
 
-// timer rings when patience ends; nil, which never does, before begin.
+// timer returns the channel that fires when patience ends; before begin it is nil, which
+// never fires.
 func (d *departure) timer() <-chan time.Time {
 	if d.alarm == nil {
 		return nil
@@ -40,14 +42,14 @@ func (d *departure) timer() <-chan time.Time {
 	return d.alarm.C
 }
 
-// press goes one step on when patience has ended.
+// press takes the next step when patience has ended.
 func (d *departure) press() {
 	if d.forced {
 		d.late = true
 		return
 	}
 	d.forced = true
-	d.session.account.force(time.Now())
+	d.session.quota.force(time.Now())
 	d.alarm.Reset(ackWithin)
 }
 

@@ -20,10 +20,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for what must happen.
+// patience is how long a test waits for an event that must happen.
 const patience = 45 * time.Second
 
-// sites is a fake prober: the URL says what a site does, and when.
+// sites is a fake prober: the URL determines what a site does, and when.
 type sites struct {
 	answer func(context.Context, check.Target) check.Observation
 
@@ -60,7 +60,7 @@ func down(context.Context, check.Target) check.Observation {
 	return check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureServer, HTTPStatus: 503}
 }
 
-// after is a site that answers after d, as then says.
+// after is a site that answers like then, but after d.
 func after(d time.Duration, then func(context.Context, check.Target) check.Observation) func(context.Context, check.Target) check.Observation {
 	return func(ctx context.Context, t check.Target) check.Observation {
 		timer := time.NewTimer(d)
@@ -74,15 +74,15 @@ func after(d time.Duration, then func(context.Context, check.Target) check.Obser
 	}
 }
 
-// coordinator is a fake of the peer: it hands each stream to the test as a talk.
+// coordinator is a fake of the peer: it passes each stream to the test as a session.
 type coordinator struct {
 	coordinatorv1.UnimplementedAssignmentServiceServer
-	talks chan *talk
-	stop  func()
+	sessions chan *session
+	stop     func()
 }
 
-// talk is one stream, seen from the coordinator's side.
-type talk struct {
+// session is the coordinator's end of one stream.
+type session struct {
 	t      testing.TB
 	stream coordinatorv1.AssignmentService_StreamAssignmentsServer
 	in     chan *coordinatorv1.StreamAssignmentsRequest // closed when the checker has closed
@@ -94,7 +94,7 @@ type talk struct {
 }
 
 func (c *coordinator) StreamAssignments(stream coordinatorv1.AssignmentService_StreamAssignmentsServer) error {
-	k := &talk{stream: stream, in: make(chan *coordinatorv1.StreamAssignmentsRequest, 10_000), end: make(chan error, 1)}
+	k := &session{stream: stream, in: make(chan *coordinatorv1.StreamAssignmentsRequest, 10_000), end: make(chan error, 1)}
 	var reader sync.WaitGroup
 	first, err := stream.Recv()
 	if err != nil {
@@ -112,7 +112,7 @@ func (c *coordinator) StreamAssignments(stream coordinatorv1.AssignmentService_S
 		}
 	})
 	select {
-	case c.talks <- k:
+	case c.sessions <- k:
 	case <-stream.Context().Done():
 		return stream.Context().Err()
 	}
@@ -124,14 +124,14 @@ func (c *coordinator) StreamAssignments(stream coordinatorv1.AssignmentService_S
 	}
 }
 
-// serve makes a coordinator that listens at addr.
+// serve starts a coordinator that listens at addr.
 func serve(t testing.TB, network rpc.Network, addr string) (*coordinator, string) {
 	t.Helper()
 	l, err := network.Listen(addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &coordinator{talks: make(chan *talk, 16)}
+	c := &coordinator{sessions: make(chan *session, 16)}
 	c.stop = serveOn(t, l, c)
 	return c, l.Addr().String()
 }
@@ -162,7 +162,7 @@ func serveWith(t testing.TB, l net.Listener, impl coordinatorv1.AssignmentServic
 	return stop
 }
 
-// running is a checker that runs.
+// running is a running checker.
 type running struct {
 	*checker.Checker
 	stop  context.CancelFunc
@@ -194,7 +194,7 @@ func start(t testing.TB, network rpc.Network, s checker.Prober, adapt func(*chec
 	return r
 }
 
-// pair is one coordinator and one checker, in memory.
+// pair starts one coordinator and one checker, in memory.
 func pair(t testing.TB, s *sites, adapt func(*checker.Options)) (*coordinator, *running) {
 	t.Helper()
 	network := rpc.NewMemory()
@@ -203,17 +203,17 @@ func pair(t testing.TB, s *sites, adapt func(*checker.Options)) (*coordinator, *
 }
 
 // accept waits for the next stream and welcomes it.
-func (c *coordinator) accept(t testing.TB) *talk {
+func (c *coordinator) accept(t testing.TB) *session {
 	t.Helper()
 	return c.acceptWith(t, &coordinatorv1.Welcome{SessionId: "s", Coordinator: "c", HeartbeatMillis: 5000, LeaseMillis: 60_000, MaxResults: 50})
 }
 
-func (c *coordinator) acceptWith(t testing.TB, w *coordinatorv1.Welcome) *talk {
+func (c *coordinator) acceptWith(t testing.TB, w *coordinatorv1.Welcome) *session {
 	t.Helper()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
-	case k := <-c.talks:
+	case k := <-c.sessions:
 		k.t = t
 		k.say(&coordinatorv1.StreamAssignmentsResponse{Message: &coordinatorv1.StreamAssignmentsResponse_Welcome{Welcome: w}})
 		return k
@@ -223,15 +223,15 @@ func (c *coordinator) acceptWith(t testing.TB, w *coordinatorv1.Welcome) *talk {
 	}
 }
 
-func (k *talk) say(m *coordinatorv1.StreamAssignmentsResponse) {
+func (k *session) say(m *coordinatorv1.StreamAssignmentsResponse) {
 	k.t.Helper()
 	if err := k.stream.Send(m); err != nil {
 		k.t.Errorf("send %T: %v", m.GetMessage(), err)
 	}
 }
 
-// assign checks a batch out: checks of these URLs, whose site ids count up from 1.
-func (k *talk) assign(batch uint64, urls ...string) {
+// assign assigns a batch: checks of these URLs, with site ids from 1 up.
+func (k *session) assign(batch uint64, urls ...string) {
 	k.t.Helper()
 	m := &coordinatorv1.Assignments{Batch: &coordinatorv1.BatchRef{BatchId: batch, CheckoutId: batch * 1000}}
 	for i, u := range urls {
@@ -242,24 +242,24 @@ func (k *talk) assign(batch uint64, urls ...string) {
 	k.assignments(m)
 }
 
-func (k *talk) assignments(m *coordinatorv1.Assignments) {
+func (k *session) assignments(m *coordinatorv1.Assignments) {
 	k.t.Helper()
 	k.say(&coordinatorv1.StreamAssignmentsResponse{Message: &coordinatorv1.StreamAssignmentsResponse_Assignments{Assignments: m}})
 }
 
-func (k *talk) ack(r *coordinatorv1.Results) {
+func (k *session) ack(r *coordinatorv1.Results) {
 	k.t.Helper()
 	k.answer(&coordinatorv1.ResultsAck{Batch: r.GetBatch(), Accepted: uint32(len(r.GetResults()))})
 }
 
-func (k *talk) answer(a *coordinatorv1.ResultsAck) {
+func (k *session) answer(a *coordinatorv1.ResultsAck) {
 	k.t.Helper()
 	k.say(&coordinatorv1.StreamAssignmentsResponse{Message: &coordinatorv1.StreamAssignmentsResponse_ResultsAck{ResultsAck: a}})
 }
 
-// next is the next thing that the checker says, "" when it has closed. Heartbeats are
-// answered and kept, credit is added up; both are passed over unless asked for.
-func (k *talk) next(beats bool) *coordinatorv1.StreamAssignmentsRequest {
+// next returns the checker's next message, nil when it has closed. It answers and keeps
+// heartbeats, and skips them unless beats is set. It adds up credit and skips it.
+func (k *session) next(beats bool) *coordinatorv1.StreamAssignmentsRequest {
 	k.t.Helper()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -287,8 +287,8 @@ func (k *talk) next(beats bool) *coordinatorv1.StreamAssignmentsRequest {
 	}
 }
 
-// overhear takes in what has been said so far, and waits for nothing.
-func (k *talk) overhear() {
+// overhear reads the messages sent so far, without waiting.
+func (k *session) overhear() {
 	k.t.Helper()
 	for len(k.in) > 0 {
 		m := <-k.in
@@ -296,8 +296,8 @@ func (k *talk) overhear() {
 	}
 }
 
-// awaitCredit waits for the first credit, where time is real.
-func (k *talk) awaitCredit() {
+// awaitCredit waits for the first credit, in real time.
+func (k *session) awaitCredit() {
 	k.t.Helper()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -311,7 +311,7 @@ func (k *talk) awaitCredit() {
 	}
 }
 
-func (k *talk) results() *coordinatorv1.Results {
+func (k *session) results() *coordinatorv1.Results {
 	k.t.Helper()
 	m := k.next(false)
 	if m.GetResults() == nil {
@@ -320,7 +320,7 @@ func (k *talk) results() *coordinatorv1.Results {
 	return m.GetResults()
 }
 
-func (k *talk) released(batch uint64) {
+func (k *session) released(batch uint64) {
 	k.t.Helper()
 	m := k.next(false)
 	if m.GetRelease().GetBatch().GetBatchId() != batch || m.GetRelease().GetBatch().GetCheckoutId() != batch*1000 {
@@ -328,14 +328,14 @@ func (k *talk) released(batch uint64) {
 	}
 }
 
-func (k *talk) leaving() {
+func (k *session) leaving() {
 	k.t.Helper()
 	if m := k.next(false); m.GetLeaving() == nil {
 		k.t.Fatalf("the checker said %v, want that it leaves", m)
 	}
 }
 
-func (k *talk) closed() {
+func (k *session) closed() {
 	k.t.Helper()
 	if m := k.next(false); m != nil {
 		k.t.Fatalf("the checker said %v, want the end", m)
@@ -351,7 +351,7 @@ func urls(n int, format string) []string {
 	return out
 }
 
-// instant is a prober that finds every site up, without taking time or notes.
+// instant is a prober that finds every site up, takes no time and keeps no records.
 type instant struct{}
 
 func (instant) Probe(context.Context, check.Target) check.Observation {

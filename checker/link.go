@@ -18,8 +18,8 @@ import (
 const (
 	backoffBase = 200 * time.Millisecond
 	backoffMax  = 10 * time.Second
-	// steadyAfter is how long a session must have stood for the back-off to begin anew:
-	// a coordinator that accepts and fails is failing.
+	// steadyAfter is how long a session must last to reset the back-off: a coordinator that
+	// accepts sessions and then fails is still failing.
 	steadyAfter = 10 * time.Second
 
 	openTimeout = 10 * time.Second
@@ -28,24 +28,25 @@ const (
 var (
 	errDrained = errors.New("the coordinator is draining")
 	errSilent  = errors.New("the coordinator is silent")
-	// errVersion: only an upgrade of either side mends it.
+	// errVersion lasts until one side is upgraded.
 	errVersion = errors.New("no common protocol version")
-	// errStreamEnded is what a failed Send says; the receiver knows why.
+	// errStreamEnded is the error of a failed Send; the receiver has the reason.
 	errStreamEnded = errors.New("the stream has ended")
 )
 
-// link is the connection to one coordinator: one session after the other, for as long
-// as Run's context lives.
+// link is the connection to one coordinator. It has one session after another until Run's
+// context ends.
 type link struct {
 	checker *Checker
 	endpoint
-	conn    *grpc.ClientConn
-	client  coordinatorv1.AssignmentServiceClient
-	account *account
-	log     *slog.Logger
+	conn   *grpc.ClientConn
+	client coordinatorv1.AssignmentServiceClient
+	quota  *quota
+	log    *slog.Logger
 }
 
-// run never gives up: a coordinator may come back at any time.
+// run opens sessions until ctx ends. It never gives up: a coordinator may come back at any
+// time.
 func (l *link) run(ctx context.Context) {
 	for attempt := 0; ; attempt++ {
 		begin := time.Now()
@@ -59,7 +60,7 @@ func (l *link) run(ctx context.Context) {
 		}
 		select {
 		case l.failed <- struct{}{}:
-		default: // nobody follows its name, or it is known already
+		default: // the address has no follower, or the follower has a signal already
 		}
 		if time.Since(begin) >= steadyAfter {
 			attempt = 0
@@ -73,18 +74,19 @@ func (l *link) run(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		// Our own jitter decides when to try, not that of the connection.
+		// Our own jitter decides when to try again, not the connection's.
 		l.conn.ResetConnectBackoff()
 	}
 }
 
-// backoff is full jitter: anything up to a bound that doubles. luck is from [0,1).
+// backoff is full jitter: any time up to a bound that doubles. luck is from [0,1).
 func backoff(attempt int, luck float64) time.Duration {
 	bound := min(backoffBase<<min(attempt, 10), backoffMax)
 	return max(backoffBase/20, time.Duration(luck*float64(bound)))
 }
 
-// severity of the end of a session: what only an operator can mend is an error.
+// severity is the log level for the end of a session. A condition that only an operator
+// can fix is an error.
 func severity(err error) slog.Level {
 	switch status.Code(err) {
 	case codes.InvalidArgument, codes.FailedPrecondition, codes.Unauthenticated, codes.PermissionDenied, codes.Unimplemented:
@@ -102,10 +104,10 @@ func severity(err error) slog.Level {
 
 // session opens one stream and serves it to its end.
 func (l *link) session(ctx context.Context) error {
-	// The stream outlives ctx by the time that leaving takes.
+	// The stream outlives ctx by the time of the departure.
 	streamCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	// Until it stands, it ends with ctx, and in good time.
+	// While it is opening, it ends with ctx and after openTimeout.
 	abort := context.AfterFunc(ctx, cancel)
 	opening := time.AfterFunc(openTimeout, cancel)
 	defer opening.Stop()
@@ -122,11 +124,11 @@ func (l *link) session(ctx context.Context) error {
 		return fmt.Errorf("open the stream: %w", context.Canceled)
 	}
 	s := newSession(l, stream, welcome, cancel)
-	l.log.Info("session stands", "session", welcome.GetSessionId(), "name", welcome.GetCoordinator(), "version", chosen(welcome))
+	l.log.Info("session open", "session", welcome.GetSessionId(), "name", welcome.GetCoordinator(), "version", chosen(welcome))
 	l.checker.metrics.sessions.Inc()
 	defer l.checker.metrics.sessions.Dec()
-	l.account.connect()
-	defer l.account.disconnect()
+	l.quota.connect()
+	defer l.quota.disconnect()
 	received := make(chan error, 1)
 	go func() { received <- s.receive() }()
 	ended, err := s.send(ctx, received)
@@ -141,17 +143,17 @@ func (l *link) session(ctx context.Context) error {
 	return err
 }
 
-// greet says Hello and waits for a Welcome in a version that we speak.
+// greet sends Hello and waits for a Welcome with a version that we speak.
 func (l *link) greet(stream coordinatorv1.AssignmentService_StreamAssignmentsClient) (*coordinatorv1.Welcome, error) {
 	c := l.checker
 	err := stream.Send(&coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Hello{
 		Hello: &coordinatorv1.Hello{
 			Node: c.node, InstanceId: c.instance, Region: c.region,
-			MaxInFlight:        uint32(c.ledger.limit),
+			MaxInFlight:        uint32(c.inFlight.limit),
 			ProtocolVersion:    minVersion,
 			MinProtocolVersion: minVersion,
 			MaxProtocolVersion: maxVersion,
-			Resume:             l.account.resume(time.Now()),
+			Resume:             l.quota.resume(time.Now()),
 		},
 	}})
 	// When Send fails, Recv has the reason.

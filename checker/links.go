@@ -12,30 +12,30 @@ import (
 	"github.com/Automattic/jetmon/internal/selfcheck"
 )
 
-// links are those of a checker that runs: one an address, however many names lead to
-// it, since two sessions of one node end each other.
+// links are the links of a running checker: one per address, even if several names resolve
+// to it, since two sessions of one node end each other.
 type links struct {
 	checker *Checker
 	group   *errgroup.Group
-	// known is closed when our own health is.
+	// known is closed when our own health is known.
 	known <-chan struct{}
 
 	mu     sync.Mutex
 	served map[string]bool // by address, until the link has ended
 }
 
-// endpoint is where one coordinator is reached.
+// endpoint is the address of one coordinator.
 type endpoint struct {
 	addr string
-	// host is the name that led to addr, for which its certificate must be; "" when addr
-	// has it itself.
+	// host is the name that resolved to addr and that its certificate must be for; "" when
+	// addr contains the name itself.
 	host string
-	// failed, unless nil, is told when a session has ended that nobody wanted to end.
+	// failed, unless nil, gets a signal when a session ends unexpectedly.
 	failed chan<- struct{}
 }
 
-// serve starts the link to e, which ends with ctx or by leave. Without an error leave
-// is nil when the address is served already.
+// serve starts the link to e, which ends with ctx or by calling leave. When the address
+// has a link already, leave and err are nil.
 func (f *links) serve(ctx context.Context, e endpoint) (leave context.CancelFunc, err error) {
 	if taken, err := f.take(e.addr); !taken {
 		return nil, err
@@ -49,17 +49,17 @@ func (f *links) serve(ctx context.Context, e endpoint) (leave context.CancelFunc
 	f.group.Go(func() error {
 		defer leave()
 		defer f.release(e.addr)
-		// Who does not know yet whether it is well is no use to anyone.
+		// A checker that does not know yet whether it is healthy is useless.
 		wait(ctx, f.known, selfcheck.Within)
 		l.run(ctx)
-		_ = l.conn.Close() // no stream is open on it any more
-		l.account.close()
+		_ = l.conn.Close() // it has no open stream any more
+		l.quota.close()
 		return nil
 	})
 	return leave, nil
 }
 
-// take claims an address, unless it is served already.
+// take claims an address, unless it has a link already.
 func (f *links) take(addr string) (taken bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -79,7 +79,7 @@ func (f *links) release(addr string) {
 	delete(f.served, addr)
 }
 
-// dial makes the link to e. It connects nowhere.
+// dial makes the link to e. It does not connect yet.
 func (c *Checker) dial(e endpoint) (*link, error) {
 	o := c.client
 	if o.TLS != nil && o.TLS.ServerName == "" && e.host != "" {
@@ -92,8 +92,8 @@ func (c *Checker) dial(e endpoint) (*link, error) {
 	}
 	return &link{
 		checker: c, endpoint: e, conn: conn,
-		client:  coordinatorv1.NewAssignmentServiceClient(conn),
-		account: c.ledger.account(),
-		log:     c.log.With("coordinator", e.addr),
+		client: coordinatorv1.NewAssignmentServiceClient(conn),
+		quota:  c.inFlight.newQuota(),
+		log:    c.log.With("coordinator", e.addr),
 	}, nil
 }

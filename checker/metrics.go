@@ -6,7 +6,7 @@ import (
 	"github.com/Automattic/jetmon/internal/obs"
 )
 
-// metrics of one checker. There is never a label of a site.
+// metrics are the metrics of one checker. They never have a label per site.
 type metrics struct {
 	checks                                    obs.Outcomes
 	accepted, duplicate, late, stale, refused prometheus.Counter

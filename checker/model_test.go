@@ -22,9 +22,9 @@ import (
 	"github.com/Automattic/jetmon/test/seeds"
 )
 
-// model is a coordinator that keeps to the contract and has much bad luck: its streams
-// break before and after it has applied what it read, it drains, revokes, forgets
-// batches. It has a number of checks to get done, and watches the checker's manners.
+// model is a coordinator that keeps to the contract and has much bad luck. Its streams break
+// before and after it has applied a message; it drains, and revokes and forgets batches. It
+// has a number of checks to get done, and verifies that the checker keeps to the contract.
 type model struct {
 	coordinatorv1.UnimplementedAssignmentServiceServer
 	done chan struct{} // closed when every check has its answer
@@ -63,7 +63,7 @@ func (m *model) fault(format string, args ...any) {
 	m.faults = append(m.faults, fmt.Sprintf(format, args...))
 }
 
-// unlucky says whether this is one of the misfortunes, one in n as long as some are left.
+// unlucky reports whether a misfortune happens now: one in n times, while any are left.
 func (m *model) unlucky(n int) bool {
 	if m.bad == 0 || m.random.IntN(n) > 0 {
 		return false
@@ -72,8 +72,8 @@ func (m *model) unlucky(n int) bool {
 	return true
 }
 
-// conversation is one stream of a model.
-type conversation struct {
+// modelSession is one stream of a model.
+type modelSession struct {
 	*model
 	limit, granted, returned int
 	credit                   int
@@ -85,7 +85,7 @@ func (m *model) StreamAssignments(stream coordinatorv1.AssignmentService_StreamA
 	if err != nil {
 		return err
 	}
-	c := &conversation{model: m, limit: int(first.GetHello().GetMaxInFlight()), mine: map[uint64]bool{}}
+	c := &modelSession{model: m, limit: int(first.GetHello().GetMaxInFlight()), mine: map[uint64]bool{}}
 	c.resume(first.GetHello().GetResume())
 	answers := []*coordinatorv1.StreamAssignmentsResponse{{Message: &coordinatorv1.StreamAssignmentsResponse_Welcome{
 		Welcome: &coordinatorv1.Welcome{HeartbeatMillis: 1000, LeaseMillis: 60_000, MaxResults: 7},
@@ -106,8 +106,8 @@ func (m *model) StreamAssignments(stream coordinatorv1.AssignmentService_StreamA
 	}
 }
 
-// resume takes back what the checker does not hold any more.
-func (c *conversation) resume(held []*coordinatorv1.BatchRef) {
+// resume takes back the batches that the checker no longer holds.
+func (c *modelSession) resume(held []*coordinatorv1.BatchRef) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, r := range held {
@@ -129,7 +129,7 @@ func (m *model) takeBack(id uint64) {
 	delete(m.out, id)
 }
 
-func (c *conversation) hear(said *coordinatorv1.StreamAssignmentsRequest) (answers []*coordinatorv1.StreamAssignmentsResponse, err error) {
+func (c *modelSession) hear(said *coordinatorv1.StreamAssignmentsRequest) (answers []*coordinatorv1.StreamAssignmentsResponse, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	broken := status.Error(codes.Unavailable, "bad luck")
@@ -173,7 +173,7 @@ func (c *conversation) hear(said *coordinatorv1.StreamAssignmentsRequest) (answe
 	return append(answers, c.handOut()...), nil
 }
 
-func (c *conversation) checkIn(r *coordinatorv1.Results) *coordinatorv1.ResultsAck {
+func (c *modelSession) checkIn(r *coordinatorv1.Results) *coordinatorv1.ResultsAck {
 	ack := &coordinatorv1.ResultsAck{Batch: r.GetBatch()}
 	if n := len(r.GetResults()); n == 0 || n > 7 {
 		c.fault("a message of %d results", n)
@@ -218,8 +218,8 @@ func (c *conversation) checkIn(r *coordinatorv1.Results) *coordinatorv1.ResultsA
 	return ack
 }
 
-// handOut assigns as far as the credit goes, and has its bad luck with it.
-func (c *conversation) handOut() (answers []*coordinatorv1.StreamAssignmentsResponse) {
+// handOut assigns checks up to the credit, with bad luck in between.
+func (c *modelSession) handOut() (answers []*coordinatorv1.StreamAssignmentsResponse) {
 	for c.credit > 0 && len(c.todo) > 0 {
 		n := min(1+c.random.IntN(12), c.credit, len(c.todo))
 		c.credit -= n
@@ -253,7 +253,7 @@ func (c *conversation) handOut() (answers []*coordinatorv1.StreamAssignmentsResp
 				Message: &coordinatorv1.StreamAssignmentsResponse_Revoke{Revoke: &coordinatorv1.Revoke{Batches: []*coordinatorv1.BatchRef{ref}}}})
 		}
 		if c.unlucky(40) {
-			// Lent to somebody else; the checker hears of it with the next heartbeat.
+			// Another checker gets the batch; this one learns that with its next heartbeat.
 			c.returned += len(b.open)
 			c.takeBack(c.last)
 			c.forgot = append(c.forgot, ref)
@@ -266,8 +266,8 @@ func (c *conversation) handOut() (answers []*coordinatorv1.StreamAssignmentsResp
 	return answers
 }
 
-// verdict is what the model has to complain of.
-func (m *model) verdict(t *testing.T, checks int) {
+// complaints fails the test for every fault that the model saw.
+func (m *model) complaints(t *testing.T, checks int) {
 	t.Helper()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -329,7 +329,7 @@ func TestEveryCheckGetsItsAnswerWhateverHappens(t *testing.T) {
 					r.stop()
 					<-r.ended
 					for _, m := range models {
-						m.verdict(t, checks)
+						m.complaints(t, checks)
 					}
 					if _, running, top := s.seen(); running != 0 || top > limit {
 						t.Errorf("%d probes run on; %d ran at once, want at most %d", running, top, limit)
@@ -359,7 +359,7 @@ func TestEveryCheckGetsItsAnswerOverTCP(t *testing.T) {
 		}
 		r.stop()
 		<-r.ended
-		m.verdict(t, checks)
+		m.complaints(t, checks)
 		if _, _, top := s.seen(); top > limit {
 			t.Errorf("%d probes ran at once, want at most %d", top, limit)
 		}

@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/Automattic/jetmon/internal/obs"
 )
 
-// Resolver finds the addresses of a name; *net.Resolver is one.
+// Resolver resolves names; *net.Resolver is one.
 type Resolver interface {
 	LookupHost(ctx context.Context, host string) ([]string, error)
 }
@@ -21,21 +24,21 @@ type Resolver interface {
 const namePrefix = "dns:///"
 
 const (
-	// lookupEvery is the time between two lookups of a name, lookupSoon the least of it
-	// when a link has failed.
+	// lookupEvery is the time between two lookups of a name, and lookupSoon the minimum after
+	// a link has failed.
 	lookupEvery = 30 * time.Second
 	lookupSoon  = 5 * time.Second
-	// lookupWithin bounds one lookup.
+	// lookupWithin limits one lookup.
 	lookupWithin = 5 * time.Second
-	// goneAfter is how many lookups in turn must be without an address before it is left:
-	// a name server that is being changed may answer with a part.
+	// goneAfter is how many answers in a row must lack an address before it is left: a name
+	// server that is being changed may return only part of the addresses.
 	goneAfter = 2
 )
 
 // name is a coordinator address that stands for every address of a host.
 type name struct{ host, port string }
 
-// parseName reads dns:///HOST:PORT.
+// parseName parses dns:///HOST:PORT.
 func parseName(addr string) (name, error) {
 	host, port, err := net.SplitHostPort(strings.TrimPrefix(addr, namePrefix))
 	if err != nil || host == "" {
@@ -47,12 +50,12 @@ func parseName(addr string) (name, error) {
 	return name{host, port}, nil
 }
 
-// errNoAddress is an answer without an address that can be dialed, which is none.
+// errNoAddress reports an answer without a usable address, which counts as a failed lookup.
 var errNoAddress = errors.New("the name has no address")
 
-// lookup asks for the addresses of n, in order. Of a name with addresses of both
-// families only those of IPv4 count: with both, a host would be served twice, and two
-// sessions of one node end each other.
+// lookup returns the addresses of n in order. If n has addresses of both families, only
+// those of IPv4 count: otherwise the checker would serve a host twice, and two sessions of
+// one node end each other.
 func (n name) lookup(ctx context.Context, r Resolver) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookupWithin)
 	defer cancel()
@@ -82,12 +85,11 @@ func (n name) lookup(ctx context.Context, r Resolver) ([]string, error) {
 	return slices.Compact(four), nil
 }
 
-// census remembers for each address of a name that is served in how many lookups in
-// turn it was missing.
+// census holds, for each served address of a name, how many answers in a row lacked it.
 type census map[string]int
 
-// take compares an answer with what is served. It says what to leave; the rest of the
-// answer that is not served yet is come.
+// take compares an answer with the served addresses. It returns the new addresses as come,
+// and those to leave as left.
 func (c census) take(answer []string) (come, left []string) {
 	for _, addr := range answer {
 		if _, served := c[addr]; !served {
@@ -108,35 +110,33 @@ func (c census) take(answer []string) (come, left []string) {
 	return come, left
 }
 
-// follow serves every address of a name, and leaves those that are not its any more,
-// until ctx ends.
+// follow serves every address of a name, and leaves addresses that it no longer has, until
+// ctx ends.
 func (f *links) follow(ctx context.Context, n name) {
 	log := f.checker.log.With("name", n.host)
+	lookups := obs.Edge{Log: log, What: "coordinator lookup", Level: slog.LevelWarn}
 	known, leave := census{}, map[string]context.CancelFunc{}
 	failed := make(chan struct{}, 1)
-	for failing := false; ; {
+	for {
 		asked := time.Now()
 		answer, err := n.lookup(ctx, f.checker.resolver)
 		if ctx.Err() != nil {
 			return // the links end with it
 		}
-		if failing != (err != nil) {
-			failing = err != nil
-			log.Warn("looking coordinators up", "failing", failing, "error", err, "served", len(known))
-		}
+		lookups.Note(err, "served", len(known))
 		if err == nil {
 			come, left := known.take(answer)
 			for _, addr := range left {
-				log.Info("a coordinator is gone from its name", "coordinator", addr)
+				log.Info("coordinator gone from its name", "coordinator", addr)
 				leave[addr]()
 				delete(leave, addr)
 			}
 			for _, addr := range come {
-				// What has another link, or is one too many, may find room later.
+				// An address with another link, or beyond the limit, may be served later.
 				stop, err := f.serve(ctx, endpoint{addr: addr, host: n.host, failed: failed})
 				switch {
 				case err != nil:
-					log.Error("a coordinator is not served", "coordinator", addr, "error", err)
+					log.Error("coordinator not served", "coordinator", addr, "error", err)
 				case stop != nil:
 					known[addr], leave[addr] = 0, stop
 				}
@@ -148,7 +148,7 @@ func (f *links) follow(ctx context.Context, n name) {
 	}
 }
 
-// pause waits until a time, or for cut. It says whether ctx goes on.
+// pause waits until a time or for cut, and reports whether ctx still lasts.
 func pause(ctx context.Context, until time.Time, cut <-chan struct{}) bool {
 	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()

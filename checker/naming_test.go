@@ -48,25 +48,26 @@ func (b *book) lookups() int {
 
 const named = "dns:///coordinators.internal:7800"
 
-// follows starts a checker that follows the name, with 12 places.
+// follows starts a checker that follows the name, with a limit of 12.
 func follows(t *testing.T, network rpc.Network, s checker.Prober, b *book, others ...string) *running {
 	t.Helper()
 	return start(t, network, s, func(o *checker.Options) { o.Resolver, o.MaxInFlight = b, 12 }, append(others, named)...)
 }
 
-// quiet wants that nobody comes to a coordinator for a while.
+// quiet checks that nobody connects to a coordinator for a while.
 func (c *coordinator) quiet(t *testing.T, d time.Duration) {
 	t.Helper()
 	time.Sleep(d) // virtual
 	select {
-	case k := <-c.talks:
+	case k := <-c.sessions:
 		t.Errorf("a checker came with %v", k.hello)
 	default:
 	}
 }
 
-// chat answers heartbeats, adds credit up, and says when the checker has left.
-func (k *talk) chat() <-chan struct{} {
+// converse answers heartbeats, adds up credit, and closes the channel that it returns when
+// the checker has left.
+func (k *session) converse() <-chan struct{} {
 	left := make(chan struct{})
 	go func() {
 		defer close(left)
@@ -91,7 +92,7 @@ func TestEveryAddressOfANameIsServedAndTheRoomIsDivided(t *testing.T) {
 		six, _ := serve(t, network, "[fd00::1]:7800")
 		r := follows(t, network, &sites{answer: up}, b)
 		k1, k2 := one.accept(t), two.accept(t)
-		left1, left2 := k1.chat(), k2.chat()
+		left1, left2 := k1.converse(), k2.converse()
 		six.quiet(t, 2*time.Minute+time.Second) // the same hosts once more, in the other family
 		if n := b.lookups(); n != 5 {
 			t.Errorf("%d lookups within two minutes, want one each 30 s", n)
@@ -103,7 +104,7 @@ func TestEveryAddressOfANameIsServedAndTheRoomIsDivided(t *testing.T) {
 		if k1.hello.GetInstanceId() != k2.hello.GetInstanceId() {
 			t.Error("the two were told of different processes")
 		}
-		// Who came first had all the room for a moment.
+		// The first coordinator had all the room for a moment.
 		if got := []uint32{k1.granted, k2.granted}; slices.Min(got) != 6 || slices.Max(got) > 12 {
 			t.Errorf("granted were %v, want a half each", got)
 		}
@@ -124,14 +125,14 @@ func TestAnAddressThatAppearsIsServedAndOneThatIsGoneForTwoLookupsIsLeftInOrder(
 		synctest.Wait()
 		b.becomes(nil, "10.0.0.1", "10.0.0.2")
 		begin := time.Now()
-		for len(two.talks) == 0 {
+		for len(two.sessions) == 0 {
 			k1.still(t, time.Second)
 		}
 		k2 := two.accept(t)
 		if took := time.Since(begin); took > 35*time.Second {
 			t.Errorf("the new address was served after %s", took)
 		}
-		left2 := k2.chat()
+		left2 := k2.converse()
 
 		b.becomes(nil, "10.0.0.2") // one lookup without the first changes nothing
 		k1.still(t, 30*time.Second)
@@ -171,8 +172,8 @@ func TestAnAddressThatAppearsIsServedAndOneThatIsGoneForTwoLookupsIsLeftInOrder(
 	})
 }
 
-// still wants the session to stand for a while longer.
-func (k *talk) still(t *testing.T, d time.Duration) {
+// still checks that the session lasts for a while longer.
+func (k *session) still(t *testing.T, d time.Duration) {
 	t.Helper()
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		if m := k.next(true); m.GetHeartbeat() == nil {
@@ -228,7 +229,7 @@ func TestAnAddressToWhichTwoEntriesLeadIsServedOnce(t *testing.T) {
 		network := rpc.NewMemory()
 		one, _ := serve(t, network, "10.0.0.1:7800")
 		follows(t, network, &sites{answer: up}, &book{hosts: []string{"10.0.0.1"}}, "10.0.0.1:7800")
-		left := one.accept(t).chat()
+		left := one.accept(t).converse()
 		one.quiet(t, 2*time.Minute)
 		select {
 		case <-left:
@@ -251,14 +252,14 @@ func TestCoordinatorsAreBounded(t *testing.T) {
 			all = append(all, c)
 		}
 		b.becomes(nil, hosts...)
-		// The last one is given by its address, too.
+		// The last one is also given by its address.
 		follows(t, network, &sites{answer: up}, b, hosts[69]+":7800")
 		time.Sleep(5 * time.Second)
 		came := 0
 		for _, c := range all {
-			came += len(c.talks)
+			came += len(c.sessions)
 		}
-		if came != 64 || len(all[69].talks) != 1 || len(all[68].talks) != 0 {
+		if came != 64 || len(all[69].sessions) != 1 || len(all[68].sessions) != 0 {
 			t.Errorf("%d of 70 were served, want 64 with the one that is named by its address", came)
 		}
 	})

@@ -19,7 +19,7 @@ import (
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// certificate is one that is its own authority, for one name.
+// certificate makes a self-signed certificate for one name.
 func certificate(t *testing.T, host string) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -44,7 +44,7 @@ func certificate(t *testing.T, host string) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
-// logged is what a checker logs.
+// logged collects the log of a checker.
 type logged struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -87,7 +87,7 @@ func TestTheCertificateOfAnAddressMustBeForTheName(t *testing.T) {
 				t.Fatal(err)
 			}
 			cert, roots := certificate(t, host)
-			c := &coordinator{talks: make(chan *talk, 16)}
+			c := &coordinator{sessions: make(chan *session, 16)}
 			c.stop = serveWith(t, l, c, rpc.ServerOptions{TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
 			log := &logged{}
 			start(t, rpc.TCP(), &sites{answer: up}, func(o *checker.Options) {
@@ -100,7 +100,7 @@ func TestTheCertificateOfAnAddressMustBeForTheName(t *testing.T) {
 				return
 			}
 			log.await(t, "valid for others.internal, not coordinators.internal")
-			if len(c.talks) != 0 {
+			if len(c.sessions) != 0 {
 				t.Error("a coordinator with the wrong certificate is served")
 			}
 		})

@@ -12,8 +12,8 @@ import (
 	"github.com/Automattic/jetmon/internal/selfcheck"
 )
 
-// Without anchors there is nothing to wait for: a checker that was started again works at
-// once.
+// TestACheckerWithoutAnchorsBeginsAtOnce shows that without anchors a restarted checker works
+// at once, as there is nothing to wait for.
 func TestACheckerWithoutAnchorsBeginsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

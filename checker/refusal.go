@@ -8,19 +8,19 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// errorDomain is that of a coordinator's google.rpc.ErrorInfo.
+// errorDomain is the domain of a coordinator's google.rpc.ErrorInfo.
 const errorDomain = "jetmon.coordinator"
 
-// A process whose name another one has tries again when the coordinator says so, at the
-// latest after takenMost, in case the other one leaves, and up to takenJitter later.
+// While another process has its name, a checker tries again when the coordinator says, but
+// at most takenMost later, in case the other one leaves. It adds up to takenJitter.
 const (
 	takenMost   = 5 * time.Second
 	takenJitter = time.Second
 )
 
-// nameTaken is why a coordinator gives us no session: another process has our name.
+// nameTaken is a coordinator's refusal of a session because another process has our name.
 type nameTaken struct {
-	again time.Duration // until the coordinator lets us have it if the other is gone; 0 when it does not say
+	again time.Duration // when the name is free if the other process is gone; 0 if unknown
 	err   error
 }
 
@@ -30,8 +30,8 @@ func (e *nameTaken) Error() string {
 
 func (e *nameTaken) Unwrap() error { return e.err }
 
-// refusal reads why a coordinator refuses us; errors that say no more than their text stay
-// as they are.
+// refusal converts a coordinator's refusal to an error with its reason. It returns errors
+// without such details unchanged.
 func refusal(err error) error {
 	var info *errdetails.ErrorInfo
 	var again time.Duration
@@ -55,8 +55,8 @@ func refusal(err error) error {
 	return err
 }
 
-// nextTry is how long to wait after a session that ended with err, or could not be had.
-// luck is from [0,1).
+// nextTry returns how long to wait after err ended or prevented a session. luck is from
+// [0,1).
 func nextTry(err error, attempt int, luck float64) time.Duration {
 	if taken, ok := errors.AsType[*nameTaken](err); ok && taken.again > 0 {
 		return max(backoffBase, min(taken.again, takenMost)) + time.Duration(luck*float64(takenJitter))

@@ -15,7 +15,7 @@ import (
 	"github.com/Automattic/jetmon/checker"
 )
 
-// taken is how a coordinator refuses a process whose name another one has.
+// taken is a coordinator's refusal of a process whose name another one has.
 func taken(t *testing.T, again time.Duration) error {
 	t.Helper()
 	st, err := status.New(codes.AlreadyExists, "another process works").WithDetails(
@@ -28,7 +28,8 @@ func taken(t *testing.T, again time.Duration) error {
 	return st.Err()
 }
 
-// A process that was started again in the place of one that vanished works within 12 s.
+// TestARefusedProcessTakesOverSoonAfterItsNameIsFree shows that a process that replaces a
+// vanished one works within 12 s.
 func TestARefusedProcessTakesOverSoonAfterItsNameIsFree(t *testing.T) {
 	t.Parallel()
 	for _, silent := range []time.Duration{0, 3 * time.Second, 9990 * time.Millisecond} {
@@ -39,7 +40,7 @@ func TestARefusedProcessTakesOverSoonAfterItsNameIsFree(t *testing.T) {
 				c, r := pair(t, &sites{answer: up}, func(o *checker.Options) { o.Log = slog.New(slog.NewTextHandler(log, nil)) })
 				free := time.Now().Add(10*time.Second - silent)
 				for tries := 0; ; tries++ {
-					k := <-c.talks
+					k := <-c.sessions
 					left := time.Until(free)
 					if left > 0 {
 						k.end <- taken(t, left)
@@ -66,7 +67,7 @@ func TestAProcessWhoseNameIsTakenForLongTriesAgainAndAgain(t *testing.T) {
 		c, r := pair(t, &sites{answer: up}, nil)
 		begin, last := time.Now(), time.Now()
 		for time.Since(begin) < 10*time.Minute {
-			k := <-c.talks
+			k := <-c.sessions
 			if gap := time.Since(last); last != begin && (gap < 5*time.Second || gap > 6*time.Second) {
 				t.Fatalf("%s between two tries", gap)
 			}
@@ -81,15 +82,16 @@ func TestAProcessWhoseNameIsTakenForLongTriesAgainAndAgain(t *testing.T) {
 	})
 }
 
-// A coordinator that asks for too much is not believed.
+// TestWhenToTryAgainIsBounded shows that a checker limits the delay that a coordinator asks
+// for.
 func TestWhenToTryAgainIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := pair(t, &sites{answer: up}, nil)
 		for _, again := range []time.Duration{0, -time.Hour, time.Nanosecond, 100 * time.Hour} {
-			(<-c.talks).end <- taken(t, again)
+			(<-c.sessions).end <- taken(t, again)
 			begin := time.Now()
-			k := <-c.talks
+			k := <-c.sessions
 			if gap := time.Since(begin); gap < 10*time.Millisecond || gap > 10*time.Second {
 				t.Errorf("asked for %s it waited for %s", again, gap)
 			}

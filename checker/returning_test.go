@@ -7,12 +7,12 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 )
 
-// holding is an account of a ledger with 8 places, with one batch of four checks of
-// which the first runs.
-func holding(t *testing.T, now time.Time) (*ledger, *account, *coordinatorv1.BatchRef, job) {
+// holding makes a quota of limits with 8 places. It has one batch of four checks, of which
+// the first runs.
+func holding(t *testing.T, now time.Time) (*inFlight, *quota, *coordinatorv1.BatchRef, job) {
 	t.Helper()
-	l := newLedger(8)
-	a := l.account()
+	l := newInFlight(8)
+	a := l.newQuota()
 	a.connect()
 	if m, _ := a.outgoing(now, 10); len(m) != 1 || m[0].GetCredit().GetAdd() != 8 {
 		t.Fatalf("first %v", m)
@@ -33,8 +33,8 @@ func holding(t *testing.T, now time.Time) (*ledger, *account, *coordinatorv1.Bat
 	return l, a, ref, j
 }
 
-// What goes back undone makes room only when the coordinator has been told: it gives
-// nothing back before.
+// TestACheckThatGoesBackMakesRoomWhenThatIsSaid shows that a check to be released makes room
+// only when the release is sent: before that, the coordinator assigns no other for it.
 func TestACheckThatGoesBackMakesRoomWhenThatIsSaid(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
@@ -67,7 +67,7 @@ func TestARevokedBatchMakesRoomAtOnceAndWhatRunsOfItMayStillCount(t *testing.T) 
 	if refs, running, _ := a.open(now); len(refs) != 0 || running != 1 {
 		t.Errorf("the heartbeat names %v with %d running, want no batch and 1", refs, running)
 	}
-	// The stream breaks: the batch is not resumed, and its result is sent all the same.
+	// The stream breaks: the batch is not resumed, but its result is still sent.
 	a.disconnect()
 	if refs := a.resume(now); len(refs) != 0 {
 		t.Errorf("resumes %v", refs)
@@ -88,25 +88,25 @@ func TestOnlyWhatIsStillWorkedOnIsResumed(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	tests := []struct {
 		name  string
-		spoil func(*ledger, *account, *coordinatorv1.BatchRef, job)
+		spoil func(*inFlight, *quota, *coordinatorv1.BatchRef, job)
 		want  int
 	}{
-		{"a check that runs and three that wait", func(*ledger, *account, *coordinatorv1.BatchRef, job) {}, 1},
-		{"a result that was sent and not acknowledged", func(l *ledger, a *account, r *coordinatorv1.BatchRef, j job) {
+		{"a check that runs and three that wait", func(*inFlight, *quota, *coordinatorv1.BatchRef, job) {}, 1},
+		{"a result that was sent and not acknowledged", func(l *inFlight, a *quota, r *coordinatorv1.BatchRef, j job) {
 			l.finish(j, &coordinatorv1.Result{SiteId: 1}, true, now)
 			a.outgoing(now, 10)
 		}, 1},
-		{"a batch in other hands", func(_ *ledger, a *account, r *coordinatorv1.BatchRef, _ job) {
+		{"a batch in other hands", func(_ *inFlight, a *quota, r *coordinatorv1.BatchRef, _ job) {
 			a.forget([]*coordinatorv1.BatchRef{r})
 		}, 0},
-		{"a batch that was revoked", func(_ *ledger, a *account, r *coordinatorv1.BatchRef, _ job) {
+		{"a batch that was revoked", func(_ *inFlight, a *quota, r *coordinatorv1.BatchRef, _ job) {
 			a.revoke([]*coordinatorv1.BatchRef{r}, now)
 		}, 0},
-		{"a batch that was to be given back when the stream broke", func(l *ledger, a *account, _ *coordinatorv1.BatchRef, j job) {
+		{"a batch that was to be given back when the stream broke", func(l *inFlight, a *quota, _ *coordinatorv1.BatchRef, j job) {
 			a.leave(now)
 			l.giveUp(j, now)
 		}, 0},
-		{"a batch over the credit that was to be given back when the stream broke", func(_ *ledger, a *account, r *coordinatorv1.BatchRef, _ job) {
+		{"a batch over the credit that was to be given back when the stream broke", func(_ *inFlight, a *quota, r *coordinatorv1.BatchRef, _ job) {
 			a.forget([]*coordinatorv1.BatchRef{r})
 			big := &coordinatorv1.Assignments{Batch: &coordinatorv1.BatchRef{BatchId: 2, CheckoutId: 2}, Assignments: make([]*coordinatorv1.Assignment, 9)}
 			if err := a.assign(big, time.Minute, now); err != nil {
@@ -135,12 +135,12 @@ func TestNothingIsKeptOfACoordinatorThatIsNotServedAnyMore(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
 	l, a, _, j := holding(t, now)
-	other := l.account()
+	other := l.newQuota()
 	other.connect()
 	a.disconnect()
 	a.close()
-	if len(l.accounts) != 1 || len(a.batches) != 1 || a.pending != 0 {
-		t.Errorf("%d accounts, %d batches, %d checks wait; want one account, and the batch only while it runs", len(l.accounts), len(a.batches), a.pending)
+	if len(l.quotas) != 1 || len(a.batches) != 1 || a.pending != 0 {
+		t.Errorf("%d quotas, %d batches, %d checks wait; want one quota, and the batch only while it runs", len(l.quotas), len(a.batches), a.pending)
 	}
 	if got := l.hire(); got != 0 {
 		t.Errorf("%d workers are hired for checks that nobody wants", got)

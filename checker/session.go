@@ -23,24 +23,25 @@ const (
 	defaultMaxResults = 500
 	maxMaxResults     = 5000
 
-	// silentBeats is how many heartbeats may stay without any word of the coordinator.
+	// silentBeats is how many heartbeats may pass without a message from the coordinator.
 	silentBeats = 3
 
-	// sendWithin is how long one message may take, lastWordWithin how long when leaving.
+	// sendWithin limits the sending of one message, and lastWordWithin that of one during a
+	// departure.
 	sendWithin     = 8 * time.Second
 	lastWordWithin = time.Second
 
-	// finishWithin is how long a leaving session waits for what runs, ackWithin for the
+	// finishWithin is how long a departure waits for running checks, ackWithin for the
 	// acknowledgements after that, closeWithin for the coordinator to close its side.
 	finishWithin = 8 * time.Second
 	ackWithin    = 500 * time.Millisecond
 	closeWithin  = time.Second
 )
 
-// session is one stream that stands: its sender (send) and its receiver (receive).
+// session is one open stream: its sender (send) and its receiver (receive).
 type session struct {
 	checker *Checker
-	account *account
+	quota   *quota
 	stream  coordinatorv1.AssignmentService_StreamAssignmentsClient
 	log     *slog.Logger
 
@@ -51,20 +52,20 @@ type session struct {
 	stuck    *time.Timer
 	patience time.Duration
 
-	// changed is closed when our own health is not what the last heartbeat said.
+	// changed is closed when our own health differs from the last heartbeat.
 	changed <-chan struct{}
 
 	began time.Time
-	heard atomic.Int64  // when the coordinator last said something, since began
-	drain chan struct{} // closed when it asks us to leave
+	heard atomic.Int64  // time of the coordinator's last message, since began
+	drain chan struct{} // closed when the coordinator asks us to leave
 }
 
-// newSession reads the welcome. cancel ends the stream.
+// newSession makes a session from the welcome. cancel ends the stream.
 func newSession(l *link, stream coordinatorv1.AssignmentService_StreamAssignmentsClient, w *coordinatorv1.Welcome, cancel func()) *session {
 	stuck := time.AfterFunc(time.Hour, cancel)
 	stuck.Stop()
 	return &session{
-		checker: l.checker, account: l.account, stream: stream, log: l.log,
+		checker: l.checker, quota: l.quota, stream: stream, log: l.log,
 		heartbeat:  clampMillis(w.GetHeartbeatMillis(), defaultHeartbeat, 50*time.Millisecond, time.Minute),
 		lease:      clampMillis(w.GetLeaseMillis(), defaultLease, time.Second, time.Hour),
 		maxResults: clampCount(w.GetMaxResults()),
@@ -75,7 +76,7 @@ func newSession(l *link, stream coordinatorv1.AssignmentService_StreamAssignment
 	}
 }
 
-// clampMillis reads a duration off the wire; 0 is the default.
+// clampMillis limits a duration from the wire; 0 means the default.
 func clampMillis(millis uint32, byDefault, lowest, highest time.Duration) time.Duration {
 	if millis == 0 {
 		return byDefault
@@ -90,8 +91,8 @@ func clampCount(n uint32) int {
 	return int(min(n, maxMaxResults))
 }
 
-// send says everything that is to be said, until the stream ends or has been left in
-// order. ended reports that it has taken the end of the receiver off the channel.
+// send sends all messages, until the stream ends or the departure is complete. ended
+// reports that it has received the receiver's result from the channel.
 func (s *session) send(ctx context.Context, received <-chan error) (ended bool, err error) {
 	leave := departure{session: s, drain: s.drain, shutdown: ctx.Done()}
 	defer leave.stop()
@@ -99,7 +100,8 @@ func (s *session) send(ctx context.Context, received <-chan error) (ended bool, 
 	defer beat.Stop()
 	wait := time.NewTimer(0)
 	defer wait.Stop()
-	// First what is finished, then what we hold: the answer may be that we do not any more.
+	// Finished results go before the first heartbeat, because its answer may be that the
+	// batches are no longer ours.
 	if _, err := s.flush(); err != nil {
 		return false, err
 	}
@@ -111,12 +113,12 @@ func (s *session) send(ctx context.Context, received <-chan error) (ended bool, 
 		if err != nil {
 			return false, err
 		}
-		if leave.begun && (leave.late || s.account.settled()) {
+		if leave.begun && (leave.late || s.quota.settled()) {
 			return s.close(leave.cause, received)
 		}
 		wait.Reset(next)
 		select {
-		case <-s.account.wake:
+		case <-s.quota.wake:
 		case <-wait.C:
 		case <-beat.C:
 			err = s.beat()
@@ -137,14 +139,14 @@ func (s *session) send(ctx context.Context, received <-chan error) (ended bool, 
 	}
 }
 
-// flush sends what is due, and says how long it may sleep.
+// flush sends everything that is due, and returns how long the sender may sleep.
 func (s *session) flush() (time.Duration, error) {
 	for {
-		due, wait := s.account.due(time.Now())
+		due, wait := s.quota.due(time.Now())
 		if !due {
 			return wait, nil
 		}
-		messages, released := s.account.outgoing(time.Now(), s.maxResults)
+		messages, released := s.quota.outgoing(time.Now(), s.maxResults)
 		s.checker.metrics.released.Add(float64(released))
 		for _, m := range messages {
 			if err := s.say(m); err != nil {
@@ -157,8 +159,8 @@ func (s *session) flush() (time.Duration, error) {
 	}
 }
 
-// say sends one message. A coordinator that takes none for long ends the stream: its
-// connection may live while it does not.
+// say sends one message. It ends the stream when the coordinator accepts none for long:
+// the connection may be alive while the coordinator is not.
 func (s *session) say(m *coordinatorv1.StreamAssignmentsRequest) error {
 	s.stuck.Reset(s.patience)
 	err := s.stream.Send(m)
@@ -172,16 +174,16 @@ func (s *session) say(m *coordinatorv1.StreamAssignmentsRequest) error {
 	return nil
 }
 
-// beat says that we live, unless the coordinator seems not to.
+// beat sends a heartbeat, unless the coordinator seems to be dead.
 func (s *session) beat() error {
 	silence := time.Since(s.began) - time.Duration(s.heard.Load())
 	if silence > silentBeats*s.heartbeat {
 		return fmt.Errorf("%w for %s", errSilent, silence.Round(time.Millisecond))
 	}
 	s.changed = s.checker.changed()
-	refs, running, lost := s.account.open(time.Now())
+	refs, running, lost := s.quota.open(time.Now())
 	if lost > 0 {
-		s.log.Warn("results were never acknowledged", "results", lost)
+		s.log.Warn("results never acknowledged", "results", lost)
 	}
 	return s.say(&coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Heartbeat{
 		Heartbeat: &coordinatorv1.Heartbeat{
@@ -192,8 +194,8 @@ func (s *session) beat() error {
 	}})
 }
 
-// close ends the stream in order: we have said everything, and wait a moment for the
-// coordinator to say the same.
+// close ends the stream gracefully: it closes our side, and waits a moment for the
+// coordinator to close its side.
 func (s *session) close(cause error, received <-chan error) (ended bool, err error) {
 	if err := s.stream.CloseSend(); err != nil {
 		return false, fmt.Errorf("close the stream: %w", err)
@@ -208,7 +210,7 @@ func (s *session) close(cause error, received <-chan error) (ended bool, err err
 	}
 }
 
-// receive takes in what the coordinator says, until the stream ends.
+// receive handles the coordinator's messages until the stream ends.
 func (s *session) receive() error {
 	drained := false
 	for {
@@ -226,19 +228,19 @@ func (s *session) receive() error {
 			s.acked(m.ResultsAck)
 		case *coordinatorv1.StreamAssignmentsResponse_HeartbeatAck:
 			if unknown := m.HeartbeatAck.GetUnknownBatches(); len(unknown) > 0 {
-				s.log.Info("batches are in other hands", "batches", len(unknown))
-				s.account.forget(unknown)
+				s.log.Info("batches lost to other checkers", "batches", len(unknown))
+				s.quota.forget(unknown)
 			}
 		case *coordinatorv1.StreamAssignmentsResponse_Revoke:
-			s.account.revoke(m.Revoke.GetBatches(), time.Now())
+			s.quota.revoke(m.Revoke.GetBatches(), time.Now())
 		case *coordinatorv1.StreamAssignmentsResponse_Drain:
 			if !drained {
-				s.log.Info("the coordinator drains", "reason", m.Drain.GetReason())
+				s.log.Info("coordinator draining", "reason", m.Drain.GetReason())
 				close(s.drain)
 				drained = true
 			}
 		default:
-			// A newer coordinator may say what we do not know; it does not need an answer.
+			// A newer coordinator may send unknown messages, which need no answer.
 		}
 	}
 }
@@ -248,7 +250,7 @@ func (s *session) assigned(m *coordinatorv1.Assignments) error {
 	if m.GetLeaseMillis() > 0 {
 		lease = time.Duration(m.GetLeaseMillis()) * time.Millisecond
 	}
-	if err := s.account.assign(m, lease, time.Now()); err != nil {
+	if err := s.quota.assign(m, lease, time.Now()); err != nil {
 		return err
 	}
 	s.checker.startWorkers()
@@ -257,7 +259,7 @@ func (s *session) assigned(m *coordinatorv1.Assignments) error {
 
 func (s *session) acked(m *coordinatorv1.ResultsAck) {
 	reason := reasonOf(m.GetError())
-	n := s.account.ack(refOf(m.GetBatch()), goneBy(reason))
+	n := s.quota.ack(refOf(m.GetBatch()), goneBy(reason))
 	metrics := s.checker.metrics
 	if reason == "" {
 		metrics.accepted.Add(float64(m.GetAccepted()))
@@ -267,11 +269,11 @@ func (s *session) acked(m *coordinatorv1.ResultsAck) {
 		return
 	}
 	metrics.refused.Add(float64(n))
-	s.log.Warn("results were refused", "batch", m.GetBatch().GetBatchId(), "results", n,
+	s.log.Warn("results refused", "batch", m.GetBatch().GetBatchId(), "results", n,
 		"reason", reason, "message", m.GetError().GetMessage())
 }
 
-// reasonOf is the reason of the ErrorInfo in an error of a batch, "" for none.
+// reasonOf returns the reason in the ErrorInfo of a batch's error, "" without an error.
 func reasonOf(e *spb.Status) string {
 	if e == nil {
 		return ""
@@ -284,9 +286,9 @@ func reasonOf(e *spb.Status) string {
 	return "UNKNOWN"
 }
 
-// goneBy says whether a refusal means that the rest of the batch is not wanted either.
-// TERM_STALE does not: a batch has checks of several shards, and one that is void as a
-// whole is revoked.
+// goneBy reports whether a refusal means that the whole batch is lost. TERM_STALE does not:
+// a batch has checks of several shards, and a coordinator revokes a batch that is void as a
+// whole.
 func goneBy(reason string) bool {
 	switch reason {
 	case "BATCH_NOT_CHECKED_OUT", "BATCH_MISMATCH":

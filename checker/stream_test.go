@@ -25,7 +25,7 @@ func refs(batches ...uint64) []*coordinatorv1.BatchRef {
 	return out
 }
 
-// bySeconds is a site whose path says after how many seconds it fails: /5s.
+// bySeconds is a site that fails after the time in its path: /5s.
 func bySeconds(ctx context.Context, t check.Target) check.Observation {
 	d, err := time.ParseDuration(t.URL[strings.LastIndex(t.URL, "/")+1:])
 	if err != nil {
@@ -264,9 +264,9 @@ func TestABatchOverTheCreditIsGivenBackUnseen(t *testing.T) {
 	})
 }
 
-// crowd is two coordinators of which the first has all four places taken, for ten
-// seconds and with batch 1, so that what the second assigns has to wait.
-func crowd(t *testing.T, s *sites, paths ...string) (a, b *talk, r *running) {
+// crowd starts two coordinators. The first takes all four places for ten seconds with batch
+// 1, so that the second one's checks have to wait.
+func crowd(t *testing.T, s *sites, paths ...string) (a, b *session, r *running) {
 	t.Helper()
 	network := rpc.NewMemory()
 	one, first := serve(t, network, "one")
@@ -405,7 +405,7 @@ func TestADrainingCoordinatorIsLeftInOrderAndTriedAgain(t *testing.T) {
 		b.assign(2, "https://e.example/1s")
 		synctest.Wait()
 		drain := &coordinatorv1.StreamAssignmentsResponse{Message: &coordinatorv1.StreamAssignmentsResponse_Drain{Drain: &coordinatorv1.Drain{Reason: "deploy"}}}
-		for _, k := range []*talk{a, a, b} { // said twice does no harm
+		for _, k := range []*session{a, a, b} { // said twice does no harm
 			k.say(drain)
 		}
 		b.leaving()

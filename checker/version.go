@@ -6,14 +6,14 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 )
 
-// The protocol versions that this package speaks. minVersion is also the one that a
-// coordinator is offered which knows no ranges: it speaks none but version 1.
+// The protocol versions that this package speaks. minVersion is also the offer to a
+// coordinator that does not know ranges: such a one speaks only version 1.
 const (
 	minVersion = 1
 	maxVersion = 1
 )
 
-// spoken is our range in words.
+// spoken returns our range in words.
 func spoken() string {
 	if minVersion == maxVersion {
 		return fmt.Sprintf("%d", maxVersion)
@@ -21,8 +21,8 @@ func spoken() string {
 	return fmt.Sprintf("%d to %d", minVersion, maxVersion)
 }
 
-// chosen is the version of the session that w begins. A coordinator that knows no
-// ranges takes what it was offered.
+// chosen returns the version of the session that w begins. A coordinator that does not
+// know ranges accepts the offer.
 func chosen(w *coordinatorv1.Welcome) uint32 {
 	if v := w.GetProtocolVersion(); v != 0 {
 		return v
@@ -30,7 +30,7 @@ func chosen(w *coordinatorv1.Welcome) uint32 {
 	return minVersion
 }
 
-// admit refuses a session in a version that we do not speak.
+// admit refuses a session with a version that we do not speak.
 func admit(w *coordinatorv1.Welcome) error {
 	if v := chosen(w); v < minVersion || v > maxVersion {
 		return fmt.Errorf("%w: the coordinator chose %d, this checker speaks %s", errVersion, v, spoken())
@@ -38,7 +38,7 @@ func admit(w *coordinatorv1.Welcome) error {
 	return nil
 }
 
-// otherVersion is the error of a coordinator that speaks no version of ours, in words.
+// otherVersion returns the error for a coordinator that speaks none of our versions.
 func otherVersion(theirs map[string]string, err error) error {
 	return fmt.Errorf("%w: the coordinator speaks %s to %s, this checker %s; upgrade the older one: %w", errVersion,
 		theirs["min_protocol_version"], theirs["max_protocol_version"], spoken(), err)

@@ -72,10 +72,10 @@ func TestACoordinatorOfOtherVersionsIsTriedSeldomUntilItIsUpgraded(t *testing.T)
 		}
 		begin, tries := time.Now(), 0
 		for time.Since(begin) < 10*time.Minute {
-			(<-c.talks).end <- st.Err()
+			(<-c.sessions).end <- st.Err()
 			tries++
 		}
-		// 5 s apart on average, when it has found out.
+		// Once it knows, it tries every 5 s on average.
 		if tries < 60 || tries > 240 {
 			t.Errorf("%d tries in ten minutes", tries)
 		}

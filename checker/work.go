@@ -11,37 +11,37 @@ import (
 	"github.com/Automattic/jetmon/internal/check/checkpb"
 )
 
-// startWorkers sees that checks which wait are run, as far as there is room.
+// startWorkers starts workers for the waiting checks, up to the limit.
 func (c *Checker) startWorkers() {
-	for range c.ledger.hire() {
+	for range c.inFlight.hire() {
 		c.workers.Go(c.work)
 	}
 }
 
-// work runs one check after the other until none waits.
+// work runs one check after another until none waits.
 func (c *Checker) work() {
 	now := time.Now()
 	for {
-		j, ok := c.ledger.next(now)
+		j, ok := c.inFlight.next(now)
 		if !ok {
 			return
 		}
 		seen := c.check(j.assignment)
 		now = time.Now()
 		if c.base.Err() != nil {
-			// What a probe saw that we cut ourselves says nothing about the site.
-			c.ledger.giveUp(j, now)
+			// We cut this probe ourselves, so its observation tells nothing about the site.
+			c.inFlight.giveUp(j, now)
 			continue
 		}
 		switch seen.Outcome {
 		case check.OutcomeDown:
 			c.doubt()
 		case check.OutcomeUp:
-			seen.Headers = nil // they explain failures; on the way they would cost more than the rest
+			seen.Headers = nil // they only explain failures, and would be most of the message
 		}
 		c.metrics.checks.Count(seen.Outcome)
 		urgent := seen.Outcome != check.OutcomeUp
-		c.ledger.finish(j, &coordinatorv1.Result{
+		c.inFlight.finish(j, &coordinatorv1.Result{
 			SiteId:      j.assignment.GetSiteId(),
 			Sequence:    j.assignment.GetSequence(),
 			Observation: checkpb.ObservationToProto(seen),
@@ -49,8 +49,8 @@ func (c *Checker) work() {
 	}
 }
 
-// check runs one assignment. Whatever is wrong with it is an observation too, as only
-// an answer closes the check at the coordinator.
+// check runs one assignment. It reports a faulty assignment as an observation, too, as only
+// a result closes the check at the coordinator.
 func (c *Checker) check(a *coordinatorv1.Assignment) check.Observation {
 	target, err := checkpb.TargetFromProto(a.GetTarget())
 	if err != nil {
@@ -65,13 +65,13 @@ func (c *Checker) check(a *coordinatorv1.Assignment) check.Observation {
 	return c.probe(c.base, target)
 }
 
-// probe survives a prober that panics: one strange site must not end the process.
+// probe recovers from a prober that panics: one strange site must not end the process.
 func (c *Checker) probe(ctx context.Context, t check.Target) (seen check.Observation) {
 	c.metrics.inFlight.Inc()
 	defer func() {
 		c.metrics.inFlight.Dec()
 		if p := recover(); p != nil {
-			c.log.Error("a probe panicked", "url", t.URL, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			c.log.Error("probe panicked", "url", t.URL, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			seen = check.Observation{Outcome: check.OutcomeUnknown, Reason: "internal_error", Detail: "the checker failed, not the site"}
 		}
 	}()

@@ -16,11 +16,11 @@ import (
 )
 
 const (
-	// keepFor is how long an answer is given again to the same request id.
+	// keepFor is how long an answer is kept for repetitions of its request.
 	keepFor = time.Minute
-	// Answers are forgotten earlier, oldest first, when there are too many of them or
-	// they are too large: memory is bounded, and a repeated question is only a second
-	// check. Who repeats a question does so within seconds, when a connection broke.
+	// Answers are dropped earlier, oldest first, when they are too many or too large. This
+	// limits memory; at worst a repetition causes a second check. Repetitions come within
+	// seconds, after a broken connection.
 	maxAnswers     = 4096
 	maxAnswerBytes = 2 << 20
 
@@ -32,53 +32,54 @@ type flight struct {
 	id     string
 	digest [sha256.Size]byte
 
-	// ctx is the check's; cancel is safe to call at any time.
+	// ctx is the context of the check; cancel is safe to call at any time.
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
-	// done is closed when answer or err stands.
+	// done is closed when answer or err is final.
 	done   chan struct{}
 	answer *veriflierv1.VerifyResponse
 	err    error
 
-	// The rest is guarded by answers.mu.
+	// answers.mu guards the fields below.
 	waiters int
 	ended   bool
 }
 
-// kept is an answer that may be asked for again, as bytes: a tenth of what it takes as
-// a message beside its flight.
+// kept is an answer kept for repetitions of its request. It is encoded, because that takes
+// a tenth of the memory of a message and its flight.
 type kept struct {
 	id     string
 	digest [sha256.Size]byte
 	wire   []byte
 	ended  time.Time
-	next   *kept // the one that ended after it
+	next   *kept // the next answer in order of age
 }
 
-// answers knows the running checks and the answers of the last minute by request id.
-// Nothing in it waits: the lock is held for map operations only.
+// answers holds the running checks and the answers of the last minute by request id. None of
+// its methods waits: it holds the lock only for map operations.
 type answers struct {
 	limit int
-	// running is added to under mu only, and never after close: Wait may follow it.
+	// Invariant: running.Add is called only under mu and never after close, so that Wait may
+	// follow close.
 	running sync.WaitGroup
 
 	mu     sync.Mutex
 	closed bool
-	count  int // of running flights
+	count  int // number of running flights
 	flying map[string]*flight
 	kept   map[string]*kept
-	// oldest and newest are the ends of the list of all that are kept.
+	// oldest and newest are the ends of the list of kept answers.
 	oldest, newest *kept
-	bytes          int // wire size of all that are kept
+	bytes          int // total wire size of the kept answers
 }
 
 func newAnswers(limit int) *answers {
 	return &answers{limit: limit, flying: make(map[string]*flight), kept: make(map[string]*kept)}
 }
 
-// join finds the flight of a request, or makes one that the caller must start. Who
-// joined must leave.
+// join finds the flight of a request, or makes one that the caller must start. Every caller
+// that joins must call leave.
 func (a *answers) join(base context.Context, id string, digest [sha256.Size]byte, now time.Time) (f *flight, started bool, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -116,7 +117,7 @@ func anotherTarget() error {
 	return fault.InvalidField("request_id", "was given with another target within the last minute")
 }
 
-// flight is one that has ended with the answer.
+// flight returns a flight that has ended with the kept answer.
 func (k *kept) flight() (*flight, error) {
 	answer := new(veriflierv1.VerifyResponse)
 	if err := proto.Unmarshal(k.wire, answer); err != nil {
@@ -127,8 +128,8 @@ func (k *kept) flight() (*flight, error) {
 	return f, nil
 }
 
-// leave takes a waiter away. The last one to leave a running check ends it, and its id
-// is free again.
+// leave removes a waiter. The last one to leave a running check cancels it, and frees its
+// request id.
 func (a *answers) leave(f *flight) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -142,7 +143,7 @@ func (a *answers) leave(f *flight) {
 	}
 }
 
-// end gives the result to all who wait, and keeps an answer for those who ask again.
+// end passes the result to all waiters, and keeps an answer for repetitions.
 func (a *answers) end(f *flight, answer *veriflierv1.VerifyResponse, err error, now time.Time) {
 	var wire []byte
 	if err == nil {
@@ -178,7 +179,7 @@ func (a *answers) keep(k *kept) {
 	a.newest = k
 }
 
-// forget drops the answers that are too old or too many.
+// forget drops answers that are too old, and the oldest of too many.
 func (a *answers) forget(now time.Time) {
 	for k := a.oldest; k != nil; k = a.oldest {
 		if len(a.kept) <= maxAnswers && a.bytes <= maxAnswerBytes && now.Sub(k.ended) < keepFor {

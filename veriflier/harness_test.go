@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// prober is a fake whose sites behave as its function says. It counts.
+// prober is a fake whose function determines what sites do. It counts its calls.
 type prober struct {
 	answer func(context.Context, check.Target) check.Observation
 
@@ -61,7 +61,7 @@ func up(context.Context, check.Target) check.Observation {
 	return check.Observation{Outcome: check.OutcomeUp, HTTPStatus: 200, Phase: check.PhaseDone}
 }
 
-// takes is a site that answers after d, if the check lives that long.
+// takes is a site that answers after d, if the check lasts that long.
 func takes(d time.Duration) func(context.Context, check.Target) check.Observation {
 	return func(ctx context.Context, t check.Target) check.Observation {
 		timeout := time.NewTimer(min(d, t.Timeout))
@@ -77,7 +77,7 @@ func takes(d time.Duration) func(context.Context, check.Target) check.Observatio
 	}
 }
 
-// role is a veriflier that runs, and a client of it.
+// role is a running veriflier and a client of it.
 type role struct {
 	veriflierv1.VeriflierServiceClient
 	*veriflier.Veriflier
@@ -133,7 +133,7 @@ func request(id string) *veriflierv1.VerifyRequest {
 	return &veriflierv1.VerifyRequest{RequestId: id, Target: &checkv1.Target{Url: "https://example.com/"}}
 }
 
-// answered is the result of a call that was made in the background.
+// answered is the result of a call in the background.
 type answered struct {
 	*veriflierv1.VerifyResponse
 	err error

@@ -6,7 +6,7 @@ import (
 	"github.com/Automattic/jetmon/internal/obs"
 )
 
-// metrics of one veriflier. There is never a label of a site.
+// metrics are the metrics of one veriflier. They never have a label per site.
 type metrics struct {
 	checks                    obs.Outcomes
 	joined, refused, canceled prometheus.Counter

@@ -17,7 +17,7 @@ func TestRealSitesOverARealNetwork(t *testing.T) {
 	t.Parallel()
 	works, fails, private := fakesite.New(t), fakesite.New(t), fakesite.New(t)
 	fails.SetStatus(503)
-	// The first two are exceptions from the address policy; the third is not.
+	// The first two are exceptions to the address policy; the third is not.
 	p, err := probe.New(probe.Options{Allowed: []netip.AddrPort{works.Addr(), fails.Addr()}})
 	if err != nil {
 		t.Fatal(err)

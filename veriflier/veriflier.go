@@ -22,36 +22,36 @@ import (
 	"github.com/Automattic/jetmon/internal/selfcheck"
 )
 
-// Prober checks one target; internal/probe has the real one.
+// Prober probes one target; internal/probe has the real one.
 type Prober interface {
 	Probe(ctx context.Context, t check.Target) check.Observation
 }
 
 // Options of a Veriflier.
 type Options struct {
-	// Name of this veriflier, as coordinators have it configured. It is in every answer.
+	// Name is the name of this veriflier in the coordinators' configuration. Every answer
+	// contains it.
 	Name string
-	// Region where it stands; an open set of names.
+	// Region is the veriflier's region; the set of regions is open.
 	Region string
-	// Listeners to answer on, at least one. Run closes them.
+	// Listeners are the listeners to serve on, at least one. Run closes them.
 	Listeners []net.Listener
-	// Server says how to serve. Name, Log and Metrics may be left out; Ready and the
-	// validation of requests are ours.
+	// Server configures the server. Name, Log and Metrics are optional; New sets Ready and
+	// Validate.
 	Server rpc.ServerOptions
 	// Prober runs the checks.
 	Prober Prober
-	// SelfCheck tells how our own connectivity is; nil means that nothing is measured.
-	// Run runs it.
+	// SelfCheck measures our own connectivity; nil means no measurement. Run runs it.
 	SelfCheck *selfcheck.Monitor
 	// MaxInFlight is how many checks may run at once; 0 means 500.
 	MaxInFlight int
-	// Log of the role; nil is silence.
+	// Log is the role's log; nil discards it.
 	Log *slog.Logger
-	// Metrics of the role; nil counts nothing that anyone can see.
+	// Metrics exports the role's metrics; nil exports none.
 	Metrics prometheus.Registerer
 }
 
-// withDefaults fills in what may be left out, but for the server's log: it is ours.
+// withDefaults fills in the defaults, except for the server's log, which New sets.
 func (o Options) withDefaults() Options {
 	o.MaxInFlight = cmp.Or(o.MaxInFlight, defaultInFlight)
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
@@ -65,17 +65,17 @@ func (o Options) withDefaults() Options {
 
 const defaultInFlight = 500
 
-// cutAfter is how long checks may run on after the end of Run's context: a little less
-// than the server waits for its calls, so that they end with an answer.
+// cutAfter is how long checks may continue after the end of Run's context: a little less
+// than the server waits for its calls, so that the calls end with an answer.
 const cutAfter = rpc.StopTimeout - time.Second
 
-// errAbandoned is why a check is cut when its last caller has gone.
+// errAbandoned is the cause for cutting a check when its last caller has gone.
 var errAbandoned = errors.New("nobody waits for the check any more")
 
-// draining is what a caller reads whose check was cut, or not begun, by the end of Run.
+// draining is the error for the callers of checks that the end of Run cut or prevented.
 func draining() error { return fault.New(fault.Unavailable, "the veriflier is draining") }
 
-// Veriflier is the role.
+// Veriflier is the veriflier role.
 type Veriflier struct {
 	name, region, instance string
 
@@ -87,13 +87,13 @@ type Veriflier struct {
 	metrics   *metrics
 
 	answers *answers
-	// base is the context that checks live under, not their caller's, as a check may
-	// have several callers; cut ends it.
+	// base is the context of all checks, instead of their caller's, as a check may have
+	// several callers; cut ends it.
 	base context.Context
 	cut  context.CancelCauseFunc
 }
 
-// New makes a Veriflier, or says what is wrong with the options. It opens nothing.
+// New makes a Veriflier, or returns an error for wrong options. It opens nothing yet.
 func New(o Options) (*Veriflier, error) {
 	switch {
 	case o.Name == "":
@@ -128,22 +128,22 @@ func New(o Options) (*Veriflier, error) {
 	return v, nil
 }
 
-// Ready says why the veriflier is no witness now; nil when it is one. It answers calls
-// meanwhile, and says in each answer what is wrong with it.
+// Ready returns the reason why the veriflier's votes do not count now, or nil. It still
+// answers calls meanwhile, and every answer contains the self-check.
 func (v *Veriflier) Ready() error {
 	if v.selfCheck == nil {
 		return nil
 	}
 	if self := v.selfCheck.Report(); !self.Healthy {
-		return fmt.Errorf("its anchors do not answer, so it is no witness: %s", self.Detail)
+		return fmt.Errorf("its anchors do not answer, so its votes do not count: %s", self.Detail)
 	}
 	return nil
 }
 
-// Run answers until ctx ends, then lets the running checks end for a few seconds. It
-// returns nil after an orderly end. A Veriflier runs once.
+// Run serves until ctx ends, and then gives the running checks a few seconds to finish. It
+// returns nil after an orderly stop. A Veriflier runs once.
 func (v *Veriflier) Run(ctx context.Context) error {
-	v.log.Info("veriflier answers", "region", v.region, "address", v.listeners[0].Addr().String(), "instance", v.instance)
+	v.log.Info("started", "role", "veriflier", "region", v.region, "address", v.listeners[0].Addr().String(), "instance", v.instance)
 	served := make(chan struct{})
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -154,7 +154,7 @@ func (v *Veriflier) Run(ctx context.Context) error {
 		return nil
 	})
 	if v.selfCheck != nil {
-		// It outlives ctx: checks that are still running need it for their answers.
+		// The self-check outlives ctx: checks that still run need it for their answers.
 		watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 		group.Go(func() error { return v.selfCheck.Run(watching) })
 		group.Go(func() error {
@@ -171,11 +171,11 @@ func (v *Veriflier) Run(ctx context.Context) error {
 	v.answers.close()
 	v.cut(draining())
 	v.answers.running.Wait()
-	v.log.Info("veriflier ended", "error", err)
+	v.log.Info("stopped", "role", "veriflier")
 	return err
 }
 
-// guardDrain cuts the checks that are still running a while after ctx ended.
+// guardDrain cuts the checks that still run cutAfter the end of ctx.
 func (v *Veriflier) guardDrain(ctx context.Context, served <-chan struct{}) {
 	select {
 	case <-ctx.Done():

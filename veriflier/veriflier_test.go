@@ -257,7 +257,7 @@ func TestACallerThatGoesAwayEndsTheCheckOnlyWhenItWasTheLast(t *testing.T) {
 		if a := <-stays; a.err != nil || a.GetObservation().GetOutcome() != checkv1.Outcome_OUTCOME_UP {
 			t.Errorf("who stayed got %v", a)
 		}
-		// What a cut check saw is nobody's answer: the same question is asked afresh.
+		// The result of a check that was cut is not kept: the same request starts a new one.
 		a, err := r.Verify(t.Context(), request("alone"))
 		if err != nil || a.GetObservation().GetOutcome() != checkv1.Outcome_OUTCOME_UP {
 			t.Errorf("asked again: %v, %v", a, err)
@@ -416,7 +416,7 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 	}
 }
 
-// lineCut is a prober of a node whose anchor and sites are all behind one line.
+// lineCut is the prober of a node whose anchor and sites are all behind one line.
 func lineCut(cut *atomic.Bool) *prober {
 	return &prober{answer: func(ctx context.Context, target check.Target) check.Observation {
 		if cut.Load() || strings.Contains(target.URL, "down") {
@@ -464,7 +464,8 @@ func TestAVoteAgainstASiteCarriesAControlOfTheSameMoment(t *testing.T) {
 	})
 }
 
-// The caller must read that we are not well, not that we were too slow to say so.
+// TestAControlEndsBeforeTheCallersDeadline shows that the caller learns that the veriflier is
+// unhealthy, and not that it was too slow.
 func TestAControlEndsBeforeTheCallersDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

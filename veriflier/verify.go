@@ -20,23 +20,23 @@ import (
 const (
 	maxRequestIDBytes = 128
 
-	// A check ends by a share of the time left, at most maxMargin, before its call does,
-	// so that the caller reads what the check saw and not that the call took too long.
+	// A check ends before its call does, by 1/marginShare of the remaining time but at most
+	// maxMargin, so that the caller gets the observation and not a time-out.
 	marginShare = 20
 	maxMargin   = 100 * time.Millisecond
 
-	// overrun is what a prober gets beyond its budget before its context ends too.
+	// overrun is how long a prober may exceed its budget before its context ends, too.
 	overrun = 500 * time.Millisecond
 )
 
-// service is what gRPC calls. It is not Veriflier itself, so that the role's methods
-// are its users' only.
+// service implements the gRPC service. It is not Veriflier itself, so that Veriflier has
+// only the role's own methods.
 type service struct {
 	veriflierv1.UnimplementedVeriflierServiceServer
 	veriflier *Veriflier
 }
 
-// Verify checks one target now, or finds the check that the same request began.
+// Verify checks one target now, or joins the check that the same request started.
 func (s service) Verify(ctx context.Context, req *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
 	return s.veriflier.verify(ctx, req)
 }
@@ -91,7 +91,7 @@ func validRequestID(id string) error {
 	return nil
 }
 
-// digestOf tells whether two requests ask for the same check.
+// digestOf returns a digest that is equal for requests for the same check.
 func digestOf(req *veriflierv1.VerifyRequest) ([sha256.Size]byte, error) {
 	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(req.GetTarget())
 	if err != nil {
@@ -100,8 +100,8 @@ func digestOf(req *veriflierv1.VerifyRequest) ([sha256.Size]byte, error) {
 	return sha256.Sum256(b), nil
 }
 
-// budgetOf is how long the check may take, and whether that is what the target asks
-// for and not only what the caller's deadline leaves.
+// budgetOf returns how long the check may take. whole reports whether that is the target's
+// timeout, and not only the time that the caller's deadline leaves.
 func budgetOf(ctx context.Context, t check.Target) (budget time.Duration, whole bool) {
 	asked := t.Timeout
 	if asked == 0 {
@@ -111,12 +111,13 @@ func budgetOf(ctx context.Context, t check.Target) (budget time.Duration, whole 
 	if end := answerBy(ctx); !end.IsZero() {
 		budget = max(min(asked, time.Until(end)), time.Millisecond)
 	}
-	// A caller who counts the target's timeout only, and no way there and back, is
-	// close enough to it.
+	// A caller whose deadline is the target's timeout, without the time for the round trip,
+	// is close enough.
 	return budget, budget >= asked*9/10
 }
 
-// answerBy is when the caller must have its answer to read it; zero when it does not say.
+// answerBy returns when the answer must be sent to reach the caller in time; zero without a
+// deadline.
 func answerBy(ctx context.Context) time.Time {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -126,11 +127,11 @@ func answerBy(ctx context.Context) time.Time {
 	return deadline.Add(-min(left/marginShare, maxMargin))
 }
 
-// flightPlan is what the caller's deadline leaves for a check.
+// flightPlan holds the limits that the caller's deadline sets for a check.
 type flightPlan struct {
-	// whole says that the check has the time that the target asks for.
+	// whole is true when the check has the target's full timeout.
 	whole bool
-	// answerBy is when its answer must be there; zero when any time will do.
+	// answerBy is when its answer must be sent; zero means any time.
 	answerBy time.Time
 }
 
@@ -151,7 +152,7 @@ func (v *Veriflier) fly(f *flight, t check.Target, plan flightPlan) {
 		self = v.testify(f.ctx, seen, plan.answerBy)
 	}
 	if cause := context.Cause(f.ctx); cause != nil {
-		// What a check saw that was cut is no opinion.
+		// The observation of a check that was cut is no opinion.
 		v.metrics.canceled.Inc()
 		v.answers.end(f, nil, cause, time.Now())
 		return
@@ -168,8 +169,8 @@ func (v *Veriflier) fly(f *flight, t check.Target, plan flightPlan) {
 	}, nil, time.Now())
 }
 
-// testify says how our own connectivity is. A failure is a charge against the site, so
-// that it is measured anew in the same moment: it may be ours.
+// testify returns the self-check for an answer. After a failure it measures again in the
+// same moment, because the failure may be our own.
 func (v *Veriflier) testify(ctx context.Context, seen check.Observation, by time.Time) check.SelfCheck {
 	switch {
 	case v.selfCheck == nil:
@@ -185,9 +186,9 @@ func (v *Veriflier) testify(ctx context.Context, seen check.Observation, by time
 	return v.selfCheck.Control(ctx, seen)
 }
 
-// cutShort turns a failure into "cannot tell" when the caller's deadline, and not the
-// target's timeout, ended the check: a site that is slow must not be voted down
-// because a coordinator was late.
+// cutShort turns a failure into UNKNOWN when the caller's deadline, and not the target's
+// timeout, ended the check: a slow site must not get a DOWN vote because a coordinator was
+// late.
 func cutShort(seen check.Observation, budget time.Duration) check.Observation {
 	seen.Outcome = check.OutcomeUnknown
 	seen.Reason = "caller_deadline"
@@ -196,11 +197,11 @@ func cutShort(seen check.Observation, budget time.Duration) check.Observation {
 	return seen
 }
 
-// probe survives a prober that panics: one strange site must not end the process.
+// probe recovers from a prober that panics: one strange site must not end the process.
 func (v *Veriflier) probe(ctx context.Context, t check.Target) (seen check.Observation) {
 	defer func() {
 		if p := recover(); p != nil {
-			v.log.Error("a probe panicked", "url", t.URL, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			v.log.Error("probe panicked", "url", t.URL, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			seen = check.Observation{Outcome: check.OutcomeUnknown, Reason: "internal_error", Detail: "the veriflier failed, not the site"}
 		}
 	}()

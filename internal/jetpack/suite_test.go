@@ -39,7 +39,7 @@ func connected() fakejetpack.Options {
 	return fakejetpack.Options{Tokens: signature.Keyring{Blog: blogToken, Users: map[int64]string{3: userToken}}}
 }
 
-// serve starts a handler and gives its URL, ending in a slash.
+// serve starts a handler and returns its URL, which ends in a slash.
 func serve(t testing.TB, h http.Handler) string {
 	t.Helper()
 	s := httptest.NewServer(h)

@@ -10,19 +10,19 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Answer is what the name server says to one question.
+// Answer is the name server's answer to one question.
 type Answer struct {
-	// Addrs are given as A or AAAA, as was asked.
+	// Addrs are the addresses for the answer to A or AAAA, whichever the question asks for.
 	Addrs []string
-	// Records are further records in zone file notation, given to any question.
+	// Records are further records in zone file notation, for any question.
 	Records []string
-	// TTL of the addresses, in seconds; 0 is 0.
+	// TTL is the TTL of the addresses in seconds; 0 means 0.
 	TTL uint32
-	// Rcode is dns.RcodeSuccess when nothing else is said.
+	// Rcode is the response code; the zero value is dns.RcodeSuccess.
 	Rcode int
-	// Silent gives no answer at all.
+	// Silent means no answer at all.
 	Silent bool
-	// Cut answers over UDP with the truncation bit and nothing else.
+	// Cut answers over UDP with only the truncation bit.
 	Cut bool
 	// Only restricts the answer to one type, dns.TypeA or dns.TypeAAAA; the other gets
 	// no data.
@@ -31,8 +31,8 @@ type Answer struct {
 	Raw []byte
 }
 
-// DNS is a name server on loopback, over UDP and TCP, that answers by script. What it
-// was not told about does not exist.
+// DNS is a name server on loopback, over UDP and TCP, that answers by script. Names without
+// a script do not exist.
 type DNS struct {
 	addr string
 
@@ -87,11 +87,11 @@ func listenBoth(t testing.TB) (net.PacketConn, net.Listener) {
 	return nil, nil
 }
 
-// Addr is the name server's HOST:PORT.
+// Addr returns the name server's HOST:PORT.
 func (d *DNS) Addr() string { return d.addr }
 
-// Set says how a name is answered: the first question of each type gets the first
-// answer, and so on; the last is repeated.
+// Set sets the answers for a name: the first question of each type gets the first answer,
+// and so on; the last is repeated.
 func (d *DNS) Set(name string, answers ...Answer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -103,7 +103,7 @@ func (d *DNS) Set(name string, answers ...Answer) {
 	}
 }
 
-// Host gives a name addresses.
+// Host sets the addresses of a name.
 func (d *DNS) Host(name string, addrs ...string) { d.Set(name, Answer{Addrs: addrs}) }
 
 // Questions counts the questions for a name and type.
@@ -122,7 +122,7 @@ func (d *DNS) OverTCP() int {
 
 func canonical(name string) string { return strings.ToLower(dns.Fqdn(name)) }
 
-// next takes the answer to a question from the script.
+// next returns the answer to a question from the script.
 func (d *DNS) next(q dns.Question, tcp bool) Answer {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// hold binds a port without listening: connections are refused, and nobody else gets it.
+// hold binds a port without listening: the kernel refuses connections, and no other process
+// can have the port.
 func hold(addr netip.AddrPort) (socket, error) {
 	var to syscall.Sockaddr
 	family := syscall.AF_INET
@@ -39,7 +40,7 @@ func hold(addr netip.AddrPort) (socket, error) {
 // socket is a bare descriptor.
 type socket int
 
-// Close gives the port free.
+// Close frees the port.
 func (s socket) Close() error { return syscall.Close(int(s)) }
 
 func (s socket) addr() (netip.AddrPort, error) {
@@ -53,7 +54,7 @@ func (s socket) addr() (netip.AddrPort, error) {
 	return netip.AddrPort{}, err
 }
 
-// Unbound gives a loopback address where connections are refused until the test ends.
+// Unbound returns a loopback address that refuses connections until the test ends.
 func Unbound(t testing.TB, at netip.AddrPort) netip.AddrPort {
 	t.Helper()
 	s, err := hold(at)
@@ -68,8 +69,8 @@ func Unbound(t testing.TB, at netip.AddrPort) netip.AddrPort {
 	return addr
 }
 
-// Blackhole gives a loopback address where connection requests get no answer at all: it
-// listens, but its queue is full.
+// Blackhole returns a loopback address at which connection requests get no answer at all:
+// it listens, but its queue is full.
 func Blackhole(t testing.TB, at netip.AddrPort) netip.AddrPort {
 	t.Helper()
 	s, err := hold(at)
@@ -96,5 +97,5 @@ func Blackhole(t testing.TB, at netip.AddrPort) netip.AddrPort {
 	return addr
 }
 
-// silent drops what the HTTP server says about broken connections: they are wanted.
+// silent drops the HTTP server's log lines about broken connections, which are intended.
 func silent() *log.Logger { return log.New(io.Discard, "", 0) }

@@ -16,64 +16,64 @@ import (
 	"time"
 )
 
-// Variant is how the TLS of a site is.
+// Variant selects the certificate and TLS behaviour of a site.
 type Variant int
 
-// The variants. All but SelfSigned and UnknownIssuer come from the authority that
-// Site.Roots holds.
+// The variants. All except SelfSigned and UnknownIssuer have a certificate from the
+// authority in Site.Roots.
 const (
 	// Valid is a leaf from an intermediate from a known root, with 90 days to go.
 	Valid Variant = iota
 	// Expiring has ten days to go.
 	Expiring
-	// Expired ended yesterday.
+	// Expired is a certificate that expired yesterday.
 	Expired
-	// NotYetValid begins tomorrow.
+	// NotYetValid is a certificate that becomes valid tomorrow.
 	NotYetValid
-	// SelfSigned is signed by nobody else.
+	// SelfSigned is a self-signed certificate.
 	SelfSigned
-	// UnknownIssuer comes from a root that nobody knows.
+	// UnknownIssuer is a certificate from an unknown root.
 	UnknownIssuer
-	// WrongHost is for another name.
+	// WrongHost is a certificate for another name.
 	WrongHost
-	// TLS10 is valid, but the server speaks TLS 1.0 only.
+	// TLS10 is valid, but the server speaks only TLS 1.0.
 	TLS10
-	// TLS11 is valid, but the server speaks TLS 1.1 only.
+	// TLS11 is valid, but the server speaks only TLS 1.1.
 	TLS11
-	// TLS12 is valid, but the server speaks TLS 1.2 only.
+	// TLS12 is valid, but the server speaks only TLS 1.2.
 	TLS12
-	// ClientCertificate asks for a certificate of the client.
+	// ClientCertificate is a server that asks for a client certificate.
 	ClientCertificate
-	// NoCommonCipher leaves no way to agree.
+	// NoCommonCipher is a server that shares no cipher suite with clients.
 	NoCommonCipher
-	// MissingIntermediate sends the leaf alone.
+	// MissingIntermediate is a server that sends only the leaf.
 	MissingIntermediate
-	// ExpiredIntermediate has a good leaf from an intermediate that ended yesterday.
+	// ExpiredIntermediate is a good leaf from an intermediate that expired yesterday.
 	ExpiredIntermediate
 	// WrongUsage is a certificate for clients.
 	WrongUsage
 	// BadResumption is valid, but the server fails when a session is resumed.
 	BadResumption
-	// UnknownCritical has a critical extension that nobody knows.
+	// UnknownCritical is a certificate with an unknown critical extension.
 	UnknownCritical
-	// Constrained comes from an issuer that may issue for other names only.
+	// Constrained is a certificate from an issuer that may issue only for other names.
 	Constrained
-	// NotAnIssuer comes from a certificate that may not issue others.
+	// NotAnIssuer is a certificate issued by one that may not issue others.
 	NotAnIssuer
 )
 
-// certName is the host that the certificates are for, with any name directly under it and
-// beside 127.0.0.1 and ::1.
+// certName is the host of the certificates, which are also for any name directly under it,
+// for 127.0.0.1 and for ::1.
 const certName = "example.test"
 
-// NewTLS starts a site with TLS on 127.0.0.1 that answers 200. Its URL has the address
-// for a host; use At for a name.
+// NewTLS starts a TLS site on 127.0.0.1 that answers 200. The host in its URL is the
+// address; use At for a name.
 func NewTLS(t testing.TB, v Variant) *Site {
 	t.Helper()
 	return NewTLSOn(t, v, netip.MustParseAddrPort("127.0.0.1:0"))
 }
 
-// NewTLSOn starts a site with TLS on a loopback address.
+// NewTLSOn starts a TLS site on a loopback address.
 func NewTLSOn(t testing.TB, v Variant, addr netip.AddrPort) *Site {
 	t.Helper()
 	config, roots := v.config(t)
@@ -82,13 +82,13 @@ func NewTLSOn(t testing.TB, v Variant, addr netip.AddrPort) *Site {
 	return s
 }
 
-// At puts a name into the site's URL and gives the site.
+// At puts a name into the site's URL and returns the site.
 func (s *Site) At(name string) *Site {
 	s.name = name
 	return s
 }
 
-// Roots is what a client must trust to find a Valid site valid.
+// Roots returns the roots that a client must trust to accept a Valid site.
 func (s *Site) Roots() *x509.CertPool { return s.roots }
 
 func (v Variant) config(t testing.TB) (*tls.Config, *x509.CertPool) {
@@ -122,7 +122,7 @@ func (v Variant) config(t testing.TB) (*tls.Config, *x509.CertPool) {
 			return nil, errors.New("fakesite: no resumption")
 		}
 	case NoCommonCipher:
-		// An RSA suite with a key that is not RSA.
+		// This is an RSA suite with a key that is not RSA.
 		c.MaxVersion = tls.VersionTLS12
 		c.CipherSuites = []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}
 	}
@@ -188,7 +188,7 @@ func ca(name string, now time.Time) *x509.Certificate {
 	}
 }
 
-// issue makes a key and a certificate; without an issuer it signs itself.
+// issue makes a key and a certificate; without an issuer it is self-signed.
 func issue(t testing.TB, issuer *tls.Certificate, c *x509.Certificate) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

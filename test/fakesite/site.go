@@ -42,14 +42,14 @@ type Site struct {
 	mu       sync.Mutex
 	mode     mode
 	listener net.Listener
-	// held keeps the port while connections are refused.
+	// held keeps the port while the site refuses connections.
 	held  io.Closer
 	conns map[net.Conn]struct{}
 	log   []Request
 	count map[string]int
 }
 
-// mode is how a site behaves. With conn it has the connection to itself.
+// mode is the behaviour of a site: conn handles raw connections, handler requests.
 type mode struct {
 	handler http.Handler
 	conn    func(net.Conn)
@@ -89,7 +89,7 @@ func start(t testing.TB, addr netip.AddrPort, config *tls.Config) *Site {
 	return s
 }
 
-// URL is the site's address as a URL that ends in a slash.
+// URL returns the site's address as a URL that ends in a slash.
 func (s *Site) URL() string {
 	scheme, host := "http://", s.addr.String()
 	if s.tls != nil {
@@ -101,10 +101,10 @@ func (s *Site) URL() string {
 	return scheme + host + "/"
 }
 
-// Addr is where the site listens.
+// Addr returns the address on which the site listens.
 func (s *Site) Addr() netip.AddrPort { return s.addr }
 
-// Port is the port that the site listens on.
+// Port returns the port on which the site listens.
 func (s *Site) Port() uint16 { return s.addr.Port() }
 
 // SetStatus makes the site answer with a status and a short body.
@@ -118,7 +118,7 @@ func (s *Site) SetPage(code int, body string) {
 	})
 }
 
-// SetHandler makes the site answer by a function.
+// SetHandler makes the site answer with a handler function.
 func (s *Site) SetHandler(h http.HandlerFunc) { s.set(mode{handler: h}) }
 
 // SetRaw makes the site answer each request with these bytes and close the connection.
@@ -130,8 +130,8 @@ func (s *Site) SetRaw(answer string) {
 	})
 }
 
-// SetConn hands each connection to a function, after the TLS handshake if there is one.
-// The connection is closed afterwards.
+// SetConn makes the site pass each connection to a function, after the TLS handshake if
+// there is one. It closes the connection afterwards.
 func (s *Site) SetConn(f func(net.Conn)) { s.set(mode{conn: f}) }
 
 // Hang makes the site accept and read, and never answer.
@@ -164,7 +164,7 @@ func (s *Site) Reset() {
 	})
 }
 
-// Refuse makes connections be refused, until the site is told to behave otherwise.
+// Refuse makes the site refuse connections, until its behaviour is set again.
 func (s *Site) Refuse() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -206,15 +206,15 @@ func (s *Site) Requests(method string) int {
 	return s.count[method]
 }
 
-// Log gives the requests received so far.
+// Log returns the requests received so far.
 func (s *Site) Log() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Request(nil), s.log...)
 }
 
-// ReadRequest reads and notes a request on a connection that SetConn handed out; nil
-// when none came.
+// ReadRequest reads and records a request on a connection from SetConn; it returns nil when
+// none came.
 func (s *Site) ReadRequest(c net.Conn) *http.Request {
 	r, err := http.ReadRequest(bufio.NewReader(c))
 	if err != nil {
@@ -319,7 +319,7 @@ func Abort(c net.Conn) {
 	_ = c.Close()
 }
 
-// tracked tells when it is closed.
+// tracked is a connection that calls gone when it is closed.
 type tracked struct {
 	net.Conn
 	gone func()
@@ -330,7 +330,7 @@ func (t tracked) Close() error {
 	return t.Conn.Close()
 }
 
-// fed is the listener of the HTTP server: it gets the connections that accept hands on.
+// fed is the listener of the HTTP server: it returns the connections that accept passes on.
 type fed struct{ s *Site }
 
 func (f fed) Accept() (net.Conn, error) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// errMissing is the one line that a machine without MariaDB shows.
+// errMissing is the only error message on a machine without MariaDB.
 var errMissing = errors.New("mariadbd is missing: install Debian's mariadb-server (make test does it as root)")
 
 // shared is the server of this test process.
@@ -23,8 +23,8 @@ func Start(t testing.TB) (dsn string) {
 	return s.Database(t)
 }
 
-// NewServer starts a server of the test's own, with one empty database. It ends with
-// the test.
+// NewServer starts a separate server for the test, with one empty database. It ends with the
+// test.
 func NewServer(t testing.TB) *Server {
 	t.Helper()
 	s, err := launch()

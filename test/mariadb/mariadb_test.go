@@ -14,7 +14,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// victim makes this test binary the victim of TestNoServerOutlivesItsProcess.
+// victim makes this test binary the victim in TestNoServerOutlivesItsProcess.
 const victim = "JETMON_TEST_MARIADB_VICTIM"
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -121,7 +121,7 @@ func TestNoServerOutlivesItsProcess(t *testing.T) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait() // "signal: killed" is what is wanted
+	_ = cmd.Wait() // "signal: killed" is the intended result
 	if dir == "" {
 		t.Fatal("the victim did not say where its server is")
 	}

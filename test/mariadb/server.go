@@ -21,21 +21,20 @@ import (
 const (
 	user     = "jetmon"
 	password = "correct-horse"
-	// plainUser may do everything with the tables and nothing with the server.
+	// plainUser has all rights on the tables and none on the server.
 	plainUser = "plain"
-	// patience bounds each step: installing, starting, one statement.
+	// patience limits each step: installing, starting, one statement.
 	patience = time.Minute
 )
 
-// The words that the shell above a server understands. The end of its input counts
-// as forget.
+// The commands of the shell that runs a server. The end of its input counts as forget.
 const (
 	keep   = "keep"
 	forget = "forget"
 )
 
-// guard is that shell: it runs the server, waits for a line or the end of its input,
-// kills the server, and removes the directory unless it was told to keep it.
+// guard is the script of that shell. It runs the server, waits for a line or the end of its
+// input, kills the server, and removes the directory unless the line says to keep it.
 const guard = `"$@" & pid=$!
 read -r word
 kill -9 "$pid"; wait "$pid" 2>/dev/null
@@ -48,12 +47,12 @@ type Server struct {
 	dsn                 string
 	databases           atomic.Int64
 
-	// The shell above the running server; nil when it was killed.
+	// The shell that runs the server; nil after a kill.
 	guard *exec.Cmd
 	input io.WriteCloser
 }
 
-// launch installs and starts a server. It looks also where only root's PATH leads.
+// launch installs and starts a server. It also searches the directories of root's PATH.
 func launch() (*Server, error) {
 	s := &Server{}
 	install, err := s.find(append(filepath.SplitList(os.Getenv("PATH")),
@@ -67,7 +66,7 @@ func launch() (*Server, error) {
 	if err := s.setUp(install); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(s.dir))
 	}
-	// Between finding a free port and listening on it somebody else may take it.
+	// Another process may take a free port before the server listens on it.
 	for range 3 {
 		if s.port, err = freePort(); err != nil {
 			break
@@ -79,7 +78,7 @@ func launch() (*Server, error) {
 	return nil, errors.Join(err, os.RemoveAll(s.dir))
 }
 
-// find looks for the programs in dirs.
+// find searches dirs for the programs.
 func (s *Server) find(dirs []string) (install string, err error) {
 	look := func(names ...string) string {
 		for _, name := range names {
@@ -99,12 +98,12 @@ func (s *Server) find(dirs []string) (install string, err error) {
 	return install, nil
 }
 
-// setUp fills the data directory and writes the statements that make our user.
+// setUp fills the data directory and writes the statements that create our users.
 func (s *Server) setUp(install string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	// Servers that are set up at the same moment must not share /tmp: they would delete
-	// each other's temporary tables.
+	// Concurrent set-ups must not share /tmp: they would delete each other's temporary
+	// tables.
 	if err := os.Mkdir(s.temp(), 0o700); err != nil {
 		return fmt.Errorf("make the server's directory: %w", err)
 	}
@@ -134,13 +133,13 @@ func (s *Server) start() error {
 		"--datadir=" + s.data(), "--tmpdir=" + s.temp(), "--init-file=" + s.initFile(), "--log-error=" + s.errorLog(),
 		"--bind-address=127.0.0.1", "--port=" + strconv.Itoa(s.port), "--socket=mariadbd.sock",
 		"--pid-file=" + filepath.Join(s.dir, "pid"), "--skip-name-resolve", "--max-connections=1000",
-		// Small and quick. Only the death of the process is tested, never that of the
+		// These settings are small and quick. Tests kill only the process and never the
 		// machine, so nothing has to reach the disk.
 		"--innodb-buffer-pool-size=128M", "--innodb-flush-method=nosync", "--skip-log-bin",
 		"--innodb-stats-persistent=0", "--performance-schema=0"}, asRoot()...)
 	cmd := exec.Command("/bin/sh", args...)
 	cmd.Env = append(os.Environ(), "DIRECTORY="+s.dir)
-	// A Ctrl-C at the terminal must reach the tests only, else the shell dies first.
+	// A Ctrl-C at the terminal must reach only the tests, or the shell would die first.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	input, err := cmd.StdinPipe()
 	if err != nil {
@@ -182,7 +181,7 @@ func (s *Server) dial() error {
 	return conn.Close()
 }
 
-// run runs a statement with the command-line client: drivers stay in the store.
+// run runs a statement with the command-line client, because only the store imports drivers.
 func (s *Server) run(sql string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -190,7 +189,7 @@ func (s *Server) run(sql string) error {
 	return err
 }
 
-// query runs statements in a database, and returns the rows: a line each, tabs between
+// query runs statements in a database, and returns the rows, one per line with tabs between
 // the columns.
 func (s *Server) query(ctx context.Context, database, sql string) (string, error) {
 	cmd := exec.CommandContext(ctx, s.client, "--no-defaults", "--protocol=tcp", "--host=127.0.0.1", "--batch", "--skip-column-names",
@@ -205,8 +204,8 @@ func (s *Server) query(ctx context.Context, database, sql string) (string, error
 	return rows.String(), nil
 }
 
-// Query runs statements in the server's first database with all rights that there are.
-// It returns the rows: a line each, tabs between the columns.
+// Query runs statements in the server's first database with all rights. It returns the
+// rows, one per line with tabs between the columns.
 func (s *Server) Query(t testing.TB, sql string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -220,8 +219,7 @@ func (s *Server) Query(t testing.TB, sql string) string {
 
 func (s *Server) name() string { return s.dsn[strings.LastIndex(s.dsn, "/")+1:] }
 
-// stop ends the server at once and waits for its end; word says what happens to the
-// directory.
+// stop ends the server at once and waits for its end; word decides about the directory.
 func (s *Server) stop(word string) error {
 	if s.guard == nil {
 		if word == forget {
@@ -231,7 +229,7 @@ func (s *Server) stop(word string) error {
 	}
 	_, err := io.WriteString(s.input, word+"\n")
 	err = errors.Join(err, s.input.Close())
-	// The shell ends with the status of its last command, which says nothing.
+	// The shell ends with the status of its last command, which tells nothing.
 	if e := s.guard.Wait(); e != nil {
 		if _, ok := errors.AsType[*exec.ExitError](e); !ok {
 			err = errors.Join(err, e)
@@ -251,24 +249,24 @@ func (s *Server) Database(t testing.TB) (dsn string) {
 	return fmt.Sprintf("mysql://%s:%s@tcp(%s)/%s", user, password, s.address(), name)
 }
 
-// DSN is that of the server's first database.
+// DSN returns the DSN of the server's first database.
 func (s *Server) DSN() string { return s.dsn }
 
-// PlainDSN is DSN of a user without rights on the server itself: read_only binds it. It
-// is dialled at address, which leads to the server.
+// PlainDSN returns the DSN for a user without rights on the server itself, to whom read_only
+// applies. It dials address, which must lead to the server.
 func (s *Server) PlainDSN(address string) string {
 	return fmt.Sprintf("mysql://%s:%s@tcp(%s)/%s", plainUser, password, address, s.name())
 }
 
-// Address is where the server listens, HOST:PORT.
+// Address returns the server's HOST:PORT.
 func (s *Server) Address() string { return s.address() }
 
-// Port is where the server listens on 127.0.0.1; Restart keeps it.
+// Port returns the server's port on 127.0.0.1; Restart keeps it.
 func (s *Server) Port() int { return s.port }
 
 func (s *Server) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
-// Kill ends the server with SIGKILL and returns when it is dead. Its data stay.
+// Kill ends the server with SIGKILL and returns when it is dead. It keeps the data.
 func (s *Server) Kill(t testing.TB) {
 	t.Helper()
 	if err := s.stop(keep); err != nil {
@@ -276,10 +274,10 @@ func (s *Server) Kill(t testing.TB) {
 	}
 }
 
-// Pause stops the server's process, which keeps its connections, until Resume.
+// Pause stops the server's process until Resume. The process keeps its connections.
 func (s *Server) Pause(t testing.TB) { s.signal(t, syscall.SIGSTOP) }
 
-// Resume lets a paused server go on.
+// Resume continues a paused server.
 func (s *Server) Resume(t testing.TB) { s.signal(t, syscall.SIGCONT) }
 
 func (s *Server) signal(t testing.TB, sig syscall.Signal) {
@@ -308,7 +306,7 @@ func (s *Server) Restart(t testing.TB) {
 	}
 }
 
-// asRoot lets mariadbd run as root, which it does only when told.
+// asRoot lets mariadbd run as root, which it does only with an explicit option.
 func asRoot() []string {
 	if os.Geteuid() == 0 {
 		return []string{"--user=root"}

@@ -82,7 +82,7 @@ func lay(t *testing.T, p plan) *grid {
 	})
 	for i, region := range []string{"europe", "america", "asia"} {
 		n := verifliers()[i]
-		g.run(t, n, `veriflier answers.* address=(\S+)`, "veriflier", "--name="+string(n), "--region="+region, "--allow-private")
+		g.run(t, n, `msg=started.* role=veriflier.* address=(\S+)`, "veriflier", "--name="+string(n), "--region="+region, "--allow-private")
 	}
 	for i := range p.coordinators {
 		g.coordinate(t, i)
@@ -92,7 +92,7 @@ func lay(t *testing.T, p plan) *grid {
 		for _, c := range g.coordinators {
 			args = append(args, "--coordinator="+g.wire(t, n, c).address())
 		}
-		g.run(t, n, `checker begins()`, args...)
+		g.run(t, n, `msg=started.* role=checker()`, args...)
 	}
 	return g
 }

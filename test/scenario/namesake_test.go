@@ -83,9 +83,9 @@ func TestTwoCheckersOfOneNameDoNotTakeItFromOneAnother(t *testing.T) {
 	line := newWire(t, h.coordinatorAddr())
 	instance := func(n node) string {
 		t.Helper()
-		return regexp.MustCompile(`checker begins.* instance=(\S+)`).FindStringSubmatch(h.log(n))[1]
+		return regexp.MustCompile(`msg=started.* role=checker.* instance=(\S+)`).FindStringSubmatch(h.log(n))[1]
 	}
-	h.add(t, "first", `session stands()`, []string{"checker", "--node=" + twin, "--allow-private", "--coordinator=" + line.address()})
+	h.add(t, "first", `session open()`, []string{"checker", "--node=" + twin, "--allow-private", "--coordinator=" + line.address()})
 	h.add(t, "second", `another process works under the name of this checker()`, []string{"checker", "--node=" + twin, "--allow-private", "--coordinator=" + h.coordinatorAddr()})
 	await(t, "there is an alarm", patience, func() bool { return w.alarmed(t) })
 	w.keeps(t, instance("first"), 20*time.Second)
@@ -118,7 +118,7 @@ func TestTwoCheckersOfOneNameDoNotTakeItFromOneAnother(t *testing.T) {
 	}
 	restarted := time.Now()
 	h.crash(t, "first")
-	h.processes["first"].ready = regexp.MustCompile(`session stands()`)
+	h.processes["first"].ready = regexp.MustCompile(`session open()`)
 	h.processes["first"].start(t)
 	t.Logf("killed and started again it works after %s", time.Since(restarted).Round(time.Millisecond))
 	if took := time.Since(restarted); took > busy {

@@ -149,7 +149,7 @@ func TestVeriflierAnswersByReflection(t *testing.T) {
 	// A name server of ours keeps the question on this machine.
 	names := fakesite.NewDNS(t)
 	h := &roles{processes: map[node]*process{}, addresses: map[node]string{}}
-	h.add(t, veriflier1, `veriflier answers.* address=(\S+)`, []string{"veriflier", "--resolver=" + names.Addr(), "--allow-private", "--region=moon"})
+	h.add(t, veriflier1, `msg=started.* role=veriflier.* address=(\S+)`, []string{"veriflier", "--resolver=" + names.Addr(), "--allow-private", "--region=moon"})
 	g := newGRPCurl(t, h.veriflierAddr())
 	answersVerify(t, g)
 	text, err := g.call(verify, "Verify", readmeRequest)

@@ -57,14 +57,14 @@ func startRoles(t *testing.T, o setup, b *inbox, dsn string) *roles {
 	for i, region := range []string{"europe", "america", "asia"} {
 		n := verifliers()[i]
 		args := []string{"veriflier", "--name=" + string(n), "--region=" + region, "--allow-private"}
-		h.add(t, n, `veriflier answers.* address=(\S+)`, withResolver(args, o.veriflierDNS))
+		h.add(t, n, `msg=started.* role=veriflier.* address=(\S+)`, withResolver(args, o.veriflierDNS))
 		coordinate = append(coordinate, fmt.Sprintf("--veriflier=name=%s,region=%s,addr=%s", n, region, h.addresses[n]))
 	}
 	h.add(t, coordinator, `coordinator works.* address=(\S+)`, coordinate)
 	serving(t, h.addresses[coordinator])
 	for _, n := range checkers() {
 		args := []string{"checker", "--node=" + string(n), "--allow-private", "--coordinator=" + h.addresses[coordinator]}
-		h.add(t, n, `checker begins()`, withResolver(args, o.checkerDNS))
+		h.add(t, n, `msg=started.* role=checker()`, withResolver(args, o.checkerDNS))
 	}
 	h.add(t, gateway, `gateway serves.* address=(\S+)`, []string{"gateway", "--coordinator=" + h.addresses[coordinator]})
 	return h

@@ -163,7 +163,7 @@ func common(a Answer) Verdict {
 	return verdict(Strange, who)
 }
 
-// Of gives the verdict of a kind that is not told by an answer: Timeout and Lost.
+// Of returns the verdict for a kind without an answer: Timeout or Lost.
 func Of(k Kind) Verdict { return verdict(k, "") }
 
 type meaning struct{ means, do string }

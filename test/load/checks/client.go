@@ -26,10 +26,10 @@ import (
 	"github.com/Automattic/jetmon/internal/probe"
 )
 
-// timeout is that of every check.
+// timeout is the timeout of every check.
 const timeout = 30 * time.Second
 
-// checkFunc does one check and says whether the site is up.
+// checkFunc does one check and reports whether the site is up.
 type checkFunc func(url string) bool
 
 func runClient(text string) error {
@@ -97,7 +97,7 @@ func (p plan) client() (checkFunc, error) {
 	}, nil
 }
 
-// netHTTP is net/http as well as it can be tuned for checks.
+// netHTTP returns a net/http client tuned for checks as well as possible.
 func netHTTP(config *tls.Config) checkFunc {
 	dialer := &net.Dialer{Timeout: timeout, KeepAlive: -1}
 	client := &http.Client{
@@ -123,7 +123,7 @@ func netHTTP(config *tls.Config) checkFunc {
 	}
 }
 
-// do makes count checks, so many at once.
+// do does count checks, InFlight of them at once.
 func (p plan) do(one checkFunc, count int) (failed int, err error) {
 	urls := p.urls()
 	if one == nil {
@@ -149,7 +149,7 @@ func (p plan) do(one checkFunc, count int) (failed int, err error) {
 }
 
 func (p plan) run(one checkFunc) (figures, error) {
-	if _, err := p.do(one, p.Count/10); err != nil { // to be warm
+	if _, err := p.do(one, p.Count/10); err != nil { // warm-up
 		return figures{}, err
 	}
 	var before, after runtime.MemStats
@@ -174,7 +174,7 @@ func (p plan) run(one checkFunc) (figures, error) {
 	return f, err
 }
 
-// hold has all checks in flight at once, and looks at the memory meanwhile.
+// hold keeps all checks in flight at once, and measures the memory meanwhile.
 func (p plan) hold(one checkFunc) (figures, error) {
 	warm := p
 	warm.Hold, warm.InFlight = false, 64
@@ -197,7 +197,7 @@ func (p plan) hold(one checkFunc) (figures, error) {
 			time.Sleep(5 * time.Millisecond)
 		}
 	}
-	// By then the last has been sent; the first answer comes after the target's slowness.
+	// At that time the last check has been sent, and no answer has come yet.
 	time.Sleep(max(0, slowness-2*time.Second-time.Since(start)))
 	rss2, inUse2 := memory()
 	work.Wait()
@@ -205,7 +205,7 @@ func (p plan) hold(one checkFunc) (figures, error) {
 	return figures{Checks: p.Count, Failed: int(bad.Load()), RSS: (rss2 - rss) / each, GoMemory: (inUse2 - inUse) / each}, nil
 }
 
-// flat shows what is left after each tenth.
+// flat prints the resources in use after each tenth of the checks.
 func (p plan) flat(one checkFunc) (figures, error) {
 	fmt.Fprintf(os.Stderr, "%10s %11s %12s %10s %9s\n", "checks", "goroutines", "descriptors", "heap KiB", "RSS KiB")
 	total := 0
@@ -237,8 +237,8 @@ func settle() {
 	}
 }
 
-// memory is what the process has: resident, and what Go has in use of it for heap and
-// stacks, in bytes.
+// memory returns the memory of the process in bytes: resident, and in use by Go for heap
+// and stacks.
 func memory() (rss, inUse float64) {
 	if text, err := os.ReadFile("/proc/self/statm"); err == nil {
 		if f := strings.Fields(string(text)); len(f) > 1 {

@@ -10,7 +10,7 @@ import (
 	"unsafe"
 )
 
-// Which of the cores that this process may use.
+// The choices among the cores that this process may use.
 const (
 	firstCore = iota
 	lastCore
@@ -26,8 +26,8 @@ func affinity(call uintptr, set *coreSet) error {
 	return nil
 }
 
-// startOn starts a process that has one core to itself, as far as we are concerned: a
-// child inherits the cores of the thread that it is forked from.
+// startOn starts a process on one core, which we do not use ourselves. A child inherits the
+// cores of the thread that forks it.
 func startOn(which int, c *exec.Cmd) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -12,49 +12,49 @@ import (
 	"time"
 )
 
-// plan is what a client process is told to do.
+// plan is the work of a client process.
 type plan struct {
 	Client   string
 	Kind     string // plain, tls or resumed
 	Count    int    // checks to do, or to hold in flight
 	InFlight int
 	Hold     bool
-	Burst    int // checks begun every 5 ms, with Hold
+	Burst    int // checks started every 5 ms, with Hold
 	Flat     bool
-	Profile  string // where to write a CPU profile of the run
+	Profile  string // file for a CPU profile of the run
 	Target   target
 }
 
-// target is where the sites are.
+// target holds the URLs of the sites.
 type target struct {
 	Plain, TLS, Slow, SlowTLS []string
 	Root                      string
 }
 
-// figures are what a client process measured.
+// figures are the measurements of a client process.
 type figures struct {
 	Checks, Failed int
 	CPU, Wall      time.Duration
-	Allocs, Bytes  float64 // a check
-	RSS, GoMemory  float64 // KiB a check in flight
+	Allocs, Bytes  float64 // per check
+	RSS, GoMemory  float64 // KiB per check in flight
 }
 
 func (f figures) perCPUSecond() float64 { return float64(f.Checks) / f.CPU.Seconds() }
 
-// amounts say how much is measured.
+// amounts are the numbers of rounds and checks to measure.
 type amounts struct{ rounds, count, held, flat int }
 
 func main() {
 	role := flag.String("role", "", "internal: target or client")
 	told := flag.String("plan", "", "internal: the client's plan")
 	var amount amounts
-	flag.IntVar(&amount.rounds, "rounds", 5, "how often each pair is measured")
-	flag.IntVar(&amount.count, "count", 10_000, "plain checks a round; TLS does a tenth")
-	flag.IntVar(&amount.held, "hold", 5000, "checks in flight on slow targets; 0 leaves that out")
-	flag.IntVar(&amount.flat, "flat", 50_000, "checks to do at the end, showing what is left over; 0 leaves that out")
+	flag.IntVar(&amount.rounds, "rounds", 5, "number of measurements of each pair")
+	flag.IntVar(&amount.count, "count", 10_000, "plain checks per round; TLS does a tenth")
+	flag.IntVar(&amount.held, "hold", 5000, "checks in flight on slow targets; 0 skips that")
+	flag.IntVar(&amount.flat, "flat", 50_000, "checks to do at the end, to show what they leave behind; 0 skips that")
 	profile := flag.String("profile", "", "instead of the table, write a CPU profile of -count checks to this file")
-	kind := flag.String("kind", "plain", "what -profile checks: plain, tls or resumed")
-	client := flag.String("client", "probe", "who does, for -profile: probe, portable or net/http")
+	kind := flag.String("kind", "plain", "kind of checks for -profile: plain, tls or resumed")
+	client := flag.String("client", "probe", "client for -profile: probe, portable or net/http")
 	flag.Parse()
 	var err error
 	switch *role {
@@ -78,7 +78,7 @@ func main() {
 	}
 }
 
-// measure does something while the target runs.
+// measure calls what while the target runs.
 func measure(what func(target) error) error {
 	at, stop, err := startTarget()
 	if err != nil {
@@ -108,7 +108,7 @@ func startTarget() (at target, stop func(), err error) {
 		return at, nil, fmt.Errorf("start the target: %w", err)
 	}
 	stop = func() {
-		_ = in.Close() // which the target takes for the end
+		_ = in.Close() // makes the target end
 		_ = c.Wait()
 	}
 	if err := json.NewDecoder(out).Decode(&at); err != nil {

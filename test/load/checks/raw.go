@@ -14,8 +14,8 @@ import (
 	"syscall"
 )
 
-// serveRaw answers by an epoll loop without Go's network package, so that the target
-// costs little more than the kernel does.
+// serveRaw answers with an epoll loop without Go's network package, so that the target
+// costs little more than the kernel.
 func serveRaw(l net.Listener) error {
 	f, err := l.(*net.TCPListener).File()
 	if err != nil {
@@ -63,8 +63,8 @@ func serveRaw(l net.Listener) error {
 	return nil
 }
 
-// bareLoop is the mark: the same request by a bare epoll loop on one thread, that looks
-// at nothing but the first bytes. It has no time-outs, no policy and no evidence.
+// bareLoop is the reference: the same request by a bare epoll loop on one thread, which
+// reads only the first bytes. It has no time-outs, no policy and no evidence.
 func bareLoop(urls []string, count, inFlight int) (failed int, err error) {
 	ep, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
@@ -126,7 +126,8 @@ func bareLoop(urls []string, count, inFlight int) (failed int, err error) {
 	return failed, nil
 }
 
-// socketAddresses returns where plain URLs with literal IPv4 addresses and ports lead.
+// socketAddresses returns the socket addresses of plain URLs with literal IPv4 addresses and
+// ports.
 func socketAddresses(urls []string) (to []syscall.Sockaddr, err error) {
 	for _, u := range urls {
 		parsed, err := url.Parse(u)

@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 )
 
-// row is one line of the table: a client and whom it is compared with, side by side.
+// row is one line of the table: a client and the one that it is compared with.
 type row struct {
 	name         string
 	client, kind string
@@ -80,8 +80,8 @@ func printTable(at target, amount amounts) error {
 
 func printHeld(w *tabwriter.Writer, at target, held int) error {
 	fmt.Fprintf(w, "\n%d checks in flight\tclient\tKiB each, resident\tKiB each, heap and stacks\twanted\n", held)
-	// What the core can do: plain checks at once, as far as the target's backlog goes;
-	// handshakes at 2,000 a second.
+	// The bursts are what the core can do: as many plain checks as the target's backlog
+	// allows, and 2,000 handshakes per second.
 	for _, kind := range []string{"plain", "tls"} {
 		burst := map[string]int{"plain": 200, "tls": 10}[kind]
 		for _, client := range []string{"probe", "net/http"} {
@@ -99,7 +99,7 @@ func printHeld(w *tabwriter.Writer, at target, held int) error {
 	return nil
 }
 
-// printFlat shows what is left after many checks.
+// printFlat prints the resources in use after many checks.
 func printFlat(at target, count int) error {
 	for _, kind := range []string{"plain", "resumed"} {
 		fmt.Printf("\n%s: what is left after each tenth of the checks\n", kind)
@@ -113,7 +113,7 @@ func printFlat(at target, count int) error {
 	return nil
 }
 
-// middle is the run with the median cost.
+// middle returns the run with the median cost.
 func middle(all []figures) figures {
 	slices.SortFunc(all, func(a, b figures) int { return int(a.CPU - b.CPU) })
 	return all[len(all)/2]

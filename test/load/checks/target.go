@@ -20,16 +20,17 @@ import (
 	"time"
 )
 
-// answer is like that of a small site.
+// answer resembles the answer of a small site.
 const answer = "HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n" +
 	"Content-Type: text/html; charset=UTF-8\r\nConnection: close\r\nVary: Accept-Encoding\r\n" +
 	"X-Powered-By: PHP/8.3\r\nLink: <https://example.com/wp-json/>; rel=\"https://api.w.org/\"\r\n\r\n"
 
-// slowness is how long the slow sites take for an answer: long enough for all clients to
-// have all their checks in flight.
+// slowness is how long the slow sites take to answer: long enough for a client to have all
+// its checks in flight.
 const slowness = 12 * time.Second
 
-// addresses are several, so that no port of the client is wanted twice at once.
+// addresses is the number of addresses: enough that the client never needs a port twice at
+// once.
 const addresses = 16
 
 // serveTargets serves until in ends.
@@ -100,7 +101,8 @@ func talkTo(c net.Conn, wait time.Duration) {
 	_, _ = io.WriteString(c, answer)
 }
 
-// certificates are those of a usual site: ECDSA P-256, a root, an intermediate, a leaf.
+// certificates makes the certificates of a usual site: ECDSA P-256, a root, an intermediate,
+// a leaf.
 func certificates() (*tls.Config, string, error) {
 	root, rootKey, err := issue(nil, nil, true)
 	if err != nil {

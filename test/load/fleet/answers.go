@@ -15,7 +15,7 @@ import (
 // company is how long a healthy result waits for others of its batch, as in the checker.
 const company = 250 * time.Millisecond
 
-// done is a simulated check: which, and when it ends.
+// done is a simulated check and its end.
 type done struct {
 	site     int64
 	sequence uint64
@@ -23,7 +23,7 @@ type done struct {
 	ended    time.Time
 }
 
-// part is what is checked in at once: results of one batch that end within company.
+// part is one check-in: results of one batch that end within company.
 type part struct {
 	batch *coordinatorv1.BatchRef
 	done  []done
@@ -31,15 +31,15 @@ type part struct {
 	last  bool // of its batch
 }
 
-// latency is how long simulated checks take: from least to least+spread. random is needed
-// only where there is a spread.
+// latency is how long simulated checks take: from least to least+spread. Only a spread
+// needs random.
 type latency struct {
 	least, spread time.Duration
 	random        *rand.Rand
 }
 
-// split simulates a batch that arrived at now. Results go out when the first that waits
-// has waited for company.
+// split simulates a batch that arrived at now. Results go out when the first of them has
+// waited for company.
 func (l latency) split(a *coordinatorv1.Assignments, now time.Time) []part {
 	all := make([]done, len(a.GetAssignments()))
 	for i, c := range a.GetAssignments() {
@@ -84,7 +84,7 @@ func (p *parts) Pop() any {
 	return last
 }
 
-// next takes the part that is due, if one is.
+// next removes and returns the part that is due, if there is one.
 func (p *parts) next(now time.Time) (part, bool) {
 	if len(*p) == 0 || (*p)[0].due.After(now) {
 		return part{}, false
@@ -92,13 +92,13 @@ func (p *parts) next(now time.Time) (part, bool) {
 	return heap.Pop(p).(part), true
 }
 
-// pace limits how many checks a second are answered. The zero value does not.
+// pace limits the answered checks per second. The zero value does not.
 type pace struct {
-	each time.Duration // a check's share; 0 is no limit
+	each time.Duration // time per check; 0 means no limit
 	free time.Time     // when the next may be answered
 }
 
-// set changes the limit to a number of checks a second; 0 lifts it.
+// set changes the limit to a number of checks per second; 0 lifts it.
 func (p *pace) set(rate float64) {
 	*p = pace{}
 	if rate > 0 {
@@ -106,7 +106,7 @@ func (p *pace) set(rate float64) {
 	}
 }
 
-// allow says whether n checks may be answered now, and counts them if so.
+// allow reports whether n checks may be answered now, and counts them if so.
 func (p *pace) allow(now time.Time, n int) bool {
 	if p.each == 0 {
 		return true
@@ -115,20 +115,21 @@ func (p *pace) allow(now time.Time, n int) bool {
 		return false
 	}
 	if now.Sub(p.free) > time.Second {
-		p.free = now // what was not used is not saved up
+		p.free = now // unused capacity is not saved up
 	}
 	p.free = p.free.Add(time.Duration(n) * p.each)
 	return true
 }
 
-// sitesOfMachine is how many sites share an address, machinesOfNetwork how many
-// addresses lie in a /24.
+// sitesOfMachine is the number of sites per address, machinesOfNetwork the number of
+// addresses per /24.
 const (
 	sitesOfMachine    = 5
 	machinesOfNetwork = 8
 )
 
-// addressOf is where a site is: the sites of a machine are scattered over the ids.
+// addressOf returns the address of a site. The sites of a machine are scattered over the
+// ids.
 func addressOf(site int64, sites int) string {
 	machines := max(1, uint64(sites)/sitesOfMachine)
 	hash := uint64(site) * 0x9e3779b97f4a7c15
@@ -152,8 +153,8 @@ func appendOctet(b []byte, n byte) []byte {
 	return append(b, '0'+n%10)
 }
 
-// results are what a checker would say of healthy sites, and of those that are down: only
-// of these it sends headers.
+// results makes the results of a checker for healthy sites and for those that are down,
+// which are the only ones with headers.
 func (p part) results(now time.Time, of *plan) *coordinatorv1.Results {
 	all := make([]struct {
 		result      coordinatorv1.Result
@@ -176,7 +177,7 @@ func (p part) results(now time.Time, of *plan) *coordinatorv1.Results {
 			o.Headers = map[string]string{"server": "nginx", "content-type": "text/html; charset=UTF-8"}
 		}
 		a.result.SiteId, a.result.Sequence, a.result.Observation = d.site, d.sequence, o
-		// Who is short of capacity ends a check later; it does not keep the result longer.
+		// A checker that lacks capacity ends its checks later; it does not keep results longer.
 		a.result.AgeMillis = uint32(min(max(0, now.Sub(d.ended)), company).Milliseconds())
 		out.Results[i] = &a.result
 	}

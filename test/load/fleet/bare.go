@@ -18,21 +18,21 @@ const (
 	barePage = 20_000
 	// bareRounds is how often each way is tried: the best time of each counts.
 	bareRounds = 2
-	// bareWithin bounds a bare scan.
+	// bareWithin limits a bare scan.
 	bareWithin = 10 * time.Minute
 )
 
-// bareWay is one way to read the whole table and to drop the rows: what the driver and the
-// server can do at most. It is a list of statements, so many of them at once.
+// bareWay is one way to read the whole table and drop the rows, which shows the maximum of
+// driver and server. It is a list of statements, of which readers run at once.
 type bareWay struct {
 	name       string
 	readers    int
 	statements []string
-	// alike says that it reads as a coordinator does.
+	// alike is true for the way in which a coordinator reads.
 	alike bool
 }
 
-// bareRead selects what a coordinator has to know of a site.
+// bareRead selects what a coordinator has to know about a site.
 const bareRead = `SELECT jetpack_monitor_site_id, blog_id, bucket_no, monitor_url, check_interval, site_status, last_status_change
 	FROM jetpack_monitor_sites WHERE monitor_active = 1 AND `
 
@@ -58,11 +58,11 @@ func bareWays(n int) []bareWay {
 	}
 }
 
-// bareScan is what one way came to.
+// bareScan is the result of one way.
 type bareScan struct {
 	way       bareWay
-	rate      float64       // rows a second
-	cpu, base time.Duration // a row, of the client and of the database
+	rate      float64       // rows per second
+	cpu, base time.Duration // per row, of the client and of the database
 }
 
 // bareScans tries all ways.
@@ -143,7 +143,7 @@ func (d *database) drop(ctx context.Context, statement string) (n int, err error
 	return n, rows.Err()
 }
 
-// cpuOfAll is the CPU time of some processes.
+// cpuOfAll returns the CPU times of some processes.
 func cpuOfAll(pids ...int) (out []time.Duration, err error) {
 	for _, pid := range pids {
 		cpu, err := cpuOf(pid)

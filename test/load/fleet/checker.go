@@ -20,8 +20,8 @@ import (
 
 type bidi = grpc.BidiStreamingClient[coordinatorv1.StreamAssignmentsRequest, coordinatorv1.StreamAssignmentsResponse]
 
-// checker is one simulated checker: one session, whose end is an error unless it was
-// asked for.
+// checker is one simulated checker. It has one session, whose end is an error unless ctx
+// ended it.
 type checker struct {
 	name   string
 	plan   plan
@@ -31,7 +31,7 @@ type checker struct {
 	mu      sync.Mutex
 	tally   *tally
 	waiting parts
-	open    map[uint64]*coordinatorv1.BatchRef // held, by number
+	open    map[uint64]*coordinatorv1.BatchRef // open batches by number
 	pace    pace
 }
 
@@ -42,14 +42,14 @@ func newChecker(i int, p plan, s *sights) *checker {
 	}
 }
 
-// limit bounds the checks a second that are answered from now on; 0 lifts it.
+// limit sets the limit of answered checks per second; 0 lifts it.
 func (c *checker) limit(rate float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pace.set(rate)
 }
 
-// take returns what was seen since it was last called.
+// take returns the tally since the last call.
 func (c *checker) take() *tally {
 	fresh := newTally()
 	c.mu.Lock()
@@ -80,7 +80,7 @@ func (c *checker) run(ctx context.Context, address string) error {
 	go func() { received <- c.receive(st) }()
 	err = c.send(ctx, st, time.Duration(welcome.GetHeartbeatMillis())*time.Millisecond, received)
 	if ctx.Err() != nil {
-		return nil // asked for
+		return nil // an intended end
 	}
 	return fmt.Errorf("%s: %w", c.name, err)
 }
@@ -149,10 +149,10 @@ func (c *checker) acknowledged(a *coordinatorv1.ResultsAck) {
 	}
 }
 
-// sendEvery is how often a checker looks whether something is due.
+// sendEvery is how often a checker looks for something to send.
 const sendEvery = 10 * time.Millisecond
 
-// send answers, grants credit and beats until the stream ends.
+// send sends results, credit and heartbeats until the stream ends.
 func (c *checker) send(ctx context.Context, st bidi, beat time.Duration, received <-chan error) error {
 	tick := time.NewTicker(sendEvery)
 	defer tick.Stop()
@@ -190,7 +190,7 @@ func (c *checker) send(ctx context.Context, st bidi, beat time.Duration, receive
 	}
 }
 
-// next takes a part that is due and that the pace allows.
+// next returns a part that is due and that the pace allows.
 func (c *checker) next(now time.Time) (part, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

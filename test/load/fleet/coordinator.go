@@ -55,7 +55,7 @@ func migrate(ctx context.Context, program, dsn string) error {
 	return nil
 }
 
-// coordinator is the process that is measured.
+// coordinator is the measured process.
 type coordinator struct {
 	cmd            *exec.Cmd
 	started        time.Time
@@ -65,14 +65,14 @@ type coordinator struct {
 	ended          chan struct{} // closed when its log has ended
 
 	mu  sync.Mutex
-	log []string // the last lines, those that say that it is well left out
-	// sites were loaded, in so much time.
+	log []string // the last lines, without those at level INFO
+	// sites is the number of loaded sites, and took the time of their load.
 	sites int
 	took  time.Duration
 }
 
-// startCoordinator runs `jetmon coordinator` with what an operator would give it; it has
-// a veriflier that is not there and tells nobody, since nothing goes down.
+// startCoordinator runs `jetmon coordinator` with an operator's options. Its only veriflier
+// does not exist and it sends no notifications, since nothing goes down.
 func startCoordinator(ctx context.Context, p plan, program, dsn string) (*coordinator, error) {
 	c := &coordinator{ended: make(chan struct{})}
 	c.cmd = exec.Command(program, "coordinator", "--db="+dsn, "--node=fleet", "--listen=127.0.0.1:0",
@@ -113,7 +113,7 @@ func startCoordinator(ctx context.Context, p plan, program, dsn string) (*coordi
 	return c, nil
 }
 
-// read reads the log until it ends, and looks in it for the addresses.
+// read reads the log until it ends, and finds the addresses in it.
 func (c *coordinator) read(log io.Reader, listening chan<- struct{}) {
 	defer close(c.ended)
 	lines := bufio.NewScanner(log)
@@ -124,10 +124,10 @@ func (c *coordinator) read(log io.Reader, listening chan<- struct{}) {
 			Sites               int
 			TookMS              int64 `json:"took_ms"`
 		}
-		_ = json.Unmarshal(lines.Bytes(), &l) // what is no JSON is a last word
+		_ = json.Unmarshal(lines.Bytes(), &l) // a line that is not JSON is kept like a warning
 		switch {
 		case l.Msg == "debug listener":
-			c.debug = l.Address // before the next one
+			c.debug = l.Address // comes before the coordinator's own address
 		case l.Msg == "coordinator works" && c.address == "":
 			c.address = l.Address
 			close(listening)
@@ -141,10 +141,11 @@ func (c *coordinator) read(log io.Reader, listening chan<- struct{}) {
 			c.mu.Unlock()
 		}
 	}
-	_, _ = io.Copy(io.Discard, log) // it must not block on a line that is too long
+	_, _ = io.Copy(io.Discard, log) // a line that is too long must not block the process
 }
 
-// loaded waits until it has said that all sites are loaded, and answers in what time.
+// loaded waits until the log reports that all sites are loaded, and returns the time of the
+// load.
 func (c *coordinator) loaded(ctx context.Context, sites int) (time.Duration, error) {
 	for {
 		c.mu.Lock()
@@ -167,7 +168,7 @@ func (c *coordinator) lastWords() string {
 
 func (c *coordinator) pid() int { return c.cmd.Process.Pid }
 
-// status is what it says of itself.
+// status returns the coordinator's status.
 func (c *coordinator) status(ctx context.Context) (*monitorv1.CoordinatorStatus, error) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
@@ -178,7 +179,7 @@ func (c *coordinator) status(ctx context.Context) (*monitorv1.CoordinatorStatus,
 	return r.GetFleet().GetCoordinator(), nil
 }
 
-// profile writes a profile of it into a file.
+// profile writes a profile of the coordinator to a file.
 func (c *coordinator) profile(ctx context.Context, kind, file string) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*profileFor)
 	defer cancel()
@@ -204,7 +205,7 @@ func (c *coordinator) profile(ctx context.Context, kind, file string) error {
 	return os.WriteFile(file, text, 0o644)
 }
 
-// stop asks the process to end, and kills it when it does not.
+// stop ends the process with SIGTERM, and kills it if it does not end in time.
 func (c *coordinator) stop() error {
 	if c.conn != nil {
 		_ = c.conn.Close()

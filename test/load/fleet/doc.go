@@ -1,19 +1,19 @@
 //go:build linux
 
-// Command fleet measures one real coordinator process at size: a MariaDB of its own with
-// so many rows of the legacy table, simulated checkers that speak the real stream, and
-// the coordinator between them. It prints what the coordinator costs (CPU, memory,
-// database) and how punctual it is, as it says itself and as the checkers saw it.
+// Command fleet measures one real coordinator process at full size, between a private
+// MariaDB with many rows of the legacy table and simulated checkers on the real stream. It
+// prints the coordinator's costs (CPU, memory, database) and its punctuality, as reported
+// by itself and as seen by the checkers.
 //
 //	go run ./test/load/fleet -sites 2000000 -interval 5m -for 6m -checkers 4
 //	go run ./test/load/fleet -sites 200000 -interval 1m -for 4m -capacity 1700
 //
-// With -capacity there are three phases of -for: the checkers keep up, then they answer
-// so many checks a second and no more, then they keep up again.
+// With -capacity there are three phases of length -for: the checkers keep up, then they
+// answer at most that many checks per second, then they keep up again.
 //
-// All is on loopback, and no simulated check opens a socket. Everything is bounded in
-// time; what was started is ended by its process id, and the database with its directory
-// goes, however this program ends.
+// All traffic is on loopback, and no simulated check opens a socket. Everything is limited
+// in time. However this program ends, it ends the processes that it started by their
+// process ids, and removes the database with its directory.
 //
 // Goroutines, all ended before the program: for each checker a receiver and a sender,
 // which end with its stream; the reader of the coordinator's log, which ends with the

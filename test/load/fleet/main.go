@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// plan is what to measure.
+// plan describes the measurement.
 type plan struct {
 	sites    int
 	interval time.Duration
@@ -21,8 +21,8 @@ type plan struct {
 	settle   time.Duration
 	checkers int
 	inFlight int // of each checker
-	capacity int // checks a second of all checkers in the second phase; 0: one phase
-	down     int // of a hundred sites, as before the run
+	capacity int // checks per second of all checkers in the second phase; 0: one phase
+	down     int // percent of the sites, down since before the run
 	latency  time.Duration
 	spread   time.Duration
 	program  string
@@ -35,15 +35,15 @@ func main() {
 	var p plan
 	flag.IntVar(&p.sites, "sites", 200_000, "rows of the legacy table")
 	flag.DurationVar(&p.interval, "interval", 5*time.Minute, "each site's interval, in whole minutes")
-	flag.DurationVar(&p.length, "for", 6*time.Minute, "how long a phase is measured")
+	flag.DurationVar(&p.length, "for", 6*time.Minute, "length of a phase")
 	flag.DurationVar(&p.settle, "settle", 15*time.Second, "time between the load and the first phase")
-	flag.IntVar(&p.checkers, "checkers", 4, "simulated checkers")
-	flag.IntVar(&p.inFlight, "in-flight", 0, "checks that each checker takes at once; 0 is three seconds' worth, at least 1000")
-	flag.IntVar(&p.capacity, "capacity", 0, "checks a second that all checkers together answer in the second of three phases; 0: one phase, no limit")
-	flag.IntVar(&p.down, "down", 0, "how many of a hundred sites are down, and were before")
-	flag.DurationVar(&p.latency, "latency", 50*time.Millisecond, "how long a check takes at least")
-	flag.DurationVar(&p.spread, "spread", 0, "how much longer it takes at most; a batch then comes back in parts")
-	flag.StringVar(&p.program, "bin", "", "the jetmon program; it is built when none is given")
+	flag.IntVar(&p.checkers, "checkers", 4, "number of simulated checkers")
+	flag.IntVar(&p.inFlight, "in-flight", 0, "in-flight limit of each checker; 0 means three seconds' worth, at least 1000")
+	flag.IntVar(&p.capacity, "capacity", 0, "checks per second that all checkers together answer in the second of three phases; 0: one phase without a limit")
+	flag.IntVar(&p.down, "down", 0, "percentage of sites that are down, since before the run")
+	flag.DurationVar(&p.latency, "latency", 50*time.Millisecond, "shortest time of a check")
+	flag.DurationVar(&p.spread, "spread", 0, "how much longer a check may take; with it a batch comes back in parts")
+	flag.StringVar(&p.program, "bin", "", "the jetmon program; by default it is built")
 	flag.StringVar(&p.gogc, "gogc", "", "GOGC of the coordinator")
 	flag.StringVar(&p.memory, "gomemlimit", "", "GOMEMLIMIT of the coordinator")
 	flag.StringVar(&p.profiles, "profiles", "", "directory for a CPU and a heap profile of the coordinator in each phase")
@@ -89,13 +89,13 @@ func (p *plan) check() error {
 	return nil
 }
 
-// demand is how many checks a second the sites' intervals ask for.
+// demand returns how many checks per second the sites' intervals ask for.
 func (p *plan) demand() float64 { return float64(p.sites) / p.interval.Seconds() }
 
 // phase is one part of a run.
 type phase struct {
 	name     string
-	capacity int // checks a second of all checkers; 0: no limit
+	capacity int // checks per second of all checkers; 0: no limit
 }
 
 func (p *plan) phases() []phase {

@@ -24,12 +24,12 @@ const (
 	user     = "jetmon"
 	password = "correct-horse"
 	schema   = "fleet"
-	// startWithin bounds setting the server up and starting it.
+	// startWithin limits the set-up and start of the server.
 	startWithin = 2 * time.Minute
 )
 
-// guard runs the server until its standard input ends, which it does however the program
-// at the other end of the pipe ends; then it kills the server and removes the directory.
+// guard runs the server until its standard input ends; then it kills the server and removes
+// the directory. The input ends however the program at the other end of the pipe ends.
 const guard = `"$@" & pid=$!
 read -r word
 kill -9 "$pid"; wait "$pid" 2>/dev/null
@@ -44,7 +44,7 @@ type database struct {
 	db    *sql.DB
 }
 
-// startDatabase sets a server up whose rows fit into its memory, as far as that goes.
+// startDatabase sets up a server with enough memory for the rows, up to a limit.
 func startDatabase(ctx context.Context, sites int) (*database, error) {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
@@ -117,7 +117,7 @@ func (d *database) start(ctx context.Context, binary string, sites int) error {
 		"--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", "--performance-schema=0"}, asRoot()...)
 	shell := exec.Command("/bin/sh", args...)
 	shell.Env = append(os.Environ(), "DIRECTORY="+d.dir)
-	// A Ctrl-C at the terminal is for this program, which then ends the server in order.
+	// A Ctrl-C at the terminal must reach only this program, which then ends the server.
 	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	input, err := shell.StdinPipe()
 	if err != nil {
@@ -147,10 +147,10 @@ func (d *database) start(ctx context.Context, binary string, sites int) error {
 
 func (d *database) address() string { return fmt.Sprintf("tcp(127.0.0.1:%d)/%s", d.port, schema) }
 
-// dsn is how the coordinator is told of the database.
+// dsn returns the database's DSN for the coordinator.
 func (d *database) dsn() string { return fmt.Sprintf("mysql://%s:%s@%s", user, password, d.address()) }
 
-// pid is the server's process id.
+// pid returns the server's process id.
 func (d *database) pid() (int, error) {
 	text, err := os.ReadFile(d.path("pid"))
 	if err != nil {
@@ -173,7 +173,7 @@ func (d *database) stop() error {
 	return errors.Join(err, d.shell.Wait())
 }
 
-// asRoot lets mariadbd run as root, which it does only when told.
+// asRoot lets mariadbd run as root, which it does only with an explicit option.
 func asRoot() []string {
 	if os.Geteuid() == 0 {
 		return []string{"--user=root"}

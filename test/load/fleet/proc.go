@@ -23,8 +23,8 @@ func cpuOf(pid int) (time.Duration, error) {
 	return parseStat(text)
 }
 
-// parseStat finds utime and stime, the 14th and 15th fields. The second is the program's
-// name in brackets, which may hold anything.
+// parseStat finds utime and stime, the 14th and 15th fields. The second field is the
+// program's name in brackets, which may contain anything.
 func parseStat(text []byte) (time.Duration, error) {
 	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 	if len(fields) < 13 {
@@ -41,7 +41,7 @@ func parseStat(text []byte) (time.Duration, error) {
 	return time.Duration(ticks) * clockTick, nil
 }
 
-// memory is what a process has resident, now and at most, in bytes.
+// memory is the resident memory of a process in bytes, now and at its peak.
 type memory struct{ now, peak uint64 }
 
 func memoryOf(pid int) (memory, error) {
@@ -77,7 +77,7 @@ func parseStatus(text string) (memory, error) {
 	return m, nil
 }
 
-// resetPeak has the kernel count the peak anew.
+// resetPeak makes the kernel measure the peak anew.
 func resetPeak(pid int) error {
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0); err != nil {
 		return fmt.Errorf("count the peak anew: %w", err)

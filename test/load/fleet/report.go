@@ -9,7 +9,7 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
-// figures are those of one phase.
+// figures are the measurements of one phase.
 type figures struct {
 	phase     phase
 	plan      plan
@@ -20,16 +20,16 @@ type figures struct {
 	tally     *tally
 	unseen    int // sites that no checker saw for their interval and grace
 
-	// What the coordinator said: last, and at worst.
+	// The coordinator's own figures: the last ones, and the worst.
 	last              *monitorv1.CoordinatorStatus
 	queued, open      uint64
 	stretch, coverage float64
 	resident          uint64
-	// caughtUp is when the queue was last longer than a second's checks.
+	// caughtUp is when the queue was last longer than one second's checks.
 	caughtUp time.Duration
 }
 
-// sampled takes in what the coordinator said at a moment of the phase.
+// sampled records the coordinator's status at a moment of the phase.
 func (f *figures) sampled(at time.Duration, s *monitorv1.CoordinatorStatus, m memory) {
 	if f.last == nil {
 		f.coverage = 1

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// fillRows is how many rows one statement makes.
+// fillRows is the number of rows per statement.
 const fillRows = 250_000
 
-// fillWithin bounds one such statement.
+// fillWithin limits one such statement.
 const fillWithin = 5 * time.Minute
 
-// fill writes the sites 1 to n, with URLs of 40 bytes, spread over the buckets as blogs
-// are: by their number. Down of a hundred have long been confirmed down.
+// fill writes the sites 1 to n, with URLs of 40 bytes, spread over the buckets by number as
+// blogs are. down percent of them have long been confirmed down.
 func (d *database) fill(ctx context.Context, n int, interval time.Duration, down int) error {
 	for from := 1; from <= n; from += fillRows {
 		to := min(from+fillRows-1, n)
@@ -37,7 +37,7 @@ func (d *database) fill(ctx context.Context, n int, interval time.Duration, down
 	return nil
 }
 
-// work is what the server has counted.
+// work holds the server's counters.
 type work struct {
 	writes, reads, sent uint64 // statements, statements, bytes
 }

@@ -14,10 +14,10 @@ import (
 )
 
 const (
-	// loadWithin bounds the load of all sites.
+	// loadWithin limits the load of all sites.
 	loadWithin = 20 * time.Minute
 	sampleEach = time.Second
-	// grace is how much longer than its interval a site may go unseen.
+	// grace is how much longer than its interval a site may go without a check.
 	grace = 30 * time.Second
 )
 
@@ -67,7 +67,7 @@ func measure(ctx context.Context, p plan) (err error) {
 	return r.watch(ctx)
 }
 
-// run is what is running.
+// run holds the parts of a running measurement.
 type run struct {
 	plan        plan
 	database    *database
@@ -177,7 +177,7 @@ func (r *run) costs(ctx context.Context) (c costs, err error) {
 func (r *run) measure(ctx context.Context, ph phase) (*figures, error) {
 	for _, c := range r.checkers {
 		c.limit(float64(ph.capacity) / float64(len(r.checkers)))
-		c.take() // what was before
+		c.take() // drops what came before the phase
 	}
 	if err := resetPeak(r.coordinator.pid()); err != nil {
 		return nil, err
@@ -210,7 +210,7 @@ func (r *run) measure(ctx context.Context, ph phase) (*figures, error) {
 	return f, err
 }
 
-// sample asks the coordinator each second how it is, until the phase is over.
+// sample reads the coordinator's status every second, until the phase is over.
 func (r *run) sample(ctx context.Context, f *figures, began time.Time) error {
 	for time.Since(began) < r.plan.length {
 		if err := wait(ctx, sampleEach); err != nil {
@@ -236,7 +236,7 @@ func (r *run) profile(ctx context.Context, ph phase) error {
 	}
 	length := min(profileFor, r.plan.length/2)
 	if err := wait(ctx, r.plan.length/2); err != nil {
-		return nil // the run ends, and says why itself
+		return nil // the run ends, and reports the reason itself
 	}
 	file := func(kind string) string { return filepath.Join(r.plan.profiles, ph.name+"."+kind) }
 	return errors.Join(
@@ -245,7 +245,7 @@ func (r *run) profile(ctx context.Context, ph phase) error {
 	)
 }
 
-// wait waits; ctx may end it early.
+// wait waits for d, or returns ctx's error when ctx ends first.
 func wait(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// sightGrain is the precision of what sights remembers.
+// sightGrain is the precision of the times in sights.
 const sightGrain = 10 * time.Millisecond
 
-// sights is when the checkers last saw each site. It is safe for concurrent use.
+// sights holds when the checkers last saw each site. It is safe for concurrent use.
 type sights struct {
 	start time.Time
-	last  []atomic.Uint32 // by site id: grains since start, 0 is never
+	last  []atomic.Uint32 // by site id: grains since start, 0 means never
 }
 
 func newSights(sites int, start time.Time) *sights {
-	// A grain before the start, so that nothing is seen at 0.
+	// start is a grain early, so that no sight is at 0.
 	return &sights{start: start.Add(-sightGrain), last: make([]atomic.Uint32, sites+1)}
 }
 
-// see notes that a site came to a checker, and counts how long after the time before.
-// False: there is no such site.
+// see records that a checker got a check of a site, and counts the time since the previous
+// one. It returns false when there is no such site.
 func (s *sights) see(now time.Time, id int64, t *tally) bool {
 	if id < 1 || id >= int64(len(s.last)) {
 		return false
@@ -35,7 +35,7 @@ func (s *sights) see(now time.Time, id int64, t *tally) bool {
 	return true
 }
 
-// unseen counts the sites that no checker saw for so long.
+// unseen counts the sites that no checker saw for d.
 func (s *sights) unseen(now time.Time, d time.Duration) int {
 	since := max(0, now.Add(-d).Sub(s.start)/sightGrain)
 	n := 0
@@ -47,11 +47,12 @@ func (s *sights) unseen(now time.Time, d time.Duration) int {
 	return n
 }
 
-// tally is what a checker saw and was told in one phase.
+// tally counts the checks and acknowledgements of a checker in one phase.
 type tally struct {
-	// checks came; of their results so many were accepted, counted before or too late.
+	// checks is the number of assigned checks; the others count their results by
+	// acknowledgement.
 	checks, accepted, duplicate, late uint64
-	// refused are check-ins that were refused as a whole.
+	// refused counts check-ins that were refused as a whole.
 	refused uint64
 	// gaps are the times between two checks of a site.
 	gaps histogram
@@ -68,8 +69,7 @@ func (t *tally) add(o *tally) {
 	t.gaps.merge(o.gaps)
 }
 
-// histogram counts durations in steps of a grain; what is longer than the longest counts
-// as that.
+// histogram counts durations in steps of a grain; longer ones count as the longest.
 type histogram struct {
 	grain  time.Duration
 	counts []uint32
@@ -92,7 +92,7 @@ func (h *histogram) merge(o histogram) {
 	h.total += o.total
 }
 
-// at is the duration that a share of all do not exceed, to the grain; 0 when there are none.
+// at returns the duration, to the grain, that a share of all do not exceed; 0 without any.
 func (h *histogram) at(share float64) time.Duration {
 	rank := uint64(share * float64(h.total))
 	var n uint64

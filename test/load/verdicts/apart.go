@@ -12,24 +12,24 @@ import (
 	"time"
 )
 
-// apart starts each part in a process of its own: this program again, which does what
-// it reads from its input, and ends with it.
+// apart starts each part in a separate process: this program again, which follows the order
+// on its input and ends with it.
 type apart struct{ program string }
 
-// order is what a part is to be: a veriflier, or else the sites.
+// order defines a part: a veriflier, or else the sites.
 type order struct {
 	Voter *identity
-	// Delay is the sites'.
+	// Delay is the delay of the sites' answers.
 	Delay time.Duration
 }
 
-// place is where a part is found.
+// place holds the addresses of a part.
 type place struct {
 	Address       string
 	Sites, Anchor string
 }
 
-// part is the other side of a process.
+// part is a handle on a part's process.
 type part struct {
 	place
 	cmd *exec.Cmd
@@ -70,7 +70,7 @@ func (p *part) report() (r report, err error) {
 	return r, errors.Join(p.say.Encode("report"), p.ear.Decode(&r))
 }
 
-// stop has the process stand still: its connections stay, and nothing answers.
+// stop stops the process with SIGSTOP: its connections stay, and nothing answers.
 func (p *part) stop() error { return p.cmd.Process.Signal(syscall.SIGSTOP) }
 
 // Close ends the process.
@@ -79,7 +79,7 @@ func (p *part) Close() error {
 	return errors.Join(p.in.Close(), p.cmd.Wait())
 }
 
-// serve is such a process.
+// serve runs a part in this process.
 func serve(in io.Reader, out io.Writer) error {
 	ear, say := json.NewDecoder(in), json.NewEncoder(out)
 	var o order

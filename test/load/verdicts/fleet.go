@@ -32,19 +32,20 @@ type fleet struct {
 	closers []io.Closer
 }
 
-// voter is a veriflier, in this process or in one of its own.
+// voter is a veriflier, in this process or in a separate one.
 type voter interface {
 	io.Closer
 	address() string
-	// report says what it did since the last report.
+	// report returns what it did since the last report.
 	report() (report, error)
 }
 
-// report is what a voter tells of itself.
+// report is a voter's report about itself.
 type report struct {
-	// Ends are when its newest check of each site ended, Unix nanoseconds.
+	// Ends are the ends of its newest checks by site, in Unix nanoseconds.
 	Ends []int64
-	// Heap is the largest heap of its process, After the heap now; zero when it has none.
+	// Heap is the largest heap of its process, After the heap now; zero without a separate
+	// process.
 	Heap, After uint64
 }
 
@@ -112,13 +113,13 @@ func (f *fleet) wait(within time.Duration) (engine.Answer, error) {
 	}
 }
 
-// still has the last n verifliers stand still. From then on they report nothing.
+// still stops the last n verifliers. From then on they report nothing.
 func (f *fleet) still(n int) error {
 	for range n {
 		last := len(f.voters) - 1
 		p, ok := f.voters[last].(*part)
 		if !ok {
-			return errors.New("only a process of its own can stand still")
+			return errors.New("only a separate process can be stopped")
 		}
 		if err := p.stop(); err != nil {
 			return err
@@ -128,7 +129,7 @@ func (f *fleet) still(n int) error {
 	return nil
 }
 
-// reports collects what the verifliers tell.
+// reports collects the reports of the verifliers.
 func (f *fleet) reports() ([]report, error) {
 	var all []report
 	for _, v := range f.voters {
@@ -141,8 +142,8 @@ func (f *fleet) reports() ([]report, error) {
 	return all, nil
 }
 
-// needed is when the check ended that completed the votes that a verdict needs. All see
-// the same, so that these are the first.
+// needed returns the end of the check that completed the votes for a verdict. All
+// verifliers see the same, so these are the first votes.
 func needed(all []report, site int) time.Time {
 	var ends []int64
 	for _, r := range all {

@@ -25,13 +25,13 @@ type starter interface {
 	voter(identity) (voter, error)
 }
 
-// identity is how a veriflier is configured.
+// identity is the configuration of a veriflier.
 type identity struct {
 	Name, Region string
 	Anchors      []string
 }
 
-// web holds the sites that are down, and the anchor.
+// web serves the sites, which are down, and the anchor.
 type web interface {
 	Close() error
 	sites() string
@@ -40,7 +40,7 @@ type web interface {
 
 func siteURL(base string, site int) string { return fmt.Sprintf("%s?site=%d", base, site) }
 
-// siteOf is the site of an URL, false for the anchor's.
+// siteOf returns the site of a URL, or false for the anchor's.
 func siteOf(text string) (int, bool) {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -56,7 +56,7 @@ type here struct{}
 func (here) web(delay time.Duration) (web, error) { return newPages(delay) }
 func (here) voter(i identity) (voter, error)      { return newWitness(i) }
 
-// pages are two servers: one is down, and says so after a delay, the other one works.
+// pages are two servers: one answers that it is down, after a delay; the other one works.
 type pages struct {
 	servers []*http.Server
 	urls    []string
@@ -99,7 +99,7 @@ func (p *pages) Close() error {
 	return p.group.Wait()
 }
 
-// witness is a veriflier that notes when its checks end.
+// witness is a veriflier that records when its checks end.
 type witness struct {
 	addr string
 	stop context.CancelFunc
@@ -151,13 +151,13 @@ func (w *witness) Close() error {
 	return <-w.ran
 }
 
-// noted notes when the checks of a site end.
+// noted is a prober that records when the checks of a site end.
 type noted struct {
 	*probe.Prober
 	w *witness
 }
 
-// Probe probes.
+// Probe probes and records the end.
 func (n noted) Probe(ctx context.Context, t check.Target) check.Observation {
 	o := n.Prober.Probe(ctx, t)
 	end := time.Now().UnixNano()

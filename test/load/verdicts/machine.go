@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// sampler looks at something ten times a second until it is ended.
+// sampler calls a function ten times a second until end is called.
 type sampler struct {
 	quit, done chan struct{}
 	result     uint64
@@ -54,7 +54,7 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// watchCores counts who runs or wants to run on this machine.
+// watchCores counts the threads that run or wait to run on this machine.
 func watchCores() *sampler {
 	from := cores()
 	s := sample(func(s *sampler) { s.counts = append(s.counts, cores().running) })
@@ -62,7 +62,7 @@ func watchCores() *sampler {
 	return s
 }
 
-// busy says how the cores fared since watchCores.
+// busy describes the load of the cores since watchCores.
 func (s *sampler) busy() string {
 	s.end()
 	now := cores()
@@ -76,7 +76,7 @@ func (s *sampler) busy() string {
 		100-100*float64(now.idle-s.from[0])/float64(all), runtime.NumCPU(), at(0.5), at(0.99))
 }
 
-// load is the machine's, from /proc/stat: time in ticks since its start.
+// load is the machine's load from /proc/stat: times in ticks since its start.
 type load struct {
 	idle, all uint64
 	running   int
@@ -100,7 +100,7 @@ func cores() (l load) {
 	return l
 }
 
-// writeProfile writes what is on the heap, if that is wanted.
+// writeProfile writes a heap profile, unless path is empty.
 func writeProfile(path string) error {
 	if path == "" {
 		return nil

@@ -1,13 +1,13 @@
 // Command verdicts measures verification: the real panel asks six real verifliers over
-// TCP on this machine, whose real probers check sites on loopback that are down. It
-// prints how long many sites take that go down at once, what memory that takes, and how
-// much later a verdict stands than the slowest vote that it needs.
+// TCP on this machine, and their real probers check loopback sites that are down. It
+// prints how long the verification of many sites at once takes, its memory, and the delay
+// between a verdict and the slowest vote that it needs.
 //
-// Each veriflier, and the sites, have a process of their own, so that the memory is the
-// panel's and a veriflier's; with -together all is in one.
+// Each veriflier and the sites have separate processes, so that it can measure the memory
+// of the panel and of a veriflier; with -together all are in one.
 //
 // Goroutines: the verifliers, the panel, the servers of the sites and the anchor, and
-// samplers, all ended before measure returns; so are the processes.
+// samplers. They all end before measure returns, and so do the processes.
 package main
 
 import (
@@ -22,27 +22,27 @@ import (
 	"github.com/Automattic/jetmon/coordinator/quorum"
 )
 
-// options are what is to be measured.
+// options describe the measurement.
 type options struct {
-	// still is how many verifliers stand still from the beginning of the burst.
+	// still is how many verifliers are stopped from the beginning of the burst.
 	sites, single, still int
 	anchors              string
 	delay                time.Duration
 	start                starter
-	// profile, when not empty, is where a heap profile goes in the middle of a burst.
+	// profile, when not empty, is the file for a heap profile in the middle of a burst.
 	profile string
 }
 
 func main() {
 	var o options
 	flag.IntVar(&o.sites, "sites", 10_000, "how many sites go down at once")
-	flag.IntVar(&o.single, "single", 300, "how many sites are verified one after the other")
-	flag.IntVar(&o.still, "still", 0, "how many verifliers stand still (SIGSTOP) from the beginning of the burst, at most 2")
+	flag.IntVar(&o.single, "single", 300, "how many sites to verify one after another")
+	flag.IntVar(&o.still, "still", 0, "how many verifliers to stop (SIGSTOP) at the beginning of the burst, at most 2")
 	flag.StringVar(&o.anchors, "anchors", "both", "verifliers with an anchor: yes, no or both")
-	flag.DurationVar(&o.delay, "delay", 0, "how long a site takes to say that it is down, twice a check: beyond a second the cores are not the limit")
+	flag.DurationVar(&o.delay, "delay", 0, "delay of a site's answer, twice per check: beyond a second the cores are not the limit")
 	flag.StringVar(&o.profile, "profile", "", "write a heap profile of this process to this file in the middle of a burst")
-	together := flag.Bool("together", false, "have all in one process")
-	part := flag.Bool("part", false, "be a part; for this program's own use")
+	together := flag.Bool("together", false, "run all parts in one process")
+	part := flag.Bool("part", false, "internal: be a part")
 	flag.Parse()
 	err := run(o, *together, *part)
 	if err != nil {
@@ -56,7 +56,7 @@ func run(o options, together, part bool) error {
 		return serve(os.Stdin, os.Stdout)
 	}
 	if o.still > verifliers-need {
-		return fmt.Errorf("with %d of %d standing still nothing can be confirmed", o.still, verifliers)
+		return fmt.Errorf("with %d of %d stopped nothing can be confirmed", o.still, verifliers)
 	}
 	o.start = here{}
 	if !together {
@@ -80,7 +80,7 @@ func measure(o options) error {
 			return err
 		}
 		if anchored {
-			// As sites go down: now and then. Controls have a pace of their own.
+			// Sites go down now and then, as in production. Controls have their own pace.
 			err = one(f, o.single/5, time.Second)
 		} else {
 			err = one(f, o.single, 0)
@@ -98,7 +98,7 @@ func measure(o options) error {
 	return nil
 }
 
-// decision is when a verdict stood, and how long before the panel had the votes for it.
+// decision is the time of a verdict, and how long before it the panel had the votes.
 type decision struct {
 	site    int
 	decided time.Time
@@ -119,7 +119,7 @@ func decisionOf(a engine.Answer) decision {
 	return d
 }
 
-// one verifies sites one after the other.
+// one verifies sites one after another.
 func one(f *fleet, n int, pause time.Duration) error {
 	var took []time.Duration
 	var all []decision
@@ -136,12 +136,12 @@ func one(f *fleet, n int, pause time.Duration) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("  one after the other, %d: verdict after %s\n", n, spread(took))
+	fmt.Printf("  one after another, %d: verdict after %s\n", n, spread(took))
 	fmt.Printf("    after the slowest check that it needs: %s\n", spread(after(told, all)))
 	return nil
 }
 
-// inside is how long verdicts took when their votes were there.
+// inside returns how long the verdicts took after their votes had arrived.
 func inside(all []decision) []time.Duration {
 	var out []time.Duration
 	for _, d := range all {
@@ -150,19 +150,19 @@ func inside(all []decision) []time.Duration {
 	return out
 }
 
-// after is how much later verdicts stood than the checks that they need.
+// after returns the delays of the verdicts after the checks that they need.
 func after(told []report, all []decision) []time.Duration {
 	var out []time.Duration
 	for _, d := range all {
 		if end := needed(told, d.site); !end.IsZero() {
-			// Beyond this process only the wall clock is common.
+			// Processes share only the wall clock.
 			out = append(out, d.decided.Round(0).Sub(end))
 		}
 	}
 	return out
 }
 
-// burst verifies all at once.
+// burst verifies all sites at once.
 func burst(f *fleet, o options) error {
 	runtime.GC()
 	before, all := heap(), make([]decision, 0, o.sites)

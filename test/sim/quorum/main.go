@@ -1,8 +1,8 @@
-// Command quorum reckons how often the verifliers are wrong together: it has the real
-// packages, quorum and lifecycle, decide random escalations, and counts. The same seed
-// gives the same table.
+// Command quorum calculates how often the verifliers are wrong together. It lets the real
+// packages, quorum and lifecycle, decide random escalations, and counts the results. The
+// same seed gives the same table.
 //
-// Goroutines: one a share of a row, which ends when it has decided its escalations.
+// Goroutines: one per share of a row, which ends when it has decided its escalations.
 package main
 
 import (
@@ -17,12 +17,12 @@ import (
 	"github.com/Automattic/jetmon/coordinator/lifecycle"
 )
 
-// shares is how many streams of random numbers a row has. It is part of the result.
+// shares is the number of streams of random numbers per row. The result depends on it.
 const shares = 8
 
 func main() {
-	seed := flag.Uint64("seed", 1, "of the random numbers")
-	count := flag.Int("escalations", 2_000_000, "of each row: of sites that are up, and again of sites that are down")
+	seed := flag.Uint64("seed", 1, "seed of the random numbers")
+	count := flag.Int("escalations", 2_000_000, "escalations per row: of sites that are up, and as many of sites that are down")
 	flag.Parse()
 	if err := printTable(os.Stdout, *seed, *count); err != nil {
 		fmt.Fprintln(os.Stderr, "quorum:", err)
@@ -31,10 +31,11 @@ func main() {
 }
 
 // row is a layout of verifliers, and the operator's PEER_OFFLINE_LIMIT: how many of them
-// confirm, 0 for as many as the default rule says.
+// confirm, or 0 for the default rule.
 type row struct{ verifliers, regions, limit int }
 
-// rows are by rule, newer ones last: a row's place is its random numbers'.
+// rows are ordered by rule, with newer ones last: a row's position determines its random
+// numbers.
 func rows() []row {
 	return []row{
 		{1, 1, 0}, {2, 2, 0}, {3, 1, 0}, {3, 3, 0}, {4, 2, 0}, {5, 3, 0}, {6, 1, 0}, {6, 2, 0}, {6, 3, 0}, {6, 6, 0},
@@ -43,7 +44,7 @@ func rows() []row {
 	}
 }
 
-// The figures that a rule is judged by.
+// The worlds in which a rule is evaluated.
 func sound() world { return world{stray: 0.02, regional: 0.005} }
 func deaf() world  { return world{unknown: 0.2} }
 func worst() world { return world{stray: 0.02, regional: 0.005, unknown: 0.2} }
@@ -67,7 +68,8 @@ func printTable(w io.Writer, seed uint64, count int) error {
 	return out.Flush()
 }
 
-// rare is a share with what is known of it: three of a kind are the least that says much.
+// rare formats a share of confirmations. Without any, it gives the bound that the number of
+// escalations supports: three per total.
 func rare(t tally) string {
 	if t.confirmed == 0 {
 		return fmt.Sprintf("< %.1e", 3/float64(t.total))
@@ -75,7 +77,7 @@ func rare(t tally) string {
 	return fmt.Sprintf("%.1e", share(t.confirmed, t.total))
 }
 
-// run decides many escalations. The result depends on the seed and the count alone.
+// run decides many escalations. The result depends only on the seed and the count.
 func (p panel) run(down bool, w world, seed uint64, count int) tally {
 	var parts [shares]tally
 	var working sync.WaitGroup

@@ -10,18 +10,18 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// world is what goes wrong, as shares of 1.
+// world holds the probabilities of what goes wrong.
 type world struct {
-	// stray is how often one vote is wrong by itself.
+	// stray is how often a single vote is wrong by itself.
 	stray float64
-	// regional is how often an escalation falls into a time when one region, a random
-	// one, sees every site down. Each of its verifliers does, in every round.
+	// regional is how often an escalation falls into a time in which one random region sees
+	// every site down: all of its verifliers do, in every round.
 	regional float64
-	// unknown is how often one vote is UNKNOWN.
+	// unknown is how often a vote is UNKNOWN.
 	unknown float64
 }
 
-// panel is who votes, by which rule.
+// panel holds the voters and the rule.
 type panel struct {
 	roster  []quorum.Voter
 	regions int
@@ -39,14 +39,14 @@ func newPanel(l row) (panel, error) {
 	return p, err
 }
 
-// end is how an escalation ended.
+// end is the result of an escalation.
 type end struct {
-	verdict quorum.Verdict // Inconclusive: held as suspect after the last round
+	verdict quorum.Verdict // Inconclusive: undecided after the last round
 	round   uint8
 }
 
-// escalate has a suspicion decided, by the real state machine and the real ballots: the
-// site has failed as often as the policy asks for, and truly is down, or is not.
+// escalate lets the real state machine and real ballots decide a suspicion. The site has
+// failed as often as the policy requires; down is whether it truly is down.
 func (p panel) escalate(down bool, w world, r *rand.Rand, policy lifecycle.Policy) end {
 	sick := -1
 	if r.Float64() < w.regional {
@@ -78,17 +78,17 @@ func (p panel) escalate(down bool, w world, r *rand.Rand, policy lifecycle.Polic
 			return end{quorum.Inconclusive, verify.Round}
 		}
 	}
-	panic("an escalation came to no end") // the state machine is broken: nothing counts any more
+	panic("an escalation did not end") // the state machine is broken, so no result would count
 }
 
-// ballot has everybody vote, in random order.
+// ballot lets all verifliers vote, in random order.
 func (p panel) ballot(down bool, sick int, w world, r *rand.Rand) quorum.Verdict {
 	b := quorum.Open(p.rule, p.roster)
 	first := r.IntN(len(p.roster))
 	for i := range p.roster {
 		v := (first + i) % len(p.roster)
 		if err := b.Cast(p.roster[v].Name, w.vote(down, v%p.regions == sick, r)); err != nil {
-			panic(err) // the roster is the ballot's own
+			panic(err) // impossible: the ballot has the same roster
 		}
 		if verdict := b.Verdict(); verdict != quorum.Pending {
 			return verdict
@@ -97,7 +97,7 @@ func (p panel) ballot(down bool, sick int, w world, r *rand.Rand) quorum.Verdict
 	return b.Close()
 }
 
-// vote is what one veriflier says.
+// vote returns the vote of one veriflier.
 func (w world) vote(down, sick bool, r *rand.Rand) quorum.Value {
 	if r.Float64() < w.unknown {
 		return quorum.Unknown
@@ -123,7 +123,7 @@ func find[T lifecycle.Effect](effects []lifecycle.Effect) (found T, ok bool) {
 // tally counts ends.
 type tally struct {
 	total, confirmed, rejected, held int
-	// byRound are the confirmed up to a round, from 1.
+	// byRound counts the confirmed up to each round, from 1.
 	byRound [8]int
 }
 

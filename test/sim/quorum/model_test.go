@@ -9,7 +9,8 @@ import (
 	"github.com/Automattic/jetmon/test/seeds"
 )
 
-// The figures that the default rule is promised to reach: 4 of 6 over 3 regions.
+// TestTheDefaultRuleKeepsItsPromise checks the promised figures of the default rule: 4 of 6
+// over 3 regions.
 func TestTheDefaultRuleKeepsItsPromise(t *testing.T) {
 	t.Parallel()
 	p, err := newPanel(row{6, 3, 0})
@@ -23,8 +24,8 @@ func TestTheDefaultRuleKeepsItsPromise(t *testing.T) {
 	if up := p.run(false, sound(), 1, count); share(up.confirmed, up.total) > 1e-4 {
 		t.Errorf("%d of %d escalations of sites that are up were confirmed, want at most 1e-4", up.confirmed, up.total)
 	}
-	// The promise is near to what the rule can do, so that arithmetic has to judge it and
-	// the model to agree with arithmetic.
+	// The promise is close to the rule's true figure. So arithmetic decides whether the rule
+	// keeps it, and the model must agree with arithmetic.
 	want := 1 - math.Pow(1-atLeast(4, 6, 0.8), 3)
 	if want < 0.999 {
 		t.Errorf("%.5f of outages are confirmed within three rounds at 20 %% UNKNOWN, want at least 0.999", want)
@@ -38,7 +39,7 @@ func TestTheDefaultRuleKeepsItsPromise(t *testing.T) {
 	}
 }
 
-// atLeast is how often k or more of n come, each with probability p.
+// atLeast returns the probability of k or more of n events, each with probability p.
 func atLeast(k, n int, p float64) (sum float64) {
 	for set := range 1 << n {
 		if c := bits.OnesCount(uint(set)); c >= k {
@@ -48,8 +49,8 @@ func atLeast(k, n int, p float64) (sum float64) {
 	return sum
 }
 
-// exact is the share of first ballots that confirm a site that is up, from the rule's
-// words: at least need DOWN over at least 2 regions. No vote is UNKNOWN, so that a ballot
+// exact returns the share of first ballots that confirm a site that is up. It follows the
+// rule's words: at least need DOWN over at least 2 regions. No vote is UNKNOWN, so a ballot
 // always decides.
 func exact(p panel, w world) float64 {
 	total := 0.0
@@ -83,7 +84,7 @@ func exact(p panel, w world) float64 {
 	return total
 }
 
-// The model must agree with arithmetic where both can tell.
+// TestTheModelAgreesWithArithmetic compares the model with arithmetic where both apply.
 func TestTheModelAgreesWithArithmetic(t *testing.T) {
 	t.Parallel()
 	seeds.Run(t, []uint64{7}, func(t *testing.T, seed uint64) {
@@ -122,7 +123,8 @@ func TestTheSameSeedGivesTheSameTable(t *testing.T) {
 	}
 }
 
-// A panel that is sick as a whole must not confirm, and not reject.
+// TestNobodyWhoKnowsMeansHeld shows that a panel without any opinion neither confirms nor
+// rejects.
 func TestNobodyWhoKnowsMeansHeld(t *testing.T) {
 	t.Parallel()
 	for _, l := range rows() {

@@ -13,11 +13,11 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 )
 
-// outbox is as in the coordinator: how many messages may wait to be sent.
+// outbox is how many messages may wait to be sent, as in the coordinator.
 const outbox = 1024
 
-// bareMessages is the service without an engine: it hands the same messages out and
-// takes results in, as the generated code does it, and keeps nothing.
+// bareMessages is the service without an engine: it sends the same messages and receives
+// results with the generated code, and keeps nothing.
 type bareMessages struct {
 	coordinatorv1.UnimplementedAssignmentServiceServer
 	sites  int
@@ -34,7 +34,7 @@ func serveMessages(p plan) (*served, error) {
 	return s, nil
 }
 
-// StreamAssignments is one session.
+// StreamAssignments serves one session.
 func (b *bareMessages) StreamAssignments(st grpc.BidiStreamingServer[coordinatorv1.StreamAssignmentsRequest, coordinatorv1.StreamAssignmentsResponse]) error {
 	out := make(chan *coordinatorv1.StreamAssignmentsResponse, outbox)
 	done := make(chan error, 1)
@@ -44,7 +44,7 @@ func (b *bareMessages) StreamAssignments(st grpc.BidiStreamingServer[coordinator
 	}()
 	for m := range out {
 		if err := st.Send(m); err != nil {
-			return err // the receiver's channel is long enough for what it holds
+			return err // the receiver does not block: its puts end with the stream's context
 		}
 	}
 	return <-done
@@ -85,7 +85,7 @@ func (b *bareMessages) receive(st grpc.BidiStreamingServer[coordinatorv1.StreamA
 	}
 }
 
-// batch makes one as cheaply as the generated messages allow.
+// batch makes a batch as cheaply as the generated messages allow.
 func (b *bareMessages) batch(id uint64, site *int) *coordinatorv1.StreamAssignmentsResponse {
 	all := make([]struct {
 		assignment coordinatorv1.Assignment
@@ -107,8 +107,8 @@ func (b *bareMessages) batch(id uint64, site *int) *coordinatorv1.StreamAssignme
 
 const sampleURL = "https://www.a-web-site-00001234.example/"
 
-// serveBytes carries the same bytes, and neither reads nor writes a message: what gRPC
-// itself costs.
+// serveBytes carries the same bytes without encoding or decoding a message, which shows the
+// cost of gRPC itself.
 func serveBytes(p plan) (*served, error) {
 	b := &bareMessages{sites: p.sites}
 	site := 0
@@ -140,7 +140,7 @@ func serveBytes(p plan) (*served, error) {
 	}}, nil
 }
 
-// bytes serves one stream: what came is told by its first byte only.
+// bytes serves one stream; it distinguishes messages only by their first byte.
 func (b *bareMessages) bytes(st grpc.ServerStream, batch, ack []byte) error {
 	out := make(chan *[]byte, outbox)
 	done := make(chan struct{})

@@ -51,7 +51,7 @@ func spawn(p plan, address string) (*child, error) {
 	return c, nil
 }
 
-// mark asks what the checkers have done so far.
+// mark returns the checkers' counters so far.
 func (c *child) mark() (s side, err error) {
 	if _, err := io.WriteString(c.in, "\n"); err != nil {
 		return s, fmt.Errorf("ask the checkers: %w", err)
@@ -62,13 +62,14 @@ func (c *child) mark() (s side, err error) {
 	return s, nil
 }
 
-// stop ends them: they take the end of their input for it.
+// stop ends the checkers by closing their input.
 func (c *child) stop() {
 	_ = c.in.Close()
 	_ = c.cmd.Wait()
 }
 
-// beCheckers serves until the input ends; each line of it asks for what was done.
+// beCheckers runs the checkers until the input ends; each line of the input asks for their
+// counters.
 func beCheckers(p plan, address string) error {
 	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
@@ -95,7 +96,7 @@ func beCheckers(p plan, address string) error {
 	return err
 }
 
-// instantChecker is one stream on which every check is answered at once.
+// instantChecker runs one stream and answers every check at once.
 func instantChecker(ctx context.Context, conn *grpc.ClientConn, i int, p plan, checks *atomic.Uint64) error {
 	st, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true},
 		coordinatorv1.AssignmentService_StreamAssignments_FullMethodName, grpc.ForceCodecV2(bytesCodec{}))
@@ -132,7 +133,7 @@ func instantChecker(ctx context.Context, conn *grpc.ClientConn, i int, p plan, c
 			return err
 		}
 		if owed += n; owed >= p.inFlight/8 {
-			// Two messages: credit is counted when the results before it have been.
+			// These are two messages: the credit must come after the results.
 			if err := send(request); err != nil {
 				return err
 			}
@@ -146,7 +147,7 @@ func instantChecker(ctx context.Context, conn *grpc.ClientConn, i int, p plan, c
 	}
 }
 
-// within waits for what is said to happen.
+// within waits up to d for done.
 func within(d time.Duration, what string, done <-chan error) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -24,7 +24,7 @@ import (
 
 const (
 	batchSize = 100
-	// forever is longer than a run on the schedule's own clock.
+	// forever is longer than a run, by the schedule's own clock.
 	forever  = 10_000 * time.Hour
 	interval = time.Minute
 	grain    = 100 * time.Millisecond
@@ -78,8 +78,8 @@ func serveEngine(p plan) (*served, error) {
 	return s, nil
 }
 
-// drive lets the schedule run ahead of the clock, as far as checkers have room: what is
-// due is handed out at once, as it is by a coordinator whose checkers keep up.
+// drive runs the schedule ahead of the clock, as far as the checkers have room. So due
+// checks are assigned at once, as in a coordinator whose checkers keep up.
 func drive(ctx context.Context, e *engine.Engine, p plan, now time.Time) error {
 	perGrain := max(1, p.sites/int(interval/grain))
 	made := 0
@@ -99,7 +99,7 @@ func drive(ctx context.Context, e *engine.Engine, p plan, now time.Time) error {
 
 func url(id int) string { return fmt.Sprintf("https://www.a-web-site-%08d.example/", id) }
 
-// serve runs a server of the house until it is stopped.
+// serve runs a server from package rpc until it is stopped.
 func serve(register func(grpc.ServiceRegistrar)) (*served, error) {
 	server, err := rpc.NewServer(rpc.ServerOptions{Name: "instant"}, register)
 	if err != nil {

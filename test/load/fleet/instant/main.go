@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// plan is what to measure.
+// plan describes the measurement.
 type plan struct {
 	sites, checkers, inFlight, headers int
 	rounds                             int
@@ -27,12 +27,12 @@ type plan struct {
 
 func main() {
 	var p plan
-	flag.IntVar(&p.sites, "sites", 1_000_000, "sites on the schedule")
-	flag.IntVar(&p.checkers, "checkers", 4, "checkers, each with a stream of its own")
-	flag.IntVar(&p.inFlight, "in-flight", 5000, "checks that each checker takes at once")
+	flag.IntVar(&p.sites, "sites", 1_000_000, "number of sites on the schedule")
+	flag.IntVar(&p.checkers, "checkers", 4, "number of checkers, each with its own stream")
+	flag.IntVar(&p.inFlight, "in-flight", 5000, "in-flight limit of each checker")
 	flag.IntVar(&p.headers, "headers", 2, "response headers in an observation, 0 to 4")
-	flag.DurationVar(&p.length, "for", 10*time.Second, "how long each is measured")
-	flag.IntVar(&p.rounds, "rounds", 3, "turns in which each is measured")
+	flag.DurationVar(&p.length, "for", 10*time.Second, "length of each measurement")
+	flag.IntVar(&p.rounds, "rounds", 3, "number of measurements of each, in turns")
 	flag.StringVar(&p.only, "only", "", "measure one: engine, messages or bytes")
 	flag.StringVar(&p.cpuProfile, "cpuprofile", "", "file for a CPU profile of the coordinator's side")
 	flag.StringVar(&p.memProfile, "memprofile", "", "file for its allocations")
@@ -70,7 +70,7 @@ func (p plan) check() error {
 	return nil
 }
 
-// side is what one process did since it began.
+// side holds the counters of one process since its start.
 type side struct {
 	Checks uint64
 	CPU    time.Duration
@@ -84,11 +84,11 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// figures are those of one way.
+// figures are the measurements of one way.
 type figures struct {
 	wall                  time.Duration
 	coordinator, checkers side
-	allocs, bytes         float64 // a check
+	allocs, bytes         float64 // per check
 }
 
 func (f figures) rate() float64 { return float64(f.coordinator.Checks) / f.wall.Seconds() }
@@ -103,10 +103,10 @@ type way struct {
 	serve       func(plan) (*served, error)
 }
 
-// served is a server that runs.
+// served is a running server.
 type served struct {
 	address string
-	checks  func() uint64 // checked in since the start
+	checks  func() uint64 // number of check-ins since the start
 	stop    func() error
 }
 
@@ -152,14 +152,14 @@ func print(w way, f figures, ratio float64) {
 		int64(f.checkers.CPU)/int64(max(1, f.checkers.Checks)), f.allocs, f.bytes, ratio)
 }
 
-// middle is the run of median cost.
+// middle returns the run with the median cost.
 func middle(runs []figures) figures {
 	sorted := slices.SortedFunc(slices.Values(runs), func(a, b figures) int { return cmp.Compare(a.cost(), b.cost()) })
 	return sorted[len(sorted)/2]
 }
 
-// ratio is the median of the ratios of cost, turn by turn; 0 when there is nothing to
-// compare with.
+// ratio returns the median of the ratios of cost, turn by turn; 0 when there is nothing to
+// compare.
 func ratio(engine, other []figures) float64 {
 	var all []float64
 	for i := range min(len(engine), len(other)) {
@@ -172,8 +172,8 @@ func ratio(engine, other []figures) float64 {
 	return all[len(all)/2]
 }
 
-// warmUp is how long before the measurement everything runs already: all sites have been
-// checked once by then.
+// warmUp is how long everything runs before the measurement; measure then also waits until
+// all sites have been checked once.
 const warmUp = 3 * time.Second
 
 func measure(p plan, w way) (f figures, err error) {
@@ -221,7 +221,7 @@ func measure(p plan, w way) (f figures, err error) {
 	return f, nil
 }
 
-// profile begins the profiles that were asked for.
+// profile starts the requested profiles.
 func (p plan) profile() (stop func(), err error) {
 	var stops []func()
 	stop = func() {
@@ -249,7 +249,7 @@ func (p plan) profile() (stop func(), err error) {
 	return stop, nil
 }
 
-// told is what the checkers say when they are asked.
+// told answers a question about the checkers' counters.
 func told(checks uint64) error {
 	return json.NewEncoder(os.Stdout).Encode(side{checks, cpuTime()})
 }

@@ -11,13 +11,13 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// bytesCodec carries messages as they are: a *[]byte.
+// bytesCodec carries messages unchanged, as a *[]byte.
 type bytesCodec struct{}
 
-// Name is that of the content, which both sides must agree on.
+// Name returns the name of the content type, which both sides must share.
 func (bytesCodec) Name() string { return "proto" }
 
-// Marshal takes a *[]byte.
+// Marshal returns the bytes of a *[]byte.
 func (bytesCodec) Marshal(v any) (mem.BufferSlice, error) {
 	b, ok := v.(*[]byte)
 	if !ok {
@@ -26,7 +26,7 @@ func (bytesCodec) Marshal(v any) (mem.BufferSlice, error) {
 	return mem.BufferSlice{mem.SliceBuffer(*b)}, nil
 }
 
-// Unmarshal fills a *[]byte, whose memory it uses again.
+// Unmarshal fills a *[]byte and reuses its memory.
 func (bytesCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	b, ok := v.(*[]byte)
 	if !ok {
@@ -39,7 +39,7 @@ func (bytesCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-// Numbers of fields in assignment_service.proto and check.proto.
+// Field numbers of assignment_service.proto and check.proto.
 const (
 	requestHello, requestCredit, requestResults, requestHeartbeat   = 1, 2, 3, 4
 	responseWelcome, responseAssignments, responseAck               = 1, 2, 3
@@ -80,14 +80,14 @@ var headerFields = [...][2]string{
 	{"server", "nginx"}, {"content-type", "text/html; charset=UTF-8"}, {"x-cache", "HIT"}, {"via", "1.1 varnish"},
 }
 
-// answers writes results.
+// answers encodes results.
 type answers struct {
 	before, after []byte // an observation up to its address, and from there on
 	addresses     [][]byte
 	one, all      []byte // scratch
 }
 
-// addressCount is how many addresses the sites share.
+// addressCount is the number of addresses that the sites share.
 const addressCount = 1 << 16
 
 func newAnswers(headers int) *answers {
@@ -122,8 +122,8 @@ func text(b []byte, n protowire.Number, v []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(b, n, protowire.BytesType), v)
 }
 
-// answer makes the request that checks in all of an Assignments message, and says how
-// many that are. Its memory is the caller's until the next call.
+// answer returns the request that checks in all checks of an Assignments message, and their
+// number. The caller may keep the request.
 func (a *answers) answer(message []byte) (request []byte, n int, err error) {
 	a.all = a.all[:0]
 	for len(message) > 0 {
@@ -143,12 +143,12 @@ func (a *answers) answer(message []byte) (request []byte, n int, err error) {
 			n++
 		}
 	}
-	// A new one each time: the stream may keep it for a while.
+	// The request is new each time, as the stream may keep it for a while.
 	request = make([]byte, 0, len(a.all)+8)
 	return text(request, requestResults, a.all), n, nil
 }
 
-// result writes one Result for an Assignment.
+// result encodes the Result of an Assignment.
 func (a *answers) result(to, assignment []byte) ([]byte, error) {
 	var site uint64
 	for len(assignment) > 0 {

@@ -12,7 +12,7 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 )
 
-// What the instant checkers write by hand is what they should say.
+// TestABatchIsAnswered shows that the instant checkers encode valid results by hand.
 func TestABatchIsAnswered(t *testing.T) {
 	t.Parallel()
 	site := 0

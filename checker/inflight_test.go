@@ -11,7 +11,7 @@ import (
 
 func TestAFloodOfBatchesEndsTheSession(t *testing.T) {
 	t.Parallel()
-	a := newLedger(10).account()
+	a := newInFlight(10).newQuota()
 	now := time.Unix(0, 0)
 	var err error
 	for i := range 1000 {
@@ -34,8 +34,8 @@ func TestAFloodOfBatchesEndsTheSession(t *testing.T) {
 
 func TestWhatWasGivenBackIsGivenBackAgainWhenTheStreamBroke(t *testing.T) {
 	t.Parallel()
-	l := newLedger(10)
-	a, now := l.account(), time.Unix(0, 0)
+	l := newInFlight(10)
+	a, now := l.newQuota(), time.Unix(0, 0)
 	a.resume(now)
 	a.connect()
 	a.outgoing(now, 100) // credit
