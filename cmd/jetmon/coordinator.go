@@ -7,7 +7,7 @@ import (
 	"runtime/debug"
 
 	"github.com/Automattic/jetmon/coordinator"
-	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
+	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
 )
 
 // coordinatorCommand is `jetmon coordinator`.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
+	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 

@@ -3,7 +3,7 @@ package engine
 import (
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 )
 
 // Decide takes in the panel's answer to a ballot.

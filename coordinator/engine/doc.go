@@ -4,8 +4,8 @@
 //
 //	Tick ----> schedule ---> dispatch ---> Session.Assign      (checks go out)
 //	CheckIn -> dispatch ---> lifecycle -+-> Panel.Ask, Look    (a verdict is wanted)
-//	Decide, Looked --------> lifecycle -+-> Ledger.Record      (a change is wanted)
-//	Committed, Refused <--- the ledger's answer
+//	Decide, Looked --------> lifecycle -+-> Committer.Record      (a change is wanted)
+//	Committed, Refused <--- the committer's answer
 //
 // It has the lock, the ports and the order of steps. Its parts decide, and none of them
 // knows another: who is due is schedule's, who gets a check is dispatch's, what a checker's

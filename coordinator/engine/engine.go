@@ -6,26 +6,26 @@ import (
 	"sync"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/changelog"
-	"github.com/Automattic/jetmon/coordinator/checkers"
-	"github.com/Automattic/jetmon/coordinator/coverage"
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/roster"
-	"github.com/Automattic/jetmon/coordinator/schedule"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/snapshot"
-	"github.com/Automattic/jetmon/coordinator/storm"
+	"github.com/Automattic/jetmon/coordinator/engine/changelog"
+	"github.com/Automattic/jetmon/coordinator/engine/checkers"
+	"github.com/Automattic/jetmon/coordinator/engine/roster"
+	"github.com/Automattic/jetmon/coordinator/engine/snapshot"
+	"github.com/Automattic/jetmon/coordinator/rules/coverage"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/outlier"
+	"github.com/Automattic/jetmon/coordinator/rules/schedule"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
 )
 
 // Options for New. All are required, unless said otherwise.
 type Options struct {
 	Policy   lifecycle.Policy
 	Dispatch dispatch.Config
-	// Storm is the rule by which sick checkers are found.
-	Storm  storm.Rule
-	Panel  Panel
-	Ledger Ledger
+	// Outliers is the rule by which sick checkers are found.
+	Outliers  outlier.Rule
+	Panel     Panel
+	Committer Committer
 	// Interval, when not 0, replaces every site's own.
 	Interval time.Duration
 	// Muted engines send changes that nobody is told about. They take each site over with
@@ -86,11 +86,11 @@ func New(o Options, now time.Time) *Engine {
 	hosts := roster.NewHosts(maphash.MakeSeed())
 	e := &Engine{
 		o:         o,
-		hand:      handover{panel: o.Panel, ledger: o.Ledger, log: o.Log},
+		hand:      handover{panel: o.Panel, committer: o.Committer, log: o.Log},
 		sites:     roster.New(now, hosts),
 		agenda:    schedule.NewAgenda(now, tick, wheelBuckets),
 		core:      dispatch.New(o.Dispatch),
-		fleet:     checkers.New(o.Storm, now),
+		fleet:     checkers.New(o.Outliers, now),
 		edits:     changelog.New(),
 		snapshots: snapshot.NewJournal(),
 		meter:     coverage.New(now),

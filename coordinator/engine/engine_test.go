@@ -9,13 +9,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/quorum"
-	"github.com/Automattic/jetmon/coordinator/schedule"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/store"
-	"github.com/Automattic/jetmon/coordinator/storm"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/outlier"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/schedule"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -50,8 +50,8 @@ func newWorld(t *testing.T) *world {
 func (w *world) newEngine() *Engine {
 	random := func() uint64 { w.random++; return w.random }
 	return New(Options{
-		Policy: lifecycle.DefaultPolicy(), Panel: w, Ledger: w, Random: random,
-		Log: slog.New(slog.DiscardHandler), Storm: storm.DefaultRule(),
+		Policy: lifecycle.DefaultPolicy(), Panel: w, Committer: w, Random: random,
+		Log: slog.New(slog.DiscardHandler), Outliers: outlier.DefaultRule(),
 		Dispatch: dispatch.Config{
 			Lease: time.Minute, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second,
 			MaxBatch: 10, MaxQueue: 1000, SlowStart: -1, Random: random,

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -15,9 +15,9 @@ import (
 // which things were decided; then it lets the lock go, and sees to it that all that is in
 // line by then is handed over, by itself or by another call that is at it.
 type handover struct {
-	panel  Panel
-	ledger Ledger
-	log    *slog.Logger
+	panel     Panel
+	committer Committer
+	log       *slog.Logger
 
 	mu sync.Mutex // guards line and spare
 	// line has the effects that are not handed over yet, those first that were first.
@@ -118,9 +118,9 @@ func (h *handover) tell(out *effects, f effect) {
 	case abandonEffect:
 		h.panel.Abandon(out.abandoned[f.at].site, out.abandoned[f.at].ballot)
 	case recordEffect:
-		h.ledger.Record(out.changes[f.at])
+		h.committer.Record(out.changes[f.at])
 	case keepEffect:
-		h.ledger.Keep(out.ballots[f.at])
+		h.committer.Keep(out.ballots[f.at])
 	case revokeEffect:
 		if r := &out.revoked[f.at]; !r.from.shut {
 			r.from.Revoke([]dispatch.Ref{r.ref})
@@ -135,7 +135,7 @@ func (h *handover) tell(out *effects, f effect) {
 	}
 }
 
-// moment is when a call is made, and what it was told of the ledger before it took the
+// moment is when a call is made, and what it was told of the committer before it took the
 // engine's lock.
 type moment struct {
 	time.Time
@@ -143,4 +143,4 @@ type moment struct {
 	full bool
 }
 
-func (h *handover) moment(now time.Time) moment { return moment{Time: now, full: h.ledger.Full()} }
+func (h *handover) moment(now time.Time) moment { return moment{Time: now, full: h.committer.Full()} }

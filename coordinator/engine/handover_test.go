@@ -11,12 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/quorum"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -59,7 +59,7 @@ func (s *stream) Revoke(refs []dispatch.Ref) { s.note("revoke %d", refs[0].Batch
 func (s *stream) End(why string)             { s.note("end: %s", why) }
 
 func newHandover(p *ports) *handover {
-	return &handover{panel: p, ledger: p, log: slog.New(slog.DiscardHandler)}
+	return &handover{panel: p, committer: p, log: slog.New(slog.DiscardHandler)}
 }
 
 func batch(id dispatch.BatchID, checks int) dispatch.Batch {
@@ -276,7 +276,7 @@ func (s outsideSession) End(why string)             { s.o.note("end"); s.checker
 func TestNobodyIsCalledUnderTheLock(t *testing.T) {
 	t.Parallel()
 	o := &outside{world: newWorld(t), told: map[string]bool{}}
-	o.engine.hand = handover{panel: o, ledger: o, log: slog.New(o)}
+	o.engine.hand = handover{panel: o, committer: o, log: slog.New(o)}
 	o.engine.o.Shards = holding{shardtest.New(), o}
 	a, b := o.join("a"), o.join("b")
 	o.suspect(a, b)
@@ -309,7 +309,7 @@ func TestASlowPortHoldsUpNobodyWhoIsSilent(t *testing.T) {
 	w := newWorld(t)
 	w.suspect(w.join("a"), w.join("b"))
 	slow := &slowLedger{world: w, began: make(chan struct{}), end: make(chan struct{})}
-	w.engine.hand.ledger = slow
+	w.engine.hand.committer = slow
 	var calls sync.WaitGroup
 	calls.Go(func() { w.decide(quorum.Confirmed) })
 	<-slow.began

@@ -3,7 +3,7 @@ package engine
 import (
 	"testing"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 )
 
 func TestUntilASiteIsCheckedItsMachineIsTheHostInItsURL(t *testing.T) {

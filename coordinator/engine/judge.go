@@ -5,17 +5,17 @@ import (
 	"slices"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/checkers"
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/quorum"
-	"github.com/Automattic/jetmon/coordinator/roster"
-	"github.com/Automattic/jetmon/coordinator/schedule"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/engine/checkers"
+	"github.com/Automattic/jetmon/coordinator/engine/roster"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/schedule"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// fullWait is how long a site waits when the ledger is full.
+// fullWait is how long a site waits when the committer is full.
 const fullWait = 5 * time.Second
 
 // judge carries out what events mean for one site: it asks lifecycle, and arranges on the
@@ -235,7 +235,7 @@ func (j *judge) elsewhere(m moment, s *site, node string) {
 	}
 }
 
-// change sends a change of status to the ledger; until its answer nothing else is judged.
+// change sends a change of status to the committer; until its answer nothing else is judged.
 func (j *judge) change(s *site, f lifecycle.Change) {
 	c := store.Change{
 		Key:    fmt.Sprintf("%d-%d%d-%016x", s.Row.ID, f.From, f.To, j.random()),

@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/quorum"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -71,7 +71,7 @@ func TestWhatFollowsFromAnEvent(t *testing.T) {
 			func(b *bench) { b.sees(down, "a") }, lifecycle.Suspect, nil, 0, 20 * time.Second},
 		"the last of three has the verifliers asked": {lifecycle.Suspect, running, failed(2),
 			func(b *bench) { b.sees(down, "b") }, lifecycle.Verifying, []effectKind{askEffect}, 0, -1},
-		"when the ledger is full they are asked later": {lifecycle.Suspect, running, func(b *bench) { failed(2)(b); full(b) },
+		"when the committer is full they are asked later": {lifecycle.Suspect, running, func(b *bench) { failed(2)(b); full(b) },
 			func(b *bench) { b.sees(down, "b") }, lifecycle.Verifying, nil, 0, fullWait},
 		"a site that comes back is looked at by a veriflier when there is no other checker": {lifecycle.Down, gone, nil,
 			func(b *bench) { b.sees(up, "a") }, lifecycle.Recovering, []effectKind{lookEffect}, 0, 0},
@@ -79,7 +79,7 @@ func TestWhatFollowsFromAnEvent(t *testing.T) {
 			func(b *bench) { b.sees(up, "a") }, lifecycle.Recovering, nil, 1, 0},
 		"a second good look is a change": {lifecycle.Recovering, gone, nil,
 			func(b *bench) { b.sees(up, "b") }, lifecycle.Up, []effectKind{recordEffect}, 0, 0},
-		"nothing comes back while the ledger is full": {lifecycle.Recovering, gone, full,
+		"nothing comes back while the committer is full": {lifecycle.Recovering, gone, full,
 			func(b *bench) { b.sees(up, "b") }, lifecycle.Recovering, nil, 0, -1},
 		"a confirmed ballot is a change": {lifecycle.Verifying, running, nil,
 			func(b *bench) { b.answers(quorum.Confirmed) }, lifecycle.Down, []effectKind{recordEffect}, 0, 0},

@@ -1,6 +1,6 @@
 package engine
 
-import "github.com/Automattic/jetmon/coordinator/dispatch"
+import "github.com/Automattic/jetmon/coordinator/rules/dispatch"
 
 // Out is how many checks a session has out; none when it has ended.
 func (e *Engine) Out(id dispatch.SessionID) int {

@@ -3,9 +3,9 @@ package engine
 import (
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/quorum"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -22,8 +22,8 @@ type Panel interface {
 	Look(Question)
 }
 
-// Ledger writes to the store. Its answers arrive at Engine.Committed and Engine.Refused.
-type Ledger interface {
+// Committer writes to the store. Its answers arrive at Engine.Committed and Engine.Refused.
+type Committer interface {
 	// Record commits a change; there is at most one a site at a time.
 	Record(store.Change)
 	// Keep keeps the evidence of a ballot that opened no outage.

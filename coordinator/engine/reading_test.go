@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/quorum"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/seeds"
 )
@@ -163,7 +163,7 @@ func TestEditsOfASpanAreCountedUnlessTheyWereRead(t *testing.T) {
 	}
 }
 
-// The ledger may answer while a span is read: what is read then is no older for that.
+// The committer may answer while a span is read: what is read then is no older for that.
 func TestACommitWhileASpanIsReadHidesNoEdit(t *testing.T) {
 	t.Parallel()
 	for name, gone := range map[string]bool{"edited": false, "gone": true} {

@@ -3,7 +3,7 @@ package engine
 import (
 	"fmt"
 
-	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 )
 
 // holdReason explains an inconclusive verification to an operator.

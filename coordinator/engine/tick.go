@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
 )
 
 // maxBacklog is how long the oldest routine check may wait for a checker with room before

@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/alarm"
-	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/alarm"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -27,7 +27,7 @@ func (w *Watchdog) facts(now time.Time) alarm.Facts {
 	for _, h := range sum.Held {
 		f.Undecided = append(f.Undecided, alarm.Undecided{Site: h.Site, URL: h.URL, Since: h.Since, Reason: h.Reason})
 	}
-	written := w.o.Ledger.Status()
+	written := w.o.Committer.Status()
 	f.Store = alarm.Store{
 		Uncommitted: written.Uncommitted, OldestSince: written.OldestSince, Full: written.Full,
 		FailingSince: written.FailingSince, Err: written.Err,

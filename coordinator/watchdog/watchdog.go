@@ -1,9 +1,9 @@
 // Package watchdog looks after the coordinator itself. Once a second, whether anybody asks
-// or not, it gathers what the parts report, has coordinator/alarm decide what is wrong,
+// or not, it gathers what the parts report, has coordinator/rules/alarm decide what is wrong,
 // logs what began and what ended, and keeps the present alarms for the API and the metric
 // jetmon_alarm.
 //
-// It decides nothing: the thresholds and the words are coordinator/alarm's. It changes
+// It decides nothing: the thresholds and the words are coordinator/rules/alarm's. It changes
 // nothing about the parts that it watches.
 //
 // Goroutines: Run's caller; and while peers are asked, one for each of at most 16, which
@@ -19,12 +19,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/Automattic/jetmon/coordinator/alarm"
+	"github.com/Automattic/jetmon/coordinator/edge/notify"
+	"github.com/Automattic/jetmon/coordinator/edge/peers"
 	"github.com/Automattic/jetmon/coordinator/engine"
-	"github.com/Automattic/jetmon/coordinator/ledger"
-	"github.com/Automattic/jetmon/coordinator/notify"
-	"github.com/Automattic/jetmon/coordinator/peers"
-	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/alarm"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/committer"
 	"github.com/Automattic/jetmon/internal/pause"
 )
 
@@ -43,10 +43,10 @@ type Options struct {
 	Engine interface {
 		Summary(time.Time) engine.Summary
 	}
-	Ledger interface{ Status() ledger.Status }
-	Notify interface{ Status() notify.Status }
-	Shards shard.Holder
-	Peers  interface {
+	Committer interface{ Status() committer.Status }
+	Notify    interface{ Status() notify.Status }
+	Shards    shard.Holder
+	Peers     interface {
 		Silent(context.Context) []peers.Silence
 	}
 	Log     *slog.Logger

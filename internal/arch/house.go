@@ -100,7 +100,7 @@ func (v violation) String() string { return v.where + ": " + v.what + " (" + v.w
 
 // check holds the house to every rule.
 func (h *house) check() ([]violation, error) {
-	var found []violation
+	found := h.checkFloors()
 	for _, p := range h.packages {
 		if p.generated() {
 			continue

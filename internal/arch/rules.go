@@ -24,19 +24,20 @@ func roles() []string {
 // compositionRoots build roles and run them together in one process.
 func compositionRoots() []string { return []string{"internal/cluster/...", "internal/dev/..."} }
 
-// pure are the packages that decide: values in, values out.
+// pure are the packages that decide: values in, values out. The folder coordinator/rules
+// holds nothing else, but for what its tests need.
 func pure() []string {
-	return []string{
-		"coordinator/schedule", "coordinator/lifecycle", "coordinator/quorum", "coordinator/dispatch", "coordinator/storm",
-		"coordinator/coverage", "coordinator/shard", "coordinator/checkers", "coordinator/ownership/plan", "internal/check",
-	}
+	return []string{"coordinator/rules/...", "coordinator/engine/checkers", "internal/check", "internal/backoff"}
 }
 
-// deciders are packages that decide as the pure ones do, in the nouns of coordinator/store:
-// rows, buckets, evidence. That package has interfaces with a context, and so is not pure;
-// who imports it may use its values alone.
-func deciders() []string {
-	return []string{"coordinator/changelog", "coordinator/roster", "coordinator/snapshot"}
+// forTests are packages below pure ones that only tests use.
+func forTests() []string { return []string{"coordinator/rules/shard/shardtest"} }
+
+// parts are the objects of which the engine is composed. They decide as the pure packages
+// do, in the nouns of coordinator/state/store: rows, buckets, evidence. That package also
+// has interfaces with a context; parts use its values alone.
+func parts() []string {
+	return []string{"coordinator/engine/changelog", "coordinator/engine/roster", "coordinator/engine/snapshot"}
 }
 
 // valuePackages are those of the standard library that hold no state of the world.
@@ -47,16 +48,41 @@ func valuePackages() []string {
 	}
 }
 
-func importRules() []importRule {
+func importRules() []importRule { return append(folderRules(), moduleRules()...) }
+
+// folderRules say what the folders of the coordinator may do: see docs/design/0010.
+func folderRules() []importRule {
+	return []importRule{{
+		why:    "a pure package imports value packages of the standard library, internal/check and its like only",
+		of:     pure(),
+		except: forTests(),
+		allow:  append(valuePackages(), pure()...),
+	}, {
+		why:   "a part of the engine imports what a pure package may, and the nouns of the store",
+		of:    parts(),
+		allow: slices.Concat(valuePackages(), pure(), parts(), []string{"coordinator/state/store"}),
+	}, {
+		why: "the engine speaks to the edge through its ports, and of the state it knows the store's nouns only",
+		of:  []string{"coordinator/engine/..."},
+		deny: []string{
+			"coordinator/edge/...", "gen/...", "google.golang.org/grpc/...", "coordinator/watchdog",
+			"coordinator/state/checkpoint", "coordinator/state/committer", "coordinator/state/deletion", "coordinator/state/loader",
+			"coordinator/state/ownership", "coordinator/state/retention", "coordinator/state/store/sqlstore",
+		},
+	}, {
+		why:  "what keeps state does not know who asks from outside, nor how they speak",
+		of:   []string{"coordinator/state/..."},
+		deny: []string{"coordinator/edge/...", "coordinator/watchdog", "gen/...", "google.golang.org/grpc/..."},
+	}, {
+		why:  "the edge speaks to any store; the coordinator is given one",
+		of:   []string{"coordinator/edge/..."},
+		deny: []string{"coordinator/state/store/sqlstore"},
+	}}
+}
+
+// moduleRules bind the whole module.
+func moduleRules() []importRule {
 	rules := []importRule{{
-		why:   "a pure package imports value packages of the standard library, internal/check and its like only",
-		of:    pure(),
-		allow: append(valuePackages(), pure()...),
-	}, {
-		why:   "a package that decides imports what a pure one may, and the nouns of the store",
-		of:    deciders(),
-		allow: slices.Concat(valuePackages(), pure(), deciders(), []string{"coordinator/store"}),
-	}, {
 		why:    "what all roles share must not know one of them; only the composition roots put them together",
 		of:     []string{"internal/..."},
 		except: compositionRoots(),
@@ -67,15 +93,15 @@ func importRules() []importRule {
 		except: append([]string{"cmd/jetmon/...", "test/..."}, compositionRoots()...),
 		deny:   compositionRoots(),
 	}, {
-		why:    "SQL is spoken in coordinator/store/sqlstore only",
+		why:    "SQL is spoken in coordinator/state/store/sqlstore only",
 		of:     []string{"..."},
-		except: []string{"coordinator/store/sqlstore/...", "test/..."},
+		except: []string{"coordinator/state/store/sqlstore/...", "test/..."},
 		deny: []string{
 			"database/sql/...", "github.com/go-sql-driver/mysql/...", "modernc.org/sqlite/...", "github.com/pressly/goose/...",
 		},
 	}, {
-		why:  "generated code is for the wire; stores and the prober speak internal/check",
-		of:   []string{"coordinator/store/...", "internal/probe/..."},
+		why:  "generated code is for the wire; the prober speaks internal/check",
+		of:   []string{"internal/probe/..."},
 		deny: []string{"gen/..."},
 	}, {
 		why:    "flags and signals are read in cmd/jetmon only; others get Options",
@@ -111,15 +137,16 @@ type useRule struct {
 func useRules() []useRule {
 	return []useRule{{
 		why: "a pure package is given the time; it never looks at a clock",
-		of:  append(pure(), deciders()...),
+		of:  append(pure(), parts()...),
 		deny: []string{
 			"time.Now", "time.Since", "time.Until", "time.Sleep", "time.After", "time.AfterFunc", "time.Tick",
 			"time.NewTimer", "time.NewTicker", "time.Local",
 		},
 	}, {
-		why:  "a pure package is given its randomness; it never draws from the global source",
-		of:   pure(),
-		deny: []string{"math/rand/v2.*"},
+		why:    "a pure package is given its randomness; it never draws from the global source",
+		of:     pure(),
+		except: forTests(),
+		deny:   []string{"math/rand/v2.*"},
 		allow: []string{
 			"math/rand/v2.New", "math/rand/v2.NewPCG", "math/rand/v2.NewChaCha8", "math/rand/v2.NewZipf",
 			"math/rand/v2.Rand", "math/rand/v2.Source", "math/rand/v2.PCG", "math/rand/v2.ChaCha8", "math/rand/v2.Zipf",
@@ -166,8 +193,25 @@ func statefulTypes() []string {
 // testMakers are allowed in test/..., whose packages serve the tests of a process.
 func testMakers() []string { return []string{"sync.OnceFunc", "sync.OnceValue", "sync.OnceValues"} }
 
-// Most lines of a file.
+// Most lines of a file; and most lines and parameters of a function and most methods of
+// an interface, tests aside.
 const (
-	maxLines     = 400
-	maxTestLines = 800
+	maxLines         = 400
+	maxTestLines     = 800
+	maxFunctionLines = 60
+	maxParameters    = 4
+	maxMethods       = 12
 )
+
+// leadingTypes are those of a first parameter that everybody knows by its place.
+func leadingTypes() []string {
+	return []string{"context.Context", "testing.T", "testing.B", "testing.TB"}
+}
+
+// givenTypes occur only in signatures that a library prescribes.
+func givenTypes() []string {
+	return []string{
+		"google.golang.org/grpc.UnaryInvoker", "google.golang.org/grpc.Streamer",
+		"google.golang.org/grpc.UnaryHandler", "google.golang.org/grpc.StreamHandler",
+	}
+}

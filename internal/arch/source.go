@@ -44,6 +44,8 @@ func (h *house) checkFiles(p listed) ([]violation, error) {
 	for _, file := range s.files {
 		s.checkUses(file)
 		s.checkInit(file)
+		s.checkShapes(file)
+		s.checkAliases(file)
 	}
 	s.checkVariables()
 	return s.found, nil

@@ -11,15 +11,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/dispatch"
+	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/engine"
-	"github.com/Automattic/jetmon/coordinator/ledger"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/panel"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
-	"github.com/Automattic/jetmon/coordinator/store"
-	"github.com/Automattic/jetmon/coordinator/storm"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/outlier"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
+	"github.com/Automattic/jetmon/coordinator/state/committer"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
@@ -100,12 +100,12 @@ func (w *world) life(until time.Time) {
 		w.t.Error(err)
 		return
 	}
-	log := ledger.New(ledger.Options{
+	log := committer.New(committer.Options{
 		Store: w.book, Log: slog.New(slog.DiscardHandler), Flush: time.Millisecond,
 		Shards: living{shardtest.New(), ctx},
 	})
 	e := engine.New(engine.Options{
-		Policy: lifecycle.DefaultPolicy(), Storm: storm.DefaultRule(), Panel: votes, Ledger: log, Random: w.bits, Log: slog.New(slog.DiscardHandler),
+		Policy: lifecycle.DefaultPolicy(), Outliers: outlier.DefaultRule(), Panel: votes, Committer: log, Random: w.bits, Log: slog.New(slog.DiscardHandler),
 		Dispatch: dispatch.Config{
 			Lease: time.Minute, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second, MaxBatch: 10, MaxQueue: 1000, Random: w.bits,
 		},
@@ -134,7 +134,7 @@ func (w *world) life(until time.Time) {
 	}
 }
 
-// answers hands on what panel and ledger say.
+// answers hands on what panel and committer say.
 type answers struct{ e *engine.Engine }
 
 func (a answers) Decided(answer engine.Answer) { a.e.Decide(time.Now(), answer) }

@@ -8,7 +8,7 @@ import (
 
 	"google.golang.org/grpc"
 
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
 // twin is the name that two checkers have.

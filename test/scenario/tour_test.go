@@ -9,8 +9,8 @@ import (
 
 	_ "github.com/go-sql-driver/mysql" // The tests write to the legacy table as WordPress.com does.
 
-	"github.com/Automattic/jetmon/coordinator/store"
-	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/fakesite"
 	"github.com/Automattic/jetmon/test/mariadb"

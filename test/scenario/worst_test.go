@@ -19,9 +19,9 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
-	verifierv1 "github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
@@ -149,7 +149,7 @@ func worstRequests(t *testing.T, s system) map[string]func() error {
 			return err
 		},
 		"a million headers for a veriflier": func(ctx context.Context) error {
-			_, err := verifierv1.NewVeriflierServiceClient(veriflier).Verify(ctx, &verifierv1.VerifyRequest{
+			_, err := veriflierv1.NewVeriflierServiceClient(veriflier).Verify(ctx, &veriflierv1.VerifyRequest{
 				RequestId: "x", Target: &checkv1.Target{Url: "http://x.example/", Headers: slices.Repeat([]*checkv1.Header{{}}, 1_000_000)},
 			})
 			return err

@@ -1,0 +1,167 @@
+package notify
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+)
+
+// Limits of the configuration. They keep the request line bounded.
+const (
+	maxURLBytes   = 1024
+	maxTokenBytes = 256
+	maxParallel   = 1024
+)
+
+// Options say where notices go, and how. The zero value of a field that is not said
+// to be required means its default.
+type Options struct {
+	// Disabled sends nothing (v1's WPCOM_NOTIFY_ENABLE = false) and mutes the owned shards,
+	// which withdraws the notices that wait there.
+	Disabled bool
+	// URL of WordPress.com's endpoint, http or https; required unless Disabled. Its
+	// query is kept; it must not have a data parameter of its own.
+	URL string
+	// Token is v1's AUTH_TOKEN: printable ASCII, at most 256 bytes.
+	Token string
+	// TLS is the client's configuration, as rpc.LoadClientTLS makes it; the default trusts
+	// the system's roots. The server's certificate is always verified.
+	TLS *tls.Config
+	// Client sends the requests instead of one made from TLS; give one of the two.
+	// Its redirect policy, timeout and cookies are not used.
+	Client *http.Client
+	// Base and Max bound the wait before another attempt: a random part ("full
+	// jitter") of Base doubled with each attempt, up to Max. Defaults: 1 s, 5 min.
+	Base, Max time.Duration
+	// Timeout is the budget of one attempt, from connect to the answer's end; 20 s.
+	Timeout time.Duration
+	// Parallel is the most deliveries at once, 1..1024; 16.
+	Parallel int
+	// Poll is how often the outbox is read when nothing says that there is anything
+	// to do; 5 s.
+	Poll time.Duration
+	// Shards says whose notices to deliver, those of shards that are ours and to stay; and,
+	// right before each attempt, whether its shard is ours for certain. What is not waits in
+	// the outbox. It is required.
+	Shards shard.Holder
+	// Random returns a number in [0, 1); the default is math/rand's.
+	Random  func() float64
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+}
+
+// endpoint reads URL and says in words what is wrong with it.
+func (o *Options) endpoint() (*url.URL, error) {
+	if o.Disabled {
+		return nil, nil
+	}
+	if o.URL == "" {
+		return nil, errors.New("URL is required; to send nothing, set Disabled")
+	}
+	if len(o.URL) > maxURLBytes {
+		return nil, fmt.Errorf("URL must be at most %d bytes, has %d", maxURLBytes, len(o.URL))
+	}
+	u, err := url.Parse(o.URL)
+	if err != nil {
+		// Only the cause: the URL itself may hold a secret.
+		if e, ok := errors.AsType[*url.Error](err); ok {
+			err = e.Err
+		}
+		return nil, fmt.Errorf("URL cannot be read: %w", err)
+	}
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, errors.New("URL must begin with http:// or https://")
+	case u.Hostname() == "":
+		return nil, errors.New("URL must have a host")
+	case u.User != nil:
+		return nil, errors.New("URL must not contain user information")
+	case u.Query().Has("data"):
+		return nil, errors.New("URL must not have a data parameter: the notice goes there")
+	}
+	u.Fragment, u.RawFragment = "", ""
+	return u, nil
+}
+
+// complete puts the defaults in and refuses what is out of range.
+func (o *Options) complete() error {
+	setDefault(&o.Base, time.Second)
+	setDefault(&o.Max, 5*time.Minute)
+	setDefault(&o.Timeout, 20*time.Second)
+	setDefault(&o.Poll, 5*time.Second)
+	setDefault(&o.Parallel, 16)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	switch {
+	case o.Base < 0 || o.Max < o.Base:
+		return errors.New("waits must be 0 < Base <= Max")
+	case o.Timeout < 0 || o.Poll < 0:
+		return errors.New("timeout and poll must be positive")
+	case o.Parallel < 1 || o.Parallel > maxParallel:
+		return fmt.Errorf("parallel deliveries must be from 1 to %d, are %d", maxParallel, o.Parallel)
+	case len(o.Token) > maxTokenBytes:
+		return fmt.Errorf("token must be at most %d bytes, has %d", maxTokenBytes, len(o.Token))
+	case o.TLS != nil && o.Client != nil:
+		return errors.New("TLS and Client exclude each other")
+	case o.TLS != nil && o.TLS.InsecureSkipVerify:
+		return errors.New("TLS must verify the server's certificate")
+	}
+	for _, b := range []byte(o.Token) {
+		if b <= ' ' || b > '~' {
+			return errors.New("token must be printable ASCII without blanks")
+		}
+	}
+	return nil
+}
+
+func setDefault[T comparable](p *T, v T) {
+	var zero T
+	if *p == zero {
+		*p = v
+	}
+}
+
+// client is the caller's client or our own, following no redirect: a redirected
+// notice would hand the token to whoever the answer names.
+func (o *Options) client() *http.Client {
+	c := http.Client{}
+	if o.Client != nil {
+		c.Transport = o.Client.Transport
+	}
+	if c.Transport == nil {
+		c.Transport = o.transport()
+	}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &c
+}
+
+// transport takes no proxy from the environment and keeps a connection for each
+// delivery that may be under way.
+func (o *Options) transport() *http.Transport {
+	conf := &tls.Config{MinVersion: tls.VersionTLS12}
+	if o.TLS != nil {
+		conf = o.TLS.Clone()
+	}
+	return &http.Transport{
+		DialContext:            (&net.Dialer{Timeout: o.Timeout, KeepAlive: 15 * time.Second}).DialContext,
+		TLSClientConfig:        conf,
+		TLSHandshakeTimeout:    o.Timeout,
+		MaxConnsPerHost:        o.Parallel,
+		MaxIdleConns:           o.Parallel,
+		MaxIdleConnsPerHost:    o.Parallel,
+		IdleConnTimeout:        30 * time.Second,
+		MaxResponseHeaderBytes: maxAnswerBytes,
+		// The bound on the answer is a bound on what is decoded, too.
+		DisableCompression: true,
+	}
+}

@@ -1,0 +1,131 @@
+// Package deletion ends the open outages of sites whose rows WordPress.com has deleted
+// from the table. It asks the database for them and remembers nothing, so it also finds
+// rows that were deleted while no coordinator ran, or just before one was killed. It owns
+// the pace; store.Orphans decides which outages to end. Nobody is told: WordPress.com
+// deleted the site itself.
+//
+// Goroutines: none; Run is one, and ends with ctx.
+package deletion
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+const (
+	// first is when, after the start, it looks for the first time, every when it does again.
+	first = 5 * time.Second
+	every = 30 * time.Second
+	// page is how many outages are ended before it looks again.
+	page = 500
+	// within bounds one call of the store.
+	within = 10 * time.Second
+)
+
+// Options for New. All are required.
+type Options struct {
+	Store store.Orphans
+	// Shards says which shards are ours, and proves it.
+	Shards shard.Holder
+	Log    *slog.Logger
+}
+
+// Deletion ends the outages of deleted sites. New makes one.
+type Deletion struct{ o Options }
+
+// New makes a Deletion. Nothing is looked for before Run.
+func New(o Options) *Deletion { return &Deletion{o} }
+
+// Run looks again and again until ctx ends; then it returns nil.
+func (d *Deletion) Run(ctx context.Context) error {
+	failing := false
+	for wait := first; sleep(ctx, wait); wait = every {
+		err := d.pass(ctx)
+		if failed := err != nil; failed != failing && ctx.Err() == nil {
+			failing = failed
+			d.o.Log.Warn("ending the outages of deleted sites", "failing", failing, "err", err)
+		}
+	}
+	return nil
+}
+
+// pass ends all that there are in our shards.
+func (d *Deletion) pass(ctx context.Context) error {
+	for {
+		found, err := d.find(ctx)
+		if err != nil {
+			return err
+		}
+		ended, err := d.end(ctx, found)
+		if err != nil || ended == 0 || len(found) < page {
+			return err
+		}
+	}
+}
+
+func (d *Deletion) find(ctx context.Context) ([]store.Outage, error) {
+	var ours []shard.ID
+	held := d.o.Shards.Held()
+	for _, s := range held.Staying() {
+		if held[s].Sure {
+			ours = append(ours, s)
+		}
+	}
+	if len(ours) == 0 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return d.o.Store.ListOrphans(ctx, ours, page)
+}
+
+// end ends outages, shard by shard. One whose shard was lost meanwhile is its next owner's.
+func (d *Deletion) end(ctx context.Context, found []store.Outage) (ended int, err error) {
+	byShard := map[shard.ID][]store.Outage{}
+	for _, o := range found {
+		s := shard.Of(o.Bucket)
+		byShard[s] = append(byShard[s], o)
+	}
+	for s, those := range byShard {
+		fence, ours := d.o.Shards.Fence(s)
+		if !ours {
+			continue
+		}
+		n, shardErr := d.write(ctx, fence, those)
+		switch {
+		case fault.Is(shardErr, fault.Fenced):
+		case shardErr != nil:
+			err = shardErr
+		case n > 0:
+			d.o.Log.Info("outages are over because their sites were deleted", "shard", s, "outages", n, "first_site", those[0].SiteID)
+		}
+		ended += n
+	}
+	return ended, err
+}
+
+func (d *Deletion) write(ctx context.Context, f shard.Fence, those []store.Outage) (int, error) {
+	ids := make([]int64, len(those))
+	for i, o := range those {
+		ids[i] = o.ID
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return d.o.Store.EndOrphans(ctx, f, ids, time.Now())
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
