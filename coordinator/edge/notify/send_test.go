@@ -29,7 +29,8 @@ func senderTo(t *testing.T, o Options) *sender {
 	if o.Token == "" {
 		o.Token = testToken
 	}
-	if err := o.complete(); err != nil {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
 		t.Fatal(err)
 	}
 	base, err := o.endpoint()
@@ -168,7 +169,7 @@ func TestTokenIsInNoError(t *testing.T) {
 		"the token in a header":  serve(t, hijack(func(*http.Request) string { return "HTTP/1.1 200 OK\r\n" + testToken + "\r\n\r\n" })),
 		"the answer has the URL": serve(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, `{"data":%q}`, r.URL.String()) }),
 		"the answer has the token": serve(t, func(w http.ResponseWriter, r *http.Request) {
-			fmt.Fprintf(w, `{"data":%q}`, strings.Repeat("x", maxWhyBytes-40)+testToken)
+			fmt.Fprintf(w, `{"data":%q}`, strings.Repeat("x", maxReasonBytes-40)+testToken)
 		}),
 		"no answer in time": serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }),
 	} {
@@ -192,7 +193,7 @@ func TestTokenIsInNoError(t *testing.T) {
 				}
 				e = u.Unwrap()
 			}
-			if len(err.Error()) > maxWhyBytes || strings.ContainsAny(err.Error(), "\r\n") {
+			if len(err.Error()) > maxReasonBytes || strings.ContainsAny(err.Error(), "\r\n") {
 				t.Errorf("error is long or has lines: %q", err)
 			}
 		})
@@ -295,7 +296,8 @@ func TestNoProxyAndNoRedirectIsUsed(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 	t.Setenv("NO_PROXY", "")
 	o := Options{URL: "http://wpcom.example/"}
-	if err := o.complete(); err != nil {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
 		t.Fatal(err)
 	}
 	c := o.client()

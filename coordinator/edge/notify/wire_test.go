@@ -215,7 +215,7 @@ func TestURLStaysBoundedHoweverManyChecks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(query) > MaxQueryBytes {
+		if len(query) > maxQueryBytes {
 			t.Fatalf("query has %d bytes", len(query))
 		}
 		text, err := url.QueryUnescape(query)
@@ -227,7 +227,7 @@ func TestURLStaysBoundedHoweverManyChecks(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := len(got.Checks)
-		if n == 0 || n > MaxChecks {
+		if n == 0 || n > maxChecks {
 			t.Fatalf("%d checks arrived", n)
 		}
 		want := append(all[:1:1], all[len(all)-n+1:]...)
