@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// The thresholds. Those of the schedule look back over minutes, so that they say little of
-// a coordinator that has just started: its checkers arrive one after the other.
+// The thresholds. Those of the schedule look back over minutes and mean little for a
+// coordinator that has just started, while its checkers arrive one after the other.
 const (
 	noCheckersAfter   = 15 * time.Second
 	uncommittedAfter  = 10 * time.Second
@@ -18,7 +18,7 @@ const (
 	unownedAfter = 30 * time.Second
 )
 
-// Evaluate returns what is wrong at a moment.
+// Evaluate returns the conditions that hold at a moment.
 func Evaluate(f Facts, now time.Time) []Condition {
 	out := checkers(f)
 	out = append(out, undecided(f)...)
@@ -30,8 +30,8 @@ func Evaluate(f Facts, now time.Time) []Condition {
 	return append(out, silent(f)...)
 }
 
-// checkers returns what is wrong with single checkers, whose failures then count for
-// nothing. All that do not reach their anchors are one condition.
+// checkers returns the conditions of single checkers, whose failures then do not count.
+// All checkers that do not reach their anchors make one condition.
 func checkers(f Facts) []Condition {
 	var out []Condition
 	var names []string
@@ -67,8 +67,8 @@ func checkers(f Facts) []Condition {
 	return append(out, Condition{Kind: KindConnectivity, Since: since, Message: text})
 }
 
-// undecided returns the suspects that are held. While the monitor's network is sick as a
-// whole they are no news of their own.
+// undecided returns a condition for each listed undecided suspect. While no checker reaches
+// its anchors it returns none: checkers reports their number.
 func undecided(f Facts) []Condition {
 	if allUnhealthy(f.Checkers) {
 		return nil
@@ -83,11 +83,11 @@ func undecided(f Facts) []Condition {
 	return out
 }
 
-// Unlisted counts the undecided suspects that Evaluate returns no condition for, because
-// the facts count them only.
+// Unlisted counts the undecided suspects for which Evaluate returns no condition, because
+// the facts count but do not list them.
 func Unlisted(f Facts) int {
 	if allUnhealthy(f.Checkers) {
-		return 0 // the condition of the network has their number
+		return 0 // the connectivity condition gives their number
 	}
 	return f.UndecidedCount - len(f.Undecided)
 }
@@ -101,8 +101,8 @@ func allUnhealthy(checkers []Checker) bool {
 	return len(checkers) > 0
 }
 
-// storage is wrong when the database takes no changes, takes them too slowly, or does not
-// renew leases, without which nothing is even tried.
+// storage returns a condition when the database refuses changes, accepts them too slowly,
+// or does not renew leases, without which the committer does not even try.
 func storage(f Facts, now time.Time) (Condition, bool) {
 	s := f.Store
 	c := Condition{Kind: KindStore}
@@ -156,7 +156,8 @@ func noCheckers(f Facts, now time.Time) (Condition, bool) {
 		!f.NoCheckersSince.IsZero() && now.Sub(f.NoCheckersSince) > noCheckersAfter
 }
 
-// overload is wrong when checkers do not keep up. Without any checker that is what is said.
+// overload returns a condition when checkers do not keep up. With no checker at all,
+// noCheckers reports that instead.
 func overload(f Facts, now time.Time) (Condition, bool) {
 	if !f.NoCheckersSince.IsZero() || now.Sub(f.Started) < overloadNotBefore {
 		return Condition{}, false
@@ -171,8 +172,8 @@ func overload(f Facts, now time.Time) (Condition, bool) {
 	return Condition{Kind: KindOverload, Message: "checkers do not keep up: " + strings.Join(signs, ", ")}, len(signs) > 0
 }
 
-// unowned is wrong when shards have been nobody's for too long. Shards in a row are named
-// as a range.
+// unowned returns a condition when shards have had no owner for too long. It names
+// consecutive shards as a range.
 func unowned(f Facts, now time.Time) (Condition, bool) {
 	var names []string
 	var since time.Time
@@ -211,7 +212,7 @@ func silent(f Facts) []Condition {
 	return out
 }
 
-// earliest returns the earlier of two moments, of which the first may be zero: unknown.
+// earliest returns the earlier of two moments; a zero first one is unknown and ignored.
 func earliest(a, b time.Time) time.Time {
 	if a.IsZero() || b.Before(a) {
 		return b
