@@ -14,7 +14,7 @@ import (
 	"github.com/Automattic/jetmon/internal/jetpack/jetpackpb"
 )
 
-// Diagnoser finds out why Jetpack cannot talk to a site; internal/jetpack implements it. An
+// Diagnoser finds out why Jetpack cannot talk to a site; internal/jetpack implements it. Its
 // error concerns only the URL.
 type Diagnoser interface {
 	Diagnose(ctx context.Context, t jetpack.Target) (*jetpack.Report, error)

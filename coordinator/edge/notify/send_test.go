@@ -51,7 +51,7 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 
 func notice() store.Notice { return store.Notice{ID: 1, Key: "key-1", Change: wentDown()} }
 
-// v1 took whatever JSON had success in it, whatever the HTTP status, and did not
+// v1 accepted any JSON that contained success, whatever the HTTP status, and did not
 // notice an empty body (A13.4).
 func TestV1Defect4OnlyStatus200WithSuccessTrueIsSuccess(t *testing.T) {
 	t.Parallel()
@@ -136,7 +136,7 @@ func TestRequestIsV1sWithKeyAndOwnQuery(t *testing.T) {
 	}
 }
 
-// Neither the URL nor the token may stand in an error: errors are logged and stored.
+// No error may contain the URL or the token: errors are logged and stored.
 func TestTokenIsInNoError(t *testing.T) {
 	t.Parallel()
 	hijack := func(answer func(r *http.Request) string) http.HandlerFunc {

@@ -12,7 +12,7 @@ var noon = time.Date(2026, 5, 13, 12, 0, 0, 0, time.UTC)
 
 func at(d time.Duration) time.Time { return noon.Add(d) }
 
-// only returns the one condition of a kind, or none; more are a mistake.
+// only returns the one condition of a kind, or none; it fails on more.
 func only(t *testing.T, kind Kind, all []Condition) (Condition, bool) {
 	t.Helper()
 	var found []Condition
@@ -212,7 +212,7 @@ func TestTheOtherConditionsComeFromTheirFacts(t *testing.T) {
 	}
 }
 
-// Every kind must be reachable, or its row in the docs and its metric mean nothing.
+// Every kind must be reachable, or its row in the docs and its metric would mean nothing.
 func TestEveryKindHasANameAndFactsThatRaiseIt(t *testing.T) {
 	t.Parallel()
 	f := Facts{
