@@ -84,7 +84,7 @@ func applySettings(row *store.Site, in *monitorv1.CheckSettings, path string) er
 	case "settings.slow_after":
 		row.Settings.SlowAfter = settings.SlowAfter
 	default:
-		return fault.New(fault.Internal, "no code sets %s, which a client may set", path)
+		return fault.New(fault.Internal, "no code applies %s, which a client may set", path)
 	}
 	return nil
 }

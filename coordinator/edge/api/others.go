@@ -56,7 +56,7 @@ func (s *fleet) ask(ctx context.Context, peer peers.Peer) (*monitorv1.PeerStatus
 		return err
 	})
 	if err == nil && resp.GetFleet().GetCoordinator().GetNode() != peer.Node {
-		err = fault.New(fault.Unavailable, "at its endpoint answers %q", resp.GetFleet().GetCoordinator().GetNode())
+		err = fault.New(fault.Unavailable, "another node, %q, answers at its endpoint", resp.GetFleet().GetCoordinator().GetNode())
 	}
 	if err != nil {
 		status.Detail = fault.Status(err).Message()

@@ -107,8 +107,8 @@ func (s *sites) CreateSite(ctx context.Context, req *monitorv1.CreateSiteRequest
 		return resp, err
 	case maybeMade:
 		// A second attempt here might fail with ALREADY_EXISTS, which would puzzle the caller.
-		return nil, fault.New(fault.Unavailable, "the coordinator that owns bucket %d does not say whether the site was added (%s); "+
-			"try again, ALREADY_EXISTS then says that it was", row.Bucket, fault.Status(err).Message())
+		return nil, fault.New(fault.Unavailable, "the coordinator that owns bucket %d did not report whether the site was added (%s); "+
+			"try again; ALREADY_EXISTS then means that it was", row.Bucket, fault.Status(err).Message())
 	}
 	if row, err = s.o.Store.CreateSite(ctx, row); err != nil {
 		return nil, err

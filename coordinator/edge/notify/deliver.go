@@ -49,7 +49,7 @@ func New(o Options, outbox store.Outbox) (*Deliverer, error) {
 		return nil, fmt.Errorf("notify: %w", err)
 	}
 	if o.Shards == nil {
-		return nil, errors.New("notify: the holder of shards must be given")
+		return nil, errors.New("notify: Shards is required")
 	}
 	d := &Deliverer{
 		o:      o,

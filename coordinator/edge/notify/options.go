@@ -77,7 +77,7 @@ func (o *Options) endpoint() (*url.URL, error) {
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err
 		}
-		return nil, fmt.Errorf("URL cannot be read: %w", err)
+		return nil, fmt.Errorf("URL cannot be parsed: %w", err)
 	}
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https":
@@ -127,7 +127,7 @@ func (o *Options) validate() error {
 	}
 	for _, b := range []byte(o.Token) {
 		if b <= ' ' || b > '~' {
-			return errors.New("token must be printable ASCII without blanks")
+			return errors.New("token must be printable ASCII without spaces")
 		}
 	}
 	return nil

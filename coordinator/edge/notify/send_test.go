@@ -263,7 +263,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"URL of another scheme":      {Options{URL: "ftp://wpcom.example/"}, "http:// or https://"},
 		"URL without host":           {Options{URL: "https:///x"}, "host"},
 		"URL with a password":        {Options{URL: "https://u:hunter2@wpcom.example/"}, "user information"},
-		"URL that cannot be parsed":  {Options{URL: "https://u:hunter2@wpcom.example:port/"}, "cannot be read"},
+		"URL that cannot be parsed":  {Options{URL: "https://u:hunter2@wpcom.example:port/"}, "cannot be parsed"},
 		"URL with data":              {Options{URL: ok + "?data=1"}, "data parameter"},
 		"URL too long":               {Options{URL: ok + strings.Repeat("x", 2000)}, "at most"},
 		"token with a line end":      {Options{URL: ok, Token: "hunter2\n"}, "printable"},
@@ -272,7 +272,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"negative timeout":           {Options{URL: ok, Timeout: -1}, "positive"},
 		"negative places":            {Options{URL: ok, Parallel: -1}, "parallel"},
 		"unverified TLS":             {Options{URL: ok, TLS: &tls.Config{InsecureSkipVerify: true}}, "verify"},
-		"nobody to say what is ours": {Options{URL: ok}, "holder of shards"},
+		"nobody to say what is ours": {Options{URL: ok}, "Shards is required"},
 		"two clients":                {Options{URL: ok, TLS: &tls.Config{}, Client: &http.Client{}}, "exclude"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -76,7 +76,7 @@ func (p *Peers) ask(ctx context.Context, to Peer, call func(context.Context, *li
 func (p *Peers) AskBriefly(ctx context.Context, to Peer, call func(context.Context, grpc.ClientConnInterface) error) error {
 	began := time.Now()
 	if p.rests(to.Node, began) {
-		return fault.New(fault.Unavailable, "coordinator %s did not answer a moment ago", to.Node)
+		return fault.New(fault.Unavailable, "coordinator %s has just not answered", to.Node)
 	}
 	err := p.Ask(ctx, to, call)
 	p.mu.Lock()
@@ -148,7 +148,7 @@ func (p *Peers) hold(endpoint string) (*link, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return nil, fault.New(fault.Unavailable, "this coordinator ends")
+		return nil, fault.New(fault.Unavailable, "this coordinator is stopping")
 	}
 	now := time.Now()
 	p.sweep(now)

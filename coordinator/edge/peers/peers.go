@@ -89,7 +89,7 @@ func (p *Peers) Shards(ctx context.Context) ([]shard.Entry, error) {
 	case d.Err != nil:
 		return nil, d.Err
 	case !p.trusts(d):
-		return nil, fault.New(fault.Unavailable, "who owns which shard was not read in time")
+		return nil, fault.New(fault.Unavailable, "the owners of the shards could not be read in time")
 	}
 	return d.Entries[:], nil
 }

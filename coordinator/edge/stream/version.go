@@ -42,7 +42,7 @@ func (v versions) negotiate(h *coordinatorv1.Hello) (uint32, error) {
 	}
 	chosen, ok := v.common(theirs)
 	if !ok {
-		return 0, fault.New(fault.Fenced, "protocol version %s is not spoken here, %s is", theirs, v).With(&errdetails.ErrorInfo{
+		return 0, fault.New(fault.Fenced, "protocol version %s is not supported; supported: %s", theirs, v).With(&errdetails.ErrorInfo{
 			Domain: errorDomain, Reason: "VERSION_UNSUPPORTED",
 			Metadata: map[string]string{
 				"min_protocol_version": strconv.FormatUint(uint64(v.lowest), 10),

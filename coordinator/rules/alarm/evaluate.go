@@ -40,7 +40,7 @@ func checkers(f Facts) []Condition {
 		if r := c.Rival; !r.Since.IsZero() {
 			out = append(out, Condition{
 				Kind: KindNameTaken, Subject: c.Node, Since: r.Since,
-				Message: fmt.Sprintf("another process (%s, instance %s) asks for the name of checker %s (%s, instance %s): it is refused while that one answers",
+				Message: fmt.Sprintf("another process (%s, instance %s) wants the name of checker %s (%s, instance %s): it is refused while the present one answers",
 					r.Region, r.Instance, c.Node, c.Region, c.Instance),
 			})
 		}
@@ -52,14 +52,14 @@ func checkers(f Facts) []Condition {
 		if !c.QuarantinedSince.IsZero() {
 			out = append(out, Condition{
 				Kind: KindQuarantine, Subject: c.Node, Since: c.QuarantinedSince,
-				Message: fmt.Sprintf("the failures of checker %s (%s) jump across unrelated networks; they count for nothing", c.Node, c.Region),
+				Message: fmt.Sprintf("the failures of checker %s (%s) jump across unrelated networks; they do not count", c.Node, c.Region),
 			})
 		}
 	}
 	if len(names) == 0 {
 		return out
 	}
-	text := fmt.Sprintf("%d of %d checkers do not reach their own anchors, their failures count for nothing: %s",
+	text := fmt.Sprintf("%d of %d checkers do not reach their own anchors, their failures do not count: %s",
 		len(names), len(f.Checkers), strings.Join(names, ", "))
 	if allUnhealthy(f.Checkers) && f.UndecidedCount > 0 {
 		text += fmt.Sprintf("; %d sites are held as suspect", f.UndecidedCount)
@@ -110,7 +110,7 @@ func storage(f Facts, now time.Time) (Condition, bool) {
 	switch {
 	case !s.FailingSince.IsZero():
 		c.Since = s.FailingSince
-		c.Message = fmt.Sprintf("the database does not take status changes (%d wait): %s", s.Uncommitted, s.Err)
+		c.Message = fmt.Sprintf("the database does not accept status changes (%d wait): %s", s.Uncommitted, s.Err)
 		if s.Uncertain > 0 {
 			c.Since = earliest(c.Since, s.UncertainSince)
 			c.Message += "; " + notRenewed(s, now)
@@ -121,14 +121,14 @@ func storage(f Facts, now time.Time) (Condition, bool) {
 			": while the database cannot be reached, nothing is written for their sites (%d changes wait)", s.Uncommitted)
 	case late:
 		c.Since = s.OldestSince
-		c.Message = "the database takes status changes too slowly (" + waiting(s, now) + ")"
+		c.Message = "the database accepts status changes too slowly (" + waiting(s, now) + ")"
 	case s.Full:
-		c.Message = fmt.Sprintf("the database takes status changes too slowly (%d wait)", s.Uncommitted)
+		c.Message = fmt.Sprintf("the database accepts status changes too slowly (%d wait)", s.Uncommitted)
 	default:
 		return Condition{}, false
 	}
 	if s.Full {
-		c.Message += "; until it has caught up, judging is held back"
+		c.Message += "; judging is held back until it catches up"
 	}
 	return c, true
 }
