@@ -16,7 +16,8 @@ func TestAnAlarmKeepsTheMomentAtWhichItBegan(t *testing.T) {
 		!alarms[0].Raised.Equal(noon) || !alarms[1].Raised.Equal(at(-time.Hour)) {
 		t.Fatalf("alarms %v, edges %v", alarms, edges)
 	}
-	// The message changes, and the database is now slow, since later, instead of failing: it is the same alarm.
+	// The message changes, and the database is now slow, since later, instead of failing: it
+	// is the same alarm.
 	exact.Since, exact.Message = at(-time.Second), "slow"
 	alarms, edges = b.Note(at(time.Second), []Condition{vague, exact})
 	if len(edges.Began) != 0 || len(edges.Ended) != 0 || alarms[1].Message != "slow" ||
