@@ -130,7 +130,7 @@ func (e *Engine) Summary(now time.Time) Summary {
 	defer e.mu.Unlock()
 	sum := Summary{
 		Sites: uint64(e.sites.Len()), Queued: e.core.Queued(), Parked: e.core.Parked(), Open: e.core.Open(),
-		Counters: e.judge.counts, LonelySince: e.fleet.Lonely(), Coverage: e.meter.Report(now),
+		Counters: e.judge.counts, LonelySince: e.fleet.EmptySince(), Coverage: e.meter.Report(now),
 	}
 	for _, s := range e.cases.open {
 		if s.hold != nil {
@@ -148,7 +148,7 @@ func (e *Engine) Summary(now time.Time) Summary {
 		sum.Checkers = append(sum.Checkers, CheckerView{
 			Node: info.Hello.Node, Region: info.Hello.Region, Instance: info.Hello.Instance,
 			Joined: info.JoinedAt, Rival: info.Rival, Open: info.Open, Credit: info.Credit,
-			SelfCheck: st.Self, UnwellSince: st.Unwell, Quarantined: st.Quarantined,
+			SelfCheck: st.Self, UnwellSince: st.UnhealthySince, Quarantined: st.Quarantined,
 		})
 	}
 	slices.SortFunc(sum.Held, func(a, b Held) int { return a.Since.Compare(b.Since) })
