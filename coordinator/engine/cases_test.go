@@ -12,7 +12,7 @@ import (
 )
 
 // A site has a case as long as there is something that its record cannot hold.
-func TestASiteHasACaseAsLongAsItIsNotCalm(t *testing.T) {
+func TestASiteHasACaseUntilItIsCompact(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
 	for name, tt := range map[string]struct {
@@ -43,9 +43,9 @@ func TestASiteHasACaseAsLongAsItIsNotCalm(t *testing.T) {
 			e.Put(now, row())
 			s := e.cases.find(42)
 			if s == nil || e.cases.of(42) != nil {
-				t.Fatal("a calm site has a case")
+				t.Fatal("a compact site has a case")
 			}
-			calm := *s
+			compact := *s
 			tt.trouble(e, s)
 			e.cases.settle(now, s)
 			if e.cases.of(42) != s || e.cases.find(42) != s {
@@ -55,15 +55,15 @@ func TestASiteHasACaseAsLongAsItIsNotCalm(t *testing.T) {
 				t.Errorf("a snapshot is to be written: %t", kept)
 			}
 			e.agenda.Rest(&s.timer)
-			calm.kept, calm.timer = s.kept, s.timer
-			*s = calm
+			compact.stored, compact.timer = s.stored, s.timer
+			*s = compact
 			e.cases.settle(now, s)
 			if e.cases.of(42) != nil {
-				t.Fatal("it has a case though it is calm again")
+				t.Fatal("it has a case though it is compact again")
 			}
 			again := e.cases.find(42)
-			if again.kept = calm.kept; !reflect.DeepEqual(*again, calm) {
-				t.Errorf("its record holds %+v, want %+v", *again, calm)
+			if again.stored = compact.stored; !reflect.DeepEqual(*again, compact) {
+				t.Errorf("its record holds %+v, want %+v", *again, compact)
 			}
 			updates := e.Unsaved(now, shard.Of(row().Bucket), 10)
 			if tt.kept != (len(updates) == 1 && updates[0].Forget) {

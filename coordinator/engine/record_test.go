@@ -50,7 +50,7 @@ func TestRowsThatAreGoneAreTakenOffWhateverWasReadBefore(t *testing.T) {
 	}
 }
 
-func TestACalmSiteRemembersWhatItMust(t *testing.T) {
+func TestACompactSiteRemembersWhatItMust(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := w.join("a")
@@ -60,12 +60,12 @@ func TestACalmSiteRemembersWhatItMust(t *testing.T) {
 	w.engine.Put(w.now, r)
 	w.pass(time.Minute, a)
 	good := check.Observation{Outcome: check.OutcomeUp, HTTPStatus: 204, Method: check.MethodGet, Timing: check.Timing{Total: 1234 * time.Millisecond}}
-	for range 2 { // the first makes it calm, the second is the short way
+	for range 2 { // the first makes it compact, the second is the short way
 		if a.answer(good) != 1 {
 			t.Fatal("no check was out")
 		}
 		if len(w.engine.cases.open) != 0 {
-			t.Fatal("a calm site has a case")
+			t.Fatal("a compact site has a case")
 		}
 		v, _ := w.engine.View(w.now, 42)
 		if v.Last == nil || v.Last.HTTPStatus != 204 || v.Last.Timing.Total != 1234*time.Millisecond || v.Last.Method != check.MethodGet {

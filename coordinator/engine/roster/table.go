@@ -118,12 +118,12 @@ const (
 	Moved
 )
 
-// Take looks a row up, and adds its site when there is none such and calm says that the
+// Take looks a row up, and adds its site when there is none such and compact says that the
 // record can stand for it. It answers the slot, but for Unknown.
-func (t *Table) Take(row *store.Site, calm bool) (schedule.Slot, Taking) {
+func (t *Table) Take(row *store.Site, compact bool) (schedule.Slot, Taking) {
 	slot, known := t.byID.get(row.ID)
 	switch {
-	case !known && calm:
+	case !known && compact:
 		return t.Add(row), Added
 	case !known:
 		return 0, Unknown
