@@ -117,10 +117,10 @@ func (w *world) next(cs ...*checker) *checker {
 	return nil
 }
 
-// A site in trouble is asked with the patience of a re-check until it is up again, by
-// whatever way it came there: else one that answers in 14 s is called down only by the
-// checks that were to find that it is back.
-func TestASiteInTroubleIsCheckedWithTheBudgetOfARecheck(t *testing.T) {
+// A site in trouble is checked with the timeout of a re-check until it is up again, by
+// whatever way it got there. Otherwise one that answers in 14 s would be kept down only by
+// the checks that should find that it is back.
+func TestASiteInTroubleHasTheBudgetOfARecheck(t *testing.T) {
 	t.Parallel()
 	for name, lead := range inTrouble {
 		t.Run(name, func(t *testing.T) {
@@ -155,8 +155,8 @@ func TestASiteInTroubleIsCheckedWithTheBudgetOfARecheck(t *testing.T) {
 	}
 }
 
-// A recovery that has to last is many routine checks long.
-func TestARecoveryThatHasToLastIsCheckedWithTheBudgetOfARecheck(t *testing.T) {
+// A flapping site must pass many routine checks before it has recovered.
+func TestARecoveryOfAFlappingSiteHasTheBudgetOfARecheck(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.join("a"), w.join("b")

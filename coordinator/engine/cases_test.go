@@ -19,23 +19,23 @@ func TestASiteHasACaseUntilItIsCompact(t *testing.T) {
 		trouble func(*Engine, *site)
 		kept    bool // and a snapshot is to be written
 	}{
-		"it is suspect":                   {func(_ *Engine, s *site) { s.State.Stage = lifecycle.Suspect }, true},
-		"it is down":                      {func(_ *Engine, s *site) { s.State.Stage = lifecycle.Down }, false},
-		"its status is not running":       {func(_ *Engine, s *site) { s.State.Status = check.StatusDown }, false},
-		"it has an outage":                {func(_ *Engine, s *site) { s.Row.OutageID = 7 }, false},
-		"it is not settled what is known": {func(_ *Engine, s *site) { s.State.Unsettled = true }, false},
-		"a change is on its way":          {func(_ *Engine, s *site) { s.pending = &store.Change{} }, true},
-		"there is an answer to show":      {func(_ *Engine, s *site) { s.answer = &Answer{} }, false},
-		"there is evidence":               {func(_ *Engine, s *site) { s.checks = make([]store.LocalCheck, 1) }, false},
-		"the panel is asked":              {func(_ *Engine, s *site) { s.opened = true }, false},
-		"the panel is to be asked":        {func(_ *Engine, s *site) { s.askDue = true }, false},
-		"it waits for a real time":        {func(e *Engine, s *site) { e.agenda.At(&s.timer, now.Add(time.Minute)) }, false},
-		"its last check could not tell":   {func(_ *Engine, s *site) { s.Last = &check.Observation{Outcome: check.OutcomeUnknown} }, false},
+		"it is suspect":                 {func(_ *Engine, s *site) { s.State.Stage = lifecycle.Suspect }, true},
+		"it is down":                    {func(_ *Engine, s *site) { s.State.Stage = lifecycle.Down }, false},
+		"its status is not running":     {func(_ *Engine, s *site) { s.State.Status = check.StatusDown }, false},
+		"it has an outage":              {func(_ *Engine, s *site) { s.Row.OutageID = 7 }, false},
+		"it is unsettled":               {func(_ *Engine, s *site) { s.State.Unsettled = true }, false},
+		"a change is being written":     {func(_ *Engine, s *site) { s.pending = &store.Change{} }, true},
+		"there is an answer to show":    {func(_ *Engine, s *site) { s.answer = &Answer{} }, false},
+		"there is evidence":             {func(_ *Engine, s *site) { s.checks = make([]store.LocalCheck, 1) }, false},
+		"the panel is asked":            {func(_ *Engine, s *site) { s.opened = true }, false},
+		"the panel is to be asked":      {func(_ *Engine, s *site) { s.askDue = true }, false},
+		"it waits for a real time":      {func(e *Engine, s *site) { e.agenda.At(&s.timer, now.Add(time.Minute)) }, false},
+		"its last check could not tell": {func(_ *Engine, s *site) { s.Last = &check.Observation{Outcome: check.OutcomeUnknown} }, false},
 		"its certificate ends": {func(_ *Engine, s *site) {
 			s.Last = &check.Observation{Outcome: check.OutcomeUp, Advisories: []check.Advisory{check.AdvisoryTLSExpiring}}
 		}, false},
-		"it recovered of late":              {func(_ *Engine, s *site) { s.State.Flap.Recoveries[0] = now.Add(-time.Minute) }, true},
-		"it was down in one region of late": {func(_ *Engine, s *site) { s.regional.At = now.Add(-time.Minute) }, true},
+		"it recovered lately":              {func(_ *Engine, s *site) { s.State.Flap.Recoveries[0] = now.Add(-time.Minute) }, true},
+		"it was down in one region lately": {func(_ *Engine, s *site) { s.regional.At = now.Add(-time.Minute) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -20,8 +20,8 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// ports is everybody whom effects go to. It writes down what it is told; before is called
-// before each.
+// ports stands for all ports and the log. It records each call, and calls before ahead of
+// each.
 type ports struct {
 	before func(what string)
 	told   []string
@@ -219,7 +219,7 @@ func TestAMassOutageLeavesNoLargeBuffers(t *testing.T) {
 	}
 }
 
-// outside stands before the ports of a world, and sees to it that they are not called
+// outside wraps the ports of a world, and checks that they are not called
 // under the engine's lock.
 type outside struct {
 	*world
@@ -248,7 +248,7 @@ func (o *outside) Handle(context.Context, slog.Record) error { o.note("log"); re
 func (o *outside) WithAttrs([]slog.Attr) slog.Handler        { return o }
 func (o *outside) WithGroup(string) slog.Handler             { return o }
 
-// holding is a Holder that holds nothing, and notes that it was asked.
+// holding is a Holder that holds nothing, and records that it was asked.
 type holding struct {
 	*shardtest.Holder
 	o *outside
@@ -302,8 +302,8 @@ func TestNobodyIsCalledUnderTheLock(t *testing.T) {
 	}
 }
 
-// A port that takes its time holds up who has something to tell, and nobody else; and a
-// shard that is given up is given up when all that was decided about it is told.
+// A slow port blocks calls that have effects, and no others. DropShard returns only after
+// every decision about the shard has been handed over.
 func TestASlowPortHoldsUpNobodyWhoIsSilent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -346,8 +346,8 @@ func (l *slowLedger) Record(c store.Change) {
 	l.world.Record(c)
 }
 
-// Checkers come, work, hang and go, sites are edited and dropped, all at once: each session
-// is told of its batches in order, and of nothing after its end.
+// Checkers join, work, hang and leave, sites are edited and dropped, all at once: each session
+// gets its batches in order, and nothing after its end.
 func TestSessionsAreToldInOrderWhateverHappensAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -394,8 +394,8 @@ func TestSessionsAreToldInOrderWhateverHappensAtOnce(t *testing.T) {
 	}
 }
 
-// orderly is a checker that looks whether it is told things in order. What it is told is
-// written without a lock: sessions are called one after the other.
+// orderly is a checker that verifies the order of the calls it gets. It records them
+// without a lock, since the engine never calls a session concurrently.
 type orderly struct {
 	t     *testing.T
 	e     *Engine

@@ -13,7 +13,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// bare is an engine without checkers.
+// bare makes an engine without checkers.
 func bare(now time.Time) *Engine {
 	return New(Options{
 		Policy: lifecycle.DefaultPolicy(), Panel: &world{}, Committer: &world{}, Outliers: outlier.DefaultRule(),
@@ -22,7 +22,7 @@ func bare(now time.Time) *Engine {
 	}, now)
 }
 
-// A row that is read makes the same site as one that is put, though mostly by another way.
+// A row that is read makes the same site as one that is put, mostly by another code path.
 func TestARowMakesTheSameSiteWhicheverWayItComes(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)

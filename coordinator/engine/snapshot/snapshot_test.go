@@ -78,7 +78,7 @@ func TestASnapshotFitsWhateverASiteAnswers(t *testing.T) {
 	}
 }
 
-func TestASnapshotThatCannotBeCutToFitIsOneWithoutEvidence(t *testing.T) {
+func TestASnapshotThatCannotBeCutToFitLosesItsEvidence(t *testing.T) {
 	t.Parallel()
 	m := Snapshot{State: lifecycle.State{Stage: lifecycle.Suspect, Failures: 2}}
 	m.Checks = []store.LocalCheck{{Node: strings.Repeat("n", store.MaxSuspectState), Observation: down}}

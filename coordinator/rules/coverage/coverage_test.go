@@ -10,7 +10,7 @@ import (
 	"github.com/Automattic/jetmon/test/seeds"
 )
 
-// shift is a stretch of a day at the monitor: one turn a tenth of a second.
+// shift is a period of a monitor's work: one turn every tenth of a second.
 type shift struct {
 	long time.Duration
 	// hold: the schedule's clock stands; of the turns one in lost is never answered, the

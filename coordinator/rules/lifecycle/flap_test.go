@@ -9,12 +9,12 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 )
 
-// play runs a story and answers the changes that were told, and the last state.
+// play runs a story and returns the reported changes and the last state.
 func play(events ...lifecycle.Event) (told []lifecycle.Change, s state) {
 	return playFrom(fresh, events...)
 }
 
-// playFrom is play of a site in a state.
+// playFrom plays a story from a given state.
 func playFrom(s state, events ...lifecycle.Event) (told []lifecycle.Change, _ state) {
 	p := lifecycle.DefaultPolicy()
 	for _, e := range events {
@@ -33,7 +33,7 @@ func playFrom(s state, events ...lifecycle.Event) (told []lifecycle.Change, _ st
 	return told, s
 }
 
-// breaks is three failing checks and the verifliers' word, from second on.
+// breaks returns three failing checks and a confirmed ballot, from second on.
 func breaks(second int) []lifecycle.Event {
 	return []lifecycle.Event{
 		failing(second, "a"), failing(second+20, "b"), failing(second+40, "a"),
@@ -41,7 +41,7 @@ func breaks(second int) []lifecycle.Event {
 	}
 }
 
-// mends is a good check and a good answer from another node.
+// mends returns a good check and a second one by another node.
 func mends(second int) []lifecycle.Event {
 	return []lifecycle.Event{up(second, "a"), up(second+1, "b")}
 }

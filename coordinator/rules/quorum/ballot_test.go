@@ -203,7 +203,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// A rule that nobody can have meant must not decide by accident.
+// A senseless rule must not decide by accident.
 func TestSenselessRulesDecideNothing(t *testing.T) {
 	t.Parallel()
 	for _, rule := range []quorum.Rule{{}, {Voters: 2}, {Voters: 2, Need: 3}, {Voters: 2, Need: -1}, {Voters: -1, Need: 1}} {

@@ -10,9 +10,9 @@ import (
 // maxVoters bounds the exhaustive truth table.
 const maxVoters = 7
 
-// oracle knows the verdict on every assignment of votes for one rule and one layout
-// of regions. It is written from the rule's words and shares nothing with the ballot:
-// what may still be decided it finds by trying every way on.
+// oracle holds the verdict on every assignment of votes for one rule and one layout
+// of regions. It follows the wording of the rule and shares no code with the ballot:
+// it finds what may still be decided by trying every continuation.
 type oracle struct {
 	rule    quorum.Rule
 	regions []int
@@ -140,7 +140,7 @@ func truthTable(t *testing.T, layout []int, limit int) {
 	}
 }
 
-// properties checks, on the table that the ballot was found equal to, what a vote may
+// properties checks, on the table that agrees with the ballot, what a vote may
 // do: Up never leads towards Confirmed, Down never towards Rejected, Unknown towards
 // neither, and nothing undoes a decision.
 func (o *oracle) properties(t *testing.T, code int) {

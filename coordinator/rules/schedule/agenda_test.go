@@ -73,7 +73,7 @@ func TestWhatIsArrangedEndsWhatWasBefore(t *testing.T) {
 	}
 }
 
-// The agenda against one moment a site, over random arrangements, holds and pauses. Of the
+// The agenda against a model of one moment a site, over random arrangements, holds and pauses. Of the
 // 32 sites every fourth only ever has turns, and so keeps no timer.
 func TestAnAgendaBringsEachSiteUpOnceAndInTime(t *testing.T) {
 	seeds.Run(t, []uint64{1, 2, 3, 4, 5}, func(t *testing.T, seed uint64) {
