@@ -17,16 +17,16 @@ import (
 )
 
 const (
-	// Window is how far back a report looks.
-	Window = 5 * time.Minute
-	// InTime is how long after its turn an answer still counts.
-	InTime = 30 * time.Second
-	// MaxStretch is the highest stretch that is reported.
-	MaxStretch = 1000
+	// window is how far back a report looks.
+	window = 5 * time.Minute
+	// inTime is how long after its turn an answer still counts.
+	inTime = 30 * time.Second
+	// maxStretch is the highest stretch that is reported.
+	maxStretch = 1000
 
 	cell      = 10 * time.Second
-	unripe    = int64(InTime/cell) + 1 // newest cells, whose turns may still be answered in time
-	cells     = int64(Window/cell) + unripe
+	unripe    = int64(inTime/cell) + 1 // newest cells, whose turns may still be answered in time
+	cells     = int64(window/cell) + unripe
 	stretched = int64(time.Minute / cell)
 )
 
@@ -84,7 +84,7 @@ func (m *Meter) Due(now time.Time, n int) {
 
 // Answered records that a turn that was due at a time got its result at now.
 func (m *Meter) Answered(now, due time.Time) {
-	if now.Sub(due) > InTime {
+	if now.Sub(due) > inTime {
 		return
 	}
 	if c := m.at(due); c != nil {
@@ -107,11 +107,11 @@ type Report struct {
 	Known    bool
 	// P50 and P99 are percentiles of the lateness, rounded up by a quarter at most.
 	P50, P99 time.Duration
-	// Stretch is the factor by which intervals were longer in the last minute, 1..MaxStretch.
+	// Stretch is the factor by which intervals were longer in the last minute, 1..maxStretch.
 	Stretch float64
 }
 
-// Report summarises the last Window before now.
+// Report summarises the last window before now.
 func (m *Meter) Report(now time.Time) Report {
 	var all tally
 	var minute tally
@@ -147,7 +147,7 @@ func stretchOf(c tally) float64 {
 	if c.real <= 0 {
 		return 1
 	}
-	return min(MaxStretch, max(1, float64(c.real)/float64(max(c.own, 1))))
+	return min(maxStretch, max(1, float64(c.real)/float64(max(c.own, 1))))
 }
 
 func coverageOf(c tally) (float64, bool) {

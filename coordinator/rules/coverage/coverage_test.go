@@ -36,8 +36,8 @@ func TestCoverageIsTheShareOfTheChecksAskedForThatWereMadeInTime(t *testing.T) {
 		{name: "all is well", shifts: []shift{good}, want: 1, stretch: 1, p99: 24 * time.Millisecond},
 		{name: "one in four is not answered", shifts: []shift{{long: 10 * time.Minute, lost: 4, whole: time.Second}}, want: 0.75, stretch: 1, p99: time.Millisecond},
 		{name: "answers come after more than half a minute", shifts: []shift{{long: 10 * time.Minute, whole: 31 * time.Second}}, want: 0, stretch: 1, p99: time.Millisecond},
-		{name: "nothing can be handed out", shifts: []shift{good, {long: 10 * time.Minute, hold: true}}, want: 0, stretch: MaxStretch},
-		{name: "it stood for half the window", shifts: []shift{good, {long: 3 * time.Minute, hold: true}}, want: 0.5, stretch: MaxStretch, p99: 24 * time.Millisecond},
+		{name: "nothing can be handed out", shifts: []shift{good, {long: 10 * time.Minute, hold: true}}, want: 0, stretch: maxStretch},
+		{name: "it stood for half the window", shifts: []shift{good, {long: 3 * time.Minute, hold: true}}, want: 0.5, stretch: maxStretch, p99: 24 * time.Millisecond},
 		{name: "all is well again", shifts: []shift{{long: 10 * time.Minute, hold: true}, good}, want: 1, stretch: 1, p99: 24 * time.Millisecond},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

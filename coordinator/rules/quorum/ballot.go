@@ -56,9 +56,6 @@ func Open(rule Rule, roster []Voter) *Ballot {
 	return b
 }
 
-// Rule returns the rule that decides the ballot.
-func (b *Ballot) Rule() Rule { return b.rule }
-
 // Cast takes one vote. The first vote of a voter counts. Until Close, Cast also takes votes
 // after the verdict is fixed, so that the evidence is complete; they cannot change it.
 func (b *Ballot) Cast(voter string, v Value) error {
@@ -75,16 +72,6 @@ func (b *Ballot) Cast(voter string, v Value) error {
 	}
 	b.votes[i] = v
 	return nil
-}
-
-// Vote returns the vote of a voter; 0 when there is none.
-func (b *Ballot) Vote(voter string) Value {
-	for i, o := range b.roster {
-		if o.Name == voter {
-			return b.votes[i]
-		}
-	}
-	return 0
 }
 
 // Verdict judges the votes so far. Once it is not Pending, it never changes.

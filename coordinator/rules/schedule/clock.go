@@ -34,8 +34,5 @@ func (c *Clock) Advance(now time.Time, hold bool) time.Time {
 // Now returns what the clock shows.
 func (c *Clock) Now() time.Time { return c.own }
 
-// Own returns what the clock shows, or showed, at a real time if it keeps pace from now on.
-func (c *Clock) Own(at time.Time) time.Time { return c.own.Add(at.Sub(c.real)) }
-
 // Real returns the real time at which the clock shows own, if it keeps pace from now on.
 func (c *Clock) Real(own time.Time) time.Time { return c.real.Add(own.Sub(c.own)) }

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Slot is an index into the caller's compact array of sites, at most MaxSlot.
+// Slot is an index into the caller's compact array of sites, at most maxSlot.
 type Slot uint32
 
-// MaxSlot is the highest slot that a wheel takes.
-const MaxSlot Slot = math.MaxUint32 - 2
+// maxSlot is the highest slot that a wheel takes.
+const maxSlot Slot = math.MaxUint32 - 2
 
 // maxAhead is how many ticks ahead an entry can be: 6.8 years of 100 ms ticks.
 const maxAhead = math.MaxInt32
@@ -74,9 +74,9 @@ func (w *Wheel) Grow(n int) {
 
 // Add puts a slot on the wheel, to be due at the first tick that is not before due.
 // A due time that has passed means the next tick. Adding a slot again moves it.
-// Slots over MaxSlot are ignored.
+// Slots over maxSlot are ignored.
 func (w *Wheel) Add(slot Slot, due time.Time) {
-	if slot > MaxSlot {
+	if slot > maxSlot {
 		return
 	}
 	w.Remove(slot)
