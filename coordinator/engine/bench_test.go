@@ -157,8 +157,8 @@ func BenchmarkCases(b *testing.B) {
 		state lifecycle.State
 		saw   check.Observation
 	}{
-		"down": {lifecycle.Initial(check.StatusConfirmedDown, time.Unix(1_600_000_000, 0), false), down},
-		"held": {lifecycle.State{Stage: lifecycle.Suspect, Status: check.StatusRunning, Failures: 3, Held: true}, down},
+		"down":      {lifecycle.Initial(check.StatusConfirmedDown, time.Unix(1_600_000_000, 0), false), down},
+		"undecided": {lifecycle.State{Stage: lifecycle.Suspect, Status: check.StatusRunning, Failures: 3, Held: true}, down},
 		"slow": {lifecycle.Initial(check.StatusRunning, time.Time{}, false),
 			check.Observation{Outcome: check.OutcomeUp, HTTPStatus: 200, Advisories: []check.Advisory{check.AdvisorySlow}}},
 	} {

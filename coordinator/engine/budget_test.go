@@ -45,7 +45,7 @@ var inTrouble = map[string]func(w *world, a, b *checker){
 		w.decide(quorum.Confirmed)
 		w.commit()
 	},
-	"held": func(w *world, a, b *checker) {
+	"undecided": func(w *world, a, b *checker) {
 		w.suspect(a, b)
 		for range 3 {
 			w.decide(quorum.Inconclusive)
@@ -87,7 +87,7 @@ var inTrouble = map[string]func(w *world, a, b *checker){
 		w.engine.Put(w.now, told(check.StatusConfirmedDown))
 		w.engine.Soon(w.now, 42)
 	},
-	"begun anew after a change that was refused": func(w *world, a, b *checker) {
+	"started afresh after a refused change": func(w *world, a, b *checker) {
 		w.suspect(a, b)
 		w.decide(quorum.Confirmed)
 		r := told(check.StatusDown)
@@ -129,7 +129,7 @@ func TestASiteInTroubleHasTheBudgetOfARecheck(t *testing.T) {
 			a, b := w.join("a"), w.join("b")
 			lead(w, a, b)
 			c := w.next(a, b)
-			for _, doing := range []string{"in trouble", "on its way up"} {
+			for _, doing := range []string{"in trouble", "recovering"} {
 				if got := c.targets[42].Timeout; got != check.VerifyTimeout {
 					t.Errorf("%s it is checked within %s, want %s", doing, got, check.VerifyTimeout)
 				}
@@ -138,7 +138,7 @@ func TestASiteInTroubleHasTheBudgetOfARecheck(t *testing.T) {
 				}
 				c.answer(up)
 				if v, _ := w.engine.View(w.now, 42); v.State.Stage == lifecycle.Up {
-					break // nobody was told that it is down
+					break // it was not reported down
 				}
 				c = w.next(a, b)
 			}

@@ -402,7 +402,7 @@ func TestAReadingOfABucketWinsOverOlderEdits(t *testing.T) {
 		t.Error("the deleted row is still watched")
 	}
 	if _, ok := w.engine.View(w.now, 43); !ok {
-		t.Error("the new row was taken off")
+		t.Error("the new row was removed")
 	}
 }
 
@@ -439,7 +439,7 @@ func TestALateAnswerToABallotChangesNothing(t *testing.T) {
 	}
 }
 
-func TestResultsOfAnEndedSessionCountWhenTheCheckerIsBack(t *testing.T) {
+func TestResultsOfAnEndedSessionCountAfterAReconnect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := w.join("a")
@@ -475,7 +475,7 @@ func TestHeadIsAvoidedWhereItFailsAndTriedAgain(t *testing.T) {
 		return told
 	}
 	if next(hostile) {
-		t.Error("told before it was known")
+		t.Error("HEAD is avoided before it has failed")
 	}
 	tried := 0
 	for range headAgain {

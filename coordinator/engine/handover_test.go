@@ -66,7 +66,7 @@ func batch(id dispatch.BatchID, checks int) dispatch.Batch {
 	return dispatch.Batch{Ref: dispatch.Ref{Batch: id}, Checks: make([]dispatch.Check, checks)}
 }
 
-func TestEffectsAreHandedOverInTheirOrderWhateverTheirKind(t *testing.T) {
+func TestEffectsOfAllKindsAreHandedOverInOrder(t *testing.T) {
 	t.Parallel()
 	p := &ports{}
 	h, s := newHandover(p), &stream{ports: p}
@@ -86,7 +86,7 @@ func TestEffectsAreHandedOverInTheirOrderWhateverTheirKind(t *testing.T) {
 	out.end(to, "enough")
 	h.put(&out)
 	if !out.empty() {
-		t.Error("what is in line is to be handed over twice")
+		t.Error("queued effects would be handed over twice")
 	}
 	if refused := h.run(); len(refused) != 0 {
 		t.Errorf("%d batches were refused", len(refused))
@@ -153,7 +153,7 @@ func TestCallsAtOnceHandOverInTheOrderInWhichTheyDecided(t *testing.T) {
 				h.run()
 				h.turn.Lock()
 				if n := len(p.told); n < mine {
-					t.Errorf("%d effects are told when the call returns that has put in the one of number %d", n, mine)
+					t.Errorf("a call returned after %d effects were handed over; it had queued number %d", n, mine)
 				}
 				h.turn.Unlock()
 			}
@@ -161,7 +161,7 @@ func TestCallsAtOnceHandOverInTheOrderInWhichTheyDecided(t *testing.T) {
 	}
 	calls.Wait()
 	if len(p.told) != decided {
-		t.Fatalf("%d effects are told, want %d", len(p.told), decided)
+		t.Fatalf("%d effects were handed over, want %d", len(p.told), decided)
 	}
 	for i, what := range p.told {
 		if want := fmt.Sprint("record ", i+1); what != want {
@@ -273,7 +273,7 @@ func (s outsideSession) Assign(b dispatch.Batch, targets []check.Target, term ui
 func (s outsideSession) Revoke(refs []dispatch.Ref) { s.o.note("revoke"); s.checker.Revoke(refs) }
 func (s outsideSession) End(why string)             { s.o.note("end"); s.checker.End(why) }
 
-func TestNobodyIsCalledUnderTheLock(t *testing.T) {
+func TestNoPortIsCalledUnderTheLock(t *testing.T) {
 	t.Parallel()
 	o := &outside{world: newWorld(t), told: map[string]bool{}}
 	o.engine.hand = handover{panel: o, committer: o, log: slog.New(o)}
@@ -304,7 +304,7 @@ func TestNobodyIsCalledUnderTheLock(t *testing.T) {
 
 // A slow port blocks calls that have effects, and no others. DropShard returns only after
 // every decision about the shard has been handed over.
-func TestASlowPortHoldsUpNobodyWhoIsSilent(t *testing.T) {
+func TestASlowPortBlocksOnlyCallsWithEffects(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.suspect(w.join("a"), w.join("b"))
@@ -325,7 +325,7 @@ func TestASlowPortHoldsUpNobodyWhoIsSilent(t *testing.T) {
 	}
 	select {
 	case <-dropped:
-		t.Error("the shard is given up while a change of it is on its way")
+		t.Error("DropShard returned before a change of the shard was handed over")
 	default:
 	}
 	close(slow.end)
@@ -348,7 +348,7 @@ func (l *slowLedger) Record(c store.Change) {
 
 // Checkers join, work, hang and leave, sites are edited and dropped, all at once: each session
 // gets its batches in order, and nothing after its end.
-func TestSessionsAreToldInOrderWhateverHappensAtOnce(t *testing.T) {
+func TestSessionsAreCalledInOrderUnderConcurrency(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for i := range 400 {

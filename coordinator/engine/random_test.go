@@ -18,7 +18,7 @@ import (
 
 // TestNoSiteIsEverForgotten drives one site through random trouble: checkers that
 // come, go and never answer, ballots with every verdict, edits, a store that takes
-// or refuses changes. Then all is well again: the site must be checked within two
+// or refuses changes. Then the trouble ends: the site must be checked within two
 // intervals, must be found up, and what was reported must alternate.
 func TestNoSiteIsEverForgotten(t *testing.T) {
 	t.Parallel()
@@ -256,7 +256,7 @@ func (h *havoc) settle() {
 			last = h.told[i-1]
 		}
 		if s == last || last == check.StatusRunning && s == check.StatusConfirmedDown {
-			h.t.Fatalf("told %v", h.told)
+			h.t.Fatalf("reported %v", h.told)
 		}
 	}
 }

@@ -30,7 +30,7 @@ func watched(t *testing.T, e *Engine, want map[check.SiteID]bool) {
 	}
 }
 
-func TestAReadingOfManyBucketsIsOfThoseAlone(t *testing.T) {
+func TestAReadingOfManyBucketsChangesNoOthers(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
 	e := bare(now)

@@ -11,7 +11,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-func TestSitesWithoutARowAreRemovedWhateverWasReadBefore(t *testing.T) {
+func TestSitesWithoutARowAreRemoved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	rows := make([][]store.Site, check.Buckets)

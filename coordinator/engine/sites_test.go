@@ -23,7 +23,7 @@ func bare(now time.Time) *Engine {
 }
 
 // A row that is read makes the same site as one that is put, mostly by another code path.
-func TestARowMakesTheSameSiteWhicheverWayItComes(t *testing.T) {
+func TestReadingAndPuttingARowMakeTheSameSite(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
 	for name, edit := range map[string]func(*store.Site){

@@ -229,7 +229,7 @@ func TestASnapshotDoesNotCount(t *testing.T) {
 		{"when it is old", 11 * time.Minute, func(*store.Site) {}},
 		{"when its clock was too far ahead to say how old it is", -11 * time.Minute, func(*store.Site) {}},
 		{"of another URL", time.Second, func(r *store.Site) { r.URL = "http://example.org/other" }},
-		{"when the site was paused meanwhile", time.Second, func(r *store.Site) { r.Paused = true }},
+		{"when the site has been paused since", time.Second, func(r *store.Site) { r.Paused = true }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -84,9 +84,9 @@ func TestAChangeOfAMutedEngineIsMarkedMuted(t *testing.T) {
 func TestAGoodCheckSettlesASiteOnce(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]store.Site{
-		"an outage is open that was not told": untoldRow(check.StatusDown, check.StatusRunning, 77),
-		"confirmed down, and not told":        untoldRow(check.StatusConfirmedDown, check.StatusRunning, 77),
-		"a notice was withdrawn":              {},
+		"an unreported outage is open":     untoldRow(check.StatusDown, check.StatusRunning, 77),
+		"confirmed down, and not reported": untoldRow(check.StatusConfirmedDown, check.StatusRunning, 77),
+		"a notice was withdrawn":           {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -57,7 +57,7 @@ func TestAReadingTakesItsBucketsUntilTheirShardIsGivenUp(t *testing.T) {
 	}
 }
 
-func TestWhatWasEditedIsForgottenInTime(t *testing.T) {
+func TestOldEditsAreDropped(t *testing.T) {
 	t.Parallel()
 	l, now := New(), start
 	for i := range 100 {

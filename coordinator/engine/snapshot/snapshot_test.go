@@ -20,7 +20,7 @@ func TestASnapshotFitsWhateverASiteAnswers(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		checks int
-		hop    string // what a redirect leads to, beside the scheme
+		hop    string // where a redirect leads, without the scheme
 		uncut  bool
 	}{
 		{"three checks with redirects to ampersands", 3, "example.com/?" + strings.Repeat("&", 287), true},

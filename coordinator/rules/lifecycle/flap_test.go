@@ -72,7 +72,7 @@ func TestAFlappingSiteIsOneOutageWithACount(t *testing.T) {
 		{"one node alone does not end it, however long it was good", stories(twice,
 			[]lifecycle.Event{up(1500, "b"), up(1800, "b"), up(2100, "b"), up(2700, "b")}), 5, 0, lifecycle.Recovering},
 		{"nine minutes are too short", stories(twice, mends(1500), mends(2039)), 5, 0, lifecycle.Recovering},
-		{"what does not last is counted, not told", stories(twice,
+		{"a good stretch that does not last is counted, not reported", stories(twice,
 			mends(1500), []lifecycle.Event{failing(1700, "a")},
 			mends(1800), []lifecycle.Event{failing(2000, "b")}), 5, 2, lifecycle.Down},
 		{"a look that nobody else shared is no good stretch", stories(twice,
@@ -83,7 +83,7 @@ func TestAFlappingSiteIsOneOutageWithACount(t *testing.T) {
 			mends(1500), []lifecycle.Event{lifecycle.Pause{}, lifecycle.Resume{}, up(1600, "a"), up(2300, "a")}), 5, 0, lifecycle.Recovering},
 		{"after a pause the ten minutes begin again", stories(twice,
 			mends(1500), []lifecycle.Event{lifecycle.Pause{}, lifecycle.Resume{}}, mends(1600), mends(2190)), 5, 0, lifecycle.Recovering},
-		{"after a pause a site that flaps is told to run once it was good for ten minutes", stories(twice,
+		{"after a pause a flapping site is reported running once it was good for ten minutes", stories(twice,
 			mends(1500), []lifecycle.Event{lifecycle.Pause{}, lifecycle.Resume{}}, mends(1600), mends(2200)), 6, 0, lifecycle.Up},
 		{"a pause is no relapse", stories(twice, mends(1500), []lifecycle.Event{lifecycle.Pause{}, lifecycle.Resume{},
 			up(1600, "a"), failing(1700, "a")}), 5, 0, lifecycle.Down},
@@ -100,7 +100,7 @@ func TestAFlappingSiteIsOneOutageWithACount(t *testing.T) {
 	}
 }
 
-func TestTheCountOfRelapsesIsTold(t *testing.T) {
+func TestAChangeReportsTheCountOfRelapses(t *testing.T) {
 	t.Parallel()
 	told, s := play(stories(breaks(0), mends(300), breaks(600), mends(900), breaks(1200),
 		mends(1500), []lifecycle.Event{failing(1700, "a")}, mends(1800), mends(2500))...)

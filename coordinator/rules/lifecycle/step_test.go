@@ -49,7 +49,7 @@ var (
 	isUp      = state{Stage: lifecycle.Up, Status: running, Ballot: 4, Node: "a", Observed: at(100)}
 	suspect1  = state{Stage: lifecycle.Suspect, Status: running, Failures: 1, FirstFailure: at(60), Ballot: 4, Node: "a", Observed: at(100)}
 	suspect2  = state{Stage: lifecycle.Suspect, Status: running, Failures: 2, FirstFailure: at(60), Ballot: 4, Node: "a", Observed: at(100)}
-	held      = state{Stage: lifecycle.Suspect, Status: running, Failures: 3, FirstFailure: at(60), Ballot: 7, Held: true, Node: "a", Observed: at(100)}
+	undecided = state{Stage: lifecycle.Suspect, Status: running, Failures: 3, FirstFailure: at(60), Ballot: 7, Held: true, Node: "a", Observed: at(100)}
 	verifying = state{Stage: lifecycle.Verifying, Status: running, Failures: 3, FirstFailure: at(60), Ballot: 5, Round: 1, Node: "a", Observed: at(100)}
 	lastRound = state{Stage: lifecycle.Verifying, Status: running, Failures: 3, FirstFailure: at(60), Ballot: 7, Round: 3, Node: "a", Observed: at(100)}
 	isDown    = state{Stage: lifecycle.Down, Status: down, StatusSince: at(102), Failures: 3, FirstFailure: at(60), Ballot: 5, Node: "a", Observed: at(100)}
@@ -80,7 +80,7 @@ func cleared(s *state) {
 }
 
 var checking = map[string]transition{
-	"the first good check of a site says that it is up": {
+	"the first good check of a site makes it up": {
 		fresh, up(110, "b"), func(s *state) { s.Stage = lifecycle.Up; seen(s, "b", 110) }, nil},
 	"the first check that fails makes a site suspect that nobody has seen up": {
 		fresh, failing(110, "b"), func(s *state) {
@@ -119,14 +119,14 @@ var checking = map[string]transition{
 	"a good check that is older than the newest failure does not end the run": {
 		suspect2, up(99, "b"), nil, nil},
 	"the next failing check of an undecided suspect begins a new verification of the same run": {
-		held, failing(110, "b"), func(s *state) {
+		undecided, failing(110, "b"), func(s *state) {
 			s.Stage, s.Ballot, s.Round, s.Held = lifecycle.Verifying, 8, 1, false
 			seen(s, "b", 110)
 		}, effects{lifecycle.Verify{Ballot: 8, Round: 1}}},
 	"a good check of an undecided suspect ends its run as a blip": {
-		held, up(110, "b"), func(s *state) { cleared(s); seen(s, "b", 110) }, effects{lifecycle.Blip{Failures: 3}}},
+		undecided, up(110, "b"), func(s *state) { cleared(s); seen(s, "b", 110) }, effects{lifecycle.Blip{Failures: 3}}},
 	"a check of an undecided suspect that could not tell is repeated": {
-		held, unknown(110, "b"), nil, effects{lifecycle.Recheck{After: 20 * time.Second, Avoid: "b"}}},
+		undecided, unknown(110, "b"), nil, effects{lifecycle.Recheck{After: 20 * time.Second, Avoid: "b"}}},
 	"a ballot that is over means nothing for a site that is never checked": {
 		fresh, decided(110, 0, quorum.Confirmed), nil, nil},
 	"a rejection means nothing for a site that is never checked": {fresh, decided(110, 0, quorum.Rejected), nil, nil},
@@ -143,11 +143,11 @@ var checking = map[string]transition{
 		suspect2, decided(110, 4, quorum.Rejected), nil, nil},
 	"a ballot of an earlier run without a decision does not begin a round": {
 		suspect2, decided(110, 4, quorum.Inconclusive), nil, nil},
-	"an undecided suspect is not confirmed by votes that came too late": {held, decided(110, 7, quorum.Confirmed), nil, nil},
+	"an undecided suspect is not confirmed by votes that came too late": {undecided, decided(110, 7, quorum.Confirmed), nil, nil},
 }
 
 var judging = map[string]transition{
-	"confirmed: the outage began with the first failure, and is told": {
+	"confirmed: the outage began with the first failure, and is reported": {
 		verifying, decided(110, 5, quorum.Confirmed), func(s *state) {
 			s.Stage, s.Status, s.StatusSince, s.Round = lifecycle.Down, down, at(110), 0
 		}, effects{lifecycle.Change{From: running, To: down, Start: at(60), At: at(110)}}},
@@ -227,7 +227,7 @@ var outage = map[string]transition{
 			s.Stage, s.Status, s.StatusSince = lifecycle.ConfirmedDown, confirmed, at(90+59*60)
 			seen(s, "b", 90+59*60)
 		}, effects{lifecycle.Change{From: down, To: confirmed, Start: at(60), At: at(90 + 59*60)}}},
-	"a second look that fails while confirmed down: confirmed down as before, not told again": {
+	"a second look that fails while confirmed down: confirmed down as before, not reported again": {
 		recover2, failing(1_000_000, "b"), func(s *state) {
 			s.Stage = lifecycle.ConfirmedDown
 			seen(s, "b", 1_000_000)
@@ -249,7 +249,7 @@ var pausing = map[string]transition{
 	"a pause forgets a run of failures": {
 		suspect2, lifecycle.Pause{}, func(s *state) { cleared(s); s.Stage = lifecycle.Paused }, nil},
 	"a pause clears an undecided suspect": {
-		held, lifecycle.Pause{}, func(s *state) { cleared(s); s.Stage = lifecycle.Paused }, nil},
+		undecided, lifecycle.Pause{}, func(s *state) { cleared(s); s.Stage = lifecycle.Paused }, nil},
 	"a pause ends a vote": {
 		verifying, lifecycle.Pause{}, func(s *state) { cleared(s); s.Stage = lifecycle.Paused },
 		effects{lifecycle.Abandon{Ballot: 5}}},
@@ -263,19 +263,19 @@ var pausing = map[string]transition{
 		paused0, lifecycle.Resume{}, func(s *state) { s.Stage = lifecycle.Down }, nil},
 	"a resumed site that was confirmed down is confirmed down": {
 		paused2, lifecycle.Resume{}, func(s *state) { s.Stage = lifecycle.ConfirmedDown }, nil},
-	"a paused site is not brought up by a check that was under way":   {paused0, up(110, "b"), nil, nil},
-	"a paused site is not made suspect by a check that was under way": {paused, failing(110, "b"), nil, nil},
-	"a paused site has no use for a check that could not tell":        {paused, unknown(110, "b"), nil, nil},
-	"a paused site is not confirmed down by a vote under way":         {paused, decided(110, 5, quorum.Confirmed), nil, nil},
-	"a paused site is not rejected by a vote under way":               {paused, decided(110, 5, quorum.Rejected), nil, nil},
-	"a paused site begins no round":                                   {paused, decided(110, 5, quorum.Inconclusive), nil, nil},
-	"resuming a site that was never checked changes nothing":          {fresh, lifecycle.Resume{}, nil, nil},
-	"resuming a site that is up changes nothing":                      {isUp, lifecycle.Resume{}, nil, nil},
-	"resuming a suspect changes nothing":                              {suspect1, lifecycle.Resume{}, nil, nil},
-	"resuming does not disturb a vote":                                {verifying, lifecycle.Resume{}, nil, nil},
-	"resuming does not end an outage":                                 {isDown, lifecycle.Resume{}, nil, nil},
-	"resuming does not end a confirmed outage":                        {stillDown, lifecycle.Resume{}, nil, nil},
-	"resuming does not complete a recovery":                           {recover0, lifecycle.Resume{}, nil, nil},
+	"a paused site is not brought up by a check in progress":    {paused0, up(110, "b"), nil, nil},
+	"a paused site is not made suspect by a check in progress":  {paused, failing(110, "b"), nil, nil},
+	"a paused site has no use for a check that could not tell":  {paused, unknown(110, "b"), nil, nil},
+	"a paused site is not confirmed down by a vote in progress": {paused, decided(110, 5, quorum.Confirmed), nil, nil},
+	"a paused site is not rejected by a vote in progress":       {paused, decided(110, 5, quorum.Rejected), nil, nil},
+	"a paused site begins no round":                             {paused, decided(110, 5, quorum.Inconclusive), nil, nil},
+	"resuming a site that was never checked changes nothing":    {fresh, lifecycle.Resume{}, nil, nil},
+	"resuming a site that is up changes nothing":                {isUp, lifecycle.Resume{}, nil, nil},
+	"resuming a suspect changes nothing":                        {suspect1, lifecycle.Resume{}, nil, nil},
+	"resuming does not disturb a vote":                          {verifying, lifecycle.Resume{}, nil, nil},
+	"resuming does not end an outage":                           {isDown, lifecycle.Resume{}, nil, nil},
+	"resuming does not end a confirmed outage":                  {stillDown, lifecycle.Resume{}, nil, nil},
+	"resuming does not complete a recovery":                     {recover0, lifecycle.Resume{}, nil, nil},
 }
 
 // settled ends what was unsettled.
@@ -309,7 +309,7 @@ var settling = map[string]transition{
 	"that check settles the site": {
 		open(isUp), up(110, "b"), func(s *state) { seen(s, "b", 110); settled(s, 110) },
 		effects{lifecycle.Change{From: down, To: running, At: at(110)}}},
-	"an undecided suspect stays unsettled": {open(held), unknown(110, "b"), nil, effects{lifecycle.Recheck{After: 20 * time.Second, Avoid: "b"}}},
+	"an undecided suspect stays unsettled": {open(undecided), unknown(110, "b"), nil, effects{lifecycle.Recheck{After: 20 * time.Second, Avoid: "b"}}},
 	"a pause leaves it unsettled":          {unsettled, lifecycle.Pause{}, func(s *state) { cleared(s); s.Stage = lifecycle.Paused }, nil},
 	"a resumed site is unsettled":          {open(paused), lifecycle.Resume{}, func(s *state) { s.Stage = lifecycle.NeverChecked }, nil},
 	"a paused site settles nothing":        {open(paused), up(110, "b"), nil, nil},
@@ -387,10 +387,10 @@ func TestInitial(t *testing.T) {
 		paused bool
 		want   lifecycle.Stage
 	}{
-		"a site told to be running is not guessed to be up": {running, false, lifecycle.NeverChecked},
-		"a site told to be down is down":                    {down, false, lifecycle.Down},
-		"a site told to be confirmed down is that":          {confirmed, false, lifecycle.ConfirmedDown},
-		"a paused site is paused, whatever was told":        {down, true, lifecycle.Paused},
+		"a site reported as running is not guessed to be up":  {running, false, lifecycle.NeverChecked},
+		"a site reported as down is down":                     {down, false, lifecycle.Down},
+		"a site reported as confirmed down is confirmed down": {confirmed, false, lifecycle.ConfirmedDown},
+		"a paused site is paused, whatever was reported":      {down, true, lifecycle.Paused},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -405,7 +405,7 @@ func TestInitial(t *testing.T) {
 
 // The machine continues from a status that another program has left as if the status were
 // its own: for a failing and a good check of each kind of row.
-func TestASiteIsGoneOnWithFromAnyRow(t *testing.T) {
+func TestASiteContinuesFromAnyRow(t *testing.T) {
 	t.Parallel()
 	never, recent, old := time.Time{}, at(0), at(-3*24*3600)
 	tests := []struct {
@@ -463,10 +463,10 @@ func TestOtherPolicies(t *testing.T) {
 
 // An undecided suspect is verified again at the next failure, even if the operator
 // has raised the number of failures since.
-func TestAHeldSiteCountsNoFurther(t *testing.T) {
+func TestAnUndecidedSuspectCountsNoFurtherFailures(t *testing.T) {
 	t.Parallel()
 	for _, failures := range []uint8{1, 3, 5, 255} {
-		s, did := lifecycle.Step(held, failing(110, "b"), lifecycle.Policy{Failures: failures})
+		s, did := lifecycle.Step(undecided, failing(110, "b"), lifecycle.Policy{Failures: failures})
 		if s.Stage != lifecycle.Verifying || !cmp.Equal(did, effects{lifecycle.Verify{Ballot: 8, Round: 1}}) {
 			t.Errorf("%d failures: %+v, %v", failures, s, did)
 		}

@@ -33,7 +33,7 @@ type observer struct {
 	recoveries []time.Time
 	start      time.Time
 	relapses   uint16
-	// open is the ballot that is under way, 0 when none; last the highest ever; rounds
+	// open is the number of the open ballot, 0 when none; last is the highest ever; rounds are
 	// the rounds of the verification so far.
 	open, last uint32
 	rounds     int
@@ -80,7 +80,7 @@ func (w *observer) see(before, after lifecycle.State, e lifecycle.Event, did []l
 	case !slices.Equal(changes, owed):
 		return fmt.Errorf("changes %+v, want %+v: failures %v, good checks %v, recoveries %v", changes, owed, w.failures, w.goods, w.recoveries)
 	case after.Status != w.status || !after.StatusSince.Equal(w.since):
-		return fmt.Errorf("status %d since %v, told was %d since %v", after.Status, after.StatusSince, w.status, w.since)
+		return fmt.Errorf("status %d since %v, reported was %d since %v", after.Status, after.StatusSince, w.status, w.since)
 	case (after.Stage == lifecycle.Verifying) != (w.open != 0):
 		return fmt.Errorf("stage %v with open ballot %d", after.Stage, w.open)
 	case (after.Stage == lifecycle.Paused) != w.paused:
@@ -217,7 +217,7 @@ func (w *observer) stage(s lifecycle.State) error {
 		return fmt.Errorf("stage %v with %d failures since %v", s.Stage, s.Failures, s.FirstFailure)
 	}
 	if s.Failures > w.policy.Failures || s.Held && s.Stage != lifecycle.Suspect {
-		return fmt.Errorf("stage %v with %d failures, held %t", s.Stage, s.Failures, s.Held)
+		return fmt.Errorf("stage %v with %d failures, undecided %t", s.Stage, s.Failures, s.Held)
 	}
 	return nil
 }
@@ -318,7 +318,7 @@ func TestRandomStories(t *testing.T) {
 			}
 		}
 		if told[check.StatusDown] < 100 || told[check.StatusRunning] < 100 || told[check.StatusConfirmedDown] < 100 {
-			t.Errorf("the stories tell too little: %v", told)
+			t.Errorf("the stories report too few changes: %v", told)
 		}
 	})
 }
@@ -327,7 +327,7 @@ func TestRandomStories(t *testing.T) {
 // no other stage.
 func TestUnknownsAloneNeverChangeAnything(t *testing.T) {
 	t.Parallel()
-	for _, from := range []lifecycle.State{fresh, isUp, suspect1, held, verifying, isDown, stillDown, recover0, recover2, paused} {
+	for _, from := range []lifecycle.State{fresh, isUp, suspect1, undecided, verifying, isDown, stillDown, recover0, recover2, paused} {
 		s := from
 		for second := range 200 {
 			var did []lifecycle.Effect
