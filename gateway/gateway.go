@@ -175,6 +175,7 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 	}
+	g.log.Info("started", "role", "gateway", "address", g.listeners[0].Addr().String(), "coordinators", g.addrs)
 	group, stop := errgroup.WithContext(ctx)
 	for _, l := range g.listeners {
 		group.Go(func() error {
@@ -188,7 +189,9 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 		<-stop.Done()
 		return g.stop(server)
 	})
-	return group.Wait()
+	err = group.Wait()
+	g.log.Info("stopped", "role", "gateway")
+	return err
 }
 
 func (g *Gateway) stop(server *http.Server) error {

@@ -85,7 +85,6 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return errors.Join(usageError{err}, db.Close())
 	}
-	proc.log.Info("coordinator works", "node", o.Node, "address", l.Addr().String(), "verifliers", len(o.Verifliers))
 	return errors.Join(proc.run(ctx, r), db.Close())
 }
 

@@ -54,6 +54,5 @@ func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return usageError{err}
 	}
-	proc.log.Info("gateway serves", "address", l.Addr().String(), "coordinator", c.Coordinator)
 	return proc.run(ctx, r)
 }

@@ -116,7 +116,7 @@ func (g *grid) coordinate(t *testing.T, i int) {
 	if g.plan.flags != nil {
 		args = append(args, g.plan.flags(i)...)
 	}
-	g.run(t, n, `coordinator works.* address=(\S+)`, args...)
+	g.run(t, n, `msg=started.* role=coordinator.* address=(\S+)`, args...)
 	endpoint.lead(g.addresses[n])
 }
 

@@ -60,13 +60,13 @@ func startRoles(t *testing.T, o setup, b *inbox, dsn string) *roles {
 		h.add(t, n, `msg=started.* role=veriflier.* address=(\S+)`, withResolver(args, o.veriflierDNS))
 		coordinate = append(coordinate, fmt.Sprintf("--veriflier=name=%s,region=%s,addr=%s", n, region, h.addresses[n]))
 	}
-	h.add(t, coordinator, `coordinator works.* address=(\S+)`, coordinate)
+	h.add(t, coordinator, `msg=started.* role=coordinator.* address=(\S+)`, coordinate)
 	serving(t, h.addresses[coordinator])
 	for _, n := range checkers() {
 		args := []string{"checker", "--node=" + string(n), "--allow-private", "--coordinator=" + h.addresses[coordinator]}
 		h.add(t, n, `msg=started.* role=checker()`, withResolver(args, o.checkerDNS))
 	}
-	h.add(t, gateway, `gateway serves.* address=(\S+)`, []string{"gateway", "--coordinator=" + h.addresses[coordinator]})
+	h.add(t, gateway, `msg=started.* role=gateway.* address=(\S+)`, []string{"gateway", "--coordinator=" + h.addresses[coordinator]})
 	return h
 }
 

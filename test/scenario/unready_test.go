@@ -32,7 +32,7 @@ func TestAGatewayLeavesACoordinatorThatHasLostItsDatabase(t *testing.T) {
 	for _, n := range g.coordinators {
 		addrs = append(addrs, g.addresses[n])
 	}
-	g.run(t, gateway, `gateway serves.* address=(\S+)`, "gateway", "--coordinator="+strings.Join(addrs, ","))
+	g.run(t, gateway, `msg=started.* role=gateway.* address=(\S+)`, "gateway", "--coordinator="+strings.Join(addrs, ","))
 	c := newCallers(t, "http://"+g.addresses[gateway], sites, g.farm.sow(len(g.rows)))
 	await(t, "both coordinators are called", patience, func() bool {
 		return strings.Contains(c.fleet(t), `"node":"`+string(victim)+`"`)
