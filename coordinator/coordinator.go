@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/edge/peers"
@@ -25,6 +23,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/state/ownership"
 	"github.com/Automattic/jetmon/coordinator/state/retention"
 	"github.com/Automattic/jetmon/coordinator/watchdog"
+	"github.com/Automattic/jetmon/internal/stages"
 )
 
 // Coordinator is the role. New makes one.
@@ -120,52 +119,45 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	if c.o.BucketMin%shard.BucketsPer != 0 || (c.o.BucketMax+1)%shard.BucketsPer != 0 {
 		c.o.Log.Warn("the range of buckets cuts a shard: no other coordinator can watch the rest of it", "shard_size", shard.BucketsPer)
 	}
-	// Each stage outlives the one before it, so that what it decided is still written,
-	// and what was written is still delivered.
-	front, stopFront := context.WithCancel(ctx)
-	defer stopFront()
-	writing, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopWriting()
-	owning, stopOwning := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopOwning()
-	// However long a stage takes, all is over in time: a call that hangs, a store
-	// that is away and a WordPress.com that does not answer must not add up.
-	defer context.AfterFunc(ctx, func() {
-		time.AfterFunc(writeAfter, stopWriting)
-		time.AfterFunc(ownAfter, stopOwning)
-	})()
-
-	to := answers{engine: c.engine, notify: c.notify, onChange: c.o.OnChange}
-	var back errgroup.Group
-	back.Go(func() error {
-		return c.ownership.Run(owning, tenant{shards: c.ownership, loader: c.loader, committer: c.committer, memos: c.memos, notify: c.notify})
-	})
-	var middle errgroup.Group
-	middle.Go(func() error { return c.committer.Run(writing, to) })
-	middle.Go(func() error { return c.memos.Run(writing) })
-	middle.Go(func() error { return c.notify.Run(writing) })
-
-	first, firstCtx := errgroup.WithContext(front)
-	c.serve(firstCtx, first)
-	first.Go(func() error { return c.panel.Run(firstCtx, to) })
-	first.Go(func() error { return c.clock(firstCtx) })
-	first.Go(func() error { return c.loader.Run(firstCtx) })
-	first.Go(func() error { return c.retention.Run(firstCtx) })
-	first.Go(func() error { return c.deletion.Run(firstCtx) })
-	first.Go(func() error { return c.watchdog.Run(firstCtx) })
-	defer context.AfterFunc(firstCtx, c.stream.Stop)()
-
-	err := first.Wait()
-	stopWriting()
-	if e := middle.Wait(); err == nil {
-		err = e
-	}
-	stopOwning()
-	if e := back.Wait(); err == nil {
-		err = e
-	}
+	err := stages.Run(ctx, c.o.Log, c.stages()...)
 	c.o.Log.Info("stopped", "role", "coordinator")
 	return err
+}
+
+// stages are the parts of a coordinator in the order in which they end: what the front
+// decided is still written, and what was written is still delivered. However long a stage
+// takes, all is over in time: a call that hangs, a store that is away and a WordPress.com
+// that does not answer must not add up.
+func (c *Coordinator) stages() []stages.Stage {
+	to := answers{engine: c.engine, notify: c.notify, onChange: c.o.OnChange}
+	own := tenant{shards: c.ownership, loader: c.loader, committer: c.committer, memos: c.memos, notify: c.notify}
+	front := append(c.serving(),
+		stages.Step{Name: "panel", Run: func(ctx context.Context) error { return c.panel.Run(ctx, to) }},
+		stages.Step{Name: "stream", Run: c.stopStream},
+		stages.Step{Name: "clock", Run: c.clock},
+		stages.Step{Name: "loader", Run: c.loader.Run},
+		stages.Step{Name: "retention", Run: c.retention.Run},
+		stages.Step{Name: "deletion", Run: c.deletion.Run},
+		stages.Step{Name: "watchdog", Run: c.watchdog.Run},
+	)
+	return []stages.Stage{
+		{Steps: front},
+		{Within: writeAfter, Steps: []stages.Step{
+			{Name: "committer", Run: func(ctx context.Context) error { return c.committer.Run(ctx, to) }},
+			{Name: "checkpoint", Run: c.memos.Run},
+			{Name: "notify", Run: c.notify.Run},
+		}},
+		{Within: ownAfter, Steps: []stages.Step{
+			{Name: "ownership", Run: func(ctx context.Context) error { return c.ownership.Run(ctx, own) }},
+		}},
+	}
+}
+
+// stopStream has the checkers leave when ctx ends.
+func (c *Coordinator) stopStream(ctx context.Context) error {
+	<-ctx.Done()
+	c.stream.Stop()
+	return nil
 }
 
 // clock ticks the engine.

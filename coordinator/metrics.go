@@ -8,7 +8,6 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
-	"github.com/Automattic/jetmon/coordinator/state/ownership"
 )
 
 // register shows the engine's, the committer's and the ownership's figures. They are documented in
@@ -24,7 +23,7 @@ func (c *Coordinator) register(r prometheus.Registerer) error {
 type state struct {
 	engine    engine.Summary
 	committer committer.Status
-	shards    ownership.Counts
+	unsure    int // shards
 }
 
 // figure is one metric and how it is read.
@@ -74,7 +73,7 @@ func allFigures() []figure {
 	add(prometheus.GaugeValue, "jetmon_uncommitted_changes", "Status changes that are not in the database yet.",
 		func(s state) float64 { return float64(s.committer.Uncommitted) })
 	add(prometheus.GaugeValue, "jetmon_unsure_shards", "Shards whose leases could not be renewed for 10 s: nothing is written for their sites until they are, or are another's.",
-		func(s state) float64 { return float64(s.shards.Unsure) })
+		func(s state) float64 { return float64(s.unsure) })
 	return out
 }
 
@@ -93,7 +92,8 @@ func (f *figures) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (f *figures) Collect(ch chan<- prometheus.Metric) {
-	now := state{f.c.engine.Summary(time.Now()), f.c.committer.Status(), f.c.ownership.Counts()}
+	unsure, _ := f.c.ownership.Held().Unsure()
+	now := state{f.c.engine.Summary(time.Now()), f.c.committer.Status(), unsure}
 	for _, one := range f.figures {
 		ch <- prometheus.MustNewConstMetric(one.desc, one.kind, one.read(now))
 	}

@@ -31,8 +31,8 @@ type Options struct {
 	Policy lifecycle.Policy
 	// Diagnoser, optional, answers DiagnoseSite.
 	Diagnoser Diagnoser
-	// Holder says which shards are this coordinator's.
-	Holder shard.Holder
+	// Shards says which shards are this coordinator's.
+	Shards shard.Holder
 	// Watchdog knows the alarms of this coordinator.
 	Watchdog *watchdog.Watchdog
 	// Node and Instance name this process, which started at Started.

@@ -64,7 +64,7 @@ func (s *fleet) GetFleet(ctx context.Context, _ *monitorv1.GetFleetRequest) (*mo
 const countTimeout = 500 * time.Millisecond
 
 func (s *fleet) coordinator(ctx context.Context, sum engine.Summary) *monitorv1.CoordinatorStatus {
-	owned := s.o.Holder.Held().Staying()
+	owned := s.o.Shards.Held().Staying()
 	c := &monitorv1.CoordinatorStatus{
 		Node: s.o.Node, InstanceId: s.o.Instance, StartTime: timestamp(s.o.Started),
 		Sites: sum.Sites, SuspectSites: sum.Suspect, DownSites: sum.Down,

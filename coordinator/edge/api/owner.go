@@ -43,7 +43,7 @@ func (o Options) elsewhere(ctx context.Context) elsewhere {
 	if peers.Forwarded(ctx) {
 		return elsewhere{here: true}
 	}
-	e := elsewhere{held: o.Holder.Held()}
+	e := elsewhere{held: o.Shards.Held()}
 	if e.here = len(e.held.Staying()) == shard.Count; !e.here {
 		e.owners = o.Peers.Owners(ctx)
 	}

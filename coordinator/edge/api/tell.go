@@ -27,7 +27,7 @@ func (o Options) tell(ctx context.Context, id check.SiteID) {
 	switch {
 	case fault.Is(err, fault.NotFound):
 		o.Engine.Remove(began, id)
-	case err == nil && o.Holder.Held().Stays(shard.Of(row.Bucket)):
+	case err == nil && o.Shards.Held().Stays(shard.Of(row.Bucket)):
 		o.Engine.Put(began, row)
 		o.Engine.Soon(began, id)
 	}

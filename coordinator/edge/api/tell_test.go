@@ -83,7 +83,7 @@ func newDesk(t *testing.T, dsn string) *desk {
 			Lease: time.Minute, SessionTimeout: time.Hour, AvoidFor: time.Second, MaxBatch: 10, MaxQueue: 1000, SlowStart: -1, Random: random,
 		},
 	}, time.Now())
-	d.sites = &sites{o: Options{Store: dawdling{s}, Engine: e, Holder: shardtest.New()}}
+	d.sites = &sites{o: Options{Store: dawdling{s}, Engine: e, Shards: shardtest.New()}}
 	return d
 }
 

@@ -73,8 +73,7 @@ type Ownership struct {
 	// name: that lease must end before we claim it again.
 	twin map[shard.ID]bool
 	// past is the last term in which a shard was ours: a row that still says so is old.
-	past   [shard.Count]uint64
-	counts Counts
+	past [shard.Count]uint64
 	// directory is as last read.
 	directory shard.Directory
 	reading   reading
@@ -91,16 +90,6 @@ type Ownership struct {
 }
 
 var _ shard.Holder = (*Ownership)(nil)
-
-// Counts are of events since the start, and of now.
-type Counts struct {
-	// Claimed shards, those lost to another owner, and those given up in order.
-	Claimed, Fenced, Given uint64
-	// Unsure shards are ours for all we know, and could not be renewed of late;
-	// UnsureSince is as Held.Unsure has it.
-	Unsure      int
-	UnsureSince time.Time
-}
 
 // New makes an ownership of nothing; Run claims.
 func New(o Options) *Ownership {
@@ -130,16 +119,6 @@ func (w *Ownership) Held() (h shard.Held) {
 		}
 	}
 	return h
-}
-
-// Counts counts.
-func (w *Ownership) Counts() Counts {
-	unsure, since := w.Held().Unsure()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	c := w.counts
-	c.Unsure, c.UnsureSince = unsure, since
-	return c
 }
 
 // Written is when the database last took a write of ours, a renewal or an announcement,

@@ -51,7 +51,6 @@ func (w *Ownership) take(run context.Context, lease shard.Lease, began time.Time
 	w.mu.Lock()
 	w.held[t.shard] = t
 	delete(w.twin, t.shard)
-	w.counts.Claimed++
 	w.wrote(began)
 	w.mu.Unlock()
 	w.tenant.Gained(t.shard)
@@ -72,7 +71,6 @@ func (w *Ownership) serve(run context.Context, t *tenure) {
 	given := t.stage == leaving
 	if given {
 		t.stage = releasing
-		w.counts.Given++
 	}
 	w.mu.Unlock()
 	if given && !w.release(run, t) {
@@ -105,7 +103,6 @@ func (w *Ownership) fenced(t *tenure) {
 		return
 	}
 	w.mu.Lock()
-	w.counts.Fenced++
 	w.twin[t.shard] = true
 	w.mu.Unlock()
 	w.o.Log.Error("lost a shard to another owner", "shard", t.shard, "term", t.lease.Term)
