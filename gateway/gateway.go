@@ -175,6 +175,7 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 	}
+	g.log.Info("started", "role", "gateway", "address", g.listeners[0].Addr().String(), "coordinators", g.addrs)
 	steps := []stages.Step{{Name: "running requests", Run: func(ctx context.Context) error {
 		<-ctx.Done()
 		return g.stop(server)
@@ -187,7 +188,9 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 			return nil
 		}})
 	}
-	return stages.Run(ctx, g.log, stages.Stage{Steps: steps})
+	err = stages.Run(ctx, g.log, stages.Stage{Steps: steps})
+	g.log.Info("stopped", "role", "gateway")
+	return err
 }
 
 func (g *Gateway) stop(server *http.Server) error {

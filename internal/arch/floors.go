@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// checkFloors looks for packages that import above their parent: what they import depends
-// on the package they lie in, so that a reader who goes down the tree climbs up again.
-// The parent of a package is the nearest folder above it that is a package.
+// checkFloors finds packages that import above their parent, that is, a package that itself
+// depends on their parent: a reader who goes down the tree would climb up again. The parent
+// of a package is the nearest folder above it that is a package.
 func (h *house) checkFloors() []violation {
 	byPath := make(map[string]listed, len(h.packages))
 	for _, p := range h.packages {
@@ -24,7 +24,7 @@ func (h *house) checkFloors() []violation {
 		for _, i := range p.Imports {
 			if name := h.inside(i); h.ours(i) && name != parent && below[name][parent] {
 				found = append(found, violation{p.path, "imports " + name + ", which is above its parent " + parent,
-					"a room hangs on its own floor: move the package beside what it serves"})
+					"a package stays on its own floor: move it beside the packages that it serves"})
 			}
 		}
 	}
@@ -40,7 +40,8 @@ func parentOf(name string, packages map[string]listed) (string, bool) {
 	return "", false
 }
 
-// dependencies returns the packages of this module that each one depends on, directly or not.
+// dependencies returns, for each package, the packages of this module that it depends on,
+// directly or not.
 func (h *house) dependencies(packages map[string]listed) map[string]map[string]bool {
 	all := make(map[string]map[string]bool, len(packages))
 	var visit func(string) map[string]bool

@@ -16,7 +16,7 @@ func (s *source) checkShapes(file *ast.File) {
 		case *ast.InterfaceType:
 			if methods := methodsOf(n); methods > maxMethods {
 				s.add(n.Pos(), fmt.Sprintf("interface has %d methods, at most %d are allowed", methods, maxMethods),
-					"whoever implements a wide interface knows too much: split it by its callers")
+					"an implementer of a wide interface knows too much: split it by its callers")
 			}
 		}
 		return true
@@ -54,7 +54,7 @@ func parametersOf(f *ast.FuncType, imported map[string]string) (count int) {
 }
 
 // given reports whether a library prescribes the signature: one of its parameters has a
-// type that only occurs in such signatures.
+// type that occurs only in such signatures.
 func given(f *ast.FuncType, imported map[string]string) bool {
 	for _, field := range f.Params.List {
 		if named(givenTypes(), typeName(field.Type, imported)) {
@@ -64,8 +64,8 @@ func given(f *ast.FuncType, imported map[string]string) bool {
 	return false
 }
 
-// typeName returns "import/path.Name" for a type of another package or a pointer to one,
-// else "".
+// typeName returns "import/path.Name" for a type of another package or a pointer to one, and
+// "" for all others.
 func typeName(e ast.Expr, imported map[string]string) string {
 	if star, ok := e.(*ast.StarExpr); ok {
 		e = star.X
@@ -84,8 +84,8 @@ func methodsOf(i *ast.InterfaceType) (count int) {
 	return count
 }
 
-// checkAliases keeps generated packages under the names that they were generated with, so
-// that one package has one name in all files.
+// checkAliases forbids aliases of generated packages, so that each has the same name in all
+// files.
 func (s *source) checkAliases(file *ast.File) {
 	for _, i := range file.Imports {
 		path, err := strconv.Unquote(i.Path.Value)

@@ -11,7 +11,7 @@ import (
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
-// Everything is busy with something that hangs when everyone is asked to end.
+// Every role is busy with something that hangs when all get SIGTERM.
 func TestTerminatedRolesEndInTimeAndLoseNothing(t *testing.T) {
 	t.Parallel()
 	s := begin(t, asRolesMariaDB(), setup{})
@@ -45,7 +45,7 @@ func TestTerminatedRolesEndInTimeAndLoseNothing(t *testing.T) {
 	s.inbox.isTold(t, hanging.URL())
 }
 
-// askVeriflier asks by hand, and tells when there is an answer.
+// askVeriflier calls Verify directly, and signals when the answer is there.
 func askVeriflier(t *testing.T, s system, url string) <-chan struct{} {
 	t.Helper()
 	client := veriflierv1.NewVeriflierServiceClient(dial(t, s.veriflierAddr()))

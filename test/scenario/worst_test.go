@@ -25,15 +25,15 @@ import (
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
-// The worst requests that are known: each is refused as its caller's mistake, six at once
-// cost little memory, and nobody else notices.
+// The worst known requests: each is refused as its caller's mistake, six at once cost little
+// memory, and nobody else notices.
 func TestTheWorstRequestsHarmNobodyElse(t *testing.T) {
 	t.Parallel()
 	tell(t, setup{}, worst, asDev(), asRoles())
 }
 
-// worstAtOnce is how many of a kind are sent at the same time; othersCalls how many calls
-// others make meanwhile, at least.
+// worstAtOnce is the number of simultaneous requests of a kind; othersCalls is the least number
+// of calls that others make meanwhile.
 const (
 	worstAtOnce = 6
 	othersCalls = 1000
@@ -82,7 +82,7 @@ func worst(t *testing.T, s system) {
 	}
 }
 
-// worstRequests are functions that say what is wrong with the answer.
+// worstRequests are functions that return what is wrong with the answer.
 func worstRequests(t *testing.T, s system) map[string]func() error {
 	texts := `{"url":"http://x.example/","settings":{"required_texts":[` + strings.Repeat(`"",`, 299_999) + `""]}}`
 	headers := `{"url":"http://x.example/","settings":{"headers":[` + strings.Repeat(`{},`, 300_000) + `{}]}}`
@@ -208,7 +208,7 @@ type peak struct {
 	before int // MiB
 }
 
-// beginPeak has the kernel forget what the process had before.
+// beginPeak resets the kernel's record of the process's peak.
 func beginPeak(t *testing.T, name string, pid int) *peak {
 	t.Helper()
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0); err != nil {
