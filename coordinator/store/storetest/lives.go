@@ -50,7 +50,7 @@ type life struct {
 func mutedLives(t *testing.T, db Database) {
 	stores := map[bool]store.Store{true: db.Open(t, true), false: db.Open(t, false)}
 	fence := own(t, stores[true], "a", 7)
-	for seed := range uint64(150) {
+	for seed := range uint64(50) {
 		l := &life{
 			t: t, db: db, r: rand.New(rand.NewPCG(seed, 11)), stores: stores, fence: fence,
 			now: noon(), received: map[string]bool{},
@@ -68,7 +68,7 @@ func mutedLives(t *testing.T, db Database) {
 			l.something()
 		}
 		l.restart(false)
-		for range 36 { // three hours
+		for range 15 { // longer than the notice window
 			l.checks()
 			l.deliver(true)
 		}
