@@ -70,7 +70,7 @@ func mutedLives(t *testing.T, db Database, random *rand.Rand) {
 			l.something()
 		}
 		l.restart(false)
-		for range 36 { // three hours
+		for range 15 { // longer than the notice window
 			l.checks()
 			l.deliver(true)
 		}

@@ -18,6 +18,7 @@ func mutedTests() []test {
 		{"a change that was not muted is told whatever was muted before", mutedThenTold},
 		{"what was told last, or the row, is known while changes are muted", knownWhileMuted},
 		{"a row that v1 writes while we are muted is what is known", rowBesideMuted},
+		{"a row that v1 writes while its shard is muted outweighs what was told", rowInMutedShard},
 		{"with legacy writes the row as it was before us is what is known", rowBeforeMuted},
 		{"an outage that was not told is told without opening another", adoptOutage},
 		{"an outage that was not told ends without a notice", settleSilently},
@@ -218,6 +219,42 @@ func rowBesideMuted(t *testing.T, db Database) {
 	get[store.Committed](t)(on.Commit(t.Context(), fence, muted(closing(never, check.StatusDown, "k3"), 3*time.Hour)))
 	wantUntold(t, on, never.ID, &store.Known{Status: check.StatusRunning, Since: noon()})
 	wantUntold(t, s, never.ID, &store.Known{Status: check.StatusRunning, Since: noon()})
+}
+
+func rowInMutedShard(t *testing.T, db Database) {
+	s := db.Open(t, false)
+	fence := own(t, s, "a", 7)
+	site := create(t, s, aSite(url(1)))
+	get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k1"))) // at 12:01
+	deliverOf(t, s, site.ID)
+	v1 := func(status int, changed string) {
+		db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = ?, last_status_change = ?", status, changed)
+	}
+	v1(1, "2026-05-13 12:30:00")
+	wantUntold(t, s, site.ID, nil) // perhaps WordPress.com was slow
+	get[int](t)(s.Mute(t.Context(), fence, 10))
+	known := &store.Known{Status: check.StatusRunning, Since: after(30 * time.Minute)}
+	if got := wantUntold(t, s, site.ID, known); got.Status != check.StatusDown || got.OutageID == 0 {
+		t.Errorf("on record is %+v", got)
+	}
+	wantCounts(t, s, 0, 0) // nothing of ours is untold
+	v1(0, "2026-05-13 12:00:00")
+	wantUntold(t, s, site.ID, &store.Known{Status: check.StatusDown, Since: after(time.Minute)})
+	v1(1, "2026-05-13 12:30:00")
+	// The outage that v1 has ended ends here too, without a notice.
+	get[store.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusDown, "k2")))
+	wantCounts(t, s, 0, 0)
+	if got := wantUntold(t, s, site.ID, nil); got.Status != check.StatusRunning || got.OutageID != 0 {
+		t.Errorf("on record is %+v", got)
+	}
+	// With legacy writes, what somebody else writes there counts muted or not.
+	on := db.Open(t, true)
+	get[store.Committed](t)(on.Commit(t.Context(), fence, opening(site, "k3")))
+	get[store.Committed](t)(on.Commit(t.Context(), fence, closing(site, check.StatusDown, "k4")))
+	deliverOf(t, on, site.ID)
+	get[int](t)(on.Mute(t.Context(), fence, 10))
+	v1(2, "2026-05-13 11:00:00")
+	wantUntold(t, on, site.ID, &store.Known{Status: check.StatusConfirmedDown, Since: after(-time.Hour)})
 }
 
 func rowBeforeMuted(t *testing.T, db Database) {
