@@ -35,7 +35,7 @@ func members(text string) (out []shard.Member) {
 	return out
 }
 
-// leases reads "aab.": a letter a shard, a dot for nobody's; a capital's lease has run out.
+// leases reads "aab.": a letter a shard, a dot for a free one; the lease of a capital has expired.
 func leases(text string) (out []plan.Lease) {
 	for i, c := range text {
 		l := plan.Lease{Lease: shard.Lease{Shard: shard.ID(i), Node: strings.ToLower(string(c)), Expires: at(10)}}

@@ -109,7 +109,7 @@ func (w *world) renew(p process) {
 	}
 }
 
-// act plans with what was read some time ago, and does it as the store lets it.
+// act plans with an earlier read, and carries the plan out as far as the store lets it.
 func (w *world) act(p process) {
 	view := w.past[len(w.past)-1-w.rng.IntN(min(w.stale+1, len(w.past)))]
 	self := p.Member
@@ -167,7 +167,7 @@ func (w *world) rest(seconds int) (moves int) {
 	return w.moves - before
 }
 
-// judge says what is wrong with a world that has come to rest.
+// judge returns the errors of a world that has come to rest.
 func (w *world) judge() error {
 	load := map[string]int{}
 	for s, l := range w.leases {

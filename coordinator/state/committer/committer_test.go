@@ -108,7 +108,7 @@ func TestAGroupIsOfOneShardTheOldestFirst(t *testing.T) {
 	})
 }
 
-func TestWhatIsAloneGoesAlone(t *testing.T) {
+func TestASingleChangeIsAGroupOfOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := &fakeStore{}
@@ -165,7 +165,7 @@ func TestOneRefusalInAGroupIsItsOwn(t *testing.T) {
 	})
 }
 
-func TestNothingIsWrittenForAShardThatIsNotSurelyOurs(t *testing.T) {
+func TestNothingIsWrittenForAnUncertainShard(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := &fakeStore{}
@@ -193,8 +193,8 @@ func TestNothingIsWrittenForAShardThatIsNotSurelyOurs(t *testing.T) {
 	})
 }
 
-// Whether we know of it first, or the store.
-func TestWhatIsVoidWithItsShardIsCounted(t *testing.T) {
+// It does not matter whether we learn of the loss first or the store.
+func TestChangesDiscardedWithTheirShardAreCounted(t *testing.T) {
 	t.Parallel()
 	for name, another := range map[string]error{"we know": nil, "the store knows": fault.New(fault.Fenced, "another owner")} {
 		t.Run(name, func(t *testing.T) {
@@ -235,7 +235,7 @@ func TestWhatIsVoidWithItsShardIsCounted(t *testing.T) {
 	}
 }
 
-// Whoever owned the shard meanwhile has judged its sites for himself.
+// An owner in between has judged the sites of the shard for itself.
 func TestAChangeOfAnEarlierTenureIsNeverWritten(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(*fixture){
@@ -267,7 +267,7 @@ func TestAChangeOfAnEarlierTenureIsNeverWritten(t *testing.T) {
 	}
 }
 
-func TestAChangeOfAShardThatIsNotOursIsVoidAtOnce(t *testing.T) {
+func TestAChangeOfAShardThatIsNotOursIsDiscardedAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := opened(&fakeStore{})
@@ -280,7 +280,7 @@ func TestAChangeOfAShardThatIsNotOursIsVoidAtOnce(t *testing.T) {
 	})
 }
 
-func TestItIsKnownSinceWhenTheOldestChangeWaits(t *testing.T) {
+func TestStatusHasTheTimeOfTheOldestWaitingChange(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := &fakeStore{group: func(_ context.Context, cs []store.Change) error {
@@ -316,7 +316,7 @@ func TestItIsKnownSinceWhenTheOldestChangeWaits(t *testing.T) {
 	})
 }
 
-func TestASiteIsNotGivenUpWhenItsShardBecomesUnsureBetweenTwoCalls(t *testing.T) {
+func TestAChangeWaitsWhenItsShardBecomesUncertainBetweenTwoCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := &fakeStore{change: func(store.Change) error { return conflict }}
@@ -339,7 +339,7 @@ func TestASiteIsNotGivenUpWhenItsShardBecomesUnsureBetweenTwoCalls(t *testing.T)
 	})
 }
 
-func TestAShardThatIsLostMeanwhileIsVoid(t *testing.T) {
+func TestChangesOfAShardThatIsLostDuringTheirCommitAreDiscarded(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name      string
@@ -377,7 +377,7 @@ func TestAShardThatIsLostMeanwhileIsVoid(t *testing.T) {
 	}
 }
 
-func TestNoShardWaitsForAnotherOnesTrouble(t *testing.T) {
+func TestNoShardWaitsForTheTroubleOfAnother(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := prepare(&fakeStore{group: func(_ context.Context, cs []store.Change) error {
@@ -542,7 +542,7 @@ func TestEvidenceThatCannotBeKeptIsDroppedAndCounted(t *testing.T) {
 	})
 }
 
-func TestWhatIsQueuedIsWrittenAtTheEnd(t *testing.T) {
+func TestQueuedChangesAreWrittenAtTheEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := &fakeStore{group: script(away, away, away, away, nil)}

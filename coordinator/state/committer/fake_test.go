@@ -24,9 +24,9 @@ var (
 	conflict = fault.New(fault.Conflict, "status differs")
 )
 
-// fakeStore is a store that answers by functions; nil ones take everything.
+// fakeStore is a store whose results come from functions; nil functions accept everything.
 type fakeStore struct {
-	// group answers for all of a group, change for one of it; site for the row.
+	// group returns the error of a whole group, change that of one change, site that of a row.
 	group  func(ctx context.Context, cs []store.Change) error
 	change func(c store.Change) error
 	site   func() error
@@ -86,7 +86,7 @@ func (b *fakeStore) sizes() []int {
 	return out
 }
 
-// inTurn answers each call by the next of errs; the last one stays.
+// inTurn returns the next of errs at each call; the last one stays.
 func inTurn(errs ...error) func() error {
 	var mu sync.Mutex
 	return func() error {
@@ -130,7 +130,7 @@ func (f *fixture) open() {
 	go func() { f.ran <- f.Run(ctx, f) }()
 }
 
-// Committed and Refused keep the answers.
+// Committed and Refused keep the results.
 func (f *fixture) Committed(c store.Change, _ store.Committed) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -157,7 +157,7 @@ func (f *fixture) end(t *testing.T) {
 	}
 }
 
-// wantWritten wants that so many changes are committed, and that none waits.
+// wantWritten wants n committed changes, and none that waits.
 func (f *fixture) wantWritten(t *testing.T, n int) {
 	t.Helper()
 	f.mu.Lock()
@@ -167,7 +167,7 @@ func (f *fixture) wantWritten(t *testing.T, n int) {
 	}
 }
 
-// change is one of a site, in a shard.
+// change returns a change of a site in a shard.
 func change(site int, s shard.ID) store.Change {
 	return store.Change{Key: "k", SiteID: check.SiteID(site), Bucket: check.BucketID(s) * shard.BucketsPer}
 }

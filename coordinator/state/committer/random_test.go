@@ -18,20 +18,20 @@ import (
 	"github.com/Automattic/jetmon/test/seeds"
 )
 
-// moody is a store that does anything that a store may do, by chance.
+// moody is a store that behaves at random in every way that a store may.
 type moody struct {
 	t      *testing.T
 	mu     sync.Mutex
 	random *rand.Rand
 	has    map[string]store.Committed
-	// misfit are the keys of changes that it refuses.
+	// misfit has the keys of changes that it refuses.
 	misfit map[string]error
 	busy   map[shard.ID]bool
 	groups int
 	most   int
 }
 
-// mood is how one call goes.
+// mood is the course of one call.
 type mood struct {
 	takes        time.Duration
 	before, lost bool // it fails before, or only seems to
@@ -120,7 +120,7 @@ func (m *moody) Site(_ context.Context, id check.SiteID) (store.Site, error) {
 	return store.Site{ID: id}, nil
 }
 
-// answers are what a committer said of each change.
+// answers has the committer's results of all changes.
 type answers struct {
 	t         *testing.T
 	mu        sync.Mutex
@@ -146,9 +146,9 @@ func (a *answers) Refused(c store.Change, _ *store.Site) {
 	a.refused[c.Key] = true
 }
 
-// Whatever the store does, each change is answered once, and rightly: what is said to
-// be committed is, under the number that it got first. Only changes of a shard that
-// was lost may have no answer.
+// Whatever the store does, each change gets one correct result: a change that is reported as
+// committed is, under its first outage id. Only changes of a shard that was lost may have no
+// result.
 func TestEveryChangeIsAnsweredOnceWhateverTheStoreDoes(t *testing.T) {
 	t.Parallel()
 	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
@@ -161,7 +161,7 @@ func TestEveryChangeIsAnsweredOnceWhateverTheStoreDoes(t *testing.T) {
 	})
 }
 
-// fickle is a holder that is sure of nothing at times.
+// fickle is a holder that is uncertain at times.
 type fickle struct {
 	*shardtest.Holder
 	sure func() bool

@@ -25,11 +25,11 @@ type fixture struct {
 	*committer.Committer
 	store *sqlstore.Store
 	path  string
-	done  chan error // an answer each: nil when committed
+	done  chan error // one result a change: nil when committed
 }
 
-// open makes a committer on a SQLite file, with all shards ours. Single says that its
-// groups are committed one change at a time.
+// open makes a committer on a SQLite file, with all shards ours. With single it commits one
+// change at a time.
 func open(tb testing.TB, single bool) *fixture {
 	tb.Helper()
 	ctx := context.Background()
@@ -72,7 +72,7 @@ func (s oneByOne) CommitAll(ctx context.Context, f shard.Fence, cs []store.Chang
 	return out, nil
 }
 
-// Committed and Refused note the answers.
+// Committed and Refused send the results to done.
 func (d *fixture) Committed(store.Change, store.Committed) { d.done <- nil }
 
 func (d *fixture) Refused(c store.Change, _ *store.Site) {
@@ -127,7 +127,7 @@ func goesDown(s store.Site, at time.Time) store.Change {
 	}
 }
 
-// answered waits for n answers.
+// answered waits for n results.
 func (d *fixture) answered(n int) error {
 	var errs []error
 	late := time.After(2 * time.Minute)

@@ -108,7 +108,7 @@ func (o *orphanage) logged(what string) int {
 	return strings.Count(o.out.String(), what)
 }
 
-// run has shards 3 and 5, and 9 while that is not surely ours; time is virtual.
+// run runs a Deletion with shards 3 and 5, and 9, which is uncertain; time is virtual.
 func run(t *testing.T, o *orphanage) {
 	t.Helper()
 	shards := shardtest.New(3, 5)

@@ -242,7 +242,7 @@ func TestSuspectsAreRecalledAndTheRestForgottenWhenAllIsRead(t *testing.T) {
 	}
 }
 
-// An edit through the API puts a site before what was known of it is recalled.
+// An edit through the API puts a site before its snapshot is recalled.
 func TestWhatWasKnownOfASiteOutlivesAnEditBeforeItIsRecalled(t *testing.T) {
 	t.Parallel()
 	for name, shards := range map[string]shard.ID{"all shards": 31, "a few": 1} {

@@ -221,7 +221,7 @@ func (r *recorder) ask(ctx context.Context, id int, q question, lease shard.Leas
 	return shard.Lease{}
 }
 
-// record lets the clients loose and answers the history.
+// record runs the clients and returns the history.
 func (r *recorder) record(ctx context.Context, seed uint64, calls int) []porcupine.Operation {
 	r.began = time.Now()
 	var all sync.WaitGroup

@@ -35,7 +35,7 @@ type node struct {
 	wrong     error
 }
 
-// part says how a node differs from one that takes everything.
+// part defines how a node differs from one that takes everything.
 type part struct {
 	first, last shard.ID
 	drop        time.Duration
@@ -161,7 +161,7 @@ func after(d time.Duration) {
 }
 
 // watch looks every 50 ms for shards that two of the nodes could write to at once, and
-// for as long as it waits until something is so. It answers how long that took.
+// for as long as it waits until something is so. It returns how long that took.
 func watch(t *testing.T, nodes []*node, most time.Duration, until func() bool) time.Duration {
 	t.Helper()
 	began := time.Now()
@@ -194,7 +194,7 @@ func onlyOneIsSure(t *testing.T, nodes []*node) {
 	}
 }
 
-// even says whether all shards are owned and written to by one node each, and numbers
+// even reports whether all shards are owned and written to by one node each, and numbers
 // differ by one at most.
 func even(nodes ...*node) func() bool {
 	return func() bool {

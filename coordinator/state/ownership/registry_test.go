@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// registry is the shards and members of a store in memory.
+// registry is a store of shards and members in memory.
 type registry struct {
 	mu      sync.Mutex
 	leases  [shard.Count]shard.Lease
@@ -130,11 +130,11 @@ type link struct {
 type faults struct {
 	// away: nothing gets through. readOnly: what writes fails.
 	away, readOnly bool
-	// lost is the share of the answers that are lost, after it was done; 0..1.
+	// lost is the share of calls whose answer is lost after they were done; 0..1.
 	lost float64
 	// slow is how long a call takes, half of it before anything is done.
 	slow time.Duration
-	// late: what is read is read at once, and answered only then.
+	// late delays the result of a read, which itself happens at once.
 	late time.Duration
 }
 

@@ -154,7 +154,7 @@ func (w *Ownership) claim(ctx context.Context, s shard.ID) error {
 	lease, err := w.o.Store.ClaimShard(call, s, shard.Owner{Node: w.o.Node, Endpoint: w.o.Endpoint, TTL: TTL}, began)
 	switch {
 	case fault.Is(err, fault.Conflict):
-		return nil // somebody was faster
+		return nil // another coordinator was faster
 	case err != nil:
 		return err
 	}

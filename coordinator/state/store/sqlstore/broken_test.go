@@ -20,7 +20,7 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// errBroken is what a broken connection answers.
+// errBroken is the error of a broken connection.
 var errBroken = errors.New("the connection broke")
 
 // breaker breaks the connection of the n-th call to the database from when it was
@@ -37,7 +37,7 @@ func (b *breaker) arm(n int, afterwards bool) {
 	b.countdown.Store(int64(n))
 }
 
-// disarm says whether the breaker had its turn.
+// disarm reports whether the breaker had its turn.
 func (b *breaker) disarm() (fired bool) { return b.countdown.Swap(0) <= 0 }
 
 func (b *breaker) wrap(c driver.Connector) driver.Connector { return brittleConnector{c, b} }

@@ -144,7 +144,7 @@ func classifyMySQL(err error) class {
 		return present
 	case 1205, 1213, 1020, 3101: // ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK, ER_CHECKREAD, ER_TRANSACTION_ROLLBACK_DURING_COMMIT
 		return transient
-	case 8002, 8022, 8028, 9007: // TiDB: a write conflict, one of its store, a schema that changed meanwhile, a write conflict
+	case 8002, 8022, 8028, 9007: // TiDB: a write conflict, one of its store, a schema change, a write conflict
 		return transient
 	case 1264, 1265, 1267, 1292, 1366, 1406, 3988: // out of range, truncated, collations, wrong, wrong string, too long, unconvertible
 		return unfit

@@ -17,7 +17,7 @@ import (
 type proxy struct {
 	// server is where it leads, address where it listens.
 	server, address string
-	// treat says what becomes of a statement. It is called for each, in any goroutine.
+	// treat decides the fate of each statement. It is called in any goroutine.
 	treat func(query string) treatment
 }
 

@@ -71,7 +71,7 @@ func (s *Store) site(r *siteRow) store.Site {
 // site, which runs millions of times when a coordinator starts, allocates nothing.
 func (s *Store) settings(of check.SiteID, text text) (out check.Settings) {
 	if err := json.Unmarshal([]byte(text), &out); err != nil {
-		s.log.Warn("settings of a site are not readable; it is checked by default", "site", of, "error", err)
+		s.log.Warn("settings unreadable, defaults used", "site_id", of, "error", err)
 		return check.Settings{}
 	}
 	return out

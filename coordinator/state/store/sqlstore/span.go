@@ -109,7 +109,7 @@ func (s *Store) readEdited(ctx context.Context, span store.Span, known map[shard
 func (s *Store) digest(ctx context.Context, each rowReader, span store.Span, known map[shard.ID]store.Digest) (store.SpanRead, error) {
 	shards := slices.Sorted(maps.Keys(known))
 	read := store.SpanRead{Digests: make(map[shard.ID]store.Digest, len(known))}
-	halves := map[shard.ID][4]int64{} // what is folded, and of how many, of both
+	halves := map[shard.ID][4]int64{} // two folds, each with its number of rows
 	first, last := int64(span.First), int64(span.Last)
 	query := strings.ReplaceAll(s.dsn.dialect.digests, "{shards}", listOf(shards))
 	err := each(ctx, query, []int64{first, last, first, last, first, last}, func(v []driver.Value) error {

@@ -50,7 +50,7 @@ func sameKey(t *testing.T, db Database) {
 			}
 			wantEqual(t, footprint(t, db), before)
 		}
-		// The site is up again, so that the first change would apply; its notice is gone, too.
+		// The site is up again, so the first change would apply; its notification is gone, too.
 		must(t, s.Delivered(t.Context(), store.Notice{ID: done[0].NoticeID, Change: changes[0]}, after(time.Hour)))
 		before := footprint(t, db)
 		wantEqual(t, get[store.Committed](t)(s.Commit(t.Context(), fence, changes[0])), done[0])
@@ -84,7 +84,7 @@ func fenced(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	site := create(t, s, aSite(url(1)))
 	_, err := s.Commit(t.Context(), shard.Fence{Shard: 0, Node: "a", Term: 1}, opening(site, "k"))
-	wantKind(t, err, fault.Fenced) // nobody ever claimed it
+	wantKind(t, err, fault.Fenced) // no coordinator ever claimed it
 	valid, other := own(t, s, "a", 7), own(t, s, "a", 100)
 	for _, f := range []shard.Fence{
 		{Shard: valid.Shard, Node: valid.Node, Term: valid.Term + 1},
@@ -159,7 +159,7 @@ func refusedLeavesNothing(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	fence := own(t, s, "a", 7)
 	site := create(t, s, aSite(url(1)))
-	// An open outage where the row says running: the last thing to be found out.
+	// An open outage while the row has status running: the last check of all.
 	get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k")))
 	db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = 1")
 	before := footprint(t, db)

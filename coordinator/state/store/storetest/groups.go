@@ -32,7 +32,7 @@ func commitAll(t testing.TB, s store.Store, f shard.Fence, group []store.Change)
 	return get[[]store.CommitResult](t)(s.CommitAll(t.Context(), f, group))
 }
 
-// wantAll returns what was committed if all was.
+// wantAll returns the results of a group, all of which must be committed.
 func wantAll(t testing.TB, results []store.CommitResult) []store.Committed {
 	t.Helper()
 	var done []store.Committed
@@ -97,7 +97,7 @@ func groupWhole(t *testing.T, db Database) {
 	wantEqual(t, footprint(t, db), [5]int64{200, 133, 600, 600, 0})
 }
 
-// wantNotices wants a notice for each change that opened an outage, with its evidence.
+// wantNotices wants a notification for each change that opened an outage, with its evidence.
 func wantNotices(t *testing.T, s store.Store, open []store.Change, done []store.Committed) {
 	t.Helper()
 	index := map[string]int{}
@@ -117,7 +117,7 @@ func wantNotices(t *testing.T, s store.Store, open []store.Change, done []store.
 	}
 }
 
-// groupMixed has a change of every kind of answer.
+// groupMixed has a change for every kind of result.
 func groupMixed(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	fence := own(t, s, "a", 7)
@@ -153,7 +153,7 @@ func groupMixed(t *testing.T, db Database) {
 	for _, i := range []int{1, 2, 3, 5, 6, 7, 8} {
 		wantEqual(t, results[i].Committed, store.Committed{})
 	}
-	// Sites 0, 6 and 10 are down; 1 was; 5 was called down by somebody else.
+	// Sites 0, 6 and 10 are down; 1 was; another program has called 5 down.
 	wantEqual(t, footprint(t, db), [5]int64{4, 4, 6, 6, 3})
 	for i, c := range group { // and Commit answers the same
 		got, err := s.Commit(t.Context(), fence, c)

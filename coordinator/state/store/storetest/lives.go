@@ -227,7 +227,7 @@ func (l *life) deliver(well bool) {
 	}
 }
 
-// hear is WordPress.com, which knows a notice by its key.
+// hear is WordPress.com, which recognises a notification by its key.
 func (l *life) hear(n store.Notice) {
 	if l.received[n.Key] {
 		return

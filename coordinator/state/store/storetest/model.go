@@ -123,7 +123,7 @@ func (m *model) commit(t *testing.T, s store.Store, f shard.Fence, c store.Chang
 	m.take(t, c, got, err)
 }
 
-// take compares the answer to a change with what it should be.
+// take compares the result of a change with the expected one.
 func (m *model) take(t *testing.T, c store.Change, got store.Committed, err error) {
 	t.Helper()
 	if first, again := m.done[c.Key]; again {
@@ -150,7 +150,7 @@ func (m *model) take(t *testing.T, c store.Change, got store.Committed, err erro
 	m.outbox = append(m.outbox, c.Key)
 }
 
-// deliver takes the first notice off, after a look at all heads.
+// deliver checks the first notifications of all sites and delivers the oldest.
 func (m *model) deliver(t *testing.T, s store.Store) {
 	t.Helper()
 	var want []string

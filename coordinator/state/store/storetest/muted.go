@@ -30,7 +30,7 @@ func mutedTests() []test {
 	}
 }
 
-// muted is a change of which nobody is told.
+// muted returns a muted change.
 func muted(c store.Change, at time.Duration) store.Change {
 	c.Muted, c.At = true, after(at)
 	return c
@@ -180,7 +180,7 @@ func knownWhileMuted(t *testing.T, db Database) {
 				differ = 0
 			}
 			wantCounts(t, s, 0, differ)
-			// Switching legacy writes does not change what is known.
+			// Switching legacy writes does not change what WordPress.com knows.
 			wantUntold(t, db.Open(t, !legacyWrites), site.ID, &tt.want)
 			must(t, s.DeleteSite(t.Context(), site.ID, noon()))
 		}
@@ -210,7 +210,7 @@ func rowBesideMuted(t *testing.T, db Database) {
 		wantUntold(t, s, never.ID, known)
 		wantUntold(t, s, once.ID, known)
 	}
-	// A row that lags behind what was told last says nothing.
+	// A row that is older than our last notification does not count.
 	v1(1, "2026-05-13 12:00:00")
 	wantUntold(t, s, once.ID, &store.Known{Status: check.StatusDown, Since: after(time.Minute)})
 	wantUntold(t, s, never.ID, &store.Known{Status: check.StatusRunning, Since: noon()})

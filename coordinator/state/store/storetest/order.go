@@ -66,7 +66,7 @@ func wholeOutage(site store.Site, prefix string) []store.Change {
 	}
 }
 
-// wantDelivered takes the notices of one site off, one by one, and compares their order.
+// wantDelivered delivers the notifications of one site, one by one, and compares their order.
 func wantDelivered(t testing.TB, s store.Store, keys ...string) {
 	t.Helper()
 	for _, want := range append(keys, "") {

@@ -115,7 +115,7 @@ func orphanLife(t *testing.T, db Database) {
 			t.Errorf("%d were ended, want 1", n)
 		}
 		wantEnd(t, s, id, after(3*time.Hour), store.EndDeleted)
-		wantEqual(t, footprint(t, db), before) // nobody is told, and no row is written
+		wantEqual(t, footprint(t, db), before) // no notification is sent, and no row is written
 		if ids := orphans(t, s, allShards()...); len(ids) != 0 {
 			t.Errorf("orphans %v when all are ended", ids)
 		}

@@ -206,7 +206,7 @@ func aBallot(site store.Site) store.Ballot {
 	}
 }
 
-// due reads the due notices of all shards.
+// due reads the due notifications of all shards.
 func due(t testing.TB, s store.Store, now time.Time, limit int) []store.Notice {
 	t.Helper()
 	notices, err := s.DueNotices(t.Context(), allShards(), now, limit)
@@ -222,7 +222,7 @@ func allShards() []shard.ID {
 	return shards
 }
 
-// keysOf is the keys of notices, blank separated.
+// keysOf returns the keys of notifications, separated by blanks.
 func keysOf(notices []store.Notice) string {
 	keys := make([]string, len(notices))
 	for i, n := range notices {

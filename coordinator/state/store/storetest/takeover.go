@@ -24,7 +24,7 @@ func takeoverTests() []test {
 	}
 }
 
-// notice is what WordPress.com is told: a status, and when the one before it began.
+// notice is one notification to WordPress.com: a status, and when the one before it began.
 type notice struct {
 	To    check.Status
 	Since time.Time
@@ -115,7 +115,8 @@ func takeOver(t *testing.T, db Database, legacyWrites bool) {
 	}
 }
 
-// twoHours checks a site every five minutes for two hours, and commits what lifecycle says.
+// twoHours checks a site every five minutes for two hours, and commits the changes that
+// lifecycle decides.
 func twoHours(t testing.TB, s store.Store, fence shard.Fence, id check.SiteID, up bool) (told []notice) {
 	t.Helper()
 	policy := lifecycle.DefaultPolicy()
@@ -153,7 +154,7 @@ func twoHours(t testing.TB, s store.Store, fence shard.Fence, id check.SiteID, u
 	return told
 }
 
-// deliverOf takes the notices of a site off.
+// deliverOf delivers the notifications of a site.
 func deliverOf(t testing.TB, s store.Store, id check.SiteID) (told []notice) {
 	t.Helper()
 	for {
@@ -171,7 +172,7 @@ func deliverOf(t testing.TB, s store.Store, id check.SiteID) (told []notice) {
 	}
 }
 
-// wantStanding reads a site anew and compares its status.
+// wantStanding reads a site again and compares its status.
 func wantStanding(t testing.TB, s store.Store, id check.SiteID, status check.Status, since time.Time) store.Site {
 	t.Helper()
 	site := get[store.Site](t)(s.Site(t.Context(), id))
