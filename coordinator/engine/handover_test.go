@@ -20,8 +20,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// ports stands for all ports and the log. It records each call, and calls before ahead of
-// each.
+// ports stands for all ports and the log. It records each call, and runs before first.
 type ports struct {
 	before func(what string)
 	told   []string

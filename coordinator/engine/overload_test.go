@@ -25,7 +25,7 @@ func (w *world) many(n int) {
 	}
 }
 
-// work lets a checker answer at most n checks a tick, the oldest first.
+// work lets a checker answer at most perTick checks a tick, the oldest first.
 func (w *world) work(d time.Duration, c *checker, perTick int, seen func(check.SiteID)) {
 	for range d / tick {
 		w.pass(tick, c)
