@@ -18,20 +18,21 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 )
 
-// Options for New. All are required, unless said otherwise.
+// Options configures New. Fields are required unless their comment says otherwise.
 type Options struct {
 	Policy   lifecycle.Policy
 	Dispatch dispatch.Config
-	// Outliers is the rule by which sick checkers are found.
+	// Outliers holds the thresholds of outlier detection.
 	Outliers  outlier.Rule
 	Panel     Panel
 	Committer Committer
 	// Interval, when not 0, replaces every site's own.
 	Interval time.Duration
-	// Muted engines send changes that nobody is told about. They take each site over with
-	// its recorded status, others with the status that WordPress.com knows.
+	// Muted engines send no notifications. They start each site with its recorded status,
+	// others with the status that WordPress.com knows.
 	Muted bool
-	// Shards, optional, has the terms in which shards are ours; without it they have none.
+	// Shards knows the terms of the shards that this coordinator owns. It is optional;
+	// without it changes carry no term.
 	Shards shard.Holder
 	// Random makes idempotency keys.
 	Random func() uint64
@@ -51,10 +52,10 @@ type Engine struct {
 
 	// mu guards what follows. No port is called while it is held.
 	mu sync.Mutex
-	// out is what the call that has the lock will hand over.
+	// out collects the effects of the call that holds the lock.
 	out effects
 
-	// The parts that know nothing of one another: see doc.go.
+	// The parts that decide; see doc.go.
 	sites     *roster.Table
 	agenda    *schedule.Agenda
 	core      *dispatch.Core
@@ -63,7 +64,7 @@ type Engine struct {
 	snapshots *snapshot.Journal
 	meter     *coverage.Meter
 
-	// The parts that put them together for one purpose each.
+	// The parts that combine them, each for one purpose.
 	cases *casebook
 	judge *judge
 	watch *watchlist
@@ -74,10 +75,10 @@ type Engine struct {
 	keys   []dispatch.Key // scratch of CheckIn
 }
 
-// Counters count what happened since the start.
+// Counters count events since the start.
 type Counters struct {
 	Checks, Failures, Blips, FalseAlarms, Inconclusive, Changes uint64
-	// Stale are results that came for sites of a shard that was lost.
+	// Stale counts results for sites of a shard that had been lost.
 	Stale uint64
 }
 
@@ -114,7 +115,7 @@ func New(o Options, now time.Time) *Engine {
 	return e
 }
 
-// release ends a call that may have effects: it lets the lock go, and hands them over.
+// release ends a call that may have effects: it unlocks mu and hands them over.
 func (e *Engine) release() {
 	idle := e.out.empty()
 	if !idle {
@@ -126,8 +127,7 @@ func (e *Engine) release() {
 	}
 }
 
-// handOver sees to it that all effects in line are handed over. The sessions that could
-// not take their batch are ended.
+// handOver hands over all queued effects, and ends the sessions that refused their batch.
 func (e *Engine) handOver() {
 	for _, refused := range e.hand.run() {
 		e.mu.Lock()

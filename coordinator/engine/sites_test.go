@@ -13,7 +13,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// bare is an engine without checkers.
+// bare makes an engine without checkers.
 func bare(now time.Time) *Engine {
 	return New(Options{
 		Policy: lifecycle.DefaultPolicy(), Panel: &world{}, Committer: &world{}, Outliers: outlier.DefaultRule(),
@@ -22,8 +22,8 @@ func bare(now time.Time) *Engine {
 	}, now)
 }
 
-// A row that is read makes the same site as one that is put, though mostly by another way.
-func TestARowMakesTheSameSiteWhicheverWayItComes(t *testing.T) {
+// A row that is read makes the same site as one that is put, mostly by another code path.
+func TestReadingAndPuttingARowMakeTheSameSite(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
 	for name, edit := range map[string]func(*store.Site){

@@ -9,7 +9,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// facts gathers what this coordinator knows of itself.
+// facts gathers the reports of this coordinator's parts.
 func (w *Watchdog) facts(now time.Time) alarm.Facts {
 	sum := w.o.Engine.Summary(now)
 	f := alarm.Facts{
@@ -38,8 +38,8 @@ func (w *Watchdog) facts(now time.Time) alarm.Facts {
 	return f
 }
 
-// unowned lists the shards that nobody owns. While the owners cannot be read, nothing is
-// known of that.
+// unowned lists the shards without an owner. It returns none while the owners cannot be
+// read, since then they are unknown.
 func (w *Watchdog) unowned(now time.Time) []alarm.Unowned {
 	d := w.o.Shards.Directory()
 	if d.Err != nil || d.At.IsZero() || now.Sub(d.At) > directoryAge {
@@ -57,7 +57,7 @@ func (w *Watchdog) unowned(now time.Time) []alarm.Unowned {
 	return out
 }
 
-// silent asks the other coordinators whether they are there.
+// silent asks all peers for a sign of life and returns those that do not answer.
 func (w *Watchdog) silent(ctx context.Context) []alarm.Peer {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()

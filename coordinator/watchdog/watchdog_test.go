@@ -23,7 +23,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// parts play the coordinator that is watched. It is well until a test says otherwise.
+// parts play the coordinator that is watched. It is healthy until a test changes that.
 type parts struct {
 	mu        sync.Mutex
 	summary   engine.Summary
@@ -64,7 +64,7 @@ func (p shardsOf) Directory() (d shard.Directory)       { p.get(func() { d = p.d
 func (shardsOf) Fence(shard.ID) (f shard.Fence, _ bool) { return f, false }
 func (shardsOf) Refresh() <-chan struct{}               { return nil }
 
-// well is a coordinator with a checker, whose shards all have owners.
+// well returns a coordinator with one checker, whose shards all have owners.
 func well(now time.Time) *parts {
 	p := &parts{}
 	p.summary.Checkers = []engine.CheckerView{{Node: "c"}}
@@ -76,7 +76,7 @@ func well(now time.Time) *parts {
 	return p
 }
 
-// causes lists what raises each kind.
+// causes lists, for each kind, a change that raises it.
 func causes(p *parts, now time.Time) map[alarm.Kind]func() {
 	view := &p.summary.Checkers[0]
 	return map[alarm.Kind]func(){
@@ -97,7 +97,7 @@ func causes(p *parts, now time.Time) map[alarm.Kind]func() {
 	}
 }
 
-// metric reads jetmon_alarm of one kind.
+// metric returns the value of jetmon_alarm for one kind.
 func metric(t *testing.T, r prometheus.Gatherer, kind alarm.Kind) float64 {
 	t.Helper()
 	families, err := r.Gather()
@@ -115,7 +115,7 @@ func metric(t *testing.T, r prometheus.Gatherer, kind alarm.Kind) float64 {
 	return 0
 }
 
-// lines is a log that may be read while it is written.
+// lines is a log that can be read while it is written.
 type lines struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

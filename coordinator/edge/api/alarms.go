@@ -8,7 +8,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// alarmsToProto converts; the kinds have the same numbers.
+// alarmsToProto converts alarms; the kinds have the same numbers.
 func alarmsToProto(alarms []alarm.Alarm) []*monitorv1.Alarm {
 	out := make([]*monitorv1.Alarm, len(alarms))
 	for i, a := range alarms {
@@ -20,8 +20,8 @@ func alarmsToProto(alarms []alarm.Alarm) []*monitorv1.Alarm {
 	return out
 }
 
-// alarmsOfPeer reads what another coordinator says of itself. Where an alarm is not about
-// a site it says whose it is.
+// alarmsOfPeer converts the alarms that another coordinator reports of itself. An alarm that
+// is not about a site gets that coordinator's name in its message.
 func alarmsOfPeer(node string, alarms []*monitorv1.Alarm) []alarm.Alarm {
 	out := make([]alarm.Alarm, len(alarms))
 	for i, a := range alarms {
@@ -38,8 +38,8 @@ func alarmsOfPeer(node string, alarms []*monitorv1.Alarm) []alarm.Alarm {
 	return out
 }
 
-// ownAlarms leaves out what every coordinator sees for itself: who asks on behalf of its
-// own caller has seen that, too.
+// ownAlarms drops the alarms that every coordinator raises for itself: the coordinator that
+// forwarded the call has them too.
 func ownAlarms(alarms []alarm.Alarm) []alarm.Alarm {
 	return slices.DeleteFunc(alarms, func(a alarm.Alarm) bool {
 		return a.Kind == alarm.KindUnowned || a.Kind == alarm.KindPeer

@@ -9,7 +9,7 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
-// The kinds of alarms and those of the contract are one list under two names.
+// The kinds of alarms and those of the contract must be the same list.
 func TestEveryKindOfAlarmHasItsNumberInTheContract(t *testing.T) {
 	t.Parallel()
 	kinds := alarm.Kinds()

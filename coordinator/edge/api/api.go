@@ -26,14 +26,14 @@ type Options struct {
 	Panel     *panel.Panel
 	Committer *committer.Committer
 	Notify    *notify.Deliverer
-	// Peers are the coordinators that own what this one does not.
+	// Peers are the coordinators that own the other shards.
 	Peers  *peers.Peers
 	Policy lifecycle.Policy
-	// Diagnoser, optional, answers DiagnoseSite.
+	// Diagnoser answers DiagnoseSite; it is optional.
 	Diagnoser Diagnoser
-	// Shards says which shards are this coordinator's.
+	// Shards knows the shards that this coordinator holds.
 	Shards shard.Holder
-	// Watchdog knows the alarms of this coordinator.
+	// Watchdog holds the alarms of this coordinator.
 	Watchdog *watchdog.Watchdog
 	// Node and Instance name this process, which started at Started.
 	Node, Instance string
@@ -60,7 +60,7 @@ func Services() []string {
 	}
 }
 
-// timestamp converts; the zero time is absent.
+// timestamp converts a time; the zero time becomes nil.
 func timestamp(t time.Time) *timestamppb.Timestamp {
 	if t.IsZero() {
 		return nil
@@ -73,6 +73,7 @@ const (
 	maxPage     = 1000
 )
 
+// pageSize bounds the page size of a request; 0 or less means the default.
 func pageSize(asked int32) int {
 	if asked <= 0 {
 		return defaultPage

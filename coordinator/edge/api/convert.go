@@ -15,7 +15,7 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// apply takes the named fields of a site over into a row; see editPaths.
+// apply copies the named fields of a site into a row; see editPaths for the names.
 func apply(row *store.Site, site *monitorv1.Site, paths []string) error {
 	for _, path := range paths {
 		if err := applyField(row, site, path); err != nil {
@@ -31,12 +31,12 @@ func applyField(row *store.Site, site *monitorv1.Site, path string) error {
 		row.BlogID = check.BlogID(site.GetBlogId())
 	case "url":
 		if row.ID != 0 && site.GetUrl() == row.URL {
-			return nil // whatever WordPress.com has put there
+			return nil // not checked: WordPress.com may have stored any text
 		}
 		if _, err := check.ParseURL(site.GetUrl()); err != nil {
 			return fault.InvalidField("site.url", "%w", err)
 		}
-		row.URL = site.GetUrl() // as it was written: that is what WordPress.com is told
+		row.URL = site.GetUrl() // unchanged, since notifications to WordPress.com repeat it
 	case "check_interval":
 		return applyInterval(row, site)
 	case "paused":
@@ -84,12 +84,12 @@ func applySettings(row *store.Site, in *monitorv1.CheckSettings, path string) er
 	case "settings.slow_after":
 		row.Settings.SlowAfter = settings.SlowAfter
 	default:
-		return fault.New(fault.Internal, "no code sets %s, which a client may set", path)
+		return fault.New(fault.Internal, "no code applies %s, which a client may set", path)
 	}
 	return nil
 }
 
-// siteToProto says what the store knows of a site.
+// siteToProto converts the stored state of a site.
 func siteToProto(row store.Site) *monitorv1.Site {
 	return &monitorv1.Site{
 		SiteId: int64(row.ID), BlogId: int64(row.BlogID), Url: row.URL, Bucket: uint32(row.Bucket),
@@ -100,7 +100,7 @@ func siteToProto(row store.Site) *monitorv1.Site {
 	}
 }
 
-// overlay adds what the engine knows.
+// overlay adds the engine's live state to a site.
 func overlay(site *monitorv1.Site, v engine.View) {
 	site.State = monitorv1.SiteState(v.State.Stage)
 	site.StatusId, site.LastStatusChangeTime = int32(v.Status), timestamp(v.StatusSince)
@@ -117,8 +117,8 @@ func overlay(site *monitorv1.Site, v engine.View) {
 	}
 }
 
-// watched says what the engine knows of sites, and nothing of those that it does not
-// watch. Who asks has their rows.
+// watched returns the live state of those of the sites that the engine watches. The caller
+// has their rows.
 func (o Options) watched(ids []check.SiteID) []*monitorv1.Site {
 	var out []*monitorv1.Site
 	now := time.Now()
@@ -132,7 +132,7 @@ func (o Options) watched(ids []check.SiteID) []*monitorv1.Site {
 	return out
 }
 
-// overlayFetched adds what the engine of the site's owner knows: the fields of overlay.
+// overlayFetched adds the live state that the site's owner reported: the fields of overlay.
 func overlayFetched(site, known *monitorv1.Site) {
 	site.State, site.StatusId, site.LastStatusChangeTime = known.GetState(), known.GetStatusId(), known.GetLastStatusChangeTime()
 	site.OutageId = known.GetOutageId()

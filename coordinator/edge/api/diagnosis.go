@@ -14,13 +14,13 @@ import (
 	"github.com/Automattic/jetmon/internal/jetpack/jetpackpb"
 )
 
-// Diagnoser finds out why Jetpack does not talk to a site; internal/jetpack has the real
-// one. Its error is about the URL.
+// Diagnoser finds out why Jetpack cannot talk to a site; internal/jetpack implements it. Its
+// error concerns only the URL.
 type Diagnoser interface {
 	Diagnose(ctx context.Context, t jetpack.Target) (*jetpack.Report, error)
 }
 
-// A diagnosis is a dozen requests to one site, so few run at once.
+// A diagnosis makes a dozen requests to one site, so only few run at once.
 const (
 	maxDiagnoses   = 8
 	diagnosisRetry = 10 * time.Second
@@ -55,7 +55,7 @@ func (s *diagnosis) DiagnoseSite(ctx context.Context, req *monitorv1.DiagnoseSit
 	}
 	report, err := s.o.Diagnoser.Diagnose(ctx, jetpack.Target{URL: check.CompleteURL(row.URL)})
 	if err != nil {
-		// The row's URL comes from WordPress.com's table; the caller can do nothing.
+		// The row's URL comes from WordPress.com's table; the caller cannot mend it.
 		return nil, fault.New(fault.Fenced, "site %d cannot be diagnosed: %w", row.ID, err)
 	}
 	return &monitorv1.DiagnoseSiteResponse{Diagnosis: jetpackpb.DiagnosisToProto(report)}, nil

@@ -41,7 +41,7 @@ func (s *sites) ExplainSite(ctx context.Context, req *monitorv1.ExplainSiteReque
 	return &monitorv1.ExplainSiteResponse{Explanation: x}, s.explainNow(ctx, x, row, now)
 }
 
-// explainThere lets the owner of a site explain it: nobody else knows why.
+// explainThere asks the owner of a site to explain it: no other coordinator knows why.
 func (s *sites) explainThere(ctx context.Context, owner peers.Peer, req *monitorv1.ExplainSiteRequest) (resp *monitorv1.ExplainSiteResponse, err error) {
 	ctx, cancel := within(ctx, maxHand)
 	defer cancel()
@@ -88,7 +88,7 @@ func (s *sites) explainNow(ctx context.Context, x *monitorv1.Explanation, row st
 	return nil
 }
 
-// lastChecks are those that count now.
+// lastChecks returns the checks on which the present state rests.
 func lastChecks(v engine.View) []store.LocalCheck {
 	if len(v.Checks) > 0 || v.Last == nil {
 		return v.Checks
@@ -96,7 +96,7 @@ func lastChecks(v engine.View) []store.LocalCheck {
 	return []store.LocalCheck{{Node: v.LastNode, At: v.LastCheck, Observation: *v.Last}}
 }
 
-// explainPast tells what was known at an earlier time, from what was stored.
+// explainPast explains a site at an earlier time, from its stored history.
 func (s *sites) explainPast(ctx context.Context, x *monitorv1.Explanation, id check.SiteID, at time.Time) error {
 	x.ExplainTime = timestamp(at)
 	ballots, err := s.o.Store.ListBallots(ctx, id, maxHistory)
@@ -128,7 +128,7 @@ func (s *sites) explainPast(ctx context.Context, x *monitorv1.Explanation, id ch
 	return nil
 }
 
-// outageAt is the newest outage that had been confirmed by then; nil when there is none.
+// outageAt returns the newest outage confirmed by then; nil when there is none.
 func (s *sites) outageAt(ctx context.Context, id check.SiteID, at time.Time) (*store.Outage, error) {
 	rows, err := s.o.Store.ListOutages(ctx, store.OutageQuery{SiteID: id, Limit: maxHistory})
 	if err != nil {
@@ -171,7 +171,7 @@ func (s *outages) ReplayOutage(ctx context.Context, req *monitorv1.ReplayOutageR
 	}, nil
 }
 
-// BallotToProto converts a ballot as the API shows it; nil stays nil.
+// BallotToProto converts a ballot to its form in the API; nil stays nil.
 func BallotToProto(b *store.Ballot) *monitorv1.Ballot {
 	if b == nil {
 		return nil

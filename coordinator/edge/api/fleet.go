@@ -60,7 +60,8 @@ func (s *fleet) GetFleet(ctx context.Context, _ *monitorv1.GetFleetRequest) (*mo
 	return &monitorv1.GetFleetResponse{Fleet: f}, nil
 }
 
-// countTimeout bounds counting notices; a peer that asks waits for peerTimeout.
+// countTimeout bounds the count of notifications; a peer that asks waits only peerTimeout
+// for the whole answer.
 const countTimeout = 500 * time.Millisecond
 
 func (s *fleet) coordinator(ctx context.Context, sum engine.Summary) *monitorv1.CoordinatorStatus {
@@ -76,8 +77,8 @@ func (s *fleet) coordinator(ctx context.Context, sum engine.Summary) *monitorv1.
 	c.UncommittedChanges, c.FencedChanges = uint64(written.Uncommitted), written.Fenced
 	delivery := s.o.Notify.Status()
 	c.Muted, c.UntoldSites = delivery.Disabled, uint64(delivery.Untold)
-	// The rest is worth showing when the store is away or slow, so this one is left at
-	// what the deliverer last knew.
+	// The rest is worth showing while the store is away or slow, so this number then is the
+	// deliverer's last one.
 	ctx, cancel := within(ctx, countTimeout)
 	defer cancel()
 	if n, err := s.o.Store.CountNotices(ctx, owned); err == nil {
@@ -88,7 +89,7 @@ func (s *fleet) coordinator(ctx context.Context, sum engine.Summary) *monitorv1.
 	return c
 }
 
-// keepingUp says how well checkers keep up with the schedule.
+// keepingUp fills in how well checkers keep up with the schedule.
 func keepingUp(c *monitorv1.CoordinatorStatus, r coverage.Report) {
 	if r.Known {
 		c.Coverage = &r.Coverage
@@ -97,7 +98,7 @@ func keepingUp(c *monitorv1.CoordinatorStatus, r coverage.Report) {
 	c.LatenessP50Millis, c.LatenessP99Millis = millis(r.P50), millis(r.P99)
 }
 
-// millis rounds up, so that what is not 0 does not look like it.
+// millis rounds up, so that only 0 becomes 0.
 func millis(d time.Duration) uint32 {
 	return uint32(min(max(0, (d+time.Millisecond-1)/time.Millisecond), math.MaxUint32))
 }

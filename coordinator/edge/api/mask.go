@@ -12,15 +12,15 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// editable names the fields that a client may set.
+// editable lists the fields that a client may set.
 var editable = []string{"blog_id", "check_interval", "paused", "settings", "url"}
 
-// wildcard in a mask stands for all that a client may set.
+// wildcard in a mask stands for all fields that a client may set.
 const wildcard = "*"
 
-// editPaths lists the fields that an update changes, sorted, each as applyField knows it:
-// those in its mask, or without a mask those that its site has (AIP-134). It leaves
-// output-only fields out and refuses a path that is no field.
+// editPaths returns the sorted names, as applyField knows them, of the fields that an update
+// changes: those in its mask, or without a mask those that are set in its site (AIP-134). It
+// skips output-only fields and refuses a path that is no field.
 func editPaths(req *monitorv1.UpdateSiteRequest) ([]string, error) {
 	site := req.GetSite().ProtoReflect()
 	mask := req.GetUpdateMask().GetPaths()
@@ -45,11 +45,11 @@ func editPaths(req *monitorv1.UpdateSiteRequest) ([]string, error) {
 	return slices.Compact(paths), nil
 }
 
-// maxQuote is how many bytes of a caller's text an error quotes.
+// maxQuote bounds the bytes of a caller's text that an error quotes.
 const maxQuote = 64
 
-// populated lists the fields of m that have a value and that a client may set; of a
-// message, the fields inside it.
+// populated lists the fields of m that have a value and that a client may set; for a message
+// field it lists the fields inside.
 func populated(m protoreflect.Message, prefix string) (paths []string) {
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		path := prefix + string(fd.Name())
@@ -65,9 +65,9 @@ func populated(m protoreflect.Message, prefix string) (paths []string) {
 	return paths
 }
 
-// fieldPath follows a path through the fields of m, by their names in the proto or in
-// JSON. It answers the path in the proto's names, and whether the server alone sets what
-// it leads to. Below a map every path is one.
+// fieldPath resolves a path through the fields of m, by their names in the proto or in JSON.
+// It returns the path in proto names, and whether only the server sets that field. It
+// accepts any path below a map.
 func fieldPath(m protoreflect.MessageDescriptor, path string) (name string, isOutput, ok bool) {
 	var names []string
 	for segment := range strings.SplitSeq(path, ".") {
@@ -91,8 +91,8 @@ func fieldPath(m protoreflect.MessageDescriptor, path string) (name string, isOu
 	return strings.Join(names, "."), isOutput, true
 }
 
-// inside is the message whose fields have paths of their own below fd; nil when fd is
-// changed as a whole.
+// inside returns the message whose fields have paths of their own below fd; nil when a
+// client can change fd only as a whole.
 func inside(fd protoreflect.FieldDescriptor) protoreflect.MessageDescriptor {
 	m := fd.Message()
 	if m == nil || fd.IsList() || fd.IsMap() || m.ParentFile().Package() == "google.protobuf" {
@@ -101,8 +101,8 @@ func inside(fd protoreflect.FieldDescriptor) protoreflect.MessageDescriptor {
 	return m
 }
 
-// isOutputOnly says whether a client's value of the field counts for nothing: the server
-// sets it, or it names the site.
+// isOutputOnly reports whether an update ignores a client's value of the field: the server
+// sets it, or it identifies the site.
 func isOutputOnly(fd protoreflect.FieldDescriptor) bool {
 	behavior, _ := proto.GetExtension(fd.Options(), annotations.E_FieldBehavior).([]annotations.FieldBehavior)
 	return slices.Contains(behavior, annotations.FieldBehavior_OUTPUT_ONLY) ||

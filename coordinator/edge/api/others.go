@@ -16,16 +16,16 @@ import (
 )
 
 const (
-	// peerTimeout bounds what a peer may take to describe itself; asked are how many do
-	// so at once.
+	// peerTimeout bounds the answer of one peer; askedAtOnce bounds the peers that are asked
+	// at the same time.
 	peerTimeout = time.Second
-	asked       = 16
+	askedAtOnce = 16
 )
 
-// others adds what is not this coordinator's own: who owns what, and what the other
-// coordinators say of themselves. It returns their alarms.
+// others adds the owners of all shards and the state of the other coordinators. It returns
+// their alarms.
 func (s *fleet) others(ctx context.Context, f *monitorv1.Fleet) []alarm.Alarm {
-	// While the store is away nothing is known of leases: then nothing is said of them.
+	// While the store is away the leases are unknown, and Shards stays empty.
 	if shards, err := s.o.Peers.Shards(ctx); err == nil {
 		f.Shards = shardsToProto(shards)
 	}
@@ -33,7 +33,7 @@ func (s *fleet) others(ctx context.Context, f *monitorv1.Fleet) []alarm.Alarm {
 	f.Peers = make([]*monitorv1.PeerStatus, len(all))
 	alarms := make([][]alarm.Alarm, len(all))
 	var asking errgroup.Group
-	asking.SetLimit(asked)
+	asking.SetLimit(askedAtOnce)
 	for i, peer := range all {
 		asking.Go(func() error {
 			f.Peers[i], alarms[i] = s.ask(ctx, peer)
@@ -44,8 +44,8 @@ func (s *fleet) others(ctx context.Context, f *monitorv1.Fleet) []alarm.Alarm {
 	return slices.Concat(alarms...)
 }
 
-// ask lets a peer describe itself, and read its alarms. That it does not answer is an alarm
-// that the watchdog raises.
+// ask asks a peer for its state and its alarms. When it does not answer, the watchdog raises
+// an alarm about that.
 func (s *fleet) ask(ctx context.Context, peer peers.Peer) (*monitorv1.PeerStatus, []alarm.Alarm) {
 	ctx, cancel := within(ctx, peerTimeout)
 	defer cancel()
@@ -56,7 +56,7 @@ func (s *fleet) ask(ctx context.Context, peer peers.Peer) (*monitorv1.PeerStatus
 		return err
 	})
 	if err == nil && resp.GetFleet().GetCoordinator().GetNode() != peer.Node {
-		err = fault.New(fault.Unavailable, "at its endpoint answers %q", resp.GetFleet().GetCoordinator().GetNode())
+		err = fault.New(fault.Unavailable, "another node, %q, answers at its endpoint", resp.GetFleet().GetCoordinator().GetNode())
 	}
 	if err != nil {
 		status.Detail = fault.Status(err).Message()

@@ -44,7 +44,7 @@ func (s *outages) ListOutages(ctx context.Context, req *monitorv1.ListOutagesReq
 	return resp, nil
 }
 
-// markToken is the page token after an outage.
+// markToken returns the page token for the outages after a mark.
 func markToken(m store.OutageMark) string {
 	return strconv.FormatInt(m.Confirmed.UnixMilli(), 36) + "." + token(m.ID)
 }

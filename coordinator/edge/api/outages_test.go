@@ -11,8 +11,8 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// TestEveryEndReasonHasItsName fails for a reason of the contract that the store does not
-// have, or has under another number.
+// TestEveryEndReasonHasItsName fails for a reason in the contract that the store lacks or
+// numbers differently.
 func TestEveryEndReasonHasItsName(t *testing.T) {
 	t.Parallel()
 	named := map[store.EndReason]string{store.EndNone: "UNSPECIFIED", store.EndRecovered: "RECOVERED", store.EndDeleted: "DELETED"}

@@ -14,15 +14,15 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Of the time that a caller gives us an owner gets a share and no more than a bound, so
-// that what we know ourselves can still be answered.
+// A question to an owner gets a share of our caller's time, 1 of askShare, and at most
+// maxAsk or maxHand, so that there is time left to answer from what we know ourselves.
 const (
 	maxAsk   = 2 * time.Second
 	maxHand  = 4 * time.Second
 	askShare = 2
 )
 
-// within bounds a question to an owner.
+// within bounds the time of a question to an owner.
 func within(ctx context.Context, most time.Duration) (context.Context, context.CancelFunc) {
 	if deadline, ok := ctx.Deadline(); ok {
 		most = min(most, time.Until(deadline)/askShare)
@@ -30,15 +30,15 @@ func within(ctx context.Context, most time.Duration) (context.Context, context.C
 	return context.WithTimeout(ctx, most)
 }
 
-// elsewhere says which peers own buckets, as one call sees it.
+// elsewhere tells, for the time of one call, which peers own buckets.
 type elsewhere struct {
 	owners peers.Owners
 	held   shard.Held
-	// here says that everything is to be answered here.
+	// here is set when this coordinator must answer everything itself.
 	here bool
 }
 
-// elsewhere reads it. A call that was forwarded stays here.
+// elsewhere reads the owners. A forwarded call stays here.
 func (o Options) elsewhere(ctx context.Context) elsewhere {
 	if peers.Forwarded(ctx) {
 		return elsewhere{here: true}
@@ -50,7 +50,7 @@ func (o Options) elsewhere(ctx context.Context) elsewhere {
 	return e
 }
 
-// of is the peer that owns a bucket; false when we do, or nobody.
+// of returns the peer that owns a bucket; false when we own it or nobody does.
 func (e elsewhere) of(b check.BucketID) (peers.Peer, bool) {
 	if e.here || e.held.Stays(shard.Of(b%check.Buckets)) {
 		return peers.Peer{}, false
@@ -58,8 +58,8 @@ func (e elsewhere) of(b check.BucketID) (peers.Peer, bool) {
 	return e.owners.Of(b)
 }
 
-// live says of rows what is known of them now: what this coordinator knows, and of the
-// others' sites what their owners know. Where an owner cannot be asked, the row speaks.
+// live returns the sites of rows with their live state: from this engine, or from the owner
+// for the sites of others. When an owner cannot be asked, the stored state of the row stays.
 func (o Options) live(ctx context.Context, rows []store.Site) []*monitorv1.Site {
 	out := make([]*monitorv1.Site, len(rows))
 	theirs := map[peers.Peer][]*monitorv1.Site{}
@@ -75,7 +75,7 @@ func (o Options) live(ctx context.Context, rows []store.Site) []*monitorv1.Site 
 	}
 	ctx, cancel := within(ctx, maxAsk)
 	defer cancel()
-	var asking sync.WaitGroup // at most one a shard
+	var asking sync.WaitGroup // at most one goroutine per shard
 	for owner, sites := range theirs {
 		asking.Go(func() { o.fetch(ctx, owner, sites) })
 	}
@@ -83,7 +83,7 @@ func (o Options) live(ctx context.Context, rows []store.Site) []*monitorv1.Site 
 	return out
 }
 
-// fetch lays what the owner of sites knows over them, in one question.
+// fetch adds the live state of sites, all of one owner, with one question to that owner.
 func (o Options) fetch(ctx context.Context, owner peers.Peer, sites []*monitorv1.Site) {
 	byID := make(map[int64]*monitorv1.Site, len(sites))
 	req := &monitorv1.BatchGetSitesRequest{SiteIds: make([]int64, len(sites))}
@@ -97,7 +97,7 @@ func (o Options) fetch(ctx context.Context, owner peers.Peer, sites []*monitorv1
 		return err
 	})
 	if err != nil {
-		return // the row's own knowledge stays; Peers remembers the failure for the fleet
+		return // the stored state stays; Peers records the failure for the watchdog
 	}
 	for _, known := range resp.GetSites() {
 		if site := byID[known.GetSiteId()]; site != nil {
@@ -106,7 +106,7 @@ func (o Options) fetch(ctx context.Context, owner peers.Peer, sites []*monitorv1
 	}
 }
 
-// describe lays the engine's live view over a row.
+// describe returns the site of a row with this engine's live state, if it has any.
 func (o Options) describe(row store.Site) *monitorv1.Site {
 	site := siteToProto(row)
 	if v, ok := o.Engine.View(time.Now(), row.ID); ok {
@@ -115,22 +115,23 @@ func (o Options) describe(row store.Site) *monitorv1.Site {
 	return site
 }
 
-// made is what became of an edit that another coordinator should make.
+// made is the result of handing an edit to the owner of a site.
 type made uint8
 
 const (
-	// notMade: it is to be made here, since we own the bucket, nobody does, or the owner
-	// cannot be reached or is not ready, as when it has lost the database; the owner reads
-	// the change from the database within a minute.
+	// notMade means that this coordinator must make the edit: it owns the bucket, nobody
+	// does, or the owner cannot be reached or is not ready, as when it has lost the
+	// database. The owner reads the change from the database within a minute.
 	notMade made = iota
-	// maybeMade: the same, but the owner may have made it before it fell silent.
+	// maybeMade is notMade, except that the owner may have made the edit before it stopped
+	// answering.
 	maybeMade
-	// answered: the owner has made or refused it.
+	// answered means that the owner has made or refused the edit.
 	answered
 )
 
-// hand passes an edit on to the owner of a bucket, whole, so that it takes effect at once.
-// The error is the owner's, or, with maybeMade, why it gave no answer.
+// hand forwards a whole edit to the owner of a bucket, so that it takes effect at once. The
+// error is the owner's or, with maybeMade, why it gave no answer.
 func hand[Request, Response any](ctx context.Context, o Options, b check.BucketID, req *Request,
 	edit func(monitorv1.SiteServiceClient, context.Context, *Request, ...grpc.CallOption) (*Response, error),
 ) (*Response, made, error) {

@@ -24,7 +24,7 @@ type sites struct {
 	o Options
 }
 
-// defaultInterval is v1's.
+// defaultInterval is the default of v1.
 const defaultInterval = 5 * time.Minute
 
 func (s *sites) ListSites(ctx context.Context, req *monitorv1.ListSitesRequest) (*monitorv1.ListSitesResponse, error) {
@@ -82,7 +82,7 @@ func (s *sites) rows(ctx context.Context, ids []check.SiteID) ([]store.Site, err
 	return found, nil
 }
 
-// distinct leaves out what was named before.
+// distinct drops repeated ids.
 func distinct(ids []int64) []check.SiteID {
 	seen := make(map[int64]bool, len(ids))
 	var out []check.SiteID
@@ -106,9 +106,9 @@ func (s *sites) CreateSite(ctx context.Context, req *monitorv1.CreateSiteRequest
 	case answered:
 		return resp, err
 	case maybeMade:
-		// Done again here it would be refused as there already: a riddle to the caller.
-		return nil, fault.New(fault.Unavailable, "the coordinator that owns bucket %d does not say whether the site was added (%s); "+
-			"try again, ALREADY_EXISTS then says that it was", row.Bucket, fault.Status(err).Message())
+		// A second attempt here might fail with ALREADY_EXISTS, which would puzzle the caller.
+		return nil, fault.New(fault.Unavailable, "the coordinator that owns bucket %d did not report whether the site was added (%s); "+
+			"try again; ALREADY_EXISTS then means that it was", row.Bucket, fault.Status(err).Message())
 	}
 	if row, err = s.o.Store.CreateSite(ctx, row); err != nil {
 		return nil, err
@@ -140,7 +140,7 @@ func (s *sites) UpdateSite(ctx context.Context, req *monitorv1.UpdateSiteRequest
 	if len(paths) == 0 {
 		return &monitorv1.UpdateSiteResponse{Site: s.o.live(ctx, []store.Site{row})[0]}, nil
 	}
-	// The owner may be of another version, that has other fields or reads a mask otherwise.
+	// The owner may run another version, which has other fields or reads masks differently.
 	req = proto.CloneOf(req)
 	req.UpdateMask = &fieldmaskpb.FieldMask{Paths: paths}
 	if resp, by, err := hand(ctx, s.o, row.Bucket, req, monitorv1.SiteServiceClient.UpdateSite); by == answered {
@@ -171,7 +171,7 @@ func (s *sites) DeleteSite(ctx context.Context, req *monitorv1.DeleteSiteRequest
 	return &monitorv1.DeleteSiteResponse{}, nil
 }
 
-// token is the page token after the row with this id.
+// token returns the page token for the rows after this id.
 func token(id int64) string { return strconv.FormatInt(id, 36) }
 
 func parseToken(t string) (int64, error) {

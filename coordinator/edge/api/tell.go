@@ -9,17 +9,17 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// tellTimeout bounds reading a site that was edited.
+// tellTimeout bounds the read of an edited site.
 const tellTimeout = 2 * time.Second
 
-// tell has the engine take over a site that was edited, as it is stored now. Whoever edits
-// a site tells of it afterwards. Of several who do so at once the engine believes the one
-// that began last, and that one has read what all of them have stored.
+// tell passes an edited site to the engine, as it is stored now. Every edit ends with tell.
+// When several calls overlap, the engine keeps the result of the one that began last; its
+// read has seen the edits of all of them.
 //
-// A site of another's shard is its owner's to read, within a minute; so is one of ours
-// while the database is away.
+// tell does nothing for a site in a peer's shard, or while the database is away; the loader
+// of the owner then finds the edit within a minute.
 func (o Options) tell(ctx context.Context, id check.SiteID) {
-	// The edit is made, whether its caller still waits or not.
+	// The edit is stored, whether or not its caller still waits.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTimeout)
 	defer cancel()
 	began := time.Now()

@@ -29,8 +29,8 @@ import (
 	"github.com/Automattic/jetmon/test/seeds"
 )
 
-// desk is the SiteService over an engine and a real store. It is the engine's panel and
-// committer, which have nothing to do, and its only checker.
+// desk is the SiteService over an engine and a real store. It also plays the engine's panel
+// and committer, which have nothing to do, and its only checker.
 type desk struct {
 	sites    *sites
 	sessions int
@@ -52,7 +52,7 @@ func (d *desk) Assign(b dispatch.Batch, targets []check.Target, _ uint64) bool {
 	return true
 }
 
-// dawdling is a store whose readers get their answer a little later than it was true.
+// dawdling is a store whose reads return a little after they were made.
 type dawdling struct{ store.Store }
 
 func (s dawdling) Site(ctx context.Context, id check.SiteID) (store.Site, error) {
@@ -87,13 +87,13 @@ func newDesk(t *testing.T, dsn string) *desk {
 	return d
 }
 
-// watched is the target of a site as the engine has it checked now, by a new session of
-// the checker, which gets all that the one before had out.
+// watched returns the target of a site that the engine assigns now. It opens a new session of
+// the checker, which gets all open checks of the one before.
 func (d *desk) watched(t *testing.T, id check.SiteID) check.Target {
 	t.Helper()
 	e := d.sites.o.Engine
 	d.sessions++
-	// The schedule runs a second ahead each time: what is due soon is due by then.
+	// Each call advances the schedule by a second, by which a site made due soon is due.
 	now := time.Now().Add(time.Duration(d.sessions) * time.Second)
 	session, err := e.Join(now, dispatch.Hello{Node: "c", Instance: "1", Region: "r", MaxInFlight: 1000}, nil, d)
 	if err != nil {
@@ -108,7 +108,7 @@ func (d *desk) watched(t *testing.T, id check.SiteID) check.Target {
 	return d.targets[id]
 }
 
-// agree wants the engine to watch the site as it is stored.
+// agree fails unless the engine watches the site as it is stored.
 func (d *desk) agree(t *testing.T, id check.SiteID) {
 	t.Helper()
 	row, err := d.sites.o.Store.Site(t.Context(), id)
@@ -157,7 +157,7 @@ func TestAfterEditsAtOnceTheEngineWatchesWhatIsStored(t *testing.T) {
 	})
 }
 
-// editAtOnce has a site changed in several ways, and in every tenth round deleted.
+// editAtOnce changes a site in several ways at once, and deletes it in every tenth round.
 func (d *desk) editAtOnce(t *testing.T, id int64, random *rand.Rand) {
 	t.Helper()
 	begin := make(chan struct{})

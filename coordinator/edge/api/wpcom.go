@@ -19,7 +19,7 @@ type jetpackMonitor struct {
 	o Options
 }
 
-// maxSitesOfBlog bounds what is read for one answer.
+// maxSitesOfBlog bounds the sites read for one answer.
 const maxSitesOfBlog = 1000
 
 func (s *jetpackMonitor) GetJetpackMonitorStatus(ctx context.Context, req *wpcomv1.GetJetpackMonitorStatusRequest) (*wpcomv1.GetJetpackMonitorStatusResponse, error) {

@@ -1,4 +1,4 @@
-// Package explain says in words why a site is believed to be what it is, what is held
-// back, and what would change that. It reads the engine's view and the rule; it decides
-// nothing, and what it says follows from lifecycle's and quorum's rules only.
+// Package explain describes in words why a site has its present state, what is withheld from
+// WordPress.com, and what would change that. It reads the engine's view and the rule. It
+// decides nothing: its sentences follow from the rules of lifecycle and quorum alone.
 package explain

@@ -11,7 +11,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Facts are what an explanation rests on.
+// Facts are the basis of an explanation.
 type Facts struct {
 	Now    time.Time
 	View   engine.View
@@ -19,7 +19,7 @@ type Facts struct {
 	Rule   quorum.Rule
 }
 
-// Summary is where the site stands, and what its last check saw.
+// Summary describes the state of the site and its last check.
 func (f Facts) Summary() string {
 	v := f.View
 	if v.State.Stage == lifecycle.Up && v.Last != nil && v.Last.Outcome == check.OutcomeUp {
@@ -36,7 +36,7 @@ func (f Facts) Summary() string {
 	return text
 }
 
-// stands is the state in a sentence.
+// stands describes the state in a sentence.
 func (f Facts) stands() string {
 	s := f.View.State
 	switch s.Stage {
@@ -75,9 +75,9 @@ func (f Facts) stands() string {
 	return "Unknown."
 }
 
-// neverChecked speaks of a site that has not been judged since this coordinator took it
-// over, or since it was resumed or edited. Its last check may be older than that, or it
-// could not tell.
+// neverChecked describes a site that has not been judged since this coordinator took it
+// over, or since it was resumed or edited. Its last check may be older than that, or
+// UNKNOWN.
 func (f Facts) neverChecked() string {
 	const since = "since it was taken over, resumed or edited"
 	switch last := f.View.Last; {
@@ -89,7 +89,7 @@ func (f Facts) neverChecked() string {
 	return fmt.Sprintf("Not judged yet %s; %s.", since, told(f.View))
 }
 
-// tells reports whether an observation says anything about the site.
+// tells reports whether an observation is UP or DOWN.
 func tells(o *check.Observation) bool {
 	return o.Outcome == check.OutcomeUp || o.Outcome == check.OutcomeDown
 }
@@ -98,7 +98,7 @@ func tells(o *check.Observation) bool {
 // change of status waits for the database, or while the site is paused.
 func (f Facts) judged() bool { return f.View.State.Observed.Equal(f.View.LastCheck) }
 
-// lastCheck says what the last check saw.
+// lastCheck describes the result of the last check.
 func (f Facts) lastCheck() string {
 	who := "last check"
 	if n := f.View.LastNode; n != "" {
@@ -114,7 +114,7 @@ func (f Facts) lastCheck() string {
 	}
 }
 
-// failure says what is wrong with an observation.
+// failure describes the failure in an observation.
 func failure(o *check.Observation) string {
 	words := [...]string{"no failure", "dns", "connect", "tls", "timeout", "server", "blocked", "client", "redirect", "content", "partial", "protocol", "policy"}
 	text := fmt.Sprintf("failure %d", o.Failure)
@@ -130,7 +130,7 @@ func failure(o *check.Observation) string {
 	return text
 }
 
-// told is what WordPress.com has been told.
+// told describes the status that WordPress.com knows.
 func told(v engine.View) string {
 	what := map[check.Status]string{
 		check.StatusDown: "down (status 0)", check.StatusRunning: "running (status 1)", check.StatusConfirmedDown: "confirmed down (status 2)",
@@ -146,7 +146,7 @@ func told(v engine.View) string {
 	return fmt.Sprintf("WordPress.com was told %s at %s", what, clock(v.StatusSince))
 }
 
-// Withheld says what is not reported, and why; "" when nothing is.
+// Withheld describes what is not reported, and why; empty when nothing is withheld.
 func (f Facts) Withheld() string {
 	s := f.View.State
 	switch {
@@ -168,7 +168,7 @@ func (f Facts) Withheld() string {
 	return ""
 }
 
-// WouldChange says what would change the state.
+// WouldChange lists the events that would change the state.
 func (f Facts) WouldChange() []string {
 	if f.View.Pending {
 		return []string{"the database storing the change that waits: no check is judged before"}
@@ -211,6 +211,7 @@ func (f Facts) WouldChange() []string {
 	return nil
 }
 
+// recovery describes the event that would end the outage.
 func (f Facts) recovery() string {
 	if f.View.Flapping {
 		return fmt.Sprintf("good checks by two nodes for %s, since it flaps: the outage is over and told (status 1)", f.Policy.FlapHold)
@@ -218,8 +219,8 @@ func (f Facts) recovery() string {
 	return "a good check, and one by another node: the outage is over and told (status 1)"
 }
 
-// Past is the state at an earlier moment, in a sentence, from what was stored: the
-// newest ballot and outage up to then, each nil when there was none.
+// Past describes in a sentence the state at an earlier moment, from the newest ballot and
+// outage stored up to then; each is nil when there was none.
 func Past(at time.Time, b *store.Ballot, o *store.Outage) string {
 	if o != nil && (o.End.IsZero() || o.End.After(at)) {
 		return fmt.Sprintf("Down at %s: outage %d, which began at %s and was confirmed at %s.", clock(at), o.ID, clock(o.Start), clock(o.Confirmed))
@@ -236,7 +237,7 @@ func Past(at time.Time, b *store.Ballot, o *store.Outage) string {
 	return fmt.Sprintf("Not down at %s: outage %d was over at %s.", clock(at), o.ID, clock(o.End))
 }
 
-// decided speaks of a ballot after which no outage is known.
+// decided describes a ballot that no known outage followed.
 func decided(at time.Time, b *store.Ballot) string {
 	switch b.Verdict {
 	case quorum.Confirmed:

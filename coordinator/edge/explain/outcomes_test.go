@@ -14,10 +14,10 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// nothing stands for a site of which no observation is kept.
+// nothing stands for a site without an observation.
 const nothing = check.Outcome(255)
 
-// observed is what a check with an outcome saw.
+// observed returns an observation with an outcome.
 func observed(o check.Outcome) *check.Observation {
 	switch o {
 	case nothing:
@@ -37,9 +37,9 @@ const (
 	unsure  = "The last check, by c9, could not tell: policy (private_address)."
 )
 
-// stages are, for each stage, what is said of it without a check, and in full after a
-// check of each outcome that can tell, or cannot. The state rests on the node c1, which
-// made the newest check that could tell; the newest check of all is c9's.
+// stages lists, for each stage, its sentence without a check, and the whole summary after a
+// check of each outcome. The state rests on node c1, which made the newest check that could
+// tell; c9 made the newest check of all.
 var stages = map[lifecycle.Stage]struct {
 	state lifecycle.State
 	says  map[check.Outcome]string
@@ -71,7 +71,7 @@ var stages = map[lifecycle.Stage]struct {
 
 var since = time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
 
-// after is for a stage whose own sentence is the same whatever the last check saw.
+// after is for a stage whose own sentence does not depend on the last check.
 func after(sentence string) map[check.Outcome]string {
 	return map[check.Outcome]string{
 		nothing: sentence, check.OutcomeUp: sentence + " " + good,
@@ -123,7 +123,7 @@ func TestASummarySaysWhatTheLastCheckSaw(t *testing.T) {
 		if len(facts(viewOf(stage, nil)).WouldChange()) == 0 {
 			t.Errorf("nothing would change %s", stage)
 		}
-		// An outcome that nobody has heard of says nothing about the site.
+		// An unknown outcome says nothing about the site.
 		odd := &check.Observation{Failure: check.FailurePolicy, Reason: "private_address"}
 		if got := facts(viewOf(stage, odd)).Summary(); got != row.says[check.OutcomeUnknown] {
 			t.Errorf("%s, no outcome\n got %q\nwant %q", stage, got, row.says[check.OutcomeUnknown])
@@ -131,7 +131,7 @@ func TestASummarySaysWhatTheLastCheckSaw(t *testing.T) {
 	}
 }
 
-// A check that came while a change of status waited for the database is in no judgement.
+// A check that came while a change of status waited for the database has not been judged.
 func TestACheckThatWasNotJudgedIsSaidToHaveChangedNothing(t *testing.T) {
 	t.Parallel()
 	for stage := range stages {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,9 +13,8 @@ import (
 	"github.com/Automattic/jetmon/coordinator/state/store"
 )
 
-// drainTime is what deliveries under way are given when Run's context ends, and
-// recordTime what the outbox is given after that. Both fit into the ten seconds in
-// which a role stops.
+// When Run's context ends, deliveries under way have drainTime to finish, and the outbox
+// has recordTime after that. Both fit into the ten seconds in which a role stops.
 const (
 	drainTime  = 3 * time.Second
 	recordTime = 1 * time.Second
@@ -25,7 +23,8 @@ const (
 // outboxTimeout bounds one call of the outbox.
 const outboxTimeout = 10 * time.Second
 
-// Deliverer delivers the notices of some shards. Its methods are safe for concurrent use.
+// Deliverer delivers the notifications of the owned shards. Its methods are safe for
+// concurrent use.
 type Deliverer struct {
 	o       Options
 	sender  *sender
@@ -39,9 +38,10 @@ type Deliverer struct {
 	board board
 }
 
-// New makes a Deliverer. It delivers nothing before Run.
+// New makes a Deliverer, which delivers nothing before Run.
 func New(o Options, outbox store.Outbox) (*Deliverer, error) {
-	if err := o.complete(); err != nil {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("notify: %w", err)
 	}
 	base, err := o.endpoint()
@@ -49,10 +49,7 @@ func New(o Options, outbox store.Outbox) (*Deliverer, error) {
 		return nil, fmt.Errorf("notify: %w", err)
 	}
 	if o.Shards == nil {
-		return nil, errors.New("notify: the holder of shards must be given")
-	}
-	if o.Random == nil {
-		o.Random = rand.Float64
+		return nil, errors.New("notify: Shards is required")
 	}
 	d := &Deliverer{
 		o:      o,
@@ -69,25 +66,25 @@ func New(o Options, outbox store.Outbox) (*Deliverer, error) {
 	return d, nil
 }
 
-// Wake says that something was committed, or that a shard was gained: the outbox is read
-// at once.
+// Wake makes Run read the outbox at once, because a change was committed or a shard was
+// gained.
 func (d *Deliverer) Wake() {
 	select {
 	case d.poke <- struct{}{}:
-	default: // A poke is waiting already, and the read that it causes is yet to come.
+	default: // A poke is pending; the read that it causes is still to come.
 	}
 }
 
-// Run delivers until ctx ends, gives deliveries under way five seconds more, and
-// returns nil. What was not answered by then stays in the outbox as it is. A second
-// Run at the same time is an error.
+// Run delivers until ctx ends, gives the deliveries under way drainTime to finish, and
+// returns nil. Notifications without an answer by then stay in the outbox unchanged. A
+// second Run at the same time is an error.
 func (d *Deliverer) Run(ctx context.Context) error {
 	if !d.running.CompareAndSwap(false, true) {
 		return errors.New("notify: already running")
 	}
 	defer d.running.Store(false)
 	if d.o.Disabled {
-		d.o.Log.Warn("delivery to WordPress.com is switched off; changes are recorded and nobody is told")
+		d.o.Log.Warn("delivery to WordPress.com is off; changes are recorded but not sent")
 	}
 	r := newRun(ctx, d)
 	r.loop(ctx)
@@ -98,25 +95,13 @@ func (d *Deliverer) Run(ctx context.Context) error {
 	return nil
 }
 
-// owned are the shards whose notices we deliver. A delivery of one that is lost ends in
-// its own time: the next owner may send the same notice again, under the same key.
+// owned returns the shards whose notifications we deliver. When we lose a shard, its
+// deliveries under way are not interrupted: the next owner may send the same notification
+// again, under the same key.
 func (d *Deliverer) owned() []shard.ID { return d.o.Shards.Held().Staying() }
 
-// sure are the owned shards that are ours for certain at this moment.
+// sure returns the owned shards that are certainly ours at this moment.
 func (d *Deliverer) sure() []shard.ID {
 	held := d.o.Shards.Held()
 	return slices.DeleteFunc(held.Staying(), func(s shard.ID) bool { return !held[s].Sure })
-}
-
-// backoff is the wait after a notice's attempt number attempts (from 1): "full
-// jitter", random (in [0, 1)) of a range that doubles with each attempt up to most.
-func backoff(attempts int, base, most time.Duration, random float64) time.Duration {
-	limit := base
-	for range attempts - 1 {
-		if limit >= most {
-			break
-		}
-		limit *= 2
-	}
-	return time.Duration(random * float64(min(limit, most)))
 }

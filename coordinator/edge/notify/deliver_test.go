@@ -24,8 +24,8 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// wpcom is WordPress.com as a RoundTripper: without sockets, so that synctest can
-// turn the clock.
+// wpcom is WordPress.com as a RoundTripper, without sockets, so that synctest controls the
+// clock.
 type wpcom struct {
 	mu sync.Mutex
 	// keys are the Idempotency-Keys of all attempts, in order; times when they came.
@@ -84,7 +84,7 @@ func hang(ctx context.Context, _ string) (string, error) {
 	return "", ctx.Err()
 }
 
-// noticeOf makes a notice of a site in shard 0, with key "site/id".
+// noticeOf makes a notification of a site in shard 0, with key "site/id".
 func noticeOf(site check.SiteID, id int64) store.Notice {
 	return store.Notice{
 		ID: id, Key: fmt.Sprintf("%d/%d", site, id), Created: time.Now(),
@@ -92,7 +92,8 @@ func noticeOf(site check.SiteID, id int64) store.Notice {
 	}
 }
 
-// deliverer starts a Deliverer of shard 0 and returns what stops it and waits for its end.
+// deliverer starts a Deliverer of shard 0. The returned function stops it and waits for its
+// end.
 func deliverer(t *testing.T, o notify.Options, box store.Outbox, to http.RoundTripper) (*notify.Deliverer, func()) {
 	t.Helper()
 	o.URL, o.Token = "https://wpcom.example/jetmon/", "s3cret-token"
@@ -148,7 +149,7 @@ func TestNoticeLeavesAtOncePokedAndWithinPollUnpoked(t *testing.T) {
 	})
 }
 
-// v1 repeated a lost notice once, at once (A13.3).
+// v1 repeated a lost notification once, at once (A13.3).
 func TestV1Defect3RepeatedWithBackoffUntilAccepted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -195,7 +196,7 @@ func TestV1Defect3RepeatedWithBackoffUntilAccepted(t *testing.T) {
 	})
 }
 
-// v1 forgot at a restart (A13.3), and its status was changed by then.
+// v1 lost its notifications at a restart (A13.3), after it had changed the status.
 func TestV1Defect3SurvivesRestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -306,7 +307,7 @@ func TestStuckDeliveriesBlockNobodyElse(t *testing.T) {
 		_, stop := deliverer(t, notify.Options{Parallel: 4}, box, w)
 		defer stop()
 		synctest.Wait()
-		// 17 sites of 20 have their five notices delivered before any time has passed.
+		// 17 sites of 20 have their five notifications delivered before any time has passed.
 		if n := len(box.left()); n != 15 {
 			t.Errorf("%d notices left, want the 15 of the stuck sites", n)
 		}
@@ -549,7 +550,7 @@ func TestDisabledSendsNothingAndWithdrawsWhatWaitsInItsShards(t *testing.T) {
 		if s := d.Status(); !s.Disabled || s.Pending != 0 || s.Untold != 450 || !s.RefusedSince.IsZero() {
 			t.Errorf("status is %+v", s)
 		}
-		// Each tenure is muted once, and again only for what comes later, of another owner.
+		// Each term is muted once, and again only for later notifications of another owner.
 		shards.Set(0, shard.Tenure{Term: 2, Sure: true})
 		pass()
 		pass()
@@ -594,7 +595,7 @@ func TestTokenIsInNoLogAndNoRecord(t *testing.T) {
 		if strings.Contains(all, "s3cret") || strings.Contains(all, "data=") {
 			t.Errorf("the token is in\n%s", all)
 		}
-		if !strings.Contains(buf.String(), "not accept") {
+		if !strings.Contains(buf.String(), "delivery failed") {
 			t.Error("nothing was logged")
 		}
 	})
@@ -627,7 +628,7 @@ func TestRefusalOfANoticeThatIsGoneDoesNotStayOnTheBoard(t *testing.T) {
 				if d.Status().RefusedSince.IsZero() {
 					t.Fatal("the refusal is not on the board")
 				}
-				// Its site is deleted by somebody else.
+				// Another process deletes its site.
 				if err := box.Delivered(t.Context(), noticeOf(1, 1), time.Now()); err != nil {
 					t.Fatal(err)
 				}
@@ -693,8 +694,8 @@ func TestAllPlacesAreUsedAndNoMore(t *testing.T) {
 	})
 }
 
-// A coordinator that was stopped for a while goes on with shards of which it has not heard
-// that they are another's: what it has read by then must not follow what that one sends.
+// A coordinator that was suspended resumes without knowing that its shards have another
+// owner. It must not send the notifications that it had read after those of that owner.
 func TestNothingIsSentOfAShardThatIsNotSurelyOurs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -19,8 +19,8 @@ import (
 	"github.com/Automattic/jetmon/internal/demo"
 )
 
-// toInbox runs a Deliverer over real HTTP to the demo's inbox, which reads v1's
-// notices with code of its own.
+// toInbox runs a Deliverer over real HTTP to the demo's inbox, which decodes v1's
+// notifications with code of its own.
 func toInbox(t testing.TB, o notify.Options, box store.Outbox) (*demo.Inbox, *notify.Deliverer) {
 	t.Helper()
 	inbox := demo.NewInbox()
@@ -107,8 +107,8 @@ func TestSickWordPressComGetsEachNoticeOnceInEffect(t *testing.T) {
 	}
 }
 
-// BenchmarkDelivery is one notice from the outbox (in memory) to an inbox on
-// loopback and off the outbox again.
+// BenchmarkDelivery measures one notification: from an outbox in memory to an inbox on
+// loopback, and its removal from the outbox.
 func BenchmarkDelivery(b *testing.B) {
 	for _, parallel := range []int{1, 16, 64} {
 		b.Run(fmt.Sprintf("parallel=%d", parallel), func(b *testing.B) {

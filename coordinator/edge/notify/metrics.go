@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics count what WordPress.com answered.
+// metrics counts WordPress.com's answers.
 type metrics struct {
 	attempts *prometheus.CounterVec
 	seconds  prometheus.Histogram
@@ -18,11 +18,11 @@ func newMetrics(reg prometheus.Registerer, status func() Status) (*metrics, erro
 	m := &metrics{
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "jetmon_notify_attempts_total",
-			Help: "Attempts to deliver a notice to WordPress.com, by result: accepted, refused (answered, but not with success) or failed (no answer).",
+			Help: "Attempts to deliver a notification to WordPress.com, by result: accepted, refused (answered, but not with success) or failed (no answer).",
 		}, []string{"result"}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "jetmon_notify_attempt_seconds",
-			Help:    "Duration of an attempt to deliver a notice.",
+			Help:    "Duration of an attempt to deliver a notification.",
 			Buckets: prometheus.ExponentialBuckets(0.005, 2, 13),
 		}),
 	}
@@ -34,7 +34,7 @@ func newMetrics(reg prometheus.Registerer, status func() Status) (*metrics, erro
 	}
 	pending := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "jetmon_notify_pending",
-		Help: "Notices that WordPress.com has not accepted yet.",
+		Help: "Notifications that WordPress.com has not accepted yet.",
 	}, func() float64 { return float64(status().Pending) })
 	untold := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "jetmon_notify_untold_sites",
@@ -42,7 +42,7 @@ func newMetrics(reg prometheus.Registerer, status func() Status) (*metrics, erro
 	}, func() float64 { return float64(status().Untold) })
 	refused := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "jetmon_notify_refused_seconds",
-		Help: "How long the notice that fails longest has been failing; 0 when none does.",
+		Help: "How long the notification that has failed longest has been failing; 0 when none fails.",
 	}, func() float64 {
 		if since := status().RefusedSince; !since.IsZero() {
 			return time.Since(since).Seconds()

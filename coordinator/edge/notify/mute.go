@@ -8,13 +8,14 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// withdrawAtOnce is how many notices one transaction withdraws.
+// withdrawAtOnce bounds the notifications that one transaction withdraws.
 const withdrawAtOnce = 200
 
-// countUntoldEvery is the time between two counts of the untold sites; there may be many.
+// countUntoldEvery is the time between two counts of the untold sites, of which there may
+// be many.
 const countUntoldEvery = 15 * time.Second
 
-// countUntold counts the untold sites, or returns the last count while that is recent.
+// countUntold counts the untold sites, or returns the last count while it is recent.
 func (r *run) countUntold(ctx context.Context, now time.Time, shards []shard.ID) (int, error) {
 	if now.Sub(r.untoldCounted) < countUntoldEvery {
 		return r.untold, nil
@@ -26,7 +27,7 @@ func (r *run) countUntold(ctx context.Context, now time.Time, shards []shard.ID)
 	return n, err
 }
 
-// mute mutes each shard once a tenure, and again when notices are found waiting.
+// mute mutes each shard once a term, and again when notifications are pending.
 func (r *run) mute(ctx context.Context) {
 	withdrawn := 0
 	for _, s := range r.d.owned() {
@@ -36,22 +37,22 @@ func (r *run) mute(ctx context.Context) {
 		}
 		n, err := r.muteShard(ctx, fence)
 		if withdrawn += n; fault.Is(err, fault.Fenced) {
-			continue // its next owner decides
+			continue // the next owner decides
 		}
 		if ctx.Err() != nil || r.outboxFailed(err) {
 			return
 		}
 		r.muted[s] = fence
 	}
-	r.pending = 0 // until they are counted again
+	r.pending = 0 // until the next count
 	if withdrawn > 0 {
-		r.d.o.Log.Warn("notices that waited were withdrawn; their sites are told about when delivery is switched on", "notices", withdrawn)
+		r.d.o.Log.Warn("pending notifications withdrawn; their sites are reported once delivery is on", "notifications", withdrawn)
 		r.untoldCounted = time.Time{}
 		r.count(ctx, time.Now())
 	}
 }
 
-// muteShard mutes one shard and withdraws its notices in batches.
+// muteShard mutes one shard and withdraws its notifications in batches.
 func (r *run) muteShard(ctx context.Context, fence shard.Fence) (withdrawn int, err error) {
 	for {
 		call, cancel := context.WithTimeout(ctx, outboxTimeout)

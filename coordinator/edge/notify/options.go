@@ -1,10 +1,12 @@
 package notify
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -22,36 +24,35 @@ const (
 	maxParallel   = 1024
 )
 
-// Options say where notices go, and how. The zero value of a field that is not said
-// to be required means its default.
+// Options are where and how to deliver notifications. The zero value of a field means its
+// default, unless the field is required.
 type Options struct {
 	// Disabled sends nothing (v1's WPCOM_NOTIFY_ENABLE = false) and mutes the owned shards,
-	// which withdraws the notices that wait there.
+	// which withdraws their pending notifications.
 	Disabled bool
-	// URL of WordPress.com's endpoint, http or https; required unless Disabled. Its
-	// query is kept; it must not have a data parameter of its own.
+	// URL is WordPress.com's endpoint, http or https; required unless Disabled. Its query
+	// is kept; it must not have a data parameter of its own.
 	URL string
 	// Token is v1's AUTH_TOKEN: printable ASCII, at most 256 bytes.
 	Token string
-	// TLS is the client's configuration, as rpc.LoadClientTLS makes it; the default trusts
+	// TLS is the client's configuration, made by rpc.LoadClientTLS; the default trusts
 	// the system's roots. The server's certificate is always verified.
 	TLS *tls.Config
-	// Client sends the requests instead of one made from TLS; give one of the two.
+	// Client sends the requests instead of one made from TLS; set at most one of the two.
 	// Its redirect policy, timeout and cookies are not used.
 	Client *http.Client
 	// Base and Max bound the wait before another attempt: a random part ("full
 	// jitter") of Base doubled with each attempt, up to Max. Defaults: 1 s, 5 min.
 	Base, Max time.Duration
-	// Timeout is the budget of one attempt, from connect to the answer's end; 20 s.
+	// Timeout bounds one attempt, from connect to the end of the answer. Default: 20 s.
 	Timeout time.Duration
-	// Parallel is the most deliveries at once, 1..1024; 16.
+	// Parallel bounds the deliveries at once, from 1 to 1024. Default: 16.
 	Parallel int
-	// Poll is how often the outbox is read when nothing says that there is anything
-	// to do; 5 s.
+	// Poll is how often Run reads the outbox when nothing wakes it. Default: 5 s.
 	Poll time.Duration
-	// Shards says whose notices to deliver, those of shards that are ours and to stay; and,
-	// right before each attempt, whether its shard is ours for certain. What is not waits in
-	// the outbox. It is required.
+	// Shards is required. It names the shards whose notifications to deliver, those that
+	// are ours and are not being given up, and says right before each attempt whether its
+	// shard is certainly ours. All other notifications wait in the outbox.
 	Shards shard.Holder
 	// Random returns a number in [0, 1); the default is math/rand's.
 	Random  func() float64
@@ -59,7 +60,7 @@ type Options struct {
 	Metrics prometheus.Registerer
 }
 
-// endpoint reads URL and says in words what is wrong with it.
+// endpoint parses and checks URL.
 func (o *Options) endpoint() (*url.URL, error) {
 	if o.Disabled {
 		return nil, nil
@@ -72,11 +73,11 @@ func (o *Options) endpoint() (*url.URL, error) {
 	}
 	u, err := url.Parse(o.URL)
 	if err != nil {
-		// Only the cause: the URL itself may hold a secret.
+		// Only the cause is shown: the URL itself may hold a secret.
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err
 		}
-		return nil, fmt.Errorf("URL cannot be read: %w", err)
+		return nil, fmt.Errorf("URL cannot be parsed: %w", err)
 	}
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https":
@@ -86,22 +87,30 @@ func (o *Options) endpoint() (*url.URL, error) {
 	case u.User != nil:
 		return nil, errors.New("URL must not contain user information")
 	case u.Query().Has("data"):
-		return nil, errors.New("URL must not have a data parameter: the notice goes there")
+		return nil, errors.New("URL must not have a data parameter: it carries the notification")
 	}
 	u.Fragment, u.RawFragment = "", ""
 	return u, nil
 }
 
-// complete puts the defaults in and refuses what is out of range.
-func (o *Options) complete() error {
-	setDefault(&o.Base, time.Second)
-	setDefault(&o.Max, 5*time.Minute)
-	setDefault(&o.Timeout, 20*time.Second)
-	setDefault(&o.Poll, 5*time.Second)
-	setDefault(&o.Parallel, 16)
+// withDefaults returns o with a value for each field that has a default.
+func (o Options) withDefaults() Options {
+	o.Base = cmp.Or(o.Base, time.Second)
+	o.Max = cmp.Or(o.Max, 5*time.Minute)
+	o.Timeout = cmp.Or(o.Timeout, 20*time.Second)
+	o.Poll = cmp.Or(o.Poll, 5*time.Second)
+	o.Parallel = cmp.Or(o.Parallel, 16)
+	if o.Random == nil {
+		o.Random = rand.Float64
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	return o
+}
+
+// validate refuses values out of range.
+func (o *Options) validate() error {
 	switch {
 	case o.Base < 0 || o.Max < o.Base:
 		return errors.New("waits must be 0 < Base <= Max")
@@ -118,21 +127,14 @@ func (o *Options) complete() error {
 	}
 	for _, b := range []byte(o.Token) {
 		if b <= ' ' || b > '~' {
-			return errors.New("token must be printable ASCII without blanks")
+			return errors.New("token must be printable ASCII without spaces")
 		}
 	}
 	return nil
 }
 
-func setDefault[T comparable](p *T, v T) {
-	var zero T
-	if *p == zero {
-		*p = v
-	}
-}
-
-// client is the caller's client or our own, following no redirect: a redirected
-// notice would hand the token to whoever the answer names.
+// client returns the caller's client or our own. It follows no redirect, since that would
+// send the token to the host that the answer names.
 func (o *Options) client() *http.Client {
 	c := http.Client{}
 	if o.Client != nil {
@@ -145,8 +147,8 @@ func (o *Options) client() *http.Client {
 	return &c
 }
 
-// transport takes no proxy from the environment and keeps a connection for each
-// delivery that may be under way.
+// transport uses no proxy from the environment, and keeps a connection for each delivery
+// that may be under way.
 func (o *Options) transport() *http.Transport {
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
 	if o.TLS != nil {
@@ -161,7 +163,7 @@ func (o *Options) transport() *http.Transport {
 		MaxIdleConnsPerHost:    o.Parallel,
 		IdleConnTimeout:        30 * time.Second,
 		MaxResponseHeaderBytes: maxAnswerBytes,
-		// The bound on the answer is a bound on what is decoded, too.
+		// So the bound on the answer also bounds the decoded text.
 		DisableCompression: true,
 	}
 }

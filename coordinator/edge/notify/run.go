@@ -3,71 +3,75 @@ package notify
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/backoff"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/obs"
 )
 
 const (
-	// readAhead is how many notices are read for each place that is free.
+	// readAhead is how many notifications read fetches for each free place.
 	readAhead = 4
-	// maxAlarms bounds the remembered times of next attempts; later ones are found
-	// by polling.
-	maxAlarms = 1024
+	// maxRetries bounds the remembered times of next attempts; polling finds the others.
+	maxRetries = 1024
 )
 
-// run is the state of one Run. Its fields belong to the goroutine that called Run;
+// run is the state of one call of Run. Its fields belong to the goroutine that called Run;
 // the goroutines of deliveries only send on done.
 type run struct {
 	d *Deliverer
-	// sends and records are the contexts of attempts and of writes to the outbox.
-	// Both outlive Run's, by drainTime and a little more.
+	// sends and records are the contexts of attempts and of writes to the outbox. They
+	// outlive Run's context by drainTime, and by drainTime+recordTime.
 	sends, records         context.Context
 	stopSends, stopRecords context.CancelFunc
 
 	done chan outcome
 	wg   sync.WaitGroup
-	// busy are the sites of deliveries under way, and of those whose end the outbox
-	// has not taken yet.
+	// busy holds the sites that have a delivery under way, or one whose result the outbox
+	// has not stored yet.
 	busy map[check.SiteID]struct{}
-	// ready are notices that were read and wait for a place, one a site.
+	// ready holds notifications that were read and wait for a place, at most one a site.
 	ready []store.Notice
-	// unrecorded are ends that the outbox has not taken; nothing more is sent before.
+	// unrecorded holds results that the outbox has not stored; nothing is sent until it has.
 	unrecorded []outcome
-	// stale says that the outbox may hold more than ready.
+	// stale is set while the outbox may hold more than ready does.
 	stale bool
-	// alarms are the times of next attempts, rising.
-	alarms []time.Time
+	// retries holds the times of next attempts, in ascending order.
+	retries []time.Time
 
-	// The outbox's own failures in a row, and when to try it again.
+	// outboxEdge logs when the outbox begins to fail and when it recovers; outboxFailures
+	// counts its failures in a row, and outboxRetry is when to try it again.
+	outboxEdge     obs.Edge
 	outboxFailures int
 	outboxRetry    time.Time
-	// pending notices were in the outbox when they were counted.
+	// pending is the number of notifications in the outbox at the time counted.
 	pending int
 	counted time.Time
 	// untold is the last count of the untold sites, made at untoldCounted.
 	untold        int
 	untoldCounted time.Time
-	// muted holds the tenure in which each shard was muted.
+	// muted holds the fence under which each shard was muted.
 	muted map[shard.ID]shard.Fence
 }
 
-// outcome is the end of one delivery.
+// outcome is the result of one delivery.
 type outcome struct {
 	notice store.Notice
 	at     time.Time
-	// err is why the attempt failed, next when to make another; nil when it was accepted.
+	// err is why the attempt failed, nil when it was accepted; next is when to try again.
 	err  error
 	next time.Time
-	// cut says that the attempt was not made, or ended by our own stop, which is nobody's
-	// failure.
+	// cut is set when the attempt was not made or our own stop ended it; neither counts
+	// as a failure.
 	cut bool
-	// recordErr is why the outbox did not take it.
+	// recordErr is why the outbox did not store the result.
 	recordErr error
 }
 
@@ -78,6 +82,8 @@ func newRun(ctx context.Context, d *Deliverer) *run {
 		busy:  make(map[check.SiteID]struct{}, d.o.Parallel),
 		muted: make(map[shard.ID]shard.Fence),
 		stale: true,
+
+		outboxEdge: obs.Edge{Log: d.o.Log, What: "outbox", Level: slog.LevelError},
 	}
 	lasting := context.WithoutCancel(ctx)
 	r.sends, r.stopSends = context.WithCancel(lasting)
@@ -104,7 +110,7 @@ func (r *run) loop(ctx context.Context) {
 	}
 }
 
-// advance does all that can be done now.
+// advance does everything that is possible now.
 func (r *run) advance(ctx context.Context) {
 	now := time.Now()
 	if now.Before(r.outboxRetry) || !r.settle() {
@@ -127,12 +133,12 @@ func (r *run) advance(ctx context.Context) {
 	}
 }
 
-// wait is how long nothing needs to be done unless something happens.
+// wait returns how long run may sleep unless something happens.
 func (r *run) wait(now time.Time) time.Duration {
 	next := now.Add(r.d.o.Poll)
-	// An alarm is of no use while every place is taken.
-	if len(r.busy) < r.d.o.Parallel && len(r.alarms) > 0 && r.alarms[0].Before(next) {
-		next = r.alarms[0]
+	// A due retry cannot start while every place is taken.
+	if len(r.busy) < r.d.o.Parallel && len(r.retries) > 0 && r.retries[0].Before(next) {
+		next = r.retries[0]
 	}
 	if r.outboxRetry.After(now) {
 		next = r.outboxRetry
@@ -140,11 +146,11 @@ func (r *run) wait(now time.Time) time.Duration {
 	return max(0, next.Sub(now))
 }
 
-// read fills ready. It asks for more notices than are under way, which the outbox
-// still holds, so that others are among them.
+// read fills ready. The outbox still holds the notifications under way, so read asks for
+// more than those to find others among them.
 func (r *run) read(ctx context.Context) bool {
 	shards, now := r.d.sure(), time.Now()
-	r.alarms = slices.DeleteFunc(r.alarms, func(t time.Time) bool { return !t.After(now) })
+	r.retries = slices.DeleteFunc(r.retries, func(t time.Time) bool { return !t.After(now) })
 	if len(shards) == 0 {
 		r.stale = false
 		return true
@@ -167,13 +173,13 @@ func (r *run) read(ctx context.Context) bool {
 	return true
 }
 
-// free says that the notice's site has no delivery under way, and is ours.
+// free reports whether the notification's site is ours and has no delivery under way.
 func (r *run) free(n store.Notice, shards []shard.ID) bool {
 	_, busy := r.busy[n.Change.SiteID]
 	return !busy && slices.Contains(shards, shard.Of(n.Change.Bucket))
 }
 
-// start gives each free place to the oldest notice that is ready.
+// start gives each free place to the oldest notification that is ready.
 func (r *run) start() {
 	shards := r.d.owned()
 	for len(r.ready) > 0 && len(r.busy) < r.d.o.Parallel {
@@ -187,15 +193,15 @@ func (r *run) start() {
 	}
 }
 
-// errUnsure says that a shard is not ours, or not surely.
-var errUnsure = errors.New("the shard is not surely ours")
+// errUncertain means that a shard is not ours, or not certainly.
+var errUncertain = errors.New("the shard is not certainly ours")
 
-// deliver makes one attempt and records its end. It runs on its own goroutine.
+// deliver makes one attempt and records its result. It runs on its own goroutine.
 func (r *run) deliver(n store.Notice) outcome {
 	if _, sure := r.d.o.Shards.Fence(shard.Of(n.Change.Bucket)); !sure {
-		// We may have stood still since it was read, and what it says be long overtaken by
-		// what another owner has sent. If it is not, the outbox still has it.
-		return outcome{notice: n, err: errUnsure, cut: true}
+		// This process may have been suspended since the notification was read, and another
+		// owner may have sent a newer one. If it has not, the outbox still holds this one.
+		return outcome{notice: n, err: errUncertain, cut: true}
 	}
 	ctx, cancel := context.WithTimeout(r.sends, r.d.o.Timeout)
 	defer cancel()
@@ -207,14 +213,15 @@ func (r *run) deliver(n store.Notice) outcome {
 			o.cut = true
 			return o
 		}
-		o.next = o.at.Add(backoff(n.Attempts+1, r.d.o.Base, r.d.o.Max, r.d.o.Random()))
+		again := backoff.Policy{Base: r.d.o.Base, Most: r.d.o.Max}
+		o.next = o.at.Add(again.Wait(n.Attempts+1, r.d.o.Random()))
 	}
 	r.d.metrics.attempt(err, o.at.Sub(began))
 	o.recordErr = r.record(o)
 	return o
 }
 
-// record writes the end of a delivery to the outbox.
+// record writes the result of a delivery to the outbox.
 func (r *run) record(o outcome) error {
 	ctx, cancel := context.WithTimeout(r.records, outboxTimeout)
 	defer cancel()
@@ -225,12 +232,12 @@ func (r *run) record(o outcome) error {
 		err = r.d.outbox.Postponed(ctx, o.notice, o.next, o.err.Error())
 	}
 	if fault.Is(err, fault.NotFound) {
-		return nil // Somebody else has taken it off, so there is nothing to record.
+		return nil // Another process has removed it, so there is nothing to record.
 	}
 	return err
 }
 
-// finish takes the end of a delivery in.
+// finish handles the result of a delivery.
 func (r *run) finish(o outcome) {
 	if o.cut {
 		r.release(o)
@@ -245,21 +252,21 @@ func (r *run) finish(o outcome) {
 	r.release(o)
 }
 
-// release lets the next notice of the site go.
+// release allows the next notification of the site to be sent.
 func (r *run) release(o outcome) {
 	delete(r.busy, o.notice.Change.SiteID)
 	if o.err == nil {
-		r.stale = true // The site may have another.
+		r.stale = true // The site may have another one.
 		return
 	}
-	if !o.cut && len(r.alarms) < maxAlarms {
-		i, _ := slices.BinarySearchFunc(r.alarms, o.next, time.Time.Compare)
-		r.alarms = slices.Insert(r.alarms, i, o.next)
+	if !o.cut && len(r.retries) < maxRetries {
+		i, _ := slices.BinarySearchFunc(r.retries, o.next, time.Time.Compare)
+		r.retries = slices.Insert(r.retries, i, o.next)
 	}
 }
 
-// settle records what the outbox has not taken so far. Until that is done nothing
-// more is sent, so that what is sent but not recorded is at most Parallel notices.
+// settle records the results that the outbox has not stored so far. Nothing is sent until
+// that is done, so that at most Parallel notifications are sent but not recorded.
 func (r *run) settle() bool {
 	for len(r.unrecorded) > 0 {
 		o := r.unrecorded[0]
@@ -272,7 +279,7 @@ func (r *run) settle() bool {
 	return true
 }
 
-// count renews the number of notices that are pending, and of sites that are untold.
+// count updates the numbers of pending notifications and of untold sites.
 func (r *run) count(ctx context.Context, now time.Time) {
 	pending, untold := 0, 0
 	if shards := r.d.owned(); len(shards) > 0 {
@@ -292,33 +299,29 @@ func (r *run) count(ctx context.Context, now time.Time) {
 	defer r.d.mu.Unlock()
 	r.d.board.status.Pending, r.d.board.status.Untold = pending, untold
 	if len(r.ready) == 0 {
-		// The outbox was read to its end, so whatever is left was tried since then.
+		// The outbox was read to its end, so every notification left was tried since then.
 		r.d.board.forget(pending, now.Add(-2*r.d.o.Max-r.d.o.Timeout))
 	}
 }
 
-// outboxFailed backs off when the outbox fails, and says so once until it works again.
+// outboxFailed records the result of a call of the outbox, and reports whether it failed.
+// After a failure nothing is delivered until the outbox works; it is retried with back-off.
 func (r *run) outboxFailed(err error) bool {
+	r.outboxEdge.Note(err)
+	r.d.setOutboxError(err)
 	if err == nil {
-		if r.outboxFailures > 0 {
-			r.d.o.Log.Info("outbox works again", "failures", r.outboxFailures)
-		}
 		r.outboxFailures, r.outboxRetry = 0, time.Time{}
-		r.d.setOutboxError(nil)
 		return false
 	}
-	if r.outboxFailures == 0 {
-		r.d.o.Log.Error("outbox fails; nothing is delivered until it works", "error", err)
-	}
 	r.outboxFailures++
-	r.outboxRetry = time.Now().Add(backoff(r.outboxFailures, r.d.o.Base, max(r.d.o.Base, r.d.o.Poll), r.d.o.Random()))
+	again := backoff.Policy{Base: r.d.o.Base, Most: max(r.d.o.Base, r.d.o.Poll)}
+	r.outboxRetry = time.Now().Add(again.Wait(r.outboxFailures, r.d.o.Random()))
 	r.ready = nil // Too old by then.
 	r.stale = true
-	r.d.setOutboxError(err)
 	return true
 }
 
-// drain waits for deliveries under way, for drainTime at most, and records their ends.
+// drain waits at most drainTime for the deliveries under way, and records their results.
 func (r *run) drain() {
 	sends := time.AfterFunc(drainTime, r.stopSends)
 	records := time.AfterFunc(drainTime+recordTime, r.stopRecords)
@@ -332,6 +335,6 @@ func (r *run) drain() {
 	r.stopSends()
 	r.stopRecords()
 	if n := len(r.unrecorded); n > 0 {
-		r.d.o.Log.Warn("stopped with deliveries that the outbox did not take; they will be made again", "notices", n)
+		r.d.o.Log.Warn("stopped with unrecorded deliveries; they will be repeated", "notifications", n)
 	}
 }

@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// maxAnswerBytes bounds what is read of an answer.
+	// maxAnswerBytes bounds an answer.
 	maxAnswerBytes = 64 << 10
-	// maxWhyBytes bounds what is kept of the reason of a failed attempt.
-	maxWhyBytes = 200
+	// maxReasonBytes bounds the recorded reason of a failed attempt.
+	maxReasonBytes = 200
 
 	userAgent = "jetmon/3.0 (Jetpack Site Uptime Monitor by WordPress.com)"
 )
@@ -30,8 +30,8 @@ type sender struct {
 	client *http.Client
 }
 
-// send makes one attempt. Only HTTP 200 with a JSON object whose success is true is
-// no error; any other end is an *attemptError.
+// send makes one attempt. It succeeds only with HTTP 200 and a JSON object whose success
+// is true; any other result is an *attemptError.
 func (s *sender) send(ctx context.Context, n store.Notice) error {
 	err := s.try(ctx, n)
 	if err == nil {
@@ -91,22 +91,22 @@ func judge(body []byte) error {
 	return refusal("the answer says no success")
 }
 
-// refusal is an answer that is not success, in words.
+// refusal describes an answer that is not success.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// attemptError is why an attempt failed. Its text is safe to keep and to show, so it
-// wraps nothing: what is below may hold the URL.
+// attemptError is why an attempt failed. Its text is safe to store and to show; it wraps
+// nothing, since the underlying error may hold the URL.
 type attemptError struct {
 	text string
-	// refused says that there was an answer.
+	// refused is set when there was an answer.
 	refused bool
 }
 
 func (e *attemptError) Error() string { return e.text }
 
-// withoutURL takes the request's URL, and with it the token, out of an error.
+// withoutURL removes the request's URL, and with it the token, from an error.
 func withoutURL(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err
@@ -114,8 +114,8 @@ func withoutURL(err error) error {
 	return err
 }
 
-// scrub returns a text without the token, which the other side may have sent back,
-// without control characters, and short.
+// scrub returns a short text without control characters and without the token, which the
+// other side may have sent back.
 func (s *sender) scrub(text string) string {
 	if s.token != "" {
 		quoted := strconv.Quote(s.token)
@@ -129,9 +129,9 @@ func (s *sender) scrub(text string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(text, "?"))
-	if len(text) > maxWhyBytes {
+	if len(text) > maxReasonBytes {
 		// The cut may go through a rune.
-		text = strings.ToValidUTF8(text[:maxWhyBytes-len("...")], "") + "..."
+		text = strings.ToValidUTF8(text[:maxReasonBytes-len("...")], "") + "..."
 	}
 	return text
 }

@@ -29,7 +29,8 @@ func senderTo(t *testing.T, o Options) *sender {
 	if o.Token == "" {
 		o.Token = testToken
 	}
-	if err := o.complete(); err != nil {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
 		t.Fatal(err)
 	}
 	base, err := o.endpoint()
@@ -50,7 +51,7 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 
 func notice() store.Notice { return store.Notice{ID: 1, Key: "key-1", Change: wentDown()} }
 
-// v1 took whatever JSON had success in it, whatever the HTTP status, and did not
+// v1 accepted any JSON that contained success, whatever the HTTP status, and did not
 // notice an empty body (A13.4).
 func TestV1Defect4OnlyStatus200WithSuccessTrueIsSuccess(t *testing.T) {
 	t.Parallel()
@@ -135,7 +136,7 @@ func TestRequestIsV1sWithKeyAndOwnQuery(t *testing.T) {
 	}
 }
 
-// Neither the URL nor the token may stand in an error: errors are logged and stored.
+// No error may contain the URL or the token: errors are logged and stored.
 func TestTokenIsInNoError(t *testing.T) {
 	t.Parallel()
 	hijack := func(answer func(r *http.Request) string) http.HandlerFunc {
@@ -168,7 +169,7 @@ func TestTokenIsInNoError(t *testing.T) {
 		"the token in a header":  serve(t, hijack(func(*http.Request) string { return "HTTP/1.1 200 OK\r\n" + testToken + "\r\n\r\n" })),
 		"the answer has the URL": serve(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, `{"data":%q}`, r.URL.String()) }),
 		"the answer has the token": serve(t, func(w http.ResponseWriter, r *http.Request) {
-			fmt.Fprintf(w, `{"data":%q}`, strings.Repeat("x", maxWhyBytes-40)+testToken)
+			fmt.Fprintf(w, `{"data":%q}`, strings.Repeat("x", maxReasonBytes-40)+testToken)
 		}),
 		"no answer in time": serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }),
 	} {
@@ -192,7 +193,7 @@ func TestTokenIsInNoError(t *testing.T) {
 				}
 				e = u.Unwrap()
 			}
-			if len(err.Error()) > maxWhyBytes || strings.ContainsAny(err.Error(), "\r\n") {
+			if len(err.Error()) > maxReasonBytes || strings.ContainsAny(err.Error(), "\r\n") {
 				t.Errorf("error is long or has lines: %q", err)
 			}
 		})
@@ -262,7 +263,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"URL of another scheme":      {Options{URL: "ftp://wpcom.example/"}, "http:// or https://"},
 		"URL without host":           {Options{URL: "https:///x"}, "host"},
 		"URL with a password":        {Options{URL: "https://u:hunter2@wpcom.example/"}, "user information"},
-		"URL that cannot be parsed":  {Options{URL: "https://u:hunter2@wpcom.example:port/"}, "cannot be read"},
+		"URL that cannot be parsed":  {Options{URL: "https://u:hunter2@wpcom.example:port/"}, "cannot be parsed"},
 		"URL with data":              {Options{URL: ok + "?data=1"}, "data parameter"},
 		"URL too long":               {Options{URL: ok + strings.Repeat("x", 2000)}, "at most"},
 		"token with a line end":      {Options{URL: ok, Token: "hunter2\n"}, "printable"},
@@ -271,7 +272,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"negative timeout":           {Options{URL: ok, Timeout: -1}, "positive"},
 		"negative places":            {Options{URL: ok, Parallel: -1}, "parallel"},
 		"unverified TLS":             {Options{URL: ok, TLS: &tls.Config{InsecureSkipVerify: true}}, "verify"},
-		"nobody to say what is ours": {Options{URL: ok}, "holder of shards"},
+		"nobody to say what is ours": {Options{URL: ok}, "Shards is required"},
 		"two clients":                {Options{URL: ok, TLS: &tls.Config{}, Client: &http.Client{}}, "exclude"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -295,7 +296,8 @@ func TestNoProxyAndNoRedirectIsUsed(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 	t.Setenv("NO_PROXY", "")
 	o := Options{URL: "http://wpcom.example/"}
-	if err := o.complete(); err != nil {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
 		t.Fatal(err)
 	}
 	c := o.client()

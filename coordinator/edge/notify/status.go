@@ -9,32 +9,32 @@ import (
 	"github.com/Automattic/jetmon/coordinator/state/store"
 )
 
-// Status is what an operator must know of delivery.
+// Status is what an operator must know about delivery.
 type Status struct {
 	Disabled bool
-	// Pending is how many notices the outbox holds, counted at most Options.Poll ago
-	// while the outbox works.
+	// Pending is the number of notifications in the outbox, counted at most Options.Poll
+	// ago while the outbox works.
 	Pending int
 	// Untold counts the sites whose recorded status WordPress.com does not know because
 	// delivery is Disabled; 0 while it is enabled.
 	Untold int
-	// RefusedSince is the time of the first failed attempt among notices that
-	// WordPress.com has still not accepted; zero when there is none. It is about the
-	// notice that fails longest, so that one bad notice does not hide behind good ones.
+	// RefusedSince is the time of the first failed attempt among the notifications that
+	// WordPress.com has still not accepted; zero when there is none. It belongs to the
+	// notification that has failed longest, so that good ones do not hide a bad one.
 	RefusedSince time.Time
-	// LastError says in words why the newest failed attempt failed, at LastErrorTime.
-	// It stays when later attempts succeed.
+	// LastError is the reason of the newest failed attempt, made at LastErrorTime.
+	// Later successes do not clear it.
 	LastError     string
 	LastErrorTime time.Time
-	// LastAccepted is the time of the newest accepted notice; zero when there was none.
+	// LastAccepted is the time of the newest accepted notification; zero when there was none.
 	LastAccepted time.Time
-	// OutboxError says why the outbox cannot be read or written, since OutboxFailedSince;
+	// OutboxError is why the outbox cannot be read or written, since OutboxFailedSince;
 	// empty while it works.
 	OutboxError       string
 	OutboxFailedSince time.Time
 }
 
-// Status says how delivery stands.
+// Status returns the state of delivery.
 func (d *Deliverer) Status() Status {
 	owned := d.owned()
 	d.mu.Lock()
@@ -50,13 +50,13 @@ func (d *Deliverer) Status() Status {
 	return s
 }
 
-// maxFailing bounds the notices that are remembered as failing.
+// maxFailing bounds the notifications that board remembers as failing.
 const maxFailing = 4096
 
-// board is what Status is made of.
+// board holds the data that Status reports.
 type board struct {
 	status Status
-	// failing are notices that were tried and not accepted, by id.
+	// failing holds, by id, the notifications that were tried and not accepted.
 	failing map[int64]failing
 }
 
@@ -67,12 +67,13 @@ type failing struct {
 
 func newBoard() board { return board{failing: make(map[int64]failing)} }
 
-// keep forgets the notices of other shards.
+// keep forgets the notifications of all shards but these.
 func (b *board) keep(shards []shard.ID) {
 	maps.DeleteFunc(b.failing, func(_ int64, f failing) bool { return !slices.Contains(shards, f.shard) })
 }
 
-// found takes in notices, read at now, that failed in a life before this one.
+// found records the notifications of list, read at now, that failed before this process
+// started.
 func (b *board) found(list []store.Notice, now time.Time) {
 	for _, n := range list {
 		if n.Attempts > 0 {
@@ -93,14 +94,14 @@ func (b *board) fails(n store.Notice, since, last time.Time) {
 	b.failing[n.ID] = f
 }
 
-// forget drops what cannot be in the outbox any more, because nothing is, or because
-// it was not tried since before.
+// forget drops the notifications that cannot be in the outbox any more: all of them when
+// nothing is pending, and those whose last attempt was before the given time.
 func (b *board) forget(pending int, before time.Time) {
 	maps.DeleteFunc(b.failing, func(_ int64, f failing) bool { return pending == 0 || f.last.Before(before) })
 }
 
-// report keeps the end of an attempt, and logs when WordPress.com begins to refuse
-// and when the last refused notice is accepted.
+// report records the result of an attempt. It logs when WordPress.com begins to refuse,
+// and when it has accepted the last notification that it had refused.
 func (d *Deliverer) report(o outcome) {
 	c, owned := o.notice.Change, d.owned()
 	d.mu.Lock()
@@ -119,14 +120,14 @@ func (d *Deliverer) report(o outcome) {
 	log := d.o.Log.With("site_id", c.SiteID, "blog_id", c.BlogID, "status", c.To, "key", o.notice.Key)
 	switch {
 	case o.err == nil:
-		log.Debug("notice accepted", "attempts", o.notice.Attempts+1)
+		log.Debug("notification accepted", "attempts", o.notice.Attempts+1)
 	case !failedBefore:
-		log.Warn("WordPress.com does not accept a notice; it is tried again until it does", "error", o.err, "next", o.next)
+		log.Warn("delivery failed, retrying", "attempts", o.notice.Attempts+1, "error", o.err, "next", o.next)
 	default:
-		log.Debug("notice not accepted", "attempts", o.notice.Attempts+1, "error", o.err, "next", o.next)
+		log.Debug("delivery failed, retrying", "attempts", o.notice.Attempts+1, "error", o.err, "next", o.next)
 	}
 	if failedBefore && !failsNow {
-		d.o.Log.Info("WordPress.com has accepted all notices that it did not accept at first")
+		d.o.Log.Info("delivery recovered")
 	}
 }
 

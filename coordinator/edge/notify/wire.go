@@ -14,17 +14,17 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Limits of a notice on the wire.
+// Limits of a notification on the wire.
 const (
-	// MaxChecks is the most checks that one notice lists. Of more, the first and the
-	// newest stay and the oldest in between are left out.
-	MaxChecks = 32
-	// MaxQueryBytes bounds the encoded data parameter, so that the request line stays
-	// under the 8 KiB that web servers commonly take. Checks are left out until it
-	// fits, in the same order, down to one, with which any URL of a site fits.
-	MaxQueryBytes = 6 << 10
+	// maxChecks bounds the checks that one notification lists. When there are more, the
+	// first and the newest stay, and the oldest of the others are left out.
+	maxChecks = 32
+	// maxQueryBytes bounds the encoded data parameter, so that the request line stays
+	// under the 8 KiB that web servers commonly take. Checks are left out in the same
+	// order until it fits, down to one; with one check, the URL of any site fits.
+	maxQueryBytes = 6 << 10
 
-	// maxHostBytes clips the name of a checking host.
+	// maxHostBytes bounds the name of a checking host; longer names are clipped.
 	maxHostBytes = 128
 )
 
@@ -34,7 +34,7 @@ const (
 	typeVeriflier = 2
 )
 
-// v1's error codes: why there is no HTTP status.
+// v1's error codes, which tell why there is no HTTP status.
 const (
 	errorNone            = 0
 	errorConnect         = 995
@@ -44,7 +44,7 @@ const (
 	errorNotHTTP         = 999
 )
 
-// payload is a notice as v1 wrote it. The fields stand in v1's order.
+// payload is a notification as v1 wrote it, with the fields in v1's order.
 type payload struct {
 	BlogID           check.BlogID `json:"blog_id"`
 	MonitorURL       string       `json:"monitor_url"`
@@ -62,12 +62,12 @@ type entry struct {
 	Status check.Status `json:"status"`
 	RTT    int64        `json:"rtt"`
 	Code   int          `json:"code"`
-	// ErrorCode is nil, and missing in the JSON, where a veriflier checked: v1's
-	// verifliers sent none.
+	// ErrorCode is nil, and absent from the JSON, in a veriflier's check: v1's verifliers
+	// sent none.
 	ErrorCode *int `json:"error_code,omitempty"`
 }
 
-// encode returns the value of the data parameter, query-encoded: the notice's v1
+// encode returns the query-encoded value of the data parameter: the notification's v1
 // payload as JSON.
 func encode(c store.Change, token string) (query string, err error) {
 	p := newPayload(c, token)
@@ -77,19 +77,19 @@ func encode(c store.Change, token string) (query string, err error) {
 			return "", err
 		}
 		query = queryEscape(string(text))
-		if len(query) <= MaxQueryBytes || len(p.Checks) <= 1 {
+		if len(query) <= maxQueryBytes || len(p.Checks) <= 1 {
 			return query, nil
 		}
 		p.Checks = slices.Delete(p.Checks, 1, 2)
 	}
 }
 
-// newPayload writes a change in v1's words. last_status_change is the change before
-// this one, null when there was none: v1 sent the row as it had read it, and who
-// receives a recovery learns from it since when the site was down.
+// newPayload converts a change to v1's form. last_status_change is the time of the change
+// before this one, null when there was none: v1 sent the row as it had read it, and the
+// receiver of a recovery learns from it since when the site was down.
 func newPayload(c store.Change, token string) payload {
 	checks := entries(c)
-	if over := len(checks) - MaxChecks; over > 0 {
+	if over := len(checks) - maxChecks; over > 0 {
 		checks = slices.Delete(checks, 1, 1+over)
 	}
 	return payload{
@@ -104,7 +104,7 @@ func newPayload(c store.Change, token string) payload {
 }
 
 // entries lists the checkers' checks and then the verifliers' votes. v1 knows only
-// offline and online, so checks and votes that could not tell are left out.
+// offline and online, so entries leaves out checks and votes that are UNKNOWN.
 func entries(c store.Change) []entry {
 	list := make([]entry, 0, len(c.Checks)+quorumVoters)
 	for _, l := range c.Checks {
@@ -136,9 +136,10 @@ func entries(c store.Change) []entry {
 	return list
 }
 
-// quorumVoters is how many votes a ballot usually has; it only sizes a slice.
+// quorumVoters is the usual number of votes in a ballot; it only sizes a slice.
 const quorumVoters = 8
 
+// seen returns v1's status for an outcome; false for one that v1 does not know.
 func seen(o check.Outcome) (status check.Status, known bool) {
 	switch o {
 	case check.OutcomeUp:
@@ -166,9 +167,9 @@ func veriflierEntry(host string, status check.Status, o *check.Observation) entr
 	return e
 }
 
-// codes says what v1 would have called an observation: the HTTP status, and why
-// there is none. A failure that v1 did not know keeps the status that was answered,
-// such as 200 with a missing text, or the 3xx of a redirect loop.
+// codes returns the HTTP status and the error code that v1 would have sent for an
+// observation. A failure that v1 did not know keeps the status of the response, such as
+// 200 with a missing text, or the 3xx of a redirect loop.
 func codes(o *check.Observation) (code, errorCode int) {
 	switch o.Failure {
 	case check.FailureDNS, check.FailureTLS:
@@ -193,25 +194,25 @@ func codes(o *check.Observation) (code, errorCode int) {
 	return o.HTTPStatus, errorNone
 }
 
-// marshal leaves & < > as they are: the query encoding takes care of them, and
-// escaping them twice only makes the URL longer.
+// marshal does not escape & < >: the query encoding does, and escaping them twice only
+// makes the URL longer.
 func marshal(p payload) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(p); err != nil {
-		return nil, fmt.Errorf("write notice of blog %d: %w", p.BlogID, err)
+		return nil, fmt.Errorf("encode notification of blog %d: %w", p.BlogID, err)
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// queryEscape writes a blank as %20, which every decoder understands; "+" is a blank
-// only to those that think of forms.
+// queryEscape writes a space as %20, which every decoder understands; "+" is a space only
+// to those that decode forms.
 func queryEscape(s string) string {
 	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
 }
 
-// withData adds the encoded data parameter to the configured URL, whose own query stays.
+// withData adds the encoded data parameter to the configured URL and keeps its own query.
 func withData(base *url.URL, query string) *url.URL {
 	u := *base
 	if u.RawQuery != "" {
@@ -231,7 +232,7 @@ func isoTime(t time.Time) *string {
 
 func milliseconds(d time.Duration) int64 { return d.Round(time.Millisecond).Milliseconds() }
 
-// clip shortens a host's name, without half a rune at its end.
+// clip shortens the name of a host, without leaving half a rune at its end.
 func clip(host string) string {
 	return strings.ToValidUTF8(host[:min(len(host), maxHostBytes)], "")
 }

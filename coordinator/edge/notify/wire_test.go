@@ -24,7 +24,7 @@ func observation(o check.Outcome, f check.FailureKind, status int, total time.Du
 	return check.Observation{Outcome: o, Failure: f, HTTPStatus: status, Timing: check.Timing{Total: total}}
 }
 
-// wentDown is a site that two checkers and two of four verifliers saw failing.
+// wentDown is the change of a site that two checkers and two of four verifliers saw failing.
 func wentDown() store.Change {
 	down := observation(check.OutcomeDown, check.FailureServer, 503, 1499*time.Microsecond)
 	dns := observation(check.OutcomeDown, check.FailureDNS, 0, 20*time.Second)
@@ -150,7 +150,7 @@ func TestCodesAreV1s(t *testing.T) {
 	}
 }
 
-// v1 put JSON into the URL as it was (A13.2) and counted UTF-16 units (A13.14).
+// v1 put unescaped JSON into the URL (A13.2) and counted UTF-16 units (A13.14).
 func TestV1Defect2And14URLsArriveWhole(t *testing.T) {
 	t.Parallel()
 	for _, site := range []string{
@@ -215,7 +215,7 @@ func TestURLStaysBoundedHoweverManyChecks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(query) > MaxQueryBytes {
+		if len(query) > maxQueryBytes {
 			t.Fatalf("query has %d bytes", len(query))
 		}
 		text, err := url.QueryUnescape(query)
@@ -227,7 +227,7 @@ func TestURLStaysBoundedHoweverManyChecks(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := len(got.Checks)
-		if n == 0 || n > MaxChecks {
+		if n == 0 || n > maxChecks {
 			t.Fatalf("%d checks arrived", n)
 		}
 		want := append(all[:1:1], all[len(all)-n+1:]...)

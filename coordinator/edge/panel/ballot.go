@@ -12,12 +12,12 @@ import (
 	"github.com/Automattic/jetmon/coordinator/state/store"
 )
 
-// hold holds one ballot: all members are asked at once. It returns false when the
-// ballot was abandoned, or the panel ends.
+// hold holds one ballot, asking all members at once. It returns false when the ballot was
+// abandoned or the panel ends.
 func (p *Panel) hold(ctx context.Context, q engine.Question) (engine.Answer, bool) {
 	ballot := quorum.Open(p.rule, p.roster)
 	answer := engine.Answer{Question: q, Rule: p.rule, Opened: time.Now()}
-	votes := make(chan vote, len(p.members)) // room for all: nobody blocks when we leave
+	votes := make(chan vote, len(p.members)) // room for all: no sender blocks after we return
 	id := fmt.Sprintf("%s-%d-%d", p.o.Instance, q.Site, q.Ballot)
 	asking, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -27,23 +27,23 @@ func (p *Panel) hold(ctx context.Context, q engine.Question) (engine.Answer, boo
 		wg.Go(func() { votes <- vote{i, m.ask(asking, id, q.Target)} })
 	}
 	got := make([]*store.Vote, len(p.members))
-	var whole <-chan time.Time // fires when a decided ballot waits no longer
+	var late <-chan time.Time // fires when a decided ballot waits no longer
 	for n := 0; n < len(p.members); n++ {
 		select {
 		case v := <-votes:
 			got[v.member] = &v.Vote
-			// The roster is the members', so that the cast cannot be refused.
+			// Cast cannot fail, since the roster consists of the members.
 			if err := ballot.Cast(v.Veriflier, v.Value); err != nil {
-				p.o.Log.Error("vote refused", "veriflier", v.Veriflier, "err", err)
+				p.o.Log.Error("vote refused", "veriflier", v.Veriflier, "error", err)
 			}
-			if answer.Verdict = ballot.Verdict(); answer.Verdict != quorum.Pending && whole == nil {
+			if answer.Verdict = ballot.Verdict(); answer.Verdict != quorum.Pending && late == nil {
 				answer.Decided = time.Now()
 				straggle := time.NewTimer(p.o.Straggle)
 				defer straggle.Stop()
-				whole = straggle.C
+				late = straggle.C
 			}
 			continue
-		case <-whole:
+		case <-late:
 			p.doubt(got, q, answer.Opened)
 		case <-ctx.Done():
 			if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -53,7 +53,7 @@ func (p *Panel) hold(ctx context.Context, q engine.Question) (engine.Answer, boo
 		break
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return engine.Answer{}, false // the votes are those of an ending process
+		return engine.Answer{}, false // the votes were cut off by the end of this process
 	}
 	if answer.Decided.IsZero() {
 		answer.Verdict, answer.Decided = ballot.Close(), time.Now()
@@ -62,7 +62,7 @@ func (p *Panel) hold(ctx context.Context, q engine.Question) (engine.Answer, boo
 	return answer, true
 }
 
-// doubt has those looked after who kept a ballot waiting that was opened then.
+// doubt starts the watch of the members that kept waiting a ballot opened at that time.
 func (p *Panel) doubt(got []*store.Vote, q engine.Question, opened time.Time) {
 	for i, m := range p.members {
 		if got[i] == nil {
@@ -71,7 +71,7 @@ func (p *Panel) doubt(got []*store.Vote, q engine.Question, opened time.Time) {
 	}
 }
 
-// complete gives those who have not voted an UNKNOWN vote: no voter is left out.
+// complete adds an UNKNOWN vote for each member that has not voted.
 func (p *Panel) complete(got []*store.Vote) []store.Vote {
 	out := make([]store.Vote, len(p.members))
 	for i, m := range p.members {
@@ -88,7 +88,7 @@ type vote struct {
 	store.Vote
 }
 
-// look asks the members in turn for a second look; the first witness answers.
+// look asks the members in turn for a second look until one can tell.
 func (p *Panel) look(ctx context.Context, q engine.Question) {
 	ctx, cancel := context.WithTimeout(ctx, q.Target.Timeout+2*answerMargin)
 	defer cancel()

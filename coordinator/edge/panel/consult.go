@@ -17,14 +17,14 @@ import (
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// consultMargin is what a consultation gets on top of the target's timeout: what a member
-// gets, and a second to connect.
+// consultMargin is the time that a consultation gets on top of the target's timeout: the
+// margin of a member, and a second to connect.
 const consultMargin = answerMargin + time.Second
 
 // Consult asks the members once, all at the same time, and decides by the rule that a
-// coordinator with these members would have. A member without a name is taken for whoever
-// it says it is. The error is about the members; a member that does not answer is an
-// UNKNOWN vote.
+// coordinator with these members would have. A member without a name takes the one in its
+// answer. A member that does not answer votes UNKNOWN; an error means that the members
+// make no valid panel.
 //
 // Consult keeps nothing and needs no Panel: it serves people who want to know what the
 // verifliers see at this moment.

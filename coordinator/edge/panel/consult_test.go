@@ -15,7 +15,7 @@ import (
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// serve starts verifliers in memory; each listens on its name.
+// serve starts verifliers in memory, each listening on its name.
 func serve(t *testing.T, answers map[string]answerFunc, tokens ...string) rpc.ClientOptions {
 	t.Helper()
 	network := rpc.NewMemory()
@@ -47,7 +47,7 @@ func serve(t *testing.T, answers map[string]answerFunc, tokens ...string) rpc.Cl
 	return rpc.ClientOptions{Network: network}
 }
 
-// from answers as says does, and names a region.
+// from answers like says, with a region.
 func from(region string, answer answerFunc) answerFunc {
 	return func(ctx context.Context, req *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
 		resp, err := answer(ctx, req)
@@ -132,7 +132,7 @@ func TestConsultShowsEachMemberItsToken(t *testing.T) {
 	}
 }
 
-// A caller that gives up, or whose time is up, waits for nobody.
+// A caller that gives up, or whose time is up, does not wait for the members.
 func TestConsultEndsWithItsCaller(t *testing.T) {
 	t.Parallel()
 	o := serve(t, map[string]answerFunc{"a": says("a", isUp), "stuck": hangs})

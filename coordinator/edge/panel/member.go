@@ -16,9 +16,10 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
+	"github.com/Automattic/jetmon/internal/pause"
 )
 
-// State is how a member was last found.
+// State is the last known state of a member.
 type State uint8
 
 // The states, numbered as VeriflierState in fleet.proto.
@@ -33,33 +34,33 @@ const (
 type MemberStatus struct {
 	Member Member
 	State  State
-	// Detail says what is wrong; empty when nothing is.
+	// Detail is the reason of a bad state; empty when State is OK.
 	Detail string
-	// LastAnswer is when it last was a witness; zero when it never was.
+	// LastAnswer is when it last could tell; zero when it never could.
 	LastAnswer time.Time
-	// Asked counts the questions, Unknown those that it was no witness for.
+	// Asked counts the questions, Unknown those without a usable answer.
 	Asked, Unknown uint64
 	// Dissented counts the ballots that were decided against its vote.
 	Dissented uint64
 }
 
-// staleSelfCheck is the age from which a self-check says nothing any more.
+// staleSelfCheck is the age above which a self-check no longer counts.
 const staleSelfCheck = time.Minute
 
 // retryAfter is the pause before the one retry.
 const retryAfter = 300 * time.Millisecond
 
-// member asks one veriflier and remembers how that went.
+// member asks one veriflier and records its state.
 type member struct {
 	Member
-	// client and health are set before anything is asked.
+	// client and health are set before the first question.
 	client   veriflierv1.VeriflierServiceClient
 	health   healthpb.HealthClient
 	instance string
 	log      *slog.Logger
 	slots    chan struct{}
-	// worry wakes watch.
-	worry chan struct{}
+	// doubts wakes watch.
+	doubts chan struct{}
 
 	mu      sync.Mutex
 	st      MemberStatus
@@ -68,7 +69,7 @@ type member struct {
 
 func newMember(m Member, o Options) *member {
 	return &member{
-		Member: m, instance: o.Instance, log: o.Log, slots: make(chan struct{}, o.MaxPerMember), worry: make(chan struct{}, 1),
+		Member: m, instance: o.Instance, log: o.Log, slots: make(chan struct{}, o.MaxPerMember), doubts: make(chan struct{}, 1),
 		st: MemberStatus{Member: m, State: Untried}, silence: newSilence(),
 	}
 }
@@ -79,9 +80,8 @@ func (m *member) status() MemberStatus {
 	return m.st
 }
 
-// ask puts one question and says what the answer counts as. It ends with ctx, when
-// the member had its time, or when it is found to be silent; one that is silent is not
-// asked.
+// ask asks one question and returns the resulting vote. It ends with ctx, when the member's
+// time is up, or when the member is found to be silent. It does not ask a silent member.
 func (m *member) ask(ctx context.Context, id string, t check.Target) store.Vote {
 	listening, silent := m.listening()
 	if silent != "" {
@@ -110,8 +110,8 @@ func (m *member) ask(ctx context.Context, id string, t check.Target) store.Vote 
 	return v
 }
 
-// blame says why there is no answer to a question that was put at began, and holds it
-// against the member if that is its fault.
+// blame returns why a question asked at began got no answer, and counts it against the
+// member if that is its fault.
 func (m *member) blame(err error, began time.Time, t check.Target) string {
 	why := explain(err)
 	switch status.Code(err) {
@@ -120,7 +120,7 @@ func (m *member) blame(err error, began time.Time, t check.Target) string {
 			m.note(Unreachable, silent)
 			return silent
 		}
-		return why // ours, not the member's
+		return why // our fault, not the member's
 	case codes.DeadlineExceeded:
 		m.doubt(began, t)
 		if time.Since(began) >= t.Timeout+answerMargin { // else the ballot's time was up
@@ -140,33 +140,31 @@ func explain(err error) string {
 	return fmt.Sprintf("%s: %s", status.Code(err), status.Convert(err).Message())
 }
 
-// take says what an answer counts as, and what it tells of the member.
+// take returns the vote in an answer, and the state of the member that follows from it.
 func (m *member) take(id string, resp *veriflierv1.VerifyResponse) (v store.Vote, s State, detail string) {
 	v = m.judge(id, resp)
 	switch {
 	case v.Value != quorum.Unknown:
 		return v, OK, ""
 	case v.Observation != nil && v.Observation.Failure == check.FailurePolicy:
-		// It may not probe this target; that says nothing about the veriflier.
+		// Its policy forbids this target; the veriflier itself is fine.
 		return v, OK, ""
 	default:
 		return v, Unfit, v.UnknownReason
 	}
 }
 
-// verify calls the veriflier, and once more when a connection that worked has gone,
-// as when it was restarted. The request id makes that harmless.
+// verify calls the veriflier, and repeats the call once if a connection that worked was
+// lost, as when the veriflier was restarted. The request id makes that harmless.
 func (m *member) verify(ctx context.Context, req *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
 	resp, err := m.client.Verify(ctx, req)
 	if status.Code(err) != codes.Unavailable || m.status().State != OK {
 		return resp, err
 	}
-	select {
-	case <-ctx.Done():
+	if !pause.For(ctx, retryAfter) {
 		return resp, err
-	case <-time.After(retryAfter):
-		return m.client.Verify(ctx, req)
 	}
+	return m.client.Verify(ctx, req)
 }
 
 func (m *member) dissent() {
@@ -175,7 +173,7 @@ func (m *member) dissent() {
 	m.st.Dissented++
 }
 
-// judge turns an answer to question id into a vote of this member.
+// judge turns an answer to the question with this id into the member's vote.
 func (m Member) judge(id string, resp *veriflierv1.VerifyResponse) store.Vote {
 	if resp.GetVeriflier() != m.Name {
 		return *m.unknown(fmt.Sprintf("answered as %.64q", resp.GetVeriflier()))
@@ -204,12 +202,12 @@ func (m Member) judge(id string, resp *veriflierv1.VerifyResponse) store.Vote {
 	return v
 }
 
-// unknown is a vote of no witness.
+// unknown returns an UNKNOWN vote.
 func (m Member) unknown(why string) *store.Vote {
 	return &store.Vote{Veriflier: m.Name, Region: m.Region, Value: quorum.Unknown, UnknownReason: why, At: time.Now()}
 }
 
-// note keeps how a question went.
+// note counts a question and records the state of the member after it.
 func (m *member) note(s State, detail string) {
 	m.find(s, detail)
 	m.mu.Lock()
@@ -220,11 +218,11 @@ func (m *member) note(s State, detail string) {
 	}
 }
 
-// find keeps how the member was found, by a question or a trial.
+// find records the state of the member after a question or a trial.
 func (m *member) find(s State, detail string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.silence.deaf {
+	if m.silence.silent {
 		s, detail = Unreachable, m.silence.reason()
 	}
 	m.st.State, m.st.Detail = s, detail

@@ -23,11 +23,11 @@ import (
 
 // Member is one configured veriflier.
 type Member struct {
-	// Name is what it must answer as; Region is where it stands.
+	// Name is the name under which it must answer; Region is its location.
 	Name, Region string
-	// Address is HOST:PORT of its gRPC listener.
+	// Address is the HOST:PORT of its gRPC listener.
 	Address string
-	// Token is its bearer token, empty when it wants none.
+	// Token is its bearer token; empty when it needs none.
 	Token string
 }
 
@@ -36,52 +36,56 @@ type Options struct {
 	Members []Member
 	// PeerOfflineLimit, when not 0, is how many DOWN votes confirm.
 	PeerOfflineLimit int
-	// ShadowNeed and ShadowRegions are a rule to try beside the one that decides; a
-	// ShadowNeed of 0 tries none.
+	// ShadowNeed and ShadowRegions are a second rule, which is evaluated but decides
+	// nothing; a ShadowNeed of 0 means none.
 	ShadowNeed, ShadowRegions int
 	Client                    rpc.ClientOptions
 	// Instance makes request ids unique to this process.
 	Instance string
-	// MaxBallots bounds the ballots under way; more wait. 0 means 1000.
+	// MaxBallots bounds the ballots under way; others wait. 0 means 1000.
 	MaxBallots int
-	// MaxPerMember bounds the questions that one member has at once. 0 means 400.
+	// MaxPerMember bounds the questions to one member at a time. 0 means 400.
 	MaxPerMember int
 	// Straggle is how long a decided ballot waits for the missing votes. 0 means 1 s.
 	Straggle time.Duration
 	Log      *slog.Logger
 }
 
-// Answers takes what the verifliers said. Its methods are called from goroutines of the
-// panel, several at once.
+// withDefaults returns o with a value for each field that has a default.
+func (o Options) withDefaults() Options {
+	o.MaxBallots = cmp.Or(o.MaxBallots, 1000)
+	o.MaxPerMember = cmp.Or(o.MaxPerMember, 400)
+	o.Straggle = cmp.Or(o.Straggle, time.Second)
+	return o
+}
+
+// Answers receives the results. Goroutines of the panel call its methods concurrently.
 type Answers interface {
-	// Decided takes a ballot that was held.
+	// Decided receives the result of a ballot.
 	Decided(engine.Answer)
-	// Looked takes a second look.
+	// Looked receives a second look.
 	Looked(engine.Look)
 }
 
-// answerMargin is what a member gets on top of the target's timeout, so that its
-// own timeout reports first.
+// answerMargin is the time that a member gets on top of the target's timeout, so that its
+// own timeout is reported first.
 const answerMargin = 2 * time.Second
 
-// Panel is the set of verifliers. New makes one; nothing is asked before Run.
+// Panel is the set of verifliers. New makes one; it asks nothing before Run.
 type Panel struct {
 	o       Options
 	rule    quorum.Rule
 	roster  []quorum.Voter
 	members []*member
-	shadow  *shadow // nil when no rule is tried
+	shadow  *shadow // nil without a shadow rule
 
 	queue queue
-	to    Answers // Run's
+	to    Answers // set by Run
 }
 
 // New checks the roster and the rule.
 func New(o Options) (*Panel, error) {
-	p := &Panel{o: o, queue: newQueue()}
-	p.o.MaxBallots = cmp.Or(o.MaxBallots, 1000)
-	p.o.MaxPerMember = cmp.Or(o.MaxPerMember, 400)
-	p.o.Straggle = cmp.Or(o.Straggle, time.Second)
+	p := &Panel{o: o.withDefaults(), queue: newQueue()}
 	for _, m := range o.Members {
 		p.roster = append(p.roster, quorum.Voter{Name: m.Name, Region: m.Region})
 	}
@@ -102,7 +106,7 @@ func New(o Options) (*Panel, error) {
 	return p, nil
 }
 
-// dial makes the clients; they connect when they are first used.
+// dial makes the clients, which connect on first use.
 func (p *Panel) dial() (closeAll func() error, err error) {
 	var conns []*grpc.ClientConn
 	closeAll = func() error {
@@ -125,10 +129,10 @@ func (p *Panel) dial() (closeAll func() error, err error) {
 	return closeAll, nil
 }
 
-// Rule is the rule by which ballots are decided.
+// Rule returns the rule that decides ballots.
 func (p *Panel) Rule() quorum.Rule { return p.rule }
 
-// Status describes the members, in the order of their configuration.
+// Status returns the state of the members, in the order of their configuration.
 func (p *Panel) Status() []MemberStatus {
 	out := make([]MemberStatus, len(p.members))
 	for i, m := range p.members {
@@ -137,17 +141,18 @@ func (p *Panel) Status() []MemberStatus {
 	return out
 }
 
-// Ask holds a ballot; Run answers it.
+// Ask queues a ballot; Run hands the result to Answers.Decided.
 func (p *Panel) Ask(q engine.Question) { p.queue.add(&job{question: q}) }
 
-// Look asks one member after the other until one is a witness; Run answers it.
+// Look queues a second look: one member after the other is asked until one can tell. Run
+// hands the result to Answers.Looked.
 func (p *Panel) Look(q engine.Question) { p.queue.add(&job{question: q, look: true}) }
 
-// Abandon stops a ballot, wherever it is. It is not answered.
+// Abandon stops a ballot, whether it waits or is under way. It gets no result.
 func (p *Panel) Abandon(site check.SiteID, ballot uint32) { p.queue.abandon(ballotID{site, ballot}) }
 
-// Run holds the ballots and hands their answers to somebody, until ctx ends; those under
-// way are then dropped. It is called once.
+// Run holds the ballots and hands their results to a receiver until ctx ends; it then drops
+// those under way. It may be called only once.
 func (p *Panel) Run(ctx context.Context, to Answers) (err error) {
 	p.to = to
 	closeAll, err := p.dial()

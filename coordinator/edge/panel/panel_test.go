@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// peer is a veriflier that answers as the test says.
+// peer is a veriflier whose answers the test determines.
 type peer struct {
 	veriflierv1.UnimplementedVeriflierServiceServer
 	answer func(context.Context, *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error)
@@ -60,8 +60,8 @@ const (
 	isUnknown = checkv1.Outcome_OUTCOME_UNKNOWN
 )
 
-// bench is a panel of verifliers in memory, for a bubble: on a busy machine even one that
-// answers at once would be late. nil means that nobody listens there.
+// bench is a panel of verifliers in memory, for a synctest bubble: on a busy machine even
+// one that answers at once would be late. nil means that nobody listens there.
 type bench struct {
 	panel   *Panel
 	network *rpc.Memory
@@ -125,7 +125,7 @@ func newBench(t *testing.T, answers ...answerFunc) *bench {
 	return b
 }
 
-// Decided and Looked keep the answers.
+// Decided and Looked record the results.
 func (b *bench) Decided(a engine.Answer) { b.decided <- a }
 
 func (b *bench) Looked(l engine.Look) { b.looked <- l }
@@ -278,7 +278,7 @@ func TestAnAbandonedBallotIsNotAnswered(t *testing.T) {
 func TestASecondLookIsByTheFirstWitness(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		// 42 % 3 = 0: a is asked first, and is no witness.
+		// 42 % 3 = 0: a is asked first, and cannot tell.
 		b := newBench(t, nil, says("b", isUp), says("c", isDown))
 		b.panel.Look(question(5 * time.Second))
 		l := <-b.looked

@@ -8,13 +8,13 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// queue holds the questions that wait, at most two a site: a ballot and a look, and
-// knows the ballots under way. Every operation takes constant time, since in a mass
-// outage tens of thousands wait.
+// queue holds the waiting questions, at most a ballot and a second look per site, and the
+// ballots under way. Every operation takes constant time, since in a mass outage tens of
+// thousands wait.
 type queue struct {
 	mu          sync.Mutex
 	first, last *job
-	ballots     map[ballotID]*job // that wait or are under way
+	ballots     map[ballotID]*job // waiting or under way
 	wake        chan struct{}
 }
 
@@ -57,7 +57,7 @@ func (q *queue) add(j *job) {
 	}
 }
 
-// next takes the oldest question, nil when none waits.
+// next removes and returns the oldest question; nil when none waits.
 func (q *queue) next() *job {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -73,7 +73,7 @@ func (q *queue) next() *job {
 	return nil
 }
 
-// begin notes that a ballot is under way; false when it is not wanted any more.
+// begin marks a ballot as under way; false when it was abandoned.
 func (q *queue) begin(j *job, cancel context.CancelFunc) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -103,5 +103,5 @@ func (q *queue) abandon(id ballotID) {
 		j.cancel()
 		return
 	}
-	j.question.Target = check.Target{} // the rest stays until its turn
+	j.question.Target = check.Target{} // next drops the rest when its turn comes
 }

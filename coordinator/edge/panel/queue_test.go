@@ -69,7 +69,7 @@ func TestABallotThatIsAbandonedBeforeItsTurnIsNotHeld(t *testing.T) {
 	}
 }
 
-// In a mass outage that ends, all sites are abandoned at once, the last ones first.
+// When a mass outage ends, all ballots are abandoned at once, the last ones first.
 func TestAbandoningTakesConstantTime(t *testing.T) {
 	t.Parallel()
 	const sites = 200_000

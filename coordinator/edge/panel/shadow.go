@@ -8,18 +8,18 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// shadow judges every ballot by another rule and counts; it decides nothing.
+// shadow judges every ballot by another rule and counts the results; it decides nothing.
 type shadow struct {
 	mu sync.Mutex
 	st ShadowStatus
 }
 
-// ShadowStatus is what came of a rule that is tried.
+// ShadowStatus compares the shadow rule with the one that decides.
 type ShadowStatus struct {
 	Rule            quorum.Rule
 	Ballots, Agreed uint64
-	// OnlyShadow are the ballots that only it would have confirmed, OnlyRule those
-	// that it would not have.
+	// OnlyShadow counts the ballots that only the shadow rule would have confirmed, OnlyRule
+	// those that were confirmed but would not have been under it.
 	OnlyShadow, OnlyRule uint64
 }
 
@@ -52,7 +52,7 @@ func (s *shadow) judge(verdict quorum.Verdict, votes []quorum.Opinion) {
 	}
 }
 
-// Shadow says what came of the rule that is tried; false when there is none.
+// Shadow returns the results of the shadow rule; false when there is none.
 func (p *Panel) Shadow() (ShadowStatus, bool) {
 	if p.shadow == nil {
 		return ShadowStatus{}, false
@@ -62,7 +62,7 @@ func (p *Panel) Shadow() (ShadowStatus, bool) {
 	return p.shadow.st, true
 }
 
-// learn counts who voted against the verdict, and tries the shadow.
+// learn counts the members that voted against the verdict, and evaluates the shadow rule.
 func (p *Panel) learn(a engine.Answer) {
 	votes := a.Opinions()
 	if p.shadow != nil {

@@ -13,48 +13,50 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
+	"github.com/Automattic/jetmon/internal/pause"
 )
 
-// A member that takes questions and never answers, as a stopped process or a black hole
-// does, must cost the ballots nothing: when it has let several questions, signs of life
-// or trials pass, and has not answered anything meanwhile, it is not asked. Its vote is
-// then UNKNOWN at once; it is still one of N. It is put to trial in the background, and
-// is asked again from its first answer on.
+// A member that accepts questions and never answers, like a stopped process or a black hole,
+// must not delay ballots. After it has left several questions, signs of life or trials in a
+// row without an answer, the panel no longer asks it. Its vote is then UNKNOWN at once; it
+// still counts as one of N. Trials in the background go on, and from its first answer the
+// panel asks it again.
 const (
-	// patience is how many times in a row a member may fail to answer.
-	patience = 3
-	// doubtAfter is how long a question may take before a sign of life is wanted, when
-	// nothing else was heard of the member since.
+	// maxStrikes is how many times in a row a member may fail to answer.
+	maxStrikes = 3
+	// doubtAfter is how long a question may take before the member must give a sign of
+	// life, if it has answered nothing else since.
 	doubtAfter = 2 * time.Second
 	// signTimeout bounds the wait for a sign of life, which is a health check.
 	signTimeout = 2 * time.Second
-	// quiet is how long signs of life are enough: a question takes no longer.
+	// quiet is how long signs of life suffice without an answer: no question takes longer.
 	quiet = check.VerifyTimeout + answerMargin
-	// trialTarget is how long a trial may check, trialTimeout what that may take in all.
+	// trialTarget is the timeout of a trial's target, trialTimeout that of the whole trial.
 	trialTarget  = time.Second
 	trialTimeout = 5 * time.Second
-	// Pauses between two signs of life, or two trials.
+	// minPause and maxPause bound the pause between two signs of life, or two trials.
 	minPause = 250 * time.Millisecond
 	maxPause = 3 * time.Second
 )
 
-// silence is what is known of a member's answering.
+// silence records how well a member answers.
 type silence struct {
-	// deaf says that it is not asked.
-	deaf bool
-	// listening ends when that begins.
+	// silent is set while the panel does not ask the member.
+	silent bool
+	// listening ends when silent is set.
 	listening context.Context
 	stop      context.CancelFunc
-	// doubted says that a sign of life is wanted, doubtedSince since when, at first,
-	// nothing was heard.
+	// doubted is set while the member must give a sign of life; doubtedSince is when the
+	// first unanswered question began.
 	doubted      bool
 	doubtedSince time.Time
-	strikes      int // how often in a row it did not answer
-	// since is when the first of them began, why what came of it, struck when the last ended.
+	// strikes counts the failures to answer in a row. since is when the first of them began,
+	// why is its error, and struck is when the last one ended.
+	strikes       int
 	since, struck time.Time
 	why           string
 	heard         time.Time // when it last answered a question
-	// target is what it was doubted for, for its trial.
+	// target is the target of the question that raised the doubt; trials use it.
 	target check.Target
 }
 
@@ -68,43 +70,44 @@ func (s *silence) reason() string {
 	return fmt.Sprintf("not asked: has not answered since %s: %s", s.since.UTC().Format(time.RFC3339), s.why)
 }
 
-// listening returns a context that ends when the member is found to be silent, or why
-// it is not asked.
+// listening returns a context that ends when the member is found to be silent; if it is
+// silent already, listening returns why.
 func (m *member) listening() (ctx context.Context, silent string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.silence.deaf {
+	if m.silence.silent {
 		return nil, m.silence.reason()
 	}
 	return m.silence.listening, ""
 }
 
-// whySilent is empty when the member is asked.
+// whySilent returns why the panel does not ask the member; empty when it does.
 func (m *member) whySilent() string {
 	_, silent := m.listening()
 	return silent
 }
 
-// heard notes that the member answered a question, whatever it said.
+// heard records that the member answered a question, whatever the answer was.
 func (m *member) heard() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := &m.silence
-	if s.deaf {
-		m.log.Info("a veriflier answers again", "veriflier", m.Name, "after", time.Since(s.since).Round(time.Second))
+	if s.silent {
+		m.log.Info("veriflier answers again", "veriflier", m.Name, "after", time.Since(s.since).Round(time.Second))
 		*s = newSilence()
 	}
 	s.heard = time.Now()
 	s.strikes, s.doubted, s.doubtedSince = 0, false, time.Time{}
 }
 
-// unanswered notes that a question, sign or trial of began was not answered. Of those
-// that were open at the same time only one counts, and none when anything was heard since.
+// unanswered counts a question, sign of life or trial that began then and got no answer. Of
+// several that were open at the same time it counts only one, and none if the member has
+// answered since.
 func (m *member) unanswered(began time.Time, why string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := &m.silence
-	if s.deaf || !began.After(s.heard) || !began.After(s.struck) {
+	if s.silent || !began.After(s.heard) || !began.After(s.struck) {
 		return
 	}
 	if s.strikes == 0 {
@@ -112,20 +115,20 @@ func (m *member) unanswered(began time.Time, why string) {
 	}
 	s.strikes++
 	s.struck = time.Now()
-	if s.strikes >= patience {
-		s.deaf = true
+	if s.strikes >= maxStrikes {
+		s.silent = true
 		s.stop()
 		m.st.State, m.st.Detail = Unreachable, s.reason()
-		m.log.Warn("a veriflier does not answer, it is not asked", "veriflier", m.Name, "since", s.since, "why", s.why)
+		m.log.Warn("veriflier silent, no longer asked", "veriflier", m.Name, "since", s.since, "reason", s.why)
 	}
 }
 
-// doubt wants a sign of life, unless something was heard since began.
+// doubt makes watch ask for a sign of life, unless the member has answered since began.
 func (m *member) doubt(began time.Time, t check.Target) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := &m.silence
-	if s.deaf || !began.After(s.heard) {
+	if s.silent || !began.After(s.heard) {
 		return
 	}
 	if s.doubtedSince.IsZero() {
@@ -137,53 +140,53 @@ func (m *member) doubt(began time.Time, t check.Target) {
 
 func (m *member) wake() {
 	select {
-	case m.worry <- struct{}{}:
+	case m.doubts <- struct{}{}:
 	default:
 	}
 }
 
-// watch looks after the member whenever it is in doubt, until ctx ends.
+// watch tests the member while it is doubted, until ctx ends.
 func (m *member) watch(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-m.worry:
+		case <-m.doubts:
 		}
-		for pause := minPause; m.inDoubt(); pause = min(2*pause, maxPause) {
+		for wait := minPause; m.doubted(); wait = min(2*wait, maxPause) {
 			m.see(ctx)
-			if !sleep(ctx, pause) {
+			if !pause.For(ctx, wait) {
 				return
 			}
 		}
 	}
 }
 
-func (m *member) inDoubt() bool {
+func (m *member) doubted() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.silence.doubted
 }
 
-// see asks for a sign of life. A process whose checks hang gives one as well, so that a
-// member that is silent, or was quiet for long, is put to trial.
+// see asks for a sign of life. A process whose checks hang gives one too, so a member that
+// is silent, or has answered nothing for long, must also pass a trial.
 func (m *member) see(ctx context.Context) {
 	m.mu.Lock()
-	deaf, long := m.silence.deaf, time.Since(m.silence.doubtedSince) > quiet
+	silent, long := m.silence.silent, time.Since(m.silence.doubtedSince) > quiet
 	m.mu.Unlock()
-	if !deaf && !m.lives(ctx) {
+	if !silent && !m.lives(ctx) {
 		return
 	}
-	if deaf || long {
+	if silent || long {
 		m.try(ctx)
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.silence.doubted = m.silence.deaf
+	m.silence.doubted = m.silence.silent
 }
 
-// lives says whether the member gives a sign of life.
+// lives reports whether the member gives a sign of life.
 func (m *member) lives(ctx context.Context) bool {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, signTimeout)
@@ -199,7 +202,7 @@ func (m *member) lives(ctx context.Context) bool {
 	return true
 }
 
-// try asks a question whose answer is no vote.
+// try asks a question whose answer does not count as a vote.
 func (m *member) try(ctx context.Context) {
 	m.mu.Lock()
 	t := m.silence.target
@@ -221,16 +224,5 @@ func (m *member) try(ctx context.Context) {
 	default:
 		m.heard()
 		m.find(Unreachable, explain(err))
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

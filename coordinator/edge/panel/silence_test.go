@@ -19,8 +19,8 @@ import (
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// mute makes the member at an address one that takes connections, or not even that, and
-// never says a word, until the returned function is called.
+// mute makes the member at an address silent until the returned function is called: it
+// accepts connections, or not even that, and never answers.
 func (b *bench) mute(t *testing.T, addr string, accepts bool) (end func()) {
 	t.Helper()
 	l, err := b.network.Listen(addr)
@@ -45,7 +45,7 @@ func (b *bench) mute(t *testing.T, addr string, accepts bool) (end func()) {
 	}
 }
 
-// serve has a peer answer at an address until the returned function is called.
+// serve runs a peer at an address until the returned function is called.
 func (b *bench) serve(t *testing.T, addr string, p *peer) (end func()) {
 	t.Helper()
 	l, err := b.network.Listen(addr)
@@ -71,7 +71,7 @@ func (b *bench) serve(t *testing.T, addr string, p *peer) (end func()) {
 	}
 }
 
-// round asks once and says how long that took.
+// round holds one ballot and returns how long it took.
 func (b *bench) round(t *testing.T) (engine.Answer, time.Duration) {
 	t.Helper()
 	began := time.Now()
@@ -83,14 +83,14 @@ func (b *bench) round(t *testing.T) (engine.Answer, time.Duration) {
 	return a, time.Since(began)
 }
 
-// The regression: each ballot waited for the straggler, and each that was not decided
-// without it until its deadline, for as long as the veriflier stood still.
+// The regression: as long as a veriflier was suspended, each ballot waited for it, and one
+// that could not be decided without it waited until its deadline.
 func TestAVeriflierThatNeverAnswersCostsNothingAndIsProbedBackIn(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name  string
 		begin func(*testing.T, *bench) (end func())
-		// within is when it is not asked any more, ballots being a minute apart or less.
+		// within bounds the time until it is no longer asked, with ballots at most a minute apart.
 		within time.Duration
 	}{
 		{"a black hole", func(t *testing.T, b *bench) func() { return b.mute(t, "c", false) }, 15 * time.Second},
@@ -173,7 +173,7 @@ func TestTheQuorumDoesNotShrinkToThoseWhoAnswer(t *testing.T) {
 	})
 }
 
-// A veriflier that takes as long as it may, because a site does not answer it, is asked.
+// A veriflier that uses its whole time, because a site does not answer, is still asked.
 func TestASlowVeriflierIsAsked(t *testing.T) {
 	t.Parallel()
 	slow := func(ctx context.Context, req *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {

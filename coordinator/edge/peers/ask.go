@@ -14,45 +14,45 @@ import (
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// forwardedKey is the metadata that names the coordinator which passed a call on.
+// forwardedKey is the metadata key for the name of the coordinator that forwarded a call.
 const forwardedKey = "jetmon-forwarded"
 
 const (
-	// maxLinks bounds the open connections, idleTime how long one stays that nobody uses.
+	// maxLinks bounds the open connections; an unused one is closed after idleTime.
 	maxLinks = 64
 	idleTime = 10 * time.Minute
 
-	// A brief question that goes unanswered for slowTime is not asked again for restTime,
-	// and then by one asker, who gets tryTime.
+	// After a brief question has gone unanswered for slowTime, AskBriefly fails at once for
+	// restTime; then one caller tries the peer again, while others fail for up to tryTime.
 	slowTime = 300 * time.Millisecond
 	restTime = time.Second
 	tryTime  = 3 * time.Second
 )
 
-// link is the way to one endpoint.
+// link has the connections to one endpoint.
 type link struct {
-	// conn asks whatever the peer's health, ready only a peer that says that it is ready.
-	// Each connects when it is first used.
+	// conn calls the peer whatever its health; ready only while it reports that it is
+	// ready. Each connects on first use.
 	conn, ready *grpc.ClientConn
-	// users are the calls that run on it; used is when the last one began or ended.
+	// users counts the running calls; used is when the last call began or ended.
 	users int
 	used  time.Time
 }
 
-// Forwarded says whether the call that a handler answers was passed on by another
-// coordinator: then it must be answered here.
+// Forwarded reports whether another coordinator forwarded the call that a handler is
+// answering; it must then answer here.
 func Forwarded(ctx context.Context) bool {
 	return len(metadata.ValueFromIncomingContext(ctx, forwardedKey)) > 0
 }
 
-// Ask makes a call to a peer, marked as forwarded. Whether the peer answered is
-// remembered. The call must end with ctx.
+// Ask makes a call to a peer, marked as forwarded, and records whether the peer answered.
+// The call must end with ctx.
 func (p *Peers) Ask(ctx context.Context, to Peer, call func(context.Context, grpc.ClientConnInterface) error) error {
 	return p.ask(ctx, to, func(ctx context.Context, l *link) error { return call(ctx, l.conn) })
 }
 
-// AskReady is Ask for what a peer cannot do while it is not ready: then the call fails at
-// once, and has not left this process.
+// AskReady is Ask for calls that need a ready peer: while the peer is not ready, the call
+// fails at once and does not leave this process.
 func (p *Peers) AskReady(ctx context.Context, to Peer, call func(context.Context, grpc.ClientConnInterface) error) error {
 	return p.ask(ctx, to, func(ctx context.Context, l *link) error { return call(ctx, l.ready) })
 }
@@ -64,19 +64,19 @@ func (p *Peers) ask(ctx context.Context, to Peer, call func(context.Context, *li
 	}
 	defer p.release(l)
 	err = call(metadata.AppendToOutgoingContext(ctx, forwardedKey, p.o.Node), l)
-	if !errors.Is(ctx.Err(), context.Canceled) { // the asker's own end says nothing about the peer
+	if !errors.Is(ctx.Err(), context.Canceled) { // the end of the caller tells nothing about the peer
 		p.note(to.Node, err)
 	}
 	return err
 }
 
-// AskBriefly is Ask for what a peer knows by heart, and the asker can do without. When it
-// has let one such question time out, others fail at once until it answers again, so
-// that a peer that hangs delays few.
+// AskBriefly is Ask for questions that a peer answers from memory and the caller can do
+// without. After a peer has let one of them time out, others fail at once until it answers
+// again, so that a hanging peer delays few callers.
 func (p *Peers) AskBriefly(ctx context.Context, to Peer, call func(context.Context, grpc.ClientConnInterface) error) error {
 	began := time.Now()
 	if p.rests(to.Node, began) {
-		return fault.New(fault.Unavailable, "coordinator %s did not answer a moment ago", to.Node)
+		return fault.New(fault.Unavailable, "coordinator %s has just not answered", to.Node)
 	}
 	err := p.Ask(ctx, to, call)
 	p.mu.Lock()
@@ -90,8 +90,8 @@ func (p *Peers) AskBriefly(ctx context.Context, to Peer, call func(context.Conte
 	return err
 }
 
-// rests says whether a peer is not to be asked at now. Who finds that its rest is over
-// tries it for all.
+// rests reports whether a peer must not be asked at now. The first caller after its rest
+// tries the peer for all others.
 func (p *Peers) rests(node string, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -107,8 +107,8 @@ func (p *Peers) rests(node string, now time.Time) bool {
 	}
 }
 
-// Unanswered says whether err means that a peer gave no answer of its own: it could not
-// be reached, took too long, does not let us in, or is too old to know the question.
+// Unanswered reports whether err means that a peer gave no answer of its own: it could not
+// be reached, took too long, refused our credentials, or is too old to know the question.
 func Unanswered(err error) bool {
 	switch fault.Status(err).Code() {
 	case codes.OK, codes.InvalidArgument, codes.NotFound, codes.AlreadyExists,
@@ -119,16 +119,17 @@ func Unanswered(err error) bool {
 	}
 }
 
-// Sent is a call option that tells whether a call left this process: one that did and
-// failed may have been carried out all the same.
+// Sent records whether a call left this process. One that did and failed may have been
+// carried out all the same.
 type Sent struct{ at peer.Peer }
 
-// Option is to be given to one call.
+// Option returns the option to give to one call.
 func (s *Sent) Option() grpc.CallOption { return grpc.Peer(&s.at) }
 
-// Left says whether the call left this process, once it has ended.
+// Left reports, after the call has ended, whether it left this process.
 func (s *Sent) Left() bool { return s.at.Addr != nil }
 
+// note records whether a peer answered.
 func (p *Peers) note(node string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -142,12 +143,12 @@ func (p *Peers) note(node string, err error) {
 	}
 }
 
-// hold returns the connection to an endpoint, which stays open until it is released.
+// hold returns the link to an endpoint, which stays open until it is released.
 func (p *Peers) hold(endpoint string) (*link, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return nil, fault.New(fault.Unavailable, "this coordinator ends")
+		return nil, fault.New(fault.Unavailable, "this coordinator is stopping")
 	}
 	now := time.Now()
 	p.sweep(now)
@@ -179,7 +180,7 @@ func (p *Peers) release(l *link) {
 	l.used = time.Now()
 }
 
-// sweep closes the connections that nobody has used for long.
+// sweep closes the links that have been idle for idleTime.
 func (p *Peers) sweep(now time.Time) {
 	for endpoint, l := range p.links {
 		if l.users == 0 && now.Sub(l.used) > idleTime {
@@ -188,7 +189,7 @@ func (p *Peers) sweep(now time.Time) {
 	}
 }
 
-// dropOldest makes room for a connection; false when all are in use.
+// dropOldest closes the link that has been idle longest; false when all are in use.
 func (p *Peers) dropOldest() bool {
 	var oldest string
 	for endpoint, l := range p.links {
@@ -204,12 +205,12 @@ func (p *Peers) dropOldest() bool {
 }
 
 func (p *Peers) drop(endpoint string) {
-	_ = p.links[endpoint].conn.Close() // fails only when it is closed already
+	_ = p.links[endpoint].conn.Close() // fails only if it is closed already
 	_ = p.links[endpoint].ready.Close()
 	delete(p.links, endpoint)
 }
 
-// Close ends all connections, and with them the calls that still run.
+// Close closes all connections, which ends the calls that still run on them.
 func (p *Peers) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

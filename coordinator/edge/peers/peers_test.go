@@ -28,7 +28,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// directory is what there is to be read.
+// directory is a shard.Holder with a directory that the test sets.
 type directory struct {
 	*shardtest.Holder
 	mu      sync.Mutex
@@ -61,7 +61,7 @@ func lease(s shard.ID, node string, left time.Duration) shard.Lease {
 	return shard.Lease{Shard: s, Node: node, Endpoint: node, Term: 1, Expires: time.Now().Add(left)}
 }
 
-// of is who owns a bucket.
+// of returns the owner of a bucket.
 func of(t *testing.T, p *peers.Peers, b check.BucketID) (peers.Peer, bool) {
 	owners := p.Owners(t.Context())
 	return owners.Of(b)
@@ -220,7 +220,7 @@ func TestWhileTheDirectoryIsAwayTheLeasesHoldUntilTheyEnd(t *testing.T) {
 	})
 }
 
-// stuck is a directory that is never read.
+// stuck is a directory whose refresh never ends.
 type stuck struct{ *shardtest.Holder }
 
 func (stuck) Refresh() <-chan struct{} { return nil }
@@ -297,7 +297,7 @@ func TestAPeerThatHangsDelaysFew(t *testing.T) {
 				t.Errorf("%s: took %v, asked %d times, %v", step.name, took, asked, err)
 			}
 		}
-		// While one tries, the others do not wait with it.
+		// While one caller tries the peer, the others do not wait.
 		hangs = true
 		_, _ = ask(2 * time.Second)
 		time.Sleep(time.Second)
@@ -313,7 +313,7 @@ func TestAPeerThatHangsDelaysFew(t *testing.T) {
 	})
 }
 
-// counting is a network that counts the connections that are open.
+// counting is a network that counts the open connections.
 type counting struct {
 	*rpc.Memory
 	open atomic.Int64
@@ -339,7 +339,7 @@ func (c *counted) Close() error {
 	return c.Conn.Close()
 }
 
-// speaker is a peer that says whether it was told that a call is forwarded.
+// speaker is a peer that reports whether a call was marked as forwarded.
 type speaker struct {
 	monitorv1.UnimplementedSiteServiceServer
 	forwarded atomic.Int64
@@ -472,7 +472,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	n := &counting{Memory: rpc.NewMemory()}
 	p := peers.New(peers.Options{Node: "us", Shards: shardtest.None(), Client: rpc.ClientOptions{Network: n}})
 	defer p.Close()
-	// All of them are in use at once: each call is made from within the one before.
+	// All are in use at once: each call runs inside the one before.
 	var deeper func(i int) error
 	deeper = func(i int) error {
 		return p.Ask(t.Context(), peers.Peer{Node: "b", Endpoint: fmt.Sprint(i)}, func(context.Context, grpc.ClientConnInterface) error {
@@ -485,7 +485,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	if err := deeper(0); !fault.Is(err, fault.Exhausted) {
 		t.Error(err)
 	}
-	// None is in use now, so the oldest make room.
+	// None is in use now, so the oldest are closed.
 	for i := range 100 {
 		if err := p.Ask(t.Context(), peers.Peer{Node: "b", Endpoint: fmt.Sprint(1000 + i)},
 			func(context.Context, grpc.ClientConnInterface) error { return nil }); err != nil {

@@ -14,22 +14,22 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// askedAtOnce is how many peers Silent asks at the same time.
+// askedAtOnce bounds the peers that Silent asks at the same time.
 const askedAtOnce = 16
 
 // Silence is a peer that does not answer, or another node that answers in its place.
 type Silence struct {
 	Peer
-	// Since is when it stopped answering, as far as is known; Detail says how.
+	// Since is when it stopped answering, zero when not known; Detail is the error.
 	Since  time.Time
 	Detail string
 }
 
-// HealthName is the name under which a coordinator's health service answers for one node:
-// who asks for it learns whether that node is at the endpoint.
+// HealthName returns the service name under which a coordinator's health service answers
+// for a node; asking for it tells whether that node is at the endpoint.
 func HealthName(node string) string { return "jetmon.node/" + node }
 
-// Silent asks every peer whether it is there, within ctx, and returns those that are not.
+// Silent asks all peers for a sign of life, within ctx, and returns those that gave none.
 func (p *Peers) Silent(ctx context.Context) []Silence {
 	all := p.named(p.o.Shards.Directory())
 	var mu sync.Mutex

@@ -1,11 +1,10 @@
-// Package stream is the thin shell around dispatch: AssignmentService, one session a
-// stream. It converts, and moves messages between the wire and the engine; who gets
-// what is dispatch's decision, what a result means is the engine's.
+// Package stream serves the AssignmentService, with one session per stream. It converts
+// messages and moves them between the wire and the engine. dispatch decides which checker
+// gets which checks; the engine decides what a result means.
 //
-// Two goroutines a stream: the handler sends, and ends when the session does; the
-// receiver ends with the stream, that is when the checker closes it or the handler
-// has returned.
+// Goroutines: two per stream. The handler sends, and ends with the session. The receiver
+// ends with the stream: when the checker closes it or the handler has returned.
 //
-// When the coordinator ends, checkers get nothing more and 4 s to check in what they
-// have out; a session that has nothing out ends without waiting for that.
+// When the coordinator stops, it hands out nothing more, and checkers have drainTime to
+// check in their open batches. A session without open batches ends sooner.
 package stream

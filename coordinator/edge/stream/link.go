@@ -14,10 +14,10 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// responder is the coordinator's end of a stream.
+// responder is the coordinator's end of the stream.
 type responder = grpc.BidiStreamingServer[coordinatorv1.StreamAssignmentsRequest, coordinatorv1.StreamAssignmentsResponse]
 
-// link is the engine's end of a stream. What the engine calls never blocks.
+// link is the engine's end of a stream. The methods that the engine calls never block.
 type link struct {
 	lease time.Duration
 	out   chan proto.Message
@@ -32,12 +32,12 @@ func newLink(lease time.Duration, pool *sync.Pool) *link {
 	return &link{
 		lease: lease,
 		pool:  pool,
-		out:   make(chan proto.Message, outbox),
+		out:   make(chan proto.Message, maxUnread),
 		ended: make(chan struct{}),
 	}
 }
 
-// Assign sends a batch. It is encoded at once, since the targets are the engine's.
+// Assign sends a batch. It encodes the batch at once, since the engine owns the targets.
 func (l *link) Assign(b dispatch.Batch, targets []check.Target, term uint64) bool {
 	m, ok := l.pool.Get().(*encoded)
 	if !ok {
@@ -50,7 +50,8 @@ func (l *link) Assign(b dispatch.Batch, targets []check.Target, term uint64) boo
 	return l.put(m)
 }
 
-// Revoke takes batches back. A checker that does not read finds out by its heartbeat.
+// Revoke takes batches back. A checker that misses the message learns it from the answer to
+// its heartbeat.
 func (l *link) Revoke(refs []dispatch.Ref) {
 	m := &coordinatorv1.Revoke{Batches: make([]*coordinatorv1.BatchRef, len(refs))}
 	for i, ref := range refs {
@@ -59,7 +60,7 @@ func (l *link) Revoke(refs []dispatch.Ref) {
 	l.put(&coordinatorv1.StreamAssignmentsResponse{Message: &coordinatorv1.StreamAssignmentsResponse_Revoke{Revoke: m}})
 }
 
-// put sends what the engine has to say, if there is room.
+// put sends a message from the engine if there is room, and reports whether there was.
 func (l *link) put(m proto.Message) bool {
 	select {
 	case l.out <- m:
@@ -69,7 +70,7 @@ func (l *link) put(m proto.Message) bool {
 	}
 }
 
-// sent takes back what was sent, to be used again.
+// sent returns a sent message to the pool.
 func (l *link) sent(m proto.Message) {
 	if e, ok := m.(*encoded); ok {
 		l.pool.Put(e)
@@ -84,8 +85,8 @@ func (l *link) End(reason string) {
 	})
 }
 
-// answer sends what the receiver has to say, which may wait for room: then nothing
-// more is read from the checker.
+// answer sends a message from the receiver. It may wait for room; until then the receiver
+// reads nothing more from the checker.
 func (l *link) answer(ctx context.Context, m *coordinatorv1.StreamAssignmentsResponse) error {
 	select {
 	case l.out <- m:

@@ -3,31 +3,32 @@ package stream
 import "time"
 
 const (
-	// drainTime is how long a checker has to check in what it has out when the
-	// coordinator ends. It cannot be as long as a check may take (10 s, when repeated
-	// 20 s): the whole end has 10 s, and in half of them what came is to be written
-	// and delivered. Meanwhile nobody checks these sites.
+	// drainTime is how long a checker has to check in its open batches when the coordinator
+	// stops. It cannot be as long as a check may take (10 s, or 20 s for a re-check): the
+	// whole shutdown has 10 s, half of which is for writing and delivering the results.
+	// Meanwhile nobody checks these sites.
 	drainTime = 4 * time.Second
-	// idleTime is how long a session with nothing out is left to the checker to close,
-	// who has more to say then than we: that it leaves in order.
+	// idleTime is how long we wait for the checker to close a session without open checks.
+	// If the checker closes it, it can report that it leaves in order.
 	idleTime = time.Second
-	// partEvery is how often it is looked at.
+	// partEvery is the time between two calls of over.
 	partEvery = 50 * time.Millisecond
 )
 
-// parting says when a session is over whose coordinator ends. The zero value has not
+// parting decides when to end a session while the coordinator stops. The zero value has not
 // begun.
 type parting struct {
 	ticker *time.Ticker
 	began  time.Time
-	busy   time.Time // when something was last seen to be out
+	busy   time.Time // when checks were last open
 }
 
 func (p *parting) begin(now time.Time) {
 	p.ticker, p.began, p.busy = time.NewTicker(partEvery), now, now
 }
 
-// tick is when to look; nil, which is never, before begin.
+// tick returns the channel that fires when over is due; nil, which never fires, before
+// begin.
 func (p *parting) tick() <-chan time.Time {
 	if p.ticker == nil {
 		return nil
@@ -35,7 +36,7 @@ func (p *parting) tick() <-chan time.Time {
 	return p.ticker.C
 }
 
-// over takes how much is out at now, and says whether to wait any longer.
+// over reports whether the wait is over. out counts the checks that are open at now.
 func (p *parting) over(now time.Time, out int) bool {
 	if out > 0 {
 		p.busy = now

@@ -14,7 +14,7 @@ import (
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// stops asks checkers to leave, and hears that.
+// stops asks checkers to leave, and waits until the checker has the message.
 func (p peer) stops(h *house) {
 	p.t.Helper()
 	h.stream.Stop()

@@ -15,14 +15,14 @@ import (
 	"github.com/Automattic/jetmon/internal/check/checkpb"
 )
 
-// request is what was read last: results, or, when isResults does not say so, any
-// message. Its memory is used again for the next one.
+// request is the message read last: results if isResults is set, else any. The next message
+// reuses its memory.
 type request struct {
 	protoreflect.Message // of any
 	any                  *coordinatorv1.StreamAssignmentsRequest
 	isResults            bool
 	ref                  dispatch.Ref
-	// results are timed by the clock as it was when they were read.
+	// results have times counted back from the moment when they were read.
 	results []engine.Result
 }
 
@@ -38,8 +38,8 @@ func (m *request) ProtoReflect() protoreflect.Message { return m }
 // Interface implements protoreflect.Message.
 func (m *request) Interface() protoreflect.ProtoMessage { return m }
 
-// Reset makes room for the next message; package proto calls it before each. Nothing of
-// the last one is kept alive.
+// Reset makes room for the next message; package proto calls it before each. It keeps no
+// part of the last message alive.
 func (m *request) Reset() {
 	m.any.Reset()
 	clear(m.results)
@@ -64,8 +64,8 @@ func (m *request) read(now time.Time, wire []byte) error {
 	return nil
 }
 
-// readResults reads Results as checkers send them. False: it is another message, or one
-// that is not as usual.
+// readResults reads Results in the form that checkers send. It returns false for any other
+// message, and for one in an unusual form.
 func (m *request) readResults(now time.Time, wire []byte) bool {
 	outer := fields{left: wire}
 	if !outer.next() || outer.tag != 3<<3|bytesType || len(outer.left) > 0 {
@@ -128,22 +128,23 @@ func readResult(now time.Time, wire []byte, to *engine.Result) bool {
 	return !f.odd
 }
 
-// boundAge is how old a result is, as far as a checker is believed.
+// boundAge returns the age of a result, bounded by maxAge: a checker is not trusted beyond
+// that.
 func boundAge(millis uint32) time.Duration {
 	return min(time.Duration(millis)*time.Millisecond, maxAge)
 }
 
-// The two types of fields that results consist of, as they stand in a tag.
+// The two wire types in Results, as a tag encodes them.
 const (
 	varintType = 0
 	bytesType  = 2
 )
 
-// fields reads a message field by field, until its end or until something is odd: not a
-// number or bytes, or not whole.
+// fields reads a message field by field, until it ends or a field is odd: neither a varint
+// nor bytes, or truncated.
 type fields struct {
 	left   []byte
-	tag    uint64 // number of the field and its type
+	tag    uint64 // the field's number and wire type
 	number uint64
 	bytes  []byte
 	odd    bool
@@ -170,7 +171,7 @@ func (f *fields) next() bool {
 	return !f.odd
 }
 
-// varint reads a number; one of more than nine bytes but the largest ones is odd.
+// varint reads a number. One of more than ten bytes, or above 64 bits, is odd.
 func (f *fields) varint() uint64 {
 	var v uint64
 	for i, c := range f.left {

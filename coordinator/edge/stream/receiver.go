@@ -18,20 +18,20 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// receiver takes in what one checker says.
+// receiver handles the messages of one checker.
 type receiver struct {
 	engine  *engine.Engine
 	session dispatch.SessionID
 	link    *link
 }
 
-// errTermStale: none of the sites of a check-in is ours any more.
+// errTermStale means that none of the sites of a check-in is ours any more.
 var errTermStale = errors.New("the sites have another owner now")
 
-// maxAge bounds what a checker may say about the age of a result.
+// maxAge bounds the age of a result, as its checker states it.
 const maxAge = 5 * time.Minute
 
-// run reads until the stream ends.
+// run reads and handles messages until the stream ends.
 func (r receiver) run(st responder) error {
 	m := newRequest()
 	for {
@@ -50,8 +50,8 @@ func (r receiver) run(st responder) error {
 	}
 }
 
-// ending is what a stream ends with whose message could not be taken: when that is since
-// its session was ended meanwhile, with the reason for that.
+// ending returns the error that ends the stream when a message could not be handled: err,
+// or the reason of the session's end if that came first.
 func (r receiver) ending(err error) error {
 	select {
 	case <-r.link.ended:
@@ -64,7 +64,7 @@ func (r receiver) ending(err error) error {
 func (r receiver) take(ctx context.Context, now time.Time, m *coordinatorv1.StreamAssignmentsRequest) error {
 	switch m := m.GetMessage().(type) {
 	case *coordinatorv1.StreamAssignmentsRequest_Credit:
-		// Too much credit is cut to what Hello allowed; that harms nobody, and is not said.
+		// Grant cuts excess credit to the maximum in Hello. That is harmless, so it is no error.
 		if err := r.engine.Grant(now, r.session, int(m.Credit.GetAdd())); err != nil && !errors.Is(err, dispatch.ErrOverCredit) {
 			return err
 		}
@@ -73,16 +73,16 @@ func (r receiver) take(ctx context.Context, now time.Time, m *coordinatorv1.Stre
 	case *coordinatorv1.StreamAssignmentsRequest_Heartbeat:
 		return r.heartbeat(ctx, now, m.Heartbeat)
 	case *coordinatorv1.StreamAssignmentsRequest_Release:
-		// A batch that is not out any more needs no release.
+		// A batch that is no longer checked out needs no release.
 		if err := r.engine.Release(now, r.session, refFromProto(m.Release.GetBatch())); err != nil && !isBatchError(err) {
 			return err
 		}
 	case *coordinatorv1.StreamAssignmentsRequest_Leaving:
 		r.engine.Leaving(r.session)
 	case *coordinatorv1.StreamAssignmentsRequest_Hello:
-		return fault.InvalidField("hello", "must be said once")
+		return fault.InvalidField("hello", "must be sent once")
 	}
-	return nil // messages of later versions are not for us
+	return nil // messages of later versions are ignored
 }
 
 func (r receiver) results(ctx context.Context, now time.Time, ref dispatch.Ref, results []engine.Result) error {
@@ -132,7 +132,7 @@ func (r receiver) heartbeat(ctx context.Context, now time.Time, m *coordinatorv1
 	return r.link.answer(ctx, &coordinatorv1.StreamAssignmentsResponse{Message: &coordinatorv1.StreamAssignmentsResponse_HeartbeatAck{HeartbeatAck: ack}})
 }
 
-// reason is the name of a batch error in the contract.
+// reason returns the contract's name for a batch error; empty for any other error.
 func reason(err error) string {
 	switch {
 	case errors.Is(err, dispatch.ErrNotCheckedOut):
@@ -150,7 +150,7 @@ func reason(err error) string {
 
 func isBatchError(err error) bool { return reason(err) != "" }
 
-// batchError is the error of one batch as it travels in an ack; nil stays nil.
+// batchError converts the error of one batch for its ack; nil stays nil.
 func batchError(err error) *rpcstatus.Status {
 	if err == nil {
 		return nil

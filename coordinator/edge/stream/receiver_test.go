@@ -10,7 +10,7 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// Whichever of both finds out first, the sender or the receiver.
+// The reason is the same whether the sender or the receiver finds out first.
 func TestAStreamWhoseSessionWasEndedEndsWithTheReason(t *testing.T) {
 	t.Parallel()
 	l := newLink(time.Minute, &sync.Pool{})

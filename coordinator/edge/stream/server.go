@@ -19,9 +19,10 @@ import (
 )
 
 const (
-	// outbox bounds the messages that a slow checker may leave unread.
-	outbox = 1024
-	// maxResults bounds the results in one message, maxInFlight the checks of one checker.
+	// maxUnread bounds the messages that a slow checker may leave unread.
+	maxUnread = 1024
+	// maxResults bounds the results in one message, maxInFlight the open checks of one
+	// checker.
 	maxResults  = 1000
 	maxInFlight = 1_000_000
 	// errorDomain is the domain of our google.rpc.ErrorInfo.
@@ -33,8 +34,8 @@ type Options struct {
 	Engine *engine.Engine
 	// Node is the coordinator's name.
 	Node string
-	// Heartbeat is how often a checker is to say that it lives; Lease how long a
-	// batch stays checked out.
+	// Heartbeat is the time between two heartbeats of a checker; Lease is how long a batch
+	// stays checked out.
 	Heartbeat, Lease time.Duration
 }
 
@@ -51,11 +52,11 @@ type Server struct {
 // New makes the service.
 func New(o Options) *Server { return &Server{o: o, stopping: make(chan struct{})} }
 
-// Stop asks all checkers to leave, and hands nothing out any more. A stream ends when its
-// checker has nothing out, and within drainTime.
+// Stop asks all checkers to leave and hands out nothing more. A stream ends when its checker
+// has no open checks, and within drainTime.
 func (s *Server) Stop() { s.stop.Do(func() { close(s.stopping) }) }
 
-// StreamAssignments is one session.
+// StreamAssignments serves one session.
 func (s *Server) StreamAssignments(st responder) error {
 	first, err := st.Recv()
 	if err != nil {
@@ -89,7 +90,7 @@ func (s *Server) StreamAssignments(st responder) error {
 	return s.send(st, id, l, received)
 }
 
-// send is the sender's loop. It returns what the stream ends with.
+// send is the loop of the sender. It returns the error that ends the stream.
 func (s *Server) send(st responder, id dispatch.SessionID, l *link, received <-chan error) error {
 	stopping := s.stopping
 	var leave parting
@@ -109,14 +110,14 @@ func (s *Server) send(st responder, id dispatch.SessionID, l *link, received <-c
 		case <-l.ended:
 			return fault.New(fault.Conflict, "session ended: %s", l.reason)
 		case <-stopping:
-			stopping = nil // said once
+			stopping = nil // once is enough
 			s.o.Engine.Leaving(id)
 			if err := st.Send(drain("the coordinator is stopping")); err != nil {
 				return err
 			}
 			leave.begin(time.Now())
 		case <-leave.tick():
-			// What waits to be sent may be the answer to results.
+			// A message that waits to be sent may acknowledge results.
 			if leave.over(time.Now(), s.o.Engine.Out(id)+len(l.out)) {
 				return fault.New(fault.Unavailable, "the coordinator is stopping")
 			}
@@ -142,8 +143,8 @@ func readHello(h *coordinatorv1.Hello) (dispatch.Hello, error) {
 	}, nil
 }
 
-// refusal is what a stream ends with whose process gets no session. It does not say who has
-// one: that is for operators.
+// refusal is the error of a stream that gets no session. It does not name the process that
+// has the node's name: that is for operators.
 func refusal(node string, err error) error {
 	taken, ok := errors.AsType[*dispatch.NameTaken](err)
 	if !ok {
@@ -155,7 +156,7 @@ func refusal(node string, err error) error {
 	)
 }
 
-// addressOf is where the caller dials from; empty when that is not known.
+// addressOf returns the address of the caller; empty when it is not known.
 func addressOf(ctx context.Context) string {
 	if p, ok := peer.FromContext(ctx); ok {
 		return p.Addr.String()

@@ -33,7 +33,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// idle stands for the panel and the committer, of whom nothing is wanted here.
+// idle stands for the panel and the committer, which have nothing to do here.
 type idle struct{}
 
 func (idle) Ask(engine.Question)          {}
@@ -43,10 +43,10 @@ func (idle) Record(store.Change)          {}
 func (idle) Keep(store.Ballot)            {}
 func (idle) Full() bool                   { return false }
 
-// sites is how many there are; they are checked once a minute, and all are due by what tick does.
+// sites is the number of sites; each is checked once a minute, and tick makes all due.
 const sites = 10
 
-// house is a coordinator's stream on loopback, over the engine that it is for.
+// house is a coordinator's stream on loopback, over a real engine.
 type house struct {
 	engine *engine.Engine
 	stream *stream.Server
@@ -117,7 +117,7 @@ type peer struct {
 	t *testing.T
 }
 
-// dial opens a stream and says nothing.
+// dial opens a stream and sends nothing.
 func (h *house) dial(t *testing.T, options ...grpc.CallOption) peer {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -170,7 +170,7 @@ func (p peer) ends() error {
 	}
 }
 
-// batches hears assignments until n checks have come.
+// batches receives assignments until n checks have come.
 func (p peer) batches(n int) (all []*coordinatorv1.Assignments) {
 	p.t.Helper()
 	for n > 0 {
@@ -194,7 +194,7 @@ func results(a *coordinatorv1.Assignments) *coordinatorv1.Results {
 	return r
 }
 
-// checkIn says results and hears what becomes of them.
+// checkIn sends results and returns their ack.
 func (p peer) checkIn(r *coordinatorv1.Results) *coordinatorv1.ResultsAck {
 	p.t.Helper()
 	p.say(&coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Results{Results: r}})
@@ -285,7 +285,7 @@ func TestABatchThatIsNotAsItShouldBeIsRefusedAlone(t *testing.T) {
 	}
 }
 
-// reasonOf reads the reason of a refusal as a checker does.
+// reasonOf reads the reason of a refusal like a checker.
 func reasonOf(t *testing.T, ack *coordinatorv1.ResultsAck) string {
 	t.Helper()
 	details := status.FromProto(ack.GetError()).Details()
@@ -312,7 +312,7 @@ func TestResultsForAShardThatWasLostAreStale(t *testing.T) {
 		t.Fatalf("one was checked in: %v", ack)
 	}
 	h.engine.DropShard(0)
-	// What counted before stays as it was, so this is no refusal.
+	// The results that counted before still count, so this is no refusal.
 	n := uint32(len(partly.GetAssignments()))
 	if ack := p.checkIn(results(partly)); ack.GetDuplicate() != 1 || ack.GetStale() != n-1 || ack.GetAccepted()+ack.GetLate() != 0 || ack.GetError() != nil {
 		t.Errorf("a batch of which one had counted is answered with %v", ack)
@@ -512,7 +512,7 @@ func TestANewerSessionOfTheProcessSupersedes(t *testing.T) {
 	}
 }
 
-// rubbish is a codec that sends bytes as they are.
+// rubbish is a codec that sends bytes unchanged.
 type rubbish struct{ encoding.CodecV2 }
 
 func (r rubbish) Marshal(v any) (mem.BufferSlice, error) {

@@ -13,8 +13,8 @@ import (
 // versions is a range of protocol versions, both ends included.
 type versions struct{ lowest, highest uint32 }
 
-// spoken is what this package speaks. A checker has a range of its own: the two are
-// raised one after the other, and never together.
+// spoken returns the versions that this package speaks. A checker has a range of its own;
+// raise the two one after the other, never together.
 func spoken() versions { return versions{lowest: 1, highest: 1} }
 
 func (v versions) String() string {
@@ -24,14 +24,14 @@ func (v versions) String() string {
 	return fmt.Sprintf("%d to %d", v.lowest, v.highest)
 }
 
-// common is the highest version of both ranges; false when there is none.
+// common returns the highest version in both ranges; false when there is none.
 func (v versions) common(other versions) (uint32, bool) {
 	highest := min(v.highest, other.highest)
 	return highest, highest >= max(v.lowest, other.lowest)
 }
 
-// negotiate chooses the version of the session that h opens, or says why there is none.
-// It comes before all else: what a Hello must be is a matter of the version.
+// negotiate chooses the version of the session that h opens. It comes before all other
+// checks, since the version determines what a valid Hello is.
 func (v versions) negotiate(h *coordinatorv1.Hello) (uint32, error) {
 	if h == nil {
 		return 0, fault.InvalidField("hello", "must be the first message")
@@ -42,7 +42,7 @@ func (v versions) negotiate(h *coordinatorv1.Hello) (uint32, error) {
 	}
 	chosen, ok := v.common(theirs)
 	if !ok {
-		return 0, fault.New(fault.Fenced, "protocol version %s is not spoken here, %s is", theirs, v).With(&errdetails.ErrorInfo{
+		return 0, fault.New(fault.Fenced, "protocol version %s is not supported; supported: %s", theirs, v).With(&errdetails.ErrorInfo{
 			Domain: errorDomain, Reason: "VERSION_UNSUPPORTED",
 			Metadata: map[string]string{
 				"min_protocol_version": strconv.FormatUint(uint64(v.lowest), 10),
@@ -53,7 +53,7 @@ func (v versions) negotiate(h *coordinatorv1.Hello) (uint32, error) {
 	return chosen, nil
 }
 
-// readVersions is the range that a checker speaks. One from before there were ranges
+// readVersions returns the range that a checker speaks. A checker older than the ranges
 // names a single version.
 func readVersions(h *coordinatorv1.Hello) (versions, error) {
 	v := versions{lowest: h.GetMinProtocolVersion(), highest: h.GetMaxProtocolVersion()}

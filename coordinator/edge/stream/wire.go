@@ -13,15 +13,15 @@ import (
 	"github.com/Automattic/jetmon/internal/check/checkpb"
 )
 
-// Nearly all that a stream carries is Assignments and Results, and the generated code
-// would cost more than all the rest of a check. So these two are written from, and read
-// into, the engine's own values. Package proto lets a message bring its own encoding;
-// the bytes are those of the contract, and whatever is not as usual goes through the
-// generated code.
+// A stream carries almost only Assignments and Results, and for these the generated code
+// would cost more than all the rest of a check. So this package encodes the one from, and
+// decodes the other into, the engine's own values. Package proto lets a message bring its
+// own encoding. The bytes are those of the contract; messages in an unusual form go through
+// the generated code.
 
-// encoded is a response whose bytes stand ready.
+// encoded is a response that is encoded already.
 type encoded struct {
-	protoreflect.Message // of an empty response: what it is, not what it holds
+	protoreflect.Message // of an empty response: the type without the contents
 	bytes                []byte
 	one, target          []byte // scratch
 }
@@ -50,7 +50,7 @@ func (m *encoded) ProtoMethods() *protoiface.Methods {
 	}
 }
 
-// handout is a batch on its way out.
+// handout is a batch to be sent.
 type handout struct {
 	batch   dispatch.Batch
 	targets []check.Target
@@ -60,7 +60,7 @@ type handout struct {
 
 // write encodes a batch as a StreamAssignmentsResponse.
 func (m *encoded) write(h handout) error {
-	// The length before the assignments is known when they are there.
+	// The length that precedes the assignments is known only after they are encoded.
 	all := m.bytes[:0]
 	all = protowire.AppendTag(all, 1, protowire.BytesType)
 	m.one = appendRef(m.one[:0], h.batch.Ref)
@@ -91,7 +91,7 @@ func appendRef(to []byte, r dispatch.Ref) []byte {
 	return appendNumber(appendNumber(to, 1, uint64(r.Batch)), 2, r.Checkout)
 }
 
-// appendNumber appends a field of a number, unless it is 0.
+// appendNumber appends a varint field, unless its value is 0.
 func appendNumber(to []byte, field protowire.Number, n uint64) []byte {
 	if n == 0 {
 		return to

@@ -20,7 +20,7 @@ import (
 	"github.com/Automattic/jetmon/test/seeds"
 )
 
-// generated is a handout as the generated code would have it.
+// generated is a handout as a message of the generated code.
 func generated(h handout) *coordinatorv1.StreamAssignmentsResponse {
 	m := &coordinatorv1.Assignments{Batch: refToProto(h.batch.Ref), Term: h.term, LeaseMillis: uint32(h.lease.Milliseconds())}
 	for i, c := range h.batch.Checks {
@@ -64,7 +64,7 @@ func TestABatchIsWrittenAsTheGeneratedCodeWritesIt(t *testing.T) {
 		if n := proto.Size(m); n != len(want) {
 			t.Errorf("its size is said to be %d, it is %d", n, len(want))
 		}
-		// As gRPC's codec does it.
+		// Like gRPC's codec.
 		got, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(make([]byte, 0, len(want)), m)
 		if err != nil {
 			t.Fatal(err)
@@ -75,10 +75,10 @@ func TestABatchIsWrittenAsTheGeneratedCodeWritesIt(t *testing.T) {
 	})
 }
 
-// now is when requests of these tests are read.
+// now is the time at which these tests read requests.
 var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// read is what is made of a request: its results, or the message.
+// read is a decoded request: its results, or the message.
 type read struct {
 	Ref     dispatch.Ref
 	Results []engine.Result
@@ -97,7 +97,7 @@ func readGenerated(wire []byte) (read, error) {
 	return read{Other: m}, nil
 }
 
-// readByRequest reads as a session does.
+// readByRequest reads like a session.
 func readByRequest(m *request, wire []byte) (read, error) {
 	m.Reset() // as package proto does
 	if err := m.read(now, wire); err != nil {
@@ -149,7 +149,7 @@ func healthy() check.Observation {
 	}
 }
 
-// said are requests of every kind.
+// said returns requests of every kind.
 func said() map[string]*coordinatorv1.StreamAssignmentsRequest {
 	failing := check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureDNS, Reason: "nxdomain", Detail: "größer"}
 	none := requestOf(3, healthy())
@@ -186,7 +186,7 @@ func TestRequestsAreReadAsTheGeneratedCodeReadsThem(t *testing.T) {
 			}
 			into := newRequest()
 			assertReadAlike(t, into, wire)
-			// Two messages after one another are one that was sent in parts.
+			// Two concatenated messages are one message that was sent in parts.
 			assertReadAlike(t, into, append(bytes.Clone(wire), wire...))
 			for cut := range min(len(wire), 200) {
 				assertReadAlike(t, into, wire[:cut])
@@ -195,7 +195,7 @@ func TestRequestsAreReadAsTheGeneratedCodeReadsThem(t *testing.T) {
 	}
 }
 
-// A request is read into the memory of the one before, of which nothing may be left.
+// A request reuses the memory of the one before, of which nothing may remain.
 func TestNothingOfTheRequestBeforeIsLeft(t *testing.T) {
 	t.Parallel()
 	into := newRequest()

@@ -57,7 +57,7 @@ func TestAReadingTakesItsBucketsUntilTheirShardIsGivenUp(t *testing.T) {
 	}
 }
 
-func TestWhatWasEditedIsForgottenInTime(t *testing.T) {
+func TestOldEditsAreDropped(t *testing.T) {
 	t.Parallel()
 	l, now := New(), start
 	for i := range 100 {
@@ -70,7 +70,7 @@ func TestWhatWasEditedIsForgottenInTime(t *testing.T) {
 	}
 }
 
-// No edit of a span goes uncounted, wherever its blocks begin and end.
+// Every edit of a span is counted, wherever its blocks begin and end.
 func TestEditsOfASpanAreCounted(t *testing.T) {
 	seeds.Run(t, []uint64{1, 2}, func(t *testing.T, seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 0))

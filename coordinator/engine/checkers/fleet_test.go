@@ -53,30 +53,30 @@ func (h *house) sees(c *Checker, sites int, o check.Outcome) (unknown int, turns
 
 func TestAFailureCountsAsUnknown(t *testing.T) {
 	t.Parallel()
-	well, unwell := check.SelfCheck{Healthy: true}, check.SelfCheck{Healthy: false}
+	healthy, unhealthy := check.SelfCheck{Healthy: true}, check.SelfCheck{Healthy: false}
 	for name, tt := range map[string]struct {
 		before func(*house, *Checker)
 		took   time.Duration
 		saw    check.Outcome
 		want   check.Outcome
 	}{
-		"not when the checker is well": {saw: check.OutcomeDown, want: check.OutcomeDown},
-		"while the checker is unwell": {
-			before: func(h *house, c *Checker) { h.fleet.Report(h.now, c, unwell) },
+		"not when the checker is healthy": {saw: check.OutcomeDown, want: check.OutcomeDown},
+		"while the checker is unhealthy": {
+			before: func(h *house, c *Checker) { h.fleet.Report(h.now, c, unhealthy) },
 			saw:    check.OutcomeDown, want: check.OutcomeUnknown,
 		},
-		"when it began while the checker was unwell": {
+		"when it began while the checker was unhealthy": {
 			before: func(h *house, c *Checker) {
-				h.fleet.Report(h.now, c, unwell)
-				h.fleet.Report(h.now.Add(3*time.Second), c, well)
+				h.fleet.Report(h.now, c, unhealthy)
+				h.fleet.Report(h.now.Add(3*time.Second), c, healthy)
 				h.now = h.now.Add(5 * time.Second)
 			},
 			took: 4 * time.Second, saw: check.OutcomeDown, want: check.OutcomeUnknown,
 		},
 		"not when it began after that": {
 			before: func(h *house, c *Checker) {
-				h.fleet.Report(h.now, c, unwell)
-				h.fleet.Report(h.now.Add(3*time.Second), c, well)
+				h.fleet.Report(h.now, c, unhealthy)
+				h.fleet.Report(h.now.Add(3*time.Second), c, healthy)
 				h.now = h.now.Add(5 * time.Second)
 			},
 			took: time.Second, saw: check.OutcomeDown, want: check.OutcomeDown,
@@ -89,8 +89,8 @@ func TestAFailureCountsAsUnknown(t *testing.T) {
 			before: func(h *house, c *Checker) { h.sees(c, 30, check.OutcomeDown) },
 			saw:    check.OutcomeUp, want: check.OutcomeUp,
 		},
-		"and what is good stays good, while it is unwell": {
-			before: func(h *house, c *Checker) { h.fleet.Report(h.now, c, unwell) },
+		"and what is good stays good, while it is unhealthy": {
+			before: func(h *house, c *Checker) { h.fleet.Report(h.now, c, unhealthy) },
 			saw:    check.OutcomeUp, want: check.OutcomeUp,
 		},
 	} {
@@ -111,7 +111,7 @@ func TestAFailureCountsAsUnknown(t *testing.T) {
 	}
 }
 
-func TestATurnIsToldOnce(t *testing.T) {
+func TestATurnIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	h := newHouse()
 	c := h.join("a")
@@ -142,16 +142,16 @@ func TestQuarantineOutlivesAReconnectAndHealthDoesNot(t *testing.T) {
 		t.Error("a reconnect ends the quarantine")
 	}
 	h.fleet.Report(h.now, again, check.SelfCheck{Healthy: false})
-	if st := h.fleet.Status(again); !st.Quarantined.IsZero() || st.Unwell.IsZero() {
-		t.Errorf("%+v: its failures are explained", st)
+	if st := h.fleet.Status(again); !st.Quarantined.IsZero() || st.UnhealthySince.IsZero() {
+		t.Errorf("%+v: its self-check explains its failures", st)
 	}
 	h.fleet.Leave(h.now, again)
-	if st := h.fleet.Status(h.join("a")); !st.Unwell.IsZero() || !st.Self.Healthy {
-		t.Errorf("%+v: a new session is well until it says otherwise", st)
+	if st := h.fleet.Status(h.join("a")); !st.UnhealthySince.IsZero() || !st.Self.Healthy {
+		t.Errorf("%+v: a new session is healthy until it says otherwise", st)
 	}
 }
 
-func TestWitnessesGoWithTheirCheckers(t *testing.T) {
+func TestDetectorsGoWithTheirCheckers(t *testing.T) {
 	t.Parallel()
 	h := newHouse()
 	for i := range 100 {
@@ -159,20 +159,20 @@ func TestWitnessesGoWithTheirCheckers(t *testing.T) {
 		h.sees(c, 5, check.OutcomeUp)
 		h.fleet.Leave(h.now, c)
 	}
-	if n := len(h.fleet.witnesses); n != 0 {
-		t.Errorf("%d witnesses are left", n)
+	if n := len(h.fleet.detectors); n != 0 {
+		t.Errorf("%d detectors are left", n)
 	}
 }
 
-func TestWhoElseCanBeAsked(t *testing.T) {
+func TestAnotherCheckerThatCanBeAsked(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		spoil          func(*house, *Checker)
 		another, sound bool
 	}{
-		"a checker that is well":            {func(*house, *Checker) {}, true, true},
-		"one that is unwell is no witness":  {func(h *house, c *Checker) { h.fleet.Report(h.now, c, check.SelfCheck{}) }, true, false},
-		"one in quarantine is no witness":   {func(h *house, c *Checker) { h.sees(c, 30, check.OutcomeDown) }, true, false},
+		"a healthy checker can be asked":    {func(*house, *Checker) {}, true, true},
+		"an unhealthy one is not sound":     {func(h *house, c *Checker) { h.fleet.Report(h.now, c, check.SelfCheck{}) }, true, false},
+		"one in quarantine is not sound":    {func(h *house, c *Checker) { h.sees(c, 30, check.OutcomeDown) }, true, false},
 		"one that is leaving is not asked":  {func(h *house, c *Checker) { h.core.Drain(c.ID()) }, false, false},
 		"one that is gone is not asked":     {func(h *house, c *Checker) { h.fleet.Leave(h.now, c) }, false, false},
 		"one of the same node is not asked": {func(h *house, c *Checker) { h.fleet.Leave(h.now, c); h.join("a") }, false, false},
@@ -186,24 +186,24 @@ func TestWhoElseCanBeAsked(t *testing.T) {
 	}
 }
 
-func TestAFleetIsLonelyFromItsLastCheckerOn(t *testing.T) {
+func TestAFleetIsEmptyFromTheMomentItsLastCheckerLeaves(t *testing.T) {
 	t.Parallel()
 	h := newHouse()
-	if !h.fleet.Lonely().Equal(h.now) {
-		t.Error("a new fleet is not lonely")
+	if !h.fleet.EmptySince().Equal(h.now) {
+		t.Error("a new fleet is not empty")
 	}
 	a, b := h.join("a"), h.join("b")
 	h.fleet.Leave(h.now, a)
-	if !h.fleet.Lonely().IsZero() {
-		t.Error("lonely while there is one")
+	if !h.fleet.EmptySince().IsZero() {
+		t.Error("empty while a checker is connected")
 	}
 	h.now = h.now.Add(time.Second)
-	if h.fleet.Leave(h.now, b); !h.fleet.Lonely().Equal(h.now) || h.fleet.Get(b.ID()) != nil {
-		t.Error("not lonely when the last one left")
+	if h.fleet.Leave(h.now, b); !h.fleet.EmptySince().Equal(h.now) || h.fleet.Get(b.ID()) != nil {
+		t.Error("not empty when the last checker left")
 	}
 }
 
-func TestAChangeOfHealthIsToldOnce(t *testing.T) {
+func TestAChangeOfHealthIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	h := newHouse()
 	c := h.join("a")
@@ -214,8 +214,8 @@ func TestAChangeOfHealthIsToldOnce(t *testing.T) {
 	}
 }
 
-// Of very many sites some are looked at: the same ones each time.
-func TestOfVeryManySitesSomeAreLookedAt(t *testing.T) {
+// When there are very many sites the detector samples them, the same ones each time.
+func TestADetectorSamplesVeryManySites(t *testing.T) {
 	t.Parallel()
 	h := newHouse()
 	c := h.join("a")
@@ -224,12 +224,12 @@ func TestOfVeryManySitesSomeAreLookedAt(t *testing.T) {
 			Outcome: check.OutcomeUp, ResolvedAddress: fmt.Sprintf("10.%d.%d.1:80", site>>8, site&255),
 		}})
 	}
-	if _, seen := h.fleet.witnesses["a"].Share(); seen != 1000 {
-		t.Errorf("%d sites are looked at, want 1000", seen)
+	if _, seen := h.fleet.detectors["a"].Share(); seen != 1000 {
+		t.Errorf("%d sites were sampled, want 1000", seen)
 	}
 }
 
-func TestAContestedNameIsWarnedOfOnceAMinute(t *testing.T) {
+func TestAContestedNameWarnsOnceAMinute(t *testing.T) {
 	t.Parallel()
 	h := newHouse()
 	c := h.join("a")
@@ -238,7 +238,7 @@ func TestAContestedNameIsWarnedOfOnceAMinute(t *testing.T) {
 		want  bool
 	}{{0, true}, {time.Second, false}, {time.Minute - 1, false}, {time.Minute, true}, {time.Minute + 1, false}} {
 		if got := c.Contested(h.now.Add(tt.after)); got != tt.want {
-			t.Errorf("after %s a warning is due: %v", tt.after, got)
+			t.Errorf("after %s: a warning is due: %v", tt.after, got)
 		}
 	}
 }

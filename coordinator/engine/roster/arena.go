@@ -2,19 +2,18 @@ package roster
 
 import "strings"
 
-// span is where a text lies in an arena.
+// span locates a text in an arena.
 type span struct {
 	offset uint32
 	chunk  uint16
 	length uint16
 }
 
-// arena holds text that is rarely given back: strings of a chunk share its memory, and
-// stay valid as long as anybody has them. What is given back is lost until the arena is
-// made anew.
+// arena holds text that is rarely freed: the strings of a chunk share its memory, and stay
+// valid as long as they are referenced. Freed text is wasted until the arena is rebuilt.
 type arena struct {
 	chunks []*strings.Builder
-	lost   int // bytes given back
+	lost   int // bytes freed
 	used   int // bytes handed out, lost ones included
 }
 
@@ -30,7 +29,7 @@ func (a *arena) add(s string) span {
 	}
 	b := a.chunks[n-1]
 	sp := span{offset: uint32(b.Len()), chunk: uint16(n - 1), length: uint16(len(s))}
-	b.WriteString(s) // never over what was grown: earlier strings stay where they are
+	b.WriteString(s) // within the grown capacity: earlier strings do not move
 	a.used += len(s)
 	return sp
 }

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Hosts gives hosts their numbers. A host is known by a hash of the address that a site of
-// it was last reached at, or, until then, of the host in the site's URL, which may be that
-// address. Hosts that share a number by chance share their turn, no more.
+// Hosts numbers hosts. The number of a host is a hash of the address that one of its sites
+// was last reached at, or, until then, of the host in the site's URL, which may be that
+// address. Hosts whose numbers collide share one limit on concurrent checks, nothing else.
 type Hosts struct{ seed maphash.Seed }
 
-// NewHosts makes hosts of a seed, which must have been made by maphash.
+// NewHosts makes Hosts from a seed, which maphash must have made.
 func NewHosts(seed maphash.Seed) Hosts { return Hosts{seed} }
 
-// At is the host of an address, HOST:PORT; without one it stays as it was before.
+// At returns the host of an address, HOST:PORT; it returns before when there is no address.
 func (h Hosts) At(address string, before uint32) uint32 {
 	i := strings.LastIndexByte(address, ':')
 	if i < 0 {
@@ -22,7 +22,7 @@ func (h Hosts) At(address string, before uint32) uint32 {
 	return h.number(address[:i])
 }
 
-// Of is what is known of the host of a URL before the first check.
+// Of returns the host of a URL, for a site that has not been checked yet.
 func (h Hosts) Of(url string) uint32 {
 	if i := strings.Index(url, "://"); i >= 0 {
 		url = url[i+3:]
@@ -39,7 +39,7 @@ func (h Hosts) Of(url string) uint32 {
 	return h.number(url[:end])
 }
 
-// number is not 0, which would mean that nothing is known.
+// number hashes a name. It is never 0, which means an unknown host.
 func (h Hosts) number(name string) uint32 {
 	return max(uint32(maphash.String(h.seed, name)), 1)
 }

@@ -5,26 +5,27 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// index finds the slots of sites by id. It does what a map does, in half of the memory:
-// the ids are in the records. A cell has half a hash and, in its lower half, a slot and
-// one; 0 is empty. Cells are probed in line, at most three quarters of them are full, and
-// a removal closes the gap. It grows to the most that was ever in it.
+// index finds the slots of sites by id. It is a hash map in half the memory of Go's, since
+// the ids are in the records. The upper half of a cell holds half a hash, the lower half a
+// slot plus one; 0 means empty. It uses linear probing, at most three quarters of the cells
+// are full, and a removal closes the gap. It never shrinks.
 type index struct {
 	cells []uint64
 	count int
-	// id is the site that a slot is of.
+	// id returns the site of a slot.
 	id func(schedule.Slot) check.SiteID
 }
 
-// tag is half of an id's hash. The upper bits of a product depend on all of the factor.
+// tag returns half of an id's hash: the upper bits of the product depend on every bit of id.
 func tag(id check.SiteID) uint32 { return uint32(uint64(id) * 0x9e3779b97f4a7c15 >> 32) }
 
-// home is the cell where a tag is looked for first. The number of cells is a power of two.
+// home returns the cell where the search for a tag starts. The number of cells is a power
+// of two.
 func (x *index) home(tag uint32) int { return int(uint64(tag) * uint64(len(x.cells)) >> 32) }
 
 func (x *index) next(at int) int { return (at + 1) & (len(x.cells) - 1) }
 
-// find is the cell of a site, or the empty one where it would be.
+// find returns the cell of a site, or the empty cell where it would be.
 func (x *index) find(id check.SiteID) int {
 	t := tag(id)
 	at := x.home(t)
@@ -36,7 +37,7 @@ func (x *index) find(id check.SiteID) int {
 
 func slotIn(cell uint64) schedule.Slot { return schedule.Slot(uint32(cell) - 1) }
 
-// get is the slot of a site, if it has one.
+// get returns the slot of a site, if it has one.
 func (x *index) get(id check.SiteID) (schedule.Slot, bool) {
 	if x.count == 0 {
 		return 0, false
@@ -54,7 +55,7 @@ func (x *index) put(id check.SiteID, slot schedule.Slot) {
 	x.count++
 }
 
-// add puts a cell into the first empty place.
+// add stores a cell in the first empty place from its home on.
 func (x *index) add(cell uint64) {
 	at := x.home(uint32(cell >> 32))
 	for x.cells[at] != 0 {
@@ -63,8 +64,8 @@ func (x *index) add(cell uint64) {
 	x.cells[at] = cell
 }
 
-// grow doubles. Homes are in the order of the tags, so that old and new cells are gone
-// through in line.
+// grow doubles the cells. Homes are in the order of the tags, so both the old and the new
+// cells are accessed sequentially.
 func (x *index) grow() {
 	old := x.cells
 	x.cells = make([]uint64, max(16, 2*len(old)))
@@ -75,11 +76,11 @@ func (x *index) grow() {
 	}
 }
 
-// remove takes off a site that has a slot, whose record is still there.
+// remove deletes a site that has a slot, while its record still exists.
 func (x *index) remove(id check.SiteID) {
 	gap := x.find(id)
 	for at := x.next(gap); x.cells[at] != 0; at = x.next(at) {
-		// What is at home behind the gap stays.
+		// A cell whose home lies behind the gap stays.
 		away := (at - x.home(uint32(x.cells[at]>>32))) & (len(x.cells) - 1)
 		if away >= (at-gap)&(len(x.cells)-1) {
 			x.cells[gap] = x.cells[at]
@@ -90,7 +91,7 @@ func (x *index) remove(id check.SiteID) {
 	x.count--
 }
 
-// glance loads the cell where a site is looked for first; see ahead.go.
+// glance prefetches the home cell of a site; see ahead.go.
 func (x *index) glance(id check.SiteID) uint32 {
 	if x.count == 0 {
 		return 0

@@ -7,46 +7,45 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Record is what a site costs beside its URL, its place on the agenda and its entry in the
-// index: 64 bytes without a pointer, one line of the cache.
+// Record is the state of a compact site: 64 bytes without a pointer, one cache line. The
+// URL, the place on the agenda and the index entry are kept elsewhere.
 type Record struct {
 	id   check.SiteID // 0: the slot is free
 	blog check.BlogID
 	url  span
-	// sequence numbers the checks.
+	// sequence is the number of the newest check.
 	sequence uint32
 	// last is the end of the newest check, in grains since Table.start; 0: none.
 	last     uint32
 	settings uint32 // index into Table.settings
-	host     uint32 // hash of the address that the site was last reached at
+	host     uint32 // see Hosts
 	// next and prev link the slots of a bucket; noSlot at the ends.
 	next, prev uint32
 	since      moment // when the status began
 	bucket     check.BucketID
-	node       uint16 // index into Table.nodes: who made the newest check
-	seen       seen   // by the newest check
+	node       uint16 // index into Table.nodes: the node of the newest check
+	seen       seen   // what the newest check saw
 	rtt        uint16 // its duration in milliseconds
 	interval   uint8  // minutes
 	flags      flags
 }
 
-// ID is the site's, 0 when the slot is free.
+// ID returns the site's id; 0 when the slot is free.
 func (r *Record) ID() check.SiteID { return r.id }
 
-// Bucket is the bucket that the site is in.
+// Bucket returns the site's bucket.
 func (r *Record) Bucket() check.BucketID { return r.bucket }
 
-// Interval is the site's own, 1 to 255 minutes.
+// Interval returns the site's own interval, 1 to 255 minutes.
 func (r *Record) Interval() time.Duration { return time.Duration(r.interval) * time.Minute }
 
-// Stage is where the site stands.
+// Stage returns the site's stage.
 func (r *Record) Stage() lifecycle.Stage { return lifecycle.Stage(r.flags >> stageShift) }
 
-// Host is a hash of the address that the site was last reached at, or of the host in its
-// URL before that. It is never 0.
+// Host returns the site's host; see Hosts. It is never 0.
 func (r *Record) Host() uint32 { return r.host }
 
-// Sequence is the number of the newest check.
+// Sequence returns the number of the newest check.
 func (r *Record) Sequence() uint64 { return uint64(r.sequence) }
 
 // Urgent reports whether the newest check was a re-check or a second look.
@@ -55,7 +54,7 @@ func (r *Record) Urgent() bool { return r.has(flagUrgent) }
 // HeadHostile reports whether HEAD fails at the site where GET works.
 func (r *Record) HeadHostile() bool { return r.has(flagHeadHostile) }
 
-// Routine notes that a routine check has the next number.
+// Routine records that a routine check has taken the next number.
 func (r *Record) Routine() {
 	r.sequence++
 	r.set(flagUrgent, false)
@@ -73,14 +72,14 @@ func (r *Record) set(f flags, on bool) {
 	}
 }
 
-// good remembers a good check.
+// good stores a good check.
 func (r *Record) good(o *check.Observation) {
 	r.seen = seenIn(o)
 	r.rtt = uint16(min(o.Timing.Total/time.Millisecond, 1<<16-1))
 	r.set(flagGet, o.Method == check.MethodGet)
 }
 
-// observation is what the record remembers of a good check.
+// observation returns what the record keeps of a good check.
 func (r *Record) observation() *check.Observation {
 	o := &check.Observation{
 		Outcome: check.OutcomeUp, HTTPStatus: r.seen.status(), Advisories: r.seen.advisories(), Phase: check.PhaseDone, Method: check.MethodHead,
@@ -92,7 +91,7 @@ func (r *Record) observation() *check.Observation {
 	return o
 }
 
-// flags of a record; the uppermost bits are the stage.
+// flags are the flags of a record; the uppermost bits hold the stage.
 type flags uint8
 
 const (
@@ -130,7 +129,7 @@ func (s seen) advisories() (out []check.Advisory) {
 	return out
 }
 
-// moment is a time to the millisecond, in 48 bits of Unix time; zero: there is none.
+// moment is a time in milliseconds, as 48 bits of Unix time; zero means none.
 type moment [3]uint16
 
 func momentOf(t time.Time) moment {

@@ -8,14 +8,14 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 )
 
-func TestARecordIsALineOfTheCache(t *testing.T) {
+func TestARecordFillsOneCacheLine(t *testing.T) {
 	t.Parallel()
 	if size := unsafe.Sizeof(Record{}); size != 64 {
 		t.Errorf("a record takes %d bytes, want 64", size)
 	}
 }
 
-func TestAMomentIsATimeToTheMillisecond(t *testing.T) {
+func TestAMomentHoldsATimeInMilliseconds(t *testing.T) {
 	t.Parallel()
 	for _, want := range []time.Time{
 		{}, time.UnixMilli(1), time.UnixMilli(-1), time.UnixMilli(1_700_000_000_123), time.Date(1001, 1, 1, 0, 0, 0, 0, time.UTC),
@@ -27,7 +27,7 @@ func TestAMomentIsATimeToTheMillisecond(t *testing.T) {
 	}
 }
 
-func TestTheFlagsOfARecordAreItsStageAsWell(t *testing.T) {
+func TestTheFlagsOfARecordHoldItsStage(t *testing.T) {
 	t.Parallel()
 	for stage := lifecycle.NeverChecked; stage <= lifecycle.Paused; stage++ {
 		var r Record

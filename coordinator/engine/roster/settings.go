@@ -6,9 +6,9 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// interned holds each different check.Settings once: nearly all sites share a few. None is
-// ever changed, so that whoever has a pointer to one may keep it. One that no site has any
-// more stays; edits of settings are rare and bounded by people.
+// interned holds each distinct check.Settings once: nearly all sites share a few. They are
+// immutable, so a caller may keep a pointer to one. Settings that no site uses any more
+// stay; edits of settings are rare, since people make them.
 type interned struct {
 	list  []*check.Settings
 	index map[string]uint32 // by JSON
@@ -18,7 +18,7 @@ func newInterned() interned {
 	return interned{list: []*check.Settings{{}}, index: map[string]uint32{}}
 }
 
-// add finds or makes the index of some settings; the default's is 0.
+// add finds or makes the index of some settings; that of the defaults is 0.
 func (t *interned) add(s check.Settings) uint32 {
 	if isDefault(s) {
 		return 0
@@ -30,7 +30,7 @@ func (t *interned) add(s check.Settings) uint32 {
 	i, ok := t.index[string(text)]
 	if !ok {
 		i = uint32(len(t.list))
-		kept := s // not s, which would then always be allocated
+		kept := s // taking the address of s would allocate it on every call
 		t.list = append(t.list, &kept)
 		t.index[string(text)] = i
 	}

@@ -10,27 +10,28 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Site is a record spelled out. A record can stand for it when the site runs, is up or was
-// never checked, and has no outage, and when Fits has nothing against its last check.
+// Site is the full form of a record. A record can hold the whole site when its status is
+// running, it is up or was never checked, it has no outage, and Fits accepts its last check.
 type Site struct {
 	Row   store.Site // as committed
 	State lifecycle.State
 	// Host is as in Record.
 	Host uint32
-	// Sequence is the number of the newest check; Urgent is whether that was a re-check or
-	// a second look.
+	// Sequence is the number of the newest check; Urgent is set when that check was a
+	// re-check or a second look.
 	Sequence uint64
 	Urgent   bool
 	// HeadHostile: HEAD fails where GET works.
 	HeadHostile bool
-	// Last is what the newest check saw, at LastCheck; nil before the first. LastNode made it.
+	// Last is the observation of the newest check, at LastCheck by LastNode; nil before the
+	// first.
 	Last      *check.Observation
 	LastCheck time.Time
 	LastNode  string
 }
 
-// Fits reports whether a record can hold what a good check remarked: it cannot hold when
-// a certificate ends.
+// Fits reports whether a record can hold the advisories of a good check. It cannot hold
+// the date on which a certificate expires.
 func Fits(advisories []check.Advisory) bool {
 	for _, a := range advisories {
 		if a <= check.AdvisoryTLSExpiring || a > check.AdvisoryHeadUnsupported {
@@ -40,7 +41,7 @@ func Fits(advisories []check.Advisory) bool {
 	return true
 }
 
-// Load spells out the record of a slot. The number of the newest ballot is not in it.
+// Load returns the full form of the record of a slot, without the newest ballot number.
 func (t *Table) Load(slot schedule.Slot) Site {
 	r := t.Record(slot)
 	s := Site{
@@ -85,9 +86,9 @@ func (t *Table) Save(slot schedule.Slot, s *Site) {
 	}
 }
 
-// Good takes in a check that a node ended at a time, when the record can take it in alone:
-// the site is up, the check was good, and nothing changes but what is remembered of the
-// newest check. It answers the site's URL; false when it is not as simple as that.
+// Good stores a check that a node ended at a time, if the record alone can absorb it: the
+// site is up, the check was good, and nothing but the newest check changes. It returns the
+// site's URL; false when the check needs the full form.
 func (t *Table) Good(slot schedule.Slot, node string, at time.Time, o *check.Observation) (url string, ok bool) {
 	r := t.Record(slot)
 	if r.Stage() != lifecycle.Up || o.Outcome != check.OutcomeUp || !Fits(o.Advisories) ||

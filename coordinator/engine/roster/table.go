@@ -10,18 +10,18 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Table has a record for every site. New makes one. It is not safe for concurrent use.
+// Table holds a record for every site. New makes one. It is not safe for concurrent use.
 type Table struct {
 	start time.Time
 	// pages hold the records of slots 0..slots-1; free lists the slots without a site.
 	pages []*[pageSize]Record
 	slots int
 	free  []schedule.Slot
-	// byID finds the slot of a site. Invariant: it has exactly the slots whose record has
-	// an id.
+	// byID finds the slot of a site. Invariant: it contains exactly the slots whose record
+	// has an id.
 	byID index
-	// buckets are the heads of the lists of slots, noSlot when empty. Invariant: a slot
-	// with a site is in the list of its record's bucket, and in no other.
+	// buckets holds the head of each bucket's list of slots, noSlot when empty. Invariant:
+	// a slot with a site is in the list of its record's bucket, and in no other.
 	buckets [check.Buckets]uint32
 	// top is the highest id that a site ever had.
 	top check.SiteID
@@ -43,7 +43,7 @@ const (
 // New makes an empty table whose times begin at start.
 func New(start time.Time, hosts Hosts) *Table {
 	t := &Table{
-		start:    start.Add(-grain), // so that no check ends at 0
+		start:    start.Add(-grain), // so no check ends at 0
 		settings: newInterned(), nodes: newNames(), hosts: hosts,
 	}
 	t.byID.id = func(slot schedule.Slot) check.SiteID { return t.Record(slot).id }
@@ -53,7 +53,8 @@ func New(start time.Time, hosts Hosts) *Table {
 	return t
 }
 
-// Record is that of a slot; its id is 0 when the slot is free. It stays where it is.
+// Record returns the record of a slot; its id is 0 when the slot is free. Records do not
+// move in memory.
 func (t *Table) Record(slot schedule.Slot) *Record {
 	return &t.pages[slot/pageSize][slot%pageSize]
 }
@@ -61,13 +62,13 @@ func (t *Table) Record(slot schedule.Slot) *Record {
 // Find returns the slot of a site; false when there is none.
 func (t *Table) Find(id check.SiteID) (schedule.Slot, bool) { return t.byID.get(id) }
 
-// Len returns how many sites there are, Slots how many slots, free ones included.
+// Len returns the number of sites.
 func (t *Table) Len() int { return t.byID.count }
 
-// Slots are those below this number.
+// Slots returns the number of slots, free ones included. All slots are below it.
 func (t *Table) Slots() int { return t.slots }
 
-// Top returns the highest id that a site ever had.
+// Top returns the highest id that a site has ever had.
 func (t *Table) Top() check.SiteID { return t.top }
 
 // First returns a slot of a bucket; false when the bucket has no site.
@@ -76,16 +77,15 @@ func (t *Table) First(bucket check.BucketID) (schedule.Slot, bool) {
 	return schedule.Slot(head), head != noSlot
 }
 
-// URL is that of the site in a slot.
+// URL returns the URL of the site in a slot.
 func (t *Table) URL(slot schedule.Slot) string { return t.urls.text(t.Record(slot).url) }
 
-// Settings are those of the site in a slot. They are shared, and never changed.
+// Settings returns the settings of the site in a slot. They are shared and immutable.
 func (t *Table) Settings(slot schedule.Slot) *check.Settings {
 	return t.settings.list[t.Record(slot).settings]
 }
 
-// Add gives a site that has none a slot. Its record is that of a site which is not paused,
-// runs, and was never checked.
+// Add gives a new site a slot. Its record says: not paused, running, never checked.
 func (t *Table) Add(row *store.Site) schedule.Slot {
 	slot := t.newSlot()
 	r := t.Record(slot)
@@ -101,29 +101,29 @@ func (t *Table) Add(row *store.Site) schedule.Slot {
 	return slot
 }
 
-// Taking is what a row that was read is to the table.
+// Taking is how a row that was read relates to the table.
 type Taking uint8
 
 // The outcomes of Take.
 const (
-	// Unknown: the table has no such site, and the row is not one that a record can stand for.
+	// Unknown: the table does not have the site, and the row is not of a compact site.
 	Unknown Taking = iota
-	// Added: it had none, and has it now.
+	// Added: the table did not have the site, and has it now.
 	Added
 	// Same: the row brings nothing new, as far as the record can tell.
 	Same
-	// Edited: it brings something new. Nothing is changed.
+	// Edited: the row differs from the record, which Take leaves as it is.
 	Edited
 	// Moved is Edited by a row that is in another shard than the site.
 	Moved
 )
 
-// Take looks a row up, and adds its site when there is none such and calm says that the
-// record can stand for it. It answers the slot, but for Unknown.
-func (t *Table) Take(row *store.Site, calm bool) (schedule.Slot, Taking) {
+// Take looks a row up. It adds the site if the table does not have it and compact is set.
+// It returns the slot, except for Unknown.
+func (t *Table) Take(row *store.Site, compact bool) (schedule.Slot, Taking) {
 	slot, known := t.byID.get(row.ID)
 	switch {
-	case !known && calm:
+	case !known && compact:
 		return t.Add(row), Added
 	case !known:
 		return 0, Unknown
@@ -140,7 +140,7 @@ func (t *Table) Take(row *store.Site, calm bool) (schedule.Slot, Taking) {
 	return slot, Edited
 }
 
-// Free takes the site in a slot off.
+// Free deletes the site in a slot.
 func (t *Table) Free(slot schedule.Slot) {
 	r := t.Record(slot)
 	t.byID.remove(r.id)
@@ -150,8 +150,8 @@ func (t *Table) Free(slot schedule.Slot) {
 	t.free = append(t.free, slot)
 }
 
-// Tidy gives the memory of URLs back that are of no site any more, when that is half of
-// it. It takes as long as there are slots, so call it now and then.
+// Tidy frees the memory of unused URLs once they take half of it. It visits every slot, so
+// call it rarely.
 func (t *Table) Tidy() {
 	if t.urls.lost < chunkBytes || t.urls.lost < t.urls.used/2 {
 		return
@@ -204,6 +204,6 @@ func (t *Table) unlink(r *Record) {
 	}
 }
 
-// Glance loads the entry of the index where a site is looked for first, so that Find does
-// not wait for it. The sum keeps the load from being left out as useless.
+// Glance prefetches the index entry of a site, so that Find does not wait for it. The caller
+// uses the result to keep the compiler from removing the load.
 func (t *Table) Glance(id check.SiteID) uint32 { return t.byID.glance(id) }

@@ -27,7 +27,7 @@ func row(id check.SiteID) store.Site {
 	}
 }
 
-// some makes a site such as a record can hold.
+// some makes a site that a record can hold.
 func some(rng *rand.Rand, id check.SiteID) Site {
 	s := Site{Row: row(id)}
 	s.Row.Bucket = check.BucketID(rng.IntN(5))
@@ -40,7 +40,7 @@ func some(rng *rand.Rand, id check.SiteID) Site {
 	s.State = lifecycle.State{Stage: lifecycle.NeverChecked, Status: check.StatusRunning, StatusSince: s.Row.StatusSince}
 	if rng.IntN(4) > 0 {
 		s.State.Stage, s.State.Node = lifecycle.Up, fmt.Sprintf("node-%d", rng.IntN(3))
-		s.LastNode = s.State.Node // of a site that is up and compact, who made the newest check could tell
+		s.LastNode = s.State.Node // the newest check of a compact site that is up could tell
 		s.LastCheck = start.Add(time.Duration(rng.IntN(1000)) * grain)
 		s.State.Observed = s.LastCheck
 		s.Last = &check.Observation{
@@ -95,7 +95,7 @@ func TestATableHoldsWhatWasSaved(t *testing.T) {
 	})
 }
 
-// whole compares a table with what should be in it, by id and by bucket.
+// whole compares a table with its expected sites, by id and by bucket.
 func whole(t *testing.T, table *Table, want map[check.SiteID]Site) {
 	t.Helper()
 	if table.Len() != len(want) || table.Slots() > 300 || table.Top() > 300 {
@@ -130,7 +130,7 @@ func whole(t *testing.T, table *Table, want map[check.SiteID]Site) {
 	}
 }
 
-func TestAGoodCheckIsTakenInByTheRecordOnlyWhenNothingElseChanges(t *testing.T) {
+func TestARecordAbsorbsAGoodCheckOnlyWhenNothingElseChanges(t *testing.T) {
 	t.Parallel()
 	up := Site{Row: row(1), State: lifecycle.State{Stage: lifecycle.Up, Node: "a"}, LastCheck: start.Add(time.Minute), Host: 9, Last: &check.Observation{Outcome: check.OutcomeUp}}
 	good := check.Observation{Outcome: check.OutcomeUp, HTTPStatus: 204, Method: check.MethodGet, ResolvedAddress: "192.0.2.7:443", Timing: check.Timing{Total: 80 * time.Millisecond}}
@@ -176,7 +176,7 @@ func TestAGoodCheckIsTakenInByTheRecordOnlyWhenNothingElseChanges(t *testing.T) 
 	}
 }
 
-func TestAnOlderCheckIsTakenInAndChangesNothing(t *testing.T) {
+func TestAnOlderCheckIsAcceptedAndChangesNothing(t *testing.T) {
 	t.Parallel()
 	table, r := newTable(), row(1)
 	slot := table.Add(&r)
@@ -187,13 +187,13 @@ func TestAnOlderCheckIsTakenInAndChangesNothing(t *testing.T) {
 	}
 }
 
-// took reports whether a row is to the table what it should be.
+// took checks how a row relates to the table.
 func took(table *Table, r *store.Site, slot schedule.Slot, want Taking) bool {
 	got, is := table.Take(r, true)
 	return got == slot && is == want
 }
 
-func TestWhatARowThatIsReadIsToTheTable(t *testing.T) {
+func TestHowARowRelatesToTheTable(t *testing.T) {
 	t.Parallel()
 	table, r := newTable(), row(1)
 	if _, is := table.Take(&r, false); is != Unknown || table.Len() != 0 {
@@ -225,7 +225,7 @@ func TestWhatARowThatIsReadIsToTheTable(t *testing.T) {
 	}
 }
 
-func TestNamesBeyondWhatFitsAreNobodys(t *testing.T) {
+func TestNamesBeyondTheLimitShareTheEmptyName(t *testing.T) {
 	t.Parallel()
 	n := newNames()
 	for i := range 1<<16 + 100 {
@@ -238,7 +238,7 @@ func TestNamesBeyondWhatFitsAreNobodys(t *testing.T) {
 	}
 }
 
-func TestURLsThatChangeAreTidiedAway(t *testing.T) {
+func TestTidyFreesTheMemoryOfChangedURLs(t *testing.T) {
 	t.Parallel()
 	table, r := newTable(), row(1)
 	slot := table.Add(&r)
@@ -257,7 +257,7 @@ func TestURLsThatChangeAreTidiedAway(t *testing.T) {
 	}
 }
 
-func TestTakingAGoodCheckInAllocatesNothing(t *testing.T) {
+func TestAbsorbingAGoodCheckAllocatesNothing(t *testing.T) {
 	table := newTable()
 	var slots []schedule.Slot
 	for id := range check.SiteID(100) {

@@ -1,11 +1,11 @@
-// Package snapshot keeps what is known of sites in trouble, so that a process can go on
-// where another one ended: with the failures counted so far, and the checks that are
-// evidence of them.
+// Package snapshot keeps the state of sites in trouble, so that the next owner of a shard
+// continues where the last one ended: with the failures counted so far, and the checks that
+// are their evidence.
 //
-// Journal knows whose snapshot in the store is outdated, and what an earlier owner of a
-// shard has left there. Snapshot is what is stored, and its encoding; Recalled is what of
-// it still counts.
+// Journal tracks which snapshots in the store are outdated, and which an earlier owner of a
+// shard has left there. Snapshot is the stored form; Recalled is the part of it that still
+// counts.
 //
-// It decides, and does nothing: the engine says what a snapshot is to hold, and package
-// checkpoint writes it.
+// The package decides and does no I/O: the engine fills a snapshot, and package checkpoint
+// writes it.
 package snapshot

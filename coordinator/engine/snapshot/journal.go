@@ -10,21 +10,21 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// freshFor is how old a snapshot may be for its failures to count: what was seen before
-// is seen again as quickly. The memory of a site that comes and goes counts longer.
+// freshFor is how old a snapshot may be for its failures to count: a site that still fails
+// is found again in less. The memory of a flapping site counts longer.
 const freshFor = 10 * time.Minute
 
-// Journal knows which snapshots in the store are outdated, and which an earlier owner has
+// Journal tracks which snapshots in the store are outdated, and which an earlier owner has
 // left there. NewJournal makes one. It is not safe for concurrent use.
 type Journal struct {
-	// outdated has each site whose snapshot in the store is not as it should be, with the
-	// bucket that it was last known in.
+	// outdated holds each site whose snapshot in the store must be written or deleted, with
+	// the site's last known bucket.
 	outdated map[check.SiteID]check.BucketID
-	// queues has the sites of outdated by shard, those first that have waited longest.
-	// Invariant: each is in the queue of its shard. A queue may hold others as well, that
-	// were written, dropped or moved since.
+	// queues holds the sites of outdated by shard, those first that have waited longest.
+	// Invariant: each is in the queue of its shard. A queue may also hold sites that were
+	// written, dropped or moved since.
 	queues [shard.Count][]check.SiteID
-	// left are snapshots of earlier owners, until their sites are added.
+	// left holds the snapshots of earlier owners, until their sites are added.
 	left map[check.SiteID]store.Suspect
 }
 
@@ -33,8 +33,8 @@ func NewJournal() *Journal {
 	return &Journal{outdated: map[check.SiteID]check.BucketID{}, left: map[check.SiteID]store.Suspect{}}
 }
 
-// Outdated notes that the snapshot of a site in the store is not as it should be. A site
-// that is noted already keeps its place in the queue of its shard.
+// Outdated records that the snapshot of a site in the store is outdated. A site that is
+// queued already keeps its place in the queue of its shard.
 func (j *Journal) Outdated(id check.SiteID, bucket check.BucketID) {
 	s := shard.Of(bucket)
 	if before, ok := j.outdated[id]; !ok || shard.Of(before) != s {
@@ -58,7 +58,7 @@ func (j *Journal) Next(s shard.ID) (id check.SiteID, bucket check.BucketID, ok b
 	return 0, 0, false
 }
 
-// Waiting returns how many sites of a shard wait at most.
+// Waiting returns an upper bound of how many sites of a shard wait.
 func (j *Journal) Waiting(s shard.ID) int { return len(j.queues[s]) }
 
 // GiveBack takes updates back that could not be written. They have waited longest.
@@ -94,7 +94,7 @@ func (j *Journal) Drop(sh shard.ID) {
 	}
 }
 
-// Left takes in what an earlier owner has left of a site, before the site is added.
+// Left stores the snapshot that an earlier owner has left of a site, before the site is added.
 func (j *Journal) Left(s store.Suspect) { j.left[s.SiteID] = s }
 
 // Has reports whether an earlier owner has left a snapshot of a site.
@@ -103,8 +103,8 @@ func (j *Journal) Has(id check.SiteID) bool {
 	return ok
 }
 
-// Loaded ends the recall of a shard whose sites are all added: a snapshot that nobody has
-// asked for is of no use, and to be deleted.
+// Loaded ends the recall of a shard whose sites have all been added: the snapshots that are
+// still left belong to no site, and are queued for deletion.
 func (j *Journal) Loaded(sh shard.ID) {
 	for id, s := range j.left {
 		if shard.Of(s.Bucket) == sh {
@@ -112,24 +112,24 @@ func (j *Journal) Loaded(sh shard.ID) {
 			j.Outdated(id, s.Bucket)
 		}
 	}
-	// What was queued when the shard was last ours is of no use.
+	// Entries from an earlier ownership of the shard are of no use.
 	j.queues[sh] = slices.DeleteFunc(j.queues[sh], func(id check.SiteID) bool {
 		_, ok := j.outdated[id]
 		return !ok
 	})
 }
 
-// Recalled is what still counts of a snapshot.
+// Recalled is the part of a snapshot that still counts.
 type Recalled struct {
 	Snapshot
-	// Fresh: all of it counts. Else only State.Flap, HeadHostile and Regional do.
+	// Fresh: all of it counts. Otherwise only State.Flap, HeadHostile and Regional do.
 	Fresh bool
 }
 
-// Recall takes the snapshot that was left of a site, and answers what of it still counts;
-// nil when nothing does. Nothing counts for another URL, or for another status than the
-// one that its failures were to change. The failures count while they are fresh. It is an
-// error when the snapshot cannot be read.
+// Recall takes the snapshot that was left of a site, and returns the part that still counts;
+// nil when nothing does. Nothing counts if the row has another URL, or another status than
+// the snapshot. The failures count while they are fresh. Recall returns an error when it
+// cannot decode the snapshot.
 func (j *Journal) Recall(now time.Time, row *store.Site) (*Recalled, error) {
 	left := j.left[row.ID]
 	delete(j.left, row.ID)
@@ -141,7 +141,7 @@ func (j *Journal) Recall(now time.Time, row *store.Site) (*Recalled, error) {
 		return nil, nil
 	}
 	s.notAfter(now)
-	// The age is not known when the clock that took it was too far ahead.
+	// A snapshot from too far in the future is not fresh either: its age is unknown.
 	fresh := now.Sub(left.At).Abs() <= freshFor
 	if !fresh {
 		s.State.Flap.Good, s.State.Flap.Agreed = time.Time{}, false

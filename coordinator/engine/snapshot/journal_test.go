@@ -16,7 +16,7 @@ import (
 
 var now = time.Unix(1_700_000_000, 0).UTC()
 
-// take takes all that a shard has to write.
+// take takes all waiting updates of a shard.
 func take(j *Journal, s shard.ID) (ids []check.SiteID) {
 	for {
 		id, bucket, ok := j.Next(s)
@@ -30,7 +30,7 @@ func take(j *Journal, s shard.ID) (ids []check.SiteID) {
 	}
 }
 
-func TestOutdatedSnapshotsAreTakenInTheOrderInWhichTheyCame(t *testing.T) {
+func TestOutdatedSnapshotsAreTakenInOrder(t *testing.T) {
 	t.Parallel()
 	j := NewJournal()
 	for _, id := range []check.SiteID{3, 1, 2, 1, 3} {
@@ -49,7 +49,7 @@ func TestOutdatedSnapshotsAreTakenInTheOrderInWhichTheyCame(t *testing.T) {
 	}
 }
 
-func TestUpdatesThatAreGivenBackComeFirstUnlessTheyAreOutdatedAgain(t *testing.T) {
+func TestReturnedUpdatesComeFirstUnlessTheyAreOutdatedAgain(t *testing.T) {
 	t.Parallel()
 	j := NewJournal()
 	var taken []Update
@@ -66,7 +66,7 @@ func TestUpdatesThatAreGivenBackComeFirstUnlessTheyAreOutdatedAgain(t *testing.T
 	}
 }
 
-func TestASiteThatMovesIsWrittenInItsNewShardAlone(t *testing.T) {
+func TestASiteThatMovesIsWrittenOnlyInItsNewShard(t *testing.T) {
 	t.Parallel()
 	j := NewJournal()
 	j.Outdated(1, 5)
@@ -94,7 +94,7 @@ func TestADroppedShardLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-func TestASnapshotThatNobodyAskedForIsDeletedWhenAllIsLoaded(t *testing.T) {
+func TestASnapshotThatNoSiteRecallsIsDeletedAfterTheLoad(t *testing.T) {
 	t.Parallel()
 	j := NewJournal()
 	row := store.Site{ID: 1, Bucket: 5, URL: "http://a.example/", Status: check.StatusRunning}
@@ -116,7 +116,7 @@ func TestASnapshotThatNobodyAskedForIsDeletedWhenAllIsLoaded(t *testing.T) {
 	}
 }
 
-func TestWhatOfASnapshotCounts(t *testing.T) {
+func TestThePartOfASnapshotThatCounts(t *testing.T) {
 	t.Parallel()
 	flap := lifecycle.Flap{Good: now.Add(-time.Minute), Agreed: true, Recoveries: [2]time.Time{now.Add(-time.Minute)}}
 	kept := Snapshot{
@@ -197,7 +197,7 @@ func TestNothingRecalledIsInTheFuture(t *testing.T) {
 	}
 }
 
-func TestEvidenceBeyondWhatIsKeptLosesItsMiddle(t *testing.T) {
+func TestTooManyChecksLoseTheirMiddle(t *testing.T) {
 	t.Parallel()
 	var s Snapshot
 	for i := range MaxChecks + 3 {
@@ -213,7 +213,7 @@ func TestEvidenceBeyondWhatIsKeptLosesItsMiddle(t *testing.T) {
 	}
 }
 
-// The journal against a list a shard of who waits, over random outdating, moves, writes
+// The journal against a list of waiting sites for each shard, over random outdating, moves, writes
 // that fail, and shards that come and go.
 func TestEachOutdatedSnapshotIsTakenOnce(t *testing.T) {
 	seeds.Run(t, []uint64{1, 2, 3, 4, 5}, func(t *testing.T, seed uint64) {

@@ -15,7 +15,7 @@ import (
 // MaxChecks is how many checks of one run of failures are kept as evidence.
 const MaxChecks = 4
 
-// Snapshot is what must be known of a site in trouble to go on with it in another process.
+// Snapshot is the state of a site in trouble that another process needs to take over.
 // The names of its fields are those of the JSON in the store.
 type Snapshot struct {
 	State       lifecycle.State
@@ -27,25 +27,25 @@ type Snapshot struct {
 	Regional    Regional `json:",omitzero"`
 }
 
-// Regional says that a site fails for some regions and works for others.
+// Regional is a finding that a site fails for some regions and works for others.
 type Regional struct {
 	Down, Up []string
 	At       time.Time
 }
 
-// Update is a change of the store: the snapshot of a site is to be written, or deleted.
+// Update writes or deletes the snapshot of a site in the store.
 type Update struct {
 	Site   check.SiteID
 	Bucket check.BucketID
-	// Forget deletes the snapshot; what follows is then of no meaning.
+	// Forget deletes the snapshot; the fields below are then ignored.
 	Forget bool
-	// URL is what was checked, At when the snapshot was taken.
+	// URL is the URL that was checked, At the time of the snapshot.
 	URL      string
 	At       time.Time
 	Snapshot Snapshot
 }
 
-// Suspect encodes the snapshot as the store keeps it, cut to the size that it takes.
+// Suspect encodes the snapshot in the store's form, cut to the size that the store accepts.
 func (u Update) Suspect() (store.Suspect, error) {
 	state, err := u.Snapshot.encode()
 	if err != nil {
@@ -54,15 +54,15 @@ func (u Update) Suspect() (store.Suspect, error) {
 	return store.Suspect{SiteID: u.Site, Bucket: u.Bucket, At: u.At, URL: u.URL, State: state}, nil
 }
 
-// encode writes a snapshot in at most store.MaxSuspectState bytes. The answers of a site
-// can be longer than that, since redirects are: then evidence is left out, that which
-// tells least first.
+// encode encodes a snapshot in at most store.MaxSuspectState bytes. A site's answers, with
+// their redirects, can be longer than that: encode then drops evidence, the least telling
+// first.
 func (s Snapshot) encode() ([]byte, error) {
 	state, err := plain(s)
 	if err != nil || len(state) <= store.MaxSuspectState {
 		return state, err
 	}
-	s.Checks = slices.Clone(s.Checks) // the caller's stay as they are
+	s.Checks = slices.Clone(s.Checks) // do not change the caller's
 	for _, o := range s.leastTelling() {
 		o.Hops, o.Headers = nil, nil
 		if state, err = plain(s); err != nil || len(state) <= store.MaxSuspectState {
@@ -73,15 +73,15 @@ func (s Snapshot) encode() ([]byte, error) {
 	return plain(s)
 }
 
-// leastTelling lists the observations that may be cut, in that order: the middle of the
-// run from its oldest on, its first check, and the newest, which is there twice. An
-// outage is named after the kind of the first failure; cutting leaves that.
+// leastTelling returns the observations that may be cut, in this order: the middle of the
+// run from its oldest on, the first check of the run, and the newest, which is there twice.
+// An outage is named after the kind of the first failure, which cutting keeps.
 func (s *Snapshot) leastTelling() (out []*check.Observation) {
 	n := len(s.Checks)
 	for i := range n {
 		out = append(out, &s.Checks[(i+1)%n].Observation)
 	}
-	if n > 1 { // after the middle comes the newest, and then the first
+	if n > 1 { // so far the newest comes before the first
 		out[n-2], out[n-1] = out[n-1], out[n-2]
 	}
 	if s.Last != nil {
@@ -92,7 +92,7 @@ func (s *Snapshot) leastTelling() (out []*check.Observation) {
 	return out
 }
 
-// plain writes JSON that is not fit for HTML: there each & takes six bytes.
+// plain encodes JSON without HTML escaping, which would take six bytes for each &.
 func plain(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -103,7 +103,7 @@ func plain(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// decode reads what encode wrote, or what another version wrote that keeps more checks.
+// decode decodes a snapshot of this version, or of one that keeps more checks.
 func decode(state []byte) (Snapshot, error) {
 	var s Snapshot
 	if err := json.Unmarshal(state, &s); err != nil {
@@ -115,8 +115,8 @@ func decode(state []byte) (Snapshot, error) {
 	return s, nil
 }
 
-// notAfter brings back the times of a snapshot that a clock ahead of ours has taken. An
-// observation that is made now would be older than them, and count for nothing.
+// notAfter limits the times of a snapshot to now, in case the clock of its owner was ahead.
+// Otherwise new observations would be older than the snapshot, and would not count.
 func (s *Snapshot) notAfter(now time.Time) {
 	st := &s.State
 	times := []*time.Time{

@@ -20,7 +20,7 @@ func TestASnapshotFitsWhateverASiteAnswers(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		checks int
-		hop    string // what a redirect leads to, beside the scheme
+		hop    string // where a redirect leads, without the scheme
 		uncut  bool
 	}{
 		{"three checks with redirects to ampersands", 3, "example.com/?" + strings.Repeat("&", 287), true},
@@ -78,7 +78,7 @@ func TestASnapshotFitsWhateverASiteAnswers(t *testing.T) {
 	}
 }
 
-func TestASnapshotThatCannotBeCutToFitIsOneWithoutEvidence(t *testing.T) {
+func TestASnapshotThatCannotBeCutToFitLosesItsEvidence(t *testing.T) {
 	t.Parallel()
 	m := Snapshot{State: lifecycle.State{Stage: lifecycle.Suspect, Failures: 2}}
 	m.Checks = []store.LocalCheck{{Node: strings.Repeat("n", store.MaxSuspectState), Observation: down}}

@@ -7,7 +7,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Kind is what an alarm is about.
+// Kind is the kind of an alarm.
 type Kind uint8
 
 // The kinds, numbered as AlarmKind in fleet.proto.
@@ -35,8 +35,8 @@ func Kinds() []Kind {
 	return all
 }
 
-// String returns the kind in lower case, as the metric jetmon_alarm labels it and AlarmKind
-// spells it in upper case.
+// String returns the kind as the metric jetmon_alarm labels it: AlarmKind's name in lower
+// case.
 func (k Kind) String() string {
 	names := [...]string{
 		"unspecified", "inconclusive", "store", "delivery", "no_checkers", "quarantine", "connectivity",
@@ -51,24 +51,24 @@ func (k Kind) String() string {
 // Condition is something that is wrong at one moment.
 type Condition struct {
 	Kind Kind
-	// Subject tells conditions of one kind apart: a node, or nothing.
+	// Subject distinguishes conditions of one kind: the name of a node, or empty.
 	Subject string
-	// Site and URL name the site that it is about; a Site of 0 means none.
+	// Site and URL name the site concerned; a Site of 0 means none.
 	Site check.SiteID
 	URL  string
-	// Message says in words what is the matter.
+	// Message describes the condition for a person.
 	Message string
-	// Since is when it began, as far as the facts say; zero when they do not.
+	// Since is when it began; zero when the facts do not tell.
 	Since time.Time
 }
 
-// Alarm is a condition with the moment when it began.
+// Alarm is a condition and the moment when it began.
 type Alarm struct {
 	Condition
 	Raised time.Time
 }
 
-// id is what makes a condition the same one a second later.
+// id identifies a condition from one second to the next.
 type id struct {
 	kind    Kind
 	subject string

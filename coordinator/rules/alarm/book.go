@@ -2,24 +2,24 @@ package alarm
 
 import "time"
 
-// Book knows since when each condition holds. The zero value is an empty one. It is not
+// Book records since when each condition holds. The zero value is ready to use. It is not
 // safe for concurrent use.
 type Book struct {
 	raised map[id]Alarm
 }
 
-// Edges are what changed between two looks.
+// Edges are the changes between two calls of Note.
 type Edges struct {
-	// Began and Ended are the alarms that are new, and those that are over.
+	// Began holds the new alarms, Ended those that are over.
 	Began, Ended []Alarm
 }
 
-// Note takes in what is wrong at a moment. It returns an alarm for each condition, in
-// their order, and what changed since the last call.
+// Note records the conditions that hold at a moment. It returns an alarm for each of them,
+// in their order, and the changes since the last call.
 //
-// An alarm was raised when the facts say that its condition began, or else when Note
-// first saw it; facts that change their mind while it lasts do not move it to a later
-// moment.
+// Raised is when the condition began according to the facts, or else when Note first saw
+// it. While the condition lasts, later facts may move Raised to an earlier moment but
+// never to a later one.
 func (b *Book) Note(now time.Time, conditions []Condition) ([]Alarm, Edges) {
 	next := make(map[id]Alarm, len(conditions))
 	alarms := make([]Alarm, 0, len(conditions))

@@ -16,7 +16,8 @@ func TestAnAlarmKeepsTheMomentAtWhichItBegan(t *testing.T) {
 		!alarms[0].Raised.Equal(noon) || !alarms[1].Raised.Equal(at(-time.Hour)) {
 		t.Fatalf("alarms %v, edges %v", alarms, edges)
 	}
-	// The words change, the database no longer fails but is slow since later: it is the same alarm.
+	// The message changes, and the database is now slow, since later, instead of failing: it
+	// is the same alarm.
 	exact.Since, exact.Message = at(-time.Second), "slow"
 	alarms, edges = b.Note(at(time.Second), []Condition{vague, exact})
 	if len(edges.Began) != 0 || len(edges.Ended) != 0 || alarms[1].Message != "slow" ||
@@ -27,7 +28,7 @@ func TestAnAlarmKeepsTheMomentAtWhichItBegan(t *testing.T) {
 	if len(alarms) != 1 || len(edges.Ended) != 1 || edges.Ended[0].Kind != KindOverload {
 		t.Fatalf("alarms %v, edges %v", alarms, edges)
 	}
-	// One that comes back is a new one.
+	// A condition that comes back is a new alarm.
 	alarms, edges = b.Note(at(3*time.Second), []Condition{vague, exact})
 	if len(edges.Began) != 1 || !alarms[0].Raised.Equal(at(3*time.Second)) {
 		t.Fatalf("alarms %v, edges %v", alarms, edges)

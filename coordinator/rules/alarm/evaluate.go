@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// The thresholds. Those of the schedule look back over minutes, so that they say little of
-// a coordinator that has just started: its checkers arrive one after the other.
+// The thresholds. Those of the schedule look back over minutes and mean little for a
+// coordinator that has just started, while its checkers arrive one after the other.
 const (
 	noCheckersAfter   = 15 * time.Second
 	uncommittedAfter  = 10 * time.Second
@@ -18,7 +18,7 @@ const (
 	unownedAfter = 30 * time.Second
 )
 
-// Evaluate returns what is wrong at a moment.
+// Evaluate returns the conditions that hold at a moment.
 func Evaluate(f Facts, now time.Time) []Condition {
 	out := checkers(f)
 	out = append(out, undecided(f)...)
@@ -30,8 +30,8 @@ func Evaluate(f Facts, now time.Time) []Condition {
 	return append(out, silent(f)...)
 }
 
-// checkers returns what is wrong with single checkers, whose failures then count for
-// nothing. All that do not reach their anchors are one condition.
+// checkers returns the conditions of single checkers, whose failures then do not count.
+// All checkers that do not reach their anchors make one condition.
 func checkers(f Facts) []Condition {
 	var out []Condition
 	var names []string
@@ -40,7 +40,7 @@ func checkers(f Facts) []Condition {
 		if r := c.Rival; !r.Since.IsZero() {
 			out = append(out, Condition{
 				Kind: KindNameTaken, Subject: c.Node, Since: r.Since,
-				Message: fmt.Sprintf("another process (%s, instance %s) asks for the name of checker %s (%s, instance %s): it is refused while that one answers",
+				Message: fmt.Sprintf("another process (%s, instance %s) wants the name of checker %s (%s, instance %s): it is refused while the present one answers",
 					r.Region, r.Instance, c.Node, c.Region, c.Instance),
 			})
 		}
@@ -52,14 +52,14 @@ func checkers(f Facts) []Condition {
 		if !c.QuarantinedSince.IsZero() {
 			out = append(out, Condition{
 				Kind: KindQuarantine, Subject: c.Node, Since: c.QuarantinedSince,
-				Message: fmt.Sprintf("the failures of checker %s (%s) jump across unrelated networks; they count for nothing", c.Node, c.Region),
+				Message: fmt.Sprintf("the failures of checker %s (%s) jump across unrelated networks; they do not count", c.Node, c.Region),
 			})
 		}
 	}
 	if len(names) == 0 {
 		return out
 	}
-	text := fmt.Sprintf("%d of %d checkers do not reach their own anchors, their failures count for nothing: %s",
+	text := fmt.Sprintf("%d of %d checkers do not reach their own anchors, their failures do not count: %s",
 		len(names), len(f.Checkers), strings.Join(names, ", "))
 	if allUnhealthy(f.Checkers) && f.UndecidedCount > 0 {
 		text += fmt.Sprintf("; %d sites are held as suspect", f.UndecidedCount)
@@ -67,8 +67,8 @@ func checkers(f Facts) []Condition {
 	return append(out, Condition{Kind: KindConnectivity, Since: since, Message: text})
 }
 
-// undecided returns the suspects that are held. While the monitor's network is sick as a
-// whole they are no news of their own.
+// undecided returns a condition for each listed undecided suspect. While no checker reaches
+// its anchors it returns none: checkers reports their number.
 func undecided(f Facts) []Condition {
 	if allUnhealthy(f.Checkers) {
 		return nil
@@ -83,11 +83,11 @@ func undecided(f Facts) []Condition {
 	return out
 }
 
-// Unlisted counts the undecided suspects that Evaluate returns no condition for, because
-// the facts count them only.
+// Unlisted counts the undecided suspects for which Evaluate returns no condition, because
+// the facts count but do not list them.
 func Unlisted(f Facts) int {
 	if allUnhealthy(f.Checkers) {
-		return 0 // the condition of the network has their number
+		return 0 // the connectivity condition gives their number
 	}
 	return f.UndecidedCount - len(f.Undecided)
 }
@@ -101,8 +101,8 @@ func allUnhealthy(checkers []Checker) bool {
 	return len(checkers) > 0
 }
 
-// storage is wrong when the database takes no changes, takes them too slowly, or does not
-// renew leases, without which nothing is even tried.
+// storage returns a condition when the database refuses changes, accepts them too slowly,
+// or does not renew leases, without which the committer does not even try.
 func storage(f Facts, now time.Time) (Condition, bool) {
 	s := f.Store
 	c := Condition{Kind: KindStore}
@@ -110,7 +110,7 @@ func storage(f Facts, now time.Time) (Condition, bool) {
 	switch {
 	case !s.FailingSince.IsZero():
 		c.Since = s.FailingSince
-		c.Message = fmt.Sprintf("the database does not take status changes (%d wait): %s", s.Uncommitted, s.Err)
+		c.Message = fmt.Sprintf("the database does not accept status changes (%d wait): %s", s.Uncommitted, s.Err)
 		if s.Uncertain > 0 {
 			c.Since = earliest(c.Since, s.UncertainSince)
 			c.Message += "; " + notRenewed(s, now)
@@ -121,14 +121,14 @@ func storage(f Facts, now time.Time) (Condition, bool) {
 			": while the database cannot be reached, nothing is written for their sites (%d changes wait)", s.Uncommitted)
 	case late:
 		c.Since = s.OldestSince
-		c.Message = "the database takes status changes too slowly (" + waiting(s, now) + ")"
+		c.Message = "the database accepts status changes too slowly (" + waiting(s, now) + ")"
 	case s.Full:
-		c.Message = fmt.Sprintf("the database takes status changes too slowly (%d wait)", s.Uncommitted)
+		c.Message = fmt.Sprintf("the database accepts status changes too slowly (%d wait)", s.Uncommitted)
 	default:
 		return Condition{}, false
 	}
 	if s.Full {
-		c.Message += "; until it has caught up, judging is held back"
+		c.Message += "; judging is held back until it catches up"
 	}
 	return c, true
 }
@@ -156,7 +156,8 @@ func noCheckers(f Facts, now time.Time) (Condition, bool) {
 		!f.NoCheckersSince.IsZero() && now.Sub(f.NoCheckersSince) > noCheckersAfter
 }
 
-// overload is wrong when checkers do not keep up. Without any checker that is what is said.
+// overload returns a condition when checkers do not keep up. With no checker at all,
+// noCheckers reports that instead.
 func overload(f Facts, now time.Time) (Condition, bool) {
 	if !f.NoCheckersSince.IsZero() || now.Sub(f.Started) < overloadNotBefore {
 		return Condition{}, false
@@ -171,8 +172,8 @@ func overload(f Facts, now time.Time) (Condition, bool) {
 	return Condition{Kind: KindOverload, Message: "checkers do not keep up: " + strings.Join(signs, ", ")}, len(signs) > 0
 }
 
-// unowned is wrong when shards have been nobody's for too long. Shards in a row are named
-// as a range.
+// unowned returns a condition when shards have had no owner for too long. It names
+// consecutive shards as a range.
 func unowned(f Facts, now time.Time) (Condition, bool) {
 	var names []string
 	var since time.Time
@@ -211,7 +212,7 @@ func silent(f Facts) []Condition {
 	return out
 }
 
-// earliest returns the earlier of two moments, of which the first may be zero: unknown.
+// earliest returns the earlier of two moments; a zero first one is unknown and ignored.
 func earliest(a, b time.Time) time.Time {
 	if a.IsZero() || b.Before(a) {
 		return b

@@ -12,7 +12,7 @@ var noon = time.Date(2026, 5, 13, 12, 0, 0, 0, time.UTC)
 
 func at(d time.Duration) time.Time { return noon.Add(d) }
 
-// only returns the one condition of a kind, or none; more are a mistake.
+// only returns the one condition of a kind, or none; it fails on more.
 func only(t *testing.T, kind Kind, all []Condition) (Condition, bool) {
 	t.Helper()
 	var found []Condition
@@ -75,7 +75,7 @@ func TestSuspectsAreNoNewsOfTheirOwnWhileTheWholeNetworkIsSick(t *testing.T) {
 	held := make([]Undecided, 100)
 	f := Facts{Checkers: []Checker{{Node: "a", UnhealthySince: noon}}, Undecided: held, UndecidedCount: 4321}
 	got := Evaluate(f, at(time.Minute))
-	const want = "1 of 1 checkers do not reach their own anchors, their failures count for nothing: a (); 4321 sites are held as suspect"
+	const want = "1 of 1 checkers do not reach their own anchors, their failures do not count: a (); 4321 sites are held as suspect"
 	if len(got) != 1 || got[0].Message != want || Unlisted(f) != 0 {
 		t.Errorf("wrong is %v, and %d more", got, Unlisted(f))
 	}
@@ -100,21 +100,21 @@ func TestWhatIsWrongWithTheStore(t *testing.T) {
 	}{
 		"changes that wait for 10 s are not": {waits(7, -10*time.Second), "", time.Time{}},
 		"too many changes are": {Store{Uncommitted: 70, Full: true},
-			"the database takes status changes too slowly (70 wait); until it has caught up, judging is held back", time.Time{}},
+			"the database accepts status changes too slowly (70 wait); judging is held back until it catches up", time.Time{}},
 		"a database that refuses is": {Store{Uncommitted: 7, FailingSince: failing, Err: "away"},
-			"the database does not take status changes (7 wait): away", failing},
+			"the database does not accept status changes (7 wait): away", failing},
 		"a database that has refused for long is": {Store{Uncommitted: 70, Full: true, FailingSince: failing, Err: "away"},
-			"the database does not take status changes (70 wait): away; until it has caught up, judging is held back", failing},
+			"the database does not accept status changes (70 wait): away; judging is held back until it catches up", failing},
 		"one change that waits for 11 s is": {waits(1, -11*time.Second),
-			"the database takes status changes too slowly (1 waits, for 11 s)", at(-11 * time.Second)},
+			"the database accepts status changes too slowly (1 waits, for 11 s)", at(-11 * time.Second)},
 		"the oldest of several is": {waits(2, -time.Minute),
-			"the database takes status changes too slowly (2 wait, the oldest for 60 s)", at(-time.Minute)},
+			"the database accepts status changes too slowly (2 wait, the oldest for 60 s)", at(-time.Minute)},
 		"leases that cannot be renewed are, though nothing waits": {uncertain(Store{}, -12*time.Second),
 			"the leases of 16 shards have not been renewed for 12 s: while the database cannot be reached, nothing is written for their sites (0 changes wait)", at(-12 * time.Second)},
 		"and when something waits": {uncertain(waits(3, -time.Minute), -72*time.Second),
 			"the leases of 16 shards have not been renewed for 72 s: while the database cannot be reached, nothing is written for their sites (3 changes wait)", at(-72 * time.Second)},
 		"the older of two signs says since when": {uncertain(Store{Uncommitted: 3, FailingSince: at(-time.Minute), Err: "away"}, -72*time.Second),
-			"the database does not take status changes (3 wait): away; the leases of 16 shards have not been renewed for 72 s", at(-72 * time.Second)},
+			"the database does not accept status changes (3 wait): away; the leases of 16 shards have not been renewed for 72 s", at(-72 * time.Second)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -212,7 +212,7 @@ func TestTheOtherConditionsComeFromTheirFacts(t *testing.T) {
 	}
 }
 
-// Every kind must be reachable, or its row in the docs and its metric mean nothing.
+// Every kind must be reachable, or its row in the docs and its metric would mean nothing.
 func TestEveryKindHasANameAndFactsThatRaiseIt(t *testing.T) {
 	t.Parallel()
 	f := Facts{

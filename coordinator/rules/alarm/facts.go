@@ -6,12 +6,12 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Facts are what the parts of a coordinator report of themselves at one moment.
+// Facts are the reports of the parts of a coordinator at one moment.
 type Facts struct {
 	// Started is when the coordinator began.
 	Started time.Time
-	// Checkers are those that are connected; NoCheckersSince is when the last one left,
-	// zero while there is one.
+	// Checkers are the connected ones; NoCheckersSince is when the last one left, zero
+	// while at least one is connected.
 	Checkers        []Checker
 	NoCheckersSince time.Time
 	// Undecided are the oldest suspects on which the panel could not decide;
@@ -30,18 +30,19 @@ type Facts struct {
 // Checker is one connected checker.
 type Checker struct {
 	Node, Region string
-	// Detail says what its self-check found.
+	// Detail is the finding of its self-check.
 	Detail string
-	// UnhealthySince is when it stopped reaching its own anchors, QuarantinedSince when its
-	// failures stopped counting; each is zero while that is not so.
+	// UnhealthySince is when it stopped reaching its own anchors; QuarantinedSince is when
+	// its failures stopped counting. Each is zero while that is not the case.
 	UnhealthySince, QuarantinedSince time.Time
-	// Instance tells its processes apart; Rival is another process that wants its name.
+	// Instance distinguishes processes with its name; Rival is another process that wants
+	// that name.
 	Instance string
 	Rival    Rival
 }
 
-// Rival is a process that was refused because its name is taken. Its Since is zero when
-// there is none.
+// Rival is a process that was refused because its name is taken. Since is zero when there
+// is none.
 type Rival struct {
 	Region, Instance string
 	Since            time.Time
@@ -55,25 +56,26 @@ type Undecided struct {
 	Reason string
 }
 
-// Store is how the database takes what a coordinator writes.
+// Store is how well the database accepts a coordinator's writes.
 type Store struct {
-	// Uncommitted changes wait, the oldest since OldestSince; Full means that too many do.
+	// Uncommitted counts the waiting changes, the oldest of them from OldestSince; Full
+	// means that there is no room for more.
 	Uncommitted int
 	OldestSince time.Time
 	Full        bool
-	// FailingSince is when the database began to refuse them, zero while it does not;
-	// Err says how.
+	// FailingSince is when the database began to refuse changes, zero while it accepts
+	// them; Err is its error.
 	FailingSince time.Time
 	Err          string
-	// Uncertain shards have leases that could not be renewed lately, the first of them
-	// since UncertainSince.
+	// Uncertain counts the shards whose leases could not be renewed in time, the first of
+	// them since UncertainSince.
 	Uncertain      int
 	UncertainSince time.Time
 }
 
-// Delivery is how WordPress.com takes notifications.
+// Delivery is how well WordPress.com accepts notifications.
 type Delivery struct {
-	// RefusedSince is zero while it accepts all; LastError says why it does not.
+	// RefusedSince is when it began to refuse, zero while it accepts all; LastError is why.
 	RefusedSince time.Time
 	LastError    string
 }
@@ -96,7 +98,7 @@ type Unowned struct {
 // Peer is a coordinator that does not answer.
 type Peer struct {
 	Node, Endpoint string
-	// FailingSince is when it stopped; Detail says how.
+	// FailingSince is when it stopped answering; Detail is the error.
 	FailingSince time.Time
 	Detail       string
 }

@@ -9,14 +9,14 @@ import (
 // maxListed bounds what List returns.
 const maxListed = 100
 
-// rank is the order in which a person should read alarms. What ranks first is not cut for
-// what ranks later.
+// rank is the order in which a person should read alarms. List cuts those of the last rank
+// first.
 type rank int
 
 const (
 	ofMonitor rank = iota
-	ofSites        // how many sites there are that are not all listed
-	ofChecker      // one of them
+	ofSites        // the number of undecided sites when not all are listed
+	ofChecker
 	ofSite
 )
 
@@ -33,11 +33,11 @@ func (a Alarm) rank() rank {
 	}
 }
 
-// List puts alarms in order and bounds them: those about the monitor first, then those
-// about single checkers, then those about single sites, of each the oldest first. Where
-// not all undecided sites are listed, one alarm says how many there are: unlisted of them
-// have no alarm, and a peer that cut its own list says so by an alarm of its own, without
-// a number, which that one replaces. suspects counts all sites that are suspect.
+// List puts alarms in order and bounds their number: first those about the monitor, then
+// those about single checkers, then those about single sites, the oldest first in each
+// group. When not all undecided sites are listed, one alarm gives their number. It counts
+// the unlisted ones too, and replaces the alarm, without a number, by which a peer reports
+// that it cut its own list. suspects counts all suspect sites.
 func List(alarms []Alarm, unlisted int, suspects uint64) []Alarm {
 	n := len(alarms)
 	alarms = slices.DeleteFunc(slices.Clone(alarms), func(a Alarm) bool { return a.rank() == ofSites })

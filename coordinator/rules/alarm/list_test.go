@@ -9,7 +9,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// raised makes alarms of a kind, one a minute, the newest first.
+// raised makes alarms of a kind, a minute apart, the newest first.
 func raised(kind Kind, n int, first time.Time) []Alarm {
 	var out []Alarm
 	for i := range n {
@@ -23,8 +23,8 @@ func raised(kind Kind, n int, first time.Time) []Alarm {
 	return out
 }
 
-// summary is a list in short: how many of a kind follow one another, and the message of
-// what raised did not make.
+// summary abbreviates a list: the length of each run of one kind, and the messages of the
+// alarms that raised did not make.
 func summary(alarms []Alarm) []string {
 	var out []string
 	for i := 0; i < len(alarms); {
@@ -43,7 +43,7 @@ func summary(alarms []Alarm) []string {
 func TestAlarmsAboutTheMonitorComeFirstAndAreNotCutByThoseOfSites(t *testing.T) {
 	t.Parallel()
 	now := at(24 * time.Hour)
-	// What a peer says whose own list was too long.
+	// The alarm of a peer whose own list was too long.
 	cut := Alarm{Condition: Condition{Kind: KindInconclusive, Message: "coordinator b: 100 or more sites are held"}, Raised: noon}
 	for _, tt := range []struct {
 		name     string

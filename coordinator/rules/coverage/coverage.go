@@ -1,14 +1,14 @@
-// Package coverage measures whether sites are checked when their intervals ask for it:
-// coverage, the share of the checks asked for that were made in time, and lateness, how
-// long after its time a check was handed out.
+// Package coverage measures whether sites are checked when their intervals ask for it.
+// Coverage is the share of the checks asked for that were made on time; lateness is how
+// long after its due time a check was handed out.
 //
-// What the intervals ask for is reckoned from the turns that came due and from how fast
-// the schedule's clock ran: while that stands still, no turn comes due, and none is made.
+// The number of checks asked for is computed from the turns that came due and from the
+// speed of the schedule's clock: while the clock stands still, no turn comes due.
 //
 //	coverage = (turns answered in time / turns due) * (the schedule's time / real time)
 //
 // The package is pure: time arrives as a value. It must not decide what to do about a
-// bad figure.
+// bad measurement.
 package coverage
 
 import (
@@ -17,26 +17,27 @@ import (
 )
 
 const (
-	// Window is how far back a report looks.
-	Window = 5 * time.Minute
-	// InTime is how long after its turn an answer still counts.
-	InTime = 30 * time.Second
-	// MaxStretch is the highest stretch that is reported.
-	MaxStretch = 1000
+	// window is how far back a report looks.
+	window = 5 * time.Minute
+	// inTime is how long after its turn an answer still counts.
+	inTime = 30 * time.Second
+	// maxStretch is the highest stretch that is reported.
+	maxStretch = 1000
 
 	cell      = 10 * time.Second
-	unripe    = int64(InTime/cell) + 1 // cells whose turns may still be answered in time
-	cells     = int64(Window/cell) + unripe
+	unripe    = int64(inTime/cell) + 1 // newest cells, whose turns may still be answered in time
+	cells     = int64(window/cell) + unripe
 	stretched = int64(time.Minute / cell)
 )
 
-// Meter counts. New makes one. Times must not go back by much.
+// Meter counts turns, answers and lateness. New makes one. Times must not go back by much.
+// It is not safe for concurrent use.
 type Meter struct {
 	start time.Time
 	ring  [cells]tally
 }
 
-// tally is what is counted of one cell of time.
+// tally holds the counts of one cell of time.
 type tally struct {
 	number     int64 // of the cell, from 1
 	due, done  uint64
@@ -50,7 +51,7 @@ func New(now time.Time) *Meter { return &Meter{start: now.Add(-cell)} }
 
 func (m *Meter) number(at time.Time) int64 { return int64(at.Sub(m.start) / cell) }
 
-// at is the tally of a moment; nil when that is too long ago.
+// at returns the tally of a moment; nil when that is too long ago.
 func (m *Meter) at(t time.Time) *tally {
 	n := m.number(t)
 	if n < 1 {
@@ -66,7 +67,7 @@ func (m *Meter) at(t time.Time) *tally {
 	return c
 }
 
-// Ran says that until now the real time real has passed, and own on the schedule's clock.
+// Ran records that the real time real has passed until now, and own on the schedule's clock.
 func (m *Meter) Ran(now time.Time, real, own time.Duration) {
 	if c := m.at(now); c != nil {
 		c.real += real
@@ -74,16 +75,16 @@ func (m *Meter) Ran(now time.Time, real, own time.Duration) {
 	}
 }
 
-// Due says that n turns have come due at now.
+// Due records that n turns came due at now.
 func (m *Meter) Due(now time.Time, n int) {
 	if c := m.at(now); c != nil {
 		c.due += uint64(n)
 	}
 }
 
-// Answered says that the check of a turn that was due at a time has come in at now.
+// Answered records that a turn that was due at a time got its result at now.
 func (m *Meter) Answered(now, due time.Time) {
-	if now.Sub(due) > InTime {
+	if now.Sub(due) > inTime {
 		return
 	}
 	if c := m.at(due); c != nil {
@@ -91,7 +92,7 @@ func (m *Meter) Answered(now, due time.Time) {
 	}
 }
 
-// HandedOut says that a check was handed out at now that was due at a time.
+// HandedOut records that a check that was due at a time was handed out at now.
 func (m *Meter) HandedOut(now, due time.Time) {
 	if c := m.at(now); c != nil {
 		c.late[latenessOf(now.Sub(due))]++
@@ -99,19 +100,18 @@ func (m *Meter) HandedOut(now, due time.Time) {
 	}
 }
 
-// Report is what the meter says.
+// Report holds the measurements of a meter.
 type Report struct {
-	// Coverage is a share, 0..1; it is Known once turns have had their time to be answered.
+	// Coverage is a share, 0..1; it is Known once turns have had time to be answered.
 	Coverage float64
 	Known    bool
-	// Of half the checks, and of 99 % of them, the lateness was at most this, rounded up
-	// by a quarter at most.
+	// P50 and P99 are percentiles of the lateness, rounded up by a quarter at most.
 	P50, P99 time.Duration
-	// Stretch is by how much intervals were stretched in the last minute, 1..MaxStretch.
+	// Stretch is the factor by which intervals were longer in the last minute, 1..maxStretch.
 	Stretch float64
 }
 
-// Report looks back from now.
+// Report summarises the last window before now.
 func (m *Meter) Report(now time.Time) Report {
 	var all tally
 	var minute tally
@@ -147,7 +147,7 @@ func stretchOf(c tally) float64 {
 	if c.real <= 0 {
 		return 1
 	}
-	return min(MaxStretch, max(1, float64(c.real)/float64(max(c.own, 1))))
+	return min(maxStretch, max(1, float64(c.real)/float64(max(c.own, 1))))
 }
 
 func coverageOf(c tally) (float64, bool) {
@@ -156,13 +156,13 @@ func coverageOf(c tally) (float64, bool) {
 	}
 	pace := min(1, float64(c.own)/float64(c.real))
 	if c.due == 0 {
-		// Nothing was due. If the clock stood, that is why.
+		// Nothing was due. If the clock stood still, that is the reason.
 		return 0, pace < 0.5
 	}
 	return min(1, float64(c.done)/float64(c.due)) * pace, true
 }
 
-// latenesses is the number of classes of lateness: four for each power of two
+// latenesses is the number of lateness classes: four for each power of two of
 // milliseconds.
 const latenesses = 96
 
@@ -175,7 +175,7 @@ func latenessOf(d time.Duration) int {
 	return min(4*exp+int(ms>>exp), latenesses-1)
 }
 
-// latest is the highest lateness of a class, and a millisecond.
+// latest returns the upper bound of a class.
 func latest(class int) time.Duration {
 	if class < 4 {
 		return time.Duration(class+1) * time.Millisecond
@@ -184,7 +184,7 @@ func latest(class int) time.Duration {
 	return time.Duration((class-4*exp+1)<<exp) * time.Millisecond
 }
 
-// quantile is 0 when nothing was handed out.
+// quantile returns a quantile of the lateness; 0 when nothing was handed out.
 func (c *tally) quantile(q float64) time.Duration {
 	if c.handedOver == 0 {
 		return 0

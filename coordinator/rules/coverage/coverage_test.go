@@ -10,7 +10,7 @@ import (
 	"github.com/Automattic/jetmon/test/seeds"
 )
 
-// shift is a stretch of a day at the monitor: one turn a tenth of a second.
+// shift is a period of a monitor's work: one turn every tenth of a second.
 type shift struct {
 	long time.Duration
 	// hold: the schedule's clock stands; of the turns one in lost is never answered, the
@@ -20,7 +20,7 @@ type shift struct {
 	handed, whole time.Duration
 }
 
-func TestCoverageIsTheShareOfTheChecksAskedForThatWereMadeInTime(t *testing.T) {
+func TestCoverageIsTheShareOfChecksMadeOnTime(t *testing.T) {
 	t.Parallel()
 	good := shift{long: 10 * time.Minute, handed: 20 * time.Millisecond, whole: time.Second}
 	for _, tt := range []struct {
@@ -33,12 +33,12 @@ func TestCoverageIsTheShareOfTheChecksAskedForThatWereMadeInTime(t *testing.T) {
 	}{
 		{name: "nothing has happened", unknown: true, stretch: 1},
 		{name: "the first turns may still be answered", shifts: []shift{{long: 25 * time.Second}}, unknown: true, stretch: 1, p99: time.Millisecond},
-		{name: "all is well", shifts: []shift{good}, want: 1, stretch: 1, p99: 24 * time.Millisecond},
+		{name: "no trouble", shifts: []shift{good}, want: 1, stretch: 1, p99: 24 * time.Millisecond},
 		{name: "one in four is not answered", shifts: []shift{{long: 10 * time.Minute, lost: 4, whole: time.Second}}, want: 0.75, stretch: 1, p99: time.Millisecond},
 		{name: "answers come after more than half a minute", shifts: []shift{{long: 10 * time.Minute, whole: 31 * time.Second}}, want: 0, stretch: 1, p99: time.Millisecond},
-		{name: "nothing can be handed out", shifts: []shift{good, {long: 10 * time.Minute, hold: true}}, want: 0, stretch: MaxStretch},
-		{name: "it stood for half the window", shifts: []shift{good, {long: 3 * time.Minute, hold: true}}, want: 0.5, stretch: MaxStretch, p99: 24 * time.Millisecond},
-		{name: "all is well again", shifts: []shift{{long: 10 * time.Minute, hold: true}, good}, want: 1, stretch: 1, p99: 24 * time.Millisecond},
+		{name: "nothing can be handed out", shifts: []shift{good, {long: 10 * time.Minute, hold: true}}, want: 0, stretch: maxStretch},
+		{name: "it stood for half the window", shifts: []shift{good, {long: 3 * time.Minute, hold: true}}, want: 0.5, stretch: maxStretch, p99: 24 * time.Millisecond},
+		{name: "no trouble any more", shifts: []shift{{long: 10 * time.Minute, hold: true}, good}, want: 1, stretch: 1, p99: 24 * time.Millisecond},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

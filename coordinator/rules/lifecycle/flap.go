@@ -2,27 +2,27 @@ package lifecycle
 
 import "time"
 
-// Flap is the memory against storms of notices: a site that has recovered twice within
-// Policy.FlapWindow must be good for Policy.FlapHold before it is said to run again.
-// Until then it is one outage, however often it comes and goes.
+// Flap prevents floods of notifications: a site that has recovered twice within
+// Policy.FlapWindow must be good for Policy.FlapHold before its recovery is reported.
+// Until then it is one outage, however often the site comes and goes.
 type Flap struct {
-	// Recoveries are the last two that were told, the newest first.
+	// Recoveries are the last two reported recoveries, the newest first.
 	Recoveries [2]time.Time
-	// Good is when the present good stretch began, and Agreed whether a second node
-	// has seen it; both only while Recovering.
+	// Good is when the current good stretch began; Agreed is set once a second node has
+	// seen it. Both are set only while the site is Recovering.
 	Good   time.Time
 	Agreed bool
 	// Relapses counts the good stretches of this outage that did not last.
 	Relapses uint16
 }
 
-// Flapping says whether a site that recovers at this moment has done so too often.
+// Flapping reports whether a site that recovers at this moment has recovered too often.
 func (f Flap) Flapping(at time.Time, p Policy) bool {
 	second := f.Recoveries[1]
 	return p.FlapWindow > 0 && !second.IsZero() && at.Sub(second) <= p.FlapWindow
 }
 
-// lasted says whether the good stretch is long enough to be believed.
+// lasted reports whether the good stretch is long enough to count as a recovery.
 func (f Flap) lasted(at time.Time, p Policy) bool {
 	return !f.Flapping(at, p) || at.Sub(f.Good) >= p.FlapHold
 }

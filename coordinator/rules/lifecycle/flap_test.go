@@ -9,12 +9,12 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 )
 
-// play runs a story and answers the changes that were told, and the last state.
+// play runs a story and returns the reported changes and the last state.
 func play(events ...lifecycle.Event) (told []lifecycle.Change, s state) {
 	return playFrom(fresh, events...)
 }
 
-// playFrom is play of a site in a state.
+// playFrom plays a story from a given state.
 func playFrom(s state, events ...lifecycle.Event) (told []lifecycle.Change, _ state) {
 	p := lifecycle.DefaultPolicy()
 	for _, e := range events {
@@ -33,7 +33,7 @@ func playFrom(s state, events ...lifecycle.Event) (told []lifecycle.Change, _ st
 	return told, s
 }
 
-// breaks is three failing checks and the verifliers' word, from second on.
+// breaks returns three failing checks and a confirmed ballot, from second on.
 func breaks(second int) []lifecycle.Event {
 	return []lifecycle.Event{
 		failing(second, "a"), failing(second+20, "b"), failing(second+40, "a"),
@@ -41,7 +41,7 @@ func breaks(second int) []lifecycle.Event {
 	}
 }
 
-// mends is a good check and a good answer from another node.
+// mends returns a good check and a second one by another node.
 func mends(second int) []lifecycle.Event {
 	return []lifecycle.Event{up(second, "a"), up(second+1, "b")}
 }
@@ -72,7 +72,7 @@ func TestAFlappingSiteIsOneOutageWithACount(t *testing.T) {
 		{"one node alone does not end it, however long it was good", stories(twice,
 			[]lifecycle.Event{up(1500, "b"), up(1800, "b"), up(2100, "b"), up(2700, "b")}), 5, 0, lifecycle.Recovering},
 		{"nine minutes are too short", stories(twice, mends(1500), mends(2039)), 5, 0, lifecycle.Recovering},
-		{"what does not last is counted, not told", stories(twice,
+		{"a good stretch that does not last is counted, not reported", stories(twice,
 			mends(1500), []lifecycle.Event{failing(1700, "a")},
 			mends(1800), []lifecycle.Event{failing(2000, "b")}), 5, 2, lifecycle.Down},
 		{"a look that nobody else shared is no good stretch", stories(twice,
@@ -83,7 +83,7 @@ func TestAFlappingSiteIsOneOutageWithACount(t *testing.T) {
 			mends(1500), []lifecycle.Event{lifecycle.Pause{}, lifecycle.Resume{}, up(1600, "a"), up(2300, "a")}), 5, 0, lifecycle.Recovering},
 		{"after a pause the ten minutes begin again", stories(twice,
 			mends(1500), []lifecycle.Event{lifecycle.Pause{}, lifecycle.Resume{}}, mends(1600), mends(2190)), 5, 0, lifecycle.Recovering},
-		{"after a pause a site that flaps is told to run once it was good for ten minutes", stories(twice,
+		{"after a pause a flapping site is reported running once it was good for ten minutes", stories(twice,
 			mends(1500), []lifecycle.Event{lifecycle.Pause{}, lifecycle.Resume{}}, mends(1600), mends(2200)), 6, 0, lifecycle.Up},
 		{"a pause is no relapse", stories(twice, mends(1500), []lifecycle.Event{lifecycle.Pause{}, lifecycle.Resume{},
 			up(1600, "a"), failing(1700, "a")}), 5, 0, lifecycle.Down},
@@ -100,7 +100,7 @@ func TestAFlappingSiteIsOneOutageWithACount(t *testing.T) {
 	}
 }
 
-func TestTheCountOfRelapsesIsTold(t *testing.T) {
+func TestAChangeReportsTheCountOfRelapses(t *testing.T) {
 	t.Parallel()
 	told, s := play(stories(breaks(0), mends(300), breaks(600), mends(900), breaks(1200),
 		mends(1500), []lifecycle.Event{failing(1700, "a")}, mends(1800), mends(2500))...)

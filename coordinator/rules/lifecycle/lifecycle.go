@@ -32,18 +32,18 @@ func (s Stage) String() string {
 	return fmt.Sprintf("Stage(%d)", uint8(s))
 }
 
-// State is all that must be remembered of a site. Initial makes one.
+// State is the memory of one site. Initial makes one.
 type State struct {
 	Stage Stage
-	// Status is what WordPress.com has been told, since StatusSince (zero: never changed).
-	// In a muted coordinator it is the status on record.
+	// Status is the status last reported to WordPress.com, since StatusSince (zero: never
+	// changed). In a muted coordinator it is the status on record.
 	Status      check.Status
 	StatusSince time.Time
 	// Unsettled marks a site whose Status is running although an outage is on record that
-	// WordPress.com was not told about, or although WordPress.com may have received a notice
-	// that was withdrawn. The next good check settles it with a Change.
+	// was not reported to WordPress.com, or although WordPress.com may have received a
+	// notification that was withdrawn. The next good check settles it with a Change.
 	Unsettled bool
-	// Failures counts the failing checks of the present run, up to Policy.Failures.
+	// Failures counts the failing checks of the current run, up to Policy.Failures.
 	Failures uint8
 	// FirstFailure is the end of the run's first failing check. It is kept while the
 	// site is down, unless the coordinator has restarted since; zero outside a run.
@@ -52,20 +52,20 @@ type State struct {
 	// verification, from 1, and is 0 outside one.
 	Ballot uint32
 	Round  uint8
-	// Held says that verification could not decide: nothing is sent and nothing is
-	// closed; the next failing check begins a new verification.
+	// Held marks an undecided suspect: the panel could not decide. Nothing is sent and
+	// nothing is closed; the next failing check begins a new verification.
 	Held bool
-	// Node is who made the newest observation that could tell, at Observed. Older ones
-	// change nothing, nor does one that could not tell.
+	// Node made the newest observation that was not UNKNOWN, at Observed. Older
+	// observations change nothing, nor do UNKNOWN ones.
 	Node     string
 	Observed time.Time
-	// Flap is what is remembered of a site that comes and goes.
+	// Flap is the memory of a flapping site.
 	Flap Flap
 }
 
-// Policy holds the rule's numbers.
+// Policy holds the thresholds and times of the rules.
 type Policy struct {
-	// Failures is how many failing checks in all lead to verification (NUM_OF_CHECKS);
+	// Failures is the number of failing checks that lead to verification (NUM_OF_CHECKS);
 	// 0 means 1.
 	Failures uint8
 	// Between is the time between those checks (TIME_BETWEEN_CHECKS_SEC).
@@ -75,11 +75,11 @@ type Policy struct {
 	// RoundWaits are the waits before the second and later rounds of verification.
 	// There are len(RoundWaits)+1 rounds.
 	RoundWaits []time.Duration
-	// FlapWindow and FlapHold are the hysteresis of Flap; a FlapWindow of 0 is none.
+	// FlapWindow and FlapHold are the hysteresis of Flap; a FlapWindow of 0 turns it off.
 	FlapWindow, FlapHold time.Duration
 }
 
-// DefaultPolicy is the rule of the founding design.
+// DefaultPolicy returns the policy of the founding design.
 func DefaultPolicy() Policy {
 	return Policy{
 		Failures:     3,
@@ -108,10 +108,10 @@ type Decided struct {
 	Verdict quorum.Verdict
 }
 
-// Pause stops the checks of a site; what WordPress.com was told stands.
+// Pause stops the checks of a site; the status that was reported stands.
 type Pause struct{}
 
-// Resume starts them again.
+// Resume starts the checks of a site again.
 type Resume struct{}
 
 func (Observed) event() {}
@@ -119,20 +119,20 @@ func (Decided) event()  {}
 func (Pause) event()    {}
 func (Resume) event()   {}
 
-// Effect is something that the coordinator must do: Recheck, SecondLook, Verify,
+// Effect is something that the engine must do: Recheck, SecondLook, Verify,
 // Abandon, Change, Blip or FalseAlarm.
 type Effect interface{ effect() }
 
-// Recheck asks for a further check After a while, not by node Avoid if there is another.
+// Recheck asks for another check after a while, by a node other than Avoid if there is one.
 type Recheck struct {
 	After time.Duration
 	Avoid string
 }
 
-// SecondLook asks for a check at once, by any node but Avoid: another checker, else a veriflier.
+// SecondLook asks for a check at once by any node but Avoid: another checker, else a veriflier.
 type SecondLook struct{ Avoid string }
 
-// Verify opens ballot number Ballot After a while.
+// Verify opens ballot number Ballot after a while.
 type Verify struct {
 	Ballot uint32
 	Round  uint8
@@ -142,9 +142,10 @@ type Verify struct {
 // Abandon closes ballot number Ballot without a decision.
 type Abandon struct{ Ballot uint32 }
 
-// Change is a change of status to commit and to report. An outage opens with To
-// down and closes with To running; the one that settles a site has From down. Start is the end of its first failing check; in
-// changes from a down status it is zero when the coordinator has restarted since.
+// Change is a change of status to commit and to report. An outage opens with To down and
+// closes with To running; a change that settles a site has From down. Start is the end of
+// the outage's first failing check; in changes from a down status it is zero if the
+// coordinator has restarted since.
 type Change struct {
 	From, To  check.Status
 	Start, At time.Time
@@ -152,10 +153,11 @@ type Change struct {
 	Relapses uint16
 }
 
-// Blip says that a run of failures ended by itself; nobody is told.
+// Blip is a run of failures that ended before anyone was told.
 type Blip struct{ Failures uint8 }
 
-// FalseAlarm says that the verifliers rejected ballot number Ballot; its evidence is kept.
+// FalseAlarm is a suspicion that the panel rejected in ballot number Ballot; its evidence
+// is kept.
 type FalseAlarm struct{ Ballot uint32 }
 
 func (Recheck) effect()    {}

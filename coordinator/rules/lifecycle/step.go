@@ -7,9 +7,9 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Initial is the state of a site as it comes from the database: status is what
-// WordPress.com was told, since when. Whether a site that was told to be running does
-// run is not guessed.
+// Initial returns the state of a site that comes from the database: status was reported to
+// WordPress.com at since. A site reported as running starts as NeverChecked: whether it
+// does run is not guessed.
 func Initial(status check.Status, since time.Time, paused bool) State {
 	s := State{Stage: Paused, Status: status, StatusSince: since}
 	if !paused {
@@ -18,7 +18,7 @@ func Initial(status check.Status, since time.Time, paused bool) State {
 	return s
 }
 
-// resting is the stage that a status stands for while nothing is under way.
+// resting returns the stage that a status stands for while nothing is in progress.
 func (s State) resting() Stage {
 	switch s.Status {
 	case check.StatusDown:
@@ -30,8 +30,8 @@ func (s State) resting() Stage {
 	}
 }
 
-// Step is what an event means for a site: its next state, and what must be done, in
-// order. An event that means nothing leaves the state as it is, without effects.
+// Step applies an event to a site. It returns the next state, and what must be done, in
+// order. An event without meaning for the site leaves the state as it is, without effects.
 func Step(s State, e Event, p Policy) (State, []Effect) {
 	switch e := e.(type) {
 	case Observed:
@@ -58,15 +58,15 @@ func (s State) observed(e Observed, p Policy) (State, []Effect) {
 	case check.OutcomeDown:
 		return s.bad(e, p)
 	}
-	// The node could not tell. A re-check that brought no answer is asked for again;
-	// anything else comes round by the schedule.
+	// The node could not tell. A re-check is repeated; any other check comes round by the
+	// schedule.
 	if s.Stage == Suspect {
 		return s, []Effect{Recheck{After: p.Between, Avoid: e.Node}}
 	}
 	return s, nil
 }
 
-// good is a check that found the site up.
+// good applies a check that found the site up.
 func (s State) good(e Observed, p Policy) (State, []Effect) {
 	last := s.Node
 	s.Node, s.Observed = e.Node, e.At
@@ -80,7 +80,7 @@ func (s State) good(e Observed, p Policy) (State, []Effect) {
 		s.Flap.Good = e.At
 		return s, []Effect{SecondLook{Avoid: e.Node}}
 	case Recovering:
-		// One node alone does not end an outage: its path may be all that works.
+		// One node alone does not end an outage: its path may be the only one that works.
 		s.Flap.Agreed = s.Flap.Agreed || e.Node != last
 		switch {
 		case !s.Flap.Agreed:
@@ -96,7 +96,7 @@ func (s State) good(e Observed, p Policy) (State, []Effect) {
 	}
 }
 
-// well is a good check of a site whose status is running.
+// well applies a good check of a site whose status is running.
 func (s State) well(at time.Time, effects ...Effect) (State, []Effect) {
 	s = s.up()
 	if s.Unsettled {
@@ -108,7 +108,7 @@ func (s State) well(at time.Time, effects ...Effect) (State, []Effect) {
 	return s, effects
 }
 
-// bad is a check that found the site failing.
+// bad applies a check that found the site failing.
 func (s State) bad(e Observed, p Policy) (State, []Effect) {
 	s.Node, s.Observed = e.Node, e.At
 	switch s.Stage {
@@ -132,8 +132,8 @@ func (s State) bad(e Observed, p Policy) (State, []Effect) {
 	return s, []Effect{Recheck{After: p.Between, Avoid: e.Node}}
 }
 
-// stillDown is a failing check of a site that is reported down: it ends a recovery,
-// and after the notice window turns status 0 into 2, without a new vote.
+// stillDown applies a failing check of a site that is reported down: it ends a recovery,
+// and after the notice window turns status 0 into 2 without a new vote.
 func (s State) stillDown(at time.Time, p Policy) (State, []Effect) {
 	if s.Stage == Recovering {
 		s.Flap = s.Flap.relapsed()
@@ -175,11 +175,11 @@ func (s State) pause() (State, []Effect) {
 	case Verifying:
 		effects = []Effect{Abandon{Ballot: s.Ballot}}
 	case Recovering:
-		// Nobody looks during a pause: what was good before it is no part of the
-		// stretch after it, and no relapse either.
+		// Nothing is checked during a pause: a good stretch before it neither continues
+		// after it, nor counts as a relapse.
 		s.Flap.Good, s.Flap.Agreed = time.Time{}, false
 	}
-	// A run that WordPress.com knows nothing of is forgotten; an outage stands.
+	// A run that was not reported to WordPress.com is forgotten; an outage stands.
 	if s.resting() == NeverChecked {
 		s = s.up()
 	}

@@ -23,7 +23,7 @@ const (
 	confirmed = check.StatusConfirmedDown
 )
 
-// at is a moment of the stories below, in seconds.
+// at returns a moment of the stories below, in seconds.
 func at(seconds int) time.Time { return time.Unix(1_700_000_000+int64(seconds), 0).UTC() }
 
 func up(second int, node string) lifecycle.Event {
@@ -49,7 +49,7 @@ var (
 	isUp      = state{Stage: lifecycle.Up, Status: running, Ballot: 4, Node: "a", Observed: at(100)}
 	suspect1  = state{Stage: lifecycle.Suspect, Status: running, Failures: 1, FirstFailure: at(60), Ballot: 4, Node: "a", Observed: at(100)}
 	suspect2  = state{Stage: lifecycle.Suspect, Status: running, Failures: 2, FirstFailure: at(60), Ballot: 4, Node: "a", Observed: at(100)}
-	held      = state{Stage: lifecycle.Suspect, Status: running, Failures: 3, FirstFailure: at(60), Ballot: 7, Held: true, Node: "a", Observed: at(100)}
+	undecided = state{Stage: lifecycle.Suspect, Status: running, Failures: 3, FirstFailure: at(60), Ballot: 7, Held: true, Node: "a", Observed: at(100)}
 	verifying = state{Stage: lifecycle.Verifying, Status: running, Failures: 3, FirstFailure: at(60), Ballot: 5, Round: 1, Node: "a", Observed: at(100)}
 	lastRound = state{Stage: lifecycle.Verifying, Status: running, Failures: 3, FirstFailure: at(60), Ballot: 7, Round: 3, Node: "a", Observed: at(100)}
 	isDown    = state{Stage: lifecycle.Down, Status: down, StatusSince: at(102), Failures: 3, FirstFailure: at(60), Ballot: 5, Node: "a", Observed: at(100)}
@@ -71,7 +71,7 @@ type transition struct {
 	effects effects
 }
 
-// seen is the next state's newest observation.
+// seen sets the newest observation of the next state.
 func seen(s *state, node string, second int) { s.Node, s.Observed = node, at(second) }
 
 // cleared ends a run of failures.
@@ -80,7 +80,7 @@ func cleared(s *state) {
 }
 
 var checking = map[string]transition{
-	"the first good check of a site says that it is up": {
+	"the first good check of a site makes it up": {
 		fresh, up(110, "b"), func(s *state) { s.Stage = lifecycle.Up; seen(s, "b", 110) }, nil},
 	"the first check that fails makes a site suspect that nobody has seen up": {
 		fresh, failing(110, "b"), func(s *state) {
@@ -118,15 +118,15 @@ var checking = map[string]transition{
 	"a re-check that could not tell and is late asks for nothing": {suspect2, unknown(99, "b"), nil, nil},
 	"a good check that is older than the newest failure does not end the run": {
 		suspect2, up(99, "b"), nil, nil},
-	"the next failing check of a held site begins a new verification of the same run": {
-		held, failing(110, "b"), func(s *state) {
+	"the next failing check of an undecided suspect begins a new verification of the same run": {
+		undecided, failing(110, "b"), func(s *state) {
 			s.Stage, s.Ballot, s.Round, s.Held = lifecycle.Verifying, 8, 1, false
 			seen(s, "b", 110)
 		}, effects{lifecycle.Verify{Ballot: 8, Round: 1}}},
-	"a good check of a held site ends its run as a blip": {
-		held, up(110, "b"), func(s *state) { cleared(s); seen(s, "b", 110) }, effects{lifecycle.Blip{Failures: 3}}},
-	"a check of a held site that could not tell is asked for again": {
-		held, unknown(110, "b"), nil, effects{lifecycle.Recheck{After: 20 * time.Second, Avoid: "b"}}},
+	"a good check of an undecided suspect ends its run as a blip": {
+		undecided, up(110, "b"), func(s *state) { cleared(s); seen(s, "b", 110) }, effects{lifecycle.Blip{Failures: 3}}},
+	"a check of an undecided suspect that could not tell is repeated": {
+		undecided, unknown(110, "b"), nil, effects{lifecycle.Recheck{After: 20 * time.Second, Avoid: "b"}}},
 	"a ballot that is over means nothing for a site that is never checked": {
 		fresh, decided(110, 0, quorum.Confirmed), nil, nil},
 	"a rejection means nothing for a site that is never checked": {fresh, decided(110, 0, quorum.Rejected), nil, nil},
@@ -143,11 +143,11 @@ var checking = map[string]transition{
 		suspect2, decided(110, 4, quorum.Rejected), nil, nil},
 	"a ballot of an earlier run without a decision does not begin a round": {
 		suspect2, decided(110, 4, quorum.Inconclusive), nil, nil},
-	"a held site is not confirmed by votes that came too late": {held, decided(110, 7, quorum.Confirmed), nil, nil},
+	"an undecided suspect is not confirmed by votes that came too late": {undecided, decided(110, 7, quorum.Confirmed), nil, nil},
 }
 
 var judging = map[string]transition{
-	"confirmed: the outage began with the first failure, and is told": {
+	"confirmed: the outage began with the first failure, and is reported": {
 		verifying, decided(110, 5, quorum.Confirmed), func(s *state) {
 			s.Stage, s.Status, s.StatusSince, s.Round = lifecycle.Down, down, at(110), 0
 		}, effects{lifecycle.Change{From: running, To: down, Start: at(60), At: at(110)}}},
@@ -160,7 +160,7 @@ var judging = map[string]transition{
 		state{Stage: lifecycle.Verifying, Status: running, Ballot: 6, Round: 2}, decided(110, 6, quorum.Inconclusive),
 		func(s *state) { s.Ballot, s.Round = 7, 3 },
 		effects{lifecycle.Verify{Ballot: 7, Round: 3, After: 15 * time.Second}}},
-	"inconclusive for the last time: held as suspect, nobody told, nothing closed": {
+	"inconclusive for the last time: undecided, nothing sent, nothing closed": {
 		lastRound, decided(110, 7, quorum.Inconclusive), func(s *state) {
 			s.Stage, s.Held, s.Round = lifecycle.Suspect, true, 0
 		}, nil},
@@ -227,7 +227,7 @@ var outage = map[string]transition{
 			s.Stage, s.Status, s.StatusSince = lifecycle.ConfirmedDown, confirmed, at(90+59*60)
 			seen(s, "b", 90+59*60)
 		}, effects{lifecycle.Change{From: down, To: confirmed, Start: at(60), At: at(90 + 59*60)}}},
-	"a second look that fails while confirmed down: confirmed down as before, not told again": {
+	"a second look that fails while confirmed down: confirmed down as before, not reported again": {
 		recover2, failing(1_000_000, "b"), func(s *state) {
 			s.Stage = lifecycle.ConfirmedDown
 			seen(s, "b", 1_000_000)
@@ -248,8 +248,8 @@ var pausing = map[string]transition{
 	"a site that is up is paused":             {isUp, lifecycle.Pause{}, func(s *state) { s.Stage = lifecycle.Paused }, nil},
 	"a pause forgets a run of failures": {
 		suspect2, lifecycle.Pause{}, func(s *state) { cleared(s); s.Stage = lifecycle.Paused }, nil},
-	"a pause lets a held site go": {
-		held, lifecycle.Pause{}, func(s *state) { cleared(s); s.Stage = lifecycle.Paused }, nil},
+	"a pause clears an undecided suspect": {
+		undecided, lifecycle.Pause{}, func(s *state) { cleared(s); s.Stage = lifecycle.Paused }, nil},
 	"a pause ends a vote": {
 		verifying, lifecycle.Pause{}, func(s *state) { cleared(s); s.Stage = lifecycle.Paused },
 		effects{lifecycle.Abandon{Ballot: 5}}},
@@ -263,26 +263,26 @@ var pausing = map[string]transition{
 		paused0, lifecycle.Resume{}, func(s *state) { s.Stage = lifecycle.Down }, nil},
 	"a resumed site that was confirmed down is confirmed down": {
 		paused2, lifecycle.Resume{}, func(s *state) { s.Stage = lifecycle.ConfirmedDown }, nil},
-	"a paused site is not brought up by a check that was under way":   {paused0, up(110, "b"), nil, nil},
-	"a paused site is not made suspect by a check that was under way": {paused, failing(110, "b"), nil, nil},
-	"a paused site has no use for a check that could not tell":        {paused, unknown(110, "b"), nil, nil},
-	"a paused site is not confirmed down by a vote under way":         {paused, decided(110, 5, quorum.Confirmed), nil, nil},
-	"a paused site is not rejected by a vote under way":               {paused, decided(110, 5, quorum.Rejected), nil, nil},
-	"a paused site begins no round":                                   {paused, decided(110, 5, quorum.Inconclusive), nil, nil},
-	"resuming a site that was never checked changes nothing":          {fresh, lifecycle.Resume{}, nil, nil},
-	"resuming a site that is up changes nothing":                      {isUp, lifecycle.Resume{}, nil, nil},
-	"resuming a suspect changes nothing":                              {suspect1, lifecycle.Resume{}, nil, nil},
-	"resuming does not disturb a vote":                                {verifying, lifecycle.Resume{}, nil, nil},
-	"resuming does not end an outage":                                 {isDown, lifecycle.Resume{}, nil, nil},
-	"resuming does not end a confirmed outage":                        {stillDown, lifecycle.Resume{}, nil, nil},
-	"resuming does not complete a recovery":                           {recover0, lifecycle.Resume{}, nil, nil},
+	"a paused site is not brought up by a check in progress":    {paused0, up(110, "b"), nil, nil},
+	"a paused site is not made suspect by a check in progress":  {paused, failing(110, "b"), nil, nil},
+	"a paused site has no use for a check that could not tell":  {paused, unknown(110, "b"), nil, nil},
+	"a paused site is not confirmed down by a vote in progress": {paused, decided(110, 5, quorum.Confirmed), nil, nil},
+	"a paused site is not rejected by a vote in progress":       {paused, decided(110, 5, quorum.Rejected), nil, nil},
+	"a paused site begins no round":                             {paused, decided(110, 5, quorum.Inconclusive), nil, nil},
+	"resuming a site that was never checked changes nothing":    {fresh, lifecycle.Resume{}, nil, nil},
+	"resuming a site that is up changes nothing":                {isUp, lifecycle.Resume{}, nil, nil},
+	"resuming a suspect changes nothing":                        {suspect1, lifecycle.Resume{}, nil, nil},
+	"resuming does not disturb a vote":                          {verifying, lifecycle.Resume{}, nil, nil},
+	"resuming does not end an outage":                           {isDown, lifecycle.Resume{}, nil, nil},
+	"resuming does not end a confirmed outage":                  {stillDown, lifecycle.Resume{}, nil, nil},
+	"resuming does not complete a recovery":                     {recover0, lifecycle.Resume{}, nil, nil},
 }
 
 // settled ends what was unsettled.
 func settled(s *state, second int) { s.Unsettled, s.StatusSince = false, at(second) }
 
-// settling is about sites that WordPress.com knows as running, with an outage on record
-// that it was not told of, or after a notice that it may have received.
+// settling holds the transitions of sites that WordPress.com knows as running, with an outage on record
+// that was not reported, or after a withdrawn notification that it may have received.
 var settling = map[string]transition{
 	"a good check settles a site that is unsettled": {
 		unsettled, up(110, "b"), func(s *state) { cleared(s); seen(s, "b", 110); settled(s, 110) },
@@ -309,13 +309,13 @@ var settling = map[string]transition{
 	"that check settles the site": {
 		open(isUp), up(110, "b"), func(s *state) { seen(s, "b", 110); settled(s, 110) },
 		effects{lifecycle.Change{From: down, To: running, At: at(110)}}},
-	"a held site stays unsettled":   {open(held), unknown(110, "b"), nil, effects{lifecycle.Recheck{After: 20 * time.Second, Avoid: "b"}}},
-	"a pause leaves it unsettled":   {unsettled, lifecycle.Pause{}, func(s *state) { cleared(s); s.Stage = lifecycle.Paused }, nil},
-	"a resumed site is unsettled":   {open(paused), lifecycle.Resume{}, func(s *state) { s.Stage = lifecycle.NeverChecked }, nil},
-	"a paused site settles nothing": {open(paused), up(110, "b"), nil, nil},
+	"an undecided suspect stays unsettled": {open(undecided), unknown(110, "b"), nil, effects{lifecycle.Recheck{After: 20 * time.Second, Avoid: "b"}}},
+	"a pause leaves it unsettled":          {unsettled, lifecycle.Pause{}, func(s *state) { cleared(s); s.Stage = lifecycle.Paused }, nil},
+	"a resumed site is unsettled":          {open(paused), lifecycle.Resume{}, func(s *state) { s.Stage = lifecycle.NeverChecked }, nil},
+	"a paused site settles nothing":        {open(paused), up(110, "b"), nil, nil},
 }
 
-// open is a state with something to settle.
+// open marks a state as unsettled.
 func open(s state) state {
 	s.Unsettled = true
 	return s
@@ -347,7 +347,7 @@ func TestStep(t *testing.T) {
 	}
 }
 
-// The tables leave nothing open: each kind of event is told in each stage.
+// The tables are complete: they have each kind of event in each stage.
 func TestTheTablesAreComplete(t *testing.T) {
 	t.Parallel()
 	told := map[string]bool{}
@@ -387,10 +387,10 @@ func TestInitial(t *testing.T) {
 		paused bool
 		want   lifecycle.Stage
 	}{
-		"a site told to be running is not guessed to be up": {running, false, lifecycle.NeverChecked},
-		"a site told to be down is down":                    {down, false, lifecycle.Down},
-		"a site told to be confirmed down is that":          {confirmed, false, lifecycle.ConfirmedDown},
-		"a paused site is paused, whatever was told":        {down, true, lifecycle.Paused},
+		"a site reported as running is not guessed to be up":  {running, false, lifecycle.NeverChecked},
+		"a site reported as down is down":                     {down, false, lifecycle.Down},
+		"a site reported as confirmed down is confirmed down": {confirmed, false, lifecycle.ConfirmedDown},
+		"a paused site is paused, whatever was reported":      {down, true, lifecycle.Paused},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -403,9 +403,9 @@ func TestInitial(t *testing.T) {
 	}
 }
 
-// A site that another program has left in a status is gone on with as if the status were
-// our own: for a failing and a good check of each kind of row.
-func TestASiteIsGoneOnWithFromAnyRow(t *testing.T) {
+// The machine continues from a status that another program has left as if the status were
+// its own: for a failing and a good check of each kind of row.
+func TestASiteContinuesFromAnyRow(t *testing.T) {
 	t.Parallel()
 	never, recent, old := time.Time{}, at(0), at(-3*24*3600)
 	tests := []struct {
@@ -456,17 +456,17 @@ func TestOtherPolicies(t *testing.T) {
 		}
 		s, did = lifecycle.Step(s, decided(111, 5, quorum.Inconclusive), p)
 		if s.Stage != lifecycle.Suspect || !s.Held || did != nil {
-			t.Errorf("no second round: held at once, not %+v, %v", s, did)
+			t.Errorf("no second round: undecided at once, not %+v, %v", s, did)
 		}
 	}
 }
 
-// A verification that was held begins again at the next failure, also when the operator
-// asks for more failures by now.
-func TestAHeldSiteCountsNoFurther(t *testing.T) {
+// An undecided suspect is verified again at the next failure, even if the operator
+// has raised the number of failures since.
+func TestAnUndecidedSuspectCountsNoFurtherFailures(t *testing.T) {
 	t.Parallel()
 	for _, failures := range []uint8{1, 3, 5, 255} {
-		s, did := lifecycle.Step(held, failing(110, "b"), lifecycle.Policy{Failures: failures})
+		s, did := lifecycle.Step(undecided, failing(110, "b"), lifecycle.Policy{Failures: failures})
 		if s.Stage != lifecycle.Verifying || !cmp.Equal(did, effects{lifecycle.Verify{Ballot: 8, Round: 1}}) {
 			t.Errorf("%d failures: %+v, %v", failures, s, did)
 		}

@@ -14,10 +14,10 @@ import (
 	"github.com/Automattic/jetmon/test/seeds"
 )
 
-// witness follows a site from outside. It knows what was sent in and what came out,
-// never what the machine remembers, and reports what breaks the rules. Of the changes of
-// status it knows the rule itself: each must come exactly when the rule asks for it.
-type witness struct {
+// observer follows a site from outside. It knows the events and the effects,
+// not the memory of the machine, and reports what breaks the rules. For the changes of
+// status it computes the rule itself: each must come exactly when the rule asks for it.
+type observer struct {
 	policy lifecycle.Policy
 	status check.Status
 	since  time.Time
@@ -29,18 +29,18 @@ type witness struct {
 	// goods are the good checks since the last failing one or pause.
 	goods []lifecycle.Observed
 	// recoveries are the changes to running; start is the outage's first failing check
-	// (zero for an outage that the witness did not see begin), and relapses its count.
+	// (zero for an outage that the observer did not see begin), and relapses its count.
 	recoveries []time.Time
 	start      time.Time
 	relapses   uint16
-	// open is the ballot that is under way, 0 when none; last the highest ever; rounds
+	// open is the number of the open ballot, 0 when none; last is the highest ever; rounds are
 	// the rounds of the verification so far.
 	open, last uint32
 	rounds     int
 }
 
-// see takes one event with what it led to and returns what is wrong with that.
-func (w *witness) see(before, after lifecycle.State, e lifecycle.Event, did []lifecycle.Effect) error {
+// see takes one event with its consequences, and returns what is wrong with them.
+func (w *observer) see(before, after lifecycle.State, e lifecycle.Event, did []lifecycle.Effect) error {
 	fresh := w.note(e)
 	if !fresh && (len(did) > 0 || before != after) {
 		return fmt.Errorf("an event that is late or out of place changes something")
@@ -80,7 +80,7 @@ func (w *witness) see(before, after lifecycle.State, e lifecycle.Event, did []li
 	case !slices.Equal(changes, owed):
 		return fmt.Errorf("changes %+v, want %+v: failures %v, good checks %v, recoveries %v", changes, owed, w.failures, w.goods, w.recoveries)
 	case after.Status != w.status || !after.StatusSince.Equal(w.since):
-		return fmt.Errorf("status %d since %v, told was %d since %v", after.Status, after.StatusSince, w.status, w.since)
+		return fmt.Errorf("status %d since %v, reported was %d since %v", after.Status, after.StatusSince, w.status, w.since)
 	case (after.Stage == lifecycle.Verifying) != (w.open != 0):
 		return fmt.Errorf("stage %v with open ballot %d", after.Stage, w.open)
 	case (after.Stage == lifecycle.Paused) != w.paused:
@@ -89,8 +89,8 @@ func (w *witness) see(before, after lifecycle.State, e lifecycle.Event, did []li
 	return w.stage(after)
 }
 
-// note records the event and says whether it may change anything.
-func (w *witness) note(e lifecycle.Event) bool {
+// note records the event and reports whether it may change anything.
+func (w *observer) note(e lifecycle.Event) bool {
 	switch e := e.(type) {
 	case lifecycle.Pause:
 		fresh := !w.paused
@@ -127,11 +127,11 @@ func (w *witness) note(e lifecycle.Event) bool {
 }
 
 // agreed reports whether the good checks are of two nodes.
-func (w *witness) agreed() bool {
+func (w *observer) agreed() bool {
 	return slices.ContainsFunc(w.goods, func(o lifecycle.Observed) bool { return o.Node != w.goods[0].Node })
 }
 
-// owed is the rule of the changes: what an event that was noted must change.
+// owed returns the changes that the rule asks for after a noted event.
 //
 //   - Running to down: the ballot that is open is confirmed.
 //   - Down to confirmed down: a failing check at least NoticeWindow after the site was
@@ -139,7 +139,7 @@ func (w *witness) agreed() bool {
 //   - To running: a good check, when the site has been good since a good check by another
 //     node (which need not be the one before: a, b, b will do), and, after two recoveries
 //     within FlapWindow, good for FlapHold.
-func (w *witness) owed(e lifecycle.Event) []lifecycle.Change {
+func (w *observer) owed(e lifecycle.Event) []lifecycle.Change {
 	c := lifecycle.Change{From: w.status, Start: w.start, Relapses: w.relapses}
 	switch e := e.(type) {
 	case lifecycle.Decided:
@@ -162,23 +162,23 @@ func (w *witness) owed(e lifecycle.Event) []lifecycle.Change {
 	return nil
 }
 
-// steady reports whether a site that comes and goes has been good for long enough.
-func (w *witness) steady(at time.Time) bool {
+// steady reports whether a flapping site has been good for long enough.
+func (w *observer) steady(at time.Time) bool {
 	n := len(w.recoveries)
 	flaps := n >= 2 && w.policy.FlapWindow > 0 && at.Sub(w.recoveries[n-2]) <= w.policy.FlapWindow
 	return !flaps || at.Sub(w.goods[0].At) >= w.policy.FlapHold
 }
 
-// change takes over what was told.
-func (w *witness) change(c lifecycle.Change) {
+// change records a reported change.
+func (w *observer) change(c lifecycle.Change) {
 	w.status, w.since, w.start = c.To, c.At, c.Start
 	if c.To == check.StatusRunning {
 		w.recoveries, w.relapses, w.start = append(w.recoveries, c.At), 0, time.Time{}
 	}
 }
 
-// verify judges the opening of a ballot.
-func (w *witness) verify(e lifecycle.Event, v lifecycle.Verify) error {
+// verify checks the opening of a ballot.
+func (w *observer) verify(e lifecycle.Event, v lifecycle.Verify) error {
 	if w.open != 0 || v.Ballot <= w.last {
 		return fmt.Errorf("opens ballot %d, open is %d, last was %d", v.Ballot, w.open, w.last)
 	}
@@ -200,8 +200,8 @@ func (w *witness) verify(e lifecycle.Event, v lifecycle.Verify) error {
 	return nil
 }
 
-// stage judges whether the stage fits what was told.
-func (w *witness) stage(s lifecycle.State) error {
+// stage checks that the stage fits the reported status.
+func (w *observer) stage(s lifecycle.State) error {
 	fits := map[lifecycle.Stage][]check.Status{
 		lifecycle.NeverChecked: {check.StatusRunning}, lifecycle.Up: {check.StatusRunning},
 		lifecycle.Suspect: {check.StatusRunning}, lifecycle.Verifying: {check.StatusRunning},
@@ -217,12 +217,12 @@ func (w *witness) stage(s lifecycle.State) error {
 		return fmt.Errorf("stage %v with %d failures since %v", s.Stage, s.Failures, s.FirstFailure)
 	}
 	if s.Failures > w.policy.Failures || s.Held && s.Stage != lifecycle.Suspect {
-		return fmt.Errorf("stage %v with %d failures, held %t", s.Stage, s.Failures, s.Held)
+		return fmt.Errorf("stage %v with %d failures, undecided %t", s.Stage, s.Failures, s.Held)
 	}
 	return nil
 }
 
-// someEvent makes an event that may well be late, for another ballot or senseless.
+// someEvent makes an event that may be late, for another ballot, or senseless.
 func someEvent(rng *rand.Rand, now time.Time, s lifecycle.State, outcomes []check.Outcome) lifecycle.Event {
 	switch n := rng.IntN(100); {
 	case n < 60:
@@ -244,7 +244,7 @@ func someEvent(rng *rand.Rand, now time.Time, s lifecycle.State, outcomes []chec
 	}
 }
 
-// shape is what kind of story is told.
+// shape is the kind of a story.
 type shape struct {
 	outcomes []check.Outcome
 	// gap bounds the seconds between two events.
@@ -270,10 +270,10 @@ func someShape(rng *rand.Rand, flaps bool) shape {
 	return s
 }
 
-// tally counts the changes of the stories by the status that was told.
+// tally counts the changes of the stories by the reported status.
 type tally map[check.Status]int
 
-// tell plays one story of 300 events before a witness.
+// tell plays one story of 300 events before an observer.
 func tell(rng *rand.Rand, flaps bool, told tally) error {
 	p := lifecycle.DefaultPolicy()
 	p.Failures = uint8(1 + rng.IntN(4))
@@ -282,7 +282,7 @@ func tell(rng *rand.Rand, flaps bool, told tally) error {
 	now := at(0)
 	status := []check.Status{check.StatusRunning, check.StatusDown, check.StatusConfirmedDown}[rng.IntN(3)]
 	s := lifecycle.Initial(status, now, rng.IntN(5) == 0)
-	w := &witness{policy: p, status: status, since: now, paused: s.Stage == lifecycle.Paused}
+	w := &observer{policy: p, status: status, since: now, paused: s.Stage == lifecycle.Paused}
 	var history []string
 	for range 300 {
 		now = now.Add(time.Duration(rng.IntN(shape.gap)) * time.Second)
@@ -305,9 +305,9 @@ func tell(rng *rand.Rand, flaps bool, told tally) error {
 	return nil
 }
 
-// Over random stories: every change comes when the rule asks for it and none besides,
-// there are never two opens without a close, and nothing changes by what could not tell
-// or came late.
+// Over random stories: every change comes when the rule asks for it, and no other,
+// there are never two opens without a close, and nothing changes by checks that could not
+// tell or came late.
 func TestRandomStories(t *testing.T) {
 	t.Parallel()
 	seeds.Run(t, []uint64{1, 5674636705776555590}, func(t *testing.T, seed uint64) {
@@ -318,16 +318,16 @@ func TestRandomStories(t *testing.T) {
 			}
 		}
 		if told[check.StatusDown] < 100 || told[check.StatusRunning] < 100 || told[check.StatusConfirmedDown] < 100 {
-			t.Errorf("the stories tell too little: %v", told)
+			t.Errorf("the stories report too few changes: %v", told)
 		}
 	})
 }
 
-// Whatever a site's state, checks that could not tell lead to no change, no ballot and
+// In any state, checks that could not tell lead to no change, no ballot and
 // no other stage.
 func TestUnknownsAloneNeverChangeAnything(t *testing.T) {
 	t.Parallel()
-	for _, from := range []lifecycle.State{fresh, isUp, suspect1, held, verifying, isDown, stillDown, recover0, recover2, paused} {
+	for _, from := range []lifecycle.State{fresh, isUp, suspect1, undecided, verifying, isDown, stillDown, recover0, recover2, paused} {
 		s := from
 		for second := range 200 {
 			var did []lifecycle.Effect

@@ -1,15 +1,14 @@
-// Package outlier decides whether a witness, a checker, is sick: whether its failures
-// jump across hosts that have nothing to do with each other. Such failures say more
-// about the witness than about the sites. When a whole region is sick, each of its
-// checkers is found to be.
+// Package outlier detects a faulty checker: one whose failures jump across unrelated
+// networks. Such failures say more about the checker than about the sites. When a whole
+// region is faulty, the detector of each of its checkers trips.
 //
-// A hosting provider's outage is no outlier detection, however large: its sites share networks.
-// What counts is therefore networks, not sites: the share of the networks looked at
-// within Window on which a site that had been good was found failing.
+// A hosting provider's outage, however large, does not make an outlier: its sites share
+// networks. The detector therefore counts networks, not sites: of the networks that the
+// checker probed within Window, the share on which a site that had been up failed.
 //
-//	well --- >= MinNetworks surprised, and >= Trip of those looked at ---> quarantined
-//	well <-- < Clear of those looked at, for Window, with MinNetworks seen -- quarantined
+//	trusted --- >= MinNetworks surprised, and >= Trip of those seen ---> quarantined
+//	trusted <-- < Clear of those seen, for Window, with MinNetworks seen -- quarantined
 //
-// It is pure: time arrives as an argument. Memory is bounded by the networks seen in
-// one Window, at most MaxNetworks a witness.
+// The package is pure: time arrives as an argument. Memory is bounded by the networks
+// seen in one Window, at most MaxNetworks a checker.
 package outlier

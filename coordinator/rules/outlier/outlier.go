@@ -7,27 +7,27 @@ import (
 	"time"
 )
 
-// Rule holds the numbers.
+// Rule holds the thresholds of a Detector.
 type Rule struct {
-	// Window is how far back a witness is judged.
+	// Window is how far back a checker is judged.
 	Window time.Duration
-	// MinNetworks is how many networks must surprise before anything is a outlier detection, and
-	// how many must be seen before it is over.
+	// MinNetworks is how many networks must surprise before a quarantine begins, and how
+	// many the checker must have seen before it ends.
 	MinNetworks int
-	// Trip and Clear are shares of the networks looked at, 0..1.
+	// Trip and Clear are shares of the networks seen, 0..1.
 	Trip, Clear float64
-	// MaxNetworks bounds what is remembered of one witness.
+	// MaxNetworks bounds the networks that a detector remembers.
 	MaxNetworks int
 }
 
-// DefaultRule is generous: three sites in ten, on ten unrelated networks, do not fail
-// within a minute by chance.
+// DefaultRule returns a generous rule: three sites in ten, on ten unrelated networks, do
+// not fail within a minute by chance.
 func DefaultRule() Rule {
 	return Rule{Window: time.Minute, MinNetworks: 10, Trip: 0.3, Clear: 0.1, MaxNetworks: 100_000}
 }
 
-// Network is what a site's neighbours share, as a number: the /24 or /48 of the address
-// it was reached at, or, without one, a hash of the last two labels of its host name.
+// Network numbers what a site shares with its neighbours: the /24 or /48 of the address
+// that was reached, or, without one, a hash of the last two labels of the host name.
 // The number of an address is exact; two names may share one by chance.
 type Network uint64
 
@@ -38,8 +38,8 @@ const (
 	kindName = 1 << 56
 )
 
-// NetworkOf finds the network of a site from the address of an observation, HOST:PORT
-// or empty, and its host name.
+// NetworkOf returns the network of a site, given the resolved address of an observation
+// (HOST:PORT, or empty) and the site's host name.
 func NetworkOf(resolved, host string) Network {
 	if ap, err := netip.ParseAddrPort(resolved); err == nil {
 		if addr := ap.Addr().Unmap(); addr.Is4() {
@@ -62,76 +62,79 @@ func NetworkOf(resolved, host string) Network {
 	return kindName | Network(hash>>8)
 }
 
-// Detector is what is remembered of one witness. New makes one.
+// Detector watches the results of one checker. New makes one. It is not safe for
+// concurrent use.
 type Detector struct {
 	rule Rule
-	// seen and surprised hold when a network was last looked at, and last surprised.
+	// seen and surprised hold the time at which each network was last probed, and last
+	// surprised.
 	seen, surprised map[Network]time.Time
 	swept           time.Time
-	quarantined     time.Time // since when; zero while well
-	calm            time.Time // since when the share is below Clear
+	quarantined     time.Time // start of the quarantine; zero while the checker is trusted
+	clear           time.Time // since when the share has been below Clear
 }
 
-// New makes a witness that is well.
+// New makes a detector whose checker is trusted.
 func New(rule Rule) *Detector {
 	return &Detector{rule: rule, seen: map[Network]time.Time{}, surprised: map[Network]time.Time{}}
 }
 
-// Observe takes in one check at now; surprise says that it failed on a site that had
-// been good. It answers whether the witness is now in quarantine.
-func (w *Detector) Observe(now time.Time, n Network, surprise bool) bool {
-	if now.Sub(w.swept) > w.rule.Window/8 || len(w.seen) > w.rule.MaxNetworks {
-		w.sweep(now)
+// Observe records one check at now; surprise means that it failed on a site that had
+// been up. Observe reports whether the checker is now in quarantine.
+func (d *Detector) Observe(now time.Time, n Network, surprise bool) bool {
+	if now.Sub(d.swept) > d.rule.Window/8 || len(d.seen) > d.rule.MaxNetworks {
+		d.sweep(now)
 	}
-	w.seen[n] = now
+	d.seen[n] = now
 	if surprise {
-		w.surprised[n] = now
+		d.surprised[n] = now
 	}
-	w.judge(now)
-	return !w.quarantined.IsZero()
+	d.judge(now)
+	return !d.quarantined.IsZero()
 }
 
-// Quarantined says since when the witness is in quarantine; zero while it is well.
-func (w *Detector) Quarantined() time.Time { return w.quarantined }
+// Quarantined returns the start of the quarantine; zero while the checker is trusted.
+func (d *Detector) Quarantined() time.Time { return d.quarantined }
 
-// Share is how many of the networks looked at within the window surprised.
-func (w *Detector) Share() (surprised, seen int) { return len(w.surprised), len(w.seen) }
+// Share returns how many networks the checker saw within the window, and how many of
+// them surprised.
+func (d *Detector) Share() (surprised, seen int) { return len(d.surprised), len(d.seen) }
 
-// sweep forgets what is older than the window, and everything when there is too much.
-func (w *Detector) sweep(now time.Time) {
-	w.swept = now
-	old := now.Add(-w.rule.Window)
-	for n, t := range w.seen {
+// sweep drops entries older than the window, and all of them when there are too many.
+func (d *Detector) sweep(now time.Time) {
+	d.swept = now
+	old := now.Add(-d.rule.Window)
+	for n, t := range d.seen {
 		if t.Before(old) {
-			delete(w.seen, n)
+			delete(d.seen, n)
 		}
 	}
-	for n, t := range w.surprised {
+	for n, t := range d.surprised {
 		if t.Before(old) {
-			delete(w.surprised, n)
+			delete(d.surprised, n)
 		}
 	}
-	if len(w.seen) > w.rule.MaxNetworks {
-		clear(w.seen)
-		clear(w.surprised)
+	if len(d.seen) > d.rule.MaxNetworks {
+		clear(d.seen)
+		clear(d.surprised)
 	}
 }
 
-func (w *Detector) judge(now time.Time) {
-	surprised, seen := w.Share()
+func (d *Detector) judge(now time.Time) {
+	surprised, seen := d.Share()
 	share := float64(surprised) / float64(max(seen, 1))
-	if w.quarantined.IsZero() {
-		if surprised >= w.rule.MinNetworks && share >= w.rule.Trip {
-			w.quarantined, w.calm = now, time.Time{}
+	if d.quarantined.IsZero() {
+		if surprised >= d.rule.MinNetworks && share >= d.rule.Trip {
+			d.quarantined, d.clear = now, time.Time{}
 		}
 		return
 	}
 	switch {
-	case share >= w.rule.Clear || seen < w.rule.MinNetworks:
-		w.calm = time.Time{}
-	case w.calm.IsZero():
-		w.calm = now
-	case now.Sub(w.calm) >= w.rule.Window:
-		w.quarantined = time.Time{}
+	case share >= d.rule.Clear || seen < d.rule.MinNetworks:
+		d.clear = time.Time{}
+	case d.clear.IsZero():
+		d.clear = now
+	case now.Sub(d.clear) >= d.rule.Window:
+		d.quarantined = time.Time{}
 	}
 }

@@ -10,49 +10,49 @@ import (
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// stretch lets a witness look at n networks, one check each every 100 ms, of which a
-// share of bad in ten surprises, for d. It answers the time then.
-func stretch(w *Detector, now time.Time, d time.Duration, n, bad int) time.Time {
-	for i := 0; d > 0; i++ {
-		w.Observe(now, Network(i%n), i%n%10 < bad)
-		now, d = now.Add(100*time.Millisecond), d-100*time.Millisecond
+// stretch has a checker probe n networks for length, one check every 100 ms; bad in ten of the
+// networks surprise. It returns the time at the end.
+func stretch(d *Detector, now time.Time, length time.Duration, n, bad int) time.Time {
+	for i := 0; length > 0; i++ {
+		d.Observe(now, Network(i%n), i%n%10 < bad)
+		now, length = now.Add(100*time.Millisecond), length-100*time.Millisecond
 	}
 	return now
 }
 
-func TestStorm(t *testing.T) {
+func TestQuarantine(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
 		run  func(*Detector)
 		want bool
 	}{
-		{"failures on unrelated networks are a outlier detection", func(w *Detector) { stretch(w, start, time.Minute, 100, 4) }, true},
-		{"a failure here and there is none", func(w *Detector) { stretch(w, start, time.Minute, 100, 1) }, false},
-		{"a few networks are none, though all fail", func(w *Detector) { stretch(w, start, time.Hour, 9, 10) }, false},
-		{"ten thousand sites on one network are none", func(w *Detector) {
-			now := stretch(w, start, time.Minute, 50, 0)
+		{"failures on unrelated networks start a quarantine", func(d *Detector) { stretch(d, start, time.Minute, 100, 4) }, true},
+		{"an occasional failure does not", func(d *Detector) { stretch(d, start, time.Minute, 100, 1) }, false},
+		{"a few networks do not, though all of them fail", func(d *Detector) { stretch(d, start, time.Hour, 9, 10) }, false},
+		{"ten thousand sites on one network do not", func(d *Detector) {
+			now := stretch(d, start, time.Minute, 50, 0)
 			for range 10_000 {
-				w.Observe(now, 1000, true)
+				d.Observe(now, 1000, true)
 			}
 		}, false},
-		{"it is not over before it was calm for a window", func(w *Detector) {
-			now := stretch(w, start, time.Minute, 100, 10)
-			stretch(w, now, time.Minute, 100, 0)
+		{"it does not end before a whole window without surprises", func(d *Detector) {
+			now := stretch(d, start, time.Minute, 100, 10)
+			stretch(d, now, time.Minute, 100, 0)
 		}, true},
-		{"it is over when it was calm for a window", func(w *Detector) {
-			now := stretch(w, start, time.Minute, 100, 10)
-			stretch(w, now, 3*time.Minute, 100, 0)
+		{"it ends after a whole window without surprises", func(d *Detector) {
+			now := stretch(d, start, time.Minute, 100, 10)
+			stretch(d, now, 3*time.Minute, 100, 0)
 		}, false},
-		{"silence is not calm", func(w *Detector) {
-			now := stretch(w, start, time.Minute, 100, 10)
-			w.Observe(now.Add(time.Hour), 1, false)
-			w.Observe(now.Add(2*time.Hour), 1, false)
+		{"silence does not end it", func(d *Detector) {
+			now := stretch(d, start, time.Minute, 100, 10)
+			d.Observe(now.Add(time.Hour), 1, false)
+			d.Observe(now.Add(2*time.Hour), 1, false)
 		}, true},
-		{"failures spread over hours are none", func(w *Detector) {
+		{"failures spread over hours do not start one", func(d *Detector) {
 			now := start
 			for i := range 1000 {
-				w.Observe(now, Network(i), true)
+				d.Observe(now, Network(i), true)
 				now = now.Add(10 * time.Second)
 			}
 		}, false},
@@ -60,10 +60,10 @@ func TestStorm(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := New(DefaultRule())
-			tt.run(w)
-			if got := !w.Quarantined().IsZero(); got != tt.want {
-				s, n := w.Share()
+			d := New(DefaultRule())
+			tt.run(d)
+			if got := !d.Quarantined().IsZero(); got != tt.want {
+				s, n := d.Share()
 				t.Errorf("quarantined %v with %d of %d, want %v", got, s, n, tt.want)
 			}
 		})
@@ -105,11 +105,11 @@ func TestMemoryIsBounded(t *testing.T) {
 	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
 		rule := DefaultRule()
 		rule.MaxNetworks = 1000
-		w := New(rule)
+		d := New(rule)
 		r := rand.New(rand.NewPCG(seed, 2))
 		for i := range 100_000 {
-			w.Observe(start.Add(time.Duration(i)*time.Microsecond), Network(r.Uint64()), true)
-			if _, n := w.Share(); n > rule.MaxNetworks+1 {
+			d.Observe(start.Add(time.Duration(i)*time.Microsecond), Network(r.Uint64()), true)
+			if _, n := d.Share(); n > rule.MaxNetworks+1 {
 				t.Fatalf("%d networks are remembered", n)
 			}
 		}
@@ -117,11 +117,11 @@ func TestMemoryIsBounded(t *testing.T) {
 }
 
 func BenchmarkObserve(b *testing.B) {
-	w := New(DefaultRule())
+	d := New(DefaultRule())
 	now := start
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		now = now.Add(time.Millisecond)
-		w.Observe(now, Network(i%50_000), false)
+		d.Observe(now, Network(i%50_000), false)
 	}
 }

@@ -1,23 +1,23 @@
-// Package plan decides which shards a coordinator should claim and which it should
-// give up, so that the work is shared evenly.
+// Package plan decides which shards a coordinator should claim and which it should give up,
+// so that the work is shared evenly.
 //
-// Every coordinator plans for itself from what it has read, and all that have read the
-// same come to the same result:
+// Every coordinator plans for itself from the members and leases that it has read, and all
+// that have read the same reach the same result:
 //
-//   - a shard stays with the member that has it, if its range holds the shard;
-//   - a shard that nobody has goes to the member with the fewest, whose range holds it;
-//   - then shards move, one by one, from who has at least two more to who has fewer,
-//     if need be over members whose ranges overlap both, until nothing can be evened.
+//   - a shard stays with the member that has it, if that member's range holds the shard;
+//   - a free shard goes to the member with the fewest shards whose range holds it;
+//   - then shards move, one by one, from a member to one that has at least two fewer, if
+//     necessary through members whose ranges overlap both, until no move improves the balance.
 //
-// Members of the same range thus differ by one shard at most, and no shard moves that
-// need not. Only its holder gives a shard up, and only for its own surplus; only who
-// should have a shard claims it, and the store lets one of many win. So views that
-// differ cause a move that is late or superfluous, and never one to and fro: the move
+// Members of the same range thus differ by one shard at most, and no shard moves that need
+// not. Only its holder gives a shard up, and only from its own surplus; only the member that
+// should have a shard claims it, and the store lets one of many claims win. So different
+// views can make a move late or superfluous, but cannot make a shard go to and fro: the move
 // back would need a difference of two shards the other way.
 //
-// A member that has not been heard of lately is not given anything, and one that has
-// been is left what it has for a while though its lease has run out: its renewal may
-// just be slow.
+// A member whose announcement is about to expire gets no shards. A member with a fresh
+// announcement keeps its shards for a while after a lease has expired, since its renewal may
+// only be slow.
 //
 // The package is pure. It must not know how leases are kept.
 package plan

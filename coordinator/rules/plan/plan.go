@@ -9,33 +9,35 @@ import (
 )
 
 const (
-	// Fresh is how long a member must still have to run to be given shards. It is what is
-	// left when two announcements in a row, of every 5 s for 15 s, were missed.
-	Fresh = 5 * time.Second
-	// Patience is how long a lease that has run out is left to a holder that is fresh.
-	Patience = 15 * time.Second
+	// minLeft is the time that a member's announcement must still have to run for the member
+	// to get shards. An announcement lasts 15 s and is made every 5 s: less is left only
+	// after two in a row were missed.
+	minLeft = 5 * time.Second
+	// patience is how long a fresh holder keeps a lease that has expired.
+	patience = 15 * time.Second
 )
 
-// Lease says who has a shard, as the one who plans knows it. Node is empty when nobody does.
+// Lease is the lease of a shard as the planning member knows it. Node is empty when the
+// shard is free.
 type Lease struct {
 	shard.Lease
-	// Held says that the one who plans has it in hand. A lease in its name that it has not
-	// is of an earlier life, or one whose claim was never answered.
+	// Held means that the planning member has the shard in use. A lease in its name that is
+	// not Held is from an earlier run, or from a claim that got no answer.
 	Held bool
 }
 
 // Plan is what one member should do.
 type Plan struct {
-	// Claim lists shards that are for the taking.
+	// Claim lists shards to claim.
 	Claim []shard.ID
 	// Release lists shards to give up.
 	Release []shard.ID
-	// Pending counts shards that nobody has and others are to claim.
+	// Pending counts free shards that other members should claim.
 	Pending int
 }
 
-// Make plans for self, one of the members. A shard that is not among the leases is not
-// planned for.
+// Make plans for self, one of the members. It plans only the shards that are among the
+// leases.
 func Make(self string, members []shard.Member, leases []Lease, now time.Time) Plan {
 	b := newBalance(members, leases, now)
 	me := b.member(self)
@@ -63,12 +65,12 @@ func Make(self string, members []shard.Member, leases []Lease, now time.Time) Pl
 // nobody is the owner of a shard that is in no member's range.
 const nobody = -1
 
-// balance is the assignment while it is worked out. Members are numbered by name.
+// balance is the assignment in progress. Members are numbered in the order of their names.
 type balance struct {
 	now     time.Time
 	members []shard.Member
 	leases  []Lease
-	// owner of each lease's shard, and how many shards each member has.
+	// owner has the member of each lease's shard, load the number of shards of each member.
 	owner []int
 	load  []int
 }
@@ -93,7 +95,7 @@ func newBalance(members []shard.Member, leases []Lease, now time.Time) *balance 
 	return b
 }
 
-// member finds a member by name.
+// member returns the number of a member, or nobody.
 func (b *balance) member(node string) int {
 	i, found := slices.BinarySearchFunc(b.members, node, func(m shard.Member, node string) int { return cmp.Compare(m.Node, node) })
 	if !found {
@@ -102,23 +104,26 @@ func (b *balance) member(node string) int {
 	return i
 }
 
+// takes reports whether the range of a member holds the shard of a lease.
 func (b *balance) takes(m, i int) bool {
 	s := b.leases[i].Shard
 	return b.members[m].First <= s && s <= b.members[m].Last
 }
 
-func (b *balance) fresh(m int) bool { return b.members[m].Expires.Sub(b.now) > Fresh }
+// fresh reports whether a member's announcement has long enough to run to get shards.
+func (b *balance) fresh(m int) bool { return b.members[m].Expires.Sub(b.now) > minLeft }
 
-// holds says whether a lease is as good as its holder's.
+// holds reports whether a lease still counts for its holder.
 func (b *balance) holds(m int, l Lease) bool {
 	in := b.members[m].First <= l.Shard && l.Shard <= b.members[m].Last
-	return in && (l.Held || l.Expires.After(b.now) || b.fresh(m) && b.now.Sub(l.Expires) < Patience)
+	return in && (l.Held || l.Expires.After(b.now) || b.fresh(m) && b.now.Sub(l.Expires) < patience)
 }
 
-// waits says whether the one who is to get a shard is there to take it. When nobody's
-// range holds it, there is nothing to wait for.
+// waits reports whether the next owner of a shard is ready to take it. A shard that is in
+// no member's range can be given up without one.
 func (b *balance) waits(i int) bool { return b.owner[i] == nobody || b.fresh(b.owner[i]) }
 
+// give assigns the shard of a lease to a member.
 func (b *balance) give(i, m int) {
 	if old := b.owner[i]; old != nobody {
 		b.load[old]--
@@ -127,8 +132,8 @@ func (b *balance) give(i, m int) {
 	b.load[m]++
 }
 
-// place gives each shard that nobody has to the lightest member, one that is fresh if
-// there is one.
+// place gives each free shard to the member with the fewest shards, preferring members that
+// are fresh.
 func (b *balance) place() {
 	for i := range b.leases {
 		if b.owner[i] != nobody {
@@ -149,13 +154,14 @@ func (b *balance) place() {
 	}
 }
 
-// even moves shards until no member can pass one on, directly or through others, to one
-// that has at least two fewer. Each round lessens the sum of the squares, so it ends.
+// even moves shards until no member can pass one, directly or through others, to a member
+// that has at least two fewer. Each move lowers the sum of the squares, so it ends.
 func (b *balance) even() {
 	for b.evenOne() {
 	}
 }
 
+// evenOne passes one shard on, and reports whether there was one to pass.
 func (b *balance) evenOne() bool {
 	order := make([]int, len(b.members))
 	for m := range order {
@@ -178,9 +184,8 @@ func (b *balance) evenOne() bool {
 	return false
 }
 
-// reach finds the lightest member that shards can be passed on to from a heavy one, by
-// the fewest moves; nobody when it would not be lighter. The shard by which each member
-// is reached is in via.
+// reach finds the lightest member to which a heavy one can pass shards, by the fewest moves;
+// nobody when none has at least two fewer. via has the shard by which each member is reached.
 func (b *balance) reach(heavy int) (via []int, to int) {
 	via = make([]int, len(b.members))
 	for m := range via {
@@ -208,8 +213,9 @@ func (b *balance) reach(heavy int) (via []int, to int) {
 	return via, to
 }
 
-// cheapest is the shard whose move from one member to another costs least, the first of
-// equals: one that has left its holder anyway costs nothing. Nobody when none can move.
+// cheapest returns the shard that is cheapest to move from one member to another, the first
+// of equals: a shard that leaves its holder anyway costs nothing. It returns nobody when
+// none can move.
 func (b *balance) cheapest(from, to int) int {
 	best := nobody
 	for i := range b.leases {
@@ -226,7 +232,7 @@ func (b *balance) cheapest(from, to int) int {
 	return best
 }
 
-// stays says whether a shard is with the one whose lease it is.
+// stays reports whether a shard is assigned to the holder of its lease.
 func (b *balance) stays(i int) bool {
 	l := b.leases[i]
 	m := b.member(l.Node)

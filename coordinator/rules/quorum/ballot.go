@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Why a vote is not taken.
+// Errors of Cast.
 var (
 	// ErrNotInvited: the voter is not on the ballot's roster.
 	ErrNotInvited = errors.New("voter is not on the ballot")
@@ -20,9 +20,9 @@ var (
 // Tally counts the votes of a ballot.
 type Tally struct {
 	Down, Up, Unknown int
-	// Outstanding is how many of the invited have not voted.
+	// Outstanding is the number of invited voters that have not voted.
 	Outstanding int
-	// DownRegions is how many regions the Down votes come from.
+	// DownRegions is the number of regions that the Down votes come from.
 	DownRegions int
 }
 
@@ -38,9 +38,9 @@ type Ballot struct {
 	closed  bool
 }
 
-// Open begins a ballot among the roster that the rule was made for. Should the
-// roster be longer than rule.Voters, the rest are not invited; should it be shorter,
-// the missing voters count as never answering.
+// Open begins a ballot among the roster that the rule was made for. If the roster is longer
+// than rule.Voters, the rest are not invited; if it is shorter, the missing voters count as
+// never answering.
 func Open(rule Rule, roster []Voter) *Ballot {
 	roster = slices.Clone(roster[:min(len(roster), max(0, rule.Voters))])
 	b := &Ballot{rule: rule, roster: roster, region: make([]int, len(roster)), votes: make([]Value, len(roster))}
@@ -56,11 +56,8 @@ func Open(rule Rule, roster []Voter) *Ballot {
 	return b
 }
 
-// Rule returns the rule that the ballot is decided by.
-func (b *Ballot) Rule() Rule { return b.rule }
-
-// Cast takes one vote. The first vote of a voter counts. Votes are taken after the
-// verdict is fixed too, until Close, so that the evidence is whole; they cannot change it.
+// Cast takes one vote. The first vote of a voter counts. Until Close, Cast also takes votes
+// after the verdict is fixed, so that the evidence is complete; they cannot change it.
 func (b *Ballot) Cast(voter string, v Value) error {
 	i := slices.IndexFunc(b.roster, func(o Voter) bool { return o.Name == voter })
 	switch {
@@ -77,17 +74,7 @@ func (b *Ballot) Cast(voter string, v Value) error {
 	return nil
 }
 
-// Vote returns what a voter has said, 0 when nothing.
-func (b *Ballot) Vote(voter string) Value {
-	for i, o := range b.roster {
-		if o.Name == voter {
-			return b.votes[i]
-		}
-	}
-	return 0
-}
-
-// Verdict judges the votes so far. Once it is not Pending it never changes.
+// Verdict judges the votes so far. Once it is not Pending, it never changes.
 func (b *Ballot) Verdict() Verdict {
 	v := b.rule.decide(b.Tally(), b.regionsOf(func(v Value) bool { return v == Down || v == 0 }))
 	if b.closed && v == Pending {
@@ -96,8 +83,8 @@ func (b *Ballot) Verdict() Verdict {
 	return v
 }
 
-// Close ends the ballot at its deadline: what is Pending becomes Inconclusive, and
-// no more votes are taken. Closing again changes nothing.
+// Close ends the ballot at its deadline: a Pending verdict becomes Inconclusive, and Cast
+// takes no more votes. Closing again changes nothing.
 func (b *Ballot) Close() Verdict {
 	b.closed = true
 	return b.Verdict()
@@ -121,7 +108,7 @@ func (b *Ballot) Tally() Tally {
 	return t
 }
 
-// regionsOf counts the regions of the voters whose vote is selected.
+// regionsOf counts the regions of the selected votes.
 func (b *Ballot) regionsOf(selected func(Value) bool) int {
 	seen, n := make([]bool, b.regions), 0
 	for i, v := range b.votes {

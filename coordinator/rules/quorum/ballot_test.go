@@ -146,14 +146,14 @@ func TestCast(t *testing.T) {
 		err   error
 		then  quorum.Verdict
 	}{
-		{"a stranger is not heard", "v9", d, quorum.ErrNotInvited, quorum.Pending},
+		{"a stranger has no vote", "v9", d, quorum.ErrNotInvited, quorum.Pending},
 		{"a vote must say something", "v0", none, quorum.ErrNoValue, quorum.Pending},
 		{"a vote must be one of three", "v0", 4, quorum.ErrNoValue, quorum.Pending},
 		{"the first vote counts", "v0", d, nil, quorum.Pending},
 		{"the same vote again does not", "v0", d, quorum.ErrVotedTwice, quorum.Pending},
 		{"a change of mind does not", "v0", u, quorum.ErrVotedTwice, quorum.Pending},
 		{"the second voter decides", "v1", d, nil, quorum.Confirmed},
-		{"a straggler is kept and changes nothing", "v2", u, nil, quorum.Confirmed},
+		{"a late vote is kept and changes nothing", "v2", u, nil, quorum.Confirmed},
 	}
 	for _, s := range steps {
 		if err := b.Cast(s.voter, s.value); !errors.Is(err, s.err) {
@@ -165,9 +165,6 @@ func TestCast(t *testing.T) {
 	}
 	if got, want := b.Tally(), (quorum.Tally{Down: 2, Up: 1, DownRegions: 2}); got != want {
 		t.Errorf("tally %+v, want %+v", got, want)
-	}
-	if b.Vote("v2") != u || b.Vote("v9") != none {
-		t.Errorf("votes of v2 and v9: %v, %v", b.Vote("v2"), b.Vote("v9"))
 	}
 }
 
@@ -203,7 +200,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// A rule that nobody can have meant must not decide by accident.
+// A senseless rule must not decide by accident.
 func TestSenselessRulesDecideNothing(t *testing.T) {
 	t.Parallel()
 	for _, rule := range []quorum.Rule{{}, {Voters: 2}, {Voters: 2, Need: 3}, {Voters: 2, Need: -1}, {Voters: -1, Need: 1}} {
@@ -220,7 +217,7 @@ func TestSenselessRulesDecideNothing(t *testing.T) {
 	}
 }
 
-func TestARosterThatIsNotTheRulesIsHeldToTheRule(t *testing.T) {
+func TestABallotWithAnotherRosterFollowsTheRule(t *testing.T) {
 	t.Parallel()
 	rule := quorum.Rule{Voters: 3, Need: 2, Regions: 1}
 	long := quorum.Open(rule, voters("a", "b", "c", "d"))

@@ -11,8 +11,8 @@ type Opinion struct {
 	Value Value
 }
 
-// Judge decides a whole ballot at once: whoever is not Down or Up is Unknown. It is
-// what Open, Cast and Close come to in any order of the votes.
+// Judge decides a whole ballot at once; a vote that is not Down or Up counts as Unknown.
+// The verdict is that of Open, Cast and Close, in any order of the votes.
 func Judge(rule Rule, opinions []Opinion) Verdict {
 	roster := make([]Voter, len(opinions))
 	for i, o := range opinions {
@@ -28,8 +28,8 @@ func Judge(rule Rule, opinions []Opinion) Verdict {
 	return b.Close()
 }
 
-// Split says whether the votes divide cleanly by region: in each region those who know
-// agree, and they say Down in some regions and Up in others. Both lists are sorted.
+// Split reports whether the votes divide cleanly by region: the Down and Up votes of each
+// region agree, some regions say Down, and others say Up. Both lists are sorted.
 func Split(opinions []Opinion) (down, up []string, clean bool) {
 	said := map[string]Value{}
 	for _, o := range opinions {

@@ -48,7 +48,7 @@ func TestSplit(t *testing.T) {
 
 // TestJudgeIsWhatTheBallotComesTo compares with ballots that are cast vote by vote, in
 // random order, and closed.
-func TestJudgeIsWhatTheBallotComesTo(t *testing.T) {
+func TestJudgeAgreesWithTheBallot(t *testing.T) {
 	t.Parallel()
 	seeds.Run(t, []uint64{20261121}, func(t *testing.T, seed uint64) {
 		r := rand.New(rand.NewPCG(seed, 1))

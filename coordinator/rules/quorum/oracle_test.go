@@ -10,9 +10,9 @@ import (
 // maxVoters bounds the exhaustive truth table.
 const maxVoters = 7
 
-// oracle knows the verdict on every assignment of votes for one rule and one layout
-// of regions. It is written from the rule's words and shares nothing with the ballot:
-// what may still be decided it finds by trying every way on.
+// oracle holds the verdict on every assignment of votes for one rule and one layout
+// of regions. It follows the wording of the rule and shares no code with the ballot:
+// it finds what may still be decided by trying every continuation.
 type oracle struct {
 	rule    quorum.Rule
 	regions []int
@@ -140,7 +140,7 @@ func truthTable(t *testing.T, layout []int, limit int) {
 	}
 }
 
-// properties checks, on the table that the ballot was found equal to, what a vote may
+// properties checks, on the table that agrees with the ballot, what a vote may
 // do: Up never leads towards Confirmed, Down never towards Rejected, Unknown towards
 // neither, and nothing undoes a decision.
 func (o *oracle) properties(t *testing.T, code int) {
@@ -184,7 +184,7 @@ func votesOf(code, n int) string {
 	return string(s)
 }
 
-// Need and Voters are the rule's, before and after any vote.
+// Need stays that of the rule, whatever the votes.
 func TestNeedDoesNotDependOnWhoAnswers(t *testing.T) {
 	t.Parallel()
 	roster := voters("a", "b", "c", "d", "e", "f")
@@ -195,8 +195,8 @@ func TestNeedDoesNotDependOnWhoAnswers(t *testing.T) {
 	// Three do not answer; the three that do all say down. With a quorum that shrinks
 	// to those who answer this would be three of three.
 	b := cast(t, rule, roster, []quorum.Value{d, d, d, x, x, x})
-	if got := b.Verdict(); got != quorum.Inconclusive || b.Rule() != rule {
-		t.Errorf("%v by rule %v, want %v by rule %v", got, b.Rule(), quorum.Inconclusive, rule)
+	if got := b.Verdict(); got != quorum.Inconclusive {
+		t.Errorf("%v under rule %v, want %v", got, rule, quorum.Inconclusive)
 	}
 	// The same with nobody's silence turned into a vote.
 	silent := cast(t, rule, roster, []quorum.Value{d, d, d})

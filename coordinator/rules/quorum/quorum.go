@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Value is what one vote counts as. The zero value is "not voted yet".
+// Value is the value of one vote. The zero value means "not voted yet".
 type Value uint8
 
 // The values of a vote.
@@ -15,7 +15,7 @@ const (
 	Unknown
 )
 
-// String returns the value as it stands in evidence and logs.
+// String returns the value as evidence and logs show it.
 func (v Value) String() string {
 	switch v {
 	case Down:
@@ -41,7 +41,7 @@ const (
 	Inconclusive
 )
 
-// String returns the verdict as it stands in evidence and logs.
+// String returns the verdict as evidence and logs show it.
 func (v Verdict) String() string {
 	switch v {
 	case Pending:
@@ -56,23 +56,23 @@ func (v Verdict) String() string {
 	return fmt.Sprintf("Verdict(%d)", uint8(v))
 }
 
-// Voter is one configured veriflier. Voters with the same Region, the empty one
-// included, count as standing in one place.
+// Voter is one configured veriflier. Voters with the same Region, even an empty one, count
+// as being in one place.
 type Voter struct{ Name, Region string }
 
-// Rule says what confirms: at least Need of Voters, in at least Regions regions, say Down.
-// It rejects when more than Voters-Need say Up. A rule with a Need that is not
-// within 1..Voters, the zero rule too, decides nothing.
+// Rule confirms an outage when at least Need of Voters, in at least Regions regions, say
+// Down. It rejects when more than Voters-Need say Up. A rule whose Need is not within
+// 1..Voters, such as the zero rule, decides nothing.
 type Rule struct {
 	Voters, Need, Regions int
 }
 
-// maxRegions is how many regions an outage must be seen from, where so many are configured.
+// maxRegions is how many regions must see an outage, if that many are configured.
 const maxRegions = 2
 
-// NewRule makes the rule for a roster. It tolerates no voter that does not see the
-// outage among 1 or 2, one among 3 to 5, two among 6 or more; peerOfflineLimit > 0 (PEER_OFFLINE_LIMIT)
-// sets Need instead. Every rule that it makes confirms when all voters say Down.
+// NewRule makes the rule for a roster. Of 1 or 2 voters, all must see the outage; of 3 to 5,
+// one may miss it; of 6 or more, two may. A peerOfflineLimit > 0 (PEER_OFFLINE_LIMIT) sets
+// Need instead. Every rule that NewRule makes confirms when all voters say Down.
 func NewRule(roster []Voter, peerOfflineLimit int) (Rule, error) {
 	n := len(roster)
 	switch {
@@ -102,7 +102,7 @@ func NewRule(roster []Voter, peerOfflineLimit int) (Rule, error) {
 	return Rule{Voters: n, Need: need, Regions: min(maxRegions, len(regions))}, nil
 }
 
-// tolerated is how many of n voters may fail to see an outage that is there.
+// tolerated returns how many of n voters may miss a real outage.
 func tolerated(n int) int {
 	switch {
 	case n <= 2:
@@ -113,7 +113,7 @@ func tolerated(n int) int {
 	return 2
 }
 
-// String returns the rule in words, as "4 of 6, 2 regions".
+// String returns the rule in words, such as "4 of 6, 2 regions".
 func (r Rule) String() string {
 	noun := "regions"
 	if r.Regions == 1 {
@@ -122,8 +122,8 @@ func (r Rule) String() string {
 	return fmt.Sprintf("%d of %d, %d %s", r.Need, r.Voters, r.Regions, noun)
 }
 
-// decide judges a tally. reachable is the number of regions that say Down already or
-// still could.
+// decide judges a tally. reachable is the number of regions that have a Down vote or may
+// still get one.
 func (r Rule) decide(t Tally, reachable int) Verdict {
 	if r.Need < 1 || r.Need > r.Voters {
 		return Inconclusive

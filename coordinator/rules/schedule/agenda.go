@@ -6,16 +6,18 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Agenda holds the next step of every site: its routine turn, in the time of a Clock
-// that stands still while checks cannot be handed out, or a moment of real time, for
-// what is promised in seconds whatever the load: a re-check, the next round of a ballot.
+// Agenda holds the next step of every site. It is either a routine turn, in the time of a
+// Clock that stands still while checks cannot be handed out, or a moment of real time. Real
+// time is for steps that must come within seconds under any load: a re-check, the next
+// round of a ballot.
 //
-// A site is up for one of the two at most: each call below ends what was arranged for it
+// A site waits for at most one of the two: each call below replaces the step arranged
 // before. An Agenda is not safe for concurrent use.
 type Agenda struct {
 	clock Clock
-	// turns holds slots by the clock's time. waits holds places by real time: few sites
-	// wait, and a wheel takes memory up to its highest number.
+	// turns holds slots by the clock's time. waits holds places by real time. They are
+	// places, not slots, since few sites wait and a wheel's memory grows with its highest
+	// number.
 	turns, waits *Wheel
 	// places maps each place to the slot that has it. Invariant: a place is either in
 	// free or in exactly one Timer.
@@ -24,25 +26,25 @@ type Agenda struct {
 	due    []Slot // what Advance and Waited return
 }
 
-// Timer is what an agenda knows of one site besides its turn. The caller keeps it for as
-// long as the site may wait for a real time; a site that only has turns needs none, and
-// is arranged for with a new Timer of its slot each time.
+// Timer is one site's handle on an agenda. The caller keeps it for as long as the site may
+// wait for a real time. For a site that only has turns, a new Timer of its slot will do in
+// each call.
 type Timer struct {
 	Slot Slot
-	// place is one more than its place in waits, 0 when it waits for no real time.
+	// place is one more than the site's place in waits, 0 when it waits for no real time.
 	place Slot
 }
 
 // Waits reports whether the site waits for a real time.
 func (t *Timer) Waits() bool { return t.place != 0 }
 
-// NewAgenda makes an empty agenda at now. Both wheels turn by grain and have so many
-// buckets; see New.
+// NewAgenda makes an empty agenda at now. Both wheels have ticks of grain and the given
+// number of buckets; see New.
 func NewAgenda(now time.Time, grain time.Duration, buckets int) *Agenda {
 	return &Agenda{clock: *NewClock(now), turns: New(now, grain, buckets), waits: New(now, grain, buckets)}
 }
 
-// Turn gives a site its next routine turn, by its id and interval.
+// Turn gives a site its next routine turn, which follows from its id and interval.
 func (a *Agenda) Turn(t *Timer, id check.SiteID, interval time.Duration) {
 	a.leave(t)
 	a.turns.Add(t.Slot, Next(id, interval, a.clock.Now()))
@@ -69,8 +71,8 @@ func (a *Agenda) Rest(t *Timer) {
 	a.turns.Remove(t.Slot)
 }
 
-// Due returns when a site is up next, in real time if the clock keeps pace from now on;
-// false when nothing is arranged for it.
+// Due returns the real time of a site's next step, provided the clock keeps pace from now
+// on; false when the site has none.
 func (a *Agenda) Due(t *Timer) (time.Time, bool) {
 	if t.place != 0 {
 		return a.waits.Due(t.place - 1)
@@ -82,9 +84,9 @@ func (a *Agenda) Due(t *Timer) (time.Time, bool) {
 // Len returns how many sites have a routine turn.
 func (a *Agenda) Len() int { return a.turns.Len() }
 
-// Advance moves the clock on to now, unless it is on hold, and returns the slots whose
-// routine turn has come and for how long the clock ran: none of them was due earlier
-// than that before now. The slots hold until the next call of Advance or Waited.
+// Advance moves the clock on to now, unless it is on hold. It returns the slots whose
+// routine turn has come, and how long the clock ran: no slot was due earlier than that
+// before now. The slots are valid until the next call of Advance or Waited.
 func (a *Agenda) Advance(now time.Time, hold bool) (due []Slot, ran time.Duration) {
 	before := a.clock.Now()
 	own := a.clock.Advance(now, hold)
@@ -93,8 +95,8 @@ func (a *Agenda) Advance(now time.Time, hold bool) (due []Slot, ran time.Duratio
 }
 
 // Waited returns the slots of the sites whose real time has come. Each keeps its place
-// until the caller arranges its next step, or lets it rest. The slots hold until the next
-// call of Advance or Waited.
+// until the caller arranges its next step, or lets it rest. The slots are valid until the
+// next call of Advance or Waited.
 func (a *Agenda) Waited(now time.Time) []Slot {
 	a.due = a.waits.Advance(now, a.due[:0])
 	for i, place := range a.due {

@@ -31,7 +31,7 @@ func TestOnHoldTurnsWaitAndRealTimesDoNot(t *testing.T) {
 	}
 }
 
-func TestWhatIsArrangedEndsWhatWasBefore(t *testing.T) {
+func TestAnArrangementReplacesTheOneBefore(t *testing.T) {
 	t.Parallel()
 	type step = func(*schedule.Agenda, *schedule.Timer)
 	turn := func(a *schedule.Agenda, t *schedule.Timer) { a.Turn(t, 42, time.Minute) }
@@ -73,9 +73,9 @@ func TestWhatIsArrangedEndsWhatWasBefore(t *testing.T) {
 	}
 }
 
-// The agenda against one moment a site, over random arrangements, holds and pauses. Of the
+// The agenda against a model of one moment a site, over random arrangements, holds and pauses. Of the
 // 32 sites every fourth only ever has turns, and so keeps no timer.
-func TestAnAgendaBringsEachSiteUpOnceAndInTime(t *testing.T) {
+func TestAnAgendaBringsEachSiteUpOnceAndOnTime(t *testing.T) {
 	seeds.Run(t, []uint64{1, 2, 3, 4, 5}, func(t *testing.T, seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		a := schedule.NewAgenda(start, grain, 64)

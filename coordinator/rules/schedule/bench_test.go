@@ -17,8 +17,8 @@ func TestAnEntryIsSmallAndHasNoPointer(t *testing.T) {
 	}
 }
 
-// BenchmarkWheel turns a full wheel second by second: every due site is taken off and
-// put on again for its next check, as the coordinator does.
+// BenchmarkWheel turns a full wheel second by second: every due site is removed and
+// added again for its next check, as the coordinator does.
 func BenchmarkWheel(b *testing.B) {
 	for _, sites := range []int{100_000, 10_000_000} {
 		b.Run(fmt.Sprintf("sites=%d", sites), func(b *testing.B) {

@@ -7,7 +7,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
 )
 
-func TestDueIsWhenTheSlotComesUp(t *testing.T) {
+func TestDueIsTheTimeAtWhichTheSlotComesUp(t *testing.T) {
 	t.Parallel()
 	start := time.Unix(1_700_000_000, 0)
 	w := schedule.New(start, 100*time.Millisecond, 16)

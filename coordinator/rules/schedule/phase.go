@@ -6,20 +6,21 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// MinInterval is the shortest interval; shorter ones are taken as this.
+// MinInterval is the shortest interval; shorter ones count as this.
 const MinInterval = time.Millisecond
 
-// First is when a site is due for the first time: its next phase point strictly after
+// First returns when a site is due for the first time: its next phase point strictly after
 // now. A site's first check therefore comes within one interval.
 func First(id check.SiteID, interval time.Duration, now time.Time) time.Time {
 	return Next(id, interval, now)
 }
 
-// Next is when a site is due again: its next phase point strictly after now. Phase
-// points that have passed are coalesced: they are not made up for.
+// Next returns when a site is due again: its next phase point strictly after now. It skips
+// phase points that have passed.
 func Next(id check.SiteID, interval time.Duration, now time.Time) time.Time {
 	interval = max(interval, MinInterval)
-	// UnixNano holds until the year 2262. How far now is past the last phase point, from 0 to under an interval.
+	// since is how far now is past the last phase point: at least 0, and less than an
+	// interval. UnixNano is valid until the year 2262.
 	since := (time.Duration(now.UnixNano())%interval - phase(id, interval)) % interval
 	if since < 0 {
 		since += interval
@@ -27,7 +28,7 @@ func Next(id check.SiteID, interval time.Duration, now time.Time) time.Time {
 	return now.Add(interval - since)
 }
 
-// phase is where inside the interval a site stands: spread evenly, whatever the ids.
+// phase returns a site's moment within its interval: spread evenly, whatever the ids.
 func phase(id check.SiteID, interval time.Duration) time.Duration {
 	return time.Duration(mix(uint64(id)) % uint64(interval))
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/Automattic/jetmon/test/seeds"
 )
 
-// Every interval of v1 and odd ones: due strictly after now, within one interval, every
-// interval exactly, the same for whoever asks and whenever.
+// Every interval of v1, and odd ones: due strictly after now, within one interval, every
+// interval exactly, and the same for every caller at any time.
 func TestNextIsAFixedBeat(t *testing.T) {
 	t.Parallel()
 	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
@@ -115,7 +115,7 @@ func TestNextBeforeTheEpoch(t *testing.T) {
 	}
 }
 
-// The phases are a promise to other coordinators and to the next version.
+// Other coordinators and the next version rely on the phases.
 func TestPhasesStayAsTheyAre(t *testing.T) {
 	t.Parallel()
 	for id, want := range map[check.SiteID]string{1: "04:39.200", 2: "02:05.756", 123456789: "02:52.287"} {

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Slot is an index into the caller's compact array of sites, at most MaxSlot.
+// Slot is an index into the caller's compact array of sites, at most maxSlot.
 type Slot uint32
 
-// MaxSlot is the highest slot that a wheel takes.
-const MaxSlot Slot = math.MaxUint32 - 2
+// maxSlot is the highest slot that a wheel takes.
+const maxSlot Slot = math.MaxUint32 - 2
 
 // maxAhead is how many ticks ahead an entry can be: 6.8 years of 100 ms ticks.
 const maxAhead = math.MaxInt32
@@ -22,30 +22,30 @@ type entry struct {
 	// at is the cell that the slot is in, 0 when it is not on the wheel.
 	at uint32
 	// due is the low half of the tick at which the slot is due. The whole tick is at
-	// most maxAhead after the wheel's, so the half says it all.
+	// most maxAhead after the wheel's, so the half is enough.
 	due uint32
 }
 
-// blockSize is how many cells a block has: as many as fill a line of the cache.
+// blockSize is the number of cells in a block, which fills one cache line.
 const blockSize = 16
 
 // Wheel is a timing wheel: Add, Remove and each tick of Advance cost the same however
 // many slots are on it, as long as intervals are not much longer than a revolution
-// (buckets ticks); longer ones are looked at once in each revolution.
-// It is not safe for concurrent use.
+// (buckets ticks); Advance visits longer ones once in each revolution.
+// A Wheel is not safe for concurrent use.
 type Wheel struct {
 	start time.Time
 	tick  time.Duration
 	// now is the number of ticks that have passed since start.
 	now int64
-	// tops has for each bucket the cell of the slot that was put there last, 0 when it is
-	// empty. Their number is a power of two.
+	// tops holds for each bucket the cell of its newest slot, 0 when the bucket is empty.
+	// The number of buckets is a power of two.
 	tops []uint32
-	// cells are in blocks of blockSize. A bucket is a stack of slots in such blocks; the
-	// first cell of a block says which cell is below it. So what a tick brings is found
-	// without following a link for each slot, whose entry may be far away.
+	// cells are grouped in blocks of blockSize. A bucket is a stack of slots in such blocks;
+	// the first cell of a block holds the cell below the block. So Advance finds the slots
+	// of a tick without following a link for each, whose entry may be far away in memory.
 	cells []uint32
-	// free is the first of the blocks that are unused, which are linked, 0 when there is none.
+	// free is the first of the linked list of unused blocks; 0 when there is none.
 	free    uint32
 	entries []entry
 	count   int
@@ -53,7 +53,7 @@ type Wheel struct {
 
 // New makes an empty wheel that begins at start. Due times are rounded up to ticks.
 // The number of buckets is rounded up to a power of two. A tick that is not positive
-// is taken as a millisecond.
+// becomes a millisecond.
 func New(start time.Time, tick time.Duration, buckets int) *Wheel {
 	if tick <= 0 {
 		tick = time.Millisecond
@@ -74,9 +74,9 @@ func (w *Wheel) Grow(n int) {
 
 // Add puts a slot on the wheel, to be due at the first tick that is not before due.
 // A due time that has passed means the next tick. Adding a slot again moves it.
-// Slots over MaxSlot are ignored.
+// Slots over maxSlot are ignored.
 func (w *Wheel) Add(slot Slot, due time.Time) {
-	if slot > MaxSlot {
+	if slot > maxSlot {
 		return
 	}
 	w.Remove(slot)
@@ -89,16 +89,16 @@ func (w *Wheel) Add(slot Slot, due time.Time) {
 	w.count++
 }
 
-// Remove takes a slot off the wheel; one that is not on it is no error.
+// Remove takes a slot off the wheel. It does nothing if the slot is not on it.
 func (w *Wheel) Remove(slot Slot) {
 	if int(slot) < len(w.entries) && w.entries[slot].at != 0 {
 		w.take(&w.entries[slot])
 	}
 }
 
-// Advance moves the wheel to now, takes off what has become due and appends it to due,
-// in order of ticks. After a pause of any length each slot is still due once. A time
-// before the wheel's own changes nothing.
+// Advance moves the wheel to now, takes the due slots off and appends them to due, in order
+// of ticks. After a pause of any length each slot is still due once. A time before the
+// wheel's own changes nothing.
 func (w *Wheel) Advance(now time.Time, due []Slot) []Slot {
 	elapsed := int64(now.Sub(w.start)/w.tick) - w.now
 	if elapsed <= 0 {
@@ -129,7 +129,7 @@ func (w *Wheel) Advance(now time.Time, due []Slot) []Slot {
 // top returns the top of the bucket of a tick.
 func (w *Wheel) top(tick uint32) *uint32 { return &w.tops[tick&uint32(len(w.tops)-1)] }
 
-// push puts a slot on a bucket and returns the cell that it is in.
+// push puts a slot on a bucket and returns its cell.
 func (w *Wheel) push(top *uint32, slot uint32) uint32 {
 	if *top == 0 || *top%blockSize == blockSize-1 {
 		block := w.newBlock()
@@ -141,7 +141,7 @@ func (w *Wheel) push(top *uint32, slot uint32) uint32 {
 	return *top
 }
 
-// take takes a slot off: the topmost of its bucket gets its cell.
+// take takes a slot off the wheel: the top slot of its bucket moves into its cell.
 func (w *Wheel) take(e *entry) {
 	top := w.top(e.due)
 	last := *top
@@ -157,7 +157,7 @@ func (w *Wheel) take(e *entry) {
 	}
 }
 
-// below returns the cell below one in its bucket, 0 when there is none.
+// below returns the cell below another in its bucket; 0 when there is none.
 func (w *Wheel) below(at uint32) uint32 {
 	if at%blockSize == 1 {
 		return w.cells[at-1]
@@ -165,7 +165,8 @@ func (w *Wheel) below(at uint32) uint32 {
 	return at - 1
 }
 
-// newBlock takes a free block, or makes one. The first one of all is never used, so that no cell is 0.
+// newBlock takes a free block, or makes one. The very first block is never used, so that no
+// cell is 0.
 func (w *Wheel) newBlock() uint32 {
 	block := w.free
 	if block != 0 {
@@ -180,7 +181,7 @@ func (w *Wheel) newBlock() uint32 {
 	return block
 }
 
-// ticksUp is d in ticks, rounded up.
+// ticksUp returns d in ticks, rounded up.
 func ticksUp(d, tick time.Duration) int64 {
 	n := int64(d / tick)
 	if d%tick > 0 {
@@ -189,7 +190,7 @@ func ticksUp(d, tick time.Duration) int64 {
 	return n
 }
 
-// Due says when a slot is due, at the latest, if it is on the wheel.
+// Due returns when a slot is due, at the latest; false when it is not on the wheel.
 func (w *Wheel) Due(slot Slot) (time.Time, bool) {
 	if int(slot) >= len(w.entries) || w.entries[slot].at == 0 {
 		return time.Time{}, false

@@ -8,33 +8,31 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Directory is who owns which shard, and which coordinators are there. The zero value
-// knows of nobody.
+// Directory has the owner of every shard, and the coordinators that share them. The zero
+// value has no owners.
 type Directory struct {
-	// At is when it was read, zero before it first was; Err is why it could not be read
-	// since.
+	// At is when it was read, zero before the first read; Err is the error of the reads since.
 	At  time.Time
 	Err error
-	// Entries are all shards by number.
+	// Entries has all shards by number.
 	Entries Entries
-	// Members are the coordinators that were there, by name.
+	// Members has the coordinators at that time, by name.
 	Members []Member
 }
 
-// Entries are all shards by number.
+// Entries has all shards by number.
 type Entries [Count]Entry
 
-// Entry is who owns a shard: Node is empty when it was given back or never claimed.
+// Entry has the lease of a shard: Node is empty when it was released or never claimed.
 type Entry struct {
 	Lease
-	// Orphaned is since when nobody owns it, as far as is known: when the last lease
-	// ended, or, when there is none, when that was first seen. It is zero while somebody
-	// owns it.
+	// Orphaned is when the shard lost its owner, as far as is known: when its last lease
+	// ended, or, without a lease, when that was first seen. It is zero while it has an owner.
 	Orphaned time.Time
 }
 
-// Read is the directory that follows d when at some moment these leases and members are
-// read. Leases of shards that do not exist are passed over.
+// Read returns the directory that follows d after a read of these leases and members. It
+// ignores leases of shards that do not exist.
 func (d *Directory) Read(leases []Lease, members []Member, at time.Time) Directory {
 	next := Directory{At: at, Members: slices.SortedFunc(slices.Values(members), func(a, b Member) int { return cmp.Compare(a.Node, b.Node) })}
 	for s := range next.Entries {
@@ -60,7 +58,7 @@ func (d *Directory) Read(leases []Lease, members []Member, at time.Time) Directo
 	return next
 }
 
-// Put lays a lease over the entry of its shard that is at least as new as that.
+// Put replaces the entry of a shard by a lease, unless the entry has a higher term.
 func (d *Directory) Put(l Lease) {
 	e := &d.Entries[l.Shard]
 	if l.Term < e.Term {
@@ -72,7 +70,7 @@ func (d *Directory) Put(l Lease) {
 	}
 }
 
-// Owner is whose lease of a bucket's shard lasts at some moment; false when nobody's does.
+// Owner returns the lease of a bucket's shard, and reports whether it is valid at a moment.
 func (d *Directory) Owner(b check.BucketID, at time.Time) (Lease, bool) {
 	l := d.Entries[Of(b%check.Buckets)].Lease
 	return l, l.Node != "" && l.Expires.After(at)

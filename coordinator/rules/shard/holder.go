@@ -2,41 +2,41 @@ package shard
 
 import "time"
 
-// Holder is the one port to ownership: what this coordinator holds at this moment, by its
-// own clock, and who holds the rest. Its methods may be called from anywhere, and wait for
-// nothing.
+// Holder is the one port to ownership: the shards that this coordinator holds at this
+// moment, by its own clock, and the owners of the rest. Its methods are safe for concurrent
+// use and do not block.
 type Holder interface {
-	// Fence is the proof of a shard in the tenure in which it is ours, zero when it is not;
-	// and whether that is certain at this moment, so that the shard may be written to.
+	// Fence returns the fence of a shard, zero when the shard is not ours, and reports
+	// whether our ownership is certain at this moment, so that the shard may be written to.
 	Fence(ID) (Fence, bool)
-	// Held tells how the shards are ours, all at one moment.
+	// Held returns the tenures of our shards, all at one moment.
 	Held() Held
-	// Directory is who owns what and who is there, as last read; of our own shards as we
-	// know them.
+	// Directory returns the owners and members as of the last read, with our own shards as
+	// we know them.
 	Directory() Directory
-	// Refresh has the directory read now, for somebody who has seen that it is not true any
-	// more. The channel is closed when it was read, or could not be; which of both, the
-	// directory says. What was read a moment ago is not read again.
+	// Refresh starts to read the directory now, for a caller that has found it outdated. The
+	// channel is closed when the read has ended; Directory.Err reports whether it failed. A
+	// directory that was read a moment ago is not read again.
 	Refresh() <-chan struct{}
 }
 
-// Tenure is how a shard is ours. The zero value is that of a shard that is not.
+// Tenure describes our ownership of a shard. The zero value means that it is not ours.
 type Tenure struct {
-	// Term is the term in which the shard is ours, surely or not; 0 when it is not.
+	// Term is the term in which the shard is ours, certainly or not; 0 when it is not ours.
 	Term uint64
-	// Sure says that nobody else can have taken it: it may be written to.
+	// Sure means that no other coordinator can have taken the shard: it may be written to.
 	Sure bool
-	// Leaving says that another is to have it: what was decided is still written, and
-	// nothing is begun.
+	// Leaving means that we are giving the shard up: pending writes are finished, and
+	// nothing new is started.
 	Leaving bool
 	// Renewed is when its lease was last renewed.
 	Renewed time.Time
 }
 
-// Held is how each shard is ours.
+// Held has our tenure of each shard.
 type Held [Count]Tenure
 
-// Terms are the terms in which shards are ours, surely or not; 0 for others.
+// Terms returns the terms in which shards are ours, certainly or not; 0 for others.
 func (h Held) Terms() (out [Count]uint64) {
 	for s, t := range h {
 		out[s] = t.Term
@@ -44,8 +44,8 @@ func (h Held) Terms() (out [Count]uint64) {
 	return out
 }
 
-// Staying lists the shards that are ours and to stay, in order. Those that are unsure are
-// among them.
+// Staying lists, in order, the shards that are ours and not leaving, including uncertain
+// ones.
 func (h Held) Staying() (out []ID) {
 	for s, t := range h {
 		if t.Term != 0 && !t.Leaving {
@@ -55,12 +55,12 @@ func (h Held) Staying() (out []ID) {
 	return out
 }
 
-// Stays says whether a shard is among those that Staying lists. One that does not exist,
-// as that of a bucket which somebody else wrote, is not.
+// Stays reports whether Staying lists a shard. It is false for a shard that does not exist,
+// such as that of an invalid bucket that another program has written.
 func (h Held) Stays(s ID) bool { return s < Count && h[s].Term != 0 && !h[s].Leaving }
 
-// Unsure counts the shards that are to stay and could not be renewed of late; since is
-// when that one was last renewed for which it is longest ago, zero when there is none.
+// Unsure counts the uncertain shards that are not leaving; since is the oldest last renewal
+// of them, zero when there is none.
 func (h Held) Unsure() (n int, since time.Time) {
 	for s, t := range h {
 		if !h.Stays(ID(s)) || t.Sure {

@@ -10,7 +10,7 @@ import (
 // ID numbers the shards: 0..31.
 type ID uint8
 
-// Count is the number of shards; each holds BucketsPer buckets in a row.
+// Count is the number of shards; each holds BucketsPer consecutive buckets.
 const (
 	Count      = 32
 	BucketsPer = check.Buckets / Count
@@ -19,8 +19,8 @@ const (
 // Of returns the shard that holds a bucket.
 func Of(b check.BucketID) ID { return ID(b / BucketsPer) }
 
-// Place is the bucket of a new site: all sites of a blog share one, and a site of no blog
-// is placed by its URL.
+// Place returns the bucket of a new site: all sites of a blog share one, and a hash of the
+// URL places a site without a blog.
 func Place(blog check.BlogID, url string) check.BucketID {
 	if blog > 0 {
 		return check.BucketID(blog % check.Buckets)
@@ -32,9 +32,9 @@ func Place(blog check.BlogID, url string) check.BucketID {
 
 // Owner is a coordinator that wants a shard.
 type Owner struct {
-	// Node is its stable name, Endpoint where its API is dialled.
+	// Node is its stable name, Endpoint the address of its API.
 	Node, Endpoint string
-	// TTL is how long a claim lasts.
+	// TTL is the duration of a lease.
 	TTL time.Duration
 }
 
@@ -58,10 +58,10 @@ func (l Lease) Fence() Fence { return Fence{Shard: l.Shard, Node: l.Node, Term: 
 
 // Member is a coordinator that can own shards.
 type Member struct {
-	// Node is its stable name, Endpoint where its API is dialled.
+	// Node is its stable name, Endpoint the address of its API.
 	Node, Endpoint string
 	// First and Last bound the shards that it takes, both included.
 	First, Last ID
-	// Expires is when it is forgotten.
+	// Expires is when its announcement expires.
 	Expires time.Time
 }

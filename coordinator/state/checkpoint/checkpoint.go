@@ -16,17 +16,19 @@ import (
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/obs"
 )
 
 const (
 	every = 2 * time.Second
-	// batch is how many sites are written in one transaction, which a commit of the same
-	// shard has to wait for; turn how many batches of a shard before the others have a turn.
+	// batch bounds the sites of one transaction, which a commit of the same shard has to
+	// wait for; turn bounds the batches of one shard before the other shards have a turn.
 	batch = 500
 	turn  = 10
-	// writers is how many shards are written at once, so that one that hangs holds up no other.
+	// writers bounds the shards that are written at once: one that hangs does not delay
+	// the others.
 	writers = 4
-	// writeTimeout bounds one write, lastTime the round after the end.
+	// writeTimeout bounds one write, lastTime the round after ctx has ended.
 	writeTimeout = 2500 * time.Millisecond
 	lastTime     = time.Second
 )
@@ -38,30 +40,34 @@ type Options struct {
 		Unwritten([]snapshot.Update)
 	}
 	Store store.Suspects
-	// Shards proves that a shard is ours.
+	// Shards has the fences that prove that a shard is ours.
 	Shards  shard.Holder
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 }
 
-// Checkpoint writes memos. New makes one.
+// Checkpoint writes snapshots. New makes one.
 type Checkpoint struct {
 	o       Options
 	refused prometheus.Counter
 
-	round   chan struct{} // has room while no round is under way
-	failing bool          // that of the round
+	round chan struct{} // has room while no round is under way
+	edge  obs.Edge      // of rounds
 
 	refusals sync.Mutex
-	told     bool // that memos are refused
+	logged   bool // whether a refusal has been logged
 }
 
-// New makes a checkpoint. Nothing is written before Run.
+// New makes a Checkpoint. It writes nothing before Run.
 func New(o Options) (*Checkpoint, error) {
-	c := &Checkpoint{o: o, round: make(chan struct{}, 1), refused: prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "jetmon_memos_refused_total",
-		Help: "What was known of a site in trouble and the database refused: it is not kept.",
-	})}
+	c := &Checkpoint{
+		o: o, round: make(chan struct{}, 1),
+		edge: obs.Edge{Log: o.Log, What: "writing snapshots of sites in trouble", Level: slog.LevelWarn},
+		refused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "jetmon_memos_refused_total",
+			Help: "Snapshots of sites in trouble that the database refused and that are not kept.",
+		}),
+	}
 	if o.Metrics != nil {
 		if err := o.Metrics.Register(c.refused); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
@@ -70,7 +76,7 @@ func New(o Options) (*Checkpoint, error) {
 	return c, nil
 }
 
-// Run writes until ctx ends, and then once more.
+// Run writes until ctx ends, and then makes one last round.
 func (c *Checkpoint) Run(ctx context.Context) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -87,7 +93,7 @@ func (c *Checkpoint) Run(ctx context.Context) error {
 	}
 }
 
-// Flush writes what is to be written now instead of within two seconds.
+// Flush writes all unsaved snapshots now instead of within two seconds.
 func (c *Checkpoint) Flush(ctx context.Context) {
 	for more := true; more; {
 		select {
@@ -100,8 +106,8 @@ func (c *Checkpoint) Flush(ctx context.Context) {
 	}
 }
 
-// all gives each shard of ours a turn, and says whether one has more to write. What fails
-// waits for the next two seconds, and so does the rest of its shard then.
+// all gives each of our shards a turn, and reports whether one has more to write. A batch
+// that fails waits for the next two seconds, with the rest of its shard.
 func (c *Checkpoint) all(ctx context.Context) (more bool) {
 	var left atomic.Bool
 	var g errgroup.Group
@@ -115,83 +121,80 @@ func (c *Checkpoint) all(ctx context.Context) (more bool) {
 			return err
 		})
 	}
-	err := g.Wait()
-	if failing := err != nil && ctx.Err() == nil; failing != c.failing {
-		c.failing = failing
-		c.o.Log.Warn("keeping what is known of sites in trouble", "failing", failing, "err", err)
+	if err := g.Wait(); ctx.Err() == nil {
+		c.edge.Note(err)
 	}
 	return left.Load()
 }
 
-// shard writes memos of one shard, the oldest first, and gives back what could not be
-// written.
+// shard writes snapshots of one shard, the oldest first, and gives those that it could not
+// write back to the engine.
 func (c *Checkpoint) shard(ctx context.Context, s shard.ID) (more bool, err error) {
 	for range turn {
 		if _, ours := c.o.Shards.Fence(s); !ours {
 			return false, nil
 		}
-		memos := c.o.Engine.Unsaved(time.Now(), s, batch)
-		if len(memos) == 0 {
+		snapshots := c.o.Engine.Unsaved(time.Now(), s, batch)
+		if len(snapshots) == 0 {
 			return false, nil
 		}
-		if err := c.write(ctx, s, memos); err != nil {
-			c.o.Engine.Unwritten(memos)
+		if err := c.write(ctx, s, snapshots); err != nil {
+			c.o.Engine.Unwritten(snapshots)
 			if fault.Is(err, fault.Fenced) {
-				return false, nil // not ours any more, or not at this moment
+				return false, nil // no longer ours, or uncertain
 			}
 			return false, err
 		}
-		if len(memos) < batch {
+		if len(snapshots) < batch {
 			return false, nil
 		}
 	}
 	return true, nil
 }
 
-// write writes a batch. When it is refused, one of its memos is: halves of it are written
-// until that one is alone, and left out. It would be refused again.
-func (c *Checkpoint) write(ctx context.Context, s shard.ID, memos []snapshot.Update) error {
-	err := c.keep(ctx, s, memos)
+// write writes a batch. When the store refuses it because of one snapshot, write splits it
+// until that one is alone, and drops it: the store would refuse it again.
+func (c *Checkpoint) write(ctx context.Context, s shard.ID, snapshots []snapshot.Update) error {
+	err := c.keep(ctx, s, snapshots)
 	if !fault.Is(err, fault.Invalid) {
 		return err
 	}
-	if len(memos) == 1 {
-		c.refuse(memos[0], err)
+	if len(snapshots) == 1 {
+		c.refuse(snapshots[0], err)
 		return nil
 	}
-	half := len(memos) / 2
-	if err := c.write(ctx, s, memos[:half]); err != nil {
+	half := len(snapshots) / 2
+	if err := c.write(ctx, s, snapshots[:half]); err != nil {
 		return err
 	}
-	return c.write(ctx, s, memos[half:])
+	return c.write(ctx, s, snapshots[half:])
 }
 
-// refuse counts a memo that is not kept. The first one is told of.
-func (c *Checkpoint) refuse(m snapshot.Update, err error) {
+// refuse counts a snapshot that is not kept. It logs the first one only.
+func (c *Checkpoint) refuse(u snapshot.Update, err error) {
 	c.refused.Inc()
 	c.refusals.Lock()
 	defer c.refusals.Unlock()
-	if !c.told {
-		c.told = true
-		c.o.Log.Error("what is known of a site in trouble is refused and not kept; more of them are only counted",
-			"site", m.Site, "err", err)
+	if !c.logged {
+		c.logged = true
+		c.o.Log.Error("snapshot refused; later ones are only counted", "site_id", u.Site, "error", err)
 	}
 }
 
-// keep writes memos in one transaction.
-func (c *Checkpoint) keep(ctx context.Context, id shard.ID, memos []snapshot.Update) error {
+// keep writes snapshots in one transaction.
+func (c *Checkpoint) keep(ctx context.Context, id shard.ID, snapshots []snapshot.Update) error {
 	f, ok := c.o.Shards.Fence(id)
 	if !ok {
 		return fault.New(fault.Fenced, "shard %d is not ours at this moment", id)
 	}
 	var keep []store.Suspect
 	var forget []check.SiteID
-	for _, m := range memos {
-		if m.Forget {
-			forget = append(forget, m.Site)
+	for _, u := range snapshots {
+		if u.Forget {
+			forget = append(forget, u.Site)
 			continue
 		}
-		s, err := m.Suspect()
+		s, err := u.Suspect()
 		if err != nil {
 			return fault.New(fault.Invalid, "%w", err)
 		}

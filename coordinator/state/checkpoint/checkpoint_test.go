@@ -24,8 +24,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// desk is an engine that has memos, and a store that takes them.
-type desk struct {
+// fake is an engine that has snapshots, and a store that takes them.
+type fake struct {
 	mu      sync.Mutex
 	unsaved [shard.Count][]snapshot.Update
 	away    bool
@@ -40,13 +40,13 @@ type desk struct {
 	metrics *prometheus.Registry
 }
 
-func newDesk(memos ...snapshot.Update) *desk {
-	d := &desk{kept: map[check.SiteID]bool{}, shards: shardtest.New(), stuck: shard.Count, metrics: prometheus.NewRegistry()}
-	d.Unwritten(memos)
+func newFake(snapshots ...snapshot.Update) *fake {
+	d := &fake{kept: map[check.SiteID]bool{}, shards: shardtest.New(), stuck: shard.Count, metrics: prometheus.NewRegistry()}
+	d.Unwritten(snapshots)
 	return d
 }
 
-func (d *desk) Unsaved(_ time.Time, s shard.ID, limit int) (out []snapshot.Update) {
+func (d *fake) Unsaved(_ time.Time, s shard.ID, limit int) (out []snapshot.Update) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	out = slices.Clone(d.unsaved[s][:min(limit, len(d.unsaved[s]))])
@@ -54,29 +54,29 @@ func (d *desk) Unsaved(_ time.Time, s shard.ID, limit int) (out []snapshot.Updat
 	return out
 }
 
-func (d *desk) Unwritten(memos []snapshot.Update) {
+func (d *fake) Unwritten(snapshots []snapshot.Update) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.changed(memos...)
+	d.changed(snapshots...)
 }
 
-// changed are memos that have to be written.
-func (d *desk) changed(memos ...snapshot.Update) {
-	for _, m := range memos {
+// changed adds snapshots to write.
+func (d *fake) changed(snapshots ...snapshot.Update) {
+	for _, m := range snapshots {
 		s := shard.Of(m.Bucket)
 		d.unsaved[s] = append(d.unsaved[s], m)
 	}
 }
 
-// waiting counts them.
-func (d *desk) waiting() (n int) {
-	for _, memos := range d.unsaved {
-		n += len(memos)
+// waiting counts the snapshots that are not written.
+func (d *fake) waiting() (n int) {
+	for _, snapshots := range d.unsaved {
+		n += len(snapshots)
 	}
 	return n
 }
 
-func (d *desk) KeepSuspects(ctx context.Context, f shard.Fence, keep []store.Suspect, forget []check.SiteID) error {
+func (d *fake) KeepSuspects(ctx context.Context, f shard.Fence, keep []store.Suspect, forget []check.SiteID) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.away {
@@ -110,10 +110,10 @@ func (d *desk) KeepSuspects(ctx context.Context, f shard.Fence, keep []store.Sus
 	return nil
 }
 
-func (d *desk) ListSuspects(context.Context, shard.ID) ([]store.Suspect, error) { return nil, nil }
+func (d *fake) ListSuspects(context.Context, shard.ID) ([]store.Suspect, error) { return nil, nil }
 
-// run lets a checkpoint work for a while, then what f does happens, and so on; it ends in order.
-func (d *desk) run(t *testing.T, steps ...func()) {
+// run runs a checkpoint and calls each step after one more round; it ends in order.
+func (d *fake) run(t *testing.T, steps ...func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	c, err := New(Options{Engine: d, Store: d, Shards: d.shards, Log: slog.New(slog.NewTextHandler(&d.log, nil)), Metrics: d.metrics})
@@ -140,10 +140,10 @@ func many(n int) (out []snapshot.Update) {
 	return out
 }
 
-func TestMemosAreKeptWithinSecondsAndForgotten(t *testing.T) {
+func TestSnapshotsAreKeptWithinSecondsAndForgotten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(snapshot.Update{Site: 1, Bucket: 3}, snapshot.Update{Site: 2, Bucket: 400})
+		d := newFake(snapshot.Update{Site: 1, Bucket: 3}, snapshot.Update{Site: 2, Bucket: 400})
 		d.run(t, func() {
 			if !d.kept[1] || !d.kept[2] || d.writes != 2 {
 				t.Errorf("after one round %v is kept, by %d writes", d.kept, d.writes)
@@ -160,10 +160,10 @@ func TestMemosAreKeptWithinSecondsAndForgotten(t *testing.T) {
 	})
 }
 
-func TestMemosWaitForTheStore(t *testing.T) {
+func TestSnapshotsWaitForTheStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(many(3000)...)
+		d := newFake(many(3000)...)
 		d.away = true
 		d.run(t, func() {
 			if d.waiting() != 3000 || len(d.kept) != 0 {
@@ -181,7 +181,7 @@ func TestMemosWaitForTheStore(t *testing.T) {
 func TestAShardThatIsNotOursHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(many(check.Buckets)...)
+		d := newFake(many(check.Buckets)...)
 		d.shards.Doubt(0, true)
 		d.run(t, func() {
 			if len(d.kept) != check.Buckets-shard.BucketsPer || d.waiting() != shard.BucketsPer {
@@ -194,7 +194,7 @@ func TestAShardThatIsNotOursHoldsUpNoOther(t *testing.T) {
 func TestAShardThatCannotBeWrittenHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(many(check.Buckets)...)
+		d := newFake(many(check.Buckets)...)
 		d.stuck = 0
 		d.run(t, func() { // while that shard's write hangs
 			if len(d.kept) != check.Buckets-shard.BucketsPer {
@@ -209,11 +209,11 @@ func TestAShardThatCannotBeWrittenHoldsUpNoOther(t *testing.T) {
 	})
 }
 
-// A site decides what is known of it: it must not decide about others.
-func TestAMemoThatIsRefusedKeepsNoOtherFromBeingWritten(t *testing.T) {
+// A site influences the content of its own snapshot: it must not affect those of others.
+func TestARefusedSnapshotKeepsNoOtherFromBeingWritten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(many(3000)...)
+		d := newFake(many(3000)...)
 		d.bad = map[check.SiteID]bool{1: true, 2: true, 700: true, 3000: true}
 		d.run(t, func() {
 			if len(d.kept) != 2996 || d.waiting() != 0 {
@@ -226,7 +226,7 @@ func TestAMemoThatIsRefusedKeepsNoOtherFromBeingWritten(t *testing.T) {
 			}
 		}, func() {})
 		if n := strings.Count(d.log.String(), "refused"); n == 0 || strings.Count(d.log.String(), "\n") != 1 {
-			t.Errorf("this was told of it:\n%s", d.log.String())
+			t.Errorf("the log has:\n%s", d.log.String())
 		}
 		families, err := d.metrics.Gather()
 		if err != nil || len(families) != 1 || families[0].GetName() != "jetmon_memos_refused_total" || families[0].GetMetric()[0].GetCounter().GetValue() != 4 {
@@ -238,7 +238,7 @@ func TestAMemoThatIsRefusedKeepsNoOtherFromBeingWritten(t *testing.T) {
 func TestAMassOutageIsKeptWithinFiveSeconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(many(100_000)...)
+		d := newFake(many(100_000)...)
 		d.takes = 30 * time.Millisecond // less than 70,000 a second
 		d.run(t, func() {}, func() {
 			if len(d.kept) != 100_000 || d.waiting() != 0 || d.largest > batch {
@@ -251,7 +251,7 @@ func TestAMassOutageIsKeptWithinFiveSeconds(t *testing.T) {
 func TestAFlushGivesUpInTimeWhileARoundIsUnderWay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(many(check.Buckets)...)
+		d := newFake(many(check.Buckets)...)
 		d.stuck = 0
 		c, err := New(Options{Engine: d, Store: d, Shards: d.shards, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
@@ -274,7 +274,7 @@ func TestAFlushGivesUpInTimeWhileARoundIsUnderWay(t *testing.T) {
 func TestTheEndIsARoundToo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(many(10)...)
+		d := newFake(many(10)...)
 		d.run(t)
 		if len(d.kept) != 10 {
 			t.Errorf("%d are kept", len(d.kept))

@@ -12,105 +12,105 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// errUnsure: a shard is not surely ours at this moment. Whether it will be again, or is
-// lost, is for its owner to find out.
-var errUnsure = errors.New("the shard is not surely ours at this moment")
+// errUncertain means that a shard is uncertain: package ownership finds out whether it is
+// ours again or lost.
+var errUncertain = errors.New("the ownership of the shard is uncertain")
 
-// commit tries a group once and answers its changes. Those that the store has not
-// taken, and not refused, go back.
-func (l *Committer) commit(ctx context.Context, j job) {
-	tenure, sure := l.o.Shards.Fence(j.shard)
-	if !sure {
-		l.giveBack(ctx, j, j.changes, errUnsure)
+// commit tries a group once and reports the results of its changes. Changes that the store
+// has neither committed nor refused return to the queue.
+func (c *Committer) commit(ctx context.Context, j job) {
+	tenure, certain := c.o.Shards.Fence(j.shard)
+	if !certain {
+		c.giveBack(ctx, j, j.changes, errUncertain)
 		return
 	}
-	if j.changes = l.decidedIn(tenure, j.changes); len(j.changes) == 0 {
-		l.giveBack(ctx, j, nil, nil)
+	if j.changes = c.decidedIn(tenure, j.changes); len(j.changes) == 0 {
+		c.giveBack(ctx, j, nil, nil)
 		return
 	}
-	results, err := l.write(ctx, tenure, j)
+	results, err := c.write(ctx, tenure, j)
 	if err != nil {
-		l.giveBack(ctx, j, j.changes, err)
+		c.giveBack(ctx, j, j.changes, err)
 		return
 	}
-	l.worked(j.shard)
+	c.worked(j.shard)
 	var refused []int
 	for i, r := range results {
 		if r.Err != nil {
 			refused = append(refused, i)
 			continue
 		}
-		l.answered(j.changes[i])
-		l.to.Committed(j.changes[i].Change, r.Committed)
+		c.answered(j.changes[i])
+		c.to.Committed(j.changes[i].Change, r.Committed)
 	}
-	// The rows are read last, so that nobody waits for them who has his answer.
-	var again []*entry
+	// Rows are read last, so that the results of committed changes do not wait for them.
+	var retry []*entry
 	for _, i := range refused {
-		if e := l.refuse(ctx, j, j.changes[i], results[i].Err); e != nil {
-			again, err = append(again, j.changes[i]), e
+		if e := c.refuse(ctx, j, j.changes[i], results[i].Err); e != nil {
+			retry, err = append(retry, j.changes[i]), e
 		}
 	}
-	l.giveBack(ctx, j, again, err)
+	c.giveBack(ctx, j, retry, err)
 }
 
-// decidedIn drops the changes that were decided in an earlier tenure: somebody else may
-// have judged their sites meanwhile.
-func (l *Committer) decidedIn(tenure shard.Fence, es []*entry) (kept []*entry) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// decidedIn discards the changes that were decided in an earlier tenure: another owner may
+// have judged their sites since.
+func (c *Committer) decidedIn(tenure shard.Fence, es []*entry) (kept []*entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, e := range es {
 		if e.tenure == tenure {
 			kept = append(kept, e)
 		} else {
-			l.void(e)
+			c.discard(e)
 		}
 	}
-	l.calm()
+	c.clearIfEmpty()
 	return kept
 }
 
-// write commits a group. Its error is for all of it.
-func (l *Committer) write(ctx context.Context, fence shard.Fence, j job) ([]store.CommitResult, error) {
+// write commits a group. Its error concerns the whole group.
+func (c *Committer) write(ctx context.Context, fence shard.Fence, j job) ([]store.CommitResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	changes := make([]store.Change, len(j.changes))
 	for i, e := range j.changes {
 		changes[i] = e.Change
 	}
-	results, err := l.o.Store.CommitAll(ctx, fence, changes)
+	results, err := c.o.Store.CommitAll(ctx, fence, changes)
 	if err == nil && len(results) != len(changes) {
 		err = fault.New(fault.Internal, "the store answered %d of %d changes", len(results), len(changes))
 	}
 	return results, err
 }
 
-// refuse answers a change that does not fit with the row as it is now. It fails when
-// the store does not give the row.
-func (l *Committer) refuse(ctx context.Context, j job, e *entry, why error) error {
-	if l.isVoid(j) {
-		l.mu.Lock()
-		l.void(e)
-		l.mu.Unlock()
+// refuse reports a change that the store refused, with the row as it is now. It fails when
+// it cannot read the row.
+func (c *Committer) refuse(ctx context.Context, j job, e *entry, why error) error {
+	if c.isLost(j) {
+		c.mu.Lock()
+		c.discard(e)
+		c.mu.Unlock()
 		return nil
 	}
-	row, err := l.reread(ctx, j, e.SiteID)
+	row, err := c.reread(ctx, j, e.SiteID)
 	switch {
-	case errors.Is(err, errUnsure):
+	case errors.Is(err, errUncertain):
 		return err
 	case err != nil:
 		return errors.Join(why, err)
 	}
-	l.o.Log.Warn("change refused, the site has changed meanwhile", "site", e.SiteID, "err", why)
-	l.answered(e)
-	l.to.Refused(e.Change, row)
+	c.o.Log.Warn("change refused", "site_id", e.SiteID, "error", why)
+	c.answered(e)
+	c.to.Refused(e.Change, row)
 	return nil
 }
 
-// reread reads the row of a site, nil when it is not ours any more.
-func (l *Committer) reread(ctx context.Context, j job, id check.SiteID) (*store.Site, error) {
+// reread reads the row of a site; nil when the site is no longer ours.
+func (c *Committer) reread(ctx context.Context, j job, id check.SiteID) (*store.Site, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	s, err := l.o.Store.Site(ctx, id)
+	s, err := c.o.Store.Site(ctx, id)
 	switch {
 	case fault.Is(err, fault.NotFound):
 		return nil, nil
@@ -118,138 +118,140 @@ func (l *Committer) reread(ctx context.Context, j job, id check.SiteID) (*store.
 		return nil, err
 	}
 	sh := shard.Of(s.Bucket)
-	switch _, ours := l.o.Shards.Fence(sh); {
+	switch _, ours := c.o.Shards.Fence(sh); {
 	case ours:
 		return &s, nil
 	case sh == j.shard:
-		return nil, errUnsure
+		return nil, errUncertain
 	default:
-		return nil, nil // it was moved to another owner's bucket
+		return nil, nil // moved to a bucket of another owner
 	}
 }
 
-// giveBack ends a group: what is left of it because of err waits again.
-func (l *Committer) giveBack(ctx context.Context, j job, left []*entry, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	d := &l.desks[j.shard]
-	d.busy = false
+// giveBack ends a group and queues again the changes that err left without a result.
+func (c *Committer) giveBack(ctx context.Context, j job, left []*entry, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	q := &c.queues[j.shard]
+	q.busy = false
 	if len(left) > 0 {
-		l.failed(ctx, err)
-		l.retry(d, j, left, err)
+		c.failed(ctx, err)
+		c.retry(q, j, left, err)
 	}
-	if d.waiting.len() > 0 {
-		l.nudge()
+	if q.waiting.len() > 0 {
+		c.nudge()
 	}
 }
 
-// retry queues changes anew that were not answered.
-func (l *Committer) retry(d *desk, j job, left []*entry, err error) {
-	if d.lost != j.lost {
+// retry queues changes again that have no result, and backs off.
+func (c *Committer) retry(q *shardQueue, j job, left []*entry, err error) {
+	if q.lost != j.lost {
 		for _, e := range left {
-			l.void(e)
+			c.discard(e)
 		}
-		l.calm()
+		c.clearIfEmpty()
 		return
 	}
-	d.pace.slow(time.Now())
-	// It is nothing that a smaller group could do better, or that one change is the cause of.
+	q.backOff.failed(time.Now())
+	// A smaller group cannot help against lost ownership, and no single change causes it.
 	owner := isOwnership(err)
 	if !owner {
-		d.most = max(1, len(j.changes)/2)
+		q.most = max(1, len(j.changes)/2)
 	}
 	if len(left) == 1 && !owner {
-		// Perhaps it is its own fault: the others need not wait for it.
-		d.waiting.pushBack(left[0])
+		// The change itself may be the cause: the others do not wait for it.
+		q.waiting.pushBack(left[0])
 		return
 	}
 	for _, e := range slices.Backward(left) {
-		d.waiting.pushFront(e)
+		q.waiting.pushFront(e)
 	}
 }
 
-// isOwnership says that what failed is not the store's fault but that of ownership: it is
-// unsure, or the store knows that it has ended, which Forget will say.
-func isOwnership(err error) bool { return errors.Is(err, errUnsure) || fault.Is(err, fault.Fenced) }
+// isOwnership reports whether an error is about ownership and not the store's fault: the
+// shard is uncertain, or the store knows that it is lost and Forget will follow.
+func isOwnership(err error) bool { return errors.Is(err, errUncertain) || fault.Is(err, fault.Fenced) }
 
-// void drops a change of a shard that was lost.
-func (l *Committer) void(e *entry) {
-	l.open.Remove(e.place)
-	l.fenced++
+// discard drops a change of a shard that was lost. The caller holds mu.
+func (c *Committer) discard(e *entry) {
+	c.open.Remove(e.place)
+	c.fenced++
 }
 
-func (l *Committer) isVoid(j job) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.desks[j.shard].lost != j.lost
+// isLost reports whether the shard of a job was lost after the job was taken.
+func (c *Committer) isLost(j job) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.queues[j.shard].lost != j.lost
 }
 
-func (l *Committer) answered(e *entry) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.open.Remove(e.place)
+func (c *Committer) answered(e *entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open.Remove(e.place)
 }
 
-// worked notes that the store took a group of a shard, and may take larger ones.
-func (l *Committer) worked(s shard.ID) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	d := &l.desks[s]
-	d.most = min(2*d.most, maxGroup)
-	recovered := d.pace.wait > 0
-	d.pace = pace{}
-	if !l.failing.IsZero() {
-		l.o.Log.Info("the store takes status changes again", "after", time.Since(l.failing).Round(time.Millisecond))
+// worked records that the store committed a group of a shard, and may take larger ones.
+func (c *Committer) worked(s shard.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	q := &c.queues[s]
+	q.most = min(2*q.most, maxGroup)
+	recovered := q.backOff.failures > 0
+	q.backOff = backOff{}
+	if !c.failing.IsZero() {
+		c.o.Log.Info("committing status changes recovered", "after", time.Since(c.failing).Round(time.Millisecond))
 	}
-	l.failing, l.lastErr = time.Time{}, ""
+	c.failing, c.lastErr = time.Time{}, ""
 	if recovered {
-		l.wakeAll() // the others may have waited for the same trouble
+		c.wakeAll() // other shards may have backed off for the same reason
 	}
 }
 
-// failed notes that the store refuses. An ownership that is unsure or has ended is no
-// answer of the store, and a process that ends no fault at all.
-func (l *Committer) failed(ctx context.Context, err error) {
+// failed records that the store fails. Errors of ownership do not count, nor any after ctx
+// has ended. The caller holds mu.
+func (c *Committer) failed(ctx context.Context, err error) {
 	if ctx.Err() != nil || isOwnership(err) {
 		return
 	}
-	if l.failing.IsZero() {
-		l.failing = time.Now()
-		l.o.Log.Error("the store does not take status changes", "err", err)
+	if c.failing.IsZero() {
+		c.failing = time.Now()
+		c.o.Log.Error("committing status changes failed", "error", err)
 	}
-	l.lastErr = err.Error()
+	c.lastErr = err.Error()
 }
 
-// calm ends the alarm when nothing is left that the store could refuse.
-func (l *Committer) calm() {
-	if l.open.Len() == 0 {
-		l.failing, l.lastErr = time.Time{}, ""
+// clearIfEmpty ends the alarm when no change is left on which the store could fail. The
+// caller holds mu.
+func (c *Committer) clearIfEmpty() {
+	if c.open.Len() == 0 {
+		c.failing, c.lastErr = time.Time{}, ""
 	}
 }
 
-// keep tries to write evidence; losing it is no harm to the verdicts.
-func (l *Committer) keep(ctx context.Context, t *testimony) {
-	fence, ok := l.o.Shards.Fence(shard.Of(t.Bucket))
+// keep tries to write the evidence of a ballot; no verdict depends on it.
+func (c *Committer) keep(ctx context.Context, e *evidence) {
+	fence, ok := c.o.Shards.Fence(shard.Of(e.Bucket))
 	if !ok {
-		l.mu.Lock()
-		l.dropped++
-		l.mu.Unlock()
+		c.mu.Lock()
+		c.dropped++
+		c.mu.Unlock()
 		return
 	}
 	call, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	err := l.o.Store.KeepBallot(call, fence, t.Ballot)
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	err := c.o.Store.KeepBallot(call, fence, e.Ballot)
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if err == nil {
-		l.keeping = pace{}
+		c.ballotBackOff = backOff{}
 		return
 	}
-	if t.tries++; t.tries < maxTries && fault.Is(err, fault.Unavailable) {
-		l.keeping.slow(time.Now())
-		l.evidence.pushBack(t)
+	if e.tries++; e.tries < maxTries && fault.Is(err, fault.Unavailable) {
+		c.ballotBackOff.failed(time.Now())
+		c.ballots.pushBack(e)
 		return
 	}
-	l.dropped++
-	l.o.Log.Warn("evidence of a ballot was not kept", "site", t.SiteID, "err", err)
+	c.dropped++
+	c.o.Log.Warn("ballot evidence dropped", "site_id", e.SiteID, "error", err)
 }

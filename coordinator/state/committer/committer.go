@@ -12,7 +12,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Store is what a committer needs of the store.
+// Store has the methods of store.Store that a Committer needs.
 type Store interface {
 	CommitAll(ctx context.Context, f shard.Fence, cs []store.Change) ([]store.CommitResult, error)
 	KeepBallot(ctx context.Context, f shard.Fence, b store.Ballot) error
@@ -22,75 +22,70 @@ type Store interface {
 // Options for New.
 type Options struct {
 	Store Store
-	// Shards says in which tenure a shard is ours, and whether that is certain. While it is
-	// not, changes wait, until it is again, or Forget says that it never will be.
+	// Shards reports the term in which a shard is ours, and whether that is certain. While
+	// it is uncertain, changes wait until it is certain again or Forget drops them.
 	Shards shard.Holder
-	// Workers write at once. 0 means 4.
+	// Workers is the number of groups that are written at once. 0 means 4.
 	Workers int
-	// MaxQueued is how many changes may wait before the committer is Full. 0 means 20,000.
+	// MaxQueued is the number of waiting changes beyond which the committer is Full. 0 means
+	// 20,000.
 	MaxQueued int
-	// Flush is how long Run goes on writing when ctx has ended. 0 means 3 s.
+	// Flush bounds how long Run continues to write after ctx has ended. 0 means 3 s.
 	Flush time.Duration
 	Log   *slog.Logger
 }
 
-// Answers takes what became of changes: exactly one answer for each that was recorded,
-// unless its shard is forgotten or the process ends before. Its methods are called from
-// goroutines of the committer, several at once.
+// Answers takes the results of changes: exactly one for each that was recorded, unless its
+// shard is forgotten or the process ends first. The committer's goroutines call its methods
+// concurrently.
 type Answers interface {
 	Committed(store.Change, store.Committed)
-	// Refused has the row as it is, nil when the site is gone.
+	// Refused has the row as it is now, nil when the site is gone.
 	Refused(store.Change, *store.Site)
 }
 
 const (
 	// maxGroup bounds the changes of one transaction.
 	maxGroup = 100
-	// maxEvidence bounds the ballots that wait to be kept; beyond it new ones are dropped and counted.
+	// maxEvidence bounds the ballots that wait to be kept; further ones are dropped and counted.
 	maxEvidence = 10_000
-	// awaitEvery is how often Await looks.
+	// awaitEvery is the polling interval of Await.
 	awaitEvery = 20 * time.Millisecond
-	// maxTries is how often a ballot is tried, which takes about half a minute.
+	// maxTries bounds the attempts to keep a ballot, which take about half a minute.
 	maxTries = 10
-)
-
-// Waits between the tries of one shard's changes, or of evidence, while the store is away.
-const (
-	minWait = 100 * time.Millisecond
-	maxWait = 5 * time.Second
-	// writeTimeout bounds one try.
+	// writeTimeout bounds one attempt.
 	writeTimeout = 10 * time.Second
 )
 
-// Committer is the queue of what is to be written. New makes one.
+// Committer queues decisions and writes them. New makes one.
 type Committer struct {
 	o  Options
 	to Answers // Run's
 
-	mu       sync.Mutex
-	desks    [shard.Count]desk
-	evidence ring[*testimony]
-	// keeping is the pace of evidence.
-	keeping  pace
-	recorded uint64    // numbers the changes, so that the oldest goes first
-	open     list.List // of *entry, those that wait or are under way: at most one a site, the oldest first
-	fenced   uint64
-	dropped  uint64
-	failing  time.Time // since when the store refuses; zero while it does not
-	lastErr  string
-	wake     chan struct{}
+	mu            sync.Mutex
+	queues        [shard.Count]shardQueue
+	ballots       ring[*evidence]
+	ballotBackOff backOff
+	recorded      uint64 // numbers the changes, so that the oldest goes first
+	// open holds an *entry for each change that waits or is under way, the oldest first.
+	open    list.List
+	fenced  uint64
+	dropped uint64
+	failing time.Time // when the store began to fail; zero while it works
+	lastErr string
+	wake    chan struct{}
 }
 
-// desk holds the changes of one shard.
-type desk struct {
+// shardQueue holds the changes of one shard.
+type shardQueue struct {
 	waiting ring[*entry]
-	// busy says that a worker has a group of it.
+	// busy means that a worker has a group of this shard.
 	busy bool
-	// lost counts how often the shard was lost: a group that was taken before is void.
+	// lost counts how often the shard was lost: groups taken before that are discarded.
 	lost uint64
-	// most is the size of the next group.
-	most int
-	pace pace
+	// most bounds the size of the next group.
+	most    int
+	backOff backOff
 }
 
 // entry is a change that waits.
@@ -102,14 +97,23 @@ type entry struct {
 	place  *list.Element // in open
 }
 
-// testimony is the evidence of a ballot, and how often it was tried to keep it.
-type testimony struct {
+// evidence is a ballot to keep, with the number of attempts so far.
+type evidence struct {
 	store.Ballot
 	tries int
 }
 
-// New makes a committer. Nothing is written before Run.
+// New makes a committer. It writes nothing before Run.
 func New(o Options) *Committer {
+	o = o.withDefaults()
+	c := &Committer{o: o, wake: make(chan struct{}, o.Workers)}
+	for i := range c.queues {
+		c.queues[i].most = maxGroup
+	}
+	return c
+}
+
+func (o Options) withDefaults() Options {
 	if o.Workers == 0 {
 		o.Workers = 4
 	}
@@ -119,36 +123,32 @@ func New(o Options) *Committer {
 	if o.Flush == 0 {
 		o.Flush = 3 * time.Second
 	}
-	l := &Committer{o: o, wake: make(chan struct{}, o.Workers)}
-	for i := range l.desks {
-		l.desks[i].most = maxGroup
-	}
-	return l
+	return o
 }
 
-// Record queues a change. It will be committed, or refused, however long that takes,
-// unless its shard is lost, or is lost already.
-func (l *Committer) Record(c store.Change) {
-	s := shard.Of(c.Bucket)
-	tenure, _ := l.o.Shards.Fence(s)
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// Record queues a change. The store commits or refuses it, however long that takes, unless
+// its shard is lost now or later.
+func (c *Committer) Record(change store.Change) {
+	s := shard.Of(change.Bucket)
+	tenure, _ := c.o.Shards.Fence(s)
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if tenure == (shard.Fence{}) {
-		l.fenced++
+		c.fenced++
 		return
 	}
-	l.recorded++
-	e := &entry{Change: c, tenure: tenure, number: l.recorded, since: time.Now()}
-	e.place = l.open.PushBack(e)
-	l.desks[s].waiting.pushBack(e)
-	l.nudge()
+	c.recorded++
+	e := &entry{Change: change, tenure: tenure, number: c.recorded, since: time.Now()}
+	e.place = c.open.PushBack(e)
+	c.queues[s].waiting.pushBack(e)
+	c.nudge()
 }
 
-// Await waits until all changes of a shard are answered, or ctx ends.
-func (l *Committer) Await(ctx context.Context, s shard.ID) {
+// Await waits until all changes of a shard have results, or ctx ends.
+func (c *Committer) Await(ctx context.Context, s shard.ID) {
 	ticker := time.NewTicker(awaitEvery)
 	defer ticker.Stop()
-	for l.pending(s) {
+	for c.pending(s) {
 		select {
 		case <-ctx.Done():
 			return
@@ -157,84 +157,86 @@ func (l *Committer) Await(ctx context.Context, s shard.ID) {
 	}
 }
 
-func (l *Committer) pending(s shard.ID) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	d := &l.desks[s]
-	return d.busy || d.waiting.len() > 0
+func (c *Committer) pending(s shard.ID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	q := &c.queues[s]
+	return q.busy || q.waiting.len() > 0
 }
 
-// Forget drops the changes of a shard that is ours no more: its next owner finds
-// out for itself. They are not answered, but for those that the store just took.
-func (l *Committer) Forget(s shard.ID) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	d := &l.desks[s]
-	for range d.waiting.len() {
-		l.void(d.waiting.popFront())
+// Forget drops the changes of a shard that is no longer ours: its next owner decides for
+// itself. They get no result, except those that the store has just committed.
+func (c *Committer) Forget(s shard.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	q := &c.queues[s]
+	for range q.waiting.len() {
+		c.discard(q.waiting.popFront())
 	}
-	d.lost++
-	d.most, d.pace = maxGroup, pace{}
-	l.calm()
+	q.lost++
+	q.most, q.backOff = maxGroup, backOff{}
+	c.clearIfEmpty()
 }
 
 // Keep queues the evidence of a ballot.
-func (l *Committer) Keep(b store.Ballot) {
-	l.mu.Lock()
-	if l.evidence.len() < maxEvidence {
-		l.evidence.pushBack(&testimony{Ballot: b})
+func (c *Committer) Keep(b store.Ballot) {
+	c.mu.Lock()
+	if c.ballots.len() < maxEvidence {
+		c.ballots.pushBack(&evidence{Ballot: b})
 	} else {
-		l.dropped++
+		c.dropped++
 	}
-	l.mu.Unlock()
-	l.nudge()
+	c.mu.Unlock()
+	c.nudge()
 }
 
-// Full says that more changes wait than should: the store does not keep up. Record
-// takes them nevertheless; the engine should decide nothing new meanwhile.
-func (l *Committer) Full() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.full()
+// Full reports that more than MaxQueued changes wait: the store does not keep up. Record
+// still takes changes; the engine should decide nothing new until Full ends.
+func (c *Committer) Full() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.full()
 }
 
-func (l *Committer) full() bool { return l.open.Len() > l.o.MaxQueued }
+func (c *Committer) full() bool { return c.open.Len() > c.o.MaxQueued }
 
 // Status describes the queue.
 type Status struct {
 	// Uncommitted counts the changes that are not in the store yet.
 	Uncommitted int
-	// Full says that they are too many.
+	// Full means that more than Options.MaxQueued changes wait.
 	Full bool
-	// Fenced counts the changes that are void because our ownership ended before they
-	// were written. Those that wait while it is unsure are not among them.
+	// Fenced counts the changes that were discarded because our ownership ended before they
+	// were written. It leaves out those that wait while it is uncertain.
 	Fenced uint64
 	// DroppedEvidence counts ballots whose evidence was not kept.
 	DroppedEvidence uint64
-	// OldestSince is since when the oldest of them waits, zero when there is none.
+	// OldestSince is when the oldest uncommitted change was recorded, zero without one.
 	OldestSince time.Time
-	// FailingSince is when the store began to refuse, zero while it does not; Err says how.
+	// FailingSince is when the store began to fail, zero while it works; Err is its last
+	// error.
 	FailingSince time.Time
 	Err          string
 }
 
-// Status reads the state of the queue.
-func (l *Committer) Status() Status {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// Status returns the state of the queue.
+func (c *Committer) Status() Status {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	st := Status{
-		Uncommitted: l.open.Len(), Full: l.full(), Fenced: l.fenced, DroppedEvidence: l.dropped,
-		FailingSince: l.failing, Err: l.lastErr,
+		Uncommitted: c.open.Len(), Full: c.full(), Fenced: c.fenced, DroppedEvidence: c.dropped,
+		FailingSince: c.failing, Err: c.lastErr,
 	}
-	if oldest := l.open.Front(); oldest != nil {
+	if oldest := c.open.Front(); oldest != nil {
 		st.OldestSince = oldest.Value.(*entry).since
 	}
 	return st
 }
 
-func (l *Committer) nudge() {
+// nudge wakes a worker that waits.
+func (c *Committer) nudge() {
 	select {
-	case l.wake <- struct{}{}:
+	case c.wake <- struct{}{}:
 	default:
 	}
 }

@@ -17,7 +17,7 @@ import (
 func TestAChangeIsTriedUntilTheStoreHasIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &book{group: script(away, away, away, nil)}
+		b := &fakeStore{group: script(away, away, away, nil)}
 		f := opened(b)
 		f.Record(change(1, 0))
 		time.Sleep(150 * time.Millisecond) // one failure or two
@@ -57,7 +57,7 @@ func TestAChangeThatDoesNotFitIsRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				f := opened(&book{change: func(store.Change) error { return tt.why }, site: tt.site})
+				f := opened(&fakeStore{change: func(store.Change) error { return tt.why }, site: tt.site})
 				f.Record(change(1, 0))
 				time.Sleep(time.Minute)
 				synctest.Wait()
@@ -76,7 +76,7 @@ func TestAChangeThatDoesNotFitIsRefused(t *testing.T) {
 func TestAGroupIsOfOneShardTheOldestFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &book{}
+		b := &fakeStore{}
 		f := prepare(b, Options{Workers: 1})
 		f.Record(change(1, 7))
 		for i := range 250 {
@@ -111,7 +111,7 @@ func TestAGroupIsOfOneShardTheOldestFirst(t *testing.T) {
 func TestWhatIsAloneGoesAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &book{}
+		b := &fakeStore{}
 		f := opened(b)
 		began := time.Now()
 		for i := range 3 {
@@ -128,7 +128,7 @@ func TestWhatIsAloneGoesAlone(t *testing.T) {
 func TestTwoChangesOfASiteAreNeverInOneGroup(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &book{}
+		b := &fakeStore{}
 		f := prepare(b, Options{})
 		for _, site := range []int{1, 2, 3, 2, 4, 3, 3} {
 			f.Record(change(site, 0))
@@ -145,7 +145,7 @@ func TestTwoChangesOfASiteAreNeverInOneGroup(t *testing.T) {
 func TestOneRefusalInAGroupIsItsOwn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &book{change: func(c store.Change) error {
+		b := &fakeStore{change: func(c store.Change) error {
 			if c.SiteID == 3 {
 				return conflict
 			}
@@ -168,7 +168,7 @@ func TestOneRefusalInAGroupIsItsOwn(t *testing.T) {
 func TestNothingIsWrittenForAShardThatIsNotSurelyOurs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &book{}
+		b := &fakeStore{}
 		f := opened(b)
 		f.shards.Doubt(0, true)
 		f.Record(change(1, 0))
@@ -201,7 +201,7 @@ func TestWhatIsVoidWithItsShardIsCounted(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var lost atomic.Bool
-				b := &book{group: func(context.Context, []store.Change) error {
+				b := &fakeStore{group: func(context.Context, []store.Change) error {
 					if lost.Load() {
 						return another
 					}
@@ -238,14 +238,14 @@ func TestWhatIsVoidWithItsShardIsCounted(t *testing.T) {
 // Whoever owned the shard meanwhile has judged its sites for himself.
 func TestAChangeOfAnEarlierTenureIsNeverWritten(t *testing.T) {
 	t.Parallel()
-	for name, lose := range map[string]func(*office){
-		"though nobody said that it was over": func(*office) {},
-		"nor when it was decided after that":  func(f *office) { f.Forget(0); f.Record(change(2, 0)) },
+	for name, lose := range map[string]func(*fixture){
+		"though nobody said that it was over": func(*fixture) {},
+		"nor when it was decided after that":  func(f *fixture) { f.Forget(0); f.Record(change(2, 0)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				f := opened(&book{})
+				f := opened(&fakeStore{})
 				f.shards.Doubt(0, true)
 				f.Record(change(1, 0))
 				lose(f)
@@ -270,7 +270,7 @@ func TestAChangeOfAnEarlierTenureIsNeverWritten(t *testing.T) {
 func TestAChangeOfAShardThatIsNotOursIsVoidAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := opened(&book{})
+		f := opened(&fakeStore{})
 		f.shards.Lose(0)
 		f.Record(change(1, 0))
 		if st := f.Status(); st.Uncommitted != 0 || st.Fenced != 1 || !st.OldestSince.IsZero() {
@@ -283,7 +283,7 @@ func TestAChangeOfAShardThatIsNotOursIsVoidAtOnce(t *testing.T) {
 func TestItIsKnownSinceWhenTheOldestChangeWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &book{group: func(_ context.Context, cs []store.Change) error {
+		b := &fakeStore{group: func(_ context.Context, cs []store.Change) error {
 			if slices.ContainsFunc(cs, func(c store.Change) bool { return c.SiteID == 2 }) {
 				return fault.New(fault.Invalid, "too long")
 			}
@@ -319,7 +319,7 @@ func TestItIsKnownSinceWhenTheOldestChangeWaits(t *testing.T) {
 func TestASiteIsNotGivenUpWhenItsShardBecomesUnsureBetweenTwoCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &book{change: func(store.Change) error { return conflict }}
+		b := &fakeStore{change: func(store.Change) error { return conflict }}
 		f := opened(b)
 		b.site = func() error { f.shards.Doubt(0, true); return nil }
 		f.Record(change(1, 0))
@@ -356,7 +356,7 @@ func TestAShardThatIsLostMeanwhileIsVoid(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				b := &book{
+				b := &fakeStore{
 					group:  func(context.Context, []store.Change) error { time.Sleep(time.Second); return tt.then },
 					change: func(store.Change) error { return tt.refuse },
 				}
@@ -380,7 +380,7 @@ func TestAShardThatIsLostMeanwhileIsVoid(t *testing.T) {
 func TestNoShardWaitsForAnotherOnesTrouble(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := prepare(&book{group: func(_ context.Context, cs []store.Change) error {
+		f := prepare(&fakeStore{group: func(_ context.Context, cs []store.Change) error {
 			if shard.Of(cs[0].Bucket)%2 == 1 {
 				return away
 			}
@@ -404,7 +404,7 @@ func TestNoShardWaitsForAnotherOnesTrouble(t *testing.T) {
 func TestAChangeThatTheStoreCannotTakeDoesNotHoldUpTheOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &book{group: func(_ context.Context, cs []store.Change) error {
+		b := &fakeStore{group: func(_ context.Context, cs []store.Change) error {
 			if slices.ContainsFunc(cs, func(c store.Change) bool { return c.SiteID == 5 }) {
 				return fault.New(fault.Invalid, "too long")
 			}
@@ -435,7 +435,7 @@ func TestASlowStoreGetsSmallerGroups(t *testing.T) {
 				return fault.New(fault.Unavailable, "too slow: %w", ctx.Err())
 			}
 		}
-		f := prepare(&book{group: slow}, Options{Workers: 1})
+		f := prepare(&fakeStore{group: slow}, Options{Workers: 1})
 		for i := range 200 {
 			f.Record(change(i, 0))
 		}
@@ -451,7 +451,7 @@ func TestFullUntilTheStoreIsBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		from := time.Now()
-		b := &book{group: func(context.Context, []store.Change) error {
+		b := &fakeStore{group: func(context.Context, []store.Change) error {
 			if time.Since(from) < 10*time.Second {
 				return fault.New(fault.Unavailable, "read-only")
 			}
@@ -485,7 +485,7 @@ func TestFullUntilTheStoreIsBack(t *testing.T) {
 func TestTheAlarmEndsWhenNothingIsLeftToRefuse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := opened(&book{group: script(away)})
+		f := opened(&fakeStore{group: script(away)})
 		f.Record(change(1, 0))
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -502,7 +502,7 @@ func TestEvidenceWaitsForAStoreThatIsAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		from := time.Now()
-		b := &book{ballot: func() error {
+		b := &fakeStore{ballot: func() error {
 			if time.Since(from) < 15*time.Second {
 				return away
 			}
@@ -524,14 +524,14 @@ func TestEvidenceWaitsForAStoreThatIsAway(t *testing.T) {
 func TestEvidenceThatCannotBeKeptIsDroppedAndCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := prepare(&book{ballot: inTurn(away)}, Options{Workers: 1})
+		f := prepare(&fakeStore{ballot: inTurn(away)}, Options{Workers: 1})
 		for range maxEvidence + 3 {
 			f.Keep(store.Ballot{SiteID: 1})
 		}
 		if st := f.Status(); st.DroppedEvidence != 3 {
 			t.Errorf("status %+v", st)
 		}
-		g := opened(&book{ballot: inTurn(away)})
+		g := opened(&fakeStore{ballot: inTurn(away)})
 		g.Keep(store.Ballot{SiteID: 1})
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -545,7 +545,7 @@ func TestEvidenceThatCannotBeKeptIsDroppedAndCounted(t *testing.T) {
 func TestWhatIsQueuedIsWrittenAtTheEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &book{group: script(away, away, away, away, nil)}
+		b := &fakeStore{group: script(away, away, away, away, nil)}
 		f := prepare(b, Options{})
 		for i := range 1000 {
 			f.Record(change(i, shard.ID(i%4)))
@@ -574,7 +574,7 @@ func TestTheEndDoesNotWaitForADeadStore(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				f := opened(&book{group: tt.group})
+				f := opened(&fakeStore{group: tt.group})
 				for i := range 10 {
 					f.Record(change(i, 0))
 				}
@@ -595,7 +595,7 @@ func TestTheEndDoesNotWaitForADeadStore(t *testing.T) {
 func TestAShardIsAwaitedUntilItsChangesAreAnswered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &book{group: script(away, away, nil)}
+		b := &fakeStore{group: script(away, away, nil)}
 		f := opened(b)
 		f.Record(change(1, 0))
 		begun := time.Now()

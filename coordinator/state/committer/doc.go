@@ -1,19 +1,18 @@
-// Package committer writes what was decided to the store: status changes, which must
-// not be lost, and the evidence of ballots that changed nothing, which is kept when
-// it can be. The engine is never kept waiting; a store that is away delays the
-// changes, an operator alarm says so, and Full says when the engine should decide
-// nothing new.
+// Package committer writes decisions to the store: status changes, which must not be lost,
+// and the evidence of ballots that changed nothing, which may be. The engine never waits
+// for it. While the store is away, changes wait and an operator alarm reports it; Full
+// reports when the engine should stop deciding.
 //
-// Each shard has a queue of its own. A worker takes what waits there, up to a hundred
-// changes, and commits it as one group: a change that is alone goes alone and at once,
-// a mass outage goes in hundreds. One group a shard is under way at a time, since the
-// fence would make a second one wait in the database. A group that fails goes back
-// and its shard rests for a while, so that no shard waits for another one's trouble;
-// the next try is half as large, so that a store that is slow, or a change that it
-// cannot take, does not hold up the rest. While a shard is not surely ours nothing of it
-// is tried. A change is written in the tenure in which it was decided or never: it is void
-// when the shard is forgotten, and when it turns out to be ours in a later tenure.
+// Each shard has a queue of its own. A worker takes up to a hundred waiting changes and
+// commits them as one group: a single change goes alone and at once, a mass outage goes in
+// hundreds. Each shard has at most one group under way, since the fence would make a second
+// one wait in the database. A group that fails returns to its queue and its shard backs
+// off, so that no shard waits for another's trouble. The next group is half as large, so
+// that a slow store, or a change that the store cannot take, does not delay the rest. The
+// committer writes nothing for a shard while it is uncertain. It writes a change in the
+// term in which it was decided or never: forgetting the shard discards the change, and so
+// does a later term.
 //
-// Goroutines, all under Run: Options.Workers workers, which end with ctx after
-// having tried for Options.Flush to write what is still queued.
+// Goroutines, all under Run: Options.Workers workers. After ctx has ended they try for
+// Options.Flush to write what is still queued, and end.
 package committer

@@ -20,8 +20,8 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// desk is a committer on a real database.
-type desk struct {
+// fixture is a committer on a real database.
+type fixture struct {
 	*committer.Committer
 	store *sqlstore.Store
 	path  string
@@ -30,7 +30,7 @@ type desk struct {
 
 // open makes a committer on a SQLite file, with all shards ours. Single says that its
 // groups are committed one change at a time.
-func open(tb testing.TB, single bool) *desk {
+func open(tb testing.TB, single bool) *fixture {
 	tb.Helper()
 	ctx := context.Background()
 	path := filepath.Join(tb.TempDir(), "jetmon.db")
@@ -39,7 +39,7 @@ func open(tb testing.TB, single bool) *desk {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = st.Close() })
-	d := &desk{store: st, path: path, done: make(chan error, 100_000)}
+	d := &fixture{store: st, path: path, done: make(chan error, 100_000)}
 	for s := range shard.ID(shard.Count) {
 		if _, err := st.ClaimShard(ctx, s, shard.Owner{Node: shardtest.Node, Endpoint: "n:1", TTL: time.Hour}, time.Now()); err != nil {
 			tb.Fatal(err)
@@ -73,12 +73,14 @@ func (s oneByOne) CommitAll(ctx context.Context, f shard.Fence, cs []store.Chang
 }
 
 // Committed and Refused note the answers.
-func (d *desk) Committed(store.Change, store.Committed) { d.done <- nil }
+func (d *fixture) Committed(store.Change, store.Committed) { d.done <- nil }
 
-func (d *desk) Refused(c store.Change, _ *store.Site) { d.done <- fmt.Errorf("%s was refused", c.Key) }
+func (d *fixture) Refused(c store.Change, _ *store.Site) {
+	d.done <- fmt.Errorf("%s was refused", c.Key)
+}
 
 // start runs the committer until the returned function is called.
-func (d *desk) start(tb testing.TB) (stop func()) {
+func (d *fixture) start(tb testing.TB) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -93,7 +95,7 @@ func (d *desk) start(tb testing.TB) (stop func()) {
 }
 
 // fill makes sites in all buckets, behind the store's back since that is fast.
-func (d *desk) fill(tb testing.TB, sites int) []store.Site {
+func (d *fixture) fill(tb testing.TB, sites int) []store.Site {
 	tb.Helper()
 	db, err := sql.Open("sqlite", d.path)
 	if err != nil {
@@ -126,7 +128,7 @@ func goesDown(s store.Site, at time.Time) store.Change {
 }
 
 // answered waits for n answers.
-func (d *desk) answered(n int) error {
+func (d *fixture) answered(n int) error {
 	var errs []error
 	late := time.After(2 * time.Minute)
 	for range n {

@@ -1,19 +1,19 @@
 package committer
 
-// ring is a queue in a circle: every operation takes constant time in the long run,
-// and the memory of a burst is given back as it drains.
+// ring is a queue in a circular buffer: every operation takes amortised constant time, and
+// the buffer shrinks as it drains after a burst.
 type ring[T any] struct {
 	items []T
 	first int
 	count int
 }
 
-// leastRing is the smallest circle that is kept.
+// leastRing is the smallest size of the buffer.
 const leastRing = 16
 
 func (r *ring[T]) len() int { return r.count }
 
-// at is where the i-th item lies.
+// at returns the place of the i-th item.
 func (r *ring[T]) at(i int) *T { return &r.items[(r.first+i)%len(r.items)] }
 
 func (r *ring[T]) pushBack(v T) {
@@ -29,13 +29,13 @@ func (r *ring[T]) pushFront(v T) {
 	*r.at(0) = v
 }
 
-// front is the oldest item; there must be one.
+// front returns the oldest item; there must be one.
 func (r *ring[T]) front() T { return *r.at(0) }
 
-// popFront takes the oldest item; there must be one.
+// popFront removes and returns the oldest item; there must be one.
 func (r *ring[T]) popFront() T {
 	v, none := r.front(), *new(T)
-	*r.at(0) = none // lets go of what it points at
+	*r.at(0) = none // frees what it points at
 	r.first = (r.first + 1) % len(r.items)
 	r.count--
 	if len(r.items) > leastRing && r.count <= len(r.items)/4 {

@@ -7,66 +7,75 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/internal/backoff"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// pace is when something that failed is tried again. The zero value is at once.
-type pace struct {
-	wait  time.Duration
-	after time.Time
+// waits are the waits between attempts at one shard's changes, or at evidence.
+func waits() backoff.Policy {
+	return backoff.Policy{Base: 100 * time.Millisecond, Most: 5 * time.Second}
 }
 
-// slow doubles the wait, and spreads it, so that not all come back at the same time.
-func (p *pace) slow(now time.Time) {
-	p.wait = min(max(minWait, 2*p.wait), maxWait)
-	p.after = now.Add(p.wait/2 + rand.N(p.wait/2))
+// backOff delays the next attempt after failures. The zero value does not delay it.
+type backOff struct {
+	failures int
+	after    time.Time
 }
 
-// Run writes, and hands the answers to somebody, until ctx ends, and a little longer if
-// something is still queued. It is called once.
-func (l *Committer) Run(ctx context.Context, to Answers) error {
-	l.to = to
+// failed records a failure. The wait is from the upper half of its range: a store that is
+// away is not tried at once, and the shards do not all come back at the same time.
+func (b *backOff) failed(now time.Time) {
+	b.failures++
+	b.after = now.Add(waits().Wait(b.failures, 0.5+rand.Float64()/2))
+}
+
+// Run writes, and hands the results to an Answers, until ctx ends and up to Options.Flush
+// longer while something is still queued. It is called once.
+func (c *Committer) Run(ctx context.Context, to Answers) error {
+	c.to = to
 	writing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	defer context.AfterFunc(ctx, func() {
-		time.AfterFunc(l.o.Flush, stop)
-		l.hurry()
+		time.AfterFunc(c.o.Flush, stop)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.wakeAll()
 	})()
 	var wg sync.WaitGroup
-	for range l.o.Workers {
-		wg.Go(func() { l.work(ctx, writing) })
+	for range c.o.Workers {
+		wg.Go(func() { c.work(ctx, writing) })
 	}
 	wg.Wait()
-	if n := l.Status().Uncommitted; n > 0 {
-		l.o.Log.Warn("status changes were not committed; they will be found again", "changes", n)
+	if n := c.Status().Uncommitted; n > 0 {
+		c.o.Log.Warn("status changes not committed; the next owner decides them again", "changes", n)
 	}
 	return nil
 }
 
-// work takes one job after the other. When ctx has ended it goes on until nothing
-// waits, or writing ends too.
-func (l *Committer) work(ctx, writing context.Context) {
+// work takes one job after the other. After ctx has ended it continues until nothing
+// waits or writing ends too.
+func (c *Committer) work(ctx, writing context.Context) {
 	for writing.Err() == nil {
-		j := l.next(time.Now())
+		j := c.next(time.Now())
 		switch {
 		case j.changes != nil:
-			l.commit(writing, j)
+			c.commit(writing, j)
 			continue
 		case j.ballot != nil:
-			l.keep(writing, j.ballot)
+			c.keep(writing, j.ballot)
 			continue
 		case ctx.Err() == nil:
-			l.rest(ctx.Done(), j.after)
+			c.rest(ctx.Done(), j.after)
 		case j.after.IsZero():
 			return
 		default:
-			l.rest(writing.Done(), j.after)
+			c.rest(writing.Done(), j.after)
 		}
 	}
 }
 
-// rest waits until there may be something to do; after, when not zero, is when there is.
-func (l *Committer) rest(end <-chan struct{}, after time.Time) {
+// rest waits for a nudge, or until after if it is not zero.
+func (c *Committer) rest(end <-chan struct{}, after time.Time) {
 	var due <-chan time.Time
 	if !after.IsZero() {
 		timer := time.NewTimer(time.Until(after))
@@ -74,83 +83,76 @@ func (l *Committer) rest(end <-chan struct{}, after time.Time) {
 		due = timer.C
 	}
 	select {
-	case <-l.wake:
+	case <-c.wake:
 	case <-due:
 	case <-end:
 	}
 }
 
-// hurry ends all waits.
-func (l *Committer) hurry() {
-	l.mu.Lock()
-	l.wakeAll()
-	l.mu.Unlock()
-}
-
-// wakeAll lets everything be tried now that waited for the store.
-func (l *Committer) wakeAll() {
-	for i := range l.desks {
-		l.desks[i].pace = pace{}
+// wakeAll ends all back-offs. The caller holds mu.
+func (c *Committer) wakeAll() {
+	for i := range c.queues {
+		c.queues[i].backOff = backOff{}
 	}
-	l.keeping = pace{}
-	for range l.o.Workers {
-		l.nudge()
+	c.ballotBackOff = backOff{}
+	for range c.o.Workers {
+		c.nudge()
 	}
 }
 
-// job is what a worker does next: a group of a shard's changes, or a ballot; or
-// nothing, until after, which is zero when nothing waits.
+// job is a worker's next job: a group of a shard's changes, or a ballot, or nothing until
+// after, which is zero when nothing waits.
 type job struct {
 	shard   shard.ID
-	lost    uint64 // of the desk when it was taken
+	lost    uint64 // the queue's count when the group was taken
 	changes []*entry
-	ballot  *testimony
+	ballot  *evidence
 	after   time.Time
 }
 
-// next takes the group with the oldest change of all that may be tried now.
-func (l *Committer) next(now time.Time) job {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var first *desk
+// next takes the group with the oldest change of all shards that do not back off.
+func (c *Committer) next(now time.Time) job {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var first *shardQueue
 	var j job
-	for i := range l.desks {
-		d := &l.desks[i]
+	for i := range c.queues {
+		q := &c.queues[i]
 		switch {
-		case d.busy || d.waiting.len() == 0:
-		case d.pace.after.After(now):
-			j.after = earlier(j.after, d.pace.after)
-		case first == nil || d.waiting.front().number < first.waiting.front().number:
-			first, j.shard = d, shard.ID(i)
+		case q.busy || q.waiting.len() == 0:
+		case q.backOff.after.After(now):
+			j.after = earlier(j.after, q.backOff.after)
+		case first == nil || q.waiting.front().number < first.waiting.front().number:
+			first, j.shard = q, shard.ID(i)
 		}
 	}
 	switch {
 	case first != nil:
 		j.lost, first.busy = first.lost, true
 		j.changes = first.group()
-	case l.evidence.len() == 0:
-	case l.keeping.after.After(now):
-		j.after = earlier(j.after, l.keeping.after)
+	case c.ballots.len() == 0:
+	case c.ballotBackOff.after.After(now):
+		j.after = earlier(j.after, c.ballotBackOff.after)
 	default:
-		j.ballot = l.evidence.popFront()
+		j.ballot = c.ballots.popFront()
 	}
 	return j
 }
 
-// group takes what waits, the oldest first. A site that was begun anew may have two
-// changes here: they are never in one group, since the second may need the first.
-func (d *desk) group() []*entry {
+// group takes waiting changes, the oldest first. A site that was added again may have two
+// changes here: they never share a group, since the second may need the first.
+func (q *shardQueue) group() []*entry {
 	var out []*entry
 	sites := map[check.SiteID]bool{}
-	for len(out) < d.most && d.waiting.len() > 0 && !sites[d.waiting.front().SiteID] {
-		e := d.waiting.popFront()
+	for len(out) < q.most && q.waiting.len() > 0 && !sites[q.waiting.front().SiteID] {
+		e := q.waiting.popFront()
 		sites[e.SiteID] = true
 		out = append(out, e)
 	}
 	return out
 }
 
-// earlier is the earlier one of two times that are not zero.
+// earlier returns the earlier of two times; a zero a does not count.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || b.Before(a) {
 		return b

@@ -1,8 +1,8 @@
 // Package deletion ends the open outages of sites whose rows WordPress.com has deleted
 // from the table. It asks the database for them and remembers nothing, so it also finds
 // rows that were deleted while no coordinator ran, or just before one was killed. It owns
-// the pace; store.Orphans decides which outages to end. Nobody is told: WordPress.com
-// deleted the site itself.
+// the pace; store.Orphans decides which outages to end. It sends no notification, because
+// WordPress.com deleted the site itself.
 //
 // Goroutines: none; Run is one, and ends with ctx.
 package deletion
@@ -15,22 +15,24 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/obs"
+	"github.com/Automattic/jetmon/internal/pause"
 )
 
 const (
-	// first is when, after the start, it looks for the first time, every when it does again.
+	// first is the time from the start to the first pass, every the time between passes.
 	first = 5 * time.Second
 	every = 30 * time.Second
-	// page is how many outages are ended before it looks again.
+	// page bounds the outages that one query returns.
 	page = 500
-	// within bounds one call of the store.
-	within = 10 * time.Second
+	// callTimeout bounds one call of the store.
+	callTimeout = 10 * time.Second
 )
 
 // Options for New. All are required.
 type Options struct {
 	Store store.Orphans
-	// Shards says which shards are ours, and proves it.
+	// Shards reports which shards are ours, with the fences for writes.
 	Shards shard.Holder
 	Log    *slog.Logger
 }
@@ -38,23 +40,21 @@ type Options struct {
 // Deletion ends the outages of deleted sites. New makes one.
 type Deletion struct{ o Options }
 
-// New makes a Deletion. Nothing is looked for before Run.
+// New makes a Deletion. It does nothing before Run.
 func New(o Options) *Deletion { return &Deletion{o} }
 
-// Run looks again and again until ctx ends; then it returns nil.
+// Run makes a pass every 30 s until ctx ends; then it returns nil.
 func (d *Deletion) Run(ctx context.Context) error {
-	failing := false
-	for wait := first; sleep(ctx, wait); wait = every {
-		err := d.pass(ctx)
-		if failed := err != nil; failed != failing && ctx.Err() == nil {
-			failing = failed
-			d.o.Log.Warn("ending the outages of deleted sites", "failing", failing, "err", err)
+	edge := obs.Edge{Log: d.o.Log, What: "ending the outages of deleted sites", Level: slog.LevelWarn}
+	for wait := first; pause.For(ctx, wait); wait = every {
+		if err := d.pass(ctx); ctx.Err() == nil {
+			edge.Note(err)
 		}
 	}
 	return nil
 }
 
-// pass ends all that there are in our shards.
+// pass ends all outages of deleted sites in our shards.
 func (d *Deletion) pass(ctx context.Context) error {
 	for {
 		found, err := d.find(ctx)
@@ -79,12 +79,13 @@ func (d *Deletion) find(ctx context.Context) ([]store.Outage, error) {
 	if len(ours) == 0 {
 		return nil, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, within)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	return d.o.Store.ListOrphans(ctx, ours, page)
 }
 
-// end ends outages, shard by shard. One whose shard was lost meanwhile is its next owner's.
+// end ends outages, shard by shard. It leaves those of a shard that we have lost to the
+// shard's next owner.
 func (d *Deletion) end(ctx context.Context, found []store.Outage) (ended int, err error) {
 	byShard := map[shard.ID][]store.Outage{}
 	for _, o := range found {
@@ -102,7 +103,7 @@ func (d *Deletion) end(ctx context.Context, found []store.Outage) (ended int, er
 		case shardErr != nil:
 			err = shardErr
 		case n > 0:
-			d.o.Log.Info("outages are over because their sites were deleted", "shard", s, "outages", n, "first_site", those[0].SiteID)
+			d.o.Log.Info("outages of deleted sites ended", "shard", s, "outages", n, "first_site_id", those[0].SiteID)
 		}
 		ended += n
 	}
@@ -114,18 +115,7 @@ func (d *Deletion) write(ctx context.Context, f shard.Fence, those []store.Outag
 	for i, o := range those {
 		ids[i] = o.ID
 	}
-	ctx, cancel := context.WithTimeout(ctx, within)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	return d.o.Store.EndOrphans(ctx, f, ids, time.Now())
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

@@ -30,7 +30,8 @@ type orphanage struct {
 	orphans []store.Outage
 	lists   int
 	fences  []shard.Fence
-	// err is what listing answers, stubborn the shards whose orphans are not ended, and why.
+	// err is the error of every listing; stubborn has the shards whose orphans it does not
+	// end, with the error it returns.
 	err      error
 	stubborn map[shard.ID]error
 	out      bytes.Buffer
@@ -132,16 +133,16 @@ func TestOrphansOfOurShardsAreEndedWithinHalfAMinute(t *testing.T) {
 		o.add(9, 1)
 		o.add(20, 1)
 		run(t, o)
-		time.Sleep(6 * time.Second) // also what was deleted before the start
+		time.Sleep(6 * time.Second) // the first pass also finds rows deleted before the start
 		if left := o.left(); !slices.Equal(left, []shard.ID{9, 20}) {
-			t.Errorf("orphans of shards %v are left, want those that are not surely ours", left)
+			t.Errorf("orphans of shards %v are left, want those of shards that are uncertain or not ours", left)
 		}
 		for _, f := range o.fences {
 			if f.Node != shardtest.Node || f.Term != 1 {
 				t.Errorf("written under %+v", f)
 			}
 		}
-		if n := o.logged("sites were deleted"); n != 2 {
+		if n := o.logged("outages of deleted sites ended"); n != 2 {
 			t.Errorf("%d lines were logged, want one a shard", n)
 		}
 		o.add(5, 1)
@@ -196,20 +197,20 @@ func TestWhatCannotBeEndedWaitsAndHoldsNothingElseUp(t *testing.T) {
 	}
 }
 
-func TestADatabaseThatIsAwayIsSaidOnce(t *testing.T) {
+func TestADatabaseThatIsAwayIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := &orphanage{err: errors.New("away")}
 		o.add(3, 1)
 		run(t, o)
 		time.Sleep(5 * time.Minute)
-		if n := o.logged("failing=true"); n != 1 || len(o.left()) != 1 {
-			t.Errorf("said %d times in five minutes", n)
+		if n := o.logged("ending the outages of deleted sites failed"); n != 1 || len(o.left()) != 1 {
+			t.Errorf("logged %d times in five minutes", n)
 		}
 		o.set(func() { o.err = nil })
 		time.Sleep(31 * time.Second)
-		if n := o.logged("failing=false"); n != 1 || len(o.left()) != 0 {
-			t.Errorf("its return was said %d times, %d orphans are left", n, len(o.left()))
+		if n := o.logged("ending the outages of deleted sites recovered"); n != 1 || len(o.left()) != 0 {
+			t.Errorf("its recovery was logged %d times, %d orphans are left", n, len(o.left()))
 		}
 	})
 }

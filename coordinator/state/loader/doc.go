@@ -1,32 +1,32 @@
 // Package loader brings the rows of the table to the engine: it loads the sites of the
-// shards that become ours, and looks again and again for what WordPress.com changed. It
-// decides when to read what, and never what a row means.
+// shards that become ours, and then reconciles them with the edits that WordPress.com makes
+// in the table. It decides when to read which rows, and never what a row means.
 //
 // # Loading
 //
-//	Gained -> waits -> read, with those that came meanwhile -> on the schedule -> Lost
+//	Gained -> waits -> read, with the shards gained meanwhile -> on the schedule -> Lost
 //
-// Shards come one by one and are loaded in groups: what comes while others are read is
-// read next, in one go. So a coordinator that starts, or whose database comes back, reads
-// the whole table in its own order, which is several times as quick as following an index
-// to each row. When a group fails it is tried again, with all that has come since.
+// The loader reads shards in groups: shards that are gained while others are read form the
+// next group. So a coordinator that starts, or whose database comes back, reads the whole
+// table in its own order, which is several times as fast as following an index to each row.
+// When a group fails, the loader reads it again together with all that was gained since.
 //
-// A shard that is lost meanwhile does not stop the reading of the others: what is read of
-// it is void. Edits that are made meanwhile count for more than what is read.
+// A shard that is lost during a read does not stop the read of the others; its rows are
+// discarded. An edit that is made during a read takes precedence over the rows read.
 //
-// What an earlier owner knew of sites in trouble is recalled before the first of their
-// rows is put, and what is left of it is forgotten after the last one.
+// The engine recalls the last owner's snapshots of sites in trouble before the first of
+// their rows is put, and drops what is left of them after the last row.
 //
-// # Reading again
+// # Reconciling
 //
-// The table is looked at in its own order, in stripes of some thousand rows, each once a
-// period. The database makes digests of what can be edited, one for each shard in a
-// stripe; where one is not as it was, the sites of that shard in that stripe are read, as
-// they were at the moment of the digest. So a look costs the database about a microsecond
-// a row, and an edit the reading of some hundred rows.
+// The loader polls the table in its own order, in ranges of some thousand rows, each once a
+// period. The database computes digests of the columns that can be edited, one for each
+// shard in a range; where a digest has changed, the loader reads the sites of that shard in
+// that range as they were at the moment of the digest. So a poll costs the database about a
+// microsecond a row, and an edit costs the reading of some hundred rows.
 //
 // # Goroutines
 //
-// Run has one that loads, of a few shards up to four at once, and one that looks again,
-// with up to four that read. All end with its ctx.
+// Run has one that loads, which reads a few shards up to four at once, and one that
+// reconciles, with up to four that poll. All end with its ctx.
 package loader

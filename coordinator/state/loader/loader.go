@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -14,7 +13,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Store is what is read.
+// Store has the reads that a Loader makes.
 type Store interface {
 	ScanBuckets(ctx context.Context, first, last check.BucketID, f func([]store.Site) error) error
 	ReadSpan(ctx context.Context, span store.Span, known map[shard.ID]store.Digest) (store.SpanRead, error)
@@ -26,7 +25,7 @@ type Store interface {
 type Options struct {
 	Store  Store
 	Engine *engine.Engine
-	// Shards says whether a shard is surely ours.
+	// Shards reports whether a shard is certainly ours.
 	Shards shard.Holder
 	// First and Last bound the buckets to read, both included.
 	First, Last check.BucketID
@@ -37,13 +36,14 @@ type Options struct {
 type Loader struct {
 	o       Options
 	shards  *shards
-	settled chan struct{}
+	settled chan struct{} // closed by settle
 	settle  func()
-	// tried is closed when what had been gained at first was loaded, or that was tried.
+	// tried is closed after the first attempt to load the first shards, loaded after they
+	// have been loaded.
 	tried, loaded chan struct{}
 }
 
-// New makes an loader of no shards. Nothing is read before Run.
+// New makes a Loader of no shards. It reads nothing before Run.
 func New(o Options) *Loader {
 	settled := make(chan struct{})
 	return &Loader{
@@ -53,55 +53,41 @@ func New(o Options) *Loader {
 }
 
 // Run reads until ctx ends.
-func (in *Loader) Run(ctx context.Context) error {
+func (l *Loader) Run(ctx context.Context) error {
 	var both errgroup.Group
-	both.Go(func() error { in.load(ctx); return nil })
-	both.Go(func() error { in.reread(ctx); return nil })
+	both.Go(func() error { l.load(ctx); return nil })
+	both.Go(func() error { l.reconcile(ctx); return nil })
 	return both.Wait()
 }
 
-// Gained has the sites of a shard loaded that is now ours. It does not wait for that.
-func (in *Loader) Gained(s shard.ID) {
-	in.o.Engine.DropShard(s) // an edit may have come too late for Lost
-	in.shards.gain(s)
+// Gained starts to load the sites of a shard that is now ours, and does not wait for it.
+func (l *Loader) Gained(s shard.ID) {
+	l.o.Engine.DropShard(s) // an edit may have come too late for Lost
+	l.shards.gain(s)
 }
 
-// Settled says that what could be had at first has been gained. Nothing is loaded before.
-func (in *Loader) Settled() { in.settle() }
+// Settled reports that all shards that were free at the start have been gained. Loading
+// starts then.
+func (l *Loader) Settled() { l.settle() }
 
-// Loaded is closed when what had been gained at first was loaded.
-func (in *Loader) Loaded() <-chan struct{} { return in.loaded }
+// Loaded returns a channel that is closed once the first shards have been loaded.
+func (l *Loader) Loaded() <-chan struct{} { return l.loaded }
 
-// Lost takes the sites of a shard off that is ours no more.
-func (in *Loader) Lost(s shard.ID) {
-	in.shards.lose(s) // first: what of it is read from now on would not be void
-	in.o.Engine.DropShard(s)
+// Lost drops the sites of a shard that is no longer ours.
+func (l *Loader) Lost(s shard.ID) {
+	l.shards.lose(s) // first, so that rows of it that are read from now on are discarded
+	l.o.Engine.DropShard(s)
 }
 
-// bucketsOf lists the buckets of shards that are ours to read, in order.
-func (in *Loader) bucketsOf(shards ...shard.ID) (out []check.BucketID) {
+// bucketsOf lists, in order, the buckets of some shards that lie between First and Last.
+func (l *Loader) bucketsOf(shards ...shard.ID) (out []check.BucketID) {
 	for _, s := range shards {
 		for i := range shard.BucketsPer {
 			b := check.BucketID(int(s)*shard.BucketsPer + i)
-			if b >= in.o.First && b <= in.o.Last {
+			if b >= l.o.First && b <= l.o.Last {
 				out = append(out, b)
 			}
 		}
 	}
 	return out
-}
-
-// sleep waits; false when ctx has ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

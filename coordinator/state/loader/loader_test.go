@@ -46,7 +46,7 @@ func TestAllShardsAtOnceAreReadInTheOrderOfTheTable(t *testing.T) {
 		h.after(0)
 		want(t, "sites", h.has(1000), all(1000, span{0, 511}))
 		want(t, "loads", h.loads(), []span{{0, 511}})
-		want(t, "said to be loaded", h.loaded(), true)
+		want(t, "reported as loaded", h.loaded(), true)
 		for _, id := range []int{1, 77, 1000} {
 			v, _ := h.engine.View(time.Now(), check.SiteID(id))
 			if due := schedule.First(check.SiteID(id), every, time.Now()); v.State.Stage != lifecycle.NeverChecked || v.Next.Sub(due).Abs() > time.Second {
@@ -61,7 +61,7 @@ func TestAFewShardsAreReadEachForItself(t *testing.T) {
 	story(t, 600, func(h *house) {
 		h.loader.Settled()
 		h.after(0)
-		want(t, "said to be loaded, of nothing", h.loaded(), true)
+		want(t, "reported as loaded, of nothing", h.loaded(), true)
 		h.gain(3, 3)
 		h.gain(9, 10)
 		h.after(0)
@@ -144,7 +144,7 @@ func TestWhatFailsIsTriedAgainWithWhatHasCome(t *testing.T) {
 		h.gain(0, 15)
 		h.loader.Settled()
 		h.after(500 * time.Millisecond)
-		want(t, "said to be loaded, when it failed", h.loaded(), false)
+		want(t, "reported as loaded, when it failed", h.loaded(), false)
 		h.gain(16, 31)
 		h.after(time.Second) // it fails once more
 		h.after(time.Second)
@@ -152,7 +152,7 @@ func TestWhatFailsIsTriedAgainWithWhatHasCome(t *testing.T) {
 		h.after(time.Second)
 		want(t, "loads", h.loads(), []span{{0, 255}, {0, 511}, {0, 511}})
 		want(t, "sites", h.has(511), all(511, span{0, 511}))
-		want(t, "said to be loaded", h.loaded(), true)
+		want(t, "reported as loaded", h.loaded(), true)
 	})
 }
 
@@ -175,7 +175,7 @@ func TestEditsWhileAllAreReadAreNotUndone(t *testing.T) {
 	t.Parallel()
 	story(t, 511, func(h *house) {
 		h.table.pause = 100 * time.Millisecond
-		h.table.is(func(d *table) { d.away = true }) // to what reads again
+		h.table.is(func(d *table) { d.away = true }) // for polls only
 		h.gain(0, 31)
 		h.loader.Settled()
 		h.after(time.Second)
@@ -329,7 +329,7 @@ func TestTheEndInTheMiddleEndsAllReading(t *testing.T) {
 				h.loader.Settled()
 				h.after(time.Second)
 				h.stop()
-				want(t, "said to be loaded", h.loaded(), false)
+				want(t, "reported as loaded", h.loaded(), false)
 				want(t, "still reading", len(h.table.reading), 0)
 			})
 		})

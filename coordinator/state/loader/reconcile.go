@@ -3,9 +3,9 @@ package loader
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math"
 	"math/rand/v2"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -14,91 +14,96 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/obs"
+	"github.com/Automattic/jetmon/internal/pause"
 )
 
 const (
-	// again is the time between two looks at a stripe, rereaders how many are looked at at
-	// once. Each is read anyway about every readAnyway.
-	again      = 50 * time.Second
-	rereaders  = 4
-	readAnyway = 15 * time.Minute
-	// lookAgain is when a look that failed is tried once more.
-	lookAgain = time.Second
-	// stripeRows is how many rows a stripe has when it is made. One of more than twice as
-	// many is cut.
-	stripeRows = 10_000
+	// period is the time between two polls of a range; pollers bounds the polls at once.
+	// About every fullReadEvery a range is read even if its digests have not changed.
+	period        = 50 * time.Second
+	pollers       = 4
+	fullReadEvery = 15 * time.Minute
+	// pollRetry is the wait before a poll that failed is tried once more.
+	pollRetry = time.Second
+	// rangeRows is the number of rows of a new range. A range of more than twice as many
+	// is split.
+	rangeRows = 10_000
 )
 
-// stripe is a span of the table, and what is known of it. All stripes together are all ids.
-type stripe struct {
+// idRange is a span of the table with the result of its last poll. Invariant: all ranges
+// together cover all ids.
+type idRange struct {
 	store.Span
-	// rows is how many it had that are ours, when it was looked at last.
+	// rows is the number of our rows in the range at the last poll.
 	rows int
-	// known are digests of what was read of each shard, and in which of its tenures; they
-	// are trusted until then.
+	// known has for each shard the digest of the rows that were last read, and the number
+	// of the tenure in which they were read.
 	known [shard.Count]struct {
 		tenure uint64
 		digest store.Digest
 	}
+	// until is when known expires.
 	until time.Time
-	// edits is the engine's count then: an edit that is made through our API and taken
-	// back in the table leaves the digests as they were.
+	// edits is the engine's edit count at the last poll: an edit that is made through our
+	// API and undone in the table leaves the digests unchanged.
 	edits uint64
 }
 
-func newStripe(of store.Span) *stripe {
-	s := &stripe{Span: of, rows: math.MaxInt}
-	s.forget()
-	return s
+func newRange(of store.Span) *idRange {
+	r := &idRange{Span: of, rows: math.MaxInt}
+	r.forget()
+	return r
 }
 
-// forget has all of it read. Stripes that are read at once are not read at once again.
-func (s *stripe) forget() {
-	clear(s.known[:])
-	s.until = time.Now().Add(readAnyway/2 + rand.N(readAnyway))
+// forget makes the next poll read the whole range. The next expiry is random, so that
+// ranges that are read together now are read at different times later.
+func (r *idRange) forget() {
+	clear(r.known[:])
+	r.until = time.Now().Add(fullReadEvery/2 + rand.N(fullReadEvery))
 }
 
-// reread takes over what WordPress.com changed in the table: each stripe is looked at
-// once a period, paced by the clock, so that the time that reading takes does not add up.
-func (in *Loader) reread(ctx context.Context) {
+// reconcile takes over the edits that WordPress.com makes in the table. It polls each range
+// once a period, at fixed times, so that the time that polls take does not add up.
+func (l *Loader) reconcile(ctx context.Context) {
 	select {
-	case <-in.tried:
+	case <-l.tried:
 	case <-ctx.Done():
 		return
 	}
-	var failing atomic.Bool
-	tell := func(err error) {
-		if failed := err != nil && ctx.Err() == nil; failing.CompareAndSwap(!failed, failed) {
-			in.o.Log.Warn("reading the sites again", "failing", failed, "err", err)
+	edge := obs.Edge{Log: l.o.Log, What: "reconciling sites with the table", Level: slog.LevelWarn}
+	note := func(err error) {
+		if ctx.Err() == nil {
+			edge.Note(err)
 		}
 	}
-	stripes := []*stripe{newStripe(store.Span{First: 1, Last: math.MaxInt64})}
+	ranges := []*idRange{newRange(store.Span{First: 1, Last: math.MaxInt64})}
 	for start := time.Now(); ctx.Err() == nil; {
 		var err error
-		if stripes, err = in.cut(ctx, stripes); err != nil {
-			tell(err)
-			sleep(ctx, loadAgainMost)
+		if ranges, err = l.split(ctx, ranges); err != nil {
+			note(err)
+			pause.For(ctx, retryMost)
 			start = time.Now()
 			continue
 		}
-		var readers errgroup.Group
-		readers.SetLimit(rereaders)
-		for i, s := range stripes {
-			if !sleep(ctx, time.Until(start.Add(again*time.Duration(i)/time.Duration(len(stripes))))) {
+		var polls errgroup.Group
+		polls.SetLimit(pollers)
+		for i, r := range ranges {
+			if !pause.Until(ctx, start.Add(period*time.Duration(i)/time.Duration(len(ranges)))) {
 				break
 			}
-			readers.Go(func() error {
-				err := in.look(ctx, s)
-				if err != nil && sleep(ctx, lookAgain) { // not only in the next period
-					err = in.look(ctx, s)
+			polls.Go(func() error {
+				err := l.poll(ctx, r)
+				if err != nil && pause.For(ctx, pollRetry) { // not only in the next period
+					err = l.poll(ctx, r)
 				}
-				tell(err)
+				note(err)
 				return nil
 			})
 		}
-		_ = readers.Wait() // each said for itself what went wrong
-		start = later(start.Add(again), time.Now().Add(-again))
-		sleep(ctx, time.Until(start))
+		_ = polls.Wait() // each poll has reported its own error
+		start = later(start.Add(period), time.Now().Add(-period))
+		pause.Until(ctx, start)
 	}
 }
 
@@ -109,68 +114,68 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// cut makes stripes of those that have too many rows. What it answers are all ids, whether
-// it failed or not.
-func (in *Loader) cut(ctx context.Context, stripes []*stripe) (out []*stripe, err error) {
-	for _, s := range stripes {
-		for s.rows > 2*stripeRows && err == nil {
+// split splits the ranges that have too many rows. Its result covers all ids, even when it
+// fails.
+func (l *Loader) split(ctx context.Context, ranges []*idRange) (out []*idRange, err error) {
+	for _, r := range ranges {
+		for r.rows > 2*rangeRows && err == nil {
 			var end check.SiteID
 			var more bool
-			switch end, more, err = in.o.Store.SpanEnd(ctx, s.First-1, stripeRows); {
+			switch end, more, err = l.o.Store.SpanEnd(ctx, r.First-1, rangeRows); {
 			case err != nil:
-			case more && end < s.Last:
-				front := newStripe(store.Span{First: s.First, Last: end})
-				front.rows = stripeRows
-				out, s = append(out, front), newStripe(store.Span{First: end + 1, Last: s.Last})
+			case more && end < r.Last:
+				front := newRange(store.Span{First: r.First, Last: end})
+				front.rows = rangeRows
+				out, r = append(out, front), newRange(store.Span{First: end + 1, Last: r.Last})
 			default:
-				s.rows = stripeRows
+				r.rows = rangeRows
 			}
 		}
-		out = append(out, s)
+		out = append(out, r)
 	}
 	return out, err
 }
 
-// look reads of a stripe what its digests say was edited, what has none, or all of it if
-// it has not been read for long.
-func (in *Loader) look(ctx context.Context, s *stripe) error {
-	edits := in.o.Engine.Edits(s.Span)
-	if edits != s.edits || time.Now().After(s.until) {
-		s.forget()
+// poll reads the shards of a range whose digest has changed or is unknown. After an edit
+// through our API, or when the digests have expired, it reads all of them.
+func (l *Loader) poll(ctx context.Context, r *idRange) error {
+	edits := l.o.Engine.Edits(r.Span)
+	if edits != r.edits || time.Now().After(r.until) {
+		r.forget()
 	}
-	s.edits = edits
+	r.edits = edits
 	var ours []tenure
 	var reading *engine.Reading
 	known := map[shard.ID]store.Digest{}
-	in.shards.whatIsLoaded(func(loaded []tenure) {
+	l.shards.withLoaded(func(loaded []tenure) {
 		var buckets []check.BucketID
 		for _, t := range loaded {
-			if _, sure := in.o.Shards.Fence(t.shard); !sure {
+			if _, sure := l.o.Shards.Fence(t.shard); !sure {
 				continue
 			}
-			ours, buckets = append(ours, t), append(buckets, in.bucketsOf(t.shard)...)
-			if k := s.known[t.shard]; k.tenure == t.number {
+			ours, buckets = append(ours, t), append(buckets, l.bucketsOf(t.shard)...)
+			if k := r.known[t.shard]; k.tenure == t.number {
 				known[t.shard] = k.digest
 			} else {
 				known[t.shard] = 0
 			}
 		}
-		reading = in.o.Engine.Read(time.Now(), buckets...)
+		reading = l.o.Engine.Read(time.Now(), buckets...)
 	})
 	if len(ours) == 0 {
 		return nil
 	}
-	read, err := in.o.Store.ReadSpan(ctx, s.Span, known)
+	read, err := l.o.Store.ReadSpan(ctx, r.Span, known)
 	if err != nil {
-		return fmt.Errorf("look at the sites %d to %d: %w", s.First, s.Last, err)
+		return fmt.Errorf("poll the sites %d to %d: %w", r.First, r.Last, err)
 	}
 	if len(read.Changed) > 0 {
-		reading.PutSpan(s.Span, read.Changed, read.Sites)
+		reading.PutSpan(r.Span, read.Changed, read.Sites)
 	}
 	reading.Done()
 	for _, t := range ours {
-		s.known[t.shard].tenure, s.known[t.shard].digest = t.number, read.Digests[t.shard]
+		r.known[t.shard].tenure, r.known[t.shard].digest = t.number, read.Digests[t.shard]
 	}
-	s.rows = read.Rows
+	r.rows = read.Rows
 	return nil
 }

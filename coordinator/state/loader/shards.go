@@ -6,20 +6,20 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 )
 
-// shards are those that are ours, and whether their sites are on the schedule.
+// shards holds our shards, and whether their sites are on the schedule.
 type shards struct {
-	// more says that a shard was gained.
+	// more has an element after a shard was gained.
 	more chan struct{}
 
 	mu      sync.Mutex
 	tenures uint64
 	waiting map[shard.ID]tenure
-	// loaded are the numbers of the tenures whose sites are on the schedule.
+	// loaded has the numbers of the tenures whose sites are on the schedule.
 	loaded map[shard.ID]uint64
 }
 
-// tenure is one time that a shard is ours: it can be lost, and gained again, while it is
-// read. They are numbered.
+// tenure is one period in which a shard is ours. Tenures are numbered, because a shard can
+// be lost and gained again while it is read.
 type tenure struct {
 	shard  shard.ID
 	number uint64
@@ -36,7 +36,7 @@ func (h *shards) gain(s shard.ID) {
 	h.waiting[s] = tenure{s, h.tenures}
 	select {
 	case h.more <- struct{}{}:
-	default: // it is said already
+	default: // signalled already
 	}
 }
 
@@ -47,9 +47,9 @@ func (h *shards) lose(s shard.ID) {
 	delete(h.loaded, s)
 }
 
-// whatIsLoaded calls f with the tenures whose sites are on the schedule. None ends while f
-// runs: what f begins is void if it ends later.
-func (h *shards) whatIsLoaded(f func([]tenure)) {
+// withLoaded calls f with the tenures whose sites are on the schedule. No tenure ends while
+// f runs; work that f starts is discarded if its tenure ends later.
+func (h *shards) withLoaded(f func([]tenure)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var all []tenure
@@ -73,8 +73,8 @@ func (h *shards) toLoad() (out []tenure) {
 	return out
 }
 
-// still calls f with the shards of those tenures that have not ended. None ends while f
-// runs: what f begins is void if it ends later.
+// still calls f with the shards of those tenures that have not ended. No tenure ends while
+// f runs; work that f starts is discarded if its tenure ends later.
 func (h *shards) still(tenures []tenure, f func([]shard.ID)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -83,8 +83,8 @@ func (h *shards) still(tenures []tenure, f func([]shard.ID)) {
 	}
 }
 
-// done notes that the sites of those that have not ended are on the schedule, and calls f
-// as still does.
+// done records that the sites of those tenures that have not ended are on the schedule, and
+// calls f as still does.
 func (h *shards) done(tenures []tenure, f func([]shard.ID)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -96,6 +96,7 @@ func (h *shards) done(tenures []tenure, f func([]shard.ID)) {
 	f(ours)
 }
 
+// left returns the shards of those tenures that have not ended. The caller holds mu.
 func (h *shards) left(tenures []tenure) (ours []shard.ID) {
 	for _, t := range tenures {
 		if h.waiting[t.shard] == t {

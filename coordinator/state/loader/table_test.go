@@ -40,12 +40,12 @@ type table struct {
 	// shard takes, fails how many of the next scans fail in the middle.
 	pause, slow time.Duration
 	fails       int
-	// away fails whatever reads again; undigested is a database without digests.
+	// away fails every poll; undigested is a database without digests.
 	away, undigested bool
-	// loads are the ranges that were loaded, reading is what is being loaded.
+	// loads has the bucket ranges that were loaded, reading those that are being loaded.
 	loads, reading []span
-	// looks are the spans that were looked at, reads is how many rows were read of them.
-	looks []store.Span
+	// polls has the spans that were polled, reads the number of rows read from them.
+	polls []store.Span
 	reads int
 }
 
@@ -53,7 +53,7 @@ type span struct{ first, last check.BucketID }
 
 var errAway = errors.New("the database is away")
 
-// chunk is how many of n rows are handed over at once.
+// chunk returns how many of n rows a scan hands over at once.
 func chunk(n int) int {
 	if n < 10_000 {
 		return 10
@@ -74,7 +74,7 @@ func (d *table) end(s span) {
 	d.reading = slices.Delete(d.reading, i, i+1)
 }
 
-// next are the next rows of a scan.
+// next returns the next rows of a scan.
 func (d *table) next(s span, after check.SiteID) (out []store.Site) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -140,7 +140,7 @@ func (d *table) SpanEnd(_ context.Context, after check.SiteID, n int) (check.Sit
 func (d *table) ReadSpan(_ context.Context, in store.Span, known map[shard.ID]store.Digest) (store.SpanRead, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.looks = append(d.looks, in)
+	d.polls = append(d.polls, in)
 	if d.away || d.fails > 0 {
 		d.fails = max(0, d.fails-1)
 		return store.SpanRead{}, errAway
@@ -208,13 +208,14 @@ func (d *table) remove(id check.SiteID) {
 	delete(d.rows, id)
 }
 
-// looked is what was looked at, and how many rows were read, since it was asked last.
-func (d *table) looked() (looks []store.Span, reads int) {
+// polled returns the spans that were polled, and the number of rows that were read, since
+// its last call.
+func (d *table) polled() (polls []store.Span, reads int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	looks, reads = d.looks, d.reads
-	d.looks, d.reads = nil, 0
-	return looks, reads
+	polls, reads = d.polls, d.reads
+	d.polls, d.reads = nil, 0
+	return polls, reads
 }
 
 // idle stands for the panel and the committer, of whom nothing is wanted here.
@@ -246,8 +247,8 @@ func site(id int) store.Site {
 	}
 }
 
-// story runs f in a bubble, on an loader that runs and sites 1 to n, of which the bucket
-// is the id.
+// story runs f in a bubble, with a running loader and sites 1 to n, each in the bucket of
+// its id.
 func story(t *testing.T, n int, f func(h *house)) {
 	storyOf(t, n, span{0, check.Buckets - 1}, f)
 }
@@ -288,13 +289,13 @@ func (h *house) gain(first, last shard.ID) {
 	}
 }
 
-// after lets time pass, and all that is to be done then.
+// after lets time pass, and waits until everybody is idle.
 func (h *house) after(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-// has are the ids of the sites that the engine watches, of 1 to n.
+// has returns the ids, of 1 to n, of the sites that the engine watches.
 func (h *house) has(n int) (ids []int) {
 	for id := 1; id <= n; id++ {
 		if _, ok := h.engine.View(time.Now(), check.SiteID(id)); ok {
@@ -304,7 +305,7 @@ func (h *house) has(n int) (ids []int) {
 	return ids
 }
 
-// interval is that of a site on the schedule, 0 when it is not there.
+// interval returns the interval of a site on the schedule, 0 when it is not there.
 func (h *house) interval(id int) time.Duration {
 	v, _ := h.engine.View(time.Now(), check.SiteID(id))
 	return v.Interval
@@ -319,7 +320,7 @@ func (h *house) loaded() bool {
 	}
 }
 
-// loads are the ranges that were loaded.
+// loads returns the bucket ranges that were loaded.
 func (h *house) loads() []span {
 	h.table.mu.Lock()
 	defer h.table.mu.Unlock()

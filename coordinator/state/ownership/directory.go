@@ -10,34 +10,34 @@ import (
 )
 
 const (
-	// refreshTimeout bounds a reading that somebody waits for.
+	// refreshTimeout bounds a read for Refresh.
 	refreshTimeout = time.Second
-	// moment is how long what was read is not read again for somebody.
+	// moment is the age up to which Refresh does not read the directory again.
 	moment = 200 * time.Millisecond
 )
 
-// reading is what is under way of Refresh. Its fields are guarded by Ownership.mu.
+// reading is the state of Refresh. Invariant: Ownership.mu guards its fields.
 type reading struct {
-	// wanted has an element while somebody waits for a reading that has not begun.
+	// wanted has an element while a caller waits for a read that has not started.
 	wanted chan struct{}
-	// waiting is closed when that, or the one that has, is over; nil while nobody waits.
+	// waiting is closed when the read that callers wait for ends; nil while none waits.
 	waiting chan struct{}
-	// ended is when the last reading was, of whoever's.
+	// ended is when the last read ended, for Refresh or for sharing.
 	ended time.Time
-	// over says that Run has ended: nothing is read any more.
+	// over means that Run has ended and nothing is read any more.
 	over bool
 }
 
 func newReading() reading { return reading{wanted: make(chan struct{}, 1)} }
 
-// view is what one reading found.
+// view is the result of one read.
 type view struct {
 	members []shard.Member
 	leases  []shard.Lease
 }
 
-// Directory is who owns what and who is there, as last read; of our own shards as we know
-// them.
+// Directory returns the owners and members as of the last read, with our own leases as we
+// know them.
 func (w *Ownership) Directory() shard.Directory {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -50,7 +50,7 @@ func (w *Ownership) Directory() shard.Directory {
 	return d
 }
 
-// Refresh has the directory read now; see shard.Holder.
+// Refresh starts to read the directory now; see shard.Holder.
 func (w *Ownership) Refresh() <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -63,12 +63,12 @@ func (w *Ownership) Refresh() <-chan struct{} {
 		return done
 	default:
 		r.waiting = make(chan struct{})
-		r.wanted <- struct{}{} // has room: nobody waited
+		r.wanted <- struct{}{} // has room, because no caller waited
 	}
 	return r.waiting
 }
 
-// refreshing reads the directory when somebody wants it, until ctx ends.
+// refreshing reads the directory whenever Refresh asks for it, until ctx ends.
 func (w *Ownership) refreshing(ctx context.Context) {
 	for {
 		select {
@@ -82,7 +82,7 @@ func (w *Ownership) refreshing(ctx context.Context) {
 	}
 }
 
-// refreshed lets go who waits for a reading. When it is the last one, nobody waits again.
+// refreshed wakes the callers that wait for a read. After the last one no caller waits.
 func (w *Ownership) refreshed(last bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -93,7 +93,7 @@ func (w *Ownership) refreshed(last bool) {
 	w.reading.over = last
 }
 
-// read reads both lists at once, and notes what they say, or why they say nothing.
+// read reads both lists concurrently, and records them or the error in the directory.
 func (w *Ownership) read(ctx context.Context, timeout time.Duration) (v view, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -114,7 +114,7 @@ func (w *Ownership) read(ctx context.Context, timeout time.Duration) (v view, er
 	defer w.mu.Unlock()
 	w.reading.ended = time.Now()
 	switch {
-	case began.Before(w.directory.At): // one that began later was quicker
+	case began.Before(w.directory.At): // a read that started later has ended already
 	case err != nil:
 		w.directory.Err = err
 	default:

@@ -8,39 +8,42 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/obs"
+	"github.com/Automattic/jetmon/internal/pause"
 )
 
 // The times of a lease.
 const (
 	TTL = 15 * time.Second
-	// Renew is the time between renewals, Self when to stop trusting a lease that
-	// could not be renewed.
+	// Renew is the time between renewals; a lease that could not be renewed for Self is
+	// uncertain.
 	Renew = 5 * time.Second
 	Self  = 10 * time.Second
-	// Look is the time between two looks at who is there and who has what.
+	// Look is the time between two rounds of sharing.
 	Look = time.Second
 
 	// retry is the time between renewals while one fails.
 	retry = time.Second
-	// grace is for how long leases that have run out are let be after the database was
-	// out of sight for longer than Renew: a renewal is tried every second, for 4 s.
+	// grace is the time for which expired leases of others are not claimed after the
+	// database was away for longer than Renew: their owners try to renew them every second,
+	// with a timeout of 4 s.
 	grace       = 6 * time.Second
 	callTimeout = 4 * time.Second
-	// releaseTime bounds giving all shards back; they expire by themselves besides.
+	// releaseTime bounds the release of all shards at the end; later they expire anyway.
 	releaseTime = time.Second
 )
 
 const (
-	// calls is how many calls of one kind go to the store at once.
+	// calls bounds the concurrent calls of one kind to the store.
 	calls = 8
-	// handing is how many shards are given up at once.
+	// handing bounds the shards that are given up at once.
 	handing = 4
 )
 
 // Options for New.
 type Options struct {
 	Store store.Ownership
-	// Members tells who else is there; nil when nobody can be.
+	// Members lists the other coordinators; nil when there can be none.
 	Members        store.Members
 	Node, Endpoint string
 	// First and Last bound the shards to take, both included.
@@ -48,16 +51,16 @@ type Options struct {
 	Log         *slog.Logger
 }
 
-// Tenant is told which shards come and go. Gained and Lost are called for several shards
-// at once.
+// Tenant receives the shards that come and go. Ownership calls Gained and Lost concurrently
+// for different shards.
 type Tenant interface {
-	// Gained is called as soon as a shard is ours. It must not wait for anything.
+	// Gained is called as soon as a shard is ours. It must not block.
 	Gained(shard.ID)
-	// Lost is called when a shard is ours no more, or is to be another's: while Fence is
-	// true it can still be written to. It must not take longer than a few seconds.
+	// Lost is called when a shard is lost, or about to go to another owner: while Fence
+	// reports true it can still be written to. It must not take longer than a few seconds.
 	Lost(shard.ID)
-	// Settled is called once, when each shard that could be had at first has been gained.
-	// While the database is away that is not known.
+	// Settled is called once, when all shards that were free at the start have been gained.
+	// It is not called while the database is away.
 	Settled()
 }
 
@@ -69,35 +72,39 @@ type Ownership struct {
 
 	mu   sync.Mutex
 	held map[shard.ID]*tenure
-	// twin says that a shard was taken over, perhaps by a second process under our own
-	// name: that lease must end before we claim it again.
+	// twin marks shards that were taken over, perhaps by a second process under our own
+	// name: its lease must end before we claim the shard again.
 	twin map[shard.ID]bool
-	// past is the last term in which a shard was ours: a row that still says so is old.
+	// past has the last term in which each shard was ours: a row in our name with that term
+	// or an earlier one is stale.
 	past [shard.Count]uint64
-	// directory is as last read.
+	// directory is as of the last read, without our own leases.
 	directory shard.Directory
 	reading   reading
-	// announced is when we last could say that we are there, written when the database
-	// last took a write of ours.
+	// announced is the time of our last successful announcement, written that of the last
+	// write that the database took from us.
 	announced, written time.Time
 
-	// What follows is Run's alone.
+	// Invariant: only Run's goroutine uses the fields below.
 
-	// seen is when the database last answered a look, and cautious until when the leases
-	// of others that have run out are let be.
+	// seen is when the database last answered a round of sharing. Until cautious, expired
+	// leases of others are not claimed.
 	seen, cautious time.Time
-	lookTrouble    trouble
+	sharing        obs.Edge
 }
 
 var _ shard.Holder = (*Ownership)(nil)
 
-// New makes an ownership of nothing; Run claims.
+// New makes an Ownership of no shards; Run claims them.
 func New(o Options) *Ownership {
-	return &Ownership{o: o, held: map[shard.ID]*tenure{}, twin: map[shard.ID]bool{}, reading: newReading()}
+	return &Ownership{
+		o: o, held: map[shard.ID]*tenure{}, twin: map[shard.ID]bool{}, reading: newReading(),
+		sharing: obs.Edge{Log: o.Log, What: "sharing shards", Level: slog.LevelWarn},
+	}
 }
 
-// Fence is the lease of a shard in the term in which it is ours, zero when it is not; and
-// whether that is certain at this moment, so that the shard may be written to.
+// Fence returns the fence of a shard, zero when the shard is not ours, and reports whether
+// our ownership is certain at this moment, so that the shard may be written to.
 func (w *Ownership) Fence(s shard.ID) (shard.Fence, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -108,7 +115,7 @@ func (w *Ownership) Fence(s shard.ID) (shard.Fence, bool) {
 	return t.lease.Fence(), t.provable(time.Now())
 }
 
-// Held tells how the shards are ours, all at one moment.
+// Held returns the tenures of our shards, all at one moment.
 func (w *Ownership) Held() (h shard.Held) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -130,48 +137,33 @@ func (w *Ownership) Written() time.Time {
 	return w.written
 }
 
-// Run claims, renews and shares for a tenant until ctx ends, then gives back. It is called
-// once.
+// Run claims, renews and shares shards for a tenant until ctx ends, then gives them back.
+// It is called once.
 func (w *Ownership) Run(ctx context.Context, t Tenant) error {
 	w.tenant = t
 	w.seen = time.Now()
 	w.announced = w.seen
-	there := w.announce(ctx) == nil
-	var beside sync.WaitGroup
-	beside.Go(func() { w.renewing(ctx, there) })
-	beside.Go(func() { w.refreshing(ctx) })
+	announced := w.announce(ctx) == nil
+	var others sync.WaitGroup
+	others.Go(func() { w.renewing(ctx, announced) })
+	others.Go(func() { w.refreshing(ctx) })
 	settled := sync.OnceFunc(t.Settled)
 	for ctx.Err() == nil {
 		next := time.Now().Add(Look)
-		if err := w.look(ctx); err == nil || w.holds() {
+		if err := w.share(ctx); err == nil || w.holds() {
 			settled()
 		}
-		pause(ctx, time.Until(next))
+		pause.Until(ctx, next)
 	}
-	beside.Wait()
+	others.Wait()
 	w.tenants.Wait()
 	w.releaseAll(context.WithoutCancel(ctx))
 	return nil
 }
 
-// holds reports whether any shard is in hand.
+// holds reports whether we have any shard.
 func (w *Ownership) holds() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.held) > 0
-}
-
-// pause waits; false when ctx has ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -2,41 +2,41 @@ package ownership
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/obs"
+	"github.com/Automattic/jetmon/internal/pause"
 )
 
 // renewing renews all leases and our announcement until ctx ends. It waits for nothing
-// but the store.
+// but the store. good reports whether the last attempt succeeded.
 func (w *Ownership) renewing(ctx context.Context, good bool) {
-	var t trouble
+	edge := obs.Edge{Log: w.o.Log, What: "renewing leases", Level: slog.LevelWarn}
 	for began := time.Now(); ; {
 		every := Renew
 		if !good {
 			every = retry
 		}
-		if !pause(ctx, time.Until(began.Add(every))) {
+		if !pause.Until(ctx, began.Add(every)) {
 			return
 		}
 		began = time.Now()
 		err := w.renewAll(ctx)
 		good = err == nil
 		if ctx.Err() == nil {
-			t.note(w.o.Log, "renewing the leases of shards", err)
+			edge.Note(err)
 		}
 	}
 }
 
-// renewAll renews once what can be renewed before the next round is due, those first
-// that had to wait longest. The error is that of one that failed.
+// renewAll renews once the leases that it can renew before the next round is due, those
+// that have waited longest first. It returns the first error.
 func (w *Ownership) renewAll(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, Renew)
 	defer cancel()
@@ -49,6 +49,7 @@ func (w *Ownership) renewAll(ctx context.Context) error {
 	return g.Wait()
 }
 
+// renewable lists the tenures of our shards, those whose last renewal is oldest first.
 func (w *Ownership) renewable() []*tenure {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -62,7 +63,7 @@ func (w *Ownership) renewable() []*tenure {
 	return out
 }
 
-// announce says that we are there.
+// announce extends our membership.
 func (w *Ownership) announce(ctx context.Context) error {
 	if w.o.Members == nil {
 		return nil
@@ -81,18 +82,19 @@ func (w *Ownership) announce(ctx context.Context) error {
 	return nil
 }
 
-// self is what we say of ourselves.
+// self returns our own membership.
 func (w *Ownership) self(now time.Time) shard.Member {
 	return shard.Member{Node: w.o.Node, Endpoint: w.o.Endpoint, First: w.o.First, Last: w.o.Last, Expires: now.Add(TTL)}
 }
 
+// renew renews one lease. A tenure whose lease is fenced ends without an error.
 func (w *Ownership) renew(ctx context.Context, t *tenure) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	// The lease runs from when it was asked for, not from when that was answered.
+	// The lease runs from the request, not from the answer.
 	began := time.Now()
 	w.mu.Lock()
 	lease := t.lease
@@ -115,29 +117,9 @@ func (w *Ownership) renew(ctx context.Context, t *tenure) error {
 	return nil
 }
 
-// wrote notes that the database took a write that was sent at a time. Its lock is
-// Ownership.mu.
+// wrote records that the database took a write that was sent at a time. The caller holds mu.
 func (w *Ownership) wrote(sent time.Time) {
 	if sent.After(w.written) {
 		w.written = sent
-	}
-}
-
-// trouble tells of a beginning and an end, and not of each time between.
-type trouble struct {
-	mu    sync.Mutex
-	since time.Time
-}
-
-func (t *trouble) note(log *slog.Logger, what string, err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	switch {
-	case err != nil && t.since.IsZero() && !errors.Is(err, context.Canceled):
-		t.since = time.Now()
-		log.Warn(what+" fails", "err", err)
-	case err == nil && !t.since.IsZero():
-		log.Info(what+" works again", "after", time.Since(t.since).Round(time.Millisecond))
-		t.since = time.Time{}
 	}
 }

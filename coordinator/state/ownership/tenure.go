@@ -7,45 +7,47 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/internal/pause"
 )
 
-// stage is how far a tenure is.
+// stage is the state of a tenure.
 type stage int
 
 const (
-	// held: ours.
+	// held: the shard is ours.
 	held stage = iota
-	// leaving: to be given up, still ours until Lost has returned.
+	// leaving: we are giving the shard up; it is ours until Lost has returned.
 	leaving
-	// lost: somebody else's.
+	// lost: another coordinator has the shard.
 	lost
-	// releasing: nothing is done with it any more, and the store is to know.
+	// releasing: we no longer use the shard and are releasing it in the store.
 	releasing
 )
 
-// tenure is the time for which a shard is ours.
+// tenure is one period in which a shard is ours.
 type tenure struct {
 	shard shard.ID
-	// over is closed when the stage is held no more.
+	// over is closed when the stage is no longer held.
 	over chan struct{}
 
-	// What follows is guarded by Ownership.mu.
+	// Invariant: Ownership.mu guards the fields below.
 
 	lease shard.Lease
-	// renewed is when the last successful renewal was sent, asked when the last one was.
+	// renewed is when the last successful renewal was sent, asked when the last attempt was.
 	renewed, asked time.Time // monotonic
 	stage          stage
 }
 
-// ours says whether a shard is still ours, surely or not. Its lock is Ownership.mu.
+// ours reports whether a shard is still ours, certainly or not. The caller holds
+// Ownership.mu.
 func (t *tenure) ours() bool { return t.stage == held || t.stage == leaving }
 
-// provable says whether a lease can be relied on at now. Its lock is Ownership.mu.
+// provable reports whether a lease is certainly ours at now. The caller holds Ownership.mu.
 func (t *tenure) provable(now time.Time) bool {
 	return t.ours() && now.Sub(t.renewed) <= Self
 }
 
-// take begins a tenure with a lease that was claimed at began.
+// take starts a tenure with a lease that was claimed at began.
 func (w *Ownership) take(run context.Context, lease shard.Lease, began time.Time) {
 	t := &tenure{shard: lease.Shard, over: make(chan struct{}), lease: lease, renewed: began, asked: began}
 	w.mu.Lock()
@@ -54,10 +56,10 @@ func (w *Ownership) take(run context.Context, lease shard.Lease, began time.Time
 	w.wrote(began)
 	w.mu.Unlock()
 	w.tenant.Gained(t.shard)
-	w.tenants.Go(func() { w.serve(run, t) }) // now: Lost comes after Gained
+	w.tenants.Go(func() { w.serve(run, t) }) // after Gained, so that Lost follows it
 }
 
-// serve ends a tenure when it is over.
+// serve waits until a tenure is over, calls Lost and releases the shard.
 func (w *Ownership) serve(run context.Context, t *tenure) {
 	select {
 	case <-t.over:
@@ -82,7 +84,7 @@ func (w *Ownership) serve(run context.Context, t *tenure) {
 	w.mu.Unlock()
 }
 
-// end takes a shard that is ours out of use: because it is to leave, or is lost.
+// end moves a tenure to leaving or lost. It reports whether that was a change.
 func (w *Ownership) end(t *tenure, to stage) (ended bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -97,7 +99,7 @@ func (w *Ownership) end(t *tenure, to stage) (ended bool) {
 	return true
 }
 
-// fenced drops a shard that somebody else has.
+// fenced drops a shard that another coordinator has taken.
 func (w *Ownership) fenced(t *tenure) {
 	if !w.end(t, lost) {
 		return
@@ -105,37 +107,38 @@ func (w *Ownership) fenced(t *tenure) {
 	w.mu.Lock()
 	w.twin[t.shard] = true
 	w.mu.Unlock()
-	w.o.Log.Error("lost a shard to another owner", "shard", t.shard, "term", t.lease.Term)
+	w.o.Log.Error("shard lost to another owner", "shard", t.shard, "term", t.lease.Term)
 }
 
-// release tells the store that a shard is free, until it knows or the lease has ended.
-// It answers false when ctx ends before.
+// release tries to release a shard in the store until that succeeds or the lease has ended.
+// It reports false when ctx ends first.
 func (w *Ownership) release(ctx context.Context, t *tenure) bool {
 	over, cancel := context.WithDeadline(ctx, t.renewed.Add(TTL))
 	defer cancel()
-	for w.giveBack(over, t.lease) != nil && pause(over, retry) {
+	for w.giveBack(over, t.lease) != nil && pause.For(over, retry) {
 	}
 	return ctx.Err() == nil
 }
 
+// giveBack releases a lease in the store once, and logs its error.
 func (w *Ownership) giveBack(ctx context.Context, l shard.Lease) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	err := w.o.Store.ReleaseShard(ctx, l)
 	if err != nil {
-		w.o.Log.Warn("could not give a shard back", "shard", l.Shard, "err", err)
+		w.o.Log.Warn("releasing a shard failed", "shard", l.Shard, "error", err)
 	}
 	return err
 }
 
-// releaseAll gives everything back at once. We are taken off first, so that the others
-// do not leave the shards to us.
+// releaseAll releases all shards concurrently. It retires us first, so that the others do
+// not leave the shards to us.
 func (w *Ownership) releaseAll(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, releaseTime)
 	defer cancel()
 	if w.o.Members != nil {
 		if err := w.o.Members.Retire(ctx, w.o.Node); err != nil {
-			w.o.Log.Warn("could not say that we are leaving", "err", err)
+			w.o.Log.Warn("retiring failed", "error", err)
 		}
 	}
 	w.mu.Lock()
@@ -150,5 +153,5 @@ func (w *Ownership) releaseAll(ctx context.Context) {
 	for _, l := range leases {
 		g.Go(func() error { return w.giveBack(ctx, l) })
 	}
-	_ = g.Wait() // each said for itself what went wrong
+	_ = g.Wait() // giveBack has logged each error
 }

@@ -1,7 +1,7 @@
-// Package retention forgets history that is too old, so that the database does not grow
-// for ever: ballots that opened no outage and, if that is asked for, outages that are
-// over. It owns the pace: small batches, with pauses between them, once an hour. What
-// may go is store.Retention's to say. Losing time here is no harm.
+// Package retention deletes history that is too old, so that the database does not grow
+// for ever: ballots that opened no outage and, if Options.Outages is set, outages that
+// are over. It owns the pace: small batches, with pauses between them, once an hour.
+// store.Retention decides what may be deleted. A late deletion does no harm.
 //
 // Goroutines: none; Run is one, and ends with ctx.
 package retention
@@ -14,108 +14,99 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/pause"
 )
 
 const (
-	// first is when, after the start, expiry begins, every when it does again.
+	// first is the time from the start to the first pass, every the time between passes.
 	first = time.Minute
 	every = time.Hour
-	// batch is how much one transaction deletes, pause the time between two.
-	batch = 200
-	pause = 100 * time.Millisecond
-	// within bounds one transaction.
-	within = 10 * time.Second
+	// batchSize bounds the rows that one transaction deletes; batchPause is the time
+	// between two transactions.
+	batchSize  = 200
+	batchPause = 100 * time.Millisecond
+	// callTimeout bounds one transaction.
+	callTimeout = 10 * time.Second
 )
 
 // Options for New.
 type Options struct {
 	Store store.Retention
-	// Shards says which shards are ours, and proves it.
+	// Shards reports which shards are ours, with the fences for writes.
 	Shards shard.Holder
-	// Ballots is how long ballots that opened no outage are kept, Outages how long
-	// outages that are over; 0 is for ever.
+	// Ballots is how long to keep ballots that opened no outage, Outages how long to keep
+	// outages that are over; 0 keeps them for ever.
 	Ballots, Outages time.Duration
 	Log              *slog.Logger
 }
 
-// Sweeper is the one that forgets. New makes one.
+// Sweeper deletes history that is too old. New makes one.
 type Sweeper struct{ o Options }
 
-// New makes an Sweeper. Nothing is forgotten before Run.
+// New makes a Sweeper. It deletes nothing before Run.
 func New(o Options) *Sweeper { return &Sweeper{o} }
 
-// Run forgets now and then, until ctx ends; then it returns nil.
-func (x *Sweeper) Run(ctx context.Context) error {
-	if x.o.Ballots == 0 && x.o.Outages == 0 {
+// Run makes a pass once an hour until ctx ends; then it returns nil.
+func (w *Sweeper) Run(ctx context.Context) error {
+	if w.o.Ballots == 0 && w.o.Outages == 0 {
 		<-ctx.Done()
 		return nil
 	}
-	for wait := first; sleep(ctx, wait); wait = every {
+	for wait := first; pause.For(ctx, wait); wait = every {
 		began := time.Now()
-		expired, err := x.pass(ctx)
+		deleted, err := w.pass(ctx)
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
-			x.o.Log.Warn("history that is too old was not deleted; it is tried again", "after", every, "err", err)
-		case expired > 0:
-			x.o.Log.Info("history that is too old was deleted", "ballots_and_outages", expired, "took", time.Since(began).Round(time.Millisecond))
+			w.o.Log.Warn("deleting old history failed", "deleted", deleted, "next_in", every, "error", err)
+		case deleted > 0:
+			w.o.Log.Info("old history deleted", "ballots_and_outages", deleted, "took", time.Since(began).Round(time.Millisecond))
 		}
 	}
 	return nil
 }
 
-// pass goes through all our shards once.
-func (x *Sweeper) pass(ctx context.Context) (expired int, err error) {
-	for _, s := range x.o.Shards.Held().Staying() {
-		n, shardErr := x.shard(ctx, s)
-		expired += n
+// pass sweeps each of our shards once. A shard that fails does not stop the others.
+func (w *Sweeper) pass(ctx context.Context) (deleted int, err error) {
+	for _, s := range w.o.Shards.Held().Staying() {
+		n, shardErr := w.shard(ctx, s)
+		deleted += n
 		if shardErr != nil {
 			err = shardErr
 		}
 	}
-	return expired, err
+	return deleted, err
 }
 
-// shard deletes batch after batch, until nothing is left or the shard is not ours any more.
-func (x *Sweeper) shard(ctx context.Context, s shard.ID) (expired int, err error) {
+// shard deletes batch after batch, until nothing is left or the shard is no longer ours.
+func (w *Sweeper) shard(ctx context.Context, s shard.ID) (deleted int, err error) {
 	var e store.Expiry
-	if x.o.Ballots > 0 {
-		e.Ballots = time.Now().Add(-x.o.Ballots)
+	if w.o.Ballots > 0 {
+		e.Ballots = time.Now().Add(-w.o.Ballots)
 	}
-	if x.o.Outages > 0 {
-		e.Outages = time.Now().Add(-x.o.Outages)
+	if w.o.Outages > 0 {
+		e.Outages = time.Now().Add(-w.o.Outages)
 	}
 	for {
-		fence, ours := x.o.Shards.Fence(s)
+		fence, ours := w.o.Shards.Fence(s)
 		if !ours {
-			return expired, nil
+			return deleted, nil
 		}
-		n, err := x.batch(ctx, fence, e)
-		expired += n
+		n, err := w.batch(ctx, fence, e)
+		deleted += n
 		switch {
 		case fault.Is(err, fault.Fenced):
-			return expired, nil // its next owner goes on
+			return deleted, nil // the next owner continues
 		case err != nil:
-			return expired, err
-		case n < batch || !sleep(ctx, pause):
-			return expired, nil
+			return deleted, err
+		case n < batchSize || !pause.For(ctx, batchPause):
+			return deleted, nil
 		}
 	}
 }
 
-func (x *Sweeper) batch(ctx context.Context, f shard.Fence, e store.Expiry) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, within)
+func (w *Sweeper) batch(ctx context.Context, f shard.Fence, e store.Expiry) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return x.o.Store.Expire(ctx, f, e, batch)
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
+	return w.o.Store.Expire(ctx, f, e, batchSize)
 }

@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// history is a store that holds so much that is too old, by shard.
+// history is a store with a number of rows that are too old, by shard.
 type history struct {
 	mu    sync.Mutex
 	old   map[shard.ID]int
@@ -57,19 +57,19 @@ func (h *history) fail(err error) {
 	h.err = err
 }
 
-// run runs an expiry over shards 3 and 5, and 9, which is not surely ours; time is virtual.
+// run runs a Sweeper over shards 3 and 5, and 9, which is uncertain; time is virtual.
 func run(t *testing.T, h *history, ballots, outages time.Duration) {
 	t.Helper()
 	shards := shardtest.New(3, 5, 9)
 	shards.Doubt(9, true)
-	x := retention.New(retention.Options{
+	w := retention.New(retention.Options{
 		Store: h, Ballots: ballots, Outages: outages, Log: slog.New(slog.DiscardHandler),
 		Shards: shards,
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := x.Run(ctx); err != nil {
+		if err := w.Run(ctx); err != nil {
 			t.Errorf("Run: %v", err)
 		}
 	})
@@ -100,7 +100,7 @@ func TestEverythingTooOldGoesInSmallBatches(t *testing.T) {
 	})
 }
 
-func TestAStoreThatFailsIsAskedAgainAnHourLater(t *testing.T) {
+func TestASweepThatFailsIsRepeatedAnHourLater(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{errors.New("away"), fault.New(fault.Fenced, "not yours")} {
 		synctest.Test(t, func(t *testing.T) {

@@ -1,7 +1,6 @@
-// Package store is what the coordinator remembers beyond its own life: sites (the
-// legacy table jetpack_monitor_sites, which WordPress.com owns and writes to),
-// outages with their evidence, status transitions, the outbox of notices, and
-// which coordinator owns which shard.
+// Package store is the coordinator's lasting memory: sites (the legacy table
+// jetpack_monitor_sites, which WordPress.com owns and writes to), outages with their
+// evidence, status transitions, the outbox of notifications, and the owners of shards.
 //
 // It holds the interface and its values only. store/sqlstore implements it on
 // MySQL/MariaDB and SQLite; store/storetest is the conformance suite. Nothing here

@@ -2,28 +2,28 @@ package store
 
 import (
 	"context"
-	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Outbox holds the notices that WordPress.com has not accepted yet.
+// Outbox holds the notifications that WordPress.com has not accepted yet.
 type Outbox interface {
-	// DueNotices reads the oldest undelivered notice of each site in the given shards
-	// whose NextAttempt is not after now, at most limit. A site's notices are ordered as
-	// its changes were committed; those of different sites by about their age.
+	// DueNotices reads the oldest undelivered notification of each site in the given shards,
+	// if its NextAttempt is not after now; at most limit. The notifications of a site are in
+	// the order of its commits; those of different sites roughly by age.
 	DueNotices(ctx context.Context, shards []shard.ID, now time.Time, limit int) ([]Notice, error)
-	// Delivered takes a notice off; doing so twice is no error.
+	// Delivered removes a notification; removing it twice is no error.
 	Delivered(ctx context.Context, n Notice, at time.Time) error
 	// Postponed records a failed attempt.
 	Postponed(ctx context.Context, n Notice, next time.Time, why string) error
-	// CountNotices counts the undelivered notices in the given shards.
+	// CountNotices counts the undelivered notifications in the given shards.
 	CountNotices(ctx context.Context, shards []shard.ID) (int, error)
-	// Mute prepares the fence's shard for an owner that tells WordPress.com nothing. From
-	// now on a legacy row that another program writes counts for more than what we told
-	// before. Mute also withdraws undelivered notices, at most limit, which makes their sites
-	// Unsure, and returns how many; fewer than limit means that none is left. It answers
+	// Mute prepares the fence's shard for an owner that sends WordPress.com nothing. From
+	// now on a legacy row that another program writes overrides what we have reported before.
+	// Mute also withdraws undelivered notifications, at most limit, which makes their sites
+	// Unsure, and returns how many; fewer than limit means that none is left. It returns
 	// Fenced when the caller no longer owns the shard.
 	Mute(ctx context.Context, f shard.Fence, limit int) (int, error)
 	// CountUntold counts the sites in the given shards whose newest change was muted and
@@ -34,22 +34,22 @@ type Outbox interface {
 // Known is what WordPress.com knows of a site.
 type Known struct {
 	Status check.Status
-	// Since is when that began; zero when it always was.
+	// Since is when Status began; zero when it has never changed.
 	Since time.Time
-	// Unsure means that a notice was withdrawn that WordPress.com may have received. Status
-	// is running then, and the next good check must be told as well.
+	// Unsure means that a notification was withdrawn that WordPress.com may have received.
+	// Status is running then, and the next good check must be reported as well.
 	Unsure bool
 }
 
-// Notice is one status change to report.
+// Notice is one notification: a status change to report.
 type Notice struct {
 	ID  int64
 	Key string
-	// Change holds what is reported; its Cause is not kept.
+	// Change is the reported change; its Cause is not kept.
 	Change Change
 	// OutageID is the outage concerned, 0 when there is none.
 	OutageID int64
-	// Attempts made so far, the next one not before NextAttempt.
+	// Attempts counts the attempts so far; the next one is not before NextAttempt.
 	Attempts    int
 	NextAttempt time.Time
 	Created     time.Time

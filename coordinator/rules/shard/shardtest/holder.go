@@ -7,22 +7,22 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 )
 
-// Node is who holds what a Holder holds.
+// Node is the name of the coordinator in a Holder's fences.
 const Node = "us"
 
-// Holder is a shard.Holder that holds what it is told to. New makes one.
+// Holder is a shard.Holder whose tenures tests set. New makes one.
 type Holder struct {
 	mu        sync.Mutex
 	held      shard.Held
 	directory shard.Directory
 	refreshes int
-	// reads answers Refresh, when it is not nil.
+	// reads makes the next directory for Refresh, when it is not nil.
 	reads func(shard.Directory) shard.Directory
 }
 
 var _ shard.Holder = (*Holder)(nil)
 
-// New makes one that surely holds these shards in term 1; all when none is named.
+// New makes a Holder that certainly holds the given shards in term 1; all when none is given.
 func New(shards ...shard.ID) *Holder {
 	h := &Holder{}
 	if len(shards) == 0 {
@@ -36,17 +36,17 @@ func New(shards ...shard.ID) *Holder {
 	return h
 }
 
-// None makes one that holds nothing.
+// None makes a Holder without shards.
 func None() *Holder { return &Holder{} }
 
-// Set changes how a shard is held.
+// Set changes the tenure of a shard.
 func (h *Holder) Set(s shard.ID, t shard.Tenure) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.held[s] = t
 }
 
-// Doubt makes a shard that is held unsure, or sure again.
+// Doubt makes the ownership of a shard uncertain, or certain again.
 func (h *Holder) Doubt(s shard.ID, unsure bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -81,7 +81,7 @@ func (h *Holder) Say(d shard.Directory) {
 	h.directory = d
 }
 
-// OnRefresh has Refresh change the directory.
+// OnRefresh makes Refresh change the directory by a function.
 func (h *Holder) OnRefresh(reads func(shard.Directory) shard.Directory) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -95,7 +95,7 @@ func (h *Holder) Directory() shard.Directory {
 	return h.directory
 }
 
-// Refresh implements shard.Holder: what OnRefresh says is read at once.
+// Refresh implements shard.Holder: it applies the function of OnRefresh at once.
 func (h *Holder) Refresh() <-chan struct{} {
 	h.mu.Lock()
 	defer h.mu.Unlock()

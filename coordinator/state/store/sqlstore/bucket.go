@@ -19,21 +19,21 @@ import (
 )
 
 const (
-	// scanChunk is how many sites a scan hands over at once.
+	// scanChunk is the number of sites that a scan passes on at once.
 	scanChunk = 500
-	// scanPage is how many rows are read at once in the order of the table.
+	// scanPage is the number of rows of one page in the order of the table.
 	scanPage = 20000
-	// manyBuckets are so many that reading the whole table in its own order is quicker
-	// than following an index to each of their rows.
+	// manyBuckets is the number of buckets from which on reading the whole table in its own
+	// order is faster than following an index to each of their rows.
 	manyBuckets = check.Buckets / 4
 )
 
-// What is read of the legacy table.
+// scanRows selects the columns that are read from the legacy table.
 const scanRows = `SELECT l.jetpack_monitor_site_id, l.bucket_no, l.blog_id, l.monitor_url, l.check_interval,
 	l.site_status, l.last_status_change`
 
-// What is known of a site beside its legacy row comes in three kinds, each in the columns
-// of the one that has most.
+// Our own data about a site is of three kinds. All are selected with the columns of the kind
+// that has the most.
 const (
 	extraSettings = iota
 	extraOutage
@@ -42,13 +42,13 @@ const (
 	ofOutage  = ", 1, NULL, o.id, o.status, o.status_ms, 0, 0, 0, 0, 0"
 	ofStatus  = ", 2, NULL, " + ownColumns
 	ofSetting = ", 0, s.settings" + noValues
-	// statusMatters selects, where we write the legacy row, what that does not say.
+	// statusMatters selects, where we write the legacy row, the statuses that differ from it.
 	statusMatters = " AND (w.untold <> 0 OR w.row_ms <> w.status_ms)"
 )
 
-// One bucket: the index leads to its rows. What more there is to say of few of them
-// comes from a statement beside it, which is quicker than looking row by row: both go at
-// the same time, and the engine may begin with whichever table is the smallest.
+// One bucket is read by its index. The few sites for which we have data of our own come from
+// a second statement, which is faster than a lookup for each row: both run at the same time,
+// and the engine may start with the smallest table.
 const (
 	// Adding 0 keeps the engine from walking the whole table in the order of its ids.
 	bucketRows = ` FROM jetpack_monitor_sites l WHERE l.bucket_no = ? AND l.monitor_active = 1
@@ -63,8 +63,8 @@ const (
 	JOIN jetmon_site_status w ON w.site_id = l.jetpack_monitor_site_id WHERE l.bucket_no = ? AND l.monitor_active = 1`
 )
 
-// Many buckets: pages in the order of the table, and all that is known of the ids that
-// a page spans.
+// Many buckets are read in pages in the order of the table, each with our own data about all
+// ids that the page spans.
 const (
 	// Adding 0 keeps the engine from the index on buckets.
 	pageRows = ` FROM jetpack_monitor_sites l WHERE l.jetpack_monitor_site_id > ? AND l.jetpack_monitor_site_id <= ?
@@ -76,19 +76,18 @@ const (
 	SELECT w.site_id` + ofStatus + ` FROM jetmon_site_status w WHERE w.site_id BETWEEN ? AND ?`
 )
 
-// A scan reads what it hands over before it calls f, so that a slow f keeps nothing open
-// in the database. It needs no transaction: what we know of the sites beside their
-// legacy rows comes from one statement, hence from one moment. Only a status that comes
-// from the legacy row itself is of another moment, and that matters when a commit came
-// between and wrote the row:
-//   - running, without an open outage: at the one moment it was running, at the other
-//     it had no outage; a commit between would have left it one or the other.
-//   - any status, with an open outage: the outage outweighs it, as of its moment.
-//   - down, without an open outage: perhaps the outage was just opened, or closed. Such
-//     sites, which otherwise are those that somebody else called down, are read again,
-//     each in one statement with all that is its own.
+// A scan reads a chunk completely before it calls f, so that a slow f keeps nothing open in
+// the database. It needs no transaction: our own data about the sites comes from one
+// statement, hence from one moment. Only a status from the legacy row itself is of another
+// moment, and that matters when a commit came between and wrote the row:
+//   - running, without an open outage: it was running at the one moment and had no outage at
+//     the other; a commit between them would have changed one of the two.
+//   - any status, with an open outage: the outage overrides the status, as of its moment.
+//   - down, without an open outage: perhaps the outage was just opened or closed. Such sites,
+//     which otherwise are those that another program called down, are read again, each in
+//     one statement with all its data.
 
-// scanBucket is ScanBuckets of one.
+// scanBucket scans one bucket.
 func (s *Store) scanBucket(ctx context.Context, bucket check.BucketID, f func([]store.Site) error) error {
 	var rows []siteRow
 	var extras []extra
@@ -124,8 +123,8 @@ func (s *Store) ScanBuckets(ctx context.Context, first, last check.BucketID, f f
 	return s.scanTable(ctx, first, last, f)
 }
 
-// scanTable reads the two halves of the table, each in its own order, and their next pages
-// while f has one.
+// scanTable reads the two halves of the table at once, each in its own order, and prefetches
+// pages while f works on one.
 func (s *Store) scanTable(ctx context.Context, first, last check.BucketID, f func([]store.Site) error) error {
 	var middle number
 	const query = "SELECT MIN(l.jetpack_monitor_site_id), MAX(l.jetpack_monitor_site_id) FROM jetpack_monitor_sites l"
@@ -170,14 +169,13 @@ func (s *Store) scanTable(ctx context.Context, first, last check.BucketID, f fun
 // buckets is a range of buckets, both included.
 type buckets struct{ first, last check.BucketID }
 
-// pages go round: empty ones come in, full ones go out.
+// pages circulate: readers take empty ones and send full ones.
 type pages struct {
 	full  chan<- []siteRow
 	empty <-chan []siteRow
 }
 
-// readPages reads pages of a span into the empty ones until there are no more rows, or ctx
-// ends.
+// readPages reads a span into empty pages until there are no more rows or ctx ends.
 func (s *Store) readPages(ctx context.Context, span store.Span, of buckets, turn pages) error {
 	for after := int64(span.First) - 1; ; {
 		var rows []siteRow
@@ -223,14 +221,14 @@ func (s *Store) readRows(ctx context.Context, each rowReader, rows []siteRow, fr
 	return rows, err
 }
 
-// extra is one thing that we know of a site beside its legacy row.
+// extra is one row of our own data about a site.
 type extra struct {
 	id, kind number
 	settings text
 	values   [8]number
 }
 
-// readExtras reads them; args are those of each SELECT.
+// readExtras reads extras; args are the arguments of each SELECT of the query.
 func (s *Store) readExtras(ctx context.Context, each rowReader, query string, args ...int64) (extras []extra, err error) {
 	if s.legacyWrites {
 		query += statusMatters
@@ -247,7 +245,7 @@ func (s *Store) readExtras(ctx context.Context, each rowReader, query string, ar
 	return extras, err
 }
 
-// join adds what is known of the sites to their rows, which are sorted.
+// join adds extras to the rows of their sites. The rows are sorted by id.
 func join(rows []siteRow, extras []extra) {
 	for _, x := range extras {
 		i, found := slices.BinarySearchFunc(rows, x.id, func(r siteRow, id number) int { return cmp.Compare(r.id, id) })
@@ -265,8 +263,8 @@ func join(rows []siteRow, extras []extra) {
 	}
 }
 
-// handOver makes sites of rows and calls f with chunks of them. Of those that have to be
-// read again it leaves out what is not wanted any more.
+// handOver converts rows to sites and calls f with chunks of them. It reads doubtful rows
+// again, and leaves them out if they are no longer wanted.
 func (s *Store) handOver(ctx context.Context, rows []siteRow, wanted func(store.Site) bool, f func([]store.Site) error) error {
 	again, err := s.readAgain(ctx, rows)
 	if err != nil {
@@ -293,12 +291,12 @@ func (s *Store) handOver(ctx context.Context, rows []siteRow, wanted func(store.
 	return f(chunk)
 }
 
-// doubtful says whether a status may be of no moment at all.
+// doubtful reports whether the parts of a status may be from different moments.
 func (s *Store) doubtful(r *siteRow) bool {
 	return s.legacyWrites && r.outage == 0 && legacyStatus(r.status) != check.StatusRunning
 }
 
-// readAgain reads the doubtful ones.
+// readAgain reads the sites of the doubtful rows.
 func (s *Store) readAgain(ctx context.Context, rows []siteRow) (map[check.SiteID]store.Site, error) {
 	var ids []any
 	for i := range rows {
@@ -317,9 +315,9 @@ func (s *Store) readAgain(ctx context.Context, rows []siteRow) (map[check.SiteID
 	return again, err
 }
 
-// each runs a query and hands f every row as the driver has it, valid only during the
-// call. database/sql would spend as much on a row as the driver does, most of it on
-// finding out what each destination is.
+// each runs a query and passes f the driver's values of every row, valid only during the
+// call. database/sql would double the cost of a row, mostly by examining the type of each
+// destination.
 func (s *Store) each(ctx context.Context, query string, args []int64, f func([]driver.Value) error) error {
 	conn, err := s.reader.Conn(ctx)
 	if err != nil {

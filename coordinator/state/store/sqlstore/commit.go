@@ -15,12 +15,12 @@ import (
 const (
 	// maxGroup bounds one transaction of CommitAll, which holds the lock of its shard.
 	maxGroup = 200
-	// maxRuns is how often a group is tried that others get in the way of.
+	// maxRuns bounds the attempts at a group that conflicts with other writers.
 	maxRuns = 5
 )
 
-// errMoved says that a row is not any more as the transaction has read it.
-var errMoved = errors.New("a row has changed meanwhile")
+// errMoved means that a row has changed since the transaction read it.
+var errMoved = errors.New("a row has changed since it was read")
 
 // Commit implements store.History.
 func (s *Store) Commit(ctx context.Context, f shard.Fence, c store.Change) (store.Committed, error) {
@@ -33,10 +33,10 @@ func (s *Store) Commit(ctx context.Context, f shard.Fence, c store.Change) (stor
 
 // CommitAll implements store.History.
 //
-// It does not look first whether a key is there: a change that was committed meets a
-// status that has moved on, a fence that is lost, or its own key, so that looking
-// afterwards is enough. That also answers a caller whose first attempt is still under
-// way, or whose answer was lost together with the shard.
+// It does not look for existing keys first: a change that was already committed meets a
+// later status, a lost fence or its own key, so that looking afterwards is enough. That also
+// serves a caller whose first attempt is still under way, or whose answer was lost together
+// with the shard.
 func (s *Store) CommitAll(ctx context.Context, f shard.Fence, cs []store.Change) ([]store.CommitResult, error) {
 	results := make([]store.CommitResult, len(cs))
 	group, err := prepare(f, cs, results)
@@ -66,7 +66,7 @@ func (s *Store) CommitAll(ctx context.Context, f shard.Fence, cs []store.Change)
 		case run == maxRuns || !s.isDuplicate(err) && !errors.Is(err, errMoved):
 			return nil, s.fault(doing, err)
 		}
-		// Whoever was in the way has committed: his keys are there, his rows will be read.
+		// The other writer has committed: its keys are there, and the next run reads its rows.
 		if group, err = s.settle(ctx, group); err != nil {
 			return nil, s.fault(doing, err)
 		}
@@ -74,8 +74,8 @@ func (s *Store) CommitAll(ctx context.Context, f shard.Fence, cs []store.Change)
 	return results, nil
 }
 
-// commitEach commits changes of which one has a value that does not fit its column,
-// which the engine says of a statement, not of a row.
+// commitEach commits changes one by one after one of them had a value that does not fit its
+// column: the engine reports that for the statement, not for a row.
 func (s *Store) commitEach(ctx context.Context, f shard.Fence, group []*entry) error {
 	for _, e := range group {
 		one, err := s.CommitAll(ctx, f, []store.Change{e.Change})
@@ -91,7 +91,7 @@ func (s *Store) commitEach(ctx context.Context, f shard.Fence, group []*entry) e
 	return nil
 }
 
-// entry is one change of a group on its way.
+// entry is one change of a group in progress.
 type entry struct {
 	store.Change
 	text   encoded
@@ -100,15 +100,15 @@ type entry struct {
 	// that the change must start from.
 	row siteRow
 	was standing
-	// silent means that the change gets no notice, withdrawn that earlier notices of the
-	// site were withdrawn.
+	// silent means that the change gets no notification, withdrawn that earlier notifications
+	// of the site were withdrawn.
 	silent, withdrawn bool
 	// open is the site's open outage. opened means that this transaction opened it. ballot
 	// is the ballot that this transaction wrote.
 	open   outageRef
 	opened bool
 	ballot int64
-	// place is the one that the change takes in the order of its site's.
+	// place is the change's place in the order of its site's changes.
 	place placing
 }
 
@@ -118,7 +118,7 @@ type outageRef struct {
 	status check.Status
 }
 
-// refuse answers a change with an error.
+// refuse sets the error of a change.
 func (e *entry) refuse(err error) {
 	*e.result = store.CommitResult{Err: fmt.Errorf("commit status %d of site %d: %w", e.To, e.SiteID, err)}
 }
@@ -127,7 +127,7 @@ func (e *entry) conflict(format string, args ...any) {
 	e.refuse(fault.New(fault.Conflict, format, args...))
 }
 
-// refused are the entries that got an error.
+// refused returns the entries that got an error.
 func refused(group []*entry) (out []*entry) {
 	for _, e := range group {
 		if e.result.Err != nil {
@@ -137,7 +137,7 @@ func refused(group []*entry) (out []*entry) {
 	return out
 }
 
-// prepare returns the entries of the changes that are sound; the others are answered.
+// prepare returns entries for the valid changes, and sets the errors of the others.
 func prepare(f shard.Fence, cs []store.Change, results []store.CommitResult) ([]*entry, error) {
 	if len(cs) > maxGroup {
 		return nil, fault.New(fault.Invalid, "a group has at most %d changes, not %d", maxGroup, len(cs))
@@ -169,7 +169,7 @@ func prepare(f shard.Fence, cs []store.Change, results []store.CommitResult) ([]
 	return group, nil
 }
 
-// checkChange refuses what no state of the database would take.
+// checkChange refuses changes that are invalid in every state of the database.
 func checkChange(c store.Change) error {
 	if len(c.Key) < 1 || len(c.Key) > 64 {
 		return fault.New(fault.Invalid, "the key of a change must have from 1 to 64 bytes, has %d", len(c.Key))
@@ -191,7 +191,7 @@ func checkChange(c store.Change) error {
 	}
 }
 
-// checkFence refuses a fence that cannot be that of the bucket.
+// checkFence refuses a fence that cannot be the bucket's.
 func checkFence(f shard.Fence, bucket check.BucketID) error {
 	if f.Node == "" || f.Shard != shard.Of(bucket) {
 		return fault.New(fault.Fenced, "%q with shard %d does not own bucket %d", f.Node, f.Shard, bucket)
@@ -199,8 +199,8 @@ func checkFence(f shard.Fence, bucket check.BucketID) error {
 	return nil
 }
 
-// settle answers those whose key is there already: as the first time, or with
-// AlreadyExists when it is another site's. It returns the rest.
+// settle sets the results of changes whose key exists: the first result, or AlreadyExists
+// when the key belongs to another site. It returns the rest.
 func (s *Store) settle(ctx context.Context, group []*entry) (rest []*entry, err error) {
 	if len(group) == 0 {
 		return nil, nil

@@ -9,15 +9,15 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// DSN says where a database is. Its text never shows the password.
+// DSN is the address of a database. Its text never shows the password.
 type DSN struct {
 	dialect *dialect
-	// One of them, by dialect. The path is absolute.
+	// Invariant: the dialect uses one of mysql and path. The path is absolute.
 	mysql *mysql.Config
 	path  string
 }
 
-// ParseDSN reads mysql://user:pass@tcp(host:port)/db (or unix(/path) for the address,
+// ParseDSN parses mysql://user:pass@tcp(host:port)/db (or unix(/path) for the address,
 // with parameters of go-sql-driver after a question mark) or sqlite:PATH. The error is
 // one line of kind fault.Invalid that does not show the password.
 func ParseDSN(dsn string) (DSN, error) {
@@ -37,7 +37,7 @@ func badDSN(why string) error {
 }
 
 func parseMySQL(rest string) (DSN, error) {
-	// The user and the password may hold anything, so that all is read from the end.
+	// The user and the password may contain anything, so parsing starts from the end.
 	head, db, ok := cutLast(rest, "/")
 	if !ok {
 		return DSN{}, badDSN("the name of the database is missing")
@@ -88,7 +88,7 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// String is the DSN without password and parameters, for messages and logs.
+// String returns the DSN without password and parameters, for messages and logs.
 func (d DSN) String() string {
 	if d.mysql == nil {
 		return "sqlite:" + d.path

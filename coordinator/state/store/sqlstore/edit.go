@@ -42,7 +42,7 @@ func (s *Store) CreateSite(ctx context.Context, site store.Site) (store.Site, er
 		}
 		site.ID = check.SiteID(id)
 		if _, err := t.exec("DELETE FROM jetmon_site_settings WHERE site_id = ?", site.ID); err != nil {
-			return err // of a row that had the id before, and that WordPress.com deleted
+			return err // settings of an earlier row with this id, which WordPress.com deleted
 		}
 		if err := forgetStatus(t, site.ID); err != nil {
 			return err
@@ -83,13 +83,13 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time) e
 	return nil
 }
 
-// edit is a transaction of an edit through the API. It begins anew while f answers errMoved.
+// edit runs the transaction of an edit through the API, and again while f returns errMoved.
 func (s *Store) edit(ctx context.Context, f func(txn) error) error {
 	return insist(ctx, func() error { return s.transact(ctx, s.editor, f) },
 		func(err error) bool { return errors.Is(err, errMoved) })
 }
 
-// checkSite refuses what the legacy table cannot hold.
+// checkSite refuses values that the legacy table cannot hold.
 func checkSite(site store.Site) error {
 	return cmp.Or(checkBlog(site.BlogID), checkURL(site.URL), checkInterval(site.Interval))
 }
@@ -118,26 +118,27 @@ func checkInterval(d time.Duration) error {
 	return nil
 }
 
-// Slots of jetmon_site_locks: those of blogs come first, then those of sites.
+// slots is the number of slots of each kind in jetmon_site_locks: those of blogs come first,
+// then those of sites.
 const slots = 64
 
-// lockBlog keeps others from giving the blog a URL until the transaction ends, and proves
-// that what the transaction reads from here on has all the URLs that were given before.
+// lockBlog prevents other transactions from giving the blog a URL until this one ends, and
+// proves that its later reads include all URLs given before.
 func (s *Store) lockBlog(t txn, blog check.BlogID) error { return s.lock(t, int64(blog%slots)) }
 
-// lockSite keeps others from editing the site through this store until the transaction
-// ends. It comes before lockBlog, so that no two transactions wait for each other.
+// lockSite prevents other edits of the site through this store until the transaction ends.
+// It comes before lockBlog, so that no two transactions wait for each other.
 func (s *Store) lockSite(t txn, id check.SiteID) error {
 	return s.lock(t, slots+int64(uint64(id)%slots))
 }
 
-// lock takes a slot until the transaction ends, and proves that the transaction sees what
-// those before it wrote.
+// lock takes a slot until the transaction ends, and proves that the transaction sees the
+// writes of earlier users of the slot.
 //
-// A transaction may see the database as it was when it began, or when it first read
-// something, which is before it holds a lock that it had to wait for. So lock counts the
-// uses of the slot up from what the transaction sees of it. If somebody has used it since,
-// then that is not what the row holds, and the transaction has to begin anew.
+// A transaction may see the database as of its start, or of its first read, which is before
+// it gets a lock that it has to wait for. So lock increments the use count of the slot from
+// the value that the transaction sees. If another transaction has used the slot since, the
+// row has another value, and this transaction has to start again.
 func (s *Store) lock(t txn, slot int64) error {
 	var uses int64
 	found, err := t.find([]any{&uses}, "SELECT uses FROM jetmon_site_locks WHERE slot = ?", slot)
@@ -154,8 +155,8 @@ func (s *Store) lock(t txn, slot int64) error {
 	return err
 }
 
-// noOther answers AlreadyExists when another row than id has the blog and URL of site.
-// Collations take different URLs for the same, so that bytes are compared here.
+// noOther returns AlreadyExists when a row other than id has the blog and URL of site.
+// Collations treat some different URLs as equal, so it compares bytes.
 func noOther(t txn, id check.SiteID, site store.Site) error {
 	rows, err := t.tx.QueryContext(t.ctx, `SELECT jetpack_monitor_site_id, monitor_url FROM jetpack_monitor_sites
 	WHERE blog_id = ? AND monitor_url = ? AND jetpack_monitor_site_id <> ?`, site.BlogID, site.URL, id)

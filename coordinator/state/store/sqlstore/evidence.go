@@ -8,17 +8,17 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// Evidence is kept as JSON of the store's own structs. Their field names are thereby a
-// format on disk (a test pins it): fields may be added, never renamed. Reading ignores
-// what it does not know and leaves zero what is not there.
+// Evidence is stored as JSON of the store's own structs, so their field names are an on-disk
+// format (a test pins it): fields may be added, never renamed. Reading ignores unknown fields
+// and leaves missing ones zero.
 
-// ballotEvidence is what a ballot keeps beside its columns.
+// ballotEvidence is the evidence of a ballot that has no columns of its own.
 type ballotEvidence struct {
 	Votes  []store.Vote       `json:",omitempty"`
 	Checks []store.LocalCheck `json:",omitempty"`
 }
 
-// encoded is a change as text: its ballot's evidence, and the rest of it.
+// encoded is a change as JSON: the evidence of its ballot, and its body.
 type encoded struct{ ballot, body string }
 
 func encodeChange(c store.Change) (e encoded, err error) {
@@ -27,7 +27,7 @@ func encodeChange(c store.Change) (e encoded, err error) {
 			return e, err
 		}
 	}
-	// The ballot has a row of its own, and the outage has what matters of the cause.
+	// The ballot has its own row, and the outage has the essentials of the cause.
 	c.Ballot, c.Cause = nil, check.Observation{}
 	e.body, err = encode(c)
 	return e, err

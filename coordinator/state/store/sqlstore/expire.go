@@ -43,7 +43,7 @@ func (s *Store) Expire(ctx context.Context, f shard.Fence, e store.Expiry, limit
 	return expired, nil
 }
 
-// expireBallots goes bucket by bucket, since only so the index leads to the oldest.
+// expireBallots goes bucket by bucket, since the index finds the oldest only within a bucket.
 func expireBallots(t txn, s shard.ID, e store.Expiry, limit int) (expired int, err error) {
 	if e.Ballots.IsZero() {
 		return 0, nil
@@ -81,7 +81,7 @@ func expireOutages(t txn, s shard.ID, e store.Expiry, limit int) (int, error) {
 			return 0, err
 		}
 		for _, table := range []string{"jetmon_ballots", "jetmon_transitions"} {
-			// The site leads to the rows: no index begins with the outage.
+			// The index on sites finds the rows: no index begins with the outage.
 			if _, err := t.exec("DELETE FROM "+table+" WHERE site_id = ? AND outage_id = ?", site, id); err != nil {
 				return 0, err
 			}
@@ -107,7 +107,7 @@ func (t txn) ids(query string, args ...any) (ids []any, err error) {
 	return ids, rows.Err()
 }
 
-// remove runs a DELETE whose list of ids is left out.
+// remove runs a DELETE to which it adds the list of ids.
 func (t txn) remove(query string, ids []any) error {
 	if len(ids) == 0 {
 		return nil

@@ -11,8 +11,8 @@ import (
 )
 
 // fence proves that the caller owns the shard, and locks its row until the end of the
-// transaction. It changes the row: where several servers write, each looks at its own copy,
-// and only what a transaction has changed is compared with the writes of the others.
+// transaction. It changes the row: where several servers write, each reads its own copy, and
+// only changed rows are compared with the writes of the others.
 func fence(t txn, f shard.Fence) error {
 	n, err := t.exec("UPDATE jetmon_shards SET writes = writes + 1 WHERE shard = ? AND owner = ? AND term = ?",
 		f.Shard, f.Node, f.Term)
@@ -25,9 +25,9 @@ func fence(t txn, f shard.Fence) error {
 	return nil
 }
 
-// commit is the transaction. All of them lock in this order: shard, legacy rows,
-// outages, statuses, places. It answers every change of the group; those that do not fit
-// leave no trace.
+// commit is the transaction of a group. All commits lock in this order: shard, legacy rows,
+// outages, statuses, places. It sets the result of every change; refused changes leave no
+// trace.
 func (s *Store) commit(t txn, f shard.Fence, group []*entry) error {
 	if err := fence(t, f); err != nil {
 		return err
@@ -49,12 +49,12 @@ func (s *Store) commit(t txn, f shard.Fence, group []*entry) error {
 	return nil
 }
 
-// examine compares each site with what the caller expects.
+// examine reads the sites and refuses changes that do not start from their status.
 func (s *Store) examine(t txn, group []*entry) error {
 	byID := make(map[int64]*entry, len(group))
 	ids := make([]any, len(group))
 	for i, e := range group {
-		// As if for the first time: a transaction can run again.
+		// Reset the entry: a transaction can run again.
 		*e.result, *e = store.CommitResult{}, entry{Change: e.Change, text: e.text, result: e.result}
 		byID[int64(e.SiteID)], ids[i] = e, e.SiteID
 	}
@@ -90,8 +90,8 @@ func (s *Store) examine(t txn, group []*entry) error {
 	return rows.Err()
 }
 
-// writeLegacy writes the legacy rows, if they are ours to write, grouped by value. It
-// compares once more, since WordPress.com may have been there after we read.
+// writeLegacy writes the legacy rows, if we write them at all, grouped by value. It compares
+// the status again, since WordPress.com may have written after our read.
 func (s *Store) writeLegacy(t txn, group []*entry) error {
 	if !s.legacyWrites {
 		return nil
@@ -110,7 +110,7 @@ func (s *Store) writeLegacy(t txn, group []*entry) error {
 		args := []any{w.to, w.at, sh * shard.BucketsPer, (sh+1)*shard.BucketsPer - 1}
 		switch {
 		case !w.byRow:
-		case w.from == check.StatusRunning: // which a status is that v1 does not have, too
+		case w.from == check.StatusRunning: // a status that v1 does not have also means running
 			query += "site_status NOT IN (?, ?) AND "
 			args = append(args, check.StatusDown, check.StatusConfirmedDown)
 		default:
@@ -124,7 +124,7 @@ func (s *Store) writeLegacy(t txn, group []*entry) error {
 	})
 }
 
-// update runs a statement that is to match n rows.
+// update runs a statement that must match n rows, else errMoved.
 func (t txn) update(n int, query string, args ...any) error {
 	matched, err := t.exec(query, args...)
 	if err == nil && matched != int64(n) {
@@ -133,7 +133,7 @@ func (t txn) update(n int, query string, args ...any) error {
 	return err
 }
 
-// grouped calls f for the entries that have the same key, in the order of their first.
+// grouped calls f for each set of entries with the same key, in the order of their first.
 func grouped[K comparable](group []*entry, key func(*entry) K, f func(K, []*entry) error) error {
 	var order []K
 	same := make(map[K][]*entry)
@@ -186,7 +186,7 @@ const outageInsert = `INSERT INTO jetmon_outages
 	(site_id, open_site, blog_id, bucket, url, status, status_ms, start_ms, confirmed_ms, end_ms,
 	 failure, reason, http_status, rule_voters, rule_need, rule_regions, round, relapses) VALUES `
 
-// openNew opens the outages of those that go down and have none.
+// openNew opens outages for the sites that go down and have none.
 func openNew(t txn, group []*entry) error {
 	var down []*entry
 	var rows [][]any
@@ -212,8 +212,8 @@ func openNew(t txn, group []*entry) error {
 	return err
 }
 
-// keepBallots writes the deciding ballots. An outage that has just been opened has no
-// other ballot, so that theirs can be written at once and still be told apart.
+// keepBallots writes the deciding ballots. A new outage has no other ballot, so the ballots
+// of new outages can be written in one statement and found by outage.
 func keepBallots(t txn, group []*entry) (err error) {
 	var opened []*entry
 	var rows [][]any
@@ -237,7 +237,7 @@ func keepBallots(t txn, group []*entry) (err error) {
 	return err
 }
 
-// withdraw deletes the notices that still wait for sites with a muted change.
+// withdraw deletes the waiting notifications of sites with a muted change.
 func withdraw(t txn, group []*entry) error {
 	muted := map[check.SiteID]*entry{}
 	var sites []any
@@ -259,7 +259,7 @@ func withdraw(t txn, group []*entry) error {
 	return takeOff(t, waiting)
 }
 
-// record writes the transitions and the notices, a pair of which has one id.
+// record writes the transitions and their notifications, under the same ids.
 func record(t txn, group []*entry) error {
 	rows, keys := make([][]any, len(group)), make([]string, len(group))
 	for i, e := range group {

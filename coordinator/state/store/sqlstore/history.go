@@ -54,7 +54,7 @@ const (
 	ballotQuery = "SELECT " + ballotColumns + " FROM jetmon_ballots b WHERE b.site_id = ?"
 )
 
-// ballotRow is where the columns of a ballot go, which are NULL where a join found none.
+// ballotRow holds the columns of a ballot, which are NULL where a join found none.
 type ballotRow struct {
 	id, site, bucket, outage, verdict, voters, need, regions, round, opened, decided number
 	evidence                                                                         text
@@ -96,9 +96,9 @@ func scanBallot(rows *sql.Rows) (store.Ballot, error) {
 	return r.ballot()
 }
 
-// outageQuery reads outages o. One that was ended by a version that kept no reasons has
-// recovered (1) if there is a transition that says so; the only other way was to delete its
-// site (2). The CASE looks for the transitions of those only.
+// outageQuery reads outages o. An outage that a version without reasons ended has recovered
+// (1) if it has a transition to running; otherwise its site was deleted (2). The CASE looks
+// up transitions for such outages only.
 const outageQuery = `SELECT o.id, o.site_id, o.blog_id, o.bucket, o.url, o.status, o.start_ms, o.confirmed_ms, o.end_ms,
 	CASE WHEN o.end_ms = 0 OR o.end_reason <> 0 THEN o.end_reason
 	WHEN EXISTS (SELECT 1 FROM jetmon_transitions t WHERE t.site_id = o.site_id AND t.outage_id = o.id AND t.to_status = 1)
@@ -123,8 +123,8 @@ func (s *Store) Outage(ctx context.Context, id int64) (store.Outage, error) {
 	if len(found) == 0 {
 		return store.Outage{}, fault.New(fault.NotFound, "there is no outage %d", id)
 	}
-	// It was opened by its only change to this status; later ones can have ballots, too. An
-	// outage never loses evidence, so that separate reads agree.
+	// Its only change to this status opened it; later changes can have ballots, too. An
+	// outage never loses evidence, so separate reads agree.
 	changes, err := list(ctx, s.reader, scanOpening, "SELECT t.body, "+ballotColumns+` FROM jetmon_transitions t
 	LEFT JOIN jetmon_ballots b ON b.id = t.ballot_id
 	WHERE t.site_id = ? AND t.outage_id = ? AND t.to_status = ?`, found[0].SiteID, id, check.StatusDown)
@@ -155,8 +155,8 @@ func (s *Store) ListOutages(ctx context.Context, q store.OutageQuery) ([]store.O
 	var args []any
 	order := " ORDER BY o.confirmed_ms DESC, o.id DESC LIMIT ?"
 	if q.SiteID != 0 || q.OpenOnly {
-		// Adding 0 keeps the engine from walking the whole table in that order when another
-		// index leads to few rows, which it does to save the sorting of those.
+		// Adding 0 keeps the engine from walking the whole table in that order, to avoid a
+		// sort, when another index leads to few rows.
 		order = " ORDER BY o.confirmed_ms + 0 DESC, o.id DESC LIMIT ?"
 	}
 	if q.Before.ID != 0 {

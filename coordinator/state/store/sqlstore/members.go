@@ -10,8 +10,8 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// forgotten is how long after its end the row of a member goes. Names can change with
-// every start of a process, so that such rows must not pile up.
+// forgotten is how long an expired member's row is kept. Names can change with every start
+// of a process, so old rows must not pile up.
 const forgotten = 24 * time.Hour
 
 // Announce implements store.Members.

@@ -15,16 +15,17 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/pause"
 )
 
-// Each file holds one statement, which may run again: MySQL commits a CREATE TABLE by
-// itself, so that a crash can leave one done and not recorded. See apply.
+// migrationFiles has one statement a file, which may run again: MySQL commits a CREATE TABLE
+// by itself, so that a crash can leave it done but not recorded. See apply.
 //
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// versionTable is where goose keeps what was applied. Goose's own way of making it
-// leaves it unusable when two do so at once, or one dies half way.
+// versionTable is the table in which goose records applied migrations. Goose's own creation
+// of it leaves it unusable when two processes create it at once or one dies half way.
 const (
 	versionTable     = "jetmon_schema"
 	makeVersionTable = `CREATE TABLE IF NOT EXISTS jetmon_schema (
@@ -35,8 +36,8 @@ const (
 ) {options}`
 )
 
-// Migrate brings the schema up to date and says how many steps that took. It gives up
-// when ctx ends. Running it twice, also at the same time, does no harm.
+// Migrate brings the schema up to date and returns the number of steps. It stops when ctx
+// ends. Running it twice, even concurrently, does no harm.
 func Migrate(ctx context.Context, dsn string) (applied int, err error) {
 	d, err := ParseDSN(dsn)
 	if err != nil {
@@ -79,8 +80,8 @@ func (s *Store) migrate(ctx context.Context) (applied int, err error) {
 	return applied, nil
 }
 
-// ensureVersions makes the version table, with the version 0 that goose wants to find;
-// to have that twice does no harm.
+// ensureVersions makes the version table with the version 0 that goose requires; having it
+// twice does no harm.
 func (s *Store) ensureVersions(ctx context.Context) error {
 	if _, err := s.writer.ExecContext(ctx, s.dsn.dialect.ddl(makeVersionTable)); err != nil {
 		return err
@@ -94,7 +95,7 @@ func (s *Store) ensureVersions(ctx context.Context) error {
 	return err
 }
 
-// ddl writes this engine's pieces into a statement.
+// ddl inserts this engine's pieces into a statement.
 func (d *dialect) ddl(statement string) string {
 	return strings.NewReplacer("{id}", d.id, "{options}", d.options, "{if_missing}", d.ifMissing).Replace(statement)
 }
@@ -127,8 +128,8 @@ func (d *dialect) migrations() ([]*goose.Migration, error) {
 	return steps, nil
 }
 
-// apply runs the statement of a migration. No engine but MariaDB adds a column only if it
-// is not there, so apply looks first.
+// apply runs the statement of a migration. Only MariaDB has ADD COLUMN IF NOT EXISTS, so
+// apply checks first.
 func (d *dialect) apply(ctx context.Context, tx *sql.Tx, statement string) error {
 	if table, column, ok := addsColumn(statement); ok {
 		there, err := hasColumn(ctx, tx, table, column)
@@ -138,12 +139,12 @@ func (d *dialect) apply(ctx context.Context, tx *sql.Tx, statement string) error
 	}
 	_, err := tx.ExecContext(ctx, statement)
 	if err != nil && d.classify(err) == present {
-		return nil // another process did it after we looked
+		return nil // another process did it after the check
 	}
 	return err
 }
 
-// addsColumn reads ALTER TABLE table ADD COLUMN column ...
+// addsColumn parses ALTER TABLE table ADD COLUMN column ...
 func addsColumn(statement string) (table, column string, ok bool) {
 	var words []string
 	for line := range strings.Lines(statement) {
@@ -169,7 +170,7 @@ func hasColumn(ctx context.Context, tx *sql.Tx, table, column string) (bool, err
 	return slices.Contains(names, column), rows.Err()
 }
 
-// verify says whether the schema is the one this program needs, or newer: migrations
+// verify checks that the schema is the one that this program needs, or newer: migrations
 // only add.
 func (s *Store) verify(ctx context.Context) error {
 	steps, err := s.dsn.dialect.migrations()
@@ -191,32 +192,28 @@ func (s *Store) verify(ctx context.Context) error {
 	return nil
 }
 
-// The most time that a transaction is tried again for, and the pause that grows with
-// each attempt.
 const (
+	// maxPatience bounds the time for which a transaction is retried.
 	maxPatience = 5 * time.Second
-	pause       = 5 * time.Millisecond
+	// retryPause is the first pause between attempts; it grows by itself with each.
+	retryPause = 5 * time.Millisecond
 )
 
-// patiently runs f again while it fails for the sake of another transaction.
+// patiently runs f again while the engine rolls it back in favour of another transaction.
 func (s *Store) patiently(ctx context.Context, f func() error) error {
 	return insist(ctx, f, func(err error) bool { return s.dsn.dialect.classify(err) == transient })
 }
 
-// insist runs f again, for a while, as long as its error is one of passing.
-func insist(ctx context.Context, f func() error, passing func(error) bool) error {
+// insist runs f again, for at most maxPatience, while its error is transient.
+func insist(ctx context.Context, f func() error, isTransient func(error) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, maxPatience)
 	defer cancel()
 	for attempt := time.Duration(1); ; attempt++ {
 		err := f()
-		if err == nil || !passing(err) {
+		if err == nil || !isTransient(err) {
 			return err
 		}
-		timer := time.NewTimer(attempt * pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !pause.For(ctx, attempt*retryPause) {
 			return err
 		}
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// mysqlDialect is MySQL and MariaDB, by go-sql-driver.
+// mysqlDialect returns the dialect of MySQL and MariaDB, by go-sql-driver.
 func mysqlDialect() *dialect {
 	return &dialect{
 		name:       "mysql",
@@ -26,8 +26,9 @@ func mysqlDialect() *dialect {
 		classify:   classifyMySQL,
 		id:         "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY",
 		options:    "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
-		// Whatever the order of the rows. CRC32 would not do: its XOR over two rows stays
-		// when they swap a value. SHA-1 is what today's processors do most quickly.
+		// The XOR does not depend on the order of the rows. CRC32 does not suffice: its XOR
+		// over two rows stays the same when they swap a value. SHA-1 is the fastest hash on
+		// current processors.
 		digests: spanDigests("BIT_XOR(CAST(CONV(LEFT(SHA1(%s), 15), 16, 10) AS UNSIGNED))"),
 	}
 }
@@ -36,7 +37,7 @@ func mysqlConnectors(_ context.Context, dsn DSN, p purpose) (connectors, error) 
 	cfg := dsn.mysql.Clone()
 	cfg.Loc = time.UTC
 	cfg.ParseTime = true
-	// A compare-and-swap counts the rows it matched, also when they had that value.
+	// A compare-and-swap counts the rows that it matched, even when they had that value.
 	cfg.ClientFoundRows = true
 	// One round trip a statement instead of three.
 	cfg.InterpolateParams = true
@@ -46,7 +47,7 @@ func mysqlConnectors(_ context.Context, dsn DSN, p purpose) (connectors, error) 
 	cfg.ReadTimeout = defaultTo(cfg.ReadTimeout, 30*time.Second)
 	cfg.WriteTimeout = defaultTo(cfg.WriteTimeout, 30*time.Second)
 	if p.migrate {
-		cfg.ReadTimeout = 0 // making an index may take long; the context bounds it
+		cfg.ReadTimeout = 0 // creating an index may take long; the context bounds it
 	}
 	cfg.Logger = driverLog{p.log}
 	cfg.Params = maps.Clone(cfg.Params)
@@ -54,13 +55,13 @@ func mysqlConnectors(_ context.Context, dsn DSN, p purpose) (connectors, error) 
 		cfg.Params = map[string]string{}
 	}
 	if !p.migrate {
-		// A coordinator that was stopped or cut off in the middle of a transaction holds
-		// the lock of a shard. It must be let go before the lease is over and another
-		// coordinator wants it; the server would keep it for hours.
+		// A coordinator that was stopped or cut off in the middle of a transaction holds the
+		// lock of a shard. The server must release it before the lease ends and another
+		// coordinator wants the shard; by default it would keep it for hours.
 		cfg.Params["wait_timeout"] = strconv.Itoa(int(idleInServer / time.Second))
-		// The first is for tables that somebody has locked or alters, the second for rows. A
-		// statement that waits longer is taken back, its locks are let go, and whoever does
-		// not give up tries again. The server goes on waiting when its client is gone.
+		// The first applies to tables that are locked or altered, the second to rows. The
+		// server rolls a statement that waits longer back and releases its locks, and the
+		// caller tries again. Without them the server waits on even when its client is gone.
 		seconds := strconv.Itoa(int(lockWait / time.Second))
 		cfg.Params["lock_wait_timeout"] = seconds
 		cfg.Params["innodb_lock_wait_timeout"] = seconds
@@ -76,19 +77,19 @@ func mysqlConnectors(_ context.Context, dsn DSN, p purpose) (connectors, error) 
 	return connectors{write: c, read: c, leases: 12, writers: 28, readers: 32}, nil
 }
 
-// sessionConnector makes sessions that see the database in one way, whatever the server is
-// configured to.
+// sessionConnector makes sessions with the same isolation, whatever the server's
+// configuration.
 type sessionConnector struct {
 	driver.Connector
-	// noGalera says that the server has refused to wait as a node of Galera can.
+	// noGalera means that the server has refused catchUp: it is not a node of Galera.
 	noGalera atomic.Bool
 }
 
 const (
-	// isolate is in the only words that all servers know: the name of the variable differs.
+	// isolate uses the only syntax that all servers know: the name of the variable differs.
 	isolate = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
-	// catchUp has a node of Galera read (1), update and delete (2), and insert (4) only when
-	// it has applied what other nodes committed before. Elsewhere it changes nothing.
+	// catchUp makes a node of Galera read (1), update and delete (2), and insert (4) only
+	// after it has applied the earlier commits of other nodes. Elsewhere it has no effect.
 	catchUp = "SET SESSION wsrep_sync_wait = 7"
 )
 
@@ -113,12 +114,12 @@ func (c *sessionConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, nil
 }
 
-// lockWait is how long a statement waits for a lock: less than a renewal of a lease does,
-// which may be what waits for us.
+// lockWait bounds how long a statement waits for a lock. It is less than the timeout of a
+// lease's renewal, which may be waiting for our lock.
 const lockWait = 3 * time.Second
 
-// idleInServer is how long the server keeps a connection on which nothing is said, in a
-// transaction too; idleInPool is when we close it ourselves.
+// idleInServer is how long the server keeps an idle connection, even in a transaction;
+// idleInPool is how long the pool keeps it.
 const (
 	idleInServer = 10 * time.Second
 	idleInPool   = 8 * time.Second
@@ -153,8 +154,8 @@ func classifyMySQL(err error) class {
 	return other
 }
 
-// driverLog takes what the driver has to say about lost connections; the error that
-// goes with it reaches our caller.
+// driverLog takes the driver's messages about lost connections; our caller gets the error
+// that belongs to them.
 type driverLog struct{ log *slog.Logger }
 
 // Print implements mysql.Logger.

@@ -2,32 +2,33 @@ package sqlstore
 
 import "strings"
 
-// The changes of a site, and so its notices, have places: a later change has a higher
-// one. A commit reads the place of the site's newest change and takes the next. It
-// compares when it writes, so that of two commits that have read the same place, whatever
-// they hold locked, one begins anew.
+// The changes of a site, and so its notifications, have places: a later change has a higher
+// one. A commit reads the place of the site's newest change and takes the next. It compares
+// when it writes, so that of two commits that have read the same place, whatever locks they
+// hold, one starts again.
 //
-// Ids do not serve for that: several servers of one database hand them out in blocks. A
-// row that a version without places has written counts by its id. A new place is higher
-// than the ids of all the site's rows, and on a single server, where alone such a version
-// works, never higher than the id of the row that takes it; hence versions may write in
-// turn while coordinators are upgraded.
+// Ids cannot serve as places: several servers of one database allocate them in blocks. The
+// place of a row that a version without places has written is its id. A new place is higher
+// than the ids of all the site's rows. On a single server, the only kind on which such a
+// version works, it is never higher than the id of its own row; hence old and new versions
+// may write in turn while coordinators are upgraded.
 
-// placeOf is the place of a row of jetmon_outbox or jetmon_transitions.
+// placeOf returns the expression for the place of a row of jetmon_outbox or
+// jetmon_transitions.
 func placeOf(alias string) string {
 	return strings.ReplaceAll("CASE WHEN {a}.site_seq = 0 THEN {a}.id ELSE {a}.site_seq END", "{a}", alias)
 }
 
 const (
-	// newestPlace, in a query that has the sites as l, is what a commit reads: NULL, or the
-	// last place given; and NULL, or the site's highest id, which counts as a place.
+	// newestPlace selects what a commit reads, in a query that has the sites as l: the last
+	// place given, or NULL; and the site's highest id, which counts as a place, or NULL.
 	newestPlace = `n.last_seq, (SELECT t.id FROM jetmon_transitions t WHERE t.site_id = l.jetpack_monitor_site_id
 	ORDER BY t.id DESC LIMIT 1)`
 	placeTable = " LEFT JOIN jetmon_site_order n ON n.site_id = l.jetpack_monitor_site_id"
 )
 
-// placing is the place that a change takes. last is the one before it that
-// jetmon_site_order has, 0 when the site has no row there.
+// placing is the place that a change takes, next, and the last place in jetmon_site_order,
+// 0 when the site has no row there.
 type placing struct{ last, next int64 }
 
 func placingAfter(lastSeq, highestID number) placing {
@@ -58,8 +59,8 @@ func takePlaces(t txn, group []*entry) error {
 		" WHERE site_id IN "+marks(len(sites))+" AND last_seq = "+each, args...)
 }
 
-// caseOf is a value for each of n rows: its arguments are pairs of the column's value and
-// the one that it gets.
+// caseOf returns an expression with a value for each of n rows: its arguments are pairs of the
+// column's value and the result.
 func caseOf(column string, n int) string {
 	return "CASE " + column + strings.Repeat(" WHEN ? THEN ?", n) + " END"
 }

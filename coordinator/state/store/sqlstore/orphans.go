@@ -14,8 +14,8 @@ import (
 // maxOrphans bounds one transaction of EndOrphans, which holds the lock of its shard.
 const maxOrphans = 1000
 
-// orphaned are the open outages o without a row. The index on end_ms leads to those that
-// are open, and each looks for its row by its id.
+// orphaned selects the open outages o without a legacy row. The index on end_ms finds the
+// open outages, and the primary key the row of each.
 const orphaned = ` LEFT JOIN jetpack_monitor_sites l ON l.jetpack_monitor_site_id = o.open_site
 	WHERE o.end_ms = 0 AND l.jetpack_monitor_site_id IS NULL`
 
@@ -70,7 +70,7 @@ func (s *Store) EndOrphans(ctx context.Context, f shard.Fence, ids []int64, at t
 	return ended, nil
 }
 
-// endDeleted ends outages whose sites are deleted, and counts them.
+// endDeleted ends outages whose sites were deleted, and counts them.
 func (t txn) endDeleted(where string, at time.Time, args ...any) (int64, error) {
 	return t.exec("UPDATE jetmon_outages SET open_site = NULL, status = ?, status_ms = ?, end_ms = ?, end_reason = ? WHERE "+where,
 		append([]any{check.StatusRunning, toMillis(at), toMillis(at), store.EndDeleted}, args...)...)

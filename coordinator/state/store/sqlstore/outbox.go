@@ -13,8 +13,8 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// DueNotices implements store.Outbox. A notice whose site has an older one, that is, one
-// with a lower place, waits, whether that one is due or not.
+// DueNotices implements store.Outbox. A notification waits while its site has an older one,
+// that is, one with a lower place, whether that one is due or not.
 func (s *Store) DueNotices(ctx context.Context, shards []shard.ID, now time.Time, limit int) ([]store.Notice, error) {
 	if limit < 1 || limit > maxPage {
 		return nil, fault.InvalidField("limit", "must be from 1 to %d, is %d", maxPage, limit)
@@ -23,8 +23,8 @@ func (s *Store) DueNotices(ctx context.Context, shards []shard.ID, now time.Time
 	if in == "" {
 		return nil, nil
 	}
-	// Small rows are looked through in the order of their ids, which among sites is about
-	// that of their age; only those that are found are joined with what they report.
+	// The subquery scans small rows in the order of their ids, which across sites is roughly
+	// that of their age; only its results are joined with their changes.
 	query := `SELECT n.id, n.change_key, n.attempts, n.next_ms, n.created_ms, t.outage_id, t.body, ` + ballotColumns + `
 	FROM (SELECT o.id FROM jetmon_outbox o WHERE ` + in + ` AND o.next_ms <= ?
 		AND NOT EXISTS (SELECT 1 FROM jetmon_outbox e WHERE e.site_id = o.site_id AND ` + placeOf("e") + ` < ` + placeOf("o") + `)
@@ -40,8 +40,8 @@ func (s *Store) DueNotices(ctx context.Context, shards []shard.ID, now time.Time
 	return slices.DeleteFunc(notices, func(n store.Notice) bool { return n.Change.SiteID == 0 }), nil
 }
 
-// scanNotice leaves the change empty when it cannot be read: one damaged row must not
-// hold up the notices of all other sites.
+// scanNotice leaves the change empty when it is unreadable: one damaged row must not delay
+// the notifications of all other sites.
 func (s *Store) scanNotice(rows *sql.Rows) (n store.Notice, err error) {
 	var body string
 	var next, created int64
@@ -52,13 +52,13 @@ func (s *Store) scanNotice(rows *sql.Rows) (n store.Notice, err error) {
 	}
 	n.NextAttempt, n.Created = fromMillis(next), fromMillis(created)
 	if n.Change, err = reported(body, ballot); err != nil {
-		s.log.Error("a notice cannot be read and stays in the outbox", "notice", n.ID, "key", n.Key, "error", err)
+		s.log.Error("notification unreadable, kept in the outbox", "notice_id", n.ID, "key", n.Key, "error", err)
 		n.Change = store.Change{}
 	}
 	return n, nil
 }
 
-// reported puts a change together again.
+// reported assembles a change from its body and its ballot.
 func reported(body string, ballot ballotRow) (store.Change, error) {
 	c, err := decode[store.Change](body)
 	if err != nil || ballot.id == 0 {
@@ -69,7 +69,8 @@ func reported(body string, ballot ballotRow) (store.Change, error) {
 	return c, err
 }
 
-// inShards is the condition that a bucket is in one of the shards, as few ranges; "" for none.
+// inShards returns the condition that a bucket is in one of the shards, as a minimal number
+// of ranges; "" for no shards.
 func inShards(column string, shards []shard.ID) (condition string, args []any) {
 	sorted := slices.Compact(slices.Sorted(slices.Values(shards)))
 	var ranges []string

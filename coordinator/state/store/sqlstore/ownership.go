@@ -10,7 +10,7 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// maxName is the most characters of a node's name or endpoint.
+// maxName bounds the bytes of a node's name or endpoint.
 const maxName = 255
 
 // ClaimShard implements store.Ownership.
@@ -51,7 +51,7 @@ func (s *Store) claim(t txn, claim shard.Lease, now time.Time) (term uint64, err
 	if owner != "" && owner != claim.Node && expires > toMillis(now) {
 		return 0, fault.New(fault.Conflict, "%q holds it", owner)
 	}
-	// The whole row is compared: its owner may have renewed it at the last moment.
+	// Compare the whole row: its owner may have renewed it at the last moment.
 	n, err := t.exec(`UPDATE jetmon_shards SET owner = ?, endpoint = ?, term = ?, expires_ms = ?
 	WHERE shard = ? AND owner = ? AND term = ? AND expires_ms = ?`,
 		claim.Node, claim.Endpoint, term+1, toMillis(claim.Expires), claim.Shard, owner, term, expires)

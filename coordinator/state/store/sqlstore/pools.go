@@ -7,29 +7,29 @@ import (
 	"time"
 )
 
-// pools are the connections, by what waits for them. Who asks the API for much, or for
-// what somebody has locked, takes connections until none is left; what keeps a coordinator
-// alive must not stand in that queue.
+// pools has the connections, by purpose. Large API requests, or requests for locked rows, can
+// take all connections of a pool; the writes that keep a coordinator alive must not wait in
+// that queue.
 type pools struct {
-	// leases is for who owns what and who is there. Nothing here touches the legacy table.
+	// leases serves leases and members. None of its statements touches the legacy table.
 	leases *sql.DB
-	// writer is for what was decided and what is known: commits, memos, the outbox.
+	// writer serves commits, snapshots and the outbox.
 	writer *sql.DB
-	// reader is for all other reading: scans, and what the API is asked for. editor is for
-	// edits through the API.
+	// reader serves all other reads: scans and API requests. editor serves edits through the
+	// API.
 	reader, editor *sql.DB
 }
 
-// connectors make connections: for transactions that write, and for single reads.
+// connectors makes connections: for write transactions, and for single reads.
 type connectors struct {
 	write, read driver.Connector
-	// Most connections of each pool; idle ones are kept up to that number.
+	// leases, writers and readers bound the connections of each pool, idle ones included.
 	leases, writers, readers int
-	// oneWriter says that all that writes shares the writers' connections.
+	// oneWriter means that all writes share the writer's connections.
 	oneWriter bool
 }
 
-// open makes the pools, which connect when they are used.
+// open makes the pools, which connect on first use.
 func (c connectors) open(wrap func(driver.Connector) driver.Connector) pools {
 	write, read := c.write, c.read
 	if wrap != nil {

@@ -7,15 +7,14 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// A statement about many rows takes at most so many of them, and about so many bytes
-// of values: a server refuses longer ones (max_allowed_packet), and SQLite more than
-// 32,766 values.
+// maxRows bounds the rows of one statement, maxBytes roughly the bytes of its values: a server
+// refuses longer statements (max_allowed_packet), and SQLite more than 32,766 values.
 const (
 	maxRows  = 500
 	maxBytes = 1 << 20
 )
 
-// insertRows writes rows of the same length; query ends in VALUES.
+// insertRows inserts rows of the same length; query ends in VALUES.
 func (t txn) insertRows(query string, rows [][]any) error {
 	for len(rows) > 0 {
 		n, size := 0, 0
@@ -34,13 +33,13 @@ func (t txn) insertRows(query string, rows [][]any) error {
 	return nil
 }
 
-// insertion is how rows are written and their ids are learned: into ends in VALUES, back
-// ends in IN, and selects a key and its id.
+// insertion has the statements that insert rows and read their ids back: into ends in VALUES,
+// back selects a key and its id and ends in IN.
 type insertion struct{ into, back string }
 
-// insertAll inserts rows and returns their ids, in order. The id of one comes with its
-// answer; those of many are read back by a key, since nobody promises that they follow
-// one another.
+// insertAll inserts rows and returns their ids, in order. The id of a single row comes with
+// its answer; those of several are read back by key, since no engine guarantees that they are
+// consecutive.
 func insertAll[K comparable](t txn, how insertion, rows [][]any, keys []K) ([]int64, error) {
 	switch len(rows) {
 	case 0:
@@ -79,7 +78,7 @@ func insertAll[K comparable](t txn, how insertion, rows [][]any, keys []K) ([]in
 	return ids, found.Err()
 }
 
-// sizeOf is about how many bytes a row takes in a statement.
+// sizeOf estimates the bytes of a row in a statement.
 func sizeOf(row []any) (bytes int) {
 	for _, v := range row {
 		switch v := v.(type) {
@@ -94,7 +93,7 @@ func sizeOf(row []any) (bytes int) {
 	return bytes
 }
 
-// inParts calls f with parts of a list that fit into one statement.
+// inParts calls f with parts of a list that each fit into one statement.
 func inParts(list []any, f func(part []any) error) error {
 	for part := range slices.Chunk(list, maxRows) {
 		if err := f(part); err != nil {
@@ -104,5 +103,5 @@ func inParts(list []any, f func(part []any) error) error {
 	return nil
 }
 
-// marks is a list of n question marks, in parentheses.
+// marks returns a list of n question marks, in parentheses.
 func marks(n int) string { return "(?" + strings.Repeat(", ?", n-1) + ")" }

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// The scanners of legacy rows take whatever a driver hands them: no row of
-// WordPress.com may make a whole page unreadable.
+// The scanners of legacy rows accept every value of a driver: no row of WordPress.com may
+// make a whole page unreadable.
 var (
 	_ sql.Scanner = (*number)(nil)
 	_ sql.Scanner = (*text)(nil)
 	_ sql.Scanner = (*moment)(nil)
 )
 
-// number is an integer; what is none, or too large, is 0.
+// number is an integer; a value that is not an integer, or is too large, becomes 0.
 type number int64
 
 // Scan implements sql.Scanner.
@@ -44,7 +44,7 @@ func parseNumber(s string) number {
 	return 0
 }
 
-// text is a string; NULL is the empty one.
+// text is a string; NULL becomes the empty one.
 type text string
 
 // Scan implements sql.Scanner.
@@ -62,10 +62,10 @@ func (t *text) Scan(src any) error {
 	return nil
 }
 
-// moment is a TIMESTAMP in UTC; NULL and what is none is the zero time.
+// moment is a TIMESTAMP in UTC; NULL and invalid values become the zero time.
 type moment struct{ time.Time }
 
-// legacyTime is how a moment is written. Whole seconds are all that the column holds.
+// legacyTime is the format of a moment. The column holds whole seconds only.
 const legacyTime = "2006-01-02 15:04:05"
 
 // Scan implements sql.Scanner.
@@ -90,7 +90,7 @@ func parseMoment(s string) time.Time {
 	return t
 }
 
-// toMillis is a time in our own columns; the zero time is 0.
+// toMillis returns a time as in our own columns; the zero time is 0.
 func toMillis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -105,7 +105,7 @@ func fromMillis(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// clip makes text fit a column of our own that holds limit characters.
+// clip shortens text to fit a column of our own of limit characters.
 func clip(s string, limit int) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= limit {

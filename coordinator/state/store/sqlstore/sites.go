@@ -14,7 +14,7 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// A site is its legacy row with what we know of it.
+// The query of a site joins its legacy row with our own data about it.
 const (
 	siteColumns = `SELECT l.jetpack_monitor_site_id, l.blog_id, l.bucket_no, l.monitor_url,
 	l.monitor_active, l.site_status, l.last_status_change, l.check_interval,
@@ -25,13 +25,13 @@ const (
 	LEFT JOIN jetmon_site_status w ON w.site_id = l.jetpack_monitor_site_id`
 )
 
-// A page must not be longer.
+// maxPage bounds the rows of a page.
 const maxPage = 10000
 
 // defaultInterval stands for a check_interval of 0.
 const defaultInterval = 5 * time.Minute
 
-// siteRow is where the columns of one row go.
+// siteRow holds the columns of one row.
 type siteRow struct {
 	id, blog, bucket, active, status, interval number
 	url, settings                              text
@@ -45,7 +45,7 @@ func (r *siteRow) columns() []any {
 		&r.settings, &r.outage, &r.outageStatus, &r.outageSince, &r.newest.site}, r.newest.columns()...)
 }
 
-// site makes sense of a row, whatever it holds.
+// site converts a row to a site, whatever the row contains.
 func (s *Store) site(r *siteRow) store.Site {
 	site := store.Site{
 		ID: check.SiteID(r.id), BlogID: check.BlogID(r.blog), Bucket: check.BucketID(r.bucket), URL: string(r.url),
@@ -67,8 +67,8 @@ func (s *Store) site(r *siteRow) store.Site {
 	return site
 }
 
-// settings makes sense of what few sites have. It is apart so that site, of which there
-// are millions when a coordinator starts, allocates nothing.
+// settings parses the settings, which few sites have. It is a function of its own so that
+// site, which runs millions of times when a coordinator starts, allocates nothing.
 func (s *Store) settings(of check.SiteID, text text) (out check.Settings) {
 	if err := json.Unmarshal([]byte(text), &out); err != nil {
 		s.log.Warn("settings of a site are not readable; it is checked by default", "site", of, "error", err)
@@ -77,7 +77,7 @@ func (s *Store) settings(of check.SiteID, text text) (out check.Settings) {
 	return out
 }
 
-// legacyStatus takes every status that is not v1's for running.
+// legacyStatus treats every status that v1 does not have as running.
 func legacyStatus(n number) check.Status {
 	switch n {
 	case number(check.StatusDown):
@@ -147,7 +147,7 @@ func (s *Store) ListSites(ctx context.Context, q store.SiteQuery) ([]store.Site,
 				return found, nil
 			}
 		}
-		// The database selects by host only roughly, so that a full page may hold less.
+		// The database filters by host only roughly, so fewer sites may remain of a full page.
 		if len(page) < q.Limit {
 			return found, nil
 		}
@@ -158,11 +158,11 @@ func (s *Store) ListSites(ctx context.Context, q store.SiteQuery) ([]store.Site,
 // sitePage reads one page.
 func (s *Store) sitePage(ctx context.Context, q store.SiteQuery) ([]store.Site, error) {
 	var where strings.Builder
-	// The upper bound keeps out ids that are no int64.
+	// The upper bound excludes ids that do not fit an int64.
 	where.WriteString(" WHERE l.jetpack_monitor_site_id > ? AND l.jetpack_monitor_site_id <= 9223372036854775807")
 	args := []any{q.After}
-	// Adding 0 keeps the engine from walking the whole table in the order of its ids
-	// when an index leads to few rows, which it does to save the sorting of those.
+	// Adding 0 keeps the engine from walking the whole table in the order of its ids, to
+	// avoid a sort, when an index leads to few rows.
 	order := "l.jetpack_monitor_site_id + 0"
 	switch {
 	case q.BlogID != 0 && q.InBucket:
@@ -202,8 +202,8 @@ func (s *Store) listSites(ctx context.Context, most int, where string, args ...a
 	return sites, nil
 }
 
-// hostPattern is a LIKE pattern, with ! as its escape, that matches every URL with
-// this host, and others. The engines do not agree on upper case beyond ASCII.
+// hostPattern returns a LIKE pattern, with ! as its escape, that matches every URL with this
+// host, and some others. The engines do not agree on upper case beyond ASCII.
 func hostPattern(host string) string {
 	var p strings.Builder
 	p.WriteByte('%')
@@ -222,8 +222,8 @@ func hostPattern(host string) string {
 	return p.String()
 }
 
-// hasHost says whether a URL, with or without a scheme, has this host, which may
-// include a port.
+// hasHost reports whether a URL, with or without a scheme, has this host, which may include
+// a port.
 func hasHost(url, host string) bool {
 	if i := strings.Index(url, "://"); i >= 0 {
 		url = url[i+len("://"):]

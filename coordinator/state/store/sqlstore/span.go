@@ -20,10 +20,11 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// The two halves of the digests of a span, by shard. In a text, what can hold a separator
-// comes last, and what could be NULL, which CONCAT_WS leaves out, is a text of its own.
-// Hashes are of bytes: no collation takes one URL for another. The span stands there for
-// each table: one id is signed, the other is not, and no engine carries it over.
+// digestsQuery computes the two halves of the digests of a span, by shard. In a hashed text,
+// a column that can contain a separator comes last, and one that can be NULL, which CONCAT_WS
+// leaves out, has a text of its own. Hashes are of bytes: no collation equates two URLs. The
+// span is repeated for each table, because one id is signed and the other is not, and no
+// engine infers the condition across the join.
 const digestsQuery = `SELECT l.bucket_no DIV {size} AS shard, 0, {rows}, COUNT(*) FROM jetpack_monitor_sites l
 	WHERE l.jetpack_monitor_site_id BETWEEN ? AND ? AND l.bucket_no DIV {size} IN ({shards}) AND l.monitor_active = 1
 	GROUP BY shard
@@ -40,15 +41,15 @@ const (
 	digestedSettings = "CONCAT_WS('/', s.site_id, s.settings)"
 )
 
-// spanDigests is the query where fold makes an int64 of the texts %s of many rows: an
-// aggregate of a hash in which no two texts cancel or swap unseen. Its shards are to be
-// filled in.
+// spanDigests returns digestsQuery with fold, an aggregate that makes an int64 of the texts %s
+// of many rows: no two texts may cancel out, nor swap values, without a change of the result.
+// The caller fills in the shards.
 func spanDigests(fold string) string {
 	return strings.NewReplacer("{size}", strconv.Itoa(shard.BucketsPer),
 		"{rows}", fmt.Sprintf(fold, digestedRow), "{settings}", fmt.Sprintf(fold, digestedSettings)).Replace(digestsQuery)
 }
 
-// rowReader runs a query and hands over its rows, as each does.
+// rowReader runs a query and passes on its rows, as each does.
 type rowReader func(ctx context.Context, query string, args []int64, f func([]driver.Value) error) error
 
 // ReadSpan implements store.Sites.
@@ -67,7 +68,7 @@ func (s *Store) ReadSpan(ctx context.Context, span store.Span, known map[shard.I
 	return read, nil
 }
 
-// readWhole is ReadSpan where there are no digests.
+// readWhole is ReadSpan on engines without digests.
 func (s *Store) readWhole(ctx context.Context, span store.Span, known map[shard.ID]store.Digest) (read store.SpanRead, err error) {
 	read.Digests = make(map[shard.ID]store.Digest, len(known))
 	read.Changed = slices.Sorted(maps.Keys(known))
@@ -87,8 +88,8 @@ func (s *Store) readWhole(ctx context.Context, span store.Span, known map[shard.
 	return read, err
 }
 
-// readEdited is ReadSpan where there are. As all comes from one moment, no row is doubtful:
-// a site that is down without an open outage is what somebody else called down.
+// readEdited is ReadSpan on engines with digests. All rows are from one moment, so none is
+// doubtful: another program has called a site down that has no open outage.
 func (s *Store) readEdited(ctx context.Context, span store.Span, known map[shard.ID]store.Digest) (read store.SpanRead, err error) {
 	err = s.snapshot(ctx, func(each rowReader) (err error) {
 		if read, err = s.digest(ctx, each, span, known); err != nil || len(read.Changed) == 0 {
@@ -104,7 +105,7 @@ func (s *Store) readEdited(ctx context.Context, span store.Span, known map[shard
 	return read, err
 }
 
-// digest reads the digests of a span and compares them with those that are known.
+// digest reads the digests of a span and compares them with the known ones.
 func (s *Store) digest(ctx context.Context, each rowReader, span store.Span, known map[shard.ID]store.Digest) (store.SpanRead, error) {
 	shards := slices.Sorted(maps.Keys(known))
 	read := store.SpanRead{Digests: make(map[shard.ID]store.Digest, len(known))}
@@ -129,7 +130,7 @@ func (s *Store) digest(ctx context.Context, each rowReader, span store.Span, kno
 	return read, err
 }
 
-// digestOf is never 0.
+// digestOf combines the halves of a digest. It never returns 0.
 func digestOf(halves [4]int64) store.Digest {
 	var all []byte
 	for _, n := range halves {
@@ -167,7 +168,7 @@ func (s *Store) readSpan(ctx context.Context, each rowReader, span store.Span, s
 	return rows, err
 }
 
-// snapshot calls f with what reads the database as it is at one moment.
+// snapshot calls f with a rowReader that sees the database as of one moment.
 func (s *Store) snapshot(ctx context.Context, f func(rowReader) error) error {
 	conn, err := s.reader.Conn(ctx)
 	if err != nil {
@@ -187,8 +188,8 @@ func (s *Store) snapshot(ctx context.Context, f func(rowReader) error) error {
 	return err
 }
 
-// beginSnapshot begins a transaction that reads. The server spares itself some work when it
-// is told that nothing will be written, if it takes that.
+// beginSnapshot begins a read transaction, declared read-only where the server accepts that,
+// which saves it some work.
 func (s *Store) beginSnapshot(ctx context.Context, conn *sql.Conn) (*sql.Tx, error) {
 	o := sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: !s.notReadOnly.Load()}
 	tx, err := conn.BeginTx(ctx, &o)

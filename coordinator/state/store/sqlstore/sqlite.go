@@ -13,7 +13,7 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// sqliteDialect is SQLite in pure Go.
+// sqliteDialect returns the dialect of SQLite, by a driver in pure Go.
 func sqliteDialect() *dialect {
 	return &dialect{
 		name:       "sqlite",
@@ -27,7 +27,7 @@ func sqliteDialect() *dialect {
 
 func sqliteConnectors(_ context.Context, dsn DSN, p purpose) (connectors, error) {
 	q := url.Values{
-		// Short, because SQLite does not heed a context while it waits; write tries again.
+		// Short, because SQLite ignores the context while it waits; write tries again.
 		"_busy_timeout": {"250"},
 		"_journal_mode": {"WAL"},
 		"_synchronous":  {"FULL"},
@@ -53,7 +53,7 @@ func sqliteConnectors(_ context.Context, dsn DSN, p purpose) (connectors, error)
 	return connectors{write: write, read: read, writers: 1, readers: 4, oneWriter: true}, nil
 }
 
-// sqliteURI escapes a path, so that a question mark in it stays in it.
+// sqliteURI escapes a path, so that a question mark stays part of it.
 func sqliteURI(path string, q url.Values) string {
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String()
 }

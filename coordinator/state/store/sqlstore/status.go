@@ -8,28 +8,28 @@ import (
 )
 
 // ownStatus is a row of jetmon_site_status: the newest status change that we committed for
-// a site, and the last one that we told WordPress.com about.
+// a site, and the last one that we reported to WordPress.com.
 type ownStatus struct {
 	site, blog, outage, status, at, inRow, told, toldAt, untold number
 }
 
-// nothingTold is the value of ownStatus.told for a site that we never told WordPress.com
-// about; the legacy row still holds what it knows.
+// nothingTold is the value of ownStatus.told for a site that we never reported to
+// WordPress.com; the legacy row still holds what WordPress.com knows.
 const nothingTold = -1
 
 // The values of ownStatus.untold.
 const (
-	// allTold: we told WordPress.com about the newest change.
+	// allTold: we reported the newest change to WordPress.com.
 	allTold = iota
 	// someUntold: we did not.
 	someUntold
-	// someWithdrawn: we did not, and we withdrew notices that it may have received.
+	// someWithdrawn: we did not, and we withdrew notifications that it may have received.
 	someWithdrawn
-	// othersToo: we did, but have been muted since, so another program may have told it more.
+	// othersToo: we did, but have been muted since, so another program may have reported more.
 	othersToo
 )
 
-// ownColumns are its columns, less the site.
+// ownColumns has the columns of ownStatus, without the site.
 const ownColumns = "w.blog_id, w.outage_id, w.status, w.status_ms, w.row_ms, w.told, w.told_ms, w.untold"
 
 func (w *ownStatus) columns() []any {
@@ -71,8 +71,8 @@ func (r *siteRow) legacy() standing { return standing{legacyStatus(r.status), r.
 // untold reports whether WordPress.com may know a status other than the recorded one.
 func (r *siteRow) untold() bool { return r.own() && r.newest.untold != allTold }
 
-// known returns what WordPress.com knows of an untold site: what we told it last, or what
-// another program has written into the legacy row since.
+// known returns the status that WordPress.com knows of an untold site: the last one that we
+// reported, or the one that another program has written into the legacy row since.
 func (s *Store) known(r *siteRow) (k standing, unsure bool) {
 	if now := s.recorded(r); r.newest.untold == othersToo && now.byRow {
 		return now, false
@@ -97,7 +97,7 @@ func (s *Store) knownOf(r *siteRow) *store.Known {
 }
 
 // begin works out the status that a change must start from, and whether it is silent, that
-// is, committed without a notice.
+// is, committed without a notification.
 func (s *Store) begin(e *entry) {
 	e.was, e.silent = s.recorded(&e.row), e.Muted
 	if e.Muted || !e.row.untold() {
@@ -149,8 +149,8 @@ func (s *Store) statusAfter(e *entry) []any {
 	return []any{e.SiteID, int64(e.row.blog), e.Bucket, e.open.id, e.To, at, inRow, told, toldAt, untold}
 }
 
-// toldBefore returns what WordPress.com still knows after a muted change. If we overwrite
-// the legacy row, what that row said must be kept here.
+// toldBefore returns the status that WordPress.com still knows after a muted change. If we
+// overwrite the legacy row, its status must be kept here.
 func (s *Store) toldBefore(e *entry) (told, at int64, untold int) {
 	known, unsure := e.was, false
 	if e.row.untold() {

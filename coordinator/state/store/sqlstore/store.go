@@ -19,8 +19,7 @@ type Store struct {
 	legacyWrites bool
 	log          *slog.Logger
 	pools
-	// notReadOnly says that the server has refused a transaction because it was to be
-	// read-only (TiDB).
+	// notReadOnly means that the server does not support read-only transactions (TiDB).
 	notReadOnly atomic.Bool
 }
 
@@ -31,12 +30,12 @@ type Options struct {
 	// LegacyWrites lets Commit write status changes to jetpack_monitor_sites
 	// (DB_UPDATES_ENABLE). Without it Commit only reads that table.
 	LegacyWrites bool
-	// Migrate brings the schema up to date first, and creates a SQLite file that is not there.
+	// Migrate brings the schema up to date first, and creates a missing SQLite file.
 	Migrate bool
-	// Log is for what is no error of a call; nil discards it.
+	// Log takes messages that are not errors of a call; nil discards them.
 	Log *slog.Logger
 
-	// wrap lets tests come between the driver and the store.
+	// wrap lets tests wrap the driver.
 	wrap func(driver.Connector) driver.Connector
 }
 
@@ -62,7 +61,7 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// connect opens the database and sees whether it answers.
+// connect opens the database and pings it.
 func connect(ctx context.Context, d DSN, o Options) (*Store, error) {
 	log := o.Log
 	if log == nil {
@@ -88,7 +87,7 @@ func (s *Store) ping(ctx context.Context) error {
 
 // Ping implements store.Store.
 func (s *Store) Ping(ctx context.Context) error {
-	// Those who wait for a connection to read say nothing about the database.
+	// The pool for leases: a queue for the reader's connections says nothing about the database.
 	if err := s.leases.PingContext(ctx); err != nil {
 		return s.fault("ping "+s.dsn.String(), err)
 	}
@@ -103,7 +102,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// fault gives an error of the driver its kind. A fault keeps its own.
+// fault gives a driver's error its kind. A fault keeps its own kind.
 func (s *Store) fault(doing string, err error) error {
 	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return fmt.Errorf("%s: %w", doing, err)
@@ -114,22 +113,22 @@ func (s *Store) fault(doing string, err error) error {
 	return fault.New(fault.Unavailable, "%s: %w", doing, err)
 }
 
-// isDuplicate says whether a unique index refused a row.
+// isDuplicate reports whether a unique index refused a row.
 func (s *Store) isDuplicate(err error) bool { return s.dsn.dialect.classify(err) == duplicate }
 
-// txn is a transaction that writes.
+// txn is a write transaction.
 type txn struct {
 	ctx context.Context
 	tx  *sql.Tx
 }
 
-// write runs f in a transaction, and again when the engine gave it up for the sake of
-// another one: f must not leave traces outside of it.
+// write runs f in a transaction, and again when the engine rolls it back in favour of
+// another one: f must have no other effects.
 func (s *Store) write(ctx context.Context, f func(txn) error) error {
 	return s.transact(ctx, s.writer, f)
 }
 
-// transact is write in a pool of one's choice.
+// transact is write on a given pool.
 func (s *Store) transact(ctx context.Context, db *sql.DB, f func(txn) error) error {
 	return s.patiently(ctx, func() error {
 		tx, err := db.BeginTx(ctx, nil)
@@ -137,8 +136,8 @@ func (s *Store) transact(ctx context.Context, db *sql.DB, f func(txn) error) err
 			return err
 		}
 		if err := f(txn{ctx, tx}); err != nil {
-			// What went wrong first is what matters; a transaction whose rollback fails is
-			// rolled back by the end of its connection.
+			// The first error matters; if the rollback fails, the end of the connection rolls
+			// the transaction back.
 			_ = tx.Rollback()
 			return err
 		}
@@ -173,12 +172,12 @@ func (t txn) find(dest []any, query string, args ...any) (bool, error) {
 	return err == nil, err
 }
 
-// list runs a query outside a transaction and reads every row by scan.
+// list runs a query outside a transaction and reads every row with scan.
 func list[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
 	return appendRows(ctx, nil, db, scan, query, args...)
 }
 
-// appendRows is list for a caller who knows how many rows to expect.
+// appendRows is list for a caller that has a slice to append to.
 func appendRows[T any](ctx context.Context, all []T, db *sql.DB, scan func(*sql.Rows) (T, error),
 	query string, args ...any) ([]T, error) {
 	rows, err := db.QueryContext(ctx, query, args...)

@@ -15,7 +15,7 @@ import (
 const (
 	// maxSuspects bounds one transaction of KeepSuspects, which holds the lock of its shard.
 	maxSuspects = 10000
-	// maxSuspectURL is what the column holds: the legacy column's 300 characters, as bytes.
+	// maxSuspectURL is the size of the column: the legacy column's 300 characters, as bytes.
 	maxSuspectURL = 1200
 )
 
@@ -83,9 +83,9 @@ func suspectRows(f shard.Fence, keep []store.Suspect) ([][]any, error) {
 	return rows, nil
 }
 
-// removeSuspects deletes those of the sites that are there. It looks for them first:
-// deleting what is not there would lock the gap between two shards, in which another
-// owner may be inserting at the same moment.
+// removeSuspects deletes the suspects of some sites. It selects the existing ones first:
+// deleting a missing row would lock the gap between two shards, in which another owner may
+// be inserting at the same moment.
 func removeSuspects(t txn, s shard.ID, sites []any) error {
 	return inParts(sites, func(part []any) error {
 		there, err := t.ids("SELECT site_id FROM jetmon_suspects WHERE shard = ? AND site_id IN "+marks(len(part)),
@@ -99,8 +99,8 @@ func removeSuspects(t txn, s shard.ID, sites []any) error {
 	})
 }
 
-// ListSuspects implements store.Suspects. Rows of sites that are gone, or in another
-// shard, are left out and deleted. That needs no fence: they mean nothing to any owner.
+// ListSuspects implements store.Suspects. It leaves out and deletes the rows of sites that are
+// gone or in another shard. That needs no fence: such rows are useless to every owner.
 func (s *Store) ListSuspects(ctx context.Context, id shard.ID) ([]store.Suspect, error) {
 	doing := fmt.Sprintf("read the suspects of shard %d", id)
 	var gone []any
@@ -124,7 +124,7 @@ func (s *Store) ListSuspects(ctx context.Context, id shard.ID) ([]store.Suspect,
 	if len(gone) > 0 {
 		suspects = slices.DeleteFunc(suspects, func(x store.Suspect) bool { return x.SiteID == 0 })
 		if err := s.write(ctx, func(t txn) error { return removeSuspects(t, id, gone) }); err != nil {
-			s.log.Warn("suspects whose sites are gone were not deleted", "shard", id, "error", err)
+			s.log.Warn("deleting suspects of missing sites failed", "shard", id, "error", err)
 		}
 	}
 	return suspects, nil

@@ -12,11 +12,10 @@ import (
 // UpdateSite implements store.Sites.
 //
 // The updates of a site wait for one another at the row of its slot, which each updates
-// before it reads. Where the engine shows a transaction the database as it was when the
-// transaction began (TiDB; MySQL after a first read), settings that others have written
-// meanwhile are not the ones that it read: its write matches no row, and it begins anew.
-// WordPress.com waits for nobody: what it writes is safe because the statement names no
-// column but those that change.
+// before it reads. An engine may show a transaction the database as of the transaction's
+// start (TiDB; MySQL after a first read). Then settings that others have written since differ
+// from those that it read: its write matches no row, and it starts again. WordPress.com does
+// not take that lock: its writes are safe because the statement names changed columns only.
 func (s *Store) UpdateSite(ctx context.Context, id check.SiteID, edit func(store.Site) (store.Site, error)) (store.Site, error) {
 	u := update{Store: s, id: id, edit: edit}
 	switch err := s.edit(ctx, u.run); {
@@ -33,8 +32,8 @@ type update struct {
 	*Store
 	id   check.SiteID
 	edit func(store.Site) (store.Site, error)
-	// blog is the one whose URLs the next run locks, if locks is set. Only the edit knows
-	// whether it gives a blog a URL, and by then it is too late to lock.
+	// blog is the blog whose URLs the next run locks, if locks is set. Only the edit shows
+	// whether the update gives a blog a URL, and then it is too late to lock in the same run.
 	blog  check.BlogID
 	locks bool
 	// after is the site as it was written; refused is the error of edit.
@@ -128,7 +127,7 @@ func (u *update) writeSettings(t txn, before store.Site, text string) error {
 	return err
 }
 
-// saveSettings replaces the text of settings that was read, "" for none, by another.
+// saveSettings replaces the text of settings that was read by another; "" means none.
 func saveSettings(t txn, id check.SiteID, old, settings string) error {
 	switch {
 	case old == "" && settings == "":

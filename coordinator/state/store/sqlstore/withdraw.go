@@ -13,22 +13,22 @@ import (
 const (
 	// maxWithdraw bounds one transaction of Mute, which holds the lock of its shard.
 	maxWithdraw = 500
-	// neverDelivered is the delivered_ms of a change that had no notice, or whose notice we
-	// withdrew.
+	// neverDelivered is the delivered_ms of a change without a notification, or whose
+	// notification we withdrew.
 	neverDelivered = -1
 )
 
-// waiting is a notice in the outbox. known means that its site has a row in
+// waiting is a notification in the outbox. known means that its site has a row in
 // jetmon_site_status.
 type waiting struct {
 	id    int64
 	site  check.SiteID
 	known bool
-	// The rest comes from the notice's change.
+	// The rest comes from the notification's change.
 	blog, bucket, outage, status, at int64
 }
 
-// waiting reads notices from the outbox, which the condition calls o.
+// waiting reads notifications from the outbox, which the condition calls o.
 func (t txn) waiting(where string, args ...any) (all []waiting, err error) {
 	rows, err := t.tx.QueryContext(t.ctx, `SELECT o.id, o.site_id, w.site_id, c.blog_id, c.bucket, c.outage_id, c.to_status, c.at_ms
 	FROM jetmon_outbox o JOIN jetmon_transitions c ON c.id = o.id
@@ -49,7 +49,7 @@ func (t txn) waiting(where string, args ...any) (all []waiting, err error) {
 	return all, rows.Err()
 }
 
-// takeOff deletes notices from the outbox and keeps their changes.
+// takeOff deletes notifications from the outbox and keeps their changes.
 func takeOff(t txn, notices []waiting) error {
 	ids := make([]any, len(notices))
 	for i, w := range notices {
@@ -97,8 +97,8 @@ func (s *Store) Mute(ctx context.Context, f shard.Fence, limit int) (withdrawn i
 	return withdrawn, nil
 }
 
-// unsure marks the sites of withdrawn notices. A site without a row, whose changes an
-// older version committed, gets one from its newest notice.
+// unsure marks the sites of withdrawn notifications. A site without a row, whose changes an
+// older version committed, gets one from its newest notification.
 func (s *Store) unsure(t txn, notices []waiting) error {
 	var known []any
 	newest := map[check.SiteID][]any{}

@@ -52,7 +52,7 @@ type life struct {
 func mutedLives(t *testing.T, db Database, random *rand.Rand) {
 	stores := map[bool]store.Store{true: db.Open(t, true), false: db.Open(t, false)}
 	fence := own(t, stores[true], "a", 7)
-	for n := range 150 {
+	for n := range 50 {
 		l := &life{
 			t: t, db: db, r: rand.New(rand.NewPCG(random.Uint64(), 0)), stores: stores, fence: fence,
 			now: noon(), received: map[string]bool{},

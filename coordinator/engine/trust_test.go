@@ -9,7 +9,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// says is a heartbeat about the checker's own network.
+// says sends a heartbeat with a self-check.
 func (c *checker) says(healthy bool) {
 	c.w.t.Helper()
 	var open []dispatch.Ref
@@ -21,8 +21,8 @@ func (c *checker) says(healthy bool) {
 	}
 }
 
-// The uplink is cut, and failures on all networks come in before the checkers say so.
-func TestACutUplinkIsNoStormOnceTheCheckersSaySo(t *testing.T) {
+// The uplink is cut, and failures on all networks come in before the self-checks report it.
+func TestACutUplinkIsNoQuarantineOnceTheCheckersReportIt(t *testing.T) {
 	t.Parallel()
 	w, a, b := fleetOf(t, 60)
 	w.each(2*time.Minute, map[*checker]check.Observation{a: up, b: up})
@@ -34,7 +34,7 @@ func TestACutUplinkIsNoStormOnceTheCheckersSaySo(t *testing.T) {
 	b.says(false)
 	for _, c := range w.engine.Summary(w.now).Checkers {
 		if !c.Quarantined.IsZero() || c.UnwellSince.IsZero() {
-			t.Errorf("checker %+v, want it unwell and nothing else", c)
+			t.Errorf("checker %+v, want it unhealthy and nothing else", c)
 		}
 	}
 	w.each(time.Minute, map[*checker]check.Observation{a: up, b: up})
@@ -48,8 +48,8 @@ func TestACutUplinkIsNoStormOnceTheCheckersSaySo(t *testing.T) {
 	}
 }
 
-// A check that began while the line was cut comes to its timeout when it is whole again.
-func TestAFailureThatBeganWhileTheCheckerWasUnwellIsNone(t *testing.T) {
+// A check that began while the line was cut times out after the line works again.
+func TestAFailureThatBeganWhileTheCheckerWasUnhealthyDoesNotCount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := w.join("a")
@@ -72,8 +72,8 @@ func TestAFailureThatBeganWhileTheCheckerWasUnwellIsNone(t *testing.T) {
 	w.stage(lifecycle.Suspect)
 }
 
-// Of very many sites only some are looked at; that must be enough.
-func TestASickCheckerIsFoundAmongVeryManySites(t *testing.T) {
+// The detector samples when there are very many sites; that must be enough.
+func TestAFaultyCheckerIsFoundAmongVeryManySites(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.join("a")

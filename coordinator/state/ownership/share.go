@@ -11,9 +11,8 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// look reads who is there and who has what, and does our part of the plan. It logs its
-// error.
-func (w *Ownership) look(ctx context.Context) error {
+// share reads the members and the leases, and does our part of the plan. It logs its error.
+func (w *Ownership) share(ctx context.Context) error {
 	v, err := w.read(ctx, callTimeout)
 	if err == nil {
 		now := time.Now()
@@ -21,13 +20,13 @@ func (w *Ownership) look(ctx context.Context) error {
 		err = w.act(ctx, v, now)
 	}
 	if ctx.Err() == nil {
-		w.lookTrouble.note(w.o.Log, "sharing the shards", err)
+		w.sharing.Note(err)
 	}
 	return err
 }
 
-// beware finds out that the database was away, for us and perhaps for all: then the
-// others need a moment to renew what has run out meanwhile.
+// beware notices that the database was away, for us and perhaps for all: then the other
+// owners need a moment to renew the leases that have expired.
 func (w *Ownership) beware(now time.Time) {
 	w.mu.Lock()
 	announced := w.announced
@@ -38,7 +37,7 @@ func (w *Ownership) beware(now time.Time) {
 	w.seen = now
 }
 
-// act claims and gives up. The error is that of one call that failed.
+// act claims and gives up shards. It returns the first error.
 func (w *Ownership) act(ctx context.Context, v view, now time.Time) error {
 	rows := map[shard.ID]shard.Lease{}
 	for _, l := range v.leases {
@@ -57,7 +56,8 @@ func (w *Ownership) act(ctx context.Context, v view, now time.Time) error {
 		l := rows[s]
 		switch t := w.tenure(s); {
 		case t == nil && !w.ofTwin(l):
-			// Of an earlier life, or claimed without our knowing: nothing is to be dropped.
+			// The lease of an earlier run, or of a claim that got no answer: we have nothing to
+			// drop.
 			g.Go(func() error { return w.giveBack(ctx, l) })
 		case t != nil && room > 0 && w.end(t, leaving):
 			room--
@@ -70,7 +70,8 @@ func (w *Ownership) act(ctx context.Context, v view, now time.Time) error {
 	return err
 }
 
-// members are the others that were read, and ourselves, whether others know or not.
+// members returns the other members that were read, and ourselves even if the database does
+// not list us.
 func (w *Ownership) members(v view, now time.Time) []shard.Member {
 	all := []shard.Member{w.self(now)}
 	for _, m := range v.members {
@@ -81,8 +82,8 @@ func (w *Ownership) members(v view, now time.Time) []shard.Member {
 	return all
 }
 
-// leases puts together what was read and what we know better; rows that are too old are
-// passed over. A tenure that a later lease was read of is lost.
+// leases merges the rows that were read with our own tenures, and ignores stale rows. A
+// tenure whose row has a higher term is lost.
 func (w *Ownership) leases(rows map[shard.ID]shard.Lease, now time.Time) []plan.Lease {
 	out := make([]plan.Lease, 0, shard.Count)
 	for s := range shard.ID(shard.Count) {
@@ -113,28 +114,28 @@ func (w *Ownership) leases(rows map[shard.ID]shard.Lease, now time.Time) []plan.
 	return out
 }
 
-// tenure finds what is in hand of a shard.
+// tenure returns our tenure of a shard, or nil.
 func (w *Ownership) tenure(s shard.ID) *tenure {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.held[s]
 }
 
-// ofTwin says whether a lease in our name is another process's.
+// ofTwin reports whether a lease in our name belongs to another process.
 func (w *Ownership) ofTwin(l shard.Lease) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.twin[l.Shard] && l.Node == w.o.Node
 }
 
-// claimable says whether there is nothing that forbids to claim a shard.
+// claimable reports whether we may claim a shard now.
 func (w *Ownership) claimable(row shard.Lease, s shard.ID, now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	over := !row.Expires.After(now)
 	switch {
 	case w.held[s] != nil:
-		return false // we are still about to give it up
+		return false // we are still giving it up
 	case row.Node == w.o.Node:
 		return over || !w.twin[s] && row.Term > w.past[s]
 	case row.Node != "":
@@ -144,6 +145,8 @@ func (w *Ownership) claimable(row shard.Lease, s shard.ID, now time.Time) bool {
 	}
 }
 
+// claim claims a shard and starts its tenure. Another coordinator that was faster is no
+// error.
 func (w *Ownership) claim(ctx context.Context, s shard.ID) error {
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -24,8 +24,8 @@ var (
 	conflict = fault.New(fault.Conflict, "status differs")
 )
 
-// book is a store that answers by functions; nil ones take everything.
-type book struct {
+// fakeStore is a store that answers by functions; nil ones take everything.
+type fakeStore struct {
 	// group answers for all of a group, change for one of it; site for the row.
 	group  func(ctx context.Context, cs []store.Change) error
 	change func(c store.Change) error
@@ -37,7 +37,7 @@ type book struct {
 	kept   int
 }
 
-func (b *book) CommitAll(ctx context.Context, _ shard.Fence, cs []store.Change) ([]store.CommitResult, error) {
+func (b *fakeStore) CommitAll(ctx context.Context, _ shard.Fence, cs []store.Change) ([]store.CommitResult, error) {
 	b.mu.Lock()
 	b.groups = append(b.groups, slices.Clone(cs))
 	b.mu.Unlock()
@@ -56,7 +56,7 @@ func (b *book) CommitAll(ctx context.Context, _ shard.Fence, cs []store.Change) 
 	return results, nil
 }
 
-func (b *book) KeepBallot(context.Context, shard.Fence, store.Ballot) error {
+func (b *fakeStore) KeepBallot(context.Context, shard.Fence, store.Ballot) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.ballot != nil {
@@ -68,7 +68,7 @@ func (b *book) KeepBallot(context.Context, shard.Fence, store.Ballot) error {
 	return nil
 }
 
-func (b *book) Site(_ context.Context, id check.SiteID) (store.Site, error) {
+func (b *fakeStore) Site(_ context.Context, id check.SiteID) (store.Site, error) {
 	var err error
 	if b.site != nil {
 		err = b.site()
@@ -76,7 +76,7 @@ func (b *book) Site(_ context.Context, id check.SiteID) (store.Site, error) {
 	return store.Site{ID: id, Status: check.StatusDown}, err
 }
 
-func (b *book) sizes() []int {
+func (b *fakeStore) sizes() []int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var out []int
@@ -105,8 +105,8 @@ func script(errs ...error) func(context.Context, []store.Change) error {
 	return func(context.Context, []store.Change) error { return next() }
 }
 
-// office runs a committer inside a synctest bubble.
-type office struct {
+// fixture runs a committer inside a synctest bubble.
+type fixture struct {
 	*Committer
 	mu        sync.Mutex
 	committed []store.Change
@@ -116,40 +116,40 @@ type office struct {
 	ran       chan error
 }
 
-// prepare makes an office that is not running yet.
-func prepare(b Store, o Options) *office {
-	f := &office{ran: make(chan error, 1), shards: shardtest.New()}
+// prepare makes a fixture that is not running yet.
+func prepare(b Store, o Options) *fixture {
+	f := &fixture{ran: make(chan error, 1), shards: shardtest.New()}
 	o.Store, o.Shards, o.Log = b, f.shards, slog.New(slog.DiscardHandler)
 	f.Committer = New(o)
 	return f
 }
 
-func (f *office) open() {
+func (f *fixture) open() {
 	var ctx context.Context
 	ctx, f.cancel = context.WithCancel(context.Background())
 	go func() { f.ran <- f.Run(ctx, f) }()
 }
 
 // Committed and Refused keep the answers.
-func (f *office) Committed(c store.Change, _ store.Committed) {
+func (f *fixture) Committed(c store.Change, _ store.Committed) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.committed = append(f.committed, c)
 }
 
-func (f *office) Refused(_ store.Change, s *store.Site) {
+func (f *fixture) Refused(_ store.Change, s *store.Site) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.refused = append(f.refused, s)
 }
 
-func opened(b Store) *office {
+func opened(b Store) *fixture {
 	f := prepare(b, Options{Workers: 1})
 	f.open()
 	return f
 }
 
-func (f *office) end(t *testing.T) {
+func (f *fixture) end(t *testing.T) {
 	t.Helper()
 	f.cancel()
 	if err := <-f.ran; err != nil {
@@ -158,7 +158,7 @@ func (f *office) end(t *testing.T) {
 }
 
 // wantWritten wants that so many changes are committed, and that none waits.
-func (f *office) wantWritten(t *testing.T, n int) {
+func (f *fixture) wantWritten(t *testing.T, n int) {
 	t.Helper()
 	f.mu.Lock()
 	defer f.mu.Unlock()
