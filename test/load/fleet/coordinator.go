@@ -131,7 +131,7 @@ func (c *coordinator) read(log io.Reader, listening chan<- struct{}) {
 		case l.Msg == "started" && l.Role == "coordinator" && c.address == "":
 			c.address = l.Address
 			close(listening)
-		case l.Msg == "loaded the sites of shards":
+		case l.Msg == "sites loaded":
 			c.mu.Lock()
 			c.sites, c.took = c.sites+l.Sites, c.took+time.Duration(l.TookMS)*time.Millisecond
 			c.mu.Unlock()
