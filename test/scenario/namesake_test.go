@@ -55,9 +55,13 @@ func (w twins) alarmed(t *testing.T) bool {
 	return false
 }
 
+// looks is the time within which an alarm follows its cause: the watchdog looks once a second.
+const looks = 2 * time.Second
+
 // keeps checks that an instance keeps the name for a while, and that the alarm is raised.
 func (w twins) keeps(t *testing.T, instance string, d time.Duration) {
 	t.Helper()
+	await(t, "there is an alarm", looks+busy, func() bool { return w.alarmed(t) })
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		if got := w.holder(t); got != instance {
 			t.Fatalf("the name went from instance %s to %q", instance, got)
@@ -99,9 +103,7 @@ func TestTwoCheckersOfOneNameDoNotTakeItFromOneAnother(t *testing.T) {
 	if took > takesOver+busy {
 		t.Errorf("the second has the name %s after the first vanished, want %s", took, takesOver)
 	}
-	if w.alarmed(t) {
-		t.Error("one is left that works, and there is an alarm")
-	}
+	await(t, "the alarm is over", looks+busy, func() bool { return !w.alarmed(t) })
 
 	line.heal()
 	h.processes["first"].ready = regexp.MustCompile(`another process works under the name of this checker()`)

@@ -46,9 +46,7 @@ func TestOutageWaitsForVerifliersThatCannotBeReached(t *testing.T) {
 		if now := s.rest.site(t, id); now.State != "SITE_STATE_DOWN" || now.HoldReason != "" {
 			t.Errorf("the site is %s, held because %q, want it down and not held", now.State, now.HoldReason)
 		}
-		if alarms := s.rest.fleet(t).Alarms; len(alarms) != 0 {
-			t.Errorf("alarms are left: %+v", alarms)
-		}
+		await(t, "no alarm is left", looks+busy, func() bool { return len(s.rest.fleet(t).Alarms) == 0 })
 	}, inProcess(), asRoles())
 }
 
@@ -56,16 +54,18 @@ func TestOutageWaitsForVerifliersThatCannotBeReached(t *testing.T) {
 func saysWhy(t *testing.T, s system, id string, held site) {
 	t.Helper()
 	missing := []node{veriflier2, veriflier3}
-	f := s.rest.fleet(t)
 	alarm := ""
-	for _, a := range f.Alarms {
-		if a.Kind == "ALARM_KIND_INCONCLUSIVE" && a.SiteID == id {
-			alarm = a.Message
+	await(t, "there is an alarm", looks+busy, func() bool {
+		for _, a := range s.rest.fleet(t).Alarms {
+			if a.Kind == "ALARM_KIND_INCONCLUSIVE" && a.SiteID == id {
+				alarm = a.Message
+			}
 		}
-	}
+		return alarm != ""
+	})
 	line := ""
 	for l := range strings.SplitSeq(s.log(coordinator), "\n") {
-		if strings.Contains(l, "held as suspect") {
+		if strings.Contains(l, "suspect undecided") {
 			line = l
 		}
 	}
@@ -79,7 +79,7 @@ func saysWhy(t *testing.T, s system, id string, held site) {
 			t.Errorf("%s blames %s: %q", where, veriflier1, text)
 		}
 	}
-	for _, v := range f.Verifliers {
+	for _, v := range s.rest.fleet(t).Verifliers {
 		want := "VERIFLIER_STATE_UNREACHABLE"
 		if v.Name == string(veriflier1) {
 			want = "VERIFLIER_STATE_OK"
