@@ -107,7 +107,7 @@ ifneq ($(filter ./... ./internal/probe,$(PKG)),)
 	@echo "checks beside a tuned net/http client (docs/performance.md)"
 	go run ./test/load/checks
 endif
-ifneq ($(filter ./... ./coordinator/dispatch/stream,$(PKG)),)
+ifneq ($(filter ./... ./coordinator/edge/stream,$(PKG)),)
 	@echo "what a coordinator spends on a check, beside a bare stream (docs/performance.md)"
 	go run ./test/load/fleet/instant -for 3s -headers 0
 endif

@@ -20,6 +20,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/internal/selfcheck"
+	"github.com/Automattic/jetmon/internal/stages"
 )
 
 // Prober probes one target; internal/probe has the real one. It must return within
@@ -156,11 +157,21 @@ func readCoordinators(addrs []string) (names []name, err error) {
 // stop, and an error only when an address cannot be dialed at all. A Checker runs once.
 func (c *Checker) Run(ctx context.Context) error {
 	c.log.Info("started", "role", "checker", "region", c.region, "coordinators", c.coordinators, "in_flight", c.inFlight.limit, "instance", c.instance)
-	group, ctx := errgroup.WithContext(ctx)
-	f := &links{checker: c, group: group, known: c.changed() /* before the first measurement */, served: map[string]bool{}}
+	known := c.changed() // before the first measurement
+	front := []stages.Step{{Name: "links", Run: func(ctx context.Context) error { return c.serve(ctx, known) }}}
 	if c.selfCheck != nil {
-		group.Go(func() error { return c.selfCheck.Run(ctx) })
+		front = append(front, stages.Step{Name: "self-check", Run: c.selfCheck.Run})
 	}
+	err := stages.Run(ctx, c.log, stages.Stage{Steps: front},
+		stages.Stage{Steps: []stages.Step{{Name: "probes", Run: c.finish}}})
+	c.log.Info("stopped", "role", "checker")
+	return err
+}
+
+// serve keeps a link to every coordinator until ctx ends.
+func (c *Checker) serve(ctx context.Context, known <-chan struct{}) error {
+	group, ctx := errgroup.WithContext(ctx)
+	f := &links{checker: c, group: group, known: known, served: map[string]bool{}}
 	// Plain addresses come first, as names may resolve to more addresses than there is room
 	// for.
 	for _, addr := range c.coordinators {
@@ -173,11 +184,15 @@ func (c *Checker) Run(ctx context.Context) error {
 	for _, n := range c.names {
 		group.Go(func() error { f.follow(ctx, n); return nil })
 	}
-	err := group.Wait()
+	return group.Wait()
+}
+
+// finish cuts the probes that still run when ctx ends, and waits for them.
+func (c *Checker) finish(ctx context.Context) error {
+	<-ctx.Done()
 	c.cut()
 	c.workers.Wait()
-	c.log.Info("stopped", "role", "checker")
-	return err
+	return nil
 }
 
 // Ready returns the reason why the checker cannot work now. It returns nil while the checker

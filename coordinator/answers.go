@@ -3,13 +3,13 @@ package coordinator
 import (
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/engine"
-	"github.com/Automattic/jetmon/coordinator/notify"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 )
 
-// answers hands what the panel and the ledger say to the engine, with the time, and the
-// ledger's good news to whoever else waits for it.
+// answers hands what the panel and the committer say to the engine, with the time, and the
+// committer's good news to whoever else waits for it.
 type answers struct {
 	engine   *engine.Engine
 	notify   *notify.Deliverer
@@ -22,10 +22,10 @@ func (a answers) Decided(answer engine.Answer) { a.engine.Decide(time.Now(), ans
 // Looked implements panel.Answers.
 func (a answers) Looked(l engine.Look) { a.engine.Looked(time.Now(), l) }
 
-// Committed implements ledger.Answers.
+// Committed implements committer.Answers.
 func (a answers) Committed(c store.Change, done store.Committed) {
 	a.engine.Committed(time.Now(), c, done)
-	a.notify.Poke()
+	a.notify.Wake()
 	if a.onChange != nil {
 		a.onChange(StatusChange{
 			Site: c.SiteID, BlogID: c.BlogID, URL: c.URL, From: c.From, To: c.To,
@@ -34,5 +34,5 @@ func (a answers) Committed(c store.Change, done store.Committed) {
 	}
 }
 
-// Refused implements ledger.Answers.
+// Refused implements committer.Answers.
 func (a answers) Refused(c store.Change, row *store.Site) { a.engine.Refused(time.Now(), c, row) }

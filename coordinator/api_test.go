@@ -13,14 +13,14 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
-	coordinatorpb "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
-	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
-	wpcompb "github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
 )
 
 // reasonOf is the ErrorInfo reason of a refused batch.
-func reasonOf(ack *coordinatorpb.ResultsAck) string {
+func reasonOf(ack *coordinatorv1.ResultsAck) string {
 	for _, d := range status.FromProto(ack.GetError()).Details() {
 		if info, ok := d.(*errdetails.ErrorInfo); ok && info.GetDomain() == "jetmon.coordinator" {
 			return info.GetReason()
@@ -42,38 +42,38 @@ func fieldOf(err error) string {
 func TestASiteIsCreatedChangedAndDeleted(t *testing.T) {
 	t.Parallel()
 	r := start(t)
-	sites := monitorpb.NewSiteServiceClient(r.conn)
+	sites := monitorv1.NewSiteServiceClient(r.conn)
 	made := r.create(t, "https://example.com/a?b=c")
-	want := &monitorpb.Site{
+	want := &monitorv1.Site{
 		SiteId: made.GetSiteId(), BlogId: 7, Url: "https://example.com/a?b=c", Bucket: 7,
-		State: monitorpb.SiteState_SITE_STATE_NEVER_CHECKED, StatusId: 1,
-		CheckInterval: durationpb.New(5 * time.Minute), Settings: &monitorpb.CheckSettings{},
+		State: monitorv1.SiteState_SITE_STATE_NEVER_CHECKED, StatusId: 1,
+		CheckInterval: durationpb.New(5 * time.Minute), Settings: &monitorv1.CheckSettings{},
 	}
-	ignore := protocmp.IgnoreFields(&monitorpb.Site{}, "last_status_change_time", "next_check_time")
+	ignore := protocmp.IgnoreFields(&monitorv1.Site{}, "last_status_change_time", "next_check_time")
 	if diff := cmp.Diff(want, made, protocmp.Transform(), ignore); diff != "" {
 		t.Errorf("created (-want +got):\n%s", diff)
 	}
-	edit := &monitorpb.Site{
+	edit := &monitorv1.Site{
 		SiteId: made.GetSiteId(), Paused: true, CheckInterval: durationpb.New(time.Minute), Url: "http://not.in.the.mask/",
-		Settings: &monitorpb.CheckSettings{Method: checkv1.Method_METHOD_GET, RequiredTexts: []string{"hello"}},
+		Settings: &monitorv1.CheckSettings{Method: checkv1.Method_METHOD_GET, RequiredTexts: []string{"hello"}},
 	}
 	mask := &fieldmaskpb.FieldMask{Paths: []string{"paused", "check_interval", "settings.required_texts", "state"}}
-	if _, err := sites.UpdateSite(t.Context(), &monitorpb.UpdateSiteRequest{Site: edit, UpdateMask: mask}); err != nil {
+	if _, err := sites.UpdateSite(t.Context(), &monitorv1.UpdateSiteRequest{Site: edit, UpdateMask: mask}); err != nil {
 		t.Fatal(err)
 	}
-	want.Paused, want.State, want.CheckInterval = true, monitorpb.SiteState_SITE_STATE_PAUSED, edit.GetCheckInterval()
-	want.Settings = &monitorpb.CheckSettings{RequiredTexts: []string{"hello"}}
-	got, err := sites.GetSite(t.Context(), &monitorpb.GetSiteRequest{SiteId: made.GetSiteId()})
+	want.Paused, want.State, want.CheckInterval = true, monitorv1.SiteState_SITE_STATE_PAUSED, edit.GetCheckInterval()
+	want.Settings = &monitorv1.CheckSettings{RequiredTexts: []string{"hello"}}
+	got, err := sites.GetSite(t.Context(), &monitorv1.GetSiteRequest{SiteId: made.GetSiteId()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got.GetSite(), protocmp.Transform(), ignore); diff != "" {
 		t.Errorf("changed (-want +got):\n%s", diff)
 	}
-	if _, err := sites.DeleteSite(t.Context(), &monitorpb.DeleteSiteRequest{SiteId: made.GetSiteId()}); err != nil {
+	if _, err := sites.DeleteSite(t.Context(), &monitorv1.DeleteSiteRequest{SiteId: made.GetSiteId()}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sites.GetSite(t.Context(), &monitorpb.GetSiteRequest{SiteId: made.GetSiteId()}); status.Code(err) != codes.NotFound {
+	if _, err := sites.GetSite(t.Context(), &monitorv1.GetSiteRequest{SiteId: made.GetSiteId()}); status.Code(err) != codes.NotFound {
 		t.Errorf("after its end: %v", err)
 	}
 }
@@ -85,9 +85,9 @@ func TestPagesOfSitesHoldEachOnce(t *testing.T) {
 		r.create(t, url)
 	}
 	var urls []string
-	req := &monitorpb.ListSitesRequest{PageSize: 2}
+	req := &monitorv1.ListSitesRequest{PageSize: 2}
 	for {
-		resp, err := monitorpb.NewSiteServiceClient(r.conn).ListSites(t.Context(), req)
+		resp, err := monitorv1.NewSiteServiceClient(r.conn).ListSites(t.Context(), req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,18 +107,18 @@ func TestBadRequestsNameTheField(t *testing.T) {
 	t.Parallel()
 	r := start(t)
 	made := r.create(t, "http://example.com/")
-	sites := monitorpb.NewSiteServiceClient(r.conn)
-	create := func(s *monitorpb.Site) error {
-		_, err := sites.CreateSite(t.Context(), &monitorpb.CreateSiteRequest{Site: s})
+	sites := monitorv1.NewSiteServiceClient(r.conn)
+	create := func(s *monitorv1.Site) error {
+		_, err := sites.CreateSite(t.Context(), &monitorv1.CreateSiteRequest{Site: s})
 		return err
 	}
-	update := func(s *monitorpb.Site, paths ...string) error {
+	update := func(s *monitorv1.Site, paths ...string) error {
 		s.SiteId = made.GetSiteId()
-		_, err := sites.UpdateSite(t.Context(), &monitorpb.UpdateSiteRequest{Site: s, UpdateMask: &fieldmaskpb.FieldMask{Paths: paths}})
+		_, err := sites.UpdateSite(t.Context(), &monitorv1.UpdateSiteRequest{Site: s, UpdateMask: &fieldmaskpb.FieldMask{Paths: paths}})
 		return err
 	}
-	ok := func(edit func(*monitorpb.Site)) *monitorpb.Site {
-		s := &monitorpb.Site{Url: "http://example.org/"}
+	ok := func(edit func(*monitorv1.Site)) *monitorv1.Site {
+		s := &monitorv1.Site{Url: "http://example.org/"}
 		edit(s)
 		return s
 	}
@@ -128,18 +128,18 @@ func TestBadRequestsNameTheField(t *testing.T) {
 		code  codes.Code
 		field string
 	}{
-		{"no URL", create(&monitorpb.Site{BlogId: 1}), codes.InvalidArgument, "site.url"},
-		{"a URL with a bad port", create(&monitorpb.Site{Url: "http://example.com:99999/"}), codes.InvalidArgument, "site.url"},
-		{"a URL of another scheme", create(&monitorpb.Site{Url: "ftp://example.com/"}), codes.InvalidArgument, "site.url"},
-		{"half a minute", create(ok(func(s *monitorpb.Site) { s.CheckInterval = durationpb.New(90 * time.Second) })), codes.InvalidArgument, "site.check_interval"},
-		{"a negative interval", create(ok(func(s *monitorpb.Site) { s.CheckInterval = durationpb.New(-time.Minute) })), codes.InvalidArgument, "site.check_interval"},
-		{"a negative blog", create(ok(func(s *monitorpb.Site) { s.BlogId = -1 })), codes.InvalidArgument, "site.blog_id"},
-		{"a header that is ours", create(ok(func(s *monitorpb.Site) {
-			s.Settings = &monitorpb.CheckSettings{Headers: []*checkv1.Header{{Name: "Host", Value: "x"}}}
+		{"no URL", create(&monitorv1.Site{BlogId: 1}), codes.InvalidArgument, "site.url"},
+		{"a URL with a bad port", create(&monitorv1.Site{Url: "http://example.com:99999/"}), codes.InvalidArgument, "site.url"},
+		{"a URL of another scheme", create(&monitorv1.Site{Url: "ftp://example.com/"}), codes.InvalidArgument, "site.url"},
+		{"half a minute", create(ok(func(s *monitorv1.Site) { s.CheckInterval = durationpb.New(90 * time.Second) })), codes.InvalidArgument, "site.check_interval"},
+		{"a negative interval", create(ok(func(s *monitorv1.Site) { s.CheckInterval = durationpb.New(-time.Minute) })), codes.InvalidArgument, "site.check_interval"},
+		{"a negative blog", create(ok(func(s *monitorv1.Site) { s.BlogId = -1 })), codes.InvalidArgument, "site.blog_id"},
+		{"a header that is ours", create(ok(func(s *monitorv1.Site) {
+			s.Settings = &monitorv1.CheckSettings{Headers: []*checkv1.Header{{Name: "Host", Value: "x"}}}
 		})), codes.InvalidArgument, "site.settings.headers[0].name"},
-		{"the same site twice", create(&monitorpb.Site{BlogId: 7, Url: "http://example.com/"}), codes.AlreadyExists, ""},
-		{"a mask that names nothing", update(&monitorpb.Site{}, "nonsense"), codes.InvalidArgument, "update_mask"},
-		{"a bad URL in an update", update(&monitorpb.Site{Url: "example"}, "url"), codes.InvalidArgument, "site.url"},
+		{"the same site twice", create(&monitorv1.Site{BlogId: 7, Url: "http://example.com/"}), codes.AlreadyExists, ""},
+		{"a mask that names nothing", update(&monitorv1.Site{}, "nonsense"), codes.InvalidArgument, "update_mask"},
+		{"a bad URL in an update", update(&monitorv1.Site{Url: "example"}, "url"), codes.InvalidArgument, "site.url"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -156,7 +156,7 @@ func TestTheStatusOfABlogIsThatOfAllItsSites(t *testing.T) {
 	r := start(t)
 	made := r.create(t, "https://Shop.example.com:8443/")
 	ask := func(site string) (bool, codes.Code) {
-		resp, err := wpcompb.NewJetpackMonitorServiceClient(r.conn).GetJetpackMonitorStatus(t.Context(), &wpcompb.GetJetpackMonitorStatusRequest{Site: site})
+		resp, err := wpcomv1.NewJetpackMonitorServiceClient(r.conn).GetJetpackMonitorStatus(t.Context(), &wpcomv1.GetJetpackMonitorStatusRequest{Site: site})
 		return resp.GetStatus(), status.Code(err)
 	}
 	for site, want := range map[string]codes.Code{
@@ -167,8 +167,8 @@ func TestTheStatusOfABlogIsThatOfAllItsSites(t *testing.T) {
 			t.Errorf("%q: %v %v", site, up, code)
 		}
 	}
-	if _, err := monitorpb.NewSiteServiceClient(r.conn).UpdateSite(t.Context(), &monitorpb.UpdateSiteRequest{
-		Site: &monitorpb.Site{SiteId: made.GetSiteId(), Paused: true}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"paused"}},
+	if _, err := monitorv1.NewSiteServiceClient(r.conn).UpdateSite(t.Context(), &monitorv1.UpdateSiteRequest{
+		Site: &monitorv1.Site{SiteId: made.GetSiteId(), Paused: true}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"paused"}},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestTheFleetSaysWhoIsThere(t *testing.T) {
 		say(t, st, credit(5))
 		r.create(t, "http://example.com/")
 		hear(t, st) // the check is out
-		resp, err := monitorpb.NewFleetServiceClient(r.conn).GetFleet(t.Context(), &monitorpb.GetFleetRequest{})
+		resp, err := monitorv1.NewFleetServiceClient(r.conn).GetFleet(t.Context(), &monitorv1.GetFleetRequest{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -197,7 +197,7 @@ func TestTheFleetSaysWhoIsThere(t *testing.T) {
 		if len(f.GetCheckers()) != 1 || f.GetCheckers()[0].GetNode() != "c" || f.GetCheckers()[0].GetOpenChecks() != 1 {
 			t.Errorf("checkers %v", f.GetCheckers())
 		}
-		if len(f.GetVerifliers()) != 1 || f.GetVerifliers()[0].GetState() != monitorpb.VeriflierState_VERIFLIER_STATE_UNTRIED {
+		if len(f.GetVerifliers()) != 1 || f.GetVerifliers()[0].GetState() != monitorv1.VeriflierState_VERIFLIER_STATE_UNTRIED {
 			t.Errorf("verifliers %v", f.GetVerifliers())
 		}
 	})

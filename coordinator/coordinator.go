@@ -8,23 +8,22 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/Automattic/jetmon/coordinator/checkpoint"
-	"github.com/Automattic/jetmon/coordinator/deletion"
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/dispatch/stream"
+	"github.com/Automattic/jetmon/coordinator/edge/notify"
+	"github.com/Automattic/jetmon/coordinator/edge/panel"
+	"github.com/Automattic/jetmon/coordinator/edge/peers"
+	"github.com/Automattic/jetmon/coordinator/edge/stream"
 	"github.com/Automattic/jetmon/coordinator/engine"
-	"github.com/Automattic/jetmon/coordinator/expiry"
-	"github.com/Automattic/jetmon/coordinator/intake"
-	"github.com/Automattic/jetmon/coordinator/ledger"
-	"github.com/Automattic/jetmon/coordinator/notify"
-	"github.com/Automattic/jetmon/coordinator/ownership"
-	"github.com/Automattic/jetmon/coordinator/panel"
-	"github.com/Automattic/jetmon/coordinator/peers"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/storm"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/outlier"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/checkpoint"
+	"github.com/Automattic/jetmon/coordinator/state/committer"
+	"github.com/Automattic/jetmon/coordinator/state/deletion"
+	"github.com/Automattic/jetmon/coordinator/state/loader"
+	"github.com/Automattic/jetmon/coordinator/state/ownership"
+	"github.com/Automattic/jetmon/coordinator/state/retention"
 	"github.com/Automattic/jetmon/coordinator/watchdog"
+	"github.com/Automattic/jetmon/internal/stages"
 )
 
 // Coordinator is the role. New makes one.
@@ -32,11 +31,11 @@ type Coordinator struct {
 	o         Options
 	ownership *ownership.Ownership
 	panel     *panel.Panel
-	ledger    *ledger.Ledger
+	committer *committer.Committer
 	engine    *engine.Engine
-	intake    *intake.Intake
+	loader    *loader.Loader
 	memos     *checkpoint.Checkpoint
-	expiry    *expiry.Expiry
+	retention *retention.Sweeper
 	deletion  *deletion.Deletion
 	notify    *notify.Deliverer
 	peers     *peers.Peers
@@ -56,12 +55,12 @@ func New(o Options) (_ *Coordinator, err error) {
 	if c.panel, err = newPanel(o, instance); err != nil {
 		return nil, err
 	}
-	c.ledger = ledger.New(ledger.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
+	c.committer = committer.New(committer.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
 	c.engine = engine.New(engine.Options{
-		Policy: o.Policy, Interval: o.IntervalOverride, Panel: c.panel, Ledger: c.ledger, Shards: c.ownership,
-		Muted: o.Notify.Disabled, Random: random, Log: o.Log, Storm: storm.DefaultRule(), Dispatch: dispatching(o),
+		Policy: o.Policy, Interval: o.IntervalOverride, Panel: c.panel, Committer: c.committer, Shards: c.ownership,
+		Muted: o.Notify.Disabled, Random: random, Log: o.Log, Outliers: outlier.DefaultRule(), Dispatch: dispatching(o),
 	}, time.Now())
-	c.intake = intake.New(intake.Options{
+	c.loader = loader.New(loader.Options{
 		Store: o.Store, Engine: c.engine, Shards: c.ownership, First: o.BucketMin, Last: o.BucketMax, Log: o.Log,
 	})
 	c.memos, err = checkpoint.New(checkpoint.Options{
@@ -70,7 +69,7 @@ func New(o Options) (_ *Coordinator, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c.expiry = expiry.New(expiry.Options{
+	c.retention = retention.New(retention.Options{
 		Store: o.Store, Shards: c.ownership, Ballots: o.Retention, Outages: o.OutageRetention, Log: o.Log,
 	})
 	c.deletion = deletion.New(deletion.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
@@ -80,7 +79,7 @@ func New(o Options) (_ *Coordinator, err error) {
 	}
 	c.peers = peers.New(peers.Options{Node: o.Node, Shards: c.ownership, Client: o.PeerClient})
 	c.watchdog, err = watchdog.New(watchdog.Options{
-		Engine: c.engine, Ledger: c.ledger, Notify: c.notify, Shards: c.ownership, Peers: c.peers, Log: o.Log, Metrics: o.Metrics,
+		Engine: c.engine, Committer: c.committer, Notify: c.notify, Shards: c.ownership, Peers: c.peers, Log: o.Log, Metrics: o.Metrics,
 	}, time.Now())
 	if err != nil {
 		return nil, err
@@ -115,55 +114,50 @@ func dispatching(o Options) dispatch.Config {
 
 // Run works until ctx ends, or a part fails; then it stops in order.
 func (c *Coordinator) Run(ctx context.Context) error {
+	c.o.Log.Info("started", "role", "coordinator", "node", c.o.Node, "address", c.o.Listeners[0].Addr().String(), "verifliers", len(c.o.Verifliers))
 	defer c.peers.Close()
 	if c.o.BucketMin%shard.BucketsPer != 0 || (c.o.BucketMax+1)%shard.BucketsPer != 0 {
 		c.o.Log.Warn("the range of buckets cuts a shard: no other coordinator can watch the rest of it", "shard_size", shard.BucketsPer)
 	}
-	// Each stage outlives the one before it, so that what it decided is still written,
-	// and what was written is still delivered.
-	front, stopFront := context.WithCancel(ctx)
-	defer stopFront()
-	writing, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopWriting()
-	owning, stopOwning := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopOwning()
-	// However long a stage takes, all is over in time: a call that hangs, a store
-	// that is away and a WordPress.com that does not answer must not add up.
-	defer context.AfterFunc(ctx, func() {
-		time.AfterFunc(writeAfter, stopWriting)
-		time.AfterFunc(ownAfter, stopOwning)
-	})()
-
-	to := answers{engine: c.engine, notify: c.notify, onChange: c.o.OnChange}
-	var back errgroup.Group
-	back.Go(func() error {
-		return c.ownership.Run(owning, tenant{shards: c.ownership, intake: c.intake, ledger: c.ledger, memos: c.memos, notify: c.notify})
-	})
-	var middle errgroup.Group
-	middle.Go(func() error { return c.ledger.Run(writing, to) })
-	middle.Go(func() error { return c.memos.Run(writing) })
-	middle.Go(func() error { return c.notify.Run(writing) })
-
-	first, firstCtx := errgroup.WithContext(front)
-	c.serve(firstCtx, first)
-	first.Go(func() error { return c.panel.Run(firstCtx, to) })
-	first.Go(func() error { return c.clock(firstCtx) })
-	first.Go(func() error { return c.intake.Run(firstCtx) })
-	first.Go(func() error { return c.expiry.Run(firstCtx) })
-	first.Go(func() error { return c.deletion.Run(firstCtx) })
-	first.Go(func() error { return c.watchdog.Run(firstCtx) })
-	defer context.AfterFunc(firstCtx, c.stream.Stop)()
-
-	err := first.Wait()
-	stopWriting()
-	if e := middle.Wait(); err == nil {
-		err = e
-	}
-	stopOwning()
-	if e := back.Wait(); err == nil {
-		err = e
-	}
+	err := stages.Run(ctx, c.o.Log, c.stages()...)
+	c.o.Log.Info("stopped", "role", "coordinator")
 	return err
+}
+
+// stages are the parts of a coordinator in the order in which they end: what the front
+// decided is still written, and what was written is still delivered. However long a stage
+// takes, all is over in time: a call that hangs, a store that is away and a WordPress.com
+// that does not answer must not add up.
+func (c *Coordinator) stages() []stages.Stage {
+	to := answers{engine: c.engine, notify: c.notify, onChange: c.o.OnChange}
+	own := tenant{shards: c.ownership, loader: c.loader, committer: c.committer, memos: c.memos, notify: c.notify}
+	front := append(c.serving(),
+		stages.Step{Name: "panel", Run: func(ctx context.Context) error { return c.panel.Run(ctx, to) }},
+		stages.Step{Name: "stream", Run: c.stopStream},
+		stages.Step{Name: "clock", Run: c.clock},
+		stages.Step{Name: "loader", Run: c.loader.Run},
+		stages.Step{Name: "retention", Run: c.retention.Run},
+		stages.Step{Name: "deletion", Run: c.deletion.Run},
+		stages.Step{Name: "watchdog", Run: c.watchdog.Run},
+	)
+	return []stages.Stage{
+		{Steps: front},
+		{Within: writeAfter, Steps: []stages.Step{
+			{Name: "committer", Run: func(ctx context.Context) error { return c.committer.Run(ctx, to) }},
+			{Name: "checkpoint", Run: c.memos.Run},
+			{Name: "notify", Run: c.notify.Run},
+		}},
+		{Within: ownAfter, Steps: []stages.Step{
+			{Name: "ownership", Run: func(ctx context.Context) error { return c.ownership.Run(ctx, own) }},
+		}},
+	}
+}
+
+// stopStream has the checkers leave when ctx ends.
+func (c *Coordinator) stopStream(ctx context.Context) error {
+	<-ctx.Done()
+	c.stream.Stop()
+	return nil
 }
 
 // clock ticks the engine.

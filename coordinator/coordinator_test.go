@@ -16,13 +16,13 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/Automattic/jetmon/coordinator"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/notify"
-	"github.com/Automattic/jetmon/coordinator/panel"
-	"github.com/Automattic/jetmon/coordinator/store"
-	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
-	coordinatorpb "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
-	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/coordinator/edge/notify"
+	"github.com/Automattic/jetmon/coordinator/edge/panel"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
+	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
@@ -102,12 +102,12 @@ func startWith(t *testing.T, edit func(*coordinator.Options)) *rig {
 	return r
 }
 
-type wire = grpc.BidiStreamingClient[coordinatorpb.StreamAssignmentsRequest, coordinatorpb.StreamAssignmentsResponse]
+type wire = grpc.BidiStreamingClient[coordinatorv1.StreamAssignmentsRequest, coordinatorv1.StreamAssignmentsResponse]
 
 // open opens a stream and says first.
-func (r *rig) open(t *testing.T, first *coordinatorpb.StreamAssignmentsRequest) wire {
+func (r *rig) open(t *testing.T, first *coordinatorv1.StreamAssignmentsRequest) wire {
 	t.Helper()
-	st, err := coordinatorpb.NewAssignmentServiceClient(r.conn).StreamAssignments(t.Context())
+	st, err := coordinatorv1.NewAssignmentServiceClient(r.conn).StreamAssignments(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,14 +115,14 @@ func (r *rig) open(t *testing.T, first *coordinatorpb.StreamAssignmentsRequest) 
 	return st
 }
 
-func say(t *testing.T, st wire, m *coordinatorpb.StreamAssignmentsRequest) {
+func say(t *testing.T, st wire, m *coordinatorv1.StreamAssignmentsRequest) {
 	t.Helper()
 	if err := st.Send(m); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func hear(t *testing.T, st wire) *coordinatorpb.StreamAssignmentsResponse {
+func hear(t *testing.T, st wire) *coordinatorv1.StreamAssignmentsResponse {
 	t.Helper()
 	m, err := st.Recv()
 	if err != nil {
@@ -131,21 +131,21 @@ func hear(t *testing.T, st wire) *coordinatorpb.StreamAssignmentsResponse {
 	return m
 }
 
-func hello(edit func(*coordinatorpb.Hello)) *coordinatorpb.StreamAssignmentsRequest {
-	h := &coordinatorpb.Hello{Node: "c", InstanceId: "1", Region: "r", MaxInFlight: 10, ProtocolVersion: 1}
+func hello(edit func(*coordinatorv1.Hello)) *coordinatorv1.StreamAssignmentsRequest {
+	h := &coordinatorv1.Hello{Node: "c", InstanceId: "1", Region: "r", MaxInFlight: 10, ProtocolVersion: 1}
 	if edit != nil {
 		edit(h)
 	}
-	return &coordinatorpb.StreamAssignmentsRequest{Message: &coordinatorpb.StreamAssignmentsRequest_Hello{Hello: h}}
+	return &coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Hello{Hello: h}}
 }
 
-func credit(n uint32) *coordinatorpb.StreamAssignmentsRequest {
-	return &coordinatorpb.StreamAssignmentsRequest{Message: &coordinatorpb.StreamAssignmentsRequest_Credit{Credit: &coordinatorpb.Credit{Add: n}}}
+func credit(n uint32) *coordinatorv1.StreamAssignmentsRequest {
+	return &coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Credit{Credit: &coordinatorv1.Credit{Add: n}}}
 }
 
-func results(ref *coordinatorpb.BatchRef, rs ...*coordinatorpb.Result) *coordinatorpb.StreamAssignmentsRequest {
-	return &coordinatorpb.StreamAssignmentsRequest{Message: &coordinatorpb.StreamAssignmentsRequest_Results{
-		Results: &coordinatorpb.Results{Batch: ref, Results: rs},
+func results(ref *coordinatorv1.BatchRef, rs ...*coordinatorv1.Result) *coordinatorv1.StreamAssignmentsRequest {
+	return &coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Results{
+		Results: &coordinatorv1.Results{Batch: ref, Results: rs},
 	}}
 }
 
@@ -169,10 +169,10 @@ func (r *rig) ready(t *testing.T) {
 }
 
 // create adds a site, which is then due at once.
-func (r *rig) create(t *testing.T, url string) *monitorpb.Site {
+func (r *rig) create(t *testing.T, url string) *monitorv1.Site {
 	t.Helper()
 	r.ready(t)
-	resp, err := monitorpb.NewSiteServiceClient(r.conn).CreateSite(t.Context(), &monitorpb.CreateSiteRequest{Site: &monitorpb.Site{Url: url, BlogId: 7}})
+	resp, err := monitorv1.NewSiteServiceClient(r.conn).CreateSite(t.Context(), &monitorv1.CreateSiteRequest{Site: &monitorv1.Site{Url: url, BlogId: 7}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,14 +184,14 @@ func TestAStreamIsRefusedWithoutAProperHello(t *testing.T) {
 	r := start(t)
 	tests := []struct {
 		name  string
-		first *coordinatorpb.StreamAssignmentsRequest
+		first *coordinatorv1.StreamAssignmentsRequest
 		want  codes.Code
 	}{
 		{"something else first", credit(1), codes.InvalidArgument},
-		{"no node", hello(func(h *coordinatorpb.Hello) { h.Node = "" }), codes.InvalidArgument},
-		{"no instance", hello(func(h *coordinatorpb.Hello) { h.InstanceId = "" }), codes.InvalidArgument},
-		{"no room", hello(func(h *coordinatorpb.Hello) { h.MaxInFlight = 0 }), codes.InvalidArgument},
-		{"another version", hello(func(h *coordinatorpb.Hello) { h.ProtocolVersion = 2 }), codes.FailedPrecondition},
+		{"no node", hello(func(h *coordinatorv1.Hello) { h.Node = "" }), codes.InvalidArgument},
+		{"no instance", hello(func(h *coordinatorv1.Hello) { h.InstanceId = "" }), codes.InvalidArgument},
+		{"no room", hello(func(h *coordinatorv1.Hello) { h.MaxInFlight = 0 }), codes.InvalidArgument},
+		{"another version", hello(func(h *coordinatorv1.Hello) { h.ProtocolVersion = 2 }), codes.FailedPrecondition},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -232,17 +232,17 @@ func TestCheckInsAreAnsweredPerBatchAndNeverEndTheStream(t *testing.T) {
 			t.Fatalf("assignments %v", as)
 		}
 		a := as.GetAssignments()[0]
-		good := &coordinatorpb.Result{SiteId: a.GetSiteId(), Sequence: a.GetSequence()}
-		foreign := &coordinatorpb.BatchRef{BatchId: as.GetBatch().GetBatchId(), CheckoutId: as.GetBatch().GetCheckoutId() + 1}
+		good := &coordinatorv1.Result{SiteId: a.GetSiteId(), Sequence: a.GetSequence()}
+		foreign := &coordinatorv1.BatchRef{BatchId: as.GetBatch().GetBatchId(), CheckoutId: as.GetBatch().GetCheckoutId() + 1}
 		steps := []struct {
 			name   string
-			say    *coordinatorpb.StreamAssignmentsRequest
+			say    *coordinatorv1.StreamAssignmentsRequest
 			reason string
 			counts [3]uint32 // accepted, duplicate, late
 		}{
-			{"a batch that never was", results(&coordinatorpb.BatchRef{BatchId: 999, CheckoutId: 1}, good), "BATCH_NOT_CHECKED_OUT", [3]uint32{}},
+			{"a batch that never was", results(&coordinatorv1.BatchRef{BatchId: 999, CheckoutId: 1}, good), "BATCH_NOT_CHECKED_OUT", [3]uint32{}},
 			{"another's check-out", results(foreign, good), "BATCH_MISMATCH", [3]uint32{}},
-			{"a check that is not in the batch", results(as.GetBatch(), &coordinatorpb.Result{SiteId: a.GetSiteId(), Sequence: a.GetSequence() + 1}), "BATCH_MISMATCH", [3]uint32{}},
+			{"a check that is not in the batch", results(as.GetBatch(), &coordinatorv1.Result{SiteId: a.GetSiteId(), Sequence: a.GetSequence() + 1}), "BATCH_MISMATCH", [3]uint32{}},
 			{"no batch", results(nil, good), "BATCH_INVALID", [3]uint32{}},
 			{"what was checked out", results(as.GetBatch(), good), "", [3]uint32{1, 0, 0}},
 			{"the same again", results(as.GetBatch(), good), "", [3]uint32{0, 1, 0}},

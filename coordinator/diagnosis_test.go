@@ -13,7 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/Automattic/jetmon/coordinator"
-	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/jetpack"
 	"github.com/Automattic/jetmon/internal/jetpack/fakejetpack"
 	"github.com/Automattic/jetmon/internal/probe"
@@ -27,8 +27,8 @@ func (f diagnoserFunc) Diagnose(ctx context.Context, t jetpack.Target) (*jetpack
 	return f(ctx, t)
 }
 
-func diagnose(ctx context.Context, r *rig, site int64) (*monitorpb.Diagnosis, error) {
-	resp, err := monitorpb.NewDiagnosisServiceClient(r.conn).DiagnoseSite(ctx, &monitorpb.DiagnoseSiteRequest{SiteId: site})
+func diagnose(ctx context.Context, r *rig, site int64) (*monitorv1.Diagnosis, error) {
+	resp, err := monitorv1.NewDiagnosisServiceClient(r.conn).DiagnoseSite(ctx, &monitorv1.DiagnoseSiteRequest{SiteId: site})
 	return resp.GetDiagnosis(), err
 }
 
@@ -51,7 +51,7 @@ func TestASiteIsDiagnosedOverGRPC(t *testing.T) {
 		t.Fatalf("%v, %v", got, err)
 	}
 	for _, f := range got.GetFindings() {
-		if f.GetCheck() == "signed_by_blog" && f.GetVerdict() != monitorpb.FindingVerdict_FINDING_VERDICT_SKIPPED {
+		if f.GetCheck() == "signed_by_blog" && f.GetVerdict() != monitorv1.FindingVerdict_FINDING_VERDICT_SKIPPED {
 			t.Errorf("signed without a token: %v", f)
 		}
 	}

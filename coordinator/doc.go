@@ -4,19 +4,19 @@
 //
 // This package only wires: the live state is engine's, decisions are in the pure
 // packages (schedule, lifecycle, quorum, dispatch), and everything slow has a room
-// of its own (panel, ledger, checkpoint, notify, ownership), so that nothing on the path
+// of its own (panel, committer, checkpoint, notify, ownership), so that nothing on the path
 // of a check waits for a veriflier, WordPress.com or the database. What only another
 // coordinator knows is asked of it (peers).
 //
 //	checkers <-> dispatch/stream <-> engine -> panel  <-> verifliers
 //	                                 |    ^
-//	                                 v    '-- rows of the table, read by intake
-//	                                 ledger, checkpoint -> store -> notify -> WordPress.com
+//	                                 v    '-- rows of the table, read by loader
+//	                                 committer, checkpoint -> store -> notify -> WordPress.com
 //
 // Goroutines, all under Run's errgroup: the gRPC servers (one for everybody, and one without
 // the AssignmentService if there are listeners for it), the clock (Engine.Tick), and the
-// Run methods of intake, panel, expiry, deletion, ledger, checkpoint, notify and ownership.
+// Run methods of loader, panel, expiry, deletion, committer, checkpoint, notify and ownership.
 // When ctx ends they stop in order: first the server (checkers leave), the clock, the
-// intake, the panel, the expiry and the deletion; then the ledger writes what was decided;
+// loader, the panel, the expiry and the deletion; then the committer writes what was decided;
 // then the deliverer and, last, the shards are given back.
 package coordinator

@@ -22,17 +22,17 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/Automattic/jetmon/coordinator"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/notify"
-	"github.com/Automattic/jetmon/coordinator/panel"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/store"
-	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
+	"github.com/Automattic/jetmon/coordinator/edge/notify"
+	"github.com/Automattic/jetmon/coordinator/edge/panel"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
 	"github.com/Automattic/jetmon/gateway"
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
-	coordinatorpb "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
-	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
-	wpcompb "github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/test/mariadb"
@@ -41,8 +41,8 @@ import (
 // member is one of several coordinators on one database.
 type member struct {
 	*rig
-	sites monitorpb.SiteServiceClient
-	fleet monitorpb.FleetServiceClient
+	sites monitorv1.SiteServiceClient
+	fleet monitorv1.FleetServiceClient
 	// asked counts the calls that it made to others.
 	asked *prometheus.Registry
 }
@@ -108,7 +108,7 @@ func join(t *testing.T, dsn string, network *rpc.Memory, sh share) *member {
 		sh.edit(&o)
 	}
 	r := launch(t, network, o)
-	return &member{rig: r, sites: monitorpb.NewSiteServiceClient(r.conn), fleet: monitorpb.NewFleetServiceClient(r.conn), asked: asked}
+	return &member{rig: r, sites: monitorv1.NewSiteServiceClient(r.conn), fleet: monitorv1.NewFleetServiceClient(r.conn), asked: asked}
 }
 
 // launch runs a coordinator until the end of the test.
@@ -164,9 +164,9 @@ func await(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-func getFleet(t *testing.T, m *member) *monitorpb.Fleet {
+func getFleet(t *testing.T, m *member) *monitorv1.Fleet {
 	t.Helper()
-	resp, err := m.fleet.GetFleet(t.Context(), &monitorpb.GetFleetRequest{})
+	resp, err := m.fleet.GetFleet(t.Context(), &monitorv1.GetFleetRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,18 +193,18 @@ func (m *member) calls(t *testing.T, method string) int {
 	return n
 }
 
-func (m *member) make(t *testing.T, blog int64, url string) *monitorpb.Site {
+func (m *member) make(t *testing.T, blog int64, url string) *monitorv1.Site {
 	t.Helper()
-	resp, err := m.sites.CreateSite(t.Context(), &monitorpb.CreateSiteRequest{Site: &monitorpb.Site{BlogId: blog, Url: url}})
+	resp, err := m.sites.CreateSite(t.Context(), &monitorv1.CreateSiteRequest{Site: &monitorv1.Site{BlogId: blog, Url: url}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return resp.GetSite()
 }
 
-func (m *member) get(t *testing.T, id int64) *monitorpb.Site {
+func (m *member) get(t *testing.T, id int64) *monitorv1.Site {
 	t.Helper()
-	resp, err := m.sites.GetSite(t.Context(), &monitorpb.GetSiteRequest{SiteId: id})
+	resp, err := m.sites.GetSite(t.Context(), &monitorv1.GetSiteRequest{SiteId: id})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func (m *member) check(t *testing.T, st wire) {
 		t.Fatalf("assignments %v", as)
 	}
 	a := as.GetAssignments()[0]
-	say(t, st, results(as.GetBatch(), &coordinatorpb.Result{
+	say(t, st, results(as.GetBatch(), &coordinatorv1.Result{
 		SiteId: a.GetSiteId(), Sequence: a.GetSequence(),
 		Observation: &checkv1.Observation{Outcome: checkv1.Outcome_OUTCOME_UP, HttpStatus: 200},
 	}))
@@ -252,48 +252,48 @@ func TestAnyCoordinatorAnswersAsTheOwnerWould(t *testing.T) {
 		own := a.make(t, 5, "http://own.example/")
 
 		for name, m := range f {
-			for id, want := range map[int64]monitorpb.SiteState{
-				one.GetSiteId(): monitorpb.SiteState_SITE_STATE_UP, two.GetSiteId(): monitorpb.SiteState_SITE_STATE_UP,
-				own.GetSiteId(): monitorpb.SiteState_SITE_STATE_NEVER_CHECKED,
+			for id, want := range map[int64]monitorv1.SiteState{
+				one.GetSiteId(): monitorv1.SiteState_SITE_STATE_UP, two.GetSiteId(): monitorv1.SiteState_SITE_STATE_UP,
+				own.GetSiteId(): monitorv1.SiteState_SITE_STATE_NEVER_CHECKED,
 			} {
-				if got := m.get(t, id); got.GetState() != want || (got.GetLastObservation() == nil) != (want != monitorpb.SiteState_SITE_STATE_UP) {
+				if got := m.get(t, id); got.GetState() != want || (got.GetLastObservation() == nil) != (want != monitorv1.SiteState_SITE_STATE_UP) {
 					t.Errorf("%s says of %d: %v", name, id, got)
 				}
 			}
 		}
 		// A site that waits for a checker is due anew at every tick.
-		ignore := protocmp.IgnoreFields(&monitorpb.Site{}, "next_check_time")
+		ignore := protocmp.IgnoreFields(&monitorv1.Site{}, "next_check_time")
 		if diff := cmp.Diff(b.get(t, one.GetSiteId()), a.get(t, one.GetSiteId()), protocmp.Transform(), ignore); diff != "" {
 			t.Errorf("the owner's answer and another's differ (-owner +other):\n%s", diff)
 		}
 
-		before := a.calls(t, monitorpb.SiteService_BatchGetSites_FullMethodName)
-		list, err := a.sites.ListSites(t.Context(), &monitorpb.ListSitesRequest{})
+		before := a.calls(t, monitorv1.SiteService_BatchGetSites_FullMethodName)
+		list, err := a.sites.ListSites(t.Context(), &monitorv1.ListSitesRequest{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []*monitorpb.Site{b.get(t, one.GetSiteId()), c.get(t, two.GetSiteId()), a.get(t, own.GetSiteId())}
+		want := []*monitorv1.Site{b.get(t, one.GetSiteId()), c.get(t, two.GetSiteId()), a.get(t, own.GetSiteId())}
 		if diff := cmp.Diff(want, list.GetSites(), protocmp.Transform(), ignore); diff != "" {
 			t.Errorf("list (-owners +a):\n%s", diff)
 		}
-		if n := a.calls(t, monitorpb.SiteService_BatchGetSites_FullMethodName) - before; n != 2 {
+		if n := a.calls(t, monitorv1.SiteService_BatchGetSites_FullMethodName) - before; n != 2 {
 			t.Errorf("a page of two owners' sites took %d questions", n)
 		}
-		batch, err := a.sites.BatchGetSites(t.Context(), &monitorpb.BatchGetSitesRequest{
+		batch, err := a.sites.BatchGetSites(t.Context(), &monitorv1.BatchGetSitesRequest{
 			SiteIds: []int64{two.GetSiteId(), 999, own.GetSiteId(), one.GetSiteId(), two.GetSiteId()},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		want = []*monitorpb.Site{want[1], want[2], want[0]}
+		want = []*monitorv1.Site{want[1], want[2], want[0]}
 		if diff := cmp.Diff(want, batch.GetSites(), protocmp.Transform(), ignore); diff != "" {
 			t.Errorf("batch (-owners +a):\n%s", diff)
 		}
-		x, err := a.sites.ExplainSite(t.Context(), &monitorpb.ExplainSiteRequest{SiteId: one.GetSiteId()})
+		x, err := a.sites.ExplainSite(t.Context(), &monitorv1.ExplainSiteRequest{SiteId: one.GetSiteId()})
 		if err != nil || x.GetExplanation().GetSummary() != "Up: the last check, by c, was good." {
 			t.Errorf("explained as %v, %v", x, err)
 		}
-		up, err := wpcompb.NewJetpackMonitorServiceClient(a.conn).GetJetpackMonitorStatus(t.Context(), &wpcompb.GetJetpackMonitorStatusRequest{Site: "200"})
+		up, err := wpcomv1.NewJetpackMonitorServiceClient(a.conn).GetJetpackMonitorStatus(t.Context(), &wpcomv1.GetJetpackMonitorStatusRequest{Site: "200"})
 		if err != nil || !up.GetStatus() {
 			t.Errorf("status %v, %v", up, err)
 		}
@@ -310,42 +310,42 @@ func TestEditsTakeEffectAtTheOwnerAtOnce(t *testing.T) {
 		if n := getFleet(t, b).GetCoordinator().GetSites(); n != 1 {
 			t.Fatalf("the owner watches %d sites", n)
 		}
-		pause := func(paused bool) *monitorpb.Site {
+		pause := func(paused bool) *monitorv1.Site {
 			t.Helper()
-			resp, err := a.sites.UpdateSite(t.Context(), &monitorpb.UpdateSiteRequest{
-				Site: &monitorpb.Site{SiteId: made.GetSiteId(), Paused: paused}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"paused"}},
+			resp, err := a.sites.UpdateSite(t.Context(), &monitorv1.UpdateSiteRequest{
+				Site: &monitorv1.Site{SiteId: made.GetSiteId(), Paused: paused}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"paused"}},
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return resp.GetSite()
 		}
-		if got := pause(true); got.GetState() != monitorpb.SiteState_SITE_STATE_PAUSED || b.get(t, made.GetSiteId()).GetState() != got.GetState() {
+		if got := pause(true); got.GetState() != monitorv1.SiteState_SITE_STATE_PAUSED || b.get(t, made.GetSiteId()).GetState() != got.GetState() {
 			t.Errorf("paused: %v", got)
 		}
-		if x, err := a.sites.ExplainSite(t.Context(), &monitorpb.ExplainSiteRequest{SiteId: made.GetSiteId()}); err != nil || x.GetExplanation().GetSummary() != "Paused: it is not checked." {
+		if x, err := a.sites.ExplainSite(t.Context(), &monitorv1.ExplainSiteRequest{SiteId: made.GetSiteId()}); err != nil || x.GetExplanation().GetSummary() != "Paused: it is not checked." {
 			t.Errorf("%v, %v", x, err)
 		}
 		// Resumed, it is due at once and says so.
-		if got := pause(false); got.GetNextCheckTime() == nil || got.GetState() == monitorpb.SiteState_SITE_STATE_PAUSED {
+		if got := pause(false); got.GetNextCheckTime() == nil || got.GetState() == monitorv1.SiteState_SITE_STATE_PAUSED {
 			t.Errorf("resumed: %v", got)
 		}
 		// The owner's refusals arrive as its own.
-		_, err := a.sites.CreateSite(t.Context(), &monitorpb.CreateSiteRequest{Site: &monitorpb.Site{BlogId: 300, Url: "http://example.com/"}})
+		_, err := a.sites.CreateSite(t.Context(), &monitorv1.CreateSiteRequest{Site: &monitorv1.Site{BlogId: 300, Url: "http://example.com/"}})
 		if status.Code(err) != codes.AlreadyExists {
 			t.Errorf("twice: %v", err)
 		}
-		_, err = a.sites.CreateSite(t.Context(), &monitorpb.CreateSiteRequest{Site: &monitorpb.Site{BlogId: 300, Url: "ftp://example.com/"}})
+		_, err = a.sites.CreateSite(t.Context(), &monitorv1.CreateSiteRequest{Site: &monitorv1.Site{BlogId: 300, Url: "ftp://example.com/"}})
 		if status.Code(err) != codes.InvalidArgument || fieldOf(err) != "site.url" {
 			t.Errorf("a bad URL: %v", err)
 		}
-		if _, err := a.sites.DeleteSite(t.Context(), &monitorpb.DeleteSiteRequest{SiteId: made.GetSiteId()}); err != nil {
+		if _, err := a.sites.DeleteSite(t.Context(), &monitorv1.DeleteSiteRequest{SiteId: made.GetSiteId()}); err != nil {
 			t.Fatal(err)
 		}
 		if n := getFleet(t, b).GetCoordinator().GetSites(); n != 0 {
 			t.Errorf("the owner still watches %d sites", n)
 		}
-		if _, err := a.sites.DeleteSite(t.Context(), &monitorpb.DeleteSiteRequest{SiteId: made.GetSiteId()}); status.Code(err) != codes.NotFound {
+		if _, err := a.sites.DeleteSite(t.Context(), &monitorv1.DeleteSiteRequest{SiteId: made.GetSiteId()}); status.Code(err) != codes.NotFound {
 			t.Errorf("deleted twice: %v", err)
 		}
 	})
@@ -376,7 +376,7 @@ func TestTheFleetKnowsItsPeersAndShards(t *testing.T) {
 		// A peer's alarms are raised here, with its name.
 		await(t, "both lack checkers", func() bool {
 			alarms := kinds(getFleet(t, f["a"]))
-			return slices.Equal(alarms, []monitorpb.AlarmKind{monitorpb.AlarmKind_ALARM_KIND_NO_CHECKERS, monitorpb.AlarmKind_ALARM_KIND_NO_CHECKERS})
+			return slices.Equal(alarms, []monitorv1.AlarmKind{monitorv1.AlarmKind_ALARM_KIND_NO_CHECKERS, monitorv1.AlarmKind_ALARM_KIND_NO_CHECKERS})
 		})
 		named := 0
 		for _, alarm := range getFleet(t, f["a"]).GetAlarms() {
@@ -390,8 +390,8 @@ func TestTheFleetKnowsItsPeersAndShards(t *testing.T) {
 	})
 }
 
-func kinds(f *monitorpb.Fleet) []monitorpb.AlarmKind {
-	var out []monitorpb.AlarmKind
+func kinds(f *monitorv1.Fleet) []monitorv1.AlarmKind {
+	var out []monitorv1.AlarmKind
 	for _, a := range f.GetAlarms() {
 		out = append(out, a.GetKind())
 	}
@@ -435,26 +435,26 @@ func TestWhenAnOwnerIsAwayTheRowsSpeak(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		list, err := a.sites.ListSites(t.Context(), &monitorpb.ListSitesRequest{})
+		list, err := a.sites.ListSites(t.Context(), &monitorv1.ListSitesRequest{})
 		if err != nil || len(list.GetSites()) != 2 {
 			t.Fatal(list, err)
 		}
-		if s := list.GetSites()[0]; s.GetState() != monitorpb.SiteState_SITE_STATE_NEVER_CHECKED || s.GetStatusId() != 1 {
+		if s := list.GetSites()[0]; s.GetState() != monitorv1.SiteState_SITE_STATE_NEVER_CHECKED || s.GetStatusId() != 1 {
 			t.Errorf("up: %v", s)
 		}
-		if s := a.get(t, down.GetSiteId()); s.GetState() != monitorpb.SiteState_SITE_STATE_DOWN || s.GetOutageId() == 0 || s.GetStatusId() != 0 {
+		if s := a.get(t, down.GetSiteId()); s.GetState() != monitorv1.SiteState_SITE_STATE_DOWN || s.GetOutageId() == 0 || s.GetStatusId() != 0 {
 			t.Errorf("down: %v", s)
 		}
-		if _, err := a.sites.ExplainSite(t.Context(), &monitorpb.ExplainSiteRequest{SiteId: up.GetSiteId()}); status.Code(err) != codes.Unavailable {
+		if _, err := a.sites.ExplainSite(t.Context(), &monitorv1.ExplainSiteRequest{SiteId: up.GetSiteId()}); status.Code(err) != codes.Unavailable {
 			t.Errorf("explained: %v", err)
 		}
-		past, err := a.sites.ExplainSite(t.Context(), &monitorpb.ExplainSiteRequest{SiteId: down.GetSiteId(), At: timestamppb.New(at)})
+		past, err := a.sites.ExplainSite(t.Context(), &monitorv1.ExplainSiteRequest{SiteId: down.GetSiteId(), At: timestamppb.New(at)})
 		if err != nil || past.GetExplanation().GetOutage() == nil {
 			t.Errorf("the past, which is stored, is explained as %v, %v", past, err)
 		}
 		// Edits are made in the database.
 		a.make(t, 302, "http://new.example/")
-		if _, err := a.sites.DeleteSite(t.Context(), &monitorpb.DeleteSiteRequest{SiteId: up.GetSiteId()}); err != nil {
+		if _, err := a.sites.DeleteSite(t.Context(), &monitorv1.DeleteSiteRequest{SiteId: up.GetSiteId()}); err != nil {
 			t.Error(err)
 		}
 		if _, err := a.store.Site(t.Context(), check.SiteID(up.GetSiteId())); err == nil {
@@ -466,7 +466,7 @@ func TestWhenAnOwnerIsAwayTheRowsSpeak(t *testing.T) {
 		if len(got.GetPeers()) != 1 || got.GetPeers()[0].GetStatus() != nil || got.GetPeers()[0].GetDetail() == "" {
 			t.Errorf("peers %v", got.GetPeers())
 		}
-		if !slices.Contains(kinds(got), monitorpb.AlarmKind_ALARM_KIND_PEER) {
+		if !slices.Contains(kinds(got), monitorv1.AlarmKind_ALARM_KIND_PEER) {
 			t.Errorf("alarms %v", got.GetAlarms())
 		}
 	})
@@ -513,17 +513,17 @@ func TestABatchOverRESTHoldsWhatEachOwnerKnows(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var got monitorpb.BatchGetSitesResponse
+			var got monitorv1.BatchGetSitesResponse
 			if err := protojson.Unmarshal(raw, &got); err != nil || resp.StatusCode != http.StatusOK || len(got.GetSites()) != 2 {
 				t.Fatalf("%d %s, %v", resp.StatusCode, raw, err)
 			}
 			for i, id := range []int64{two.GetSiteId(), one.GetSiteId()} {
-				if s := got.GetSites()[i]; s.GetSiteId() != id || s.GetState() != monitorpb.SiteState_SITE_STATE_UP || s.GetLastObservation() == nil {
+				if s := got.GetSites()[i]; s.GetSiteId() != id || s.GetState() != monitorv1.SiteState_SITE_STATE_UP || s.GetLastObservation() == nil {
 					t.Errorf("site %d: %v", id, s)
 				}
 			}
 		}
-		asked := a.calls(t, monitorpb.SiteService_BatchGetSites_FullMethodName) + b.calls(t, monitorpb.SiteService_BatchGetSites_FullMethodName)
+		asked := a.calls(t, monitorv1.SiteService_BatchGetSites_FullMethodName) + b.calls(t, monitorv1.SiteService_BatchGetSites_FullMethodName)
 		if asked != 4 {
 			t.Errorf("coordinators asked one another %d times for four requests", asked)
 		}

@@ -20,18 +20,18 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/Automattic/jetmon/coordinator"
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
-	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/test/mariadb"
 )
 
 // full has a value in every field that a client may set.
-func full() *monitorpb.Site {
-	return &monitorpb.Site{
+func full() *monitorv1.Site {
+	return &monitorv1.Site{
 		BlogId: 7, Url: "http://full.example/", CheckInterval: durationpb.New(9 * time.Minute), Paused: true,
-		Settings: &monitorpb.CheckSettings{
+		Settings: &monitorv1.CheckSettings{
 			Method: checkv1.Method_METHOD_GET, RedirectPolicy: checkv1.RedirectPolicy_REDIRECT_POLICY_FAIL,
 			RequiredTexts: []string{"r"}, ForbiddenTexts: []string{"f"}, Headers: []*checkv1.Header{{Name: "X-A", Value: "b"}},
 			SlowAfter: durationpb.New(time.Second),
@@ -43,53 +43,53 @@ func TestAMaskSaysWhatAnUpdateChanges(t *testing.T) {
 	t.Parallel()
 	r := start(t)
 	r.ready(t)
-	sites := monitorpb.NewSiteServiceClient(r.conn)
-	settings := func(edit func(*monitorpb.CheckSettings)) func(*monitorpb.Site) {
-		return func(s *monitorpb.Site) { edit(s.GetSettings()) }
+	sites := monitorv1.NewSiteServiceClient(r.conn)
+	settings := func(edit func(*monitorv1.CheckSettings)) func(*monitorv1.Site) {
+		return func(s *monitorv1.Site) { edit(s.GetSettings()) }
 	}
 	for i, tt := range []struct {
 		name string
-		site *monitorpb.Site
+		site *monitorv1.Site
 		mask []string
-		want func(*monitorpb.Site)
+		want func(*monitorv1.Site)
 	}{
-		{"no mask: what is populated", &monitorpb.Site{BlogId: 8}, nil, func(s *monitorpb.Site) { s.BlogId = 8 }},
-		{"no mask and nothing populated: nothing", &monitorpb.Site{}, nil, func(*monitorpb.Site) {}},
-		{"no mask: of settings the parts", &monitorpb.Site{Settings: &monitorpb.CheckSettings{Method: 2}}, nil,
-			settings(func(s *monitorpb.CheckSettings) { s.Method = 2 })},
-		{"no mask and empty settings: nothing", &monitorpb.Site{Settings: &monitorpb.CheckSettings{}}, nil, func(*monitorpb.Site) {}},
-		{"no mask: output-only fields are ignored", &monitorpb.Site{
+		{"no mask: what is populated", &monitorv1.Site{BlogId: 8}, nil, func(s *monitorv1.Site) { s.BlogId = 8 }},
+		{"no mask and nothing populated: nothing", &monitorv1.Site{}, nil, func(*monitorv1.Site) {}},
+		{"no mask: of settings the parts", &monitorv1.Site{Settings: &monitorv1.CheckSettings{Method: 2}}, nil,
+			settings(func(s *monitorv1.CheckSettings) { s.Method = 2 })},
+		{"no mask and empty settings: nothing", &monitorv1.Site{Settings: &monitorv1.CheckSettings{}}, nil, func(*monitorv1.Site) {}},
+		{"no mask: output-only fields are ignored", &monitorv1.Site{
 			Bucket: 99, State: 5, StatusId: 2, OutageId: 12, HoldReason: "x", Flapping: true, Relapses: 3,
-			LastObservation: &checkv1.Observation{Detail: "d"}, RegionalFinding: &monitorpb.RegionalFinding{DownRegions: []string{"r"}},
-		}, nil, func(*monitorpb.Site) {}},
-		{"* is all", &monitorpb.Site{BlogId: 8, Url: "http://star.example/"}, []string{"*"}, func(s *monitorpb.Site) {
-			s.BlogId, s.Url, s.CheckInterval, s.Paused, s.Settings = 8, "http://star.example/", durationpb.New(5*time.Minute), false, &monitorpb.CheckSettings{}
+			LastObservation: &checkv1.Observation{Detail: "d"}, RegionalFinding: &monitorv1.RegionalFinding{DownRegions: []string{"r"}},
+		}, nil, func(*monitorv1.Site) {}},
+		{"* is all", &monitorv1.Site{BlogId: 8, Url: "http://star.example/"}, []string{"*"}, func(s *monitorv1.Site) {
+			s.BlogId, s.Url, s.CheckInterval, s.Paused, s.Settings = 8, "http://star.example/", durationpb.New(5*time.Minute), false, &monitorv1.CheckSettings{}
 		}},
-		{"a field without a value is reset", &monitorpb.Site{}, []string{"paused", "check_interval", "settings.headers"}, func(s *monitorpb.Site) {
+		{"a field without a value is reset", &monitorv1.Site{}, []string{"paused", "check_interval", "settings.headers"}, func(s *monitorv1.Site) {
 			s.Paused, s.CheckInterval, s.Settings.Headers = false, durationpb.New(5*time.Minute), nil
 		}},
-		{"what the mask does not name stays", &monitorpb.Site{BlogId: 9, Url: "http://not.example/"}, []string{"blog_id"}, func(s *monitorpb.Site) { s.BlogId = 9 }},
-		{"settings as a whole", &monitorpb.Site{Settings: &monitorpb.CheckSettings{Method: 1}}, []string{"settings"}, func(s *monitorpb.Site) {
-			s.Settings = &monitorpb.CheckSettings{Method: 1}
+		{"what the mask does not name stays", &monitorv1.Site{BlogId: 9, Url: "http://not.example/"}, []string{"blog_id"}, func(s *monitorv1.Site) { s.BlogId = 9 }},
+		{"settings as a whole", &monitorv1.Site{Settings: &monitorv1.CheckSettings{Method: 1}}, []string{"settings"}, func(s *monitorv1.Site) {
+			s.Settings = &monitorv1.CheckSettings{Method: 1}
 		}},
-		{"output-only paths are ignored, deep ones too", &monitorpb.Site{BlogId: 9}, []string{
+		{"output-only paths are ignored, deep ones too", &monitorv1.Site{BlogId: 9}, []string{
 			"site_id", "bucket", "state", "status_id", "last_check_time", "last_status_change_time", "last_observation", "outage_id", "hold_reason",
 			"next_check_time", "flapping", "relapses", "regional_finding", "last_observation.timings.dns_micros", "last_observation.headers.cf-ray",
 			"last_observation.hops", "regional_finding.down_regions", "blog_id",
-		}, func(s *monitorpb.Site) { s.BlogId = 9 }},
-		{"names of JSON", &monitorpb.Site{Settings: &monitorpb.CheckSettings{RequiredTexts: []string{"x"}}}, []string{"settings.requiredTexts"},
-			settings(func(s *monitorpb.CheckSettings) { s.RequiredTexts = []string{"x"} })},
+		}, func(s *monitorv1.Site) { s.BlogId = 9 }},
+		{"names of JSON", &monitorv1.Site{Settings: &monitorv1.CheckSettings{RequiredTexts: []string{"x"}}}, []string{"settings.requiredTexts"},
+			settings(func(s *monitorv1.CheckSettings) { s.RequiredTexts = []string{"x"} })},
 	} {
 		site := full()
 		site.Url = fmt.Sprintf("http://full.example/%d", i)
-		made, err := sites.CreateSite(t.Context(), &monitorpb.CreateSiteRequest{Site: site})
+		made, err := sites.CreateSite(t.Context(), &monitorv1.CreateSiteRequest{Site: site})
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := made.GetSite()
 		tt.want(want)
 		tt.site.SiteId = want.GetSiteId()
-		req := &monitorpb.UpdateSiteRequest{Site: tt.site}
+		req := &monitorv1.UpdateSiteRequest{Site: tt.site}
 		if tt.mask != nil {
 			req.UpdateMask = &fieldmaskpb.FieldMask{Paths: tt.mask}
 		}
@@ -98,11 +98,11 @@ func TestAMaskSaysWhatAnUpdateChanges(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, err)
 			continue
 		}
-		read, err := sites.GetSite(t.Context(), &monitorpb.GetSiteRequest{SiteId: want.GetSiteId()})
+		read, err := sites.GetSite(t.Context(), &monitorv1.GetSiteRequest{SiteId: want.GetSiteId()})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for which, got := range map[string]*monitorpb.Site{"answered": updated.GetSite(), "read": read.GetSite()} {
+		for which, got := range map[string]*monitorv1.Site{"answered": updated.GetSite(), "read": read.GetSite()} {
 			if diff := cmp.Diff(editable(want), editable(got), protocmp.Transform()); diff != "" {
 				t.Errorf("%s, %s (-want +got):\n%s", tt.name, which, diff)
 			}
@@ -119,8 +119,8 @@ func TestAPathThatIsNoFieldIsRefusedByName(t *testing.T) {
 		"check_interval.seconds", "last_observation.nonsense", "site.url", "*.url", "**", "settings.*", strings.Repeat("x", 200),
 	} {
 		for _, mask := range [][]string{{path}, {"paused", path}, {"*", path}} {
-			_, err := monitorpb.NewSiteServiceClient(r.conn).UpdateSite(t.Context(), &monitorpb.UpdateSiteRequest{
-				Site: &monitorpb.Site{SiteId: made.GetSiteId(), Paused: true}, UpdateMask: &fieldmaskpb.FieldMask{Paths: mask},
+			_, err := monitorv1.NewSiteServiceClient(r.conn).UpdateSite(t.Context(), &monitorv1.UpdateSiteRequest{
+				Site: &monitorv1.Site{SiteId: made.GetSiteId(), Paused: true}, UpdateMask: &fieldmaskpb.FieldMask{Paths: mask},
 			})
 			named := path[:min(len(path), 40)]
 			if status.Code(err) != codes.InvalidArgument || fieldOf(err) != "update_mask" || !strings.Contains(err.Error(), fmt.Sprintf("%q", named)[:len(named)+1]) || len(err.Error()) > 300 {
@@ -155,7 +155,7 @@ func TestEveryFieldThatIsNotOutputOnlyCanBeUpdated(t *testing.T) {
 		}
 	}
 	site.SiteId = made.GetSiteId()
-	got, err := monitorpb.NewSiteServiceClient(r.conn).UpdateSite(t.Context(), &monitorpb.UpdateSiteRequest{Site: site, UpdateMask: mask})
+	got, err := monitorv1.NewSiteServiceClient(r.conn).UpdateSite(t.Context(), &monitorv1.UpdateSiteRequest{Site: site, UpdateMask: mask})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestWhatGETAnswersIsAPATCHThatChangesNothing(t *testing.T) {
 			seen := m.make(t, 7, "http://seen.example/")
 			m.check(t, m.checker(t))
 			site := full()
-			whole, err := m.sites.CreateSite(t.Context(), &monitorpb.CreateSiteRequest{Site: site})
+			whole, err := m.sites.CreateSite(t.Context(), &monitorv1.CreateSiteRequest{Site: site})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -234,7 +234,7 @@ func TestWhatGETAnswersIsAPATCHThatChangesNothing(t *testing.T) {
 					t.Errorf("PATCH with %s: %d %s, %v", camel, code, answer, err)
 				}
 				for _, mask := range [][]string{nil, {"*"}} {
-					if _, err := m.sites.UpdateSite(t.Context(), &monitorpb.UpdateSiteRequest{Site: proto.CloneOf(site), UpdateMask: &fieldmaskpb.FieldMask{Paths: mask}}); err != nil {
+					if _, err := m.sites.UpdateSite(t.Context(), &monitorv1.UpdateSiteRequest{Site: proto.CloneOf(site), UpdateMask: &fieldmaskpb.FieldMask{Paths: mask}}); err != nil {
 						t.Errorf("%d with mask %v: %v", id, mask, err)
 					}
 				}

@@ -7,10 +7,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/Automattic/jetmon/coordinator/engine"
-	"github.com/Automattic/jetmon/coordinator/ledger"
+	"github.com/Automattic/jetmon/coordinator/state/committer"
 )
 
-// register shows the engine's, the ledger's and the ownership's figures. They are documented in
+// register shows the engine's, the committer's and the ownership's figures. They are documented in
 // docs/operations.md.
 func (c *Coordinator) register(r prometheus.Registerer) error {
 	if r == nil {
@@ -21,9 +21,9 @@ func (c *Coordinator) register(r prometheus.Registerer) error {
 
 // state is what the figures are read from.
 type state struct {
-	engine engine.Summary
-	ledger ledger.Status
-	unsure int // shards
+	engine    engine.Summary
+	committer committer.Status
+	unsure    int // shards
 }
 
 // figure is one metric and how it is read.
@@ -52,7 +52,7 @@ func allFigures() []figure {
 	counter("jetmon_status_changes_total", "Status changes that were committed.", func(n engine.Counters) uint64 { return n.Changes })
 	counter("jetmon_stale_results_total", "Results that came for sites of a shard that was lost.", func(n engine.Counters) uint64 { return n.Stale })
 	add(prometheus.CounterValue, "jetmon_fenced_changes_total", "Status changes that became void because their shard was lost before they were written.",
-		func(s state) float64 { return float64(s.ledger.Fenced) })
+		func(s state) float64 { return float64(s.committer.Fenced) })
 	gauge("jetmon_sites", "Sites that are watched.", func(s engine.Summary) float64 { return float64(s.Sites) })
 	gauge("jetmon_suspect_sites", "Sites that fail and that nobody has been told of.", func(s engine.Summary) float64 { return float64(s.Suspect) })
 	gauge("jetmon_down_sites", "Sites with an outage.", func(s engine.Summary) float64 { return float64(s.Down) })
@@ -71,7 +71,7 @@ func allFigures() []figure {
 	gauge("jetmon_lateness_p50_seconds", "How late half the checks were handed out at most, in the last five minutes.", func(s engine.Summary) float64 { return s.Coverage.P50.Seconds() })
 	gauge("jetmon_lateness_p99_seconds", "How late 99 % of the checks were handed out at most, in the last five minutes.", func(s engine.Summary) float64 { return s.Coverage.P99.Seconds() })
 	add(prometheus.GaugeValue, "jetmon_uncommitted_changes", "Status changes that are not in the database yet.",
-		func(s state) float64 { return float64(s.ledger.Uncommitted) })
+		func(s state) float64 { return float64(s.committer.Uncommitted) })
 	add(prometheus.GaugeValue, "jetmon_unsure_shards", "Shards whose leases could not be renewed for 10 s: nothing is written for their sites until they are, or are another's.",
 		func(s state) float64 { return float64(s.unsure) })
 	return out
@@ -93,7 +93,7 @@ func (f *figures) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (f *figures) Collect(ch chan<- prometheus.Metric) {
 	unsure, _ := f.c.ownership.Held().Unsure()
-	now := state{f.c.engine.Summary(time.Now()), f.c.ledger.Status(), unsure}
+	now := state{f.c.engine.Summary(time.Now()), f.c.committer.Status(), unsure}
 	for _, one := range f.figures {
 		ch <- prometheus.MustNewConstMetric(one.desc, one.kind, one.read(now))
 	}

@@ -14,13 +14,13 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/Automattic/jetmon/coordinator"
-	coordinatorpb "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
-	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
 // process is the Hello of a process that calls itself c.
-func process(instance string) *coordinatorpb.StreamAssignmentsRequest {
-	return hello(func(h *coordinatorpb.Hello) { h.InstanceId = instance })
+func process(instance string) *coordinatorv1.StreamAssignmentsRequest {
+	return hello(func(h *coordinatorv1.Hello) { h.InstanceId = instance })
 }
 
 // enter opens a stream and wants to be welcomed.
@@ -57,7 +57,7 @@ func (r *rig) refused(t *testing.T, instance string) time.Duration {
 
 func beat(t *testing.T, st wire) {
 	t.Helper()
-	say(t, st, &coordinatorpb.StreamAssignmentsRequest{Message: &coordinatorpb.StreamAssignmentsRequest_Heartbeat{Heartbeat: &coordinatorpb.Heartbeat{}}})
+	say(t, st, &coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Heartbeat{Heartbeat: &coordinatorv1.Heartbeat{}}})
 	if hear(t, st).GetHeartbeatAck() == nil {
 		t.Fatal("a heartbeat is not answered")
 	}
@@ -66,12 +66,12 @@ func beat(t *testing.T, st wire) {
 // nameAlarms are the messages of alarms about names that are taken, with their times.
 func (r *rig) nameAlarms(t *testing.T) (messages []string, since []time.Time) {
 	t.Helper()
-	resp, err := monitorpb.NewFleetServiceClient(r.conn).GetFleet(t.Context(), &monitorpb.GetFleetRequest{})
+	resp, err := monitorv1.NewFleetServiceClient(r.conn).GetFleet(t.Context(), &monitorv1.GetFleetRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, a := range resp.GetFleet().GetAlarms() {
-		if a.GetKind() == monitorpb.AlarmKind_ALARM_KIND_NAME_TAKEN {
+		if a.GetKind() == monitorv1.AlarmKind_ALARM_KIND_NAME_TAKEN {
 			messages, since = append(messages, a.GetMessage()), append(since, a.GetRaiseTime().AsTime())
 		}
 	}
@@ -179,7 +179,7 @@ func TestANameIsFreeAtOnceWhenItsProcessLeftOrComesBackItself(t *testing.T) {
 		leave      func(*testing.T, wire)
 	}{
 		{"it said that it leaves", "2", func(t *testing.T, st wire) {
-			say(t, st, &coordinatorpb.StreamAssignmentsRequest{Message: &coordinatorpb.StreamAssignmentsRequest_Leaving{Leaving: &coordinatorpb.Leaving{}}})
+			say(t, st, &coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Leaving{Leaving: &coordinatorv1.Leaving{}}})
 		}},
 		{"its stream is closed", "2", func(t *testing.T, st wire) {
 			if err := st.CloseSend(); err != nil {

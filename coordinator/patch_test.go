@@ -23,7 +23,7 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/Automattic/jetmon/gateway"
-	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/test/mariadb"
@@ -78,13 +78,13 @@ func (f face) call(ctx context.Context, method, path, body string) (int, []byte,
 }
 
 // site reads a site over REST.
-func (f face) site(t *testing.T, id int64) (raw string, site *monitorpb.Site) {
+func (f face) site(t *testing.T, id int64) (raw string, site *monitorv1.Site) {
 	t.Helper()
 	code, body, err := f.call(t.Context(), http.MethodGet, fmt.Sprint("/v1/sites/", id), "")
 	if err != nil || code != http.StatusOK {
 		t.Fatalf("%d, %v: %s", code, err, body)
 	}
-	site = new(monitorpb.Site)
+	site = new(monitorv1.Site)
 	if err := protojson.Unmarshal(body, site); err != nil {
 		t.Fatal(err)
 	}
@@ -126,18 +126,18 @@ func (f face) patch(ctx context.Context, id int64, _, body string) error {
 }
 
 func (m *member) patch(ctx context.Context, id int64, path, body string) error {
-	site := new(monitorpb.Site)
+	site := new(monitorv1.Site)
 	if err := protojson.Unmarshal([]byte(body), site); err != nil {
 		return err
 	}
 	site.SiteId = id
-	_, err := m.sites.UpdateSite(ctx, &monitorpb.UpdateSiteRequest{Site: site, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{path}}})
+	_, err := m.sites.UpdateSite(ctx, &monitorv1.UpdateSiteRequest{Site: site, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{path}}})
 	return err
 }
 
 // round has different fields of a site changed at once, and wants all of them changed and
 // nothing else.
-func round(t *testing.T, read func() *monitorpb.Site, id int64, random *rand.Rand, fields []string, by ...patch) {
+func round(t *testing.T, read func() *monitorv1.Site, id int64, random *rand.Rand, fields []string, by ...patch) {
 	t.Helper()
 	want := read()
 	errs := make([]error, len(fields))
@@ -164,7 +164,7 @@ func round(t *testing.T, read func() *monitorpb.Site, id int64, random *rand.Ran
 }
 
 // overlayJSON sets the field at path in site to what body says.
-func overlayJSON(t *testing.T, site *monitorpb.Site, path, body string) {
+func overlayJSON(t *testing.T, site *monitorv1.Site, path, body string) {
 	t.Helper()
 	var edit, whole map[string]json.RawMessage
 	raw, err := protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true}.Marshal(site)
@@ -201,8 +201,8 @@ func overlayJSON(t *testing.T, site *monitorpb.Site, path, body string) {
 }
 
 // editable is what a client may set of a site.
-func editable(s *monitorpb.Site) *monitorpb.Site {
-	return &monitorpb.Site{SiteId: s.GetSiteId(), BlogId: s.GetBlogId(), Url: s.GetUrl(), CheckInterval: s.GetCheckInterval(), Paused: s.GetPaused(), Settings: s.GetSettings()}
+func editable(s *monitorv1.Site) *monitorv1.Site {
+	return &monitorv1.Site{SiteId: s.GetSiteId(), BlogId: s.GetBlogId(), Url: s.GetUrl(), CheckInterval: s.GetCheckInterval(), Paused: s.GetPaused(), Settings: s.GetSettings()}
 }
 
 // systems are where PATCHes are sent: coordinators with their database, of which the first
@@ -234,8 +234,8 @@ func TestPatchesOfDifferentFieldsAtOnceAreAllKept(t *testing.T) {
 				for _, address := range addresses {
 					by = append(by, members[address].patch)
 				}
-				read := func(id int64) func() *monitorpb.Site {
-					return func() *monitorpb.Site { _, s := rest.site(t, id); return s }
+				read := func(id int64) func() *monitorv1.Site {
+					return func() *monitorv1.Site { _, s := rest.site(t, id); return s }
 				}
 				for kind, by := range map[string][]patch{"over REST": by[:1], "over gRPC": by[1:], "over both": by} {
 					t.Run(kind, func(t *testing.T) {

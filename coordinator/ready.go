@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/ownership"
+	"github.com/Automattic/jetmon/coordinator/state/ownership"
 )
 
 // Ready says why the coordinator cannot do its work now; nil when it can. One whose shards
@@ -13,7 +13,7 @@ import (
 // writes there anyway.
 func (c *Coordinator) Ready() error {
 	select {
-	case <-c.intake.Loaded():
+	case <-c.loader.Loaded():
 	default:
 		return errors.New("the sites have not been loaded from the database yet")
 	}

@@ -11,9 +11,9 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/Automattic/jetmon/coordinator"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/store"
-	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -206,7 +206,7 @@ func TestACoordinatorThatHasLoadedNothingIsNotReady(t *testing.T) {
 						t.Fatal("it is not ready 20 s after the database is well")
 					}
 				}
-				resp, err := monitorpb.NewFleetServiceClient(r.conn).GetFleet(t.Context(), &monitorpb.GetFleetRequest{})
+				resp, err := monitorv1.NewFleetServiceClient(r.conn).GetFleet(t.Context(), &monitorv1.GetFleetRequest{})
 				if err != nil || resp.GetFleet().GetCoordinator().GetSites() != 10 {
 					t.Errorf("ready, it watches %d of 10 sites, %v", resp.GetFleet().GetCoordinator().GetSites(), err)
 				}

@@ -4,13 +4,13 @@ import (
 	"context"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
-	"github.com/Automattic/jetmon/coordinator/api"
-	"github.com/Automattic/jetmon/coordinator/peers"
-	coordinatorpb "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/coordinator/edge/api"
+	"github.com/Automattic/jetmon/coordinator/edge/peers"
+	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	"github.com/Automattic/jetmon/internal/rpc"
+	"github.com/Automattic/jetmon/internal/stages"
 )
 
 // servers are the gRPC servers of a coordinator.
@@ -43,7 +43,7 @@ func (s *services) register(r grpc.ServiceRegistrar) {
 func (c *Coordinator) newServers(instance string) (err error) {
 	var public services
 	api.Register(&public, api.Options{
-		Store: c.o.Store, Engine: c.engine, Panel: c.panel, Ledger: c.ledger, Notify: c.notify, Policy: c.o.Policy,
+		Store: c.o.Store, Engine: c.engine, Panel: c.panel, Committer: c.committer, Notify: c.notify, Policy: c.o.Policy,
 		Peers:     c.peers,
 		Watchdog:  c.watchdog,
 		Diagnoser: c.o.Diagnoser, Shards: c.ownership, Node: c.o.Node, Instance: instance, Started: time.Now(),
@@ -59,18 +59,19 @@ func (c *Coordinator) newServers(instance string) (err error) {
 			return err
 		}
 	}
-	o.Services = append(api.Services(), coordinatorpb.AssignmentService_ServiceDesc.ServiceName, named)
+	o.Services = append(api.Services(), coordinatorv1.AssignmentService_ServiceDesc.ServiceName, named)
 	c.servers.all, err = rpc.NewServer(o, func(r grpc.ServiceRegistrar) {
-		coordinatorpb.RegisterAssignmentServiceServer(r, c.stream)
+		coordinatorv1.RegisterAssignmentServiceServer(r, c.stream)
 		public.register(r)
 	})
 	return err
 }
 
-// serve has the servers answer in a group until ctx ends.
-func (c *Coordinator) serve(ctx context.Context, group *errgroup.Group) {
-	group.Go(func() error { return c.servers.all.Serve(ctx, c.o.Listeners...) })
+// serving are the steps in which the servers answer.
+func (c *Coordinator) serving() []stages.Step {
+	steps := []stages.Step{{Name: "server", Run: func(ctx context.Context) error { return c.servers.all.Serve(ctx, c.o.Listeners...) }}}
 	if c.servers.public != nil {
-		group.Go(func() error { return c.servers.public.Serve(ctx, c.o.PublicListeners...) })
+		steps = append(steps, stages.Step{Name: "public server", Run: func(ctx context.Context) error { return c.servers.public.Serve(ctx, c.o.PublicListeners...) }})
 	}
+	return steps
 }

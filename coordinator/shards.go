@@ -3,27 +3,27 @@ package coordinator
 import (
 	"context"
 
-	"github.com/Automattic/jetmon/coordinator/checkpoint"
-	"github.com/Automattic/jetmon/coordinator/intake"
-	"github.com/Automattic/jetmon/coordinator/ledger"
-	"github.com/Automattic/jetmon/coordinator/notify"
-	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/edge/notify"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/checkpoint"
+	"github.com/Automattic/jetmon/coordinator/state/committer"
+	"github.com/Automattic/jetmon/coordinator/state/loader"
 )
 
 // tenant is what is done when shards come and go.
 type tenant struct {
-	shards shard.Holder
-	intake *intake.Intake
-	ledger *ledger.Ledger
-	memos  *checkpoint.Checkpoint
-	notify *notify.Deliverer
+	shards    shard.Holder
+	loader    *loader.Loader
+	committer *committer.Committer
+	memos     *checkpoint.Checkpoint
+	notify    *notify.Deliverer
 }
 
 // Gained has the sites of a shard that is now ours loaded. It does not wait for that:
 // shards are loaded together.
 func (t tenant) Gained(s shard.ID) {
-	t.intake.Gained(s)
-	t.notify.Poke()
+	t.loader.Gained(s)
+	t.notify.Wake()
 }
 
 // Lost forgets the sites of a shard that is ours no more. One that is handed over in
@@ -33,12 +33,12 @@ func (t tenant) Lost(s shard.ID) {
 	if _, ours := t.shards.Fence(s); ours {
 		ctx, cancel := context.WithTimeout(context.Background(), handOver)
 		defer cancel()
-		t.ledger.Await(ctx, s)
+		t.committer.Await(ctx, s)
 		t.memos.Flush(ctx)
 	}
-	t.intake.Lost(s)
-	t.ledger.Forget(s)
+	t.loader.Lost(s)
+	t.committer.Forget(s)
 }
 
 // Settled has the loading begin.
-func (t tenant) Settled() { t.intake.Settled() }
+func (t tenant) Settled() { t.loader.Settled() }

@@ -16,9 +16,9 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/Automattic/jetmon/coordinator"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/store"
-	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/test/mariadb"
@@ -50,7 +50,7 @@ func half(t *testing.T, network *rpc.Memory) *member {
 	o.BucketMax, o.PeerClient.Network = check.Buckets/2-1, network
 	o.Store = pretending{o.Store, "b", "b"}
 	r := launch(t, network, o)
-	return &member{rig: r, sites: monitorpb.NewSiteServiceClient(r.conn), fleet: monitorpb.NewFleetServiceClient(r.conn)}
+	return &member{rig: r, sites: monitorv1.NewSiteServiceClient(r.conn), fleet: monitorv1.NewFleetServiceClient(r.conn)}
 }
 
 // patient is the deadline of who asks about a mute owner's sites: long enough for a busy
@@ -59,7 +59,7 @@ const patient = 6 * time.Second
 
 // mute is an owner that carries out what do says and never answers. It counts its calls.
 type mute struct {
-	monitorpb.UnimplementedSiteServiceServer
+	monitorv1.UnimplementedSiteServiceServer
 	calls, marked atomic.Int64
 	do            func(ctx context.Context, id int64)
 }
@@ -76,23 +76,23 @@ func (m *mute) never(ctx context.Context, id int64) error {
 	return ctx.Err()
 }
 
-func (m *mute) BatchGetSites(ctx context.Context, _ *monitorpb.BatchGetSitesRequest) (*monitorpb.BatchGetSitesResponse, error) {
+func (m *mute) BatchGetSites(ctx context.Context, _ *monitorv1.BatchGetSitesRequest) (*monitorv1.BatchGetSitesResponse, error) {
 	return nil, m.never(ctx, 0)
 }
 
-func (m *mute) CreateSite(ctx context.Context, _ *monitorpb.CreateSiteRequest) (*monitorpb.CreateSiteResponse, error) {
+func (m *mute) CreateSite(ctx context.Context, _ *monitorv1.CreateSiteRequest) (*monitorv1.CreateSiteResponse, error) {
 	return nil, m.never(ctx, 0)
 }
 
-func (m *mute) UpdateSite(ctx context.Context, req *monitorpb.UpdateSiteRequest) (*monitorpb.UpdateSiteResponse, error) {
+func (m *mute) UpdateSite(ctx context.Context, req *monitorv1.UpdateSiteRequest) (*monitorv1.UpdateSiteResponse, error) {
 	return nil, m.never(ctx, req.GetSite().GetSiteId())
 }
 
-func (m *mute) DeleteSite(ctx context.Context, req *monitorpb.DeleteSiteRequest) (*monitorpb.DeleteSiteResponse, error) {
+func (m *mute) DeleteSite(ctx context.Context, req *monitorv1.DeleteSiteRequest) (*monitorv1.DeleteSiteResponse, error) {
 	return nil, m.never(ctx, req.GetSiteId())
 }
 
-func (m *mute) ExplainSite(ctx context.Context, _ *monitorpb.ExplainSiteRequest) (*monitorpb.ExplainSiteResponse, error) {
+func (m *mute) ExplainSite(ctx context.Context, _ *monitorv1.ExplainSiteRequest) (*monitorv1.ExplainSiteResponse, error) {
 	return nil, m.never(ctx, 0)
 }
 
@@ -107,7 +107,7 @@ func serveMuteReady(t *testing.T, network *rpc.Memory, m *mute, ready func() err
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := rpc.NewServer(rpc.ServerOptions{Name: "mute", Ready: ready}, func(r grpc.ServiceRegistrar) { monitorpb.RegisterSiteServiceServer(r, m) })
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: "mute", Ready: ready}, func(r grpc.ServiceRegistrar) { monitorv1.RegisterSiteServiceServer(r, m) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestAnOwnerThatNeverAnswersCostsTimeAndNoAnswer(t *testing.T) {
 		var asking sync.WaitGroup // each takes its time
 		asking.Go(func() {
 			ask("list", codes.OK, func(ctx context.Context) error {
-				resp, err := a.sites.ListSites(ctx, &monitorpb.ListSitesRequest{})
+				resp, err := a.sites.ListSites(ctx, &monitorv1.ListSitesRequest{})
 				if len(resp.GetSites()) != 1 {
 					t.Errorf("list: %v", resp)
 				}
@@ -154,21 +154,21 @@ func TestAnOwnerThatNeverAnswersCostsTimeAndNoAnswer(t *testing.T) {
 		})
 		asking.Go(func() {
 			ask("explain", codes.Unavailable, func(ctx context.Context) error {
-				_, err := a.sites.ExplainSite(ctx, &monitorpb.ExplainSiteRequest{SiteId: id})
+				_, err := a.sites.ExplainSite(ctx, &monitorv1.ExplainSiteRequest{SiteId: id})
 				return err
 			})
 		})
 		asking.Go(func() {
 			// The owner may have added it: to do so again would be refused and look like a mistake.
 			ask("create", codes.Unavailable, func(ctx context.Context) error {
-				_, err := a.sites.CreateSite(ctx, &monitorpb.CreateSiteRequest{Site: &monitorpb.Site{BlogId: 301, Url: "http://example.com/"}})
+				_, err := a.sites.CreateSite(ctx, &monitorv1.CreateSiteRequest{Site: &monitorv1.Site{BlogId: 301, Url: "http://example.com/"}})
 				return err
 			})
 		})
 		asking.Wait()
 		// The owner deletes it and falls silent: that is what was asked for.
 		ask("delete", codes.OK, func(ctx context.Context) error {
-			_, err := a.sites.DeleteSite(ctx, &monitorpb.DeleteSiteRequest{SiteId: id})
+			_, err := a.sites.DeleteSite(ctx, &monitorv1.DeleteSiteRequest{SiteId: id})
 			return err
 		})
 		if owner.calls.Load() != 4 || owner.marked.Load() != 4 {
@@ -189,10 +189,10 @@ func TestAnUpdateThatTheOwnerDoesNotAnswerIsMadeHere(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), patient)
 		defer cancel()
-		got, err := a.sites.UpdateSite(ctx, &monitorpb.UpdateSiteRequest{
-			Site: &monitorpb.Site{SiteId: int64(row.ID), Paused: true}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"paused"}},
+		got, err := a.sites.UpdateSite(ctx, &monitorv1.UpdateSiteRequest{
+			Site: &monitorv1.Site{SiteId: int64(row.ID), Paused: true}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"paused"}},
 		})
-		if err != nil || got.GetSite().GetState() != monitorpb.SiteState_SITE_STATE_PAUSED {
+		if err != nil || got.GetSite().GetState() != monitorv1.SiteState_SITE_STATE_PAUSED {
 			t.Fatal(got, err)
 		}
 		if row, err = a.store.Site(t.Context(), row.ID); err != nil || !row.Paused {
@@ -212,24 +212,24 @@ func TestEditsAreMadeHereWhileTheOwnerIsNotReady(t *testing.T) {
 	serveMuteReady(t, network, owner, func() error { return errors.New("the database is away") })
 	ctx, cancel := context.WithTimeout(t.Context(), patient)
 	defer cancel()
-	made, err := a.sites.CreateSite(ctx, &monitorpb.CreateSiteRequest{Site: &monitorpb.Site{BlogId: 300, Url: "http://example.com/"}})
+	made, err := a.sites.CreateSite(ctx, &monitorv1.CreateSiteRequest{Site: &monitorv1.Site{BlogId: 300, Url: "http://example.com/"}})
 	if err != nil {
 		t.Fatal("create:", err)
 	}
 	id := made.GetSite().GetSiteId()
-	if _, err := a.sites.UpdateSite(ctx, &monitorpb.UpdateSiteRequest{
-		Site: &monitorpb.Site{SiteId: id, Paused: true}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"paused"}},
+	if _, err := a.sites.UpdateSite(ctx, &monitorv1.UpdateSiteRequest{
+		Site: &monitorv1.Site{SiteId: id, Paused: true}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"paused"}},
 	}); err != nil {
 		t.Error("update:", err)
 	}
 	if n := owner.calls.Load(); n != 0 {
 		t.Errorf("%d edits were passed on", n)
 	}
-	got, err := a.sites.GetSite(ctx, &monitorpb.GetSiteRequest{SiteId: id})
-	if err != nil || got.GetSite().GetState() != monitorpb.SiteState_SITE_STATE_PAUSED || owner.calls.Load() != 1 {
+	got, err := a.sites.GetSite(ctx, &monitorv1.GetSiteRequest{SiteId: id})
+	if err != nil || got.GetSite().GetState() != monitorv1.SiteState_SITE_STATE_PAUSED || owner.calls.Load() != 1 {
 		t.Errorf("%v, %v, after %d questions to the owner", got, err, owner.calls.Load())
 	}
-	if _, err := a.sites.DeleteSite(ctx, &monitorpb.DeleteSiteRequest{SiteId: id}); err != nil {
+	if _, err := a.sites.DeleteSite(ctx, &monitorv1.DeleteSiteRequest{SiteId: id}); err != nil {
 		t.Error("delete:", err)
 	}
 }
@@ -249,24 +249,24 @@ func TestCoordinatorsThatDisagreeSendNothingInCircles(t *testing.T) {
 			t.Fatal(err)
 		}
 		made := a.make(t, 300, "http://example.com/")
-		if got := a.get(t, made.GetSiteId()); got.GetState() != monitorpb.SiteState_SITE_STATE_NEVER_CHECKED || got.GetUrl() != "http://example.com/" {
+		if got := a.get(t, made.GetSiteId()); got.GetState() != monitorv1.SiteState_SITE_STATE_NEVER_CHECKED || got.GetUrl() != "http://example.com/" {
 			t.Errorf("got %v", got)
 		}
-		x, err := a.sites.ExplainSite(t.Context(), &monitorpb.ExplainSiteRequest{SiteId: made.GetSiteId()})
+		x, err := a.sites.ExplainSite(t.Context(), &monitorv1.ExplainSiteRequest{SiteId: made.GetSiteId()})
 		if err != nil || x.GetExplanation().GetSummary() == "" {
 			t.Errorf("explained as %v, %v", x, err)
 		}
-		if _, err := a.sites.UpdateSite(t.Context(), &monitorpb.UpdateSiteRequest{
-			Site: &monitorpb.Site{SiteId: made.GetSiteId(), Url: "http://example.org/"}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"url"}},
+		if _, err := a.sites.UpdateSite(t.Context(), &monitorv1.UpdateSiteRequest{
+			Site: &monitorv1.Site{SiteId: made.GetSiteId(), Url: "http://example.org/"}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"url"}},
 		}); err != nil {
 			t.Error(err)
 		}
-		if _, err := a.sites.DeleteSite(t.Context(), &monitorpb.DeleteSiteRequest{SiteId: made.GetSiteId()}); err != nil {
+		if _, err := a.sites.DeleteSite(t.Context(), &monitorv1.DeleteSiteRequest{SiteId: made.GetSiteId()}); err != nil {
 			t.Error(err)
 		}
 		for _, method := range []string{
-			monitorpb.SiteService_CreateSite_FullMethodName, monitorpb.SiteService_BatchGetSites_FullMethodName,
-			monitorpb.SiteService_ExplainSite_FullMethodName, monitorpb.SiteService_UpdateSite_FullMethodName, monitorpb.SiteService_DeleteSite_FullMethodName,
+			monitorv1.SiteService_CreateSite_FullMethodName, monitorv1.SiteService_BatchGetSites_FullMethodName,
+			monitorv1.SiteService_ExplainSite_FullMethodName, monitorv1.SiteService_UpdateSite_FullMethodName, monitorv1.SiteService_DeleteSite_FullMethodName,
 		} {
 			if there, back := a.calls(t, method), b.calls(t, method); there != 1 || back != 0 {
 				t.Errorf("%s: %d times passed on, %d times passed back", method, there, back)

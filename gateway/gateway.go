@@ -15,13 +15,13 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
 	"github.com/Automattic/jetmon/internal/rpc"
+	"github.com/Automattic/jetmon/internal/stages"
 )
 
 // Limits of a request.
@@ -175,20 +175,22 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 	}
-	group, stop := errgroup.WithContext(ctx)
+	g.log.Info("started", "role", "gateway", "address", g.listeners[0].Addr().String(), "coordinators", g.addrs)
+	steps := []stages.Step{{Name: "running requests", Run: func(ctx context.Context) error {
+		<-ctx.Done()
+		return g.stop(server)
+	}}}
 	for _, l := range g.listeners {
-		group.Go(func() error {
+		steps = append(steps, stages.Step{Name: "listener " + l.Addr().String(), Run: func(context.Context) error {
 			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-				return fmt.Errorf("gateway: serve on %s: %w", l.Addr(), err)
+				return fmt.Errorf("gateway: serve: %w", err)
 			}
 			return nil
-		})
+		}})
 	}
-	group.Go(func() error {
-		<-stop.Done()
-		return g.stop(server)
-	})
-	return group.Wait()
+	err = stages.Run(ctx, g.log, stages.Stage{Steps: steps})
+	g.log.Info("stopped", "role", "gateway")
+	return err
 }
 
 func (g *Gateway) stop(server *http.Server) error {

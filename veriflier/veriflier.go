@@ -9,10 +9,10 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
 	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
@@ -20,6 +20,7 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/internal/selfcheck"
+	"github.com/Automattic/jetmon/internal/stages"
 )
 
 // Prober probes one target; internal/probe has the real one.
@@ -144,35 +145,39 @@ func (v *Veriflier) Ready() error {
 // returns nil after an orderly stop. A Veriflier runs once.
 func (v *Veriflier) Run(ctx context.Context) error {
 	v.log.Info("started", "role", "veriflier", "region", v.region, "address", v.listeners[0].Addr().String(), "instance", v.instance)
-	served := make(chan struct{})
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		defer close(served)
-		if err := v.server.Serve(ctx, v.listeners...); err != nil {
-			return fmt.Errorf("veriflier %s: %w", v.name, err)
-		}
-		return nil
-	})
+	// The self-check outlives the server: checks that still run need it for their answers.
+	var watching []stages.Step
 	if v.selfCheck != nil {
-		// The self-check outlives ctx: checks that still run need it for their answers.
-		watching, stop := context.WithCancel(context.WithoutCancel(ctx))
-		group.Go(func() error { return v.selfCheck.Run(watching) })
-		group.Go(func() error {
-			defer stop()
-			<-served
-			return nil
-		})
+		watching = append(watching, stages.Step{Name: "self-check", Run: v.selfCheck.Run})
 	}
-	group.Go(func() error {
-		v.guardDrain(ctx, served)
-		return nil
-	})
-	err := group.Wait()
+	err := stages.Run(ctx, v.log,
+		stages.Stage{Steps: []stages.Step{{Name: "server", Run: v.serve}}},
+		stages.Stage{Steps: watching},
+		stages.Stage{Steps: []stages.Step{{Name: "checks", Run: v.finish}}})
+	v.log.Info("stopped", "role", "veriflier")
+	return err
+}
+
+// serve answers until ctx ends and the running calls have finished or were cut.
+func (v *Veriflier) serve(ctx context.Context) error {
+	served := make(chan struct{})
+	var guard sync.WaitGroup
+	guard.Go(func() { v.guardDrain(ctx, served) })
+	defer guard.Wait()
+	defer close(served)
+	if err := v.server.Serve(ctx, v.listeners...); err != nil {
+		return fmt.Errorf("veriflier %s: %w", v.name, err)
+	}
+	return nil
+}
+
+// finish cuts the checks that nobody waits for any more when ctx ends, and waits for them.
+func (v *Veriflier) finish(ctx context.Context) error {
+	<-ctx.Done()
 	v.answers.close()
 	v.cut(draining())
 	v.answers.running.Wait()
-	v.log.Info("stopped", "role", "veriflier")
-	return err
+	return nil
 }
 
 // guardDrain cuts the checks that still run cutAfter the end of ctx.

@@ -9,16 +9,16 @@ import (
 
 // checkerCommand is `jetmon checker`.
 type checkerCommand struct {
-	Coordinator []string `required:"" sep:"," placeholder:"HOST:PORT,..." help:"Coordinators to work for (repeatable). dns:///HOST:PORT stands for all addresses that HOST resolves to, as they come and go; HOST:PORT is one coordinator."`
+	Coordinator []string `required:"" sep:"," placeholder:"HOST:PORT,..." help:"Coordinators to work for (repeatable). HOST:PORT is one coordinator; dns:///HOST:PORT stands for all addresses of HOST, and follows them as they change."`
 	Node        string   `placeholder:"NAME" help:"Name of this node, unique in the fleet; the host name by default."`
-	Region      string   `default:"default" help:"Where this node stands."`
-	MaxInFlight int      `default:"1000" help:"Most checks at once."`
+	Region      string   `default:"default" help:"Region of this node."`
+	MaxInFlight int      `default:"1000" help:"Maximum number of concurrent checks."`
 
 	CoordinatorDial dialFlags `embed:"" prefix:"coordinator-"`
 	nodeFlags       `embed:""`
 }
 
-// Run checks what it is assigned until ctx ends.
+// Run probes assigned sites until ctx ends.
 func (c *checkerCommand) Run(ctx context.Context, p *program) error {
 	for _, addr := range c.Coordinator {
 		if err := checkAddr(strings.TrimPrefix(addr, "dns:///"), 1); err != nil {

@@ -6,15 +6,15 @@ import (
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// clientFlags say which coordinator a command asks, and how it prints the answer.
+// clientFlags select the coordinator that a command queries, and the format of its output.
 type clientFlags struct {
 	Coordinator string `default:"127.0.0.1:7800" help:"HOST:PORT of the coordinator."`
-	JSON        bool   `name:"json" help:"Print the answer as JSON, as the API has it."`
+	JSON        bool   `name:"json" help:"Print the API's answer as JSON."`
 
 	CoordinatorDial dialFlags `embed:"" prefix:"coordinator-"`
 }
 
-// ask connects to the coordinator and has a question asked over the connection.
+// ask connects to the coordinator and calls question with the connection.
 func (f clientFlags) ask(p *program, question func(cli.Client) error) error {
 	if err := checkAddr(f.Coordinator, 1); err != nil {
 		return usagef("--coordinator: %w", err)
@@ -31,7 +31,7 @@ func (f clientFlags) ask(p *program, question func(cli.Client) error) error {
 	return mistake(question(cli.Client{Conn: conn, Address: f.Coordinator, Out: p.Out, JSON: f.JSON}))
 }
 
-// mistake makes a fault of kind Invalid a mistake of the command line.
+// mistake turns a fault of kind Invalid into a usage error.
 func mistake(err error) error {
 	if fault.Is(err, fault.Invalid) {
 		return usageError{err}

@@ -14,7 +14,7 @@ import (
 
 	"google.golang.org/grpc"
 
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/restjson"
 	"github.com/Automattic/jetmon/internal/rpc"
 )

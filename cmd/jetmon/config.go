@@ -13,14 +13,15 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// legacyConfig is v1's config.json: what still means something, and what does not.
+// legacyConfig is v1's config.json, split into the keys that still have a meaning and the
+// others.
 type legacyConfig struct {
 	// flags holds values for flags of `jetmon coordinator`, by name.
 	flags map[string]any
-	// authToken is WordPress.com's token; verifliers carry their own ones.
+	// authToken is WordPress.com's token; each veriflier has its own.
 	authToken  string
 	verifliers []member
-	// unused lists the keys that mean nothing any more, sorted.
+	// unused lists the keys without a meaning, sorted.
 	unused []string
 }
 
@@ -50,7 +51,7 @@ func parseLegacyConfig(text []byte) (*legacyConfig, error) {
 	return c, nil
 }
 
-// set takes over one key; false means that it has no meaning here.
+// set applies one key, and reports whether the key has a meaning here.
 func (c *legacyConfig) set(key string, value json.RawMessage) (bool, error) {
 	switch key {
 	case "NUM_OF_CHECKS":
@@ -65,7 +66,7 @@ func (c *legacyConfig) set(key string, value json.RawMessage) (bool, error) {
 		return true, c.number("bucket-min", value, 0)
 	case "BUCKET_NO_MAX":
 		err := c.number("bucket-max", value, 0)
-		// v1's sample says 512, and means the last bucket, 511.
+		// v1's sample has 512 and means the last bucket, 511.
 		if c.flags["bucket-max"] == strconv.Itoa(check.Buckets) {
 			c.flags["bucket-max"] = strconv.Itoa(check.Buckets - 1)
 		}
@@ -88,7 +89,7 @@ func (c *legacyConfig) set(key string, value json.RawMessage) (bool, error) {
 	return false, nil
 }
 
-// number takes over a whole number, as a time when it has a unit.
+// number applies a whole number, as a duration if it has a unit.
 func (c *legacyConfig) number(flag string, value json.RawMessage, unit time.Duration) error {
 	var n int32
 	if err := decode(value, &n, "a whole number"); err != nil {

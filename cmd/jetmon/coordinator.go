@@ -7,18 +7,18 @@ import (
 	"runtime/debug"
 
 	"github.com/Automattic/jetmon/coordinator"
-	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
+	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
 )
 
 // coordinatorCommand is `jetmon coordinator`.
 type coordinatorCommand struct {
-	Config   string `placeholder:"FILE" help:"v1's config.json; flags and environment win over it."`
-	Listen   string `default:"127.0.0.1:7800" help:"HOST:PORT of the API and of the checkers' streams."`
+	Config   string `placeholder:"FILE" help:"v1's config.json; flags and environment take precedence."`
+	Listen   string `default:"127.0.0.1:7800" help:"HOST:PORT to serve the API and the checkers' streams on."`
 	Node     string `placeholder:"NAME" help:"Name of this coordinator, unique in the fleet; the host name by default."`
-	Endpoint string `placeholder:"HOST:PORT" help:"Where other coordinators reach this one; the listening address by default."`
+	Endpoint string `placeholder:"HOST:PORT" help:"Address at which other coordinators reach this one; the listening address by default."`
 
 	databaseFlags `embed:""`
-	DBUpdates     bool `name:"db-updates" help:"Write status changes into jetpack_monitor_sites; without, that table is only read (DB_UPDATES_ENABLE)."`
+	DBUpdates     bool `name:"db-updates" help:"Write status changes into jetpack_monitor_sites; without this flag Jetmon only reads that table (DB_UPDATES_ENABLE)."`
 	BucketMin     int  `default:"0" help:"First bucket to own, 0..511."`
 	BucketMax     int  `default:"511" help:"Last bucket to own, 0..511."`
 
@@ -33,8 +33,8 @@ type coordinatorCommand struct {
 	processFlags   `embed:""`
 }
 
-// gcPercent is GOGC unless it is set: what millions of sites take holds no pointers, so
-// that collecting early costs little and saves much (docs/performance.md).
+// gcPercent is the default of GOGC. The memory of millions of sites contains no pointers,
+// so early collections cost little and save much (docs/performance.md).
 const gcPercent = 40
 
 // Run coordinates until ctx ends.
@@ -61,7 +61,7 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	if p.legacy != nil && len(p.legacy.unused) > 0 {
-		proc.log.Warn("keys of the configuration file mean nothing any more", "file", c.Config, "keys", p.legacy.unused)
+		proc.log.Warn("obsolete configuration keys ignored", "file", c.Config, "keys", p.legacy.unused)
 	}
 	l, err := listen("listen", c.Listen)
 	if err != nil {
@@ -85,11 +85,10 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return errors.Join(usageError{err}, db.Close())
 	}
-	proc.log.Info("coordinator works", "node", o.Node, "address", l.Addr().String(), "verifliers", len(o.Verifliers))
 	return errors.Join(proc.run(ctx, r), db.Close())
 }
 
-// options turns flags into the role's options; it opens nothing but files.
+// options converts the flags to the role's options. It opens only files.
 func (c *coordinatorCommand) options(p *program) (coordinator.Options, error) {
 	var o coordinator.Options
 	var err error

@@ -14,18 +14,18 @@ import (
 
 // devCommand is `jetmon dev`.
 type devCommand struct {
-	Site         []string      `sep:"none" placeholder:"URL" help:"Site to watch (repeatable), beside the demo's or instead of them."`
-	Demo         bool          `default:"true" negatable:"" help:"Bring demo sites (the default): a healthy one, one that goes down and comes back, one behind a firewall."`
-	Interval     time.Duration `default:"30s" help:"Time between the checks of a site, at least 1s."`
-	Recheck      time.Duration `default:"2s" help:"Time between the checks of a site that fails."`
-	WPCOM        string        `name:"wpcom" placeholder:"URL" help:"Where status changes are reported; a local inbox by default."`
-	DB           string        `name:"db" placeholder:"PATH" help:"SQLite file to keep; a temporary one by default."`
+	Site         []string      `sep:"none" placeholder:"URL" help:"Site to monitor (repeatable), in addition to the demo sites, or instead of them with --no-demo."`
+	Demo         bool          `default:"true" negatable:"" help:"Serve and monitor demo sites (the default): a healthy one, one that goes down and comes back, one behind a firewall."`
+	Interval     time.Duration `default:"30s" help:"Time between checks of a site, at least 1s."`
+	Recheck      time.Duration `default:"2s" help:"Time between checks of a failing site."`
+	WPCOM        string        `name:"wpcom" placeholder:"URL" help:"Endpoint that receives status changes; a local inbox by default."`
+	DB           string        `name:"db" placeholder:"PATH" help:"SQLite file to use and keep; a temporary one by default."`
 	HTTP         string        `name:"http" default:"127.0.0.1:7802" help:"HOST:PORT of the REST gateway."`
 	GRPC         string        `name:"grpc" default:"127.0.0.1:7800" help:"HOST:PORT of the coordinator's gRPC API."`
 	Veriflier    string        `default:"127.0.0.1:7801" help:"HOST:PORT of the first veriflier's gRPC API."`
-	Anchor       []string      `sep:"none" placeholder:"URL" help:"A site that always works (repeatable): while none answers, no outage is believed. A local one by default."`
-	AllowPrivate bool          `help:"Allow to watch private and loopback addresses; the demo's are allowed anyway."`
-	Insecure     bool          `help:"Allow to listen beyond loopback: nobody is asked who they are."`
+	Anchor       []string      `sep:"none" placeholder:"URL" help:"Site that always works (repeatable): while no anchor answers, no outage is confirmed. A local one by default."`
+	AllowPrivate bool          `help:"Allow monitoring private and loopback addresses; the demo's are always allowed."`
+	Insecure     bool          `help:"Allow listening beyond loopback without authentication."`
 
 	processFlags `embed:"" set:"least_level=warn"`
 }
@@ -46,7 +46,7 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 	return errors.Join(proc.run(ctx, d), d.Close())
 }
 
-// system claims the ports, opens the database and makes the system of both.
+// system claims the ports, opens the database, and builds the system from both.
 func (c *devCommand) system(ctx context.Context, p *program, proc *process) (_ *dev.System, err error) {
 	o := dev.Options{
 		Sites: c.Site, Demo: c.Demo, Interval: c.Interval, Recheck: c.Recheck, WPCOM: c.WPCOM,
@@ -105,7 +105,7 @@ func (c *devCommand) validate() error {
 			return usagef("--%s: %w", flag, err)
 		}
 		if rpc.CheckExposure(addr, rpc.ServerOptions{}, c.Insecure) != nil {
-			return usagef("--%s: %s is beyond loopback, and nobody is asked who they are: say --insecure to do so all the same", flag, addr)
+			return usagef("--%s: %s is beyond loopback, and callers are not authenticated: give --insecure to listen there nevertheless", flag, addr)
 		}
 	}
 	return nil

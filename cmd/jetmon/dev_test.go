@@ -191,7 +191,7 @@ func TestDevRefusesMistakes(t *testing.T) {
 		{"no time between re-checks", "--recheck=0s", "--recheck: must be more than 0"},
 		{"a WPCOM that is no URL", "--wpcom=jetpack.wordpress.com", "--wpcom jetpack.wordpress.com: must be a URL"},
 		{"an address without a port", "--grpc=localhost", `--grpc: "localhost" is not HOST:PORT`},
-		{"an address open to everyone", "--http=0.0.0.0:7802", "say --insecure"},
+		{"an address open to everyone", "--http=0.0.0.0:7802", "give --insecure"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

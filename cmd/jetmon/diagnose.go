@@ -15,18 +15,18 @@ import (
 
 // diagnoseCommand is `jetmon diagnose URL` and `jetmon diagnose logs`.
 type diagnoseCommand struct {
-	Site diagnoseSiteCommand `cmd:"" default:"withargs" help:"Look at a site from here; the word may be left out: jetmon diagnose URL."`
-	Logs diagnoseLogsCommand `cmd:"" help:"Read the logs of a site's server."`
+	Site diagnoseSiteCommand `cmd:"" default:"withargs" help:"Diagnose a site from here. The word site is optional: jetmon diagnose URL."`
+	Logs diagnoseLogsCommand `cmd:"" help:"Analyse the logs of a site's server."`
 }
 
 // diagnoseSiteCommand is `jetmon diagnose URL`.
 type diagnoseSiteCommand struct {
 	URL         string        `arg:"" name:"url" help:"URL of the site."`
-	TokenFile   string        `placeholder:"FILE" help:"The blog's stored token (key.secret), a user's (key.secret.user_id), or both, one a line: for signed calls."`
-	MetadataURL string        `name:"metadata-url" default:"${metadata_url}" help:"WordPress.com's public API; none leaves it out."`
-	UserAgent   string        `default:"${user_agent}" help:"User agent of the calls: firewalls treat names differently."`
-	Timeout     time.Duration `default:"90s" help:"Budget for everything, at most 10m."`
-	StepTimeout time.Duration `default:"10s" help:"Budget for each step, at most 60s."`
+	TokenFile   string        `placeholder:"FILE" help:"Stored tokens for signed calls, one per line: the blog's (key.secret), a user's (key.secret.user_id), or both."`
+	MetadataURL string        `name:"metadata-url" default:"${metadata_url}" help:"URL of WordPress.com's public API; none skips that step."`
+	UserAgent   string        `default:"${user_agent}" help:"User agent of the calls; firewalls treat agents differently."`
+	Timeout     time.Duration `default:"90s" help:"Total time limit, at most 10m."`
+	StepTimeout time.Duration `default:"10s" help:"Time limit of each step, at most 60s."`
 
 	reportFlags `embed:""`
 	engineFlags `embed:""`
@@ -35,7 +35,7 @@ type diagnoseSiteCommand struct {
 // maxDiagnosis bounds --timeout.
 const maxDiagnosis = 10 * time.Minute
 
-// Run diagnoses a site; the exit code is 1 when something fails.
+// Run diagnoses a site. The exit code is 1 if a finding fails.
 func (c *diagnoseSiteCommand) Run(ctx context.Context, p *program) error {
 	if _, err := check.ParseURL(c.URL); err != nil {
 		return usagef("%s: %w", c.URL, err)
@@ -75,13 +75,13 @@ func (c *diagnoseSiteCommand) Run(ctx context.Context, p *program) error {
 type diagnoseLogsCommand struct {
 	Access         string `required:"" placeholder:"FILE" help:"Access log, common or combined format, plain or gzip; - is stdin."`
 	Error          string `placeholder:"FILE" help:"Error log of nginx, Apache or PHP-FPM, plain or gzip."`
-	FastCGIBuffers string `name:"fastcgi-buffers" default:"8x4k" help:"nginx's fastcgi_buffers, as 8x4k."`
-	Top            int    `default:"10" help:"URLs to list, 1..1000."`
+	FastCGIBuffers string `name:"fastcgi-buffers" default:"8x4k" help:"nginx's fastcgi_buffers, for example 8x4k."`
+	Top            int    `default:"10" help:"Number of URLs to list, 1..1000."`
 
 	reportFlags `embed:""`
 }
 
-// Run reads the logs; the exit code is 1 when something fails.
+// Run analyses the logs. The exit code is 1 if a finding fails.
 func (c *diagnoseLogsCommand) Run(p *program) error {
 	buffers, err := jetpack.ParseBuffers(c.FastCGIBuffers)
 	if err != nil {
@@ -124,9 +124,9 @@ func openLog(flag, path string) (*os.File, error) {
 	return file, nil
 }
 
-// reportFlags say how a report is shown.
+// reportFlags select the format of a report.
 type reportFlags struct {
-	JSON  bool   `name:"json" help:"Print JSON, as the API has it."`
+	JSON  bool   `name:"json" help:"Print JSON in the API's format."`
 	Color string `enum:"auto,always,never" default:"auto" help:"Colours: auto (on a terminal, unless NO_COLOR is set), always or never."`
 }
 
@@ -134,7 +134,7 @@ func (f reportFlags) report(p *program) cli.Report {
 	return cli.Report{Out: p.Out, JSON: f.JSON, Color: f.color(p)}
 }
 
-// verdict makes a failing finding exit code 1.
+// verdict turns a failing finding into exit code 1.
 func verdict(worst jetpack.Verdict, err error) error {
 	if err == nil && worst == jetpack.Fail {
 		return exitCode(exitFailed)
@@ -142,7 +142,7 @@ func verdict(worst jetpack.Verdict, err error) error {
 	return err
 }
 
-// color decides whether texts are coloured.
+// color reports whether to colour the text.
 func (f reportFlags) color(p *program) bool {
 	if f.Color == "auto" {
 		v, ok := p.LookupEnv("NO_COLOR")
@@ -160,8 +160,8 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// readSiteTokens reads a file with the tokens that a site stores. Its errors never quote
-// what is in it.
+// readSiteTokens reads a file with the tokens that a site stores. Its errors never quote the
+// file's content.
 func readSiteTokens(path string) (blog, user signature.Credential, err error) {
 	lines, err := readTokens(path)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 
-	monitorpb "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/jetpack/fakejetpack"
 	"github.com/Automattic/jetmon/internal/jetpack/signature"
 )
@@ -55,7 +55,7 @@ func TestDiagnoseNamesTheBlockAndExitsWith1(t *testing.T) {
 		t.Errorf("exit code %d, stderr %q:\n%s", code, stderr, stdout)
 	}
 	code, stdout, _ = run(t, nil, "diagnose", site, "--allow-private", noMetadata, "--json")
-	var d monitorpb.Diagnosis
+	var d monitorv1.Diagnosis
 	if err := protojson.Unmarshal([]byte(stdout), &d); err != nil || code != exitFailed {
 		t.Fatalf("exit code %d, %v:\n%s", code, err, stdout)
 	}

@@ -6,13 +6,13 @@ import (
 	"github.com/Automattic/jetmon/internal/probe"
 )
 
-// diagnoserFlags are those of a coordinator that answers :diagnose.
+// diagnoserFlags configure how a coordinator answers :diagnose.
 type diagnoserFlags struct {
-	MetadataURL string `name:"metadata-url" default:"${metadata_url}" help:"WordPress.com's public API, which diagnoses ask; none leaves it out."`
+	MetadataURL string `name:"metadata-url" default:"${metadata_url}" help:"URL of WordPress.com's public API, for diagnoses; none skips that step."`
 	engineFlags `embed:""`
 }
 
-// open makes the diagnoser, and the check engine that the caller must close.
+// open makes the diagnoser and its check engine, which the caller must close.
 func (f diagnoserFlags) open() (*jetpack.Diagnoser, *probe.Prober, error) {
 	if _, err := check.ParseURL(f.MetadataURL); err != nil && f.MetadataURL != jetpack.NoMetadata {
 		return nil, nil, usagef("--diagnose-metadata-url: %w", err)

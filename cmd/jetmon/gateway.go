@@ -13,7 +13,7 @@ import (
 // gatewayCommand is `jetmon gateway`.
 type gatewayCommand struct {
 	Listen      string `default:"127.0.0.1:7802" help:"HOST:PORT to serve REST on."`
-	Coordinator string `default:"127.0.0.1:7800" placeholder:"HOST:PORT,..." help:"Coordinators; calls go round those that are ready. dns:///HOST:PORT, alone, stands for all addresses that HOST resolves to."`
+	Coordinator string `default:"127.0.0.1:7800" placeholder:"HOST:PORT,..." help:"Coordinators; calls are distributed among the ready ones. A single dns:///HOST:PORT stands for all addresses of HOST."`
 
 	CoordinatorDial dialFlags `embed:"" prefix:"coordinator-"`
 	serveFlags      `embed:""`
@@ -54,6 +54,5 @@ func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return usageError{err}
 	}
-	proc.log.Info("gateway serves", "address", l.Addr().String(), "coordinator", c.Coordinator)
 	return proc.run(ctx, r)
 }

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// catchHangups replaces the default action of SIGHUP, which ends a process undrained.
-// It lasts until the process ends: a role that drains must not be ended by it either.
+// catchHangups replaces the default action of SIGHUP, which ends a process undrained. It
+// lasts until the process ends, so that SIGHUP does not cut a draining role off either.
 func catchHangups() <-chan os.Signal {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
@@ -21,7 +21,7 @@ func logHangups(ctx context.Context, log *slog.Logger, hangups <-chan os.Signal)
 	for {
 		select {
 		case <-hangups:
-			log.Warn("SIGHUP is ignored: a role reads its configuration when it starts, and not again")
+			log.Warn("SIGHUP ignored: a role reads its configuration only when it starts")
 		case <-ctx.Done():
 			return
 		}

@@ -45,7 +45,7 @@ func TestHangupIsLoggedAndIgnoredByEveryRole(t *testing.T) {
 	}
 }
 
-// hangUp sends SIGHUP and waits until the process says that it ignores it.
+// hangUp sends SIGHUP and waits until the process logs that it ignores it.
 func hangUp(t *testing.T, cmd *exec.Cmd, errs *output, ended <-chan error, when string) {
 	t.Helper()
 	before := len(errs.String())
@@ -54,7 +54,7 @@ func hangUp(t *testing.T, cmd *exec.Cmd, errs *output, ended <-chan error, when 
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	for !strings.Contains(errs.String()[before:], "SIGHUP is ignored") {
+	for !strings.Contains(errs.String()[before:], "SIGHUP ignored") {
 		select {
 		case <-errs.written:
 		case err := <-ended:

@@ -5,26 +5,27 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/panel"
+	"github.com/Automattic/jetmon/coordinator/edge/panel"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// judgeFlags say when an outage is believed, and who is asked.
+// judgeFlags are the conditions for confirming an outage: the policy, the panel and its rule.
 type judgeFlags struct {
 	Veriflier          []member      `sep:"none" placeholder:"name=NAME,region=REGION,addr=HOST:PORT" help:"Veriflier to ask (repeatable)."`
-	PeerOfflineLimit   int           `default:"0" help:"DOWN votes that confirm an outage (PEER_OFFLINE_LIMIT); 0: all but none of 2, all but one of 3 to 5, all but two of more."`
-	NumOfChecks        int           `default:"3" help:"Failing checks before verifliers are asked (NUM_OF_CHECKS)."`
+	PeerOfflineLimit   int           `default:"0" help:"DOWN votes needed to confirm an outage (PEER_OFFLINE_LIMIT); 0: all of up to 2 verifliers, all but one of 3 to 5, all but two of more."`
+	NumOfChecks        int           `default:"3" help:"Failing checks before the verifliers vote (NUM_OF_CHECKS)."`
 	TimeBetweenChecks  time.Duration `default:"20s" help:"Time between those checks (TIME_BETWEEN_CHECKS_SEC)."`
 	TimeBetweenNotices time.Duration `default:"59m" help:"Time from down to confirmed down (TIME_BETWEEN_NOTICES_MIN)."`
 
-	ShadowNeed    int `default:"0" placeholder:"N" help:"Try another rule beside: DOWN votes that it needs; its agreement is counted in the fleet's status."`
-	ShadowRegions int `default:"0" placeholder:"N" help:"Regions that the rule that is tried needs; as many as the real one by default."`
+	ShadowNeed    int `default:"0" placeholder:"N" help:"Evaluate a second rule on every ballot without effect: the DOWN votes it needs. /v1/fleet counts how often it agrees."`
+	ShadowRegions int `default:"0" placeholder:"N" help:"Regions that the second rule needs; by default as many as the real one."`
 
 	VeriflierDial dialFlags `embed:"" prefix:"veriflier-"`
 }
 
-// apply sets the policy and the verifliers; those of the command line win over the file's.
+// apply sets the policy and the verifliers. Verifliers of the command line take precedence
+// over the file's.
 func (f judgeFlags) apply(o *coordinator.Options, legacy *legacyConfig) error {
 	switch {
 	case f.NumOfChecks < 1 || f.NumOfChecks > math.MaxUint8:

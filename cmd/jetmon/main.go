@@ -1,8 +1,7 @@
-// Command jetmon is every part of Jetmon in one binary: the roles, the whole
-// system in one process (dev), and the tools around them. Only this package
-// reads flags, the environment and signals, and ends the process; each command
-// turns them into the Options of a role, of the development system (internal/dev)
-// or of a command for people (internal/cli), and runs that.
+// Command jetmon is all of Jetmon in one binary: the roles, the whole system in one process
+// (dev), and the tools around them. Only this package reads flags, the environment and
+// signals, and ends the process. Each command converts them to the Options of a role, of the
+// development system (internal/dev) or of a command for people (internal/cli), and runs that.
 package main
 
 import (
@@ -14,8 +13,8 @@ import (
 	"time"
 )
 
-// sameSignal is how close together signals count as one: make, timeout and terminals
-// signal the process and its group.
+// sameSignal is the time within which two signals count as one: make, timeout and terminals
+// signal both the process and its group.
 const sameSignal = 300 * time.Millisecond
 
 func main() {

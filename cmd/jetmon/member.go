@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// member is one veriflier that a coordinator asks.
+// member is one veriflier of a coordinator's panel.
 type member struct{ Name, Region, Addr, Token string }
 
 // UnmarshalText reads name=eu1,region=eu,addr=eu1.example.org:7801.
@@ -50,7 +50,7 @@ func (m *member) validate() error {
 	return checkAddr(m.Addr, 1)
 }
 
-// members takes over v1's VERIFIERS.
+// members applies v1's VERIFIERS.
 func (c *legacyConfig) members(value json.RawMessage) error {
 	var list []struct {
 		Name, Host, Region string
@@ -65,7 +65,7 @@ func (c *legacyConfig) members(value json.RawMessage) error {
 		if port == "" {
 			port = "7801"
 		}
-		// v1 knew no regions: without one, all stand in the same place.
+		// v1 had no regions: verifliers without one share a region.
 		m := member{Name: v.Name, Region: cmp.Or(v.Region, "default"), Token: v.AuthToken}
 		if v.Host != "" {
 			m.Addr = net.JoinHostPort(v.Host, port)
@@ -78,7 +78,7 @@ func (c *legacyConfig) members(value json.RawMessage) error {
 	return nil
 }
 
-// checkAddr wants HOST:PORT with a port from lowest to 65535.
+// checkAddr checks that addr is HOST:PORT with a port from lowest to 65535.
 func checkAddr(addr string, lowest uint64) error {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
+	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
@@ -17,12 +17,12 @@ const (
 	migrateTimeout = 10 * time.Minute
 )
 
-// databaseFlags name the database.
+// databaseFlags select the database.
 type databaseFlags struct {
-	DB string `name:"db" required:"" placeholder:"DSN" help:"Database: mysql://user:pass@tcp(host:port)/db or sqlite:PATH, or @FILE for a file that holds such a line."`
+	DB string `name:"db" required:"" placeholder:"DSN" help:"Database: mysql://user:pass@tcp(host:port)/db or sqlite:PATH, or @FILE for a file with such a line."`
 }
 
-// dsn resolves @FILE, which keeps the password out of the process list.
+// dsn resolves @FILE, which keeps the password out of the list of processes.
 func (f databaseFlags) dsn() (string, error) {
 	path, inFile := strings.CutPrefix(f.DB, "@")
 	if !inFile {
@@ -35,7 +35,8 @@ func (f databaseFlags) dsn() (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-// databaseError tells a DSN that is wrong from a database that does not answer.
+// databaseError distinguishes a wrong DSN, a usage error, from a database that does not
+// answer.
 func databaseError(err error) error {
 	err = fmt.Errorf("--db: %w", err)
 	if fault.Is(err, fault.Invalid) {
@@ -49,7 +50,7 @@ type migrateCommand struct {
 	databaseFlags `embed:""`
 }
 
-// Run applies the migrations that are missing, and says how many.
+// Run applies the missing migrations and prints their number.
 func (c *migrateCommand) Run(ctx context.Context, p *program) error {
 	dsn, err := c.dsn()
 	if err != nil {

@@ -15,14 +15,14 @@ import (
 // anchorEvery is how often a node probes its own anchors.
 const anchorEvery = 10 * time.Second
 
-// nodeFlags are those of the process of a node that probes: checker and veriflier.
+// nodeFlags configure the process of a node that probes: checker or veriflier.
 type nodeFlags struct {
 	engineFlags  `embed:""`
-	Anchor       []string `sep:"none" placeholder:"URL" help:"A site that always works (repeatable; best several hosts, one by name, one by IPv4 and one by IPv6 address): while none answers, or no name is found, this node is no witness of an outage."`
+	Anchor       []string `sep:"none" placeholder:"URL" help:"Site that always works (repeatable; preferably several hosts, one by name, one by IPv4 and one by IPv6 address). While no anchor answers, or no name resolves, this node's failures count as unknown."`
 	processFlags `embed:""`
 }
 
-// node is a process with what it probes with. Its prober must be closed.
+// node is a process with its check engine and self-check. Its prober must be closed.
 type node struct {
 	*process
 	name    string
@@ -30,7 +30,7 @@ type node struct {
 	monitor *selfcheck.Monitor
 }
 
-// open makes the node of this name, the host's when it is empty.
+// open makes the node. An empty name stands for the host name.
 func (f nodeFlags) open(name string, stderr io.Writer) (*node, error) {
 	name, err := nodeName(name)
 	if err != nil {
@@ -65,7 +65,7 @@ func checkAnchors(urls []string) error {
 	return nil
 }
 
-// nodeName is the name given, else the host's.
+// nodeName returns the given name, or the host name if there is none.
 func nodeName(given string) (string, error) {
 	host, err := os.Hostname()
 	if given == "" && err != nil {

@@ -2,17 +2,17 @@ package main
 
 import (
 	"github.com/Automattic/jetmon/coordinator"
-	"github.com/Automattic/jetmon/coordinator/notify"
+	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// notifyFlags say where status changes are reported.
+// notifyFlags configure the delivery of notifications.
 type notifyFlags struct {
-	WPCOMURL       string `name:"wpcom-url" default:"https://jetpack.wordpress.com/jetmon/" help:"Where status changes are reported."`
-	WPCOMCert      string `name:"wpcom-cert" placeholder:"FILE" help:"Certificate (PEM) to show to WordPress.com."`
+	WPCOMURL       string `name:"wpcom-url" default:"https://jetpack.wordpress.com/jetmon/" help:"WordPress.com's endpoint for notifications of status changes."`
+	WPCOMCert      string `name:"wpcom-cert" placeholder:"FILE" help:"Client certificate (PEM) for WordPress.com."`
 	WPCOMKey       string `name:"wpcom-key" placeholder:"FILE" help:"Key of --wpcom-cert (PEM)."`
 	WPCOMTokenFile string `name:"wpcom-token-file" placeholder:"FILE" help:"File with WordPress.com's token (AUTH_TOKEN)."`
-	NoNotify       bool   `help:"Decide and record, and report nothing (WPCOM_NOTIFY_ENABLE false); when this is lifted, what is true then and not known to WordPress.com is reported."`
+	NoNotify       bool   `help:"Decide and record, but notify nobody (WPCOM_NOTIFY_ENABLE false). Later, without this flag, Jetmon notifies WordPress.com only of statuses that are true then and that it does not know."`
 }
 
 func (f notifyFlags) apply(o *coordinator.Options, legacy *legacyConfig) error {

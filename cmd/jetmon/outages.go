@@ -8,16 +8,16 @@ import (
 
 // outagesCommand is `jetmon outages`.
 type outagesCommand struct {
-	List   listOutagesCommand  `cmd:"" help:"List outages, the newest first."`
+	List   listOutagesCommand  `cmd:"" help:"List outages, newest first."`
 	Show   showOutageCommand   `cmd:"" help:"Show one outage with every vote."`
-	Replay replayOutageCommand `cmd:"" help:"Decide the ballot of an outage once more, and by another rule."`
+	Replay replayOutageCommand `cmd:"" help:"Decide the ballot of an outage again from its stored votes, or by another rule."`
 }
 
 // listOutagesCommand is `jetmon outages list`.
 type listOutagesCommand struct {
 	Site  int64 `placeholder:"ID" help:"Only outages of this site."`
-	Open  bool  `help:"Only outages that are not over."`
-	Limit int   `default:"100" help:"Most outages to list; 0: all."`
+	Open  bool  `help:"Only open outages."`
+	Limit int   `default:"100" help:"Maximum number of outages to list; 0: all."`
 
 	clientFlags `embed:""`
 }
@@ -47,13 +47,13 @@ func (c *showOutageCommand) Run(ctx context.Context, p *program) error {
 // replayOutageCommand is `jetmon outages replay ID`.
 type replayOutageCommand struct {
 	Outage  int64  `arg:"" name:"id" help:"Id of the outage."`
-	Need    uint32 `placeholder:"N" help:"DOWN votes that another rule needs; as many as the rule that decided by default."`
-	Regions uint32 `placeholder:"N" help:"Regions that they must come from."`
+	Need    uint32 `placeholder:"N" help:"DOWN votes that another rule needs; by default as many as the original rule."`
+	Regions uint32 `placeholder:"N" help:"Regions that the other rule needs."`
 
 	clientFlags `embed:""`
 }
 
-// Run replays one ballot; a verdict that is not the stored one ends with exit code 1.
+// Run replays one ballot. The exit code is 1 if the verdict differs from the stored one.
 func (c *replayOutageCommand) Run(ctx context.Context, p *program) error {
 	return c.ask(p, func(client cli.Client) error {
 		same, err := client.ReplayOutage(ctx, c.Outage, cli.Rule{Need: c.Need, Regions: c.Regions})

@@ -6,10 +6,10 @@ import (
 	"github.com/Automattic/jetmon/coordinator"
 )
 
-// paceFlags say how often sites are checked.
+// paceFlags set the pace of checks.
 type paceFlags struct {
-	Interval      time.Duration `default:"0" help:"Check every site at this interval, at least 1s, instead of its own; 0 is its own."`
-	ChecksPerHost int           `default:"10" placeholder:"N" help:"Checks that this coordinator has out at once that go to one machine, known by the address it was last reached at; 0 is any number."`
+	Interval      time.Duration `default:"0" help:"Check every site at this interval, at least 1s, instead of its own; 0: its own."`
+	ChecksPerHost int           `default:"10" placeholder:"N" help:"Maximum number of this coordinator's concurrent checks of one host, which it knows by the address it last connected to; 0: no limit."`
 }
 
 func (f paceFlags) apply(o *coordinator.Options) error {

@@ -5,13 +5,13 @@ import (
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// peerFlags say how a coordinator dials the others.
+// peerFlags configure how a coordinator dials its peers.
 type peerFlags struct {
 	PeerDial dialFlags `embed:"" prefix:"peer-"`
 }
 
-// apply completes the options, whose server is known already. Coordinators are mostly
-// set up alike, so what is not said is what this one asks of its own callers.
+// apply completes the options, whose Server must already be set. Coordinators are usually
+// configured alike, so the defaults are this one's own token and TLS.
 func (f peerFlags) apply(o *coordinator.Options) (err error) {
 	if o.PeerClient, err = f.PeerDial.options("peer"); err != nil {
 		return err

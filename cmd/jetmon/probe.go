@@ -17,28 +17,28 @@ const (
 	exitUnknown = exitCode(3)
 )
 
-// maxRepeat bounds how often one call checks.
+// maxRepeat limits --repeat.
 const maxRepeat = 10_000
 
 // probeCommand is `jetmon probe URL`.
 type probeCommand struct {
 	URL       string        `arg:"" name:"url" help:"URL to check."`
-	JSON      bool          `name:"json" help:"Print the observation as JSON, as the API has it; with --repeat one a line."`
-	Timeout   time.Duration `default:"10s" help:"Budget for everything, at most 60s."`
-	Method    string        `enum:"head-then-get,head,get" default:"head-then-get" help:"How to ask: head-then-get, head or get."`
+	JSON      bool          `name:"json" help:"Print the observation as JSON in the API's format; with --repeat, one per line."`
+	Timeout   time.Duration `default:"10s" help:"Total time limit, at most 60s."`
+	Method    string        `enum:"head-then-get,head,get" default:"head-then-get" help:"Request method: head-then-get, head or get."`
 	Header    []string      `sep:"none" placeholder:"K: V" help:"Header to send (repeatable)."`
-	Require   []string      `sep:"none" placeholder:"TEXT" help:"Text that the page must have (repeatable)."`
-	Forbid    []string      `sep:"none" placeholder:"TEXT" help:"Text that the page must not have (repeatable)."`
-	Redirects string        `enum:"follow,fail" default:"follow" help:"What a redirect means: follow or fail."`
-	SlowAfter time.Duration `placeholder:"DUR" help:"Remark on a site that takes longer than this."`
+	Require   []string      `sep:"none" placeholder:"TEXT" help:"Text that the page must contain (repeatable)."`
+	Forbid    []string      `sep:"none" placeholder:"TEXT" help:"Text that the page must not contain (repeatable)."`
+	Redirects string        `enum:"follow,fail" default:"follow" help:"Treatment of redirects: follow or fail."`
+	SlowAfter time.Duration `placeholder:"DUR" help:"Report a site as slow if it takes longer than this."`
 	CAFile    string        `name:"ca-file" placeholder:"PEM" help:"Trust the issuers in this file instead of the system's."`
-	Repeat    int           `default:"1" placeholder:"N" help:"Check so many times, one after the other; the worst decides the exit code."`
+	Repeat    int           `default:"1" placeholder:"N" help:"Number of checks, one after the other; the worst result sets the exit code."`
 
 	viaFlags    `embed:""`
 	engineFlags `embed:""`
 }
 
-// Run checks; the exit code says what came out: 0 up, 1 down, 3 unknown.
+// Run checks the URL. The exit code is the outcome: 0 up, 1 down, 3 unknown.
 func (c *probeCommand) Run(ctx context.Context, p *program) error {
 	target, err := c.target()
 	if err != nil {
@@ -73,8 +73,8 @@ func (c *probeCommand) Run(ctx context.Context, p *program) error {
 	return nil
 }
 
-// target is what is checked. What the flags cannot mean is a mistake of usage; what may
-// not be probed is for the engine to say.
+// target builds the target from the flags. Impossible values are usage errors; the engine
+// decides what may not be probed.
 func (c *probeCommand) target() (check.Target, error) {
 	t := check.Target{URL: c.URL, Timeout: c.Timeout}
 	switch {
@@ -109,7 +109,7 @@ func (c *probeCommand) target() (check.Target, error) {
 	return t, nil
 }
 
-// readRoots reads the issuers to trust.
+// readRoots reads the trusted issuers.
 func readRoots(name string) (*x509.CertPool, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {

@@ -2,14 +2,14 @@ package main
 
 import "github.com/Automattic/jetmon/internal/probe"
 
-// maxSessionMiB bounds --tls-session-cache.
+// maxSessionMiB limits --tls-session-cache.
 const maxSessionMiB = 1 << 20
 
-// engineFlags are those of the check engine.
+// engineFlags configure the check engine.
 type engineFlags struct {
-	Resolver        string `placeholder:"HOST:PORT" help:"DNS server to ask; the system's by default."`
-	AllowPrivate    bool   `help:"Allow to probe private, loopback and other special addresses. For development only."`
-	TLSSessionCache int64  `name:"tls-session-cache" default:"64" placeholder:"MIB" help:"Memory for TLS sessions to resume, at most; 0: every handshake is a full one."`
+	Resolver        string `placeholder:"HOST:PORT" help:"DNS server; the system's by default."`
+	AllowPrivate    bool   `help:"Allow probing private, loopback and other special addresses. For development only."`
+	TLSSessionCache int64  `name:"tls-session-cache" default:"64" placeholder:"MIB" help:"Memory limit for resumable TLS sessions; 0: every handshake is a full one."`
 }
 
 func (f engineFlags) options() (probe.Options, error) {

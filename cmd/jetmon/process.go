@@ -17,17 +17,17 @@ import (
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// drainTimeout is how long a role may take to end in order.
+// drainTimeout limits the time that a role takes to end in order.
 const drainTimeout = 10 * time.Second
 
 // processFlags are the flags of every process that runs a role.
 type processFlags struct {
-	LogLevel    string `enum:"debug,info,warn,error" default:"${least_level}" help:"Least level that is logged: debug, info, warn or error."`
-	LogFormat   string `enum:"text,json" default:"text" help:"How the log is written to stderr: text or json."`
-	DebugListen string `placeholder:"HOST:PORT" help:"Loopback address for /metrics, /healthz, /readyz (why the role cannot work now) and /debug/pprof; none by default."`
+	LogLevel    string `enum:"debug,info,warn,error" default:"${least_level}" help:"Lowest level to log: debug, info, warn or error."`
+	LogFormat   string `enum:"text,json" default:"text" help:"Format of the log on stderr: text or json."`
+	DebugListen string `placeholder:"HOST:PORT" help:"Loopback address for /metrics, /healthz, /readyz (with the reason when the role cannot work) and /debug/pprof; none by default."`
 }
 
-// process is what surrounds a role: its log, its metrics and the debug listener.
+// process is the surroundings of a role: its log, its metrics and the debug listener.
 type process struct {
 	log     *slog.Logger
 	metrics *prometheus.Registry
@@ -35,7 +35,7 @@ type process struct {
 	hangups <-chan os.Signal
 }
 
-// open makes the process; an address that is taken is an error.
+// open makes the process. A debug address that is in use is an error.
 func (f processFlags) open(stderr io.Writer) (*process, error) {
 	log, err := newLog(stderr, f.LogLevel, f.LogFormat)
 	if err != nil {
@@ -46,7 +46,7 @@ func (f processFlags) open(stderr io.Writer) (*process, error) {
 		return p, nil
 	}
 	if err := rpc.CheckExposure(f.DebugListen, rpc.ServerOptions{}, false); err != nil {
-		return nil, usagef("--debug-listen: must be a loopback address, for profiles tell much")
+		return nil, usagef("--debug-listen: must be a loopback address, because profiles reveal much")
 	}
 	if p.debug, err = listen("debug-listen", f.DebugListen); err != nil {
 		return nil, err
@@ -63,8 +63,8 @@ func newLog(w io.Writer, level, format string) (*slog.Logger, error) {
 	return obs.NewLogger(w, l, format), nil
 }
 
-// role is what every role is: Run blocks, and drains in order when ctx ends; Ready says
-// why the role cannot do its work now.
+// role is the interface of every role. Run blocks, and drains in order when ctx ends; Ready
+// returns why the role cannot work now, or nil.
 type role interface {
 	Run(ctx context.Context) error
 	Ready() error
@@ -97,8 +97,7 @@ func (p *process) run(ctx context.Context, r role) error {
 	return drained(ctx, group.Wait)
 }
 
-// drained waits for the end of a role, which after the end of ctx may not take
-// longer than drainTimeout.
+// drained waits for the end of a role, after the end of ctx at most drainTimeout.
 func drained(ctx context.Context, wait func() error) error {
 	ended := make(chan error, 1)
 	go func() { ended <- wait() }()

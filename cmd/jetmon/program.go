@@ -12,39 +12,38 @@ import (
 	"github.com/Automattic/jetmon/internal/jetpack"
 )
 
-// The exit codes of every command. probe has exitDown and exitUnknown besides; for
-// diagnose, exitFailed also means that something was found to fail.
+// The exit codes of every command. probe also has exitDown and exitUnknown; for diagnose,
+// exitFailed also means that a finding fails.
 const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2
 )
 
-// commands is the table of what jetmon can do.
+// commands is the table of all commands.
 type commands struct {
-	Coordinator coordinatorCommand `cmd:"" help:"Run a coordinator: it owns the schedule, judges, stores and notifies."`
-	Checker     checkerCommand     `cmd:"" help:"Run a checker: it probes what coordinators assign to it."`
+	Coordinator coordinatorCommand `cmd:"" help:"Run a coordinator: it owns sites, schedules checks, judges results and notifies WordPress.com."`
+	Checker     checkerCommand     `cmd:"" help:"Run a checker: it probes the sites that coordinators assign to it."`
 	Veriflier   veriflierCommand   `cmd:"" help:"Run a veriflier: it gives coordinators an independent opinion on a site."`
 	Gateway     gatewayCommand     `cmd:"" help:"Run a gateway: REST in front of a coordinator."`
 	Dev         devCommand         `cmd:"" help:"Run the whole system in this process, with demo sites."`
-	Migrate     migrateCommand     `cmd:"" help:"Create or bring up to date Jetmon's tables in a database."`
-	Probe       probeCommand       `cmd:"" help:"Check one URL from here, once, and say what was seen."`
-	Sites       sitesCommand       `cmd:"" help:"Ask a coordinator about sites: list, explain."`
-	Outages     outagesCommand     `cmd:"" help:"Ask a coordinator about outages: list, show, replay."`
-	Diagnose    diagnoseCommand    `cmd:"" help:"Find out why Jetpack and WordPress.com do not talk to a site."`
-	Version     versionCommand     `cmd:"" help:"Say which version this is."`
+	Migrate     migrateCommand     `cmd:"" help:"Create or update Jetmon's tables in a database."`
+	Probe       probeCommand       `cmd:"" help:"Check one URL from here, or by verifliers, and print the observation."`
+	Sites       sitesCommand       `cmd:"" help:"Query a coordinator about sites: list, explain."`
+	Outages     outagesCommand     `cmd:"" help:"Query a coordinator about outages: list, show, replay."`
+	Diagnose    diagnoseCommand    `cmd:"" help:"Find out why Jetpack and WordPress.com cannot connect to a site."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
-// program is the outside world of one invocation.
+// program is the environment of one invocation.
 type program struct {
 	LookupEnv func(string) (string, bool)
 	Out, Err  io.Writer
-	// legacy is v1's configuration file when the command read one.
+	// legacy is v1's configuration file, nil if the command read none.
 	legacy *legacyConfig
 }
 
-// Run carries out one command line and returns the exit code. It ends early when
-// ctx does, in order.
+// Run executes one command line and returns the exit code. When ctx ends, it ends in order.
 func (p *program) Run(ctx context.Context, args []string) int {
 	table, values := &commands{}, &settings{program: p}
 	parser, err := newParser(p, table, values)
@@ -74,7 +73,7 @@ func (p *program) Run(ctx context.Context, args []string) int {
 func newParser(p *program, table *commands, values kong.Resolver) (*kong.Kong, error) {
 	return kong.New(table,
 		kong.Name("jetmon"),
-		kong.Description("Jetmon watches web sites and tells WordPress.com when one goes down or comes back."),
+		kong.Description("Jetmon monitors web sites and notifies WordPress.com when one goes down or comes back."),
 		kong.Writers(p.Out, p.Err),
 		kong.Resolvers(values),
 		kong.Vars{"least_level": "info", "metadata_url": jetpack.DefaultMetadataURL, "user_agent": jetpack.DefaultUserAgent},
@@ -83,7 +82,7 @@ func newParser(p *program, table *commands, values kong.Resolver) (*kong.Kong, e
 	)
 }
 
-// commandName is as much of the command as was understood.
+// commandName returns the part of the command that was parsed.
 func commandName(chosen *kong.Context, err error) string {
 	if parse, ok := errors.AsType[*kong.ParseError](err); ok {
 		chosen = parse.Context
@@ -94,7 +93,7 @@ func commandName(chosen *kong.Context, err error) string {
 	return chosen.Selected().FullPath()
 }
 
-// fail prints one line and returns the exit code that the error asks for.
+// fail prints one line and returns the exit code of the error.
 func (p *program) fail(name string, err error) int {
 	if code, ok := errors.AsType[exitCode](err); ok {
 		return int(code)
@@ -115,7 +114,7 @@ func (e usageError) Unwrap() error { return e.err }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// exitCode ends the process with a code when everything has been said already.
+// exitCode ends the process with a code and without a message.
 type exitCode int
 
 func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }

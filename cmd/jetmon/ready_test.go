@@ -61,7 +61,7 @@ func TestReadyzOfTheDebugListenerSaysWhyARoleCannotWork(t *testing.T) {
 	awaitReadyz(t, veriflier, 503, "its anchors do not answer")
 
 	c, coordinator := launch("coordinator", "--listen=127.0.0.1:0", "--veriflier=name=v,region=eu,addr=127.0.0.1:1", db)
-	api := c.errs.find(t, `msg="coordinator works".* address=(\S+)`)
+	api := c.errs.find(t, `msg=started.* role=coordinator.* address=(\S+)`)
 	awaitReadyz(t, coordinator, 200, "ok")
 	_, checker := launch("checker", "--coordinator="+api)
 	awaitReadyz(t, checker, 200, "ok")

@@ -11,10 +11,10 @@ import (
 
 const day = 24 * time.Hour
 
-// age is a time that may be given in days, as 90d.
+// age is a duration that also has days as a unit, as in 90d.
 type age time.Duration
 
-// UnmarshalText reads days, or what time.ParseDuration reads.
+// UnmarshalText parses days, or a duration as time.ParseDuration does.
 func (a *age) UnmarshalText(text []byte) error {
 	d, err := time.ParseDuration(string(text))
 	if days, ok := strings.CutSuffix(string(text), "d"); ok {
@@ -30,13 +30,13 @@ func (a *age) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// retentionFlags say how long history is kept.
+// retentionFlags set how long history is kept.
 type retentionFlags struct {
-	Retention       age `default:"90d" placeholder:"TIME" help:"How long the evidence of ballots that opened no outage is kept; 0: for ever."`
-	OutageRetention age `default:"0s" placeholder:"TIME" help:"How long outages that are over are kept, with their evidence; 0: for ever."`
+	Retention       age `default:"90d" placeholder:"TIME" help:"How long to keep the evidence of ballots that opened no outage; 0: for ever."`
+	OutageRetention age `default:"0s" placeholder:"TIME" help:"How long to keep finished outages with their evidence; 0: for ever."`
 }
 
-// leastRetention is what a mistyped unit cannot get below.
+// leastRetention protects history from a mistyped unit.
 const leastRetention = time.Hour
 
 func (f retentionFlags) apply(o *coordinator.Options) error {

@@ -16,8 +16,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
-	veriflierv1 "github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 	"github.com/Automattic/jetmon/internal/demo"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
@@ -44,7 +44,7 @@ func TestRolesWorkTogetherOverTCP(t *testing.T) {
 	coordinator := start(t, append([]string{"coordinator", db, "--listen=127.0.0.1:0", "--node=c1", "--db-updates",
 		"--time-between-checks=100ms", "--wpcom-url=" + wpcom.URL + "/jetmon/",
 		"--wpcom-token-file=" + token, "--token-file=" + token, "--veriflier-token-file=" + token}, panel...)...)
-	api := coordinator.errs.find(t, `msg="coordinator works".* address=(\S+)`)
+	api := coordinator.errs.find(t, `msg=started.* role=coordinator.* address=(\S+)`)
 	for _, node := range []string{"n1", "n2"} {
 		start(t, "checker", "--coordinator="+api, "--node="+node, "--region=eu", "--allow-private", "--coordinator-token-file="+token)
 	}

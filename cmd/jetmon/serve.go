@@ -2,13 +2,13 @@ package main
 
 import "github.com/Automattic/jetmon/internal/rpc"
 
-// serveFlags say how a server of a role is protected.
+// serveFlags configure the protection of a role's server.
 type serveFlags struct {
-	TLSCert     string `name:"tls-cert" placeholder:"FILE" help:"Certificate chain (PEM) to serve TLS with; plaintext without."`
+	TLSCert     string `name:"tls-cert" placeholder:"FILE" help:"Certificate chain (PEM) of the server; without it the server speaks plaintext."`
 	TLSKey      string `name:"tls-key" placeholder:"FILE" help:"Key of --tls-cert (PEM)."`
-	TLSClientCA string `name:"tls-client-ca" placeholder:"FILE" help:"Callers must show a certificate signed by this CA (PEM)."`
-	TokenFile   string `placeholder:"FILE" help:"Bearer tokens that callers may use, one a line; without, every caller is accepted."`
-	Insecure    bool   `help:"Allow to listen beyond loopback although nobody is asked who they are."`
+	TLSClientCA string `name:"tls-client-ca" placeholder:"FILE" help:"CA (PEM) that must have signed callers' certificates; without it callers need none."`
+	TokenFile   string `placeholder:"FILE" help:"Accepted bearer tokens, one per line; without it every caller is accepted."`
+	Insecure    bool   `help:"Allow listening beyond loopback without authentication."`
 }
 
 // options reads the files and refuses to expose an open server at addr by accident.
@@ -43,16 +43,17 @@ func (f serveFlags) options(addr string) (rpc.ServerOptions, error) {
 	return o, nil
 }
 
-// dialFlags say how a role dials its peers. Their names begin with the peer's.
+// dialFlags configure how a role dials a server. Each use gives them the server's name as
+// their prefix.
 type dialFlags struct {
-	TLS       bool   `name:"tls" help:"Dial with TLS and trust the system's CAs."`
-	TLSCA     string `name:"tls-ca" placeholder:"FILE" help:"Dial with TLS and trust this CA (PEM) only."`
-	TLSCert   string `name:"tls-cert" placeholder:"FILE" help:"Dial with TLS and show this certificate (PEM)."`
+	TLS       bool   `name:"tls" help:"Dial with TLS, trusting the system's CAs."`
+	TLSCA     string `name:"tls-ca" placeholder:"FILE" help:"Dial with TLS, trusting only this CA (PEM)."`
+	TLSCert   string `name:"tls-cert" placeholder:"FILE" help:"Dial with TLS, presenting this certificate (PEM)."`
 	TLSKey    string `name:"tls-key" placeholder:"FILE" help:"Key of that certificate (PEM)."`
 	TokenFile string `placeholder:"FILE" help:"File with the bearer token to send."`
 }
 
-// options reads the files; peer is what the flags' names begin with.
+// options reads the files. peer is the prefix of the flags' names.
 func (f dialFlags) options(peer string) (rpc.ClientOptions, error) {
 	var o rpc.ClientOptions
 	var err error

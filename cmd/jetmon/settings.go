@@ -12,19 +12,19 @@ const (
 	configFlag = "config"
 )
 
-// settings gives values to the flags that the command line does not name: first
-// from the environment, then from v1's configuration file when --config names one.
+// settings supplies values for flags that the command line does not set: first from the
+// environment, then from v1's configuration file if --config names one.
 type settings struct {
 	program *program
-	// err is what is wrong with the file. Resolve cannot say so: kong would put the
-	// name of the flag in front that happened to be asked for first.
+	// err is a mistake in the file. Resolve cannot return it: kong would prefix it with the
+	// name of whichever flag it resolved first.
 	err error
 }
 
-// Validate has nothing to say: values are judged flag by flag.
+// Validate accepts everything: the commands validate flag by flag.
 func (s *settings) Validate(*kong.Application) error { return nil }
 
-// Resolve returns the value of one flag, nil when nobody has set it.
+// Resolve returns the value of one flag, nil if it is not set.
 func (s *settings) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	if value, ok := s.fromEnv(flag.Value); ok {
 		return value, nil
@@ -42,7 +42,7 @@ func (s *settings) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 	return config.flags[flag.Name], nil
 }
 
-// config reads the file that --config or its variable names, once.
+// config reads the file of --config, or of its variable, once.
 func (s *settings) config(ctx *kong.Context) (*legacyConfig, error) {
 	if s.program.legacy != nil {
 		return s.program.legacy, nil
@@ -68,7 +68,7 @@ func (s *settings) config(ctx *kong.Context) (*legacyConfig, error) {
 	return nil, nil
 }
 
-// fromEnv reads a flag's variable. A repeatable flag takes several values, separated by blanks.
+// fromEnv reads a flag's variable. The values of a repeatable flag are separated by blanks.
 func (s *settings) fromEnv(v *kong.Value) (any, bool) {
 	if v.Name == "help" {
 		return nil, false
@@ -87,12 +87,12 @@ func (s *settings) fromEnv(v *kong.Value) (any, bool) {
 	return list, true
 }
 
-// envName is the variable of a flag: --peer-offline-limit is JETMON_PEER_OFFLINE_LIMIT.
+// envName returns the variable of a flag: JETMON_PEER_OFFLINE_LIMIT for --peer-offline-limit.
 func envName(flag string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// helpWithEnv puts the variable behind the help text of a flag.
+// helpWithEnv appends the variable to the help text of a flag.
 func helpWithEnv(v *kong.Value) string {
 	if v.Flag == nil || v.Name == "help" {
 		return v.Help

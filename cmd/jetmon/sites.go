@@ -10,14 +10,14 @@ import (
 
 // sitesCommand is `jetmon sites`.
 type sitesCommand struct {
-	List    listSitesCommand   `cmd:"" help:"List sites: state, status, URL."`
-	Explain explainSiteCommand `cmd:"" help:"Say why a site is believed to be what it is, or was at an earlier time."`
+	List    listSitesCommand   `cmd:"" help:"List sites with their state, status and URL."`
+	Explain explainSiteCommand `cmd:"" help:"Explain the status of a site, now or at an earlier time."`
 }
 
 // listSitesCommand is `jetmon sites list`.
 type listSitesCommand struct {
 	Blog  int64 `placeholder:"ID" help:"Only sites of this blog."`
-	Limit int   `default:"100" help:"Most sites to list; 0: all."`
+	Limit int   `default:"100" help:"Maximum number of sites to list; 0: all."`
 
 	clientFlags `embed:""`
 }
@@ -35,7 +35,7 @@ func (c *listSitesCommand) Run(ctx context.Context, p *program) error {
 // explainSiteCommand is `jetmon sites explain ID`.
 type explainSiteCommand struct {
 	Site int64  `arg:"" name:"id" help:"Id of the site."`
-	At   string `placeholder:"TIME" help:"Explain this moment, as 2026-05-13T12:00:00Z, instead of now."`
+	At   string `placeholder:"TIME" help:"Explain the status at this time instead of now, for example 2026-05-13T12:00:00Z."`
 
 	clientFlags `embed:""`
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// readTokens reads one token a line; blank lines and lines that begin with # do not count.
+// readTokens reads one token per line. It skips blank lines and lines that begin with #.
 func readTokens(path string) ([]string, error) {
 	file, err := os.Open(path)
 	if err != nil {

@@ -9,16 +9,16 @@ import (
 
 // veriflierCommand is `jetmon veriflier`.
 type veriflierCommand struct {
-	Listen      string `default:"127.0.0.1:7801" help:"HOST:PORT to answer on."`
-	Name        string `placeholder:"NAME" help:"Name that coordinators know this veriflier by; the host name by default."`
-	Region      string `default:"default" help:"Where it stands; an outage needs witnesses in two regions."`
-	MaxInFlight int    `default:"500" help:"Most checks at once; further ones are refused with RESOURCE_EXHAUSTED."`
+	Listen      string `default:"127.0.0.1:7801" help:"HOST:PORT to serve Verify on."`
+	Name        string `placeholder:"NAME" help:"Name of this veriflier, as coordinators know it; the host name by default."`
+	Region      string `default:"default" help:"Region of this veriflier; confirming an outage takes votes from two regions."`
+	MaxInFlight int    `default:"500" help:"Maximum number of concurrent checks; further ones are refused with RESOURCE_EXHAUSTED."`
 
 	serveFlags `embed:""`
 	nodeFlags  `embed:""`
 }
 
-// Run answers until ctx ends.
+// Run serves until ctx ends.
 func (c *veriflierCommand) Run(ctx context.Context, p *program) error {
 	if c.MaxInFlight < 1 {
 		return usagef("--max-in-flight: must be at least 1, is %d", c.MaxInFlight)

@@ -9,7 +9,7 @@ import (
 // versionCommand is `jetmon version`.
 type versionCommand struct{}
 
-// Run prints the module's version, the commit when the build knew it, and Go's version.
+// Run prints the module's version, the commit if the build recorded it, and Go's version.
 func (versionCommand) Run(p *program) error {
 	version, commit := "devel", ""
 	if info, ok := debug.ReadBuildInfo(); ok {

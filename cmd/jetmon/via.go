@@ -4,25 +4,25 @@ import (
 	"context"
 	"strings"
 
-	"github.com/Automattic/jetmon/coordinator/api"
-	"github.com/Automattic/jetmon/coordinator/panel"
-	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/edge/api"
+	"github.com/Automattic/jetmon/coordinator/edge/panel"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/cli"
 )
 
-// maxVia bounds the verifliers that one probe asks.
+// maxVia limits the verifliers of one probe.
 const maxVia = 100
 
-// viaFlags name verifliers to ask instead of checking from here.
+// viaFlags name verifliers that check instead of this machine.
 type viaFlags struct {
-	Via []string `sep:"none" placeholder:"HOST:PORT,..." help:"Ask these verifliers and show the ballot: HOST:PORT,HOST:PORT, or name=NAME,region=REGION,addr=HOST:PORT (repeatable). Without a name they are taken for who they say they are."`
+	Via []string `sep:"none" placeholder:"HOST:PORT,..." help:"Ask these verifliers and show the ballot: HOST:PORT,HOST:PORT, or name=NAME,region=REGION,addr=HOST:PORT (repeatable). A veriflier given without a name may answer under any name."`
 
 	VeriflierDial dialFlags `embed:"" prefix:"veriflier-"`
 }
 
-// witnesses reads --via.
-func (f viaFlags) witnesses() ([]panel.Member, error) {
+// members parses --via.
+func (f viaFlags) members() ([]panel.Member, error) {
 	var all []panel.Member
 	for _, text := range f.Via {
 		if strings.Contains(text, "=") {
@@ -46,12 +46,12 @@ func (f viaFlags) witnesses() ([]panel.Member, error) {
 	return all, nil
 }
 
-// askVia is probe by verifliers.
+// askVia has the verifliers of --via check the target.
 func (c *probeCommand) askVia(ctx context.Context, p *program, t check.Target) error {
 	if c.Repeat > 1 || c.CAFile != "" || c.Resolver != "" || c.AllowPrivate {
 		return usagef("--via: --repeat, --ca-file, --resolver and --allow-private are about checks from here, not about those of verifliers")
 	}
-	members, err := c.witnesses()
+	members, err := c.viaFlags.members()
 	if err != nil {
 		return err
 	}

@@ -1,17 +1,17 @@
 package engine
 
 import (
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/roster"
-	"github.com/Automattic/jetmon/coordinator/schedule"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/engine/roster"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/schedule"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 )
 
-// lookahead loads what a run of sites takes before any of them has its turn. The record and
-// the URL of one of millions of sites are in no cache when its turn or its result comes;
-// waiting for them was most of what a good check cost. But sites come in runs: when all of a
-// run are looked at first, none of these loads depends on another, and the processor waits
-// for many at once. The sum of what is read keeps the loads from being left out as useless.
+// lookahead prefetches the memory of a run of sites before the engine handles any of them.
+// Among millions of sites, the record and the URL of the next one are never in the CPU
+// cache; waiting for them was most of the cost of a good check. But sites come in runs: the
+// loads of a whole run do not depend on one another, so the CPU waits for many at once.
+// sum keeps the compiler from removing the loads.
 type lookahead struct {
 	sites *roster.Table
 	core  *dispatch.Core
@@ -19,10 +19,10 @@ type lookahead struct {
 	sum   uint32
 }
 
-// runLength is how many due sites are looked at ahead: as many as surely stay in the cache.
+// runLength is how many due sites are prefetched at once: few enough to stay in the cache.
 const runLength = 64
 
-// due looks at what having checks of sites due takes.
+// due prefetches what submitting checks of due sites reads.
 func (a *lookahead) due(slots []schedule.Slot) {
 	for _, slot := range slots {
 		a.sum += a.sites.Record(slot).Host()
@@ -35,14 +35,14 @@ func (a *lookahead) due(slots []schedule.Slot) {
 	a.core.Expect(a.run)
 }
 
-// records looks at the records of the sites of checks.
+// records prefetches the records of the sites of some checks.
 func (a *lookahead) records(checks []dispatch.Check) {
 	for i := range checks {
 		a.sum += a.sites.Record(schedule.Slot(checks[i].Tag)).Host()
 	}
 }
 
-// urls looks at their URLs.
+// urls prefetches their URLs.
 func (a *lookahead) urls(checks []dispatch.Check) {
 	for i := range checks {
 		if url := a.sites.URL(schedule.Slot(checks[i].Tag)); url != "" {
@@ -51,7 +51,7 @@ func (a *lookahead) urls(checks []dispatch.Check) {
 	}
 }
 
-// rows looks at where the sites of rows are in the index.
+// rows prefetches the index entries of the sites of some rows.
 func (a *lookahead) rows(rows []store.Site) {
 	for i := range rows {
 		a.sum += a.sites.Glance(rows[i].ID)

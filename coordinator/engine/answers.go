@@ -3,10 +3,10 @@ package engine
 import (
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 )
 
-// Decide takes in the panel's answer to a ballot.
+// Decide applies the panel's answer to a ballot.
 func (e *Engine) Decide(now time.Time, a Answer) {
 	m := e.hand.moment(now)
 	e.mu.Lock()
@@ -19,7 +19,7 @@ func (e *Engine) Decide(now time.Time, a Answer) {
 	e.cases.settle(now, s)
 }
 
-// Looked takes in a second look by a veriflier.
+// Looked applies a second look by a veriflier.
 func (e *Engine) Looked(now time.Time, l Look) {
 	m := e.hand.moment(now)
 	e.mu.Lock()
@@ -32,7 +32,7 @@ func (e *Engine) Looked(now time.Time, l Look) {
 	e.cases.settle(now, s)
 }
 
-// Committed takes in that a change is in the store.
+// Committed records that a change is in the store.
 func (e *Engine) Committed(now time.Time, c store.Change, done store.Committed) {
 	e.mu.Lock()
 	defer e.release()
@@ -42,8 +42,8 @@ func (e *Engine) Committed(now time.Time, c store.Change, done store.Committed) 
 	}
 }
 
-// Refused takes in that a change does not fit the store any more: the site is begun
-// anew from its row, which is nil when it is gone.
+// Refused drops a change that the store no longer accepts: the site starts afresh from its
+// row, which is nil when the site has been deleted.
 func (e *Engine) Refused(now time.Time, c store.Change, row *store.Site) {
 	e.mu.Lock()
 	defer e.release()
@@ -61,7 +61,7 @@ func (e *Engine) Refused(now time.Time, c store.Change, row *store.Site) {
 	}
 }
 
-// changing is the site that waits for the answer to a change; nil when none does.
+// changing returns the site that waits for the answer to a change; nil when none does.
 func (e *Engine) changing(c store.Change) *site {
 	if s := e.cases.find(c.SiteID); s != nil && s.pending != nil && s.pending.Key == c.Key {
 		return s

@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/store"
-	"github.com/Automattic/jetmon/coordinator/storm"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/outlier"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -69,7 +69,7 @@ func load(b *testing.B, n int) (*Engine, *instant, time.Time) {
 	now := time.Unix(1_700_000_000, 0)
 	var seq uint64
 	e := New(Options{
-		Policy: lifecycle.DefaultPolicy(), Panel: &world{}, Ledger: &world{}, Storm: storm.DefaultRule(),
+		Policy: lifecycle.DefaultPolicy(), Panel: &world{}, Committer: &world{}, Outliers: outlier.DefaultRule(),
 		Random: func() uint64 { seq++; return seq }, Log: slog.New(slog.DiscardHandler),
 		Dispatch: dispatch.Config{
 			Lease: time.Minute, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second,
@@ -102,7 +102,7 @@ func load(b *testing.B, n int) (*Engine, *instant, time.Time) {
 	return e, c, now
 }
 
-// BenchmarkSites says what a site costs in memory, everything in, after each has been
+// BenchmarkSites measures the total memory of a site, after each has been
 // checked once.
 func BenchmarkSites(b *testing.B) {
 	for _, n := range []int{200_000, 2_000_000} {
@@ -127,7 +127,7 @@ func BenchmarkSites(b *testing.B) {
 	}
 }
 
-// BenchmarkChecks says what one healthy check costs the engine: due, handed out,
+// BenchmarkChecks measures what one healthy check costs the engine: due, handed out,
 // checked in.
 func BenchmarkChecks(b *testing.B) {
 	e, c, now := load(b, 500_000)
@@ -146,7 +146,7 @@ func BenchmarkChecks(b *testing.B) {
 	}
 }
 
-// BenchmarkCases says what a site costs beyond its record when it is not calm, after a
+// BenchmarkCases measures what a site that is not compact costs beyond its record, after a
 // dozen checks: one that stays down, one that nobody could confirm, one that is slow.
 func BenchmarkCases(b *testing.B) {
 	down := check.Observation{
@@ -157,8 +157,8 @@ func BenchmarkCases(b *testing.B) {
 		state lifecycle.State
 		saw   check.Observation
 	}{
-		"down": {lifecycle.Initial(check.StatusConfirmedDown, time.Unix(1_600_000_000, 0), false), down},
-		"held": {lifecycle.State{Stage: lifecycle.Suspect, Status: check.StatusRunning, Failures: 3, Held: true}, down},
+		"down":      {lifecycle.Initial(check.StatusConfirmedDown, time.Unix(1_600_000_000, 0), false), down},
+		"undecided": {lifecycle.State{Stage: lifecycle.Suspect, Status: check.StatusRunning, Failures: 3, Held: true}, down},
 		"slow": {lifecycle.Initial(check.StatusRunning, time.Time{}, false),
 			check.Observation{Outcome: check.OutcomeUp, HTTPStatus: 200, Advisories: []check.Advisory{check.AdvisorySlow}}},
 	} {

@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/quorum"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -45,7 +45,7 @@ var inTrouble = map[string]func(w *world, a, b *checker){
 		w.decide(quorum.Confirmed)
 		w.commit()
 	},
-	"held": func(w *world, a, b *checker) {
+	"undecided": func(w *world, a, b *checker) {
 		w.suspect(a, b)
 		for range 3 {
 			w.decide(quorum.Inconclusive)
@@ -87,7 +87,7 @@ var inTrouble = map[string]func(w *world, a, b *checker){
 		w.engine.Put(w.now, told(check.StatusConfirmedDown))
 		w.engine.Soon(w.now, 42)
 	},
-	"begun anew after a change that was refused": func(w *world, a, b *checker) {
+	"started afresh after a refused change": func(w *world, a, b *checker) {
 		w.suspect(a, b)
 		w.decide(quorum.Confirmed)
 		r := told(check.StatusDown)
@@ -117,10 +117,10 @@ func (w *world) next(cs ...*checker) *checker {
 	return nil
 }
 
-// A site in trouble is asked with the patience of a re-check until it is up again, by
-// whatever way it came there: else one that answers in 14 s is called down only by the
-// checks that were to find that it is back.
-func TestASiteInTroubleIsCheckedWithTheBudgetOfARecheck(t *testing.T) {
+// A site in trouble is checked with the timeout of a re-check until it is up again, by
+// whatever way it got there. Otherwise one that answers in 14 s would be kept down only by
+// the checks that should find that it is back.
+func TestASiteInTroubleHasTheBudgetOfARecheck(t *testing.T) {
 	t.Parallel()
 	for name, lead := range inTrouble {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +129,7 @@ func TestASiteInTroubleIsCheckedWithTheBudgetOfARecheck(t *testing.T) {
 			a, b := w.join("a"), w.join("b")
 			lead(w, a, b)
 			c := w.next(a, b)
-			for _, doing := range []string{"in trouble", "on its way up"} {
+			for _, doing := range []string{"in trouble", "recovering"} {
 				if got := c.targets[42].Timeout; got != check.VerifyTimeout {
 					t.Errorf("%s it is checked within %s, want %s", doing, got, check.VerifyTimeout)
 				}
@@ -138,7 +138,7 @@ func TestASiteInTroubleIsCheckedWithTheBudgetOfARecheck(t *testing.T) {
 				}
 				c.answer(up)
 				if v, _ := w.engine.View(w.now, 42); v.State.Stage == lifecycle.Up {
-					break // nobody was told that it is down
+					break // it was not reported down
 				}
 				c = w.next(a, b)
 			}
@@ -155,8 +155,8 @@ func TestASiteInTroubleIsCheckedWithTheBudgetOfARecheck(t *testing.T) {
 	}
 }
 
-// A recovery that has to last is many routine checks long.
-func TestARecoveryThatHasToLastIsCheckedWithTheBudgetOfARecheck(t *testing.T) {
+// A flapping site must pass many routine checks before it has recovered.
+func TestARecoveryOfAFlappingSiteHasTheBudgetOfARecheck(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.join("a"), w.join("b")

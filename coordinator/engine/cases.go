@@ -3,25 +3,25 @@ package engine
 import (
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/roster"
-	"github.com/Automattic/jetmon/coordinator/schedule"
-	"github.com/Automattic/jetmon/coordinator/snapshot"
+	"github.com/Automattic/jetmon/coordinator/engine/roster"
+	"github.com/Automattic/jetmon/coordinator/engine/snapshot"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/schedule"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// casebook has a case for each site that is not calm: what is known of it beyond its
-// record. Whoever takes a site from it and changes the site must settle it.
+// casebook holds a case for each site that is not compact: its state beyond the record.
+// A caller that changes a site of the casebook must settle it.
 type casebook struct {
 	sites     *roster.Table
 	snapshots *snapshot.Journal
-	// flapWindow is how long a site that recovered is no calm one.
+	// flapWindow is how long a site keeps its case after a recovery.
 	flapWindow time.Duration
 
-	// open are the cases, by slot. Invariant: each was not calm when it was settled last,
-	// and its record holds what a record can.
+	// open holds the cases, by slot. Invariant: no case was compact when it was last
+	// settled, and its record is up to date as far as a record can hold the site.
 	open map[schedule.Slot]*site
-	// ballots is the highest number that a ballot had.
+	// ballots is the highest ballot number so far.
 	ballots uint32
 }
 
@@ -33,7 +33,7 @@ func (c *casebook) find(id check.SiteID) *site {
 	return nil
 }
 
-// of returns the case of a site, nil when it has none.
+// of returns the case of a site; nil when it has none.
 func (c *casebook) of(id check.SiteID) *site {
 	if slot, ok := c.sites.Find(id); ok {
 		return c.open[slot]
@@ -51,24 +51,24 @@ func (c *casebook) at(slot schedule.Slot) *site {
 	return s
 }
 
-// settle writes a site back after it was changed, and opens or closes its case.
+// settle writes a changed site back to its record, and opens or closes its case.
 func (c *casebook) settle(now time.Time, s *site) {
 	if c.sites.Record(s.timer.Slot).ID() != s.Row.ID {
 		return // it was removed
 	}
 	c.ballots = max(c.ballots, s.State.Ballot)
 	c.sites.Save(s.timer.Slot, &s.Site)
-	calm := c.calm(now, s)
-	c.remember(s, !calm)
-	if calm {
+	compact := c.compact(now, s)
+	c.noteSnapshot(s, !compact)
+	if compact {
 		delete(c.open, s.timer.Slot)
 		return
 	}
 	c.open[s.timer.Slot] = s
 }
 
-// calm reports whether the record alone can stand for the site.
-func (c *casebook) calm(now time.Time, s *site) bool {
+// compact reports whether the record alone can hold the site.
+func (c *casebook) compact(now time.Time, s *site) bool {
 	st := s.State
 	switch {
 	case st.Stage != lifecycle.Up && st.Stage != lifecycle.NeverChecked,
@@ -83,19 +83,19 @@ func (c *casebook) calm(now time.Time, s *site) bool {
 	return s.regional.At.IsZero() || now.Sub(s.regional.At) > regionalFor
 }
 
-// remember notes that the snapshot of a site has to be written, or to be deleted.
-func (c *casebook) remember(s *site, open bool) {
-	if open && s.memorable() {
-		s.kept = true
-	} else if !s.kept {
+// noteSnapshot marks the snapshot of a site for writing, or for deletion.
+func (c *casebook) noteSnapshot(s *site, open bool) {
+	if open && s.wantsSnapshot() {
+		s.stored = true
+	} else if !s.stored {
 		return
 	}
 	c.snapshots.Outdated(s.Row.ID, s.Row.Bucket)
 }
 
-// remove takes a site off, with its case and its record.
+// remove deletes a site, with its case and its record.
 func (c *casebook) remove(s *site) {
-	c.remember(s, false)
+	c.noteSnapshot(s, false)
 	delete(c.open, s.timer.Slot)
 	c.sites.Free(s.timer.Slot)
 }

@@ -5,37 +5,37 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
 // A site has a case as long as there is something that its record cannot hold.
-func TestASiteHasACaseAsLongAsItIsNotCalm(t *testing.T) {
+func TestASiteHasACaseUntilItIsCompact(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
 	for name, tt := range map[string]struct {
 		trouble func(*Engine, *site)
 		kept    bool // and a snapshot is to be written
 	}{
-		"it is suspect":                   {func(_ *Engine, s *site) { s.State.Stage = lifecycle.Suspect }, true},
-		"it is down":                      {func(_ *Engine, s *site) { s.State.Stage = lifecycle.Down }, false},
-		"its status is not running":       {func(_ *Engine, s *site) { s.State.Status = check.StatusDown }, false},
-		"it has an outage":                {func(_ *Engine, s *site) { s.Row.OutageID = 7 }, false},
-		"it is not settled what is known": {func(_ *Engine, s *site) { s.State.Unsettled = true }, false},
-		"a change is on its way":          {func(_ *Engine, s *site) { s.pending = &store.Change{} }, true},
-		"there is an answer to show":      {func(_ *Engine, s *site) { s.answer = &Answer{} }, false},
-		"there is evidence":               {func(_ *Engine, s *site) { s.checks = make([]store.LocalCheck, 1) }, false},
-		"the panel is asked":              {func(_ *Engine, s *site) { s.opened = true }, false},
-		"the panel is to be asked":        {func(_ *Engine, s *site) { s.askDue = true }, false},
-		"it waits for a real time":        {func(e *Engine, s *site) { e.agenda.At(&s.timer, now.Add(time.Minute)) }, false},
-		"its last check could not tell":   {func(_ *Engine, s *site) { s.Last = &check.Observation{Outcome: check.OutcomeUnknown} }, false},
+		"it is suspect":                 {func(_ *Engine, s *site) { s.State.Stage = lifecycle.Suspect }, true},
+		"it is down":                    {func(_ *Engine, s *site) { s.State.Stage = lifecycle.Down }, false},
+		"its status is not running":     {func(_ *Engine, s *site) { s.State.Status = check.StatusDown }, false},
+		"it has an outage":              {func(_ *Engine, s *site) { s.Row.OutageID = 7 }, false},
+		"it is unsettled":               {func(_ *Engine, s *site) { s.State.Unsettled = true }, false},
+		"a change is being written":     {func(_ *Engine, s *site) { s.pending = &store.Change{} }, true},
+		"there is an answer to show":    {func(_ *Engine, s *site) { s.answer = &Answer{} }, false},
+		"there is evidence":             {func(_ *Engine, s *site) { s.checks = make([]store.LocalCheck, 1) }, false},
+		"the panel is asked":            {func(_ *Engine, s *site) { s.opened = true }, false},
+		"the panel is to be asked":      {func(_ *Engine, s *site) { s.askDue = true }, false},
+		"it waits for a real time":      {func(e *Engine, s *site) { e.agenda.At(&s.timer, now.Add(time.Minute)) }, false},
+		"its last check could not tell": {func(_ *Engine, s *site) { s.Last = &check.Observation{Outcome: check.OutcomeUnknown} }, false},
 		"its certificate ends": {func(_ *Engine, s *site) {
 			s.Last = &check.Observation{Outcome: check.OutcomeUp, Advisories: []check.Advisory{check.AdvisoryTLSExpiring}}
 		}, false},
-		"it recovered of late":              {func(_ *Engine, s *site) { s.State.Flap.Recoveries[0] = now.Add(-time.Minute) }, true},
-		"it was down in one region of late": {func(_ *Engine, s *site) { s.regional.At = now.Add(-time.Minute) }, true},
+		"it recovered lately":              {func(_ *Engine, s *site) { s.State.Flap.Recoveries[0] = now.Add(-time.Minute) }, true},
+		"it was down in one region lately": {func(_ *Engine, s *site) { s.regional.At = now.Add(-time.Minute) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -43,9 +43,9 @@ func TestASiteHasACaseAsLongAsItIsNotCalm(t *testing.T) {
 			e.Put(now, row())
 			s := e.cases.find(42)
 			if s == nil || e.cases.of(42) != nil {
-				t.Fatal("a calm site has a case")
+				t.Fatal("a compact site has a case")
 			}
-			calm := *s
+			compact := *s
 			tt.trouble(e, s)
 			e.cases.settle(now, s)
 			if e.cases.of(42) != s || e.cases.find(42) != s {
@@ -55,15 +55,15 @@ func TestASiteHasACaseAsLongAsItIsNotCalm(t *testing.T) {
 				t.Errorf("a snapshot is to be written: %t", kept)
 			}
 			e.agenda.Rest(&s.timer)
-			calm.kept, calm.timer = s.kept, s.timer
-			*s = calm
+			compact.stored, compact.timer = s.stored, s.timer
+			*s = compact
 			e.cases.settle(now, s)
 			if e.cases.of(42) != nil {
-				t.Fatal("it has a case though it is calm again")
+				t.Fatal("it has a case though it is compact again")
 			}
 			again := e.cases.find(42)
-			if again.kept = calm.kept; !reflect.DeepEqual(*again, calm) {
-				t.Errorf("its record holds %+v, want %+v", *again, calm)
+			if again.stored = compact.stored; !reflect.DeepEqual(*again, compact) {
+				t.Errorf("its record holds %+v, want %+v", *again, compact)
 			}
 			updates := e.Unsaved(now, shard.Of(row().Bucket), 10)
 			if tt.kept != (len(updates) == 1 && updates[0].Forget) {

@@ -3,15 +3,15 @@ package engine
 import (
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/coverage"
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/roster"
-	"github.com/Automattic/jetmon/coordinator/schedule"
-	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/engine/roster"
+	"github.com/Automattic/jetmon/coordinator/rules/coverage"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/schedule"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
 )
 
-// dealer hands checks out: it submits those of calm sites, and writes down among the
-// effects which session gets which batch, with what there is to ask.
+// dealer hands checks out: it submits those of compact sites, and adds to the effects
+// which session gets which batch, with its targets.
 type dealer struct {
 	pace pace
 
@@ -21,14 +21,14 @@ type dealer struct {
 	meter  *coverage.Meter
 	out    *effects
 	ahead  lookahead
-	// outlets are the ways to the sessions. Invariant: each session of core has one.
+	// outlets lead to the sessions. Invariant: each session of core has one.
 	outlets map[dispatch.SessionID]*outlet
-	// terms are those under which shards are ours; 0 for others.
+	// terms holds the term of each shard that this coordinator owns; 0 for the others.
 	terms [shard.Count]uint64
 }
 
-// calm has the routine check made of a site without a case, which was due at a time.
-func (d *dealer) calm(now, due time.Time, slot schedule.Slot) {
+// submit queues the routine check of a compact site, and arranges its next turn.
+func (d *dealer) submit(now, due time.Time, slot schedule.Slot) {
 	r := d.sites.Record(slot)
 	if d.core.Submit(now, dispatch.Check{Site: r.ID(), Sequence: r.Sequence() + 1, Host: r.Host(), Tag: uint32(slot), Due: due}) == nil {
 		r.Routine()
@@ -36,7 +36,7 @@ func (d *dealer) calm(now, due time.Time, slot schedule.Slot) {
 	d.agenda.Turn(&schedule.Timer{Slot: slot}, r.ID(), d.pace.of(r.Interval()))
 }
 
-// assign hands out what credits allow.
+// assign hands out as many checks as the checkers' credits allow.
 func (d *dealer) assign(now time.Time) {
 	for _, b := range d.core.Assign(now) {
 		h := handout{to: d.outlets[b.Session], batch: b, at: now, first: len(d.out.targets)}
@@ -58,8 +58,8 @@ func (d *dealer) assign(now time.Time) {
 	}
 }
 
-// tagged is the record of the site that a check is of: its tag is the slot. Nil when the
-// site was taken off meanwhile.
+// tagged returns the record of a check's site, whose slot is the check's tag. It is nil
+// when the site has been removed since.
 func (d *dealer) tagged(c *dispatch.Check) *roster.Record {
 	if r := d.sites.Record(schedule.Slot(c.Tag)); r.ID() == c.Site {
 		return r
@@ -67,8 +67,8 @@ func (d *dealer) tagged(c *dispatch.Check) *roster.Record {
 	return nil
 }
 
-// target is what to ask a node about the site in a slot. A case is saved in its record
-// after each change, so that the record is enough.
+// target returns the target of the site in a slot. The record is enough, since settle
+// saves each changed case to it.
 func (d *dealer) target(slot schedule.Slot) target {
 	r := d.sites.Record(slot)
 	return target{
@@ -77,7 +77,7 @@ func (d *dealer) target(slot schedule.Slot) target {
 	}
 }
 
-// revoke tells the checkers that batches are not theirs any more.
+// revoke takes expired batches back from their checkers.
 func (d *dealer) revoke(ended []dispatch.Expired) {
 	for _, x := range ended {
 		if from := d.outlets[x.Session]; from != nil {
@@ -86,11 +86,12 @@ func (d *dealer) revoke(ended []dispatch.Expired) {
 	}
 }
 
-// open takes in the way to a new session, and end ends it.
+// open registers the outlet of a new session.
 func (d *dealer) open(id dispatch.SessionID, s Session) {
 	d.outlets[id] = &outlet{id: id, Session: s}
 }
 
+// end closes a session and drops its outlet.
 func (d *dealer) end(id dispatch.SessionID, why string) {
 	d.out.end(d.outlets[id], why)
 	delete(d.outlets, id)

@@ -1,20 +1,25 @@
-// Package engine is where decisions meet: it owns the live state of every site of
+// Package engine brings the decisions together: it owns the live state of every site of
 // this coordinator and turns time, observations, verdicts and edits into checks to
 // hand out, ballots to hold and changes to commit.
 //
 //	Tick ----> schedule ---> dispatch ---> Session.Assign      (checks go out)
 //	CheckIn -> dispatch ---> lifecycle -+-> Panel.Ask, Look    (a verdict is wanted)
-//	Decide, Looked --------> lifecycle -+-> Ledger.Record      (a change is wanted)
-//	Committed, Refused <--- the ledger's answer
+//	Decide, Looked --------> lifecycle -+-> Committer.Record   (a change is wanted)
+//	Committed, Refused <--- the committer's answer
 //
-// It has the lock, the ports and the order of steps. Its parts decide, and none of them
-// knows another: who is due is schedule's, who gets a check is dispatch's, what a checker's
-// word is worth is checkers', what an observation means is lifecycle's, whether what was
-// read is older than an edit is changelog's, what of a snapshot counts is snapshot's; the
-// records of the sites are roster's.
+// The engine owns the lock, the ports and the order of steps. Each of its parts decides
+// one question:
+//
+//	schedule   which sites are due
+//	dispatch   which checker gets a check
+//	checkers   how far to trust a checker
+//	lifecycle  what an observation means for a site
+//	changelog  whether a row that was read is older than an edit
+//	snapshot   how much of a snapshot still counts
+//	roster     the records of the sites
 //
 // All methods are safe for concurrent use, take the time as an argument and return at once.
-// What a call has to tell the ports is written down as effects while it has the lock, and
-// handed over in order when it has let go of it; see handover. When a call returns, its
-// effects have been handed over. The engine starts no goroutine.
+// A call collects its effects on the ports while it holds the lock, and hands them over in
+// order after it has released the lock; see handover. When a call returns, its effects have
+// been handed over. The engine starts no goroutine.
 package engine

@@ -4,22 +4,22 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// effects is what a call has to tell the ports and the log, in its order. It is written
-// under the engine's lock and read without it, and its memory is used again.
+// effects collects the calls to the ports and the log lines of one engine call, in order.
+// They are written under the engine's lock and read without it; their memory is reused.
 type effects struct {
-	// order has each effect by its kind and its place in the slice of that kind.
+	// order lists the effects, each by its kind and its index in the slice of that kind.
 	order     []effect
 	questions []Question
 	abandoned []abandoned
 	changes   []store.Change
 	ballots   []store.Ballot
 	handouts  []handout
-	// targets are those of the handouts, one after the other.
+	// targets holds the targets of all handouts, one handout after the other.
 	targets []target
 	revoked []revoked
 	ended   []ended
@@ -45,19 +45,19 @@ const (
 	logEffect
 )
 
-// abandoned is a ballot that the panel is to stop.
+// abandoned is a ballot that the panel must stop.
 type abandoned struct {
 	site   check.SiteID
 	ballot uint32
 }
 
-// handout is a batch for a session, decided at a time, under a term.
+// handout is a batch for a session, assigned at a time under a term.
 type handout struct {
 	to    *outlet
 	batch dispatch.Batch
 	term  uint64
 	at    time.Time
-	// first is where its targets begin; they end where its batch does.
+	// first is the index of its first target; there is one target for each check.
 	first int
 }
 
@@ -71,7 +71,7 @@ type ended struct {
 	why     string
 }
 
-// line is one of the log.
+// line is one log line.
 type line struct {
 	level slog.Level
 	text  string
@@ -132,13 +132,13 @@ func (e *effects) info(text string, args ...any) { e.log(slog.LevelInfo, text, a
 
 func (e *effects) warn(text string, args ...any) { e.log(slog.LevelWarn, text, args...) }
 
-// Of the memory of effects that are handed over so much is kept, and the rest let go.
+// Capacities up to which reset keeps a slice's memory for reuse.
 const (
 	keepTargets = 1 << 16
 	keepOthers  = 1 << 12
 )
 
-// reset forgets all effects. Nothing that they pointed at is kept.
+// reset clears all effects. It keeps no reference to what they pointed at.
 func (e *effects) reset() {
 	*e = effects{
 		order: emptied(e.order, keepOthers), questions: emptied(e.questions, keepOthers), abandoned: emptied(e.abandoned, keepOthers),

@@ -6,32 +6,33 @@ import (
 	"sync"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/changelog"
-	"github.com/Automattic/jetmon/coordinator/checkers"
-	"github.com/Automattic/jetmon/coordinator/coverage"
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/roster"
-	"github.com/Automattic/jetmon/coordinator/schedule"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/snapshot"
-	"github.com/Automattic/jetmon/coordinator/storm"
+	"github.com/Automattic/jetmon/coordinator/engine/changelog"
+	"github.com/Automattic/jetmon/coordinator/engine/checkers"
+	"github.com/Automattic/jetmon/coordinator/engine/roster"
+	"github.com/Automattic/jetmon/coordinator/engine/snapshot"
+	"github.com/Automattic/jetmon/coordinator/rules/coverage"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/outlier"
+	"github.com/Automattic/jetmon/coordinator/rules/schedule"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
 )
 
-// Options for New. All are required, unless said otherwise.
+// Options configures New. Fields are required unless their comment says otherwise.
 type Options struct {
 	Policy   lifecycle.Policy
 	Dispatch dispatch.Config
-	// Storm is the rule by which sick checkers are found.
-	Storm  storm.Rule
-	Panel  Panel
-	Ledger Ledger
+	// Outliers holds the thresholds of outlier detection.
+	Outliers  outlier.Rule
+	Panel     Panel
+	Committer Committer
 	// Interval, when not 0, replaces every site's own.
 	Interval time.Duration
-	// Muted engines send changes that nobody is told about. They take each site over with
-	// its recorded status, others with the status that WordPress.com knows.
+	// Muted engines send no notifications. They start each site with its recorded status,
+	// others with the status that WordPress.com knows.
 	Muted bool
-	// Shards, optional, has the terms in which shards are ours; without it they have none.
+	// Shards knows the terms of the shards that this coordinator owns. It is optional;
+	// without it changes carry no term.
 	Shards shard.Holder
 	// Random makes idempotency keys.
 	Random func() uint64
@@ -51,10 +52,10 @@ type Engine struct {
 
 	// mu guards what follows. No port is called while it is held.
 	mu sync.Mutex
-	// out is what the call that has the lock will hand over.
+	// out collects the effects of the call that holds the lock.
 	out effects
 
-	// The parts that know nothing of one another: see doc.go.
+	// The parts that decide; see doc.go.
 	sites     *roster.Table
 	agenda    *schedule.Agenda
 	core      *dispatch.Core
@@ -63,7 +64,7 @@ type Engine struct {
 	snapshots *snapshot.Journal
 	meter     *coverage.Meter
 
-	// The parts that put them together for one purpose each.
+	// The parts that combine them, each for one purpose.
 	cases *casebook
 	judge *judge
 	watch *watchlist
@@ -74,10 +75,10 @@ type Engine struct {
 	keys   []dispatch.Key // scratch of CheckIn
 }
 
-// Counters count what happened since the start.
+// Counters count events since the start.
 type Counters struct {
 	Checks, Failures, Blips, FalseAlarms, Inconclusive, Changes uint64
-	// Stale are results that came for sites of a shard that was lost.
+	// Stale counts results for sites of a shard that had been lost.
 	Stale uint64
 }
 
@@ -86,11 +87,11 @@ func New(o Options, now time.Time) *Engine {
 	hosts := roster.NewHosts(maphash.MakeSeed())
 	e := &Engine{
 		o:         o,
-		hand:      handover{panel: o.Panel, ledger: o.Ledger, log: o.Log},
+		hand:      handover{panel: o.Panel, committer: o.Committer, log: o.Log},
 		sites:     roster.New(now, hosts),
 		agenda:    schedule.NewAgenda(now, tick, wheelBuckets),
 		core:      dispatch.New(o.Dispatch),
-		fleet:     checkers.New(o.Storm, now),
+		fleet:     checkers.New(o.Outliers, now),
 		edits:     changelog.New(),
 		snapshots: snapshot.NewJournal(),
 		meter:     coverage.New(now),
@@ -114,7 +115,7 @@ func New(o Options, now time.Time) *Engine {
 	return e
 }
 
-// release ends a call that may have effects: it lets the lock go, and hands them over.
+// release ends a call that may have effects: it unlocks mu and hands them over.
 func (e *Engine) release() {
 	idle := e.out.empty()
 	if !idle {
@@ -126,8 +127,7 @@ func (e *Engine) release() {
 	}
 }
 
-// handOver sees to it that all effects in line are handed over. The sessions that could
-// not take their batch are ended.
+// handOver hands over all queued effects, and ends the sessions that refused their batch.
 func (e *Engine) handOver() {
 	for _, refused := range e.hand.run() {
 		e.mu.Lock()

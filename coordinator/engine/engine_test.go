@@ -9,17 +9,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/quorum"
-	"github.com/Automattic/jetmon/coordinator/schedule"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/store"
-	"github.com/Automattic/jetmon/coordinator/storm"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/outlier"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/schedule"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// world is an engine between fakes of its neighbours. Time moves by hand.
+// world is an engine with fake ports. The test moves the time.
 type world struct {
 	t      *testing.T
 	now    time.Time
@@ -50,8 +50,8 @@ func newWorld(t *testing.T) *world {
 func (w *world) newEngine() *Engine {
 	random := func() uint64 { w.random++; return w.random }
 	return New(Options{
-		Policy: lifecycle.DefaultPolicy(), Panel: w, Ledger: w, Random: random,
-		Log: slog.New(slog.DiscardHandler), Storm: storm.DefaultRule(),
+		Policy: lifecycle.DefaultPolicy(), Panel: w, Committer: w, Random: random,
+		Log: slog.New(slog.DiscardHandler), Outliers: outlier.DefaultRule(),
 		Dispatch: dispatch.Config{
 			Lease: time.Minute, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second,
 			MaxBatch: 10, MaxQueue: 1000, SlowStart: -1, Random: random,
@@ -59,7 +59,7 @@ func (w *world) newEngine() *Engine {
 	}, w.now)
 }
 
-// checker is a connected checker that answers by hand.
+// checker is a connected checker; the test answers for it.
 type checker struct {
 	w       *world
 	node    string
@@ -86,7 +86,7 @@ func (w *world) join(node string) *checker {
 	return w.joinAs(node, func(c *checker) Session { return c })
 }
 
-// joinAs joins a checker whose session may be another thing than the checker itself.
+// joinAs joins a checker whose Session may be another value than the checker itself.
 func (w *world) joinAs(node string, session func(*checker) Session) *checker {
 	c := &checker{w: w, node: node, targets: map[check.SiteID]check.Target{}}
 	var err error
@@ -99,7 +99,7 @@ func (w *world) joinAs(node string, session func(*checker) Session) *checker {
 	return c
 }
 
-// answer checks everything in that the checker has out.
+// answer checks in everything that the checker has out.
 func (c *checker) answer(o check.Observation) int {
 	n := 0
 	for _, b := range c.batches {
@@ -120,7 +120,7 @@ func (c *checker) answer(o check.Observation) int {
 	return n
 }
 
-// pass lets time go by in ticks; connected checkers say that they live.
+// pass lets time go by in ticks, with heartbeats of the connected checkers.
 func (w *world) pass(d time.Duration, cs ...*checker) {
 	for end := w.now.Add(d); w.now.Before(end); {
 		w.now = w.now.Add(tick)
@@ -148,7 +148,7 @@ func (w *world) commit() store.Change {
 	return c
 }
 
-// slot is that of site 42.
+// slot returns the slot of site 42.
 func (w *world) slot() schedule.Slot {
 	w.t.Helper()
 	slot, ok := w.engine.sites.Find(42)
@@ -178,7 +178,7 @@ func row() store.Site {
 	return store.Site{ID: 42, BlogID: 7, Bucket: 7, URL: "http://example.com/", Interval: time.Minute, Status: check.StatusRunning}
 }
 
-// suspect brings the site to the point where the verifliers are asked.
+// suspect brings the site to the point where the panel is asked.
 func (w *world) suspect(a, b *checker) {
 	w.t.Helper()
 	w.engine.Put(w.now, row())
@@ -192,7 +192,7 @@ func (w *world) suspect(a, b *checker) {
 	w.stage(lifecycle.Verifying)
 }
 
-func TestAnOutageGoesItsWholeWay(t *testing.T) {
+func TestAnOutageRunsItsFullCourse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.join("a"), w.join("b")
@@ -234,7 +234,7 @@ func TestAnOutageGoesItsWholeWay(t *testing.T) {
 	}
 }
 
-func TestNothingIsJudgedWhileAChangeIsNotCommitted(t *testing.T) {
+func TestNothingIsDecidedWhileAChangeIsNotCommitted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.join("a"), w.join("b")
@@ -261,7 +261,7 @@ func TestNothingIsJudgedWhileAChangeIsNotCommitted(t *testing.T) {
 	}
 }
 
-func TestUndecidedVerificationIsHeldAndSaid(t *testing.T) {
+func TestAnUndecidedSuspectIsListedAndNothingIsSent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.join("a"), w.join("b")
@@ -294,11 +294,11 @@ func TestUndecidedVerificationIsHeldAndSaid(t *testing.T) {
 	w.decide(quorum.Confirmed)
 	w.stage(lifecycle.Down)
 	if sum := w.engine.Summary(w.now); len(sum.Held) != 0 {
-		t.Errorf("still held: %+v", sum.Held)
+		t.Errorf("still undecided: %+v", sum.Held)
 	}
 }
 
-func TestAFailureSeenByAnUnwellCheckerIsNone(t *testing.T) {
+func TestAFailureSeenByAnUnhealthyCheckerDoesNotCount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := w.join("a")
@@ -317,7 +317,7 @@ func TestAFailureSeenByAnUnwellCheckerIsNone(t *testing.T) {
 	w.stage(lifecycle.NeverChecked)
 }
 
-func TestALoneCheckerHasTheSecondLookAtAVeriflier(t *testing.T) {
+func TestAVeriflierTakesTheSecondLookWhenThereIsOneChecker(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := w.join("a")
@@ -389,7 +389,7 @@ func TestEditsOfTheTable(t *testing.T) {
 	}
 }
 
-func TestABucketReadIsTheTruthExceptForWhatCameLater(t *testing.T) {
+func TestAReadingOfABucketWinsOverOlderEdits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.engine.Put(w.now, row())
@@ -402,11 +402,11 @@ func TestABucketReadIsTheTruthExceptForWhatCameLater(t *testing.T) {
 		t.Error("the deleted row is still watched")
 	}
 	if _, ok := w.engine.View(w.now, 43); !ok {
-		t.Error("the new row was taken off")
+		t.Error("the new row was removed")
 	}
 }
 
-func TestAChangeThatIsRefusedBeginsTheSiteAnew(t *testing.T) {
+func TestARefusedChangeStartsTheSiteAfresh(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.join("a"), w.join("b")
@@ -422,7 +422,7 @@ func TestAChangeThatIsRefusedBeginsTheSiteAnew(t *testing.T) {
 	}
 }
 
-func TestABallotThatIsOverChangesNothing(t *testing.T) {
+func TestALateAnswerToABallotChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.join("a"), w.join("b")
@@ -439,7 +439,7 @@ func TestABallotThatIsOverChangesNothing(t *testing.T) {
 	}
 }
 
-func TestResultsOfAnEndedSessionCountWhenTheCheckerIsBack(t *testing.T) {
+func TestResultsOfAnEndedSessionCountAfterAReconnect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := w.join("a")
@@ -460,7 +460,7 @@ func TestResultsOfAnEndedSessionCountWhenTheCheckerIsBack(t *testing.T) {
 	w.stage(lifecycle.Suspect)
 }
 
-func TestASiteThatIsHostileToHeadIsRememberedAndTriedAgain(t *testing.T) {
+func TestHeadIsAvoidedWhereItFailsAndTriedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := w.join("a")
@@ -475,7 +475,7 @@ func TestASiteThatIsHostileToHeadIsRememberedAndTriedAgain(t *testing.T) {
 		return told
 	}
 	if next(hostile) {
-		t.Error("told before it was known")
+		t.Error("HEAD is avoided before it has failed")
 	}
 	tried := 0
 	for range headAgain {
@@ -503,7 +503,7 @@ func fleetOf(t *testing.T, sites int) (*world, *checker, *checker) {
 	return w, w.join("a"), w.join("b")
 }
 
-// each lets d go by in seconds; each checker says of every site what its function says.
+// each lets d go by in seconds; each checker reports of every site what its function returns.
 func (w *world) each(d time.Duration, say map[*checker]check.Observation) {
 	w.t.Helper()
 	for range d / time.Second {
@@ -543,7 +543,7 @@ func TestACheckerThatFailsEverywhereIsQuarantined(t *testing.T) {
 	}
 }
 
-func TestAnOutageOfManySitesOfOneProviderIsNoStorm(t *testing.T) {
+func TestAnOutageOfOneProviderCausesNoQuarantine(t *testing.T) {
 	t.Parallel()
 	w, a, b := fleetOf(t, 60)
 	w.each(2*time.Minute, map[*checker]check.Observation{a: up, b: up})
@@ -558,7 +558,7 @@ func TestAnOutageOfManySitesOfOneProviderIsNoStorm(t *testing.T) {
 	}
 }
 
-func TestAFailureSeenByASickCheckerIsLookedAtElsewhereAtOnce(t *testing.T) {
+func TestAFailureSeenByAFaultyCheckerIsRepeatedElsewhereAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.join("a"), w.join("b")
@@ -584,7 +584,7 @@ func TestAFailureSeenByASickCheckerIsLookedAtElsewhereAtOnce(t *testing.T) {
 	}
 }
 
-// putBucket is a whole reading at once.
+// putBucket does a whole reading at once.
 func putBucket(e *Engine, began time.Time, bucket check.BucketID, rows []store.Site) {
 	rows = slices.SortedFunc(slices.Values(rows), func(a, b store.Site) int { return cmp.Compare(a.ID, b.ID) })
 	r := e.Read(began, bucket)
@@ -592,8 +592,8 @@ func putBucket(e *Engine, began time.Time, bucket check.BucketID, rows []store.S
 	r.Done()
 }
 
-// Whoever could not tell is the one who made the last check, not the one who could.
-func TestTheLastCheckIsItsOwnNodes(t *testing.T) {
+// The newest check may be one that could not tell: LastNode names its node, State.Node does not.
+func TestTheLastCheckNamesItsOwnNode(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.join("a"), w.join("b")

@@ -6,23 +6,23 @@ import (
 	"sync"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// handover tells the ports and the log what calls have to tell them. A call puts its
-// effects in line while it holds the engine's lock, so that the line is in the order in
-// which things were decided; then it lets the lock go, and sees to it that all that is in
-// line by then is handed over, by itself or by another call that is at it.
+// handover passes the effects of engine calls to the ports and the log. A call queues its
+// effects while it holds the engine's lock, so that the queue is in the order of the
+// decisions. After it has released the lock, it returns only when all effects queued by
+// then have been handed over, by itself or by a concurrent call.
 type handover struct {
-	panel  Panel
-	ledger Ledger
-	log    *slog.Logger
+	panel     Panel
+	committer Committer
+	log       *slog.Logger
 
-	mu sync.Mutex // guards line and spare
-	// line has the effects that are not handed over yet, those first that were first.
-	line []*effects
-	// spare are empty, for use again.
+	mu sync.Mutex // guards queue and spare
+	// queue holds the effects that are not handed over yet, the oldest first.
+	queue []*effects
+	// spare holds empty effects for reuse.
 	spare []*effects
 
 	// turn is held by the call that hands over. It guards lent.
@@ -30,11 +30,10 @@ type handover struct {
 	lent []check.Target
 }
 
-// maxSpare is how many empty effects are kept: more than calls are commonly in line.
+// maxSpare is how many empty effects are kept: more than are commonly queued.
 const maxSpare = 4
 
-// outlet is the way to one session. It is handed to, and knows that it cannot be, under
-// handover.turn.
+// outlet leads to one session. handover.turn guards shut and every call of the Session.
 type outlet struct {
 	id dispatch.SessionID
 	Session
@@ -42,7 +41,7 @@ type outlet struct {
 	shut bool
 }
 
-// put puts effects in line, and leaves out empty. The caller holds the engine's lock.
+// put queues effects and leaves out empty. The caller holds the engine's lock.
 func (h *handover) put(out *effects) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -53,11 +52,11 @@ func (h *handover) put(out *effects) {
 		filled = new(effects)
 	}
 	*out, *filled = *filled, *out
-	h.line = append(h.line, filled)
+	h.queue = append(h.queue, filled)
 }
 
-// next takes what is first in line, nil when there is nothing. It gets the one before
-// back, for use again.
+// next takes the first effects from the queue; nil when it is empty. done, the effects that
+// were handed over last, are reused.
 func (h *handover) next(done *effects) *effects {
 	if done != nil {
 		done.reset()
@@ -67,17 +66,17 @@ func (h *handover) next(done *effects) *effects {
 	if done != nil && len(h.spare) < maxSpare {
 		h.spare = append(h.spare, done)
 	}
-	if len(h.line) == 0 {
+	if len(h.queue) == 0 {
 		return nil
 	}
-	first := h.line[0]
-	n := copy(h.line, h.line[1:])
-	h.line[n], h.line = nil, h.line[:n]
+	first := h.queue[0]
+	n := copy(h.queue, h.queue[1:])
+	h.queue[n], h.queue = nil, h.queue[:n]
 	return first
 }
 
-// run hands over all that is in line. It answers which batches were refused: their
-// sessions are to be ended. The caller does not hold the engine's lock.
+// run hands over the whole queue. It returns the batches that were refused: the caller must
+// end their sessions. The caller does not hold the engine's lock.
 func (h *handover) run() (refused []handout) {
 	h.turn.Lock()
 	defer h.turn.Unlock()
@@ -95,7 +94,7 @@ func (h *handover) run() (refused []handout) {
 	return refused
 }
 
-// assign hands a batch out, and reports whether its session took it, or has ended anyway.
+// assign hands a batch out. It reports false when the session refuses it just now.
 func (h *handover) assign(a *handout, targets []target) bool {
 	if a.to.shut {
 		return true
@@ -118,9 +117,9 @@ func (h *handover) tell(out *effects, f effect) {
 	case abandonEffect:
 		h.panel.Abandon(out.abandoned[f.at].site, out.abandoned[f.at].ballot)
 	case recordEffect:
-		h.ledger.Record(out.changes[f.at])
+		h.committer.Record(out.changes[f.at])
 	case keepEffect:
-		h.ledger.Keep(out.ballots[f.at])
+		h.committer.Keep(out.ballots[f.at])
 	case revokeEffect:
 		if r := &out.revoked[f.at]; !r.from.shut {
 			r.from.Revoke([]dispatch.Ref{r.ref})
@@ -135,12 +134,12 @@ func (h *handover) tell(out *effects, f effect) {
 	}
 }
 
-// moment is when a call is made, and what it was told of the ledger before it took the
+// moment is the time of a call, and the state of the committer before the call took the
 // engine's lock.
 type moment struct {
 	time.Time
-	// full: too many changes wait to be written, so that nothing new is decided.
+	// full: too many changes wait to be written, so the engine decides nothing new.
 	full bool
 }
 
-func (h *handover) moment(now time.Time) moment { return moment{Time: now, full: h.ledger.Full()} }
+func (h *handover) moment(now time.Time) moment { return moment{Time: now, full: h.committer.Full()} }

@@ -11,17 +11,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/quorum"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// ports is everybody whom effects go to. It writes down what it is told; before is called
-// before each.
+// ports stands for all ports and the log. It records each call, and runs before first.
 type ports struct {
 	before func(what string)
 	told   []string
@@ -59,14 +58,14 @@ func (s *stream) Revoke(refs []dispatch.Ref) { s.note("revoke %d", refs[0].Batch
 func (s *stream) End(why string)             { s.note("end: %s", why) }
 
 func newHandover(p *ports) *handover {
-	return &handover{panel: p, ledger: p, log: slog.New(slog.DiscardHandler)}
+	return &handover{panel: p, committer: p, log: slog.New(slog.DiscardHandler)}
 }
 
 func batch(id dispatch.BatchID, checks int) dispatch.Batch {
 	return dispatch.Batch{Ref: dispatch.Ref{Batch: id}, Checks: make([]dispatch.Check, checks)}
 }
 
-func TestEffectsAreHandedOverInTheirOrderWhateverTheirKind(t *testing.T) {
+func TestEffectsOfAllKindsAreHandedOverInOrder(t *testing.T) {
 	t.Parallel()
 	p := &ports{}
 	h, s := newHandover(p), &stream{ports: p}
@@ -86,7 +85,7 @@ func TestEffectsAreHandedOverInTheirOrderWhateverTheirKind(t *testing.T) {
 	out.end(to, "enough")
 	h.put(&out)
 	if !out.empty() {
-		t.Error("what is in line is to be handed over twice")
+		t.Error("queued effects would be handed over twice")
 	}
 	if refused := h.run(); len(refused) != 0 {
 		t.Errorf("%d batches were refused", len(refused))
@@ -153,7 +152,7 @@ func TestCallsAtOnceHandOverInTheOrderInWhichTheyDecided(t *testing.T) {
 				h.run()
 				h.turn.Lock()
 				if n := len(p.told); n < mine {
-					t.Errorf("%d effects are told when the call returns that has put in the one of number %d", n, mine)
+					t.Errorf("a call returned after %d effects were handed over; it had queued number %d", n, mine)
 				}
 				h.turn.Unlock()
 			}
@@ -161,7 +160,7 @@ func TestCallsAtOnceHandOverInTheOrderInWhichTheyDecided(t *testing.T) {
 	}
 	calls.Wait()
 	if len(p.told) != decided {
-		t.Fatalf("%d effects are told, want %d", len(p.told), decided)
+		t.Fatalf("%d effects were handed over, want %d", len(p.told), decided)
 	}
 	for i, what := range p.told {
 		if want := fmt.Sprint("record ", i+1); what != want {
@@ -219,7 +218,7 @@ func TestAMassOutageLeavesNoLargeBuffers(t *testing.T) {
 	}
 }
 
-// outside stands before the ports of a world, and sees to it that they are not called
+// outside wraps the ports of a world, and checks that they are not called
 // under the engine's lock.
 type outside struct {
 	*world
@@ -248,7 +247,7 @@ func (o *outside) Handle(context.Context, slog.Record) error { o.note("log"); re
 func (o *outside) WithAttrs([]slog.Attr) slog.Handler        { return o }
 func (o *outside) WithGroup(string) slog.Handler             { return o }
 
-// holding is a Holder that holds nothing, and notes that it was asked.
+// holding is a Holder that holds nothing, and records that it was asked.
 type holding struct {
 	*shardtest.Holder
 	o *outside
@@ -273,10 +272,10 @@ func (s outsideSession) Assign(b dispatch.Batch, targets []check.Target, term ui
 func (s outsideSession) Revoke(refs []dispatch.Ref) { s.o.note("revoke"); s.checker.Revoke(refs) }
 func (s outsideSession) End(why string)             { s.o.note("end"); s.checker.End(why) }
 
-func TestNobodyIsCalledUnderTheLock(t *testing.T) {
+func TestNoPortIsCalledUnderTheLock(t *testing.T) {
 	t.Parallel()
 	o := &outside{world: newWorld(t), told: map[string]bool{}}
-	o.engine.hand = handover{panel: o, ledger: o, log: slog.New(o)}
+	o.engine.hand = handover{panel: o, committer: o, log: slog.New(o)}
 	o.engine.o.Shards = holding{shardtest.New(), o}
 	a, b := o.join("a"), o.join("b")
 	o.suspect(a, b)
@@ -302,14 +301,14 @@ func TestNobodyIsCalledUnderTheLock(t *testing.T) {
 	}
 }
 
-// A port that takes its time holds up who has something to tell, and nobody else; and a
-// shard that is given up is given up when all that was decided about it is told.
-func TestASlowPortHoldsUpNobodyWhoIsSilent(t *testing.T) {
+// A slow port blocks calls that have effects, and no others. DropShard returns only after
+// every decision about the shard has been handed over.
+func TestASlowPortBlocksOnlyCallsWithEffects(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.suspect(w.join("a"), w.join("b"))
 	slow := &slowLedger{world: w, began: make(chan struct{}), end: make(chan struct{})}
-	w.engine.hand.ledger = slow
+	w.engine.hand.committer = slow
 	var calls sync.WaitGroup
 	calls.Go(func() { w.decide(quorum.Confirmed) })
 	<-slow.began
@@ -325,7 +324,7 @@ func TestASlowPortHoldsUpNobodyWhoIsSilent(t *testing.T) {
 	}
 	select {
 	case <-dropped:
-		t.Error("the shard is given up while a change of it is on its way")
+		t.Error("DropShard returned before a change of the shard was handed over")
 	default:
 	}
 	close(slow.end)
@@ -346,9 +345,9 @@ func (l *slowLedger) Record(c store.Change) {
 	l.world.Record(c)
 }
 
-// Checkers come, work, hang and go, sites are edited and dropped, all at once: each session
-// is told of its batches in order, and of nothing after its end.
-func TestSessionsAreToldInOrderWhateverHappensAtOnce(t *testing.T) {
+// Checkers join, work, hang and leave, sites are edited and dropped, all at once: each session
+// gets its batches in order, and nothing after its end.
+func TestSessionsAreCalledInOrderUnderConcurrency(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for i := range 400 {
@@ -394,8 +393,8 @@ func TestSessionsAreToldInOrderWhateverHappensAtOnce(t *testing.T) {
 	}
 }
 
-// orderly is a checker that looks whether it is told things in order. What it is told is
-// written without a lock: sessions are called one after the other.
+// orderly is a checker that verifies the order of the calls it gets. It records them
+// without a lock, since the engine never calls a session concurrently.
 type orderly struct {
 	t     *testing.T
 	e     *Engine

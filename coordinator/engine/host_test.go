@@ -3,10 +3,10 @@ package engine
 import (
 	"testing"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 )
 
-func TestUntilASiteIsCheckedItsMachineIsTheHostInItsURL(t *testing.T) {
+func TestUntilASiteIsCheckedItsHostIsThatOfItsURL(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		url, address string
@@ -34,7 +34,7 @@ func TestUntilASiteIsCheckedItsMachineIsTheHostInItsURL(t *testing.T) {
 				put(w)
 				host := w.engine.sites.Record(w.slot()).Host()
 				if same := host == w.engine.judge.hosts.At(tt.address, 0); host == 0 || same != tt.same {
-					t.Errorf("%s: machine %d, that of %s: %t", name, host, tt.address, same)
+					t.Errorf("%s: host %d, that of %s: %t", name, host, tt.address, same)
 				}
 			}
 		})

@@ -5,25 +5,26 @@ import (
 	"slices"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/checkers"
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/quorum"
-	"github.com/Automattic/jetmon/coordinator/roster"
-	"github.com/Automattic/jetmon/coordinator/schedule"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/engine/checkers"
+	"github.com/Automattic/jetmon/coordinator/engine/roster"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/schedule"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// fullWait is how long a site waits when the ledger is full.
+// fullWait is how long a site waits when the committer is full.
 const fullWait = 5 * time.Second
 
-// judge carries out what events mean for one site: it asks lifecycle, and arranges on the
-// agenda, with dispatch and among the effects what follows. Who calls it settles the site.
+// judge applies events to one site: it asks lifecycle what an event means, and carries the
+// consequences out on the agenda, with dispatch and among the effects. The caller settles
+// the site afterwards.
 type judge struct {
 	policy lifecycle.Policy
 	pace   pace
-	// muted: WordPress.com is told nothing; see Options.
+	// muted: WordPress.com gets no notifications; see Options.
 	muted  bool
 	random func() uint64
 	hosts  roster.Hosts
@@ -38,7 +39,7 @@ type judge struct {
 // pace, when not 0, is the interval of every site instead of its own.
 type pace time.Duration
 
-// of is the interval in force for a site whose own is given.
+// of returns the interval in force for a site, given its own.
 func (p pace) of(own time.Duration) time.Duration {
 	if p > 0 {
 		return time.Duration(p)
@@ -46,7 +47,7 @@ func (p pace) of(own time.Duration) time.Duration {
 	return own
 }
 
-// due does the one thing that a site waits for, which was due at a time.
+// due takes the step that a site was waiting for.
 func (j *judge) due(m moment, due time.Time, s *site) {
 	switch s.State.Stage {
 	case lifecycle.Paused:
@@ -81,7 +82,7 @@ func (j *judge) submit(m moment, s *site, c dispatch.Check) {
 // turn gives a site its next routine turn.
 func (j *judge) turn(s *site) { j.agenda.Turn(&s.timer, s.Row.ID, j.pace.of(s.Row.Interval)) }
 
-// soon gives a site a turn at once, unless it waits for something else.
+// soon gives a site a turn at once, unless it waits for another step.
 func (j *judge) soon(s *site) {
 	switch s.State.Stage {
 	case lifecycle.NeverChecked, lifecycle.Up, lifecycle.Down, lifecycle.ConfirmedDown:
@@ -89,7 +90,7 @@ func (j *judge) soon(s *site) {
 	}
 }
 
-// observe takes in what a node saw of a site at a time.
+// observe applies a node's observation of a site.
 func (j *judge) observe(m moment, s *site, c store.LocalCheck) {
 	j.counts.Checks++
 	if c.At.Before(s.LastCheck) {
@@ -105,13 +106,13 @@ func (j *judge) observe(m moment, s *site, c store.LocalCheck) {
 		return
 	}
 	if (s.State.Status != check.StatusRunning || s.State.Unsettled) && m.full {
-		return // a change of its status could not be written now; it is checked again
+		return // the committer has no room for a change of its status; the next check decides
 	}
 	s.note(c)
 	j.step(m, s, lifecycle.Observed{At: c.At, Node: c.Node, Outcome: c.Observation.Outcome})
 }
 
-// decided takes in the answer to the site's ballot.
+// decided applies the panel's answer to the site's ballot.
 func (j *judge) decided(m moment, s *site, a *Answer) {
 	s.opened, s.answer = false, a
 	j.out.info("ballot decided", "site_id", s.Row.ID, "url", s.Row.URL, "verdict", a.Verdict.String(),
@@ -124,13 +125,13 @@ func (j *judge) decided(m moment, s *site, a *Answer) {
 	}
 	if down, up, clean := quorum.Split(a.Opinions()); clean && a.Verdict != quorum.Confirmed {
 		s.regional = Regional{Down: down, Up: up, At: m.Time}
-		j.out.warn("site is down in some regions only", "site_id", s.Row.ID, "url", s.Row.URL, "down", down, "up", up)
+		j.out.warn("site down in some regions only", "site_id", s.Row.ID, "url", s.Row.URL, "down", down, "up", up)
 	}
 	j.step(m, s, lifecycle.Decided{At: m.Time, Ballot: a.Question.Ballot, Verdict: a.Verdict})
 }
 
-// committed takes in that the site's change is in the store. ballots is the highest number
-// that a ballot had.
+// committed records that the site's change is in the store. ballots is the highest ballot
+// number so far.
 func (j *judge) committed(s *site, done store.Committed, ballots uint32) {
 	j.counts.Changes++
 	c := s.pending
@@ -142,13 +143,13 @@ func (j *judge) committed(s *site, done store.Committed, ballots uint32) {
 	}
 	s.forget()
 	if s.State.Status != c.To {
-		// The site was begun anew while the change was on its way.
+		// The site started afresh while the change was being written.
 		s.State = lifecycle.Initial(c.To, c.At, s.Row.Paused)
 		s.State.Ballot = ballots
 	}
 }
 
-// step asks lifecycle what an event means and carries its effects out.
+// step asks lifecycle what an event means, and carries its effects out.
 func (j *judge) step(m moment, s *site, ev lifecycle.Event) {
 	before := s.State
 	next, effects := lifecycle.Step(s.State, ev, j.policy)
@@ -156,7 +157,7 @@ func (j *judge) step(m moment, s *site, ev lifecycle.Event) {
 	for _, f := range effects {
 		j.carryOut(m, s, f)
 	}
-	j.watchHold(m, s, before)
+	j.watchUndecided(m, s, before)
 	if next.Held && !before.Held {
 		j.turn(s)
 	}
@@ -195,8 +196,8 @@ func (j *judge) carryOut(m moment, s *site, f lifecycle.Effect) {
 	}
 }
 
-// ask opens the site's ballot with the panel, or waits until what it may lead to can
-// be written.
+// ask opens the site's ballot with the panel. When the committer has no room for a change,
+// it tries again later.
 func (j *judge) ask(m moment, s *site) {
 	if m.full {
 		s.askDue = true
@@ -216,8 +217,8 @@ func (j *judge) abandon(s *site) {
 	}
 }
 
-// secondLook asks another checker, or a veriflier when there is none. The routine
-// check goes on beside it in case that nobody answers.
+// secondLook asks another checker, or a veriflier when there is none. Routine checks
+// continue in case nobody answers.
 func (j *judge) secondLook(m moment, s *site, avoid string) {
 	j.turn(s)
 	if j.fleet.Another(avoid) {
@@ -227,15 +228,16 @@ func (j *judge) secondLook(m moment, s *site, avoid string) {
 	j.out.look(Question{Site: s.Row.ID, Target: s.target()})
 }
 
-// elsewhere has a check done again by another node: the first one was no witness.
-// It is done once, so that a fleet that is sick as a whole does not run hot.
+// elsewhere repeats a check on another node because the first node is not trusted. It does
+// so once, so that a fleet that is faulty as a whole does not multiply its load.
 func (j *judge) elsewhere(m moment, s *site, node string) {
 	if !s.Urgent && s.State.Stage != lifecycle.Paused && j.fleet.AnotherSound(node) {
 		j.recheck(m, s, node)
 	}
 }
 
-// change sends a change of status to the ledger; until its answer nothing else is judged.
+// change sends a change of status to the committer. Until the committer answers, nothing
+// else is decided about the site.
 func (j *judge) change(s *site, f lifecycle.Change) {
 	c := store.Change{
 		Key:    fmt.Sprintf("%d-%d%d-%016x", s.Row.ID, f.From, f.To, j.random()),
@@ -252,17 +254,17 @@ func (j *judge) change(s *site, f lifecycle.Change) {
 	j.out.record(c)
 }
 
-// watchHold raises and ends the alarm of a site on which the verifliers cannot agree.
-func (j *judge) watchHold(m moment, s *site, before lifecycle.State) {
+// watchUndecided notes when a suspect becomes undecided, and when that ends.
+func (j *judge) watchUndecided(m moment, s *site, before lifecycle.State) {
 	switch {
 	case s.State.Held && !before.Held:
 		since := m.Time
-		if s.hold != nil {
-			since = s.hold.since
+		if s.undecided != nil {
+			since = s.undecided.since
 		}
-		s.hold = &hold{since: since, reason: holdReason(s.answer, before.Round)}
-		j.out.warn("site is held as suspect, nothing is sent", "site_id", s.Row.ID, "url", s.Row.URL, "why", s.hold.reason)
+		s.undecided = &undecided{since: since, reason: undecidedReason(s.answer, before.Round)}
+		j.out.warn("suspect undecided", "site_id", s.Row.ID, "url", s.Row.URL, "reason", s.undecided.reason)
 	case s.State.Stage != lifecycle.Suspect && s.State.Stage != lifecycle.Verifying:
-		s.hold = nil
+		s.undecided = nil
 	}
 }

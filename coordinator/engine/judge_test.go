@@ -5,14 +5,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/quorum"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// bench is a judge with one site before it. What follows from an event is read off the
+// bench is a judge with one site. The tests read the consequences of an event off the
 // effects, the agenda and dispatch; nothing is handed over.
 type bench struct {
 	*Engine
@@ -34,7 +34,7 @@ func (b *bench) sees(o check.Observation, node string) {
 	b.judge.observe(b.m, b.site, store.LocalCheck{Node: node, At: b.m.Time, Observation: o})
 }
 
-// kinds are those of the effects, but for the log's.
+// kinds returns the kinds of the effects, except log lines.
 func (b *bench) kinds() (kinds []effectKind) {
 	for _, f := range b.out.order {
 		if f.kind != logEffect {
@@ -52,7 +52,7 @@ func (b *bench) wait() time.Duration {
 	return due.Sub(b.m.Time)
 }
 
-func TestWhatFollowsFromAnEvent(t *testing.T) {
+func TestEventsHaveTheirConsequences(t *testing.T) {
 	t.Parallel()
 	const running, gone = check.StatusRunning, check.StatusDown
 	full := func(b *bench) { b.m.full = true }
@@ -71,7 +71,7 @@ func TestWhatFollowsFromAnEvent(t *testing.T) {
 			func(b *bench) { b.sees(down, "a") }, lifecycle.Suspect, nil, 0, 20 * time.Second},
 		"the last of three has the verifliers asked": {lifecycle.Suspect, running, failed(2),
 			func(b *bench) { b.sees(down, "b") }, lifecycle.Verifying, []effectKind{askEffect}, 0, -1},
-		"when the ledger is full they are asked later": {lifecycle.Suspect, running, func(b *bench) { failed(2)(b); full(b) },
+		"when the committer is full they are asked later": {lifecycle.Suspect, running, func(b *bench) { failed(2)(b); full(b) },
 			func(b *bench) { b.sees(down, "b") }, lifecycle.Verifying, nil, 0, fullWait},
 		"a site that comes back is looked at by a veriflier when there is no other checker": {lifecycle.Down, gone, nil,
 			func(b *bench) { b.sees(up, "a") }, lifecycle.Recovering, []effectKind{lookEffect}, 0, 0},
@@ -79,7 +79,7 @@ func TestWhatFollowsFromAnEvent(t *testing.T) {
 			func(b *bench) { b.sees(up, "a") }, lifecycle.Recovering, nil, 1, 0},
 		"a second good look is a change": {lifecycle.Recovering, gone, nil,
 			func(b *bench) { b.sees(up, "b") }, lifecycle.Up, []effectKind{recordEffect}, 0, 0},
-		"nothing comes back while the ledger is full": {lifecycle.Recovering, gone, full,
+		"nothing comes back while the committer is full": {lifecycle.Recovering, gone, full,
 			func(b *bench) { b.sees(up, "b") }, lifecycle.Recovering, nil, 0, -1},
 		"a confirmed ballot is a change": {lifecycle.Verifying, running, nil,
 			func(b *bench) { b.answers(quorum.Confirmed) }, lifecycle.Down, []effectKind{recordEffect}, 0, 0},
@@ -97,7 +97,7 @@ func TestWhatFollowsFromAnEvent(t *testing.T) {
 			func(b *bench) { b.judge.due(b.m, b.m.Time, b.site) }, lifecycle.Verifying, []effectKind{askEffect}, 0, -1},
 		"a paused site has no turn": {lifecycle.Paused, running, nil,
 			func(b *bench) { b.judge.due(b.m, b.m.Time, b.site) }, lifecycle.Paused, nil, 0, -1},
-		"what a bad witness saw is looked at elsewhere": {lifecycle.Up, running, func(b *bench) { b.joins("b") },
+		"the failure of a checker that is not trusted is repeated elsewhere": {lifecycle.Up, running, func(b *bench) { b.joins("b") },
 			func(b *bench) { b.judge.elsewhere(b.m, b.site, "a") }, lifecycle.Up, nil, 1, -1},
 		"but once": {lifecycle.Up, running, func(b *bench) { b.joins("b"); b.site.Urgent = true },
 			func(b *bench) { b.judge.elsewhere(b.m, b.site, "a") }, lifecycle.Up, nil, 0, -1},

@@ -1,8 +1,8 @@
 package engine
 
-import "github.com/Automattic/jetmon/coordinator/dispatch"
+import "github.com/Automattic/jetmon/coordinator/rules/dispatch"
 
-// Out is how many checks a session has out; none when it has ended.
+// Out returns how many checks a session has out; 0 when it has ended.
 func (e *Engine) Out(id dispatch.SessionID) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()

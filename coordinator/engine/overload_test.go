@@ -7,15 +7,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/quorum"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// many puts n sites at a minute.
+// many puts n sites with an interval of a minute.
 func (w *world) many(n int) {
 	for i := range n {
 		r := row()
@@ -25,7 +25,7 @@ func (w *world) many(n int) {
 	}
 }
 
-// work lets a checker answer at most so many checks a tick, the oldest first.
+// work lets a checker answer at most perTick checks a tick, the oldest first.
 func (w *world) work(d time.Duration, c *checker, perTick int, seen func(check.SiteID)) {
 	for range d / tick {
 		w.pass(tick, c)
@@ -43,7 +43,7 @@ func (w *world) work(d time.Duration, c *checker, perTick int, seen func(check.S
 	}
 }
 
-func TestOverloadStretchesAllIntervalsAlikeAndIsOverByItself(t *testing.T) {
+func TestOverloadStretchesAllIntervalsAlikeAndEndsByItself(t *testing.T) {
 	t.Parallel()
 	const sites = 600 // 10 a second, one a tick
 	w := newWorld(t)
@@ -85,7 +85,7 @@ func TestOverloadStretchesAllIntervalsAlikeAndIsOverByItself(t *testing.T) {
 	}
 }
 
-func TestAPauseOfTheProcessIsNotMadeUpFor(t *testing.T) {
+func TestAPauseOfTheProcessCausesNoBurst(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.join("a")
@@ -128,7 +128,7 @@ func TestRechecksDoNotWaitForTheSchedulesClock(t *testing.T) {
 	t.Error("the second check is not handed out")
 }
 
-func TestNothingNewIsDecidedWhileTheLedgerIsFull(t *testing.T) {
+func TestNothingNewIsDecidedWhileTheCommitterIsFull(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.full = true
@@ -136,12 +136,12 @@ func TestNothingNewIsDecidedWhileTheLedgerIsFull(t *testing.T) {
 	a := w.join("a")
 	w.pass(time.Minute, a)
 	if len(w.asked) != 0 {
-		t.Fatalf("%d ballots are held", len(w.asked))
+		t.Fatalf("%d ballots are open", len(w.asked))
 	}
 	w.full = false
 	w.pass(6*time.Second, a)
 	if len(w.asked) != 1 {
-		t.Fatalf("%d ballots are held when there is room again", len(w.asked))
+		t.Fatalf("%d ballots are open when there is room again", len(w.asked))
 	}
 	w.decide(quorum.Confirmed)
 	w.commit()
@@ -186,7 +186,7 @@ func TestResultsForALostShardAreStale(t *testing.T) {
 	}
 }
 
-func TestReadingOfALostShardIsVoid(t *testing.T) {
+func TestAReadingOfALostShardIsVoid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r := w.engine.Read(w.now, row().Bucket)

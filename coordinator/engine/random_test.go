@@ -8,17 +8,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/quorum"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/seeds"
 )
 
 // TestNoSiteIsEverForgotten drives one site through random trouble: checkers that
 // come, go and never answer, ballots with every verdict, edits, a store that takes
-// or refuses changes. Then all is well again: the site must be checked within two
+// or refuses changes. Then the trouble ends: the site must be checked within two
 // intervals, must be found up, and what was reported must alternate.
 func TestNoSiteIsEverForgotten(t *testing.T) {
 	t.Parallel()
@@ -31,7 +31,7 @@ func TestNoSiteIsEverForgotten(t *testing.T) {
 				for range 400 {
 					h.something()
 				}
-				h.calm()
+				h.settle()
 			})
 		}
 	})
@@ -140,14 +140,14 @@ func (h *havoc) ballot() {
 	}
 }
 
-// save keeps what the engine wants kept, or fails to.
+// save writes the engine's snapshots, or fails to.
 func (h *havoc) save() {
-	memos := h.engine.Unsaved(h.now, shard.Of(h.row.Bucket), 10)
+	updates := h.engine.Unsaved(h.now, shard.Of(h.row.Bucket), 10)
 	if h.r.IntN(4) == 0 {
-		h.engine.Unwritten(memos)
+		h.engine.Unwritten(updates)
 		return
 	}
-	for _, m := range memos {
+	for _, m := range updates {
 		delete(h.saved, m.Site)
 		if !m.Forget {
 			s, err := m.Suspect()
@@ -159,7 +159,7 @@ func (h *havoc) save() {
 	}
 }
 
-// crash ends the process; the next one has the row and what was saved. What was on its
+// crash ends the process; the next one has the row and the saved snapshots. Changes on their
 // way to the store did not arrive.
 func (h *havoc) crash() {
 	for _, c := range h.checkers {
@@ -217,8 +217,8 @@ func (h *havoc) edit() {
 	h.engine.Put(h.now, h.row)
 }
 
-// calm makes all well and looks at what is left.
-func (h *havoc) calm() {
+// settle ends all trouble and checks the outcome.
+func (h *havoc) settle() {
 	h.full = false
 	if h.row.Paused {
 		h.row.Paused = false
@@ -256,7 +256,7 @@ func (h *havoc) calm() {
 			last = h.told[i-1]
 		}
 		if s == last || last == check.StatusRunning && s == check.StatusConfirmedDown {
-			h.t.Fatalf("told %v", h.told)
+			h.t.Fatalf("reported %v", h.told)
 		}
 	}
 }

@@ -5,29 +5,29 @@ import (
 	"slices"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/changelog"
-	"github.com/Automattic/jetmon/coordinator/schedule"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/engine/changelog"
+	"github.com/Automattic/jetmon/coordinator/rules/schedule"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Reading takes the rows of some buckets, as they are read, for the truth.
+// Reading brings the engine in line with the rows of some buckets as they are read.
 type Reading struct {
 	e   *Engine
 	log *changelog.Reading
 }
 
-// Read begins to take over buckets whose rows are read from time began on.
+// Read starts a reading of some buckets, whose rows are read from time began on.
 func (e *Engine) Read(began time.Time, buckets ...check.BucketID) *Reading {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return &Reading{e: e, log: e.edits.Read(began, buckets...)}
 }
 
-// Put takes some rows over; those of other buckets are passed over. What was put or
-// changed otherwise after the reading began is left as it is. It answers how many of the
-// rows were for this reading.
+// Put applies some rows and skips those of other buckets. Sites that were put or changed
+// otherwise after the reading began stay as they are. Put returns how many of the rows
+// belong to this reading.
 func (r *Reading) Put(rows []store.Site) (taken int) {
 	e := r.e
 	m := e.hand.moment(r.log.Began())
@@ -46,12 +46,12 @@ func (r *Reading) Put(rows []store.Site) (taken int) {
 	return taken
 }
 
-// readAtOnce is how many sites are gone through before others may do something.
+// readAtOnce is how many sites a reading handles before it releases the lock for a moment.
 const readAtOnce = 1000
 
-// PutSpan takes over a span of ids: the rows, by rising id, are all that there are in it
-// of some shards. Other sites in it, of these shards and of buckets that are read, are
-// taken off.
+// PutSpan applies a span of ids: rows, by rising id, are all the rows that some shards have
+// in it. PutSpan removes every other site in the span that belongs to these shards and to
+// the reading's buckets.
 func (r *Reading) PutSpan(span store.Span, shards []shard.ID, rows []store.Site) {
 	for part := range slices.Chunk(rows, readAtOnce) {
 		r.Put(part)
@@ -87,7 +87,7 @@ func (r *Reading) PutSpan(span store.Span, shards []shard.ID, rows []store.Site)
 	})
 }
 
-// takeOff takes off a site that was not found, if it is of some shards, and for this reading.
+// takeOff removes a site that has no row, if it belongs to some shards and to this reading.
 func (r *Reading) takeOff(slot schedule.Slot, shards []shard.ID) {
 	rec := r.e.sites.Record(slot)
 	if !slices.Contains(shards, shard.Of(rec.Bucket())) {
@@ -98,7 +98,7 @@ func (r *Reading) takeOff(slot schedule.Slot, shards []shard.ID) {
 	}
 }
 
-// inTurns calls f with first to last, and lets others in between.
+// inTurns calls f with first to last under the lock, which it releases now and then.
 func (e *Engine) inTurns(first, last int, f func(int)) {
 	for i := first; i <= last; {
 		e.mu.Lock()
@@ -118,9 +118,9 @@ func (r *Reading) Done() {
 	e.sites.Tidy()
 }
 
-// Edits counts how often sites of a span, and perhaps others, were changed otherwise than
-// by a Reading, or moved to another shard. As long as it stays the same, what is known of
-// the span is what was read.
+// Edits counts the edits of sites of a span, and perhaps of others: changes other than by a
+// Reading, and moves to another shard. As long as the count stays the same, the engine knows
+// of the span what was read.
 func (e *Engine) Edits(span store.Span) uint64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()

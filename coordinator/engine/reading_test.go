@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/quorum"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/seeds"
 )
@@ -20,7 +20,7 @@ func siteIn(id int, bucket check.BucketID) store.Site {
 	return s
 }
 
-// watched compares which sites an engine has.
+// watched checks which sites an engine has.
 func watched(t *testing.T, e *Engine, want map[check.SiteID]bool) {
 	t.Helper()
 	for id, want := range want {
@@ -30,7 +30,7 @@ func watched(t *testing.T, e *Engine, want map[check.SiteID]bool) {
 	}
 }
 
-func TestAReadingOfManyBucketsIsOfThoseAlone(t *testing.T) {
+func TestAReadingOfManyBucketsChangesNoOthers(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
 	e := bare(now)
@@ -43,7 +43,7 @@ func TestAReadingOfManyBucketsIsOfThoseAlone(t *testing.T) {
 	watched(t, e, map[check.SiteID]bool{1: true, 2: true, 3: true, 4: true, 5: true, 6: true, 7: false, 8: false})
 }
 
-func TestASpanTakesOffWhatIsGoneOfItsShardsAndBuckets(t *testing.T) {
+func TestASpanRemovesTheSitesWithoutARowInItsShardsAndBuckets(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
 	for name, last := range map[string]check.SiteID{"by id": 20, "by slot": 1 << 40} {
@@ -63,8 +63,8 @@ func TestASpanTakesOffWhatIsGoneOfItsShardsAndBuckets(t *testing.T) {
 	}
 }
 
-// A model is what each look at a span says of it; edits through the API come in between.
-func TestSpansThatAreReadAreWhatIsThere(t *testing.T) {
+// The engine against a model, over random readings of spans with edits through the API between.
+func TestTheSitesOfASpanAreThoseThatWereRead(t *testing.T) {
 	t.Parallel()
 	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 0))
@@ -163,7 +163,7 @@ func TestEditsOfASpanAreCountedUnlessTheyWereRead(t *testing.T) {
 	}
 }
 
-// The ledger may answer while a span is read: what is read then is no older for that.
+// The committer may answer while a span is read: that does not make the rows outdated.
 func TestACommitWhileASpanIsReadHidesNoEdit(t *testing.T) {
 	t.Parallel()
 	for name, gone := range map[string]bool{"edited": false, "gone": true} {

@@ -6,12 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-func TestRowsThatAreGoneAreTakenOffWhateverWasReadBefore(t *testing.T) {
+func TestSitesWithoutARowAreRemoved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	rows := make([][]store.Site, check.Buckets)
@@ -50,7 +50,7 @@ func TestRowsThatAreGoneAreTakenOffWhateverWasReadBefore(t *testing.T) {
 	}
 }
 
-func TestACalmSiteRemembersWhatItMust(t *testing.T) {
+func TestACompactSiteRemembersWhatItMust(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := w.join("a")
@@ -60,12 +60,12 @@ func TestACalmSiteRemembersWhatItMust(t *testing.T) {
 	w.engine.Put(w.now, r)
 	w.pass(time.Minute, a)
 	good := check.Observation{Outcome: check.OutcomeUp, HTTPStatus: 204, Method: check.MethodGet, Timing: check.Timing{Total: 1234 * time.Millisecond}}
-	for range 2 { // the first makes it calm, the second is the short way
+	for range 2 { // the first makes it compact, the second takes the fast path
 		if a.answer(good) != 1 {
 			t.Fatal("no check was out")
 		}
 		if len(w.engine.cases.open) != 0 {
-			t.Fatal("a calm site has a case")
+			t.Fatal("a compact site has a case")
 		}
 		v, _ := w.engine.View(w.now, 42)
 		if v.Last == nil || v.Last.HTTPStatus != 204 || v.Last.Timing.Total != 1234*time.Millisecond || v.Last.Method != check.MethodGet {
@@ -84,7 +84,7 @@ func TestACalmSiteRemembersWhatItMust(t *testing.T) {
 	}
 }
 
-func TestRemarksMakeNoCaseUnlessTheyHaveADate(t *testing.T) {
+func TestAdvisoriesNeedNoCaseUnlessTheyHaveADate(t *testing.T) {
 	t.Parallel()
 	all := []check.Advisory{
 		check.AdvisoryTLSExpiring, check.AdvisoryTLSDeprecated, check.AdvisorySlow, check.AdvisoryIPv6Broken, check.AdvisoryHeadUnsupported,
@@ -133,8 +133,8 @@ func TestURLsThatChangeDoNotFillTheMemory(t *testing.T) {
 	}
 }
 
-// The short way of a good check must be what lifecycle says of it.
-func TestTheShortWayIsLifecycles(t *testing.T) {
+// The fast path of a good check must do what lifecycle does.
+func TestTheFastPathDoesWhatLifecycleDoes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := w.join("a")

@@ -5,27 +5,27 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/checkers"
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/schedule"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/engine/checkers"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/schedule"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Result is one observation that a checker checks in.
+// Result is one observation that a checker reports.
 type Result struct {
 	Key         dispatch.Key
 	At          time.Time
 	Observation check.Observation
 }
 
-// Join opens a session. Older sessions of the same process are ended, and those of another
-// process of the same name that is gone; while that one is heard, the error is
+// Join opens a session. It ends older sessions of the same process, and those of another
+// process of the same name that is gone; while that process is alive, Join returns a
 // *dispatch.NameTaken.
 //
-// Batches of an earlier session of the same process that it still works on go on if
-// their checks are in nobody else's hands.
+// The process keeps the batches of its earlier session that it still works on, unless
+// their checks have gone to another checker.
 func (e *Engine) Join(now time.Time, hello dispatch.Hello, resume []dispatch.Ref, out Session) (dispatch.SessionID, error) {
 	e.mu.Lock()
 	defer e.release()
@@ -45,18 +45,18 @@ func (e *Engine) Join(now time.Time, hello dispatch.Hello, resume []dispatch.Ref
 	return id, nil
 }
 
-// warnOfNamesake logs that a process was refused because another one has its name.
+// warnOfNamesake logs that a process was refused because another one holds its name.
 func (e *Engine) warnOfNamesake(now time.Time, holder *checkers.Checker, refused dispatch.Hello) {
 	if holder == nil || !holder.Contested(now) {
 		return
 	}
 	works := holder.Hello()
-	e.out.warn("a checker is refused: another process works under its name", "checker", refused.Node,
+	e.out.warn("checker refused: name taken by another process", "checker", refused.Node,
 		"refused", refused.Address, "refused_region", refused.Region, "refused_instance", refused.Instance,
 		"works", works.Address, "works_region", works.Region, "works_instance", works.Instance)
 }
 
-// Leave ends a session whose stream is gone. What it had out goes out again.
+// Leave ends a session whose stream is gone. Its open checks go out again.
 func (e *Engine) Leave(now time.Time, id dispatch.SessionID) {
 	e.mu.Lock()
 	defer e.release()
@@ -64,7 +64,7 @@ func (e *Engine) Leave(now time.Time, id dispatch.SessionID) {
 	e.deal.assign(now)
 }
 
-// endSession forgets a session; doing so twice is no harm.
+// endSession ends a session. Ending it twice does no harm.
 func (e *Engine) endSession(now time.Time, id dispatch.SessionID, why string) {
 	e.core.Leave(now, id)
 	c := e.fleet.Get(id)
@@ -72,11 +72,11 @@ func (e *Engine) endSession(now time.Time, id dispatch.SessionID, why string) {
 		return
 	}
 	e.fleet.Leave(now, c)
-	e.out.info("checker left", "checker", c.Node(), "why", why)
+	e.out.info("checker left", "checker", c.Node(), "reason", why)
 	e.deal.end(id, why)
 }
 
-// Grant adds credit.
+// Grant adds credit to a session.
 func (e *Engine) Grant(now time.Time, id dispatch.SessionID, n int) error {
 	e.mu.Lock()
 	defer e.release()
@@ -85,22 +85,23 @@ func (e *Engine) Grant(now time.Time, id dispatch.SessionID, n int) error {
 	return err
 }
 
-// Leaving says that a checker wants no more checks.
+// Leaving drains a session: its checker gets no more checks.
 func (e *Engine) Leaving(id dispatch.SessionID) {
 	e.mu.Lock()
 	defer e.release()
 	e.core.Drain(id)
 }
 
-// Heartbeat keeps a session alive and answers which of its batches are not its own.
+// Heartbeat keeps a session alive. It returns those of the open batches that the session
+// does not hold.
 func (e *Engine) Heartbeat(now time.Time, id dispatch.SessionID, open []dispatch.Ref, self check.SelfCheck) ([]dispatch.Ref, error) {
 	e.mu.Lock()
 	defer e.release()
 	if c := e.fleet.Get(id); c != nil && e.fleet.Report(now, c, self) {
 		if self.Healthy {
-			e.out.info("checker reaches its anchors", "checker", c.Node())
+			e.out.info("checker healthy", "checker", c.Node())
 		} else {
-			e.out.warn("checker does not reach its anchors, its failures count for nothing", "checker", c.Node(), "detail", self.Detail)
+			e.out.warn("checker unhealthy, its failures do not count", "checker", c.Node(), "detail", self.Detail)
 		}
 	}
 	unknown, err := e.core.Heartbeat(now, id, open)
@@ -108,7 +109,7 @@ func (e *Engine) Heartbeat(now time.Time, id dispatch.SessionID, open []dispatch
 	return unknown, err
 }
 
-// Release takes a batch back undone.
+// Release takes back a batch that the checker has not done.
 func (e *Engine) Release(now time.Time, id dispatch.SessionID, ref dispatch.Ref) error {
 	e.mu.Lock()
 	defer e.release()
@@ -117,14 +118,14 @@ func (e *Engine) Release(now time.Time, id dispatch.SessionID, ref dispatch.Ref)
 	return err
 }
 
-// CheckIn takes results in. Only the first valid result of a check counts.
+// CheckIn accepts results. Only the first valid result of a check counts.
 func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref, results []Result) (dispatch.Receipt, error) {
 	m := e.hand.moment(now)
 	e.mu.Lock()
 	defer e.release()
 	from := e.fleet.Get(id)
 	if from == nil {
-		// The checker comes back and checks them in again: nothing may be closed here.
+		// The checker will reconnect and report them again: nothing may be closed here.
 		return dispatch.Receipt{}, dispatch.ErrNoSession
 	}
 	e.keys = e.keys[:0]
@@ -148,8 +149,8 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 		}
 		saw := checkers.Sighting{Site: r.Key.Site, At: r.At, Observation: &r.Observation, Sites: e.sites.Len()}
 		if e.cases.open[slot] == nil {
-			var calm bool
-			if saw.URL, calm = e.sites.Good(slot, from.Node(), r.At, &r.Observation); calm {
+			var compact bool
+			if saw.URL, compact = e.sites.Good(slot, from.Node(), r.At, &r.Observation); compact {
 				e.judge.counts.Checks++
 				_, turn := e.fleet.Saw(now, from, &saw)
 				e.turned(from, turn)
@@ -162,7 +163,7 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 	return receipt, nil
 }
 
-// result takes in a result that is more than one more good check of a calm site.
+// result applies a result that is more than another good check of a compact site.
 func (e *Engine) result(m moment, from *checkers.Checker, s *site, saw checkers.Sighting) {
 	saw.URL, saw.WasGood = s.Row.URL, s.State.Stage == lifecycle.Up || s.State.Stage == lifecycle.NeverChecked
 	outcome, turn := e.fleet.Judge(m.Time, from, &saw)
@@ -176,14 +177,14 @@ func (e *Engine) result(m moment, from *checkers.Checker, s *site, saw checkers.
 	e.cases.settle(m.Time, s)
 }
 
-// turned logs that a checker came into quarantine, or out of it.
+// turned logs the start or the end of a checker's quarantine.
 func (e *Engine) turned(c *checkers.Checker, t *checkers.Turn) {
 	switch {
 	case t == nil:
 	case t.In:
-		e.out.log(slog.LevelError, "quarantined: its failures jump across unrelated networks and count for nothing",
+		e.out.log(slog.LevelError, "checker quarantined: its failures jump across unrelated networks and do not count",
 			"checker", c.Node(), "networks", t.Surprised, "of", t.Seen)
 	default:
-		e.out.info("out of quarantine", "checker", c.Node(), "after", t.After.Round(time.Second))
+		e.out.info("checker quarantine ended", "checker", c.Node(), "after", t.After.Round(time.Second))
 	}
 }

@@ -4,56 +4,55 @@ import (
 	"slices"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/roster"
-	"github.com/Automattic/jetmon/coordinator/schedule"
-	"github.com/Automattic/jetmon/coordinator/snapshot"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/engine/roster"
+	"github.com/Automattic/jetmon/coordinator/engine/snapshot"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/schedule"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// site is all that the engine knows of one site. Only sites that are not calm are kept in
-// this form, as cases; of the others there is a record.
+// site is the full state of one site. Only sites that are not compact are kept in this
+// form, as cases; the others have only a record.
 type site struct {
 	roster.Site
-	// timer is the site's on the agenda; its slot is that of the site.
+	// timer is the site's timer on the agenda; it holds the site's slot.
 	timer schedule.Timer
-	// kept: the store may have a snapshot of it.
-	kept bool
-	// checks are the observations of the present run of failures, or of the
-	// present recovery; at most snapshot.MaxChecks.
+	// stored: the store may have a snapshot of the site.
+	stored bool
+	// checks are the observations of the current run of failures, or of the
+	// current recovery; at most snapshot.MaxChecks.
 	checks []store.LocalCheck
-	// askDue says that a ballot is to be opened when the wheel comes by; opened
-	// that the panel has it.
+	// askDue means that a ballot opens at the next step; opened means that the panel has it.
 	askDue, opened bool
-	// pending is a change that is not committed yet; until it is, nothing else is judged.
+	// pending is the change that is not committed yet; until it is, nothing else is decided.
 	pending *store.Change
-	// answer is the newest ballot's, for evidence.
+	// answer is the panel's answer to the newest ballot, for evidence.
 	answer *Answer
 	// regional is the newest ballot that was split by region.
 	regional Regional
-	// hold is why it is not reported though it fails; nil when it is not held.
-	hold *hold
+	// undecided is why the site is not reported although it fails; nil when it is decided.
+	undecided *undecided
 }
 
-// begin resets the state to what the row says, and keeps Unsettled. Ballots are numbered
-// from the next one on.
+// begin resets the state to the row's status, and keeps Unsettled. ballots is the highest
+// ballot number so far.
 func (s *site) begin(ballots uint32) {
 	unsettled := s.State.Unsettled
 	s.State = lifecycle.Initial(s.Row.Status, s.Row.StatusSince, s.Row.Paused)
 	s.State.Ballot, s.State.Unsettled = ballots, unsettled
 }
 
-// target is what to ask a node about the site.
+// target returns the site's target.
 func (s *site) target() check.Target {
 	t := target{URL: s.Row.URL, settings: &s.Row.Settings, timeout: budget(s.State.Stage, s.Urgent)}
 	t.headHostile = s.HeadHostile && s.Sequence%headAgain != 0
 	return t.spell()
 }
 
-// target is what to ask a node, in 40 bytes instead of the 112 of a check.Target: of those
-// that are handed out, thousands may be in line. The settings are shared and not to be
-// changed; the zero target is that of a site that was taken off.
+// target is a check.Target in 40 bytes instead of 112, since thousands of them may be
+// queued. The settings are shared and must not be changed. The zero target stands for a
+// site that has been removed.
 type target struct {
 	URL         string // as in the row
 	settings    *check.Settings
@@ -61,7 +60,7 @@ type target struct {
 	headHostile bool
 }
 
-// spell spells a target out.
+// spell returns the full target.
 func (t target) spell() check.Target {
 	if t.settings == nil {
 		return check.Target{}
@@ -69,11 +68,11 @@ func (t target) spell() check.Target {
 	return check.Target{URL: check.CompleteURL(t.URL), Settings: *t.settings, Timeout: t.timeout, HeadHostile: t.headHostile}
 }
 
-// budget is how long a check of a site may take. A site in trouble keeps the patience that
-// it was called down with until it is up again: with less, one that comes back slowly
-// would stay down though nobody would call it down.
+// budget returns how long a check of a site may take. A site in trouble keeps the longer
+// timeout until it is up again: with the shorter one, a site that comes back slowly would
+// stay down although no re-check would have called it down.
 func budget(stage lifecycle.Stage, urgent bool) time.Duration {
-	if calm := stage == lifecycle.Up || stage == lifecycle.NeverChecked; calm && !urgent {
+	if good := stage == lifecycle.Up || stage == lifecycle.NeverChecked; good && !urgent {
 		return check.RoutineTimeout
 	}
 	return check.VerifyTimeout
@@ -85,22 +84,22 @@ func (s *site) note(c store.LocalCheck) {
 	case o == check.OutcomeUnknown, o == check.OutcomeUp && s.State.Status == check.StatusRunning && !s.State.Unsettled:
 		return
 	case o == check.OutcomeDown && s.State.Stage == lifecycle.ConfirmedDown:
-		return // all of it is told; a site may stay so for years
+		return // everything has been reported; a site may stay down for years
 	case o == check.OutcomeUp && s.State.Stage != lifecycle.Recovering,
 		o == check.OutcomeDown && s.State.Stage == lifecycle.Recovering:
 		s.checks = nil // the direction turns
 	case len(s.checks) == snapshot.MaxChecks:
-		// The first one opened the run: keep it, forget the second oldest.
+		// The first one opened the run: keep it, drop the second oldest.
 		s.checks = slices.Delete(s.checks, 1, 2)
 	}
 	s.checks = append(s.checks, c)
 }
 
-// headAgain is every how many checks HEAD is tried on a site that was hostile to it:
-// once a day at five minutes.
+// headAgain is the number of checks after which HEAD is tried again on a site that was
+// hostile to it: once a day at an interval of five minutes.
 const headAgain = 288
 
-// learn remembers whether the site answers HEAD.
+// learn records whether the site answers HEAD.
 func (s *site) learn(o check.Observation) {
 	switch {
 	case slices.Contains(o.Advisories, check.AdvisoryHeadUnsupported):
@@ -110,7 +109,7 @@ func (s *site) learn(o check.Observation) {
 	}
 }
 
-// cause is the failure that opened the present run.
+// cause returns the failure that opened the current run.
 func (s *site) cause() check.Observation {
 	for _, c := range s.checks {
 		if c.Observation.Outcome == check.OutcomeDown {
@@ -120,7 +119,7 @@ func (s *site) cause() check.Observation {
 	return check.Observation{}
 }
 
-// evidence is that of the site's newest ballot.
+// evidence returns the site's newest ballot with its evidence.
 func (s *site) evidence() store.Ballot {
 	a := s.answer
 	return store.Ballot{
@@ -136,14 +135,14 @@ func (s *site) forget() {
 	s.askDue, s.opened = false, false
 }
 
-// Regional says that a site fails for some regions and works for others.
+// Regional is a finding that a site fails for some regions and works for others.
 type Regional = snapshot.Regional
 
 // regionalFor is how long a regional finding is shown.
 const regionalFor = time.Hour
 
-// hold is why a failing site is not reported: the verifliers cannot agree.
-type hold struct {
+// undecided is why a failing site is not reported: the panel could not decide.
+type undecided struct {
 	since  time.Time
 	reason string
 }

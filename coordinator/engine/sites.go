@@ -3,13 +3,13 @@ package engine
 import (
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Put adds a site, or takes over what was changed in its row. The row was read from now
-// on, or written at now: of several it is the one with the latest now that stays.
+// Put adds a site, or applies the changes of its row. now is when the row was written, or
+// when its read began: of several rows, the one with the latest now wins.
 func (e *Engine) Put(now time.Time, row store.Site) {
 	m := e.hand.moment(now)
 	e.mu.Lock()
@@ -21,7 +21,7 @@ func (e *Engine) Put(now time.Time, row store.Site) {
 	e.watch.put(m, row)
 }
 
-// Remove takes a site off.
+// Remove deletes a site.
 func (e *Engine) Remove(now time.Time, id check.SiteID) {
 	e.mu.Lock()
 	defer e.release()
@@ -31,8 +31,8 @@ func (e *Engine) Remove(now time.Time, id check.SiteID) {
 	}
 }
 
-// DropShard takes all sites of a shard off: another coordinator owns them now. When it
-// returns, nothing that was decided about them is on its way to a port any more.
+// DropShard removes all sites of a shard, which another coordinator owns now. When it
+// returns, no effect of a decision about them is left to hand over.
 func (e *Engine) DropShard(id shard.ID) {
 	defer e.handOver()
 	e.mu.Lock()
@@ -49,7 +49,7 @@ func (e *Engine) DropShard(id shard.ID) {
 	e.snapshots.Drop(id)
 }
 
-// Soon has a site checked at once instead of at its next turn.
+// Soon checks a site at once instead of at its next turn.
 func (e *Engine) Soon(now time.Time, id check.SiteID) {
 	e.mu.Lock()
 	defer e.release()

@@ -5,11 +5,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// BenchmarkLoad says what a row costs when a million of them are put for the first time,
+// BenchmarkLoad measures what a row costs when a million of them are put for the first time,
 // by rising id, as they are read from a table whose neighbours are in different buckets.
 func BenchmarkLoad(b *testing.B) {
 	const n = 1_000_000

@@ -6,24 +6,24 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/store"
-	"github.com/Automattic/jetmon/coordinator/storm"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/outlier"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// bare is an engine without checkers.
+// bare makes an engine without checkers.
 func bare(now time.Time) *Engine {
 	return New(Options{
-		Policy: lifecycle.DefaultPolicy(), Panel: &world{}, Ledger: &world{}, Storm: storm.DefaultRule(),
+		Policy: lifecycle.DefaultPolicy(), Panel: &world{}, Committer: &world{}, Outliers: outlier.DefaultRule(),
 		Random: func() uint64 { return 1 }, Log: slog.New(slog.DiscardHandler),
 		Dispatch: dispatch.Config{Lease: time.Minute, SessionTimeout: time.Minute, MaxBatch: 100, MaxQueue: 1000, Random: func() uint64 { return 1 }},
 	}, now)
 }
 
-// A row that is read makes the same site as one that is put, though mostly by another way.
-func TestARowMakesTheSameSiteWhicheverWayItComes(t *testing.T) {
+// A row that is read makes the same site as one that is put, mostly by another code path.
+func TestReadingAndPuttingARowMakeTheSameSite(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
 	for name, edit := range map[string]func(*store.Site){

@@ -4,15 +4,16 @@ import (
 	"slices"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/snapshot"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/engine/snapshot"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// memorable reports whether more is known of a site than its row and its next checks say.
-func (s *site) memorable() bool {
+// wantsSnapshot reports whether the site has state that its row and its next checks cannot
+// restore.
+func (s *site) wantsSnapshot() bool {
 	switch s.State.Stage {
 	case lifecycle.Suspect, lifecycle.Verifying, lifecycle.Recovering:
 		return true
@@ -20,8 +21,8 @@ func (s *site) memorable() bool {
 	return s.pending != nil || s.State.Flap != lifecycle.Flap{} || s.regional.At != time.Time{}
 }
 
-// snapshot describes the site. A change that is not committed has not been: its ballot is
-// held again.
+// snapshot returns the site's snapshot. It does not contain a change that is not committed:
+// the next owner repeats its ballot.
 func (s *site) snapshot() snapshot.Snapshot {
 	out := snapshot.Snapshot{
 		State: s.State, Checks: slices.Clone(s.checks), Last: s.Last, LastCheck: s.LastCheck, LastNode: s.LastNode,
@@ -38,8 +39,8 @@ func (s *site) snapshot() snapshot.Snapshot {
 	return out
 }
 
-// Unsaved takes the updates of a shard that are to be written to the store, at most limit,
-// those that have waited longest. Unwritten takes those back that could not be written.
+// Unsaved takes up to limit updates of a shard that must be written to the store, those
+// first that have waited longest. Unwritten gives back those that could not be written.
 func (e *Engine) Unsaved(now time.Time, of shard.ID, limit int) []snapshot.Update {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -50,10 +51,10 @@ func (e *Engine) Unsaved(now time.Time, of shard.ID, limit int) []snapshot.Updat
 			break
 		}
 		u := snapshot.Update{Site: id, Bucket: bucket, Forget: true, At: now}
-		if s := e.cases.of(id); s != nil && s.memorable() {
+		if s := e.cases.of(id); s != nil && s.wantsSnapshot() {
 			u.Forget, u.Bucket, u.URL, u.Snapshot = false, s.Row.Bucket, s.Row.URL, s.snapshot()
 		} else if s != nil {
-			s.kept = false
+			s.stored = false
 		}
 		out = append(out, u)
 	}
@@ -70,7 +71,7 @@ func (e *Engine) Unwritten(updates []snapshot.Update) {
 			continue // the next owner's to write
 		}
 		if s := e.cases.of(u.Site); s != nil {
-			s.kept = true
+			s.stored = true
 		}
 		ours = append(ours, u)
 	}
@@ -78,13 +79,13 @@ func (e *Engine) Unwritten(updates []snapshot.Update) {
 }
 
 // Recall gives the engine the snapshots that an earlier owner of a shard has left, before
-// the sites of the shard are put. Recalled ends that: all sites are put.
+// the sites of the shard are put. Recalled ends the recall, after all sites have been put.
 func (e *Engine) Recall(suspects []store.Suspect) {
 	e.mu.Lock()
 	defer e.release()
 	for _, left := range suspects {
 		e.snapshots.Left(left)
-		// One that was put by an edit before we came to this.
+		// An edit may have put the site before its snapshot was read.
 		if s := e.cases.find(left.SiteID); s != nil && s.LastCheck.IsZero() && s.pending == nil && !s.Row.Paused {
 			e.watch.recall(e.ticked, s)
 			e.cases.settle(e.ticked, s)

@@ -7,15 +7,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/quorum"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/snapshot"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/engine/snapshot"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// killed ends the process and begins another one after a while, which reads what was
+// killed ends the process and starts another one after a while, which reads what was
 // saved and the row.
 func (w *world) killed(after time.Duration, r store.Site) {
 	w.t.Helper()
@@ -38,12 +38,12 @@ func (w *world) killed(after time.Duration, r store.Site) {
 	w.engine.Recalled(shard.Of(r.Bucket))
 }
 
-// unsaved takes the memos of the shard that all sites here are in.
+// unsaved takes the snapshot updates of the shard that all sites here are in.
 func (w *world) unsaved() []snapshot.Update {
 	return w.engine.Unsaved(w.now, shard.Of(row().Bucket), 100)
 }
 
-func TestAKilledCoordinatorGoesOnWithAConfirmation(t *testing.T) {
+func TestAVerificationContinuesAfterACrash(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.join("a"), w.join("b")
@@ -78,12 +78,12 @@ func TestAKilledCoordinatorGoesOnWithAConfirmation(t *testing.T) {
 		t.Errorf("the run began at %s with %d checks, want %s with 3", v.State.FirstFailure, len(v.Checks), first.State.FirstFailure)
 	}
 
-	// And once more while the verifliers are asked: the ballot is held anew.
+	// And once more while the verifliers are asked: the ballot is repeated.
 	w.killed(3*time.Second, row())
 	a = w.join("a")
 	w.pass(time.Second, a)
 	if len(w.asked) != 1 {
-		t.Fatalf("%d ballots are held", len(w.asked))
+		t.Fatalf("%d ballots are open", len(w.asked))
 	}
 	w.decide(quorum.Confirmed)
 	if c := w.commit(); c.To != check.StatusDown || !c.Start.Equal(first.State.FirstFailure) {
@@ -91,7 +91,7 @@ func TestAKilledCoordinatorGoesOnWithAConfirmation(t *testing.T) {
 	}
 }
 
-func TestAMemoIsRecalledForASiteThatAnEditHasPutBefore(t *testing.T) {
+func TestASnapshotIsRecalledForASiteThatAnEditHasAlreadyAdded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.join("a"), w.join("b")
@@ -109,7 +109,7 @@ func TestAMemoIsRecalledForASiteThatAnEditHasPutBefore(t *testing.T) {
 	for checked, want := range map[bool]lifecycle.Stage{false: lifecycle.Suspect, true: lifecycle.Up} {
 		w.engine = w.newEngine()
 		w.engine.Put(w.now, row())
-		if checked { // then more is known of it than the memo says
+		if checked { // then the engine knows more than the snapshot
 			w.engine.Soon(w.now, 42)
 			a := w.join("a")
 			w.pass(time.Second, a)
@@ -123,7 +123,7 @@ func TestAMemoIsRecalledForASiteThatAnEditHasPutBefore(t *testing.T) {
 	}
 }
 
-func TestAMemoFromAClockThatIsAheadBlindsNobody(t *testing.T) {
+func TestASnapshotFromAClockAheadDoesNotBlockNewChecks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.join("a"), w.join("b")
@@ -157,7 +157,7 @@ func TestAMemoFromAClockThatIsAheadBlindsNobody(t *testing.T) {
 	}
 }
 
-func TestAMemoWithMoreChecksThanAreKeptIsShortened(t *testing.T) {
+func TestASnapshotWithTooManyChecksIsShortened(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	m := snapshot.Snapshot{State: lifecycle.State{Stage: lifecycle.Suspect, Status: check.StatusRunning, Failures: 2}}
@@ -176,7 +176,7 @@ func TestAMemoWithMoreChecksThanAreKeptIsShortened(t *testing.T) {
 	}
 }
 
-func TestRecoveriesFromAClockThatIsAheadAreNotInTheFuture(t *testing.T) {
+func TestRecoveriesFromAClockAheadAreNotInTheFuture(t *testing.T) {
 	t.Parallel()
 	for _, ahead := range []time.Duration{time.Minute, 5 * time.Hour} { // fresh, and not
 		w := newWorld(t)
@@ -208,9 +208,9 @@ func TestAChangeThatWasNotCommittedIsVerifiedAgain(t *testing.T) {
 	w.stage(lifecycle.Verifying)
 	w.pass(time.Second)
 	if len(w.asked) != 1 {
-		t.Errorf("%d ballots are held", len(w.asked))
+		t.Errorf("%d ballots are open", len(w.asked))
 	}
-	// Had it been committed, the row would say so, and nothing be asked.
+	// If it had been committed, the row would say so, and no ballot would be needed.
 	w.killed(3*time.Second, func() store.Site {
 		r := row()
 		r.Status, r.StatusSince, r.OutageID = check.StatusDown, w.now, 7
@@ -219,7 +219,7 @@ func TestAChangeThatWasNotCommittedIsVerifiedAgain(t *testing.T) {
 	w.stage(lifecycle.Down)
 }
 
-func TestAMemoCountsForNothing(t *testing.T) {
+func TestASnapshotDoesNotCount(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name  string
@@ -229,7 +229,7 @@ func TestAMemoCountsForNothing(t *testing.T) {
 		{"when it is old", 11 * time.Minute, func(*store.Site) {}},
 		{"when its clock was too far ahead to say how old it is", -11 * time.Minute, func(*store.Site) {}},
 		{"of another URL", time.Second, func(r *store.Site) { r.URL = "http://example.org/other" }},
-		{"when the site was paused meanwhile", time.Second, func(r *store.Site) { r.Paused = true }},
+		{"when the site has been paused since", time.Second, func(r *store.Site) { r.Paused = true }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -246,21 +246,21 @@ func TestAMemoCountsForNothing(t *testing.T) {
 	}
 }
 
-func TestWhatIsOverIsForgotten(t *testing.T) {
+func TestASnapshotIsDeletedWhenTheTroubleIsOver(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.suspect(w.join("a"), w.join("b"))
-	if memos := w.unsaved(); len(memos) != 1 || memos[0].Forget {
-		t.Fatalf("to be kept: %+v", memos)
+	if updates := w.unsaved(); len(updates) != 1 || updates[0].Forget {
+		t.Fatalf("to be kept: %+v", updates)
 	}
 	w.decide(quorum.Rejected)
-	memos := w.unsaved()
-	if len(memos) != 1 || !memos[0].Forget {
-		t.Fatalf("to be forgotten: %+v", memos)
+	updates := w.unsaved()
+	if len(updates) != 1 || !updates[0].Forget {
+		t.Fatalf("to be forgotten: %+v", updates)
 	}
-	w.engine.Unwritten(memos)
-	if again := w.unsaved(); !reflect.DeepEqual(again, memos) {
-		t.Errorf("what could not be written is %+v, want %+v", again, memos)
+	w.engine.Unwritten(updates)
+	if again := w.unsaved(); !reflect.DeepEqual(again, updates) {
+		t.Errorf("what could not be written is %+v, want %+v", again, updates)
 	}
 	if rest := w.unsaved(); len(rest) != 0 {
 		t.Errorf("there is more: %+v", rest)
@@ -276,22 +276,22 @@ func TestAHealthySiteIsNeverWritten(t *testing.T) {
 		w.pass(time.Minute, a)
 		a.answer(up)
 	}
-	if memos := w.unsaved(); len(memos) != 0 || len(w.writes) != 0 || len(w.kept) != 0 {
-		t.Errorf("to be kept: %+v, %+v, %+v", memos, w.writes, w.kept)
+	if updates := w.unsaved(); len(updates) != 0 || len(w.writes) != 0 || len(w.kept) != 0 {
+		t.Errorf("to be kept: %+v, %+v, %+v", updates, w.writes, w.kept)
 	}
 }
 
-func TestTheShardsNextOwnerRemembersInItsStead(t *testing.T) {
+func TestTheNextOwnerOfAShardWritesItsSnapshots(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.suspect(w.join("a"), w.join("b"))
 	w.engine.DropShard(shard.Of(row().Bucket))
-	if memos := w.unsaved(); len(memos) != 0 {
-		t.Errorf("still to be written: %+v", memos)
+	if updates := w.unsaved(); len(updates) != 0 {
+		t.Errorf("still to be written: %+v", updates)
 	}
 }
 
-func TestTheOldestMemosAreTakenFirst(t *testing.T) {
+func TestTheOldestSnapshotsAreTakenFirst(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := w.join("a")
@@ -316,13 +316,13 @@ func TestTheOldestMemosAreTakenFirst(t *testing.T) {
 	first := w.engine.Unsaved(w.now, shard.Of(row().Bucket), 5)
 	w.engine.Unwritten(first) // and they come first again
 	w.pass(30*time.Second, a)
-	a.answer(down) // what is older is not younger for a newer failure
+	a.answer(down) // a newer failure does not move the site back in the queue
 	for {
-		memos := w.engine.Unsaved(w.now, shard.Of(row().Bucket), 3)
-		if len(memos) == 0 {
+		updates := w.engine.Unsaved(w.now, shard.Of(row().Bucket), 3)
+		if len(updates) == 0 {
 			break
 		}
-		for _, m := range memos {
+		for _, m := range updates {
 			taken = append(taken, m.Site)
 		}
 	}
@@ -334,18 +334,18 @@ func TestTheOldestMemosAreTakenFirst(t *testing.T) {
 	}
 }
 
-func TestASiteThatMovesToAnotherShardIsRememberedThere(t *testing.T) {
+func TestASiteThatMovesToAnotherShardIsWrittenThere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.suspect(w.join("a"), w.join("b"))
 	moved := row()
 	moved.Bucket += shard.BucketsPer
 	w.engine.Put(w.now, moved)
-	if memos := w.unsaved(); len(memos) != 0 {
-		t.Errorf("where it was: %+v", memos)
+	if updates := w.unsaved(); len(updates) != 0 {
+		t.Errorf("where it was: %+v", updates)
 	}
-	memos := w.engine.Unsaved(w.now, shard.Of(moved.Bucket), 10)
-	if len(memos) != 1 || memos[0].Forget || memos[0].Bucket != moved.Bucket {
-		t.Errorf("where it is: %+v", memos)
+	updates := w.engine.Unsaved(w.now, shard.Of(moved.Bucket), 10)
+	if len(updates) != 1 || updates[0].Forget || updates[0].Bucket != moved.Bucket {
+		t.Errorf("where it is: %+v", updates)
 	}
 }

@@ -3,11 +3,11 @@ package engine
 import (
 	"fmt"
 
-	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 )
 
-// holdReason explains an inconclusive verification to an operator.
-func holdReason(a *Answer, rounds uint8) string {
+// undecidedReason explains to an operator why the panel could not decide.
+func undecidedReason(a *Answer, rounds uint8) string {
 	if a == nil {
 		return "the verifliers could not decide"
 	}
@@ -20,7 +20,7 @@ func holdReason(a *Answer, rounds uint8) string {
 	return text
 }
 
-// tally says a ballot in words.
+// tally describes a ballot in words.
 func tally(a Answer) string {
 	var down, up, unknown int
 	regions := map[string]bool{}

@@ -4,15 +4,15 @@ import (
 	"slices"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
 )
 
 // maxBacklog is how long the oldest routine check may wait for a checker with room before
 // the schedule's clock stops.
 const maxBacklog = time.Second
 
-// Tick does what is due at now: checks are handed out, dead sessions are ended.
-// Call it about every tick; what a pause has kept from being done is done once.
+// Tick does what is due at now: it hands checks out and ends dead sessions. The caller
+// calls it about every 100 ms; after a pause, everything overdue is done once.
 func (e *Engine) Tick(now time.Time) {
 	m := e.hand.moment(now)
 	var terms [shard.Count]uint64
@@ -39,14 +39,14 @@ func (e *Engine) Tick(now time.Time) {
 	e.deal.assign(now)
 }
 
-// routine lets the schedule's clock run on and takes the sites whose turn it is. The
-// clock stands while checks wait for room: then there is no use in more of them.
+// routine advances the schedule's clock and submits the checks of the sites whose turn has
+// come. The clock stands still while checks wait for room: more of them would be no use.
 func (e *Engine) routine(m moment) {
 	slots, ran := e.agenda.Advance(m.Time, e.core.Backlog(m.Time) > maxBacklog)
 	e.meter.Ran(m.Time, m.Sub(e.ticked), ran)
 	e.ticked = m.Time
 	e.meter.Due(m.Time, len(slots))
-	due := m.Add(-ran) // none of them was due earlier
+	due := m.Add(-ran) // no slot was due earlier
 	for run := range slices.Chunk(slots, runLength) {
 		e.deal.ahead.due(run)
 		for _, slot := range run {
@@ -54,7 +54,7 @@ func (e *Engine) routine(m moment) {
 				e.judge.due(m, due, s)
 				e.cases.settle(m.Time, s)
 			} else if e.sites.Record(slot).ID() != 0 {
-				e.deal.calm(m.Time, due, slot)
+				e.deal.submit(m.Time, due, slot)
 			}
 		}
 	}

@@ -5,19 +5,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/quorum"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/store"
-	"github.com/Automattic/jetmon/coordinator/storm"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/outlier"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// mute has the world begin anew with an engine that is muted.
+// mute restarts the world with a muted engine.
 func (w *world) mute() {
 	o := w.engine.o
-	o.Muted, o.Storm = true, storm.DefaultRule()
+	o.Muted, o.Outliers = true, outlier.DefaultRule()
 	o.Dispatch = dispatch.Config{
 		Lease: time.Minute, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second,
 		MaxBatch: 10, MaxQueue: 1000, SlowStart: -1, Random: o.Random,
@@ -33,9 +33,9 @@ func untoldRow(on, known check.Status, outage int64) store.Site {
 	return r
 }
 
-// Who tells begins from what WordPress.com knows, who is muted from what is on record; by
-// a load of many as by an edit of one.
-func TestASiteBeginsFromWhatWordPressComKnowsUnlessItIsToldNothing(t *testing.T) {
+// An engine starts from the status that WordPress.com knows, a muted one from the status on
+// record, both when it loads many sites and when it adds one.
+func TestASiteStartsWithTheReportedStatusUnlessTheEngineIsMuted(t *testing.T) {
 	t.Parallel()
 	for on := range check.Status(3) {
 		for known := range check.Status(3) {
@@ -67,7 +67,7 @@ func TestASiteBeginsFromWhatWordPressComKnowsUnlessItIsToldNothing(t *testing.T)
 	}
 }
 
-func TestAMutedChangeSaysSo(t *testing.T) {
+func TestAChangeOfAMutedEngineIsMarkedMuted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.mute()
@@ -79,14 +79,14 @@ func TestAMutedChangeSaysSo(t *testing.T) {
 	}
 }
 
-// An outage that WordPress.com was not told of ends with the first good check, and a site
-// that it may have heard of is told about; the evidence is that check.
+// An outage that was not reported ends with the first good check, and a site that
+// WordPress.com may have heard of is reported; the evidence is that check.
 func TestAGoodCheckSettlesASiteOnce(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]store.Site{
-		"an outage is open that was not told": untoldRow(check.StatusDown, check.StatusRunning, 77),
-		"confirmed down, and not told":        untoldRow(check.StatusConfirmedDown, check.StatusRunning, 77),
-		"a notice was withdrawn":              {},
+		"an unreported outage is open":     untoldRow(check.StatusDown, check.StatusRunning, 77),
+		"confirmed down, and not reported": untoldRow(check.StatusConfirmedDown, check.StatusRunning, 77),
+		"a notice was withdrawn":           {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -137,8 +137,8 @@ func TestAnUnsettledSiteThatFailsIsVerified(t *testing.T) {
 	w.stage(lifecycle.Down)
 }
 
-// What is to be settled outlives an edit, a pause and a crash, and does not come from a memo.
-func TestWhatIsUnsettledStaysSo(t *testing.T) {
+// Unsettled outlives an edit, a pause and a crash, and does not come from a snapshot.
+func TestAnUnsettledSiteStaysUnsettled(t *testing.T) {
 	t.Parallel()
 	r := untoldRow(check.StatusDown, check.StatusRunning, 77)
 	for name, between := range map[string]func(*world){
@@ -174,18 +174,18 @@ func TestWhatIsUnsettledStaysSo(t *testing.T) {
 	a.answer(down)
 	w.again(row())
 	if v, _ := w.engine.View(w.now, 42); v.State.Unsettled || v.State.Failures != 1 {
-		t.Errorf("a memo says that a site that was told about is unsettled, or is not recalled: %+v", v.State)
+		t.Errorf("the snapshot makes a reported site unsettled, or is not recalled: %+v", v.State)
 	}
 }
 
-// again is a crash: the next engine has the memos and a row.
+// again is a crash: the next engine has the snapshots and a row.
 func (w *world) again(r store.Site) {
 	w.t.Helper()
 	var kept []store.Suspect
 	for _, m := range w.engine.Unsaved(w.now, shard.Of(r.Bucket), 10) {
 		s, err := m.Suspect()
 		if err != nil {
-			w.t.Fatal(fmt.Errorf("keep a memo: %w", err))
+			w.t.Fatal(fmt.Errorf("keep a snapshot: %w", err))
 		}
 		kept = append(kept, s)
 	}

@@ -5,46 +5,47 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/coverage"
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/rules/coverage"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// View is what the engine knows of a site at this moment.
+// View is the engine's current state of a site.
 type View struct {
 	State lifecycle.State
-	// Status is the committed one, with its time and its outage.
+	// Status is the committed status, with its time and its outage.
 	Status      check.Status
 	StatusSince time.Time
 	OutageID    int64
-	// Interval is the one in force.
+	// Interval is the interval in force.
 	Interval time.Duration
-	// Last is what the newest check saw, at LastCheck; nil before the first. LastNode made
-	// it; State.Node made the newest one that could tell.
+	// Last is the observation of the newest check, at LastCheck by LastNode; nil before the
+	// first. State.Node made the newest observation that was not UNKNOWN.
 	Last      *check.Observation
 	LastCheck time.Time
 	LastNode  string
-	// Next is when it is checked next, or a ballot is opened; zero when neither is due.
+	// Next is the time of the next check or ballot; zero when neither is due.
 	Next time.Time
-	// Flapping says that its outage must be over for a while before that is told.
+	// Flapping means that the site must stay up for a while before its recovery is reported.
 	Flapping bool
-	// Regional is the newest ballot that was split by region, nil when there was none lately.
+	// Regional is the newest ballot that was split by region; nil when none was recently.
 	Regional *Regional
-	// Checks are those of the present run of failures, or of the recovery; Ballot is
-	// its newest decision, nil when there was none.
+	// Checks are those of the current run of failures, or of the recovery; Ballot is
+	// the newest ballot of the run, nil when there was none.
 	Checks []store.LocalCheck
 	Ballot *store.Ballot
-	// Pending says that a change is on its way to the store.
+	// Pending means that a change is being written to the store.
 	Pending bool
-	// Muted means that WordPress.com is told nothing, and that Status is what is on record.
+	// Muted means that WordPress.com gets no notifications, and that Status is the status
+	// on record.
 	Muted bool
-	// HoldReason says why a failing site is not reported; empty when it is not held.
+	// HoldReason is why an undecided suspect is not reported; empty for other sites.
 	HoldReason string
 }
 
-// View reads one site; false when this coordinator does not watch it.
+// View returns the state of one site; false when this coordinator does not watch it.
 func (e *Engine) View(now time.Time, id check.SiteID) (View, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -61,8 +62,8 @@ func (e *Engine) View(now time.Time, id check.SiteID) (View, bool) {
 	if due, ok := e.agenda.Due(&s.timer); ok {
 		v.Next = due
 	}
-	if s.hold != nil {
-		v.HoldReason = s.hold.reason
+	if s.undecided != nil {
+		v.HoldReason = s.undecided.reason
 	}
 	if s.answer != nil {
 		b := s.evidence()
@@ -75,7 +76,7 @@ func (e *Engine) View(now time.Time, id check.SiteID) (View, bool) {
 	return v, true
 }
 
-// Held is a site on which the verifliers cannot agree.
+// Held is a suspect on which the panel could not decide.
 type Held struct {
 	Site   check.SiteID
 	URL    string
@@ -83,58 +84,58 @@ type Held struct {
 	Reason string
 }
 
-// CheckerView is one session.
+// CheckerView describes one session.
 type CheckerView struct {
 	Node, Region, Instance string
 	Joined                 time.Time
 	Open, Credit           int
 	SelfCheck              check.SelfCheck
-	// UnwellSince is since when it does not reach its own anchors; zero while it does.
+	// UnwellSince is when the checker became unhealthy; zero while it reaches its anchors.
 	UnwellSince time.Time
-	// Quarantined is since when its failures count for nothing; zero while it is trusted.
+	// Quarantined is when its quarantine started; zero while the checker is trusted.
 	Quarantined time.Time
-	// Rival is another process that asks for its name, zero when none does.
+	// Rival is another process that claims the checker's name; zero when none does.
 	Rival dispatch.Rival
 }
 
-// Summary is the engine's view of itself.
+// Summary counts the sites and checks, and lists the checkers and the undecided suspects.
 type Summary struct {
 	Sites, Suspect, Down uint64
-	// Queued checks wait for a checker with room, Parked ones for their turn at a machine
-	// that has enough checks at once.
+	// Queued checks wait for a checker with room. Parked checks wait because their host has
+	// enough checks out.
 	Queued, Parked, Open int
-	// Coverage says whether sites are checked when their intervals ask for it.
+	// Coverage reports how punctual the checks are.
 	Coverage coverage.Report
 	Counters Counters
 	Checkers []CheckerView
-	// Held are the sites held back, the oldest first, at most maxHeld; HeldCount is how
-	// many there are.
+	// Held lists the undecided suspects, the oldest first, at most maxHeld; HeldCount is
+	// how many there are.
 	Held      []Held
 	HeldCount int
-	// LonelySince is when the last checker left; zero while there is one.
+	// LonelySince is when the last checker left; zero while one is connected.
 	LonelySince time.Time
 }
 
 const maxHeld = 100
 
-// Counters reads what happened since the start.
+// Counters returns the counts since the start.
 func (e *Engine) Counters() Counters {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.judge.counts
 }
 
-// Summary counts and lists.
+// Summary returns the summary at now.
 func (e *Engine) Summary(now time.Time) Summary {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	sum := Summary{
 		Sites: uint64(e.sites.Len()), Queued: e.core.Queued(), Parked: e.core.Parked(), Open: e.core.Open(),
-		Counters: e.judge.counts, LonelySince: e.fleet.Lonely(), Coverage: e.meter.Report(now),
+		Counters: e.judge.counts, LonelySince: e.fleet.EmptySince(), Coverage: e.meter.Report(now),
 	}
 	for _, s := range e.cases.open {
-		if s.hold != nil {
-			sum.Held = append(sum.Held, Held{Site: s.Row.ID, URL: s.Row.URL, Since: s.hold.since, Reason: s.hold.reason})
+		if s.undecided != nil {
+			sum.Held = append(sum.Held, Held{Site: s.Row.ID, URL: s.Row.URL, Since: s.undecided.since, Reason: s.undecided.reason})
 		}
 		switch {
 		case s.State.Status != check.StatusRunning:
@@ -148,7 +149,7 @@ func (e *Engine) Summary(now time.Time) Summary {
 		sum.Checkers = append(sum.Checkers, CheckerView{
 			Node: info.Hello.Node, Region: info.Hello.Region, Instance: info.Hello.Instance,
 			Joined: info.JoinedAt, Rival: info.Rival, Open: info.Open, Credit: info.Credit,
-			SelfCheck: st.Self, UnwellSince: st.Unwell, Quarantined: st.Quarantined,
+			SelfCheck: st.Self, UnwellSince: st.UnhealthySince, Quarantined: st.Quarantined,
 		})
 	}
 	slices.SortFunc(sum.Held, func(a, b Held) int { return a.Since.Compare(b.Since) })

@@ -3,18 +3,18 @@ package engine
 import (
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/changelog"
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/roster"
-	"github.com/Automattic/jetmon/coordinator/schedule"
-	"github.com/Automattic/jetmon/coordinator/snapshot"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/engine/changelog"
+	"github.com/Automattic/jetmon/coordinator/engine/roster"
+	"github.com/Automattic/jetmon/coordinator/engine/snapshot"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/schedule"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// watchlist puts sites on the roster and on the agenda, takes over what was changed in
-// their rows, and takes them off again.
+// watchlist adds sites to the roster and the agenda, applies changes of their rows, and
+// removes them again.
 type watchlist struct {
 	sites     *roster.Table
 	agenda    *schedule.Agenda
@@ -26,7 +26,7 @@ type watchlist struct {
 	out       *effects
 }
 
-// put adds a site, or takes over what was changed in its row.
+// put adds a site, or applies the changes of its row.
 func (w *watchlist) put(m moment, row store.Site) {
 	s := w.cases.find(row.ID)
 	if s == nil {
@@ -35,7 +35,7 @@ func (w *watchlist) put(m moment, row store.Site) {
 	}
 	old := s.Row
 	s.Row = row
-	// What was committed is known better here than by a read that may be older.
+	// The engine knows what was committed; the row may have been read before that.
 	s.Row.Status, s.Row.StatusSince, s.Row.OutageID = old.Status, old.StatusSince, old.OutageID
 	switch {
 	case old.URL != row.URL:
@@ -53,11 +53,11 @@ func (w *watchlist) put(m moment, row store.Site) {
 	w.cases.settle(m.Time, s)
 }
 
-// take takes over a row that was read. Nearly all rows are of calm sites, or bring nothing
-// new: a coordinator that starts has millions of them. Then there is no need of a case.
+// take applies a row that was read. A coordinator that starts reads millions of rows, and
+// nearly all are of compact sites or bring nothing new: they need no case.
 func (w *watchlist) take(m moment, row *store.Site) {
-	calm := !row.Paused && row.Status == check.StatusRunning && row.OutageID == 0 && row.Untold == nil && !w.snapshots.Has(row.ID)
-	slot, is := w.sites.Take(row, calm)
+	compact := !row.Paused && row.Status == check.StatusRunning && row.OutageID == 0 && row.Untold == nil && !w.snapshots.Has(row.ID)
+	slot, is := w.sites.Take(row, compact)
 	switch is {
 	case roster.Added:
 		w.agenda.Turn(&schedule.Timer{Slot: slot}, row.ID, w.judge.pace.of(row.Interval))
@@ -71,7 +71,7 @@ func (w *watchlist) take(m moment, row *store.Site) {
 	}
 }
 
-// add puts a site on the schedule by way of a case.
+// add adds a site that may need a case.
 func (w *watchlist) add(now time.Time, row store.Site) *site {
 	slot := w.sites.Add(&row)
 	s := &site{Site: roster.Site{Row: row, Host: w.sites.Record(slot).Host()}, timer: schedule.Timer{Slot: slot}}
@@ -90,11 +90,11 @@ func (w *watchlist) add(now time.Time, row store.Site) *site {
 	return s
 }
 
-// restart begins anew with a site whose URL has changed: what was seen was seen elsewhere.
+// restart starts a site afresh whose URL has changed: its observations are of another URL.
 func (w *watchlist) restart(s *site) {
 	w.core.Withdraw(s.Row.ID)
 	w.judge.abandon(s)
-	s.hold = nil
+	s.undecided = nil
 	s.forget()
 	s.Last, s.LastCheck, s.LastNode = nil, time.Time{}, ""
 	s.HeadHostile, s.Host = false, w.judge.hosts.Of(s.Row.URL)
@@ -103,7 +103,7 @@ func (w *watchlist) restart(s *site) {
 	w.judge.soon(s)
 }
 
-// remove takes a site off.
+// remove deletes a site.
 func (w *watchlist) remove(s *site) {
 	w.core.Withdraw(s.Row.ID)
 	w.agenda.Rest(&s.timer)
@@ -111,16 +111,16 @@ func (w *watchlist) remove(s *site) {
 	w.cases.remove(s)
 }
 
-// recall goes on with a site where the process ended that left a snapshot of it. A ballot
-// is held anew: its votes are gone.
+// recall restores a site from the snapshot that its earlier owner left. An open ballot is
+// repeated, since its votes are lost.
 func (w *watchlist) recall(now time.Time, s *site) {
 	if !w.snapshots.Has(s.Row.ID) {
 		return
 	}
-	s.kept = true
+	s.stored = true
 	r, err := w.snapshots.Recall(now, &s.Row)
 	if err != nil {
-		w.out.warn("site starts afresh: its snapshot cannot be read", "site_id", s.Row.ID, "error", err)
+		w.out.warn("snapshot unreadable, site starts afresh", "site_id", s.Row.ID, "error", err)
 		return
 	}
 	if r == nil {
@@ -140,7 +140,7 @@ func (w *watchlist) recall(now time.Time, s *site) {
 		s.askDue = true
 		w.agenda.At(&s.timer, now)
 	case lifecycle.Suspect:
-		// Failures that follow one another too closely say too little.
+		// Failures in quick succession prove little.
 		w.agenda.At(&s.timer, s.State.Observed.Add(w.judge.policy.Between))
 	case lifecycle.Recovering:
 		w.agenda.At(&s.timer, now)

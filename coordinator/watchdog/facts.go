@@ -4,12 +4,12 @@ import (
 	"context"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/alarm"
-	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/alarm"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// facts gathers what this coordinator knows of itself.
+// facts gathers the reports of this coordinator's parts.
 func (w *Watchdog) facts(now time.Time) alarm.Facts {
 	sum := w.o.Engine.Summary(now)
 	f := alarm.Facts{
@@ -27,7 +27,7 @@ func (w *Watchdog) facts(now time.Time) alarm.Facts {
 	for _, h := range sum.Held {
 		f.Undecided = append(f.Undecided, alarm.Undecided{Site: h.Site, URL: h.URL, Since: h.Since, Reason: h.Reason})
 	}
-	written := w.o.Ledger.Status()
+	written := w.o.Committer.Status()
 	f.Store = alarm.Store{
 		Uncommitted: written.Uncommitted, OldestSince: written.OldestSince, Full: written.Full,
 		FailingSince: written.FailingSince, Err: written.Err,
@@ -38,8 +38,8 @@ func (w *Watchdog) facts(now time.Time) alarm.Facts {
 	return f
 }
 
-// unowned lists the shards that nobody owns. While the owners cannot be read, nothing is
-// known of that.
+// unowned lists the shards without an owner. It returns none while the owners cannot be
+// read, since then they are unknown.
 func (w *Watchdog) unowned(now time.Time) []alarm.Unowned {
 	d := w.o.Shards.Directory()
 	if d.Err != nil || d.At.IsZero() || now.Sub(d.At) > directoryAge {
@@ -57,7 +57,7 @@ func (w *Watchdog) unowned(now time.Time) []alarm.Unowned {
 	return out
 }
 
-// silent asks the other coordinators whether they are there.
+// silent asks all peers for a sign of life and returns those that do not answer.
 func (w *Watchdog) silent(ctx context.Context) []alarm.Peer {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()

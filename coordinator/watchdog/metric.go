@@ -3,7 +3,7 @@ package watchdog
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/Automattic/jetmon/coordinator/alarm"
+	"github.com/Automattic/jetmon/coordinator/rules/alarm"
 )
 
 // desc describes jetmon_alarm; docs/operations.md documents it.

@@ -1,13 +1,13 @@
-// Package watchdog looks after the coordinator itself. Once a second, whether anybody asks
-// or not, it gathers what the parts report, has coordinator/alarm decide what is wrong,
-// logs what began and what ended, and keeps the present alarms for the API and the metric
-// jetmon_alarm.
+// Package watchdog watches the coordinator itself. Once a second, whether or not there is a
+// request, it gathers the reports of the parts and evaluates them by coordinator/rules/alarm.
+// It logs the alarms that began and ended, and keeps the present ones for the API and the
+// metric jetmon_alarm.
 //
-// It decides nothing: the thresholds and the words are coordinator/alarm's. It changes
-// nothing about the parts that it watches.
+// It decides nothing: coordinator/rules/alarm has the thresholds and the words. It does not
+// change the parts that it watches.
 //
-// Goroutines: Run's caller; and while peers are asked, one for each of at most 16, which
-// ends within askTimeout.
+// Goroutines: Run's caller; and while it asks the peers, one for each of at most 16 at a
+// time, all of which end within askTimeout.
 package watchdog
 
 import (
@@ -19,22 +19,22 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/Automattic/jetmon/coordinator/alarm"
+	"github.com/Automattic/jetmon/coordinator/edge/notify"
+	"github.com/Automattic/jetmon/coordinator/edge/peers"
 	"github.com/Automattic/jetmon/coordinator/engine"
-	"github.com/Automattic/jetmon/coordinator/ledger"
-	"github.com/Automattic/jetmon/coordinator/notify"
-	"github.com/Automattic/jetmon/coordinator/peers"
-	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/alarm"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/committer"
 	"github.com/Automattic/jetmon/internal/pause"
 )
 
 const (
 	// every is the time between two looks.
 	every = time.Second
-	// askTimeout bounds what a peer may take to answer; together with every it keeps an
-	// alarm within two seconds of its cause.
+	// askTimeout bounds the answers of the peers; together with every it keeps an alarm
+	// within two seconds of its cause.
 	askTimeout = 800 * time.Millisecond
-	// directoryAge is how old a directory may be that says which shards nobody owns.
+	// directoryAge bounds the age of a directory that unowned trusts.
 	directoryAge = 10 * time.Second
 )
 
@@ -43,39 +43,40 @@ type Options struct {
 	Engine interface {
 		Summary(time.Time) engine.Summary
 	}
-	Ledger interface{ Status() ledger.Status }
-	Notify interface{ Status() notify.Status }
-	Shards shard.Holder
-	Peers  interface {
+	Committer interface{ Status() committer.Status }
+	Notify    interface{ Status() notify.Status }
+	Shards    shard.Holder
+	Peers     interface {
 		Silent(context.Context) []peers.Silence
 	}
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 }
 
-// Watchdog knows the present alarms. New makes one.
+// Watchdog holds the present alarms. New makes one.
 type Watchdog struct {
 	o       Options
 	started time.Time
 
-	// book and sitesSince belong to Run: when the first of the present alarms about single
-	// sites began, zero while there is none.
-	book       alarm.Book
+	// book belongs to Run's caller.
+	book alarm.Book
+	// sitesSince belongs to Run's caller too: when the first of the present alarms about
+	// single sites began, zero while there is none.
 	sitesSince time.Time
 
 	mu  sync.Mutex
 	now Report
 }
 
-// Report is what was found at one moment.
+// Report holds the findings of one moment.
 type Report struct {
 	// Alarms are in the order of alarm.Evaluate.
 	Alarms []alarm.Alarm
-	// Unlisted counts undecided suspects beyond those that Alarms names.
+	// Unlisted counts the undecided suspects that have no alarm of their own.
 	Unlisted int
 }
 
-// New makes a watchdog that has found nothing yet, of a coordinator that starts now.
+// New makes a watchdog without findings for a coordinator that starts now.
 func New(o Options, now time.Time) (*Watchdog, error) {
 	w := &Watchdog{o: o, started: now}
 	if o.Metrics == nil {
@@ -90,24 +91,24 @@ func (w *Watchdog) Run(ctx context.Context) error {
 		w.look(ctx)
 		next = next.Add(every)
 		if now := time.Now(); next.Before(now) {
-			next = now.Add(every) // it stood still: what was missed is not made up for
+			next = now.Add(every) // the process was suspended: missed looks are not made up for
 		}
 	}
 	return nil
 }
 
-// Report returns what the last look found.
+// Report returns the findings of the last look.
 func (w *Watchdog) Report() Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return Report{Alarms: slices.Clone(w.now.Alarms), Unlisted: w.now.Unlisted}
 }
 
-// look gathers, judges and logs once.
+// look gathers the facts once, evaluates them and logs the edges.
 func (w *Watchdog) look(ctx context.Context) {
 	silent := w.silent(ctx)
 	if ctx.Err() != nil {
-		return // a question that our own end cut says nothing about a peer
+		return // a question cut off by our own end tells nothing about a peer
 	}
 	now := time.Now()
 	facts := w.facts(now)
@@ -120,8 +121,8 @@ func (w *Watchdog) look(ctx context.Context) {
 	w.log(now, edges, alarms)
 }
 
-// log logs the edges. Suspects may be many, and the engine logs each: of their alarms only
-// the first to come and the last to go are logged here.
+// log logs the edges. There may be many suspects, and the engine logs each, so log reports
+// only when the first of their alarms begins and when the last one ends.
 func (w *Watchdog) log(now time.Time, edges alarm.Edges, present []alarm.Alarm) {
 	sites := 0
 	for _, a := range present {

@@ -12,22 +12,22 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/Automattic/jetmon/coordinator/alarm"
-	"github.com/Automattic/jetmon/coordinator/coverage"
-	"github.com/Automattic/jetmon/coordinator/dispatch"
+	"github.com/Automattic/jetmon/coordinator/edge/notify"
+	"github.com/Automattic/jetmon/coordinator/edge/peers"
 	"github.com/Automattic/jetmon/coordinator/engine"
-	"github.com/Automattic/jetmon/coordinator/ledger"
-	"github.com/Automattic/jetmon/coordinator/notify"
-	"github.com/Automattic/jetmon/coordinator/peers"
-	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/alarm"
+	"github.com/Automattic/jetmon/coordinator/rules/coverage"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/committer"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// parts play the coordinator that is watched. It is well until a test says otherwise.
+// parts play the coordinator that is watched. It is healthy until a test changes that.
 type parts struct {
 	mu        sync.Mutex
 	summary   engine.Summary
-	written   ledger.Status
+	written   committer.Status
 	delivery  notify.Status
 	held      shard.Held
 	directory shard.Directory
@@ -38,15 +38,15 @@ type parts struct {
 func (p *parts) get(f func()) { p.mu.Lock(); defer p.mu.Unlock(); f() }
 
 type (
-	engineOf struct{ *parts }
-	ledgerOf struct{ *parts }
-	notifyOf struct{ *parts }
-	peersOf  struct{ *parts }
-	shardsOf struct{ *parts }
+	engineOf    struct{ *parts }
+	committerOf struct{ *parts }
+	notifyOf    struct{ *parts }
+	peersOf     struct{ *parts }
+	shardsOf    struct{ *parts }
 )
 
 func (p engineOf) Summary(time.Time) (s engine.Summary) { p.get(func() { s = p.summary }); return s }
-func (p ledgerOf) Status() (s ledger.Status)            { p.get(func() { s = p.written }); return s }
+func (p committerOf) Status() (s committer.Status)      { p.get(func() { s = p.written }); return s }
 func (p notifyOf) Status() (s notify.Status)            { p.get(func() { s = p.delivery }); return s }
 
 func (p peersOf) Silent(ctx context.Context) (out []peers.Silence) {
@@ -64,7 +64,7 @@ func (p shardsOf) Directory() (d shard.Directory)       { p.get(func() { d = p.d
 func (shardsOf) Fence(shard.ID) (f shard.Fence, _ bool) { return f, false }
 func (shardsOf) Refresh() <-chan struct{}               { return nil }
 
-// well is a coordinator with a checker, whose shards all have owners.
+// well returns a coordinator with one checker, whose shards all have owners.
 func well(now time.Time) *parts {
 	p := &parts{}
 	p.summary.Checkers = []engine.CheckerView{{Node: "c"}}
@@ -76,7 +76,7 @@ func well(now time.Time) *parts {
 	return p
 }
 
-// causes lists what raises each kind.
+// causes lists, for each kind, a change that raises it.
 func causes(p *parts, now time.Time) map[alarm.Kind]func() {
 	view := &p.summary.Checkers[0]
 	return map[alarm.Kind]func(){
@@ -97,7 +97,7 @@ func causes(p *parts, now time.Time) map[alarm.Kind]func() {
 	}
 }
 
-// metric reads jetmon_alarm of one kind.
+// metric returns the value of jetmon_alarm for one kind.
 func metric(t *testing.T, r prometheus.Gatherer, kind alarm.Kind) float64 {
 	t.Helper()
 	families, err := r.Gather()
@@ -115,7 +115,7 @@ func metric(t *testing.T, r prometheus.Gatherer, kind alarm.Kind) float64 {
 	return 0
 }
 
-// lines is a log that may be read while it is written.
+// lines is a log that can be read while it is written.
 type lines struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -133,7 +133,7 @@ func TestEachAlarmIsLoggedAndCountedWithinTwoSecondsThoughNobodyAsks(t *testing.
 				p, registry, text := well(time.Now()), prometheus.NewRegistry(), &lines{}
 				p.asking = time.Hour // a peer that hangs holds up nothing
 				w, err := New(Options{
-					Engine: engineOf{p}, Ledger: ledgerOf{p}, Notify: notifyOf{p}, Shards: shardsOf{p}, Peers: peersOf{p},
+					Engine: engineOf{p}, Committer: committerOf{p}, Notify: notifyOf{p}, Shards: shardsOf{p}, Peers: peersOf{p},
 					Log: slog.New(slog.NewTextHandler(text, nil)), Metrics: registry,
 				}, time.Now().Add(-time.Hour))
 				if err != nil {
@@ -191,7 +191,7 @@ func TestOfManySuspectsTheLogHasOneLineAndTheMetricTheirNumber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, registry, text := well(time.Now()), prometheus.NewRegistry(), &lines{}
 		w, err := New(Options{
-			Engine: engineOf{p}, Ledger: ledgerOf{p}, Notify: notifyOf{p}, Shards: shardsOf{p}, Peers: peersOf{p},
+			Engine: engineOf{p}, Committer: committerOf{p}, Notify: notifyOf{p}, Shards: shardsOf{p}, Peers: peersOf{p},
 			Log: slog.New(slog.NewTextHandler(text, nil)), Metrics: registry,
 		}, time.Now())
 		if err != nil {

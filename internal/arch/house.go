@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// house is a module, as go list sees it.
+// house is a module, as go list reports it.
 type house struct {
 	dir      string
 	module   string
@@ -30,7 +30,7 @@ type listed struct {
 	path                              string // inside the module; "" is its root
 }
 
-// load reads the module that holds dir. It asks no network and compiles nothing.
+// load reads the module that contains dir. It uses no network and compiles nothing.
 func load(ctx context.Context, dir string) (*house, error) {
 	cmd := exec.CommandContext(ctx, "go", "list", "-e",
 		"-json=ImportPath,Dir,Name,Imports,GoFiles,CgoFiles,IgnoredGoFiles,TestGoFiles,XTestGoFiles,Module", "./...")
@@ -66,7 +66,7 @@ func load(ctx context.Context, dir string) (*house, error) {
 	return h, nil
 }
 
-// inside shortens an import path of ours to that inside the module.
+// inside shortens an import path of this module to the path inside the module.
 func (h *house) inside(importPath string) string {
 	if importPath == h.module {
 		return ""
@@ -74,14 +74,14 @@ func (h *house) inside(importPath string) string {
 	return strings.TrimPrefix(importPath, h.module+"/")
 }
 
-// ours says whether the import path is of this module.
+// ours reports whether the import path belongs to this module.
 func (h *house) ours(importPath string) bool {
 	return importPath == h.module || strings.HasPrefix(importPath, h.module+"/")
 }
 
 func (p *listed) generated() bool { return matches([]string{"gen/..."}, p.path) }
 
-// sources are the files that are not tests, those for other systems included.
+// sources lists the files that are not tests, including those for other systems.
 func (p *listed) sources() []string {
 	files := slices.Concat(p.GoFiles, p.CgoFiles, p.IgnoredGoFiles)
 	return slices.DeleteFunc(files, func(f string) bool { return strings.HasSuffix(f, "_test.go") })
@@ -89,7 +89,7 @@ func (p *listed) sources() []string {
 
 func (p *listed) tests() []string { return slices.Concat(p.TestGoFiles, p.XTestGoFiles) }
 
-// violation is one thing that is not as it should be.
+// violation is one breach of a rule.
 type violation struct {
 	where string // package or file:line inside the module
 	what  string
@@ -98,9 +98,9 @@ type violation struct {
 
 func (v violation) String() string { return v.where + ": " + v.what + " (" + v.why + ")" }
 
-// check holds the house to every rule.
+// check checks the house against every rule.
 func (h *house) check() ([]violation, error) {
-	var found []violation
+	found := h.checkFloors()
 	for _, p := range h.packages {
 		if p.generated() {
 			continue
@@ -144,7 +144,7 @@ func checkName(p listed) []violation {
 	return nil
 }
 
-// matches says whether name is one of the patterns: equal, or under PATTERN/...
+// matches reports whether name matches a pattern: it is equal, or below PATTERN/...
 func matches(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool {
 		if pattern == "..." {

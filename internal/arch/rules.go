@@ -2,44 +2,46 @@ package arch
 
 import "slices"
 
-// Packages are named by their path inside the module ("gateway"), with /... for all
-// below ("coordinator/..." is coordinator too). What a package imports is named the
-// same way when it is ours and by its import path when it is not.
+// The tables name packages by their path inside the module ("gateway"), with /... for the
+// package and all below it ("coordinator/..." includes coordinator). Packages of other
+// modules go by their import path.
 
-// importRule is a sentence about imports.
+// importRule is one rule about imports.
 type importRule struct {
-	// why is what a reader is told who breaks the rule.
+	// why explains the rule to a person who breaks it.
 	why string
-	// of the packages it binds, less those of except.
+	// of lists the packages that the rule binds, except the exceptions.
 	of, except []string
-	// deny lists what they must not import; allow, when given, all that they may.
+	// deny lists the imports they must not have; allow, if set, the only ones they may have.
 	deny, allow []string
 }
 
-// roles are the processes. They meet over gRPC.
+// roles lists the roles. They meet over gRPC.
 func roles() []string {
 	return []string{"coordinator/...", "checker/...", "veriflier/...", "gateway/..."}
 }
 
-// compositionRoots build roles and run them together in one process.
+// compositionRoots lists the packages that run several roles in one process.
 func compositionRoots() []string { return []string{"internal/cluster/...", "internal/dev/..."} }
 
-// pure are the packages that decide: values in, values out.
+// pure lists the packages that decide: values in, values out. The folder coordinator/rules
+// contains nothing else, except for its tests' needs.
 func pure() []string {
-	return []string{
-		"coordinator/schedule", "coordinator/lifecycle", "coordinator/quorum", "coordinator/dispatch", "coordinator/storm",
-		"coordinator/coverage", "coordinator/shard", "coordinator/checkers", "coordinator/ownership/plan", "internal/check",
-	}
+	return []string{"coordinator/rules/...", "coordinator/engine/checkers", "internal/check", "internal/backoff"}
 }
 
-// deciders are packages that decide as the pure ones do, in the nouns of coordinator/store:
-// rows, buckets, evidence. That package has interfaces with a context, and so is not pure;
-// who imports it may use its values alone.
-func deciders() []string {
-	return []string{"coordinator/changelog", "coordinator/roster", "coordinator/snapshot"}
+// forTests lists packages below pure ones that only tests use.
+func forTests() []string { return []string{"coordinator/rules/shard/shardtest"} }
+
+// parts lists the engine's components. They decide as the pure packages do, but in the nouns
+// of coordinator/state/store: rows, buckets, evidence. That package also has interfaces with
+// a context; parts use only its values.
+func parts() []string {
+	return []string{"coordinator/engine/changelog", "coordinator/engine/roster", "coordinator/engine/snapshot"}
 }
 
-// valuePackages are those of the standard library that hold no state of the world.
+// valuePackages lists the packages of the standard library without access to the outside
+// world.
 func valuePackages() []string {
 	return []string{
 		"bytes", "cmp", "container/...", "encoding/...", "errors", "fmt", "hash/...", "iter", "maps", "math", "math/bits",
@@ -47,43 +49,68 @@ func valuePackages() []string {
 	}
 }
 
-func importRules() []importRule {
+func importRules() []importRule { return append(folderRules(), moduleRules()...) }
+
+// folderRules bind the folders of the coordinator: see docs/design/0010.
+func folderRules() []importRule {
+	return []importRule{{
+		why:    "a pure package imports only value packages of the standard library and other pure packages",
+		of:     pure(),
+		except: forTests(),
+		allow:  append(valuePackages(), pure()...),
+	}, {
+		why:   "a part of the engine imports only what a pure package may import, and the store's nouns",
+		of:    parts(),
+		allow: slices.Concat(valuePackages(), pure(), parts(), []string{"coordinator/state/store"}),
+	}, {
+		why: "the engine reaches the edge through its ports, and knows only the store's nouns of the state",
+		of:  []string{"coordinator/engine/..."},
+		deny: []string{
+			"coordinator/edge/...", "gen/...", "google.golang.org/grpc/...", "coordinator/watchdog",
+			"coordinator/state/checkpoint", "coordinator/state/committer", "coordinator/state/deletion", "coordinator/state/loader",
+			"coordinator/state/ownership", "coordinator/state/retention", "coordinator/state/store/sqlstore",
+		},
+	}, {
+		why:  "the state knows neither its outside callers nor their protocols",
+		of:   []string{"coordinator/state/..."},
+		deny: []string{"coordinator/edge/...", "coordinator/watchdog", "gen/...", "google.golang.org/grpc/..."},
+	}, {
+		why:  "the edge works with any store; the caller of coordinator.New chooses one",
+		of:   []string{"coordinator/edge/..."},
+		deny: []string{"coordinator/state/store/sqlstore"},
+	}}
+}
+
+// moduleRules bind the whole module.
+func moduleRules() []importRule {
 	rules := []importRule{{
-		why:   "a pure package imports value packages of the standard library, internal/check and its like only",
-		of:    pure(),
-		allow: append(valuePackages(), pure()...),
-	}, {
-		why:   "a package that decides imports what a pure one may, and the nouns of the store",
-		of:    deciders(),
-		allow: slices.Concat(valuePackages(), pure(), deciders(), []string{"coordinator/store"}),
-	}, {
-		why:    "what all roles share must not know one of them; only the composition roots put them together",
+		why:    "packages that all roles share must not know a role; only the composition roots combine roles",
 		of:     []string{"internal/..."},
 		except: compositionRoots(),
 		deny:   roles(),
 	}, {
-		why:    "only cmd/jetmon, tests and another composition root stand above a composition root",
+		why:    "only cmd/jetmon, tests and another composition root may import a composition root",
 		of:     []string{"..."},
 		except: append([]string{"cmd/jetmon/...", "test/..."}, compositionRoots()...),
 		deny:   compositionRoots(),
 	}, {
-		why:    "SQL is spoken in coordinator/store/sqlstore only",
+		why:    "only coordinator/state/store/sqlstore uses SQL",
 		of:     []string{"..."},
-		except: []string{"coordinator/store/sqlstore/...", "test/..."},
+		except: []string{"coordinator/state/store/sqlstore/...", "test/..."},
 		deny: []string{
 			"database/sql/...", "github.com/go-sql-driver/mysql/...", "modernc.org/sqlite/...", "github.com/pressly/goose/...",
 		},
 	}, {
-		why:  "generated code is for the wire; stores and the prober speak internal/check",
-		of:   []string{"coordinator/store/...", "internal/probe/..."},
+		why:  "generated code is for the wire; the prober uses internal/check",
+		of:   []string{"internal/probe/..."},
 		deny: []string{"gen/..."},
 	}, {
-		why:    "flags and signals are read in cmd/jetmon only; others get Options",
+		why:    "only cmd/jetmon reads flags and signals; other packages get Options",
 		of:     []string{"..."},
 		except: []string{"cmd/jetmon/...", "test/..."},
 		deny:   []string{"flag", "os/signal", "github.com/alecthomas/kong/..."},
 	}, {
-		why:    "cmd/jetmon is the end of the line",
+		why:    "nothing imports cmd/jetmon",
 		of:     []string{"..."},
 		except: []string{"cmd/jetmon/..."},
 		deny:   []string{"cmd/..."},
@@ -98,11 +125,11 @@ func importRules() []importRule {
 	return rules
 }
 
-// useRule is a sentence about functions and variables of other packages.
+// useRule is one rule about functions and variables of other packages.
 type useRule struct {
 	why        string
 	of, except []string
-	// deny lists them as "import/path.Name", with Name * for all.
+	// deny lists forbidden names as "import/path.Name"; the Name * stands for all.
 	deny []string
 	// allow lists exceptions from a *.
 	allow []string
@@ -110,22 +137,23 @@ type useRule struct {
 
 func useRules() []useRule {
 	return []useRule{{
-		why: "a pure package is given the time; it never looks at a clock",
-		of:  append(pure(), deciders()...),
+		why: "a pure package gets the time as an argument and never reads a clock",
+		of:  append(pure(), parts()...),
 		deny: []string{
 			"time.Now", "time.Since", "time.Until", "time.Sleep", "time.After", "time.AfterFunc", "time.Tick",
 			"time.NewTimer", "time.NewTicker", "time.Local",
 		},
 	}, {
-		why:  "a pure package is given its randomness; it never draws from the global source",
-		of:   pure(),
-		deny: []string{"math/rand/v2.*"},
+		why:    "a pure package gets its randomness as an argument and never uses the global source",
+		of:     pure(),
+		except: forTests(),
+		deny:   []string{"math/rand/v2.*"},
 		allow: []string{
 			"math/rand/v2.New", "math/rand/v2.NewPCG", "math/rand/v2.NewChaCha8", "math/rand/v2.NewZipf",
 			"math/rand/v2.Rand", "math/rand/v2.Source", "math/rand/v2.PCG", "math/rand/v2.ChaCha8", "math/rand/v2.Zipf",
 		},
 	}, {
-		why:    "environment, arguments and the end of the process are cmd/jetmon's",
+		why:    "only cmd/jetmon reads the environment and arguments, and ends the process",
 		of:     []string{"..."},
 		except: []string{"cmd/jetmon/...", "test/..."},
 		deny: []string{
@@ -135,21 +163,21 @@ func useRules() []useRule {
 	}}
 }
 
-// bannedNames say nothing about what a package owns.
+// bannedNames lists package names that do not tell what a package owns.
 func bannedNames() []string {
 	return []string{"util", "utils", "common", "helper", "helpers", "types", "core", "manager", "misc", "shared", "base", "impl"}
 }
 
-// A package-level variable is state that every test and role of a process shares, so
-// it must be one that nobody can change. What a parser can see of that:
+// A package-level variable is state that every test and role of a process shares, so it must
+// be immutable. As far as a parser can tell, an immutable variable is:
 //
 //   - blank, for an assertion at compile time;
 //   - filled by //go:embed;
-//   - made by one of these functions, whose results are immutable;
+//   - the result of one of these functions, which return immutable values;
 //   - unexported, a composite literal (a table), and nowhere in its package assigned
 //     to, incremented, deleted from, cleared, copied into or addressed.
 //
-// Whatever else one wants is a constant, a function, or a field of a value.
+// Use a constant, a function, or a field of a value for everything else.
 func immutableMakers() []string {
 	return []string{
 		"errors.New", "fmt.Errorf", "regexp.MustCompile", "net/netip.MustParseAddr", "net/netip.MustParsePrefix",
@@ -158,16 +186,33 @@ func immutableMakers() []string {
 	}
 }
 
-// statefulTypes make a composite literal no table.
+// statefulTypes lists types whose composite literals are no tables.
 func statefulTypes() []string {
 	return []string{"sync.*", "sync/atomic.*", "net/http.*", "bytes.Buffer"}
 }
 
-// testMakers are allowed in test/..., whose packages serve the tests of a process.
+// testMakers are also allowed in test/..., whose packages serve the tests of a process.
 func testMakers() []string { return []string{"sync.OnceFunc", "sync.OnceValue", "sync.OnceValues"} }
 
-// Most lines of a file.
+// The limits on lines of a file, and outside tests on lines and parameters of a function and
+// methods of an interface.
 const (
-	maxLines     = 400
-	maxTestLines = 800
+	maxLines         = 400
+	maxTestLines     = 800
+	maxFunctionLines = 60
+	maxParameters    = 4
+	maxMethods       = 12
 )
+
+// leadingTypes lists types of a first parameter that is known by convention.
+func leadingTypes() []string {
+	return []string{"context.Context", "testing.T", "testing.B", "testing.TB"}
+}
+
+// givenTypes lists types that occur only in signatures that a library prescribes.
+func givenTypes() []string {
+	return []string{
+		"google.golang.org/grpc.UnaryInvoker", "google.golang.org/grpc.Streamer",
+		"google.golang.org/grpc.UnaryHandler", "google.golang.org/grpc.StreamHandler",
+	}
+}

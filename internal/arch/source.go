@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// source is what is read of one package.
+// source is the parsed text of one package.
 type source struct {
 	house *house
 	pkg   listed
@@ -22,7 +22,7 @@ type source struct {
 	found []violation
 }
 
-// checkFiles reads the files of a package and holds them to the rules.
+// checkFiles reads the files of a package and checks them against the rules.
 func (h *house) checkFiles(p listed) ([]violation, error) {
 	s := &source{house: h, pkg: p, fset: token.NewFileSet()}
 	for _, name := range p.sources() {
@@ -44,12 +44,14 @@ func (h *house) checkFiles(p listed) ([]violation, error) {
 	for _, file := range s.files {
 		s.checkUses(file)
 		s.checkInit(file)
+		s.checkShapes(file)
+		s.checkAliases(file)
 	}
 	s.checkVariables()
 	return s.found, nil
 }
 
-// read reads a file and looks at its length.
+// read reads a file and checks its length.
 func (s *source) read(name string, most int) ([]byte, error) {
 	text, err := os.ReadFile(filepath.Join(s.pkg.Dir, name))
 	if err != nil {
@@ -73,12 +75,12 @@ func (s *source) add(at token.Pos, what, why string) {
 func (s *source) checkInit(file *ast.File) {
 	for _, d := range file.Decls {
 		if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" {
-			s.add(f.Pos(), "has an init function", "nothing happens by being imported")
+			s.add(f.Pos(), "has an init function", "importing a package has no effect")
 		}
 	}
 }
 
-// checkUses looks for names of other packages that this one must not use.
+// checkUses finds names of other packages that this one must not use.
 func (s *source) checkUses(file *ast.File) {
 	imported := importsOf(file)
 	for _, r := range useRules() {
@@ -94,7 +96,7 @@ func (s *source) checkUses(file *ast.File) {
 	}
 }
 
-// importsOf maps the names by which a file knows packages to their paths.
+// importsOf maps the names of the packages in a file to their paths.
 func importsOf(file *ast.File) map[string]string {
 	names := map[string]string{}
 	for _, i := range file.Imports {
@@ -106,7 +108,7 @@ func importsOf(file *ast.File) map[string]string {
 			names[i.Name.Name] = path
 			continue
 		}
-		// The package's name is not in the text; that of a version is the one before it.
+		// The import has no name, so guess it from the path; a version is no name.
 		parts := strings.Split(path, "/")
 		last := parts[len(parts)-1]
 		if len(parts) > 1 && len(last) > 1 && last[0] == 'v' && strings.Trim(last[1:], "0123456789") == "" {
@@ -117,8 +119,8 @@ func importsOf(file *ast.File) map[string]string {
 	return names
 }
 
-// qualified is "import/path.Name" when n is a name of another package, else "". A local
-// variable that hides a package would fool it, and every reader too.
+// qualified returns "import/path.Name" if n is a name of another package, otherwise "". A
+// local variable that hides a package would fool it, as it would fool readers.
 func qualified(n ast.Node, imported map[string]string) string {
 	sel, ok := n.(*ast.SelectorExpr)
 	if !ok {
@@ -131,7 +133,7 @@ func qualified(n ast.Node, imported map[string]string) string {
 	return imported[x.Name] + "." + sel.Sel.Name
 }
 
-// named says whether "import/path.Name" is listed, itself or by "import/path.*".
+// named reports whether "import/path.Name" is listed, itself or by "import/path.*".
 func named(list []string, name string) bool {
 	if name == "" {
 		return false

@@ -8,8 +8,8 @@ import (
 
 const constantWhy = "a package-level variable must be one that nobody can change: see internal/arch/rules.go"
 
-// checkVariables looks at the package-level variables of all files together, for one
-// may be declared here and changed there.
+// checkVariables checks the package-level variables of all files together, because one file
+// may declare a variable that another one changes.
 func (s *source) checkVariables() {
 	tables := map[string]token.Pos{}
 	for _, file := range s.files {
@@ -79,7 +79,7 @@ func (s *source) kindOf(value ast.Expr, imported map[string]string) variableKind
 	return mutable
 }
 
-// embedded says whether //go:embed fills a variable.
+// embedded reports whether //go:embed fills a variable.
 func embedded(g *ast.GenDecl, v *ast.ValueSpec) bool {
 	for _, doc := range []*ast.CommentGroup{g.Doc, v.Doc} {
 		if doc == nil {
@@ -94,8 +94,8 @@ func embedded(g *ast.GenDecl, v *ast.ValueSpec) bool {
 	return false
 }
 
-// checkChanges looks for what a function does to tables. A parameter or local variable
-// of the same name hides the table, so such a function is let be.
+// checkChanges finds changes of tables in a function. It skips a table that a parameter or
+// local variable of the same name hides.
 func (s *source) checkChanges(f *ast.FuncDecl, tables map[string]token.Pos) {
 	hidden := localNames(f)
 	changed := func(at ast.Node, target ast.Expr) {
@@ -135,7 +135,7 @@ func (s *source) checkChanges(f *ast.FuncDecl, tables map[string]token.Pos) {
 	})
 }
 
-// rootName is the variable that x[i].f, (*x) and the like are parts of.
+// rootName returns the variable x of an expression such as x[i].f or (*x).
 func rootName(e ast.Expr) string {
 	for {
 		switch x := e.(type) {
@@ -157,7 +157,7 @@ func rootName(e ast.Expr) string {
 	}
 }
 
-// localNames are all names that a function declares, wherever in it.
+// localNames returns all names that a function declares anywhere.
 func localNames(f *ast.FuncDecl) map[string]bool {
 	names := map[string]bool{}
 	ast.Inspect(f, func(n ast.Node) bool {

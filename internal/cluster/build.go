@@ -11,7 +11,7 @@ import (
 
 	"github.com/Automattic/jetmon/checker"
 	"github.com/Automattic/jetmon/coordinator"
-	"github.com/Automattic/jetmon/coordinator/panel"
+	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/gateway"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/jetpack"
@@ -21,13 +21,13 @@ import (
 	"github.com/Automattic/jetmon/veriflier"
 )
 
-// Prober checks one target; internal/probe has the real one.
+// Prober checks one target. internal/probe has the real implementation.
 type Prober interface {
 	Probe(ctx context.Context, t check.Target) check.Observation
 }
 
-// listen claims a node's address on the network, and takes over its TCP listener: the
-// one given at first, later a new one on the same address.
+// listen claims a node's address on the network, and takes over its TCP listener: at the
+// first start the given one, later a new one on the same address.
 func (c *Cluster) listen(name string, given *net.Listener) ([]net.Listener, error) {
 	inside, err := c.o.Network.Listen(name)
 	if err != nil {
@@ -47,7 +47,7 @@ func (c *Cluster) listen(name string, given *net.Listener) ([]net.Listener, erro
 	return append(all, outside), nil
 }
 
-// used marks a TCP listener that a node has taken over: only its address is left.
+// used marks a TCP listener that a node has taken over. Only its address may still be used.
 type used struct{ net.Listener }
 
 func (c *Cluster) buildCoordinator() (role, error) {
@@ -64,13 +64,13 @@ func (c *Cluster) buildCoordinator() (role, error) {
 		name := veriflierName(i)
 		members = append(members, panel.Member{Name: name, Region: region, Address: name})
 	}
-	// A coordinator's gauges are bound to its state and cannot be registered twice: one
-	// that is started again counts where nobody looks.
+	// A coordinator's gauges are bound to its state and cannot be registered twice, so a
+	// restarted coordinator gets a registry that nobody reads.
 	metrics := c.coordinatorMetrics
 	c.coordinatorMetrics = prometheus.NewRegistry()
 	r, err := coordinator.New(coordinator.Options{
 		Node: c.coordinator.name, Endpoint: c.coordinator.name, Store: c.o.Store,
-		// The checkers are inside; whoever comes by TCP is none.
+		// All checkers are on the in-memory network; nobody becomes one over TCP.
 		Listeners: listeners[:1], PublicListeners: listeners[1:],
 		Verifliers: members, VeriflierClient: c.client(), PeerOfflineLimit: c.o.PeerOfflineLimit,
 		Policy: c.o.Policy, IntervalOverride: c.o.IntervalOverride, BucketMax: lastBucket,
@@ -79,7 +79,7 @@ func (c *Cluster) buildCoordinator() (role, error) {
 	return closing{r, prober}, abandon(err, listeners...)
 }
 
-// diagnoser makes what answers why Jetpack does not talk to a site, with an engine of
+// diagnoser makes the coordinator's diagnoser of Jetpack connections, with a check engine of
 // its own.
 func (c *Cluster) diagnoser(name string) (Prober, *jetpack.Diagnoser, error) {
 	prober, err := c.engine(name)
@@ -134,7 +134,7 @@ func (c *Cluster) buildChecker(name string, i int) (role, error) {
 	return closing{r, prober}, err
 }
 
-// witness makes what a node that probes has: its check engine and its self-check.
+// witness makes the check engine and the self-check of a node that probes.
 func (c *Cluster) witness(name string) (Prober, *selfcheck.Monitor, error) {
 	prober, err := c.engine(name)
 	if err != nil {
@@ -157,7 +157,7 @@ func (c *Cluster) engine(name string) (Prober, error) {
 	return probe.New(c.o.Probe)
 }
 
-// abandon closes the listeners when a role could not be made of them.
+// abandon closes the listeners if their role could not be made.
 func abandon(err error, listeners ...net.Listener) error {
 	if err == nil {
 		return nil

@@ -30,7 +30,7 @@ type Cluster struct {
 	errs []error
 }
 
-// New makes a cluster, or says what is wrong with the options. It starts nothing.
+// New makes a cluster, or returns what is wrong with the options. It starts nothing.
 func New(o Options) (*Cluster, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func (c *Cluster) node(name string, build func() (role, error)) *Node {
 	return &Node{name: name, build: build, failed: c.fail}
 }
 
-// Coordinator is the coordinator's node, Gateway the gateway's.
+// Coordinator is the coordinator's node.
 func (c *Cluster) Coordinator() *Node { return c.coordinator }
 
 // Gateway is the gateway's node.
@@ -70,15 +70,15 @@ func (c *Cluster) Verifliers() []*Node { return c.verifliers }
 // Started is closed when all nodes have been started.
 func (c *Cluster) Started() <-chan struct{} { return c.started }
 
-// Dial makes a client of a node that answers gRPC, over the cluster's network.
+// Dial makes a client of a node's gRPC server, over the cluster's network.
 func (c *Cluster) Dial(n *Node) (*grpc.ClientConn, error) { return rpc.Dial(n.name, c.client()) }
 
 func (c *Cluster) client() rpc.ClientOptions {
 	return rpc.ClientOptions{Network: c.o.Network, Metrics: c.o.Metrics}
 }
 
-// Run starts all nodes, waits until ctx ends or a node fails, and stops them in order:
-// who asks before who answers. A cluster runs once.
+// Run starts all nodes, waits until ctx ends or a node fails, and stops them in order,
+// clients before servers. A cluster runs once.
 func (c *Cluster) Run(ctx context.Context) error {
 	defer c.stop()
 	for _, n := range c.nodes() {
@@ -97,7 +97,7 @@ func (c *Cluster) Run(ctx context.Context) error {
 	return errors.Join(c.errs...)
 }
 
-// Ready says which nodes cannot do their work now, and why; nil when all can.
+// Ready returns which nodes cannot work now, and why; nil if all can.
 func (c *Cluster) Ready() error {
 	var errs []error
 	for _, n := range c.nodes() {
@@ -108,7 +108,7 @@ func (c *Cluster) Ready() error {
 	return errors.Join(errs...)
 }
 
-// nodes lists all nodes, who answers before who asks.
+// nodes lists all nodes, servers before clients.
 func (c *Cluster) nodes() []*Node {
 	var all []*Node
 	all = append(all, c.verifliers...)
@@ -117,8 +117,8 @@ func (c *Cluster) nodes() []*Node {
 	return append(all, c.gateway)
 }
 
-// stop ends the nodes tier by tier; those of a tier end at the same time. Listeners
-// that no node has taken over are closed.
+// stop ends the nodes tier by tier, the nodes of a tier at the same time. It closes
+// listeners that no node has taken over.
 func (c *Cluster) stop() {
 	front := append([]*Node{c.gateway}, c.checkers...)
 	for _, tier := range [][]*Node{front, {c.coordinator}, c.verifliers} {
@@ -130,7 +130,7 @@ func (c *Cluster) stop() {
 	}
 	for _, l := range []net.Listener{c.o.CoordinatorListener, c.o.VeriflierListener, c.o.GatewayListener} {
 		if _, taken := l.(used); l != nil && !taken {
-			_ = l.Close() // nobody has ever used it
+			_ = l.Close() // no node has used it
 		}
 	}
 }

@@ -20,11 +20,11 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/Automattic/jetmon/coordinator"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/notify"
-	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
-	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/coordinator/edge/notify"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
+	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/cluster"
 	"github.com/Automattic/jetmon/internal/demo"
@@ -284,9 +284,7 @@ func TestTheCoordinatorsPortIsNotForCheckers(t *testing.T) {
 			t.Errorf("%s the health of what is not served: %v", when, err)
 		}
 		for _, service := range []string{"", "jetmon.monitor.v1.SiteService"} {
-			if h, err := health.Check(t.Context(), &healthpb.HealthCheckRequest{Service: service}); err != nil || h.GetStatus() != healthpb.HealthCheckResponse_SERVING {
-				t.Errorf("%s the health of %q: %v, %v", when, service, h, err)
-			}
+			awaitServing(t, health, service)
 		}
 		fleet, err := monitorv1.NewFleetServiceClient(conn).GetFleet(t.Context(), &monitorv1.GetFleetRequest{})
 		if n := len(fleet.GetFleet().GetCheckers()); err != nil || n != 2 {
@@ -297,6 +295,22 @@ func TestTheCoordinatorsPortIsNotForCheckers(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.awaitReady(t, "")
+	}
+}
+
+// awaitServing waits until a service is healthy: health follows readiness a moment later.
+func awaitServing(t *testing.T, health healthpb.HealthClient, service string) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); ; <-tick.C {
+		h, err := health.Check(t.Context(), &healthpb.HealthCheckRequest{Service: service})
+		if err == nil && h.GetStatus() == healthpb.HealthCheckResponse_SERVING {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the health of %q: %v, %v", service, h, err)
+		}
 	}
 }
 

@@ -7,15 +7,15 @@ import (
 	"sync"
 )
 
-// role is what every role is: Run blocks, and drains in order when ctx ends; Ready says
-// why the role cannot do its work now.
+// role is the interface of every role. Run blocks, and drains in order when ctx ends; Ready
+// returns why the role cannot work now, or nil.
 type role interface {
 	Run(ctx context.Context) error
 	Ready() error
 }
 
-// Node is one role of a cluster. It can be stopped and started again, also while the
-// cluster runs; its methods are safe for concurrent use.
+// Node is one role of a cluster. It can be stopped and restarted while the cluster runs. Its
+// methods are safe for concurrent use.
 type Node struct {
 	name   string
 	build  func() (role, error)
@@ -25,14 +25,14 @@ type Node struct {
 	closed bool
 	cancel context.CancelFunc
 	ended  chan struct{} // nil while the node does not run
-	role   role          // the one that runs, or ran last
+	role   role          // the running role, or the one that ran last
 }
 
 // Name is the node's name, which is also its address on the cluster's network.
 func (n *Node) Name() string { return n.name }
 
-// Start starts the node; it does nothing when the node runs. It fails when an address
-// is taken, or when the cluster has ended.
+// Start starts the node, and does nothing if it runs already. It fails if an address is in
+// use, or if the cluster has ended.
 func (n *Node) Start() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -46,7 +46,7 @@ func (n *Node) Start() error {
 	if err != nil {
 		return fmt.Errorf("start %s: %w", n.name, err)
 	}
-	// The node's end is Stop's business alone, so that a cluster stops in order.
+	// Only Stop ends a node, so that a cluster stops in order.
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	n.cancel, n.ended, n.role = cancel, ended, r
@@ -54,7 +54,7 @@ func (n *Node) Start() error {
 		defer close(ended)
 		err := r.Run(ctx)
 		if ctx.Err() == nil {
-			// It ended without being asked.
+			// Nobody stopped it.
 			n.failed(fmt.Errorf("%s ended: %w", n.name, errors.Join(err, errUnasked)))
 		} else if err != nil && !errors.Is(err, context.Canceled) {
 			n.failed(fmt.Errorf("stop %s: %w", n.name, err))
@@ -63,8 +63,8 @@ func (n *Node) Start() error {
 	return nil
 }
 
-// Stop ends the node in order and returns when it has ended; it does nothing when the
-// node does not run.
+// Stop ends the node in order and returns when it has ended. It does nothing if the node
+// does not run.
 func (n *Node) Stop() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -76,14 +76,14 @@ func (n *Node) Stop() {
 	n.ended = nil
 }
 
-// Running says whether the node was started and not stopped.
+// Running reports whether the node was started and not stopped.
 func (n *Node) Running() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.ended != nil
 }
 
-// Ready says why the node cannot do its work now; nil when it can.
+// Ready returns why the node cannot work now, or nil.
 func (n *Node) Ready() error {
 	n.mu.Lock()
 	r, running := n.role, n.ended != nil
@@ -102,7 +102,7 @@ func (n *Node) close() {
 	n.closed = true
 }
 
-// ErrEnded is why a node of a cluster that has ended does not start.
+// ErrEnded is the error of starting a node after its cluster has ended.
 var ErrEnded = errors.New("the cluster has ended")
 
 var errUnasked = errors.New("without being asked")

@@ -10,60 +10,60 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/Automattic/jetmon/coordinator"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/notify"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/edge/notify"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/probe"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// Options say what the cluster is made of. Store and Policy are required.
+// Options describe a cluster. Store and Policy are required.
 type Options struct {
-	// Store is the coordinator's. It is used, and not closed.
+	// Store is the coordinator's. The cluster does not close it.
 	Store store.Store
-	// Policy of the coordinator, and IntervalOverride for all sites when it is not 0.
+	// Policy is the coordinator's. IntervalOverride, if not 0, is the interval of all sites.
 	Policy           lifecycle.Policy
 	IntervalOverride time.Duration
-	// PeerOfflineLimit is how many DOWN votes confirm; 0 means the rule's default.
+	// PeerOfflineLimit is the number of DOWN votes that confirm; 0 means the rule's default.
 	PeerOfflineLimit int
 	Notify           notify.Options
-	// OnChange, optional, is called after each committed status change. It must not block.
+	// OnChange is called after each committed status change; nil is allowed. It must not
+	// block.
 	OnChange func(coordinator.StatusChange)
 
-	// Checkers is how many there are; 0 means 2.
+	// Checkers is the number of checkers; 0 means 2.
 	Checkers int
-	// Regions are those of the verifliers, one each; none means three.
+	// Regions are the verifliers' regions, one veriflier each; none means three.
 	Regions []string
 	// Probe configures the check engine of every node.
 	Probe probe.Options
-	// Prober, optional, gives a node another check engine than Probe says.
+	// Prober, if set, makes each node's check engine instead of Probe.
 	Prober func(node string) (Prober, error)
-	// Anchors are the URLs by which every node measures its own connectivity.
+	// Anchors are the URLs that every node probes to measure its own connectivity.
 	Anchors []string
-	// AnchorEvery is the time between these measurements; 0 means 10 s.
+	// AnchorEvery is the time between measurements; 0 means 10 s.
 	AnchorEvery time.Duration
-	// MetadataURL is WordPress.com's public API, which diagnoses ask; empty is the real
-	// one, jetpack.NoMetadata none.
+	// MetadataURL is WordPress.com's public API, for diagnoses; empty means the real one,
+	// jetpack.NoMetadata none.
 	MetadataURL string
 
-	// Network is where the nodes meet; nil is a new one in memory. Each node listens
-	// on its name.
+	// Network connects the nodes; nil means a new one in memory. Each node listens on its
+	// name.
 	Network rpc.Network
 	// CoordinatorListener, VeriflierListener (the first veriflier's) and
-	// GatewayListener are TCP listeners to serve on besides; each may be nil. A node
-	// that is started again claims its address anew. The coordinator's has no
-	// AssignmentService.
+	// GatewayListener are additional TCP listeners; each may be nil. A restarted node claims
+	// its address anew. The coordinator's has no AssignmentService.
 	CoordinatorListener, VeriflierListener, GatewayListener net.Listener
 
-	// OpenAPI is the gateway's document.
+	// OpenAPI is the gateway's answer at /openapi.json.
 	OpenAPI []byte
-	// Log of all roles; nil is silence. Metrics is optional.
+	// Log is the log of all roles; nil discards it. Metrics may be nil.
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 }
 
-// maxNodes bounds each kind of node.
+// maxNodes limits each kind of node.
 const maxNodes = 100
 
 func (o *Options) complete() error {
@@ -92,5 +92,5 @@ func (o *Options) complete() error {
 	return nil
 }
 
-// lastBucket is the last one that the only coordinator owns.
+// lastBucket is the last bucket: the only coordinator owns all.
 const lastBucket = check.Buckets - 1

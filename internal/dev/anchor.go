@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// anchor is a site of dev's own that always works: its nodes measure their connectivity
-// by it, as those of production do by theirs.
+// anchor is a local site that always works. The nodes probe it to measure their
+// connectivity, as nodes in production probe theirs.
 type anchor struct{ listener net.Listener }
 
 func (a anchor) address() netip.AddrPort { return a.listener.Addr().(*net.TCPAddr).AddrPort() }
@@ -37,8 +37,8 @@ func (a anchor) Run(ctx context.Context) error {
 	return fmt.Errorf("serve the anchor: %w", err)
 }
 
-// openAnchors returns the anchors of dev: those given, else one of its own, which may
-// be probed although it is on loopback.
+// openAnchors returns the given anchors, or a local one. The local one may be probed
+// although it is on loopback.
 func (d *System) openAnchors() (urls []string, own []netip.AddrPort, err error) {
 	if len(d.o.Anchors) > 0 {
 		return d.o.Anchors, nil, nil

@@ -9,21 +9,21 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
+	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
 )
 
-// openTimeout bounds the first contact with the database.
+// openTimeout limits the first contact with the database.
 const openTimeout = 10 * time.Second
 
 // Database is the SQLite file of the system.
 type Database struct {
 	path      string
-	temporary string // directory to remove, empty when the file is kept
+	temporary string // directory to remove; empty if the file is kept
 	store     *sqlstore.Store
 }
 
-// OpenDatabase opens the file at path, brings it up to date and keeps it; without a path
-// it makes a temporary one, which Close removes.
+// OpenDatabase opens and migrates the file at path. Without a path it creates a temporary
+// file, which Close removes.
 func OpenDatabase(ctx context.Context, path string, log *slog.Logger) (*Database, error) {
 	d := &Database{path: path}
 	var err error

@@ -16,56 +16,56 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/Automattic/jetmon"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/notify"
-	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
+	"github.com/Automattic/jetmon/coordinator/edge/notify"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
 	"github.com/Automattic/jetmon/internal/cluster"
 	"github.com/Automattic/jetmon/internal/demo"
 	"github.com/Automattic/jetmon/internal/probe"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// Options say what the system is made of. Database, the three listeners, Interval,
-// Recheck, Out, Log and Metrics are required.
+// Options describe the system. Database, the three listeners, Interval, Recheck, Out, Log
+// and Metrics are required.
 type Options struct {
 	Database *Database
-	// Gateway, Coordinator and Veriflier are where the gateway, the coordinator and the
-	// first veriflier can be reached.
+	// Gateway, Coordinator and Veriflier are the TCP listeners of the gateway, the
+	// coordinator and the first veriflier.
 	Gateway, Coordinator, Veriflier net.Listener
-	// Sites are URLs to watch beside the demo's.
+	// Sites are URLs to monitor in addition to the demo's.
 	Sites []string
-	// Demo brings sites that work, fail and come back.
+	// Demo adds sites that work, fail and come back.
 	Demo bool
-	// Interval is the time between the checks of a site, Recheck that while it fails.
+	// Interval is the time between checks of a site, Recheck the time while it fails.
 	Interval, Recheck time.Duration
-	// WPCOM is where status changes are reported; empty is a local inbox.
+	// WPCOM is the URL that receives notifications; empty means a local inbox.
 	WPCOM string
-	// Anchors are the sites by which every node measures its own connectivity; none is a
-	// local one.
+	// Anchors are the sites that every node probes to measure its own connectivity; none
+	// means a local one.
 	Anchors []string
-	// AllowPrivate allows to watch private addresses; the system's own are allowed anyway.
+	// AllowPrivate allows monitoring private addresses; the system's own are always allowed.
 	AllowPrivate bool
-	// Out is where the system says where to look, and what changes.
+	// Out receives the greeting, and a line per status change.
 	Out     io.Writer
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 }
 
-// System is the whole of Jetmon in one process, with its own sites and inbox. New makes
-// it, Run runs it once, Close cleans up after either.
+// System is all of Jetmon in one process, with its own sites and inbox. New makes it, Run
+// runs it once, Close cleans up after either.
 type System struct {
 	o       Options
 	store   *sqlstore.Store
 	demo    *demo.Demo
-	anchor  *anchor // nil when others are given
+	anchor  *anchor // nil if Options.Anchors has others
 	cluster *cluster.Cluster
 	ticker  *ticker
-	// unused are the listeners that nobody closes yet.
+	// unused are the listeners that Close must close: Run has not taken them over.
 	unused []net.Listener
 }
 
-// New makes the system and puts its sites into the database. It takes over the database
-// and the listeners, and closes them when it fails.
+// New makes the system and adds its sites to the database. It takes over the database and
+// the listeners, and closes them if it fails.
 func New(ctx context.Context, o Options) (*System, error) {
 	d := &System{o: o, store: o.Database.store, unused: []net.Listener{o.Gateway, o.Coordinator, o.Veriflier}}
 	if err := d.open(ctx); err != nil {
@@ -100,8 +100,8 @@ func (d *System) open(ctx context.Context) error {
 	return err
 }
 
-// openDemo returns the addresses of the demo's sites, which may be probed although
-// they are on loopback.
+// openDemo returns the addresses of the demo's sites. They may be probed although they are
+// on loopback.
 func (d *System) openDemo() (sites []netip.AddrPort, err error) {
 	o := demo.Options{Log: d.o.Log}
 	if d.o.Demo {
@@ -119,7 +119,7 @@ func (d *System) openDemo() (sites []netip.AddrPort, err error) {
 	return sites, err
 }
 
-// listen claims a port of loopback that is free.
+// listen claims a free port on loopback.
 func (d *System) listen(what string) (net.Listener, error) {
 	l, err := rpc.TCP().Listen("127.0.0.1:0")
 	if err != nil {
@@ -129,8 +129,8 @@ func (d *System) listen(what string) (net.Listener, error) {
 	return l, nil
 }
 
-// Run says where to look and runs everything until ctx ends; the inbox outlives the
-// roles, for their last notices.
+// Run prints the greeting and runs everything until ctx ends. The inbox outlives the roles,
+// to receive their last notifications.
 func (d *System) Run(ctx context.Context) error {
 	if err := d.greet(); err != nil {
 		return err
@@ -150,10 +150,10 @@ func (d *System) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// Ready reports which of the roles cannot do their work now, and why.
+// Ready returns which roles cannot work now, and why; nil if all can.
 func (d *System) Ready() error { return d.cluster.Ready() }
 
-// Close closes what Run has not closed, and removes a temporary database.
+// Close closes everything that Run has not closed, and removes a temporary database.
 func (d *System) Close() error {
 	var errs []error
 	for _, l := range d.unused {
@@ -162,14 +162,14 @@ func (d *System) Close() error {
 	return errors.Join(append(errs, d.o.Database.Close())...)
 }
 
-// greet says where to look.
+// greet prints the addresses, and commands to try.
 func (d *System) greet() error {
 	rest, api, veriflier := "http://"+d.o.Gateway.Addr().String(), d.o.Coordinator.Addr().String(), d.o.Veriflier.Addr().String()
 	var b strings.Builder
 	row := func(label, format string, args ...any) {
 		fmt.Fprintf(&b, "  %-12s %s\n", label, fmt.Sprintf(format, args...))
 	}
-	fmt.Fprintf(&b, "Jetmon runs here: a coordinator, 2 checkers, 3 verifliers in 3 regions and a gateway.\nEvery site is checked each %s.\n\n", d.o.Interval)
+	fmt.Fprintf(&b, "Jetmon runs here: a coordinator, 2 checkers, 3 verifliers in 3 regions and a gateway.\nEvery site is checked every %s.\n\n", d.o.Interval)
 	row("REST", "%s/v1/sites", rest)
 	row("gRPC", "%s coordinator, %s veriflier-1", api, veriflier)
 	for _, url := range d.demo.URLs() {
@@ -193,7 +193,7 @@ func (d *System) greet() error {
 	} {
 		fmt.Fprintf(&b, "  %s\n", line)
 	}
-	b.WriteString("\nCtrl-C ends it. A line per status change:\n")
+	b.WriteString("\nPress Ctrl-C to stop. Status changes follow, one per line:\n")
 	_, err := io.WriteString(d.o.Out, b.String())
 	return err
 }

@@ -20,7 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/Automattic/jetmon/coordinator"
-	"github.com/Automattic/jetmon/coordinator/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/demo"
 	"github.com/Automattic/jetmon/internal/rpc"

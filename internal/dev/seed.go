@@ -5,22 +5,23 @@ import (
 	"slices"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
 // firstDemoBlog is the reserved blog id of the demo's first site. The demo's addresses
-// change with every start, so in a database that is kept its sites are found by blog.
+// change with every start, so seed finds its sites in a kept database by their blog.
 const firstDemoBlog check.BlogID = 9_000_000_001
 
-// devInterval is what the rows say; dev checks every site at --interval.
+// devInterval is the interval in the rows. It has no effect: dev checks every site at
+// --interval.
 const devInterval = time.Minute
 
 const seedPage = 1000
 
-// seed puts the demo's sites and those of --site into the database. What is there
-// stays, except that the demo's sites follow the demo.
+// seed adds the demo's sites and those of --site to the database. Existing sites stay,
+// except that the demo's sites follow the demo.
 func (d *System) seed(ctx context.Context, demo []string) error {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
@@ -34,7 +35,7 @@ func (d *System) seed(ctx context.Context, demo []string) error {
 		case i < 0:
 			continue
 		case i >= len(demo):
-			// A demo that is not there any more is no outage.
+			// A demo site that is gone is no outage.
 			if err := d.store.DeleteSite(ctx, site.ID, time.Now()); err != nil {
 				return err
 			}
@@ -60,7 +61,7 @@ func (d *System) seed(ctx context.Context, demo []string) error {
 	return d.addGiven(ctx, known)
 }
 
-// addGiven adds the sites of --site that are not there yet.
+// addGiven adds the sites of --site that are not in the database yet.
 func (d *System) addGiven(ctx context.Context, known []store.Site) error {
 	urls := map[string]bool{}
 	for _, site := range known {

@@ -13,15 +13,15 @@ import (
 	"github.com/Automattic/jetmon/internal/check/checkpb"
 )
 
-// ticker prints a line per status change. changed hands it over without waiting for
-// the terminal; Run prints.
+// ticker prints a line per status change. changed enqueues one without waiting for the
+// terminal; Run prints them.
 type ticker struct {
 	out     io.Writer
 	changes chan coordinator.StatusChange
 }
 
-// tickerBuffer is how many changes may wait for the terminal; further ones are not
-// printed. The database and the API have them all.
+// tickerBuffer is the number of changes that may wait for the terminal; further ones are not
+// printed. The database and the API have all of them.
 const tickerBuffer = 1000
 
 func newTicker(out io.Writer) *ticker {
@@ -35,7 +35,7 @@ func (t *ticker) changed(c coordinator.StatusChange) {
 	}
 }
 
-// Run prints until ctx ends, and then what is still waiting.
+// Run prints until ctx ends, and then the changes that still wait.
 func (t *ticker) Run(ctx context.Context) error {
 	for {
 		select {
@@ -50,7 +50,7 @@ func (t *ticker) Run(ctx context.Context) error {
 	}
 }
 
-// changeLine tells one change: when, what, where, why.
+// changeLine formats one change: time, status, URL, cause.
 func changeLine(c coordinator.StatusChange) string {
 	var what, why string
 	switch c.To {

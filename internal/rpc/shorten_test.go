@@ -22,9 +22,9 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	coordinatorv1 "github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
-	verifierv1 "github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
@@ -121,11 +121,13 @@ func TestNoErrorIsLongerThanClientsRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := &service{
-				verify: func(context.Context, *verifierv1.VerifyRequest) (*verifierv1.VerifyResponse, error) { return nil, err },
+				verify: func(context.Context, *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
+					return nil, err
+				},
 				stream: func(coordinatorv1.AssignmentService_StreamAssignmentsServer) error { return err },
 			}
 			r := run(t, s, rpc.ServerOptions{}, rpc.ClientOptions{})
-			for _, method := range []string{verifierv1.VeriflierService_Verify_FullMethodName, coordinatorv1.AssignmentService_StreamAssignments_FullMethodName} {
+			for _, method := range []string{veriflierv1.VeriflierService_Verify_FullMethodName, coordinatorv1.AssignmentService_StreamAssignments_FullMethodName} {
 				trailers, size := r.trailers(t, method, framed(nil))
 				p := read(t, trailers)
 				want := status.Code(err)
@@ -155,8 +157,10 @@ func manyDetails(n int, text string) (out []proto.Message) {
 func TestAShortErrorIsLeftAsItIs(t *testing.T) {
 	t.Parallel()
 	want := fault.New(fault.Invalid, "a: b; c: %%d é").With(violations(10, "a", "b"), &errdetails.ErrorInfo{Reason: "R"})
-	s := &service{verify: func(context.Context, *verifierv1.VerifyRequest) (*verifierv1.VerifyResponse, error) { return nil, want }}
-	trailers, _ := run(t, s, rpc.ServerOptions{}, rpc.ClientOptions{}).trailers(t, verifierv1.VeriflierService_Verify_FullMethodName, framed(nil))
+	s := &service{verify: func(context.Context, *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
+		return nil, want
+	}}
+	trailers, _ := run(t, s, rpc.ServerOptions{}, rpc.ClientOptions{}).trailers(t, veriflierv1.VeriflierService_Verify_FullMethodName, framed(nil))
 	if got := read(t, trailers); !proto.Equal(got, want.GRPCStatus().Proto()) {
 		t.Errorf("got %v, want %v", got, want.GRPCStatus().Proto())
 	}

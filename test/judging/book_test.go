@@ -7,14 +7,15 @@ import (
 	"sync"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/pause"
 )
 
-// book is a store in memory, which keeps every change that was committed: what is told
-// to WordPress.com is those, once each, in their order.
+// book is a store in memory that keeps every committed change. Those are the changes that
+// WordPress.com would get, once each and in order.
 type book struct {
 	plan plan
 
@@ -44,7 +45,7 @@ func (b *book) rows() []store.Site {
 	return slices.Clone(b.sites)
 }
 
-// told lists the changes of a site in their order.
+// told returns the committed changes of a site, in order.
 func (b *book) told(site int) []store.Change {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -57,12 +58,12 @@ func (b *book) ballots() []store.Ballot {
 	return slices.Clone(b.kept)
 }
 
-// CommitAll takes a while, fails as the plan says, and sometimes only seems to fail.
+// CommitAll takes a while, fails when the plan says so, and sometimes loses its answer.
 func (b *book) CommitAll(ctx context.Context, _ shard.Fence, cs []store.Change) ([]store.CommitResult, error) {
 	b.mu.Lock()
 	takes, seems := time.Duration(b.random.Int64N(int64(200*time.Millisecond))), b.random.IntN(10) == 0
 	b.mu.Unlock()
-	if !sleep(ctx, takes) || within(b.plan.failing, time.Now()) {
+	if !pause.For(ctx, takes) || within(b.plan.failing, time.Now()) {
 		return nil, fault.New(fault.Unavailable, "the store is away")
 	}
 	b.mu.Lock()
@@ -99,7 +100,7 @@ func (b *book) commit(c store.Change) (store.Committed, error) {
 	return done, nil
 }
 
-// KeepBallot keeps it.
+// KeepBallot keeps a ballot.
 func (b *book) KeepBallot(_ context.Context, _ shard.Fence, ballot store.Ballot) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -107,7 +108,7 @@ func (b *book) KeepBallot(_ context.Context, _ shard.Fence, ballot store.Ballot)
 	return nil
 }
 
-// Site reads a row.
+// Site returns a row.
 func (b *book) Site(_ context.Context, id check.SiteID) (store.Site, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

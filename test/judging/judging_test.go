@@ -10,21 +10,21 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/Automattic/jetmon/coordinator/quorum"
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/seeds"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// foundWithin is how long an outage may go unnoticed in calm times: an interval, the
-// repeats, and a verification that was under way when the calm began.
-const foundWithin = 2*chaosTime + calmTime
+// foundWithin bounds how long an outage may go unreported. In quiet time that takes an
+// interval, the re-checks, and a verification that was open when the quiet time began.
+const foundWithin = 2*chaosTime + quietTime
 
-// No sequence of losses, lies, delays, strangers, restarts and failures of the store is
-// told as an outage that is none, or loses one that is long enough to be found.
-func TestWhatIsToldIsTrueWhateverHappens(t *testing.T) {
+// No sequence of losses, lies, delays, strangers, restarts and store failures reports a
+// false outage, or misses one that is long enough to be found.
+func TestReportsAreTrueWhateverHappens(t *testing.T) {
 	t.Parallel()
 	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
 		pairs := [][]lie{{alwaysDown, alwaysDown}, {alwaysUp, alwaysUp}, {alwaysDown, alwaysUp}, {none, none}}
@@ -45,7 +45,7 @@ func TestWhatIsToldIsTrueWhateverHappens(t *testing.T) {
 						t.Errorf("only %d long outages were planned", outages)
 					}
 					if n := len(w.book.ballots()); n == 0 {
-						t.Error("no ballot was without an outage: the plan was too kind to say anything")
+						t.Error("every ballot confirmed an outage: the plan was too kind to prove anything")
 					}
 				})
 			})
@@ -53,26 +53,26 @@ func TestWhatIsToldIsTrueWhateverHappens(t *testing.T) {
 	})
 }
 
-// judge compares what was told of a site with what was true.
+// judge compares the reported changes of a site with its true state.
 func (w *world) judge(site int) {
 	told := w.book.told(site)
 	status := check.StatusRunning
 	for _, c := range told {
 		if c.From != status {
-			w.t.Errorf("site %d: told %d after %d", site, c.To, status)
+			w.t.Errorf("site %d: reported %d after %d", site, c.To, status)
 		}
 		status = c.To
 		switch c.To {
 		case check.StatusDown:
 			if !meets(w.plan.down[site], c.Start, c.At) {
-				w.t.Errorf("site %d: told that it is down at %s, and it was up since the first failure at %s", site, w.clock(c.At), w.clock(c.Start))
+				w.t.Errorf("site %d: reported down at %s, but it had been up since the first failure at %s", site, w.clock(c.At), w.clock(c.Start))
 			}
 			if c.Ballot == nil || quorum.Judge(c.Ballot.Rule, opinions(c.Ballot)) != quorum.Confirmed || c.Ballot.Rule.Voters != len(w.peers) {
-				w.t.Errorf("site %d: told that it is down by %+v", site, c.Ballot)
+				w.t.Errorf("site %d: reported down by ballot %+v", site, c.Ballot)
 			}
 		case check.StatusRunning:
 			if w.isDown(site, c.At) && w.isDown(site, c.At.Add(-time.Minute)) {
-				w.t.Errorf("site %d: told that it is up at %s, and it was down", site, w.clock(c.At))
+				w.t.Errorf("site %d: reported up at %s, but it was down", site, w.clock(c.At))
 			}
 		}
 	}
@@ -83,14 +83,14 @@ func (w *world) judge(site int) {
 			case c.To == check.StatusDown && c.At.After(outage.from) && c.At.Before(outage.to.Add(5*time.Minute)):
 				downs++
 				if late := c.At.Sub(outage.from); late > foundWithin {
-					w.t.Errorf("site %d: the outage of %s was told %s later", site, w.clock(outage.from), late)
+					w.t.Errorf("site %d: the outage of %s was reported %s later", site, w.clock(outage.from), late)
 				}
 			case c.To == check.StatusRunning && c.At.After(outage.to.Add(-time.Minute)) && c.At.Before(outage.to.Add(30*time.Minute)):
 				ups++
 			}
 		}
 		if downs != 1 || ups != 1 {
-			w.t.Errorf("site %d: the outage from %s to %s was told %d times, its end %d times", site, w.clock(outage.from), w.clock(outage.to), downs, ups)
+			w.t.Errorf("site %d: the outage from %s to %s was reported %d times, its end %d times", site, w.clock(outage.from), w.clock(outage.to), downs, ups)
 		}
 	}
 }
@@ -106,14 +106,14 @@ func opinions(b *store.Ballot) (all []quorum.Opinion) {
 	return all
 }
 
-// still is a plan of one site and six verifliers, in which nothing goes wrong for an hour.
+// still returns a plan of one site and six verifliers in which nothing goes wrong for an hour.
 func still() plan {
 	p := plan{begin: time.Now(), end: time.Now().Add(time.Hour)}
 	p.down, p.long, p.mistaken, p.phases = make([][]span, 1), make([][]span, 1), make([][]span, 1), make([][]phase, 6)
 	return p
 }
 
-// allBut has all verifliers but the first n behave in a mode.
+// allBut gives all verifliers but the first n a mode for a time.
 func (p plan) allBut(n int, m mode, s span) {
 	for i := range p.phases {
 		if i >= n {
@@ -123,7 +123,7 @@ func (p plan) allBut(n int, m mode, s span) {
 }
 
 // At the default times, with checks of up to 4 s and votes of up to 3 s.
-func TestAnOutageIsToldWithinAMinuteOfItsFirstFailingCheck(t *testing.T) {
+func TestAnOutageIsReportedWithinAMinuteOfItsFirstFailingCheck(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := still()
@@ -140,33 +140,33 @@ func TestAnOutageIsToldWithinAMinuteOfItsFirstFailingCheck(t *testing.T) {
 	})
 }
 
-// A peer's defect: with five of six verifliers away, the one that answers decided alone.
+// A defect of another monitor: with five of six verifliers gone, the one that answered decided alone.
 func TestAQuorumDoesNotShrinkToTheOneThatAnswers(t *testing.T) {
 	t.Parallel()
-	for _, m := range []mode{dead, hanging, stranger, unwell, busy} {
+	for _, m := range []mode{dead, hanging, stranger, unhealthy, busy} {
 		synctest.Test(t, func(t *testing.T) {
 			p := still()
 			all := span{p.begin, p.end}
-			p.mistaken[0] = []span{all} // the checkers see it failing, and it works
+			p.mistaken[0] = []span{all} // the checkers see the site fail although it works
 			p.allBut(1, m, all)
 			w := newWorld(t, 1, p, alwaysDown)
 			w.run()
 			if told := w.book.told(0); len(told) != 0 {
-				t.Errorf("mode %d: one of six verifliers was enough to tell %+v", m, told)
+				t.Errorf("mode %d: one of six verifliers was enough to report %+v", m, told)
 			}
-			if held := w.engine.Summary(time.Now()).Held; len(held) != 1 || !strings.Contains(held[0].Reason, " of 6 down in ") {
-				t.Errorf("mode %d: held are %+v, want the site with its votes", m, held)
+			if undecided := w.engine.Summary(time.Now()).Held; len(undecided) != 1 || !strings.Contains(undecided[0].Reason, " of 6 down in ") {
+				t.Errorf("mode %d: undecided are %+v, want the site with its votes", m, undecided)
 			}
 			for _, b := range w.book.ballots() {
 				if b.Verdict != quorum.Inconclusive || b.Rule.Voters != 6 || b.Rule.Need != 4 {
-					t.Errorf("mode %d: a ballot was %v by the rule %s", m, b.Verdict, b.Rule)
+					t.Errorf("mode %d: a ballot ended %v under the rule %s", m, b.Verdict, b.Rule)
 				}
 			}
 		})
 	}
 }
 
-// A peer's defect: with no verifier to answer, a real outage was closed as a false alarm.
+// A defect of another monitor: with no verifier to answer, it closed a real outage as a false alarm.
 func TestAnOutageIsNoFalseAlarmBecauseNobodyAnswers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -178,7 +178,7 @@ func TestAnOutageIsNoFalseAlarmBecauseNobodyAnswers(t *testing.T) {
 		w.run()
 		for _, b := range w.book.ballots() {
 			if b.Verdict == quorum.Rejected {
-				t.Errorf("at %s nobody answered, and it was called a false alarm", w.clock(b.Decided))
+				t.Errorf("at %s no veriflier answered, but the ballot was rejected", w.clock(b.Decided))
 			}
 		}
 		if n := w.engine.Summary(time.Now()).Counters.FalseAlarms; n != 0 {
@@ -192,26 +192,26 @@ func TestAnOutageIsNoFalseAlarmBecauseNobodyAnswers(t *testing.T) {
 			t.Errorf("told at %s, want soon after the verifliers are back at %s", w.clock(at), w.clock(back))
 		}
 		if late := told[0].Start.Sub(p.down[0][0].from); late < 0 || late > 2*time.Minute {
-			t.Errorf("it is said to have begun %s after it did", late)
+			t.Errorf("the reported start is %s after the true one", late)
 		}
 	})
 }
 
-// A peer's defect: the monitor's own network failed, and everybody's sites were down.
+// A defect of another monitor: its own network failed, and it reported all sites as down.
 func TestTheMonitorsOwnNetworkFailureIsNobodysDowntime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := still()
 		cut := span{p.begin.Add(10 * time.Minute), p.begin.Add(40 * time.Minute)}
 		p.mistaken[0] = []span{cut}
-		p.allBut(0, unwell, cut)
+		p.allBut(0, unhealthy, cut)
 		w := newWorld(t, 3, p)
-		// The checkers find out for themselves only when the first checks have failed.
-		for at, unwell := range map[time.Time]bool{cut.from.Add(50 * time.Second): true, cut.to.Add(5 * time.Second): false} {
+		// The checkers notice the cut only after the first checks have failed.
+		for at, deaf := range map[time.Time]bool{cut.from.Add(50 * time.Second): true, cut.to.Add(5 * time.Second): false} {
 			time.AfterFunc(time.Until(at), func() {
 				w.mu.Lock()
 				defer w.mu.Unlock()
-				w.deaf["checker-a"], w.deaf["checker-b"] = unwell, unwell
+				w.deaf["checker-a"], w.deaf["checker-b"] = deaf, deaf
 			})
 		}
 		w.run()
@@ -220,7 +220,7 @@ func TestTheMonitorsOwnNetworkFailureIsNobodysDowntime(t *testing.T) {
 		}
 		v, _ := w.engine.View(time.Now(), 1)
 		if v.Status != check.StatusRunning || v.HoldReason != "" || v.Last == nil || v.Last.Outcome != check.OutcomeUp {
-			t.Errorf("after the heal the site is %+v, want it up and not held", v)
+			t.Errorf("after the cut the site is %+v, want it up and decided", v)
 		}
 	})
 }

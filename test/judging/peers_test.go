@@ -13,12 +13,13 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
-	veriflierv1 "github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/internal/pause"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// lie is what a veriflier says of every site; none says what is true.
+// lie is how a veriflier lies about every site; with none it tells the truth.
 type lie uint8
 
 const (
@@ -41,7 +42,7 @@ type peer struct {
 
 func peerName(i int) string { return fmt.Sprint("v", i) }
 
-// Verify answers as the plan says.
+// Verify answers according to the plan.
 func (p *peer) Verify(ctx context.Context, req *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
 	m := p.w.plan.mode(p.number, time.Now())
 	p.mu.Lock()
@@ -79,7 +80,7 @@ func (p *peer) Verify(ctx context.Context, req *veriflierv1.VerifyRequest) (*ver
 		return before, nil
 	case m == stranger:
 		return &veriflierv1.VerifyResponse{RequestId: resp.RequestId, Veriflier: "somebody", Observation: &checkv1.Observation{Outcome: down}, SelfCheck: resp.SelfCheck}, nil
-	case m == unwell:
+	case m == unhealthy:
 		return &veriflierv1.VerifyResponse{RequestId: resp.RequestId, Veriflier: resp.Veriflier, Observation: &checkv1.Observation{Outcome: down}, SelfCheck: &checkv1.SelfCheck{Anchors: 1}}, nil
 	}
 	return resp, nil
@@ -107,7 +108,7 @@ func siteOf(url string) (i int) {
 	return i
 }
 
-// live serves, except while the plan says that nobody is there, until ctx ends.
+// live serves until ctx ends, except while the plan has the veriflier dead.
 func (p *peer) live(ctx context.Context, t *testing.T) {
 	deaths := append([]phase{}, p.w.plan.phases[p.number]...)
 	deaths = append(deaths, phase{span: span{from: p.w.plan.end.Add(time.Hour)}, mode: dead})
@@ -133,19 +134,8 @@ func (p *peer) live(ctx context.Context, t *testing.T) {
 		if err != nil {
 			t.Errorf("serve: %v", err)
 		}
-		if !sleep(ctx, time.Until(d.to)) {
+		if !pause.For(ctx, time.Until(d.to)) {
 			return
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

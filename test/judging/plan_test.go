@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// span is a time from..to.
+// span is a period from..to.
 type span struct{ from, to time.Time }
 
 func (s span) has(t time.Time) bool { return !t.Before(s.from) && t.Before(s.to) }
 
-// meets says whether any of the spans has a moment between from and to.
+// meets reports whether any of the spans overlaps from..to.
 func meets(spans []span, from, to time.Time) bool {
 	for _, s := range spans {
 		if !s.from.After(to) && s.to.After(from) {
@@ -26,51 +26,51 @@ func within(spans []span, t time.Time) bool { return meets(spans, t, t) }
 type mode uint8
 
 const (
-	honest   mode = iota
-	slow          // honest, and takes up to the deadline and longer
-	dead          // nobody listens
-	hanging       // never answers
-	unwell        // says DOWN, and that it is not well itself
-	stranger      // answers under another name
-	stale         // answers what was asked before, under that request id
-	busy          // refuses
+	honest    mode = iota
+	slow           // honest, but takes up to the deadline and longer
+	dead           // does not listen
+	hanging        // never answers
+	unhealthy      // votes DOWN with a failed self-check
+	stranger       // answers under another name
+	stale          // repeats its answer to the previous request
+	busy           // refuses
 	modes
 )
 
-// phase is a mode for a time.
+// phase is a mode for a period.
 type phase struct {
 	span
 	mode mode
 }
 
-// lag is how long a site takes to answer for a while.
+// lag is how long a site takes to answer during a period.
 type lag struct {
 	span
 	takes time.Duration
 }
 
-// plan is all that will happen, from a seed.
+// plan is everything that will happen, made from a seed.
 type plan struct {
 	begin, end time.Time
-	// down is when each site truly is down; long are those that must be told.
+	// down holds the true outages of each site; long holds those that must be reported.
 	down [][]span
 	long [][]span
-	// lags is how long each site takes to answer, when that is longer than no time.
+	// lags holds the slow periods of each site.
 	lags [][]lag
-	// mistaken is when checkers see a site fail that works.
+	// mistaken holds the periods in which checkers see a site fail although it works.
 	mistaken [][]span
 	phases   [][]phase // of each veriflier; honest between them
 	restarts []time.Time
 	failing  []span // of the store
-	// checkers is how many there are; 0: two.
+	// checkers is the number of checkers; 0 means two.
 	checkers int
 }
 
-// Chaos and calm take turns: a long outage has a calm time within, in which it must be
+// Chaos and quiet take turns: a long outage contains a quiet time, in which it must be
 // found. Liars lie in both.
 const (
 	chaosTime = 12 * time.Minute
-	calmTime  = 12 * time.Minute
+	quietTime = 12 * time.Minute
 )
 
 func newPlan(r *rand.Rand, begin time.Time, hours, sites, verifliers int) plan {
@@ -99,12 +99,12 @@ func newPlan(r *rand.Rand, begin time.Time, hours, sites, verifliers int) plan {
 		p.down, p.long, p.mistaken = append(p.down, down), append(p.long, long), append(p.mistaken, mistaken)
 	}
 	p.phases = make([][]phase, verifliers)
-	for t := begin; t.Before(p.end); t = t.Add(chaosTime + calmTime) {
-		calm := t.Add(chaosTime)
+	for t := begin; t.Before(p.end); t = t.Add(chaosTime + quietTime) {
+		quiet := t.Add(chaosTime)
 		for v := range p.phases {
 			for at := t.Add(between(0, time.Minute)); ; {
 				ph := phase{span{at, at.Add(between(time.Second, 5*time.Minute))}, mode(r.IntN(int(modes)))}
-				if ph.to.After(calm) {
+				if ph.to.After(quiet) {
 					break
 				}
 				p.phases[v] = append(p.phases[v], ph)
@@ -131,7 +131,7 @@ func (p plan) mode(veriflier int, t time.Time) mode {
 	return honest
 }
 
-// lag is how long a site takes to answer whoever asks at a time.
+// lag returns how long a site takes to answer at a time.
 func (p plan) lag(site int, at time.Time) time.Duration {
 	if site >= len(p.lags) {
 		return 0

@@ -7,25 +7,25 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/store"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// seconds is how long the sites of these stories take to answer. A routine check waits
-// for 10 s, a re-check and a vote for 20 s.
+// seconds lists how long the sites of these stories take to answer. A routine check waits
+// 10 s, a re-check and a vote 20 s.
 var seconds = []int{3, 9, 11, 14, 19, 21}
 
-// slowStory is a site that begins to answer slowly, at the plan's turn.
+// slowStory is the story of a site that answers slowly from a turn on.
 type slowStory struct {
-	// plan says what comes before, of a site that answers slowly from turn on.
+	// plan sets up what happens before the turn.
 	plan func(p *plan, turn time.Time)
-	// turn is when, after the beginning.
+	// turn is the time of the turn, from the beginning.
 	turn time.Duration
-	// before is what has been told by then.
+	// before lists the statuses reported by then.
 	before []check.Status
-	// within is how soon a site that has been told down must be told up.
+	// within is how soon a site that was reported down must be reported up.
 	within time.Duration
-	// undecided says that no verification comes to a decision.
+	// undecided means that no verification comes to a decision.
 	undecided bool
 }
 
@@ -60,14 +60,14 @@ func slowStories() map[string]slowStory {
 			},
 			turn: 80 * time.Minute, before: []check.Status{check.StatusDown, check.StatusConfirmedDown}, within: twoMinutes,
 		},
-		"that was held because no veriflier answered": {
+		"that was undecided because no veriflier answered": {
 			plan: func(p *plan, turn time.Time) {
 				down(p, turn)
 				p.allBut(0, hanging, span{p.begin, p.end})
 			},
 			turn: 20 * time.Minute, undecided: true,
 		},
-		// The third outage of an hour is over when it has been good for ten minutes.
+		// The third outage of an hour ends when the site has been good for ten minutes.
 		"that was down and flaps": {
 			plan: func(p *plan, turn time.Time) {
 				for i := range 3 {
@@ -82,9 +82,9 @@ func slowStories() map[string]slowStory {
 	}
 }
 
-// A site is up if it answers within the budget of a re-check: it is never told down, and
-// if it was told down, it is told up soon and never confirmed. Where it takes longer it is
-// down, and stays so.
+// A site is up if it answers within the budget of a re-check: it is never reported down, and
+// if it was reported down, it is soon reported up and never confirmed. A slower site is
+// down, and stays down.
 func TestASlowSiteIsJudgedAlikeOnTheWayDownAndOnTheWayUp(t *testing.T) {
 	t.Parallel()
 	for name, story := range slowStories() {
@@ -100,7 +100,7 @@ func TestASlowSiteIsJudgedAlikeOnTheWayDownAndOnTheWayUp(t *testing.T) {
 func (s slowStory) run(t *testing.T, takes time.Duration) {
 	p := still()
 	turn := p.begin.Add(s.turn)
-	p.end = turn.Add(70 * time.Minute) // in which status 2 would be told
+	p.end = turn.Add(70 * time.Minute) // long enough for a report of status 2
 	s.plan(&p, turn)
 	p.lags = [][]lag{{{span{turn, p.end}, takes}}}
 	w := newWorld(t, uint64(takes), p)
@@ -108,20 +108,20 @@ func (s slowStory) run(t *testing.T, takes time.Duration) {
 
 	told, want := w.book.told(0), s.want(takes)
 	if !slices.Equal(statuses(told), want) {
-		t.Fatalf("told %v, want %v", statuses(told), want)
+		t.Fatalf("reported %v, want %v", statuses(told), want)
 	}
 	v, _ := w.engine.View(time.Now(), 1)
-	if held := v.HoldReason != ""; held != (s.undecided && takes > check.VerifyTimeout) {
-		t.Errorf("held: %t, because %q", held, v.HoldReason)
+	if undecided := v.HoldReason != ""; undecided != (s.undecided && takes > check.VerifyTimeout) {
+		t.Errorf("undecided: %t, because %q", undecided, v.HoldReason)
 	}
 	if len(want) > len(s.before) && takes <= check.VerifyTimeout {
 		if late := told[len(told)-1].At.Sub(turn); late > s.within {
-			t.Errorf("told up %s after it was back, want at most %s", late, s.within)
+			t.Errorf("reported up %s after it was back, want at most %s", late, s.within)
 		}
 	}
 }
 
-// want is all that is to be told.
+// want returns the statuses that must be reported.
 func (s slowStory) want(takes time.Duration) []check.Status {
 	down := len(s.before) > 0
 	switch {

@@ -11,20 +11,21 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/dispatch"
+	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/engine"
-	"github.com/Automattic/jetmon/coordinator/ledger"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/panel"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/shard/shardtest"
-	"github.com/Automattic/jetmon/coordinator/store"
-	"github.com/Automattic/jetmon/coordinator/storm"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/outlier"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
+	"github.com/Automattic/jetmon/coordinator/state/committer"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/pause"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// world is a coordinator's judging parts among fakes, in virtual time.
+// world holds the judging parts of a coordinator among fakes, in virtual time.
 type world struct {
 	t       *testing.T
 	plan    plan
@@ -35,11 +36,11 @@ type world struct {
 	mu     sync.Mutex
 	random *rand.Rand
 	engine *engine.Engine
-	// deaf are the checkers that say that they are not well.
+	// deaf holds the checkers that report a failed self-check.
 	deaf map[string]bool
 }
 
-// newWorld makes one. Lies are those of the first verifliers.
+// newWorld makes a world whose first verifliers tell the given lies.
 func newWorld(t *testing.T, seed uint64, p plan, lies ...lie) *world {
 	w := &world{
 		t: t, plan: p, network: rpc.NewMemory(), random: rand.New(rand.NewPCG(seed, 100)), deaf: map[string]bool{},
@@ -68,7 +69,7 @@ func (w *world) bits() uint64 {
 	return w.random.Uint64()
 }
 
-// run lets everything happen until the plan ends.
+// run plays the plan to its end.
 func (w *world) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var peers sync.WaitGroup
@@ -82,7 +83,7 @@ func (w *world) run() {
 	peers.Wait()
 }
 
-// life is one process of the coordinator, which dies at a time.
+// life runs one process of the coordinator until its death.
 func (w *world) life(until time.Time) {
 	ctx, die := context.WithDeadline(context.Background(), until)
 	defer die()
@@ -100,12 +101,12 @@ func (w *world) life(until time.Time) {
 		w.t.Error(err)
 		return
 	}
-	log := ledger.New(ledger.Options{
+	log := committer.New(committer.Options{
 		Store: w.book, Log: slog.New(slog.DiscardHandler), Flush: time.Millisecond,
 		Shards: living{shardtest.New(), ctx},
 	})
 	e := engine.New(engine.Options{
-		Policy: lifecycle.DefaultPolicy(), Storm: storm.DefaultRule(), Panel: votes, Ledger: log, Random: w.bits, Log: slog.New(slog.DiscardHandler),
+		Policy: lifecycle.DefaultPolicy(), Outliers: outlier.DefaultRule(), Panel: votes, Committer: log, Random: w.bits, Log: slog.New(slog.DiscardHandler),
 		Dispatch: dispatch.Config{
 			Lease: time.Minute, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second, MaxBatch: 10, MaxQueue: 1000, Random: w.bits,
 		},
@@ -129,12 +130,12 @@ func (w *world) life(until time.Time) {
 		}
 		parts.Go(c.live)
 	}
-	for sleep(ctx, time.Second) {
+	for pause.For(ctx, time.Second) {
 		e.Tick(time.Now())
 	}
 }
 
-// answers hands on what panel and ledger say.
+// answers passes the answers of the panel and the committer to the engine.
 type answers struct{ e *engine.Engine }
 
 func (a answers) Decided(answer engine.Answer) { a.e.Decide(time.Now(), answer) }
@@ -145,7 +146,7 @@ func (a answers) Committed(c store.Change, done store.Committed) { a.e.Committed
 
 func (a answers) Refused(c store.Change, row *store.Site) { a.e.Refused(time.Now(), c, row) }
 
-// living is a holder of all shards that is sure of them for as long as it lives.
+// living holds all shards, and is certain of them until its process dies.
 type living struct {
 	*shardtest.Holder
 	ctx context.Context
@@ -156,7 +157,7 @@ func (l living) Fence(s shard.ID) (shard.Fence, bool) {
 	return fence, l.ctx.Err() == nil
 }
 
-// checker is a fake checker: it sees what is true, unless the plan says that it is mistaken.
+// checker is a fake checker: it sees the truth unless the plan makes it mistaken.
 type checker struct {
 	w     *world
 	e     *engine.Engine
@@ -169,17 +170,17 @@ type checker struct {
 	open map[dispatch.Ref]bool
 }
 
-// End is what a session of ours must not come to before its process ends.
+// End fails the test unless the coordinator's process has ended.
 func (c *checker) End(reason string) {
 	if c.ctx.Err() == nil {
 		c.w.t.Errorf("the session of %s ended: %s", c.node, reason)
 	}
 }
 
-// Revoke is for what this checker does not have.
+// Revoke does nothing.
 func (c *checker) Revoke([]dispatch.Ref) {}
 
-// Assign checks a batch, which takes a while.
+// Assign runs the checks of a batch, which takes a while.
 func (c *checker) Assign(b dispatch.Batch, targets []check.Target, _ uint64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -194,7 +195,7 @@ func (c *checker) Assign(b dispatch.Batch, targets []check.Target, _ uint64) boo
 		takes = max(takes, min(c.w.plan.lag(siteOf(t.URL), asked), t.Timeout))
 	}
 	c.parts.Go(func() {
-		if !sleep(c.ctx, takes) {
+		if !pause.For(c.ctx, takes) {
 			return
 		}
 		var results []engine.Result
@@ -207,7 +208,7 @@ func (c *checker) Assign(b dispatch.Batch, targets []check.Target, _ uint64) boo
 			c.w.t.Errorf("check-in: %v", err)
 		}
 		if c.w.chance(5) == 0 {
-			// Said twice, as after a stream that broke: what it answers does not matter.
+			// Report twice, as after a broken stream; the second answer does not matter.
 			_, _ = c.e.CheckIn(time.Now(), c.id, b.Ref, results)
 		}
 		c.mu.Lock()
@@ -231,9 +232,9 @@ func (c *checker) see(t check.Target, asked time.Time) check.Observation {
 	return check.Observation{Outcome: check.OutcomeUp, HTTPStatus: 200}
 }
 
-// live says that the checker lives.
+// live sends heartbeats.
 func (c *checker) live() {
-	for sleep(c.ctx, 5*time.Second) {
+	for pause.For(c.ctx, 5*time.Second) {
 		c.mu.Lock()
 		var open []dispatch.Ref
 		for ref := range c.open {

@@ -10,8 +10,8 @@ import (
 	"github.com/Automattic/jetmon/test/seeds"
 )
 
-// Whatever crashes while sites come and go: what WordPress.com is told of a site are
-// the beginning and the end of each outage in turn, and in the end the truth.
+// Roles crash while sites come and go. WordPress.com is notified of the beginning and the end
+// of each outage of a site in turn, and finally knows the truth.
 func TestWhateverCrashesBeginningsAndEndsAreToldInTurn(t *testing.T) {
 	t.Parallel()
 	// All three verifliers at once would only mean that nothing is decided for long.
@@ -28,7 +28,7 @@ func TestWhateverCrashesBeginningsAndEndsAreToldInTurn(t *testing.T) {
 	})
 }
 
-// unrest is who may crash, and how often.
+// unrest lists the nodes that may crash, and how often they do.
 type unrest struct {
 	mortal []node
 	rounds int
@@ -68,9 +68,9 @@ func riot(t *testing.T, k kind, u unrest) {
 	}
 }
 
-// settle waits until a site that works is up and all is told. One that flaps, as it
-// well may here, must be good for ten minutes before that is said: of it only the
-// beginning of the good time is waited for, and true is returned.
+// settle waits until a working site is up and all notifications are sent. A flapping site must
+// be good for ten minutes before it counts as up: for one settle waits only until it is good,
+// and returns true.
 func settle(t *testing.T, s system, id string) (flaps bool) {
 	t.Helper()
 	hurried := time.Time{}
@@ -87,8 +87,8 @@ func settle(t *testing.T, s system, id string) (flaps bool) {
 	return flaps
 }
 
-// inTurn wants that a URL was told 0, 1, 0, 1 and so on, at last that it is up, or down
-// while it flaps.
+// inTurn checks that the statuses sent of a URL are 0, 1, 0, 1 and so on, and that the last
+// one is up, or down if the site flaps.
 func inTurn(t *testing.T, b *inbox, url string, flaps bool) {
 	t.Helper()
 	told := b.of(url)

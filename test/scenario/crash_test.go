@@ -46,7 +46,7 @@ func TestNoticeOutlivesACrashBeforeItIsDelivered(t *testing.T) {
 	}, inProcess(), asDev(), asRolesMariaDB())
 }
 
-// once wants one request that WordPress.com answered with success.
+// once checks that WordPress.com answered exactly one request with success.
 func once(t *testing.T, b *inbox, key string) {
 	t.Helper()
 	n := 0
@@ -60,8 +60,8 @@ func once(t *testing.T, b *inbox, key string) {
 	}
 }
 
-// WordPress.com has taken the notice, and its answer is lost with the coordinator: it
-// comes again under its key, by which WordPress.com knows it.
+// WordPress.com accepts a notification, but its answer is lost with the coordinator. The
+// notification comes again under its key, by which WordPress.com recognises it.
 func TestNoticeWhoseAnswerIsLostInACrashComesAgainUnderItsKey(t *testing.T) {
 	t.Parallel()
 	tell(t, setup{}, func(t *testing.T, s system) {

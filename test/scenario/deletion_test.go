@@ -9,13 +9,13 @@ import (
 	"testing"
 	"time"
 
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
-// WordPress.com deletes rows of sites that are down: while the coordinators run, in the
-// moment before they are killed, and while none runs. Each outage is over within a minute
-// of when a coordinator can know it, for the reason "deleted", and nobody is told. The
-// outages of rows that are still there stay open, whatever else was done to the rows.
+// WordPress.com deletes rows of sites that are down: while the coordinators run, in the moment
+// before they are killed, and while none runs. Each outage ends with the reason "deleted"
+// within a minute after a coordinator can know, and nobody is notified. The outages of
+// remaining rows stay open, whatever else WordPress.com did to the rows.
 func TestTheOutageOfADeletedRowIsOver(t *testing.T) {
 	t.Parallel()
 	const of = 4 // of each kind
@@ -66,7 +66,7 @@ func TestTheOutageOfADeletedRowIsOver(t *testing.T) {
 	}
 }
 
-// deletions is what WordPress.com does to some rows.
+// deletions lists what WordPress.com does to some rows.
 func deletions(rows []row) string {
 	var b strings.Builder
 	for _, r := range rows {
@@ -75,7 +75,7 @@ func deletions(rows []row) string {
 	return b.String()
 }
 
-// awaitDeleted waits until the outages of some rows are over, and wants that in time.
+// awaitDeleted waits until the outages of some rows are over, and fails if that takes too long.
 func (g *grid) awaitDeleted(t *testing.T, rows []row, since time.Time) {
 	t.Helper()
 	for _, r := range rows {
@@ -95,7 +95,7 @@ func (g *grid) awaitDeleted(t *testing.T, rows []row, since time.Time) {
 	}
 }
 
-// outage is the one that a site had; nil when no coordinator answers.
+// outage returns the outage of a site; nil if no coordinator answers.
 func (g *grid) outage(t *testing.T, r row) *monitorv1.Outage {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)

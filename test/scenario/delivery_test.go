@@ -20,8 +20,8 @@ func TestSickWordPressComIsToldEachChangeOnceAndInOrder(t *testing.T) {
 	})
 }
 
-// tellSick lets sites go down and come back while WordPress.com is sick; then each
-// notice meets the script.
+// tellSick lets sites go down and come back while WordPress.com is in trouble; then WordPress.com
+// treats each notification by the script.
 func tellSick(t *testing.T, k kind, script ...mode) {
 	t.Helper()
 	s := begin(t, k, setup{})
@@ -55,8 +55,8 @@ func tellSick(t *testing.T, k kind, script ...mode) {
 	}
 }
 
-// inOrder wants that a notice of a URL is not even tried before the one before it was
-// answered with success, and is left alone after its own success.
+// inOrder checks that no notification of a URL is tried before the previous one was answered
+// with success, or again after its own success.
 func inOrder(t *testing.T, b *inbox, url string) {
 	t.Helper()
 	b.isTold(t, url, 0, 1)

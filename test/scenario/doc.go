@@ -1,13 +1,12 @@
-// Package scenario tells stories of the whole system and looks whether they come true:
-// what WordPress.com, an admin and a site owner would see, from outside only. It tests
-// no part by itself; the parts do that.
+// Package scenario tests the whole system by stories: what WordPress.com, an admin and a site
+// owner see, from outside only. Single parts have their own tests.
 //
-// Each story is told over a system, which is one of three: all roles in this process
-// (internal/cluster, SQLite), `jetmon dev` as a process, or the four roles as processes
-// over TCP (MariaDB or SQLite). Targets, name servers and WordPress.com stand on loopback.
+// A story runs on one of three systems: all roles in this process (internal/cluster, SQLite),
+// `jetmon dev` as a process, or the four roles as processes over TCP (MariaDB or SQLite).
+// Targets, name servers and WordPress.com are on loopback.
 //
-// Stories of what dies are told over a grid: several coordinators on a MariaDB of its own,
-// checkers connected to all of them, verifliers, each a process, and every connection
-// between two of them over a wire that can be cut. Hundreds of sites know when they were
-// checked. Times that are measured are logged: go test -v shows them.
+// Stories about failures run on a grid: several coordinators on their own MariaDB, checkers
+// connected to all of them, and verifliers. Each is a process, and every connection between
+// two of them runs over a wire that can be cut. Hundreds of sites record the times of their
+// checks. The tests log measured times: go test -v shows them.
 package scenario

@@ -6,12 +6,12 @@ import (
 	"testing"
 	"time"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
-	veriflierv1 "github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
-// Everything is busy with something that hangs when everyone is asked to end.
+// Every role is busy with something that hangs when all get SIGTERM.
 func TestTerminatedRolesEndInTimeAndLoseNothing(t *testing.T) {
 	t.Parallel()
 	s := begin(t, asRolesMariaDB(), setup{})
@@ -45,7 +45,7 @@ func TestTerminatedRolesEndInTimeAndLoseNothing(t *testing.T) {
 	s.inbox.isTold(t, hanging.URL())
 }
 
-// askVeriflier asks by hand, and tells when there is an answer.
+// askVeriflier calls Verify directly, and signals when the answer is there.
 func askVeriflier(t *testing.T, s system, url string) <-chan struct{} {
 	t.Helper()
 	client := veriflierv1.NewVeriflierServiceClient(dial(t, s.veriflierAddr()))

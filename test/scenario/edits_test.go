@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// seen is how long an edit of WordPress.com's may take to have its effect.
+// seen is the time within which an edit by WordPress.com must take effect.
 const seen = 60 * time.Second
 
-// edits are what WordPress.com does to its table, each to some sites of its own.
+// edits lists what WordPress.com does to its table, each to some sites of its own.
 type edits struct {
 	inserted, renamed, deactivated, moved, deleted []row
 	// old are the URLs that the renamed had before.
 	old []string
 }
 
-// WordPress.com writes into jetpack_monitor_sites while thousands of sites are checked:
-// each edit has its effect within a minute, and nothing else has.
+// WordPress.com writes into jetpack_monitor_sites while thousands of sites are checked. Each
+// edit takes effect within a minute, and nothing else changes.
 func TestEditsOfTheTableTakeEffectWithinAMinuteUnderLoad(t *testing.T) {
 	t.Parallel()
 	const of = 20 // of each kind
@@ -73,7 +73,7 @@ func TestEditsOfTheTableTakeEffectWithinAMinuteUnderLoad(t *testing.T) {
 	}
 }
 
-// choose takes n sites for each kind of edit, and sows what is new.
+// choose picks n sites for each kind of edit, and sows new ones.
 func (g *grid) choose(n int) edits {
 	e := edits{
 		renamed: slices.Clone(g.rows[:n]), deactivated: g.rows[n : 2*n],
@@ -89,7 +89,7 @@ func (g *grid) choose(n int) edits {
 	return e
 }
 
-// sql is the edits as WordPress.com writes them.
+// sql returns the edits as WordPress.com writes them.
 func (e edits) sql() string {
 	var b strings.Builder
 	b.WriteString(insert(e.inserted))
@@ -108,7 +108,7 @@ func (e edits) sql() string {
 	return b.String()
 }
 
-// watch lets the grid work until a moment.
+// watch lets the grid run until the given time.
 func (g *grid) watch(t *testing.T, until time.Time) {
 	t.Helper()
 	timer := time.NewTimer(time.Until(until))

@@ -8,15 +8,15 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/Automattic/jetmon/coordinator/quorum"
-	"github.com/Automattic/jetmon/coordinator/store"
-	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
-// twoFaced makes a site that fails for checkers and works for verifliers, and the
-// name servers that lead them there.
+// twoFaced makes a site that fails for checkers and works for verifliers, and the name
+// servers that lead each group there.
 func twoFaced(t *testing.T) (url string, o setup) {
 	t.Helper()
 	const name = "shop.example.com"
@@ -35,7 +35,7 @@ func leadsTo(t *testing.T, name string, s *fakesite.Site) string {
 	return d.Addr()
 }
 
-// rejected reads the false alarms of a site, which no API shows yet.
+// rejected reads the false alarms of a site from the database; no API shows them yet.
 func rejected(t *testing.T, s system, id string) []store.Ballot {
 	t.Helper()
 	db, err := sqlstore.Open(t.Context(), s.dsn(), sqlstore.Options{})

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// farm is many web sites, on hosts that have nothing to do with each other: host i is
-// 127.x.y.1. It knows when each was asked for.
+// farm is many web sites on unrelated hosts: host i is 127.x.y.1. It records the time of each
+// request.
 type farm struct {
 	server *http.Server
 	hosts  []string // HOST:PORT
@@ -30,7 +30,7 @@ type plot struct {
 	asked  []time.Time
 }
 
-// newFarm opens so many hosts.
+// newFarm opens the given number of hosts.
 func newFarm(t *testing.T, hosts int) *farm {
 	t.Helper()
 	f := &farm{plots: map[string]*plot{}}
@@ -51,7 +51,7 @@ func newFarm(t *testing.T, hosts int) *farm {
 	return f
 }
 
-// sow adds a site that works, and returns its URL. number tells sites of a host apart.
+// sow adds a working site and returns its URL. number distinguishes the sites of a host.
 func (f *farm) sow(number int) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -82,14 +82,14 @@ func (f *farm) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(status)
 }
 
-// become sets what a site answers from now on.
+// become sets the answer of a site from now on.
 func (f *farm) become(url string, status int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.plots[url].status = status
 }
 
-// answerAfter has all sites take their time from now on.
+// answerAfter delays the answers of all sites from now on.
 func (f *farm) answerAfter(delay time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -107,19 +107,19 @@ func (f *farm) checks() int {
 	return n
 }
 
-// asked lists when a site was asked for.
+// asked lists the times of a site's requests.
 func (f *farm) asked(url string) []time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.plots[url].asked)
 }
 
-// since lists when a site was asked for after a moment.
+// since lists the times of a site's requests after the given time.
 func (f *farm) since(url string, moment time.Time) []time.Time {
 	return slices.DeleteFunc(f.asked(url), func(at time.Time) bool { return !at.After(moment) })
 }
 
-// after is when a site was first asked for after a moment, zero when it was not.
+// after returns the time of a site's first request after the given time, zero if there is none.
 func (f *farm) after(url string, moment time.Time) time.Time {
 	for _, at := range f.asked(url) {
 		if at.After(moment) {
@@ -129,8 +129,8 @@ func (f *farm) after(url string, moment time.Time) time.Time {
 	return time.Time{}
 }
 
-// gap is the longest time that one of the sites was not asked for, from one moment to
-// another, and which site that was and since when.
+// gap returns the longest time without a request to one of the sites between two moments,
+// with that site and the beginning of the gap.
 func (f *farm) gap(urls []string, from, to time.Time) (worst time.Duration, url string, since time.Time) {
 	for _, u := range urls {
 		last := from
@@ -147,7 +147,7 @@ func (f *farm) gap(urls []string, from, to time.Time) (worst time.Duration, url 
 	return worst, url, since
 }
 
-// awaitAll waits until each of the sites was asked for since a moment.
+// awaitAll waits until each of the sites got a request since the given time.
 func (f *farm) awaitAll(t *testing.T, what string, urls []string, since time.Time, within time.Duration) {
 	t.Helper()
 	await(t, what, within, func() bool {
@@ -161,7 +161,7 @@ type row struct {
 	url              string
 }
 
-// insert is the SQL that adds sites.
+// insert returns the SQL that adds sites.
 func insert(rows []row) string {
 	var b strings.Builder
 	for part := range slices.Chunk(rows, 500) {

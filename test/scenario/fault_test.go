@@ -25,7 +25,7 @@ func (g *grid) revive(t *testing.T, n node) {
 	g.processes[n].start(t)
 }
 
-// pause stops a node with SIGSTOP, as a machine that swaps or is moved does.
+// pause stops a node with SIGSTOP, as if its machine swapped or were moved.
 func (g *grid) pause(t *testing.T, n node) {
 	t.Helper()
 	if n == database {
@@ -45,7 +45,7 @@ func (g *grid) resume(t *testing.T, n node) {
 	g.processes[n].signal(t, syscall.SIGCONT)
 }
 
-// cut takes a node off the network, heal puts it back.
+// cut disconnects a node from the network, heal reconnects it.
 func (g *grid) cut(n node) { g.each(n, (*wire).cut) }
 
 func (g *grid) heal(n node) { g.each(n, (*wire).heal) }

@@ -8,18 +8,18 @@ import (
 	"testing"
 	"time"
 
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/test/mariadb"
 )
 
-// The nodes of a grid that are no process of ours.
+// The nodes of a grid that are not our processes.
 const (
 	database  node = "database"
 	wordpress node = "wordpress"
 	peers     node = "peers" // all coordinators
 )
 
-// plan is what a story wants of its grid.
+// plan describes the grid that a story needs.
 type plan struct {
 	coordinators int
 	// sites, on as many hosts as there are, at most 250.
@@ -32,9 +32,9 @@ type plan struct {
 	room int
 }
 
-// grid is several coordinators on one MariaDB, two checkers connected to all of them,
-// and three verifliers: real processes, whose every connection but those to the sites
-// runs over a wire of its own.
+// grid is several coordinators on one MariaDB, two checkers connected to all of them, and
+// three verifliers. All are real processes; each of their connections, except those to the
+// sites, runs over its own wire.
 type grid struct {
 	plan   plan
 	inbox  *inbox
@@ -49,8 +49,8 @@ type grid struct {
 	wires     map[[2]node]*wire
 }
 
-// lay starts a grid when there is room for it. It ends with the test; what was logged
-// is shown if that failed.
+// lay starts a grid once there is room for it. It ends with the test, and a failed test shows
+// the logs.
 func lay(t *testing.T, p plan) *grid {
 	t.Helper()
 	grids <- struct{}{}
@@ -116,11 +116,11 @@ func (g *grid) coordinate(t *testing.T, i int) {
 	if g.plan.flags != nil {
 		args = append(args, g.plan.flags(i)...)
 	}
-	g.run(t, n, `coordinator works.* address=(\S+)`, args...)
+	g.run(t, n, `msg=started.* role=coordinator.* address=(\S+)`, args...)
 	endpoint.lead(g.addresses[n])
 }
 
-// wire is the way from one node to another, laid when it is first asked for.
+// wire returns the wire from one node to another, and lays it on first use.
 func (g *grid) wire(t *testing.T, from, to node) *wire {
 	t.Helper()
 	ends := [2]node{from, to}
@@ -130,7 +130,7 @@ func (g *grid) wire(t *testing.T, from, to node) *wire {
 	return g.wires[ends]
 }
 
-// run starts a node on a free port, which it keeps over restarts.
+// run starts a node on a free port, which it keeps across restarts.
 func (g *grid) run(t *testing.T, n node, ready string, args ...string) {
 	t.Helper()
 	p := &process{name: string(n), ready: regexp.MustCompile(ready), args: args}
@@ -145,7 +145,7 @@ func (g *grid) run(t *testing.T, n node, ready string, args ...string) {
 	}
 }
 
-// urls lists those of some rows.
+// urls lists the URLs of some rows.
 func urls(rows []row) []string {
 	list := make([]string, len(rows))
 	for i, r := range rows {
@@ -154,13 +154,13 @@ func urls(rows []row) []string {
 	return list
 }
 
-// checked waits until every site has been checked since a moment.
+// checked waits until every site has been checked since the given time.
 func (g *grid) checked(t *testing.T, since time.Time, within time.Duration) {
 	t.Helper()
 	g.farm.awaitAll(t, "every site is checked", urls(g.rows), since, within)
 }
 
-// fleet asks a coordinator, not over a wire; nil when it does not answer.
+// fleet asks a coordinator directly, not over a wire; nil if it does not answer.
 func (g *grid) fleet(t *testing.T, n node) *monitorv1.Fleet {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
@@ -172,7 +172,7 @@ func (g *grid) fleet(t *testing.T, n node) *monitorv1.Fleet {
 	return resp.GetFleet()
 }
 
-// shards lists by number who owns each shard now, as the database has it.
+// shards lists the owner of each shard by number, as recorded in the database.
 func (g *grid) shards(t *testing.T) map[int]node {
 	t.Helper()
 	owners := map[int]node{}
@@ -216,7 +216,7 @@ func (g *grid) owned(t *testing.T, n node) []row {
 	return list
 }
 
-// tell shows what the nodes logged.
+// tell prints the nodes' logs.
 func (g *grid) tell(t *testing.T) {
 	t.Helper()
 	for _, n := range append(append([]node{}, g.coordinators...), checkers()...) {

@@ -12,7 +12,7 @@ import (
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// node is one role at work, by the name that all harnesses give it.
+// node is one running role, by the name that all harnesses give it.
 type node string
 
 const (
@@ -25,34 +25,34 @@ const (
 	veriflier3  node = "veriflier-3"
 )
 
-// checkers and verifliers are all there are, the latter in three regions.
+// checkers and verifliers list all of them; the verifliers are in three regions.
 func checkers() []node   { return []node{checker1, checker2} }
 func verifliers() []node { return []node{veriflier1, veriflier2, veriflier3} }
 
-// harness is a running system, whatever it runs in. In one process a crash is an
-// orderly end; as `jetmon dev` all nodes are one process.
+// harness is a running system. In one process a crash is an orderly end; as `jetmon dev` all
+// nodes are one process.
 type harness interface {
 	// restURL is the gateway's base URL; the others are gRPC addresses.
 	restURL() string
 	coordinatorAddr() string
 	veriflierAddr() string
-	// start starts a node that was crashed, and waits until it serves.
+	// start starts a crashed node and waits until it serves.
 	start(t *testing.T, n node)
-	// crash ends a node without a warning.
+	// crash ends a node without warning.
 	crash(t *testing.T, n node)
-	// hurry has a site checked now that would wait for the end of its interval.
+	// hurry makes the coordinator check a site now instead of at the end of its interval.
 	hurry(t *testing.T, id string)
-	// log is what a node has logged since its last start.
+	// log returns the log of a node since its last start.
 	log(n node) string
 	// dsn is the coordinator's database.
 	dsn() string
 }
 
-// setup is what a story wants of its system.
+// setup describes the system that a story needs.
 type setup struct {
-	// recheck is the time between the checks of a failing site; 0 means 200 ms.
+	// recheck is the time between checks of a failing site; 0 means 200 ms.
 	recheck time.Duration
-	// checkerDNS and veriflierDNS are name servers; empty is the system's.
+	// checkerDNS and veriflierDNS are name servers; empty means the system's.
 	checkerDNS, veriflierDNS string
 	// token is sent to WordPress.com.
 	token string
@@ -68,11 +68,11 @@ type setup struct {
 	before    func(t *testing.T, dsn string)
 	flags     []string
 	noUpdates bool
-	// idle says that the story waits for a minute and does little: it takes no place.
+	// idle stories wait for a minute and do little, so they take no place.
 	idle bool
 }
 
-// system is what a story is told over.
+// system is a running harness with its REST client and inbox.
 type system struct {
 	harness
 	rest  rest
@@ -90,7 +90,7 @@ func asDev() kind          { return kind{"as jetmon dev", startDev} }
 func asRoles() kind        { return kind{"as four roles on SQLite", startRolesOnSQLite} }
 func asRolesMariaDB() kind { return kind{"as four roles on MariaDB", startRolesOnMariaDB} }
 
-// tell tells a story over each kind of system, all at the same time.
+// tell runs a story on each kind of system, all at the same time.
 func tell(t *testing.T, o setup, story func(*testing.T, system), kinds ...kind) {
 	t.Helper()
 	for _, k := range kinds {
@@ -101,7 +101,7 @@ func tell(t *testing.T, o setup, story func(*testing.T, system), kinds ...kind) 
 	}
 }
 
-// begin starts a system. It ends with the test; what it logged is shown if that failed.
+// begin starts a system. It ends with the test, and a failed test shows its log.
 func begin(t *testing.T, k kind, o setup) system {
 	t.Helper()
 	if !o.idle {
@@ -122,7 +122,7 @@ func begin(t *testing.T, k kind, o setup) system {
 	return s
 }
 
-// complete waits until every node is there.
+// complete waits until every node is present.
 func (s system) complete(t *testing.T) {
 	t.Helper()
 	s.reachable(t)
@@ -140,15 +140,15 @@ func (s system) reachable(t *testing.T) {
 	})
 }
 
-// restart starts a crashed coordinator and waits until the system is whole.
+// restart starts a crashed coordinator and waits until the system is complete.
 func (s system) restart(t *testing.T) {
 	t.Helper()
 	s.start(t, coordinator)
 	s.complete(t)
 }
 
-// checkedAgain waits until so many further checks of a site have ended: a story that
-// says that nothing happens watches on for as long.
+// checkedAgain waits for the given number of further checks of a site. A story in which
+// nothing happens watches for that long.
 func (s system) checkedAgain(t *testing.T, id string, times int) {
 	t.Helper()
 	last := s.rest.site(t, id).LastCheckTime
@@ -165,7 +165,7 @@ func (s system) checkedAgain(t *testing.T, id string, times int) {
 	}
 }
 
-// serving waits until a gRPC server says that it serves.
+// serving waits until a gRPC server's health is SERVING.
 func serving(t *testing.T, addr string) {
 	t.Helper()
 	conn := dial(t, addr)

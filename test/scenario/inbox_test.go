@@ -17,7 +17,7 @@ import (
 	"github.com/Automattic/jetmon/internal/demo"
 )
 
-// mode is how WordPress.com treats a notice.
+// mode is how WordPress.com treats a notification.
 type mode string
 
 const (
@@ -31,10 +31,10 @@ const (
 	redirects mode = "answers with a redirect to a success"
 )
 
-// accepts says whether the notice has its effect.
+// accepts reports whether the notification takes effect.
 func (m mode) accepts() bool { return m == well || m == forgets || m == resets }
 
-// attempt is one request that brought a notice.
+// attempt is one request with a notification.
 type attempt struct {
 	key, data string
 	at        time.Time
@@ -42,8 +42,8 @@ type attempt struct {
 	notice    demo.Notice
 }
 
-// inbox is WordPress.com. It takes each request down, holds its form against v1's and
-// treats it as it was told: by script for the attempts of each notice, and then by mode.
+// inbox plays WordPress.com. It records each request, compares its form with v1's, and treats
+// it by the script for the attempts of each notification, and then by mode.
 type inbox struct {
 	t      *testing.T
 	server *httptest.Server
@@ -66,24 +66,24 @@ func newInbox(t *testing.T) *inbox {
 	return b
 }
 
-// URL is where notices go.
+// URL is the address for notifications.
 func (b *inbox) URL() string { return b.server.URL + "/jetmon/" }
 
-// become sets how notices are treated from now on.
+// become sets the treatment of notifications from now on.
 func (b *inbox) become(m mode) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.mode = m
 }
 
-// play treats the next attempts of each notice by script, and those after it well.
+// play treats the next attempts of each notification by script, and accepts later ones.
 func (b *inbox) play(script ...mode) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.mode, b.script, b.since = well, script, len(b.attempts)
 }
 
-// ServeHTTP takes one notice.
+// ServeHTTP receives one notification.
 func (b *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch a := b.take(r); a.mode {
 	case well:
@@ -115,7 +115,7 @@ func (b *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// take notes a request and decides its mode.
+// take records a request and decides its mode.
 func (b *inbox) take(r *http.Request) attempt {
 	a := attempt{key: r.Header.Get("Idempotency-Key"), data: r.URL.Query().Get("data"), at: time.Now()}
 	if err := v1Form(r, a.data); err != nil {
@@ -150,7 +150,7 @@ func (b *inbox) all() []attempt {
 	return slices.Clone(b.attempts)
 }
 
-// told lists the notices that had their effect, each once, in the order of the first time.
+// told lists the notifications that took effect, each once, in the order of their first time.
 func (b *inbox) told() []attempt {
 	var list []attempt
 	for _, a := range b.all() {
@@ -161,7 +161,7 @@ func (b *inbox) told() []attempt {
 	return list
 }
 
-// awaitTold waits until these statuses of a URL were told, in this order and no others.
+// awaitTold waits until exactly these statuses of a URL were sent, in this order.
 func (b *inbox) awaitTold(t *testing.T, url string, within time.Duration, want ...int) []attempt {
 	t.Helper()
 	var list []attempt
@@ -173,7 +173,7 @@ func (b *inbox) awaitTold(t *testing.T, url string, within time.Duration, want .
 	return list
 }
 
-// isTold wants that exactly these statuses of a URL were told.
+// isTold checks that exactly these statuses of a URL were sent.
 func (b *inbox) isTold(t *testing.T, url string, want ...int) {
 	t.Helper()
 	got := []int{}
@@ -189,7 +189,7 @@ func (b *inbox) of(url string) []attempt {
 	return slices.DeleteFunc(b.told(), func(a attempt) bool { return a.notice.MonitorURL != url })
 }
 
-// v1Form says how a request differs from v1's: the keys, in their order.
+// v1Form describes how a request differs from v1's in its keys and their order.
 func v1Form(r *http.Request, data string) error {
 	if r.Method != http.MethodGet || len(r.URL.Query()) != 1 {
 		return fmt.Errorf("%s with %d parameters, want GET with data only", r.Method, len(r.URL.Query()))

@@ -10,17 +10,17 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/notify"
-	"github.com/Automattic/jetmon/coordinator/shard"
-	"github.com/Automattic/jetmon/coordinator/store"
-	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
+	"github.com/Automattic/jetmon/coordinator/edge/notify"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
 	"github.com/Automattic/jetmon/internal/cluster"
 	"github.com/Automattic/jetmon/internal/obs"
 	"github.com/Automattic/jetmon/internal/probe"
 )
 
-// inside is all roles in this process, on SQLite, with every time short.
+// inside runs all roles in this process, on SQLite, with all times short.
 type inside struct {
 	cluster   *cluster.Cluster
 	addresses [3]string // REST, coordinator, first veriflier
@@ -80,8 +80,8 @@ func startInside(t *testing.T, o setup, b *inbox) harness {
 	return h
 }
 
-// far is a store at a distance: it answers some calls that much later. It stands for a
-// database that is not on this machine, and for one with many rows.
+// far is a store at a distance: it answers some calls later by that time. It stands for a
+// database on another machine, and for one with many rows.
 type far struct {
 	store.Store
 	distance time.Duration
@@ -108,7 +108,7 @@ func (f far) ClaimShard(ctx context.Context, s shard.ID, o shard.Owner, now time
 	return f.Store.ClaimShard(ctx, s, o, now)
 }
 
-// run runs the cluster until the end of the test, when it must end in order.
+// run runs the cluster until the end of the test. Then the cluster must end in order.
 func (h *inside) run(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

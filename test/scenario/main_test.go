@@ -14,8 +14,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Stories wait more than they work, so more of them run at once than there are cores.
-// places bounds the systems that run at the same time.
+// places limits the systems that run at the same time. Stories wait more than they work, so
+// there are more places than cores.
 const (
 	stories = 64
 	systems = 5
@@ -68,8 +68,8 @@ func takePlace(t *testing.T) {
 	t.Cleanup(func() { <-places })
 }
 
-// await waits until done says so. Under the load of a whole test run patience is long;
-// times that are promised are asked for by the story itself.
+// await waits until done returns true. Patience is long because of the load of a whole test
+// run; stories check promised times themselves.
 func await(t *testing.T, what string, within time.Duration, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(30 * time.Millisecond)
@@ -85,5 +85,5 @@ func await(t *testing.T, what string, within time.Duration, done func() bool) {
 	}
 }
 
-// patience is for what has no promised time.
+// patience is the limit where no time is promised.
 const patience = 90 * time.Second

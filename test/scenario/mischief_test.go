@@ -16,11 +16,11 @@ import (
 // see make chaos.
 var chaosFor = flag.Duration("chaos.for", 35*time.Second, "how long things fail at random")
 
-// promised is how long a site may wait for its next check beyond its interval, whatever
-// fails: a lease and a session that must be over first.
+// promised is the time that a site may wait for its next check beyond its interval, whatever
+// fails: a lease and a session must end first.
 const promised = 75 * time.Second
 
-// fault is something that happens to a node, and ends.
+// fault is a temporary failure of a node.
 type fault struct {
 	name       string
 	begin, end func(*grid, *testing.T, node)
@@ -34,9 +34,9 @@ func faults() []fault {
 	}
 }
 
-// At random moments a coordinator, a checker or the database is killed, stopped or cut
-// off. Every site is checked again in time, nothing is said of those that work, and those
-// that go down in the midst of it are told of once, and once more when they are back.
+// At random moments a coordinator, a checker or the database is killed, stopped or cut off.
+// Every site is checked again in time. Nothing is sent about working sites; a site that goes
+// down meanwhile is notified once, and once more when it is back.
 func TestWhateverFailsSitesAreCheckedAndToldOfOnce(t *testing.T) {
 	t.Parallel()
 	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
@@ -63,7 +63,7 @@ func TestWhateverFailsSitesAreCheckedAndToldOfOnce(t *testing.T) {
 	})
 }
 
-// mischief is what happens to a grid.
+// mischief is a sequence of faults in a grid.
 type mischief struct {
 	*grid
 	random *rand.Rand
@@ -72,7 +72,7 @@ type mischief struct {
 	down []row
 }
 
-// round has one fault, and two sites that go down around it.
+// round causes one fault, and lets two sites go down around it.
 func (m *mischief) round(t *testing.T) {
 	t.Helper()
 	if len(m.deck) == 0 {
@@ -84,8 +84,8 @@ func (m *mischief) round(t *testing.T) {
 	m.watch(t, time.Now().Add(m.some(5*time.Second)))
 }
 
-// shuffle makes a deck in which every fault of every kind of node comes once, and some
-// that concern two nodes only.
+// shuffle makes a deck with every fault of every kind of node once, and some faults between
+// two nodes.
 func (m *mischief) shuffle() {
 	kinds := [][]node{m.coordinators, checkers(), {database}}
 	for _, f := range faults() {
@@ -111,12 +111,12 @@ func (m *mischief) lose(from, to node) {
 	m.deck = append(m.deck, func(t *testing.T) { m.fails(t, f, from) })
 }
 
-// some is a random time up to most.
+// some returns a random time up to most.
 func (m *mischief) some(most time.Duration) time.Duration {
 	return time.Duration(m.random.Int64N(int64(most)))
 }
 
-// fails has one fault: at most 20 s, as long as that when a process is stopped.
+// fails causes one fault of at most 20 s, and of exactly that when it stops a process.
 func (m *mischief) fails(t *testing.T, f fault, n node) {
 	t.Helper()
 	lasts := time.Second + m.some(19*time.Second)
@@ -145,7 +145,7 @@ func (m *mischief) fails(t *testing.T, f fault, n node) {
 	}
 }
 
-// breakOne has one more site go down for good.
+// breakOne lets one more site go down for good.
 func (m *mischief) breakOne() {
 	for len(m.down) < len(m.rows)/4 { // not more than looks like a storm
 		r := m.rows[m.random.IntN(len(m.rows))]
@@ -162,7 +162,7 @@ func (m *mischief) healthy() []string {
 	return urls(slices.DeleteFunc(slices.Clone(m.rows), func(r row) bool { return slices.Contains(m.down, r) }))
 }
 
-// awaitTold waits until WordPress.com was told these statuses of each of the sites.
+// awaitTold waits until WordPress.com got these statuses of each of the sites.
 func (g *grid) awaitTold(t *testing.T, rows []row, want ...int) {
 	t.Helper()
 	for _, r := range rows {
@@ -170,7 +170,7 @@ func (g *grid) awaitTold(t *testing.T, rows []row, want ...int) {
 	}
 }
 
-// verdict holds what happened against what is promised.
+// verdict compares what happened with what is promised.
 func (m *mischief) verdict(t *testing.T, began, ended time.Time) {
 	t.Helper()
 	gap, url, since := m.farm.gap(m.healthy(), began, time.Now())

@@ -23,7 +23,7 @@ func (s system) again(t *testing.T, between func(), without string, with ...stri
 	s.restart(t)
 }
 
-// lifeline is a site in a story of muting: how its row is at first, and what becomes of it.
+// lifeline is a site in a story of muting: its first row, and its fate.
 type lifeline struct {
 	name   string
 	status int // of its row
@@ -48,8 +48,8 @@ func (l *lifeline) fails(now bool) {
 	l.target.SetStatus(code)
 }
 
-// A trial: Jetmon decides and records, and nobody is told. When the switch is lifted,
-// WordPress.com is told what is true then and what it does not know, each once.
+// In a trial Jetmon decides and records, and notifies nobody. When the trial ends, it notifies
+// WordPress.com once of each status that is true then and that WordPress.com does not know.
 func TestNothingStaleIsToldWhenMutingEnds(t *testing.T) {
 	t.Parallel()
 	for name, noUpdates := range map[string]bool{"with --db-updates": false, "without, beside v1": true} {
@@ -152,8 +152,8 @@ func muteAndLift(t *testing.T, noUpdates bool, lines []*lifeline) {
 	}
 }
 
-// WordPress.com is away, and then Jetmon is muted: what waits is not sent when it is over,
-// but what is true then.
+// WordPress.com is away, and then Jetmon is muted. When muting ends, Jetmon sends not the
+// notifications that waited, but the present truth.
 func TestWhatWaitsWhenMutingBeginsIsToldAsItIsWhenItEnds(t *testing.T) {
 	t.Parallel()
 	s := begin(t, asRolesMariaDB(), setup{flags: []string{"--interval=2s"}})

@@ -8,17 +8,17 @@ import (
 
 	"google.golang.org/grpc"
 
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
-// twin is the name that two checkers have.
+// twin is the common name of two checkers.
 const twin = "twin"
 
-// takesOver is how long after the last word of a checker whose machine vanished another
-// one of its name works at the latest.
+// takesOver is the time after the last word of a vanished checker within which another one of
+// its name must work.
 const takesOver = 12 * time.Second
 
-// twins is a coordinator, and what it says of the checkers that call themselves twin.
+// twins is a coordinator and its report of the checkers named twin.
 type twins struct {
 	conn *grpc.ClientConn
 }
@@ -34,7 +34,7 @@ func (w twins) fleet(t *testing.T) *monitorv1.Fleet {
 	return resp.GetFleet()
 }
 
-// holder is the instance that has the name, "" when none has.
+// holder returns the instance that has the name, "" if none has.
 func (w twins) holder(t *testing.T) string {
 	t.Helper()
 	for _, c := range w.fleet(t).GetCheckers() {
@@ -55,7 +55,7 @@ func (w twins) alarmed(t *testing.T) bool {
 	return false
 }
 
-// keeps wants that an instance has the name for a while, and that the alarm is on.
+// keeps checks that an instance keeps the name for a while, and that the alarm is raised.
 func (w twins) keeps(t *testing.T, instance string, d time.Duration) {
 	t.Helper()
 	for end := time.Now().Add(d); time.Now().Before(end); {
@@ -70,8 +70,8 @@ func (w twins) keeps(t *testing.T, instance string, d time.Duration) {
 	}
 }
 
-// Two checkers are started with one name by mistake; then the machine of the first is
-// gone, without a word; then it is back.
+// Two checkers start with the same name by mistake; then the machine of the first vanishes
+// without a word; then it returns.
 func TestTwoCheckersOfOneNameDoNotTakeItFromOneAnother(t *testing.T) {
 	t.Parallel()
 	s := begin(t, asRoles(), setup{})

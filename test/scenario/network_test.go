@@ -17,7 +17,7 @@ import (
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
-// farSites are sites on networks that have nothing to do with each other.
+// farSites are sites on unrelated networks.
 func farSites(t *testing.T, n int) []*fakesite.Site {
 	t.Helper()
 	list := make([]*fakesite.Site, n)
@@ -27,8 +27,8 @@ func farSites(t *testing.T, n int) []*fakesite.Site {
 	return list
 }
 
-// The monitor's own network fails: from one moment to the next no node reaches anything,
-// neither sites nor anchors. Only the coordinator and the gateway still see each other.
+// The monitor's own network fails. Suddenly no node reaches anything, neither sites nor
+// anchors; only the coordinator and the gateway still see each other.
 func TestOwnNetworkFailureIsNotReportedAsDowntime(t *testing.T) {
 	t.Parallel()
 	takePlace(t)
@@ -47,8 +47,8 @@ func TestOwnNetworkFailureIsNotReportedAsDowntime(t *testing.T) {
 	})
 }
 
-// The same, but packets disappear: no connection is refused, all of them hang until
-// their time is up.
+// The network fails by losing packets: no connection is refused, all of them hang until their
+// time is up.
 func TestABlackHoleInOurOwnNetworkIsNotReportedAsDowntime(t *testing.T) {
 	t.Parallel()
 	r := &route{
@@ -62,13 +62,13 @@ func TestABlackHoleInOurOwnNetworkIsNotReportedAsDowntime(t *testing.T) {
 	})
 }
 
-// route is the way of all nodes into the Internet; while it is cut it ends in a hole.
+// route is the path of all nodes to the Internet; while it is cut it leads nowhere.
 type route struct {
 	cut    atomic.Bool
 	v4, v6 netip.AddrPort
 }
 
-// routed is a prober whose packets take a route.
+// routed is a prober that uses a route.
 type routed struct {
 	cluster.Prober
 	route *route
@@ -86,7 +86,7 @@ func (r routed) Probe(ctx context.Context, t check.Target) check.Observation {
 	return r.Prober.Probe(ctx, t)
 }
 
-// uplink is a way in which the network fails, and how it works again.
+// uplink is one way for the network to fail and recover.
 type uplink struct {
 	cut, heal func(sites []*fakesite.Site)
 }
@@ -96,7 +96,7 @@ func uplinkAnchors(t *testing.T) []*fakesite.Site {
 	return []*fakesite.Site{fakesite.New(t), fakesite.NewOn(t, netip.MustParseAddrPort("[::1]:0"))}
 }
 
-// ownNetworkFails tells the story: no notice, one alarm, and all goes on afterwards.
+// ownNetworkFails tells the story: no notification, one alarm, and everything works afterwards.
 func ownNetworkFails(t *testing.T, o setup, anchors []*fakesite.Site, net uplink) {
 	t.Helper()
 	o.idle, o.anchors = true, []string{anchors[0].URL(), anchors[1].URL()}
@@ -145,8 +145,8 @@ func ownNetworkFails(t *testing.T, o setup, anchors []*fakesite.Site, net uplink
 	}
 }
 
-// allCheckedAgain waits for another check of each site. A check that hangs takes its
-// whole time, so that they must do so together.
+// allCheckedAgain waits for another check of each site. It waits for all together, because a
+// hanging check takes its whole time.
 func allCheckedAgain(t *testing.T, s system, ids []string) {
 	t.Helper()
 	before := map[string]time.Time{}
@@ -164,14 +164,14 @@ func oneAlarm(t *testing.T, s system) bool {
 	return len(alarms) == 1 && alarms[0].Kind == "ALARM_KIND_CONNECTIVITY"
 }
 
-// biased is a node that has made its mind up about every site, and looks well itself.
+// biased is a node with a fixed opinion of every site, although it looks healthy.
 type biased struct {
 	cluster.Prober
 	anchor string
 	says   check.Observation
 }
 
-// Probe says what it always says.
+// Probe returns the fixed opinion.
 func (b biased) Probe(ctx context.Context, t check.Target) check.Observation {
 	if t.URL == b.anchor {
 		return b.Prober.Probe(ctx, t)
@@ -222,7 +222,7 @@ func TestVerdictsAreRightAmongLiarsAndTheirDissentIsCounted(t *testing.T) {
 	}
 }
 
-// mistaken sees sites fail whose URL says so.
+// mistaken sees sites fail if their URL asks for it.
 type mistaken struct{ cluster.Prober }
 
 // Probe is wrong about some sites.

@@ -41,7 +41,7 @@ func TestDevKeepsThePromisedTimes(t *testing.T) {
 	outageAndEnd(t, s, target, page.Sites[0].SiteID)
 }
 
-// outageAndEnd lets a site that is up fail and come back.
+// outageAndEnd lets a site fail and come back.
 func outageAndEnd(t *testing.T, s system, target *fakesite.Site, id string) {
 	t.Helper()
 	url := s.rest.site(t, id).URL
@@ -74,7 +74,7 @@ func outageAndEnd(t *testing.T, s system, target *fakesite.Site, id string) {
 	}
 }
 
-// toldOfDown looks at what stands behind status 0.
+// toldOfDown checks the evidence behind status 0.
 func toldOfDown(t *testing.T, s system, id string, a attempt) {
 	t.Helper()
 	own, votes := checksOf(a, 0, http.StatusServiceUnavailable)
@@ -108,7 +108,7 @@ func toldOfDown(t *testing.T, s system, id string, a attempt) {
 	}
 }
 
-// toldOfUp looks at what stands behind status 1.
+// toldOfUp checks the evidence behind status 1.
 func toldOfUp(t *testing.T, s system, id string, a attempt) {
 	t.Helper()
 	if own, _ := checksOf(a, 1, http.StatusOK); own != 2 {
@@ -129,7 +129,8 @@ func toldOfUp(t *testing.T, s system, id string, a attempt) {
 	}
 }
 
-// checksOf counts the checks of a notice with a status and a code: ours and the verifliers'.
+// checksOf counts the checks in a notification with a status and a code: ours and the
+// verifliers'.
 func checksOf(a attempt, status, code int) (own, votes int) {
 	for _, c := range a.notice.Checks {
 		switch {
@@ -163,7 +164,7 @@ func TestFailureThatIsOverAtTheNextCheckIsNotTold(t *testing.T) {
 	}, inProcess(), asRoles())
 }
 
-// Checkers and verifliers ask different name servers, so that each see another site.
+// Checkers and verifliers use different name servers, so they see different sites.
 func TestSiteThatOnlyCheckersSeeFailIsKeptAsAFalseAlarm(t *testing.T) {
 	t.Parallel()
 	for _, k := range []kind{inProcess(), asRoles()} {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// output is what a process writes, to look into while it runs.
+// output collects what a process writes, readable while it runs.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -33,7 +33,7 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// process is the real program at work. One that ended can be started again.
+// process is the real program as a process. It can be restarted after its end.
 type process struct {
 	name string
 	args []string
@@ -46,7 +46,7 @@ type process struct {
 	waited error
 }
 
-// command makes the program's command, which never outlives this process.
+// command returns a command that runs the program and never outlives this process.
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	path, err := program()
@@ -60,8 +60,8 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// start runs the process and waits until it is ready. Its port may be taken for a
-// moment after an earlier run, by a connection of somebody else.
+// start runs the process and waits until it is ready. Somebody else's connection may briefly
+// use its port after an earlier run.
 func (p *process) start(t *testing.T) string {
 	t.Helper()
 	deadline := time.Now().Add(patience)
@@ -116,7 +116,7 @@ func (p *process) kill(t *testing.T) {
 	<-p.ended
 }
 
-// terminate asks the process to end; finished wants that to have worked.
+// terminate sends SIGTERM; finished checks the result.
 func (p *process) terminate(t *testing.T) {
 	t.Helper()
 	p.signal(t, syscall.SIGTERM)

@@ -23,8 +23,8 @@ import (
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
-// grpcurl does what the tool of this name does: it knows nothing but what the server's
-// reflection tells it.
+// grpcurl does what the tool of this name does: it knows only what the server's reflection
+// reports.
 type grpcurl struct {
 	t      *testing.T
 	conn   *grpc.ClientConn
@@ -65,7 +65,7 @@ func (g *grpcurl) ask(r *reflectionpb.ServerReflectionRequest) *reflectionpb.Ser
 	return answer
 }
 
-// list is `grpcurl ADDR list`.
+// list does `grpcurl ADDR list`.
 func (g *grpcurl) list() []string {
 	g.t.Helper()
 	answer := g.ask(&reflectionpb.ServerReflectionRequest{MessageRequest: &reflectionpb.ServerReflectionRequest_ListServices{}})
@@ -120,7 +120,7 @@ func (g *grpcurl) method(service, name string) protoreflect.MethodDescriptor {
 	return m
 }
 
-// call is `grpcurl -d JSON ADDR SERVICE/METHOD`.
+// call does `grpcurl -d JSON ADDR SERVICE/METHOD`.
 func (g *grpcurl) call(service, name, request string) (string, error) {
 	g.t.Helper()
 	m := g.method(service, name)
@@ -179,7 +179,7 @@ func TestDevAnswersByReflection(t *testing.T) {
 	}
 }
 
-// answersVerify asks about sites that are up and down, and asks wrongly.
+// answersVerify asks about sites that are up and down, and sends invalid requests.
 func answersVerify(t *testing.T, g *grpcurl) {
 	t.Helper()
 	if got := g.list(); !slices.Contains(got, verify) {

@@ -10,7 +10,7 @@ import (
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
-// bad is a request that is to be refused, and what the answer must say.
+// bad is a request that must be refused, with the text that the answer must contain.
 type bad struct {
 	name, method, path, kind, body string
 	code                           int
@@ -88,7 +88,7 @@ func hugeBody() bad {
 	return bad{"a huge body", "POST", "/v1/sites", "application/json", `{"url":"` + strings.Repeat("x", 4<<20) + `"}`, 413, "body: must be at most"}
 }
 
-// badRequests are about a site that is there, whose id is put for ID.
+// badRequests are about an existing site, whose id replaces ID.
 func badRequests() []bad {
 	const json = "application/json"
 	return []bad{

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// The parts of the REST answers that stories look at.
+// The parts of the REST answers that stories check.
 type (
 	site struct {
 		SiteID               string    `json:"site_id"`
@@ -60,7 +60,8 @@ type (
 	}
 )
 
-// rest calls the gateway at base. A new connection a call leaves nothing behind.
+// rest calls the gateway at base. It uses a new connection per call, which leaves nothing
+// behind.
 type rest struct{ base string }
 
 func (r rest) do(t *testing.T, method, path, contentType, body string) (int, string, error) {
@@ -84,7 +85,7 @@ func (r rest) do(t *testing.T, method, path, contentType, body string) (int, str
 	return resp.StatusCode, string(text), err
 }
 
-// call wants 200 and decodes the answer.
+// call expects 200 and decodes the answer.
 func (r rest) call(t *testing.T, method, path, body string, into any) {
 	t.Helper()
 	contentType := ""
@@ -122,7 +123,7 @@ func (r rest) patch(t *testing.T, id, body string) site {
 	return s
 }
 
-// outages lists those of a site, without votes.
+// outages lists the outages of a site, without votes.
 func (r rest) outages(t *testing.T, id string) []outage {
 	t.Helper()
 	var page struct{ Outages []outage }
@@ -144,7 +145,7 @@ func (r rest) fleet(t *testing.T) fleetView {
 	return f
 }
 
-// awaitState waits until a site is in one of these states, named without SITE_STATE_.
+// awaitState waits until a site is in one of these states, given without SITE_STATE_.
 func (r rest) awaitState(t *testing.T, id string, states ...string) site {
 	t.Helper()
 	var s site

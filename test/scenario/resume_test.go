@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// A coordinator is killed between the second and the third failing check of some sites.
-// Started again it goes on where it was: they are told of as soon as without the crash,
-// long before three failing checks anew could have been made.
+// A coordinator is killed between the second and the third failing check of some sites. After
+// its restart it continues there: the notifications come as soon as without the crash, long
+// before three new failing checks would have been possible.
 func TestAKilledCoordinatorGoesOnWithItsConfirmations(t *testing.T) {
 	t.Parallel()
 	const recheck = 15 * time.Second

@@ -13,7 +13,7 @@ import (
 	"github.com/Automattic/jetmon/test/mariadb"
 )
 
-// roles is the real processes of the four roles over TCP.
+// roles runs the four roles as real processes over TCP.
 type roles struct {
 	database  string
 	processes map[node]*process
@@ -60,13 +60,13 @@ func startRoles(t *testing.T, o setup, b *inbox, dsn string) *roles {
 		h.add(t, n, `msg=started.* role=veriflier.* address=(\S+)`, withResolver(args, o.veriflierDNS))
 		coordinate = append(coordinate, fmt.Sprintf("--veriflier=name=%s,region=%s,addr=%s", n, region, h.addresses[n]))
 	}
-	h.add(t, coordinator, `coordinator works.* address=(\S+)`, coordinate)
+	h.add(t, coordinator, `msg=started.* role=coordinator.* address=(\S+)`, coordinate)
 	serving(t, h.addresses[coordinator])
 	for _, n := range checkers() {
 		args := []string{"checker", "--node=" + string(n), "--allow-private", "--coordinator=" + h.addresses[coordinator]}
 		h.add(t, n, `msg=started.* role=checker()`, withResolver(args, o.checkerDNS))
 	}
-	h.add(t, gateway, `gateway serves.* address=(\S+)`, []string{"gateway", "--coordinator=" + h.addresses[coordinator]})
+	h.add(t, gateway, `msg=started.* role=gateway.* address=(\S+)`, []string{"gateway", "--coordinator=" + h.addresses[coordinator]})
 	return h
 }
 
@@ -77,7 +77,7 @@ func withResolver(args []string, resolver string) []string {
 	return args
 }
 
-// add starts a node on a free port, which it keeps over restarts.
+// add starts a node on a free port, which it keeps across restarts.
 func (h *roles) add(t *testing.T, n node, ready string, args []string) {
 	t.Helper()
 	p := &process{name: string(n), ready: regexp.MustCompile(ready), args: args}
@@ -108,8 +108,8 @@ func (h *roles) start(t *testing.T, n node) {
 	}
 }
 
-// hurry edits the site, whose interval is a minute at least: what was edited is checked
-// at once. One that is held is begun anew by a pause.
+// hurry edits the site, because an edited site is checked at once and intervals are a minute
+// at least. It pauses an undecided site, which then starts anew.
 func (h *roles) hurry(t *testing.T, id string) {
 	t.Helper()
 	r := rest{h.restURL()}
@@ -119,7 +119,7 @@ func (h *roles) hurry(t *testing.T, id string) {
 	r.patch(t, id, `{"paused":false}`)
 }
 
-// dev is `jetmon dev`: every node is the one process.
+// dev runs `jetmon dev`: one process is every node.
 type dev struct {
 	process   *process
 	addresses [3]string // REST, coordinator, first veriflier
@@ -131,7 +131,7 @@ func startDev(t *testing.T, o setup, b *inbox) harness {
 	return startDevWith(t, b, "--site="+fakesite.New(t).URL(), "--interval=1s", "--recheck="+o.recheck.String())
 }
 
-// startDevWith starts `jetmon dev` on free ports, which it keeps over restarts.
+// startDevWith starts `jetmon dev` on free ports, which it keeps across restarts.
 func startDevWith(t *testing.T, b *inbox, args ...string) *dev {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "jetmon.db")
@@ -169,7 +169,7 @@ func (h *dev) start(t *testing.T, _ node) {
 	serving(t, h.addresses[1])
 }
 
-// terminateAll asks all processes to end at the same moment, and wants them to.
+// terminateAll sends SIGTERM to all processes at once, and checks that they end.
 func (h *roles) terminateAll(t *testing.T) {
 	t.Helper()
 	asked := time.Now()

@@ -12,7 +12,7 @@ import (
 	"github.com/Automattic/jetmon/test/mariadb"
 )
 
-// mistake is a command line that ends at once: the exit code and what the one line says.
+// mistake is a command line that fails at once, with its exit code and a part of its one line.
 type mistake struct {
 	name, args string
 	code       int

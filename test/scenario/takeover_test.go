@@ -38,7 +38,7 @@ func TestSitesOfAKilledCoordinatorAreTakenOver(t *testing.T) {
 	}
 }
 
-// owner is a coordinator that owns sites, and those.
+// owner is a coordinator with sites, and these sites.
 func (g *grid) owner(t *testing.T) (node, []row) {
 	t.Helper()
 	for _, n := range slices.Backward(g.coordinators) {
@@ -50,8 +50,8 @@ func (g *grid) owner(t *testing.T) (node, []row) {
 	return "", nil
 }
 
-// takenOver waits until all sites of a dead coordinator are checked again, and wants
-// the first of them in time.
+// takenOver waits until all sites of a dead coordinator are checked again, and checks that the
+// first of them is in time.
 func (g *grid) takenOver(t *testing.T, sites []row, died time.Time) {
 	t.Helper()
 	// What was out when it died may still be checked for a moment.
@@ -71,9 +71,9 @@ func (g *grid) takenOver(t *testing.T, sites []row, died time.Time) {
 	}
 }
 
-// A coordinator is stopped for so long that its sites have another owner when it goes on:
-// with outages decided and not yet written, and with checks handed out. What it would still
-// have written is void and counted, and each outage is told of once.
+// A coordinator is stopped until its sites have another owner, with outages decided but not
+// yet written, and with checks out. When it continues, its unwritten changes are discarded and
+// counted, and each outage is notified once.
 func TestAStoppedCoordinatorThatGoesOnWritesNothing(t *testing.T) {
 	t.Parallel()
 	g := lay(t, plan{coordinators: 2, sites: 300, interval: 4 * time.Second})
@@ -122,10 +122,10 @@ func TestAStoppedCoordinatorThatGoesOnWritesNothing(t *testing.T) {
 	}
 }
 
-// A coordinator is cut off from the database in the middle of a transaction, in which it
-// holds the lock of a shard. Nobody waits for it: its shards have another owner in time.
-// It goes on checking meanwhile, since it cannot know: when it does, the change that it had
-// begun to write is void, and what its checkers still bring is stale. Both are counted.
+// A coordinator is cut off from the database in the middle of a transaction that locks a
+// shard. Nobody waits for it: its shards have another owner in time. It keeps checking, since
+// it cannot know. When it learns of the loss, its unfinished change is discarded and its
+// checkers' results are stale. Both are counted.
 func TestACoordinatorCutOffInTheMiddleOfAWriteHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	g := lay(t, plan{coordinators: 2, sites: 100, interval: 4 * time.Second})

@@ -9,14 +9,14 @@ import (
 
 	_ "github.com/go-sql-driver/mysql" // The tests write to the legacy table as WordPress.com does.
 
-	"github.com/Automattic/jetmon/coordinator/store"
-	"github.com/Automattic/jetmon/coordinator/store/sqlstore"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/fakesite"
 	"github.com/Automattic/jetmon/test/mariadb"
 )
 
-// pickedUp is how long an edit of the table by somebody else may go unnoticed.
+// pickedUp is the time within which Jetmon must notice somebody else's edit of the table.
 const pickedUp = 60 * time.Second
 
 func TestTourWithMariaDB(t *testing.T) {
@@ -126,7 +126,7 @@ func pauseAndDelete(t *testing.T, s system, db *sql.DB, target *fakesite.Site, i
 	s.inbox.isTold(t, target.URL(), 0, 1)
 }
 
-// legacyRow wants a status and the time of its change in WordPress.com's table.
+// legacyRow checks a status and the time of its change in WordPress.com's table.
 func legacyRow(t *testing.T, db *sql.DB, id string, status int, at time.Time) {
 	t.Helper()
 	var got int
@@ -140,7 +140,7 @@ func legacyRow(t *testing.T, db *sql.DB, id string, status int, at time.Time) {
 	}
 }
 
-// openSQL opens a database of test/mariadb as somebody else does.
+// openSQL opens a database of test/mariadb, as another program would.
 func openSQL(t *testing.T, dsn string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("mysql", strings.TrimPrefix(dsn, "mysql://"))
@@ -158,8 +158,8 @@ func execute(t *testing.T, db *sql.DB, statement string, args ...any) {
 	}
 }
 
-// However long reading a bucket takes, and however many shards are owned when the
-// reading begins, all buckets are read within the time that is promised.
+// All buckets are read within the promised time, however long one takes and however many
+// shards are owned when the reading begins.
 func TestEditsOfTheTableAreSeenInTimeWhenTheDatabaseIsFar(t *testing.T) {
 	t.Parallel()
 	s := begin(t, inProcess(), setup{distance: 15 * time.Millisecond, idle: true})
@@ -180,7 +180,7 @@ func TestEditsOfTheTableAreSeenInTimeWhenTheDatabaseIsFar(t *testing.T) {
 	})
 }
 
-// The database dies while a site fails: what was decided waits for it.
+// The database dies while a site fails. The decided change waits for it.
 func TestOutageWaitsForADatabaseThatIsAway(t *testing.T) {
 	t.Parallel()
 	takePlace(t)

@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
-// trouble is something that a database has.
+// trouble is one kind of failure of a database.
 type trouble struct {
 	name       string
 	begin, end func(*testing.T, *grid)
@@ -35,8 +35,8 @@ func troubles() []trouble {
 	}
 }
 
-// Whatever the database has, checks go on, the fleet says what is the matter, and a site
-// that goes down meanwhile is told of once when it is over.
+// Whatever fails in the database, checks go on and the fleet's status reports the failure. A
+// site that goes down meanwhile is notified once, when the failure is over.
 func TestTroubleWithTheDatabaseLosesNothing(t *testing.T) {
 	t.Parallel()
 	g := lay(t, plan{coordinators: 2, sites: 300, interval: 4 * time.Second})
@@ -50,9 +50,9 @@ func TestTroubleWithTheDatabaseLosesNothing(t *testing.T) {
 	}
 }
 
-// A site goes down when the database has been dead for so long that no shard is surely
-// ours any more and nothing is even tried. That is said, before and after, and nothing is
-// lost by it: no other owner has the shards.
+// A site goes down after the database has been dead so long that all leases are uncertain and
+// no write is tried. An alarm reports that, before and after. Nothing is lost, because no
+// other owner has the shards.
 func TestAnOutageDecidedLongAfterTheDatabaseDiedIsToldWhenItIsBack(t *testing.T) {
 	t.Parallel()
 	g := lay(t, plan{coordinators: 1, sites: 40, interval: 4 * time.Second})
@@ -81,7 +81,7 @@ func TestAnOutageDecidedLongAfterTheDatabaseDiedIsToldWhenItIsBack(t *testing.T)
 	}
 }
 
-// endures has a trouble while one site goes down just before it and one in it.
+// endures causes a trouble, with one site that goes down just before it and one during it.
 func (g *grid) endures(t *testing.T, it trouble, before, within row) {
 	t.Helper()
 	g.farm.become(before.url, http.StatusServiceUnavailable)
@@ -115,7 +115,7 @@ func (g *grid) endures(t *testing.T, it trouble, before, within row) {
 	}
 }
 
-// storeAlarm says whether a coordinator complains of the database.
+// storeAlarm reports whether a coordinator raises the alarm about the database.
 func (g *grid) storeAlarm(t *testing.T) bool {
 	t.Helper()
 	for _, n := range g.coordinators {

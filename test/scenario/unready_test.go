@@ -20,8 +20,8 @@ const (
 	heard   = time.Second
 )
 
-// A coordinator loses the database for a while. Its gateway goes to the other one, which
-// answers for all sites and takes all edits; and comes back to it afterwards.
+// A coordinator loses the database for a while. The gateway moves to the other one, which
+// answers for all sites and accepts all edits, and returns afterwards.
 func TestAGatewayLeavesACoordinatorThatHasLostItsDatabase(t *testing.T) {
 	t.Parallel()
 	g := lay(t, plan{coordinators: 2, sites: 60, interval: 4 * time.Second})
@@ -32,7 +32,7 @@ func TestAGatewayLeavesACoordinatorThatHasLostItsDatabase(t *testing.T) {
 	for _, n := range g.coordinators {
 		addrs = append(addrs, g.addresses[n])
 	}
-	g.run(t, gateway, `gateway serves.* address=(\S+)`, "gateway", "--coordinator="+strings.Join(addrs, ","))
+	g.run(t, gateway, `msg=started.* role=gateway.* address=(\S+)`, "gateway", "--coordinator="+strings.Join(addrs, ","))
 	c := newCallers(t, "http://"+g.addresses[gateway], sites, g.farm.sow(len(g.rows)))
 	await(t, "both coordinators are called", patience, func() bool {
 		return strings.Contains(c.fleet(t), `"node":"`+string(victim)+`"`)
@@ -77,7 +77,7 @@ func TestAGatewayLeavesACoordinatorThatHasLostItsDatabase(t *testing.T) {
 	}
 }
 
-// health is what a coordinator says of itself, as a whole.
+// health returns the gRPC health of a coordinator as a whole.
 func (g *grid) health(t *testing.T, n node) healthpb.HealthCheckResponse_ServingStatus {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -89,7 +89,7 @@ func (g *grid) health(t *testing.T, n node) healthpb.HealthCheckResponse_Serving
 	return resp.GetStatus()
 }
 
-// callers call a gateway by REST, again and again, however long the answers take.
+// callers keep calling a gateway by REST, however long the answers take.
 type callers struct {
 	rest   string
 	fresh  string // URL of sites to add
@@ -104,7 +104,7 @@ type callers struct {
 
 type calls []call
 
-// call is one call and how it ended.
+// call is one call and its result.
 type call struct {
 	what   string
 	began  time.Time
@@ -184,14 +184,14 @@ func (c *callers) begin() {
 	})
 }
 
-// during lets calls be made for a while.
+// during lets the callers run for a while.
 func (c *callers) during(d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	<-timer.C
 }
 
-// end waits for what still runs, and answers with all calls.
+// end waits for the running calls, and returns all calls.
 func (c *callers) end() calls {
 	select {
 	case <-c.stop:
@@ -204,7 +204,7 @@ func (c *callers) end() calls {
 	return c.calls
 }
 
-// between counts the calls that began in a span of time, and those of them that failed.
+// between counts the calls that began in a span of time, and those among them that failed.
 func (all calls) between(t *testing.T, from, to time.Time) (n, failed int) {
 	t.Helper()
 	for _, one := range all {

@@ -10,7 +10,7 @@ import (
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
-// left is a row as v1 left it, and whether its site works.
+// left is a row as v1 left it, and the condition of its site.
 type left struct {
 	blog, status int
 	changed      time.Time // zero is NULL
@@ -18,8 +18,8 @@ type left struct {
 	target       *fakesite.Site
 }
 
-// leaveRows are rows of each status, known or not since when, of sites that work and of
-// sites that do not.
+// leaveRows returns rows of each status, with and without its time, of working and of failing
+// sites.
 func leaveRows(t *testing.T) (rows []left) {
 	t.Helper()
 	now := time.Now().UTC().Truncate(time.Second)
@@ -51,7 +51,7 @@ func insertLeft(t *testing.T, dsn string, rows []left) {
 	}
 }
 
-// told is the one status that v1 would tell of a row at once; none when it says nothing.
+// told returns the status that v1 would send for a row at once; none if it sends nothing.
 func (r left) told() []int {
 	switch {
 	case r.up && r.status != 1:
@@ -64,7 +64,8 @@ func (r left) told() []int {
 	return nil
 }
 
-// wantBytes holds a notice against v1's, byte by byte but for what each run makes anew.
+// wantBytes compares a notification with v1's byte by byte, except for values that are new in
+// each run.
 func (r left) wantBytes(t *testing.T, a attempt) {
 	t.Helper()
 	since := "null"
@@ -84,8 +85,8 @@ func (r left) wantBytes(t *testing.T, a attempt) {
 	}
 }
 
-// v1 is stopped and Jetmon started on its table: WordPress.com is told of each site what
-// v1 would have told next, and nothing else, also after a crash.
+// v1 stops and Jetmon starts on its table. Jetmon sends for each site what v1 would have sent
+// next, and nothing else, also after a crash.
 func TestTheRowsThatV1LeftAreGoneOnWithAsV1Would(t *testing.T) {
 	t.Parallel()
 	for name, noUpdates := range map[string]bool{"with --db-updates": false, "without": true} {

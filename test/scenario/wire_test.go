@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// wire carries TCP connections from an address of its own to another one. Cut, it
-// carries nothing and closes nothing, as a network does from which a cable was pulled:
-// what was under way arrives when it is healed, the end of a connection too.
+// wire carries TCP connections from its own address to another one. A cut wire carries nothing
+// and closes nothing, like a network with a pulled cable. When it is healed, everything under
+// way arrives, including the end of a connection.
 type wire struct {
 	listener net.Listener
 	work     sync.WaitGroup
@@ -27,7 +27,7 @@ type wire struct {
 	conns map[net.Conn]struct{}
 }
 
-// newWire lays a wire to an address, which may be given later by lead.
+// newWire lays a wire to an address, which lead may also set later.
 func newWire(t *testing.T, to string) *wire {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -43,14 +43,14 @@ func newWire(t *testing.T, to string) *wire {
 
 func (w *wire) address() string { return w.listener.Addr().String() }
 
-// lead says where the wire goes.
+// lead sets the destination of the wire.
 func (w *wire) lead(to string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.to = to
 }
 
-// cut lets nothing through until heal.
+// cut blocks the wire until heal.
 func (w *wire) cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -61,21 +61,21 @@ func (w *wire) cut() {
 	}
 }
 
-// cutAt has the wire cut when it has carried a piece of text.
+// cutAt cuts the wire once it has carried the given text.
 func (w *wire) cutAt(text string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.fuse, w.burnt = []byte(text), false
 }
 
-// wasCut says whether that has come by.
+// wasCut reports whether cutAt's text has passed.
 func (w *wire) wasCut() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.burnt
 }
 
-// carried looks for the text at which to be cut.
+// carried looks for cutAt's text.
 func (w *wire) carried(data []byte) {
 	w.mu.Lock()
 	found := len(w.fuse) > 0 && bytes.Contains(data, w.fuse)
@@ -98,14 +98,14 @@ func (w *wire) heal() {
 	}
 }
 
-// slow has each piece of data wait on its way, in both directions.
+// slow delays each piece of data, in both directions.
 func (w *wire) slow(delay time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.delay = delay
 }
 
-// pass waits until something gets through; false when the wire is no more.
+// pass waits until the wire lets data through; false if the wire has ended.
 func (w *wire) pass() bool {
 	w.mu.Lock()
 	whole, delay := w.whole, w.delay

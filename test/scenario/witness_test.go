@@ -52,7 +52,7 @@ func TestOutageWaitsForVerifliersThatCannotBeReached(t *testing.T) {
 	}, inProcess(), asRoles())
 }
 
-// saysWhy wants the names of the missing verifliers wherever an operator looks.
+// saysWhy checks that every place an operator reads names the missing verifliers.
 func saysWhy(t *testing.T, s system, id string, held site) {
 	t.Helper()
 	missing := []node{veriflier2, veriflier3}
@@ -126,7 +126,7 @@ func TestChecksGoOnWithoutACheckerAndStopWithoutAny(t *testing.T) {
 	}, inProcess(), asRoles())
 }
 
-// A check that a checker took to its grave is made by another one.
+// A checker dies with a check. Another checker repeats the check.
 func TestCheckOfACrashedCheckerIsMadeByTheOther(t *testing.T) {
 	t.Parallel()
 	tell(t, setup{}, func(t *testing.T, s system) {

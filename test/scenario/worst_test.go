@@ -19,21 +19,21 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
-	checkv1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
-	monitorv1 "github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
-	verifierv1 "github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
-// The worst requests that are known: each is refused as its caller's mistake, six at once
-// cost little memory, and nobody else notices.
+// The worst known requests: each is refused as its caller's mistake, six at once cost little
+// memory, and nobody else notices.
 func TestTheWorstRequestsHarmNobodyElse(t *testing.T) {
 	t.Parallel()
 	tell(t, setup{}, worst, asDev(), asRoles())
 }
 
-// worstAtOnce is how many of a kind are sent at the same time; othersCalls how many calls
-// others make meanwhile, at least.
+// worstAtOnce is the number of simultaneous requests of a kind; othersCalls is the least number
+// of calls that others make meanwhile.
 const (
 	worstAtOnce = 6
 	othersCalls = 1000
@@ -82,7 +82,7 @@ func worst(t *testing.T, s system) {
 	}
 }
 
-// worstRequests are functions that say what is wrong with the answer.
+// worstRequests are functions that return what is wrong with the answer.
 func worstRequests(t *testing.T, s system) map[string]func() error {
 	texts := `{"url":"http://x.example/","settings":{"required_texts":[` + strings.Repeat(`"",`, 299_999) + `""]}}`
 	headers := `{"url":"http://x.example/","settings":{"headers":[` + strings.Repeat(`{},`, 300_000) + `{}]}}`
@@ -149,7 +149,7 @@ func worstRequests(t *testing.T, s system) map[string]func() error {
 			return err
 		},
 		"a million headers for a veriflier": func(ctx context.Context) error {
-			_, err := verifierv1.NewVeriflierServiceClient(veriflier).Verify(ctx, &verifierv1.VerifyRequest{
+			_, err := veriflierv1.NewVeriflierServiceClient(veriflier).Verify(ctx, &veriflierv1.VerifyRequest{
 				RequestId: "x", Target: &checkv1.Target{Url: "http://x.example/", Headers: slices.Repeat([]*checkv1.Header{{}}, 1_000_000)},
 			})
 			return err
@@ -208,7 +208,7 @@ type peak struct {
 	before int // MiB
 }
 
-// beginPeak has the kernel forget what the process had before.
+// beginPeak resets the kernel's record of the process's peak.
 func beginPeak(t *testing.T, name string, pid int) *peak {
 	t.Helper()
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0); err != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Healthy checks write nothing: what is written does not depend on how many there are.
+// Healthy checks write nothing: the number of writes does not depend on the number of checks.
 func TestHealthyChecksWriteNothing(t *testing.T) {
 	t.Parallel()
 	const sites, watched = 1200, 15 * time.Second
@@ -37,7 +37,7 @@ func TestHealthyChecksWriteNothing(t *testing.T) {
 	}
 }
 
-// awaitSites waits until the coordinators have so many sites.
+// awaitSites waits until the coordinators have the given number of sites.
 func (g *grid) awaitSites(t *testing.T, n int) {
 	t.Helper()
 	await(t, fmt.Sprintf("the coordinators watch %d sites", n), patience, func() bool {
@@ -49,7 +49,7 @@ func (g *grid) awaitSites(t *testing.T, n int) {
 	})
 }
 
-// writes counts what is written to the database, and the checks, for a while.
+// writes counts the database's writes and the checks during a span of time.
 func (g *grid) writes(t *testing.T, d time.Duration) (writes, checks int) {
 	t.Helper()
 	count := func() int {

@@ -120,18 +120,18 @@ func (c *coordinator) read(log io.Reader, listening chan<- struct{}) {
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var l struct {
-			Msg, Level, Address string
-			Sites               int
-			TookMS              int64 `json:"took_ms"`
+			Msg, Level, Role, Address string
+			Sites                     int
+			TookMS                    int64 `json:"took_ms"`
 		}
 		_ = json.Unmarshal(lines.Bytes(), &l) // a line that is not JSON is kept like a warning
 		switch {
 		case l.Msg == "debug listener":
 			c.debug = l.Address // comes before the coordinator's own address
-		case l.Msg == "coordinator works" && c.address == "":
+		case l.Msg == "started" && l.Role == "coordinator" && c.address == "":
 			c.address = l.Address
 			close(listening)
-		case l.Msg == "loaded the sites of shards":
+		case l.Msg == "sites loaded":
 			c.mu.Lock()
 			c.sites, c.took = c.sites+l.Sites, c.took+time.Duration(l.TookMS)*time.Millisecond
 			c.mu.Unlock()

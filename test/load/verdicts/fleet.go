@@ -9,8 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/engine"
-	"github.com/Automattic/jetmon/coordinator/panel"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/rpc"
 )

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/engine"
-	"github.com/Automattic/jetmon/coordinator/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 )
 
 // options describe the measurement.

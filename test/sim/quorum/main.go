@@ -14,7 +14,7 @@ import (
 	"sync"
 	"text/tabwriter"
 
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 )
 
 // shares is the number of streams of random numbers per row. The result depends on it.

@@ -11,12 +11,12 @@ import (
 
 	"google.golang.org/grpc"
 
-	"github.com/Automattic/jetmon/coordinator/dispatch"
-	"github.com/Automattic/jetmon/coordinator/dispatch/stream"
+	"github.com/Automattic/jetmon/coordinator/edge/stream"
 	"github.com/Automattic/jetmon/coordinator/engine"
-	"github.com/Automattic/jetmon/coordinator/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/store"
-	"github.com/Automattic/jetmon/coordinator/storm"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/outlier"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/rpc"
@@ -44,7 +44,7 @@ func (idle) Full() bool                   { return false }
 func serveEngine(p plan) (*served, error) {
 	now := time.Now()
 	e := engine.New(engine.Options{
-		Policy: lifecycle.DefaultPolicy(), Panel: idle{}, Ledger: idle{}, Storm: storm.DefaultRule(),
+		Policy: lifecycle.DefaultPolicy(), Panel: idle{}, Committer: idle{}, Outliers: outlier.DefaultRule(),
 		Random: rand.Uint64, Log: slog.New(slog.DiscardHandler),
 		Dispatch: dispatch.Config{
 			Lease: forever, SessionTimeout: forever, AvoidFor: 5 * time.Second, MaxBatch: batchSize, MaxQueue: 1 << 20, PerHost: 10, Random: rand.Uint64,

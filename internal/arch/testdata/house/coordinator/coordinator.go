@@ -3,7 +3,7 @@ package coordinator
 
 import (
 	_ "github.com/Automattic/jetmon/checker"
-	_ "github.com/Automattic/jetmon/coordinator/lifecycle"
+	_ "github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	_ "github.com/Automattic/jetmon/gen/api"
 	_ "github.com/Automattic/jetmon/internal/check"
 )

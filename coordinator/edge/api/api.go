@@ -1,0 +1,82 @@
+package api
+
+import (
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/Automattic/jetmon/coordinator/edge/notify"
+	"github.com/Automattic/jetmon/coordinator/edge/panel"
+	"github.com/Automattic/jetmon/coordinator/edge/peers"
+	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/committer"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/watchdog"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
+)
+
+// Options for Register. All but Diagnoser are required.
+type Options struct {
+	Store     store.Store
+	Engine    *engine.Engine
+	Panel     *panel.Panel
+	Committer *committer.Committer
+	Notify    *notify.Deliverer
+	// Peers are the coordinators that own the other shards.
+	Peers  *peers.Peers
+	Policy lifecycle.Policy
+	// Diagnoser answers DiagnoseSite; it is optional.
+	Diagnoser Diagnoser
+	// Shards knows the shards that this coordinator holds.
+	Shards shard.Holder
+	// Watchdog holds the alarms of this coordinator.
+	Watchdog *watchdog.Watchdog
+	// Node and Instance name this process, which started at Started.
+	Node, Instance string
+	Started        time.Time
+}
+
+// Register adds the services to a gRPC server.
+func Register(r grpc.ServiceRegistrar, o Options) {
+	monitorv1.RegisterSiteServiceServer(r, &sites{o: o})
+	monitorv1.RegisterOutageServiceServer(r, &outages{o: o})
+	monitorv1.RegisterFleetServiceServer(r, &fleet{o: o})
+	monitorv1.RegisterDiagnosisServiceServer(r, newDiagnosis(o))
+	wpcomv1.RegisterJetpackMonitorServiceServer(r, &jetpackMonitor{o: o})
+}
+
+// Services lists the names that Register registers.
+func Services() []string {
+	return []string{
+		monitorv1.SiteService_ServiceDesc.ServiceName,
+		monitorv1.OutageService_ServiceDesc.ServiceName,
+		monitorv1.FleetService_ServiceDesc.ServiceName,
+		monitorv1.DiagnosisService_ServiceDesc.ServiceName,
+		wpcomv1.JetpackMonitorService_ServiceDesc.ServiceName,
+	}
+}
+
+// timestamp converts a time; the zero time becomes nil.
+func timestamp(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
+}
+
+const (
+	defaultPage = 100
+	maxPage     = 1000
+)
+
+// pageSize bounds the page size of a request; 0 or less means the default.
+func pageSize(asked int32) int {
+	if asked <= 0 {
+		return defaultPage
+	}
+	return min(int(asked), maxPage)
+}

@@ -1,0 +1,105 @@
+package api
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/check/checkpb"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// outages is the OutageService.
+type outages struct {
+	monitorv1.UnimplementedOutageServiceServer
+	o Options
+}
+
+func (s *outages) ListOutages(ctx context.Context, req *monitorv1.ListOutagesRequest) (*monitorv1.ListOutagesResponse, error) {
+	before, err := parseMark(req.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	size := pageSize(req.GetPageSize())
+	rows, err := s.o.Store.ListOutages(ctx, store.OutageQuery{
+		Before: before, Limit: size + 1, SiteID: check.SiteID(req.GetSiteId()), OpenOnly: req.GetOpen(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	resp := &monitorv1.ListOutagesResponse{}
+	if len(rows) > size {
+		rows = rows[:size]
+		resp.NextPageToken = markToken(rows[size-1].Mark())
+	}
+	for _, row := range rows {
+		resp.Outages = append(resp.Outages, outageToProto(row))
+	}
+	return resp, nil
+}
+
+// markToken returns the page token for the outages after a mark.
+func markToken(m store.OutageMark) string {
+	return strconv.FormatInt(m.Confirmed.UnixMilli(), 36) + "." + token(m.ID)
+}
+
+func parseMark(t string) (store.OutageMark, error) {
+	if t == "" {
+		return store.OutageMark{}, nil
+	}
+	confirmed, id, _ := strings.Cut(t, ".")
+	ms, err := strconv.ParseInt(confirmed, 36, 64)
+	if err != nil || id == "" {
+		return store.OutageMark{}, fault.InvalidField("page_token", "is not a token of this service")
+	}
+	n, err := parseToken(id)
+	return store.OutageMark{Confirmed: time.UnixMilli(ms), ID: n}, err
+}
+
+func (s *outages) GetOutage(ctx context.Context, req *monitorv1.GetOutageRequest) (*monitorv1.GetOutageResponse, error) {
+	row, err := s.o.Store.Outage(ctx, req.GetOutageId())
+	if err != nil {
+		return nil, err
+	}
+	return &monitorv1.GetOutageResponse{Outage: outageToProto(row)}, nil
+}
+
+func outageToProto(row store.Outage) *monitorv1.Outage {
+	o := &monitorv1.Outage{
+		OutageId: row.ID, SiteId: int64(row.SiteID), BlogId: int64(row.BlogID), Url: row.URL,
+		StartTime: timestamp(row.Start), ConfirmTime: timestamp(row.Confirmed), EndTime: timestamp(row.End), EndReason: monitorv1.EndReason(row.EndReason),
+		StatusId: int32(row.Status), Failure: checkv1.FailureKind(row.Failure), Reason: row.Reason,
+		HttpStatus: int32(row.HTTPStatus), Rule: ruleToProto(row.Rule), Round: uint32(row.Round), Relapses: uint32(row.Relapses),
+	}
+	if row.Ballot != nil {
+		for _, v := range row.Ballot.Votes {
+			o.Votes = append(o.Votes, voteToProto(v))
+		}
+	}
+	o.Checks = checksToProto(row.Checks)
+	return o
+}
+
+func ruleToProto(r quorum.Rule) *monitorv1.QuorumRule {
+	return &monitorv1.QuorumRule{Verifliers: uint32(r.Voters), Need: uint32(r.Need), Regions: uint32(r.Regions)}
+}
+
+func voteToProto(v store.Vote) *monitorv1.Vote {
+	out := &monitorv1.Vote{
+		Veriflier: v.Veriflier, Region: v.Region, Value: monitorv1.VoteValue(v.Value),
+		UnknownReason: v.UnknownReason, VoteTime: timestamp(v.At),
+	}
+	if v.Observation != nil {
+		out.Observation = checkpb.ObservationToProto(*v.Observation)
+	}
+	if v.SelfCheck != nil {
+		out.SelfCheck = checkpb.SelfCheckToProto(*v.SelfCheck)
+	}
+	return out
+}

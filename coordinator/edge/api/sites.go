@@ -1,0 +1,186 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
+	"github.com/Automattic/jetmon/coordinator/edge/peers"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// sites is the SiteService.
+type sites struct {
+	monitorv1.UnimplementedSiteServiceServer
+	o Options
+}
+
+// defaultInterval is the default of v1.
+const defaultInterval = 5 * time.Minute
+
+func (s *sites) ListSites(ctx context.Context, req *monitorv1.ListSitesRequest) (*monitorv1.ListSitesResponse, error) {
+	after, err := parseToken(req.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	size := pageSize(req.GetPageSize())
+	rows, err := s.o.Store.ListSites(ctx, store.SiteQuery{
+		After: check.SiteID(after), Limit: size + 1, BlogID: check.BlogID(req.GetBlogId()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	resp := &monitorv1.ListSitesResponse{}
+	if len(rows) > size {
+		rows = rows[:size]
+		resp.NextPageToken = token(int64(rows[size-1].ID))
+	}
+	resp.Sites = s.o.live(ctx, rows)
+	return resp, nil
+}
+
+func (s *sites) GetSite(ctx context.Context, req *monitorv1.GetSiteRequest) (*monitorv1.GetSiteResponse, error) {
+	row, err := s.o.Store.Site(ctx, check.SiteID(req.GetSiteId()))
+	if err != nil {
+		return nil, err
+	}
+	return &monitorv1.GetSiteResponse{Site: s.o.live(ctx, []store.Site{row})[0]}, nil
+}
+
+func (s *sites) BatchGetSites(ctx context.Context, req *monitorv1.BatchGetSitesRequest) (*monitorv1.BatchGetSitesResponse, error) {
+	ids := distinct(req.GetSiteIds())
+	if peers.Forwarded(ctx) {
+		return &monitorv1.BatchGetSitesResponse{Sites: s.o.watched(ids)}, nil
+	}
+	rows, err := s.rows(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	return &monitorv1.BatchGetSitesResponse{Sites: s.o.live(ctx, rows)}, nil
+}
+
+// rows reads the sites that exist, in the order of ids.
+func (s *sites) rows(ctx context.Context, ids []check.SiteID) ([]store.Site, error) {
+	found, err := s.o.Store.SitesByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	place := make(map[check.SiteID]int, len(ids))
+	for i, id := range ids {
+		place[id] = i
+	}
+	slices.SortFunc(found, func(a, b store.Site) int { return cmp.Compare(place[a.ID], place[b.ID]) })
+	return found, nil
+}
+
+// distinct drops repeated ids.
+func distinct(ids []int64) []check.SiteID {
+	seen := make(map[int64]bool, len(ids))
+	var out []check.SiteID
+	for _, id := range ids {
+		if !seen[id] {
+			seen[id] = true
+			out = append(out, check.SiteID(id))
+		}
+	}
+	return out
+}
+
+func (s *sites) CreateSite(ctx context.Context, req *monitorv1.CreateSiteRequest) (*monitorv1.CreateSiteResponse, error) {
+	row := store.Site{Status: check.StatusRunning, Interval: defaultInterval}
+	if err := apply(&row, req.GetSite(), editable); err != nil {
+		return nil, err
+	}
+	row.Bucket = shard.Place(row.BlogID, row.URL)
+	resp, by, err := hand(ctx, s.o, row.Bucket, req, monitorv1.SiteServiceClient.CreateSite)
+	switch by {
+	case answered:
+		return resp, err
+	case maybeMade:
+		// A second attempt here might fail with ALREADY_EXISTS, which would puzzle the caller.
+		return nil, fault.New(fault.Unavailable, "the coordinator that owns bucket %d did not report whether the site was added (%s); "+
+			"try again; ALREADY_EXISTS then means that it was", row.Bucket, fault.Status(err).Message())
+	}
+	if row, err = s.o.Store.CreateSite(ctx, row); err != nil {
+		return nil, err
+	}
+	s.o.tell(ctx, row.ID)
+	return &monitorv1.CreateSiteResponse{Site: s.o.describe(row)}, nil
+}
+
+func (s *sites) UpdateSite(ctx context.Context, req *monitorv1.UpdateSiteRequest) (*monitorv1.UpdateSiteResponse, error) {
+	id := check.SiteID(req.GetSite().GetSiteId())
+	if id <= 0 {
+		return nil, fault.InvalidField("site.site_id", "must be greater than 0")
+	}
+	paths, err := editPaths(req)
+	if err != nil {
+		return nil, err
+	}
+	row, err := s.o.Store.Site(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	edit := func(row store.Site) (store.Site, error) {
+		err := apply(&row, req.GetSite(), paths)
+		return row, err
+	}
+	if _, err := edit(row); err != nil {
+		return nil, err
+	}
+	if len(paths) == 0 {
+		return &monitorv1.UpdateSiteResponse{Site: s.o.live(ctx, []store.Site{row})[0]}, nil
+	}
+	// The owner may run another version, which has other fields or reads masks differently.
+	req = proto.CloneOf(req)
+	req.UpdateMask = &fieldmaskpb.FieldMask{Paths: paths}
+	if resp, by, err := hand(ctx, s.o, row.Bucket, req, monitorv1.SiteServiceClient.UpdateSite); by == answered {
+		return resp, err
+	}
+	if row, err = s.o.Store.UpdateSite(ctx, id, edit); err != nil {
+		return nil, err
+	}
+	s.o.tell(ctx, id)
+	return &monitorv1.UpdateSiteResponse{Site: s.o.describe(row)}, nil
+}
+
+func (s *sites) DeleteSite(ctx context.Context, req *monitorv1.DeleteSiteRequest) (*monitorv1.DeleteSiteResponse, error) {
+	id := check.SiteID(req.GetSiteId())
+	row, err := s.o.Store.Site(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	resp, by, err := hand(ctx, s.o, row.Bucket, req, monitorv1.SiteServiceClient.DeleteSite)
+	if by == answered {
+		return resp, err
+	}
+	err = s.o.Store.DeleteSite(ctx, id, time.Now())
+	if err != nil && !(by == maybeMade && fault.Is(err, fault.NotFound)) {
+		return nil, err
+	}
+	s.o.tell(ctx, id)
+	return &monitorv1.DeleteSiteResponse{}, nil
+}
+
+// token returns the page token for the rows after this id.
+func token(id int64) string { return strconv.FormatInt(id, 36) }
+
+func parseToken(t string) (int64, error) {
+	if t == "" {
+		return 0, nil
+	}
+	id, err := strconv.ParseInt(t, 36, 64)
+	if err != nil || id <= 0 {
+		return 0, fault.InvalidField("page_token", "is not a token of this service")
+	}
+	return id, nil
+}

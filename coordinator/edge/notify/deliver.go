@@ -1,0 +1,107 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+)
+
+// When Run's context ends, deliveries under way have drainTime to finish, and the outbox
+// has recordTime after that. Both fit into the ten seconds in which a role stops.
+const (
+	drainTime  = 3 * time.Second
+	recordTime = 1 * time.Second
+)
+
+// outboxTimeout bounds one call of the outbox.
+const outboxTimeout = 10 * time.Second
+
+// Deliverer delivers the notifications of the owned shards. Its methods are safe for
+// concurrent use.
+type Deliverer struct {
+	o       Options
+	sender  *sender
+	outbox  store.Outbox
+	metrics *metrics
+
+	poke    chan struct{}
+	running atomic.Bool
+
+	mu    sync.Mutex
+	board board
+}
+
+// New makes a Deliverer, which delivers nothing before Run.
+func New(o Options, outbox store.Outbox) (*Deliverer, error) {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, fmt.Errorf("notify: %w", err)
+	}
+	base, err := o.endpoint()
+	if err != nil {
+		return nil, fmt.Errorf("notify: %w", err)
+	}
+	if o.Shards == nil {
+		return nil, errors.New("notify: Shards is required")
+	}
+	d := &Deliverer{
+		o:      o,
+		outbox: outbox,
+		poke:   make(chan struct{}, 1),
+		board:  newBoard(),
+	}
+	if !o.Disabled {
+		d.sender = &sender{base: base, token: o.Token, client: o.client()}
+	}
+	if d.metrics, err = newMetrics(o.Metrics, d.Status); err != nil {
+		return nil, fmt.Errorf("notify: %w", err)
+	}
+	return d, nil
+}
+
+// Wake makes Run read the outbox at once, because a change was committed or a shard was
+// gained.
+func (d *Deliverer) Wake() {
+	select {
+	case d.poke <- struct{}{}:
+	default: // A poke is pending; the read that it causes is still to come.
+	}
+}
+
+// Run delivers until ctx ends, gives the deliveries under way drainTime to finish, and
+// returns nil. Notifications without an answer by then stay in the outbox unchanged. A
+// second Run at the same time is an error.
+func (d *Deliverer) Run(ctx context.Context) error {
+	if !d.running.CompareAndSwap(false, true) {
+		return errors.New("notify: already running")
+	}
+	defer d.running.Store(false)
+	if d.o.Disabled {
+		d.o.Log.Warn("delivery to WordPress.com is off; changes are recorded but not sent")
+	}
+	r := newRun(ctx, d)
+	r.loop(ctx)
+	r.drain()
+	if d.sender != nil {
+		d.sender.client.CloseIdleConnections()
+	}
+	return nil
+}
+
+// owned returns the shards whose notifications we deliver. When we lose a shard, its
+// deliveries under way are not interrupted: the next owner may send the same notification
+// again, under the same key.
+func (d *Deliverer) owned() []shard.ID { return d.o.Shards.Held().Staying() }
+
+// sure returns the owned shards that are certainly ours at this moment.
+func (d *Deliverer) sure() []shard.ID {
+	held := d.o.Shards.Held()
+	return slices.DeleteFunc(held.Staying(), func(s shard.ID) bool { return !held[s].Sure })
+}

@@ -1,0 +1,65 @@
+package notify
+
+import (
+	"context"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// withdrawAtOnce bounds the notifications that one transaction withdraws.
+const withdrawAtOnce = 200
+
+// countUntoldEvery is the time between two counts of the untold sites, of which there may
+// be many.
+const countUntoldEvery = 15 * time.Second
+
+// countUntold counts the untold sites, or returns the last count while it is recent.
+func (r *run) countUntold(ctx context.Context, now time.Time, shards []shard.ID) (int, error) {
+	if now.Sub(r.untoldCounted) < countUntoldEvery {
+		return r.untold, nil
+	}
+	n, err := r.d.outbox.CountUntold(ctx, shards)
+	if err == nil {
+		r.untold, r.untoldCounted = n, now
+	}
+	return n, err
+}
+
+// mute mutes each shard once a term, and again when notifications are pending.
+func (r *run) mute(ctx context.Context) {
+	withdrawn := 0
+	for _, s := range r.d.owned() {
+		fence, sure := r.d.o.Shards.Fence(s)
+		if !sure || r.pending == 0 && r.muted[s] == fence {
+			continue
+		}
+		n, err := r.muteShard(ctx, fence)
+		if withdrawn += n; fault.Is(err, fault.Fenced) {
+			continue // the next owner decides
+		}
+		if ctx.Err() != nil || r.outboxFailed(err) {
+			return
+		}
+		r.muted[s] = fence
+	}
+	r.pending = 0 // until the next count
+	if withdrawn > 0 {
+		r.d.o.Log.Warn("pending notifications withdrawn; their sites are reported once delivery is on", "notifications", withdrawn)
+		r.untoldCounted = time.Time{}
+		r.count(ctx, time.Now())
+	}
+}
+
+// muteShard mutes one shard and withdraws its notifications in batches.
+func (r *run) muteShard(ctx context.Context, fence shard.Fence) (withdrawn int, err error) {
+	for {
+		call, cancel := context.WithTimeout(ctx, outboxTimeout)
+		n, err := r.d.outbox.Mute(call, fence, withdrawAtOnce)
+		cancel()
+		if withdrawn += n; err != nil || n < withdrawAtOnce {
+			return withdrawn, err
+		}
+	}
+}

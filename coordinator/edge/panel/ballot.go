@@ -1,0 +1,108 @@
+package panel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+)
+
+// hold holds one ballot, asking all members at once. It returns false when the ballot was
+// abandoned or the panel ends.
+func (p *Panel) hold(ctx context.Context, q engine.Question) (engine.Answer, bool) {
+	ballot := quorum.Open(p.rule, p.roster)
+	answer := engine.Answer{Question: q, Rule: p.rule, Opened: time.Now()}
+	votes := make(chan vote, len(p.members)) // room for all: no sender blocks after we return
+	id := fmt.Sprintf("%s-%d-%d", p.o.Instance, q.Site, q.Ballot)
+	asking, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop()
+	for i, m := range p.members {
+		wg.Go(func() { votes <- vote{i, m.ask(asking, id, q.Target)} })
+	}
+	got := make([]*store.Vote, len(p.members))
+	var late <-chan time.Time // fires when a decided ballot waits no longer
+	for n := 0; n < len(p.members); n++ {
+		select {
+		case v := <-votes:
+			got[v.member] = &v.Vote
+			// Cast cannot fail, since the roster consists of the members.
+			if err := ballot.Cast(v.Veriflier, v.Value); err != nil {
+				p.o.Log.Error("vote refused", "veriflier", v.Veriflier, "error", err)
+			}
+			if answer.Verdict = ballot.Verdict(); answer.Verdict != quorum.Pending && late == nil {
+				answer.Decided = time.Now()
+				straggle := time.NewTimer(p.o.Straggle)
+				defer straggle.Stop()
+				late = straggle.C
+			}
+			continue
+		case <-late:
+			p.doubt(got, q, answer.Opened)
+		case <-ctx.Done():
+			if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return engine.Answer{}, false
+			}
+		}
+		break
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return engine.Answer{}, false // the votes were cut off by the end of this process
+	}
+	if answer.Decided.IsZero() {
+		answer.Verdict, answer.Decided = ballot.Close(), time.Now()
+	}
+	answer.Votes = p.complete(got)
+	return answer, true
+}
+
+// doubt starts the watch of the members that kept waiting a ballot opened at that time.
+func (p *Panel) doubt(got []*store.Vote, q engine.Question, opened time.Time) {
+	for i, m := range p.members {
+		if got[i] == nil {
+			m.doubt(opened, q.Target)
+		}
+	}
+}
+
+// complete adds an UNKNOWN vote for each member that has not voted.
+func (p *Panel) complete(got []*store.Vote) []store.Vote {
+	out := make([]store.Vote, len(p.members))
+	for i, m := range p.members {
+		if got[i] == nil {
+			got[i] = m.unknown("had not answered when the ballot ended")
+		}
+		out[i] = *got[i]
+	}
+	return out
+}
+
+type vote struct {
+	member int
+	store.Vote
+}
+
+// look asks the members in turn for a second look until one can tell.
+func (p *Panel) look(ctx context.Context, q engine.Question) {
+	ctx, cancel := context.WithTimeout(ctx, q.Target.Timeout+2*answerMargin)
+	defer cancel()
+	first := int(uint64(q.Site) % uint64(len(p.members))) // spreads the load
+	for i := range p.members {
+		m := p.members[(first+i)%len(p.members)]
+		id := fmt.Sprintf("%s-%d-look-%d", p.o.Instance, q.Site, time.Now().UnixNano())
+		v := m.ask(ctx, id, q.Target)
+		if ctx.Err() != nil {
+			return
+		}
+		if v.Value != quorum.Unknown {
+			p.to.Looked(engine.Look{Question: q, Veriflier: m.Name, At: v.At, Observation: v.Observation})
+			return
+		}
+	}
+}

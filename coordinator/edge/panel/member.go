@@ -1,0 +1,232 @@
+package panel
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/check/checkpb"
+	"github.com/Automattic/jetmon/internal/pause"
+)
+
+// State is the last known state of a member.
+type State uint8
+
+// The states, numbered as VeriflierState in fleet.proto.
+const (
+	Untried State = iota + 1
+	OK
+	Unreachable
+	Unfit
+)
+
+// MemberStatus describes one member.
+type MemberStatus struct {
+	Member Member
+	State  State
+	// Detail is the reason of a bad state; empty when State is OK.
+	Detail string
+	// LastAnswer is when it last could tell; zero when it never could.
+	LastAnswer time.Time
+	// Asked counts the questions, Unknown those without a usable answer.
+	Asked, Unknown uint64
+	// Dissented counts the ballots that were decided against its vote.
+	Dissented uint64
+}
+
+// staleSelfCheck is the age above which a self-check no longer counts.
+const staleSelfCheck = time.Minute
+
+// retryAfter is the pause before the one retry.
+const retryAfter = 300 * time.Millisecond
+
+// member asks one veriflier and records its state.
+type member struct {
+	Member
+	// client and health are set before the first question.
+	client   veriflierv1.VeriflierServiceClient
+	health   healthpb.HealthClient
+	instance string
+	log      *slog.Logger
+	slots    chan struct{}
+	// doubts wakes watch.
+	doubts chan struct{}
+
+	mu      sync.Mutex
+	st      MemberStatus
+	silence silence
+}
+
+func newMember(m Member, o Options) *member {
+	return &member{
+		Member: m, instance: o.Instance, log: o.Log, slots: make(chan struct{}, o.MaxPerMember), doubts: make(chan struct{}, 1),
+		st: MemberStatus{Member: m, State: Untried}, silence: newSilence(),
+	}
+}
+
+func (m *member) status() MemberStatus {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.st
+}
+
+// ask asks one question and returns the resulting vote. It ends with ctx, when the member's
+// time is up, or when the member is found to be silent. It does not ask a silent member.
+func (m *member) ask(ctx context.Context, id string, t check.Target) store.Vote {
+	listening, silent := m.listening()
+	if silent != "" {
+		return *m.unknown(silent)
+	}
+	select {
+	case m.slots <- struct{}{}:
+		defer func() { <-m.slots }()
+	case <-listening.Done():
+		return *m.unknown(m.whySilent())
+	case <-ctx.Done():
+		return *m.unknown("has too many questions to answer")
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.Timeout+answerMargin)
+	defer cancel()
+	defer context.AfterFunc(listening, cancel)()
+	began := time.Now()
+	defer time.AfterFunc(doubtAfter, func() { m.doubt(began, t) }).Stop()
+	resp, err := m.verify(ctx, &veriflierv1.VerifyRequest{RequestId: id, Target: checkpb.TargetToProto(t)})
+	if err != nil {
+		return *m.unknown(m.blame(err, began, t))
+	}
+	m.heard()
+	v, state, detail := m.take(id, resp)
+	m.note(state, detail)
+	return v
+}
+
+// blame returns why a question asked at began got no answer, and counts it against the
+// member if that is its fault.
+func (m *member) blame(err error, began time.Time, t check.Target) string {
+	why := explain(err)
+	switch status.Code(err) {
+	case codes.Canceled:
+		if silent := m.whySilent(); silent != "" {
+			m.note(Unreachable, silent)
+			return silent
+		}
+		return why // our fault, not the member's
+	case codes.DeadlineExceeded:
+		m.doubt(began, t)
+		if time.Since(began) >= t.Timeout+answerMargin { // else the ballot's time was up
+			m.unanswered(began, why)
+		}
+	case codes.Unavailable:
+		m.doubt(began, t)
+		m.unanswered(began, why)
+	default:
+		m.heard()
+	}
+	m.note(Unreachable, why)
+	return why
+}
+
+func explain(err error) string {
+	return fmt.Sprintf("%s: %s", status.Code(err), status.Convert(err).Message())
+}
+
+// take returns the vote in an answer, and the state of the member that follows from it.
+func (m *member) take(id string, resp *veriflierv1.VerifyResponse) (v store.Vote, s State, detail string) {
+	v = m.judge(id, resp)
+	switch {
+	case v.Value != quorum.Unknown:
+		return v, OK, ""
+	case v.Observation != nil && v.Observation.Failure == check.FailurePolicy:
+		// Its policy forbids this target; the veriflier itself is fine.
+		return v, OK, ""
+	default:
+		return v, Unfit, v.UnknownReason
+	}
+}
+
+// verify calls the veriflier, and repeats the call once if a connection that worked was
+// lost, as when the veriflier was restarted. The request id makes that harmless.
+func (m *member) verify(ctx context.Context, req *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
+	resp, err := m.client.Verify(ctx, req)
+	if status.Code(err) != codes.Unavailable || m.status().State != OK {
+		return resp, err
+	}
+	if !pause.For(ctx, retryAfter) {
+		return resp, err
+	}
+	return m.client.Verify(ctx, req)
+}
+
+func (m *member) dissent() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.st.Dissented++
+}
+
+// judge turns an answer to the question with this id into the member's vote.
+func (m Member) judge(id string, resp *veriflierv1.VerifyResponse) store.Vote {
+	if resp.GetVeriflier() != m.Name {
+		return *m.unknown(fmt.Sprintf("answered as %.64q", resp.GetVeriflier()))
+	}
+	if resp.GetRequestId() != id {
+		return *m.unknown("answered another question")
+	}
+	if resp.GetObservation() == nil {
+		return *m.unknown("answered without an observation")
+	}
+	o := checkpb.ObservationFromProto(resp.GetObservation())
+	self := checkpb.SelfCheckFromProto(resp.GetSelfCheck())
+	v := store.Vote{Veriflier: m.Name, Region: m.Region, At: time.Now(), Observation: &o, SelfCheck: &self, Value: quorum.Unknown}
+	switch {
+	case !self.Healthy:
+		v.UnknownReason = "is not well itself: " + self.Detail
+	case self.Anchors > 0 && self.Age > staleSelfCheck:
+		v.UnknownReason = fmt.Sprintf("has not looked after itself for %s", self.Age.Round(time.Second))
+	case o.Outcome == check.OutcomeUp:
+		v.Value = quorum.Up
+	case o.Outcome == check.OutcomeDown:
+		v.Value = quorum.Down
+	default:
+		v.UnknownReason = "cannot tell: " + o.Reason
+	}
+	return v
+}
+
+// unknown returns an UNKNOWN vote.
+func (m Member) unknown(why string) *store.Vote {
+	return &store.Vote{Veriflier: m.Name, Region: m.Region, Value: quorum.Unknown, UnknownReason: why, At: time.Now()}
+}
+
+// note counts a question and records the state of the member after it.
+func (m *member) note(s State, detail string) {
+	m.find(s, detail)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.st.Asked++
+	if s != OK {
+		m.st.Unknown++
+	}
+}
+
+// find records the state of the member after a question or a trial.
+func (m *member) find(s State, detail string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.silence.silent {
+		s, detail = Unreachable, m.silence.reason()
+	}
+	m.st.State, m.st.Detail = s, detail
+	if s == OK {
+		m.st.LastAnswer = time.Now()
+	}
+}

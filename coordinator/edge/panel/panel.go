@@ -1,0 +1,205 @@
+package panel
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/rpc"
+
+	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+)
+
+// Member is one configured veriflier.
+type Member struct {
+	// Name is the name under which it must answer; Region is its location.
+	Name, Region string
+	// Address is the HOST:PORT of its gRPC listener.
+	Address string
+	// Token is its bearer token; empty when it needs none.
+	Token string
+}
+
+// Options for New.
+type Options struct {
+	Members []Member
+	// PeerOfflineLimit, when not 0, is how many DOWN votes confirm.
+	PeerOfflineLimit int
+	// ShadowNeed and ShadowRegions are a second rule, which is evaluated but decides
+	// nothing; a ShadowNeed of 0 means none.
+	ShadowNeed, ShadowRegions int
+	Client                    rpc.ClientOptions
+	// Instance makes request ids unique to this process.
+	Instance string
+	// MaxBallots bounds the ballots under way; others wait. 0 means 1000.
+	MaxBallots int
+	// MaxPerMember bounds the questions to one member at a time. 0 means 400.
+	MaxPerMember int
+	// Straggle is how long a decided ballot waits for the missing votes. 0 means 1 s.
+	Straggle time.Duration
+	Log      *slog.Logger
+}
+
+// withDefaults returns o with a value for each field that has a default.
+func (o Options) withDefaults() Options {
+	o.MaxBallots = cmp.Or(o.MaxBallots, 1000)
+	o.MaxPerMember = cmp.Or(o.MaxPerMember, 400)
+	o.Straggle = cmp.Or(o.Straggle, time.Second)
+	return o
+}
+
+// Answers receives the results. Goroutines of the panel call its methods concurrently.
+type Answers interface {
+	// Decided receives the result of a ballot.
+	Decided(engine.Answer)
+	// Looked receives a second look.
+	Looked(engine.Look)
+}
+
+// answerMargin is the time that a member gets on top of the target's timeout, so that its
+// own timeout is reported first.
+const answerMargin = 2 * time.Second
+
+// Panel is the set of verifliers. New makes one; it asks nothing before Run.
+type Panel struct {
+	o       Options
+	rule    quorum.Rule
+	roster  []quorum.Voter
+	members []*member
+	shadow  *shadow // nil without a shadow rule
+
+	queue queue
+	to    Answers // set by Run
+}
+
+// New checks the roster and the rule.
+func New(o Options) (*Panel, error) {
+	p := &Panel{o: o.withDefaults(), queue: newQueue()}
+	for _, m := range o.Members {
+		p.roster = append(p.roster, quorum.Voter{Name: m.Name, Region: m.Region})
+	}
+	rule, err := quorum.NewRule(p.roster, o.PeerOfflineLimit)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "verifliers: %w", err)
+	}
+	p.rule = rule
+	if p.shadow, err = newShadow(o, rule); err != nil {
+		return nil, err
+	}
+	for _, m := range o.Members {
+		if m.Address == "" {
+			return nil, fault.New(fault.Invalid, "veriflier %s: its address is empty", m.Name)
+		}
+		p.members = append(p.members, newMember(m, p.o))
+	}
+	return p, nil
+}
+
+// dial makes the clients, which connect on first use.
+func (p *Panel) dial() (closeAll func() error, err error) {
+	var conns []*grpc.ClientConn
+	closeAll = func() error {
+		var errs []error
+		for _, c := range conns {
+			errs = append(errs, c.Close())
+		}
+		return errors.Join(errs...)
+	}
+	for _, m := range p.members {
+		o := p.o.Client
+		o.Token = m.Token
+		conn, err := rpc.Dial(m.Address, o)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("veriflier %s: %w", m.Name, err), closeAll())
+		}
+		conns = append(conns, conn)
+		m.client, m.health = veriflierv1.NewVeriflierServiceClient(conn), healthpb.NewHealthClient(conn)
+	}
+	return closeAll, nil
+}
+
+// Rule returns the rule that decides ballots.
+func (p *Panel) Rule() quorum.Rule { return p.rule }
+
+// Status returns the state of the members, in the order of their configuration.
+func (p *Panel) Status() []MemberStatus {
+	out := make([]MemberStatus, len(p.members))
+	for i, m := range p.members {
+		out[i] = m.status()
+	}
+	return out
+}
+
+// Ask queues a ballot; Run hands the result to Answers.Decided.
+func (p *Panel) Ask(q engine.Question) { p.queue.add(&job{question: q}) }
+
+// Look queues a second look: one member after the other is asked until one can tell. Run
+// hands the result to Answers.Looked.
+func (p *Panel) Look(q engine.Question) { p.queue.add(&job{question: q, look: true}) }
+
+// Abandon stops a ballot, whether it waits or is under way. It gets no result.
+func (p *Panel) Abandon(site check.SiteID, ballot uint32) { p.queue.abandon(ballotID{site, ballot}) }
+
+// Run holds the ballots and hands their results to a receiver until ctx ends; it then drops
+// those under way. It may be called only once.
+func (p *Panel) Run(ctx context.Context, to Answers) (err error) {
+	p.to = to
+	closeAll, err := p.dial()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeAll()) }()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for _, m := range p.members {
+		wg.Go(func() { m.watch(ctx) })
+	}
+	slots := make(chan struct{}, p.o.MaxBallots)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.queue.wake:
+		}
+		for j := p.queue.next(); j != nil; j = p.queue.next() {
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				return nil
+			}
+			wg.Go(func() {
+				defer func() { <-slots }()
+				p.do(ctx, j)
+			})
+		}
+	}
+}
+
+func (p *Panel) do(ctx context.Context, j *job) {
+	if j.look {
+		p.look(ctx, j.question)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, j.question.Target.Timeout+2*answerMargin)
+	defer cancel()
+	if !p.queue.begin(j, cancel) {
+		return
+	}
+	answer, ok := p.hold(ctx, j.question)
+	p.queue.end(j)
+	if ok {
+		p.learn(answer)
+		p.to.Decided(answer)
+	}
+}

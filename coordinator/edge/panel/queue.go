@@ -1,0 +1,107 @@
+package panel
+
+import (
+	"context"
+	"sync"
+
+	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// queue holds the waiting questions, at most a ballot and a second look per site, and the
+// ballots under way. Every operation takes constant time, since in a mass outage tens of
+// thousands wait.
+type queue struct {
+	mu          sync.Mutex
+	first, last *job
+	ballots     map[ballotID]*job // waiting or under way
+	wake        chan struct{}
+}
+
+type ballotID struct {
+	site   check.SiteID
+	ballot uint32
+}
+
+// job is one question.
+type job struct {
+	question engine.Question
+	look     bool
+	// The rest is guarded by queue.mu.
+	abandoned bool
+	cancel    context.CancelFunc // while it is under way
+	next      *job
+}
+
+func (j *job) id() ballotID { return ballotID{j.question.Site, j.question.Ballot} }
+
+func newQueue() queue {
+	return queue{ballots: map[ballotID]*job{}, wake: make(chan struct{}, 1)}
+}
+
+func (q *queue) add(j *job) {
+	q.mu.Lock()
+	if q.last == nil {
+		q.first = j
+	} else {
+		q.last.next = j
+	}
+	q.last = j
+	if !j.look {
+		q.ballots[j.id()] = j
+	}
+	q.mu.Unlock()
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// next removes and returns the oldest question; nil when none waits.
+func (q *queue) next() *job {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for j := q.first; j != nil; j = q.first {
+		if q.first = j.next; q.first == nil {
+			q.last = nil
+		}
+		j.next = nil
+		if !j.abandoned {
+			return j
+		}
+	}
+	return nil
+}
+
+// begin marks a ballot as under way; false when it was abandoned.
+func (q *queue) begin(j *job, cancel context.CancelFunc) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	j.cancel = cancel
+	return !j.abandoned
+}
+
+func (q *queue) end(j *job) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.ballots[j.id()] == j {
+		delete(q.ballots, j.id())
+	}
+}
+
+// abandon stops a ballot that waits or is under way.
+func (q *queue) abandon(id ballotID) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	j := q.ballots[id]
+	if j == nil {
+		return
+	}
+	delete(q.ballots, id)
+	j.abandoned = true
+	if j.cancel != nil {
+		j.cancel()
+		return
+	}
+	j.question.Target = check.Target{} // next drops the rest when its turn comes
+}

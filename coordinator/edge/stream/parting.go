@@ -1,0 +1,51 @@
+package stream
+
+import "time"
+
+const (
+	// drainTime is how long a checker has to check in its open batches when the coordinator
+	// stops. It cannot be as long as a check may take (10 s, or 20 s for a re-check): the
+	// whole shutdown has 10 s, half of which is for writing and delivering the results.
+	// Meanwhile nobody checks these sites.
+	drainTime = 4 * time.Second
+	// idleTime is how long we wait for the checker to close a session without open checks.
+	// If the checker closes it, it can report that it leaves in order.
+	idleTime = time.Second
+	// partEvery is the time between two calls of over.
+	partEvery = 50 * time.Millisecond
+)
+
+// parting decides when to end a session while the coordinator stops. The zero value has not
+// begun.
+type parting struct {
+	ticker *time.Ticker
+	began  time.Time
+	busy   time.Time // when checks were last open
+}
+
+func (p *parting) begin(now time.Time) {
+	p.ticker, p.began, p.busy = time.NewTicker(partEvery), now, now
+}
+
+// tick returns the channel that fires when over is due; nil, which never fires, before
+// begin.
+func (p *parting) tick() <-chan time.Time {
+	if p.ticker == nil {
+		return nil
+	}
+	return p.ticker.C
+}
+
+// over reports whether the wait is over. out counts the checks that are open at now.
+func (p *parting) over(now time.Time, out int) bool {
+	if out > 0 {
+		p.busy = now
+	}
+	return now.Sub(p.busy) >= idleTime || now.Sub(p.began) >= drainTime
+}
+
+func (p *parting) stop() {
+	if p.ticker != nil {
+		p.ticker.Stop()
+	}
+}

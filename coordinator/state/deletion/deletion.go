@@ -1,0 +1,121 @@
+// Package deletion ends the open outages of sites whose rows WordPress.com has deleted
+// from the table. It asks the database for them and remembers nothing, so it also finds
+// rows that were deleted while no coordinator ran, or just before one was killed. It owns
+// the pace; store.Orphans decides which outages to end. It sends no notification, because
+// WordPress.com deleted the site itself.
+//
+// Goroutines: none; Run is one, and ends with ctx.
+package deletion
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/obs"
+	"github.com/Automattic/jetmon/internal/pause"
+)
+
+const (
+	// first is the time from the start to the first pass, every the time between passes.
+	first = 5 * time.Second
+	every = 30 * time.Second
+	// page bounds the outages that one query returns.
+	page = 500
+	// callTimeout bounds one call of the store.
+	callTimeout = 10 * time.Second
+)
+
+// Options for New. All are required.
+type Options struct {
+	Store store.Orphans
+	// Shards reports which shards are ours, with the fences for writes.
+	Shards shard.Holder
+	Log    *slog.Logger
+}
+
+// Deletion ends the outages of deleted sites. New makes one.
+type Deletion struct{ o Options }
+
+// New makes a Deletion. It does nothing before Run.
+func New(o Options) *Deletion { return &Deletion{o} }
+
+// Run makes a pass every 30 s until ctx ends; then it returns nil.
+func (d *Deletion) Run(ctx context.Context) error {
+	edge := obs.Edge{Log: d.o.Log, What: "ending the outages of deleted sites", Level: slog.LevelWarn}
+	for wait := first; pause.For(ctx, wait); wait = every {
+		if err := d.pass(ctx); ctx.Err() == nil {
+			edge.Note(err)
+		}
+	}
+	return nil
+}
+
+// pass ends all outages of deleted sites in our shards.
+func (d *Deletion) pass(ctx context.Context) error {
+	for {
+		found, err := d.find(ctx)
+		if err != nil {
+			return err
+		}
+		ended, err := d.end(ctx, found)
+		if err != nil || ended == 0 || len(found) < page {
+			return err
+		}
+	}
+}
+
+func (d *Deletion) find(ctx context.Context) ([]store.Outage, error) {
+	var ours []shard.ID
+	held := d.o.Shards.Held()
+	for _, s := range held.Staying() {
+		if held[s].Sure {
+			ours = append(ours, s)
+		}
+	}
+	if len(ours) == 0 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return d.o.Store.ListOrphans(ctx, ours, page)
+}
+
+// end ends outages, shard by shard. It leaves those of a shard that we have lost to the
+// shard's next owner.
+func (d *Deletion) end(ctx context.Context, found []store.Outage) (ended int, err error) {
+	byShard := map[shard.ID][]store.Outage{}
+	for _, o := range found {
+		s := shard.Of(o.Bucket)
+		byShard[s] = append(byShard[s], o)
+	}
+	for s, those := range byShard {
+		fence, ours := d.o.Shards.Fence(s)
+		if !ours {
+			continue
+		}
+		n, shardErr := d.write(ctx, fence, those)
+		switch {
+		case fault.Is(shardErr, fault.Fenced):
+		case shardErr != nil:
+			err = shardErr
+		case n > 0:
+			d.o.Log.Info("outages of deleted sites ended", "shard", s, "outages", n, "first_site_id", those[0].SiteID)
+		}
+		ended += n
+	}
+	return ended, err
+}
+
+func (d *Deletion) write(ctx context.Context, f shard.Fence, those []store.Outage) (int, error) {
+	ids := make([]int64, len(those))
+	for i, o := range those {
+		ids[i] = o.ID
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return d.o.Store.EndOrphans(ctx, f, ids, time.Now())
+}

@@ -1,0 +1,115 @@
+package loader
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/pause"
+)
+
+const (
+	// together is the number of shards from which on they are loaded in one scan, in the
+	// table's order: a quarter of all, see Sites.ScanBuckets. Fewer are loaded one by one,
+	// by the index on buckets, at most loaders at once.
+	together = shard.Count / 4
+	loaders  = 4
+	// retryFirst is the wait after the first failure; it doubles up to retryMost.
+	retryFirst = time.Second
+	retryMost  = 5 * time.Second
+)
+
+// load loads the shards that are gained, until ctx ends.
+func (l *Loader) load(ctx context.Context) {
+	select {
+	case <-l.settled:
+	case <-ctx.Done():
+		return
+	}
+	err := l.loadAll(ctx)
+	close(l.tried)
+	loaded := sync.OnceFunc(func() { close(l.loaded) })
+	for wait := retryFirst; ctx.Err() == nil; err = l.loadAll(ctx) {
+		if err != nil {
+			l.o.Log.Error("loading sites failed", "error", err, "retry_in", wait)
+			pause.For(ctx, wait)
+			wait = min(2*wait, retryMost)
+			continue
+		}
+		loaded()
+		wait = retryFirst
+		select {
+		case <-l.shards.more:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// loadAll loads all shards that wait.
+func (l *Loader) loadAll(ctx context.Context) error {
+	tenures := l.shards.toLoad()
+	if len(tenures) >= together {
+		return l.loadGroup(ctx, tenures)
+	}
+	var group errgroup.Group
+	group.SetLimit(loaders)
+	for i := range tenures {
+		group.Go(func() error { return l.loadGroup(ctx, tenures[i:i+1]) })
+	}
+	return group.Wait()
+}
+
+// loadGroup puts the sites of some shards on the schedule, with the last owners' snapshots
+// of those in trouble.
+func (l *Loader) loadGroup(ctx context.Context, tenures []tenure) error {
+	began := time.Now()
+	if err := l.recall(ctx, tenures); err != nil {
+		return err
+	}
+	var reading *engine.Reading
+	l.shards.still(tenures, func(ours []shard.ID) { reading = l.o.Engine.Read(began, l.bucketsOf(ours...)...) })
+	if reading == nil {
+		return nil // all are lost
+	}
+	first, last := l.bucketsOf(tenures[0].shard), l.bucketsOf(tenures[len(tenures)-1].shard)
+	sites := 0
+	err := l.o.Store.ScanBuckets(ctx, first[0], last[len(last)-1], func(rows []store.Site) error {
+		sites += reading.Put(rows)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("load the sites of %d shards: %w", len(tenures), err)
+	}
+	reading.Done()
+	l.shards.done(tenures, func(ours []shard.ID) {
+		for _, s := range ours {
+			l.o.Engine.Recalled(s)
+		}
+		l.o.Log.Info("sites loaded", "shards", len(ours), "sites", sites,
+			"took_ms", time.Since(began).Milliseconds())
+	})
+	return nil
+}
+
+// recall gives the engine the last owners' snapshots of sites in trouble.
+func (l *Loader) recall(ctx context.Context, tenures []tenure) error {
+	var group errgroup.Group
+	group.SetLimit(loaders)
+	for i, t := range tenures {
+		group.Go(func() error {
+			suspects, err := l.o.Store.ListSuspects(ctx, t.shard)
+			if err != nil {
+				return fmt.Errorf("read the suspects of shard %d: %w", t.shard, err)
+			}
+			l.shards.still(tenures[i:i+1], func([]shard.ID) { l.o.Engine.Recall(suspects) })
+			return nil
+		})
+	}
+	return group.Wait()
+}

@@ -1,0 +1,132 @@
+package retention_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
+	"github.com/Automattic/jetmon/coordinator/state/retention"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// history is a store with a number of rows that are too old, by shard.
+type history struct {
+	mu    sync.Mutex
+	old   map[shard.ID]int
+	err   error
+	calls int
+	last  store.Expiry
+}
+
+func (h *history) Expire(_ context.Context, f shard.Fence, e store.Expiry, limit int) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.calls++
+	h.last = e
+	if h.err != nil {
+		return 0, h.err
+	}
+	n := min(h.old[f.Shard], limit)
+	h.old[f.Shard] -= n
+	return n, nil
+}
+
+func (h *history) seen() (left, calls int, last store.Expiry) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, n := range h.old {
+		left += n
+	}
+	return left, h.calls, h.last
+}
+
+func (h *history) fail(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.err = err
+}
+
+// run runs a Sweeper over shards 3 and 5, and 9, which is uncertain; time is virtual.
+func run(t *testing.T, h *history, ballots, outages time.Duration) {
+	t.Helper()
+	shards := shardtest.New(3, 5, 9)
+	shards.Doubt(9, true)
+	w := retention.New(retention.Options{
+		Store: h, Ballots: ballots, Outages: outages, Log: slog.New(slog.DiscardHandler),
+		Shards: shards,
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := w.Run(ctx); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	t.Cleanup(func() { cancel(); running.Wait() })
+}
+
+func TestEverythingTooOldGoesInSmallBatches(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &history{old: map[shard.ID]int{3: 1000, 5: 30, 9: 7}}
+		run(t, h, 90*24*time.Hour, 0)
+		time.Sleep(59 * time.Second)
+		if _, calls, _ := h.seen(); calls != 0 {
+			t.Errorf("%d calls in the first minute", calls)
+		}
+		time.Sleep(10 * time.Second)
+		left, calls, last := h.seen()
+		if left != 7 || calls != 7 {
+			t.Errorf("%d left after %d batches, want only those of the shard that is not ours after 6+1", left, calls)
+		}
+		if age := time.Since(last.Ballots); age < 90*24*time.Hour || age > 90*24*time.Hour+time.Minute || !last.Outages.IsZero() {
+			t.Errorf("asked to delete %+v, want ballots of 90 days and no outages", last)
+		}
+		time.Sleep(time.Hour)
+		if _, again, _ := h.seen(); again != calls+2 {
+			t.Errorf("%d calls in the next hour, want one a shard", again-calls)
+		}
+	})
+}
+
+func TestASweepThatFailsIsRepeatedAnHourLater(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{errors.New("away"), fault.New(fault.Fenced, "not yours")} {
+		synctest.Test(t, func(t *testing.T) {
+			h := &history{old: map[shard.ID]int{3: 10}, err: err}
+			run(t, h, time.Hour, time.Hour)
+			time.Sleep(2 * time.Minute)
+			if left, calls, last := h.seen(); left != 10 || calls != 2 || last.Outages.IsZero() {
+				t.Errorf("%d left after %d calls (%+v)", left, calls, last)
+			}
+			h.fail(nil)
+			time.Sleep(time.Hour)
+			if left, _, _ := h.seen(); left != 0 {
+				t.Errorf("%d left", left)
+			}
+		})
+	}
+}
+
+func TestWithoutAnAgeEverythingIsKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &history{old: map[shard.ID]int{3: 10}}
+		run(t, h, 0, 0)
+		time.Sleep(48 * time.Hour)
+		if _, calls, _ := h.seen(); calls != 0 {
+			t.Errorf("%d calls, want none", calls)
+		}
+	})
+}

@@ -1,0 +1,53 @@
+package sqlstore
+
+import (
+	"encoding/json"
+
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// Evidence is stored as JSON of the store's own structs, so their field names are an on-disk
+// format (a test pins it): fields may be added, never renamed. Reading ignores unknown fields
+// and leaves missing ones zero.
+
+// ballotEvidence is the evidence of a ballot that has no columns of its own.
+type ballotEvidence struct {
+	Votes  []store.Vote       `json:",omitempty"`
+	Checks []store.LocalCheck `json:",omitempty"`
+}
+
+// encoded is a change as JSON: the evidence of its ballot, and its body.
+type encoded struct{ ballot, body string }
+
+func encodeChange(c store.Change) (e encoded, err error) {
+	if c.Ballot != nil {
+		if e.ballot, err = encodeBallot(*c.Ballot); err != nil {
+			return e, err
+		}
+	}
+	// The ballot has its own row, and the outage has the essentials of the cause.
+	c.Ballot, c.Cause = nil, check.Observation{}
+	e.body, err = encode(c)
+	return e, err
+}
+
+func encodeBallot(b store.Ballot) (string, error) {
+	return encode(ballotEvidence{Votes: b.Votes, Checks: b.Checks})
+}
+
+func encode(v any) (string, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "", fault.New(fault.Internal, "write evidence as JSON: %w", err)
+	}
+	return string(b), nil
+}
+
+func decode[T any](text string) (v T, err error) {
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		return v, fault.New(fault.Internal, "read evidence as JSON: %w", err)
+	}
+	return v, nil
+}

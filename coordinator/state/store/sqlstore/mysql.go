@@ -1,0 +1,162 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/pressly/goose/v3"
+
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// mysqlDialect returns the dialect of MySQL and MariaDB, by go-sql-driver.
+func mysqlDialect() *dialect {
+	return &dialect{
+		name:       "mysql",
+		goose:      goose.DialectMySQL,
+		connectors: mysqlConnectors,
+		classify:   classifyMySQL,
+		id:         "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY",
+		options:    "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+		// The XOR does not depend on the order of the rows. CRC32 does not suffice: its XOR
+		// over two rows stays the same when they swap a value. SHA-1 is the fastest hash on
+		// current processors.
+		digests: spanDigests("BIT_XOR(CAST(CONV(LEFT(SHA1(%s), 15), 16, 10) AS UNSIGNED))"),
+	}
+}
+
+func mysqlConnectors(_ context.Context, dsn DSN, p purpose) (connectors, error) {
+	cfg := dsn.mysql.Clone()
+	cfg.Loc = time.UTC
+	cfg.ParseTime = true
+	// A compare-and-swap counts the rows that it matched, even when they had that value.
+	cfg.ClientFoundRows = true
+	// One round trip a statement instead of three.
+	cfg.InterpolateParams = true
+	cfg.MultiStatements = false
+	cfg.AllowAllFiles = false
+	cfg.Timeout = defaultTo(cfg.Timeout, 5*time.Second)
+	cfg.ReadTimeout = defaultTo(cfg.ReadTimeout, 30*time.Second)
+	cfg.WriteTimeout = defaultTo(cfg.WriteTimeout, 30*time.Second)
+	if p.migrate {
+		cfg.ReadTimeout = 0 // creating an index may take long; the context bounds it
+	}
+	cfg.Logger = driverLog{p.log}
+	cfg.Params = maps.Clone(cfg.Params)
+	if cfg.Params == nil {
+		cfg.Params = map[string]string{}
+	}
+	if !p.migrate {
+		// A coordinator that was stopped or cut off in the middle of a transaction holds the
+		// lock of a shard. The server must release it before the lease ends and another
+		// coordinator wants the shard; by default it would keep it for hours.
+		cfg.Params["wait_timeout"] = strconv.Itoa(int(idleInServer / time.Second))
+		// The first applies to tables that are locked or altered, the second to rows. The
+		// server rolls a statement that waits longer back and releases its locks, and the
+		// caller tries again. Without them the server waits on even when its client is gone.
+		seconds := strconv.Itoa(int(lockWait / time.Second))
+		cfg.Params["lock_wait_timeout"] = seconds
+		cfg.Params["innodb_lock_wait_timeout"] = seconds
+	}
+	cfg.Params["time_zone"] = "'+00:00'"
+	cfg.Params["sql_mode"] = "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
+	base, err := mysql.NewConnector(cfg)
+	if err != nil {
+		// The driver's text may quote the DSN.
+		return connectors{}, fault.New(fault.Invalid, "%s: its parameters are not understood", dsn)
+	}
+	c := &sessionConnector{Connector: base}
+	return connectors{write: c, read: c, leases: 12, writers: 28, readers: 32}, nil
+}
+
+// sessionConnector makes sessions with the same isolation, whatever the server's
+// configuration.
+type sessionConnector struct {
+	driver.Connector
+	// noGalera means that the server has refused catchUp: it is not a node of Galera.
+	noGalera atomic.Bool
+}
+
+const (
+	// isolate uses the only syntax that all servers know: the name of the variable differs.
+	isolate = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+	// catchUp makes a node of Galera read (1), update and delete (2), and insert (4) only
+	// after it has applied the earlier commits of other nodes. Elsewhere it has no effect.
+	catchUp = "SET SESSION wsrep_sync_wait = 7"
+)
+
+// Connect implements driver.Connector.
+func (c *sessionConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	session := conn.(driver.ExecerContext)
+	_, err = session.ExecContext(ctx, isolate, nil)
+	if err == nil && !c.noGalera.Load() {
+		_, err = session.ExecContext(ctx, catchUp, nil)
+		if classifyMySQL(err) == foreign {
+			c.noGalera.Store(true)
+			err = nil
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
+}
+
+// lockWait bounds how long a statement waits for a lock. It is less than the timeout of a
+// lease's renewal, which may be waiting for our lock.
+const lockWait = 3 * time.Second
+
+// idleInServer is how long the server keeps an idle connection, even in a transaction;
+// idleInPool is how long the pool keeps it.
+const (
+	idleInServer = 10 * time.Second
+	idleInPool   = 8 * time.Second
+)
+
+func defaultTo(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return d
+}
+
+func classifyMySQL(err error) class {
+	e, ok := errors.AsType[*mysql.MySQLError](err)
+	if !ok {
+		return other
+	}
+	switch e.Number {
+	case 1022, 1062, 1586: // ER_DUP_KEY, ER_DUP_ENTRY, ER_DUP_ENTRY_WITH_KEY_NAME
+		return duplicate
+	case 1060, 1061: // ER_DUP_FIELDNAME, ER_DUP_KEYNAME
+		return present
+	case 1205, 1213, 1020, 3101: // ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK, ER_CHECKREAD, ER_TRANSACTION_ROLLBACK_DURING_COMMIT
+		return transient
+	case 8002, 8022, 8028, 9007: // TiDB: a write conflict, one of its store, a schema change, a write conflict
+		return transient
+	case 1264, 1265, 1267, 1292, 1366, 1406, 3988: // out of range, truncated, collations, wrong, wrong string, too long, unconvertible
+		return unfit
+	case 1193, 1235: // ER_UNKNOWN_SYSTEM_VARIABLE, ER_NOT_SUPPORTED_YET
+		return foreign
+	}
+	return other
+}
+
+// driverLog takes the driver's messages about lost connections; our caller gets the error
+// that belongs to them.
+type driverLog struct{ log *slog.Logger }
+
+// Print implements mysql.Logger.
+func (l driverLog) Print(v ...any) { l.log.Debug("mysql driver", "message", fmt.Sprint(v...)) }

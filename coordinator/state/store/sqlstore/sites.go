@@ -1,0 +1,243 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// The query of a site joins its legacy row with our own data about it.
+const (
+	siteColumns = `SELECT l.jetpack_monitor_site_id, l.blog_id, l.bucket_no, l.monitor_url,
+	l.monitor_active, l.site_status, l.last_status_change, l.check_interval,
+	s.settings, o.id, o.status, o.status_ms, w.site_id, ` + ownColumns
+	siteTables = ` FROM jetpack_monitor_sites l
+	LEFT JOIN jetmon_site_settings s ON s.site_id = l.jetpack_monitor_site_id
+	LEFT JOIN jetmon_outages o ON o.open_site = l.jetpack_monitor_site_id
+	LEFT JOIN jetmon_site_status w ON w.site_id = l.jetpack_monitor_site_id`
+)
+
+// maxPage bounds the rows of a page.
+const maxPage = 10000
+
+// defaultInterval stands for a check_interval of 0.
+const defaultInterval = 5 * time.Minute
+
+// siteRow holds the columns of one row.
+type siteRow struct {
+	id, blog, bucket, active, status, interval number
+	url, settings                              text
+	changed                                    moment
+	outage, outageStatus, outageSince          number
+	newest                                     ownStatus
+}
+
+func (r *siteRow) columns() []any {
+	return append([]any{&r.id, &r.blog, &r.bucket, &r.url, &r.active, &r.status, &r.changed, &r.interval,
+		&r.settings, &r.outage, &r.outageStatus, &r.outageSince, &r.newest.site}, r.newest.columns()...)
+}
+
+// site converts a row to a site, whatever the row contains.
+func (s *Store) site(r *siteRow) store.Site {
+	site := store.Site{
+		ID: check.SiteID(r.id), BlogID: check.BlogID(r.blog), Bucket: check.BucketID(r.bucket), URL: string(r.url),
+		Paused:   r.active != 1,
+		Interval: min(time.Duration(r.interval), 255) * time.Minute,
+		OutageID: int64(r.outage),
+	}
+	if site.Interval <= 0 {
+		site.Interval = defaultInterval
+	}
+	now := s.recorded(r)
+	site.Status, site.StatusSince = now.status, now.since
+	if r.untold() {
+		site.Untold = s.knownOf(r)
+	}
+	if r.settings != "" {
+		site.Settings = s.settings(site.ID, r.settings)
+	}
+	return site
+}
+
+// settings parses the settings, which few sites have. It is a function of its own so that
+// site, which runs millions of times when a coordinator starts, allocates nothing.
+func (s *Store) settings(of check.SiteID, text text) (out check.Settings) {
+	if err := json.Unmarshal([]byte(text), &out); err != nil {
+		s.log.Warn("settings unreadable, defaults used", "site_id", of, "error", err)
+		return check.Settings{}
+	}
+	return out
+}
+
+// legacyStatus treats every status that v1 does not have as running.
+func legacyStatus(n number) check.Status {
+	switch n {
+	case number(check.StatusDown):
+		return check.StatusDown
+	case number(check.StatusConfirmedDown):
+		return check.StatusConfirmedDown
+	default:
+		return check.StatusRunning
+	}
+}
+
+// Site implements store.Sites.
+func (s *Store) Site(ctx context.Context, id check.SiteID) (store.Site, error) {
+	found, err := s.listSites(ctx, 1, " WHERE l.jetpack_monitor_site_id = ?", id)
+	if err != nil {
+		return store.Site{}, err
+	}
+	if len(found) == 0 {
+		return store.Site{}, noSite(id)
+	}
+	return found[0], nil
+}
+
+func noSite(id check.SiteID) error {
+	return fault.New(fault.NotFound, "there is no site %d", id)
+}
+
+// SitesByID implements store.Sites.
+func (s *Store) SitesByID(ctx context.Context, ids []check.SiteID) ([]store.Site, error) {
+	if len(ids) > maxPage {
+		return nil, fault.InvalidField("site_ids", "must be at most %d, are %d", maxPage, len(ids))
+	}
+	distinct := slices.Compact(slices.Sorted(slices.Values(ids)))
+	args := make([]any, len(distinct))
+	for i, id := range distinct {
+		args[i] = id
+	}
+	var found []store.Site
+	err := inParts(args, func(part []any) error {
+		sites, err := s.listSites(ctx, len(part), " WHERE l.jetpack_monitor_site_id IN "+marks(len(part)), part...)
+		found = append(found, sites...)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(found, func(a, b store.Site) int { return cmp.Compare(a.ID, b.ID) })
+	return found, nil
+}
+
+// ListSites implements store.Sites.
+func (s *Store) ListSites(ctx context.Context, q store.SiteQuery) ([]store.Site, error) {
+	if q.Limit < 1 || q.Limit > maxPage {
+		return nil, fault.InvalidField("page_size", "must be from 1 to %d, is %d", maxPage, q.Limit)
+	}
+	var found []store.Site
+	for {
+		page, err := s.sitePage(ctx, q)
+		if err != nil || q.Host == "" {
+			return page, err
+		}
+		for _, site := range page {
+			if hasHost(site.URL, q.Host) {
+				found = append(found, site)
+			}
+			if len(found) == q.Limit {
+				return found, nil
+			}
+		}
+		// The database filters by host only roughly, so fewer sites may remain of a full page.
+		if len(page) < q.Limit {
+			return found, nil
+		}
+		q.After = page[len(page)-1].ID
+	}
+}
+
+// sitePage reads one page.
+func (s *Store) sitePage(ctx context.Context, q store.SiteQuery) ([]store.Site, error) {
+	var where strings.Builder
+	// The upper bound excludes ids that do not fit an int64.
+	where.WriteString(" WHERE l.jetpack_monitor_site_id > ? AND l.jetpack_monitor_site_id <= 9223372036854775807")
+	args := []any{q.After}
+	// Adding 0 keeps the engine from walking the whole table in the order of its ids, to
+	// avoid a sort, when an index leads to few rows.
+	order := "l.jetpack_monitor_site_id + 0"
+	switch {
+	case q.BlogID != 0 && q.InBucket:
+		where.WriteString(" AND l.blog_id = ? AND l.bucket_no = ?")
+		args = append(args, q.BlogID, q.Bucket)
+	case q.BlogID != 0:
+		where.WriteString(" AND l.blog_id = ?")
+		args = append(args, q.BlogID)
+	case q.InBucket:
+		where.WriteString(" AND l.bucket_no = ?")
+		args = append(args, q.Bucket)
+	default:
+		order = "l.jetpack_monitor_site_id"
+	}
+	if q.ActiveOnly {
+		where.WriteString(" AND l.monitor_active = 1")
+	}
+	if q.Host != "" {
+		where.WriteString(" AND LOWER(l.monitor_url) LIKE ? ESCAPE '!'")
+		args = append(args, hostPattern(q.Host))
+	}
+	where.WriteString(" ORDER BY " + order + " LIMIT ?")
+	return s.listSites(ctx, q.Limit, where.String(), append(args, q.Limit)...)
+}
+
+func (s *Store) listSites(ctx context.Context, most int, where string, args ...any) ([]store.Site, error) {
+	var row siteRow
+	sites, err := appendRows(ctx, make([]store.Site, 0, most), s.reader, func(rows *sql.Rows) (store.Site, error) {
+		if err := rows.Scan(row.columns()...); err != nil {
+			return store.Site{}, err
+		}
+		return s.site(&row), nil
+	}, siteColumns+siteTables+where, args...)
+	if err != nil {
+		return nil, s.fault("read sites", err)
+	}
+	return sites, nil
+}
+
+// hostPattern returns a LIKE pattern, with ! as its escape, that matches every URL with this
+// host, and some others. The engines do not agree on upper case beyond ASCII.
+func hostPattern(host string) string {
+	var p strings.Builder
+	p.WriteByte('%')
+	for _, r := range host {
+		switch {
+		case r == '!' || r == '%' || r == '_':
+			p.WriteByte('!')
+			p.WriteRune(r)
+		case r >= 0x80:
+			p.WriteByte('%')
+		default:
+			p.WriteRune(r)
+		}
+	}
+	p.WriteByte('%')
+	return p.String()
+}
+
+// hasHost reports whether a URL, with or without a scheme, has this host, which may include
+// a port.
+func hasHost(url, host string) bool {
+	if i := strings.Index(url, "://"); i >= 0 {
+		url = url[i+len("://"):]
+	}
+	if i := strings.IndexAny(url, "/?#"); i >= 0 {
+		url = url[:i]
+	}
+	if i := strings.LastIndexByte(url, '@'); i >= 0 {
+		url = url[i+1:]
+	}
+	url = strings.ToLower(url)
+	if url == host {
+		return true
+	}
+	i := strings.LastIndexByte(url, ':')
+	return i > strings.LastIndexByte(url, ']') && url[:i] == host
+}

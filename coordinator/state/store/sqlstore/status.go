@@ -1,0 +1,177 @@
+package sqlstore
+
+import (
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// ownStatus is a row of jetmon_site_status: the newest status change that we committed for
+// a site, and the last one that we reported to WordPress.com.
+type ownStatus struct {
+	site, blog, outage, status, at, inRow, told, toldAt, untold number
+}
+
+// nothingTold is the value of ownStatus.told for a site that we never reported to
+// WordPress.com; the legacy row still holds what WordPress.com knows.
+const nothingTold = -1
+
+// The values of ownStatus.untold.
+const (
+	// allTold: we reported the newest change to WordPress.com.
+	allTold = iota
+	// someUntold: we did not.
+	someUntold
+	// someWithdrawn: we did not, and we withdrew notifications that it may have received.
+	someWithdrawn
+	// othersToo: we did, but have been muted since, so another program may have reported more.
+	othersToo
+)
+
+// ownColumns has the columns of ownStatus, without the site.
+const ownColumns = "w.blog_id, w.outage_id, w.status, w.status_ms, w.row_ms, w.told, w.told_ms, w.untold"
+
+func (w *ownStatus) columns() []any {
+	return []any{&w.blog, &w.outage, &w.status, &w.at, &w.inRow, &w.told, &w.toldAt, &w.untold}
+}
+
+// standing is a status and when it began (zero: unknown). byRow means that both come from
+// the legacy row.
+type standing struct {
+	status check.Status
+	since  time.Time
+	byRow  bool
+}
+
+// own reports whether jetmon_site_status has a row for this site. A row of another blog
+// belongs to a deleted site that had the same id.
+func (r *siteRow) own() bool { return r.newest.site != 0 && r.newest.blog == r.blog }
+
+// recorded returns the status that we have on record for a site: that of its open outage,
+// else that of our newest change, else that of the legacy row. If we write the legacy row,
+// and wrote our newest change there, later edits of it by others count.
+func (s *Store) recorded(r *siteRow) standing {
+	switch {
+	case r.outage != 0:
+		return standing{status: check.Status(r.outageStatus), since: fromMillis(int64(r.outageSince))}
+	case !r.own(), s.legacyWrites && r.newest.inRow == r.newest.at:
+		return r.legacy()
+	case r.newest.outage != 0 && check.Status(r.newest.status) != check.StatusRunning:
+		// The outage has ended without a change here, as in older versions.
+		return standing{status: check.StatusRunning}
+	default:
+		return standing{status: check.Status(r.newest.status), since: fromMillis(int64(r.newest.at))}
+	}
+}
+
+// legacy returns the status in the legacy row.
+func (r *siteRow) legacy() standing { return standing{legacyStatus(r.status), r.changed.Time, true} }
+
+// untold reports whether WordPress.com may know a status other than the recorded one.
+func (r *siteRow) untold() bool { return r.own() && r.newest.untold != allTold }
+
+// known returns the status that WordPress.com knows of an untold site: the last one that we
+// reported, or the one that another program has written into the legacy row since.
+func (s *Store) known(r *siteRow) (k standing, unsure bool) {
+	if now := s.recorded(r); r.newest.untold == othersToo && now.byRow {
+		return now, false
+	}
+	told := fromMillis(int64(r.newest.toldAt))
+	ours := r.newest.inRow != 0 && r.changed.Equal(fromMillis(int64(r.newest.inRow)).Truncate(time.Second))
+	switch {
+	case r.newest.told == nothingTold, !ours && r.changed.After(told):
+		return r.legacy(), false
+	case r.newest.untold == someWithdrawn:
+		return standing{status: check.StatusRunning, since: told}, true
+	default:
+		return standing{status: check.Status(r.newest.told), since: told}, false
+	}
+}
+
+// knownOf returns known for a store.Site. It is a function of its own to keep its
+// allocation out of site, which runs millions of times when a coordinator starts.
+func (s *Store) knownOf(r *siteRow) *store.Known {
+	k, unsure := s.known(r)
+	return &store.Known{Status: k.status, Since: k.since, Unsure: unsure}
+}
+
+// begin works out the status that a change must start from, and whether it is silent, that
+// is, committed without a notification.
+func (s *Store) begin(e *entry) {
+	e.was, e.silent = s.recorded(&e.row), e.Muted
+	if e.Muted || !e.row.untold() {
+		return
+	}
+	known, unsure := s.known(&e.row)
+	e.was = known
+	onRecord := e.open.id != 0 || unsure
+	if known.status == check.StatusRunning && onRecord && e.From == check.StatusDown && e.To == check.StatusRunning {
+		e.was, e.silent = standing{status: e.From}, !unsure
+	}
+}
+
+// keepStatus replaces the jetmon_site_status rows of a group's sites.
+func (s *Store) keepStatus(t txn, group []*entry) error {
+	var there []any
+	rows := make([][]any, 0, len(group))
+	for _, e := range group {
+		if e.row.newest.site != 0 {
+			there = append(there, e.SiteID)
+		}
+		rows = append(rows, s.statusAfter(e))
+	}
+	if len(there) > 0 {
+		if _, err := t.exec("DELETE FROM jetmon_site_status WHERE site_id IN "+marks(len(there)), there...); err != nil {
+			return err
+		}
+	}
+	return t.insertRows(statusInsert, rows)
+}
+
+const statusInsert = `INSERT INTO jetmon_site_status
+	(site_id, blog_id, bucket, outage_id, status, status_ms, row_ms, told, told_ms, untold) VALUES `
+
+// statusAfter returns a site's new row of jetmon_site_status.
+func (s *Store) statusAfter(e *entry) []any {
+	at := toMillis(e.At)
+	inRow := at
+	if !s.legacyWrites {
+		inRow = 0
+		if e.row.own() {
+			inRow = int64(e.row.newest.inRow)
+		}
+	}
+	told, toldAt, untold := int64(e.To), at, allTold
+	if e.Muted {
+		told, toldAt, untold = s.toldBefore(e)
+	}
+	return []any{e.SiteID, int64(e.row.blog), e.Bucket, e.open.id, e.To, at, inRow, told, toldAt, untold}
+}
+
+// toldBefore returns the status that WordPress.com still knows after a muted change. If we
+// overwrite the legacy row, its status must be kept here.
+func (s *Store) toldBefore(e *entry) (told, at int64, untold int) {
+	known, unsure := e.was, false
+	if e.row.untold() {
+		known, unsure = s.known(&e.row)
+	}
+	untold = someUntold
+	if unsure || e.withdrawn {
+		untold = someWithdrawn
+	}
+	switch {
+	case unsure:
+		return int64(e.row.newest.told), int64(e.row.newest.toldAt), untold
+	case known.byRow && !s.legacyWrites:
+		return nothingTold, 0, untold
+	default:
+		return int64(known.status), toMillis(known.since), untold
+	}
+}
+
+// forgetStatus deletes the row of a site, or of an earlier site with its id.
+func forgetStatus(t txn, id check.SiteID) error {
+	_, err := t.exec("DELETE FROM jetmon_site_status WHERE site_id = ?", id)
+	return err
+}

@@ -1,0 +1,196 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// Store implements store.Store.
+type Store struct {
+	dsn          DSN
+	legacyWrites bool
+	log          *slog.Logger
+	pools
+	// notReadOnly means that the server does not support read-only transactions (TiDB).
+	notReadOnly atomic.Bool
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Options of Open.
+type Options struct {
+	// LegacyWrites lets Commit write status changes to jetpack_monitor_sites
+	// (DB_UPDATES_ENABLE). Without it Commit only reads that table.
+	LegacyWrites bool
+	// Migrate brings the schema up to date first, and creates a missing SQLite file.
+	Migrate bool
+	// Log takes messages that are not errors of a call; nil discards them.
+	Log *slog.Logger
+
+	// wrap lets tests wrap the driver.
+	wrap func(driver.Connector) driver.Connector
+}
+
+// Open connects to a database whose schema is up to date. For the forms of dsn see ParseDSN.
+func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
+	d, err := ParseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	if o.Migrate {
+		if _, err := Migrate(ctx, dsn); err != nil {
+			return nil, err
+		}
+		o.Migrate = false
+	}
+	s, err := connect(ctx, d, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.verify(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// connect opens the database and pings it.
+func connect(ctx context.Context, d DSN, o Options) (*Store, error) {
+	log := o.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	c, err := d.dialect.connectors(ctx, d, purpose{migrate: o.Migrate, log: log})
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{dsn: d, legacyWrites: o.LegacyWrites, log: log, pools: c.open(o.wrap)}
+	if err := s.patiently(ctx, func() error { return s.ping(ctx) }); err != nil {
+		return nil, errors.Join(s.fault("open "+d.String(), err), s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) ping(ctx context.Context) error {
+	if err := s.writer.PingContext(ctx); err != nil {
+		return err
+	}
+	return s.reader.PingContext(ctx)
+}
+
+// Ping implements store.Store.
+func (s *Store) Ping(ctx context.Context) error {
+	// The pool for leases: a queue for the reader's connections says nothing about the database.
+	if err := s.leases.PingContext(ctx); err != nil {
+		return s.fault("ping "+s.dsn.String(), err)
+	}
+	return nil
+}
+
+// Close implements store.Store.
+func (s *Store) Close() error {
+	if err := s.close(); err != nil {
+		return fault.New(fault.Unavailable, "close %s: %w", s.dsn, err)
+	}
+	return nil
+}
+
+// fault gives a driver's error its kind. A fault keeps its own kind.
+func (s *Store) fault(doing string, err error) error {
+	if _, ok := errors.AsType[*fault.Error](err); ok {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	if s.dsn.dialect.classify(err) == unfit {
+		return fault.New(fault.Invalid, "%s: %w", doing, err)
+	}
+	return fault.New(fault.Unavailable, "%s: %w", doing, err)
+}
+
+// isDuplicate reports whether a unique index refused a row.
+func (s *Store) isDuplicate(err error) bool { return s.dsn.dialect.classify(err) == duplicate }
+
+// txn is a write transaction.
+type txn struct {
+	ctx context.Context
+	tx  *sql.Tx
+}
+
+// write runs f in a transaction, and again when the engine rolls it back in favour of
+// another one: f must have no other effects.
+func (s *Store) write(ctx context.Context, f func(txn) error) error {
+	return s.transact(ctx, s.writer, f)
+}
+
+// transact is write on a given pool.
+func (s *Store) transact(ctx context.Context, db *sql.DB, f func(txn) error) error {
+	return s.patiently(ctx, func() error {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if err := f(txn{ctx, tx}); err != nil {
+			// The first error matters; if the rollback fails, the end of the connection rolls
+			// the transaction back.
+			_ = tx.Rollback()
+			return err
+		}
+		return tx.Commit()
+	})
+}
+
+// exec runs a statement and counts the rows it matched.
+func (t txn) exec(query string, args ...any) (int64, error) {
+	r, err := t.tx.ExecContext(t.ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// insert runs an INSERT of one row and returns its id.
+func (t txn) insert(query string, args ...any) (int64, error) {
+	r, err := t.tx.ExecContext(t.ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.LastInsertId()
+}
+
+// find reads one row, if there is one.
+func (t txn) find(dest []any, query string, args ...any) (bool, error) {
+	err := t.tx.QueryRowContext(t.ctx, query, args...).Scan(dest...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// list runs a query outside a transaction and reads every row with scan.
+func list[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+	return appendRows(ctx, nil, db, scan, query, args...)
+}
+
+// appendRows is list for a caller that has a slice to append to.
+func appendRows[T any](ctx context.Context, all []T, db *sql.DB, scan func(*sql.Rows) (T, error),
+	query string, args ...any) ([]T, error) {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		one, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, rows.Err()
+}

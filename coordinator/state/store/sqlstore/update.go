@@ -1,0 +1,143 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"strings"
+
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// UpdateSite implements store.Sites.
+//
+// The updates of a site wait for one another at the row of its slot, which each updates
+// before it reads. An engine may show a transaction the database as of the transaction's
+// start (TiDB; MySQL after a first read). Then settings that others have written since differ
+// from those that it read: its write matches no row, and it starts again. WordPress.com does
+// not take that lock: its writes are safe because the statement names changed columns only.
+func (s *Store) UpdateSite(ctx context.Context, id check.SiteID, edit func(store.Site) (store.Site, error)) (store.Site, error) {
+	u := update{Store: s, id: id, edit: edit}
+	switch err := s.edit(ctx, u.run); {
+	case u.refused != nil:
+		return store.Site{}, u.refused
+	case err != nil:
+		return store.Site{}, s.fault("update a site", err)
+	}
+	return u.after, nil
+}
+
+// update is one call of UpdateSite.
+type update struct {
+	*Store
+	id   check.SiteID
+	edit func(store.Site) (store.Site, error)
+	// blog is the blog whose URLs the next run locks, if locks is set. Only the edit shows
+	// whether the update gives a blog a URL, and then it is too late to lock in the same run.
+	blog  check.BlogID
+	locks bool
+	// after is the site as it was written; refused is the error of edit.
+	after   store.Site
+	refused error
+}
+
+// run is the transaction.
+func (u *update) run(t txn) error {
+	u.refused = nil
+	if err := u.lockSite(t, u.id); err != nil {
+		return err
+	}
+	if u.locks {
+		if err := u.lockBlog(t, u.blog); err != nil {
+			return err
+		}
+	}
+	var row siteRow
+	found, err := t.find(row.columns(), siteColumns+siteTables+" WHERE l.jetpack_monitor_site_id = ?", u.id)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return noSite(u.id)
+	}
+	before := u.site(&row)
+	edited, err := u.edit(before)
+	if err != nil {
+		u.refused = err
+		return err
+	}
+	u.after = before
+	u.after.BlogID, u.after.URL, u.after.Interval = edited.BlogID, edited.URL, edited.Interval
+	u.after.Paused, u.after.Settings = edited.Paused, edited.Settings
+	if err := u.writeRow(t, before); err != nil {
+		return err
+	}
+	return u.writeSettings(t, before, string(row.settings))
+}
+
+// writeRow writes the columns of the legacy row that differ from before.
+func (u *update) writeRow(t txn, before store.Site) error {
+	var set []string
+	var args []any
+	var bad error
+	change := func(differs bool, column string, value any, err error) {
+		if differs {
+			set, args, bad = append(set, column+" = ?"), append(args, value), cmp.Or(bad, err)
+		}
+	}
+	after := u.after
+	change(after.BlogID != before.BlogID, "blog_id", after.BlogID, checkBlog(after.BlogID))
+	change(after.URL != before.URL, "monitor_url", after.URL, checkURL(after.URL))
+	change(after.Paused != before.Paused, "monitor_active", active(after), nil)
+	change(after.Interval != before.Interval, "check_interval", minutes(after), checkInterval(after.Interval))
+	if bad != nil || len(set) == 0 {
+		return bad
+	}
+	// WordPress.com has blogs with the same URL twice: they must stay editable.
+	if after.BlogID != before.BlogID || after.URL != before.URL {
+		if !u.locks || u.blog != after.BlogID {
+			u.locks, u.blog = true, after.BlogID
+			return errMoved
+		}
+		if err := noOther(t, u.id, after); err != nil {
+			return err
+		}
+	}
+	n, err := t.exec("UPDATE jetpack_monitor_sites SET "+strings.Join(set, ", ")+" WHERE jetpack_monitor_site_id = ?", append(args, u.id)...)
+	if err == nil && n == 0 {
+		err = noSite(u.id)
+	}
+	return err
+}
+
+// writeSettings writes the settings if they differ from before, which was stored as text.
+func (u *update) writeSettings(t txn, before store.Site, text string) error {
+	old, err := encodeSettings(before.Settings)
+	if err != nil {
+		return err
+	}
+	settings, err := encodeSettings(u.after.Settings)
+	if err != nil || settings == old {
+		return err
+	}
+	err = saveSettings(t, u.id, text, settings)
+	if u.isDuplicate(err) {
+		return errMoved
+	}
+	return err
+}
+
+// saveSettings replaces the text of settings that was read by another; "" means none.
+func saveSettings(t txn, id check.SiteID, old, settings string) error {
+	switch {
+	case old == "" && settings == "":
+		return nil
+	case old == "":
+		_, err := t.exec("INSERT INTO jetmon_site_settings (site_id, settings) VALUES (?, ?)", id, settings)
+		return err
+	case settings == "":
+		return t.update(1, "DELETE FROM jetmon_site_settings WHERE site_id = ? AND settings = ?", id, old)
+	default:
+		return t.update(1, "UPDATE jetmon_site_settings SET settings = ? WHERE site_id = ? AND settings = ?", settings, id, old)
+	}
+}

@@ -1,0 +1,85 @@
+package storetest
+
+import (
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+func fenceTests() []test {
+	return []test{
+		{"whatever is fenced changes the row of its shard, each time anew", fencesChangeTheirRow},
+	}
+}
+
+// fencedCalls are all the methods of a store that prove the ownership of a shard, by name.
+func fencedCalls(s store.Store, site store.Site, l shard.Lease) map[string]func(*testing.T, int) error {
+	return map[string]func(*testing.T, int) error{
+		"Commit": func(t *testing.T, n int) error {
+			_, err := s.Commit(t.Context(), l.Fence(), opening(site, fmt.Sprint("alone-", n)))
+			if fault.Is(err, fault.Conflict) { // it is down since another of these calls
+				return nil
+			}
+			return err
+		},
+		"CommitAll": func(t *testing.T, n int) error {
+			_, err := s.CommitAll(t.Context(), l.Fence(), []store.Change{opening(site, fmt.Sprint("group-", n))})
+			return err
+		},
+		"KeepBallot":   func(t *testing.T, _ int) error { return s.KeepBallot(t.Context(), l.Fence(), aBallot(site)) },
+		"KeepSuspects": func(t *testing.T, _ int) error { return s.KeepSuspects(t.Context(), l.Fence(), nil, nil) },
+		"Expire": func(t *testing.T, _ int) error {
+			_, err := s.Expire(t.Context(), l.Fence(), store.Expiry{}, 10)
+			return err
+		},
+		"EndOrphans": func(t *testing.T, _ int) error {
+			_, err := s.EndOrphans(t.Context(), l.Fence(), []int64{1}, noon())
+			return err
+		},
+		"Mute": func(t *testing.T, _ int) error {
+			_, err := s.Mute(t.Context(), l.Fence(), 10)
+			return err
+		},
+		"RenewShard": func(t *testing.T, _ int) error {
+			_, err := s.RenewShard(t.Context(), l, l.Expires) // as it is already
+			return err
+		},
+		"ReleaseShard": func(t *testing.T, _ int) error { return s.ReleaseShard(t.Context(), l) },
+	}
+}
+
+func fencesChangeTheirRow(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	site := create(t, s, aSite(url(1)))
+	id := shard.Of(site.Bucket)
+	calls := fencedCalls(s, site, shard.Lease{})
+	all := reflect.TypeFor[store.Store]()
+	for i := range all.NumMethod() {
+		m := all.Method(i)
+		for j := range m.Type.NumIn() {
+			if in := m.Type.In(j); in != reflect.TypeFor[shard.Fence]() && in != reflect.TypeFor[shard.Lease]() {
+				continue
+			}
+			if calls[m.Name] == nil {
+				t.Errorf("%s is fenced, and not tried here", m.Name)
+			}
+		}
+	}
+	for name := range calls {
+		for n := range 3 {
+			lease := get[shard.Lease](t)(s.ClaimShard(t.Context(), id, anOwner("a"), after(time.Minute)))
+			before := db.Int(t, "SELECT writes FROM jetmon_shards WHERE shard = ?", id)
+			if err := fencedCalls(s, site, lease)[name](t, n); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if writes := db.Int(t, "SELECT writes FROM jetmon_shards WHERE shard = ?", id); writes <= before {
+				t.Errorf("%s, time %d: the row of its shard has counted %d writes, and %d before", name, n+1, writes, before)
+			}
+		}
+	}
+}

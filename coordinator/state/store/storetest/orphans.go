@@ -1,0 +1,236 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+func orphanTests() []test {
+	return []test{
+		{"an outage says why it is over", endReasons},
+		{"an outage that was ended before reasons were kept says so all the same", endReasonsOfOld},
+		{"an open outage whose row is deleted in the table is an orphan, whoever writes the table", orphanLife},
+		{"orphans are listed by shard, the oldest first, and so many", orphanPages},
+		{"an orphan is ended by the owner of its shard only", orphanFenced},
+		{"what is no orphan any more is not ended", orphanNoMore},
+		{"an outage that is closed while its row is deleted is over once", raceOrphan},
+	}
+}
+
+// deleteRow is what WordPress.com does.
+func deleteRow(t testing.TB, db Database, id check.SiteID) {
+	t.Helper()
+	db.Exec(t, "DELETE FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = ?", id)
+}
+
+// goDown opens an outage.
+func goDown(t testing.TB, s store.Store, f shard.Fence, site store.Site) int64 {
+	t.Helper()
+	return get[store.Committed](t)(s.Commit(t.Context(), f, opening(site, fmt.Sprint("down-", site.ID)))).OutageID
+}
+
+func orphans(t testing.TB, s store.Store, shards ...shard.ID) (ids []int64) {
+	t.Helper()
+	for _, o := range get[[]store.Outage](t)(s.ListOrphans(t.Context(), shards, 100)) {
+		ids = append(ids, o.ID)
+	}
+	return ids
+}
+
+// wantEnd checks how an outage stands, in both ways to read it.
+func wantEnd(t testing.TB, s store.Store, id int64, end time.Time, why store.EndReason) {
+	t.Helper()
+	one := get[store.Outage](t)(s.Outage(t.Context(), id))
+	mark := store.OutageMark{Confirmed: one.Confirmed, ID: id + 1}
+	listed := get[[]store.Outage](t)(s.ListOutages(t.Context(), store.OutageQuery{Before: mark, Limit: 1}))
+	for _, o := range append(listed, one) {
+		if o.ID != id || !o.End.Equal(end) || o.EndReason != why || (o.Status == check.StatusRunning) == end.IsZero() {
+			t.Errorf("outage %d has status %d and ended at %v because of %d, want outage %d, %v and %d", o.ID, o.Status, o.End, o.EndReason, id, end, why)
+		}
+	}
+}
+
+// three are outages of which the first is open, the second was closed, and the site of the
+// third was deleted through the API.
+func three(t testing.TB, s store.Store) (open, recovered, deleted int64) {
+	t.Helper()
+	fence := own(t, s, "a", 7)
+	var ids [3]int64
+	var sites [3]store.Site
+	for i := range ids {
+		sites[i] = create(t, s, aSite(url(i)))
+		ids[i] = goDown(t, s, fence, sites[i])
+	}
+	get[store.Committed](t)(s.Commit(t.Context(), fence, closing(sites[1], check.StatusDown, "up")))
+	must(t, s.DeleteSite(t.Context(), sites[2].ID, after(3*time.Hour)))
+	return ids[0], ids[1], ids[2]
+}
+
+func endReasons(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	open, recovered, deleted := three(t, s)
+	wantEnd(t, s, open, time.Time{}, store.EndNone)
+	wantEnd(t, s, recovered, after(2*time.Hour), store.EndRecovered)
+	wantEnd(t, s, deleted, after(3*time.Hour), store.EndDeleted)
+}
+
+func endReasonsOfOld(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	open, recovered, deleted := three(t, s)
+	db.Exec(t, "UPDATE jetmon_outages SET end_reason = 0")
+	wantEnd(t, s, open, time.Time{}, store.EndNone)
+	wantEnd(t, s, recovered, after(2*time.Hour), store.EndRecovered)
+	wantEnd(t, s, deleted, after(3*time.Hour), store.EndDeleted)
+	db.Exec(t, "UPDATE jetmon_outages SET end_reason = 99 WHERE id = ?", recovered) // of a newer version
+	wantEnd(t, s, recovered, after(2*time.Hour), 99)
+}
+
+func orphanLife(t *testing.T, db Database) {
+	for i, legacyWrites := range []bool{true, false} {
+		s := db.Open(t, legacyWrites)
+		fence := own(t, s, "a", 7)
+		gone, paused, moved, whole := create(t, s, aSite(url(10*i))), create(t, s, aSite(url(10*i+1))), create(t, s, aSite(url(10*i+2))), create(t, s, aSite(url(10*i+3)))
+		id := goDown(t, s, fence, gone)
+		for _, site := range []store.Site{paused, moved, whole} {
+			goDown(t, s, fence, site)
+		}
+		if ids := orphans(t, s, fence.Shard); len(ids) != 0 {
+			t.Fatalf("orphans %v while all have their rows", ids)
+		}
+		deleteRow(t, db, gone.ID)
+		db.Exec(t, "UPDATE jetpack_monitor_sites SET monitor_active = 0 WHERE jetpack_monitor_site_id = ?", paused.ID)
+		db.Exec(t, "UPDATE jetpack_monitor_sites SET bucket_no = 300 WHERE jetpack_monitor_site_id = ?", moved.ID)
+		before := footprint(t, db)
+		found := get[[]store.Outage](t)(s.ListOrphans(t.Context(), allShards(), 100))
+		want := get[store.Outage](t)(s.Outage(t.Context(), id))
+		want.Ballot, want.Checks = nil, nil
+		wantEqual(t, found, []store.Outage{want})
+		if n := get[int](t)(s.EndOrphans(t.Context(), fence, []int64{id}, after(3*time.Hour))); n != 1 {
+			t.Errorf("%d were ended, want 1", n)
+		}
+		wantEnd(t, s, id, after(3*time.Hour), store.EndDeleted)
+		wantEqual(t, footprint(t, db), before) // no notification is sent, and no row is written
+		if ids := orphans(t, s, allShards()...); len(ids) != 0 {
+			t.Errorf("orphans %v when all are ended", ids)
+		}
+		// What the engine, which has not heard of it, may still want to commit.
+		_, err := s.Commit(t.Context(), fence, closing(gone, check.StatusDown, fmt.Sprint("late-", i)))
+		wantKind(t, err, fault.Conflict)
+		if n := get[int](t)(s.EndOrphans(t.Context(), fence, []int64{id}, after(4*time.Hour))); n != 0 {
+			t.Errorf("%d were ended again", n)
+		}
+		wantEnd(t, s, id, after(3*time.Hour), store.EndDeleted)
+	}
+}
+
+func orphanPages(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	var here, there []int64
+	for i := range 7 {
+		site := aSite(url(i))
+		if i%2 == 1 {
+			site.Bucket = 200
+		}
+		site = create(t, s, site)
+		id := goDown(t, s, own(t, s, "a", site.Bucket), site)
+		deleteRow(t, db, site.ID)
+		if i%2 == 1 {
+			there = append(there, id)
+		} else {
+			here = append(here, id)
+		}
+	}
+	wantEqual(t, orphans(t, s, shard.Of(7)), here)
+	wantEqual(t, orphans(t, s, shard.Of(200)), there)
+	wantEqual(t, len(orphans(t, s, allShards()...)), 7)
+	wantEqual(t, len(orphans(t, s)), 0)
+	first := get[[]store.Outage](t)(s.ListOrphans(t.Context(), allShards(), 2))
+	if len(first) != 2 || first[0].ID != here[0] || first[1].ID != there[0] {
+		t.Errorf("the first two are %+v", first)
+	}
+	for _, limit := range []int{0, 10_001} {
+		_, err := s.ListOrphans(t.Context(), allShards(), limit)
+		wantKind(t, err, fault.Invalid)
+	}
+}
+
+func orphanFenced(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	site := create(t, s, aSite(url(1)))
+	old := own(t, s, "a", 7)
+	id := goDown(t, s, old, site)
+	deleteRow(t, db, site.ID)
+	other := own(t, s, "a", 100)
+	now := own(t, s, "a", 7) // its next life
+	for _, f := range []shard.Fence{old, {}, {Shard: old.Shard, Node: "b", Term: now.Term}, {Shard: 200, Node: "a", Term: 1}} {
+		_, err := s.EndOrphans(t.Context(), f, []int64{id}, after(time.Hour))
+		wantKind(t, err, fault.Fenced)
+	}
+	if n := get[int](t)(s.EndOrphans(t.Context(), other, []int64{id}, after(time.Hour))); n != 0 {
+		t.Errorf("%d of another shard were ended", n)
+	}
+	_, err := s.EndOrphans(t.Context(), now, make([]int64, 1001), after(time.Hour))
+	wantKind(t, err, fault.Invalid)
+	wantEnd(t, s, id, time.Time{}, store.EndNone)
+	many := make([]int64, 1000)
+	for i := range many {
+		many[i] = int64(i + 1)
+	}
+	if n := get[int](t)(s.EndOrphans(t.Context(), now, many, after(time.Hour))); n != 1 {
+		t.Errorf("%d were ended by their owner, want 1", n)
+	}
+	wantEnd(t, s, id, after(time.Hour), store.EndDeleted)
+}
+
+func orphanNoMore(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	fence := own(t, s, "a", 7)
+	back, over := create(t, s, aSite(url(1))), create(t, s, aSite(url(2)))
+	open, closed := goDown(t, s, fence, back), goDown(t, s, fence, over)
+	get[store.Committed](t)(s.Commit(t.Context(), fence, closing(over, check.StatusDown, "up")))
+	deleteRow(t, db, over.ID)
+	deleteRow(t, db, back.ID)
+	wantEqual(t, orphans(t, s, fence.Shard), []int64{open})
+	db.Exec(t, `INSERT INTO jetpack_monitor_sites (jetpack_monitor_site_id, blog_id, bucket_no, monitor_url, site_status)
+	VALUES (?, 42, 7, ?, 0)`, back.ID, back.URL)
+	if n := get[int](t)(s.EndOrphans(t.Context(), fence, []int64{open, closed, 12345}, after(3*time.Hour))); n != 0 {
+		t.Errorf("%d were ended, want none", n)
+	}
+	wantEnd(t, s, open, time.Time{}, store.EndNone)
+	wantEnd(t, s, closed, after(2*time.Hour), store.EndRecovered)
+}
+
+func raceOrphan(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	fence := own(t, s, "a", 7)
+	for round := range 5 {
+		site := create(t, s, aSite(url(round)))
+		id := goDown(t, s, fence, site)
+		race(t, db, func(n int, s store.Store) (err error) {
+			switch n % 3 {
+			case 0:
+				deleteRow(t, db, site.ID)
+			case 1:
+				_, err = s.Commit(t.Context(), fence, closing(site, check.StatusDown, fmt.Sprint("up-", site.ID, "-", n)))
+			default:
+				_, err = s.EndOrphans(t.Context(), fence, []int64{id}, after(3*time.Hour))
+			}
+			return err
+		})
+		get[int](t)(s.EndOrphans(t.Context(), fence, []int64{id}, after(4*time.Hour)))
+		o := get[store.Outage](t)(s.Outage(t.Context(), id))
+		told := db.Int(t, "SELECT COUNT(*) FROM jetmon_transitions WHERE outage_id = ? AND to_status = 1", id)
+		switch {
+		case o.EndReason == store.EndRecovered && told == 1 && o.End.Equal(after(2*time.Hour)):
+		case o.EndReason == store.EndDeleted && told == 0 && !o.End.Before(after(3*time.Hour)):
+		default:
+			t.Errorf("the outage ended at %v because of %d, with %d recoveries told", o.End, o.EndReason, told)
+		}
+	}
+}

@@ -1,0 +1,2 @@
+// Package dispatch is pure, and has a child on the wrong floor.
+package dispatch
