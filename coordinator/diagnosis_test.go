@@ -72,12 +72,19 @@ func TestADiagnosisEndsBeforeItsCallerGivesUp(t *testing.T) {
 	}
 	r := startWith(t, func(o *coordinator.Options) { o.Diagnoser = d })
 	id := r.create(t, site.URL()).GetSiteId()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-	defer cancel()
-	got, err := diagnose(ctx, r, id)
-	if err != nil || got.GetCauseCheck() == "" {
-		t.Errorf("%v, %v", got, err)
+	// It ends 150 ms before its caller gives up. A busy machine may lose that, and not always.
+	for range 5 {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		got, err := diagnose(ctx, r, id)
+		cancel()
+		switch {
+		case err == nil && got.GetCauseCheck() != "":
+			return
+		case status.Code(err) != codes.DeadlineExceeded:
+			t.Fatalf("%v, %v", got, err)
+		}
 	}
+	t.Error("five callers gave up")
 }
 
 func TestDiagnosesAreBoundedAndErrorsAreNamed(t *testing.T) {

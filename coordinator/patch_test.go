@@ -27,6 +27,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/test/mariadb"
+	"github.com/Automattic/jetmon/test/seeds"
 )
 
 // face is a gateway over TCP, and a client of it.
@@ -221,36 +222,38 @@ func systems() map[string]func(*testing.T, *rpc.Memory) map[string]*member {
 
 func TestPatchesOfDifferentFieldsAtOnceAreAllKept(t *testing.T) {
 	t.Parallel()
-	for name, start := range systems() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			network := rpc.NewMemory()
-			members := start(t, network)
-			addresses := slices.Sorted(maps.Keys(members))
-			rest := serveREST(t, network, strings.Join(addresses, ","))
-			by := []patch{rest.patch}
-			for _, address := range addresses {
-				by = append(by, members[address].patch)
-			}
-			read := func(id int64) func() *monitorv1.Site {
-				return func() *monitorv1.Site { _, s := rest.site(t, id); return s }
-			}
-			for kind, by := range map[string][]patch{"over REST": by[:1], "over gRPC": by[1:], "over both": by} {
-				t.Run(kind, func(t *testing.T) {
-					random := rand.New(rand.NewPCG(7, uint64(kind[len(kind)-1])))
-					id := members["a"].make(t, 7, "http://example.com/"+strings.Fields(kind)[1]).GetSiteId()
-					for i, one := range paths() {
-						for _, other := range paths()[i+1:] {
-							round(t, read(id), id, random, []string{one, other}, by...)
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		for name, start := range systems() {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				network := rpc.NewMemory()
+				members := start(t, network)
+				addresses := slices.Sorted(maps.Keys(members))
+				rest := serveREST(t, network, strings.Join(addresses, ","))
+				by := []patch{rest.patch}
+				for _, address := range addresses {
+					by = append(by, members[address].patch)
+				}
+				read := func(id int64) func() *monitorv1.Site {
+					return func() *monitorv1.Site { _, s := rest.site(t, id); return s }
+				}
+				for kind, by := range map[string][]patch{"over REST": by[:1], "over gRPC": by[1:], "over both": by} {
+					t.Run(kind, func(t *testing.T) {
+						random := rand.New(rand.NewPCG(seed, uint64(kind[len(kind)-1])))
+						id := members["a"].make(t, 7, "http://example.com/"+strings.Fields(kind)[1]).GetSiteId()
+						for i, one := range paths() {
+							for _, other := range paths()[i+1:] {
+								round(t, read(id), id, random, []string{one, other}, by...)
+							}
 						}
-					}
-					for range 30 {
-						fields := paths()
-						random.Shuffle(len(fields), func(i, j int) { fields[i], fields[j] = fields[j], fields[i] })
-						round(t, read(id), id, random, fields[:3+random.IntN(5)], by...)
-					}
-				})
-			}
-		})
-	}
+						for range 30 {
+							fields := paths()
+							random.Shuffle(len(fields), func(i, j int) { fields[i], fields[j] = fields[j], fields[i] })
+							round(t, read(id), id, random, fields[:3+random.IntN(5)], by...)
+						}
+					})
+				}
+			})
+		}
+	})
 }
