@@ -24,10 +24,13 @@ func roles() []string {
 // compositionRoots lists the packages that run several roles in one process.
 func compositionRoots() []string { return []string{"internal/cluster/...", "internal/dev/..."} }
 
-// pure lists the packages that decide: values in, values out. The folder coordinator/rules
-// contains nothing else, except for its tests' needs.
+// pure lists the packages that decide, values in, values out, and what they are built from.
+// The folder coordinator/rules contains nothing else, except for its tests' needs.
 func pure() []string {
-	return []string{"coordinator/rules/...", "coordinator/engine/checkers", "internal/check", "internal/backoff"}
+	return []string{
+		"coordinator/rules/...", "coordinator/engine/checkers",
+		"internal/backoff", "internal/check", "internal/list", "internal/table",
+	}
 }
 
 // forTests lists packages below pure ones that only tests use.
