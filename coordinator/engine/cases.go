@@ -10,7 +10,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// casebook holds a case for each site that is not compact: its state beyond the record.
+// casebook holds a case for each site that is not compact: its state beyond the entry.
 // A caller that changes a site of the casebook must settle it.
 type casebook struct {
 	sites     *roster.Table
@@ -19,7 +19,7 @@ type casebook struct {
 	flapWindow time.Duration
 
 	// open holds the cases, by slot. Invariant: no case was compact when it was last
-	// settled, and its record is up to date as far as a record can hold the site.
+	// settled, and its entry is up to date as far as an entry can hold the site.
 	open map[schedule.Slot]*site
 	// ballots is the highest ballot number so far.
 	ballots uint32
@@ -41,7 +41,7 @@ func (c *casebook) of(id check.SiteID) *site {
 	return nil
 }
 
-// at returns the site in a slot: its case, or one made from its record.
+// at returns the site in a slot: its case, or one made from its entry.
 func (c *casebook) at(slot schedule.Slot) *site {
 	if s := c.open[slot]; s != nil {
 		return s
@@ -51,9 +51,9 @@ func (c *casebook) at(slot schedule.Slot) *site {
 	return s
 }
 
-// settle writes a changed site back to its record, and opens or closes its case.
+// settle writes a changed site back to its entry, and opens or closes its case.
 func (c *casebook) settle(now time.Time, s *site) {
-	if c.sites.Record(s.timer.Slot).ID() != s.Row.ID {
+	if c.sites.Entry(s.timer.Slot).ID() != s.Row.ID {
 		return // it was removed
 	}
 	c.ballots = max(c.ballots, s.State.Ballot)
@@ -67,7 +67,7 @@ func (c *casebook) settle(now time.Time, s *site) {
 	c.open[s.timer.Slot] = s
 }
 
-// compact reports whether the record alone can hold the site.
+// compact reports whether the entry alone can hold the site.
 func (c *casebook) compact(now time.Time, s *site) bool {
 	st := s.State
 	switch {
@@ -93,7 +93,7 @@ func (c *casebook) noteSnapshot(s *site, open bool) {
 	c.snapshots.Outdated(s.Row.ID, s.Row.Bucket)
 }
 
-// remove deletes a site, with its case and its record.
+// remove deletes a site, with its case and its entry.
 func (c *casebook) remove(s *site) {
 	c.noteSnapshot(s, false)
 	delete(c.open, s.timer.Slot)

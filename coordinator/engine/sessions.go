@@ -8,8 +8,8 @@ import (
 	"github.com/Automattic/jetmon/coordinator/engine/checkers"
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -137,7 +137,7 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 		return receipt, err
 	}
 	e.judge.counts.Stale += uint64(receipt.Stale)
-	e.deal.ahead.records(receipt.Checks)
+	e.deal.ahead.entries(receipt.Checks)
 	for i := range results {
 		r, c := &results[i], &receipt.Checks[i]
 		if receipt.Classes[i] != dispatch.Accepted || e.deal.tagged(c) == nil {
@@ -170,7 +170,7 @@ func (e *Engine) result(m moment, from *checkers.Checker, s *site, saw checkers.
 	e.turned(from, turn)
 	o := *saw.Observation
 	o.Outcome = outcome
-	e.judge.observe(m, s, store.LocalCheck{Node: from.Node(), At: saw.At, Observation: o})
+	e.judge.observe(m, s, record.LocalCheck{Node: from.Node(), At: saw.At, Observation: o})
 	if o.Outcome != saw.Observation.Outcome {
 		e.judge.elsewhere(m, s, from.Node())
 	}

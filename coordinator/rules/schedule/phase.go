@@ -9,14 +9,8 @@ import (
 // MinInterval is the shortest interval; shorter ones count as this.
 const MinInterval = time.Millisecond
 
-// First returns when a site is due for the first time: its next phase point strictly after
-// now. A site's first check therefore comes within one interval.
-func First(id check.SiteID, interval time.Duration, now time.Time) time.Time {
-	return Next(id, interval, now)
-}
-
-// Next returns when a site is due again: its next phase point strictly after now. It skips
-// phase points that have passed.
+// Next returns when a site is due: its next phase point strictly after now. It skips phase
+// points that have passed, and a new site's first check comes within one interval.
 func Next(id check.SiteID, interval time.Duration, now time.Time) time.Time {
 	interval = max(interval, MinInterval)
 	// since is how far now is past the last phase point: at least 0, and less than an

@@ -5,20 +5,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
 func commitTests() []test {
 	return []test{
-		{"a key that is there answers as the first time and writes nothing", sameKey},
-		{"a key answers as the first time also to who lost the shard", sameKeyFenced},
+		{"committing a key again returns the first result and writes nothing", sameKey},
+		{"committing a key again returns the first result even after the shard was lost", sameKeyFenced},
 		{"a key of another site is refused", foreignKey},
 		{"a fence that is not the owner's is refused", fenced},
-		{"a site that is gone, paused, moved or has another status is a conflict", conflicts},
-		{"changes that no site makes are refused", impossible},
+		{"a change of a missing, paused or moved site, or of one with another status, is a conflict", conflicts},
+		{"impossible changes are refused", impossible},
 		{"a refused commit leaves nothing", refusedLeavesNothing},
 	}
 }
@@ -40,20 +40,20 @@ func sameKey(t *testing.T, db Database) {
 		site := create(t, s, aSite(url(int(footprint(t, db)[0]))))
 		fence := own(t, s, "a", 7)
 		p := map[bool]string{true: "w", false: "r"}[legacyWrites]
-		changes := []store.Change{opening(site, p+"1"), confirming(site, p+"2"), closing(site, check.StatusConfirmedDown, p+"3")}
-		var done []store.Committed
+		changes := []record.Change{opening(site, p+"1"), confirming(site, p+"2"), closing(site, check.StatusConfirmedDown, p+"3")}
+		var done []record.Committed
 		for i, c := range changes {
-			done = append(done, get[store.Committed](t)(s.Commit(t.Context(), fence, c)))
+			done = append(done, get[record.Committed](t)(s.Commit(t.Context(), fence, c)))
 			before := footprint(t, db)
 			for j := range i + 1 {
-				wantEqual(t, get[store.Committed](t)(s.Commit(t.Context(), fence, changes[j])), done[j])
+				wantEqual(t, get[record.Committed](t)(s.Commit(t.Context(), fence, changes[j])), done[j])
 			}
 			wantEqual(t, footprint(t, db), before)
 		}
 		// The site is up again, so the first change would apply; its notification is gone, too.
-		must(t, s.Delivered(t.Context(), store.Notice{ID: done[0].NoticeID, Change: changes[0]}, after(time.Hour)))
+		must(t, s.Delivered(t.Context(), record.Notification{ID: done[0].TransitionID, Change: changes[0]}, after(time.Hour)))
 		before := footprint(t, db)
-		wantEqual(t, get[store.Committed](t)(s.Commit(t.Context(), fence, changes[0])), done[0])
+		wantEqual(t, get[record.Committed](t)(s.Commit(t.Context(), fence, changes[0])), done[0])
 		wantEqual(t, footprint(t, db), before)
 	}
 }
@@ -62,9 +62,9 @@ func sameKeyFenced(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	site := create(t, s, aSite(url(1)))
 	old := own(t, s, "a", 7)
-	done := get[store.Committed](t)(s.Commit(t.Context(), old, opening(site, "k")))
+	done := get[record.Committed](t)(s.Commit(t.Context(), old, opening(site, "k")))
 	own(t, s, "a", 7) // its next life
-	wantEqual(t, get[store.Committed](t)(s.Commit(t.Context(), old, opening(site, "k"))), done)
+	wantEqual(t, get[record.Committed](t)(s.Commit(t.Context(), old, opening(site, "k"))), done)
 	_, err := s.Commit(t.Context(), old, confirming(site, "k2"))
 	wantKind(t, err, fault.Fenced)
 }
@@ -73,7 +73,7 @@ func foreignKey(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	a, b := create(t, s, aSite(url(1))), create(t, s, aSite(url(2)))
 	fence := own(t, s, "a", 7)
-	get[store.Committed](t)(s.Commit(t.Context(), fence, opening(a, "k")))
+	get[record.Committed](t)(s.Commit(t.Context(), fence, opening(a, "k")))
 	before := footprint(t, db)
 	_, err := s.Commit(t.Context(), fence, opening(b, "k"))
 	wantKind(t, err, fault.AlreadyExists)
@@ -111,7 +111,7 @@ func conflicts(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	fence := own(t, s, "a", 7)
 	site := create(t, s, aSite(url(1)))
-	for _, c := range []store.Change{confirming(site, "k"), closing(site, check.StatusDown, "k"), closing(site, check.StatusConfirmedDown, "k")} {
+	for _, c := range []record.Change{confirming(site, "k"), closing(site, check.StatusDown, "k"), closing(site, check.StatusConfirmedDown, "k")} {
 		_, err := s.Commit(t.Context(), fence, c)
 		wantKind(t, err, fault.Conflict)
 	}
@@ -128,8 +128,8 @@ func conflicts(t *testing.T, db Database) {
 		}
 	}
 	down := create(t, s, aSite(url(2)))
-	get[store.Committed](t)(s.Commit(t.Context(), fence, opening(down, "down2")))
-	for _, c := range []store.Change{opening(down, "again"), closing(down, check.StatusConfirmedDown, "k")} {
+	get[record.Committed](t)(s.Commit(t.Context(), fence, opening(down, "down2")))
+	for _, c := range []record.Change{opening(down, "again"), closing(down, check.StatusConfirmedDown, "k")} {
 		_, err := s.Commit(t.Context(), fence, c)
 		wantKind(t, err, fault.Conflict)
 	}
@@ -160,7 +160,7 @@ func refusedLeavesNothing(t *testing.T, db Database) {
 	fence := own(t, s, "a", 7)
 	site := create(t, s, aSite(url(1)))
 	// An open outage while the row has status running: the last check of all.
-	get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k")))
+	get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k")))
 	db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = 1")
 	before := footprint(t, db)
 	_, err := s.Commit(t.Context(), fence, opening(site, "k2"))
