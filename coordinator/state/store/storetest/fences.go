@@ -22,7 +22,7 @@ func fenceTests() []test {
 func fencedCalls(s store.Store, site record.Site, l shard.Lease) map[string]func(*testing.T, int) error {
 	return map[string]func(*testing.T, int) error{
 		"Commit": func(t *testing.T, n int) error {
-			_, err := s.Commit(t.Context(), l.Fence(), opening(site, fmt.Sprint("alone-", n)))
+			_, err := Commit(t.Context(), s, l.Fence(), opening(site, fmt.Sprint("alone-", n)))
 			if fault.Is(err, fault.Conflict) { // it is down since another of these calls
 				return nil
 			}
