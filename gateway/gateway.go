@@ -27,10 +27,10 @@ import (
 
 // Limits of a request.
 const (
-	// MaxBodyBytes limits the body of a request.
-	MaxBodyBytes = 1 << 20
-	// CallTimeout limits the time of a call to the coordinator.
-	CallTimeout = 10 * time.Second
+	// maxBodyBytes limits the body of a request.
+	maxBodyBytes = 1 << 20
+	// callTimeout limits the time of a call to the coordinator.
+	callTimeout = 10 * time.Second
 
 	readyTimeout      = 2 * time.Second
 	readHeaderTimeout = 5 * time.Second

@@ -20,9 +20,9 @@ import (
 const (
 	DefaultMetadataURL = "https://public-api.wordpress.com/"
 	DefaultUserAgent   = "jetmon/3.0 (Jetpack Site Uptime Monitor by WordPress.com)"
-	// DefaultStepTimeout is Jetpack's own patience.
-	DefaultStepTimeout = 10 * time.Second
-	DefaultTimeout     = 90 * time.Second
+	// defaultStepTimeout is Jetpack's own patience.
+	defaultStepTimeout = 10 * time.Second
+	defaultTimeout     = 90 * time.Second
 )
 
 // Options of a Diagnoser. Only Prober is required.
@@ -45,8 +45,8 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	o.MetadataURL = cmp.Or(o.MetadataURL, DefaultMetadataURL)
 	o.UserAgent = cmp.Or(o.UserAgent, DefaultUserAgent)
-	o.StepTimeout = cmp.Or(o.StepTimeout, DefaultStepTimeout)
-	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
+	o.StepTimeout = cmp.Or(o.StepTimeout, defaultStepTimeout)
+	o.Timeout = cmp.Or(o.Timeout, defaultTimeout)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

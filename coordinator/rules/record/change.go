@@ -34,7 +34,7 @@ type Change struct {
 	Muted bool `json:",omitempty"`
 }
 
-// Committed is what Commit wrote.
+// Committed is what the commit of a change wrote.
 type Committed struct {
 	// OutageID is the outage that was opened, confirmed or closed; 0 when a site recovered
 	// from a status that another program had set.

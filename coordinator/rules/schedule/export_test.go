@@ -1,4 +1,7 @@
 package schedule
 
-// MaxStep is for the tests of the Agenda.
-const MaxStep = maxStep
+// These bounds are for the tests.
+const (
+	MaxStep     = maxStep
+	MinInterval = minInterval
+)

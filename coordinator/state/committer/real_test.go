@@ -18,6 +18,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/state/committer"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
+	"github.com/Automattic/jetmon/coordinator/state/store/storetest"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -64,7 +65,7 @@ type oneByOne struct{ *sqlstore.Store }
 func (s oneByOne) CommitAll(ctx context.Context, f shard.Fence, cs []record.Change) ([]store.CommitResult, error) {
 	var out []store.CommitResult
 	for _, c := range cs {
-		done, err := s.Commit(ctx, f, c)
+		done, err := storetest.Commit(ctx, s, f, c)
 		if err != nil {
 			return nil, err
 		}

@@ -79,22 +79,21 @@ type SpanRead struct {
 
 // History reads and writes status changes with their evidence.
 type History interface {
-	// Commit writes one status change in one transaction: legacy row, outage with
-	// evidence, transition, outbox row unless c.Muted. It is all or nothing. It returns
-	// Fenced when the caller no longer owns the shard, Conflict when the site's row is gone,
-	// paused, or has another status than c.From.
+	// CommitAll writes a group of status changes in one transaction: at most 200 changes of
+	// one shard, of different sites and with different keys, else Invalid. It is Fenced when
+	// the caller no longer owns the shard. An error of CommitAll itself concerns all changes:
+	// nothing was written, or the answer was lost. It is safe to commit the same group again.
+	//
+	// A change is written whole or not at all: legacy row, outage with evidence, transition,
+	// outbox row unless it is Muted. CommitAll returns the result of each, in order. A change
+	// is a Conflict when its site's row is gone, paused, or has another status than From. A
+	// change that is refused does not affect the others.
 	//
 	// If WordPress.com knows the site as running but an untold outage is open, a change from
 	// running to down reports that outage, and one from down to running closes it without a
 	// notification. If Known.Unsure, a change from down to running always gets one.
 	// Committing a change again under the same Key changes nothing and returns the first
 	// result.
-	Commit(ctx context.Context, f shard.Fence, c record.Change) (record.Committed, error)
-	// CommitAll commits a group in one transaction: at most 200 changes of one shard, of
-	// different sites and with different keys, else Invalid. It returns the result that
-	// Commit would return for each, in order; a change that is refused does not affect the
-	// others. An error of CommitAll itself concerns all changes: nothing was written, or the
-	// answer was lost. It is safe to commit the same group again.
 	CommitAll(ctx context.Context, f shard.Fence, cs []record.Change) ([]CommitResult, error)
 	// KeepBallot keeps the evidence of a ballot that opened no outage.
 	KeepBallot(ctx context.Context, f shard.Fence, b record.Ballot) error

@@ -12,6 +12,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/state/store/storetest"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -249,7 +250,7 @@ func benchCommit(b *testing.B, dsn string, callers int) {
 				c = closing
 			}
 			c.Key = fmt.Sprintf("%d-%d", n, i)
-			if _, err := s.Commit(b.Context(), lease.Fence(), c); err != nil {
+			if _, err := storetest.Commit(b.Context(), s, lease.Fence(), c); err != nil {
 				b.Error(err)
 				return
 			}

@@ -263,7 +263,7 @@ func TestDeliveringANotificationIsAtomic(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		done, err := s.Commit(t.Context(), lease.Fence(), steps(site)[0])
+		done, err := storetest.Commit(t.Context(), s, lease.Fence(), steps(site)[0])
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,15 +23,6 @@ const (
 // errMoved means that a row has changed since the transaction read it.
 var errMoved = errors.New("a row has changed since it was read")
 
-// Commit implements store.History.
-func (s *Store) Commit(ctx context.Context, f shard.Fence, c record.Change) (record.Committed, error) {
-	results, err := s.CommitAll(ctx, f, []record.Change{c})
-	if err != nil {
-		return record.Committed{}, err
-	}
-	return results[0].Committed, results[0].Err
-}
-
 // CommitAll implements store.History.
 //
 // It does not look for existing keys first: a change that was already committed meets a

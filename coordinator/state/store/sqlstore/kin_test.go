@@ -141,7 +141,7 @@ func TestACommitThatAnotherServerOvertookIsRetried(t *testing.T) {
 		}
 		for _, c := range steps(site) {
 			left.Store(2)
-			if _, err := s.Commit(t.Context(), lease.Fence(), c); err != nil {
+			if _, err := storetest.Commit(t.Context(), s, lease.Fence(), c); err != nil {
 				t.Errorf("%d: commit of %s: %v", errno, c.Key, err)
 			}
 			if n := left.Load(); n >= 0 {

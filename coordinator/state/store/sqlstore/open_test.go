@@ -17,6 +17,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/state/store/storetest"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/test/mariadb"
 )
@@ -252,7 +253,7 @@ func TestMigratingTheFirstReleaseKeepsItsData(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, c := range steps(site)[:2] {
-			if _, err := s.Commit(t.Context(), lease.Fence(), c); err != nil {
+			if _, err := storetest.Commit(t.Context(), s, lease.Fence(), c); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -281,7 +282,7 @@ func TestMigratingTheFirstReleaseKeepsItsData(t *testing.T) {
 			t.Error(err)
 		}
 		// Its notifications come first, in their order, and then those of today.
-		if _, err := s.Commit(t.Context(), lease.Fence(), steps(site)[2]); err != nil {
+		if _, err := storetest.Commit(t.Context(), s, lease.Fence(), steps(site)[2]); err != nil {
 			t.Fatal(err)
 		}
 		for _, want := range steps(site) {
@@ -484,7 +485,7 @@ func TestTheStoreSurvivesAKilledDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, c := range steps(site) {
-		done, err := s.Commit(t.Context(), lease.Fence(), c)
+		done, err := storetest.Commit(t.Context(), s, lease.Fence(), c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -492,11 +493,11 @@ func TestTheStoreSurvivesAKilledDatabase(t *testing.T) {
 		if err := s.Ping(t.Context()); !fault.Is(err, fault.Unavailable) {
 			t.Errorf("ping: %v", err)
 		}
-		if _, err := s.Commit(t.Context(), lease.Fence(), c); !fault.Is(err, fault.Unavailable) {
+		if _, err := storetest.Commit(t.Context(), s, lease.Fence(), c); !fault.Is(err, fault.Unavailable) {
 			t.Errorf("commit: %v", err)
 		}
 		server.Restart(t)
-		again, err := s.Commit(t.Context(), lease.Fence(), c)
+		again, err := storetest.Commit(t.Context(), s, lease.Fence(), c)
 		if err != nil || again != done {
 			t.Errorf("%d: committed %+v, after the restart %+v, %v", i, done, again, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/state/store/storetest"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/mariadb"
 )
@@ -97,7 +98,7 @@ func TestAPICallersDelayNothingThatKeepsTheCoordinatorAlive(t *testing.T) {
 	// A commit holds the row of its shard while it waits for the table.
 	var commit errgroup.Group
 	commit.Go(func() error {
-		_, err := s.Commit(t.Context(), leases[5].Fence(), record.Change{
+		_, err := storetest.Commit(t.Context(), s, leases[5].Fence(), record.Change{
 			Key: "k", SiteID: site.ID, BlogID: 1, Bucket: site.Bucket, URL: site.URL,
 			From: check.StatusRunning, To: check.StatusDown, Start: time.Now(), At: time.Now(),
 		})

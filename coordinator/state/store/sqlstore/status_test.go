@@ -9,6 +9,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store/storetest"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -47,7 +48,7 @@ func TestMigratingFindsWhatAnOlderVersionReported(t *testing.T) {
 					Key: fmt.Sprint(i, "-", n), SiteID: site.ID, BlogID: 1, URL: site.URL, From: from, To: to,
 					At: time.Unix(1e9+int64(n), 0).UTC(),
 				}
-				if _, err := off.Commit(t.Context(), lease.Fence(), c); err != nil {
+				if _, err := storetest.Commit(t.Context(), off, lease.Fence(), c); err != nil {
 					t.Fatal(err)
 				}
 				from = to

@@ -70,8 +70,8 @@ func expireBallots(t *testing.T, db Database) {
 // outageOver makes an outage and its end, both told.
 func outageOver(t *testing.T, s store.Store, f shard.Fence, site record.Site, key string) int64 {
 	t.Helper()
-	done := get[record.Committed](t)(s.Commit(t.Context(), f, opening(site, key+"-down")))
-	get[record.Committed](t)(s.Commit(t.Context(), f, closing(site, check.StatusDown, key+"-up")))
+	done := get[record.Committed](t)(Commit(t.Context(), s, f, opening(site, key+"-down")))
+	get[record.Committed](t)(Commit(t.Context(), s, f, closing(site, check.StatusDown, key+"-up")))
 	return done.OutageID
 }
 
@@ -110,8 +110,8 @@ func expireOutages(t *testing.T, db Database) {
 		open := opening(stays, key)
 		end := closing(stays, check.StatusDown, key+"-up")
 		end.At = after(time.Duration(10+i) * time.Hour)
-		kept[i] = get[record.Committed](t)(s.Commit(t.Context(), fence, open)).OutageID
-		get[record.Committed](t)(s.Commit(t.Context(), fence, end))
+		kept[i] = get[record.Committed](t)(Commit(t.Context(), s, fence, open)).OutageID
+		get[record.Committed](t)(Commit(t.Context(), s, fence, end))
 	}
 	tellAll(t, s)
 	if n := expire(t, s, fence, store.Expiry{Outages: after(10 * time.Hour)}, 10); n != 1 {
@@ -138,7 +138,7 @@ func expireWaits(t *testing.T, db Database) {
 	fence := own(t, s, "a", 7)
 	open, untold := create(t, s, aSite(url(1))), create(t, s, aSite(url(2)))
 	all := store.Expiry{Ballots: after(1000 * time.Hour), Outages: after(1000 * time.Hour)}
-	get[record.Committed](t)(s.Commit(t.Context(), fence, opening(open, "k1")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, opening(open, "k1")))
 	tellAll(t, s)
 	outageOver(t, s, fence, untold, "k2")
 	before := footprint(t, db)

@@ -9,7 +9,6 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
-	"github.com/Automattic/jetmon/internal/fault"
 )
 
 func fenceTests() []test {
@@ -21,13 +20,6 @@ func fenceTests() []test {
 // fencedCalls are all the methods of a store that prove the ownership of a shard, by name.
 func fencedCalls(s store.Store, site record.Site, l shard.Lease) map[string]func(*testing.T, int) error {
 	return map[string]func(*testing.T, int) error{
-		"Commit": func(t *testing.T, n int) error {
-			_, err := s.Commit(t.Context(), l.Fence(), opening(site, fmt.Sprint("alone-", n)))
-			if fault.Is(err, fault.Conflict) { // it is down since another of these calls
-				return nil
-			}
-			return err
-		},
 		"CommitAll": func(t *testing.T, n int) error {
 			_, err := s.CommitAll(t.Context(), l.Fence(), []record.Change{opening(site, fmt.Sprint("group-", n))})
 			return err

@@ -123,9 +123,9 @@ func groupMixed(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	fence := own(t, s, "a", 7)
 	sites := someSites(t, db, s, 7, 11)
-	get[record.Committed](t)(s.Commit(t.Context(), fence, opening(sites[0], "zero")))
-	get[record.Committed](t)(s.Commit(t.Context(), fence, opening(sites[1], "one")))
-	get[record.Committed](t)(s.Commit(t.Context(), fence, closing(sites[1], check.StatusDown, "one-up")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, opening(sites[0], "zero")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, opening(sites[1], "one")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, closing(sites[1], check.StatusDown, "one-up")))
 	db.Exec(t, "DELETE FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = ?", sites[2].ID)
 	db.Exec(t, "UPDATE jetpack_monitor_sites SET monitor_active = 0 WHERE jetpack_monitor_site_id = ?", sites[3].ID)
 	db.Exec(t, "UPDATE jetpack_monitor_sites SET bucket_no = 8 WHERE jetpack_monitor_site_id = ?", sites[4].ID)
@@ -157,7 +157,7 @@ func groupMixed(t *testing.T, db Database) {
 	// Sites 0, 6 and 10 are down; 1 was; another program has called 5 down.
 	wantEqual(t, footprint(t, db), [5]int64{4, 4, 6, 6, 3})
 	for i, c := range group { // and Commit answers the same
-		got, err := s.Commit(t.Context(), fence, c)
+		got, err := Commit(t.Context(), s, fence, c)
 		if (err == nil) != (results[i].Err == nil) || got != results[i].Committed {
 			t.Errorf("%s: in a group %+v, alone %+v, %v", c.Key, results[i], got, err)
 		}

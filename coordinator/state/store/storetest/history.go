@@ -28,7 +28,7 @@ func outageLife(t *testing.T, db Database) {
 	site := create(t, s, aSite(url(1)))
 	fence := own(t, s, "a", 7)
 	open := opening(site, "k1")
-	done := get[record.Committed](t)(s.Commit(t.Context(), fence, open))
+	done := get[record.Committed](t)(Commit(t.Context(), s, fence, open))
 	if done.OutageID <= 0 || done.TransitionID <= 0 {
 		t.Fatalf("committed %+v", done)
 	}
@@ -54,7 +54,7 @@ func outageLife(t *testing.T, db Database) {
 	confirm := confirming(site, "k2")
 	confirm.Checks = []record.LocalCheck{{Node: "later", At: confirm.At}}
 	confirm.Relapses = 3
-	got := get[record.Committed](t)(s.Commit(t.Context(), fence, confirm))
+	got := get[record.Committed](t)(Commit(t.Context(), s, fence, confirm))
 	if got.OutageID != done.OutageID || got.TransitionID == done.TransitionID {
 		t.Errorf("confirmed as %+v after %+v", got, done)
 	}
@@ -64,14 +64,14 @@ func outageLife(t *testing.T, db Database) {
 	end := closing(site, check.StatusConfirmedDown, "k3")
 	end.Relapses, want.Relapses = 5, 5
 	end.Checks = []record.LocalCheck{{Node: "last", At: end.At}}
-	got = get[record.Committed](t)(s.Commit(t.Context(), fence, end))
+	got = get[record.Committed](t)(Commit(t.Context(), s, fence, end))
 	if got.OutageID != done.OutageID {
 		t.Errorf("closed as %+v", got)
 	}
 	want.Status, want.End, want.EndReason = check.StatusRunning, end.At, record.EndRecovered
 	wantEqual(t, read(), want)
 
-	again := get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k4")))
+	again := get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, "k4")))
 	if again.OutageID <= 0 || again.OutageID == done.OutageID {
 		t.Errorf("the next outage is %d after %d", again.OutageID, done.OutageID)
 	}
@@ -83,7 +83,7 @@ func outageWithoutBallot(t *testing.T, db Database) {
 	site := create(t, s, aSite(url(1)))
 	c := opening(site, "k")
 	c.Ballot, c.Checks = nil, nil
-	done := get[record.Committed](t)(s.Commit(t.Context(), own(t, s, "a", 7), c))
+	done := get[record.Committed](t)(Commit(t.Context(), s, own(t, s, "a", 7), c))
 	if o := get[record.Outage](t)(s.Outage(t.Context(), done.OutageID)); o.Ballot != nil || len(o.Checks) != 0 {
 		t.Errorf("got %+v", o)
 	}
@@ -96,7 +96,7 @@ func outagePages(t *testing.T, db Database) {
 	var all, ofA, open []int64
 	for i := range 7 {
 		site := []record.Site{a, b}[i%2]
-		done := get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, "o"+url(i))))
+		done := get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, "o"+url(i))))
 		all = append(all, done.OutageID)
 		if i%2 == 0 {
 			ofA = append(ofA, done.OutageID)
@@ -105,7 +105,7 @@ func outagePages(t *testing.T, db Database) {
 			open = append(open, done.OutageID)
 			continue
 		}
-		get[record.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusDown, "c"+url(i))))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, closing(site, check.StatusDown, "c"+url(i))))
 	}
 	for name, tt := range map[string]struct {
 		q    store.OutageQuery
@@ -160,7 +160,7 @@ func keptBallots(t *testing.T, db Database) {
 	}
 	open := opening(site, "k")
 	open.Ballot.Decided = open.At
-	done := get[record.Committed](t)(s.Commit(t.Context(), fence, open))
+	done := get[record.Committed](t)(Commit(t.Context(), s, fence, open))
 	deciding := *open.Ballot
 	deciding.OutageID = done.OutageID
 	want = append([]record.Ballot{deciding}, want...)
@@ -195,7 +195,7 @@ func oddText(t *testing.T, db Database) {
 	c.Cause.Reason = strings.Repeat("\xff", 300)
 	c.Cause.Detail = "\x00\xfe"
 	c.Checks[0].Observation.Detail = "\x00\xfe" + strings.Repeat("🙂", 5000)
-	done := get[record.Committed](t)(s.Commit(t.Context(), fence, c))
+	done := get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 	o := get[record.Outage](t)(s.Outage(t.Context(), done.OutageID))
 	if !strings.HasPrefix(c.URL, o.URL) || len(o.URL) < 1000 {
 		t.Errorf("URL of %d bytes", len(o.URL))

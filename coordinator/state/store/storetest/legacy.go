@@ -73,7 +73,7 @@ func commitWritesRow(t *testing.T, db Database) {
 		opening(site, "k3"), closing(site, check.StatusDown, "k4"),
 	} {
 		c.At = after(time.Duration(i)*time.Minute + 789*time.Millisecond)
-		get[record.Committed](t)(s.Commit(t.Context(), fence, c))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 		row := db.Int(t, "SELECT site_status FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = ?", site.ID)
 		if row != int64(c.To) {
 			t.Errorf("site_status %d after a change to %d", row, c.To)
@@ -112,7 +112,7 @@ func onlyRead(t *testing.T, db Database) {
 	before := dump(t, db, site.ID)
 	fence := own(t, s, "a", 7)
 	for _, c := range []record.Change{opening(site, "k0"), confirming(site, "k1"), closing(site, check.StatusConfirmedDown, "k2")} {
-		get[record.Committed](t)(s.Commit(t.Context(), fence, c))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 		if now := dump(t, db, site.ID); !cmp.Equal(before, now) {
 			t.Fatalf("the legacy row was %v and is %v", before, now)
 		}
@@ -121,7 +121,7 @@ func onlyRead(t *testing.T, db Database) {
 		t.Errorf("notifications begin with %q; they do not depend on legacy writes", got)
 	}
 	db.Exec(t, "UPDATE jetpack_monitor_sites SET monitor_active = 0 WHERE jetpack_monitor_site_id = ?", site.ID)
-	_, err := s.Commit(t.Context(), fence, opening(site, "k3"))
+	_, err := Commit(t.Context(), s, fence, opening(site, "k3"))
 	wantKind(t, err, fault.Conflict)
 }
 
@@ -136,19 +136,19 @@ func ownStatus(t *testing.T, db Database) {
 			t.Errorf("status %d since %v, want %d since never", got.Status, got.StatusSince, status)
 		}
 	}
-	_, err := s.Commit(t.Context(), fence, opening(site, "k0"))
+	_, err := Commit(t.Context(), s, fence, opening(site, "k0"))
 	wantKind(t, err, fault.Conflict)
-	foreign := get[record.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusDown, "k1")))
+	foreign := get[record.Committed](t)(Commit(t.Context(), s, fence, closing(site, check.StatusDown, "k1")))
 	if got := read(); got.Status != check.StatusRunning || !got.StatusSince.Equal(after(2*time.Hour)) || foreign.OutageID != 0 {
 		t.Errorf("got %+v after the recovery of a site that somebody else called down", got)
 	}
-	_, err = s.Commit(t.Context(), fence, closing(site, check.StatusDown, "k2"))
+	_, err = Commit(t.Context(), s, fence, closing(site, check.StatusDown, "k2"))
 	wantKind(t, err, fault.Conflict)
-	first := get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k3")))
+	first := get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, "k3")))
 	if got := read(); got.Status != check.StatusDown || !got.StatusSince.Equal(after(time.Minute)) || got.OutageID != first.OutageID {
 		t.Errorf("got %+v after opening", got)
 	}
-	get[record.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusDown, "k4")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, closing(site, check.StatusDown, "k4")))
 	if got := read(); got.Status != check.StatusRunning || !got.StatusSince.Equal(after(2*time.Hour)) || got.OutageID != 0 {
 		t.Errorf("got %+v after closing", got)
 	}
@@ -160,21 +160,21 @@ func closeForeign(t *testing.T, db Database) {
 	for i, from := range []check.Status{check.StatusDown, check.StatusConfirmedDown} {
 		site := create(t, s, aSite(url(i)))
 		db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = ? WHERE jetpack_monitor_site_id = ?", int(from), site.ID)
-		_, err := s.Commit(t.Context(), fence, opening(site, "open"))
+		_, err := Commit(t.Context(), s, fence, opening(site, "open"))
 		wantKind(t, err, fault.Conflict)
 		if from == check.StatusDown {
-			done := get[record.Committed](t)(s.Commit(t.Context(), fence, confirming(site, "confirm")))
+			done := get[record.Committed](t)(Commit(t.Context(), s, fence, confirming(site, "confirm")))
 			if done.OutageID != 0 || done.TransitionID == 0 {
 				t.Errorf("confirmed as %+v", done)
 			}
 			from = check.StatusConfirmedDown
 		}
 		c := closing(site, from, "close"+url(i))
-		done := get[record.Committed](t)(s.Commit(t.Context(), fence, c))
+		done := get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 		if done.OutageID != 0 || done.TransitionID == 0 {
 			t.Errorf("closed as %+v", done)
 		}
-		wantEqual(t, get[record.Committed](t)(s.Commit(t.Context(), fence, c)), done)
+		wantEqual(t, get[record.Committed](t)(Commit(t.Context(), s, fence, c)), done)
 		if got := get[record.Site](t)(s.Site(t.Context(), site.ID)); got.Status != check.StatusRunning {
 			t.Errorf("status %d after closing", got.Status)
 		}
@@ -188,7 +188,7 @@ func oddStatusIsRunning(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	site := create(t, s, aSite(url(1)))
 	db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = 7 WHERE jetpack_monitor_site_id = ?", site.ID)
-	get[record.Committed](t)(s.Commit(t.Context(), own(t, s, "a", 7), opening(site, "k")))
+	get[record.Committed](t)(Commit(t.Context(), s, own(t, s, "a", 7), opening(site, "k")))
 	if got := get[record.Site](t)(s.Site(t.Context(), site.ID)); got.Status != check.StatusDown {
 		t.Errorf("status %d", got.Status)
 	}
@@ -198,15 +198,15 @@ func outageOutweighs(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	site := create(t, s, aSite(url(1)))
 	fence := own(t, s, "a", 7)
-	opened := get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k1")))
+	opened := get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, "k1")))
 	db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = 1 WHERE jetpack_monitor_site_id = ?", site.ID)
 	if got := get[record.Site](t)(s.Site(t.Context(), site.ID)); got.Status != check.StatusDown || got.OutageID != opened.OutageID {
 		t.Fatalf("status %d, outage %d", got.Status, got.OutageID)
 	}
-	_, err := s.Commit(t.Context(), fence, opening(site, "k2"))
+	_, err := Commit(t.Context(), s, fence, opening(site, "k2"))
 	wantKind(t, err, fault.Conflict)
-	get[record.Committed](t)(s.Commit(t.Context(), fence, confirming(site, "k3")))
-	closed := get[record.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusConfirmedDown, "k4")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, confirming(site, "k3")))
+	closed := get[record.Committed](t)(Commit(t.Context(), s, fence, closing(site, check.StatusConfirmedDown, "k4")))
 	if closed.OutageID != opened.OutageID {
 		t.Errorf("closed outage %d, want %d", closed.OutageID, opened.OutageID)
 	}

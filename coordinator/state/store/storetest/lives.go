@@ -185,7 +185,7 @@ func (l *life) commit(e lifecycle.Change) {
 	c := change(l.site, e.From, e.To, fmt.Sprintf("%d-%d", l.id, l.keys))
 	c.Since, c.Start, c.At, c.Muted = l.site.StatusSince, e.Start, e.At, l.muted
 	waits := get[int](l.t)(l.stores[l.writes].CountNotifications(l.t.Context(), allShards()))
-	_, err := l.stores[l.writes].Commit(l.t.Context(), l.fence, c)
+	_, err := Commit(l.t.Context(), l.stores[l.writes], l.fence, c)
 	if fault.Is(err, fault.Conflict) && l.overtaken {
 		l.begin() // as the engine does with a change that does not fit
 		return

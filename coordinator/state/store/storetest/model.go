@@ -120,7 +120,7 @@ func (m *model) invent(random *rand.Rand, sites []record.Site) record.Change {
 
 func (m *model) commit(t *testing.T, s store.Store, f shard.Fence, c record.Change) {
 	t.Helper()
-	got, err := s.Commit(t.Context(), f, c)
+	got, err := Commit(t.Context(), s, f, c)
 	m.take(t, c, got, err)
 }
 

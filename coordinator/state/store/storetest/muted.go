@@ -73,8 +73,8 @@ func mutedIsRecorded(t *testing.T, db Database) {
 		fence := own(t, s, "a", 7)
 		site := create(t, s, aSite(url(i)))
 		c := muted(opening(site, fmt.Sprint("open", i)), time.Minute)
-		done := get[record.Committed](t)(s.Commit(t.Context(), fence, c))
-		wantEqual(t, get[record.Committed](t)(s.Commit(t.Context(), fence, c)), done) // its key is there
+		done := get[record.Committed](t)(Commit(t.Context(), s, fence, c))
+		wantEqual(t, get[record.Committed](t)(Commit(t.Context(), s, fence, c)), done) // its key is there
 		if done.OutageID == 0 || done.TransitionID == 0 {
 			t.Errorf("committed as %+v", done)
 		}
@@ -95,7 +95,7 @@ func mutedIsRecorded(t *testing.T, db Database) {
 		}
 		must(t, s.DeleteSite(t.Context(), site.ID, noon()))
 		wantCounts(t, s, 0, 0)
-		_, err := s.Commit(t.Context(), fence, muted(opening(site, "gone"), time.Minute))
+		_, err := Commit(t.Context(), s, fence, muted(opening(site, "gone"), time.Minute))
 		wantKind(t, err, fault.Conflict)
 	}
 }
@@ -104,11 +104,11 @@ func mutedLeaveNoRows(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	fence := own(t, s, "a", 7)
 	site := create(t, s, aSite(url(1)))
-	get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, "before")))
-	get[record.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusDown, "before2")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, "before")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, closing(site, check.StatusDown, "before2")))
 	for n := range 100 {
-		get[record.Committed](t)(s.Commit(t.Context(), fence, muted(opening(site, fmt.Sprint("o", n)), time.Hour)))
-		get[record.Committed](t)(s.Commit(t.Context(), fence, muted(closing(site, check.StatusDown, fmt.Sprint("c", n)), time.Hour)))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, muted(opening(site, fmt.Sprint("o", n)), time.Hour)))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, muted(closing(site, check.StatusDown, fmt.Sprint("c", n)), time.Hour)))
 	}
 	wantCounts(t, s, 0, 1)
 	if n := db.Int(t, "SELECT COUNT(*) FROM jetmon_site_status"); n != 1 {
@@ -122,17 +122,17 @@ func mutedThenTold(t *testing.T, db Database) {
 		fence := own(t, s, "a", 7)
 		site := create(t, s, aSite(url(i)))
 		p := fmt.Sprint(legacyWrites)
-		get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, p+"1")))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, p+"1")))
 		deliverOf(t, s, site.ID)
-		get[record.Committed](t)(s.Commit(t.Context(), fence, muted(closing(site, check.StatusDown, p+"2"), 2*time.Hour)))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, muted(closing(site, check.StatusDown, p+"2"), 2*time.Hour)))
 		known := &record.Known{Status: check.StatusDown, Since: after(time.Minute)}
 		wantUntold(t, s, site.ID, known)
 		// A change begins from what WordPress.com knows.
-		_, err := s.Commit(t.Context(), fence, opening(site, p+"3"))
+		_, err := Commit(t.Context(), s, fence, opening(site, p+"3"))
 		wantKind(t, err, fault.Conflict)
 		c := closing(site, check.StatusDown, p+"4")
 		c.At, c.Since = after(3*time.Hour), known.Since
-		get[record.Committed](t)(s.Commit(t.Context(), fence, c))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 		wantEqual(t, deliverOf(t, s, site.ID), []notification{{check.StatusRunning, known.Since}})
 		if got := wantUntold(t, s, site.ID, nil); got.Status != check.StatusRunning || !got.StatusSince.Equal(after(3*time.Hour)) {
 			t.Errorf("the site is %+v", got)
@@ -169,7 +169,7 @@ func knownWhileMuted(t *testing.T, db Database) {
 				hour++
 				c := change(site, from, to, fmt.Sprint(legacyWrites, "-", i, "-", n))
 				c.At, c.Muted = after(hour*time.Hour), n >= len(tt.told)
-				get[record.Committed](t)(s.Commit(t.Context(), fence, c))
+				get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 				deliverOf(t, s, site.ID)
 				from = to
 			}
@@ -194,10 +194,10 @@ func rowBesideMuted(t *testing.T, db Database) {
 	insertRow(t, db, url(1), legacyRow{check.StatusRunning, after(-time.Hour)})
 	insertRow(t, db, url(2), legacyRow{check.StatusRunning, after(-time.Hour)})
 	never, once := siteOf(t, s, url(1)), siteOf(t, s, url(2))
-	get[record.Committed](t)(s.Commit(t.Context(), fence, opening(once, "k0"))) // at 12:01
+	get[record.Committed](t)(Commit(t.Context(), s, fence, opening(once, "k0"))) // at 12:01
 	deliverOf(t, s, once.ID)
-	get[record.Committed](t)(s.Commit(t.Context(), fence, muted(closing(once, check.StatusDown, "k1"), time.Hour)))
-	get[record.Committed](t)(s.Commit(t.Context(), fence, muted(opening(never, "k2"), time.Hour)))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, muted(closing(once, check.StatusDown, "k1"), time.Hour)))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, muted(opening(never, "k2"), time.Hour)))
 	v1 := func(status int, changed string) {
 		db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = ?, last_status_change = ?", status, changed)
 	}
@@ -217,7 +217,7 @@ func rowBesideMuted(t *testing.T, db Database) {
 	wantUntold(t, s, never.ID, &record.Known{Status: check.StatusRunning, Since: noon()})
 	// With legacy writes the next muted change overwrites the row, of which it takes note.
 	on := db.Open(t, true)
-	get[record.Committed](t)(on.Commit(t.Context(), fence, muted(closing(never, check.StatusDown, "k3"), 3*time.Hour)))
+	get[record.Committed](t)(Commit(t.Context(), on, fence, muted(closing(never, check.StatusDown, "k3"), 3*time.Hour)))
 	wantUntold(t, on, never.ID, &record.Known{Status: check.StatusRunning, Since: noon()})
 	wantUntold(t, s, never.ID, &record.Known{Status: check.StatusRunning, Since: noon()})
 }
@@ -226,7 +226,7 @@ func rowInMutedShard(t *testing.T, db Database) {
 	s := db.Open(t, false)
 	fence := own(t, s, "a", 7)
 	site := create(t, s, aSite(url(1)))
-	get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k1"))) // at 12:01
+	get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, "k1"))) // at 12:01
 	deliverOf(t, s, site.ID)
 	v1 := func(status int, changed string) {
 		db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = ?, last_status_change = ?", status, changed)
@@ -243,15 +243,15 @@ func rowInMutedShard(t *testing.T, db Database) {
 	wantUntold(t, s, site.ID, &record.Known{Status: check.StatusDown, Since: after(time.Minute)})
 	v1(1, "2026-05-13 12:30:00")
 	// The outage that v1 has ended ends here too, without a notification.
-	get[record.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusDown, "k2")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, closing(site, check.StatusDown, "k2")))
 	wantCounts(t, s, 0, 0)
 	if got := wantUntold(t, s, site.ID, nil); got.Status != check.StatusRunning || got.OutageID != 0 {
 		t.Errorf("on record is %+v", got)
 	}
 	// With legacy writes, rows that others write count, muted or not.
 	on := db.Open(t, true)
-	get[record.Committed](t)(on.Commit(t.Context(), fence, opening(site, "k3")))
-	get[record.Committed](t)(on.Commit(t.Context(), fence, closing(site, check.StatusDown, "k4")))
+	get[record.Committed](t)(Commit(t.Context(), on, fence, opening(site, "k3")))
+	get[record.Committed](t)(Commit(t.Context(), on, fence, closing(site, check.StatusDown, "k4")))
 	deliverOf(t, on, site.ID)
 	get[int](t)(on.Mute(t.Context(), fence, 10))
 	v1(2, "2026-05-13 11:00:00")
@@ -263,17 +263,17 @@ func rowBeforeMuted(t *testing.T, db Database) {
 	fence := own(t, s, "a", 7)
 	insertRow(t, db, url(1), legacyRow{check.StatusConfirmedDown, after(-time.Hour)})
 	site := siteOf(t, s, url(1))
-	get[record.Committed](t)(s.Commit(t.Context(), fence, muted(closing(site, check.StatusConfirmedDown, "k1"), time.Hour)))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, muted(closing(site, check.StatusConfirmedDown, "k1"), time.Hour)))
 	known := &record.Known{Status: check.StatusConfirmedDown, Since: after(-time.Hour)}
 	if got := wantUntold(t, s, site.ID, known); got.Status != check.StatusRunning || !got.StatusSince.Equal(after(time.Hour)) {
 		t.Errorf("the site is %+v", got)
 	}
-	get[record.Committed](t)(s.Commit(t.Context(), fence, muted(opening(site, "k2"), 2*time.Hour)))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, muted(opening(site, "k2"), 2*time.Hour)))
 	wantUntold(t, s, site.ID, known)
 	// When notifications resume, the next change begins from what is known, not from the row.
 	c := closing(site, check.StatusConfirmedDown, "k3")
 	c.At = after(3 * time.Hour)
-	get[record.Committed](t)(s.Commit(t.Context(), fence, c))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 	wantUntold(t, s, site.ID, nil)
 	wantStanding(t, s, site.ID, check.StatusRunning, after(3*time.Hour))
 	if n := db.Int(t, "SELECT COUNT(*) FROM jetmon_outages WHERE open_site IS NOT NULL"); n != 0 {
@@ -288,13 +288,13 @@ func adoptOutage(t *testing.T, db Database) {
 		for j, confirmed := range []bool{false, true} {
 			site := create(t, s, aSite(url(2*i+j)))
 			key := func(n int) string { return fmt.Sprintf("%d-%d-%d", i, j, n) }
-			opened := get[record.Committed](t)(s.Commit(t.Context(), fence, muted(opening(site, key(1)), time.Minute)))
+			opened := get[record.Committed](t)(Commit(t.Context(), s, fence, muted(opening(site, key(1)), time.Minute)))
 			if confirmed {
-				get[record.Committed](t)(s.Commit(t.Context(), fence, muted(confirming(site, key(2)), time.Hour)))
+				get[record.Committed](t)(Commit(t.Context(), s, fence, muted(confirming(site, key(2)), time.Hour)))
 			}
 			c := opening(site, key(3))
 			c.At = after(2 * time.Hour)
-			done := get[record.Committed](t)(s.Commit(t.Context(), fence, c))
+			done := get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 			if done.OutageID != opened.OutageID {
 				t.Errorf("told as outage %d, open is %d", done.OutageID, opened.OutageID)
 			}
@@ -309,8 +309,8 @@ func adoptOutage(t *testing.T, db Database) {
 			if n := len(get[[]record.Ballot](t)(s.ListBallots(t.Context(), site.ID, 10))); n != 2 {
 				t.Errorf("%d ballots, want both", n)
 			}
-			get[record.Committed](t)(s.Commit(t.Context(), fence, confirming(site, key(4))))
-			get[record.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusConfirmedDown, key(5))))
+			get[record.Committed](t)(Commit(t.Context(), s, fence, confirming(site, key(4))))
+			get[record.Committed](t)(Commit(t.Context(), s, fence, closing(site, check.StatusConfirmedDown, key(5))))
 		}
 	}
 }
@@ -329,18 +329,18 @@ func settleSilently(t *testing.T, db Database) {
 		fence := own(t, s, "a", 7)
 		site := create(t, s, aSite(url(i)))
 		key := func(n int) string { return fmt.Sprint(i, "-", n) }
-		opened := get[record.Committed](t)(s.Commit(t.Context(), fence, muted(opening(site, key(1)), time.Minute)))
+		opened := get[record.Committed](t)(Commit(t.Context(), s, fence, muted(opening(site, key(1)), time.Minute)))
 		for _, from := range []check.Status{check.StatusConfirmedDown, check.StatusDown} {
 			if from == check.StatusConfirmedDown {
-				_, err := s.Commit(t.Context(), fence, closing(site, from, key(2)))
+				_, err := Commit(t.Context(), s, fence, closing(site, from, key(2)))
 				wantKind(t, err, fault.Conflict)
-				_, err = s.Commit(t.Context(), fence, confirming(site, key(2)))
+				_, err = Commit(t.Context(), s, fence, confirming(site, key(2)))
 				wantKind(t, err, fault.Conflict)
 				continue
 			}
 			c := closing(site, from, key(3))
-			done := get[record.Committed](t)(s.Commit(t.Context(), fence, c))
-			wantEqual(t, get[record.Committed](t)(s.Commit(t.Context(), fence, c)), done)
+			done := get[record.Committed](t)(Commit(t.Context(), s, fence, c))
+			wantEqual(t, get[record.Committed](t)(Commit(t.Context(), s, fence, c)), done)
 			if done.OutageID != opened.OutageID {
 				t.Errorf("ended outage %d, open was %d", done.OutageID, opened.OutageID)
 			}
@@ -351,9 +351,9 @@ func settleSilently(t *testing.T, db Database) {
 		if o := get[record.Outage](t)(s.Outage(t.Context(), opened.OutageID)); o.End.IsZero() || o.Status != check.StatusRunning {
 			t.Errorf("the outage is %+v", o)
 		}
-		_, err := s.Commit(t.Context(), fence, closing(site, check.StatusDown, key(4)))
+		_, err := Commit(t.Context(), s, fence, closing(site, check.StatusDown, key(4)))
 		wantKind(t, err, fault.Conflict)
-		get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, key(5)))) // the next one
+		get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, key(5)))) // the next one
 		deliverOf(t, s, site.ID)
 	}
 }

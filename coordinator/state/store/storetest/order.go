@@ -86,7 +86,7 @@ func orderOfNotifications(t *testing.T, db Database) {
 	fence := own(t, s, "a", 7)
 	site := create(t, s, aSite(url(1)))
 	for _, c := range wholeOutage(site, "k") {
-		get[record.Committed](t)(s.Commit(t.Context(), fence, c))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 		ids.renumber(t, db, c.Key)
 	}
 	if n := db.Int(t, `SELECT COUNT(*) FROM jetmon_transitions a JOIN jetmon_transitions b ON b.change_key > a.change_key
@@ -106,7 +106,7 @@ func orderAfterUpgrade(t *testing.T, db Database) {
 		for n, c := range wholeOutage(site, fmt.Sprint(i, "-")) {
 			const last = "SELECT COALESCE(MAX(last_seq), 0) FROM jetmon_site_order WHERE site_id = ?"
 			before := db.Int(t, last, site.ID)
-			get[record.Committed](t)(s.Commit(t.Context(), fence, c))
+			get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 			if !strings.Contains(old, fmt.Sprint(n+1)) {
 				continue
 			}
@@ -134,7 +134,7 @@ func orderAfterMove(t *testing.T, db Database) {
 			c.Ballot.Bucket = bucket
 		}
 		db.Exec(t, "UPDATE jetpack_monitor_sites SET bucket_no = ? WHERE jetpack_monitor_site_id = ?", bucket, site.ID)
-		get[record.Committed](t)(s.Commit(t.Context(), own(t, s, "a", bucket), c))
+		get[record.Committed](t)(Commit(t.Context(), s, own(t, s, "a", bucket), c))
 		ids.renumber(t, db, c.Key)
 	}
 	wantDelivered(t, s, "k1", "k2", "k3", "k4")
@@ -145,7 +145,7 @@ func orderPostponed(t *testing.T, db Database) {
 	fence := own(t, s, "a", 7)
 	site := create(t, s, aSite(url(1)))
 	for _, c := range wholeOutage(site, "k")[:3] {
-		get[record.Committed](t)(s.Commit(t.Context(), fence, c))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 		ids.renumber(t, db, c.Key)
 	}
 	now := after(3 * time.Hour)
@@ -204,9 +204,9 @@ func orderOfOutages(t *testing.T, db Database) {
 		down, up := opening(site, fmt.Sprint("down-", i)), closing(site, check.StatusDown, fmt.Sprint("up-", i))
 		down.At = after(time.Duration(i) * time.Hour)
 		up.At = down.At.Add(time.Minute)
-		id := get[record.Committed](t)(s.Commit(t.Context(), fence, down)).OutageID
+		id := get[record.Committed](t)(Commit(t.Context(), s, fence, down)).OutageID
 		if i < 5 { // the last two stay open
-			get[record.Committed](t)(s.Commit(t.Context(), fence, up))
+			get[record.Committed](t)(Commit(t.Context(), s, fence, up))
 		}
 		id = ids.renumberOutage(t, db, id)
 		all = append([]int64{id}, all...)
@@ -253,7 +253,7 @@ func orderOfEvidence(t *testing.T, db Database) {
 	confirm.Ballot, confirm.Checks = &later, []record.LocalCheck{{Node: "later", At: confirm.At}}
 	var id int64
 	for _, c := range []record.Change{open, confirm} {
-		id = get[record.Committed](t)(s.Commit(t.Context(), fence, c)).OutageID
+		id = get[record.Committed](t)(Commit(t.Context(), s, fence, c)).OutageID
 		ids.renumber(t, db, c.Key)
 	}
 	o := get[record.Outage](t)(s.Outage(t.Context(), id))

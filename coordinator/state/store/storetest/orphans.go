@@ -33,7 +33,7 @@ func deleteRow(t testing.TB, db Database, id check.SiteID) {
 // goDown opens an outage.
 func goDown(t testing.TB, s store.Store, f shard.Fence, site record.Site) int64 {
 	t.Helper()
-	return get[record.Committed](t)(s.Commit(t.Context(), f, opening(site, fmt.Sprint("down-", site.ID)))).OutageID
+	return get[record.Committed](t)(Commit(t.Context(), s, f, opening(site, fmt.Sprint("down-", site.ID)))).OutageID
 }
 
 func orphans(t testing.TB, s store.Store, shards ...shard.ID) (ids []int64) {
@@ -68,7 +68,7 @@ func three(t testing.TB, s store.Store) (open, recovered, deleted int64) {
 		sites[i] = create(t, s, aSite(url(i)))
 		ids[i] = goDown(t, s, fence, sites[i])
 	}
-	get[record.Committed](t)(s.Commit(t.Context(), fence, closing(sites[1], check.StatusDown, "up")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, closing(sites[1], check.StatusDown, "up")))
 	must(t, s.DeleteSite(t.Context(), sites[2].ID, after(3*time.Hour)))
 	return ids[0], ids[1], ids[2]
 }
@@ -121,7 +121,7 @@ func orphanLife(t *testing.T, db Database) {
 			t.Errorf("orphans %v when all are ended", ids)
 		}
 		// The engine does not know of the deletion yet and may still commit this.
-		_, err := s.Commit(t.Context(), fence, closing(gone, check.StatusDown, fmt.Sprint("late-", i)))
+		_, err := Commit(t.Context(), s, fence, closing(gone, check.StatusDown, fmt.Sprint("late-", i)))
 		wantKind(t, err, fault.Conflict)
 		if n := get[int](t)(s.EndOrphans(t.Context(), fence, []int64{id}, after(4*time.Hour))); n != 0 {
 			t.Errorf("%d were ended again", n)
@@ -194,7 +194,7 @@ func orphanNoMore(t *testing.T, db Database) {
 	fence := own(t, s, "a", 7)
 	back, over := create(t, s, aSite(url(1))), create(t, s, aSite(url(2)))
 	open, closed := goDown(t, s, fence, back), goDown(t, s, fence, over)
-	get[record.Committed](t)(s.Commit(t.Context(), fence, closing(over, check.StatusDown, "up")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, closing(over, check.StatusDown, "up")))
 	deleteRow(t, db, over.ID)
 	deleteRow(t, db, back.ID)
 	wantEqual(t, orphans(t, s, fence.Shard), []int64{open})
@@ -218,7 +218,7 @@ func raceOrphan(t *testing.T, db Database) {
 			case 0:
 				deleteRow(t, db, site.ID)
 			case 1:
-				_, err = s.Commit(t.Context(), fence, closing(site, check.StatusDown, fmt.Sprint("up-", site.ID, "-", n)))
+				_, err = Commit(t.Context(), s, fence, closing(site, check.StatusDown, fmt.Sprint("up-", site.ID, "-", n)))
 			default:
 				_, err = s.EndOrphans(t.Context(), fence, []int64{id}, after(3*time.Hour))
 			}

@@ -26,7 +26,7 @@ func notificationReadsBack(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	site := create(t, s, aSite(url(1)))
 	c := opening(site, "k")
-	done := get[record.Committed](t)(s.Commit(t.Context(), own(t, s, "a", 7), c))
+	done := get[record.Committed](t)(Commit(t.Context(), s, own(t, s, "a", 7), c))
 	c.Cause = check.Observation{}
 	c.Ballot.ID, c.Ballot.OutageID = get[[]record.Ballot](t)(s.ListBallots(t.Context(), site.ID, 1))[0].ID, done.OutageID
 	want := record.Notification{ID: done.TransitionID, Key: "k", Change: c, OutageID: done.OutageID, NextAttempt: c.At, Created: c.At}
@@ -59,7 +59,7 @@ func notificationOrder(t *testing.T, db Database) {
 		opening(a, "a1"), opening(b, "b1"), confirming(a, "a2"), closing(b, check.StatusDown, "b2"),
 		closing(a, check.StatusConfirmedDown, "a3"), opening(a, "a4"),
 	} {
-		get[record.Committed](t)(s.Commit(t.Context(), fence, c))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 	}
 	now := after(24 * time.Hour)
 	for _, want := range []string{"a1 b1", "b1 a2", "a2 b2", "b2 a3", "a3", "a4", ""} {
@@ -78,7 +78,7 @@ func postponedHoldsBack(t *testing.T, db Database) {
 	fence := own(t, s, "a", 7)
 	a, b := create(t, s, aSite(url(1))), create(t, s, aSite(url(2)))
 	for _, c := range []record.Change{opening(a, "a1"), closing(a, check.StatusDown, "a2"), opening(b, "b1")} {
-		get[record.Committed](t)(s.Commit(t.Context(), fence, c))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 	}
 	now := after(3 * time.Hour)
 	must(t, s.Postponed(t.Context(), due(t, s, now, 1)[0], now.Add(time.Minute), "refused"))
@@ -96,7 +96,7 @@ func notificationsByShard(t *testing.T, db Database) {
 		site := aSite(url(i))
 		site.Bucket = bucket
 		site = create(t, s, site)
-		get[record.Committed](t)(s.Commit(t.Context(), own(t, s, "a", bucket), opening(site, fmt.Sprint("b", bucket))))
+		get[record.Committed](t)(Commit(t.Context(), s, own(t, s, "a", bucket), opening(site, fmt.Sprint("b", bucket))))
 	}
 	for _, tt := range []struct {
 		shards []shard.ID
@@ -125,7 +125,7 @@ func notificationLimit(t *testing.T, db Database) {
 	fence := own(t, s, "a", 7)
 	for i := range 5 {
 		site := create(t, s, aSite(url(i)))
-		get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, fmt.Sprint("k", i))))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, fmt.Sprint("k", i))))
 	}
 	if got := keysOf(due(t, s, after(time.Hour), 3)); got != "k0 k1 k2" {
 		t.Errorf("due %q", got)
@@ -139,7 +139,7 @@ func damagedNotification(t *testing.T, db Database) {
 	fence := own(t, s, "a", 7)
 	for i := range 3 {
 		site := create(t, s, aSite(url(i)))
-		get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, fmt.Sprint("k", i))))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, fmt.Sprint("k", i))))
 	}
 	db.Exec(t, "UPDATE jetmon_transitions SET body = '{' WHERE change_key = 'k1'")
 	db.Exec(t, `UPDATE jetmon_transitions SET body = '{"SiteID": 9, "Added": {"later": []}}' WHERE change_key = 'k2'`)

@@ -186,7 +186,7 @@ func raceOpen(t *testing.T, db Database) {
 	site := create(t, s, aSite(url(1)))
 	fence := own(t, s, "a", 7)
 	won, lost := race(t, db, func(n int, s store.Store) error {
-		_, err := s.Commit(t.Context(), fence, opening(site, fmt.Sprint("k", n)))
+		_, err := Commit(t.Context(), s, fence, opening(site, fmt.Sprint("k", n)))
 		return err
 	})
 	wantOneWinner(t, won, lost, fault.Conflict)
@@ -200,7 +200,7 @@ func raceKey(t *testing.T, db Database) {
 	for _, c := range []record.Change{opening(site, "k1"), confirming(site, "k2"), closing(site, check.StatusConfirmedDown, "k3")} {
 		answers := make([]record.Committed, racers)
 		won, lost := race(t, db, func(n int, s store.Store) (err error) {
-			answers[n], err = s.Commit(t.Context(), fence, c)
+			answers[n], err = Commit(t.Context(), s, fence, c)
 			return err
 		})
 		if won != racers {
@@ -230,7 +230,7 @@ func raceTakeover(t *testing.T, db Database) {
 				close(half)
 			}
 			err := untilAnswered(t, func() error {
-				_, err := s.Commit(t.Context(), old, opening(site, fmt.Sprint("old-", i)))
+				_, err := Commit(t.Context(), s, old, opening(site, fmt.Sprint("old-", i)))
 				return err
 			})
 			switch {
@@ -253,7 +253,7 @@ func raceTakeover(t *testing.T, db Database) {
 			seen = append(seen, site.ID)
 			continue
 		}
-		get[record.Committed](t)(other.Commit(t.Context(), l.Fence(), opening(site, fmt.Sprint("new-", site.ID))))
+		get[record.Committed](t)(Commit(t.Context(), other, l.Fence(), opening(site, fmt.Sprint("new-", site.ID))))
 	}
 	owner.Wait()
 	if !slices.Equal(seen, committed) {
@@ -276,7 +276,7 @@ func raceShards(t *testing.T, db Database) {
 			opening(sites[n], ""), closing(sites[n], check.StatusDown, ""),
 		} {
 			c.Key = fmt.Sprint(n, "-", i)
-			if _, err := s.Commit(t.Context(), fences[n], c); err != nil {
+			if _, err := Commit(t.Context(), s, fences[n], c); err != nil {
 				return err
 			}
 		}
@@ -300,7 +300,7 @@ func raceDelete(t *testing.T, db Database) {
 		if n%2 == 0 {
 			return s.DeleteSite(t.Context(), site.ID, after(time.Hour))
 		}
-		_, err := s.Commit(t.Context(), fence, opening(site, fmt.Sprint("k", n)))
+		_, err := Commit(t.Context(), s, fence, opening(site, fmt.Sprint("k", n)))
 		return err
 	})
 	if lost[fault.Conflict] > len(sites) || len(lost) > 1 || len(lost) == 1 && lost[fault.Conflict] == 0 {
@@ -317,7 +317,7 @@ func endedContext(t *testing.T, db Database) {
 	fence := own(t, s, "a", 7)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := s.Commit(ctx, fence, opening(site, "k"))
+	_, err := Commit(ctx, s, fence, opening(site, "k"))
 	for _, err := range []error{err, s.Ping(ctx), rewrite(ctx, s, site), s.DeleteSite(ctx, site.ID, noon())} {
 		wantKind(t, err, fault.Unavailable)
 		if !errors.Is(err, context.Canceled) {

@@ -67,11 +67,11 @@ func scanAsPages(t *testing.T, db Database) {
 			site.Paused = i == 5
 			site = create(t, s, site)
 			if i%4 == 2 {
-				get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, fmt.Sprint(p, "-open-", i))))
+				get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, fmt.Sprint(p, "-open-", i))))
 			}
 			if i%4 == 3 {
-				get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, fmt.Sprint(p, "-was-", i))))
-				get[record.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusDown, fmt.Sprint(p, "-over-", i))))
+				get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, fmt.Sprint(p, "-was-", i))))
+				get[record.Committed](t)(Commit(t.Context(), s, fence, closing(site, check.StatusDown, fmt.Sprint(p, "-over-", i))))
 			}
 		}
 		const insert = `INSERT INTO jetpack_monitor_sites
@@ -122,9 +122,9 @@ func scanMany(t *testing.T, db Database) {
 		must(t, rewrite(t.Context(), s, edit))
 		for i, site := range sites[2:4] {
 			key := fmt.Sprintf("%d-%d", bucket, i)
-			get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, key)))
+			get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, key)))
 			if i == 0 {
-				get[record.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusDown, key+"-over")))
+				get[record.Committed](t)(Commit(t.Context(), s, fence, closing(site, check.StatusDown, key+"-over")))
 			}
 		}
 		db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = 2 WHERE jetpack_monitor_site_id = ?", sites[4].ID)

@@ -108,7 +108,7 @@ func badValues(t *testing.T, db Database) {
 func updateWrites(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	site, neighbour := create(t, s, aSite(url(1))), create(t, s, aSite(url(2)))
-	get[record.Committed](t)(s.Commit(t.Context(), own(t, s, "a", 7), opening(site, "k")))
+	get[record.Committed](t)(Commit(t.Context(), s, own(t, s, "a", 7), opening(site, "k")))
 	down := get[record.Site](t)(s.Site(t.Context(), site.ID))
 
 	edit := down
@@ -170,8 +170,8 @@ func deleteCloses(t *testing.T, db Database) {
 	doomed = create(t, s, doomed)
 	other := create(t, s, aSite(url(2)))
 	fence := own(t, s, "a", 7)
-	first := get[record.Committed](t)(s.Commit(t.Context(), fence, opening(doomed, "k1")))
-	second := get[record.Committed](t)(s.Commit(t.Context(), fence, opening(other, "k2")))
+	first := get[record.Committed](t)(Commit(t.Context(), s, fence, opening(doomed, "k1")))
+	second := get[record.Committed](t)(Commit(t.Context(), s, fence, opening(other, "k2")))
 
 	must(t, s.DeleteSite(t.Context(), doomed.ID, after(3*time.Hour)))
 	_, err := s.Site(t.Context(), doomed.ID)
@@ -186,7 +186,7 @@ func deleteCloses(t *testing.T, db Database) {
 	if got := keysOf(due(t, s, after(24*time.Hour), 10)); got != "k1 k2" {
 		t.Errorf("notifications %q; the deletion itself is unreported, what happened before is not", got)
 	}
-	_, err = s.Commit(t.Context(), fence, closing(doomed, check.StatusDown, "k3"))
+	_, err = Commit(t.Context(), s, fence, closing(doomed, check.StatusDown, "k3"))
 	wantKind(t, err, fault.Conflict)
 }
 
@@ -201,7 +201,7 @@ func sitesByID(t *testing.T, db Database) {
 	rich := get[record.Site](t)(s.Site(t.Context(), 500))
 	rich.Paused, rich.Settings = true, check.Settings{Method: check.MethodGet}
 	must(t, rewrite(t.Context(), s, rich))
-	get[record.Committed](t)(s.Commit(t.Context(), own(t, s, "a", 7), opening(get[record.Site](t)(s.Site(t.Context(), 1001)), "k")))
+	get[record.Committed](t)(Commit(t.Context(), s, own(t, s, "a", 7), opening(get[record.Site](t)(s.Site(t.Context(), 1001)), "k")))
 	db.Exec(t, "INSERT INTO jetpack_monitor_sites (jetpack_monitor_site_id, blog_id, bucket_no, monitor_url) VALUES (5000, 42, 7, ?)", url(0)) // not asked for
 
 	ids := []check.SiteID{-1, 0, 1000, 1000}

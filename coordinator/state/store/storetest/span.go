@@ -192,10 +192,10 @@ func digestStays(t *testing.T, db Database) {
 	paused, other = create(t, s, paused), create(t, s, other)
 	before := digest(t, s)
 	steps := []func(){
-		func() { get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k1"))) },
-		func() { get[record.Committed](t)(s.Commit(t.Context(), fence, confirming(site, "k2"))) },
+		func() { get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, "k1"))) },
+		func() { get[record.Committed](t)(Commit(t.Context(), s, fence, confirming(site, "k2"))) },
 		func() {
-			get[record.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusConfirmedDown, "k3")))
+			get[record.Committed](t)(Commit(t.Context(), s, fence, closing(site, check.StatusConfirmedDown, "k3")))
 		},
 		func() { create(t, s, record.Site{BlogID: 9, Bucket: 16, URL: url(4), Interval: time.Minute}) },
 		func() { paused.URL = url(5); must(t, rewrite(t.Context(), s, paused)) },
@@ -298,7 +298,7 @@ func spanAsPages(t *testing.T, db Database) {
 			site.Paused = i == 5
 			site = create(t, s, site)
 			if i%4 == 2 {
-				get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, fmt.Sprint(p, "-open-", i))))
+				get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, fmt.Sprint(p, "-open-", i))))
 			}
 		}
 		db.Exec(t, `INSERT INTO jetpack_monitor_sites (blog_id, bucket_no, monitor_url, site_status) VALUES (1, 7, 'other', 2)`)

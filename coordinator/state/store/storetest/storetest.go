@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -127,6 +128,15 @@ func wantEqual(t testing.TB, got, want any) {
 // aSite is a site to create, in bucket 7.
 func aSite(url string) record.Site {
 	return record.Site{BlogID: 42, Bucket: 7, URL: url, Interval: 5 * time.Minute}
+}
+
+// Commit commits one change as a group of its own.
+func Commit(ctx context.Context, s store.History, f shard.Fence, c record.Change) (record.Committed, error) {
+	results, err := s.CommitAll(ctx, f, []record.Change{c})
+	if err != nil {
+		return record.Committed{}, err
+	}
+	return results[0].Committed, results[0].Err
 }
 
 func create(t testing.TB, s store.Store, site record.Site) record.Site {

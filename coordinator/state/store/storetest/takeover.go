@@ -144,7 +144,7 @@ func twoHours(t testing.TB, s store.Store, fence shard.Fence, id check.SiteID, u
 					case lifecycle.Change:
 						c := change(site, e.From, e.To, fmt.Sprintf("%d-%d-%d%d", site.ID, minute, e.From, e.To))
 						c.Since, c.At = site.StatusSince, e.At
-						get[record.Committed](t)(s.Commit(t.Context(), fence, c))
+						get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 						told = append(told, deliverOf(t, s, id)...)
 						site, state = read()
 					}
@@ -193,16 +193,16 @@ func laggingRow(t *testing.T, db Database) {
 	lag := func(status int) {
 		db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = ?, last_status_change = '2026-05-13 20:00:00'", status)
 	}
-	get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k1")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, "k1")))
 	wantStanding(t, s, site.ID, check.StatusDown, after(time.Minute)) // the row says 1
 	lag(0)
-	get[record.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusDown, "k2")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, closing(site, check.StatusDown, "k2")))
 	for _, status := range []int{0, 1, 2, 7} {
 		lag(status)
 		wantStanding(t, s, site.ID, check.StatusRunning, after(2*time.Hour))
 	}
 	lag(2)
-	get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k3")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, "k3")))
 	wantStanding(t, s, site.ID, check.StatusDown, after(time.Minute))
 }
 
@@ -212,10 +212,10 @@ func toldOutlivesHistory(t *testing.T, db Database) {
 	insertRow(t, db, url(1), legacyRow{check.StatusDown, after(-time.Hour)})
 	insertRow(t, db, url(2), legacyRow{check.StatusDown, after(-time.Hour)})
 	foreign, ours := siteOf(t, s, url(1)), siteOf(t, s, url(2))
-	get[record.Committed](t)(s.Commit(t.Context(), fence, confirming(foreign, "k1")))
-	get[record.Committed](t)(s.Commit(t.Context(), fence, closing(ours, check.StatusDown, "k2")))
-	get[record.Committed](t)(s.Commit(t.Context(), fence, opening(ours, "k3")))
-	get[record.Committed](t)(s.Commit(t.Context(), fence, closing(ours, check.StatusDown, "k4")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, confirming(foreign, "k1")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, closing(ours, check.StatusDown, "k2")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, opening(ours, "k3")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, closing(ours, check.StatusDown, "k4")))
 	deliverOf(t, s, ours.ID)
 	deliverOf(t, s, foreign.ID)
 	if n := expire(t, s, fence, store.Expiry{Ballots: after(1000 * time.Hour), Outages: after(1000 * time.Hour)}, 100); n != 1 {
@@ -237,7 +237,7 @@ func reusedID(t *testing.T, db Database) {
 		}
 		insert(1, check.StatusDown)
 		site := get[record.Site](t)(s.Site(t.Context(), check.SiteID(id)))
-		get[record.Committed](t)(s.Commit(t.Context(), fence, confirming(site, fmt.Sprint(legacyWrites))))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, confirming(site, fmt.Sprint(legacyWrites))))
 		db.Exec(t, "DELETE FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = ?", id) // as WordPress.com does
 		insert(2, check.StatusRunning)
 		wantStanding(t, s, site.ID, check.StatusRunning, time.Time{})
@@ -257,7 +257,7 @@ func switchedWrites(t *testing.T, db Database) {
 		t.Helper()
 		at = at.Add(time.Hour)
 		c.At = at
-		get[record.Committed](t)(s.Commit(t.Context(), fence, c))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 	}
 	// On: the row is ours, and right.
 	commit(on, closing(site, check.StatusDown, "k1"))
@@ -286,7 +286,7 @@ func outageOutweighsRow(t *testing.T, db Database) {
 		s := db.Open(t, legacyWrites)
 		fence := own(t, s, "a", 7)
 		site := create(t, s, aSite(url(i)))
-		opened := get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, fmt.Sprint("open", i))))
+		opened := get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, fmt.Sprint("open", i))))
 		for _, status := range []int{1, 2, 0} {
 			db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = ?, last_status_change = NULL WHERE jetpack_monitor_site_id = ?", status, site.ID)
 			got := get[record.Site](t)(s.Site(t.Context(), site.ID))
@@ -295,6 +295,6 @@ func outageOutweighsRow(t *testing.T, db Database) {
 			}
 		}
 		db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = 1")
-		get[record.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusDown, fmt.Sprint("close", i))))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, closing(site, check.StatusDown, fmt.Sprint("close", i))))
 	}
 }

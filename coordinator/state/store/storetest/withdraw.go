@@ -17,23 +17,23 @@ func mutedWithdraws(t *testing.T, db Database) {
 		fence := own(t, s, "a", 7)
 		site, other := create(t, s, aSite(url(2*i))), create(t, s, aSite(url(2*i+1)))
 		key := func(n int) string { return fmt.Sprint(i, "-", n) }
-		get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, key(1))))
-		get[record.Committed](t)(s.Commit(t.Context(), fence, opening(other, key(2))))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, key(1))))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, opening(other, key(2))))
 		must(t, s.Postponed(t.Context(), due(t, s, after(time.Hour), 1)[0], after(2*time.Hour), "no answer"))
-		get[record.Committed](t)(s.Commit(t.Context(), fence, muted(closing(site, check.StatusDown, key(3)), time.Hour)))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, muted(closing(site, check.StatusDown, key(3)), time.Hour)))
 		if got := keysOf(due(t, s, after(24*time.Hour), 10)); got != key(2) {
 			t.Errorf("%q wait, want the other site's", got)
 		}
 		deliverOf(t, s, other.ID)
 		unsure := &record.Known{Status: check.StatusRunning, Since: after(time.Minute), Unsure: true}
 		wantUntold(t, s, site.ID, unsure)
-		get[record.Committed](t)(s.Commit(t.Context(), fence, muted(opening(site, key(4)), 2*time.Hour)))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, muted(opening(site, key(4)), 2*time.Hour)))
 		wantUntold(t, s, site.ID, unsure)
-		get[record.Committed](t)(s.Commit(t.Context(), fence, muted(closing(site, check.StatusDown, key(5)), 3*time.Hour)))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, muted(closing(site, check.StatusDown, key(5)), 3*time.Hour)))
 		wantUntold(t, s, site.ID, unsure)
 		c := closing(site, check.StatusDown, key(6))
 		c.At, c.Since = after(4*time.Hour), unsure.Since
-		get[record.Committed](t)(s.Commit(t.Context(), fence, c))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 		wantEqual(t, deliverOf(t, s, site.ID), []notification{{check.StatusRunning, unsure.Since}})
 		wantUntold(t, s, site.ID, nil)
 		wantCounts(t, s, 0, 0)
@@ -47,13 +47,13 @@ func withdrawShard(t *testing.T, db Database) {
 	for i := range 5 {
 		site := create(t, s, aSite(url(i)))
 		sites = append(sites, site)
-		get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, fmt.Sprint("open", i))))
-		get[record.Committed](t)(s.Commit(t.Context(), fence, confirming(site, fmt.Sprint("confirm", i))))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, fmt.Sprint("open", i))))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, confirming(site, fmt.Sprint("confirm", i))))
 	}
 	other := aSite(url(9))
 	other.Bucket = 100
 	other = create(t, s, other)
-	get[record.Committed](t)(s.Commit(t.Context(), far, opening(other, "other")))
+	get[record.Committed](t)(Commit(t.Context(), s, far, opening(other, "other")))
 	for _, wrong := range []shard.Fence{{Shard: fence.Shard, Node: "b", Term: fence.Term}, {Shard: fence.Shard, Node: "a", Term: fence.Term + 1}, {}} {
 		_, err := s.Mute(t.Context(), wrong, 10)
 		wantKind(t, err, fault.Fenced)
@@ -81,7 +81,7 @@ func withdrawShard(t *testing.T, db Database) {
 	wantUntold(t, s, sites[0].ID, &record.Known{Status: check.StatusConfirmedDown, Since: after(time.Hour + 5*time.Second)})
 	// A verified failure is reported for the open outage.
 	opened := get[record.Site](t)(s.Site(t.Context(), sites[1].ID)).OutageID
-	done := get[record.Committed](t)(s.Commit(t.Context(), fence, opening(sites[1], "again")))
+	done := get[record.Committed](t)(Commit(t.Context(), s, fence, opening(sites[1], "again")))
 	if told := deliverOf(t, s, sites[1].ID); len(told) != 1 || done.OutageID != opened {
 		t.Errorf("told %v of outage %d, open is %d", told, done.OutageID, opened)
 	}
@@ -91,8 +91,8 @@ func withdrawOld(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	fence := own(t, s, "a", 7)
 	site := create(t, s, aSite(url(1)))
-	get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k1")))
-	get[record.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusDown, "k2")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, "k1")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, closing(site, check.StatusDown, "k2")))
 	db.Exec(t, "DELETE FROM jetmon_site_status") // which the older version does not write
 	if n := get[int](t)(s.Mute(t.Context(), fence, 10)); n != 2 {
 		t.Errorf("%d were withdrawn", n)
@@ -105,7 +105,7 @@ func deliveredWithdrawn(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	fence := own(t, s, "a", 7)
 	site := create(t, s, aSite(url(1)))
-	get[record.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k1")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, "k1")))
 	n := due(t, s, after(time.Hour), 1)[0]
 	get[int](t)(s.Mute(t.Context(), fence, 10))
 	must(t, s.Delivered(t.Context(), n, after(time.Hour)))
