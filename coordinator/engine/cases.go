@@ -3,8 +3,10 @@ package engine
 import (
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/engine/checkers"
 	"github.com/Automattic/jetmon/coordinator/engine/roster"
 	"github.com/Automattic/jetmon/coordinator/engine/snapshot"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
 	"github.com/Automattic/jetmon/internal/check"
@@ -49,6 +51,27 @@ func (c *casebook) at(slot schedule.Slot) *site {
 	s := &site{Site: c.sites.Load(slot), timer: schedule.Timer{Slot: slot}}
 	s.State.Ballot = c.ballots
 	return s
+}
+
+// accept takes a checker's result of a check. When the site's entry can absorb it alone,
+// nothing is left to do and accept returns nil; otherwise it returns the case, which still
+// has to be judged and settled. It completes the sighting with what is known of the site.
+// watched is false when the site has been removed since.
+func (c *casebook) accept(k *dispatch.Check, node string, saw *checkers.Sighting) (s *site, watched bool) {
+	slot := schedule.Slot(k.Tag)
+	if c.sites.Tagged(slot, k.Site) == nil {
+		return nil, false
+	}
+	saw.Sites = c.sites.Len()
+	if s = c.open[slot]; s == nil {
+		var absorbed bool
+		if saw.URL, absorbed = c.sites.Good(slot, node, saw.At, saw.Observation); absorbed {
+			return nil, true
+		}
+		s = c.at(slot)
+	}
+	saw.URL, saw.WasGood = s.Row.URL, s.State.Stage == lifecycle.Up || s.State.Stage == lifecycle.NeverChecked
+	return s, true
 }
 
 // settle writes a changed site back to its entry, and opens or closes its case.

@@ -48,7 +48,7 @@ func (d *dealer) assign(now time.Time) {
 				d.meter.HandedOut(now, c.Due)
 			}
 			var t target
-			if r := d.tagged(c); r != nil {
+			if r := d.sites.Tagged(schedule.Slot(c.Tag), c.Site); r != nil {
 				t = d.target(schedule.Slot(c.Tag))
 				h.term = max(h.term, d.terms[shard.Of(r.Bucket())])
 			}
@@ -56,15 +56,6 @@ func (d *dealer) assign(now time.Time) {
 		}
 		d.out.assign(h)
 	}
-}
-
-// tagged returns the entry of a check's site, whose slot is the check's tag. It is nil
-// when the site has been removed since.
-func (d *dealer) tagged(c *dispatch.Check) *roster.Entry {
-	if r := d.sites.Entry(schedule.Slot(c.Tag)); r.ID() == c.Site {
-		return r
-	}
-	return nil
 }
 
 // target returns the target of the site in a slot. The entry is enough, since settle

@@ -27,7 +27,10 @@ func compositionRoots() []string { return []string{"internal/cluster/...", "inte
 // rulePackages lists the packages that decide for others: values in, values out. The folder
 // coordinator/rules contains nothing else, except for its tests' needs.
 func rulePackages() []string {
-	return []string{"coordinator/rules/...", "internal/backoff", "internal/cadence", "internal/check"}
+	return []string{
+		"coordinator/rules/...",
+		"internal/backoff", "internal/cadence", "internal/check", "internal/list", "internal/table",
+	}
 }
 
 // parts lists the engine's components, which decide in the same way, and the engine itself.

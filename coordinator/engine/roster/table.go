@@ -59,6 +59,14 @@ func (t *Table) Entry(slot schedule.Slot) *Entry {
 	return &t.pages[slot/pageSize][slot%pageSize]
 }
 
+// Tagged returns the entry of a slot if the given site still has it; nil otherwise.
+func (t *Table) Tagged(slot schedule.Slot, id check.SiteID) *Entry {
+	if e := t.Entry(slot); e.id == id {
+		return e
+	}
+	return nil
+}
+
 // Find returns the slot of a site; false when there is none.
 func (t *Table) Find(id check.SiteID) (schedule.Slot, bool) { return t.byID.get(id) }
 
