@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/Automattic/jetmon/internal/cadence"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -101,9 +102,10 @@ type Expired struct {
 
 // Config of a Core. Zero values mean the defaults.
 type Config struct {
-	// Lease is how long a batch stays checked out, 60 s by default.
+	// Lease is how long a batch stays checked out, cadence.Lease by default.
 	Lease time.Duration
-	// SessionTimeout is the silence after which a session is lost, 15 s by default.
+	// SessionTimeout is the silence after which a session is lost, cadence.SessionTimeout by
+	// default.
 	SessionTimeout time.Duration
 	// YieldAfter is the silence after which a session yields the name of its node to another
 	// process, two heartbeats or 10 s by default: two thirds of SessionTimeout.
@@ -127,8 +129,8 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.Lease = cmp.Or(c.Lease, time.Minute)
-	c.SessionTimeout = cmp.Or(c.SessionTimeout, 15*time.Second)
+	c.Lease = cmp.Or(c.Lease, cadence.Lease)
+	c.SessionTimeout = cmp.Or(c.SessionTimeout, cadence.SessionTimeout)
 	c.YieldAfter = cmp.Or(c.YieldAfter, 2*c.SessionTimeout/3)
 	c.AvoidFor = cmp.Or(c.AvoidFor, 5*time.Second)
 	c.MaxBatch = cmp.Or(c.MaxBatch, 100)
