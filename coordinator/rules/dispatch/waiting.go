@@ -72,9 +72,12 @@ func (w *waiting) withdraw(e *entry, clock time.Duration) {
 // vacate gives a place of a host back, and queues the parked check that gets it. It does
 // nothing for a host without a limit, which is nil.
 func (w *waiting) vacate(h *host, clock time.Duration) {
-	if h == nil {
-		return
+	if h != nil {
+		w.passOn(h, clock)
 	}
+}
+
+func (w *waiting) passOn(h *host, clock time.Duration) {
 	if next := w.hosts.leave(h); next != nil {
 		w.enqueue(next, clock)
 	}
