@@ -27,7 +27,7 @@ func compositionRoots() []string { return []string{"internal/cluster/...", "inte
 // pure lists the packages that decide: values in, values out. The folder coordinator/rules
 // contains nothing else, except for its tests' needs.
 func pure() []string {
-	return []string{"coordinator/rules/...", "coordinator/engine/checkers", "internal/check", "internal/backoff"}
+	return []string{"coordinator/rules/...", "coordinator/engine/checkers", "internal/check", "internal/weburl", "internal/backoff"}
 }
 
 // forTests lists packages below pure ones that only tests use.
@@ -41,11 +41,12 @@ func parts() []string {
 }
 
 // valuePackages lists the packages of the standard library without access to the outside
-// world.
+// world, and the one for international names.
 func valuePackages() []string {
 	return []string{
 		"bytes", "cmp", "container/...", "encoding/...", "errors", "fmt", "hash/...", "iter", "maps", "math", "math/bits",
 		"math/rand/v2", "net/netip", "net/url", "regexp", "slices", "sort", "strconv", "strings", "time", "unicode/...",
+		"golang.org/x/net/idna",
 	}
 }
 
@@ -54,7 +55,7 @@ func importRules() []importRule { return append(folderRules(), moduleRules()...)
 // folderRules bind the folders of the coordinator: see docs/design/0010.
 func folderRules() []importRule {
 	return []importRule{{
-		why:    "a pure package imports only value packages of the standard library and other pure packages",
+		why:    "a pure package imports only value packages and other pure packages",
 		of:     pure(),
 		except: forTests(),
 		allow:  append(valuePackages(), pure()...),
