@@ -94,7 +94,7 @@ func (e *httpEngine) ask(ctx context.Context, r *request, t *trace, tap *tapped)
 	if err != nil {
 		return nil, panicked(err)
 	}
-	q.RequestURI, q.URL.Host, q.URL.Scheme = "", r.place.hostHeader(), r.place.url.Scheme
+	q.RequestURI, q.URL.Host, q.URL.Scheme = "", r.place.hostHeader(), r.place.url.Scheme()
 	interim := 0
 	q = q.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteRequest: func(httptrace.WroteRequestInfo) { t.reach(check.PhaseResponse) },
