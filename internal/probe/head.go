@@ -97,19 +97,19 @@ func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 // contradiction returns the error for a field that comes more than once with different
 // values where browsers then trust nothing of the response.
 func (h head) contradiction() error {
-	var length, location, disposition []byte
+	var length, location, disposition single
 	for name, value := range h.lines() {
 		switch len(name) {
 		case len("Content-Length"):
-			if equalFold(name, "Content-Length") && !sameLength(&length, value) && !h.hasToken("Transfer-Encoding", "chunked") {
+			if equalFold(name, "Content-Length") && !length.agreesWithAll(value) && !h.hasToken("Transfer-Encoding", "chunked") {
 				return errBadLength
 			}
 		case len("Location"):
-			if equalFold(name, "Location") && !same(&location, value) {
+			if equalFold(name, "Location") && !location.agrees(value) {
 				return errContradiction
 			}
 		case len("Content-Disposition"):
-			if equalFold(name, "Content-Disposition") && !same(&disposition, value) {
+			if equalFold(name, "Content-Disposition") && !disposition.agrees(value) {
 				return errContradiction
 			}
 		}
@@ -117,19 +117,25 @@ func (h head) contradiction() error {
 	return nil
 }
 
-// same reports whether a value is the first or the same as the first.
-func same(first *[]byte, value []byte) bool {
-	if *first == nil {
-		*first = append([]byte{}, value...)
-		return true
-	}
-	return bytes.Equal(*first, value)
+// single is a field that may have one value only.
+type single struct {
+	seen  bool
+	value []byte
 }
 
-// sameLength is same for each length of a list.
-func sameLength(first *[]byte, value []byte) bool {
-	for length := range bytes.SplitSeq(value, []byte(",")) {
-		if !same(first, bytes.Trim(length, " \t")) {
+// agrees reports whether a value is the first or the same as the first.
+func (s *single) agrees(value []byte) bool {
+	if s.seen {
+		return bytes.Equal(s.value, value)
+	}
+	s.seen, s.value = true, value
+	return true
+}
+
+// agreesWithAll is agrees for each value of a list.
+func (s *single) agreesWithAll(list []byte) bool {
+	for value := range bytes.SplitSeq(list, []byte(",")) {
+		if !s.agrees(bytes.Trim(value, " \t")) {
 			return false
 		}
 	}

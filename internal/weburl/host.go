@@ -126,6 +126,9 @@ func cutHex(s string) (digits string, ok bool) { return strings.CutPrefix(s, "0x
 // parseIPv4 parses an address of one to four numbers, each decimal, octal or hexadecimal.
 // The last fills the bytes that remain.
 func parseIPv4(s string) (string, netip.Addr, error) {
+	if addr, err := netip.ParseAddr(s); err == nil {
+		return s, addr, nil // as nearly all are written
+	}
 	parts := strings.Split(strings.TrimSuffix(s, "."), ".")
 	if len(parts) > 4 {
 		return "", netip.Addr{}, ErrHost

@@ -50,7 +50,7 @@ var ErrNotSpoken = errors.New("tls12: nothing in common with the server")
 type Config struct {
 	// ServerName is the host for SNI; an IP address is not sent.
 	ServerName string
-	// Protocol is the protocol to offer by ALPN.
+	// Protocol is the protocol to offer by ALPN; "" for none.
 	Protocol string
 	// Verify judges the server's certificates, leaf first, and returns the leaf's public key.
 	// Its error ends the handshake.
@@ -142,13 +142,15 @@ func (s *session) extensions(b *builder) {
 			}
 		})
 	})
-	b.u16(extProtocols)
-	b.sized16(func() {
+	if protocol := s.config.Protocol; protocol != "" {
+		b.u16(extProtocols)
 		b.sized16(func() {
-			b.u8(byte(len(s.config.Protocol)))
-			b.raw([]byte(s.config.Protocol))
+			b.sized16(func() {
+				b.u8(byte(len(protocol)))
+				b.raw([]byte(protocol))
+			})
 		})
-	})
+	}
 	b.u16(extExtended)
 	b.u16(0)
 	b.u16(extRenegotiation)
@@ -167,7 +169,7 @@ func (s *session) readFlight() error {
 		}
 		in := &reader{b: body}
 		switch {
-		case kind == certificateWanted && expected == serverHelloDone:
+		case kind == certificateWanted && expected == serverHelloDone && !s.wanted:
 			s.wanted = true
 			continue
 		case kind != expected:
@@ -310,13 +312,13 @@ func newHalf(key, salt []byte) (half, error) {
 // readFinished reads the server's last messages, which prove that it has the same keys and
 // heard the same.
 func (s *session) readFinished() error {
-	for {
+	for tickets := 0; ; tickets++ {
 		want := s.prf(s.master, "server finished", s.transcript(), 12)
 		kind, body, err := s.receive()
 		switch {
 		case err != nil:
 			return err
-		case kind == newSessionTicket && s.in.aead == nil:
+		case kind == newSessionTicket && s.in.aead == nil && tickets == 0:
 			continue
 		case kind != finished || s.in.aead == nil || subtle.ConstantTimeCompare(body, want) != 1:
 			return errMalformed
