@@ -11,7 +11,7 @@ import (
 
 // Limits on the cookies of one check.
 const (
-	maxCookies        = 100
+	maxCookies        = 180
 	maxCookieBytes    = 4096
 	maxAttributeBytes = 1024
 )

@@ -293,20 +293,21 @@ func headEnd(err error, got int) error {
 func endOfHead(b []byte, from int) int {
 	b2 := statusLine(b)
 	skipped := len(b) - len(b2)
-	for i := max(0, from-skipped-2); i < len(b2); {
+	i := max(0, from-skipped)
+	for i > 0 && (b2[i-1] == '\r' || b2[i-1] == '\n') {
+		i--
+	}
+	for {
 		n := bytes.IndexByte(b2[i:], '\n')
 		if n < 0 {
 			return -1
 		}
 		i += n + 1
-		switch after := b2[i:]; {
-		case len(after) > 0 && after[0] == '\n':
-			return skipped + i + 1
-		case len(after) > 1 && after[0] == '\r' && after[1] == '\n':
-			return skipped + i + 2
+		// Chromium takes any number of carriage returns for a blank line.
+		if after := bytes.TrimLeft(b2[i:], "\r"); len(after) > 0 && after[0] == '\n' {
+			return len(b) - len(after) + 1
 		}
 	}
-	return -1
 }
 
 // statusLine skips what stands before the status line: up to four bytes, as Chromium does.

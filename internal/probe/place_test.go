@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -174,7 +173,7 @@ func soundPlace(t *testing.T, raw string, p *place) {
 	if p.port == 0 || p.host == "" || strings.ContainsFunc(p.host, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 		t.Fatalf("%q: place %+v", raw, p)
 	}
-	if _, err := strconv.Atoi(p.host[strings.LastIndexByte(p.host, '.')+1:]); err == nil && !p.literal.IsValid() {
+	if last := p.host[strings.LastIndexByte(p.host, '.')+1:]; isDigits([]byte(last)) && !p.literal.IsValid() {
 		t.Fatalf("%q: host %q may be an address", raw, p.host)
 	}
 	lines := strings.Split(string(wire("GET", p, nil, "")), "\r\n")

@@ -13,7 +13,7 @@ import (
 
 const (
 	// maxLocationBytes limits the length of a redirect's target.
-	maxLocationBytes = 8 << 10
+	maxLocationBytes = 16 << 10
 	// maxHopBytes is how much of a redirect's target is kept as evidence.
 	maxHopBytes = check.MaxURLBytes
 )

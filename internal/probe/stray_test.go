@@ -1,7 +1,11 @@
 package probe
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
+	"crypto/x509"
+	"math/big"
 	"testing"
 
 	"github.com/Automattic/jetmon/internal/check"
@@ -37,6 +41,7 @@ func strayCertificatesOn(t *testing.T, newProber maker) {
 		{"of no bytes", fakesite.Valid, []byte{}, nil, up(200)},
 		{"cut off", fakesite.Valid, expired[:len(expired)-9], nil, up(200)},
 		{"with something behind", fakesite.Valid, append(append([]byte{}, expired...), 0), nil, up(200)},
+		{"with a key of 9000 bits", fakesite.Valid, largeKey(t), nil, up(200)},
 		{"cut off, of TLS 1.2", fakesite.Valid, expired[:99], old, up(200)},
 		{"cut off, with AES-256 only", fakesite.Valid, expired[:99], func(c *tls.Config) {
 			old(c)
@@ -68,6 +73,19 @@ func strayCertificatesOn(t *testing.T, newProber maker) {
 			}
 		})
 	}
+}
+
+// largeKey returns a certificate whose RSA key is beyond what crypto/tls accepts.
+func largeKey(t *testing.T) []byte {
+	t.Helper()
+	config, _ := fakesite.SelfSigned.Config(t)
+	template := config.Certificates[0].Leaf
+	modulus := new(big.Int).SetBit(big.NewInt(1), 9000, 1)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &rsa.PublicKey{N: modulus, E: 65537}, config.Certificates[0].PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
 }
 
 // TestLeafThatCannotBeRead shows that a server's own certificate does matter.

@@ -176,6 +176,7 @@ func TestOddAnswersThatBrowsersTake(t *testing.T) {
 		{"bytes of no encoding", says("HTTP/1.1 200 OK\r\nServer: \xff\xfe\r\n\r\n"), check.Target{}, up(200)},
 		{"control bytes that are no NUL", says("HTTP/1.1 200 OK\r\nServer: \x01\x1b[31m\x7f\r\n\r\n"), check.Target{}, up(200)},
 		{"carriage return inside", says("HTTP/1.1 200 OK\r\nX: a\rb\r\nContent-Length: 5\r\n\r\nhello"), requiresHello, up(200)},
+		{"two carriage returns in the blank line", says("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\r\nhello"), requiresHello, up(200)},
 		{"two carriage returns", says("HTTP/1.1 200 OK\r\r\nContent-Length: 5\r\r\n\r\nhello"), requiresHello, up(200)},
 		{"odd names", says("HTTP/1.1 200 OK\r\n: a\r\n@X: b\r\n\xe9: c\r\nX(Y): d\r\n\r\n"), check.Target{}, up(200)},
 		{"lower-case version", says("http/1.1 200 ok\r\n\r\n"), check.Target{}, up(200)},
@@ -203,7 +204,8 @@ func TestOddAnswersThatBrowsersTake(t *testing.T) {
 		}), check.Target{}, up(200)},
 	}, "length of letters", "field without a colon", "version 2 in words", "blank lines first", "first line folded",
 		"control bytes that are no NUL", "carriage return inside", "odd names", "lower-case version", "status with words at once",
-		"status with a zero first", "byte order mark first", "lengths that do not count", "two carriage returns")
+		"status with a zero first", "byte order mark first", "lengths that do not count", "two carriage returns",
+		"two carriage returns in the blank line")
 }
 
 // drip1 sends one byte at a time.
