@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"crypto/tls"
 	"io"
 	"log"
@@ -9,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -157,6 +159,71 @@ func TestServersThatRefuseHTTP1AfterTheHandshake(t *testing.T) {
 			}
 		}
 	}, fast, portable)
+}
+
+// helloOfH2 is a ServerHello of TLS 1.2 that chooses h2.
+func helloOfH2() []byte {
+	extensions := "\x00\x10\x00\x05\x00\x03\x02h2" + "\xff\x01\x00\x01\x00"
+	hello := "\x03\x03" + strings.Repeat("r", 32) + "\x00" + "\xc0\x2b" + "\x00" + string([]byte{0, byte(len(extensions))}) + extensions
+	message := string([]byte{2, 0, 0, byte(len(hello))}) + hello
+	return []byte("\x16\x03\x03" + string([]byte{0, byte(len(message))}) + message)
+}
+
+// TestServersThatChooseHTTP2Unasked checks servers that choose h2 whatever is on offer.
+func TestServersThatChooseHTTP2Unasked(t *testing.T) {
+	t.Parallel()
+	onEngines(t, func(t *testing.T, newProber maker) {
+		url, roots := serveHTTP2(t, func(http.ResponseWriter, *http.Request) {}, nil)
+		back := strings.Trim(url, "htps:/")
+		front, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var work sync.WaitGroup
+		t.Cleanup(func() {
+			_ = front.Close()
+			work.Wait()
+		})
+		work.Go(func() {
+			for c, err := front.Accept(); err == nil; c, err = front.Accept() {
+				work.Go(func() { unaskedConn(c, back) })
+			}
+		})
+		o := probeInTime(t.Context(), t, newProber(t, roots), check.Target{URL: "https://" + front.Addr().String()})
+		if o.Outcome != check.OutcomeUp || o.Protocol != "HTTP/2" {
+			t.Errorf("got %+v", o)
+		}
+	}, fast, portable)
+}
+
+// unaskedConn answers a ClientHello without h2, and lets the server behind answer others.
+func unaskedConn(c net.Conn, back string) {
+	defer c.Close()
+	hello := make([]byte, 4096)
+	n, err := c.Read(hello)
+	if err != nil {
+		return
+	}
+	if !bytes.Contains(hello[:n], []byte("\x02h2")) {
+		_, _ = c.Write(helloOfH2())
+		_, _ = io.Copy(io.Discard, c)
+		return
+	}
+	server, err := net.Dial("tcp", back)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	_, _ = server.Write(hello[:n])
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = io.Copy(c, server)
+		_ = c.Close()
+	}()
+	_, _ = io.Copy(server, c)
+	_ = server.Close()
+	<-done
 }
 
 // TestOthersAreNotAskedTwice shows that a failure that HTTP/2 could not mend stays, and

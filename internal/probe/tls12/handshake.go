@@ -15,20 +15,6 @@ import (
 	_ "crypto/sha512"
 )
 
-// The types of handshake messages.
-const (
-	helloRequest      = 0
-	clientHello       = 1
-	serverHello       = 2
-	newSessionTicket  = 4
-	certificate       = 11
-	serverKeyExchange = 12
-	certificateWanted = 13
-	serverHelloDone   = 14
-	clientKeyExchange = 16
-	finished          = 20
-)
-
 // suite is a cipher suite; both kinds of certificate have one with each key length.
 type suite struct {
 	id     uint16
@@ -103,17 +89,6 @@ func (s *session) hello() error {
 	b.sized16(func() { s.extensions(&b) })
 	return s.send(clientHello, b.b)
 }
-
-// The numbers of extensions.
-const (
-	extServerName    = 0
-	extGroups        = 10
-	extPoints        = 11
-	extSignatures    = 13
-	extProtocols     = 16
-	extExtended      = 23
-	extRenegotiation = 0xff01
-)
 
 func (s *session) extensions(b *builder) {
 	if name := s.config.ServerName; name != "" && !isAddress(name) {
@@ -196,16 +171,23 @@ func (s *session) takeHello(in *reader) error {
 	id := in.u16()
 	compression := in.u8()
 	extensions := &reader{b: in.take(int(in.u16()))}
+	protocol := s.config.Protocol
 	for len(extensions.b) > 0 {
 		kind := extensions.u16()
-		extensions.take(int(extensions.u16()))
-		s.extended = s.extended || kind == extExtended
+		content := &reader{b: extensions.take(int(extensions.u16()))}
+		switch kind {
+		case extExtended:
+			s.extended = true
+		case extProtocols:
+			content.u16()
+			protocol = string(content.take(int(content.u8())))
+		}
 	}
 	if in.bad || extensions.bad || compression != 0 {
 		return errMalformed
 	}
 	for _, known := range suites() {
-		if known.id == id && chosen == version {
+		if known.id == id && chosen == version && protocol == s.config.Protocol {
 			s.suite = known
 			return nil
 		}
