@@ -22,7 +22,7 @@ const maxRepeat = 10_000
 
 // probeCommand is `jetmon probe URL`.
 type probeCommand struct {
-	URL       string        `arg:"" name:"url" help:"URL to check."`
+	URL       string        `arg:"" name:"url" help:"URL to check; http:// may be left out."`
 	JSON      bool          `name:"json" help:"Print the observation as JSON in the API's format; with --repeat, one per line."`
 	Timeout   time.Duration `default:"10s" help:"Total time limit, at most 60s."`
 	Method    string        `enum:"head-then-get,head,get" default:"head-then-get" help:"Request method: head-then-get, head or get."`
@@ -76,7 +76,7 @@ func (c *probeCommand) Run(ctx context.Context, p *program) error {
 // target builds the target from the flags. Impossible values are usage errors; the engine
 // decides what may not be probed.
 func (c *probeCommand) target() (check.Target, error) {
-	t := check.Target{URL: c.URL, Timeout: c.Timeout}
+	t := check.Target{URL: check.CompleteURL(c.URL), Timeout: c.Timeout}
 	switch {
 	case c.Timeout <= 0 || c.Timeout > check.MaxTimeout:
 		return t, usagef("--timeout: must be from 1ms to %s, is %s", check.MaxTimeout, c.Timeout)

@@ -8,12 +8,16 @@ const maxSessionMiB = 1 << 20
 // engineFlags configure the check engine.
 type engineFlags struct {
 	Resolver        string `placeholder:"HOST:PORT" help:"DNS server; the system's by default."`
-	AllowPrivate    bool   `help:"Allow probing private, loopback and other special addresses. For development only."`
+	AllowPrivate    bool   `help:"Allow probing private, loopback and other special addresses, except the metadata services of clouds. For development only."`
+	AllowMetadata   bool   `help:"With --allow-private, allow also the metadata services of clouds, which hand out credentials."`
 	TLSSessionCache int64  `name:"tls-session-cache" default:"64" placeholder:"MIB" help:"Memory limit for resumable TLS sessions; 0: every handshake is a full one."`
 }
 
 func (f engineFlags) options() (probe.Options, error) {
-	o := probe.Options{AllowPrivate: f.AllowPrivate, Resolver: f.Resolver}
+	o := probe.Options{AllowPrivate: f.AllowPrivate, AllowMetadata: f.AllowMetadata, Resolver: f.Resolver}
+	if f.AllowMetadata && !f.AllowPrivate {
+		return o, usagef("--allow-metadata: needs --allow-private")
+	}
 	if f.Resolver != "" {
 		if err := checkAddr(f.Resolver, 1); err != nil {
 			return o, usagef("--resolver: %w", err)

@@ -53,7 +53,7 @@ const (
 	FailureContent
 	FailurePartial
 	FailureProtocol
-	// FailurePolicy occurs only with OutcomeUnknown.
+	// FailurePolicy occurs only with OutcomeUnknown: the target itself may not be probed.
 	FailurePolicy
 )
 

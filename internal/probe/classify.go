@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/probe/tls12"
 )
 
 // isTimeout reports whether time, and not the peer, ended an operation.
@@ -102,6 +103,9 @@ func handshakeFailure(err error, now time.Time) *failure {
 // the same form with another Op. The type of the value inside is not exported, but its
 // number is the alert's.
 func alertOf(err error) (uint8, bool) {
+	if alert, ok := errors.AsType[tls12.Alert](err); ok {
+		return uint8(alert), true
+	}
 	op, ok := errors.AsType[*net.OpError](err)
 	if !ok || op.Err == nil || op.Op != "remote error" {
 		return 0, false

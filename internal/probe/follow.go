@@ -52,17 +52,9 @@ func (a *attempt) end(start time.Time) {
 		a.failure = panicked(v)
 	}
 	if a.failure != nil {
-		a.drop()
+		a.trace.dropIPv6()
 	}
 	a.took = since(start)
-}
-
-// drop ends the IPv6 attempts that still run when nothing needs their result.
-func (a *attempt) drop() {
-	if a.trace.ipv6 != nil {
-		a.trace.ipv6.finish()
-		a.trace.ipv6 = nil
-	}
 }
 
 func (a *attempt) follow(ctx context.Context, here *place) *failure {
@@ -87,14 +79,17 @@ func (a *attempt) step(ctx context.Context, here *place) (next *place, f *failur
 	if f != nil {
 		return nil, f
 	}
-	a.drop() // only the last place's IPv6 counts
+	a.trace.dropIPv6() // only the last place's IPv6 counts
 	resp, f := a.engine.exchange(ctx, &request{
 		place: here, addrs: addrs, wantsBody: a.method == check.MethodGet,
-		wire: wire(a.verb(), here, a.carried.headersFor(here), a.carried.cookiesFor(here)),
+		wire: wire(a.verb(), here, a.carried.headersFor(here), a.cookiesFor(here)),
 	}, &a.trace)
 	if f != nil {
-		if f.kind == check.FailureConnect {
+		switch f.kind {
+		case check.FailureConnect:
 			a.resolver.forget(here.host)
+		case check.FailurePolicy:
+			f = a.unroutable(here, f)
 		}
 		return nil, f
 	}
@@ -113,10 +108,31 @@ func (a *attempt) resolve(ctx context.Context, here *place) ([]netip.Addr, *fail
 	}
 	a.trace.reach(check.PhaseDNS)
 	start := time.Now()
-	addrs, f := a.resolver.lookup(ctx, here.host)
-	a.trace.timing.DNS += since(start)
-	return addrs, f
+	defer func() { a.trace.timing.DNS += since(start) }()
+	if here.isLocalhost() && a.resolver.hosts == nil {
+		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}, nil
+	}
+	return a.resolver.lookup(ctx, here.host)
 }
+
+// unroutable returns what it says about the site that all addresses of a place are refused.
+// Where the site's own answers lead only there, its DNS or its redirect, the public cannot
+// visit it. What the target itself names, or this machine's hosts file, tells nothing.
+func (a *attempt) unroutable(here *place, f *failure) *failure {
+	detail := f.detail + " (" + f.reason + "): nobody on the Internet can go there"
+	switch {
+	case len(a.hops) > 0:
+		a.trace.reach(check.PhaseResponse)
+		return down(check.FailureRedirect, "unroutable", detail)
+	case here.literal.IsValid(), here.isLocalhost(), a.resolver.knows(here.host):
+		return f
+	}
+	a.trace.reach(check.PhaseDNS)
+	return down(check.FailureDNS, "unroutable", detail)
+}
+
+// cookiesFor is the value of the Cookie header for p, "" for none.
+func (a *attempt) cookiesFor(p *place) string { return a.carried.cookies.header(p, a.now()) }
 
 // redirect decides whether to follow a response that is a redirect.
 func (a *attempt) redirect(here *place, h head) (next *place, f *failure) {
@@ -138,8 +154,8 @@ func (a *attempt) redirect(here *place, h head) (next *place, f *failure) {
 	if a.seen == nil {
 		a.visit(here) // a check without redirects needs no map
 	}
-	a.carried.keepCookies(here, h)
-	a.hops = append(a.hops, check.Hop{Status: h.status, URL: printable(next.url.String(), maxHopBytes)})
+	a.carried.cookies.keep(here, h, a.now())
+	a.hops = append(a.hops, check.Hop{Status: h.status, URL: printable(next.public().String(), maxHopBytes)})
 	if a.visit(next) {
 		return nil, down(check.FailureRedirect, "loop", "redirected in a loop to "+next.shown())
 	}
@@ -149,7 +165,7 @@ func (a *attempt) redirect(here *place, h head) (next *place, f *failure) {
 // visit records a request and reports whether it was made before: repeating it would get
 // the same response. Cookies are part of the key, as some sites set one and try again.
 func (a *attempt) visit(p *place) (again bool) {
-	key := p.key() + "\n" + a.carried.cookiesFor(p)
+	key := p.key() + "\n" + a.cookiesFor(p)
 	if _, again = a.seen[key]; again {
 		return true
 	}

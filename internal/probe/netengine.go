@@ -18,35 +18,65 @@ type netEngine struct {
 }
 
 func (e *netEngine) exchange(ctx context.Context, r *request, t *trace) (*response, *failure) {
-	resp, hs, f := e.once(ctx, r, t, false)
-	if f != nil && hs.failed(f) {
-		resp, _, f = e.once(ctx, r, t, true)
+	if !r.place.tls {
+		return e.once(ctx, r, t, nil)
 	}
-	return resp, f
+	hs := e.secure.handshake(r.place, false)
+	resp, f := e.once(ctx, r, t, hs)
+	if f != nil && hs.failed(f) {
+		hs = e.secure.handshake(r.place, true)
+		resp, f = e.once(ctx, r, t, hs)
+	}
+	return e.tryOtherwise(ctx, r, t, hs, exchanged{resp, f})
 }
 
-// once does the exchange; full asks for a full TLS handshake.
-func (e *netEngine) once(ctx context.Context, r *request, t *trace, full bool) (*response, *handshake, *failure) {
+// exchanged is the result of an exchange: one of both is nil.
+type exchanged struct {
+	resp *response
+	f    *failure
+}
+
+// tryOtherwise tries an exchange over TLS, which ended with got, once more where a browser
+// would have got further.
+func (e *netEngine) tryOtherwise(ctx context.Context, r *request, t *trace, hs *handshake, got exchanged) (*response, *failure) {
+	if hs.refused {
+		got.resp, got.f = e.tryWithoutStray(ctx, r, t, got.f)
+	}
+	if hs.wantsHTTP2(got.resp, got.f) {
+		return e.tryHTTP2(ctx, r, t, got.resp, got.f)
+	}
+	return got.resp, got.f
+}
+
+// once does the exchange, over TLS by the handshake hs unless it is nil.
+func (e *netEngine) once(ctx context.Context, r *request, t *trace, hs *handshake) (*response, *failure) {
 	raw, f := e.connector.connect(ctx, r, t)
 	if f != nil {
-		return nil, nil, f
+		return nil, f
 	}
 	giveUp := hold(ctx, raw)
-	conn, hs := raw, (*handshake)(nil)
-	if r.place.tls {
-		hs = e.secure.handshake(r.place, full)
+	conn := raw
+	if hs != nil {
 		if conn, f = e.handshake(raw, hs, t); f != nil {
 			giveUp()
-			return nil, hs, f
+			return nil, f
 		}
 	}
-	resp, f := converse(conn, r, t)
+	var resp *response
+	switch {
+	case hs != nil && hs.agreed == protocolHTTP2:
+		resp, f = converseHTTP2(ctx, conn, r, t)
+	case hs != nil && hs.offersOnlyHTTP2():
+		f = down(check.FailureProtocol, "not_http2", "") // the caller keeps the first result
+	default:
+		resp, f = converse(conn, r, t)
+	}
 	if f != nil {
 		giveUp()
-		return nil, hs, f
+		return nil, f
 	}
 	resp.close = giveUp
-	return resp, hs, nil
+	return resp, nil
 }
 
 func (e *netEngine) close() {}
@@ -83,10 +113,13 @@ func (e *netEngine) handshake(raw net.Conn, hs *handshake, t *trace) (net.Conn, 
 	go shake(conn, done)
 	err := <-done
 	t.timing.TLS += since(start)
+	hs.begun = true
 	state := conn.ConnectionState()
 	t.secured(leafEnd(state, err), state.Version, err == nil)
 	if err != nil {
-		return nil, handshakeFailure(err, e.secure.now())
+		f := handshakeFailure(err, e.secure.now())
+		hs.refused = refusedByClient(err, f)
+		return nil, f
 	}
 	return conn, nil
 }

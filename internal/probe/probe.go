@@ -13,8 +13,11 @@ import (
 
 // Options configure a Prober. The zero value probes the public Internet.
 type Options struct {
-	// AllowPrivate lifts the address policy, for development and tests.
+	// AllowPrivate lifts the address policy, for development and tests, except for the
+	// metadata services of clouds.
 	AllowPrivate bool
+	// AllowMetadata, together with AllowPrivate, includes the metadata services.
+	AllowMetadata bool
 	// Allowed are exact exceptions to the address policy.
 	Allowed []netip.AddrPort
 	// Resolver is the name server to ask, as HOST:PORT, or several separated by commas.
@@ -69,7 +72,7 @@ func New(o Options) (*Prober, error) {
 		}
 		r.servers = func() nameservers { return servers }
 	}
-	connector := newConnector(newAddressPolicy(o.AllowPrivate, o.Allowed))
+	connector := newConnector(newAddressPolicy(o))
 	secure := newSecure(o.RootCAs, now, o.SessionCacheBytes)
 	var e engine = &netEngine{connector: connector, secure: secure}
 	if o.Engine == EngineFast {

@@ -57,6 +57,9 @@ func (r *resolver) lookup(ctx context.Context, host string) ([]netip.Addr, *fail
 	return got.addrs, nil
 }
 
+// knows reports whether this machine's own table answers for a host.
+func (r *resolver) knows(host string) bool { return r.hosts != nil && len(r.hosts(host)) > 0 }
+
 type reply struct {
 	answer
 	failure *failure

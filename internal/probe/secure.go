@@ -35,7 +35,7 @@ func newSecure(roots *x509.CertPool, now func() time.Time, sessionBytes int64) *
 			MinVersion:       tls.VersionTLS10,
 			CipherSuites:     suites,
 			CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521},
-			NextProtos:       []string{"http/1.1"},
+			NextProtos:       []string{protocolHTTP1},
 			// Old servers renegotiate before they decide about client certificates.
 			Renegotiation: tls.RenegotiateOnceAsClient,
 			// handshake.verify verifies certificates instead, and remembers the results.
@@ -51,6 +51,13 @@ type handshake struct {
 	host, key string
 	// full asks for a full handshake without resumption.
 	full bool
+	// offers are the protocols on offer; nil means HTTP/1.1.
+	offers []string
+	// agreed is the protocol that the server chose.
+	agreed string
+	// begun is true once there was a connection, badChain when the server's certificate is not
+	// valid, and refused when crypto/tls ended the handshake for a reason without a type.
+	begun, badChain, refused bool
 	// offered is the session offered to the server, nil for none.
 	offered *session
 	resumed bool
@@ -74,13 +81,18 @@ func (e *handshake) config() *tls.Config {
 	if e.sessions != nil {
 		c.ClientSessionCache = e
 	}
+	if e.offers != nil {
+		c.NextProtos, c.ClientSessionCache = e.offers, nil
+	}
 	return c
 }
 
 // verify verifies the server's certificate, also that of a resumed session.
 func (e *handshake) verify(state tls.ConnectionState) error {
+	e.agreed = state.NegotiatedProtocol
 	until, err := e.chains.verify(e.host, state.PeerCertificates)
 	if err != nil {
+		e.badChain = true
 		return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
 	}
 	e.resumed, e.until = state.DidResume, until

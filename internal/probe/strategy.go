@@ -138,7 +138,7 @@ func worthGet(head *attempt) bool {
 func decide(head, get *attempt) result {
 	switch {
 	case head.failure == nil:
-		get.drop()
+		get.trace.dropIPv6()
 		return result{deciding: head, other: get}
 	case get.failure == nil:
 		return result{deciding: get, other: head, headFailed: true}

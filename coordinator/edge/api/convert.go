@@ -33,7 +33,7 @@ func applyField(row *record.Site, site *monitorv1.Site, path string) error {
 		if row.ID != 0 && site.GetUrl() == row.URL {
 			return nil // not checked: WordPress.com may have stored any text
 		}
-		if _, err := check.ParseURL(site.GetUrl()); err != nil {
+		if err := check.ValidateURL(site.GetUrl()); err != nil {
 			return fault.InvalidField("site.url", "%w", err)
 		}
 		row.URL = site.GetUrl() // unchanged, since notifications to WordPress.com repeat it

@@ -89,7 +89,8 @@ type FailureKind int32
 const (
 	// No failure.
 	FailureKind_FAILURE_KIND_UNSPECIFIED FailureKind = 0
-	// The name does not resolve, or its name servers fail or do not answer.
+	// The name does not resolve, its name servers fail or do not answer, or it resolves only to
+	// addresses where nobody on the Internet can go (reason unroutable).
 	FailureKind_FAILURE_KIND_DNS FailureKind = 1
 	// No TCP connection.
 	FailureKind_FAILURE_KIND_CONNECT FailureKind = 2
@@ -103,15 +104,17 @@ const (
 	FailureKind_FAILURE_KIND_BLOCKED FailureKind = 6
 	// Another 4xx.
 	FailureKind_FAILURE_KIND_CLIENT FailureKind = 7
-	// A redirect that leads nowhere: a loop, too many, no Location.
+	// A redirect that leads nowhere: a loop, too many, no Location, a scheme that no browser
+	// follows, or an address where nobody on the Internet can go (reason unroutable).
 	FailureKind_FAILURE_KIND_REDIRECT FailureKind = 8
 	// A required text is missing or a forbidden one is present.
 	FailureKind_FAILURE_KIND_CONTENT FailureKind = 9
 	// The body was cut short.
 	FailureKind_FAILURE_KIND_PARTIAL FailureKind = 10
-	// The answer is not HTTP.
+	// The answer is not HTTP, or HTTP that browsers refuse.
 	FailureKind_FAILURE_KIND_PROTOCOL FailureKind = 11
-	// The address or URL may not be probed; the outcome is UNKNOWN, never DOWN.
+	// The target's own URL may not or cannot be probed: its scheme, user information or control
+	// bytes, or an address that is not of the public Internet. The outcome is UNKNOWN, never DOWN.
 	FailureKind_FAILURE_KIND_POLICY FailureKind = 12
 )
 
