@@ -49,6 +49,7 @@ type Prober struct {
 	connector *connector
 	resolver  *resolver
 	firewalls *firewallDetector
+	decoders  decoders
 	now       func() time.Time
 }
 
@@ -80,6 +81,7 @@ func New(o Options) (*Prober, error) {
 		connector: connector,
 		resolver:  r,
 		firewalls: newFirewallDetector(),
+		decoders:  newDecoders(),
 		now:       now,
 	}, nil
 }

@@ -1,0 +1,67 @@
+package probe
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// judge returns the failure that a final response means, or nil.
+func (a *attempt) judge(ctx context.Context, resp *response) *failure {
+	h, firewall := resp.head, a.firewalls.byHeader(resp.head)
+	if a.method != check.MethodGet {
+		return a.statusFailure(h, firewall)
+	}
+	search, rules := a.firewalls.search(h.status), &ruleSearch{}
+	if h.status < 400 { // the page of a failing status is not looked at for rules
+		rules = newRuleSearch(a.target, h)
+	}
+	var page pageReport
+	var err error
+	if limit := pageLimit(h, search); limit > 0 && h.hasBody(a.verb()) {
+		a.trace.reach(check.PhaseBody)
+		page, err = readPage(ctx, h, resp.body, reading{rules: rules, firewalls: search, limit: limit, decoders: a.decoders})
+	}
+	if firewall == "" {
+		firewall = search.match(h, page)
+	}
+	if f := a.statusFailure(h, firewall); f != nil {
+		return f
+	}
+	rules.end()
+	if err != nil && !rules.isComplete() {
+		return bodyFailure(err)
+	}
+	return rules.failure(page)
+}
+
+// pageLimit is how much of a page is worth reading. A page that is already a failure is
+// read only as far as needed to recognise a firewall.
+func pageLimit(h head, s *firewallSearch) int64 {
+	switch {
+	case h.status < 400:
+		return maxDecoded
+	case s.looks():
+		return maxFirewallText
+	}
+	return 0
+}
+
+// statusFailure returns the failure that status and firewall mean, before the body rules.
+func (a *attempt) statusFailure(h head, firewall string) *failure {
+	code := "http_" + strconv.Itoa(h.status)
+	switch {
+	case firewall != "":
+		return down(check.FailureBlocked, firewall, "a firewall answered")
+	case h.status == 403:
+		return down(check.FailureBlocked, code, "")
+	case h.status >= 200 && h.status < 400:
+		return nil
+	case h.status >= 400 && h.status < 500:
+		return down(check.FailureClient, code, "")
+	case h.status >= 500 && h.status < 600:
+		return down(check.FailureServer, code, "")
+	}
+	return down(check.FailureProtocol, string(errBadStatus), "HTTP status "+strconv.Itoa(h.status))
+}
