@@ -58,6 +58,12 @@ func named(name string, mark int) Encoding {
 	return e
 }
 
+// WithoutMark returns the encoding for a part of a page behind its beginning.
+func (e Encoding) WithoutMark() Encoding {
+	e.mark = 0
+	return e
+}
+
 // IsUTF8 reports whether the page's bytes are UTF-8 already.
 func (e Encoding) IsUTF8() bool { return e.Name == utf8Name }
 

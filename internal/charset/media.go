@@ -4,6 +4,7 @@ import "strings"
 
 // mediaType is the part of Content-Type that matters here.
 type mediaType struct {
+	essence string
 	kind    pageKind
 	charset string
 }
@@ -38,7 +39,16 @@ func parseContentType(fields []string) mediaType {
 			essence = next
 		}
 	}
-	return mediaType{kindOf(essence), charset}
+	return mediaType{essence, kindOf(essence), charset}
+}
+
+// IsHTML reports whether a browser takes a response with these Content-Type fields for HTML.
+func IsHTML(contentType ...string) bool {
+	switch parseContentType(contentType).essence {
+	case "", "text/html", "application/xhtml+xml":
+		return true
+	}
+	return false
 }
 
 const blanks = " \t\n\r"

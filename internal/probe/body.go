@@ -52,8 +52,9 @@ func (h head) hasBody(method string) bool {
 type pageReport struct {
 	// size is the number of decoded bytes read.
 	size int64
-	// cut is true when the limit was reached, or nothing was left to look for.
-	cut bool
+	// cut is true when the limit was reached, or nothing was left to look for; whole when
+	// the page was read to its end.
+	cut, whole bool
 }
 
 // reader is what looks at a page as it arrives. More is false once the rest of the page
@@ -64,9 +65,10 @@ type pageReader interface {
 
 // reading describes how to read a body.
 type reading struct {
-	// rules get the whole decoded body, firewalls only its beginning. When rules need no
-	// more of it, reading ends.
+	// rules and look get the whole decoded body, firewalls only its beginning. When rules
+	// need no more of it and there is no look, reading ends.
 	rules     pageReader
+	look      *look
 	firewalls writer
 	// limit is the maximum number of decoded bytes to read.
 	limit    int64
@@ -91,10 +93,12 @@ func readPage(ctx context.Context, h head, r io.Reader, want reading) (pageRepor
 		if room := maxFirewallText - report.size; room > 0 {
 			want.firewalls.write(buf[:min(int64(n), room)])
 		}
-		more := want.rules.read(buf[:n])
+		more := want.rules.read(buf[:n]) || want.look != nil
+		want.look.write(buf[:n])
 		report.size += int64(n)
 		switch {
 		case err == io.EOF:
+			report.whole = true
 			return report, nil
 		case !more || errors.Is(err, errBodyLimit):
 			report.cut = true

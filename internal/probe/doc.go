@@ -25,6 +25,7 @@
 //	body.go      its body: framing.go removes length and chunks, encoding.go the content
 //	             encodings
 //	rules.go     body rules, in the page's charset; texts.go finds texts in a stream
+//	look.go      what package page says of the page as a whole
 //	firewall.go  which firewall blocked us
 //	classify.go  from an error's type to FailureKind and reason
 //
@@ -53,6 +54,10 @@
 // Rules are matched on text: package charset finds the page's charset as browsers do. When
 // every required text was found and none is forbidden, reading ends, and with it the check.
 //
+// A target with a PageRule is asked by GET, and its page is judged as a whole. A body that
+// does not end, or breaks, is no failure of a check that only judges: a HEAD would have been
+// believed.
+//
 // A body in br or zstd, which no request asks for, may need up to 16 MiB; at most
 // maxLargeDecoders are decoded at once, and the others wait.
 //
@@ -68,7 +73,9 @@
 //	BLOCKED   http_403, or the firewall: cloudflare sucuri wordfence imunify360 siteground
 //	          akamai imperva aws_waf ddos_guard datadome vercel mod_security
 //	REDIRECT  loop too_many no_location bad_location not_allowed
-//	CONTENT   required_text_missing forbidden_text_present
+//	CONTENT   required_text_missing forbidden_text_present and, where the page is judged,
+//	          wordpress_fatal_error wordpress_database_error wordpress_maintenance
+//	          php_fatal_error empty_page
 //	PARTIAL   cut_short reset lost
 //	PROTOCOL  not_http empty_reply bad_status header_cut_short header_too_large
 //	          too_many_headers too_many_1xx switching_protocols bad_content_length

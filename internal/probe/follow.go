@@ -25,7 +25,10 @@ type attempt struct {
 	hops    []check.Hop
 	// note is the Observation's detail when the attempt succeeds.
 	note string
-	took time.Duration
+	// look and advisories are what the attempt saw of the page.
+	look       check.PageLook
+	advisories []check.Advisory
+	took       time.Duration
 }
 
 // verb is the method on the wire.

@@ -19,9 +19,10 @@ func (a *attempt) judge(ctx context.Context, resp *response) *failure {
 	}
 	var page pageReport
 	var err error
+	look := a.newLook(h)
 	if limit := pageLimit(h, search); limit > 0 && h.hasBody(a.verb()) {
 		a.trace.reach(check.PhaseBody)
-		page, err = readPage(ctx, h, resp.body, reading{rules: rules, firewalls: search, limit: limit, decoders: a.decoders})
+		page, err = readPage(ctx, h, resp.body, reading{rules: rules, look: look, firewalls: search, limit: limit, decoders: a.decoders})
 	}
 	if firewall == "" {
 		firewall = search.match(h, page)
@@ -30,10 +31,20 @@ func (a *attempt) judge(ctx context.Context, resp *response) *failure {
 		return f
 	}
 	rules.end()
-	if err != nil && !rules.isComplete() {
+	if err != nil && !rules.isComplete() && !a.onlyLooks() {
 		return bodyFailure(err)
 	}
-	return rules.failure(page)
+	if f := rules.failure(page); f != nil {
+		return f
+	}
+	return a.judgePage(look, h, page.whole)
+}
+
+// onlyLooks reports whether the page is asked for only to be judged. A HEAD would have been
+// believed, so a body that does not end, or breaks, is no failure of such a check.
+func (a *attempt) onlyLooks() bool {
+	return a.target.PageRule != check.PageIgnored && a.target.Method != check.MethodGet &&
+		len(a.target.RequiredTexts)+len(a.target.ForbiddenTexts) == 0
 }
 
 // pageLimit is how much of a page is worth reading. A page that is already a failure is

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/page"
 )
 
 // Options configure a Prober. The zero value probes the public Internet.
@@ -50,6 +51,7 @@ type Prober struct {
 	resolver  *resolver
 	firewalls *firewallDetector
 	decoders  decoders
+	pages     *page.Judge
 	now       func() time.Time
 }
 
@@ -82,6 +84,7 @@ func New(o Options) (*Prober, error) {
 		resolver:  r,
 		firewalls: newFirewallDetector(),
 		decoders:  newDecoders(),
+		pages:     page.NewJudge(),
 		now:       now,
 	}, nil
 }

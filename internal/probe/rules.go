@@ -28,11 +28,7 @@ func newRuleSearch(t *check.Target, h head) *ruleSearch {
 	}
 	all := make([]string, 0, len(s.required)+len(s.forbidden))
 	s.raw = newTexts(append(append(all, s.required...), s.forbidden...))
-	var contentType []string
-	for v := range h.all("Content-Type") {
-		contentType = append(contentType, v)
-	}
-	s.sniffer = charset.NewSniffer(contentType...)
+	s.sniffer = charset.NewSniffer(h.contentType()...)
 	s.asIs = true
 	return s
 }

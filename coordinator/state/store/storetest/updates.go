@@ -56,6 +56,7 @@ func setters() map[string]func(*store.Site, int) {
 		"required":  func(s *store.Site, n int) { s.Settings.RequiredTexts = texts(n) },
 		"forbidden": func(s *store.Site, n int) { s.Settings.ForbiddenTexts = texts(n) },
 		"headers":   func(s *store.Site, n int) { s.Settings.Headers = []check.Header{{Name: "X-N", Value: fmt.Sprint(n)}} },
+		"page":      func(s *store.Site, n int) { s.Settings.PageCheck = check.PageCheck(n % 3) },
 		"slow":      func(s *store.Site, n int) { s.Settings.SlowAfter = time.Duration(n%1000) * time.Millisecond },
 	}
 }
