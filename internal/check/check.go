@@ -145,12 +145,12 @@ const (
 	PageDecides
 )
 
-// PageLook is what a check that judged the page saw of it.
-type PageLook uint8
+// PageState is what a page check saw of the page.
+type PageState uint8
 
-// The looks, numbered as in check.proto.
+// The states, numbered as in check.proto.
 const (
-	PageUnseen PageLook = iota
+	PageNotJudged PageState = iota
 	PageFilled
 	PageEmpty
 )
@@ -192,7 +192,7 @@ type Target struct {
 	HeadHostile bool
 	// PageRule says what a broken page means; unless it is PageIgnored, the check is a GET.
 	PageRule PageRule
-	// PageWasFilled is true when the page was not empty when it was last looked at: an empty
+	// PageWasFilled is true when the page was not empty when it was last judged: an empty
 	// page is a failure then, and otherwise an advisory.
 	PageWasFilled bool
 }
@@ -216,7 +216,7 @@ type Observation struct {
 	Reason          string
 	HTTPStatus      int
 	Advisories      []Advisory
-	PageLook        PageLook
+	PageState       PageState
 	Timing          Timing
 	Phase           Phase
 	Method          Method

@@ -57,7 +57,7 @@ type pageReport struct {
 	cut, whole bool
 }
 
-// reader is what looks at a page as it arrives. More is false once the rest of the page
+// pageReader looks at a page as it arrives. More is false once the rest of the page
 // does not matter to it.
 type pageReader interface {
 	read(piece []byte) (more bool)
@@ -65,10 +65,10 @@ type pageReader interface {
 
 // reading describes how to read a body.
 type reading struct {
-	// rules and look get the whole decoded body, firewalls only its beginning. When rules
-	// need no more of it and there is no look, reading ends.
+	// rules and page get the whole decoded body, firewalls only its beginning. When rules
+	// need no more of it and page is nil, reading ends.
 	rules     pageReader
-	look      *look
+	page      *pageCheck
 	firewalls writer
 	// limit is the maximum number of decoded bytes to read.
 	limit    int64
@@ -93,8 +93,8 @@ func readPage(ctx context.Context, h head, r io.Reader, want reading) (pageRepor
 		if room := maxFirewallText - report.size; room > 0 {
 			want.firewalls.write(buf[:min(int64(n), room)])
 		}
-		more := want.rules.read(buf[:n]) || want.look != nil
-		want.look.write(buf[:n])
+		more := want.rules.read(buf[:n]) || want.page != nil
+		want.page.write(buf[:n])
 		report.size += int64(n)
 		switch {
 		case err == io.EOF:

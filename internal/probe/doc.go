@@ -25,7 +25,7 @@
 //	body.go      its body: framing.go removes length and chunks, encoding.go the content
 //	             encodings
 //	rules.go     body rules, in the page's charset; texts.go finds texts in a stream
-//	look.go      what package page says of the page as a whole
+//	pagecheck.go what package page says of the page as a whole
 //	firewall.go  which firewall blocked us
 //	classify.go  from an error's type to FailureKind and reason
 //

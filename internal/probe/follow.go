@@ -25,8 +25,8 @@ type attempt struct {
 	hops    []check.Hop
 	// note is the Observation's detail when the attempt succeeds.
 	note string
-	// look and advisories are what the attempt saw of the page.
-	look       check.PageLook
+	// pageState and advisories are what the attempt saw of the page.
+	pageState  check.PageState
 	advisories []check.Advisory
 	took       time.Duration
 }

@@ -19,10 +19,10 @@ func (a *attempt) judge(ctx context.Context, resp *response) *failure {
 	}
 	var page pageReport
 	var err error
-	look := a.newLook(h)
+	judged := a.newPageCheck(h)
 	if limit := pageLimit(h, search); limit > 0 && h.hasBody(a.verb()) {
 		a.trace.reach(check.PhaseBody)
-		page, err = readPage(ctx, h, resp.body, reading{rules: rules, look: look, firewalls: search, limit: limit, decoders: a.decoders})
+		page, err = readPage(ctx, h, resp.body, reading{rules: rules, page: judged, firewalls: search, limit: limit, decoders: a.decoders})
 	}
 	if firewall == "" {
 		firewall = search.match(h, page)
@@ -31,18 +31,18 @@ func (a *attempt) judge(ctx context.Context, resp *response) *failure {
 		return f
 	}
 	rules.end()
-	if err != nil && !rules.isComplete() && !a.onlyLooks() {
+	if err != nil && !rules.isComplete() && !a.onlyChecksPage() {
 		return bodyFailure(err)
 	}
 	if f := rules.failure(page); f != nil {
 		return f
 	}
-	return a.judgePage(look, h, page.whole)
+	return a.judgePage(judged, h, page.whole)
 }
 
-// onlyLooks reports whether the page is asked for only to be judged. A HEAD would have been
+// onlyChecksPage reports whether the page is asked for only to be judged. A HEAD would have been
 // believed, so a body that does not end, or breaks, is no failure of such a check.
-func (a *attempt) onlyLooks() bool {
+func (a *attempt) onlyChecksPage() bool {
 	return a.target.PageRule != check.PageIgnored && a.target.Method != check.MethodGet &&
 		len(a.target.RequiredTexts)+len(a.target.ForbiddenTexts) == 0
 }

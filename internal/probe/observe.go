@@ -24,7 +24,7 @@ func (j *job) observe(r result, o *check.Observation) {
 	o.Hops = a.hops
 	o.CertificateExpire = a.trace.leafEnd
 	o.Headers = evidence(a.head)
-	o.Detail, o.PageLook = a.note, a.look
+	o.Detail, o.PageState = a.note, a.pageState
 	o.Timing = a.trace.timing
 	if a.trace.addr.IsValid() {
 		o.ResolvedAddress = a.trace.addr.String()

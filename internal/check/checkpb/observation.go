@@ -50,7 +50,7 @@ func ObservationToProto(o check.Observation) *checkv1.Observation {
 	p.Protocol = o.Protocol
 	p.Headers = o.Headers
 	p.Detail = o.Detail
-	p.PageLook = checkv1.PageLook(o.PageLook)
+	p.PageState = checkv1.PageState(o.PageState)
 	if len(o.Advisories) > 0 {
 		p.Advisories = make([]checkv1.Advisory, len(o.Advisories))
 		for i, a := range o.Advisories {
@@ -93,7 +93,7 @@ func ObservationFromProto(p *checkv1.Observation) check.Observation {
 		Failure:         known[check.FailureKind](p.GetFailure(), checkv1.FailureKind_FAILURE_KIND_POLICY),
 		Phase:           known[check.Phase](p.GetPhase(), checkv1.Phase_PHASE_DONE),
 		Method:          known[check.Method](p.GetMethod(), checkv1.Method_METHOD_GET),
-		PageLook:        known[check.PageLook](p.GetPageLook(), checkv1.PageLook_PAGE_LOOK_EMPTY),
+		PageState:       known[check.PageState](p.GetPageState(), checkv1.PageState_PAGE_STATE_EMPTY),
 	}
 	if v := known[check.Outcome](p.GetOutcome(), checkv1.Outcome_OUTCOME_UNKNOWN); v != 0 {
 		o.Outcome = v

@@ -154,7 +154,7 @@ func (r *reader) observed(tag uint64, o *check.Observation) {
 	case 14<<3 | bytesType:
 		o.Detail = r.text(check.MaxDetailBytes)
 	case 15<<3 | varintType:
-		o.PageLook = enum[check.PageLook](r, checkv1.PageLook_PAGE_LOOK_EMPTY)
+		o.PageState = enum[check.PageState](r, checkv1.PageState_PAGE_STATE_EMPTY)
 	default:
 		r.odd = true
 	}

@@ -378,56 +378,56 @@ func (PageRule) EnumDescriptor() ([]byte, []int) {
 	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{4}
 }
 
-// PageLook says what a check saw of a page.
-type PageLook int32
+// PageState says what a check saw of a page.
+type PageState int32
 
 const (
 	// The page was not judged.
-	PageLook_PAGE_LOOK_UNSPECIFIED PageLook = 0
+	PageState_PAGE_STATE_UNSPECIFIED PageState = 0
 	// The page shows something.
-	PageLook_PAGE_LOOK_FILLED PageLook = 1
+	PageState_PAGE_STATE_FILLED PageState = 1
 	// The page shows nothing.
-	PageLook_PAGE_LOOK_EMPTY PageLook = 2
+	PageState_PAGE_STATE_EMPTY PageState = 2
 )
 
-// Enum value maps for PageLook.
+// Enum value maps for PageState.
 var (
-	PageLook_name = map[int32]string{
-		0: "PAGE_LOOK_UNSPECIFIED",
-		1: "PAGE_LOOK_FILLED",
-		2: "PAGE_LOOK_EMPTY",
+	PageState_name = map[int32]string{
+		0: "PAGE_STATE_UNSPECIFIED",
+		1: "PAGE_STATE_FILLED",
+		2: "PAGE_STATE_EMPTY",
 	}
-	PageLook_value = map[string]int32{
-		"PAGE_LOOK_UNSPECIFIED": 0,
-		"PAGE_LOOK_FILLED":      1,
-		"PAGE_LOOK_EMPTY":       2,
+	PageState_value = map[string]int32{
+		"PAGE_STATE_UNSPECIFIED": 0,
+		"PAGE_STATE_FILLED":      1,
+		"PAGE_STATE_EMPTY":       2,
 	}
 )
 
-func (x PageLook) Enum() *PageLook {
-	p := new(PageLook)
+func (x PageState) Enum() *PageState {
+	p := new(PageState)
 	*p = x
 	return p
 }
 
-func (x PageLook) String() string {
+func (x PageState) String() string {
 	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
 }
 
-func (PageLook) Descriptor() protoreflect.EnumDescriptor {
+func (PageState) Descriptor() protoreflect.EnumDescriptor {
 	return file_jetmon_check_v1_check_proto_enumTypes[5].Descriptor()
 }
 
-func (PageLook) Type() protoreflect.EnumType {
+func (PageState) Type() protoreflect.EnumType {
 	return &file_jetmon_check_v1_check_proto_enumTypes[5]
 }
 
-func (x PageLook) Number() protoreflect.EnumNumber {
+func (x PageState) Number() protoreflect.EnumNumber {
 	return protoreflect.EnumNumber(x)
 }
 
-// Deprecated: Use PageLook.Descriptor instead.
-func (PageLook) EnumDescriptor() ([]byte, []int) {
+// Deprecated: Use PageState.Descriptor instead.
+func (PageState) EnumDescriptor() ([]byte, []int) {
 	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{5}
 }
 
@@ -845,7 +845,7 @@ type Observation struct {
 	// Human-readable detail, at most 200 bytes, without control characters.
 	Detail string `protobuf:"bytes,14,opt,name=detail,proto3" json:"detail,omitempty"`
 	// What the check saw of the page; unspecified when it did not judge it.
-	PageLook      PageLook `protobuf:"varint,15,opt,name=page_look,json=pageLook,proto3,enum=jetmon.check.v1.PageLook" json:"page_look,omitempty"`
+	PageState     PageState `protobuf:"varint,15,opt,name=page_state,json=pageState,proto3,enum=jetmon.check.v1.PageState" json:"page_state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -978,11 +978,11 @@ func (x *Observation) GetDetail() string {
 	return ""
 }
 
-func (x *Observation) GetPageLook() PageLook {
+func (x *Observation) GetPageState() PageState {
 	if x != nil {
-		return x.PageLook
+		return x.PageState
 	}
-	return PageLook_PAGE_LOOK_UNSPECIFIED
+	return PageState_PAGE_STATE_UNSPECIFIED
 }
 
 // Hop is one redirect that was followed.
@@ -1217,7 +1217,7 @@ const file_jetmon_check_v1_check_proto_rawDesc = "" +
 	"\x0fpage_was_filled\x18\v \x01(\bR\rpageWasFilled\"E\n" +
 	"\x06Header\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02(dR\x04name\x12\x1e\n" +
-	"\x05value\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\xe8\aR\x05value\"\x95\x06\n" +
+	"\x05value\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\xe8\aR\x05value\"\x98\x06\n" +
 	"\vObservation\x122\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x18.jetmon.check.v1.OutcomeR\aoutcome\x126\n" +
 	"\afailure\x18\x02 \x01(\x0e2\x1c.jetmon.check.v1.FailureKindR\afailure\x12\x16\n" +
@@ -1236,8 +1236,9 @@ const file_jetmon_check_v1_check_proto_rawDesc = "" +
 	"\x04hops\x18\v \x03(\v2\x14.jetmon.check.v1.HopR\x04hops\x12R\n" +
 	"\x17certificate_expire_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x15certificateExpireTime\x12C\n" +
 	"\aheaders\x18\r \x03(\v2).jetmon.check.v1.Observation.HeadersEntryR\aheaders\x12\x16\n" +
-	"\x06detail\x18\x0e \x01(\tR\x06detail\x126\n" +
-	"\tpage_look\x18\x0f \x01(\x0e2\x19.jetmon.check.v1.PageLookR\bpageLook\x1a:\n" +
+	"\x06detail\x18\x0e \x01(\tR\x06detail\x129\n" +
+	"\n" +
+	"page_state\x18\x0f \x01(\x0e2\x1a.jetmon.check.v1.PageStateR\tpageState\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"8\n" +
@@ -1302,11 +1303,11 @@ const file_jetmon_check_v1_check_proto_rawDesc = "" +
 	"\bPageRule\x12\x19\n" +
 	"\x15PAGE_RULE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10PAGE_RULE_ADVISE\x10\x01\x12\x12\n" +
-	"\x0ePAGE_RULE_DOWN\x10\x02*P\n" +
-	"\bPageLook\x12\x19\n" +
-	"\x15PAGE_LOOK_UNSPECIFIED\x10\x00\x12\x14\n" +
-	"\x10PAGE_LOOK_FILLED\x10\x01\x12\x13\n" +
-	"\x0fPAGE_LOOK_EMPTY\x10\x02*\x96\x01\n" +
+	"\x0ePAGE_RULE_DOWN\x10\x02*T\n" +
+	"\tPageState\x12\x1a\n" +
+	"\x16PAGE_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11PAGE_STATE_FILLED\x10\x01\x12\x14\n" +
+	"\x10PAGE_STATE_EMPTY\x10\x02*\x96\x01\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tPHASE_DNS\x10\x01\x12\x11\n" +
@@ -1351,7 +1352,7 @@ var file_jetmon_check_v1_check_proto_goTypes = []any{
 	(Advisory)(0),                 // 2: jetmon.check.v1.Advisory
 	(PageCheck)(0),                // 3: jetmon.check.v1.PageCheck
 	(PageRule)(0),                 // 4: jetmon.check.v1.PageRule
-	(PageLook)(0),                 // 5: jetmon.check.v1.PageLook
+	(PageState)(0),                // 5: jetmon.check.v1.PageState
 	(Phase)(0),                    // 6: jetmon.check.v1.Phase
 	(Method)(0),                   // 7: jetmon.check.v1.Method
 	(RedirectPolicy)(0),           // 8: jetmon.check.v1.RedirectPolicy
@@ -1378,7 +1379,7 @@ var file_jetmon_check_v1_check_proto_depIdxs = []int32{
 	12, // 10: jetmon.check.v1.Observation.hops:type_name -> jetmon.check.v1.Hop
 	16, // 11: jetmon.check.v1.Observation.certificate_expire_time:type_name -> google.protobuf.Timestamp
 	15, // 12: jetmon.check.v1.Observation.headers:type_name -> jetmon.check.v1.Observation.HeadersEntry
-	5,  // 13: jetmon.check.v1.Observation.page_look:type_name -> jetmon.check.v1.PageLook
+	5,  // 13: jetmon.check.v1.Observation.page_state:type_name -> jetmon.check.v1.PageState
 	14, // [14:14] is the sub-list for method output_type
 	14, // [14:14] is the sub-list for method input_type
 	14, // [14:14] is the sub-list for extension type_name

@@ -6,53 +6,53 @@ import (
 	"github.com/Automattic/jetmon/internal/page"
 )
 
-// look keeps of a page what it takes to judge the page as a whole: its beginning and its
-// end. A nil look keeps nothing.
-type look struct {
+// pageCheck keeps of a page what it takes to judge the page as a whole: its beginning and
+// its end. A nil pageCheck keeps nothing.
+type pageCheck struct {
 	head, tail []byte
 }
 
-// newLook returns the look for a response whose page is to be judged; nil if it is not.
-func (a *attempt) newLook(h head) *look {
+// newPageCheck returns the check of a response whose page is to be judged; nil for others.
+func (a *attempt) newPageCheck(h head) *pageCheck {
 	if a.target.PageRule == check.PageIgnored || h.status < 200 || h.status > 299 || !h.hasBody(a.verb()) {
 		return nil
 	}
-	return &look{}
+	return &pageCheck{}
 }
 
-func (l *look) write(piece []byte) {
-	if l == nil {
+func (c *pageCheck) write(piece []byte) {
+	if c == nil {
 		return
 	}
-	if room := page.MaxHead - len(l.head); room > 0 {
+	if room := page.MaxHead - len(c.head); room > 0 {
 		n := min(room, len(piece))
-		l.head = append(l.head, piece[:n]...)
+		c.head = append(c.head, piece[:n]...)
 		piece = piece[n:]
 	}
-	l.tail = append(l.tail, piece...)
-	if len(l.tail) > 4*page.MaxTail {
+	c.tail = append(c.tail, piece...)
+	if len(c.tail) > 4*page.MaxTail {
 		// What is dropped is a multiple of four bytes, so that UTF-16 stays readable.
-		drop := (len(l.tail) - page.MaxTail) &^ 3
-		l.tail = append(l.tail[:0], l.tail[drop:]...)
+		drop := (len(c.tail) - page.MaxTail) &^ 3
+		c.tail = append(c.tail[:0], c.tail[drop:]...)
 	}
 }
 
 // text returns the page in UTF-8, ready to be judged. The end of a page that was not read
 // to its end does not count.
-func (l *look) text(h head, whole bool) page.Page {
+func (c *pageCheck) text(h head, whole bool) page.Page {
 	contentType := h.contentType()
 	s := charset.NewSniffer(contentType...)
-	e, begin, ok := s.Feed(l.head)
+	e, begin, ok := s.Feed(c.head)
 	if !ok {
 		e, begin = s.End()
 	}
 	p := page.Page{IsHTML: charset.IsHTML(contentType...), Head: decoded(e, begin)}
-	if len(l.tail) == 0 {
+	if len(c.tail) == 0 {
 		return p
 	}
 	p.Tail = []byte{}
 	if whole {
-		p.Tail = decoded(e.WithoutMark(), l.tail[max(0, len(l.tail)-page.MaxTail)&^3:])
+		p.Tail = decoded(e.WithoutMark(), c.tail[max(0, len(c.tail)-page.MaxTail)&^3:])
 	}
 	return p
 }
@@ -82,17 +82,17 @@ func (h head) contentType() []string {
 // judgePage judges the page of a response that is good otherwise. It notes what it saw, and
 // returns the failure that the page means, or nil. A short page that was not read to its end
 // is not judged.
-func (a *attempt) judgePage(l *look, h head, whole bool) *failure {
-	if l == nil || !whole && len(l.tail) == 0 {
+func (a *attempt) judgePage(c *pageCheck, h head, whole bool) *failure {
+	if c == nil || !whole && len(c.tail) == 0 {
 		return nil
 	}
-	v := a.pages.Verdict(l.text(h, whole))
-	a.look = check.PageFilled
+	v := a.pages.Verdict(c.text(h, whole))
+	a.pageState = check.PageFilled
 	switch v.Kind {
 	case page.Failure:
 		return a.brokenPage(v.Reason, check.AdvisoryPageBroken)
 	case page.Empty:
-		a.look = check.PageEmpty
+		a.pageState = check.PageEmpty
 		if a.target.PageWasFilled {
 			return a.brokenPage(v.Reason, check.AdvisoryPageEmpty)
 		}
