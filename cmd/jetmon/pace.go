@@ -22,6 +22,11 @@ func (f paceFlags) apply(o *coordinator.Options) error {
 		return usagef("--checks-per-host: must not be negative, is %d", f.ChecksPerHost)
 	}
 	o.IntervalOverride, o.ChecksPerHost = f.Interval, f.ChecksPerHost
-	o.Pages = map[string]check.PageRule{"advise": check.PageAdvised, "down": check.PageDecides}[f.PageCheck]
+	o.Pages = pageRule(f.PageCheck)
 	return nil
+}
+
+// pageRule returns the rule for a value of --page-check.
+func pageRule(flag string) check.PageRule {
+	return map[string]check.PageRule{"advise": check.PageAdvised, "down": check.PageDecides}[flag]
 }
