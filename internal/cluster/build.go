@@ -73,7 +73,7 @@ func (c *Cluster) buildCoordinator() (role, error) {
 		// All checkers are on the in-memory network; nobody becomes one over TCP.
 		Listeners: listeners[:1], PublicListeners: listeners[1:],
 		Verifliers: members, VeriflierClient: c.client(), PeerOfflineLimit: c.o.PeerOfflineLimit,
-		Policy: c.o.Policy, IntervalOverride: c.o.IntervalOverride, BucketMax: lastBucket,
+		Policy: c.o.Policy, IntervalOverride: c.o.IntervalOverride, Pages: c.o.Pages, BucketMax: lastBucket,
 		Notify: c.o.Notify, OnChange: c.o.OnChange, Diagnoser: diagnoser, Log: c.o.Log, Metrics: metrics,
 	})
 	return closing{r, prober}, abandon(err, listeners...)

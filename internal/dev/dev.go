@@ -19,6 +19,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
+	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/cluster"
 	"github.com/Automattic/jetmon/internal/demo"
 	"github.com/Automattic/jetmon/internal/probe"
@@ -92,7 +93,7 @@ func (d *System) open(ctx context.Context) error {
 	policy.Between = d.o.Recheck
 	d.ticker = newTicker(d.o.Out)
 	d.cluster, err = cluster.New(cluster.Options{
-		Store: d.store, Policy: policy, IntervalOverride: d.o.Interval,
+		Store: d.store, Policy: policy, IntervalOverride: d.o.Interval, Pages: check.PageDecides,
 		Notify: notify.Options{URL: cmp.Or(d.o.WPCOM, d.demo.InboxURL())}, OnChange: d.ticker.changed,
 		Probe:           probe.Options{AllowPrivate: d.o.AllowPrivate, AllowMetadata: d.o.AllowMetadata, Allowed: append(sites, own...)},
 		Anchors:         anchors,

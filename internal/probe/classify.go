@@ -212,7 +212,7 @@ func answerFailure(err error, waiting string) *failure {
 // bodyFailure classifies an error in the body.
 func bodyFailure(err error) *failure {
 	if e, ok := errors.AsType[protocolError](err); ok {
-		return down(check.FailureProtocol, string(e), "")
+		return down(check.FailureProtocol, string(e), e.detail())
 	}
 	if e, ok := errors.AsType[*connError](err); ok {
 		switch {
@@ -224,10 +224,23 @@ func bodyFailure(err error) *failure {
 		return down(check.FailurePartial, "lost", "connection lost in the body")
 	}
 	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, errCutShort):
 		return down(check.FailurePartial, "cut_short", "the body ended early")
-	case isEncodingError(err):
-		return down(check.FailureProtocol, string(errBadEncoding), "the body is not the gzip that it says")
+	case errors.Is(err, errNoDecoder):
+		return unknown(check.FailureNone, "node_resources", "this node decodes too many bodies at once")
 	}
-	return down(check.FailureProtocol, string(errBadChunks), "the body's chunks are malformed")
+	return down(check.FailurePartial, "lost", "the body could not be read: "+err.Error())
+}
+
+// detail says in words what is wrong with a body.
+func (e protocolError) detail() string {
+	switch e {
+	case errBadEncoding:
+		return "the body does not have the encoding that it says"
+	case errBadChunks:
+		return "the body's chunks are malformed"
+	case errBadLength:
+		return "the body's length is given in different ways"
+	}
+	return ""
 }

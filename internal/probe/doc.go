@@ -24,7 +24,12 @@
 //	secure.go    the TLS handshake; sessions.go and chains.go cache its results
 //	http2.go     a second try by HTTP/2; stray.go one without certificates that no chain
 //	             needs, by the package tls12
-//	head.go      the response's head; body.go its body; texts.go body rules
+//	judge.go     what a final response means
+//	head.go      the response's head
+//	body.go      its body: framing.go removes length and chunks, encoding.go the content
+//	             encodings
+//	rules.go     body rules, in the page's charset; texts.go finds texts in a stream
+//	pagecheck.go what package page says of the page as a whole
 //	firewall.go  which firewall blocked us
 //	classify.go  from an error's type to FailureKind and reason
 //
@@ -42,6 +47,24 @@
 // in the handshake it is TLS/reset; in the body PARTIAL/reset. An orderly close
 // without a byte of response is PROTOCOL/empty_reply.
 //
+// # Bodies
+//
+// A body is read as browsers read it: where one shows the page, the page counts. Chunks may
+// end their lines with a bare line feed, encodings are removed whether they were asked for
+// or not, names that are no encodings are passed over, sums are not looked at. A body is cut
+// short when its framing ends early. An encoding that ends early inside a whole framing
+// leaves a page that is judged by what could be read of it.
+//
+// Rules are matched on text: package charset finds the page's charset as browsers do. When
+// every required text was found and none is forbidden, reading ends, and with it the check.
+//
+// A target with a PageRule is asked by GET, and its page is judged as a whole. A body that
+// does not end, or breaks, is no failure of a check that only judges: a HEAD would have been
+// believed.
+//
+// A body in br or zstd, which no request asks for, may need up to 16 MiB; at most
+// maxLargeDecoders are decoded at once, and the others wait.
+//
 // # Reasons
 //
 //	DNS       nxdomain servfail refused nodata timeout cname_loop bad_answer rcode_N
@@ -55,7 +78,9 @@
 //	BLOCKED   http_403, or the firewall: cloudflare sucuri wordfence imunify360 siteground
 //	          akamai imperva aws_waf ddos_guard datadome vercel mod_security
 //	REDIRECT  loop too_many no_location bad_location scheme unroutable not_allowed
-//	CONTENT   required_text_missing forbidden_text_present unreadable_encoding
+//	CONTENT   required_text_missing forbidden_text_present and, where the page is judged,
+//	          wordpress_fatal_error wordpress_database_error wordpress_maintenance
+//	          php_fatal_error empty_page
 //	PARTIAL   cut_short reset lost
 //	PROTOCOL  not_http empty_reply bad_status header_cut_short header_too_large
 //	          too_many_headers too_many_1xx switching_protocols bad_content_length
@@ -70,7 +95,7 @@
 //
 // The outcome is UNKNOWN with POLICY; with DNS/resolver_unreachable, CONNECT/no_route,
 // CONNECT/node_resources and TLS/no_roots, which are faults of this node; and with
-// cancelled and internal_error, which have no kind.
+// cancelled, internal_error and, for want of a decoder, node_resources, which have no kind.
 //
 // # Goroutines
 //

@@ -25,7 +25,10 @@ type attempt struct {
 	hops    []check.Hop
 	// note is the Observation's detail when the attempt succeeds.
 	note string
-	took time.Duration
+	// pageState and advisories are what the attempt saw of the page.
+	pageState  check.PageState
+	advisories []check.Advisory
+	took       time.Duration
 }
 
 // verb is the method on the wire.
@@ -96,7 +99,7 @@ func (a *attempt) step(ctx context.Context, here *place) (next *place, f *failur
 	defer resp.close()
 	a.head = resp.head
 	if !isRedirect(resp.head.status) {
-		return nil, a.judge(resp)
+		return nil, a.judge(ctx, resp)
 	}
 	return a.redirect(here, resp.head)
 }
@@ -174,85 +177,4 @@ func (a *attempt) visit(p *place) (again bool) {
 	}
 	a.seen[key] = struct{}{}
 	return false
-}
-
-// judge returns the failure that a final response means, or nil.
-func (a *attempt) judge(resp *response) *failure {
-	h, firewall := resp.head, a.firewalls.byHeader(resp.head)
-	if a.method != check.MethodGet {
-		return a.statusFailure(h, firewall)
-	}
-	required, forbidden := newTexts(a.target.RequiredTexts), newTexts(a.target.ForbiddenTexts)
-	search := a.firewalls.search(h.status)
-	page, err := pageReport{readable: true}, error(nil)
-	if limit := pageLimit(h, search); limit > 0 && h.hasBody(a.verb()) {
-		a.trace.reach(check.PhaseBody)
-		page, err = readPage(h, resp.body, reading{rules: pair{required, forbidden}, firewalls: search.texts, limit: limit})
-	}
-	if firewall == "" {
-		firewall = search.match(h, page)
-	}
-	if f := a.statusFailure(h, firewall); f != nil {
-		return f
-	}
-	if err != nil {
-		return bodyFailure(err)
-	}
-	return a.rules(required, forbidden, page)
-}
-
-// pageLimit is how much of a page is worth reading. A page that is already a failure is
-// read only as far as needed to recognise a firewall.
-func pageLimit(h head, s firewallSearch) int64 {
-	switch {
-	case h.status < 400:
-		return maxDecoded
-	case len(s.texts.want) > 0:
-		return maxFirewallText
-	}
-	return 0
-}
-
-// statusFailure returns the failure that status and firewall mean, before the body rules.
-func (a *attempt) statusFailure(h head, firewall string) *failure {
-	code := "http_" + strconv.Itoa(h.status)
-	switch {
-	case firewall != "":
-		return down(check.FailureBlocked, firewall, "a firewall answered")
-	case h.status == 403:
-		return down(check.FailureBlocked, code, "")
-	case h.status >= 200 && h.status < 400:
-		return nil
-	case h.status >= 400 && h.status < 500:
-		return down(check.FailureClient, code, "")
-	case h.status >= 500 && h.status < 600:
-		return down(check.FailureServer, code, "")
-	}
-	return down(check.FailureProtocol, string(errBadStatus), "HTTP status "+strconv.Itoa(h.status))
-}
-
-// rules applies the site's body rules to a page.
-func (a *attempt) rules(required, forbidden *texts, page pageReport) *failure {
-	const kind = check.FailureContent
-	if len(required.want)+len(forbidden.want) == 0 {
-		return nil
-	}
-	if !page.readable {
-		return down(kind, "unreadable_encoding", "the body has an encoding that the request did not accept")
-	}
-	where := ""
-	if page.cut {
-		where = " in the first " + strconv.Itoa(maxDecoded>>20) + " MiB"
-	}
-	for i, found := range forbidden.found {
-		if found && a.target.ForbiddenTexts[i] != "" {
-			return down(kind, "forbidden_text_present", "forbidden text found: "+a.target.ForbiddenTexts[i])
-		}
-	}
-	for i, found := range required.found {
-		if !found {
-			return down(kind, "required_text_missing", "required text not found"+where+": "+a.target.RequiredTexts[i])
-		}
-	}
-	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/page"
 )
 
 // Options configure a Prober. The zero value probes the public Internet.
@@ -52,6 +53,8 @@ type Prober struct {
 	connector *connector
 	resolver  *resolver
 	firewalls *firewallDetector
+	decoders  decoders
+	pages     *page.Judge
 	now       func() time.Time
 }
 
@@ -83,6 +86,8 @@ func New(o Options) (*Prober, error) {
 		connector: connector,
 		resolver:  r,
 		firewalls: newFirewallDetector(),
+		decoders:  newDecoders(),
+		pages:     page.NewJudge(),
 		now:       now,
 	}, nil
 }

@@ -165,7 +165,10 @@ func answerOf(resp *http.Response, r *request, tap *tapped) (*response, *failure
 		_ = resp.Body.Close()
 		return nil, answerFailure(e, "")
 	}
-	if resp.ProtoMajor == 2 {
+	switch resp.Proto {
+	case "HTTP/1.0":
+		h.proto = "HTTP/1.1" // the body gets chunks
+	case "HTTP/2.0":
 		h.proto = "HTTP/2"
 	}
 	lines := 0

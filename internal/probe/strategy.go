@@ -29,10 +29,10 @@ func (j *job) ask() result {
 	switch {
 	case len(j.target.RequiredTexts)+len(j.target.ForbiddenTexts) > 0:
 		method = check.MethodGet
-	case method != check.MethodHead && method != check.MethodGet && j.target.HeadHostile:
+	case method != check.MethodHead && method != check.MethodGet && (j.target.HeadHostile || j.target.PageRule != check.PageIgnored):
 		a := &attempt{method: check.MethodGet}
 		a.run(j)
-		return result{deciding: a, headFailed: a.failure == nil}
+		return result{deciding: a, headFailed: j.target.HeadHostile && a.failure == nil}
 	}
 	if method == check.MethodHead || method == check.MethodGet {
 		a := &attempt{method: method}

@@ -91,7 +91,7 @@ func TestStatusDecides(t *testing.T) {
 // endOf is the phase in which a check with a failing status ends: it reads the page for
 // those statuses that firewalls use.
 func endOf(code int) check.Phase {
-	if len(newFirewallDetector().search(code).texts.want) > 0 {
+	if newFirewallDetector().search(code).looks() {
 		return check.PhaseBody
 	}
 	return check.PhaseResponse
@@ -135,14 +135,7 @@ func TestAnswersThatAreNotHTTP(t *testing.T) {
 		{"NUL in a folded line", says("HTTP/1.1 200 OK\r\nX: a\r\n \x00b\r\n\r\n"), check.Target{}, protocol("bad_header", 0)},
 		{"chunks of letters", says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n"), byGet, fails(check.FailureProtocol, "bad_chunking", 200, check.PhaseBody)},
 		{"gzip that is none", says("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 11\r\n\r\nhello world"), byGet, fails(check.FailureProtocol, "bad_encoding", 200, check.PhaseBody)},
-		{"gzip with a wrong sum", says(wrongSum()), byGet, fails(check.FailureProtocol, "bad_encoding", 200, check.PhaseBody)},
 	})
-}
-
-func wrongSum() string {
-	z := zipped("hello")
-	z[len(z)-6] ^= 1
-	return gzipAnswer(z)
 }
 
 func zipped(s string) []byte {
@@ -196,7 +189,6 @@ func TestOddAnswersThatBrowsersTake(t *testing.T) {
 		{"gzip in two members", says(gzipAnswer(append(zipped("say hel"), zipped("lo")...))), requiresHello, up(200)},
 		{"gzip with something behind", says(gzipAnswer(append(zipped("hello"), "trash"...))), requiresHello, up(200)},
 		{"gzip of nothing at all", says("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n"), byGet, up(200)},
-		{"other encoding without rules", says("HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 3\r\n\r\n\x01\x02\x03"), byGet, up(200)},
 		{"header in one-byte pieces", drip1("HTTP/1.1 200 OK\r\nServer: slow\r\n\r\n"), check.Target{}, up(200)},
 		{"answer before the request is read", speaks(func(c net.Conn) {
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
@@ -231,7 +223,6 @@ func TestConnectionsThatBreakOff(t *testing.T) {
 		{"healthy HEAD before a short body is believed", func(s *fakesite.Site) { s.CutBody() }, check.Target{}, up(200)},
 		{"chunks without an end", says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"), byGet, fails(check.FailurePartial, "cut_short", 200, check.PhaseBody)},
 		{"chunk cut in the middle", says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n50\r\nhello"), byGet, fails(check.FailurePartial, "cut_short", 200, check.PhaseBody)},
-		{"gzip cut in the middle", says(gzipAnswer(zipped(strings.Repeat("hello ", 50))[:30])), byGet, fails(check.FailurePartial, "cut_short", 200, check.PhaseBody)},
 		{"gzip cut in its header", says(gzipAnswer(zipped("hello")[:5])), byGet, fails(check.FailurePartial, "cut_short", 200, check.PhaseBody)},
 	})
 }
@@ -335,7 +326,6 @@ func TestBodyRules(t *testing.T) {
 		{"empty page", page(""), rules([]string{"hello"}, nil), broken("required_text_missing")},
 		{"no content", status(204), rules([]string{"hello"}, nil), fails(check.FailureContent, "required_text_missing", 204, check.PhaseResponse)},
 		{"empty text", page(""), rules([]string{""}, []string{""}), up(200)},
-		{"unreadable encoding", says("HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\nhello"), rules([]string{"hello"}, nil), broken("unreadable_encoding")},
 		{"gzip bomb", says(gzipAnswer(zipped(strings.Repeat("\x00", 64<<20)))), rules([]string{"hello"}, nil), broken("required_text_missing")},
 		{"gzip bomb with what is required", says(gzipAnswer(zipped("hello" + strings.Repeat("\x00", 64<<20)))), rules([]string{"hello"}, nil), up(200)},
 		{"failing status comes first", status(500), rules([]string{"hello"}, nil), fails(check.FailureServer, "http_500", 500, check.PhaseResponse)},

@@ -83,6 +83,8 @@ func applySettings(row *record.Site, in *monitorv1.CheckSettings, path string) e
 		row.Settings.Headers = settings.Headers
 	case "settings.slow_after":
 		row.Settings.SlowAfter = settings.SlowAfter
+	case "settings.page_check":
+		row.Settings.PageCheck = settings.PageCheck
 	default:
 		return fault.New(fault.Internal, "no code applies %s, which a client may set", path)
 	}
