@@ -69,19 +69,31 @@ func (q *question) rename(name dnsmessage.Name) {
 
 // drop ends all attempts: from now on no reader knows the question.
 func (q *question) drop() {
-	for _, a := range q.attempts {
-		if a.socket != nil {
-			a.socket.drop(a)
+	if len(q.attempts) == 0 {
+		return
+	}
+	if q.disown() {
+		for _, a := range q.attempts {
+			if a.socket != nil {
+				a.socket.drop(a)
+			}
 		}
 	}
+	clear(q.attempts)
+	q.attempts, q.latest = q.attempts[:0], nil
+}
+
+// disown makes answers to all attempts count no more. It reports whether one of the sockets
+// may still know its attempt.
+func (q *question) disown() (known bool) {
 	q.inquiry.mu.Lock()
 	defer q.inquiry.mu.Unlock()
 	for _, a := range q.attempts {
 		a.dropped = true
+		known = known || !a.heard
 	}
-	clear(q.attempts)
-	q.attempts, q.latest = q.attempts[:0], nil
 	q.told, q.partial = false, false
+	return known
 }
 
 // nameBytes is the length of the name in a packet.

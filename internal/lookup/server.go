@@ -112,7 +112,7 @@ func (s *server) send(out *outbox, attempts ...*attempt) error {
 	// A socket may be closed between being chosen and being used.
 	for range 3 {
 		var k *socket
-		if k, err = s.choose(); err != nil {
+		if k, err = s.choose(attempts[0].sent); err != nil {
 			return err
 		}
 		if err = k.ask(out, attempts); !errors.Is(err, errClosed) {
@@ -123,8 +123,8 @@ func (s *server) send(out *outbox, attempts ...*attempt) error {
 }
 
 // choose returns one of the sockets at random, a new one in the place of a worn one.
-func (s *server) choose() (*socket, error) {
-	at, now := rand.IntN(socketsPerServer), s.resolver.clock()
+func (s *server) choose(now time.Duration) (*socket, error) {
+	at := rand.IntN(socketsPerServer)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := s.sockets[at]
