@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"net"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -267,12 +268,23 @@ func TestANameServerThatRestarts(t *testing.T) {
 		}
 		_ = conn.Close()
 		work.Wait()
+		var all sync.WaitGroup
 		for n := range 2 * socketsPerServer {
-			if _, reason := find(t, r, fmt.Sprintf("meanwhile%d.test", n)); reason != "resolver_unreachable" {
-				t.Errorf("got %q", reason)
-			}
+			all.Go(func() {
+				if _, reason := find(t, r, fmt.Sprintf("meanwhile%d.test", n)); reason != "resolver_unreachable" {
+					t.Errorf("got %q", reason)
+				}
+			})
+		}
+		all.Wait()
+		// A lookup that begins meanwhile outlasts the restart.
+		begun := r.Counts().Questions
+		all.Go(func() { wantFound(t, r, "outlasts.test") })
+		for r.Counts().Questions < begun+2 {
+			runtime.Gosched()
 		}
 		serve(t, addr.String(), first.script)
+		all.Wait()
 		for n := range 2 * socketsPerServer {
 			wantFound(t, r, fmt.Sprintf("after%d.test", n))
 		}

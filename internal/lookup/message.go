@@ -169,19 +169,18 @@ func (r *reading) read(packet []byte, name *dnsmessage.Name, kind dnsmessage.Typ
 	if err := p.SkipAllQuestions(); err != nil {
 		return err
 	}
-	here, next := *name, dnsmessage.Name{}
-	for range maxAliases {
-		answers := p
-		if next, err = r.pass(&answers, &here, kind); err != nil {
+	here, hops := *name, 0
+	for {
+		before, answers := hops, p
+		if err := r.pass(&answers, &here, &hops, kind); err != nil {
 			return err
 		}
-		if len(r.addrs) > 0 || next.Length == 0 {
+		// Aliases need not be in the order in which they follow each other.
+		if len(r.addrs) > 0 || hops == before || hops >= maxAliases {
 			break
 		}
-		here = next
 	}
-	// After a loop of aliases, here may be the name asked for again.
-	if len(r.addrs) == 0 && (next.Length > 0 || !sameName(&here, name)) {
+	if len(r.addrs) == 0 && hops > 0 {
 		r.alias = here
 	}
 	if r.code == dnsmessage.RCodeSuccess && r.records == 0 {
@@ -190,27 +189,38 @@ func (r *reading) read(packet []byte, name *dnsmessage.Name, kind dnsmessage.Typ
 	return nil
 }
 
-// pass reads all records of the answer once, for the addresses of one name or its alias.
-func (r *reading) pass(p *dnsmessage.Parser, name *dnsmessage.Name, kind dnsmessage.Type) (alias dnsmessage.Name, err error) {
+// pass reads all records of the answer once, for the addresses of a name. It moves on to the
+// name's alias, and counts that as a hop.
+func (r *reading) pass(p *dnsmessage.Parser, name *dnsmessage.Name, hops *int, kind dnsmessage.Type) error {
 	r.records = 0
 	for {
 		h, err := p.AnswerHeader()
 		if err == dnsmessage.ErrSectionDone {
-			return alias, nil
+			return nil
 		}
 		if err != nil {
-			return alias, err
+			return err
 		}
 		r.records++
 		used := false
-		if sameName(&h.Name, name) {
-			if used, err = r.value(p, &h, kind, &alias); err != nil {
-				return alias, err
+		switch {
+		case !sameName(&h.Name, name):
+		case h.Type == dnsmessage.TypeCNAME && len(r.addrs) == 0 && *hops < maxAliases:
+			target, err := p.CNAMEResource()
+			if err != nil {
+				return err
 			}
+			*name, used = target.CNAME, true
+			*hops++
+		case h.Type == kind && h.Class == dnsmessage.ClassINET:
+			if err := r.address(p, &h); err != nil {
+				return err
+			}
+			used = true
 		}
 		if !used {
 			if err := p.SkipAnswer(); err != nil {
-				return alias, err
+				return err
 			}
 			continue
 		}
@@ -221,38 +231,30 @@ func (r *reading) pass(p *dnsmessage.Parser, name *dnsmessage.Name, kind dnsmess
 	}
 }
 
-// value reads the value of a record, if it is an alias or an address of the type asked for.
-func (r *reading) value(p *dnsmessage.Parser, h *dnsmessage.ResourceHeader, kind dnsmessage.Type, alias *dnsmessage.Name) (used bool, err error) {
+// address reads the address in a record of type A or AAAA.
+func (r *reading) address(p *dnsmessage.Parser, h *dnsmessage.ResourceHeader) error {
 	var addr netip.Addr
 	switch {
-	case h.Type == dnsmessage.TypeCNAME:
-		target, err := p.CNAMEResource()
-		*alias = target.CNAME
-		return err == nil, err
-	case h.Type != kind || h.Class != dnsmessage.ClassINET:
-		return false, nil
-	case kind == dnsmessage.TypeA && h.Length != 4, kind == dnsmessage.TypeAAAA && h.Length != 16:
-		return false, errLength
-	case kind == dnsmessage.TypeA:
+	case h.Type == dnsmessage.TypeA && h.Length == 4:
 		a, err := p.AResource()
 		if err != nil {
-			return false, err
+			return err
 		}
 		addr = netip.AddrFrom4(a.A)
-	case kind == dnsmessage.TypeAAAA:
+	case h.Type == dnsmessage.TypeAAAA && h.Length == 16:
 		a, err := p.AAAAResource()
 		if err != nil {
-			return false, err
+			return err
 		}
 		// The address is not unmapped, so that the address policy sees an embedded IPv4 address.
 		addr = netip.AddrFrom16(a.AAAA)
 	default:
-		return false, nil
+		return errLength
 	}
 	if len(r.addrs) < maxAnswers {
 		r.addrs = append(r.addrs, addr)
 	}
-	return true, nil
+	return nil
 }
 
 // extend adds the upper bits of the response code, which an OPT record has. What cannot be

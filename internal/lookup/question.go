@@ -13,6 +13,9 @@ const (
 	firstPatience = 500 * time.Millisecond
 	leastPatience = 20 * time.Millisecond
 	maxRounds     = 6
+	// maxPauses is how many rounds follow one in which no server could be reached: one that
+	// is restarted refuses for a moment.
+	maxPauses = 2
 	// maxAttempts limits the packets of one question, whatever the answers ask for.
 	maxAttempts = 24
 	// lastWord is how long an attempt that was passed over may still contradict a failure
@@ -38,8 +41,9 @@ type question struct {
 	due    time.Duration
 	// turn counts the attempts of the schedule: all servers, round by round.
 	turn int
-	// closing is true when worst is the result unless an open attempt is answered until due.
-	closing bool
+	// pausing is true when no server can be reached until due, and closing when worst is the
+	// result unless an open attempt is answered until due.
+	pausing, closing bool
 	// worst is the failure that tells most about the name.
 	worst *Failure
 
@@ -64,7 +68,7 @@ func (q *question) begin(name dnsmessage.Name) {
 // rename makes the question ready to ask for a name for the first time.
 func (q *question) rename(name dnsmessage.Name) {
 	q.drop()
-	q.name, q.turn, q.closing, q.worst = name, 0, false, nil
+	q.name, q.turn, q.pausing, q.closing, q.worst = name, 0, false, false, nil
 }
 
 // drop ends all attempts: from now on no reader knows the question.
@@ -200,8 +204,13 @@ func (q *question) noticeEDNS(a *attempt, now time.Duration) {
 
 // expire goes on when the latest attempt was not answered in time.
 func (q *question) expire(now time.Duration) {
-	if q.closing {
+	switch {
+	case q.closing:
 		q.end(q.worst, now)
+		return
+	case q.pausing:
+		q.pausing = false
+		q.proceed(now)
 		return
 	}
 	q.latest.server.wasSilent(q.latest.sent, now)
@@ -231,16 +240,26 @@ func (q *question) blame(f *Failure) {
 func (q *question) next(now time.Duration) {
 	round, first := q.turn/len(q.inquiry.servers), q.turn%len(q.inquiry.servers) == 0
 	switch {
+	case first && q.worst.Ours && round <= maxPauses:
+		q.pausing, q.due = true, now+q.patience()
 	case first && !q.worst.TimedOut:
 		q.close(now)
-	case round >= maxRounds || len(q.attempts) >= maxAttempts:
-		q.end(q.worst, now)
 	default:
-		a := q.schedule(now)
-		q.send(a, a.server.mixes(now))
-		if round > 0 {
-			q.inquiry.askRoot(a.server, now)
-		}
+		q.proceed(now)
+	}
+}
+
+// proceed makes the next attempt of the schedule, or ends the question after the last.
+func (q *question) proceed(now time.Duration) {
+	if q.turn >= maxRounds*len(q.inquiry.servers) || len(q.attempts) >= maxAttempts {
+		q.end(q.worst, now)
+		return
+	}
+	again := q.turn >= len(q.inquiry.servers)
+	a := q.schedule(now)
+	q.send(a, a.server.mixes(now))
+	if again {
+		q.inquiry.askRoot(a.server, now)
 	}
 }
 
@@ -298,7 +317,7 @@ func (q *question) finish(now time.Duration) {
 		q.done, q.at = true, now
 		return
 	}
-	if q.aliases++; q.aliases >= maxAliases {
+	if q.aliases++; q.aliases >= maxAliases || sameName(&q.reading.alias, &q.name) {
 		q.end(failed("cname_loop", "the name's aliases do not end"), now)
 		return
 	}

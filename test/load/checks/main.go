@@ -46,7 +46,11 @@ type figures struct {
 func (f figures) perCPUSecond() float64 { return float64(f.Checks) / f.CPU.Seconds() }
 
 // amounts are the numbers of rounds and checks to measure.
-type amounts struct{ rounds, count, held, flat int }
+type amounts struct {
+	rounds, count, held, flat int
+	// only selects the rows whose name contains it.
+	only string
+}
 
 func main() {
 	role := flag.String("role", "", "internal: target or client")
@@ -56,6 +60,7 @@ func main() {
 	flag.IntVar(&amount.count, "count", 10_000, "plain checks per round; TLS does a tenth")
 	flag.IntVar(&amount.held, "hold", 5000, "checks in flight on slow targets; 0 skips that")
 	flag.IntVar(&amount.flat, "flat", 50_000, "checks to do at the end, to show what they leave behind; 0 skips that")
+	flag.StringVar(&amount.only, "only", "", "measure only the rows whose name contains this")
 	profile := flag.String("profile", "", "instead of the table, write a CPU profile of -count checks to this file")
 	kind := flag.String("kind", "plain", "kind of checks for -profile: plain, names, tls or resumed")
 	client := flag.String("client", "probe", "client for -profile: probe, portable or net/http")

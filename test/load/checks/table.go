@@ -27,8 +27,8 @@ func rows() []row {
 		{"plain HTTP, portable engine", "portable", "plain", "net/http", "plain", ""},
 		{"plain HTTP, against a bare epoll loop", "probe", "plain", "bare", "plain", "1 is the mark"},
 		{"plain HTTP, a new name each", "probe", "names", "net/http", "names", ">= 2"},
-		{"the same, portable engine", "portable", "names", "net/http", "names", ""},
-		{"the same, against ours by address", "probe", "names", "probe", "plain", ">= 0.74"},
+		{"plain HTTP, a new name each, portable engine", "portable", "names", "net/http", "names", ""},
+		{"plain HTTP, a new name each, against ours by address", "probe", "names", "probe", "plain", ">= 0.74"},
 		{"TLS 1.3, full handshake", "probe", full, "net/http", full, ">= 1.3"},
 		{"TLS 1.3, full, both X25519", "probe", full, "net/http, X25519", full, ""},
 		{"TLS 1.3, resumed, against full", "probe", "resumed", "net/http", full, ">= 2"},
@@ -43,6 +43,9 @@ func printTable(at target, amount amounts) error {
 		fmt.Fprintln(w, "checks\tours/CPU s\tus CPU\tallocs\tcompared with\tits/CPU s\tus CPU\tallocs\tratio\trange\twanted")
 	}
 	for _, r := range rows()[:min(len(rows()), amount.rounds*len(rows()))] {
+		if !strings.Contains(r.name, amount.only) {
+			continue
+		}
 		n := amount.count
 		if r.theirs == "tls" {
 			n /= 10
