@@ -28,6 +28,7 @@ type devCommand struct {
 	AllowMetadata bool          `help:"With --allow-private, allow also the metadata services of clouds, which hand out credentials."`
 	Insecure      bool          `help:"Allow listening beyond loopback without authentication."`
 
+	dnsCacheFlag `embed:""`
 	processFlags `embed:"" set:"least_level=warn"`
 }
 
@@ -52,6 +53,9 @@ func (c *devCommand) system(ctx context.Context, p *program, proc *process) (_ *
 	o := dev.Options{
 		Sites: c.Site, Demo: c.Demo, Interval: c.Interval, Recheck: c.Recheck, WPCOM: c.WPCOM,
 		Anchors: c.Anchor, AllowPrivate: c.AllowPrivate, AllowMetadata: c.AllowMetadata, Out: p.Out, Log: proc.log, Metrics: proc.metrics,
+	}
+	if o.DNSCacheMax, err = c.maxAge(); err != nil {
+		return nil, err
 	}
 	var claimed []net.Listener
 	for _, f := range []struct {

@@ -14,8 +14,7 @@
 //	redirect.go  where a redirect leads, and what goes along: headers, and
 //	cookies.go   the cookies set on the way; cookiedate.go reads their dates
 //	address.go   address policy: which addresses a connection may go to
-//	resolve.go   names to addresses; nameserver.go queries servers, system.go reads the
-//	             machine's own configuration
+//	resolve.go   names to addresses, by package lookup
 //	engine.go    the engine interface
 //	netengine.go     the engine over package net; it also works over our own sockets
 //	fastengine_linux.go  the engine over our own sockets: exchange_linux.go is a plain
@@ -102,7 +101,6 @@
 // A check starts these; all of them end before Probe returns, or right after it the
 // reader of HTTP/2:
 //
-//	A and AAAA queries  end with the lookup
 //	handshake          has a stack of its own; ends with the connection
 //	connect attempts   one for each of several addresses; end with the connection, those
 //	                   over IPv6 with the check

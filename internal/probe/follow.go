@@ -2,7 +2,6 @@ package probe
 
 import (
 	"context"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -63,6 +62,9 @@ func (a *attempt) end(start time.Time) {
 func (a *attempt) follow(ctx context.Context, here *place) *failure {
 	for {
 		next, f := a.step(ctx, here)
+		if f != nil {
+			a.resolver.Forget(here.host) // the next check of a failing site asks anew
+		}
 		if f != nil && len(a.hops) > 0 {
 			f.detail = strings.TrimSuffix("at "+here.shown()+": "+f.detail, ": ")
 		}
@@ -88,10 +90,7 @@ func (a *attempt) step(ctx context.Context, here *place) (next *place, f *failur
 		wire: wire(a.verb(), here, a.carried.headersFor(here), a.cookiesFor(here)),
 	}, &a.trace)
 	if f != nil {
-		switch f.kind {
-		case check.FailureConnect:
-			a.resolver.forget(here.host)
-		case check.FailurePolicy:
+		if f.kind == check.FailurePolicy {
 			f = a.unroutable(here, f)
 		}
 		return nil, f
@@ -104,20 +103,6 @@ func (a *attempt) step(ctx context.Context, here *place) (next *place, f *failur
 	return a.redirect(here, resp.head)
 }
 
-// resolve returns the addresses of a place.
-func (a *attempt) resolve(ctx context.Context, here *place) ([]netip.Addr, *failure) {
-	if here.literal.IsValid() {
-		return []netip.Addr{here.literal}, nil
-	}
-	a.trace.reach(check.PhaseDNS)
-	start := time.Now()
-	defer func() { a.trace.timing.DNS += since(start) }()
-	if here.isLocalhost() && a.resolver.hosts == nil {
-		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}, nil
-	}
-	return a.resolver.lookup(ctx, here.host)
-}
-
 // unroutable returns what it says about the site that all addresses of a place are refused.
 // Where the site's own answers lead only there, its DNS or its redirect, the public cannot
 // visit it. What the target itself names, or this machine's hosts file, tells nothing.
@@ -127,7 +112,7 @@ func (a *attempt) unroutable(here *place, f *failure) *failure {
 	case len(a.hops) > 0:
 		a.trace.reach(check.PhaseResponse)
 		return down(check.FailureRedirect, "unroutable", detail)
-	case here.literal.IsValid(), here.isLocalhost(), a.resolver.knows(here.host):
+	case here.literal.IsValid(), here.isLocalhost(), a.resolver.Knows(here.host):
 		return f
 	}
 	a.trace.reach(check.PhaseDNS)

@@ -37,6 +37,7 @@ func runClient(text string) error {
 	if err := json.Unmarshal([]byte(text), &p); err != nil {
 		return fmt.Errorf("read the plan: %w", err)
 	}
+	p.serial = new(atomic.Int64)
 	one, err := p.client()
 	if err != nil {
 		return err
@@ -57,12 +58,13 @@ func runClient(text string) error {
 }
 
 func (p plan) urls() []string {
+	plain := p.Kind == "plain" || p.Kind == "names"
 	switch {
-	case p.Hold && p.Kind == "plain":
+	case p.Hold && plain:
 		return p.Target.Slow
 	case p.Hold:
 		return p.Target.SlowTLS
-	case p.Kind == "plain":
+	case plain:
 		return p.Target.Plain
 	}
 	return p.Target.TLS
@@ -77,11 +79,14 @@ func (p plan) client() (checkFunc, error) {
 	case "bare":
 		return nil, nil
 	case "net/http":
-		return netHTTP(&tls.Config{RootCAs: roots}), nil
+		return p.netHTTP(&tls.Config{RootCAs: roots}), nil
 	case "net/http, X25519":
-		return netHTTP(&tls.Config{RootCAs: roots, CurvePreferences: []tls.CurveID{tls.X25519}}), nil
+		return p.netHTTP(&tls.Config{RootCAs: roots, CurvePreferences: []tls.CurveID{tls.X25519}}), nil
 	}
 	o := probe.Options{AllowPrivate: true, RootCAs: roots}
+	if p.Kind == "names" {
+		o.Resolver = p.Target.Names
+	}
 	if p.Client == "portable" {
 		o.Engine = probe.EnginePortable
 	}
@@ -98,8 +103,11 @@ func (p plan) client() (checkFunc, error) {
 }
 
 // netHTTP returns a net/http client tuned for checks as well as possible.
-func netHTTP(config *tls.Config) checkFunc {
+func (p plan) netHTTP(config *tls.Config) checkFunc {
 	dialer := &net.Dialer{Timeout: timeout, KeepAlive: -1}
+	if p.Kind == "names" {
+		dialer.Resolver = p.resolver()
+	}
 	client := &http.Client{
 		Timeout: timeout,
 		Transport: &http.Transport{
@@ -138,7 +146,7 @@ func (p plan) do(one checkFunc, count int) (failed int, err error) {
 				if n > count {
 					return
 				}
-				if !one(urls[n%len(urls)]) {
+				if !one(p.url(urls, n)) {
 					bad.Add(1)
 				}
 			}
@@ -189,7 +197,7 @@ func (p plan) hold(one checkFunc) (figures, error) {
 	var work sync.WaitGroup
 	for n := range p.Count {
 		work.Go(func() {
-			if !one(urls[n%len(urls)]) {
+			if !one(p.url(urls, n)) {
 				bad.Add(1)
 			}
 		})

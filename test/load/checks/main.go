@@ -9,13 +9,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"sync/atomic"
 	"time"
 )
 
 // plan is the work of a client process.
 type plan struct {
 	Client   string
-	Kind     string // plain, tls or resumed
+	Kind     string // plain, names, tls or resumed
 	Count    int    // checks to do, or to hold in flight
 	InFlight int
 	Hold     bool
@@ -23,12 +24,15 @@ type plan struct {
 	Flat     bool
 	Profile  string // file for a CPU profile of the run
 	Target   target
+	serial   *atomic.Int64 // numbers the names that were asked for
 }
 
 // target holds the URLs of the sites.
 type target struct {
 	Plain, TLS, Slow, SlowTLS []string
 	Root                      string
+	// Names is the address of the name server.
+	Names string
 }
 
 // figures are the measurements of a client process.
@@ -42,7 +46,11 @@ type figures struct {
 func (f figures) perCPUSecond() float64 { return float64(f.Checks) / f.CPU.Seconds() }
 
 // amounts are the numbers of rounds and checks to measure.
-type amounts struct{ rounds, count, held, flat int }
+type amounts struct {
+	rounds, count, held, flat int
+	// only selects the rows whose name contains it.
+	only string
+}
 
 func main() {
 	role := flag.String("role", "", "internal: target or client")
@@ -52,8 +60,9 @@ func main() {
 	flag.IntVar(&amount.count, "count", 10_000, "plain checks per round; TLS does a tenth")
 	flag.IntVar(&amount.held, "hold", 5000, "checks in flight on slow targets; 0 skips that")
 	flag.IntVar(&amount.flat, "flat", 50_000, "checks to do at the end, to show what they leave behind; 0 skips that")
+	flag.StringVar(&amount.only, "only", "", "measure only the rows whose name contains this")
 	profile := flag.String("profile", "", "instead of the table, write a CPU profile of -count checks to this file")
-	kind := flag.String("kind", "plain", "kind of checks for -profile: plain, tls or resumed")
+	kind := flag.String("kind", "plain", "kind of checks for -profile: plain, names, tls or resumed")
 	client := flag.String("client", "probe", "client for -profile: probe, portable or net/http")
 	flag.Parse()
 	var err error

@@ -15,18 +15,23 @@ type row struct {
 	name         string
 	client, kind string
 	against      string
-	wanted       string
+	// theirs is the kind of the other client's checks.
+	theirs string
+	wanted string
 }
 
 func rows() []row {
 	const full = "tls"
 	return []row{
-		{"plain HTTP", "probe", "plain", "net/http", ">= 2"},
-		{"plain HTTP, portable engine", "portable", "plain", "net/http", ""},
-		{"plain HTTP, against a bare epoll loop", "probe", "plain", "bare", "1 is the mark"},
-		{"TLS 1.3, full handshake", "probe", full, "net/http", ">= 1.3"},
-		{"TLS 1.3, full, both X25519", "probe", full, "net/http, X25519", ""},
-		{"TLS 1.3, resumed, against full", "probe", "resumed", "net/http", ">= 2"},
+		{"plain HTTP", "probe", "plain", "net/http", "plain", ">= 2"},
+		{"plain HTTP, portable engine", "portable", "plain", "net/http", "plain", ""},
+		{"plain HTTP, against a bare epoll loop", "probe", "plain", "bare", "plain", "1 is the mark"},
+		{"plain HTTP, a new name each", "probe", "names", "net/http", "names", ">= 2"},
+		{"plain HTTP, a new name each, portable engine", "portable", "names", "net/http", "names", ""},
+		{"plain HTTP, a new name each, against ours by address", "probe", "names", "probe", "plain", ">= 0.74"},
+		{"TLS 1.3, full handshake", "probe", full, "net/http", full, ">= 1.3"},
+		{"TLS 1.3, full, both X25519", "probe", full, "net/http, X25519", full, ""},
+		{"TLS 1.3, resumed, against full", "probe", "resumed", "net/http", full, ">= 2"},
 	}
 }
 
@@ -38,8 +43,11 @@ func printTable(at target, amount amounts) error {
 		fmt.Fprintln(w, "checks\tours/CPU s\tus CPU\tallocs\tcompared with\tits/CPU s\tus CPU\tallocs\tratio\trange\twanted")
 	}
 	for _, r := range rows()[:min(len(rows()), amount.rounds*len(rows()))] {
+		if !strings.Contains(r.name, amount.only) {
+			continue
+		}
 		n := amount.count
-		if r.kind != "plain" {
+		if r.theirs == "tls" {
 			n /= 10
 		}
 		var ratios []float64
@@ -49,11 +57,7 @@ func printTable(at target, amount amounts) error {
 			if err != nil {
 				return err
 			}
-			theirKind := r.kind
-			if theirKind == "resumed" {
-				theirKind = "tls"
-			}
-			b, err := spawn(plan{Client: r.against, Kind: theirKind, Count: n, InFlight: 256, Target: at})
+			b, err := spawn(plan{Client: r.against, Kind: r.theirs, Count: n, InFlight: 256, Target: at})
 			if err != nil {
 				return err
 			}
@@ -82,8 +86,8 @@ func printHeld(w *tabwriter.Writer, at target, held int) error {
 	fmt.Fprintf(w, "\n%d checks in flight\tclient\tKiB each, resident\tKiB each, heap and stacks\twanted\n", held)
 	// The bursts are what the core can do: as many plain checks as the target's backlog
 	// allows, and 2,000 handshakes per second.
-	for _, kind := range []string{"plain", "tls"} {
-		burst := map[string]int{"plain": 200, "tls": 10}[kind]
+	for _, kind := range []string{"plain", "names", "tls"} {
+		burst := map[string]int{"plain": 200, "names": 100, "tls": 10}[kind]
 		for _, client := range []string{"probe", "net/http"} {
 			f, err := spawn(plan{Client: client, Kind: kind, Count: held, Hold: true, Burst: burst, Target: at})
 			if err != nil {
@@ -91,7 +95,7 @@ func printHeld(w *tabwriter.Writer, at target, held int) error {
 			}
 			wanted := ""
 			if client == "probe" {
-				wanted = map[string]string{"plain": "<= 8", "tls": "<= 36"}[kind]
+				wanted = map[string]string{"plain": "<= 8", "names": "<= 8", "tls": "<= 36"}[kind]
 			}
 			fmt.Fprintf(w, "%s\t%s\t%.1f\t%.1f\t%s\n", kind, client, f.RSS, f.GoMemory, wanted)
 		}

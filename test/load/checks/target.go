@@ -40,6 +40,9 @@ func serveTargets(in io.Reader, out io.Writer) error {
 		return err
 	}
 	at := target{Root: root}
+	if at.Names, err = serveNames(); err != nil {
+		return err
+	}
 	slow := func(c net.Conn) { talkTo(c, slowness) }
 	fast := func(c net.Conn) { talkTo(c, 0) }
 	for i := range addresses {
