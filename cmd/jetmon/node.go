@@ -43,7 +43,7 @@ func (f nodeFlags) open(name string, stderr io.Writer) (*node, error) {
 	if err := checkAnchors(f.Anchor); err != nil {
 		return nil, err
 	}
-	if n.prober, err = f.engineFlags.open(); err != nil {
+	if n.prober, err = f.engineFlags.open(n.log); err != nil {
 		return nil, err
 	}
 	n.monitor, err = selfcheck.New(selfcheck.Options{Prober: n.prober, Anchors: f.Anchor, Every: anchorEvery, Log: n.log})

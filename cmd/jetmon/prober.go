@@ -1,6 +1,10 @@
 package main
 
-import "github.com/Automattic/jetmon/internal/probe"
+import (
+	"log/slog"
+
+	"github.com/Automattic/jetmon/internal/probe"
+)
 
 // maxSessionMiB limits --tls-session-cache.
 const maxSessionMiB = 1 << 20
@@ -30,11 +34,13 @@ func (f engineFlags) options() (probe.Options, error) {
 	return o, nil
 }
 
-func (f engineFlags) open() (*probe.Prober, error) {
+// open makes the engine. A nil log discards what it logs.
+func (f engineFlags) open(log *slog.Logger) (*probe.Prober, error) {
 	o, err := f.options()
 	if err != nil {
 		return nil, err
 	}
+	o.Log = log
 	return newProber(o)
 }
 

@@ -2,8 +2,11 @@ package probe
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"net"
 	"net/netip"
+	"sync"
 	"syscall"
 
 	"github.com/Automattic/jetmon/internal/check"
@@ -11,15 +14,19 @@ import (
 
 // fastEngine does exchanges over its own sockets. Nearly all checks are a plain request to
 // one address; those run as an exchange in the poller. TLS and several addresses go
-// through netEngine, over the same sockets.
+// through netEngine, over the same sockets. Where epoll does not work, all go through
+// netEngine over package net.
 type fastEngine struct {
 	netEngine
-	pollers *pollers
+	pollers  *pollers
+	portable dialFunc
+	log      *slog.Logger
+	told     sync.Once
 }
 
 // newFastEngine returns the engine for this system. It opens nothing yet.
-func newFastEngine(c *connector, s *secure) engine {
-	e := &fastEngine{netEngine: netEngine{connector: c, secure: s}, pollers: &pollers{}}
+func newFastEngine(c *connector, s *secure, log *slog.Logger) engine {
+	e := &fastEngine{netEngine: netEngine{connector: c, secure: s}, pollers: &pollers{}, portable: c.dial, log: log}
 	c.dial = e.dial
 	return e
 }
@@ -33,6 +40,9 @@ func (e *fastEngine) dial(ctx context.Context, a netip.AddrPort) (net.Conn, erro
 	}
 	k := &socket{ctx: ctx}
 	if err := k.open(e.pollers, a); err != nil {
+		if e.cannotPoll(err) {
+			return e.portable(ctx, a)
+		}
 		return nil, err
 	}
 	if err := k.connected(); err != nil {
@@ -60,6 +70,9 @@ func (e *fastEngine) exchange(ctx context.Context, r *request, t *trace) (*respo
 	if err == nil {
 		err = k.begin(e.pollers)
 	}
+	if e.cannotPoll(err) {
+		return e.netEngine.exchange(ctx, r, t)
+	}
 	if err != nil {
 		return nil, e.connector.judge([]dialled{{addr: t.addr, err: err}})
 	}
@@ -71,4 +84,14 @@ func (e *fastEngine) exchange(ctx context.Context, r *request, t *trace) (*respo
 		return nil, e.connector.judge([]dialled{{addr: t.addr, err: k.err}})
 	}
 	return nil, answerFailure(k.err, k.waiting())
+}
+
+// cannotPoll reports whether a socket was not opened because epoll does not work. It logs
+// that once.
+func (e *fastEngine) cannotPoll(err error) bool {
+	if !errors.Is(err, errNoEpoll) {
+		return false
+	}
+	e.told.Do(func() { e.log.Warn("fast engine unavailable, the portable one replaces it", "error", err) })
+	return true
 }

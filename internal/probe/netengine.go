@@ -33,14 +33,15 @@ func (e *netEngine) once(ctx context.Context, r *request, t *trace, full bool) (
 	}
 	giveUp := hold(ctx, raw)
 	conn, hs := raw, (*handshake)(nil)
+	var out *gathered
 	if r.place.tls {
-		hs = e.secure.handshake(r.place, full)
-		if conn, f = e.handshake(raw, hs, t); f != nil {
+		hs, out = e.secure.handshake(r.place, full), &gathered{Conn: raw}
+		if conn, f = e.handshake(out, hs, t); f != nil {
 			giveUp()
 			return nil, hs, f
 		}
 	}
-	resp, f := converse(conn, r, t)
+	resp, f := converse(conn, out, r, t)
 	if f != nil {
 		giveUp()
 		return nil, hs, f
@@ -72,7 +73,8 @@ func hold(ctx context.Context, raw net.Conn) (giveUp func()) {
 	}
 }
 
-func (e *netEngine) handshake(raw net.Conn, hs *handshake, t *trace) (net.Conn, *failure) {
+// handshake does the TLS handshake. The end of it may still wait in raw to be sent.
+func (e *netEngine) handshake(raw *gathered, hs *handshake, t *trace) (net.Conn, *failure) {
 	t.reach(check.PhaseTLS)
 	start := time.Now()
 	conn := tls.Client(raw, hs.config())
@@ -84,8 +86,9 @@ func (e *netEngine) handshake(raw net.Conn, hs *handshake, t *trace) (net.Conn, 
 	err := <-done
 	t.timing.TLS += since(start)
 	state := conn.ConnectionState()
-	t.secured(leafEnd(state, err), state.Version, err == nil)
+	t.secured(hs.leafEnd, state.Version, err == nil)
 	if err != nil {
+		_ = raw.send() // the alert
 		return nil, handshakeFailure(err, e.secure.now())
 	}
 	return conn, nil
@@ -102,10 +105,14 @@ func shake(conn *tls.Conn, done chan<- error) {
 	err = conn.Handshake()
 }
 
-// converse sends the request and reads the head of the response.
-func converse(conn net.Conn, r *request, t *trace) (*response, *failure) {
+// converse sends the request and reads the head of the response. Under TLS out is the
+// connection below, nil otherwise.
+func converse(conn net.Conn, out *gathered, r *request, t *trace) (*response, *failure) {
 	t.reach(check.PhaseRequest)
 	_, sendErr := conn.Write(r.wire)
+	if out != nil && sendErr == nil {
+		sendErr = out.send()
+	}
 	if sendErr != nil && isTimeout(sendErr) {
 		return nil, answerFailure(sendErr, "request")
 	}
@@ -120,4 +127,35 @@ func converse(conn net.Conn, r *request, t *trace) (*response, *failure) {
 		return nil, answerFailure(err, waiting)
 	}
 	return &response{head: h, body: io.MultiReader(bytes.NewReader(rest), conn)}, nil
+}
+
+// gathered is a connection that sends what was written when it is read from, or by send. So
+// the end of a handshake and the request leave together, in one system call and one packet.
+type gathered struct {
+	net.Conn
+	out []byte
+}
+
+// Write implements [net.Conn].
+func (g *gathered) Write(b []byte) (int, error) {
+	g.out = append(g.out, b...)
+	return len(b), nil
+}
+
+// Read implements [net.Conn]. A peer may answer and close without reading, so it reads even
+// after a failed write.
+func (g *gathered) Read(b []byte) (int, error) {
+	if err := g.send(); err != nil && isTimeout(err) {
+		return 0, err
+	}
+	return g.Conn.Read(b)
+}
+
+func (g *gathered) send() error {
+	if len(g.out) == 0 {
+		return nil
+	}
+	_, err := g.Conn.Write(g.out)
+	g.out = nil
+	return err
 }

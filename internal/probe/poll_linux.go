@@ -28,15 +28,26 @@ const (
 	batch = 256
 	// scratchBytes is the size of the buffer that a poller shares among all its sockets.
 	scratchBytes = 16 << 10
+	// openAgain is how long after a failure the pollers are opened again.
+	openAgain = time.Minute
 )
 
 // pollers is the set of pollers, among which the sockets are spread. It opens them when
 // the first socket needs one.
 type pollers struct {
+	// open opens one; nil means newPoller.
+	open func() (*poller, error)
+
 	mu   sync.Mutex
 	all  []*poller
 	turn atomic.Uint32
+	// failed is why they could not be opened, and again when to try again.
+	failed error
+	again  time.Time
 }
+
+// errNoEpoll reports that a socket cannot be watched on this machine.
+var errNoEpoll = errors.New("epoll is not available")
 
 // poller is one epoll descriptor and the goroutine that waits for it. The goroutine
 // runs while there is a socket to watch. It is parked on Go's own poller, so it blocks
@@ -73,16 +84,32 @@ func (p *pollers) next() (*poller, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.all == nil {
-		for range min(runtime.GOMAXPROCS(0), maxPollers) {
-			opened, err := newPoller()
-			if err != nil {
-				p.closeAll()
-				return nil, fmt.Errorf("open epoll: %w", err)
-			}
-			p.all = append(p.all, opened)
+		if err := p.openAll(); err != nil {
+			return nil, fmt.Errorf("%w: %w", errNoEpoll, err)
 		}
 	}
 	return p.all[int(p.turn.Add(1))%len(p.all)], nil
+}
+
+// openAll opens the pollers. After a failure it waits a while before it tries again.
+func (p *pollers) openAll() error {
+	if p.failed != nil && time.Now().Before(p.again) {
+		return p.failed
+	}
+	open := p.open
+	if open == nil {
+		open = newPoller
+	}
+	for range min(runtime.GOMAXPROCS(0), maxPollers) {
+		opened, err := open()
+		if err != nil {
+			p.closeAll()
+			p.failed, p.again = err, time.Now().Add(openAgain)
+			return err
+		}
+		p.all = append(p.all, opened)
+	}
+	return nil
 }
 
 // close closes the descriptors. No socket may be open any more.
@@ -145,7 +172,7 @@ func (p *poller) watch(k *socket) error {
 	p.mu.Unlock()
 	if err := syscall.EpollCtl(p.fd, syscall.EPOLL_CTL_ADD, k.fd, &event); err != nil {
 		p.forget(k, false)
-		return os.NewSyscallError("epoll_ctl", err)
+		return fmt.Errorf("%w: %w", errNoEpoll, os.NewSyscallError("epoll_ctl", err))
 	}
 	return nil
 }

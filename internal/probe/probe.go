@@ -1,10 +1,12 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"time"
 
@@ -29,6 +31,8 @@ type Options struct {
 	SessionCacheBytes int64
 	// Engine selects the engine; the zero value is the best one on this system.
 	Engine Engine
+	// Log is told when the best engine does not work; nil discards that.
+	Log *slog.Logger
 }
 
 // Engine names an implementation of the exchange with a site. All of them return the
@@ -37,7 +41,8 @@ type Engine uint8
 
 // The engines.
 const (
-	// EngineFast uses its own sockets on Linux; elsewhere it is EnginePortable.
+	// EngineFast uses its own sockets on Linux; elsewhere, and where epoll does not work, it
+	// is EnginePortable.
 	EngineFast Engine = iota
 	// EnginePortable uses package net.
 	EnginePortable
@@ -73,7 +78,7 @@ func New(o Options) (*Prober, error) {
 	secure := newSecure(o.RootCAs, now, o.SessionCacheBytes)
 	var e engine = &netEngine{connector: connector, secure: secure}
 	if o.Engine == EngineFast {
-		e = newFastEngine(connector, secure)
+		e = newFastEngine(connector, secure, cmp.Or(o.Log, slog.New(slog.DiscardHandler)))
 	}
 	return &Prober{
 		engine:    e,

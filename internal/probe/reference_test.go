@@ -67,7 +67,7 @@ func (e *httpEngine) exchange(ctx context.Context, r *request, t *trace) (*respo
 	}
 	giveUp, conn := hold(ctx, raw), raw
 	if r.place.tls {
-		if conn, f = e.handshake(raw, e.secure.handshake(r.place, true), t); f != nil {
+		if conn, f = e.handshake(&gathered{Conn: raw}, e.secure.handshake(r.place, true), t); f != nil {
 			giveUp()
 			return nil, f
 		}
