@@ -27,6 +27,7 @@ type devCommand struct {
 	AllowPrivate bool          `help:"Allow monitoring private and loopback addresses; the demo's are always allowed."`
 	Insecure     bool          `help:"Allow listening beyond loopback without authentication."`
 
+	dnsCacheFlag `embed:""`
 	processFlags `embed:"" set:"least_level=warn"`
 }
 
@@ -51,6 +52,9 @@ func (c *devCommand) system(ctx context.Context, p *program, proc *process) (_ *
 	o := dev.Options{
 		Sites: c.Site, Demo: c.Demo, Interval: c.Interval, Recheck: c.Recheck, WPCOM: c.WPCOM,
 		Anchors: c.Anchor, AllowPrivate: c.AllowPrivate, Out: p.Out, Log: proc.log, Metrics: proc.metrics,
+	}
+	if o.DNSCacheMax, err = c.maxAge(); err != nil {
+		return nil, err
 	}
 	var claimed []net.Listener
 	for _, f := range []struct {

@@ -56,7 +56,7 @@ func (c *diagnoseSiteCommand) Run(ctx context.Context, p *program) error {
 			return usagef("--token-file: %w", err)
 		}
 	}
-	prober, err := c.engineFlags.open(nil)
+	prober, err := c.engineFlags.open()
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ func (f diagnoserFlags) open() (*jetpack.Diagnoser, *probe.Prober, error) {
 	if _, err := check.ParseURL(f.MetadataURL); err != nil && f.MetadataURL != jetpack.NoMetadata {
 		return nil, nil, usagef("--diagnose-metadata-url: %w", err)
 	}
-	prober, err := f.engineFlags.open(nil)
+	prober, err := f.engineFlags.open()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -45,6 +45,8 @@ type Options struct {
 	Anchors []string
 	// AllowPrivate allows monitoring private addresses; the system's own are always allowed.
 	AllowPrivate bool
+	// DNSCacheMax is as in probe.Options.
+	DNSCacheMax time.Duration
 	// Out receives the greeting, and a line per status change.
 	Out     io.Writer
 	Log     *slog.Logger
@@ -92,7 +94,9 @@ func (d *System) open(ctx context.Context) error {
 	d.cluster, err = cluster.New(cluster.Options{
 		Store: d.store, Policy: policy, IntervalOverride: d.o.Interval,
 		Notify: notify.Options{URL: cmp.Or(d.o.WPCOM, d.demo.InboxURL())}, OnChange: d.ticker.changed,
-		Probe:           probe.Options{AllowPrivate: d.o.AllowPrivate, Allowed: append(sites, own...)},
+		Probe: probe.Options{
+			AllowPrivate: d.o.AllowPrivate, Allowed: append(sites, own...), DNSCacheMax: d.o.DNSCacheMax, Log: d.o.Log,
+		},
 		Anchors:         anchors,
 		GatewayListener: d.o.Gateway, CoordinatorListener: d.o.Coordinator, VeriflierListener: d.o.Veriflier,
 		OpenAPI: jetmon.OpenAPI, Log: d.o.Log, Metrics: d.o.Metrics,

@@ -12,8 +12,7 @@
 //	follow.go    one method, from the first URL through redirects to a final response
 //	place.go     URL policy: which URLs may be requested
 //	address.go   address policy: which addresses a connection may go to
-//	resolve.go   names to addresses; nameserver.go queries servers, system.go reads the
-//	             machine's own configuration
+//	resolve.go   names to addresses, by package lookup
 //	engine.go    the engine interface
 //	netengine.go     the engine over package net; it also works over our own sockets
 //	fastengine_linux.go  the engine over our own sockets: exchange_linux.go is a plain
@@ -67,7 +66,6 @@
 //
 // A check starts these; all of them end before Probe returns:
 //
-//	A and AAAA queries  end with the lookup
 //	handshake          has a stack of its own; ends with the connection
 //	connect attempts   one for each of several addresses; end with the connection, those
 //	                   over IPv6 with the check

@@ -2,7 +2,6 @@ package probe
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -14,19 +13,22 @@ import (
 
 // fastEngine does exchanges over its own sockets. Nearly all checks are a plain request to
 // one address; those run as an exchange in the poller. TLS and several addresses go
-// through netEngine, over the same sockets. Where epoll does not work, all go through
-// netEngine over package net.
+// through netEngine, over the same sockets. Where epoll cannot be opened, netEngine does
+// everything.
 type fastEngine struct {
 	netEngine
-	pollers  *pollers
+	pollers *pollers
+	// portable dials over package net.
 	portable dialFunc
 	log      *slog.Logger
-	told     sync.Once
+	said     sync.Once
 }
 
 // newFastEngine returns the engine for this system. It opens nothing yet.
 func newFastEngine(c *connector, s *secure, log *slog.Logger) engine {
-	e := &fastEngine{netEngine: netEngine{connector: c, secure: s}, pollers: &pollers{}, portable: c.dial, log: log}
+	e := &fastEngine{
+		netEngine: netEngine{connector: c, secure: s}, pollers: &pollers{create: createEpoll}, portable: c.dial, log: log,
+	}
 	c.dial = e.dial
 	return e
 }
@@ -35,14 +37,15 @@ func (e *fastEngine) close() { e.pollers.close() }
 
 // dial connects to one address, for the connector.
 func (e *fastEngine) dial(ctx context.Context, a netip.AddrPort) (net.Conn, error) {
+	if err := e.pollers.ready(); err != nil {
+		e.said.Do(func() { e.log.Warn("portable engine used", "error", err) })
+		return e.portable(ctx, a)
+	}
 	if err := e.connector.gate(a); err != nil {
 		return nil, err
 	}
 	k := &socket{ctx: ctx}
 	if err := k.open(e.pollers, a); err != nil {
-		if e.cannotPoll(err) {
-			return e.portable(ctx, a)
-		}
 		return nil, err
 	}
 	if err := k.connected(); err != nil {
@@ -56,7 +59,7 @@ func (e *fastEngine) dial(ctx context.Context, a netip.AddrPort) (net.Conn, erro
 }
 
 func (e *fastEngine) exchange(ctx context.Context, r *request, t *trace) (*response, *failure) {
-	if r.place.tls {
+	if r.place.tls || e.pollers.ready() != nil {
 		return e.netEngine.exchange(ctx, r, t)
 	}
 	addrs, f := e.connector.permitted(r)
@@ -70,9 +73,6 @@ func (e *fastEngine) exchange(ctx context.Context, r *request, t *trace) (*respo
 	if err == nil {
 		err = k.begin(e.pollers)
 	}
-	if e.cannotPoll(err) {
-		return e.netEngine.exchange(ctx, r, t)
-	}
 	if err != nil {
 		return nil, e.connector.judge([]dialled{{addr: t.addr, err: err}})
 	}
@@ -84,14 +84,4 @@ func (e *fastEngine) exchange(ctx context.Context, r *request, t *trace) (*respo
 		return nil, e.connector.judge([]dialled{{addr: t.addr, err: k.err}})
 	}
 	return nil, answerFailure(k.err, k.waiting())
-}
-
-// cannotPoll reports whether a socket was not opened because epoll does not work. It logs
-// that once.
-func (e *fastEngine) cannotPoll(err error) bool {
-	if !errors.Is(err, errNoEpoll) {
-		return false
-	}
-	e.told.Do(func() { e.log.Warn("fast engine unavailable, the portable one replaces it", "error", err) })
-	return true
 }

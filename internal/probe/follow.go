@@ -2,7 +2,6 @@ package probe
 
 import (
 	"context"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -68,6 +67,9 @@ func (a *attempt) drop() {
 func (a *attempt) follow(ctx context.Context, here *place) *failure {
 	for {
 		next, f := a.step(ctx, here)
+		if f != nil {
+			a.resolver.Forget(here.host) // the next check of a failing site asks anew
+		}
 		if f != nil && len(a.hops) > 0 {
 			f.detail = strings.TrimSuffix("at "+here.shown()+": "+f.detail, ": ")
 		}
@@ -93,9 +95,6 @@ func (a *attempt) step(ctx context.Context, here *place) (next *place, f *failur
 		wire: wire(a.verb(), here, a.carried.headersFor(here), a.carried.cookiesFor(here)),
 	}, &a.trace)
 	if f != nil {
-		if f.kind == check.FailureConnect {
-			a.resolver.forget(here.host)
-		}
 		return nil, f
 	}
 	defer resp.close()
@@ -104,18 +103,6 @@ func (a *attempt) step(ctx context.Context, here *place) (next *place, f *failur
 		return nil, a.judge(resp)
 	}
 	return a.redirect(here, resp.head)
-}
-
-// resolve returns the addresses of a place.
-func (a *attempt) resolve(ctx context.Context, here *place) ([]netip.Addr, *failure) {
-	if here.literal.IsValid() {
-		return []netip.Addr{here.literal}, nil
-	}
-	a.trace.reach(check.PhaseDNS)
-	start := time.Now()
-	addrs, f := a.resolver.lookup(ctx, here.host)
-	a.trace.timing.DNS += since(start)
-	return addrs, f
 }
 
 // redirect decides whether to follow a response that is a redirect.

@@ -28,26 +28,18 @@ const (
 	batch = 256
 	// scratchBytes is the size of the buffer that a poller shares among all its sockets.
 	scratchBytes = 16 << 10
-	// openAgain is how long after a failure the pollers are opened again.
-	openAgain = time.Minute
 )
 
 // pollers is the set of pollers, among which the sockets are spread. It opens them when
 // the first socket needs one.
 type pollers struct {
-	// open opens one; nil means newPoller.
-	open func() (*poller, error)
+	// create opens an epoll descriptor.
+	create func() (int, error)
 
 	mu   sync.Mutex
 	all  []*poller
 	turn atomic.Uint32
-	// failed is why they could not be opened, and again when to try again.
-	failed error
-	again  time.Time
 }
-
-// errNoEpoll reports that a socket cannot be watched on this machine.
-var errNoEpoll = errors.New("epoll is not available")
 
 // poller is one epoll descriptor and the goroutine that waits for it. The goroutine
 // runs while there is a socket to watch. It is parked on Go's own poller, so it blocks
@@ -79,37 +71,36 @@ type slot struct {
 	generation int32
 }
 
-// next returns the pollers in turn.
-func (p *pollers) next() (*poller, error) {
+// ready opens the pollers if they are not open yet.
+func (p *pollers) ready() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.all == nil {
-		if err := p.openAll(); err != nil {
-			return nil, fmt.Errorf("%w: %w", errNoEpoll, err)
-		}
-	}
-	return p.all[int(p.turn.Add(1))%len(p.all)], nil
+	return p.open()
 }
 
-// openAll opens the pollers. After a failure it waits a while before it tries again.
-func (p *pollers) openAll() error {
-	if p.failed != nil && time.Now().Before(p.again) {
-		return p.failed
-	}
-	open := p.open
-	if open == nil {
-		open = newPoller
+func (p *pollers) open() error {
+	if p.all != nil {
+		return nil
 	}
 	for range min(runtime.GOMAXPROCS(0), maxPollers) {
-		opened, err := open()
+		opened, err := newPoller(p.create)
 		if err != nil {
 			p.closeAll()
-			p.failed, p.again = err, time.Now().Add(openAgain)
-			return err
+			return fmt.Errorf("open epoll: %w", err)
 		}
 		p.all = append(p.all, opened)
 	}
 	return nil
+}
+
+// next returns the pollers in turn.
+func (p *pollers) next() (*poller, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.open(); err != nil {
+		return nil, err
+	}
+	return p.all[int(p.turn.Add(1))%len(p.all)], nil
 }
 
 // close closes the descriptors. No socket may be open any more.
@@ -126,8 +117,10 @@ func (p *pollers) closeAll() {
 	p.all = nil
 }
 
-func newPoller() (*poller, error) {
-	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+func createEpoll() (int, error) { return syscall.EpollCreate1(syscall.EPOLL_CLOEXEC) }
+
+func newPoller(create func() (int, error)) (*poller, error) {
+	fd, err := create()
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
@@ -172,7 +165,7 @@ func (p *poller) watch(k *socket) error {
 	p.mu.Unlock()
 	if err := syscall.EpollCtl(p.fd, syscall.EPOLL_CTL_ADD, k.fd, &event); err != nil {
 		p.forget(k, false)
-		return fmt.Errorf("%w: %w", errNoEpoll, os.NewSyscallError("epoll_ctl", err))
+		return os.NewSyscallError("epoll_ctl", err)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/lookup"
 )
 
 // Options configure a Prober. The zero value probes the public Internet.
@@ -22,6 +22,9 @@ type Options struct {
 	// Resolver is the name server to ask, as HOST:PORT, or several separated by commas.
 	// Empty means the machine's name servers and its hosts file.
 	Resolver string
+	// DNSCacheMax limits how long an answer of a name server is used, whatever its time to
+	// live; 0 means a minute, and a negative value that every check asks.
+	DNSCacheMax time.Duration
 	// RootCAs are the issuers to trust; nil means the machine's.
 	RootCAs *x509.CertPool
 	// Now is the clock for judging certificates; nil means time.Now.
@@ -31,7 +34,7 @@ type Options struct {
 	SessionCacheBytes int64
 	// Engine selects the engine; the zero value is the best one on this system.
 	Engine Engine
-	// Log is told when the best engine does not work; nil discards that.
+	// Log gets what is worth knowing about this node; nil means that nobody wants to know.
 	Log *slog.Logger
 }
 
@@ -41,8 +44,7 @@ type Engine uint8
 
 // The engines.
 const (
-	// EngineFast uses its own sockets on Linux; elsewhere, and where epoll does not work, it
-	// is EnginePortable.
+	// EngineFast uses its own sockets on Linux; elsewhere it is EnginePortable.
 	EngineFast Engine = iota
 	// EnginePortable uses package net.
 	EnginePortable
@@ -52,7 +54,7 @@ const (
 type Prober struct {
 	engine    engine
 	connector *connector
-	resolver  *resolver
+	resolver  *lookup.Resolver
 	firewalls *firewallDetector
 	now       func() time.Time
 }
@@ -63,22 +65,21 @@ func New(o Options) (*Prober, error) {
 	if now == nil {
 		now = time.Now
 	}
-	r := &resolver{now: time.Now}
-	if o.Resolver == "" {
-		machine := &system{now: time.Now}
-		r.servers, r.hosts = machine.nameservers, machine.lookup
-	} else {
-		servers, err := fixedServers(o.Resolver)
-		if err != nil {
-			return nil, fmt.Errorf("probe: %w", err)
-		}
-		r.servers = func() nameservers { return servers }
+	r, err := lookup.New(lookup.Options{
+		Servers: o.Resolver, MaxAge: o.DNSCacheMax, Portable: o.Engine == EnginePortable,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("probe: %w", err)
+	}
+	log := o.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
 	}
 	connector := newConnector(newAddressPolicy(o.AllowPrivate, o.Allowed))
 	secure := newSecure(o.RootCAs, now, o.SessionCacheBytes)
 	var e engine = &netEngine{connector: connector, secure: secure}
 	if o.Engine == EngineFast {
-		e = newFastEngine(connector, secure, cmp.Or(o.Log, slog.New(slog.DiscardHandler)))
+		e = newFastEngine(connector, secure, log)
 	}
 	return &Prober{
 		engine:    e,
@@ -92,8 +93,12 @@ func New(o Options) (*Prober, error) {
 // Close releases the Prober's resources. Probe must not run during or after Close.
 func (p *Prober) Close() error {
 	p.engine.close()
+	p.resolver.Close()
 	return nil
 }
+
+// Lookups returns how often name servers were asked.
+func (p *Prober) Lookups() lookup.Counts { return p.resolver.Counts() }
 
 // Probe checks a site once and returns what it saw, a little after the target's Timeout
 // at the latest. It never fails: a fault of the site is its result. A context that ends

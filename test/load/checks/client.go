@@ -86,6 +86,8 @@ func (p plan) subjects() (func(n int) subject, error) {
 		return func(n int) subject {
 			return subject{mixSite{number: circleFrom + n%p.Count}.url(p.Target.Mix, "/"), true}
 		}, nil
+	case p.Kind == named && p.Hold:
+		return newNames(p.Target.Slow)
 	case p.Kind == named:
 		return newNames(p.Target.Plain)
 	case p.Hold && p.Kind == plain:

@@ -17,11 +17,14 @@ import (
 	"time"
 )
 
+// warmUp is the number of checks before those that are held.
+const warmUp = 200
+
 // hold keeps all checks in flight at once, and measures the memory meanwhile.
 func (p plan) hold(one checkFunc) (figures, error) {
 	warm := p
 	warm.Hold, warm.InFlight = false, 64
-	if _, err := warm.do(one, 0, 200); err != nil {
+	if _, err := warm.do(one, 0, warmUp); err != nil {
 		return figures{}, err
 	}
 	of, err := p.subjects()
@@ -35,7 +38,7 @@ func (p plan) hold(one checkFunc) (figures, error) {
 	var work sync.WaitGroup
 	for n := range p.Count {
 		work.Go(func() {
-			if s := of(n); one(s.url) != s.up {
+			if s := of(warmUp + n + 1); one(s.url) != s.up {
 				bad.Add(1)
 			}
 		})

@@ -34,6 +34,7 @@ func rows() []row {
 		{name: "plain HTTP, against a bare epoll loop", client: ours, kind: plain, against: bare, wanted: "1 is the mark"},
 		{name: "plain HTTP, new name each, against by address", client: ours, kind: named, against: ours, theirKind: plain, costs: true, wanted: "<= 1.35"},
 		{name: "plain HTTP, new name each", client: ours, kind: named, against: netHTTP, wanted: ">= 2"},
+		{name: "the same, portable engine", client: portable, kind: named, against: netHTTP},
 		{name: "TLS 1.3, full handshake", client: ours, kind: full, against: netHTTP, wanted: ">= 1.3"},
 		{name: "TLS 1.3, full, the same curves", client: ours, kind: full, against: tunedHTTP},
 		{name: "TLS 1.3, resumed, against full", client: ours, kind: resumed, against: netHTTP, theirKind: full, wanted: ">= 2"},
@@ -156,7 +157,7 @@ func printHeld(w io.Writer, at target, amount amounts) error {
 		kind   string
 		burst  int
 		wanted string
-	}{{plain, 200, "<= 8"}, {full, 10, "<= 36"}, {mix, 10, "<= 30"}} {
+	}{{plain, 200, "<= 8"}, {named, 100, "<= 8"}, {full, 10, "<= 36"}, {mix, 10, "<= 30"}} {
 		if r.kind == mix && at.Sites == 0 {
 			continue
 		}
