@@ -14,7 +14,9 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"runtime/pprof"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -35,8 +37,11 @@ const (
 	circleFrom = 1_000_000
 )
 
-// tunedCurves are the curves of the tuned net/http, as those of ours.
-var tunedCurves = []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521}
+// curves are those of the net/http clients; nil means those of crypto/tls.
+var curves = map[string][]tls.CurveID{
+	tunedHTTP: {tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521},
+	p256HTTP:  {tls.CurveP256, tls.CurveP384, tls.CurveP521},
+}
 
 // checkFunc does one check and reports whether the site is up.
 type checkFunc func(url string) bool
@@ -144,11 +149,8 @@ func (p plan) client() (checkFunc, error) {
 	if p.usesNames() {
 		names = p.Target.Names
 	}
-	if p.Client == netHTTP || p.Client == tunedHTTP {
-		config := &tls.Config{RootCAs: roots}
-		if p.Client == tunedHTTP {
-			config.CurvePreferences = tunedCurves
-		}
+	if strings.HasPrefix(p.Client, netHTTP) {
+		config := &tls.Config{RootCAs: roots, CurvePreferences: curves[p.Client]}
 		if p.resumes() {
 			config.ClientSessionCache = tls.NewLRUClientSessionCache(sessionsOfReference)
 		}
@@ -223,9 +225,10 @@ func (p plan) run(one checkFunc) (figures, error) {
 	if err != nil {
 		return figures{}, err
 	}
-	cpu, start := cpuTime(), time.Now()
+	cpu, collector, start := cpuTime(), collectorTime(), time.Now()
 	failed, err := p.do(one, warm, p.Count)
 	f := figures{Checks: p.Count, Failed: failed, CPU: cpuTime() - cpu, Wall: time.Since(start), Live: float64(before.HeapAlloc)}
+	f.Collector = collectorTime() - collector
 	runtime.ReadMemStats(&after)
 	err = errors.Join(err, stop())
 	f.Allocs = float64(after.Mallocs-before.Mallocs) / float64(p.Count)
@@ -272,6 +275,21 @@ func (p plan) handshakes() (all, resumed int, err error) {
 		return 0, 0, fmt.Errorf("read the number of handshakes: %w", err)
 	}
 	return all, resumed, nil
+}
+
+// collectorTime returns the CPU time that collections took from the program, without the
+// sweeping that allocations do.
+func collectorTime() time.Duration {
+	s := []metrics.Sample{
+		{Name: "/cpu/classes/gc/mark/assist:cpu-seconds"}, {Name: "/cpu/classes/gc/mark/dedicated:cpu-seconds"},
+		{Name: "/cpu/classes/gc/pause:cpu-seconds"},
+	}
+	metrics.Read(s)
+	total := 0.0
+	for _, m := range s {
+		total += m.Value.Float64()
+	}
+	return time.Duration(total * float64(time.Second))
 }
 
 func cpuTime() time.Duration {

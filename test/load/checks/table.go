@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // pureInFlight is the number of checks in flight, except in the mix.
@@ -36,7 +38,7 @@ func rows() []row {
 		{name: "plain HTTP, new name each", client: ours, kind: named, against: netHTTP, wanted: ">= 2"},
 		{name: "the same, portable engine", client: portable, kind: named, against: netHTTP},
 		{name: "TLS 1.3, full handshake", client: ours, kind: full, against: netHTTP, wanted: ">= 1.3"},
-		{name: "TLS 1.3, full, the same curves", client: ours, kind: full, against: tunedHTTP},
+		{name: "TLS 1.3, full, the same curve", client: ours, kind: full, against: p256HTTP},
 		{name: "TLS 1.3, resumed, against full", client: ours, kind: resumed, against: netHTTP, theirKind: full, wanted: ">= 2"},
 	}
 }
@@ -74,17 +76,13 @@ func printTable(at target, amount amounts) error {
 
 // printMix measures our engines and net/http on the mix, in turns.
 func printMix(w io.Writer, at target, amount amounts) error {
-	fmt.Fprintf(w, "\nmix of %d sites, %d in flight\tclient\tchecks/CPU s\tus CPU\tallocs\tKB\tresumed\tnet/http / it\trange\twanted\n", at.Sites, amount.mixInFlight)
+	fmt.Fprintf(w, "\nmix of %d sites, %d in flight\tclient\tchecks/CPU s\tus CPU\tallocs\tKB\tcollections\tresumed\tnet/http, tuned / it\trange\twanted\n", at.Sites, amount.mixInFlight)
 	for _, kind := range []string{mixResumed, mix} {
-		clients := []string{ours, portable, tunedHTTP}
+		clients := []string{ours, portable, tunedHTTP, p256HTTP}
 		got := make(map[string][]figures)
 		for range amount.rounds {
-			for _, c := range clients {
-				f, err := spawn(plan{Client: c, Kind: kind, Count: at.Sites, InFlight: amount.mixInFlight, GC: amount.gc, Target: at})
-				if err != nil {
-					return err
-				}
-				got[c] = append(got[c], f)
+			if err := amount.round(clients, kind, at, got); err != nil {
+				return err
 			}
 		}
 		for _, c := range clients {
@@ -94,9 +92,32 @@ func printMix(w io.Writer, at target, amount amounts) error {
 			}
 			low, mid, high := spread(got[c], got[tunedHTTP])
 			f := middle(got[c])
-			fmt.Fprintf(w, "%s\t%s\t%.0f\t%.1f\t%.0f\t%.1f\t%.1f %%\t%.2f\t%.2f-%.2f\t%s\n", kind, c, f.perCPUSecond(), 1e6/f.perCPUSecond(),
-				f.Allocs, f.Bytes/1000, 100*float64(f.Resumed)/float64(f.Handshakes), mid, low, high, wanted)
+			fmt.Fprintf(w, "%s\t%s\t%.0f\t%.1f\t%.0f\t%.1f\t%.1f %%\t%.1f %%\t%.2f\t%.2f-%.2f\t%s\n", kind, c, f.perCPUSecond(), 1e6/f.perCPUSecond(),
+				f.Allocs, f.Bytes/1000, 100*f.Collector.Seconds()/f.CPU.Seconds(), 100*float64(f.Resumed)/float64(f.Handshakes), mid, low, high, wanted)
 		}
+	}
+	return nil
+}
+
+// round measures each client once: one after the other, or all at once if they are to share
+// the core.
+func (a amounts) round(clients []string, kind string, at target, got map[string][]figures) error {
+	var group errgroup.Group
+	if !a.together {
+		group.SetLimit(1)
+	}
+	figure := make([]figures, len(clients))
+	for i, c := range clients {
+		group.Go(func() (err error) {
+			figure[i], err = spawn(a.plan(c, kind, at))
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for i, c := range clients {
+		got[c] = append(got[c], figure[i])
 	}
 	return nil
 }
@@ -109,7 +130,8 @@ func printPairs(w io.Writer, at target, amount amounts) error {
 		if r.kind == full || r.kind == resumed {
 			n /= 10
 		}
-		p := plan{Client: r.client, Kind: r.kind, Count: n, InFlight: pureInFlight, GC: amount.gc, Target: at}
+		p := amount.plan(r.client, r.kind, at)
+		p.Count = n
 		other := p
 		other.Client, other.Kind = r.against, cmp.Or(r.theirKind, r.kind)
 		var our, their []figures
@@ -162,7 +184,9 @@ func printHeld(w io.Writer, at target, amount amounts) error {
 			continue
 		}
 		for _, client := range []string{ours, tunedHTTP} {
-			f, err := spawn(plan{Client: client, Kind: r.kind, Count: amount.held, Hold: true, Burst: r.burst, GC: amount.gc, Target: at})
+			p := amount.plan(client, r.kind, at)
+			p.Count, p.Hold, p.Burst, p.Timeout = amount.held, true, r.burst, timeout
+			f, err := spawn(p)
 			if err != nil {
 				return err
 			}
@@ -179,7 +203,9 @@ func printHeld(w io.Writer, at target, amount amounts) error {
 // printCircle visits more sites than 64 MiB have sessions for, twice, and prints how many
 // resume in the second circle.
 func printCircle(w io.Writer, at target, amount amounts) error {
-	f, err := spawn(plan{Client: ours, Kind: circle, Count: amount.circle, InFlight: pureInFlight, GC: amount.gc, Target: at})
+	p := amount.plan(ours, circle, at)
+	p.Count = amount.circle
+	f, err := spawn(p)
 	if err != nil {
 		return err
 	}
@@ -191,12 +217,13 @@ func printCircle(w io.Writer, at target, amount amounts) error {
 // printFlat prints the resources in use after many checks.
 func printFlat(at target, amount amounts) error {
 	for _, kind := range []string{plain, resumed} {
-		count := amount.flat
+		p := amount.plan(ours, kind, at)
+		p.Count, p.Flat = amount.flat, true
 		fmt.Printf("\n%s: what is left after each tenth of the checks\n", kind)
 		if kind != plain {
-			count /= 10
+			p.Count /= 10
 		}
-		if _, err := spawn(plan{Client: ours, Kind: kind, Count: count, InFlight: pureInFlight, Flat: true, GC: amount.gc, Target: at}); err != nil {
+		if _, err := spawn(p); err != nil {
 			return err
 		}
 	}
