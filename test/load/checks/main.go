@@ -71,9 +71,9 @@ type figures struct {
 	Checks, Failed int
 	CPU, Wall      time.Duration
 	Collector      time.Duration // the part of CPU that collections took
-	Allocs, Bytes  float64 // per check
-	RSS, GoMemory  float64 // KiB per check in flight
-	Live           float64 // bytes of the heap in use before the measurement
+	Allocs, Bytes  float64       // per check
+	RSS, GoMemory  float64       // KiB per check in flight
+	Live           float64       // bytes of the heap in use before the measurement
 	// Handshakes are the mix's, and Resumed those that resumed a session.
 	Handshakes, Resumed int
 }
