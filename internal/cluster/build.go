@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -154,7 +155,9 @@ func (c *Cluster) engine(name string) (Prober, error) {
 	if c.o.Prober != nil {
 		return c.o.Prober(name)
 	}
-	return probe.New(c.o.Probe)
+	o := c.o.Probe
+	o.Log = cmp.Or(o.Log, c.o.Log.With("node", name))
+	return probe.New(o)
 }
 
 // abandon closes the listeners if their role could not be made.

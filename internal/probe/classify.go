@@ -38,6 +38,7 @@ func isOwnFault(err error) bool {
 	for _, e := range []syscall.Errno{
 		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL,
 		syscall.EACCES, syscall.EPERM, syscall.EAFNOSUPPORT, syscall.EADDRINUSE, syscall.ENETDOWN,
+		syscall.ENOSPC, // epoll's: too many watched sockets
 	} {
 		if errors.Is(err, e) {
 			return true

@@ -227,8 +227,10 @@ func (r *headReader) feed(piece []byte) (h head, rest []byte, done bool, err err
 			if err := h.contradiction(); err != nil {
 				return h, nil, true, err
 			}
-			h.fields = bytes.Clone(h.fields)
-			return h, bytes.Clone(b[end:]), true, nil
+			if rest = b[end:]; len(r.kept) == 0 {
+				h.fields, rest = bytes.Clone(h.fields), bytes.Clone(rest)
+			}
+			return h, rest, true, nil
 		case h.status == 101:
 			return h, nil, true, errSwitched
 		}
@@ -255,7 +257,7 @@ func (r *headReader) end(err error) error { return headEnd(err, r.total+len(r.ke
 // calls started when the first byte arrives. Errors are protocolErrors or those of in.
 func readHead(in io.Reader, started func()) (h head, rest []byte, err error) {
 	var r headReader
-	// The buffer is small, since many checks wait here at once.
+	// The first buffer is small, since many checks wait here at once.
 	size := 1024
 	if _, ok := in.(*tls.Conn); ok {
 		size = 256 // a tls.Conn has its own buffer
@@ -272,6 +274,10 @@ func readHead(in io.Reader, started func()) (h head, rest []byte, err error) {
 		}
 		if h, rest, done, err := r.feed(piece[:n]); done {
 			return h, rest, err
+		}
+		if n == size {
+			size *= 8 // the rest is here, too
+			piece = make([]byte, size)
 		}
 	}
 }

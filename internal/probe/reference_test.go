@@ -76,7 +76,7 @@ func (e *httpEngine) once(ctx context.Context, r *request, t *trace, hs *handsha
 	}
 	giveUp, conn := hold(ctx, raw), raw
 	if hs != nil {
-		if conn, f = e.handshake(raw, hs, t); f != nil {
+		if conn, f = e.handshake(&gathered{Conn: raw}, hs, t); f != nil {
 			giveUp()
 			return nil, f
 		}

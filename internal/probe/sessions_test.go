@@ -2,7 +2,6 @@ package probe
 
 import (
 	"crypto/tls"
-	"fmt"
 	"io"
 	"net"
 	"sync/atomic"
@@ -172,28 +171,24 @@ func TestSessionsOfOtherPortsAreOthers(t *testing.T) {
 	}
 }
 
-func TestSessionsAreBoundedInBytes(t *testing.T) {
+// TestSessionIsForItsHostOnly shows that a server cannot use the session of a name for which
+// it has a certificate under a name for which it has none.
+func TestSessionIsForItsHostOnly(t *testing.T) {
 	t.Parallel()
-	now := time.Now()
-	s := newSessions(100_000, func() time.Time { return now })
-	key := func(i int) string { return fmt.Sprintf("h%d.test", i) }
-	for i := range 1000 {
-		s.remember(&session{key: key(i), bytes: 1000, full: now, until: now.Add(time.Hour)})
-		if s.recall(key(0)) == nil {
-			t.Fatalf("the one that is used was dropped at %d", i)
+	names := fakesite.NewDNS(t)
+	site := fakesite.NewTLS(t, fakesite.Valid)
+	_, resumed := counted(site)
+	p := newProber(t, func(o *Options) { o.RootCAs, o.Resolver = site.Roots(), names.Addr() })
+	for range 3 {
+		for name, want := range map[string]string{"example.test": "", "other.test": "wrong_host"} {
+			names.Host(name, "127.0.0.1")
+			if o := probeInTime(t.Context(), t, p, check.Target{URL: site.At(name).URL()}); o.Reason != want {
+				t.Errorf("%s: %+v", name, o)
+			}
 		}
 	}
-	if s.bytes != 100_000 || len(s.byKey) != 100 || s.order.Len() != 100 {
-		t.Errorf("%d bytes, %d sessions", s.bytes, len(s.byKey))
-	}
-	s.remember(&session{key: key(0), bytes: 50_500, full: now, until: now.Add(time.Hour)})
-	if s.bytes > 100_000 || s.recall(key(0)) == nil || s.recall(key(1)) != nil {
-		t.Errorf("%d bytes", s.bytes)
-	}
-	s.forget(key(0))
-	s.forget("none.test")
-	if s.recall(key(0)) != nil || s.bytes != int64(len(s.byKey))*1000 {
-		t.Errorf("%d bytes in %d sessions", s.bytes, len(s.byKey))
+	if resumed.Load() != 2 {
+		t.Errorf("%d handshakes resumed, want 2", resumed.Load())
 	}
 }
 
@@ -234,7 +229,7 @@ func TestVerifiedChainsAreRemembered(t *testing.T) {
 		t.Error("nothing is good")
 	}
 	for i := range maxChains + 100 {
-		c.remember([32]byte{byte(i), byte(i >> 8), byte(i >> 16)}, validity{0, 1})
+		c.remember(chainKey{byte(i), byte(i >> 8), byte(i >> 16)}, validity{0, 1})
 	}
 	if len(c.good) != maxChains {
 		t.Errorf("%d remembered, want %d", len(c.good), maxChains)

@@ -3,76 +3,117 @@
 package main
 
 import (
-	"context"
+	"encoding/binary"
 	"fmt"
 	"net"
-	"strconv"
+	"net/netip"
 	"strings"
 )
 
-// serveNames answers questions for names such as n17.h3.test: with 127.0.0.3 for A, with
-// nothing for other types. It returns its address.
-func serveNames() (string, error) {
+const (
+	typeA, typeAAAA = 1, 28
+	headerBytes     = 12
+	// plainTTL is that of new names, none of which is asked for twice.
+	plainTTL = 60
+	// mixTTL is short: a check's second request finds the name in the cache, the next check
+	// of the site does not.
+	mixTTL = 1
+)
+
+// nameServer answers questions about the names of the mix and of the plain target.
+type nameServer struct {
+	sites []mixSite
+}
+
+// listen serves on loopback until the process ends, and returns the address.
+func (s nameServer) listen() (string, error) {
 	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
-		return "", fmt.Errorf("listen: %w", err)
+		return "", fmt.Errorf("listen for questions: %w", err)
 	}
 	_ = c.SetReadBuffer(4 << 20)
 	go func() {
-		b := make([]byte, 1024)
+		in, out := make([]byte, 4096), make([]byte, 0, 4096)
 		for {
-			n, from, err := c.ReadFromUDPAddrPort(b)
+			n, from, err := c.ReadFromUDPAddrPort(in)
 			if err != nil {
 				return
 			}
-			if answer := answerName(b[:n]); answer != nil {
-				_, _ = c.WriteToUDPAddrPort(answer, from)
+			if out = s.answer(out[:0], in[:n]); len(out) > 0 {
+				_, _ = c.WriteToUDPAddrPort(out, from)
 			}
 		}
 	}()
 	return c.LocalAddr().String(), nil
 }
 
-// answerName turns a question into its answer, in place.
-func answerName(q []byte) []byte {
-	const header, end = 12, 4
-	at, host := header, byte(0)
-	for at < len(q) && q[at] != 0 {
-		label := q[at+1:][:q[at]]
-		if label[0]|0x20 == 'h' {
-			n, _ := strconv.Atoi(string(label[1:]))
-			host = byte(n)
+// answer appends the answer to a question. It appends nothing when there is no question.
+func (s nameServer) answer(b, question []byte) []byte {
+	if len(question) < headerBytes {
+		return b
+	}
+	name, end := readName(question)
+	if end == 0 || end+4 > len(question) {
+		return b
+	}
+	qtype := binary.BigEndian.Uint16(question[end:])
+	addrs, ttl, known := s.find(strings.ToLower(name))
+	b = append(b, question[:end+4]...)
+	b[2], b[3] = 0x81, 0x80 // an answer; recursion is desired and available
+	if !known {
+		b[3] |= 3 // no such name
+	}
+	copy(b[4:headerBytes], []byte{0, 1, 0, 0, 0, 0, 0, 0})
+	for _, a := range addrs {
+		if a.Is4() != (qtype == typeA) || qtype != typeA && qtype != typeAAAA {
+			continue
 		}
-		at += 1 + len(label)
+		b[7]++
+		b = append(b, 0xc0, headerBytes) // the name in the question
+		b = binary.BigEndian.AppendUint16(b, qtype)
+		b = append(b, 0, 1)
+		b = binary.BigEndian.AppendUint32(b, ttl)
+		raw := a.AsSlice()
+		b = append(binary.BigEndian.AppendUint16(b, uint16(len(raw))), raw...)
 	}
-	if at+1+end > len(q) {
-		return nil
-	}
-	isA := q[at+2] == 1
-	q = q[:at+1+end]
-	q[2], q[3] = 0x81, 0x80
-	copy(q[6:header], make([]byte, 6))
-	if !isA {
-		return q
-	}
-	q[7] = 1
-	return append(q, 0xc0, header, 0, 1, 0, 1, 0, 0, 1, 44, 0, 4, 127, 0, 0, host)
+	return b
 }
 
-// url returns the URL of a check: one of the target's, or a name that nobody has asked for.
-func (p plan) url(urls []string, n int) string {
-	url := urls[n%len(urls)]
-	if p.Kind != "names" {
-		return url
+// readName reads the name of the question, and returns where it ends; 0 means nowhere.
+func readName(message []byte) (name string, end int) {
+	var b strings.Builder
+	for at := headerBytes; at < len(message); {
+		size := int(message[at])
+		at++
+		switch {
+		case size == 0:
+			return b.String(), at
+		case size > 63 || at+size > len(message):
+			return "", 0
+		}
+		if b.Len() > 0 {
+			b.WriteByte('.')
+		}
+		b.Write(message[at : at+size])
+		at += size
 	}
-	host, port, _ := net.SplitHostPort(strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/"))
-	return "http://n" + strconv.FormatInt(p.serial.Add(1), 10) + ".h" + host[strings.LastIndexByte(host, '.')+1:] + ".test:" + port + "/"
+	return "", 0
 }
 
-// resolver asks the target's name server.
-func (p plan) resolver() *net.Resolver {
-	var d net.Dialer
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return d.DialContext(ctx, network, p.Target.Names)
-	}}
+func (s nameServer) find(name string) (addrs []netip.Addr, ttl uint32, known bool) {
+	if n, ok := readPlainHost(name); ok {
+		return []netip.Addr{address(n)}, plainTTL, true
+	}
+	n, _, ok := readMixHost(name)
+	if !ok {
+		return nil, 0, false
+	}
+	addrs = []netip.Addr{address(n)}
+	if n < len(s.sites) && s.sites[n].ipv6 {
+		addrs = append(addrs, netip.IPv6Loopback())
+	}
+	return addrs, mixTTL, true
 }
+
+// address returns one of the target's loopback addresses.
+func address(n int) netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, byte(n%addresses + 2)}) }
