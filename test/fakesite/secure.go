@@ -91,6 +91,10 @@ func (s *Site) At(name string) *Site {
 // Roots returns the roots that a client must trust to accept a Valid site.
 func (s *Site) Roots() *x509.CertPool { return s.roots }
 
+// Config returns the site's TLS configuration, which a test may change before the first
+// connection.
+func (s *Site) Config() *tls.Config { return s.tls }
+
 func (v Variant) config(t testing.TB) (*tls.Config, *x509.CertPool) {
 	t.Helper()
 	now := time.Now()

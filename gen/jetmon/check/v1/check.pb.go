@@ -904,6 +904,63 @@ func (x *Timing) GetTotalMicros() uint32 {
 	return 0
 }
 
+// SecondOpinion is how two independent readers on one node saw the same site. They
+// disagree where reader is UP and engine is not.
+type SecondOpinion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the check engine saw, whose failure rests on how the answer is read.
+	Engine *Observation `protobuf:"bytes,1,opt,name=engine,proto3" json:"engine,omitempty"`
+	// What an independent reader saw: another HTTP client with a resolver, cookies and
+	// decoding of its own.
+	Reader        *Observation `protobuf:"bytes,2,opt,name=reader,proto3" json:"reader,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SecondOpinion) Reset() {
+	*x = SecondOpinion{}
+	mi := &file_jetmon_check_v1_check_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SecondOpinion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SecondOpinion) ProtoMessage() {}
+
+func (x *SecondOpinion) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_check_v1_check_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SecondOpinion.ProtoReflect.Descriptor instead.
+func (*SecondOpinion) Descriptor() ([]byte, []int) {
+	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SecondOpinion) GetEngine() *Observation {
+	if x != nil {
+		return x.Engine
+	}
+	return nil
+}
+
+func (x *SecondOpinion) GetReader() *Observation {
+	if x != nil {
+		return x.Reader
+	}
+	return nil
+}
+
 // SelfCheck is a node's report about its own connectivity, from probing its
 // own anchors. A node that is not healthy is no witness of an outage.
 type SelfCheck struct {
@@ -922,7 +979,7 @@ type SelfCheck struct {
 
 func (x *SelfCheck) Reset() {
 	*x = SelfCheck{}
-	mi := &file_jetmon_check_v1_check_proto_msgTypes[5]
+	mi := &file_jetmon_check_v1_check_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -934,7 +991,7 @@ func (x *SelfCheck) String() string {
 func (*SelfCheck) ProtoMessage() {}
 
 func (x *SelfCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_check_v1_check_proto_msgTypes[5]
+	mi := &file_jetmon_check_v1_check_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -947,7 +1004,7 @@ func (x *SelfCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelfCheck.ProtoReflect.Descriptor instead.
 func (*SelfCheck) Descriptor() ([]byte, []int) {
-	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{5}
+	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SelfCheck) GetHealthy() bool {
@@ -1029,7 +1086,10 @@ const file_jetmon_check_v1_check_proto_rawDesc = "" +
 	"\n" +
 	"tls_micros\x18\x03 \x01(\rR\ttlsMicros\x12*\n" +
 	"\x11first_byte_micros\x18\x04 \x01(\rR\x0ffirstByteMicros\x12!\n" +
-	"\ftotal_micros\x18\x05 \x01(\rR\vtotalMicros\"v\n" +
+	"\ftotal_micros\x18\x05 \x01(\rR\vtotalMicros\"{\n" +
+	"\rSecondOpinion\x124\n" +
+	"\x06engine\x18\x01 \x01(\v2\x1c.jetmon.check.v1.ObservationR\x06engine\x124\n" +
+	"\x06reader\x18\x02 \x01(\v2\x1c.jetmon.check.v1.ObservationR\x06reader\"v\n" +
 	"\tSelfCheck\x12\x18\n" +
 	"\ahealthy\x18\x01 \x01(\bR\ahealthy\x12\x18\n" +
 	"\aanchors\x18\x02 \x01(\rR\aanchors\x12\x1d\n" +
@@ -1101,7 +1161,7 @@ func file_jetmon_check_v1_check_proto_rawDescGZIP() []byte {
 }
 
 var file_jetmon_check_v1_check_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_jetmon_check_v1_check_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_jetmon_check_v1_check_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_jetmon_check_v1_check_proto_goTypes = []any{
 	(Outcome)(0),                  // 0: jetmon.check.v1.Outcome
 	(FailureKind)(0),              // 1: jetmon.check.v1.FailureKind
@@ -1114,9 +1174,10 @@ var file_jetmon_check_v1_check_proto_goTypes = []any{
 	(*Observation)(nil),           // 8: jetmon.check.v1.Observation
 	(*Hop)(nil),                   // 9: jetmon.check.v1.Hop
 	(*Timing)(nil),                // 10: jetmon.check.v1.Timing
-	(*SelfCheck)(nil),             // 11: jetmon.check.v1.SelfCheck
-	nil,                           // 12: jetmon.check.v1.Observation.HeadersEntry
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(*SecondOpinion)(nil),         // 11: jetmon.check.v1.SecondOpinion
+	(*SelfCheck)(nil),             // 12: jetmon.check.v1.SelfCheck
+	nil,                           // 13: jetmon.check.v1.Observation.HeadersEntry
+	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
 }
 var file_jetmon_check_v1_check_proto_depIdxs = []int32{
 	4,  // 0: jetmon.check.v1.Target.method:type_name -> jetmon.check.v1.Method
@@ -1129,13 +1190,15 @@ var file_jetmon_check_v1_check_proto_depIdxs = []int32{
 	3,  // 7: jetmon.check.v1.Observation.phase:type_name -> jetmon.check.v1.Phase
 	4,  // 8: jetmon.check.v1.Observation.method:type_name -> jetmon.check.v1.Method
 	9,  // 9: jetmon.check.v1.Observation.hops:type_name -> jetmon.check.v1.Hop
-	13, // 10: jetmon.check.v1.Observation.certificate_expire_time:type_name -> google.protobuf.Timestamp
-	12, // 11: jetmon.check.v1.Observation.headers:type_name -> jetmon.check.v1.Observation.HeadersEntry
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	14, // 10: jetmon.check.v1.Observation.certificate_expire_time:type_name -> google.protobuf.Timestamp
+	13, // 11: jetmon.check.v1.Observation.headers:type_name -> jetmon.check.v1.Observation.HeadersEntry
+	8,  // 12: jetmon.check.v1.SecondOpinion.engine:type_name -> jetmon.check.v1.Observation
+	8,  // 13: jetmon.check.v1.SecondOpinion.reader:type_name -> jetmon.check.v1.Observation
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_check_v1_check_proto_init() }
@@ -1149,7 +1212,7 @@ func file_jetmon_check_v1_check_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_check_v1_check_proto_rawDesc), len(file_jetmon_check_v1_check_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
