@@ -112,6 +112,10 @@ type Summary struct {
 	// how many there are.
 	Held      []Held
 	HeldCount int
+	// Disagreements lists the suspects about which a veriflier's readers disagree, the oldest
+	// first, at most maxDisagreements; DisagreementCount is how many there are.
+	Disagreements     []Disagreement
+	DisagreementCount int
 	// LonelySince is when the last checker left; zero while one is connected.
 	LonelySince time.Time
 }
@@ -137,6 +141,9 @@ func (e *Engine) Summary(now time.Time) Summary {
 		if s.undecided != nil {
 			sum.Held = append(sum.Held, Held{Site: s.Row.ID, URL: s.Row.URL, Since: s.undecided.since, Reason: s.undecided.reason})
 		}
+		if d, ok := s.disagreement(); ok {
+			sum.Disagreements = append(sum.Disagreements, d)
+		}
 		switch {
 		case s.State.Status != check.StatusRunning:
 			sum.Down++
@@ -153,6 +160,8 @@ func (e *Engine) Summary(now time.Time) Summary {
 		})
 	}
 	slices.SortFunc(sum.Held, func(a, b Held) int { return a.Since.Compare(b.Since) })
+	sum.DisagreementCount = len(sum.Disagreements)
+	sum.Disagreements = oldest(sum.Disagreements)
 	sum.HeldCount = len(sum.Held)
 	sum.Held = sum.Held[:min(len(sum.Held), maxHeld)]
 	slices.SortFunc(sum.Checkers, func(a, b CheckerView) int { return strings.Compare(a.Node, b.Node) })
