@@ -62,7 +62,7 @@ func (r *Reader) Ask(ctx context.Context, t check.Target, doubted check.Observat
 	defer cancel()
 	a := &asking{Reader: r, target: t, wants: wantsOf(t, doubted), cookies: newCookies()}
 	a.transport = a.newTransport(within)
-	f := a.visit(within)
+	f := a.visitSafely(within)
 	cancel()
 	a.close()
 	return a.observe(f, ctx.Err() != nil, time.Since(start))
@@ -104,6 +104,17 @@ func (a *asking) note(change func(*seen)) {
 }
 
 func (a *asking) reach(p check.Phase) { a.note(func(s *seen) { s.phase = p }) }
+
+// visitSafely visits the target. A site's bytes reach much code that is not ours: a panic
+// there costs this one opinion.
+func (a *asking) visitSafely(ctx context.Context) (f *finding) {
+	defer func() {
+		if v := recover(); v != nil {
+			f = &finding{outcome: check.OutcomeUnknown, reason: "internal_error", detail: fmt.Sprintf("panic: %v", v)}
+		}
+	}()
+	return a.visit(ctx)
+}
 
 // newTransport makes the transport of one asking. Its dials end with ctx, also those that
 // net/http would finish for a later request.
