@@ -16,6 +16,7 @@
 //	reader.go      Reader, Ask: one target, one budget
 //	visit.go       requests and redirects, to the last response
 //	location.go    URLs as browsers read them; host.go their hosts
+//	hand.go        HTTP/1.1 without net/http's reader, for what that one refuses
 //	cookie.go      cookies as servers sent them
 //	dial.go        addresses, the address policy, connections; resolver.go names
 //	page.go        the page: encoding, charset, texts
@@ -28,7 +29,7 @@
 // It decides nothing about a site, keeps nothing between two questions, and must not be asked
 // for routine checks: it costs several times what the engine does.
 //
-// Bounds of one Ask: the target's Timeout; 11 requests; 128 KiB of header; 2 MiB of body, of
+// Bounds of one Ask: the target's Timeout; 11 requests, and one more for each by hand; 128 KiB of header; 2 MiB of body, of
 // which at most 256 KiB are kept; 8 addresses a host.
 //
 // Goroutines: those of net/http for the connections of one Ask. Ask closes its connections

@@ -23,6 +23,8 @@ type finding struct {
 	reason   string
 	detail   string
 	timedOut bool
+	// malformed means that net/http does not understand the bytes of the answer.
+	malformed bool
 }
 
 func bad(kind check.FailureKind, reason, detail string) *finding {
@@ -68,7 +70,13 @@ func exchangeFinding(err error, phase check.Phase, hops int) *finding {
 		return bad(check.FailureConnect, "reset", err.Error())
 	}
 	// net/http's complaints about bytes have no type.
-	return bad(check.FailureProtocol, "malformed", err.Error())
+	return malformed(err)
+}
+
+func malformed(err error) *finding {
+	f := bad(check.FailureProtocol, "malformed", err.Error())
+	f.malformed = true
+	return f
 }
 
 func timeoutFinding(phase check.Phase) *finding {
@@ -146,5 +154,5 @@ func bodyFinding(err error) *finding {
 	case isReset(err):
 		return bad(check.FailurePartial, "reset", "connection reset in the body")
 	}
-	return bad(check.FailureProtocol, "malformed", err.Error())
+	return malformed(err)
 }

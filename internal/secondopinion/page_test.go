@@ -71,6 +71,11 @@ func TestPagesAreReadAsBrowsersReadThem(t *testing.T) {
 		{"an encoding that is none", page(text, "Content-Encoding: ISO-8859-1")},
 		{"an encoding that is UTF-8", page(text, "Content-Encoding: utf-8")},
 		{"HTTP/1.0 with chunks that are none", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + text},
+		{"chunks that end in line feeds", "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n" + fmt.Sprintf("%x\n%s\n0\n\n", len(text), text)},
+		{"chunks with blanks and extensions", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + fmt.Sprintf("%x ;a=b\r\n%s\n0\r\n", len(text), text)},
+		{"lines that are no header lines", "HTTP/1.1 200 OK\r\nhello\r\n: x\r\nX A: b\r\nConnection: close\r\n\r\n" + text},
+		{"a length that is no number", "HTTP/1.1 200 OK\r\nContent-Length: all\r\n\r\n" + text},
+		{"a status without words", "HTTP/1.1 200\r\nContent-Length: " + fmt.Sprint(len(text)) + "\r\n\r\n" + text},
 		{"no length", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + text},
 		{"chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n", 6, text[:6], len(text)-6, text[6:])},
 	}

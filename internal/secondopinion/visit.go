@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,13 +33,26 @@ func (a *asking) visit(ctx context.Context) *finding {
 
 // step does one request. It returns the next location when the response is a redirect.
 func (a *asking) step(ctx context.Context, home, here location) (next *location, f *finding) {
+	next, f = a.try(here, a.request(ctx, home, here), a.transport.RoundTrip)
+	if f == nil || !f.malformed {
+		return next, f
+	}
+	hand := func(r *http.Request) (*http.Response, error) { return a.byHand(r, here) }
+	if next, again := a.try(here, a.request(ctx, home, here), hand); again == nil || !again.malformed {
+		return next, again
+	}
+	return nil, f
+}
+
+// try does one request by one of the readers, and judges the response.
+func (a *asking) try(here location, r *http.Request, trip func(*http.Request) (*http.Response, error)) (next *location, f *finding) {
 	a.note(func(s *seen) { s.status, s.phase = 0, check.PhaseNone })
-	resp, err := a.transport.RoundTrip(a.request(ctx, home, here))
+	resp, err := trip(r)
 	if err != nil {
 		a.mu.Lock()
 		phase := a.seen.phase
 		a.mu.Unlock()
-		if ctx.Err() != nil {
+		if r.Context().Err() != nil {
 			return nil, timeoutFinding(phase)
 		}
 		return nil, exchangeFinding(err, phase, len(a.hops))
@@ -119,11 +133,18 @@ func isRedirect(status int) bool {
 	return false
 }
 
+// differ reports whether a header contradicts itself.
+func differ(values []string) bool {
+	return len(slices.Compact(slices.Clone(values))) > 1
+}
+
 // redirect returns where a redirect leads.
 func (a *asking) redirect(here location, resp *http.Response) (*location, *finding) {
 	const kind = check.FailureRedirect
 	raw := resp.Header.Get("Location")
 	switch {
+	case differ(resp.Header["Location"]):
+		return nil, bad(check.FailureProtocol, "contradiction", "two targets of one redirect")
 	case a.target.RedirectPolicy == check.RedirectFail:
 		return nil, bad(kind, "not_allowed", "the site may not redirect")
 	case strings.Trim(raw, " \t") == "":
