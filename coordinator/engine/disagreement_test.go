@@ -8,22 +8,22 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
 // disagreeing is the vote of a veriflier whose readers disagree.
-func disagreeing(veriflier string) store.Vote {
+func disagreeing(veriflier string) record.Vote {
 	engine := check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureRedirect, Reason: "loop"}
 	seen := engine
 	seen.Outcome, seen.Reason = check.OutcomeUnknown, check.ReasonReadersDisagree
-	return store.Vote{
+	return record.Vote{
 		Veriflier: veriflier, Region: "eu", Value: quorum.Unknown, UnknownReason: check.ReasonReadersDisagree + ": loop or page", Observation: &seen,
 		SecondOpinion: &check.SecondOpinion{Engine: engine, Reader: check.Observation{Outcome: check.OutcomeUp, HTTPStatus: 200}},
 	}
 }
 
-func (w *world) decideWith(v quorum.Verdict, votes ...store.Vote) {
+func (w *world) decideWith(v quorum.Verdict, votes ...record.Vote) {
 	q := w.asked[len(w.asked)-1]
 	w.engine.Decide(w.now, Answer{Question: q, Verdict: v, Rule: quorum.Rule{Voters: 3, Need: 2, Regions: 2}, Opened: w.now, Decided: w.now, Votes: votes})
 }
@@ -33,7 +33,7 @@ func TestASuspectIsListedWhileReadersDisagreeAboutIt(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.join("a"), w.join("b")
 	w.suspect(a, b)
-	plain := store.Vote{Veriflier: "v3", Region: "us", Value: quorum.Unknown, UnknownReason: "no answer"}
+	plain := record.Vote{Veriflier: "v3", Region: "us", Value: quorum.Unknown, UnknownReason: "no answer"}
 	for _, wait := range []time.Duration{5 * time.Second, 15 * time.Second, 0} {
 		w.decideWith(quorum.Inconclusive, plain, disagreeing("v1"), disagreeing("v2"))
 		sum := w.engine.Summary(w.now)
@@ -47,8 +47,8 @@ func TestASuspectIsListedWhileReadersDisagreeAboutIt(t *testing.T) {
 		w.pass(wait+time.Second, a, b)
 	}
 	w.stage(lifecycle.Suspect)
-	if v, _ := w.engine.View(w.now, 42); !strings.Contains(v.HoldReason, "v1 (eu) readers_disagree: loop or page") {
-		t.Errorf("held because %q", v.HoldReason)
+	if v, _ := w.engine.View(w.now, 42); !strings.Contains(v.UndecidedReason, "v1 (eu) readers_disagree: loop or page") {
+		t.Errorf("held because %q", v.UndecidedReason)
 	}
 	if len(w.writes) != 0 {
 		t.Errorf("%d changes", len(w.writes))
@@ -69,7 +69,7 @@ func TestAnOutageIsNotListedAsADisagreement(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.join("a"), w.join("b")
 	w.suspect(a, b)
-	w.decideWith(quorum.Confirmed, disagreeing("v1"), store.Vote{Veriflier: "v2", Value: quorum.Down}, store.Vote{Veriflier: "v3", Value: quorum.Down})
+	w.decideWith(quorum.Confirmed, disagreeing("v1"), record.Vote{Veriflier: "v2", Value: quorum.Down}, record.Vote{Veriflier: "v3", Value: quorum.Down})
 	if sum := w.engine.Summary(w.now); sum.DisagreementCount != 1 {
 		t.Errorf("%d disagreements while the change is not committed", sum.DisagreementCount)
 	}
