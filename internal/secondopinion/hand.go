@@ -141,7 +141,7 @@ func bodyOf(resp *http.Response, in *bufio.Reader) (io.Reader, error) {
 		return http.NoBody, nil
 	}
 	coding := strings.ToLower(strings.Join(resp.Header["Transfer-Encoding"], ","))
-	if strings.Contains(coding, "chunked") && (resp.ProtoMajor > 1 || resp.ProtoMinor > 0) {
+	if strings.Contains(coding, "chunked") && resp.ProtoAtLeast(1, 1) {
 		return &chunks{in: in}, nil
 	}
 	length := int64(-1)

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -27,7 +28,7 @@ func parseHost(s string) (string, error) {
 		return addr.String(), nil
 	}
 	name, err := url.PathUnescape(s)
-	if err != nil {
+	if err != nil || !utf8.ValidString(name) {
 		return "", errHost
 	}
 	if name, err = toASCII(name); err != nil {
@@ -38,7 +39,7 @@ func parseHost(s string) (string, error) {
 		return "", errHost
 	}
 	last := name[strings.LastIndexByte(name, '.')+1:]
-	if _, ok := parseNumber(last); ok || isDigits(last) {
+	if isNumber(last) {
 		return parseIPv4(name)
 	}
 	for label := range strings.SplitSeq(name, ".") {
@@ -51,8 +52,9 @@ func parseHost(s string) (string, error) {
 
 // toASCII maps a name as browsers do: UTS 46, not transitional, hyphens anywhere.
 func toASCII(name string) (string, error) {
-	if !strings.ContainsFunc(name, func(r rune) bool { return r >= 0x80 }) {
-		return strings.ToLower(name), nil
+	lower := strings.ToLower(name)
+	if !strings.Contains(lower, "xn--") && !strings.ContainsFunc(name, func(r rune) bool { return r >= 0x80 }) {
+		return lower, nil
 	}
 	profile := idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false),
 		idna.CheckHyphens(false), idna.BidiRule(), idna.CheckJoiners(true))
@@ -63,7 +65,13 @@ func isForbidden(r rune) bool {
 	return r <= ' ' || r >= 0x7f || strings.ContainsRune(`#/:<>?@[\]^|%`, r)
 }
 
-func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+// isNumber reports whether the last label of a host makes it an IPv4 address, good or bad.
+func isNumber(label string) bool {
+	if hex, ok := strings.CutPrefix(label, "0x"); ok {
+		return strings.Trim(hex, "0123456789abcdef") == ""
+	}
+	return label != "" && strings.Trim(label, "0123456789") == ""
+}
 
 // parseIPv4 parses an IPv4 address of one to four numbers, decimal, octal or hexadecimal,
 // the last of which fills what is left.

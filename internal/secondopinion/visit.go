@@ -64,6 +64,9 @@ func (a *asking) try(here location, r *http.Request, trip func(*http.Request) (*
 			s.leafEnd = resp.TLS.PeerCertificates[0].NotAfter.UTC()
 		}
 	})
+	if strings.IndexByte(resp.Status, 0) >= 0 { // net/http looks at the fields only
+		return nil, bad(check.FailureProtocol, "bad_header", "a NUL in the first line")
+	}
 	a.cookies.keep(here, resp.Header["Set-Cookie"])
 	if isRedirect(resp.StatusCode) {
 		return a.redirect(here, resp)
@@ -144,7 +147,7 @@ func (a *asking) redirect(here location, resp *http.Response) (*location, *findi
 	raw := resp.Header.Get("Location")
 	switch {
 	case differ(resp.Header["Location"]):
-		return nil, bad(check.FailureProtocol, "contradiction", "two targets of one redirect")
+		return nil, bad(check.FailureProtocol, "bad_header", "two targets of one redirect")
 	case a.target.RedirectPolicy == check.RedirectFail:
 		return nil, bad(kind, "not_allowed", "the site may not redirect")
 	case strings.Trim(raw, " \t") == "":
