@@ -8,7 +8,8 @@ import (
 
 // Doubtful reports whether an observation of a target rests on how an answer was read, so
 // that another mind could see a good page in the same bytes. A status, a refusal, a time-out
-// and a rule of the site's own leave nothing to read.
+// and a rule of the site's own leave nothing to read. But after a redirect, a name or a page
+// that does not exist may be one that the site never named.
 func Doubtful(t check.Target, o check.Observation) bool {
 	switch o.Outcome {
 	case check.OutcomeDown:
@@ -27,6 +28,8 @@ func Doubtful(t check.Target, o check.Observation) bool {
 		return !isPlainRule(t, o.Reason)
 	case check.FailureTLS:
 		return !isPlainTLS(o.Reason)
+	case check.FailureDNS, check.FailureConnect, check.FailureClient:
+		return len(o.Hops) > 0 // which rest on reading Location and cookies
 	}
 	return false
 }

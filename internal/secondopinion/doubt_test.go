@@ -17,6 +17,10 @@ func TestAFailureIsInDoubtWhereItRestsOnReading(t *testing.T) {
 	plain := check.Target{Settings: check.Settings{RequiredTexts: []string{"hello"}, ForbiddenTexts: []string{"error"}}}
 	latin := check.Target{Settings: check.Settings{RequiredTexts: []string{"hello", "Grüße"}, ForbiddenTexts: []string{"Störung"}}}
 	onTheWay := check.Observation{Outcome: check.OutcomeUnknown, Failure: check.FailurePolicy, Reason: "scheme", Hops: []check.Hop{{Status: 302, URL: "x:"}}}
+	after := func(o check.Observation) check.Observation {
+		o.Hops = []check.Hop{{Status: 302, URL: "http://a.test/caf%EF%BF%BD"}}
+		return o
+	}
 	tests := []struct {
 		name     string
 		target   check.Target
@@ -50,6 +54,12 @@ func TestAFailureIsInDoubtWhereItRestsOnReading(t *testing.T) {
 		{"a firewall", plain, down(check.FailureBlocked, "cloudflare"), false},
 		{"a refused connection", plain, down(check.FailureConnect, "refused"), false},
 		{"a name that does not exist", plain, down(check.FailureDNS, "nxdomain"), false},
+		{"a page that does not exist, after a redirect", plain, after(down(check.FailureClient, "http_404")), true},
+		{"a name that does not exist, after a redirect", plain, after(down(check.FailureDNS, "nxdomain")), true},
+		{"a refused connection, after a redirect", plain, after(down(check.FailureConnect, "refused")), true},
+		{"a server that fails, after a redirect", plain, after(down(check.FailureServer, "http_500")), false},
+		{"a firewall, after a redirect", plain, after(down(check.FailureBlocked, "http_403")), false},
+		{"a date, after a redirect", plain, after(down(check.FailureTLS, "expired")), false},
 		{"a time-out", plain, down(check.FailureTimeout, "body"), false},
 		{"a policy on the way", plain, onTheWay, true},
 		{"a policy at once", plain, check.Observation{Outcome: check.OutcomeUnknown, Failure: check.FailurePolicy, Reason: "bad_url"}, false},
