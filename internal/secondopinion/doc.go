@@ -26,8 +26,9 @@
 // the engine. A good page has a final status from 200 to 399, contains the required texts
 // and none of the forbidden ones, and arrives whole.
 //
-// It decides nothing about a site, keeps nothing between two questions, and must not be asked
-// for routine checks: it costs several times what the engine does.
+// It decides nothing about a site and keeps nothing between two questions. It must not be
+// asked for routine checks: it always fetches the page, and takes twice the engine's memory
+// (BenchmarkAsk).
 //
 // Bounds of one Ask: the target's Timeout; 11 requests, and one more for each by hand; 128 KiB of header; 2 MiB of body, of
 // which at most 256 KiB are kept; 8 addresses a host.

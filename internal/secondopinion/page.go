@@ -21,6 +21,8 @@ const (
 	// wire for it.
 	maxBody = 2 << 20
 	maxRaw  = maxBody + 64<<10
+	// maxEncodings limits the encodings around one body.
+	maxEncodings = 5
 	// sniffed is the part of a page that may name its charset.
 	sniffed = 1024
 	// maxKept is how much of a page is kept to look at it as a whole.
@@ -50,12 +52,12 @@ func isTextRule(reason string) bool {
 
 // judge reads a page with a good status, and returns nil if it is as it should be.
 func (w wants) judge(h http.Header, body io.Reader) *finding {
-	page, known := decode(h, io.LimitReader(body, maxRaw))
+	page, known := decode(h, body)
 	if !known && (w.whole || len(w.required)+len(w.forbidden) > 0) {
 		return &finding{outcome: check.OutcomeUnknown, kind: check.FailureContent, reason: "unreadable_encoding",
 			detail: "this reader does not know the encoding " + h.Get("Content-Encoding")}
 	}
-	buffered := bufio.NewReaderSize(page, sniffed)
+	buffered := bufio.NewReaderSize(io.LimitReader(page, maxRaw), sniffed)
 	start, err := buffered.Peek(sniffed)
 	if err != nil && err != io.EOF {
 		return bodyFinding(err)
@@ -208,15 +210,18 @@ func (s *search) write(p []byte) {
 var errEncoding = errors.New("the body is not encoded as it says")
 
 // decode undoes the content encoding; known is false if it cannot. Browsers pass over names
-// that are no encodings.
+// that are no encodings. What lies between two encodings is bounded as the body is.
 func decode(h http.Header, r io.Reader) (decoded io.Reader, known bool) {
 	names := strings.Split(strings.Join(h["Content-Encoding"], ","), ",")
+	if len(names) > maxEncodings {
+		return r, false
+	}
 	for i := len(names) - 1; i >= 0; i-- {
 		switch strings.ToLower(strings.TrimSpace(names[i])) {
 		case "gzip", "x-gzip":
-			r = newGunzip(r)
+			r = newGunzip(io.LimitReader(r, maxRaw))
 		case "deflate":
-			r = newInflate(r)
+			r = newInflate(io.LimitReader(r, maxRaw))
 		case "br", "zstd", "compress", "x-compress", "dcb", "dcz":
 			return r, false
 		}
