@@ -10,13 +10,3 @@ const UserAgent = userAgent
 func (o Options) AddressPolicy() func(netip.AddrPort) string {
 	return newAddressPolicy(o.AllowPrivate, o.Allowed).refuse
 }
-
-// Nameservers returns Resolver as a list of HOST:PORT. It is empty where the machine's name
-// servers are asked.
-func (o Options) Nameservers() ([]string, error) {
-	if o.Resolver == "" {
-		return nil, nil
-	}
-	servers, err := fixedServers(o.Resolver)
-	return servers.addrs, err
-}

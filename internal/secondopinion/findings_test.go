@@ -1,6 +1,7 @@
 package secondopinion
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -87,8 +88,7 @@ func TestALocationOfOneSlashLeadsToAnotherScheme(t *testing.T) {
 
 func TestAServerThatSpeaksOnlyHTTP2IsRead(t *testing.T) {
 	t.Parallel()
-	// The certificate is that of a site whose own listener is not used.
-	site := fakesite.NewTLS(t, fakesite.Valid)
+	config, roots := fakesite.Valid.Config(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -101,11 +101,11 @@ func TestAServerThatSpeaksOnlyHTTP2IsRead(t *testing.T) {
 		fmt.Fprint(w, strings.Repeat("x", 300<<10))
 	})}
 	s.Protocols.SetHTTP2(true)
-	s.TLSConfig = site.Config().Clone()
+	s.TLSConfig = config
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = s.ServeTLS(l, "", "") }()
 	t.Cleanup(func() { _ = s.Close(); <-ended })
-	r := newReader(t, func(o *probe.Options) { o.RootCAs = site.Roots() })
+	r := newReader(t, func(o *probe.Options) { o.RootCAs = roots })
 	o := r.Ask(t.Context(), check.Target{URL: "https://" + l.Addr().String() + "/"}, check.Observation{})
 	isGood(t, "HTTP/2 only", o)
 	if o.Protocol != "HTTP/2" || len(o.Hops) != 1 || o.CertificateExpire.IsZero() {
@@ -115,14 +115,14 @@ func TestAServerThatSpeaksOnlyHTTP2IsRead(t *testing.T) {
 
 func TestAStrayCertificateDoesNotMatter(t *testing.T) {
 	t.Parallel()
-	expired := fakesite.NewTLS(t, fakesite.Expired).Config().Certificates[0].Certificate[0]
-	for name, stray := range map[string][]byte{
-		"expired":                 expired,
-		"a self-signed other one": fakesite.NewTLS(t, fakesite.SelfSigned).Config().Certificates[0].Certificate[0],
-	} {
-		site := fakesite.NewTLS(t, fakesite.Valid)
-		chain := &site.Config().Certificates[0]
-		chain.Certificate = append(chain.Certificate, stray)
+	other := func(v fakesite.Variant) []byte {
+		config, _ := v.Config(t)
+		return config.Certificates[0].Certificate[0]
+	}
+	for name, stray := range map[string][]byte{"expired": other(fakesite.Expired), "of another root": other(fakesite.SelfSigned)} {
+		site := fakesite.NewTLSWith(t, fakesite.Valid, func(c *tls.Config) {
+			c.Certificates[0].Certificate = append(c.Certificates[0].Certificate, stray)
+		})
 		r := newReader(t, func(o *probe.Options) { o.RootCAs = site.Roots() })
 		isGood(t, name, r.Ask(t.Context(), check.Target{URL: site.URL()}, check.Observation{}))
 	}
@@ -174,6 +174,15 @@ func TestTheSecondNameServerIsAskedWhenTheFirstFails(t *testing.T) {
 	broken.Set("site.test", fakesite.Answer{Rcode: dns.RcodeServerFailure})
 	r := newReader(t, func(o *probe.Options) { o.Resolver = broken.Addr() + "," + names.Addr() })
 	isGood(t, "second server", r.Ask(t.Context(), check.Target{URL: site.At("site.test").URL()}, check.Observation{}))
+}
+
+func TestNameServersAreHostAndPort(t *testing.T) {
+	t.Parallel()
+	for _, list := range []string{"127.0.0.1", "127.0.0.1:53,", ":53", "127.0.0.1:", "a:b:c"} {
+		if _, err := New(probe.Options{Resolver: list}); err == nil {
+			t.Errorf("%q is taken", list)
+		}
+	}
 }
 
 // TestWhatIsBrokenStaysBroken has answers that browsers do not show either.

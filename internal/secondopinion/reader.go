@@ -29,7 +29,7 @@ type Reader struct {
 // New makes a Reader with the options of the engine beside which it stands. It opens
 // nothing.
 func New(o probe.Options) (*Reader, error) {
-	servers, err := o.Nameservers()
+	servers, err := parseServers(o.Resolver)
 	if err != nil {
 		return nil, fmt.Errorf("second opinion: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -23,21 +24,29 @@ type network struct {
 	dialled func(netip.AddrPort) error
 }
 
-// newNetwork makes a network that asks these name servers, or the machine's if there are
-// none.
-func newNetwork(refuse func(netip.AddrPort) string, servers []string) *network {
-	n := &network{refuse: refuse, strict: probe.Options{}.AddressPolicy()}
-	for _, s := range servers {
-		n.servers = append(n.servers, server(s))
-	}
-	if len(servers) == 0 {
-		n.servers = []server{""}
-	}
-	return n
+func newNetwork(refuse func(netip.AddrPort) string, servers []server) *network {
+	return &network{refuse: refuse, strict: probe.Options{}.AddressPolicy(), servers: servers}
 }
 
 // server is the HOST:PORT of a name server; "" stands for the machine's.
 type server string
+
+// parseServers parses a list of HOST:PORT, separated by commas. An empty one stands for the
+// machine's name servers.
+func parseServers(list string) ([]server, error) {
+	if list == "" {
+		return []server{""}, nil
+	}
+	var all []server
+	for one := range strings.SplitSeq(list, ",") {
+		host, port, err := net.SplitHostPort(strings.TrimSpace(one))
+		if err != nil || host == "" || port == "" {
+			return nil, fmt.Errorf("name server %q: must be HOST:PORT", one)
+		}
+		all = append(all, server(net.JoinHostPort(host, port)))
+	}
+	return all, nil
+}
 
 // resolver makes a resolver in Go that asks the server for one name. Its questions end with
 // life; package net would wait for their answers longer than its caller does.

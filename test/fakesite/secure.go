@@ -76,8 +76,18 @@ func NewTLS(t testing.TB, v Variant) *Site {
 // NewTLSOn starts a TLS site on a loopback address.
 func NewTLSOn(t testing.TB, v Variant, addr netip.AddrPort) *Site {
 	t.Helper()
-	config, roots := v.config(t)
+	config, roots := v.Config(t)
 	s := start(t, addr, config)
+	s.roots = roots
+	return s
+}
+
+// NewTLSWith starts a TLS site on 127.0.0.1 after a change to its configuration.
+func NewTLSWith(t testing.TB, v Variant, change func(*tls.Config)) *Site {
+	t.Helper()
+	config, roots := v.Config(t)
+	change(config)
+	s := start(t, netip.MustParseAddrPort("127.0.0.1:0"), config)
 	s.roots = roots
 	return s
 }
@@ -91,11 +101,9 @@ func (s *Site) At(name string) *Site {
 // Roots returns the roots that a client must trust to accept a Valid site.
 func (s *Site) Roots() *x509.CertPool { return s.roots }
 
-// Config returns the site's TLS configuration, which a test may change before the first
-// connection.
-func (s *Site) Config() *tls.Config { return s.tls }
-
-func (v Variant) config(t testing.TB) (*tls.Config, *x509.CertPool) {
+// Config returns a server's configuration and the roots that a client must trust to accept a
+// Valid one.
+func (v Variant) Config(t testing.TB) (*tls.Config, *x509.CertPool) {
 	t.Helper()
 	now := time.Now()
 	root := issue(t, nil, ca("fakesite root", now))
