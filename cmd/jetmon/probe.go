@@ -46,7 +46,10 @@ func (c *probeCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	if len(c.Via) > 0 {
+	switch {
+	case len(c.Via) > 0 && c.SecondOpinion:
+		return usagef("--via: verifliers ask for a second opinion by themselves; --second-opinion is about a check from here")
+	case len(c.Via) > 0:
 		return c.askVia(ctx, p, target)
 	}
 	options, err := c.engineFlags.options()

@@ -48,9 +48,6 @@ func (f viaFlags) members() ([]panel.Member, error) {
 
 // askVia has the verifliers of --via check the target.
 func (c *probeCommand) askVia(ctx context.Context, p *program, t check.Target) error {
-	if c.SecondOpinion {
-		return usagef("--via: verifliers ask for a second opinion by themselves; --second-opinion is about a check from here")
-	}
 	if c.Repeat > 1 || c.CAFile != "" || c.Resolver != "" || c.AllowPrivate {
 		return usagef("--via: --repeat, --ca-file, --resolver and --allow-private are about checks from here, not about those of verifliers")
 	}
