@@ -57,6 +57,7 @@ func allFigures() []figure {
 	gauge("jetmon_suspect_sites", "Sites that fail and that nobody has been told of.", func(s engine.Summary) float64 { return float64(s.Suspect) })
 	gauge("jetmon_down_sites", "Sites with an outage.", func(s engine.Summary) float64 { return float64(s.Down) })
 	gauge("jetmon_held_sites", "Suspect sites on which the verifliers cannot agree.", func(s engine.Summary) float64 { return float64(s.UndecidedCount) })
+	gauge("jetmon_readers_disagree_sites", "Suspect sites about which the readers of a veriflier disagree.", func(s engine.Summary) float64 { return float64(s.DisagreementCount) })
 	gauge("jetmon_queued_checks", "Checks that are due and that no checker has room for.", func(s engine.Summary) float64 { return float64(s.Queued) })
 	gauge("jetmon_parked_checks", "Checks that wait because their host has enough at once.", func(s engine.Summary) float64 { return float64(s.Parked) })
 	gauge("jetmon_open_checks", "Checks that are queued, parked or handed out.", func(s engine.Summary) float64 { return float64(s.Open) })

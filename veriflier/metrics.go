@@ -10,6 +10,7 @@ import (
 type metrics struct {
 	checks                    obs.Outcomes
 	joined, refused, canceled prometheus.Counter
+	secondOpinions, disagreed prometheus.Counter
 	inFlight                  prometheus.Gauge
 	seconds                   prometheus.Observer
 }
@@ -23,6 +24,10 @@ func newMetrics(r prometheus.Registerer, name string) *metrics {
 		joined:   checks("joined"),
 		refused:  checks("refused"),
 		canceled: checks("canceled"),
+		secondOpinions: part.Counter("jetmon_veriflier_second_opinions_total",
+			"Failures that rest on how the answer is read, and that an independent reader was asked about."),
+		disagreed: part.Counter("jetmon_veriflier_readers_disagree_total",
+			"Second opinions that saw a good page where the engine saw a failure: the vote was UNKNOWN."),
 		inFlight: part.Gauge("jetmon_veriflier_in_flight", "Checks of a veriflier that run now."),
 		seconds: part.Histogram("jetmon_veriflier_check_seconds", "How long the checks of a veriflier took.",
 			.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 60),

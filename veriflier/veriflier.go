@@ -29,6 +29,12 @@ type Prober interface {
 	Probe(ctx context.Context, t check.Target) check.Observation
 }
 
+// SecondReader reads a target with another stack than the Prober's, given the Prober's
+// observation, which is in doubt; internal/secondopinion has the real one.
+type SecondReader interface {
+	Ask(ctx context.Context, t check.Target, doubted check.Observation) check.Observation
+}
+
 // Options of a Veriflier.
 type Options struct {
 	// Name is the name of this veriflier in the coordinators' configuration. Every answer
@@ -43,6 +49,9 @@ type Options struct {
 	Server rpc.ServerOptions
 	// Prober runs the checks.
 	Prober Prober
+	// SecondReader is asked before a vote on a failure that rests on how the answer is read;
+	// nil means that nobody is.
+	SecondReader SecondReader
 	// SelfCheck measures our own connectivity; nil means no measurement. Run runs it.
 	SelfCheck *selfcheck.Monitor
 	// MaxInFlight is how many checks may run at once; 0 means 500.
@@ -85,6 +94,7 @@ type Veriflier struct {
 	listeners []net.Listener
 	server    *rpc.Server
 	prober    Prober
+	second    SecondReader
 	selfCheck *selfcheck.Monitor
 	log       *slog.Logger
 	metrics   *metrics
@@ -113,7 +123,7 @@ func New(o Options) (*Veriflier, error) {
 	o = o.withDefaults()
 	v := &Veriflier{
 		name: o.Name, region: o.Region, instance: rand.Text(),
-		listeners: slices.Clone(o.Listeners), prober: o.Prober, selfCheck: o.SelfCheck,
+		listeners: slices.Clone(o.Listeners), prober: o.Prober, second: o.SecondReader, selfCheck: o.SelfCheck,
 		log:     o.Log.With("veriflier", o.Name),
 		metrics: newMetrics(o.Metrics, o.Name),
 		answers: newAnswers(o.MaxInFlight),

@@ -147,8 +147,11 @@ func (v *Veriflier) fly(f *flight, t check.Target, plan flightPlan) {
 		seen = cutShort(seen, t.Timeout)
 	}
 	var self check.SelfCheck
+	var both *check.SecondOpinion
 	if context.Cause(f.ctx) == nil {
-		self = v.testify(f.ctx, seen, plan.answerBy)
+		again := t
+		again.Timeout = secondBudget(t.Timeout, took, plan.answerBy)
+		self, both = v.examine(f.ctx, again, seen, plan.answerBy)
 	}
 	if cause := context.Cause(f.ctx); cause != nil {
 		// The observation of a check that was cut is no opinion.
@@ -156,15 +159,19 @@ func (v *Veriflier) fly(f *flight, t check.Target, plan flightPlan) {
 		v.answers.end(f, nil, cause, time.Now())
 		return
 	}
+	if both != nil {
+		seen = v.settle(t, *both)
+	}
 	v.metrics.checks.Count(seen.Outcome)
 	v.metrics.seconds.Observe(took.Seconds())
 	v.answers.end(f, &veriflierv1.VerifyResponse{
-		RequestId:   f.id,
-		Veriflier:   v.name,
-		Region:      v.region,
-		InstanceId:  v.instance,
-		Observation: checkpb.ObservationToProto(seen),
-		SelfCheck:   checkpb.SelfCheckToProto(self),
+		RequestId:     f.id,
+		Veriflier:     v.name,
+		Region:        v.region,
+		InstanceId:    v.instance,
+		Observation:   checkpb.ObservationToProto(seen),
+		SelfCheck:     checkpb.SelfCheckToProto(self),
+		SecondOpinion: checkpb.SecondOpinionToProto(both),
 	}, nil, time.Now())
 }
 

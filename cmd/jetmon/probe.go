@@ -35,6 +35,8 @@ type probeCommand struct {
 	CAFile    string        `name:"ca-file" placeholder:"PEM" help:"Trust the issuers in this file instead of the system's."`
 	Repeat    int           `default:"1" placeholder:"N" help:"Number of checks, one after the other; the worst result sets the exit code."`
 
+	SecondOpinion bool `help:"Also ask the independent reader that verifliers ask about failures that rest on how an answer is read, and show both readings side by side; the exit code is the vote of a veriflier."`
+
 	viaFlags    `embed:""`
 	engineFlags `embed:""`
 }
@@ -45,7 +47,10 @@ func (c *probeCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	if len(c.Via) > 0 {
+	switch {
+	case len(c.Via) > 0 && c.SecondOpinion:
+		return usagef("--via: verifliers ask for a second opinion by themselves; --second-opinion is about a check from here")
+	case len(c.Via) > 0:
 		return c.askVia(ctx, p, target)
 	}
 	options, err := c.engineFlags.options()
@@ -62,7 +67,16 @@ func (c *probeCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	defer prober.Close()
-	outcome, err := cli.Probe(ctx, cli.ProbeOptions{Prober: prober, Target: target, Repeat: c.Repeat, Out: p.Out, JSON: c.JSON})
+	o := cli.ProbeOptions{Prober: prober, Target: target, Repeat: c.Repeat, Out: p.Out, JSON: c.JSON}
+	var outcome check.Outcome
+	if c.SecondOpinion {
+		if o.SecondReader, err = newSecondReader(options); err != nil {
+			return err
+		}
+		outcome, err = cli.SecondOpinion(ctx, o)
+	} else {
+		outcome, err = cli.Probe(ctx, o)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -85,6 +99,8 @@ func (c *probeCommand) target() (check.Target, error) {
 		return t, usagef("--slow-after: must not be negative, is %s", c.SlowAfter)
 	case c.Repeat < 1 || c.Repeat > maxRepeat:
 		return t, usagef("--repeat: must be from 1 to %d, is %d", maxRepeat, c.Repeat)
+	case c.SecondOpinion && c.Repeat > 1:
+		return t, usagef("--repeat: --second-opinion is about one check")
 	}
 	for _, line := range c.Header {
 		name, value, ok := strings.Cut(line, ":")

@@ -170,3 +170,35 @@ func TestProbeTrustsTheFileGiven(t *testing.T) {
 		t.Errorf("trusted without the file: exit code %d:\n%s", code, stdout)
 	}
 }
+
+func TestProbeAsksForASecondOpinion(t *testing.T) {
+	t.Parallel()
+	site := probedSite(t)
+	code, stdout, stderr := run(t, nil, "probe", "--second-opinion", "--allow-private", site.URL+"/moved")
+	if code != exitOK || stderr != "" || !strings.Contains(stdout, "second opinion") || strings.Count(stdout, "302 to "+site.URL+"/up") != 2 {
+		t.Errorf("exit code %d, %q:\n%s", code, stderr, stdout)
+	}
+	code, stdout, stderr = run(t, nil, "probe", "--second-opinion", "--json", "--allow-private", site.URL+"/down")
+	var both checkv1.SecondOpinion
+	if err := protojson.Unmarshal([]byte(stdout), &both); err != nil {
+		t.Fatalf("%v in:\n%s%s", err, stdout, stderr)
+	}
+	for who, seen := range map[string]*checkv1.Observation{"engine": both.GetEngine(), "reader": both.GetReader()} {
+		if code != int(exitDown) || seen.GetReason() != "http_502" || seen.GetOutcome() != checkv1.Outcome_OUTCOME_DOWN {
+			t.Errorf("exit code %d, the %s saw %v", code, who, seen)
+		}
+	}
+	// What may not be dialled, the second reader does not dial either.
+	code, stdout, _ = run(t, nil, "probe", "--second-opinion", "--json", site.URL+"/up")
+	both.Reset()
+	if err := protojson.Unmarshal([]byte(stdout), &both); err != nil || code != int(exitUnknown) || both.GetReader().GetReason() != "loopback" {
+		t.Errorf("exit code %d, %v:\n%s", code, err, stdout)
+	}
+	for _, args := range [][]string{{"--repeat=2"}, {"--via=127.0.0.1:1"}} {
+		flag, _, _ := strings.Cut(args[0], "=")
+		code, stdout, stderr := run(t, nil, append([]string{"probe", "--second-opinion", "http://127.0.0.1/"}, args...)...)
+		if code != exitUsage || stdout != "" || !strings.Contains(stderr, flag) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s: exit code %d, %q, %q", flag, code, stdout, stderr)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/internal/probe"
+	"github.com/Automattic/jetmon/internal/secondopinion"
 )
 
 const (
@@ -78,4 +79,21 @@ func newProber(o probe.Options) (*probe.Prober, error) {
 		return nil, usageError{err}
 	}
 	return p, nil
+}
+
+// secondReader makes the second reader beside the engine.
+func (f engineFlags) secondReader() (*secondopinion.Reader, error) {
+	o, err := f.options()
+	if err != nil {
+		return nil, err
+	}
+	return newSecondReader(o)
+}
+
+func newSecondReader(o probe.Options) (*secondopinion.Reader, error) {
+	r, err := secondopinion.New(o)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return r, nil
 }

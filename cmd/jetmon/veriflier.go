@@ -32,13 +32,17 @@ func (c *veriflierCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	defer n.prober.Close()
+	second, err := c.nodeFlags.secondReader()
+	if err != nil {
+		return err
+	}
 	l, err := listen("listen", c.Listen)
 	if err != nil {
 		return err
 	}
 	r, err := veriflier.New(veriflier.Options{
 		Name: n.name, Region: c.Region, Listeners: []net.Listener{l}, Server: server,
-		Prober: n.prober, SelfCheck: n.monitor, MaxInFlight: c.MaxInFlight, Log: n.log, Metrics: n.metrics,
+		Prober: n.prober, SecondReader: second, SelfCheck: n.monitor, MaxInFlight: c.MaxInFlight, Log: n.log, Metrics: n.metrics,
 	})
 	if err != nil {
 		return usageError{err}

@@ -122,6 +122,9 @@ func (j *judge) decided(m moment, s *site, a *Answer) {
 	if a.Verdict != quorum.Confirmed {
 		j.out.keep(s.evidence())
 	}
+	if d, ok := s.disagreement(); ok {
+		j.out.warn("readers disagree", "site_id", d.Site, "url", d.URL, "veriflier", d.Veriflier, "saw", d.Opinion.String())
+	}
 	if a.Verdict == quorum.Inconclusive {
 		j.counts.Inconclusive++
 	}

@@ -112,6 +112,10 @@ type Summary struct {
 	// UndecidedCount is how many there are.
 	Undecided      []Undecided
 	UndecidedCount int
+	// Disagreements lists the suspects about which a veriflier's readers disagree, the oldest
+	// first, at most maxDisagreements; DisagreementCount is how many there are.
+	Disagreements     []Disagreement
+	DisagreementCount int
 	// NoCheckersSince is when the last checker left; zero while one is connected.
 	NoCheckersSince time.Time
 }
@@ -137,6 +141,9 @@ func (e *Engine) Summary(now time.Time) Summary {
 		if s.undecided != nil {
 			sum.Undecided = append(sum.Undecided, Undecided{Site: s.Row.ID, URL: s.Row.URL, Since: s.undecided.since, Reason: s.undecided.reason})
 		}
+		if d, ok := s.disagreement(); ok {
+			sum.Disagreements = append(sum.Disagreements, d)
+		}
 		switch {
 		case s.State.Status != check.StatusRunning:
 			sum.Down++
@@ -155,6 +162,8 @@ func (e *Engine) Summary(now time.Time) Summary {
 	slices.SortFunc(sum.Undecided, func(a, b Undecided) int { return a.Since.Compare(b.Since) })
 	sum.UndecidedCount = len(sum.Undecided)
 	sum.Undecided = sum.Undecided[:min(len(sum.Undecided), maxUndecided)]
+	sum.DisagreementCount = len(sum.Disagreements)
+	sum.Disagreements = oldest(sum.Disagreements)
 	slices.SortFunc(sum.Checkers, func(a, b CheckerView) int { return strings.Compare(a.Node, b.Node) })
 	return sum
 }

@@ -27,6 +27,11 @@ func (w *Watchdog) facts(now time.Time) alarm.Facts {
 	for _, h := range sum.Undecided {
 		f.Undecided = append(f.Undecided, alarm.Undecided{Site: h.Site, URL: h.URL, Since: h.Since, Reason: h.Reason})
 	}
+	for _, d := range sum.Disagreements {
+		f.Disagreements = append(f.Disagreements, alarm.Disagreement{
+			Site: d.Site, URL: d.URL, Since: d.Since, Veriflier: d.Veriflier, Saw: d.Opinion.String(),
+		})
+	}
 	written := w.o.Committer.Status()
 	f.Store = alarm.Store{
 		Uncommitted: written.Uncommitted, OldestSince: written.OldestSince, Full: written.Full,

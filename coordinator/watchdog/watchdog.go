@@ -61,8 +61,8 @@ type Watchdog struct {
 	// book belongs to Run's caller.
 	book alarm.Book
 	// sitesSince belongs to Run's caller too: when the first of the present alarms about
-	// single sites began, zero while there is none.
-	sitesSince time.Time
+	// single sites began, by kind.
+	sitesSince map[alarm.Kind]time.Time
 
 	mu  sync.Mutex
 	now Report
@@ -78,7 +78,7 @@ type Report struct {
 
 // New makes a watchdog without findings for a coordinator that starts now.
 func New(o Options, now time.Time) (*Watchdog, error) {
-	w := &Watchdog{o: o, started: now}
+	w := &Watchdog{o: o, started: now, sitesSince: make(map[alarm.Kind]time.Time)}
 	if o.Metrics == nil {
 		return w, nil
 	}
@@ -122,21 +122,24 @@ func (w *Watchdog) look(ctx context.Context) {
 }
 
 // log logs the edges. There may be many suspects, and the engine logs each, so log reports
-// only when the first of their alarms begins and when the last one ends.
+// only when the first of their alarms of a kind begins and when the last one ends.
 func (w *Watchdog) log(now time.Time, edges alarm.Edges, present []alarm.Alarm) {
-	sites := 0
+	sites := make(map[alarm.Kind]int)
 	for _, a := range present {
 		if a.Site != 0 {
-			sites++
+			sites[a.Kind]++
 		}
 	}
-	switch {
-	case sites > 0 && w.sitesSince.IsZero():
-		w.sitesSince = now
-		w.o.Log.Warn("alarm raised", "kind", alarm.KindInconclusive.String(), "sites", sites)
-	case sites == 0 && !w.sitesSince.IsZero():
-		w.o.Log.Info("alarm ended", "kind", alarm.KindInconclusive.String(), "after", now.Sub(w.sitesSince).Round(time.Second))
-		w.sitesSince = time.Time{}
+	for _, k := range alarm.Kinds() {
+		since, before := w.sitesSince[k]
+		switch n := sites[k]; {
+		case n > 0 && !before:
+			w.sitesSince[k] = now
+			w.o.Log.Warn("alarm raised", "kind", k.String(), "sites", n)
+		case n == 0 && before:
+			delete(w.sitesSince, k)
+			w.o.Log.Info("alarm ended", "kind", k.String(), "after", now.Sub(since).Round(time.Second))
+		}
 	}
 	for _, a := range edges.Began {
 		if a.Site == 0 {

@@ -83,6 +83,9 @@ func causes(p *parts, now time.Time) map[alarm.Kind]func() {
 		alarm.KindInconclusive: func() {
 			p.summary.Undecided, p.summary.UndecidedCount = []engine.Undecided{{Site: 7, URL: "http://x/", Since: now}}, 1
 		},
+		alarm.KindReadersDisagree: func() {
+			p.summary.Disagreements = []engine.Disagreement{{Site: 7, URL: "http://x/", Since: now, Veriflier: "eu1"}}
+		},
 		alarm.KindStore:        func() { p.written.FailingSince, p.written.Err = now, "away" },
 		alarm.KindDelivery:     func() { p.delivery.RefusedSince = now },
 		alarm.KindNoCheckers:   func() { p.summary.NoCheckersSince = now.Add(-time.Minute) },

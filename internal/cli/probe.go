@@ -10,6 +10,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
 	"github.com/Automattic/jetmon/internal/cli/format"
+	"github.com/Automattic/jetmon/internal/secondopinion"
 )
 
 // Prober checks one target; internal/probe has the real one.
@@ -17,10 +18,17 @@ type Prober interface {
 	Probe(ctx context.Context, t check.Target) check.Observation
 }
 
-// ProbeOptions configure Probe.
+// SecondReader reads a target with another stack; internal/secondopinion has the real one.
+type SecondReader interface {
+	Ask(ctx context.Context, t check.Target, doubted check.Observation) check.Observation
+}
+
+// ProbeOptions configure Probe and SecondOpinion.
 type ProbeOptions struct {
 	Prober Prober
-	Target check.Target
+	// SecondReader is for SecondOpinion only.
+	SecondReader SecondReader
+	Target       check.Target
 	// Repeat is the number of checks, one after another; at least 1.
 	Repeat int
 	Out    io.Writer
@@ -75,6 +83,18 @@ func (o ProbeOptions) print(seen check.Observation, n int) error {
 		return format.Observation(o.Out, fmt.Sprintf("%d/%d  %s", n, o.Repeat, o.Target.URL), seen, time.Now())
 	}
 	return format.Observation(o.Out, o.Target.URL, seen, time.Now())
+}
+
+// SecondOpinion checks a target once by the engine and once by the second reader, and prints
+// both readings side by side. It returns what a veriflier would vote.
+func SecondOpinion(ctx context.Context, o ProbeOptions) (check.Outcome, error) {
+	both := check.SecondOpinion{Engine: o.Prober.Probe(ctx, o.Target)}
+	both.Reader = o.SecondReader.Ask(ctx, o.Target, both.Engine)
+	vote := secondopinion.Settle(o.Target, both)
+	if o.JSON {
+		return vote.Outcome, format.JSON(o.Out, checkpb.SecondOpinionToProto(&both))
+	}
+	return vote.Outcome, format.SecondOpinion(o.Out, o.Target.URL, both, vote)
 }
 
 // ShowBallot prints the verifliers' votes on a URL, as JSON or as text.

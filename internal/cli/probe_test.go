@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -92,3 +95,51 @@ func TestAFailingOutputIsAnError(t *testing.T) {
 		}
 	}
 }
+
+// reader is a second reader that returns one observation.
+type reader struct{ seen check.Observation }
+
+func (r reader) Ask(context.Context, check.Target, check.Observation) check.Observation {
+	return r.seen
+}
+
+func TestASecondOpinionReturnsTheVoteOfAVeriflier(t *testing.T) {
+	t.Parallel()
+	loop := check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureRedirect, Reason: "loop"}
+	server := check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureServer, Reason: "http_503"}
+	good := check.Observation{Outcome: check.OutcomeUp, HTTPStatus: 200}
+	tests := []struct {
+		name         string
+		first, other check.Observation
+		want         check.Outcome
+	}{
+		{"both see a good page", good, good, check.OutcomeUp},
+		{"they disagree", loop, good, check.OutcomeUnknown},
+		{"they agree", loop, loop, check.OutcomeDown},
+		{"nothing is in doubt", server, good, check.OutcomeDown},
+		{"only the second sees a failure", good, loop, check.OutcomeUp},
+	}
+	for _, tt := range tests {
+		var out bytes.Buffer
+		o := ProbeOptions{Prober: sees{tt.first}, SecondReader: reader{tt.other}, Target: check.Target{URL: "http://a.example/"}, Repeat: 1, Out: &out}
+		got, err := SecondOpinion(t.Context(), o)
+		if err != nil || got != tt.want || !strings.Contains(out.String(), "engine") || !strings.Contains(out.String(), "second opinion") {
+			t.Errorf("%s: %v, %v, want %v:\n%s", tt.name, got, err, tt.want, &out)
+		}
+		out.Reset()
+		o.JSON = true
+		if got, err := SecondOpinion(t.Context(), o); err != nil || got != tt.want {
+			t.Errorf("%s: as JSON %v, %v, want %v", tt.name, got, err, tt.want)
+		}
+		var both checkv1.SecondOpinion
+		if err := protojson.Unmarshal(out.Bytes(), &both); err != nil ||
+			both.GetEngine().GetReason() != tt.first.Reason || both.GetReader().GetReason() != tt.other.Reason {
+			t.Errorf("%s: %v, %v", tt.name, &both, err)
+		}
+	}
+}
+
+// sees is a prober that returns one observation.
+type sees struct{ seen check.Observation }
+
+func (s sees) Probe(context.Context, check.Target) check.Observation { return s.seen }

@@ -18,6 +18,7 @@ import (
 	"github.com/Automattic/jetmon/internal/jetpack"
 	"github.com/Automattic/jetmon/internal/probe"
 	"github.com/Automattic/jetmon/internal/rpc"
+	"github.com/Automattic/jetmon/internal/secondopinion"
 	"github.com/Automattic/jetmon/internal/selfcheck"
 	"github.com/Automattic/jetmon/veriflier"
 )
@@ -25,6 +26,11 @@ import (
 // Prober checks one target. internal/probe has the real implementation.
 type Prober interface {
 	Probe(ctx context.Context, t check.Target) check.Observation
+}
+
+// SecondReader reads a target once more. internal/secondopinion has the real implementation.
+type SecondReader interface {
+	Ask(ctx context.Context, t check.Target, doubted check.Observation) check.Observation
 }
 
 // listen claims a node's address on the network, and takes over its TCP listener: at the
@@ -108,6 +114,10 @@ func (c *Cluster) buildVeriflier(name string, i int) (role, error) {
 	if err != nil {
 		return nil, err
 	}
+	second, err := c.secondReader(name)
+	if err != nil {
+		return nil, err
+	}
 	var outside *net.Listener
 	if i == 0 {
 		outside = &c.o.VeriflierListener
@@ -118,9 +128,20 @@ func (c *Cluster) buildVeriflier(name string, i int) (role, error) {
 	}
 	r, err := veriflier.New(veriflier.Options{
 		Name: name, Region: c.o.Regions[i], Listeners: listeners,
-		Prober: prober, SelfCheck: monitor, Log: c.o.Log, Metrics: c.o.Metrics,
+		Prober: prober, SecondReader: second, SelfCheck: monitor, Log: c.o.Log, Metrics: c.o.Metrics,
 	})
 	return closing{r, prober}, abandon(err, listeners...)
+}
+
+// secondReader makes a veriflier's second reader, nil for none.
+func (c *Cluster) secondReader(name string) (SecondReader, error) {
+	switch {
+	case c.o.SecondReader != nil:
+		return c.o.SecondReader(name)
+	case c.o.Prober != nil:
+		return nil, nil
+	}
+	return secondopinion.New(c.o.Probe)
 }
 
 func (c *Cluster) buildChecker(name string, i int) (role, error) {

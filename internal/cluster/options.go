@@ -43,6 +43,9 @@ type Options struct {
 	Probe probe.Options
 	// Prober, if set, makes each node's check engine instead of Probe.
 	Prober func(node string) (Prober, error)
+	// SecondReader, if set, makes each veriflier's second reader. Without it there is the real
+	// one, or none where Prober replaces the engine.
+	SecondReader func(node string) (SecondReader, error)
 	// Anchors are the URLs that every node probes to measure its own connectivity.
 	Anchors []string
 	// AnchorEvery is the time between measurements; 0 means 10 s.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/lookup"
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
@@ -349,7 +350,12 @@ func whatThisMachineKnowsOn(t *testing.T, newProber maker) {
 		}
 		return nil
 	}} {
-		p.resolver.hosts = hosts
+		r, err := lookup.New(lookup.Options{Servers: names.Addr(), Hosts: hosts})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.resolver.Close()
+		p.resolver = r
 		for _, name := range []string{"localhost", "LocalHost.", "known.test"} {
 			if hosts == nil && name == "known.test" {
 				continue

@@ -46,7 +46,7 @@ func TestRulesInThePagesCharset(t *testing.T) {
 		{"ASCII in any charset", page("text/html; charset=koi8-r", "\xd0hello\xd0"), requires("hello"), up(200)},
 		{"XML", page("application/xml", `<?xml version="1.0" encoding="iso-8859-1"?><a>`+german+"</a>"), requires("Grüße"), up(200)},
 		{"empty page", page(latin, ""), requires("Grüße"), missing},
-		{"gzip besides", says("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Type: " + latin + "\r\n\r\n" + packed("gzip", far+german)), requires("Grüße"), up(200)},
+		{"gzip besides", says("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Type: " + latin + "\r\n\r\n" + compressed("gzip", far+german)), requires("Grüße"), up(200)},
 		{"character cut by a chunk", says("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=euc-kr\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n\xc7\r\n2\r\n\xd1\xb1\r\n1\r\n\xdb\r\n0\r\n\r\n"), requires("한글"), up(200)},
 	})
 }

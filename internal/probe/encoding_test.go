@@ -19,8 +19,8 @@ import (
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
-// packed encodes a text with one content encoding.
-func packed(encoding, text string) string {
+// compressed encodes a text with one content encoding.
+func compressed(encoding, text string) string {
 	var b bytes.Buffer
 	var w io.WriteCloser
 	switch encoding {
@@ -57,21 +57,21 @@ func TestContentEncodingsOfBrowsers(t *testing.T) {
 		stories = append(stories, story{name, encoded(encoding, body), target, up(200)})
 	}
 	for _, encoding := range []string{"gzip", "x-gzip", "deflate", "br", "zstd"} {
-		add(encoding, encoding, packed(encoding, pageText))
-		add(encoding+" with something behind", encoding, packed(encoding, pageText)+"trash")
-		add(encoding+" in capital letters", strings.ToUpper(encoding), packed(encoding, pageText))
-		add(encoding+" in gzip", encoding+", gzip", packed("gzip", packed(encoding, pageText)))
-		add("gzip in "+encoding+", with an empty element", "gzip,, "+encoding, packed(encoding, packed("gzip", pageText)))
-		add(encoding+" beside a name that is none", "utf-8, "+encoding, packed(encoding, pageText))
+		add(encoding, encoding, compressed(encoding, pageText))
+		add(encoding+" with something behind", encoding, compressed(encoding, pageText)+"trash")
+		add(encoding+" in capital letters", strings.ToUpper(encoding), compressed(encoding, pageText))
+		add(encoding+" in gzip", encoding+", gzip", compressed("gzip", compressed(encoding, pageText)))
+		add("gzip in "+encoding+", with an empty element", "gzip,, "+encoding, compressed(encoding, compressed("gzip", pageText)))
+		add(encoding+" beside a name that is none", "utf-8, "+encoding, compressed(encoding, pageText))
 	}
-	add("deflate without its envelope", "deflate", packed("raw deflate", pageText))
+	add("deflate without its envelope", "deflate", compressed("raw deflate", pageText))
 	for _, name := range []string{"identity", "none", "utf-8", "ISO-8859-1", "UTF-8,none", "compress", "sdch", "*", "\"gzip\"", "gzip;q=1", "text/html", "7bit", ""} {
 		add("plain text as "+name, name, pageText)
 	}
 	stories = append(stories,
-		story{"two fields", says("HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Encoding: gzip\r\n\r\n" + packed("gzip", packed("br", pageText))), target, up(200)},
-		story{"large page", encoded("br", packed("br", strings.Repeat("x", 1<<20)+"say hello until the end")), target, up(200)},
-		story{"large page in zstd", encoded("zstd", packed("zstd", strings.Repeat("x", 1<<20)+"say hello until the end")), target, up(200)},
+		story{"two fields", says("HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Encoding: gzip\r\n\r\n" + compressed("gzip", compressed("br", pageText))), target, up(200)},
+		story{"large page", encoded("br", compressed("br", strings.Repeat("x", 1<<20)+"say hello until the end")), target, up(200)},
+		story{"large page in zstd", encoded("zstd", compressed("zstd", strings.Repeat("x", 1<<20)+"say hello until the end")), target, up(200)},
 	)
 	runStories(t, stories)
 }
@@ -89,7 +89,7 @@ func TestBrokenEncodings(t *testing.T) {
 	cut := fails(check.FailurePartial, "cut_short", 200, check.PhaseBody)
 	broken := fails(check.FailureProtocol, "bad_encoding", 200, check.PhaseBody)
 	for _, encoding := range []string{"gzip", "deflate", "br", "zstd"} {
-		body := packed(encoding, "say hello"+random)
+		body := compressed(encoding, "say hello"+random)
 		add(encoding+" cut in the middle", encoding, body[:len(body)/2], byGet, up(200))
 		add(encoding+" cut in the middle, what was readable counts", encoding, body[:len(body)/2], requires("hello"), up(200))
 		add(encoding+" cut in the middle, what was not does not", encoding, body[:len(body)/2], requires(random[299_000:299_100]), missing)
@@ -97,7 +97,7 @@ func TestBrokenEncodings(t *testing.T) {
 		add(encoding+" that is none", encoding, "\xff\xff\xff\xff hello world", byGet, broken)
 		add(encoding+" of nothing at all", encoding, "", byGet, up(200))
 	}
-	z := packed("gzip", pageText)
+	z := compressed("gzip", pageText)
 	header := func(flags byte, more string) string { return z[:3] + string([]byte{flags}) + z[4:10] + more + z[10:] }
 	for name, body := range map[string]string{
 		"without sums":               z[:len(z)-8],
@@ -114,7 +114,7 @@ func TestBrokenEncodings(t *testing.T) {
 	} {
 		add("gzip "+name, "gzip", body, requires("until the end"), up(200))
 	}
-	d := packed("deflate", pageText)
+	d := compressed("deflate", pageText)
 	add("deflate without its sum", "deflate", d[:len(d)-4], requires("until the end"), up(200))
 	add("deflate with a wrong sum", "deflate", d[:len(d)-1]+"x", requires("until the end"), up(200))
 	add("gzip broken in the middle", "gzip", z[:20]+"\xff\xff\xff\xff"+z[24:], requires("until the end"), broken)
@@ -139,7 +139,7 @@ func TestEncodingsCutByTheConnection(t *testing.T) {
 	var open, framed []story
 	cut := fails(check.FailurePartial, "cut_short", 200, check.PhaseBody)
 	for _, encoding := range []string{"gzip", "deflate", "br", "zstd"} {
-		body := packed(encoding, "say hello"+scrambled(300_000))
+		body := compressed(encoding, "say hello"+scrambled(300_000))
 		head := "HTTP/1.1 200 OK\r\nContent-Encoding: " + encoding + "\r\n"
 		open = append(open, story{encoding + " without a length", says(head + "\r\n" + body[:len(body)/2]), byGet, cut})
 		framed = append(framed, story{encoding + " with a length", says(fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", head, len(body), body[:len(body)/2])), byGet, cut},
@@ -175,7 +175,7 @@ func TestLargeDecodersAreCounted(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{fast, portable} {
 		p, site := makerOf(name)(t), fakesite.New(t)
-		encoded("zstd", packed("zstd", pageText))(site)
+		encoded("zstd", compressed("zstd", pageText))(site)
 		for range maxLargeDecoders {
 			p.decoders <- struct{}{}
 		}
@@ -203,20 +203,20 @@ func TestBombsEnd(t *testing.T) {
 	missing := fails(check.FailureContent, "required_text_missing", 200, check.PhaseBody)
 	var stories []story
 	for _, encoding := range []string{"gzip", "deflate", "br", "zstd"} {
-		bomb := packed(encoding, zeros)
+		bomb := compressed(encoding, zeros)
 		stories = append(stories, story{encoding, encoded(encoding, bomb), requires("hello"), missing},
-			story{encoding + " in itself", encoded(encoding+", "+encoding, packed(encoding, bomb)), requires("hello"), missing})
+			story{encoding + " in itself", encoded(encoding+", "+encoding, compressed(encoding, bomb)), requires("hello"), missing})
 	}
-	inner := packed("gzip", "")
-	stories = append(stories, story{"nothing, again and again", encoded("gzip, gzip", packed("gzip", strings.Repeat(inner, 1<<20))), requires("hello"), missing})
+	inner := compressed("gzip", "")
+	stories = append(stories, story{"nothing, again and again", encoded("gzip, gzip", compressed("gzip", strings.Repeat(inner, 1<<20))), requires("hello"), missing})
 	runStories(t, stories)
 }
 
 // FuzzEncodings shows that no body in any encoding breaks a decoder, and that each ends.
 func FuzzEncodings(f *testing.F) {
 	for _, encoding := range []string{"gzip", "deflate", "br", "zstd"} {
-		f.Add(encoding, []byte(packed(encoding, pageText)))
-		f.Add(encoding+", gzip", []byte(packed("gzip", packed(encoding, pageText))))
+		f.Add(encoding, []byte(compressed(encoding, pageText)))
+		f.Add(encoding+", gzip", []byte(compressed("gzip", compressed(encoding, pageText))))
 	}
 	f.Fuzz(func(t *testing.T, encoding string, body []byte) {
 		h := head{proto: "HTTP/1.1", status: 200, fields: []byte("Content-Encoding: " + strings.ReplaceAll(encoding, "\n", "") + "\n")}

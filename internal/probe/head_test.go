@@ -133,7 +133,7 @@ func TestDecodersPassFramingErrors(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("boom")
 	for _, encoding := range []string{"gzip", "deflate", "br", "zstd"} {
-		whole := packed(encoding, "hello")
+		whole := compressed(encoding, "hello")
 		for cut := range len(whole) {
 			body := io.MultiReader(strings.NewReader(whole[:cut]), iotest.ErrReader(boom))
 			h := head{fields: []byte("Content-Encoding: " + strings.ToUpper(encoding) + "\r\n")}

@@ -55,7 +55,7 @@ func TestPagesBehindAGoodStatus(t *testing.T) {
 		{"fatal error as an advisory", byPage(html, fatalPage), judges(check.PageAdvised), up(200, check.AdvisoryPageBroken)},
 		{"fatal error at the end of a long page", byPage(html, long+fatalPage), judges(check.PageDecides), broken("wordpress_fatal_error")},
 		{"fatal error at the end of a long page in UTF-16", byPage("text/html", wide(long+fatalPage)), judges(check.PageDecides), broken("wordpress_fatal_error")},
-		{"fatal error in gzip", says("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\n\r\n" + packed("gzip", fatalPage)), judges(check.PageDecides), broken("wordpress_fatal_error")},
+		{"fatal error in gzip", says("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\n\r\n" + compressed("gzip", fatalPage)), judges(check.PageDecides), broken("wordpress_fatal_error")},
 		{"lost database", byPage(html, db), judges(check.PageDecides), broken("wordpress_database_error")},
 		{"lost database in another charset", byPage("text/html; charset=windows-1251", "<h1>\xce\xf8\xe8\xe1\xea\xe0 \xf3\xf1\xf2\xe0\xed\xee\xe2\xea\xe8 \xf1\xee\xe5\xe4\xe8\xed\xe5\xed\xe8\xff \xf1 \xe1\xe0\xe7\xee\xe9 \xe4\xe0\xed\xed\xfb\xf5</h1>"), judges(check.PageDecides), broken("wordpress_database_error")},
 		{"lost database in a text file", byPage("text/plain", db), judges(check.PageDecides), up(200)},

@@ -20,6 +20,7 @@ import (
 	"github.com/Automattic/jetmon/internal/cluster"
 	"github.com/Automattic/jetmon/internal/obs"
 	"github.com/Automattic/jetmon/internal/probe"
+	"github.com/Automattic/jetmon/internal/secondopinion"
 )
 
 // inside runs all roles in this process, on SQLite, with all times short.
@@ -69,6 +70,9 @@ func startInside(t *testing.T, o setup, b *inbox) harness {
 				return real, err
 			}
 			return o.prober(node(name), real), nil
+		},
+		SecondReader: func(string) (cluster.SecondReader, error) {
+			return secondopinion.New(probe.Options{AllowPrivate: true, Resolver: o.veriflierDNS})
 		},
 		Anchors: o.anchors, Regions: o.regions,
 		GatewayListener: fronts[0], CoordinatorListener: fronts[1], VeriflierListener: fronts[2],

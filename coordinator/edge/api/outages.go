@@ -95,6 +95,7 @@ func voteToProto(v record.Vote) *monitorv1.Vote {
 	out := &monitorv1.Vote{
 		Veriflier: v.Veriflier, Region: v.Region, Value: monitorv1.VoteValue(v.Value),
 		UnknownReason: v.UnknownReason, VoteTime: timestamp(v.At),
+		SecondOpinion: checkpb.SecondOpinionToProto(v.SecondOpinion),
 	}
 	if v.Observation != nil {
 		out.Observation = checkpb.ObservationToProto(*v.Observation)

@@ -149,6 +149,8 @@ func (m *member) take(id string, resp *veriflierv1.VerifyResponse) (v record.Vot
 	case v.Observation != nil && v.Observation.Failure == check.FailurePolicy:
 		// Its policy forbids this target; the veriflier itself is fine.
 		return v, OK, ""
+	case v.ReadersDisagree():
+		return v, OK, ""
 	default:
 		return v, Unfit, v.UnknownReason
 	}
@@ -186,7 +188,8 @@ func (m Member) judge(id string, resp *veriflierv1.VerifyResponse) record.Vote {
 	}
 	o := checkpb.ObservationFromProto(resp.GetObservation())
 	self := checkpb.SelfCheckFromProto(resp.GetSelfCheck())
-	v := record.Vote{Veriflier: m.Name, Region: m.Region, At: time.Now(), Observation: &o, SelfCheck: &self, Value: quorum.Unknown}
+	v := record.Vote{Veriflier: m.Name, Region: m.Region, At: time.Now(), Observation: &o, SelfCheck: &self, Value: quorum.Unknown,
+		SecondOpinion: checkpb.SecondOpinionFromProto(resp.GetSecondOpinion())}
 	switch {
 	case !self.Healthy:
 		v.UnknownReason = "is not well itself: " + self.Detail
@@ -196,6 +199,8 @@ func (m Member) judge(id string, resp *veriflierv1.VerifyResponse) record.Vote {
 		v.Value = quorum.Up
 	case o.Outcome == check.OutcomeDown:
 		v.Value = quorum.Down
+	case v.ReadersDisagree():
+		v.UnknownReason = check.ReasonReadersDisagree + ": " + v.SecondOpinion.String()
 	default:
 		v.UnknownReason = "cannot tell: " + o.Reason
 	}

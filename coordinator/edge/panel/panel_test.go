@@ -178,6 +178,15 @@ func TestBallot(t *testing.T) {
 	busy := func(context.Context, *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
 		return nil, status.Error(codes.ResourceExhausted, "too many checks")
 	}
+	torn := func(ctx context.Context, req *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
+		r, err := says("c", isUnknown)(ctx, req)
+		r.Observation.Failure, r.Observation.Reason = checkv1.FailureKind_FAILURE_KIND_REDIRECT, check.ReasonReadersDisagree
+		r.SecondOpinion = &checkv1.SecondOpinion{
+			Engine: &checkv1.Observation{Outcome: isDown, Failure: checkv1.FailureKind_FAILURE_KIND_REDIRECT, Reason: "loop"},
+			Reader: &checkv1.Observation{Outcome: isUp, HttpStatus: 200},
+		}
+		return r, err
+	}
 	tests := []struct {
 		name    string
 		a, b, c answerFunc
@@ -197,6 +206,7 @@ func TestBallot(t *testing.T) {
 		{"a stale self-check is no proof", says("a", isDown), says("b", isUp), stale, quorum.Inconclusive, "DU?", Unfit},
 		{"an answer without observation is no vote", says("a", isDown), says("b", isUp), silent, quorum.Inconclusive, "DU?", Unfit},
 		{"one that cannot tell is no vote", says("a", isDown), says("b", isUp), says("c", isUnknown), quorum.Inconclusive, "DU?", Unfit},
+		{"readers that disagree are no vote, and the veriflier is fine", says("a", isDown), says("b", isUp), torn, quorum.Inconclusive, "DU?", OK},
 		{"overload is no vote", says("a", isDown), says("b", isUp), busy, quorum.Inconclusive, "DU?", Unreachable},
 	}
 	for _, tt := range tests {

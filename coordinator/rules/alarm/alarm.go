@@ -22,6 +22,7 @@ const (
 	KindUnowned
 	KindPeer
 	KindNameTaken
+	KindReadersDisagree
 
 	endOfKinds
 )
@@ -40,7 +41,7 @@ func Kinds() []Kind {
 func (k Kind) String() string {
 	names := [...]string{
 		"unspecified", "inconclusive", "store", "delivery", "no_checkers", "quarantine", "connectivity",
-		"overload", "unowned", "peer", "name_taken",
+		"overload", "unowned", "peer", "name_taken", "readers_disagree",
 	}
 	if int(k) < len(names) {
 		return names[k]

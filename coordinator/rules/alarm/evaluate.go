@@ -22,6 +22,7 @@ const (
 func Evaluate(f Facts, now time.Time) []Condition {
 	out := checkers(f)
 	out = append(out, undecided(f)...)
+	out = append(out, disagreements(f)...)
 	for _, one := range []func(Facts, time.Time) (Condition, bool){storage, delivery, noCheckers, overload, unowned} {
 		if c, wrong := one(f, now); wrong {
 			out = append(out, c)
@@ -78,6 +79,19 @@ func undecided(f Facts) []Condition {
 		out[i] = Condition{
 			Kind: KindInconclusive, Site: s.Site, URL: s.URL, Since: s.Since,
 			Message: "undecided, nothing is sent: " + s.Reason,
+		}
+	}
+	return out
+}
+
+// disagreements returns a condition for each listed site about which readers disagree. One of
+// the readers is wrong, whatever else is wrong with the monitor.
+func disagreements(f Facts) []Condition {
+	out := make([]Condition, len(f.Disagreements))
+	for i, d := range f.Disagreements {
+		out[i] = Condition{
+			Kind: KindReadersDisagree, Site: d.Site, URL: d.URL, Since: d.Since,
+			Message: fmt.Sprintf("the readers of veriflier %s disagree, its vote counts for nothing: %s", d.Veriflier, d.Saw),
 		}
 	}
 	return out

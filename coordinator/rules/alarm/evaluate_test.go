@@ -200,7 +200,9 @@ func TestTheOtherConditionsComeFromTheirFacts(t *testing.T) {
 		"WordPress.com refuses":       {Facts{Delivery: Delivery{RefusedSince: noon, LastError: "503"}}, KindDelivery, true, "WordPress.com does not accept notifications: 503"},
 		"an old error is no alarm":    {Facts{Delivery: Delivery{LastError: "503"}}, KindDelivery, false, ""},
 		"a peer that does not answer": {Facts{Peers: []Peer{{Node: "b", Endpoint: "b:1", FailingSince: noon, Detail: "refused"}}}, KindPeer, true, "coordinator b at b:1 cannot be asked: refused"},
-		"an undecided suspect":        {Facts{Undecided: []Undecided{{Site: 7, URL: "u", Since: noon, Reason: "nobody answers"}}, UndecidedCount: 1}, KindInconclusive, true, "undecided, nothing is sent: nobody answers"},
+		"readers that disagree": {Facts{Disagreements: []Disagreement{{Site: 7, URL: "u", Since: noon, Veriflier: "eu1", Saw: "the engine saw a loop, another reader a page"}}},
+			KindReadersDisagree, true, "the readers of veriflier eu1 disagree, its vote counts for nothing: the engine saw a loop, another reader a page"},
+		"an undecided suspect": {Facts{Undecided: []Undecided{{Site: 7, URL: "u", Since: noon, Reason: "nobody answers"}}, UndecidedCount: 1}, KindInconclusive, true, "undecided, nothing is sent: nobody answers"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -219,10 +221,11 @@ func TestEveryKindHasANameAndFactsThatRaiseIt(t *testing.T) {
 		Checkers:        []Checker{{Node: "a", UnhealthySince: noon}, {Node: "b", QuarantinedSince: noon, Rival: Rival{Since: noon}}},
 		NoCheckersSince: noon,
 		Undecided:       []Undecided{{Site: 1, Since: noon}}, UndecidedCount: 1,
-		Store:    Store{Full: true},
-		Delivery: Delivery{RefusedSince: noon},
-		Unowned:  []Unowned{{Since: noon}},
-		Peers:    []Peer{{Node: "c", FailingSince: noon}},
+		Disagreements: []Disagreement{{Site: 1, Since: noon}},
+		Store:         Store{Full: true},
+		Delivery:      Delivery{RefusedSince: noon},
+		Unowned:       []Unowned{{Since: noon}},
+		Peers:         []Peer{{Node: "c", FailingSince: noon}},
 	}
 	all := Evaluate(f, at(time.Hour))
 	f.NoCheckersSince, f.Schedule.Stretch = time.Time{}, 2

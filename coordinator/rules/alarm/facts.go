@@ -18,9 +18,11 @@ type Facts struct {
 	// UndecidedCount counts all of them.
 	Undecided      []Undecided
 	UndecidedCount int
-	Store          Store
-	Delivery       Delivery
-	Schedule       Schedule
+	// Disagreements are the oldest suspects about which a veriflier's readers disagree.
+	Disagreements []Disagreement
+	Store         Store
+	Delivery      Delivery
+	Schedule      Schedule
 	// Unowned are the shards that nobody owns. It is empty while the owners cannot be read.
 	Unowned []Unowned
 	// Peers are the coordinators that do not answer.
@@ -54,6 +56,15 @@ type Undecided struct {
 	URL    string
 	Since  time.Time
 	Reason string
+}
+
+// Disagreement is one suspect about which the readers of a veriflier disagree.
+type Disagreement struct {
+	Site  check.SiteID
+	URL   string
+	Since time.Time
+	// Veriflier is whose readers they are, Saw what both saw, in words.
+	Veriflier, Saw string
 }
 
 // Store is how well the database accepts a coordinator's writes.

@@ -17,11 +17,14 @@ const (
 	ofMonitor rank = iota
 	ofSites        // the number of undecided sites when not all are listed
 	ofChecker
+	ofReaders // single sites that one of our readers misreads
 	ofSite
 )
 
 func (a Alarm) rank() rank {
 	switch {
+	case a.Kind == KindReadersDisagree:
+		return ofReaders
 	case a.Site != 0:
 		return ofSite
 	case a.Kind == KindQuarantine, a.Kind == KindNameTaken:
@@ -34,8 +37,8 @@ func (a Alarm) rank() rank {
 }
 
 // List puts alarms in order and bounds their number: first those about the monitor, then
-// those about single checkers, then those about single sites, the oldest first in each
-// group. When not all undecided sites are listed, one alarm gives their number. It counts
+// those about single checkers, then sites that one of our readers misreads, then other single
+// sites, the oldest first in each group. When not all undecided sites are listed, one alarm gives their number. It counts
 // the unlisted ones too, and replaces the alarm, without a number, by which a peer reports
 // that it cut its own list. suspects counts all suspect sites.
 func List(alarms []Alarm, unlisted int, suspects uint64) []Alarm {

@@ -14,7 +14,7 @@ func raised(kind Kind, n int, first time.Time) []Alarm {
 	var out []Alarm
 	for i := range n {
 		a := Alarm{Condition: Condition{Kind: kind, Message: "m"}, Raised: first.Add(time.Duration(i) * time.Minute)}
-		if kind == KindInconclusive {
+		if kind == KindInconclusive || kind == KindReadersDisagree {
 			a.Site = check.SiteID(i + 1)
 		}
 		out = append(out, a)
@@ -56,6 +56,9 @@ func TestAlarmsAboutTheMonitorComeFirstAndAreNotCutByThoseOfSites(t *testing.T) 
 		{"the monitor's, the oldest first, then checkers, then sites, however old",
 			[][]Alarm{raised(KindInconclusive, 3, noon), raised(KindQuarantine, 2, noon), raised(KindStore, 1, now), raised(KindPeer, 1, now.Add(-time.Hour))}, 0, 7,
 			[]string{"1 peer", "1 store", "2 quarantine", "3 inconclusive"}},
+		{"sites that a reader misreads, before other sites",
+			[][]Alarm{raised(KindInconclusive, 3, noon), raised(KindReadersDisagree, 2, now), raised(KindQuarantine, 1, now), raised(KindStore, 1, now)}, 0, 7,
+			[]string{"1 store", "1 quarantine", "2 readers_disagree", "3 inconclusive"}},
 		{"as many as are listed", [][]Alarm{raised(KindInconclusive, 99, noon), raised(KindStore, 1, now)}, 0, 150,
 			[]string{"1 store", "99 inconclusive"}},
 		{"one site more", [][]Alarm{raised(KindInconclusive, 99, noon), raised(KindStore, 1, now), raised(KindNoCheckers, 1, now.Add(time.Hour))}, 0, 150,

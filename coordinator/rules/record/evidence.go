@@ -41,4 +41,13 @@ type Vote struct {
 	// Observation and SelfCheck are nil when the veriflier did not answer.
 	Observation *check.Observation
 	SelfCheck   *check.SelfCheck
+	// SecondOpinion has both readings where a failure was put to a second reader; else nil.
+	SecondOpinion *check.SecondOpinion `json:",omitempty"`
+}
+
+// ReadersDisagree reports whether the vote is UNKNOWN because the veriflier's readers
+// disagree.
+func (v Vote) ReadersDisagree() bool {
+	return v.Value == quorum.Unknown && v.SecondOpinion != nil && v.Observation != nil &&
+		v.Observation.Reason == check.ReasonReadersDisagree
 }

@@ -412,3 +412,20 @@ func BenchmarkTargetFromProto(b *testing.B) {
 		}
 	}
 }
+
+func TestSecondOpinionsSurviveTheWire(t *testing.T) {
+	t.Parallel()
+	seeds.Check(t, []uint64{1}, func(t *rapid.T) {
+		want := &check.SecondOpinion{Engine: observations().Draw(t, "engine"), Reader: observations().Draw(t, "reader")}
+		got := checkpb.SecondOpinionFromProto(overTheWire(t, checkpb.SecondOpinionToProto(want), &checkv1.SecondOpinion{}))
+		if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+			t.Fatalf("changed on the way (-want +got):\n%s", d)
+		}
+	})
+	if checkpb.SecondOpinionToProto(nil) != nil || checkpb.SecondOpinionFromProto(nil) != nil {
+		t.Error("none became one")
+	}
+	if empty := checkpb.SecondOpinionFromProto(&checkv1.SecondOpinion{}); empty.Disagree() {
+		t.Errorf("nothing at all disagrees: %v", empty)
+	}
+}

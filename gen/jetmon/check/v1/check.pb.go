@@ -1126,6 +1126,63 @@ func (x *Timing) GetTotalMicros() uint32 {
 	return 0
 }
 
+// SecondOpinion is how two independent readers on one node saw the same site. They
+// disagree where reader is UP and engine is not.
+type SecondOpinion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the check engine saw, whose failure rests on how the answer is read.
+	Engine *Observation `protobuf:"bytes,1,opt,name=engine,proto3" json:"engine,omitempty"`
+	// What an independent reader saw: another HTTP client with a resolver, cookies and
+	// decoding of its own.
+	Reader        *Observation `protobuf:"bytes,2,opt,name=reader,proto3" json:"reader,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SecondOpinion) Reset() {
+	*x = SecondOpinion{}
+	mi := &file_jetmon_check_v1_check_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SecondOpinion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SecondOpinion) ProtoMessage() {}
+
+func (x *SecondOpinion) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_check_v1_check_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SecondOpinion.ProtoReflect.Descriptor instead.
+func (*SecondOpinion) Descriptor() ([]byte, []int) {
+	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SecondOpinion) GetEngine() *Observation {
+	if x != nil {
+		return x.Engine
+	}
+	return nil
+}
+
+func (x *SecondOpinion) GetReader() *Observation {
+	if x != nil {
+		return x.Reader
+	}
+	return nil
+}
+
 // SelfCheck is a node's report about its own connectivity, from probing its
 // own anchors. A node that is not healthy is no witness of an outage.
 type SelfCheck struct {
@@ -1144,7 +1201,7 @@ type SelfCheck struct {
 
 func (x *SelfCheck) Reset() {
 	*x = SelfCheck{}
-	mi := &file_jetmon_check_v1_check_proto_msgTypes[5]
+	mi := &file_jetmon_check_v1_check_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1156,7 +1213,7 @@ func (x *SelfCheck) String() string {
 func (*SelfCheck) ProtoMessage() {}
 
 func (x *SelfCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_check_v1_check_proto_msgTypes[5]
+	mi := &file_jetmon_check_v1_check_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1169,7 +1226,7 @@ func (x *SelfCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelfCheck.ProtoReflect.Descriptor instead.
 func (*SelfCheck) Descriptor() ([]byte, []int) {
-	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{5}
+	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SelfCheck) GetHealthy() bool {
@@ -1256,7 +1313,10 @@ const file_jetmon_check_v1_check_proto_rawDesc = "" +
 	"\n" +
 	"tls_micros\x18\x03 \x01(\rR\ttlsMicros\x12*\n" +
 	"\x11first_byte_micros\x18\x04 \x01(\rR\x0ffirstByteMicros\x12!\n" +
-	"\ftotal_micros\x18\x05 \x01(\rR\vtotalMicros\"v\n" +
+	"\ftotal_micros\x18\x05 \x01(\rR\vtotalMicros\"{\n" +
+	"\rSecondOpinion\x124\n" +
+	"\x06engine\x18\x01 \x01(\v2\x1c.jetmon.check.v1.ObservationR\x06engine\x124\n" +
+	"\x06reader\x18\x02 \x01(\v2\x1c.jetmon.check.v1.ObservationR\x06reader\"v\n" +
 	"\tSelfCheck\x12\x18\n" +
 	"\ahealthy\x18\x01 \x01(\bR\ahealthy\x12\x18\n" +
 	"\aanchors\x18\x02 \x01(\rR\aanchors\x12\x1d\n" +
@@ -1348,7 +1408,7 @@ func file_jetmon_check_v1_check_proto_rawDescGZIP() []byte {
 }
 
 var file_jetmon_check_v1_check_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-var file_jetmon_check_v1_check_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_jetmon_check_v1_check_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_jetmon_check_v1_check_proto_goTypes = []any{
 	(Outcome)(0),                  // 0: jetmon.check.v1.Outcome
 	(FailureKind)(0),              // 1: jetmon.check.v1.FailureKind
@@ -1364,9 +1424,10 @@ var file_jetmon_check_v1_check_proto_goTypes = []any{
 	(*Observation)(nil),           // 11: jetmon.check.v1.Observation
 	(*Hop)(nil),                   // 12: jetmon.check.v1.Hop
 	(*Timing)(nil),                // 13: jetmon.check.v1.Timing
-	(*SelfCheck)(nil),             // 14: jetmon.check.v1.SelfCheck
-	nil,                           // 15: jetmon.check.v1.Observation.HeadersEntry
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(*SecondOpinion)(nil),         // 14: jetmon.check.v1.SecondOpinion
+	(*SelfCheck)(nil),             // 15: jetmon.check.v1.SelfCheck
+	nil,                           // 16: jetmon.check.v1.Observation.HeadersEntry
+	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
 }
 var file_jetmon_check_v1_check_proto_depIdxs = []int32{
 	7,  // 0: jetmon.check.v1.Target.method:type_name -> jetmon.check.v1.Method
@@ -1380,14 +1441,16 @@ var file_jetmon_check_v1_check_proto_depIdxs = []int32{
 	6,  // 8: jetmon.check.v1.Observation.phase:type_name -> jetmon.check.v1.Phase
 	7,  // 9: jetmon.check.v1.Observation.method:type_name -> jetmon.check.v1.Method
 	12, // 10: jetmon.check.v1.Observation.hops:type_name -> jetmon.check.v1.Hop
-	16, // 11: jetmon.check.v1.Observation.certificate_expire_time:type_name -> google.protobuf.Timestamp
-	15, // 12: jetmon.check.v1.Observation.headers:type_name -> jetmon.check.v1.Observation.HeadersEntry
+	17, // 11: jetmon.check.v1.Observation.certificate_expire_time:type_name -> google.protobuf.Timestamp
+	16, // 12: jetmon.check.v1.Observation.headers:type_name -> jetmon.check.v1.Observation.HeadersEntry
 	5,  // 13: jetmon.check.v1.Observation.page_state:type_name -> jetmon.check.v1.PageState
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	11, // 14: jetmon.check.v1.SecondOpinion.engine:type_name -> jetmon.check.v1.Observation
+	11, // 15: jetmon.check.v1.SecondOpinion.reader:type_name -> jetmon.check.v1.Observation
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_check_v1_check_proto_init() }
@@ -1401,7 +1464,7 @@ func file_jetmon_check_v1_check_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_check_v1_check_proto_rawDesc), len(file_jetmon_check_v1_check_proto_rawDesc)),
 			NumEnums:      9,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -116,6 +116,9 @@ const (
 	// the other answers heartbeats. It ends when the refused one gets the name, or has not
 	// asked for 30 s.
 	AlarmKind_ALARM_KIND_NAME_TAKEN AlarmKind = 10
+	// The check engine calls a site failing by how it reads the answer, and an independent
+	// reader gets a good page: one of them is wrong, and nothing is sent about the site.
+	AlarmKind_ALARM_KIND_READERS_DISAGREE AlarmKind = 11
 )
 
 // Enum value maps for AlarmKind.
@@ -132,19 +135,21 @@ var (
 		8:  "ALARM_KIND_UNOWNED",
 		9:  "ALARM_KIND_PEER",
 		10: "ALARM_KIND_NAME_TAKEN",
+		11: "ALARM_KIND_READERS_DISAGREE",
 	}
 	AlarmKind_value = map[string]int32{
-		"ALARM_KIND_UNSPECIFIED":  0,
-		"ALARM_KIND_INCONCLUSIVE": 1,
-		"ALARM_KIND_STORE":        2,
-		"ALARM_KIND_DELIVERY":     3,
-		"ALARM_KIND_NO_CHECKERS":  4,
-		"ALARM_KIND_QUARANTINE":   5,
-		"ALARM_KIND_CONNECTIVITY": 6,
-		"ALARM_KIND_OVERLOAD":     7,
-		"ALARM_KIND_UNOWNED":      8,
-		"ALARM_KIND_PEER":         9,
-		"ALARM_KIND_NAME_TAKEN":   10,
+		"ALARM_KIND_UNSPECIFIED":      0,
+		"ALARM_KIND_INCONCLUSIVE":     1,
+		"ALARM_KIND_STORE":            2,
+		"ALARM_KIND_DELIVERY":         3,
+		"ALARM_KIND_NO_CHECKERS":      4,
+		"ALARM_KIND_QUARANTINE":       5,
+		"ALARM_KIND_CONNECTIVITY":     6,
+		"ALARM_KIND_OVERLOAD":         7,
+		"ALARM_KIND_UNOWNED":          8,
+		"ALARM_KIND_PEER":             9,
+		"ALARM_KIND_NAME_TAKEN":       10,
+		"ALARM_KIND_READERS_DISAGREE": 11,
 	}
 )
 
@@ -1137,7 +1142,7 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\x17VERIFLIER_STATE_UNTRIED\x10\x01\x12\x16\n" +
 	"\x12VERIFLIER_STATE_OK\x10\x02\x12\x1f\n" +
 	"\x1bVERIFLIER_STATE_UNREACHABLE\x10\x03\x12\x19\n" +
-	"\x15VERIFLIER_STATE_UNFIT\x10\x04*\xa8\x02\n" +
+	"\x15VERIFLIER_STATE_UNFIT\x10\x04*\xc9\x02\n" +
 	"\tAlarmKind\x12\x1a\n" +
 	"\x16ALARM_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17ALARM_KIND_INCONCLUSIVE\x10\x01\x12\x14\n" +
@@ -1150,7 +1155,8 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\x12ALARM_KIND_UNOWNED\x10\b\x12\x13\n" +
 	"\x0fALARM_KIND_PEER\x10\t\x12\x19\n" +
 	"\x15ALARM_KIND_NAME_TAKEN\x10\n" +
-	"B\xc7\x01\n" +
+	"\x12\x1f\n" +
+	"\x1bALARM_KIND_READERS_DISAGREE\x10\vB\xc7\x01\n" +
 	"\x15com.jetmon.monitor.v1B\n" +
 	"FleetProtoP\x01Z<github.com/Automattic/jetmon/gen/jetmon/monitor/v1;monitorv1\xa2\x02\x03JMX\xaa\x02\x11Jetmon.Monitor.V1\xca\x02\x11Jetmon\\Monitor\\V1\xe2\x02\x1dJetmon\\Monitor\\V1\\GPBMetadata\xea\x02\x13Jetmon::Monitor::V1b\x06proto3"
 

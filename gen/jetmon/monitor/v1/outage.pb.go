@@ -144,7 +144,8 @@ const (
 	VoteValue_VOTE_VALUE_DOWN VoteValue = 1
 	// The veriflier saw the site work.
 	VoteValue_VOTE_VALUE_UP VoteValue = 2
-	// The veriflier is no witness: no answer, not itself, not well, or refused.
+	// The veriflier is no witness: no answer, not itself, not well, refused, or its two
+	// readers disagree.
 	VoteValue_VOTE_VALUE_UNKNOWN VoteValue = 3
 )
 
@@ -580,7 +581,10 @@ type Vote struct {
 	// Its own connectivity; absent when it did not answer.
 	SelfCheck *v1.SelfCheck `protobuf:"bytes,6,opt,name=self_check,json=selfCheck,proto3" json:"self_check,omitempty"`
 	// When the answer, or its absence, was known.
-	VoteTime      *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=vote_time,json=voteTime,proto3" json:"vote_time,omitempty"`
+	VoteTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=vote_time,json=voteTime,proto3" json:"vote_time,omitempty"`
+	// Both readings, where a failure that rests on how the answer is read was put to an
+	// independent reader; absent otherwise.
+	SecondOpinion *v1.SecondOpinion `protobuf:"bytes,8,opt,name=second_opinion,json=secondOpinion,proto3" json:"second_opinion,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -660,6 +664,13 @@ func (x *Vote) GetSelfCheck() *v1.SelfCheck {
 func (x *Vote) GetVoteTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.VoteTime
+	}
+	return nil
+}
+
+func (x *Vote) GetSecondOpinion() *v1.SecondOpinion {
+	if x != nil {
+		return x.SecondOpinion
 	}
 	return nil
 }
@@ -772,7 +783,7 @@ const file_jetmon_monitor_v1_outage_proto_rawDesc = "" +
 	"verifliers\x18\x01 \x01(\rR\n" +
 	"verifliers\x12\x12\n" +
 	"\x04need\x18\x02 \x01(\rR\x04need\x12\x18\n" +
-	"\aregions\x18\x03 \x01(\rR\aregions\"\xcb\x02\n" +
+	"\aregions\x18\x03 \x01(\rR\aregions\"\x92\x03\n" +
 	"\x04Vote\x12\x1c\n" +
 	"\tveriflier\x18\x01 \x01(\tR\tveriflier\x12\x16\n" +
 	"\x06region\x18\x02 \x01(\tR\x06region\x122\n" +
@@ -781,7 +792,8 @@ const file_jetmon_monitor_v1_outage_proto_rawDesc = "" +
 	"\vobservation\x18\x05 \x01(\v2\x1c.jetmon.check.v1.ObservationR\vobservation\x129\n" +
 	"\n" +
 	"self_check\x18\x06 \x01(\v2\x1a.jetmon.check.v1.SelfCheckR\tselfCheck\x127\n" +
-	"\tvote_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bvoteTime\"\x9d\x01\n" +
+	"\tvote_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bvoteTime\x12E\n" +
+	"\x0esecond_opinion\x18\b \x01(\v2\x1e.jetmon.check.v1.SecondOpinionR\rsecondOpinion\"\x9d\x01\n" +
 	"\n" +
 	"LocalCheck\x12\x18\n" +
 	"\achecker\x18\x01 \x01(\tR\achecker\x125\n" +
@@ -830,6 +842,7 @@ var file_jetmon_monitor_v1_outage_proto_goTypes = []any{
 	(v1.FailureKind)(0),           // 9: jetmon.check.v1.FailureKind
 	(*v1.Observation)(nil),        // 10: jetmon.check.v1.Observation
 	(*v1.SelfCheck)(nil),          // 11: jetmon.check.v1.SelfCheck
+	(*v1.SecondOpinion)(nil),      // 12: jetmon.check.v1.SecondOpinion
 }
 var file_jetmon_monitor_v1_outage_proto_depIdxs = []int32{
 	8,  // 0: jetmon.monitor.v1.Outage.start_time:type_name -> google.protobuf.Timestamp
@@ -850,13 +863,14 @@ var file_jetmon_monitor_v1_outage_proto_depIdxs = []int32{
 	10, // 15: jetmon.monitor.v1.Vote.observation:type_name -> jetmon.check.v1.Observation
 	11, // 16: jetmon.monitor.v1.Vote.self_check:type_name -> jetmon.check.v1.SelfCheck
 	8,  // 17: jetmon.monitor.v1.Vote.vote_time:type_name -> google.protobuf.Timestamp
-	8,  // 18: jetmon.monitor.v1.LocalCheck.end_time:type_name -> google.protobuf.Timestamp
-	10, // 19: jetmon.monitor.v1.LocalCheck.observation:type_name -> jetmon.check.v1.Observation
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	12, // 18: jetmon.monitor.v1.Vote.second_opinion:type_name -> jetmon.check.v1.SecondOpinion
+	8,  // 19: jetmon.monitor.v1.LocalCheck.end_time:type_name -> google.protobuf.Timestamp
+	10, // 20: jetmon.monitor.v1.LocalCheck.observation:type_name -> jetmon.check.v1.Observation
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_outage_proto_init() }
