@@ -103,7 +103,9 @@ func (w *waiting) enqueue(e *entry, clock time.Duration) {
 // dequeue takes a check out of its queue; it keeps its place.
 func (w *waiting) dequeue(e *entry) {
 	w.queueOf(e).remove(e)
-	e.onHost.Remove()
+	if e.host != nil {
+		e.host.queued.Remove(&e.onHost)
+	}
 }
 
 func (w *waiting) queueOf(e *entry) *queue {
