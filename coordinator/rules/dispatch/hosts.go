@@ -99,12 +99,13 @@ func (s *hosts) giveWay(h *host) (routine, urgent *entry) {
 // leave frees a place of a host. It returns the parked check that gets it, the one that has
 // waited longest, urgent ones first; nil when none is parked.
 func (s *hosts) leave(h *host) *entry {
-	next := h.urgent.Front()
-	if next == nil {
-		next = h.routine.Front()
+	parked := &h.urgent
+	if parked.Empty() {
+		parked = &h.routine
 	}
-	if next != nil {
-		s.unpark(next)
+	if next := parked.Front(); next != nil {
+		parked.Remove(&next.onHost)
+		s.parked--
 		return next
 	}
 	h.taken--

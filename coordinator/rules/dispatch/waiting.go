@@ -47,7 +47,9 @@ func (w *waiting) admit(e *entry, h *host, clock time.Duration) {
 		w.enqueue(e, clock)
 	default:
 		w.hosts.park(e)
-		w.giveWay(h, clock)
+		if e.check.Urgent {
+			w.giveWay(h, clock)
+		}
 	}
 }
 
