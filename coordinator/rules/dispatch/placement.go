@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// placement decides in one Assign where each check goes. It changes no queue and no session.
+// placement decides in one Assign where each check goes. It takes no check out of its queue.
 type placement struct {
 	// avoidFor is that of Config.
 	avoidFor time.Duration

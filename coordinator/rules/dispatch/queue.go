@@ -48,7 +48,7 @@ func (q *queue) push(e *entry, clock time.Duration) {
 // remove takes a check out of the queue.
 func (q *queue) remove(e *entry) {
 	l := e.lane
-	e.onLane.Remove()
+	l.entries.Remove(&e.onLane)
 	e.lane = nil
 	q.count--
 	if l != q.lanes[0] && l.entries.Empty() {

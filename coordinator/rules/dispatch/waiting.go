@@ -47,7 +47,9 @@ func (w *waiting) admit(e *entry, h *host, clock time.Duration) {
 		w.enqueue(e, clock)
 	default:
 		w.hosts.park(e)
-		w.giveWay(h, clock)
+		if e.check.Urgent {
+			w.giveWay(h, clock)
+		}
 	}
 }
 
@@ -103,7 +105,9 @@ func (w *waiting) enqueue(e *entry, clock time.Duration) {
 // dequeue takes a check out of its queue; it keeps its place.
 func (w *waiting) dequeue(e *entry) {
 	w.queueOf(e).remove(e)
-	e.onHost.Remove()
+	if e.host != nil {
+		e.host.queued.Remove(&e.onHost)
+	}
 }
 
 func (w *waiting) queueOf(e *entry) *queue {
