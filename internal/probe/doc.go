@@ -24,7 +24,7 @@
 //	secure.go    the TLS handshake; sessions.go and chains.go cache its results
 //	http2.go     a second try by HTTP/2; stray.go one without certificates that no chain
 //	             needs, by the package tls12
-//	head.go      the response's head; body.go its body; texts.go body rules
+//	head.go      the response's head, contradiction.go what discredits it; body.go its body; texts.go body rules
 //	firewall.go  which firewall blocked us
 //	classify.go  from an error's type to FailureKind and reason
 //
