@@ -64,10 +64,10 @@ func (s *single) agrees(value []byte) bool {
 	return true
 }
 
-// agreesWithAll is agrees for each value of a list.
+// agreesWithAll is agrees for each value of a list; those without a byte do not count.
 func (s *single) agreesWithAll(list []byte) bool {
 	for value := range bytes.SplitSeq(list, []byte(",")) {
-		if !s.agrees(bytes.Trim(value, " \t")) {
+		if value = trimAround(value); len(value) > 0 && !s.agrees(value) {
 			return false
 		}
 	}
