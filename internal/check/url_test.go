@@ -52,6 +52,37 @@ func TestParseURL(t *testing.T) {
 	}
 }
 
+func TestValidateURL(t *testing.T) {
+	t.Parallel()
+	for _, raw := range []string{
+		"http://example.com", "HTTPS://Example.COM:8443/a?b#c", "http://bücher.example/é", "http://my_shop.example.com./", "http://[::1]:80/",
+		"http://example.com/sale-100%", "http://example.com/a|b", "http://i--.bücher.test/",
+	} {
+		if err := ValidateURL(raw); err != nil {
+			t.Errorf("%s: %v", raw, err)
+		}
+	}
+	for raw, want := range map[string]string{
+		" http://example.com/":    "spaces or control",
+		"http://example.com/\n":   "spaces or control",
+		"http://example.com/a b":  "spaces or control",
+		"http://example.com/\x00": "spaces or control",
+		"http://exa mple.com/":    "spaces or control",
+		"example.com":             "must begin with http",
+		"http:example.com":        "must begin with http",
+		"http:///path":            "must have a host",
+		"http://":                 "must have a host",
+		"http://example.com:/":    "port must not be empty",
+		"http://example.com:0/":   "port must be from 1 to 65535, is 0",
+		"http://exa$mple.com/":    `host must not contain "$"`,
+		"http://u@example.com/":   "user information",
+	} {
+		if err := ValidateURL(raw); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v; want an error about %q", raw, err, want)
+		}
+	}
+}
+
 func TestCompleteURL(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{

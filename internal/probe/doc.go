@@ -24,7 +24,7 @@
 //	http2.go     a second try by HTTP/2; stray.go one without certificates that no chain
 //	             needs, by the package tls12
 //	judge.go     what a final response means
-//	head.go      the response's head
+//	head.go      the response's head; contradiction.go what discredits it
 //	body.go      its body: framing.go removes length and chunks, encoding.go the content
 //	             encodings
 //	rules.go     body rules, in the page's charset; texts.go finds texts in a stream

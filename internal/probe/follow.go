@@ -107,7 +107,7 @@ func (a *attempt) step(ctx context.Context, here *place) (next *place, f *failur
 // Where the site's own answers lead only there, its DNS or its redirect, the public cannot
 // visit it. What the target itself names, or this machine's hosts file, tells nothing.
 func (a *attempt) unroutable(here *place, f *failure) *failure {
-	detail := f.detail + " (" + f.reason + "): nobody on the Internet can go there"
+	detail := here.host + " has no public address (" + f.reason + "): nobody on the Internet can go there"
 	switch {
 	case len(a.hops) > 0:
 		a.trace.reach(check.PhaseResponse)

@@ -63,7 +63,7 @@ func (h head) lines() iter.Seq2[[]byte, []byte] {
 			if isBlank(name[colon-1]) {
 				name = bytes.TrimRight(name, " \t")
 			}
-			if !yield(name, bytes.Trim(line[colon+1:], " \t\r")) {
+			if !yield(name, trimAround(line[colon+1:])) {
 				return
 			}
 		}
@@ -83,64 +83,30 @@ func cutLine(b []byte) (line, rest []byte) {
 
 // unfold joins a line with those after it that begin with a blank (RFC 9112, section 5.2).
 func unfold(line, rest []byte) (whole, after []byte) {
-	const around = " \t\r"
-	whole = append(make([]byte, 0, len(line)+64), bytes.TrimRight(line, around)...)
+	whole = append(make([]byte, 0, len(line)+64), trimEnd(line)...)
 	for len(rest) > 0 && isBlank(rest[0]) {
 		line, rest = cutLine(rest)
-		whole = append(append(whole, ' '), bytes.Trim(line, around)...)
+		whole = append(append(whole, ' '), trimAround(line)...)
 	}
 	return whole, rest
 }
 
+// trimAround removes blanks and carriage returns from both ends.
+func trimAround(b []byte) []byte {
+	for len(b) > 0 && (isBlank(b[0]) || b[0] == '\r') {
+		b = b[1:]
+	}
+	return trimEnd(b)
+}
+
+func trimEnd(b []byte) []byte {
+	for n := len(b); n > 0 && (isBlank(b[n-1]) || b[n-1] == '\r'); n-- {
+		b = b[:n-1]
+	}
+	return b
+}
+
 func isBlank(c byte) bool { return c == ' ' || c == '\t' }
-
-// contradiction returns the error for a field that comes more than once with different
-// values where browsers then trust nothing of the response.
-func (h head) contradiction() error {
-	var length, location, disposition single
-	for name, value := range h.lines() {
-		switch len(name) {
-		case len("Content-Length"):
-			if equalFold(name, "Content-Length") && !length.agreesWithAll(value) && !h.hasToken("Transfer-Encoding", "chunked") {
-				return errBadLength
-			}
-		case len("Location"):
-			if equalFold(name, "Location") && !location.agrees(value) {
-				return errContradiction
-			}
-		case len("Content-Disposition"):
-			if equalFold(name, "Content-Disposition") && !disposition.agrees(value) {
-				return errContradiction
-			}
-		}
-	}
-	return nil
-}
-
-// single is a field that may have one value only.
-type single struct {
-	seen  bool
-	value []byte
-}
-
-// agrees reports whether a value is the first or the same as the first.
-func (s *single) agrees(value []byte) bool {
-	if s.seen {
-		return bytes.Equal(s.value, value)
-	}
-	s.seen, s.value = true, value
-	return true
-}
-
-// agreesWithAll is agrees for each value of a list.
-func (s *single) agreesWithAll(list []byte) bool {
-	for value := range bytes.SplitSeq(list, []byte(",")) {
-		if !s.agrees(bytes.Trim(value, " \t")) {
-			return false
-		}
-	}
-	return true
-}
 
 // all yields the values of a field in order.
 func (h head) all(name string) iter.Seq[string] {
@@ -331,7 +297,7 @@ func statusLine(b []byte) []byte {
 func beginsHTTP(b []byte) bool {
 	const start = "HTTP/"
 	n := min(len(b), len(start))
-	return equalFold(b[:n], start[:n])
+	return string(b[:n]) == start[:n] || equalFold(b[:n], start[:n])
 }
 
 // maybeHTTP reports whether b can still become a head, so that the banner of another

@@ -64,7 +64,7 @@ func (p *place) hostHeader() string { return string(p.url.AppendHost(nil)) }
 func (p *place) requestTarget() string { return p.url.Path + p.url.Query }
 
 // key identifies the place in a redirect chain by everything a server can distinguish.
-func (p *place) key() string { return p.public().String() }
+func (p *place) key() string { return p.url.String() }
 
 // public is the place's URL without user information, which is a secret.
 func (p *place) public() weburl.URL {

@@ -198,6 +198,16 @@ func TestNamePasswordInLocation(t *testing.T) {
 	if o.Outcome != check.OutcomeUp || len(o.Hops) != 1 || o.Hops[0].URL != site.URL()+"in" {
 		t.Errorf("got %+v", o)
 	}
+	// The same page with name and password is another request.
+	site.SetHandler(func(w http.ResponseWriter, r *http.Request) {
+		if _, _, ok := r.BasicAuth(); !ok {
+			w.Header().Set("Location", "//me@"+site.Addr().String())
+			w.WriteHeader(http.StatusFound)
+		}
+	})
+	if o := probeInTime(t.Context(), t, newProber(t), check.Target{URL: site.URL()}); o.Outcome != check.OutcomeUp {
+		t.Errorf("got %+v", o)
+	}
 }
 
 func TestRedirectStatuses(t *testing.T) {

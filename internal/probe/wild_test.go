@@ -178,6 +178,7 @@ func TestOddAnswersThatBrowsersTake(t *testing.T) {
 		{"several blanks before the status", says("HTTP/1.1   200   OK\r\n\r\n"), check.Target{}, up(200)},
 		{"byte order mark first", says("\xef\xbb\xbfHTTP/1.1 200 OK\r\n\r\n"), check.Target{}, up(200)},
 		{"reason phrase of no encoding", says("HTTP/1.1 200 \xff\r\n\r\n"), check.Target{}, up(200)},
+		{"a length and an empty one", says("HTTP/1.1 200 OK\r\nContent-Length: \r\nContent-Length: 5,\r\n\r\nhello"), byHead, up(200)},
 		{"lengths that do not count", says("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n5\r\nhello\r\n0\r\n\r\n"), requiresHello, up(200)},
 		{"early hints first", says("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"), check.Target{}, up(200)},
 		{"length of letters", says("HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nhello"), requiresHello, up(200)},
@@ -197,7 +198,7 @@ func TestOddAnswersThatBrowsersTake(t *testing.T) {
 	}, "length of letters", "field without a colon", "version 2 in words", "blank lines first", "first line folded",
 		"control bytes that are no NUL", "carriage return inside", "odd names", "lower-case version", "status with words at once",
 		"status with a zero first", "byte order mark first", "lengths that do not count", "two carriage returns",
-		"two carriage returns in the blank line")
+		"two carriage returns in the blank line", "a length and an empty one")
 }
 
 // drip1 sends one byte at a time.
