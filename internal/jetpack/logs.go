@@ -27,7 +27,7 @@ const (
 type Logs struct {
 	// Access and Error are the logs, plain or gzip; Error may be nil.
 	Access, Error io.Reader
-	// Buffers are the FastCGI buffers; the zero value means DefaultBuffers.
+	// Buffers are the FastCGI buffers; the zero value means defaultBuffers.
 	Buffers Buffers
 	// Top is how many URLs to list; 0 means 10.
 	Top int
@@ -51,7 +51,7 @@ func ReadLogs(o Logs) (*LogReport, error) {
 		return nil, errors.New("jetpack: an access log is needed")
 	}
 	if o.Buffers == (Buffers{}) {
-		o.Buffers = DefaultBuffers()
+		o.Buffers = defaultBuffers()
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -69,7 +69,7 @@ func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, 
 		o.Metrics = prometheus.NewRegistry()
 	}
 	outer := guard{log: o.Log, metrics: newServerMetrics(o.Metrics, o.Name)}
-	unary := []grpc.UnaryServerInterceptor{outer.unary, tokens.unary, ShaveDeadline, unframe}
+	unary := []grpc.UnaryServerInterceptor{outer.unary, tokens.unary, shaveDeadline, unframe}
 	added := func(*grpc.ServiceDesc) {}
 	if o.Validate {
 		v, invalid := newValidator()

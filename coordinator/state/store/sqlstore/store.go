@@ -27,8 +27,8 @@ var _ store.Store = (*Store)(nil)
 
 // Options of Open.
 type Options struct {
-	// LegacyWrites lets Commit write status changes to jetpack_monitor_sites
-	// (DB_UPDATES_ENABLE). Without it Commit only reads that table.
+	// LegacyWrites lets commits write status changes to jetpack_monitor_sites
+	// (DB_UPDATES_ENABLE). Without it they only read that table.
 	LegacyWrites bool
 	// Migrate brings the schema up to date first, and creates a missing SQLite file.
 	Migrate bool
