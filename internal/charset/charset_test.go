@@ -165,16 +165,6 @@ func TestSeveralContentTypes(t *testing.T) {
 	}
 }
 
-func TestText(t *testing.T) {
-	t.Parallel()
-	if got := string(Text([]byte("\xff\xfeG\x00r\x00\xfc\x00"), "text/html")); got != "Grü" {
-		t.Errorf("got %q", got)
-	}
-	if got := string(Text([]byte("Gr\xfc\xdfe"), "text/html; charset=iso-8859-1")); got != "Grüße" {
-		t.Errorf("got %q", got)
-	}
-}
-
 // FuzzSniff shows that no page's beginning breaks the sniffer: in whatever pieces a page
 // comes, the encoding is the same, every byte comes through, and the text is UTF-8.
 func FuzzSniff(f *testing.F) {

@@ -54,18 +54,3 @@ func (d *Decoder) decode(piece []byte, last bool, out func([]byte)) {
 	}
 	d.rest = append(d.rest[:0], in...)
 }
-
-// Text returns the first bytes of a page as UTF-8.
-func Text(page []byte, contentType ...string) []byte {
-	s := NewSniffer(contentType...)
-	e, held, ok := s.Feed(page)
-	if !ok {
-		e, held = s.End()
-	}
-	text := make([]byte, 0, len(held)+len(held)/4)
-	keep := func(piece []byte) { text = append(text, piece...) }
-	d := e.Decoder()
-	d.Write(held, keep)
-	d.End(keep)
-	return text
-}

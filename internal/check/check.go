@@ -216,7 +216,7 @@ type Observation struct {
 	Reason          string
 	HTTPStatus      int
 	Advisories      []Advisory
-	PageState       PageState
+	PageState       PageState `json:",omitempty"`
 	Timing          Timing
 	Phase           Phase
 	Method          Method

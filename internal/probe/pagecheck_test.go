@@ -34,6 +34,17 @@ func byPage(contentType, page string) func(*fakesite.Site) {
 	})
 }
 
+// byMethodStatus answers HEAD and GET with a status each.
+func byMethodStatus(head, get int) func(*fakesite.Site) {
+	return handles(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			w.WriteHeader(head)
+			return
+		}
+		w.WriteHeader(get)
+	})
+}
+
 func TestPagesBehindAGoodStatus(t *testing.T) {
 	t.Parallel()
 	const html = "text/html; charset=utf-8"
@@ -77,6 +88,11 @@ func TestPagesBehindAGoodStatus(t *testing.T) {
 		{"source", byPage("application/x-httpd-php", "<?php\nrequire 'x.php';"), judges(check.PageDecides), up(200, check.AdvisoryPHPSource)},
 		{"parked", byPage(html, "<title>x.test is for sale</title>"), judges(check.PageDecides), up(200, check.AdvisoryPlaceholder)},
 		{"message of wp_die", byPage(html, strings.Replace(maintenance(""), "Briefly", "We are", 1)), judges(check.PageDecides), up(200, check.AdvisoryWordPressMessage)},
+		{"page kept back by a firewall", byMethodStatus(200, 403), judges(check.PageDecides), up(200)},
+		{"page kept back by a limit", byMethodStatus(200, 429), judges(check.PageDecides), up(200)},
+		{"site kept back by a firewall", byMethodStatus(403, 403), judges(check.PageDecides), fails(check.FailureBlocked, "http_403", 403, check.PhaseBody)},
+		{"page that fails", byMethodStatus(200, 500), judges(check.PageDecides), fails(check.FailureServer, "http_500", 500, check.PhaseResponse)},
+		{"page that is gone", byMethodStatus(200, 404), judges(check.PageDecides), fails(check.FailureClient, "http_404", 404, check.PhaseResponse)},
 		{"HEAD only is never asked", byPage(html, fatalPage), check.Target{PageRule: check.PageDecides, Settings: check.Settings{Method: check.MethodHead}}, up(200)},
 		{"GET only", byPage(html, fatalPage), check.Target{PageRule: check.PageDecides, Settings: check.Settings{Method: check.MethodGet}}, broken("wordpress_fatal_error")},
 		{"body rules, and the page besides", byPage(html, fatalPage), check.Target{PageRule: check.PageDecides, Settings: check.Settings{RequiredTexts: []string{"Fehler"}}}, broken("wordpress_fatal_error")},
