@@ -159,7 +159,7 @@ func (p plan) client() (checkFunc, error) {
 	if p.Client == bare {
 		return nil, nil
 	}
-	o := probe.Options{AllowPrivate: true, RootCAs: roots, Resolver: names}
+	o := probe.Options{AllowPrivate: true, RootCAs: roots, Resolver: names, SessionCacheBytes: int64(p.CacheMiB) << 20}
 	if p.Client == portable {
 		o.Engine = probe.EnginePortable
 	}

@@ -47,6 +47,7 @@ type plan struct {
 	Flat     bool
 	Quick    bool // without the sites of the mix that fail
 	Timeout  time.Duration
+	CacheMiB int    // for sessions, 0 for the default
 	GC       int    // the client's GOGC, 0 for Go's own
 	Profile  string // file for a CPU profile of the run; one of allocations is put beside it
 	Target   target
@@ -106,7 +107,7 @@ func main() {
 	flag.IntVar(&amount.mixInFlight, "mix-in-flight", 1000, "checks of the mix in flight; its sites take 0.4 s on average")
 	flag.BoolVar(&amount.together, "together", false, "the mix's clients share the core at the same time, so that a busy neighbour costs all of them the same")
 	flag.DurationVar(&amount.mixTimeout, "mix-timeout", 8*time.Second, "timeout of the mix's checks, some of whose sites never answer")
-	flag.IntVar(&amount.circle, "circle", 100_000, "TLS sites to visit in a circle, to count the sessions in 64 MiB; 0 skips that")
+	flag.IntVar(&amount.circle, "circle", 60_000, "TLS sites to visit in a circle, to count the sessions that are kept; 0 skips that")
 	flag.IntVar(&amount.held, "hold", 5000, "checks in flight on slow targets; 0 skips that")
 	flag.IntVar(&amount.flat, "flat", 50_000, "checks to do at the end, to show what they leave behind; 0 skips that")
 	flag.IntVar(&amount.gc, "gc", 0, "GOGC of all clients; 0 is Go's own")

@@ -200,17 +200,22 @@ func printHeld(w io.Writer, at target, amount amounts) error {
 	return nil
 }
 
-// printCircle visits more sites than 64 MiB have sessions for, twice, and prints how many
-// resume in the second circle.
+// printCircle visits many TLS sites twice, and prints how many resume in the second circle:
+// with the default cache, and with one that is too small for them.
 func printCircle(w io.Writer, at target, amount amounts) error {
-	p := amount.plan(ours, circle, at)
-	p.Count = amount.circle
-	f, err := spawn(p)
-	if err != nil {
-		return err
+	fmt.Fprintln(w, "\nsites in a circle\tcache, MiB\tresumed in the second circle\theap after the first, MiB\twanted")
+	for _, r := range []struct {
+		sites, cache int
+		wanted       string
+	}{{amount.circle, 64, ">= 40000"}, {amount.circle / 2, max(1, amount.circle/10_000), "> 0"}} {
+		p := amount.plan(ours, circle, at)
+		p.Count, p.CacheMiB = r.sites, r.cache
+		f, err := spawn(p)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "%d\t%d\t%d\t%.0f\t%s\n", f.Checks, r.cache, f.Resumed, f.Live/(1<<20), r.wanted)
 	}
-	fmt.Fprintf(w, "\nsites in a circle\tresumed in the second circle\theap after the first, MiB\twanted\n%d\t%d\t%.0f\t>= 40000\n",
-		f.Checks, f.Resumed, f.Live/(1<<20))
 	return nil
 }
 
