@@ -54,6 +54,7 @@ func TestWhatEnginesMisreadIsAGoodPage(t *testing.T) {
 			return map[bool]string{true: ok, false: notFound}[r.RequestURI == "/sale-100%"]
 		}), "", "/sale-100%"},
 		{"a host with hyphens that browsers take", says(ok), "i--.bücher.test", ""},
+		{"a host of signs", says(ok), "-a~b!.test", ""},
 		{"a host in capitals with a dot at its end", says(ok), "I--.XN--BCHER-KVA.test.", ""},
 	}
 	for _, tt := range tests {
@@ -61,6 +62,7 @@ func TestWhatEnginesMisreadIsAGoodPage(t *testing.T) {
 			t.Parallel()
 			names := fakesite.NewDNS(t)
 			names.Host("i--.xn--bcher-kva.test", "127.0.0.1")
+			names.Host("-a~b!.test", "127.0.0.1")
 			site := fakesite.New(t)
 			tt.site(site)
 			r := newReader(t, func(o *probe.Options) { o.Resolver = names.Addr() })

@@ -125,7 +125,7 @@ func authority(scheme, s string, strict bool) (location, error) {
 	}
 	host := s[:end]
 	if i := strings.LastIndexByte(host, '@'); i >= 0 {
-		if strict {
+		if strict && host[:i] != "" && host[:i] != ":" {
 			return location{}, errUserinfo
 		}
 		host = host[i+1:] // browsers send it only when they are asked for it

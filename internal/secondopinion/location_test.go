@@ -103,7 +103,7 @@ func TestLocationsAreReadAsBrowsersReadThem(t *testing.T) {
 func TestATargetsOwnURLIsAbsoluteAndHasNoUser(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{
-		"http://host/sale-100%": "http://host/sale-100%", " https://a.test\n": "https://a.test/", "HTTP://A.test#x": "http://a.test/",
+		"http://host/sale-100%": "http://host/sale-100%", " https://a.test\n": "https://a.test/", "HTTP://A.test#x": "http://a.test/", "http://@a.test/": "http://a.test/", "http://:@a.test/": "http://a.test/",
 		"": "", "a.test": "", "/x": "", "ftp://a.test/": "", "http://u@a.test/": "", "http://u:p@a.test/": "",
 	} {
 		got, err := parseLocation(raw, nil)

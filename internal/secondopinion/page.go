@@ -27,8 +27,8 @@ const (
 	sniffed = 1024
 	// maxKept is how much of a page is kept to look at it as a whole.
 	maxKept = 256 << 10
-	// A page of these many links and characters of text is more than the page of a failure,
-	// which has a sentence, at most a trace, and hardly a link.
+	// A page of these many links and bytes of text is more than the page of a failure, which
+	// has a sentence, at most a trace, and hardly a link.
 	plentyLinks, plentyText = 5, 1000
 )
 
@@ -150,27 +150,38 @@ func (l *look) verdict() *finding {
 	return nil
 }
 
-// isPlenty reports whether a page has more to show than the page of a failure.
+// isPlenty reports whether a page has more to show than the page of a failure: enough links
+// and text in one document, which ends where it should. A failure in the middle of a page
+// leaves it without its end, and appends a document of its own or a few words.
 func isPlenty(page []byte) bool {
 	z := html.NewTokenizer(bytes.NewReader(page))
-	links, size, hidden := 0, 0, 0
+	var links, text, documents, after int
+	hidden, ended := 0, false
 	for {
 		switch z.Next() {
 		case html.ErrorToken:
-			return links >= plentyLinks && size >= plentyText
+			return links >= plentyLinks && text >= plentyText && documents == 1 && ended && after == 0
 		case html.TextToken:
-			if hidden == 0 {
-				size += len(bytes.Join(bytes.Fields(z.Text()), []byte{' '}))
+			switch size := len(bytes.Join(bytes.Fields(z.Text()), []byte{' '})); {
+			case hidden > 0:
+			case ended:
+				after += size
+			default:
+				text += size
 			}
 		case html.StartTagToken:
 			switch name, _ := z.TagName(); string(name) {
 			case "a":
 				links++
+			case "html":
+				documents++
 			case "script", "style", "template", "noscript":
 				hidden++
 			}
 		case html.EndTagToken:
 			switch name, _ := z.TagName(); string(name) {
+			case "html":
+				ended = true
 			case "script", "style", "template", "noscript":
 				hidden = max(hidden-1, 0)
 			}

@@ -136,7 +136,7 @@ func TestALongPageIsReadInPart(t *testing.T) {
 // has plenty to show.
 func TestThePageOfAFailureIsNoGoodPage(t *testing.T) {
 	t.Parallel()
-	article := "<title>Critical errors</title><nav>" + strings.Repeat(`<a href="/x">link</a> `, 12) + "</nav><p>" +
+	article := "<!DOCTYPE html><html><title>Critical errors</title><nav>" + strings.Repeat(`<a href="/x">link</a> `, 12) + "</nav><p>" +
 		strings.Repeat("There has been a critical error on this website, says the article. ", 40)
 	tests := []struct {
 		name, body string
@@ -147,7 +147,12 @@ func TestThePageOfAFailureIsNoGoodPage(t *testing.T) {
 			`</style></head><body id="error-page"><p>There has been a critical error on this website.</p><p><a href="https://wordpress.org/documentation/">Learn more</a></p></body></html>`, false},
 		{"a fatal error with its trace", "<b>Fatal error</b>: Uncaught Error" + strings.Repeat("\n#1 /var/www/html/wp-includes/plugin.php(517): WP_Hook->do_action(Array)", 40), false},
 		{"much script and no text", "<script>" + strings.Repeat("var a = '<a href=x>';\n", 500) + "</script>", false},
-		{"an article about it", article, true},
+		{"an article about it", article + "</html>\n<!-- cached -->", true},
+		{"an article that stops in the middle", article, false},
+		{"an article that stops in the middle with words of PHP", article + "<br /><b>Fatal error</b>: Allowed memory size exhausted", false},
+		{"an article with the page of a failure behind it", article + `<!DOCTYPE html><html><body id="error-page"><p>There has been a critical error on this website.</p></body></html>`, false},
+		{"an article with words behind its end", article + "</html> Fatal error: Uncaught Error", false},
+		{"an article too long to see its end", article + strings.Repeat("<p>more</p>", maxKept/10) + "</html>", false},
 	}
 	doubted := down(check.FailureContent, "wordpress_fatal_error")
 	for _, tt := range tests {

@@ -93,7 +93,6 @@ type seen struct {
 	protocol string
 	status   int
 	leafEnd  time.Time
-	detail   string
 }
 
 // note changes what was seen.
@@ -139,7 +138,7 @@ func (a *asking) observe(f *finding, cancelled bool, took time.Duration) check.O
 	s.timing.Total = took
 	o := check.Observation{
 		Outcome: check.OutcomeUp, HTTPStatus: s.status, Timing: s.timing, Phase: check.PhaseDone, Method: check.MethodGet,
-		ResolvedAddress: s.address, Protocol: s.protocol, Hops: a.hops, CertificateExpire: s.leafEnd, Detail: s.detail,
+		ResolvedAddress: s.address, Protocol: s.protocol, Hops: a.hops, CertificateExpire: s.leafEnd,
 	}
 	switch {
 	case f == nil:

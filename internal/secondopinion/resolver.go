@@ -72,15 +72,26 @@ func (s server) resolver(life context.Context, name string) *net.Resolver {
 //
 //   - without EDNS, which some paths to a name server drop. An answer that is too long then
 //     comes over TCP;
-//   - for names with a label that ends in a hyphen. Package net is asked for acceptable, a
-//     name of the same length, which changes on its way out and in.
+//   - for names with hyphens at the ends of a label, or with other signs. Package net is asked
+//     for acceptable, a name of the same length, which changes on its way out and in.
 type questions struct {
 	*net.UDPConn
 	name, asked []byte
 }
 
-// acceptable returns a name that package net asks for.
-func acceptable(name string) string { return strings.ReplaceAll(name, "-.", "x.") }
+// acceptable returns a name that package net asks for: the same one if it does.
+func acceptable(name string) string {
+	out := []byte(name)
+	for i := range out {
+		c := name[i]
+		isPlain := c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_' || c == '.'
+		isInside := i > 0 && name[i-1] != '.' && i+1 < len(name) && name[i+1] != '.'
+		if !isPlain && (c != '-' || !isInside) {
+			out[i] = 'x'
+		}
+	}
+	return string(out)
+}
 
 // dnsHeader is the length of a message's header; the name of the question follows.
 const dnsHeader = 12
