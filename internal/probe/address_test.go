@@ -416,12 +416,14 @@ func TestLastGate(t *testing.T) {
 	site := fakesite.New(t)
 	for _, name := range []string{fast, portable} {
 		p := makerOf(name)(t, func(o *Options) { o.AllowPrivate = false })
-		conn, err := p.connector.dial(t.Context(), site.Addr())
-		if err == nil {
-			_ = conn.Close()
-		}
-		if !errors.Is(err, errRefusedAddress) {
-			t.Errorf("%s: the dialer connects to loopback: %v", name, err)
+		for _, dial := range []dialFunc{p.connector.dial, p.connector.overNet().dial} {
+			conn, err := dial(t.Context(), site.Addr())
+			if err == nil {
+				_ = conn.Close()
+			}
+			if !errors.Is(err, errRefusedAddress) {
+				t.Errorf("%s: the dialer connects to loopback: %v", name, err)
+			}
 		}
 	}
 }
