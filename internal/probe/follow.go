@@ -109,7 +109,7 @@ func (a *attempt) resolve(ctx context.Context, here *place) ([]netip.Addr, *fail
 	a.trace.reach(check.PhaseDNS)
 	start := time.Now()
 	defer func() { a.trace.timing.DNS += since(start) }()
-	if here.isLocalhost() && a.resolver.hosts == nil {
+	if here.isLocalhost() && !a.resolver.knows(here.host) {
 		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}, nil
 	}
 	return a.resolver.lookup(ctx, here.host)
