@@ -44,6 +44,8 @@ type Options struct {
 	Policy                    lifecycle.Policy
 	// IntervalOverride, when not 0, is used for every site instead of its own.
 	IntervalOverride time.Duration
+	// Pages is what page checks make of a broken page; the zero value makes no page checks.
+	Pages check.PageRule
 	// ChecksPerHost is how many checks may be out at once that go to one machine; 0 means
 	// any number.
 	ChecksPerHost int

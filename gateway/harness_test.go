@@ -98,7 +98,7 @@ func (f *fake) BatchGetSites(_ context.Context, q *monitorv1.BatchGetSitesReques
 }
 
 func (f *fake) CreateSite(_ context.Context, q *monitorv1.CreateSiteRequest) (*monitorv1.CreateSiteResponse, error) {
-	if _, err := check.ParseURL(q.GetSite().GetUrl()); err != nil {
+	if err := check.ValidateURL(q.GetSite().GetUrl()); err != nil {
 		return nil, fault.InvalidField("site.url", "%w", err)
 	}
 	f.mu.Lock()

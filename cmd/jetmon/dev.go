@@ -14,19 +14,21 @@ import (
 
 // devCommand is `jetmon dev`.
 type devCommand struct {
-	Site         []string      `sep:"none" placeholder:"URL" help:"Site to monitor (repeatable), in addition to the demo sites, or instead of them with --no-demo."`
-	Demo         bool          `default:"true" negatable:"" help:"Serve and monitor demo sites (the default): a healthy one, one that goes down and comes back, one behind a firewall."`
-	Interval     time.Duration `default:"30s" help:"Time between checks of a site, at least 1s."`
-	Recheck      time.Duration `default:"2s" help:"Time between checks of a failing site."`
-	WPCOM        string        `name:"wpcom" placeholder:"URL" help:"Endpoint that receives status changes; a local inbox by default."`
-	DB           string        `name:"db" placeholder:"PATH" help:"SQLite file to use and keep; a temporary one by default."`
-	HTTP         string        `name:"http" default:"127.0.0.1:7802" help:"HOST:PORT of the REST gateway."`
-	GRPC         string        `name:"grpc" default:"127.0.0.1:7800" help:"HOST:PORT of the coordinator's gRPC API."`
-	Veriflier    string        `default:"127.0.0.1:7801" help:"HOST:PORT of the first veriflier's gRPC API."`
-	Anchor       []string      `sep:"none" placeholder:"URL" help:"Site that always works (repeatable): while no anchor answers, no outage is confirmed. A local one by default."`
-	AllowPrivate bool          `help:"Allow monitoring private and loopback addresses; the demo's are always allowed."`
-	Insecure     bool          `help:"Allow listening beyond loopback without authentication."`
+	Site          []string      `sep:"none" placeholder:"URL" help:"Site to monitor (repeatable), in addition to the demo sites, or instead of them with --no-demo."`
+	Demo          bool          `default:"true" negatable:"" help:"Serve and monitor demo sites (the default): a healthy one, one that goes down and comes back, one behind a firewall."`
+	Interval      time.Duration `default:"30s" help:"Time between checks of a site, at least 1s."`
+	Recheck       time.Duration `default:"2s" help:"Time between checks of a failing site."`
+	WPCOM         string        `name:"wpcom" placeholder:"URL" help:"Endpoint that receives status changes; a local inbox by default."`
+	DB            string        `name:"db" placeholder:"PATH" help:"SQLite file to use and keep; a temporary one by default."`
+	HTTP          string        `name:"http" default:"127.0.0.1:7802" help:"HOST:PORT of the REST gateway."`
+	GRPC          string        `name:"grpc" default:"127.0.0.1:7800" help:"HOST:PORT of the coordinator's gRPC API."`
+	Veriflier     string        `default:"127.0.0.1:7801" help:"HOST:PORT of the first veriflier's gRPC API."`
+	Anchor        []string      `sep:"none" placeholder:"URL" help:"Site that always works (repeatable): while no anchor answers, no outage is confirmed. A local one by default."`
+	AllowPrivate  bool          `help:"Allow monitoring private and loopback addresses; the demo's are always allowed."`
+	AllowMetadata bool          `help:"With --allow-private, allow also the metadata services of clouds, which hand out credentials."`
+	Insecure      bool          `help:"Allow listening beyond loopback without authentication."`
 
+	dnsCacheFlag `embed:""`
 	processFlags `embed:"" set:"least_level=warn"`
 }
 
@@ -50,7 +52,10 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 func (c *devCommand) system(ctx context.Context, p *program, proc *process) (_ *dev.System, err error) {
 	o := dev.Options{
 		Sites: c.Site, Demo: c.Demo, Interval: c.Interval, Recheck: c.Recheck, WPCOM: c.WPCOM,
-		Anchors: c.Anchor, AllowPrivate: c.AllowPrivate, Out: p.Out, Log: proc.log, Metrics: proc.metrics,
+		Anchors: c.Anchor, AllowPrivate: c.AllowPrivate, AllowMetadata: c.AllowMetadata, Out: p.Out, Log: proc.log, Metrics: proc.metrics,
+	}
+	if o.DNSCacheMax, err = c.maxAge(); err != nil {
+		return nil, err
 	}
 	var claimed []net.Listener
 	for _, f := range []struct {
@@ -87,6 +92,9 @@ func (c *devCommand) validate() error {
 	}
 	if len(c.Site) == 0 && !c.Demo {
 		return usagef("--no-demo needs a --site, or there is nothing to watch")
+	}
+	if c.AllowMetadata && !c.AllowPrivate {
+		return usagef("--allow-metadata: needs --allow-private")
 	}
 	if c.Interval < time.Second {
 		return usagef("--interval: must be at least 1s, is %s", c.Interval)

@@ -7,7 +7,11 @@ import (
 	"os"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/lookup"
+	"github.com/Automattic/jetmon/internal/obs"
 	"github.com/Automattic/jetmon/internal/probe"
 	"github.com/Automattic/jetmon/internal/selfcheck"
 )
@@ -43,14 +47,38 @@ func (f nodeFlags) open(name string, stderr io.Writer) (*node, error) {
 	if err := checkAnchors(f.Anchor); err != nil {
 		return nil, err
 	}
-	if n.prober, err = f.engineFlags.open(); err != nil {
+	options, err := f.engineFlags.options()
+	if err != nil {
 		return nil, err
 	}
+	options.Log = n.log
+	if n.prober, err = newProber(options); err != nil {
+		return nil, err
+	}
+	countLookups(n.metrics, n.prober)
 	n.monitor, err = selfcheck.New(selfcheck.Options{Prober: n.prober, Anchors: f.Anchor, Every: anchorEvery, Log: n.log})
 	if err != nil {
 		return nil, usageError{err}
 	}
 	return n, nil
+}
+
+// countLookups makes a metric of each of the prober's counts.
+func countLookups(r prometheus.Registerer, p *probe.Prober) {
+	for _, m := range []struct {
+		name, help string
+		value      func(lookup.Counts) int64
+	}{
+		{"jetmon_dns_questions_total", "Packets that asked name servers, with repetitions.",
+			func(c lookup.Counts) int64 { return c.Questions }},
+		{"jetmon_dns_over_tcp_total", "Questions that were repeated over TCP because the answer did not fit into a datagram.",
+			func(c lookup.Counts) int64 { return c.OverTCP }},
+		{"jetmon_dns_passed_over_total", "Packets that answered no open question to a name server: late, forged or garbled.",
+			func(c lookup.Counts) int64 { return c.PassedOver }},
+	} {
+		obs.Register(r, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: m.name, Help: m.help},
+			func() float64 { return float64(m.value(p.Lookups())) }))
+	}
 }
 
 func checkAnchors(urls []string) error {

@@ -22,7 +22,7 @@ const maxRepeat = 10_000
 
 // probeCommand is `jetmon probe URL`.
 type probeCommand struct {
-	URL       string        `arg:"" name:"url" help:"URL to check."`
+	URL       string        `arg:"" name:"url" help:"URL to check; http:// may be left out."`
 	JSON      bool          `name:"json" help:"Print the observation as JSON in the API's format; with --repeat, one per line."`
 	Timeout   time.Duration `default:"10s" help:"Total time limit, at most 60s."`
 	Method    string        `enum:"head-then-get,head,get" default:"head-then-get" help:"Request method: head-then-get, head or get."`
@@ -30,6 +30,7 @@ type probeCommand struct {
 	Require   []string      `sep:"none" placeholder:"TEXT" help:"Text that the page must contain (repeatable)."`
 	Forbid    []string      `sep:"none" placeholder:"TEXT" help:"Text that the page must not contain (repeatable)."`
 	Redirects string        `enum:"follow,fail" default:"follow" help:"Treatment of redirects: follow or fail."`
+	PageCheck string        `enum:"off,advise,down" default:"off" help:"Ask by GET and judge the page; what it means if it is a failure of WordPress or PHP although its status is good: down or advise."`
 	SlowAfter time.Duration `placeholder:"DUR" help:"Report a site as slow if it takes longer than this."`
 	CAFile    string        `name:"ca-file" placeholder:"PEM" help:"Trust the issuers in this file instead of the system's."`
 	Repeat    int           `default:"1" placeholder:"N" help:"Number of checks, one after the other; the worst result sets the exit code."`
@@ -90,7 +91,7 @@ func (c *probeCommand) Run(ctx context.Context, p *program) error {
 // target builds the target from the flags. Impossible values are usage errors; the engine
 // decides what may not be probed.
 func (c *probeCommand) target() (check.Target, error) {
-	t := check.Target{URL: c.URL, Timeout: c.Timeout}
+	t := check.Target{URL: check.CompleteURL(c.URL), Timeout: c.Timeout}
 	switch {
 	case c.Timeout <= 0 || c.Timeout > check.MaxTimeout:
 		return t, usagef("--timeout: must be from 1ms to %s, is %s", check.MaxTimeout, c.Timeout)
@@ -119,6 +120,7 @@ func (c *probeCommand) target() (check.Target, error) {
 	t.Method = map[string]check.Method{
 		"head-then-get": check.MethodHeadThenGet, "head": check.MethodHead, "get": check.MethodGet,
 	}[c.Method]
+	t.PageRule = pageRule(c.PageCheck)
 	if c.Redirects == "fail" {
 		t.RedirectPolicy = check.RedirectFail
 	}

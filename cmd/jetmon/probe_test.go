@@ -73,7 +73,7 @@ func TestProbeFlagsReachTheEngine(t *testing.T) {
 func TestInputThatCannotBeProbedIsUnknown(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{
-		"ftp://example.com/", "example.com", "http://user:secret@example.com/", "http://example.com/\x1b[31m",
+		"ftp://example.com/", "http://user:secret@example.com/", "http://example.com/\x1b[31m",
 		"http://example.com/\r\nX: y", "http://example.com:99999/", "http://a b/", "javascript:alert(1)",
 	} {
 		code, stdout, stderr := run(t, nil, "probe", "--json", "--", url)
@@ -91,6 +91,20 @@ func TestInputThatCannotBeProbedIsUnknown(t *testing.T) {
 	}
 }
 
+// TestProbeWithoutAScheme shows that a person may leave http:// out.
+func TestProbeWithoutAScheme(t *testing.T) {
+	t.Parallel()
+	site := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(site.Close)
+	_, port, _ := strings.Cut(strings.TrimPrefix(site.URL, "http://"), ":")
+	for _, url := range []string{"127.0.0.1:" + port, "127.0.0.1:" + port + "/?u=http://x/", "localhost:" + port, "//127.0.0.1:" + port, " http://127.0.0.1:" + port + "\n"} {
+		code, stdout, stderr := run(t, nil, "probe", "--allow-private", url)
+		if code != exitOK || !strings.HasPrefix(stdout, "http://") || !strings.Contains(stdout, " is UP") {
+			t.Errorf("%q: exit code %d, %q, %q", url, code, stdout, stderr)
+		}
+	}
+}
+
 func TestMistakesInProbesFlags(t *testing.T) {
 	t.Parallel()
 	empty := filepath.Join(t.TempDir(), "empty.pem")
@@ -99,7 +113,7 @@ func TestMistakesInProbesFlags(t *testing.T) {
 	}
 	for _, arg := range []string{
 		"--header=nothing", "--require=", "--forbid=", "--redirects=maybe", "--slow-after=-1s", "--repeat=0", "--repeat=10001",
-		"--method=head_then_get", "--ca-file=/nonexistent/ca.pem", "--ca-file=" + empty, "--tls-session-cache=-1", "--timeout=0s",
+		"--method=head_then_get", "--ca-file=/nonexistent/ca.pem", "--ca-file=" + empty, "--tls-session-cache=-1", "--timeout=0s", "--allow-metadata",
 	} {
 		code, stdout, stderr := run(t, nil, "probe", "http://127.0.0.1/", arg)
 		flag, _, _ := strings.Cut(arg, "=")

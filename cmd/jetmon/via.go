@@ -48,8 +48,8 @@ func (f viaFlags) members() ([]panel.Member, error) {
 
 // askVia has the verifliers of --via check the target.
 func (c *probeCommand) askVia(ctx context.Context, p *program, t check.Target) error {
-	if c.Repeat > 1 || c.CAFile != "" || c.Resolver != "" || c.AllowPrivate {
-		return usagef("--via: --repeat, --ca-file, --resolver and --allow-private are about checks from here, not about those of verifliers")
+	if c.Repeat > 1 || c.CAFile != "" || c.Resolver != "" || c.AllowPrivate || c.AllowMetadata {
+		return usagef("--via: --repeat, --ca-file, --resolver, --allow-private and --allow-metadata are about checks from here, not about those of verifliers")
 	}
 	members, err := c.viaFlags.members()
 	if err != nil {

@@ -25,7 +25,7 @@ func (e *Engine) Looked(now time.Time, l Look) {
 	e.mu.Lock()
 	defer e.release()
 	s := e.cases.find(l.Question.Site)
-	if s == nil || l.Observation == nil || s.target().URL != l.Question.Target.URL {
+	if s == nil || l.Observation == nil || e.judge.target(s).URL != l.Question.Target.URL {
 		return
 	}
 	e.judge.observe(m, s, record.LocalCheck{Node: l.Veriflier, Veriflier: true, At: l.At, Observation: *l.Observation})

@@ -34,6 +34,12 @@ func TestASiteHasACaseUntilItIsCompact(t *testing.T) {
 		"its certificate ends": {func(_ *Engine, s *site) {
 			s.Last = &check.Observation{Outcome: check.OutcomeUp, Advisories: []check.Advisory{check.AdvisoryTLSExpiring}}
 		}, false},
+		"its page lists a directory": {func(_ *Engine, s *site) {
+			s.Last = &check.Observation{Outcome: check.OutcomeUp, Advisories: []check.Advisory{check.AdvisoryDirectoryListing}}
+		}, false},
+		"its page is empty and was not": {func(_ *Engine, s *site) {
+			s.State.Stage, s.Last = lifecycle.Down, &check.Observation{Outcome: check.OutcomeDown, PageState: check.PageEmpty}
+		}, true},
 		"it recovered lately":              {func(_ *Engine, s *site) { s.State.Flap.Recoveries[0] = now.Add(-time.Minute) }, true},
 		"it was down in one region lately": {func(_ *Engine, s *site) { s.regional.At = now.Add(-time.Minute) }, true},
 	} {

@@ -13,7 +13,8 @@ import (
 // dealer hands checks out: it submits those of compact sites, and adds to the effects
 // which session gets which batch, with its targets.
 type dealer struct {
-	pace pace
+	pace  pace
+	pages pageChecks
 
 	sites  *roster.Table
 	agenda *schedule.Agenda
@@ -61,10 +62,11 @@ func (d *dealer) assign(now time.Time) {
 // target returns the target of the site in a slot. The entry is enough, since settle
 // saves each changed case to it.
 func (d *dealer) target(slot schedule.Slot) target {
-	r := d.sites.Entry(slot)
+	r, settings := d.sites.Entry(slot), d.sites.Settings(slot)
 	return target{
-		URL: d.sites.URL(slot), settings: d.sites.Settings(slot), timeout: budget(r.Stage(), r.Urgent()),
-		headHostile: r.HeadHostile() && r.Sequence()%headAgain != 0,
+		URL: d.sites.URL(slot), settings: settings, timeout: budget(r.Stage(), r.Urgent()),
+		headHostile: r.HeadHostile() && r.Sequence()%headAgain != 0, pageWasFilled: r.PageFilled(),
+		pageRule: d.pages.rule(settings, turnOf(r.ID(), r.Sequence()), isTroubled(r.Stage(), r.Urgent())),
 	}
 }
 

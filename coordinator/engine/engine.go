@@ -16,6 +16,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/outlier"
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/internal/check"
 )
 
 // Options configures New. Fields are required unless their comment says otherwise.
@@ -28,6 +29,8 @@ type Options struct {
 	Committer Committer
 	// Interval, when not 0, replaces every site's own.
 	Interval time.Duration
+	// Pages is what page checks make of a broken page; PageIgnored makes none of them.
+	Pages check.PageRule
 	// Muted engines send no notifications. They start each site with its recorded status,
 	// others with the status that WordPress.com knows.
 	Muted bool
@@ -101,7 +104,7 @@ func New(o Options, now time.Time) *Engine {
 		sites: e.sites, snapshots: e.snapshots, flapWindow: o.Policy.FlapWindow, open: map[schedule.Slot]*site{},
 	}
 	e.judge = &judge{
-		policy: o.Policy, pace: pace(o.Interval), muted: o.Muted, random: o.Random, hosts: hosts,
+		policy: o.Policy, pace: pace(o.Interval), pages: pageChecks(o.Pages), muted: o.Muted, random: o.Random, hosts: hosts,
 		agenda: e.agenda, core: e.core, fleet: e.fleet, out: &e.out,
 	}
 	e.watch = &watchlist{
@@ -109,7 +112,7 @@ func New(o Options, now time.Time) *Engine {
 		cases: e.cases, snapshots: e.snapshots, judge: e.judge, out: &e.out,
 	}
 	e.deal = &dealer{
-		pace: pace(o.Interval), sites: e.sites, agenda: e.agenda, core: e.core, meter: e.meter, out: &e.out,
+		pace: pace(o.Interval), pages: pageChecks(o.Pages), sites: e.sites, agenda: e.agenda, core: e.core, meter: e.meter, out: &e.out,
 		ahead: lookahead{sites: e.sites, core: e.core}, outlets: map[dispatch.SessionID]*outlet{},
 	}
 	return e

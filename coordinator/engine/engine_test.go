@@ -31,6 +31,7 @@ type world struct {
 	kept   []record.Ballot
 	full   bool
 	random uint64
+	pages  check.PageRule
 }
 
 func (w *world) Ask(q Question)                   { w.asked = append(w.asked, q) }
@@ -50,7 +51,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) newEngine() *Engine {
 	random := func() uint64 { w.random++; return w.random }
 	return New(Options{
-		Policy: lifecycle.DefaultPolicy(), Panel: w, Committer: w, Random: random,
+		Policy: lifecycle.DefaultPolicy(), Panel: w, Committer: w, Random: random, Pages: w.pages,
 		Log: slog.New(slog.DiscardHandler), Outliers: outlier.DefaultRule(),
 		Dispatch: dispatch.Config{
 			Lease: time.Minute, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second,

@@ -24,6 +24,7 @@ const fullWait = 5 * time.Second
 type judge struct {
 	policy lifecycle.Policy
 	pace   pace
+	pages  pageChecks
 	// muted: WordPress.com gets no notifications; see Options.
 	muted  bool
 	random func() uint64
@@ -96,6 +97,7 @@ func (j *judge) observe(m moment, s *site, c record.LocalCheck) {
 	if c.At.Before(s.LastCheck) {
 		return
 	}
+	learnPage(&s.Site, s.Last, &c.Observation)
 	s.Last, s.LastCheck, s.LastNode = &c.Observation, c.At, c.Node
 	s.Host = j.hosts.At(c.Observation.ResolvedAddress, s.Host)
 	s.learn(c.Observation)
@@ -209,7 +211,7 @@ func (j *judge) ask(m moment, s *site) {
 	}
 	s.askDue = false
 	s.opened = true
-	j.out.ask(Question{Site: s.Row.ID, Ballot: s.State.Ballot, Round: s.State.Round, Target: s.target()})
+	j.out.ask(Question{Site: s.Row.ID, Ballot: s.State.Ballot, Round: s.State.Round, Target: j.target(s)})
 }
 
 // abandon stops the site's ballot if the panel has one.
@@ -228,7 +230,7 @@ func (j *judge) secondLook(m moment, s *site, avoid string) {
 		j.recheck(m, s, s.State.Node)
 		return
 	}
-	j.out.look(Question{Site: s.Row.ID, Target: s.target()})
+	j.out.look(Question{Site: s.Row.ID, Target: j.target(s)})
 }
 
 // elsewhere repeats a check on another node because the first node is not trusted. It does

@@ -44,9 +44,10 @@ func (s *site) begin(ballots uint32) {
 }
 
 // target returns the site's target.
-func (s *site) target() check.Target {
-	t := target{URL: s.Row.URL, settings: &s.Row.Settings, timeout: budget(s.State.Stage, s.Urgent)}
+func (j *judge) target(s *site) check.Target {
+	t := target{URL: s.Row.URL, settings: &s.Row.Settings, timeout: budget(s.State.Stage, s.Urgent), pageWasFilled: s.PageFilled}
 	t.headHostile = s.HeadHostile && s.Sequence%headAgain != 0
+	t.pageRule = j.pages.rule(t.settings, turnOf(s.Row.ID, s.Sequence), isTroubled(s.State.Stage, s.Urgent))
 	return t.spell()
 }
 
@@ -58,6 +59,9 @@ type target struct {
 	settings    *check.Settings
 	timeout     time.Duration
 	headHostile bool
+	// pageRule and pageWasFilled are as in check.Target.
+	pageRule      check.PageRule
+	pageWasFilled bool
 }
 
 // spell returns the full target.
@@ -65,17 +69,25 @@ func (t target) spell() check.Target {
 	if t.settings == nil {
 		return check.Target{}
 	}
-	return check.Target{URL: check.CompleteURL(t.URL), Settings: *t.settings, Timeout: t.timeout, HeadHostile: t.headHostile}
+	return check.Target{
+		URL: check.CompleteURL(t.URL), Settings: *t.settings, Timeout: t.timeout, HeadHostile: t.headHostile,
+		PageRule: t.pageRule, PageWasFilled: t.pageWasFilled,
+	}
 }
 
 // budget returns how long a check of a site may take. A site in trouble keeps the longer
 // timeout until it is up again: with the shorter one, a site that comes back slowly would
 // stay down although no re-check would have called it down.
 func budget(stage lifecycle.Stage, urgent bool) time.Duration {
-	if good := stage == lifecycle.Up || stage == lifecycle.NeverChecked; good && !urgent {
-		return check.RoutineTimeout
+	if isTroubled(stage, urgent) {
+		return check.VerifyTimeout
 	}
-	return check.VerifyTimeout
+	return check.RoutineTimeout
+}
+
+// isTroubled reports whether a check is of a site in trouble.
+func isTroubled(stage lifecycle.Stage, urgent bool) bool {
+	return urgent || stage != lifecycle.Up && stage != lifecycle.NeverChecked
 }
 
 // note keeps an observation that is evidence of a run of failures, or of a recovery.

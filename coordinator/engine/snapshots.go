@@ -18,7 +18,7 @@ func (s *site) wantsSnapshot() bool {
 	case lifecycle.Suspect, lifecycle.Verifying, lifecycle.Recovering:
 		return true
 	}
-	return s.pending != nil || s.State.Flap != lifecycle.Flap{} || s.regional.At != time.Time{}
+	return s.isEmptied() || s.pending != nil || s.State.Flap != lifecycle.Flap{} || s.regional.At != time.Time{}
 }
 
 // snapshot returns the site's snapshot. It does not contain a change that is not committed:
@@ -26,7 +26,7 @@ func (s *site) wantsSnapshot() bool {
 func (s *site) snapshot() snapshot.Snapshot {
 	out := snapshot.Snapshot{
 		State: s.State, Checks: slices.Clone(s.checks), Last: s.Last, LastCheck: s.LastCheck, LastNode: s.LastNode,
-		HeadHostile: s.HeadHostile, Regional: s.regional,
+		HeadHostile: s.HeadHostile, PageFilled: s.PageFilled, Regional: s.regional,
 	}
 	if s.pending != nil {
 		st := &out.State

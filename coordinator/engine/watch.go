@@ -99,7 +99,7 @@ func (w *watchlist) restart(s *site) {
 	s.undecided = nil
 	s.forget()
 	s.Last, s.LastCheck, s.LastNode = nil, time.Time{}, ""
-	s.HeadHostile, s.Host = false, w.judge.hosts.Of(s.Row.URL)
+	s.HeadHostile, s.PageFilled, s.Host = false, false, w.judge.hosts.Of(s.Row.URL)
 	s.begin(w.cases.ballots)
 	w.agenda.Rest(&s.timer)
 	w.judge.soon(s)
@@ -128,7 +128,7 @@ func (w *watchlist) recall(now time.Time, s *site) {
 	if r == nil {
 		return
 	}
-	s.HeadHostile, s.regional = r.HeadHostile, r.Regional
+	s.HeadHostile, s.PageFilled, s.regional = r.HeadHostile, r.PageFilled, r.Regional
 	if !r.Fresh {
 		s.State.Flap = r.State.Flap
 		return

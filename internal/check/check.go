@@ -53,7 +53,7 @@ const (
 	FailureContent
 	FailurePartial
 	FailureProtocol
-	// FailurePolicy occurs only with OutcomeUnknown.
+	// FailurePolicy occurs only with OutcomeUnknown: the target itself may not be probed.
 	FailurePolicy
 )
 
@@ -67,7 +67,23 @@ const (
 	AdvisorySlow
 	AdvisoryIPv6Broken
 	AdvisoryHeadUnsupported
+	// AdvisoryPageBroken means that the page is a failure although its status is good.
+	AdvisoryPageBroken
+	AdvisoryPageEmpty
+	// AdvisoryPlaceholder means a parking page, or the page of a new server.
+	AdvisoryPlaceholder
+	AdvisoryDirectoryListing
+	AdvisoryInstallScreen
+	AdvisoryPHPSource
+	// AdvisoryWordPressMessage means a page of WordPress's wp_die with a text of the site's.
+	AdvisoryWordPressMessage
+	// AdvisoryLast is the last of them.
+	AdvisoryLast = AdvisoryWordPressMessage
 )
+
+// IsOfPage reports whether an advisory comes from judging a page. One that does is true until
+// the next page is judged.
+func (a Advisory) IsOfPage() bool { return a >= AdvisoryPageBroken && a <= AdvisoryWordPressMessage }
 
 // Phase is how far a check got.
 type Phase uint8
@@ -105,6 +121,40 @@ const (
 	RedirectFail
 )
 
+// PageCheck selects how often a site's page is judged. The zero value means one routine
+// check in twelve.
+type PageCheck uint8
+
+// The values, numbered as in check.proto.
+const (
+	PageCheckDefault PageCheck = iota
+	PageCheckNever
+	PageCheckAlways
+)
+
+// PageRule selects what a check makes of a page that is a failure although its status is
+// good. The zero value means that the page is not judged.
+type PageRule uint8
+
+// The rules, numbered as in check.proto.
+const (
+	PageIgnored PageRule = iota
+	// PageAdvised: it is an advisory.
+	PageAdvised
+	// PageDecides: the site is down.
+	PageDecides
+)
+
+// PageState is what a page check saw of the page.
+type PageState uint8
+
+// The states, numbered as in check.proto.
+const (
+	PageNotJudged PageState = iota
+	PageFilled
+	PageEmpty
+)
+
 // Limits and defaults of a check.
 const (
 	MaxURLBytes    = 300
@@ -129,6 +179,7 @@ type Settings struct {
 	ForbiddenTexts []string       `json:"forbidden_texts,omitempty"`
 	// SlowAfter is the time after which an answer counts as slow; 0 means never.
 	SlowAfter time.Duration `json:"slow_after,omitempty"`
+	PageCheck PageCheck     `json:"page_check,omitempty"`
 }
 
 // Target is all that a checker needs to know to probe a site.
@@ -139,6 +190,11 @@ type Target struct {
 	Timeout time.Duration
 	// HeadHostile is true when HEAD is known to fail where GET works.
 	HeadHostile bool
+	// PageRule says what a broken page means; unless it is PageIgnored, the check is a GET.
+	PageRule PageRule
+	// PageWasFilled is true when the page was not empty when it was last judged: an empty
+	// page is a failure then, and otherwise an advisory.
+	PageWasFilled bool
 }
 
 // Hop is a redirect that the check followed.
@@ -160,6 +216,7 @@ type Observation struct {
 	Reason          string
 	HTTPStatus      int
 	Advisories      []Advisory
+	PageState       PageState `json:",omitempty"`
 	Timing          Timing
 	Phase           Phase
 	Method          Method

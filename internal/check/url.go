@@ -3,107 +3,125 @@ package check
 import (
 	"errors"
 	"fmt"
-	"net/netip"
-	"net/url"
-	"strconv"
 	"strings"
+
+	"github.com/Automattic/jetmon/internal/weburl"
 )
 
-// ParseURL parses the URL of a site. Its errors complete a sentence that begins with the URL.
-// It drops a fragment, lower-cases scheme and host, and replaces an empty path with "/".
-// It does not check where the host is: the address policy does, at connect time.
-func ParseURL(raw string) (*url.URL, error) {
+// ParseURL parses the URL of a site as browsers do, which ignore spaces around it. Its
+// errors complete a sentence that begins with the URL. It refuses what cannot be asked for
+// at all; whether the host may be visited, the address policy decides at connect time.
+func ParseURL(raw string) (weburl.URL, error) {
+	raw = weburl.Trim(raw)
 	switch {
 	case raw == "":
-		return nil, errors.New("must not be empty")
+		return weburl.URL{}, errors.New("must not be empty")
 	case len(raw) > MaxURLBytes:
-		return nil, fmt.Errorf("must be at most %d bytes, has %d", MaxURLBytes, len(raw))
-	case strings.ContainsFunc(raw, isControlOrSpace):
-		return nil, errors.New("must not contain spaces or control characters")
+		return weburl.URL{}, fmt.Errorf("must be at most %d bytes, has %d", MaxURLBytes, len(raw))
+	case strings.ContainsFunc(raw, isControl):
+		return weburl.URL{}, errors.New("must not contain control characters")
 	}
-	u, err := url.Parse(raw)
+	u, err := weburl.Parse(raw)
+	switch _, other := errors.AsType[weburl.SchemeError](err); {
+	case other, errors.Is(err, weburl.ErrNoScheme):
+		return weburl.URL{}, urlError{"must begin with http:// or https://", err}
+	case errors.Is(err, weburl.ErrHost):
+		return weburl.URL{}, urlError{"must have a host that is a name or an IP address", err}
+	case err != nil:
+		return weburl.URL{}, err
+	case u.User != "":
+		return weburl.URL{}, ErrUser
+	}
+	return u, CheckHost(u)
+}
+
+// ValidateURL checks a URL that is to be stored. It is stricter than ParseURL, which takes
+// whatever the table has: what looks like a slip is refused. Its errors complete a sentence
+// that begins with the URL.
+func ValidateURL(raw string) error {
+	if strings.ContainsFunc(raw, isControlOrSpace) {
+		return errors.New("must not contain spaces or control characters")
+	}
+	u, err := ParseURL(raw)
 	if err != nil {
-		return nil, fmt.Errorf("is not a URL: %w", unwrapURLError(err))
+		return err
 	}
-	u.Scheme = strings.ToLower(u.Scheme)
-	if u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("must begin with http:// or https://")
+	_, rest, ok := strings.Cut(raw, "://")
+	if !ok {
+		return errors.New("must begin with http:// or https://")
 	}
-	if u.User != nil {
-		return nil, errors.New("must not contain user information")
+	authority := rest
+	if i := strings.IndexAny(rest, `/\?#`); i >= 0 {
+		authority = rest[:i]
 	}
-	if err := checkHost(u); err != nil {
-		return nil, err
-	}
-	u.Host = strings.ToLower(u.Host)
-	u.Fragment, u.RawFragment = "", ""
-	if u.Path == "" {
-		u.Path = "/"
-	}
-	return u, nil
-}
-
-// CompleteURL adds http, Jetmon v1's default, to a URL without a scheme. Old rows, from
-// before there was a rule, have none.
-func CompleteURL(raw string) string {
-	if strings.Contains(raw, "://") {
-		return raw
-	}
-	return "http://" + raw
-}
-
-func checkHost(u *url.URL) error {
-	host := u.Hostname()
-	if u.Opaque != "" || host == "" {
+	switch {
+	case authority == "":
 		return errors.New("must have a host")
-	}
-	if len(host) > 253 {
-		return errors.New("host must be at most 253 bytes")
-	}
-	if strings.HasSuffix(u.Host, ":") {
+	case strings.HasSuffix(authority, ":"):
 		return errors.New("port must not be empty")
 	}
-	if p := u.Port(); p != "" {
-		if n, err := strconv.ParseUint(p, 10, 16); err != nil || n == 0 {
-			return fmt.Errorf("port must be from 1 to 65535, is %s", p)
-		}
+	if i := strings.IndexAny(u.Host, hostSigns); i >= 0 {
+		return fmt.Errorf("host must not contain %q", u.Host[i:i+1])
 	}
-	if strings.HasPrefix(u.Host, "[") {
-		addr, err := netip.ParseAddr(host)
-		if err != nil {
-			return errors.New("host is not an IPv6 address")
-		}
-		if addr.Zone() != "" {
-			return errors.New("host must not have a zone: it means something on one machine only")
-		}
+	return nil
+}
+
+// urlError says in our words what is wrong with a URL.
+type urlError struct {
+	text  string
+	cause error
+}
+
+func (e urlError) Error() string { return e.text }
+func (e urlError) Unwrap() error { return e.cause }
+
+// ErrUser means that a site's URL has user information, which is a secret.
+var ErrUser = errors.New("must not contain user information")
+
+// CheckHost refuses a host that no name server knows, and a port that nothing listens on.
+// Its errors are, or wrap, those of weburl.
+func CheckHost(u weburl.URL) error {
+	if u.Port == 0 {
+		return weburl.PortError("0")
+	}
+	if u.Addr.IsValid() {
 		return nil
 	}
-	for label := range strings.SplitSeq(strings.TrimSuffix(host, "."), ".") {
+	name := strings.TrimSuffix(u.Host, ".")
+	if len(name) > 253 {
+		return urlError{"host must be at most 253 bytes", weburl.ErrHost}
+	}
+	for label := range strings.SplitSeq(name, ".") {
 		if label == "" || len(label) > 63 {
-			return errors.New("host labels must have from 1 to 63 bytes")
+			return urlError{"host labels must have from 1 to 63 bytes", weburl.ErrHost}
 		}
-		if strings.ContainsFunc(label, isNotHostRune) {
-			return fmt.Errorf("host must not contain %q", strings.TrimFunc(label, isHostRune)[:1])
+		if i := strings.IndexFunc(label, isNotHostRune); i >= 0 {
+			return urlError{fmt.Sprintf("host must not contain %q", label[i:i+1]), weburl.ErrHost}
 		}
 	}
 	return nil
 }
 
-func isControlOrSpace(r rune) bool { return r <= ' ' || r == 0x7f || r == 0x85 || r == 0xa0 }
-
-// isHostRune allows letters, digits, hyphen, underscore (which real names contain), and
-// all of non-ASCII, which IDNA checks.
-func isHostRune(r rune) bool {
-	return r == '-' || r == '_' || r >= 0x80 ||
-		r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+// CompleteURL adds http, Jetmon v1's default, to a URL without a scheme, as browsers do.
+// Old rows, from before there was a rule, have none.
+func CompleteURL(raw string) string {
+	s := weburl.Trim(raw)
+	if scheme, rest, ok := strings.Cut(s, ":"); ok && !strings.ContainsAny(scheme, "/?#.@") {
+		if strings.HasPrefix(rest, "//") || strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https") {
+			return s
+		}
+	}
+	return "http://" + strings.TrimPrefix(s, "//")
 }
 
-func isNotHostRune(r rune) bool { return !isHostRune(r) }
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
-// unwrapURLError removes the URL from the message: the caller's message has it already.
-func unwrapURLError(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
-	}
-	return err
+func isControlOrSpace(r rune) bool { return r <= ' ' || r == 0x7f || r == 0x85 || r == 0xa0 }
+
+// hostSigns may stand in a host that a name server knows by a record for all names.
+const hostSigns = "!$&'()*+,;=~"
+
+// isNotHostRune allows letters, digits, hyphen, underscore and hostSigns.
+func isNotHostRune(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune("-_"+hostSigns, r))
 }

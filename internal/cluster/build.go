@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,7 +80,7 @@ func (c *Cluster) buildCoordinator() (role, error) {
 		// All checkers are on the in-memory network; nobody becomes one over TCP.
 		Listeners: listeners[:1], PublicListeners: listeners[1:],
 		Verifliers: members, VeriflierClient: c.client(), PeerOfflineLimit: c.o.PeerOfflineLimit,
-		Policy: c.o.Policy, IntervalOverride: c.o.IntervalOverride, BucketMax: lastBucket,
+		Policy: c.o.Policy, IntervalOverride: c.o.IntervalOverride, Pages: c.o.Pages, BucketMax: lastBucket,
 		Notify: c.o.Notify, OnChange: c.o.OnChange, Diagnoser: diagnoser, Log: c.o.Log, Metrics: metrics,
 	})
 	return closing{r, prober}, abandon(err, listeners...)
@@ -175,7 +176,9 @@ func (c *Cluster) engine(name string) (Prober, error) {
 	if c.o.Prober != nil {
 		return c.o.Prober(name)
 	}
-	return probe.New(c.o.Probe)
+	o := c.o.Probe
+	o.Log = cmp.Or(o.Log, c.o.Log.With("node", name))
+	return probe.New(o)
 }
 
 // abandon closes the listeners if their role could not be made.

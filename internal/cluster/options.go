@@ -26,6 +26,8 @@ type Options struct {
 	// Policy is the coordinator's. IntervalOverride, if not 0, is the interval of all sites.
 	Policy           lifecycle.Policy
 	IntervalOverride time.Duration
+	// Pages is as in coordinator.Options.
+	Pages check.PageRule
 	// PeerOfflineLimit is the number of DOWN votes that confirm; 0 means the rule's default.
 	PeerOfflineLimit int
 	Notify           notify.Options

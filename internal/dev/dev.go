@@ -19,6 +19,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
+	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/cluster"
 	"github.com/Automattic/jetmon/internal/demo"
 	"github.com/Automattic/jetmon/internal/probe"
@@ -45,6 +46,10 @@ type Options struct {
 	Anchors []string
 	// AllowPrivate allows monitoring private addresses; the system's own are always allowed.
 	AllowPrivate bool
+	// AllowMetadata, together with AllowPrivate, allows the metadata services of clouds.
+	AllowMetadata bool
+	// DNSCacheMax is as in probe.Options.
+	DNSCacheMax time.Duration
 	// Out receives the greeting, and a line per status change.
 	Out     io.Writer
 	Log     *slog.Logger
@@ -90,9 +95,11 @@ func (d *System) open(ctx context.Context) error {
 	policy.Between = d.o.Recheck
 	d.ticker = newTicker(d.o.Out)
 	d.cluster, err = cluster.New(cluster.Options{
-		Store: d.store, Policy: policy, IntervalOverride: d.o.Interval,
+		Store: d.store, Policy: policy, IntervalOverride: d.o.Interval, Pages: check.PageDecides,
 		Notify: notify.Options{URL: cmp.Or(d.o.WPCOM, d.demo.InboxURL())}, OnChange: d.ticker.changed,
-		Probe:           probe.Options{AllowPrivate: d.o.AllowPrivate, Allowed: append(sites, own...)},
+		Probe: probe.Options{
+			AllowPrivate: d.o.AllowPrivate, AllowMetadata: d.o.AllowMetadata, Allowed: append(sites, own...), DNSCacheMax: d.o.DNSCacheMax, Log: d.o.Log,
+		},
 		Anchors:         anchors,
 		GatewayListener: d.o.Gateway, CoordinatorListener: d.o.Coordinator, VeriflierListener: d.o.Veriflier,
 		OpenAPI: jetmon.OpenAPI, Log: d.o.Log, Metrics: d.o.Metrics,

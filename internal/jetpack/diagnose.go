@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/idna"
-
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/jetpack/signature"
 )
@@ -86,11 +84,11 @@ type Target struct {
 // Diagnose does all steps. Faults of the site are in the report; the error is only about
 // the target's URL. When ctx ends, Diagnose skips the remaining steps.
 func (d *Diagnoser) Diagnose(ctx context.Context, t Target) (*Report, error) {
-	home, err := check.ParseURL(t.URL)
+	parsed, err := check.ParseURL(t.URL)
 	if err != nil {
 		return nil, fmt.Errorf("url %w", err)
 	}
-	toASCII(home)
+	home := parsed.Std()
 	ctx, cancel := context.WithTimeout(ctx, d.o.Timeout)
 	defer cancel()
 	page, home := home, siteOf(home)
@@ -151,18 +149,6 @@ func siteOf(u *url.URL) *url.URL {
 	}
 	home.Path = strings.TrimRight(home.Path, "/") + "/"
 	return &home
-}
-
-// toASCII converts the host to the form used in calls and signatures.
-func toASCII(u *url.URL) {
-	host, err := idna.Lookup.ToASCII(u.Hostname())
-	if err != nil || host == "" || strings.Contains(u.Hostname(), ":") {
-		return // an address or an invalid name; the check engine decides about it
-	}
-	if port := u.Port(); port != "" {
-		host += ":" + port
-	}
-	u.Host = host
 }
 
 // at returns the URL of a path below the site's address.

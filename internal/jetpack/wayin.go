@@ -120,7 +120,7 @@ func dnsSeen(u *url.URL, o check.Observation) string {
 func (r *run) networkFailure(name string, o check.Observation) {
 	f := Finding{Check: name, Verdict: Fail, Cause: name + "_" + o.Reason, Seen: explainFailure(o)}
 	switch {
-	case o.Failure == check.FailurePolicy:
+	case o.Failure == check.FailurePolicy, o.Reason == "unroutable":
 		f.Cause = "private_address"
 		f.Means = "The address is not one of the public Internet, so WordPress.com cannot reach the site."
 		f.Do = "Give the site a public address and name; to diagnose a private one, allow private addresses (--allow-private)."
@@ -179,7 +179,8 @@ func (r *run) follow(o check.Observation) {
 			Do:    "Set home and siteurl (Settings > General) to an address that works, or repair the one redirected to."})
 		return
 	}
-	last, err := check.ParseURL(o.Hops[len(o.Hops)-1].URL)
+	target, err := check.ParseURL(o.Hops[len(o.Hops)-1].URL)
+	last := target.Std()
 	if err != nil || last.Scheme == r.given.Scheme && last.Host == r.given.Host {
 		// The redirect stays within the site, as to a language; xmlrpc.php does not move.
 		r.pass(checkRedirects, "within the site"+hopsSeen(o))

@@ -5,9 +5,9 @@ import "net/netip"
 // addressPolicy decides which addresses a connection may go to. The engines apply it to
 // the resolved address directly before each connect, so no name or redirect avoids it.
 type addressPolicy struct {
-	allowPrivate bool
-	allowed      map[netip.AddrPort]struct{}
-	v4, v6       []block
+	allowPrivate, allowMetadata bool
+	allowed                     map[netip.AddrPort]struct{}
+	v4, v6                      []block
 }
 
 // block is a range of addresses; one without a reason belongs to the public Internet.
@@ -16,14 +16,15 @@ type block struct {
 	reason string
 }
 
-func newAddressPolicy(allowPrivate bool, allowed []netip.AddrPort) *addressPolicy {
+func newAddressPolicy(o Options) *addressPolicy {
 	p := &addressPolicy{
-		allowPrivate: allowPrivate,
-		allowed:      make(map[netip.AddrPort]struct{}, len(allowed)),
-		v4:           specialV4(),
-		v6:           specialV6(),
+		allowPrivate:  o.AllowPrivate,
+		allowMetadata: o.AllowMetadata,
+		allowed:       make(map[netip.AddrPort]struct{}, len(o.Allowed)),
+		v4:            specialV4(),
+		v6:            specialV6(),
 	}
-	for _, a := range allowed {
+	for _, a := range o.Allowed {
 		p.allowed[a] = struct{}{}
 	}
 	return p
@@ -41,13 +42,48 @@ func (p *addressPolicy) refuse(a netip.AddrPort) string {
 		return "multicast"
 	case plain == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return "broadcast"
-	case p.allowPrivate:
-		return ""
 	}
 	if _, ok := p.allowed[a]; ok {
 		return ""
 	}
-	return p.special(addr)
+	switch {
+	case !p.allowPrivate:
+		return p.special(addr)
+	case !p.allowMetadata && p.leadsToMetadata(addr):
+		return metadata
+	}
+	return ""
+}
+
+// leadsToMetadata reports whether addr is that of a cloud's metadata service, or contains
+// it. The service hands out the machine's credentials.
+func (p *addressPolicy) leadsToMetadata(addr netip.Addr) bool {
+	addr = addr.WithZone("")
+	if p.special(addr) == metadata {
+		return true
+	}
+	for _, inner := range embedded(addr) {
+		if p.special(inner) == metadata {
+			return true
+		}
+	}
+	return false
+}
+
+// embedded returns the IPv4 addresses that a translator may find in an IPv6 address.
+func embedded(addr netip.Addr) []netip.Addr {
+	if addr.Is4() {
+		return nil
+	}
+	b := addr.As16()
+	at := func(i ...int) netip.Addr { return netip.AddrFrom4([4]byte{b[i[0]], b[i[1]], b[i[2]], b[i[3]]}) }
+	return []netip.Addr{
+		at(12, 13, 14, 15), // mapped, translated, compatible, NAT64, ISATAP
+		at(2, 3, 4, 5),     // 6to4
+		at(4, 5, 6, 7),     // Teredo's server
+		at(6, 7, 9, 10),    // NAT64 with a prefix of 48 bits (RFC 6052)
+		netip.AddrFrom4([4]byte{^b[12], ^b[13], ^b[14], ^b[15]}), // Teredo's client
+	}
 }
 
 // special names the range that contains addr; "" is an ordinary public address.
@@ -77,15 +113,21 @@ func isISATAP(addr netip.Addr) bool {
 
 func in(prefix, reason string) block { return block{netip.MustParsePrefix(prefix), reason} }
 
+// metadata is the reason for the metadata services of clouds.
+const metadata = "metadata"
+
 // specialV4 follows IANA's special-purpose registry, most specific range first. The
 // metadata services of clouds are named even where a wider range holds them.
 func specialV4() []block {
 	return []block{
-		in("168.63.129.16/32", "metadata"), // Azure's, in the middle of public space
-		in("169.254.169.254/32", "metadata"),
-		in("169.254.170.2/32", "metadata"),
-		in("100.100.100.200/32", "metadata"),
-		in("192.0.0.192/32", "metadata"),
+		in("168.63.129.16/32", metadata), // Azure's, in the middle of public space
+		in("169.254.169.254/32", metadata),
+		in("169.254.170.2/32", metadata),
+		in("169.254.170.23/32", metadata),
+		in("169.254.0.23/32", metadata),
+		in("169.254.42.42/32", metadata),
+		in("100.100.100.200/32", metadata),
+		in("192.0.0.192/32", metadata),
 		in("0.0.0.0/8", "unspecified"),
 		in("10.0.0.0/8", "private"),
 		in("100.64.0.0/10", "cgnat"),
@@ -108,8 +150,12 @@ func specialV4() []block {
 // IPv4 address as a whole: a translator on the way could route them anywhere.
 func specialV6() []block {
 	return []block{
-		in("fd00:ec2::254/128", "metadata"),
-		in("fd20:ce::254/128", "metadata"),
+		in("fd00:ec2::254/128", metadata),
+		in("fd00:ec2::23/128", metadata),
+		in("fd00:c1::a9fe:a9fe/128", metadata),
+		in("fd00:42::42/128", metadata),
+		in("fd20:ce::254/128", metadata),
+		in("fe80::a9fe:a9fe/128", metadata),
 		in("::1/128", "loopback"),
 		in("::ffff:0:0/96", "embedded_ipv4"),   // IPv4-mapped
 		in("::ffff:0:0:0/96", "embedded_ipv4"), // IPv4-translated

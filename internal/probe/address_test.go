@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/lookup"
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
@@ -49,7 +50,10 @@ const addressTable = `
 169.254.1.1 link_local
 169.254.169.253 link_local
 169.254.169.254 metadata
+169.254.0.23 metadata
+169.254.42.42 metadata
 169.254.170.2 metadata
+169.254.170.23 metadata
 169.254.255.255 link_local
 169.255.0.0 -
 172.15.255.255 -
@@ -159,13 +163,16 @@ const addressTable = `
 fbff::1 reserved
 fc00::1 private
 fd00::1 private
+fd00:42::42 metadata
+fd00:c1::a9fe:a9fe metadata
+fd00:ec2::23 metadata
 fd00:ec2::254 metadata
 fd20:ce::254 metadata
 fd00:ec2::255 private
 fdff:ffff::1 private
 fe00::1 reserved
 fe80::1 link_local
-fe80::a9fe:a9fe link_local
+fe80::a9fe:a9fe metadata
 febf::1 link_local
 fec0::1 private
 feff::1 private
@@ -201,10 +208,52 @@ func (r *recorder) reached(a netip.Addr) bool {
 }
 
 // TestAddressPolicy tries each address of the table by every way in which a check can get
-// to an address.
+// to an address. What the site's own answers lead to is its fault; a literal address in the
+// target is refused. None is reached.
 func TestAddressPolicy(t *testing.T) {
 	t.Parallel()
-	onEngines(t, addressPolicyOn, fast, portable)
+	onEngines(t, addressPolicyOn, fast, portable, reference)
+}
+
+// door is a way to an address: the URL of the check, and what the check must find when the
+// address is refused for a reason.
+type door struct {
+	name, url string
+	refused   func(reason string) finding
+}
+
+// doors lists the ways to the address with this text.
+func doors(site *fakesite.Site, names *fakesite.DNS, i int, text string) []door {
+	host := text
+	if strings.Contains(text, ":") {
+		host = "[" + text + "]"
+	}
+	named := func(kind string) string { return fmt.Sprintf("%s%d.test", kind, i) }
+	at := func(name string) string { return fmt.Sprintf("http://%s:%d/", name, site.Port()) }
+	special := fakesite.Answer{Addrs: []string{text}}
+	names.Set(named("name"), special)
+	names.Set(named("alias"), fakesite.Answer{Records: []string{named("alias") + ". 60 IN CNAME " + named("name") + "."}})
+	// A name has one script for each type: the first lookup of either is the good one.
+	names.Set(named("turning"), fakesite.Answer{Addrs: []string{"127.0.0.1"}}, special)
+	names.Set(named("mixed"), fakesite.Answer{Addrs: []string{text, "127.0.0.1"}})
+
+	policy := func(reason string) finding {
+		return finding{check.OutcomeUnknown, check.FailurePolicy, reason, 0, check.PhaseConnect, nil}
+	}
+	byDNS := func(string) finding { return fails(check.FailureDNS, "unroutable", 0, check.PhaseDNS) }
+	byRedirect := func(string) finding {
+		return fails(check.FailureRedirect, "unroutable", http.StatusFound, check.PhaseResponse)
+	}
+	works := func(string) finding { return up(200, check.AdvisoryHeadUnsupported) }
+	return []door{
+		{"literal", "http://" + host + "/", policy},
+		{"DNS answer", "http://" + named("name") + "/", byDNS},
+		{"alias", "http://" + named("alias") + "/", byDNS},
+		{"redirect", site.URL() + "to?http://" + host + "/", byRedirect},
+		{"redirect to a name", site.URL() + "to?http://" + named("alias") + "/", byRedirect},
+		{"turning", at(named("turning")), byDNS},
+		{"mixed", at(named("mixed")), works},
+	}
 }
 
 func addressPolicyOn(t *testing.T, newProber maker) {
@@ -224,54 +273,111 @@ func addressPolicyOn(t *testing.T, newProber maker) {
 			w.WriteHeader(http.StatusMethodNotAllowed)
 		}
 	})
-	rows := 0
-	for i, row := range strings.Split(strings.TrimSpace(addressTable), "\n") {
+	rows := strings.Split(strings.TrimSpace(addressTable), "\n")
+	for i, row := range rows {
 		text, reason, _ := strings.Cut(row, " ")
 		addr := netip.MustParseAddr(text)
-		rows++
-		host := text
-		if addr.Is6() {
-			host = "[" + text + "]"
-		}
-		name, turning := fmt.Sprintf("a%d.test", i), fmt.Sprintf("b%d.test", i)
-		names.Host(name, text)
-		names.Set(turning,
-			fakesite.Answer{Addrs: []string{"127.0.0.1"}},
-			fakesite.Answer{Addrs: []string{text}})
-		// A name has one script for each type: the first lookup of either is the good one.
-		port := site.Port()
-		for door, url := range map[string]string{
-			"literal":    "http://" + host + "/",
-			"DNS answer": "http://" + name + "/",
-			"redirect":   site.URL() + "to?http://" + host + "/",
-			"turning":    fmt.Sprintf("http://%s:%d/", turning, port),
-		} {
-			o := probeInTime(t.Context(), t, p, check.Target{URL: url})
-			if addr == netip.MustParseAddr("127.0.0.1") && door == "turning" {
+		for _, d := range doors(site, names, i, text) {
+			o := probeInTime(t.Context(), t, p, check.Target{URL: d.url})
+			reached := rec.reached(addr) || rec.reached(addr.Unmap())
+			switch {
+			case text == "127.0.0.1" && d.name == "turning":
 				if o.Outcome != check.OutcomeUp { // the exact exception holds
-					t.Errorf("%s: exception does not hold: %+v", door, o)
+					t.Errorf("%s: exception does not hold: %+v", d.name, o)
 				}
-				continue
-			}
-			refused := o.Outcome == check.OutcomeUnknown && o.Failure == check.FailurePolicy && o.Reason == reason
-			if reason == "-" && (refused || o.Failure != check.FailureConnect || !rec.reached(addr)) {
-				t.Errorf("%s by %s: want a connection, got %+v", text, door, o)
-			}
-			if reason != "-" && (!refused || rec.reached(addr) || rec.reached(addr.Unmap())) {
-				t.Errorf("%s by %s: want refusal %s, got %+v", text, door, reason, o)
+			case reason != "-" && (reached || !findingOf(o).same(d.refused(reason))):
+				t.Errorf("%s by %s: want refusal %s, got %+v", text, d.name, reason, o)
+			case reason == "-" && (!reached || d.name != "mixed" && o.Failure != check.FailureConnect):
+				t.Errorf("%s by %s: want a connection, got %+v", text, d.name, o)
 			}
 		}
 	}
-	if rows < 120 {
-		t.Errorf("the table has %d rows, want at least 120", rows)
+	if len(rows) < 120 {
+		t.Errorf("the table has %d rows, want at least 120", len(rows))
+	}
+}
+
+// TestMetadataStaysClosed shows that --allow-private does not open the metadata services of
+// clouds, under whatever address.
+func TestMetadataStaysClosed(t *testing.T) {
+	t.Parallel()
+	var texts []string
+	for row := range strings.SplitSeq(strings.TrimSpace(addressTable), "\n") {
+		if text, ok := strings.CutSuffix(row, " metadata"); ok {
+			texts = append(texts, text)
+		}
+	}
+	texts = append(texts, "::ffff:169.254.169.254", "::169.254.169.254", "::ffff:0:169.254.169.254", "64:ff9b::169.254.169.254",
+		"64:ff9b:1:a9fe:a9:fe00::", "2002:a9fe:a9fe::1", "2001:0:a9fe:a9fe::1", "2001::5601:5601", "2606:4700::5efe:169.254.169.254",
+		"::ffff:168.63.129.16", "fe80::a9fe:a9fe%eth0")
+	closed := newAddressPolicy(Options{AllowPrivate: true})
+	open := newAddressPolicy(Options{AllowPrivate: true, AllowMetadata: true})
+	alone := newAddressPolicy(Options{AllowMetadata: true})
+	for _, text := range texts {
+		a := netip.AddrPortFrom(netip.MustParseAddr(text), 80)
+		if why := closed.refuse(a); why != "metadata" {
+			t.Errorf("%s: got %q with --allow-private", text, why)
+		}
+		if why := open.refuse(a); why != "" {
+			t.Errorf("%s: got %q with both", text, why)
+		}
+		if why := alone.refuse(a); why == "" {
+			t.Errorf("%s: open with --allow-metadata alone", text)
+		}
+	}
+	p := newProber(t)
+	o := probeInTime(t.Context(), t, p, check.Target{URL: "http://169.254.169.254/latest/meta-data/"})
+	if o.Failure != check.FailurePolicy || o.Reason != "metadata" {
+		t.Errorf("got %+v", o)
+	}
+}
+
+// TestWhatThisMachineKnowsIsNotTheSitesFault shows that a name of this machine, or of its
+// hosts file, tells nothing about a site, and that a redirect there does.
+func TestWhatThisMachineKnowsIsNotTheSitesFault(t *testing.T) {
+	t.Parallel()
+	onEngines(t, whatThisMachineKnowsOn, fast, portable, reference)
+}
+
+func whatThisMachineKnowsOn(t *testing.T, newProber maker) {
+	site, names := fakesite.New(t), fakesite.NewDNS(t)
+	p := newProber(t, func(o *Options) {
+		o.AllowPrivate, o.Resolver, o.Allowed = false, names.Addr(), []netip.AddrPort{site.Addr()}
+	})
+	for _, hosts := range []func(string) []netip.Addr{nil, func(host string) []netip.Addr {
+		if host == "localhost" || host == "known.test" {
+			return []netip.Addr{netip.MustParseAddr("10.0.0.1")}
+		}
+		return nil
+	}} {
+		r, err := lookup.New(lookup.Options{Servers: names.Addr(), Hosts: hosts})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.resolver.Close()
+		p.resolver = r
+		for _, name := range []string{"localhost", "LocalHost.", "known.test"} {
+			if hosts == nil && name == "known.test" {
+				continue
+			}
+			o := probeInTime(t.Context(), t, p, check.Target{URL: "http://" + name + ":8/"})
+			if o.Outcome != check.OutcomeUnknown || o.Failure != check.FailurePolicy {
+				t.Errorf("%s: got %+v", name, o)
+			}
+			site.SetRaw("HTTP/1.1 301 Moved\r\nLocation: http://" + name + ":8/\r\n\r\n")
+			o = probeInTime(t.Context(), t, p, check.Target{URL: site.URL()})
+			if o.Outcome != check.OutcomeDown || o.Failure != check.FailureRedirect || o.Reason != "unroutable" {
+				t.Errorf("redirect to %s: got %+v", name, o)
+			}
+		}
 	}
 }
 
 func TestAddressPolicyOfDevelopment(t *testing.T) {
 	t.Parallel()
-	p := newAddressPolicy(true, nil)
+	p := newAddressPolicy(Options{AllowPrivate: true})
 	for text, want := range map[string]string{
-		"127.0.0.1": "", "10.0.0.1": "", "::1": "", "fd00::1": "", "::ffff:127.0.0.1": "", "169.254.169.254": "",
+		"127.0.0.1": "", "10.0.0.1": "", "::1": "", "fd00::1": "", "::ffff:127.0.0.1": "", "169.254.169.253": "",
 		"0.0.0.0": "unspecified", "::": "unspecified", "::ffff:0.0.0.0": "unspecified",
 		"224.0.0.1": "multicast", "ff02::1": "multicast", "255.255.255.255": "broadcast",
 	} {
@@ -283,7 +389,7 @@ func TestAddressPolicyOfDevelopment(t *testing.T) {
 
 func TestExceptionsAreExact(t *testing.T) {
 	t.Parallel()
-	p := newAddressPolicy(false, []netip.AddrPort{addrPort("127.0.0.1:8080"), addrPort("[::1]:80")})
+	p := newAddressPolicy(Options{Allowed: []netip.AddrPort{addrPort("127.0.0.1:8080"), addrPort("[::1]:80")}})
 	for text, allowed := range map[string]bool{
 		"127.0.0.1:8080": true, "[::1]:80": true, "127.0.0.1:8081": false, "127.0.0.2:8080": false,
 		"[::ffff:127.0.0.1]:8080": false, "[::1]:8080": false,

@@ -1,14 +1,9 @@
 package probe
 
 import (
-	"bufio"
-	"compress/flate"
-	"compress/gzip"
+	"context"
 	"errors"
 	"io"
-	"net/http/httputil"
-	"strconv"
-	"strings"
 )
 
 // Limits on a body.
@@ -19,8 +14,6 @@ const (
 	maxRaw = maxDecoded + 64<<10
 	// maxFirewallText is how much of a page is searched for the texts of firewalls.
 	maxFirewallText = 64 << 10
-	// maxChallengePage is the size up to which a page with a good status can be a challenge.
-	maxChallengePage = 16 << 10
 )
 
 // errBodyLimit ends a body that exceeds maxRaw.
@@ -50,164 +43,68 @@ func (c *connReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// lengthReader reads a body of known length; an early end is an error.
-type lengthReader struct {
-	r    io.Reader
-	left int64
-}
-
-func (l *lengthReader) Read(p []byte) (int, error) {
-	if l.left == 0 {
-		return 0, io.EOF
-	}
-	n, err := l.r.Read(p[:min(int64(len(p)), l.left)])
-	l.left -= int64(n)
-	switch {
-	case l.left == 0:
-		return n, io.EOF
-	case err == io.EOF:
-		err = io.ErrUnexpectedEOF
-	}
-	return n, err
-}
-
 // hasBody reports whether a response to method carries a body.
 func (h head) hasBody(method string) bool {
 	return method != "HEAD" && h.status != 204 && h.status != 304
-}
-
-// bodyReader removes the body's framing: chunks, a length, or the end of the connection.
-func bodyReader(h head, r io.Reader) (io.Reader, error) {
-	if h.hasToken("Transfer-Encoding", "chunked") {
-		return httputil.NewChunkedReader(bufio.NewReader(r)), nil
-	}
-	length, seen := int64(-1), ""
-	for v := range h.all("Content-Length") {
-		n, err := strconv.ParseInt(v, 10, 64)
-		if err != nil || n < 0 {
-			continue // browsers read such a body to the end of the connection
-		}
-		if seen != "" && n != length {
-			return nil, errBadLength
-		}
-		length, seen = n, v
-	}
-	if length >= 0 {
-		return &lengthReader{r, length}, nil
-	}
-	return r, nil
-}
-
-// decodedReader decodes the content encoding; known is false when it cannot.
-func decodedReader(h head, r io.Reader) (decoded io.Reader, known bool) {
-	switch strings.ToLower(h.get("Content-Encoding")) {
-	case "", "identity", "none", "utf-8":
-		return r, true
-	case "gzip", "x-gzip":
-		return &gzipReader{br: bufio.NewReader(r)}, true
-	}
-	return r, false
-}
-
-// gzipReader decodes gzip as browsers do: an empty body is empty, members may follow
-// one another, and anything after the last is ignored.
-type gzipReader struct {
-	br *bufio.Reader
-	zr *gzip.Reader
-}
-
-func (g *gzipReader) Read(p []byte) (int, error) {
-	if g.zr == nil {
-		if _, err := g.br.Peek(1); err != nil {
-			return 0, err
-		}
-		zr, err := gzip.NewReader(g.br)
-		if err != nil {
-			return 0, cutShort(err)
-		}
-		g.zr = zr
-		g.zr.Multistream(false)
-	}
-	n, err := g.zr.Read(p)
-	if err != io.EOF {
-		return n, err
-	}
-	magic, err := g.br.Peek(2)
-	switch {
-	case len(magic) == 2 && magic[0] == 0x1f && magic[1] == 0x8b:
-		if err := g.zr.Reset(g.br); err != nil {
-			return n, cutShort(err)
-		}
-		g.zr.Multistream(false)
-		return n, nil
-	case err != nil:
-		return n, err // the framing's own end, good or bad
-	}
-	if _, err := io.Copy(io.Discard, g.br); err != nil {
-		return n, err
-	}
-	return n, io.EOF
-}
-
-// cutShort turns an end inside the gzip header into an unexpected one.
-func cutShort(err error) error {
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// isEncodingError reports whether an error is gzip's own.
-func isEncodingError(err error) bool {
-	if errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) {
-		return true
-	}
-	_, corrupt := errors.AsType[flate.CorruptInputError](err)
-	return corrupt
 }
 
 // pageReport is the result of reading a body.
 type pageReport struct {
 	// size is the number of decoded bytes read.
 	size int64
-	// cut is true when the limit was reached.
-	cut bool
-	// readable is false when the encoding is one that the request did not accept.
-	readable bool
+	// cut is true when the limit was reached, or nothing was left to look for; whole when
+	// the page was read to its end.
+	cut, whole bool
+}
+
+// pageReader looks at a page as it arrives. More is false once the rest of the page
+// does not matter to it.
+type pageReader interface {
+	read(piece []byte) (more bool)
 }
 
 // reading describes how to read a body.
 type reading struct {
-	// rules get the whole decoded body, firewalls only its beginning.
-	rules, firewalls writer
+	// rules and page get the whole decoded body, firewalls only its beginning. When rules
+	// need no more of it and page is nil, reading ends.
+	rules     pageReader
+	page      *pageCheck
+	firewalls writer
 	// limit is the maximum number of decoded bytes to read.
-	limit int64
+	limit    int64
+	decoders decoders
 }
 
-// readPage reads a body to its end or to the limits.
-func readPage(h head, r io.Reader, want reading) (pageReport, error) {
-	framed, err := bodyReader(h, &connReader{r, maxRaw})
+// readPage reads a body to its end, to the limits, or until nothing is left to look for.
+func readPage(ctx context.Context, h head, r io.Reader, want reading) (pageReport, error) {
+	body, err := bodyReader(h, &connReader{r, maxRaw})
 	if err != nil {
 		return pageReport{}, err
 	}
-	page, known := decodedReader(h, framed)
-	report := pageReport{readable: known}
+	page, err := want.decoders.decode(ctx, h, body)
+	defer page.close()
+	if err != nil {
+		return pageReport{}, err
+	}
+	var report pageReport
 	buf := make([]byte, 16<<10)
 	for {
 		n, err := page.Read(buf[:min(int64(len(buf)), want.limit-report.size)])
-		if known {
-			if room := maxFirewallText - report.size; room > 0 {
-				want.firewalls.write(buf[:min(int64(n), room)])
-			}
-			want.rules.write(buf[:n])
+		if room := maxFirewallText - report.size; room > 0 {
+			want.firewalls.write(buf[:min(int64(n), room)])
 		}
+		more := want.rules.read(buf[:n]) || want.page != nil
+		want.page.write(buf[:n])
 		report.size += int64(n)
 		switch {
 		case err == io.EOF:
+			report.whole = true
 			return report, nil
-		case errors.Is(err, errBodyLimit):
+		case !more || errors.Is(err, errBodyLimit):
 			report.cut = true
 			return report, nil
+		case errors.Is(err, errTruncated):
+			return report, truncated(report, body)
 		case err != nil:
 			return report, err
 		case report.size >= want.limit:
@@ -215,4 +112,14 @@ func readPage(h head, r io.Reader, want reading) (pageReport, error) {
 			return report, nil
 		}
 	}
+}
+
+// truncated judges a body whose encoding ended early. Browsers show what they could read of
+// it. It was cut short if there is nothing to show, or if the encoding's end is the only
+// sign of the body's.
+func truncated(page pageReport, body framed) error {
+	if page.size == 0 || body.open {
+		return errCutShort
+	}
+	return nil
 }

@@ -1,30 +1,41 @@
 package probe
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"sync"
 	"time"
 )
 
-// maxChains limits the verified chains in the cache, of about 100 bytes each.
-const maxChains = 50_000
+// maxChains limits the verified chains in the cache, of about 50 bytes each: as many as the
+// sites that one core checks in five minutes.
+const maxChains = 500_000
 
 // chains verifies certificates and caches the good results until a certificate of the
 // chain expires. A bad chain is verified anew each time.
 type chains struct {
 	roots *x509.CertPool
 	now   func() time.Time
+	// secret makes the keys unpredictable, so that nobody can look for two chains with the
+	// same key.
+	secret [sha256.Size]byte
 
 	mu   sync.Mutex
-	good map[[sha256.Size]byte]validity
+	good map[chainKey]validity
 }
+
+// chainKey identifies a result by everything it depends on, except the roots, which never
+// change.
+type chainKey [16]byte
 
 // validity is the period in which a chain is valid, in unix seconds.
 type validity struct{ from, until int64 }
 
 func newChains(roots *x509.CertPool, now func() time.Time) *chains {
-	return &chains{roots: roots, now: now, good: make(map[[sha256.Size]byte]validity)}
+	c := &chains{roots: roots, now: now, good: make(map[chainKey]validity)}
+	_, _ = rand.Read(c.secret[:]) // never fails
+	return c
 }
 
 // verify verifies a server's certificates for a host, leaf first. It returns the time
@@ -34,7 +45,7 @@ func (c *chains) verify(host string, shown []*x509.Certificate) (until time.Time
 		return time.Time{}, x509.UnknownAuthorityError{}
 	}
 	now := c.now()
-	key := chainKey(host, shown)
+	key := c.key(host, shown)
 	if v, ok := c.recall(key, now); ok {
 		return time.Unix(v.until, 0), nil
 	}
@@ -53,16 +64,16 @@ func (c *chains) verify(host string, shown []*x509.Certificate) (until time.Time
 	return time.Unix(v.until, 0), nil
 }
 
-// chainKey identifies a result by everything it depends on, except the roots, which never
-// change.
-func chainKey(host string, shown []*x509.Certificate) (key [sha256.Size]byte) {
+func (c *chains) key(host string, shown []*x509.Certificate) (key chainKey) {
 	h := sha256.New()
+	h.Write(c.secret[:])
 	h.Write([]byte(host))
-	for _, c := range shown {
+	for _, shown := range shown {
 		h.Write([]byte{0})
-		h.Write(c.Raw) // DER contains its own length
+		h.Write(shown.Raw) // DER contains its own length
 	}
-	h.Sum(key[:0])
+	var sum [sha256.Size]byte
+	copy(key[:], h.Sum(sum[:0]))
 	return key
 }
 
@@ -80,7 +91,7 @@ func longest(found [][]*x509.Certificate) (best validity) {
 	return best
 }
 
-func (c *chains) recall(key [sha256.Size]byte, now time.Time) (validity, bool) {
+func (c *chains) recall(key chainKey, now time.Time) (validity, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	v, ok := c.good[key]
@@ -89,7 +100,7 @@ func (c *chains) recall(key [sha256.Size]byte, now time.Time) (validity, bool) {
 
 // remember caches a result. It makes room by dropping an arbitrary one: the map only saves
 // work.
-func (c *chains) remember(key [sha256.Size]byte, v validity) {
+func (c *chains) remember(key chainKey, v validity) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.good) >= maxChains {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/probe/tls12"
 )
 
 // isTimeout reports whether time, and not the peer, ended an operation.
@@ -37,6 +38,7 @@ func isOwnFault(err error) bool {
 	for _, e := range []syscall.Errno{
 		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL,
 		syscall.EACCES, syscall.EPERM, syscall.EAFNOSUPPORT, syscall.EADDRINUSE, syscall.ENETDOWN,
+		syscall.ENOSPC, // epoll's: too many watched sockets
 	} {
 		if errors.Is(err, e) {
 			return true
@@ -102,6 +104,9 @@ func handshakeFailure(err error, now time.Time) *failure {
 // the same form with another Op. The type of the value inside is not exported, but its
 // number is the alert's.
 func alertOf(err error) (uint8, bool) {
+	if alert, ok := errors.AsType[tls12.Alert](err); ok {
+		return uint8(alert), true
+	}
 	op, ok := errors.AsType[*net.OpError](err)
 	if !ok || op.Err == nil || op.Op != "remote error" {
 		return 0, false
@@ -208,7 +213,7 @@ func answerFailure(err error, waiting string) *failure {
 // bodyFailure classifies an error in the body.
 func bodyFailure(err error) *failure {
 	if e, ok := errors.AsType[protocolError](err); ok {
-		return down(check.FailureProtocol, string(e), "")
+		return down(check.FailureProtocol, string(e), e.detail())
 	}
 	if e, ok := errors.AsType[*connError](err); ok {
 		switch {
@@ -220,10 +225,23 @@ func bodyFailure(err error) *failure {
 		return down(check.FailurePartial, "lost", "connection lost in the body")
 	}
 	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, errCutShort):
 		return down(check.FailurePartial, "cut_short", "the body ended early")
-	case isEncodingError(err):
-		return down(check.FailureProtocol, string(errBadEncoding), "the body is not the gzip that it says")
+	case errors.Is(err, errNoDecoder):
+		return unknown(check.FailureNone, "node_resources", "this node decodes too many bodies at once")
 	}
-	return down(check.FailureProtocol, string(errBadChunks), "the body's chunks are malformed")
+	return down(check.FailurePartial, "lost", "the body could not be read: "+err.Error())
+}
+
+// detail says in words what is wrong with a body.
+func (e protocolError) detail() string {
+	switch e {
+	case errBadEncoding:
+		return "the body does not have the encoding that it says"
+	case errBadChunks:
+		return "the body's chunks are malformed"
+	case errBadLength:
+		return "the body's length is given in different ways"
+	}
+	return ""
 }

@@ -29,7 +29,8 @@ type dialFunc func(ctx context.Context, a netip.AddrPort) (net.Conn, error)
 // connector connects to the best of several addresses.
 type connector struct {
 	policy *addressPolicy
-	dial   dialFunc
+	// dial is the engine's own way, dialNet that of package net.
+	dial, dialNet dialFunc
 	// gate is called directly before the kernel; its error becomes the connection's.
 	gate func(netip.AddrPort) error
 	// hasRoute reports whether this machine has a route to an address.
@@ -54,10 +55,18 @@ func newConnector(policy *addressPolicy) *connector {
 			return c.gate(a)
 		},
 	}
-	c.dial = func(ctx context.Context, a netip.AddrPort) (net.Conn, error) {
+	c.dialNet = func(ctx context.Context, a netip.AddrPort) (net.Conn, error) {
 		return dialer.DialContext(ctx, "tcp", a.String())
 	}
+	c.dial = c.dialNet
 	return c
+}
+
+// overNet returns a connector that uses package net.
+func (c *connector) overNet() *connector {
+	o := *c
+	o.dial = o.dialNet
+	return &o
 }
 
 var errRefusedAddress = errors.New("address is refused by policy")
@@ -83,6 +92,7 @@ type dialled struct {
 // connect applies the address policy and connects to one of the allowed addresses.
 func (c *connector) connect(ctx context.Context, r *request, t *trace) (net.Conn, *failure) {
 	t.reach(check.PhaseConnect)
+	t.dropIPv6()
 	start := time.Now()
 	defer func() { t.timing.Connect += since(start) }()
 	addrs, f := c.permitted(r)

@@ -318,3 +318,10 @@ func TestOwnFaultIsNotReset(t *testing.T) {
 		t.Error("time-outs are not recognised by type")
 	}
 }
+
+func TestTooManyWatchedSocketsAreOurOwnFault(t *testing.T) {
+	t.Parallel()
+	if f := connectFailure(fmt.Errorf("epoll_ctl: %w", syscall.ENOSPC), true); f.outcome != check.OutcomeUnknown {
+		t.Errorf("got %+v", f)
+	}
+}

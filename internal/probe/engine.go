@@ -72,4 +72,22 @@ func (t *trace) secured(leafEnd time.Time, version uint16, ok bool) {
 	}
 }
 
+// adopt takes over the evidence of a second try.
+func (t *trace) adopt(second *trace) {
+	t.reach(second.reached())
+	t.timing = sum(t.timing, second.timing)
+	t.addr = second.addr
+	t.secured(second.leafEnd, second.version, second.version != 0)
+	t.dropIPv6()
+	t.ipv6 = second.ipv6
+}
+
+// dropIPv6 ends the IPv6 attempts that still run when nothing needs their result.
+func (t *trace) dropIPv6() {
+	if t.ipv6 != nil {
+		t.ipv6.finish()
+		t.ipv6 = nil
+	}
+}
+
 func since(start time.Time) time.Duration { return max(time.Since(start), time.Microsecond) }

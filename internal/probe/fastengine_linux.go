@@ -2,8 +2,10 @@ package probe
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"net/netip"
+	"sync"
 	"syscall"
 
 	"github.com/Automattic/jetmon/internal/check"
@@ -11,15 +13,22 @@ import (
 
 // fastEngine does exchanges over its own sockets. Nearly all checks are a plain request to
 // one address; those run as an exchange in the poller. TLS and several addresses go
-// through netEngine, over the same sockets.
+// through netEngine, over the same sockets. Where epoll cannot be opened, netEngine does
+// everything.
 type fastEngine struct {
 	netEngine
 	pollers *pollers
+	// portable dials over package net.
+	portable dialFunc
+	log      *slog.Logger
+	said     sync.Once
 }
 
 // newFastEngine returns the engine for this system. It opens nothing yet.
-func newFastEngine(c *connector, s *secure) engine {
-	e := &fastEngine{netEngine: netEngine{connector: c, secure: s}, pollers: &pollers{}}
+func newFastEngine(c *connector, s *secure, log *slog.Logger) engine {
+	e := &fastEngine{
+		netEngine: netEngine{connector: c, secure: s}, pollers: &pollers{create: createEpoll}, portable: c.dial, log: log,
+	}
 	c.dial = e.dial
 	return e
 }
@@ -28,6 +37,10 @@ func (e *fastEngine) close() { e.pollers.close() }
 
 // dial connects to one address, for the connector.
 func (e *fastEngine) dial(ctx context.Context, a netip.AddrPort) (net.Conn, error) {
+	if err := e.pollers.ready(); err != nil {
+		e.said.Do(func() { e.log.Warn("portable engine used", "error", err) })
+		return e.portable(ctx, a)
+	}
 	if err := e.connector.gate(a); err != nil {
 		return nil, err
 	}
@@ -46,7 +59,7 @@ func (e *fastEngine) dial(ctx context.Context, a netip.AddrPort) (net.Conn, erro
 }
 
 func (e *fastEngine) exchange(ctx context.Context, r *request, t *trace) (*response, *failure) {
-	if r.place.tls {
+	if r.place.tls || e.pollers.ready() != nil {
 		return e.netEngine.exchange(ctx, r, t)
 	}
 	addrs, f := e.connector.permitted(r)

@@ -2,7 +2,6 @@ package probe
 
 import (
 	"context"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -25,7 +24,10 @@ type attempt struct {
 	hops    []check.Hop
 	// note is the Observation's detail when the attempt succeeds.
 	note string
-	took time.Duration
+	// pageState and advisories are what the attempt saw of the page.
+	pageState  check.PageState
+	advisories []check.Advisory
+	took       time.Duration
 }
 
 // verb is the method on the wire.
@@ -52,22 +54,17 @@ func (a *attempt) end(start time.Time) {
 		a.failure = panicked(v)
 	}
 	if a.failure != nil {
-		a.drop()
+		a.trace.dropIPv6()
 	}
 	a.took = since(start)
-}
-
-// drop ends the IPv6 attempts that still run when nothing needs their result.
-func (a *attempt) drop() {
-	if a.trace.ipv6 != nil {
-		a.trace.ipv6.finish()
-		a.trace.ipv6 = nil
-	}
 }
 
 func (a *attempt) follow(ctx context.Context, here *place) *failure {
 	for {
 		next, f := a.step(ctx, here)
+		if f != nil {
+			a.resolver.Forget(here.host) // the next check of a failing site asks anew
+		}
 		if f != nil && len(a.hops) > 0 {
 			f.detail = strings.TrimSuffix("at "+here.shown()+": "+f.detail, ": ")
 		}
@@ -87,36 +84,43 @@ func (a *attempt) step(ctx context.Context, here *place) (next *place, f *failur
 	if f != nil {
 		return nil, f
 	}
-	a.drop() // only the last place's IPv6 counts
+	a.trace.dropIPv6() // only the last place's IPv6 counts
 	resp, f := a.engine.exchange(ctx, &request{
 		place: here, addrs: addrs, wantsBody: a.method == check.MethodGet,
-		wire: wire(a.verb(), here, a.carried.headersFor(here), a.carried.cookiesFor(here)),
+		wire: wire(a.verb(), here, a.carried.headersFor(here), a.cookiesFor(here)),
 	}, &a.trace)
 	if f != nil {
-		if f.kind == check.FailureConnect {
-			a.resolver.forget(here.host)
+		if f.kind == check.FailurePolicy {
+			f = a.unroutable(here, f)
 		}
 		return nil, f
 	}
 	defer resp.close()
 	a.head = resp.head
 	if !isRedirect(resp.head.status) {
-		return nil, a.judge(resp)
+		return nil, a.judge(ctx, resp)
 	}
 	return a.redirect(here, resp.head)
 }
 
-// resolve returns the addresses of a place.
-func (a *attempt) resolve(ctx context.Context, here *place) ([]netip.Addr, *failure) {
-	if here.literal.IsValid() {
-		return []netip.Addr{here.literal}, nil
+// unroutable returns what it says about the site that all addresses of a place are refused.
+// Where the site's own answers lead only there, its DNS or its redirect, the public cannot
+// visit it. What the target itself names, or this machine's hosts file, tells nothing.
+func (a *attempt) unroutable(here *place, f *failure) *failure {
+	detail := here.host + " has no public address (" + f.reason + "): nobody on the Internet can go there"
+	switch {
+	case len(a.hops) > 0:
+		a.trace.reach(check.PhaseResponse)
+		return down(check.FailureRedirect, "unroutable", detail)
+	case here.literal.IsValid(), here.isLocalhost(), a.resolver.Knows(here.host):
+		return f
 	}
 	a.trace.reach(check.PhaseDNS)
-	start := time.Now()
-	addrs, f := a.resolver.lookup(ctx, here.host)
-	a.trace.timing.DNS += since(start)
-	return addrs, f
+	return down(check.FailureDNS, "unroutable", detail)
 }
+
+// cookiesFor is the value of the Cookie header for p, "" for none.
+func (a *attempt) cookiesFor(p *place) string { return a.carried.cookies.header(p, a.now()) }
 
 // redirect decides whether to follow a response that is a redirect.
 func (a *attempt) redirect(here *place, h head) (next *place, f *failure) {
@@ -138,8 +142,8 @@ func (a *attempt) redirect(here *place, h head) (next *place, f *failure) {
 	if a.seen == nil {
 		a.visit(here) // a check without redirects needs no map
 	}
-	a.carried.keepCookies(here, h)
-	a.hops = append(a.hops, check.Hop{Status: h.status, URL: printable(next.url.String(), maxHopBytes)})
+	a.carried.cookies.keep(here, h, a.now())
+	a.hops = append(a.hops, check.Hop{Status: h.status, URL: printable(next.public().String(), maxHopBytes)})
 	if a.visit(next) {
 		return nil, down(check.FailureRedirect, "loop", "redirected in a loop to "+next.shown())
 	}
@@ -149,7 +153,7 @@ func (a *attempt) redirect(here *place, h head) (next *place, f *failure) {
 // visit records a request and reports whether it was made before: repeating it would get
 // the same response. Cookies are part of the key, as some sites set one and try again.
 func (a *attempt) visit(p *place) (again bool) {
-	key := p.key() + "\n" + a.carried.cookiesFor(p)
+	key := p.key() + "\n" + a.cookiesFor(p)
 	if _, again = a.seen[key]; again {
 		return true
 	}
@@ -158,85 +162,4 @@ func (a *attempt) visit(p *place) (again bool) {
 	}
 	a.seen[key] = struct{}{}
 	return false
-}
-
-// judge returns the failure that a final response means, or nil.
-func (a *attempt) judge(resp *response) *failure {
-	h, firewall := resp.head, a.firewalls.byHeader(resp.head)
-	if a.method != check.MethodGet {
-		return a.statusFailure(h, firewall)
-	}
-	required, forbidden := newTexts(a.target.RequiredTexts), newTexts(a.target.ForbiddenTexts)
-	search := a.firewalls.search(h.status)
-	page, err := pageReport{readable: true}, error(nil)
-	if limit := pageLimit(h, search); limit > 0 && h.hasBody(a.verb()) {
-		a.trace.reach(check.PhaseBody)
-		page, err = readPage(h, resp.body, reading{rules: pair{required, forbidden}, firewalls: search.texts, limit: limit})
-	}
-	if firewall == "" {
-		firewall = search.match(h, page)
-	}
-	if f := a.statusFailure(h, firewall); f != nil {
-		return f
-	}
-	if err != nil {
-		return bodyFailure(err)
-	}
-	return a.rules(required, forbidden, page)
-}
-
-// pageLimit is how much of a page is worth reading. A page that is already a failure is
-// read only as far as needed to recognise a firewall.
-func pageLimit(h head, s firewallSearch) int64 {
-	switch {
-	case h.status < 400:
-		return maxDecoded
-	case len(s.texts.want) > 0:
-		return maxFirewallText
-	}
-	return 0
-}
-
-// statusFailure returns the failure that status and firewall mean, before the body rules.
-func (a *attempt) statusFailure(h head, firewall string) *failure {
-	code := "http_" + strconv.Itoa(h.status)
-	switch {
-	case firewall != "":
-		return down(check.FailureBlocked, firewall, "a firewall answered")
-	case h.status == 403:
-		return down(check.FailureBlocked, code, "")
-	case h.status >= 200 && h.status < 400:
-		return nil
-	case h.status >= 400 && h.status < 500:
-		return down(check.FailureClient, code, "")
-	case h.status >= 500 && h.status < 600:
-		return down(check.FailureServer, code, "")
-	}
-	return down(check.FailureProtocol, string(errBadStatus), "HTTP status "+strconv.Itoa(h.status))
-}
-
-// rules applies the site's body rules to a page.
-func (a *attempt) rules(required, forbidden *texts, page pageReport) *failure {
-	const kind = check.FailureContent
-	if len(required.want)+len(forbidden.want) == 0 {
-		return nil
-	}
-	if !page.readable {
-		return down(kind, "unreadable_encoding", "the body has an encoding that the request did not accept")
-	}
-	where := ""
-	if page.cut {
-		where = " in the first " + strconv.Itoa(maxDecoded>>20) + " MiB"
-	}
-	for i, found := range forbidden.found {
-		if found && a.target.ForbiddenTexts[i] != "" {
-			return down(kind, "forbidden_text_present", "forbidden text found: "+a.target.ForbiddenTexts[i])
-		}
-	}
-	for i, found := range required.found {
-		if !found {
-			return down(kind, "required_text_missing", "required text not found"+where+": "+a.target.RequiredTexts[i])
-		}
-	}
-	return nil
 }

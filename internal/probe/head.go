@@ -34,6 +34,9 @@ const (
 	errBadLength    protocolError = "bad_content_length"
 	errBadChunks    protocolError = "bad_chunking"
 	errBadEncoding  protocolError = "bad_encoding"
+	errBadHeader    protocolError = "bad_header"
+	// errContradiction is a field with two values of which each says something else.
+	errContradiction protocolError = "contradictory_header"
 )
 
 // head is a response's status line and header fields.
@@ -44,31 +47,66 @@ type head struct {
 	fields []byte
 }
 
-// lines yields names and values of the fields in order. Like browsers, it skips lines
-// without a colon and continuation lines.
+// lines yields names and values of the fields in order. Like browsers, it unfolds fields
+// that go on in the next lines, and skips lines without a colon.
 func (h head) lines() iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, value []byte) bool) {
-		for rest := h.fields; len(rest) > 0; {
-			line := rest
-			if end := bytes.IndexByte(rest, '\n'); end >= 0 {
-				line, rest = rest[:end], rest[end+1:]
-			} else {
-				rest = nil
+		for line, rest := cutLine(h.fields); line != nil; line, rest = cutLine(rest) {
+			if len(rest) > 0 && isBlank(rest[0]) {
+				line, rest = unfold(line, rest)
 			}
 			colon := bytes.IndexByte(line, ':')
-			if colon <= 0 || line[0] == ' ' || line[0] == '\t' {
+			if colon <= 0 || isBlank(line[0]) {
 				continue
 			}
 			name := line[:colon]
-			if c := name[colon-1]; c == ' ' || c == '\t' {
+			if isBlank(name[colon-1]) {
 				name = bytes.TrimRight(name, " \t")
 			}
-			if !yield(name, bytes.TrimSpace(line[colon+1:])) {
+			if !yield(name, trimAround(line[colon+1:])) {
 				return
 			}
 		}
 	}
 }
+
+// cutLine cuts the next line off; line is nil when there is none.
+func cutLine(b []byte) (line, rest []byte) {
+	if len(b) == 0 {
+		return nil, nil
+	}
+	if end := bytes.IndexByte(b, '\n'); end >= 0 {
+		return b[:end], b[end+1:]
+	}
+	return b, nil
+}
+
+// unfold joins a line with those after it that begin with a blank (RFC 9112, section 5.2).
+func unfold(line, rest []byte) (whole, after []byte) {
+	whole = append(make([]byte, 0, len(line)+64), trimEnd(line)...)
+	for len(rest) > 0 && isBlank(rest[0]) {
+		line, rest = cutLine(rest)
+		whole = append(append(whole, ' '), trimAround(line)...)
+	}
+	return whole, rest
+}
+
+// trimAround removes blanks and carriage returns from both ends.
+func trimAround(b []byte) []byte {
+	for len(b) > 0 && (isBlank(b[0]) || b[0] == '\r') {
+		b = b[1:]
+	}
+	return trimEnd(b)
+}
+
+func trimEnd(b []byte) []byte {
+	for n := len(b); n > 0 && (isBlank(b[n-1]) || b[n-1] == '\r'); n-- {
+		b = b[:n-1]
+	}
+	return b
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 
 // all yields the values of a field in order.
 func (h head) all(name string) iter.Seq[string] {
@@ -152,8 +190,13 @@ func (r *headReader) feed(piece []byte) (h head, rest []byte, done bool, err err
 		case err != nil:
 			return h, nil, true, err
 		case h.status >= 200:
-			h.fields = bytes.Clone(h.fields)
-			return h, bytes.Clone(b[end:]), true, nil
+			if err := h.contradiction(); err != nil {
+				return h, nil, true, err
+			}
+			if rest = b[end:]; len(r.kept) == 0 {
+				h.fields, rest = bytes.Clone(h.fields), bytes.Clone(rest)
+			}
+			return h, rest, true, nil
 		case h.status == 101:
 			return h, nil, true, errSwitched
 		}
@@ -180,7 +223,7 @@ func (r *headReader) end(err error) error { return headEnd(err, r.total+len(r.ke
 // calls started when the first byte arrives. Errors are protocolErrors or those of in.
 func readHead(in io.Reader, started func()) (h head, rest []byte, err error) {
 	var r headReader
-	// The buffer is small, since many checks wait here at once.
+	// The first buffer is small, since many checks wait here at once.
 	size := 1024
 	if _, ok := in.(*tls.Conn); ok {
 		size = 256 // a tls.Conn has its own buffer
@@ -197,6 +240,10 @@ func readHead(in io.Reader, started func()) (h head, rest []byte, err error) {
 		}
 		if h, rest, done, err := r.feed(piece[:n]); done {
 			return h, rest, err
+		}
+		if n == size {
+			size *= 8 // the rest is here, too
+			piece = make([]byte, size)
 		}
 	}
 }
@@ -216,52 +263,56 @@ func headEnd(err error, got int) error {
 // endOfHead finds the end of the blank line that ends a head; from is how far an earlier
 // call searched.
 func endOfHead(b []byte, from int) int {
-	b2 := skipBlank(b)
+	b2 := statusLine(b)
 	skipped := len(b) - len(b2)
-	for i := max(0, from-skipped-2); i < len(b2); {
+	i := max(0, from-skipped)
+	for i > 0 && (b2[i-1] == '\r' || b2[i-1] == '\n') {
+		i--
+	}
+	for {
 		n := bytes.IndexByte(b2[i:], '\n')
 		if n < 0 {
 			return -1
 		}
 		i += n + 1
-		switch after := b2[i:]; {
-		case len(after) > 0 && after[0] == '\n':
-			return skipped + i + 1
-		case len(after) > 1 && after[0] == '\r' && after[1] == '\n':
-			return skipped + i + 2
+		// Chromium takes any number of carriage returns for a blank line.
+		if after := bytes.TrimLeft(b2[i:], "\r"); len(after) > 0 && after[0] == '\n' {
+			return len(b) - len(after) + 1
 		}
 	}
-	return -1
 }
 
-// skipBlank skips blank lines before the status line, which some servers leave behind an
-// earlier response.
-func skipBlank(b []byte) []byte {
-	for range 4 {
-		if len(b) == 0 || b[0] != '\r' && b[0] != '\n' {
-			break
+// statusLine skips what stands before the status line: up to four bytes, as Chromium does.
+// Some servers leave blank lines behind an earlier response, or a byte order mark.
+func statusLine(b []byte) []byte {
+	for i := range min(len(b), 4) + 1 {
+		if beginsHTTP(b[i:]) {
+			return b[i:]
 		}
-		b = b[1:]
 	}
 	return b
 }
 
-// maybeHTTP reports whether b can still become a status line, so that the banner of
-// another protocol is recognised at once.
-func maybeHTTP(b []byte) bool {
+// beginsHTTP reports whether b is, or can still become, the beginning of a status line.
+func beginsHTTP(b []byte) bool {
 	const start = "HTTP/"
-	b = skipBlank(b)
 	n := min(len(b), len(start))
-	return string(b[:n]) == start[:n]
+	return string(b[:n]) == start[:n] || equalFold(b[:n], start[:n])
 }
+
+// maybeHTTP reports whether b can still become a head, so that the banner of another
+// protocol is recognised at once.
+func maybeHTTP(b []byte) bool { return beginsHTTP(statusLine(b)) }
 
 // parseHead parses a complete head, including its blank line.
 func parseHead(b []byte) (head, error) {
-	b = skipBlank(b)
-	if !maybeHTTP(b) {
+	b = statusLine(b)
+	switch {
+	case !beginsHTTP(b):
 		return head{}, errNotHTTP
-	}
-	if bytes.Count(b, []byte("\n")) > maxHeadLines {
+	case bytes.IndexByte(b, 0) >= 0:
+		return head{}, errBadHeader // every browser refuses the whole response
+	case bytes.Count(b, []byte("\n")) > maxHeadLines:
 		return head{}, errManyHeaders
 	}
 	line, fields, _ := bytes.Cut(b, []byte("\n"))
@@ -271,19 +322,25 @@ func parseHead(b []byte) (head, error) {
 		len(version) == 7 || len(version) == 8 && (version[6] != '.' || !isDigits(version[7:])) {
 		return head{}, errNotHTTP
 	}
-	after = bytes.TrimLeft(after, " ")
-	if len(after) < 3 || !isDigits(after[:3]) || len(after) > 3 && after[3] != ' ' && after[3] != '\t' {
-		return head{}, errBadStatus
-	}
-	h := head{
-		proto:  protocolName(version),
-		status: int(after[0]-'0')*100 + int(after[1]-'0')*10 + int(after[2]-'0'),
-		fields: fields,
-	}
+	h := head{proto: protocolName(version), status: statusOf(bytes.TrimLeft(after, " ")), fields: fields}
 	if h.status < 100 {
 		return h, errBadStatus
 	}
 	return h, nil
+}
+
+// statusOf reads the digits of a status, which browsers take with zeros before them and
+// with anything behind them. It returns 0 when there are none, or too many.
+func statusOf(b []byte) (status int) {
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			break
+		}
+		if status = status*10 + int(c-'0'); status > 999 {
+			return 0
+		}
+	}
+	return status
 }
 
 // protocolName returns the version as a string, without an allocation for the common one.
@@ -291,7 +348,7 @@ func protocolName(version []byte) string {
 	if string(version) == "HTTP/1.1" {
 		return "HTTP/1.1"
 	}
-	return string(version)
+	return string(bytes.ToUpper(version))
 }
 
 func isDigits(b []byte) bool {

@@ -21,7 +21,7 @@ func TestHeadFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := slices.Collect(h.all("server")); !slices.Equal(got, []string{"a", "b", "c"}) {
+	if got := slices.Collect(h.all("server")); !slices.Equal(got, []string{"a", "b Server: folded", "c"}) {
 		t.Errorf("server: %q", got)
 	}
 	if h.get("Server") != "a" || h.get("empty") != "" || h.get("none") != "" || string(rest) != "body" {
@@ -62,14 +62,15 @@ func FuzzHead(f *testing.F) {
 		g.byHeader(h)
 		evidence(h)
 		search := g.search(h.status)
-		rules := newTexts([]string{"a", "bc"})
-		page, err := readPage(h, bytes.NewReader(rest), reading{rules: rules, firewalls: search.texts, limit: maxDecoded})
+		rules := newRuleSearch(&check.Target{Settings: check.Settings{RequiredTexts: []string{"a", "bc"}, ForbiddenTexts: []string{"ü"}}}, h)
+		page, err := readPage(t.Context(), h, bytes.NewReader(rest), reading{rules: rules, firewalls: search, limit: maxDecoded, decoders: newDecoders()})
 		if err != nil {
 			bodyFailure(err)
 		}
 		if page.size > maxDecoded {
 			t.Fatalf("read %d", page.size)
 		}
+		rules.end()
 		search.match(h, page)
 	})
 }
@@ -128,15 +129,22 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
-func TestGzipReaderPassesFramingErrors(t *testing.T) {
+func TestDecodersPassFramingErrors(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("boom")
-	whole := zipped("hello")
-	for cut := range len(whole) {
-		g := io.MultiReader(bytes.NewReader(whole[:cut]), iotest.ErrReader(boom))
-		r, known := decodedReader(head{fields: []byte("Content-Encoding: GZIP\r\n")}, g)
-		if _, err := io.ReadAll(r); !known || !errors.Is(err, boom) {
-			t.Errorf("cut at %d: %v", cut, err)
+	for _, encoding := range []string{"gzip", "deflate", "br", "zstd"} {
+		whole := compressed(encoding, "hello")
+		for cut := range len(whole) {
+			body := io.MultiReader(strings.NewReader(whole[:cut]), iotest.ErrReader(boom))
+			h := head{fields: []byte("Content-Encoding: " + strings.ToUpper(encoding) + "\r\n")}
+			r, err := newDecoders().decode(t.Context(), h, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadAll(r); !errors.Is(err, boom) {
+				t.Errorf("%s cut at %d: %v", encoding, cut, err)
+			}
+			r.close()
 		}
 	}
 }

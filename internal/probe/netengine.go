@@ -18,35 +18,68 @@ type netEngine struct {
 }
 
 func (e *netEngine) exchange(ctx context.Context, r *request, t *trace) (*response, *failure) {
-	resp, hs, f := e.once(ctx, r, t, false)
-	if f != nil && hs.failed(f) {
-		resp, _, f = e.once(ctx, r, t, true)
+	if !r.place.tls {
+		return e.once(ctx, r, t, nil)
 	}
-	return resp, f
+	hs := e.secure.handshake(r.place, false)
+	resp, f := e.once(ctx, r, t, hs)
+	if f != nil && hs.failed(f) {
+		hs = e.secure.handshake(r.place, true)
+		resp, f = e.once(ctx, r, t, hs)
+	}
+	return e.tryOtherwise(ctx, r, t, hs, exchanged{resp, f})
 }
 
-// once does the exchange; full asks for a full TLS handshake.
-func (e *netEngine) once(ctx context.Context, r *request, t *trace, full bool) (*response, *handshake, *failure) {
+// exchanged is the result of an exchange: one of both is nil.
+type exchanged struct {
+	resp *response
+	f    *failure
+}
+
+// tryOtherwise tries an exchange over TLS, which ended with got, once more where a browser
+// would have got further.
+func (e *netEngine) tryOtherwise(ctx context.Context, r *request, t *trace, hs *handshake, got exchanged) (*response, *failure) {
+	if hs.refused {
+		got.resp, got.f = e.tryWithoutStray(ctx, r, t, got.f)
+	}
+	if hs.wantsHTTP2(got.resp, got.f) {
+		return e.tryHTTP2(ctx, r, t, got.resp, got.f)
+	}
+	return got.resp, got.f
+}
+
+// once does the exchange, over TLS by the handshake hs unless it is nil.
+func (e *netEngine) once(ctx context.Context, r *request, t *trace, hs *handshake) (*response, *failure) {
 	raw, f := e.connector.connect(ctx, r, t)
 	if f != nil {
-		return nil, nil, f
+		return nil, f
 	}
 	giveUp := hold(ctx, raw)
-	conn, hs := raw, (*handshake)(nil)
-	if r.place.tls {
-		hs = e.secure.handshake(r.place, full)
-		if conn, f = e.handshake(raw, hs, t); f != nil {
+	conn := raw
+	var out *gathered
+	if hs != nil {
+		out = &gathered{Conn: raw}
+		if conn, f = e.handshake(out, hs, t); f != nil {
 			giveUp()
-			return nil, hs, f
+			return nil, f
 		}
 	}
-	resp, f := converse(conn, r, t)
+	var resp *response
+	switch {
+	case hs != nil && hs.agreed == protocolHTTP2:
+		out.sendAtOnce()
+		resp, f = converseHTTP2(ctx, conn, r, t)
+	case hs != nil && hs.offersOnlyHTTP2():
+		f = down(check.FailureProtocol, "not_http2", "") // the caller keeps the first result
+	default:
+		resp, f = converse(conn, out, r, t)
+	}
 	if f != nil {
 		giveUp()
-		return nil, hs, f
+		return nil, f
 	}
 	resp.close = giveUp
-	return resp, hs, nil
+	return resp, nil
 }
 
 func (e *netEngine) close() {}
@@ -72,7 +105,8 @@ func hold(ctx context.Context, raw net.Conn) (giveUp func()) {
 	}
 }
 
-func (e *netEngine) handshake(raw net.Conn, hs *handshake, t *trace) (net.Conn, *failure) {
+// handshake does the TLS handshake. The end of it may still wait in raw to be sent.
+func (e *netEngine) handshake(raw *gathered, hs *handshake, t *trace) (net.Conn, *failure) {
 	t.reach(check.PhaseTLS)
 	start := time.Now()
 	conn := tls.Client(raw, hs.config())
@@ -83,10 +117,14 @@ func (e *netEngine) handshake(raw net.Conn, hs *handshake, t *trace) (net.Conn, 
 	go shake(conn, done)
 	err := <-done
 	t.timing.TLS += since(start)
+	hs.begun = true
 	state := conn.ConnectionState()
-	t.secured(leafEnd(state, err), state.Version, err == nil)
+	t.secured(hs.leafEnd, state.Version, err == nil)
 	if err != nil {
-		return nil, handshakeFailure(err, e.secure.now())
+		_ = raw.send() // the alert
+		f := handshakeFailure(err, e.secure.now())
+		hs.refused = refusedByClient(err, f)
+		return nil, f
 	}
 	return conn, nil
 }
@@ -102,10 +140,14 @@ func shake(conn *tls.Conn, done chan<- error) {
 	err = conn.Handshake()
 }
 
-// converse sends the request and reads the head of the response.
-func converse(conn net.Conn, r *request, t *trace) (*response, *failure) {
+// converse sends the request and reads the head of the response. Under TLS out is the
+// connection below, nil otherwise.
+func converse(conn net.Conn, out *gathered, r *request, t *trace) (*response, *failure) {
 	t.reach(check.PhaseRequest)
 	_, sendErr := conn.Write(r.wire)
+	if out != nil && sendErr == nil {
+		sendErr = out.send()
+	}
 	if sendErr != nil && isTimeout(sendErr) {
 		return nil, answerFailure(sendErr, "request")
 	}
@@ -120,4 +162,47 @@ func converse(conn net.Conn, r *request, t *trace) (*response, *failure) {
 		return nil, answerFailure(err, waiting)
 	}
 	return &response{head: h, body: io.MultiReader(bytes.NewReader(rest), conn)}, nil
+}
+
+// gathered is a connection that sends what was written when it is read from, or by send. So
+// the end of a handshake and the request leave together, in one system call and one packet.
+type gathered struct {
+	net.Conn
+	out []byte
+	// atOnce sends what is written at once. Invariant: out is empty then.
+	atOnce bool
+}
+
+// sendAtOnce ends the gathering, for a protocol that reads and writes at the same time. An
+// error of what waits to be sent shows when the connection is read.
+func (g *gathered) sendAtOnce() {
+	_ = g.send()
+	g.atOnce = true
+}
+
+// Write implements [net.Conn].
+func (g *gathered) Write(b []byte) (int, error) {
+	if g.atOnce {
+		return g.Conn.Write(b)
+	}
+	g.out = append(g.out, b...)
+	return len(b), nil
+}
+
+// Read implements [net.Conn]. A peer may answer and close without reading, so it reads even
+// after a failed write.
+func (g *gathered) Read(b []byte) (int, error) {
+	if err := g.send(); err != nil && isTimeout(err) {
+		return 0, err
+	}
+	return g.Conn.Read(b)
+}
+
+func (g *gathered) send() error {
+	if len(g.out) == 0 {
+		return nil
+	}
+	_, err := g.Conn.Write(g.out)
+	g.out = nil
+	return err
 }

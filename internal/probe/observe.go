@@ -24,7 +24,7 @@ func (j *job) observe(r result, o *check.Observation) {
 	o.Hops = a.hops
 	o.CertificateExpire = a.trace.leafEnd
 	o.Headers = evidence(a.head)
-	o.Detail = a.note
+	o.Detail, o.PageState = a.note, a.pageState
 	o.Timing = a.trace.timing
 	if a.trace.addr.IsValid() {
 		o.ResolvedAddress = a.trace.addr.String()
@@ -39,7 +39,7 @@ func (j *job) observe(r result, o *check.Observation) {
 		return
 	}
 	o.Phase = check.PhaseDone
-	o.Advisories = j.advisories(r)
+	o.Advisories = append(j.advisories(r), a.advisories...)
 }
 
 func sum(a, b check.Timing) check.Timing {

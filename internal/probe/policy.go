@@ -8,5 +8,5 @@ const UserAgent = userAgent
 // AddressPolicy returns the address policy of a Prober with these options, for other clients
 // of the same node: it names why an address must not be dialled, or returns "".
 func (o Options) AddressPolicy() func(netip.AddrPort) string {
-	return newAddressPolicy(o.AllowPrivate, o.Allowed).refuse
+	return newAddressPolicy(o).refuse
 }

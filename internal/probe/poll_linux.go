@@ -33,6 +33,9 @@ const (
 // pollers is the set of pollers, among which the sockets are spread. It opens them when
 // the first socket needs one.
 type pollers struct {
+	// create opens an epoll descriptor.
+	create func() (int, error)
+
 	mu   sync.Mutex
 	all  []*poller
 	turn atomic.Uint32
@@ -68,19 +71,34 @@ type slot struct {
 	generation int32
 }
 
+// ready opens the pollers if they are not open yet.
+func (p *pollers) ready() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.open()
+}
+
+func (p *pollers) open() error {
+	if p.all != nil {
+		return nil
+	}
+	for range min(runtime.GOMAXPROCS(0), maxPollers) {
+		opened, err := newPoller(p.create)
+		if err != nil {
+			p.closeAll()
+			return fmt.Errorf("open epoll: %w", err)
+		}
+		p.all = append(p.all, opened)
+	}
+	return nil
+}
+
 // next returns the pollers in turn.
 func (p *pollers) next() (*poller, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.all == nil {
-		for range min(runtime.GOMAXPROCS(0), maxPollers) {
-			opened, err := newPoller()
-			if err != nil {
-				p.closeAll()
-				return nil, fmt.Errorf("open epoll: %w", err)
-			}
-			p.all = append(p.all, opened)
-		}
+	if err := p.open(); err != nil {
+		return nil, err
 	}
 	return p.all[int(p.turn.Add(1))%len(p.all)], nil
 }
@@ -99,8 +117,10 @@ func (p *pollers) closeAll() {
 	p.all = nil
 }
 
-func newPoller() (*poller, error) {
-	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+func createEpoll() (int, error) { return syscall.EpollCreate1(syscall.EPOLL_CLOEXEC) }
+
+func newPoller(create func() (int, error)) (*poller, error) {
+	fd, err := create()
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}

@@ -5,21 +5,30 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/lookup"
+	"github.com/Automattic/jetmon/internal/page"
 )
 
 // Options configure a Prober. The zero value probes the public Internet.
 type Options struct {
-	// AllowPrivate lifts the address policy, for development and tests.
+	// AllowPrivate lifts the address policy, for development and tests, except for the
+	// metadata services of clouds.
 	AllowPrivate bool
+	// AllowMetadata, together with AllowPrivate, includes the metadata services.
+	AllowMetadata bool
 	// Allowed are exact exceptions to the address policy.
 	Allowed []netip.AddrPort
 	// Resolver is the name server to ask, as HOST:PORT, or several separated by commas.
 	// Empty means the machine's name servers and its hosts file.
 	Resolver string
+	// DNSCacheMax limits how long an answer of a name server is used, whatever its time to
+	// live; 0 means a minute, and a negative value that every check asks.
+	DNSCacheMax time.Duration
 	// RootCAs are the issuers to trust; nil means the machine's.
 	RootCAs *x509.CertPool
 	// Now is the clock for judging certificates; nil means time.Now.
@@ -29,6 +38,8 @@ type Options struct {
 	SessionCacheBytes int64
 	// Engine selects the engine; the zero value is the best one on this system.
 	Engine Engine
+	// Log gets what is worth knowing about this node; nil means that nobody wants to know.
+	Log *slog.Logger
 }
 
 // Engine names an implementation of the exchange with a site. All of them return the
@@ -47,8 +58,10 @@ const (
 type Prober struct {
 	engine    engine
 	connector *connector
-	resolver  *resolver
+	resolver  *lookup.Resolver
 	firewalls *firewallDetector
+	decoders  decoders
+	pages     *page.Judge
 	now       func() time.Time
 }
 
@@ -58,28 +71,29 @@ func New(o Options) (*Prober, error) {
 	if now == nil {
 		now = time.Now
 	}
-	r := &resolver{now: time.Now}
-	if o.Resolver == "" {
-		machine := &system{now: time.Now}
-		r.servers, r.hosts = machine.nameservers, machine.lookup
-	} else {
-		servers, err := fixedServers(o.Resolver)
-		if err != nil {
-			return nil, fmt.Errorf("probe: %w", err)
-		}
-		r.servers = func() nameservers { return servers }
+	r, err := lookup.New(lookup.Options{
+		Servers: o.Resolver, MaxAge: o.DNSCacheMax, Portable: o.Engine == EnginePortable,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("probe: %w", err)
 	}
-	connector := newConnector(newAddressPolicy(o.AllowPrivate, o.Allowed))
+	log := o.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	connector := newConnector(newAddressPolicy(o))
 	secure := newSecure(o.RootCAs, now, o.SessionCacheBytes)
 	var e engine = &netEngine{connector: connector, secure: secure}
 	if o.Engine == EngineFast {
-		e = newFastEngine(connector, secure)
+		e = newFastEngine(connector, secure, log)
 	}
 	return &Prober{
 		engine:    e,
 		connector: connector,
 		resolver:  r,
 		firewalls: newFirewallDetector(),
+		decoders:  newDecoders(),
+		pages:     page.NewJudge(),
 		now:       now,
 	}, nil
 }
@@ -87,8 +101,12 @@ func New(o Options) (*Prober, error) {
 // Close releases the Prober's resources. Probe must not run during or after Close.
 func (p *Prober) Close() error {
 	p.engine.close()
+	p.resolver.Close()
 	return nil
 }
+
+// Lookups returns how often name servers were asked.
+func (p *Prober) Lookups() lookup.Counts { return p.resolver.Counts() }
 
 // Probe checks a site once and returns what it saw, a little after the target's Timeout
 // at the latest. It never fails: a fault of the site is its result. A context that ends

@@ -1,23 +1,19 @@
 package probe
 
 import (
+	"encoding/base64"
 	"errors"
-	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"slices"
 	"strings"
 
-	"golang.org/x/net/publicsuffix"
-
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/weburl"
 )
 
 const (
 	// maxLocationBytes limits the length of a redirect's target.
-	maxLocationBytes = 8 << 10
-	// maxCookies limits the cookies kept within one check.
-	maxCookies = 100
+	maxLocationBytes = 16 << 10
 	// maxHopBytes is how much of a redirect's target is kept as evidence.
 	maxHopBytes = check.MaxURLBytes
 )
@@ -32,67 +28,28 @@ func isRedirect(status int) bool {
 	return false
 }
 
-// nextPlace returns the target of a redirect.
+// nextPlace returns the target of a redirect. A target that no browser can follow is the
+// site's fault.
 func nextPlace(from *place, h head) (*place, *failure) {
-	location := strings.Trim(strings.Map(dropBreaks, h.get("Location")), " ")
+	const kind = check.FailureRedirect
+	location := h.get("Location")
 	switch {
-	case location == "":
-		return nil, down(check.FailureRedirect, "no_location", "a redirect without a target")
+	case weburl.Trim(location) == "":
+		return nil, down(kind, "no_location", "a redirect without a target")
 	case len(location) > maxLocationBytes:
-		return nil, down(check.FailureRedirect, "bad_location", "the redirect's target is too long")
+		return nil, down(kind, "bad_location", "the redirect's target is too long")
 	}
-	ref, err := parseLocation(location)
+	u, err := from.url.Resolve(location)
+	if err == nil {
+		err = check.CheckHost(u)
+	}
+	if scheme, other := errors.AsType[weburl.SchemeError](err); other {
+		return nil, down(kind, "scheme", "no browser follows a redirect to "+string(scheme)+":")
+	}
 	if err != nil {
-		return nil, down(check.FailureRedirect, "bad_location", "the redirect's target is not a URL")
+		return nil, down(kind, "bad_location", "the redirect's target "+err.Error())
 	}
-	u := from.url.ResolveReference(ref)
-	u.Fragment, u.RawFragment = "", ""
-	if u.Host == "" && (strings.EqualFold(u.Scheme, "http") || strings.EqualFold(u.Scheme, "https")) {
-		return nil, down(check.FailureRedirect, "bad_location", "the redirect's target has no host")
-	}
-	p, f := newPlace(u)
-	if f != nil && (f.reason == "bad_host" || f.reason == "bad_port") {
-		// This is not a refusal of ours: no browser could go there either.
-		f = down(check.FailureRedirect, "bad_location", f.detail)
-	}
-	return p, f
-}
-
-// dropBreaks, for strings.Map, removes the characters that browsers remove from URLs.
-func dropBreaks(r rune) rune {
-	if r == '\t' || r == '\r' || r == '\n' {
-		return -1
-	}
-	return r
-}
-
-// parseLocation parses a URL as tolerantly as browsers do: backslashes before the query
-// are slashes, and a per cent sign may stand for itself.
-func parseLocation(s string) (*url.URL, error) {
-	if i := strings.IndexAny(s, "?#"); i >= 0 {
-		s = strings.ReplaceAll(s[:i], `\`, "/") + s[i:]
-	} else {
-		s = strings.ReplaceAll(s, `\`, "/")
-	}
-	u, err := url.Parse(s)
-	if _, bad := errors.AsType[url.EscapeError](err); bad {
-		return url.Parse(escapeLonePercent(s))
-	}
-	return u, err
-}
-
-func escapeLonePercent(s string) string {
-	isHex := func(c byte) bool {
-		return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
-	}
-	var b strings.Builder
-	for i := range len(s) {
-		b.WriteByte(s[i])
-		if s[i] == '%' && (i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2])) {
-			b.WriteString("25")
-		}
-	}
-	return b.String()
+	return newPlace(u), nil
 }
 
 // requestState is what a check carries from hop to hop: the site's own headers, meant for
@@ -100,59 +57,32 @@ func escapeLonePercent(s string) string {
 type requestState struct {
 	home    *place
 	headers []check.Header
-	jar     *cookiejar.Jar
-	kept    int
+	cookies cookies
 }
 
 // headersFor returns the headers that may be sent to p. They may be secrets: neither another
-// host nor an eavesdropper on an unencrypted hop gets them.
+// host nor an eavesdropper on an unencrypted hop gets them. Name and password that the site
+// itself wrote into a redirect go where it says, as in browsers.
 func (s *requestState) headersFor(p *place) []check.Header {
-	if p.host != s.home.host || s.home.tls && !p.tls {
-		return nil
+	var headers []check.Header
+	if p.host == s.home.host && (p.tls || !s.home.tls) {
+		headers = s.headers
 	}
-	return s.headers
+	named := func(h check.Header) bool { return strings.EqualFold(h.Name, "Authorization") }
+	if p.url.User == "" || slices.ContainsFunc(headers, named) {
+		return headers
+	}
+	return append(slices.Clip(headers), check.Header{Name: "Authorization", Value: basicAuth(p.url.User)})
 }
 
-// cookiesFor is the value of the Cookie header for p, "" for none.
-func (s *requestState) cookiesFor(p *place) string {
-	if s.jar == nil {
-		return ""
-	}
-	var b strings.Builder
-	for _, c := range s.jar.Cookies(p.origin()) {
-		if b.Len() > 0 {
-			b.WriteString("; ")
+// basicAuth returns the value of the Authorization header for a URL's user information.
+func basicAuth(user string) string {
+	name, password, _ := strings.Cut(user, ":")
+	plain := func(s string) string {
+		if decoded, err := url.PathUnescape(s); err == nil {
+			return decoded
 		}
-		b.WriteString(c.Name + "=" + c.Value)
+		return s
 	}
-	return b.String()
-}
-
-// keepCookies stores the cookies that p set.
-func (s *requestState) keepCookies(p *place, h head) {
-	lines := slices.Collect(h.all("Set-Cookie"))
-	if len(lines) == 0 || s.kept >= maxCookies {
-		return
-	}
-	if s.jar == nil {
-		// The list keeps one customer of a shared domain from setting another's cookies.
-		jar, err := cookiejar.New(&cookiejar.Options{PublicSuffixList: publicsuffix.List})
-		if err != nil {
-			return
-		}
-		s.jar = jar
-	}
-	lines = lines[:min(len(lines), maxCookies-s.kept)]
-	s.kept += len(lines)
-	answer := http.Response{Header: http.Header{"Set-Cookie": lines}}
-	s.jar.SetCookies(p.origin(), answer.Cookies())
-}
-
-// origin is the place as the cookie jar expects it.
-func (p *place) origin() *url.URL {
-	u := &url.URL{Scheme: "http", Host: p.hostHeader(), Path: p.url.Path}
-	if p.tls {
-		u.Scheme = "https"
-	}
-	return u
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(plain(name)+":"+plain(password)))
 }

@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
+	"strings"
 	"sync"
 
 	"github.com/Automattic/jetmon/internal/check"
@@ -61,13 +61,22 @@ func (c *tapped) Read(b []byte) (int, error) {
 }
 
 func (e *httpEngine) exchange(ctx context.Context, r *request, t *trace) (*response, *failure) {
+	if !r.place.tls {
+		return e.once(ctx, r, t, nil)
+	}
+	hs := e.secure.handshake(r.place, true)
+	resp, f := e.once(ctx, r, t, hs)
+	return e.tryOtherwise(ctx, r, t, hs, exchanged{resp, f})
+}
+
+func (e *httpEngine) once(ctx context.Context, r *request, t *trace, hs *handshake) (*response, *failure) {
 	raw, f := e.connector.connect(ctx, r, t)
 	if f != nil {
 		return nil, f
 	}
 	giveUp, conn := hold(ctx, raw), raw
-	if r.place.tls {
-		if conn, f = e.handshake(raw, e.secure.handshake(r.place, true), t); f != nil {
+	if hs != nil {
+		if conn, f = e.handshake(&gathered{Conn: raw}, hs, t); f != nil {
 			giveUp()
 			return nil, f
 		}
@@ -90,11 +99,14 @@ func (e *httpEngine) ask(ctx context.Context, r *request, t *trace, tap *tapped)
 		DialContext: dial, DialTLSContext: dial, DisableKeepAlives: true, DisableCompression: true,
 		MaxResponseHeaderBytes: maxHeadBytes,
 	}
-	q, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(r.wire)))
+	q, err := r.forNetHTTP(ctx)
 	if err != nil {
 		return nil, panicked(err)
 	}
-	q.RequestURI, q.URL.Host, q.URL.Scheme = "", r.place.hostHeader(), r.place.url.Scheme
+	if target := r.place.requestTarget(); !strings.HasPrefix(target, "//") {
+		q.URL.Opaque = target // or else net/http would write the whole URL
+	}
+	q.Close = true
 	interim := 0
 	q = q.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteRequest: func(httptrace.WroteRequestInfo) { t.reach(check.PhaseResponse) },
@@ -153,7 +165,10 @@ func answerOf(resp *http.Response, r *request, tap *tapped) (*response, *failure
 		_ = resp.Body.Close()
 		return nil, answerFailure(e, "")
 	}
-	if resp.ProtoMajor == 2 {
+	switch resp.Proto {
+	case "HTTP/1.0":
+		h.proto = "HTTP/1.1" // the body gets chunks
+	case "HTTP/2.0":
 		h.proto = "HTTP/2"
 	}
 	lines := 0
@@ -165,8 +180,16 @@ func answerOf(resp *http.Response, r *request, tap *tapped) (*response, *failure
 		return refuse(errSwitched)
 	case h.status < 100:
 		return refuse(errBadStatus)
+	case strings.Contains(resp.Status, "\x00"): // net/http looks only at the fields
+		return refuse(errBadHeader)
 	case lines >= maxHeadLines:
 		return refuse(errManyHeaders)
+	}
+	var fields bytes.Buffer
+	_ = resp.Header.Write(&fields)
+	h.fields = fields.Bytes()
+	if err := h.contradiction(); err != nil {
+		return refuse(err.(protocolError))
 	}
 	answer := &response{}
 	if r.wantsBody {
@@ -174,7 +197,7 @@ func answerOf(resp *http.Response, r *request, tap *tapped) (*response, *failure
 		resp.Header.Set("Transfer-Encoding", "chunked")
 		answer.body = &reframed{in: resp.Body, tap: tap}
 	}
-	var fields bytes.Buffer
+	fields.Reset()
 	_ = resp.Header.Write(&fields)
 	h.fields = fields.Bytes()
 	answer.head = h

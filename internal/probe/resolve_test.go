@@ -3,8 +3,6 @@ package probe
 import (
 	"fmt"
 	"net"
-	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -240,77 +238,106 @@ func forgeries(q *dns.Msg) [][]byte {
 	}
 }
 
-func TestAnswersAreRememberedForTheirTime(t *testing.T) {
+// TestAFailingCheckAsksAnew looks names up for as long as their site fails, and not while it
+// works.
+func TestAFailingCheckAsksAnew(t *testing.T) {
 	t.Parallel()
-	names := fakesite.NewDNS(t)
-	names.Set("short.test", fakesite.Answer{Addrs: []string{"127.0.0.1"}, TTL: 10})
-	names.Set("long.test", fakesite.Answer{Addrs: []string{"127.0.0.1"}, TTL: 86400})
-	names.Set("none.test", fakesite.Answer{Addrs: []string{"127.0.0.1"}, TTL: 0})
-	names.Set("fails.test", fakesite.Answer{Rcode: dns.RcodeServerFailure})
-	now := time.Now()
-	servers, err := fixedServers(names.Addr())
+	site, names := fakesite.New(t), fakesite.NewDNS(t)
+	names.Set("site.test", fakesite.Answer{Addrs: []string{"127.0.0.1"}, TTL: 60})
+	p := newProber(t, func(o *Options) { o.Resolver = names.Addr() })
+	for n, step := range []struct{ status, asked int }{{200, 1}, {200, 0}, {503, 0}, {503, 1}, {200, 1}, {200, 0}} {
+		site.SetStatus(step.status)
+		before := names.Questions("site.test", dns.TypeA)
+		probeInTime(t.Context(), t, p, check.Target{URL: site.At("site.test").URL(), Settings: check.Settings{Method: check.MethodGet}})
+		if got := names.Questions("site.test", dns.TypeA) - before; got != step.asked {
+			t.Errorf("step %d, status %d: asked %d times, want %d", n, step.status, got, step.asked)
+		}
+	}
+}
+
+// TestNameServersOfOurs is about name servers that fail all names alike, on the engines'
+// own ways to ask them.
+func TestNameServersOfOurs(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		answer func(q *dns.Msg) *dns.Msg
+		want   finding
+	}{
+		{"answers nothing", func(*dns.Msg) *dns.Msg { return nil },
+			finding{outcome: check.OutcomeUnknown, failure: check.FailureDNS, reason: "resolver_unreachable", phase: check.PhaseDNS}},
+		{"answers nothing with EDNS", func(q *dns.Msg) *dns.Msg {
+			if q.IsEdns0() != nil {
+				return nil
+			}
+			return found(q)
+		}, up(200)},
+		{"answers in lower case", func(q *dns.Msg) *dns.Msg {
+			r := found(q)
+			r.Question[0].Name = strings.ToLower(r.Question[0].Name)
+			return r
+		}, up(200)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			onEngines(t, func(t *testing.T, newProber maker) {
+				site := fakesite.New(t)
+				server := serveDNS(t, c.answer)
+				p := newProber(t, func(o *Options) { o.Resolver = server })
+				o := probeInTime(t.Context(), t, p, check.Target{URL: site.At("site.test").URL(), Timeout: 2 * time.Second})
+				if got := findingOf(o); !got.same(c.want) {
+					t.Errorf("got %+v\nwant %+v\nof %+v", got, c.want, o)
+				}
+			}, fast, portable)
+		})
+	}
+}
+
+// found answers with 127.0.0.1 for A and nothing for AAAA.
+func found(q *dns.Msg) *dns.Msg {
+	r := new(dns.Msg).SetReply(q)
+	if q.Question[0].Qtype == dns.TypeA {
+		rr, _ := dns.NewRR(q.Question[0].Name + " 60 IN A 127.0.0.1")
+		r.Answer = []dns.RR{rr}
+	}
+	return r
+}
+
+// serveDNS starts a name server whose answers are made by a function; nil is silence. It
+// returns its address.
+func serveDNS(t *testing.T, answer func(*dns.Msg) *dns.Msg) string {
+	t.Helper()
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &resolver{servers: func() nameservers { return servers }, now: func() time.Time { return now }}
-	want := map[string]int{"short.test": 0, "long.test": 0, "none.test": 0, "fails.test": 0}
-	for _, step := range []struct {
-		after time.Duration
-		asked []string
-	}{
-		{0, []string{"short.test", "long.test", "none.test", "fails.test"}},
-		{9 * time.Second, []string{"none.test", "fails.test"}},
-		{time.Second, []string{"short.test", "none.test", "fails.test"}},
-		{49 * time.Second, []string{"short.test", "none.test", "fails.test"}},
-		{time.Second, []string{"long.test", "none.test", "fails.test"}},
-	} {
-		now = now.Add(step.after)
-		for host := range want {
-			if _, f := r.lookup(t.Context(), host); (f != nil) != (host == "fails.test") {
-				t.Fatalf("%s: %+v", host, f)
+	var work sync.WaitGroup
+	t.Cleanup(func() {
+		_ = server.Close()
+		work.Wait()
+	})
+	work.Go(func() {
+		buf := make([]byte, 4096)
+		for {
+			n, from, err := server.ReadFrom(buf)
+			if err != nil {
+				return
 			}
-			if slices.Contains(step.asked, host) {
-				want[host]++
+			q := new(dns.Msg)
+			if q.Unpack(buf[:n]) != nil {
+				continue
 			}
-			if got := names.Questions(host, dns.TypeA); got != want[host] {
-				t.Errorf("%s after %v: asked %d times, want %d", host, step.after, got, want[host])
+			if r := answer(q); r != nil {
+				b, _ := r.Pack()
+				_, _ = server.WriteTo(b, from)
 			}
 		}
-	}
-	r.forget("long.test")
-	if _, f := r.lookup(t.Context(), "long.test"); f != nil || names.Questions("long.test", dns.TypeA) != want["long.test"]+1 {
-		t.Errorf("forgotten, but not asked anew: %+v", f)
-	}
+	})
+	return server.LocalAddr().String()
 }
 
-func TestCacheIsBounded(t *testing.T) {
+func TestNamesOfThisMachine(t *testing.T) {
 	t.Parallel()
-	now := time.Now()
-	r := &resolver{now: func() time.Time { return now }}
-	addrs := []netip.Addr{netip.IPv6Loopback()}
-	for i := range maxCached + 1000 {
-		r.remember(fmt.Sprintf("h%d.test", i), answer{addrs, time.Minute})
-	}
-	if n := len(r.cache); n != maxCached {
-		t.Errorf("cache holds %d, want %d", n, maxCached)
-	}
-	now = now.Add(time.Hour)
-	r.remember("new.test", answer{addrs, time.Minute})
-	if n := len(r.cache); n > maxCached-50 {
-		t.Errorf("cache holds %d although all had expired", n)
-	}
-}
-
-func TestSystemNames(t *testing.T) {
-	t.Parallel()
-	hosts := parseHosts(strings.NewReader("# comment\n127.0.0.1 localhost Box.example.  box # end\n::1 localhost\nrubbish x\n10.0.0.1\n"))
-	for host, want := range map[string]string{
-		"localhost": "[127.0.0.1 ::1]", "box.example": "[127.0.0.1]", "box": "[127.0.0.1]", "x": "[]", "end": "[]",
-	} {
-		if got := fmt.Sprint(hosts[host]); got != want {
-			t.Errorf("%s: got %s, want %s", host, got, want)
-		}
-	}
 	site := fakesite.New(t)
 	for _, host := range []string{"localhost", "any.localhost"} {
 		o := probeInTime(t.Context(), t, newProber(t), check.Target{URL: site.At(host).URL()})

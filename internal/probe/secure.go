@@ -3,8 +3,9 @@ package probe
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"time"
+
+	"github.com/Automattic/jetmon/internal/check"
 )
 
 // secure makes TLS connections, all with the same base configuration.
@@ -15,11 +16,15 @@ type secure struct {
 	now      func() time.Time
 }
 
+// The curves that a handshake offers. crypto/tls sends the key share of one: of X25519 if that
+// is offered, or else of P-256, which costs a third less. So a handshake offers X25519 only
+// to servers that do without the others. The hybrids with ML-KEM would cost more than all
+// else to protect secrets that a check does not have.
+func cheapCurves() []tls.CurveID { return []tls.CurveID{tls.CurveP256, tls.CurveP384, tls.CurveP521} }
+func allCurves() []tls.CurveID   { return append(cheapCurves(), tls.X25519) }
+
 // newSecure sets what all handshakes have in common. It offers old versions and cipher
 // suites because a site that speaks nothing newer is up; such a site gets an advisory.
-// Of the curves it offers X25519 first and sends only that key share. The hybrid with
-// ML-KEM would cost a quarter of a handshake to protect secrets that a check does not
-// have. A server without X25519 asks for one of the others.
 func newSecure(roots *x509.CertPool, now func() time.Time, sessionBytes int64) *secure {
 	var suites []uint16
 	for _, s := range tls.CipherSuites() {
@@ -34,8 +39,8 @@ func newSecure(roots *x509.CertPool, now func() time.Time, sessionBytes int64) *
 			Time:             now,
 			MinVersion:       tls.VersionTLS10,
 			CipherSuites:     suites,
-			CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521},
-			NextProtos:       []string{"http/1.1"},
+			CurvePreferences: cheapCurves(),
+			NextProtos:       []string{protocolHTTP1},
 			// Old servers renegotiate before they decide about client certificates.
 			Renegotiation: tls.RenegotiateOnceAsClient,
 			// handshake.verify verifies certificates instead, and remembers the results.
@@ -49,13 +54,24 @@ func newSecure(roots *x509.CertPool, now func() time.Time, sessionBytes int64) *
 type handshake struct {
 	*secure
 	host, key string
-	// full asks for a full handshake without resumption.
+	// full asks for a full handshake without resumption, which offers all curves.
 	full bool
+	// offers are the protocols on offer; nil means HTTP/1.1.
+	offers []string
+	// agreed is the protocol that the server chose.
+	agreed string
+	// begun is true once there was a connection, badChain when the server's certificate is not
+	// valid, and refused when crypto/tls ended the handshake for a reason without a type.
+	begun, badChain, refused bool
 	// offered is the session offered to the server, nil for none.
 	offered *session
-	resumed bool
-	until   time.Time
-	bytes   int64
+	// shown is true once the server has shown its certificates, or resumed the session.
+	shown, resumed bool
+	// until is the end of the verified chain's validity, and leafEnd that of the leaf's,
+	// verified or not.
+	until, leafEnd time.Time
+	// kept is true once a session of this connection was remembered.
+	kept bool
 }
 
 // handshake prepares a handshake with a place.
@@ -71,23 +87,36 @@ func (e *handshake) config() *tls.Config {
 		NextProtos: b.NextProtos, Renegotiation: b.Renegotiation, InsecureSkipVerify: b.InsecureSkipVerify,
 		ServerName: e.host, VerifyConnection: e.verify,
 	}
+	if e.full {
+		c.CurvePreferences = allCurves()
+	}
 	if e.sessions != nil {
 		c.ClientSessionCache = e
+	}
+	if e.offers != nil {
+		c.NextProtos, c.ClientSessionCache = e.offers, nil
 	}
 	return c
 }
 
-// verify verifies the server's certificate, also that of a resumed session.
+// verify verifies the server's certificate. A session stands for those of its own first
+// handshake, whose result holds until the first of them ends.
 func (e *handshake) verify(state tls.ConnectionState) error {
+	e.agreed = state.NegotiatedProtocol
+	e.shown = true
+	if state.DidResume && e.offered != nil {
+		e.resumed, e.until, e.leafEnd = true, e.offered.until, e.offered.leafEnd
+		return nil
+	}
+	if len(state.PeerCertificates) > 0 {
+		e.leafEnd = state.PeerCertificates[0].NotAfter.UTC()
+	}
 	until, err := e.chains.verify(e.host, state.PeerCertificates)
 	if err != nil {
+		e.badChain = true
 		return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
 	}
-	e.resumed, e.until = state.DidResume, until
-	e.bytes = sessionOverhead + int64(len(e.host)+len(e.key))
-	for _, c := range state.PeerCertificates {
-		e.bytes += parsedCopies*int64(len(c.Raw)) + parsedOverhead
-	}
+	e.until = until
 	return nil
 }
 
@@ -103,40 +132,32 @@ func (e *handshake) Get(string) (*tls.ClientSessionState, bool) {
 }
 
 // Put implements [tls.ClientSessionCache]. crypto/tls calls it after verify, or with nil.
+// Of the sessions that a server sends the first is kept.
 func (e *handshake) Put(_ string, state *tls.ClientSessionState) {
-	if state == nil {
+	switch {
+	case state == nil:
 		e.sessions.forget(e.key)
-		return
+	case e.kept || e.until.IsZero():
+	default:
+		e.kept = true
+		full := e.now()
+		if e.resumed {
+			full = e.offered.full
+		}
+		e.sessions.remember(&session{key: e.key, state: state, full: full, until: e.until, leafEnd: e.leafEnd})
 	}
-	ticket, _, err := state.ResumptionState()
-	if err != nil || e.until.IsZero() {
-		return
-	}
-	k := &session{key: e.key, state: state, bytes: e.bytes + int64(len(ticket)), full: e.now(), until: e.until}
-	if e.resumed && e.offered != nil {
-		k.full = e.offered.full
-	}
-	e.sessions.remember(k)
 }
 
 // failed drops the offered session and reports whether to try again with a full
-// handshake: the resumption may have caused the failure.
+// handshake and all curves: the resumption, or the lack of a common curve, may have caused
+// the failure.
 func (e *handshake) failed(f *failure) (again bool) {
-	if e == nil || e.offered == nil {
+	switch {
+	case e == nil || e.full:
 		return false
+	case e.offered != nil:
+		e.sessions.forget(e.key)
+		return !f.timedOut
 	}
-	e.sessions.forget(e.key)
-	return !f.timedOut
-}
-
-// leafEnd returns the end of the leaf's validity, even when the chain did not verify.
-func leafEnd(state tls.ConnectionState, err error) time.Time {
-	chain := state.PeerCertificates
-	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		chain = e.UnverifiedCertificates
-	}
-	if len(chain) == 0 {
-		return time.Time{}
-	}
-	return chain[0].NotAfter.UTC()
+	return f.kind == check.FailureTLS && !e.shown && f.reason != "not_tls"
 }

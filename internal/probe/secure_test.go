@@ -41,6 +41,9 @@ func certificatesAndVersionsOn(t *testing.T, newProber maker) {
 		{"TLS 1.0 only", fakesite.TLS10, up(200, check.AdvisoryTLSDeprecated)},
 		{"TLS 1.1 only", fakesite.TLS11, up(200, check.AdvisoryTLSDeprecated)},
 		{"TLS 1.2 only", fakesite.TLS12, up(200)},
+		{"X25519 only", fakesite.OnlyX25519, up(200)},
+		{"X25519 only, TLS 1.2 only", fakesite.OnlyX25519TLS12, up(200)},
+		{"P-384 only", fakesite.OnlyP384, up(200)},
 		{"nothing in common", fakesite.NoCommonCipher, bad("handshake_failure")},
 		{"wants a certificate of ours", fakesite.ClientCertificate, fails(check.FailureTLS, "client_certificate_required", 0, check.PhaseResponse)},
 	} {
@@ -233,7 +236,7 @@ func TestPeerThatDoesNotRead(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer theirs.Close()
 	_ = ours.SetDeadline(time.Now().Add(20 * time.Millisecond))
-	_, f := converse(ours, &request{wire: []byte("HEAD / HTTP/1.1\r\n\r\n")}, &trace{})
+	_, f := converse(ours, nil, &request{wire: []byte("HEAD / HTTP/1.1\r\n\r\n")}, &trace{})
 	if f == nil || f.kind != check.FailureTimeout || f.reason != "request" {
 		t.Errorf("got %+v", f)
 	}

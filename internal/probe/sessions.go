@@ -1,8 +1,8 @@
 package probe
 
 import (
-	"container/list"
 	"crypto/tls"
+	"hash/maphash"
 	"sync"
 	"time"
 )
@@ -11,33 +11,51 @@ const (
 	// defaultSessionBytes is the default limit for the memory of TLS sessions.
 	defaultSessionBytes = 64 << 20
 	// fullAgainAfter is how long a site's session is resumed before a full handshake fetches
-	// the certificate again, so that a changed certificate is seen no later.
-	fullAgainAfter = time.Hour
-	// sessionOverhead is the size of a session without its ticket and its certificates.
-	sessionOverhead = 1 << 10
-	// A certificate takes parsedCopies times its bytes, and parsedOverhead.
-	parsedCopies, parsedOverhead = 3, 3 << 10
+	// the certificate again. A changed certificate shall be seen within ten minutes; the
+	// ninth makes sure that of checks five minutes apart, a little more or less, each second
+	// one is full.
+	fullAgainAfter = 9 * time.Minute
+	// sessionOverhead is the size of a session's slot and of its share of the index.
+	sessionOverhead = 120
 )
 
-// sessions is a cache of TLS sessions by place, with the least recently used evicted
-// first. A nil *sessions keeps none.
-type sessions struct {
-	limit int64
-	now   func() time.Time
-
-	mu    sync.Mutex
-	bytes int64
-	byKey map[string]*list.Element
-	order list.List // of *session, most recent first
-}
-
-// session is a TLS session that can be resumed.
+// session is a TLS session that can be resumed. It stands for the certificates that were
+// verified when it began: they are not kept.
 type session struct {
 	key   string
 	state *tls.ClientSessionState
+	// full is the time of the last full handshake; until is the end of its chain's validity,
+	// and leafEnd that of its leaf's.
+	full, until, leafEnd time.Time
+}
+
+// sessions is a cache of TLS sessions by place. When it is full it takes no new session
+// before an old one is too old to be resumed. A cache that dropped the least recently used
+// would be of no use to sites that are visited in turn: it would drop each session shortly
+// before its site's turn comes. A nil *sessions keeps none.
+//
+// Most of its memory holds no pointers, so that it costs the collector nothing.
+type sessions struct {
+	limit  int64
+	now    func() time.Time
+	packer *packer
+	seed   maphash.Seed
+
+	mu    sync.Mutex
 	bytes int64
-	// full is the time of the last full handshake; until is the end of its chain's validity.
-	full, until time.Time
+	// byKey finds the slot of a hash of a key.
+	byKey map[uint64]int32
+	// slots are sessions, in a list by the time of their full handshakes, and free slots. Slot 0
+	// is no session: it begins and ends the list.
+	slots []sessionSlot
+	free  []int32
+}
+
+// sessionSlot is a session in the cache. Times are in nanoseconds since 1970.
+type sessionSlot struct {
+	packed               packed
+	full, until, leafEnd int64
+	earlier, later       int32
 }
 
 // newSessions makes the cache. A limit of 0 means the default size; below 0 there is none.
@@ -48,7 +66,10 @@ func newSessions(limit int64, now func() time.Time) *sessions {
 	case limit == 0:
 		limit = defaultSessionBytes
 	}
-	return &sessions{limit: limit, now: now, byKey: make(map[string]*list.Element)}
+	return &sessions{
+		limit: limit, now: now, packer: newPacker(), seed: maphash.MakeSeed(),
+		byKey: make(map[uint64]int32), slots: make([]sessionSlot, 1),
+	}
 }
 
 // recall returns a place's session. It returns nil when there is none, or when it is time
@@ -57,35 +78,68 @@ func (s *sessions) recall(key string) *session {
 	if s == nil {
 		return nil
 	}
-	now := s.now()
+	found, ok := s.find(key)
+	if !ok {
+		return nil
+	}
+	state, err := found.packed.unpack()
+	if err != nil {
+		s.forget(key)
+		return nil
+	}
+	return &session{
+		key: key, state: state,
+		full: time.Unix(0, found.full), until: time.Unix(0, found.until), leafEnd: time.Unix(0, found.leafEnd).UTC(),
+	}
+}
+
+// find returns a copy of a place's slot, whose session may be resumed now.
+func (s *sessions) find(key string) (found sessionSlot, ok bool) {
+	now := s.now().UnixNano()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := s.byKey[key]
-	if e == nil {
-		return nil
+	at := s.slot(key)
+	if at == 0 {
+		return found, false
 	}
-	k := e.Value.(*session)
-	if !now.Before(k.until) || now.Before(k.full) || now.Sub(k.full) >= fullAgainAfter {
-		s.drop(e)
-		return nil
+	found = s.slots[at]
+	if now >= found.until || now < found.full || now-found.full >= int64(fullAgainAfter) {
+		s.drop(at)
+		return found, false
 	}
-	s.order.MoveToFront(e)
-	return k
+	return found, true
 }
 
 // remember stores a session in place of an earlier one for the same key.
 func (s *sessions) remember(k *session) {
-	if s == nil || k.bytes > s.limit {
+	if s == nil {
 		return
 	}
+	p, err := s.packer.pack(k.key, k.state)
+	if err != nil {
+		return
+	}
+	new := sessionSlot{packed: p, full: k.full.UnixNano(), until: k.until.UnixNano(), leafEnd: k.leafEnd.UnixNano()}
+	now := s.now().UnixNano()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e := s.byKey[k.key]; e != nil {
-		s.drop(e)
+	at := s.slot(k.key)
+	if at != 0 && s.slots[at].full != new.full {
+		s.drop(at)
+		at = 0
 	}
-	s.byKey[k.key] = s.order.PushFront(k)
-	for s.bytes += k.bytes; s.bytes > s.limit; {
-		s.drop(s.order.Back())
+	for first := s.slots[0].later; at == 0 && first != 0 && now-s.slots[first].full >= int64(fullAgainAfter); first = s.slots[0].later {
+		s.drop(first)
+	}
+	switch {
+	case s.bytes+p.size()-s.slots[at].packed.size() > s.limit:
+		if at != 0 {
+			s.drop(at)
+		}
+	case at != 0:
+		s.replace(at, new)
+	default:
+		s.insert(new)
 	}
 }
 
@@ -96,14 +150,52 @@ func (s *sessions) forget(key string) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e := s.byKey[key]; e != nil {
-		s.drop(e)
+	if at := s.slot(key); at != 0 {
+		s.drop(at)
 	}
 }
 
-func (s *sessions) drop(e *list.Element) {
-	k := e.Value.(*session)
-	s.order.Remove(e)
-	delete(s.byKey, k.key)
-	s.bytes -= k.bytes
+// slot returns the slot of a key, 0 when there is none.
+func (s *sessions) slot(key string) int32 {
+	at := s.byKey[maphash.String(s.seed, key)]
+	if at != 0 && string(s.slots[at].packed.key()) != key {
+		return 0 // another key with the same hash
+	}
+	return at
+}
+
+// replace stores the newest session of a place, whose last full handshake is the same.
+func (s *sessions) replace(at int32, k sessionSlot) {
+	old := &s.slots[at]
+	s.bytes += k.packed.size() - old.packed.size()
+	k.earlier, k.later = old.earlier, old.later
+	*old = k
+}
+
+// insert adds a session at the end of the list.
+func (s *sessions) insert(k sessionSlot) {
+	hash := maphash.Bytes(s.seed, k.packed.key())
+	if other := s.byKey[hash]; other != 0 {
+		s.drop(other)
+	}
+	var at int32
+	if n := len(s.free); n > 0 {
+		at, s.free = s.free[n-1], s.free[:n-1]
+	} else {
+		at, s.slots = int32(len(s.slots)), append(s.slots, sessionSlot{})
+	}
+	k.earlier, k.later = s.slots[0].earlier, 0
+	s.slots[at] = k
+	s.slots[k.earlier].later, s.slots[0].earlier = at, at
+	s.byKey[hash] = at
+	s.bytes += k.packed.size()
+}
+
+func (s *sessions) drop(at int32) {
+	k := s.slots[at]
+	s.slots[k.earlier].later, s.slots[k.later].earlier = k.later, k.earlier
+	delete(s.byKey, maphash.Bytes(s.seed, k.packed.key()))
+	s.slots[at] = sessionSlot{}
+	s.free = append(s.free, at)
+	s.bytes -= k.packed.size()
 }

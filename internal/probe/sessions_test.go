@@ -2,7 +2,6 @@ package probe
 
 import (
 	"crypto/tls"
-	"fmt"
 	"io"
 	"net"
 	"sync/atomic"
@@ -43,10 +42,11 @@ func sessionsAreResumedOn(t *testing.T, newProber maker) {
 		after   time.Duration
 		resumed int32
 	}{
-		{"always within the hour", fakesite.Valid, 0, 10 * time.Minute, 3},
-		{"of TLS 1.2 as well", fakesite.TLS12, 0, 10 * time.Minute, 3},
-		{"not after an hour", fakesite.Valid, 0, time.Hour, 0},
-		{"full handshake now and then", fakesite.Valid, 0, 25 * time.Minute, 2},
+		{"always within minutes", fakesite.Valid, 0, 2 * time.Minute, 3},
+		{"of TLS 1.2 as well", fakesite.TLS12, 0, 2 * time.Minute, 3},
+		{"not after ten minutes", fakesite.Valid, 0, 10 * time.Minute, 0},
+		{"each second time in five minutes", fakesite.Valid, 0, 5 * time.Minute, 2},
+		{"and in a little less", fakesite.Valid, 0, 5*time.Minute - 10*time.Second, 2},
 		{"not when they are switched off", fakesite.Valid, -1, time.Minute, 0},
 		{"not when there is no room for one", fakesite.Valid, 100, time.Minute, 0},
 	} {
@@ -82,7 +82,7 @@ func TestCertificateThatEndsIsSeenInSpiteOfItsSession(t *testing.T) {
 	t.Parallel()
 	site := fakesite.NewTLS(t, fakesite.Valid) // 90 days to go
 	_, resumed := counted(site)
-	now := time.Now().Add(90*24*time.Hour - 20*time.Minute)
+	now := time.Now().Add(90*24*time.Hour - 7*time.Minute)
 	p := newProber(t, func(o *Options) { o.RootCAs, o.Now = site.Roots(), func() time.Time { return now } })
 	for i, want := range []finding{
 		up(200, check.AdvisoryTLSExpiring), up(200, check.AdvisoryTLSExpiring),
@@ -92,10 +92,49 @@ func TestCertificateThatEndsIsSeenInSpiteOfItsSession(t *testing.T) {
 		if got := findingOf(o); !got.same(want) {
 			t.Errorf("check %d: got %+v\nwant %+v", i, got, want)
 		}
-		now = now.Add(15 * time.Minute)
+		now = now.Add(5 * time.Minute)
 	}
 	if resumed.Load() != 1 {
 		t.Errorf("%d handshakes resumed, want 1", resumed.Load())
+	}
+}
+
+// TestCertificateThatChangesIsSeenWithinTenMinutes checks a server that goes on resuming
+// sessions and shows a certificate for another name to all others.
+func TestCertificateThatChangesIsSeenWithinTenMinutes(t *testing.T) {
+	t.Parallel()
+	onEngines(t, certificateThatChangesOn, fast, portable)
+}
+
+func certificateThatChangesOn(t *testing.T, newProber maker) {
+	other, _ := fakesite.WrongHost.Config(t)
+	for _, between := range []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 5*time.Minute - time.Second, 10 * time.Minute} {
+		var changed atomic.Bool
+		site := fakesite.NewTLSWith(t, fakesite.Valid, func(c *tls.Config) {
+			good := c.Certificates[0]
+			c.Certificates, c.GetCertificate = nil, func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+				if changed.Load() {
+					return &other.Certificates[0], nil
+				}
+				return &good, nil
+			}
+		})
+		counted(site)
+		now := time.Now()
+		p := newProber(t, func(o *Options) { o.RootCAs, o.Now = site.Roots(), func() time.Time { return now } })
+		get := check.Target{URL: site.URL(), Settings: check.Settings{Method: check.MethodGet}}
+		if o := probeInTime(t.Context(), t, p, get); !findingOf(o).same(up(200)) {
+			t.Fatalf("%+v", o)
+		}
+		changed.Store(true)
+		begun := now
+		for o := (check.Observation{}); o.Reason != "wrong_host"; {
+			if now = now.Add(between); now.Sub(begun) > 10*time.Minute {
+				t.Errorf("every %v: not seen within %v", between, now.Sub(begun))
+				break
+			}
+			o = probeInTime(t.Context(), t, p, get)
+		}
 	}
 }
 
@@ -132,28 +171,24 @@ func TestSessionsOfOtherPortsAreOthers(t *testing.T) {
 	}
 }
 
-func TestSessionsAreBoundedInBytes(t *testing.T) {
+// TestSessionIsForItsHostOnly shows that a server cannot use the session of a name for which
+// it has a certificate under a name for which it has none.
+func TestSessionIsForItsHostOnly(t *testing.T) {
 	t.Parallel()
-	now := time.Now()
-	s := newSessions(100_000, func() time.Time { return now })
-	key := func(i int) string { return fmt.Sprintf("h%d.test", i) }
-	for i := range 1000 {
-		s.remember(&session{key: key(i), bytes: 1000, full: now, until: now.Add(time.Hour)})
-		if s.recall(key(0)) == nil {
-			t.Fatalf("the one that is used was dropped at %d", i)
+	names := fakesite.NewDNS(t)
+	site := fakesite.NewTLS(t, fakesite.Valid)
+	_, resumed := counted(site)
+	p := newProber(t, func(o *Options) { o.RootCAs, o.Resolver = site.Roots(), names.Addr() })
+	for range 3 {
+		for name, want := range map[string]string{"example.test": "", "other.test": "wrong_host"} {
+			names.Host(name, "127.0.0.1")
+			if o := probeInTime(t.Context(), t, p, check.Target{URL: site.At(name).URL()}); o.Reason != want {
+				t.Errorf("%s: %+v", name, o)
+			}
 		}
 	}
-	if s.bytes != 100_000 || len(s.byKey) != 100 || s.order.Len() != 100 {
-		t.Errorf("%d bytes, %d sessions", s.bytes, len(s.byKey))
-	}
-	s.remember(&session{key: key(0), bytes: 50_500, full: now, until: now.Add(time.Hour)})
-	if s.bytes > 100_000 || s.recall(key(0)) == nil || s.recall(key(1)) != nil {
-		t.Errorf("%d bytes", s.bytes)
-	}
-	s.forget(key(0))
-	s.forget("none.test")
-	if s.recall(key(0)) != nil || s.bytes != int64(len(s.byKey))*1000 {
-		t.Errorf("%d bytes in %d sessions", s.bytes, len(s.byKey))
+	if resumed.Load() != 2 {
+		t.Errorf("%d handshakes resumed, want 2", resumed.Load())
 	}
 }
 
@@ -194,7 +229,7 @@ func TestVerifiedChainsAreRemembered(t *testing.T) {
 		t.Error("nothing is good")
 	}
 	for i := range maxChains + 100 {
-		c.remember([32]byte{byte(i), byte(i >> 8), byte(i >> 16)}, validity{0, 1})
+		c.remember(chainKey{byte(i), byte(i >> 8), byte(i >> 16)}, validity{0, 1})
 	}
 	if len(c.good) != maxChains {
 		t.Errorf("%d remembered, want %d", len(c.good), maxChains)

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"net/http"
 	"sync"
 	"time"
 
@@ -33,6 +34,8 @@ func (j *job) ask() result {
 		a := &attempt{method: check.MethodGet}
 		a.run(j)
 		return result{deciding: a, headFailed: a.failure == nil}
+	case method != check.MethodHead && method != check.MethodGet && j.target.PageRule != check.PageIgnored:
+		return j.forPage()
 	}
 	if method == check.MethodHead || method == check.MethodGet {
 		a := &attempt{method: method}
@@ -40,6 +43,21 @@ func (j *job) ask() result {
 		return result{deciding: a}
 	}
 	return j.headThenGet()
+}
+
+// forPage asks for the page. A firewall that does not let it through tells nothing about the
+// page: then a good HEAD is accepted, as it is by all other checks of the site.
+func (j *job) forPage() result {
+	get := &attempt{method: check.MethodGet}
+	get.run(j)
+	if f := get.failure; f == nil || f.timedOut || f.kind != check.FailureBlocked && get.head.status != http.StatusTooManyRequests {
+		return result{deciding: get}
+	}
+	head := &attempt{method: check.MethodHead}
+	if head.run(j); head.failure == nil {
+		return result{deciding: head, other: get}
+	}
+	return result{deciding: get, other: head}
 }
 
 // headThenGet accepts a good HEAD. A HEAD that fails after it was sent is confirmed by a
@@ -138,7 +156,7 @@ func worthGet(head *attempt) bool {
 func decide(head, get *attempt) result {
 	switch {
 	case head.failure == nil:
-		get.drop()
+		get.trace.dropIPv6()
 		return result{deciding: head, other: get}
 	case get.failure == nil:
 		return result{deciding: get, other: head, headFailed: true}

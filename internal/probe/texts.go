@@ -10,6 +10,8 @@ type texts struct {
 	left  int
 	keep  int
 	tail  []byte
+	// border is used again by each write.
+	border []byte
 }
 
 func newTexts(want []string) *texts {
@@ -31,9 +33,9 @@ func (t *texts) write(p []byte) {
 		return
 	}
 	// A text can straddle the border within the tail and the first keep bytes of p.
-	border := append(t.tail, p[:min(len(p), t.keep)]...)
+	t.border = append(append(t.border[:0], t.tail...), p[:min(len(p), t.keep)]...)
 	for i, w := range t.want {
-		if !t.found[i] && (bytes.Contains(p, w) || bytes.Contains(border, w)) {
+		if !t.found[i] && (bytes.Contains(p, w) || bytes.Contains(t.border, w)) {
 			t.found[i] = true
 			t.left--
 		}
@@ -42,16 +44,20 @@ func (t *texts) write(p []byte) {
 		t.tail = append(t.tail[:0], p[len(p)-t.keep:]...)
 		return
 	}
-	t.tail = append(t.tail[:0], border[len(border)-min(len(border), t.keep):]...)
+	t.tail = append(t.tail[:0], t.border[len(t.border)-min(len(t.border), t.keep):]...)
+}
+
+// isASCII reports whether all texts are ASCII.
+func (t *texts) isASCII() bool {
+	for _, w := range t.want {
+		for _, c := range w {
+			if c >= 0x80 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // writer consumes a stream piece by piece.
 type writer interface{ write(p []byte) }
-
-// pair passes one stream to two writers.
-type pair struct{ a, b writer }
-
-func (d pair) write(p []byte) {
-	d.a.write(p)
-	d.b.write(p)
-}

@@ -91,7 +91,7 @@ func TestStatusDecides(t *testing.T) {
 // endOf is the phase in which a check with a failing status ends: it reads the page for
 // those statuses that firewalls use.
 func endOf(code int) check.Phase {
-	if len(newFirewallDetector().search(code).texts.want) > 0 {
+	if newFirewallDetector().search(code).looks() {
 		return check.PhaseBody
 	}
 	return check.PhaseResponse
@@ -121,17 +121,21 @@ func TestAnswersThatAreNotHTTP(t *testing.T) {
 		{"header of endless length", drips("HTTP/1.1 200 OK\r\nX: ", strings.Repeat("x", 8192), 0), check.Target{}, protocol("header_too_large", 0)},
 		{"header of endless fields", says("HTTP/1.1 200 OK\r\n" + strings.Repeat("a:b\r\n", 2000) + "\r\n"), check.Target{}, protocol("too_many_headers", 0)},
 		{"endless 1xx answers", drips("", "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", 0), check.Target{}, protocol("too_many_1xx", 0)},
-		{"two lengths", says("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"), byGet, fails(check.FailureProtocol, "bad_content_length", 200, check.PhaseBody)},
+		{"two lengths", says("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"), byGet, protocol("bad_content_length", 0)},
+		{"two lengths after HEAD", says("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n"), byHead, protocol("bad_content_length", 0)},
+		{"two lengths in one field", says("HTTP/1.1 200 OK\r\nContent-Length: 3, 4\r\n\r\nabcd"), byGet, protocol("bad_content_length", 0)},
+		{"a length and a word", says("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: four\r\n\r\nabcd"), byGet, protocol("bad_content_length", 0)},
+		{"two Locations", says("HTTP/1.1 301 Moved\r\nLocation: /\r\nLocation: /a\r\n\r\n"), check.Target{}, protocol("contradictory_header", 0)},
+		{"two dispositions", says("HTTP/1.1 200 OK\r\nContent-Disposition: inline\r\nContent-Disposition: attachment\r\n\r\n"), check.Target{}, protocol("contradictory_header", 0)},
+		{"NUL in a value", says("HTTP/1.1 200 OK\r\nX-A: a\x00b\r\n\r\n"), check.Target{}, protocol("bad_header", 0)},
+		{"NUL in a name", says("HTTP/1.1 200 OK\r\nX\x00A: b\r\n\r\n"), check.Target{}, protocol("bad_header", 0)},
+		{"NUL in the status line", says("HTTP/1.1 200 O\x00K\r\n\r\n"), check.Target{}, protocol("bad_header", 0)},
+		{"NUL in the Location", says("HTTP/1.1 302 Found\r\nLocation: /\x00a\r\n\r\n"), check.Target{}, protocol("bad_header", 0)},
+		{"NUL in early hints", says("HTTP/1.1 103 Early Hints\r\nX: \x00\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"), check.Target{}, protocol("bad_header", 0)},
+		{"NUL in a folded line", says("HTTP/1.1 200 OK\r\nX: a\r\n \x00b\r\n\r\n"), check.Target{}, protocol("bad_header", 0)},
 		{"chunks of letters", says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n"), byGet, fails(check.FailureProtocol, "bad_chunking", 200, check.PhaseBody)},
 		{"gzip that is none", says("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 11\r\n\r\nhello world"), byGet, fails(check.FailureProtocol, "bad_encoding", 200, check.PhaseBody)},
-		{"gzip with a wrong sum", says(wrongSum()), byGet, fails(check.FailureProtocol, "bad_encoding", 200, check.PhaseBody)},
-	}, "two lengths")
-}
-
-func wrongSum() string {
-	z := zipped("hello")
-	z[len(z)-6] ^= 1
-	return gzipAnswer(z)
+	})
 }
 
 func zipped(s string) []byte {
@@ -158,26 +162,43 @@ func TestOddAnswersThatBrowsersTake(t *testing.T) {
 		{"field without a colon", says("HTTP/1.1 200 OK\r\nPHP Warning\r\n\r\n"), check.Target{}, up(200)},
 		{"field with a space in its name", says("HTTP/1.1 200 OK\r\nX Y : z\r\nContent-Length : 5\r\n\r\nhello"), requiresHello, up(200)},
 		{"folded field", says("HTTP/1.1 200 OK\r\nX: a\r\n b: c\r\n\r\n"), check.Target{}, up(200)},
-		{"bytes of no encoding", says("HTTP/1.1 200 OK\r\nServer: \xff\xfe\x00\x1b[31m\r\n\r\n"), check.Target{}, up(200)},
+		{"folded length", says("HTTP/1.1 200 OK\r\nContent-Length:\r\n\t5\r\n\r\nhello and more"), requiresHello, up(200)},
+		{"folded field that looks like two Locations", says("HTTP/1.1 200 OK\r\nLocation: a\r\n Location: b\r\n\r\n"), check.Target{}, up(200)},
+		{"blank line that is none", says("HTTP/1.1 200 OK\r\nX: a\r\n \r\nContent-Length: 5\r\n\r\nhello"), requiresHello, up(200)},
+		{"first line folded", says("HTTP/1.1 200 OK\r\n X: a\r\nContent-Length: 5\r\n\r\nhello"), requiresHello, up(200)},
+		{"bytes of no encoding", says("HTTP/1.1 200 OK\r\nServer: \xff\xfe\r\n\r\n"), check.Target{}, up(200)},
+		{"control bytes that are no NUL", says("HTTP/1.1 200 OK\r\nServer: \x01\x1b[31m\x7f\r\n\r\n"), check.Target{}, up(200)},
+		{"carriage return inside", says("HTTP/1.1 200 OK\r\nX: a\rb\r\nContent-Length: 5\r\n\r\nhello"), requiresHello, up(200)},
+		{"two carriage returns in the blank line", says("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\r\nhello"), requiresHello, up(200)},
+		{"two carriage returns", says("HTTP/1.1 200 OK\r\r\nContent-Length: 5\r\r\n\r\nhello"), requiresHello, up(200)},
+		{"odd names", says("HTTP/1.1 200 OK\r\n: a\r\n@X: b\r\n\xe9: c\r\nX(Y): d\r\n\r\n"), check.Target{}, up(200)},
+		{"lower-case version", says("http/1.1 200 ok\r\n\r\n"), check.Target{}, up(200)},
+		{"status with words at once", says("HTTP/1.1 200OK\r\n\r\n"), check.Target{}, up(200)},
+		{"status with a zero first", says("HTTP/1.1 0200 OK\r\n\r\n"), check.Target{}, up(200)},
+		{"several blanks before the status", says("HTTP/1.1   200   OK\r\n\r\n"), check.Target{}, up(200)},
+		{"byte order mark first", says("\xef\xbb\xbfHTTP/1.1 200 OK\r\n\r\n"), check.Target{}, up(200)},
+		{"reason phrase of no encoding", says("HTTP/1.1 200 \xff\r\n\r\n"), check.Target{}, up(200)},
+		{"a length and an empty one", says("HTTP/1.1 200 OK\r\nContent-Length: \r\nContent-Length: 5,\r\n\r\nhello"), byHead, up(200)},
+		{"lengths that do not count", says("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n5\r\nhello\r\n0\r\n\r\n"), requiresHello, up(200)},
 		{"early hints first", says("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"), check.Target{}, up(200)},
 		{"length of letters", says("HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nhello"), requiresHello, up(200)},
 		{"same length twice", says("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello"), requiresHello, up(200)},
 		{"body after HEAD", says("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"), byHead, up(200)},
-		{"HEAD with a malformed length", says("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n"), byHead, up(200)},
 		{"more than the length", says("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello and more"), requiresHello, up(200)},
 		{"chunks with extensions and trailers", says("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\nT: x\r\n\r\n"), requiresHello, up(200)},
 		{"gzip", says(gzipAnswer(zipped("say hello"))), requiresHello, up(200)},
 		{"gzip in two members", says(gzipAnswer(append(zipped("say hel"), zipped("lo")...))), requiresHello, up(200)},
 		{"gzip with something behind", says(gzipAnswer(append(zipped("hello"), "trash"...))), requiresHello, up(200)},
 		{"gzip of nothing at all", says("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n"), byGet, up(200)},
-		{"other encoding without rules", says("HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 3\r\n\r\n\x01\x02\x03"), byGet, up(200)},
 		{"header in one-byte pieces", drip1("HTTP/1.1 200 OK\r\nServer: slow\r\n\r\n"), check.Target{}, up(200)},
 		{"answer before the request is read", speaks(func(c net.Conn) {
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
 			_, _ = io.Copy(io.Discard, c)
 		}), check.Target{}, up(200)},
-	}, "HEAD with a malformed length", "length of letters", "bytes of no encoding", "field without a colon",
-		"version 2 in words", "blank lines first")
+	}, "length of letters", "field without a colon", "version 2 in words", "blank lines first", "first line folded",
+		"control bytes that are no NUL", "carriage return inside", "odd names", "lower-case version", "status with words at once",
+		"status with a zero first", "byte order mark first", "lengths that do not count", "two carriage returns",
+		"two carriage returns in the blank line", "a length and an empty one")
 }
 
 // drip1 sends one byte at a time.
@@ -203,7 +224,6 @@ func TestConnectionsThatBreakOff(t *testing.T) {
 		{"healthy HEAD before a short body is believed", func(s *fakesite.Site) { s.CutBody() }, check.Target{}, up(200)},
 		{"chunks without an end", says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"), byGet, fails(check.FailurePartial, "cut_short", 200, check.PhaseBody)},
 		{"chunk cut in the middle", says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n50\r\nhello"), byGet, fails(check.FailurePartial, "cut_short", 200, check.PhaseBody)},
-		{"gzip cut in the middle", says(gzipAnswer(zipped(strings.Repeat("hello ", 50))[:30])), byGet, fails(check.FailurePartial, "cut_short", 200, check.PhaseBody)},
 		{"gzip cut in its header", says(gzipAnswer(zipped("hello")[:5])), byGet, fails(check.FailurePartial, "cut_short", 200, check.PhaseBody)},
 	})
 }
@@ -307,7 +327,6 @@ func TestBodyRules(t *testing.T) {
 		{"empty page", page(""), rules([]string{"hello"}, nil), broken("required_text_missing")},
 		{"no content", status(204), rules([]string{"hello"}, nil), fails(check.FailureContent, "required_text_missing", 204, check.PhaseResponse)},
 		{"empty text", page(""), rules([]string{""}, []string{""}), up(200)},
-		{"unreadable encoding", says("HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\nhello"), rules([]string{"hello"}, nil), broken("unreadable_encoding")},
 		{"gzip bomb", says(gzipAnswer(zipped(strings.Repeat("\x00", 64<<20)))), rules([]string{"hello"}, nil), broken("required_text_missing")},
 		{"gzip bomb with what is required", says(gzipAnswer(zipped("hello" + strings.Repeat("\x00", 64<<20)))), rules([]string{"hello"}, nil), up(200)},
 		{"failing status comes first", status(500), rules([]string{"hello"}, nil), fails(check.FailureServer, "http_500", 500, check.PhaseResponse)},

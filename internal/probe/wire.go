@@ -51,13 +51,14 @@ func notTokenRune(r rune) bool {
 
 // wire returns the bytes of a request. A site's own header replaces ours of the same name.
 func wire(method string, p *place, headers []check.Header, cookies string) []byte {
-	size := 256 + len(p.host) + len(p.url.Path) + len(p.url.RawQuery) + len(cookies)
+	size := 256 + len(p.host) + len(p.url.Path) + len(p.url.Query) + len(cookies)
 	for _, h := range headers {
 		size += len(h.Name) + len(h.Value) + 4
 	}
 	b := make([]byte, 0, size)
-	b = append(append(append(b, method...), ' '), p.requestTarget()...)
-	b = append(p.appendHostHeader(append(b, " HTTP/1.1\r\nHost: "...)), "\r\n"...)
+	b = append(append(append(b, method...), ' '), p.url.Path...)
+	b = append(b, p.url.Query...)
+	b = append(p.url.AppendHost(append(b, " HTTP/1.1\r\nHost: "...)), "\r\n"...)
 	b = appendOurs(b, headers, "User-Agent", userAgent)
 	b = appendOurs(b, headers, "Accept", "*/*")
 	b = appendOurs(b, headers, "Accept-Encoding", "gzip")

@@ -38,8 +38,8 @@ func newAnchor(raw string) (anchor, error) {
 		return anchor{}, err
 	}
 	a := anchor{url: raw, over: names}
-	if ip, err := netip.ParseAddr(u.Hostname()); err == nil {
-		a.over = familyOf(ip)
+	if u.Addr.IsValid() {
+		a.over = familyOf(u.Addr)
 	}
 	return a, nil
 }

@@ -105,7 +105,7 @@ func TestRulesBite(t *testing.T) {
 		{
 			name:    "a field with another number is a break",
 			old:     "string detail = 14;",
-			new:     "string detail = 15;",
+			new:     "string detail = 99;",
 			command: []string{"breaking", "--against", "."},
 			want:    `field "14"`,
 		},

@@ -60,6 +60,12 @@ const (
 	Constrained
 	// NotAnIssuer is a certificate issued by one that may not issue others.
 	NotAnIssuer
+	// OnlyX25519 is valid, but the server knows no other curve.
+	OnlyX25519
+	// OnlyX25519TLS12 is the same with TLS 1.2.
+	OnlyX25519TLS12
+	// OnlyP384 is valid, but the server knows only a curve whose key clients do not send first.
+	OnlyP384
 )
 
 // certName is the host of the certificates, which are also for any name directly under it,
@@ -133,6 +139,12 @@ func (v Variant) Config(t testing.TB) (*tls.Config, *x509.CertPool) {
 		c.UnwrapSession = func([]byte, tls.ConnectionState) (*tls.SessionState, error) {
 			return nil, errors.New("fakesite: no resumption")
 		}
+	case OnlyX25519TLS12:
+		c.MaxVersion, c.CurvePreferences = tls.VersionTLS12, []tls.CurveID{tls.X25519}
+	case OnlyX25519:
+		c.CurvePreferences = []tls.CurveID{tls.X25519}
+	case OnlyP384:
+		c.CurvePreferences = []tls.CurveID{tls.CurveP384}
 	case NoCommonCipher:
 		// This is an RSA suite with a key that is not RSA.
 		c.MaxVersion = tls.VersionTLS12

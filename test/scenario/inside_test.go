@@ -16,6 +16,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
+	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/cluster"
 	"github.com/Automattic/jetmon/internal/obs"
 	"github.com/Automattic/jetmon/internal/probe"
@@ -54,7 +55,7 @@ func startInside(t *testing.T, o setup, b *inbox) harness {
 	policy.Between = o.recheck
 	policy.RoundWaits = []time.Duration{200 * time.Millisecond, 400 * time.Millisecond}
 	h.cluster, err = cluster.New(cluster.Options{
-		Store: far{db, o.distance}, Policy: policy, IntervalOverride: time.Second,
+		Store: far{db, o.distance}, Policy: policy, IntervalOverride: time.Second, Pages: check.PageDecides,
 		Notify: notify.Options{
 			URL: b.URL(), Token: o.token, Base: 50 * time.Millisecond, Max: 300 * time.Millisecond,
 			Timeout: time.Second, Poll: 200 * time.Millisecond,

@@ -194,3 +194,24 @@ func TestSiteThatOnlyCheckersSeeFailIsKeptAsAFalseAlarm(t *testing.T) {
 		})
 	}
 }
+
+// After a move, siteurl may still send each visitor to a place of their own machine.
+func TestSiteThatSendsItsVisitorsNowhereIsToldAsDown(t *testing.T) {
+	t.Parallel()
+	tell(t, setup{}, func(t *testing.T, s system) {
+		for _, location := range []string{"http://0.0.0.0:9/", "file:///srv/www/"} {
+			target := fakesite.New(t)
+			id := s.rest.create(t, target.URL(), 1).SiteID
+			s.rest.awaitState(t, id, "UP")
+			target.SetRaw("HTTP/1.1 301 Moved Permanently\r\nLocation: " + location + "\r\n\r\n")
+			s.hurry(t, id)
+			s.inbox.awaitTold(t, target.URL(), patience, 0)
+			if o := s.rest.outages(t, id); len(o) != 1 || o[0].Failure != "FAILURE_KIND_REDIRECT" {
+				t.Errorf("%s: outages %+v, want one of kind REDIRECT", location, o)
+			}
+			target.SetStatus(http.StatusOK)
+			s.hurry(t, id)
+			s.inbox.awaitTold(t, target.URL(), patience, 0, 1)
+		}
+	}, inProcess(), asRoles())
+}

@@ -42,7 +42,7 @@ func badURLs() []bad {
 		badURL("a host that is none", "http://exa$mple.com/", "url: "),
 		badURL("half an IPv6 address", "http://[::1/", "url: "),
 		badURL("an empty label in the host", "http://example..com/", "url: host labels"),
-		badURL("a wrong escape", "http://example.com/%zz", "url: "),
+		badURL("a wrong escape in the host", "http://example%zz.com/", "url: must have a host"),
 		badURL("301 bytes of URL", "http://example.com/"+strings.Repeat("a", 301-19), "url: must be at most 300 bytes"),
 		badSite("no URL", `{"blog_id":1}`, "url"),
 		badSite("a number as URL", `{"url":5}`, "url: must be a string"),

@@ -33,7 +33,7 @@ func applyField(row *record.Site, site *monitorv1.Site, path string) error {
 		if row.ID != 0 && site.GetUrl() == row.URL {
 			return nil // not checked: WordPress.com may have stored any text
 		}
-		if _, err := check.ParseURL(site.GetUrl()); err != nil {
+		if err := check.ValidateURL(site.GetUrl()); err != nil {
 			return fault.InvalidField("site.url", "%w", err)
 		}
 		row.URL = site.GetUrl() // unchanged, since notifications to WordPress.com repeat it
@@ -83,6 +83,8 @@ func applySettings(row *record.Site, in *monitorv1.CheckSettings, path string) e
 		row.Settings.Headers = settings.Headers
 	case "settings.slow_after":
 		row.Settings.SlowAfter = settings.SlowAfter
+	case "settings.page_check":
+		row.Settings.PageCheck = settings.PageCheck
 	default:
 		return fault.New(fault.Internal, "no code applies %s, which a client may set", path)
 	}

@@ -184,7 +184,8 @@ func codes(o *check.Observation) (code, errorCode int) {
 	case check.FailureProtocol:
 		return errorNotHTTP, errorNotHTTP
 	case check.FailureRedirect:
-		if strings.Contains(o.Reason, "location") {
+		switch o.Reason {
+		case "no_location", "bad_location", "scheme", "unroutable":
 			return 0, errorRedirectTarget
 		}
 	}

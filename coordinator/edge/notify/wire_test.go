@@ -132,6 +132,8 @@ func TestCodesAreV1s(t *testing.T) {
 		"connection refused after redirect":  {check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureConnect, HTTPStatus: 301, Hops: []check.Hop{{Status: 301}}}, 0, 996},
 		"redirect without Location":          {check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureRedirect, Reason: "no_location", HTTPStatus: 302}, 0, 997},
 		"redirect to a Location not a URL":   {check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureRedirect, Reason: "bad_location", HTTPStatus: 302}, 0, 997},
+		"redirect to no web page":            {check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureRedirect, Reason: "scheme", HTTPStatus: 302}, 0, 997},
+		"redirect to where nobody can go":    {check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureRedirect, Reason: "unroutable", HTTPStatus: 302}, 0, 997},
 		"redirect loop keeps its status":     {check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureRedirect, Reason: "loop", HTTPStatus: 302}, 302, 0},
 		"no answer in time":                  {check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureTimeout}, 0, 998},
 		"body that does not end in time":     {check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureTimeout, HTTPStatus: 200}, 0, 998},

@@ -1,7 +1,6 @@
 package checkers
 
 import (
-	"net/url"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
@@ -220,9 +219,9 @@ func (f *Fleet) Status(c *Checker) Status {
 func (f *Fleet) EmptySince() time.Time { return f.empty }
 
 func hostOf(raw string) string {
-	u, err := url.Parse(check.CompleteURL(raw))
+	u, err := check.ParseURL(check.CompleteURL(raw))
 	if err != nil {
 		return ""
 	}
-	return u.Hostname()
+	return u.Host
 }

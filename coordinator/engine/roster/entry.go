@@ -54,6 +54,9 @@ func (r *Entry) Urgent() bool { return r.has(flagUrgent) }
 // HeadHostile reports whether HEAD fails at the site where GET works.
 func (r *Entry) HeadHostile() bool { return r.has(flagHeadHostile) }
 
+// PageFilled reports whether the page was not empty when it was last judged.
+func (r *Entry) PageFilled() bool { return r.has(flagPageFilled) }
+
 // Routine records that a routine check has taken the next number.
 func (r *Entry) Routine() {
 	r.sequence++
@@ -98,6 +101,7 @@ const (
 	flagUrgent      flags = 1 << iota // of the newest check
 	flagHeadHostile                   // HEAD fails where GET works
 	flagGet                           // the newest check was decided by GET
+	flagPageFilled                    // the page was not empty when it was last judged
 	stageShift      = iota
 	flagsAll        = 1<<stageShift - 1
 )

@@ -23,6 +23,8 @@ type Site struct {
 	Urgent   bool
 	// HeadHostile: HEAD fails where GET works.
 	HeadHostile bool
+	// PageFilled: the page was not empty when it was last judged.
+	PageFilled bool
 	// Last is the observation of the newest check, at LastCheck by LastNode; nil before the
 	// first.
 	Last      *check.Observation
@@ -49,7 +51,7 @@ func (t *Table) Load(slot schedule.Slot) Site {
 			ID: r.id, BlogID: r.blog, Bucket: r.bucket, URL: t.urls.text(r.url), Interval: r.Interval(),
 			Status: check.StatusRunning, Settings: *t.settings.list[r.settings], StatusSince: r.since.time(),
 		},
-		Host: r.host, Sequence: uint64(r.sequence), Urgent: r.Urgent(), HeadHostile: r.HeadHostile(),
+		Host: r.host, Sequence: uint64(r.sequence), Urgent: r.Urgent(), HeadHostile: r.HeadHostile(), PageFilled: r.PageFilled(),
 		LastCheck: t.timeOf(r.last), LastNode: t.nodes.list[r.node],
 	}
 	s.State = lifecycle.State{
@@ -80,6 +82,7 @@ func (t *Table) Save(slot schedule.Slot, s *Site) {
 	r.setStage(s.State.Stage)
 	r.set(flagUrgent, s.Urgent)
 	r.set(flagHeadHostile, s.HeadHostile)
+	r.set(flagPageFilled, s.PageFilled)
 	r.set(flagGet, false)
 	if s.Last != nil {
 		r.good(s.Last)
@@ -98,6 +101,9 @@ func (t *Table) Good(slot schedule.Slot, node string, at time.Time, o *check.Obs
 	if last := t.grains(at); last >= r.last {
 		r.last, r.node, r.host = last, t.nodes.add(node), t.hosts.At(o.ResolvedAddress, r.host)
 		r.good(o)
+		if o.PageState == check.PageFilled {
+			r.set(flagPageFilled, true)
+		}
 	}
 	return t.urls.text(r.url), true
 }

@@ -122,7 +122,7 @@ func (j *Journal) Loaded(sh shard.ID) {
 // Recalled is the part of a snapshot that still counts.
 type Recalled struct {
 	Snapshot
-	// Fresh: all of it counts. Otherwise only State.Flap, HeadHostile and Regional do.
+	// Fresh: all of it counts. Otherwise only State.Flap, HeadHostile, PageFilled and Regional do.
 	Fresh bool
 }
 

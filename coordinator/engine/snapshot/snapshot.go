@@ -24,6 +24,7 @@ type Snapshot struct {
 	LastCheck   time.Time
 	LastNode    string   `json:",omitempty"`
 	HeadHostile bool     `json:",omitempty"`
+	PageFilled  bool     `json:",omitempty"`
 	Regional    Regional `json:",omitzero"`
 }
 

@@ -27,6 +27,9 @@ func phase(id check.SiteID, interval time.Duration) time.Duration {
 	return time.Duration(mix(uint64(id)) % uint64(interval))
 }
 
+// Phase returns a site's number among parts, 0 to parts-1: spread evenly, whatever the ids.
+func Phase(id check.SiteID, parts uint64) uint64 { return mix(mix(uint64(id))) % parts }
+
 // mix scatters the bits of x (the finalizer of splitmix64). It must stay as it is:
 // another one would move every site's phase.
 func mix(x uint64) uint64 {

@@ -50,6 +50,7 @@ func ObservationToProto(o check.Observation) *checkv1.Observation {
 	p.Protocol = o.Protocol
 	p.Headers = o.Headers
 	p.Detail = o.Detail
+	p.PageState = checkv1.PageState(o.PageState)
 	if len(o.Advisories) > 0 {
 		p.Advisories = make([]checkv1.Advisory, len(o.Advisories))
 		for i, a := range o.Advisories {
@@ -92,12 +93,13 @@ func ObservationFromProto(p *checkv1.Observation) check.Observation {
 		Failure:         known[check.FailureKind](p.GetFailure(), checkv1.FailureKind_FAILURE_KIND_POLICY),
 		Phase:           known[check.Phase](p.GetPhase(), checkv1.Phase_PHASE_DONE),
 		Method:          known[check.Method](p.GetMethod(), checkv1.Method_METHOD_GET),
+		PageState:       known[check.PageState](p.GetPageState(), checkv1.PageState_PAGE_STATE_EMPTY),
 	}
 	if v := known[check.Outcome](p.GetOutcome(), checkv1.Outcome_OUTCOME_UNKNOWN); v != 0 {
 		o.Outcome = v
 	}
 	for _, a := range p.GetAdvisories() {
-		o.Advisories = addAdvisory(o.Advisories, known[check.Advisory](a, checkv1.Advisory_ADVISORY_HEAD_UNSUPPORTED))
+		o.Advisories = addAdvisory(o.Advisories, known[check.Advisory](a, checkv1.Advisory(check.AdvisoryLast)))
 	}
 	if t := p.GetTimings(); t != nil {
 		o.Timing = check.Timing{

@@ -129,7 +129,7 @@ func (r *reader) observed(tag uint64, o *check.Observation) {
 	case 5<<3 | bytesType:
 		in := r.inside()
 		for in.more() {
-			o.Advisories = addAdvisory(o.Advisories, enum[check.Advisory](&in, checkv1.Advisory_ADVISORY_HEAD_UNSUPPORTED))
+			o.Advisories = addAdvisory(o.Advisories, enum[check.Advisory](&in, checkv1.Advisory(check.AdvisoryLast)))
 		}
 		r.close(&in)
 	case 6<<3 | bytesType:
@@ -153,6 +153,8 @@ func (r *reader) observed(tag uint64, o *check.Observation) {
 		r.header(o.Headers)
 	case 14<<3 | bytesType:
 		o.Detail = r.text(check.MaxDetailBytes)
+	case 15<<3 | varintType:
+		o.PageState = enum[check.PageState](r, checkv1.PageState_PAGE_STATE_EMPTY)
 	default:
 		r.odd = true
 	}

@@ -19,6 +19,7 @@ func SettingsToProto(s check.Settings) *monitorv1.CheckSettings {
 		Headers:        headersToProto(s.Headers),
 		RequiredTexts:  validTexts(s.RequiredTexts),
 		ForbiddenTexts: validTexts(s.ForbiddenTexts),
+		PageCheck:      checkv1.PageCheck(s.PageCheck),
 	}
 	if s.SlowAfter > 0 {
 		p.SlowAfter = durationpb.New(s.SlowAfter)
@@ -41,7 +42,10 @@ func SettingsFromProto(prefix string, p *monitorv1.CheckSettings) (check.Setting
 	if err != nil {
 		return check.Settings{}, err
 	}
-	s.SlowAfter = slow.Truncate(time.Millisecond)
+	if _, ok := checkv1.PageCheck_name[int32(p.GetPageCheck())]; !ok {
+		return check.Settings{}, invalid(prefix+".page_check", "has no value %d", p.GetPageCheck())
+	}
+	s.SlowAfter, s.PageCheck = slow.Truncate(time.Millisecond), check.PageCheck(p.GetPageCheck())
 	return s, nil
 }
 

@@ -50,6 +50,8 @@ func TargetToProto(t check.Target) *checkv1.Target {
 		ForbiddenTexts:  validTexts(t.ForbiddenTexts),
 		SlowAfterMillis: millisUp(min(t.SlowAfter, check.MaxTimeout)),
 		HeadHostile:     t.HeadHostile,
+		PageRule:        checkv1.PageRule(t.PageRule),
+		PageWasFilled:   t.PageWasFilled,
 	}
 }
 
@@ -92,6 +94,9 @@ func TargetFromProto(p *checkv1.Target) (check.Target, error) {
 		Settings:    settings,
 		Timeout:     time.Duration(p.GetTimeoutMillis()) * time.Millisecond,
 		HeadHostile: p.GetHeadHostile(),
+		// An unknown rule is one of a newer coordinator: the page is not judged.
+		PageRule:      known[check.PageRule](p.GetPageRule(), checkv1.PageRule_PAGE_RULE_DOWN),
+		PageWasFilled: p.GetPageWasFilled(),
 	}, nil
 }
 

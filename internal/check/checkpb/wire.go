@@ -35,6 +35,10 @@ func AppendTarget(to []byte, t check.Target) ([]byte, error) {
 	if t.HeadHostile {
 		to = appendNumber(to, 9, 1)
 	}
+	to = appendNumber(to, 10, uint64(t.PageRule))
+	if t.PageWasFilled {
+		to = appendNumber(to, 11, 1)
+	}
 	return to, nil
 }
 

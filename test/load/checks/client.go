@@ -3,19 +3,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
+	"net/url"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"runtime/pprof"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,16 +26,39 @@ import (
 	"github.com/Automattic/jetmon/internal/probe"
 )
 
-// timeout is the timeout of every check.
-const timeout = 30 * time.Second
+const (
+	// timeout is the timeout of every check of the pure kinds, and mixTimeout that of the mix,
+	// some of whose sites never answer.
+	timeout    = 30 * time.Second
+	mixTimeout = 8 * time.Second
+	// sessionsOfReference is more than the tool has sites.
+	sessionsOfReference = 1 << 20
+	// circleFrom is the number of the first site of a circle, which is beyond the mix.
+	circleFrom = 1_000_000
+)
+
+// curves are those of the net/http clients; nil means those of crypto/tls.
+var curves = map[string][]tls.CurveID{
+	tunedHTTP: {tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521},
+	p256HTTP:  {tls.CurveP256, tls.CurveP384, tls.CurveP521},
+}
 
 // checkFunc does one check and reports whether the site is up.
 type checkFunc func(url string) bool
+
+// subject is what one check is about: a URL, and whether its site is up.
+type subject struct {
+	url string
+	up  bool
+}
 
 func runClient(text string) error {
 	var p plan
 	if err := json.Unmarshal([]byte(text), &p); err != nil {
 		return fmt.Errorf("read the plan: %w", err)
+	}
+	if p.GC != 0 {
+		debug.SetGCPercent(p.GC)
 	}
 	one, err := p.client()
 	if err != nil {
@@ -56,16 +79,62 @@ func runClient(text string) error {
 	return json.NewEncoder(os.Stdout).Encode(f)
 }
 
-func (p plan) urls() []string {
-	switch {
-	case p.Hold && p.Kind == "plain":
-		return p.Target.Slow
-	case p.Hold:
-		return p.Target.SlowTLS
-	case p.Kind == "plain":
-		return p.Target.Plain
+// subjects returns what the n-th check is about.
+func (p plan) subjects() (func(n int) subject, error) {
+	fixed := func(urls []string) func(int) subject {
+		return func(n int) subject { return subject{urls[n%len(urls)], true} }
 	}
-	return p.Target.TLS
+	switch {
+	case p.isMix():
+		return p.mixed(), nil
+	case p.Kind == circle:
+		return func(n int) subject {
+			return subject{mixSite{number: circleFrom + n%p.Count}.url(p.Target.Mix, "/"), true}
+		}, nil
+	case p.Kind == named && p.Hold:
+		return newNames(p.Target.Slow)
+	case p.Kind == named:
+		return newNames(p.Target.Plain)
+	case p.Hold && p.Kind == plain:
+		return fixed(p.Target.Slow), nil
+	case p.Hold:
+		return fixed(p.Target.SlowTLS), nil
+	case p.Kind == plain:
+		return fixed(p.Target.Plain), nil
+	}
+	return fixed(p.Target.TLS), nil
+}
+
+// mixed returns the sites of the mix in turn. Those that are to be held in flight, or to be
+// done with quickly, are all up.
+func (p plan) mixed() func(n int) subject {
+	path, sites := "/", newMix(p.Target.Sites)
+	if p.Hold {
+		path = slowPath
+	}
+	var all []subject
+	for _, s := range sites {
+		if !s.does.fails() || !p.Hold && !p.Quick {
+			all = append(all, subject{s.url(p.Target.Mix, path), !s.does.fails()})
+		}
+	}
+	return func(n int) subject { return all[n%len(all)] }
+}
+
+// newNames returns the plain targets, each time under a new name.
+func newNames(urls []string) (func(n int) subject, error) {
+	var ports []string
+	for _, u := range urls {
+		parsed, err := url.Parse(u)
+		if err != nil {
+			return nil, fmt.Errorf("read target: %w", err)
+		}
+		ports = append(ports, parsed.Port())
+	}
+	return func(n int) subject {
+		h := n % len(ports)
+		return subject{fmt.Sprintf("http://n%d.h%d%s:%s/", n, h, plainDomain, ports[h]), true}
+	}, nil
 }
 
 func (p plan) client() (checkFunc, error) {
@@ -73,61 +142,48 @@ func (p plan) client() (checkFunc, error) {
 	if !roots.AppendCertsFromPEM([]byte(p.Target.Root)) {
 		return nil, errors.New("the target's root is unreadable")
 	}
-	switch p.Client {
-	case "bare":
-		return nil, nil
-	case "net/http":
-		return netHTTP(&tls.Config{RootCAs: roots}), nil
-	case "net/http, X25519":
-		return netHTTP(&tls.Config{RootCAs: roots, CurvePreferences: []tls.CurveID{tls.X25519}}), nil
+	patience, names := timeout, ""
+	if p.isMix() && !p.Hold {
+		patience = mixTimeout
 	}
-	o := probe.Options{AllowPrivate: true, RootCAs: roots}
-	if p.Client == "portable" {
+	if p.usesNames() {
+		names = p.Target.Names
+	}
+	if strings.HasPrefix(p.Client, netHTTP) {
+		config := &tls.Config{RootCAs: roots, CurvePreferences: curves[p.Client]}
+		if p.resumes() {
+			config.ClientSessionCache = tls.NewLRUClientSessionCache(sessionsOfReference)
+		}
+		return newReference(config, names, patience).check, nil
+	}
+	if p.Client == bare {
+		return nil, nil
+	}
+	o := probe.Options{AllowPrivate: true, RootCAs: roots, Resolver: names, SessionCacheBytes: int64(p.CacheMiB) << 20}
+	if p.Client == portable {
 		o.Engine = probe.EnginePortable
 	}
-	if p.Kind != "resumed" {
+	if !p.resumes() {
 		o.SessionCacheBytes = -1
 	}
 	prober, err := probe.New(o)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("make the prober: %w", err)
 	}
 	return func(url string) bool {
-		return prober.Probe(context.Background(), check.Target{URL: url, Timeout: timeout}).Outcome == check.OutcomeUp
+		return prober.Probe(context.Background(), check.Target{URL: url, Timeout: patience}).Outcome == check.OutcomeUp
 	}, nil
 }
 
-// netHTTP returns a net/http client tuned for checks as well as possible.
-func netHTTP(config *tls.Config) checkFunc {
-	dialer := &net.Dialer{Timeout: timeout, KeepAlive: -1}
-	client := &http.Client{
-		Timeout: timeout,
-		Transport: &http.Transport{
-			DialContext: dialer.DialContext, TLSClientConfig: config, DisableKeepAlives: true, DisableCompression: true,
-			TLSHandshakeTimeout: timeout, ResponseHeaderTimeout: timeout, WriteBufferSize: 1024, ReadBufferSize: 4096,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	return func(url string) bool {
-		r, err := http.NewRequestWithContext(context.Background(), http.MethodHead, url, nil)
-		if err != nil {
-			return false
-		}
-		r.Header.Set("User-Agent", "jetmon/3.0 (Jetpack Site Uptime Monitor by WordPress.com)")
-		resp, err := client.Do(r)
-		if err != nil {
-			return false
-		}
-		_ = resp.Body.Close()
-		return resp.StatusCode < 400
-	}
-}
-
-// do does count checks, InFlight of them at once.
-func (p plan) do(one checkFunc, count int) (failed int, err error) {
-	urls := p.urls()
+// do does count checks from number from on, InFlight of them at once. It counts the wrong
+// results.
+func (p plan) do(one checkFunc, from, count int) (failed int, err error) {
 	if one == nil {
-		return bareLoop(urls, count, p.InFlight)
+		return bareLoop(p.Target.Plain, count, p.InFlight)
+	}
+	of, err := p.subjects()
+	if err != nil {
+		return 0, err
 	}
 	var next, bad atomic.Int64
 	var work sync.WaitGroup
@@ -138,7 +194,7 @@ func (p plan) do(one checkFunc, count int) (failed int, err error) {
 				if n > count {
 					return
 				}
-				if !one(urls[n%len(urls)]) {
+				if s := of(from + n); one(s.url) != s.up {
 					bad.Add(1)
 				}
 			}
@@ -149,106 +205,91 @@ func (p plan) do(one checkFunc, count int) (failed int, err error) {
 }
 
 func (p plan) run(one checkFunc) (figures, error) {
-	if _, err := p.do(one, p.Count/10); err != nil { // warm-up
+	warming, warm := p, p.Count/10
+	if p.isMix() || p.Kind == circle {
+		warm, warming.Quick = p.Count, true // each site once
+	}
+	if _, err := warming.do(one, 0, warm); err != nil {
+		return figures{}, err
+	}
+	shaken, resumed, err := p.handshakes()
+	if err != nil {
 		return figures{}, err
 	}
 	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	if p.Profile != "" {
-		out, err := os.Create(p.Profile)
-		if err != nil {
-			return figures{}, fmt.Errorf("profile: %w", err)
-		}
-		defer out.Close()
-		if err := pprof.StartCPUProfile(out); err != nil {
-			return figures{}, fmt.Errorf("profile: %w", err)
-		}
-		defer pprof.StopCPUProfile()
+	if p.Kind == circle {
+		runtime.GC()
 	}
-	cpu, start := cpuTime(), time.Now()
-	failed, err := p.do(one, p.Count)
-	f := figures{Checks: p.Count, Failed: failed, CPU: cpuTime() - cpu, Wall: time.Since(start)}
-	runtime.ReadMemStats(&after)
-	f.Allocs = float64(after.Mallocs-before.Mallocs) / float64(p.Count)
-	f.Bytes = float64(after.TotalAlloc-before.TotalAlloc) / float64(p.Count)
-	return f, err
-}
-
-// hold keeps all checks in flight at once, and measures the memory meanwhile.
-func (p plan) hold(one checkFunc) (figures, error) {
-	warm := p
-	warm.Hold, warm.InFlight = false, 64
-	if _, err := warm.do(one, 200); err != nil {
+	runtime.ReadMemStats(&before)
+	stop, err := p.startProfile()
+	if err != nil {
 		return figures{}, err
 	}
-	settle()
-	rss, inUse := memory()
-	start := time.Now()
-	urls := p.urls()
-	var bad atomic.Int64
-	var work sync.WaitGroup
-	for n := range p.Count {
-		work.Go(func() {
-			if !one(urls[n%len(urls)]) {
-				bad.Add(1)
-			}
-		})
-		if n%p.Burst == p.Burst-1 {
-			time.Sleep(5 * time.Millisecond)
-		}
-	}
-	// At that time the last check has been sent, and no answer has come yet.
-	time.Sleep(max(0, slowness-2*time.Second-time.Since(start)))
-	rss2, inUse2 := memory()
-	work.Wait()
-	each := 1024 * float64(p.Count)
-	return figures{Checks: p.Count, Failed: int(bad.Load()), RSS: (rss2 - rss) / each, GoMemory: (inUse2 - inUse) / each}, nil
+	cpu, collector, start := cpuTime(), collectorTime(), time.Now()
+	failed, err := p.do(one, warm, p.Count)
+	f := figures{Checks: p.Count, Failed: failed, CPU: cpuTime() - cpu, Wall: time.Since(start), Live: float64(before.HeapAlloc)}
+	f.Collector = collectorTime() - collector
+	runtime.ReadMemStats(&after)
+	err = errors.Join(err, stop())
+	f.Allocs = float64(after.Mallocs-before.Mallocs) / float64(p.Count)
+	f.Bytes = float64(after.TotalAlloc-before.TotalAlloc) / float64(p.Count)
+	shaken2, resumed2, countErr := p.handshakes()
+	f.Handshakes, f.Resumed = shaken2-shaken, resumed2-resumed
+	return f, errors.Join(err, countErr)
 }
 
-// flat prints the resources in use after each tenth of the checks.
-func (p plan) flat(one checkFunc) (figures, error) {
-	fmt.Fprintf(os.Stderr, "%10s %11s %12s %10s %9s\n", "checks", "goroutines", "descriptors", "heap KiB", "RSS KiB")
-	total := 0
-	for tenth := range 11 {
-		if tenth > 0 {
-			failed, err := p.do(one, p.Count/10)
-			total += failed
-			if err != nil {
-				return figures{}, err
-			}
-		}
-		settle()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		rss, _ := memory()
-		open, err := os.ReadDir("/proc/self/fd")
-		if err != nil {
-			return figures{}, fmt.Errorf("count descriptors: %w", err)
-		}
-		fmt.Fprintf(os.Stderr, "%10d %11d %12d %10d %9.0f\n", tenth*p.Count/10, runtime.NumGoroutine(), len(open)-1, m.HeapAlloc>>10, rss/1024)
+// startProfile starts the profiles of time and allocations, if the plan wants them.
+func (p plan) startProfile() (stop func() error, err error) {
+	if p.Profile == "" {
+		return func() error { return nil }, nil
 	}
-	return figures{Checks: p.Count, Failed: total}, nil
+	out, err := os.Create(p.Profile)
+	if err != nil {
+		return nil, fmt.Errorf("profile: %w", err)
+	}
+	allocs, err := os.Create(p.Profile + ".allocs")
+	if err != nil {
+		return nil, fmt.Errorf("profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(out); err != nil {
+		return nil, fmt.Errorf("profile: %w", err)
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		runtime.GC()
+		return cmp.Or(pprof.Lookup("allocs").WriteTo(allocs, 0), errors.Join(allocs.Close(), out.Close()))
+	}, nil
 }
 
-func settle() {
-	for range 3 {
-		debug.FreeOSMemory()
-		time.Sleep(20 * time.Millisecond)
+// handshakes asks the mix's target how many handshakes it has done, and how many of them
+// resumed a session.
+func (p plan) handshakes() (all, resumed int, err error) {
+	if !p.isMix() && p.Kind != circle {
+		return 0, 0, nil
 	}
+	text, err := askPlain(address(0), p.Target.Mix.Plain, countPath)
+	if err != nil {
+		return 0, 0, err
+	}
+	if _, err := fmt.Sscan(text, &all, &resumed); err != nil {
+		return 0, 0, fmt.Errorf("read the number of handshakes: %w", err)
+	}
+	return all, resumed, nil
 }
 
-// memory returns the memory of the process in bytes: resident, and in use by Go for heap
-// and stacks.
-func memory() (rss, inUse float64) {
-	if text, err := os.ReadFile("/proc/self/statm"); err == nil {
-		if f := strings.Fields(string(text)); len(f) > 1 {
-			pages, _ := strconv.Atoi(f[1])
-			rss = float64(pages * os.Getpagesize())
-		}
+// collectorTime returns the CPU time that collections took from the program, without the
+// sweeping that allocations do.
+func collectorTime() time.Duration {
+	s := []metrics.Sample{
+		{Name: "/cpu/classes/gc/mark/assist:cpu-seconds"}, {Name: "/cpu/classes/gc/mark/dedicated:cpu-seconds"},
+		{Name: "/cpu/classes/gc/pause:cpu-seconds"},
 	}
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return rss, float64(m.HeapInuse + m.StackInuse)
+	metrics.Read(s)
+	total := 0.0
+	for _, m := range s {
+		total += m.Value.Float64()
+	}
+	return time.Duration(total * float64(time.Second))
 }
 
 func cpuTime() time.Duration {

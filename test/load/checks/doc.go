@@ -7,8 +7,12 @@
 // because the machine is never quiet.
 //
 //	go run ./test/load/checks
-//	go run ./test/load/checks -rounds 0 -hold 0 -flat 1000000    only what a million checks leave
-//	go run ./test/load/checks -profile cpu.prof -kind tls         only a profile
+//	go run ./test/load/checks -count 0 -hold 0 -circle 0 -flat 0   only the mix
+//	go run ./test/load/checks -mix 0 -rounds 0 -circle 0 -hold 0 -flat 1000000    only what a million checks leave
+//	go run ./test/load/checks -profile cpu.prof -kind mix         only a profile, of time and of allocations
+//
+// The mix resembles the sites that checkers see (mix.go): names that are in no cache, 500
+// certificates, redirects, IPv6, long heads, slow answers, failures.
 //
 // It owns its targets, and knows nothing of Jetmon except internal/probe.
 package main

@@ -4,17 +4,10 @@ package main
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"strings"
 	"time"
@@ -33,17 +26,52 @@ const slowness = 12 * time.Second
 // once.
 const addresses = 16
 
-// serveTargets serves until in ends.
-func serveTargets(in io.Reader, out io.Writer) error {
-	config, root, err := certificates()
+// serveTargets serves until in ends. The mix has this many sites.
+func serveTargets(in io.Reader, out io.Writer, sites int) error {
+	a, err := newAuthority(mixIssuers)
 	if err != nil {
 		return err
 	}
-	at := target{Root: root}
+	at := target{Root: a.pem(), Sites: sites}
+	if err := at.serveAddresses(a); err != nil {
+		return err
+	}
+	if err := at.serveMix(a); err != nil {
+		return err
+	}
+	if err := json.NewEncoder(out).Encode(at); err != nil {
+		return fmt.Errorf("tell where: %w", err)
+	}
+	_, err = io.Copy(io.Discard, in)
+	return err
+}
+
+// serveMix serves the names and the sites of the mix.
+func (at *target) serveMix(a *authority) error {
+	sites := newMix(at.Sites)
+	t, err := newMixTarget(a, sites)
+	if err != nil {
+		return err
+	}
+	if err := t.listen(); err != nil {
+		return err
+	}
+	at.Mix = t.ports
+	at.Names, err = nameServer{sites}.listen()
+	return err
+}
+
+// serveAddresses serves the sites without names.
+func (at *target) serveAddresses(a *authority) error {
+	leaf, err := a.leaf(0, addressTemplate())
+	if err != nil {
+		return err
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{*leaf}}
 	slow := func(c net.Conn) { talkTo(c, slowness) }
 	fast := func(c net.Conn) { talkTo(c, 0) }
 	for i := range addresses {
-		host := fmt.Sprintf("127.0.0.%d:0", i+2)
+		host := address(i).String() + ":0"
 		for _, s := range []struct {
 			scheme string
 			serve  func(net.Conn)
@@ -67,11 +95,7 @@ func serveTargets(in io.Reader, out io.Writer) error {
 			}
 		}
 	}
-	if err := json.NewEncoder(out).Encode(at); err != nil {
-		return fmt.Errorf("tell where: %w", err)
-	}
-	_, err = io.Copy(io.Discard, in)
-	return err
+	return nil
 }
 
 func accept(l net.Listener, serve func(net.Conn)) {
@@ -99,60 +123,4 @@ func talkTo(c net.Conn, wait time.Duration) {
 	}
 	time.Sleep(wait)
 	_, _ = io.WriteString(c, answer)
-}
-
-// certificates makes the certificates of a usual site: ECDSA P-256, a root, an intermediate,
-// a leaf.
-func certificates() (*tls.Config, string, error) {
-	root, rootKey, err := issue(nil, nil, true)
-	if err != nil {
-		return nil, "", err
-	}
-	between, betweenKey, err := issue(root, rootKey, true)
-	if err != nil {
-		return nil, "", err
-	}
-	leaf, leafKey, err := issue(between, betweenKey, false)
-	if err != nil {
-		return nil, "", err
-	}
-	config := &tls.Config{Certificates: []tls.Certificate{{
-		Certificate: [][]byte{leaf.Raw, between.Raw}, PrivateKey: leafKey, Leaf: leaf,
-	}}}
-	return config, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.Raw})), nil
-}
-
-func issue(parent *x509.Certificate, signer *ecdsa.PrivateKey, isCA bool) (*x509.Certificate, *ecdsa.PrivateKey, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, nil, fmt.Errorf("make a key: %w", err)
-	}
-	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
-	if err != nil {
-		return nil, nil, fmt.Errorf("make a serial number: %w", err)
-	}
-	c := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "target " + serial.String()},
-		NotBefore: time.Now().AddDate(0, 0, -30), NotAfter: time.Now().AddDate(0, 0, 60),
-		IsCA: isCA, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	if isCA {
-		c.KeyUsage, c.ExtKeyUsage = x509.KeyUsageCertSign, nil
-	}
-	for i := range addresses {
-		c.IPAddresses = append(c.IPAddresses, net.IPv4(127, 0, 0, byte(i+2)))
-	}
-	if parent == nil {
-		parent, signer = c, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, parent, &key.PublicKey, signer)
-	if err != nil {
-		return nil, nil, fmt.Errorf("make a certificate: %w", err)
-	}
-	made, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, nil, fmt.Errorf("read a certificate: %w", err)
-	}
-	return made, key, nil
 }

@@ -57,6 +57,7 @@ func setters() map[string]func(*record.Site, int) {
 		"required":  func(s *record.Site, n int) { s.Settings.RequiredTexts = texts(n) },
 		"forbidden": func(s *record.Site, n int) { s.Settings.ForbiddenTexts = texts(n) },
 		"headers":   func(s *record.Site, n int) { s.Settings.Headers = []check.Header{{Name: "X-N", Value: fmt.Sprint(n)}} },
+		"page":      func(s *record.Site, n int) { s.Settings.PageCheck = check.PageCheck(n % 3) },
 		"slow":      func(s *record.Site, n int) { s.Settings.SlowAfter = time.Duration(n%1000) * time.Millisecond },
 	}
 }

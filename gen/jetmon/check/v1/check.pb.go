@@ -89,7 +89,8 @@ type FailureKind int32
 const (
 	// No failure.
 	FailureKind_FAILURE_KIND_UNSPECIFIED FailureKind = 0
-	// The name does not resolve, or its name servers fail or do not answer.
+	// The name does not resolve, its name servers fail or do not answer, or it resolves only to
+	// addresses where nobody on the Internet can go (reason unroutable).
 	FailureKind_FAILURE_KIND_DNS FailureKind = 1
 	// No TCP connection.
 	FailureKind_FAILURE_KIND_CONNECT FailureKind = 2
@@ -103,15 +104,18 @@ const (
 	FailureKind_FAILURE_KIND_BLOCKED FailureKind = 6
 	// Another 4xx.
 	FailureKind_FAILURE_KIND_CLIENT FailureKind = 7
-	// A redirect that leads nowhere: a loop, too many, no Location.
+	// A redirect that leads nowhere: a loop, too many, no Location, a scheme that no browser
+	// follows, or an address where nobody on the Internet can go (reason unroutable).
 	FailureKind_FAILURE_KIND_REDIRECT FailureKind = 8
-	// A required text is missing or a forbidden one is present.
+	// A required text is missing or a forbidden one is present, or the page is a failure
+	// of WordPress or PHP, or empty.
 	FailureKind_FAILURE_KIND_CONTENT FailureKind = 9
 	// The body was cut short.
 	FailureKind_FAILURE_KIND_PARTIAL FailureKind = 10
-	// The answer is not HTTP.
+	// The answer is not HTTP, or HTTP that browsers refuse.
 	FailureKind_FAILURE_KIND_PROTOCOL FailureKind = 11
-	// The address or URL may not be probed; the outcome is UNKNOWN, never DOWN.
+	// The target's own URL may not or cannot be probed: its scheme, user information or control
+	// bytes, or an address that is not of the public Internet. The outcome is UNKNOWN, never DOWN.
 	FailureKind_FAILURE_KIND_POLICY FailureKind = 12
 )
 
@@ -192,25 +196,54 @@ const (
 	Advisory_ADVISORY_IPV6_BROKEN Advisory = 4
 	// HEAD fails where GET works.
 	Advisory_ADVISORY_HEAD_UNSUPPORTED Advisory = 5
+	// The page is a failure of WordPress or PHP although its status is good; the detail
+	// says which. Only where broken pages are advisories (--page-check advise).
+	Advisory_ADVISORY_PAGE_BROKEN Advisory = 6
+	// The page shows nothing.
+	Advisory_ADVISORY_PAGE_EMPTY Advisory = 7
+	// A parking page, or the page of a new server, stands where the site should be.
+	Advisory_ADVISORY_PLACEHOLDER Advisory = 8
+	// The server lists a directory.
+	Advisory_ADVISORY_DIRECTORY_LISTING Advisory = 9
+	// WordPress or another system waits to be installed.
+	Advisory_ADVISORY_INSTALL_SCREEN Advisory = 10
+	// The server shows the source of a PHP file.
+	Advisory_ADVISORY_PHP_SOURCE Advisory = 11
+	// WordPress shows an error page (wp_die) with a text of the site's own.
+	Advisory_ADVISORY_WORDPRESS_MESSAGE Advisory = 12
 )
 
 // Enum value maps for Advisory.
 var (
 	Advisory_name = map[int32]string{
-		0: "ADVISORY_UNSPECIFIED",
-		1: "ADVISORY_TLS_EXPIRING",
-		2: "ADVISORY_TLS_DEPRECATED",
-		3: "ADVISORY_SLOW",
-		4: "ADVISORY_IPV6_BROKEN",
-		5: "ADVISORY_HEAD_UNSUPPORTED",
+		0:  "ADVISORY_UNSPECIFIED",
+		1:  "ADVISORY_TLS_EXPIRING",
+		2:  "ADVISORY_TLS_DEPRECATED",
+		3:  "ADVISORY_SLOW",
+		4:  "ADVISORY_IPV6_BROKEN",
+		5:  "ADVISORY_HEAD_UNSUPPORTED",
+		6:  "ADVISORY_PAGE_BROKEN",
+		7:  "ADVISORY_PAGE_EMPTY",
+		8:  "ADVISORY_PLACEHOLDER",
+		9:  "ADVISORY_DIRECTORY_LISTING",
+		10: "ADVISORY_INSTALL_SCREEN",
+		11: "ADVISORY_PHP_SOURCE",
+		12: "ADVISORY_WORDPRESS_MESSAGE",
 	}
 	Advisory_value = map[string]int32{
-		"ADVISORY_UNSPECIFIED":      0,
-		"ADVISORY_TLS_EXPIRING":     1,
-		"ADVISORY_TLS_DEPRECATED":   2,
-		"ADVISORY_SLOW":             3,
-		"ADVISORY_IPV6_BROKEN":      4,
-		"ADVISORY_HEAD_UNSUPPORTED": 5,
+		"ADVISORY_UNSPECIFIED":       0,
+		"ADVISORY_TLS_EXPIRING":      1,
+		"ADVISORY_TLS_DEPRECATED":    2,
+		"ADVISORY_SLOW":              3,
+		"ADVISORY_IPV6_BROKEN":       4,
+		"ADVISORY_HEAD_UNSUPPORTED":  5,
+		"ADVISORY_PAGE_BROKEN":       6,
+		"ADVISORY_PAGE_EMPTY":        7,
+		"ADVISORY_PLACEHOLDER":       8,
+		"ADVISORY_DIRECTORY_LISTING": 9,
+		"ADVISORY_INSTALL_SCREEN":    10,
+		"ADVISORY_PHP_SOURCE":        11,
+		"ADVISORY_WORDPRESS_MESSAGE": 12,
 	}
 )
 
@@ -239,6 +272,166 @@ func (x Advisory) Number() protoreflect.EnumNumber {
 // Deprecated: Use Advisory.Descriptor instead.
 func (Advisory) EnumDescriptor() ([]byte, []int) {
 	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{2}
+}
+
+// PageCheck says how often a site's page is judged: whether it is the site, or a failure
+// that came with a good status.
+type PageCheck int32
+
+const (
+	// The default: one routine check in twelve, and every check of a site in trouble.
+	PageCheck_PAGE_CHECK_UNSPECIFIED PageCheck = 0
+	// Never.
+	PageCheck_PAGE_CHECK_NEVER PageCheck = 1
+	// Every check.
+	PageCheck_PAGE_CHECK_ALWAYS PageCheck = 2
+)
+
+// Enum value maps for PageCheck.
+var (
+	PageCheck_name = map[int32]string{
+		0: "PAGE_CHECK_UNSPECIFIED",
+		1: "PAGE_CHECK_NEVER",
+		2: "PAGE_CHECK_ALWAYS",
+	}
+	PageCheck_value = map[string]int32{
+		"PAGE_CHECK_UNSPECIFIED": 0,
+		"PAGE_CHECK_NEVER":       1,
+		"PAGE_CHECK_ALWAYS":      2,
+	}
+)
+
+func (x PageCheck) Enum() *PageCheck {
+	p := new(PageCheck)
+	*p = x
+	return p
+}
+
+func (x PageCheck) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PageCheck) Descriptor() protoreflect.EnumDescriptor {
+	return file_jetmon_check_v1_check_proto_enumTypes[3].Descriptor()
+}
+
+func (PageCheck) Type() protoreflect.EnumType {
+	return &file_jetmon_check_v1_check_proto_enumTypes[3]
+}
+
+func (x PageCheck) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PageCheck.Descriptor instead.
+func (PageCheck) EnumDescriptor() ([]byte, []int) {
+	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{3}
+}
+
+// PageRule says what a page means that is a failure although its status is good.
+type PageRule int32
+
+const (
+	// The page is not judged.
+	PageRule_PAGE_RULE_UNSPECIFIED PageRule = 0
+	// An advisory; the site stays UP.
+	PageRule_PAGE_RULE_ADVISE PageRule = 1
+	// The site is DOWN, with FAILURE_KIND_CONTENT and the reason.
+	PageRule_PAGE_RULE_DOWN PageRule = 2
+)
+
+// Enum value maps for PageRule.
+var (
+	PageRule_name = map[int32]string{
+		0: "PAGE_RULE_UNSPECIFIED",
+		1: "PAGE_RULE_ADVISE",
+		2: "PAGE_RULE_DOWN",
+	}
+	PageRule_value = map[string]int32{
+		"PAGE_RULE_UNSPECIFIED": 0,
+		"PAGE_RULE_ADVISE":      1,
+		"PAGE_RULE_DOWN":        2,
+	}
+)
+
+func (x PageRule) Enum() *PageRule {
+	p := new(PageRule)
+	*p = x
+	return p
+}
+
+func (x PageRule) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PageRule) Descriptor() protoreflect.EnumDescriptor {
+	return file_jetmon_check_v1_check_proto_enumTypes[4].Descriptor()
+}
+
+func (PageRule) Type() protoreflect.EnumType {
+	return &file_jetmon_check_v1_check_proto_enumTypes[4]
+}
+
+func (x PageRule) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PageRule.Descriptor instead.
+func (PageRule) EnumDescriptor() ([]byte, []int) {
+	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{4}
+}
+
+// PageState says what a check saw of a page.
+type PageState int32
+
+const (
+	// The page was not judged.
+	PageState_PAGE_STATE_UNSPECIFIED PageState = 0
+	// The page shows something.
+	PageState_PAGE_STATE_FILLED PageState = 1
+	// The page shows nothing.
+	PageState_PAGE_STATE_EMPTY PageState = 2
+)
+
+// Enum value maps for PageState.
+var (
+	PageState_name = map[int32]string{
+		0: "PAGE_STATE_UNSPECIFIED",
+		1: "PAGE_STATE_FILLED",
+		2: "PAGE_STATE_EMPTY",
+	}
+	PageState_value = map[string]int32{
+		"PAGE_STATE_UNSPECIFIED": 0,
+		"PAGE_STATE_FILLED":      1,
+		"PAGE_STATE_EMPTY":       2,
+	}
+)
+
+func (x PageState) Enum() *PageState {
+	p := new(PageState)
+	*p = x
+	return p
+}
+
+func (x PageState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PageState) Descriptor() protoreflect.EnumDescriptor {
+	return file_jetmon_check_v1_check_proto_enumTypes[5].Descriptor()
+}
+
+func (PageState) Type() protoreflect.EnumType {
+	return &file_jetmon_check_v1_check_proto_enumTypes[5]
+}
+
+func (x PageState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PageState.Descriptor instead.
+func (PageState) EnumDescriptor() ([]byte, []int) {
+	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{5}
 }
 
 // Phase of a check.
@@ -298,11 +491,11 @@ func (x Phase) String() string {
 }
 
 func (Phase) Descriptor() protoreflect.EnumDescriptor {
-	return file_jetmon_check_v1_check_proto_enumTypes[3].Descriptor()
+	return file_jetmon_check_v1_check_proto_enumTypes[6].Descriptor()
 }
 
 func (Phase) Type() protoreflect.EnumType {
-	return &file_jetmon_check_v1_check_proto_enumTypes[3]
+	return &file_jetmon_check_v1_check_proto_enumTypes[6]
 }
 
 func (x Phase) Number() protoreflect.EnumNumber {
@@ -311,7 +504,7 @@ func (x Phase) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Phase.Descriptor instead.
 func (Phase) EnumDescriptor() ([]byte, []int) {
-	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{3}
+	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{6}
 }
 
 // Method says how a site is asked.
@@ -355,11 +548,11 @@ func (x Method) String() string {
 }
 
 func (Method) Descriptor() protoreflect.EnumDescriptor {
-	return file_jetmon_check_v1_check_proto_enumTypes[4].Descriptor()
+	return file_jetmon_check_v1_check_proto_enumTypes[7].Descriptor()
 }
 
 func (Method) Type() protoreflect.EnumType {
-	return &file_jetmon_check_v1_check_proto_enumTypes[4]
+	return &file_jetmon_check_v1_check_proto_enumTypes[7]
 }
 
 func (x Method) Number() protoreflect.EnumNumber {
@@ -368,7 +561,7 @@ func (x Method) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Method.Descriptor instead.
 func (Method) EnumDescriptor() ([]byte, []int) {
-	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{4}
+	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{7}
 }
 
 // RedirectPolicy says what a redirect means.
@@ -408,11 +601,11 @@ func (x RedirectPolicy) String() string {
 }
 
 func (RedirectPolicy) Descriptor() protoreflect.EnumDescriptor {
-	return file_jetmon_check_v1_check_proto_enumTypes[5].Descriptor()
+	return file_jetmon_check_v1_check_proto_enumTypes[8].Descriptor()
 }
 
 func (RedirectPolicy) Type() protoreflect.EnumType {
-	return &file_jetmon_check_v1_check_proto_enumTypes[5]
+	return &file_jetmon_check_v1_check_proto_enumTypes[8]
 }
 
 func (x RedirectPolicy) Number() protoreflect.EnumNumber {
@@ -421,7 +614,7 @@ func (x RedirectPolicy) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RedirectPolicy.Descriptor instead.
 func (RedirectPolicy) EnumDescriptor() ([]byte, []int) {
-	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{5}
+	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{8}
 }
 
 // Target is one HTTP check, complete: a node needs nothing else to run it.
@@ -439,16 +632,22 @@ type Target struct {
 	TimeoutMillis uint32 `protobuf:"varint,4,opt,name=timeout_millis,json=timeoutMillis,proto3" json:"timeout_millis,omitempty"`
 	// Request headers to add; at most 8. Host, Connection and the like are refused.
 	Headers []*Header `protobuf:"bytes,5,rep,name=headers,proto3" json:"headers,omitempty"`
-	// Texts that must all stand in the decoded body; asking for any means GET. At most 8
+	// Texts that must all stand in the decoded body, in the page's charset; asking for any
+	// means GET. When all were found and none is forbidden, the rest is not read. At most 8
 	// of 1..200 bytes each.
 	RequiredTexts []string `protobuf:"bytes,6,rep,name=required_texts,json=requiredTexts,proto3" json:"required_texts,omitempty"`
-	// Texts none of which may stand in the decoded body; asking for any means GET. At most
-	// 8 of 1..200 bytes each.
+	// Texts none of which may stand in the decoded body, in the page's charset; asking for
+	// any means GET. At most 8 of 1..200 bytes each.
 	ForbiddenTexts []string `protobuf:"bytes,7,rep,name=forbidden_texts,json=forbiddenTexts,proto3" json:"forbidden_texts,omitempty"`
 	// A slower answer is ADVISORY_SLOW. 0 means never.
 	SlowAfterMillis uint32 `protobuf:"varint,8,opt,name=slow_after_millis,json=slowAfterMillis,proto3" json:"slow_after_millis,omitempty"`
 	// The site is known to fail HEAD while GET works: begin with GET.
-	HeadHostile   bool `protobuf:"varint,9,opt,name=head_hostile,json=headHostile,proto3" json:"head_hostile,omitempty"`
+	HeadHostile bool `protobuf:"varint,9,opt,name=head_hostile,json=headHostile,proto3" json:"head_hostile,omitempty"`
+	// What a page means that is a failure although its status is good. Unspecified means
+	// that the page is not judged; otherwise the check is a GET.
+	PageRule PageRule `protobuf:"varint,10,opt,name=page_rule,json=pageRule,proto3,enum=jetmon.check.v1.PageRule" json:"page_rule,omitempty"`
+	// The page was not empty when it was last looked at: an empty one is a failure.
+	PageWasFilled bool `protobuf:"varint,11,opt,name=page_was_filled,json=pageWasFilled,proto3" json:"page_was_filled,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -546,6 +745,20 @@ func (x *Target) GetHeadHostile() bool {
 	return false
 }
 
+func (x *Target) GetPageRule() PageRule {
+	if x != nil {
+		return x.PageRule
+	}
+	return PageRule_PAGE_RULE_UNSPECIFIED
+}
+
+func (x *Target) GetPageWasFilled() bool {
+	if x != nil {
+		return x.PageWasFilled
+	}
+	return false
+}
+
 // Header is one HTTP header field.
 type Header struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -633,7 +846,9 @@ type Observation struct {
 	// Response headers that help to explain the answer: server, cf-ray, retry-after, ...
 	Headers map[string]string `protobuf:"bytes,13,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Human-readable detail, at most 200 bytes, without control characters.
-	Detail        string `protobuf:"bytes,14,opt,name=detail,proto3" json:"detail,omitempty"`
+	Detail string `protobuf:"bytes,14,opt,name=detail,proto3" json:"detail,omitempty"`
+	// What the check saw of the page; unspecified when it did not judge it.
+	PageState     PageState `protobuf:"varint,15,opt,name=page_state,json=pageState,proto3,enum=jetmon.check.v1.PageState" json:"page_state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -764,6 +979,13 @@ func (x *Observation) GetDetail() string {
 		return x.Detail
 	}
 	return ""
+}
+
+func (x *Observation) GetPageState() PageState {
+	if x != nil {
+		return x.PageState
+	}
+	return PageState_PAGE_STATE_UNSPECIFIED
 }
 
 // Hop is one redirect that was followed.
@@ -1039,7 +1261,7 @@ var File_jetmon_check_v1_check_proto protoreflect.FileDescriptor
 
 const file_jetmon_check_v1_check_proto_rawDesc = "" +
 	"\n" +
-	"\x1bjetmon/check/v1/check.proto\x12\x0fjetmon.check.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc8\x03\n" +
+	"\x1bjetmon/check/v1/check.proto\x12\x0fjetmon.check.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa8\x04\n" +
 	"\x06Target\x12\x1a\n" +
 	"\x03url\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\xac\x02R\x03url\x12/\n" +
 	"\x06method\x18\x02 \x01(\x0e2\x17.jetmon.check.v1.MethodR\x06method\x12H\n" +
@@ -1049,10 +1271,13 @@ const file_jetmon_check_v1_check_proto_rawDesc = "" +
 	"\x0erequired_texts\x18\x06 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10\b\"\ar\x05 \x01(\xc8\x01R\rrequiredTexts\x12:\n" +
 	"\x0fforbidden_texts\x18\a \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10\b\"\ar\x05 \x01(\xc8\x01R\x0eforbiddenTexts\x12*\n" +
 	"\x11slow_after_millis\x18\b \x01(\rR\x0fslowAfterMillis\x12!\n" +
-	"\fhead_hostile\x18\t \x01(\bR\vheadHostile\"E\n" +
+	"\fhead_hostile\x18\t \x01(\bR\vheadHostile\x126\n" +
+	"\tpage_rule\x18\n" +
+	" \x01(\x0e2\x19.jetmon.check.v1.PageRuleR\bpageRule\x12&\n" +
+	"\x0fpage_was_filled\x18\v \x01(\bR\rpageWasFilled\"E\n" +
 	"\x06Header\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02(dR\x04name\x12\x1e\n" +
-	"\x05value\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\xe8\aR\x05value\"\xdd\x05\n" +
+	"\x05value\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\xe8\aR\x05value\"\x98\x06\n" +
 	"\vObservation\x122\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x18.jetmon.check.v1.OutcomeR\aoutcome\x126\n" +
 	"\afailure\x18\x02 \x01(\x0e2\x1c.jetmon.check.v1.FailureKindR\afailure\x12\x16\n" +
@@ -1071,7 +1296,9 @@ const file_jetmon_check_v1_check_proto_rawDesc = "" +
 	"\x04hops\x18\v \x03(\v2\x14.jetmon.check.v1.HopR\x04hops\x12R\n" +
 	"\x17certificate_expire_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x15certificateExpireTime\x12C\n" +
 	"\aheaders\x18\r \x03(\v2).jetmon.check.v1.Observation.HeadersEntryR\aheaders\x12\x16\n" +
-	"\x06detail\x18\x0e \x01(\tR\x06detail\x1a:\n" +
+	"\x06detail\x18\x0e \x01(\tR\x06detail\x129\n" +
+	"\n" +
+	"page_state\x18\x0f \x01(\x0e2\x1a.jetmon.check.v1.PageStateR\tpageState\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"8\n" +
@@ -1116,14 +1343,34 @@ const file_jetmon_check_v1_check_proto_rawDesc = "" +
 	"\x14FAILURE_KIND_PARTIAL\x10\n" +
 	"\x12\x19\n" +
 	"\x15FAILURE_KIND_PROTOCOL\x10\v\x12\x17\n" +
-	"\x13FAILURE_KIND_POLICY\x10\f*\xa8\x01\n" +
+	"\x13FAILURE_KIND_POLICY\x10\f*\xeb\x02\n" +
 	"\bAdvisory\x12\x18\n" +
 	"\x14ADVISORY_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15ADVISORY_TLS_EXPIRING\x10\x01\x12\x1b\n" +
 	"\x17ADVISORY_TLS_DEPRECATED\x10\x02\x12\x11\n" +
 	"\rADVISORY_SLOW\x10\x03\x12\x18\n" +
 	"\x14ADVISORY_IPV6_BROKEN\x10\x04\x12\x1d\n" +
-	"\x19ADVISORY_HEAD_UNSUPPORTED\x10\x05*\x96\x01\n" +
+	"\x19ADVISORY_HEAD_UNSUPPORTED\x10\x05\x12\x18\n" +
+	"\x14ADVISORY_PAGE_BROKEN\x10\x06\x12\x17\n" +
+	"\x13ADVISORY_PAGE_EMPTY\x10\a\x12\x18\n" +
+	"\x14ADVISORY_PLACEHOLDER\x10\b\x12\x1e\n" +
+	"\x1aADVISORY_DIRECTORY_LISTING\x10\t\x12\x1b\n" +
+	"\x17ADVISORY_INSTALL_SCREEN\x10\n" +
+	"\x12\x17\n" +
+	"\x13ADVISORY_PHP_SOURCE\x10\v\x12\x1e\n" +
+	"\x1aADVISORY_WORDPRESS_MESSAGE\x10\f*T\n" +
+	"\tPageCheck\x12\x1a\n" +
+	"\x16PAGE_CHECK_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10PAGE_CHECK_NEVER\x10\x01\x12\x15\n" +
+	"\x11PAGE_CHECK_ALWAYS\x10\x02*O\n" +
+	"\bPageRule\x12\x19\n" +
+	"\x15PAGE_RULE_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10PAGE_RULE_ADVISE\x10\x01\x12\x12\n" +
+	"\x0ePAGE_RULE_DOWN\x10\x02*T\n" +
+	"\tPageState\x12\x1a\n" +
+	"\x16PAGE_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11PAGE_STATE_FILLED\x10\x01\x12\x14\n" +
+	"\x10PAGE_STATE_EMPTY\x10\x02*\x96\x01\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tPHASE_DNS\x10\x01\x12\x11\n" +
@@ -1160,45 +1407,50 @@ func file_jetmon_check_v1_check_proto_rawDescGZIP() []byte {
 	return file_jetmon_check_v1_check_proto_rawDescData
 }
 
-var file_jetmon_check_v1_check_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_jetmon_check_v1_check_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
 var file_jetmon_check_v1_check_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_jetmon_check_v1_check_proto_goTypes = []any{
 	(Outcome)(0),                  // 0: jetmon.check.v1.Outcome
 	(FailureKind)(0),              // 1: jetmon.check.v1.FailureKind
 	(Advisory)(0),                 // 2: jetmon.check.v1.Advisory
-	(Phase)(0),                    // 3: jetmon.check.v1.Phase
-	(Method)(0),                   // 4: jetmon.check.v1.Method
-	(RedirectPolicy)(0),           // 5: jetmon.check.v1.RedirectPolicy
-	(*Target)(nil),                // 6: jetmon.check.v1.Target
-	(*Header)(nil),                // 7: jetmon.check.v1.Header
-	(*Observation)(nil),           // 8: jetmon.check.v1.Observation
-	(*Hop)(nil),                   // 9: jetmon.check.v1.Hop
-	(*Timing)(nil),                // 10: jetmon.check.v1.Timing
-	(*SecondOpinion)(nil),         // 11: jetmon.check.v1.SecondOpinion
-	(*SelfCheck)(nil),             // 12: jetmon.check.v1.SelfCheck
-	nil,                           // 13: jetmon.check.v1.Observation.HeadersEntry
-	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
+	(PageCheck)(0),                // 3: jetmon.check.v1.PageCheck
+	(PageRule)(0),                 // 4: jetmon.check.v1.PageRule
+	(PageState)(0),                // 5: jetmon.check.v1.PageState
+	(Phase)(0),                    // 6: jetmon.check.v1.Phase
+	(Method)(0),                   // 7: jetmon.check.v1.Method
+	(RedirectPolicy)(0),           // 8: jetmon.check.v1.RedirectPolicy
+	(*Target)(nil),                // 9: jetmon.check.v1.Target
+	(*Header)(nil),                // 10: jetmon.check.v1.Header
+	(*Observation)(nil),           // 11: jetmon.check.v1.Observation
+	(*Hop)(nil),                   // 12: jetmon.check.v1.Hop
+	(*Timing)(nil),                // 13: jetmon.check.v1.Timing
+	(*SecondOpinion)(nil),         // 14: jetmon.check.v1.SecondOpinion
+	(*SelfCheck)(nil),             // 15: jetmon.check.v1.SelfCheck
+	nil,                           // 16: jetmon.check.v1.Observation.HeadersEntry
+	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
 }
 var file_jetmon_check_v1_check_proto_depIdxs = []int32{
-	4,  // 0: jetmon.check.v1.Target.method:type_name -> jetmon.check.v1.Method
-	5,  // 1: jetmon.check.v1.Target.redirect_policy:type_name -> jetmon.check.v1.RedirectPolicy
-	7,  // 2: jetmon.check.v1.Target.headers:type_name -> jetmon.check.v1.Header
-	0,  // 3: jetmon.check.v1.Observation.outcome:type_name -> jetmon.check.v1.Outcome
-	1,  // 4: jetmon.check.v1.Observation.failure:type_name -> jetmon.check.v1.FailureKind
-	2,  // 5: jetmon.check.v1.Observation.advisories:type_name -> jetmon.check.v1.Advisory
-	10, // 6: jetmon.check.v1.Observation.timings:type_name -> jetmon.check.v1.Timing
-	3,  // 7: jetmon.check.v1.Observation.phase:type_name -> jetmon.check.v1.Phase
-	4,  // 8: jetmon.check.v1.Observation.method:type_name -> jetmon.check.v1.Method
-	9,  // 9: jetmon.check.v1.Observation.hops:type_name -> jetmon.check.v1.Hop
-	14, // 10: jetmon.check.v1.Observation.certificate_expire_time:type_name -> google.protobuf.Timestamp
-	13, // 11: jetmon.check.v1.Observation.headers:type_name -> jetmon.check.v1.Observation.HeadersEntry
-	8,  // 12: jetmon.check.v1.SecondOpinion.engine:type_name -> jetmon.check.v1.Observation
-	8,  // 13: jetmon.check.v1.SecondOpinion.reader:type_name -> jetmon.check.v1.Observation
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	7,  // 0: jetmon.check.v1.Target.method:type_name -> jetmon.check.v1.Method
+	8,  // 1: jetmon.check.v1.Target.redirect_policy:type_name -> jetmon.check.v1.RedirectPolicy
+	10, // 2: jetmon.check.v1.Target.headers:type_name -> jetmon.check.v1.Header
+	4,  // 3: jetmon.check.v1.Target.page_rule:type_name -> jetmon.check.v1.PageRule
+	0,  // 4: jetmon.check.v1.Observation.outcome:type_name -> jetmon.check.v1.Outcome
+	1,  // 5: jetmon.check.v1.Observation.failure:type_name -> jetmon.check.v1.FailureKind
+	2,  // 6: jetmon.check.v1.Observation.advisories:type_name -> jetmon.check.v1.Advisory
+	13, // 7: jetmon.check.v1.Observation.timings:type_name -> jetmon.check.v1.Timing
+	6,  // 8: jetmon.check.v1.Observation.phase:type_name -> jetmon.check.v1.Phase
+	7,  // 9: jetmon.check.v1.Observation.method:type_name -> jetmon.check.v1.Method
+	12, // 10: jetmon.check.v1.Observation.hops:type_name -> jetmon.check.v1.Hop
+	17, // 11: jetmon.check.v1.Observation.certificate_expire_time:type_name -> google.protobuf.Timestamp
+	16, // 12: jetmon.check.v1.Observation.headers:type_name -> jetmon.check.v1.Observation.HeadersEntry
+	5,  // 13: jetmon.check.v1.Observation.page_state:type_name -> jetmon.check.v1.PageState
+	11, // 14: jetmon.check.v1.SecondOpinion.engine:type_name -> jetmon.check.v1.Observation
+	11, // 15: jetmon.check.v1.SecondOpinion.reader:type_name -> jetmon.check.v1.Observation
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_check_v1_check_proto_init() }
@@ -1211,7 +1463,7 @@ func file_jetmon_check_v1_check_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_check_v1_check_proto_rawDesc), len(file_jetmon_check_v1_check_proto_rawDesc)),
-			NumEnums:      6,
+			NumEnums:      9,
 			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,

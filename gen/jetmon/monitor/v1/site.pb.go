@@ -389,7 +389,9 @@ type CheckSettings struct {
 	// Request headers to add; at most 8.
 	Headers []*v1.Header `protobuf:"bytes,5,rep,name=headers,proto3" json:"headers,omitempty"`
 	// A slower answer is remarked as ADVISORY_SLOW. Absent means never.
-	SlowAfter     *durationpb.Duration `protobuf:"bytes,6,opt,name=slow_after,json=slowAfter,proto3" json:"slow_after,omitempty"`
+	SlowAfter *durationpb.Duration `protobuf:"bytes,6,opt,name=slow_after,json=slowAfter,proto3" json:"slow_after,omitempty"`
+	// How often the page is judged. A site with METHOD_HEAD is never asked for its page.
+	PageCheck     v1.PageCheck `protobuf:"varint,7,opt,name=page_check,json=pageCheck,proto3,enum=jetmon.check.v1.PageCheck" json:"page_check,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -466,6 +468,13 @@ func (x *CheckSettings) GetSlowAfter() *durationpb.Duration {
 	return nil
 }
 
+func (x *CheckSettings) GetPageCheck() v1.PageCheck {
+	if x != nil {
+		return x.PageCheck
+	}
+	return v1.PageCheck(0)
+}
+
 var File_jetmon_monitor_v1_site_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_site_proto_rawDesc = "" +
@@ -497,7 +506,7 @@ const file_jetmon_monitor_v1_site_proto_rawDesc = "" +
 	"\fdown_regions\x18\x01 \x03(\tR\vdownRegions\x12\x1d\n" +
 	"\n" +
 	"up_regions\x18\x02 \x03(\tR\tupRegions\x127\n" +
-	"\tfind_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bfindTime\"\x9d\x03\n" +
+	"\tfind_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bfindTime\"\xe2\x03\n" +
 	"\rCheckSettings\x129\n" +
 	"\x06method\x18\x01 \x01(\x0e2\x17.jetmon.check.v1.MethodB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06method\x12R\n" +
 	"\x0fredirect_policy\x18\x02 \x01(\x0e2\x1f.jetmon.check.v1.RedirectPolicyB\b\xbaH\x05\x82\x01\x02\x10\x01R\x0eredirectPolicy\x128\n" +
@@ -506,7 +515,9 @@ const file_jetmon_monitor_v1_site_proto_rawDesc = "" +
 	"\aheaders\x18\x05 \x03(\v2\x17.jetmon.check.v1.HeaderB\b\xbaH\x05\x92\x01\x02\x10\bR\aheaders\x12J\n" +
 	"\n" +
 	"slow_after\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n" +
-	"\"\x02\b<2\x04\x10\xc0\x84=R\tslowAfter*\xf0\x01\n" +
+	"\"\x02\b<2\x04\x10\xc0\x84=R\tslowAfter\x12C\n" +
+	"\n" +
+	"page_check\x18\a \x01(\x0e2\x1a.jetmon.check.v1.PageCheckB\b\xbaH\x05\x82\x01\x02\x10\x01R\tpageCheck*\xf0\x01\n" +
 	"\tSiteState\x12\x1a\n" +
 	"\x16SITE_STATE_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18SITE_STATE_NEVER_CHECKED\x10\x01\x12\x11\n" +
@@ -544,6 +555,7 @@ var file_jetmon_monitor_v1_site_proto_goTypes = []any{
 	(v1.Method)(0),                // 7: jetmon.check.v1.Method
 	(v1.RedirectPolicy)(0),        // 8: jetmon.check.v1.RedirectPolicy
 	(*v1.Header)(nil),             // 9: jetmon.check.v1.Header
+	(v1.PageCheck)(0),             // 10: jetmon.check.v1.PageCheck
 }
 var file_jetmon_monitor_v1_site_proto_depIdxs = []int32{
 	0,  // 0: jetmon.monitor.v1.Site.state:type_name -> jetmon.monitor.v1.SiteState
@@ -559,11 +571,12 @@ var file_jetmon_monitor_v1_site_proto_depIdxs = []int32{
 	8,  // 10: jetmon.monitor.v1.CheckSettings.redirect_policy:type_name -> jetmon.check.v1.RedirectPolicy
 	9,  // 11: jetmon.monitor.v1.CheckSettings.headers:type_name -> jetmon.check.v1.Header
 	5,  // 12: jetmon.monitor.v1.CheckSettings.slow_after:type_name -> google.protobuf.Duration
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	10, // 13: jetmon.monitor.v1.CheckSettings.page_check:type_name -> jetmon.check.v1.PageCheck
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_site_proto_init() }

@@ -1,0 +1,122 @@
+package probe
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/test/fakesite"
+)
+
+// firewallScripts are what firewalls and their kin put into every page that they pass on.
+func firewallScripts() map[string]string {
+	return map[string]string{
+		"cloudflare":       `<script>(function(){window.__CF$cv$params={r:'8a',t:'MT'};var a=document.createElement('script');a.src='/cdn-cgi/challenge-platform/scripts/jsd/main.js';document.head.appendChild(a);})();</script>`,
+		"cloudflare, src":  `<script defer src="/cdn-cgi/challenge-platform/h/g/scripts/jsd/main.js"></script>`,
+		"turnstile":        `<script src="https://challenges.cloudflare.com/turnstile/v0/api.js" async defer></script>`,
+		"imperva":          `<script type="text/javascript" src="/_Incapsula_Resource?SWJIYLWA=719d34d31c8e3a6e6fffd425f7e032f3&ns=1&cb=1"></script>`,
+		"imperva, imunify": `<script src="/_Incapsula_Resource?x"></script><script src="/imunify360-webshield.js"></script>`,
+		"sucuri":           `<script>/* sucuri_cloudproxy_js */ var sucuri='on'</script>`,
+		"siteground":       `<script src="/.well-known/sgcaptcha/check.js"></script>`,
+		"akamai":           `<link rel="stylesheet" href="/_sec/cp_challenge/sec-4-4.css"><script src="/_sec/cp_challenge/sec-cpt-4-4.js" async></script><div id="sec-if-cpt-container"></div>`,
+		"aws_waf":          `<script src="https://1a2b.token.awswaf.com/1a2b/challenge.js" defer></script>`,
+		"datadome":         `<script>window.ddjskey='1A';window.ddoptions={endpoint:'https://geo.captcha-delivery.com/js/'}</script><script src="https://js.datadome.co/tags.js" async></script>`,
+		"ddos_guard":       `<script src="/.well-known/ddos-guard/check?context=free_splash"></script>`,
+		"wordfence":        `<script>(function(url){if(/(?:Chrome\/26\.0)/.test(navigator.userAgent)){return}})('//x.test/?wordfence_lh=1&hid=AB');</script>`,
+		"mod_security":     `<!-- checked by Mod_Security --><meta name="generator" content="ModSecurity">`,
+		"vercel":           `<script src="/.well-known/vercel/security/static/challenge.v2.js"></script>`,
+	}
+}
+
+// passedOn answers with a page that a proxy passes on.
+func passedOn(code int, page string) func(*fakesite.Site) {
+	return handles(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Server", "cloudflare")
+		w.Header().Set("X-Datadome", "protected")
+		w.Header().Set("X-Cdn", "Imperva")
+		w.WriteHeader(code)
+		_, _ = fmt.Fprint(w, page)
+	})
+}
+
+// TestScriptsOfFirewallsAreNoChallenge shows that a firewall's script in a page of the
+// origin changes nothing: status and page decide.
+func TestScriptsOfFirewallsAreNoChallenge(t *testing.T) {
+	t.Parallel()
+	var stories []story
+	add := func(name string, code int, page string, want finding) {
+		stories = append(stories, story{fmt.Sprintf("%s, %d", name, code), passedOn(code, page), byGet, want})
+	}
+	for name, script := range firewallScripts() {
+		healthy := "<!DOCTYPE html><html><head><title>A site</title>" + script + `</head><body><h1>Hello</h1><p><a href="/about/">About</a></p></body></html>`
+		add(name+" in a short page", 200, healthy, up(200))
+		add(name+" in one word", 200, "<html><head>"+script+"</head><body>OK</body></html>", up(200))
+		add(name+" in a page of 2 KB", 200, strings.Replace(healthy, "</h1>", "</h1>"+strings.Repeat("<p>some text</p>", 130), 1), up(200))
+		add(name+" in an application", 200, "<!doctype html><html><head><title></title>"+script+`<script defer src="/static/js/main.js"></script></head><body><div id="root"></div></body></html>`, up(200))
+		add(name+" in an accepted page", 202, healthy, up(202))
+		add(name+" in WordPress's maintenance", 503, maintenance(script), fails(check.FailureServer, "http_503", 503, check.PhaseBody))
+		add(name+" in a page that asks for a password", 401, healthy, fails(check.FailureClient, "http_401", 401, check.PhaseBody))
+		add(name+" in a page that is not implemented", 501, healthy, fails(check.FailureServer, "http_501", 501, check.PhaseBody))
+		add(name+" in a failing application", 503, "<html><head>"+script+`<script src="/app.js"></script></head><body><div id="root"></div></body></html>`, fails(check.FailureServer, "http_503", 503, check.PhaseBody))
+	}
+	runStories(t, stories)
+}
+
+func maintenance(script string) string {
+	return `<!DOCTYPE html><html lang="en-US"><head><meta charset="utf-8"><title>Maintenance</title></head><body id="error-page">
+	<div class="wp-die-message">Briefly unavailable for scheduled maintenance. Check back in a minute.</div>` + script + `</body></html>`
+}
+
+// TestPagesAboutFirewalls has pages of an origin that mention firewalls.
+func TestPagesAboutFirewalls(t *testing.T) {
+	t.Parallel()
+	var stories []story
+	for _, phrase := range []string{
+		"Attention Required! | Cloudflare", "Just a moment...", "error code: 1020", "Sucuri WebSite Firewall - Access Denied",
+		"Generated by Wordfence", "Your access to this site has been limited by the site owner", "Imunify360 bot-protection",
+		"Access denied by Imunify360 bot-protection", "SiteGround Captcha", "Reference #18.1", "Pardon Our Interruption",
+		"Request unsuccessful. Incapsula incident ID: 1", "DDoS-Guard", "Please enable JS and disable any ad blocker",
+		"This error was generated by Mod_Security.", "sucuri_cloudproxy_js", "/.well-known/sgcaptcha/", "_Incapsula_Resource",
+	} {
+		page := "<html><head><title>" + phrase + "</title></head><body><h1>" + phrase + `</h1><p>What it means, and what to do.</p><a href="/">Home</a></body></html>`
+		stories = append(stories,
+			story{phrase + ", good", passedOn(200, page), byGet, up(200)},
+			story{phrase + ", failing", passedOn(503, "<title>Back soon</title><h1>Back soon</h1>"+strings.Repeat("<p>text of our journal</p>", 200)+phrase), byGet, fails(check.FailureServer, "http_503", 503, check.PhaseBody)},
+			story{phrase + ", in a script of a failing page", passedOn(503, "<title>Back soon</title><h1>Back soon</h1><script>var x='"+phrase+"'</script>"), byGet, fails(check.FailureServer, "http_503", 503, check.PhaseBody)},
+		)
+	}
+	runStories(t, stories)
+}
+
+// TestChallengesThemselves has the pages that firewalls make themselves, as they are seen
+// in the wild.
+func TestChallengesThemselves(t *testing.T) {
+	t.Parallel()
+	page := func(code int, body string) func(*fakesite.Site) {
+		return handles(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(code)
+			_, _ = fmt.Fprint(w, body)
+		})
+	}
+	wall := func(name string, code int) finding { return fails(check.FailureBlocked, name, code, check.PhaseBody) }
+	datadome := `<html lang="en"><head><title>x.test</title><style>#cmsg{animation: A 1.5s;}</style></head><body style="margin:0"><p id="cmsg">Please enable JS and disable any ad blocker</p><script data-cfasync="false">var dd={'rt':'c','host':'geo.captcha-delivery.com'}</script><script src="https://ct.captcha-delivery.com/c.js"></script></body></html>`
+	runStories(t, []story{
+		{"Cloudflare's challenge", page(503, `<!DOCTYPE html><html lang="en-US"><head><title>Just a moment...</title></head><body><noscript>Enable JavaScript and cookies to continue</noscript><script>window._cf_chl_opt={cvId:'3'};var a=document.createElement('script');a.src='/cdn-cgi/challenge-platform/h/g/orchestrate/chl_page/v1?ray=8a';</script></body></html>`), byGet, wall("cloudflare", 503)},
+		{"Cloudflare's challenge in another language", page(503, `<html lang="de"><head><title>Nur einen Moment...</title></head><body><script>window._cf_chl_opt={cvId:'3'};</script></body></html>`), byGet, wall("cloudflare", 503)},
+		{"Cloudflare's rule", page(403, `<html><head><title>Access denied | x.test used Cloudflare to restrict access</title></head><body>Error 1020</body></html>`), byGet, wall("cloudflare", 403)},
+		{"Imperva's challenge", page(200, `<html><head><META NAME="robots" CONTENT="noindex,nofollow"><script src="/_Incapsula_Resource?SWJIYLWA=5074a744"></script><body></body></html>`), byGet, wall("imperva", 200)},
+		{"Imperva's refusal in a frame", page(200, `<html style="height:100%"><head><META NAME="ROBOTS" CONTENT="NOINDEX, NOFOLLOW"></head><body style="margin:0px;height:100%"><iframe id="main-iframe" src="/_Incapsula_Resource?SWUDNSAI=31&incident_id=1-2" frameborder=0 width="100%">Request unsuccessful. Incapsula incident ID: 1-2</iframe></body></html>`), byGet, wall("imperva", 200)},
+		{"Sucuri's challenge", page(200, `<html><title>You are being redirected...</title><noscript>Javascript is required.</noscript><script>var s={},u,c,U,r,i,l=0,a,e=eval,w=String.fromCharCode,sucuri_cloudproxy_js='',S='cz0i';</script></html>`), byGet, wall("sucuri", 200)},
+		{"Imunify360's splash", page(200, `<html><head><title>One moment, please...</title></head><body><h1>Please wait while your request is being verified...</h1><script>var w=1</script></body></html>`), byGet, wall("imunify360", 200)},
+		{"SiteGround's challenge", page(202, `<html><head><link rel="icon" href="data:;"><meta http-equiv="refresh" content="0;/.well-known/sgcaptcha/?r=%2F&y=ipc:1.2.3.4:1"></meta></head></html>`), byGet, wall("siteground", 202)},
+		{"Akamai's challenge", page(428, `<html><head><link rel="stylesheet" href="/_sec/cp_challenge/sec-4-4.css"><script src="/_sec/cp_challenge/sec-cpt-4-4.js"></script></head><body><div id="sec-if-cpt-container"></div></body></html>`), byGet, wall("akamai", 428)},
+		{"DataDome's captcha", page(403, datadome), byGet, wall("datadome", 403)},
+		{"DDoS-Guard's splash", page(503, `<html><head><title>DDoS-Guard</title></head><body><p>Checking your browser</p></body></html>`), byGet, wall("ddos_guard", 503)},
+		{"mod_security's refusal", page(406, `<head><title>Not Acceptable!</title></head><body><h1>Not Acceptable!</h1><p>An appropriate representation of the requested resource could not be found on this server. This error was generated by Mod_Security.</p></body></html>`), byGet, wall("mod_security", 406)},
+		{"Wordfence's lock", page(503, `<html><head><title>Your access to this site has been limited</title></head><body><h1>Your access to this site has been limited by the site owner</h1><p>Generated by Wordfence at Mon, 1 Jan 2026</p></body></html>`), byGet, wall("wordfence", 503)},
+		{"challenge in gzip", says("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + compressed("gzip", `<html><script src="/_Incapsula_Resource?x"></script></html>`)), byGet, wall("imperva", 200)},
+	})
+}

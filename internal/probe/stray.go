@@ -1,0 +1,100 @@
+package probe
+
+import (
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"time"
+
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/probe/tls12"
+)
+
+// maxRSABits is the largest RSA key of a certificate that crypto/tls accepts.
+const maxRSABits = 8192
+
+// refusedByClient reports whether crypto/tls itself ended a handshake, for a reason without
+// a type: among them is a certificate that crypto/x509 cannot parse.
+func refusedByClient(err error, f *failure) bool {
+	_, alert := alertOf(err)
+	return f.kind == check.FailureTLS && f.reason == "handshake_failure" && !alert
+}
+
+// errNoStray means that every certificate can be read, or that the leaf cannot.
+var errNoStray = errors.New("no stray certificate")
+
+// tryWithoutStray repeats an exchange, which failed with f in the handshake, in case that the
+// server shows a certificate that cannot be read and that no chain needs. Browsers leave it
+// alone; crypto/tls cannot. The first result stands unless that is so. It works for servers
+// that speak TLS 1.2.
+func (e *netEngine) tryWithoutStray(ctx context.Context, r *request, t *trace, f *failure) (*response, *failure) {
+	var second trace
+	raw, refused := e.connector.connect(ctx, r, &second)
+	if refused != nil {
+		return nil, f
+	}
+	giveUp := hold(ctx, raw)
+	second.reach(check.PhaseTLS)
+	start := time.Now()
+	judged := false
+	conn, err := tls12.Client(raw, tls12.Config{
+		ServerName: r.place.host, Protocol: protocolHTTP1,
+		Verify: func(shown [][]byte) (crypto.PublicKey, error) {
+			key, err := e.secure.readable(r.place.host, shown, &second)
+			judged = err != errNoStray
+			return key, err
+		},
+	})
+	second.timing.TLS += since(start)
+	var resp *response
+	switch {
+	case err == nil:
+		resp, f = converse(conn, nil, r, &second)
+	case judged:
+		f = handshakeFailure(err, e.secure.now())
+	}
+	if judged {
+		t.adopt(&second)
+	} else {
+		second.dropIPv6()
+	}
+	if resp == nil {
+		giveUp()
+		return nil, f
+	}
+	resp.close = giveUp
+	return resp, nil
+}
+
+// readable verifies a server's certificates without those that cannot be read, and returns
+// the leaf's key.
+func (s *secure) readable(host string, shown [][]byte, t *trace) (crypto.PublicKey, error) {
+	var chain []*x509.Certificate
+	stray := false
+	for i, der := range shown {
+		c, err := x509.ParseCertificate(der)
+		if err == nil {
+			key, isRSA := c.PublicKey.(*rsa.PublicKey)
+			if !isRSA || key.N.BitLen() <= maxRSABits {
+				chain = append(chain, c)
+				continue
+			}
+		}
+		if i == 0 {
+			return nil, errNoStray
+		}
+		stray = true
+	}
+	if !stray {
+		return nil, errNoStray
+	}
+	_, err := s.chains.verify(host, chain)
+	t.secured(chain[0].NotAfter.UTC(), tls.VersionTLS12, err == nil)
+	if err != nil {
+		return nil, &tls.CertificateVerificationError{UnverifiedCertificates: chain, Err: err}
+	}
+	return chain[0].PublicKey, nil
+}
