@@ -16,7 +16,9 @@
 //	reader.go      Reader, Ask: one target, one budget
 //	visit.go       requests and redirects, to the last response
 //	location.go    URLs as browsers read them; host.go their hosts
-//	hand.go        HTTP/1.1 without net/http's reader, for what that one refuses
+//	hand.go        HTTP/1.1 without net/http's reader, for what that one refuses;
+//	               session.go its connections, also to servers whose certificates
+//	               crypto/tls cannot read
 //	cookie.go      cookies as servers sent them
 //	dial.go        addresses, the address policy, connections; resolver.go names
 //	page.go        the page: encoding, charset, texts
