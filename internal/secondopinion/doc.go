@@ -16,10 +16,12 @@
 //	reader.go      Reader, Ask: one target, one budget
 //	visit.go       requests and redirects, to the last response
 //	location.go    URLs as browsers read them; host.go their hosts
-//	hand.go        HTTP/1.1 without net/http's reader, for what that one refuses
+//	hand.go        HTTP/1.1 without net/http's reader, for what that one refuses;
+//	               session.go its connections, also to servers whose certificates
+//	               crypto/tls cannot read
 //	cookie.go      cookies as servers sent them
 //	dial.go        addresses, the address policy, connections; resolver.go names
-//	page.go        the page: encoding, charset, texts
+//	page.go        the page: charset, texts; encoding.go and gunzip.go its encodings
 //	finding.go     from an error to a failure and its reason
 //
 // It always sends GET, asks for an unencoded body, and follows at most as many redirects as
@@ -31,7 +33,8 @@
 // (BenchmarkAsk).
 //
 // Bounds of one Ask: the target's Timeout; 11 requests, and one more for each by hand; 128 KiB of header; 2 MiB of body, of
-// which at most 256 KiB are kept; 8 addresses a host.
+// which at most 256 KiB are kept; 8 addresses a host. Bodies in br or zstd take more memory:
+// two at a time are decoded.
 //
 // Goroutines: those of net/http for the connections of one Ask. Ask closes its connections
 // and waits for its dials before it returns, which ends them.

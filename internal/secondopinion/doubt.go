@@ -28,6 +28,9 @@ func Doubtful(t check.Target, o check.Observation) bool {
 		return !isPlainRule(t, o.Reason)
 	case check.FailureTLS:
 		return !isPlainTLS(o.Reason)
+	case check.FailureTimeout:
+		// Only the rest of a page may be missing whose texts are all there.
+		return o.Reason == "body" && len(t.RequiredTexts) > 0 && len(t.ForbiddenTexts) == 0
 	case check.FailureDNS, check.FailureConnect, check.FailureClient:
 		return len(o.Hops) > 0 // which rest on reading Location and cookies
 	}

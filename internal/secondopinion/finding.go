@@ -23,7 +23,8 @@ type finding struct {
 	reason   string
 	detail   string
 	timedOut bool
-	// malformed means that net/http does not understand the bytes of the answer.
+	// malformed means that net/http, or crypto/tls, does not understand the bytes of the
+	// answer.
 	malformed bool
 }
 
@@ -64,8 +65,12 @@ func exchangeFinding(err error, phase check.Phase, hops int) *finding {
 			reason = "refused"
 		}
 		return bad(check.FailureConnect, reason, err.Error())
-	case phase == check.PhaseTLS:
-		return bad(check.FailureTLS, "handshake_failure", err.Error())
+	case phase == check.PhaseTLS && (isReset(err) || errors.Is(err, io.EOF)):
+		return bad(check.FailureTLS, "closed", err.Error())
+	case phase == check.PhaseTLS: // crypto/tls's own complaints have no type either
+		f := bad(check.FailureTLS, "handshake_failure", err.Error())
+		f.malformed = true
+		return f
 	case isReset(err):
 		return bad(check.FailureConnect, "reset", err.Error())
 	}

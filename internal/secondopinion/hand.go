@@ -3,7 +3,6 @@ package secondopinion
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -17,11 +16,7 @@ import (
 // byHand does a request without net/http's reader, which ends at much that browsers pass
 // over: odd header lines, odd lengths, bare line feeds between chunks. It is the last resort,
 // over HTTP/1.1 and a connection of its own.
-func (a *asking) byHand(r *http.Request, to location) (*http.Response, error) {
-	conn, err := a.open(r.Context(), to)
-	if err != nil {
-		return nil, err
-	}
+func (a *asking) byHand(conn net.Conn, r *http.Request) (*http.Response, error) {
 	context.AfterFunc(r.Context(), func() { _ = conn.Close() })
 	r.Close = true
 	if err := r.Write(conn); err != nil {
@@ -46,22 +41,6 @@ func (a *asking) byHand(r *http.Request, to location) (*http.Response, error) {
 type handBody struct {
 	io.Reader
 	io.Closer
-}
-
-// open connects to a location, with a TLS session where it needs one.
-func (a *asking) open(ctx context.Context, to location) (net.Conn, error) {
-	raw, err := a.dialer(ctx)(ctx, "tcp", net.JoinHostPort(to.host, strconv.Itoa(int(to.port))))
-	if err != nil || to.scheme != "https" {
-		return raw, err
-	}
-	a.reach(check.PhaseTLS)
-	config := a.tls.Clone()
-	config.ServerName, config.NextProtos = to.host, []string{"http/1.1"}
-	conn := tls.Client(raw, config)
-	if err := conn.HandshakeContext(ctx); err != nil {
-		return nil, errors.Join(err, raw.Close())
-	}
-	return conn, nil
 }
 
 var (

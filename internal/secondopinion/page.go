@@ -3,11 +3,9 @@ package secondopinion
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/charset"
@@ -21,8 +19,6 @@ const (
 	// wire for it.
 	maxBody = 2 << 20
 	maxRaw  = maxBody + 64<<10
-	// maxEncodings limits the encodings around one body.
-	maxEncodings = 5
 	// sniffed is the part of a page that may name its charset.
 	sniffed = 1024
 	// maxKept is how much of a page is kept to look at it as a whole.
@@ -36,7 +32,8 @@ const (
 type wants struct {
 	required, forbidden []string
 	// whole means that the engine judged the page as a whole.
-	whole bool
+	whole    bool
+	decoders decoders
 }
 
 func wantsOf(t check.Target, doubted check.Observation) wants {
@@ -52,10 +49,11 @@ func isTextRule(reason string) bool {
 
 // judge reads a page with a good status, and returns nil if it is as it should be.
 func (w wants) judge(h http.Header, body io.Reader) *finding {
-	page, known := decode(h, body)
+	page, release, known := w.decoders.decode(h, body)
+	defer release()
 	if !known && (w.whole || len(w.required)+len(w.forbidden) > 0) {
 		return &finding{outcome: check.OutcomeUnknown, kind: check.FailureContent, reason: "unreadable_encoding",
-			detail: "this reader does not know the encoding " + h.Get("Content-Encoding")}
+			detail: "this reader cannot decode " + h.Get("Content-Encoding") + " now"}
 	}
 	buffered := bufio.NewReaderSize(io.LimitReader(page, maxRaw), sniffed)
 	start, err := buffered.Peek(sniffed)
@@ -216,26 +214,4 @@ func (s *search) write(p []byte) {
 		s.found[i] = s.found[i] || bytes.Contains(window, t)
 	}
 	s.tail = append(s.tail[:0], window[max(len(window)-s.keep, 0):]...)
-}
-
-var errEncoding = errors.New("the body is not encoded as it says")
-
-// decode undoes the content encoding; known is false if it cannot. Browsers pass over names
-// that are no encodings. What lies between two encodings is bounded as the body is.
-func decode(h http.Header, r io.Reader) (decoded io.Reader, known bool) {
-	names := strings.Split(strings.Join(h["Content-Encoding"], ","), ",")
-	if len(names) > maxEncodings {
-		return r, false
-	}
-	for i := len(names) - 1; i >= 0; i-- {
-		switch strings.ToLower(strings.TrimSpace(names[i])) {
-		case "gzip", "x-gzip":
-			r = newGunzip(io.LimitReader(r, maxRaw))
-		case "deflate":
-			r = newInflate(io.LimitReader(r, maxRaw))
-		case "br", "zstd", "compress", "x-compress", "dcb", "dcz":
-			return r, false
-		}
-	}
-	return r, true
 }

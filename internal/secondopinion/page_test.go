@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/fakesite"
 )
@@ -34,6 +37,20 @@ func deflated(text string, wrapped bool) string {
 	_, _ = io.WriteString(w, text)
 	_ = w.Close()
 	return b.String()
+}
+
+func brotlied(text string) string {
+	var b bytes.Buffer
+	w := brotli.NewWriter(&b)
+	_, _ = io.WriteString(w, text)
+	_ = w.Close()
+	return b.String()
+}
+
+func zstded(text string) string {
+	w, _ := zstd.NewWriter(nil)
+	defer func() { _ = w.Close() }()
+	return string(w.EncodeAll([]byte(text), nil))
 }
 
 // page is a whole answer.
@@ -68,6 +85,8 @@ func TestPagesAreReadAsBrowsersReadThem(t *testing.T) {
 		{"gzip twice", page(gzipped(gzipped(text, 0), 0), "Content-Encoding: gzip, gzip")},
 		{"zlib", page(deflated(text, true), "Content-Encoding: deflate")},
 		{"a bare deflate stream", page(deflated(text, false), "Content-Encoding: deflate")},
+		{"brotli", page(brotlied(text), "Content-Encoding: br")},
+		{"zstd", page(zstded(text), "Content-Encoding: zstd")},
 		{"an encoding that is none", page(text, "Content-Encoding: ISO-8859-1")},
 		{"an encoding that is UTF-8", page(text, "Content-Encoding: utf-8")},
 		{"HTTP/1.0 with chunks that are none", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + text},
@@ -98,12 +117,30 @@ func TestPagesAreReadAsBrowsersReadThem(t *testing.T) {
 func TestAnEncodingThatThisReaderDoesNotKnowIsNoOpinion(t *testing.T) {
 	t.Parallel()
 	site := fakesite.New(t)
-	says(page("zstd, perhaps", "Content-Encoding: zstd"))(site)
+	says(page("compressed, perhaps", "Content-Encoding: compress"))(site)
 	want := check.Target{URL: site.URL(), Settings: check.Settings{RequiredTexts: []string{"hello"}}}
 	if o := newReader(t).Ask(t.Context(), want, check.Observation{}); o.Outcome != check.OutcomeUnknown || o.Reason != "unreadable_encoding" {
 		t.Errorf("%+v", o)
 	}
 	isGood(t, "without rules", newReader(t).Ask(t.Context(), check.Target{URL: site.URL()}, check.Observation{}))
+}
+
+// Decoders that take much memory are few: while all are at work there is no opinion.
+func TestLargeDecodersAreFew(t *testing.T) {
+	t.Parallel()
+	site := fakesite.New(t)
+	says(page(brotlied("hello"), "Content-Encoding: br"))(site)
+	want := check.Target{URL: site.URL(), Settings: check.Settings{RequiredTexts: []string{"hello"}}}
+	r := newReader(t)
+	for range 2 * maxLarge {
+		isGood(t, "one after another", r.Ask(t.Context(), want, check.Observation{}))
+	}
+	for range maxLarge {
+		r.decoders <- struct{}{}
+	}
+	if o := r.Ask(t.Context(), want, check.Observation{}); o.Outcome != check.OutcomeUnknown || o.Reason != "unreadable_encoding" {
+		t.Errorf("%+v", o)
+	}
 }
 
 // A page whose text is found needs no end.
@@ -124,7 +161,8 @@ func TestALongPageIsReadInPart(t *testing.T) {
 	t.Parallel()
 	bomb := gzipped(strings.Repeat("\x00", 64<<20), 0)
 	for name, answer := range map[string]string{
-		"long": page(strings.Repeat("x", 5<<20)), "long when decoded": page(bomb, "Content-Encoding: gzip"),
+		"long in brotli": page(brotlied(strings.Repeat("\x00", 64<<20)), "Content-Encoding: br"),
+		"long":           page(strings.Repeat("x", 5<<20)), "long when decoded": page(bomb, "Content-Encoding: gzip"),
 	} {
 		site := fakesite.New(t)
 		says(answer)(site)

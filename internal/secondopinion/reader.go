@@ -22,8 +22,9 @@ const (
 
 // Reader asks sites. It is safe for concurrent use, and holds no connections.
 type Reader struct {
-	network *network
-	tls     *tls.Config
+	network  *network
+	tls      *tls.Config
+	decoders decoders
 }
 
 // New makes a Reader with the options of the engine beside which it stands. It opens
@@ -34,8 +35,9 @@ func New(o probe.Options) (*Reader, error) {
 		return nil, fmt.Errorf("second opinion: %w", err)
 	}
 	return &Reader{
-		network: newNetwork(o.AddressPolicy(), servers),
-		tls:     &tls.Config{RootCAs: o.RootCAs, Time: o.Now, MinVersion: tls.VersionTLS10, CipherSuites: allSuites()},
+		network:  newNetwork(o.AddressPolicy(), servers),
+		decoders: make(decoders, maxLarge),
+		tls:      &tls.Config{RootCAs: o.RootCAs, Time: o.Now, MinVersion: tls.VersionTLS10, CipherSuites: allSuites()},
 	}, nil
 }
 
@@ -61,6 +63,7 @@ func (r *Reader) Ask(ctx context.Context, t check.Target, doubted check.Observat
 	within, cancel := context.WithTimeout(ctx, min(budget, check.MaxTimeout))
 	defer cancel()
 	a := &asking{Reader: r, target: t, wants: wantsOf(t, doubted), cookies: newCookies()}
+	a.wants.decoders = r.decoders
 	a.transport = a.newTransport(within)
 	f := a.visitSafely(within)
 	cancel()

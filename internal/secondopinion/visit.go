@@ -37,7 +37,13 @@ func (a *asking) step(ctx context.Context, home, here location) (next *location,
 	if f == nil || !f.malformed {
 		return next, f
 	}
-	hand := func(r *http.Request) (*http.Response, error) { return a.byHand(r, here) }
+	hand := func(r *http.Request) (*http.Response, error) {
+		conn, err := a.open(ctx, here, f.kind == check.FailureTLS)
+		if err != nil {
+			return nil, err
+		}
+		return a.byHand(conn, r)
+	}
 	if next, again := a.try(here, a.request(ctx, home, here), hand); again == nil || !again.malformed {
 		return next, again
 	}
