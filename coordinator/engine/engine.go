@@ -105,7 +105,7 @@ func New(o Options, now time.Time) *Engine {
 		agenda: e.agenda, core: e.core, fleet: e.fleet, out: &e.out,
 	}
 	e.watch = &watchlist{
-		sites: e.sites, agenda: e.agenda, core: e.core, edits: e.edits,
+		pace: pace(o.Interval), sites: e.sites, agenda: e.agenda, core: e.core, edits: e.edits,
 		cases: e.cases, snapshots: e.snapshots, judge: e.judge, out: &e.out,
 	}
 	e.deal = &dealer{

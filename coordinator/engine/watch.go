@@ -16,6 +16,8 @@ import (
 // watchlist adds sites to the roster and the agenda, applies changes of their rows, and
 // removes them again.
 type watchlist struct {
+	pace pace
+
 	sites     *roster.Table
 	agenda    *schedule.Agenda
 	core      *dispatch.Core
@@ -60,7 +62,7 @@ func (w *watchlist) take(m moment, row *record.Site) {
 	slot, is := w.sites.Take(row, compact)
 	switch is {
 	case roster.Added:
-		w.agenda.Turn(&schedule.Timer{Slot: slot}, row.ID, w.judge.pace.of(row.Interval))
+		w.agenda.Turn(&schedule.Timer{Slot: slot}, row.ID, w.pace.of(row.Interval))
 	case roster.Unknown:
 		w.add(m.Time, *row)
 	case roster.Moved:

@@ -35,6 +35,16 @@ type Logs struct {
 	Now func() time.Time
 }
 
+// withDefaults returns o with a value for each field that has a default.
+func (o Logs) withDefaults() Logs {
+	o.Buffers = cmp.Or(o.Buffers, defaultBuffers())
+	o.Top = cmp.Or(o.Top, 10)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
 // LogReport is the result of ReadLogs.
 type LogReport struct {
 	Report
@@ -50,14 +60,9 @@ func ReadLogs(o Logs) (*LogReport, error) {
 	if o.Access == nil {
 		return nil, errors.New("jetpack: an access log is needed")
 	}
-	if o.Buffers == (Buffers{}) {
-		o.Buffers = defaultBuffers()
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
+	o = o.withDefaults()
 	start := o.Now()
-	access := accesslog.New(accesslog.Options{Buffers: o.Buffers.Bytes(), Top: cmp.Or(o.Top, 10)})
+	access := accesslog.New(accesslog.Options{Buffers: o.Buffers.Bytes(), Top: o.Top})
 	readErr := access.Read(o.Access)
 	out := &LogReport{Buffers: o.Buffers, Access: access.Summary()}
 	l := &logFindings{list: list{section: SectionLogs}, report: out}

@@ -38,7 +38,7 @@ func TestTheZeroListIsEmpty(t *testing.T) {
 		t.Errorf("it has %v", names(&l))
 	}
 	var h Hook[bead]
-	h.Remove()
+	l.Remove(&h)
 	if h.On() || h.Next() != nil || h.Prev() != nil {
 		t.Errorf("a hook that was never used is on a list: %+v", h)
 	}
@@ -52,7 +52,7 @@ func TestAnElementIsOnAListForEachOfItsHooks(t *testing.T) {
 		forth.PushBack(&b.one, b)
 		back.PushFront(&b.two, b)
 	}
-	all[2].one.Remove()
+	forth.Remove(&all[2].one)
 	if got := names(&forth); !slices.Equal(got, []int{0, 1, 3, 4}) {
 		t.Errorf("the list without 2 has %v", got)
 	}
@@ -73,9 +73,9 @@ func TestALoopMayRemoveOrMoveWhatItIsGiven(t *testing.T) {
 	for b := range from.All() {
 		switch b.name % 3 {
 		case 0:
-			b.one.Remove()
+			from.Remove(&b.one)
 		case 1:
-			b.one.Remove()
+			from.Remove(&b.one)
 			to.PushFront(&b.one, b)
 		}
 	}
@@ -100,7 +100,7 @@ func TestAnElementGoesOnNoSecondListByTheSameHook(t *testing.T) {
 	for name, wrong := range map[string]func(){
 		"its own list":         func() { one.PushBack(&b.one, b) },
 		"another":              func() { two.PushFront(&b.one, b) },
-		"before what is on no": func() { loose.one.InsertBefore(&loose.two, loose) },
+		"before what is on no": func() { one.InsertBefore(&loose.two, loose, &loose.one) },
 	} {
 		func() {
 			defer func() {
@@ -146,8 +146,10 @@ func play(t *testing.T, moves []byte) {
 		b, mark := all[moves[1]%16], all[moves[1]/16]
 		at := moves[0] & 1
 		if b.one.On() {
-			b.one.Remove()
 			for i := range want {
+				if slices.Contains(want[i], b.name) {
+					lists[i].Remove(&b.one)
+				}
 				want[i] = slices.DeleteFunc(want[i], func(name int) bool { return name == b.name })
 			}
 		}
@@ -161,7 +163,7 @@ func play(t *testing.T, moves []byte) {
 		case 2:
 			for i := range want {
 				if n := slices.Index(want[i], mark.name); n >= 0 {
-					mark.one.InsertBefore(&b.one, b)
+					lists[i].InsertBefore(&b.one, b, &mark.one)
 					want[i] = slices.Insert(want[i], n, b.name)
 					break
 				}

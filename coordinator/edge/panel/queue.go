@@ -59,7 +59,7 @@ func (q *queue) next() *job {
 	defer q.mu.Unlock()
 	j := q.waiting.Front()
 	if j != nil {
-		j.place.Remove()
+		q.waiting.Remove(&j.place)
 	}
 	return j
 }
@@ -90,7 +90,7 @@ func (q *queue) abandon(id ballotID) {
 	}
 	delete(q.ballots, id)
 	j.abandoned = true
-	j.place.Remove()
+	q.waiting.Remove(&j.place)
 	if j.cancel != nil {
 		j.cancel()
 	}

@@ -112,7 +112,7 @@ func (l *batchList) insert(b *batch) {
 		l.push(b)
 		return
 	}
-	next.onList.InsertBefore(&b.onList, b)
+	l.batches.InsertBefore(&b.onList, b, &next.onList)
 	l.took(b)
 }
 
@@ -132,7 +132,7 @@ func (b *batch) leave() {
 	if b.list == nil {
 		return
 	}
+	b.list.batches.Remove(&b.onList)
 	b.list.checks -= len(b.slots)
 	b.list = nil
-	b.onList.Remove()
 }

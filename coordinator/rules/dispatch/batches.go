@@ -87,10 +87,15 @@ func (c *batches) closed(e *entry) bool {
 	b := e.batch
 	b.open--
 	if b.open == 0 && b.left > 0 {
-		b.leave()
-		c.void.push(b)
+		c.move(b, &c.void)
 	}
 	return !b.slots[e.position].out
+}
+
+// move puts a batch at the end of another list.
+func (c *batches) move(b *batch, to *batchList) {
+	b.leave()
+	to.push(b)
 }
 
 // missed returns the class of the first result of a slot whose check is closed already.
@@ -118,8 +123,7 @@ func (c *batches) end(now time.Time, b *batch) []loose {
 		c.loosen(b)
 	}
 	b.live, b.left, b.open, b.ended = false, 0, 0, now
-	b.leave()
-	ended.push(b)
+	c.move(b, ended)
 	c.forget(now)
 	return c.loose
 }

@@ -65,17 +65,21 @@ func (h *host) line(e *entry) {
 
 // park has a check wait for a place of its host.
 func (s *hosts) park(e *entry) {
-	if e.check.Urgent {
-		e.host.urgent.PushBack(&e.onHost, e)
-	} else {
-		e.host.routine.PushBack(&e.onHost, e)
-	}
+	e.host.parkedLike(e).PushBack(&e.onHost, e)
 	s.parked++
 }
 
 func (s *hosts) unpark(e *entry) {
-	e.onHost.Remove()
+	e.host.parkedLike(e).Remove(&e.onHost)
 	s.parked--
+}
+
+// parkedLike returns the list of the parked checks that are urgent, or not, as a check is.
+func (h *host) parkedLike(e *entry) *list.List[entry] {
+	if e.check.Urgent {
+		return &h.urgent
+	}
+	return &h.routine
 }
 
 // giveWay gives the place of a routine check that is only queued to an urgent one that is
@@ -86,21 +90,22 @@ func (s *hosts) giveWay(h *host) (routine, urgent *entry) {
 	if routine == nil || urgent == nil {
 		return nil, nil
 	}
-	routine.onHost.Remove()
+	h.queued.Remove(&routine.onHost)
 	h.routine.PushFront(&routine.onHost, routine)
-	urgent.onHost.Remove()
+	h.urgent.Remove(&urgent.onHost)
 	return routine, urgent
 }
 
 // leave frees a place of a host. It returns the parked check that gets it, the one that has
 // waited longest, urgent ones first; nil when none is parked.
 func (s *hosts) leave(h *host) *entry {
-	next := h.urgent.Front()
-	if next == nil {
-		next = h.routine.Front()
+	parked := &h.urgent
+	if parked.Empty() {
+		parked = &h.routine
 	}
-	if next != nil {
-		s.unpark(next)
+	if next := parked.Front(); next != nil {
+		parked.Remove(&next.onHost)
+		s.parked--
 		return next
 	}
 	h.taken--

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// placement decides in one Assign where each check goes. It changes no queue and no session.
+// placement decides in one Assign where each check goes. It takes no check out of its queue.
 type placement struct {
 	// avoidFor is that of Config.
 	avoidFor time.Duration
@@ -98,7 +98,8 @@ func (r *ready) forget() { clear(r.list[:cap(r.list)]) }
 // view is a lane as one Assign sees it, with the sessions of the nodes that its checks should
 // not go to. One without which they could go nowhere is not among them.
 type view struct {
-	lane        *lane
+	// first is the first check of the lane that is not dealt.
+	first       *entry
 	avoid, lost *Session
 }
 
@@ -111,7 +112,7 @@ func (v *view) spares(s *Session) bool { return s == v.avoid || s == v.lost }
 // viewOf looks at a lane. With only the node to avoid and the one that lost the check, the
 // latter may have it. takers is the number of nodes that checks can go to.
 func viewOf(l *lane, among *sessions, takers int) view {
-	v := view{lane: l}
+	v := view{first: l.entries.Front()}
 	avoid, lost := among.taker(l.avoid), among.taker(l.lost)
 	others := takers - 1
 	if avoid != nil && others > 0 {
@@ -140,40 +141,40 @@ func (p *placement) look(q *queue, among *sessions) {
 }
 
 // next returns the next check and who gets it; nil when the queue is empty or nobody may have
-// what is left. The check before must be out of the queue.
+// what is left. The caller takes the check out of the queue.
 func (p *placement) next(clock time.Duration) (*entry, *Session) {
-	for len(p.ready.list) > 0 {
-		at, e := p.oldest()
-		if e == nil {
-			break
+	for len(p.ready.list) > 0 && len(p.views) > 0 {
+		at := p.oldest()
+		v := &p.views[at]
+		e := v.first
+		to := p.place(v, e, clock)
+		if to < 0 {
+			// What comes after a check that has to wait has waited for less long.
+			p.drop(at)
+			continue
 		}
-		if to := p.place(&p.views[at], e, clock); to >= 0 {
-			s := p.ready.list[to].session
-			p.ready.give(to)
-			return e, s
+		if v.first = e.onLane.Next(); v.first == nil {
+			p.drop(at)
 		}
-		// What comes after a check that has to wait has waited for less long.
-		p.views = slices.Delete(p.views, at, at+1)
+		s := p.ready.list[to].session
+		p.ready.give(to)
+		return e, s
 	}
 	return nil, nil
 }
 
-// oldest returns the first check of all views, and the number of its view.
-func (p *placement) oldest() (int, *entry) {
-	at, first := 0, (*entry)(nil)
-	for i := 0; i < len(p.views); {
-		e := p.views[i].lane.entries.Front()
-		if e == nil {
-			p.views = slices.Delete(p.views, i, i+1)
-			continue
+// oldest returns the number of the view that has the first check of all.
+func (p *placement) oldest() int {
+	at := 0
+	for i := 1; i < len(p.views); i++ {
+		if p.views[i].first.before(p.views[at].first) {
+			at = i
 		}
-		if first == nil || e.before(first) {
-			at, first = i, e
-		}
-		i++
 	}
-	return at, first
+	return at
 }
+
+func (p *placement) drop(at int) { p.views = slices.Delete(p.views, at, at+1) }
 
 // place says which candidate gets a check; -1 when none may have it. A routine check goes
 // where its site hashes to, so that a node meets the same sites again and its caches know
@@ -224,12 +225,11 @@ func (p *placement) backlog(q *queue, among *sessions, clock time.Duration) time
 	var longest time.Duration
 	takers := among.takers()
 	for _, l := range q.lanes {
-		e := l.entries.Front()
-		if e == nil {
+		if l.entries.Empty() {
 			continue
 		}
-		if v := viewOf(l, among, takers); p.freeToGo(&v, e, clock) {
-			longest = max(longest, clock-e.since)
+		if v := viewOf(l, among, takers); p.freeToGo(&v, v.first, clock) {
+			longest = max(longest, clock-v.first.since)
 		}
 	}
 	return longest

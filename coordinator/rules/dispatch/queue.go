@@ -40,7 +40,7 @@ func newQueue() queue { return queue{lanes: []*lane{{}}} }
 func (q *queue) push(e *entry, clock time.Duration) {
 	q.last++
 	e.order, e.since = q.last, clock
-	e.lane = q.laneFor(e.terms())
+	e.lane = q.laneOf(e)
 	e.lane.entries.PushBack(&e.onLane, e)
 	q.count++
 }
@@ -48,7 +48,7 @@ func (q *queue) push(e *entry, clock time.Duration) {
 // remove takes a check out of the queue.
 func (q *queue) remove(e *entry) {
 	l := e.lane
-	e.onLane.Remove()
+	l.entries.Remove(&e.onLane)
 	e.lane = nil
 	q.count--
 	if l != q.lanes[0] && l.entries.Empty() {
@@ -57,7 +57,12 @@ func (q *queue) remove(e *entry) {
 	}
 }
 
-func (q *queue) laneFor(t terms) *lane {
+// laneOf returns the lane for a check.
+func (q *queue) laneOf(e *entry) *lane {
+	if !e.returned && e.check.Avoid == "" {
+		return q.lanes[0]
+	}
+	t := e.terms()
 	for _, l := range q.lanes {
 		if l.terms == t {
 			return l

@@ -47,7 +47,9 @@ func (w *waiting) admit(e *entry, h *host, clock time.Duration) {
 		w.enqueue(e, clock)
 	default:
 		w.hosts.park(e)
-		w.giveWay(h, clock)
+		if e.check.Urgent {
+			w.giveWay(h, clock)
+		}
 	}
 }
 
@@ -72,9 +74,12 @@ func (w *waiting) withdraw(e *entry, clock time.Duration) {
 // vacate gives a place of a host back, and queues the parked check that gets it. It does
 // nothing for a host without a limit, which is nil.
 func (w *waiting) vacate(h *host, clock time.Duration) {
-	if h == nil {
-		return
+	if h != nil {
+		w.passOn(h, clock)
 	}
+}
+
+func (w *waiting) passOn(h *host, clock time.Duration) {
 	if next := w.hosts.leave(h); next != nil {
 		w.enqueue(next, clock)
 	}
@@ -100,7 +105,9 @@ func (w *waiting) enqueue(e *entry, clock time.Duration) {
 // dequeue takes a check out of its queue; it keeps its place.
 func (w *waiting) dequeue(e *entry) {
 	w.queueOf(e).remove(e)
-	e.onHost.Remove()
+	if e.host != nil {
+		e.host.queued.Remove(&e.onHost)
+	}
 }
 
 func (w *waiting) queueOf(e *entry) *queue {
