@@ -48,7 +48,7 @@ func (f figures) perCPUSecond() float64 { return float64(f.Checks) / f.CPU.Secon
 // amounts are the numbers of rounds and checks to measure.
 type amounts struct {
 	rounds, count, held, flat int
-	// only selects the rows whose name contains it.
+	// only selects the rows whose name, and the kinds of held checks, contain it.
 	only string
 }
 

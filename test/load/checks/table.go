@@ -71,7 +71,7 @@ func printTable(at target, amount amounts) error {
 			ratios[len(ratios)/2], ratios[0], ratios[len(ratios)-1], r.wanted)
 	}
 	if amount.held > 0 {
-		if err := printHeld(w, at, amount.held); err != nil {
+		if err := printHeld(w, at, amount); err != nil {
 			return err
 		}
 	}
@@ -82,11 +82,15 @@ func printTable(at target, amount amounts) error {
 	return printFlat(at, amount.flat)
 }
 
-func printHeld(w *tabwriter.Writer, at target, held int) error {
+func printHeld(w *tabwriter.Writer, at target, amount amounts) error {
+	held := amount.held
 	fmt.Fprintf(w, "\n%d checks in flight\tclient\tKiB each, resident\tKiB each, heap and stacks\twanted\n", held)
 	// The bursts are what the core can do: as many plain checks as the target's backlog
 	// allows, and 2,000 handshakes per second.
 	for _, kind := range []string{"plain", "names", "tls"} {
+		if !strings.Contains(kind, amount.only) {
+			continue
+		}
 		burst := map[string]int{"plain": 200, "names": 100, "tls": 10}[kind]
 		for _, client := range []string{"probe", "net/http"} {
 			f, err := spawn(plan{Client: client, Kind: kind, Count: held, Hold: true, Burst: burst, Target: at})
