@@ -50,4 +50,6 @@ const (
 	EndRecovered
 	// EndDeleted: the site's row was deleted; no notification is sent.
 	EndDeleted
+	// EndChanged: the site got another URL; no notification is sent.
+	EndChanged
 )

@@ -1,8 +1,8 @@
 // Package deletion ends the open outages of sites whose rows WordPress.com has deleted
-// from the table. It asks the database for them and remembers nothing, so it also finds
-// rows that were deleted while no coordinator ran, or just before one was killed. It owns
+// from the table, or given another URL there. It asks the database for them and remembers nothing, so it also finds
+// rows that were deleted or edited while no coordinator ran, or just before one was killed. It owns
 // the pace; store.Orphans decides which outages to end. It sends no notification, because
-// WordPress.com deleted the site itself.
+// WordPress.com deleted or edited the site itself.
 //
 // Goroutines: none; Run is one, and ends with ctx.
 package deletion
@@ -38,7 +38,7 @@ type Options struct {
 	Log    *slog.Logger
 }
 
-// Deletion ends the outages of deleted sites. New makes one.
+// Deletion ends the outages of sites that were deleted or got another URL. New makes one.
 type Deletion struct{ o Options }
 
 // New makes a Deletion. It does nothing before Run.
@@ -46,7 +46,7 @@ func New(o Options) *Deletion { return &Deletion{o} }
 
 // Run makes a pass every 30 s until ctx ends; then it returns nil.
 func (d *Deletion) Run(ctx context.Context) error {
-	edge := obs.Edge{Log: d.o.Log, What: "ending the outages of deleted sites", Level: slog.LevelWarn}
+	edge := obs.Edge{Log: d.o.Log, What: "ending the outages of deleted and changed sites", Level: slog.LevelWarn}
 	for wait := first; pause.For(ctx, wait); wait = every {
 		if err := d.pass(ctx); ctx.Err() == nil {
 			edge.Note(err)
@@ -55,7 +55,7 @@ func (d *Deletion) Run(ctx context.Context) error {
 	return nil
 }
 
-// pass ends all outages of deleted sites in our shards.
+// pass ends all outages of deleted and changed sites in our shards.
 func (d *Deletion) pass(ctx context.Context) error {
 	for {
 		found, err := d.find(ctx)
@@ -104,7 +104,7 @@ func (d *Deletion) end(ctx context.Context, found []record.Outage) (ended int, e
 		case shardErr != nil:
 			err = shardErr
 		case n > 0:
-			d.o.Log.Info("outages of deleted sites ended", "shard", s, "outages", n, "first_site_id", those[0].SiteID)
+			d.o.Log.Info("outages of deleted or changed sites ended", "shard", s, "outages", n, "first_site_id", those[0].SiteID)
 		}
 		ended += n
 	}

@@ -142,7 +142,7 @@ func TestOrphansOfOurShardsAreEndedWithinHalfAMinute(t *testing.T) {
 				t.Errorf("written under %+v", f)
 			}
 		}
-		if n := o.logged("outages of deleted sites ended"); n != 2 {
+		if n := o.logged("outages of deleted or changed sites ended"); n != 2 {
 			t.Errorf("%d lines were logged, want one a shard", n)
 		}
 		o.add(5, 1)
@@ -204,12 +204,12 @@ func TestAnUnreachableDatabaseIsLoggedOnce(t *testing.T) {
 		o.add(3, 1)
 		run(t, o)
 		time.Sleep(5 * time.Minute)
-		if n := o.logged("ending the outages of deleted sites failed"); n != 1 || len(o.left()) != 1 {
+		if n := o.logged("ending the outages of deleted and changed sites failed"); n != 1 || len(o.left()) != 1 {
 			t.Errorf("logged %d times in five minutes", n)
 		}
 		o.set(func() { o.err = nil })
 		time.Sleep(31 * time.Second)
-		if n := o.logged("ending the outages of deleted sites recovered"); n != 1 || len(o.left()) != 0 {
+		if n := o.logged("ending the outages of deleted and changed sites recovered"); n != 1 || len(o.left()) != 0 {
 			t.Errorf("its recovery was logged %d times, %d orphans are left", n, len(o.left()))
 		}
 	})

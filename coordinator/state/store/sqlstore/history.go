@@ -124,11 +124,11 @@ func (s *Store) Outage(ctx context.Context, id int64) (record.Outage, error) {
 	if len(found) == 0 {
 		return record.Outage{}, fault.New(fault.NotFound, "there is no outage %d", id)
 	}
-	// Its only change to this status opened it; later changes can have ballots, too. An
-	// outage never loses evidence, so separate reads agree.
+	// Its only change to this status opened it, or one that kept an inherited status; later
+	// changes can have ballots, too. An outage never loses evidence, so separate reads agree.
 	changes, err := list(ctx, s.reader, scanOpening, "SELECT t.body, "+ballotColumns+` FROM jetmon_transitions t
 	LEFT JOIN jetmon_ballots b ON b.id = t.ballot_id
-	WHERE t.site_id = ? AND t.outage_id = ? AND t.to_status = ?`, found[0].SiteID, id, check.StatusDown)
+	WHERE t.site_id = ? AND t.outage_id = ? AND (t.to_status = ? OR t.from_status = t.to_status)`, found[0].SiteID, id, check.StatusDown)
 	if err != nil {
 		return record.Outage{}, s.fault(doing, err)
 	}

@@ -34,6 +34,10 @@ const (
 	// The site was deleted, through this API or in the table. Nobody is told. An outage of a
 	// row that was deleted in the table ends when a coordinator finds that, within a minute.
 	EndReason_END_REASON_DELETED EndReason = 2
+	// The site got another URL, through this API or in the table. Nobody is told: what
+	// WordPress.com was told stays until the new URL has been judged. An outage of a row that
+	// was changed in the table ends when a coordinator finds that, within a minute.
+	EndReason_END_REASON_CHANGED EndReason = 3
 )
 
 // Enum value maps for EndReason.
@@ -42,11 +46,13 @@ var (
 		0: "END_REASON_UNSPECIFIED",
 		1: "END_REASON_RECOVERED",
 		2: "END_REASON_DELETED",
+		3: "END_REASON_CHANGED",
 	}
 	EndReason_value = map[string]int32{
 		"END_REASON_UNSPECIFIED": 0,
 		"END_REASON_RECOVERED":   1,
 		"END_REASON_DELETED":     2,
+		"END_REASON_CHANGED":     3,
 	}
 )
 
@@ -798,11 +804,12 @@ const file_jetmon_monitor_v1_outage_proto_rawDesc = "" +
 	"LocalCheck\x12\x18\n" +
 	"\achecker\x18\x01 \x01(\tR\achecker\x125\n" +
 	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12>\n" +
-	"\vobservation\x18\x03 \x01(\v2\x1c.jetmon.check.v1.ObservationR\vobservation*Y\n" +
+	"\vobservation\x18\x03 \x01(\v2\x1c.jetmon.check.v1.ObservationR\vobservation*q\n" +
 	"\tEndReason\x12\x1a\n" +
 	"\x16END_REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14END_REASON_RECOVERED\x10\x01\x12\x16\n" +
-	"\x12END_REASON_DELETED\x10\x02*i\n" +
+	"\x12END_REASON_DELETED\x10\x02\x12\x16\n" +
+	"\x12END_REASON_CHANGED\x10\x03*i\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11VERDICT_CONFIRMED\x10\x01\x12\x14\n" +
