@@ -236,6 +236,14 @@ func (f Facts) recovery() string {
 	return "a good check, and one by another node: the outage is over and told (status 1)"
 }
 
+// Suspended describes in a sentence an outage whose site is paused; empty when it is not.
+func Suspended(o record.Outage) string {
+	if o.Suspended.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("Its outage %d is suspended since %s: until the site is resumed, no downtime is counted.", o.ID, clock(o.Suspended))
+}
+
 // Past describes in a sentence the state at an earlier moment, from the newest ballot and
 // outage stored up to then; each is nil when there was none.
 func Past(at time.Time, b *record.Ballot, o *record.Outage) string {

@@ -28,8 +28,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type orphanage struct {
 	mu      sync.Mutex
 	orphans []record.Outage
-	lists   int
-	fences  []shard.Fence
+	// unnoticed has outages whose sites were paused.
+	unnoticed []record.Outage
+	lists     int
+	fences    []shard.Fence
 	// err is the error of every listing; stubborn has the shards whose orphans it does not
 	// end, with the error it returns.
 	err      error
@@ -68,6 +70,22 @@ func (o *orphanage) EndOrphans(_ context.Context, f shard.Fence, ids []int64, at
 		return slices.Contains(ids, x.ID) && shard.Of(x.Bucket) == f.Shard
 	})
 	return before - len(o.orphans), nil
+}
+
+func (o *orphanage) ListUnnoticed(_ context.Context, _ []shard.ID, _ int) ([]record.Outage, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.unnoticed, nil
+}
+
+func (o *orphanage) NotePauses(_ context.Context, f shard.Fence, ids []int64, _ time.Time) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	before := len(o.unnoticed)
+	o.unnoticed = slices.DeleteFunc(o.unnoticed, func(x record.Outage) bool {
+		return slices.Contains(ids, x.ID) && shard.Of(x.Bucket) == f.Shard
+	})
+	return before - len(o.unnoticed), nil
 }
 
 // add adds orphans of a shard.

@@ -55,7 +55,7 @@ type Sites interface {
 	// concurrent writes to the others stay; it ignores other changes. It may call edit
 	// several times, and returns edit's error unchanged. NotFound when there is no such row,
 	// AlreadyExists as in CreateSite. A change of the URL ends the site's open outage at time
-	// at, as EndChanged, unreported.
+	// at, as EndChanged, unreported; a pause suspends it from then on, until the site resumes.
 	UpdateSite(ctx context.Context, id check.SiteID, at time.Time, edit func(record.Site) (record.Site, error)) (record.Site, error)
 	// DeleteSite removes the row and ends its open outage at time at, as EndDeleted, unreported.
 	DeleteSite(ctx context.Context, id check.SiteID, at time.Time) error

@@ -183,8 +183,9 @@ func moveOn(t txn, group []*entry) error {
 			set := "status = ?, status_ms = " + each + ", relapses = " + each
 			args := slices.Concat([]any{step[1]}, at, relapses)
 			if step[1] == check.StatusRunning {
-				set += ", open_site = NULL, end_reason = ?, end_ms = " + each
-				args = append(append(args, record.EndRecovered), at...)
+				// A pause whose end nobody has noted ends here at the latest.
+				set += ", " + addPause(each) + ", suspended_ms = 0, open_site = NULL, end_reason = ?, end_ms = " + each
+				args = slices.Concat(args, at, at, []any{record.EndRecovered}, at)
 			}
 			return t.update(len(same), "UPDATE jetmon_outages SET "+set+
 				" WHERE open_site IS NOT NULL AND status = ? AND id IN "+marks(len(ids)),

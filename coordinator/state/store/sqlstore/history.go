@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
@@ -104,12 +105,13 @@ const outageQuery = `SELECT o.id, o.site_id, o.blog_id, o.bucket, o.url, o.statu
 	CASE WHEN o.end_ms = 0 OR o.end_reason <> 0 THEN o.end_reason
 	WHEN EXISTS (SELECT 1 FROM jetmon_transitions t WHERE t.site_id = o.site_id AND t.outage_id = o.id AND t.to_status = 1)
 	THEN 1 ELSE 2 END,
-	o.failure, o.reason, o.http_status, o.rule_voters, o.rule_need, o.rule_regions, o.round, o.relapses FROM jetmon_outages o`
+	o.failure, o.reason, o.http_status, o.rule_voters, o.rule_need, o.rule_regions, o.round, o.relapses, o.suspended_ms, o.paused_ms FROM jetmon_outages o`
 
 func scanOutage(rows *sql.Rows) (o record.Outage, err error) {
-	var start, confirmed, end int64
+	var start, confirmed, end, suspended, paused int64
 	err = rows.Scan(&o.ID, &o.SiteID, &o.BlogID, &o.Bucket, &o.URL, &o.Status, &start, &confirmed, &end, &o.EndReason,
-		&o.Failure, &o.Reason, &o.HTTPStatus, &o.Rule.Voters, &o.Rule.Need, &o.Rule.Regions, &o.Round, &o.Relapses)
+		&o.Failure, &o.Reason, &o.HTTPStatus, &o.Rule.Voters, &o.Rule.Need, &o.Rule.Regions, &o.Round, &o.Relapses, &suspended, &paused)
+	o.Suspended, o.PausedFor = fromMillis(suspended), time.Duration(paused)*time.Millisecond
 	o.Start, o.Confirmed, o.End = fromMillis(start), fromMillis(confirmed), fromMillis(end)
 	return o, err
 }

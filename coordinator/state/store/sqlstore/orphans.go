@@ -117,6 +117,9 @@ func (t txn) end(all found, at time.Time) (ended int, err error) {
 
 // endOutages ends outages without a change of status, and counts them.
 func (t txn) endOutages(why record.EndReason, at time.Time, where string, args ...any) (int64, error) {
+	if _, err := t.resume(at, where, args...); err != nil {
+		return 0, err
+	}
 	return t.exec("UPDATE jetmon_outages SET open_site = NULL, status = ?, status_ms = ?, end_ms = ?, end_reason = ? WHERE "+where,
 		append([]any{check.StatusRunning, toMillis(at), toMillis(at), why}, args...)...)
 }

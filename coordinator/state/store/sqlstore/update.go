@@ -79,7 +79,22 @@ func (u *update) run(t txn) error {
 			return err
 		}
 	}
+	if u.after.Paused != before.Paused && row.outage != 0 {
+		if err := u.notePause(t); err != nil {
+			return err
+		}
+	}
 	return u.writeSettings(t, before, string(row.settings))
+}
+
+// notePause suspends the open outage of a site that was paused, or ends that.
+func (u *update) notePause(t txn) error {
+	note := t.resume
+	if u.after.Paused {
+		note = t.suspend
+	}
+	_, err := note(u.at, "open_site = ?", u.id)
+	return err
 }
 
 // writeRow writes the columns of the legacy row that differ from before.
