@@ -56,6 +56,7 @@ func allFigures() []figure {
 	gauge("jetmon_sites", "Sites that are watched.", func(s engine.Summary) float64 { return float64(s.Sites) })
 	gauge("jetmon_suspect_sites", "Sites that fail and that nobody has been told of.", func(s engine.Summary) float64 { return float64(s.Suspect) })
 	gauge("jetmon_down_sites", "Sites with an outage.", func(s engine.Summary) float64 { return float64(s.Down) })
+	gauge("jetmon_uncheckable_sites", "Sites whose URL cannot be checked at all.", func(s engine.Summary) float64 { return float64(s.Uncheckable) })
 	gauge("jetmon_held_sites", "Suspect sites on which the verifliers cannot agree.", func(s engine.Summary) float64 { return float64(s.UndecidedCount) })
 	gauge("jetmon_readers_disagree_sites", "Suspect sites about which the readers of a veriflier disagree.", func(s engine.Summary) float64 { return float64(s.DisagreementCount) })
 	gauge("jetmon_queued_checks", "Checks that are due and that no checker has room for.", func(s engine.Summary) float64 { return float64(s.Queued) })

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -47,6 +48,17 @@ func (s *site) begin(ballots uint32) {
 func (s *site) inherit() {
 	s.State = s.State.Inherit()
 	s.Row.OutageID, s.Row.Inherited = 0, s.State.Inherited
+}
+
+// uncheckable reports whether no check of the site's URL is possible, and why: its last check
+// refused the URL itself, before it asked anybody, and none has judged the site.
+func (s *site) uncheckable() (reason string, is bool) {
+	o := s.Last
+	if s.State.Stage != lifecycle.NeverChecked || o == nil || o.Outcome != check.OutcomeUnknown ||
+		o.Failure != check.FailurePolicy || len(o.Hops) > 0 {
+		return "", false
+	}
+	return cmp.Or(o.Reason, "policy"), true
 }
 
 // target returns the site's target.

@@ -38,6 +38,8 @@ type View struct {
 	Ballot *record.Ballot
 	// Pending means that a change is being written to the store.
 	Pending bool
+	// Uncheckable is why the site's URL cannot be checked at all; empty for other sites.
+	Uncheckable string
 	// Muted means that WordPress.com gets no notifications, and that Status is the status
 	// on record.
 	Muted bool
@@ -65,6 +67,7 @@ func (e *Engine) View(now time.Time, id check.SiteID) (View, bool) {
 	if s.undecided != nil {
 		v.UndecidedReason = s.undecided.reason
 	}
+	v.Uncheckable, _ = s.uncheckable()
 	if s.answer != nil {
 		b := s.evidence()
 		v.Ballot = &b
@@ -101,6 +104,8 @@ type CheckerView struct {
 // Summary counts the sites and checks, and lists the checkers and the undecided suspects.
 type Summary struct {
 	Sites, Suspect, Down uint64
+	// Uncheckable counts the sites whose URL cannot be checked at all.
+	Uncheckable uint64
 	// Queued checks wait for a checker with room. Parked checks wait because their host has
 	// enough checks out.
 	Queued, Parked, Open int
@@ -143,6 +148,9 @@ func (e *Engine) Summary(now time.Time) Summary {
 		}
 		if d, ok := s.disagreement(); ok {
 			sum.Disagreements = append(sum.Disagreements, d)
+		}
+		if _, is := s.uncheckable(); is {
+			sum.Uncheckable++
 		}
 		switch {
 		case s.State.Status != check.StatusRunning:

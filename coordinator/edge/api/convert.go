@@ -105,6 +105,9 @@ func siteToProto(row record.Site) *monitorv1.Site {
 // overlay adds the engine's live state to a site.
 func overlay(site *monitorv1.Site, v engine.View) {
 	site.State = monitorv1.SiteState(v.State.Stage)
+	if v.Uncheckable != "" {
+		site.State = monitorv1.SiteState_SITE_STATE_UNCHECKABLE
+	}
 	site.StatusId, site.LastStatusChangeTime = int32(v.Status), timestamp(v.StatusSince)
 	site.OutageId = v.OutageID
 	site.LastCheckTime = timestamp(v.LastCheck)

@@ -89,6 +89,8 @@ func (f Facts) nobodyTold() string {
 func (f Facts) neverChecked() string {
 	const since = "since it was taken over, resumed or edited"
 	switch last := f.View.Last; {
+	case f.View.Uncheckable != "":
+		return fmt.Sprintf("Uncheckable: its URL cannot be checked (%s), so nobody is told anything; %s.", f.View.Uncheckable, told(f.View))
 	case last == nil:
 		return fmt.Sprintf("Not checked yet %s; %s.", since, told(f.View))
 	case !tells(last):
@@ -193,6 +195,9 @@ func (f Facts) WouldChange() []string {
 	reject := fmt.Sprintf("%d of %d verifliers that see it up: a false alarm, nobody is told", f.Rule.Voters-f.Rule.Need+1, f.Rule.Voters)
 	switch s.Stage {
 	case lifecycle.NeverChecked, lifecycle.Up:
+		if f.View.Uncheckable != "" {
+			return []string{"another URL of the site"}
+		}
 		fail := fmt.Sprintf("%d failing checks, %s apart and by different checkers: the verifliers are asked", p.Failures, p.Between)
 		if s.Stage == lifecycle.NeverChecked {
 			return []string{good, fail, confirm}

@@ -33,3 +33,19 @@ func TestAnInheritedStatusIsExplained(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestAnUncheckableSiteIsExplained(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
+	v := engine.View{
+		Status: check.StatusRunning, State: lifecycle.Initial(check.StatusRunning, time.Time{}, false), Uncheckable: "userinfo",
+		Last: &check.Observation{Outcome: check.OutcomeUnknown, Failure: check.FailurePolicy, Reason: "userinfo"}, LastCheck: now, LastNode: "a",
+	}
+	f := explain.Facts{Now: now, View: v, Policy: lifecycle.DefaultPolicy()}
+	if got, want := f.Summary(), "Uncheckable: its URL cannot be checked (userinfo), so nobody is told anything;"; !strings.HasPrefix(got, want) {
+		t.Errorf("%q", got)
+	}
+	if got := f.WouldChange(); len(got) != 1 || got[0] != "another URL of the site" {
+		t.Errorf("would change: %q", got)
+	}
+}

@@ -51,6 +51,9 @@ const (
 	SiteState_SITE_STATE_RECOVERING SiteState = 7
 	// Not checked.
 	SiteState_SITE_STATE_PAUSED SiteState = 8
+	// The site's URL cannot be checked at all, so that nobody is told anything:
+	// last_observation says why (FAILURE_KIND_POLICY). Change the URL.
+	SiteState_SITE_STATE_UNCHECKABLE SiteState = 9
 )
 
 // Enum value maps for SiteState.
@@ -65,6 +68,7 @@ var (
 		6: "SITE_STATE_CONFIRMED_DOWN",
 		7: "SITE_STATE_RECOVERING",
 		8: "SITE_STATE_PAUSED",
+		9: "SITE_STATE_UNCHECKABLE",
 	}
 	SiteState_value = map[string]int32{
 		"SITE_STATE_UNSPECIFIED":    0,
@@ -76,6 +80,7 @@ var (
 		"SITE_STATE_CONFIRMED_DOWN": 6,
 		"SITE_STATE_RECOVERING":     7,
 		"SITE_STATE_PAUSED":         8,
+		"SITE_STATE_UNCHECKABLE":    9,
 	}
 )
 
@@ -517,7 +522,7 @@ const file_jetmon_monitor_v1_site_proto_rawDesc = "" +
 	"slow_after\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n" +
 	"\"\x02\b<2\x04\x10\xc0\x84=R\tslowAfter\x12C\n" +
 	"\n" +
-	"page_check\x18\a \x01(\x0e2\x1a.jetmon.check.v1.PageCheckB\b\xbaH\x05\x82\x01\x02\x10\x01R\tpageCheck*\xf0\x01\n" +
+	"page_check\x18\a \x01(\x0e2\x1a.jetmon.check.v1.PageCheckB\b\xbaH\x05\x82\x01\x02\x10\x01R\tpageCheck*\x8c\x02\n" +
 	"\tSiteState\x12\x1a\n" +
 	"\x16SITE_STATE_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18SITE_STATE_NEVER_CHECKED\x10\x01\x12\x11\n" +
@@ -527,7 +532,8 @@ const file_jetmon_monitor_v1_site_proto_rawDesc = "" +
 	"\x0fSITE_STATE_DOWN\x10\x05\x12\x1d\n" +
 	"\x19SITE_STATE_CONFIRMED_DOWN\x10\x06\x12\x19\n" +
 	"\x15SITE_STATE_RECOVERING\x10\a\x12\x15\n" +
-	"\x11SITE_STATE_PAUSED\x10\bB\xc6\x01\n" +
+	"\x11SITE_STATE_PAUSED\x10\b\x12\x1a\n" +
+	"\x16SITE_STATE_UNCHECKABLE\x10\tB\xc6\x01\n" +
 	"\x15com.jetmon.monitor.v1B\tSiteProtoP\x01Z<github.com/Automattic/jetmon/gen/jetmon/monitor/v1;monitorv1\xa2\x02\x03JMX\xaa\x02\x11Jetmon.Monitor.V1\xca\x02\x11Jetmon\\Monitor\\V1\xe2\x02\x1dJetmon\\Monitor\\V1\\GPBMetadata\xea\x02\x13Jetmon::Monitor::V1b\x06proto3"
 
 var (
