@@ -51,7 +51,7 @@ func newInquiry(r *Resolver) *inquiry {
 	for _, q := range []*question{&i.v4, &i.v6, &i.root} {
 		q.inquiry = i
 	}
-	i.root.name = nameOf("")
+	setName(&i.root.name, "")
 	i.out.open()
 	return i
 }
@@ -66,8 +66,8 @@ func (i *inquiry) run(ctx context.Context, host string) (answer, *Failure) {
 	}
 	defer i.release()
 	// IPv4 is asked for last, so that its answer often ends the waiting.
-	i.v6.begin(nameOf(host))
-	i.v4.begin(nameOf(host))
+	i.v6.begin(host)
+	i.v4.begin(host)
 	i.askBoth()
 	due, now := i.v4.due, i.begun
 	i.timer.Reset(due - now)

@@ -28,15 +28,14 @@ const (
 	longestTTL = 24 * 60 * 60
 )
 
-// nameOf makes a message's name of a host, which has no final dot; it has no length when
-// the host is too long.
-func nameOf(host string) (n dnsmessage.Name) {
-	if len(host) >= len(n.Data) {
-		return n
+// setName writes a host, which has no final dot, as a message's name. A host that is too
+// long gives a name without a length, which no packet can carry.
+func setName(n *dnsmessage.Name, host string) {
+	n.Length = 0
+	if len(host) < len(n.Data) {
+		n.Length = uint8(copy(n.Data[:], host)) + 1
+		n.Data[n.Length-1] = '.'
 	}
-	n.Length = uint8(copy(n.Data[:], host)) + 1
-	n.Data[n.Length-1] = '.'
-	return n
 }
 
 func sameName(a, b *dnsmessage.Name) bool {
@@ -63,28 +62,34 @@ func lower(c byte) byte {
 	return c
 }
 
-// compose appends the packet that asks for a name. Its id is still 0.
+// compose appends the packet that asks for a name. Its id is still 0. It runs on the stack of
+// a check, so it must not need much of it.
 func compose(b []byte, name *dnsmessage.Name, kind dnsmessage.Type, edns bool) ([]byte, error) {
-	m := dnsmessage.NewBuilder(b, dnsmessage.Header{RecursionDesired: true})
-	if err := m.StartQuestions(); err != nil {
-		return nil, err
-	}
-	if err := m.Question(dnsmessage.Question{Name: *name, Type: kind, Class: dnsmessage.ClassINET}); err != nil {
-		return nil, err
-	}
+	const recursionDesired = 1
+	additional := byte(0)
 	if edns {
-		if err := m.StartAdditionals(); err != nil {
-			return nil, err
+		additional = 1
+	}
+	b = append(b, 0, 0, recursionDesired, 0, 0, 1, 0, 0, 0, 0, 0, additional)
+	text := name.Data[:name.Length]
+	for len(text) > 1 { // what remains is the dot of the root
+		dot := bytes.IndexByte(text, '.')
+		if dot < 1 || dot > 63 {
+			return nil, errName
 		}
-		var h dnsmessage.ResourceHeader
-		if err := h.SetEDNS0(udpSize, 0, false); err != nil {
-			return nil, err
-		}
-		if err := m.OPTResource(h, dnsmessage.OPTResource{}); err != nil {
-			return nil, err
+		b = append(append(b, byte(dot)), text[:dot]...)
+		if text = text[dot+1:]; len(text) == 0 {
+			break
 		}
 	}
-	return m.Finish()
+	if name.Length == 0 || name.Data[name.Length-1] != '.' || int(name.Length) > 254 {
+		return nil, errName
+	}
+	b = append(b, 0, byte(kind>>8), byte(kind), 0, byte(dnsmessage.ClassINET))
+	if edns {
+		b = append(b, 0, 0, byte(dnsmessage.TypeOPT), udpSize>>8, udpSize&0xff, 0, 0, 0, 0, 0, 0)
+	}
+	return b, nil
 }
 
 // mix gives the letters of a question's name random cases. The randomness is the runtime's

@@ -60,15 +60,16 @@ type question struct {
 }
 
 // begin makes the question ready to ask for a host.
-func (q *question) begin(name dnsmessage.Name) {
+func (q *question) begin(host string) {
 	q.aliases, q.ttl, q.done, q.failure = 0, longestTTL, false, nil
-	q.rename(name)
+	q.renew()
+	setName(&q.name, host)
 }
 
-// rename makes the question ready to ask for a name for the first time.
-func (q *question) rename(name dnsmessage.Name) {
+// renew makes the question ready to ask for a name for the first time.
+func (q *question) renew() {
 	q.drop()
-	q.name, q.turn, q.pausing, q.closing, q.worst = name, 0, false, false, nil
+	q.turn, q.pausing, q.closing, q.worst = 0, false, false, nil
 }
 
 // drop ends all attempts: from now on no reader knows the question.
@@ -321,7 +322,8 @@ func (q *question) finish(now time.Duration) {
 		q.end(failed("cname_loop", "the name's aliases do not end"), now)
 		return
 	}
-	q.rename(q.reading.alias)
+	q.renew()
+	q.name = q.reading.alias
 	a := q.schedule(now)
 	q.send(a, a.server.mixes(now))
 }

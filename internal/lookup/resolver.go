@@ -17,9 +17,6 @@ type Options struct {
 	// Servers is the name server to ask, as HOST:PORT, or several separated by commas. Empty
 	// means the machine's name servers and its hosts file.
 	Servers string
-	// Hosts answers before any of the Servers; may be nil. Without Servers it is the machine's
-	// hosts file.
-	Hosts func(host string) []netip.Addr
 	// MaxAge limits how long an answer is used, whatever its time to live; 0 means a minute,
 	// and a negative value that every lookup asks.
 	MaxAge time.Duration
@@ -80,7 +77,7 @@ func New(o Options) (*Resolver, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.source, r.hosts = g.nameservers, o.Hosts
+	r.source = g.nameservers
 	return r, nil
 }
 

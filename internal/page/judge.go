@@ -86,10 +86,16 @@ func (j *Judge) Verdict(p Page) Verdict {
 	if !p.IsHTML {
 		return Verdict{}
 	}
-	whole := OutlineOf(p.Head)
 	if p.Tail != nil {
-		return j.end(p.Tail, whole)
+		return j.end(p.Tail, bytes.Contains(bytes.ToLower(p.Head), []byte("</html")))
 	}
+	if !mayFail(p.Head) {
+		// All that is left to find is known by its title, or is short.
+		if o := outline(p.Head, maxUsual); o.TextBytes > maxUsual {
+			return remark(o)
+		}
+	}
+	whole := OutlineOf(p.Head)
 	for _, look := range []func(Outline) Verdict{j.wordPress, phpFailure, empty, remark} {
 		if v := look(whole); v.Kind != Good {
 			return v
@@ -98,16 +104,27 @@ func (j *Judge) Verdict(p Page) Verdict {
 	return Verdict{}
 }
 
+// maxUsual is more text than a page has that is not the site, but for a directory's listing
+// and for a page that breaks off with a failure.
+const maxUsual = 2 * maxRemarkText
+
+// mayFail reports whether a page has the marks of a failure that may stand behind any text.
+func mayFail(page []byte) bool {
+	return bytes.Contains(page, []byte("error-page")) || lastFailure(page[max(0, len(page)-maxEnding):]) >= 0
+}
+
 // end judges a long page. Such a page is the site itself, unless it breaks off with a
-// failure.
-func (j *Judge) end(tail []byte, head Outline) Verdict {
+// failure. closed is true when its end tag stands in its beginning.
+func (j *Judge) end(tail []byte, closed bool) Verdict {
 	if i := lastDocument(tail); i >= 0 {
 		if v := j.wordPress(OutlineOf(tail[i:])); v.Kind == Failure {
 			return v
 		}
 	}
-	if i := lastFailure(tail); i >= 0 && !head.Closed {
-		return phpFailure(OutlineOf(tail[i:]))
+	if i := lastFailure(tail); i >= 0 && !closed {
+		if o := OutlineOf(tail[i:]); !o.Closed {
+			return phpFailure(o)
+		}
 	}
 	return Verdict{}
 }

@@ -102,6 +102,7 @@ func TestRemarks(t *testing.T) {
 		{"Drupal's installation", `<html><head><title>Choose language | Drupal</title></head><body><form action="/core/install.php" method="post"></form></body></html>`, InstallScreen},
 		{"parked with ads", sedoPage, ParkingPage},
 		{"parked by script", bodisPage, ParkingPage},
+		{"parked, and led on", `<!DOCTYPE html><html><head><script>window.onload=function(){window.location.href="/lander"}</script></head></html>`, ParkingPage},
 		{"parked by name", "<title>example.com is for sale</title><h1>Make an offer</h1>", ParkingPage},
 		{"default page of nginx", nginxPage, DefaultPage},
 		{"default page of Apache", "<html><body><h1>It works!</h1></body></html>", DefaultPage},
@@ -153,25 +154,26 @@ func TestHealthyPages(t *testing.T) {
 		"failure in markup, and more behind": sitePage("en-US", "A site", fatal+"<p>This is what it looks like.</p>"),
 		"long page that quotes it at its end": sitePage("en-US", "A site", strings.Repeat("<p>text</p>\n", 10_000)+
 			"<textarea>"+fatal+"</textarea>"),
-		"PHP's message quoted":             sitePage("en-US", "A site", "<pre>"+fatalText+"</pre>"),
-		"PHP's message quoted at the end":  sitePage("en-US", "A site", "<p>x</p>") + "",
-		"long page with PHP's message":     sitePage("en-US", "A site", strings.Repeat("<p>text</p>\n", 10_000)+fatalText),
-		"sentence under a film":            "<h1>" + text + `</h1><iframe src="https://www.youtube.com/embed/x"></iframe>`,
-		"sentence under a picture":         "<h1>" + text + `</h1><img src="x.png">`,
-		"sentence with a form":             "<h1>" + text + `</h1><form action="/search"><input></form>`,
-		"article about a listing":          sitePage("en-US", "Index of / explained", "<p>x</p>"),
-		"book with an index":               sitePage("en-US", "Index of /Names/", "<p>A, B, C</p>"),
-		"shop for domains":                 sitePage("en-US", "Is your domain for sale?", strings.Repeat("<p>text of a shop</p>", 300)),
-		"house for sale":                   "<title>This house is for sale</title><p>With a garden.</p>",
-		"page about nginx":                 sitePage("en-US", "Welcome to nginx! What the page means", "<p>x</p>"),
-		"article about PHP":                sitePage("en-US", "PHP", "<pre>&lt;?php echo 1;</pre>"),
-		"XML, not PHP":                     `<?xml version="1.0"?><html><head><title>A</title></head><body>b</body></html>`,
-		"picture and nothing else":         `<html><body><img src="logo.png"></body></html>`,
-		"page that leads on":               `<meta http-equiv="refresh" content="0; url=/start/">`,
-		"frames":                           `<html><frameset cols="*"><frame src="a.html"></frameset></html>`,
-		"title alone":                      `<html><head><title>Soon</title></head><body></body></html>`,
-		"page with a theme's own id":       `<html><head><title>Oops</title></head><body id="error-page"><h1>Not here</h1><a href="/">Home</a></body></html>`,
-		"message of wp_die and more of it": strings.Replace(diePage("en", "x", "Soon"), "</html>", "<p>and more</p></html>", 1),
+		"PHP's message quoted":                          sitePage("en-US", "A site", "<pre>"+fatalText+"</pre>"),
+		"PHP's message quoted at the end":               "<html><body><h1>Today</h1>" + fatalText + "</body></html>",
+		"long page that ends with PHP's message quoted": "<html><body>" + strings.Repeat("<p>text</p>\n", 10_000) + fatalText + "</body></html>",
+		"long page with PHP's message":                  sitePage("en-US", "A site", strings.Repeat("<p>text</p>\n", 10_000)+fatalText),
+		"sentence under a film":                         "<h1>" + text + `</h1><iframe src="https://www.youtube.com/embed/x"></iframe>`,
+		"sentence under a picture":                      "<h1>" + text + `</h1><img src="x.png">`,
+		"sentence with a form":                          "<h1>" + text + `</h1><form action="/search"><input></form>`,
+		"article about a listing":                       sitePage("en-US", "Index of / explained", "<p>x</p>"),
+		"book with an index":                            sitePage("en-US", "Index of /Names/", "<p>A, B, C</p>"),
+		"shop for domains":                              sitePage("en-US", "Is your domain for sale?", strings.Repeat("<p>text of a shop</p>", 300)),
+		"house for sale":                                "<title>This house is for sale</title><p>With a garden.</p>",
+		"page about nginx":                              sitePage("en-US", "Welcome to nginx! What the page means", "<p>x</p>"),
+		"article about PHP":                             sitePage("en-US", "PHP", "<pre>&lt;?php echo 1;</pre>"),
+		"XML, not PHP":                                  `<?xml version="1.0"?><html><head><title>A</title></head><body>b</body></html>`,
+		"picture and nothing else":                      `<html><body><img src="logo.png"></body></html>`,
+		"page that leads on":                            `<meta http-equiv="refresh" content="0; url=/start/">`,
+		"frames":                                        `<html><frameset cols="*"><frame src="a.html"></frameset></html>`,
+		"title alone":                                   `<html><head><title>Soon</title></head><body></body></html>`,
+		"page with a theme's own id":                    `<html><head><title>Oops</title></head><body id="error-page"><h1>Not here</h1><a href="/">Home</a></body></html>`,
+		"message of wp_die and more of it":              strings.Replace(diePage("en", "x", "Soon"), "</html>", "<p>and more</p></html>", 1),
 	} {
 		if got := judged(p); got != (Verdict{}) {
 			t.Errorf("%s: got %+v", name, got)
@@ -226,4 +228,15 @@ func FuzzJudge(f *testing.F) {
 			t.Errorf("a text in a site: %+v", v)
 		}
 	})
+}
+
+// BenchmarkJudge judges a page of usual size.
+func BenchmarkJudge(b *testing.B) {
+	p, judge := pageOf(sitePage("en-US", "A site", strings.Repeat("<p>Some <b>text</b> of a <a href=/x>page</a>.</p>\n", 1200))), NewJudge()
+	b.ReportAllocs()
+	for b.Loop() {
+		if v := judge.Verdict(p); v.Kind != Good {
+			b.Fatal(v)
+		}
+	}
 }

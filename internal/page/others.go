@@ -1,6 +1,7 @@
 package page
 
 import (
+	"bytes"
 	"net/url"
 	"strings"
 )
@@ -22,7 +23,7 @@ func phpFailure(o Outline) Verdict {
 func lastFailure(text []byte) int {
 	last := -1
 	for _, begin := range [...]string{"Fatal error:", "Parse error:", "<b>Fatal error</b>:", "<b>Parse error</b>:", "PHP Fatal error:", "PHP Parse error:"} {
-		last = max(last, strings.LastIndex(string(text), begin))
+		last = max(last, bytes.LastIndex(text, []byte(begin)))
 	}
 	if prefix := "PHP "; last >= len(prefix) && string(text[last-len(prefix):last]) == prefix {
 		last -= len(prefix)
@@ -110,6 +111,9 @@ func isDefaultPage(o Outline) bool {
 func isParkingPage(o Outline) bool {
 	if o.TextBytes > maxRemarkText {
 		return false
+	}
+	if o.TextBytes == 0 && strings.Contains(o.Script, `window.location.href="/lander"`) {
+		return true
 	}
 	for _, list := range [...][]string{o.Scripts, o.Frames, {refreshTo(o.Refresh)}} {
 		for _, address := range list {

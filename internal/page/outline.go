@@ -10,7 +10,7 @@ import (
 // Limits on what an Outline keeps.
 const (
 	maxText   = 4 << 10
-	maxEnding = 2 << 10
+	maxEnding = 8 << 10
 	maxList   = 64
 	maxValue  = 300
 )
@@ -27,8 +27,10 @@ type Outline struct {
 	// forms go, Refresh where it leads by itself.
 	Scripts, Frames, Links, Forms []string
 	Refresh                       string
-	// InlineScripts is the number of scripts in the page itself.
+	// InlineScripts is the number of scripts in the page itself, Script the beginning of the
+	// first.
 	InlineScripts int
+	Script        string
 	BodyID        string
 	BodyClass     string
 	// Shows is the number of elements that can show something without text, Styles that of
@@ -52,9 +54,12 @@ type Die struct {
 }
 
 // OutlineOf returns the outline of a page in UTF-8.
-func OutlineOf(page []byte) Outline {
+func OutlineOf(page []byte) Outline { return outline(page, len(page)) }
+
+// outline returns the outline of a page as far as it has at most this much text.
+func outline(page []byte, text int) Outline {
 	w := walker{z: html.NewTokenizer(bytes.NewReader(bytes.TrimPrefix(page, []byte("\ufeff"))))}
-	for w.next() {
+	for w.text.size <= text && w.next() {
 	}
 	w.out.Text, w.out.TextBytes = w.text.begin(), w.text.size
 	w.out.Ending = w.text.end()
@@ -94,16 +99,22 @@ func (w *walker) next() bool {
 		w.start(true)
 	case html.EndTagToken:
 		name, _ := w.z.TagName()
-		w.end(string(name))
+		w.end(known(name))
 	}
 	return true
 }
 
 func (w *walker) textToken() {
-	raw := w.z.Text()
+	raw := w.z.Raw()
+	if bytes.IndexByte(raw, '&') >= 0 {
+		raw = w.z.Text() // with its references resolved
+	}
 	if w.inTitle {
 		w.lastTitle = bounded(w.lastTitle, raw)
 		return
+	}
+	if w.hidden == "script" && w.out.Script == "" {
+		w.out.Script = strings.TrimSpace(bounded("", raw))
 	}
 	if w.hidden != "" {
 		return
@@ -126,7 +137,7 @@ func (w *walker) textToken() {
 // start takes a start tag.
 func (w *walker) start(selfClosing bool) {
 	raw, more := w.z.TagName()
-	name := string(raw)
+	name := known(raw)
 	if w.hidden != "" {
 		if name == w.hidden && name == "template" && !selfClosing {
 			w.depth++
@@ -147,7 +158,46 @@ func (w *walker) start(selfClosing bool) {
 	case "h1":
 		w.inHeading = true
 	}
-	w.element(name, w.attributes(more))
+	switch name {
+	case "body", "script", "iframe", "frame", "form", "meta":
+		w.element(name, w.attributes(more))
+	case "a", "area":
+		if len(w.out.Links) < maxList || w.die != nil {
+			w.element(name, w.attributes(more))
+		}
+	case "div":
+		if w.die != nil {
+			w.element(name, w.attributes(more))
+		}
+	default:
+		w.element(name, attrs{})
+	}
+}
+
+// known returns the name of an element that matters, without an allocation, and "" for
+// others: they can show something without text.
+func known(name []byte) string {
+	switch string(name) {
+	case "a":
+		return "a"
+	case "b", "i", "em", "strong", "span", "code", "small", "u", "s", "sub", "sup", "font", "mark", "tt", "kbd":
+		return inline
+	case "head", "p", "br", "hr", "center", "base", "h2", "h3", "pre", "address", "ul", "ol", "li":
+		return block
+	case "html", "body", "title", "h1", "div", "script", "style", "link", "meta", "template", "noscript", "textarea",
+		"iframe", "frame", "noembed", "noframes", "xmp", "area", "form":
+		return names[string(name)]
+	}
+	return ""
+}
+
+// Elements that show nothing but their text: inline ones do not separate it.
+const inline, block = "inline", "block"
+
+var names = map[string]string{
+	"html": "html", "body": "body", "title": "title", "h1": "h1", "div": "div", "script": "script", "style": "style", "link": "link",
+	"meta": "meta", "template": "template", "noscript": "noscript", "textarea": "textarea", "iframe": "iframe", "frame": "frame",
+	"noembed": "noembed", "noframes": "noframes", "xmp": "xmp", "area": "area", "form": "form",
 }
 
 func (w *walker) end(name string) {
@@ -178,8 +228,7 @@ func (w *walker) end(name string) {
 
 // gap separates the texts around a tag, unless it only changes how they look.
 func (w *walker) gap(name string) {
-	switch name {
-	case "a", "b", "i", "em", "strong", "span", "code", "small", "u", "s", "sub", "sup", "font", "mark", "tt", "kbd":
+	if name == "a" || name == inline {
 		return
 	}
 	w.text.gap()
@@ -254,8 +303,7 @@ func (w *walker) element(name string, a attrs) {
 		if w.die != nil && hasClass(a.class, "wp-die-message") {
 			w.die.Marked = true
 		}
-	case "html", "head", "title", "p", "br", "hr", "span", "center", "noscript", "template", "base",
-		"h1", "h2", "h3", "b", "i", "em", "strong", "small", "code", "pre", "address", "ul", "ol", "li":
+	case "html", "title", "h1", "noscript", "template", inline, block:
 		// These show nothing but their text.
 	default:
 		o.Shows++
@@ -295,30 +343,44 @@ func clean(text string) string { return strings.Join(strings.Fields(text), " ") 
 type collector struct {
 	first, last []byte
 	size        int
-	// blank is true when a blank is due before the next word.
+	// blank is true when a blank is due before the next word, which is space.
 	blank bool
+	space [1]byte
 }
 
 func (c *collector) gap() { c.blank = true }
 
 func (c *collector) write(raw []byte) {
+	c.space[0] = ' '
 	for len(raw) > 0 {
-		trimmed := bytes.TrimLeft(raw, " \t\n\f\r")
-		if trimmed = bytes.TrimPrefix(trimmed, []byte("\u00a0")); len(trimmed) < len(raw) {
-			c.blank, raw = true, trimmed
+		if n := blanks(raw); n > 0 {
+			c.blank, raw = true, raw[n:]
 			continue
 		}
-		word := raw
-		if end := bytes.IndexAny(raw, " \t\n\f\r\u00a0"); end >= 0 {
-			word = raw[:end]
+		end := 1
+		for end < len(raw) && blanks(raw[end:]) == 0 {
+			end++
 		}
 		if c.blank && c.size > 0 {
-			c.put([]byte(" "))
+			c.put(c.space[:])
 		}
 		c.blank = false
-		c.put(word)
-		raw = raw[len(word):]
+		c.put(raw[:end])
+		raw = raw[end:]
 	}
+}
+
+// blanks returns the length of the blank at the beginning of b, 0 when there is none.
+func blanks(b []byte) int {
+	switch b[0] {
+	case ' ', '\t', '\n', '\f', '\r':
+		return 1
+	case 0xc2:
+		if len(b) > 1 && b[1] == 0xa0 { // the hard blank
+			return 2
+		}
+	}
+	return 0
 }
 
 func (c *collector) put(b []byte) {

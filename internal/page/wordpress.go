@@ -76,6 +76,7 @@ func (j *Judge) die(d Die) Verdict {
 // fold makes texts comparable: one case, one kind of apostrophe, no mark at the end.
 func fold(text string) string {
 	text = strings.ToLower(clean(text))
-	text = strings.NewReplacer("\u2019", "'", "\u2018", "'", "\u200b", "").Replace(text)
-	return strings.TrimRight(text, " .!。")
+	return strings.TrimRight(plainMarks.Replace(text), " .!。")
 }
+
+var plainMarks = strings.NewReplacer("\u2019", "'", "\u2018", "'", "\u200b", "")

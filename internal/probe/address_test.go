@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/Automattic/jetmon/internal/check"
-	"github.com/Automattic/jetmon/internal/lookup"
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
@@ -332,8 +331,8 @@ func TestMetadataStaysClosed(t *testing.T) {
 	}
 }
 
-// TestWhatThisMachineKnowsIsNotTheSitesFault shows that a name of this machine, or of its
-// hosts file, tells nothing about a site, and that a redirect there does.
+// TestWhatThisMachineKnowsIsNotTheSitesFault shows that a name of this machine tells nothing
+// about a site, whoever answers for it, and that a redirect there does.
 func TestWhatThisMachineKnowsIsNotTheSitesFault(t *testing.T) {
 	t.Parallel()
 	onEngines(t, whatThisMachineKnowsOn, fast, portable, reference)
@@ -341,25 +340,11 @@ func TestWhatThisMachineKnowsIsNotTheSitesFault(t *testing.T) {
 
 func whatThisMachineKnowsOn(t *testing.T, newProber maker) {
 	site, names := fakesite.New(t), fakesite.NewDNS(t)
-	p := newProber(t, func(o *Options) {
-		o.AllowPrivate, o.Resolver, o.Allowed = false, names.Addr(), []netip.AddrPort{site.Addr()}
-	})
-	for _, hosts := range []func(string) []netip.Addr{nil, func(host string) []netip.Addr {
-		if host == "localhost" || host == "known.test" {
-			return []netip.Addr{netip.MustParseAddr("10.0.0.1")}
-		}
-		return nil
-	}} {
-		r, err := lookup.New(lookup.Options{Servers: names.Addr(), Hosts: hosts})
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.resolver.Close()
-		p.resolver = r
-		for _, name := range []string{"localhost", "LocalHost.", "known.test"} {
-			if hosts == nil && name == "known.test" {
-				continue
-			}
+	for _, resolver := range []string{names.Addr(), ""} {
+		p := newProber(t, func(o *Options) {
+			o.AllowPrivate, o.Resolver, o.Allowed = false, resolver, []netip.AddrPort{site.Addr()}
+		})
+		for _, name := range []string{"localhost", "LocalHost.", "any.localhost"} {
 			o := probeInTime(t.Context(), t, p, check.Target{URL: "http://" + name + ":8/"})
 			if o.Outcome != check.OutcomeUnknown || o.Failure != check.FailurePolicy {
 				t.Errorf("%s: got %+v", name, o)
@@ -422,12 +407,14 @@ func TestLastGate(t *testing.T) {
 	site := fakesite.New(t)
 	for _, name := range []string{fast, portable} {
 		p := makerOf(name)(t, func(o *Options) { o.AllowPrivate = false })
-		conn, err := p.connector.dial(t.Context(), site.Addr())
-		if err == nil {
-			_ = conn.Close()
-		}
-		if !errors.Is(err, errRefusedAddress) {
-			t.Errorf("%s: the dialer connects to loopback: %v", name, err)
+		for _, dial := range []dialFunc{p.connector.dial, p.connector.overNet().dial} {
+			conn, err := dial(t.Context(), site.Addr())
+			if err == nil {
+				_ = conn.Close()
+			}
+			if !errors.Is(err, errRefusedAddress) {
+				t.Errorf("%s: the dialer connects to loopback: %v", name, err)
+			}
 		}
 	}
 }

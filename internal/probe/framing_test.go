@@ -122,8 +122,11 @@ func TestLengths(t *testing.T) {
 		for field := range strings.SplitSeq(c.fields, "|") {
 			fmt.Fprintf(&head, "Content-Length: %s\r\n", field)
 		}
-		h := headOf(t, "HTTP/1.1 200 OK\r\n"+head.String()+"\r\n")
-		framed, err := bodyReader(h, strings.NewReader(body))
+		var framed io.Reader
+		h, _, err := readHead(strings.NewReader("HTTP/1.1 200 OK\r\n"+head.String()+"\r\n"), nil)
+		if err == nil {
+			framed, err = bodyReader(h, strings.NewReader(body))
+		}
 		if err != nil {
 			if c.length != -1 || err != error(errBadLength) {
 				t.Errorf("%q: %v", c.fields, err)
@@ -134,15 +137,6 @@ func TestLengths(t *testing.T) {
 			t.Errorf("%q: %d bytes and %v, want %d", c.fields, len(got), err, c.length)
 		}
 	}
-}
-
-func headOf(t *testing.T, s string) head {
-	t.Helper()
-	h, _, err := readHead(strings.NewReader(s), nil)
-	if err != nil {
-		t.Fatalf("%q: %v", s, err)
-	}
-	return h
 }
 
 // FuzzChunks shows that no chunks break the reader, and that it yields no more than it got.

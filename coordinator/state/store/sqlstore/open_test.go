@@ -323,7 +323,7 @@ func TestALockedDatabaseIsAnErrorBeforeTheCallersDeadline(t *testing.T) {
 		if _, err := s.ListSites(t.Context(), store.SiteQuery{Limit: 1}); err != nil {
 			t.Errorf("reading waits for a writer: %v", err)
 		}
-		if took := time.Since(begin); took > 5*time.Second {
+		if took := time.Since(begin); took > 30*time.Second {
 			t.Errorf("gave up after %v", took)
 		}
 		if _, err := conn.ExecContext(t.Context(), unlock); err != nil {
@@ -370,7 +370,7 @@ func TestMigratingALockedDatabaseGivesUpInTime(t *testing.T) {
 			if _, err := Migrate(ctx, dsn); !fault.Is(err, fault.Unavailable) {
 				t.Errorf("error %v", err)
 			}
-			if took := time.Since(begin); took > 5*time.Second {
+			if took := time.Since(begin); took > 30*time.Second {
 				t.Errorf("gave up after %v", took)
 			}
 			if _, err := conn.ExecContext(t.Context(), unlock); err != nil {
