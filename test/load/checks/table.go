@@ -99,7 +99,7 @@ func printHeld(w *tabwriter.Writer, at target, amount amounts) error {
 			}
 			wanted := ""
 			if client == "probe" {
-				wanted = map[string]string{"plain": "<= 8", "names": "<= 8", "tls": "<= 36"}[kind]
+				wanted = map[string]string{"plain": "<= 8", "tls": "<= 36"}[kind]
 			}
 			fmt.Fprintf(w, "%s\t%s\t%.1f\t%.1f\t%s\n", kind, client, f.RSS, f.GoMemory, wanted)
 		}
