@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
@@ -24,7 +23,8 @@ import (
 )
 
 // Prober probes one target; internal/probe has the real one. It must return within
-// the target's timeout, and at once when ctx ends.
+// the target's timeout, and at once when ctx ends. It must not panic: internal/probe turns a
+// panic into an observation, for all its callers.
 type Prober interface {
 	Probe(ctx context.Context, t check.Target) check.Observation
 }
@@ -56,7 +56,7 @@ type Options struct {
 	Metrics prometheus.Registerer
 }
 
-// withDefaults fills in the defaults.
+// withDefaults returns o with a value for each field that has a default.
 func (o Options) withDefaults() Options {
 	if o.Resolver == nil {
 		o.Resolver = net.DefaultResolver
@@ -206,21 +206,6 @@ func (c *Checker) Ready() error {
 		return fmt.Errorf(why+"; the last attempt: %w", *err)
 	}
 	return errors.New(why)
-}
-
-// wait returns when what is closed, after d, or when ctx ends. It returns at once when what
-// is nil.
-func wait(ctx context.Context, what <-chan struct{}, d time.Duration) {
-	if what == nil {
-		return
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-what:
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
 
 func (c *Checker) report() check.SelfCheck {

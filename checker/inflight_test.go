@@ -32,7 +32,7 @@ func TestAFloodOfBatchesEndsTheSession(t *testing.T) {
 	}
 }
 
-func TestWhatWasGivenBackIsGivenBackAgainWhenTheStreamBroke(t *testing.T) {
+func TestReleasesAreRepeatedAfterABrokenStream(t *testing.T) {
 	t.Parallel()
 	l := newInFlight(10)
 	a, now := l.newQuota(), time.Unix(0, 0)
@@ -70,21 +70,21 @@ func TestWhatWasGivenBackIsGivenBackAgainWhenTheStreamBroke(t *testing.T) {
 func TestBackOffIsFullJitter(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		name    string
-		attempt int
-		luck    float64
-		want    time.Duration
+		name     string
+		failures int
+		luck     float64
+		want     time.Duration
 	}{
-		{"the first try is soon", 0, 0.5, 100 * time.Millisecond},
-		{"never at once", 5, 0, 10 * time.Millisecond},
-		{"the bound doubles", 3, 0.5, 800 * time.Millisecond},
-		{"up to ten seconds", 6, 0.5, 5 * time.Second},
+		{"the first try is soon", 1, 0.5, 100 * time.Millisecond},
+		{"never at once", 6, 0, 10 * time.Millisecond},
+		{"the bound doubles", 4, 0.5, 800 * time.Millisecond},
+		{"up to ten seconds", 7, 0.5, 5 * time.Second},
 		{"for ever", 1_000_000, 0.5, 5 * time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := backoff(tt.attempt, tt.luck); got != tt.want {
+			if got := nextTry(errSilent, tt.failures, tt.luck); got != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
 		})

@@ -13,17 +13,22 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/internal/backoff"
+	"github.com/Automattic/jetmon/internal/pause"
 )
 
 const (
-	backoffBase = 200 * time.Millisecond
-	backoffMax  = 10 * time.Second
 	// steadyAfter is how long a session must last to reset the back-off: a coordinator that
 	// accepts sessions and then fails is still failing.
 	steadyAfter = 10 * time.Second
 
 	openTimeout = 10 * time.Second
 )
+
+// retries are the waits between two sessions with a coordinator.
+func retries() backoff.Policy {
+	return backoff.Policy{Base: 200 * time.Millisecond, Most: 10 * time.Second, Least: 10 * time.Millisecond}
+}
 
 var (
 	errDrained = errors.New("the coordinator is draining")
@@ -48,7 +53,7 @@ type link struct {
 // run opens sessions until ctx ends. It never gives up: a coordinator may come back at any
 // time.
 func (l *link) run(ctx context.Context) {
-	for attempt := 0; ; attempt++ {
+	for failures := 1; ; failures++ {
 		begin := time.Now()
 		err := l.session(ctx)
 		l.checker.metrics.ended.Inc()
@@ -63,26 +68,16 @@ func (l *link) run(ctx context.Context) {
 		default: // the address has no follower, or the follower has a signal already
 		}
 		if time.Since(begin) >= steadyAfter {
-			attempt = 0
+			failures = 1
 		}
-		wait := nextTry(err, attempt, rand.Float64())
+		wait := nextTry(err, failures, rand.Float64())
 		l.log.Log(ctx, severity(err), "no session", "error", err, "next_try", wait)
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !pause.For(ctx, wait) {
 			return
-		case <-timer.C:
 		}
 		// Our own jitter decides when to try again, not the connection's.
 		l.conn.ResetConnectBackoff()
 	}
-}
-
-// backoff is full jitter: any time up to a bound that doubles. luck is from [0,1).
-func backoff(attempt int, luck float64) time.Duration {
-	bound := min(backoffBase<<min(attempt, 10), backoffMax)
-	return max(backoffBase/20, time.Duration(luck*float64(bound)))
 }
 
 // severity is the log level for the end of a session. A condition that only an operator

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/internal/pause"
 	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/internal/selfcheck"
 )
@@ -50,7 +51,9 @@ func (f *links) serve(ctx context.Context, e endpoint) (leave context.CancelFunc
 		defer leave()
 		defer f.release(e.addr)
 		// A checker that does not know yet whether it is healthy is useless.
-		wait(ctx, f.known, selfcheck.Within)
+		if f.known != nil {
+			pause.Or(ctx, selfcheck.Within, f.known)
+		}
 		l.run(ctx)
 		_ = l.conn.Close() // it has no open stream any more
 		l.quota.close()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/internal/obs"
+	"github.com/Automattic/jetmon/internal/pause"
 )
 
 // Resolver resolves names; *net.Resolver is one.
@@ -142,20 +143,8 @@ func (f *links) follow(ctx context.Context, n name) {
 				}
 			}
 		}
-		if !pause(ctx, asked.Add(lookupEvery), failed) || !pause(ctx, asked.Add(lookupSoon), nil) {
+		if !pause.Or(ctx, time.Until(asked.Add(lookupEvery)), failed) || !pause.Until(ctx, asked.Add(lookupSoon)) {
 			return
 		}
 	}
-}
-
-// pause waits until a time or for cut, and reports whether ctx still lasts.
-func pause(ctx context.Context, until time.Time, cut <-chan struct{}) bool {
-	timer := time.NewTimer(time.Until(until))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-cut:
-	case <-ctx.Done():
-	}
-	return ctx.Err() == nil
 }

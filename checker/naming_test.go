@@ -82,7 +82,7 @@ func (k *session) converse() <-chan struct{} {
 	return left
 }
 
-func TestEveryAddressOfANameIsServedAndTheRoomIsDivided(t *testing.T) {
+func TestEveryAddressOfANameIsServedWithItsShareOfTheCapacity(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network := rpc.NewMemory()
@@ -111,7 +111,7 @@ func TestEveryAddressOfANameIsServedAndTheRoomIsDivided(t *testing.T) {
 	})
 }
 
-func TestAnAddressThatAppearsIsServedAndOneThatIsGoneForTwoLookupsIsLeftInOrder(t *testing.T) {
+func TestNewAddressesAreServedAndThoseMissingFromTwoLookupsAreLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network := rpc.NewMemory()
@@ -182,7 +182,7 @@ func (k *session) still(t *testing.T, d time.Duration) {
 	}
 }
 
-func TestALookupThatFailsChangesNothing(t *testing.T) {
+func TestAFailedLookupChangesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network := rpc.NewMemory()
@@ -200,7 +200,7 @@ func TestALookupThatFailsChangesNothing(t *testing.T) {
 	})
 }
 
-func TestANameIsLookedUpSoonAfterALinkHasFailed(t *testing.T) {
+func TestAFailedLinkTriggersALookup(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network := rpc.NewMemory()
@@ -223,7 +223,7 @@ func TestANameIsLookedUpSoonAfterALinkHasFailed(t *testing.T) {
 	})
 }
 
-func TestAnAddressToWhichTwoEntriesLeadIsServedOnce(t *testing.T) {
+func TestAnAddressOfTwoNamesIsServedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network := rpc.NewMemory()

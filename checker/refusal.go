@@ -55,11 +55,11 @@ func refusal(err error) error {
 	return err
 }
 
-// nextTry returns how long to wait after err ended or prevented a session. luck is from
-// [0,1).
-func nextTry(err error, attempt int, luck float64) time.Duration {
+// nextTry returns how long to wait after err ended or prevented a session, the last of a
+// number of failures in a row. luck is from [0,1).
+func nextTry(err error, failures int, luck float64) time.Duration {
 	if taken, ok := errors.AsType[*nameTaken](err); ok && taken.again > 0 {
-		return max(backoffBase, min(taken.again, takenMost)) + time.Duration(luck*float64(takenJitter))
+		return max(retries().Base, min(taken.again, takenMost)) + time.Duration(luck*float64(takenJitter))
 	}
-	return backoff(attempt, luck)
+	return retries().Wait(failures, luck)
 }

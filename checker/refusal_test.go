@@ -61,7 +61,7 @@ func TestARefusedProcessTakesOverSoonAfterItsNameIsFree(t *testing.T) {
 	}
 }
 
-func TestAProcessWhoseNameIsTakenForLongTriesAgainAndAgain(t *testing.T) {
+func TestAProcessWhoseNameIsTakenKeepsTrying(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, r := pair(t, &sites{answer: up}, nil)
@@ -82,9 +82,9 @@ func TestAProcessWhoseNameIsTakenForLongTriesAgainAndAgain(t *testing.T) {
 	})
 }
 
-// TestWhenToTryAgainIsBounded shows that a checker limits the delay that a coordinator asks
+// TestTheWaitForATakenNameIsBounded shows that a checker limits the delay that a coordinator asks
 // for.
-func TestWhenToTryAgainIsBounded(t *testing.T) {
+func TestTheWaitForATakenNameIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := pair(t, &sites{answer: up}, nil)

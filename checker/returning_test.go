@@ -33,9 +33,9 @@ func holding(t *testing.T, now time.Time) (*inFlight, *quota, *coordinatorv1.Bat
 	return l, a, ref, j
 }
 
-// TestACheckThatGoesBackMakesRoomWhenThatIsSaid shows that a check to be released makes room
+// TestAReleasedCheckMakesRoomOnceItsReleaseIsSent shows that a check to be released makes room
 // only when the release is sent: before that, the coordinator assigns no other for it.
-func TestACheckThatGoesBackMakesRoomWhenThatIsSaid(t *testing.T) {
+func TestAReleasedCheckMakesRoomOnceItsReleaseIsSent(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
 	l, a, _, j := holding(t, now)
@@ -52,7 +52,7 @@ func TestACheckThatGoesBackMakesRoomWhenThatIsSaid(t *testing.T) {
 	}
 }
 
-func TestARevokedBatchMakesRoomAtOnceAndWhatRunsOfItMayStillCount(t *testing.T) {
+func TestARevokedBatchMakesRoomAtOnceAndItsRunningChecksMayStillCount(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
 	l, a, ref, j := holding(t, now)
@@ -83,7 +83,7 @@ func TestARevokedBatchMakesRoomAtOnceAndWhatRunsOfItMayStillCount(t *testing.T) 
 	}
 }
 
-func TestOnlyWhatIsStillWorkedOnIsResumed(t *testing.T) {
+func TestOnlyUnfinishedBatchesAreResumed(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
 	tests := []struct {
@@ -131,7 +131,7 @@ func TestOnlyWhatIsStillWorkedOnIsResumed(t *testing.T) {
 	}
 }
 
-func TestNothingIsKeptOfACoordinatorThatIsNotServedAnyMore(t *testing.T) {
+func TestNothingIsKeptOfACoordinatorThatIsNoLongerServed(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
 	l, a, _, j := holding(t, now)

@@ -14,21 +14,15 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/internal/cadence"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
 )
 
 const (
-	defaultHeartbeat  = 5 * time.Second
-	defaultLease      = 60 * time.Second
 	defaultMaxResults = 500
 	maxMaxResults     = 5000
 
-	// silentBeats is how many heartbeats may pass without a message from the coordinator.
-	silentBeats = 3
-
-	// sendWithin limits the sending of one message, and lastWordWithin that of one during a
-	// departure.
-	sendWithin     = 8 * time.Second
+	// lastWordWithin limits the sending of one message during a departure.
 	lastWordWithin = time.Second
 
 	// finishWithin is how long a departure waits for running checks, ackWithin for the
@@ -66,11 +60,11 @@ func newSession(l *link, stream coordinatorv1.AssignmentService_StreamAssignment
 	stuck.Stop()
 	return &session{
 		checker: l.checker, quota: l.quota, stream: stream, log: l.log,
-		heartbeat:  clampMillis(w.GetHeartbeatMillis(), defaultHeartbeat, 50*time.Millisecond, time.Minute),
-		lease:      clampMillis(w.GetLeaseMillis(), defaultLease, time.Second, time.Hour),
+		heartbeat:  clampMillis(w.GetHeartbeatMillis(), cadence.Heartbeat, 50*time.Millisecond, time.Minute),
+		lease:      clampMillis(w.GetLeaseMillis(), cadence.Lease, time.Second, time.Hour),
 		maxResults: clampCount(w.GetMaxResults()),
 		stuck:      stuck,
-		patience:   sendWithin,
+		patience:   cadence.SendWithin,
 		began:      time.Now(),
 		drain:      make(chan struct{}),
 	}
@@ -177,7 +171,7 @@ func (s *session) say(m *coordinatorv1.StreamAssignmentsRequest) error {
 // beat sends a heartbeat, unless the coordinator seems to be dead.
 func (s *session) beat() error {
 	silence := time.Since(s.began) - time.Duration(s.heard.Load())
-	if silence > silentBeats*s.heartbeat {
+	if silence > cadence.SilentBeats*s.heartbeat {
 		return fmt.Errorf("%w for %s", errSilent, silence.Round(time.Millisecond))
 	}
 	s.changed = s.checker.changed()

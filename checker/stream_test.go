@@ -74,7 +74,7 @@ func TestALostStreamLosesNoResult(t *testing.T) {
 	})
 }
 
-func TestResultsAreKeptWhileTheyAreWorthIt(t *testing.T) {
+func TestResultsAreKeptWhileTheyCanStillCount(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		away  time.Duration
@@ -139,7 +139,7 @@ func TestACoordinatorThatNeverAcknowledgesGetsNoMoreCredit(t *testing.T) {
 	})
 }
 
-func TestBatchesThatTheCoordinatorDoesNotKnowAreDropped(t *testing.T) {
+func TestBatchesUnknownToTheCoordinatorAreDropped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := pair(t, &sites{answer: bySeconds}, func(o *checker.Options) { o.MaxInFlight = 2 })
@@ -166,7 +166,7 @@ func TestBatchesThatTheCoordinatorDoesNotKnowAreDropped(t *testing.T) {
 	})
 }
 
-func TestAResultThatIsThereIsSentThoughItsBatchIsInOtherHands(t *testing.T) {
+func TestAFinishedResultIsSentEvenIfItsBatchWasReassigned(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := pair(t, &sites{answer: after(time.Second, up)}, nil)
@@ -185,7 +185,7 @@ func TestAResultThatIsThereIsSentThoughItsBatchIsInOtherHands(t *testing.T) {
 	})
 }
 
-func TestARefusalIsOfTheBatchAndNeverOfTheStream(t *testing.T) {
+func TestARefusedBatchDoesNotEndTheStream(t *testing.T) {
 	t.Parallel()
 	for reason, restFollows := range map[string]bool{
 		"BATCH_NOT_CHECKED_OUT": false,
@@ -223,7 +223,7 @@ func TestARefusalIsOfTheBatchAndNeverOfTheStream(t *testing.T) {
 	}
 }
 
-func TestABatchThatComesTwiceIsCheckedOnce(t *testing.T) {
+func TestABatchAssignedTwiceIsCheckedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &sites{answer: bySeconds}
@@ -243,7 +243,7 @@ func TestABatchThatComesTwiceIsCheckedOnce(t *testing.T) {
 	})
 }
 
-func TestABatchOverTheCreditIsGivenBackUnseen(t *testing.T) {
+func TestABatchBeyondTheCreditIsReleasedUnchecked(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &sites{answer: bySeconds}
@@ -289,7 +289,7 @@ func crowd(t *testing.T, s *sites, paths ...string) (a, b *session, r *running) 
 	return a, b, r
 }
 
-func TestRevokedIsWhatHasNotBegun(t *testing.T) {
+func TestARevokeCancelsOnlyChecksThatHaveNotBegun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &sites{answer: bySeconds}
@@ -311,7 +311,7 @@ func TestRevokedIsWhatHasNotBegun(t *testing.T) {
 	})
 }
 
-func TestShutdownFinishesWhatRunsAndGivesTheRestBack(t *testing.T) {
+func TestShutdownFinishesRunningChecksAndReleasesTheRest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &sites{answer: bySeconds}
@@ -397,7 +397,7 @@ func TestShutdownWaitsForAcknowledgementsButNotForEver(t *testing.T) {
 	})
 }
 
-func TestADrainingCoordinatorIsLeftInOrderAndTriedAgain(t *testing.T) {
+func TestADrainingCoordinatorIsLeftInOrderAndRetried(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &sites{answer: bySeconds}
@@ -439,7 +439,7 @@ func TestADrainingCoordinatorIsLeftInOrderAndTriedAgain(t *testing.T) {
 	})
 }
 
-func TestWhatRunsOnWhenACoordinatorDrainsIsGivenBackAndNotReportedLater(t *testing.T) {
+func TestChecksThatOutlastADrainAreReleasedAndNotReportedLater(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &sites{answer: bySeconds}
@@ -468,7 +468,7 @@ func TestWhatRunsOnWhenACoordinatorDrainsIsGivenBackAndNotReportedLater(t *testi
 	})
 }
 
-func TestALeavingCheckerDoesNotWaitForCompany(t *testing.T) {
+func TestALeavingCheckerSendsItsLastResultsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, r := pair(t, &sites{answer: after(time.Second, up)}, nil)
@@ -489,7 +489,7 @@ func TestALeavingCheckerDoesNotWaitForCompany(t *testing.T) {
 	})
 }
 
-func TestCapacityIsDividedBetweenThoseWhoAreThere(t *testing.T) {
+func TestCapacityIsDividedBetweenConnectedCoordinators(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network := rpc.NewMemory()

@@ -14,7 +14,7 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 )
 
-func TestAHelloNamesTheVersionsThatWeSpeak(t *testing.T) {
+func TestHelloNamesOurVersions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := pair(t, &sites{answer: up}, nil)
@@ -25,7 +25,7 @@ func TestAHelloNamesTheVersionsThatWeSpeak(t *testing.T) {
 	})
 }
 
-func TestASessionIsServedInAVersionThatWeSpeak(t *testing.T) {
+func TestASessionUsesACommonVersion(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		welcome *coordinatorv1.Welcome
@@ -58,7 +58,7 @@ func TestASessionIsServedInAVersionThatWeSpeak(t *testing.T) {
 	}
 }
 
-func TestACoordinatorOfOtherVersionsIsTriedSeldomUntilItIsUpgraded(t *testing.T) {
+func TestAnIncompatibleCoordinatorIsRetriedUntilItIsUpgraded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		log := &logged{}

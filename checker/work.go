@@ -1,9 +1,6 @@
 package checker
 
 import (
-	"context"
-	"fmt"
-	"runtime/debug"
 	"time"
 
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
@@ -62,18 +59,7 @@ func (c *Checker) check(a *coordinatorv1.Assignment) check.Observation {
 	if target.Timeout == 0 {
 		target.Timeout = check.RoutineTimeout
 	}
-	return c.probe(c.base, target)
-}
-
-// probe recovers from a prober that panics: one strange site must not end the process.
-func (c *Checker) probe(ctx context.Context, t check.Target) (seen check.Observation) {
 	c.metrics.inFlight.Inc()
-	defer func() {
-		c.metrics.inFlight.Dec()
-		if p := recover(); p != nil {
-			c.log.Error("probe panicked", "url", t.URL, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			seen = check.Observation{Outcome: check.OutcomeUnknown, Reason: "internal_error", Detail: "the checker failed, not the site"}
-		}
-	}()
-	return c.prober.Probe(ctx, t)
+	defer c.metrics.inFlight.Dec()
+	return c.prober.Probe(c.base, target)
 }

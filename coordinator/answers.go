@@ -5,7 +5,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/engine"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 )
 
 // answers hands what the panel and the committer say to the engine, with the time, and the
@@ -23,7 +23,7 @@ func (a answers) Decided(answer engine.Answer) { a.engine.Decide(time.Now(), ans
 func (a answers) Looked(l engine.Look) { a.engine.Looked(time.Now(), l) }
 
 // Committed implements committer.Answers.
-func (a answers) Committed(c store.Change, done store.Committed) {
+func (a answers) Committed(c record.Change, done record.Committed) {
 	a.engine.Committed(time.Now(), c, done)
 	a.notify.Wake()
 	if a.onChange != nil {
@@ -35,4 +35,4 @@ func (a answers) Committed(c store.Change, done store.Committed) {
 }
 
 // Refused implements committer.Answers.
-func (a answers) Refused(c store.Change, row *store.Site) { a.engine.Refused(time.Now(), c, row) }
+func (a answers) Refused(c record.Change, row *record.Site) { a.engine.Refused(time.Now(), c, row) }

@@ -23,25 +23,26 @@ import (
 	"github.com/Automattic/jetmon/coordinator/state/ownership"
 	"github.com/Automattic/jetmon/coordinator/state/retention"
 	"github.com/Automattic/jetmon/coordinator/watchdog"
+	"github.com/Automattic/jetmon/internal/cadence"
 	"github.com/Automattic/jetmon/internal/stages"
 )
 
 // Coordinator is the role. New makes one.
 type Coordinator struct {
-	o         Options
-	ownership *ownership.Ownership
-	panel     *panel.Panel
-	committer *committer.Committer
-	engine    *engine.Engine
-	loader    *loader.Loader
-	memos     *checkpoint.Checkpoint
-	retention *retention.Sweeper
-	deletion  *deletion.Deletion
-	notify    *notify.Deliverer
-	peers     *peers.Peers
-	watchdog  *watchdog.Watchdog
-	stream    *stream.Server
-	servers   servers
+	o          Options
+	ownership  *ownership.Ownership
+	panel      *panel.Panel
+	committer  *committer.Committer
+	engine     *engine.Engine
+	loader     *loader.Loader
+	checkpoint *checkpoint.Checkpoint
+	retention  *retention.Sweeper
+	deletion   *deletion.Deletion
+	notify     *notify.Deliverer
+	peers      *peers.Peers
+	watchdog   *watchdog.Watchdog
+	stream     *stream.Server
+	servers    servers
 }
 
 // New checks the options and puts the rooms together, each from those before it. Nothing
@@ -63,7 +64,7 @@ func New(o Options) (_ *Coordinator, err error) {
 	c.loader = loader.New(loader.Options{
 		Store: o.Store, Engine: c.engine, Shards: c.ownership, First: o.BucketMin, Last: o.BucketMax, Log: o.Log,
 	})
-	c.memos, err = checkpoint.New(checkpoint.Options{
+	c.checkpoint, err = checkpoint.New(checkpoint.Options{
 		Engine: c.engine, Store: o.Store, Shards: c.ownership, Log: o.Log, Metrics: o.Metrics,
 	})
 	if err != nil {
@@ -84,7 +85,7 @@ func New(o Options) (_ *Coordinator, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c.stream = stream.New(stream.Options{Engine: c.engine, Node: o.Node, Heartbeat: heartbeat, Lease: leaseTime})
+	c.stream = stream.New(stream.Options{Engine: c.engine, Node: o.Node, Heartbeat: cadence.Heartbeat, Lease: cadence.Lease})
 	if err := c.register(o.Metrics); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
@@ -107,8 +108,8 @@ func newPanel(o Options, instance string) (*panel.Panel, error) {
 
 func dispatching(o Options) dispatch.Config {
 	return dispatch.Config{
-		Lease: leaseTime, SessionTimeout: sessionTimeout, AvoidFor: avoidFor,
-		MaxBatch: maxBatch, MaxQueue: maxQueue, PerHost: o.ChecksPerHost, Random: random,
+		Lease: cadence.Lease, SessionTimeout: cadence.SessionTimeout,
+		MaxQueue: maxQueue, PerHost: o.ChecksPerHost, Random: random,
 	}
 }
 
@@ -130,7 +131,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 // that does not answer must not add up.
 func (c *Coordinator) stages() []stages.Stage {
 	to := answers{engine: c.engine, notify: c.notify, onChange: c.o.OnChange}
-	own := tenant{shards: c.ownership, loader: c.loader, committer: c.committer, memos: c.memos, notify: c.notify}
+	own := tenant{shards: c.ownership, loader: c.loader, committer: c.committer, checkpoint: c.checkpoint, notify: c.notify}
 	front := append(c.serving(),
 		stages.Step{Name: "panel", Run: func(ctx context.Context) error { return c.panel.Run(ctx, to) }},
 		stages.Step{Name: "stream", Run: c.stopStream},
@@ -144,7 +145,7 @@ func (c *Coordinator) stages() []stages.Stage {
 		{Steps: front},
 		{Within: writeAfter, Steps: []stages.Step{
 			{Name: "committer", Run: func(ctx context.Context) error { return c.committer.Run(ctx, to) }},
-			{Name: "checkpoint", Run: c.memos.Run},
+			{Name: "checkpoint", Run: c.checkpoint.Run},
 			{Name: "notify", Run: c.notify.Run},
 		}},
 		{Within: ownAfter, Steps: []stages.Step{
@@ -162,7 +163,7 @@ func (c *Coordinator) stopStream(ctx context.Context) error {
 
 // clock ticks the engine.
 func (c *Coordinator) clock(ctx context.Context) error {
-	ticker := time.NewTicker(tick)
+	ticker := time.NewTicker(advanceEvery)
 	defer ticker.Stop()
 	for {
 		select {

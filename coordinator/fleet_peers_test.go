@@ -25,9 +25,11 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
+	"github.com/Automattic/jetmon/coordinator/state/store/storetest"
 	"github.com/Automattic/jetmon/gateway"
 	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
@@ -427,7 +429,7 @@ func TestWhenAnOwnerIsAwayTheRowsSpeak(t *testing.T) {
 			t.Fatal(err)
 		}
 		at := time.Now().Truncate(time.Millisecond)
-		if _, err := a.store.Commit(t.Context(), shards[shard.Of(row.Bucket)].Fence(), store.Change{
+		if _, err := storetest.Commit(t.Context(), a.store, shards[shard.Of(row.Bucket)].Fence(), record.Change{
 			Key: "k", SiteID: row.ID, BlogID: row.BlogID, Bucket: row.Bucket, URL: row.URL,
 			From: check.StatusRunning, To: check.StatusDown, Start: at, At: at,
 			Cause: check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureServer},

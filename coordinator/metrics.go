@@ -23,7 +23,7 @@ func (c *Coordinator) register(r prometheus.Registerer) error {
 type state struct {
 	engine    engine.Summary
 	committer committer.Status
-	unsure    int // shards
+	uncertain int // shards
 }
 
 // figure is one metric and how it is read.
@@ -56,9 +56,9 @@ func allFigures() []figure {
 	gauge("jetmon_sites", "Sites that are watched.", func(s engine.Summary) float64 { return float64(s.Sites) })
 	gauge("jetmon_suspect_sites", "Sites that fail and that nobody has been told of.", func(s engine.Summary) float64 { return float64(s.Suspect) })
 	gauge("jetmon_down_sites", "Sites with an outage.", func(s engine.Summary) float64 { return float64(s.Down) })
-	gauge("jetmon_held_sites", "Suspect sites on which the verifliers cannot agree.", func(s engine.Summary) float64 { return float64(s.HeldCount) })
+	gauge("jetmon_held_sites", "Suspect sites on which the verifliers cannot agree.", func(s engine.Summary) float64 { return float64(s.UndecidedCount) })
 	gauge("jetmon_queued_checks", "Checks that are due and that no checker has room for.", func(s engine.Summary) float64 { return float64(s.Queued) })
-	gauge("jetmon_parked_checks", "Checks that wait because their machine has enough at once.", func(s engine.Summary) float64 { return float64(s.Parked) })
+	gauge("jetmon_parked_checks", "Checks that wait because their host has enough at once.", func(s engine.Summary) float64 { return float64(s.Parked) })
 	gauge("jetmon_open_checks", "Checks that are queued, parked or handed out.", func(s engine.Summary) float64 { return float64(s.Open) })
 	gauge("jetmon_checkers", "Checkers that are connected.", func(s engine.Summary) float64 { return float64(len(s.Checkers)) })
 	gauge("jetmon_coverage", "Share of the checks asked for by intervals that were made in time, in the last five minutes; NaN until known.", func(s engine.Summary) float64 {
@@ -73,7 +73,7 @@ func allFigures() []figure {
 	add(prometheus.GaugeValue, "jetmon_uncommitted_changes", "Status changes that are not in the database yet.",
 		func(s state) float64 { return float64(s.committer.Uncommitted) })
 	add(prometheus.GaugeValue, "jetmon_unsure_shards", "Shards whose leases could not be renewed for 10 s: nothing is written for their sites until they are, or are another's.",
-		func(s state) float64 { return float64(s.unsure) })
+		func(s state) float64 { return float64(s.uncertain) })
 	return out
 }
 
@@ -92,8 +92,8 @@ func (f *figures) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (f *figures) Collect(ch chan<- prometheus.Metric) {
-	unsure, _ := f.c.ownership.Held().Unsure()
-	now := state{f.c.engine.Summary(time.Now()), f.c.committer.Status(), unsure}
+	uncertain, _ := f.c.ownership.Held().Uncertain()
+	now := state{f.c.engine.Summary(time.Now()), f.c.committer.Status(), uncertain}
 	for _, one := range f.figures {
 		ch <- prometheus.MustNewConstMetric(one.desc, one.kind, one.read(now))
 	}

@@ -13,7 +13,7 @@ import (
 func TestTheMetricOfHeldSitesCountsAllOfThem(t *testing.T) {
 	t.Parallel()
 	const name = "jetmon_held_sites"
-	now := state{engine: engine.Summary{Held: make([]engine.Held, 100), HeldCount: 250}}
+	now := state{engine: engine.Summary{Undecided: make([]engine.Undecided, 100), UndecidedCount: 250}}
 	for _, f := range allFigures() {
 		if !strings.Contains(f.desc.String(), `"`+name+`"`) {
 			continue

@@ -12,6 +12,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/cadence"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"
@@ -74,20 +75,16 @@ type StatusChange struct {
 	Cause    check.Observation
 }
 
-// The times of the stream.
 const (
-	heartbeat      = 5 * time.Second
-	sessionTimeout = 15 * time.Second
-	leaseTime      = time.Minute
-	avoidFor       = 5 * time.Second
-	maxBatch       = 100
-	maxQueue       = 1 << 20
+	// maxQueue bounds the queue of routine checks.
+	maxQueue = 1 << 20
 	// writeAfter and ownAfter are when, after the end was asked for, writing and owning
-	// stop at the latest; they then need up to 4 s and 1 s.
-	writeAfter = 4500 * time.Millisecond // when checkers have checked in what they had, too
-	ownAfter   = 8500 * time.Millisecond
-	// tick is how often the engine looks at the clock.
-	tick = 50 * time.Millisecond
+	// stop at the latest; they then need up to 4 s and 1 s. At writeAfter checkers have
+	// checked in what they had.
+	writeAfter = cadence.Drain + 500*time.Millisecond
+	ownAfter   = writeAfter + 4*time.Second
+	// advanceEvery is the time between two calls of Engine.Advance.
+	advanceEvery = 50 * time.Millisecond
 	// handOver bounds what is written of a shard before another coordinator gets it.
 	handOver = 2 * time.Second
 )

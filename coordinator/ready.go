@@ -17,7 +17,7 @@ func (c *Coordinator) Ready() error {
 	default:
 		return errors.New("the sites have not been loaded from the database yet")
 	}
-	if silent := time.Since(c.ownership.Written()); silent > ownership.Self {
+	if silent := time.Since(c.ownership.Written()); silent > ownership.SureFor {
 		return fmt.Errorf("the database has not taken a write for %s", silent.Round(time.Second))
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/Automattic/jetmon/coordinator"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
@@ -21,13 +22,13 @@ import (
 // for an answer until it gives up.
 type severed struct {
 	store.Store
-	away  atomic.Bool
-	deaf  atomic.Bool // it answers questions, and takes nothing
-	blind atomic.Bool // it does all but read the sites
+	away     atomic.Bool
+	refusing atomic.Bool // it answers questions, and takes nothing
+	blind    atomic.Bool // it does all but read the sites
 }
 
 func (s *severed) wait(ctx context.Context, writes bool) error {
-	if s.away.Load() || writes && s.deaf.Load() {
+	if s.away.Load() || writes && s.refusing.Load() {
 		<-ctx.Done()
 		return ctx.Err()
 	}
@@ -69,7 +70,7 @@ func (s *severed) ClaimShard(ctx context.Context, id shard.ID, o shard.Owner, no
 	return s.Store.ClaimShard(ctx, id, o, now)
 }
 
-func (s *severed) ScanBuckets(ctx context.Context, first, last check.BucketID, f func([]store.Site) error) error {
+func (s *severed) ScanBuckets(ctx context.Context, first, last check.BucketID, f func([]record.Site) error) error {
 	if err := s.wait(ctx, false); err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func TestHealthFollowsTheDatabase(t *testing.T) {
 		away func(*severed) *atomic.Bool
 	}{
 		{"it does not answer", func(s *severed) *atomic.Bool { return &s.away }},
-		{"it answers and takes nothing", func(s *severed) *atomic.Bool { return &s.deaf }},
+		{"it answers and takes nothing", func(s *severed) *atomic.Bool { return &s.refusing }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -176,7 +177,7 @@ func TestACoordinatorThatHasLoadedNothingIsNotReady(t *testing.T) {
 		fault func(*severed) *atomic.Bool
 	}{
 		{"the database is away", func(s *severed) *atomic.Bool { return &s.away }},
-		{"the database takes nothing", func(s *severed) *atomic.Bool { return &s.deaf }},
+		{"the database takes nothing", func(s *severed) *atomic.Bool { return &s.refusing }},
 		{"the sites cannot be read", func(s *severed) *atomic.Bool { return &s.blind }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -187,7 +188,7 @@ func TestACoordinatorThatHasLoadedNothingIsNotReady(t *testing.T) {
 					db = &severed{Store: o.Store}
 					o.Store = db
 					for blog := range check.BlogID(10) {
-						if _, err := o.Store.CreateSite(t.Context(), store.Site{BlogID: blog + 1, URL: "http://site.example/", Interval: time.Minute, Status: check.StatusRunning}); err != nil {
+						if _, err := o.Store.CreateSite(t.Context(), record.Site{BlogID: blog + 1, URL: "http://site.example/", Interval: time.Minute, Status: check.StatusRunning}); err != nil {
 							t.Fatal(err)
 						}
 					}

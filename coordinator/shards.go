@@ -12,11 +12,11 @@ import (
 
 // tenant is what is done when shards come and go.
 type tenant struct {
-	shards    shard.Holder
-	loader    *loader.Loader
-	committer *committer.Committer
-	memos     *checkpoint.Checkpoint
-	notify    *notify.Deliverer
+	shards     shard.Holder
+	loader     *loader.Loader
+	committer  *committer.Committer
+	checkpoint *checkpoint.Checkpoint
+	notify     *notify.Deliverer
 }
 
 // Gained has the sites of a shard that is now ours loaded. It does not wait for that:
@@ -34,7 +34,7 @@ func (t tenant) Lost(s shard.ID) {
 		ctx, cancel := context.WithTimeout(context.Background(), handOver)
 		defer cancel()
 		t.committer.Await(ctx, s)
-		t.memos.Flush(ctx)
+		t.checkpoint.Flush(ctx)
 	}
 	t.loader.Lost(s)
 	t.committer.Forget(s)

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/Automattic/jetmon/coordinator"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
@@ -127,7 +128,7 @@ func TestAnOwnerThatNeverAnswersCostsTimeAndNoAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := rpc.NewMemory()
 		a := half(t, network)
-		row, err := a.store.CreateSite(t.Context(), store.Site{BlogID: 300, Bucket: 300, URL: "http://example.com/", Interval: time.Minute, Status: check.StatusRunning})
+		row, err := a.store.CreateSite(t.Context(), record.Site{BlogID: 300, Bucket: 300, URL: "http://example.com/", Interval: time.Minute, Status: check.StatusRunning})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,7 +184,7 @@ func TestAnUpdateThatTheOwnerDoesNotAnswerIsMadeHere(t *testing.T) {
 		network := rpc.NewMemory()
 		a := half(t, network)
 		serveMute(t, network, &mute{})
-		row, err := a.store.CreateSite(t.Context(), store.Site{BlogID: 300, Bucket: 300, URL: "http://example.com/", Interval: time.Minute})
+		row, err := a.store.CreateSite(t.Context(), record.Site{BlogID: 300, Bucket: 300, URL: "http://example.com/", Interval: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,9 +10,9 @@ import (
 // The long bodies have their fault at the very end: the most work that a caller can cause.
 func BenchmarkCheckBody(b *testing.B) {
 	usual := `{"url":"https://example.com/","blog_id":"12","check_interval":"60s","settings":{"method":"METHOD_GET","required_texts":["a"]}}`
-	texts := `{"settings":{"required_texts":[` + strings.Repeat(`"",`, MaxBodyBytes/3-20) + `7]}}`
-	objects := `{"settings":{"headers":[` + strings.Repeat(`{},`, MaxBodyBytes/3-20) + `7]}}`
-	members := `{"last_observation":{"headers":{` + strings.Repeat(`"":"",`, MaxBodyBytes/6-20) + `"":7}}}`
+	texts := `{"settings":{"required_texts":[` + strings.Repeat(`"",`, maxBodyBytes/3-20) + `7]}}`
+	objects := `{"settings":{"headers":[` + strings.Repeat(`{},`, maxBodyBytes/3-20) + `7]}}`
+	members := `{"last_observation":{"headers":{` + strings.Repeat(`"":"",`, maxBodyBytes/6-20) + `"":7}}}`
 	md := new(monitorv1.Site).ProtoReflect().Descriptor()
 	for name, body := range map[string]string{"usual": usual, "1MiB_of_texts": texts, "1MiB_of_objects": objects, "1MiB_of_members": members} {
 		b.Run(name, func(b *testing.B) {

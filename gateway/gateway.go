@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,10 +27,10 @@ import (
 
 // Limits of a request.
 const (
-	// MaxBodyBytes limits the body of a request.
-	MaxBodyBytes = 1 << 20
-	// CallTimeout limits the time of a call to the coordinator.
-	CallTimeout = 10 * time.Second
+	// maxBodyBytes limits the body of a request.
+	maxBodyBytes = 1 << 20
+	// callTimeout limits the time of a call to the coordinator.
+	callTimeout = 10 * time.Second
 
 	readyTimeout      = 2 * time.Second
 	readHeaderTimeout = 5 * time.Second
@@ -62,6 +63,18 @@ type Options struct {
 	Metrics prometheus.Registerer
 }
 
+// withDefaults returns o with a value for each field that has a default.
+func (o Options) withDefaults() Options {
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
+	}
+	if o.Client.Metrics == nil {
+		o.Client.Metrics = o.Metrics
+	}
+	return o
+}
+
 // Gateway is the gateway role.
 type Gateway struct {
 	addrs     []string // of the coordinators
@@ -88,15 +101,7 @@ func New(o Options) (*Gateway, error) {
 	if len(o.OpenAPI) > 0 && !json.Valid(o.OpenAPI) {
 		return nil, errors.New("gateway: the OpenAPI document is not JSON")
 	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Metrics == nil {
-		o.Metrics = prometheus.NewRegistry()
-	}
-	if o.Client.Metrics == nil {
-		o.Client.Metrics = o.Metrics
-	}
+	o = o.withDefaults()
 	tokens, err := rpc.NewTokens(o.Tokens)
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)

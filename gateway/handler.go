@@ -126,7 +126,7 @@ func (h *handler) call(w http.ResponseWriter, req *http.Request, r *route, bound
 		}
 		body = io.NopCloser(bytes.NewReader(data))
 	}
-	ctx, cancel := context.WithTimeout(context.WithValue(req.Context(), routeKey{}, r), CallTimeout)
+	ctx, cancel := context.WithTimeout(context.WithValue(req.Context(), routeKey{}, r), callTimeout)
 	defer cancel()
 	// The generated code sees only what was checked.
 	plain := (&http.Request{

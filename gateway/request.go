@@ -144,9 +144,9 @@ func readBody(w http.ResponseWriter, req *http.Request) ([]byte, error) {
 	if wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
 		w = wrapper.Unwrap()
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(w, req.Body, MaxBodyBytes))
+	data, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxBodyBytes))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, &refusal{http.StatusRequestEntityTooLarge, fault.InvalidField("body", "must be at most %d bytes", MaxBodyBytes).GRPCStatus()}
+		return nil, &refusal{http.StatusRequestEntityTooLarge, fault.InvalidField("body", "must be at most %d bytes", maxBodyBytes).GRPCStatus()}
 	}
 	if err != nil {
 		return nil, fault.InvalidField("body", "cannot be read: %w", err)

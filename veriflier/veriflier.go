@@ -23,7 +23,8 @@ import (
 	"github.com/Automattic/jetmon/internal/stages"
 )
 
-// Prober probes one target; internal/probe has the real one.
+// Prober probes one target; internal/probe has the real one. It must not panic:
+// internal/probe turns a panic into an observation, for all its callers.
 type Prober interface {
 	Probe(ctx context.Context, t check.Target) check.Observation
 }
@@ -52,7 +53,8 @@ type Options struct {
 	Metrics prometheus.Registerer
 }
 
-// withDefaults fills in the defaults, except for the server's log, which New sets.
+// withDefaults returns o with a value for each field that has a default. New sets the
+// server's log.
 func (o Options) withDefaults() Options {
 	o.MaxInFlight = cmp.Or(o.MaxInFlight, defaultInFlight)
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))

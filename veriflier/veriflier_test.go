@@ -265,25 +265,6 @@ func TestACallerThatGoesAwayEndsTheCheckOnlyWhenItWasTheLast(t *testing.T) {
 	})
 }
 
-func TestAPanicIsNoOpinion(t *testing.T) {
-	t.Parallel()
-	var calls atomic.Int32
-	r := inMemory(t, &prober{answer: func(ctx context.Context, target check.Target) check.Observation {
-		if calls.Add(1) == 1 {
-			panic("a bug")
-		}
-		return up(ctx, target)
-	}}, nil)
-	a, err := r.Verify(t.Context(), request("1"))
-	if err != nil || a.GetObservation().GetOutcome() != checkv1.Outcome_OUTCOME_UNKNOWN {
-		t.Errorf("got %v, %v", a, err)
-	}
-	a, err = r.Verify(t.Context(), request("2"))
-	if err != nil || a.GetObservation().GetOutcome() != checkv1.Outcome_OUTCOME_UP {
-		t.Errorf("after the panic: %v, %v", a, err)
-	}
-}
-
 func TestAVeriflierWithoutNetworkSaysSo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"google.golang.org/grpc/status"
@@ -142,7 +141,7 @@ func (v *Veriflier) fly(f *flight, t check.Target, plan flightPlan) {
 	ctx, cancel := context.WithTimeout(f.ctx, t.Timeout+overrun)
 	defer cancel()
 	start := time.Now()
-	seen := v.probe(ctx, t)
+	seen := v.prober.Probe(ctx, t)
 	took := time.Since(start)
 	if !plan.whole && seen.Outcome == check.OutcomeDown && took >= t.Timeout*9/10 {
 		seen = cutShort(seen, t.Timeout)
@@ -195,15 +194,4 @@ func cutShort(seen check.Observation, budget time.Duration) check.Observation {
 	seen.Detail = fmt.Sprintf("the caller's deadline left %s for the check, less than the target's timeout",
 		budget.Round(time.Millisecond))
 	return seen
-}
-
-// probe recovers from a prober that panics: one strange site must not end the process.
-func (v *Veriflier) probe(ctx context.Context, t check.Target) (seen check.Observation) {
-	defer func() {
-		if p := recover(); p != nil {
-			v.log.Error("probe panicked", "url", t.URL, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			seen = check.Observation{Outcome: check.OutcomeUnknown, Reason: "internal_error", Detail: "the veriflier failed, not the site"}
-		}
-	}()
-	return v.prober.Probe(ctx, t)
 }

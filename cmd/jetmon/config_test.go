@@ -90,7 +90,7 @@ func TestFlagsWinOverEnvironmentAndEnvironmentOverFile(t *testing.T) {
 		t.Errorf("%s between checks, want the environment's 5s", o.Policy.Between)
 	}
 	if o.Policy.NoticeWindow != 45*time.Minute {
-		t.Errorf("%s between notices, want the file's 45m", o.Policy.NoticeWindow)
+		t.Errorf("%s between notifications, want the file's 45m", o.Policy.NoticeWindow)
 	}
 	if o.Notify.Disabled || o.Notify.Token != "other" {
 		t.Errorf("disabled %t, token %q; want the environment's false and the flag's other", o.Notify.Disabled, o.Notify.Token)

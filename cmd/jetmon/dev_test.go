@@ -83,7 +83,7 @@ func TestDevDoesTheWholeJob(t *testing.T) {
 		t.Errorf("sites by REST: %v, want the demo's three", got)
 	}
 	received := inboxHas(t, inbox, 1)
-	if n := received[0].Notice; n.MonitorURL != blocked || n.StatusID != 0 || n.BlogID != 9_000_000_003 {
+	if n := received[0].Notification; n.MonitorURL != blocked || n.StatusID != 0 || n.BlogID != 9_000_000_003 {
 		t.Errorf("the inbox has %+v, want status 0 of %s", n, blocked)
 	}
 	for name, want := range map[string]string{
@@ -105,7 +105,7 @@ func TestDevDoesTheWholeJob(t *testing.T) {
 	}
 }
 
-// inboxHas waits until the inbox has so many notices.
+// inboxHas waits until the inbox has so many notifications.
 func inboxHas(t *testing.T, inbox string, n int) []demo.Received {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -120,7 +120,7 @@ func inboxHas(t *testing.T, inbox string, n int) []demo.Received {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("the inbox has %d notices, want %d", len(list), n)
+			t.Fatalf("the inbox has %d notifications, want %d", len(list), n)
 		}
 	}
 }

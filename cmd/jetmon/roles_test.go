@@ -71,7 +71,7 @@ func TestRolesWorkTogetherOverTCP(t *testing.T) {
 	if err := inbox.Wait(ctx, func(list []demo.Received) bool { return len(list) == 1 }); err != nil {
 		t.Fatalf("the site that is down is not reported: %v; the coordinator says:\n%s", err, coordinator.errs)
 	}
-	if n := inbox.Notices()[0].Notice; n.BlogID != 7 || n.StatusID != 0 {
+	if n := inbox.Notifications()[0].Notification; n.BlogID != 7 || n.StatusID != 0 {
 		t.Errorf("reported %+v, want status 0 of blog 7", n)
 	}
 	var outages struct {

@@ -3,7 +3,7 @@ package engine
 import (
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 )
 
 // Decide applies the panel's answer to a ballot.
@@ -28,12 +28,12 @@ func (e *Engine) Looked(now time.Time, l Look) {
 	if s == nil || l.Observation == nil || s.target().URL != l.Question.Target.URL {
 		return
 	}
-	e.judge.observe(m, s, store.LocalCheck{Node: l.Veriflier, Veriflier: true, At: l.At, Observation: *l.Observation})
+	e.judge.observe(m, s, record.LocalCheck{Node: l.Veriflier, Veriflier: true, At: l.At, Observation: *l.Observation})
 	e.cases.settle(now, s)
 }
 
 // Committed records that a change is in the store.
-func (e *Engine) Committed(now time.Time, c store.Change, done store.Committed) {
+func (e *Engine) Committed(now time.Time, c record.Change, done record.Committed) {
 	e.mu.Lock()
 	defer e.release()
 	if s := e.changing(c); s != nil {
@@ -44,7 +44,7 @@ func (e *Engine) Committed(now time.Time, c store.Change, done store.Committed) 
 
 // Refused drops a change that the store no longer accepts: the site starts afresh from its
 // row, which is nil when the site has been deleted.
-func (e *Engine) Refused(now time.Time, c store.Change, row *store.Site) {
+func (e *Engine) Refused(now time.Time, c record.Change, row *record.Site) {
 	e.mu.Lock()
 	defer e.release()
 	s := e.changing(c)
@@ -62,7 +62,7 @@ func (e *Engine) Refused(now time.Time, c store.Change, row *store.Site) {
 }
 
 // changing returns the site that waits for the answer to a change; nil when none does.
-func (e *Engine) changing(c store.Change) *site {
+func (e *Engine) changing(c record.Change) *site {
 	if s := e.cases.find(c.SiteID); s != nil && s.pending != nil && s.pending.Key == c.Key {
 		return s
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/outlier"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -77,11 +77,11 @@ func load(b *testing.B, n int) (*Engine, *instant, time.Time) {
 		},
 	}, now)
 	perBucket := n / check.Buckets
-	rows := make([]store.Site, perBucket)
+	rows := make([]record.Site, perBucket)
 	for bucket := range check.Buckets {
 		for i := range rows {
 			id := bucket*perBucket + i + 1
-			rows[i] = store.Site{
+			rows[i] = record.Site{
 				ID: check.SiteID(id), BlogID: check.BlogID(id), Bucket: check.BucketID(bucket), Interval: 5 * time.Minute,
 				URL: fmt.Sprintf("https://www.a-web-site-%08d.example/", id), Status: check.StatusRunning,
 			}
@@ -146,7 +146,7 @@ func BenchmarkChecks(b *testing.B) {
 	}
 }
 
-// BenchmarkCases measures what a site that is not compact costs beyond its record, after a
+// BenchmarkCases measures what a site that is not compact costs beyond its entry, after a
 // dozen checks: one that stays down, one that nobody could confirm, one that is slow.
 func BenchmarkCases(b *testing.B) {
 	down := check.Observation{
@@ -174,7 +174,7 @@ func BenchmarkCases(b *testing.B) {
 						o := tt.saw
 						o.Headers = maps.Clone(o.Headers)
 						o.ResolvedAddress = strings.Clone(o.ResolvedAddress)
-						e.judge.observe(moment{Time: now}, s, store.LocalCheck{Node: "c", At: now.Add(time.Duration(i) * time.Minute), Observation: o})
+						e.judge.observe(moment{Time: now}, s, record.LocalCheck{Node: "c", At: now.Add(time.Duration(i) * time.Minute), Observation: o})
 					}
 					e.cases.settle(now, s)
 				}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -68,7 +68,7 @@ var inTrouble = map[string]func(w *world, a, b *checker){
 	"read with status 0": func(w *world, _, _ *checker) { w.engine.Put(w.now, told(check.StatusDown)) },
 	"read with status 2": func(w *world, _, _ *checker) { w.engine.Put(w.now, told(check.StatusConfirmedDown)) },
 	"loaded with status 0": func(w *world, _, _ *checker) {
-		putBucket(w.engine, w.now, row().Bucket, []store.Site{told(check.StatusDown)})
+		putBucket(w.engine, w.now, row().Bucket, []record.Site{told(check.StatusDown)})
 	},
 	"resumed": func(w *world, _, _ *checker) {
 		r := told(check.StatusDown)
@@ -95,7 +95,7 @@ var inTrouble = map[string]func(w *world, a, b *checker){
 	},
 }
 
-func told(s check.Status) store.Site {
+func told(s check.Status) record.Site {
 	r := row()
 	r.Status = s
 	r.StatusSince = time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
@@ -105,13 +105,13 @@ func told(s check.Status) store.Site {
 // next lets time pass until a check is out, and returns its checker.
 func (w *world) next(cs ...*checker) *checker {
 	w.t.Helper()
-	for range 2 * int(time.Minute/tick) {
+	for range 2 * int(time.Minute/grain) {
 		for _, c := range cs {
 			if len(c.batches) > 0 {
 				return c
 			}
 		}
-		w.pass(tick, cs...)
+		w.pass(grain, cs...)
 	}
 	w.t.Fatal("no check is out")
 	return nil

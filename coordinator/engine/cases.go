@@ -3,14 +3,16 @@ package engine
 import (
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/engine/checkers"
 	"github.com/Automattic/jetmon/coordinator/engine/roster"
 	"github.com/Automattic/jetmon/coordinator/engine/snapshot"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// casebook holds a case for each site that is not compact: its state beyond the record.
+// casebook holds a case for each site that is not compact: its state beyond the entry.
 // A caller that changes a site of the casebook must settle it.
 type casebook struct {
 	sites     *roster.Table
@@ -19,7 +21,7 @@ type casebook struct {
 	flapWindow time.Duration
 
 	// open holds the cases, by slot. Invariant: no case was compact when it was last
-	// settled, and its record is up to date as far as a record can hold the site.
+	// settled, and its entry is up to date as far as an entry can hold the site.
 	open map[schedule.Slot]*site
 	// ballots is the highest ballot number so far.
 	ballots uint32
@@ -41,7 +43,7 @@ func (c *casebook) of(id check.SiteID) *site {
 	return nil
 }
 
-// at returns the site in a slot: its case, or one made from its record.
+// at returns the site in a slot: its case, or one made from its entry.
 func (c *casebook) at(slot schedule.Slot) *site {
 	if s := c.open[slot]; s != nil {
 		return s
@@ -51,9 +53,30 @@ func (c *casebook) at(slot schedule.Slot) *site {
 	return s
 }
 
-// settle writes a changed site back to its record, and opens or closes its case.
+// accept takes a checker's result of a check. When the site's entry can absorb it alone,
+// nothing is left to do and accept returns nil; otherwise it returns the case, which still
+// has to be judged and settled. It completes the sighting with what is known of the site.
+// watched is false when the site has been removed since.
+func (c *casebook) accept(k *dispatch.Check, node string, saw *checkers.Sighting) (s *site, watched bool) {
+	slot := schedule.Slot(k.Tag)
+	if c.sites.Tagged(slot, k.Site) == nil {
+		return nil, false
+	}
+	saw.Sites = c.sites.Len()
+	if s = c.open[slot]; s == nil {
+		var absorbed bool
+		if saw.URL, absorbed = c.sites.Good(slot, node, saw.At, saw.Observation); absorbed {
+			return nil, true
+		}
+		s = c.at(slot)
+	}
+	saw.URL, saw.WasGood = s.Row.URL, s.State.Stage == lifecycle.Up || s.State.Stage == lifecycle.NeverChecked
+	return s, true
+}
+
+// settle writes a changed site back to its entry, and opens or closes its case.
 func (c *casebook) settle(now time.Time, s *site) {
-	if c.sites.Record(s.timer.Slot).ID() != s.Row.ID {
+	if c.sites.Entry(s.timer.Slot).ID() != s.Row.ID {
 		return // it was removed
 	}
 	c.ballots = max(c.ballots, s.State.Ballot)
@@ -67,7 +90,7 @@ func (c *casebook) settle(now time.Time, s *site) {
 	c.open[s.timer.Slot] = s
 }
 
-// compact reports whether the record alone can hold the site.
+// compact reports whether the entry alone can hold the site.
 func (c *casebook) compact(now time.Time, s *site) bool {
 	st := s.State
 	switch {
@@ -93,7 +116,7 @@ func (c *casebook) noteSnapshot(s *site, open bool) {
 	c.snapshots.Outdated(s.Row.ID, s.Row.Bucket)
 }
 
-// remove deletes a site, with its case and its record.
+// remove deletes a site, with its case and its entry.
 func (c *casebook) remove(s *site) {
 	c.noteSnapshot(s, false)
 	delete(c.open, s.timer.Slot)

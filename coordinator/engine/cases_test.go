@@ -6,12 +6,12 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// A site has a case as long as there is something that its record cannot hold.
+// A site has a case as long as there is something that its entry cannot hold.
 func TestASiteHasACaseUntilItIsCompact(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
@@ -24,9 +24,9 @@ func TestASiteHasACaseUntilItIsCompact(t *testing.T) {
 		"its status is not running":     {func(_ *Engine, s *site) { s.State.Status = check.StatusDown }, false},
 		"it has an outage":              {func(_ *Engine, s *site) { s.Row.OutageID = 7 }, false},
 		"it is unsettled":               {func(_ *Engine, s *site) { s.State.Unsettled = true }, false},
-		"a change is being written":     {func(_ *Engine, s *site) { s.pending = &store.Change{} }, true},
+		"a change is being written":     {func(_ *Engine, s *site) { s.pending = &record.Change{} }, true},
 		"there is an answer to show":    {func(_ *Engine, s *site) { s.answer = &Answer{} }, false},
-		"there is evidence":             {func(_ *Engine, s *site) { s.checks = make([]store.LocalCheck, 1) }, false},
+		"there is evidence":             {func(_ *Engine, s *site) { s.checks = make([]record.LocalCheck, 1) }, false},
 		"the panel is asked":            {func(_ *Engine, s *site) { s.opened = true }, false},
 		"the panel is to be asked":      {func(_ *Engine, s *site) { s.askDue = true }, false},
 		"it waits for a real time":      {func(e *Engine, s *site) { e.agenda.At(&s.timer, now.Add(time.Minute)) }, false},
@@ -63,7 +63,7 @@ func TestASiteHasACaseUntilItIsCompact(t *testing.T) {
 			}
 			again := e.cases.find(42)
 			if again.stored = compact.stored; !reflect.DeepEqual(*again, compact) {
-				t.Errorf("its record holds %+v, want %+v", *again, compact)
+				t.Errorf("its entry holds %+v, want %+v", *again, compact)
 			}
 			updates := e.Unsaved(now, shard.Of(row().Bucket), 10)
 			if tt.kept != (len(updates) == 1 && updates[0].Forget) {

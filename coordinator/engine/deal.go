@@ -29,7 +29,7 @@ type dealer struct {
 
 // submit queues the routine check of a compact site, and arranges its next turn.
 func (d *dealer) submit(now, due time.Time, slot schedule.Slot) {
-	r := d.sites.Record(slot)
+	r := d.sites.Entry(slot)
 	if d.core.Submit(now, dispatch.Check{Site: r.ID(), Sequence: r.Sequence() + 1, Host: r.Host(), Tag: uint32(slot), Due: due}) == nil {
 		r.Routine()
 	}
@@ -40,7 +40,7 @@ func (d *dealer) submit(now, due time.Time, slot schedule.Slot) {
 func (d *dealer) assign(now time.Time) {
 	for _, b := range d.core.Assign(now) {
 		h := handout{to: d.outlets[b.Session], batch: b, at: now, first: len(d.out.targets)}
-		d.ahead.records(b.Checks)
+		d.ahead.entries(b.Checks)
 		d.ahead.urls(b.Checks)
 		for i := range b.Checks {
 			c := &b.Checks[i]
@@ -48,7 +48,7 @@ func (d *dealer) assign(now time.Time) {
 				d.meter.HandedOut(now, c.Due)
 			}
 			var t target
-			if r := d.tagged(c); r != nil {
+			if r := d.sites.Tagged(schedule.Slot(c.Tag), c.Site); r != nil {
 				t = d.target(schedule.Slot(c.Tag))
 				h.term = max(h.term, d.terms[shard.Of(r.Bucket())])
 			}
@@ -58,19 +58,10 @@ func (d *dealer) assign(now time.Time) {
 	}
 }
 
-// tagged returns the record of a check's site, whose slot is the check's tag. It is nil
-// when the site has been removed since.
-func (d *dealer) tagged(c *dispatch.Check) *roster.Record {
-	if r := d.sites.Record(schedule.Slot(c.Tag)); r.ID() == c.Site {
-		return r
-	}
-	return nil
-}
-
-// target returns the target of the site in a slot. The record is enough, since settle
+// target returns the target of the site in a slot. The entry is enough, since settle
 // saves each changed case to it.
 func (d *dealer) target(slot schedule.Slot) target {
-	r := d.sites.Record(slot)
+	r := d.sites.Entry(slot)
 	return target{
 		URL: d.sites.URL(slot), settings: d.sites.Settings(slot), timeout: budget(r.Stage(), r.Urgent()),
 		headHostile: r.HeadHostile() && r.Sequence()%headAgain != 0,

@@ -16,7 +16,7 @@
 //	lifecycle  what an observation means for a site
 //	changelog  whether a row that was read is older than an edit
 //	snapshot   how much of a snapshot still counts
-//	roster     the records of the sites
+//	roster     the entries of the sites
 //
 // All methods are safe for concurrent use, take the time as an argument and return at once.
 // A call collects its effects on the ports while it holds the lock, and hands them over in

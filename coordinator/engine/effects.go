@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -16,8 +16,8 @@ type effects struct {
 	order     []effect
 	questions []Question
 	abandoned []abandoned
-	changes   []store.Change
-	ballots   []store.Ballot
+	changes   []record.Change
+	ballots   []record.Ballot
 	handouts  []handout
 	// targets holds the targets of all handouts, one handout after the other.
 	targets []target
@@ -97,12 +97,12 @@ func (e *effects) abandon(site check.SiteID, ballot uint32) {
 	e.abandoned = append(e.abandoned, abandoned{site, ballot})
 }
 
-func (e *effects) record(c store.Change) {
+func (e *effects) record(c record.Change) {
 	e.add(recordEffect, len(e.changes))
 	e.changes = append(e.changes, c)
 }
 
-func (e *effects) keep(b store.Ballot) {
+func (e *effects) keep(b record.Ballot) {
 	e.add(keepEffect, len(e.ballots))
 	e.ballots = append(e.ballots, b)
 }

@@ -39,9 +39,9 @@ type Options struct {
 	Log    *slog.Logger
 }
 
-// tick is the grain of the schedule; wheelBuckets cover the longest interval with it.
+// grain is the grain of the schedule; wheelBuckets cover the longest interval with it.
 const (
-	tick         = 100 * time.Millisecond
+	grain        = 100 * time.Millisecond
 	wheelBuckets = 1 << 18
 )
 
@@ -89,7 +89,7 @@ func New(o Options, now time.Time) *Engine {
 		o:         o,
 		hand:      handover{panel: o.Panel, committer: o.Committer, log: o.Log},
 		sites:     roster.New(now, hosts),
-		agenda:    schedule.NewAgenda(now, tick, wheelBuckets),
+		agenda:    schedule.NewAgenda(now, grain, wheelBuckets),
 		core:      dispatch.New(o.Dispatch),
 		fleet:     checkers.New(o.Outliers, now),
 		edits:     changelog.New(),
@@ -105,7 +105,7 @@ func New(o Options, now time.Time) *Engine {
 		agenda: e.agenda, core: e.core, fleet: e.fleet, out: &e.out,
 	}
 	e.watch = &watchlist{
-		sites: e.sites, agenda: e.agenda, core: e.core, edits: e.edits,
+		pace: pace(o.Interval), sites: e.sites, agenda: e.agenda, core: e.core, edits: e.edits,
 		cases: e.cases, snapshots: e.snapshots, judge: e.judge, out: &e.out,
 	}
 	e.deal = &dealer{

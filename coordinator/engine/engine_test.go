@@ -13,9 +13,9 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/outlier"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -27,8 +27,8 @@ type world struct {
 	asked  []Question
 	looked []Question
 	gone   []uint32
-	writes []store.Change
-	kept   []store.Ballot
+	writes []record.Change
+	kept   []record.Ballot
 	full   bool
 	random uint64
 }
@@ -36,8 +36,8 @@ type world struct {
 func (w *world) Ask(q Question)                   { w.asked = append(w.asked, q) }
 func (w *world) Look(q Question)                  { w.looked = append(w.looked, q) }
 func (w *world) Abandon(_ check.SiteID, b uint32) { w.gone = append(w.gone, b) }
-func (w *world) Record(c store.Change)            { w.writes = append(w.writes, c) }
-func (w *world) Keep(b store.Ballot)              { w.kept = append(w.kept, b) }
+func (w *world) Record(c record.Change)           { w.writes = append(w.writes, c) }
+func (w *world) Keep(b record.Ballot)             { w.kept = append(w.kept, b) }
 
 func (w *world) Full() bool { return w.full }
 
@@ -123,7 +123,7 @@ func (c *checker) answer(o check.Observation) int {
 // pass lets time go by in ticks, with heartbeats of the connected checkers.
 func (w *world) pass(d time.Duration, cs ...*checker) {
 	for end := w.now.Add(d); w.now.Before(end); {
-		w.now = w.now.Add(tick)
+		w.now = w.now.Add(grain)
 		for _, c := range cs {
 			var open []dispatch.Ref
 			for _, b := range c.batches {
@@ -142,9 +142,9 @@ func (w *world) decide(v quorum.Verdict) {
 	w.engine.Decide(w.now, Answer{Question: q, Verdict: v, Rule: quorum.Rule{Voters: 3, Need: 2, Regions: 2}, Opened: w.now, Decided: w.now})
 }
 
-func (w *world) commit() store.Change {
+func (w *world) commit() record.Change {
 	c := w.writes[len(w.writes)-1]
-	w.engine.Committed(w.now, c, store.Committed{OutageID: 77, NoticeID: 1})
+	w.engine.Committed(w.now, c, record.Committed{OutageID: 77, TransitionID: 1})
 	return c
 }
 
@@ -174,8 +174,8 @@ var (
 	down = check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureServer, HTTPStatus: 503}
 )
 
-func row() store.Site {
-	return store.Site{ID: 42, BlogID: 7, Bucket: 7, URL: "http://example.com/", Interval: time.Minute, Status: check.StatusRunning}
+func row() record.Site {
+	return record.Site{ID: 42, BlogID: 7, Bucket: 7, URL: "http://example.com/", Interval: time.Minute, Status: check.StatusRunning}
 }
 
 // suspect brings the site to the point where the panel is asked.
@@ -278,7 +278,7 @@ func TestAnUndecidedSuspectIsListedAndNothingIsSent(t *testing.T) {
 	}
 	w.stage(lifecycle.Suspect)
 	sum := w.engine.Summary(w.now)
-	if len(sum.Held) != 1 || sum.Held[0].Reason == "" || sum.Suspect != 1 {
+	if len(sum.Undecided) != 1 || sum.Undecided[0].Reason == "" || sum.Suspect != 1 {
 		t.Fatalf("summary %+v", sum)
 	}
 	if len(w.writes) != 0 || len(w.kept) != 3 {
@@ -293,8 +293,8 @@ func TestAnUndecidedSuspectIsListedAndNothingIsSent(t *testing.T) {
 	}
 	w.decide(quorum.Confirmed)
 	w.stage(lifecycle.Down)
-	if sum := w.engine.Summary(w.now); len(sum.Held) != 0 {
-		t.Errorf("still undecided: %+v", sum.Held)
+	if sum := w.engine.Summary(w.now); len(sum.Undecided) != 0 {
+		t.Errorf("still undecided: %+v", sum.Undecided)
 	}
 }
 
@@ -338,29 +338,29 @@ func TestEditsOfTheTable(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
-		edit func(*store.Site)
+		edit func(*record.Site)
 		want func(t *testing.T, w *world, a *checker)
 	}{
-		{"a paused site is not checked", func(s *store.Site) { s.Paused = true }, func(t *testing.T, w *world, a *checker) {
+		{"a paused site is not checked", func(s *record.Site) { s.Paused = true }, func(t *testing.T, w *world, a *checker) {
 			w.pass(3*time.Minute, a)
 			if len(a.batches) != 0 {
 				t.Error("it is")
 			}
 		}},
-		{"a new URL is checked from then on, as if never checked", func(s *store.Site) { s.URL = "http://example.org/" }, func(t *testing.T, w *world, a *checker) {
+		{"a new URL is checked from then on, as if never checked", func(s *record.Site) { s.URL = "http://example.org/" }, func(t *testing.T, w *world, a *checker) {
 			w.stage(lifecycle.NeverChecked)
 			w.pass(time.Second, a)
 			if got := a.targets[42].URL; got != "http://example.org/" {
 				t.Errorf("checked %s", got)
 			}
 		}},
-		{"a URL without a scheme is an http one", func(s *store.Site) { s.URL = "example.org/x" }, func(t *testing.T, w *world, a *checker) {
+		{"a URL without a scheme is an http one", func(s *record.Site) { s.URL = "example.org/x" }, func(t *testing.T, w *world, a *checker) {
 			w.pass(time.Second, a)
 			if got := a.targets[42].URL; got != "http://example.org/x" {
 				t.Errorf("checked %s", got)
 			}
 		}},
-		{"a longer interval is kept", func(s *store.Site) { s.Interval = 10 * time.Minute }, func(t *testing.T, w *world, a *checker) {
+		{"a longer interval is kept", func(s *record.Site) { s.Interval = 10 * time.Minute }, func(t *testing.T, w *world, a *checker) {
 			n := 0
 			for range 20 {
 				w.pass(time.Minute, a)
@@ -507,12 +507,12 @@ func fleetOf(t *testing.T, sites int) (*world, *checker, *checker) {
 func (w *world) each(d time.Duration, say map[*checker]check.Observation) {
 	w.t.Helper()
 	for range d / time.Second {
-		w.now = w.now.Add(time.Second - tick)
+		w.now = w.now.Add(time.Second - grain)
 		var cs []*checker
 		for c := range say {
 			cs = append(cs, c)
 		}
-		w.pass(tick, cs...)
+		w.pass(grain, cs...)
 		for c, o := range say {
 			c.answer(o)
 		}
@@ -573,7 +573,7 @@ func TestAFailureSeenByAFaultyCheckerIsRepeatedElsewhereAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	first.answer(down)
-	w.now = w.now.Add(tick)
+	w.now = w.now.Add(grain)
 	w.engine.Tick(w.now)
 	if second.answer(down) != 1 {
 		t.Fatal("nobody else looked")
@@ -585,10 +585,10 @@ func TestAFailureSeenByAFaultyCheckerIsRepeatedElsewhereAtOnce(t *testing.T) {
 }
 
 // putBucket does a whole reading at once.
-func putBucket(e *Engine, began time.Time, bucket check.BucketID, rows []store.Site) {
-	rows = slices.SortedFunc(slices.Values(rows), func(a, b store.Site) int { return cmp.Compare(a.ID, b.ID) })
+func putBucket(e *Engine, began time.Time, bucket check.BucketID, rows []record.Site) {
+	rows = slices.SortedFunc(slices.Values(rows), func(a, b record.Site) int { return cmp.Compare(a.ID, b.ID) })
 	r := e.Read(began, bucket)
-	r.PutSpan(store.Span{First: 1, Last: math.MaxInt64}, []shard.ID{shard.Of(bucket)}, rows)
+	r.PutSpan(record.Span{First: 1, Last: math.MaxInt64}, []shard.ID{shard.Of(bucket)}, rows)
 	r.Done()
 }
 

@@ -14,9 +14,9 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -37,8 +37,8 @@ func (p *ports) note(format string, args ...any) {
 func (p *ports) Ask(q Question)                      { p.note("ask %d/%d", q.Site, q.Ballot) }
 func (p *ports) Look(q Question)                     { p.note("look %d", q.Site) }
 func (p *ports) Abandon(site check.SiteID, b uint32) { p.note("abandon %d/%d", site, b) }
-func (p *ports) Record(c store.Change)               { p.note("record %s", c.Key) }
-func (p *ports) Keep(b store.Ballot)                 { p.note("keep %d", b.SiteID) }
+func (p *ports) Record(c record.Change)              { p.note("record %s", c.Key) }
+func (p *ports) Keep(b record.Ballot)                { p.note("keep %d", b.SiteID) }
 func (p *ports) Full() bool                          { return false }
 
 // stream is a session of the ports that refuses some batches.
@@ -74,14 +74,14 @@ func TestEffectsOfAllKindsAreHandedOverInOrder(t *testing.T) {
 	out.ask(Question{Site: 1, Ballot: 1})
 	out.assign(handout{to: to, batch: batch(7, 2), term: 3})
 	out.targets = append(out.targets, target{URL: "a.example", settings: &check.Settings{}, timeout: time.Second}, target{})
-	out.record(store.Change{Key: "a"})
+	out.record(record.Change{Key: "a"})
 	out.abandon(1, 1)
 	out.ask(Question{Site: 1, Ballot: 2})
 	h.put(&out)
 	out.revoke(to, dispatch.Ref{Batch: 7})
-	out.keep(store.Ballot{SiteID: 1})
+	out.keep(record.Ballot{SiteID: 1})
 	out.look(Question{Site: 2})
-	out.record(store.Change{Key: "b"})
+	out.record(record.Change{Key: "b"})
 	out.end(to, "enough")
 	h.put(&out)
 	if !out.empty() {
@@ -144,7 +144,7 @@ func TestCallsAtOnceHandOverInTheOrderInWhichTheyDecided(t *testing.T) {
 				lock.Lock()
 				for range 3 {
 					decided++
-					out.record(store.Change{Key: fmt.Sprint(decided)})
+					out.record(record.Change{Key: fmt.Sprint(decided)})
 				}
 				mine := decided
 				h.put(&out)
@@ -204,14 +204,14 @@ func TestAMassOutageLeavesNoLargeBuffers(t *testing.T) {
 	t.Parallel()
 	var out effects
 	for i := range 100_000 {
-		out.record(store.Change{Key: fmt.Sprint(i)})
+		out.record(record.Change{Key: fmt.Sprint(i)})
 		out.targets = append(out.targets, target{})
 	}
 	out.reset()
 	if cap(out.changes) > keepOthers || cap(out.order) > keepOthers || cap(out.targets) > keepTargets || !out.empty() {
 		t.Errorf("kept are %d, %d and %d", cap(out.changes), cap(out.order), cap(out.targets))
 	}
-	out.record(store.Change{Key: "a", Checks: make([]store.LocalCheck, 1)})
+	out.record(record.Change{Key: "a", Checks: make([]record.LocalCheck, 1)})
 	out.reset()
 	if kept := out.changes[:1]; kept[0].Checks != nil {
 		t.Error("what was handed over is still pointed at")
@@ -238,8 +238,8 @@ func (o *outside) note(what string) {
 func (o *outside) Ask(q Question)                      { o.note("ask"); o.world.Ask(q) }
 func (o *outside) Look(q Question)                     { o.note("look"); o.world.Look(q) }
 func (o *outside) Abandon(site check.SiteID, b uint32) { o.note("abandon"); o.world.Abandon(site, b) }
-func (o *outside) Record(c store.Change)               { o.note("record"); o.world.Record(c) }
-func (o *outside) Keep(b store.Ballot)                 { o.note("keep"); o.world.Keep(b) }
+func (o *outside) Record(c record.Change)              { o.note("record"); o.world.Record(c) }
+func (o *outside) Keep(b record.Ballot)                { o.note("keep"); o.world.Keep(b) }
 func (o *outside) Full() bool                          { o.note("full"); return o.world.Full() }
 
 func (o *outside) Enabled(context.Context, slog.Level) bool  { return true }
@@ -339,7 +339,7 @@ type slowLedger struct {
 	began, end chan struct{}
 }
 
-func (l *slowLedger) Record(c store.Change) {
+func (l *slowLedger) Record(c record.Change) {
 	close(l.began)
 	<-l.end
 	l.world.Record(c)

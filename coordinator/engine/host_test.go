@@ -3,7 +3,7 @@ package engine
 import (
 	"testing"
 
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 )
 
 func TestUntilASiteIsCheckedItsHostIsThatOfItsURL(t *testing.T) {
@@ -27,12 +27,12 @@ func TestUntilASiteIsCheckedItsHostIsThatOfItsURL(t *testing.T) {
 			r.URL = tt.url
 			for name, put := range map[string]func(*world){
 				"put":     func(w *world) { w.engine.Put(w.now, r) },
-				"read":    func(w *world) { putBucket(w.engine, w.now, r.Bucket, []store.Site{r}) },
+				"read":    func(w *world) { putBucket(w.engine, w.now, r.Bucket, []record.Site{r}) },
 				"changed": func(w *world) { w.engine.Put(w.now, row()); w.engine.Put(w.now, r) },
 			} {
 				w := newWorld(t)
 				put(w)
-				host := w.engine.sites.Record(w.slot()).Host()
+				host := w.engine.sites.Entry(w.slot()).Host()
 				if same := host == w.engine.judge.hosts.At(tt.address, 0); host == 0 || same != tt.same {
 					t.Errorf("%s: host %d, that of %s: %t", name, host, tt.address, same)
 				}

@@ -10,8 +10,8 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -91,7 +91,7 @@ func (j *judge) soon(s *site) {
 }
 
 // observe applies a node's observation of a site.
-func (j *judge) observe(m moment, s *site, c store.LocalCheck) {
+func (j *judge) observe(m moment, s *site, c record.LocalCheck) {
 	j.counts.Checks++
 	if c.At.Before(s.LastCheck) {
 		return
@@ -132,7 +132,7 @@ func (j *judge) decided(m moment, s *site, a *Answer) {
 
 // committed records that the site's change is in the store. ballots is the highest ballot
 // number so far.
-func (j *judge) committed(s *site, done store.Committed, ballots uint32) {
+func (j *judge) committed(s *site, done record.Committed, ballots uint32) {
 	j.counts.Changes++
 	c := s.pending
 	s.pending = nil
@@ -239,7 +239,7 @@ func (j *judge) elsewhere(m moment, s *site, node string) {
 // change sends a change of status to the committer. Until the committer answers, nothing
 // else is decided about the site.
 func (j *judge) change(s *site, f lifecycle.Change) {
-	c := store.Change{
+	c := record.Change{
 		Key:    fmt.Sprintf("%d-%d%d-%016x", s.Row.ID, f.From, f.To, j.random()),
 		SiteID: s.Row.ID, BlogID: s.Row.BlogID, Bucket: s.Row.Bucket, URL: s.Row.URL,
 		From: f.From, To: f.To, Relapses: f.Relapses, Since: s.Row.StatusSince, Start: f.Start, At: f.At,

@@ -8,7 +8,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -31,7 +31,7 @@ func newBench(stage lifecycle.Stage, status check.Status) *bench {
 }
 
 func (b *bench) sees(o check.Observation, node string) {
-	b.judge.observe(b.m, b.site, store.LocalCheck{Node: node, At: b.m.Time, Observation: o})
+	b.judge.observe(b.m, b.site, record.LocalCheck{Node: node, At: b.m.Time, Observation: o})
 }
 
 // kinds returns the kinds of the effects, except log lines.

@@ -10,8 +10,8 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -25,10 +25,10 @@ func (w *world) many(n int) {
 	}
 }
 
-// work lets a checker answer at most perTick checks a tick, the oldest first.
+// work lets a checker answer at most perTick checks a grain, the oldest first.
 func (w *world) work(d time.Duration, c *checker, perTick int, seen func(check.SiteID)) {
-	for range d / tick {
-		w.pass(tick, c)
+	for range d / grain {
+		w.pass(grain, c)
 		n := 0
 		for left := perTick; n < len(c.batches) && left > 0; n++ {
 			left -= len(c.batches[n].Checks)
@@ -45,7 +45,7 @@ func (w *world) work(d time.Duration, c *checker, perTick int, seen func(check.S
 
 func TestOverloadStretchesAllIntervalsAlikeAndEndsByItself(t *testing.T) {
 	t.Parallel()
-	const sites = 600 // 10 a second, one a tick
+	const sites = 600 // 10 a second, one a grain
 	w := newWorld(t)
 	c := w.join("a")
 	w.many(sites)
@@ -61,8 +61,8 @@ func TestOverloadStretchesAllIntervalsAlikeAndEndsByItself(t *testing.T) {
 	// Four checks in ten ticks come back: the capacity is 40 %.
 	clear(count)
 	for range 20 * 60 {
-		w.work(9*tick, c, 0, seen)
-		w.work(tick, c, 4, seen)
+		w.work(9*grain, c, 0, seen)
+		w.work(grain, c, 4, seen)
 	}
 	sum = w.engine.Summary(w.now)
 	if r := sum.Coverage; math.Abs(r.Coverage-0.4) > 0.05 || math.Abs(r.Stretch-2.5) > 0.3 {
@@ -117,7 +117,7 @@ func TestRechecksDoNotWaitForTheSchedulesClock(t *testing.T) {
 		t.Fatalf("the clock runs on: %+v", r)
 	}
 	b := w.join("b")
-	w.pass(tick, a, b)
+	w.pass(grain, a, b)
 	for _, batch := range append(a.batches, b.batches...) {
 		for _, k := range batch.Checks {
 			if k.Site == 42 && k.Urgent {
@@ -191,7 +191,7 @@ func TestAReadingOfALostShardIsVoid(t *testing.T) {
 	w := newWorld(t)
 	r := w.engine.Read(w.now, row().Bucket)
 	w.engine.DropShard(shard.Of(row().Bucket))
-	r.Put([]store.Site{row()})
+	r.Put([]record.Site{row()})
 	r.Done()
 	if _, ok := w.engine.View(w.now, 42); ok {
 		t.Error("a site of a shard that was lost is watched")

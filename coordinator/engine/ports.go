@@ -5,7 +5,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -25,9 +25,9 @@ type Panel interface {
 // Committer writes to the store. Its answers arrive at Engine.Committed and Engine.Refused.
 type Committer interface {
 	// Record commits a change; each site has at most one at a time.
-	Record(store.Change)
+	Record(record.Change)
 	// Keep keeps the evidence of a ballot that opened no outage.
-	Keep(store.Ballot)
+	Keep(record.Ballot)
 	// Full reports whether too many changes wait: while they do, the engine decides nothing
 	// new. The engine calls Full before it takes its lock.
 	Full() bool
@@ -60,14 +60,14 @@ type Answer struct {
 	Rule     quorum.Rule
 	// Opened and Decided are when the ballot began and ended.
 	Opened, Decided time.Time
-	Votes           []store.Vote
+	Votes           []record.Vote
 }
 
 // Opinions returns the votes in the form that quorum judges, in their order.
 func (a Answer) Opinions() []quorum.Opinion { return Opinions(a.Votes) }
 
 // Opinions returns votes in the form that quorum judges, in their order.
-func Opinions(votes []store.Vote) []quorum.Opinion {
+func Opinions(votes []record.Vote) []quorum.Opinion {
 	out := make([]quorum.Opinion, len(votes))
 	for i, v := range votes {
 		out[i] = quorum.Opinion{Voter: quorum.Voter{Name: v.Veriflier, Region: v.Region}, Value: v.Value}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/seeds"
 )
@@ -26,7 +26,7 @@ func TestNoSiteIsEverForgotten(t *testing.T) {
 		for story := range uint64(150) {
 			t.Run(fmt.Sprintf("story %d", story), func(t *testing.T) {
 				t.Parallel()
-				h := &havoc{world: newWorld(t), r: rand.New(rand.NewPCG(seed, story)), row: row(), saved: map[check.SiteID]store.Suspect{}}
+				h := &havoc{world: newWorld(t), r: rand.New(rand.NewPCG(seed, story)), row: row(), saved: map[check.SiteID]record.Snapshot{}}
 				h.engine.Put(h.now, h.row)
 				for range 400 {
 					h.something()
@@ -41,13 +41,13 @@ func TestNoSiteIsEverForgotten(t *testing.T) {
 type havoc struct {
 	*world
 	r        *rand.Rand
-	row      store.Site
+	row      record.Site
 	checkers []*checker
 	answered int // of asked
 	looks    int // of looked
 	written  int // of writes
 	told     []check.Status
-	saved    map[check.SiteID]store.Suspect
+	saved    map[check.SiteID]record.Snapshot
 }
 
 func (h *havoc) something() {
@@ -150,7 +150,7 @@ func (h *havoc) save() {
 	for _, m := range updates {
 		delete(h.saved, m.Site)
 		if !m.Forget {
-			s, err := m.Suspect()
+			s, err := m.Encode()
 			if err != nil {
 				h.t.Fatal(err)
 			}
@@ -201,7 +201,7 @@ func (h *havoc) book() {
 		}
 		h.row.Status, h.row.StatusSince = c.To, c.At
 		h.told = append(h.told, c.To)
-		h.engine.Committed(h.now, c, store.Committed{OutageID: 1})
+		h.engine.Committed(h.now, c, record.Committed{OutageID: 1})
 	}
 }
 
@@ -234,7 +234,7 @@ func (h *havoc) settle() {
 			if c := h.writes[h.written]; c.From == h.row.Status {
 				h.row.Status, h.row.StatusSince = c.To, c.At
 				h.told = append(h.told, c.To)
-				h.engine.Committed(h.now, c, store.Committed{OutageID: 1})
+				h.engine.Committed(h.now, c, record.Committed{OutageID: 1})
 			} else {
 				r := h.row
 				h.engine.Refused(h.now, c, &r)

@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/engine/changelog"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -28,7 +28,7 @@ func (e *Engine) Read(began time.Time, buckets ...check.BucketID) *Reading {
 // Put applies some rows and skips those of other buckets. Sites that were put or changed
 // otherwise after the reading began stay as they are. Put returns how many of the rows
 // belong to this reading.
-func (r *Reading) Put(rows []store.Site) (taken int) {
+func (r *Reading) Put(rows []record.Site) (taken int) {
 	e := r.e
 	m := e.hand.moment(r.log.Began())
 	e.mu.Lock()
@@ -52,7 +52,7 @@ const readAtOnce = 1000
 // PutSpan applies a span of ids: rows, by rising id, are all the rows that some shards have
 // in it. PutSpan removes every other site in the span that belongs to these shards and to
 // the reading's buckets.
-func (r *Reading) PutSpan(span store.Span, shards []shard.ID, rows []store.Site) {
+func (r *Reading) PutSpan(span record.Span, shards []shard.ID, rows []record.Site) {
 	for part := range slices.Chunk(rows, readAtOnce) {
 		r.Put(part)
 	}
@@ -77,11 +77,11 @@ func (r *Reading) PutSpan(span store.Span, shards []shard.ID, rows []store.Site)
 	}
 	// There are fewer sites than ids.
 	e.inTurns(0, slots-1, func(slot int) {
-		id := e.sites.Record(schedule.Slot(slot)).ID()
+		id := e.sites.Entry(schedule.Slot(slot)).ID()
 		if !span.Has(id) {
 			return
 		}
-		if _, found := slices.BinarySearchFunc(rows, id, func(s store.Site, id check.SiteID) int { return cmp.Compare(s.ID, id) }); !found {
+		if _, found := slices.BinarySearchFunc(rows, id, func(s record.Site, id check.SiteID) int { return cmp.Compare(s.ID, id) }); !found {
 			r.takeOff(schedule.Slot(slot), shards)
 		}
 	})
@@ -89,7 +89,7 @@ func (r *Reading) PutSpan(span store.Span, shards []shard.ID, rows []store.Site)
 
 // takeOff removes a site that has no row, if it belongs to some shards and to this reading.
 func (r *Reading) takeOff(slot schedule.Slot, shards []shard.ID) {
-	rec := r.e.sites.Record(slot)
+	rec := r.e.sites.Entry(slot)
 	if !slices.Contains(shards, shard.Of(rec.Bucket())) {
 		return
 	}
@@ -121,7 +121,7 @@ func (r *Reading) Done() {
 // Edits counts the edits of sites of a span, and perhaps of others: changes other than by a
 // Reading, and moves to another shard. As long as the count stays the same, the engine knows
 // of the span what was read.
-func (e *Engine) Edits(span store.Span) uint64 {
+func (e *Engine) Edits(span record.Span) uint64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.edits.Edits(span)

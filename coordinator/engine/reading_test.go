@@ -8,13 +8,13 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/seeds"
 )
 
-func siteIn(id int, bucket check.BucketID) store.Site {
+func siteIn(id int, bucket check.BucketID) record.Site {
 	s := row()
 	s.ID, s.Bucket = check.SiteID(id), bucket
 	return s
@@ -34,9 +34,9 @@ func TestAReadingOfManyBucketsChangesNoOthers(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
 	e := bare(now)
-	e.Read(now, 3, 40, 90).Put([]store.Site{siteIn(1, 3), siteIn(2, 3), siteIn(3, 40), siteIn(4, 90)})
+	e.Read(now, 3, 40, 90).Put([]record.Site{siteIn(1, 3), siteIn(2, 3), siteIn(3, 40), siteIn(4, 90)})
 	r := e.Read(now.Add(time.Minute), 3, 40, 41, 511)
-	if taken := r.Put([]store.Site{siteIn(2, 3), siteIn(5, 41), siteIn(6, 511), siteIn(7, 90), siteIn(8, 600)}); taken != 3 {
+	if taken := r.Put([]record.Site{siteIn(2, 3), siteIn(5, 41), siteIn(6, 511), siteIn(7, 90), siteIn(8, 600)}); taken != 3 {
 		t.Errorf("%d rows were taken", taken)
 	}
 	r.Done()
@@ -48,7 +48,7 @@ func TestASpanRemovesTheSitesWithoutARowInItsShardsAndBuckets(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	for name, last := range map[string]check.SiteID{"by id": 20, "by slot": 1 << 40} {
 		e := bare(now)
-		all := []store.Site{siteIn(1, 3), siteIn(2, 3), siteIn(3, 4), siteIn(4, 40), siteIn(5, 90), siteIn(21, 3)}
+		all := []record.Site{siteIn(1, 3), siteIn(2, 3), siteIn(3, 4), siteIn(4, 40), siteIn(5, 90), siteIn(21, 3)}
 		if last > 100 {
 			all = append(all, siteIn(1<<40, 600)) // of no bucket
 			last++
@@ -56,7 +56,7 @@ func TestASpanRemovesTheSitesWithoutARowInItsShardsAndBuckets(t *testing.T) {
 		}
 		e.Read(now, 3, 4, 40, 90).Put(all)
 		r := e.Read(now.Add(time.Minute), 3, 40, 90) // 4 is in the shard of 3, but another's to read
-		r.PutSpan(store.Span{First: 2, Last: last}, []shard.ID{0, 2}, []store.Site{siteIn(6, 3), siteIn(7, 40)})
+		r.PutSpan(record.Span{First: 2, Last: last}, []shard.ID{0, 2}, []record.Site{siteIn(6, 3), siteIn(7, 40)})
 		r.Done()
 		t.Log(name)
 		watched(t, e, map[check.SiteID]bool{1: true, 2: false, 3: true, 4: false, 5: true, 6: true, 7: true, 21: last == 20})
@@ -76,7 +76,7 @@ func TestTheSitesOfASpanAreThoseThatWereRead(t *testing.T) {
 			for i := range ids {
 				ids[i] = 1 + i*spread
 			}
-			table := map[check.SiteID]store.Site{}
+			table := map[check.SiteID]record.Site{}
 			want := map[check.SiteID]bool{}
 			for range 30 {
 				now = now.Add(time.Second)
@@ -87,17 +87,17 @@ func TestTheSitesOfASpanAreThoseThatWereRead(t *testing.T) {
 					}
 				}
 				a, b := ids[rng.IntN(len(ids))], ids[rng.IntN(len(ids))]
-				span := store.Span{First: check.SiteID(min(a, b)), Last: check.SiteID(max(a, b))}
+				span := record.Span{First: check.SiteID(min(a, b)), Last: check.SiteID(max(a, b))}
 				if rng.IntN(4) == 0 {
 					span.Last = 1 << 50
 				}
-				var rows []store.Site
+				var rows []record.Site
 				for _, s := range table {
 					if span.Has(s.ID) {
 						rows = append(rows, s)
 					}
 				}
-				slices.SortFunc(rows, func(a, b store.Site) int { return cmp.Compare(a.ID, b.ID) })
+				slices.SortFunc(rows, func(a, b record.Site) int { return cmp.Compare(a.ID, b.ID) })
 				r := e.Read(now, 0, 100, 200, 300)
 				late := siteIn(ids[rng.IntN(len(ids))], 100)
 				if now = now.Add(time.Second); rng.IntN(3) == 0 { // of which the rows do not know
@@ -130,7 +130,7 @@ func TestTheSitesOfASpanAreThoseThatWereRead(t *testing.T) {
 func TestEditsOfASpanAreCountedUnlessTheyWereRead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	here, behind := store.Span{First: 1, Last: 100}, store.Span{First: 1 << 20, Last: 1 << 50}
+	here, behind := record.Span{First: 1, Last: 100}, record.Span{First: 1 << 20, Last: 1 << 50}
 	before, all := w.engine.Edits(here), w.engine.Edits(behind)
 	same := func(want bool, after string) {
 		t.Helper()
@@ -140,7 +140,7 @@ func TestEditsOfASpanAreCountedUnlessTheyWereRead(t *testing.T) {
 		}
 		before, all = n, others
 	}
-	putBucket(w.engine, w.now, 7, []store.Site{row()})
+	putBucket(w.engine, w.now, 7, []record.Site{row()})
 	same(true, "a reading")
 	w.now = w.now.Add(time.Second)
 	w.engine.Put(w.now, row())
@@ -158,7 +158,7 @@ func TestEditsOfASpanAreCountedUnlessTheyWereRead(t *testing.T) {
 	if n := w.engine.Edits(here); n != before {
 		t.Errorf("an edit elsewhere is counted: %d, it was %d", n, before)
 	}
-	if n := w.engine.Edits(store.Span{First: 1<<19 - 50, Last: 1<<19 + 50}); n == 0 {
+	if n := w.engine.Edits(record.Span{First: 1<<19 - 50, Last: 1<<19 + 50}); n == 0 {
 		t.Error("an edit is not counted where blocks meet")
 	}
 }
@@ -180,11 +180,11 @@ func TestACommitWhileASpanIsReadHidesNoEdit(t *testing.T) {
 			w.commit()
 			edited := row()
 			edited.URL = "https://edited.example/"
-			rows := []store.Site{edited}
+			rows := []record.Site{edited}
 			if gone {
 				rows = nil
 			}
-			r.PutSpan(store.Span{First: 1, Last: 1000}, []shard.ID{shard.Of(row().Bucket)}, rows)
+			r.PutSpan(record.Span{First: 1, Last: 1000}, []shard.ID{shard.Of(row().Bucket)}, rows)
 			r.Done()
 			v, there := w.engine.View(w.now, row().ID)
 			if there == gone || !gone && (w.engine.cases.find(42).Row.URL != edited.URL || v.State.Status != check.StatusDown) {

@@ -7,9 +7,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/engine/checkers"
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
-	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/rules/schedule"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -137,40 +135,39 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 		return receipt, err
 	}
 	e.judge.counts.Stale += uint64(receipt.Stale)
-	e.deal.ahead.records(receipt.Checks)
+	e.deal.ahead.entries(receipt.Checks)
 	for i := range results {
-		r, c := &results[i], &receipt.Checks[i]
-		if receipt.Classes[i] != dispatch.Accepted || e.deal.tagged(c) == nil {
+		if receipt.Classes[i] != dispatch.Accepted {
 			continue
 		}
-		slot := schedule.Slot(c.Tag)
+		r, c := &results[i], &receipt.Checks[i]
+		saw := checkers.Sighting{Site: r.Key.Site, At: r.At, Observation: &r.Observation}
+		s, watched := e.cases.accept(c, from.Node(), &saw)
+		if !watched {
+			continue
+		}
 		if !c.Due.IsZero() {
 			e.meter.Answered(now, c.Due)
 		}
-		saw := checkers.Sighting{Site: r.Key.Site, At: r.At, Observation: &r.Observation, Sites: e.sites.Len()}
-		if e.cases.open[slot] == nil {
-			var compact bool
-			if saw.URL, compact = e.sites.Good(slot, from.Node(), r.At, &r.Observation); compact {
-				e.judge.counts.Checks++
-				_, turn := e.fleet.Saw(now, from, &saw)
-				e.turned(from, turn)
-				continue
-			}
+		if s != nil {
+			e.result(m, from, s, &saw)
+			continue
 		}
-		e.result(m, from, e.cases.at(slot), saw)
+		e.judge.counts.Checks++
+		_, turn := e.fleet.Saw(now, from, &saw)
+		e.turned(from, turn)
 	}
 	e.deal.assign(now)
 	return receipt, nil
 }
 
 // result applies a result that is more than another good check of a compact site.
-func (e *Engine) result(m moment, from *checkers.Checker, s *site, saw checkers.Sighting) {
-	saw.URL, saw.WasGood = s.Row.URL, s.State.Stage == lifecycle.Up || s.State.Stage == lifecycle.NeverChecked
-	outcome, turn := e.fleet.Judge(m.Time, from, &saw)
+func (e *Engine) result(m moment, from *checkers.Checker, s *site, saw *checkers.Sighting) {
+	outcome, turn := e.fleet.Judge(m.Time, from, saw)
 	e.turned(from, turn)
 	o := *saw.Observation
 	o.Outcome = outcome
-	e.judge.observe(m, s, store.LocalCheck{Node: from.Node(), At: saw.At, Observation: o})
+	e.judge.observe(m, s, record.LocalCheck{Node: from.Node(), At: saw.At, Observation: o})
 	if o.Outcome != saw.Observation.Outcome {
 		e.judge.elsewhere(m, s, from.Node())
 	}

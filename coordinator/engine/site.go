@@ -7,13 +7,13 @@ import (
 	"github.com/Automattic/jetmon/coordinator/engine/roster"
 	"github.com/Automattic/jetmon/coordinator/engine/snapshot"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
 // site is the full state of one site. Only sites that are not compact are kept in this
-// form, as cases; the others have only a record.
+// form, as cases; the others have only an entry.
 type site struct {
 	roster.Site
 	// timer is the site's timer on the agenda; it holds the site's slot.
@@ -22,11 +22,11 @@ type site struct {
 	stored bool
 	// checks are the observations of the current run of failures, or of the
 	// current recovery; at most snapshot.MaxChecks.
-	checks []store.LocalCheck
+	checks []record.LocalCheck
 	// askDue means that a ballot opens at the next step; opened means that the panel has it.
 	askDue, opened bool
 	// pending is the change that is not committed yet; until it is, nothing else is decided.
-	pending *store.Change
+	pending *record.Change
 	// answer is the panel's answer to the newest ballot, for evidence.
 	answer *Answer
 	// regional is the newest ballot that was split by region.
@@ -79,7 +79,7 @@ func budget(stage lifecycle.Stage, urgent bool) time.Duration {
 }
 
 // note keeps an observation that is evidence of a run of failures, or of a recovery.
-func (s *site) note(c store.LocalCheck) {
+func (s *site) note(c record.LocalCheck) {
 	switch o := c.Observation.Outcome; {
 	case o == check.OutcomeUnknown, o == check.OutcomeUp && s.State.Status == check.StatusRunning && !s.State.Unsettled:
 		return
@@ -120,9 +120,9 @@ func (s *site) cause() check.Observation {
 }
 
 // evidence returns the site's newest ballot with its evidence.
-func (s *site) evidence() store.Ballot {
+func (s *site) evidence() record.Ballot {
 	a := s.answer
-	return store.Ballot{
+	return record.Ballot{
 		SiteID: s.Row.ID, Bucket: s.Row.Bucket, OutageID: s.Row.OutageID,
 		Verdict: a.Verdict, Rule: a.Rule, Round: a.Question.Round,
 		Opened: a.Opened, Decided: a.Decided, Votes: a.Votes, Checks: slices.Clone(s.checks),

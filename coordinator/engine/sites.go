@@ -3,14 +3,14 @@ package engine
 import (
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
 // Put adds a site, or applies the changes of its row. now is when the row was written, or
 // when its read began: of several rows, the one with the latest now wins.
-func (e *Engine) Put(now time.Time, row store.Site) {
+func (e *Engine) Put(now time.Time, row record.Site) {
 	m := e.hand.moment(now)
 	e.mu.Lock()
 	defer e.release()

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -14,9 +14,9 @@ import (
 func BenchmarkLoad(b *testing.B) {
 	const n = 1_000_000
 	now := time.Unix(1_700_000_000, 0)
-	chunks := make([][]store.Site, n/500)
+	chunks := make([][]record.Site, n/500)
 	for i := range n {
-		chunks[i/500] = append(chunks[i/500], store.Site{
+		chunks[i/500] = append(chunks[i/500], record.Site{
 			ID: check.SiteID(i + 1), BlogID: check.BlogID(i + 1), Bucket: check.BucketID((i + 1) % check.Buckets), Interval: 5 * time.Minute,
 			URL: fmt.Sprintf("https://www.a-web-site-%08d.example/", i+1), Status: check.StatusRunning, StatusSince: now.Add(-time.Hour),
 		})

@@ -6,8 +6,8 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/engine/snapshot"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -80,10 +80,10 @@ func (e *Engine) Unwritten(updates []snapshot.Update) {
 
 // Recall gives the engine the snapshots that an earlier owner of a shard has left, before
 // the sites of the shard are put. Recalled ends the recall, after all sites have been put.
-func (e *Engine) Recall(suspects []store.Suspect) {
+func (e *Engine) Recall(snapshots []record.Snapshot) {
 	e.mu.Lock()
 	defer e.release()
-	for _, left := range suspects {
+	for _, left := range snapshots {
 		e.snapshots.Left(left)
 		// An edit may have put the site before its snapshot was read.
 		if s := e.cases.find(left.SiteID); s != nil && s.LastCheck.IsZero() && s.pending == nil && !s.Row.Paused {

@@ -10,21 +10,21 @@ import (
 	"github.com/Automattic/jetmon/coordinator/engine/snapshot"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
 // killed ends the process and starts another one after a while, which reads what was
 // saved and the row.
-func (w *world) killed(after time.Duration, r store.Site) {
+func (w *world) killed(after time.Duration, r record.Site) {
 	w.t.Helper()
-	var saved []store.Suspect
+	var saved []record.Snapshot
 	for _, m := range w.unsaved() {
 		if m.Forget {
 			continue
 		}
-		s, err := m.Suspect()
+		s, err := m.Encode()
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -102,7 +102,7 @@ func TestASnapshotIsRecalledForASiteThatAnEditHasAlreadyAdded(t *testing.T) {
 		t.Fatal("no first check")
 	}
 	m := w.unsaved()
-	saved, err := m[0].Suspect()
+	saved, err := m[0].Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,8 +116,8 @@ func TestASnapshotIsRecalledForASiteThatAnEditHasAlreadyAdded(t *testing.T) {
 			a.answer(up)
 		}
 		w.engine.Tick(w.now)
-		w.engine.Recall([]store.Suspect{saved})
-		putBucket(w.engine, w.now, row().Bucket, []store.Site{row()})
+		w.engine.Recall([]record.Snapshot{saved})
+		putBucket(w.engine, w.now, row().Bucket, []record.Site{row()})
 		w.engine.Recalled(shard.Of(row().Bucket))
 		w.stage(want)
 	}
@@ -162,13 +162,13 @@ func TestASnapshotWithTooManyChecksIsShortened(t *testing.T) {
 	w := newWorld(t)
 	m := snapshot.Snapshot{State: lifecycle.State{Stage: lifecycle.Suspect, Status: check.StatusRunning, Failures: 2}}
 	for i := range snapshot.MaxChecks + 3 {
-		m.Checks = append(m.Checks, store.LocalCheck{Node: fmt.Sprint(i), At: w.now, Observation: down})
+		m.Checks = append(m.Checks, record.LocalCheck{Node: fmt.Sprint(i), At: w.now, Observation: down})
 	}
-	s, err := snapshot.Update{Site: 42, Bucket: 7, URL: row().URL, At: w.now, Snapshot: m}.Suspect()
+	s, err := snapshot.Update{Site: 42, Bucket: 7, URL: row().URL, At: w.now, Snapshot: m}.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.engine.Recall([]store.Suspect{s})
+	w.engine.Recall([]record.Snapshot{s})
 	w.engine.Put(w.now, row())
 	v, _ := w.engine.View(w.now, 42)
 	if n := len(v.Checks); n != snapshot.MaxChecks || v.Checks[0].Node != "0" || v.Checks[n-1].Node != fmt.Sprint(snapshot.MaxChecks+2) {
@@ -183,11 +183,11 @@ func TestRecoveriesFromAClockAheadAreNotInTheFuture(t *testing.T) {
 		at := w.now.Add(ahead)
 		m := snapshot.Snapshot{State: lifecycle.State{Stage: lifecycle.Up, Status: check.StatusRunning}, Regional: Regional{Down: []string{"x"}, At: at}}
 		m.State.Flap.Recoveries = [2]time.Time{at, at}
-		s, err := snapshot.Update{Site: 42, Bucket: 7, URL: row().URL, At: at, Snapshot: m}.Suspect()
+		s, err := snapshot.Update{Site: 42, Bucket: 7, URL: row().URL, At: at, Snapshot: m}.Encode()
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.engine.Recall([]store.Suspect{s})
+		w.engine.Recall([]record.Snapshot{s})
 		w.engine.Put(w.now, row())
 		v, _ := w.engine.View(w.now, 42)
 		if f := v.State.Flap; !f.Recoveries[0].Equal(w.now) || !f.Recoveries[1].Equal(w.now) || v.Regional == nil || !v.Regional.At.Equal(w.now) {
@@ -211,7 +211,7 @@ func TestAChangeThatWasNotCommittedIsVerifiedAgain(t *testing.T) {
 		t.Errorf("%d ballots are open", len(w.asked))
 	}
 	// If it had been committed, the row would say so, and no ballot would be needed.
-	w.killed(3*time.Second, func() store.Site {
+	w.killed(3*time.Second, func() record.Site {
 		r := row()
 		r.Status, r.StatusSince, r.OutageID = check.StatusDown, w.now, 7
 		return r
@@ -224,12 +224,12 @@ func TestASnapshotDoesNotCount(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		after time.Duration
-		edit  func(*store.Site)
+		edit  func(*record.Site)
 	}{
-		{"when it is old", 11 * time.Minute, func(*store.Site) {}},
-		{"when its clock was too far ahead to say how old it is", -11 * time.Minute, func(*store.Site) {}},
-		{"of another URL", time.Second, func(r *store.Site) { r.URL = "http://example.org/other" }},
-		{"when the site has been paused since", time.Second, func(r *store.Site) { r.Paused = true }},
+		{"when it is old", 11 * time.Minute, func(*record.Site) {}},
+		{"when its clock was too far ahead to say how old it is", -11 * time.Minute, func(*record.Site) {}},
+		{"of another URL", time.Second, func(r *record.Site) { r.URL = "http://example.org/other" }},
+		{"when the site has been paused since", time.Second, func(r *record.Site) { r.Paused = true }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

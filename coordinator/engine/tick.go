@@ -53,7 +53,7 @@ func (e *Engine) routine(m moment) {
 			if s := e.cases.open[slot]; s != nil {
 				e.judge.due(m, due, s)
 				e.cases.settle(m.Time, s)
-			} else if e.sites.Record(slot).ID() != 0 {
+			} else if e.sites.Entry(slot).ID() != 0 {
 				e.deal.submit(m.Time, due, slot)
 			}
 		}

@@ -79,7 +79,7 @@ func TestAFaultyCheckerIsFoundAmongVeryManySites(t *testing.T) {
 	c := w.join("a")
 	w.many(100_001)
 	for range 20 {
-		w.pass(tick, c)
+		w.pass(grain, c)
 		c.answer(down)
 	}
 	sum := w.engine.Summary(w.now)
@@ -88,7 +88,7 @@ func TestAFaultyCheckerIsFoundAmongVeryManySites(t *testing.T) {
 	}
 	before := sum.Suspect
 	for range 20 {
-		w.pass(tick, c)
+		w.pass(grain, c)
 		c.answer(down)
 	}
 	if after := w.engine.Summary(w.now).Suspect; after != before {

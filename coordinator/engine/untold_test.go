@@ -9,8 +9,8 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/outlier"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -26,10 +26,10 @@ func (w *world) mute() {
 }
 
 // untoldRow is a site with one status on record and another that WordPress.com knows.
-func untoldRow(on, known check.Status, outage int64) store.Site {
+func untoldRow(on, known check.Status, outage int64) record.Site {
 	r := row()
 	r.Status, r.StatusSince, r.OutageID = on, time.Unix(1_700_000_000, 0), outage
-	r.Untold = &store.Known{Status: known, Since: time.Unix(1_600_000_000, 0)}
+	r.Untold = &record.Known{Status: known, Since: time.Unix(1_600_000_000, 0)}
 	return r
 }
 
@@ -48,7 +48,7 @@ func TestASiteStartsWithTheReportedStatusUnlessTheEngineIsMuted(t *testing.T) {
 					r := untoldRow(on, known, 0)
 					if loaded {
 						reading := w.engine.Read(w.now, r.Bucket)
-						reading.Put([]store.Site{r})
+						reading.Put([]record.Site{r})
 						reading.Done()
 					} else {
 						w.engine.Put(w.now, r)
@@ -83,10 +83,10 @@ func TestAChangeOfAMutedEngineIsMarkedMuted(t *testing.T) {
 // WordPress.com may have heard of is reported; the evidence is that check.
 func TestAGoodCheckSettlesASiteOnce(t *testing.T) {
 	t.Parallel()
-	for name, r := range map[string]store.Site{
+	for name, r := range map[string]record.Site{
 		"an unreported outage is open":     untoldRow(check.StatusDown, check.StatusRunning, 77),
 		"confirmed down, and not reported": untoldRow(check.StatusConfirmedDown, check.StatusRunning, 77),
-		"a notice was withdrawn":           {},
+		"a notification was withdrawn":     {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -179,11 +179,11 @@ func TestAnUnsettledSiteStaysUnsettled(t *testing.T) {
 }
 
 // again is a crash: the next engine has the snapshots and a row.
-func (w *world) again(r store.Site) {
+func (w *world) again(r record.Site) {
 	w.t.Helper()
-	var kept []store.Suspect
+	var kept []record.Snapshot
 	for _, m := range w.engine.Unsaved(w.now, shard.Of(r.Bucket), 10) {
-		s, err := m.Suspect()
+		s, err := m.Encode()
 		if err != nil {
 			w.t.Fatal(fmt.Errorf("keep a snapshot: %w", err))
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/coverage"
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -34,15 +34,15 @@ type View struct {
 	Regional *Regional
 	// Checks are those of the current run of failures, or of the recovery; Ballot is
 	// the newest ballot of the run, nil when there was none.
-	Checks []store.LocalCheck
-	Ballot *store.Ballot
+	Checks []record.LocalCheck
+	Ballot *record.Ballot
 	// Pending means that a change is being written to the store.
 	Pending bool
 	// Muted means that WordPress.com gets no notifications, and that Status is the status
 	// on record.
 	Muted bool
-	// HoldReason is why an undecided suspect is not reported; empty for other sites.
-	HoldReason string
+	// UndecidedReason is why an undecided suspect is not reported; empty for other sites.
+	UndecidedReason string
 }
 
 // View returns the state of one site; false when this coordinator does not watch it.
@@ -63,7 +63,7 @@ func (e *Engine) View(now time.Time, id check.SiteID) (View, bool) {
 		v.Next = due
 	}
 	if s.undecided != nil {
-		v.HoldReason = s.undecided.reason
+		v.UndecidedReason = s.undecided.reason
 	}
 	if s.answer != nil {
 		b := s.evidence()
@@ -76,8 +76,8 @@ func (e *Engine) View(now time.Time, id check.SiteID) (View, bool) {
 	return v, true
 }
 
-// Held is a suspect on which the panel could not decide.
-type Held struct {
+// Undecided is a suspect on which the panel could not decide.
+type Undecided struct {
 	Site   check.SiteID
 	URL    string
 	Since  time.Time
@@ -108,15 +108,15 @@ type Summary struct {
 	Coverage coverage.Report
 	Counters Counters
 	Checkers []CheckerView
-	// Held lists the undecided suspects, the oldest first, at most maxHeld; HeldCount is
-	// how many there are.
-	Held      []Held
-	HeldCount int
-	// LonelySince is when the last checker left; zero while one is connected.
-	LonelySince time.Time
+	// Undecided lists the undecided suspects, the oldest first, at most maxUndecided;
+	// UndecidedCount is how many there are.
+	Undecided      []Undecided
+	UndecidedCount int
+	// NoCheckersSince is when the last checker left; zero while one is connected.
+	NoCheckersSince time.Time
 }
 
-const maxHeld = 100
+const maxUndecided = 100
 
 // Counters returns the counts since the start.
 func (e *Engine) Counters() Counters {
@@ -131,11 +131,11 @@ func (e *Engine) Summary(now time.Time) Summary {
 	defer e.mu.Unlock()
 	sum := Summary{
 		Sites: uint64(e.sites.Len()), Queued: e.core.Queued(), Parked: e.core.Parked(), Open: e.core.Open(),
-		Counters: e.judge.counts, LonelySince: e.fleet.EmptySince(), Coverage: e.meter.Report(now),
+		Counters: e.judge.counts, NoCheckersSince: e.fleet.EmptySince(), Coverage: e.meter.Report(now),
 	}
 	for _, s := range e.cases.open {
 		if s.undecided != nil {
-			sum.Held = append(sum.Held, Held{Site: s.Row.ID, URL: s.Row.URL, Since: s.undecided.since, Reason: s.undecided.reason})
+			sum.Undecided = append(sum.Undecided, Undecided{Site: s.Row.ID, URL: s.Row.URL, Since: s.undecided.since, Reason: s.undecided.reason})
 		}
 		switch {
 		case s.State.Status != check.StatusRunning:
@@ -152,9 +152,9 @@ func (e *Engine) Summary(now time.Time) Summary {
 			SelfCheck: st.Self, UnwellSince: st.UnhealthySince, Quarantined: st.Quarantined,
 		})
 	}
-	slices.SortFunc(sum.Held, func(a, b Held) int { return a.Since.Compare(b.Since) })
-	sum.HeldCount = len(sum.Held)
-	sum.Held = sum.Held[:min(len(sum.Held), maxHeld)]
+	slices.SortFunc(sum.Undecided, func(a, b Undecided) int { return a.Since.Compare(b.Since) })
+	sum.UndecidedCount = len(sum.Undecided)
+	sum.Undecided = sum.Undecided[:min(len(sum.Undecided), maxUndecided)]
 	slices.SortFunc(sum.Checkers, func(a, b CheckerView) int { return strings.Compare(a.Node, b.Node) })
 	return sum
 }

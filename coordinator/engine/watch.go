@@ -8,14 +8,16 @@ import (
 	"github.com/Automattic/jetmon/coordinator/engine/snapshot"
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
 // watchlist adds sites to the roster and the agenda, applies changes of their rows, and
 // removes them again.
 type watchlist struct {
+	pace pace
+
 	sites     *roster.Table
 	agenda    *schedule.Agenda
 	core      *dispatch.Core
@@ -27,7 +29,7 @@ type watchlist struct {
 }
 
 // put adds a site, or applies the changes of its row.
-func (w *watchlist) put(m moment, row store.Site) {
+func (w *watchlist) put(m moment, row record.Site) {
 	s := w.cases.find(row.ID)
 	if s == nil {
 		w.add(m.Time, row)
@@ -55,12 +57,12 @@ func (w *watchlist) put(m moment, row store.Site) {
 
 // take applies a row that was read. A coordinator that starts reads millions of rows, and
 // nearly all are of compact sites or bring nothing new: they need no case.
-func (w *watchlist) take(m moment, row *store.Site) {
+func (w *watchlist) take(m moment, row *record.Site) {
 	compact := !row.Paused && row.Status == check.StatusRunning && row.OutageID == 0 && row.Untold == nil && !w.snapshots.Has(row.ID)
 	slot, is := w.sites.Take(row, compact)
 	switch is {
 	case roster.Added:
-		w.agenda.Turn(&schedule.Timer{Slot: slot}, row.ID, w.judge.pace.of(row.Interval))
+		w.agenda.Turn(&schedule.Timer{Slot: slot}, row.ID, w.pace.of(row.Interval))
 	case roster.Unknown:
 		w.add(m.Time, *row)
 	case roster.Moved:
@@ -72,9 +74,9 @@ func (w *watchlist) take(m moment, row *store.Site) {
 }
 
 // add adds a site that may need a case.
-func (w *watchlist) add(now time.Time, row store.Site) *site {
+func (w *watchlist) add(now time.Time, row record.Site) *site {
 	slot := w.sites.Add(&row)
-	s := &site{Site: roster.Site{Row: row, Host: w.sites.Record(slot).Host()}, timer: schedule.Timer{Slot: slot}}
+	s := &site{Site: roster.Site{Row: row, Host: w.sites.Entry(slot).Host()}, timer: schedule.Timer{Slot: slot}}
 	if k := row.Untold; k != nil && !w.judge.muted {
 		s.Row.Status, s.Row.StatusSince = k.Status, k.Since
 	}

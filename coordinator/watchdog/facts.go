@@ -13,7 +13,7 @@ import (
 func (w *Watchdog) facts(now time.Time) alarm.Facts {
 	sum := w.o.Engine.Summary(now)
 	f := alarm.Facts{
-		Started: w.started, NoCheckersSince: sum.LonelySince, UndecidedCount: sum.HeldCount,
+		Started: w.started, NoCheckersSince: sum.NoCheckersSince, UndecidedCount: sum.UndecidedCount,
 		Schedule: alarm.Schedule{Stretch: sum.Coverage.Stretch, Coverage: sum.Coverage.Coverage, Known: sum.Coverage.Known},
 		Unowned:  w.unowned(now),
 	}
@@ -24,7 +24,7 @@ func (w *Watchdog) facts(now time.Time) alarm.Facts {
 			Rival: alarm.Rival{Region: c.Rival.Hello.Region, Instance: c.Rival.Hello.Instance, Since: c.Rival.Since},
 		})
 	}
-	for _, h := range sum.Held {
+	for _, h := range sum.Undecided {
 		f.Undecided = append(f.Undecided, alarm.Undecided{Site: h.Site, URL: h.URL, Since: h.Since, Reason: h.Reason})
 	}
 	written := w.o.Committer.Status()
@@ -32,7 +32,7 @@ func (w *Watchdog) facts(now time.Time) alarm.Facts {
 		Uncommitted: written.Uncommitted, OldestSince: written.OldestSince, Full: written.Full,
 		FailingSince: written.FailingSince, Err: written.Err,
 	}
-	f.Store.Uncertain, f.Store.UncertainSince = w.o.Shards.Held().Unsure()
+	f.Store.Uncertain, f.Store.UncertainSince = w.o.Shards.Held().Uncertain()
 	delivery := w.o.Notify.Status()
 	f.Delivery = alarm.Delivery{RefusedSince: delivery.RefusedSince, LastError: delivery.LastError}
 	return f

@@ -81,11 +81,11 @@ func causes(p *parts, now time.Time) map[alarm.Kind]func() {
 	view := &p.summary.Checkers[0]
 	return map[alarm.Kind]func(){
 		alarm.KindInconclusive: func() {
-			p.summary.Held, p.summary.HeldCount = []engine.Held{{Site: 7, URL: "http://x/", Since: now}}, 1
+			p.summary.Undecided, p.summary.UndecidedCount = []engine.Undecided{{Site: 7, URL: "http://x/", Since: now}}, 1
 		},
 		alarm.KindStore:        func() { p.written.FailingSince, p.written.Err = now, "away" },
 		alarm.KindDelivery:     func() { p.delivery.RefusedSince = now },
-		alarm.KindNoCheckers:   func() { p.summary.LonelySince = now.Add(-time.Minute) },
+		alarm.KindNoCheckers:   func() { p.summary.NoCheckersSince = now.Add(-time.Minute) },
 		alarm.KindQuarantine:   func() { view.Quarantined = now },
 		alarm.KindConnectivity: func() { view.UnwellSince = now },
 		alarm.KindOverload:     func() { p.summary.Coverage.Stretch = 2 },
@@ -199,8 +199,8 @@ func TestOfManySuspectsTheLogHasOneLineAndTheMetricTheirNumber(t *testing.T) {
 		}
 		for n := 1; n <= 100; n++ {
 			p.get(func() {
-				p.summary.Held = append(p.summary.Held, engine.Held{Site: check.SiteID(n), Since: time.Now()})
-				p.summary.HeldCount = 40 * n
+				p.summary.Undecided = append(p.summary.Undecided, engine.Undecided{Site: check.SiteID(n), Since: time.Now()})
+				p.summary.UndecidedCount = 40 * n
 			})
 			w.look(t.Context())
 		}

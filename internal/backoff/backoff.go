@@ -15,6 +15,12 @@ type Policy struct {
 // Wait returns the wait after a number of failures in a row, from 1: "full jitter", a
 // random part of the range. luck is from [0, 1).
 func (p Policy) Wait(failures int, luck float64) time.Duration {
+	return max(p.Least, time.Duration(luck*float64(p.Range(failures))))
+}
+
+// Range returns the longest wait after a number of failures in a row, from 1. It is the
+// wait of a caller that is alone, so that nobody else tries at the same moment.
+func (p Policy) Range(failures int) time.Duration {
 	span := p.Base
 	for range failures - 1 {
 		if span >= p.Most {
@@ -22,5 +28,5 @@ func (p Policy) Wait(failures int, luck float64) time.Duration {
 		}
 		span *= 2
 	}
-	return max(p.Least, time.Duration(luck*float64(min(span, p.Most))))
+	return min(span, p.Most)
 }

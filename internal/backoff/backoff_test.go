@@ -23,6 +23,16 @@ func TestTheRangeOfAWaitDoublesUpToItsBound(t *testing.T) {
 	}
 }
 
+func TestTheLongestWaitIsTheWholeRange(t *testing.T) {
+	t.Parallel()
+	p := Policy{Base: time.Second, Most: 5 * time.Second}
+	for failures, want := range []time.Duration{1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 4: 5 * time.Second, 5: 5 * time.Second} {
+		if got := p.Range(failures); failures > 0 && got != want {
+			t.Errorf("after %d failures: %s, want %s", failures, got, want)
+		}
+	}
+}
+
 func TestNoWaitIsShorterThanTheLeast(t *testing.T) {
 	t.Parallel()
 	p := Policy{Base: time.Second, Most: time.Minute, Least: 50 * time.Millisecond}

@@ -167,7 +167,7 @@ func TestAListAsJSONIsOneDocumentWithTheTokenOfTheRest(t *testing.T) {
 	}
 }
 
-func TestATimeIsAskedForOnlyWhenThereIsOne(t *testing.T) {
+func TestATimeIsSentOnlyWhenItIsGiven(t *testing.T) {
 	t.Parallel()
 	k := &coordinator{}
 	c, _ := connect(t, k)
@@ -182,7 +182,7 @@ func TestATimeIsAskedForOnlyWhenThereIsOne(t *testing.T) {
 	}
 }
 
-func TestARefusalIsSaidInWords(t *testing.T) {
+func TestARefusalIsPrintedInWords(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name    string
@@ -204,7 +204,7 @@ func TestARefusalIsSaidInWords(t *testing.T) {
 	}
 }
 
-func TestAReplayTellsWhetherItIsAsStored(t *testing.T) {
+func TestAReplayReportsWhetherItMatchesTheStoredVerdict(t *testing.T) {
 	t.Parallel()
 	for verdict, want := range map[monitorv1.Verdict]bool{
 		monitorv1.Verdict_VERDICT_CONFIRMED: true, monitorv1.Verdict_VERDICT_REJECTED: false,

@@ -54,7 +54,7 @@ func TestADiagnosisIsPrintedAndItsWorstFindingReturned(t *testing.T) {
 	}
 }
 
-func TestAURLThatCannotBeDiagnosedIsAMistake(t *testing.T) {
+func TestAURLThatCannotBeDiagnosedIsAUsageError(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	_, err := Diagnose(t.Context(), diagnoser(t), jetpack.Target{URL: "ftp://a.example/"}, Report{Out: &out})

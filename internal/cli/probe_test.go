@@ -80,7 +80,7 @@ func (full) Write([]byte) (int, error) { return 0, errFull }
 
 var errFull = errors.New("no space left")
 
-func TestAnOutputThatFailsIsAnError(t *testing.T) {
+func TestAFailingOutputIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, json := range []bool{false, true} {
 		p := &prober{outcomes: []check.Outcome{check.OutcomeUp, check.OutcomeUp}}

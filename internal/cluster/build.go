@@ -104,7 +104,7 @@ func (c *Cluster) buildGateway() (role, error) {
 }
 
 func (c *Cluster) buildVeriflier(name string, i int) (role, error) {
-	prober, monitor, err := c.witness(name)
+	prober, monitor, err := c.probing(name)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func (c *Cluster) buildVeriflier(name string, i int) (role, error) {
 }
 
 func (c *Cluster) buildChecker(name string, i int) (role, error) {
-	prober, monitor, err := c.witness(name)
+	prober, monitor, err := c.probing(name)
 	if err != nil {
 		return nil, err
 	}
@@ -135,8 +135,8 @@ func (c *Cluster) buildChecker(name string, i int) (role, error) {
 	return closing{r, prober}, err
 }
 
-// witness makes the check engine and the self-check of a node that probes.
-func (c *Cluster) witness(name string) (Prober, *selfcheck.Monitor, error) {
+// probing makes the check engine and the self-check of a node that probes.
+func (c *Cluster) probing(name string) (Prober, *selfcheck.Monitor, error) {
 	prober, err := c.engine(name)
 	if err != nil {
 		return nil, nil, err

@@ -32,7 +32,8 @@ type Cluster struct {
 
 // New makes a cluster, or returns what is wrong with the options. It starts nothing.
 func New(o Options) (*Cluster, error) {
-	if err := o.complete(); err != nil {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
 		return nil, err
 	}
 	c := &Cluster{o: o, coordinatorMetrics: o.Metrics, started: make(chan struct{}), failing: make(chan struct{})}

@@ -177,11 +177,11 @@ func TestOutageIsConfirmedReportedAndEnded(t *testing.T) {
 	defer cancel()
 	both := func(list []demo.Received) bool { return len(list) == 2 }
 	if err := w.inbox.Wait(ctx, both); err != nil {
-		t.Fatalf("the inbox has %v: %v", w.inbox.Notices(), err)
+		t.Fatalf("the inbox has %v: %v", w.inbox.Notifications(), err)
 	}
 	for i, want := range []int{0, 1} {
-		if n := w.inbox.Notices()[i]; n.Notice.StatusID != want || n.Notice.MonitorURL != w.site.URL+"/" {
-			t.Errorf("notice %d is %+v, want status %d", i, n.Notice, want)
+		if n := w.inbox.Notifications()[i]; n.Notification.StatusID != want || n.Notification.MonitorURL != w.site.URL+"/" {
+			t.Errorf("notification %d is %+v, want status %d", i, n.Notification, want)
 		}
 	}
 }
@@ -199,8 +199,8 @@ func TestVerifliersThatAreStoppedAreNoWitnesses(t *testing.T) {
 	if held.GetState() != monitorv1.SiteState_SITE_STATE_SUSPECT || held.GetStatusId() != int32(check.StatusRunning) {
 		t.Errorf("the site is %v with status %d, want suspect and still running", held.GetState(), held.GetStatusId())
 	}
-	if len(w.inbox.Notices()) != 0 || len(w.changes) != 0 {
-		t.Errorf("something was reported: %v", w.inbox.Notices())
+	if len(w.inbox.Notifications()) != 0 || len(w.changes) != 0 {
+		t.Errorf("something was reported: %v", w.inbox.Notifications())
 	}
 	for _, v := range w.Verifliers()[:2] {
 		if err := v.Start(); err != nil {

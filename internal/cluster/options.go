@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -66,28 +67,29 @@ type Options struct {
 // maxNodes limits each kind of node.
 const maxNodes = 100
 
-func (o *Options) complete() error {
-	if o.Store == nil {
-		return errors.New("cluster: a store is required")
-	}
-	if o.Checkers == 0 {
-		o.Checkers = 2
-	}
+// withDefaults returns o with a value for each field that has a default.
+func (o Options) withDefaults() Options {
+	o.Checkers = cmp.Or(o.Checkers, 2)
 	if len(o.Regions) == 0 {
 		o.Regions = []string{"europe", "america", "asia"}
-	}
-	if o.Checkers < 0 || o.Checkers > maxNodes || len(o.Regions) > maxNodes {
-		return fmt.Errorf("cluster: at most %d checkers and %d verifliers, not %d and %d",
-			maxNodes, maxNodes, o.Checkers, len(o.Regions))
 	}
 	if o.Network == nil {
 		o.Network = rpc.NewMemory()
 	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry()
+	}
+	return o
+}
+
+func (o *Options) validate() error {
+	if o.Store == nil {
+		return errors.New("cluster: a store is required")
+	}
+	if o.Checkers < 0 || o.Checkers > maxNodes || len(o.Regions) > maxNodes {
+		return fmt.Errorf("cluster: at most %d checkers and %d verifliers, not %d and %d",
+			maxNodes, maxNodes, o.Checkers, len(o.Regions))
 	}
 	return nil
 }

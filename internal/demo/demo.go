@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,15 @@ type Options struct {
 	Log *slog.Logger
 }
 
+// withDefaults returns o with a value for each field that has a default. NewSites has that
+// of Now.
+func (o Options) withDefaults() Options {
+	o.Up = cmp.Or(o.Up, 45*time.Second)
+	o.Down = cmp.Or(o.Down, 45*time.Second)
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	return o
+}
+
 // Demo serves the demo sites and the inbox.
 type Demo struct {
 	o     Options
@@ -37,17 +47,9 @@ type Demo struct {
 
 // New makes a demo.
 func New(o Options) (*Demo, error) {
-	if o.Up == 0 {
-		o.Up = 45 * time.Second
-	}
-	if o.Down == 0 {
-		o.Down = 45 * time.Second
-	}
+	o = o.withDefaults()
 	if o.Up < 0 || o.Down < 0 {
 		return nil, errors.New("demo: times up and down must be positive")
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Demo{o: o, sites: NewSites(o.Up, o.Down, o.Now), inbox: NewInbox()}, nil
 }

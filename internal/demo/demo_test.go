@@ -100,12 +100,12 @@ func TestInboxTakesListsAndCountsRepeats(t *testing.T) {
 	if len(got) != 2 || got[0]["key"] != "k1" || got[0]["repeats"] != 2.0 || got[1]["key"] != "k2" || got[1]["repeats"] != 0.0 {
 		t.Errorf("inbox is %s", body)
 	}
-	notice, _ := got[0]["notice"].(map[string]any)
-	if notice["monitor_url"] != "https://a.example/?x=1&y" || notice["status_id"] != 2.0 || notice["last_check"] != "2026-05-13T00:00:00.000Z" || notice["last_status_change"] != nil {
-		t.Errorf("notice is %v", notice)
+	notification, _ := got[0]["notice"].(map[string]any)
+	if notification["monitor_url"] != "https://a.example/?x=1&y" || notification["status_id"] != 2.0 || notification["last_check"] != "2026-05-13T00:00:00.000Z" || notification["last_status_change"] != nil {
+		t.Errorf("notification is %v", notification)
 	}
-	if checks, _ := notice["checks"].([]any); len(checks) != 2 {
-		t.Errorf("checks are %v", notice["checks"])
+	if checks, _ := notification["checks"].([]any); len(checks) != 2 {
+		t.Errorf("checks are %v", notification["checks"])
 	}
 	if strings.Contains(body, "s3cret") || strings.Contains(body, "token") {
 		t.Error("the token is kept")
@@ -139,7 +139,7 @@ func TestInboxKeepsTheLastThousand(t *testing.T) {
 	}
 	send("1004")
 	send("0") // Forgotten by now, so it is new.
-	list := b.Notices()
+	list := b.Notifications()
 	if len(list) != 1000 || list[0].Key != "6" || list[998].Key != "1004" || list[998].Repeats != 1 || list[999].Key != "0" {
 		t.Errorf("%d kept, from %s to %s", len(list), list[0].Key, list[len(list)-1].Key)
 	}
@@ -166,13 +166,13 @@ func TestInboxRefusesWhatIsNotV1s(t *testing.T) {
 		return "data=" + url.QueryEscape(strings.Replace(good, old, with, 1))
 	}
 	for name, tt := range map[string]struct{ query, want string }{
-		"JSON as it is, cut at the ampersand": {`data={"blog_id":9,"monitor_url":"https://a.example/?x=1&y=2"}`, "not a notice"},
-		"no JSON":                             {"data=x", "not a notice"},
-		"empty":                               {"data=", "not a notice"},
+		"JSON as it is, cut at the ampersand": {`data={"blog_id":9,"monitor_url":"https://a.example/?x=1&y=2"}`, "not a notification"},
+		"no JSON":                             {"data=x", "not a notification"},
+		"empty":                               {"data=", "not a notification"},
 		"twice":                               {data("https://a.example/", 0) + "&" + data("https://a.example/", 0), "more than once"},
-		"two objects":                         {"data=" + url.QueryEscape(good+good), "more than one notice"},
-		"unknown key":                         {swap(`"blog_id"`, `"blogid"`), "not a notice"},
-		"wrong type":                          {swap(`"blog_id":9`, `"blog_id":"9"`), "not a notice"},
+		"two objects":                         {"data=" + url.QueryEscape(good+good), "more than one notification"},
+		"unknown key":                         {swap(`"blog_id"`, `"blogid"`), "not a notification"},
+		"wrong type":                          {swap(`"blog_id":9`, `"blog_id":"9"`), "not a notification"},
 		"no token":                            {swap(`,"token":"s3cret"`, ``), "token is missing"},
 		"no URL":                              {swap(`https://a.example/`, ``), "monitor_url"},
 		"status 3":                            {swap(`"status_id":0`, `"status_id":3`), "status_id"},
@@ -193,7 +193,7 @@ func TestInboxRefusesWhatIsNotV1s(t *testing.T) {
 			t.Errorf("%s: answer is %d %s, want 400 with %q", name, status, body, tt.want)
 		}
 	}
-	if n := len(d.Inbox().Notices()); n != 0 {
+	if n := len(d.Inbox().Notifications()); n != 0 {
 		t.Errorf("%d were kept", n)
 	}
 	if status, _, _ := call(t, c, "POST", d.InboxURL()+"?"+data("https://a.example/", 0), "k"); status != 405 {
@@ -219,7 +219,7 @@ func TestInboxPlaysSick(t *testing.T) {
 		t.Errorf("answer is %d %s", status, body)
 	}
 	b.SetAnswer(0, "")
-	if list := b.Notices(); len(list) != 1 || list[0].Repeats != 0 || b.Refused() != 3 {
+	if list := b.Notifications(); len(list) != 1 || list[0].Repeats != 0 || b.Refused() != 3 {
 		t.Errorf("kept %+v, refused %d", list, b.Refused())
 	}
 	c.CloseIdleConnections() // On a fresh connection net/http does not repeat by itself.
@@ -234,7 +234,7 @@ func TestInboxPlaysSick(t *testing.T) {
 		t.Errorf("a lost answer arrived: %d", resp.StatusCode)
 	}
 	call(t, c, "GET", u, "lost")
-	if list := b.Notices(); len(list) != 2 || list[1].Repeats != 1 {
+	if list := b.Notifications(); len(list) != 2 || list[1].Repeats != 1 {
 		t.Errorf("kept %+v", list)
 	}
 }
@@ -389,7 +389,7 @@ func FuzzInboxAnswersEverything(f *testing.F) {
 		b := demo.NewInbox()
 		w := recorder{header: http.Header{}}
 		b.ServeHTTP(&w, &http.Request{Method: "GET", URL: &url.URL{Path: "/", RawQuery: query}, Header: http.Header{"Idempotency-Key": {key}}})
-		kept := len(b.Notices()) == 1
+		kept := len(b.Notifications()) == 1
 		if kept != (w.status == 200 && w.body.String() == `{"success":true}`) {
 			t.Errorf("answer %d %s, kept is %t", w.status, &w.body, kept)
 		}

@@ -56,8 +56,8 @@ func NewInbox() *Inbox {
 	}
 }
 
-// Notices returns the accepted notifications, the newest last.
-func (b *Inbox) Notices() []Received {
+// Notifications returns the accepted notifications, the newest last.
+func (b *Inbox) Notifications() []Received {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.snapshot()
@@ -132,7 +132,7 @@ func (b *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
 		// The status has been sent; a client that has gone needs no error.
-		_ = json.NewEncoder(w).Encode(b.Notices())
+		_ = json.NewEncoder(w).Encode(b.Notifications())
 	case r.URL.Path == "/":
 		b.page(w)
 	default:
@@ -177,7 +177,7 @@ func (b *Inbox) refuse(w http.ResponseWriter, why string) {
 
 // take decides the answer to a notification, and keeps the notification if that is success.
 // Status 0 means no answer.
-func (b *Inbox) take(n Notice, key string) (status int, body string) {
+func (b *Inbox) take(n Notification, key string) (status int, body string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -199,7 +199,7 @@ func (b *Inbox) take(n Notice, key string) (status int, body string) {
 }
 
 // keep adds a notification, or counts its repetition.
-func (b *Inbox) keep(n Notice, key string) {
+func (b *Inbox) keep(n Notification, key string) {
 	defer func() {
 		close(b.changed)
 		b.changed = make(chan struct{})
@@ -212,7 +212,7 @@ func (b *Inbox) keep(n Notice, key string) {
 		delete(b.byKey, b.list[0].Key)
 		b.list = slices.Delete(b.list, 0, 1)
 	}
-	r := &Received{Key: key, ReceivedTime: time.Now().UTC(), Notice: n}
+	r := &Received{Key: key, ReceivedTime: time.Now().UTC(), Notification: n}
 	b.list = append(b.list, r)
 	if key != "" {
 		b.byKey[key] = r

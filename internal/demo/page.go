@@ -46,10 +46,10 @@ func checkWords(c Check) string {
 // page shows the notifications, the newest first.
 func (b *Inbox) page(w http.ResponseWriter) {
 	var rows []row
-	for _, r := range slices.Backward(b.Notices()) {
+	for _, r := range slices.Backward(b.Notifications()) {
 		one := row{Received: r}
-		one.Status, one.Class = statusWords(r.Notice.StatusID)
-		for _, c := range r.Notice.Checks {
+		one.Status, one.Class = statusWords(r.Notification.StatusID)
+		for _, c := range r.Notification.Checks {
 			one.Checks = append(one.Checks, checkWords(c))
 		}
 		rows = append(rows, one)
@@ -88,7 +88,7 @@ const inboxPage = `<!doctype html>
 {{range .}}<tr>
 <td>{{.ReceivedTime.Format "15:04:05"}}</td>
 <td class="{{.Class}}">{{.Status}}</td>
-<td>{{.Notice.MonitorURL}}<br><small>blog {{.Notice.BlogID}}</small></td>
+<td>{{.Notification.MonitorURL}}<br><small>blog {{.Notification.BlogID}}</small></td>
 <td><small>{{range .Checks}}{{.}}<br>{{end}}</small></td>
 <td><small>{{.Key}}{{if .Repeats}}<br>repeated {{.Repeats}} times{{end}}</small></td>
 </tr>

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -40,7 +41,7 @@ func (d *System) seed(ctx context.Context, demo []string) error {
 				return err
 			}
 		case site.URL != demo[i]:
-			_, err := d.store.UpdateSite(ctx, site.ID, func(s store.Site) (store.Site, error) {
+			_, err := d.store.UpdateSite(ctx, site.ID, func(s record.Site) (record.Site, error) {
 				s.URL = demo[i]
 				return s, nil
 			})
@@ -51,7 +52,7 @@ func (d *System) seed(ctx context.Context, demo []string) error {
 	}
 	for i, url := range demo {
 		blog := firstDemoBlog + check.BlogID(i)
-		if slices.ContainsFunc(known, func(s store.Site) bool { return s.BlogID == blog }) {
+		if slices.ContainsFunc(known, func(s record.Site) bool { return s.BlogID == blog }) {
 			continue
 		}
 		if err := d.add(ctx, url, blog); err != nil {
@@ -62,7 +63,7 @@ func (d *System) seed(ctx context.Context, demo []string) error {
 }
 
 // addGiven adds the sites of --site that are not in the database yet.
-func (d *System) addGiven(ctx context.Context, known []store.Site) error {
+func (d *System) addGiven(ctx context.Context, known []record.Site) error {
 	urls := map[string]bool{}
 	for _, site := range known {
 		urls[site.URL] = true
@@ -84,14 +85,14 @@ func (d *System) addGiven(ctx context.Context, known []store.Site) error {
 
 // add adds one site.
 func (d *System) add(ctx context.Context, url string, blog check.BlogID) error {
-	_, err := d.store.CreateSite(ctx, store.Site{
+	_, err := d.store.CreateSite(ctx, record.Site{
 		BlogID: blog, URL: url, Interval: devInterval, Bucket: shard.Place(blog, url),
 	})
 	return err
 }
 
-func (d *System) known(ctx context.Context) ([]store.Site, error) {
-	var all []store.Site
+func (d *System) known(ctx context.Context) ([]record.Site, error) {
+	var all []record.Site
 	q := store.SiteQuery{Limit: seedPage}
 	for {
 		page, err := d.store.ListSites(ctx, q)

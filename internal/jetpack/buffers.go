@@ -13,8 +13,8 @@ type Buffers struct {
 	Size   int64
 }
 
-// DefaultBuffers are nginx's defaults on machines with 4 KiB pages.
-func DefaultBuffers() Buffers { return Buffers{8, 4 << 10} }
+// defaultBuffers are nginx's defaults on machines with 4 KiB pages.
+func defaultBuffers() Buffers { return Buffers{8, 4 << 10} }
 
 // Limits on settings.
 const (

@@ -20,9 +20,9 @@ import (
 const (
 	DefaultMetadataURL = "https://public-api.wordpress.com/"
 	DefaultUserAgent   = "jetmon/3.0 (Jetpack Site Uptime Monitor by WordPress.com)"
-	// DefaultStepTimeout is Jetpack's own patience.
-	DefaultStepTimeout = 10 * time.Second
-	DefaultTimeout     = 90 * time.Second
+	// defaultStepTimeout is Jetpack's own patience.
+	defaultStepTimeout = 10 * time.Second
+	defaultTimeout     = 90 * time.Second
 )
 
 // Options of a Diagnoser. Only Prober is required.
@@ -41,6 +41,18 @@ type Options struct {
 	Now func() time.Time
 }
 
+// withDefaults returns o with a value for each field that has a default.
+func (o Options) withDefaults() Options {
+	o.MetadataURL = cmp.Or(o.MetadataURL, DefaultMetadataURL)
+	o.UserAgent = cmp.Or(o.UserAgent, DefaultUserAgent)
+	o.StepTimeout = cmp.Or(o.StepTimeout, defaultStepTimeout)
+	o.Timeout = cmp.Or(o.Timeout, defaultTimeout)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
 // NoMetadata as the MetadataURL makes the diagnosis skip WordPress.com.
 const NoMetadata = "none"
 
@@ -52,13 +64,7 @@ func New(o Options) (*Diagnoser, error) {
 	if o.Prober == nil {
 		return nil, errors.New("jetpack: a diagnosis needs a prober")
 	}
-	o.MetadataURL = cmp.Or(o.MetadataURL, DefaultMetadataURL)
-	o.UserAgent = cmp.Or(o.UserAgent, DefaultUserAgent)
-	o.StepTimeout = cmp.Or(o.StepTimeout, DefaultStepTimeout)
-	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
-	if o.Now == nil {
-		o.Now = time.Now
-	}
+	o = o.withDefaults()
 	if o.MetadataURL != NoMetadata {
 		u, err := check.ParseURL(o.MetadataURL)
 		if err != nil {

@@ -27,12 +27,22 @@ const (
 type Logs struct {
 	// Access and Error are the logs, plain or gzip; Error may be nil.
 	Access, Error io.Reader
-	// Buffers are the FastCGI buffers; the zero value means DefaultBuffers.
+	// Buffers are the FastCGI buffers; the zero value means defaultBuffers.
 	Buffers Buffers
 	// Top is how many URLs to list; 0 means 10.
 	Top int
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+}
+
+// withDefaults returns o with a value for each field that has a default.
+func (o Logs) withDefaults() Logs {
+	o.Buffers = cmp.Or(o.Buffers, defaultBuffers())
+	o.Top = cmp.Or(o.Top, 10)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
 }
 
 // LogReport is the result of ReadLogs.
@@ -50,14 +60,9 @@ func ReadLogs(o Logs) (*LogReport, error) {
 	if o.Access == nil {
 		return nil, errors.New("jetpack: an access log is needed")
 	}
-	if o.Buffers == (Buffers{}) {
-		o.Buffers = DefaultBuffers()
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
+	o = o.withDefaults()
 	start := o.Now()
-	access := accesslog.New(accesslog.Options{Buffers: o.Buffers.Bytes(), Top: cmp.Or(o.Top, 10)})
+	access := accesslog.New(accesslog.Options{Buffers: o.Buffers.Bytes(), Top: o.Top})
 	readErr := access.Read(o.Access)
 	out := &LogReport{Buffers: o.Buffers, Access: access.Summary()}
 	l := &logFindings{list: list{section: SectionLogs}, report: out}

@@ -37,10 +37,3 @@ func (e *Edge) Note(err error, attributes ...any) {
 		e.since = time.Time{}
 	}
 }
-
-// Since returns when the present failure began; zero while the operation succeeds.
-func (e *Edge) Since() time.Time {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.since
-}

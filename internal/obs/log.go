@@ -5,14 +5,14 @@ import (
 	"log/slog"
 )
 
-// FormatJSON is the log format with one JSON object per line; any other format is text.
-const FormatJSON = "json"
+// formatJSON is the log format with one JSON object per line.
+const formatJSON = "json"
 
 // NewLogger makes a logger that writes lines of level and above to w, as JSON for
-// FormatJSON, or else as key=value text.
+// the format "json", or else as key=value text.
 func NewLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level}
-	if format == FormatJSON {
+	if format == formatJSON {
 		return slog.New(slog.NewJSONHandler(w, o))
 	}
 	return slog.New(slog.NewTextHandler(w, o))

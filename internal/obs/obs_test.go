@@ -25,7 +25,7 @@ func TestALoggerWritesItsFormatFromItsLevelUp(t *testing.T) {
 	var text, object bytes.Buffer
 	for _, log := range []*slog.Logger{
 		obs.NewLogger(&text, slog.LevelInfo, "text"),
-		obs.NewLogger(&object, slog.LevelInfo, obs.FormatJSON),
+		obs.NewLogger(&object, slog.LevelInfo, "json"),
 	} {
 		log.Debug("quiet")
 		log.Info("loud", "site", 7)

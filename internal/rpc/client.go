@@ -29,7 +29,7 @@ type ClientOptions struct {
 
 // Dial makes a client of the server at addr. It does not connect: the first call
 // does, and fails with UNAVAILABLE while the server is unreachable. A unary call without
-// a deadline gets DefaultDeadline.
+// a deadline gets defaultDeadline.
 func Dial(addr string, o ClientOptions) (*grpc.ClientConn, error) {
 	if addr == "" {
 		return nil, errors.New("dial: the address of the server is empty")
@@ -81,7 +81,7 @@ func dialOptions(o ClientOptions) []grpc.DialOption {
 func boundCall(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, DefaultDeadline)
+		ctx, cancel = context.WithTimeout(ctx, defaultDeadline)
 		defer cancel()
 	}
 	return invoke(ctx, method, req, reply, cc, opts...)

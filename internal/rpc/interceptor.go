@@ -17,11 +17,11 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// ShaveDeadline ends the handler's context a little before the caller's deadline, so
+// shaveDeadline ends the handler's context a little before the caller's deadline, so
 // that the answer arrives before the caller gives up. It gives a call without a deadline
 // the default one. NewServer installs it.
-func ShaveDeadline(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	left := DefaultDeadline
+func shaveDeadline(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	left := defaultDeadline
 	if deadline, ok := ctx.Deadline(); ok {
 		left = time.Until(deadline)
 		left -= min(left/shaveShare, maxShave)

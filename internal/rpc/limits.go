@@ -2,8 +2,8 @@ package rpc
 
 import "time"
 
-// DefaultDeadline limits a unary call without a deadline, on either side.
-const DefaultDeadline = 30 * time.Second
+// defaultDeadline limits a unary call without a deadline, on either side.
+const defaultDeadline = 30 * time.Second
 
 // StopTimeout is how long Server.Serve waits for running calls after its context ended.
 const StopTimeout = 8 * time.Second

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -45,6 +46,16 @@ type ServerOptions struct {
 	Services []string
 }
 
+// withDefaults returns o with a value for each field that has a default.
+func (o ServerOptions) withDefaults() ServerOptions {
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	o.MaxConcurrentStreams = cmp.Or(o.MaxConcurrentStreams, defaultStreams)
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
+	}
+	return o
+}
+
 // Server is the gRPC server of a role.
 type Server struct {
 	name     string
@@ -58,18 +69,13 @@ type Server struct {
 // NewServer makes a server with the services that register adds, and with health and
 // reflection. It opens nothing.
 func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, error) {
+	o = o.withDefaults()
 	tokens, err := NewTokens(o.Tokens)
 	if err != nil {
 		return nil, fmt.Errorf("server %s: %w", o.Name, err)
 	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Metrics == nil {
-		o.Metrics = prometheus.NewRegistry()
-	}
 	outer := guard{log: o.Log, metrics: newServerMetrics(o.Metrics, o.Name)}
-	unary := []grpc.UnaryServerInterceptor{outer.unary, tokens.unary, ShaveDeadline, unframe}
+	unary := []grpc.UnaryServerInterceptor{outer.unary, tokens.unary, shaveDeadline, unframe}
 	added := func(*grpc.ServiceDesc) {}
 	if o.Validate {
 		v, invalid := newValidator()
@@ -107,9 +113,6 @@ func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, 
 }
 
 func limits(streams uint32) []grpc.ServerOption {
-	if streams == 0 {
-		streams = defaultStreams
-	}
 	return []grpc.ServerOption{
 		grpc.MaxConcurrentStreams(streams),
 		grpc.MaxRecvMsgSize(maxRequestBytes),

@@ -188,14 +188,8 @@ func (m *Monitor) conduct(ctx context.Context, r *round) {
 	m.record(r, healthy, detail)
 }
 
-// ask probes one anchor, and recovers from a prober that panics.
-func (m *Monitor) ask(ctx context.Context, a anchor) (o check.Observation) {
-	defer func() {
-		if p := recover(); p != nil {
-			m.log.Error("self-check panicked", "anchor", a.url, "panic", p)
-			o = check.Observation{Outcome: check.OutcomeUnknown, Detail: "internal error"}
-		}
-	}()
+// ask probes one anchor.
+func (m *Monitor) ask(ctx context.Context, a anchor) check.Observation {
 	return m.prober.Probe(ctx, check.Target{URL: a.url, Timeout: Within})
 }
 

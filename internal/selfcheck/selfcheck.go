@@ -1,6 +1,7 @@
 package selfcheck
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/pause"
 )
 
 const (
@@ -71,14 +73,16 @@ type Monitor struct {
 	changed  chan struct{} // closed when healthy changes
 }
 
+// withDefaults returns o with a value for each field that has a default.
+func (o Options) withDefaults() Options {
+	o.Every = cmp.Or(o.Every, defaultEvery)
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	return o
+}
+
 // New makes a Monitor, which probes nothing before Run.
 func New(o Options) (*Monitor, error) {
-	if o.Every == 0 {
-		o.Every = defaultEvery
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
+	o = o.withDefaults()
 	switch {
 	case o.Every < 0:
 		return nil, fmt.Errorf("time between self-checks must be positive, is %s", o.Every)
@@ -119,7 +123,7 @@ func (m *Monitor) Run(ctx context.Context) error {
 	room := make(chan struct{}, maxRounds)
 	pace := pacer{every: min(m.every, leastEvery), saved: burst, at: time.Now()}
 	for {
-		if !sleep(ctx, nil, pace.next(time.Now())) {
+		if !pause.For(ctx, pace.next(time.Now())) {
 			return nil
 		}
 		select {
@@ -132,7 +136,7 @@ func (m *Monitor) Run(ctx context.Context) error {
 			defer func() { <-room }()
 			m.conduct(ctx, r)
 		})
-		if !sleep(ctx, m.wanted, m.every-time.Since(r.began)) {
+		if !pause.Or(ctx, m.every-time.Since(r.began), m.wanted) {
 			return nil
 		}
 	}
@@ -153,20 +157,6 @@ func (p *pacer) next(now time.Time) (wait time.Duration) {
 		wait = time.Duration(-p.saved * float64(p.every))
 	}
 	return wait
-}
-
-// sleep waits for d or for a wish, whichever comes first. It returns false when ctx has
-// ended.
-func sleep(ctx context.Context, wish <-chan struct{}, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-wish:
-	case <-t.C:
-	}
-	return ctx.Err() == nil
 }
 
 // open begins a round.

@@ -77,7 +77,6 @@ func start(t *testing.T, n *network, every time.Duration) *selfcheck.Monitor {
 
 func TestHealthFollowsTheAnchors(t *testing.T) {
 	t.Parallel()
-	panics := func(context.Context) check.Observation { panic("a bug") }
 	blocked := func(context.Context) check.Observation {
 		return check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureServer, HTTPStatus: 502}
 	}
@@ -93,7 +92,6 @@ func TestHealthFollowsTheAnchors(t *testing.T) {
 		{"none answers", down, down, false, one + ": unreachable"},
 		{"all are silent", silent, silent, false, one + ": no answer in time"},
 		{"an error page is no answer: it may be our own proxy's", blocked, blocked, false, one + ": HTTP status 502"},
-		{"a prober that panics is no answer", panics, down, false, one + ": internal error"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -21,17 +22,17 @@ type book struct {
 
 	mu      sync.Mutex
 	random  *rand.Rand
-	sites   []store.Site
-	changes []store.Change
-	kept    []store.Ballot
-	byKey   map[string]store.Committed
+	sites   []record.Site
+	changes []record.Change
+	kept    []record.Ballot
+	byKey   map[string]record.Committed
 	outages int64
 }
 
 func newBook(p plan, r *rand.Rand) *book {
-	b := &book{plan: p, random: r, byKey: map[string]store.Committed{}}
+	b := &book{plan: p, random: r, byKey: map[string]record.Committed{}}
 	for i := range p.down {
-		b.sites = append(b.sites, store.Site{
+		b.sites = append(b.sites, record.Site{
 			ID: check.SiteID(i + 1), BlogID: check.BlogID(i + 1), Bucket: check.BucketID(i), URL: siteURL(i),
 			Interval: time.Minute, Status: check.StatusRunning,
 		})
@@ -39,27 +40,27 @@ func newBook(p plan, r *rand.Rand) *book {
 	return b
 }
 
-func (b *book) rows() []store.Site {
+func (b *book) rows() []record.Site {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.sites)
 }
 
 // told returns the committed changes of a site, in order.
-func (b *book) told(site int) []store.Change {
+func (b *book) told(site int) []record.Change {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(b.changes), func(c store.Change) bool { return c.SiteID != check.SiteID(site+1) })
+	return slices.DeleteFunc(slices.Clone(b.changes), func(c record.Change) bool { return c.SiteID != check.SiteID(site+1) })
 }
 
-func (b *book) ballots() []store.Ballot {
+func (b *book) ballots() []record.Ballot {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.kept)
 }
 
 // CommitAll takes a while, fails when the plan says so, and sometimes loses its answer.
-func (b *book) CommitAll(ctx context.Context, _ shard.Fence, cs []store.Change) ([]store.CommitResult, error) {
+func (b *book) CommitAll(ctx context.Context, _ shard.Fence, cs []record.Change) ([]store.CommitResult, error) {
 	b.mu.Lock()
 	takes, seems := time.Duration(b.random.Int64N(int64(200*time.Millisecond))), b.random.IntN(10) == 0
 	b.mu.Unlock()
@@ -78,19 +79,19 @@ func (b *book) CommitAll(ctx context.Context, _ shard.Fence, cs []store.Change) 
 	return results, nil
 }
 
-func (b *book) commit(c store.Change) (store.Committed, error) {
+func (b *book) commit(c record.Change) (record.Committed, error) {
 	if done, again := b.byKey[c.Key]; again {
 		return done, nil
 	}
 	row := &b.sites[c.SiteID-1]
 	if row.Status != c.From {
-		return store.Committed{}, fault.New(fault.Conflict, "the status is %d, not %d", row.Status, c.From)
+		return record.Committed{}, fault.New(fault.Conflict, "the status is %d, not %d", row.Status, c.From)
 	}
 	if c.To == check.StatusDown {
 		b.outages++
 		row.OutageID = b.outages
 	}
-	done := store.Committed{OutageID: row.OutageID, NoticeID: int64(len(b.changes) + 1)}
+	done := record.Committed{OutageID: row.OutageID, TransitionID: int64(len(b.changes) + 1)}
 	row.Status, row.StatusSince = c.To, c.At
 	if c.To == check.StatusRunning {
 		row.OutageID = 0
@@ -101,7 +102,7 @@ func (b *book) commit(c store.Change) (store.Committed, error) {
 }
 
 // KeepBallot keeps a ballot.
-func (b *book) KeepBallot(_ context.Context, _ shard.Fence, ballot store.Ballot) error {
+func (b *book) KeepBallot(_ context.Context, _ shard.Fence, ballot record.Ballot) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.kept = append(b.kept, ballot)
@@ -109,7 +110,7 @@ func (b *book) KeepBallot(_ context.Context, _ shard.Fence, ballot store.Ballot)
 }
 
 // Site returns a row.
-func (b *book) Site(_ context.Context, id check.SiteID) (store.Site, error) {
+func (b *book) Site(_ context.Context, id check.SiteID) (record.Site, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.sites[id-1], nil

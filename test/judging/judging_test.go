@@ -11,7 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/seeds"
 )
@@ -99,7 +99,7 @@ func (w *world) clock(t time.Time) string {
 	return "+" + t.Sub(w.plan.begin).Round(time.Second).String()
 }
 
-func opinions(b *store.Ballot) (all []quorum.Opinion) {
+func opinions(b *record.Ballot) (all []quorum.Opinion) {
 	for _, v := range b.Votes {
 		all = append(all, quorum.Opinion{Voter: quorum.Voter{Name: v.Veriflier, Region: v.Region}, Value: v.Value})
 	}
@@ -154,7 +154,7 @@ func TestAQuorumDoesNotShrinkToTheOneThatAnswers(t *testing.T) {
 			if told := w.book.told(0); len(told) != 0 {
 				t.Errorf("mode %d: one of six verifliers was enough to report %+v", m, told)
 			}
-			if undecided := w.engine.Summary(time.Now()).Held; len(undecided) != 1 || !strings.Contains(undecided[0].Reason, " of 6 down in ") {
+			if undecided := w.engine.Summary(time.Now()).Undecided; len(undecided) != 1 || !strings.Contains(undecided[0].Reason, " of 6 down in ") {
 				t.Errorf("mode %d: undecided are %+v, want the site with its votes", m, undecided)
 			}
 			for _, b := range w.book.ballots() {
@@ -219,7 +219,7 @@ func TestTheMonitorsOwnNetworkFailureIsNobodysDowntime(t *testing.T) {
 			t.Errorf("told %+v, want nothing", told)
 		}
 		v, _ := w.engine.View(time.Now(), 1)
-		if v.Status != check.StatusRunning || v.HoldReason != "" || v.Last == nil || v.Last.Outcome != check.OutcomeUp {
+		if v.Status != check.StatusRunning || v.UndecidedReason != "" || v.Last == nil || v.Last.Outcome != check.OutcomeUp {
 			t.Errorf("after the cut the site is %+v, want it up and decided", v)
 		}
 	})

@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -111,8 +111,8 @@ func (s slowStory) run(t *testing.T, takes time.Duration) {
 		t.Fatalf("reported %v, want %v", statuses(told), want)
 	}
 	v, _ := w.engine.View(time.Now(), 1)
-	if undecided := v.HoldReason != ""; undecided != (s.undecided && takes > check.VerifyTimeout) {
-		t.Errorf("undecided: %t, because %q", undecided, v.HoldReason)
+	if undecided := v.UndecidedReason != ""; undecided != (s.undecided && takes > check.VerifyTimeout) {
+		t.Errorf("undecided: %t, because %q", undecided, v.UndecidedReason)
 	}
 	if len(want) > len(s.before) && takes <= check.VerifyTimeout {
 		if late := told[len(told)-1].At.Sub(turn); late > s.within {
@@ -139,7 +139,7 @@ func (s slowStory) want(takes time.Duration) []check.Status {
 	return s.before
 }
 
-func statuses(told []store.Change) (all []check.Status) {
+func statuses(told []record.Change) (all []check.Status) {
 	for _, c := range told {
 		all = append(all, c.To)
 	}

@@ -16,10 +16,10 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/outlier"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/pause"
 	"github.com/Automattic/jetmon/internal/rpc"
@@ -142,9 +142,11 @@ func (a answers) Decided(answer engine.Answer) { a.e.Decide(time.Now(), answer) 
 
 func (a answers) Looked(l engine.Look) { a.e.Looked(time.Now(), l) }
 
-func (a answers) Committed(c store.Change, done store.Committed) { a.e.Committed(time.Now(), c, done) }
+func (a answers) Committed(c record.Change, done record.Committed) {
+	a.e.Committed(time.Now(), c, done)
+}
 
-func (a answers) Refused(c store.Change, row *store.Site) { a.e.Refused(time.Now(), c, row) }
+func (a answers) Refused(c record.Change, row *record.Site) { a.e.Refused(time.Now(), c, row) }
 
 // living holds all shards, and is certain of them until its process dies.
 type living struct {

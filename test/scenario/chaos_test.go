@@ -93,8 +93,8 @@ func inTurn(t *testing.T, b *inbox, url string, flaps bool) {
 	t.Helper()
 	told := b.of(url)
 	for i, a := range told {
-		if a.notice.StatusID != i%2 {
-			t.Errorf("notice %d of %s has status %d, want %d", i+1, url, a.notice.StatusID, i%2)
+		if a.notification.StatusID != i%2 {
+			t.Errorf("notification %d of %s has status %d, want %d", i+1, url, a.notification.StatusID, i%2)
 		}
 	}
 	if down := len(told)%2 != 0; down != flaps {

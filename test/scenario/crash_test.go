@@ -8,7 +8,7 @@ import (
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
-func TestNoticeOutlivesACrashBeforeItIsDelivered(t *testing.T) {
+func TestNotificationOutlivesACrashBeforeItIsDelivered(t *testing.T) {
 	t.Parallel()
 	tell(t, setup{}, func(t *testing.T, s system) {
 		target := fakesite.New(t)
@@ -17,11 +17,11 @@ func TestNoticeOutlivesACrashBeforeItIsDelivered(t *testing.T) {
 		s.inbox.become(error500)
 		target.SetStatus(http.StatusServiceUnavailable)
 		s.hurry(t, id)
-		await(t, "the outage is committed and its notice refused", patience, func() bool {
+		await(t, "the outage is committed and its notification refused", patience, func() bool {
 			return len(s.rest.outages(t, id)) == 1 && len(s.inbox.all()) > 0
 		})
 		if n := s.rest.fleet(t).Coordinator.UndeliveredNotices; n != "1" {
-			t.Errorf("%s notices are undelivered, want 1", n)
+			t.Errorf("%s notifications are undelivered, want 1", n)
 		}
 		s.crash(t, coordinator)
 		refused := s.inbox.all()
@@ -30,14 +30,14 @@ func TestNoticeOutlivesACrashBeforeItIsDelivered(t *testing.T) {
 		told := s.inbox.awaitTold(t, target.URL(), patience, 0)[0]
 		for _, a := range refused {
 			if a.key != told.key || a.data != told.data {
-				t.Errorf("the accepted notice is %s %s, want as it was refused: %s %s", told.key, told.data, a.key, a.data)
+				t.Errorf("the accepted notification is %s %s, want as it was refused: %s %s", told.key, told.data, a.key, a.data)
 			}
 		}
 		s.hurry(t, id)
 		s.checkedAgain(t, id, 2)
 		s.inbox.isTold(t, target.URL(), 0)
 		once(t, s.inbox, told.key)
-		await(t, "no notice is left", patience, func() bool {
+		await(t, "no notification is left", patience, func() bool {
 			return s.rest.fleet(t).Coordinator.UndeliveredNotices == "0"
 		})
 		target.SetStatus(http.StatusOK)
@@ -56,13 +56,13 @@ func once(t *testing.T, b *inbox, key string) {
 		}
 	}
 	if n != 1 {
-		t.Errorf("the notice %s was sent %d times after it could be delivered, want once", key, n)
+		t.Errorf("the notification %s was sent %d times after it could be delivered, want once", key, n)
 	}
 }
 
 // WordPress.com accepts a notification, but its answer is lost with the coordinator. The
 // notification comes again under its key, by which WordPress.com recognises it.
-func TestNoticeWhoseAnswerIsLostInACrashComesAgainUnderItsKey(t *testing.T) {
+func TestNotificationWhoseAnswerIsLostInACrashComesAgainUnderItsKey(t *testing.T) {
 	t.Parallel()
 	tell(t, setup{}, func(t *testing.T, s system) {
 		target := fakesite.New(t)
@@ -74,7 +74,7 @@ func TestNoticeWhoseAnswerIsLostInACrashComesAgainUnderItsKey(t *testing.T) {
 		before := len(s.inbox.all())
 		s.inbox.become(well)
 		s.restart(t)
-		await(t, "the notice comes again", patience, func() bool { return len(s.inbox.all()) > before })
+		await(t, "the notification comes again", patience, func() bool { return len(s.inbox.all()) > before })
 		s.checkedAgain(t, id, 2)
 		s.inbox.isTold(t, target.URL(), 0) // by key
 		once(t, s.inbox, s.inbox.told()[0].key)

@@ -48,7 +48,7 @@ func tellSick(t *testing.T, k kind, script ...mode) {
 	for _, target := range targets {
 		s.inbox.awaitTold(t, target.URL(), undecided, 0, 1)
 	}
-	await(t, "no notice is left", undecided, func() bool { return s.rest.fleet(t).Coordinator.UndeliveredNotices == "0" })
+	await(t, "no notification is left", undecided, func() bool { return s.rest.fleet(t).Coordinator.UndeliveredNotices == "0" })
 	await(t, "the alarm ends", patience, func() bool { return len(s.rest.fleet(t).Alarms) == 0 })
 	for _, target := range targets {
 		inOrder(t, s.inbox, target.URL())
@@ -64,12 +64,12 @@ func inOrder(t *testing.T, b *inbox, url string) {
 	current := ""
 	for _, a := range b.all() {
 		switch {
-		case a.notice.MonitorURL != url:
+		case a.notification.MonitorURL != url:
 			continue
 		case len(done) > 0 && done[len(done)-1] == a.key:
-			t.Errorf("the notice of status %d of %s was sent again after its success", a.notice.StatusID, url)
+			t.Errorf("the notification of status %d of %s was sent again after its success", a.notification.StatusID, url)
 		case current != "" && a.key != current:
-			t.Errorf("status %d of %s was sent before the notice before it was accepted", a.notice.StatusID, url)
+			t.Errorf("status %d of %s was sent before the notification before it was accepted", a.notification.StatusID, url)
 		}
 		current = a.key
 		if a.mode == well {

@@ -39,7 +39,7 @@ func TestTerminatedRolesEndInTimeAndLoseNothing(t *testing.T) {
 	h.startAll(t)
 	told := s.inbox.awaitTold(t, failing.URL(), patience, 0)[0]
 	if told.key != before[0].key {
-		t.Errorf("the notice came with key %s after the restart, %s before", told.key, before[0].key)
+		t.Errorf("the notification came with key %s after the restart, %s before", told.key, before[0].key)
 	}
 	once(t, s.inbox, told.key)
 	s.inbox.isTold(t, hanging.URL())
@@ -80,6 +80,6 @@ func TestTerminatedDevEndsInTimeAndLosesNothing(t *testing.T) {
 	s.inbox.become(well)
 	s.restart(t)
 	if told := s.inbox.awaitTold(t, failing.URL(), patience, 0)[0]; told.key != key {
-		t.Errorf("the notice came with key %s after the restart, %s before", told.key, key)
+		t.Errorf("the notification came with key %s after the restart, %s before", told.key, key)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/fakesite"
@@ -36,7 +36,7 @@ func leadsTo(t *testing.T, name string, s *fakesite.Site) string {
 }
 
 // rejected reads the false alarms of a site from the database; no API shows them yet.
-func rejected(t *testing.T, s system, id string) []store.Ballot {
+func rejected(t *testing.T, s system, id string) []record.Ballot {
 	t.Helper()
 	db, err := sqlstore.Open(t.Context(), s.dsn(), sqlstore.Options{})
 	if err != nil {
@@ -51,5 +51,5 @@ func rejected(t *testing.T, s system, id string) []store.Ballot {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.DeleteFunc(list, func(b store.Ballot) bool { return b.Verdict != quorum.Rejected })
+	return slices.DeleteFunc(list, func(b record.Ballot) bool { return b.Verdict != quorum.Rejected })
 }

@@ -3,7 +3,6 @@ package scenario
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -44,9 +43,8 @@ type grid struct {
 	rows         []row
 	coordinators []node
 
-	processes map[node]*process
-	addresses map[node]string
-	wires     map[[2]node]*wire
+	running
+	wires map[[2]node]*wire
 }
 
 // lay starts a grid once there is room for it. It ends with the test, and a failed test shows
@@ -63,7 +61,7 @@ func lay(t *testing.T, p plan) *grid {
 	}
 	g := &grid{
 		plan: p, inbox: newInbox(t), server: mariadb.NewServer(t), farm: newFarm(t, min(p.sites, 250)),
-		processes: map[node]*process{}, addresses: map[node]string{}, wires: map[[2]node]*wire{},
+		running: newRunning(), wires: map[[2]node]*wire{},
 	}
 	g.addresses[database] = g.server.Address()
 	g.addresses[wordpress] = strings.TrimPrefix(g.inbox.server.URL, "http://")
@@ -128,21 +126,6 @@ func (g *grid) wire(t *testing.T, from, to node) *wire {
 		g.wires[ends] = newWire(t, g.addresses[to])
 	}
 	return g.wires[ends]
-}
-
-// run starts a node on a free port, which it keeps across restarts.
-func (g *grid) run(t *testing.T, n node, ready string, args ...string) {
-	t.Helper()
-	p := &process{name: string(n), ready: regexp.MustCompile(ready), args: args}
-	if args[0] != "checker" {
-		p.args = append(args, "--listen=127.0.0.1:0")
-	}
-	g.processes[n] = p
-	t.Cleanup(func() { p.kill(t) })
-	g.addresses[n] = p.start(t)
-	if args[0] != "checker" {
-		p.args = append(args, "--listen="+g.addresses[n])
-	}
 }
 
 // urls lists the URLs of some rows.

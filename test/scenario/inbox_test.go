@@ -36,10 +36,10 @@ func (m mode) accepts() bool { return m == well || m == forgets || m == resets }
 
 // attempt is one request with a notification.
 type attempt struct {
-	key, data string
-	at        time.Time
-	mode      mode
-	notice    demo.Notice
+	key, data    string
+	at           time.Time
+	mode         mode
+	notification demo.Notification
 }
 
 // inbox plays WordPress.com. It records each request, compares its form with v1's, and treats
@@ -119,13 +119,13 @@ func (b *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (b *inbox) take(r *http.Request) attempt {
 	a := attempt{key: r.Header.Get("Idempotency-Key"), data: r.URL.Query().Get("data"), at: time.Now()}
 	if err := v1Form(r, a.data); err != nil {
-		b.t.Errorf("a notice is not in v1's form: %v: %s", err, a.data)
+		b.t.Errorf("a notification is not in v1's form: %v: %s", err, a.data)
 	}
-	if err := json.Unmarshal([]byte(a.data), &a.notice); err != nil {
-		b.t.Errorf("a notice cannot be read: %v: %s", err, a.data)
+	if err := json.Unmarshal([]byte(a.data), &a.notification); err != nil {
+		b.t.Errorf("a notification cannot be read: %v: %s", err, a.data)
 	}
 	if a.key == "" {
-		b.t.Errorf("a notice has no Idempotency-Key: %s", a.data)
+		b.t.Errorf("a notification has no Idempotency-Key: %s", a.data)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -178,7 +178,7 @@ func (b *inbox) isTold(t *testing.T, url string, want ...int) {
 	t.Helper()
 	got := []int{}
 	for _, a := range b.of(url) {
-		got = append(got, a.notice.StatusID)
+		got = append(got, a.notification.StatusID)
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("WordPress.com was told %v of %s, want %v", got, url, want)
@@ -186,7 +186,7 @@ func (b *inbox) isTold(t *testing.T, url string, want ...int) {
 }
 
 func (b *inbox) of(url string) []attempt {
-	return slices.DeleteFunc(b.told(), func(a attempt) bool { return a.notice.MonitorURL != url })
+	return slices.DeleteFunc(b.told(), func(a attempt) bool { return a.notification.MonitorURL != url })
 }
 
 // v1Form describes how a request differs from v1's in its keys and their order.

@@ -12,6 +12,7 @@ import (
 	"github.com/Automattic/jetmon"
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
@@ -97,7 +98,7 @@ func (f far) wait(ctx context.Context) {
 }
 
 // ListSites answers late.
-func (f far) ListSites(ctx context.Context, q store.SiteQuery) ([]store.Site, error) {
+func (f far) ListSites(ctx context.Context, q store.SiteQuery) ([]record.Site, error) {
 	f.wait(ctx)
 	return f.Store.ListSites(ctx, q)
 }

@@ -167,7 +167,7 @@ func TestWhatWaitsWhenMutingBeginsIsToldAsItIsWhenItEnds(t *testing.T) {
 	for _, id := range ids {
 		s.rest.awaitState(t, id, "DOWN")
 	}
-	await(t, "both notices were refused", patience, func() bool {
+	await(t, "both notifications were refused", patience, func() bool {
 		keys := map[string]bool{}
 		for _, a := range s.inbox.all() {
 			keys[a.key] = true

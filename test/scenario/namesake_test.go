@@ -89,8 +89,8 @@ func TestTwoCheckersOfOneNameDoNotTakeItFromOneAnother(t *testing.T) {
 		t.Helper()
 		return regexp.MustCompile(`msg=started.* role=checker.* instance=(\S+)`).FindStringSubmatch(h.log(n))[1]
 	}
-	h.add(t, "first", `session open()`, []string{"checker", "--node=" + twin, "--allow-private", "--coordinator=" + line.address()})
-	h.add(t, "second", `another process works under the name of this checker()`, []string{"checker", "--node=" + twin, "--allow-private", "--coordinator=" + h.coordinatorAddr()})
+	h.run(t, "first", `session open()`, "checker", "--node="+twin, "--allow-private", "--coordinator="+line.address())
+	h.run(t, "second", `another process works under the name of this checker()`, "checker", "--node="+twin, "--allow-private", "--coordinator="+h.coordinatorAddr())
 	await(t, "there is an alarm", patience, func() bool { return w.alarmed(t) })
 	w.keeps(t, instance("first"), 20*time.Second)
 

@@ -64,7 +64,7 @@ func outageAndEnd(t *testing.T, s system, target *fakesite.Site, id string) {
 		t.Errorf("status 1 was told after %s, want at most %s", took, toldUp)
 	}
 	if up.key == down.key {
-		t.Errorf("two notices have the key %s", up.key)
+		t.Errorf("two notifications have the key %s", up.key)
 	}
 	toldOfUp(t, s, id, up)
 	s.checkedAgain(t, id, 2)
@@ -124,7 +124,7 @@ func toldOfUp(t *testing.T, s system, id string, a attempt) {
 	}
 	// v1 told with a change when the one before it was.
 	since := all[0].ConfirmTime.UTC().Format("2006-01-02T15:04:05.000Z")
-	if got := a.notice.LastStatusChange; got == nil || *got != since {
+	if got := a.notification.LastStatusChange; got == nil || *got != since {
 		t.Errorf("status 1 says that the change before was at %s, want %s", a.data, since)
 	}
 }
@@ -132,7 +132,7 @@ func toldOfUp(t *testing.T, s system, id string, a attempt) {
 // checksOf counts the checks in a notification with a status and a code: ours and the
 // verifliers'.
 func checksOf(a attempt, status, code int) (own, votes int) {
-	for _, c := range a.notice.Checks {
+	for _, c := range a.notification.Checks {
 		switch {
 		case c.Status != status || c.Code != code:
 		case c.Type == 1:

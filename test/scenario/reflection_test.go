@@ -148,8 +148,8 @@ func TestVeriflierAnswersByReflection(t *testing.T) {
 	takePlace(t)
 	// A name server of ours keeps the question on this machine.
 	names := fakesite.NewDNS(t)
-	h := &roles{processes: map[node]*process{}, addresses: map[node]string{}}
-	h.add(t, veriflier1, `msg=started.* role=veriflier.* address=(\S+)`, []string{"veriflier", "--resolver=" + names.Addr(), "--allow-private", "--region=moon"})
+	h := &roles{running: newRunning()}
+	h.run(t, veriflier1, `msg=started.* role=veriflier.* address=(\S+)`, "veriflier", "--resolver="+names.Addr(), "--allow-private", "--region=moon")
 	g := newGRPCurl(t, h.veriflierAddr())
 	answersVerify(t, g)
 	text, err := g.call(verify, "Verify", readmeRequest)

@@ -15,9 +15,8 @@ import (
 
 // roles runs the four roles as real processes over TCP.
 type roles struct {
-	database  string
-	processes map[node]*process
-	addresses map[node]string
+	database string
+	running
 }
 
 func startRolesOnSQLite(t *testing.T, o setup, b *inbox) harness {
@@ -33,7 +32,7 @@ func startRolesOnMariaDB(t *testing.T, o setup, b *inbox) harness {
 // startRoles does what the README's tour does.
 func startRoles(t *testing.T, o setup, b *inbox, dsn string) *roles {
 	t.Helper()
-	h := &roles{database: dsn, processes: map[node]*process{}, addresses: map[node]string{}}
+	h := &roles{database: dsn, running: newRunning()}
 	if code, _, stderr := run(t, "migrate", "--db="+dsn); code != 0 {
 		t.Fatalf("jetmon migrate: exit code %d: %s", code, stderr)
 	}
@@ -57,16 +56,16 @@ func startRoles(t *testing.T, o setup, b *inbox, dsn string) *roles {
 	for i, region := range []string{"europe", "america", "asia"} {
 		n := verifliers()[i]
 		args := []string{"veriflier", "--name=" + string(n), "--region=" + region, "--allow-private"}
-		h.add(t, n, `msg=started.* role=veriflier.* address=(\S+)`, withResolver(args, o.veriflierDNS))
+		h.run(t, n, `msg=started.* role=veriflier.* address=(\S+)`, withResolver(args, o.veriflierDNS)...)
 		coordinate = append(coordinate, fmt.Sprintf("--veriflier=name=%s,region=%s,addr=%s", n, region, h.addresses[n]))
 	}
-	h.add(t, coordinator, `msg=started.* role=coordinator.* address=(\S+)`, coordinate)
+	h.run(t, coordinator, `msg=started.* role=coordinator.* address=(\S+)`, coordinate...)
 	serving(t, h.addresses[coordinator])
 	for _, n := range checkers() {
 		args := []string{"checker", "--node=" + string(n), "--allow-private", "--coordinator=" + h.addresses[coordinator]}
-		h.add(t, n, `msg=started.* role=checker()`, withResolver(args, o.checkerDNS))
+		h.run(t, n, `msg=started.* role=checker()`, withResolver(args, o.checkerDNS)...)
 	}
-	h.add(t, gateway, `msg=started.* role=gateway.* address=(\S+)`, []string{"gateway", "--coordinator=" + h.addresses[coordinator]})
+	h.run(t, gateway, `msg=started.* role=gateway.* address=(\S+)`, "gateway", "--coordinator="+h.addresses[coordinator])
 	return h
 }
 
@@ -75,21 +74,6 @@ func withResolver(args []string, resolver string) []string {
 		args = append(args, "--resolver="+resolver)
 	}
 	return args
-}
-
-// add starts a node on a free port, which it keeps across restarts.
-func (h *roles) add(t *testing.T, n node, ready string, args []string) {
-	t.Helper()
-	p := &process{name: string(n), ready: regexp.MustCompile(ready), args: args}
-	if args[0] != "checker" {
-		p.args = append(args, "--listen=127.0.0.1:0")
-	}
-	h.processes[n] = p
-	t.Cleanup(func() { p.kill(t) })
-	h.addresses[n] = p.start(t)
-	if args[0] != "checker" {
-		p.args = append(args, "--listen="+h.addresses[n])
-	}
 }
 
 func (h *roles) restURL() string         { return "http://" + h.addresses[gateway] }

@@ -9,7 +9,7 @@ import (
 
 	_ "github.com/go-sql-driver/mysql" // The tests write to the legacy table as WordPress.com does.
 
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/fakesite"
@@ -170,7 +170,7 @@ func TestEditsOfTheTableAreSeenInTimeWhenTheDatabaseIsFar(t *testing.T) {
 	t.Cleanup(func() { _ = db.Close() })
 	edited, target := time.Now(), fakesite.New(t)
 	for i, bucket := range []check.BucketID{0, 200, 400, check.Buckets - 1} {
-		row := store.Site{BlogID: check.BlogID(i + 1), Bucket: bucket, URL: target.URL(), Interval: time.Minute}
+		row := record.Site{BlogID: check.BlogID(i + 1), Bucket: bucket, URL: target.URL(), Interval: time.Minute}
 		if _, err := db.CreateSite(t.Context(), row); err != nil {
 			t.Fatal(err)
 		}

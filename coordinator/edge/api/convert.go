@@ -8,7 +8,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
@@ -16,7 +16,7 @@ import (
 )
 
 // apply copies the named fields of a site into a row; see editPaths for the names.
-func apply(row *store.Site, site *monitorv1.Site, paths []string) error {
+func apply(row *record.Site, site *monitorv1.Site, paths []string) error {
 	for _, path := range paths {
 		if err := applyField(row, site, path); err != nil {
 			return err
@@ -25,7 +25,7 @@ func apply(row *store.Site, site *monitorv1.Site, paths []string) error {
 	return nil
 }
 
-func applyField(row *store.Site, site *monitorv1.Site, path string) error {
+func applyField(row *record.Site, site *monitorv1.Site, path string) error {
 	switch path {
 	case "blog_id":
 		row.BlogID = check.BlogID(site.GetBlogId())
@@ -47,7 +47,7 @@ func applyField(row *store.Site, site *monitorv1.Site, path string) error {
 	return nil
 }
 
-func applyInterval(row *store.Site, site *monitorv1.Site) error {
+func applyInterval(row *record.Site, site *monitorv1.Site) error {
 	if site.GetCheckInterval() == nil {
 		row.Interval = defaultInterval
 		return nil
@@ -60,7 +60,7 @@ func applyInterval(row *store.Site, site *monitorv1.Site) error {
 	return nil
 }
 
-func applySettings(row *store.Site, in *monitorv1.CheckSettings, path string) error {
+func applySettings(row *record.Site, in *monitorv1.CheckSettings, path string) error {
 	settings, err := checkpb.SettingsFromProto("site.settings", in)
 	if e, ok := errors.AsType[*checkpb.FieldError](err); ok {
 		return fault.InvalidField(e.Field, "%s", e.Description)
@@ -90,7 +90,7 @@ func applySettings(row *store.Site, in *monitorv1.CheckSettings, path string) er
 }
 
 // siteToProto converts the stored state of a site.
-func siteToProto(row store.Site) *monitorv1.Site {
+func siteToProto(row record.Site) *monitorv1.Site {
 	return &monitorv1.Site{
 		SiteId: int64(row.ID), BlogId: int64(row.BlogID), Url: row.URL, Bucket: uint32(row.Bucket),
 		State:    monitorv1.SiteState(lifecycle.Initial(row.Status, row.StatusSince, row.Paused).Stage),
@@ -106,7 +106,7 @@ func overlay(site *monitorv1.Site, v engine.View) {
 	site.StatusId, site.LastStatusChangeTime = int32(v.Status), timestamp(v.StatusSince)
 	site.OutageId = v.OutageID
 	site.LastCheckTime = timestamp(v.LastCheck)
-	site.HoldReason = v.HoldReason
+	site.HoldReason = v.UndecidedReason
 	site.NextCheckTime = timestamp(v.Next)
 	site.Flapping, site.Relapses = v.Flapping, uint32(v.State.Flap.Relapses)
 	if r := v.Regional; r != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/peers"
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
@@ -31,7 +32,7 @@ func (s *sites) ExplainSite(ctx context.Context, req *monitorv1.ExplainSiteReque
 		if err := req.GetAt().CheckValid(); err != nil || at.After(now) {
 			return nil, fault.InvalidField("at", "must be a time that is not in the future")
 		}
-		x := &monitorv1.Explanation{Site: s.o.live(ctx, []store.Site{row})[0], Rule: ruleToProto(s.o.Panel.Rule())}
+		x := &monitorv1.Explanation{Site: s.o.live(ctx, []record.Site{row})[0], Rule: ruleToProto(s.o.Panel.Rule())}
 		return &monitorv1.ExplainSiteResponse{Explanation: x}, s.explainPast(ctx, x, row.ID, at)
 	}
 	if owner, ok := s.o.elsewhere(ctx).of(row.Bucket); ok && !row.Paused {
@@ -55,7 +56,7 @@ func (s *sites) explainThere(ctx context.Context, owner peers.Peer, req *monitor
 	return resp, err
 }
 
-func (s *sites) explainNow(ctx context.Context, x *monitorv1.Explanation, row store.Site, now time.Time) error {
+func (s *sites) explainNow(ctx context.Context, x *monitorv1.Explanation, row record.Site, now time.Time) error {
 	v, watched := s.o.Engine.View(now, row.ID)
 	if !watched {
 		x.Summary = "No coordinator that could be asked watches it at this moment."
@@ -89,11 +90,11 @@ func (s *sites) explainNow(ctx context.Context, x *monitorv1.Explanation, row st
 }
 
 // lastChecks returns the checks on which the present state rests.
-func lastChecks(v engine.View) []store.LocalCheck {
+func lastChecks(v engine.View) []record.LocalCheck {
 	if len(v.Checks) > 0 || v.Last == nil {
 		return v.Checks
 	}
-	return []store.LocalCheck{{Node: v.LastNode, At: v.LastCheck, Observation: *v.Last}}
+	return []record.LocalCheck{{Node: v.LastNode, At: v.LastCheck, Observation: *v.Last}}
 }
 
 // explainPast explains a site at an earlier time, from its stored history.
@@ -103,7 +104,7 @@ func (s *sites) explainPast(ctx context.Context, x *monitorv1.Explanation, id ch
 	if err != nil {
 		return err
 	}
-	var ballot *store.Ballot
+	var ballot *record.Ballot
 	for i := range ballots { // the newest first
 		if !ballots[i].Decided.After(at) {
 			ballot = &ballots[i]
@@ -129,7 +130,7 @@ func (s *sites) explainPast(ctx context.Context, x *monitorv1.Explanation, id ch
 }
 
 // outageAt returns the newest outage confirmed by then; nil when there is none.
-func (s *sites) outageAt(ctx context.Context, id check.SiteID, at time.Time) (*store.Outage, error) {
+func (s *sites) outageAt(ctx context.Context, id check.SiteID, at time.Time) (*record.Outage, error) {
 	rows, err := s.o.Store.ListOutages(ctx, store.OutageQuery{SiteID: id, Limit: maxHistory})
 	if err != nil {
 		return nil, err
@@ -172,7 +173,7 @@ func (s *outages) ReplayOutage(ctx context.Context, req *monitorv1.ReplayOutageR
 }
 
 // BallotToProto converts a ballot to its form in the API; nil stays nil.
-func BallotToProto(b *store.Ballot) *monitorv1.Ballot {
+func BallotToProto(b *record.Ballot) *monitorv1.Ballot {
 	if b == nil {
 		return nil
 	}
@@ -186,7 +187,7 @@ func BallotToProto(b *store.Ballot) *monitorv1.Ballot {
 	return out
 }
 
-func checksToProto(checks []store.LocalCheck) []*monitorv1.LocalCheck {
+func checksToProto(checks []record.LocalCheck) []*monitorv1.LocalCheck {
 	var out []*monitorv1.LocalCheck
 	for _, c := range checks {
 		out = append(out, &monitorv1.LocalCheck{

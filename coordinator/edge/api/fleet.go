@@ -81,7 +81,7 @@ func (s *fleet) coordinator(ctx context.Context, sum engine.Summary) *monitorv1.
 	// deliverer's last one.
 	ctx, cancel := within(ctx, countTimeout)
 	defer cancel()
-	if n, err := s.o.Store.CountNotices(ctx, owned); err == nil {
+	if n, err := s.o.Store.CountNotifications(ctx, owned); err == nil {
 		c.UndeliveredNotices = uint64(n)
 	} else {
 		c.UndeliveredNotices = uint64(delivery.Pending)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
@@ -45,21 +46,21 @@ func (s *outages) ListOutages(ctx context.Context, req *monitorv1.ListOutagesReq
 }
 
 // markToken returns the page token for the outages after a mark.
-func markToken(m store.OutageMark) string {
+func markToken(m record.OutageMark) string {
 	return strconv.FormatInt(m.Confirmed.UnixMilli(), 36) + "." + token(m.ID)
 }
 
-func parseMark(t string) (store.OutageMark, error) {
+func parseMark(t string) (record.OutageMark, error) {
 	if t == "" {
-		return store.OutageMark{}, nil
+		return record.OutageMark{}, nil
 	}
 	confirmed, id, _ := strings.Cut(t, ".")
 	ms, err := strconv.ParseInt(confirmed, 36, 64)
 	if err != nil || id == "" {
-		return store.OutageMark{}, fault.InvalidField("page_token", "is not a token of this service")
+		return record.OutageMark{}, fault.InvalidField("page_token", "is not a token of this service")
 	}
 	n, err := parseToken(id)
-	return store.OutageMark{Confirmed: time.UnixMilli(ms), ID: n}, err
+	return record.OutageMark{Confirmed: time.UnixMilli(ms), ID: n}, err
 }
 
 func (s *outages) GetOutage(ctx context.Context, req *monitorv1.GetOutageRequest) (*monitorv1.GetOutageResponse, error) {
@@ -70,7 +71,7 @@ func (s *outages) GetOutage(ctx context.Context, req *monitorv1.GetOutageRequest
 	return &monitorv1.GetOutageResponse{Outage: outageToProto(row)}, nil
 }
 
-func outageToProto(row store.Outage) *monitorv1.Outage {
+func outageToProto(row record.Outage) *monitorv1.Outage {
 	o := &monitorv1.Outage{
 		OutageId: row.ID, SiteId: int64(row.SiteID), BlogId: int64(row.BlogID), Url: row.URL,
 		StartTime: timestamp(row.Start), ConfirmTime: timestamp(row.Confirmed), EndTime: timestamp(row.End), EndReason: monitorv1.EndReason(row.EndReason),
@@ -90,7 +91,7 @@ func ruleToProto(r quorum.Rule) *monitorv1.QuorumRule {
 	return &monitorv1.QuorumRule{Verifliers: uint32(r.Voters), Need: uint32(r.Need), Regions: uint32(r.Regions)}
 }
 
-func voteToProto(v store.Vote) *monitorv1.Vote {
+func voteToProto(v record.Vote) *monitorv1.Vote {
 	out := &monitorv1.Vote{
 		Veriflier: v.Veriflier, Region: v.Region, Value: monitorv1.VoteValue(v.Value),
 		UnknownReason: v.UnknownReason, VoteTime: timestamp(v.At),

@@ -8,8 +8,8 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/Automattic/jetmon/coordinator/edge/peers"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -60,7 +60,7 @@ func (e elsewhere) of(b check.BucketID) (peers.Peer, bool) {
 
 // live returns the sites of rows with their live state: from this engine, or from the owner
 // for the sites of others. When an owner cannot be asked, the stored state of the row stays.
-func (o Options) live(ctx context.Context, rows []store.Site) []*monitorv1.Site {
+func (o Options) live(ctx context.Context, rows []record.Site) []*monitorv1.Site {
 	out := make([]*monitorv1.Site, len(rows))
 	theirs := map[peers.Peer][]*monitorv1.Site{}
 	e := o.elsewhere(ctx)
@@ -107,7 +107,7 @@ func (o Options) fetch(ctx context.Context, owner peers.Peer, sites []*monitorv1
 }
 
 // describe returns the site of a row with this engine's live state, if it has any.
-func (o Options) describe(row store.Site) *monitorv1.Site {
+func (o Options) describe(row record.Site) *monitorv1.Site {
 	site := siteToProto(row)
 	if v, ok := o.Engine.View(time.Now(), row.ID); ok {
 		overlay(site, v)

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/Automattic/jetmon/coordinator/edge/peers"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
@@ -53,7 +54,7 @@ func (s *sites) GetSite(ctx context.Context, req *monitorv1.GetSiteRequest) (*mo
 	if err != nil {
 		return nil, err
 	}
-	return &monitorv1.GetSiteResponse{Site: s.o.live(ctx, []store.Site{row})[0]}, nil
+	return &monitorv1.GetSiteResponse{Site: s.o.live(ctx, []record.Site{row})[0]}, nil
 }
 
 func (s *sites) BatchGetSites(ctx context.Context, req *monitorv1.BatchGetSitesRequest) (*monitorv1.BatchGetSitesResponse, error) {
@@ -69,7 +70,7 @@ func (s *sites) BatchGetSites(ctx context.Context, req *monitorv1.BatchGetSitesR
 }
 
 // rows reads the sites that exist, in the order of ids.
-func (s *sites) rows(ctx context.Context, ids []check.SiteID) ([]store.Site, error) {
+func (s *sites) rows(ctx context.Context, ids []check.SiteID) ([]record.Site, error) {
 	found, err := s.o.Store.SitesByID(ctx, ids)
 	if err != nil {
 		return nil, err
@@ -78,7 +79,7 @@ func (s *sites) rows(ctx context.Context, ids []check.SiteID) ([]store.Site, err
 	for i, id := range ids {
 		place[id] = i
 	}
-	slices.SortFunc(found, func(a, b store.Site) int { return cmp.Compare(place[a.ID], place[b.ID]) })
+	slices.SortFunc(found, func(a, b record.Site) int { return cmp.Compare(place[a.ID], place[b.ID]) })
 	return found, nil
 }
 
@@ -96,7 +97,7 @@ func distinct(ids []int64) []check.SiteID {
 }
 
 func (s *sites) CreateSite(ctx context.Context, req *monitorv1.CreateSiteRequest) (*monitorv1.CreateSiteResponse, error) {
-	row := store.Site{Status: check.StatusRunning, Interval: defaultInterval}
+	row := record.Site{Status: check.StatusRunning, Interval: defaultInterval}
 	if err := apply(&row, req.GetSite(), editable); err != nil {
 		return nil, err
 	}
@@ -130,7 +131,7 @@ func (s *sites) UpdateSite(ctx context.Context, req *monitorv1.UpdateSiteRequest
 	if err != nil {
 		return nil, err
 	}
-	edit := func(row store.Site) (store.Site, error) {
+	edit := func(row record.Site) (record.Site, error) {
 		err := apply(&row, req.GetSite(), paths)
 		return row, err
 	}
@@ -138,7 +139,7 @@ func (s *sites) UpdateSite(ctx context.Context, req *monitorv1.UpdateSiteRequest
 		return nil, err
 	}
 	if len(paths) == 0 {
-		return &monitorv1.UpdateSiteResponse{Site: s.o.live(ctx, []store.Site{row})[0]}, nil
+		return &monitorv1.UpdateSiteResponse{Site: s.o.live(ctx, []record.Site{row})[0]}, nil
 	}
 	// The owner may run another version, which has other fields or reads masks differently.
 	req = proto.CloneOf(req)

@@ -18,6 +18,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/outlier"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
@@ -40,8 +41,8 @@ type desk struct {
 func (d *desk) Ask(engine.Question)          {}
 func (d *desk) Look(engine.Question)         {}
 func (d *desk) Abandon(check.SiteID, uint32) {}
-func (d *desk) Record(store.Change)          {}
-func (d *desk) Keep(store.Ballot)            {}
+func (d *desk) Record(record.Change)         {}
+func (d *desk) Keep(record.Ballot)           {}
 func (d *desk) Full() bool                   { return false }
 func (d *desk) Revoke([]dispatch.Ref)        {}
 func (d *desk) End(string)                   {}
@@ -55,7 +56,7 @@ func (d *desk) Assign(b dispatch.Batch, targets []check.Target, _ uint64) bool {
 // dawdling is a store whose reads return a little after they were made.
 type dawdling struct{ store.Store }
 
-func (s dawdling) Site(ctx context.Context, id check.SiteID) (store.Site, error) {
+func (s dawdling) Site(ctx context.Context, id check.SiteID) (record.Site, error) {
 	row, err := s.Store.Site(ctx, id)
 	for range rand.IntN(100) {
 		runtime.Gosched()

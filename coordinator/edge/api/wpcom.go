@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
@@ -36,7 +37,7 @@ func (s *jetpackMonitor) GetJetpackMonitorStatus(ctx context.Context, req *wpcom
 	if err != nil {
 		return nil, err
 	}
-	rows = slices.DeleteFunc(rows, func(row store.Site) bool { return row.Paused })
+	rows = slices.DeleteFunc(rows, func(row record.Site) bool { return row.Paused })
 	if len(rows) == 0 {
 		return nil, fault.New(fault.NotFound, "site: no monitored site is %q", req.GetSite())
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -52,7 +52,7 @@ func (f Facts) stands() string {
 		return fmt.Sprintf("Up when it was last known, at %s.", clock(s.Observed))
 	case lifecycle.Suspect:
 		if s.Held {
-			return fmt.Sprintf("Suspect and held since %s: %s. Nobody has been told.", clock(s.FirstFailure), f.View.HoldReason)
+			return fmt.Sprintf("Suspect and undecided since %s: %s. Nobody has been told.", clock(s.FirstFailure), f.View.UndecidedReason)
 		}
 		return fmt.Sprintf("Suspect: %d of %d failing checks since %s. Nobody has been told.", s.Failures, f.Policy.Failures, clock(s.FirstFailure))
 	case lifecycle.Verifying:
@@ -153,7 +153,7 @@ func (f Facts) Withheld() string {
 	case f.View.Pending:
 		return "a change of status is decided and waits for the database; it is reported when it is stored"
 	case s.Held:
-		return "a possible outage: " + f.View.HoldReason
+		return "a possible outage: " + f.View.UndecidedReason
 	case s.Stage == lifecycle.Suspect || s.Stage == lifecycle.Verifying:
 		return "a possible outage: it is not confirmed yet"
 	case s.Stage == lifecycle.Recovering && s.Flap.Agreed:
@@ -191,7 +191,7 @@ func (f Facts) WouldChange() []string {
 		}
 		return []string{"a good check: it is up, nobody is told", fail, confirm}
 	case lifecycle.Verifying:
-		return []string{confirm, reject, "neither: a new round, and after the last the site is held as suspect"}
+		return []string{confirm, reject, "neither: a new round, and after the last one the site is undecided"}
 	case lifecycle.Down:
 		fail := "the next failing check"
 		if end := s.StatusSince.Add(p.NoticeWindow); end.After(f.Now) {
@@ -221,7 +221,7 @@ func (f Facts) recovery() string {
 
 // Past describes in a sentence the state at an earlier moment, from the newest ballot and
 // outage stored up to then; each is nil when there was none.
-func Past(at time.Time, b *store.Ballot, o *store.Outage) string {
+func Past(at time.Time, b *record.Ballot, o *record.Outage) string {
 	if o != nil && (o.End.IsZero() || o.End.After(at)) {
 		return fmt.Sprintf("Down at %s: outage %d, which began at %s and was confirmed at %s.", clock(at), o.ID, clock(o.Start), clock(o.Confirmed))
 	}
@@ -231,14 +231,14 @@ func Past(at time.Time, b *store.Ballot, o *store.Outage) string {
 	if o == nil {
 		return fmt.Sprintf("No outage and no ballot is known up to %s.", clock(at))
 	}
-	if o.EndReason == store.EndDeleted {
+	if o.EndReason == record.EndDeleted {
 		return fmt.Sprintf("Not down at %s: outage %d ended at %s because the site was deleted.", clock(at), o.ID, clock(o.End))
 	}
 	return fmt.Sprintf("Not down at %s: outage %d was over at %s.", clock(at), o.ID, clock(o.End))
 }
 
 // decided describes a ballot that no known outage followed.
-func decided(at time.Time, b *store.Ballot) string {
+func decided(at time.Time, b *record.Ballot) string {
 	switch b.Verdict {
 	case quorum.Confirmed:
 		return fmt.Sprintf("Perhaps down at %s: the verifliers confirmed a suspicion at %s, and no outage was stored.", clock(at), clock(b.Decided))

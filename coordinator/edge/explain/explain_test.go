@@ -9,7 +9,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -31,8 +31,8 @@ func TestEveryStageIsExplained(t *testing.T) {
 			"Up", "down from [asia], up from [eu]", ""},
 		{"suspect", engine.View{State: lifecycle.State{Stage: lifecycle.Suspect, Failures: 1, FirstFailure: at}, Status: check.StatusRunning},
 			"1 of 3 failing checks since 2026-01-02 03:04:05Z", "not confirmed yet", "2 more failing checks"},
-		{"held", engine.View{State: lifecycle.State{Stage: lifecycle.Suspect, Failures: 3, Held: true}, Status: check.StatusRunning, HoldReason: "eu1 is unreachable"},
-			"held since", "eu1 is unreachable", "asked anew"},
+		{"undecided", engine.View{State: lifecycle.State{Stage: lifecycle.Suspect, Failures: 3, Held: true}, Status: check.StatusRunning, UndecidedReason: "eu1 is unreachable"},
+			"undecided since", "eu1 is unreachable", "asked anew"},
 		{"verifying", engine.View{State: lifecycle.State{Stage: lifecycle.Verifying, Round: 2}, Status: check.StatusRunning},
 			"round 2 of 3", "not confirmed yet", "3 of 6 verifliers that see it up"},
 		{"down, and nobody was told", engine.View{State: lifecycle.State{Stage: lifecycle.Down, StatusSince: at}, Status: check.StatusDown, StatusSince: at, Muted: true},
@@ -76,21 +76,23 @@ func TestEveryStageIsExplained(t *testing.T) {
 func TestThePastIsTold(t *testing.T) {
 	t.Parallel()
 	before := at.Add(-time.Hour)
-	open := &store.Outage{ID: 9, Start: before, Confirmed: before}
-	over := &store.Outage{ID: 9, Start: before, Confirmed: before, End: at.Add(-time.Minute)}
-	later := &store.Outage{ID: 9, Start: before, Confirmed: before, End: at.Add(time.Minute)}
-	ballot := func(v quorum.Verdict, when time.Time) *store.Ballot { return &store.Ballot{Verdict: v, Decided: when} }
+	open := &record.Outage{ID: 9, Start: before, Confirmed: before}
+	over := &record.Outage{ID: 9, Start: before, Confirmed: before, End: at.Add(-time.Minute)}
+	later := &record.Outage{ID: 9, Start: before, Confirmed: before, End: at.Add(time.Minute)}
+	ballot := func(v quorum.Verdict, when time.Time) *record.Ballot {
+		return &record.Ballot{Verdict: v, Decided: when}
+	}
 	tests := []struct {
 		name   string
-		ballot *store.Ballot
-		outage *store.Outage
+		ballot *record.Ballot
+		outage *record.Outage
 		want   string
 	}{
 		{"nothing is known", nil, nil, "No outage"},
 		{"an open outage", ballot(quorum.Confirmed, before), open, "Down at"},
 		{"an outage that ended later", ballot(quorum.Confirmed, before), later, "Down at"},
 		{"an outage that was over", ballot(quorum.Confirmed, before), over, "was over"},
-		{"an outage that ended with its site", ballot(quorum.Confirmed, before), &store.Outage{ID: 9, Start: before, Confirmed: before, End: at.Add(-time.Minute), EndReason: store.EndDeleted}, "was deleted"},
+		{"an outage that ended with its site", ballot(quorum.Confirmed, before), &record.Outage{ID: 9, Start: before, Confirmed: before, End: at.Add(-time.Minute), EndReason: record.EndDeleted}, "was deleted"},
 		{"a false alarm", ballot(quorum.Rejected, before), nil, "rejected"},
 		{"a false alarm after an outage", ballot(quorum.Rejected, at), over, "rejected"},
 		{"no decision", ballot(quorum.Inconclusive, before), nil, "could not decide"},

@@ -9,7 +9,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -184,7 +184,7 @@ func TestThePastOfEveryVerdictIsTold(t *testing.T) {
 	}
 	for v := quorum.Pending; !strings.HasPrefix(v.String(), "Verdict("); v++ {
 		want, ok := tests[v]
-		if got := explain.Past(at, &store.Ballot{Verdict: v, Decided: since}, nil); !ok || !strings.Contains(got, want) {
+		if got := explain.Past(at, &record.Ballot{Verdict: v, Decided: since}, nil); !ok || !strings.Contains(got, want) {
 			t.Errorf("%s (in the table: %t): %q, want %q in it", v, ok, got, want)
 		}
 	}

@@ -31,7 +31,7 @@ type Deliverer struct {
 	outbox  store.Outbox
 	metrics *metrics
 
-	poke    chan struct{}
+	wake    chan struct{}
 	running atomic.Bool
 
 	mu    sync.Mutex
@@ -54,7 +54,7 @@ func New(o Options, outbox store.Outbox) (*Deliverer, error) {
 	d := &Deliverer{
 		o:      o,
 		outbox: outbox,
-		poke:   make(chan struct{}, 1),
+		wake:   make(chan struct{}, 1),
 		board:  newBoard(),
 	}
 	if !o.Disabled {
@@ -70,8 +70,8 @@ func New(o Options, outbox store.Outbox) (*Deliverer, error) {
 // gained.
 func (d *Deliverer) Wake() {
 	select {
-	case d.poke <- struct{}{}:
-	default: // A poke is pending; the read that it causes is still to come.
+	case d.wake <- struct{}{}:
+	default: // A wake-up is pending; the read that it causes is still to come.
 	}
 }
 

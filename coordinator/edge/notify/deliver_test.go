@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/state/store"
@@ -84,11 +85,11 @@ func hang(ctx context.Context, _ string) (string, error) {
 	return "", ctx.Err()
 }
 
-// noticeOf makes a notification of a site in shard 0, with key "site/id".
-func noticeOf(site check.SiteID, id int64) store.Notice {
-	return store.Notice{
+// notificationOf makes a notification of a site in shard 0, with key "site/id".
+func notificationOf(site check.SiteID, id int64) record.Notification {
+	return record.Notification{
 		ID: id, Key: fmt.Sprintf("%d/%d", site, id), Created: time.Now(),
-		Change: store.Change{SiteID: site, BlogID: 1, URL: "https://example.com/", At: time.Now()},
+		Change: record.Change{SiteID: site, BlogID: 1, URL: "https://example.com/", At: time.Now()},
 	}
 }
 
@@ -119,32 +120,32 @@ func deliverer(t *testing.T, o notify.Options, box store.Outbox, to http.RoundTr
 	})
 }
 
-func TestNoticeLeavesAtOncePokedAndWithinPollUnpoked(t *testing.T) {
+func TestANotificationLeavesAtOnceAfterAWakeUpAndElseWithinAPoll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		box, w := newOutbox(), &wpcom{}
 		d, stop := deliverer(t, notify.Options{}, box, w)
 		defer stop()
 		synctest.Wait()
-		box.add(noticeOf(1, 1))
+		box.add(notificationOf(1, 1))
 		synctest.Wait()
 		if got := w.seen(); len(got) != 0 {
-			t.Fatalf("%v left before the poke", got)
+			t.Fatalf("%v left before the wake-up", got)
 		}
 		began := time.Now()
 		d.Wake()
 		synctest.Wait()
 		if got := w.seen(); !slices.Equal(got, []string{"1/1"}) || time.Since(began) != 0 {
-			t.Fatalf("after the poke %v left", got)
+			t.Fatalf("after the wake-up %v left", got)
 		}
-		box.add(noticeOf(1, 2))
+		box.add(notificationOf(1, 2))
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		if got := w.seen(); !slices.Equal(got, []string{"1/1", "1/2"}) {
 			t.Fatalf("after the poll %v left", got)
 		}
 		if left := box.left(); len(left) != 0 {
-			t.Errorf("the outbox still holds %d notices", len(left))
+			t.Errorf("the outbox still holds %d notifications", len(left))
 		}
 	})
 }
@@ -153,7 +154,7 @@ func TestNoticeLeavesAtOncePokedAndWithinPollUnpoked(t *testing.T) {
 func TestV1Defect3RepeatedWithBackoffUntilAccepted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		box, w := newOutbox(noticeOf(1, 1), noticeOf(1, 2)), &wpcom{answer: refuse}
+		box, w := newOutbox(notificationOf(1, 1), notificationOf(1, 2)), &wpcom{answer: refuse}
 		d, stop := deliverer(t, notify.Options{Max: time.Minute}, box, w)
 		defer stop()
 		began := time.Now()
@@ -185,10 +186,10 @@ func TestV1Defect3RepeatedWithBackoffUntilAccepted(t *testing.T) {
 		synctest.Wait()
 		keys := w.seen()
 		if got := keys[len(keys)-2:]; !slices.Equal(got, []string{"1/1", "1/2"}) {
-			t.Errorf("at last %v were sent, want the site's notices in order", got)
+			t.Errorf("at last %v were sent, want the site's notifications in order", got)
 		}
 		if i := slices.Index(keys, "1/2"); i != len(keys)-1 {
-			t.Error("the second notice was sent before the first was accepted")
+			t.Error("the second notification was sent before the first was accepted")
 		}
 		if s := d.Status(); s.Pending != 0 || !s.RefusedSince.IsZero() || s.LastAccepted.IsZero() {
 			t.Errorf("status of an accepting WordPress.com is %+v", s)
@@ -200,7 +201,7 @@ func TestV1Defect3RepeatedWithBackoffUntilAccepted(t *testing.T) {
 func TestV1Defect3SurvivesRestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		box, w := newOutbox(noticeOf(1, 1)), &wpcom{answer: refuse}
+		box, w := newOutbox(notificationOf(1, 1)), &wpcom{answer: refuse}
 		created := time.Now()
 		_, stop := deliverer(t, notify.Options{}, box, w)
 		time.Sleep(10 * time.Second)
@@ -221,7 +222,7 @@ func TestV1Defect3SurvivesRestart(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		synctest.Wait()
 		if len(box.left()) != 0 {
-			t.Error("the notice was never delivered")
+			t.Error("the notification was never delivered")
 		}
 		if keys := slices.Compact(w.seen()); !slices.Equal(keys, []string{"1/1"}) {
 			t.Errorf("keys are %v, want one for all attempts", keys)
@@ -233,7 +234,7 @@ func TestV1Defect3SurvivesRestart(t *testing.T) {
 func TestV1Defect4TimeoutIsOneFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		box, w := newOutbox(noticeOf(1, 1)), &wpcom{answer: hang}
+		box, w := newOutbox(notificationOf(1, 1)), &wpcom{answer: hang}
 		_, stop := deliverer(t, notify.Options{}, box, w)
 		defer stop()
 		time.Sleep(20*time.Second + 500*time.Millisecond)
@@ -253,12 +254,12 @@ func TestV1Defect4TimeoutIsOneFailure(t *testing.T) {
 }
 
 // v1's repetition looked up its entry later, when it had moved (A13.1).
-func TestV1Defect1RepetitionIsOfTheSameNotice(t *testing.T) {
+func TestV1Defect1RepetitionIsOfTheSameNotification(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		box, w := newOutbox(), &wpcom{}
 		for site := range check.SiteID(50) {
-			box.add(noticeOf(site+1, int64(site)+1))
+			box.add(notificationOf(site+1, int64(site)+1))
 		}
 		failed := make(map[string]bool)
 		var mu sync.Mutex
@@ -281,11 +282,11 @@ func TestV1Defect1RepetitionIsOfTheSameNotice(t *testing.T) {
 		}
 		for site := range 50 {
 			if k := fmt.Sprintf("%d/%d", site+1, site+1); count[k] != 2 {
-				t.Errorf("notice %s was sent %d times, want twice", k, count[k])
+				t.Errorf("notification %s was sent %d times, want twice", k, count[k])
 			}
 		}
 		if n := len(box.left()); n != 0 {
-			t.Errorf("%d notices left", n)
+			t.Errorf("%d notifications left", n)
 		}
 	})
 }
@@ -302,14 +303,14 @@ func TestStuckDeliveriesBlockNobodyElse(t *testing.T) {
 			return accept(ctx, key)
 		}
 		for id := range int64(100) {
-			box.add(noticeOf(check.SiteID(id%20+1), id+1))
+			box.add(notificationOf(check.SiteID(id%20+1), id+1))
 		}
 		_, stop := deliverer(t, notify.Options{Parallel: 4}, box, w)
 		defer stop()
 		synctest.Wait()
 		// 17 sites of 20 have their five notifications delivered before any time has passed.
 		if n := len(box.left()); n != 15 {
-			t.Errorf("%d notices left, want the 15 of the stuck sites", n)
+			t.Errorf("%d notifications left, want the 15 of the stuck sites", n)
 		}
 		if w.most > 4 {
 			t.Errorf("%d deliveries at once, want at most 4", w.most)
@@ -327,7 +328,7 @@ func TestOrderIsKeptPerSite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		box, w := newOutbox(), &wpcom{}
 		for id := range int64(60) {
-			box.add(noticeOf(check.SiteID(id%3+1), id+1))
+			box.add(notificationOf(check.SiteID(id%3+1), id+1))
 		}
 		attempts := 0
 		var mu sync.Mutex
@@ -347,7 +348,7 @@ func TestOrderIsKeptPerSite(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		synctest.Wait()
 		if n := len(box.left()); n != 0 {
-			t.Fatalf("%d notices left", n)
+			t.Fatalf("%d notifications left", n)
 		}
 		newest := make(map[int]int)
 		for _, k := range w.seen() {
@@ -367,7 +368,7 @@ func TestOutboxAwayIsLoggedOnceAndBackedOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var buf bytes.Buffer
-		box, w := newOutbox(noticeOf(1, 1)), &wpcom{}
+		box, w := newOutbox(notificationOf(1, 1)), &wpcom{}
 		box.set(true, false)
 		log := slog.New(slog.NewTextHandler(&buf, &slog.HandlerOptions{Level: slog.LevelInfo}))
 		d, stop := deliverer(t, notify.Options{Log: log}, box, w)
@@ -395,12 +396,12 @@ func TestOutboxAwayIsLoggedOnceAndBackedOff(t *testing.T) {
 	})
 }
 
-func TestAcceptedNoticeIsNotSentAgainWhileTheOutboxTakesNoWrites(t *testing.T) {
+func TestAcceptedNotificationIsNotSentAgainWhileTheOutboxTakesNoWrites(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		box, w := newOutbox(noticeOf(1, 1), noticeOf(2, 2)), &wpcom{}
+		box, w := newOutbox(notificationOf(1, 1), notificationOf(2, 2)), &wpcom{}
 		for id := range int64(40) {
-			box.add(noticeOf(check.SiteID(id+3), id+3))
+			box.add(notificationOf(check.SiteID(id+3), id+3))
 		}
 		box.set(false, true)
 		_, stop := deliverer(t, notify.Options{Parallel: 2}, box, w)
@@ -408,16 +409,16 @@ func TestAcceptedNoticeIsNotSentAgainWhileTheOutboxTakesNoWrites(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if got := w.seen(); len(got) > 2 {
-			t.Errorf("%d notices were sent and not recorded, want at most Parallel", len(got))
+			t.Errorf("%d notifications were sent and not recorded, want at most Parallel", len(got))
 		}
 		box.set(false, false)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		if n := len(box.left()); n != 0 {
-			t.Errorf("%d notices left", n)
+			t.Errorf("%d notifications left", n)
 		}
 		if got := w.seen(); len(got) != 42 {
-			t.Errorf("%d attempts for 42 notices", len(got))
+			t.Errorf("%d attempts for 42 notifications", len(got))
 		}
 	})
 }
@@ -429,14 +430,14 @@ func TestStopGivesDeliveriesThreeSeconds(t *testing.T) {
 		wantLeft int
 		want     time.Duration
 	}{
-		"an answer in time is recorded":                  {3 * time.Second, 0, 2 * time.Second},
-		"no answer in time leaves the notice as it was":  {time.Minute, 1, 3 * time.Second},
-		"nothing under way ends at once (already there)": {0, 0, 0},
+		"an answer in time is recorded":                       {3 * time.Second, 0, 2 * time.Second},
+		"no answer in time leaves the notification as it was": {time.Minute, 1, 3 * time.Second},
+		"nothing under way ends at once (already there)":      {0, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				box, w := newOutbox(noticeOf(1, 1)), &wpcom{}
+				box, w := newOutbox(notificationOf(1, 1)), &wpcom{}
 				w.answer = func(ctx context.Context, key string) (string, error) {
 					select {
 					case <-time.After(tt.takes):
@@ -454,7 +455,7 @@ func TestStopGivesDeliveriesThreeSeconds(t *testing.T) {
 				}
 				left := box.left()
 				if len(left) != tt.wantLeft {
-					t.Fatalf("%d notices left, want %d", len(left), tt.wantLeft)
+					t.Fatalf("%d notifications left, want %d", len(left), tt.wantLeft)
 				}
 				for _, n := range left {
 					if n.Attempts != 0 {
@@ -469,7 +470,7 @@ func TestStopGivesDeliveriesThreeSeconds(t *testing.T) {
 func TestStopIsBoundedWhileTheOutboxHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		box, w := hangingOutbox{newOutbox(noticeOf(1, 1))}, &wpcom{}
+		box, w := hangingOutbox{newOutbox(notificationOf(1, 1))}, &wpcom{}
 		_, stop := deliverer(t, notify.Options{}, box, w)
 		time.Sleep(time.Second)
 		began := time.Now()
@@ -483,7 +484,7 @@ func TestStopIsBoundedWhileTheOutboxHangs(t *testing.T) {
 // hangingOutbox answers no write before the caller gives up.
 type hangingOutbox struct{ *outbox }
 
-func (hangingOutbox) Delivered(ctx context.Context, _ store.Notice, _ time.Time) error {
+func (hangingOutbox) Delivered(ctx context.Context, _ record.Notification, _ time.Time) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
@@ -491,9 +492,9 @@ func (hangingOutbox) Delivered(ctx context.Context, _ store.Notice, _ time.Time)
 func TestOnlyOwnShardsAreDelivered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		other := noticeOf(2, 2)
+		other := notificationOf(2, 2)
 		other.Change.Bucket = 20 * shard.BucketsPer
-		box, w := newOutbox(noticeOf(1, 1), other), &wpcom{answer: refuse}
+		box, w := newOutbox(notificationOf(1, 1), other), &wpcom{answer: refuse}
 		shards := shardtest.New(0)
 		d, stop := deliverer(t, notify.Options{Shards: shards}, box, w)
 		defer stop()
@@ -522,9 +523,9 @@ func TestDisabledSendsNothingAndWithdrawsWhatWaitsInItsShards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		box, w := newOutbox(), &wpcom{}
 		for id := range int64(450) {
-			box.add(noticeOf(check.SiteID(id), id))
+			box.add(notificationOf(check.SiteID(id), id))
 		}
-		foreign := noticeOf(1000, 1000)
+		foreign := notificationOf(1000, 1000)
 		foreign.Change.Bucket = 20 * shard.BucketsPer
 		box.add(foreign)
 		shards := shardtest.New(0)
@@ -557,9 +558,9 @@ func TestDisabledSendsNothingAndWithdrawsWhatWaitsInItsShards(t *testing.T) {
 		if got := box.muted(); got[1] != 3 || got[2] != 1 {
 			t.Errorf("muted so often by tenures: %v", got)
 		}
-		box.add(noticeOf(1, 2000))
+		box.add(notificationOf(1, 2000))
 		if pass(); len(box.left()) != 1 {
-			t.Error("a notice that came later was not withdrawn")
+			t.Error("a notification that came later was not withdrawn")
 		}
 	})
 }
@@ -580,7 +581,7 @@ func TestTokenIsInNoLogAndNoRecord(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var buf bytes.Buffer
-		box, w := newOutbox(noticeOf(1, 1), noticeOf(2, 2)), &wpcom{}
+		box, w := newOutbox(notificationOf(1, 1), notificationOf(2, 2)), &wpcom{}
 		w.answer = func(_ context.Context, key string) (string, error) {
 			if key == "1/1" {
 				return "", errors.New("dial for s3cret-token")
@@ -601,10 +602,10 @@ func TestTokenIsInNoLogAndNoRecord(t *testing.T) {
 	})
 }
 
-func TestNoticesOfOneSiteLeaveWithoutWaitingForThePoll(t *testing.T) {
+func TestNotificationsOfOneSiteLeaveWithoutWaitingForThePoll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		box, w := newOutbox(noticeOf(1, 1), noticeOf(1, 2), noticeOf(1, 3)), &wpcom{}
+		box, w := newOutbox(notificationOf(1, 1), notificationOf(1, 2), notificationOf(1, 3)), &wpcom{}
 		_, stop := deliverer(t, notify.Options{}, box, w)
 		defer stop()
 		synctest.Wait()
@@ -614,13 +615,13 @@ func TestNoticesOfOneSiteLeaveWithoutWaitingForThePoll(t *testing.T) {
 	})
 }
 
-func TestRefusalOfANoticeThatIsGoneDoesNotStayOnTheBoard(t *testing.T) {
+func TestRefusalOfANotificationThatIsGoneDoesNotStayOnTheBoard(t *testing.T) {
 	t.Parallel()
 	for name, others := range map[string]bool{"outbox empty": false, "others wait": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				box, w := newOutbox(noticeOf(1, 1)), &wpcom{answer: refuse}
+				box, w := newOutbox(notificationOf(1, 1)), &wpcom{answer: refuse}
 				d, stop := deliverer(t, notify.Options{Max: time.Minute}, box, w)
 				defer stop()
 				time.Sleep(10 * time.Second)
@@ -629,12 +630,12 @@ func TestRefusalOfANoticeThatIsGoneDoesNotStayOnTheBoard(t *testing.T) {
 					t.Fatal("the refusal is not on the board")
 				}
 				// Another process deletes its site.
-				if err := box.Delivered(t.Context(), noticeOf(1, 1), time.Now()); err != nil {
+				if err := box.Delivered(t.Context(), notificationOf(1, 1), time.Now()); err != nil {
 					t.Fatal(err)
 				}
 				deleted := time.Now()
 				if others {
-					box.add(noticeOf(2, 2))
+					box.add(notificationOf(2, 2))
 				}
 				if others {
 					time.Sleep(3 * time.Minute)
@@ -656,7 +657,7 @@ func TestRefusalOfANoticeThatIsGoneDoesNotStayOnTheBoard(t *testing.T) {
 func TestDueAttemptWaitsForAPlace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		box, w := newOutbox(noticeOf(1, 1), noticeOf(2, 2)), &wpcom{}
+		box, w := newOutbox(notificationOf(1, 1), notificationOf(2, 2)), &wpcom{}
 		w.answer = func(ctx context.Context, key string) (string, error) {
 			if key == "2/2" {
 				return hang(ctx, key)
@@ -683,7 +684,7 @@ func TestAllPlacesAreUsedAndNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		box, w := newOutbox(), &wpcom{answer: hang}
 		for id := range int64(100) {
-			box.add(noticeOf(check.SiteID(id+1), id+1))
+			box.add(notificationOf(check.SiteID(id+1), id+1))
 		}
 		_, stop := deliverer(t, notify.Options{Parallel: 4}, box, w)
 		defer stop()
@@ -699,13 +700,13 @@ func TestAllPlacesAreUsedAndNoMore(t *testing.T) {
 func TestNothingIsSentOfAShardThatIsNotSurelyOurs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var notices []store.Notice
+		var notifications []record.Notification
 		for site := range 40 {
-			n := noticeOf(check.SiteID(site+1), int64(site+1))
+			n := notificationOf(check.SiteID(site+1), int64(site+1))
 			n.Change.Bucket = check.BucketID(site % 2 * shard.BucketsPer)
-			notices = append(notices, n)
+			notifications = append(notifications, n)
 		}
-		box, w := newOutbox(slices.Clone(notices)...), &wpcom{}
+		box, w := newOutbox(slices.Clone(notifications)...), &wpcom{}
 		stopped := make(chan struct{})
 		w.set(func(context.Context, string) (string, error) {
 			<-stopped
@@ -717,7 +718,7 @@ func TestNothingIsSentOfAShardThatIsNotSurelyOurs(t *testing.T) {
 		synctest.Wait() // four are under way, others are read
 
 		shards.Doubt(0, true)
-		box.add(noticeOf(100, 100)) // by somebody else
+		box.add(notificationOf(100, 100)) // by somebody else
 		close(stopped)
 		d.Wake()
 		time.Sleep(time.Minute)
@@ -727,13 +728,13 @@ func TestNothingIsSentOfAShardThatIsNotSurelyOurs(t *testing.T) {
 		if want := []string{"1/1", "2/2", "3/3", "4/4"}; !slices.Equal(sent[:4], want) {
 			t.Errorf("at first %v were sent, want %v", sent[:4], want)
 		}
-		for _, n := range notices[4:] {
+		for _, n := range notifications[4:] {
 			if surely := shard.Of(n.Change.Bucket) == 1; slices.Contains(sent, n.Key) != surely {
 				t.Errorf("%s of shard %d was sent: %v", n.Key, shard.Of(n.Change.Bucket), !surely)
 			}
 		}
 		if s := d.Status(); slices.Contains(sent, "100/100") || s.Pending != len(box.left()) || s.Pending != 19 || !s.RefusedSince.IsZero() {
-			t.Errorf("%d notices are left, and the status is %+v", len(box.left()), s)
+			t.Errorf("%d notifications are left, and the status is %+v", len(box.left()), s)
 		}
 
 		shards.Doubt(0, false) // the database was away, and nobody else had it

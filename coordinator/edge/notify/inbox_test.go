@@ -13,6 +13,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -50,18 +51,18 @@ func overHTTP(t testing.TB, o notify.Options, box store.Outbox, to http.Handler)
 
 func TestInboxReadsWhatWasCommitted(t *testing.T) {
 	t.Parallel()
-	n := noticeOf(1, 1)
+	n := notificationOf(1, 1)
 	n.Change.URL = "https://bücher.example/a b?x=1&y=\"2\"#+%"
 	n.Change.To = check.StatusDown
 	n.Change.Since = time.Date(2026, 5, 13, 0, 0, 1, 0, time.UTC)
 	dns := check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureDNS, Timing: check.Timing{Total: 12 * time.Millisecond}}
-	n.Change.Checks = []store.LocalCheck{{Node: "c1", Observation: dns}}
-	n.Change.Ballot = &store.Ballot{Votes: []store.Vote{{Veriflier: "eu", Value: quorum.Down, Observation: &dns}}}
+	n.Change.Checks = []record.LocalCheck{{Node: "c1", Observation: dns}}
+	n.Change.Ballot = &record.Ballot{Votes: []record.Vote{{Veriflier: "eu", Value: quorum.Down, Observation: &dns}}}
 	inbox, _ := toInbox(t, notify.Options{}, newOutbox(n))
 	if err := inbox.Wait(t.Context(), func(l []demo.Received) bool { return len(l) == 1 }); err != nil {
 		t.Fatal(err)
 	}
-	want := demo.Notice{
+	want := demo.Notification{
 		BlogID: 1, MonitorURL: n.Change.URL, StatusID: 0,
 		LastStatusChange: new("2026-05-13T00:00:01.000Z"),
 		Checks: []demo.Check{
@@ -69,18 +70,18 @@ func TestInboxReadsWhatWasCommitted(t *testing.T) {
 			{Type: 2, Host: "eu", Status: 0, RTT: 12, Code: 0},
 		},
 	}
-	if diff := cmp.Diff(want, inbox.Notices()[0].Notice); diff != "" {
+	if diff := cmp.Diff(want, inbox.Notifications()[0].Notification); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestSickWordPressComGetsEachNoticeOnceInEffect(t *testing.T) {
+func TestSickWordPressComGetsEachNotificationOnceInEffect(t *testing.T) {
 	t.Parallel()
 	box := newOutbox()
 	inbox, d := toInbox(t, notify.Options{Base: time.Millisecond, Max: 20 * time.Millisecond}, box)
 	inbox.FailNext(7)
 	for id := range int64(20) {
-		box.add(noticeOf(check.SiteID(id%5+1), id+1))
+		box.add(notificationOf(check.SiteID(id%5+1), id+1))
 	}
 	d.Wake()
 	if err := inbox.Wait(t.Context(), func(l []demo.Received) bool { return len(l) >= 10 }); err != nil {
@@ -91,7 +92,7 @@ func TestSickWordPressComGetsEachNoticeOnceInEffect(t *testing.T) {
 		t.Fatal(err)
 	}
 	newest := make(map[string]int)
-	for _, r := range inbox.Notices() {
+	for _, r := range inbox.Notifications() {
 		var site string
 		var id int
 		if _, err := fmt.Sscanf(r.Key, "%1s/%d", &site, &id); err != nil {
@@ -129,7 +130,7 @@ func BenchmarkDelivery(b *testing.B) {
 				}
 				for i := range int64(batch) {
 					id := int64(asked) + i
-					box.add(noticeOf(check.SiteID(id), id))
+					box.add(notificationOf(check.SiteID(id), id))
 				}
 				d.Wake()
 				<-arrived

@@ -7,17 +7,17 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
 // outbox is store.Outbox in memory. It outlives a Deliverer, as a database does.
 type outbox struct {
-	mu      sync.Mutex
-	notices []store.Notice
-	why     map[int64]string
+	mu            sync.Mutex
+	notifications []record.Notification
+	why           map[int64]string
 	// away makes every call fail; readOnly every write.
 	away, readOnly bool
 	reads          int
@@ -25,14 +25,14 @@ type outbox struct {
 	mutes          []shard.Fence
 }
 
-func newOutbox(notices ...store.Notice) *outbox {
-	return &outbox{notices: notices, why: make(map[int64]string)}
+func newOutbox(notifications ...record.Notification) *outbox {
+	return &outbox{notifications: notifications, why: make(map[int64]string)}
 }
 
-func (o *outbox) add(n store.Notice) {
+func (o *outbox) add(n record.Notification) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.notices = append(o.notices, n)
+	o.notifications = append(o.notifications, n)
 }
 
 func (o *outbox) set(away, readOnly bool) {
@@ -41,10 +41,10 @@ func (o *outbox) set(away, readOnly bool) {
 	o.away, o.readOnly = away, readOnly
 }
 
-func (o *outbox) left() []store.Notice {
+func (o *outbox) left() []record.Notification {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return slices.Clone(o.notices)
+	return slices.Clone(o.notifications)
 }
 
 func (o *outbox) readCount() int {
@@ -59,7 +59,7 @@ func (o *outbox) reason(id int64) string {
 	return o.why[id]
 }
 
-func (o *outbox) DueNotices(ctx context.Context, shards []shard.ID, now time.Time, limit int) ([]store.Notice, error) {
+func (o *outbox) DueNotifications(ctx context.Context, shards []shard.ID, now time.Time, limit int) ([]record.Notification, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.reads++
@@ -67,8 +67,8 @@ func (o *outbox) DueNotices(ctx context.Context, shards []shard.ID, now time.Tim
 		return nil, err
 	}
 	seen := make(map[check.SiteID]bool)
-	var due []store.Notice
-	for _, n := range slices.SortedFunc(slices.Values(o.notices), byID) {
+	var due []record.Notification
+	for _, n := range slices.SortedFunc(slices.Values(o.notifications), byID) {
 		c := n.Change
 		if seen[c.SiteID] || !slices.Contains(shards, shard.Of(c.Bucket)) {
 			continue
@@ -81,42 +81,42 @@ func (o *outbox) DueNotices(ctx context.Context, shards []shard.ID, now time.Tim
 	return due, nil
 }
 
-func byID(a, b store.Notice) int { return cmp.Compare(a.ID, b.ID) }
+func byID(a, b record.Notification) int { return cmp.Compare(a.ID, b.ID) }
 
-func (o *outbox) Delivered(ctx context.Context, n store.Notice, _ time.Time) error {
+func (o *outbox) Delivered(ctx context.Context, n record.Notification, _ time.Time) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := o.fails(ctx, o.away || o.readOnly); err != nil {
 		return err
 	}
-	o.notices = slices.DeleteFunc(o.notices, func(m store.Notice) bool { return m.ID == n.ID })
+	o.notifications = slices.DeleteFunc(o.notifications, func(m record.Notification) bool { return m.ID == n.ID })
 	return nil
 }
 
-func (o *outbox) Postponed(ctx context.Context, n store.Notice, next time.Time, why string) error {
+func (o *outbox) Postponed(ctx context.Context, n record.Notification, next time.Time, why string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := o.fails(ctx, o.away || o.readOnly); err != nil {
 		return err
 	}
-	i := slices.IndexFunc(o.notices, func(m store.Notice) bool { return m.ID == n.ID })
+	i := slices.IndexFunc(o.notifications, func(m record.Notification) bool { return m.ID == n.ID })
 	if i < 0 {
-		return fault.New(fault.NotFound, "notice %d", n.ID)
+		return fault.New(fault.NotFound, "notification %d", n.ID)
 	}
-	o.notices[i].Attempts++
-	o.notices[i].NextAttempt = next
+	o.notifications[i].Attempts++
+	o.notifications[i].NextAttempt = next
 	o.why[n.ID] = why
 	return nil
 }
 
-func (o *outbox) CountNotices(ctx context.Context, shards []shard.ID) (int, error) {
+func (o *outbox) CountNotifications(ctx context.Context, shards []shard.ID) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := o.fails(ctx, o.away); err != nil {
 		return 0, err
 	}
 	count := 0
-	for _, n := range o.notices {
+	for _, n := range o.notifications {
 		if slices.Contains(shards, shard.Of(n.Change.Bucket)) {
 			count++
 		}
@@ -132,7 +132,7 @@ func (o *outbox) Mute(ctx context.Context, f shard.Fence, limit int) (int, error
 	}
 	n := 0
 	o.mutes = append(o.mutes, f)
-	o.notices = slices.DeleteFunc(o.notices, func(m store.Notice) bool {
+	o.notifications = slices.DeleteFunc(o.notifications, func(m record.Notification) bool {
 		mine := n < limit && shard.Of(m.Change.Bucket) == f.Shard
 		if mine {
 			n++

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/backoff"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -38,7 +38,7 @@ type run struct {
 	// has not stored yet.
 	busy map[check.SiteID]struct{}
 	// ready holds notifications that were read and wait for a place, at most one a site.
-	ready []store.Notice
+	ready []record.Notification
 	// unrecorded holds results that the outbox has not stored; nothing is sent until it has.
 	unrecorded []outcome
 	// stale is set while the outbox may hold more than ready does.
@@ -63,8 +63,8 @@ type run struct {
 
 // outcome is the result of one delivery.
 type outcome struct {
-	notice store.Notice
-	at     time.Time
+	notification record.Notification
+	at           time.Time
 	// err is why the attempt failed, nil when it was accepted; next is when to try again.
 	err  error
 	next time.Time
@@ -98,7 +98,7 @@ func (r *run) loop(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.d.poke:
+		case <-r.d.wake:
 			r.stale = true
 		case <-timer.C:
 			r.stale = true
@@ -158,12 +158,12 @@ func (r *run) read(ctx context.Context) bool {
 	limit := len(r.busy) + readAhead*(r.d.o.Parallel-len(r.busy))
 	call, cancel := context.WithTimeout(ctx, outboxTimeout)
 	defer cancel()
-	list, err := r.d.outbox.DueNotices(call, shards, now, limit)
+	list, err := r.d.outbox.DueNotifications(call, shards, now, limit)
 	if ctx.Err() != nil || r.outboxFailed(err) {
 		return false
 	}
 	r.stale = len(list) >= limit
-	r.ready = slices.DeleteFunc(list, func(n store.Notice) bool { return !r.free(n, shards) })
+	r.ready = slices.DeleteFunc(list, func(n record.Notification) bool { return !r.free(n, shards) })
 	if len(r.ready) == 0 {
 		r.stale = false
 	}
@@ -174,7 +174,7 @@ func (r *run) read(ctx context.Context) bool {
 }
 
 // free reports whether the notification's site is ours and has no delivery under way.
-func (r *run) free(n store.Notice, shards []shard.ID) bool {
+func (r *run) free(n record.Notification, shards []shard.ID) bool {
 	_, busy := r.busy[n.Change.SiteID]
 	return !busy && slices.Contains(shards, shard.Of(n.Change.Bucket))
 }
@@ -197,17 +197,17 @@ func (r *run) start() {
 var errUncertain = errors.New("the shard is not certainly ours")
 
 // deliver makes one attempt and records its result. It runs on its own goroutine.
-func (r *run) deliver(n store.Notice) outcome {
+func (r *run) deliver(n record.Notification) outcome {
 	if _, sure := r.d.o.Shards.Fence(shard.Of(n.Change.Bucket)); !sure {
 		// This process may have been suspended since the notification was read, and another
 		// owner may have sent a newer one. If it has not, the outbox still holds this one.
-		return outcome{notice: n, err: errUncertain, cut: true}
+		return outcome{notification: n, err: errUncertain, cut: true}
 	}
 	ctx, cancel := context.WithTimeout(r.sends, r.d.o.Timeout)
 	defer cancel()
 	began := time.Now()
 	err := r.d.sender.send(ctx, n)
-	o := outcome{notice: n, at: time.Now(), err: err}
+	o := outcome{notification: n, at: time.Now(), err: err}
 	if err != nil {
 		if r.sends.Err() != nil {
 			o.cut = true
@@ -227,9 +227,9 @@ func (r *run) record(o outcome) error {
 	defer cancel()
 	var err error
 	if o.err == nil {
-		err = r.d.outbox.Delivered(ctx, o.notice, o.at)
+		err = r.d.outbox.Delivered(ctx, o.notification, o.at)
 	} else {
-		err = r.d.outbox.Postponed(ctx, o.notice, o.next, o.err.Error())
+		err = r.d.outbox.Postponed(ctx, o.notification, o.next, o.err.Error())
 	}
 	if fault.Is(err, fault.NotFound) {
 		return nil // Another process has removed it, so there is nothing to record.
@@ -254,7 +254,7 @@ func (r *run) finish(o outcome) {
 
 // release allows the next notification of the site to be sent.
 func (r *run) release(o outcome) {
-	delete(r.busy, o.notice.Change.SiteID)
+	delete(r.busy, o.notification.Change.SiteID)
 	if o.err == nil {
 		r.stale = true // The site may have another one.
 		return
@@ -286,7 +286,7 @@ func (r *run) count(ctx context.Context, now time.Time) {
 		call, cancel := context.WithTimeout(ctx, outboxTimeout)
 		defer cancel()
 		var err error
-		pending, err = r.d.outbox.CountNotices(call, shards)
+		pending, err = r.d.outbox.CountNotifications(call, shards)
 		if err == nil && r.d.o.Disabled {
 			untold, err = r.countUntold(call, now, shards)
 		}

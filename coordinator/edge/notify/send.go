@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 )
 
 const (
@@ -32,7 +32,7 @@ type sender struct {
 
 // send makes one attempt. It succeeds only with HTTP 200 and a JSON object whose success
 // is true; any other result is an *attemptError.
-func (s *sender) send(ctx context.Context, n store.Notice) error {
+func (s *sender) send(ctx context.Context, n record.Notification) error {
 	err := s.try(ctx, n)
 	if err == nil {
 		return nil
@@ -42,7 +42,7 @@ func (s *sender) send(ctx context.Context, n store.Notice) error {
 	return e
 }
 
-func (s *sender) try(ctx context.Context, n store.Notice) error {
+func (s *sender) try(ctx context.Context, n record.Notification) error {
 	query, err := encode(n.Change, s.token)
 	if err != nil {
 		return err

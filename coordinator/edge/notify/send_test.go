@@ -18,8 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
@@ -49,7 +49,9 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 	return srv.URL
 }
 
-func notice() store.Notice { return store.Notice{ID: 1, Key: "key-1", Change: wentDown()} }
+func notification() record.Notification {
+	return record.Notification{ID: 1, Key: "key-1", Change: wentDown()}
+}
 
 // v1 accepted any JSON that contained success, whatever the HTTP status, and did not
 // notice an empty body (A13.4).
@@ -85,7 +87,7 @@ func TestV1Defect4OnlyStatus200WithSuccessTrueIsSuccess(t *testing.T) {
 				w.WriteHeader(tt.status)
 				io.WriteString(w, tt.body)
 			})})
-			err := s.send(t.Context(), notice())
+			err := s.send(t.Context(), notification())
 			switch {
 			case tt.want == "" && err != nil:
 				t.Errorf("not taken as success: %v", err)
@@ -105,7 +107,7 @@ func TestV1Defect4AnswerInManyChunksIsOneAnswer(t *testing.T) {
 			w.(http.Flusher).Flush()
 		}
 	})})
-	if err := s.send(t.Context(), notice()); err != nil {
+	if err := s.send(t.Context(), notification()); err != nil {
 		t.Error(err)
 	}
 }
@@ -118,7 +120,7 @@ func TestRequestIsV1sWithKeyAndOwnQuery(t *testing.T) {
 		io.WriteString(w, `{"success":true}`)
 	})
 	s := senderTo(t, Options{URL: base + "/jetmon/?v=1#gone"})
-	if err := s.send(t.Context(), notice()); err != nil {
+	if err := s.send(t.Context(), notification()); err != nil {
 		t.Fatal(err)
 	}
 	got := <-requests
@@ -177,7 +179,7 @@ func TestTokenIsInNoError(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			defer cancel()
-			err := senderTo(t, Options{URL: base}).send(ctx, notice())
+			err := senderTo(t, Options{URL: base}).send(ctx, notification())
 			if err == nil {
 				t.Fatal("taken as success")
 			}
@@ -228,14 +230,14 @@ func TestClientTLSVerifiesTheServerAndShowsItsCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := senderTo(t, Options{URL: srv.URL, TLS: conf}).send(t.Context(), notice()); err != nil {
+	if err := senderTo(t, Options{URL: srv.URL, TLS: conf}).send(t.Context(), notification()); err != nil {
 		t.Errorf("with certificate and roots: %v", err)
 	}
 	conf, err = rpc.LoadClientTLS(certFile, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := senderTo(t, Options{URL: srv.URL, TLS: conf}).send(t.Context(), notice()); err == nil {
+	if err := senderTo(t, Options{URL: srv.URL, TLS: conf}).send(t.Context(), notification()); err == nil {
 		t.Error("the server saw a client certificate that was not configured")
 	}
 	for name, files := range map[string][3]string{

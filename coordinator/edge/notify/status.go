@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 )
 
 // Status is what an operator must know about delivery.
@@ -74,7 +74,7 @@ func (b *board) keep(shards []shard.ID) {
 
 // found records the notifications of list, read at now, that failed before this process
 // started.
-func (b *board) found(list []store.Notice, now time.Time) {
+func (b *board) found(list []record.Notification, now time.Time) {
 	for _, n := range list {
 		if n.Attempts > 0 {
 			b.fails(n, n.Created, now)
@@ -82,7 +82,7 @@ func (b *board) found(list []store.Notice, now time.Time) {
 	}
 }
 
-func (b *board) fails(n store.Notice, since, last time.Time) {
+func (b *board) fails(n record.Notification, since, last time.Time) {
 	f, known := b.failing[n.ID]
 	if !known {
 		if len(b.failing) >= maxFailing {
@@ -103,28 +103,28 @@ func (b *board) forget(pending int, before time.Time) {
 // report records the result of an attempt. It logs when WordPress.com begins to refuse,
 // and when it has accepted the last notification that it had refused.
 func (d *Deliverer) report(o outcome) {
-	c, owned := o.notice.Change, d.owned()
+	c, owned := o.notification.Change, d.owned()
 	d.mu.Lock()
 	d.board.keep(owned)
 	failedBefore := len(d.board.failing) > 0
 	if o.err == nil {
-		delete(d.board.failing, o.notice.ID)
+		delete(d.board.failing, o.notification.ID)
 		d.board.status.LastAccepted = o.at
 	} else {
-		d.board.fails(o.notice, o.at, o.at)
+		d.board.fails(o.notification, o.at, o.at)
 		d.board.status.LastError, d.board.status.LastErrorTime = o.err.Error(), o.at
 	}
 	failsNow := len(d.board.failing) > 0
 	d.mu.Unlock()
 
-	log := d.o.Log.With("site_id", c.SiteID, "blog_id", c.BlogID, "status", c.To, "key", o.notice.Key)
+	log := d.o.Log.With("site_id", c.SiteID, "blog_id", c.BlogID, "status", c.To, "key", o.notification.Key)
 	switch {
 	case o.err == nil:
-		log.Debug("notification accepted", "attempts", o.notice.Attempts+1)
+		log.Debug("notification accepted", "attempts", o.notification.Attempts+1)
 	case !failedBefore:
-		log.Warn("delivery failed, retrying", "attempts", o.notice.Attempts+1, "error", o.err, "next", o.next)
+		log.Warn("delivery failed, retrying", "attempts", o.notification.Attempts+1, "error", o.err, "next", o.next)
 	default:
-		log.Debug("delivery failed, retrying", "attempts", o.notice.Attempts+1, "error", o.err, "next", o.next)
+		log.Debug("delivery failed, retrying", "attempts", o.notification.Attempts+1, "error", o.err, "next", o.next)
 	}
 	if failedBefore && !failsNow {
 		d.o.Log.Info("delivery recovered")

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -69,7 +69,7 @@ type entry struct {
 
 // encode returns the query-encoded value of the data parameter: the notification's v1
 // payload as JSON.
-func encode(c store.Change, token string) (query string, err error) {
+func encode(c record.Change, token string) (query string, err error) {
 	p := newPayload(c, token)
 	for {
 		text, err := marshal(p)
@@ -87,7 +87,7 @@ func encode(c store.Change, token string) (query string, err error) {
 // newPayload converts a change to v1's form. last_status_change is the time of the change
 // before this one, null when there was none: v1 sent the row as it had read it, and the
 // receiver of a recovery learns from it since when the site was down.
-func newPayload(c store.Change, token string) payload {
+func newPayload(c record.Change, token string) payload {
 	checks := entries(c)
 	if over := len(checks) - maxChecks; over > 0 {
 		checks = slices.Delete(checks, 1, 1+over)
@@ -105,7 +105,7 @@ func newPayload(c store.Change, token string) payload {
 
 // entries lists the checkers' checks and then the verifliers' votes. v1 knows only
 // offline and online, so entries leaves out checks and votes that are UNKNOWN.
-func entries(c store.Change) []entry {
+func entries(c record.Change) []entry {
 	list := make([]entry, 0, len(c.Checks)+quorumVoters)
 	for _, l := range c.Checks {
 		status, known := seen(l.Observation.Outcome)

@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/seeds"
 )
@@ -25,20 +25,20 @@ func observation(o check.Outcome, f check.FailureKind, status int, total time.Du
 }
 
 // wentDown is the change of a site that two checkers and two of four verifliers saw failing.
-func wentDown() store.Change {
+func wentDown() record.Change {
 	down := observation(check.OutcomeDown, check.FailureServer, 503, 1499*time.Microsecond)
 	dns := observation(check.OutcomeDown, check.FailureDNS, 0, 20*time.Second)
 	up := observation(check.OutcomeUp, check.FailureNone, 200, 1500*time.Microsecond)
-	return store.Change{
+	return record.Change{
 		Key: "k", SiteID: 7, BlogID: 99, URL: "https://example.com/?a=1&b=2#c",
 		From: check.StatusRunning, To: check.StatusDown,
 		Since: at.Add(-time.Hour), Start: at.Add(-time.Minute), At: at, LastCheck: at.Add(-time.Second),
-		Checks: []store.LocalCheck{
+		Checks: []record.LocalCheck{
 			{Node: "checker-1", Observation: down},
 			{Node: "checker-2", Observation: dns},
 			{Node: "checker-3", Observation: observation(check.OutcomeUnknown, check.FailurePolicy, 0, 0)},
 		},
-		Ballot: &store.Ballot{Votes: []store.Vote{
+		Ballot: &record.Ballot{Votes: []record.Vote{
 			{Veriflier: "eu", Value: quorum.Down, Observation: &down},
 			{Veriflier: "us", Value: quorum.Up, Observation: &up},
 			{Veriflier: "as", Value: quorum.Unknown, UnknownReason: "timeout"},
@@ -48,18 +48,18 @@ func wentDown() store.Change {
 	}
 }
 
-func stillDown() store.Change {
+func stillDown() record.Change {
 	c := wentDown()
 	c.From, c.To, c.Ballot = check.StatusDown, check.StatusConfirmedDown, nil
 	c.Checks = c.Checks[:1]
 	return c
 }
 
-func cameBack() store.Change {
+func cameBack() record.Change {
 	c := wentDown()
 	up := observation(check.OutcomeUp, check.FailureNone, 204, 30*time.Millisecond)
 	c.From, c.To, c.Ballot = check.StatusDown, check.StatusRunning, nil
-	c.Checks = []store.LocalCheck{
+	c.Checks = []record.LocalCheck{
 		{Node: "checker-1", Observation: up},
 		{Node: "eu", Veriflier: true, Observation: up},
 	}
@@ -68,9 +68,9 @@ func cameBack() store.Change {
 
 func TestPayloadIsV1s(t *testing.T) {
 	t.Parallel()
-	withoutTimes := store.Change{BlogID: 1, URL: "http://a.example/"}
+	withoutTimes := record.Change{BlogID: 1, URL: "http://a.example/"}
 	for name, tt := range map[string]struct {
-		change store.Change
+		change record.Change
 		want   string
 	}{
 		"a site goes down: checks, then votes; who could not tell is left out": {wentDown(),
@@ -165,7 +165,7 @@ func TestV1Defect2And14URLsArriveWhole(t *testing.T) {
 		"https://example.com/\u2028\u2029\x01\x7f",
 	} {
 		base := &url.URL{Scheme: "https", Host: "wpcom.example", Path: "/jetmon/", RawQuery: "v=1&w=a%26b"}
-		query, err := encode(store.Change{BlogID: 1, URL: site}, testToken)
+		query, err := encode(record.Change{BlogID: 1, URL: site}, testToken)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -201,14 +201,14 @@ func TestURLStaysBoundedHoweverManyChecks(t *testing.T) {
 		c.URL = rapid.StringN(0, check.MaxURLBytes, check.MaxURLBytes).Draw(t, "url")
 		c.Checks = nil
 		for range rapid.IntRange(1, 60).Draw(t, "checks") {
-			c.Checks = append(c.Checks, store.LocalCheck{
+			c.Checks = append(c.Checks, record.LocalCheck{
 				Node:        host.Draw(t, "node"),
 				Observation: observation(check.OutcomeDown, check.FailureServer, 503, time.Second),
 			})
 		}
 		c.Ballot.Votes = nil
 		for range rapid.IntRange(0, 60).Draw(t, "votes") {
-			c.Ballot.Votes = append(c.Ballot.Votes, store.Vote{Veriflier: host.Draw(t, "veriflier"), Value: quorum.Down})
+			c.Ballot.Votes = append(c.Ballot.Votes, record.Vote{Veriflier: host.Draw(t, "veriflier"), Value: quorum.Down})
 		}
 		all := entries(c)
 		query, err := encode(c, testToken)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 )
 
 // hold holds one ballot, asking all members at once. It returns false when the ballot was
@@ -26,7 +26,7 @@ func (p *Panel) hold(ctx context.Context, q engine.Question) (engine.Answer, boo
 	for i, m := range p.members {
 		wg.Go(func() { votes <- vote{i, m.ask(asking, id, q.Target)} })
 	}
-	got := make([]*store.Vote, len(p.members))
+	got := make([]*record.Vote, len(p.members))
 	var late <-chan time.Time // fires when a decided ballot waits no longer
 	for n := 0; n < len(p.members); n++ {
 		select {
@@ -63,7 +63,7 @@ func (p *Panel) hold(ctx context.Context, q engine.Question) (engine.Answer, boo
 }
 
 // doubt starts the watch of the members that kept waiting a ballot opened at that time.
-func (p *Panel) doubt(got []*store.Vote, q engine.Question, opened time.Time) {
+func (p *Panel) doubt(got []*record.Vote, q engine.Question, opened time.Time) {
 	for i, m := range p.members {
 		if got[i] == nil {
 			m.doubt(opened, q.Target)
@@ -72,8 +72,8 @@ func (p *Panel) doubt(got []*store.Vote, q engine.Question, opened time.Time) {
 }
 
 // complete adds an UNKNOWN vote for each member that has not voted.
-func (p *Panel) complete(got []*store.Vote) []store.Vote {
-	out := make([]store.Vote, len(p.members))
+func (p *Panel) complete(got []*record.Vote) []record.Vote {
+	out := make([]record.Vote, len(p.members))
 	for i, m := range p.members {
 		if got[i] == nil {
 			got[i] = m.unknown("had not answered when the ballot ended")
@@ -85,7 +85,7 @@ func (p *Panel) complete(got []*store.Vote) []store.Vote {
 
 type vote struct {
 	member int
-	store.Vote
+	record.Vote
 }
 
 // look asks the members in turn for a second look until one can tell.

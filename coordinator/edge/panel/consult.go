@@ -9,7 +9,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
@@ -28,10 +28,10 @@ const consultMargin = answerMargin + time.Second
 //
 // Consult keeps nothing and needs no Panel: it serves people who want to know what the
 // verifliers see at this moment.
-func Consult(ctx context.Context, members []Member, o rpc.ClientOptions, t check.Target) (*store.Ballot, error) {
+func Consult(ctx context.Context, members []Member, o rpc.ClientOptions, t check.Target) (*record.Ballot, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.Timeout+consultMargin)
 	defer cancel()
-	b := &store.Ballot{Round: 1, Opened: time.Now(), Votes: make([]store.Vote, len(members))}
+	b := &record.Ballot{Round: 1, Opened: time.Now(), Votes: make([]record.Vote, len(members))}
 	var asking sync.WaitGroup
 	for i, m := range members {
 		asking.Go(func() { b.Votes[i] = m.consult(ctx, o, t) })
@@ -52,8 +52,8 @@ func Consult(ctx context.Context, members []Member, o rpc.ClientOptions, t check
 }
 
 // consult asks one member over a connection of its own.
-func (m Member) consult(ctx context.Context, o rpc.ClientOptions, t check.Target) store.Vote {
-	silent := func(why string) store.Vote {
+func (m Member) consult(ctx context.Context, o rpc.ClientOptions, t check.Target) record.Vote {
+	silent := func(why string) record.Vote {
 		m.Name = cmp.Or(m.Name, m.Address)
 		return *m.unknown(why)
 	}

@@ -81,11 +81,11 @@ func TestConsultDecidesByTheRuleOfItsMembers(t *testing.T) {
 			quorum.Confirmed, quorum.Rule{Voters: 2, Need: 2, Regions: 1}, "DD", ""},
 		{"one that sees it up rejects", []Member{{Address: "c"}},
 			quorum.Rejected, quorum.Rule{Voters: 1, Need: 1, Regions: 1}, "U", ""},
-		{"one that is somebody else is no witness", []Member{{Name: "other", Region: "eu", Address: "a"}},
+		{"one that is somebody else has no vote", []Member{{Name: "other", Region: "eu", Address: "a"}},
 			quorum.Inconclusive, quorum.Rule{Voters: 1, Need: 1, Regions: 1}, "?", `answered as "a"`},
 		{"one that does not answer still counts", []Member{{Address: "a"}, {Address: "gone"}},
 			quorum.Inconclusive, quorum.Rule{Voters: 2, Need: 2, Regions: 2}, "D?", "Unavailable: "},
-		{"one that has no name is no witness", []Member{{Address: "nobody"}},
+		{"one that has no name has no vote", []Member{{Address: "nobody"}},
 			quorum.Inconclusive, quorum.Rule{Voters: 1, Need: 1, Regions: 1}, "?", `answered as ""`},
 	}
 	for _, tt := range tests {

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
@@ -82,7 +82,7 @@ func (m *member) status() MemberStatus {
 
 // ask asks one question and returns the resulting vote. It ends with ctx, when the member's
 // time is up, or when the member is found to be silent. It does not ask a silent member.
-func (m *member) ask(ctx context.Context, id string, t check.Target) store.Vote {
+func (m *member) ask(ctx context.Context, id string, t check.Target) record.Vote {
 	listening, silent := m.listening()
 	if silent != "" {
 		return *m.unknown(silent)
@@ -141,7 +141,7 @@ func explain(err error) string {
 }
 
 // take returns the vote in an answer, and the state of the member that follows from it.
-func (m *member) take(id string, resp *veriflierv1.VerifyResponse) (v store.Vote, s State, detail string) {
+func (m *member) take(id string, resp *veriflierv1.VerifyResponse) (v record.Vote, s State, detail string) {
 	v = m.judge(id, resp)
 	switch {
 	case v.Value != quorum.Unknown:
@@ -174,7 +174,7 @@ func (m *member) dissent() {
 }
 
 // judge turns an answer to the question with this id into the member's vote.
-func (m Member) judge(id string, resp *veriflierv1.VerifyResponse) store.Vote {
+func (m Member) judge(id string, resp *veriflierv1.VerifyResponse) record.Vote {
 	if resp.GetVeriflier() != m.Name {
 		return *m.unknown(fmt.Sprintf("answered as %.64q", resp.GetVeriflier()))
 	}
@@ -186,7 +186,7 @@ func (m Member) judge(id string, resp *veriflierv1.VerifyResponse) store.Vote {
 	}
 	o := checkpb.ObservationFromProto(resp.GetObservation())
 	self := checkpb.SelfCheckFromProto(resp.GetSelfCheck())
-	v := store.Vote{Veriflier: m.Name, Region: m.Region, At: time.Now(), Observation: &o, SelfCheck: &self, Value: quorum.Unknown}
+	v := record.Vote{Veriflier: m.Name, Region: m.Region, At: time.Now(), Observation: &o, SelfCheck: &self, Value: quorum.Unknown}
 	switch {
 	case !self.Healthy:
 		v.UnknownReason = "is not well itself: " + self.Detail
@@ -203,8 +203,8 @@ func (m Member) judge(id string, resp *veriflierv1.VerifyResponse) store.Vote {
 }
 
 // unknown returns an UNKNOWN vote.
-func (m Member) unknown(why string) *store.Vote {
-	return &store.Vote{Veriflier: m.Name, Region: m.Region, Value: quorum.Unknown, UnknownReason: why, At: time.Now()}
+func (m Member) unknown(why string) *record.Vote {
+	return &record.Vote{Veriflier: m.Name, Region: m.Region, Value: quorum.Unknown, UnknownReason: why, At: time.Now()}
 }
 
 // note counts a question and records the state of the member after it.

@@ -15,7 +15,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 	"github.com/Automattic/jetmon/internal/check"
@@ -146,7 +146,7 @@ func (b *bench) ask(t *testing.T, timeout time.Duration) engine.Answer {
 	}
 }
 
-func values(votes []store.Vote) string {
+func values(votes []record.Vote) string {
 	s := ""
 	for _, v := range votes {
 		s += map[quorum.Value]string{quorum.Down: "D", quorum.Up: "U", quorum.Unknown: "?"}[v.Value]
@@ -160,7 +160,7 @@ func TestBallot(t *testing.T) {
 	wrongID := func(ctx context.Context, req *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
 		return says("c", isDown)(ctx, &veriflierv1.VerifyRequest{RequestId: "another"})
 	}
-	unwell := func(ctx context.Context, req *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
+	unhealthy := func(ctx context.Context, req *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
 		r, err := says("c", isDown)(ctx, req)
 		r.SelfCheck = &checkv1.SelfCheck{Anchors: 2, Detail: "no anchor answers"}
 		return r, err
@@ -193,8 +193,8 @@ func TestBallot(t *testing.T) {
 		{"one up and two unreachable decide nothing", says("a", isUp), nil, nil, quorum.Inconclusive, "U??", Unreachable},
 		{"an answer under another name is no vote", says("a", isDown), says("b", isUp), wrongName, quorum.Inconclusive, "DU?", Unfit},
 		{"an answer to another question is no vote", says("a", isDown), says("b", isUp), wrongID, quorum.Inconclusive, "DU?", Unfit},
-		{"one that is not well is no witness", says("a", isDown), says("b", isUp), unwell, quorum.Inconclusive, "DU?", Unfit},
-		{"a stale self-check is no witness", says("a", isDown), says("b", isUp), stale, quorum.Inconclusive, "DU?", Unfit},
+		{"one that is unhealthy is no proof", says("a", isDown), says("b", isUp), unhealthy, quorum.Inconclusive, "DU?", Unfit},
+		{"a stale self-check is no proof", says("a", isDown), says("b", isUp), stale, quorum.Inconclusive, "DU?", Unfit},
 		{"an answer without observation is no vote", says("a", isDown), says("b", isUp), silent, quorum.Inconclusive, "DU?", Unfit},
 		{"one that cannot tell is no vote", says("a", isDown), says("b", isUp), says("c", isUnknown), quorum.Inconclusive, "DU?", Unfit},
 		{"overload is no vote", says("a", isDown), says("b", isUp), busy, quorum.Inconclusive, "DU?", Unreachable},

@@ -6,16 +6,17 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/list"
 )
 
 // queue holds the waiting questions, at most a ballot and a second look per site, and the
 // ballots under way. Every operation takes constant time, since in a mass outage tens of
 // thousands wait.
 type queue struct {
-	mu          sync.Mutex
-	first, last *job
-	ballots     map[ballotID]*job // waiting or under way
-	wake        chan struct{}
+	mu      sync.Mutex
+	waiting list.List[job]
+	ballots map[ballotID]*job // waiting or under way
+	wake    chan struct{}
 }
 
 type ballotID struct {
@@ -30,7 +31,7 @@ type job struct {
 	// The rest is guarded by queue.mu.
 	abandoned bool
 	cancel    context.CancelFunc // while it is under way
-	next      *job
+	place     list.Hook[job]     // in waiting
 }
 
 func (j *job) id() ballotID { return ballotID{j.question.Site, j.question.Ballot} }
@@ -41,12 +42,7 @@ func newQueue() queue {
 
 func (q *queue) add(j *job) {
 	q.mu.Lock()
-	if q.last == nil {
-		q.first = j
-	} else {
-		q.last.next = j
-	}
-	q.last = j
+	q.waiting.PushBack(&j.place, j)
 	if !j.look {
 		q.ballots[j.id()] = j
 	}
@@ -61,16 +57,11 @@ func (q *queue) add(j *job) {
 func (q *queue) next() *job {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for j := q.first; j != nil; j = q.first {
-		if q.first = j.next; q.first == nil {
-			q.last = nil
-		}
-		j.next = nil
-		if !j.abandoned {
-			return j
-		}
+	j := q.waiting.Front()
+	if j != nil {
+		q.waiting.Remove(&j.place)
 	}
-	return nil
+	return j
 }
 
 // begin marks a ballot as under way; false when it was abandoned.
@@ -99,9 +90,8 @@ func (q *queue) abandon(id ballotID) {
 	}
 	delete(q.ballots, id)
 	j.abandoned = true
+	q.waiting.Remove(&j.place)
 	if j.cancel != nil {
 		j.cancel()
-		return
 	}
-	j.question.Target = check.Target{} // next drops the rest when its turn comes
 }

@@ -49,7 +49,7 @@ func TestQuestionsWaitInTheirOrderAndCanBeAbandonedAnywhere(t *testing.T) {
 		for j := q.next(); j != nil; j = q.next() {
 			q.end(j)
 		}
-		if len(q.ballots) != 0 || q.first != nil || q.last != nil {
+		if len(q.ballots) != 0 || !q.waiting.Empty() {
 			t.Errorf("%d ballots are left", len(q.ballots))
 		}
 	})

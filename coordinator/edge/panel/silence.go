@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/internal/backoff"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
 	"github.com/Automattic/jetmon/internal/pause"
@@ -34,10 +35,12 @@ const (
 	// trialTarget is the timeout of a trial's target, trialTimeout that of the whole trial.
 	trialTarget  = time.Second
 	trialTimeout = 5 * time.Second
-	// minPause and maxPause bound the pause between two signs of life, or two trials.
-	minPause = 250 * time.Millisecond
-	maxPause = 3 * time.Second
 )
+
+// looking are the pauses between two signs of life, or two trials.
+func looking() backoff.Policy {
+	return backoff.Policy{Base: 250 * time.Millisecond, Most: 3 * time.Second}
+}
 
 // silence records how well a member answers.
 type silence struct {
@@ -153,9 +156,9 @@ func (m *member) watch(ctx context.Context) {
 			return
 		case <-m.doubts:
 		}
-		for wait := minPause; m.doubted(); wait = min(2*wait, maxPause) {
+		for looks := 1; m.doubted(); looks++ {
 			m.see(ctx)
-			if !pause.For(ctx, wait) {
+			if !pause.For(ctx, looking().Range(looks)) {
 				return
 			}
 		}

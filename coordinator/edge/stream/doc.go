@@ -5,6 +5,6 @@
 // Goroutines: two per stream. The handler sends, and ends with the session. The receiver
 // ends with the stream: when the checker closes it or the handler has returned.
 //
-// When the coordinator stops, it hands out nothing more, and checkers have drainTime to
+// When the coordinator stops, it hands out nothing more, and checkers have cadence.Drain to
 // check in their open batches. A session without open batches ends sooner.
 package stream

@@ -1,13 +1,12 @@
 package stream
 
-import "time"
+import (
+	"time"
+
+	"github.com/Automattic/jetmon/internal/cadence"
+)
 
 const (
-	// drainTime is how long a checker has to check in its open batches when the coordinator
-	// stops. It cannot be as long as a check may take (10 s, or 20 s for a re-check): the
-	// whole shutdown has 10 s, half of which is for writing and delivering the results.
-	// Meanwhile nobody checks these sites.
-	drainTime = 4 * time.Second
 	// idleTime is how long we wait for the checker to close a session without open checks.
 	// If the checker closes it, it can report that it leaves in order.
 	idleTime = time.Second
@@ -41,7 +40,7 @@ func (p *parting) over(now time.Time, out int) bool {
 	if out > 0 {
 		p.busy = now
 	}
-	return now.Sub(p.busy) >= idleTime || now.Sub(p.began) >= drainTime
+	return now.Sub(p.busy) >= idleTime || now.Sub(p.began) >= cadence.Drain
 }
 
 func (p *parting) stop() {

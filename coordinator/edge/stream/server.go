@@ -53,7 +53,7 @@ type Server struct {
 func New(o Options) *Server { return &Server{o: o, stopping: make(chan struct{})} }
 
 // Stop asks all checkers to leave and hands out nothing more. A stream ends when its checker
-// has no open checks, and within drainTime.
+// has no open checks, and within cadence.Drain.
 func (s *Server) Stop() { s.stop.Do(func() { close(s.stopping) }) }
 
 // StreamAssignments serves one session.

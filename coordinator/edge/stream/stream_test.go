@@ -24,7 +24,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/outlier"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	"github.com/Automattic/jetmon/internal/check"
@@ -39,8 +39,8 @@ type idle struct{}
 func (idle) Ask(engine.Question)          {}
 func (idle) Abandon(check.SiteID, uint32) {}
 func (idle) Look(engine.Question)         {}
-func (idle) Record(store.Change)          {}
-func (idle) Keep(store.Ballot)            {}
+func (idle) Record(record.Change)         {}
+func (idle) Keep(record.Ballot)           {}
 func (idle) Full() bool                   { return false }
 
 // sites is the number of sites; each is checked once a minute, and tick makes all due.
@@ -67,9 +67,9 @@ func openOn(t *testing.T, network rpc.Network, addr string) *house {
 		Random: rand.Uint64, Log: slog.New(slog.DiscardHandler),
 		Dispatch: dispatch.Config{Lease: time.Hour, SessionTimeout: time.Hour, MaxBatch: 4, MaxQueue: 100, Random: rand.Uint64},
 	}, h.now)
-	var rows []store.Site
+	var rows []record.Site
 	for id := range sites {
-		rows = append(rows, store.Site{
+		rows = append(rows, record.Site{
 			ID: check.SiteID(id + 1), URL: fmt.Sprintf("https://site-%d.example/", id+1), Interval: time.Minute, Status: check.StatusRunning,
 		})
 	}

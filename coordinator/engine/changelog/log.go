@@ -3,8 +3,8 @@ package changelog
 import (
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -52,7 +52,7 @@ func (l *Log) Fresh(id check.SiteID, at time.Time) bool { return !l.recent[id].A
 
 // Edits counts the edits and moves of sites of a span, and perhaps of others. As long as
 // the count stays the same, the sites of the span are as they were read.
-func (l *Log) Edits(span store.Span) (n uint64) {
+func (l *Log) Edits(span record.Span) (n uint64) {
 	first, blocks := block(span.First), block(span.Last)-block(span.First)+1
 	for i := range min(blocks, counted) {
 		n += l.edits[(first+i)%counted]

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/seeds"
 )
@@ -77,7 +77,7 @@ func TestEditsOfASpanAreCounted(t *testing.T) {
 		for range 2000 {
 			l := New()
 			first := check.SiteID(rng.Int64N(1 << (1 + rng.IntN(50))))
-			span := store.Span{First: first, Last: first + check.SiteID(rng.Int64N(1<<(1+rng.IntN(40))))}
+			span := record.Span{First: first, Last: first + check.SiteID(rng.Int64N(1<<(1+rng.IntN(40))))}
 			inside := span.First + check.SiteID(rng.Int64N(int64(span.Last-span.First)+1))
 			l.Edited(start, inside)
 			if n := l.Edits(span); n != 1 {

@@ -6,7 +6,7 @@ import (
 )
 
 // index finds the slots of sites by id. It is a hash map in half the memory of Go's, since
-// the ids are in the records. The upper half of a cell holds half a hash, the lower half a
+// the ids are in the entries. The upper half of a cell holds half a hash, the lower half a
 // slot plus one; 0 means empty. It uses linear probing, at most three quarters of the cells
 // are full, and a removal closes the gap. It never shrinks.
 type index struct {
@@ -46,7 +46,7 @@ func (x *index) get(id check.SiteID) (schedule.Slot, bool) {
 	return slotIn(c), c != 0
 }
 
-// put adds a site that has no slot. Its record need not be there yet.
+// put adds a site that has no slot. Its entry need not be there yet.
 func (x *index) put(id check.SiteID, slot schedule.Slot) {
 	if 4*(x.count+1) > 3*len(x.cells) {
 		x.grow()
@@ -76,7 +76,7 @@ func (x *index) grow() {
 	}
 }
 
-// remove deletes a site that has a slot, while its record still exists.
+// remove deletes a site that has a slot, while its entry still exists.
 func (x *index) remove(id check.SiteID) {
 	gap := x.find(id)
 	for at := x.next(gap); x.cells[at] != 0; at = x.next(at) {

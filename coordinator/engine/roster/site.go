@@ -5,17 +5,17 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Site is the full form of a record. A record can hold the whole site when its status is
+// Site is the full form of an entry. An entry can hold the whole site when its status is
 // running, it is up or was never checked, it has no outage, and Fits accepts its last check.
 type Site struct {
-	Row   store.Site // as committed
+	Row   record.Site // as committed
 	State lifecycle.State
-	// Host is as in Record.
+	// Host is as in Entry.
 	Host uint32
 	// Sequence is the number of the newest check; Urgent is set when that check was a
 	// re-check or a second look.
@@ -30,7 +30,7 @@ type Site struct {
 	LastNode  string
 }
 
-// Fits reports whether a record can hold the advisories of a good check. It cannot hold
+// Fits reports whether an entry can hold the advisories of a good check. It cannot hold
 // the date on which a certificate expires.
 func Fits(advisories []check.Advisory) bool {
 	for _, a := range advisories {
@@ -41,11 +41,11 @@ func Fits(advisories []check.Advisory) bool {
 	return true
 }
 
-// Load returns the full form of the record of a slot, without the newest ballot number.
+// Load returns the full form of the entry of a slot, without the newest ballot number.
 func (t *Table) Load(slot schedule.Slot) Site {
-	r := t.Record(slot)
+	r := t.Entry(slot)
 	s := Site{
-		Row: store.Site{
+		Row: record.Site{
 			ID: r.id, BlogID: r.blog, Bucket: r.bucket, URL: t.urls.text(r.url), Interval: r.Interval(),
 			Status: check.StatusRunning, Settings: *t.settings.list[r.settings], StatusSince: r.since.time(),
 		},
@@ -61,9 +61,9 @@ func (t *Table) Load(slot schedule.Slot) Site {
 	return s
 }
 
-// Save writes a site back to the record of its slot, as far as that can hold it.
+// Save writes a site back to the entry of its slot, as far as that can hold it.
 func (t *Table) Save(slot schedule.Slot, s *Site) {
-	r := t.Record(slot)
+	r := t.Entry(slot)
 	if t.urls.text(r.url) != s.Row.URL {
 		t.urls.drop(r.url)
 		r.url = t.urls.add(s.Row.URL)
@@ -86,11 +86,11 @@ func (t *Table) Save(slot schedule.Slot, s *Site) {
 	}
 }
 
-// Good stores a check that a node ended at a time, if the record alone can absorb it: the
+// Good stores a check that a node ended at a time, if the entry alone can absorb it: the
 // site is up, the check was good, and nothing but the newest check changes. It returns the
 // site's URL; false when the check needs the full form.
 func (t *Table) Good(slot schedule.Slot, node string, at time.Time, o *check.Observation) (url string, ok bool) {
-	r := t.Record(slot)
+	r := t.Entry(slot)
 	if r.Stage() != lifecycle.Up || o.Outcome != check.OutcomeUp || !Fits(o.Advisories) ||
 		slices.Contains(o.Advisories, check.AdvisoryHeadUnsupported) || r.HeadHostile() {
 		return "", false
@@ -102,7 +102,7 @@ func (t *Table) Good(slot schedule.Slot, node string, at time.Time, o *check.Obs
 	return t.urls.text(r.url), true
 }
 
-// timeOf and grains convert Record.last.
+// timeOf and grains convert Entry.last.
 func (t *Table) timeOf(grains uint32) time.Time {
 	if grains == 0 {
 		return time.Time{}

@@ -4,24 +4,24 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Table holds a record for every site. New makes one. It is not safe for concurrent use.
+// Table holds an entry for every site. New makes one. It is not safe for concurrent use.
 type Table struct {
 	start time.Time
-	// pages hold the records of slots 0..slots-1; free lists the slots without a site.
-	pages []*[pageSize]Record
+	// pages hold the entries of slots 0..slots-1; free lists the slots without a site.
+	pages []*[pageSize]Entry
 	slots int
 	free  []schedule.Slot
-	// byID finds the slot of a site. Invariant: it contains exactly the slots whose record
+	// byID finds the slot of a site. Invariant: it contains exactly the slots whose entry
 	// has an id.
 	byID index
 	// buckets holds the head of each bucket's list of slots, noSlot when empty. Invariant:
-	// a slot with a site is in the list of its record's bucket, and in no other.
+	// a slot with a site is in the list of its entry's bucket, and in no other.
 	buckets [check.Buckets]uint32
 	// top is the highest id that a site ever had.
 	top check.SiteID
@@ -33,10 +33,10 @@ type Table struct {
 }
 
 const (
-	// pageSize is how many records are allocated at once.
+	// pageSize is how many entries are allocated at once.
 	pageSize = 1 << 14
 	noSlot   = ^uint32(0)
-	// grain is the precision of Record.last.
+	// grain is the precision of Entry.last.
 	grain = 100 * time.Millisecond
 )
 
@@ -46,17 +46,25 @@ func New(start time.Time, hosts Hosts) *Table {
 		start:    start.Add(-grain), // so no check ends at 0
 		settings: newInterned(), nodes: newNames(), hosts: hosts,
 	}
-	t.byID.id = func(slot schedule.Slot) check.SiteID { return t.Record(slot).id }
+	t.byID.id = func(slot schedule.Slot) check.SiteID { return t.Entry(slot).id }
 	for i := range t.buckets {
 		t.buckets[i] = noSlot
 	}
 	return t
 }
 
-// Record returns the record of a slot; its id is 0 when the slot is free. Records do not
+// Entry returns the entry of a slot; its id is 0 when the slot is free. Entries do not
 // move in memory.
-func (t *Table) Record(slot schedule.Slot) *Record {
+func (t *Table) Entry(slot schedule.Slot) *Entry {
 	return &t.pages[slot/pageSize][slot%pageSize]
+}
+
+// Tagged returns the entry of a slot if the given site still has it; nil otherwise.
+func (t *Table) Tagged(slot schedule.Slot, id check.SiteID) *Entry {
+	if e := t.Entry(slot); e.id == id {
+		return e
+	}
+	return nil
 }
 
 // Find returns the slot of a site; false when there is none.
@@ -78,18 +86,18 @@ func (t *Table) First(bucket check.BucketID) (schedule.Slot, bool) {
 }
 
 // URL returns the URL of the site in a slot.
-func (t *Table) URL(slot schedule.Slot) string { return t.urls.text(t.Record(slot).url) }
+func (t *Table) URL(slot schedule.Slot) string { return t.urls.text(t.Entry(slot).url) }
 
 // Settings returns the settings of the site in a slot. They are shared and immutable.
 func (t *Table) Settings(slot schedule.Slot) *check.Settings {
-	return t.settings.list[t.Record(slot).settings]
+	return t.settings.list[t.Entry(slot).settings]
 }
 
-// Add gives a new site a slot. Its record says: not paused, running, never checked.
-func (t *Table) Add(row *store.Site) schedule.Slot {
+// Add gives a new site a slot. Its entry says: not paused, running, never checked.
+func (t *Table) Add(row *record.Site) schedule.Slot {
 	slot := t.newSlot()
-	r := t.Record(slot)
-	*r = Record{
+	r := t.Entry(slot)
+	*r = Entry{
 		id: row.ID, blog: row.BlogID, bucket: row.Bucket, url: t.urls.add(row.URL),
 		interval: minutes(row.Interval), settings: t.settings.add(row.Settings), since: momentOf(row.StatusSince),
 		host: t.hosts.Of(row.URL),
@@ -110,9 +118,9 @@ const (
 	Unknown Taking = iota
 	// Added: the table did not have the site, and has it now.
 	Added
-	// Same: the row brings nothing new, as far as the record can tell.
+	// Same: the row brings nothing new, as far as the entry can tell.
 	Same
-	// Edited: the row differs from the record, which Take leaves as it is.
+	// Edited: the row differs from the entry, which Take leaves as it is.
 	Edited
 	// Moved is Edited by a row that is in another shard than the site.
 	Moved
@@ -120,7 +128,7 @@ const (
 
 // Take looks a row up. It adds the site if the table does not have it and compact is set.
 // It returns the slot, except for Unknown.
-func (t *Table) Take(row *store.Site, compact bool) (schedule.Slot, Taking) {
+func (t *Table) Take(row *record.Site, compact bool) (schedule.Slot, Taking) {
 	slot, known := t.byID.get(row.ID)
 	switch {
 	case !known && compact:
@@ -128,7 +136,7 @@ func (t *Table) Take(row *store.Site, compact bool) (schedule.Slot, Taking) {
 	case !known:
 		return 0, Unknown
 	}
-	r := t.Record(slot)
+	r := t.Entry(slot)
 	switch {
 	case shard.Of(r.bucket) != shard.Of(row.Bucket):
 		return slot, Moved
@@ -142,11 +150,11 @@ func (t *Table) Take(row *store.Site, compact bool) (schedule.Slot, Taking) {
 
 // Free deletes the site in a slot.
 func (t *Table) Free(slot schedule.Slot) {
-	r := t.Record(slot)
+	r := t.Entry(slot)
 	t.byID.remove(r.id)
 	t.unlink(r)
 	t.urls.drop(r.url)
-	*r = Record{}
+	*r = Entry{}
 	t.free = append(t.free, slot)
 }
 
@@ -158,7 +166,7 @@ func (t *Table) Tidy() {
 	}
 	var fresh arena
 	for slot := range schedule.Slot(t.slots) {
-		if r := t.Record(slot); r.id != 0 {
+		if r := t.Entry(slot); r.id != 0 {
 			r.url = fresh.add(t.urls.text(r.url))
 		}
 	}
@@ -176,7 +184,7 @@ func (t *Table) newSlot() schedule.Slot {
 		return slot
 	}
 	if t.slots%pageSize == 0 {
-		t.pages = append(t.pages, new([pageSize]Record))
+		t.pages = append(t.pages, new([pageSize]Entry))
 	}
 	slot := schedule.Slot(t.slots)
 	t.slots++
@@ -184,23 +192,23 @@ func (t *Table) newSlot() schedule.Slot {
 }
 
 // link puts a slot into its bucket's list; unlink takes it out.
-func (t *Table) link(slot schedule.Slot, r *Record) {
+func (t *Table) link(slot schedule.Slot, r *Entry) {
 	head := &t.buckets[r.bucket%check.Buckets]
 	r.prev, r.next = noSlot, *head
 	if *head != noSlot {
-		t.Record(schedule.Slot(*head)).prev = uint32(slot)
+		t.Entry(schedule.Slot(*head)).prev = uint32(slot)
 	}
 	*head = uint32(slot)
 }
 
-func (t *Table) unlink(r *Record) {
+func (t *Table) unlink(r *Entry) {
 	if r.prev == noSlot {
 		t.buckets[r.bucket%check.Buckets] = r.next
 	} else {
-		t.Record(schedule.Slot(r.prev)).next = r.next
+		t.Entry(schedule.Slot(r.prev)).next = r.next
 	}
 	if r.next != noSlot {
-		t.Record(schedule.Slot(r.next)).prev = r.prev
+		t.Entry(schedule.Slot(r.next)).prev = r.prev
 	}
 }
 

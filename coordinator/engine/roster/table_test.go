@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/seeds"
 )
@@ -20,14 +20,14 @@ var start = time.Unix(1_700_000_000, 0)
 
 func newTable() *Table { return New(start, NewHosts(maphash.MakeSeed())) }
 
-func row(id check.SiteID) store.Site {
-	return store.Site{
+func row(id check.SiteID) record.Site {
+	return record.Site{
 		ID: id, BlogID: check.BlogID(id + 7), Bucket: check.BucketID(id % 5), URL: fmt.Sprintf("http://site-%d.example/", id),
 		Interval: 5 * time.Minute, Status: check.StatusRunning, StatusSince: start.Add(-time.Duration(id) * time.Second),
 	}
 }
 
-// some makes a site that a record can hold.
+// some makes a site that an entry can hold.
 func some(rng *rand.Rand, id check.SiteID) Site {
 	s := Site{Row: row(id)}
 	s.Row.Bucket = check.BucketID(rng.IntN(5))
@@ -107,15 +107,15 @@ func whole(t *testing.T, table *Table, want map[check.SiteID]Site) {
 		if got := table.Load(slot); !reflect.DeepEqual(got, s) {
 			t.Fatalf("site %d is %+v, want %+v", id, got, s)
 		}
-		if r := table.Record(slot); r.ID() != id || r.Sequence() != s.Sequence || r.Host() != s.Host || r.Urgent() != s.Urgent || table.URL(slot) != s.Row.URL {
-			t.Fatalf("the record of site %d is %+v", id, r)
+		if r := table.Entry(slot); r.ID() != id || r.Sequence() != s.Sequence || r.Host() != s.Host || r.Urgent() != s.Urgent || table.URL(slot) != s.Row.URL {
+			t.Fatalf("the entry of site %d is %+v", id, r)
 		}
 		buckets[s.Row.Bucket]++
 	}
 	for bucket := range check.BucketID(check.Buckets) {
 		n := 0
 		for slot, ok := table.First(bucket); ok; slot, ok = table.First(bucket) {
-			if id := table.Record(slot).ID(); want[id].Row.Bucket != bucket {
+			if id := table.Entry(slot).ID(); want[id].Row.Bucket != bucket {
 				t.Fatalf("site %d is in bucket %d", id, bucket)
 			}
 			table.Free(slot)
@@ -160,14 +160,14 @@ func TestARecordAbsorbsAGoodCheckOnlyWhenNothingElseChanges(t *testing.T) {
 				tt.saw(&o)
 			}
 			table.Save(slot, &s)
-			before := *table.Record(slot)
+			before := *table.Entry(slot)
 			url, ok := table.Good(slot, "b", start.Add(2*time.Minute), &o)
 			if ok != tt.want || ok && url != r.URL {
 				t.Fatalf("taken in: %t, of %q", ok, url)
 			}
 			got := table.Load(slot)
 			switch {
-			case !ok && *table.Record(slot) != before:
+			case !ok && *table.Entry(slot) != before:
 				t.Error("it left a trace")
 			case ok && (got.State.Node != "b" || !got.LastCheck.Equal(start.Add(2*time.Minute)) || got.Last.HTTPStatus != 204 || got.Host != table.hosts.At(o.ResolvedAddress, 0)):
 				t.Errorf("remembered %+v, %+v", got, got.Last)
@@ -181,14 +181,14 @@ func TestAnOlderCheckIsAcceptedAndChangesNothing(t *testing.T) {
 	table, r := newTable(), row(1)
 	slot := table.Add(&r)
 	table.Save(slot, &Site{Row: r, State: lifecycle.State{Stage: lifecycle.Up, Node: "a"}, LastCheck: start.Add(time.Minute), Last: &check.Observation{Outcome: check.OutcomeUp}})
-	before := *table.Record(slot)
-	if _, ok := table.Good(slot, "b", start.Add(time.Second), &check.Observation{Outcome: check.OutcomeUp, HTTPStatus: 204}); !ok || *table.Record(slot) != before {
+	before := *table.Entry(slot)
+	if _, ok := table.Good(slot, "b", start.Add(time.Second), &check.Observation{Outcome: check.OutcomeUp, HTTPStatus: 204}); !ok || *table.Entry(slot) != before {
 		t.Errorf("taken in: %t, %+v", ok, table.Load(slot))
 	}
 }
 
 // took checks how a row relates to the table.
-func took(table *Table, r *store.Site, slot schedule.Slot, want Taking) bool {
+func took(table *Table, r *record.Site, slot schedule.Slot, want Taking) bool {
 	got, is := table.Take(r, true)
 	return got == slot && is == want
 }
@@ -197,30 +197,30 @@ func TestHowARowRelatesToTheTable(t *testing.T) {
 	t.Parallel()
 	table, r := newTable(), row(1)
 	if _, is := table.Take(&r, false); is != Unknown || table.Len() != 0 {
-		t.Fatalf("a row that no record can stand for is %v", is)
+		t.Fatalf("a row that no entry can stand for is %v", is)
 	}
 	slot, is := table.Take(&r, true)
-	if is != Added || table.Record(slot).ID() != 1 || !took(table, &r, slot, Same) {
+	if is != Added || table.Entry(slot).ID() != 1 || !took(table, &r, slot, Same) {
 		t.Fatalf("a new row is %v", is)
 	}
 	for name, tt := range map[string]struct {
-		edit func(*store.Site)
+		edit func(*record.Site)
 		want Taking
 	}{
-		"URL":                            {func(s *store.Site) { s.URL += "x" }, Edited},
-		"blog":                           {func(s *store.Site) { s.BlogID++ }, Edited},
-		"bucket":                         {func(s *store.Site) { s.Bucket++ }, Edited},
-		"shard":                          {func(s *store.Site) { s.Bucket += shard.BucketsPer }, Moved},
-		"interval":                       {func(s *store.Site) { s.Interval += time.Minute }, Edited},
-		"pause":                          {func(s *store.Site) { s.Paused = true }, Edited},
-		"settings":                       {func(s *store.Site) { s.Settings.ForbiddenTexts = []string{"x"} }, Edited},
-		"nothing but what commits write": {func(s *store.Site) { s.Status, s.StatusSince, s.OutageID = check.StatusDown, start, 7 }, Same},
+		"URL":                            {func(s *record.Site) { s.URL += "x" }, Edited},
+		"blog":                           {func(s *record.Site) { s.BlogID++ }, Edited},
+		"bucket":                         {func(s *record.Site) { s.Bucket++ }, Edited},
+		"shard":                          {func(s *record.Site) { s.Bucket += shard.BucketsPer }, Moved},
+		"interval":                       {func(s *record.Site) { s.Interval += time.Minute }, Edited},
+		"pause":                          {func(s *record.Site) { s.Paused = true }, Edited},
+		"settings":                       {func(s *record.Site) { s.Settings.ForbiddenTexts = []string{"x"} }, Edited},
+		"nothing but what commits write": {func(s *record.Site) { s.Status, s.StatusSince, s.OutageID = check.StatusDown, start, 7 }, Same},
 	} {
-		edited, before := r, *table.Record(slot)
+		edited, before := r, *table.Entry(slot)
 		tt.edit(&edited)
-		if !took(table, &edited, slot, tt.want) || *table.Record(slot) != before {
+		if !took(table, &edited, slot, tt.want) || *table.Entry(slot) != before {
 			_, is := table.Take(&edited, true)
-			t.Errorf("an edit of the %s is %v, want %v; the record is as it was: %t", name, is, tt.want, *table.Record(slot) == before)
+			t.Errorf("an edit of the %s is %v, want %v; the entry is as it was: %t", name, is, tt.want, *table.Entry(slot) == before)
 		}
 	}
 }

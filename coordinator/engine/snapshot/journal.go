@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -25,12 +25,12 @@ type Journal struct {
 	// written, dropped or moved since.
 	queues [shard.Count][]check.SiteID
 	// left holds the snapshots of earlier owners, until their sites are added.
-	left map[check.SiteID]store.Suspect
+	left map[check.SiteID]record.Snapshot
 }
 
 // NewJournal makes an empty journal.
 func NewJournal() *Journal {
-	return &Journal{outdated: map[check.SiteID]check.BucketID{}, left: map[check.SiteID]store.Suspect{}}
+	return &Journal{outdated: map[check.SiteID]check.BucketID{}, left: map[check.SiteID]record.Snapshot{}}
 }
 
 // Outdated records that the snapshot of a site in the store is outdated. A site that is
@@ -95,7 +95,7 @@ func (j *Journal) Drop(sh shard.ID) {
 }
 
 // Left stores the snapshot that an earlier owner has left of a site, before the site is added.
-func (j *Journal) Left(s store.Suspect) { j.left[s.SiteID] = s }
+func (j *Journal) Left(s record.Snapshot) { j.left[s.SiteID] = s }
 
 // Has reports whether an earlier owner has left a snapshot of a site.
 func (j *Journal) Has(id check.SiteID) bool {
@@ -130,7 +130,7 @@ type Recalled struct {
 // nil when nothing does. Nothing counts if the row has another URL, or another status than
 // the snapshot. The failures count while they are fresh. Recall returns an error when it
 // cannot decode the snapshot.
-func (j *Journal) Recall(now time.Time, row *store.Site) (*Recalled, error) {
+func (j *Journal) Recall(now time.Time, row *record.Site) (*Recalled, error) {
 	left := j.left[row.ID]
 	delete(j.left, row.ID)
 	s, err := decode(left.State)

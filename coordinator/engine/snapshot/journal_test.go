@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/seeds"
 )
@@ -81,7 +81,7 @@ func TestADroppedShardLeavesNothingBehind(t *testing.T) {
 	j := NewJournal()
 	for _, bucket := range []check.BucketID{5, 5 + shard.BucketsPer} {
 		j.Outdated(check.SiteID(bucket), bucket)
-		j.Left(store.Suspect{SiteID: 1000 + check.SiteID(bucket), Bucket: bucket})
+		j.Left(record.Snapshot{SiteID: 1000 + check.SiteID(bucket), Bucket: bucket})
 	}
 	j.Drop(0)
 	if j.Has(1005) || !j.Has(1000+5+shard.BucketsPer) {
@@ -97,9 +97,9 @@ func TestADroppedShardLeavesNothingBehind(t *testing.T) {
 func TestASnapshotThatNoSiteRecallsIsDeletedAfterTheLoad(t *testing.T) {
 	t.Parallel()
 	j := NewJournal()
-	row := store.Site{ID: 1, Bucket: 5, URL: "http://a.example/", Status: check.StatusRunning}
+	row := record.Site{ID: 1, Bucket: 5, URL: "http://a.example/", Status: check.StatusRunning}
 	for id := range check.SiteID(3) {
-		s, err := Update{Site: id, Bucket: 5, URL: row.URL, At: now, Snapshot: Snapshot{State: lifecycle.State{Status: check.StatusRunning}}}.Suspect()
+		s, err := Update{Site: id, Bucket: 5, URL: row.URL, At: now, Snapshot: Snapshot{State: lifecycle.State{Status: check.StatusRunning}}}.Encode()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,12 +121,12 @@ func TestThePartOfASnapshotThatCounts(t *testing.T) {
 	flap := lifecycle.Flap{Good: now.Add(-time.Minute), Agreed: true, Recoveries: [2]time.Time{now.Add(-time.Minute)}}
 	kept := Snapshot{
 		State:  lifecycle.State{Stage: lifecycle.Suspect, Status: check.StatusRunning, Failures: 2, Observed: now, Flap: flap},
-		Checks: []store.LocalCheck{{Node: "a", At: now, Observation: down}}, LastCheck: now,
+		Checks: []record.LocalCheck{{Node: "a", At: now, Observation: down}}, LastCheck: now,
 	}
-	row := store.Site{ID: 1, Bucket: 5, URL: "http://a.example/", Status: check.StatusRunning}
+	row := record.Site{ID: 1, Bucket: 5, URL: "http://a.example/", Status: check.StatusRunning}
 	for name, tt := range map[string]struct {
 		age   time.Duration // of the snapshot
-		edit  func(*store.Site)
+		edit  func(*record.Site)
 		spoil bool
 		want  string
 	}{
@@ -135,8 +135,8 @@ func TestThePartOfASnapshotThatCounts(t *testing.T) {
 		"an old one for its flapping":                 {age: 11 * time.Minute, want: "flap"},
 		"one from a clock too far ahead the same way": {age: -11 * time.Minute, want: "flap"},
 		"one from a clock a little ahead in full":     {age: -9 * time.Minute, want: "all"},
-		"one of another URL not at all":               {edit: func(s *store.Site) { s.URL = "http://b.example/" }, want: "nothing"},
-		"one of another status not at all":            {edit: func(s *store.Site) { s.Status = check.StatusDown }, want: "nothing"},
+		"one of another URL not at all":               {edit: func(s *record.Site) { s.URL = "http://b.example/" }, want: "nothing"},
+		"one of another status not at all":            {edit: func(s *record.Site) { s.Status = check.StatusDown }, want: "nothing"},
 		"one that cannot be read is an error":         {spoil: true, want: "error"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -146,7 +146,7 @@ func TestThePartOfASnapshotThatCounts(t *testing.T) {
 				tt.edit(&row)
 			}
 			at := now.Add(-tt.age)
-			s, err := Update{Site: 1, Bucket: 5, URL: "http://a.example/", At: at, Snapshot: kept}.Suspect()
+			s, err := Update{Site: 1, Bucket: 5, URL: "http://a.example/", At: at, Snapshot: kept}.Encode()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -181,7 +181,7 @@ func TestThePartOfASnapshotThatCounts(t *testing.T) {
 func TestNothingRecalledIsInTheFuture(t *testing.T) {
 	t.Parallel()
 	later := now.Add(5 * time.Minute)
-	s := Snapshot{LastCheck: later, Regional: Regional{At: later}, Checks: []store.LocalCheck{{At: later}, {At: now.Add(-time.Hour)}}}
+	s := Snapshot{LastCheck: later, Regional: Regional{At: later}, Checks: []record.LocalCheck{{At: later}, {At: now.Add(-time.Hour)}}}
 	s.State = lifecycle.State{Observed: later, FirstFailure: later, Flap: lifecycle.Flap{Good: later, Recoveries: [2]time.Time{later, later}}}
 	s.notAfter(now)
 	for i, got := range []time.Time{
@@ -201,7 +201,7 @@ func TestTooManyChecksLoseTheirMiddle(t *testing.T) {
 	t.Parallel()
 	var s Snapshot
 	for i := range MaxChecks + 3 {
-		s.Checks = append(s.Checks, store.LocalCheck{Node: string(rune('a' + i))})
+		s.Checks = append(s.Checks, record.LocalCheck{Node: string(rune('a' + i))})
 	}
 	state, err := s.encode()
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -19,8 +19,8 @@ const MaxChecks = 4
 // The names of its fields are those of the JSON in the store.
 type Snapshot struct {
 	State       lifecycle.State
-	Checks      []store.LocalCheck `json:",omitempty"`
-	Last        *check.Observation `json:",omitempty"`
+	Checks      []record.LocalCheck `json:",omitempty"`
+	Last        *check.Observation  `json:",omitempty"`
 	LastCheck   time.Time
 	LastNode    string   `json:",omitempty"`
 	HeadHostile bool     `json:",omitempty"`
@@ -45,27 +45,27 @@ type Update struct {
 	Snapshot Snapshot
 }
 
-// Suspect encodes the snapshot in the store's form, cut to the size that the store accepts.
-func (u Update) Suspect() (store.Suspect, error) {
+// Encode returns the snapshot in the store's form, cut to the size that the store accepts.
+func (u Update) Encode() (record.Snapshot, error) {
 	state, err := u.Snapshot.encode()
 	if err != nil {
-		return store.Suspect{}, fmt.Errorf("encode the snapshot of site %d: %w", u.Site, err)
+		return record.Snapshot{}, fmt.Errorf("encode the snapshot of site %d: %w", u.Site, err)
 	}
-	return store.Suspect{SiteID: u.Site, Bucket: u.Bucket, At: u.At, URL: u.URL, State: state}, nil
+	return record.Snapshot{SiteID: u.Site, Bucket: u.Bucket, At: u.At, URL: u.URL, State: state}, nil
 }
 
-// encode encodes a snapshot in at most store.MaxSuspectState bytes. A site's answers, with
+// encode encodes a snapshot in at most record.MaxSnapshotState bytes. A site's answers, with
 // their redirects, can be longer than that: encode then drops evidence, the least telling
 // first.
 func (s Snapshot) encode() ([]byte, error) {
 	state, err := plain(s)
-	if err != nil || len(state) <= store.MaxSuspectState {
+	if err != nil || len(state) <= record.MaxSnapshotState {
 		return state, err
 	}
 	s.Checks = slices.Clone(s.Checks) // do not change the caller's
 	for _, o := range s.leastTelling() {
 		o.Hops, o.Headers = nil, nil
-		if state, err = plain(s); err != nil || len(state) <= store.MaxSuspectState {
+		if state, err = plain(s); err != nil || len(state) <= record.MaxSnapshotState {
 			return state, err
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -38,7 +38,7 @@ func TestASnapshotFitsWhateverASiteAnswers(t *testing.T) {
 				for range check.MaxRedirects {
 					o.Hops = append(o.Hops, check.Hop{Status: 302, URL: "http://" + tt.hop})
 				}
-				m.Checks = append(m.Checks, store.LocalCheck{Node: "n", At: time.Unix(int64(i), 0).UTC(), Observation: o})
+				m.Checks = append(m.Checks, record.LocalCheck{Node: "n", At: time.Unix(int64(i), 0).UTC(), Observation: o})
 			}
 			last := m.Checks[tt.checks-1].Observation
 			m.Last = &last
@@ -46,11 +46,11 @@ func TestASnapshotFitsWhateverASiteAnswers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := Update{Site: 42, Bucket: 7, Snapshot: m}.Suspect()
+			s, err := Update{Site: 42, Bucket: 7, Snapshot: m}.Encode()
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(s.State) > store.MaxSuspectState {
+			if len(s.State) > record.MaxSnapshotState {
 				t.Fatalf("%d bytes are more than the store takes", len(s.State))
 			}
 			var got Snapshot
@@ -81,8 +81,8 @@ func TestASnapshotFitsWhateverASiteAnswers(t *testing.T) {
 func TestASnapshotThatCannotBeCutToFitLosesItsEvidence(t *testing.T) {
 	t.Parallel()
 	m := Snapshot{State: lifecycle.State{Stage: lifecycle.Suspect, Failures: 2}}
-	m.Checks = []store.LocalCheck{{Node: strings.Repeat("n", store.MaxSuspectState), Observation: down}}
-	s, err := Update{Site: 42, Bucket: 7, Snapshot: m}.Suspect()
+	m.Checks = []record.LocalCheck{{Node: strings.Repeat("n", record.MaxSnapshotState), Observation: down}}
+	s, err := Update{Site: 42, Bucket: 7, Snapshot: m}.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}

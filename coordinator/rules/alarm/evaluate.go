@@ -62,7 +62,7 @@ func checkers(f Facts) []Condition {
 	text := fmt.Sprintf("%d of %d checkers do not reach their own anchors, their failures do not count: %s",
 		len(names), len(f.Checkers), strings.Join(names, ", "))
 	if allUnhealthy(f.Checkers) && f.UndecidedCount > 0 {
-		text += fmt.Sprintf("; %d sites are held as suspect", f.UndecidedCount)
+		text += fmt.Sprintf("; %d suspects are undecided", f.UndecidedCount)
 	}
 	return append(out, Condition{Kind: KindConnectivity, Since: since, Message: text})
 }
@@ -77,7 +77,7 @@ func undecided(f Facts) []Condition {
 	for i, s := range f.Undecided {
 		out[i] = Condition{
 			Kind: KindInconclusive, Site: s.Site, URL: s.URL, Since: s.Since,
-			Message: "held as suspect, nothing is sent: " + s.Reason,
+			Message: "undecided, nothing is sent: " + s.Reason,
 		}
 	}
 	return out
@@ -128,7 +128,7 @@ func storage(f Facts, now time.Time) (Condition, bool) {
 		return Condition{}, false
 	}
 	if s.Full {
-		c.Message += "; judging is held back until it catches up"
+		c.Message += "; judging waits until it catches up"
 	}
 	return c, true
 }

@@ -75,7 +75,7 @@ func TestSuspectsAreNoNewsOfTheirOwnWhileTheWholeNetworkIsSick(t *testing.T) {
 	held := make([]Undecided, 100)
 	f := Facts{Checkers: []Checker{{Node: "a", UnhealthySince: noon}}, Undecided: held, UndecidedCount: 4321}
 	got := Evaluate(f, at(time.Minute))
-	const want = "1 of 1 checkers do not reach their own anchors, their failures do not count: a (); 4321 sites are held as suspect"
+	const want = "1 of 1 checkers do not reach their own anchors, their failures do not count: a (); 4321 suspects are undecided"
 	if len(got) != 1 || got[0].Message != want || Unlisted(f) != 0 {
 		t.Errorf("wrong is %v, and %d more", got, Unlisted(f))
 	}
@@ -100,11 +100,11 @@ func TestWhatIsWrongWithTheStore(t *testing.T) {
 	}{
 		"changes that wait for 10 s are not": {waits(7, -10*time.Second), "", time.Time{}},
 		"too many changes are": {Store{Uncommitted: 70, Full: true},
-			"the database accepts status changes too slowly (70 wait); judging is held back until it catches up", time.Time{}},
+			"the database accepts status changes too slowly (70 wait); judging waits until it catches up", time.Time{}},
 		"a database that refuses is": {Store{Uncommitted: 7, FailingSince: failing, Err: "away"},
 			"the database does not accept status changes (7 wait): away", failing},
 		"a database that has refused for long is": {Store{Uncommitted: 70, Full: true, FailingSince: failing, Err: "away"},
-			"the database does not accept status changes (70 wait): away; judging is held back until it catches up", failing},
+			"the database does not accept status changes (70 wait): away; judging waits until it catches up", failing},
 		"one change that waits for 11 s is": {waits(1, -11*time.Second),
 			"the database accepts status changes too slowly (1 waits, for 11 s)", at(-11 * time.Second)},
 		"the oldest of several is": {waits(2, -time.Minute),
@@ -200,7 +200,7 @@ func TestTheOtherConditionsComeFromTheirFacts(t *testing.T) {
 		"WordPress.com refuses":       {Facts{Delivery: Delivery{RefusedSince: noon, LastError: "503"}}, KindDelivery, true, "WordPress.com does not accept notifications: 503"},
 		"an old error is no alarm":    {Facts{Delivery: Delivery{LastError: "503"}}, KindDelivery, false, ""},
 		"a peer that does not answer": {Facts{Peers: []Peer{{Node: "b", Endpoint: "b:1", FailingSince: noon, Detail: "refused"}}}, KindPeer, true, "coordinator b at b:1 cannot be asked: refused"},
-		"an undecided suspect":        {Facts{Undecided: []Undecided{{Site: 7, URL: "u", Since: noon, Reason: "nobody answers"}}, UndecidedCount: 1}, KindInconclusive, true, "held as suspect, nothing is sent: nobody answers"},
+		"an undecided suspect":        {Facts{Undecided: []Undecided{{Site: 7, URL: "u", Since: noon, Reason: "nobody answers"}}, UndecidedCount: 1}, KindInconclusive, true, "undecided, nothing is sent: nobody answers"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -48,7 +48,7 @@ func List(alarms []Alarm, unlisted int, suspects uint64) []Alarm {
 		alarms = append(alarms, Alarm{
 			Raised: alarms[first].Raised,
 			Condition: Condition{Kind: KindInconclusive, Message: fmt.Sprintf(
-				"sites held as suspect: %s, of which the oldest %d are listed; sites suspect in all: %d",
+				"undecided suspects: %s, of which the oldest %d are listed; suspects in all: %d",
 				atLeast(len(alarms)-first+unlisted, more), max(0, min(len(alarms), maxListed-1)-first), suspects)},
 		})
 		inOrder(alarms)

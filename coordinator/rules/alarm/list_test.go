@@ -44,7 +44,7 @@ func TestAlarmsAboutTheMonitorComeFirstAndAreNotCutByThoseOfSites(t *testing.T) 
 	t.Parallel()
 	now := at(24 * time.Hour)
 	// The alarm of a peer whose own list was too long.
-	cut := Alarm{Condition: Condition{Kind: KindInconclusive, Message: "coordinator b: 100 or more sites are held"}, Raised: noon}
+	cut := Alarm{Condition: Condition{Kind: KindInconclusive, Message: "coordinator b: 100 or more suspects are undecided"}, Raised: noon}
 	for _, tt := range []struct {
 		name     string
 		alarms   [][]Alarm
@@ -60,13 +60,13 @@ func TestAlarmsAboutTheMonitorComeFirstAndAreNotCutByThoseOfSites(t *testing.T) 
 			[]string{"1 store", "99 inconclusive"}},
 		{"one site more", [][]Alarm{raised(KindInconclusive, 99, noon), raised(KindStore, 1, now), raised(KindNoCheckers, 1, now.Add(time.Hour))}, 0, 150,
 			[]string{"1 store", "1 no_checkers", "1 inconclusive",
-				"sites held as suspect: 99, of which the oldest 97 are listed; sites suspect in all: 150", "97 inconclusive"}},
+				"undecided suspects: 99, of which the oldest 97 are listed; suspects in all: 150", "97 inconclusive"}},
 		{"more than the facts list", [][]Alarm{raised(KindInconclusive, 100, noon)}, 4100, 5000,
-			[]string{"1 inconclusive", "sites held as suspect: 4200, of which the oldest 99 are listed; sites suspect in all: 5000", "99 inconclusive"}},
+			[]string{"1 inconclusive", "undecided suspects: 4200, of which the oldest 99 are listed; suspects in all: 5000", "99 inconclusive"}},
 		{"more than a peer lists, and a few of our own", [][]Alarm{raised(KindInconclusive, 3, noon), raised(KindInconclusive, 99, noon), {cut}}, 0, 5000,
-			[]string{"1 inconclusive", "sites held as suspect: 102 or more, of which the oldest 99 are listed; sites suspect in all: 5000", "99 inconclusive"}},
+			[]string{"1 inconclusive", "undecided suspects: 102 or more, of which the oldest 99 are listed; suspects in all: 5000", "99 inconclusive"}},
 		{"checkers without end", [][]Alarm{raised(KindQuarantine, 150, noon), raised(KindInconclusive, 1, noon), raised(KindStore, 1, now)}, 0, 2,
-			[]string{"1 store", "1 inconclusive", "sites held as suspect: 1, of which the oldest 0 are listed; sites suspect in all: 2", "98 quarantine"}},
+			[]string{"1 store", "1 inconclusive", "undecided suspects: 1, of which the oldest 0 are listed; suspects in all: 2", "98 quarantine"}},
 		{"checkers without end and no sites", [][]Alarm{raised(KindQuarantine, 150, noon)}, 0, 2, []string{"100 quarantine"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

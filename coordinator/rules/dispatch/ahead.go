@@ -9,21 +9,24 @@ package dispatch
 // Expect says which checks are about to be submitted; of them it takes only the site and
 // the host. It changes nothing, and nothing depends on it.
 func (c *Core) Expect(checks []Check) {
+	open, hosts := &c.open, &c.waiting.hosts
 	for i := range checks {
-		c.ahead += c.open.glance(uint64(checks[i].Site)) + c.hosts.glance(uint64(checks[i].Host))
+		c.ahead += open.bySite.Glance(uint64(checks[i].Site)) + hosts.byID.Glance(uint64(checks[i].Host))
 	}
-	for _, e := range c.free[max(0, len(c.free)-len(checks)):] {
+	for _, e := range open.free[max(0, len(open.free)-len(checks)):] {
 		c.ahead += e.glance()
 	}
 	for i := range checks {
-		c.ahead += c.hosts.get(uint64(checks[i].Host)).glance()
+		c.ahead += hosts.find(checks[i].Host).glance()
 	}
 }
 
 // expect looks at the checks at c.positions of a batch.
 func (c *Core) expect(b *batch) {
+	open, hosts := &c.open, &c.waiting.hosts
 	for _, p := range c.positions {
-		c.ahead += c.open.glance(uint64(b.slots[p].key.Site)) + c.hosts.glance(uint64(b.slots[p].host)) + b.slots[p].entry.glance()
+		t := &b.slots[p]
+		c.ahead += open.bySite.Glance(uint64(t.key.Site)) + hosts.byID.Glance(uint64(t.host)) + t.entry.glance()
 	}
 	for _, p := range c.positions {
 		c.ahead += b.slots[p].entry.host.glance()
@@ -40,12 +43,4 @@ func (h *host) glance() uint64 {
 		return 0
 	}
 	return uint64(h.taken)
-}
-
-// glance loads the cell where a key is looked for first.
-func (t *table[V]) glance(key uint64) uint64 {
-	if t.count == 0 {
-		return 0
-	}
-	return t.cells[t.home(key)].key
 }

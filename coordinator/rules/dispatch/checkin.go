@@ -46,15 +46,15 @@ func (r *Receipt) add(class Class) {
 // lease is over or its session is gone, is still taken in from the session or the node
 // that had it, for the checks that are open.
 func (c *Core) CheckIn(now time.Time, id SessionID, ref Ref, keys []Key) (Receipt, error) {
-	c.tick(now)
-	s := c.Session(id)
+	c.clock.set(now)
+	s := c.sessions.find(id)
 	if s != nil {
 		s.lastSeen = now
 	}
 	if ref.Batch == 0 || len(keys) == 0 {
 		return Receipt{}, ErrInvalid
 	}
-	b := c.batches[ref.Batch]
+	b := c.batches.find(ref.Batch)
 	switch {
 	case b == nil || b.session != id && (s == nil || s.hello.Node != b.node):
 		return Receipt{}, ErrNotCheckedOut
@@ -66,7 +66,7 @@ func (c *Core) CheckIn(now time.Time, id SessionID, ref Ref, keys []Key) (Receip
 		return Receipt{}, ErrMismatch
 	}
 	c.expect(b)
-	r := Receipt{Classes: c.classes[:0], Checks: c.checks[:0]}
+	r := Receipt{Classes: c.receipt.Classes[:0], Checks: c.receipt.Checks[:0]}
 	for _, position := range c.positions {
 		t := &b.slots[position]
 		var k Check
@@ -76,7 +76,7 @@ func (c *Core) CheckIn(now time.Time, id SessionID, ref Ref, keys []Key) (Receip
 		r.Checks = append(r.Checks, k)
 		r.add(c.take(s, b, t))
 	}
-	c.classes, c.checks = r.Classes, r.Checks
+	c.receipt = r
 	if b.live && b.left == 0 {
 		c.endBatch(now, b)
 	}
@@ -103,7 +103,7 @@ func (c *Core) locate(b *batch, keys []Key) bool {
 }
 
 func (c *Core) positionOf(b *batch, k Key) int {
-	if e := c.openOf(k.Site); e != nil && e.batch == b && e.check.Sequence == k.Sequence {
+	if e := c.open.of(k.Site); e != nil && e.batch == b && e.check.Sequence == k.Sequence {
 		return int(e.position)
 	}
 	return b.find(k)
@@ -112,18 +112,11 @@ func (c *Core) positionOf(b *batch, k Key) int {
 // take judges one result. The first result of a slot of a live batch makes room for
 // a credit, whatever its class.
 func (c *Core) take(s *Session, b *batch, t *slot) Class {
-	switch t.answer {
-	case counted:
-		return Duplicate
-	case tooLate:
-		return Late
-	case wasFenced:
-		return Stale
+	if t.answer != unanswered {
+		return t.answer.again()
 	}
-	wasOut := t.out
+	wasOut := c.batches.answered(b, t)
 	if wasOut {
-		t.out = false
-		b.left--
 		s.out--
 	}
 	if t.isOpen() {
@@ -132,12 +125,7 @@ func (c *Core) take(s *Session, b *batch, t *slot) Class {
 		return Accepted
 	}
 	if wasOut {
-		c.leave(c.hosts.get(uint64(t.host)))
+		c.vacate(t.host)
 	}
-	if c.fenced.has(t.serial) {
-		t.answer = wasFenced
-		return Stale
-	}
-	t.answer = tooLate
-	return Late
+	return c.batches.missed(t)
 }

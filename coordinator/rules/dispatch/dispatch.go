@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/Automattic/jetmon/internal/cadence"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -101,9 +102,10 @@ type Expired struct {
 
 // Config of a Core. Zero values mean the defaults.
 type Config struct {
-	// Lease is how long a batch stays checked out, 60 s by default.
+	// Lease is how long a batch stays checked out, cadence.Lease by default.
 	Lease time.Duration
-	// SessionTimeout is the silence after which a session is lost, 15 s by default.
+	// SessionTimeout is the silence after which a session is lost, cadence.SessionTimeout by
+	// default.
 	SessionTimeout time.Duration
 	// YieldAfter is the silence after which a session yields the name of its node to another
 	// process, two heartbeats or 10 s by default: two thirds of SessionTimeout.
@@ -127,221 +129,12 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.Lease = cmp.Or(c.Lease, time.Minute)
-	c.SessionTimeout = cmp.Or(c.SessionTimeout, 15*time.Second)
+	c.Lease = cmp.Or(c.Lease, cadence.Lease)
+	c.SessionTimeout = cmp.Or(c.SessionTimeout, cadence.SessionTimeout)
 	c.YieldAfter = cmp.Or(c.YieldAfter, 2*c.SessionTimeout/3)
 	c.AvoidFor = cmp.Or(c.AvoidFor, 5*time.Second)
 	c.MaxBatch = cmp.Or(c.MaxBatch, 100)
 	c.MaxQueue = cmp.Or(c.MaxQueue, 100_000)
 	c.SlowStart = cmp.Or(c.SlowStart, 10*time.Second)
 	return c
-}
-
-// Core is all that is queued and checked out. New makes one. It is not safe for
-// concurrent use, and its times must not go back by much.
-type Core struct {
-	config Config
-	// now is the latest time that was given, clock how long that is after the first.
-	first, now time.Time
-	clock      time.Duration
-
-	// open holds the one open check of each site that has one.
-	open            table[entry]
-	urgent, routine queue
-	free            []*entry
-
-	// hosts are those with checks that are queued, parked or out.
-	hosts     table[host]
-	freeHosts []*host
-	parked    int
-
-	// sessions are sorted by id; there is one a node.
-	sessions []*Session
-	byNode   map[string]*Session
-
-	// batches holds the live batches and the remembered ones. Each is in one of the lists.
-	batches map[BatchID]*batch
-	live    batchList // by expiry
-	void    batchList // live, though none of their checks is open
-	lost    batchList // ended with checks unanswered
-	done    batchList // answered whole
-	spare   [][]*batch
-	fenced  fences
-
-	lastSession SessionID
-	lastBatch   BatchID
-	lastCheck   uint64
-
-	positions []int // scratch of CheckIn
-	classes   []Class
-	ready     ready // scratch of Assign
-	checks    []Check
-	views     []view
-	ahead     uint64 // of Expect
-}
-
-// New makes a Core without sessions and checks.
-func New(config Config) *Core {
-	return &Core{
-		config:  config.withDefaults(),
-		urgent:  newQueue(),
-		routine: newQueue(),
-		byNode:  map[string]*Session{},
-		batches: map[BatchID]*batch{},
-		fenced:  fences{serials: map[uint64]struct{}{}},
-	}
-}
-
-// Submit queues a check. Of a site only one check can be open (ErrOpen); routine
-// checks are not taken when the queue is full (ErrFull).
-func (c *Core) Submit(now time.Time, k Check) error {
-	c.tick(now)
-	limited := c.config.PerHost > 0 && k.Host != 0
-	var h *host
-	if limited {
-		h = c.hosts.get(uint64(k.Host))
-	}
-	switch {
-	case k.Site <= 0:
-		return ErrInvalid
-	case c.openOf(k.Site) != nil:
-		return ErrOpen
-	case !k.Urgent && c.full(h):
-		return ErrFull
-	}
-	e := c.newEntry()
-	e.check = k
-	if limited && h == nil {
-		h = c.newHost(k.Host)
-	}
-	e.host = h
-	c.open.put(uint64(k.Site), e)
-	c.admit(e)
-	return nil
-}
-
-// full says that a routine check of a host cannot be taken. The parked checks of a crowded host
-// take nobody's place in the queue, but their number is bounded too.
-func (c *Core) full(h *host) bool {
-	if h != nil && h.taken >= c.config.PerHost {
-		return c.parked >= c.config.MaxQueue
-	}
-	return c.Queued() >= c.config.MaxQueue
-}
-
-// Withdraw forgets the open check of a site, if there is one. A result of it is late.
-// When it is out, its room and its place on the host are taken until its result comes
-// or its batch ends.
-func (c *Core) Withdraw(site check.SiteID) {
-	if e := c.openOf(site); e != nil {
-		c.close(e)
-	}
-}
-
-// Fence is Withdraw for a site that another coordinator owns now: a result of its
-// check is stale.
-func (c *Core) Fence(site check.SiteID) {
-	e := c.openOf(site)
-	if e == nil {
-		return
-	}
-	if e.batch != nil || e.returned { // else nobody can have a result
-		c.fenced.add(c.now, e.serial)
-	}
-	c.close(e)
-}
-
-// Queued returns how many checks wait to be handed out, but for the parked ones.
-func (c *Core) Queued() int { return c.urgent.count + c.routine.count }
-
-// Parked returns how many checks wait for another check of their host to come back.
-func (c *Core) Parked() int { return c.parked }
-
-// Open returns how many checks are open: queued, parked or out.
-func (c *Core) Open() int { return c.open.count }
-
-// Has says whether a site has an open check.
-func (c *Core) Has(site check.SiteID) bool { return c.openOf(site) != nil }
-
-func (c *Core) openOf(site check.SiteID) *entry { return c.open.get(uint64(site)) }
-
-// Backlog returns for how long the routine check has waited that has waited longest for
-// nothing but credit: not for its host, and not for another node than those it should
-// not go to.
-func (c *Core) Backlog(now time.Time) time.Duration {
-	c.tick(now)
-	var longest time.Duration
-	nodes := c.nodes()
-	for _, l := range c.routine.lanes {
-		if l.head == nil {
-			continue
-		}
-		waited := c.clock - l.head.since
-		if v := c.viewOf(l, nodes); v.anywhere() || waited >= c.config.AvoidFor {
-			longest = max(longest, waited)
-		}
-	}
-	return longest
-}
-
-// newEntry takes an entry from the free ones and makes it a new check.
-func (c *Core) newEntry() *entry {
-	var e *entry
-	if n := len(c.free); n > 0 {
-		e = c.free[n-1]
-		c.free = c.free[:n-1]
-	} else {
-		e = new(entry)
-	}
-	c.lastCheck++
-	e.serial = c.lastCheck
-	return e
-}
-
-// close ends an open check. Batches that it was in find a serial that is not theirs.
-func (c *Core) close(e *entry) {
-	c.open.remove(uint64(e.check.Site))
-	placeless := false
-	switch b := e.batch; {
-	case b != nil:
-		b.open--
-		if b.open == 0 && b.left > 0 {
-			c.move(b, &c.void)
-		}
-		placeless = b.slots[e.position].out // its place is the slot's now
-	case e.lane != nil:
-		c.dequeue(e)
-	default:
-		c.unpark(e)
-		placeless = true
-	}
-	e.serial, e.batch = 0, nil
-	if e.returned {
-		e.returned, e.lost = false, ""
-	}
-	if h := e.host; h != nil {
-		e.host = nil
-		if !placeless {
-			c.leave(h)
-		}
-	}
-	c.free = append(c.free, e)
-}
-
-// tick takes notice of the time.
-func (c *Core) tick(now time.Time) {
-	if now == c.now {
-		return
-	}
-	if c.first.IsZero() {
-		c.first = now
-	}
-	c.now, c.clock = now, now.Sub(c.first)
-}
-
-func (c *Core) queueOf(e *entry) *queue {
-	if e.check.Urgent {
-		return &c.urgent
-	}
-	return &c.routine
 }

@@ -3,97 +3,66 @@ package dispatch
 import (
 	"slices"
 	"time"
+
+	"github.com/Automattic/jetmon/internal/list"
 )
 
-// entry is one open check: on a lane while it is queued, in a batch while it is out,
-// with neither while it is parked. What every check needs stands together.
-type entry struct {
-	// serial tells this check from all others, also from one of the same site and
-	// sequence that was withdrawn; 0 when the entry is free.
-	serial uint64
-	// batch is the live one that has the check, at a position.
-	batch    *batch
-	position int32
-	// returned says that the check was out and is not answered, lost by whom the last time.
-	returned bool
-
-	// since is when the check was queued last, order its place in the queue.
-	since      time.Duration
-	order      int64
-	lane       *lane
-	prev, next *entry
-
-	check Check
-	lost  string
-
-	// host is nil when it has no limit. siblings is the list of it that the check is on.
-	host           *host
-	siblings       *siblings
-	elder, younger *entry
-}
-
-// terms are what the checks of a lane have in common: the node to avoid, and whether
-// they were returned undone, by which node.
+// terms are what the checks of a lane have in common: the node to avoid, and whether they
+// were returned undone, by which node.
 type terms struct {
 	avoid, lost string
 	returned    bool
 }
 
-// lane holds the queued checks of the same terms, those first that have waited longest.
+// lane holds the queued checks of the same terms, in their order: the first has waited
+// longest.
 type lane struct {
 	terms
-	head, tail *entry
+	entries list.List[entry]
 }
 
-// queue is first in, first out, returned checks before new ones, but for checks that
-// should not go to the node that asks: these must not hold up the rest, hence a lane
-// for each pair of nodes to spare. There are few such pairs at a time, and lanes that
-// are empty go, but for the first: it is that of new checks that may go anywhere, as
-// nearly all may.
+// queue is first in, first out, returned checks before new ones. A check that should not go
+// to the node that asks must not hold up the rest; hence there is a lane for each pair of
+// nodes to avoid. There are few such pairs at a time.
 type queue struct {
+	// lanes begin with that of new checks that may go anywhere, as nearly all may.
+	// Invariant: no other lane is empty, and no two have the same terms.
 	lanes []*lane
+	// count is the number of checks on all lanes.
 	count int
-	last  int64
+	// last is the order of the check that was queued last.
+	last int64
 }
 
 func newQueue() queue { return queue{lanes: []*lane{{}}} }
 
-// push queues a check behind all others that were returned, or were not, as it was.
+// push queues a check behind all others of its kind, returned or new.
 func (q *queue) push(e *entry, clock time.Duration) {
 	q.last++
 	e.order, e.since = q.last, clock
-	l := q.laneFor(e.terms())
-	e.lane, e.prev, e.next = l, l.tail, nil
-	if l.tail != nil {
-		l.tail.next = e
-	} else {
-		l.head = e
-	}
-	l.tail = e
+	e.lane = q.laneOf(e)
+	e.lane.entries.PushBack(&e.onLane, e)
 	q.count++
 }
 
+// remove takes a check out of the queue.
 func (q *queue) remove(e *entry) {
 	l := e.lane
-	if e.prev != nil {
-		e.prev.next = e.next
-	} else {
-		l.head = e.next
-	}
-	if e.next != nil {
-		e.next.prev = e.prev
-	} else {
-		l.tail = e.prev
-	}
-	e.lane, e.prev, e.next = nil, nil, nil
+	l.entries.Remove(&e.onLane)
+	e.lane = nil
 	q.count--
-	if l.head == nil && l != q.lanes[0] {
+	if l != q.lanes[0] && l.entries.Empty() {
 		i := slices.Index(q.lanes, l)
 		q.lanes = slices.Delete(q.lanes, i, i+1)
 	}
 }
 
-func (q *queue) laneFor(t terms) *lane {
+// laneOf returns the lane for a check.
+func (q *queue) laneOf(e *entry) *lane {
+	if !e.returned && e.check.Avoid == "" {
+		return q.lanes[0]
+	}
+	t := e.terms()
 	for _, l := range q.lanes {
 		if l.terms == t {
 			return l
@@ -108,6 +77,7 @@ func (e *entry) terms() terms {
 	return terms{avoid: e.check.Avoid, lost: e.lost, returned: e.returned}
 }
 
+// before reports whether a queued check goes before another.
 func (e *entry) before(o *entry) bool {
 	if e.returned != o.returned {
 		return e.returned

@@ -1,14 +1,13 @@
 package dispatch
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
 )
 
-// Session is one connected checker, for as long as it is connected. What it is called and
-// whether it is leaving is said here alone; a Core changes it in its own calls.
+// Session is one connected checker, for as long as it is connected. It alone keeps the name
+// of the checker and whether that is leaving. Only a Core changes it.
 type Session struct {
 	id               SessionID
 	hello            Hello
@@ -16,14 +15,17 @@ type Session struct {
 	draining         bool
 	// seed is the hash of the node's name.
 	seed uint64
-	// grown: a slow start is over, or was none.
+	// grown means that the slow start is over, or that there was none.
 	grown bool
-	// credit is granted and unspent; out is how many checks of live batches are
-	// unanswered. Together they are at most hello.MaxInFlight.
+	// credit is granted and unspent; out is how many checks of live batches are unanswered.
+	// Invariant: neither is negative, and together they are at most hello.MaxInFlight.
 	credit, out int
-	batches     map[BatchID]*batch
-	picked      []*entry // scratch of Assign
-	rival       Rival
+	// batches holds the live batches of the session. Invariant: out is the sum of their left.
+	batches map[BatchID]*batch
+	// picked is scratch of Assign: the checks that the session gets. Invariant: it is empty
+	// between calls.
+	picked []*entry
+	rival  Rival
 }
 
 // Rival is another process that asked for the name of a session and was refused.
@@ -68,106 +70,51 @@ type SessionInfo struct {
 	Rival              Rival
 }
 
-// Join opens a session without credit. A node has one session. An older one of the same
-// process is superseded: it ends as by Leave. So is one of another process that has said
-// that it leaves, or was not heard for YieldAfter; while that one is heard, the answer is
-// *NameTaken.
-//
-// Then what resume names of the batches of an earlier session of the same node and instance
-// is checked out to the new one, under its old lease, as far as its checks are open, not
-// handed out elsewhere and fit into MaxInFlight; the next Heartbeat answers the rest as
-// unknown.
-func (c *Core) Join(now time.Time, h Hello, resume []Ref) (SessionID, []SessionID, error) {
-	c.tick(now)
-	var superseded []SessionID
-	var rival Rival
-	if old := c.byNode[h.Node]; old != nil {
-		if left := c.holds(now, old, h); left > 0 {
-			return 0, nil, c.refuse(now, old, h, left)
-		}
-		if old.hello.Instance == h.Instance {
-			rival = old.rival // they want the name as before
-		}
-		superseded = append(superseded, old.id)
-		c.end(now, old)
+func (s *Session) info(now time.Time) SessionInfo {
+	rival := s.rival
+	if now.Sub(rival.Last) >= rivalFor {
+		rival = Rival{}
 	}
-	h.MaxInFlight = max(0, h.MaxInFlight)
-	c.lastSession++
-	s := &Session{
-		id: c.lastSession, hello: h, joined: now, lastSeen: now, seed: nodeSeed(h.Node), batches: map[BatchID]*batch{},
-		rival: rival,
-	}
-	c.sessions = append(c.sessions, s)
-	c.byNode[h.Node] = s
-	c.growAlone()
-	c.forget(now)
-	c.resume(now, s, resume)
-	return s.id, superseded, nil
-}
-
-// holds returns for how long a session keeps its name from who says h, unless it is heard
-// meanwhile; 0 when it does not.
-func (c *Core) holds(now time.Time, s *Session, h Hello) time.Duration {
-	if s.hello.Instance == h.Instance || s.draining {
-		return 0
-	}
-	return max(0, c.config.YieldAfter-now.Sub(s.lastSeen))
-}
-
-func (c *Core) refuse(now time.Time, s *Session, h Hello, left time.Duration) error {
-	if now.Sub(s.rival.Last) >= rivalFor {
-		s.rival.Since = now
-	}
-	s.rival.Hello, s.rival.Last = h, now
-	return &NameTaken{Holder: s.id, Left: left}
-}
-
-// Leave ends a session; what it had out is queued again. A session that is not there
-// is no error.
-func (c *Core) Leave(now time.Time, id SessionID) {
-	c.tick(now)
-	if s := c.Session(id); s != nil {
-		c.end(now, s)
+	return SessionInfo{
+		ID: s.id, Hello: s.hello, Open: s.out, Credit: s.credit, Draining: s.draining,
+		JoinedAt: s.joined, LastSeen: s.lastSeen, Rival: rival,
 	}
 }
 
-// Drain says that a session gets no more checks. It may finish what it has.
-func (c *Core) Drain(id SessionID) {
-	if s := c.Session(id); s != nil {
-		s.draining = true
-		c.growAlone()
-	}
+// canTake reports whether checks can go to the session, once it has credit.
+func (s *Session) canTake() bool { return !s.draining && s.hello.MaxInFlight > 0 }
+
+// grant adds n credits, and returns how many of them are over what MaxInFlight allows.
+func (s *Session) grant(n int) (over int) {
+	granted := min(n, s.hello.MaxInFlight-s.credit-s.out)
+	s.credit += granted
+	return n - granted
 }
 
-// Grant adds n credits. Over what MaxInFlight allows it grants that and answers
-// ErrOverCredit. What a new session may not have out yet stays unspent until it may.
-func (c *Core) Grant(id SessionID, n int) error {
-	s := c.Session(id)
-	switch {
-	case s == nil:
-		return ErrNoSession
-	case n < 0:
-		return ErrInvalid
-	}
-	room := s.hello.MaxInFlight - s.credit - s.out
-	s.credit += min(n, room)
-	if n > room {
-		return ErrOverCredit
-	}
-	return nil
+// hold notes a live batch that has n checks out.
+func (s *Session) hold(b *batch, n int) {
+	s.batches[b.ref.Batch] = b
+	s.out += n
 }
 
-// Heartbeat says that a session lives and which batches it holds. It returns those
-// that are not checked out to it. Batches that are, and that it does not name, are
-// queued again, unless they are so new that they may still be on their way.
-func (c *Core) Heartbeat(now time.Time, id SessionID, open []Ref) ([]Ref, error) {
-	c.tick(now)
-	s := c.Session(id)
-	if s == nil {
-		return nil, ErrNoSession
+// drop forgets a batch that ends.
+func (s *Session) drop(b *batch) {
+	s.out -= b.left
+	delete(s.batches, b.ref.Batch)
+}
+
+// held lists the batches of the session, the oldest first.
+func (s *Session) held() []*batch {
+	held := make([]*batch, 0, len(s.batches))
+	for _, id := range slices.Sorted(maps.Keys(s.batches)) {
+		held = append(held, s.batches[id])
 	}
-	s.lastSeen = now
-	var unknown []Ref
+	return held
+}
+
+// compare compares the batches that the checker says it holds with those of the session. It
+// returns the references to others, and the batches that were not named.
+func (s *Session) compare(open []Ref) (unknown []Ref, unnamed []*batch) {
 	named := make(map[BatchID]bool, len(open))
 	for _, ref := range open {
 		if b := s.batches[ref.Batch]; b != nil && b.ref == ref {
@@ -179,74 +126,5 @@ func (c *Core) Heartbeat(now time.Time, id SessionID, open []Ref) ([]Ref, error)
 	if len(named) == len(s.batches) {
 		return unknown, nil
 	}
-	for _, batchID := range slices.Sorted(maps.Keys(s.batches)) {
-		if b := s.batches[batchID]; !named[batchID] && now.Sub(b.handed) > c.config.SessionTimeout/3 {
-			c.endBatch(now, b)
-		}
-	}
-	return unknown, nil
-}
-
-// Expire ends the sessions that were silent for SessionTimeout and the batches whose
-// lease is over; their checks are queued again. It says which. The batches of lost
-// sessions are not listed.
-func (c *Core) Expire(now time.Time) (lost []SessionID, expired []Expired) {
-	c.tick(now)
-	for _, s := range slices.Clone(c.sessions) {
-		if now.Sub(s.lastSeen) >= c.config.SessionTimeout {
-			lost = append(lost, s.id)
-			c.end(now, s)
-		}
-	}
-	end := func(b *batch) {
-		expired = append(expired, Expired{Session: b.session, Ref: b.ref})
-		c.endBatch(now, b)
-	}
-	for b := c.live.head; b != nil && !now.Before(b.expires); b = c.live.head {
-		end(b)
-	}
-	// These are not in the order of their leases, but few.
-	for b, next := c.void.head, (*batch)(nil); b != nil; b = next {
-		if next = b.next; !now.Before(b.expires) {
-			end(b)
-		}
-	}
-	c.forget(now)
-	return lost, expired
-}
-
-// Sessions describes all sessions, the oldest first.
-func (c *Core) Sessions() []SessionInfo {
-	infos := make([]SessionInfo, len(c.sessions))
-	for i, s := range c.sessions {
-		rival := s.rival
-		if c.now.Sub(rival.Last) >= rivalFor {
-			rival = Rival{}
-		}
-		infos[i] = SessionInfo{
-			ID: s.id, Hello: s.hello, Open: s.out, Credit: s.credit, Draining: s.draining,
-			JoinedAt: s.joined, LastSeen: s.lastSeen, Rival: rival,
-		}
-	}
-	return infos
-}
-
-func (c *Core) end(now time.Time, s *Session) {
-	for _, id := range slices.Sorted(maps.Keys(s.batches)) {
-		c.endBatch(now, s.batches[id])
-	}
-	c.sessions = slices.DeleteFunc(c.sessions, func(o *Session) bool { return o == s })
-	delete(c.byNode, s.hello.Node)
-	c.growAlone()
-}
-
-// Session finds a session; nil when there is no such one, or no more.
-func (c *Core) Session(id SessionID) *Session {
-	i, found := slices.BinarySearchFunc(c.sessions, id, func(s *Session, id SessionID) int {
-		return cmp.Compare(s.id, id)
-	})
-	if !found {
-		return nil
-	}
-	return c.sessions[i]
+	return unknown, slices.DeleteFunc(s.held(), func(b *batch) bool { return named[b.ref.Batch] })
 }

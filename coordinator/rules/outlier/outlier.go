@@ -2,6 +2,7 @@ package outlier
 
 import (
 	"encoding/binary"
+	"hash/fnv"
 	"net/netip"
 	"strings"
 	"time"
@@ -55,11 +56,9 @@ func NetworkOf(resolved, host string) Network {
 			host = host[j+1:]
 		}
 	}
-	hash := uint64(14695981039346656037) // FNV-1a
-	for i := range len(host) {
-		hash = (hash ^ uint64(host[i])) * 1099511628211
-	}
-	return kindName | Network(hash>>8)
+	hash := fnv.New64a()
+	hash.Write([]byte(host)) // never fails
+	return kindName | Network(hash.Sum64()>>8)
 }
 
 // Detector watches the results of one checker. New makes one. It is not safe for

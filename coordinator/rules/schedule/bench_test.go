@@ -28,7 +28,7 @@ func BenchmarkWheel(b *testing.B) {
 			w := New(now, 100*time.Millisecond, 4096)
 			w.Grow(sites)
 			for i := range sites {
-				w.Add(Slot(i), First(check.SiteID(i), interval, now))
+				w.Add(Slot(i), Next(check.SiteID(i), interval, now))
 			}
 			perEntry := float64(heapBytes()-heap) / float64(sites)
 			var due []Slot

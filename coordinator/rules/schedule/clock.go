@@ -2,8 +2,8 @@ package schedule
 
 import "time"
 
-// MaxStep is the most that a Clock moves at once.
-const MaxStep = time.Second
+// maxStep is the most that a Clock moves at once.
+const maxStep = time.Second
 
 // Clock is the schedule's own time. It keeps pace with real time while checks can be
 // handed out, stands still while they cannot, and never catches up. So when checkers do
@@ -17,7 +17,7 @@ type Clock struct{ real, own time.Time }
 func NewClock(now time.Time) *Clock { return &Clock{real: now, own: now} }
 
 // Advance moves the clock on to a real time and returns what it shows then. The clock moves
-// by the real time that has passed, by MaxStep at most, and not at all on hold. A time
+// by the real time that has passed, by maxStep at most, and not at all on hold. A time
 // before the last one changes nothing.
 func (c *Clock) Advance(now time.Time, hold bool) time.Time {
 	passed := now.Sub(c.real)
@@ -26,7 +26,7 @@ func (c *Clock) Advance(now time.Time, hold bool) time.Time {
 	}
 	c.real = now
 	if !hold {
-		c.own = c.own.Add(min(passed, MaxStep))
+		c.own = c.own.Add(min(passed, maxStep))
 	}
 	return c.own
 }

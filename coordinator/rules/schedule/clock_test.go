@@ -25,7 +25,7 @@ func TestAClock(t *testing.T) {
 		{"stands still on hold and goes on from there", []step{
 			{time.Second, false, time.Second}, {2 * time.Second, true, time.Second}, {2500 * time.Millisecond, false, 1500 * time.Millisecond},
 		}},
-		{"does not make up for a pause", []step{{20 * time.Second, false, MaxStep}, {20100 * time.Millisecond, false, MaxStep + 100*time.Millisecond}}},
+		{"does not make up for a pause", []step{{20 * time.Second, false, maxStep}, {20100 * time.Millisecond, false, maxStep + 100*time.Millisecond}}},
 		{"does not go back", []step{{time.Second, false, time.Second}, {500 * time.Millisecond, false, time.Second}, {1200 * time.Millisecond, false, 1200 * time.Millisecond}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -50,7 +50,7 @@ func TestAClockConvertsItsTimeToRealTime(t *testing.T) {
 			now = now.Add(time.Duration(r.Int64N(int64(3 * time.Second))))
 			before := c.Now()
 			own := c.Advance(now, r.IntN(3) == 0)
-			if moved := own.Sub(before); moved < 0 || moved > MaxStep {
+			if moved := own.Sub(before); moved < 0 || moved > maxStep {
 				t.Fatalf("it moved by %s", moved)
 			}
 			d := time.Duration(r.Int64N(int64(time.Hour))) - 30*time.Minute

@@ -6,19 +6,13 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// MinInterval is the shortest interval; shorter ones count as this.
-const MinInterval = time.Millisecond
+// minInterval is the shortest interval; shorter ones count as this.
+const minInterval = time.Millisecond
 
-// First returns when a site is due for the first time: its next phase point strictly after
-// now. A site's first check therefore comes within one interval.
-func First(id check.SiteID, interval time.Duration, now time.Time) time.Time {
-	return Next(id, interval, now)
-}
-
-// Next returns when a site is due again: its next phase point strictly after now. It skips
-// phase points that have passed.
+// Next returns when a site is due: its next phase point strictly after now. It skips phase
+// points that have passed, and a new site's first check comes within one interval.
 func Next(id check.SiteID, interval time.Duration, now time.Time) time.Time {
-	interval = max(interval, MinInterval)
+	interval = max(interval, minInterval)
 	// since is how far now is past the last phase point: at least 0, and less than an
 	// interval. UnixNano is valid until the year 2262.
 	since := (time.Duration(now.UnixNano())%interval - phase(id, interval)) % interval

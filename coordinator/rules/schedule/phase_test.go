@@ -25,7 +25,7 @@ func TestNextIsAFixedBeat(t *testing.T) {
 			for range 20 {
 				id := check.SiteID(1 + rng.Int64N(1<<40))
 				now := time.Unix(rng.Int64N(4_000_000_000), rng.Int64N(1e9))
-				first := schedule.First(id, interval, now)
+				first := schedule.Next(id, interval, now)
 				if d := first.Sub(now); d <= 0 || d > interval {
 					t.Fatalf("site %d every %v: first due %v after now", id, interval, d)
 				}
@@ -54,7 +54,7 @@ func TestIntervalsThatDoNotDivideTheHourAreKept(t *testing.T) {
 	t.Parallel()
 	for _, minutes := range []int{7, 59, 61, 119, 255} {
 		interval := time.Duration(minutes) * time.Minute
-		due := schedule.First(42, interval, start)
+		due := schedule.Next(42, interval, start)
 		for range 500 {
 			next := schedule.Next(42, interval, due)
 			if next.Sub(due) != interval {

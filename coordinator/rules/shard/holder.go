@@ -61,7 +61,7 @@ func (h Held) Stays(s ID) bool { return s < Count && h[s].Term != 0 && !h[s].Lea
 
 // Unsure counts the uncertain shards that are not leaving; since is the oldest last renewal
 // of them, zero when there is none.
-func (h Held) Unsure() (n int, since time.Time) {
+func (h Held) Uncertain() (n int, since time.Time) {
 	for s, t := range h {
 		if !h.Stays(ID(s)) || t.Sure {
 			continue

@@ -11,7 +11,7 @@ import (
 func TestWhatIsHeld(t *testing.T) {
 	t.Parallel()
 	var h shard.Held
-	if n, since := h.Unsure(); n != 0 || !since.IsZero() || len(h.Staying()) != 0 {
+	if n, since := h.Uncertain(); n != 0 || !since.IsZero() || len(h.Staying()) != 0 {
 		t.Errorf("of nothing %d are unsure since %v, %v are to stay", n, since, h.Staying())
 	}
 	h[0] = shard.Tenure{Term: 3, Sure: true, Renewed: at(9)}
@@ -22,13 +22,13 @@ func TestWhatIsHeld(t *testing.T) {
 	if got := h.Staying(); !slices.Equal(got, []shard.ID{0, 7, 8}) || !h.Stays(8) || h.Stays(9) || h.Stays(30) || h.Stays(shard.Count) || h.Stays(255) {
 		t.Errorf("%v are to stay", got)
 	}
-	if n, since := h.Unsure(); n != 2 || !since.Equal(at(-12)) {
+	if n, since := h.Uncertain(); n != 2 || !since.Equal(at(-12)) {
 		t.Errorf("%d are unsure, since %v", n, since)
 	}
 	if terms := h.Terms(); terms != [shard.Count]uint64{0: 3, 7: 4, 8: 4, 9: 5, 31: 6} {
 		t.Errorf("terms %v", terms)
 	}
-	if n, since := (shard.Held{1: {Term: 1, Renewed: time.Time{}.Add(1)}}).Unsure(); n != 1 || since.IsZero() {
+	if n, since := (shard.Held{1: {Term: 1, Renewed: time.Time{}.Add(1)}}).Uncertain(); n != 1 || since.IsZero() {
 		t.Errorf("%d are unsure, since %v", n, since)
 	}
 }

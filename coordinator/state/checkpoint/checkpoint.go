@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/Automattic/jetmon/coordinator/engine/snapshot"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -39,7 +40,7 @@ type Options struct {
 		Unsaved(now time.Time, s shard.ID, limit int) []snapshot.Update
 		Unwritten([]snapshot.Update)
 	}
-	Store store.Suspects
+	Store store.Snapshots
 	// Shards has the fences that prove that a shard is ours.
 	Shards  shard.Holder
 	Log     *slog.Logger
@@ -187,14 +188,14 @@ func (c *Checkpoint) keep(ctx context.Context, id shard.ID, snapshots []snapshot
 	if !ok {
 		return fault.New(fault.Fenced, "shard %d is not ours at this moment", id)
 	}
-	var keep []store.Suspect
+	var keep []record.Snapshot
 	var forget []check.SiteID
 	for _, u := range snapshots {
 		if u.Forget {
 			forget = append(forget, u.Site)
 			continue
 		}
-		s, err := u.Suspect()
+		s, err := u.Encode()
 		if err != nil {
 			return fault.New(fault.Invalid, "%w", err)
 		}
@@ -202,5 +203,5 @@ func (c *Checkpoint) keep(ctx context.Context, id shard.ID, snapshots []snapshot
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	return c.o.Store.KeepSuspects(ctx, f, keep, forget)
+	return c.o.Store.KeepSnapshots(ctx, f, keep, forget)
 }

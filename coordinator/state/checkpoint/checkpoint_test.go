@@ -15,9 +15,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/Automattic/jetmon/coordinator/engine/snapshot"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -76,7 +76,7 @@ func (d *fake) waiting() (n int) {
 	return n
 }
 
-func (d *fake) KeepSuspects(ctx context.Context, f shard.Fence, keep []store.Suspect, forget []check.SiteID) error {
+func (d *fake) KeepSnapshots(ctx context.Context, f shard.Fence, keep []record.Snapshot, forget []check.SiteID) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.away {
@@ -93,7 +93,7 @@ func (d *fake) KeepSuspects(ctx context.Context, f shard.Fence, keep []store.Sus
 		time.Sleep(d.takes) // in a bubble
 		d.mu.Lock()
 	}
-	if i := slices.IndexFunc(keep, func(s store.Suspect) bool { return d.bad[s.SiteID] }); i >= 0 {
+	if i := slices.IndexFunc(keep, func(s record.Snapshot) bool { return d.bad[s.SiteID] }); i >= 0 {
 		return fault.New(fault.Invalid, "site %d is refused", keep[i].SiteID)
 	}
 	d.writes++
@@ -110,7 +110,7 @@ func (d *fake) KeepSuspects(ctx context.Context, f shard.Fence, keep []store.Sus
 	return nil
 }
 
-func (d *fake) ListSuspects(context.Context, shard.ID) ([]store.Suspect, error) { return nil, nil }
+func (d *fake) ListSnapshots(context.Context, shard.ID) ([]record.Snapshot, error) { return nil, nil }
 
 // run runs a checkpoint and calls each step after one more round; it ends in order.
 func (d *fake) run(t *testing.T, steps ...func()) {
@@ -178,7 +178,7 @@ func TestSnapshotsWaitForTheStore(t *testing.T) {
 	})
 }
 
-func TestAShardThatIsNotOursHoldsUpNoOther(t *testing.T) {
+func TestAShardThatIsNotOursDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newFake(many(check.Buckets)...)
@@ -191,7 +191,7 @@ func TestAShardThatIsNotOursHoldsUpNoOther(t *testing.T) {
 	})
 }
 
-func TestAShardThatCannotBeWrittenHoldsUpNoOther(t *testing.T) {
+func TestAnUnwritableShardDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newFake(many(check.Buckets)...)
@@ -210,7 +210,7 @@ func TestAShardThatCannotBeWrittenHoldsUpNoOther(t *testing.T) {
 }
 
 // A site influences the content of its own snapshot: it must not affect those of others.
-func TestARefusedSnapshotKeepsNoOtherFromBeingWritten(t *testing.T) {
+func TestARefusedSnapshotDoesNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newFake(many(3000)...)
@@ -271,7 +271,7 @@ func TestAFlushGivesUpInTimeWhileARoundIsUnderWay(t *testing.T) {
 	})
 }
 
-func TestTheEndIsARoundToo(t *testing.T) {
+func TestRunEndsWithARound(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newFake(many(10)...)

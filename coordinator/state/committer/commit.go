@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -73,7 +74,7 @@ func (c *Committer) decidedIn(tenure shard.Fence, es []*entry) (kept []*entry) {
 func (c *Committer) write(ctx context.Context, fence shard.Fence, j job) ([]store.CommitResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	changes := make([]store.Change, len(j.changes))
+	changes := make([]record.Change, len(j.changes))
 	for i, e := range j.changes {
 		changes[i] = e.Change
 	}
@@ -107,7 +108,7 @@ func (c *Committer) refuse(ctx context.Context, j job, e *entry, why error) erro
 }
 
 // reread reads the row of a site; nil when the site is no longer ours.
-func (c *Committer) reread(ctx context.Context, j job, id check.SiteID) (*store.Site, error) {
+func (c *Committer) reread(ctx context.Context, j job, id check.SiteID) (*record.Site, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	s, err := c.o.Store.Site(ctx, id)

@@ -1,12 +1,14 @@
 package committer
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -14,9 +16,9 @@ import (
 
 // Store has the methods of store.Store that a Committer needs.
 type Store interface {
-	CommitAll(ctx context.Context, f shard.Fence, cs []store.Change) ([]store.CommitResult, error)
-	KeepBallot(ctx context.Context, f shard.Fence, b store.Ballot) error
-	Site(ctx context.Context, id check.SiteID) (store.Site, error)
+	CommitAll(ctx context.Context, f shard.Fence, cs []record.Change) ([]store.CommitResult, error)
+	KeepBallot(ctx context.Context, f shard.Fence, b record.Ballot) error
+	Site(ctx context.Context, id check.SiteID) (record.Site, error)
 }
 
 // Options for New.
@@ -39,9 +41,9 @@ type Options struct {
 // shard is forgotten or the process ends first. The committer's goroutines call its methods
 // concurrently.
 type Answers interface {
-	Committed(store.Change, store.Committed)
+	Committed(record.Change, record.Committed)
 	// Refused has the row as it is now, nil when the site is gone.
-	Refused(store.Change, *store.Site)
+	Refused(record.Change, *record.Site)
 }
 
 const (
@@ -90,7 +92,7 @@ type shardQueue struct {
 
 // entry is a change that waits.
 type entry struct {
-	store.Change
+	record.Change
 	tenure shard.Fence // in which it was decided
 	number uint64
 	since  time.Time
@@ -99,7 +101,7 @@ type entry struct {
 
 // evidence is a ballot to keep, with the number of attempts so far.
 type evidence struct {
-	store.Ballot
+	record.Ballot
 	tries int
 }
 
@@ -113,22 +115,17 @@ func New(o Options) *Committer {
 	return c
 }
 
+// withDefaults returns o with a value for each field that has a default.
 func (o Options) withDefaults() Options {
-	if o.Workers == 0 {
-		o.Workers = 4
-	}
-	if o.MaxQueued == 0 {
-		o.MaxQueued = 20_000
-	}
-	if o.Flush == 0 {
-		o.Flush = 3 * time.Second
-	}
+	o.Workers = cmp.Or(o.Workers, 4)
+	o.MaxQueued = cmp.Or(o.MaxQueued, 20_000)
+	o.Flush = cmp.Or(o.Flush, 3*time.Second)
 	return o
 }
 
 // Record queues a change. The store commits or refuses it, however long that takes, unless
 // its shard is lost now or later.
-func (c *Committer) Record(change store.Change) {
+func (c *Committer) Record(change record.Change) {
 	s := shard.Of(change.Bucket)
 	tenure, _ := c.o.Shards.Fence(s)
 	c.mu.Lock()
@@ -179,7 +176,7 @@ func (c *Committer) Forget(s shard.ID) {
 }
 
 // Keep queues the evidence of a ballot.
-func (c *Committer) Keep(b store.Ballot) {
+func (c *Committer) Keep(b record.Ballot) {
 	c.mu.Lock()
 	if c.ballots.len() < maxEvidence {
 		c.ballots.pushBack(&evidence{Ballot: b})

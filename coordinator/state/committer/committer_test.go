@@ -8,13 +8,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-func TestAChangeIsTriedUntilTheStoreHasIt(t *testing.T) {
+func TestAChangeIsRetriedUntilTheStoreHasIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := &fakeStore{group: script(away, away, away, nil)}
@@ -38,7 +38,7 @@ func TestAChangeIsTriedUntilTheStoreHasIt(t *testing.T) {
 	})
 }
 
-func TestAChangeThatDoesNotFitIsRefused(t *testing.T) {
+func TestAConflictingChangeIsRefused(t *testing.T) {
 	t.Parallel()
 	gone := fault.New(fault.NotFound, "no such site")
 	tests := []struct {
@@ -57,7 +57,7 @@ func TestAChangeThatDoesNotFitIsRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				f := opened(&fakeStore{change: func(store.Change) error { return tt.why }, site: tt.site})
+				f := opened(&fakeStore{change: func(record.Change) error { return tt.why }, site: tt.site})
 				f.Record(change(1, 0))
 				time.Sleep(time.Minute)
 				synctest.Wait()
@@ -145,7 +145,7 @@ func TestTwoChangesOfASiteAreNeverInOneGroup(t *testing.T) {
 func TestOneRefusalInAGroupIsItsOwn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &fakeStore{change: func(c store.Change) error {
+		b := &fakeStore{change: func(c record.Change) error {
 			if c.SiteID == 3 {
 				return conflict
 			}
@@ -172,7 +172,7 @@ func TestNothingIsWrittenForAnUncertainShard(t *testing.T) {
 		f := opened(b)
 		f.shards.Doubt(0, true)
 		f.Record(change(1, 0))
-		f.Keep(store.Ballot{SiteID: 1})
+		f.Keep(record.Ballot{SiteID: 1})
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		st := f.Status()
@@ -201,7 +201,7 @@ func TestChangesDiscardedWithTheirShardAreCounted(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var lost atomic.Bool
-				b := &fakeStore{group: func(context.Context, []store.Change) error {
+				b := &fakeStore{group: func(context.Context, []record.Change) error {
 					if lost.Load() {
 						return another
 					}
@@ -283,8 +283,8 @@ func TestAChangeOfAShardThatIsNotOursIsDiscardedAtOnce(t *testing.T) {
 func TestStatusHasTheTimeOfTheOldestWaitingChange(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &fakeStore{group: func(_ context.Context, cs []store.Change) error {
-			if slices.ContainsFunc(cs, func(c store.Change) bool { return c.SiteID == 2 }) {
+		b := &fakeStore{group: func(_ context.Context, cs []record.Change) error {
+			if slices.ContainsFunc(cs, func(c record.Change) bool { return c.SiteID == 2 }) {
 				return fault.New(fault.Invalid, "too long")
 			}
 			return nil
@@ -319,7 +319,7 @@ func TestStatusHasTheTimeOfTheOldestWaitingChange(t *testing.T) {
 func TestAChangeWaitsWhenItsShardBecomesUncertainBetweenTwoCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &fakeStore{change: func(store.Change) error { return conflict }}
+		b := &fakeStore{change: func(record.Change) error { return conflict }}
 		f := opened(b)
 		b.site = func() error { f.shards.Doubt(0, true); return nil }
 		f.Record(change(1, 0))
@@ -357,8 +357,8 @@ func TestChangesOfAShardThatIsLostDuringTheirCommitAreDiscarded(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				b := &fakeStore{
-					group:  func(context.Context, []store.Change) error { time.Sleep(time.Second); return tt.then },
-					change: func(store.Change) error { return tt.refuse },
+					group:  func(context.Context, []record.Change) error { time.Sleep(time.Second); return tt.then },
+					change: func(record.Change) error { return tt.refuse },
 				}
 				f := opened(b)
 				f.Record(change(1, 0))
@@ -377,10 +377,10 @@ func TestChangesOfAShardThatIsLostDuringTheirCommitAreDiscarded(t *testing.T) {
 	}
 }
 
-func TestNoShardWaitsForTheTroubleOfAnother(t *testing.T) {
+func TestAFailingShardDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := prepare(&fakeStore{group: func(_ context.Context, cs []store.Change) error {
+		f := prepare(&fakeStore{group: func(_ context.Context, cs []record.Change) error {
 			if shard.Of(cs[0].Bucket)%2 == 1 {
 				return away
 			}
@@ -401,11 +401,11 @@ func TestNoShardWaitsForTheTroubleOfAnother(t *testing.T) {
 	})
 }
 
-func TestAChangeThatTheStoreCannotTakeDoesNotHoldUpTheOthers(t *testing.T) {
+func TestAnUnacceptableChangeDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &fakeStore{group: func(_ context.Context, cs []store.Change) error {
-			if slices.ContainsFunc(cs, func(c store.Change) bool { return c.SiteID == 5 }) {
+		b := &fakeStore{group: func(_ context.Context, cs []record.Change) error {
+			if slices.ContainsFunc(cs, func(c record.Change) bool { return c.SiteID == 5 }) {
 				return fault.New(fault.Invalid, "too long")
 			}
 			return nil
@@ -427,7 +427,7 @@ func TestAChangeThatTheStoreCannotTakeDoesNotHoldUpTheOthers(t *testing.T) {
 func TestASlowStoreGetsSmallerGroups(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		slow := func(ctx context.Context, cs []store.Change) error {
+		slow := func(ctx context.Context, cs []record.Change) error {
 			select {
 			case <-time.After(time.Duration(len(cs)) * 300 * time.Millisecond): // a hundred take half a minute
 				return nil
@@ -451,7 +451,7 @@ func TestFullUntilTheStoreIsBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		from := time.Now()
-		b := &fakeStore{group: func(context.Context, []store.Change) error {
+		b := &fakeStore{group: func(context.Context, []record.Change) error {
 			if time.Since(from) < 10*time.Second {
 				return fault.New(fault.Unavailable, "read-only")
 			}
@@ -498,7 +498,7 @@ func TestTheAlarmEndsWhenNothingIsLeftToRefuse(t *testing.T) {
 	})
 }
 
-func TestEvidenceWaitsForAStoreThatIsAway(t *testing.T) {
+func TestEvidenceWaitsForAnUnreachableStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		from := time.Now()
@@ -510,7 +510,7 @@ func TestEvidenceWaitsForAStoreThatIsAway(t *testing.T) {
 		}}
 		f := opened(b)
 		for range 5 {
-			f.Keep(store.Ballot{SiteID: 1})
+			f.Keep(record.Ballot{SiteID: 1})
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -526,13 +526,13 @@ func TestEvidenceThatCannotBeKeptIsDroppedAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := prepare(&fakeStore{ballot: inTurn(away)}, Options{Workers: 1})
 		for range maxEvidence + 3 {
-			f.Keep(store.Ballot{SiteID: 1})
+			f.Keep(record.Ballot{SiteID: 1})
 		}
 		if st := f.Status(); st.DroppedEvidence != 3 {
 			t.Errorf("status %+v", st)
 		}
 		g := opened(&fakeStore{ballot: inTurn(away)})
-		g.Keep(store.Ballot{SiteID: 1})
+		g.Keep(record.Ballot{SiteID: 1})
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if st := g.Status(); st.DroppedEvidence != 1 {
@@ -550,7 +550,7 @@ func TestQueuedChangesAreWrittenAtTheEnd(t *testing.T) {
 		for i := range 1000 {
 			f.Record(change(i, shard.ID(i%4)))
 		}
-		f.Keep(store.Ballot{SiteID: 1})
+		f.Keep(record.Ballot{SiteID: 1})
 		f.open()
 		time.Sleep(time.Millisecond)
 		f.end(t)
@@ -565,10 +565,10 @@ func TestTheEndDoesNotWaitForADeadStore(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name  string
-		group func(context.Context, []store.Change) error
+		group func(context.Context, []record.Change) error
 	}{
 		{"that refuses", script(away)},
-		{"that hangs", func(ctx context.Context, _ []store.Change) error { return hang(ctx) }},
+		{"that hangs", func(ctx context.Context, _ []record.Change) error { return hang(ctx) }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/state/store"
@@ -27,17 +28,17 @@ var (
 // fakeStore is a store whose results come from functions; nil functions accept everything.
 type fakeStore struct {
 	// group returns the error of a whole group, change that of one change, site that of a row.
-	group  func(ctx context.Context, cs []store.Change) error
-	change func(c store.Change) error
+	group  func(ctx context.Context, cs []record.Change) error
+	change func(c record.Change) error
 	site   func() error
 	ballot func() error
 
 	mu     sync.Mutex
-	groups [][]store.Change // all that were tried
+	groups [][]record.Change // all that were tried
 	kept   int
 }
 
-func (b *fakeStore) CommitAll(ctx context.Context, _ shard.Fence, cs []store.Change) ([]store.CommitResult, error) {
+func (b *fakeStore) CommitAll(ctx context.Context, _ shard.Fence, cs []record.Change) ([]store.CommitResult, error) {
 	b.mu.Lock()
 	b.groups = append(b.groups, slices.Clone(cs))
 	b.mu.Unlock()
@@ -56,7 +57,7 @@ func (b *fakeStore) CommitAll(ctx context.Context, _ shard.Fence, cs []store.Cha
 	return results, nil
 }
 
-func (b *fakeStore) KeepBallot(context.Context, shard.Fence, store.Ballot) error {
+func (b *fakeStore) KeepBallot(context.Context, shard.Fence, record.Ballot) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.ballot != nil {
@@ -68,12 +69,12 @@ func (b *fakeStore) KeepBallot(context.Context, shard.Fence, store.Ballot) error
 	return nil
 }
 
-func (b *fakeStore) Site(_ context.Context, id check.SiteID) (store.Site, error) {
+func (b *fakeStore) Site(_ context.Context, id check.SiteID) (record.Site, error) {
 	var err error
 	if b.site != nil {
 		err = b.site()
 	}
-	return store.Site{ID: id, Status: check.StatusDown}, err
+	return record.Site{ID: id, Status: check.StatusDown}, err
 }
 
 func (b *fakeStore) sizes() []int {
@@ -100,17 +101,17 @@ func inTurn(errs ...error) func() error {
 	}
 }
 
-func script(errs ...error) func(context.Context, []store.Change) error {
+func script(errs ...error) func(context.Context, []record.Change) error {
 	next := inTurn(errs...)
-	return func(context.Context, []store.Change) error { return next() }
+	return func(context.Context, []record.Change) error { return next() }
 }
 
 // fixture runs a committer inside a synctest bubble.
 type fixture struct {
 	*Committer
 	mu        sync.Mutex
-	committed []store.Change
-	refused   []*store.Site
+	committed []record.Change
+	refused   []*record.Site
 	shards    *shardtest.Holder
 	cancel    context.CancelFunc
 	ran       chan error
@@ -131,13 +132,13 @@ func (f *fixture) open() {
 }
 
 // Committed and Refused keep the results.
-func (f *fixture) Committed(c store.Change, _ store.Committed) {
+func (f *fixture) Committed(c record.Change, _ record.Committed) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.committed = append(f.committed, c)
 }
 
-func (f *fixture) Refused(_ store.Change, s *store.Site) {
+func (f *fixture) Refused(_ record.Change, s *record.Site) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.refused = append(f.refused, s)
@@ -168,8 +169,8 @@ func (f *fixture) wantWritten(t *testing.T, n int) {
 }
 
 // change returns a change of a site in a shard.
-func change(site int, s shard.ID) store.Change {
-	return store.Change{Key: "k", SiteID: check.SiteID(site), Bucket: check.BucketID(s) * shard.BucketsPer}
+func change(site int, s shard.ID) record.Change {
+	return record.Change{Key: "k", SiteID: check.SiteID(site), Bucket: check.BucketID(s) * shard.BucketsPer}
 }
 
 // hang waits until ctx ends, at most an hour.

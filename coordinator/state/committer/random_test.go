@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/state/store"
@@ -23,7 +24,7 @@ type moody struct {
 	t      *testing.T
 	mu     sync.Mutex
 	random *rand.Rand
-	has    map[string]store.Committed
+	has    map[string]record.Committed
 	// misfit has the keys of changes that it refuses.
 	misfit map[string]error
 	busy   map[shard.ID]bool
@@ -55,7 +56,7 @@ func (m *moody) mood() mood {
 	return out
 }
 
-func (m *moody) CommitAll(ctx context.Context, f shard.Fence, cs []store.Change) ([]store.CommitResult, error) {
+func (m *moody) CommitAll(ctx context.Context, f shard.Fence, cs []record.Change) ([]store.CommitResult, error) {
 	m.begin(f, cs)
 	defer m.end(f)
 	how := m.mood()
@@ -76,7 +77,7 @@ func (m *moody) CommitAll(ctx context.Context, f shard.Fence, cs []store.Change)
 			continue
 		}
 		if _, again := m.has[c.Key]; !again {
-			m.has[c.Key] = store.Committed{OutageID: m.random.Int64()}
+			m.has[c.Key] = record.Committed{OutageID: m.random.Int64()}
 		}
 		results[i].Committed = m.has[c.Key]
 	}
@@ -86,7 +87,7 @@ func (m *moody) CommitAll(ctx context.Context, f shard.Fence, cs []store.Change)
 	return results, nil
 }
 
-func (m *moody) begin(f shard.Fence, cs []store.Change) {
+func (m *moody) begin(f shard.Fence, cs []record.Change) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.busy[f.Shard] {
@@ -111,24 +112,24 @@ func (m *moody) end(f shard.Fence) {
 	m.busy[f.Shard] = false
 }
 
-func (m *moody) KeepBallot(context.Context, shard.Fence, store.Ballot) error { return nil }
+func (m *moody) KeepBallot(context.Context, shard.Fence, record.Ballot) error { return nil }
 
-func (m *moody) Site(_ context.Context, id check.SiteID) (store.Site, error) {
+func (m *moody) Site(_ context.Context, id check.SiteID) (record.Site, error) {
 	if how := m.mood(); how.before {
-		return store.Site{}, fault.New(fault.Unavailable, "away")
+		return record.Site{}, fault.New(fault.Unavailable, "away")
 	}
-	return store.Site{ID: id}, nil
+	return record.Site{ID: id}, nil
 }
 
 // answers has the committer's results of all changes.
 type answers struct {
 	t         *testing.T
 	mu        sync.Mutex
-	committed map[string]store.Committed
+	committed map[string]record.Committed
 	refused   map[string]bool
 }
 
-func (a *answers) Committed(c store.Change, done store.Committed) {
+func (a *answers) Committed(c record.Change, done record.Committed) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if _, again := a.committed[c.Key]; again || a.refused[c.Key] {
@@ -137,7 +138,7 @@ func (a *answers) Committed(c store.Change, done store.Committed) {
 	a.committed[c.Key] = done
 }
 
-func (a *answers) Refused(c store.Change, _ *store.Site) {
+func (a *answers) Refused(c record.Change, _ *record.Site) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if _, again := a.committed[c.Key]; again || a.refused[c.Key] {
@@ -176,9 +177,9 @@ func tryWhatever(t *testing.T, random *rand.Rand) {
 	const shards, changes = 6, 3000
 	m := &moody{
 		t: t, random: rand.New(rand.NewPCG(random.Uint64(), 0)),
-		has: map[string]store.Committed{}, misfit: map[string]error{}, busy: map[shard.ID]bool{},
+		has: map[string]record.Committed{}, misfit: map[string]error{}, busy: map[shard.ID]bool{},
 	}
-	a := &answers{t: t, committed: map[string]store.Committed{}, refused: map[string]bool{}}
+	a := &answers{t: t, committed: map[string]record.Committed{}, refused: map[string]bool{}}
 	held := shardtest.New()
 	l := New(Options{
 		Store: m, Workers: 1 + random.IntN(5), Log: slog.New(slog.DiscardHandler), Flush: 10 * time.Minute,

@@ -12,11 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
+	"github.com/Automattic/jetmon/coordinator/state/store/storetest"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -60,10 +62,10 @@ func open(tb testing.TB, single bool) *fixture {
 type oneByOne struct{ *sqlstore.Store }
 
 // CommitAll commits one after the other.
-func (s oneByOne) CommitAll(ctx context.Context, f shard.Fence, cs []store.Change) ([]store.CommitResult, error) {
+func (s oneByOne) CommitAll(ctx context.Context, f shard.Fence, cs []record.Change) ([]store.CommitResult, error) {
 	var out []store.CommitResult
 	for _, c := range cs {
-		done, err := s.Commit(ctx, f, c)
+		done, err := storetest.Commit(ctx, s, f, c)
 		if err != nil {
 			return nil, err
 		}
@@ -73,9 +75,9 @@ func (s oneByOne) CommitAll(ctx context.Context, f shard.Fence, cs []store.Chang
 }
 
 // Committed and Refused send the results to done.
-func (d *fixture) Committed(store.Change, store.Committed) { d.done <- nil }
+func (d *fixture) Committed(record.Change, record.Committed) { d.done <- nil }
 
-func (d *fixture) Refused(c store.Change, _ *store.Site) {
+func (d *fixture) Refused(c record.Change, _ *record.Site) {
 	d.done <- fmt.Errorf("%s was refused", c.Key)
 }
 
@@ -95,17 +97,17 @@ func (d *fixture) start(tb testing.TB) (stop func()) {
 }
 
 // fill makes sites in all buckets, behind the store's back since that is fast.
-func (d *fixture) fill(tb testing.TB, sites int) []store.Site {
+func (d *fixture) fill(tb testing.TB, sites int) []record.Site {
 	tb.Helper()
 	db, err := sql.Open("sqlite", d.path)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	defer db.Close()
-	all := make([]store.Site, sites)
+	all := make([]record.Site, sites)
 	var args []any
 	for i := range all {
-		all[i] = store.Site{
+		all[i] = record.Site{
 			ID: check.SiteID(i + 1), BlogID: check.BlogID(i + 1), Bucket: check.BucketID(i % check.Buckets),
 			URL: fmt.Sprintf("https://site-%d.example/", i+1),
 		}
@@ -119,8 +121,8 @@ func (d *fixture) fill(tb testing.TB, sites int) []store.Site {
 }
 
 // goesDown is the change of a site that goes down.
-func goesDown(s store.Site, at time.Time) store.Change {
-	return store.Change{
+func goesDown(s record.Site, at time.Time) record.Change {
+	return record.Change{
 		Key: fmt.Sprintf("down-%d-%d", s.ID, at.UnixNano()), SiteID: s.ID, BlogID: s.BlogID, Bucket: s.Bucket, URL: s.URL,
 		From: check.StatusRunning, To: check.StatusDown, Start: at.Add(-time.Minute), At: at, LastCheck: at,
 		Cause: check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureServer, HTTPStatus: 503},
@@ -174,15 +176,19 @@ func TestAMassOutageIsCommittedToARealDatabase(t *testing.T) {
 			break
 		}
 	}
-	for b := range check.BucketID(check.Buckets) {
-		rows, err := d.store.ListSites(t.Context(), store.SiteQuery{InBucket: true, Bucket: b, Limit: 1000})
+	for q := (store.SiteQuery{Limit: 1000}); ; {
+		page, err := d.store.ListSites(t.Context(), q)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, row := range rows {
+		for _, row := range page {
 			if row.Status != check.StatusDown || !found[row.ID] {
 				t.Errorf("site %d has status %d, has an outage: %v", row.ID, row.Status, found[row.ID])
 			}
+			q.After = row.ID
+		}
+		if len(page) < q.Limit {
+			break
 		}
 	}
 	if len(found) != sites {
@@ -192,8 +198,8 @@ func TestAMassOutageIsCommittedToARealDatabase(t *testing.T) {
 	for i := range shards {
 		shards[i] = shard.ID(i)
 	}
-	if n, err := d.store.CountNotices(t.Context(), shards); err != nil || n != sites {
-		t.Errorf("%d notices (%v), want %d", n, err, sites)
+	if n, err := d.store.CountNotifications(t.Context(), shards); err != nil || n != sites {
+		t.Errorf("%d notifications (%v), want %d", n, err, sites)
 	}
 }
 

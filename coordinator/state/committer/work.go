@@ -9,7 +9,11 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/internal/backoff"
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/pause"
 )
+
+// idle is how long a worker without work rests at most. A nudge ends its rest.
+const idle = time.Hour
 
 // waits are the waits between attempts at one shard's changes, or at evidence.
 func waits() backoff.Policy {
@@ -65,28 +69,22 @@ func (c *Committer) work(ctx, writing context.Context) {
 			c.keep(writing, j.ballot)
 			continue
 		case ctx.Err() == nil:
-			c.rest(ctx.Done(), j.after)
+			c.rest(ctx, j.after)
 		case j.after.IsZero():
 			return
 		default:
-			c.rest(writing.Done(), j.after)
+			c.rest(writing, j.after)
 		}
 	}
 }
 
 // rest waits for a nudge, or until after if it is not zero.
-func (c *Committer) rest(end <-chan struct{}, after time.Time) {
-	var due <-chan time.Time
+func (c *Committer) rest(ctx context.Context, after time.Time) {
+	wait := idle
 	if !after.IsZero() {
-		timer := time.NewTimer(time.Until(after))
-		defer timer.Stop()
-		due = timer.C
+		wait = time.Until(after)
 	}
-	select {
-	case <-c.wake:
-	case <-due:
-	case <-end:
-	}
+	pause.Or(ctx, wait, c.wake)
 }
 
 // wakeAll ends all back-offs. The caller holds mu.

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -68,7 +69,7 @@ func (d *Deletion) pass(ctx context.Context) error {
 	}
 }
 
-func (d *Deletion) find(ctx context.Context) ([]store.Outage, error) {
+func (d *Deletion) find(ctx context.Context) ([]record.Outage, error) {
 	var ours []shard.ID
 	held := d.o.Shards.Held()
 	for _, s := range held.Staying() {
@@ -86,8 +87,8 @@ func (d *Deletion) find(ctx context.Context) ([]store.Outage, error) {
 
 // end ends outages, shard by shard. It leaves those of a shard that we have lost to the
 // shard's next owner.
-func (d *Deletion) end(ctx context.Context, found []store.Outage) (ended int, err error) {
-	byShard := map[shard.ID][]store.Outage{}
+func (d *Deletion) end(ctx context.Context, found []record.Outage) (ended int, err error) {
+	byShard := map[shard.ID][]record.Outage{}
 	for _, o := range found {
 		s := shard.Of(o.Bucket)
 		byShard[s] = append(byShard[s], o)
@@ -110,7 +111,7 @@ func (d *Deletion) end(ctx context.Context, found []store.Outage) (ended int, er
 	return ended, err
 }
 
-func (d *Deletion) write(ctx context.Context, f shard.Fence, those []store.Outage) (int, error) {
+func (d *Deletion) write(ctx context.Context, f shard.Fence, those []record.Outage) (int, error) {
 	ids := make([]int64, len(those))
 	for i, o := range those {
 		ids[i] = o.ID

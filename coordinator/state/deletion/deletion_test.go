@@ -14,10 +14,10 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/state/deletion"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // orphanage is a store with orphans.
 type orphanage struct {
 	mu      sync.Mutex
-	orphans []store.Outage
+	orphans []record.Outage
 	lists   int
 	fences  []shard.Fence
 	// err is the error of every listing; stubborn has the shards whose orphans it does not
@@ -37,14 +37,14 @@ type orphanage struct {
 	out      bytes.Buffer
 }
 
-func (o *orphanage) ListOrphans(_ context.Context, shards []shard.ID, limit int) ([]store.Outage, error) {
+func (o *orphanage) ListOrphans(_ context.Context, shards []shard.ID, limit int) ([]record.Outage, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.lists++
 	if o.err != nil {
 		return nil, o.err
 	}
-	var found []store.Outage
+	var found []record.Outage
 	for _, x := range o.orphans {
 		if slices.Contains(shards, shard.Of(x.Bucket)) && len(found) < limit {
 			found = append(found, x)
@@ -64,7 +64,7 @@ func (o *orphanage) EndOrphans(_ context.Context, f shard.Fence, ids []int64, at
 		return 0, errors.New("ended at another time than now")
 	}
 	before := len(o.orphans)
-	o.orphans = slices.DeleteFunc(o.orphans, func(x store.Outage) bool {
+	o.orphans = slices.DeleteFunc(o.orphans, func(x record.Outage) bool {
 		return slices.Contains(ids, x.ID) && shard.Of(x.Bucket) == f.Shard
 	})
 	return before - len(o.orphans), nil
@@ -76,7 +76,7 @@ func (o *orphanage) add(s shard.ID, n int) {
 	defer o.mu.Unlock()
 	for range n {
 		id := int64(len(o.orphans) + 1 + 10_000*int(s))
-		o.orphans = append(o.orphans, store.Outage{ID: id, SiteID: check.SiteID(id), Bucket: check.BucketID(s) * shard.BucketsPer})
+		o.orphans = append(o.orphans, record.Outage{ID: id, SiteID: check.SiteID(id), Bucket: check.BucketID(s) * shard.BucketsPer})
 	}
 }
 
@@ -153,7 +153,7 @@ func TestOrphansOfOurShardsAreEndedWithinHalfAMinute(t *testing.T) {
 	})
 }
 
-func TestAsManyAsThereAreAreEndedAtOnce(t *testing.T) {
+func TestAllOrphansAreEndedAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := &orphanage{}
@@ -166,7 +166,7 @@ func TestAsManyAsThereAreAreEndedAtOnce(t *testing.T) {
 	})
 }
 
-func TestWhatCannotBeEndedWaitsAndHoldsNothingElseUp(t *testing.T) {
+func TestAnOrphanThatCannotBeEndedWaitsAndDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	for name, err := range map[string]error{"fenced": fault.New(fault.Fenced, "not yours"), "away": errors.New("away"), "no orphan any more": nil} {
 		t.Run(name, func(t *testing.T) {
@@ -197,7 +197,7 @@ func TestWhatCannotBeEndedWaitsAndHoldsNothingElseUp(t *testing.T) {
 	}
 }
 
-func TestADatabaseThatIsAwayIsLoggedOnce(t *testing.T) {
+func TestAnUnreachableDatabaseIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := &orphanage{err: errors.New("away")}

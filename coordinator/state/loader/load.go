@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/backoff"
 	"github.com/Automattic/jetmon/internal/pause"
 )
 
@@ -20,10 +21,12 @@ const (
 	// by the index on buckets, at most loaders at once.
 	together = shard.Count / 4
 	loaders  = 4
-	// retryFirst is the wait after the first failure; it doubles up to retryMost.
-	retryFirst = time.Second
-	retryMost  = 5 * time.Second
+	// retryMost is the longest wait after a failure.
+	retryMost = 5 * time.Second
 )
+
+// retries are the waits between attempts to load.
+func retries() backoff.Policy { return backoff.Policy{Base: time.Second, Most: retryMost} }
 
 // load loads the shards that are gained, until ctx ends.
 func (l *Loader) load(ctx context.Context) {
@@ -35,15 +38,16 @@ func (l *Loader) load(ctx context.Context) {
 	err := l.loadAll(ctx)
 	close(l.tried)
 	loaded := sync.OnceFunc(func() { close(l.loaded) })
-	for wait := retryFirst; ctx.Err() == nil; err = l.loadAll(ctx) {
+	for failures := 0; ctx.Err() == nil; err = l.loadAll(ctx) {
 		if err != nil {
+			failures++
+			wait := retries().Range(failures)
 			l.o.Log.Error("loading sites failed", "error", err, "retry_in", wait)
 			pause.For(ctx, wait)
-			wait = min(2*wait, retryMost)
 			continue
 		}
 		loaded()
-		wait = retryFirst
+		failures = 0
 		select {
 		case <-l.shards.more:
 		case <-ctx.Done():
@@ -79,7 +83,7 @@ func (l *Loader) loadGroup(ctx context.Context, tenures []tenure) error {
 	}
 	first, last := l.bucketsOf(tenures[0].shard), l.bucketsOf(tenures[len(tenures)-1].shard)
 	sites := 0
-	err := l.o.Store.ScanBuckets(ctx, first[0], last[len(last)-1], func(rows []store.Site) error {
+	err := l.o.Store.ScanBuckets(ctx, first[0], last[len(last)-1], func(rows []record.Site) error {
 		sites += reading.Put(rows)
 		return nil
 	})
@@ -103,11 +107,11 @@ func (l *Loader) recall(ctx context.Context, tenures []tenure) error {
 	group.SetLimit(loaders)
 	for i, t := range tenures {
 		group.Go(func() error {
-			suspects, err := l.o.Store.ListSuspects(ctx, t.shard)
+			snapshots, err := l.o.Store.ListSnapshots(ctx, t.shard)
 			if err != nil {
-				return fmt.Errorf("read the suspects of shard %d: %w", t.shard, err)
+				return fmt.Errorf("read the snapshots of shard %d: %w", t.shard, err)
 			}
-			l.shards.still(tenures[i:i+1], func([]shard.ID) { l.o.Engine.Recall(suspects) })
+			l.shards.still(tenures[i:i+1], func([]shard.ID) { l.o.Engine.Recall(snapshots) })
 			return nil
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -15,10 +16,10 @@ import (
 
 // Store has the reads that a Loader makes.
 type Store interface {
-	ScanBuckets(ctx context.Context, first, last check.BucketID, f func([]store.Site) error) error
-	ReadSpan(ctx context.Context, span store.Span, known map[shard.ID]store.Digest) (store.SpanRead, error)
+	ScanBuckets(ctx context.Context, first, last check.BucketID, f func([]record.Site) error) error
+	ReadSpan(ctx context.Context, span record.Span, known map[shard.ID]store.Digest) (store.SpanRead, error)
 	SpanEnd(ctx context.Context, after check.SiteID, n int) (id check.SiteID, ok bool, err error)
-	ListSuspects(ctx context.Context, s shard.ID) ([]store.Suspect, error)
+	ListSnapshots(ctx context.Context, s shard.ID) ([]record.Snapshot, error)
 }
 
 // Options for New. All are required.

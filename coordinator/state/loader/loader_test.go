@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/seeds"
 )
@@ -49,14 +49,14 @@ func TestAllShardsAtOnceAreReadInTheOrderOfTheTable(t *testing.T) {
 		want(t, "reported as loaded", h.loaded(), true)
 		for _, id := range []int{1, 77, 1000} {
 			v, _ := h.engine.View(time.Now(), check.SiteID(id))
-			if due := schedule.First(check.SiteID(id), every, time.Now()); v.State.Stage != lifecycle.NeverChecked || v.Next.Sub(due).Abs() > time.Second {
+			if due := schedule.Next(check.SiteID(id), every, time.Now()); v.State.Stage != lifecycle.NeverChecked || v.Next.Sub(due).Abs() > time.Second {
 				t.Errorf("site %d is %v and due at %s, want %s", id, v.State.Stage, v.Next, due)
 			}
 		}
 	})
 }
 
-func TestAFewShardsAreReadEachForItself(t *testing.T) {
+func TestAFewShardsAreReadOneByOne(t *testing.T) {
 	t.Parallel()
 	story(t, 600, func(h *house) {
 		h.loader.Settled()
@@ -72,7 +72,7 @@ func TestAFewShardsAreReadEachForItself(t *testing.T) {
 	})
 }
 
-func TestShardsThatComeWhileOthersAreReadAreNext(t *testing.T) {
+func TestShardsGainedDuringALoadAreLoadedNext(t *testing.T) {
 	t.Parallel()
 	story(t, 511, func(h *house) {
 		h.table.pause = 100 * time.Millisecond
@@ -103,7 +103,7 @@ func TestOnlyTheBucketsOfAStaticRangeAreRead(t *testing.T) {
 	})
 }
 
-func TestAShardThatIsLostWhileAllAreReadIsVoid(t *testing.T) {
+func TestAShardLostDuringALoadIsDiscarded(t *testing.T) {
 	t.Parallel()
 	story(t, 511, func(h *house) {
 		h.table.pause = 100 * time.Millisecond
@@ -122,7 +122,7 @@ func TestAShardThatIsLostWhileAllAreReadIsVoid(t *testing.T) {
 	})
 }
 
-func TestAShardThatComesBackWhileAllAreReadIsReadAgain(t *testing.T) {
+func TestAShardRegainedDuringALoadIsLoadedAgain(t *testing.T) {
 	t.Parallel()
 	story(t, 511, func(h *house) {
 		h.table.pause = 100 * time.Millisecond
@@ -137,7 +137,7 @@ func TestAShardThatComesBackWhileAllAreReadIsReadAgain(t *testing.T) {
 	})
 }
 
-func TestWhatFailsIsTriedAgainWithWhatHasCome(t *testing.T) {
+func TestAFailedLoadIsRetriedTogetherWithNewShards(t *testing.T) {
 	t.Parallel()
 	story(t, 511, func(h *house) {
 		h.table.fails = 2
@@ -156,7 +156,7 @@ func TestWhatFailsIsTriedAgainWithWhatHasCome(t *testing.T) {
 	})
 }
 
-func TestOneShardThatFailsHoldsNoOtherUp(t *testing.T) {
+func TestAFailingShardDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	story(t, 5110, func(h *house) {
 		h.table.fails = 1
@@ -171,7 +171,7 @@ func TestOneShardThatFailsHoldsNoOtherUp(t *testing.T) {
 	})
 }
 
-func TestEditsWhileAllAreReadAreNotUndone(t *testing.T) {
+func TestALoadDoesNotUndoEdits(t *testing.T) {
 	t.Parallel()
 	story(t, 511, func(h *house) {
 		h.table.pause = 100 * time.Millisecond
@@ -200,24 +200,24 @@ func TestEditsWhileAllAreReadAreNotUndone(t *testing.T) {
 	})
 }
 
-// suspect is what an earlier owner knew of a site.
-func suspect(t *testing.T, id int) store.Suspect {
+// leftBehind is what an earlier owner knew of a site.
+func leftBehind(t *testing.T, id int) record.Snapshot {
 	s := site(id)
 	state, err := json.Marshal(map[string]any{"State": lifecycle.State{Stage: lifecycle.Suspect, Status: check.StatusRunning, Failures: 1, Observed: time.Now()}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return store.Suspect{SiteID: s.ID, Bucket: s.Bucket, At: time.Now(), URL: s.URL, State: state}
+	return record.Snapshot{SiteID: s.ID, Bucket: s.Bucket, At: time.Now(), URL: s.URL, State: state}
 }
 
-func TestSuspectsAreRecalledAndTheRestForgottenWhenAllIsRead(t *testing.T) {
+func TestSnapshotsAreRecalledAndThoseOfMissingSitesForgottenAfterALoad(t *testing.T) {
 	t.Parallel()
 	for name, shards := range map[string]shard.ID{"all shards": 31, "a few": 1} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			story(t, 511, func(h *house) {
 				h.table.pause = 100 * time.Millisecond
-				h.table.suspects[0] = []store.Suspect{suspect(t, 3), suspect(t, 512+3)} // of which one is gone
+				h.table.snapshots[0] = []record.Snapshot{leftBehind(t, 3), leftBehind(t, 512+3)} // of which one is gone
 				h.gain(0, shards)
 				h.loader.Settled()
 				h.after(150 * time.Millisecond)
@@ -243,14 +243,14 @@ func TestSuspectsAreRecalledAndTheRestForgottenWhenAllIsRead(t *testing.T) {
 }
 
 // An edit through the API puts a site before its snapshot is recalled.
-func TestWhatWasKnownOfASiteOutlivesAnEditBeforeItIsRecalled(t *testing.T) {
+func TestASnapshotSurvivesAnEditBeforeItsRecall(t *testing.T) {
 	t.Parallel()
 	for name, shards := range map[string]shard.ID{"all shards": 31, "a few": 1} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			story(t, 511, func(h *house) {
 				h.table.slow = 2 * time.Second
-				h.table.suspects[0] = []store.Suspect{suspect(t, 3), suspect(t, 4)}
+				h.table.snapshots[0] = []record.Snapshot{leftBehind(t, 3), leftBehind(t, 4)}
 				h.gain(0, shards)
 				h.loader.Settled()
 				h.after(time.Second)
@@ -274,7 +274,7 @@ func TestWhatWasKnownOfASiteOutlivesAnEditBeforeItIsRecalled(t *testing.T) {
 	}
 }
 
-func TestAShardThatIsLostBeforeItIsLoadedIsNotWatched(t *testing.T) {
+func TestAShardLostBeforeItsLoadIsNotWatched(t *testing.T) {
 	t.Parallel()
 	for name, edit := range map[string]func(*house){
 		"though it was edited":      func(h *house) { h.engine.Put(time.Now(), site(3)); h.loader.Lost(0) },
@@ -304,11 +304,11 @@ func TestAShardThatIsLostBeforeItIsLoadedIsNotWatched(t *testing.T) {
 	}
 }
 
-func TestSuspectsOfAShardThatIsLostAreTheNextOwners(t *testing.T) {
+func TestSnapshotsOfALostShardAreLeftToTheNextOwner(t *testing.T) {
 	t.Parallel()
 	story(t, 511, func(h *house) {
 		h.table.pause = 100 * time.Millisecond
-		h.table.suspects[30] = []store.Suspect{suspect(t, 485), suspect(t, 512+485)}
+		h.table.snapshots[30] = []record.Snapshot{leftBehind(t, 485), leftBehind(t, 512+485)}
 		h.gain(0, 31)
 		h.loader.Settled()
 		h.after(time.Second)
@@ -318,7 +318,7 @@ func TestSuspectsOfAShardThatIsLostAreTheNextOwners(t *testing.T) {
 	})
 }
 
-func TestTheEndInTheMiddleEndsAllReading(t *testing.T) {
+func TestTheEndOfRunEndsAllReads(t *testing.T) {
 	t.Parallel()
 	for name, shards := range map[string]shard.ID{"all shards": 31, "a few": 3} {
 		t.Run(name, func(t *testing.T) {
@@ -336,7 +336,7 @@ func TestTheEndInTheMiddleEndsAllReading(t *testing.T) {
 	}
 }
 
-func TestWhateverComesAndGoesOursIsThereInTheEnd(t *testing.T) {
+func TestRandomGainsAndLossesLeaveExactlyOurSites(t *testing.T) {
 	t.Parallel()
 	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
 		for n := range 6 {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -34,7 +35,7 @@ const (
 // idRange is a span of the table with the result of its last poll. Invariant: all ranges
 // together cover all ids.
 type idRange struct {
-	store.Span
+	record.Span
 	// rows is the number of our rows in the range at the last poll.
 	rows int
 	// known has for each shard the digest of the rows that were last read, and the number
@@ -50,7 +51,7 @@ type idRange struct {
 	edits uint64
 }
 
-func newRange(of store.Span) *idRange {
+func newRange(of record.Span) *idRange {
 	r := &idRange{Span: of, rows: math.MaxInt}
 	r.forget()
 	return r
@@ -77,7 +78,7 @@ func (l *Loader) reconcile(ctx context.Context) {
 			edge.Note(err)
 		}
 	}
-	ranges := []*idRange{newRange(store.Span{First: 1, Last: math.MaxInt64})}
+	ranges := []*idRange{newRange(record.Span{First: 1, Last: math.MaxInt64})}
 	for start := time.Now(); ctx.Err() == nil; {
 		var err error
 		if ranges, err = l.split(ctx, ranges); err != nil {
@@ -124,9 +125,9 @@ func (l *Loader) split(ctx context.Context, ranges []*idRange) (out []*idRange, 
 			switch end, more, err = l.o.Store.SpanEnd(ctx, r.First-1, rangeRows); {
 			case err != nil:
 			case more && end < r.Last:
-				front := newRange(store.Span{First: r.First, Last: end})
+				front := newRange(record.Span{First: r.First, Last: end})
 				front.rows = rangeRows
-				out, r = append(out, front), newRange(store.Span{First: end + 1, Last: r.Last})
+				out, r = append(out, front), newRange(record.Span{First: end + 1, Last: r.Last})
 			default:
 				r.rows = rangeRows
 			}

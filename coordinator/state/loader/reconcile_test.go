@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 )
 
-func TestWordPressEditsAreTakenOverWithinAMinute(t *testing.T) {
+func TestWordPressComsEditsTakeEffectWithinAMinute(t *testing.T) {
 	t.Parallel()
 	for name, undigested := range map[string]bool{"with digests": false, "without": true} {
 		t.Run(name, func(t *testing.T) {
@@ -49,9 +49,9 @@ func TestALargeTableIsPolledInRanges(t *testing.T) {
 		h.loader.Settled()
 		h.after(time.Minute)
 		polls, reads := h.table.polled()
-		ranges := slices.CompactFunc(slices.SortedFunc(slices.Values(polls), func(a, b store.Span) int { return cmp.Compare(a.First, b.First) }),
-			func(a, b store.Span) bool { return a == b })
-		want(t, "ranges", ranges, []store.Span{{First: 1, Last: 10_000}, {First: 10_001, Last: 20_000}, {First: 20_001, Last: 30_000}, {First: 30_001, Last: math.MaxInt64}})
+		ranges := slices.CompactFunc(slices.SortedFunc(slices.Values(polls), func(a, b record.Span) int { return cmp.Compare(a.First, b.First) }),
+			func(a, b record.Span) bool { return a == b })
+		want(t, "ranges", ranges, []record.Span{{First: 1, Last: 10_000}, {First: 10_001, Last: 20_000}, {First: 20_001, Last: 30_000}, {First: 30_001, Last: math.MaxInt64}})
 		want(t, "rows that were read at first", reads, rows)
 
 		h.table.remove(15_000)
@@ -85,7 +85,7 @@ func TestALargeTableIsPolledInRanges(t *testing.T) {
 	})
 }
 
-func TestAnEditThatIsUndoneInTheTableIsNotKept(t *testing.T) {
+func TestAnEditRevertedInTheTableIsNotKept(t *testing.T) {
 	t.Parallel()
 	story(t, 511, func(h *house) {
 		h.gain(0, 31)
@@ -115,7 +115,7 @@ func TestEveryRangeIsReadInFullNowAndThen(t *testing.T) {
 	})
 }
 
-func TestADatabaseThatWasAwayIsPolledAgain(t *testing.T) {
+func TestPollingResumesWhenTheDatabaseIsBack(t *testing.T) {
 	t.Parallel()
 	const rows = 25_000
 	story(t, rows, func(h *house) {
@@ -156,7 +156,7 @@ func TestASiteThatMovesWhileItsOldShardIsLoadedIsWatched(t *testing.T) {
 	})
 }
 
-func TestAPollThatFailsIsTriedOnceMore(t *testing.T) {
+func TestAFailedPollIsRetriedOnce(t *testing.T) {
 	t.Parallel()
 	story(t, 511, func(h *house) {
 		h.gain(0, 31)

@@ -20,6 +20,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/outlier"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/state/loader"
@@ -33,10 +34,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type table struct {
 	t *testing.T
 
-	mu       sync.Mutex
-	rows     map[check.SiteID]store.Site
-	suspects map[shard.ID][]store.Suspect
-	// pause is how long each chunk takes to load, slow how long reading the suspects of a
+	mu        sync.Mutex
+	rows      map[check.SiteID]record.Site
+	snapshots map[shard.ID][]record.Snapshot
+	// pause is how long each chunk takes to load, slow how long reading the snapshots of a
 	// shard takes, fails how many of the next scans fail in the middle.
 	pause, slow time.Duration
 	fails       int
@@ -45,7 +46,7 @@ type table struct {
 	// loads has the bucket ranges that were loaded, reading those that are being loaded.
 	loads, reading []span
 	// polls has the spans that were polled, reads the number of rows read from them.
-	polls []store.Span
+	polls []record.Span
 	reads int
 }
 
@@ -75,7 +76,7 @@ func (d *table) end(s span) {
 }
 
 // next returns the next rows of a scan.
-func (d *table) next(s span, after check.SiteID) (out []store.Site) {
+func (d *table) next(s span, after check.SiteID) (out []record.Site) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, r := range d.rows {
@@ -83,11 +84,11 @@ func (d *table) next(s span, after check.SiteID) (out []store.Site) {
 			out = append(out, r)
 		}
 	}
-	slices.SortFunc(out, func(a, b store.Site) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(out, func(a, b record.Site) int { return cmp.Compare(a.ID, b.ID) })
 	return out[:min(chunk(len(d.rows)), len(out))]
 }
 
-func (d *table) ScanBuckets(ctx context.Context, first, last check.BucketID, f func([]store.Site) error) error {
+func (d *table) ScanBuckets(ctx context.Context, first, last check.BucketID, f func([]record.Site) error) error {
 	s := span{first, last}
 	d.begin(s)
 	defer d.end(s)
@@ -137,7 +138,7 @@ func (d *table) SpanEnd(_ context.Context, after check.SiteID, n int) (check.Sit
 	return ids[n-1], true, nil
 }
 
-func (d *table) ReadSpan(_ context.Context, in store.Span, known map[shard.ID]store.Digest) (store.SpanRead, error) {
+func (d *table) ReadSpan(_ context.Context, in record.Span, known map[shard.ID]store.Digest) (store.SpanRead, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.polls = append(d.polls, in)
@@ -154,7 +155,7 @@ func (d *table) ReadSpan(_ context.Context, in store.Span, known map[shard.ID]st
 			read.Sites = append(read.Sites, r)
 		}
 	}
-	slices.SortFunc(read.Sites, func(a, b store.Site) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(read.Sites, func(a, b record.Site) int { return cmp.Compare(a.ID, b.ID) })
 	for _, r := range read.Sites {
 		s, h := shard.Of(r.Bucket), fnv.New64a()
 		fmt.Fprint(h, read.Digests[s], r.ID, r.Bucket, r.URL, r.Interval)
@@ -169,12 +170,12 @@ func (d *table) ReadSpan(_ context.Context, in store.Span, known map[shard.ID]st
 			read.Changed = append(read.Changed, s)
 		}
 	}
-	read.Sites = slices.DeleteFunc(read.Sites, func(r store.Site) bool { return !slices.Contains(read.Changed, shard.Of(r.Bucket)) })
+	read.Sites = slices.DeleteFunc(read.Sites, func(r record.Site) bool { return !slices.Contains(read.Changed, shard.Of(r.Bucket)) })
 	d.reads += len(read.Sites)
 	return read, nil
 }
 
-func (d *table) ListSuspects(ctx context.Context, s shard.ID) ([]store.Suspect, error) {
+func (d *table) ListSnapshots(ctx context.Context, s shard.ID) ([]record.Snapshot, error) {
 	d.mu.Lock()
 	slow := d.slow
 	d.mu.Unlock()
@@ -185,7 +186,7 @@ func (d *table) ListSuspects(ctx context.Context, s shard.ID) ([]store.Suspect, 
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return slices.Clone(d.suspects[s]), nil
+	return slices.Clone(d.snapshots[s]), nil
 }
 
 // is changes how the table behaves.
@@ -196,7 +197,7 @@ func (d *table) is(f func(*table)) {
 }
 
 // set writes a row.
-func (d *table) set(r store.Site) {
+func (d *table) set(r record.Site) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.rows[r.ID] = r
@@ -210,7 +211,7 @@ func (d *table) remove(id check.SiteID) {
 
 // polled returns the spans that were polled, and the number of rows that were read, since
 // its last call.
-func (d *table) polled() (polls []store.Span, reads int) {
+func (d *table) polled() (polls []record.Span, reads int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	polls, reads = d.polls, d.reads
@@ -224,8 +225,8 @@ type idle struct{}
 func (idle) Ask(engine.Question)          {}
 func (idle) Abandon(check.SiteID, uint32) {}
 func (idle) Look(engine.Question)         {}
-func (idle) Record(store.Change)          {}
-func (idle) Keep(store.Ballot)            {}
+func (idle) Record(record.Change)         {}
+func (idle) Keep(record.Ballot)           {}
 func (idle) Full() bool                   { return false }
 
 // house is an loader between a table and a real engine.
@@ -240,8 +241,8 @@ type house struct {
 // every is the interval of the sites.
 const every = 5 * time.Minute
 
-func site(id int) store.Site {
-	return store.Site{
+func site(id int) record.Site {
+	return record.Site{
 		ID: check.SiteID(id), BlogID: check.BlogID(id), Bucket: check.BucketID(id % check.Buckets), Interval: every,
 		URL: fmt.Sprintf("https://%d.example/", id), Status: check.StatusRunning,
 	}
@@ -256,7 +257,7 @@ func story(t *testing.T, n int, f func(h *house)) {
 func storyOf(t *testing.T, n int, of span, f func(h *house)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		h := &house{t: t, table: &table{t: t, rows: map[check.SiteID]store.Site{}, suspects: map[shard.ID][]store.Suspect{}}}
+		h := &house{t: t, table: &table{t: t, rows: map[check.SiteID]record.Site{}, snapshots: map[shard.ID][]record.Snapshot{}}}
 		for id := 1; id <= n; id++ {
 			h.table.rows[check.SiteID(id)] = site(id)
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-func TestTheDirectorySaysWhoHasWhatAndWhoIsThere(t *testing.T) {
+func TestTheDirectoryListsOwnersAndMembers(t *testing.T) {
 	t.Parallel()
 	story(t, func(t *testing.T, r *registry) {
 		a, b := start(t, r, "a", part{last: 15}), start(t, r, "b", part{first: 16})
@@ -27,7 +27,7 @@ func TestTheDirectorySaysWhoHasWhatAndWhoIsThere(t *testing.T) {
 				t.Errorf("%s read it %s ago, %v", n.name, time.Since(d.At), d.Err)
 			}
 		}
-		// What is ours is known better than read.
+		// Our own leases come from memory, which is newer than the read.
 		a.set(faults{away: true})
 		b.set(faults{away: true})
 		away := time.Now()
@@ -44,7 +44,7 @@ func TestTheDirectorySaysWhoHasWhatAndWhoIsThere(t *testing.T) {
 	})
 }
 
-func TestAShardThatIsOursIsInTheDirectoryBeforeItIsRead(t *testing.T) {
+func TestTheDirectoryListsAClaimedShardBeforeItIsRead(t *testing.T) {
 	t.Parallel()
 	story(t, func(t *testing.T, r *registry) {
 		a := start(t, r, "a", part{faults: faults{slow: 300 * time.Millisecond}})
@@ -60,7 +60,7 @@ func TestAShardThatIsOursIsInTheDirectoryBeforeItIsRead(t *testing.T) {
 	})
 }
 
-func TestTheDirectoryIsReadAtOnceForWhoeverHasSeenThatItIsWrong(t *testing.T) {
+func TestRefreshReadsTheDirectoryAtOnce(t *testing.T) {
 	t.Parallel()
 	story(t, func(t *testing.T, r *registry) {
 		a := start(t, r, "a", part{first: 1})
@@ -84,7 +84,7 @@ func TestTheDirectoryIsReadAtOnceForWhoeverHasSeenThatItIsWrong(t *testing.T) {
 		if n, took := r.read()-before, time.Since(began); n != 1 || took != 100*time.Millisecond {
 			t.Errorf("read %d times for fifty that ask, for %s", n, took)
 		}
-		// What was read a moment ago is not read again, and later it is.
+		// A directory that was just read is not read again; an older one is.
 		<-a.Refresh()
 		after(190 * time.Millisecond)
 		<-a.Refresh()
@@ -100,7 +100,7 @@ func TestTheDirectoryIsReadAtOnceForWhoeverHasSeenThatItIsWrong(t *testing.T) {
 	})
 }
 
-func TestWhoWaitsForTheDirectoryDoesNotWaitForADatabaseThatIsAway(t *testing.T) {
+func TestRefreshDoesNotWaitForAnUnreachableDatabase(t *testing.T) {
 	t.Parallel()
 	story(t, func(t *testing.T, r *registry) {
 		a := start(t, r, "a", part{})

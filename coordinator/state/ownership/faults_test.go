@@ -16,7 +16,7 @@ import (
 // takeover is how long after a death all is owned again, at the latest.
 const takeover = 20 * time.Second
 
-func TestAKilledOwnerIsFollowedWithinTwentySeconds(t *testing.T) {
+func TestOthersTakeTheShardsOfAKilledOwnerWithinTwentySeconds(t *testing.T) {
 	t.Parallel()
 	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
 		for name, f := range map[string]faults{
@@ -55,9 +55,9 @@ func TestAKilledOwnerIsFollowedWithinTwentySeconds(t *testing.T) {
 	})
 }
 
-// TestWhileTheDatabaseIsAwayNothingIsDropped: for everybody, for longer than leases and
+// TestNoShardIsDroppedWhileTheDatabaseIsUnreachable: for everybody, for longer than leases and
 // announcements last. Afterwards all is as before, and nothing was lost or gained.
-func TestWhileTheDatabaseIsAwayNothingIsDropped(t *testing.T) {
+func TestNoShardIsDroppedWhileTheDatabaseIsUnreachable(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]faults{
 		"away":          {away: true},
@@ -76,15 +76,15 @@ func TestWhileTheDatabaseIsAwayNothingIsDropped(t *testing.T) {
 					}
 					watch(t, nodes, outage, nil)
 					for _, n := range nodes {
-						if sure, owned := n.sure(), n.Held().Staying(); outage > ownership.Self && len(sure) > 0 || len(owned) < 10 || !slices.Equal(owned, n.has()) {
+						if sure, owned := n.sure(), n.Held().Staying(); outage > ownership.SureFor && len(sure) > 0 || len(owned) < 10 || !slices.Equal(owned, n.has()) {
 							t.Errorf("%s is sure of %v, owns %v, has %v", n.name, sure, owned, n.has())
 						}
 						away := time.Duration(0)
-						unsure, since := n.Held().Unsure()
+						unsure, since := n.Held().Uncertain()
 						if unsure > 0 {
 							away = time.Since(since)
 						}
-						if outage > ownership.Self && (unsure != len(n.Held().Staying()) || away < outage || away > outage+ownership.Renew+time.Second) {
+						if outage > ownership.SureFor && (unsure != len(n.Held().Staying()) || away < outage || away > outage+ownership.Renew+time.Second) {
 							t.Errorf("%s is unsure of %d, for %s", n.name, unsure, away)
 						}
 						n.set(faults{})
@@ -96,7 +96,7 @@ func TestWhileTheDatabaseIsAwayNothingIsDropped(t *testing.T) {
 					}
 					t.Logf("sure again after %s", took)
 					for _, n := range nodes {
-						if unsure, since := n.Held().Unsure(); unsure != 0 || !since.IsZero() {
+						if unsure, since := n.Held().Uncertain(); unsure != 0 || !since.IsZero() {
 							t.Errorf("afterwards %s is unsure of %d since %s", n.name, unsure, since)
 						}
 						n.end(t)
@@ -107,8 +107,8 @@ func TestWhileTheDatabaseIsAwayNothingIsDropped(t *testing.T) {
 	}
 }
 
-// TestOneThatIsCutOffLosesItsShardsWhenItIsBack and not before it can know.
-func TestOneThatIsCutOffLosesItsShardsWhenItIsBack(t *testing.T) {
+// TestACoordinatorThatWasCutOffLosesItsShardsOnReturn and not before it can know.
+func TestACoordinatorThatWasCutOffLosesItsShardsOnReturn(t *testing.T) {
 	t.Parallel()
 	story(t, func(t *testing.T, r *registry) {
 		a, b := start(t, r, "a", part{}), start(t, r, "b", part{})
@@ -132,9 +132,9 @@ func TestOneThatIsCutOffLosesItsShardsWhenItIsBack(t *testing.T) {
 	})
 }
 
-// TestAPausedOwnerKnowsBeforeItActs: as after SIGSTOP for 20 s and SIGCONT, wherever it
+// TestAPausedOwnerIsUncertainBeforeItActs: as after SIGSTOP for 20 s and SIGCONT, wherever it
 // was stopped.
-func TestAPausedOwnerKnowsBeforeItActs(t *testing.T) {
+func TestAPausedOwnerIsUncertainBeforeItActs(t *testing.T) {
 	t.Parallel()
 	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
 		for n := range 20 {
@@ -173,8 +173,8 @@ func TestAPausedOwnerKnowsBeforeItActs(t *testing.T) {
 	})
 }
 
-// TestWhateverHappensNobodyElseIsSure plays random plans of deaths, joins and faults.
-func TestWhateverHappensNobodyElseIsSure(t *testing.T) {
+// TestAtMostOneCoordinatorIsSureOfAShard plays random plans of deaths, joins and faults.
+func TestAtMostOneCoordinatorIsSureOfAShard(t *testing.T) {
 	t.Parallel()
 	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
 		for n := range 12 {

@@ -366,8 +366,8 @@ func (b *broken) ReleaseShard(ctx context.Context, l shard.Lease) error {
 	return b.registry.ReleaseShard(ctx, l)
 }
 
-// TestABrokenRegistryIsFoundOut shows that the checker can say no.
-func TestABrokenRegistryIsFoundOut(t *testing.T) {
+// TestTheHistoryCheckFindsABrokenRegistry shows that the checker can say no.
+func TestTheHistoryCheckFindsABrokenRegistry(t *testing.T) {
 	t.Parallel()
 	const most = 200
 	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {

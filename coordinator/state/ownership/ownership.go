@@ -14,19 +14,20 @@ import (
 
 // The times of a lease.
 const (
-	TTL = 15 * time.Second
-	// Renew is the time between renewals; a lease that could not be renewed for Self is
-	// uncertain.
-	Renew = 5 * time.Second
-	Self  = 10 * time.Second
-	// Look is the time between two rounds of sharing.
-	Look = time.Second
+	// ttl is how long a lease lasts.
+	ttl = 15 * time.Second
+	// renewEvery is the time between renewals; a lease that could not be renewed for SureFor
+	// is uncertain.
+	renewEvery = 5 * time.Second
+	SureFor    = 10 * time.Second
+	// lookEvery is the time between two rounds of sharing.
+	lookEvery = time.Second
 
 	// retry is the time between renewals while one fails.
 	retry = time.Second
 	// grace is the time for which expired leases of others are not claimed after the
-	// database was away for longer than Renew: their owners try to renew them every second,
-	// with a timeout of 4 s.
+	// database was away for longer than renewEvery: their owners try to renew them every
+	// second, with a timeout of 4 s.
 	grace       = 6 * time.Second
 	callTimeout = 4 * time.Second
 	// releaseTime bounds the release of all shards at the end; later they expire anyway.
@@ -72,9 +73,9 @@ type Ownership struct {
 
 	mu   sync.Mutex
 	held map[shard.ID]*tenure
-	// twin marks shards that were taken over, perhaps by a second process under our own
+	// duplicated marks shards that were taken over, perhaps by a second process under our own
 	// name: its lease must end before we claim the shard again.
-	twin map[shard.ID]bool
+	duplicated map[shard.ID]bool
 	// past has the last term in which each shard was ours: a row in our name with that term
 	// or an earlier one is stale.
 	past [shard.Count]uint64
@@ -98,7 +99,7 @@ var _ shard.Holder = (*Ownership)(nil)
 // New makes an Ownership of no shards; Run claims them.
 func New(o Options) *Ownership {
 	return &Ownership{
-		o: o, held: map[shard.ID]*tenure{}, twin: map[shard.ID]bool{}, reading: newReading(),
+		o: o, held: map[shard.ID]*tenure{}, duplicated: map[shard.ID]bool{}, reading: newReading(),
 		sharing: obs.Edge{Log: o.Log, What: "sharing shards", Level: slog.LevelWarn},
 	}
 }
@@ -129,7 +130,7 @@ func (w *Ownership) Held() (h shard.Held) {
 }
 
 // Written is when the database last took a write of ours, a renewal or an announcement,
-// of which one is due every Renew; zero while it has taken none. What it took late counts
+// of which one is due every renewEvery; zero while it has taken none. What it took late counts
 // from when it was sent.
 func (w *Ownership) Written() time.Time {
 	w.mu.Lock()
@@ -149,7 +150,7 @@ func (w *Ownership) Run(ctx context.Context, t Tenant) error {
 	others.Go(func() { w.refreshing(ctx) })
 	settled := sync.OnceFunc(t.Settled)
 	for ctx.Err() == nil {
-		next := time.Now().Add(Look)
+		next := time.Now().Add(lookEvery)
 		if err := w.share(ctx); err == nil || w.holds() {
 			settled()
 		}

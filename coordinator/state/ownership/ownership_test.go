@@ -15,7 +15,7 @@ func story(t *testing.T, f func(t *testing.T, r *registry)) {
 	synctest.Test(t, func(t *testing.T) { f(t, newRegistry()) })
 }
 
-func TestAnOwnerKeepsItsShardsAndGivesThemBack(t *testing.T) {
+func TestAnOwnerKeepsItsShardsAndReleasesThemAtTheEnd(t *testing.T) {
 	t.Parallel()
 	for _, alone := range []bool{true, false} {
 		story(t, func(t *testing.T, r *registry) {
@@ -86,8 +86,8 @@ func TestCoordinatorsShareTheShards(t *testing.T) {
 	}
 }
 
-// TestASurplusIsGivenUpOnlyWhenItIsDropped: nobody gains what another still has.
-func TestASurplusIsGivenUpOnlyWhenItIsDropped(t *testing.T) {
+// TestASurplusShardIsReleasedOnlyAfterItWasDropped: nobody gains what another still has.
+func TestASurplusShardIsReleasedOnlyAfterItWasDropped(t *testing.T) {
 	t.Parallel()
 	story(t, func(t *testing.T, r *registry) {
 		nodes := []*node{start(t, r, "a", part{drop: 700 * time.Millisecond})}
@@ -128,8 +128,8 @@ func TestStaticRangesAreKept(t *testing.T) {
 	})
 }
 
-// TestASurplusIsGivenUpFourAtATime, though nothing was done with the shards yet.
-func TestASurplusIsGivenUpFourAtATime(t *testing.T) {
+// TestSurplusShardsAreReleasedFourAtATime, though nothing was done with the shards yet.
+func TestSurplusShardsAreReleasedFourAtATime(t *testing.T) {
 	t.Parallel()
 	story(t, func(t *testing.T, r *registry) {
 		a := start(t, r, "a", part{drop: 700 * time.Millisecond})
@@ -151,8 +151,8 @@ func TestASurplusIsGivenUpFourAtATime(t *testing.T) {
 	})
 }
 
-// TestATermIsKnownWhileItIsNotSure, and not any more when the shard is lost.
-func TestATermIsKnownWhileItIsNotSure(t *testing.T) {
+// TestTheTermOfAnUncertainShardIsKnown, and not any more when the shard is lost.
+func TestTheTermOfAnUncertainShardIsKnown(t *testing.T) {
 	t.Parallel()
 	story(t, func(t *testing.T, r *registry) {
 		a := start(t, r, "a", part{})
@@ -173,7 +173,7 @@ func TestATermIsKnownWhileItIsNotSure(t *testing.T) {
 	})
 }
 
-func TestASecondProcessUnderOurNameIsNotFought(t *testing.T) {
+func TestASecondProcessOfOurNameKeepsItsShards(t *testing.T) {
 	t.Parallel()
 	story(t, func(t *testing.T, r *registry) {
 		first := start(t, r, "a", part{})
@@ -193,7 +193,7 @@ func TestASecondProcessUnderOurNameIsNotFought(t *testing.T) {
 	})
 }
 
-func TestAfterARestartTheOwnShardsAreClaimedAtOnce(t *testing.T) {
+func TestARestartedCoordinatorClaimsItsShardsAtOnce(t *testing.T) {
 	t.Parallel()
 	story(t, func(t *testing.T, r *registry) {
 		a := start(t, r, "a", part{})

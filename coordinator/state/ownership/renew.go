@@ -19,7 +19,7 @@ import (
 func (w *Ownership) renewing(ctx context.Context, good bool) {
 	edge := obs.Edge{Log: w.o.Log, What: "renewing leases", Level: slog.LevelWarn}
 	for began := time.Now(); ; {
-		every := Renew
+		every := renewEvery
 		if !good {
 			every = retry
 		}
@@ -38,7 +38,7 @@ func (w *Ownership) renewing(ctx context.Context, good bool) {
 // renewAll renews once the leases that it can renew before the next round is due, those
 // that have waited longest first. It returns the first error.
 func (w *Ownership) renewAll(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, Renew)
+	ctx, cancel := context.WithTimeout(ctx, renewEvery)
 	defer cancel()
 	var g errgroup.Group
 	g.SetLimit(calls)
@@ -84,7 +84,7 @@ func (w *Ownership) announce(ctx context.Context) error {
 
 // self returns our own membership.
 func (w *Ownership) self(now time.Time) shard.Member {
-	return shard.Member{Node: w.o.Node, Endpoint: w.o.Endpoint, First: w.o.First, Last: w.o.Last, Expires: now.Add(TTL)}
+	return shard.Member{Node: w.o.Node, Endpoint: w.o.Endpoint, First: w.o.First, Last: w.o.Last, Expires: now.Add(ttl)}
 }
 
 // renew renews one lease. A tenure whose lease is fenced ends without an error.
@@ -100,7 +100,7 @@ func (w *Ownership) renew(ctx context.Context, t *tenure) error {
 	lease := t.lease
 	t.asked = began
 	w.mu.Unlock()
-	renewed, err := w.o.Store.RenewShard(ctx, lease, began.Add(TTL))
+	renewed, err := w.o.Store.RenewShard(ctx, lease, began.Add(ttl))
 	if fault.Is(err, fault.Fenced) {
 		w.fenced(t)
 		return nil

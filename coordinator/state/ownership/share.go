@@ -16,7 +16,7 @@ func (w *Ownership) share(ctx context.Context) error {
 	v, err := w.read(ctx, callTimeout)
 	if err == nil {
 		now := time.Now()
-		w.beware(now)
+		w.noteOutage(now)
 		err = w.act(ctx, v, now)
 	}
 	if ctx.Err() == nil {
@@ -25,13 +25,13 @@ func (w *Ownership) share(ctx context.Context) error {
 	return err
 }
 
-// beware notices that the database was away, for us and perhaps for all: then the other
+// noteOutage detects that the database was away, for us and perhaps for all: then the other
 // owners need a moment to renew the leases that have expired.
-func (w *Ownership) beware(now time.Time) {
+func (w *Ownership) noteOutage(now time.Time) {
 	w.mu.Lock()
 	announced := w.announced
 	w.mu.Unlock()
-	if now.Sub(w.seen) > Renew || w.o.Members != nil && now.Sub(announced) > Self {
+	if now.Sub(w.seen) > renewEvery || w.o.Members != nil && now.Sub(announced) > SureFor {
 		w.cautious = now.Add(grace)
 	}
 	w.seen = now
@@ -55,7 +55,7 @@ func (w *Ownership) act(ctx context.Context, v view, now time.Time) error {
 	for _, s := range p.Release {
 		l := rows[s]
 		switch t := w.tenure(s); {
-		case t == nil && !w.ofTwin(l):
+		case t == nil && !w.ofDuplicate(l):
 			// The lease of an earlier run, or of a claim that got no answer: we have nothing to
 			// drop.
 			g.Go(func() error { return w.giveBack(ctx, l) })
@@ -92,7 +92,7 @@ func (w *Ownership) leases(rows map[shard.ID]shard.Lease, now time.Time) []plan.
 		l.Shard = s // also when there is no row
 		w.mu.Lock()
 		if row.Node != w.o.Node {
-			delete(w.twin, s)
+			delete(w.duplicated, s)
 		}
 		t := w.held[s]
 		overtaken := t != nil && row.Term > t.lease.Term
@@ -121,11 +121,11 @@ func (w *Ownership) tenure(s shard.ID) *tenure {
 	return w.held[s]
 }
 
-// ofTwin reports whether a lease in our name belongs to another process.
-func (w *Ownership) ofTwin(l shard.Lease) bool {
+// ofDuplicate reports whether a lease in our name belongs to another process.
+func (w *Ownership) ofDuplicate(l shard.Lease) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.twin[l.Shard] && l.Node == w.o.Node
+	return w.duplicated[l.Shard] && l.Node == w.o.Node
 }
 
 // claimable reports whether we may claim a shard now.
@@ -137,7 +137,7 @@ func (w *Ownership) claimable(row shard.Lease, s shard.ID, now time.Time) bool {
 	case w.held[s] != nil:
 		return false // we are still giving it up
 	case row.Node == w.o.Node:
-		return over || !w.twin[s] && row.Term > w.past[s]
+		return over || !w.duplicated[s] && row.Term > w.past[s]
 	case row.Node != "":
 		return !now.Before(w.cautious)
 	default:
@@ -151,7 +151,7 @@ func (w *Ownership) claim(ctx context.Context, s shard.ID) error {
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	began := time.Now()
-	lease, err := w.o.Store.ClaimShard(call, s, shard.Owner{Node: w.o.Node, Endpoint: w.o.Endpoint, TTL: TTL}, began)
+	lease, err := w.o.Store.ClaimShard(call, s, shard.Owner{Node: w.o.Node, Endpoint: w.o.Endpoint, TTL: ttl}, began)
 	switch {
 	case fault.Is(err, fault.Conflict):
 		return nil // another coordinator was faster

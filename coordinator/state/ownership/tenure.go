@@ -44,7 +44,7 @@ func (t *tenure) ours() bool { return t.stage == held || t.stage == leaving }
 
 // provable reports whether a lease is certainly ours at now. The caller holds Ownership.mu.
 func (t *tenure) provable(now time.Time) bool {
-	return t.ours() && now.Sub(t.renewed) <= Self
+	return t.ours() && now.Sub(t.renewed) <= SureFor
 }
 
 // take starts a tenure with a lease that was claimed at began.
@@ -52,7 +52,7 @@ func (w *Ownership) take(run context.Context, lease shard.Lease, began time.Time
 	t := &tenure{shard: lease.Shard, over: make(chan struct{}), lease: lease, renewed: began, asked: began}
 	w.mu.Lock()
 	w.held[t.shard] = t
-	delete(w.twin, t.shard)
+	delete(w.duplicated, t.shard)
 	w.wrote(began)
 	w.mu.Unlock()
 	w.tenant.Gained(t.shard)
@@ -105,7 +105,7 @@ func (w *Ownership) fenced(t *tenure) {
 		return
 	}
 	w.mu.Lock()
-	w.twin[t.shard] = true
+	w.duplicated[t.shard] = true
 	w.mu.Unlock()
 	w.o.Log.Error("shard lost to another owner", "shard", t.shard, "term", t.lease.Term)
 }
@@ -113,7 +113,7 @@ func (w *Ownership) fenced(t *tenure) {
 // release tries to release a shard in the store until that succeeds or the lease has ended.
 // It reports false when ctx ends first.
 func (w *Ownership) release(ctx context.Context, t *tenure) bool {
-	over, cancel := context.WithDeadline(ctx, t.renewed.Add(TTL))
+	over, cancel := context.WithDeadline(ctx, t.renewed.Add(ttl))
 	defer cancel()
 	for w.giveBack(over, t.lease) != nil && pause.For(over, retry) {
 	}

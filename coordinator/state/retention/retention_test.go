@@ -76,7 +76,7 @@ func run(t *testing.T, h *history, ballots, outages time.Duration) {
 	t.Cleanup(func() { cancel(); running.Wait() })
 }
 
-func TestEverythingTooOldGoesInSmallBatches(t *testing.T) {
+func TestOldHistoryIsDeletedInSmallBatches(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := &history{old: map[shard.ID]int{3: 1000, 5: 30, 9: 7}}
@@ -100,7 +100,7 @@ func TestEverythingTooOldGoesInSmallBatches(t *testing.T) {
 	})
 }
 
-func TestASweepThatFailsIsRepeatedAnHourLater(t *testing.T) {
+func TestAFailedSweepIsRepeatedAnHourLater(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{errors.New("away"), fault.New(fault.Fenced, "not yours")} {
 		synctest.Test(t, func(t *testing.T) {

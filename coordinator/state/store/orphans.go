@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 )
 
@@ -13,23 +14,10 @@ type Orphans interface {
 	// ListOrphans reads orphans that were opened in some shards, the oldest first, at most
 	// limit, without ballots and checks. Its cost depends on the number of open outages, not
 	// on that of sites.
-	ListOrphans(ctx context.Context, shards []shard.ID, limit int) ([]Outage, error)
+	ListOrphans(ctx context.Context, shards []shard.ID, limit int) ([]record.Outage, error)
 	// EndOrphans ends at time at, as EndDeleted and unreported, those of the given outages
 	// that are orphans of the fence's shard. It ignores the others and returns how many it
 	// ended. Invalid for more than 1,000 ids; Fenced when the caller no longer owns the
 	// shard.
 	EndOrphans(ctx context.Context, f shard.Fence, ids []int64, at time.Time) (int, error)
 }
-
-// EndReason is the reason of an outage's end. A newer program may have written unknown ones.
-type EndReason uint8
-
-// The reasons are numbered as in outage.proto. The numbers never change: they are stored.
-const (
-	// EndNone: the outage is not over.
-	EndNone EndReason = iota
-	// EndRecovered: the site was up again; WordPress.com gets a notification.
-	EndRecovered
-	// EndDeleted: the site's row was deleted; no notification is sent.
-	EndDeleted
-)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -19,7 +19,7 @@ type Store interface {
 	Outbox
 	Ownership
 	Members
-	Suspects
+	Snapshots
 	Retention
 	// Ping checks that the database answers.
 	Ping(ctx context.Context) error
@@ -29,42 +29,36 @@ type Store interface {
 // Sites reads and edits the monitored sites.
 type Sites interface {
 	// Site reads one site.
-	Site(ctx context.Context, id check.SiteID) (Site, error)
+	Site(ctx context.Context, id check.SiteID) (record.Site, error)
 	// SitesByID reads the sites with the given ids that exist, by rising id and each once,
 	// whatever the order of ids. It takes at most 10,000 ids, some hundreds a statement.
-	SitesByID(ctx context.Context, ids []check.SiteID) ([]Site, error)
+	SitesByID(ctx context.Context, ids []check.SiteID) ([]record.Site, error)
 	// ListSites reads a page by rising id.
-	ListSites(ctx context.Context, q SiteQuery) ([]Site, error)
+	ListSites(ctx context.Context, q SiteQuery) ([]record.Site, error)
 	// ScanBuckets reads the active sites of the buckets first to last, each once and in any
 	// order, and passes them to f in chunks, which are valid only during the call. It stops
 	// at an error of f and returns it. For many buckets, as at a coordinator's start, one call
 	// is several times as fast as a call for each bucket.
-	ScanBuckets(ctx context.Context, first, last check.BucketID, f func([]Site) error) error
+	ScanBuckets(ctx context.Context, first, last check.BucketID, f func([]record.Site) error) error
 	// ReadSpan computes digests of the active sites of some shards in a span of ids, and reads
 	// the sites of those shards whose digest has changed. known has the shards, each with the
 	// digest of its last read, or 0.
-	ReadSpan(ctx context.Context, span Span, known map[shard.ID]Digest) (SpanRead, error)
+	ReadSpan(ctx context.Context, span record.Span, known map[shard.ID]Digest) (SpanRead, error)
 	// SpanEnd returns the n-th id after one, of active and paused sites; ok is false when
 	// there are fewer.
 	SpanEnd(ctx context.Context, after check.SiteID, n int) (id check.SiteID, ok bool, err error)
 	// CreateSite adds a site; AlreadyExists when the blog has that URL.
 	// It ignores ID and the status fields of s.
-	CreateSite(ctx context.Context, s Site) (Site, error)
+	CreateSite(ctx context.Context, s record.Site) (record.Site, error)
 	// UpdateSite applies edit to the stored site, and returns the site as stored then. Of
 	// BlogID, URL, Interval, Paused and Settings it writes those that edit changed, so that
 	// concurrent writes to the others stay; it ignores other changes. It may call edit
 	// several times, and returns edit's error unchanged. NotFound when there is no such row,
 	// AlreadyExists as in CreateSite.
-	UpdateSite(ctx context.Context, id check.SiteID, edit func(Site) (Site, error)) (Site, error)
+	UpdateSite(ctx context.Context, id check.SiteID, edit func(record.Site) (record.Site, error)) (record.Site, error)
 	// DeleteSite removes the row and ends its open outage at time at, as EndDeleted, unreported.
 	DeleteSite(ctx context.Context, id check.SiteID, at time.Time) error
 }
-
-// Span is a range of ids, both included.
-type Span struct{ First, Last check.SiteID }
-
-// Has reports whether the span includes an id.
-func (s Span) Has(id check.SiteID) bool { return s.First <= id && id <= s.Last }
 
 // Digest is a hash of the active sites of a shard in a span: of all columns that can be
 // edited and of none that commits write, so that every edit changes it. The database
@@ -78,40 +72,39 @@ type SpanRead struct {
 	// Changed lists the requested shards whose digest differs from the known one or is 0.
 	Changed []shard.ID
 	// Sites has all active sites of Changed, by rising id.
-	Sites []Site
+	Sites []record.Site
 	// Rows counts the active sites of the requested shards.
 	Rows int
 }
 
 // History reads and writes status changes with their evidence.
 type History interface {
-	// Commit writes one status change in one transaction: legacy row, outage with
-	// evidence, transition, outbox row unless c.Muted. It is all or nothing. It returns
-	// Fenced when the caller no longer owns the shard, Conflict when the site's row is gone,
-	// paused, or has another status than c.From.
+	// CommitAll writes a group of status changes in one transaction: at most 200 changes of
+	// one shard, of different sites and with different keys, else Invalid. It is Fenced when
+	// the caller no longer owns the shard. An error of CommitAll itself concerns all changes:
+	// nothing was written, or the answer was lost. It is safe to commit the same group again.
+	//
+	// A change is written whole or not at all: legacy row, outage with evidence, transition,
+	// outbox row unless it is Muted. CommitAll returns the result of each, in order. A change
+	// is a Conflict when its site's row is gone, paused, or has another status than From. A
+	// change that is refused does not affect the others.
 	//
 	// If WordPress.com knows the site as running but an untold outage is open, a change from
 	// running to down reports that outage, and one from down to running closes it without a
 	// notification. If Known.Unsure, a change from down to running always gets one.
 	// Committing a change again under the same Key changes nothing and returns the first
 	// result.
-	Commit(ctx context.Context, f shard.Fence, c Change) (Committed, error)
-	// CommitAll commits a group in one transaction: at most 200 changes of one shard, of
-	// different sites and with different keys, else Invalid. It returns the result that
-	// Commit would return for each, in order; a change that is refused does not affect the
-	// others. An error of CommitAll itself concerns all changes: nothing was written, or the
-	// answer was lost. It is safe to commit the same group again.
-	CommitAll(ctx context.Context, f shard.Fence, cs []Change) ([]CommitResult, error)
+	CommitAll(ctx context.Context, f shard.Fence, cs []record.Change) ([]CommitResult, error)
 	// KeepBallot keeps the evidence of a ballot that opened no outage.
-	KeepBallot(ctx context.Context, f shard.Fence, b Ballot) error
+	KeepBallot(ctx context.Context, f shard.Fence, b record.Ballot) error
 	// Outage reads one outage with its ballot and checks.
-	Outage(ctx context.Context, id int64) (Outage, error)
+	Outage(ctx context.Context, id int64) (record.Outage, error)
 	// ListOutages reads a page, without ballots and checks: the last confirmed first, then
 	// by falling id.
-	ListOutages(ctx context.Context, q OutageQuery) ([]Outage, error)
+	ListOutages(ctx context.Context, q OutageQuery) ([]record.Outage, error)
 	// ListBallots reads the kept ballots of a site, the last decided first. It includes
 	// ballots that opened an outage, with its OutageID.
-	ListBallots(ctx context.Context, id check.SiteID, limit int) ([]Ballot, error)
+	ListBallots(ctx context.Context, id check.SiteID, limit int) ([]record.Ballot, error)
 }
 
 // Retention deletes history that is too old to be of use.
@@ -157,51 +150,17 @@ type Members interface {
 	ListMembers(ctx context.Context, now time.Time) ([]shard.Member, error)
 }
 
-// Suspects keeps snapshots of sites in trouble, so that another process can resume where
+// Snapshots keeps snapshots of sites in trouble, so that another process can resume where
 // the last one stopped. They are written every few seconds and never delay a verdict.
-type Suspects interface {
-	// KeepSuspects writes suspects of the fence's shard and deletes others, all or nothing:
-	// at most 10,000 of each, none twice. One that is in both lists is kept. Invalid when one
-	// cannot be stored; Fenced when the caller no longer owns the shard.
-	KeepSuspects(ctx context.Context, f shard.Fence, keep []Suspect, forget []check.SiteID) error
-	// ListSuspects reads all suspects of a shard, by site. It deletes those whose site is no
+type Snapshots interface {
+	// KeepSnapshots writes snapshots of sites of the fence's shard and deletes those of other
+	// sites, all or nothing: at most 10,000 of each, none twice. It keeps one that is in both
+	// lists. Invalid when one cannot be stored; Fenced when the caller no longer owns the
+	// shard.
+	KeepSnapshots(ctx context.Context, f shard.Fence, keep []record.Snapshot, forget []check.SiteID) error
+	// ListSnapshots reads all snapshots of a shard, by site. It deletes those whose site is no
 	// longer in the shard.
-	ListSuspects(ctx context.Context, s shard.ID) ([]Suspect, error)
-}
-
-// Suspect is a snapshot of a site in trouble.
-type Suspect struct {
-	SiteID check.SiteID
-	Bucket check.BucketID
-	// At is the moment of the snapshot.
-	At time.Time
-	// URL is the URL that was checked: the snapshot does not apply to another one.
-	URL string
-	// State is the engine's state, opaque here, at most MaxSuspectState bytes.
-	State []byte
-}
-
-// MaxSuspectState bounds the bytes of a suspect's state.
-const MaxSuspectState = 64 << 10
-
-// Site is a row of the legacy table, with our settings.
-type Site struct {
-	ID     check.SiteID
-	BlogID check.BlogID
-	Bucket check.BucketID
-	URL    string
-	Paused bool
-	// Interval is the time between checks, whole minutes 1..255.
-	Interval time.Duration
-	// Status is the last committed status, StatusSince when it began (zero: never changed).
-	Status      check.Status
-	StatusSince time.Time
-	// OutageID is the open outage, 0 when there is none.
-	OutageID int64
-	// Untold, if not nil, is what WordPress.com knows. It may differ from Status because the
-	// newest change was muted, or because another program has reported a status since.
-	Untold   *Known
-	Settings check.Settings
+	ListSnapshots(ctx context.Context, s shard.ID) ([]record.Snapshot, error)
 }
 
 // SiteQuery selects a page of sites. Zero fields do not restrict.
@@ -213,120 +172,19 @@ type SiteQuery struct {
 	BlogID check.BlogID
 	// Host selects sites whose URL has this host, in lower case, with or without a port.
 	Host string
-	// InBucket restricts the query to Bucket.
-	InBucket bool
-	Bucket   check.BucketID
-	// ActiveOnly leaves paused sites out.
-	ActiveOnly bool
-}
-
-// Change is one status change to commit.
-type Change struct {
-	// Key is the idempotency key, unique to this change, 1..64 ASCII bytes.
-	Key      string
-	SiteID   check.SiteID
-	BlogID   check.BlogID
-	Bucket   check.BucketID
-	URL      string
-	From, To check.Status
-	// Since is when From began; zero when the status has never changed.
-	Since time.Time
-	// Start is the end of the outage's first failing check; At is the moment of the change.
-	Start, At time.Time
-	// Relapses counts the recoveries of the outage that did not last.
-	Relapses uint16
-	// LastCheck is the end of the newest check.
-	LastCheck time.Time
-	// Cause is the failure that opened the outage; it is unused when To is running.
-	Cause check.Observation
-	// Checks are the checkers' observations that led here, the oldest first.
-	Checks []LocalCheck
-	// Ballot is the deciding ballot, nil when none was held.
-	Ballot *Ballot
-	// Muted changes get no notification, and their From is the site's recorded status. In
-	// other changes From is the status that WordPress.com knows.
-	Muted bool `json:",omitempty"`
-}
-
-// LocalCheck is one observation by a checker, or by a veriflier as a second look.
-type LocalCheck struct {
-	Node        string
-	Veriflier   bool
-	At          time.Time
-	Observation check.Observation
-}
-
-// Ballot is the evidence of one ballot. It is complete: the verdict can be recomputed from it.
-type Ballot struct {
-	ID       int64
-	SiteID   check.SiteID
-	OutageID int64
-	Bucket   check.BucketID
-	Verdict  quorum.Verdict
-	Rule     quorum.Rule
-	Round    uint8
-	// Opened and Decided bound the ballot; votes may be up to a second later.
-	Opened, Decided time.Time
-	Votes           []Vote
-	// Checks has the failing checks that led to the ballot.
-	Checks []LocalCheck
-}
-
-// Vote is one veriflier's vote with its evidence.
-type Vote struct {
-	Veriflier, Region string
-	Value             quorum.Value
-	// UnknownReason is the reason for the value Unknown.
-	UnknownReason string
-	At            time.Time
-	// Observation and SelfCheck are nil when the veriflier did not answer.
-	Observation *check.Observation
-	SelfCheck   *check.SelfCheck
-}
-
-// Committed is what Commit wrote.
-type Committed struct {
-	// OutageID is the outage that was opened, confirmed or closed; 0 when a site recovered
-	// from a status that another program had set.
-	OutageID int64
-	// NoticeID is the id of the transition, and of its notification if it has one.
-	NoticeID int64
 }
 
 // CommitResult is the result of one change of a group: Err is nil, Conflict, AlreadyExists
 // or Invalid.
 type CommitResult struct {
-	Committed Committed
+	Committed record.Committed
 	Err       error
-}
-
-// Outage is one outage.
-type Outage struct {
-	ID     int64
-	SiteID check.SiteID
-	BlogID check.BlogID
-	Bucket check.BucketID
-	URL    string
-	// Status is the status last reported for the outage; running when it is over.
-	Status check.Status
-	// End is zero while the outage is open; EndReason is the reason of its end.
-	Start, Confirmed, End time.Time
-	EndReason             EndReason
-	Failure               check.FailureKind
-	Reason                string
-	HTTPStatus            int
-	Rule                  quorum.Rule
-	Round                 uint8
-	// Relapses is that of the newest change.
-	Relapses uint16
-	Ballot   *Ballot
-	Checks   []LocalCheck
 }
 
 // OutageQuery selects a page of outages. Zero fields do not restrict.
 type OutageQuery struct {
 	// Before is the mark of the last outage of the previous page.
-	Before OutageMark
+	Before record.OutageMark
 	// Limit is the page's size, 1..10000.
 	Limit    int
 	SiteID   check.SiteID

@@ -69,25 +69,25 @@ func settingsFromProto(prefix string, p settingsMessage) (check.Settings, error)
 		RequiredTexts:  p.GetRequiredTexts(),
 		ForbiddenTexts: p.GetForbiddenTexts(),
 	}
-	if n := len(p.GetHeaders()); n > MaxHeaders {
-		return check.Settings{}, invalid(prefix+".headers", "must be at most %d, are %d", MaxHeaders, n)
+	if n := len(p.GetHeaders()); n > maxTargetHeaders {
+		return check.Settings{}, invalid(prefix+".headers", "must be at most %d, are %d", maxTargetHeaders, n)
 	} else if n > 0 {
 		s.Headers = make([]check.Header, n)
 		for i, h := range p.GetHeaders() {
 			s.Headers[i] = check.Header{Name: h.GetName(), Value: h.GetValue()}
 		}
 	}
-	if err := ValidateSettings(prefix, s); err != nil {
+	if err := validateSettings(prefix, s); err != nil {
 		return check.Settings{}, err
 	}
 	return s, nil
 }
 
-// ValidateSettings refuses headers and texts that no node accepts in a target, with
+// validateSettings refuses headers and texts that no node accepts in a target, with
 // a *FieldError whose field begins with prefix. Call it before storing settings.
-func ValidateSettings(prefix string, s check.Settings) error {
-	if n := len(s.Headers); n > MaxHeaders {
-		return invalid(prefix+".headers", "must be at most %d, are %d", MaxHeaders, n)
+func validateSettings(prefix string, s check.Settings) error {
+	if n := len(s.Headers); n > maxTargetHeaders {
+		return invalid(prefix+".headers", "must be at most %d, are %d", maxTargetHeaders, n)
 	}
 	for i, h := range s.Headers {
 		if d := wrongHeaderName(h.Name); d != "" {

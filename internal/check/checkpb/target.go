@@ -15,11 +15,11 @@ import (
 
 // Limits on a target, equal to those of jetmon.monitor.v1.CheckSettings.
 const (
-	MaxTexts            = 8
-	MaxTextBytes        = 200
-	MaxHeaders          = 8
-	MaxHeaderNameBytes  = 100
-	MaxHeaderValueBytes = 1000
+	maxTexts            = 8
+	maxTextBytes        = 200
+	maxTargetHeaders    = 8
+	maxHeaderNameBytes  = 100
+	maxHeaderValueBytes = 1000
 )
 
 // FieldError names a wrong field of a message and its fault.
@@ -96,12 +96,12 @@ func TargetFromProto(p *checkv1.Target) (check.Target, error) {
 }
 
 func validateTexts(field string, texts []string) error {
-	if n := len(texts); n > MaxTexts {
-		return invalid(field, "must be at most %d, are %d", MaxTexts, n)
+	if n := len(texts); n > maxTexts {
+		return invalid(field, "must be at most %d, are %d", maxTexts, n)
 	}
 	for i, s := range texts {
-		if s == "" || len(s) > MaxTextBytes {
-			return invalid(fmt.Sprintf("%s[%d]", field, i), "must have from 1 to %d bytes, has %d", MaxTextBytes, len(s))
+		if s == "" || len(s) > maxTextBytes {
+			return invalid(fmt.Sprintf("%s[%d]", field, i), "must have from 1 to %d bytes, has %d", maxTextBytes, len(s))
 		}
 	}
 	return nil
@@ -111,8 +111,8 @@ func wrongHeaderName(name string) string {
 	switch {
 	case name == "":
 		return "must not be empty"
-	case len(name) > MaxHeaderNameBytes:
-		return fmt.Sprintf("must be at most %d bytes, has %d", MaxHeaderNameBytes, len(name))
+	case len(name) > maxHeaderNameBytes:
+		return fmt.Sprintf("must be at most %d bytes, has %d", maxHeaderNameBytes, len(name))
 	case !httpguts.ValidHeaderFieldName(name):
 		return "must be an HTTP token (letters, digits, !#$%&'*+-.^_`|~)"
 	case reservedHeader(name):
@@ -123,8 +123,8 @@ func wrongHeaderName(name string) string {
 
 func wrongHeaderValue(value string) string {
 	switch {
-	case len(value) > MaxHeaderValueBytes:
-		return fmt.Sprintf("must be at most %d bytes, has %d", MaxHeaderValueBytes, len(value))
+	case len(value) > maxHeaderValueBytes:
+		return fmt.Sprintf("must be at most %d bytes, has %d", maxHeaderValueBytes, len(value))
 	case strings.ContainsFunc(value, isControl):
 		return "must not contain control characters"
 	case strings.Trim(value, " ") != value:

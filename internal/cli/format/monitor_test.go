@@ -56,7 +56,7 @@ const ballotText = `
   ap1  asia     UNKNOWN  Unavailable: gone?[2J
 `
 
-func TestWhatACoordinatorAnswersAsText(t *testing.T) {
+func TestAnswersOfACoordinatorAsText(t *testing.T) {
 	t.Parallel()
 	full := outage()
 	full.EndTime, full.Relapses, full.Votes = at(59), 2, ballot().GetVotes()

@@ -9,7 +9,7 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
-func TestTheEndOfAnOutageSaysWhy(t *testing.T) {
+func TestTheEndOfAnOutageHasItsReason(t *testing.T) {
 	t.Parallel()
 	end := timestamppb.New(time.Date(2026, 5, 13, 12, 0, 0, 0, time.UTC))
 	for want, o := range map[string]*monitorv1.Outage{

@@ -62,6 +62,17 @@ type Options struct {
 	Now func() time.Time
 }
 
+// withDefaults returns o with a value for each field that has a default.
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Lease <= 0 {
+		o.Lease = DefaultLease
+	}
+	return o
+}
+
 // Queue is a sync queue. It is safe for concurrent use.
 type Queue struct {
 	name  string
@@ -83,12 +94,7 @@ type Queue struct {
 
 // New makes an empty queue.
 func New(o Options) *Queue {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Lease <= 0 {
-		o.Lease = DefaultLease
-	}
+	o = o.withDefaults()
 	return &Queue{name: o.Name, lease: o.Lease, now: o.Now, tag: random(), emptied: make(chan struct{})}
 }
 

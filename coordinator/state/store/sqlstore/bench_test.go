@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/state/store/storetest"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -122,7 +124,7 @@ func benchScan(b *testing.B, s *Store, buckets check.BucketID) {
 }
 
 func oursScan(b *testing.B, s *Store, of span) (n int) {
-	if err := s.ScanBuckets(b.Context(), of.first, of.last, func(sites []store.Site) error {
+	if err := s.ScanBuckets(b.Context(), of.first, of.last, func(sites []record.Site) error {
 		n += len(sites)
 		return nil
 	}); err != nil {
@@ -191,7 +193,7 @@ func benchSpan(b *testing.B, s *Store, same bool) {
 	}
 	look := func(n int, known map[shard.ID]store.Digest) store.SpanRead {
 		first := check.SiteID(n*rows + 1)
-		read, err := s.ReadSpan(b.Context(), store.Span{First: first, Last: first + rows - 1}, known)
+		read, err := s.ReadSpan(b.Context(), record.Span{First: first, Last: first + rows - 1}, known)
 		if err != nil || read.Rows != rows {
 			b.Fatal(read.Rows, err)
 		}
@@ -239,7 +241,7 @@ func benchCommit(b *testing.B, dsn string, callers int) {
 		}
 		site, lease := benchSite(b, s, n)
 		opening, _, closing := steps(site)[0], 0, steps(site)[2]
-		opening.Checks = everything().Notice.Checks
+		opening.Checks = everything().Change.Checks
 		opening.Ballot.Votes = append(everything().Ballot.Votes, everything().Ballot.Votes...)
 		closing.From = check.StatusDown
 		for i := 0; pb.Next(); i++ {
@@ -248,7 +250,7 @@ func benchCommit(b *testing.B, dsn string, callers int) {
 				c = closing
 			}
 			c.Key = fmt.Sprintf("%d-%d", n, i)
-			if _, err := s.Commit(b.Context(), lease.Fence(), c); err != nil {
+			if _, err := storetest.Commit(b.Context(), s, lease.Fence(), c); err != nil {
 				b.Error(err)
 				return
 			}
@@ -280,11 +282,11 @@ func benchGroups(b *testing.B, dsn string, size int) {
 	}
 	groups := 0
 	for b.Loop() {
-		group := make([]store.Change, size)
+		group := make([]record.Change, size)
 		for i, site := range sites {
 			c := steps(site)[0]
 			if groups%2 == 0 {
-				c.Checks = everything().Notice.Checks
+				c.Checks = everything().Change.Checks
 				c.Ballot.Votes = append(everything().Ballot.Votes, everything().Ballot.Votes...)
 			} else {
 				c = steps(site)[2]
@@ -303,9 +305,9 @@ func benchGroups(b *testing.B, dsn string, size int) {
 	b.ReportMetric(float64(groups*size)/b.Elapsed().Seconds(), "changes/s")
 }
 
-func benchSite(b *testing.B, s *Store, n int) (store.Site, shard.Lease) {
+func benchSite(b *testing.B, s *Store, n int) (record.Site, shard.Lease) {
 	id := shard.ID(n % shard.Count)
-	site, err := s.CreateSite(b.Context(), store.Site{
+	site, err := s.CreateSite(b.Context(), record.Site{
 		BlogID: 1, URL: fmt.Sprintf("https://%d.example.com/", n), Interval: time.Minute,
 		Bucket: check.BucketID(int(id) * shard.BucketsPer),
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/coordinator/state/store/storetest"
@@ -156,19 +157,19 @@ func traces(t testing.TB, db storetest.Database) []int64 {
 }
 
 // steps are the changes of a whole outage.
-func steps(site store.Site) []store.Change {
+func steps(site record.Site) []record.Change {
 	at := time.Date(2026, 5, 13, 12, 0, 0, 0, time.UTC)
-	base := store.Change{SiteID: site.ID, BlogID: site.BlogID, Bucket: site.Bucket, URL: site.URL, Start: at, At: at}
+	base := record.Change{SiteID: site.ID, BlogID: site.BlogID, Bucket: site.Bucket, URL: site.URL, Start: at, At: at}
 	opening, confirming, closing := base, base, base
 	opening.Key, opening.From, opening.To = "k1", check.StatusRunning, check.StatusDown
-	opening.Checks = []store.LocalCheck{{Node: "checker", At: at}}
-	opening.Ballot = &store.Ballot{SiteID: site.ID, Bucket: site.Bucket, Verdict: quorum.Confirmed, Opened: at, Decided: at}
+	opening.Checks = []record.LocalCheck{{Node: "checker", At: at}}
+	opening.Ballot = &record.Ballot{SiteID: site.ID, Bucket: site.Bucket, Verdict: quorum.Confirmed, Opened: at, Decided: at}
 	confirming.Key, confirming.From, confirming.To = "k2", check.StatusDown, check.StatusConfirmedDown
 	closing.Key, closing.From, closing.To = "k3", check.StatusConfirmedDown, check.StatusRunning
-	return []store.Change{opening, confirming, closing}
+	return []record.Change{opening, confirming, closing}
 }
 
-func TestACommitIsWholeOrNotThereWhereverTheConnectionBreaks(t *testing.T) {
+func TestACommitIsAtomicWhereverTheConnectionBreaks(t *testing.T) {
 	t.Parallel()
 	for _, legacyWrites := range []bool{true, false} {
 		for _, afterwards := range []bool{false, true} {
@@ -183,10 +184,10 @@ func TestACommitIsWholeOrNotThereWhereverTheConnectionBreaks(t *testing.T) {
 }
 
 // stepsOf are the groups of a whole outage of that many sites.
-func stepsOf(t *testing.T, s *Store, size int) (groups [3][]store.Change) {
+func stepsOf(t *testing.T, s *Store, size int) (groups [3][]record.Change) {
 	t.Helper()
 	for i := range size {
-		site, err := s.CreateSite(t.Context(), store.Site{BlogID: 1, URL: fmt.Sprintf("https://%d.example/", i), Interval: time.Minute})
+		site, err := s.CreateSite(t.Context(), record.Site{BlogID: 1, URL: fmt.Sprintf("https://%d.example/", i), Interval: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -216,7 +217,7 @@ func breakEverywhere(t *testing.T, dsn string, size int, legacyWrites, afterward
 			b.arm(n, afterwards)
 			done, err := s.CommitAll(t.Context(), lease.Fence(), group)
 			if !b.disarm() {
-				if err != nil || slices.ContainsFunc(done, func(r store.CommitResult) bool { return r.Err != nil || r.Committed.NoticeID == 0 }) {
+				if err != nil || slices.ContainsFunc(done, func(r store.CommitResult) bool { return r.Err != nil || r.Committed.TransitionID == 0 }) {
 					t.Fatalf("step %d unbroken: %+v, %v", step, done, err)
 				}
 				break
@@ -248,13 +249,13 @@ func breakEverywhere(t *testing.T, dsn string, size int, legacyWrites, afterward
 	}
 }
 
-func TestANoticeIsDeliveredWhollyOrNotAtAll(t *testing.T) {
+func TestDeliveringANotificationIsAtomic(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, dsn string) {
 		db := database(t, dsn)
 		b := &breaker{}
 		s := open(t, dsn, Options{LegacyWrites: true, wrap: b.wrap})
-		site, err := s.CreateSite(t.Context(), store.Site{BlogID: 1, URL: "https://example.com/", Interval: time.Minute})
+		site, err := s.CreateSite(t.Context(), record.Site{BlogID: 1, URL: "https://example.com/", Interval: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -262,13 +263,13 @@ func TestANoticeIsDeliveredWhollyOrNotAtAll(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		done, err := s.Commit(t.Context(), lease.Fence(), steps(site)[0])
+		done, err := storetest.Commit(t.Context(), s, lease.Fence(), steps(site)[0])
 		if err != nil {
 			t.Fatal(err)
 		}
 		for n := 1; ; n++ {
 			b.arm(n, false)
-			err := s.Delivered(t.Context(), store.Notice{ID: done.NoticeID, Change: steps(site)[0]}, time.Unix(2e9, 0))
+			err := s.Delivered(t.Context(), record.Notification{ID: done.TransitionID, Change: steps(site)[0]}, time.Unix(2e9, 0))
 			fired := b.disarm()
 			left := db.Int(t, "SELECT COUNT(*) FROM jetmon_outbox")
 			marked := db.Int(t, "SELECT COUNT(*) FROM jetmon_transitions WHERE delivered_ms = 2000000000000")

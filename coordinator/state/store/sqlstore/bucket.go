@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -88,7 +88,7 @@ const (
 //     one statement with all its data.
 
 // scanBucket scans one bucket.
-func (s *Store) scanBucket(ctx context.Context, bucket check.BucketID, f func([]store.Site) error) error {
+func (s *Store) scanBucket(ctx context.Context, bucket check.BucketID, f func([]record.Site) error) error {
 	var rows []siteRow
 	var extras []extra
 	var both errgroup.Group
@@ -104,11 +104,11 @@ func (s *Store) scanBucket(ctx context.Context, bucket check.BucketID, f func([]
 		return s.fault(fmt.Sprintf("read bucket %d", bucket), err)
 	}
 	join(rows, extras)
-	return s.handOver(ctx, rows, func(x store.Site) bool { return !x.Paused && x.Bucket == bucket }, f)
+	return s.handOver(ctx, rows, func(x record.Site) bool { return !x.Paused && x.Bucket == bucket }, f)
 }
 
 // ScanBuckets implements store.Sites.
-func (s *Store) ScanBuckets(ctx context.Context, first, last check.BucketID, f func([]store.Site) error) error {
+func (s *Store) ScanBuckets(ctx context.Context, first, last check.BucketID, f func([]record.Site) error) error {
 	if first > last || last >= check.Buckets {
 		return fault.New(fault.Invalid, "buckets %d to %d are no range of 0 to %d", first, last, check.Buckets-1)
 	}
@@ -125,7 +125,7 @@ func (s *Store) ScanBuckets(ctx context.Context, first, last check.BucketID, f f
 
 // scanTable reads the two halves of the table at once, each in its own order, and prefetches
 // pages while f works on one.
-func (s *Store) scanTable(ctx context.Context, first, last check.BucketID, f func([]store.Site) error) error {
+func (s *Store) scanTable(ctx context.Context, first, last check.BucketID, f func([]record.Site) error) error {
 	var middle number
 	const query = "SELECT MIN(l.jetpack_monitor_site_id), MAX(l.jetpack_monitor_site_id) FROM jetpack_monitor_sites l"
 	err := s.each(ctx, query, nil, func(v []driver.Value) error {
@@ -144,7 +144,7 @@ func (s *Store) scanTable(ctx context.Context, first, last check.BucketID, f fun
 		empty <- make([]siteRow, 0, scanPage)
 	}
 	readers, reading := errgroup.WithContext(ctx)
-	for _, half := range []store.Span{{First: 1, Last: check.SiteID(middle)}, {First: check.SiteID(middle) + 1, Last: math.MaxInt64}} {
+	for _, half := range []record.Span{{First: 1, Last: check.SiteID(middle)}, {First: check.SiteID(middle) + 1, Last: math.MaxInt64}} {
 		readers.Go(func() error { return s.readPages(reading, half, buckets{first, last}, pages{full, empty}) })
 	}
 	var reader errgroup.Group
@@ -152,7 +152,7 @@ func (s *Store) scanTable(ctx context.Context, first, last check.BucketID, f fun
 		defer close(full)
 		return readers.Wait()
 	})
-	wanted := func(x store.Site) bool { return !x.Paused && first <= x.Bucket && x.Bucket <= last }
+	wanted := func(x record.Site) bool { return !x.Paused && first <= x.Bucket && x.Bucket <= last }
 	for rows := range full {
 		if err = s.handOver(ctx, rows, wanted, f); err != nil {
 			stop()
@@ -176,7 +176,7 @@ type pages struct {
 }
 
 // readPages reads a span into empty pages until there are no more rows or ctx ends.
-func (s *Store) readPages(ctx context.Context, span store.Span, of buckets, turn pages) error {
+func (s *Store) readPages(ctx context.Context, span record.Span, of buckets, turn pages) error {
 	for after := int64(span.First) - 1; ; {
 		var rows []siteRow
 		select {
@@ -265,12 +265,12 @@ func join(rows []siteRow, extras []extra) {
 
 // handOver converts rows to sites and calls f with chunks of them. It reads doubtful rows
 // again, and leaves them out if they are no longer wanted.
-func (s *Store) handOver(ctx context.Context, rows []siteRow, wanted func(store.Site) bool, f func([]store.Site) error) error {
+func (s *Store) handOver(ctx context.Context, rows []siteRow, wanted func(record.Site) bool, f func([]record.Site) error) error {
 	again, err := s.readAgain(ctx, rows)
 	if err != nil {
 		return err
 	}
-	chunk := make([]store.Site, 0, min(len(rows), scanChunk))
+	chunk := make([]record.Site, 0, min(len(rows), scanChunk))
 	for i := range rows {
 		site := s.site(&rows[i])
 		if s.doubtful(&rows[i]) {
@@ -297,14 +297,14 @@ func (s *Store) doubtful(r *siteRow) bool {
 }
 
 // readAgain reads the sites of the doubtful rows.
-func (s *Store) readAgain(ctx context.Context, rows []siteRow) (map[check.SiteID]store.Site, error) {
+func (s *Store) readAgain(ctx context.Context, rows []siteRow) (map[check.SiteID]record.Site, error) {
 	var ids []any
 	for i := range rows {
 		if s.doubtful(&rows[i]) {
 			ids = append(ids, int64(rows[i].id))
 		}
 	}
-	again := make(map[check.SiteID]store.Site, len(ids))
+	again := make(map[check.SiteID]record.Site, len(ids))
 	err := inParts(ids, func(part []any) error {
 		sites, err := s.listSites(ctx, len(part), " WHERE l.jetpack_monitor_site_id IN "+marks(len(part)), part...)
 		for _, site := range sites {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -22,22 +23,13 @@ const (
 // errMoved means that a row has changed since the transaction read it.
 var errMoved = errors.New("a row has changed since it was read")
 
-// Commit implements store.History.
-func (s *Store) Commit(ctx context.Context, f shard.Fence, c store.Change) (store.Committed, error) {
-	results, err := s.CommitAll(ctx, f, []store.Change{c})
-	if err != nil {
-		return store.Committed{}, err
-	}
-	return results[0].Committed, results[0].Err
-}
-
 // CommitAll implements store.History.
 //
 // It does not look for existing keys first: a change that was already committed meets a
 // later status, a lost fence or its own key, so that looking afterwards is enough. That also
 // serves a caller whose first attempt is still under way, or whose answer was lost together
 // with the shard.
-func (s *Store) CommitAll(ctx context.Context, f shard.Fence, cs []store.Change) ([]store.CommitResult, error) {
+func (s *Store) CommitAll(ctx context.Context, f shard.Fence, cs []record.Change) ([]store.CommitResult, error) {
 	results := make([]store.CommitResult, len(cs))
 	group, err := prepare(f, cs, results)
 	if err != nil {
@@ -78,7 +70,7 @@ func (s *Store) CommitAll(ctx context.Context, f shard.Fence, cs []store.Change)
 // column: the engine reports that for the statement, not for a row.
 func (s *Store) commitEach(ctx context.Context, f shard.Fence, group []*entry) error {
 	for _, e := range group {
-		one, err := s.CommitAll(ctx, f, []store.Change{e.Change})
+		one, err := s.CommitAll(ctx, f, []record.Change{e.Change})
 		switch {
 		case err == nil:
 			*e.result = one[0]
@@ -93,7 +85,7 @@ func (s *Store) commitEach(ctx context.Context, f shard.Fence, group []*entry) e
 
 // entry is one change of a group in progress.
 type entry struct {
-	store.Change
+	record.Change
 	text   encoded
 	result *store.CommitResult
 	// row is the site's row, zero if there is none or it is not active. was is the status
@@ -138,7 +130,7 @@ func refused(group []*entry) (out []*entry) {
 }
 
 // prepare returns entries for the valid changes, and sets the errors of the others.
-func prepare(f shard.Fence, cs []store.Change, results []store.CommitResult) ([]*entry, error) {
+func prepare(f shard.Fence, cs []record.Change, results []store.CommitResult) ([]*entry, error) {
 	if len(cs) > maxGroup {
 		return nil, fault.New(fault.Invalid, "a group has at most %d changes, not %d", maxGroup, len(cs))
 	}
@@ -170,7 +162,7 @@ func prepare(f shard.Fence, cs []store.Change, results []store.CommitResult) ([]
 }
 
 // checkChange refuses changes that are invalid in every state of the database.
-func checkChange(c store.Change) error {
+func checkChange(c record.Change) error {
 	if len(c.Key) < 1 || len(c.Key) > 64 {
 		return fault.New(fault.Invalid, "the key of a change must have from 1 to 64 bytes, has %d", len(c.Key))
 	}
@@ -208,14 +200,14 @@ func (s *Store) settle(ctx context.Context, group []*entry) (rest []*entry, err 
 	type prior struct {
 		key  string
 		site check.SiteID
-		done store.Committed
+		done record.Committed
 	}
 	keys := make([]any, len(group))
 	for i, e := range group {
 		keys[i] = e.Key
 	}
 	found, err := list(ctx, s.writer, func(rows *sql.Rows) (p prior, err error) {
-		err = rows.Scan(&p.key, &p.site, &p.done.OutageID, &p.done.NoticeID)
+		err = rows.Scan(&p.key, &p.site, &p.done.OutageID, &p.done.TransitionID)
 		return p, err
 	}, "SELECT change_key, site_id, outage_id, id FROM jetmon_transitions WHERE change_key IN "+marks(len(keys)), keys...)
 	if err != nil {

@@ -18,7 +18,7 @@
 //
 // The status of a site is that of our open outage, if there is one. Otherwise it is the
 // legacy row's when Options.LegacyWrites is set (DB_UPDATES_ENABLE=true), and running when it
-// is not: then another monitor owns site_status, and Commit only reads the legacy table.
+// is not: then another monitor owns site_status, and a commit only reads the legacy table.
 // CreateSite, UpdateSite and DeleteSite write to it in both cases: they are the explicit
 // edits of an admin.
 //

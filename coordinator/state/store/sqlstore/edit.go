@@ -8,22 +8,22 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
 // CreateSite implements store.Sites.
-func (s *Store) CreateSite(ctx context.Context, site store.Site) (store.Site, error) {
+func (s *Store) CreateSite(ctx context.Context, site record.Site) (record.Site, error) {
 	if err := checkSite(site); err != nil {
-		return store.Site{}, err
+		return record.Site{}, err
 	}
 	if site.Bucket >= check.Buckets {
-		return store.Site{}, fault.InvalidField("bucket", "must be below %d, is %d", check.Buckets, site.Bucket)
+		return record.Site{}, fault.InvalidField("bucket", "must be below %d, is %d", check.Buckets, site.Bucket)
 	}
 	settings, err := encodeSettings(site.Settings)
 	if err != nil {
-		return store.Site{}, err
+		return record.Site{}, err
 	}
 	site.Status, site.StatusSince, site.OutageID = check.StatusRunning, time.Time{}, 0
 	err = s.edit(ctx, func(t txn) error {
@@ -50,7 +50,7 @@ func (s *Store) CreateSite(ctx context.Context, site store.Site) (store.Site, er
 		return saveSettings(t, site.ID, "", settings)
 	})
 	if err != nil {
-		return store.Site{}, s.fault("create a site", err)
+		return record.Site{}, s.fault("create a site", err)
 	}
 	return site, nil
 }
@@ -90,7 +90,7 @@ func (s *Store) edit(ctx context.Context, f func(txn) error) error {
 }
 
 // checkSite refuses values that the legacy table cannot hold.
-func checkSite(site store.Site) error {
+func checkSite(site record.Site) error {
 	return cmp.Or(checkBlog(site.BlogID), checkURL(site.URL), checkInterval(site.Interval))
 }
 
@@ -157,7 +157,7 @@ func (s *Store) lock(t txn, slot int64) error {
 
 // noOther returns AlreadyExists when a row other than id has the blog and URL of site.
 // Collations treat some different URLs as equal, so it compares bytes.
-func noOther(t txn, id check.SiteID, site store.Site) error {
+func noOther(t txn, id check.SiteID, site record.Site) error {
 	rows, err := t.tx.QueryContext(t.ctx, `SELECT jetpack_monitor_site_id, monitor_url FROM jetpack_monitor_sites
 	WHERE blog_id = ? AND monitor_url = ? AND jetpack_monitor_site_id <> ?`, site.BlogID, site.URL, id)
 	if err != nil {
@@ -189,11 +189,11 @@ func encodeSettings(settings check.Settings) (string, error) {
 	return string(b), nil
 }
 
-func active(site store.Site) int {
+func active(site record.Site) int {
 	if site.Paused {
 		return 0
 	}
 	return 1
 }
 
-func minutes(site store.Site) int64 { return int64(site.Interval / time.Minute) }
+func minutes(site record.Site) int64 { return int64(site.Interval / time.Minute) }

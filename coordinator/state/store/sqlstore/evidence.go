@@ -3,7 +3,7 @@ package sqlstore
 import (
 	"encoding/json"
 
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -14,14 +14,14 @@ import (
 
 // ballotEvidence is the evidence of a ballot that has no columns of its own.
 type ballotEvidence struct {
-	Votes  []store.Vote       `json:",omitempty"`
-	Checks []store.LocalCheck `json:",omitempty"`
+	Votes  []record.Vote       `json:",omitempty"`
+	Checks []record.LocalCheck `json:",omitempty"`
 }
 
 // encoded is a change as JSON: the evidence of its ballot, and its body.
 type encoded struct{ ballot, body string }
 
-func encodeChange(c store.Change) (e encoded, err error) {
+func encodeChange(c record.Change) (e encoded, err error) {
 	if c.Ballot != nil {
 		if e.ballot, err = encodeBallot(*c.Ballot); err != nil {
 			return e, err
@@ -33,7 +33,7 @@ func encodeChange(c store.Change) (e encoded, err error) {
 	return e, err
 }
 
-func encodeBallot(b store.Ballot) (string, error) {
+func encodeBallot(b record.Ballot) (string, error) {
 	return encode(ballotEvidence{Votes: b.Votes, Checks: b.Checks})
 }
 

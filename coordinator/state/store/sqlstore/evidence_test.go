@@ -9,14 +9,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
 // stored is one of everything that is kept as JSON, with no field left out.
 type stored struct {
 	Settings check.Settings
-	Notice   store.Change
+	Change   record.Change `json:"Notice"`
 	Ballot   ballotEvidence
 }
 
@@ -31,14 +31,14 @@ func everything() stored {
 		Headers: map[string]string{"cf-ray": "1"}, Detail: "ü",
 	}
 	self := check.SelfCheck{Healthy: true, Anchors: 2, Age: time.Second, Detail: "d"}
-	checks := []store.LocalCheck{{Node: "n", Veriflier: true, At: at, Observation: saw}}
-	votes := []store.Vote{{Veriflier: "v", Region: "r", Value: quorum.Down, UnknownReason: "u", At: at, Observation: &saw, SelfCheck: &self}}
+	checks := []record.LocalCheck{{Node: "n", Veriflier: true, At: at, Observation: saw}}
+	votes := []record.Vote{{Veriflier: "v", Region: "r", Value: quorum.Down, UnknownReason: "u", At: at, Observation: &saw, SelfCheck: &self}}
 	return stored{
 		Settings: check.Settings{
 			Method: check.MethodGet, RedirectPolicy: check.RedirectFail, Headers: []check.Header{{Name: "N", Value: "V"}},
 			RequiredTexts: []string{"a"}, ForbiddenTexts: []string{"b"}, SlowAfter: time.Second,
 		},
-		Notice: store.Change{
+		Change: record.Change{
 			Key: "k", SiteID: 1, BlogID: 2, Bucket: 3, URL: "https://example.com/", From: 1, To: 2, Since: at.Add(-time.Hour),
 			Start: at, At: at, LastCheck: at, Checks: checks,
 		},

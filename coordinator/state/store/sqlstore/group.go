@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -41,7 +42,7 @@ func (s *Store) commit(t txn, f shard.Fence, group []*entry) error {
 			fit = append(fit, e)
 		}
 	}
-	for _, step := range []func(txn, []*entry) error{s.writeLegacy, moveOn, openNew, withdraw, s.keepStatus, keepBallots, takePlaces, record} {
+	for _, step := range []func(txn, []*entry) error{s.writeLegacy, moveOn, openNew, withdraw, s.keepStatus, keepBallots, takePlaces, writeTransitions} {
 		if err := step(t, fit); err != nil {
 			return err
 		}
@@ -174,7 +175,7 @@ func moveOn(t txn, group []*entry) error {
 			args := slices.Concat([]any{step[1]}, at, relapses)
 			if step[1] == check.StatusRunning {
 				set += ", open_site = NULL, end_reason = ?, end_ms = " + each
-				args = append(append(args, store.EndRecovered), at...)
+				args = append(append(args, record.EndRecovered), at...)
 			}
 			return t.update(len(same), "UPDATE jetmon_outages SET "+set+
 				" WHERE open_site IS NOT NULL AND status = ? AND id IN "+marks(len(ids)),
@@ -195,7 +196,7 @@ func openNew(t txn, group []*entry) error {
 		if e.To != check.StatusDown || e.open.id != 0 {
 			continue
 		}
-		var ballot store.Ballot
+		var ballot record.Ballot
 		if e.Ballot != nil {
 			ballot = *e.Ballot
 		}
@@ -259,8 +260,8 @@ func withdraw(t txn, group []*entry) error {
 	return takeOff(t, waiting)
 }
 
-// record writes the transitions and their notifications, under the same ids.
-func record(t txn, group []*entry) error {
+// writeTransitions writes the transitions and their notifications, under the same ids.
+func writeTransitions(t txn, group []*entry) error {
 	rows, keys := make([][]any, len(group)), make([]string, len(group))
 	for i, e := range group {
 		delivered := 0
@@ -280,7 +281,7 @@ func record(t txn, group []*entry) error {
 	}
 	rows = rows[:0]
 	for i, e := range group {
-		e.result.Committed = store.Committed{OutageID: e.open.id, NoticeID: ids[i]}
+		e.result.Committed = record.Committed{OutageID: e.open.id, TransitionID: ids[i]}
 		if at := toMillis(e.At); !e.silent {
 			rows = append(rows, []any{ids[i], e.Key, e.SiteID, e.place.next, e.Bucket, 0, at, at, ""})
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -14,7 +15,7 @@ import (
 )
 
 // KeepBallot implements store.History.
-func (s *Store) KeepBallot(ctx context.Context, f shard.Fence, b store.Ballot) error {
+func (s *Store) KeepBallot(ctx context.Context, f shard.Fence, b record.Ballot) error {
 	if err := checkFence(f, b.Bucket); err != nil {
 		return err
 	}
@@ -38,12 +39,12 @@ func (s *Store) KeepBallot(ctx context.Context, f shard.Fence, b store.Ballot) e
 const ballotInsert = `INSERT INTO jetmon_ballots
 	(site_id, bucket, outage_id, verdict, rule_voters, rule_need, rule_regions, round, opened_ms, decided_ms, evidence) VALUES `
 
-func ballotValues(b store.Ballot, outage int64, evidence string) []any {
+func ballotValues(b record.Ballot, outage int64, evidence string) []any {
 	return []any{b.SiteID, b.Bucket, outage, b.Verdict, b.Rule.Voters, b.Rule.Need, b.Rule.Regions, b.Round,
 		toMillis(b.Opened), toMillis(b.Decided), evidence}
 }
 
-func keepBallot(t txn, b store.Ballot, outage int64, evidence string) (int64, error) {
+func keepBallot(t txn, b record.Ballot, outage int64, evidence string) (int64, error) {
 	row := ballotValues(b, outage, evidence)
 	return t.insert(ballotInsert+marks(len(row)), row...)
 }
@@ -65,9 +66,9 @@ func (r *ballotRow) dest() []any {
 		&r.round, &r.opened, &r.decided, &r.evidence}
 }
 
-func (r *ballotRow) ballot() (store.Ballot, error) {
+func (r *ballotRow) ballot() (record.Ballot, error) {
 	e, err := decode[ballotEvidence](string(r.evidence))
-	return store.Ballot{
+	return record.Ballot{
 		ID: int64(r.id), SiteID: check.SiteID(r.site), Bucket: check.BucketID(r.bucket), OutageID: int64(r.outage),
 		Verdict: quorum.Verdict(r.verdict), Round: uint8(r.round),
 		Rule:   quorum.Rule{Voters: int(r.voters), Need: int(r.need), Regions: int(r.regions)},
@@ -77,7 +78,7 @@ func (r *ballotRow) ballot() (store.Ballot, error) {
 }
 
 // ListBallots implements store.History.
-func (s *Store) ListBallots(ctx context.Context, id check.SiteID, limit int) ([]store.Ballot, error) {
+func (s *Store) ListBallots(ctx context.Context, id check.SiteID, limit int) ([]record.Ballot, error) {
 	if limit < 1 || limit > maxPage {
 		return nil, fault.InvalidField("page_size", "must be from 1 to %d, is %d", maxPage, limit)
 	}
@@ -88,10 +89,10 @@ func (s *Store) ListBallots(ctx context.Context, id check.SiteID, limit int) ([]
 	return ballots, nil
 }
 
-func scanBallot(rows *sql.Rows) (store.Ballot, error) {
+func scanBallot(rows *sql.Rows) (record.Ballot, error) {
 	var r ballotRow
 	if err := rows.Scan(r.dest()...); err != nil {
-		return store.Ballot{}, err
+		return record.Ballot{}, err
 	}
 	return r.ballot()
 }
@@ -105,7 +106,7 @@ const outageQuery = `SELECT o.id, o.site_id, o.blog_id, o.bucket, o.url, o.statu
 	THEN 1 ELSE 2 END,
 	o.failure, o.reason, o.http_status, o.rule_voters, o.rule_need, o.rule_regions, o.round, o.relapses FROM jetmon_outages o`
 
-func scanOutage(rows *sql.Rows) (o store.Outage, err error) {
+func scanOutage(rows *sql.Rows) (o record.Outage, err error) {
 	var start, confirmed, end int64
 	err = rows.Scan(&o.ID, &o.SiteID, &o.BlogID, &o.Bucket, &o.URL, &o.Status, &start, &confirmed, &end, &o.EndReason,
 		&o.Failure, &o.Reason, &o.HTTPStatus, &o.Rule.Voters, &o.Rule.Need, &o.Rule.Regions, &o.Round, &o.Relapses)
@@ -114,14 +115,14 @@ func scanOutage(rows *sql.Rows) (o store.Outage, err error) {
 }
 
 // Outage implements store.History.
-func (s *Store) Outage(ctx context.Context, id int64) (store.Outage, error) {
+func (s *Store) Outage(ctx context.Context, id int64) (record.Outage, error) {
 	doing := fmt.Sprintf("read outage %d", id)
 	found, err := list(ctx, s.reader, scanOutage, outageQuery+" WHERE o.id = ?", id)
 	if err != nil {
-		return store.Outage{}, s.fault(doing, err)
+		return record.Outage{}, s.fault(doing, err)
 	}
 	if len(found) == 0 {
-		return store.Outage{}, fault.New(fault.NotFound, "there is no outage %d", id)
+		return record.Outage{}, fault.New(fault.NotFound, "there is no outage %d", id)
 	}
 	// Its only change to this status opened it; later changes can have ballots, too. An
 	// outage never loses evidence, so separate reads agree.
@@ -129,7 +130,7 @@ func (s *Store) Outage(ctx context.Context, id int64) (store.Outage, error) {
 	LEFT JOIN jetmon_ballots b ON b.id = t.ballot_id
 	WHERE t.site_id = ? AND t.outage_id = ? AND t.to_status = ?`, found[0].SiteID, id, check.StatusDown)
 	if err != nil {
-		return store.Outage{}, s.fault(doing, err)
+		return record.Outage{}, s.fault(doing, err)
 	}
 	if len(changes) > 0 {
 		found[0].Ballot, found[0].Checks = changes[0].Ballot, changes[0].Checks
@@ -137,17 +138,17 @@ func (s *Store) Outage(ctx context.Context, id int64) (store.Outage, error) {
 	return found[0], nil
 }
 
-func scanOpening(rows *sql.Rows) (store.Change, error) {
+func scanOpening(rows *sql.Rows) (record.Change, error) {
 	var body string
 	var ballot ballotRow
 	if err := rows.Scan(append([]any{&body}, ballot.dest()...)...); err != nil {
-		return store.Change{}, err
+		return record.Change{}, err
 	}
 	return reported(body, ballot)
 }
 
 // ListOutages implements store.History.
-func (s *Store) ListOutages(ctx context.Context, q store.OutageQuery) ([]store.Outage, error) {
+func (s *Store) ListOutages(ctx context.Context, q store.OutageQuery) ([]record.Outage, error) {
 	if q.Limit < 1 || q.Limit > maxPage {
 		return nil, fault.InvalidField("page_size", "must be from 1 to %d, is %d", maxPage, q.Limit)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/Automattic/jetmon/test/seeds"
 )
 
-func TestNoUpdateIsLostWhateverATransactionSeesOfOthers(t *testing.T) {
+func TestNoUpdateIsLostUnderAnyIsolation(t *testing.T) {
 	t.Parallel()
 	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
 		for name, variant := range map[string]struct {

@@ -11,18 +11,19 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/coordinator/state/store/storetest"
 	"github.com/Automattic/jetmon/test/mariadb"
 )
 
-// Servers differ in what a transaction sees of what others commit while it lasts. Ours
-// depend on none of it.
-func TestTheStoreConformsWhateverATransactionSees(t *testing.T) {
+// Servers differ in which concurrent commits a transaction sees. The store depends on none
+// of them.
+func TestTheStoreConformsUnderAnyIsolation(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]map[string]string{
-		// Where somebody has configured it so.
+		// A server may be configured this way.
 		"all that is committed": {
 			"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ": "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 		},
@@ -55,7 +56,7 @@ func TestTheStoreConformsWhateverATransactionSees(t *testing.T) {
 }
 
 // TiDB has no read-only transactions: it answers error 1235.
-func TestEditsOfTheTableAreSeenWhereNoTransactionIsReadOnly(t *testing.T) {
+func TestPollsSeeEditsWithoutReadOnlyTransactions(t *testing.T) {
 	t.Parallel()
 	plain := mariadb.Start(t)
 	var refused, begun atomic.Int64
@@ -70,12 +71,12 @@ func TestEditsOfTheTableAreSeenWhereNoTransactionIsReadOnly(t *testing.T) {
 		return treatment{}
 	})
 	s := open(t, dsn, Options{Migrate: true})
-	site, err := s.CreateSite(t.Context(), store.Site{BlogID: 1, URL: "https://example.com/", Interval: time.Minute})
+	site, err := s.CreateSite(t.Context(), record.Site{BlogID: 1, URL: "https://example.com/", Interval: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
 	look := func(known store.Digest) store.SpanRead {
-		read, err := s.ReadSpan(t.Context(), store.Span{First: 1, Last: 1000}, map[shard.ID]store.Digest{0: known})
+		read, err := s.ReadSpan(t.Context(), record.Span{First: 1, Last: 1000}, map[shard.ID]store.Digest{0: known})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,7 +85,7 @@ func TestEditsOfTheTableAreSeenWhereNoTransactionIsReadOnly(t *testing.T) {
 	var all sync.WaitGroup // several find it out at once, as spans are read
 	for range 8 {
 		all.Go(func() {
-			if _, err := s.ReadSpan(context.WithoutCancel(t.Context()), store.Span{First: 1, Last: 1000},
+			if _, err := s.ReadSpan(context.WithoutCancel(t.Context()), record.Span{First: 1, Last: 1000},
 				map[shard.ID]store.Digest{0: 0}); err != nil {
 				t.Errorf("while it is found out: %v", err)
 			}
@@ -116,7 +117,7 @@ func TestEditsOfTheTableAreSeenWhereNoTransactionIsReadOnly(t *testing.T) {
 
 // What TiDB answers to a COMMIT that met another transaction, and MySQL's group
 // replication to one that another server's has overtaken, undoes the transaction.
-func TestACommitThatAnotherServerHasOvertakenIsTriedAgain(t *testing.T) {
+func TestACommitThatAnotherServerOvertookIsRetried(t *testing.T) {
 	t.Parallel()
 	for _, errno := range []uint16{9007, 8002, 8022, 8028, 3101} {
 		plain := mariadb.Start(t)
@@ -129,7 +130,7 @@ func TestACommitThatAnotherServerHasOvertakenIsTriedAgain(t *testing.T) {
 		})
 		s, db := open(t, dsn, Options{Migrate: true, LegacyWrites: true}), database(t, plain)
 		left.Store(2)
-		site, err := s.CreateSite(t.Context(), store.Site{BlogID: 1, URL: "https://example.com/", Interval: time.Minute})
+		site, err := s.CreateSite(t.Context(), record.Site{BlogID: 1, URL: "https://example.com/", Interval: time.Minute})
 		if err != nil {
 			t.Fatalf("%d: creating a site: %v", errno, err)
 		}
@@ -140,7 +141,7 @@ func TestACommitThatAnotherServerHasOvertakenIsTriedAgain(t *testing.T) {
 		}
 		for _, c := range steps(site) {
 			left.Store(2)
-			if _, err := s.Commit(t.Context(), lease.Fence(), c); err != nil {
+			if _, err := storetest.Commit(t.Context(), s, lease.Fence(), c); err != nil {
 				t.Errorf("%d: commit of %s: %v", errno, c.Key, err)
 			}
 			if n := left.Load(); n >= 0 {
@@ -149,7 +150,7 @@ func TestACommitThatAnotherServerHasOvertakenIsTriedAgain(t *testing.T) {
 		}
 		left.Store(0)
 		if n := db.Int(t, "SELECT COUNT(*) FROM jetmon_outbox"); n != 3 {
-			t.Errorf("%d: %d notices, want 3", errno, n)
+			t.Errorf("%d: %d notifications, want 3", errno, n)
 		}
 		if n := db.Int(t, "SELECT COUNT(*) FROM jetpack_monitor_sites"); n != 1 {
 			t.Errorf("%d: %d sites, want 1", errno, n)
@@ -157,7 +158,7 @@ func TestACommitThatAnotherServerHasOvertakenIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestErrorsOfMySQLAndItsKinAreTakenForWhatTheyMean(t *testing.T) {
+func TestErrorsOfMySQLAndItsKinAreClassified(t *testing.T) {
 	t.Parallel()
 	for want, numbers := range map[class][]uint16{
 		duplicate: {1022, 1062, 1586},
@@ -178,7 +179,7 @@ func TestErrorsOfMySQLAndItsKinAreTakenForWhatTheyMean(t *testing.T) {
 	}
 }
 
-func TestASessionIsolatesAndWaitsAsTheStoreSaysNotAsTheServerDoes(t *testing.T) {
+func TestASessionOverridesTheServersIsolationAndTimeouts(t *testing.T) {
 	t.Parallel()
 	server := mariadb.NewServer(t)
 	for _, level := range []string{"READ-UNCOMMITTED", "SERIALIZABLE", "READ-COMMITTED"} {
@@ -197,7 +198,7 @@ func TestASessionIsolatesAndWaitsAsTheStoreSaysNotAsTheServerDoes(t *testing.T) 
 }
 
 // MySQL and TiDB are not Galera, and say that they know no such variable.
-func TestAServerThatKnowsNoGaleraIsAskedForItOnce(t *testing.T) {
+func TestAServerWithoutGaleraIsAskedForItOnce(t *testing.T) {
 	t.Parallel()
 	var asked, sessions atomic.Int64
 	dsn := through(t, mariadb.Start(t), func(query string) treatment {

@@ -5,7 +5,7 @@ import (
 )
 
 // A migration that adds a column can run again; any other failure of it stays a failure.
-func TestAddingAColumnMayBeDoneTwice(t *testing.T) {
+func TestAddingAColumnIsIdempotent(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, dsn string) {
 		s := open(t, dsn, Options{})

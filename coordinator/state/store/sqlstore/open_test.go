@@ -14,13 +14,15 @@ import (
 
 	"github.com/pressly/goose/v3"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/state/store/storetest"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/test/mariadb"
 )
 
-func TestADSNIsReadOrRefusedInOneLineWithoutItsPassword(t *testing.T) {
+func TestADSNIsParsedOrRefusedInOneLineWithoutItsPassword(t *testing.T) {
 	t.Parallel()
 	const secret = "S3cr@t:/?("
 	for dsn, want := range map[string]string{
@@ -85,7 +87,7 @@ func FuzzParseDSN(f *testing.F) {
 	})
 }
 
-func TestADatabaseThatCannotBeUsedIsNamedWithTheCure(t *testing.T) {
+func TestAnUnusableDatabaseIsNamedWithItsRemedy(t *testing.T) {
 	t.Parallel()
 	wantError := func(t *testing.T, err error, parts ...string) {
 		t.Helper()
@@ -189,7 +191,7 @@ func TestADatabaseThatCannotBeUsedIsNamedWithTheCure(t *testing.T) {
 	}
 }
 
-func TestMigratingIsIdempotentAlsoAtTheSameTime(t *testing.T) {
+func TestMigratingIsIdempotentEvenConcurrently(t *testing.T) {
 	t.Parallel()
 	for name, fresh := range engines() {
 		t.Run(name, func(t *testing.T) {
@@ -212,7 +214,7 @@ func TestMigratingIsIdempotentAlsoAtTheSameTime(t *testing.T) {
 	}
 }
 
-func TestAMigrationThatDiedAnywhereIsFinishedByTheNext(t *testing.T) {
+func TestAnInterruptedMigrationIsFinishedByTheNext(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, dsn string) {
 		s := open(t, dsn, Options{})
@@ -220,7 +222,7 @@ func TestAMigrationThatDiedAnywhereIsFinishedByTheNext(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// MySQL commits DDL by itself, so that versions can be missing where tables are there.
+		// MySQL commits DDL by itself, so versions can be missing although their tables exist.
 		for n := range len(steps) + 1 {
 			if _, err := s.writer.ExecContext(t.Context(), "DELETE FROM jetmon_schema WHERE version_id > ?", steps[len(steps)-1].Version-int64(n)); err != nil {
 				t.Fatal(err)
@@ -238,11 +240,11 @@ func TestAMigrationThatDiedAnywhereIsFinishedByTheNext(t *testing.T) {
 	})
 }
 
-func TestADatabaseOfTheFirstReleaseIsBroughtUpToDateWithItsData(t *testing.T) {
+func TestMigratingTheFirstReleaseKeepsItsData(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, dsn string) {
 		s := open(t, dsn, Options{LegacyWrites: true})
-		site, err := s.CreateSite(t.Context(), store.Site{BlogID: 1, URL: "https://example.com/", Interval: time.Minute})
+		site, err := s.CreateSite(t.Context(), record.Site{BlogID: 1, URL: "https://example.com/", Interval: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -251,7 +253,7 @@ func TestADatabaseOfTheFirstReleaseIsBroughtUpToDateWithItsData(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, c := range steps(site)[:2] {
-			if _, err := s.Commit(t.Context(), lease.Fence(), c); err != nil {
+			if _, err := storetest.Commit(t.Context(), s, lease.Fence(), c); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -275,27 +277,27 @@ func TestADatabaseOfTheFirstReleaseIsBroughtUpToDateWithItsData(t *testing.T) {
 		if after := traces(t, database(t, dsn)); !slices.Equal(after, before) {
 			t.Errorf("there was %v and is %v", before, after)
 		}
-		suspect := store.Suspect{SiteID: site.ID, URL: site.URL, At: time.Unix(1e9, 0)}
-		if err := s.KeepSuspects(t.Context(), lease.Fence(), []store.Suspect{suspect}, nil); err != nil {
+		snapshot := record.Snapshot{SiteID: site.ID, URL: site.URL, At: time.Unix(1e9, 0)}
+		if err := s.KeepSnapshots(t.Context(), lease.Fence(), []record.Snapshot{snapshot}, nil); err != nil {
 			t.Error(err)
 		}
-		// Its notices come first, in their order, and then those of today.
-		if _, err := s.Commit(t.Context(), lease.Fence(), steps(site)[2]); err != nil {
+		// Its notifications come first, in their order, and then those of today.
+		if _, err := storetest.Commit(t.Context(), s, lease.Fence(), steps(site)[2]); err != nil {
 			t.Fatal(err)
 		}
 		for _, want := range steps(site) {
-			notices, err := s.DueNotices(t.Context(), []shard.ID{0}, time.Now(), 10)
-			if err != nil || len(notices) != 1 || notices[0].Key != want.Key {
-				t.Fatalf("due %+v, %v; want %s", notices, err, want.Key)
+			notifications, err := s.DueNotifications(t.Context(), []shard.ID{0}, time.Now(), 10)
+			if err != nil || len(notifications) != 1 || notifications[0].Key != want.Key {
+				t.Fatalf("due %+v, %v; want %s", notifications, err, want.Key)
 			}
-			if err := s.Delivered(t.Context(), notices[0], time.Now()); err != nil {
+			if err := s.Delivered(t.Context(), notifications[0], time.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}
 	})
 }
 
-func TestALockedDatabaseIsAnErrorWithinTheCallersTime(t *testing.T) {
+func TestALockedDatabaseIsAnErrorBeforeTheCallersDeadline(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, dsn string) {
 		s := open(t, dsn, Options{LegacyWrites: true})
@@ -314,7 +316,7 @@ func TestALockedDatabaseIsAnErrorWithinTheCallersTime(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()
 		begin := time.Now()
-		_, err = s.CreateSite(ctx, store.Site{BlogID: 1, URL: "https://example.com/", Interval: time.Minute})
+		_, err = s.CreateSite(ctx, record.Site{BlogID: 1, URL: "https://example.com/", Interval: time.Minute})
 		if !fault.Is(err, fault.Unavailable) {
 			t.Errorf("CreateSite: %v", err)
 		}
@@ -330,7 +332,7 @@ func TestALockedDatabaseIsAnErrorWithinTheCallersTime(t *testing.T) {
 		if err := conn.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.CreateSite(t.Context(), store.Site{BlogID: 1, URL: "https://example.com/", Interval: time.Minute}); err != nil {
+		if _, err := s.CreateSite(t.Context(), record.Site{BlogID: 1, URL: "https://example.com/", Interval: time.Minute}); err != nil {
 			t.Errorf("after the lock: %v", err)
 		}
 	})
@@ -389,7 +391,7 @@ func TestMigratingALockedDatabaseGivesUpInTime(t *testing.T) {
 	}
 }
 
-func TestALegacyTableThatIsThereIsLeftAlone(t *testing.T) {
+func TestAnExistingLegacyTableIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	dsn := mariadb.Start(t)
 	d, err := ParseDSN(dsn)
@@ -438,16 +440,16 @@ func TestALegacyTableThatIsThereIsLeftAlone(t *testing.T) {
 	if err != nil || len(sites) != 1 || sites[0].ID != 7 || sites[0].BlogID != 0 {
 		t.Errorf("sites %+v, %v", sites, err)
 	}
-	// What the table's character set cannot hold is the request's fault, not the database's.
+	// A text outside the table's character set is the request's fault, not the database's.
 	for _, url := range []string{"https://例え.example/", "https://🙂.example/"} {
-		_, err := s.CreateSite(t.Context(), store.Site{BlogID: 1, URL: url, Interval: time.Minute})
+		_, err := s.CreateSite(t.Context(), record.Site{BlogID: 1, URL: url, Interval: time.Minute})
 		if !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
 }
 
-func TestTheLegacyTableThatWeMakeIsThatOfWordPressCom(t *testing.T) {
+func TestTheLegacyTableThatWeMakeEqualsWordPressComs(t *testing.T) {
 	t.Parallel()
 	s := open(t, mariadb.Start(t), Options{Migrate: true})
 	var name, ddl string
@@ -470,11 +472,11 @@ func TestTheLegacyTableThatWeMakeIsThatOfWordPressCom(t *testing.T) {
 	}
 }
 
-func TestTheStoreOutlivesADatabaseThatIsKilled(t *testing.T) {
+func TestTheStoreSurvivesAKilledDatabase(t *testing.T) {
 	t.Parallel()
 	server := mariadb.NewServer(t)
 	s := open(t, server.DSN(), Options{LegacyWrites: true, Migrate: true})
-	site, err := s.CreateSite(t.Context(), store.Site{BlogID: 1, URL: "https://example.com/", Interval: time.Minute})
+	site, err := s.CreateSite(t.Context(), record.Site{BlogID: 1, URL: "https://example.com/", Interval: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -483,7 +485,7 @@ func TestTheStoreOutlivesADatabaseThatIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, c := range steps(site) {
-		done, err := s.Commit(t.Context(), lease.Fence(), c)
+		done, err := storetest.Commit(t.Context(), s, lease.Fence(), c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -491,17 +493,17 @@ func TestTheStoreOutlivesADatabaseThatIsKilled(t *testing.T) {
 		if err := s.Ping(t.Context()); !fault.Is(err, fault.Unavailable) {
 			t.Errorf("ping: %v", err)
 		}
-		if _, err := s.Commit(t.Context(), lease.Fence(), c); !fault.Is(err, fault.Unavailable) {
+		if _, err := storetest.Commit(t.Context(), s, lease.Fence(), c); !fault.Is(err, fault.Unavailable) {
 			t.Errorf("commit: %v", err)
 		}
 		server.Restart(t)
-		again, err := s.Commit(t.Context(), lease.Fence(), c)
+		again, err := storetest.Commit(t.Context(), s, lease.Fence(), c)
 		if err != nil || again != done {
 			t.Errorf("%d: committed %+v, after the restart %+v, %v", i, done, again, err)
 		}
 	}
-	if n, err := s.CountNotices(t.Context(), []shard.ID{0}); n != 3 || err != nil {
-		t.Errorf("%d notices, %v", n, err)
+	if n, err := s.CountNotifications(t.Context(), []shard.ID{0}); n != 3 || err != nil {
+		t.Errorf("%d notifications, %v", n, err)
 	}
 }
 

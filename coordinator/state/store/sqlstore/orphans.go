@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -20,7 +20,7 @@ const orphaned = ` LEFT JOIN jetpack_monitor_sites l ON l.jetpack_monitor_site_i
 	WHERE o.end_ms = 0 AND l.jetpack_monitor_site_id IS NULL`
 
 // ListOrphans implements store.Orphans.
-func (s *Store) ListOrphans(ctx context.Context, shards []shard.ID, limit int) ([]store.Outage, error) {
+func (s *Store) ListOrphans(ctx context.Context, shards []shard.ID, limit int) ([]record.Outage, error) {
 	if limit < 1 || limit > maxPage {
 		return nil, fault.InvalidField("limit", "must be from 1 to %d, is %d", maxPage, limit)
 	}
@@ -73,5 +73,5 @@ func (s *Store) EndOrphans(ctx context.Context, f shard.Fence, ids []int64, at t
 // endDeleted ends outages whose sites were deleted, and counts them.
 func (t txn) endDeleted(where string, at time.Time, args ...any) (int64, error) {
 	return t.exec("UPDATE jetmon_outages SET open_site = NULL, status = ?, status_ms = ?, end_ms = ?, end_reason = ? WHERE "+where,
-		append([]any{check.StatusRunning, toMillis(at), toMillis(at), store.EndDeleted}, args...)...)
+		append([]any{check.StatusRunning, toMillis(at), toMillis(at), record.EndDeleted}, args...)...)
 }

@@ -8,14 +8,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// DueNotices implements store.Outbox. A notification waits while its site has an older one,
+// DueNotifications implements store.Outbox. A notification waits while its site has an older one,
 // that is, one with a lower place, whether that one is due or not.
-func (s *Store) DueNotices(ctx context.Context, shards []shard.ID, now time.Time, limit int) ([]store.Notice, error) {
+func (s *Store) DueNotifications(ctx context.Context, shards []shard.ID, now time.Time, limit int) ([]record.Notification, error) {
 	if limit < 1 || limit > maxPage {
 		return nil, fault.InvalidField("limit", "must be from 1 to %d, is %d", maxPage, limit)
 	}
@@ -33,16 +33,16 @@ func (s *Store) DueNotices(ctx context.Context, shards []shard.ID, now time.Time
 	JOIN jetmon_transitions t ON t.id = d.id
 	LEFT JOIN jetmon_ballots b ON b.id = t.ballot_id
 	ORDER BY n.id`
-	notices, err := list(ctx, s.writer, s.scanNotice, query, append(args, toMillis(now), limit)...)
+	notifications, err := list(ctx, s.writer, s.scanNotification, query, append(args, toMillis(now), limit)...)
 	if err != nil {
-		return nil, s.fault("read due notices", err)
+		return nil, s.fault("read due notifications", err)
 	}
-	return slices.DeleteFunc(notices, func(n store.Notice) bool { return n.Change.SiteID == 0 }), nil
+	return slices.DeleteFunc(notifications, func(n record.Notification) bool { return n.Change.SiteID == 0 }), nil
 }
 
-// scanNotice leaves the change empty when it is unreadable: one damaged row must not delay
+// scanNotification leaves the change empty when it is unreadable: one damaged row must not delay
 // the notifications of all other sites.
-func (s *Store) scanNotice(rows *sql.Rows) (n store.Notice, err error) {
+func (s *Store) scanNotification(rows *sql.Rows) (n record.Notification, err error) {
 	var body string
 	var next, created int64
 	var ballot ballotRow
@@ -52,15 +52,15 @@ func (s *Store) scanNotice(rows *sql.Rows) (n store.Notice, err error) {
 	}
 	n.NextAttempt, n.Created = fromMillis(next), fromMillis(created)
 	if n.Change, err = reported(body, ballot); err != nil {
-		s.log.Error("notification unreadable, kept in the outbox", "notice_id", n.ID, "key", n.Key, "error", err)
-		n.Change = store.Change{}
+		s.log.Error("notification unreadable, kept in the outbox", "notification_id", n.ID, "key", n.Key, "error", err)
+		n.Change = record.Change{}
 	}
 	return n, nil
 }
 
 // reported assembles a change from its body and its ballot.
-func reported(body string, ballot ballotRow) (store.Change, error) {
-	c, err := decode[store.Change](body)
+func reported(body string, ballot ballotRow) (record.Change, error) {
+	c, err := decode[record.Change](body)
 	if err != nil || ballot.id == 0 {
 		return c, err
 	}
@@ -90,7 +90,7 @@ func inShards(column string, shards []shard.ID) (condition string, args []any) {
 }
 
 // Delivered implements store.Outbox.
-func (s *Store) Delivered(ctx context.Context, n store.Notice, at time.Time) error {
+func (s *Store) Delivered(ctx context.Context, n record.Notification, at time.Time) error {
 	err := s.write(ctx, func(t txn) error {
 		if _, err := t.exec("DELETE FROM jetmon_outbox WHERE id = ? AND site_id = ?", n.ID, n.Change.SiteID); err != nil {
 			return err
@@ -100,32 +100,32 @@ func (s *Store) Delivered(ctx context.Context, n store.Notice, at time.Time) err
 		return err
 	})
 	if err != nil {
-		return s.fault(fmt.Sprintf("take notice %d off", n.ID), err)
+		return s.fault(fmt.Sprintf("take notification %d off", n.ID), err)
 	}
 	return nil
 }
 
 // Postponed implements store.Outbox.
-func (s *Store) Postponed(ctx context.Context, n store.Notice, next time.Time, why string) error {
+func (s *Store) Postponed(ctx context.Context, n record.Notification, next time.Time, why string) error {
 	err := s.write(ctx, func(t txn) error {
 		_, err := t.exec("UPDATE jetmon_outbox SET attempts = ?, next_ms = ?, last_error = ? WHERE id = ? AND site_id = ?",
 			n.Attempts+1, toMillis(next), clip(why, 500), n.ID, n.Change.SiteID)
 		return err
 	})
 	if err != nil {
-		return s.fault(fmt.Sprintf("postpone notice %d", n.ID), err)
+		return s.fault(fmt.Sprintf("postpone notification %d", n.ID), err)
 	}
 	return nil
 }
 
-// CountNotices implements store.Outbox.
-func (s *Store) CountNotices(ctx context.Context, shards []shard.ID) (count int, err error) {
+// CountNotifications implements store.Outbox.
+func (s *Store) CountNotifications(ctx context.Context, shards []shard.ID) (count int, err error) {
 	in, args := inShards("bucket", shards)
 	if in == "" {
 		return 0, nil
 	}
 	if err := s.writer.QueryRowContext(ctx, "SELECT COUNT(*) FROM jetmon_outbox WHERE "+in, args...).Scan(&count); err != nil {
-		return 0, s.fault("count notices", err)
+		return 0, s.fault("count notifications", err)
 	}
 	return count, nil
 }

@@ -12,7 +12,7 @@ import (
 // A statement about several leases would wait for the transactions of all of them, and
 // for those of others too, since a server reads so small a table from end to end. So
 // each has its own.
-func TestATransactionThatHangsHoldsUpTheLeaseOfItsShardOnly(t *testing.T) {
+func TestAHungTransactionDelaysOnlyTheLeaseOfItsShard(t *testing.T) {
 	t.Parallel()
 	s := open(t, mariadb.Start(t), Options{Migrate: true})
 	leases := make([]shard.Lease, shard.Count)

@@ -9,8 +9,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/state/store/storetest"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/mariadb"
 )
@@ -41,7 +43,7 @@ func lockLegacy(t *testing.T, dsn string) (unlock func()) {
 
 // crowd asks as many callers of the API do, for a table that is locked. It returns once
 // callers wait for a connection.
-func crowd(t *testing.T, s *Store, site store.Site) (leave func()) {
+func crowd(t *testing.T, s *Store, site record.Site) (leave func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var callers sync.WaitGroup
@@ -51,7 +53,7 @@ func crowd(t *testing.T, s *Store, site store.Site) (leave func()) {
 				if i%2 == 0 {
 					_, _ = s.ListSites(ctx, store.SiteQuery{Limit: 100}) // ends with an error, in time
 				} else {
-					_, _ = s.UpdateSite(ctx, site.ID, func(s store.Site) (store.Site, error) { s.Paused = !s.Paused; return s, nil })
+					_, _ = s.UpdateSite(ctx, site.ID, func(s record.Site) (record.Site, error) { s.Paused = !s.Paused; return s, nil })
 				}
 			}
 		})
@@ -76,11 +78,11 @@ func until(t *testing.T, what string, f func() bool) {
 	}
 }
 
-func TestCallersOfTheAPIHoldUpNothingThatKeepsTheCoordinatorAlive(t *testing.T) {
+func TestAPICallersDelayNothingThatKeepsTheCoordinatorAlive(t *testing.T) {
 	t.Parallel()
 	dsn := mariadb.Start(t)
 	s := open(t, dsn, Options{Migrate: true})
-	site, err := s.CreateSite(t.Context(), store.Site{BlogID: 1, Bucket: 5 * shard.BucketsPer, URL: "http://example.com/", Interval: time.Minute})
+	site, err := s.CreateSite(t.Context(), record.Site{BlogID: 1, Bucket: 5 * shard.BucketsPer, URL: "http://example.com/", Interval: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +98,7 @@ func TestCallersOfTheAPIHoldUpNothingThatKeepsTheCoordinatorAlive(t *testing.T) 
 	// A commit holds the row of its shard while it waits for the table.
 	var commit errgroup.Group
 	commit.Go(func() error {
-		_, err := s.Commit(t.Context(), leases[5].Fence(), store.Change{
+		_, err := storetest.Commit(t.Context(), s, leases[5].Fence(), record.Change{
 			Key: "k", SiteID: site.ID, BlogID: 1, Bucket: site.Bucket, URL: site.URL,
 			From: check.StatusRunning, To: check.StatusDown, Start: time.Now(), At: time.Now(),
 		})
@@ -108,13 +110,15 @@ func TestCallersOfTheAPIHoldUpNothingThatKeepsTheCoordinatorAlive(t *testing.T) 
 		},
 		"reading who owns what": func(ctx context.Context) error { _, err := s.ListShards(ctx); return err },
 		"reading who is there":  func(ctx context.Context) error { _, err := s.ListMembers(ctx, time.Now()); return err },
-		"reading notices": func(ctx context.Context) error {
-			_, err := s.DueNotices(ctx, []shard.ID{1, 2}, time.Now(), 10)
+		"reading notifications": func(ctx context.Context) error {
+			_, err := s.DueNotifications(ctx, []shard.ID{1, 2}, time.Now(), 10)
 			return err
 		},
-		"counting notices":        func(ctx context.Context) error { _, err := s.CountNotices(ctx, []shard.ID{1, 2}); return err },
-		"taking a notice off":     func(ctx context.Context) error { return s.Delivered(ctx, store.Notice{ID: 1}, time.Now()) },
-		"keeping what is suspect": func(ctx context.Context) error { return s.KeepSuspects(ctx, leases[1].Fence(), nil, []check.SiteID{1}) },
+		"counting notifications":    func(ctx context.Context) error { _, err := s.CountNotifications(ctx, []shard.ID{1, 2}); return err },
+		"taking a notification off": func(ctx context.Context) error { return s.Delivered(ctx, record.Notification{ID: 1}, time.Now()) },
+		"keeping snapshots": func(ctx context.Context) error {
+			return s.KeepSnapshots(ctx, leases[1].Fence(), nil, []check.SiteID{1})
+		},
 		"renewing leases": func(ctx context.Context) error {
 			var g errgroup.Group
 			g.SetLimit(8) // as ownership does

@@ -26,7 +26,7 @@ type proxy struct {
 type treatment struct {
 	send  string
 	errno uint16
-	// unheard says that the server hears nothing of it; else it must answer with OK or an error.
+	// unheard keeps the statement from the server, which otherwise must answer OK or an error.
 	unheard bool
 }
 

@@ -6,11 +6,11 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-func TestScannersOfLegacyColumnsTakeWhateverComes(t *testing.T) {
+func TestScannersOfLegacyColumnsAcceptAnyValue(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 5, 13, 12, 0, 0, 0, time.UTC)
 	for name, tt := range map[string]struct {
@@ -43,7 +43,7 @@ func TestScannersOfLegacyColumnsTakeWhateverComes(t *testing.T) {
 	}
 }
 
-func TestAScanOfManyBucketsGoesFromPageToPage(t *testing.T) {
+func TestAScanOfManyBucketsReadsPageByPage(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, dsn string) {
 		s := open(t, dsn, Options{})
@@ -51,7 +51,7 @@ func TestAScanOfManyBucketsGoesFromPageToPage(t *testing.T) {
 		fill(t, s, 300, sites)
 		fill(t, s, 2, 500) // beyond what is read
 		seen := map[check.SiteID]bool{}
-		if err := s.ScanBuckets(t.Context(), 3, 511, func(chunk []store.Site) error {
+		if err := s.ScanBuckets(t.Context(), 3, 511, func(chunk []record.Site) error {
 			for _, site := range chunk {
 				if seen[site.ID] || site.Bucket != 300 {
 					t.Fatalf("site %d of bucket %d, twice: %t", site.ID, site.Bucket, seen[site.ID])
@@ -90,11 +90,11 @@ func FuzzHasHost(f *testing.F) {
 	})
 }
 
-func TestASiteIsMadeOfARowWithoutAllocating(t *testing.T) {
+func TestReadingASiteFromARowDoesNotAllocate(t *testing.T) {
 	for _, legacyWrites := range []bool{true, false} {
 		s := &Store{legacyWrites: legacyWrites}
 		row := siteRow{id: 1, bucket: 7, blog: 2, url: "https://example.com/", active: 1, interval: 5}
-		var site store.Site
+		var site record.Site
 		if n := testing.AllocsPerRun(100, func() { site = s.site(&row) }); n != 0 || site.URL != "https://example.com/" {
 			t.Errorf("%v allocations for %+v", n, site)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -46,8 +47,8 @@ func (r *siteRow) columns() []any {
 }
 
 // site converts a row to a site, whatever the row contains.
-func (s *Store) site(r *siteRow) store.Site {
-	site := store.Site{
+func (s *Store) site(r *siteRow) record.Site {
+	site := record.Site{
 		ID: check.SiteID(r.id), BlogID: check.BlogID(r.blog), Bucket: check.BucketID(r.bucket), URL: string(r.url),
 		Paused:   r.active != 1,
 		Interval: min(time.Duration(r.interval), 255) * time.Minute,
@@ -90,13 +91,13 @@ func legacyStatus(n number) check.Status {
 }
 
 // Site implements store.Sites.
-func (s *Store) Site(ctx context.Context, id check.SiteID) (store.Site, error) {
+func (s *Store) Site(ctx context.Context, id check.SiteID) (record.Site, error) {
 	found, err := s.listSites(ctx, 1, " WHERE l.jetpack_monitor_site_id = ?", id)
 	if err != nil {
-		return store.Site{}, err
+		return record.Site{}, err
 	}
 	if len(found) == 0 {
-		return store.Site{}, noSite(id)
+		return record.Site{}, noSite(id)
 	}
 	return found[0], nil
 }
@@ -106,7 +107,7 @@ func noSite(id check.SiteID) error {
 }
 
 // SitesByID implements store.Sites.
-func (s *Store) SitesByID(ctx context.Context, ids []check.SiteID) ([]store.Site, error) {
+func (s *Store) SitesByID(ctx context.Context, ids []check.SiteID) ([]record.Site, error) {
 	if len(ids) > maxPage {
 		return nil, fault.InvalidField("site_ids", "must be at most %d, are %d", maxPage, len(ids))
 	}
@@ -115,7 +116,7 @@ func (s *Store) SitesByID(ctx context.Context, ids []check.SiteID) ([]store.Site
 	for i, id := range distinct {
 		args[i] = id
 	}
-	var found []store.Site
+	var found []record.Site
 	err := inParts(args, func(part []any) error {
 		sites, err := s.listSites(ctx, len(part), " WHERE l.jetpack_monitor_site_id IN "+marks(len(part)), part...)
 		found = append(found, sites...)
@@ -124,16 +125,16 @@ func (s *Store) SitesByID(ctx context.Context, ids []check.SiteID) ([]store.Site
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(found, func(a, b store.Site) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(found, func(a, b record.Site) int { return cmp.Compare(a.ID, b.ID) })
 	return found, nil
 }
 
 // ListSites implements store.Sites.
-func (s *Store) ListSites(ctx context.Context, q store.SiteQuery) ([]store.Site, error) {
+func (s *Store) ListSites(ctx context.Context, q store.SiteQuery) ([]record.Site, error) {
 	if q.Limit < 1 || q.Limit > maxPage {
 		return nil, fault.InvalidField("page_size", "must be from 1 to %d, is %d", maxPage, q.Limit)
 	}
-	var found []store.Site
+	var found []record.Site
 	for {
 		page, err := s.sitePage(ctx, q)
 		if err != nil || q.Host == "" {
@@ -156,29 +157,18 @@ func (s *Store) ListSites(ctx context.Context, q store.SiteQuery) ([]store.Site,
 }
 
 // sitePage reads one page.
-func (s *Store) sitePage(ctx context.Context, q store.SiteQuery) ([]store.Site, error) {
+func (s *Store) sitePage(ctx context.Context, q store.SiteQuery) ([]record.Site, error) {
 	var where strings.Builder
 	// The upper bound excludes ids that do not fit an int64.
 	where.WriteString(" WHERE l.jetpack_monitor_site_id > ? AND l.jetpack_monitor_site_id <= 9223372036854775807")
 	args := []any{q.After}
-	// Adding 0 keeps the engine from walking the whole table in the order of its ids, to
-	// avoid a sort, when an index leads to few rows.
-	order := "l.jetpack_monitor_site_id + 0"
-	switch {
-	case q.BlogID != 0 && q.InBucket:
-		where.WriteString(" AND l.blog_id = ? AND l.bucket_no = ?")
-		args = append(args, q.BlogID, q.Bucket)
-	case q.BlogID != 0:
+	order := "l.jetpack_monitor_site_id"
+	if q.BlogID != 0 {
 		where.WriteString(" AND l.blog_id = ?")
 		args = append(args, q.BlogID)
-	case q.InBucket:
-		where.WriteString(" AND l.bucket_no = ?")
-		args = append(args, q.Bucket)
-	default:
-		order = "l.jetpack_monitor_site_id"
-	}
-	if q.ActiveOnly {
-		where.WriteString(" AND l.monitor_active = 1")
+		// Adding 0 keeps the engine from walking the whole table in the order of its ids, to
+		// avoid a sort, when the index on blogs leads to few rows.
+		order += " + 0"
 	}
 	if q.Host != "" {
 		where.WriteString(" AND LOWER(l.monitor_url) LIKE ? ESCAPE '!'")
@@ -188,11 +178,11 @@ func (s *Store) sitePage(ctx context.Context, q store.SiteQuery) ([]store.Site, 
 	return s.listSites(ctx, q.Limit, where.String(), append(args, q.Limit)...)
 }
 
-func (s *Store) listSites(ctx context.Context, most int, where string, args ...any) ([]store.Site, error) {
+func (s *Store) listSites(ctx context.Context, most int, where string, args ...any) ([]record.Site, error) {
 	var row siteRow
-	sites, err := appendRows(ctx, make([]store.Site, 0, most), s.reader, func(rows *sql.Rows) (store.Site, error) {
+	sites, err := appendRows(ctx, make([]record.Site, 0, most), s.reader, func(rows *sql.Rows) (record.Site, error) {
 		if err := rows.Scan(row.columns()...); err != nil {
-			return store.Site{}, err
+			return record.Site{}, err
 		}
 		return s.site(&row), nil
 	}, siteColumns+siteTables+where, args...)

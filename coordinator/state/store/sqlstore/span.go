@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -53,7 +54,7 @@ func spanDigests(fold string) string {
 type rowReader func(ctx context.Context, query string, args []int64, f func([]driver.Value) error) error
 
 // ReadSpan implements store.Sites.
-func (s *Store) ReadSpan(ctx context.Context, span store.Span, known map[shard.ID]store.Digest) (store.SpanRead, error) {
+func (s *Store) ReadSpan(ctx context.Context, span record.Span, known map[shard.ID]store.Digest) (store.SpanRead, error) {
 	if span.First < 1 || span.First > span.Last || len(known) == 0 {
 		return store.SpanRead{}, fault.New(fault.Invalid, "sites %d to %d of %d shards are none", span.First, span.Last, len(known))
 	}
@@ -69,7 +70,7 @@ func (s *Store) ReadSpan(ctx context.Context, span store.Span, known map[shard.I
 }
 
 // readWhole is ReadSpan on engines without digests.
-func (s *Store) readWhole(ctx context.Context, span store.Span, known map[shard.ID]store.Digest) (read store.SpanRead, err error) {
+func (s *Store) readWhole(ctx context.Context, span record.Span, known map[shard.ID]store.Digest) (read store.SpanRead, err error) {
 	read.Digests = make(map[shard.ID]store.Digest, len(known))
 	read.Changed = slices.Sorted(maps.Keys(known))
 	for _, id := range read.Changed {
@@ -79,8 +80,8 @@ func (s *Store) readWhole(ctx context.Context, span store.Span, known map[shard.
 	if err != nil {
 		return read, err
 	}
-	wanted := func(x store.Site) bool { return !x.Paused && slices.Contains(read.Changed, shard.Of(x.Bucket)) }
-	err = s.handOver(ctx, rows, wanted, func(part []store.Site) error {
+	wanted := func(x record.Site) bool { return !x.Paused && slices.Contains(read.Changed, shard.Of(x.Bucket)) }
+	err = s.handOver(ctx, rows, wanted, func(part []record.Site) error {
 		read.Sites = append(read.Sites, part...)
 		return nil
 	})
@@ -90,13 +91,13 @@ func (s *Store) readWhole(ctx context.Context, span store.Span, known map[shard.
 
 // readEdited is ReadSpan on engines with digests. All rows are from one moment, so none is
 // doubtful: another program has called a site down that has no open outage.
-func (s *Store) readEdited(ctx context.Context, span store.Span, known map[shard.ID]store.Digest) (read store.SpanRead, err error) {
+func (s *Store) readEdited(ctx context.Context, span record.Span, known map[shard.ID]store.Digest) (read store.SpanRead, err error) {
 	err = s.snapshot(ctx, func(each rowReader) (err error) {
 		if read, err = s.digest(ctx, each, span, known); err != nil || len(read.Changed) == 0 {
 			return err
 		}
 		rows, err := s.readSpan(ctx, each, span, read.Changed)
-		read.Sites = make([]store.Site, len(rows))
+		read.Sites = make([]record.Site, len(rows))
 		for i := range rows {
 			read.Sites[i] = s.site(&rows[i])
 		}
@@ -106,7 +107,7 @@ func (s *Store) readEdited(ctx context.Context, span store.Span, known map[shard
 }
 
 // digest reads the digests of a span and compares them with the known ones.
-func (s *Store) digest(ctx context.Context, each rowReader, span store.Span, known map[shard.ID]store.Digest) (store.SpanRead, error) {
+func (s *Store) digest(ctx context.Context, each rowReader, span record.Span, known map[shard.ID]store.Digest) (store.SpanRead, error) {
 	shards := slices.Sorted(maps.Keys(known))
 	read := store.SpanRead{Digests: make(map[shard.ID]store.Digest, len(known))}
 	halves := map[shard.ID][4]int64{} // two folds, each with its number of rows
@@ -149,7 +150,7 @@ func listOf(shards []shard.ID) string {
 }
 
 // readSpan reads the active rows of some shards in a span.
-func (s *Store) readSpan(ctx context.Context, each rowReader, span store.Span, shards []shard.ID) ([]siteRow, error) {
+func (s *Store) readSpan(ctx context.Context, each rowReader, span record.Span, shards []shard.ID) ([]siteRow, error) {
 	const size = shard.BucketsPer
 	after, last := int64(span.First)-1, int64(span.Last)
 	rows, err := s.readRows(ctx, each, nil, pageRows, after, last,

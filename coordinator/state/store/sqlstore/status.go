@@ -3,7 +3,7 @@ package sqlstore
 import (
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -89,11 +89,11 @@ func (s *Store) known(r *siteRow) (k standing, unsure bool) {
 	}
 }
 
-// knownOf returns known for a store.Site. It is a function of its own to keep its
+// knownOf returns known for a record.Site. It is a function of its own to keep its
 // allocation out of site, which runs millions of times when a coordinator starts.
-func (s *Store) knownOf(r *siteRow) *store.Known {
+func (s *Store) knownOf(r *siteRow) *record.Known {
 	k, unsure := s.known(r)
-	return &store.Known{Status: k.status, Since: k.since, Unsure: unsure}
+	return &record.Known{Status: k.status, Since: k.since, Unsure: unsure}
 }
 
 // begin works out the status that a change must start from, and whether it is silent, that

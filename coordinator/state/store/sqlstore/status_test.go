@@ -7,14 +7,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/state/store/storetest"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
 // A database of a version without jetmon_site_status has only transitions to tell what
 // WordPress.com was told.
-func TestMigratingFindsWhatAnOlderVersionTold(t *testing.T) {
+func TestMigratingFindsWhatAnOlderVersionReported(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, dsn string) {
 		db := database(t, dsn)
@@ -23,8 +24,8 @@ func TestMigratingFindsWhatAnOlderVersionTold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Each site goes through some statuses; its row says another thing, as it lags.
-		var sites []store.Site
+		// Each site goes through some statuses; its row lags and has another one.
+		var sites []record.Site
 		for i, life := range []struct {
 			row   check.Status
 			steps []check.Status
@@ -36,25 +37,25 @@ func TestMigratingFindsWhatAnOlderVersionTold(t *testing.T) {
 			{check.StatusDown, []check.Status{2}},
 			{check.StatusDown, []check.Status{2, 1, 0, 2}},
 		} {
-			site, err := off.CreateSite(t.Context(), store.Site{BlogID: 1, URL: fmt.Sprint("https://example.com/", i), Interval: time.Minute})
+			site, err := off.CreateSite(t.Context(), record.Site{BlogID: 1, URL: fmt.Sprint("https://example.com/", i), Interval: time.Minute})
 			if err != nil {
 				t.Fatal(err)
 			}
 			db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = ? WHERE jetpack_monitor_site_id = ?", int(life.row), site.ID)
 			from := life.row
 			for n, to := range life.steps {
-				c := store.Change{
+				c := record.Change{
 					Key: fmt.Sprint(i, "-", n), SiteID: site.ID, BlogID: 1, URL: site.URL, From: from, To: to,
 					At: time.Unix(1e9+int64(n), 0).UTC(),
 				}
-				if _, err := off.Commit(t.Context(), lease.Fence(), c); err != nil {
+				if _, err := storetest.Commit(t.Context(), off, lease.Fence(), c); err != nil {
 					t.Fatal(err)
 				}
 				from = to
 			}
 			sites = append(sites, site)
 		}
-		read := func() (all []store.Site) {
+		read := func() (all []record.Site) {
 			for _, site := range sites {
 				now, err := off.Site(t.Context(), site.ID)
 				if err != nil {

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -27,8 +28,8 @@ var _ store.Store = (*Store)(nil)
 
 // Options of Open.
 type Options struct {
-	// LegacyWrites lets Commit write status changes to jetpack_monitor_sites
-	// (DB_UPDATES_ENABLE). Without it Commit only reads that table.
+	// LegacyWrites lets commits write status changes to jetpack_monitor_sites
+	// (DB_UPDATES_ENABLE). Without it they only read that table.
 	LegacyWrites bool
 	// Migrate brings the schema up to date first, and creates a missing SQLite file.
 	Migrate bool
@@ -37,6 +38,12 @@ type Options struct {
 
 	// wrap lets tests wrap the driver.
 	wrap func(driver.Connector) driver.Connector
+}
+
+// withDefaults returns o with a value for each field that has a default.
+func (o Options) withDefaults() Options {
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	return o
 }
 
 // Open connects to a database whose schema is up to date. For the forms of dsn see ParseDSN.
@@ -63,15 +70,12 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 
 // connect opens the database and pings it.
 func connect(ctx context.Context, d DSN, o Options) (*Store, error) {
-	log := o.Log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	c, err := d.dialect.connectors(ctx, d, purpose{migrate: o.Migrate, log: log})
+	o = o.withDefaults()
+	c, err := d.dialect.connectors(ctx, d, purpose{migrate: o.Migrate, log: o.Log})
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dsn: d, legacyWrites: o.LegacyWrites, log: log, pools: c.open(o.wrap)}
+	s := &Store{dsn: d, legacyWrites: o.LegacyWrites, log: o.Log, pools: c.open(o.wrap)}
 	if err := s.patiently(ctx, func() error { return s.ping(ctx) }); err != nil {
 		return nil, errors.Join(s.fault("open "+d.String(), err), s.Close())
 	}

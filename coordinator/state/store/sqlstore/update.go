@@ -5,7 +5,7 @@ import (
 	"context"
 	"strings"
 
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -16,13 +16,13 @@ import (
 // start (TiDB; MySQL after a first read). Then settings that others have written since differ
 // from those that it read: its write matches no row, and it starts again. WordPress.com does
 // not take that lock: its writes are safe because the statement names changed columns only.
-func (s *Store) UpdateSite(ctx context.Context, id check.SiteID, edit func(store.Site) (store.Site, error)) (store.Site, error) {
+func (s *Store) UpdateSite(ctx context.Context, id check.SiteID, edit func(record.Site) (record.Site, error)) (record.Site, error) {
 	u := update{Store: s, id: id, edit: edit}
 	switch err := s.edit(ctx, u.run); {
 	case u.refused != nil:
-		return store.Site{}, u.refused
+		return record.Site{}, u.refused
 	case err != nil:
-		return store.Site{}, s.fault("update a site", err)
+		return record.Site{}, s.fault("update a site", err)
 	}
 	return u.after, nil
 }
@@ -31,13 +31,13 @@ func (s *Store) UpdateSite(ctx context.Context, id check.SiteID, edit func(store
 type update struct {
 	*Store
 	id   check.SiteID
-	edit func(store.Site) (store.Site, error)
+	edit func(record.Site) (record.Site, error)
 	// blog is the blog whose URLs the next run locks, if locks is set. Only the edit shows
 	// whether the update gives a blog a URL, and then it is too late to lock in the same run.
 	blog  check.BlogID
 	locks bool
 	// after is the site as it was written; refused is the error of edit.
-	after   store.Site
+	after   record.Site
 	refused error
 }
 
@@ -76,7 +76,7 @@ func (u *update) run(t txn) error {
 }
 
 // writeRow writes the columns of the legacy row that differ from before.
-func (u *update) writeRow(t txn, before store.Site) error {
+func (u *update) writeRow(t txn, before record.Site) error {
 	var set []string
 	var args []any
 	var bad error
@@ -111,7 +111,7 @@ func (u *update) writeRow(t txn, before store.Site) error {
 }
 
 // writeSettings writes the settings if they differ from before, which was stored as text.
-func (u *update) writeSettings(t txn, before store.Site, text string) error {
+func (u *update) writeSettings(t txn, before record.Site, text string) error {
 	old, err := encodeSettings(before.Settings)
 	if err != nil {
 		return err

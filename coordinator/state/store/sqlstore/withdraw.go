@@ -50,9 +50,9 @@ func (t txn) waiting(where string, args ...any) (all []waiting, err error) {
 }
 
 // takeOff deletes notifications from the outbox and keeps their changes.
-func takeOff(t txn, notices []waiting) error {
-	ids := make([]any, len(notices))
-	for i, w := range notices {
+func takeOff(t txn, notifications []waiting) error {
+	ids := make([]any, len(notifications))
+	for i, w := range notifications {
 		ids[i] = w.id
 	}
 	if err := t.remove("DELETE FROM jetmon_outbox WHERE id IN ", ids); err != nil || len(ids) == 0 {
@@ -81,15 +81,15 @@ func (s *Store) Mute(ctx context.Context, f shard.Fence, limit int) (withdrawn i
 			return err
 		}
 		in, args = inShards("o.bucket", []shard.ID{f.Shard})
-		notices, err := t.waiting(" WHERE "+in+" ORDER BY o.site_id, "+placeOf("o")+" LIMIT ?", append(args, limit)...)
-		withdrawn = len(notices)
+		notifications, err := t.waiting(" WHERE "+in+" ORDER BY o.site_id, "+placeOf("o")+" LIMIT ?", append(args, limit)...)
+		withdrawn = len(notifications)
 		if err != nil || withdrawn == 0 {
 			return err
 		}
-		if err := takeOff(t, notices); err != nil {
+		if err := takeOff(t, notifications); err != nil {
 			return err
 		}
-		return s.unsure(t, notices)
+		return s.unsure(t, notifications)
 	})
 	if err != nil {
 		return 0, s.fault(fmt.Sprintf("mute shard %d", f.Shard), err)
@@ -99,10 +99,10 @@ func (s *Store) Mute(ctx context.Context, f shard.Fence, limit int) (withdrawn i
 
 // unsure marks the sites of withdrawn notifications. A site without a row, whose changes an
 // older version committed, gets one from its newest notification.
-func (s *Store) unsure(t txn, notices []waiting) error {
+func (s *Store) unsure(t txn, notifications []waiting) error {
 	var known []any
 	newest := map[check.SiteID][]any{}
-	for _, w := range notices {
+	for _, w := range notifications {
 		if w.known {
 			known = append(known, w.site)
 			continue

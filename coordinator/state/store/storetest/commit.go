@@ -5,20 +5,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
 func commitTests() []test {
 	return []test{
-		{"a key that is there answers as the first time and writes nothing", sameKey},
-		{"a key answers as the first time also to who lost the shard", sameKeyFenced},
+		{"committing a key again returns the first result and writes nothing", sameKey},
+		{"committing a key again returns the first result even after the shard was lost", sameKeyFenced},
 		{"a key of another site is refused", foreignKey},
 		{"a fence that is not the owner's is refused", fenced},
-		{"a site that is gone, paused, moved or has another status is a conflict", conflicts},
-		{"changes that no site makes are refused", impossible},
+		{"a change of a missing, paused or moved site, or of one with another status, is a conflict", conflicts},
+		{"impossible changes are refused", impossible},
 		{"a refused commit leaves nothing", refusedLeavesNothing},
 	}
 }
@@ -40,20 +40,20 @@ func sameKey(t *testing.T, db Database) {
 		site := create(t, s, aSite(url(int(footprint(t, db)[0]))))
 		fence := own(t, s, "a", 7)
 		p := map[bool]string{true: "w", false: "r"}[legacyWrites]
-		changes := []store.Change{opening(site, p+"1"), confirming(site, p+"2"), closing(site, check.StatusConfirmedDown, p+"3")}
-		var done []store.Committed
+		changes := []record.Change{opening(site, p+"1"), confirming(site, p+"2"), closing(site, check.StatusConfirmedDown, p+"3")}
+		var done []record.Committed
 		for i, c := range changes {
-			done = append(done, get[store.Committed](t)(s.Commit(t.Context(), fence, c)))
+			done = append(done, get[record.Committed](t)(Commit(t.Context(), s, fence, c)))
 			before := footprint(t, db)
 			for j := range i + 1 {
-				wantEqual(t, get[store.Committed](t)(s.Commit(t.Context(), fence, changes[j])), done[j])
+				wantEqual(t, get[record.Committed](t)(Commit(t.Context(), s, fence, changes[j])), done[j])
 			}
 			wantEqual(t, footprint(t, db), before)
 		}
 		// The site is up again, so the first change would apply; its notification is gone, too.
-		must(t, s.Delivered(t.Context(), store.Notice{ID: done[0].NoticeID, Change: changes[0]}, after(time.Hour)))
+		must(t, s.Delivered(t.Context(), record.Notification{ID: done[0].TransitionID, Change: changes[0]}, after(time.Hour)))
 		before := footprint(t, db)
-		wantEqual(t, get[store.Committed](t)(s.Commit(t.Context(), fence, changes[0])), done[0])
+		wantEqual(t, get[record.Committed](t)(Commit(t.Context(), s, fence, changes[0])), done[0])
 		wantEqual(t, footprint(t, db), before)
 	}
 }
@@ -62,10 +62,10 @@ func sameKeyFenced(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	site := create(t, s, aSite(url(1)))
 	old := own(t, s, "a", 7)
-	done := get[store.Committed](t)(s.Commit(t.Context(), old, opening(site, "k")))
+	done := get[record.Committed](t)(Commit(t.Context(), s, old, opening(site, "k")))
 	own(t, s, "a", 7) // its next life
-	wantEqual(t, get[store.Committed](t)(s.Commit(t.Context(), old, opening(site, "k"))), done)
-	_, err := s.Commit(t.Context(), old, confirming(site, "k2"))
+	wantEqual(t, get[record.Committed](t)(Commit(t.Context(), s, old, opening(site, "k"))), done)
+	_, err := Commit(t.Context(), s, old, confirming(site, "k2"))
 	wantKind(t, err, fault.Fenced)
 }
 
@@ -73,9 +73,9 @@ func foreignKey(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	a, b := create(t, s, aSite(url(1))), create(t, s, aSite(url(2)))
 	fence := own(t, s, "a", 7)
-	get[store.Committed](t)(s.Commit(t.Context(), fence, opening(a, "k")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, opening(a, "k")))
 	before := footprint(t, db)
-	_, err := s.Commit(t.Context(), fence, opening(b, "k"))
+	_, err := Commit(t.Context(), s, fence, opening(b, "k"))
 	wantKind(t, err, fault.AlreadyExists)
 	wantEqual(t, footprint(t, db), before)
 }
@@ -83,7 +83,7 @@ func foreignKey(t *testing.T, db Database) {
 func fenced(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	site := create(t, s, aSite(url(1)))
-	_, err := s.Commit(t.Context(), shard.Fence{Shard: 0, Node: "a", Term: 1}, opening(site, "k"))
+	_, err := Commit(t.Context(), s, shard.Fence{Shard: 0, Node: "a", Term: 1}, opening(site, "k"))
 	wantKind(t, err, fault.Fenced) // no coordinator ever claimed it
 	valid, other := own(t, s, "a", 7), own(t, s, "a", 100)
 	for _, f := range []shard.Fence{
@@ -95,13 +95,13 @@ func fenced(t *testing.T, db Database) {
 		other, // owned, but not the site's
 		{},
 	} {
-		_, err := s.Commit(t.Context(), f, opening(site, "k"))
+		_, err := Commit(t.Context(), s, f, opening(site, "k"))
 		wantKind(t, err, fault.Fenced)
 		wantKind(t, s.KeepBallot(t.Context(), f, aBallot(site)), fault.Fenced)
 	}
 	must(t, s.ReleaseShard(t.Context(), shard.Lease{Shard: valid.Shard, Node: valid.Node, Term: valid.Term}))
 	for _, f := range []shard.Fence{valid, {Shard: valid.Shard, Term: valid.Term}} {
-		_, err = s.Commit(t.Context(), f, opening(site, "k"))
+		_, err = Commit(t.Context(), s, f, opening(site, "k"))
 		wantKind(t, err, fault.Fenced)
 	}
 	wantEqual(t, footprint(t, db), [5]int64{})
@@ -111,8 +111,8 @@ func conflicts(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	fence := own(t, s, "a", 7)
 	site := create(t, s, aSite(url(1)))
-	for _, c := range []store.Change{confirming(site, "k"), closing(site, check.StatusDown, "k"), closing(site, check.StatusConfirmedDown, "k")} {
-		_, err := s.Commit(t.Context(), fence, c)
+	for _, c := range []record.Change{confirming(site, "k"), closing(site, check.StatusDown, "k"), closing(site, check.StatusConfirmedDown, "k")} {
+		_, err := Commit(t.Context(), s, fence, c)
 		wantKind(t, err, fault.Conflict)
 	}
 	for name, spoil := range map[string]string{
@@ -123,18 +123,18 @@ func conflicts(t *testing.T, db Database) {
 	} {
 		site := create(t, s, aSite("https://"+name+".example.com/"))
 		db.Exec(t, spoil, site.ID)
-		if _, err := s.Commit(t.Context(), fence, opening(site, name)); !fault.Is(err, fault.Conflict) {
+		if _, err := Commit(t.Context(), s, fence, opening(site, name)); !fault.Is(err, fault.Conflict) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	down := create(t, s, aSite(url(2)))
-	get[store.Committed](t)(s.Commit(t.Context(), fence, opening(down, "down2")))
-	for _, c := range []store.Change{opening(down, "again"), closing(down, check.StatusConfirmedDown, "k")} {
-		_, err := s.Commit(t.Context(), fence, c)
+	get[record.Committed](t)(Commit(t.Context(), s, fence, opening(down, "down2")))
+	for _, c := range []record.Change{opening(down, "again"), closing(down, check.StatusConfirmedDown, "k")} {
+		_, err := Commit(t.Context(), s, fence, c)
 		wantKind(t, err, fault.Conflict)
 	}
 	db.Exec(t, "UPDATE jetpack_monitor_sites SET monitor_active = 0")
-	_, err := s.Commit(t.Context(), fence, closing(down, check.StatusDown, "k"))
+	_, err := Commit(t.Context(), s, fence, closing(down, check.StatusDown, "k"))
 	wantKind(t, err, fault.Conflict)
 }
 
@@ -143,15 +143,15 @@ func impossible(t *testing.T, db Database) {
 	fence := own(t, s, "a", 7)
 	site := create(t, s, aSite(url(1)))
 	for _, pair := range [][2]check.Status{{0, 0}, {1, 1}, {2, 2}, {1, 2}, {2, 0}, {1, 3}, {3, 1}} {
-		_, err := s.Commit(t.Context(), fence, change(site, pair[0], pair[1], "k"))
+		_, err := Commit(t.Context(), s, fence, change(site, pair[0], pair[1], "k"))
 		wantKind(t, err, fault.Invalid)
 	}
 	for _, key := range []string{"", strings.Repeat("k", 65), "with blank", "ü", "\x00"} {
-		_, err := s.Commit(t.Context(), fence, opening(site, key))
+		_, err := Commit(t.Context(), s, fence, opening(site, key))
 		wantKind(t, err, fault.Invalid)
 	}
 	site.ID = 0
-	_, err := s.Commit(t.Context(), fence, opening(site, "k"))
+	_, err := Commit(t.Context(), s, fence, opening(site, "k"))
 	wantKind(t, err, fault.Invalid)
 }
 
@@ -160,10 +160,10 @@ func refusedLeavesNothing(t *testing.T, db Database) {
 	fence := own(t, s, "a", 7)
 	site := create(t, s, aSite(url(1)))
 	// An open outage while the row has status running: the last check of all.
-	get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, "k")))
 	db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = 1")
 	before := footprint(t, db)
-	_, err := s.Commit(t.Context(), fence, opening(site, "k2"))
+	_, err := Commit(t.Context(), s, fence, opening(site, "k2"))
 	wantKind(t, err, fault.Conflict)
 	wantEqual(t, footprint(t, db), before)
 }

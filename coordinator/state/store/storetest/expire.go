@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -14,9 +15,9 @@ func expireTests() []test {
 	return []test{
 		{"ballots that opened nothing expire, in batches, the oldest first", expireBallots},
 		{"ballots of outages stay as long as their outage", expireKeepsEvidence},
-		{"outages that are over expire with all that is theirs, if that is asked for", expireOutages},
-		{"an outage stays while it is open, and while its site has notices", expireWaits},
-		{"nothing expires in a shard of somebody else", expireFenced},
+		{"closed outages expire with their ballots and transitions", expireOutages},
+		{"an outage stays while it is open, and while its site has notifications", expireWaits},
+		{"nothing expires in a shard of another owner", expireFenced},
 	}
 }
 
@@ -43,7 +44,7 @@ func expireBallots(t *testing.T, db Database) {
 
 	before := store.Expiry{Ballots: after(3 * time.Hour)} // that of exactly then stays
 	left := func() (list []time.Time) {
-		for _, b := range get[[]store.Ballot](t)(s.ListBallots(t.Context(), site.ID, 10)) {
+		for _, b := range get[[]record.Ballot](t)(s.ListBallots(t.Context(), site.ID, 10)) {
 			list = append(list, b.Decided)
 		}
 		return list
@@ -67,17 +68,17 @@ func expireBallots(t *testing.T, db Database) {
 }
 
 // outageOver makes an outage and its end, both told.
-func outageOver(t *testing.T, s store.Store, f shard.Fence, site store.Site, key string) int64 {
+func outageOver(t *testing.T, s store.Store, f shard.Fence, site record.Site, key string) int64 {
 	t.Helper()
-	done := get[store.Committed](t)(s.Commit(t.Context(), f, opening(site, key+"-down")))
-	get[store.Committed](t)(s.Commit(t.Context(), f, closing(site, check.StatusDown, key+"-up")))
+	done := get[record.Committed](t)(Commit(t.Context(), s, f, opening(site, key+"-down")))
+	get[record.Committed](t)(Commit(t.Context(), s, f, closing(site, check.StatusDown, key+"-up")))
 	return done.OutageID
 }
 
 func tellAll(t *testing.T, s store.Store) {
 	t.Helper()
-	for notices := due(t, s, after(100*time.Hour), 10); len(notices) > 0; notices = due(t, s, after(100*time.Hour), 10) {
-		for _, n := range notices {
+	for notifications := due(t, s, after(100*time.Hour), 10); len(notifications) > 0; notifications = due(t, s, after(100*time.Hour), 10) {
+		for _, n := range notifications {
 			must(t, s.Delivered(t.Context(), n, after(3*time.Hour)))
 		}
 	}
@@ -94,7 +95,7 @@ func expireKeepsEvidence(t *testing.T, db Database) {
 		t.Errorf("%d expired", n)
 	}
 	wantEqual(t, footprint(t, db), before)
-	if o := get[store.Outage](t)(s.Outage(t.Context(), id)); o.Ballot == nil || len(o.Checks) == 0 {
+	if o := get[record.Outage](t)(s.Outage(t.Context(), id)); o.Ballot == nil || len(o.Checks) == 0 {
 		t.Errorf("the outage has lost its evidence: %+v", o)
 	}
 }
@@ -109,8 +110,8 @@ func expireOutages(t *testing.T, db Database) {
 		open := opening(stays, key)
 		end := closing(stays, check.StatusDown, key+"-up")
 		end.At = after(time.Duration(10+i) * time.Hour)
-		kept[i] = get[store.Committed](t)(s.Commit(t.Context(), fence, open)).OutageID
-		get[store.Committed](t)(s.Commit(t.Context(), fence, end))
+		kept[i] = get[record.Committed](t)(Commit(t.Context(), s, fence, open)).OutageID
+		get[record.Committed](t)(Commit(t.Context(), s, fence, end))
 	}
 	tellAll(t, s)
 	if n := expire(t, s, fence, store.Expiry{Outages: after(10 * time.Hour)}, 10); n != 1 {
@@ -119,7 +120,7 @@ func expireOutages(t *testing.T, db Database) {
 	_, err := s.Outage(t.Context(), id)
 	wantKind(t, err, fault.NotFound)
 	for _, k := range kept {
-		if o := get[store.Outage](t)(s.Outage(t.Context(), k)); o.Ballot == nil || len(o.Checks) == 0 {
+		if o := get[record.Outage](t)(s.Outage(t.Context(), k)); o.Ballot == nil || len(o.Checks) == 0 {
 			t.Errorf("outage %d has lost its evidence: %+v", k, o)
 		}
 	}
@@ -137,7 +138,7 @@ func expireWaits(t *testing.T, db Database) {
 	fence := own(t, s, "a", 7)
 	open, untold := create(t, s, aSite(url(1))), create(t, s, aSite(url(2)))
 	all := store.Expiry{Ballots: after(1000 * time.Hour), Outages: after(1000 * time.Hour)}
-	get[store.Committed](t)(s.Commit(t.Context(), fence, opening(open, "k1")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, opening(open, "k1")))
 	tellAll(t, s)
 	outageOver(t, s, fence, untold, "k2")
 	before := footprint(t, db)
@@ -167,7 +168,7 @@ func expireFenced(t *testing.T, db Database) {
 	if n := expire(t, s, other, all, 10); n != 0 {
 		t.Errorf("%d expired of a shard without history", n)
 	}
-	if n := len(get[[]store.Ballot](t)(s.ListBallots(t.Context(), site.ID, 10))); n != 1 {
+	if n := len(get[[]record.Ballot](t)(s.ListBallots(t.Context(), site.ID, 10))); n != 1 {
 		t.Errorf("%d ballots are left, want 1", n)
 	}
 }

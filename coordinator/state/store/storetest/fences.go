@@ -6,33 +6,26 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
-	"github.com/Automattic/jetmon/internal/fault"
 )
 
 func fenceTests() []test {
 	return []test{
-		{"whatever is fenced changes the row of its shard, each time anew", fencesChangeTheirRow},
+		{"every fenced write changes the row of its shard", fencesChangeTheirRow},
 	}
 }
 
 // fencedCalls are all the methods of a store that prove the ownership of a shard, by name.
-func fencedCalls(s store.Store, site store.Site, l shard.Lease) map[string]func(*testing.T, int) error {
+func fencedCalls(s store.Store, site record.Site, l shard.Lease) map[string]func(*testing.T, int) error {
 	return map[string]func(*testing.T, int) error{
-		"Commit": func(t *testing.T, n int) error {
-			_, err := s.Commit(t.Context(), l.Fence(), opening(site, fmt.Sprint("alone-", n)))
-			if fault.Is(err, fault.Conflict) { // it is down since another of these calls
-				return nil
-			}
-			return err
-		},
 		"CommitAll": func(t *testing.T, n int) error {
-			_, err := s.CommitAll(t.Context(), l.Fence(), []store.Change{opening(site, fmt.Sprint("group-", n))})
+			_, err := s.CommitAll(t.Context(), l.Fence(), []record.Change{opening(site, fmt.Sprint("group-", n))})
 			return err
 		},
-		"KeepBallot":   func(t *testing.T, _ int) error { return s.KeepBallot(t.Context(), l.Fence(), aBallot(site)) },
-		"KeepSuspects": func(t *testing.T, _ int) error { return s.KeepSuspects(t.Context(), l.Fence(), nil, nil) },
+		"KeepBallot":    func(t *testing.T, _ int) error { return s.KeepBallot(t.Context(), l.Fence(), aBallot(site)) },
+		"KeepSnapshots": func(t *testing.T, _ int) error { return s.KeepSnapshots(t.Context(), l.Fence(), nil, nil) },
 		"Expire": func(t *testing.T, _ int) error {
 			_, err := s.Expire(t.Context(), l.Fence(), store.Expiry{}, 10)
 			return err

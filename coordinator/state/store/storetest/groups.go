@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -16,26 +17,26 @@ import (
 func groupTests() []test {
 	return []test{
 		{"a group is answered in order, each change with evidence of its own", groupWhole},
-		{"changes that do not fit do not spoil the others", groupMixed},
-		{"a value that no column holds does not spoil the others", groupUnfit},
-		{"a group that is there answers as the first time and writes nothing", groupAgain},
-		{"a group of a fence that is lost is refused, and nothing is written", groupFenced},
-		{"groups that cannot be are refused", badGroups},
-		{"a group that many commit at once is committed once", raceGroup},
-		{"groups of many shards at once all succeed", raceGroupShards},
-		{"what WordPress.com changes under a group is a conflict of its own", raceGroupForeign},
+		{"a conflicting change does not affect the others", groupMixed},
+		{"a value that no column can hold does not affect the others", groupUnfit},
+		{"committing a group again returns the first results and writes nothing", groupAgain},
+		{"a group with a lost fence is refused, and nothing is written", groupFenced},
+		{"invalid groups are refused", badGroups},
+		{"a group that is committed concurrently is committed once", raceGroup},
+		{"concurrent groups of many shards all succeed", raceGroupShards},
+		{"a concurrent change by WordPress.com is a conflict of its site only", raceGroupForeign},
 	}
 }
 
-func commitAll(t testing.TB, s store.Store, f shard.Fence, group []store.Change) []store.CommitResult {
+func commitAll(t testing.TB, s store.Store, f shard.Fence, group []record.Change) []store.CommitResult {
 	t.Helper()
 	return get[[]store.CommitResult](t)(s.CommitAll(t.Context(), f, group))
 }
 
 // wantAll returns the results of a group, all of which must be committed.
-func wantAll(t testing.TB, results []store.CommitResult) []store.Committed {
+func wantAll(t testing.TB, results []store.CommitResult) []record.Committed {
 	t.Helper()
-	var done []store.Committed
+	var done []record.Committed
 	for i, r := range results {
 		if r.Err != nil {
 			t.Fatalf("change %d: %v", i, r.Err)
@@ -49,7 +50,7 @@ func wantAll(t testing.TB, results []store.CommitResult) []store.Committed {
 func groupWhole(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	fence := own(t, s, "a", 7)
-	var open, confirm, closes []store.Change
+	var open, confirm, closes []record.Change
 	for i, site := range someSites(t, db, s, 7, 200) {
 		down := opening(site, fmt.Sprint("open-", i))
 		down.At, down.Ballot.Round = down.At.Add(time.Duration(i)*time.Millisecond), uint8(i)
@@ -64,7 +65,7 @@ func groupWhole(t *testing.T, db Database) {
 	}
 	done := wantAll(t, commitAll(t, s, fence, open))
 	for i, c := range open {
-		o := get[store.Outage](t)(s.Outage(t.Context(), done[i].OutageID))
+		o := get[record.Outage](t)(s.Outage(t.Context(), done[i].OutageID))
 		switch {
 		case o.SiteID != c.SiteID || !o.Confirmed.Equal(c.At) || o.Status != check.StatusDown:
 			t.Fatalf("change %d of site %d became %+v", i, c.SiteID, o)
@@ -72,24 +73,24 @@ func groupWhole(t *testing.T, db Database) {
 			t.Fatalf("outage of change %d has ballot %+v", i, o.Ballot)
 		}
 	}
-	wantNotices(t, s, open, done)
-	for _, group := range [][]store.Change{confirm, closes} {
+	wantNotifications(t, s, open, done)
+	for _, group := range [][]record.Change{confirm, closes} {
 		for i, d := range wantAll(t, commitAll(t, s, fence, group)) {
 			if d.OutageID != done[i].OutageID {
 				t.Fatalf("change %d concerns outage %d, want %d", i, d.OutageID, done[i].OutageID)
 			}
-			want := store.Site{Status: group[i].To, StatusSince: group[i].At}
+			want := record.Site{Status: group[i].To, StatusSince: group[i].At}
 			if want.Status == check.StatusRunning {
 				want.StatusSince = want.StatusSince.Truncate(time.Second)
 			}
-			site := get[store.Site](t)(s.Site(t.Context(), group[i].SiteID))
+			site := get[record.Site](t)(s.Site(t.Context(), group[i].SiteID))
 			if site.Status != want.Status || !site.StatusSince.Equal(want.StatusSince) {
 				t.Fatalf("site %d has status %d since %v, want %d since %v", site.ID, site.Status, site.StatusSince, want.Status, want.StatusSince)
 			}
 		}
 	}
 	for i, d := range done {
-		o := get[store.Outage](t)(s.Outage(t.Context(), d.OutageID))
+		o := get[record.Outage](t)(s.Outage(t.Context(), d.OutageID))
 		if !o.End.Equal(closes[i].At) || o.Relapses != closes[i].Relapses {
 			t.Fatalf("outage %d ended %v with %d relapses", i, o.End, o.Relapses)
 		}
@@ -97,22 +98,22 @@ func groupWhole(t *testing.T, db Database) {
 	wantEqual(t, footprint(t, db), [5]int64{200, 133, 600, 600, 0})
 }
 
-// wantNotices wants a notification for each change that opened an outage, with its evidence.
-func wantNotices(t *testing.T, s store.Store, open []store.Change, done []store.Committed) {
+// wantNotifications wants a notification for each change that opened an outage, with its evidence.
+func wantNotifications(t *testing.T, s store.Store, open []record.Change, done []record.Committed) {
 	t.Helper()
 	index := map[string]int{}
 	for i, c := range open {
 		index[c.Key] = i
 	}
-	notices := due(t, s, after(time.Hour), 1000)
-	if len(notices) != len(open) {
-		t.Fatalf("%d notices of %d changes", len(notices), len(open))
+	notifications := due(t, s, after(time.Hour), 1000)
+	if len(notifications) != len(open) {
+		t.Fatalf("%d notifications of %d changes", len(notifications), len(open))
 	}
-	for _, n := range notices {
+	for _, n := range notifications {
 		i := index[n.Key]
-		if n.ID != done[i].NoticeID || n.OutageID != done[i].OutageID || n.Key != open[i].Key ||
+		if n.ID != done[i].TransitionID || n.OutageID != done[i].OutageID || n.Key != open[i].Key ||
 			(n.Change.Ballot == nil) != (open[i].Ballot == nil) || n.Change.Ballot != nil && n.Change.Ballot.Round != open[i].Ballot.Round {
-			t.Fatalf("notice %d is %+v", i, n)
+			t.Fatalf("notification %d is %+v", i, n)
 		}
 	}
 }
@@ -122,14 +123,14 @@ func groupMixed(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	fence := own(t, s, "a", 7)
 	sites := someSites(t, db, s, 7, 11)
-	get[store.Committed](t)(s.Commit(t.Context(), fence, opening(sites[0], "zero")))
-	get[store.Committed](t)(s.Commit(t.Context(), fence, opening(sites[1], "one")))
-	get[store.Committed](t)(s.Commit(t.Context(), fence, closing(sites[1], check.StatusDown, "one-up")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, opening(sites[0], "zero")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, opening(sites[1], "one")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, closing(sites[1], check.StatusDown, "one-up")))
 	db.Exec(t, "DELETE FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = ?", sites[2].ID)
 	db.Exec(t, "UPDATE jetpack_monitor_sites SET monitor_active = 0 WHERE jetpack_monitor_site_id = ?", sites[3].ID)
 	db.Exec(t, "UPDATE jetpack_monitor_sites SET bucket_no = 8 WHERE jetpack_monitor_site_id = ?", sites[4].ID)
 	db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = 2 WHERE jetpack_monitor_site_id = ?", sites[5].ID)
-	group := []store.Change{
+	group := []record.Change{
 		opening(sites[6], "six"),
 		opening(sites[2], "gone"), opening(sites[3], "paused"), opening(sites[4], "moved"),
 		closing(sites[5], check.StatusConfirmedDown, "foreign"), // with no outage of ours
@@ -147,16 +148,16 @@ func groupMixed(t *testing.T, db Database) {
 	wantKind(t, results[6].Err, fault.AlreadyExists)
 	wantKind(t, results[7].Err, fault.Invalid)
 	done := wantAll(t, []store.CommitResult{results[0], results[4], results[9], results[10]})
-	if done[0].OutageID == 0 || done[1].OutageID != 0 || done[1].NoticeID == 0 || done[3].OutageID == 0 || done[3].OutageID == done[0].OutageID {
+	if done[0].OutageID == 0 || done[1].OutageID != 0 || done[1].TransitionID == 0 || done[3].OutageID == 0 || done[3].OutageID == done[0].OutageID {
 		t.Errorf("committed %+v", done)
 	}
 	for _, i := range []int{1, 2, 3, 5, 6, 7, 8} {
-		wantEqual(t, results[i].Committed, store.Committed{})
+		wantEqual(t, results[i].Committed, record.Committed{})
 	}
 	// Sites 0, 6 and 10 are down; 1 was; another program has called 5 down.
 	wantEqual(t, footprint(t, db), [5]int64{4, 4, 6, 6, 3})
 	for i, c := range group { // and Commit answers the same
-		got, err := s.Commit(t.Context(), fence, c)
+		got, err := Commit(t.Context(), s, fence, c)
 		if (err == nil) != (results[i].Err == nil) || got != results[i].Committed {
 			t.Errorf("%s: in a group %+v, alone %+v, %v", c.Key, results[i], got, err)
 		}
@@ -166,7 +167,7 @@ func groupMixed(t *testing.T, db Database) {
 func groupUnfit(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	fence := own(t, s, "a", 7)
-	var group []store.Change
+	var group []record.Change
 	for i, site := range someSites(t, db, s, 7, 5) {
 		group = append(group, opening(site, fmt.Sprint("k", i)))
 	}
@@ -181,7 +182,7 @@ func groupUnfit(t *testing.T, db Database) {
 func groupAgain(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	fence := own(t, s, "a", 7)
-	var open, closes []store.Change
+	var open, closes []record.Change
 	for i, site := range someSites(t, db, s, 7, 7) {
 		open = append(open, opening(site, fmt.Sprint("open-", i)))
 		closes = append(closes, closing(site, check.StatusDown, fmt.Sprint("close-", i)))
@@ -195,12 +196,12 @@ func groupAgain(t *testing.T, db Database) {
 	wantEqual(t, commitAll(t, s, fence, open), first)
 	wantEqual(t, footprint(t, db), before)
 	// Known ones and new ones, also in another order.
-	mixed := commitAll(t, s, fence, []store.Change{closes[5], closes[1], open[6]})
+	mixed := commitAll(t, s, fence, []record.Change{closes[5], closes[1], open[6]})
 	wantAll(t, mixed)
 	wantEqual(t, mixed[1:], []store.CommitResult{second[1], first[6]})
 	own(t, s, "a", 7) // its next life
 	wantEqual(t, commitAll(t, s, fence, open), first)
-	_, err := s.CommitAll(t.Context(), fence, []store.Change{open[0], closes[6]})
+	_, err := s.CommitAll(t.Context(), fence, []record.Change{open[0], closes[6]})
 	wantKind(t, err, fault.Fenced)
 	wantEqual(t, get[[]store.CommitResult](t)(s.CommitAll(t.Context(), fence, nil)), []store.CommitResult{})
 }
@@ -209,7 +210,7 @@ func groupFenced(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	valid, other := own(t, s, "a", 7), own(t, s, "a", 100)
 	sites := someSites(t, db, s, 7, 2)
-	group := []store.Change{opening(sites[0], "k0"), opening(sites[1], "k1")}
+	group := []record.Change{opening(sites[0], "k0"), opening(sites[1], "k1")}
 	for _, f := range []shard.Fence{
 		{Shard: valid.Shard, Node: valid.Node, Term: valid.Term + 1}, {Shard: valid.Shard, Node: "b", Term: valid.Term},
 		{Shard: valid.Shard, Term: valid.Term}, other, {},
@@ -226,11 +227,11 @@ func badGroups(t *testing.T, db Database) {
 	sites := someSites(t, db, s, 7, 2)
 	elsewhere := sites[1]
 	elsewhere.Bucket = 100
-	for name, group := range map[string][]store.Change{
+	for name, group := range map[string][]record.Change{
 		"two shards": {opening(sites[0], "k0"), opening(elsewhere, "k1")},
 		"one site":   {opening(sites[0], "k0"), closing(sites[0], check.StatusDown, "k1")},
 		"one key":    {opening(sites[0], "k0"), opening(sites[1], "k0")},
-		"too many":   slices.Repeat([]store.Change{opening(sites[0], "k0")}, 201),
+		"too many":   slices.Repeat([]record.Change{opening(sites[0], "k0")}, 201),
 	} {
 		if _, err := s.CommitAll(t.Context(), fence, group); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s: %v", name, err)
@@ -242,7 +243,7 @@ func badGroups(t *testing.T, db Database) {
 func raceGroup(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	fence := own(t, s, "a", 7)
-	var group []store.Change
+	var group []record.Change
 	for i, site := range someSites(t, db, s, 7, 20) {
 		group = append(group, opening(site, fmt.Sprint("k", i)))
 	}
@@ -265,14 +266,14 @@ func raceGroupShards(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	const size = 15
 	var fences [racers]shard.Fence
-	var sites [racers][]store.Site
+	var sites [racers][]record.Site
 	for n := range racers {
 		bucket := check.BucketID(n * shard.BucketsPer)
 		fences[n], sites[n] = own(t, s, "a", bucket), someSites(t, db, s, bucket, size)
 	}
 	won, lost := race(t, db, func(n int, s store.Store) error {
 		for round := range 6 {
-			var group []store.Change
+			var group []record.Change
 			for i, site := range sites[n] {
 				c := opening(site, "")
 				if round%2 == 1 {
@@ -310,7 +311,7 @@ func raceGroupForeign(t *testing.T, db Database) {
 	var owner sync.WaitGroup
 	owner.Go(func() {
 		for g := range groups {
-			var group []store.Change
+			var group []record.Change
 			for i, site := range sites[g*size : (g+1)*size] {
 				group = append(group, opening(site, fmt.Sprintf("%d-%d", g, i)))
 			}

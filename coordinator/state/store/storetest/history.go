@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -13,11 +14,11 @@ import (
 
 func historyTests() []test {
 	return []test{
-		{"an outage reads back with ballot and checks through its life", outageLife},
+		{"an outage reads back with its ballot and checks throughout its life", outageLife},
 		{"an outage without a ballot has none", outageWithoutBallot},
 		{"outages page from the newest on, by site, and open ones", outagePages},
 		{"a kept ballot reads back whole, the newest first", keptBallots},
-		{"an outage that is not there is not found", unknownOutage},
+		{"an unknown outage is not found", unknownOutage},
 		{"text of any length and encoding is kept or cut, never refused", oddText},
 	}
 }
@@ -27,21 +28,21 @@ func outageLife(t *testing.T, db Database) {
 	site := create(t, s, aSite(url(1)))
 	fence := own(t, s, "a", 7)
 	open := opening(site, "k1")
-	done := get[store.Committed](t)(s.Commit(t.Context(), fence, open))
-	if done.OutageID <= 0 || done.NoticeID <= 0 {
+	done := get[record.Committed](t)(Commit(t.Context(), s, fence, open))
+	if done.OutageID <= 0 || done.TransitionID <= 0 {
 		t.Fatalf("committed %+v", done)
 	}
 	ballot := *open.Ballot
 	ballot.OutageID = done.OutageID
-	want := store.Outage{
+	want := record.Outage{
 		ID: done.OutageID, SiteID: site.ID, BlogID: site.BlogID, Bucket: 7, URL: site.URL,
 		Status: check.StatusDown, Start: open.Start, Confirmed: open.At,
 		Failure: check.FailureServer, Reason: "overloaded", HTTPStatus: 503,
 		Rule: ballot.Rule, Round: ballot.Round, Ballot: &ballot, Checks: open.Checks,
 	}
-	read := func() store.Outage {
+	read := func() record.Outage {
 		t.Helper()
-		o := get[store.Outage](t)(s.Outage(t.Context(), done.OutageID))
+		o := get[record.Outage](t)(s.Outage(t.Context(), done.OutageID))
 		if o.Ballot == nil || o.Ballot.ID <= 0 {
 			t.Fatalf("ballot %+v", o.Ballot)
 		}
@@ -51,10 +52,10 @@ func outageLife(t *testing.T, db Database) {
 	wantEqual(t, read(), want)
 
 	confirm := confirming(site, "k2")
-	confirm.Checks = []store.LocalCheck{{Node: "later", At: confirm.At}}
+	confirm.Checks = []record.LocalCheck{{Node: "later", At: confirm.At}}
 	confirm.Relapses = 3
-	got := get[store.Committed](t)(s.Commit(t.Context(), fence, confirm))
-	if got.OutageID != done.OutageID || got.NoticeID == done.NoticeID {
+	got := get[record.Committed](t)(Commit(t.Context(), s, fence, confirm))
+	if got.OutageID != done.OutageID || got.TransitionID == done.TransitionID {
 		t.Errorf("confirmed as %+v after %+v", got, done)
 	}
 	want.Status, want.Relapses = check.StatusConfirmedDown, 3
@@ -62,15 +63,15 @@ func outageLife(t *testing.T, db Database) {
 
 	end := closing(site, check.StatusConfirmedDown, "k3")
 	end.Relapses, want.Relapses = 5, 5
-	end.Checks = []store.LocalCheck{{Node: "last", At: end.At}}
-	got = get[store.Committed](t)(s.Commit(t.Context(), fence, end))
+	end.Checks = []record.LocalCheck{{Node: "last", At: end.At}}
+	got = get[record.Committed](t)(Commit(t.Context(), s, fence, end))
 	if got.OutageID != done.OutageID {
 		t.Errorf("closed as %+v", got)
 	}
-	want.Status, want.End, want.EndReason = check.StatusRunning, end.At, store.EndRecovered
+	want.Status, want.End, want.EndReason = check.StatusRunning, end.At, record.EndRecovered
 	wantEqual(t, read(), want)
 
-	again := get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k4")))
+	again := get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, "k4")))
 	if again.OutageID <= 0 || again.OutageID == done.OutageID {
 		t.Errorf("the next outage is %d after %d", again.OutageID, done.OutageID)
 	}
@@ -82,8 +83,8 @@ func outageWithoutBallot(t *testing.T, db Database) {
 	site := create(t, s, aSite(url(1)))
 	c := opening(site, "k")
 	c.Ballot, c.Checks = nil, nil
-	done := get[store.Committed](t)(s.Commit(t.Context(), own(t, s, "a", 7), c))
-	if o := get[store.Outage](t)(s.Outage(t.Context(), done.OutageID)); o.Ballot != nil || len(o.Checks) != 0 {
+	done := get[record.Committed](t)(Commit(t.Context(), s, own(t, s, "a", 7), c))
+	if o := get[record.Outage](t)(s.Outage(t.Context(), done.OutageID)); o.Ballot != nil || len(o.Checks) != 0 {
 		t.Errorf("got %+v", o)
 	}
 }
@@ -94,8 +95,8 @@ func outagePages(t *testing.T, db Database) {
 	a, b := create(t, s, aSite(url(1))), create(t, s, aSite(url(2)))
 	var all, ofA, open []int64
 	for i := range 7 {
-		site := []store.Site{a, b}[i%2]
-		done := get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, "o"+url(i))))
+		site := []record.Site{a, b}[i%2]
+		done := get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, "o"+url(i))))
 		all = append(all, done.OutageID)
 		if i%2 == 0 {
 			ofA = append(ofA, done.OutageID)
@@ -104,7 +105,7 @@ func outagePages(t *testing.T, db Database) {
 			open = append(open, done.OutageID)
 			continue
 		}
-		get[store.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusDown, "c"+url(i))))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, closing(site, check.StatusDown, "c"+url(i))))
 	}
 	for name, tt := range map[string]struct {
 		q    store.OutageQuery
@@ -131,7 +132,7 @@ func outagePages(t *testing.T, db Database) {
 func pageOutages(t testing.TB, s store.Store, q store.OutageQuery) (ids []int64) {
 	t.Helper()
 	for {
-		page := get[[]store.Outage](t)(s.ListOutages(t.Context(), q))
+		page := get[[]record.Outage](t)(s.ListOutages(t.Context(), q))
 		for _, o := range page {
 			ids = append(ids, o.ID)
 			if o.Ballot != nil || o.Checks != nil {
@@ -149,21 +150,21 @@ func keptBallots(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	fence := own(t, s, "a", 7)
 	site, other := create(t, s, aSite(url(1))), create(t, s, aSite(url(2)))
-	var want []store.Ballot
+	var want []record.Ballot
 	for round := range uint8(3) {
 		b := aBallot(site)
 		b.Round, b.Decided = round+1, b.Decided.Add(time.Duration(round)*time.Second)
 		must(t, s.KeepBallot(t.Context(), fence, b))
 		must(t, s.KeepBallot(t.Context(), fence, aBallot(other)))
-		want = append([]store.Ballot{b}, want...)
+		want = append([]record.Ballot{b}, want...)
 	}
 	open := opening(site, "k")
 	open.Ballot.Decided = open.At
-	done := get[store.Committed](t)(s.Commit(t.Context(), fence, open))
+	done := get[record.Committed](t)(Commit(t.Context(), s, fence, open))
 	deciding := *open.Ballot
 	deciding.OutageID = done.OutageID
-	want = append([]store.Ballot{deciding}, want...)
-	got := get[[]store.Ballot](t)(s.ListBallots(t.Context(), site.ID, 10))
+	want = append([]record.Ballot{deciding}, want...)
+	got := get[[]record.Ballot](t)(s.ListBallots(t.Context(), site.ID, 10))
 	known := map[int64]bool{}
 	for i := range got {
 		if got[i].ID <= 0 || known[got[i].ID] {
@@ -172,7 +173,7 @@ func keptBallots(t *testing.T, db Database) {
 		known[got[i].ID], got[i].ID = true, 0
 	}
 	wantEqual(t, got, want)
-	if n := len(get[[]store.Ballot](t)(s.ListBallots(t.Context(), site.ID, 2))); n != 2 {
+	if n := len(get[[]record.Ballot](t)(s.ListBallots(t.Context(), site.ID, 2))); n != 2 {
 		t.Errorf("%d ballots with a limit of 2", n)
 	}
 	_, err := s.ListBallots(t.Context(), site.ID, 0)
@@ -194,14 +195,14 @@ func oddText(t *testing.T, db Database) {
 	c.Cause.Reason = strings.Repeat("\xff", 300)
 	c.Cause.Detail = "\x00\xfe"
 	c.Checks[0].Observation.Detail = "\x00\xfe" + strings.Repeat("🙂", 5000)
-	done := get[store.Committed](t)(s.Commit(t.Context(), fence, c))
-	o := get[store.Outage](t)(s.Outage(t.Context(), done.OutageID))
+	done := get[record.Committed](t)(Commit(t.Context(), s, fence, c))
+	o := get[record.Outage](t)(s.Outage(t.Context(), done.OutageID))
 	if !strings.HasPrefix(c.URL, o.URL) || len(o.URL) < 1000 {
 		t.Errorf("URL of %d bytes", len(o.URL))
 	}
-	notice := due(t, s, after(time.Hour), 1)[0]
-	must(t, s.Postponed(t.Context(), notice, after(2*time.Hour), strings.Repeat("\xff why", 1000)))
+	notification := due(t, s, after(time.Hour), 1)[0]
+	must(t, s.Postponed(t.Context(), notification, after(2*time.Hour), strings.Repeat("\xff why", 1000)))
 	if n := len(due(t, s, after(time.Hour), 1)); n != 0 {
-		t.Error("the notice was not postponed")
+		t.Error("the notification was not postponed")
 	}
 }

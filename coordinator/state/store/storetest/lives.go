@@ -8,6 +8,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -27,17 +28,17 @@ type life struct {
 	up   bool // the truth
 	away int  // of ten deliveries, so many do not go well
 	// beside is a life without legacy writes, in which v1 is at work while we are muted;
-	// silenced says that we have noted that. overtaken says that v1 has written the row since
+	// silenced is set once we have noted that. overtaken is set once v1 has written the row since
 	// the coordinator took the site over from it.
 	beside, silenced, overtaken bool
 	keys                        int
 
 	// The coordinator's.
 	writes, muted bool
-	site          store.Site
+	site          record.Site
 	state         lifecycle.State
 
-	// WordPress.com's: what it heard last, the keys that it knows, and whether a notice
+	// WordPress.com's: what it heard last, the keys that it knows, and whether a notification
 	// was withdrawn since, so that it may hear the same again.
 	heard    check.Status
 	received map[string]bool
@@ -115,8 +116,8 @@ func (l *life) restart(muted bool) {
 	l.begin()
 }
 
-func (l *life) read() store.Site {
-	return get[store.Site](l.t)(l.stores[l.writes].Site(l.t.Context(), l.id))
+func (l *life) read() record.Site {
+	return get[record.Site](l.t)(l.stores[l.writes].Site(l.t.Context(), l.id))
 }
 
 // begin takes the site over from the store, as the engine does.
@@ -183,8 +184,8 @@ func (l *life) commit(e lifecycle.Change) {
 	l.keys++
 	c := change(l.site, e.From, e.To, fmt.Sprintf("%d-%d", l.id, l.keys))
 	c.Since, c.Start, c.At, c.Muted = l.site.StatusSince, e.Start, e.At, l.muted
-	waits := get[int](l.t)(l.stores[l.writes].CountNotices(l.t.Context(), allShards()))
-	_, err := l.stores[l.writes].Commit(l.t.Context(), l.fence, c)
+	waits := get[int](l.t)(l.stores[l.writes].CountNotifications(l.t.Context(), allShards()))
+	_, err := Commit(l.t.Context(), l.stores[l.writes], l.fence, c)
 	if fault.Is(err, fault.Conflict) && l.overtaken {
 		l.begin() // as the engine does with a change that does not fit
 		return
@@ -201,18 +202,18 @@ func (l *life) commit(e lifecycle.Change) {
 }
 
 // deliver sends what waits, one after the other. If it does not go well, WordPress.com
-// refuses, or takes a notice and its answer is lost.
+// refuses, or takes a notification and its answer is lost.
 func (l *life) deliver(well bool) {
 	if l.muted {
 		return
 	}
 	s := l.stores[l.writes]
 	for {
-		notices := due(l.t, s, l.now.Add(time.Hour), 10)
-		if len(notices) == 0 {
+		notifications := due(l.t, s, l.now.Add(time.Hour), 10)
+		if len(notifications) == 0 {
 			return
 		}
-		n := notices[0]
+		n := notifications[0]
 		if n.Change.At.Before(l.withdrawn) {
 			l.t.Errorf("site %d: status %d of %v is sent, and was withdrawn at %v", l.id, n.Change.To, n.Change.At, l.withdrawn)
 		}
@@ -228,7 +229,7 @@ func (l *life) deliver(well bool) {
 }
 
 // hear is WordPress.com, which recognises a notification by its key.
-func (l *life) hear(n store.Notice) {
+func (l *life) hear(n record.Notification) {
 	if l.received[n.Key] {
 		return
 	}

@@ -14,11 +14,11 @@ import (
 func memberTests() []test {
 	return []test{
 		{"a member is listed until it expires", memberExpires},
-		{"announcing again replaces what was said", memberAgain},
+		{"announcing again replaces the membership", memberAgain},
 		{"a retired member is gone, once or twice", memberRetires},
-		{"members that cannot be are refused", badMembers},
-		{"the rows of names that never came back go", membersForgotten},
-		{"many that announce themselves at once are all there", raceAnnounce},
+		{"invalid members are refused", badMembers},
+		{"the rows of members that never returned are deleted", membersForgotten},
+		{"concurrent announcements are all kept", raceAnnounce},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -17,8 +18,8 @@ import (
 type model struct {
 	status  map[check.SiteID]check.Status
 	open    map[check.SiteID]int64
-	done    map[string]store.Committed
-	changes []store.Change
+	done    map[string]record.Committed
+	changes []record.Change
 	outbox  []string
 	nextKey int
 }
@@ -45,7 +46,7 @@ func walkGroups(t *testing.T, s store.Store, random *rand.Rand) {
 	fence := own(t, s, "a", 7)
 	m, sites := newModel(t, s, 12)
 	for range 60 {
-		var group []store.Change
+		var group []record.Change
 		used := map[check.SiteID]bool{}
 		for range 1 + random.IntN(len(sites)) {
 			c := m.invent(random, sites)
@@ -72,9 +73,9 @@ func walkGroups(t *testing.T, s store.Store, random *rand.Rand) {
 }
 
 // newModel makes some sites, and the model of them.
-func newModel(t testing.TB, s store.Store, n int) (m model, sites []store.Site) {
+func newModel(t testing.TB, s store.Store, n int) (m model, sites []record.Site) {
 	t.Helper()
-	m = model{status: map[check.SiteID]check.Status{}, open: map[check.SiteID]int64{}, done: map[string]store.Committed{}}
+	m = model{status: map[check.SiteID]check.Status{}, open: map[check.SiteID]int64{}, done: map[string]record.Committed{}}
 	for i := range n {
 		site := create(t, s, aSite(url(i)))
 		sites = append(sites, site)
@@ -84,22 +85,22 @@ func newModel(t testing.TB, s store.Store, n int) (m model, sites []store.Site) 
 }
 
 // compare looks whether the store holds what the model does.
-func (m *model) compare(t testing.TB, s store.Store, sites []store.Site) {
+func (m *model) compare(t testing.TB, s store.Store, sites []record.Site) {
 	t.Helper()
 	for _, site := range sites {
-		got := get[store.Site](t)(s.Site(t.Context(), site.ID))
+		got := get[record.Site](t)(s.Site(t.Context(), site.ID))
 		if got.Status != m.status[site.ID] || got.OutageID != m.open[site.ID] {
 			t.Errorf("site %d has status %d and outage %d, want %d and %d",
 				site.ID, got.Status, got.OutageID, m.status[site.ID], m.open[site.ID])
 		}
 	}
-	if n := get[int](t)(s.CountNotices(t.Context(), allShards())); n != len(m.outbox) {
-		t.Errorf("%d notices, want %d", n, len(m.outbox))
+	if n := get[int](t)(s.CountNotifications(t.Context(), allShards())); n != len(m.outbox) {
+		t.Errorf("%d notifications, want %d", n, len(m.outbox))
 	}
 }
 
 // invent makes a change that is often, but not always, the next one of a site.
-func (m *model) invent(random *rand.Rand, sites []store.Site) store.Change {
+func (m *model) invent(random *rand.Rand, sites []record.Site) record.Change {
 	site := sites[random.IntN(len(sites))]
 	from := m.status[site.ID]
 	if random.IntN(4) == 0 {
@@ -117,14 +118,14 @@ func (m *model) invent(random *rand.Rand, sites []store.Site) store.Change {
 	return c
 }
 
-func (m *model) commit(t *testing.T, s store.Store, f shard.Fence, c store.Change) {
+func (m *model) commit(t *testing.T, s store.Store, f shard.Fence, c record.Change) {
 	t.Helper()
-	got, err := s.Commit(t.Context(), f, c)
+	got, err := Commit(t.Context(), s, f, c)
 	m.take(t, c, got, err)
 }
 
 // take compares the result of a change with the expected one.
-func (m *model) take(t *testing.T, c store.Change, got store.Committed, err error) {
+func (m *model) take(t *testing.T, c record.Change, got record.Committed, err error) {
 	t.Helper()
 	if first, again := m.done[c.Key]; again {
 		must(t, err)
@@ -156,20 +157,20 @@ func (m *model) deliver(t *testing.T, s store.Store) {
 	var want []string
 	seen := map[check.SiteID]bool{}
 	for _, key := range m.outbox {
-		i := slices.IndexFunc(m.changes, func(c store.Change) bool { return c.Key == key })
+		i := slices.IndexFunc(m.changes, func(c record.Change) bool { return c.Key == key })
 		if site := m.changes[i].SiteID; !seen[site] {
 			seen[site] = true
 			want = append(want, key)
 		}
 	}
-	notices := due(t, s, after(24*time.Hour), 100)
+	notifications := due(t, s, after(24*time.Hour), 100)
 	var got []string
-	for _, n := range notices {
+	for _, n := range notifications {
 		got = append(got, n.Key)
 	}
 	wantEqual(t, got, want)
-	if len(notices) > 0 {
-		must(t, s.Delivered(t.Context(), notices[0], after(24*time.Hour)))
-		m.outbox = slices.DeleteFunc(m.outbox, func(key string) bool { return key == notices[0].Key })
+	if len(notifications) > 0 {
+		must(t, s.Delivered(t.Context(), notifications[0], after(24*time.Hour)))
+		m.outbox = slices.DeleteFunc(m.outbox, func(key string) bool { return key == notifications[0].Key })
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -16,10 +17,10 @@ import (
 // give the newest rows the lowest ids.
 func orderTests() []test {
 	return []test{
-		{"notices of a site go out in the order of its changes, whatever their ids", orderOfNotices},
-		{"also where an older version has written some of them", orderAfterUpgrade},
-		{"and although the site has moved to another shard", orderAfterMove},
-		{"an older notice that is not due holds back a newer one with a lower id", orderPostponed},
+		{"notifications of a site go out in the order of its changes, whatever their ids", orderOfNotifications},
+		{"notifications stay in order when an older version has written some of them", orderAfterUpgrade},
+		{"notifications stay in order when the site moves to another shard", orderAfterMove},
+		{"an older notification that is not due holds back a newer one with a lower id", orderPostponed},
 		{"changes of many sites in one group keep the order of each", orderOfGroups},
 		{"the newest outage comes first, whatever its id, and pages are whole", orderOfOutages},
 		{"the newest ballot comes first, whatever its id", orderOfBallots},
@@ -59,8 +60,8 @@ func (f *falling) renumberOutage(t testing.TB, db Database, old int64) int64 {
 }
 
 // wholeOutage is DOWN, confirmed down, UP, and DOWN again.
-func wholeOutage(site store.Site, prefix string) []store.Change {
-	return []store.Change{
+func wholeOutage(site record.Site, prefix string) []record.Change {
+	return []record.Change{
 		opening(site, prefix+"1"), confirming(site, prefix+"2"),
 		closing(site, check.StatusConfirmedDown, prefix+"3"), opening(site, prefix+"4"),
 	}
@@ -70,22 +71,22 @@ func wholeOutage(site store.Site, prefix string) []store.Change {
 func wantDelivered(t testing.TB, s store.Store, keys ...string) {
 	t.Helper()
 	for _, want := range append(keys, "") {
-		notices := due(t, s, after(24*time.Hour), 10)
-		if got := keysOf(notices); got != want {
+		notifications := due(t, s, after(24*time.Hour), 10)
+		if got := keysOf(notifications); got != want {
 			t.Fatalf("due %q, want %q", got, want)
 		}
-		if len(notices) > 0 {
-			must(t, s.Delivered(t.Context(), notices[0], after(24*time.Hour)))
+		if len(notifications) > 0 {
+			must(t, s.Delivered(t.Context(), notifications[0], after(24*time.Hour)))
 		}
 	}
 }
 
-func orderOfNotices(t *testing.T, db Database) {
+func orderOfNotifications(t *testing.T, db Database) {
 	s, ids := db.Open(t, true), newFalling()
 	fence := own(t, s, "a", 7)
 	site := create(t, s, aSite(url(1)))
 	for _, c := range wholeOutage(site, "k") {
-		get[store.Committed](t)(s.Commit(t.Context(), fence, c))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 		ids.renumber(t, db, c.Key)
 	}
 	if n := db.Int(t, `SELECT COUNT(*) FROM jetmon_transitions a JOIN jetmon_transitions b ON b.change_key > a.change_key
@@ -105,7 +106,7 @@ func orderAfterUpgrade(t *testing.T, db Database) {
 		for n, c := range wholeOutage(site, fmt.Sprint(i, "-")) {
 			const last = "SELECT COALESCE(MAX(last_seq), 0) FROM jetmon_site_order WHERE site_id = ?"
 			before := db.Int(t, last, site.ID)
-			get[store.Committed](t)(s.Commit(t.Context(), fence, c))
+			get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 			if !strings.Contains(old, fmt.Sprint(n+1)) {
 				continue
 			}
@@ -133,7 +134,7 @@ func orderAfterMove(t *testing.T, db Database) {
 			c.Ballot.Bucket = bucket
 		}
 		db.Exec(t, "UPDATE jetpack_monitor_sites SET bucket_no = ? WHERE jetpack_monitor_site_id = ?", bucket, site.ID)
-		get[store.Committed](t)(s.Commit(t.Context(), own(t, s, "a", bucket), c))
+		get[record.Committed](t)(Commit(t.Context(), s, own(t, s, "a", bucket), c))
 		ids.renumber(t, db, c.Key)
 	}
 	wantDelivered(t, s, "k1", "k2", "k3", "k4")
@@ -144,7 +145,7 @@ func orderPostponed(t *testing.T, db Database) {
 	fence := own(t, s, "a", 7)
 	site := create(t, s, aSite(url(1)))
 	for _, c := range wholeOutage(site, "k")[:3] {
-		get[store.Committed](t)(s.Commit(t.Context(), fence, c))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 		ids.renumber(t, db, c.Key)
 	}
 	now := after(3 * time.Hour)
@@ -162,7 +163,7 @@ func orderOfGroups(t *testing.T, db Database) {
 	index := map[check.SiteID]int{}
 	next := make([]int, len(sites)) // of each site, as many of its changes are committed
 	for round := range 6 {
-		var group []store.Change
+		var group []record.Change
 		for i, site := range sites {
 			index[site.ID] = i
 			if i%(round+1) == 0 && next[i] < 4 { // so that a group has first and later changes
@@ -177,11 +178,11 @@ func orderOfGroups(t *testing.T, db Database) {
 	}
 	told := make([]int, len(sites))
 	for {
-		notices := due(t, s, after(24*time.Hour), 1000)
-		if len(notices) == 0 {
+		notifications := due(t, s, after(24*time.Hour), 1000)
+		if len(notifications) == 0 {
 			break
 		}
-		for _, n := range notices {
+		for _, n := range notifications {
 			i := index[n.Change.SiteID]
 			if want := wholeOutage(sites[i], url(i))[told[i]].Key; n.Key != want {
 				t.Fatalf("site %d is told %s, want %s", n.Change.SiteID, n.Key, want)
@@ -199,13 +200,13 @@ func orderOfOutages(t *testing.T, db Database) {
 	a, b := create(t, s, aSite(url(1))), create(t, s, aSite(url(2)))
 	var all, ofA []int64 // the newest first
 	for i := range 7 {
-		site := []store.Site{a, b}[i%2]
+		site := []record.Site{a, b}[i%2]
 		down, up := opening(site, fmt.Sprint("down-", i)), closing(site, check.StatusDown, fmt.Sprint("up-", i))
 		down.At = after(time.Duration(i) * time.Hour)
 		up.At = down.At.Add(time.Minute)
-		id := get[store.Committed](t)(s.Commit(t.Context(), fence, down)).OutageID
+		id := get[record.Committed](t)(Commit(t.Context(), s, fence, down)).OutageID
 		if i < 5 { // the last two stay open
-			get[store.Committed](t)(s.Commit(t.Context(), fence, up))
+			get[record.Committed](t)(Commit(t.Context(), s, fence, up))
 		}
 		id = ids.renumberOutage(t, db, id)
 		all = append([]int64{id}, all...)
@@ -234,7 +235,7 @@ func orderOfBallots(t *testing.T, db Database) {
 	db.Exec(t, "UPDATE jetmon_ballots SET id = 1000000 - id")
 	for limit := 1; limit <= 5; limit++ {
 		var got []time.Time
-		for _, b := range get[[]store.Ballot](t)(s.ListBallots(t.Context(), site.ID, limit)) {
+		for _, b := range get[[]record.Ballot](t)(s.ListBallots(t.Context(), site.ID, limit)) {
 			got = append(got, b.Decided)
 		}
 		wantEqual(t, got, want[:limit])
@@ -249,13 +250,13 @@ func orderOfEvidence(t *testing.T, db Database) {
 	open, confirm := opening(site, "k1"), confirming(site, "k2")
 	later := aBallot(site)
 	later.Verdict, later.Round = quorum.Confirmed, 9
-	confirm.Ballot, confirm.Checks = &later, []store.LocalCheck{{Node: "later", At: confirm.At}}
+	confirm.Ballot, confirm.Checks = &later, []record.LocalCheck{{Node: "later", At: confirm.At}}
 	var id int64
-	for _, c := range []store.Change{open, confirm} {
-		id = get[store.Committed](t)(s.Commit(t.Context(), fence, c)).OutageID
+	for _, c := range []record.Change{open, confirm} {
+		id = get[record.Committed](t)(Commit(t.Context(), s, fence, c)).OutageID
 		ids.renumber(t, db, c.Key)
 	}
-	o := get[store.Outage](t)(s.Outage(t.Context(), id))
+	o := get[record.Outage](t)(s.Outage(t.Context(), id))
 	if o.Ballot == nil || o.Ballot.Round != open.Ballot.Round || o.Ballot.OutageID != id {
 		t.Errorf("ballot %+v", o.Ballot)
 	}

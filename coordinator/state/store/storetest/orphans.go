@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -13,13 +14,13 @@ import (
 
 func orphanTests() []test {
 	return []test{
-		{"an outage says why it is over", endReasons},
-		{"an outage that was ended before reasons were kept says so all the same", endReasonsOfOld},
+		{"a closed outage has its reason", endReasons},
+		{"an outage that was closed before reasons were stored has a reason too", endReasonsOfOld},
 		{"an open outage whose row is deleted in the table is an orphan, whoever writes the table", orphanLife},
-		{"orphans are listed by shard, the oldest first, and so many", orphanPages},
+		{"orphans are listed by shard, the oldest first, up to the limit", orphanPages},
 		{"an orphan is ended by the owner of its shard only", orphanFenced},
-		{"what is no orphan any more is not ended", orphanNoMore},
-		{"an outage that is closed while its row is deleted is over once", raceOrphan},
+		{"an outage that is no longer an orphan is not ended", orphanNoMore},
+		{"an outage whose row is deleted while it closes is closed once", raceOrphan},
 	}
 }
 
@@ -30,25 +31,25 @@ func deleteRow(t testing.TB, db Database, id check.SiteID) {
 }
 
 // goDown opens an outage.
-func goDown(t testing.TB, s store.Store, f shard.Fence, site store.Site) int64 {
+func goDown(t testing.TB, s store.Store, f shard.Fence, site record.Site) int64 {
 	t.Helper()
-	return get[store.Committed](t)(s.Commit(t.Context(), f, opening(site, fmt.Sprint("down-", site.ID)))).OutageID
+	return get[record.Committed](t)(Commit(t.Context(), s, f, opening(site, fmt.Sprint("down-", site.ID)))).OutageID
 }
 
 func orphans(t testing.TB, s store.Store, shards ...shard.ID) (ids []int64) {
 	t.Helper()
-	for _, o := range get[[]store.Outage](t)(s.ListOrphans(t.Context(), shards, 100)) {
+	for _, o := range get[[]record.Outage](t)(s.ListOrphans(t.Context(), shards, 100)) {
 		ids = append(ids, o.ID)
 	}
 	return ids
 }
 
 // wantEnd checks how an outage stands, in both ways to read it.
-func wantEnd(t testing.TB, s store.Store, id int64, end time.Time, why store.EndReason) {
+func wantEnd(t testing.TB, s store.Store, id int64, end time.Time, why record.EndReason) {
 	t.Helper()
-	one := get[store.Outage](t)(s.Outage(t.Context(), id))
-	mark := store.OutageMark{Confirmed: one.Confirmed, ID: id + 1}
-	listed := get[[]store.Outage](t)(s.ListOutages(t.Context(), store.OutageQuery{Before: mark, Limit: 1}))
+	one := get[record.Outage](t)(s.Outage(t.Context(), id))
+	mark := record.OutageMark{Confirmed: one.Confirmed, ID: id + 1}
+	listed := get[[]record.Outage](t)(s.ListOutages(t.Context(), store.OutageQuery{Before: mark, Limit: 1}))
 	for _, o := range append(listed, one) {
 		if o.ID != id || !o.End.Equal(end) || o.EndReason != why || (o.Status == check.StatusRunning) == end.IsZero() {
 			t.Errorf("outage %d has status %d and ended at %v because of %d, want outage %d, %v and %d", o.ID, o.Status, o.End, o.EndReason, id, end, why)
@@ -62,12 +63,12 @@ func three(t testing.TB, s store.Store) (open, recovered, deleted int64) {
 	t.Helper()
 	fence := own(t, s, "a", 7)
 	var ids [3]int64
-	var sites [3]store.Site
+	var sites [3]record.Site
 	for i := range ids {
 		sites[i] = create(t, s, aSite(url(i)))
 		ids[i] = goDown(t, s, fence, sites[i])
 	}
-	get[store.Committed](t)(s.Commit(t.Context(), fence, closing(sites[1], check.StatusDown, "up")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, closing(sites[1], check.StatusDown, "up")))
 	must(t, s.DeleteSite(t.Context(), sites[2].ID, after(3*time.Hour)))
 	return ids[0], ids[1], ids[2]
 }
@@ -75,18 +76,18 @@ func three(t testing.TB, s store.Store) (open, recovered, deleted int64) {
 func endReasons(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	open, recovered, deleted := three(t, s)
-	wantEnd(t, s, open, time.Time{}, store.EndNone)
-	wantEnd(t, s, recovered, after(2*time.Hour), store.EndRecovered)
-	wantEnd(t, s, deleted, after(3*time.Hour), store.EndDeleted)
+	wantEnd(t, s, open, time.Time{}, record.EndNone)
+	wantEnd(t, s, recovered, after(2*time.Hour), record.EndRecovered)
+	wantEnd(t, s, deleted, after(3*time.Hour), record.EndDeleted)
 }
 
 func endReasonsOfOld(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	open, recovered, deleted := three(t, s)
 	db.Exec(t, "UPDATE jetmon_outages SET end_reason = 0")
-	wantEnd(t, s, open, time.Time{}, store.EndNone)
-	wantEnd(t, s, recovered, after(2*time.Hour), store.EndRecovered)
-	wantEnd(t, s, deleted, after(3*time.Hour), store.EndDeleted)
+	wantEnd(t, s, open, time.Time{}, record.EndNone)
+	wantEnd(t, s, recovered, after(2*time.Hour), record.EndRecovered)
+	wantEnd(t, s, deleted, after(3*time.Hour), record.EndDeleted)
 	db.Exec(t, "UPDATE jetmon_outages SET end_reason = 99 WHERE id = ?", recovered) // of a newer version
 	wantEnd(t, s, recovered, after(2*time.Hour), 99)
 }
@@ -97,7 +98,7 @@ func orphanLife(t *testing.T, db Database) {
 		fence := own(t, s, "a", 7)
 		gone, paused, moved, whole := create(t, s, aSite(url(10*i))), create(t, s, aSite(url(10*i+1))), create(t, s, aSite(url(10*i+2))), create(t, s, aSite(url(10*i+3)))
 		id := goDown(t, s, fence, gone)
-		for _, site := range []store.Site{paused, moved, whole} {
+		for _, site := range []record.Site{paused, moved, whole} {
 			goDown(t, s, fence, site)
 		}
 		if ids := orphans(t, s, fence.Shard); len(ids) != 0 {
@@ -107,25 +108,25 @@ func orphanLife(t *testing.T, db Database) {
 		db.Exec(t, "UPDATE jetpack_monitor_sites SET monitor_active = 0 WHERE jetpack_monitor_site_id = ?", paused.ID)
 		db.Exec(t, "UPDATE jetpack_monitor_sites SET bucket_no = 300 WHERE jetpack_monitor_site_id = ?", moved.ID)
 		before := footprint(t, db)
-		found := get[[]store.Outage](t)(s.ListOrphans(t.Context(), allShards(), 100))
-		want := get[store.Outage](t)(s.Outage(t.Context(), id))
+		found := get[[]record.Outage](t)(s.ListOrphans(t.Context(), allShards(), 100))
+		want := get[record.Outage](t)(s.Outage(t.Context(), id))
 		want.Ballot, want.Checks = nil, nil
-		wantEqual(t, found, []store.Outage{want})
+		wantEqual(t, found, []record.Outage{want})
 		if n := get[int](t)(s.EndOrphans(t.Context(), fence, []int64{id}, after(3*time.Hour))); n != 1 {
 			t.Errorf("%d were ended, want 1", n)
 		}
-		wantEnd(t, s, id, after(3*time.Hour), store.EndDeleted)
+		wantEnd(t, s, id, after(3*time.Hour), record.EndDeleted)
 		wantEqual(t, footprint(t, db), before) // no notification is sent, and no row is written
 		if ids := orphans(t, s, allShards()...); len(ids) != 0 {
 			t.Errorf("orphans %v when all are ended", ids)
 		}
-		// What the engine, which has not heard of it, may still want to commit.
-		_, err := s.Commit(t.Context(), fence, closing(gone, check.StatusDown, fmt.Sprint("late-", i)))
+		// The engine does not know of the deletion yet and may still commit this.
+		_, err := Commit(t.Context(), s, fence, closing(gone, check.StatusDown, fmt.Sprint("late-", i)))
 		wantKind(t, err, fault.Conflict)
 		if n := get[int](t)(s.EndOrphans(t.Context(), fence, []int64{id}, after(4*time.Hour))); n != 0 {
 			t.Errorf("%d were ended again", n)
 		}
-		wantEnd(t, s, id, after(3*time.Hour), store.EndDeleted)
+		wantEnd(t, s, id, after(3*time.Hour), record.EndDeleted)
 	}
 }
 
@@ -150,7 +151,7 @@ func orphanPages(t *testing.T, db Database) {
 	wantEqual(t, orphans(t, s, shard.Of(200)), there)
 	wantEqual(t, len(orphans(t, s, allShards()...)), 7)
 	wantEqual(t, len(orphans(t, s)), 0)
-	first := get[[]store.Outage](t)(s.ListOrphans(t.Context(), allShards(), 2))
+	first := get[[]record.Outage](t)(s.ListOrphans(t.Context(), allShards(), 2))
 	if len(first) != 2 || first[0].ID != here[0] || first[1].ID != there[0] {
 		t.Errorf("the first two are %+v", first)
 	}
@@ -177,7 +178,7 @@ func orphanFenced(t *testing.T, db Database) {
 	}
 	_, err := s.EndOrphans(t.Context(), now, make([]int64, 1001), after(time.Hour))
 	wantKind(t, err, fault.Invalid)
-	wantEnd(t, s, id, time.Time{}, store.EndNone)
+	wantEnd(t, s, id, time.Time{}, record.EndNone)
 	many := make([]int64, 1000)
 	for i := range many {
 		many[i] = int64(i + 1)
@@ -185,7 +186,7 @@ func orphanFenced(t *testing.T, db Database) {
 	if n := get[int](t)(s.EndOrphans(t.Context(), now, many, after(time.Hour))); n != 1 {
 		t.Errorf("%d were ended by their owner, want 1", n)
 	}
-	wantEnd(t, s, id, after(time.Hour), store.EndDeleted)
+	wantEnd(t, s, id, after(time.Hour), record.EndDeleted)
 }
 
 func orphanNoMore(t *testing.T, db Database) {
@@ -193,7 +194,7 @@ func orphanNoMore(t *testing.T, db Database) {
 	fence := own(t, s, "a", 7)
 	back, over := create(t, s, aSite(url(1))), create(t, s, aSite(url(2)))
 	open, closed := goDown(t, s, fence, back), goDown(t, s, fence, over)
-	get[store.Committed](t)(s.Commit(t.Context(), fence, closing(over, check.StatusDown, "up")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, closing(over, check.StatusDown, "up")))
 	deleteRow(t, db, over.ID)
 	deleteRow(t, db, back.ID)
 	wantEqual(t, orphans(t, s, fence.Shard), []int64{open})
@@ -202,8 +203,8 @@ func orphanNoMore(t *testing.T, db Database) {
 	if n := get[int](t)(s.EndOrphans(t.Context(), fence, []int64{open, closed, 12345}, after(3*time.Hour))); n != 0 {
 		t.Errorf("%d were ended, want none", n)
 	}
-	wantEnd(t, s, open, time.Time{}, store.EndNone)
-	wantEnd(t, s, closed, after(2*time.Hour), store.EndRecovered)
+	wantEnd(t, s, open, time.Time{}, record.EndNone)
+	wantEnd(t, s, closed, after(2*time.Hour), record.EndRecovered)
 }
 
 func raceOrphan(t *testing.T, db Database) {
@@ -217,18 +218,18 @@ func raceOrphan(t *testing.T, db Database) {
 			case 0:
 				deleteRow(t, db, site.ID)
 			case 1:
-				_, err = s.Commit(t.Context(), fence, closing(site, check.StatusDown, fmt.Sprint("up-", site.ID, "-", n)))
+				_, err = Commit(t.Context(), s, fence, closing(site, check.StatusDown, fmt.Sprint("up-", site.ID, "-", n)))
 			default:
 				_, err = s.EndOrphans(t.Context(), fence, []int64{id}, after(3*time.Hour))
 			}
 			return err
 		})
 		get[int](t)(s.EndOrphans(t.Context(), fence, []int64{id}, after(4*time.Hour)))
-		o := get[store.Outage](t)(s.Outage(t.Context(), id))
+		o := get[record.Outage](t)(s.Outage(t.Context(), id))
 		told := db.Int(t, "SELECT COUNT(*) FROM jetmon_transitions WHERE outage_id = ? AND to_status = 1", id)
 		switch {
-		case o.EndReason == store.EndRecovered && told == 1 && o.End.Equal(after(2*time.Hour)):
-		case o.EndReason == store.EndDeleted && told == 0 && !o.End.Before(after(3*time.Hour)):
+		case o.EndReason == record.EndRecovered && told == 1 && o.End.Equal(after(2*time.Hour)):
+		case o.EndReason == record.EndDeleted && told == 0 && !o.End.Before(after(3*time.Hour)):
 		default:
 			t.Errorf("the outage ended at %v because of %d, with %d recoveries told", o.End, o.EndReason, told)
 		}

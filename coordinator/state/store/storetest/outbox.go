@@ -5,70 +5,70 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
 func outboxTests() []test {
 	return []test{
-		{"a notice holds the whole change but its cause", noticeReadsBack},
-		{"the notices of a site come one after the other, in order", noticeOrder},
-		{"a postponed notice holds back its site only", postponedHoldsBack},
-		{"notices are found and counted by shard", noticesByShard},
-		{"the oldest come first, up to the limit", noticeLimit},
-		{"a damaged notice does not hold up those of other sites", damagedNotice},
+		{"a notification holds the whole change but its cause", notificationReadsBack},
+		{"the notifications of a site come one after the other, in order", notificationOrder},
+		{"a postponed notification holds back its site only", postponedHoldsBack},
+		{"notifications are found and counted by shard", notificationsByShard},
+		{"the oldest come first, up to the limit", notificationLimit},
+		{"a damaged notification does not hold up those of other sites", damagedNotification},
 	}
 }
 
-func noticeReadsBack(t *testing.T, db Database) {
+func notificationReadsBack(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	site := create(t, s, aSite(url(1)))
 	c := opening(site, "k")
-	done := get[store.Committed](t)(s.Commit(t.Context(), own(t, s, "a", 7), c))
+	done := get[record.Committed](t)(Commit(t.Context(), s, own(t, s, "a", 7), c))
 	c.Cause = check.Observation{}
-	c.Ballot.ID, c.Ballot.OutageID = get[[]store.Ballot](t)(s.ListBallots(t.Context(), site.ID, 1))[0].ID, done.OutageID
-	want := store.Notice{ID: done.NoticeID, Key: "k", Change: c, OutageID: done.OutageID, NextAttempt: c.At, Created: c.At}
+	c.Ballot.ID, c.Ballot.OutageID = get[[]record.Ballot](t)(s.ListBallots(t.Context(), site.ID, 1))[0].ID, done.OutageID
+	want := record.Notification{ID: done.TransitionID, Key: "k", Change: c, OutageID: done.OutageID, NextAttempt: c.At, Created: c.At}
 	if n := len(due(t, s, c.At.Add(-time.Millisecond), 10)); n != 0 {
-		t.Errorf("%d notices are due before the change", n)
+		t.Errorf("%d notifications are due before the change", n)
 	}
-	wantEqual(t, due(t, s, c.At, 10), []store.Notice{want})
+	wantEqual(t, due(t, s, c.At, 10), []record.Notification{want})
 
 	must(t, s.Postponed(t.Context(), want, after(time.Hour), "refused"))
 	want.Attempts, want.NextAttempt = 1, after(time.Hour)
-	wantEqual(t, due(t, s, after(time.Hour), 10), []store.Notice{want})
+	wantEqual(t, due(t, s, after(time.Hour), 10), []record.Notification{want})
 	must(t, s.Postponed(t.Context(), want, after(2*time.Hour), "refused"))
 	want.Attempts, want.NextAttempt = 2, after(2*time.Hour)
-	wantEqual(t, due(t, s, after(2*time.Hour), 10), []store.Notice{want})
+	wantEqual(t, due(t, s, after(2*time.Hour), 10), []record.Notification{want})
 
 	for range 2 { // twice is no error
 		must(t, s.Delivered(t.Context(), want, after(3*time.Hour)))
 	}
 	if n := len(due(t, s, after(24*time.Hour), 10)); n != 0 {
-		t.Errorf("%d notices after delivery", n)
+		t.Errorf("%d notifications after delivery", n)
 	}
 	must(t, s.Postponed(t.Context(), want, after(4*time.Hour), "late")) // nor is this
 }
 
-func noticeOrder(t *testing.T, db Database) {
+func notificationOrder(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	fence := own(t, s, "a", 7)
 	a, b := create(t, s, aSite(url(1))), create(t, s, aSite(url(2)))
-	for _, c := range []store.Change{
+	for _, c := range []record.Change{
 		opening(a, "a1"), opening(b, "b1"), confirming(a, "a2"), closing(b, check.StatusDown, "b2"),
 		closing(a, check.StatusConfirmedDown, "a3"), opening(a, "a4"),
 	} {
-		get[store.Committed](t)(s.Commit(t.Context(), fence, c))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 	}
 	now := after(24 * time.Hour)
 	for _, want := range []string{"a1 b1", "b1 a2", "a2 b2", "b2 a3", "a3", "a4", ""} {
-		notices := due(t, s, now, 10)
-		if got := keysOf(notices); got != want {
+		notifications := due(t, s, now, 10)
+		if got := keysOf(notifications); got != want {
 			t.Fatalf("due %q, want %q", got, want)
 		}
-		if len(notices) > 0 {
-			must(t, s.Delivered(t.Context(), notices[0], now))
+		if len(notifications) > 0 {
+			must(t, s.Delivered(t.Context(), notifications[0], now))
 		}
 	}
 }
@@ -77,8 +77,8 @@ func postponedHoldsBack(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	fence := own(t, s, "a", 7)
 	a, b := create(t, s, aSite(url(1))), create(t, s, aSite(url(2)))
-	for _, c := range []store.Change{opening(a, "a1"), closing(a, check.StatusDown, "a2"), opening(b, "b1")} {
-		get[store.Committed](t)(s.Commit(t.Context(), fence, c))
+	for _, c := range []record.Change{opening(a, "a1"), closing(a, check.StatusDown, "a2"), opening(b, "b1")} {
+		get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 	}
 	now := after(3 * time.Hour)
 	must(t, s.Postponed(t.Context(), due(t, s, now, 1)[0], now.Add(time.Minute), "refused"))
@@ -90,13 +90,13 @@ func postponedHoldsBack(t *testing.T, db Database) {
 	}
 }
 
-func noticesByShard(t *testing.T, db Database) {
+func notificationsByShard(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	for i, bucket := range []check.BucketID{0, 15, 16, 47, 48, 511} {
 		site := aSite(url(i))
 		site.Bucket = bucket
 		site = create(t, s, site)
-		get[store.Committed](t)(s.Commit(t.Context(), own(t, s, "a", bucket), opening(site, fmt.Sprint("b", bucket))))
+		get[record.Committed](t)(Commit(t.Context(), s, own(t, s, "a", bucket), opening(site, fmt.Sprint("b", bucket))))
 	}
 	for _, tt := range []struct {
 		shards []shard.ID
@@ -110,44 +110,44 @@ func noticesByShard(t *testing.T, db Database) {
 		{allShards(), "b0 b15 b16 b47 b48 b511"},
 		{nil, ""},
 	} {
-		notices := get[[]store.Notice](t)(s.DueNotices(t.Context(), tt.shards, after(time.Hour), 100))
-		if got := keysOf(notices); got != tt.want {
+		notifications := get[[]record.Notification](t)(s.DueNotifications(t.Context(), tt.shards, after(time.Hour), 100))
+		if got := keysOf(notifications); got != tt.want {
 			t.Errorf("shards %v: %q, want %q", tt.shards, got, tt.want)
 		}
-		if n := get[int](t)(s.CountNotices(t.Context(), tt.shards)); n != len(notices) {
-			t.Errorf("shards %v: counted %d, want %d", tt.shards, n, len(notices))
+		if n := get[int](t)(s.CountNotifications(t.Context(), tt.shards)); n != len(notifications) {
+			t.Errorf("shards %v: counted %d, want %d", tt.shards, n, len(notifications))
 		}
 	}
 }
 
-func noticeLimit(t *testing.T, db Database) {
+func notificationLimit(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	fence := own(t, s, "a", 7)
 	for i := range 5 {
 		site := create(t, s, aSite(url(i)))
-		get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, fmt.Sprint("k", i))))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, fmt.Sprint("k", i))))
 	}
 	if got := keysOf(due(t, s, after(time.Hour), 3)); got != "k0 k1 k2" {
 		t.Errorf("due %q", got)
 	}
-	_, err := s.DueNotices(t.Context(), allShards(), after(time.Hour), 0)
+	_, err := s.DueNotifications(t.Context(), allShards(), after(time.Hour), 0)
 	wantKind(t, err, fault.Invalid)
 }
 
-func damagedNotice(t *testing.T, db Database) {
+func damagedNotification(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	fence := own(t, s, "a", 7)
 	for i := range 3 {
 		site := create(t, s, aSite(url(i)))
-		get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, fmt.Sprint("k", i))))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, fmt.Sprint("k", i))))
 	}
 	db.Exec(t, "UPDATE jetmon_transitions SET body = '{' WHERE change_key = 'k1'")
 	db.Exec(t, `UPDATE jetmon_transitions SET body = '{"SiteID": 9, "Added": {"later": []}}' WHERE change_key = 'k2'`)
-	notices := due(t, s, after(time.Hour), 10)
-	if got := keysOf(notices); got != "k0 k2" {
+	notifications := due(t, s, after(time.Hour), 10)
+	if got := keysOf(notifications); got != "k0 k2" {
 		t.Fatalf("due %q", got)
 	}
-	if notices[1].Change.SiteID != 9 {
-		t.Errorf("a field that was added later spoils the rest: %+v", notices[1].Change)
+	if notifications[1].Change.SiteID != 9 {
+		t.Errorf("a field that was added later spoils the rest: %+v", notifications[1].Change)
 	}
 }

@@ -15,9 +15,9 @@ func ownershipTests() []test {
 		{"a held shard is a conflict until it expires", claimHeld},
 		{"a node that claims again fences its former life", claimAgain},
 		{"a lease is renewed while nobody else has taken it", renew},
-		{"of many leases each is renewed or lost for itself", renewMany},
+		{"concurrent renewals succeed or fail independently", renewMany},
 		{"a released shard is free at once", release},
-		{"claims that cannot be are refused", badClaims},
+		{"invalid claims are refused", badClaims},
 	}
 }
 
@@ -93,7 +93,7 @@ func renewMany(t *testing.T, db Database) {
 			fenced = false
 		case 1: // taken, when it had expired
 			want = append(want, get[shard.Lease](t)(s.ClaimShard(t.Context(), id, anOwner("b"), after(time.Minute))))
-		case 2: // taken by a twin
+		case 2: // taken by a duplicate node
 			want = append(want, get[shard.Lease](t)(s.ClaimShard(t.Context(), id, anOwner("a"), after(time.Second))))
 		case 3: // given back
 			must(t, s.ReleaseShard(t.Context(), l))

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -17,16 +18,16 @@ import (
 
 func raceTests() []test {
 	return []test{
-		{"of many that create a URL one succeeds", raceCreate},
-		{"of many that give their sites one URL one succeeds", raceRename},
-		{"of many that move sites to a URL one succeeds", raceMove},
+		{"of concurrent creations of a URL one succeeds", raceCreate},
+		{"of concurrent changes to one URL one succeeds", raceRename},
+		{"of concurrent moves of sites to a URL one succeeds", raceMove},
 		{"deleting while updating leaves no settings behind", raceDeleteUpdate},
-		{"many that create URLs of one blog all succeed", raceCreateBlog},
-		{"of many that claim a shard one succeeds", raceClaim},
-		{"of many that open an outage of a site one succeeds", raceOpen},
-		{"many commits of one key are one commit", raceKey},
-		{"once a shard is taken over nothing of the former owner is written", raceTakeover},
-		{"commits in many shards at once all succeed", raceShards},
+		{"concurrent creations of URLs of one blog all succeed", raceCreateBlog},
+		{"of concurrent claims of a shard one succeeds", raceClaim},
+		{"of concurrent openings of a site's outage one succeeds", raceOpen},
+		{"concurrent commits of one key are one commit", raceKey},
+		{"after a takeover nothing of the former owner is written", raceTakeover},
+		{"concurrent commits in many shards all succeed", raceShards},
 		{"deleting while committing leaves no open outage", raceDelete},
 		{"a call whose context has ended gives up", endedContext},
 	}
@@ -98,7 +99,7 @@ func raceCreate(t *testing.T, db Database) {
 func raceRename(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	for round := range 3 {
-		var sites [racers]store.Site
+		var sites [racers]record.Site
 		for n := range sites {
 			sites[n] = aSite(fmt.Sprintf("https://%d-%d.example.com/", round, n))
 			sites[n].BlogID = check.BlogID(100 + n)
@@ -138,7 +139,7 @@ func raceCreateBlog(t *testing.T, db Database) {
 
 func raceMove(t *testing.T, db Database) {
 	s := db.Open(t, true)
-	sites := make([]store.Site, racers)
+	sites := make([]record.Site, racers)
 	for i := range sites {
 		sites[i] = create(t, s, aSite(url(i)))
 	}
@@ -185,7 +186,7 @@ func raceOpen(t *testing.T, db Database) {
 	site := create(t, s, aSite(url(1)))
 	fence := own(t, s, "a", 7)
 	won, lost := race(t, db, func(n int, s store.Store) error {
-		_, err := s.Commit(t.Context(), fence, opening(site, fmt.Sprint("k", n)))
+		_, err := Commit(t.Context(), s, fence, opening(site, fmt.Sprint("k", n)))
 		return err
 	})
 	wantOneWinner(t, won, lost, fault.Conflict)
@@ -196,10 +197,10 @@ func raceKey(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	site := create(t, s, aSite(url(1)))
 	fence := own(t, s, "a", 7)
-	for _, c := range []store.Change{opening(site, "k1"), confirming(site, "k2"), closing(site, check.StatusConfirmedDown, "k3")} {
-		answers := make([]store.Committed, racers)
+	for _, c := range []record.Change{opening(site, "k1"), confirming(site, "k2"), closing(site, check.StatusConfirmedDown, "k3")} {
+		answers := make([]record.Committed, racers)
 		won, lost := race(t, db, func(n int, s store.Store) (err error) {
-			answers[n], err = s.Commit(t.Context(), fence, c)
+			answers[n], err = Commit(t.Context(), s, fence, c)
 			return err
 		})
 		if won != racers {
@@ -215,7 +216,7 @@ func raceKey(t *testing.T, db Database) {
 // raceTakeover lets an owner commit as fast as it can while another takes its shard.
 func raceTakeover(t *testing.T, db Database) {
 	s := db.Open(t, true)
-	var sites []store.Site
+	var sites []record.Site
 	for i := range 40 {
 		sites = append(sites, create(t, s, aSite(url(i))))
 	}
@@ -229,7 +230,7 @@ func raceTakeover(t *testing.T, db Database) {
 				close(half)
 			}
 			err := untilAnswered(t, func() error {
-				_, err := s.Commit(t.Context(), old, opening(site, fmt.Sprint("old-", i)))
+				_, err := Commit(t.Context(), s, old, opening(site, fmt.Sprint("old-", i)))
 				return err
 			})
 			switch {
@@ -244,15 +245,15 @@ func raceTakeover(t *testing.T, db Database) {
 	<-half
 	other := db.Open(t, true)
 	l := get[shard.Lease](t)(other.ClaimShard(t.Context(), 0, anOwner("new"), after(time.Minute)))
-	// What the new owner reads from here on is all that will ever come from the old one.
-	read := get[[]store.Site](t)(other.ListSites(t.Context(), store.SiteQuery{Limit: 100}))
+	// From here on the new owner reads all that the old one will ever have written.
+	read := get[[]record.Site](t)(other.ListSites(t.Context(), store.SiteQuery{Limit: 100}))
 	var seen []check.SiteID
 	for _, site := range read {
 		if site.Status == check.StatusDown {
 			seen = append(seen, site.ID)
 			continue
 		}
-		get[store.Committed](t)(other.Commit(t.Context(), l.Fence(), opening(site, fmt.Sprint("new-", site.ID))))
+		get[record.Committed](t)(Commit(t.Context(), other, l.Fence(), opening(site, fmt.Sprint("new-", site.ID))))
 	}
 	owner.Wait()
 	if !slices.Equal(seen, committed) {
@@ -262,7 +263,7 @@ func raceTakeover(t *testing.T, db Database) {
 
 func raceShards(t *testing.T, db Database) {
 	s := db.Open(t, true)
-	sites := make([]store.Site, racers)
+	sites := make([]record.Site, racers)
 	fences := make([]shard.Fence, racers)
 	for i := range sites {
 		site := aSite(url(i))
@@ -270,12 +271,12 @@ func raceShards(t *testing.T, db Database) {
 		sites[i], fences[i] = create(t, s, site), own(t, s, "a", site.Bucket)
 	}
 	won, lost := race(t, db, func(n int, s store.Store) error {
-		for i, c := range []store.Change{
+		for i, c := range []record.Change{
 			opening(sites[n], ""), confirming(sites[n], ""), closing(sites[n], check.StatusConfirmedDown, ""),
 			opening(sites[n], ""), closing(sites[n], check.StatusDown, ""),
 		} {
 			c.Key = fmt.Sprint(n, "-", i)
-			if _, err := s.Commit(t.Context(), fences[n], c); err != nil {
+			if _, err := Commit(t.Context(), s, fences[n], c); err != nil {
 				return err
 			}
 		}
@@ -290,7 +291,7 @@ func raceShards(t *testing.T, db Database) {
 func raceDelete(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	fence := own(t, s, "a", 7)
-	sites := make([]store.Site, racers/2)
+	sites := make([]record.Site, racers/2)
 	for i := range sites {
 		sites[i] = create(t, s, aSite(url(i)))
 	}
@@ -299,13 +300,13 @@ func raceDelete(t *testing.T, db Database) {
 		if n%2 == 0 {
 			return s.DeleteSite(t.Context(), site.ID, after(time.Hour))
 		}
-		_, err := s.Commit(t.Context(), fence, opening(site, fmt.Sprint("k", n)))
+		_, err := Commit(t.Context(), s, fence, opening(site, fmt.Sprint("k", n)))
 		return err
 	})
 	if lost[fault.Conflict] > len(sites) || len(lost) > 1 || len(lost) == 1 && lost[fault.Conflict] == 0 {
 		t.Errorf("failures %v; only commits may fail, as conflicts", lost)
 	}
-	if open := get[[]store.Outage](t)(s.ListOutages(t.Context(), store.OutageQuery{Limit: 10, OpenOnly: true})); len(open) != 0 {
+	if open := get[[]record.Outage](t)(s.ListOutages(t.Context(), store.OutageQuery{Limit: 10, OpenOnly: true})); len(open) != 0 {
 		t.Errorf("%d outages of deleted sites are open", len(open))
 	}
 }
@@ -316,7 +317,7 @@ func endedContext(t *testing.T, db Database) {
 	fence := own(t, s, "a", 7)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := s.Commit(ctx, fence, opening(site, "k"))
+	_, err := Commit(ctx, s, fence, opening(site, "k"))
 	for _, err := range []error{err, s.Ping(ctx), rewrite(ctx, s, site), s.DeleteSite(ctx, site.ID, noon())} {
 		wantKind(t, err, fault.Unavailable)
 		if !errors.Is(err, context.Canceled) {

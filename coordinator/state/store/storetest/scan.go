@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -16,20 +18,20 @@ import (
 
 func scanTests() []test {
 	return []test{
-		{"a scan reads what pages of the active sites read", scanAsPages},
+		{"a scan reads the same sites as pages", scanAsPages},
 		{"a scan hands over a large bucket in chunks by rising id", scanChunks},
-		{"a scan of many buckets reads what scans of each read", scanMany},
-		{"a scan of a large table reads each site once, and ends when it is told to", scanLarge},
+		{"a scan of many buckets reads the same sites as a scan of each", scanMany},
+		{"a scan of a large table reads each site once, and stops on request", scanLarge},
 		{"a scan ends with the error of its caller", scanEnds},
 		{"a scan under commits shows each site as it was at some moment", func(t *testing.T, db Database) { raceScan(t, db, true) }},
-		{"and so it does without legacy writes", func(t *testing.T, db Database) { raceScan(t, db, false) }},
+		{"a scan under commits without legacy writes does so too", func(t *testing.T, db Database) { raceScan(t, db, false) }},
 	}
 }
 
 // scan reads a bucket whole.
-func scan(t testing.TB, s store.Store, bucket check.BucketID) (all []store.Site) {
+func scan(t testing.TB, s store.Store, bucket check.BucketID) (all []record.Site) {
 	t.Helper()
-	must(t, s.ScanBuckets(t.Context(), bucket, bucket, func(chunk []store.Site) error {
+	must(t, s.ScanBuckets(t.Context(), bucket, bucket, func(chunk []record.Site) error {
 		all = append(all, chunk...)
 		clear(chunk) // it is ours during the call
 		return nil
@@ -37,9 +39,16 @@ func scan(t testing.TB, s store.Store, bucket check.BucketID) (all []store.Site)
 	return all
 }
 
-func wantScanned(t testing.TB, s store.Store, bucket check.BucketID) []store.Site {
+// sitesIn reads the active and paused sites of a bucket by their ids.
+func sitesIn(t testing.TB, s store.Store, bucket check.BucketID) []record.Site {
 	t.Helper()
-	want := get[[]store.Site](t)(s.ListSites(t.Context(), store.SiteQuery{InBucket: true, Bucket: bucket, ActiveOnly: true, Limit: 10000}))
+	all := get[[]record.Site](t)(s.ListSites(t.Context(), store.SiteQuery{Limit: 10000}))
+	return slices.DeleteFunc(all, func(site record.Site) bool { return site.Bucket != bucket })
+}
+
+func wantScanned(t testing.TB, s store.Store, bucket check.BucketID) []record.Site {
+	t.Helper()
+	want := slices.DeleteFunc(sitesIn(t, s, bucket), func(site record.Site) bool { return site.Paused })
 	wantEqual(t, scan(t, s, bucket), want)
 	return want
 }
@@ -58,11 +67,11 @@ func scanAsPages(t *testing.T, db Database) {
 			site.Paused = i == 5
 			site = create(t, s, site)
 			if i%4 == 2 {
-				get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, fmt.Sprint(p, "-open-", i))))
+				get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, fmt.Sprint(p, "-open-", i))))
 			}
 			if i%4 == 3 {
-				get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, fmt.Sprint(p, "-was-", i))))
-				get[store.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusDown, fmt.Sprint(p, "-over-", i))))
+				get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, fmt.Sprint(p, "-was-", i))))
+				get[record.Committed](t)(Commit(t.Context(), s, fence, closing(site, check.StatusDown, fmt.Sprint(p, "-over-", i))))
 			}
 		}
 		const insert = `INSERT INTO jetpack_monitor_sites
@@ -76,7 +85,7 @@ func scanAsPages(t *testing.T, db Database) {
 		if got := len(wantScanned(t, s, 7)); got < 19 {
 			t.Errorf("%d sites", got)
 		}
-		wantEqual(t, scan(t, s, 8), []store.Site(nil))
+		wantEqual(t, scan(t, s, 8), []record.Site(nil))
 	}
 }
 
@@ -86,7 +95,7 @@ func scanChunks(t *testing.T, db Database) {
 	someSites(t, db, s, 8, 3)
 	db.Exec(t, "UPDATE jetpack_monitor_sites SET check_interval = 1 + jetpack_monitor_site_id % 5")
 	sizes := 0
-	must(t, s.ScanBuckets(t.Context(), 7, 7, func(chunk []store.Site) error {
+	must(t, s.ScanBuckets(t.Context(), 7, 7, func(chunk []record.Site) error {
 		if len(chunk) == 0 || len(chunk) > 1000 {
 			t.Errorf("a chunk of %d", len(chunk))
 		}
@@ -113,9 +122,9 @@ func scanMany(t *testing.T, db Database) {
 		must(t, rewrite(t.Context(), s, edit))
 		for i, site := range sites[2:4] {
 			key := fmt.Sprintf("%d-%d", bucket, i)
-			get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, key)))
+			get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, key)))
 			if i == 0 {
-				get[store.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusDown, key+"-over")))
+				get[record.Committed](t)(Commit(t.Context(), s, fence, closing(site, check.StatusDown, key+"-over")))
 			}
 		}
 		db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = 2 WHERE jetpack_monitor_site_id = ?", sites[4].ID)
@@ -123,13 +132,13 @@ func scanMany(t *testing.T, db Database) {
 	for _, legacyWrites := range []bool{true, false} {
 		s := db.Open(t, legacyWrites)
 		for _, span := range [][2]check.BucketID{{0, 511}, {100, 300}, {5, 5}, {30, 50}} {
-			want, got := map[check.SiteID]store.Site{}, map[check.SiteID]store.Site{}
+			want, got := map[check.SiteID]record.Site{}, map[check.SiteID]record.Site{}
 			for bucket := span[0]; bucket <= span[1]; bucket++ {
 				for _, site := range scan(t, s, bucket) {
 					want[site.ID] = site
 				}
 			}
-			must(t, s.ScanBuckets(t.Context(), span[0], span[1], func(chunk []store.Site) error {
+			must(t, s.ScanBuckets(t.Context(), span[0], span[1], func(chunk []record.Site) error {
 				for _, site := range chunk {
 					if _, twice := got[site.ID]; twice {
 						t.Errorf("site %d twice", site.ID)
@@ -161,7 +170,7 @@ func scanLarge(t *testing.T, db Database) {
 		db.Exec(t, "INSERT INTO jetpack_monitor_sites (blog_id, bucket_no, monitor_url) VALUES "+values.String()[2:])
 	}
 	got, seen := 0, make([]bool, sites)
-	must(t, s.ScanBuckets(t.Context(), 0, check.Buckets-1, func(chunk []store.Site) error {
+	must(t, s.ScanBuckets(t.Context(), 0, check.Buckets-1, func(chunk []record.Site) error {
 		for _, site := range chunk {
 			i := int(site.BlogID)
 			if seen[i] || site.URL != url(i) || int(site.Bucket) != i%check.Buckets {
@@ -179,7 +188,7 @@ func scanLarge(t *testing.T, db Database) {
 	stop := errors.New("enough")
 	for _, after := range []int{1, 30_000} {
 		got = 0
-		err := s.ScanBuckets(t.Context(), 0, check.Buckets-1, func(chunk []store.Site) error {
+		err := s.ScanBuckets(t.Context(), 0, check.Buckets-1, func(chunk []record.Site) error {
 			if got += len(chunk); got >= after {
 				return stop
 			}
@@ -190,7 +199,7 @@ func scanLarge(t *testing.T, db Database) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		got = 0
-		wantKind(t, s.ScanBuckets(ctx, 0, check.Buckets-1, func(chunk []store.Site) error {
+		wantKind(t, s.ScanBuckets(ctx, 0, check.Buckets-1, func(chunk []record.Site) error {
 			if got += len(chunk); got >= after {
 				cancel()
 			}
@@ -207,17 +216,17 @@ func scanEnds(t *testing.T, db Database) {
 	someSites(t, db, s, 7, 1100)
 	stop := errors.New("enough")
 	calls := 0
-	err := s.ScanBuckets(t.Context(), 7, 7, func([]store.Site) error { calls++; return stop })
+	err := s.ScanBuckets(t.Context(), 7, 7, func([]record.Site) error { calls++; return stop })
 	if !errors.Is(err, stop) || calls != 1 {
 		t.Errorf("%d calls, error %v", calls, err)
 	}
-	err = s.ScanBuckets(t.Context(), 0, 511, func([]store.Site) error { calls++; return stop })
+	err = s.ScanBuckets(t.Context(), 0, 511, func([]record.Site) error { calls++; return stop })
 	if !errors.Is(err, stop) || calls != 2 {
 		t.Errorf("%d calls, error %v", calls, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	wantKind(t, s.ScanBuckets(ctx, 7, 7, func([]store.Site) error { t.Error("called"); return nil }), fault.Unavailable)
+	wantKind(t, s.ScanBuckets(ctx, 7, 7, func([]record.Site) error { t.Error("called"); return nil }), fault.Unavailable)
 }
 
 // raceScan scans while sites go down and up.
@@ -230,7 +239,7 @@ func raceScan(t *testing.T, db Database, legacyWrites bool) {
 	owner.Go(func() {
 		defer close(done)
 		for round := range 30 {
-			var group []store.Change
+			var group []record.Change
 			for i, site := range sites {
 				c := opening(site, "")
 				if round%2 == 1 {

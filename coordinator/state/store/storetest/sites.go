@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -21,18 +22,18 @@ func siteTests() []test {
 		{"an update writes what is editable and nothing else", updateWrites},
 		{"an update to another site's URL is refused", updateToTakenURL},
 		{"rows that share blog and URL stay editable", twinsStayEditable},
-		{"a site that is not there is not found", unknownSite},
+		{"an unknown site is not found", unknownSite},
 		{"deleting closes the open outage unreported", deleteCloses},
-		{"of many ids the sites that exist are read, each once and by id", sitesByID},
+		{"of many ids the existing sites are read, each once and by id", sitesByID},
 		{"pages by id are whole although sites are added between them", pagesUnderInserts},
-		{"queries restrict by blog, bucket and host", queries},
-		{"a page must have a sane size", pageSizes},
+		{"queries restrict by blog and host", queries},
+		{"page sizes are bounded", pageSizes},
 	}
 }
 
 // rewrite gives a site all that can be edited of another value.
-func rewrite(ctx context.Context, s store.Store, site store.Site) error {
-	_, err := s.UpdateSite(ctx, site.ID, func(store.Site) (store.Site, error) { return site, nil })
+func rewrite(ctx context.Context, s store.Store, site record.Site) error {
+	_, err := s.UpdateSite(ctx, site.ID, func(record.Site) (record.Site, error) { return site, nil })
 	return err
 }
 
@@ -51,7 +52,7 @@ func createdReadsBack(t *testing.T, db Database) {
 	}
 	want.ID, want.Status = created.ID, check.StatusRunning
 	wantEqual(t, created, want)
-	wantEqual(t, get[store.Site](t)(s.Site(t.Context(), created.ID)), want)
+	wantEqual(t, get[record.Site](t)(s.Site(t.Context(), created.ID)), want)
 }
 
 func createIgnoresStatus(t *testing.T, db Database) {
@@ -59,7 +60,7 @@ func createIgnoresStatus(t *testing.T, db Database) {
 	site := aSite(url(1))
 	site.ID, site.Status, site.StatusSince, site.OutageID = 99, check.StatusConfirmedDown, noon(), 5
 	created := create(t, s, site)
-	got := get[store.Site](t)(s.Site(t.Context(), created.ID))
+	got := get[record.Site](t)(s.Site(t.Context(), created.ID))
 	if got.Status != check.StatusRunning || !got.StatusSince.IsZero() || got.OutageID != 0 {
 		t.Fatalf("got status %d since %v, outage %d", got.Status, got.StatusSince, got.OutageID)
 	}
@@ -79,13 +80,13 @@ func sameURLTwice(t *testing.T, db Database) {
 func badValues(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	valid := create(t, s, aSite(url(1)))
-	for field, spoil := range map[string]func(*store.Site){
-		"url":                                   func(x *store.Site) { x.URL = "" },
-		"url: ":                                 func(x *store.Site) { x.URL = "http://" + strings.Repeat("x", 294) },
-		"blog_id":                               func(x *store.Site) { x.BlogID = -1 },
-		"check_interval":                        func(x *store.Site) { x.Interval = 90 * time.Second },
-		"check_interval: must be whole minutes": func(x *store.Site) { x.Interval = 256 * time.Minute },
-		"check_interval: ":                      func(x *store.Site) { x.Interval = 0 },
+	for field, spoil := range map[string]func(*record.Site){
+		"url":                                   func(x *record.Site) { x.URL = "" },
+		"url: ":                                 func(x *record.Site) { x.URL = "http://" + strings.Repeat("x", 294) },
+		"blog_id":                               func(x *record.Site) { x.BlogID = -1 },
+		"check_interval":                        func(x *record.Site) { x.Interval = 90 * time.Second },
+		"check_interval: must be whole minutes": func(x *record.Site) { x.Interval = 256 * time.Minute },
+		"check_interval: ":                      func(x *record.Site) { x.Interval = 0 },
 	} {
 		site := valid
 		spoil(&site)
@@ -101,14 +102,14 @@ func badValues(t *testing.T, db Database) {
 	site.Bucket = check.Buckets
 	_, err := s.CreateSite(t.Context(), site)
 	wantKind(t, err, fault.Invalid)
-	wantEqual(t, get[store.Site](t)(s.Site(t.Context(), valid.ID)), valid)
+	wantEqual(t, get[record.Site](t)(s.Site(t.Context(), valid.ID)), valid)
 }
 
 func updateWrites(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	site, neighbour := create(t, s, aSite(url(1))), create(t, s, aSite(url(2)))
-	get[store.Committed](t)(s.Commit(t.Context(), own(t, s, "a", 7), opening(site, "k")))
-	down := get[store.Site](t)(s.Site(t.Context(), site.ID))
+	get[record.Committed](t)(Commit(t.Context(), s, own(t, s, "a", 7), opening(site, "k")))
+	down := get[record.Site](t)(s.Site(t.Context(), site.ID))
 
 	edit := down
 	edit.BlogID, edit.URL, edit.Interval, edit.Paused = 43, url(3), time.Minute, true
@@ -116,16 +117,16 @@ func updateWrites(t *testing.T, db Database) {
 	want := edit
 	edit.Bucket, edit.Status, edit.StatusSince, edit.OutageID = 300, check.StatusRunning, noon(), 0
 	must(t, rewrite(t.Context(), s, edit))
-	wantEqual(t, get[store.Site](t)(s.Site(t.Context(), site.ID)), want)
+	wantEqual(t, get[record.Site](t)(s.Site(t.Context(), site.ID)), want)
 
 	want.Settings = check.Settings{ForbiddenTexts: []string{"x"}}
 	must(t, rewrite(t.Context(), s, want))
 	must(t, rewrite(t.Context(), s, want)) // the same again is no error
-	wantEqual(t, get[store.Site](t)(s.Site(t.Context(), site.ID)), want)
+	wantEqual(t, get[record.Site](t)(s.Site(t.Context(), site.ID)), want)
 	want.Settings = check.Settings{}
 	must(t, rewrite(t.Context(), s, want))
-	wantEqual(t, get[store.Site](t)(s.Site(t.Context(), site.ID)), want)
-	wantEqual(t, get[store.Site](t)(s.Site(t.Context(), neighbour.ID)), neighbour)
+	wantEqual(t, get[record.Site](t)(s.Site(t.Context(), site.ID)), want)
+	wantEqual(t, get[record.Site](t)(s.Site(t.Context(), neighbour.ID)), neighbour)
 }
 
 func updateToTakenURL(t *testing.T, db Database) {
@@ -144,7 +145,7 @@ func twinsStayEditable(t *testing.T, db Database) {
 	for range 2 {
 		db.Exec(t, "INSERT INTO jetpack_monitor_sites (blog_id, bucket_no, monitor_url) VALUES (42, 7, ?)", url(1))
 	}
-	twins := get[[]store.Site](t)(s.ListSites(t.Context(), store.SiteQuery{Limit: 10}))
+	twins := get[[]record.Site](t)(s.ListSites(t.Context(), store.SiteQuery{Limit: 10}))
 	if len(twins) != 2 {
 		t.Fatalf("%d sites", len(twins))
 	}
@@ -169,23 +170,23 @@ func deleteCloses(t *testing.T, db Database) {
 	doomed = create(t, s, doomed)
 	other := create(t, s, aSite(url(2)))
 	fence := own(t, s, "a", 7)
-	first := get[store.Committed](t)(s.Commit(t.Context(), fence, opening(doomed, "k1")))
-	second := get[store.Committed](t)(s.Commit(t.Context(), fence, opening(other, "k2")))
+	first := get[record.Committed](t)(Commit(t.Context(), s, fence, opening(doomed, "k1")))
+	second := get[record.Committed](t)(Commit(t.Context(), s, fence, opening(other, "k2")))
 
 	must(t, s.DeleteSite(t.Context(), doomed.ID, after(3*time.Hour)))
 	_, err := s.Site(t.Context(), doomed.ID)
 	wantKind(t, err, fault.NotFound)
-	o := get[store.Outage](t)(s.Outage(t.Context(), first.OutageID))
+	o := get[record.Outage](t)(s.Outage(t.Context(), first.OutageID))
 	if !o.End.Equal(after(3*time.Hour)) || o.Status != check.StatusRunning {
 		t.Errorf("outage ended %v with status %d", o.End, o.Status)
 	}
-	if o := get[store.Outage](t)(s.Outage(t.Context(), second.OutageID)); !o.End.IsZero() {
+	if o := get[record.Outage](t)(s.Outage(t.Context(), second.OutageID)); !o.End.IsZero() {
 		t.Error("the outage of another site was closed")
 	}
 	if got := keysOf(due(t, s, after(24*time.Hour), 10)); got != "k1 k2" {
-		t.Errorf("notices %q; the deletion itself is unreported, what happened before is not", got)
+		t.Errorf("notifications %q; the deletion itself is unreported, what happened before is not", got)
 	}
-	_, err = s.Commit(t.Context(), fence, closing(doomed, check.StatusDown, "k3"))
+	_, err = Commit(t.Context(), s, fence, closing(doomed, check.StatusDown, "k3"))
 	wantKind(t, err, fault.Conflict)
 }
 
@@ -197,10 +198,10 @@ func sitesByID(t *testing.T, db Database) {
 	for _, id := range exist {
 		db.Exec(t, "INSERT INTO jetpack_monitor_sites (jetpack_monitor_site_id, blog_id, bucket_no, monitor_url) VALUES (?, 42, 7, ?)", id, url(int(id)))
 	}
-	rich := get[store.Site](t)(s.Site(t.Context(), 500))
+	rich := get[record.Site](t)(s.Site(t.Context(), 500))
 	rich.Paused, rich.Settings = true, check.Settings{Method: check.MethodGet}
 	must(t, rewrite(t.Context(), s, rich))
-	get[store.Committed](t)(s.Commit(t.Context(), own(t, s, "a", 7), opening(get[store.Site](t)(s.Site(t.Context(), 1001)), "k")))
+	get[record.Committed](t)(Commit(t.Context(), s, own(t, s, "a", 7), opening(get[record.Site](t)(s.Site(t.Context(), 1001)), "k")))
 	db.Exec(t, "INSERT INTO jetpack_monitor_sites (jetpack_monitor_site_id, blog_id, bucket_no, monitor_url) VALUES (5000, 42, 7, ?)", url(0)) // not asked for
 
 	ids := []check.SiteID{-1, 0, 1000, 1000}
@@ -208,19 +209,19 @@ func sitesByID(t *testing.T, db Database) {
 		ids = append(ids, id)
 	}
 	before := slices.Clone(ids)
-	got := get[[]store.Site](t)(s.SitesByID(t.Context(), ids))
-	var want []store.Site
+	got := get[[]record.Site](t)(s.SitesByID(t.Context(), ids))
+	var want []record.Site
 	for _, id := range exist {
-		want = append(want, get[store.Site](t)(s.Site(t.Context(), id)))
+		want = append(want, get[record.Site](t)(s.Site(t.Context(), id)))
 	}
 	wantEqual(t, got, want)
 	if !slices.Equal(ids, before) {
 		t.Error("the caller's ids are in another order now")
 	}
-	if n := len(get[[]store.Site](t)(s.SitesByID(t.Context(), nil))); n != 0 {
+	if n := len(get[[]record.Site](t)(s.SitesByID(t.Context(), nil))); n != 0 {
 		t.Errorf("%d sites of no ids", n)
 	}
-	get[[]store.Site](t)(s.SitesByID(t.Context(), make([]check.SiteID, 10000)))
+	get[[]record.Site](t)(s.SitesByID(t.Context(), make([]check.SiteID, 10000)))
 	_, err := s.SitesByID(t.Context(), make([]check.SiteID, 10001))
 	wantKind(t, err, fault.Invalid)
 }
@@ -231,11 +232,11 @@ func pagesUnderInserts(t *testing.T, db Database) {
 	for i := range 25 {
 		want = append(want, create(t, s, aSite(url(i))).ID)
 	}
-	for _, inBucket := range []bool{false, true} {
-		q := store.SiteQuery{Limit: 4, InBucket: inBucket, Bucket: 7}
+	for _, blog := range []check.BlogID{0, aSite("").BlogID} {
+		q := store.SiteQuery{Limit: 4, BlogID: blog}
 		got = nil
 		for n := 1000; ; n++ {
-			page := get[[]store.Site](t)(s.ListSites(t.Context(), q))
+			page := get[[]record.Site](t)(s.ListSites(t.Context(), q))
 			for _, site := range page {
 				got = append(got, site.ID)
 			}
@@ -248,7 +249,7 @@ func pagesUnderInserts(t *testing.T, db Database) {
 			}
 		}
 		if !slices.Equal(got, want) {
-			t.Fatalf("in bucket %v: read %v, want %v", inBucket, got, want)
+			t.Fatalf("of blog %d: read %v, want %v", blog, got, want)
 		}
 	}
 }
@@ -269,9 +270,7 @@ func queries(t *testing.T, db Database) {
 		q    store.SiteQuery
 		want []string
 	}{
-		"a blog":            {store.SiteQuery{BlogID: 2, InBucket: true, Bucket: 0}, []string{"example.com/bare", "https://[::1]:80/"}},
-		"a bucket":          {store.SiteQuery{InBucket: true, Bucket: 1}, []string{"http://example.com:8080/x", "https://example.com.evil.test/", "https://user@example.com/", "https://müller.example/"}},
-		"an active bucket":  {store.SiteQuery{InBucket: true, Bucket: 1, ActiveOnly: true}, []string{"http://example.com:8080/x", "https://user@example.com/", "https://müller.example/"}},
+		"a blog":            {store.SiteQuery{BlogID: 2}, []string{"http://example.com:8080/x", "example.com/bare", "https://other.test/example.com", "https://user@example.com/", "https://[::1]:80/"}},
 		"a host":            {store.SiteQuery{Host: "example.com"}, []string{"https://example.com/", "http://example.com:8080/x", "HTTP://EXAMPLE.com?example.org", "example.com/bare", "https://user@example.com/"}},
 		"a host with port":  {store.SiteQuery{Host: "example.com:8080"}, []string{"http://example.com:8080/x"}},
 		"an underscore":     {store.SiteQuery{Host: "ex_mple.com"}, []string{"https://ex_mple.com/"}},
@@ -287,7 +286,7 @@ func queries(t *testing.T, db Database) {
 			}
 			tt.q.Limit, tt.q.After = limit, 0
 			for {
-				page := get[[]store.Site](t)(s.ListSites(t.Context(), tt.q))
+				page := get[[]record.Site](t)(s.ListSites(t.Context(), tt.q))
 				for _, site := range page {
 					got = append(got, site.ID)
 				}
@@ -311,5 +310,5 @@ func pageSizes(t *testing.T, db Database) {
 		_, err = s.ListOutages(t.Context(), store.OutageQuery{Limit: limit})
 		wantKind(t, err, fault.Invalid)
 	}
-	get[[]store.Site](t)(s.ListSites(t.Context(), store.SiteQuery{Limit: 10000}))
+	get[[]record.Site](t)(s.ListSites(t.Context(), store.SiteQuery{Limit: 10000}))
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -24,14 +25,14 @@ func spanTests() []test {
 		{"commits, and edits of paused sites and other shards, do not change a digest", digestStays},
 		{"a span reads the shards that were edited, and no others", spanChanged},
 		{"a span reads sites as pages do", spanAsPages},
-		{"what is read under edits is what the digest is of", spanSnapshot},
-		{"spans end where they were told to", spanEnds},
-		{"a span of nothing is refused, and none outlives its context", spanRefused},
+		{"under edits the digest matches the sites that were read", spanSnapshot},
+		{"spans end at their last id", spanEnds},
+		{"an empty span is refused, and no read outlives its context", spanRefused},
 	}
 }
 
 // everywhere is the span of all sites.
-var everywhere = store.Span{First: 1, Last: math.MaxInt64}
+var everywhere = record.Span{First: 1, Last: math.MaxInt64}
 
 // digest reads the digest of shard 0 everywhere, 0 on an engine that has none.
 func digest(t testing.TB, s store.Store) store.Digest {
@@ -40,7 +41,7 @@ func digest(t testing.TB, s store.Store) store.Digest {
 }
 
 // text is what a digest of sites stands for.
-func text(sites []store.Site) string {
+func text(sites []record.Site) string {
 	var all strings.Builder
 	for _, x := range sites {
 		fmt.Fprintf(&all, "%d %d %d %q %v %+v\n", x.ID, x.Bucket, x.BlogID, x.URL, x.Interval, x.Settings)
@@ -51,18 +52,18 @@ func text(sites []store.Site) string {
 // content is what a digest of shard 0 stands for.
 func content(t testing.TB, s store.Store) string {
 	t.Helper()
-	var sites []store.Site
+	var sites []record.Site
 	for b := range check.BucketID(shard.BucketsPer) {
 		sites = append(sites, scan(t, s, b)...)
 	}
-	slices.SortFunc(sites, func(a, b store.Site) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(sites, func(a, b record.Site) int { return cmp.Compare(a.ID, b.ID) })
 	return text(sites)
 }
 
 // digestEdits makes random edits and compares what the shard holds with its digest.
 func digestEdits(t *testing.T, db Database, random *rand.Rand) {
 	s := db.Open(t, true)
-	var sites []store.Site
+	var sites []record.Site
 	for i := range 12 {
 		site := aSite(url(i))
 		if i%3 == 0 {
@@ -93,7 +94,7 @@ func digestEdits(t *testing.T, db Database, random *rand.Rand) {
 
 // randomEdit makes one or two edits as WordPress.com, or through the store. Values come
 // from few, so that edits are often undone.
-func randomEdit(t testing.TB, db Database, s store.Store, random *rand.Rand, sites []store.Site) string {
+func randomEdit(t testing.TB, db Database, s store.Store, random *rand.Rand, sites []record.Site) string {
 	t.Helper()
 	a, b := sites[random.IntN(len(sites))].ID, sites[random.IntN(len(sites))].ID
 	update := func(set string, id check.SiteID, args ...any) {
@@ -122,7 +123,7 @@ func randomEdit(t testing.TB, db Database, s store.Store, random *rand.Rand, sit
 			update(column+" = ?", b, va)
 			return tmp
 		}
-		ua, ub := get[store.Site](t)(s.Site(t.Context(), a)).URL, get[store.Site](t)(s.Site(t.Context(), b)).URL
+		ua, ub := get[record.Site](t)(s.Site(t.Context(), a)).URL, get[record.Site](t)(s.Site(t.Context(), b)).URL
 		update("monitor_url = ?", a, ub)
 		update("monitor_url = ?", b, ua)
 		return tmp
@@ -130,7 +131,7 @@ func randomEdit(t testing.TB, db Database, s store.Store, random *rand.Rand, sit
 		update("monitor_active = 0", a)
 		update("monitor_active = 1", b)
 	default:
-		site := get[store.Site](t)(s.Site(t.Context(), a))
+		site := get[record.Site](t)(s.Site(t.Context(), a))
 		site.Settings = check.Settings{}
 		if n := random.IntN(4); n > 0 {
 			site.Settings.ForbiddenTexts = []string{fmt.Sprint(n)}
@@ -191,12 +192,12 @@ func digestStays(t *testing.T, db Database) {
 	paused, other = create(t, s, paused), create(t, s, other)
 	before := digest(t, s)
 	steps := []func(){
-		func() { get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k1"))) },
-		func() { get[store.Committed](t)(s.Commit(t.Context(), fence, confirming(site, "k2"))) },
+		func() { get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, "k1"))) },
+		func() { get[record.Committed](t)(Commit(t.Context(), s, fence, confirming(site, "k2"))) },
 		func() {
-			get[store.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusConfirmedDown, "k3")))
+			get[record.Committed](t)(Commit(t.Context(), s, fence, closing(site, check.StatusConfirmedDown, "k3")))
 		},
-		func() { create(t, s, store.Site{BlogID: 9, Bucket: 16, URL: url(4), Interval: time.Minute}) },
+		func() { create(t, s, record.Site{BlogID: 9, Bucket: 16, URL: url(4), Interval: time.Minute}) },
 		func() { paused.URL = url(5); must(t, rewrite(t.Context(), s, paused)) },
 		func() { other.Settings.Method = check.MethodGet; must(t, rewrite(t.Context(), s, other)) },
 		func() { must(t, rewrite(t.Context(), s, site)) },
@@ -217,23 +218,23 @@ func digestStays(t *testing.T, db Database) {
 
 func spanChanged(t *testing.T, db Database) {
 	s := db.Open(t, true)
-	var sites []store.Site // four of each of three shards, in turns
+	var sites []record.Site // four of each of three shards, in turns
 	for i := range 12 {
 		site := aSite(url(i))
 		site.Bucket = check.BucketID(i%3*100 + i)
 		sites = append(sites, create(t, s, site))
 	}
-	of := func(id shard.ID, in store.Span) []store.Site {
-		return reread(t, s, sites, func(site store.Site) bool { return shard.Of(site.Bucket) == id && in.Has(site.ID) })
+	of := func(id shard.ID, in record.Span) []record.Site {
+		return reread(t, s, sites, func(site record.Site) bool { return shard.Of(site.Bucket) == id && in.Has(site.ID) })
 	}
-	some := store.Span{First: sites[2].ID, Last: sites[9].ID}
+	some := record.Span{First: sites[2].ID, Last: sites[9].ID}
 	first := shard.Of(sites[0].Bucket)
 	other := shard.Of(sites[1].Bucket)
 	known := map[shard.ID]store.Digest{first: 0, other: 0}
 	read := get[store.SpanRead](t)(s.ReadSpan(t.Context(), some, known))
 	wantEqual(t, read.Changed, []shard.ID{first, other})
 	both := append(of(first, some), of(other, some)...)
-	slices.SortFunc(both, func(a, b store.Site) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(both, func(a, b record.Site) int { return cmp.Compare(a.ID, b.ID) })
 	wantEqual(t, read.Sites, both)
 	wantEqual(t, read.Rows, len(both))
 	if len(read.Digests) != 2 {
@@ -254,11 +255,11 @@ func spanChanged(t *testing.T, db Database) {
 		}
 		read = get[store.SpanRead](t)(s.ReadSpan(t.Context(), some, known))
 		wantEqual(t, read.Changed, edit.changes)
-		var want []store.Site
+		var want []record.Site
 		for _, id := range edit.changes {
 			want = append(want, of(id, some)...)
 		}
-		slices.SortFunc(want, func(a, b store.Site) int { return cmp.Compare(a.ID, b.ID) })
+		slices.SortFunc(want, func(a, b record.Site) int { return cmp.Compare(a.ID, b.ID) })
 		wantEqual(t, read.Sites, want)
 		wantEqual(t, read.Rows, len(both))
 	}
@@ -274,11 +275,11 @@ func spanChanged(t *testing.T, db Database) {
 }
 
 // reread reads those of some sites again that are wanted.
-func reread(t *testing.T, s store.Store, sites []store.Site, wanted func(store.Site) bool) (out []store.Site) {
+func reread(t *testing.T, s store.Store, sites []record.Site, wanted func(record.Site) bool) (out []record.Site) {
 	t.Helper()
 	for _, site := range sites {
 		if wanted(site) {
-			out = append(out, get[store.Site](t)(s.Site(t.Context(), site.ID)))
+			out = append(out, get[record.Site](t)(s.Site(t.Context(), site.ID)))
 		}
 	}
 	return out
@@ -297,11 +298,11 @@ func spanAsPages(t *testing.T, db Database) {
 			site.Paused = i == 5
 			site = create(t, s, site)
 			if i%4 == 2 {
-				get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, fmt.Sprint(p, "-open-", i))))
+				get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, fmt.Sprint(p, "-open-", i))))
 			}
 		}
 		db.Exec(t, `INSERT INTO jetpack_monitor_sites (blog_id, bucket_no, monitor_url, site_status) VALUES (1, 7, 'other', 2)`)
-		want := get[[]store.Site](t)(s.ListSites(t.Context(), store.SiteQuery{InBucket: true, Bucket: 7, ActiveOnly: true, Limit: 1000}))
+		want := slices.DeleteFunc(sitesIn(t, s, 7), func(site record.Site) bool { return site.Paused })
 		wantEqual(t, get[store.SpanRead](t)(s.ReadSpan(t.Context(), everywhere, map[shard.ID]store.Digest{0: 0})).Sites, want)
 	}
 }
@@ -372,7 +373,7 @@ func spanRefused(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	someSites(t, db, s, 7, 3)
 	all := map[shard.ID]store.Digest{0: 0}
-	for _, span := range []store.Span{{First: 0, Last: 9}, {First: 9, Last: 8}, {First: -3, Last: 3}} {
+	for _, span := range []record.Span{{First: 0, Last: 9}, {First: 9, Last: 8}, {First: -3, Last: 3}} {
 		_, err := s.ReadSpan(t.Context(), span, all)
 		wantKind(t, err, fault.Invalid)
 	}

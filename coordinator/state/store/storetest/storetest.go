@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -41,7 +43,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Database, only ...string) {
 	for group, tests := range map[string][]test{
 		"sites": siteTests(), "updates": updateTests(), "scan": scanTests(), "span": spanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(), "orphans": orphanTests(),
 		"outbox": outboxTests(), "order": orderTests(), "fences": fenceTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(),
-		"suspects": suspectTests(), "takeover": takeoverTests(), "muted": mutedTests(), "races": raceTests(),
+		"snapshots": snapshotTests(), "takeover": takeoverTests(), "muted": mutedTests(), "races": raceTests(),
 	} {
 		if len(only) > 0 && !slices.Contains(only, group) {
 			continue
@@ -79,7 +81,7 @@ func (r random) start(t *testing.T, seed uint64, fresh func(t testing.TB) Databa
 func randomTests() []random {
 	return []random{
 		{"any sequence of calls does what a model in memory does", func(t *testing.T, db Database, r *rand.Rand) { walk(t, db.Open(t, true), r) }},
-		{"and so it does without legacy writes", func(t *testing.T, db Database, r *rand.Rand) { walk(t, db.Open(t, false), r) }},
+		{"a scan under commits without legacy writes does so too", func(t *testing.T, db Database, r *rand.Rand) { walk(t, db.Open(t, false), r) }},
 		{"any sequence of groups does what a model in memory does", func(t *testing.T, db Database, r *rand.Rand) { walkGroups(t, db.Open(t, true), r) }},
 		{"and so do groups without legacy writes", func(t *testing.T, db Database, r *rand.Rand) { walkGroups(t, db.Open(t, false), r) }},
 		{"every edit changes the digest of a shard, and undoing it changes it back", digestEdits},
@@ -124,11 +126,20 @@ func wantEqual(t testing.TB, got, want any) {
 }
 
 // aSite is a site to create, in bucket 7.
-func aSite(url string) store.Site {
-	return store.Site{BlogID: 42, Bucket: 7, URL: url, Interval: 5 * time.Minute}
+func aSite(url string) record.Site {
+	return record.Site{BlogID: 42, Bucket: 7, URL: url, Interval: 5 * time.Minute}
 }
 
-func create(t testing.TB, s store.Store, site store.Site) store.Site {
+// Commit commits one change as a group of its own.
+func Commit(ctx context.Context, s store.History, f shard.Fence, c record.Change) (record.Committed, error) {
+	results, err := s.CommitAll(ctx, f, []record.Change{c})
+	if err != nil {
+		return record.Committed{}, err
+	}
+	return results[0].Committed, results[0].Err
+}
+
+func create(t testing.TB, s store.Store, site record.Site) record.Site {
 	t.Helper()
 	created, err := s.CreateSite(t.Context(), site)
 	must(t, err)
@@ -144,19 +155,19 @@ func own(t testing.TB, s store.Store, node string, bucket check.BucketID) shard.
 }
 
 // change is a change of a site that failed at noon and was called down a minute later.
-func change(site store.Site, from, to check.Status, key string) store.Change {
+func change(site record.Site, from, to check.Status, key string) record.Change {
 	at := map[check.Status]time.Duration{
 		check.StatusDown: time.Minute, check.StatusConfirmedDown: time.Hour, check.StatusRunning: 2 * time.Hour}[to]
-	return store.Change{
+	return record.Change{
 		Key: key, SiteID: site.ID, BlogID: site.BlogID, Bucket: site.Bucket, URL: site.URL,
 		From: from, To: to, Since: after(-72 * time.Hour), Start: noon(), At: after(at), LastCheck: after(at - 123*time.Millisecond),
 	}
 }
 
-func opening(site store.Site, key string) store.Change {
+func opening(site record.Site, key string) record.Change {
 	c := change(site, check.StatusRunning, check.StatusDown, key)
 	c.Cause = anObservation()
-	c.Checks = []store.LocalCheck{
+	c.Checks = []record.LocalCheck{
 		{Node: "checker-a", At: noon(), Observation: anObservation()},
 		{Node: "checker-b", At: after(20 * time.Second), Observation: anObservation()},
 	}
@@ -167,11 +178,11 @@ func opening(site store.Site, key string) store.Change {
 	return c
 }
 
-func confirming(site store.Site, key string) store.Change {
+func confirming(site record.Site, key string) record.Change {
 	return change(site, check.StatusDown, check.StatusConfirmedDown, key)
 }
 
-func closing(site store.Site, from check.Status, key string) store.Change {
+func closing(site record.Site, from check.Status, key string) record.Change {
 	return change(site, from, check.StatusRunning, key)
 }
 
@@ -190,28 +201,28 @@ func anObservation() check.Observation {
 }
 
 // aBallot has a vote of every value.
-func aBallot(site store.Site) store.Ballot {
+func aBallot(site record.Site) record.Ballot {
 	down := anObservation()
 	up := check.Observation{Outcome: check.OutcomeUp, HTTPStatus: 200}
-	return store.Ballot{
+	return record.Ballot{
 		SiteID: site.ID, Bucket: site.Bucket, Verdict: quorum.Rejected,
 		Rule: quorum.Rule{Voters: 3, Need: 2, Regions: 2}, Round: 2, Opened: after(30 * time.Second), Decided: after(41 * time.Second),
-		Votes: []store.Vote{
+		Votes: []record.Vote{
 			{Veriflier: "v1", Region: "eu", Value: quorum.Down, At: after(40 * time.Second), Observation: &down,
 				SelfCheck: &check.SelfCheck{Healthy: true, Anchors: 3, Age: 4 * time.Second, Detail: "ok"}},
 			{Veriflier: "v2", Region: "us", Value: quorum.Up, At: after(41 * time.Second), Observation: &up},
 			{Veriflier: "v3", Region: "ap", Value: quorum.Unknown, UnknownReason: "no answer", At: after(42 * time.Second)},
 		},
-		Checks: []store.LocalCheck{{Node: "v1", Veriflier: true, At: after(5 * time.Second), Observation: down}},
+		Checks: []record.LocalCheck{{Node: "v1", Veriflier: true, At: after(5 * time.Second), Observation: down}},
 	}
 }
 
 // due reads the due notifications of all shards.
-func due(t testing.TB, s store.Store, now time.Time, limit int) []store.Notice {
+func due(t testing.TB, s store.Store, now time.Time, limit int) []record.Notification {
 	t.Helper()
-	notices, err := s.DueNotices(t.Context(), allShards(), now, limit)
+	notifications, err := s.DueNotifications(t.Context(), allShards(), now, limit)
 	must(t, err)
-	return notices
+	return notifications
 }
 
 func allShards() []shard.ID {
@@ -223,9 +234,9 @@ func allShards() []shard.ID {
 }
 
 // keysOf returns the keys of notifications, separated by blanks.
-func keysOf(notices []store.Notice) string {
-	keys := make([]string, len(notices))
-	for i, n := range notices {
+func keysOf(notifications []record.Notification) string {
+	keys := make([]string, len(notifications))
+	for i, n := range notifications {
 		keys[i] = n.Key
 	}
 	return strings.Join(keys, " ")

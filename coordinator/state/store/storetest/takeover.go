@@ -7,6 +7,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
@@ -14,18 +15,18 @@ import (
 
 func takeoverTests() []test {
 	return []test{
-		{"rows of v1 are gone on with as v1 would", func(t *testing.T, db Database) { takeOver(t, db, true) }},
-		{"and so they are without legacy writes", func(t *testing.T, db Database) { takeOver(t, db, false) }},
-		{"without legacy writes our newest change outweighs a row that lags", laggingRow},
-		{"what was told outlives the history", toldOutlivesHistory},
-		{"what was told of a deleted site is not believed of another with its id", reusedID},
-		{"what was told holds while legacy writes are switched off and on", switchedWrites},
+		{"rows of v1 continue as v1 would have continued them", func(t *testing.T, db Database) { takeOver(t, db, true) }},
+		{"rows of v1 continue so without legacy writes too", func(t *testing.T, db Database) { takeOver(t, db, false) }},
+		{"without legacy writes our newest change outweighs a lagging row", laggingRow},
+		{"the last reported status survives retention", toldOutlivesHistory},
+		{"the reported status of a deleted site does not apply to another with its id", reusedID},
+		{"the reported status survives switching legacy writes off and on", switchedWrites},
 		{"an open outage outweighs the row, whoever writes it", outageOutweighsRow},
 	}
 }
 
-// notice is one notification to WordPress.com: a status, and when the one before it began.
-type notice struct {
+// notification is what WordPress.com receives: a status, and when the one before it began.
+type notification struct {
 	To    check.Status
 	Since time.Time
 }
@@ -47,20 +48,20 @@ func insertRow(t testing.TB, db Database, url string, r legacyRow) {
 }
 
 // siteOf finds the site with a URL.
-func siteOf(t testing.TB, s store.Store, url string) store.Site {
+func siteOf(t testing.TB, s store.Store, url string) record.Site {
 	t.Helper()
-	for _, site := range get[[]store.Site](t)(s.ListSites(t.Context(), store.SiteQuery{Limit: 1000})) {
+	for _, site := range get[[]record.Site](t)(s.ListSites(t.Context(), store.SiteQuery{Limit: 1000})) {
 		if site.URL == url {
 			return site
 		}
 	}
 	t.Fatalf("there is no %s", url)
-	return store.Site{}
+	return record.Site{}
 }
 
 // v1 is what v1 tells about a row in two hours of checks, one in five minutes: its rules
 // are from old and up or not up to new, and what is not new is silent.
-func v1(r legacyRow, up bool) (told []notice) {
+func v1(r legacyRow, up bool) (told []notification) {
 	for at := noon(); at.Before(after(2 * time.Hour)); at = at.Add(5 * time.Minute) {
 		to := r.status
 		switch {
@@ -72,7 +73,7 @@ func v1(r legacyRow, up bool) (told []notice) {
 			to = check.StatusConfirmedDown
 		}
 		if to != r.status {
-			told = append(told, notice{to, r.changed})
+			told = append(told, notification{to, r.changed})
 			r = legacyRow{to, at}
 		}
 	}
@@ -117,11 +118,11 @@ func takeOver(t *testing.T, db Database, legacyWrites bool) {
 
 // twoHours checks a site every five minutes for two hours, and commits the changes that
 // lifecycle decides.
-func twoHours(t testing.TB, s store.Store, fence shard.Fence, id check.SiteID, up bool) (told []notice) {
+func twoHours(t testing.TB, s store.Store, fence shard.Fence, id check.SiteID, up bool) (told []notification) {
 	t.Helper()
 	policy := lifecycle.DefaultPolicy()
-	read := func() (store.Site, lifecycle.State) {
-		site := get[store.Site](t)(s.Site(t.Context(), id))
+	read := func() (record.Site, lifecycle.State) {
+		site := get[record.Site](t)(s.Site(t.Context(), id))
 		return site, lifecycle.Initial(site.Status, site.StatusSince, site.Paused)
 	}
 	site, state := read()
@@ -143,7 +144,7 @@ func twoHours(t testing.TB, s store.Store, fence shard.Fence, id check.SiteID, u
 					case lifecycle.Change:
 						c := change(site, e.From, e.To, fmt.Sprintf("%d-%d-%d%d", site.ID, minute, e.From, e.To))
 						c.Since, c.At = site.StatusSince, e.At
-						get[store.Committed](t)(s.Commit(t.Context(), fence, c))
+						get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 						told = append(told, deliverOf(t, s, id)...)
 						site, state = read()
 					}
@@ -155,14 +156,14 @@ func twoHours(t testing.TB, s store.Store, fence shard.Fence, id check.SiteID, u
 }
 
 // deliverOf delivers the notifications of a site.
-func deliverOf(t testing.TB, s store.Store, id check.SiteID) (told []notice) {
+func deliverOf(t testing.TB, s store.Store, id check.SiteID) (told []notification) {
 	t.Helper()
 	for {
 		found := false
 		for _, n := range due(t, s, after(24*time.Hour), 1000) {
 			if n.Change.SiteID == id {
 				found = true
-				told = append(told, notice{n.Change.To, n.Change.Since})
+				told = append(told, notification{n.Change.To, n.Change.Since})
 				must(t, s.Delivered(t.Context(), n, after(24*time.Hour)))
 			}
 		}
@@ -173,9 +174,9 @@ func deliverOf(t testing.TB, s store.Store, id check.SiteID) (told []notice) {
 }
 
 // wantStanding reads a site again and compares its status.
-func wantStanding(t testing.TB, s store.Store, id check.SiteID, status check.Status, since time.Time) store.Site {
+func wantStanding(t testing.TB, s store.Store, id check.SiteID, status check.Status, since time.Time) record.Site {
 	t.Helper()
-	site := get[store.Site](t)(s.Site(t.Context(), id))
+	site := get[record.Site](t)(s.Site(t.Context(), id))
 	if site.Status != status || !site.StatusSince.Equal(since) {
 		t.Errorf("site %d has status %d since %v, want %d since %v", id, site.Status, site.StatusSince, status, since)
 	}
@@ -192,16 +193,16 @@ func laggingRow(t *testing.T, db Database) {
 	lag := func(status int) {
 		db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = ?, last_status_change = '2026-05-13 20:00:00'", status)
 	}
-	get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k1")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, "k1")))
 	wantStanding(t, s, site.ID, check.StatusDown, after(time.Minute)) // the row says 1
 	lag(0)
-	get[store.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusDown, "k2")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, closing(site, check.StatusDown, "k2")))
 	for _, status := range []int{0, 1, 2, 7} {
 		lag(status)
 		wantStanding(t, s, site.ID, check.StatusRunning, after(2*time.Hour))
 	}
 	lag(2)
-	get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, "k3")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, "k3")))
 	wantStanding(t, s, site.ID, check.StatusDown, after(time.Minute))
 }
 
@@ -211,10 +212,10 @@ func toldOutlivesHistory(t *testing.T, db Database) {
 	insertRow(t, db, url(1), legacyRow{check.StatusDown, after(-time.Hour)})
 	insertRow(t, db, url(2), legacyRow{check.StatusDown, after(-time.Hour)})
 	foreign, ours := siteOf(t, s, url(1)), siteOf(t, s, url(2))
-	get[store.Committed](t)(s.Commit(t.Context(), fence, confirming(foreign, "k1")))
-	get[store.Committed](t)(s.Commit(t.Context(), fence, closing(ours, check.StatusDown, "k2")))
-	get[store.Committed](t)(s.Commit(t.Context(), fence, opening(ours, "k3")))
-	get[store.Committed](t)(s.Commit(t.Context(), fence, closing(ours, check.StatusDown, "k4")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, confirming(foreign, "k1")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, closing(ours, check.StatusDown, "k2")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, opening(ours, "k3")))
+	get[record.Committed](t)(Commit(t.Context(), s, fence, closing(ours, check.StatusDown, "k4")))
 	deliverOf(t, s, ours.ID)
 	deliverOf(t, s, foreign.ID)
 	if n := expire(t, s, fence, store.Expiry{Ballots: after(1000 * time.Hour), Outages: after(1000 * time.Hour)}, 100); n != 1 {
@@ -235,8 +236,8 @@ func reusedID(t *testing.T, db Database) {
 	VALUES (?, ?, 7, ?, ?, NULL)`, id, blog, url(id), int(status))
 		}
 		insert(1, check.StatusDown)
-		site := get[store.Site](t)(s.Site(t.Context(), check.SiteID(id)))
-		get[store.Committed](t)(s.Commit(t.Context(), fence, confirming(site, fmt.Sprint(legacyWrites))))
+		site := get[record.Site](t)(s.Site(t.Context(), check.SiteID(id)))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, confirming(site, fmt.Sprint(legacyWrites))))
 		db.Exec(t, "DELETE FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = ?", id) // as WordPress.com does
 		insert(2, check.StatusRunning)
 		wantStanding(t, s, site.ID, check.StatusRunning, time.Time{})
@@ -252,11 +253,11 @@ func switchedWrites(t *testing.T, db Database) {
 	insertRow(t, db, url(1), legacyRow{check.StatusDown, after(-time.Hour)})
 	site := siteOf(t, on, url(1))
 	at := after(2 * time.Hour)
-	commit := func(s store.Store, c store.Change) {
+	commit := func(s store.Store, c record.Change) {
 		t.Helper()
 		at = at.Add(time.Hour)
 		c.At = at
-		get[store.Committed](t)(s.Commit(t.Context(), fence, c))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 	}
 	// On: the row is ours, and right.
 	commit(on, closing(site, check.StatusDown, "k1"))
@@ -285,15 +286,15 @@ func outageOutweighsRow(t *testing.T, db Database) {
 		s := db.Open(t, legacyWrites)
 		fence := own(t, s, "a", 7)
 		site := create(t, s, aSite(url(i)))
-		opened := get[store.Committed](t)(s.Commit(t.Context(), fence, opening(site, fmt.Sprint("open", i))))
+		opened := get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, fmt.Sprint("open", i))))
 		for _, status := range []int{1, 2, 0} {
 			db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = ?, last_status_change = NULL WHERE jetpack_monitor_site_id = ?", status, site.ID)
-			got := get[store.Site](t)(s.Site(t.Context(), site.ID))
+			got := get[record.Site](t)(s.Site(t.Context(), site.ID))
 			if got.Status != check.StatusDown || got.OutageID != opened.OutageID || !got.StatusSince.Equal(after(time.Minute)) {
 				t.Errorf("the row says %d: %+v", status, got)
 			}
 		}
 		db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = 1")
-		get[store.Committed](t)(s.Commit(t.Context(), fence, closing(site, check.StatusDown, fmt.Sprint("close", i))))
+		get[record.Committed](t)(Commit(t.Context(), s, fence, closing(site, check.StatusDown, fmt.Sprint("close", i))))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -16,17 +17,17 @@ import (
 
 func updateTests() []test {
 	return []test{
-		{"of many that add to a list at once none is lost", addersToAList},
+		{"of concurrent additions to a list none is lost", addersToAList},
 		{"an update that changes nothing leaves an odd row as it is", oddRowsStay},
-		{"an edit that is refused writes nothing, and its error is answered", refusedEdit},
+		{"a refused edit writes nothing and returns its error", refusedEdit},
 	}
 }
 
 func randomUpdateTests() []random {
 	return []random{
-		{"updates of any two fields at once are both kept", pairsOfUpdates},
-		{"updates of many fields at once are all kept", manyUpdates},
-		{"what WordPress.com writes meanwhile stays", updatesBesideWordPress},
+		{"concurrent updates of any two fields are both kept", pairsOfUpdates},
+		{"concurrent updates of many fields are all kept", manyUpdates},
+		{"concurrent writes by WordPress.com stay", updatesBesideWordPress},
 	}
 }
 
@@ -45,18 +46,18 @@ func RunUpdates(t *testing.T, seed uint64, fresh func(t testing.TB) Database) {
 }
 
 // setters change one field each, by its name, to something made of a number.
-func setters() map[string]func(*store.Site, int) {
-	return map[string]func(*store.Site, int){
-		"blog":      func(s *store.Site, n int) { s.BlogID = check.BlogID(n) },
-		"url":       func(s *store.Site, n int) { s.URL = url(n) },
-		"interval":  func(s *store.Site, n int) { s.Interval = time.Duration(1+n%255) * time.Minute },
-		"paused":    func(s *store.Site, n int) { s.Paused = n%2 == 0 },
-		"method":    func(s *store.Site, n int) { s.Settings.Method = check.Method(n % 4) },
-		"redirect":  func(s *store.Site, n int) { s.Settings.RedirectPolicy = check.RedirectPolicy(n % 3) },
-		"required":  func(s *store.Site, n int) { s.Settings.RequiredTexts = texts(n) },
-		"forbidden": func(s *store.Site, n int) { s.Settings.ForbiddenTexts = texts(n) },
-		"headers":   func(s *store.Site, n int) { s.Settings.Headers = []check.Header{{Name: "X-N", Value: fmt.Sprint(n)}} },
-		"slow":      func(s *store.Site, n int) { s.Settings.SlowAfter = time.Duration(n%1000) * time.Millisecond },
+func setters() map[string]func(*record.Site, int) {
+	return map[string]func(*record.Site, int){
+		"blog":      func(s *record.Site, n int) { s.BlogID = check.BlogID(n) },
+		"url":       func(s *record.Site, n int) { s.URL = url(n) },
+		"interval":  func(s *record.Site, n int) { s.Interval = time.Duration(1+n%255) * time.Minute },
+		"paused":    func(s *record.Site, n int) { s.Paused = n%2 == 0 },
+		"method":    func(s *record.Site, n int) { s.Settings.Method = check.Method(n % 4) },
+		"redirect":  func(s *record.Site, n int) { s.Settings.RedirectPolicy = check.RedirectPolicy(n % 3) },
+		"required":  func(s *record.Site, n int) { s.Settings.RequiredTexts = texts(n) },
+		"forbidden": func(s *record.Site, n int) { s.Settings.ForbiddenTexts = texts(n) },
+		"headers":   func(s *record.Site, n int) { s.Settings.Headers = []check.Header{{Name: "X-N", Value: fmt.Sprint(n)}} },
+		"slow":      func(s *record.Site, n int) { s.Settings.SlowAfter = time.Duration(n%1000) * time.Millisecond },
 	}
 }
 
@@ -75,7 +76,7 @@ func fieldNames() []string {
 // set changes one field of a site, by its setter.
 func set(t testing.TB, s store.Store, id check.SiteID, field string, n int) error {
 	change := setters()[field]
-	_, err := s.UpdateSite(t.Context(), id, func(site store.Site) (store.Site, error) {
+	_, err := s.UpdateSite(t.Context(), id, func(site record.Site) (record.Site, error) {
 		change(&site, n)
 		return site, nil
 	})
@@ -85,7 +86,7 @@ func set(t testing.TB, s store.Store, id check.SiteID, field string, n int) erro
 // updateTogether has some fields changed at once, and wants all of it kept and nothing else changed.
 func updateTogether(t testing.TB, random *rand.Rand, handles []store.Store, id check.SiteID, fields ...string) {
 	t.Helper()
-	want := get[store.Site](t)(handles[0].Site(t.Context(), id))
+	want := get[record.Site](t)(handles[0].Site(t.Context(), id))
 	errs := make([]error, len(fields))
 	start := make(chan struct{})
 	var all sync.WaitGroup
@@ -102,7 +103,7 @@ func updateTogether(t testing.TB, random *rand.Rand, handles []store.Store, id c
 	if err := errors.Join(errs...); err != nil {
 		t.Fatalf("of %v at once: %v", fields, err)
 	}
-	wantEqual(t, get[store.Site](t)(handles[0].Site(t.Context(), id)), want)
+	wantEqual(t, get[record.Site](t)(handles[0].Site(t.Context(), id)), want)
 }
 
 func twoHandles(t testing.TB, db Database) []store.Store {
@@ -136,7 +137,7 @@ func addersToAList(t *testing.T, db Database) {
 	site := create(t, db.Open(t, true), aSite(url(0)))
 	for round := range 5 {
 		won, lost := race(t, db, func(n int, s store.Store) error {
-			_, err := s.UpdateSite(t.Context(), site.ID, func(site store.Site) (store.Site, error) {
+			_, err := s.UpdateSite(t.Context(), site.ID, func(site record.Site) (record.Site, error) {
 				site.Settings.RequiredTexts = append(slices.Clone(site.Settings.RequiredTexts), fmt.Sprintf("%d-%d", round, n))
 				return site, nil
 			})
@@ -145,7 +146,7 @@ func addersToAList(t *testing.T, db Database) {
 		if won != racers {
 			t.Errorf("%d of %d succeeded, the others failed as %v", won, racers, lost)
 		}
-		got := get[store.Site](t)(db.Open(t, true).Site(t.Context(), site.ID)).Settings.RequiredTexts
+		got := get[record.Site](t)(db.Open(t, true).Site(t.Context(), site.ID)).Settings.RequiredTexts
 		if len(slices.Compact(slices.Sorted(slices.Values(got)))) != (round+1)*racers {
 			t.Fatalf("after %d additions there are %v", (round+1)*racers, got)
 		}
@@ -164,7 +165,7 @@ func updatesBesideWordPress(t *testing.T, db Database, random *rand.Rand) {
 			if ours == theirs {
 				continue
 			}
-			want := get[store.Site](t)(s.Site(t.Context(), site.ID))
+			want := get[record.Site](t)(s.Site(t.Context(), site.ID))
 			n := 1 + random.IntN(1<<30)
 			setters()[ours](&want, n)
 			value := 1 + random.IntN(255)
@@ -189,7 +190,7 @@ func updatesBesideWordPress(t *testing.T, db Database, random *rand.Rand) {
 				db.Exec(t, "UPDATE jetpack_monitor_sites SET "+columns[theirs]+" = ? WHERE jetpack_monitor_site_id = ?", value, site.ID)
 			})
 			both.Wait()
-			wantEqual(t, get[store.Site](t)(s.Site(t.Context(), site.ID)), want)
+			wantEqual(t, get[record.Site](t)(s.Site(t.Context(), site.ID)), want)
 		}
 	}
 }
@@ -203,11 +204,11 @@ func oddRowsStay(t *testing.T, db Database) {
 	}
 	db.Exec(t, `INSERT INTO jetpack_monitor_sites (jetpack_monitor_site_id, blog_id, bucket_no, monitor_url, monitor_active, site_status, check_interval)
 	VALUES (5, 42, 7, ?, 3, 7, 0)`, odd)
-	site := get[store.Site](t)(s.Site(t.Context(), 5))
+	site := get[record.Site](t)(s.Site(t.Context(), 5))
 	must(t, rewrite(t.Context(), s, site))
 	must(t, set(t, s, 5, "method", 1))
 	site.Settings.Method = 1
-	wantEqual(t, get[store.Site](t)(s.Site(t.Context(), 5)), site)
+	wantEqual(t, get[record.Site](t)(s.Site(t.Context(), 5)), site)
 	for column, want := range map[string]int64{"monitor_active": 3, "site_status": 7, "check_interval": 0, "bucket_no": 7, "blog_id": 42} {
 		if got := db.Int(t, "SELECT "+column+" FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = 5"); got != want {
 			t.Errorf("%s is %d, want %d", column, got, want)
@@ -223,13 +224,13 @@ func refusedEdit(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	site := create(t, s, aSite(url(1)))
 	refusal := errors.New("no")
-	_, err := s.UpdateSite(t.Context(), site.ID, func(s store.Site) (store.Site, error) {
+	_, err := s.UpdateSite(t.Context(), site.ID, func(s record.Site) (record.Site, error) {
 		s.Paused = true
 		return s, refusal
 	})
 	if !errors.Is(err, refusal) || err.Error() != refusal.Error() {
 		t.Errorf("%v", err)
 	}
-	wantEqual(t, get[store.Site](t)(s.Site(t.Context(), site.ID)), site)
+	wantEqual(t, get[record.Site](t)(s.Site(t.Context(), site.ID)), site)
 	wantKind(t, set(t, s, 99, "paused", 1), fault.NotFound)
 }

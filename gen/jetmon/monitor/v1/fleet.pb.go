@@ -90,13 +90,13 @@ type AlarmKind int32
 const (
 	// Never sent.
 	AlarmKind_ALARM_KIND_UNSPECIFIED AlarmKind = 0
-	// The verifliers could not decide; the site is held as suspect and nothing is sent.
+	// The verifliers could not decide; the site is undecided and nothing is sent.
 	// Without a site_id: more sites are held than are listed.
 	AlarmKind_ALARM_KIND_INCONCLUSIVE AlarmKind = 1
 	// The database does not take status changes, takes them too slowly, or does not renew
 	// the leases of shards, without which nothing can be written for their sites.
 	AlarmKind_ALARM_KIND_STORE AlarmKind = 2
-	// WordPress.com does not accept notices.
+	// WordPress.com does not accept notifications.
 	AlarmKind_ALARM_KIND_DELIVERY AlarmKind = 3
 	// No checker is connected.
 	AlarmKind_ALARM_KIND_NO_CHECKERS AlarmKind = 4
@@ -537,7 +537,7 @@ type CoordinatorStatus struct {
 	OpenChecks uint64 `protobuf:"varint,8,opt,name=open_checks,json=openChecks,proto3" json:"open_checks,omitempty"`
 	// Status changes that are not yet in the database.
 	UncommittedChanges uint64 `protobuf:"varint,9,opt,name=uncommitted_changes,json=uncommittedChanges,proto3" json:"uncommitted_changes,omitempty"`
-	// Notices committed and not yet accepted by WordPress.com.
+	// Notifications committed and not yet accepted by WordPress.com.
 	UndeliveredNotices uint64 `protobuf:"varint,10,opt,name=undelivered_notices,json=undeliveredNotices,proto3" json:"undelivered_notices,omitempty"`
 	// Share of the checks asked for by the sites' intervals, in the last five minutes,
 	// that were made and came in within 30 s of being due: 0 to 1. Absent until the
@@ -562,7 +562,7 @@ type CoordinatorStatus struct {
 	// It records status changes and tells WordPress.com nothing (--no-notify).
 	Muted bool `protobuf:"varint,18,opt,name=muted,proto3" json:"muted,omitempty"`
 	// Sites whose recorded status WordPress.com does not know because this coordinator is
-	// muted; 0 while it is not. They are not among the undelivered notices.
+	// muted; 0 while it is not. They are not among the undelivered notifications.
 	UntoldSites   uint64 `protobuf:"varint,19,opt,name=untold_sites,json=untoldSites,proto3" json:"untold_sites,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -16,7 +16,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/outlier"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/rpc"
@@ -36,8 +36,8 @@ type idle struct{}
 func (idle) Ask(engine.Question)          {}
 func (idle) Abandon(check.SiteID, uint32) {}
 func (idle) Look(engine.Question)         {}
-func (idle) Record(store.Change)          {}
-func (idle) Keep(store.Ballot)            {}
+func (idle) Record(record.Change)         {}
+func (idle) Keep(record.Ballot)           {}
 func (idle) Full() bool                   { return false }
 
 // serveEngine serves the real stream with the real engine.
@@ -51,9 +51,9 @@ func serveEngine(p plan) (*served, error) {
 		},
 	}, now)
 	for bucket := range check.Buckets {
-		var rows []store.Site
+		var rows []record.Site
 		for id := bucket + 1; id <= p.sites; id += check.Buckets {
-			rows = append(rows, store.Site{
+			rows = append(rows, record.Site{
 				ID: check.SiteID(id), BlogID: check.BlogID(id), Bucket: check.BucketID(bucket), Interval: interval,
 				URL: url(id), Status: check.StatusRunning,
 			})

@@ -1,4 +1,4 @@
-// Package roster is a part that wants a context.
+// Package roster is a part that wants a context, and the store.
 package roster
 
 import (

@@ -7,9 +7,9 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
-// Record is the state of a compact site: 64 bytes without a pointer, one cache line. The
+// Entry is the state of a compact site: 64 bytes without a pointer, one cache line. The
 // URL, the place on the agenda and the index entry are kept elsewhere.
-type Record struct {
+type Entry struct {
 	id   check.SiteID // 0: the slot is free
 	blog check.BlogID
 	url  span
@@ -31,41 +31,41 @@ type Record struct {
 }
 
 // ID returns the site's id; 0 when the slot is free.
-func (r *Record) ID() check.SiteID { return r.id }
+func (r *Entry) ID() check.SiteID { return r.id }
 
 // Bucket returns the site's bucket.
-func (r *Record) Bucket() check.BucketID { return r.bucket }
+func (r *Entry) Bucket() check.BucketID { return r.bucket }
 
 // Interval returns the site's own interval, 1 to 255 minutes.
-func (r *Record) Interval() time.Duration { return time.Duration(r.interval) * time.Minute }
+func (r *Entry) Interval() time.Duration { return time.Duration(r.interval) * time.Minute }
 
 // Stage returns the site's stage.
-func (r *Record) Stage() lifecycle.Stage { return lifecycle.Stage(r.flags >> stageShift) }
+func (r *Entry) Stage() lifecycle.Stage { return lifecycle.Stage(r.flags >> stageShift) }
 
 // Host returns the site's host; see Hosts. It is never 0.
-func (r *Record) Host() uint32 { return r.host }
+func (r *Entry) Host() uint32 { return r.host }
 
 // Sequence returns the number of the newest check.
-func (r *Record) Sequence() uint64 { return uint64(r.sequence) }
+func (r *Entry) Sequence() uint64 { return uint64(r.sequence) }
 
 // Urgent reports whether the newest check was a re-check or a second look.
-func (r *Record) Urgent() bool { return r.has(flagUrgent) }
+func (r *Entry) Urgent() bool { return r.has(flagUrgent) }
 
 // HeadHostile reports whether HEAD fails at the site where GET works.
-func (r *Record) HeadHostile() bool { return r.has(flagHeadHostile) }
+func (r *Entry) HeadHostile() bool { return r.has(flagHeadHostile) }
 
 // Routine records that a routine check has taken the next number.
-func (r *Record) Routine() {
+func (r *Entry) Routine() {
 	r.sequence++
 	r.set(flagUrgent, false)
 }
 
-func (r *Record) setStage(s lifecycle.Stage) { r.flags = r.flags&flagsAll | flags(s)<<stageShift }
+func (r *Entry) setStage(s lifecycle.Stage) { r.flags = r.flags&flagsAll | flags(s)<<stageShift }
 
 // has and set read and write one flag.
-func (r *Record) has(f flags) bool { return r.flags&f != 0 }
+func (r *Entry) has(f flags) bool { return r.flags&f != 0 }
 
-func (r *Record) set(f flags, on bool) {
+func (r *Entry) set(f flags, on bool) {
 	r.flags &^= f
 	if on {
 		r.flags |= f
@@ -73,14 +73,14 @@ func (r *Record) set(f flags, on bool) {
 }
 
 // good stores a good check.
-func (r *Record) good(o *check.Observation) {
+func (r *Entry) good(o *check.Observation) {
 	r.seen = seenIn(o)
 	r.rtt = uint16(min(o.Timing.Total/time.Millisecond, 1<<16-1))
 	r.set(flagGet, o.Method == check.MethodGet)
 }
 
-// observation returns what the record keeps of a good check.
-func (r *Record) observation() *check.Observation {
+// observation returns what the entry keeps of a good check.
+func (r *Entry) observation() *check.Observation {
 	o := &check.Observation{
 		Outcome: check.OutcomeUp, HTTPStatus: r.seen.status(), Advisories: r.seen.advisories(), Phase: check.PhaseDone, Method: check.MethodHead,
 		Timing: check.Timing{Total: time.Duration(r.rtt) * time.Millisecond},
@@ -91,7 +91,7 @@ func (r *Record) observation() *check.Observation {
 	return o
 }
 
-// flags are the flags of a record; the uppermost bits hold the stage.
+// flags are the flags of an entry; the uppermost bits hold the stage.
 type flags uint8
 
 const (

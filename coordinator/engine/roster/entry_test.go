@@ -10,8 +10,8 @@ import (
 
 func TestARecordFillsOneCacheLine(t *testing.T) {
 	t.Parallel()
-	if size := unsafe.Sizeof(Record{}); size != 64 {
-		t.Errorf("a record takes %d bytes, want 64", size)
+	if size := unsafe.Sizeof(Entry{}); size != 64 {
+		t.Errorf("an entry takes %d bytes, want 64", size)
 	}
 }
 
@@ -30,7 +30,7 @@ func TestAMomentHoldsATimeInMilliseconds(t *testing.T) {
 func TestTheFlagsOfARecordHoldItsStage(t *testing.T) {
 	t.Parallel()
 	for stage := lifecycle.NeverChecked; stage <= lifecycle.Paused; stage++ {
-		var r Record
+		var r Entry
 		r.set(flagGet, true)
 		r.setStage(lifecycle.Paused)
 		r.setStage(stage)

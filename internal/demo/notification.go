@@ -16,12 +16,12 @@ type Received struct {
 	Key          string    `json:"key"`
 	ReceivedTime time.Time `json:"received_time"`
 	// Repeats counts the further requests under the same key.
-	Repeats int    `json:"repeats"`
-	Notice  Notice `json:"notice"`
+	Repeats      int          `json:"repeats"`
+	Notification Notification `json:"notice"`
 }
 
-// Notice is v1's payload without the token. It keeps times as text.
-type Notice struct {
+// Notification is v1's payload without the token. It keeps times as text.
+type Notification struct {
 	BlogID     int64  `json:"blog_id"`
 	MonitorURL string `json:"monitor_url"`
 	// StatusID is 0 down, 1 running or 2 confirmed down.
@@ -45,39 +45,39 @@ type Check struct {
 
 // parse parses a data parameter. It is strict, so that a change of the format fails here
 // and not at WordPress.com.
-func parse(data string) (Notice, error) {
+func parse(data string) (Notification, error) {
 	var in struct {
-		Notice
+		Notification
 		Token *string `json:"token"`
 	}
 	d := json.NewDecoder(bytes.NewReader([]byte(data)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&in); err != nil {
-		return Notice{}, fmt.Errorf("data is not a notice: %w", err)
+		return Notification{}, fmt.Errorf("data is not a notification: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return Notice{}, errors.New("data has more than one notice")
+		return Notification{}, errors.New("data has more than one notification")
 	}
-	n := in.Notice
+	n := in.Notification
 	switch {
 	case in.Token == nil:
-		return Notice{}, errors.New("token is missing")
+		return Notification{}, errors.New("token is missing")
 	case n.MonitorURL == "":
-		return Notice{}, errors.New("monitor_url is missing")
+		return Notification{}, errors.New("monitor_url is missing")
 	case n.StatusID < 0 || n.StatusID > 2:
-		return Notice{}, fmt.Errorf("status_id is %d, must be 0, 1 or 2", n.StatusID)
+		return Notification{}, fmt.Errorf("status_id is %d, must be 0, 1 or 2", n.StatusID)
 	}
 	for name, t := range map[string]*string{"last_check": n.LastCheck, "last_status_change": n.LastStatusChange} {
 		if t == nil {
 			continue
 		}
 		if _, err := time.Parse("2006-01-02T15:04:05.000Z", *t); err != nil {
-			return Notice{}, fmt.Errorf("%s is not a UTC time with milliseconds", name)
+			return Notification{}, fmt.Errorf("%s is not a UTC time with milliseconds", name)
 		}
 	}
 	for i, c := range n.Checks {
 		if c.Type != 1 && c.Type != 2 {
-			return Notice{}, fmt.Errorf("checks[%d].type is %d, must be 1 or 2", i, c.Type)
+			return Notification{}, fmt.Errorf("checks[%d].type is %d, must be 1 or 2", i, c.Type)
 		}
 	}
 	return n, nil

@@ -7,14 +7,14 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
-	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
 func TestSitesWithoutARowAreRemoved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	rows := make([][]store.Site, check.Buckets)
+	rows := make([][]record.Site, check.Buckets)
 	for b := range rows {
 		for i := range 2 {
 			r := row()
@@ -123,7 +123,7 @@ func TestURLsThatChangeDoNotFillTheMemory(t *testing.T) {
 		r := row()
 		r.URL = fmt.Sprintf("http://example.com/%d", i)
 		w.now = w.now.Add(time.Second)
-		putBucket(w.engine, w.now, r.Bucket, []store.Site{r})
+		putBucket(w.engine, w.now, r.Bucket, []record.Site{r})
 	}
 	if n := w.engine.sites.URLBytes(); n > 3<<20 {
 		t.Errorf("%d bytes for one URL", n)
@@ -146,7 +146,7 @@ func TestTheFastPathDoesWhatLifecycleDoes(t *testing.T) {
 	want, effects := lifecycle.Step(before, lifecycle.Observed{At: w.now, Node: "a", Outcome: check.OutcomeUp}, lifecycle.DefaultPolicy())
 	a.answer(up)
 	got := w.engine.cases.at(w.slot()).State
-	got.Observed = want.Observed // which a record knows to 0.1 s
+	got.Observed = want.Observed // which an entry knows to 0.1 s
 	if got != want || len(effects) != 0 {
 		t.Errorf("%+v, want %+v with effects %v", got, want, effects)
 	}

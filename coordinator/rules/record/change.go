@@ -1,0 +1,44 @@
+package record
+
+import (
+	"time"
+
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// Change is one status change to commit.
+type Change struct {
+	// Key is the idempotency key, unique to this change, 1..64 ASCII bytes.
+	Key      string
+	SiteID   check.SiteID
+	BlogID   check.BlogID
+	Bucket   check.BucketID
+	URL      string
+	From, To check.Status
+	// Since is when From began; zero when the status has never changed.
+	Since time.Time
+	// Start is the end of the outage's first failing check; At is the moment of the change.
+	Start, At time.Time
+	// Relapses counts the recoveries of the outage that did not last.
+	Relapses uint16
+	// LastCheck is the end of the newest check.
+	LastCheck time.Time
+	// Cause is the failure that opened the outage; it is unused when To is running.
+	Cause check.Observation
+	// Checks are the checkers' observations that led here, the oldest first.
+	Checks []LocalCheck
+	// Ballot is the deciding ballot, nil when none was held.
+	Ballot *Ballot
+	// Muted changes get no notification, and their From is the site's recorded status. In
+	// other changes From is the status that WordPress.com knows.
+	Muted bool `json:",omitempty"`
+}
+
+// Committed is what the commit of a change wrote.
+type Committed struct {
+	// OutageID is the outage that was opened, confirmed or closed; 0 when a site recovered
+	// from a status that another program had set.
+	OutageID int64
+	// TransitionID is the id of the transition, and of its notification if it has one.
+	TransitionID int64
+}

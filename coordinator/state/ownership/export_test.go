@@ -1,0 +1,4 @@
+package ownership
+
+// Renew is for the tests of the leases.
+const Renew = renewEvery

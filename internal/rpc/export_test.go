@@ -1,0 +1,6 @@
+package rpc
+
+// DefaultDeadline and ShaveDeadline are for the tests.
+const DefaultDeadline = defaultDeadline
+
+var ShaveDeadline = shaveDeadline
