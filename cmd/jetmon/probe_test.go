@@ -99,7 +99,7 @@ func TestMistakesInProbesFlags(t *testing.T) {
 	}
 	for _, arg := range []string{
 		"--header=nothing", "--require=", "--forbid=", "--redirects=maybe", "--slow-after=-1s", "--repeat=0", "--repeat=10001",
-		"--method=head_then_get", "--ca-file=/nonexistent/ca.pem", "--ca-file=" + empty, "--tls-session-cache=-1", "--timeout=0s",
+		"--method=head_then_get", "--ca-file=/nonexistent/ca.pem", "--ca-file=" + empty, "--tls-session-cache=-1", "--dns-cache-max=-1s", "--dns-cache-max=25h", "--timeout=0s",
 	} {
 		code, stdout, stderr := run(t, nil, "probe", "http://127.0.0.1/", arg)
 		flag, _, _ := strings.Cut(arg, "=")

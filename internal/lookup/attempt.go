@@ -17,11 +17,8 @@ type attempt struct {
 	// socket is nil before sending, and over TCP.
 	socket *socket
 	tcp    bool
-	edns   bool
-	// mixed is true when the name has random cases. lowered is true when it has none because
-	// an answer to the same question was in other cases.
-	mixed, lowered bool
-	id             uint16
+	manner
+	id uint16
 	// packet is the question as sent, with a name of nameBytes.
 	packet    []byte
 	nameBytes int
@@ -31,9 +28,20 @@ type attempt struct {
 	// The inquiry's lock guards these. over is true when nothing more is expected, and
 	// dropped when the question is about another name by now.
 	over, dropped bool
-	news          news
-	code          dnsmessage.RCode
-	err           error
+	// heard is true when the attempt's answer has come: then the reader forgets the attempt
+	// before it leaves the socket to others.
+	heard bool
+	news  news
+	code  dnsmessage.RCode
+	err   error
+}
+
+// manner is how an attempt asks.
+type manner struct {
+	edns bool
+	// mixed is true when the name has random cases. lowered is true when it has none because
+	// an answer to the same question was in other cases.
+	mixed, lowered bool
 }
 
 // news is what came of an attempt and was not looked at yet.
@@ -61,6 +69,20 @@ func (a *attempt) write(mixed bool) error {
 	}
 	a.nameBytes = a.question.nameBytes()
 	if a.mixed = mixed; mixed {
+		mix(a.packet[headerBytes:][:a.nameBytes])
+	}
+	return nil
+}
+
+// writeLike composes the packet from one that asks for another type of the same name.
+func (a *attempt) writeLike(b *attempt) error {
+	if a.edns != b.edns {
+		return a.write(b.mixed)
+	}
+	a.packet = a.room[:copy(a.room[:], b.packet)]
+	a.mixed, a.nameBytes = b.mixed, b.nameBytes
+	binary.BigEndian.PutUint16(a.packet[headerBytes+a.nameBytes:], uint16(a.question.kind))
+	if a.mixed {
 		mix(a.packet[headerBytes:][:a.nameBytes])
 	}
 	return nil
@@ -94,7 +116,7 @@ func (a *attempt) read(packet []byte) {
 	q, i := a.question, a.question.inquiry
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	a.over = true
+	a.over, a.heard = true, true
 	if q.told || a.dropped || q.kind == rootKind {
 		return // a late answer adds nothing
 	}

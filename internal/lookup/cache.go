@@ -36,44 +36,47 @@ type generation struct {
 
 type entry struct {
 	addrs   []netip.Addr
-	expires time.Time
+	expires time.Duration
 }
 
+// size is the memory that an entry takes.
+func (e entry) size(host string) int { return entryBytes + len(host) + addrBytes*len(e.addrs) }
+
 // recall returns the addresses of a host, or nil.
-func (c *cache) recall(host string, now time.Time) []netip.Addr {
+func (c *cache) recall(host string, now time.Duration) []netip.Addr {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.young.entries[host]
 	if !ok {
 		e = c.old.entries[host]
 	}
-	if !now.Before(e.expires) {
+	if now >= e.expires {
 		return nil
 	}
 	return e.addrs
 }
 
 // remember keeps an answer for its time to live.
-func (c *cache) remember(host string, got answer, now time.Time) {
+func (c *cache) remember(host string, got answer, now time.Duration) {
 	age := min(got.ttl, c.maxAge)
-	if age <= 0 {
+	e := entry{got.addrs, now + age}
+	size := e.size(host)
+	if age <= 0 || size > c.limit/2 {
 		return
 	}
-	size := entryBytes + len(host) + addrBytes*len(got.addrs)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.drop(host)
-	if c.young.bytes+size > c.limit/2 {
-		c.old, c.young = c.young, generation{}
+	if before, ok := c.young.entries[host]; ok {
+		size -= before.size(host)
 	}
-	if size > c.limit/2 {
-		return
+	if c.young.bytes+size > c.limit/2 {
+		c.old, c.young, size = c.young, generation{}, e.size(host)
 	}
 	if c.young.entries == nil {
 		c.young.entries = make(map[string]entry)
 	}
 	// A host is often a part of a longer URL, which the cache must not keep.
-	c.young.entries[strings.Clone(host)] = entry{got.addrs, now.Add(age)}
+	c.young.entries[strings.Clone(host)] = e
 	c.young.bytes += size
 }
 
@@ -81,14 +84,10 @@ func (c *cache) remember(host string, got answer, now time.Time) {
 func (c *cache) forget(host string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.drop(host)
-}
-
-func (c *cache) drop(host string) {
 	for _, g := range []*generation{&c.young, &c.old} {
 		if e, ok := g.entries[host]; ok {
 			delete(g.entries, host)
-			g.bytes -= entryBytes + len(host) + addrBytes*len(e.addrs)
+			g.bytes -= e.size(host)
 		}
 	}
 }

@@ -40,6 +40,7 @@
 //	socket.read     one for each socket that waits for answers; ends with the last question,
 //	                or with Close
 //	question.overTCP  one for each truncated answer; ends with the lookup
+//	inquiry.rouse   for a moment, each time when a lookup's patience ends
 //
 // A Resolver that waits for nothing has no goroutine.
 package lookup

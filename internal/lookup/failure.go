@@ -73,6 +73,8 @@ var (
 	errCut = errors.New("answer is cut, and TCP does not work")
 	// errNotOurs reports an answer over TCP to another question.
 	errNotOurs = errors.New("answer does not belong to the question")
+	// errName reports a host that no packet can carry.
+	errName = errors.New("name has an empty or overlong part")
 	// errLength reports an address of the wrong length.
 	errLength = errors.New("address has the wrong length")
 	// errClosed reports a socket that was closed before the question went out.

@@ -2,7 +2,6 @@ package lookup
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"sync"
 	"time"
@@ -31,6 +30,7 @@ type inquiry struct {
 	patience time.Duration
 	ctx      context.Context
 
+	// wake tells the lookup's goroutine of news, or that the timer has ended.
 	wake  chan struct{}
 	timer *time.Timer
 	// stop ends the exchanges over TCP, and work waits for them; most inquiries have none.
@@ -44,13 +44,14 @@ type inquiry struct {
 }
 
 func newInquiry(r *Resolver) *inquiry {
-	i := &inquiry{resolver: r, wake: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}
+	i := &inquiry{resolver: r, wake: make(chan struct{}, 1)}
+	i.timer = time.AfterFunc(time.Hour, i.rouse)
 	i.timer.Stop()
 	i.v4.kind, i.v6.kind, i.root.kind = dnsmessage.TypeA, dnsmessage.TypeAAAA, rootKind
 	for _, q := range []*question{&i.v4, &i.v6, &i.root} {
 		q.inquiry = i
 	}
-	i.root.name = nameOf("")
+	setName(&i.root.name, "")
 	i.out.open()
 	return i
 }
@@ -58,35 +59,34 @@ func newInquiry(r *Resolver) *inquiry {
 // run asks until both questions are answered, or one is and the other does not matter, or
 // ctx ends.
 func (i *inquiry) run(ctx context.Context, host string) (answer, *Failure) {
-	i.ctx, i.begun = ctx, i.resolver.clock()
-	i.patience = firstPatience
+	i.ctx, i.patience = ctx, firstPatience
 	if deadline, ok := ctx.Deadline(); ok {
 		// A short budget must have room for a second and a third attempt as well.
 		i.patience = min(i.patience, max(time.Until(deadline)/8, leastPatience))
 	}
 	defer i.release()
 	// IPv4 is asked for last, so that its answer often ends the waiting.
-	i.v6.begin(nameOf(host))
-	i.v4.begin(nameOf(host))
+	i.v6.begin(host)
+	i.v4.begin(host)
 	i.askBoth()
-	var set time.Duration
+	due, now := i.v4.due, i.begun
+	i.timer.Reset(due - now)
 	for {
-		due, over := i.advance()
-		if over {
-			return i.merge()
-		}
-		if due != set {
-			set = due
-			i.timer.Reset(due - i.resolver.clock())
-		}
 		select {
 		case <-i.wake:
-		case <-i.timer.C:
-			set = 0
 		case <-ctx.Done():
 			i.v4.giveUp()
 			i.v6.giveUp()
 			return i.merge()
+		}
+		now = i.resolver.clock()
+		next, over := i.advance(now)
+		if over {
+			return i.merge()
+		}
+		if next != due || now >= due {
+			due = next
+			i.timer.Reset(due - now)
 		}
 	}
 }
@@ -95,7 +95,10 @@ func (i *inquiry) run(ctx context.Context, host string) (answer, *Failure) {
 func (i *inquiry) askBoth() {
 	six, four := i.v6.schedule(i.begun), i.v4.schedule(i.begun)
 	mixed := four.server.mixes(i.begun)
-	err := errors.Join(six.write(mixed), four.write(mixed))
+	err := six.write(mixed)
+	if err == nil {
+		err = four.writeLike(six)
+	}
 	if err == nil {
 		err = four.server.send(&i.out, six, four)
 	}
@@ -108,8 +111,7 @@ func (i *inquiry) askBoth() {
 // advance acts on all news. It returns when to look again, or that the inquiry is over: it
 // does not wait long for AAAA once it has IPv4 addresses, since many servers never answer
 // AAAA. It always waits for the answer about IPv4, because so many IPv6 paths are broken.
-func (i *inquiry) advance() (due time.Duration, over bool) {
-	now := i.resolver.clock()
+func (i *inquiry) advance(now time.Duration) (due time.Duration, over bool) {
 	i.v4.advance(now)
 	i.v6.advance(now)
 	switch four, six := &i.v4, &i.v6; {

@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"net"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -267,12 +268,23 @@ func TestANameServerThatRestarts(t *testing.T) {
 		}
 		_ = conn.Close()
 		work.Wait()
+		var all sync.WaitGroup
 		for n := range 2 * socketsPerServer {
-			if _, reason := find(t, r, fmt.Sprintf("meanwhile%d.test", n)); reason != "resolver_unreachable" {
-				t.Errorf("got %q", reason)
-			}
+			all.Go(func() {
+				if _, reason := find(t, r, fmt.Sprintf("meanwhile%d.test", n)); reason != "resolver_unreachable" {
+					t.Errorf("got %q", reason)
+				}
+			})
+		}
+		all.Wait()
+		// A lookup that begins meanwhile outlasts the restart.
+		begun := r.Counts().Questions
+		all.Go(func() { wantFound(t, r, "outlasts.test") })
+		for r.Counts().Questions < begun+2 {
+			runtime.Gosched()
 		}
 		serve(t, addr.String(), first.script)
+		all.Wait()
 		for n := range 2 * socketsPerServer {
 			wantFound(t, r, fmt.Sprintf("after%d.test", n))
 		}
@@ -428,9 +440,7 @@ func TestPortsChange(t *testing.T) {
 			t.Errorf("port %d sent %d questions", port, n)
 		}
 	}
-	if n := r.servers[0].open.Load(); n != socketsPerServer {
-		t.Errorf("%d sockets are open, want %d", n, socketsPerServer)
-	}
+	wantOpen(t, r.servers[0], socketsPerServer)
 }
 
 func TestPortsChangeWithTime(t *testing.T) {
@@ -463,13 +473,20 @@ func TestOtherServersAreAskedAsSoonAsTheyAreConfigured(t *testing.T) {
 	before := r.servers[0]
 	r.source = func(context.Context) ([]netip.AddrPort, error) { return []netip.AddrPort{two.addr}, nil }
 	wantFound(t, r, "after.test")
-	if len(two.questions()) != 2 || before.open.Load() != 0 {
-		t.Errorf("the new server got %d questions, and the old one still has %d sockets", len(two.questions()), before.open.Load())
+	if n := len(two.questions()); n != 2 {
+		t.Errorf("the new server got %d questions", n)
 	}
+	wantOpen(t, before, 0)
 	r.source = func(context.Context) ([]netip.AddrPort, error) { return nil, errors.New("no file") }
 	if _, reason := find(t, r, "never.test"); reason != "resolver_unreachable" {
 		t.Errorf("got %q", reason)
 	}
+}
+
+func TestANameServerMayHaveAnIPv6Address(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "[::1]:0", func(q asked) [][]byte { return packets(q.good()) })
+	wantFound(t, newResolver(t, false, s.addr), "site.test")
 }
 
 func TestNamesThatNoPacketCanCarry(t *testing.T) {

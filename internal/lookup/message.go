@@ -28,15 +28,14 @@ const (
 	longestTTL = 24 * 60 * 60
 )
 
-// nameOf makes a message's name of a host, which has no final dot; it has no length when
-// the host is too long.
-func nameOf(host string) (n dnsmessage.Name) {
-	if len(host) >= len(n.Data) {
-		return n
+// setName writes a host, which has no final dot, as a message's name. A host that is too
+// long gives a name without a length, which no packet can carry.
+func setName(n *dnsmessage.Name, host string) {
+	n.Length = 0
+	if len(host) < len(n.Data) {
+		n.Length = uint8(copy(n.Data[:], host)) + 1
+		n.Data[n.Length-1] = '.'
 	}
-	n.Length = uint8(copy(n.Data[:], host)) + 1
-	n.Data[n.Length-1] = '.'
-	return n
 }
 
 func sameName(a, b *dnsmessage.Name) bool {
@@ -63,28 +62,34 @@ func lower(c byte) byte {
 	return c
 }
 
-// compose appends the packet that asks for a name. Its id is still 0.
+// compose appends the packet that asks for a name. Its id is still 0. It runs on the stack of
+// a check, so it must not need much of it.
 func compose(b []byte, name *dnsmessage.Name, kind dnsmessage.Type, edns bool) ([]byte, error) {
-	m := dnsmessage.NewBuilder(b, dnsmessage.Header{RecursionDesired: true})
-	if err := m.StartQuestions(); err != nil {
-		return nil, err
-	}
-	if err := m.Question(dnsmessage.Question{Name: *name, Type: kind, Class: dnsmessage.ClassINET}); err != nil {
-		return nil, err
-	}
+	const recursionDesired = 1
+	additional := byte(0)
 	if edns {
-		if err := m.StartAdditionals(); err != nil {
-			return nil, err
+		additional = 1
+	}
+	b = append(b, 0, 0, recursionDesired, 0, 0, 1, 0, 0, 0, 0, 0, additional)
+	text := name.Data[:name.Length]
+	for len(text) > 1 { // what remains is the dot of the root
+		dot := bytes.IndexByte(text, '.')
+		if dot < 1 || dot > 63 {
+			return nil, errName
 		}
-		var h dnsmessage.ResourceHeader
-		if err := h.SetEDNS0(udpSize, 0, false); err != nil {
-			return nil, err
-		}
-		if err := m.OPTResource(h, dnsmessage.OPTResource{}); err != nil {
-			return nil, err
+		b = append(append(b, byte(dot)), text[:dot]...)
+		if text = text[dot+1:]; len(text) == 0 {
+			break
 		}
 	}
-	return m.Finish()
+	if name.Length == 0 || name.Data[name.Length-1] != '.' || int(name.Length) > 254 {
+		return nil, errName
+	}
+	b = append(b, 0, byte(kind>>8), byte(kind), 0, byte(dnsmessage.ClassINET))
+	if edns {
+		b = append(b, 0, 0, byte(dnsmessage.TypeOPT), udpSize>>8, udpSize&0xff, 0, 0, 0, 0, 0, 0)
+	}
+	return b, nil
 }
 
 // mix gives the letters of a question's name random cases. The randomness is the runtime's
@@ -169,19 +174,18 @@ func (r *reading) read(packet []byte, name *dnsmessage.Name, kind dnsmessage.Typ
 	if err := p.SkipAllQuestions(); err != nil {
 		return err
 	}
-	here, next := *name, dnsmessage.Name{}
-	for range maxAliases {
-		answers := p
-		if next, err = r.pass(&answers, &here, kind); err != nil {
+	here, hops := *name, 0
+	for {
+		before, answers := hops, p
+		if err := r.pass(&answers, &here, &hops, kind); err != nil {
 			return err
 		}
-		if len(r.addrs) > 0 || next.Length == 0 {
+		// Aliases need not be in the order in which they follow each other.
+		if len(r.addrs) > 0 || hops == before || hops >= maxAliases {
 			break
 		}
-		here = next
 	}
-	// After a loop of aliases, here may be the name asked for again.
-	if len(r.addrs) == 0 && (next.Length > 0 || !sameName(&here, name)) {
+	if len(r.addrs) == 0 && hops > 0 {
 		r.alias = here
 	}
 	if r.code == dnsmessage.RCodeSuccess && r.records == 0 {
@@ -190,27 +194,38 @@ func (r *reading) read(packet []byte, name *dnsmessage.Name, kind dnsmessage.Typ
 	return nil
 }
 
-// pass reads all records of the answer once, for the addresses of one name or its alias.
-func (r *reading) pass(p *dnsmessage.Parser, name *dnsmessage.Name, kind dnsmessage.Type) (alias dnsmessage.Name, err error) {
+// pass reads all records of the answer once, for the addresses of a name. It moves on to the
+// name's alias, and counts that as a hop.
+func (r *reading) pass(p *dnsmessage.Parser, name *dnsmessage.Name, hops *int, kind dnsmessage.Type) error {
 	r.records = 0
 	for {
 		h, err := p.AnswerHeader()
 		if err == dnsmessage.ErrSectionDone {
-			return alias, nil
+			return nil
 		}
 		if err != nil {
-			return alias, err
+			return err
 		}
 		r.records++
 		used := false
-		if sameName(&h.Name, name) {
-			if used, err = r.value(p, &h, kind, &alias); err != nil {
-				return alias, err
+		switch {
+		case !sameName(&h.Name, name):
+		case h.Type == dnsmessage.TypeCNAME && len(r.addrs) == 0 && *hops < maxAliases:
+			target, err := p.CNAMEResource()
+			if err != nil {
+				return err
 			}
+			*name, used = target.CNAME, true
+			*hops++
+		case h.Type == kind && h.Class == dnsmessage.ClassINET:
+			if err := r.address(p, &h); err != nil {
+				return err
+			}
+			used = true
 		}
 		if !used {
 			if err := p.SkipAnswer(); err != nil {
-				return alias, err
+				return err
 			}
 			continue
 		}
@@ -221,38 +236,30 @@ func (r *reading) pass(p *dnsmessage.Parser, name *dnsmessage.Name, kind dnsmess
 	}
 }
 
-// value reads the value of a record, if it is an alias or an address of the type asked for.
-func (r *reading) value(p *dnsmessage.Parser, h *dnsmessage.ResourceHeader, kind dnsmessage.Type, alias *dnsmessage.Name) (used bool, err error) {
+// address reads the address in a record of type A or AAAA.
+func (r *reading) address(p *dnsmessage.Parser, h *dnsmessage.ResourceHeader) error {
 	var addr netip.Addr
 	switch {
-	case h.Type == dnsmessage.TypeCNAME:
-		target, err := p.CNAMEResource()
-		*alias = target.CNAME
-		return err == nil, err
-	case h.Type != kind || h.Class != dnsmessage.ClassINET:
-		return false, nil
-	case kind == dnsmessage.TypeA && h.Length != 4, kind == dnsmessage.TypeAAAA && h.Length != 16:
-		return false, errLength
-	case kind == dnsmessage.TypeA:
+	case h.Type == dnsmessage.TypeA && h.Length == 4:
 		a, err := p.AResource()
 		if err != nil {
-			return false, err
+			return err
 		}
 		addr = netip.AddrFrom4(a.A)
-	case kind == dnsmessage.TypeAAAA:
+	case h.Type == dnsmessage.TypeAAAA && h.Length == 16:
 		a, err := p.AAAAResource()
 		if err != nil {
-			return false, err
+			return err
 		}
 		// The address is not unmapped, so that the address policy sees an embedded IPv4 address.
 		addr = netip.AddrFrom16(a.AAAA)
 	default:
-		return false, nil
+		return errLength
 	}
 	if len(r.addrs) < maxAnswers {
 		r.addrs = append(r.addrs, addr)
 	}
-	return true, nil
+	return nil
 }
 
 // extend adds the upper bits of the response code, which an OPT record has. What cannot be

@@ -56,7 +56,8 @@ func TestReadingAnswers(t *testing.T) {
 		{"another class", []string{"site.test. 9 CH A 127.0.0.1"}, "[]", "", longestTTL},
 		{"a time beyond all bounds", []string{"site.test. 4000000000 IN A 127.0.0.1"}, "[127.0.0.1]", "", 0},
 	} {
-		name := nameOf("site.test")
+		var name dnsmessage.Name
+		setName(&name, "site.test")
 		var r reading
 		if err := r.read(message(t, 0, c.records...), &name, dnsmessage.TypeA); err != nil {
 			t.Errorf("%s: %v", c.name, err)
@@ -73,7 +74,8 @@ func TestQuestionsAreWhatOthersRead(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{"a", "site.test", "xn--bcher-kva.example", "_x.y_z.test", strings.Repeat("abcdefghi.", 25) + "com"} {
 		for _, edns := range []bool{true, false} {
-			name := nameOf(host)
+			var name dnsmessage.Name
+			setName(&name, host)
 			var room [packetBytes]byte
 			b, err := compose(room[:0], &name, dnsmessage.TypeAAAA, edns)
 			if err != nil {
@@ -111,7 +113,8 @@ func FuzzRead(f *testing.F) {
 			f.Add(b[:headerBytes])
 		}
 	}
-	name := nameOf("site.test")
+	var name dnsmessage.Name
+	setName(&name, "site.test")
 	asked, err := compose(nil, &name, dnsmessage.TypeA, true)
 	if err != nil {
 		f.Fatal(err)

@@ -13,6 +13,9 @@ const (
 	firstPatience = 500 * time.Millisecond
 	leastPatience = 20 * time.Millisecond
 	maxRounds     = 6
+	// maxPauses is how many rounds follow one in which no server could be reached: one that
+	// is restarted refuses for a moment.
+	maxPauses = 2
 	// maxAttempts limits the packets of one question, whatever the answers ask for.
 	maxAttempts = 24
 	// lastWord is how long an attempt that was passed over may still contradict a failure
@@ -38,8 +41,9 @@ type question struct {
 	due    time.Duration
 	// turn counts the attempts of the schedule: all servers, round by round.
 	turn int
-	// closing is true when worst is the result unless an open attempt is answered until due.
-	closing bool
+	// pausing is true when no server can be reached until due, and closing when worst is the
+	// result unless an open attempt is answered until due.
+	pausing, closing bool
 	// worst is the failure that tells most about the name.
 	worst *Failure
 
@@ -56,32 +60,45 @@ type question struct {
 }
 
 // begin makes the question ready to ask for a host.
-func (q *question) begin(name dnsmessage.Name) {
+func (q *question) begin(host string) {
 	q.aliases, q.ttl, q.done, q.failure = 0, longestTTL, false, nil
-	q.rename(name)
+	q.renew()
+	setName(&q.name, host)
 }
 
-// rename makes the question ready to ask for a name for the first time.
-func (q *question) rename(name dnsmessage.Name) {
+// renew makes the question ready to ask for a name for the first time.
+func (q *question) renew() {
 	q.drop()
-	q.name, q.turn, q.closing, q.worst = name, 0, false, nil
+	q.turn, q.pausing, q.closing, q.worst = 0, false, false, nil
 }
 
 // drop ends all attempts: from now on no reader knows the question.
 func (q *question) drop() {
-	for _, a := range q.attempts {
-		if a.socket != nil {
-			a.socket.drop(a)
+	if len(q.attempts) == 0 {
+		return
+	}
+	if q.disown() {
+		for _, a := range q.attempts {
+			if a.socket != nil {
+				a.socket.drop(a)
+			}
 		}
 	}
+	clear(q.attempts)
+	q.attempts, q.latest = q.attempts[:0], nil
+}
+
+// disown makes answers to all attempts count no more. It reports whether one of the sockets
+// may still know its attempt.
+func (q *question) disown() (known bool) {
 	q.inquiry.mu.Lock()
 	defer q.inquiry.mu.Unlock()
 	for _, a := range q.attempts {
 		a.dropped = true
+		known = known || !a.heard
 	}
-	clear(q.attempts)
-	q.attempts, q.latest = q.attempts[:0], nil
 	q.told, q.partial = false, false
+	return known
 }
 
 // nameBytes is the length of the name in a packet.
@@ -98,7 +115,7 @@ func (q *question) attempt(s *server, edns bool, now time.Duration) *attempt {
 	if len(q.attempts) > 0 {
 		a = new(attempt)
 	}
-	*a = attempt{question: q, server: s, edns: edns, sent: now}
+	*a = attempt{question: q, server: s, manner: manner{edns: edns}, sent: now}
 	q.attempts = append(q.attempts, a)
 	return a
 }
@@ -150,12 +167,12 @@ func (q *question) react(a *attempt, now time.Duration) {
 		q.noticeEDNS(a, now)
 		if a.edns && rejectsEDNS(code) {
 			a.server.dislikesEDNS(now)
-			q.again(a, now, attempt{mixed: a.mixed})
+			q.again(a, now, manner{mixed: a.mixed})
 			return
 		}
 		q.fail(a, ofCode(code), now)
 	case newsCase:
-		q.again(a, now, attempt{edns: a.edns, lowered: true})
+		q.again(a, now, manner{edns: a.edns, lowered: true})
 	case newsCut:
 		q.wantWhole(a, now)
 	case newsError:
@@ -188,8 +205,13 @@ func (q *question) noticeEDNS(a *attempt, now time.Duration) {
 
 // expire goes on when the latest attempt was not answered in time.
 func (q *question) expire(now time.Duration) {
-	if q.closing {
+	switch {
+	case q.closing:
 		q.end(q.worst, now)
+		return
+	case q.pausing:
+		q.pausing = false
+		q.proceed(now)
 		return
 	}
 	q.latest.server.wasSilent(q.latest.sent, now)
@@ -219,16 +241,26 @@ func (q *question) blame(f *Failure) {
 func (q *question) next(now time.Duration) {
 	round, first := q.turn/len(q.inquiry.servers), q.turn%len(q.inquiry.servers) == 0
 	switch {
+	case first && q.worst.Ours && round <= maxPauses:
+		q.pausing, q.due = true, now+q.patience()
 	case first && !q.worst.TimedOut:
 		q.close(now)
-	case round >= maxRounds || len(q.attempts) >= maxAttempts:
-		q.end(q.worst, now)
 	default:
-		a := q.schedule(now)
-		q.send(a, a.server.mixes(now))
-		if round > 0 {
-			q.inquiry.askRoot(a.server, now)
-		}
+		q.proceed(now)
+	}
+}
+
+// proceed makes the next attempt of the schedule, or ends the question after the last.
+func (q *question) proceed(now time.Duration) {
+	if q.turn >= maxRounds*len(q.inquiry.servers) || len(q.attempts) >= maxAttempts {
+		q.end(q.worst, now)
+		return
+	}
+	again := q.turn >= len(q.inquiry.servers)
+	a := q.schedule(now)
+	q.send(a, a.server.mixes(now))
+	if again {
+		q.inquiry.askRoot(a.server, now)
 	}
 }
 
@@ -247,7 +279,7 @@ func (q *question) close(now time.Duration) {
 }
 
 // again asks the same server once more, in another way.
-func (q *question) again(a *attempt, now time.Duration, how attempt) {
+func (q *question) again(a *attempt, now time.Duration, how manner) {
 	if len(q.attempts) >= maxAttempts {
 		return
 	}
@@ -286,11 +318,12 @@ func (q *question) finish(now time.Duration) {
 		q.done, q.at = true, now
 		return
 	}
-	if q.aliases++; q.aliases >= maxAliases {
+	if q.aliases++; q.aliases >= maxAliases || sameName(&q.reading.alias, &q.name) {
 		q.end(failed("cname_loop", "the name's aliases do not end"), now)
 		return
 	}
-	q.rename(q.reading.alias)
+	q.renew()
+	q.name = q.reading.alias
 	a := q.schedule(now)
 	q.send(a, a.server.mixes(now))
 }

@@ -30,7 +30,6 @@ type Resolver struct {
 	source func(ctx context.Context) ([]netip.AddrPort, error)
 	// hosts answers from the machine's own table, which comes before any server; may be nil.
 	hosts    func(host string) []netip.Addr
-	now      func() time.Time
 	begun    time.Time
 	portable bool
 	cache    cache
@@ -64,7 +63,7 @@ type Counts struct {
 
 // New makes a Resolver. It opens nothing.
 func New(o Options) (*Resolver, error) {
-	r := &Resolver{now: time.Now, begun: time.Now(), portable: o.Portable}
+	r := &Resolver{begun: time.Now(), portable: o.Portable}
 	r.cache.limit = cacheBytes
 	if r.cache.maxAge = o.MaxAge; o.MaxAge == 0 {
 		r.cache.maxAge = defaultMaxAge
@@ -102,10 +101,11 @@ func (r *Resolver) Lookup(ctx context.Context, host string) ([]netip.Addr, *Fail
 			return addrs, nil
 		}
 	}
-	if addrs := r.cache.recall(host, r.now()); addrs != nil {
+	now := r.clock()
+	if addrs := r.cache.recall(host, now); addrs != nil {
 		return addrs, nil
 	}
-	servers, f := r.ask(ctx)
+	servers, f := r.ask(ctx, now)
 	if f != nil {
 		return nil, f
 	}
@@ -113,13 +113,13 @@ func (r *Resolver) Lookup(ctx context.Context, host string) ([]netip.Addr, *Fail
 	if i == nil {
 		i = newInquiry(r)
 	}
-	i.servers = servers
+	i.servers, i.begun = servers, now
 	got, f := i.run(ctx, host)
 	r.inquiries.Put(i)
 	if f != nil {
 		return nil, f
 	}
-	r.cache.remember(host, got, r.now())
+	r.cache.remember(host, got, now)
 	return got.addrs, nil
 }
 
@@ -139,7 +139,7 @@ func (r *Resolver) clock() time.Duration { return time.Since(r.begun) }
 
 // ask returns the servers in the order in which they should be asked: those that kept
 // silent lately come last.
-func (r *Resolver) ask(ctx context.Context) ([]*server, *Failure) {
+func (r *Resolver) ask(ctx context.Context, now time.Duration) ([]*server, *Failure) {
 	all, err := r.current(ctx)
 	if err != nil || len(all) == 0 {
 		f := unreachable(false)
@@ -150,7 +150,6 @@ func (r *Resolver) ask(ctx context.Context) ([]*server, *Failure) {
 	if len(all) == 1 {
 		return all, nil
 	}
-	now := r.clock()
 	var silent []*server
 	for _, s := range all {
 		if !s.answers(now) {

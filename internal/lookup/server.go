@@ -112,7 +112,7 @@ func (s *server) send(out *outbox, attempts ...*attempt) error {
 	// A socket may be closed between being chosen and being used.
 	for range 3 {
 		var k *socket
-		if k, err = s.choose(); err != nil {
+		if k, err = s.choose(attempts[0].sent); err != nil {
 			return err
 		}
 		if err = k.ask(out, attempts); !errors.Is(err, errClosed) {
@@ -123,22 +123,26 @@ func (s *server) send(out *outbox, attempts ...*attempt) error {
 }
 
 // choose returns one of the sockets at random, a new one in the place of a worn one.
-func (s *server) choose() (*socket, error) {
-	at, now := rand.IntN(socketsPerServer), s.resolver.clock()
+func (s *server) choose(now time.Duration) (*socket, error) {
+	at := rand.IntN(socketsPerServer)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k := s.sockets[at]
-	if k != nil && (!k.isWorn(now) || s.open.Load() >= maxSockets) {
+	if k := s.sockets[at]; k != nil && (!k.isWorn(now) || s.open.Load() >= maxSockets) {
 		return k, nil
 	}
+	return s.replace(at, now)
+}
+
+// replace opens a new socket. If that is not possible, the worn one must do.
+func (s *server) replace(at int, now time.Duration) (*socket, error) {
+	k := s.sockets[at]
 	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(s.addr)) // the kernel draws the port
-	if err != nil {
-		if k != nil {
-			return k, nil
-		}
+	switch {
+	case err != nil && k == nil:
 		return nil, fmt.Errorf("open a socket to %s: %w", s.addr, err)
-	}
-	if k != nil {
+	case err != nil:
+		return k, nil
+	case k != nil:
 		k.retire()
 	}
 	s.sockets[at] = newSocket(s, c, now)

@@ -99,43 +99,38 @@ func (k *socket) expect(attempts []*attempt) error {
 // drop forgets an attempt, if it still waits.
 func (k *socket) drop(a *attempt) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.waiting[a.id] != a {
-		return
+	last := false
+	if k.waiting[a.id] == a {
+		delete(k.waiting, a.id)
+		last = len(k.waiting) == 0
 	}
-	delete(k.waiting, a.id)
-	if len(k.waiting) > 0 {
-		return
-	}
-	switch {
-	case k.running && !k.poked:
+	if last && k.running && !k.poked {
 		k.poked = true
 		_ = k.conn.SetReadDeadline(time.Unix(1, 0))
-	case !k.running && k.retired:
-		k.shutLocked()
 	}
+	k.unlock(last && !k.running && k.retired)
 }
 
 // retire lets the socket end with its last question.
 func (k *socket) retire() {
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	k.retired = true
-	if len(k.waiting) == 0 && !k.running {
-		k.shutLocked()
-	}
+	k.unlock(len(k.waiting) == 0 && !k.running)
 }
 
 // shut ends the socket at once, and with it the reader.
 func (k *socket) shut() {
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.shutLocked()
+	k.unlock(true)
 }
 
-func (k *socket) shutLocked() {
-	if !k.closed {
-		k.closed = true
+// unlock gives the lock back, and ends the socket if it is over. Closing waits for the
+// reader to leave the kernel, and the reader may be waiting for the lock.
+func (k *socket) unlock(over bool) {
+	over = over && !k.closed
+	k.closed = k.closed || over
+	k.mu.Unlock()
+	if over {
 		k.server.open.Add(-1)
 		_ = k.conn.Close()
 	}
@@ -171,21 +166,18 @@ func (k *socket) read() {
 }
 
 // rest ends the reader when no attempt waits.
-func (k *socket) rest() bool {
+func (k *socket) rest() (over bool) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	if len(k.waiting) == 0 || k.closed {
+	over = len(k.waiting) == 0 || k.closed
+	switch {
+	case over:
 		k.running = false
-		if k.retired {
-			k.shutLocked()
-		}
-		return true
-	}
-	if k.poked {
+	case k.poked:
 		k.poked = false
 		_ = k.conn.SetReadDeadline(time.Time{})
 	}
-	return false
+	k.unlock(over && k.retired)
+	return over
 }
 
 // take passes packets to the attempts that wait for them. It reports whether any attempt

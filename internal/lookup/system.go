@@ -112,9 +112,12 @@ func parseHosts(r io.Reader) map[string][]netip.Addr {
 type given struct {
 	now func() time.Time
 
+	hosts []hostPort
+	named bool
+	// literal are the servers when none has a name.
+	literal []netip.AddrPort
+
 	mu      sync.Mutex
-	hosts   []hostPort
-	named   bool
 	read    time.Time
 	servers []netip.AddrPort
 }
@@ -136,8 +139,10 @@ func parseServers(list string, now func() time.Time) (*given, error) {
 		if host == "" || err != nil || port == 0 {
 			return nil, fmt.Errorf("resolver %q: must be HOST:PORT", server)
 		}
-		if _, err := netip.ParseAddr(host); err != nil {
+		if addr, err := netip.ParseAddr(host); err != nil {
 			g.named = true
+		} else {
+			g.literal = append(g.literal, netip.AddrPortFrom(addr, uint16(port)))
 		}
 		g.hosts = append(g.hosts, hostPort{host, uint16(port)})
 	}
@@ -147,10 +152,13 @@ func parseServers(list string, now func() time.Time) (*given, error) {
 // nameservers returns the addresses of the name servers. When a name cannot be resolved, the
 // last known addresses stay in use.
 func (g *given) nameservers(ctx context.Context) ([]netip.AddrPort, error) {
+	if !g.named {
+		return g.literal, nil
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
-	if len(g.servers) > 0 && (!g.named || now.Sub(g.read) < fresh) {
+	if len(g.servers) > 0 && now.Sub(g.read) < fresh {
 		return g.servers, nil
 	}
 	var found []netip.AddrPort

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -158,6 +159,16 @@ func onSystems(t *testing.T, test func(t *testing.T, portable bool)) {
 			t.Parallel()
 			test(t, portable)
 		})
+	}
+}
+
+// wantOpen waits until a server has so many open sockets: readers close the others.
+func wantOpen(t testing.TB, s *server, want int32) {
+	t.Helper()
+	for end := time.Now().Add(budget); s.open.Load() != want; runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatalf("%d sockets are open, want %d", s.open.Load(), want)
+		}
 	}
 }
 
