@@ -85,9 +85,9 @@ func (f figures) perCPUSecond() float64 { return float64(f.Checks) / f.CPU.Secon
 type amounts struct {
 	rounds, count, held, flat, mix, mixInFlight, circle, gc int
 	// only selects the rows whose name, and the kinds of held checks, contain it.
-	only string
-	mixTimeout                                              time.Duration
-	together                                                bool
+	only       string
+	mixTimeout time.Duration
+	together   bool
 }
 
 // plan returns the plan of checks of one kind, without their number.
