@@ -87,7 +87,7 @@ func (j *Judge) Verdict(p Page) Verdict {
 		return Verdict{}
 	}
 	if p.Tail != nil {
-		return j.end(p.Tail, bytes.Contains(bytes.ToLower(p.Head), []byte("</html")))
+		return j.end(p.Tail, bytes.Contains(p.Head, []byte("</html")) || bytes.Contains(p.Head, []byte("</HTML")))
 	}
 	if !mayFail(p.Head) {
 		// All that is left to find is known by its title, or is short.

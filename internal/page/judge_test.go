@@ -215,7 +215,7 @@ func FuzzJudge(f *testing.F) {
 	for _, p := range []string{fatalText, plainFatalText, apacheListing, installPage, bodisPage, appPage, "<?php x", "<title><h1>", "<template><template>", "\xff\xfe<body id=\"error-page\">"} {
 		f.Add(p)
 	}
-	judge := NewJudge()
+	judge, long := NewJudge(), strings.Repeat("x", MaxHead)
 	f.Fuzz(func(t *testing.T, p string) {
 		o := OutlineOf([]byte(p))
 		if len(o.Text) > maxText || len(o.Ending) > maxEnding || o.TextBytes > 2*len(p)+1 {
@@ -224,6 +224,7 @@ func FuzzJudge(f *testing.F) {
 		if v := judge.Verdict(pageOf(p)); (v.Kind == Good) != (v.Reason == "") {
 			t.Errorf("got %+v", v)
 		}
+		judge.Verdict(pageOf(long + p))
 		if !utf8.ValidString(p) || strings.ContainsRune(p, '<') {
 			return
 		}
