@@ -183,6 +183,9 @@ func (w *walker) end(name string) {
 		}
 		return
 	}
+	if w.dieClosed && name != "body" && name != "html" {
+		w.behindDie = true // it ends something around the document
+	}
 	w.gap(name)
 	switch name {
 	case "title":
