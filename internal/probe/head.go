@@ -183,6 +183,7 @@ func (r *headReader) end(err error) error { return headEnd(err, r.total+len(r.ke
 func readHead(in io.Reader, started func()) (h head, rest []byte, err error) {
 	var r headReader
 	// The first buffer is small, since many checks wait here at once.
+	const restBytes = 2048
 	size := 1024
 	if _, ok := in.(*tls.Conn); ok {
 		size = 256 // a tls.Conn has its own buffer
@@ -200,8 +201,8 @@ func readHead(in io.Reader, started func()) (h head, rest []byte, err error) {
 		if h, rest, done, err := r.feed(piece[:n]); done {
 			return h, rest, err
 		}
-		if n == size {
-			size *= 8 // the rest is here, too
+		if n == size && size < restBytes {
+			size = restBytes // more is here
 			piece = make([]byte, size)
 		}
 	}
