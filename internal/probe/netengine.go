@@ -88,7 +88,7 @@ func (e *netEngine) handshake(raw *gathered, hs *handshake, t *trace) (net.Conn,
 	state := conn.ConnectionState()
 	t.secured(hs.leafEnd, state.Version, err == nil)
 	if err != nil {
-		_ = raw.send() // the alert
+		_ = raw.release() // sends the alert
 		return nil, handshakeFailure(err, e.secure.now())
 	}
 	return conn, nil
@@ -111,7 +111,7 @@ func converse(conn net.Conn, out *gathered, r *request, t *trace) (*response, *f
 	t.reach(check.PhaseRequest)
 	_, sendErr := conn.Write(r.wire)
 	if out != nil && sendErr == nil {
-		sendErr = out.send()
+		sendErr = out.release()
 	}
 	if sendErr != nil && isTimeout(sendErr) {
 		return nil, answerFailure(sendErr, "request")
@@ -129,15 +129,20 @@ func converse(conn net.Conn, out *gathered, r *request, t *trace) (*response, *f
 	return &response{head: h, body: io.MultiReader(bytes.NewReader(rest), conn)}, nil
 }
 
-// gathered is a connection that sends what was written when it is read from, or by send. So
-// the end of a handshake and the request leave together, in one system call and one packet.
+// gathered is a connection that sends what was written when it is read from. So the end of a
+// handshake and the request leave together, in one system call and one packet. After release
+// it sends at once.
 type gathered struct {
 	net.Conn
-	out []byte
+	out    []byte
+	direct bool
 }
 
 // Write implements [net.Conn].
 func (g *gathered) Write(b []byte) (int, error) {
+	if g.direct {
+		return g.Conn.Write(b)
+	}
 	g.out = append(g.out, b...)
 	return len(b), nil
 }
@@ -149,6 +154,12 @@ func (g *gathered) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	return g.Conn.Read(b)
+}
+
+// release sends what was written, and makes further writes go out at once.
+func (g *gathered) release() error {
+	g.direct = true
+	return g.send()
 }
 
 func (g *gathered) send() error {

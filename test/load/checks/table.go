@@ -47,7 +47,7 @@ func rows() []row {
 func printTable(at target, amount amounts) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "load before: %s\n", load())
-	if amount.mix > 0 && amount.rounds > 0 {
+	if amount.mix > 0 && amount.rounds > 0 && strings.Contains(mix, amount.only) {
 		if err := printMix(w, at, amount); err != nil {
 			return err
 		}
@@ -62,7 +62,7 @@ func printTable(at target, amount amounts) error {
 			return err
 		}
 	}
-	if amount.circle > 0 {
+	if amount.circle > 0 && strings.Contains(circle, amount.only) {
 		if err := printCircle(w, at, amount); err != nil {
 			return err
 		}
