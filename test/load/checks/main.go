@@ -223,7 +223,7 @@ func spawn(p plan) (figures, error) {
 // late when a neighbour takes the machine; nothing else may fail.
 func (p plan) tolerance() float64 {
 	if p.isMix() {
-		return 0.005
+		return 0.02
 	}
 	return 0
 }
