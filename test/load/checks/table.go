@@ -201,9 +201,9 @@ func printHeld(w *tabwriter.Writer, at target, amount amounts) error {
 				wanted = r.wanted
 			}
 			fmt.Fprintf(w, "%s\t%s\t%.1f\t%.1f\t%s\n", r.kind, client, f.RSS, f.GoMemory, wanted)
-		}
-		if err := w.Flush(); err != nil { // what follows may fail
-			return err
+			if err := w.Flush(); err != nil { // what follows may fail
+				return err
+			}
 		}
 	}
 	return nil
