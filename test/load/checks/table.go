@@ -47,7 +47,7 @@ func rows() []row {
 func printTable(at target, amount amounts) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "load before: %s\n", load())
-	if amount.mix > 0 && amount.rounds > 0 {
+	if amount.mix > 0 && amount.rounds > 0 && strings.Contains(mix, amount.only) {
 		if err := printMix(w, at, amount); err != nil {
 			return err
 		}
@@ -62,7 +62,7 @@ func printTable(at target, amount amounts) error {
 			return err
 		}
 	}
-	if amount.circle > 0 {
+	if amount.circle > 0 && strings.Contains(circle, amount.only) {
 		if err := printCircle(w, at, amount); err != nil {
 			return err
 		}
@@ -75,7 +75,7 @@ func printTable(at target, amount amounts) error {
 }
 
 // printMix measures our engines and net/http on the mix, in turns.
-func printMix(w io.Writer, at target, amount amounts) error {
+func printMix(w *tabwriter.Writer, at target, amount amounts) error {
 	fmt.Fprintf(w, "\nmix of %d sites, %d in flight\tclient\tchecks/CPU s\tus CPU\tallocs\tKB\tcollections\tresumed\tnet/http, tuned / it\trange\twanted\n", at.Sites, amount.mixInFlight)
 	for _, kind := range []string{mixResumed, mix} {
 		clients := []string{ours, portable, tunedHTTP, p256HTTP}
@@ -94,6 +94,9 @@ func printMix(w io.Writer, at target, amount amounts) error {
 			f := middle(got[c])
 			fmt.Fprintf(w, "%s\t%s\t%.0f\t%.1f\t%.0f\t%.1f\t%.1f %%\t%.1f %%\t%.2f\t%.2f-%.2f\t%s\n", kind, c, f.perCPUSecond(), 1e6/f.perCPUSecond(),
 				f.Allocs, f.Bytes/1000, 100*f.Collector.Seconds()/f.CPU.Seconds(), 100*float64(f.Resumed)/float64(f.Handshakes), mid, low, high, wanted)
+		}
+		if err := w.Flush(); err != nil { // what follows may fail
+			return err
 		}
 	}
 	return nil
@@ -174,7 +177,7 @@ func spread(our, their []figures) (low, mid, high float64) {
 	return all[0], all[len(all)/2], all[len(all)-1]
 }
 
-func printHeld(w io.Writer, at target, amount amounts) error {
+func printHeld(w *tabwriter.Writer, at target, amount amounts) error {
 	fmt.Fprintf(w, "\n%d checks in flight\tclient\tKiB each, resident\tKiB each, heap and stacks\twanted\n", amount.held)
 	// The bursts are what the core can do: as many plain checks as the target's backlog
 	// allows, and 2,000 handshakes per second.
@@ -188,7 +191,7 @@ func printHeld(w io.Writer, at target, amount amounts) error {
 		}
 		for _, client := range []string{ours, tunedHTTP} {
 			p := amount.plan(client, r.kind, at)
-			p.Count, p.Hold, p.Burst, p.Timeout = amount.held, true, r.burst, timeout
+			p.Count, p.Hold, p.Burst, p.Timeout = amount.held, true, r.burst, 2*timeout
 			f, err := spawn(p)
 			if err != nil {
 				return err
@@ -198,6 +201,9 @@ func printHeld(w io.Writer, at target, amount amounts) error {
 				wanted = r.wanted
 			}
 			fmt.Fprintf(w, "%s\t%s\t%.1f\t%.1f\t%s\n", r.kind, client, f.RSS, f.GoMemory, wanted)
+			if err := w.Flush(); err != nil { // what follows may fail
+				return err
+			}
 		}
 	}
 	return nil
