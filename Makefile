@@ -35,7 +35,7 @@ test-race: mariadb ## all tests, those of packages with goroutines under the rac
 	@all=$$(go list $(PKG)) || exit 1; \
 	rules=$$(echo "$$all" | grep /coordinator/rules/ || true); others=$$(echo "$$all" | grep -v /coordinator/rules/ || true); \
 	if [ -n "$$rules" ]; then echo "go test $(TESTFLAGS)" $$rules; go test -timeout 15m $(TESTFLAGS) $$rules || failed=1; fi; \
-	if [ -n "$$others" ]; then echo "go test -race $(TESTFLAGS) the others"; go test -race -timeout 15m $(TESTFLAGS) $$others || failed=1; fi; \
+	if [ -n "$$others" ]; then echo "go test -race $(TESTFLAGS) the others"; go test -race -timeout 30m $(TESTFLAGS) $$others || failed=1; fi; \
 	exit $${failed:-0}
 
 generate: ## write gen/ from proto/ (offline, pinned tools)
