@@ -141,16 +141,22 @@ func (j *judge) committed(s *site, done record.Committed, ballots uint32) {
 	j.counts.Changes++
 	c := s.pending
 	s.pending = nil
-	s.Row.Status, s.Row.StatusSince = c.To, c.At
-	s.Row.OutageID = done.OutageID
+	if s.Row.Status != c.To {
+		s.Row.Status, s.Row.StatusSince = c.To, c.At
+	}
+	s.Row.OutageID, s.Row.Inherited = done.OutageID, false
 	if c.To == check.StatusRunning {
 		s.Row.OutageID = 0
 	}
 	s.forget()
-	if s.State.Status != c.To {
+	moved := c.URL != s.Row.URL
+	if moved || s.State.Status != c.To {
 		// The site started afresh while the change was being written.
-		s.State = lifecycle.Initial(c.To, c.At, s.Row.Paused)
+		s.State = lifecycle.Initial(c.To, s.Row.StatusSince, s.Row.Paused)
 		s.State.Ballot = ballots
+	}
+	if moved {
+		s.inherit()
 	}
 }
 
@@ -166,7 +172,8 @@ func (j *judge) step(m moment, s *site, ev lifecycle.Event) {
 	if next.Held && !before.Held {
 		j.turn(s)
 	}
-	if next.Stage == lifecycle.Up && before.Stage != lifecycle.Up {
+	rejected := next.Stage == lifecycle.NeverChecked && before.Stage == lifecycle.Verifying
+	if rejected || next.Stage == lifecycle.Up && before.Stage != lifecycle.Up {
 		if s.pending == nil {
 			s.forget()
 		}
@@ -250,7 +257,7 @@ func (j *judge) change(s *site, f lifecycle.Change) {
 		From: f.From, To: f.To, Relapses: f.Relapses, Since: s.Row.StatusSince, Start: f.Start, At: f.At,
 		LastCheck: s.LastCheck, Cause: s.cause(), Checks: slices.Clone(s.checks), Muted: j.muted,
 	}
-	if f.From == check.StatusRunning && s.answer != nil {
+	if (f.From == check.StatusRunning || f.From == f.To) && s.answer != nil {
 		b := s.evidence()
 		c.Ballot = &b
 	}

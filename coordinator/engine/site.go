@@ -43,6 +43,12 @@ func (s *site) begin(ballots uint32) {
 	s.State.Ballot, s.State.Unsettled = ballots, unsettled
 }
 
+// inherit marks the site's status as one of an earlier URL, whose outage is not the site's.
+func (s *site) inherit() {
+	s.State = s.State.Inherit()
+	s.Row.OutageID, s.Row.Inherited = 0, s.State.Inherited
+}
+
 // target returns the site's target.
 func (j *judge) target(s *site) check.Target {
 	t := target{URL: s.Row.URL, settings: &s.Row.Settings, timeout: budget(s.State.Stage, s.Urgent), pageWasFilled: s.PageFilled}

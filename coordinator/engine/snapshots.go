@@ -32,7 +32,7 @@ func (s *site) snapshot() snapshot.Snapshot {
 		st := &out.State
 		st.Status, st.StatusSince = s.pending.From, s.pending.Since
 		st.Stage = lifecycle.Initial(st.Status, st.StatusSince, false).Stage
-		if st.Status == check.StatusRunning {
+		if st.Inherited = s.pending.From == s.pending.To; st.Inherited || st.Status == check.StatusRunning {
 			st.Stage, st.Round = lifecycle.Verifying, 1
 		}
 	}

@@ -38,7 +38,7 @@ func (w *watchlist) put(m moment, row record.Site) {
 	old := s.Row
 	s.Row = row
 	// The engine knows what was committed; the row may have been read before that.
-	s.Row.Status, s.Row.StatusSince, s.Row.OutageID = old.Status, old.StatusSince, old.OutageID
+	s.Row.Status, s.Row.StatusSince, s.Row.OutageID, s.Row.Inherited = old.Status, old.StatusSince, old.OutageID, old.Inherited
 	switch {
 	case old.URL != row.URL:
 		w.restart(s)
@@ -81,6 +81,9 @@ func (w *watchlist) add(now time.Time, row record.Site) *site {
 		s.Row.Status, s.Row.StatusSince = k.Status, k.Since
 	}
 	s.begin(w.cases.ballots)
+	if row.Inherited {
+		s.State = s.State.Inherit()
+	}
 	if k := row.Untold; k != nil && !w.judge.muted && k.Status == check.StatusRunning {
 		s.State.Unsettled = k.Unsure || row.OutageID != 0
 	}
@@ -92,7 +95,8 @@ func (w *watchlist) add(now time.Time, row record.Site) *site {
 	return s
 }
 
-// restart starts a site afresh whose URL has changed: its observations are of another URL.
+// restart starts a site afresh whose URL has changed: its observations and its outage are of
+// another URL. What WordPress.com believes stays until this URL has been judged.
 func (w *watchlist) restart(s *site) {
 	w.core.Withdraw(s.Row.ID)
 	w.judge.abandon(s)
@@ -101,6 +105,7 @@ func (w *watchlist) restart(s *site) {
 	s.Last, s.LastCheck, s.LastNode = nil, time.Time{}, ""
 	s.HeadHostile, s.PageFilled, s.Host = false, false, w.judge.hosts.Of(s.Row.URL)
 	s.begin(w.cases.ballots)
+	s.inherit()
 	w.agenda.Rest(&s.timer)
 	w.judge.soon(s)
 }
@@ -135,6 +140,9 @@ func (w *watchlist) recall(now time.Time, s *site) {
 	}
 	w.cases.ballots = max(w.cases.ballots, r.State.Ballot)
 	r.State.StatusSince, r.State.Unsettled = s.Row.StatusSince, s.State.Unsettled
+	if s.State.Inherited != r.State.Inherited {
+		return // it is of a state that the row has left
+	}
 	s.State = r.State
 	s.checks, s.Last, s.LastCheck, s.LastNode = r.Checks, r.Last, r.LastCheck, r.LastNode
 	switch s.State.Stage {

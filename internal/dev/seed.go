@@ -41,7 +41,7 @@ func (d *System) seed(ctx context.Context, demo []string) error {
 				return err
 			}
 		case site.URL != demo[i]:
-			_, err := d.store.UpdateSite(ctx, site.ID, func(s record.Site) (record.Site, error) {
+			_, err := d.store.UpdateSite(ctx, site.ID, time.Now(), func(s record.Site) (record.Site, error) {
 				s.URL = demo[i]
 				return s, nil
 			})

@@ -63,17 +63,13 @@ func (s *sites) explainNow(ctx context.Context, x *monitorv1.Explanation, row re
 		if row.Paused {
 			x.Summary = "Paused: it is not checked."
 		}
-		return nil
+		return s.explainOutage(ctx, x, row.OutageID)
 	}
 	f := explain.Facts{Now: now, View: v, Policy: s.o.Policy, Rule: s.o.Panel.Rule()}
 	x.Summary, x.Withheld, x.WouldChange = f.Summary(), f.Withheld(), f.WouldChange()
 	x.Checks = checksToProto(lastChecks(v))
-	if v.OutageID != 0 {
-		o, err := s.o.Store.Outage(ctx, v.OutageID)
-		if err != nil {
-			return err
-		}
-		x.Outage = outageToProto(o)
+	if err := s.explainOutage(ctx, x, v.OutageID); err != nil {
+		return err
 	}
 	ballot := v.Ballot
 	if ballot == nil {
@@ -86,6 +82,22 @@ func (s *sites) explainNow(ctx context.Context, x *monitorv1.Explanation, row re
 		}
 	}
 	x.Ballot = BallotToProto(ballot)
+	return nil
+}
+
+// explainOutage adds the open outage, if there is one.
+func (s *sites) explainOutage(ctx context.Context, x *monitorv1.Explanation, id int64) error {
+	if id == 0 {
+		return nil
+	}
+	o, err := s.o.Store.Outage(ctx, id)
+	if err != nil {
+		return err
+	}
+	x.Outage = outageToProto(o)
+	if text := explain.Suspended(o); text != "" {
+		x.Summary += " " + text
+	}
 	return nil
 }
 

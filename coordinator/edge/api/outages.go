@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/state/store"
@@ -77,6 +79,10 @@ func outageToProto(row record.Outage) *monitorv1.Outage {
 		StartTime: timestamp(row.Start), ConfirmTime: timestamp(row.Confirmed), EndTime: timestamp(row.End), EndReason: monitorv1.EndReason(row.EndReason),
 		StatusId: int32(row.Status), Failure: checkv1.FailureKind(row.Failure), Reason: row.Reason,
 		HttpStatus: int32(row.HTTPStatus), Rule: ruleToProto(row.Rule), Round: uint32(row.Round), Relapses: uint32(row.Relapses),
+		SuspendTime: timestamp(row.Suspended),
+	}
+	if row.PausedFor > 0 {
+		o.PausedDuration = durationpb.New(row.PausedFor)
 	}
 	if row.Ballot != nil {
 		for _, v := range row.Ballot.Votes {

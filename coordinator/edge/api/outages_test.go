@@ -15,7 +15,7 @@ import (
 // numbers differently.
 func TestEveryEndReasonHasItsName(t *testing.T) {
 	t.Parallel()
-	named := map[record.EndReason]string{record.EndNone: "UNSPECIFIED", record.EndRecovered: "RECOVERED", record.EndDeleted: "DELETED"}
+	named := map[record.EndReason]string{record.EndNone: "UNSPECIFIED", record.EndRecovered: "RECOVERED", record.EndDeleted: "DELETED", record.EndChanged: "CHANGED"}
 	if len(named) != len(monitorv1.EndReason_name) {
 		t.Errorf("%d reasons, and the contract has %d", len(named), len(monitorv1.EndReason_name))
 	}

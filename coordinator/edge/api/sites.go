@@ -147,7 +147,7 @@ func (s *sites) UpdateSite(ctx context.Context, req *monitorv1.UpdateSiteRequest
 	if resp, by, err := hand(ctx, s.o, row.Bucket, req, monitorv1.SiteServiceClient.UpdateSite); by == answered {
 		return resp, err
 	}
-	if row, err = s.o.Store.UpdateSite(ctx, id, edit); err != nil {
+	if row, err = s.o.Store.UpdateSite(ctx, id, time.Now(), edit); err != nil {
 		return nil, err
 	}
 	s.o.tell(ctx, id)

@@ -37,12 +37,25 @@ func (s *jetpackMonitor) GetJetpackMonitorStatus(ctx context.Context, req *wpcom
 	if err != nil {
 		return nil, err
 	}
-	rows = slices.DeleteFunc(rows, func(row record.Site) bool { return row.Paused })
-	if len(rows) == 0 {
+	asked, paused := counting(rows)
+	if len(asked) == 0 {
 		return nil, fault.New(fault.NotFound, "site: no monitored site is %q", req.GetSite())
 	}
-	down := slices.ContainsFunc(s.o.live(ctx, rows), func(site *monitorv1.Site) bool {
+	down := slices.ContainsFunc(s.o.live(ctx, asked), func(site *monitorv1.Site) bool {
 		return site.GetStatusId() != int32(check.StatusRunning)
 	})
-	return &wpcomv1.GetJetpackMonitorStatusResponse{Status: !down}, nil
+	return &wpcomv1.GetJetpackMonitorStatusResponse{Status: !down, Paused: paused}, nil
+}
+
+// counting returns the sites that an answer is about: those that are checked or, when none
+// is, those that were told down before they were paused.
+func counting(rows []record.Site) (asked []record.Site, paused bool) {
+	asked = slices.DeleteFunc(slices.Clone(rows), func(row record.Site) bool { return row.Paused })
+	if len(asked) > 0 {
+		return asked, false
+	}
+	asked = slices.DeleteFunc(rows, func(row record.Site) bool {
+		return row.Status == check.StatusRunning && (row.Untold == nil || row.Untold.Status == check.StatusRunning)
+	})
+	return asked, len(asked) > 0
 }

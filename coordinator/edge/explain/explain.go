@@ -52,12 +52,12 @@ func (f Facts) stands() string {
 		return fmt.Sprintf("Up when it was last known, at %s.", clock(s.Observed))
 	case lifecycle.Suspect:
 		if s.Held {
-			return fmt.Sprintf("Suspect and undecided since %s: %s. Nobody has been told.", clock(s.FirstFailure), f.View.UndecidedReason)
+			return fmt.Sprintf("Suspect and undecided since %s: %s. %s", clock(s.FirstFailure), f.View.UndecidedReason, f.nobodyTold())
 		}
-		return fmt.Sprintf("Suspect: %d of %d failing checks since %s. Nobody has been told.", s.Failures, f.Policy.Failures, clock(s.FirstFailure))
+		return fmt.Sprintf("Suspect: %d of %d failing checks since %s. %s", s.Failures, f.Policy.Failures, clock(s.FirstFailure), f.nobodyTold())
 	case lifecycle.Verifying:
-		return fmt.Sprintf("Failing since %s; the verifliers are asked, round %d of %d. Nobody has been told.",
-			clock(s.FirstFailure), s.Round, len(f.Policy.RoundWaits)+1)
+		return fmt.Sprintf("Failing since %s; the verifliers are asked, round %d of %d. %s",
+			clock(s.FirstFailure), s.Round, len(f.Policy.RoundWaits)+1, f.nobodyTold())
 	case lifecycle.Down, lifecycle.ConfirmedDown:
 		text := fmt.Sprintf("Down: %s.", told(f.View))
 		if s.Flap.Relapses > 0 {
@@ -73,6 +73,14 @@ func (f Facts) stands() string {
 		return "Paused: it is not checked."
 	}
 	return "Unknown."
+}
+
+// nobodyTold says that a failure has not been told, and what was told of an earlier URL.
+func (f Facts) nobodyTold() string {
+	if f.View.State.Inherited {
+		return "Nobody has been told of it; of an earlier URL " + told(f.View) + "."
+	}
+	return "Nobody has been told."
 }
 
 // neverChecked describes a site that has not been judged since this coordinator took it
@@ -176,12 +184,18 @@ func (f Facts) WouldChange() []string {
 	s, p := f.View.State, f.Policy
 	confirm := fmt.Sprintf("%d of %d verifliers in %d regions that see it down: an outage is opened and told (status 0)",
 		f.Rule.Need, f.Rule.Voters, f.Rule.Regions)
+	good := "a good check: it is up"
+	if s.Inherited {
+		confirm = fmt.Sprintf("%d of %d verifliers in %d regions that see it down: an outage of this URL is opened, and nobody is told again",
+			f.Rule.Need, f.Rule.Voters, f.Rule.Regions)
+		good = "a good check, and one by another node: it is up and told (status 1)"
+	}
 	reject := fmt.Sprintf("%d of %d verifliers that see it up: a false alarm, nobody is told", f.Rule.Voters-f.Rule.Need+1, f.Rule.Voters)
 	switch s.Stage {
 	case lifecycle.NeverChecked, lifecycle.Up:
 		fail := fmt.Sprintf("%d failing checks, %s apart and by different checkers: the verifliers are asked", p.Failures, p.Between)
 		if s.Stage == lifecycle.NeverChecked {
-			return []string{"a good check: it is up", fail, confirm}
+			return []string{good, fail, confirm}
 		}
 		return []string{fail, confirm}
 	case lifecycle.Suspect:
@@ -189,7 +203,10 @@ func (f Facts) WouldChange() []string {
 		if s.Held {
 			fail = "the next failing check: the verifliers are asked anew"
 		}
-		return []string{"a good check: it is up, nobody is told", fail, confirm}
+		if !s.Inherited {
+			good += ", nobody is told"
+		}
+		return []string{good, fail, confirm}
 	case lifecycle.Verifying:
 		return []string{confirm, reject, "neither: a new round, and after the last one the site is undecided"}
 	case lifecycle.Down:
@@ -219,6 +236,14 @@ func (f Facts) recovery() string {
 	return "a good check, and one by another node: the outage is over and told (status 1)"
 }
 
+// Suspended describes in a sentence an outage whose site is paused; empty when it is not.
+func Suspended(o record.Outage) string {
+	if o.Suspended.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("Its outage %d is suspended since %s: until the site is resumed, no downtime is counted.", o.ID, clock(o.Suspended))
+}
+
 // Past describes in a sentence the state at an earlier moment, from the newest ballot and
 // outage stored up to then; each is nil when there was none.
 func Past(at time.Time, b *record.Ballot, o *record.Outage) string {
@@ -231,8 +256,11 @@ func Past(at time.Time, b *record.Ballot, o *record.Outage) string {
 	if o == nil {
 		return fmt.Sprintf("No outage and no ballot is known up to %s.", clock(at))
 	}
-	if o.EndReason == record.EndDeleted {
+	switch o.EndReason {
+	case record.EndDeleted:
 		return fmt.Sprintf("Not down at %s: outage %d ended at %s because the site was deleted.", clock(at), o.ID, clock(o.End))
+	case record.EndChanged:
+		return fmt.Sprintf("Not known as down at %s: outage %d ended at %s because the site got another URL.", clock(at), o.ID, clock(o.End))
 	}
 	return fmt.Sprintf("Not down at %s: outage %d was over at %s.", clock(at), o.ID, clock(o.End))
 }

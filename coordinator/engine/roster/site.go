@@ -80,6 +80,9 @@ func (t *Table) Save(slot schedule.Slot, s *Site) {
 	r.sequence, r.last = uint32(s.Sequence), t.grains(s.LastCheck)
 	r.node, r.host = t.nodes.add(s.State.Node), s.Host
 	r.setStage(s.State.Stage)
+	if s.State.Inherited && s.State.Stage == lifecycle.NeverChecked {
+		r.setStage(lifecycle.Down) // it is checked like a site that is down, not like a new one
+	}
 	r.set(flagUrgent, s.Urgent)
 	r.set(flagHeadHostile, s.HeadHostile)
 	r.set(flagPageFilled, s.PageFilled)

@@ -43,6 +43,9 @@ type State struct {
 	// was not reported to WordPress.com, or although WordPress.com may have received a
 	// notification that was withdrawn. The next good check settles it with a Change.
 	Unsettled bool
+	// Inherited marks a Status other than running that was reported of an earlier URL of the
+	// site: no outage of this URL is open. The next verdict about this URL replaces it.
+	Inherited bool
 	// Failures counts the failing checks of the current run, up to Policy.Failures.
 	Failures uint8
 	// FirstFailure is the end of the run's first failing check. It is kept while the
@@ -143,7 +146,9 @@ type Verify struct {
 type Abandon struct{ Ballot uint32 }
 
 // Change is a change of status to commit and to report. An outage opens with To down and
-// closes with To running; a change that settles a site has From down. Start is the end of
+// closes with To running; a change that settles a site has From down. A change from a down
+// status to itself opens an outage of a site whose status was inherited: nobody is told what
+// WordPress.com already believes. Start is the end of
 // the outage's first failing check; in changes from a down status it is zero if the
 // coordinator has restarted since.
 type Change struct {

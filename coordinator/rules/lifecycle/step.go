@@ -18,12 +18,23 @@ func Initial(status check.Status, since time.Time, paused bool) State {
 	return s
 }
 
+// Inherit marks the status of a new State as one of an earlier URL, if it is not running.
+func (s State) Inherit() State {
+	s.Inherited = s.Status != check.StatusRunning
+	if s.Stage != Paused {
+		s.Stage = s.resting()
+	}
+	return s
+}
+
 // resting returns the stage that a status stands for while nothing is in progress.
 func (s State) resting() Stage {
-	switch s.Status {
-	case check.StatusDown:
+	switch {
+	case s.Inherited:
+		return NeverChecked
+	case s.Status == check.StatusDown:
 		return Down
-	case check.StatusConfirmedDown:
+	case s.Status == check.StatusConfirmedDown:
 		return ConfirmedDown
 	default:
 		return NeverChecked
@@ -72,9 +83,9 @@ func (s State) good(e Observed, p Policy) (State, []Effect) {
 	s.Node, s.Observed = e.Node, e.At
 	switch s.Stage {
 	case Suspect:
-		return s.well(e.At, Blip{Failures: s.Failures})
+		return s.well(e, Blip{Failures: s.Failures})
 	case Verifying:
-		return s.well(e.At, Abandon{Ballot: s.Ballot}, Blip{Failures: s.Failures})
+		return s.well(e, Abandon{Ballot: s.Ballot}, Blip{Failures: s.Failures})
 	case Down, ConfirmedDown:
 		s.Stage = Recovering
 		s.Flap.Good = e.At
@@ -92,16 +103,20 @@ func (s State) good(e Observed, p Policy) (State, []Effect) {
 		s.Flap = s.Flap.recovered(e.At)
 		return s.up(), []Effect{change}
 	default:
-		return s.well(e.At)
+		return s.well(e)
 	}
 }
 
-// well applies a good check of a site whose status is running.
-func (s State) well(at time.Time, effects ...Effect) (State, []Effect) {
+// well applies a good check of a site whose status is running, or inherited.
+func (s State) well(e Observed, effects ...Effect) (State, []Effect) {
 	s = s.up()
+	if s.Inherited {
+		s.Stage, s.Flap.Good = Recovering, e.At
+		return s, append(effects, SecondLook{Avoid: e.Node})
+	}
 	if s.Unsettled {
 		var change Change
-		s, change = s.tell(check.StatusRunning, at)
+		s, change = s.tell(check.StatusRunning, e.At)
 		change.From = check.StatusDown
 		effects = append(effects, change)
 	}
@@ -111,16 +126,17 @@ func (s State) well(at time.Time, effects ...Effect) (State, []Effect) {
 // bad applies a check that found the site failing.
 func (s State) bad(e Observed, p Policy) (State, []Effect) {
 	s.Node, s.Observed = e.Node, e.At
-	switch s.Stage {
-	case Verifying:
+	switch {
+	case s.Stage == Verifying:
 		return s, nil
-	case Down, ConfirmedDown, Recovering:
+	case s.isDown():
 		return s.stillDown(e.At, p)
-	case Suspect:
+	case s.Stage == Suspect:
 		if s.Held {
 			return s.verify(1, 0)
 		}
 	default:
+		s.Flap.Good, s.Flap.Agreed = time.Time{}, false // of a recovery from an inherited status
 		s = s.up()
 		s.Stage, s.FirstFailure = Suspect, e.At
 	}
@@ -130,6 +146,11 @@ func (s State) bad(e Observed, p Policy) (State, []Effect) {
 		return s.verify(1, 0)
 	}
 	return s, []Effect{Recheck{After: p.Between, Avoid: e.Node}}
+}
+
+// isDown reports whether the site is down or recovering from an outage of its own.
+func (s State) isDown() bool {
+	return !s.Inherited && (s.Stage == Down || s.Stage == ConfirmedDown || s.Stage == Recovering)
 }
 
 // stillDown applies a failing check of a site that is reported down: it ends a recovery,
@@ -153,11 +174,14 @@ func (s State) decided(e Decided, p Policy) (State, []Effect) {
 	}
 	switch e.Verdict {
 	case quorum.Confirmed:
-		s, change := s.tell(check.StatusDown, e.At)
-		s.Stage, s.Round = Down, 0
+		s, change := s.opens(e.At)
+		s.Stage, s.Round = s.resting(), 0
 		return s, []Effect{change}
 	case quorum.Rejected:
-		return s.up(), []Effect{FalseAlarm{Ballot: e.Ballot}}
+		if s = s.up(); s.Inherited {
+			s.Stage = s.resting()
+		}
+		return s, []Effect{FalseAlarm{Ballot: e.Ballot}}
 	case quorum.Inconclusive:
 		if round := max(1, s.Round); int(round) <= len(p.RoundWaits) {
 			return s.verify(round+1, p.RoundWaits[round-1])
@@ -201,9 +225,18 @@ func (s State) up() State {
 	return s
 }
 
+// opens opens an outage. An inherited status stays as it was told.
+func (s State) opens(at time.Time) (State, Change) {
+	if !s.Inherited {
+		return s.tell(check.StatusDown, at)
+	}
+	s.Inherited = false
+	return s, Change{From: s.Status, To: s.Status, Start: s.FirstFailure, At: at}
+}
+
 // tell changes the status.
 func (s State) tell(to check.Status, at time.Time) (State, Change) {
 	change := Change{From: s.Status, To: to, Start: s.FirstFailure, At: at, Relapses: s.Flap.Relapses}
-	s.Status, s.StatusSince, s.Unsettled = to, at, false
+	s.Status, s.StatusSince, s.Unsettled, s.Inherited = to, at, false, false
 	return s, change
 }

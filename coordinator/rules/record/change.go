@@ -9,11 +9,13 @@ import (
 // Change is one status change to commit.
 type Change struct {
 	// Key is the idempotency key, unique to this change, 1..64 ASCII bytes.
-	Key      string
-	SiteID   check.SiteID
-	BlogID   check.BlogID
-	Bucket   check.BucketID
-	URL      string
+	Key    string
+	SiteID check.SiteID
+	BlogID check.BlogID
+	Bucket check.BucketID
+	URL    string
+	// From and To are equal when an outage opens of a site whose status was inherited: it
+	// gets no notification, and Since stays the time of the status.
 	From, To check.Status
 	// Since is when From began; zero when the status has never changed.
 	Since time.Time

@@ -19,11 +19,15 @@ type Outage struct {
 	// End is zero while the outage is open; EndReason is the reason of its end.
 	Start, Confirmed, End time.Time
 	EndReason             EndReason
-	Failure               check.FailureKind
-	Reason                string
-	HTTPStatus            int
-	Rule                  quorum.Rule
-	Round                 uint8
+	// Suspended is since when the outage is open while its site is paused; else zero.
+	// PausedFor is how long the site was paused before that, which is no downtime.
+	Suspended  time.Time
+	PausedFor  time.Duration
+	Failure    check.FailureKind
+	Reason     string
+	HTTPStatus int
+	Rule       quorum.Rule
+	Round      uint8
 	// Relapses is that of the newest change.
 	Relapses uint16
 	Ballot   *Ballot
@@ -50,4 +54,6 @@ const (
 	EndRecovered
 	// EndDeleted: the site's row was deleted; no notification is sent.
 	EndDeleted
+	// EndChanged: the site got another URL; no notification is sent.
+	EndChanged
 )

@@ -18,8 +18,11 @@ type Site struct {
 	// Status is the last committed status, StatusSince when it began (zero: never changed).
 	Status      check.Status
 	StatusSince time.Time
-	// OutageID is the open outage, 0 when there is none.
+	// OutageID is the open outage of this URL, 0 when there is none.
 	OutageID int64
+	// Inherited means that Status was reported of an earlier URL of the site, whose outage
+	// has ended or is about to. OutageID is 0 then, and Status not running.
+	Inherited bool
 	// Untold, if not nil, is what WordPress.com knows. It may differ from Status because the
 	// newest change was muted, or because another program has reported a status since.
 	Untold   *Known

@@ -1,14 +1,16 @@
 // Package deletion ends the open outages of sites whose rows WordPress.com has deleted
-// from the table. It asks the database for them and remembers nothing, so it also finds
-// rows that were deleted while no coordinator ran, or just before one was killed. It owns
-// the pace; store.Orphans decides which outages to end. It sends no notification, because
-// WordPress.com deleted the site itself.
+// from the table, or given another URL there. It asks the database for them and remembers nothing, so it also finds
+// rows that were deleted or edited while no coordinator ran, or just before one was killed. It owns
+// the pace; in the same way it notes which outages are suspended because their sites are
+// paused. store.Orphans decides which outages to end. It sends no notification, because
+// WordPress.com deleted or edited the site itself.
 //
 // Goroutines: none; Run is one, and ends with ctx.
 package deletion
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -38,7 +40,7 @@ type Options struct {
 	Log    *slog.Logger
 }
 
-// Deletion ends the outages of deleted sites. New makes one.
+// Deletion ends the outages of sites that were deleted or got another URL. New makes one.
 type Deletion struct{ o Options }
 
 // New makes a Deletion. It does nothing before Run.
@@ -46,7 +48,7 @@ func New(o Options) *Deletion { return &Deletion{o} }
 
 // Run makes a pass every 30 s until ctx ends; then it returns nil.
 func (d *Deletion) Run(ctx context.Context) error {
-	edge := obs.Edge{Log: d.o.Log, What: "ending the outages of deleted sites", Level: slog.LevelWarn}
+	edge := obs.Edge{Log: d.o.Log, What: "ending the outages of deleted and changed sites", Level: slog.LevelWarn}
 	for wait := first; pause.For(ctx, wait); wait = every {
 		if err := d.pass(ctx); ctx.Err() == nil {
 			edge.Note(err)
@@ -55,21 +57,35 @@ func (d *Deletion) Run(ctx context.Context) error {
 	return nil
 }
 
-// pass ends all outages of deleted sites in our shards.
+// work is one kind of outages that are behind their rows.
+type work struct {
+	list func(context.Context, []shard.ID, int) ([]record.Outage, error)
+	do   func(context.Context, shard.Fence, []int64, time.Time) (int, error)
+	done string
+}
+
+// pass ends all outages of deleted and changed sites in our shards, and notes the pauses.
 func (d *Deletion) pass(ctx context.Context) error {
+	ended := d.all(ctx, work{d.o.Store.ListOrphans, d.o.Store.EndOrphans, "outages of deleted or changed sites ended"})
+	noted := d.all(ctx, work{d.o.Store.ListUnnoticed, d.o.Store.NotePauses, "pauses of sites with open outages noted"})
+	return errors.Join(ended, noted)
+}
+
+// all does one kind of work.
+func (d *Deletion) all(ctx context.Context, w work) error {
 	for {
-		found, err := d.find(ctx)
+		found, err := d.find(ctx, w)
 		if err != nil {
 			return err
 		}
-		ended, err := d.end(ctx, found)
+		ended, err := d.end(ctx, w, found)
 		if err != nil || ended == 0 || len(found) < page {
 			return err
 		}
 	}
 }
 
-func (d *Deletion) find(ctx context.Context) ([]record.Outage, error) {
+func (d *Deletion) find(ctx context.Context, w work) ([]record.Outage, error) {
 	var ours []shard.ID
 	held := d.o.Shards.Held()
 	for _, s := range held.Staying() {
@@ -82,12 +98,12 @@ func (d *Deletion) find(ctx context.Context) ([]record.Outage, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return d.o.Store.ListOrphans(ctx, ours, page)
+	return w.list(ctx, ours, page)
 }
 
-// end ends outages, shard by shard. It leaves those of a shard that we have lost to the
+// end does the work on outages, shard by shard. It leaves those of a shard that we have lost to the
 // shard's next owner.
-func (d *Deletion) end(ctx context.Context, found []record.Outage) (ended int, err error) {
+func (d *Deletion) end(ctx context.Context, w work, found []record.Outage) (ended int, err error) {
 	byShard := map[shard.ID][]record.Outage{}
 	for _, o := range found {
 		s := shard.Of(o.Bucket)
@@ -98,25 +114,25 @@ func (d *Deletion) end(ctx context.Context, found []record.Outage) (ended int, e
 		if !ours {
 			continue
 		}
-		n, shardErr := d.write(ctx, fence, those)
+		n, shardErr := d.write(ctx, w, fence, those)
 		switch {
 		case fault.Is(shardErr, fault.Fenced):
 		case shardErr != nil:
 			err = shardErr
 		case n > 0:
-			d.o.Log.Info("outages of deleted sites ended", "shard", s, "outages", n, "first_site_id", those[0].SiteID)
+			d.o.Log.Info(w.done, "shard", s, "outages", n, "first_site_id", those[0].SiteID)
 		}
 		ended += n
 	}
 	return ended, err
 }
 
-func (d *Deletion) write(ctx context.Context, f shard.Fence, those []record.Outage) (int, error) {
+func (d *Deletion) write(ctx context.Context, w work, f shard.Fence, those []record.Outage) (int, error) {
 	ids := make([]int64, len(those))
 	for i, o := range those {
 		ids[i] = o.ID
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return d.o.Store.EndOrphans(ctx, f, ids, time.Now())
+	return w.do(ctx, f, ids, time.Now())
 }

@@ -28,8 +28,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type orphanage struct {
 	mu      sync.Mutex
 	orphans []record.Outage
-	lists   int
-	fences  []shard.Fence
+	// unnoticed has outages whose sites were paused.
+	unnoticed []record.Outage
+	lists     int
+	fences    []shard.Fence
 	// err is the error of every listing; stubborn has the shards whose orphans it does not
 	// end, with the error it returns.
 	err      error
@@ -68,6 +70,22 @@ func (o *orphanage) EndOrphans(_ context.Context, f shard.Fence, ids []int64, at
 		return slices.Contains(ids, x.ID) && shard.Of(x.Bucket) == f.Shard
 	})
 	return before - len(o.orphans), nil
+}
+
+func (o *orphanage) ListUnnoticed(_ context.Context, _ []shard.ID, _ int) ([]record.Outage, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.unnoticed, nil
+}
+
+func (o *orphanage) NotePauses(_ context.Context, f shard.Fence, ids []int64, _ time.Time) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	before := len(o.unnoticed)
+	o.unnoticed = slices.DeleteFunc(o.unnoticed, func(x record.Outage) bool {
+		return slices.Contains(ids, x.ID) && shard.Of(x.Bucket) == f.Shard
+	})
+	return before - len(o.unnoticed), nil
 }
 
 // add adds orphans of a shard.
@@ -142,7 +160,7 @@ func TestOrphansOfOurShardsAreEndedWithinHalfAMinute(t *testing.T) {
 				t.Errorf("written under %+v", f)
 			}
 		}
-		if n := o.logged("outages of deleted sites ended"); n != 2 {
+		if n := o.logged("outages of deleted or changed sites ended"); n != 2 {
 			t.Errorf("%d lines were logged, want one a shard", n)
 		}
 		o.add(5, 1)
@@ -204,12 +222,12 @@ func TestAnUnreachableDatabaseIsLoggedOnce(t *testing.T) {
 		o.add(3, 1)
 		run(t, o)
 		time.Sleep(5 * time.Minute)
-		if n := o.logged("ending the outages of deleted sites failed"); n != 1 || len(o.left()) != 1 {
+		if n := o.logged("ending the outages of deleted and changed sites failed"); n != 1 || len(o.left()) != 1 {
 			t.Errorf("logged %d times in five minutes", n)
 		}
 		o.set(func() { o.err = nil })
 		time.Sleep(31 * time.Second)
-		if n := o.logged("ending the outages of deleted sites recovered"); n != 1 || len(o.left()) != 0 {
+		if n := o.logged("ending the outages of deleted and changed sites recovered"); n != 1 || len(o.left()) != 0 {
 			t.Errorf("its recovery was logged %d times, %d orphans are left", n, len(o.left()))
 		}
 	})

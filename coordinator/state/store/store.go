@@ -54,8 +54,9 @@ type Sites interface {
 	// BlogID, URL, Interval, Paused and Settings it writes those that edit changed, so that
 	// concurrent writes to the others stay; it ignores other changes. It may call edit
 	// several times, and returns edit's error unchanged. NotFound when there is no such row,
-	// AlreadyExists as in CreateSite.
-	UpdateSite(ctx context.Context, id check.SiteID, edit func(record.Site) (record.Site, error)) (record.Site, error)
+	// AlreadyExists as in CreateSite. A change of the URL ends the site's open outage at time
+	// at, as EndChanged, unreported; a pause suspends it from then on, until the site resumes.
+	UpdateSite(ctx context.Context, id check.SiteID, at time.Time, edit func(record.Site) (record.Site, error)) (record.Site, error)
 	// DeleteSite removes the row and ends its open outage at time at, as EndDeleted, unreported.
 	DeleteSite(ctx context.Context, id check.SiteID, at time.Time) error
 }
@@ -86,8 +87,12 @@ type History interface {
 	//
 	// A change is written whole or not at all: legacy row, outage with evidence, transition,
 	// outbox row unless it is Muted. CommitAll returns the result of each, in order. A change
-	// is a Conflict when its site's row is gone, paused, or has another status than From. A
+	// is a Conflict when its site's row is gone, paused, or has another URL or another status
+	// than From. A
 	// change that is refused does not affect the others.
+	//
+	// A change ends an open outage of an earlier URL of its site first, as EndChanged. One from
+	// a down status to itself opens an outage of this URL, and gets no notification.
 	//
 	// If WordPress.com knows the site as running but an untold outage is open, a change from
 	// running to down reports that outage, and one from down to running closes it without a

@@ -94,6 +94,12 @@ func (p *page) explanation(x *monitorv1.Explanation) {
 func (p *page) outage(o *monitorv1.Outage) {
 	p.line("Outage %d of site %d, %s", o.GetOutageId(), o.GetSiteId(), o.GetUrl())
 	p.line("Began %s, confirmed %s, over %s; status %d.", moment(o.GetStartTime()), moment(o.GetConfirmTime()), over(o), o.GetStatusId())
+	if o.GetSuspendTime() != nil {
+		p.line("Suspended since %s: the site is paused.", moment(o.GetSuspendTime()))
+	}
+	if d := o.GetPausedDuration(); d != nil {
+		p.line("Paused for %s meanwhile, which is no downtime.", d.AsDuration().Round(time.Second))
+	}
 	p.line("Failure: %s.", failure(o.GetFailure(), o.GetReason(), o.GetHttpStatus()))
 	if o.GetRelapses() > 0 {
 		p.line("It came back %d times for a while.", o.GetRelapses())

@@ -16,6 +16,7 @@ func TestTheEndOfAnOutageHasItsReason(t *testing.T) {
 		"-":                                {},
 		"2026-05-13 12:00:00Z (recovered)": {EndTime: end, EndReason: monitorv1.EndReason_END_REASON_RECOVERED},
 		"2026-05-13 12:00:00Z (deleted)":   {EndTime: end, EndReason: monitorv1.EndReason_END_REASON_DELETED},
+		"2026-05-13 12:00:00Z (changed)":   {EndTime: end, EndReason: monitorv1.EndReason_END_REASON_CHANGED},
 		"2026-05-13 12:00:00Z (99)":        {EndTime: end, EndReason: 99}, // of a newer coordinator
 		"2026-05-13 12:00:00Z":             {EndTime: end},                // of an older one
 	} {

@@ -39,11 +39,12 @@ const (
 	extraOutage
 	extraStatus
 	noValues  = ", 0, 0, 0, 0, 0, 0, 0, 0"
-	ofOutage  = ", 1, NULL, o.id, o.status, o.status_ms, 0, 0, 0, 0, 0"
+	ofOutage  = ", 1, o.url, o.id, o.status, o.status_ms, 0, 0, 0, 0, 0"
 	ofStatus  = ", 2, NULL, " + ownColumns
 	ofSetting = ", 0, s.settings" + noValues
-	// statusMatters selects, where we write the legacy row, the statuses that differ from it.
-	statusMatters = " AND (w.untold <> 0 OR w.row_ms <> w.status_ms)"
+	// statusMatters selects, where we write the legacy row, the statuses that differ from it,
+	// and those that are inherited.
+	statusMatters = " AND (w.untold <> 0 OR w.row_ms <> w.status_ms OR w.outage_id = 0 AND w.status <> 1)"
 )
 
 // One bucket is read by its index. The few sites for which we have data of our own come from
@@ -224,7 +225,7 @@ func (s *Store) readRows(ctx context.Context, each rowReader, rows []siteRow, fr
 // extra is one row of our own data about a site.
 type extra struct {
 	id, kind number
-	settings text
+	text     text // the settings, or the URL of the outage
 	values   [8]number
 }
 
@@ -235,7 +236,7 @@ func (s *Store) readExtras(ctx context.Context, each rowReader, query string, ar
 	}
 	err = each(ctx, query, slices.Repeat(args, 3), func(v []driver.Value) error {
 		var x extra
-		err := errors.Join(x.id.Scan(v[0]), x.kind.Scan(v[1]), x.settings.Scan(v[2]))
+		err := errors.Join(x.id.Scan(v[0]), x.kind.Scan(v[1]), x.text.Scan(v[2]))
 		for i := range x.values {
 			err = errors.Join(err, x.values[i].Scan(v[3+i]))
 		}
@@ -254,9 +255,9 @@ func join(rows []siteRow, extras []extra) {
 		}
 		switch r, v := &rows[i], x.values; x.kind {
 		case extraSettings:
-			r.settings = x.settings
+			r.settings = x.text
 		case extraOutage:
-			r.outage, r.outageStatus, r.outageSince = v[0], v[1], v[2]
+			r.outage, r.outageStatus, r.outageSince, r.outageURL = v[0], v[1], v[2], x.text
 		case extraStatus:
 			r.newest = ownStatus{x.id, v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]}
 		}

@@ -95,7 +95,9 @@ type entry struct {
 	// silent means that the change gets no notification, withdrawn that earlier notifications
 	// of the site were withdrawn.
 	silent, withdrawn bool
-	// open is the site's open outage. opened means that this transaction opened it. ballot
+	// outdated is the site's open outage if that is of another URL; 0 otherwise.
+	outdated int64
+	// open is the site's open outage of this URL. opened means that this transaction opened it. ballot
 	// is the ballot that this transaction wrote.
 	open   outageRef
 	opened bool
@@ -108,6 +110,17 @@ type entry struct {
 type outageRef struct {
 	id     int64
 	status check.Status
+}
+
+// adopts reports whether the change opens an outage of an inherited status.
+func (e *entry) adopts() bool { return e.From == e.To }
+
+// statusSince is when the status of the change began, in milliseconds.
+func (e *entry) statusSince() int64 {
+	if e.adopts() && !e.Since.IsZero() {
+		return toMillis(e.Since)
+	}
+	return toMillis(e.At)
 }
 
 // refuse sets the error of a change.
@@ -176,7 +189,8 @@ func checkChange(c record.Change) error {
 	}
 	up, down, confirmed := check.StatusRunning, check.StatusDown, check.StatusConfirmedDown
 	switch [2]check.Status{c.From, c.To} {
-	case [2]check.Status{up, down}, [2]check.Status{down, confirmed}, [2]check.Status{down, up}, [2]check.Status{confirmed, up}:
+	case [2]check.Status{up, down}, [2]check.Status{down, confirmed}, [2]check.Status{down, up}, [2]check.Status{confirmed, up},
+		[2]check.Status{down, down}, [2]check.Status{confirmed, confirmed}:
 		return nil
 	default:
 		return fault.New(fault.Invalid, "a site does not go from status %d to %d", c.From, c.To)

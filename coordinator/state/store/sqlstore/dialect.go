@@ -20,6 +20,8 @@ type dialect struct {
 	// of an index that may exist; without it creating an existing index is an error of the
 	// class present.
 	id, options, ifMissing string
+	// rowURL is the URL of a legacy row l in the encoding of our own tables.
+	rowURL string
 	// digests is the query for the digests of a span, see span.go; "" when there is none.
 	digests string
 }

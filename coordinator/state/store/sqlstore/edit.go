@@ -74,7 +74,7 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time) e
 		if err := forgetStatus(t, id); err != nil {
 			return err
 		}
-		_, err = t.endDeleted("open_site = ?", at, id)
+		_, err = t.endOutages(record.EndDeleted, at, "open_site = ?", id)
 		return err
 	})
 	if err != nil {

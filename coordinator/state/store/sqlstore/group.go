@@ -42,7 +42,7 @@ func (s *Store) commit(t txn, f shard.Fence, group []*entry) error {
 			fit = append(fit, e)
 		}
 	}
-	for _, step := range []func(txn, []*entry) error{s.writeLegacy, moveOn, openNew, withdraw, s.keepStatus, keepBallots, takePlaces, writeTransitions} {
+	for _, step := range []func(txn, []*entry) error{s.writeLegacy, endOutdated, moveOn, openNew, withdraw, s.keepStatus, keepBallots, takePlaces, writeTransitions} {
 		if err := step(t, fit); err != nil {
 			return err
 		}
@@ -73,7 +73,11 @@ func (s *Store) examine(t txn, group []*entry) error {
 		}
 		if e := byID[int64(r.id)]; check.BucketID(r.bucket) == e.Bucket && r.active == 1 {
 			e.row, e.place = r, placingAfter(lastSeq, highestID)
-			e.open = outageRef{int64(r.outage), check.Status(r.outageStatus)}
+			if r.outdated() {
+				e.outdated = int64(r.outage)
+			} else {
+				e.open = outageRef{int64(r.outage), check.Status(r.outageStatus)}
+			}
 			s.begin(e)
 		}
 	}
@@ -81,6 +85,10 @@ func (s *Store) examine(t txn, group []*entry) error {
 		switch {
 		case e.row.id == 0:
 			e.conflict("there is no such active row in bucket %d", e.Bucket)
+		case string(e.row.url) != e.URL:
+			e.conflict("it has the URL %q, not %q", e.row.url, e.URL)
+		case e.adopts() && e.open.id != 0:
+			e.conflict("its open outage is of this URL")
 		case e.was.status == e.From:
 		case e.open.id != 0:
 			e.conflict("its open outage has status %d, not %d", e.was.status, e.From)
@@ -102,6 +110,7 @@ func (s *Store) writeLegacy(t txn, group []*entry) error {
 		at       string
 		byRow    bool
 	}
+	group = slices.DeleteFunc(slices.Clone(group), (*entry).adopts) // the row stays
 	return grouped(group, func(e *entry) write {
 		return write{e.From, e.To, e.At.UTC().Format(legacyTime), e.was.byRow}
 	}, func(w write, same []*entry) error {
@@ -174,14 +183,18 @@ func moveOn(t txn, group []*entry) error {
 			set := "status = ?, status_ms = " + each + ", relapses = " + each
 			args := slices.Concat([]any{step[1]}, at, relapses)
 			if step[1] == check.StatusRunning {
-				set += ", open_site = NULL, end_reason = ?, end_ms = " + each
-				args = append(append(args, record.EndRecovered), at...)
+				// A pause whose end nobody has noted ends here at the latest.
+				set += ", " + addPause(each) + ", suspended_ms = 0, open_site = NULL, end_reason = ?, end_ms = " + each
+				args = slices.Concat(args, at, at, []any{record.EndRecovered}, at)
 			}
 			return t.update(len(same), "UPDATE jetmon_outages SET "+set+
 				" WHERE open_site IS NOT NULL AND status = ? AND id IN "+marks(len(ids)),
 				append(append(args, step[0]), ids...)...)
 		})
 }
+
+// outageURL returns a URL as an outage keeps it.
+func outageURL(url string) string { return clip(url, 1024) }
 
 const outageInsert = `INSERT INTO jetmon_outages
 	(site_id, open_site, blog_id, bucket, url, status, status_ms, start_ms, confirmed_ms, end_ms,
@@ -193,7 +206,7 @@ func openNew(t txn, group []*entry) error {
 	var rows [][]any
 	var sites []int64
 	for _, e := range group {
-		if e.To != check.StatusDown || e.open.id != 0 {
+		if e.To != check.StatusDown && !e.adopts() || e.open.id != 0 {
 			continue
 		}
 		var ballot record.Ballot
@@ -201,8 +214,8 @@ func openNew(t txn, group []*entry) error {
 			ballot = *e.Ballot
 		}
 		down, sites = append(down, e), append(sites, int64(e.SiteID))
-		rows = append(rows, []any{e.SiteID, e.SiteID, e.BlogID, e.Bucket, clip(e.URL, 1024), e.To,
-			toMillis(e.At), toMillis(e.Start), toMillis(e.At), 0,
+		rows = append(rows, []any{e.SiteID, e.SiteID, e.BlogID, e.Bucket, outageURL(e.URL), e.To,
+			e.statusSince(), toMillis(e.Start), toMillis(e.At), 0,
 			e.Cause.Failure, clip(e.Cause.Reason, 255), e.Cause.HTTPStatus,
 			ballot.Rule.Voters, ballot.Rule.Need, ballot.Rule.Regions, ballot.Round, 0})
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
@@ -104,12 +105,13 @@ const outageQuery = `SELECT o.id, o.site_id, o.blog_id, o.bucket, o.url, o.statu
 	CASE WHEN o.end_ms = 0 OR o.end_reason <> 0 THEN o.end_reason
 	WHEN EXISTS (SELECT 1 FROM jetmon_transitions t WHERE t.site_id = o.site_id AND t.outage_id = o.id AND t.to_status = 1)
 	THEN 1 ELSE 2 END,
-	o.failure, o.reason, o.http_status, o.rule_voters, o.rule_need, o.rule_regions, o.round, o.relapses FROM jetmon_outages o`
+	o.failure, o.reason, o.http_status, o.rule_voters, o.rule_need, o.rule_regions, o.round, o.relapses, o.suspended_ms, o.paused_ms FROM jetmon_outages o`
 
 func scanOutage(rows *sql.Rows) (o record.Outage, err error) {
-	var start, confirmed, end int64
+	var start, confirmed, end, suspended, paused int64
 	err = rows.Scan(&o.ID, &o.SiteID, &o.BlogID, &o.Bucket, &o.URL, &o.Status, &start, &confirmed, &end, &o.EndReason,
-		&o.Failure, &o.Reason, &o.HTTPStatus, &o.Rule.Voters, &o.Rule.Need, &o.Rule.Regions, &o.Round, &o.Relapses)
+		&o.Failure, &o.Reason, &o.HTTPStatus, &o.Rule.Voters, &o.Rule.Need, &o.Rule.Regions, &o.Round, &o.Relapses, &suspended, &paused)
+	o.Suspended, o.PausedFor = fromMillis(suspended), time.Duration(paused)*time.Millisecond
 	o.Start, o.Confirmed, o.End = fromMillis(start), fromMillis(confirmed), fromMillis(end)
 	return o, err
 }
@@ -124,11 +126,11 @@ func (s *Store) Outage(ctx context.Context, id int64) (record.Outage, error) {
 	if len(found) == 0 {
 		return record.Outage{}, fault.New(fault.NotFound, "there is no outage %d", id)
 	}
-	// Its only change to this status opened it; later changes can have ballots, too. An
-	// outage never loses evidence, so separate reads agree.
+	// Its only change to this status opened it, or one that kept an inherited status; later
+	// changes can have ballots, too. An outage never loses evidence, so separate reads agree.
 	changes, err := list(ctx, s.reader, scanOpening, "SELECT t.body, "+ballotColumns+` FROM jetmon_transitions t
 	LEFT JOIN jetmon_ballots b ON b.id = t.ballot_id
-	WHERE t.site_id = ? AND t.outage_id = ? AND t.to_status = ?`, found[0].SiteID, id, check.StatusDown)
+	WHERE t.site_id = ? AND t.outage_id = ? AND (t.to_status = ? OR t.from_status = t.to_status)`, found[0].SiteID, id, check.StatusDown)
 	if err != nil {
 		return record.Outage{}, s.fault(doing, err)
 	}

@@ -29,6 +29,7 @@ func mysqlDialect() *dialect {
 		// The XOR does not depend on the order of the rows. CRC32 does not suffice: its XOR
 		// over two rows stays the same when they swap a value. SHA-1 is the fastest hash on
 		// current processors.
+		rowURL:  "CONVERT(l.monitor_url USING utf8mb4)",
 		digests: spanDigests("BIT_XOR(CAST(CONV(LEFT(SHA1(%s), 15), 16, 10) AS UNSIGNED))"),
 	}
 }

@@ -262,6 +262,7 @@ func TestMigratingTheFirstReleaseKeepsItsData(t *testing.T) {
 			"DROP TABLE jetmon_members", "DROP TABLE jetmon_suspects", "DROP TABLE jetmon_site_order",
 			"ALTER TABLE jetmon_transitions DROP COLUMN site_seq", "ALTER TABLE jetmon_outbox DROP COLUMN site_seq",
 			"ALTER TABLE jetmon_shards DROP COLUMN writes", "ALTER TABLE jetmon_outages DROP COLUMN end_reason",
+			"ALTER TABLE jetmon_outages DROP COLUMN suspended_ms", "ALTER TABLE jetmon_outages DROP COLUMN paused_ms",
 			"DELETE FROM jetmon_schema WHERE version_id > 11",
 		} {
 			if _, err := s.writer.ExecContext(t.Context(), statement); err != nil {

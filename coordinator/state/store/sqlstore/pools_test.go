@@ -53,7 +53,7 @@ func crowd(t *testing.T, s *Store, site record.Site) (leave func()) {
 				if i%2 == 0 {
 					_, _ = s.ListSites(ctx, store.SiteQuery{Limit: 100}) // ends with an error, in time
 				} else {
-					_, _ = s.UpdateSite(ctx, site.ID, func(s record.Site) (record.Site, error) { s.Paused = !s.Paused; return s, nil })
+					_, _ = s.UpdateSite(ctx, site.ID, time.Now(), func(s record.Site) (record.Site, error) { s.Paused = !s.Paused; return s, nil })
 				}
 			}
 		})

@@ -19,7 +19,7 @@ import (
 const (
 	siteColumns = `SELECT l.jetpack_monitor_site_id, l.blog_id, l.bucket_no, l.monitor_url,
 	l.monitor_active, l.site_status, l.last_status_change, l.check_interval,
-	s.settings, o.id, o.status, o.status_ms, w.site_id, ` + ownColumns
+	s.settings, o.id, o.status, o.status_ms, o.url, w.site_id, ` + ownColumns
 	siteTables = ` FROM jetpack_monitor_sites l
 	LEFT JOIN jetmon_site_settings s ON s.site_id = l.jetpack_monitor_site_id
 	LEFT JOIN jetmon_outages o ON o.open_site = l.jetpack_monitor_site_id
@@ -38,12 +38,13 @@ type siteRow struct {
 	url, settings                              text
 	changed                                    moment
 	outage, outageStatus, outageSince          number
+	outageURL                                  text
 	newest                                     ownStatus
 }
 
 func (r *siteRow) columns() []any {
 	return append([]any{&r.id, &r.blog, &r.bucket, &r.url, &r.active, &r.status, &r.changed, &r.interval,
-		&r.settings, &r.outage, &r.outageStatus, &r.outageSince, &r.newest.site}, r.newest.columns()...)
+		&r.settings, &r.outage, &r.outageStatus, &r.outageSince, &r.outageURL, &r.newest.site}, r.newest.columns()...)
 }
 
 // site converts a row to a site, whatever the row contains.
@@ -59,6 +60,9 @@ func (s *Store) site(r *siteRow) record.Site {
 	}
 	now := s.recorded(r)
 	site.Status, site.StatusSince = now.status, now.since
+	if site.Inherited = r.inherits(now.status); site.Inherited {
+		site.OutageID = 0
+	}
 	if r.untold() {
 		site.Untold = s.knownOf(r)
 	}

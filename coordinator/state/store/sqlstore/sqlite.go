@@ -21,7 +21,7 @@ func sqliteDialect() *dialect {
 		connectors: sqliteConnectors,
 		classify:   classifySQLite,
 		id:         "INTEGER PRIMARY KEY AUTOINCREMENT",
-		ifMissing:  "IF NOT EXISTS",
+		rowURL:     "l.monitor_url", ifMissing: "IF NOT EXISTS",
 	}
 }
 

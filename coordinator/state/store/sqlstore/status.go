@@ -8,7 +8,8 @@ import (
 )
 
 // ownStatus is a row of jetmon_site_status: the newest status change that we committed for
-// a site, and the last one that we reported to WordPress.com.
+// a site, and the last one that we reported to WordPress.com. A status other than running
+// with the outage 0 has no outage of the site's URL: the URL has changed since.
 type ownStatus struct {
 	site, blog, outage, status, at, inRow, told, toldAt, untold number
 }
@@ -65,6 +66,23 @@ func (s *Store) recorded(r *siteRow) standing {
 	}
 }
 
+// outdated reports whether the open outage is of another URL than the row's.
+func (r *siteRow) outdated() bool {
+	return r.outage != 0 && outageURL(string(r.url)) != string(r.outageURL)
+}
+
+// inherits reports whether a status was reported of an earlier URL of the site.
+func (r *siteRow) inherits(status check.Status) bool {
+	switch {
+	case status == check.StatusRunning:
+		return false
+	case r.outage != 0:
+		return r.outdated()
+	default:
+		return r.own() && r.newest.outage == 0 && check.Status(r.newest.status) != check.StatusRunning
+	}
+}
+
 // legacy returns the status in the legacy row.
 func (r *siteRow) legacy() standing { return standing{legacyStatus(r.status), r.changed.Time, true} }
 
@@ -99,7 +117,7 @@ func (s *Store) knownOf(r *siteRow) *record.Known {
 // begin works out the status that a change must start from, and whether it is silent, that
 // is, committed without a notification.
 func (s *Store) begin(e *entry) {
-	e.was, e.silent = s.recorded(&e.row), e.Muted
+	e.was, e.silent = s.recorded(&e.row), e.Muted || e.adopts()
 	if e.Muted || !e.row.untold() {
 		return
 	}
@@ -134,7 +152,11 @@ const statusInsert = `INSERT INTO jetmon_site_status
 
 // statusAfter returns a site's new row of jetmon_site_status.
 func (s *Store) statusAfter(e *entry) []any {
-	at := toMillis(e.At)
+	if e.adopts() && e.row.own() {
+		w := &e.row.newest
+		return []any{e.SiteID, int64(e.row.blog), e.Bucket, e.open.id, e.To, e.statusSince(), int64(w.inRow), int64(w.told), int64(w.toldAt), int64(w.untold)}
+	}
+	at := e.statusSince()
 	inRow := at
 	if !s.legacyWrites {
 		inRow = 0

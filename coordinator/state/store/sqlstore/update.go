@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"strings"
+	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
@@ -16,8 +17,8 @@ import (
 // start (TiDB; MySQL after a first read). Then settings that others have written since differ
 // from those that it read: its write matches no row, and it starts again. WordPress.com does
 // not take that lock: its writes are safe because the statement names changed columns only.
-func (s *Store) UpdateSite(ctx context.Context, id check.SiteID, edit func(record.Site) (record.Site, error)) (record.Site, error) {
-	u := update{Store: s, id: id, edit: edit}
+func (s *Store) UpdateSite(ctx context.Context, id check.SiteID, at time.Time, edit func(record.Site) (record.Site, error)) (record.Site, error) {
+	u := update{Store: s, id: id, at: at, edit: edit}
 	switch err := s.edit(ctx, u.run); {
 	case u.refused != nil:
 		return record.Site{}, u.refused
@@ -31,6 +32,7 @@ func (s *Store) UpdateSite(ctx context.Context, id check.SiteID, edit func(recor
 type update struct {
 	*Store
 	id   check.SiteID
+	at   time.Time
 	edit func(record.Site) (record.Site, error)
 	// blog is the blog whose URLs the next run locks, if locks is set. Only the edit shows
 	// whether the update gives a blog a URL, and then it is too late to lock in the same run.
@@ -72,7 +74,27 @@ func (u *update) run(t txn) error {
 	if err := u.writeRow(t, before); err != nil {
 		return err
 	}
+	if u.after.URL != before.URL {
+		if err := u.endOutage(t, &row); err != nil {
+			return err
+		}
+	}
+	if u.after.Paused != before.Paused && row.outage != 0 {
+		if err := u.notePause(t); err != nil {
+			return err
+		}
+	}
 	return u.writeSettings(t, before, string(row.settings))
+}
+
+// notePause suspends the open outage of a site that was paused, or ends that.
+func (u *update) notePause(t txn) error {
+	note := t.resume
+	if u.after.Paused {
+		note = t.suspend
+	}
+	_, err := note(u.at, "open_site = ?", u.id)
+	return err
 }
 
 // writeRow writes the columns of the legacy row that differ from before.
@@ -107,6 +129,20 @@ func (u *update) writeRow(t txn, before record.Site) error {
 	if err == nil && n == 0 {
 		err = noSite(u.id)
 	}
+	return err
+}
+
+// endOutage ends the open outage of a site that got another URL.
+func (u *update) endOutage(t txn, row *siteRow) error {
+	if row.outage == 0 {
+		return nil
+	}
+	u.after.OutageID, u.after.Inherited = 0, true
+	if _, err := t.endOutages(record.EndChanged, u.at, "open_site = ?", u.id); err != nil {
+		return err
+	}
+	_, err := t.exec("UPDATE jetmon_site_status SET outage_id = 0, blog_id = ? WHERE site_id = ? AND blog_id = ?",
+		u.after.BlogID, u.id, int64(row.blog))
 	return err
 }
 

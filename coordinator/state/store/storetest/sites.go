@@ -33,7 +33,7 @@ func siteTests() []test {
 
 // rewrite gives a site all that can be edited of another value.
 func rewrite(ctx context.Context, s store.Store, site record.Site) error {
-	_, err := s.UpdateSite(ctx, site.ID, func(record.Site) (record.Site, error) { return site, nil })
+	_, err := s.UpdateSite(ctx, site.ID, noon(), func(record.Site) (record.Site, error) { return site, nil })
 	return err
 }
 
@@ -115,6 +115,7 @@ func updateWrites(t *testing.T, db Database) {
 	edit.BlogID, edit.URL, edit.Interval, edit.Paused = 43, url(3), time.Minute, true
 	edit.Settings = check.Settings{Method: check.MethodHead}
 	want := edit
+	want.OutageID, want.Inherited = 0, true // of the earlier URL
 	edit.Bucket, edit.Status, edit.StatusSince, edit.OutageID = 300, check.StatusRunning, noon(), 0
 	must(t, rewrite(t.Context(), s, edit))
 	wantEqual(t, get[record.Site](t)(s.Site(t.Context(), site.ID)), want)

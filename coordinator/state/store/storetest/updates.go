@@ -77,7 +77,7 @@ func fieldNames() []string {
 // set changes one field of a site, by its setter.
 func set(t testing.TB, s store.Store, id check.SiteID, field string, n int) error {
 	change := setters()[field]
-	_, err := s.UpdateSite(t.Context(), id, func(site record.Site) (record.Site, error) {
+	_, err := s.UpdateSite(t.Context(), id, noon(), func(site record.Site) (record.Site, error) {
 		change(&site, n)
 		return site, nil
 	})
@@ -138,7 +138,7 @@ func addersToAList(t *testing.T, db Database) {
 	site := create(t, db.Open(t, true), aSite(url(0)))
 	for round := range 5 {
 		won, lost := race(t, db, func(n int, s store.Store) error {
-			_, err := s.UpdateSite(t.Context(), site.ID, func(site record.Site) (record.Site, error) {
+			_, err := s.UpdateSite(t.Context(), site.ID, noon(), func(site record.Site) (record.Site, error) {
 				site.Settings.RequiredTexts = append(slices.Clone(site.Settings.RequiredTexts), fmt.Sprintf("%d-%d", round, n))
 				return site, nil
 			})
@@ -225,7 +225,7 @@ func refusedEdit(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	site := create(t, s, aSite(url(1)))
 	refusal := errors.New("no")
-	_, err := s.UpdateSite(t.Context(), site.ID, func(s record.Site) (record.Site, error) {
+	_, err := s.UpdateSite(t.Context(), site.ID, noon(), func(s record.Site) (record.Site, error) {
 		s.Paused = true
 		return s, refusal
 	})

@@ -8,8 +8,10 @@ package monitorv1
 
 import (
 	v1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -34,6 +36,10 @@ const (
 	// The site was deleted, through this API or in the table. Nobody is told. An outage of a
 	// row that was deleted in the table ends when a coordinator finds that, within a minute.
 	EndReason_END_REASON_DELETED EndReason = 2
+	// The site got another URL, through this API or in the table. Nobody is told: what
+	// WordPress.com was told stays until the new URL has been judged. An outage of a row that
+	// was changed in the table ends when a coordinator finds that, within a minute.
+	EndReason_END_REASON_CHANGED EndReason = 3
 )
 
 // Enum value maps for EndReason.
@@ -42,11 +48,13 @@ var (
 		0: "END_REASON_UNSPECIFIED",
 		1: "END_REASON_RECOVERED",
 		2: "END_REASON_DELETED",
+		3: "END_REASON_CHANGED",
 	}
 	EndReason_value = map[string]int32{
 		"END_REASON_UNSPECIFIED": 0,
 		"END_REASON_RECOVERED":   1,
 		"END_REASON_DELETED":     2,
+		"END_REASON_CHANGED":     3,
 	}
 )
 
@@ -228,9 +236,15 @@ type Outage struct {
 	// Good stretches of the outage that did not last: how often the site came and went.
 	Relapses uint32 `protobuf:"varint,16,opt,name=relapses,proto3" json:"relapses,omitempty"`
 	// Why it is over; unspecified while it is open.
-	EndReason     EndReason `protobuf:"varint,17,opt,name=end_reason,json=endReason,proto3,enum=jetmon.monitor.v1.EndReason" json:"end_reason,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	EndReason EndReason `protobuf:"varint,17,opt,name=end_reason,json=endReason,proto3,enum=jetmon.monitor.v1.EndReason" json:"end_reason,omitempty"`
+	// Since when the open outage is suspended, because its site is paused; absent while it is
+	// not. A pause in the table is found within a minute, and begins then.
+	SuspendTime *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=suspend_time,json=suspendTime,proto3" json:"suspend_time,omitempty"`
+	// How long the site was paused during the outage, which is no downtime. A pause that goes
+	// on since suspend_time is not in it yet. Absent without a pause.
+	PausedDuration *durationpb.Duration `protobuf:"bytes,19,opt,name=paused_duration,json=pausedDuration,proto3" json:"paused_duration,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Outage) Reset() {
@@ -380,6 +394,20 @@ func (x *Outage) GetEndReason() EndReason {
 		return x.EndReason
 	}
 	return EndReason_END_REASON_UNSPECIFIED
+}
+
+func (x *Outage) GetSuspendTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SuspendTime
+	}
+	return nil
+}
+
+func (x *Outage) GetPausedDuration() *durationpb.Duration {
+	if x != nil {
+		return x.PausedDuration
+	}
+	return nil
 }
 
 // Ballot is one vote of the verifliers about one site.
@@ -743,7 +771,7 @@ var File_jetmon_monitor_v1_outage_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_outage_proto_rawDesc = "" +
 	"\n" +
-	"\x1ejetmon/monitor/v1/outage.proto\x12\x11jetmon.monitor.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\xb0\x05\n" +
+	"\x1ejetmon/monitor/v1/outage.proto\x12\x11jetmon.monitor.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\xbd\x06\n" +
 	"\x06Outage\x12\x1b\n" +
 	"\toutage_id\x18\x01 \x01(\x03R\boutageId\x12\x17\n" +
 	"\asite_id\x18\x02 \x01(\x03R\x06siteId\x12\x17\n" +
@@ -765,7 +793,9 @@ const file_jetmon_monitor_v1_outage_proto_rawDesc = "" +
 	"\x06checks\x18\x0f \x03(\v2\x1d.jetmon.monitor.v1.LocalCheckR\x06checks\x12\x1a\n" +
 	"\brelapses\x18\x10 \x01(\rR\brelapses\x12;\n" +
 	"\n" +
-	"end_reason\x18\x11 \x01(\x0e2\x1c.jetmon.monitor.v1.EndReasonR\tendReason\"\x9d\x03\n" +
+	"end_reason\x18\x11 \x01(\x0e2\x1c.jetmon.monitor.v1.EndReasonR\tendReason\x12B\n" +
+	"\fsuspend_time\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\vsuspendTime\x12G\n" +
+	"\x0fpaused_duration\x18\x13 \x01(\v2\x19.google.protobuf.DurationB\x03\xe0A\x03R\x0epausedDuration\"\x9d\x03\n" +
 	"\x06Ballot\x12\x1b\n" +
 	"\tballot_id\x18\x01 \x01(\x03R\bballotId\x124\n" +
 	"\averdict\x18\x02 \x01(\x0e2\x1a.jetmon.monitor.v1.VerdictR\averdict\x121\n" +
@@ -798,11 +828,12 @@ const file_jetmon_monitor_v1_outage_proto_rawDesc = "" +
 	"LocalCheck\x12\x18\n" +
 	"\achecker\x18\x01 \x01(\tR\achecker\x125\n" +
 	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12>\n" +
-	"\vobservation\x18\x03 \x01(\v2\x1c.jetmon.check.v1.ObservationR\vobservation*Y\n" +
+	"\vobservation\x18\x03 \x01(\v2\x1c.jetmon.check.v1.ObservationR\vobservation*q\n" +
 	"\tEndReason\x12\x1a\n" +
 	"\x16END_REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14END_REASON_RECOVERED\x10\x01\x12\x16\n" +
-	"\x12END_REASON_DELETED\x10\x02*i\n" +
+	"\x12END_REASON_DELETED\x10\x02\x12\x16\n" +
+	"\x12END_REASON_CHANGED\x10\x03*i\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11VERDICT_CONFIRMED\x10\x01\x12\x14\n" +
@@ -840,9 +871,10 @@ var file_jetmon_monitor_v1_outage_proto_goTypes = []any{
 	(*LocalCheck)(nil),            // 7: jetmon.monitor.v1.LocalCheck
 	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
 	(v1.FailureKind)(0),           // 9: jetmon.check.v1.FailureKind
-	(*v1.Observation)(nil),        // 10: jetmon.check.v1.Observation
-	(*v1.SelfCheck)(nil),          // 11: jetmon.check.v1.SelfCheck
-	(*v1.SecondOpinion)(nil),      // 12: jetmon.check.v1.SecondOpinion
+	(*durationpb.Duration)(nil),   // 10: google.protobuf.Duration
+	(*v1.Observation)(nil),        // 11: jetmon.check.v1.Observation
+	(*v1.SelfCheck)(nil),          // 12: jetmon.check.v1.SelfCheck
+	(*v1.SecondOpinion)(nil),      // 13: jetmon.check.v1.SecondOpinion
 }
 var file_jetmon_monitor_v1_outage_proto_depIdxs = []int32{
 	8,  // 0: jetmon.monitor.v1.Outage.start_time:type_name -> google.protobuf.Timestamp
@@ -853,24 +885,26 @@ var file_jetmon_monitor_v1_outage_proto_depIdxs = []int32{
 	6,  // 5: jetmon.monitor.v1.Outage.votes:type_name -> jetmon.monitor.v1.Vote
 	7,  // 6: jetmon.monitor.v1.Outage.checks:type_name -> jetmon.monitor.v1.LocalCheck
 	0,  // 7: jetmon.monitor.v1.Outage.end_reason:type_name -> jetmon.monitor.v1.EndReason
-	1,  // 8: jetmon.monitor.v1.Ballot.verdict:type_name -> jetmon.monitor.v1.Verdict
-	5,  // 9: jetmon.monitor.v1.Ballot.rule:type_name -> jetmon.monitor.v1.QuorumRule
-	8,  // 10: jetmon.monitor.v1.Ballot.open_time:type_name -> google.protobuf.Timestamp
-	8,  // 11: jetmon.monitor.v1.Ballot.decide_time:type_name -> google.protobuf.Timestamp
-	6,  // 12: jetmon.monitor.v1.Ballot.votes:type_name -> jetmon.monitor.v1.Vote
-	7,  // 13: jetmon.monitor.v1.Ballot.checks:type_name -> jetmon.monitor.v1.LocalCheck
-	2,  // 14: jetmon.monitor.v1.Vote.value:type_name -> jetmon.monitor.v1.VoteValue
-	10, // 15: jetmon.monitor.v1.Vote.observation:type_name -> jetmon.check.v1.Observation
-	11, // 16: jetmon.monitor.v1.Vote.self_check:type_name -> jetmon.check.v1.SelfCheck
-	8,  // 17: jetmon.monitor.v1.Vote.vote_time:type_name -> google.protobuf.Timestamp
-	12, // 18: jetmon.monitor.v1.Vote.second_opinion:type_name -> jetmon.check.v1.SecondOpinion
-	8,  // 19: jetmon.monitor.v1.LocalCheck.end_time:type_name -> google.protobuf.Timestamp
-	10, // 20: jetmon.monitor.v1.LocalCheck.observation:type_name -> jetmon.check.v1.Observation
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	8,  // 8: jetmon.monitor.v1.Outage.suspend_time:type_name -> google.protobuf.Timestamp
+	10, // 9: jetmon.monitor.v1.Outage.paused_duration:type_name -> google.protobuf.Duration
+	1,  // 10: jetmon.monitor.v1.Ballot.verdict:type_name -> jetmon.monitor.v1.Verdict
+	5,  // 11: jetmon.monitor.v1.Ballot.rule:type_name -> jetmon.monitor.v1.QuorumRule
+	8,  // 12: jetmon.monitor.v1.Ballot.open_time:type_name -> google.protobuf.Timestamp
+	8,  // 13: jetmon.monitor.v1.Ballot.decide_time:type_name -> google.protobuf.Timestamp
+	6,  // 14: jetmon.monitor.v1.Ballot.votes:type_name -> jetmon.monitor.v1.Vote
+	7,  // 15: jetmon.monitor.v1.Ballot.checks:type_name -> jetmon.monitor.v1.LocalCheck
+	2,  // 16: jetmon.monitor.v1.Vote.value:type_name -> jetmon.monitor.v1.VoteValue
+	11, // 17: jetmon.monitor.v1.Vote.observation:type_name -> jetmon.check.v1.Observation
+	12, // 18: jetmon.monitor.v1.Vote.self_check:type_name -> jetmon.check.v1.SelfCheck
+	8,  // 19: jetmon.monitor.v1.Vote.vote_time:type_name -> google.protobuf.Timestamp
+	13, // 20: jetmon.monitor.v1.Vote.second_opinion:type_name -> jetmon.check.v1.SecondOpinion
+	8,  // 21: jetmon.monitor.v1.LocalCheck.end_time:type_name -> google.protobuf.Timestamp
+	11, // 22: jetmon.monitor.v1.LocalCheck.observation:type_name -> jetmon.check.v1.Observation
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_outage_proto_init() }
