@@ -35,7 +35,7 @@ type coordinatorCommand struct {
 
 // gcPercent is the default of GOGC. The memory of millions of sites contains no pointers,
 // so early collections cost little and save much (docs/performance.md).
-const gcPercent = 36
+const gcPercent = 30
 
 // Run coordinates until ctx ends.
 func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {

@@ -54,6 +54,7 @@ checker/checker.go:13: uses os.Exit
 checker: imports flag
 coordinator/rules/lifecycle/lifecycle.go:14: uses math/rand/v2.IntN
 coordinator/rules/lifecycle/lifecycle.go:14: uses time.Now
+coordinator/rules/lifecycle/lifecycle.go:19: starts a goroutine
 coordinator/rules/lifecycle: imports context
 coordinator/edge/api: imports coordinator/state/store/sqlstore
 coordinator/engine/roster: imports context

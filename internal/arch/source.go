@@ -44,6 +44,7 @@ func (h *house) checkFiles(p listed) ([]violation, error) {
 	for _, file := range s.files {
 		s.checkUses(file)
 		s.checkInit(file)
+		s.checkGoroutines(file)
 		s.checkShapes(file)
 		s.checkAliases(file)
 	}
@@ -78,6 +79,20 @@ func (s *source) checkInit(file *ast.File) {
 			s.add(f.Pos(), "has an init function", "importing a package has no effect")
 		}
 	}
+}
+
+// checkGoroutines finds goroutines that a pure package starts. Its tests run without the
+// race detector (test-race in the Makefile).
+func (s *source) checkGoroutines(file *ast.File) {
+	if !matches(pure(), s.pkg.path) || matches(impure(), s.pkg.path) {
+		return
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if _, ok := n.(*ast.GoStmt); ok {
+			s.add(n.Pos(), "starts a goroutine", "a pure package computes a value, and does nothing beside")
+		}
+		return true
+	})
 }
 
 // checkUses finds names of other packages that this one must not use.

@@ -17,11 +17,8 @@ type attempt struct {
 	// socket is nil before sending, and over TCP.
 	socket *socket
 	tcp    bool
-	edns   bool
-	// mixed is true when the name has random cases. lowered is true when it has none because
-	// an answer to the same question was in other cases.
-	mixed, lowered bool
-	id             uint16
+	manner
+	id uint16
 	// packet is the question as sent, with a name of nameBytes.
 	packet    []byte
 	nameBytes int
@@ -37,6 +34,14 @@ type attempt struct {
 	news  news
 	code  dnsmessage.RCode
 	err   error
+}
+
+// manner is how an attempt asks.
+type manner struct {
+	edns bool
+	// mixed is true when the name has random cases. lowered is true when it has none because
+	// an answer to the same question was in other cases.
+	mixed, lowered bool
 }
 
 // news is what came of an attempt and was not looked at yet.

@@ -115,7 +115,7 @@ func (q *question) attempt(s *server, edns bool, now time.Duration) *attempt {
 	if len(q.attempts) > 0 {
 		a = new(attempt)
 	}
-	*a = attempt{question: q, server: s, edns: edns, sent: now}
+	*a = attempt{question: q, server: s, manner: manner{edns: edns}, sent: now}
 	q.attempts = append(q.attempts, a)
 	return a
 }
@@ -167,12 +167,12 @@ func (q *question) react(a *attempt, now time.Duration) {
 		q.noticeEDNS(a, now)
 		if a.edns && rejectsEDNS(code) {
 			a.server.dislikesEDNS(now)
-			q.again(a, now, attempt{mixed: a.mixed})
+			q.again(a, now, manner{mixed: a.mixed})
 			return
 		}
 		q.fail(a, ofCode(code), now)
 	case newsCase:
-		q.again(a, now, attempt{edns: a.edns, lowered: true})
+		q.again(a, now, manner{edns: a.edns, lowered: true})
 	case newsCut:
 		q.wantWhole(a, now)
 	case newsError:
@@ -279,7 +279,7 @@ func (q *question) close(now time.Duration) {
 }
 
 // again asks the same server once more, in another way.
-func (q *question) again(a *attempt, now time.Duration, how attempt) {
+func (q *question) again(a *attempt, now time.Duration, how manner) {
 	if len(q.attempts) >= maxAttempts {
 		return
 	}

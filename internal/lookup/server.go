@@ -127,18 +127,22 @@ func (s *server) choose(now time.Duration) (*socket, error) {
 	at := rand.IntN(socketsPerServer)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k := s.sockets[at]
-	if k != nil && (!k.isWorn(now) || s.open.Load() >= maxSockets) {
+	if k := s.sockets[at]; k != nil && (!k.isWorn(now) || s.open.Load() >= maxSockets) {
 		return k, nil
 	}
+	return s.replace(at, now)
+}
+
+// replace opens a new socket. If that is not possible, the worn one must do.
+func (s *server) replace(at int, now time.Duration) (*socket, error) {
+	k := s.sockets[at]
 	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(s.addr)) // the kernel draws the port
-	if err != nil {
-		if k != nil {
-			return k, nil
-		}
+	switch {
+	case err != nil && k == nil:
 		return nil, fmt.Errorf("open a socket to %s: %w", s.addr, err)
-	}
-	if k != nil {
+	case err != nil:
+		return k, nil
+	case k != nil:
 		k.retire()
 	}
 	s.sockets[at] = newSocket(s, c, now)

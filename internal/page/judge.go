@@ -87,7 +87,7 @@ func (j *Judge) Verdict(p Page) Verdict {
 		return Verdict{}
 	}
 	if p.Tail != nil {
-		return j.end(p.Tail, bytes.Contains(bytes.ToLower(p.Head), []byte("</html")))
+		return j.end(p.Tail, bytes.Contains(p.Head, []byte("</html")) || bytes.Contains(p.Head, []byte("</HTML")))
 	}
 	if !mayFail(p.Head) {
 		// All that is left to find is known by its title, or is short.
@@ -117,8 +117,10 @@ func mayFail(page []byte) bool {
 // failure. closed is true when its end tag stands in its beginning.
 func (j *Judge) end(tail []byte, closed bool) Verdict {
 	if i := lastDocument(tail); i >= 0 {
-		if v := j.wordPress(OutlineOf(tail[i:])); v.Kind == Failure {
-			return v
+		if d := OutlineOf(tail[i:]).Die; d != nil && d.Last {
+			if v := j.die(*d); v.Kind == Failure {
+				return v
+			}
 		}
 	}
 	if i := lastFailure(tail); i >= 0 && !closed {
@@ -135,7 +137,7 @@ func lastDocument(tail []byte) int {
 	if body < 0 {
 		return -1
 	}
-	return bytes.LastIndex(bytes.ToUpper(tail[:body]), []byte("<!DOCTYPE"))
+	return max(bytes.LastIndex(tail[:body], []byte("<!DOCTYPE")), bytes.LastIndex(tail[:body], []byte("<!doctype")))
 }
 
 // empty recognises a page that shows nothing: no text, no title, and nothing that could put

@@ -53,6 +53,7 @@ func TestFailures(t *testing.T) {
 		{"fatal error in the middle of a page", half + fatal, WordPressFatalError},
 		{"fatal error in the middle of a long page", long + fatal, WordPressFatalError},
 		{"fatal error behind PHP's message", fatalText + fatal, WordPressFatalError},
+		{"fatal error behind letters that grow in capitals", strings.Repeat("<p>ɐɐɐɐ</p>", 6000) + fatal, WordPressFatalError},
 		{"fatal error and a comment of a cache", fatal + "<!-- Cached by a plugin -->\n", WordPressFatalError},
 		{"fatal error in capital tags", strings.NewReplacer("<body", "<BODY", "</body", "</BODY").Replace(fatal), WordPressFatalError},
 		{"fatal error before WordPress 4.9", strings.NewReplacer(`<div class="wp-die-message">`, "", "</div>", "").Replace(fatal), WordPressFatalError},
@@ -154,26 +155,28 @@ func TestHealthyPages(t *testing.T) {
 		"failure in markup, and more behind": sitePage("en-US", "A site", fatal+"<p>This is what it looks like.</p>"),
 		"long page that quotes it at its end": sitePage("en-US", "A site", strings.Repeat("<p>text</p>\n", 10_000)+
 			"<textarea>"+fatal+"</textarea>"),
-		"PHP's message quoted":                          sitePage("en-US", "A site", "<pre>"+fatalText+"</pre>"),
-		"PHP's message quoted at the end":               "<html><body><h1>Today</h1>" + fatalText + "</body></html>",
-		"long page that ends with PHP's message quoted": "<html><body>" + strings.Repeat("<p>text</p>\n", 10_000) + fatalText + "</body></html>",
-		"long page with PHP's message":                  sitePage("en-US", "A site", strings.Repeat("<p>text</p>\n", 10_000)+fatalText),
-		"sentence under a film":                         "<h1>" + text + `</h1><iframe src="https://www.youtube.com/embed/x"></iframe>`,
-		"sentence under a picture":                      "<h1>" + text + `</h1><img src="x.png">`,
-		"sentence with a form":                          "<h1>" + text + `</h1><form action="/search"><input></form>`,
-		"article about a listing":                       sitePage("en-US", "Index of / explained", "<p>x</p>"),
-		"book with an index":                            sitePage("en-US", "Index of /Names/", "<p>A, B, C</p>"),
-		"shop for domains":                              sitePage("en-US", "Is your domain for sale?", strings.Repeat("<p>text of a shop</p>", 300)),
-		"house for sale":                                "<title>This house is for sale</title><p>With a garden.</p>",
-		"page about nginx":                              sitePage("en-US", "Welcome to nginx! What the page means", "<p>x</p>"),
-		"article about PHP":                             sitePage("en-US", "PHP", "<pre>&lt;?php echo 1;</pre>"),
-		"XML, not PHP":                                  `<?xml version="1.0"?><html><head><title>A</title></head><body>b</body></html>`,
-		"picture and nothing else":                      `<html><body><img src="logo.png"></body></html>`,
-		"page that leads on":                            `<meta http-equiv="refresh" content="0; url=/start/">`,
-		"frames":                                        `<html><frameset cols="*"><frame src="a.html"></frameset></html>`,
-		"title alone":                                   `<html><head><title>Soon</title></head><body></body></html>`,
-		"page with a theme's own id":                    `<html><head><title>Oops</title></head><body id="error-page"><h1>Not here</h1><a href="/">Home</a></body></html>`,
-		"message of wp_die and more of it":              strings.Replace(diePage("en", "x", "Soon"), "</html>", "<p>and more</p></html>", 1),
+		"failure quoted in a text field, and only ends behind it": "<html><body><div><textarea>" + fatal + "</textarea></div></body></html>",
+		"the same in a long page":                                 "<html><body><div>" + strings.Repeat("<p>text</p>\n", 10_000) + "<textarea>" + fatal + "</textarea></div></body></html>",
+		"PHP's message quoted":                                    sitePage("en-US", "A site", "<pre>"+fatalText+"</pre>"),
+		"PHP's message quoted at the end":                         "<html><body><h1>Today</h1>" + fatalText + "</body></html>",
+		"long page that ends with PHP's message quoted":           "<html><body>" + strings.Repeat("<p>text</p>\n", 10_000) + fatalText + "</body></html>",
+		"long page with PHP's message":                            sitePage("en-US", "A site", strings.Repeat("<p>text</p>\n", 10_000)+fatalText),
+		"sentence under a film":                                   "<h1>" + text + `</h1><iframe src="https://www.youtube.com/embed/x"></iframe>`,
+		"sentence under a picture":                                "<h1>" + text + `</h1><img src="x.png">`,
+		"sentence with a form":                                    "<h1>" + text + `</h1><form action="/search"><input></form>`,
+		"article about a listing":                                 sitePage("en-US", "Index of / explained", "<p>x</p>"),
+		"book with an index":                                      sitePage("en-US", "Index of /Names/", "<p>A, B, C</p>"),
+		"shop for domains":                                        sitePage("en-US", "Is your domain for sale?", strings.Repeat("<p>text of a shop</p>", 300)),
+		"house for sale":                                          "<title>This house is for sale</title><p>With a garden.</p>",
+		"page about nginx":                                        sitePage("en-US", "Welcome to nginx! What the page means", "<p>x</p>"),
+		"article about PHP":                                       sitePage("en-US", "PHP", "<pre>&lt;?php echo 1;</pre>"),
+		"XML, not PHP":                                            `<?xml version="1.0"?><html><head><title>A</title></head><body>b</body></html>`,
+		"picture and nothing else":                                `<html><body><img src="logo.png"></body></html>`,
+		"page that leads on":                                      `<meta http-equiv="refresh" content="0; url=/start/">`,
+		"frames":                                                  `<html><frameset cols="*"><frame src="a.html"></frameset></html>`,
+		"title alone":                                             `<html><head><title>Soon</title></head><body></body></html>`,
+		"page with a theme's own id":                              `<html><head><title>Oops</title></head><body id="error-page"><h1>Not here</h1><a href="/">Home</a></body></html>`,
+		"message of wp_die and more of it":                        strings.Replace(diePage("en", "x", "Soon"), "</html>", "<p>and more</p></html>", 1),
 	} {
 		if got := judged(p); got != (Verdict{}) {
 			t.Errorf("%s: got %+v", name, got)
@@ -212,7 +215,7 @@ func FuzzJudge(f *testing.F) {
 	for _, p := range []string{fatalText, plainFatalText, apacheListing, installPage, bodisPage, appPage, "<?php x", "<title><h1>", "<template><template>", "\xff\xfe<body id=\"error-page\">"} {
 		f.Add(p)
 	}
-	judge := NewJudge()
+	judge, long := NewJudge(), strings.Repeat("x", MaxHead)
 	f.Fuzz(func(t *testing.T, p string) {
 		o := OutlineOf([]byte(p))
 		if len(o.Text) > maxText || len(o.Ending) > maxEnding || o.TextBytes > 2*len(p)+1 {
@@ -221,6 +224,7 @@ func FuzzJudge(f *testing.F) {
 		if v := judge.Verdict(pageOf(p)); (v.Kind == Good) != (v.Reason == "") {
 			t.Errorf("got %+v", v)
 		}
+		judge.Verdict(pageOf(long + p))
 		if !utf8.ValidString(p) || strings.ContainsRune(p, '<') {
 			return
 		}

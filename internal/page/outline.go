@@ -99,7 +99,7 @@ func (w *walker) next() bool {
 		w.start(true)
 	case html.EndTagToken:
 		name, _ := w.z.TagName()
-		w.end(known(name))
+		w.end(elements[string(name)])
 	}
 	return true
 }
@@ -137,7 +137,7 @@ func (w *walker) textToken() {
 // start takes a start tag.
 func (w *walker) start(selfClosing bool) {
 	raw, more := w.z.TagName()
-	name := known(raw)
+	name := elements[string(raw)]
 	if w.hidden != "" {
 		if name == w.hidden && name == "template" && !selfClosing {
 			w.depth++
@@ -174,32 +174,6 @@ func (w *walker) start(selfClosing bool) {
 	}
 }
 
-// known returns the name of an element that matters, without an allocation, and "" for
-// others: they can show something without text.
-func known(name []byte) string {
-	switch string(name) {
-	case "a":
-		return "a"
-	case "b", "i", "em", "strong", "span", "code", "small", "u", "s", "sub", "sup", "font", "mark", "tt", "kbd":
-		return inline
-	case "head", "p", "br", "hr", "center", "base", "h2", "h3", "pre", "address", "ul", "ol", "li":
-		return block
-	case "html", "body", "title", "h1", "div", "script", "style", "link", "meta", "template", "noscript", "textarea",
-		"iframe", "frame", "noembed", "noframes", "xmp", "area", "form":
-		return names[string(name)]
-	}
-	return ""
-}
-
-// Elements that show nothing but their text: inline ones do not separate it.
-const inline, block = "inline", "block"
-
-var names = map[string]string{
-	"html": "html", "body": "body", "title": "title", "h1": "h1", "div": "div", "script": "script", "style": "style", "link": "link",
-	"meta": "meta", "template": "template", "noscript": "noscript", "textarea": "textarea", "iframe": "iframe", "frame": "frame",
-	"noembed": "noembed", "noframes": "noframes", "xmp": "xmp", "area": "area", "form": "form",
-}
-
 func (w *walker) end(name string) {
 	if w.hidden != "" {
 		if name == w.hidden {
@@ -208,6 +182,9 @@ func (w *walker) end(name string) {
 			}
 		}
 		return
+	}
+	if w.dieClosed && name != "body" && name != "html" {
+		w.behindDie = true // it ends something around the document
 	}
 	w.gap(name)
 	switch name {
@@ -338,64 +315,3 @@ func bounded(text string, raw []byte) string {
 
 // clean puts single blanks between the words of a text.
 func clean(text string) string { return strings.Join(strings.Fields(text), " ") }
-
-// collector collects visible text: the beginning and the end of it.
-type collector struct {
-	first, last []byte
-	size        int
-	// blank is true when a blank is due before the next word, which is space.
-	blank bool
-	space [1]byte
-}
-
-func (c *collector) gap() { c.blank = true }
-
-func (c *collector) write(raw []byte) {
-	c.space[0] = ' '
-	for len(raw) > 0 {
-		if n := blanks(raw); n > 0 {
-			c.blank, raw = true, raw[n:]
-			continue
-		}
-		end := 1
-		for end < len(raw) && blanks(raw[end:]) == 0 {
-			end++
-		}
-		if c.blank && c.size > 0 {
-			c.put(c.space[:])
-		}
-		c.blank = false
-		c.put(raw[:end])
-		raw = raw[end:]
-	}
-}
-
-// blanks returns the length of the blank at the beginning of b, 0 when there is none.
-func blanks(b []byte) int {
-	switch b[0] {
-	case ' ', '\t', '\n', '\f', '\r':
-		return 1
-	case 0xc2:
-		if len(b) > 1 && b[1] == 0xa0 { // the hard blank
-			return 2
-		}
-	}
-	return 0
-}
-
-func (c *collector) put(b []byte) {
-	c.size += len(b)
-	if room := maxText - len(c.first); room > 0 {
-		c.first = append(c.first, b[:min(len(b), room)]...)
-	}
-	c.last = append(c.last, b...)
-	if len(c.last) > 2*maxEnding {
-		c.last = append(c.last[:0], c.last[len(c.last)-maxEnding:]...)
-	}
-}
-
-func (c *collector) begin() string { return string(bytes.ToValidUTF8(c.first, nil)) }
-
-func (c *collector) end() string {
-	return string(bytes.ToValidUTF8(c.last[max(0, len(c.last)-maxEnding):], nil))
-}

@@ -107,12 +107,11 @@ func (c *clocked) key(i int) string { return fmt.Sprintf("h%09d.test", i) }
 
 // visit resumes a site's session, or makes one, as a check does, and reports which.
 func (c *clocked) visit(i int) (resumed bool) {
-	full := c.now
-	if k := c.recall(c.key(i)); k != nil {
-		resumed, full = true, k.full
+	if c.recall(c.key(i)) != nil {
+		return true
 	}
-	c.remember(&session{key: c.key(i), state: c.state, full: full, until: c.now.Add(1000 * time.Hour)})
-	return resumed
+	c.remember(&session{key: c.key(i), state: c.state, full: c.now, until: c.now.Add(1000 * time.Hour)})
+	return false
 }
 
 func (c *clocked) wellFormed(t *testing.T) {

@@ -229,7 +229,7 @@ func TestPanicCostsOneCheck(t *testing.T) {
 		site := fakesite.New(t)
 		site.Hang()
 		p.engine = e
-		o := probeInTime(t.Context(), t, p, check.Target{URL: site.URL(), Timeout: short})
+		o := probeInTime(t.Context(), t, p, check.Target{URL: site.URL(), Timeout: 4 * time.Second})
 		if o.Outcome != check.OutcomeUnknown || o.Reason != "internal_error" || o.Detail != "panic: bug in the engine" {
 			t.Errorf("%s: got %+v", name, o)
 		}

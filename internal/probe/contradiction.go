@@ -64,10 +64,10 @@ func (s *single) agrees(value []byte) bool {
 	return true
 }
 
-// agreesWithAll is agrees for each value of a list; those without a byte do not count.
+// agreesWithAll is agrees for each value of a list; one without a byte is a value, too.
 func (s *single) agreesWithAll(list []byte) bool {
 	for value := range bytes.SplitSeq(list, []byte(",")) {
-		if value = trimAround(value); len(value) > 0 && !s.agrees(value) {
+		if !s.agrees(trimAround(value)) {
 			return false
 		}
 	}

@@ -32,7 +32,7 @@ func (n *noted) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-func TestWritesAreGatheredUntilTheNextRead(t *testing.T) {
+func TestWritesAreGatheredUntilTheNextReadOrRelease(t *testing.T) {
 	t.Parallel()
 	below := &noted{}
 	g := &gathered{Conn: below}
@@ -40,9 +40,10 @@ func TestWritesAreGatheredUntilTheNextRead(t *testing.T) {
 	_, _ = g.Read(nil)
 	_, _ = io.WriteString(g, "b")
 	_, _ = io.WriteString(g, "c")
-	_ = g.send()
+	_ = g.release()
+	_, _ = io.WriteString(g, "d")
 	_, _ = g.Read(nil)
-	if want := []string{"write a", "read", "write bc", "read"}; !slices.Equal(below.did, want) {
+	if want := []string{"write a", "read", "write bc", "write d", "read"}; !slices.Equal(below.did, want) {
 		t.Errorf("did %q, want %q", below.did, want)
 	}
 }

@@ -219,14 +219,12 @@ func (r *headReader) feed(piece []byte) (h head, rest []byte, done bool, err err
 // end returns the error for a connection that ended inside the head.
 func (r *headReader) end(err error) error { return headEnd(err, r.total+len(r.kept)) }
 
-// maxPiece limits how much of a head is read at once.
-const maxPiece = 16 << 10
-
 // readHead reads up to the end of the final head; rest is what it read beyond that. It
 // calls started when the first byte arrives. Errors are protocolErrors or those of in.
 func readHead(in io.Reader, started func()) (h head, rest []byte, err error) {
 	var r headReader
 	// The first buffer is small, since many checks wait here at once.
+	const restBytes = 2048
 	size := 1024
 	if _, ok := in.(*tls.Conn); ok {
 		size = 256 // a tls.Conn has its own buffer
@@ -244,8 +242,8 @@ func readHead(in io.Reader, started func()) (h head, rest []byte, err error) {
 		if h, rest, done, err := r.feed(piece[:n]); done {
 			return h, rest, err
 		}
-		if n == size && size < maxPiece {
-			size = min(8*size, maxPiece) // the rest is here, too
+		if n == size && size < restBytes {
+			size = restBytes // more is here
 			piece = make([]byte, size)
 		}
 	}

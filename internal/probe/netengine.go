@@ -67,7 +67,7 @@ func (e *netEngine) once(ctx context.Context, r *request, t *trace, hs *handshak
 	var resp *response
 	switch {
 	case hs != nil && hs.agreed == protocolHTTP2:
-		out.sendAtOnce()
+		_ = out.release() // an error shows when the connection is read
 		resp, f = converseHTTP2(ctx, conn, r, t)
 	case hs != nil && hs.offersOnlyHTTP2():
 		f = down(check.FailureProtocol, "not_http2", "") // the caller keeps the first result
@@ -121,7 +121,7 @@ func (e *netEngine) handshake(raw *gathered, hs *handshake, t *trace) (net.Conn,
 	state := conn.ConnectionState()
 	t.secured(hs.leafEnd, state.Version, err == nil)
 	if err != nil {
-		_ = raw.send() // the alert
+		_ = raw.release() // sends the alert
 		f := handshakeFailure(err, e.secure.now())
 		hs.refused = refusedByClient(err, f)
 		return nil, f
@@ -146,7 +146,7 @@ func converse(conn net.Conn, out *gathered, r *request, t *trace) (*response, *f
 	t.reach(check.PhaseRequest)
 	_, sendErr := conn.Write(r.wire)
 	if out != nil && sendErr == nil {
-		sendErr = out.send()
+		sendErr = out.release()
 	}
 	if sendErr != nil && isTimeout(sendErr) {
 		return nil, answerFailure(sendErr, "request")
@@ -164,25 +164,18 @@ func converse(conn net.Conn, out *gathered, r *request, t *trace) (*response, *f
 	return &response{head: h, body: io.MultiReader(bytes.NewReader(rest), conn)}, nil
 }
 
-// gathered is a connection that sends what was written when it is read from, or by send. So
-// the end of a handshake and the request leave together, in one system call and one packet.
+// gathered is a connection that sends what was written when it is read from. So the end of a
+// handshake and the request leave together, in one system call and one packet. After release
+// it sends at once.
 type gathered struct {
 	net.Conn
-	out []byte
-	// atOnce sends what is written at once. Invariant: out is empty then.
-	atOnce bool
-}
-
-// sendAtOnce ends the gathering, for a protocol that reads and writes at the same time. An
-// error of what waits to be sent shows when the connection is read.
-func (g *gathered) sendAtOnce() {
-	_ = g.send()
-	g.atOnce = true
+	out    []byte
+	direct bool
 }
 
 // Write implements [net.Conn].
 func (g *gathered) Write(b []byte) (int, error) {
-	if g.atOnce {
+	if g.direct {
 		return g.Conn.Write(b)
 	}
 	g.out = append(g.out, b...)
@@ -196,6 +189,12 @@ func (g *gathered) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	return g.Conn.Read(b)
+}
+
+// release sends what was written, and makes further writes go out at once.
+func (g *gathered) release() error {
+	g.direct = true
+	return g.send()
 }
 
 func (g *gathered) send() error {

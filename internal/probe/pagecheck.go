@@ -1,6 +1,9 @@
 package probe
 
 import (
+	"slices"
+	"unicode/utf8"
+
 	"github.com/Automattic/jetmon/internal/charset"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/page"
@@ -52,14 +55,24 @@ func (c *pageCheck) text(h head, whole bool) page.Page {
 	}
 	p.Tail = []byte{}
 	if whole {
-		p.Tail = decoded(e.WithoutMark(), c.tail[max(0, len(c.tail)-page.MaxTail)&^3:])
+		p.Tail = decoded(e.WithoutMark(), c.end())
 	}
 	return p
 }
 
-// decoded returns a part of a page in UTF-8.
+// end returns the last bytes of a page that is longer than its head.
+func (c *pageCheck) end() []byte {
+	end := c.tail
+	if missing := page.MaxTail - len(end); missing > 0 {
+		end = slices.Concat(c.head[(len(c.head)-missing)&^3:], end)
+	}
+	return end[max(0, len(end)-page.MaxTail)&^3:]
+}
+
+// decoded returns a part of a page in UTF-8. Where nothing names the charset, a page that
+// can be read as UTF-8 is that.
 func decoded(e charset.Encoding, part []byte) []byte {
-	if e.IsUTF8() {
+	if e.IsUTF8() || !e.Declared && utf8.Valid(part) {
 		return part
 	}
 	var text []byte

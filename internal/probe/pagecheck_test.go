@@ -65,6 +65,8 @@ func TestPagesBehindAGoodStatus(t *testing.T) {
 		{"fatal error", byPage(html, fatalPage), judges(check.PageDecides), broken("wordpress_fatal_error")},
 		{"fatal error as an advisory", byPage(html, fatalPage), judges(check.PageAdvised), up(200, check.AdvisoryPageBroken)},
 		{"fatal error at the end of a long page", byPage(html, long+fatalPage), judges(check.PageDecides), broken("wordpress_fatal_error")},
+		{"fatal error across the border of what is kept", byPage(html, long[:64<<10-200]+fatalPage), judges(check.PageDecides), broken("wordpress_fatal_error")},
+		{"lost database, and no charset", byPage("text/html", db), judges(check.PageDecides), broken("wordpress_database_error")},
 		{"fatal error at the end of a long page in UTF-16", byPage("text/html", wide(long+fatalPage)), judges(check.PageDecides), broken("wordpress_fatal_error")},
 		{"fatal error in gzip", says("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\n\r\n" + compressed("gzip", fatalPage)), judges(check.PageDecides), broken("wordpress_fatal_error")},
 		{"lost database", byPage(html, db), judges(check.PageDecides), broken("wordpress_database_error")},

@@ -131,20 +131,18 @@ func (e *handshake) Get(string) (*tls.ClientSessionState, bool) {
 	return e.offered.state, true
 }
 
-// Put implements [tls.ClientSessionCache]. crypto/tls calls it after verify, or with nil.
-// Of the sessions that a server sends the first is kept.
+// Put implements [tls.ClientSessionCache]. crypto/tls calls it after verify, or with nil. It
+// keeps the first session of a full handshake. Those of a resumed one are not worth their
+// cost: a ticket that is used again lets others recognise the client, and a check does not
+// hide who it is. A server that takes each ticket once answers with a full handshake.
 func (e *handshake) Put(_ string, state *tls.ClientSessionState) {
 	switch {
 	case state == nil:
 		e.sessions.forget(e.key)
-	case e.kept || e.until.IsZero():
+	case e.resumed || e.kept || e.until.IsZero():
 	default:
 		e.kept = true
-		full := e.now()
-		if e.resumed {
-			full = e.offered.full
-		}
-		e.sessions.remember(&session{key: e.key, state: state, full: full, until: e.until, leafEnd: e.leafEnd})
+		e.sessions.remember(&session{key: e.key, state: state, full: e.now(), until: e.until, leafEnd: e.leafEnd})
 	}
 }
 

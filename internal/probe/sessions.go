@@ -119,27 +119,18 @@ func (s *sessions) remember(k *session) {
 	if err != nil {
 		return
 	}
-	new := sessionSlot{packed: p, full: k.full.UnixNano(), until: k.until.UnixNano(), leafEnd: k.leafEnd.UnixNano()}
+	kept := sessionSlot{packed: p, full: k.full.UnixNano(), until: k.until.UnixNano(), leafEnd: k.leafEnd.UnixNano()}
 	now := s.now().UnixNano()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at := s.slot(k.key)
-	if at != 0 && s.slots[at].full != new.full {
+	if at := s.slot(k.key); at != 0 {
 		s.drop(at)
-		at = 0
 	}
-	for first := s.slots[0].later; at == 0 && first != 0 && now-s.slots[first].full >= int64(fullAgainAfter); first = s.slots[0].later {
+	for first := s.slots[0].later; first != 0 && now-s.slots[first].full >= int64(fullAgainAfter); first = s.slots[0].later {
 		s.drop(first)
 	}
-	switch {
-	case s.bytes+p.size()-s.slots[at].packed.size() > s.limit:
-		if at != 0 {
-			s.drop(at)
-		}
-	case at != 0:
-		s.replace(at, new)
-	default:
-		s.insert(new)
+	if s.bytes+p.size() <= s.limit {
+		s.insert(kept)
 	}
 }
 
@@ -162,14 +153,6 @@ func (s *sessions) slot(key string) int32 {
 		return 0 // another key with the same hash
 	}
 	return at
-}
-
-// replace stores the newest session of a place, whose last full handshake is the same.
-func (s *sessions) replace(at int32, k sessionSlot) {
-	old := &s.slots[at]
-	s.bytes += k.packed.size() - old.packed.size()
-	k.earlier, k.later = old.earlier, old.later
-	*old = k
 }
 
 // insert adds a session at the end of the list.

@@ -7,7 +7,7 @@
 // because the machine is never quiet.
 //
 //	go run ./test/load/checks
-//	go run ./test/load/checks -count 0 -hold 0 -circle 0 -flat 0   only the mix
+//	go run ./test/load/checks -only mix -flat 0                   only the mix
 //	go run ./test/load/checks -mix 0 -rounds 0 -circle 0 -hold 0 -flat 1000000    only what a million checks leave
 //	go run ./test/load/checks -profile cpu.prof -kind mix         only a profile, of time and of allocations
 //

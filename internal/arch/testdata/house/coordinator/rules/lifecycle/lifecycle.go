@@ -13,3 +13,8 @@ import (
 func Step(_ context.Context, r *rand.Rand, s check.Site) (time.Time, int) {
 	return time.Now().Add(time.Duration(r.IntN(9))), rand.IntN(6) + int(s)
 }
+
+// Later computes something in a goroutine.
+func Later(out chan<- int) {
+	go func() { out <- 1 }()
+}
