@@ -30,6 +30,10 @@ func fencedCalls(s store.Store, site record.Site, l shard.Lease) map[string]func
 			_, err := s.Expire(t.Context(), l.Fence(), store.Expiry{}, 10)
 			return err
 		},
+		"NotePauses": func(t *testing.T, _ int) error {
+			_, err := s.NotePauses(t.Context(), l.Fence(), []int64{1}, noon())
+			return err
+		},
 		"EndOrphans": func(t *testing.T, _ int) error {
 			_, err := s.EndOrphans(t.Context(), l.Fence(), []int64{1}, noon())
 			return err
