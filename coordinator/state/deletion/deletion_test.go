@@ -232,3 +232,26 @@ func TestAnUnreachableDatabaseIsLoggedOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestPausesInOurShardsAreNotedWithinHalfAMinute(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := &orphanage{}
+		run(t, o)
+		time.Sleep(6 * time.Second)
+		o.set(func() {
+			for _, s := range []shard.ID{3, 5} {
+				o.unnoticed = append(o.unnoticed, record.Outage{ID: int64(s), Bucket: check.BucketID(s) * shard.BucketsPer})
+			}
+		})
+		time.Sleep(31 * time.Second)
+		o.set(func() {
+			if len(o.unnoticed) != 0 {
+				t.Errorf("half a minute later %v are left", o.unnoticed)
+			}
+		})
+		if n := o.logged("pauses of sites with open outages noted"); n != 2 {
+			t.Errorf("%d lines were logged, want one a shard", n)
+		}
+	})
+}
