@@ -200,6 +200,9 @@ func TestALineTellsWhenWhatWhereAndWhy(t *testing.T) {
 	dns := check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureDNS, Reason: "no_such_host"}
 	bare := change(check.StatusRunning, check.Observation{})
 	bare.Start = time.Time{}
+	inherited := bare
+	inherited.OutageID = 0
+	broken := check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureContent, HTTPStatus: 200, Reason: "wordpress_fatal_error"}
 	tests := []struct {
 		name string
 		c    coordinator.StatusChange
@@ -209,7 +212,9 @@ func TestALineTellsWhenWhatWhereAndWhy(t *testing.T) {
 		{"down without one", change(check.StatusDown, dns), "12:30:00  DOWN        http://a.example/  (dns: no_such_host, outage 7)"},
 		{"still down", change(check.StatusConfirmedDown, down), "12:30:00  STILL DOWN  http://a.example/  (server: 502 Bad Gateway, outage 7)"},
 		{"back", change(check.StatusRunning, check.Observation{}), "12:30:00  UP          http://a.example/  (after 1m30s, outage 7)"},
-		{"back from nobody knows when", bare, "12:30:00  UP          http://a.example/  (, outage 7)"},
+		{"back from nobody knows when", bare, "12:30:00  UP          http://a.example/  (outage 7)"},
+		{"back without an outage", inherited, "12:30:00  UP          http://a.example/"},
+		{"down behind a good status", change(check.StatusDown, broken), "12:30:00  DOWN        http://a.example/  (content: wordpress_fatal_error, outage 7)"},
 	}
 	for _, tt := range tests {
 		if got := changeLine(tt.c); got != tt.want {

@@ -68,11 +68,17 @@ func changeLine(c coordinator.StatusChange) string {
 		kind := checkpb.ObservationToProto(c.Cause).GetFailure().String()
 		why = strings.ToLower(strings.TrimPrefix(kind, "FAILURE_KIND_"))
 		switch {
-		case c.Cause.HTTPStatus != 0:
+		case c.Cause.HTTPStatus >= 400: // below, the status is good and says nothing
 			why += fmt.Sprintf(": %d %s", c.Cause.HTTPStatus, http.StatusText(c.Cause.HTTPStatus))
 		case c.Cause.Reason != "":
 			why += ": " + c.Cause.Reason
 		}
 	}
-	return fmt.Sprintf("%s  %-10s  %s  (%s, outage %d)", c.At.Format(time.TimeOnly), what, c.URL, why, c.OutageID)
+	if c.OutageID == 0 { // the URL has changed since it was told down
+		return fmt.Sprintf("%s  %-10s  %s", c.At.Format(time.TimeOnly), what, c.URL)
+	}
+	if why != "" {
+		why += ", "
+	}
+	return fmt.Sprintf("%s  %-10s  %s  (%soutage %d)", c.At.Format(time.TimeOnly), what, c.URL, why, c.OutageID)
 }
