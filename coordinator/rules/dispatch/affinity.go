@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"hash/fnv"
 	"math"
 	"math/bits"
 )
@@ -14,11 +15,9 @@ const golden = 0x9e3779b97f4a7c15
 
 // nodeSeed hashes the name of a node, by FNV-1a.
 func nodeSeed(node string) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(node) {
-		h = (h ^ uint64(node[i])) * 1099511628211
-	}
-	return scatter(h)
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(node))
+	return scatter(h.Sum64())
 }
 
 // scatter spreads numbers that lie close together over all 64 bits.
