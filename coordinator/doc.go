@@ -1,22 +1,21 @@
-// Package coordinator is the role that owns the truth: it schedules and leases out
-// checks, judges what comes back, stores what changed, tells WordPress.com, and
-// serves the public API. It is the only writer.
+// Package coordinator is the role that decides: it schedules checks and hands them out,
+// judges the results, stores what changed, notifies WordPress.com, and serves the public
+// API. It is the only writer.
 //
-// This package only wires: the live state is engine's, decisions are in the pure
-// packages (schedule, lifecycle, quorum, dispatch), and everything slow has a room
-// of its own (panel, committer, checkpoint, notify, ownership), so that nothing on the path
-// of a check waits for a veriflier, WordPress.com or the database. What only another
-// coordinator knows is asked of it (peers).
+// This package only connects the parts: rules decide, the engine holds the live state, and
+// everything slow (panel, committer, checkpoint, notify, ownership) runs beside it, so that no
+// check waits for a veriflier, WordPress.com or the database. Other coordinators are asked
+// through peers.
 //
-//	checkers <-> dispatch/stream <-> engine -> panel  <-> verifliers
-//	                                 |    ^
-//	                                 v    '-- rows of the table, read by loader
-//	                                 committer, checkpoint -> store -> notify -> WordPress.com
+//	checkers <-> edge/stream <-> engine -> edge/panel <-> verifliers
+//	                             |    ^
+//	                             v    '-- rows of the table, read by state/loader
+//	         state/committer, state/checkpoint -> state/store -> edge/notify -> WordPress.com
 //
-// Goroutines, all under Run's errgroup: the gRPC servers (one for everybody, and one without
-// the AssignmentService if there are listeners for it), the clock (Engine.Tick), and the
-// Run methods of loader, panel, expiry, deletion, committer, checkpoint, notify and ownership.
-// When ctx ends they stop in order: first the server (checkers leave), the clock, the
-// loader, the panel, the expiry and the deletion; then the committer writes what was decided;
-// then the deliverer and, last, the shards are given back.
+// Goroutines, all under Run: the gRPC servers (one for everybody, and one without the
+// AssignmentService if it has listeners), the clock (Engine.Tick), and the Run methods of
+// panel, loader, retention, deletion, watchdog, committer, checkpoint, notify and ownership.
+// When ctx ends they stop in stages. First the servers (checkers leave), the clock and all
+// that finds new work. Then the committer writes what was decided, the checkpoint what is known
+// of sites in trouble, and notify delivers. At last ownership gives the shards back.
 package coordinator
