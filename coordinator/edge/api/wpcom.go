@@ -44,7 +44,11 @@ func (s *jetpackMonitor) GetJetpackMonitorStatus(ctx context.Context, req *wpcom
 	down := slices.ContainsFunc(s.o.live(ctx, asked), func(site *monitorv1.Site) bool {
 		return site.GetStatusId() != int32(check.StatusRunning)
 	})
-	return &wpcomv1.GetJetpackMonitorStatusResponse{Status: !down, Paused: paused}, nil
+	resp := &wpcomv1.GetJetpackMonitorStatusResponse{Status: !down}
+	if paused {
+		resp.Paused = &paused
+	}
+	return resp, nil
 }
 
 // counting returns the sites that an answer is about: those that are checked or, when none

@@ -78,8 +78,9 @@ type GetJetpackMonitorStatusResponse struct {
 	// False when WordPress.com has been told that one of the site's monitored URLs is down.
 	// URLs that are paused count only while all of them are.
 	Status bool `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"`
-	// True while all of the site's URLs are paused: status is what was told last.
-	Paused        bool `protobuf:"varint,2,opt,name=paused,proto3" json:"paused,omitempty"`
+	// True while all of the site's URLs are paused: status is what was told last. Otherwise
+	// absent, as in the answer of v1.
+	Paused        *bool `protobuf:"varint,2,opt,name=paused,proto3,oneof" json:"paused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -122,8 +123,8 @@ func (x *GetJetpackMonitorStatusResponse) GetStatus() bool {
 }
 
 func (x *GetJetpackMonitorStatusResponse) GetPaused() bool {
-	if x != nil {
-		return x.Paused
+	if x != nil && x.Paused != nil {
+		return *x.Paused
 	}
 	return false
 }
@@ -135,10 +136,11 @@ const file_jetmon_wpcom_v1_jetpack_monitor_service_proto_rawDesc = "" +
 	"-jetmon/wpcom/v1/jetpack_monitor_service.proto\x12\x0fjetmon.wpcom.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\"@\n" +
 	"\x1eGetJetpackMonitorStatusRequest\x12\x1e\n" +
 	"\x04site\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xfd\x01R\x04site\"V\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xfd\x01R\x04site\"f\n" +
 	"\x1fGetJetpackMonitorStatusResponse\x12\x16\n" +
-	"\x06status\x18\x01 \x01(\bR\x06status\x12\x1b\n" +
-	"\x06paused\x18\x02 \x01(\bB\x03\xe0A\x03R\x06paused2\xcd\x01\n" +
+	"\x06status\x18\x01 \x01(\bR\x06status\x12 \n" +
+	"\x06paused\x18\x02 \x01(\bB\x03\xe0A\x03H\x00R\x06paused\x88\x01\x01B\t\n" +
+	"\a_paused2\xcd\x01\n" +
 	"\x15JetpackMonitorService\x12\xb3\x01\n" +
 	"\x17GetJetpackMonitorStatus\x12/.jetmon.wpcom.v1.GetJetpackMonitorStatusRequest\x1a0.jetmon.wpcom.v1.GetJetpackMonitorStatusResponse\"5\x82\xd3\xe4\x93\x02/\x12-/wpcom/v2/sites/{site}/jetpack-monitor-statusB\xc9\x01\n" +
 	"\x13com.jetmon.wpcom.v1B\x1aJetpackMonitorServiceProtoP\x01Z8github.com/Automattic/jetmon/gen/jetmon/wpcom/v1;wpcomv1\xa2\x02\x03JWX\xaa\x02\x0fJetmon.Wpcom.V1\xca\x02\x0fJetmon\\Wpcom\\V1\xe2\x02\x1bJetmon\\Wpcom\\V1\\GPBMetadata\xea\x02\x11Jetmon::Wpcom::V1b\x06proto3"
@@ -175,6 +177,7 @@ func file_jetmon_wpcom_v1_jetpack_monitor_service_proto_init() {
 	if File_jetmon_wpcom_v1_jetpack_monitor_service_proto != nil {
 		return
 	}
+	file_jetmon_wpcom_v1_jetpack_monitor_service_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
