@@ -18,10 +18,10 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/checkpoint"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
-	"github.com/Automattic/jetmon/coordinator/state/deletion"
 	"github.com/Automattic/jetmon/coordinator/state/loader"
 	"github.com/Automattic/jetmon/coordinator/state/ownership"
 	"github.com/Automattic/jetmon/coordinator/state/retention"
+	"github.com/Automattic/jetmon/coordinator/state/upkeep"
 	"github.com/Automattic/jetmon/coordinator/watchdog"
 	"github.com/Automattic/jetmon/internal/cadence"
 	"github.com/Automattic/jetmon/internal/stages"
@@ -37,7 +37,7 @@ type Coordinator struct {
 	loader     *loader.Loader
 	checkpoint *checkpoint.Checkpoint
 	retention  *retention.Sweeper
-	deletion   *deletion.Deletion
+	upkeep     *upkeep.Upkeep
 	notify     *notify.Deliverer
 	peers      *peers.Peers
 	watchdog   *watchdog.Watchdog
@@ -73,7 +73,7 @@ func New(o Options) (_ *Coordinator, err error) {
 	c.retention = retention.New(retention.Options{
 		Store: o.Store, Shards: c.ownership, Ballots: o.Retention, Outages: o.OutageRetention, Log: o.Log,
 	})
-	c.deletion = deletion.New(deletion.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
+	c.upkeep = upkeep.New(upkeep.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
 	o.Notify.Log, o.Notify.Metrics, o.Notify.Shards = o.Log, o.Metrics, c.ownership
 	if c.notify, err = notify.New(o.Notify, o.Store); err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func (c *Coordinator) stages() []stages.Stage {
 		stages.Step{Name: "clock", Run: c.clock},
 		stages.Step{Name: "loader", Run: c.loader.Run},
 		stages.Step{Name: "retention", Run: c.retention.Run},
-		stages.Step{Name: "deletion", Run: c.deletion.Run},
+		stages.Step{Name: "upkeep", Run: c.upkeep.Run},
 		stages.Step{Name: "watchdog", Run: c.watchdog.Run},
 	)
 	return []stages.Stage{

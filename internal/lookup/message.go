@@ -7,6 +7,8 @@ import (
 	"net/netip"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/Automattic/jetmon/internal/ascii"
 )
 
 const (
@@ -39,27 +41,7 @@ func setName(n *dnsmessage.Name, host string) {
 }
 
 func sameName(a, b *dnsmessage.Name) bool {
-	return equalFold(a.Data[:a.Length], b.Data[:b.Length])
-}
-
-// equalFold compares without regard to the case of ASCII letters.
-func equalFold(a, b []byte) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if lower(a[i]) != lower(b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func lower(c byte) byte {
-	if c >= 'A' && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
+	return ascii.EqualFold(a.Data[:a.Length], b.Data[:b.Length])
 }
 
 // compose appends the packet that asks for a name. Its id is still 0. It runs on the stack of
@@ -141,7 +123,7 @@ func compare(packet, asked []byte, nameLen int) match {
 	switch {
 	case bytes.Equal(got, want):
 		return exact
-	case bytes.Equal(got[nameLen:], want[nameLen:]) && equalFold(got[:nameLen], want[:nameLen]):
+	case bytes.Equal(got[nameLen:], want[nameLen:]) && ascii.EqualFold(got[:nameLen], want[:nameLen]):
 		return otherCase
 	}
 	return foreign

@@ -151,24 +151,18 @@ func (s *server) replace(at int, now time.Duration) (*socket, error) {
 }
 
 // close closes the sockets, which ends their readers.
-func (s *server) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for at, k := range s.sockets {
-		if k != nil {
-			k.shut()
-		}
-		s.sockets[at] = nil
-	}
-}
+func (s *server) close() { s.drop((*socket).shut) }
 
 // leave lets the sockets end with their last question.
-func (s *server) leave() {
+func (s *server) leave() { s.drop((*socket).retire) }
+
+// drop parts with all sockets, each by end.
+func (s *server) drop(end func(*socket)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for at, k := range s.sockets {
 		if k != nil {
-			k.retire()
+			end(k)
 		}
 		s.sockets[at] = nil
 	}

@@ -1,6 +1,10 @@
 package probe
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/Automattic/jetmon/internal/ascii"
+)
 
 // contradiction returns the error for a field that comes more than once with different
 // values where browsers then trust nothing of the response.
@@ -12,15 +16,15 @@ func (h head) contradiction() error {
 	for name, value := range h.lines() {
 		switch len(name) {
 		case len("Content-Length"):
-			if equalFold(name, "Content-Length") && !length.agreesWithAll(value) && !h.hasToken("Transfer-Encoding", "chunked") {
+			if ascii.EqualFold(name, "Content-Length") && !length.agreesWithAll(value) && !h.hasToken("Transfer-Encoding", "chunked") {
 				return errBadLength
 			}
 		case len("Location"):
-			if equalFold(name, "Location") && !location.agrees(value) {
+			if ascii.EqualFold(name, "Location") && !location.agrees(value) {
 				return errContradiction
 			}
 		case len("Content-Disposition"):
-			if equalFold(name, "Content-Disposition") && !disposition.agrees(value) {
+			if ascii.EqualFold(name, "Content-Disposition") && !disposition.agrees(value) {
 				return errContradiction
 			}
 		}
@@ -32,10 +36,10 @@ func (h head) contradiction() error {
 func (h head) repeats() bool {
 	lengths, locations, dispositions := 0, 0, 0
 	begins := func(line []byte, name string) bool {
-		return len(line) > len(name) && equalFold(line[:len(name)], name)
+		return len(line) > len(name) && ascii.EqualFold(line[:len(name)], name)
 	}
 	for line, rest := cutLine(h.fields); len(line) > 0; line, rest = cutLine(rest) {
-		switch c := lower(line[0]); {
+		switch c := ascii.Lower(line[0]); {
 		case c == 'l' && begins(line, "Location"):
 			locations++
 		case c == 'c' && begins(line, "Content-Length"):

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 
+	"github.com/Automattic/jetmon/internal/ascii"
 	"github.com/Automattic/jetmon/internal/page"
 )
 
@@ -174,8 +175,8 @@ type sign struct {
 }
 
 func (s sign) in(name, value []byte) bool {
-	return len(s.name) == len(name) && lower(s.name[0]) == lower(name[0]) && len(value) >= len(s.prefix) &&
-		equalFold(name, s.name) && equalFold(value[:len(s.prefix)], s.prefix)
+	return len(s.name) == len(name) && ascii.Lower(s.name[0]) == ascii.Lower(name[0]) && len(value) >= len(s.prefix) &&
+		ascii.EqualFold(name, s.name) && ascii.EqualFold(value[:len(s.prefix)], s.prefix)
 }
 
 // byHeader names the firewall that answered, judging by the header alone; "" is none.

@@ -6,6 +6,8 @@ import (
 	"io"
 	"iter"
 	"strings"
+
+	"github.com/Automattic/jetmon/internal/ascii"
 )
 
 // Limits on what a server may send before the body.
@@ -112,7 +114,7 @@ func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 func (h head) all(name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for n, value := range h.lines() {
-			if equalFold(n, name) && !yield(string(value)) {
+			if ascii.EqualFold(n, name) && !yield(string(value)) {
 				return
 			}
 		}
@@ -137,26 +139,6 @@ func (h head) hasToken(name, token string) bool {
 		}
 	}
 	return false
-}
-
-// equalFold compares ASCII without allocating.
-func equalFold(b []byte, s string) bool {
-	if len(b) != len(s) {
-		return false
-	}
-	for i := range b {
-		if lower(b[i]) != lower(s[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func lower(c byte) byte {
-	if c >= 'A' && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
 }
 
 // headReader finds the final head in data that arrives piece by piece. It borrows the
@@ -298,7 +280,7 @@ func statusLine(b []byte) []byte {
 func beginsHTTP(b []byte) bool {
 	const start = "HTTP/"
 	n := min(len(b), len(start))
-	return string(b[:n]) == start[:n] || equalFold(b[:n], start[:n])
+	return string(b[:n]) == start[:n] || ascii.EqualFold(b[:n], start[:n])
 }
 
 // maybeHTTP reports whether b can still become a head, so that the banner of another

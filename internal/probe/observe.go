@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Automattic/jetmon/internal/ascii"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -101,7 +102,7 @@ func evidence(h head) map[string]string {
 // evidenceField returns the evidence field of this name, or "".
 func evidenceField(name []byte) string {
 	for _, f := range evidenceFields {
-		if len(f) == len(name) && f[0] == lower(name[0]) && equalFold(name, f) {
+		if len(f) == len(name) && f[0] == ascii.Lower(name[0]) && ascii.EqualFold(name, f) {
 			return f
 		}
 	}

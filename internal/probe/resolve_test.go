@@ -178,32 +178,8 @@ func TestWorseAnswersGiveWay(t *testing.T) {
 func TestForgedAnswersArePassedOver(t *testing.T) {
 	t.Parallel()
 	site := fakesite.New(t)
-	server, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var work sync.WaitGroup
-	t.Cleanup(func() {
-		_ = server.Close()
-		work.Wait()
-	})
-	work.Go(func() {
-		buf := make([]byte, 4096)
-		for {
-			n, from, err := server.ReadFrom(buf)
-			if err != nil {
-				return
-			}
-			q := new(dns.Msg)
-			if q.Unpack(buf[:n]) != nil {
-				continue
-			}
-			for _, packet := range forgeries(q) {
-				_, _ = server.WriteTo(packet, from)
-			}
-		}
-	})
-	p := newProber(t, func(o *Options) { o.Resolver = server.LocalAddr().String() })
+	server := serveDNS(t, forgeries)
+	p := newProber(t, func(o *Options) { o.Resolver = server })
 	o := probeInTime(t.Context(), t, p, check.Target{URL: site.At("true.test").URL()})
 	if o.Outcome != check.OutcomeUp {
 		t.Errorf("got %+v", o)
@@ -282,7 +258,13 @@ func TestNameServersOfOurs(t *testing.T) {
 			t.Parallel()
 			onEngines(t, func(t *testing.T, newProber maker) {
 				site := fakesite.New(t)
-				server := serveDNS(t, c.answer)
+				server := serveDNS(t, func(q *dns.Msg) (packets [][]byte) {
+					if r := c.answer(q); r != nil { // else silence
+						b, _ := r.Pack()
+						packets = append(packets, b)
+					}
+					return packets
+				})
 				p := newProber(t, func(o *Options) { o.Resolver = server })
 				o := probeInTime(t.Context(), t, p, check.Target{URL: site.At("site.test").URL(), Timeout: 2 * time.Second})
 				if got := findingOf(o); !got.same(c.want) {
@@ -303,9 +285,9 @@ func found(q *dns.Msg) *dns.Msg {
 	return r
 }
 
-// serveDNS starts a name server whose answers are made by a function; nil is silence. It
-// returns its address.
-func serveDNS(t *testing.T, answer func(*dns.Msg) *dns.Msg) string {
+// serveDNS starts a name server that answers a question with the packets that a function
+// makes. It returns its address.
+func serveDNS(t *testing.T, answer func(*dns.Msg) [][]byte) string {
 	t.Helper()
 	server, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -327,9 +309,8 @@ func serveDNS(t *testing.T, answer func(*dns.Msg) *dns.Msg) string {
 			if q.Unpack(buf[:n]) != nil {
 				continue
 			}
-			if r := answer(q); r != nil {
-				b, _ := r.Pack()
-				_, _ = server.WriteTo(b, from)
+			for _, packet := range answer(q) {
+				_, _ = server.WriteTo(packet, from)
 			}
 		}
 	})

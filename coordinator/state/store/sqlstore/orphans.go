@@ -8,11 +8,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/internal/check"
-	"github.com/Automattic/jetmon/internal/fault"
 )
-
-// maxOrphans bounds one transaction of EndOrphans, which holds the lock of its shard.
-const maxOrphans = 1000
 
 // orphaned selects the open outages o without a legacy row l of the same URL, for the dialect's
 // form of that URL. The index on end_ms finds the open outages, and the primary key the row of
@@ -24,14 +20,7 @@ func (s *Store) orphaned() string { return fmt.Sprintf(orphaned, s.dsn.dialect.r
 
 // ListOrphans implements store.Orphans.
 func (s *Store) ListOrphans(ctx context.Context, shards []shard.ID, limit int) ([]record.Outage, error) {
-	if limit < 1 || limit > maxPage {
-		return nil, fault.InvalidField("limit", "must be from 1 to %d, is %d", maxPage, limit)
-	}
-	in, args := inShards("o.bucket", shards)
-	if in == "" {
-		return nil, nil
-	}
-	orphans, err := list(ctx, s.reader, scanOutage, outageQuery+s.orphaned()+" AND "+in+" ORDER BY o.id LIMIT ?", append(args, limit)...)
+	orphans, err := s.listOpen(ctx, s.orphaned(), shards, limit)
 	if err != nil {
 		return nil, s.fault("find open outages whose sites are gone or changed", err)
 	}
@@ -40,32 +29,12 @@ func (s *Store) ListOrphans(ctx context.Context, shards []shard.ID, limit int) (
 
 // EndOrphans implements store.Orphans.
 func (s *Store) EndOrphans(ctx context.Context, f shard.Fence, ids []int64, at time.Time) (ended int, err error) {
-	if f.Node == "" || f.Shard >= shard.Count {
-		return 0, fault.New(fault.Fenced, "%q does not own shard %d", f.Node, f.Shard)
-	}
-	if len(ids) > maxOrphans {
-		return 0, fault.New(fault.Invalid, "at most %d outages are ended at once, not %d", maxOrphans, len(ids))
-	}
-	among := make([]any, len(ids))
-	for i, id := range ids {
-		among[i] = id
-	}
-	in, buckets := inShards("o.bucket", []shard.ID{f.Shard})
-	err = s.write(ctx, func(t txn) error {
-		ended = 0
-		if err := fence(t, f); err != nil {
-			return err
+	ended, err = s.settleOpen(ctx, f, ids, func(t txn, among string, args []any) (int, error) {
+		found, err := t.orphans(s.orphaned()+among, args...)
+		if err != nil {
+			return 0, err
 		}
-		return inParts(among, func(part []any) error {
-			found, err := t.orphans(s.orphaned()+" AND "+in+" AND o.id IN "+marks(len(part)),
-				append(append([]any{}, buckets...), part...)...)
-			if err != nil {
-				return err
-			}
-			n, err := t.end(found, at)
-			ended += n
-			return err
-		})
+		return t.end(found, at)
 	})
 	if err != nil {
 		return 0, s.fault(fmt.Sprintf("end the outages of sites of shard %d that are gone or changed", f.Shard), err)

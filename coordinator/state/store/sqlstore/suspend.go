@@ -3,12 +3,10 @@ package sqlstore
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/internal/fault"
 )
 
 // unnoticed selects the open outages o that are suspended although their row l is active, or
@@ -18,14 +16,7 @@ const unnoticed = ` JOIN jetpack_monitor_sites l ON l.jetpack_monitor_site_id = 
 
 // ListUnnoticed implements store.Orphans.
 func (s *Store) ListUnnoticed(ctx context.Context, shards []shard.ID, limit int) ([]record.Outage, error) {
-	if limit < 1 || limit > maxPage {
-		return nil, fault.InvalidField("limit", "must be from 1 to %d, is %d", maxPage, limit)
-	}
-	in, args := inShards("o.bucket", shards)
-	if in == "" {
-		return nil, nil
-	}
-	found, err := list(ctx, s.reader, scanOutage, outageQuery+unnoticed+" AND "+in+" ORDER BY o.id LIMIT ?", append(args, limit)...)
+	found, err := s.listOpen(ctx, unnoticed, shards, limit)
 	if err != nil {
 		return nil, s.fault("find open outages whose sites were paused or resumed", err)
 	}
@@ -34,50 +25,36 @@ func (s *Store) ListUnnoticed(ctx context.Context, shards []shard.ID, limit int)
 
 // NotePauses implements store.Orphans.
 func (s *Store) NotePauses(ctx context.Context, f shard.Fence, ids []int64, at time.Time) (noted int, err error) {
-	if f.Node == "" || f.Shard >= shard.Count {
-		return 0, fault.New(fault.Fenced, "%q does not own shard %d", f.Node, f.Shard)
-	}
-	if len(ids) > maxOrphans {
-		return 0, fault.New(fault.Invalid, "at most %d outages are noted at once, not %d", maxOrphans, len(ids))
-	}
-	among := make([]any, len(ids))
-	for i, id := range ids {
-		among[i] = id
-	}
-	in, buckets := inShards("o.bucket", []shard.ID{f.Shard})
-	err = s.write(ctx, func(t txn) error {
-		noted = 0
-		if err := fence(t, f); err != nil {
-			return err
-		}
-		return inParts(among, func(part []any) error {
-			args := slices.Concat(buckets, part)
-			find := "SELECT o.id FROM jetmon_outages o" + unnoticed + " AND " + in + " AND o.id IN " + marks(len(part))
-			paused, err := t.ids(find+" AND o.suspended_ms = 0", args...)
-			if err != nil {
-				return err
-			}
-			resumed, err := t.ids(find+" AND o.suspended_ms <> 0", args...)
-			if err != nil {
-				return err
-			}
-			for _, some := range []struct {
-				ids  []any
-				note func(time.Time, string, ...any) (int64, error)
-			}{{paused, t.suspend}, {resumed, t.resume}} {
-				if len(some.ids) == 0 {
-					continue
-				}
-				n, err := some.note(at, "open_site IS NOT NULL AND id IN "+marks(len(some.ids)), some.ids...)
-				if noted += int(n); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+	noted, err = s.settleOpen(ctx, f, ids, func(t txn, among string, args []any) (int, error) {
+		return t.notePauses(at, "SELECT o.id FROM jetmon_outages o"+unnoticed+among, args)
 	})
 	if err != nil {
 		return 0, s.fault(fmt.Sprintf("note the pauses of sites of shard %d", f.Shard), err)
+	}
+	return noted, nil
+}
+
+// notePauses suspends or resumes the outages that a query finds, and counts them.
+func (t txn) notePauses(at time.Time, query string, args []any) (noted int, err error) {
+	paused, err := t.ids(query+" AND o.suspended_ms = 0", args...)
+	if err != nil {
+		return 0, err
+	}
+	resumed, err := t.ids(query+" AND o.suspended_ms <> 0", args...)
+	if err != nil {
+		return 0, err
+	}
+	for _, some := range []struct {
+		ids  []any
+		note func(time.Time, string, ...any) (int64, error)
+	}{{paused, t.suspend}, {resumed, t.resume}} {
+		if len(some.ids) == 0 {
+			continue
+		}
+		n, err := some.note(at, "open_site IS NOT NULL AND id IN "+marks(len(some.ids)), some.ids...)
+		if noted += int(n); err != nil {
+			return noted, err
+		}
 	}
 	return noted, nil
 }

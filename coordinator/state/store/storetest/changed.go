@@ -155,6 +155,43 @@ func changedUnderChange(t *testing.T, db Database) {
 	wantEqual(t, footprint(t, db), before)
 }
 
+// moving is a site whose URL changes in the table while it is down.
+type moving struct {
+	store.Store
+	fence   shard.Fence
+	site    record.Site
+	outage  int64
+	noticed bool
+	db      Database
+	// n makes URLs and keys that no other case has.
+	n int
+}
+
+// eachMove calls f with a site for each way of writing the legacy row, and of noticing the
+// change: by EndOrphans, or only by the next commit.
+func eachMove(t *testing.T, db Database, f func(m *moving)) {
+	for i, legacyWrites := range []bool{true, false} {
+		for j, noticed := range []bool{true, false} {
+			m := &moving{Store: db.Open(t, legacyWrites), noticed: noticed, db: db, n: 10*i + 3*j}
+			m.fence = own(t, m, "a", 7)
+			m.site = create(t, m, aSite(url(m.n)))
+			m.outage = goDown(t, m, m.fence, m.site)
+			deliverOf(t, m, m.site.ID)
+			f(m)
+		}
+	}
+}
+
+func (m *moving) key(k string) string { return fmt.Sprint(m.n, k) }
+
+// move changes the URL.
+func (m *moving) move(t *testing.T) {
+	editURL(t, m.db, m.site.ID, url(m.n+1))
+	if m.noticed {
+		get[int](t)(m.EndOrphans(t.Context(), m.fence, []int64{m.outage}, after(time.Hour)))
+	}
+}
+
 // adopting opens an outage of the status that a site inherits.
 func adopting(site record.Site, key string) record.Change {
 	c := opening(site, key)
@@ -163,82 +200,58 @@ func adopting(site record.Site, key string) record.Change {
 }
 
 func changedThenUp(t *testing.T, db Database) {
-	for i, legacyWrites := range []bool{true, false} {
-		for j, noticed := range []bool{true, false} {
-			s := db.Open(t, legacyWrites)
-			fence := own(t, s, "a", 7)
-			n := 10*i + 3*j
-			key := func(k string) string { return fmt.Sprint(n, k) }
-			site := create(t, s, aSite(url(n)))
-			id := goDown(t, s, fence, site)
-			deliverOf(t, s, site.ID)
-			editURL(t, db, site.ID, url(n+1))
-			if noticed {
-				get[int](t)(s.EndOrphans(t.Context(), fence, []int64{id}, after(time.Hour)))
-			}
-			moved := get[record.Site](t)(s.Site(t.Context(), site.ID))
-			done := get[record.Committed](t)(Commit(t.Context(), s, fence, closing(moved, check.StatusDown, key("up"))))
-			if done.OutageID != 0 {
-				t.Errorf("it closed outage %d", done.OutageID)
-			}
-			end := after(2 * time.Hour) // of the change
-			if noticed {
-				end = after(time.Hour)
-			}
-			wantEnd(t, s, id, end, record.EndChanged)
-			if told := deliverOf(t, s, site.ID); len(told) != 1 || told[0].To != check.StatusRunning {
-				t.Errorf("told %v", told)
-			}
-			if got := get[record.Site](t)(s.Site(t.Context(), site.ID)); got.Inherited || got.Status != check.StatusRunning {
-				t.Errorf("the site is %+v", got)
-			}
-			_, err := Commit(t.Context(), s, fence, closing(moved, check.StatusDown, key("again")))
-			wantKind(t, err, fault.Conflict)
+	eachMove(t, db, func(m *moving) {
+		m.move(t)
+		moved := get[record.Site](t)(m.Site(t.Context(), m.site.ID))
+		done := get[record.Committed](t)(Commit(t.Context(), m, m.fence, closing(moved, check.StatusDown, m.key("up"))))
+		if done.OutageID != 0 {
+			t.Errorf("it closed outage %d", done.OutageID)
 		}
-	}
+		end := after(2 * time.Hour) // of the change
+		if m.noticed {
+			end = after(time.Hour)
+		}
+		wantEnd(t, m, m.outage, end, record.EndChanged)
+		if told := deliverOf(t, m, m.site.ID); len(told) != 1 || told[0].To != check.StatusRunning {
+			t.Errorf("told %v", told)
+		}
+		if got := get[record.Site](t)(m.Site(t.Context(), m.site.ID)); got.Inherited || got.Status != check.StatusRunning {
+			t.Errorf("the site is %+v", got)
+		}
+		_, err := Commit(t.Context(), m, m.fence, closing(moved, check.StatusDown, m.key("again")))
+		wantKind(t, err, fault.Conflict)
+	})
 }
 
 func changedThenDown(t *testing.T, db Database) {
-	for i, legacyWrites := range []bool{true, false} {
-		for j, noticed := range []bool{true, false} {
-			s := db.Open(t, legacyWrites)
-			fence := own(t, s, "a", 7)
-			n := 10*i + 3*j
-			key := func(k string) string { return fmt.Sprint(n, k) }
-			site := create(t, s, aSite(url(n)))
-			old := goDown(t, s, fence, site)
-			deliverOf(t, s, site.ID)
-			_, err := Commit(t.Context(), s, fence, adopting(get[record.Site](t)(s.Site(t.Context(), site.ID)), key("early")))
-			wantKind(t, err, fault.Conflict) // its outage is of this URL
-			editURL(t, db, site.ID, url(n+1))
-			if noticed {
-				get[int](t)(s.EndOrphans(t.Context(), fence, []int64{old}, after(time.Hour)))
-			}
-			moved := wantInherited(t, s, site.ID, check.StatusDown, after(time.Minute))
-			c := adopting(moved, key("down"))
-			done := get[record.Committed](t)(Commit(t.Context(), s, fence, c))
-			wantEqual(t, get[record.Committed](t)(Commit(t.Context(), s, fence, c)), done)
-			if told := deliverOf(t, s, site.ID); len(told) != 0 {
-				t.Errorf("told %v", told)
-			}
-			o := get[record.Outage](t)(s.Outage(t.Context(), done.OutageID))
-			if o.ID == old || o.URL != url(n+1) || o.Status != check.StatusDown || o.Ballot == nil || len(o.Checks) == 0 || !o.Confirmed.Equal(c.At) {
-				t.Errorf("the new outage is %+v", o)
-			}
-			got := get[record.Site](t)(s.Site(t.Context(), site.ID))
-			if got.Inherited || got.OutageID != done.OutageID || got.Status != check.StatusDown || !got.StatusSince.Equal(moved.StatusSince) {
-				t.Errorf("the site is %+v", got)
-			}
-			two := confirming(got, key("two"))
-			two.At = after(6 * time.Hour)
-			get[record.Committed](t)(Commit(t.Context(), s, fence, two))
-			up := closing(got, check.StatusConfirmedDown, key("up"))
-			up.At = after(7 * time.Hour)
-			get[record.Committed](t)(Commit(t.Context(), s, fence, up))
-			wantEnd(t, s, done.OutageID, after(7*time.Hour), record.EndRecovered)
-			wantEqual(t, get[record.Outage](t)(s.Outage(t.Context(), done.OutageID)).Ballot, o.Ballot)
+	eachMove(t, db, func(m *moving) {
+		_, err := Commit(t.Context(), m, m.fence, adopting(get[record.Site](t)(m.Site(t.Context(), m.site.ID)), m.key("early")))
+		wantKind(t, err, fault.Conflict) // its outage is of this URL
+		m.move(t)
+		moved := wantInherited(t, m, m.site.ID, check.StatusDown, after(time.Minute))
+		c := adopting(moved, m.key("down"))
+		done := get[record.Committed](t)(Commit(t.Context(), m, m.fence, c))
+		wantEqual(t, get[record.Committed](t)(Commit(t.Context(), m, m.fence, c)), done)
+		if told := deliverOf(t, m, m.site.ID); len(told) != 0 {
+			t.Errorf("told %v", told)
 		}
-	}
+		o := get[record.Outage](t)(m.Outage(t.Context(), done.OutageID))
+		if o.ID == m.outage || o.URL != url(m.n+1) || o.Status != check.StatusDown || o.Ballot == nil || len(o.Checks) == 0 || !o.Confirmed.Equal(c.At) {
+			t.Errorf("the new outage is %+v", o)
+		}
+		got := get[record.Site](t)(m.Site(t.Context(), m.site.ID))
+		if got.Inherited || got.OutageID != done.OutageID || got.Status != check.StatusDown || !got.StatusSince.Equal(moved.StatusSince) {
+			t.Errorf("the site is %+v", got)
+		}
+		two := confirming(got, m.key("two"))
+		two.At = after(6 * time.Hour)
+		get[record.Committed](t)(Commit(t.Context(), m, m.fence, two))
+		up := closing(got, check.StatusConfirmedDown, m.key("up"))
+		up.At = after(7 * time.Hour)
+		get[record.Committed](t)(Commit(t.Context(), m, m.fence, up))
+		wantEnd(t, m, done.OutageID, after(7*time.Hour), record.EndRecovered)
+		wantEqual(t, get[record.Outage](t)(m.Outage(t.Context(), done.OutageID)).Ballot, o.Ballot)
+	})
 }
 
 func changedMuted(t *testing.T, db Database) {
@@ -270,34 +283,14 @@ func changedMuted(t *testing.T, db Database) {
 }
 
 func raceChanged(t *testing.T, db Database) {
-	s := db.Open(t, true)
-	fence := own(t, s, "a", 7)
-	for round := range 5 {
-		site := create(t, s, aSite(url(10*round)))
-		id := goDown(t, s, fence, site)
-		race(t, db, func(n int, s store.Store) (err error) {
-			switch n % 3 {
-			case 0:
-				_, err = s.UpdateSite(context.WithoutCancel(t.Context()), site.ID, after(3*time.Hour), func(x record.Site) (record.Site, error) {
-					x.URL = url(10*round + 1)
-					return x, nil
-				})
-			case 1:
-				_, err = Commit(t.Context(), s, fence, closing(site, check.StatusDown, fmt.Sprint("up-", site.ID, "-", n)))
-			default:
-				_, err = s.EndOrphans(t.Context(), fence, []int64{id}, after(3*time.Hour))
-			}
-			return err
+	edited := raceEnd(t, db, record.EndChanged, func(s store.Store, site record.Site) error {
+		_, err := s.UpdateSite(context.WithoutCancel(t.Context()), site.ID, after(3*time.Hour), func(x record.Site) (record.Site, error) {
+			x.URL += "elsewhere"
+			return x, nil
 		})
-		get[int](t)(s.EndOrphans(t.Context(), fence, []int64{id}, after(4*time.Hour)))
-		o := get[record.Outage](t)(s.Outage(t.Context(), id))
-		told := db.Int(t, "SELECT COUNT(*) FROM jetmon_transitions WHERE outage_id = ? AND to_status = 1", id)
-		switch {
-		case o.EndReason == record.EndRecovered && told == 1 && o.End.Equal(after(2*time.Hour)):
-		case o.EndReason == record.EndChanged && told == 0 && !o.End.Before(after(3*time.Hour)):
-			wantInherited(t, s, site.ID, check.StatusDown, after(time.Minute))
-		default:
-			t.Errorf("the outage ended at %v because of %d, with %d recoveries told", o.End, o.EndReason, told)
-		}
+		return err
+	})
+	for _, id := range edited {
+		wantInherited(t, db.Open(t, true), id, check.StatusDown, after(time.Minute))
 	}
 }

@@ -208,15 +208,25 @@ func orphanNoMore(t *testing.T, db Database) {
 }
 
 func raceOrphan(t *testing.T, db Database) {
+	raceEnd(t, db, record.EndDeleted, func(_ store.Store, site record.Site) error {
+		deleteRow(t, db, site.ID)
+		return nil
+	})
+}
+
+// raceEnd has an edit of a site in trouble, its recovery and EndOrphans race. The outage ends
+// once: as the recovery, which is told, or for the edit, and then nothing is told. It returns
+// the sites of the latter.
+func raceEnd(t *testing.T, db Database, why record.EndReason, edit func(store.Store, record.Site) error) (edited []check.SiteID) {
 	s := db.Open(t, true)
 	fence := own(t, s, "a", 7)
 	for round := range 5 {
-		site := create(t, s, aSite(url(round)))
+		site := create(t, s, aSite(url(10*round)))
 		id := goDown(t, s, fence, site)
 		race(t, db, func(n int, s store.Store) (err error) {
 			switch n % 3 {
 			case 0:
-				deleteRow(t, db, site.ID)
+				err = edit(s, site)
 			case 1:
 				_, err = Commit(t.Context(), s, fence, closing(site, check.StatusDown, fmt.Sprint("up-", site.ID, "-", n)))
 			default:
@@ -229,9 +239,11 @@ func raceOrphan(t *testing.T, db Database) {
 		told := db.Int(t, "SELECT COUNT(*) FROM jetmon_transitions WHERE outage_id = ? AND to_status = 1", id)
 		switch {
 		case o.EndReason == record.EndRecovered && told == 1 && o.End.Equal(after(2*time.Hour)):
-		case o.EndReason == record.EndDeleted && told == 0 && !o.End.Before(after(3*time.Hour)):
+		case o.EndReason == why && told == 0 && !o.End.Before(after(3*time.Hour)):
+			edited = append(edited, site.ID)
 		default:
 			t.Errorf("the outage ended at %v because of %d, with %d recoveries told", o.End, o.EndReason, told)
 		}
 	}
+	return edited
 }

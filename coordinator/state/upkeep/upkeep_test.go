@@ -1,4 +1,4 @@
-package deletion_test
+package upkeep_test
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
-	"github.com/Automattic/jetmon/coordinator/state/deletion"
+	"github.com/Automattic/jetmon/coordinator/state/upkeep"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -131,7 +131,7 @@ func run(t *testing.T, o *orphanage) {
 	t.Helper()
 	shards := shardtest.New(3, 5)
 	shards.Set(9, shard.Tenure{Term: 1})
-	d := deletion.New(deletion.Options{Store: o, Log: slog.New(slog.NewTextHandler(o, nil)), Shards: shards})
+	d := upkeep.New(upkeep.Options{Store: o, Log: slog.New(slog.NewTextHandler(o, nil)), Shards: shards})
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -222,12 +222,12 @@ func TestAnUnreachableDatabaseIsLoggedOnce(t *testing.T) {
 		o.add(3, 1)
 		run(t, o)
 		time.Sleep(5 * time.Minute)
-		if n := o.logged("ending the outages of deleted and changed sites failed"); n != 1 || len(o.left()) != 1 {
+		if n := o.logged("keeping open outages in line with their rows failed"); n != 1 || len(o.left()) != 1 {
 			t.Errorf("logged %d times in five minutes", n)
 		}
 		o.set(func() { o.err = nil })
 		time.Sleep(31 * time.Second)
-		if n := o.logged("ending the outages of deleted and changed sites recovered"); n != 1 || len(o.left()) != 0 {
+		if n := o.logged("keeping open outages in line with their rows recovered"); n != 1 || len(o.left()) != 0 {
 			t.Errorf("its recovery was logged %d times, %d orphans are left", n, len(o.left()))
 		}
 	})

@@ -1,12 +1,12 @@
-// Package deletion ends the open outages of sites whose rows WordPress.com has deleted
-// from the table, or given another URL there. It asks the database for them and remembers nothing, so it also finds
-// rows that were deleted or edited while no coordinator ran, or just before one was killed. It owns
-// the pace; in the same way it notes which outages are suspended because their sites are
-// paused. store.Orphans decides which outages to end. It sends no notification, because
-// WordPress.com deleted or edited the site itself.
+// Package upkeep keeps open outages in line with the rows of their sites, which WordPress.com
+// edits in the table: it ends those of sites that were deleted or got another URL, and notes
+// when a site is paused or resumed. It asks the database for them and remembers nothing, so it
+// also finds rows that were edited while no coordinator ran, or just before one was killed. It
+// owns the pace; store.Orphans decides which outages. It sends no notification, because
+// WordPress.com edited the site itself.
 //
 // Goroutines: none; Run is one, and ends with ctx.
-package deletion
+package upkeep
 
 import (
 	"context"
@@ -40,17 +40,17 @@ type Options struct {
 	Log    *slog.Logger
 }
 
-// Deletion ends the outages of sites that were deleted or got another URL. New makes one.
-type Deletion struct{ o Options }
+// Upkeep keeps open outages in line with their rows. New makes one.
+type Upkeep struct{ o Options }
 
-// New makes a Deletion. It does nothing before Run.
-func New(o Options) *Deletion { return &Deletion{o} }
+// New makes an Upkeep. It does nothing before Run.
+func New(o Options) *Upkeep { return &Upkeep{o} }
 
 // Run makes a pass every 30 s until ctx ends; then it returns nil.
-func (d *Deletion) Run(ctx context.Context) error {
-	edge := obs.Edge{Log: d.o.Log, What: "ending the outages of deleted and changed sites", Level: slog.LevelWarn}
+func (u *Upkeep) Run(ctx context.Context) error {
+	edge := obs.Edge{Log: u.o.Log, What: "keeping open outages in line with their rows", Level: slog.LevelWarn}
 	for wait := first; pause.For(ctx, wait); wait = every {
-		if err := d.pass(ctx); ctx.Err() == nil {
+		if err := u.pass(ctx); ctx.Err() == nil {
 			edge.Note(err)
 		}
 	}
@@ -65,29 +65,29 @@ type work struct {
 }
 
 // pass ends all outages of deleted and changed sites in our shards, and notes the pauses.
-func (d *Deletion) pass(ctx context.Context) error {
-	ended := d.all(ctx, work{d.o.Store.ListOrphans, d.o.Store.EndOrphans, "outages of deleted or changed sites ended"})
-	noted := d.all(ctx, work{d.o.Store.ListUnnoticed, d.o.Store.NotePauses, "pauses of sites with open outages noted"})
+func (u *Upkeep) pass(ctx context.Context) error {
+	ended := u.all(ctx, work{u.o.Store.ListOrphans, u.o.Store.EndOrphans, "outages of deleted or changed sites ended"})
+	noted := u.all(ctx, work{u.o.Store.ListUnnoticed, u.o.Store.NotePauses, "pauses of sites with open outages noted"})
 	return errors.Join(ended, noted)
 }
 
 // all does one kind of work.
-func (d *Deletion) all(ctx context.Context, w work) error {
+func (u *Upkeep) all(ctx context.Context, w work) error {
 	for {
-		found, err := d.find(ctx, w)
+		found, err := u.find(ctx, w)
 		if err != nil {
 			return err
 		}
-		ended, err := d.end(ctx, w, found)
+		ended, err := u.end(ctx, w, found)
 		if err != nil || ended == 0 || len(found) < page {
 			return err
 		}
 	}
 }
 
-func (d *Deletion) find(ctx context.Context, w work) ([]record.Outage, error) {
+func (u *Upkeep) find(ctx context.Context, w work) ([]record.Outage, error) {
 	var ours []shard.ID
-	held := d.o.Shards.Held()
+	held := u.o.Shards.Held()
 	for _, s := range held.Staying() {
 		if held[s].Sure {
 			ours = append(ours, s)
@@ -101,33 +101,33 @@ func (d *Deletion) find(ctx context.Context, w work) ([]record.Outage, error) {
 	return w.list(ctx, ours, page)
 }
 
-// end does the work on outages, shard by shard. It leaves those of a shard that we have lost to the
-// shard's next owner.
-func (d *Deletion) end(ctx context.Context, w work, found []record.Outage) (ended int, err error) {
+// end does the work on outages, shard by shard. It leaves those of a shard that we have lost
+// to the shard's next owner.
+func (u *Upkeep) end(ctx context.Context, w work, found []record.Outage) (ended int, err error) {
 	byShard := map[shard.ID][]record.Outage{}
 	for _, o := range found {
 		s := shard.Of(o.Bucket)
 		byShard[s] = append(byShard[s], o)
 	}
 	for s, those := range byShard {
-		fence, ours := d.o.Shards.Fence(s)
+		fence, ours := u.o.Shards.Fence(s)
 		if !ours {
 			continue
 		}
-		n, shardErr := d.write(ctx, w, fence, those)
+		n, shardErr := u.write(ctx, w, fence, those)
 		switch {
 		case fault.Is(shardErr, fault.Fenced):
 		case shardErr != nil:
 			err = shardErr
 		case n > 0:
-			d.o.Log.Info(w.done, "shard", s, "outages", n, "first_site_id", those[0].SiteID)
+			u.o.Log.Info(w.done, "shard", s, "outages", n, "first_site_id", those[0].SiteID)
 		}
 		ended += n
 	}
 	return ended, err
 }
 
-func (d *Deletion) write(ctx context.Context, w work, f shard.Fence, those []record.Outage) (int, error) {
+func (u *Upkeep) write(ctx context.Context, w work, f shard.Fence, those []record.Outage) (int, error) {
 	ids := make([]int64, len(those))
 	for i, o := range those {
 		ids[i] = o.ID
