@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/engine/checkers"
+	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
@@ -93,5 +95,23 @@ func TestARemovedSiteIsNotWrittenBack(t *testing.T) {
 	e.cases.settle(now, s)
 	if e.cases.of(43) != nil || e.cases.find(43).State.Stage != lifecycle.NeverChecked || e.cases.find(42) != nil {
 		t.Error("it is written over another site")
+	}
+}
+
+// A result of a check says how many sites there are, so that outlier detection can sample,
+// and nothing about a site that has the slot of the one that was checked.
+func TestAResultIsOfTheSiteThatWasChecked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.many(3)
+	book := w.engine.cases
+	slot, _ := book.sites.Find(1002)
+	saw := checkers.Sighting{Site: 1002, At: w.now, Observation: &up}
+	s, watched := book.accept(&dispatch.Check{Site: 1002, Tag: uint32(slot)}, "a", &saw)
+	if !watched || s == nil || s.Row.ID != 1002 || !saw.WasGood || saw.Sites != 3 || saw.URL != "http://site-1.example/" {
+		t.Errorf("site %+v (%t), sighting %+v", s, watched, saw)
+	}
+	if s, watched := book.accept(&dispatch.Check{Site: 999, Tag: uint32(slot)}, "a", &saw); watched || s != nil {
+		t.Errorf("a result of site 999 is taken for %+v", s)
 	}
 }
