@@ -33,6 +33,9 @@ func (s *sites) ListSites(ctx context.Context, req *monitorv1.ListSitesRequest) 
 	if err != nil {
 		return nil, err
 	}
+	if req.GetState() != monitorv1.SiteState_SITE_STATE_UNSPECIFIED {
+		return s.listState(ctx, req, check.SiteID(after))
+	}
 	size := pageSize(req.GetPageSize())
 	rows, err := s.o.Store.ListSites(ctx, store.SiteQuery{
 		After: check.SiteID(after), Limit: size + 1, BlogID: check.BlogID(req.GetBlogId()),
