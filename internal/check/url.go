@@ -75,6 +75,24 @@ type urlError struct {
 func (e urlError) Error() string { return e.text }
 func (e urlError) Unwrap() error { return e.cause }
 
+// URLReason returns the reason, in an observation, for refusing a URL with an error of
+// ParseURL.
+func URLReason(err error) string {
+	_, otherScheme := errors.AsType[weburl.SchemeError](err)
+	_, badPort := errors.AsType[weburl.PortError](err)
+	switch {
+	case otherScheme:
+		return "scheme"
+	case errors.Is(err, ErrUser):
+		return "userinfo"
+	case errors.Is(err, weburl.ErrHost):
+		return "bad_host"
+	case badPort:
+		return "bad_port"
+	}
+	return "bad_url"
+}
+
 // ErrUser means that a site's URL has user information, which is a secret.
 var ErrUser = errors.New("must not contain user information")
 

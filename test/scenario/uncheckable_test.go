@@ -31,7 +31,7 @@ var debugAt = regexp.MustCompile(`msg="debug listener" address=(\S+)`)
 // somebody may look, nobody is told of it, and it is checked once its URL is a good one.
 func TestARowThatCannotBeAskedSaysSo(t *testing.T) {
 	t.Parallel()
-	tell(t, setup{flags: []string{"--interval=1s", "--debug-listen=127.0.0.1:0"}}, func(t *testing.T, s system) {
+	tell(t, setup{flags: []string{"--interval=1s", "--debug-listen=127.0.0.1:0"}, idle: true}, func(t *testing.T, s system) {
 		db, target := openSQL(t, s.dsn()), fakesite.New(t)
 		target.SetStatus(http.StatusServiceUnavailable)
 		all := unaskable()
