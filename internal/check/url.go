@@ -35,9 +35,12 @@ func ParseURL(raw string) (weburl.URL, error) {
 	return u, CheckHost(u)
 }
 
-// ValidateURL checks a URL that is to be stored. It is stricter than ParseURL, which takes
-// whatever the table has: what looks like a slip is refused. Its errors complete a sentence
-// that begins with the URL.
+// TrimURL removes the ASCII white space around a URL that is to be stored, as people paste it.
+func TrimURL(raw string) string { return strings.Trim(raw, " \t\n\f\r") }
+
+// ValidateURL checks a URL that is to be stored, without the white space around it. It is
+// stricter than ParseURL, which takes whatever the table has: what looks like a slip is
+// refused. Its errors complete a sentence that begins with the URL.
 func ValidateURL(raw string) error {
 	if strings.ContainsFunc(raw, isControlOrSpace) {
 		return errors.New("must not contain spaces or control characters")

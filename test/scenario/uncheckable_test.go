@@ -129,3 +129,39 @@ func (s system) asksAgain(t *testing.T, db *sql.DB, down *fakesite.Site) {
 		t.Errorf("%d sites are uncheckable", n)
 	}
 }
+
+// A special address is refused by the API, since no checker would visit it. In the table it is
+// uncheckable. The demo's own sites, which are on loopback, are exceptions.
+func TestASpecialAddressIsRefusedOrUncheckable(t *testing.T) {
+	t.Parallel()
+	takePlace(t)
+	b := newInbox(t)
+	h := startPublicDev(t, b, "--interval=1s", "--recheck=1s")
+	s := system{harness: h, rest: rest{h.restURL()}, inbox: b}
+	s.complete(t)
+	for _, url := range []string{"http://10.0.0.1/", "http://[::1]:8080/", "http://localhost/"} {
+		body := fmt.Sprintf(`{"url":%q,"blog_id":1}`, url)
+		code, text, err := s.rest.do(t, http.MethodPost, "/v1/sites", "application/json", body)
+		if err != nil || code != http.StatusBadRequest || !strings.Contains(text, `"field":"url"`) || !strings.Contains(text, "special address") {
+			t.Errorf("%s: status %d, %v: %s", url, code, err, text)
+		}
+	}
+	db := openSQL(t, s.dsn())
+	for i, url := range []string{"http://10.0.0.1/", "http://localhost/"} {
+		execute(t, db, "INSERT INTO jetpack_monitor_sites (blog_id, bucket_no, monitor_url, check_interval) VALUES (?, 7, ?, 1)", 700+i, url)
+	}
+	await(t, "the rows are listed as uncheckable", patience, func() bool { return len(s.uncheckable(t, "")) == 2 })
+	s.saysWhy(t, s.uncheckable(t, "&blog_id=700")[0].SiteID, "http://10.0.0.1/", "private")
+	s.saysWhy(t, s.uncheckable(t, "&blog_id=701")[0].SiteID, "http://localhost/", "loopback")
+	var page struct{ Sites []site }
+	s.rest.call(t, http.MethodGet, "/v1/sites", "", &page)
+	demo := page.Sites[0].URL
+	if s.rest.create(t, demo, 9).URL != demo {
+		t.Errorf("the demo's site %s cannot be added again", demo)
+	}
+	for _, a := range b.all() {
+		if !strings.HasPrefix(a.notification.MonitorURL, strings.TrimSuffix(demo, "/")[:len("http://127.0.0.1:")]) {
+			t.Errorf("WordPress.com was told: %s", a.data)
+		}
+	}
+}

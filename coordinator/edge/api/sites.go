@@ -101,7 +101,7 @@ func distinct(ids []int64) []check.SiteID {
 
 func (s *sites) CreateSite(ctx context.Context, req *monitorv1.CreateSiteRequest) (*monitorv1.CreateSiteResponse, error) {
 	row := record.Site{Status: check.StatusRunning, Interval: defaultInterval}
-	if err := apply(&row, req.GetSite(), editable); err != nil {
+	if err := s.o.edit(&row, req.GetSite(), editable); err != nil {
 		return nil, err
 	}
 	row.Bucket = shard.Place(row.BlogID, row.URL)
@@ -135,7 +135,7 @@ func (s *sites) UpdateSite(ctx context.Context, req *monitorv1.UpdateSiteRequest
 		return nil, err
 	}
 	edit := func(row record.Site) (record.Site, error) {
-		err := apply(&row, req.GetSite(), paths)
+		err := s.o.edit(&row, req.GetSite(), paths)
 		return row, err
 	}
 	if _, err := edit(row); err != nil {
