@@ -37,7 +37,7 @@ func (c *Checker) work() {
 		case check.OutcomeUp:
 			seen.Headers = nil // they only explain failures, and would be most of the message
 		}
-		c.metrics.checks.Count(seen.Outcome)
+		c.metrics.count(seen)
 		urgent := seen.Outcome != check.OutcomeUp
 		c.inFlight.finish(j, &coordinatorv1.Result{
 			SiteId:      j.assignment.GetSiteId(),

@@ -90,8 +90,8 @@ func (s system) saysWhy(t *testing.T, id, url, reason string) {
 	}
 }
 
-// counts checks the coordinator's metrics.
-func (s system) counts(t *testing.T, by map[string]int) {
+// metrics reads the coordinator's metrics.
+func (s system) metrics(t *testing.T) string {
 	t.Helper()
 	found := debugAt.FindStringSubmatch(s.log(coordinator))
 	if found == nil {
@@ -101,6 +101,13 @@ func (s system) counts(t *testing.T, by map[string]int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return text
+}
+
+// counts checks the coordinator's metrics.
+func (s system) counts(t *testing.T, by map[string]int) {
+	t.Helper()
+	text := s.metrics(t)
 	total := 0
 	for reason, n := range by {
 		total += n
