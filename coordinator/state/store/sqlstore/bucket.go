@@ -211,7 +211,7 @@ func (s *Store) readPages(ctx context.Context, span record.Span, of buckets, tur
 // readRows reads active legacy rows by rising id, and appends them.
 func (s *Store) readRows(ctx context.Context, each rowReader, rows []siteRow, from string, args ...int64) ([]siteRow, error) {
 	err := each(ctx, scanRows+from, args, func(v []driver.Value) error {
-		r := siteRow{active: 1}
+		r := siteRow{active: 1, ours: nothingOfOurs}
 		err := errors.Join(r.id.Scan(v[0]), r.bucket.Scan(v[1]), r.blog.Scan(v[2]), r.url.Scan(v[3]), r.interval.Scan(v[4]),
 			r.status.Scan(v[5]), r.changed.Scan(v[6]))
 		if r.id != 0 { // else it is no int64
@@ -253,7 +253,11 @@ func join(rows []siteRow, extras []extra) {
 		if !found {
 			continue // in another bucket, paused, or not there at that moment
 		}
-		switch r, v := &rows[i], x.values; x.kind {
+		r, v := &rows[i], x.values
+		if r.ours == nothingOfOurs {
+			r.ours = new(ours)
+		}
+		switch x.kind {
 		case extraSettings:
 			r.settings = x.text
 		case extraOutage:
