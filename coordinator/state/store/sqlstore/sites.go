@@ -42,16 +42,13 @@ type siteRow struct {
 
 // ours holds the columns of our own tables about a site: its settings, its open outage and
 // its newest status. Most sites have nothing there, so that a scan of millions of rows lets
-// them share nothingOfOurs.
+// them share Store.nothing.
 type ours struct {
 	settings                          text
 	outage, outageStatus, outageSince number
 	outageURL                         text
 	newest                            ownStatus
 }
-
-// nothingOfOurs is of sites that our own tables do not mention. Nobody writes to it.
-var nothingOfOurs = new(ours)
 
 // columns returns where a row of siteColumns is scanned to.
 func (r *siteRow) columns() []any {
