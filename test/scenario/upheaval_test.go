@@ -76,6 +76,11 @@ func TestAnEditOfAFailingSiteOutlivesACrash(t *testing.T) {
 			tell(t, o, func(t *testing.T, s system) { upheaval(t, s, p) }, asRolesMariaDB(), asRoles())
 		})
 	}
+	t.Run("after it is told, and WordPress.com writes its table itself", func(t *testing.T) {
+		t.Parallel()
+		o := setup{token: "wpcom-secret", flags: []string{"--interval=2s"}, noUpdates: true}
+		tell(t, o, func(t *testing.T, s system) { upheaval(t, s, point{mode: well}) }, asRolesMariaDB(), asRoles())
+	})
 }
 
 func upheaval(t *testing.T, s system, p point) {
