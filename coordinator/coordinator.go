@@ -59,10 +59,11 @@ func New(o Options) (_ *Coordinator, err error) {
 	c.committer = committer.New(committer.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
 	c.engine = engine.New(engine.Options{
 		Policy: o.Policy, Interval: o.IntervalOverride, Pages: o.Pages, Panel: c.panel, Committer: c.committer, Shards: c.ownership,
-		Muted: o.Notify.Disabled, Random: random, Log: o.Log, Outliers: outlier.DefaultRule(), Dispatch: dispatching(o),
+		Random: random, Log: o.Log, Outliers: outlier.DefaultRule(), Dispatch: dispatching(o),
 	}, time.Now())
 	c.loader = loader.New(loader.Options{
-		Store: o.Store, Engine: c.engine, Shards: c.ownership, First: o.BucketMin, Last: o.BucketMax, Log: o.Log,
+		Store: o.Store, Engine: c.engine, Shards: c.ownership, First: o.BucketMin, Last: o.BucketMax,
+		Sample: o.Trial, Log: o.Log,
 	})
 	c.checkpoint, err = checkpoint.New(checkpoint.Options{
 		Engine: c.engine, Store: o.Store, Shards: c.ownership, Log: o.Log, Metrics: o.Metrics,
@@ -95,7 +96,7 @@ func New(o Options) (_ *Coordinator, err error) {
 func newOwnership(o Options) *ownership.Ownership {
 	return ownership.New(ownership.Options{
 		Store: o.Store, Members: o.Store, Node: o.Node, Endpoint: o.Endpoint, Log: o.Log,
-		First: shard.Of(o.BucketMin), Last: shard.Of(o.BucketMax),
+		First: shard.Of(o.BucketMin), Last: shard.Of(o.BucketMax), Voice: o.voice(), Sample: o.Trial,
 	})
 }
 

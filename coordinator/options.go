@@ -11,6 +11,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/cadence"
 	"github.com/Automattic/jetmon/internal/check"
@@ -56,6 +57,10 @@ type Options struct {
 	Retention, OutageRetention time.Duration
 	// Notify is completed with the log.
 	Notify notify.Options
+	// Trial, when not 0, puts the coordinator on trial beside v1, with one site in Trial: it
+	// decides and records, and neither notifies WordPress.com nor writes the legacy rows. The
+	// shards that were taken over from v1 are exempt.
+	Trial int
 	// Diagnoser, optional, answers questions why Jetpack does not talk to a site.
 	Diagnoser api.Diagnoser
 	// OnChange, optional, is called after each committed change. It must not block.
@@ -91,6 +96,18 @@ const (
 	handOver = 2 * time.Second
 )
 
+// voice is who hears of the changes.
+func (o *Options) voice() shard.Voice {
+	switch {
+	case o.Notify.Disabled:
+		return shard.Muted
+	case o.Trial != 0:
+		return shard.OnTrial
+	default:
+		return shard.Telling
+	}
+}
+
 func (o *Options) validate() error {
 	switch {
 	case o.Node == "":
@@ -103,6 +120,8 @@ func (o *Options) validate() error {
 		return fault.InvalidField("bucket-min, bucket-max", "must be 0 <= min <= max <= %d", check.Buckets-1)
 	case o.IntervalOverride != 0 && o.IntervalOverride < time.Second:
 		return fault.InvalidField("interval", "must be at least 1s")
+	case o.Trial < 0 || o.Trial > 0 && o.Notify.Disabled:
+		return fault.InvalidField("trial", "must be a sample of one site in 1 or more, and excludes no-notify")
 	case o.ChecksPerHost < 0:
 		return fault.InvalidField("checks-per-host", "must not be negative")
 	case o.Policy.Failures < 1:

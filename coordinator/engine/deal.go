@@ -24,8 +24,8 @@ type dealer struct {
 	ahead  lookahead
 	// outlets lead to the sessions. Invariant: each session of core has one.
 	outlets map[dispatch.SessionID]*outlet
-	// terms holds the term of each shard that this coordinator owns; 0 for the others.
-	terms [shard.Count]uint64
+	// tenures are the engine's.
+	tenures *shard.Held
 }
 
 // submit queues the routine check of a compact site, and arranges its next turn.
@@ -51,7 +51,7 @@ func (d *dealer) assign(now time.Time) {
 			var t target
 			if r := d.sites.Tagged(schedule.Slot(c.Tag), c.Site); r != nil {
 				t = d.target(schedule.Slot(c.Tag))
-				h.term = max(h.term, d.terms[shard.Of(r.Bucket())])
+				h.term = max(h.term, d.tenures[shard.Of(r.Bucket())].Term)
 			}
 			d.out.targets = append(d.out.targets, t)
 		}

@@ -31,11 +31,8 @@ type Options struct {
 	Interval time.Duration
 	// Pages is what page checks make of a broken page; PageIgnored makes none of them.
 	Pages check.PageRule
-	// Muted engines send no notifications. They start each site with its recorded status,
-	// others with the status that WordPress.com knows.
-	Muted bool
-	// Shards knows the terms of the shards that this coordinator owns. It is optional;
-	// without it changes carry no term.
+	// Shards knows the terms of the shards that this coordinator owns, and who hears of their
+	// changes. It is optional; without it changes carry no term, and WordPress.com hears of all.
 	Shards shard.Holder
 	// Random makes idempotency keys.
 	Random func() uint64
@@ -57,6 +54,8 @@ type Engine struct {
 	mu sync.Mutex
 	// out collects the effects of the call that holds the lock.
 	out effects
+	// tenures are those of the shards as of the last Tick or Read.
+	tenures shard.Held
 
 	// The parts that decide; see doc.go.
 	sites     *roster.Table
@@ -104,15 +103,15 @@ func New(o Options, now time.Time) *Engine {
 		sites: e.sites, snapshots: e.snapshots, flapWindow: o.Policy.FlapWindow, open: map[schedule.Slot]*site{},
 	}
 	e.judge = &judge{
-		policy: o.Policy, pace: pace(o.Interval), pages: pageChecks(o.Pages), muted: o.Muted, random: o.Random, hosts: hosts,
-		agenda: e.agenda, core: e.core, fleet: e.fleet, out: &e.out,
+		policy: o.Policy, pace: pace(o.Interval), pages: pageChecks(o.Pages), random: o.Random, hosts: hosts,
+		agenda: e.agenda, core: e.core, fleet: e.fleet, out: &e.out, tenures: &e.tenures,
 	}
 	e.watch = &watchlist{
 		pace: pace(o.Interval), sites: e.sites, agenda: e.agenda, core: e.core, edits: e.edits,
 		cases: e.cases, snapshots: e.snapshots, judge: e.judge, out: &e.out,
 	}
 	e.deal = &dealer{
-		pace: pace(o.Interval), pages: pageChecks(o.Pages), sites: e.sites, agenda: e.agenda, core: e.core, meter: e.meter, out: &e.out,
+		pace: pace(o.Interval), pages: pageChecks(o.Pages), sites: e.sites, agenda: e.agenda, core: e.core, meter: e.meter, out: &e.out, tenures: &e.tenures,
 		ahead: lookahead{sites: e.sites, core: e.core}, outlets: map[dispatch.SessionID]*outlet{},
 	}
 	return e

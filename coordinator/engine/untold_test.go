@@ -11,13 +11,21 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
 	"github.com/Automattic/jetmon/internal/check"
 )
+
+// speaking is a holder of all shards with a voice.
+func speaking(v shard.Voice) shard.Holder {
+	h := shardtest.New()
+	h.Speak(v)
+	return h
+}
 
 // mute restarts the world with a muted engine.
 func (w *world) mute() {
 	o := w.engine.o
-	o.Muted, o.Outliers = true, outlier.DefaultRule()
+	o.Shards, o.Outliers = speaking(shard.Muted), outlier.DefaultRule()
 	o.Dispatch = dispatch.Config{
 		Lease: time.Minute, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second,
 		MaxBatch: 10, MaxQueue: 1000, SlowStart: -1, Random: o.Random,
@@ -58,7 +66,7 @@ func TestASiteStartsWithTheReportedStatusUnlessTheEngineIsMuted(t *testing.T) {
 						want, since = on, r.StatusSince
 					}
 					v, _ := w.engine.View(w.now, 42)
-					if v.Status != want || v.State.Status != want || !v.StatusSince.Equal(since) || !v.State.StatusSince.Equal(since) || v.Muted != muted {
+					if v.Status != want || v.State.Status != want || !v.StatusSince.Equal(since) || !v.State.StatusSince.Equal(since) || (v.Voice == shard.Muted) != muted {
 						t.Errorf("on record %d, known %d, muted %t, loaded %t: %+v", on, known, muted, loaded, v)
 					}
 				}

@@ -9,6 +9,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -40,9 +41,9 @@ type View struct {
 	Pending bool
 	// Uncheckable is why the site's URL cannot be checked at all; empty for other sites.
 	Uncheckable string
-	// Muted means that WordPress.com gets no notifications, and that Status is the status
-	// on record.
-	Muted bool
+	// Voice is who hears of the site's changes. Unless that is WordPress.com, Status is the
+	// status on record, on trial our own verdict.
+	Voice shard.Voice
 	// UndecidedReason is why an undecided suspect is not reported; empty for other sites.
 	UndecidedReason string
 }
@@ -58,7 +59,7 @@ func (e *Engine) View(now time.Time, id check.SiteID) (View, bool) {
 	v := View{
 		State: s.State, Status: s.Row.Status, StatusSince: s.Row.StatusSince, OutageID: s.Row.OutageID,
 		Interval: e.judge.pace.of(s.Row.Interval), Last: s.Last, LastCheck: s.LastCheck, LastNode: s.LastNode,
-		Checks: slices.Clone(s.checks), Pending: s.pending != nil, Muted: e.o.Muted,
+		Checks: slices.Clone(s.checks), Pending: s.pending != nil, Voice: e.judge.voice(s.Row.Bucket),
 		Flapping: s.State.Status != check.StatusRunning && s.State.Flap.Flapping(now, e.o.Policy),
 	}
 	if due, ok := e.agenda.Due(&s.timer); ok {
