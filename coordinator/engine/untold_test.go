@@ -201,3 +201,50 @@ func (w *world) again(r record.Site) {
 	w.engine.Recall(kept)
 	w.engine.Put(w.now, r)
 }
+
+// An engine on trial starts each site from our own verdict, whatever v1 has written into the
+// row, and marks its changes.
+func TestAnEngineOnTrialBelievesNoRowOfV1(t *testing.T) {
+	t.Parallel()
+	for on := range check.Status(3) {
+		for _, ours := range []check.Status{check.StatusRunning, check.StatusDown} {
+			for voice, want := range map[shard.Voice]check.Status{shard.Telling: on, shard.Muted: on, shard.OnTrial: ours} {
+				for _, loaded := range []bool{false, true} {
+					w := newWorld(t)
+					w.mute()
+					w.engine.o.Shards = speaking(voice)
+					w.engine.Tick(w.now)
+					r := row()
+					r.Status, r.StatusSince = on, time.Unix(1_700_000_000, 0)
+					if on != ours {
+						r.Ours = &record.Verdict{Status: ours, Since: time.Unix(1_600_000_000, 0)}
+					}
+					if loaded {
+						reading := w.engine.Read(w.now, r.Bucket)
+						reading.Put([]record.Site{r})
+						reading.Done()
+					} else {
+						w.engine.Put(w.now, r)
+					}
+					if v, _ := w.engine.View(w.now, 42); v.Status != want || v.State.Status != want || v.Voice != voice {
+						t.Errorf("on record %d, ours %d, voice %d, loaded %t: %+v", on, ours, voice, loaded, v)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestAChangeOnTrialIsMarked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.mute()
+	w.engine.o.Shards = speaking(shard.OnTrial)
+	w.engine.Tick(w.now)
+	a, b := w.join("a"), w.join("b")
+	w.suspect(a, b)
+	w.decide(quorum.Confirmed)
+	if c := w.commit(); !c.Muted || !c.Trial || c.To != check.StatusDown {
+		t.Errorf("change %+v", c)
+	}
+}

@@ -107,7 +107,7 @@ func (w *Ownership) leases(rows map[shard.ID]shard.Lease, now time.Time) []plan.
 		}
 		w.mu.Unlock()
 		if overtaken {
-			w.fenced(t)
+			w.fenced(t, &row)
 		}
 		out = append(out, l)
 	}

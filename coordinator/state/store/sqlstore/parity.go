@@ -59,7 +59,10 @@ func (s *Store) parityPage(ctx context.Context, after, began int64, trials *[sha
 			last = end
 		}
 		sites = s.compared(rows, trials)
-		return errors.Join(addCauses(ctx, each, sites, first, end), addChanges(ctx, each, sites, first, end, began))
+		return errors.Join(
+			each(ctx, openCauses, []int64{first, end}, addCause(sites)),
+			each(ctx, changesSince, []int64{first, end, began}, addChange(sites)),
+		)
 	})
 	return sites, last, err
 }
@@ -92,10 +95,16 @@ func findSite(sites []parity.Site, id number) *parity.Site {
 	return &sites[i]
 }
 
-// addCauses adds the causes of open outages.
-func addCauses(ctx context.Context, each rowReader, sites []parity.Site, first, last int64) error {
-	const query = "SELECT open_site, failure, reason, http_status FROM jetmon_outages WHERE open_site BETWEEN ? AND ?"
-	return each(ctx, query, []int64{first, last}, func(v []driver.Value) error {
+// openCauses selects the causes of the open outages of a range of sites, changesSince the
+// changes since a moment.
+const (
+	openCauses   = "SELECT open_site, failure, reason, http_status FROM jetmon_outages WHERE open_site BETWEEN ? AND ?"
+	changesSince = "SELECT site_id, to_status, at_ms FROM jetmon_transitions WHERE site_id BETWEEN ? AND ? AND at_ms >= ?"
+)
+
+// addCause returns what adds a row of openCauses to its site.
+func addCause(sites []parity.Site) func([]driver.Value) error {
+	return func(v []driver.Value) error {
 		var id, failure, status number
 		var reason text
 		err := errors.Join(id.Scan(v[0]), failure.Scan(v[1]), reason.Scan(v[2]), status.Scan(v[3]))
@@ -103,18 +112,17 @@ func addCauses(ctx context.Context, each rowReader, sites []parity.Site, first, 
 			site.Cause = parity.Cause{Failure: check.FailureKind(failure), Reason: string(reason), HTTPStatus: int(status)}
 		}
 		return err
-	})
+	}
 }
 
-// addChanges adds our changes since a moment, in milliseconds.
-func addChanges(ctx context.Context, each rowReader, sites []parity.Site, first, last, began int64) error {
-	const query = "SELECT site_id, to_status, at_ms FROM jetmon_transitions WHERE site_id BETWEEN ? AND ? AND at_ms >= ?"
-	return each(ctx, query, []int64{first, last, began}, func(v []driver.Value) error {
+// addChange returns what adds a row of changesSince to its site.
+func addChange(sites []parity.Site) func([]driver.Value) error {
+	return func(v []driver.Value) error {
 		var id, to, at number
 		err := errors.Join(id.Scan(v[0]), to.Scan(v[1]), at.Scan(v[2]))
 		if site := findSite(sites, id); site != nil {
 			site.Changes = append(site.Changes, parity.Side{Status: check.Status(to), Since: fromMillis(int64(at))})
 		}
 		return err
-	})
+	}
 }
