@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
@@ -75,7 +76,7 @@ func New(o Options) (_ *Coordinator, err error) {
 		Store: o.Store, Shards: c.ownership, Ballots: o.Retention, Outages: o.OutageRetention, Log: o.Log,
 	})
 	c.upkeep = upkeep.New(upkeep.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
-	o.Notify.Log, o.Notify.Metrics, o.Notify.Shards = o.Log, o.Metrics, c.ownership
+	o.Notify.Log, o.Notify.Metrics, o.Notify.Shards, o.Notify.VeriflierHosts = o.Log, o.Metrics, c.ownership, hosts(o.Verifliers)
 	if c.notify, err = notify.New(o.Notify, o.Store); err != nil {
 		return nil, err
 	}
@@ -105,6 +106,17 @@ func newPanel(o Options, instance string) (*panel.Panel, error) {
 		Members: o.Verifliers, PeerOfflineLimit: o.PeerOfflineLimit, Client: o.VeriflierClient,
 		ShadowNeed: o.ShadowNeed, ShadowRegions: o.ShadowRegions, Instance: instance, Log: o.Log,
 	})
+}
+
+// hosts returns the hosts of verifliers by name.
+func hosts(members []panel.Member) map[string]string {
+	out := make(map[string]string, len(members))
+	for _, m := range members {
+		if host, _, err := net.SplitHostPort(m.Address); err == nil {
+			out[m.Name] = host
+		}
+	}
+	return out
 }
 
 func dispatching(o Options) dispatch.Config {

@@ -58,7 +58,7 @@ func New(o Options, outbox store.Outbox) (*Deliverer, error) {
 		board:  newBoard(),
 	}
 	if !o.Disabled {
-		d.sender = &sender{base: base, token: o.Token, client: o.client()}
+		d.sender = &sender{wire: wire{o.Token, o.VeriflierHosts}, base: base, client: o.client()}
 	}
 	if d.metrics, err = newMetrics(o.Metrics, d.Status); err != nil {
 		return nil, fmt.Errorf("notify: %w", err)

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -67,10 +68,18 @@ type entry struct {
 	ErrorCode *int `json:"error_code,omitempty"`
 }
 
+// wire is v1's form of notifications.
+type wire struct {
+	token string
+	// hosts has the hosts of the verifliers by name. v1 knew a veriflier by its host; one
+	// that is no longer configured has its name instead.
+	hosts map[string]string
+}
+
 // encode returns the query-encoded value of the data parameter: the notification's v1
 // payload as JSON.
-func encode(c record.Change, token string) (query string, err error) {
-	p := newPayload(c, token)
+func (w wire) encode(c record.Change) (query string, err error) {
+	p := w.payload(c)
 	for {
 		text, err := marshal(p)
 		if err != nil {
@@ -84,11 +93,11 @@ func encode(c record.Change, token string) (query string, err error) {
 	}
 }
 
-// newPayload converts a change to v1's form. last_status_change is the time of the change
+// payload converts a change to v1's form. last_status_change is the time of the change
 // before this one, null when there was none: v1 sent the row as it had read it, and the
 // receiver of a recovery learns from it since when the site was down.
-func newPayload(c record.Change, token string) payload {
-	checks := entries(c)
+func (w wire) payload(c record.Change) payload {
+	checks := w.entries(c)
 	if over := len(checks) - maxChecks; over > 0 {
 		checks = slices.Delete(checks, 1, 1+over)
 	}
@@ -99,20 +108,20 @@ func newPayload(c record.Change, token string) payload {
 		LastCheck:        isoTime(c.LastCheck),
 		LastStatusChange: isoTime(c.Since),
 		Checks:           checks,
-		Token:            token,
+		Token:            w.token,
 	}
 }
 
 // entries lists the checkers' checks and then the verifliers' votes. v1 knows only
 // offline and online, so entries leaves out checks and votes that are UNKNOWN.
-func entries(c record.Change) []entry {
+func (w wire) entries(c record.Change) []entry {
 	list := make([]entry, 0, len(c.Checks)+quorumVoters)
 	for _, l := range c.Checks {
 		status, known := seen(l.Observation.Outcome)
 		switch {
 		case !known:
 		case l.Veriflier:
-			list = append(list, veriflierEntry(l.Node, status, &l.Observation))
+			list = append(list, w.veriflierEntry(l.Node, status, &l.Observation))
 		default:
 			// v1 put the site's new status on its own check, so that a site that is
 			// still down an hour later reads 2, not 0.
@@ -128,9 +137,9 @@ func entries(c record.Change) []entry {
 	for _, v := range c.Ballot.Votes {
 		switch v.Value {
 		case quorum.Down:
-			list = append(list, veriflierEntry(v.Veriflier, check.StatusDown, v.Observation))
+			list = append(list, w.veriflierEntry(v.Veriflier, check.StatusDown, v.Observation))
 		case quorum.Up:
-			list = append(list, veriflierEntry(v.Veriflier, check.StatusRunning, v.Observation))
+			list = append(list, w.veriflierEntry(v.Veriflier, check.StatusRunning, v.Observation))
 		}
 	}
 	return list
@@ -158,8 +167,8 @@ func checkerEntry(host string, status check.Status, o *check.Observation) entry 
 	}
 }
 
-func veriflierEntry(host string, status check.Status, o *check.Observation) entry {
-	e := entry{Type: typeVeriflier, Host: clip(host), Status: status}
+func (w wire) veriflierEntry(name string, status check.Status, o *check.Observation) entry {
+	e := entry{Type: typeVeriflier, Host: clip(cmp.Or(w.hosts[name], name)), Status: status}
 	if o != nil {
 		e.Code, _ = codes(o)
 		e.RTT = milliseconds(o.Timing.Total)
@@ -175,6 +184,9 @@ func codes(o *check.Observation) (code, errorCode int) {
 	case check.FailureDNS, check.FailureTLS:
 		return 0, errorConnect
 	case check.FailureConnect:
+		if o.Phase == check.PhaseResponse {
+			return 0, errorNoAnswer // there was a connection, which was reset or lost
+		}
 		if len(o.Hops) > 0 {
 			return 0, errorRedirectConnect
 		}
@@ -182,6 +194,9 @@ func codes(o *check.Observation) (code, errorCode int) {
 	case check.FailureTimeout, check.FailurePartial:
 		return 0, errorNoAnswer
 	case check.FailureProtocol:
+		if o.Reason == "empty_reply" {
+			return 0, errorNoAnswer
+		}
 		return errorNotHTTP, errorNotHTTP
 	case check.FailureRedirect:
 		switch o.Reason {
