@@ -10,6 +10,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/api"
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/edge/panel"
+	"github.com/Automattic/jetmon/coordinator/edge/v1stats"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
@@ -63,6 +64,10 @@ type Options struct {
 	Trial int
 	// Diagnoser, optional, answers questions why Jetpack does not talk to a site.
 	Diagnoser api.Diagnoser
+	// Stats, optional, serves what watched v1; it is completed with the engine and the log.
+	Stats v1stats.Options
+	// ChangeLog, optional, is v1's log of status changes.
+	ChangeLog *v1stats.ChangeLog
 	// OnChange, optional, is called after each committed change. It must not block.
 	OnChange func(StatusChange)
 	Log      *slog.Logger

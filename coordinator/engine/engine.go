@@ -10,6 +10,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/engine/checkers"
 	"github.com/Automattic/jetmon/coordinator/engine/roster"
 	"github.com/Automattic/jetmon/coordinator/engine/snapshot"
+	"github.com/Automattic/jetmon/coordinator/engine/tally"
 	"github.com/Automattic/jetmon/coordinator/rules/coverage"
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
@@ -75,6 +76,8 @@ type Engine struct {
 	// ticked is when Tick was last called.
 	ticked time.Time
 	keys   []dispatch.Key // scratch of CheckIn
+	// results are counted for TakeResults, from its first call on.
+	results tally.Tally
 }
 
 // Counters count events since the start.

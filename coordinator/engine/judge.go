@@ -122,7 +122,7 @@ func (j *judge) observe(m moment, s *site, c record.LocalCheck) {
 func (j *judge) decided(m moment, s *site, a *Answer) {
 	s.opened, s.answer = false, a
 	j.out.info("ballot decided", "site_id", s.Row.ID, "url", s.Row.URL, "verdict", a.Verdict.String(),
-		"votes", tally(*a), "round", a.Question.Round, "took", a.Decided.Sub(a.Opened))
+		"votes", countVotes(*a), "round", a.Question.Round, "took", a.Decided.Sub(a.Opened))
 	if a.Verdict != quorum.Confirmed {
 		j.out.keep(s.evidence())
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/engine/tally"
 	"github.com/Automattic/jetmon/coordinator/rules/coverage"
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
@@ -133,6 +134,19 @@ func (e *Engine) Counters() Counters {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.judge.counts
+}
+
+// TakeResults returns the results of checks since the last call; none the first time, from
+// which on they are counted.
+func (e *Engine) TakeResults() *tally.Counts {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	taken := e.results.Take()
+	if taken == nil {
+		e.results.Start()
+		taken = &tally.Counts{}
+	}
+	return taken
 }
 
 // Summary returns the summary at now.

@@ -93,6 +93,20 @@ func (w wire) encode(c record.Change) (query string, err error) {
 	}
 }
 
+// V1 returns a change in v1's form as JSON, without the token. hosts has the hosts of the
+// verifliers by name.
+func V1(c record.Change, hosts map[string]string) []byte {
+	p := wire{hosts: hosts}.payload(c)
+	text, err := marshal(struct {
+		payload
+		Token *string `json:"token,omitempty"` // hides the payload's
+	}{payload: p})
+	if err != nil {
+		return []byte("{}") // a payload has nothing that JSON does not have
+	}
+	return text
+}
+
 // payload converts a change to v1's form. last_status_change is the time of the change
 // before this one, null when there was none: v1 sent the row as it had read it, and the
 // receiver of a recovery learns from it since when the site was down.
@@ -160,7 +174,7 @@ func seen(o check.Outcome) (status check.Status, known bool) {
 }
 
 func checkerEntry(host string, status check.Status, o *check.Observation) entry {
-	code, errorCode := codes(o)
+	code, errorCode := Codes(o)
 	return entry{
 		Type: typeChecker, Host: clip(host), Status: status,
 		RTT: milliseconds(o.Timing.Total), Code: code, ErrorCode: &errorCode,
@@ -170,16 +184,16 @@ func checkerEntry(host string, status check.Status, o *check.Observation) entry 
 func (w wire) veriflierEntry(name string, status check.Status, o *check.Observation) entry {
 	e := entry{Type: typeVeriflier, Host: clip(cmp.Or(w.hosts[name], name)), Status: status}
 	if o != nil {
-		e.Code, _ = codes(o)
+		e.Code, _ = Codes(o)
 		e.RTT = milliseconds(o.Timing.Total)
 	}
 	return e
 }
 
-// codes returns the HTTP status and the error code that v1 would have sent for an
+// Codes returns the HTTP status and the error code that v1 would have sent for an
 // observation. A failure that v1 did not know keeps the status of the response, such as
 // 200 with a missing text, or the 3xx of a redirect loop.
-func codes(o *check.Observation) (code, errorCode int) {
+func Codes(o *check.Observation) (code, errorCode int) {
 	switch o.Failure {
 	case check.FailureDNS, check.FailureTLS:
 		return 0, errorConnect
@@ -212,12 +226,12 @@ func codes(o *check.Observation) (code, errorCode int) {
 
 // marshal does not escape & < >: the query encoding does, and escaping them twice only
 // makes the URL longer.
-func marshal(p payload) ([]byte, error) {
+func marshal(p any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(p); err != nil {
-		return nil, fmt.Errorf("encode notification of blog %d: %w", p.BlogID, err)
+		return nil, fmt.Errorf("encode a notification: %w", err)
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

@@ -149,7 +149,7 @@ func TestCodesAreV1s(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if code, e := codes(&tt.o); code != tt.wantCode || e != tt.wantError {
+			if code, e := Codes(&tt.o); code != tt.wantCode || e != tt.wantError {
 				t.Errorf("codes = %d, %d, want %d, %d", code, e, tt.wantCode, tt.wantError)
 			}
 		})
