@@ -71,3 +71,18 @@ func TestReasonsOfAnyNumberTakeBoundedMemory(t *testing.T) {
 		t.Errorf("%d kinds with %d results", len(c.Other[tally.Down]), sum)
 	}
 }
+
+func BenchmarkNote(b *testing.B) {
+	for name, o := range map[string]*check.Observation{
+		"good":    saw(check.OutcomeUp, 200, 30*time.Millisecond),
+		"failing": {Outcome: check.OutcomeDown, Failure: check.FailureTLS, Reason: "expired"},
+	} {
+		b.Run(name, func(b *testing.B) {
+			var t tally.Tally
+			t.Start()
+			for b.Loop() {
+				t.Note(check.StatusRunning, o)
+			}
+		})
+	}
+}

@@ -54,7 +54,7 @@ func (s *Store) parityPage(ctx context.Context, after, began int64, trials *[sha
 		if err != nil {
 			return err
 		}
-		join(rows, extras)
+		s.join(rows, extras)
 		if len(rows) == scanPage {
 			last = end
 		}
