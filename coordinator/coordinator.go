@@ -61,7 +61,7 @@ func New(o Options) (_ *Coordinator, err error) {
 	}
 	c.committer = committer.New(committer.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
 	c.engine = engine.New(engine.Options{
-		Policy: o.Policy, Interval: o.IntervalOverride, Pages: o.Pages, Panel: c.panel, Committer: c.committer, Shards: c.ownership,
+		Policy: o.Policy, Interval: o.IntervalOverride, Pages: o.Pages, TLSErrors: o.TLSErrors, Panel: c.panel, Committer: c.committer, Shards: c.ownership,
 		Random: random, Log: o.Log, Outliers: outlier.DefaultRule(), Dispatch: dispatching(o),
 	}, time.Now())
 	c.loader = loader.New(loader.Options{

@@ -48,6 +48,8 @@ type Options struct {
 	IntervalOverride time.Duration
 	// Pages is what page checks make of a broken page; the zero value makes no page checks.
 	Pages check.PageRule
+	// TLSErrors is what a certificate means that does not verify, where a site does not say.
+	TLSErrors check.TLSErrors
 	// ChecksPerHost is how many checks may be out at once that go to one machine; 0 means
 	// any number.
 	ChecksPerHost int

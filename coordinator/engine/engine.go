@@ -32,6 +32,8 @@ type Options struct {
 	Interval time.Duration
 	// Pages is what page checks make of a broken page; PageIgnored makes none of them.
 	Pages check.PageRule
+	// TLSErrors is what a bad certificate means where a site does not say.
+	TLSErrors check.TLSErrors
 	// Shards knows the terms of the shards that this coordinator owns, and who hears of their
 	// changes. It is optional; without it changes carry no term, and WordPress.com hears of all.
 	Shards shard.Holder
@@ -107,14 +109,14 @@ func New(o Options, now time.Time) *Engine {
 	}
 	e.judge = &judge{
 		policy: o.Policy, pace: pace(o.Interval), pages: pageChecks(o.Pages), random: o.Random, hosts: hosts,
-		agenda: e.agenda, core: e.core, fleet: e.fleet, out: &e.out, tenures: &e.tenures,
+		agenda: e.agenda, core: e.core, fleet: e.fleet, out: &e.out, tenures: &e.tenures, tlsErrors: o.TLSErrors,
 	}
 	e.watch = &watchlist{
 		pace: pace(o.Interval), sites: e.sites, agenda: e.agenda, core: e.core, edits: e.edits,
 		cases: e.cases, snapshots: e.snapshots, judge: e.judge, out: &e.out,
 	}
 	e.deal = &dealer{
-		pace: pace(o.Interval), pages: pageChecks(o.Pages), sites: e.sites, agenda: e.agenda, core: e.core, meter: e.meter, out: &e.out, tenures: &e.tenures,
+		pace: pace(o.Interval), pages: pageChecks(o.Pages), sites: e.sites, agenda: e.agenda, core: e.core, meter: e.meter, out: &e.out, tenures: &e.tenures, tlsErrors: o.TLSErrors,
 		ahead: lookahead{sites: e.sites, core: e.core}, outlets: map[dispatch.SessionID]*outlet{},
 	}
 	return e

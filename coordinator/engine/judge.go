@@ -36,6 +36,8 @@ type judge struct {
 	counts Counters
 	// tenures are the engine's.
 	tenures *shard.Held
+	// tlsErrors is what a bad certificate means where the site does not say.
+	tlsErrors check.TLSErrors
 }
 
 // voice returns who hears of the changes of a bucket's sites.
