@@ -32,6 +32,9 @@ func Table(w io.Writer, r *parity.Report, first []Finding) error {
 	} {
 		fmt.Fprintf(&b, "%-40s %9d\n", line.what, line.n)
 	}
+	if r.Watched() == 0 && r.Sites[parity.Unwatched] > 0 {
+		b.WriteString("a site is compared once it has been on trial for twice its interval\n")
+	}
 	writeChanges(&b, r)
 	if reasons := r.Reasons(); len(reasons) > 0 {
 		b.WriteString("\nWhy only Jetmon calls sites down; WordPress.com will be told DOWN of them:\n")
@@ -67,7 +70,7 @@ func cause(c parity.Cause) string {
 	if c.HTTPStatus != 0 {
 		text += fmt.Sprintf(", HTTP status %d", c.HTTPStatus)
 	}
-	if c.Reason != "" {
+	if c.Reason != "" && c.Reason != fmt.Sprintf("http_%d", c.HTTPStatus) {
 		text += ", " + c.Reason
 	}
 	return text

@@ -89,6 +89,12 @@ The first sites that WordPress.com will hear of:
 		t.Errorf("printed\n%s\nwant\n%s", out.String(), want)
 	}
 	out.Reset()
+	young := &parity.Report{}
+	young.Sites[parity.Unwatched] = 5
+	if err := trial.Table(&out, young, nil); err != nil || !strings.Contains(out.String(), "once it has been on trial for twice its interval") {
+		t.Errorf("of young sites: %v, %s", err, out.String())
+	}
+	out.Reset()
 	if err := trial.Table(&out, &parity.Report{}, nil); err != nil || !strings.HasPrefix(out.String(), "no shard is on trial") {
 		t.Errorf("of no sites: %v, %s", err, out.String())
 	}
