@@ -51,14 +51,13 @@ type run struct {
 	outboxEdge     obs.Edge
 	outboxFailures int
 	outboxRetry    time.Time
-	// pending is the number of notifications in the outbox at the time counted.
-	pending int
-	counted time.Time
+	// counted is when the notifications in the outbox were counted, and withdrawable how many of
+	// them belonged to muted shards.
+	counted      time.Time
+	withdrawable int
 	// untold is the last count of the untold sites, made at untoldCounted.
 	untold        int
 	untoldCounted time.Time
-	// withdrawable is the number of those that belong to muted shards.
-	withdrawable int
 	// muted holds the fence under which each shard was muted.
 	muted map[shard.ID]shard.Fence
 }
