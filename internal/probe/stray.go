@@ -65,7 +65,7 @@ func (e *netEngine) tryLax(ctx context.Context, r *request, t *trace, v lax) (re
 	conn, err := v.client(raw, tls12.Config{
 		ServerName: r.place.host, Protocol: protocolHTTP1,
 		Verify: func(shown [][]byte) (crypto.PublicKey, error) {
-			key, err := e.secure.readable(r.place.host, shown, v.version, &second)
+			key, err := e.secure.readable(r, shown, v.version, &second)
 			judged = err != errNoStray
 			return key, err
 		},
@@ -92,7 +92,7 @@ func (e *netEngine) tryLax(ctx context.Context, r *request, t *trace, v lax) (re
 
 // readable verifies a server's certificates without those that cannot be read, and returns
 // the leaf's key.
-func (s *secure) readable(host string, shown [][]byte, version uint16, t *trace) (crypto.PublicKey, error) {
+func (s *secure) readable(r *request, shown [][]byte, version uint16, t *trace) (crypto.PublicKey, error) {
 	var chain []*x509.Certificate
 	stray := false
 	for i, der := range shown {
@@ -112,10 +112,14 @@ func (s *secure) readable(host string, shown [][]byte, version uint16, t *trace)
 	if !stray {
 		return nil, errNoStray
 	}
-	_, err := s.chains.verify(host, chain)
-	t.secured(chain[0].NotAfter.UTC(), version, err == nil)
+	_, err := s.chains.verify(r.place.host, chain)
+	t.secured(chain[0].NotAfter.UTC(), version, err == nil || r.lenient)
 	if err != nil {
-		return nil, &tls.CertificateVerificationError{UnverifiedCertificates: chain, Err: err}
+		err = &tls.CertificateVerificationError{UnverifiedCertificates: chain, Err: err}
+		if !r.lenient {
+			return nil, err
+		}
+		t.distrust = handshakeFailure(err, s.now())
 	}
 	return chain[0].PublicKey, nil
 }
