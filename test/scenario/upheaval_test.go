@@ -341,7 +341,7 @@ func (v *victim) wantBytes(t *testing.T, a attempt, since string) {
 		since = "null"
 	}
 	ours := fmt.Sprintf(`\{"type":1,"host":"checker-[12]","status":%d,"rtt":\d+,"code":%s,"error_code":0\}`, own, code)
-	votes := fmt.Sprintf(`\{"type":2,"host":"veriflier-[123]","status":%d,"rtt":\d+,"code":%s\}`, vote, code)
+	votes := fmt.Sprintf(`\{"type":2,"host":"127\.0\.0\.1","status":%d,"rtt":\d+,"code":%s\}`, vote, code)
 	want := fmt.Sprintf(`^\{"blog_id":%d,"monitor_url":%s,"status_id":%d,"last_check":"%s","last_status_change":%s,"checks":\[%s(,%s)*(,%s)*\],"token":"wpcom-secret"\}$`,
 		v.blog, regexp.QuoteMeta(fmt.Sprintf("%q", a.notification.MonitorURL)), a.notification.StatusID,
 		`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`, since, ours, ours, votes)
