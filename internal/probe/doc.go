@@ -26,7 +26,7 @@
 //	judge.go     what a final response means
 //	head.go      the response's head; contradiction.go what discredits it
 //	body.go      its body: framing.go removes length and chunks, encoding.go the content
-//	             encodings
+//	             encodings, window.go bounds their memory
 //	rules.go     body rules, in the page's charset; texts.go finds texts in a stream
 //	pagecheck.go what package page says of the page as a whole
 //	firewall.go  which firewall blocked us
@@ -61,8 +61,9 @@
 // does not end, or breaks, is no failure of a check that only judges: a HEAD would have been
 // believed.
 //
-// A body in br or zstd, which no request asks for, may need up to 16 MiB; at most
-// maxLargeDecoders are decoded at once, and the others wait.
+// A body in br or zstd, which no request asks for, needs about as much memory as is read of
+// it, up to 2 MiB (window.go); at most maxLargeDecoders are decoded at once, and the others
+// wait.
 //
 // # Reasons
 //
