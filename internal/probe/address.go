@@ -62,6 +62,10 @@ func (p *addressPolicy) leadsToMetadata(addr netip.Addr) bool {
 	if p.special(addr) == metadata {
 		return true
 	}
+	return addr.Is6() && p.embedsMetadata(addr)
+}
+
+func (p *addressPolicy) embedsMetadata(addr netip.Addr) bool {
 	for _, inner := range embedded(addr) {
 		if p.special(inner) == metadata {
 			return true

@@ -21,6 +21,7 @@
 //	                 exchange, socket_linux.go a connection, poll_linux.go the epoll loops
 //	connect.go   happy eyeballs
 //	secure.go    the TLS handshake; sessions.go and chains.go cache its results
+//	answer.go    waiting for a response over TLS with a small stack
 //	http2.go     a second try by HTTP/2; stray.go one without certificates that no chain
 //	             needs, by the package tls12
 //	judge.go     what a final response means
@@ -102,7 +103,8 @@
 // A check starts these; all of them end before Probe returns, or right after it the
 // reader of HTTP/2:
 //
-//	handshake          has a stack of its own; ends with the connection
+//	opening.run        the TLS handshake and the request; ends when these are done, or with
+//	                   the connection
 //	connect attempts   one for each of several addresses; end with the connection, those
 //	                   over IPv6 with the check
 //	HTTP/2             net/http's reader; ends with the connection

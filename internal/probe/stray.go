@@ -52,7 +52,7 @@ func (e *netEngine) tryWithoutStray(ctx context.Context, r *request, t *trace, f
 	var resp *response
 	switch {
 	case err == nil:
-		resp, f = converse(conn, nil, r, &second)
+		resp, f = converse(conn, r, &second)
 	case judged:
 		f = handshakeFailure(err, e.secure.now())
 	}
