@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 
 	"github.com/Automattic/jetmon/coordinator"
+	"github.com/Automattic/jetmon/coordinator/edge/v1stats"
 	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
 )
 
@@ -28,6 +29,7 @@ type coordinatorCommand struct {
 	judgeFlags     `embed:""`
 	retentionFlags `embed:""`
 	notifyFlags    `embed:""`
+	statsFlags     `embed:""`
 	peerFlags      `embed:""`
 	serveFlags     `embed:""`
 	processFlags   `embed:""`
@@ -62,6 +64,12 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 	}
 	if p.legacy != nil && len(p.legacy.unused) > 0 {
 		proc.log.Warn("obsolete configuration keys ignored", "file", c.Config, "keys", p.legacy.unused)
+	}
+	if c.StatusChangeLog != "" {
+		if o.ChangeLog, err = v1stats.OpenChangeLog(c.StatusChangeLog, coordinator.VeriflierHosts(o.Verifliers), proc.log); err != nil {
+			return usagef("--status-change-log: %w", err)
+		}
+		defer o.ChangeLog.Close()
 	}
 	l, err := listen("listen", c.Listen)
 	if err != nil {
@@ -112,6 +120,9 @@ func (c *coordinatorCommand) options(p *program) (coordinator.Options, error) {
 		return o, err
 	}
 	if err := c.retentionFlags.apply(&o); err != nil {
+		return o, err
+	}
+	if err := c.statsFlags.apply(&o); err != nil {
 		return o, err
 	}
 	return o, c.notifyFlags.apply(&o, p.legacy)

@@ -21,7 +21,7 @@ func (e *netEngine) exchange(ctx context.Context, r *request, t *trace) (*respon
 	if !r.place.tls {
 		return e.once(ctx, r, t, nil)
 	}
-	hs := e.secure.handshake(r.place, false)
+	hs := e.secure.handshake(r, false)
 	resp, f := e.once(ctx, r, t, hs)
 	if f == nil && !hs.wantsHTTP2(resp, nil) {
 		return resp, nil // most checks; what follows takes more stack
@@ -32,7 +32,7 @@ func (e *netEngine) exchange(ctx context.Context, r *request, t *trace) (*respon
 // tryAgain repeats an exchange over TLS, which ended with got, where that may help.
 func (e *netEngine) tryAgain(ctx context.Context, r *request, t *trace, hs *handshake, got exchanged) (*response, *failure) {
 	if got.f != nil && hs.failed(got.f) {
-		hs = e.secure.handshake(r.place, true)
+		hs = e.secure.handshake(r, true)
 		got.resp, got.f = e.once(ctx, r, t, hs)
 	}
 	return e.tryOtherwise(ctx, r, t, hs, got)
@@ -132,6 +132,9 @@ func (e *netEngine) open(raw *gathered, hs *handshake, t *trace, request []byte)
 		hs.refused = refusedByClient(o.err, f)
 		return nil, f
 	}
+	if hs.distrust != nil {
+		t.distrust = handshakeFailure(hs.distrust, e.secure.now())
+	}
 	return o, nil
 }
 
@@ -164,7 +167,7 @@ func hear(conn net.Conn, sendErr error, t *trace) (*response, *failure) {
 // handshake and the request leave together, in one system call and one packet. After release
 // it sends at once.
 //
-// While it is hasty it never waits: Read returns errNotYet instead, and what is written, of
+// While it is hasty it never waits: Read returns errNotYet instead, and what is written, on
 // which the request's answer does not depend, is sent before the next read that may wait.
 type gathered struct {
 	net.Conn

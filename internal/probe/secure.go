@@ -54,6 +54,9 @@ func newSecure(roots *x509.CertPool, now func() time.Time, sessionBytes int64) *
 type handshake struct {
 	*secure
 	host, key string
+	// lenient goes on with a certificate that does not verify, and keeps why in distrust.
+	lenient  bool
+	distrust error
 	// full asks for a full handshake without resumption, which offers all curves.
 	full bool
 	// offers are the protocols on offer; nil means HTTP/1.1.
@@ -77,10 +80,10 @@ type handshake struct {
 	kept bool
 }
 
-// handshake prepares a handshake with a place.
-func (s *secure) handshake(p *place, full bool) *handshake {
+// handshake prepares the handshake of a request.
+func (s *secure) handshake(r *request, full bool) *handshake {
 	e := new(handshake)
-	e.secure, e.host, e.key, e.full = s, p.host, p.hostHeader(), full
+	e.secure, e.host, e.key, e.full, e.lenient = s, r.place.host, r.place.hostHeader(), full, r.lenient
 	return e
 }
 
@@ -132,8 +135,13 @@ func (e *handshake) verify(state tls.ConnectionState) error {
 	}
 	until, err := e.chains.verify(e.host, state.PeerCertificates)
 	if err != nil {
+		err = &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
+		if e.lenient {
+			e.distrust = err
+			return nil
+		}
 		e.badChain = true
-		return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
+		return err
 	}
 	e.until = until
 	return nil

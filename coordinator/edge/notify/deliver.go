@@ -58,7 +58,7 @@ func New(o Options, outbox store.Outbox) (*Deliverer, error) {
 		board:  newBoard(),
 	}
 	if !o.Disabled {
-		d.sender = &sender{base: base, token: o.Token, client: o.client()}
+		d.sender = &sender{wire: wire{o.Token, o.VeriflierHosts}, base: base, client: o.client()}
 	}
 	if d.metrics, err = newMetrics(o.Metrics, d.Status); err != nil {
 		return nil, fmt.Errorf("notify: %w", err)
@@ -98,10 +98,22 @@ func (d *Deliverer) Run(ctx context.Context) error {
 // owned returns the shards whose notifications we deliver. When we lose a shard, its
 // deliveries under way are not interrupted: the next owner may send the same notification
 // again, under the same key.
-func (d *Deliverer) owned() []shard.ID { return d.o.Shards.Held().Staying() }
+func (d *Deliverer) owned() []shard.ID {
+	held := d.o.Shards.Held()
+	return slices.DeleteFunc(held.Staying(), func(s shard.ID) bool { return d.silent(held[s]) })
+}
 
 // sure returns the owned shards that are certainly ours at this moment.
 func (d *Deliverer) sure() []shard.ID {
 	held := d.o.Shards.Held()
-	return slices.DeleteFunc(held.Staying(), func(s shard.ID) bool { return !held[s].Sure })
+	return slices.DeleteFunc(held.Staying(), func(s shard.ID) bool { return d.silent(held[s]) || !held[s].Sure })
 }
+
+// muted returns our shards of whose changes WordPress.com hears nothing.
+func (d *Deliverer) muted() []shard.ID {
+	held := d.o.Shards.Held()
+	return slices.DeleteFunc(held.Staying(), func(s shard.ID) bool { return !d.silent(held[s]) })
+}
+
+// silent reports whether WordPress.com hears nothing of a shard's changes.
+func (d *Deliverer) silent(t shard.Tenure) bool { return d.o.Disabled || t.Voice != shard.Telling }
