@@ -79,6 +79,12 @@ func (p *Policy) leadsToMetadata(addr netip.Addr) bool {
 	if p.special(addr) == metadata {
 		return true
 	}
+	return addr.Is6() && p.embedsMetadata(addr)
+}
+
+// embedsMetadata is a function of its own because its array would make the stack of every
+// check grow, also where the address is IPv4.
+func (p *Policy) embedsMetadata(addr netip.Addr) bool {
 	for _, inner := range embedded(addr) {
 		if p.special(inner) == metadata {
 			return true

@@ -21,12 +21,13 @@
 //	                 exchange, socket_linux.go a connection, poll_linux.go the epoll loops
 //	connect.go   happy eyeballs
 //	secure.go    the TLS handshake; sessions.go and chains.go cache its results
+//	answer.go    waiting for a response over TLS with a small stack
 //	http2.go     a second try by HTTP/2; stray.go one without certificates that no chain
 //	             needs, by the packages tls12 and tls13
 //	judge.go     what a final response means
 //	head.go      the response's head; contradiction.go what discredits it
 //	body.go      its body: framing.go removes length and chunks, encoding.go the content
-//	             encodings
+//	             encodings, window.go bounds their memory
 //	rules.go     body rules, in the page's charset; texts.go finds texts in a stream
 //	pagecheck.go what package page says of the page as a whole
 //	firewall.go  which firewall blocked us
@@ -61,8 +62,9 @@
 // does not end, or breaks, is no failure of a check that only judges: a HEAD would have been
 // believed.
 //
-// A body in br or zstd, which no request asks for, may need up to 16 MiB; at most
-// maxLargeDecoders are decoded at once, and the others wait.
+// A body in br or zstd, which no request asks for, needs about as much memory as is read of
+// it, up to 2 MiB (window.go); at most maxLargeDecoders are decoded at once, and the others
+// wait.
 //
 // # Reasons
 //
@@ -101,7 +103,8 @@
 // A check starts these; all of them end before Probe returns, or right after it the
 // reader of HTTP/2:
 //
-//	handshake          has a stack of its own; ends with the connection
+//	opening.run        the TLS handshake and the request; ends when these are done, or with
+//	                   the connection
 //	connect attempts   one for each of several addresses; end with the connection, those
 //	                   over IPv6 with the check
 //	HTTP/2             net/http's reader; ends with the connection

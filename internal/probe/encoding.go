@@ -17,10 +17,10 @@ import (
 const (
 	// maxEncodings limits the encodings around one body.
 	maxEncodings = 5
-	// maxWindow limits the memory that a body in zstd may ask for, as browsers do.
+	// maxWindow limits the window that a body in zstd may ask for, as browsers do.
 	maxWindow = 8 << 20
 	// maxLargeDecoders limits how many bodies in br or zstd are decoded at once. Each takes
-	// up to twice maxWindow; no request asks for these encodings.
+	// some MiB; no request asks for these encodings.
 	maxLargeDecoders = 8
 )
 
@@ -147,10 +147,13 @@ func (l *layer) begin() error {
 	}
 	switch l.name {
 	case "br":
-		l.decoder = brotli.NewReader(br)
+		body, readable := narrowBrotli(br)
+		l.decoder, l.left = brotli.NewReader(body), min(l.left, readable)
 	case "zstd":
-		d, err := zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxWindow(maxWindow), zstd.IgnoreChecksum(true))
+		body, readable := narrowZstd(br)
+		l.left = min(l.left, readable)
+		d, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(maxZstdWindow), zstd.IgnoreChecksum(true))
 		if err != nil {
 			return err
 		}
@@ -171,6 +174,8 @@ func (l *layer) fault(err error) error {
 		return l.source.err
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return errTruncated
+	case l.yielded && errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return errBodyLimit // by a later frame
 	case l.name == "zstd" && l.yielded && errors.Is(err, zstd.ErrMagicMismatch),
 		l.name == "br" && isBehindBrotli(err):
 		return io.EOF

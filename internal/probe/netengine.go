@@ -23,11 +23,19 @@ func (e *netEngine) exchange(ctx context.Context, r *request, t *trace) (*respon
 	}
 	hs := e.secure.handshake(r, false)
 	resp, f := e.once(ctx, r, t, hs)
-	if f != nil && hs.failed(f) {
-		hs = e.secure.handshake(r, true)
-		resp, f = e.once(ctx, r, t, hs)
+	if f == nil && !hs.wantsHTTP2(resp, nil) {
+		return resp, nil // most checks; what follows takes more stack
 	}
-	return e.tryOtherwise(ctx, r, t, hs, exchanged{resp, f})
+	return e.tryAgain(ctx, r, t, hs, exchanged{resp, f})
+}
+
+// tryAgain repeats an exchange over TLS, which ended with got, where that may help.
+func (e *netEngine) tryAgain(ctx context.Context, r *request, t *trace, hs *handshake, got exchanged) (*response, *failure) {
+	if got.f != nil && hs.failed(got.f) {
+		hs = e.secure.handshake(r, true)
+		got.resp, got.f = e.once(ctx, r, t, hs)
+	}
+	return e.tryOtherwise(ctx, r, t, hs, got)
 }
 
 // exchanged is the result of an exchange: one of both is nil.
@@ -55,24 +63,11 @@ func (e *netEngine) once(ctx context.Context, r *request, t *trace, hs *handshak
 		return nil, f
 	}
 	giveUp := hold(ctx, raw)
-	conn := raw
-	var out *gathered
-	if hs != nil {
-		out = &gathered{Conn: raw}
-		if conn, f = e.handshake(out, hs, t); f != nil {
-			giveUp()
-			return nil, f
-		}
-	}
 	var resp *response
-	switch {
-	case hs != nil && hs.agreed == protocolHTTP2:
-		_ = out.release() // an error shows when the connection is read
-		resp, f = converseHTTP2(ctx, conn, r, t)
-	case hs != nil && hs.offersOnlyHTTP2():
-		f = down(check.FailureProtocol, "not_http2", "") // the caller keeps the first result
-	default:
-		resp, f = converse(conn, out, r, t)
+	if hs == nil {
+		resp, f = converse(raw, r, t)
+	} else {
+		resp, f = e.secured(ctx, raw, r, t, hs)
 	}
 	if f != nil {
 		giveUp()
@@ -80,6 +75,23 @@ func (e *netEngine) once(ctx context.Context, r *request, t *trace, hs *handshak
 	}
 	resp.close = giveUp
 	return resp, nil
+}
+
+// secured does the exchange over TLS on a connection.
+func (e *netEngine) secured(ctx context.Context, raw net.Conn, r *request, t *trace, hs *handshake) (*response, *failure) {
+	o, f := e.open(&gathered{Conn: raw}, hs, t, r.wire)
+	switch {
+	case f != nil:
+		return nil, f
+	case hs.agreed == protocolHTTP2:
+		_ = o.out.release() // an error shows when the connection is read
+		return converseHTTP2(ctx, o.conn, r, t)
+	case hs.offersOnlyHTTP2():
+		return nil, down(check.FailureProtocol, "not_http2", "") // the caller keeps the first result
+	case o.answer != nil:
+		return o.answer.wait(ctx)
+	}
+	return hear(o.conn, o.sendErr, t)
 }
 
 func (e *netEngine) close() {}
@@ -105,52 +117,36 @@ func hold(ctx context.Context, raw net.Conn) (giveUp func()) {
 	}
 }
 
-// handshake does the TLS handshake. The end of it may still wait in raw to be sent.
-func (e *netEngine) handshake(raw *gathered, hs *handshake, t *trace) (net.Conn, *failure) {
+// open does the TLS handshake and sends the request, if any. Without one, the end of the
+// handshake may still wait to be sent.
+func (e *netEngine) open(raw *gathered, hs *handshake, t *trace, request []byte) (*opening, *failure) {
 	t.reach(check.PhaseTLS)
-	start := time.Now()
-	conn := tls.Client(raw, hs.config())
-	// The handshake needs a large stack, which this goroutine would keep while it waits for
-	// the response. So it has its own goroutine, which ends with the connection, and the
-	// connection ends with the context.
-	done := make(chan error, 1)
-	go shake(conn, done)
-	err := <-done
-	t.timing.TLS += since(start)
+	o := &opening{conn: tls.Client(raw, hs.config()), out: raw, hs: hs, wire: request, trace: t, done: make(chan struct{})}
+	go o.run() // it ends with the connection, and the connection ends with the context
+	<-o.done
 	hs.begun = true
-	state := conn.ConnectionState()
-	t.secured(hs.leafEnd, state.Version, err == nil)
-	if err != nil {
+	t.secured(hs.leafEnd, hs.version, o.err == nil)
+	if o.err != nil {
 		_ = raw.release() // sends the alert
-		f := handshakeFailure(err, e.secure.now())
-		hs.refused = refusedByClient(err, f)
+		f := handshakeFailure(o.err, e.secure.now())
+		hs.refused = refusedByClient(o.err, f)
 		return nil, f
 	}
 	if hs.distrust != nil {
 		t.distrust = handshakeFailure(hs.distrust, e.secure.now())
 	}
-	return conn, nil
+	return o, nil
 }
 
-func shake(conn *tls.Conn, done chan<- error) {
-	var err error
-	defer func() {
-		if v := recover(); v != nil {
-			err = bug{v}
-		}
-		done <- err
-	}()
-	err = conn.Handshake()
-}
-
-// converse sends the request and reads the head of the response. Under TLS out is the
-// connection below, nil otherwise.
-func converse(conn net.Conn, out *gathered, r *request, t *trace) (*response, *failure) {
+// converse sends the request and reads the head of the response.
+func converse(conn net.Conn, r *request, t *trace) (*response, *failure) {
 	t.reach(check.PhaseRequest)
-	_, sendErr := conn.Write(r.wire)
-	if out != nil && sendErr == nil {
-		sendErr = out.release()
-	}
+	_, err := conn.Write(r.wire)
+	return hear(conn, err, t)
+}
+
+// hear reads the head of the response to a request, which was sent with sendErr.
+func hear(conn net.Conn, sendErr error, t *trace) (*response, *failure) {
 	if sendErr != nil && isTimeout(sendErr) {
 		return nil, answerFailure(sendErr, "request")
 	}
@@ -170,15 +166,18 @@ func converse(conn net.Conn, out *gathered, r *request, t *trace) (*response, *f
 // gathered is a connection that sends what was written when it is read from. So the end of a
 // handshake and the request leave together, in one system call and one packet. After release
 // it sends at once.
+//
+// While it is hasty it never waits: Read returns errNotYet instead, and what is written, on
+// which the request's answer does not depend, is sent before the next read that may wait.
 type gathered struct {
 	net.Conn
-	out    []byte
-	direct bool
+	out           []byte
+	direct, hasty bool
 }
 
 // Write implements [net.Conn].
 func (g *gathered) Write(b []byte) (int, error) {
-	if g.direct {
+	if g.direct && !g.hasty {
 		return g.Conn.Write(b)
 	}
 	g.out = append(g.out, b...)
@@ -188,6 +187,9 @@ func (g *gathered) Write(b []byte) (int, error) {
 // Read implements [net.Conn]. A peer may answer and close without reading, so it reads even
 // after a failed write.
 func (g *gathered) Read(b []byte) (int, error) {
+	if g.hasty {
+		return g.Conn.(watched).readNow(b)
+	}
 	if err := g.send(); err != nil && isTimeout(err) {
 		return 0, err
 	}

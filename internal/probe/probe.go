@@ -144,12 +144,7 @@ func (j *job) rescue(o *check.Observation) {
 }
 
 func (j *job) do(ctx context.Context, o *check.Observation) {
-	var f *failure
-	if j.home, f = firstPlace(j.target.URL); f == nil {
-		f = checkHeaders(j.target.Headers)
-	}
-	if f != nil {
-		j.observe(result{deciding: &attempt{failure: f}}, o)
+	if !j.prepare(o) {
 		return
 	}
 	if j.budget = j.target.Timeout; j.budget <= 0 {
@@ -167,6 +162,19 @@ func (j *job) do(ctx context.Context, o *check.Observation) {
 	if w := r.deciding.trace.ipv6; w != nil && o.Outcome == check.OutcomeUp && w.isBroken(ctx, j.end, j.prober.connector) {
 		o.Advisories = append(o.Advisories, check.AdvisoryIPv6Broken)
 	}
+}
+
+// prepare finds the check's first place. It observes that the target cannot be asked, and
+// reports whether it can.
+func (j *job) prepare(o *check.Observation) (ok bool) {
+	var f *failure
+	if j.home, f = firstPlace(j.target.URL); f == nil {
+		f = checkHeaders(j.target.Headers)
+	}
+	if f != nil {
+		j.observe(result{deciding: &attempt{failure: f}}, o)
+	}
+	return f == nil
 }
 
 // endedBefore reports whether the caller gave up before the budget was used. It compares

@@ -76,10 +76,12 @@ func (e *httpEngine) once(ctx context.Context, r *request, t *trace, hs *handsha
 	}
 	giveUp, conn := hold(ctx, raw), raw
 	if hs != nil {
-		if conn, f = e.handshake(&gathered{Conn: raw}, hs, t); f != nil {
+		o, f := e.open(&gathered{Conn: raw}, hs, t, nil)
+		if f != nil {
 			giveUp()
 			return nil, f
 		}
+		conn = o.conn
 	}
 	t.reach(check.PhaseRequest)
 	tap := &tapped{Conn: conn, asked: make(chan struct{})}

@@ -68,6 +68,9 @@ type handshake struct {
 	begun, badChain, refused bool
 	// offered is the session offered to the server, nil for none.
 	offered *session
+	// conf is the connection's configuration, and version that of TLS which was agreed on.
+	conf    *tls.Config
+	version uint16
 	// shown is true once the server has shown its certificates, or resumed the session.
 	shown, resumed bool
 	// until is the end of the verified chain's validity, and leafEnd that of the leaf's,
@@ -79,7 +82,9 @@ type handshake struct {
 
 // handshake prepares the handshake of a request.
 func (s *secure) handshake(r *request, full bool) *handshake {
-	return &handshake{secure: s, host: r.place.host, key: r.place.hostHeader(), full: full, lenient: r.lenient}
+	e := new(handshake)
+	e.secure, e.host, e.key, e.full, e.lenient = s, r.place.host, r.place.hostHeader(), full, r.lenient
+	return e
 }
 
 // config returns the configuration for the handshake.
@@ -99,13 +104,27 @@ func (e *handshake) config() *tls.Config {
 	if e.offers != nil {
 		c.NextProtos, c.ClientSessionCache = e.offers, nil
 	}
+	e.conf = c
 	return c
+}
+
+// agreedHTTP1 reports whether the connection speaks HTTP/1.1, as one does that agreed on
+// nothing.
+func (e *handshake) agreedHTTP1() bool { return e.agreed != protocolHTTP2 && !e.offersOnlyHTTP2() }
+
+// takeNoTickets makes crypto/tls pass over the tickets of a resumed session, which Put would
+// not keep. The connection has this configuration alone, and a caller that has just finished
+// its handshake.
+func (e *handshake) takeNoTickets() {
+	if e.resumed {
+		e.conf.SessionTicketsDisabled = true
+	}
 }
 
 // verify verifies the server's certificate. A session stands for those of its own first
 // handshake, whose result holds until the first of them ends.
 func (e *handshake) verify(state tls.ConnectionState) error {
-	e.agreed = state.NegotiatedProtocol
+	e.agreed, e.version = state.NegotiatedProtocol, state.Version
 	e.shown = true
 	if state.DidResume && e.offered != nil {
 		e.resumed, e.until, e.leafEnd = true, e.offered.until, e.offered.leafEnd

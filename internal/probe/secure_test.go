@@ -236,7 +236,7 @@ func TestPeerThatDoesNotRead(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer theirs.Close()
 	_ = ours.SetDeadline(time.Now().Add(20 * time.Millisecond))
-	_, f := converse(ours, nil, &request{wire: []byte("HEAD / HTTP/1.1\r\n\r\n")}, &trace{})
+	_, f := converse(ours, &request{wire: []byte("HEAD / HTTP/1.1\r\n\r\n")}, &trace{})
 	if f == nil || f.kind != check.FailureTimeout || f.reason != "request" {
 		t.Errorf("got %+v", f)
 	}

@@ -22,7 +22,9 @@ type socket struct {
 	// exchange handles the events in the poller's goroutine; when it is nil, an event only
 	// wakes the goroutine that waits.
 	exchange *exchange
-	ctx      context.Context
+	// answer takes the events while it is not nil.
+	answer atomic.Pointer[answer]
+	ctx    context.Context
 	// can holds the events that were reported and not consumed yet.
 	can  atomic.Uint32
 	wake chan struct{}
@@ -80,8 +82,40 @@ func (k *socket) notice(events uint32, scratch []byte) {
 		return
 	}
 	k.can.Or(events)
+	if a := k.answer.Load(); a != nil {
+		a.advance(scratch)
+		return
+	}
 	k.rouse()
 }
+
+// follow implements [watched]. When an answer ends there may be more data behind its head, for
+// which no event will come.
+func (k *socket) follow(a *answer) {
+	k.answer.Store(a)
+	if a == nil {
+		k.can.Or(epollIn)
+	}
+}
+
+// readNow implements [watched].
+func (k *socket) readNow(b []byte) (int, error) {
+	if k.can.Load()&(epollIn|epollEnded) == 0 {
+		return 0, errNotYet
+	}
+	k.can.And(^uint32(epollIn))
+	n, err := receive(k.fd, b)
+	if n == len(b) {
+		k.can.Or(epollIn)
+	}
+	if err == syscall.EAGAIN {
+		return 0, errNotYet
+	}
+	return n, err
+}
+
+// roused implements [watched].
+func (k *socket) roused() <-chan struct{} { return k.wake }
 
 // rouse wakes the goroutine that waits now, or the next one that does.
 func (k *socket) rouse() {

@@ -73,7 +73,7 @@ func (e *netEngine) tryLax(ctx context.Context, r *request, t *trace, v lax) (re
 	second.timing.TLS += since(start)
 	switch {
 	case err == nil:
-		resp, f = converse(conn, nil, r, &second)
+		resp, f = converse(conn, r, &second)
 	case judged:
 		f = handshakeFailure(err, e.secure.now())
 	}
