@@ -117,9 +117,6 @@ func dispatching(o Options) dispatch.Config {
 func (c *Coordinator) Run(ctx context.Context) error {
 	c.o.Log.Info("started", "role", "coordinator", "node", c.o.Node, "address", c.o.Listeners[0].Addr().String(), "verifliers", len(c.o.Verifliers))
 	defer c.peers.Close()
-	if c.o.BucketMin%shard.BucketsPer != 0 || (c.o.BucketMax+1)%shard.BucketsPer != 0 {
-		c.o.Log.Warn("the range of buckets cuts a shard: no other coordinator can watch the rest of it", "shard_size", shard.BucketsPer)
-	}
 	err := stages.Run(ctx, c.o.Log, c.stages()...)
 	c.o.Log.Info("stopped", "role", "coordinator")
 	return err

@@ -11,6 +11,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/cadence"
 	"github.com/Automattic/jetmon/internal/check"
@@ -101,6 +102,8 @@ func (o *Options) validate() error {
 		return fault.InvalidField("listeners", "must not be empty")
 	case o.BucketMin > o.BucketMax || o.BucketMax >= check.Buckets:
 		return fault.InvalidField("bucket-min, bucket-max", "must be 0 <= min <= max <= %d", check.Buckets-1)
+	case !shard.Range{First: o.BucketMin, Last: o.BucketMax}.Whole():
+		return fault.InvalidField("bucket-min, bucket-max", "must be whole shards of %d buckets", shard.BucketsPer)
 	case o.IntervalOverride != 0 && o.IntervalOverride < time.Second:
 		return fault.InvalidField("interval", "must be at least 1s")
 	case o.ChecksPerHost < 0:

@@ -12,7 +12,7 @@ import (
 
 // coordinatorCommand is `jetmon coordinator`.
 type coordinatorCommand struct {
-	Config   string `placeholder:"FILE" help:"v1's config.json; flags and environment take precedence."`
+	Config   string `placeholder:"FILE" help:"Jetmon's own file (YAML, a flag in each key), or v1's config.json; flags and environment take precedence."`
 	Listen   string `default:"127.0.0.1:7800" help:"HOST:PORT to serve the API and the checkers' streams on."`
 	Node     string `placeholder:"NAME" help:"Name of this coordinator, unique in the fleet; the host name by default."`
 	Endpoint string `placeholder:"HOST:PORT" help:"Address at which other coordinators reach this one; the listening address by default."`
@@ -60,9 +60,7 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	if p.legacy != nil && len(p.legacy.unused) > 0 {
-		proc.log.Warn("obsolete configuration keys ignored", "file", c.Config, "keys", p.legacy.unused)
-	}
+	p.warn(proc.log, "coordinator")
 	l, err := listen("listen", c.Listen)
 	if err != nil {
 		return err
@@ -92,7 +90,7 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 func (c *coordinatorCommand) options(p *program) (coordinator.Options, error) {
 	var o coordinator.Options
 	var err error
-	if o.Server, err = c.serveFlags.options(c.Listen); err != nil {
+	if o.Server, err = c.serveFlags.options(c.Listen, p.files.config); err != nil {
 		return o, err
 	}
 	if o.Node, err = nodeName(c.Node); err != nil {
@@ -102,17 +100,17 @@ func (c *coordinatorCommand) options(p *program) (coordinator.Options, error) {
 		return o, err
 	}
 	o.Endpoint = c.Endpoint
-	if err := c.peerFlags.apply(&o); err != nil {
+	if err := c.peerFlags.apply(&o, c.serveFlags.Insecure); err != nil {
 		return o, err
 	}
 	if err := c.paceFlags.apply(&o); err != nil {
 		return o, err
 	}
-	if err := c.judgeFlags.apply(&o, p.legacy); err != nil {
+	if err := c.judgeFlags.apply(&o, p.files.config); err != nil {
 		return o, err
 	}
 	if err := c.retentionFlags.apply(&o); err != nil {
 		return o, err
 	}
-	return o, c.notifyFlags.apply(&o, p.legacy)
+	return o, c.notifyFlags.apply(&o, p.files.config, c.serveFlags.Insecure)
 }

@@ -12,6 +12,7 @@ import (
 
 // gatewayCommand is `jetmon gateway`.
 type gatewayCommand struct {
+	Config      string `placeholder:"FILE" help:"Jetmon's own file (YAML, a flag in each key); flags and environment take precedence."`
 	Listen      string `default:"127.0.0.1:7802" help:"HOST:PORT to serve REST on."`
 	Coordinator string `default:"127.0.0.1:7800" placeholder:"HOST:PORT,..." help:"Coordinators; calls are distributed among the ready ones. A single dns:///HOST:PORT stands for all addresses of HOST."`
 
@@ -27,7 +28,7 @@ func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
 			return usagef("--coordinator: %w", err)
 		}
 	}
-	server, err := c.serveFlags.options(c.Listen)
+	server, err := c.serveFlags.options(c.Listen, p.files.config)
 	if err != nil {
 		return err
 	}
@@ -39,6 +40,7 @@ func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	p.warn(proc.log, "gateway")
 	l, err := listen("listen", c.Listen)
 	if err != nil {
 		return err

@@ -32,6 +32,7 @@ type commands struct {
 	Sites       sitesCommand       `cmd:"" help:"Query a coordinator about sites: list, explain."`
 	Outages     outagesCommand     `cmd:"" help:"Query a coordinator about outages: list, show, replay."`
 	Diagnose    diagnoseCommand    `cmd:"" help:"Find out why Jetpack and WordPress.com cannot connect to a site."`
+	Config      configCommand      `cmd:"" help:"Explain a configuration file, v1's or Jetmon's own: explain."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
@@ -39,8 +40,8 @@ type commands struct {
 type program struct {
 	LookupEnv func(string) (string, bool)
 	Out, Err  io.Writer
-	// legacy is v1's configuration file, nil if the command read none.
-	legacy *legacyConfig
+	// files are the configuration files that the command read.
+	files files
 }
 
 // Run executes one command line and returns the exit code. When ctx ends, it ends in order.

@@ -1,6 +1,9 @@
 package main
 
-import "github.com/Automattic/jetmon/internal/rpc"
+import (
+	"github.com/Automattic/jetmon/internal/config"
+	"github.com/Automattic/jetmon/internal/rpc"
+)
 
 // serveFlags configure the protection of a role's server.
 type serveFlags struct {
@@ -12,8 +15,11 @@ type serveFlags struct {
 }
 
 // options reads the files and refuses to expose an open server at addr by accident.
-func (f serveFlags) options(addr string) (rpc.ServerOptions, error) {
+func (f serveFlags) options(addr string, file *config.File) (rpc.ServerOptions, error) {
 	var o rpc.ServerOptions
+	if file != nil {
+		o.Tokens = file.Accepted
+	}
 	if f.TokenFile != "" {
 		tokens, err := readTokens(f.TokenFile)
 		if err != nil {
@@ -46,7 +52,8 @@ func (f serveFlags) options(addr string) (rpc.ServerOptions, error) {
 // dialFlags configure how a role dials a server. Each use gives them the server's name as
 // their prefix.
 type dialFlags struct {
-	TLS       bool   `name:"tls" help:"Dial with TLS, trusting the system's CAs."`
+	TLS       bool   `name:"tls" help:"Dial with TLS even on loopback, trusting the system's CAs. Beyond loopback that is the default."`
+	Insecure  bool   `help:"Dial without TLS even beyond loopback: tokens are sent in clear."`
 	TLSCA     string `name:"tls-ca" placeholder:"FILE" help:"Dial with TLS, trusting only this CA (PEM)."`
 	TLSCert   string `name:"tls-cert" placeholder:"FILE" help:"Dial with TLS, presenting this certificate (PEM)."`
 	TLSKey    string `name:"tls-key" placeholder:"FILE" help:"Key of that certificate (PEM)."`
@@ -55,7 +62,7 @@ type dialFlags struct {
 
 // options reads the files. peer is the prefix of the flags' names.
 func (f dialFlags) options(peer string) (rpc.ClientOptions, error) {
-	var o rpc.ClientOptions
+	o := rpc.ClientOptions{Plaintext: f.Insecure}
 	var err error
 	if f.TLS || f.TLSCA != "" || f.TLSCert != "" || f.TLSKey != "" {
 		if o.TLS, err = rpc.LoadClientTLS(f.TLSCA, f.TLSCert, f.TLSKey); err != nil {

@@ -22,7 +22,9 @@ const (
 
 // Tokens is a set of accepted bearer tokens. It keeps only their hashes. The zero value
 // accepts every caller.
-type Tokens struct{ hashes atomic.Pointer[[][sha256.Size]byte] }
+type Tokens struct {
+	hashes atomic.Pointer[[][sha256.Size]byte]
+}
 
 // NewTokens makes a set of tokens; see Set.
 func NewTokens(tokens []string) (*Tokens, error) {
