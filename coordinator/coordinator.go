@@ -24,6 +24,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/state/upkeep"
 	"github.com/Automattic/jetmon/coordinator/watchdog"
 	"github.com/Automattic/jetmon/internal/cadence"
+	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/internal/stages"
 )
 
@@ -40,6 +41,7 @@ type Coordinator struct {
 	upkeep     *upkeep.Upkeep
 	notify     *notify.Deliverer
 	peers      *peers.Peers
+	toPeers    *rpc.Identity
 	watchdog   *watchdog.Watchdog
 	stream     *stream.Server
 	servers    servers
@@ -78,7 +80,9 @@ func New(o Options) (_ *Coordinator, err error) {
 	if c.notify, err = notify.New(o.Notify, o.Store); err != nil {
 		return nil, err
 	}
-	c.peers = peers.New(peers.Options{Node: o.Node, Shards: c.ownership, Client: o.PeerClient})
+	toPeers, id := identified(o.PeerClient)
+	c.toPeers = id
+	c.peers = peers.New(peers.Options{Node: o.Node, Shards: c.ownership, Client: toPeers})
 	c.watchdog, err = watchdog.New(watchdog.Options{
 		Engine: c.engine, Committer: c.committer, Notify: c.notify, Panel: c.panel, Shards: c.ownership, Peers: c.peers,
 		Log: o.Log, Metrics: o.Metrics,
@@ -101,10 +105,9 @@ func newOwnership(o Options) *ownership.Ownership {
 }
 
 func newPanel(o Options, instance string) (*panel.Panel, error) {
-	return panel.New(panel.Options{
-		Members: o.Verifliers, PeerOfflineLimit: o.PeerOfflineLimit, Client: o.VeriflierClient,
-		ShadowNeed: o.ShadowNeed, ShadowRegions: o.ShadowRegions, Instance: instance, Log: o.Log,
-	})
+	p := panelOptions(o)
+	p.Instance = instance
+	return panel.New(p)
 }
 
 func dispatching(o Options) dispatch.Config {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/Automattic/jetmon/checker"
+	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 // checkerCommand is `jetmon checker`.
@@ -39,7 +40,19 @@ func (c *checkerCommand) Run(ctx context.Context, p *program) error {
 	}
 	defer n.prober.Close()
 	p.warn(n.log, "checker")
-	client.Metrics = n.metrics
+	id := rpc.NewIdentity(client)
+	client.Metrics, client.Identity = n.metrics, id
+	n.reload = p.reloader(n.process, reload{
+		live:  dialLive("coordinator"),
+		flags: func(next *commands) processFlags { return next.Checker.processFlags },
+		apply: func(next *commands, _ *program) error {
+			client, err := next.Checker.CoordinatorDial.options("coordinator")
+			if err == nil {
+				id.Set(client)
+			}
+			return err
+		},
+	})
 	r, err := checker.New(checker.Options{
 		Node: n.name, Region: c.Region, Coordinators: c.Coordinator, Client: client,
 		Prober: n.prober, SelfCheck: n.monitor, MaxInFlight: c.MaxInFlight, Log: n.log, Metrics: n.metrics,

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"net"
 	"runtime/debug"
+	"slices"
 
 	"github.com/Automattic/jetmon/coordinator"
 	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
@@ -12,10 +12,11 @@ import (
 
 // coordinatorCommand is `jetmon coordinator`.
 type coordinatorCommand struct {
-	Config   string `placeholder:"FILE" help:"Jetmon's own file (YAML, a flag in each key), or v1's config.json; flags and environment take precedence."`
-	Listen   string `default:"127.0.0.1:7800" help:"HOST:PORT to serve the API and the checkers' streams on."`
-	Node     string `placeholder:"NAME" help:"Name of this coordinator, unique in the fleet; the host name by default."`
-	Endpoint string `placeholder:"HOST:PORT" help:"Address at which other coordinators reach this one; the listening address by default."`
+	Config      string `placeholder:"FILE" help:"Jetmon's own file (YAML, a flag in each key), or v1's config.json; flags and environment take precedence."`
+	CheckConfig bool   `help:"Try everything that a coordinator with these settings needs, print a line each, and end: exit code 0 if all is well, 1 if not. Notifies nobody."`
+	Listen      string `default:"127.0.0.1:7800" help:"HOST:PORT to serve the API and the checkers' streams on."`
+	Node        string `placeholder:"NAME" help:"Name of this coordinator, unique in the fleet; the host name by default."`
+	Endpoint    string `placeholder:"HOST:PORT" help:"Address at which other coordinators reach this one; the listening address by default."`
 
 	databaseFlags `embed:""`
 	DBUpdates     bool `name:"db-updates" help:"Write status changes into jetpack_monitor_sites; without this flag Jetmon only reads that table (DB_UPDATES_ENABLE)."`
@@ -39,6 +40,9 @@ const gcPercent = 30
 
 // Run coordinates until ctx ends.
 func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
+	if c.CheckConfig {
+		return c.check(ctx, p)
+	}
 	o, err := c.options(p)
 	if err != nil {
 		return err
@@ -65,25 +69,47 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	o.Listeners = []net.Listener{l}
+	o.Listeners, o.Log, o.Metrics = []net.Listener{l}, proc.log, proc.metrics
 	if o.Endpoint == "" {
 		o.Endpoint = l.Addr().String()
 	}
-	opening, cancel := context.WithTimeout(ctx, openTimeout)
-	defer cancel()
-	db, err := sqlstore.Open(opening, dsn, sqlstore.Options{LegacyWrites: c.DBUpdates, Log: proc.log})
-	if err != nil {
-		return databaseError(err)
-	}
-	o.Store, o.Log, o.Metrics = db, proc.log, proc.metrics
 	if _, set := p.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(gcPercent)
 	}
-	r, err := coordinator.New(o)
+	server, err := newLiveServer(&o.Server)
 	if err != nil {
-		return errors.Join(usageError{err}, db.Close())
+		return err
 	}
-	return errors.Join(proc.run(ctx, r), db.Close())
+	r := &lateCoordinator{dsn: dsn, db: sqlstore.Options{LegacyWrites: c.DBUpdates, Log: proc.log}, o: o}
+	proc.reload = p.reloader(proc, c.reload(r, server))
+	return proc.run(ctx, r)
+}
+
+// reload returns how a coordinator takes new settings.
+func (c *coordinatorCommand) reload(r *lateCoordinator, server *liveServer) reload {
+	live := []string{
+		"veriflier", "peer-offline-limit", "num-of-checks", "time-between-checks", "time-between-notices", "shadow-need", "shadow-regions",
+		"interval", "page-check", "wpcom-url", "wpcom-ca", "wpcom-cert", "wpcom-key", "wpcom-token-file",
+	}
+	return reload{
+		live:  slices.Concat(live, serveLive(), dialLive("veriflier"), dialLive("peer")),
+		flags: func(next *commands) processFlags { return next.Coordinator.processFlags },
+		apply: func(next *commands, p *program) error {
+			o, err := next.Coordinator.options(p)
+			if err != nil {
+				return err
+			}
+			serve, err := server.prepare(o.Server)
+			if err != nil {
+				return err
+			}
+			if err := r.Change(o); err != nil {
+				return err
+			}
+			serve()
+			return nil
+		},
+	}
 }
 
 // options converts the flags to the role's options. It opens only files.

@@ -42,10 +42,15 @@ type program struct {
 	Out, Err  io.Writer
 	// files are the configuration files that the command read.
 	files files
+	// args is the command line, and values are the values of its flags, to compare with
+	// those of a later reading.
+	args   []string
+	values map[string]string
 }
 
 // Run executes one command line and returns the exit code. When ctx ends, it ends in order.
 func (p *program) Run(ctx context.Context, args []string) int {
+	p.args = args
 	table, values := &commands{}, &settings{program: p}
 	parser, err := newParser(p, table, values)
 	if err != nil {
@@ -64,6 +69,7 @@ func (p *program) Run(ctx context.Context, args []string) int {
 	if err != nil {
 		return p.fail(name, usagef("%w (try %s --help)", err, name))
 	}
+	p.values = flagValues(chosen)
 	chosen.BindTo(ctx, (*context.Context)(nil))
 	if err := chosen.Run(p); err != nil {
 		return p.fail(name, err)

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"crypto/tls"
+	"sync/atomic"
+
 	"github.com/Automattic/jetmon/internal/config"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
@@ -47,6 +50,58 @@ func (f serveFlags) options(addr string, file *config.File) (rpc.ServerOptions, 
 		return o, usagef("--listen: %w (--token-file, --tls-client-ca or --insecure)", err)
 	}
 	return o, nil
+}
+
+// liveServer is what a reload replaces of a server's protection: its certificates and the
+// accepted tokens. Connections that exist go on.
+type liveServer struct {
+	tls    atomic.Pointer[tls.Config]
+	accept *rpc.Tokens
+}
+
+// newLiveServer makes a server's options follow later calls of prepare.
+func newLiveServer(o *rpc.ServerOptions) (*liveServer, error) {
+	l := &liveServer{}
+	var err error
+	if l.accept, err = rpc.NewTokens(o.Tokens); err != nil {
+		return nil, usagef("--token-file: %w", err)
+	}
+	o.Accept = l.accept
+	if o.TLS != nil {
+		l.tls.Store(o.TLS)
+		o.TLS = o.TLS.Clone()
+		o.TLS.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return l.tls.Load(), nil }
+	}
+	return l, nil
+}
+
+// prepare checks new options and returns what applies them.
+func (l *liveServer) prepare(o rpc.ServerOptions) (apply func(), err error) {
+	if (o.TLS == nil) != (l.tls.Load() == nil) {
+		return nil, usagef("--tls-cert: TLS begins or ends only with a restart")
+	}
+	if _, err := rpc.NewTokens(o.Tokens); err != nil {
+		return nil, usagef("--token-file: %w", err)
+	}
+	return func() {
+		_ = l.accept.Set(o.Tokens) // NewTokens took them
+		if o.TLS != nil {
+			l.tls.Store(o.TLS)
+		}
+	}, nil
+}
+
+// serveLive and dialLive list the flags that a reload applies.
+func serveLive() []string {
+	return []string{"tls-cert", "tls-key", "tls-client-ca", "token-file", "insecure"}
+}
+
+func dialLive(peer string) []string {
+	var all []string
+	for _, name := range []string{"tls", "insecure", "tls-ca", "tls-cert", "tls-key", "token-file"} {
+		all = append(all, peer+"-"+name)
+	}
+	return all
 }
 
 // dialFlags configure how a role dials a server. Each use gives them the server's name as

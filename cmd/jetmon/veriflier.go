@@ -42,6 +42,25 @@ func (c *veriflierCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	live, err := newLiveServer(&server)
+	if err != nil {
+		return err
+	}
+	n.reload = p.reloader(n.process, reload{
+		live:  serveLive(),
+		flags: func(next *commands) processFlags { return next.Veriflier.processFlags },
+		apply: func(next *commands, p *program) error {
+			o, err := next.Veriflier.serveFlags.options(next.Veriflier.Listen, p.files.config)
+			if err != nil {
+				return err
+			}
+			serve, err := live.prepare(o)
+			if err == nil {
+				serve()
+			}
+			return err
+		},
+	})
 	r, err := veriflier.New(veriflier.Options{
 		Name: n.name, Region: c.Region, Listeners: []net.Listener{l}, Server: server,
 		Prober: n.prober, SecondReader: second, SelfCheck: n.monitor, MaxInFlight: c.MaxInFlight, Log: n.log, Metrics: n.metrics,

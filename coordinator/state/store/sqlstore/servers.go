@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"slices"
 	"sync/atomic"
 
 	"github.com/go-sql-driver/mysql"
@@ -96,6 +98,9 @@ func (s *servers) Connect(ctx context.Context) (driver.Conn, error) {
 // Driver implements driver.Connector.
 func (s *servers) Driver() driver.Driver { return s.all[0].Driver() }
 
+// errReadOnly is why one of several servers is passed over.
+var errReadOnly = errors.New("the server is read-only")
+
 func connectWritable(ctx context.Context, c driver.Connector) (driver.Conn, error) {
 	conn, err := c.Connect(ctx)
 	if err != nil {
@@ -103,7 +108,7 @@ func connectWritable(ctx context.Context, c driver.Connector) (driver.Conn, erro
 	}
 	readOnly, err := isReadOnly(ctx, conn)
 	if err == nil && readOnly {
-		err = errors.New("the server is read-only")
+		err = errReadOnly
 	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -126,4 +131,22 @@ func isReadOnly(ctx context.Context, conn driver.Conn) (bool, error) {
 		value = fmt.Sprint(row[0])
 	}
 	return value != "0" && value != "OFF", rows.Close()
+}
+
+// IsAway reports whether an error of Open is one that waiting may mend: the server cannot be
+// reached, is starting or ending, or has no room. A wrong password or a missing schema is
+// not.
+func IsAway(err error) bool {
+	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
+		return slices.Contains([]uint16{1040, 1053, 1203, 1226}, e.Number) // no room, ends, no room for the user
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	for _, away := range []error{driver.ErrBadConn, mysql.ErrInvalidConn, context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, errReadOnly} {
+		if errors.Is(err, away) {
+			return true
+		}
+	}
+	return false
 }
