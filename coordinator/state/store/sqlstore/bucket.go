@@ -104,7 +104,7 @@ func (s *Store) scanBucket(ctx context.Context, bucket check.BucketID, f func([]
 	if err := both.Wait(); err != nil {
 		return s.fault(fmt.Sprintf("read bucket %d", bucket), err)
 	}
-	join(rows, extras)
+	s.join(rows, extras)
 	return s.handOver(ctx, rows, func(x record.Site) bool { return !x.Paused && x.Bucket == bucket }, f)
 }
 
@@ -194,7 +194,7 @@ func (s *Store) readPages(ctx context.Context, span record.Span, of buckets, tur
 		if err != nil {
 			return err
 		}
-		join(rows, extras)
+		s.join(rows, extras)
 		more := len(rows) == scanPage
 		select {
 		case turn.full <- rows:
@@ -211,7 +211,7 @@ func (s *Store) readPages(ctx context.Context, span record.Span, of buckets, tur
 // readRows reads active legacy rows by rising id, and appends them.
 func (s *Store) readRows(ctx context.Context, each rowReader, rows []siteRow, from string, args ...int64) ([]siteRow, error) {
 	err := each(ctx, scanRows+from, args, func(v []driver.Value) error {
-		r := siteRow{active: 1}
+		r := siteRow{active: 1, ours: s.nothing}
 		err := errors.Join(r.id.Scan(v[0]), r.bucket.Scan(v[1]), r.blog.Scan(v[2]), r.url.Scan(v[3]), r.interval.Scan(v[4]),
 			r.status.Scan(v[5]), r.changed.Scan(v[6]))
 		if r.id != 0 { // else it is no int64
@@ -247,13 +247,17 @@ func (s *Store) readExtras(ctx context.Context, each rowReader, query string, ar
 }
 
 // join adds extras to the rows of their sites. The rows are sorted by id.
-func join(rows []siteRow, extras []extra) {
+func (s *Store) join(rows []siteRow, extras []extra) {
 	for _, x := range extras {
 		i, found := slices.BinarySearchFunc(rows, x.id, func(r siteRow, id number) int { return cmp.Compare(r.id, id) })
 		if !found {
 			continue // in another bucket, paused, or not there at that moment
 		}
-		switch r, v := &rows[i], x.values; x.kind {
+		r, v := &rows[i], x.values
+		if r.ours == s.nothing {
+			r.ours = new(ours)
+		}
+		switch x.kind {
 		case extraSettings:
 			r.settings = x.text
 		case extraOutage:

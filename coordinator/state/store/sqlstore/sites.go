@@ -32,17 +32,29 @@ const maxPage = 10000
 // defaultInterval stands for a check_interval of 0.
 const defaultInterval = 5 * time.Minute
 
-// siteRow holds the columns of one row.
+// siteRow holds the columns of one row of the legacy table, and what we keep about the site.
 type siteRow struct {
 	id, blog, bucket, active, status, interval number
-	url, settings                              text
+	url                                        text
 	changed                                    moment
-	outage, outageStatus, outageSince          number
-	outageURL                                  text
-	newest                                     ownStatus
+	*ours
 }
 
+// ours holds the columns of our own tables about a site: its settings, its open outage and
+// its newest status. Most sites have nothing there, so that a scan of millions of rows lets
+// them share Store.nothing.
+type ours struct {
+	settings                          text
+	outage, outageStatus, outageSince number
+	outageURL                         text
+	newest                            ownStatus
+}
+
+// columns returns where a row of siteColumns is scanned to.
 func (r *siteRow) columns() []any {
+	if r.ours == nil {
+		r.ours = new(ours)
+	}
 	return append([]any{&r.id, &r.blog, &r.bucket, &r.url, &r.active, &r.status, &r.changed, &r.interval,
 		&r.settings, &r.outage, &r.outageStatus, &r.outageSince, &r.outageURL, &r.newest.site}, r.newest.columns()...)
 }

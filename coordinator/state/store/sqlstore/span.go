@@ -165,7 +165,7 @@ func (s *Store) readSpan(ctx context.Context, each rowReader, span record.Span, 
 		return nil, nil
 	}
 	extras, err := s.readExtras(ctx, each, pageExtras, int64(rows[0].id), int64(rows[len(rows)-1].id))
-	join(rows, extras)
+	s.join(rows, extras)
 	return rows, err
 }
 

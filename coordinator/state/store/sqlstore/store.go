@@ -22,6 +22,8 @@ type Store struct {
 	pools
 	// notReadOnly means that the server does not support read-only transactions (TiDB).
 	notReadOnly atomic.Bool
+	// nothing is ours of the sites that our own tables do not mention. Nobody writes to it.
+	nothing *ours
 }
 
 var _ store.Store = (*Store)(nil)
@@ -75,7 +77,7 @@ func connect(ctx context.Context, d DSN, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dsn: d, legacyWrites: o.LegacyWrites, log: o.Log, pools: c.open(o.wrap)}
+	s := &Store{dsn: d, legacyWrites: o.LegacyWrites, log: o.Log, pools: c.open(o.wrap), nothing: new(ours)}
 	if err := s.patiently(ctx, func() error { return s.ping(ctx) }); err != nil {
 		return nil, errors.Join(s.fault("open "+d.String(), err), s.Close())
 	}
