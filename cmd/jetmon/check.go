@@ -42,14 +42,19 @@ func (f *findings) add(what, subject, good string, err error) {
 func (c *coordinatorCommand) check(ctx context.Context, p *program) error {
 	f := &findings{out: tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)}
 	f.ignored(p)
-	o, err := c.options(p)
-	f.add("settings", c.Config, "understood", err)
-	if err == nil {
-		c.checkPanel(ctx, f, o)
-		checkWordPress(ctx, f, o)
+	var o coordinator.Options
+	for _, step := range c.steps(p) {
+		if err := step(&o); err != nil {
+			f.add("settings", c.Config, "", err)
+		}
+	}
+	if !f.failed {
+		f.add("settings", c.Config, "understood", nil)
 		f.add("buckets", fmt.Sprintf("%d..%d", o.BucketMin, o.BucketMax),
 			fmt.Sprintf("%d of %d shards", shard.Of(o.BucketMax)-shard.Of(o.BucketMin)+1, shard.Count), nil)
 	}
+	c.checkPanel(ctx, f, o)
+	checkWordPress(ctx, f, o)
 	c.checkDatabase(ctx, f)
 	l, err := listen("listen", c.Listen)
 	if err == nil {

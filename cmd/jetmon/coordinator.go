@@ -115,28 +115,34 @@ func (c *coordinatorCommand) reload(r *lateCoordinator, server *liveServer) relo
 // options converts the flags to the role's options. It opens only files.
 func (c *coordinatorCommand) options(p *program) (coordinator.Options, error) {
 	var o coordinator.Options
-	var err error
-	if o.Server, err = c.serveFlags.options(c.Listen, p.files.config); err != nil {
-		return o, err
+	for _, step := range c.steps(p) {
+		if err := step(&o); err != nil {
+			return o, err
+		}
 	}
-	if o.Node, err = nodeName(c.Node); err != nil {
-		return o, err
+	return o, nil
+}
+
+// steps are the parts of options. Each checks its own flags; a mistake in one leaves the
+// others valid.
+func (c *coordinatorCommand) steps(p *program) []func(*coordinator.Options) error {
+	return []func(*coordinator.Options) error{
+		func(o *coordinator.Options) (err error) {
+			o.Endpoint = c.Endpoint
+			o.Server, err = c.serveFlags.options(c.Listen, p.files.config)
+			return err
+		},
+		func(o *coordinator.Options) (err error) { o.Node, err = nodeName(c.Node); return err },
+		func(o *coordinator.Options) (err error) {
+			o.BucketMin, o.BucketMax, err = buckets(c.BucketMin, c.BucketMax)
+			return err
+		},
+		func(o *coordinator.Options) error { return c.peerFlags.apply(o, c.serveFlags.Insecure) },
+		c.paceFlags.apply,
+		func(o *coordinator.Options) error { return c.judgeFlags.apply(o, p.files.config) },
+		c.retentionFlags.apply,
+		func(o *coordinator.Options) error {
+			return c.notifyFlags.apply(o, p.files.config, c.serveFlags.Insecure)
+		},
 	}
-	if o.BucketMin, o.BucketMax, err = buckets(c.BucketMin, c.BucketMax); err != nil {
-		return o, err
-	}
-	o.Endpoint = c.Endpoint
-	if err := c.peerFlags.apply(&o, c.serveFlags.Insecure); err != nil {
-		return o, err
-	}
-	if err := c.paceFlags.apply(&o); err != nil {
-		return o, err
-	}
-	if err := c.judgeFlags.apply(&o, p.files.config); err != nil {
-		return o, err
-	}
-	if err := c.retentionFlags.apply(&o); err != nil {
-		return o, err
-	}
-	return o, c.notifyFlags.apply(&o, p.files.config, c.serveFlags.Insecure)
 }

@@ -50,6 +50,9 @@ func (f judgeFlags) apply(o *coordinator.Options, file *config.File) error {
 			verifliers = append(verifliers, member{Name: v.Name, Region: v.Region, Addr: net.JoinHostPort(v.Host, v.Port), Token: v.Token})
 		}
 	}
+	if err := f.members(o, verifliers); err != nil {
+		return err
+	}
 	if f.PeerOfflineLimit < 0 || f.PeerOfflineLimit > len(verifliers) {
 		return usagef("--peer-offline-limit: is %d with %d verifliers: no outage could ever be confirmed", f.PeerOfflineLimit, len(verifliers))
 	}
@@ -61,7 +64,7 @@ func (f judgeFlags) apply(o *coordinator.Options, file *config.File) error {
 		return usagef("--shadow-regions: must be 1 or more, and goes with --shadow-need")
 	}
 	o.ShadowNeed, o.ShadowRegions = f.ShadowNeed, f.ShadowRegions
-	return f.members(o, verifliers)
+	return nil
 }
 
 func (f judgeFlags) members(o *coordinator.Options, verifliers []member) error {

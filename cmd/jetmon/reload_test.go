@@ -283,6 +283,7 @@ func TestCheckConfigTriesWhatACoordinatorNeeds(t *testing.T) {
 		{"an address in use", "listen", "--listen=" + taken, exitFailed, []string{"FAIL  listen", "in use"}},
 		{"WordPress.com without TLS where there should be", "url", "--wpcom-url=https://" + wpcom + "/", exitFailed, []string{"FAIL  wordpress.com"}},
 		{"no token for WordPress.com", "wptoken", "--log-level=info", exitFailed, []string{"FAIL  wordpress.com", "there is no token"}},
+		{"a limit that no ballot reaches, and the rest is tried all the same", "listen", "--peer-offline-limit=3", exitFailed, []string{"FAIL  settings", "no outage could ever be confirmed", "ok    veriflier", "ok    wordpress.com"}},
 		{"buckets that cut a shard", "listen", "--bucket-max=85", exitFailed, []string{"FAIL  settings", "0..79 or 0..95"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -104,7 +104,6 @@ func (p *Panel) Change(o Options) error {
 		m.identity.Set(next.identityOf(next.Members[i]))
 		m.wakeGreeting()
 	}
-	p.o = next
 	p.lineup.Store(l)
 	if p.running != nil {
 		for _, m := range present.members {
