@@ -1,11 +1,14 @@
 package coordinator
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
+	"github.com/Automattic/jetmon/coordinator/edge/v1stats"
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
+	"github.com/Automattic/jetmon/internal/check"
 )
 
 // answers hands what the panel and the committer say to the engine, with the time, and the
@@ -13,7 +16,9 @@ import (
 type answers struct {
 	engine   *engine.Engine
 	notify   *notify.Deliverer
+	changes  *v1stats.ChangeLog // nil when none is written
 	onChange func(StatusChange) // nil when nobody watches
+	log      *slog.Logger
 }
 
 // Decided implements panel.Answers.
@@ -26,12 +31,28 @@ func (a answers) Looked(l engine.Look) { a.engine.Looked(time.Now(), l) }
 func (a answers) Committed(c record.Change, done record.Committed) {
 	a.engine.Committed(time.Now(), c, done)
 	a.notify.Wake()
+	a.log.Info("status changed", "site_id", c.SiteID, "blog_id", c.BlogID, "url", c.URL, "from", c.From, "to", c.To,
+		"outage_id", done.OutageID, "failure", failureOf(c), "muted", c.Muted)
+	if a.changes != nil {
+		a.changes.Changed(c)
+	}
 	if a.onChange != nil {
 		a.onChange(StatusChange{
 			Site: c.SiteID, BlogID: c.BlogID, URL: c.URL, From: c.From, To: c.To,
 			Start: c.Start, At: c.At, OutageID: done.OutageID, Cause: c.Cause,
 		})
 	}
+}
+
+// failureOf describes why a site is down, "" when it is not.
+func failureOf(c record.Change) string {
+	switch {
+	case c.To == check.StatusRunning:
+		return ""
+	case c.Cause.Reason == "":
+		return c.Cause.Failure.String()
+	}
+	return c.Cause.Failure.String() + " " + c.Cause.Reason
 }
 
 // Refused implements committer.Answers.

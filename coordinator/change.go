@@ -17,6 +17,7 @@ func (c *Coordinator) Change(o Options) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
+	o.Notify.VeriflierHosts = VeriflierHosts(o.Verifliers)
 	deliver, err := c.notify.Prepare(o.Notify)
 	if err != nil {
 		return fmt.Errorf("notify: %w", err)
@@ -25,7 +26,7 @@ func (c *Coordinator) Change(o Options) error {
 		return err
 	}
 	deliver()
-	c.engine.Change(engine.Terms{Policy: o.Policy, Interval: o.IntervalOverride, Pages: o.Pages})
+	c.engine.Change(engine.Terms{Policy: o.Policy, Interval: o.IntervalOverride, Pages: o.Pages, TLSErrors: o.TLSErrors})
 	c.toPeers.Set(o.PeerClient)
 	return nil
 }

@@ -6,12 +6,14 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/edge/peers"
 	"github.com/Automattic/jetmon/coordinator/edge/stream"
+	"github.com/Automattic/jetmon/coordinator/edge/v1stats"
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/outlier"
@@ -43,6 +45,7 @@ type Coordinator struct {
 	peers      *peers.Peers
 	toPeers    *rpc.Identity
 	watchdog   *watchdog.Watchdog
+	stats      *v1stats.Reporter
 	stream     *stream.Server
 	servers    servers
 }
@@ -60,11 +63,12 @@ func New(o Options) (_ *Coordinator, err error) {
 	}
 	c.committer = committer.New(committer.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
 	c.engine = engine.New(engine.Options{
-		Policy: o.Policy, Interval: o.IntervalOverride, Pages: o.Pages, Panel: c.panel, Committer: c.committer, Shards: c.ownership,
-		Muted: o.Notify.Disabled, Random: random, Log: o.Log, Outliers: outlier.DefaultRule(), Dispatch: dispatching(o),
+		Policy: o.Policy, Interval: o.IntervalOverride, Pages: o.Pages, TLSErrors: o.TLSErrors, Panel: c.panel, Committer: c.committer, Shards: c.ownership,
+		Random: random, Log: o.Log, Outliers: outlier.DefaultRule(), Dispatch: dispatching(o),
 	}, time.Now())
 	c.loader = loader.New(loader.Options{
-		Store: o.Store, Engine: c.engine, Shards: c.ownership, First: o.BucketMin, Last: o.BucketMax, Log: o.Log,
+		Store: o.Store, Engine: c.engine, Shards: c.ownership, First: o.BucketMin, Last: o.BucketMax,
+		Sample: o.Trial, Log: o.Log,
 	})
 	c.checkpoint, err = checkpoint.New(checkpoint.Options{
 		Engine: c.engine, Store: o.Store, Shards: c.ownership, Log: o.Log, Metrics: o.Metrics,
@@ -76,7 +80,7 @@ func New(o Options) (_ *Coordinator, err error) {
 		Store: o.Store, Shards: c.ownership, Ballots: o.Retention, Outages: o.OutageRetention, Log: o.Log,
 	})
 	c.upkeep = upkeep.New(upkeep.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
-	o.Notify.Log, o.Notify.Metrics, o.Notify.Shards = o.Log, o.Metrics, c.ownership
+	o.Notify.Log, o.Notify.Metrics, o.Notify.Shards, o.Notify.VeriflierHosts = o.Log, o.Metrics, c.ownership, VeriflierHosts(o.Verifliers)
 	if c.notify, err = notify.New(o.Notify, o.Store); err != nil {
 		return nil, err
 	}
@@ -90,6 +94,10 @@ func New(o Options) (_ *Coordinator, err error) {
 	if err != nil {
 		return nil, err
 	}
+	o.Stats.Engine, o.Stats.Log = c.engine, o.Log
+	if c.stats, err = v1stats.New(o.Stats); err != nil {
+		return nil, err
+	}
 	c.stream = stream.New(stream.Options{Engine: c.engine, Node: o.Node, Heartbeat: cadence.Heartbeat, Lease: cadence.Lease})
 	if err := c.register(o.Metrics); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
@@ -100,7 +108,7 @@ func New(o Options) (_ *Coordinator, err error) {
 func newOwnership(o Options) *ownership.Ownership {
 	return ownership.New(ownership.Options{
 		Store: o.Store, Members: o.Store, Node: o.Node, Endpoint: o.Endpoint, Log: o.Log,
-		First: shard.Of(o.BucketMin), Last: shard.Of(o.BucketMax),
+		First: shard.Of(o.BucketMin), Last: shard.Of(o.BucketMax), Voice: o.voice(), Sample: o.Trial,
 	})
 }
 
@@ -108,6 +116,17 @@ func newPanel(o Options, instance string) (*panel.Panel, error) {
 	p := panelOptions(o)
 	p.Instance = instance
 	return panel.New(p)
+}
+
+// VeriflierHosts returns the hosts of verifliers by name.
+func VeriflierHosts(members []panel.Member) map[string]string {
+	out := make(map[string]string, len(members))
+	for _, m := range members {
+		if host, _, err := net.SplitHostPort(m.Address); err == nil {
+			out[m.Name] = host
+		}
+	}
+	return out
 }
 
 func dispatching(o Options) dispatch.Config {
@@ -131,7 +150,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 // takes, all is over in time: a call that hangs, a store that is away and a WordPress.com
 // that does not answer must not add up.
 func (c *Coordinator) stages() []stages.Stage {
-	to := answers{engine: c.engine, notify: c.notify, onChange: c.o.OnChange}
+	to := answers{engine: c.engine, notify: c.notify, changes: c.o.ChangeLog, onChange: c.o.OnChange, log: c.o.Log}
 	own := tenant{shards: c.ownership, loader: c.loader, committer: c.committer, checkpoint: c.checkpoint, notify: c.notify}
 	front := append(c.serving(),
 		stages.Step{Name: "panel", Run: func(ctx context.Context) error { return c.panel.Run(ctx, to) }},
@@ -141,6 +160,7 @@ func (c *Coordinator) stages() []stages.Stage {
 		stages.Step{Name: "retention", Run: c.retention.Run},
 		stages.Step{Name: "upkeep", Run: c.upkeep.Run},
 		stages.Step{Name: "watchdog", Run: c.watchdog.Run},
+		stages.Step{Name: "v1 stats", Run: c.stats.Run},
 	)
 	return []stages.Stage{
 		{Steps: front},

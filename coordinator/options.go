@@ -10,6 +10,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/api"
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/edge/panel"
+	"github.com/Automattic/jetmon/coordinator/edge/v1stats"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
@@ -47,6 +48,8 @@ type Options struct {
 	IntervalOverride time.Duration
 	// Pages is what page checks make of a broken page; the zero value makes no page checks.
 	Pages check.PageRule
+	// TLSErrors is what a certificate means that does not verify, where a site does not say.
+	TLSErrors check.TLSErrors
 	// ChecksPerHost is how many checks may be out at once that go to one machine; 0 means
 	// any number.
 	ChecksPerHost int
@@ -57,8 +60,16 @@ type Options struct {
 	Retention, OutageRetention time.Duration
 	// Notify is completed with the log.
 	Notify notify.Options
+	// Trial, when not 0, puts the coordinator on trial beside v1, with one site in Trial: it
+	// decides and records, and neither notifies WordPress.com nor writes the legacy rows. The
+	// shards that were taken over from v1 are exempt.
+	Trial int
 	// Diagnoser, optional, answers questions why Jetpack does not talk to a site.
 	Diagnoser api.Diagnoser
+	// Stats, optional, serves what watched v1; it is completed with the engine and the log.
+	Stats v1stats.Options
+	// ChangeLog, optional, is v1's log of status changes.
+	ChangeLog *v1stats.ChangeLog
 	// OnChange, optional, is called after each committed change. It must not block.
 	OnChange func(StatusChange)
 	Log      *slog.Logger
@@ -92,6 +103,18 @@ const (
 	handOver = 2 * time.Second
 )
 
+// voice is who hears of the changes.
+func (o *Options) voice() shard.Voice {
+	switch {
+	case o.Notify.Disabled:
+		return shard.Muted
+	case o.Trial != 0:
+		return shard.OnTrial
+	default:
+		return shard.Telling
+	}
+}
+
 func (o *Options) validate() error {
 	switch {
 	case o.Node == "":
@@ -106,6 +129,8 @@ func (o *Options) validate() error {
 		return fault.InvalidField("bucket-min, bucket-max", "must be whole shards of %d buckets", shard.BucketsPer)
 	case o.IntervalOverride != 0 && o.IntervalOverride < time.Second:
 		return fault.InvalidField("interval", "must be at least 1s")
+	case o.Trial < 0 || o.Trial > 0 && o.Notify.Disabled:
+		return fault.InvalidField("trial", "must be a sample of one site in 1 or more, and excludes no-notify")
 	case o.ChecksPerHost < 0:
 		return fault.InvalidField("checks-per-host", "must not be negative")
 	case o.Policy.Failures < 1:

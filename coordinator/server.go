@@ -46,7 +46,7 @@ func (c *Coordinator) newServers(instance string) (err error) {
 		Store: c.o.Store, Engine: c.engine, Panel: c.panel, Committer: c.committer, Notify: c.notify, Policy: c.engine.Policy,
 		Peers:     c.peers,
 		Watchdog:  c.watchdog,
-		Diagnoser: c.o.Diagnoser, Shards: c.ownership, Node: c.o.Node, Instance: instance, Started: time.Now(),
+		Diagnoser: c.o.Diagnoser, Shards: c.ownership, Trial: c.o.Trial != 0, Node: c.o.Node, Instance: instance, Started: time.Now(),
 	})
 	o := c.o.Server
 	o.Name, o.Log, o.Metrics, o.Validate = "coordinator", c.o.Log, c.o.Metrics, true

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -118,6 +119,29 @@ func TestWhatV1HadBesideItsConfigIsFound(t *testing.T) {
 	}
 	if c = parse("--db=sqlite:x", "--wpcom-cert=y", "--interval=7s"); c.DB != "sqlite:x" || c.WPCOMCert != "y" || c.Interval != 7*time.Second {
 		t.Errorf("database %q, certificate %q, interval %s: a flag takes precedence", c.DB, c.WPCOMCert, c.Interval)
+	}
+}
+
+// What works on a coordinator's database takes v1's file for it, too.
+func TestEveryCommandThatNeedsADatabaseTakesV1sFile(t *testing.T) {
+	t.Parallel()
+	path := write(t, "db-config.conf", "$db_servers = array(\n\t'misc' => array(\n\t\tarray( 'iad', 0, 1, '127.0.0.1:1', 'x', 'd', 'u', 'hunter2', null, null, 30 ),\n")
+	for _, command := range []string{"migrate", "handover --buckets=0-15 --from=v1", "parity"} {
+		code, _, stderr := run(t, nil, append(strings.Fields(command), "--db-config="+path)...)
+		if code != exitFailed || !strings.Contains(stderr, "mysql://u@tcp(127.0.0.1:1)/d") || strings.Contains(stderr, "hunter2") {
+			t.Errorf("%s: exit code %d, %q", command, code, stderr)
+		}
+	}
+}
+
+// v1's docker variables configure nothing, and each is said once.
+func TestV1sDockerVariablesAreWarnedAbout(t *testing.T) {
+	t.Parallel()
+	text := newOutput()
+	p := &program{LookupEnv: func(name string) (string, bool) { return "hunter2", name == "MYSQLDB_ROOT_PASSWORD" }}
+	p.warn(slog.New(slog.NewTextHandler(text, nil)), "coordinator")
+	if got := text.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "variable=MYSQLDB_ROOT_PASSWORD") || strings.Contains(got, "hunter2") {
+		t.Errorf("log:\n%s", got)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/Automattic/jetmon/coordinator"
+	"github.com/Automattic/jetmon/coordinator/edge/v1stats"
 	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
 )
 
@@ -29,6 +30,7 @@ type coordinatorCommand struct {
 	judgeFlags     `embed:""`
 	retentionFlags `embed:""`
 	notifyFlags    `embed:""`
+	statsFlags     `embed:""`
 	peerFlags      `embed:""`
 	serveFlags     `embed:""`
 	processFlags   `embed:""`
@@ -65,6 +67,12 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	p.warn(proc.log, "coordinator")
+	if c.StatusChangeLog != "" {
+		if o.ChangeLog, err = v1stats.OpenChangeLog(c.StatusChangeLog, coordinator.VeriflierHosts(o.Verifliers), proc.log); err != nil {
+			return usagef("--status-change-log: %w", err)
+		}
+		defer o.ChangeLog.Close()
+	}
 	l, err := listen("listen", c.Listen)
 	if err != nil {
 		return err
@@ -89,7 +97,7 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 func (c *coordinatorCommand) reload(r *lateCoordinator, server *liveServer) reload {
 	live := []string{
 		"veriflier", "peer-offline-limit", "num-of-checks", "time-between-checks", "time-between-notices", "shadow-need", "shadow-regions",
-		"interval", "page-check", "wpcom-url", "wpcom-ca", "wpcom-cert", "wpcom-key", "wpcom-token-file",
+		"interval", "page-check", "tls-errors", "wpcom-url", "wpcom-ca", "wpcom-cert", "wpcom-key", "wpcom-token-file",
 	}
 	return reload{
 		live:  slices.Concat(live, serveLive(), dialLive("veriflier"), dialLive("peer")),
@@ -141,6 +149,7 @@ func (c *coordinatorCommand) steps(p *program) []func(*coordinator.Options) erro
 		c.paceFlags.apply,
 		func(o *coordinator.Options) error { return c.judgeFlags.apply(o, p.files.config) },
 		c.retentionFlags.apply,
+		c.statsFlags.apply,
 		func(o *coordinator.Options) error {
 			return c.notifyFlags.apply(o, p.files.config, c.serveFlags.Insecure)
 		},

@@ -46,8 +46,8 @@ func readable(command string) []config.Kind {
 
 // flag returns the value that the files have for a flag of a command, nil if they have none.
 func (f *files) flag(command, name string) any {
-	if command == "migrate" && name == "db" {
-		command = "coordinator"
+	if name == "db" {
+		command = "coordinator" // the others work on its database
 	}
 	for _, file := range []*config.File{f.config, f.database} {
 		if file == nil {

@@ -31,6 +31,7 @@ type probeCommand struct {
 	Forbid    []string      `sep:"none" placeholder:"TEXT" help:"Text that the page must not contain (repeatable)."`
 	Redirects string        `enum:"follow,fail" default:"follow" help:"Treatment of redirects: follow or fail."`
 	PageCheck string        `enum:"off,advise,down" default:"off" help:"Ask by GET and judge the page; what it means if it is a failure of WordPress or PHP although its status is good: down or advise."`
+	TLSErrors string        `name:"tls-errors" enum:"down,advise" default:"down" help:"What a certificate means that does not verify: down or advise."`
 	SlowAfter time.Duration `placeholder:"DUR" help:"Report a site as slow if it takes longer than this."`
 	CAFile    string        `name:"ca-file" placeholder:"PEM" help:"Trust the issuers in this file instead of the system's."`
 	Repeat    int           `default:"1" placeholder:"N" help:"Number of checks, one after the other; the worst result sets the exit code."`
@@ -120,7 +121,7 @@ func (c *probeCommand) target() (check.Target, error) {
 	t.Method = map[string]check.Method{
 		"head-then-get": check.MethodHeadThenGet, "head": check.MethodHead, "get": check.MethodGet,
 	}[c.Method]
-	t.PageRule = pageRule(c.PageCheck)
+	t.PageRule, t.TLSErrors = pageRule(c.PageCheck), tlsErrors(c.TLSErrors)
 	if c.Redirects == "fail" {
 		t.RedirectPolicy = check.RedirectFail
 	}

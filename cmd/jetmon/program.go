@@ -28,6 +28,8 @@ type commands struct {
 	Gateway     gatewayCommand     `cmd:"" help:"Run a gateway: REST in front of a coordinator."`
 	Dev         devCommand         `cmd:"" help:"Run the whole system in this process, with demo sites."`
 	Migrate     migrateCommand     `cmd:"" help:"Create or update Jetmon's tables in a database."`
+	Parity      parityCommand      `cmd:"" help:"Compare what v1 and a coordinator on trial have decided about the same sites."`
+	Handover    handoverCommand    `cmd:"" help:"Take buckets over from v1, or give them back, while coordinators are on trial."`
 	Probe       probeCommand       `cmd:"" help:"Check one URL from here, or by verifliers, and print the observation."`
 	Sites       sitesCommand       `cmd:"" help:"Query a coordinator about sites: list, explain."`
 	Outages     outagesCommand     `cmd:"" help:"Query a coordinator about outages: list, show, replay."`

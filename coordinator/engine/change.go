@@ -13,6 +13,8 @@ type Terms struct {
 	// Interval and Pages are as in Options.
 	Interval time.Duration
 	Pages    check.PageRule
+	// TLSErrors is as in Options.
+	TLSErrors check.TLSErrors
 }
 
 // Change replaces the terms. Each site follows them from its next step on: a turn or
@@ -23,6 +25,7 @@ func (e *Engine) Change(t Terms) {
 	e.o.Policy, e.o.Interval, e.o.Pages = t.Policy, t.Interval, t.Pages
 	e.cases.flapWindow = t.Policy.FlapWindow
 	e.judge.policy, e.judge.pace, e.judge.pages = t.Policy, pace(t.Interval), pageChecks(t.Pages)
+	e.o.TLSErrors, e.judge.tlsErrors, e.deal.tlsErrors = t.TLSErrors, t.TLSErrors, t.TLSErrors
 	e.watch.pace = pace(t.Interval)
 	e.deal.pace, e.deal.pages = pace(t.Interval), pageChecks(t.Pages)
 }

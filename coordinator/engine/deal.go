@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/engine/roster"
@@ -8,6 +9,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/internal/check"
 )
 
 // dealer hands checks out: it submits those of compact sites, and adds to the effects
@@ -24,8 +26,10 @@ type dealer struct {
 	ahead  lookahead
 	// outlets lead to the sessions. Invariant: each session of core has one.
 	outlets map[dispatch.SessionID]*outlet
-	// terms holds the term of each shard that this coordinator owns; 0 for the others.
-	terms [shard.Count]uint64
+	// tenures are the engine's.
+	tenures *shard.Held
+	// tlsErrors is what a bad certificate means where the site does not say.
+	tlsErrors check.TLSErrors
 }
 
 // submit queues the routine check of a compact site, and arranges its next turn.
@@ -51,7 +55,7 @@ func (d *dealer) assign(now time.Time) {
 			var t target
 			if r := d.sites.Tagged(schedule.Slot(c.Tag), c.Site); r != nil {
 				t = d.target(schedule.Slot(c.Tag))
-				h.term = max(h.term, d.terms[shard.Of(r.Bucket())])
+				h.term = max(h.term, d.tenures[shard.Of(r.Bucket())].Term)
 			}
 			d.out.targets = append(d.out.targets, t)
 		}
@@ -65,7 +69,7 @@ func (d *dealer) target(slot schedule.Slot) target {
 	r, settings := d.sites.Entry(slot), d.sites.Settings(slot)
 	return target{
 		URL: d.sites.URL(slot), settings: settings, timeout: budget(r.Stage(), r.Urgent()),
-		headHostile: r.HeadHostile() && r.Sequence()%headAgain != 0, pageWasFilled: r.PageFilled(),
+		tlsErrors: cmp.Or(settings.TLSErrors, d.tlsErrors), headHostile: r.HeadHostile() && r.Sequence()%headAgain != 0, pageWasFilled: r.PageFilled(),
 		pageRule: d.pages.rule(settings, turnOf(r.ID(), r.Sequence()), isTroubled(r.Stage(), r.Urgent())),
 	}
 }

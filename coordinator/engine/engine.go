@@ -10,6 +10,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/engine/checkers"
 	"github.com/Automattic/jetmon/coordinator/engine/roster"
 	"github.com/Automattic/jetmon/coordinator/engine/snapshot"
+	"github.com/Automattic/jetmon/coordinator/engine/tally"
 	"github.com/Automattic/jetmon/coordinator/rules/coverage"
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
@@ -31,11 +32,10 @@ type Options struct {
 	Interval time.Duration
 	// Pages is what page checks make of a broken page; PageIgnored makes none of them.
 	Pages check.PageRule
-	// Muted engines send no notifications. They start each site with its recorded status,
-	// others with the status that WordPress.com knows.
-	Muted bool
-	// Shards knows the terms of the shards that this coordinator owns. It is optional;
-	// without it changes carry no term.
+	// TLSErrors is what a bad certificate means where a site does not say.
+	TLSErrors check.TLSErrors
+	// Shards knows the terms of the shards that this coordinator owns, and who hears of their
+	// changes. It is optional; without it changes carry no term, and WordPress.com hears of all.
 	Shards shard.Holder
 	// Random makes idempotency keys.
 	Random func() uint64
@@ -57,6 +57,8 @@ type Engine struct {
 	mu sync.Mutex
 	// out collects the effects of the call that holds the lock.
 	out effects
+	// tenures are those of the shards as of the last Tick or Read.
+	tenures shard.Held
 
 	// The parts that decide; see doc.go.
 	sites     *roster.Table
@@ -76,6 +78,8 @@ type Engine struct {
 	// ticked is when Tick was last called.
 	ticked time.Time
 	keys   []dispatch.Key // scratch of CheckIn
+	// results are counted for TakeResults, from its first call on.
+	results tally.Tally
 }
 
 // Counters count events since the start.
@@ -104,15 +108,15 @@ func New(o Options, now time.Time) *Engine {
 		sites: e.sites, snapshots: e.snapshots, flapWindow: o.Policy.FlapWindow, open: map[schedule.Slot]*site{},
 	}
 	e.judge = &judge{
-		policy: o.Policy, pace: pace(o.Interval), pages: pageChecks(o.Pages), muted: o.Muted, random: o.Random, hosts: hosts,
-		agenda: e.agenda, core: e.core, fleet: e.fleet, out: &e.out,
+		policy: o.Policy, pace: pace(o.Interval), pages: pageChecks(o.Pages), random: o.Random, hosts: hosts,
+		agenda: e.agenda, core: e.core, fleet: e.fleet, out: &e.out, tenures: &e.tenures, tlsErrors: o.TLSErrors,
 	}
 	e.watch = &watchlist{
 		pace: pace(o.Interval), sites: e.sites, agenda: e.agenda, core: e.core, edits: e.edits,
 		cases: e.cases, snapshots: e.snapshots, judge: e.judge, out: &e.out,
 	}
 	e.deal = &dealer{
-		pace: pace(o.Interval), pages: pageChecks(o.Pages), sites: e.sites, agenda: e.agenda, core: e.core, meter: e.meter, out: &e.out,
+		pace: pace(o.Interval), pages: pageChecks(o.Pages), sites: e.sites, agenda: e.agenda, core: e.core, meter: e.meter, out: &e.out, tenures: &e.tenures, tlsErrors: o.TLSErrors,
 		ahead: lookahead{sites: e.sites, core: e.core}, outlets: map[dispatch.SessionID]*outlet{},
 	}
 	return e

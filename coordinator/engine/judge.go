@@ -12,6 +12,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -25,8 +26,6 @@ type judge struct {
 	policy lifecycle.Policy
 	pace   pace
 	pages  pageChecks
-	// muted: WordPress.com gets no notifications; see Options.
-	muted  bool
 	random func() uint64
 	hosts  roster.Hosts
 
@@ -35,7 +34,14 @@ type judge struct {
 	fleet  *checkers.Fleet
 	out    *effects
 	counts Counters
+	// tenures are the engine's.
+	tenures *shard.Held
+	// tlsErrors is what a bad certificate means where the site does not say.
+	tlsErrors check.TLSErrors
 }
+
+// voice returns who hears of the changes of a bucket's sites.
+func (j *judge) voice(b check.BucketID) shard.Voice { return j.tenures[shard.Of(b)].Voice }
 
 // pace, when not 0, is the interval of every site instead of its own.
 type pace time.Duration
@@ -118,7 +124,7 @@ func (j *judge) observe(m moment, s *site, c record.LocalCheck) {
 func (j *judge) decided(m moment, s *site, a *Answer) {
 	s.opened, s.answer = false, a
 	j.out.info("ballot decided", "site_id", s.Row.ID, "url", s.Row.URL, "verdict", a.Verdict.String(),
-		"votes", tally(*a), "round", a.Question.Round, "took", a.Decided.Sub(a.Opened))
+		"votes", countVotes(*a), "round", a.Question.Round, "took", a.Decided.Sub(a.Opened))
 	if a.Verdict != quorum.Confirmed {
 		j.out.keep(s.evidence())
 	}
@@ -251,11 +257,13 @@ func (j *judge) elsewhere(m moment, s *site, node string) {
 // change sends a change of status to the committer. Until the committer answers, nothing
 // else is decided about the site.
 func (j *judge) change(s *site, f lifecycle.Change) {
+	voice := j.voice(s.Row.Bucket)
 	c := record.Change{
 		Key:    fmt.Sprintf("%d-%d%d-%016x", s.Row.ID, f.From, f.To, j.random()),
 		SiteID: s.Row.ID, BlogID: s.Row.BlogID, Bucket: s.Row.Bucket, URL: s.Row.URL,
 		From: f.From, To: f.To, Relapses: f.Relapses, Since: s.Row.StatusSince, Start: f.Start, At: f.At,
-		LastCheck: s.LastCheck, Cause: s.cause(), Checks: slices.Clone(s.checks), Muted: j.muted,
+		LastCheck: s.LastCheck, Cause: s.cause(), Checks: slices.Clone(s.checks),
+		Muted: voice != shard.Telling, Trial: voice == shard.OnTrial,
 	}
 	if (f.From == check.StatusRunning || f.From == f.To) && s.answer != nil {
 		b := s.evidence()

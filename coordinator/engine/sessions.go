@@ -154,6 +154,7 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 			continue
 		}
 		e.judge.counts.Checks++
+		e.results.Note(check.StatusRunning, saw.Observation)
 		_, turn := e.fleet.Saw(now, from, &saw)
 		e.turned(from, turn)
 	}
@@ -167,6 +168,7 @@ func (e *Engine) result(m moment, from *checkers.Checker, s *site, saw *checkers
 	e.turned(from, turn)
 	o := *saw.Observation
 	o.Outcome = outcome
+	e.results.Note(s.Row.Status, &o)
 	e.judge.observe(m, s, record.LocalCheck{Node: from.Node(), At: saw.At, Observation: o})
 	if o.Outcome != saw.Observation.Outcome {
 		e.judge.elsewhere(m, s, from.Node())

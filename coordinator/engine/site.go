@@ -65,6 +65,7 @@ func (s *site) uncheckable() (reason string, is bool) {
 func (j *judge) target(s *site) check.Target {
 	t := target{URL: s.Row.URL, settings: &s.Row.Settings, timeout: budget(s.State.Stage, s.Urgent), pageWasFilled: s.PageFilled}
 	t.headHostile = s.HeadHostile && s.Sequence%headAgain != 0
+	t.tlsErrors = cmp.Or(s.Row.Settings.TLSErrors, j.tlsErrors)
 	t.pageRule = j.pages.rule(t.settings, turnOf(s.Row.ID, s.Sequence), isTroubled(s.State.Stage, s.Urgent))
 	return t.spell()
 }
@@ -80,6 +81,8 @@ type target struct {
 	// pageRule and pageWasFilled are as in check.Target.
 	pageRule      check.PageRule
 	pageWasFilled bool
+	// tlsErrors is the site's, or the fleet's.
+	tlsErrors check.TLSErrors
 }
 
 // spell returns the full target.
@@ -87,10 +90,12 @@ func (t target) spell() check.Target {
 	if t.settings == nil {
 		return check.Target{}
 	}
-	return check.Target{
+	full := check.Target{
 		URL: check.CompleteURL(t.URL), Settings: *t.settings, Timeout: t.timeout, HeadHostile: t.headHostile,
 		PageRule: t.pageRule, PageWasFilled: t.pageWasFilled,
 	}
+	full.TLSErrors = t.tlsErrors
+	return full
 }
 
 // budget returns how long a check of a site may take. A site in trouble keeps the longer

@@ -12,8 +12,10 @@ import (
 // when its read began: of several rows, the one with the latest now wins.
 func (e *Engine) Put(now time.Time, row record.Site) {
 	m := e.hand.moment(now)
+	tenures := e.held()
 	e.mu.Lock()
 	defer e.release()
+	e.tenures = tenures
 	if !e.edits.Fresh(row.ID, now) {
 		return
 	}

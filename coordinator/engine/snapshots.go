@@ -67,7 +67,7 @@ func (e *Engine) Unwritten(updates []snapshot.Update) {
 	defer e.mu.Unlock()
 	ours := make([]snapshot.Update, 0, len(updates))
 	for _, u := range updates {
-		if e.o.Shards != nil && e.deal.terms[shard.Of(u.Bucket)] == 0 {
+		if e.o.Shards != nil && e.tenures[shard.Of(u.Bucket)].Term == 0 {
 			continue // the next owner's to write
 		}
 		if s := e.cases.of(u.Site); s != nil {

@@ -15,13 +15,10 @@ const maxBacklog = time.Second
 // calls it about every 100 ms; after a pause, everything overdue is done once.
 func (e *Engine) Tick(now time.Time) {
 	m := e.hand.moment(now)
-	var terms [shard.Count]uint64
-	if e.o.Shards != nil {
-		terms = e.o.Shards.Held().Terms()
-	}
+	tenures := e.held()
 	e.mu.Lock()
 	defer e.release()
-	e.deal.terms = terms
+	e.tenures = tenures
 	e.routine(m)
 	for _, slot := range e.agenda.Waited(now) {
 		if s := e.cases.open[slot]; s != nil {
@@ -37,6 +34,14 @@ func (e *Engine) Tick(now time.Time) {
 	e.deal.revoke(expired)
 	e.deal.revoke(e.core.Obsolete(now))
 	e.deal.assign(now)
+}
+
+// held returns the tenures of this moment. The caller does not hold the lock.
+func (e *Engine) held() (none shard.Held) {
+	if e.o.Shards == nil {
+		return none
+	}
+	return e.o.Shards.Held()
 }
 
 // routine advances the schedule's clock and submits the checks of the sites whose turn has

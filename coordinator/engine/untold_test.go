@@ -11,13 +11,21 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
 	"github.com/Automattic/jetmon/internal/check"
 )
+
+// speaking is a holder of all shards with a voice.
+func speaking(v shard.Voice) shard.Holder {
+	h := shardtest.New()
+	h.Speak(v)
+	return h
+}
 
 // mute restarts the world with a muted engine.
 func (w *world) mute() {
 	o := w.engine.o
-	o.Muted, o.Outliers = true, outlier.DefaultRule()
+	o.Shards, o.Outliers = speaking(shard.Muted), outlier.DefaultRule()
 	o.Dispatch = dispatch.Config{
 		Lease: time.Minute, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second,
 		MaxBatch: 10, MaxQueue: 1000, SlowStart: -1, Random: o.Random,
@@ -58,7 +66,7 @@ func TestASiteStartsWithTheReportedStatusUnlessTheEngineIsMuted(t *testing.T) {
 						want, since = on, r.StatusSince
 					}
 					v, _ := w.engine.View(w.now, 42)
-					if v.Status != want || v.State.Status != want || !v.StatusSince.Equal(since) || !v.State.StatusSince.Equal(since) || v.Muted != muted {
+					if v.Status != want || v.State.Status != want || !v.StatusSince.Equal(since) || !v.State.StatusSince.Equal(since) || (v.Voice == shard.Muted) != muted {
 						t.Errorf("on record %d, known %d, muted %t, loaded %t: %+v", on, known, muted, loaded, v)
 					}
 				}
@@ -192,4 +200,51 @@ func (w *world) again(r record.Site) {
 	w.engine = w.newEngine()
 	w.engine.Recall(kept)
 	w.engine.Put(w.now, r)
+}
+
+// An engine on trial starts each site from our own verdict, whatever v1 has written into the
+// row, and marks its changes.
+func TestAnEngineOnTrialBelievesNoRowOfV1(t *testing.T) {
+	t.Parallel()
+	for on := range check.Status(3) {
+		for _, ours := range []check.Status{check.StatusRunning, check.StatusDown} {
+			for voice, want := range map[shard.Voice]check.Status{shard.Telling: on, shard.Muted: on, shard.OnTrial: ours} {
+				for _, loaded := range []bool{false, true} {
+					w := newWorld(t)
+					w.mute()
+					w.engine.o.Shards = speaking(voice)
+					w.engine.Tick(w.now)
+					r := row()
+					r.Status, r.StatusSince = on, time.Unix(1_700_000_000, 0)
+					if on != ours {
+						r.Ours = &record.Verdict{Status: ours, Since: time.Unix(1_600_000_000, 0)}
+					}
+					if loaded {
+						reading := w.engine.Read(w.now, r.Bucket)
+						reading.Put([]record.Site{r})
+						reading.Done()
+					} else {
+						w.engine.Put(w.now, r)
+					}
+					if v, _ := w.engine.View(w.now, 42); v.Status != want || v.State.Status != want || v.Voice != voice {
+						t.Errorf("on record %d, ours %d, voice %d, loaded %t: %+v", on, ours, voice, loaded, v)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestAChangeOnTrialIsMarked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.mute()
+	w.engine.o.Shards = speaking(shard.OnTrial)
+	w.engine.Tick(w.now)
+	a, b := w.join("a"), w.join("b")
+	w.suspect(a, b)
+	w.decide(quorum.Confirmed)
+	if c := w.commit(); !c.Muted || !c.Trial || c.To != check.StatusDown {
+		t.Errorf("change %+v", c)
+	}
 }

@@ -5,10 +5,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/engine/tally"
 	"github.com/Automattic/jetmon/coordinator/rules/coverage"
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -40,9 +42,9 @@ type View struct {
 	Pending bool
 	// Uncheckable is why the site's URL cannot be checked at all; empty for other sites.
 	Uncheckable string
-	// Muted means that WordPress.com gets no notifications, and that Status is the status
-	// on record.
-	Muted bool
+	// Voice is who hears of the site's changes. Unless that is WordPress.com, Status is the
+	// status on record, on trial our own verdict.
+	Voice shard.Voice
 	// UndecidedReason is why an undecided suspect is not reported; empty for other sites.
 	UndecidedReason string
 }
@@ -58,7 +60,7 @@ func (e *Engine) View(now time.Time, id check.SiteID) (View, bool) {
 	v := View{
 		State: s.State, Status: s.Row.Status, StatusSince: s.Row.StatusSince, OutageID: s.Row.OutageID,
 		Interval: e.judge.pace.of(s.Row.Interval), Last: s.Last, LastCheck: s.LastCheck, LastNode: s.LastNode,
-		Checks: slices.Clone(s.checks), Pending: s.pending != nil, Muted: e.o.Muted,
+		Checks: slices.Clone(s.checks), Pending: s.pending != nil, Voice: e.judge.voice(s.Row.Bucket),
 		Flapping: s.State.Status != check.StatusRunning && s.State.Flap.Flapping(now, e.o.Policy),
 	}
 	if due, ok := e.agenda.Due(&s.timer); ok {
@@ -132,6 +134,19 @@ func (e *Engine) Counters() Counters {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.judge.counts
+}
+
+// TakeResults returns the results of checks since the last call; none the first time, from
+// which on they are counted.
+func (e *Engine) TakeResults() *tally.Counts {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	taken := e.results.Take()
+	if taken == nil {
+		e.results.Start()
+		taken = &tally.Counts{}
+	}
+	return taken
 }
 
 // Summary returns the summary at now.

@@ -10,6 +10,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -58,7 +59,7 @@ func (w *watchlist) put(m moment, row record.Site) {
 // take applies a row that was read. A coordinator that starts reads millions of rows, and
 // nearly all are of compact sites or bring nothing new: they need no case.
 func (w *watchlist) take(m moment, row *record.Site) {
-	compact := !row.Paused && row.Status == check.StatusRunning && row.OutageID == 0 && row.Untold == nil && !w.snapshots.Has(row.ID)
+	compact := !row.Paused && row.Status == check.StatusRunning && row.OutageID == 0 && row.Ours == nil && row.Untold == nil && !w.snapshots.Has(row.ID)
 	slot, is := w.sites.Take(row, compact)
 	switch is {
 	case roster.Added:
@@ -77,15 +78,23 @@ func (w *watchlist) take(m moment, row *record.Site) {
 func (w *watchlist) add(now time.Time, row record.Site) *site {
 	slot := w.sites.Add(&row)
 	s := &site{Site: roster.Site{Row: row, Host: w.sites.Entry(slot).Host()}, timer: schedule.Timer{Slot: slot}}
-	if k := row.Untold; k != nil && !w.judge.muted {
-		s.Row.Status, s.Row.StatusSince = k.Status, k.Since
+	voice := w.judge.voice(row.Bucket)
+	known := row.Untold
+	if voice != shard.Telling {
+		known = nil
+	}
+	if known != nil {
+		s.Row.Status, s.Row.StatusSince = known.Status, known.Since
+	}
+	if row.Ours != nil && voice == shard.OnTrial {
+		s.Row.Status, s.Row.StatusSince = row.Ours.Status, row.Ours.Since
 	}
 	s.begin(w.cases.ballots)
 	if row.Inherited {
 		s.State = s.State.Inherit()
 	}
-	if k := row.Untold; k != nil && !w.judge.muted && k.Status == check.StatusRunning {
-		s.State.Unsettled = k.Unsure || row.OutageID != 0
+	if known != nil && known.Status == check.StatusRunning {
+		s.State.Unsettled = known.Unsure || row.OutageID != 0
 	}
 	if !row.Paused {
 		w.judge.turn(s)

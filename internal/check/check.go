@@ -77,8 +77,10 @@ const (
 	AdvisoryPHPSource
 	// AdvisoryWordPressMessage means a page of WordPress's wp_die with a text of the site's.
 	AdvisoryWordPressMessage
+	// AdvisoryTLSInvalid means that the certificate does not verify.
+	AdvisoryTLSInvalid
 	// AdvisoryLast is the last of them.
-	AdvisoryLast = AdvisoryWordPressMessage
+	AdvisoryLast = AdvisoryTLSInvalid
 )
 
 // IsOfPage reports whether an advisory comes from judging a page. One that does is true until
@@ -132,6 +134,19 @@ const (
 	PageCheckAlways
 )
 
+// TLSErrors selects what a check makes of a certificate that does not verify. The zero value
+// means what the fleet has; for a check, that the site is down.
+type TLSErrors uint8
+
+// The values, numbered as in check.proto.
+const (
+	TLSErrorsDefault TLSErrors = iota
+	// TLSErrorsDown: the site is down.
+	TLSErrorsDown
+	// TLSErrorsAdvise: it is an advisory, and the site is judged by its answer.
+	TLSErrorsAdvise
+)
+
 // PageRule selects what a check makes of a page that is a failure although its status is
 // good. The zero value means that the page is not judged.
 type PageRule uint8
@@ -180,6 +195,7 @@ type Settings struct {
 	// SlowAfter is the time after which an answer counts as slow; 0 means never.
 	SlowAfter time.Duration `json:"slow_after,omitempty"`
 	PageCheck PageCheck     `json:"page_check,omitempty"`
+	TLSErrors TLSErrors     `json:"tls_errors,omitempty"`
 }
 
 // Target is all that a checker needs to know to probe a site.

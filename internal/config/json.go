@@ -135,7 +135,7 @@ func compact(value json.RawMessage) string {
 func (f *File) take(key Key, value json.RawMessage, k *kept, home string) (err error) {
 	set := func(v any) { f.set(key.Command, key.Flag, v) }
 	switch key.form {
-	case formNumber, formSeconds, formMinutes, formKept, formPort:
+	case formNumber, formSeconds, formMinutes, formMillis, formKept, formPort:
 		var n int
 		if n, err = number(value); err != nil {
 			return err
@@ -146,7 +146,7 @@ func (f *File) take(key Key, value json.RawMessage, k *kept, home string) (err e
 		}
 		set(map[form]string{
 			formNumber: strconv.Itoa(n), formSeconds: (time.Duration(n) * time.Second).String(),
-			formMinutes: (time.Duration(n) * time.Minute).String(), formPort: ":" + strconv.Itoa(n),
+			formMinutes: (time.Duration(n) * time.Minute).String(), formMillis: (time.Duration(n) * time.Millisecond).String(), formPort: ":" + strconv.Itoa(n),
 		}[key.form])
 	case formTruth, formOpposite, formKeptTruth, formDebug:
 		var yes bool

@@ -55,10 +55,11 @@ type form uint8
 const (
 	// formIgnored is not read.
 	formIgnored form = iota
-	// formNumber is a whole number; formSeconds and formMinutes become durations.
+	// formNumber is a whole number; formSeconds, formMinutes and formMillis become durations.
 	formNumber
 	formSeconds
 	formMinutes
+	formMillis
 	// formKept is a whole number that finish combines with others.
 	formKept
 	// formTruth is true or false, formOpposite sets the contrary.

@@ -33,6 +33,8 @@ type request struct {
 	wire []byte
 	// wantsBody is true when the caller may read the response's body.
 	wantsBody bool
+	// lenient requests go on with a certificate that does not verify.
+	lenient bool
 }
 
 // response is a response whose head was read.
@@ -54,7 +56,9 @@ type trace struct {
 	// TLS version.
 	leafEnd time.Time
 	version uint16
-	ipv6    *ipv6Watch
+	// distrust is why a certificate on the way does not verify, if the check went on.
+	distrust *failure
+	ipv6     *ipv6Watch
 }
 
 func (t *trace) reach(p check.Phase)  { t.phase.Store(uint32(p)) }
@@ -78,6 +82,9 @@ func (t *trace) adopt(second *trace) {
 	t.timing = sum(t.timing, second.timing)
 	t.addr = second.addr
 	t.secured(second.leafEnd, second.version, second.version != 0)
+	if second.distrust != nil {
+		t.distrust = second.distrust
+	}
 	t.dropIPv6()
 	t.ipv6 = second.ipv6
 }

@@ -87,7 +87,8 @@ func (a *attempt) step(ctx context.Context, here *place) (next *place, f *failur
 	a.trace.dropIPv6() // only the last place's IPv6 counts
 	resp, f := a.engine.exchange(ctx, &request{
 		place: here, addrs: addrs, wantsBody: a.method == check.MethodGet,
-		wire: wire(a.verb(), here, a.carried.headersFor(here), a.cookiesFor(here)),
+		lenient: a.target.TLSErrors == check.TLSErrorsAdvise,
+		wire:    wire(a.verb(), here, a.carried.headersFor(here), a.cookiesFor(here)),
 	}, &a.trace)
 	if f != nil {
 		if f.kind == check.FailurePolicy {

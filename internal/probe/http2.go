@@ -43,7 +43,7 @@ func (e *handshake) wantsHTTP2(resp *response, f *failure) bool {
 // tryHTTP2 repeats an exchange, which ended with resp or f, with HTTP/2 on offer. The first
 // result stands unless the second comes by HTTP/2 or is an answer.
 func (e *netEngine) tryHTTP2(ctx context.Context, r *request, t *trace, resp *response, f *failure) (*response, *failure) {
-	hs := e.secure.handshake(r.place, true)
+	hs := e.secure.handshake(r, true)
 	hs.offers = []string{protocolHTTP2}
 	if resp == nil {
 		hs.offers = append(hs.offers, protocolHTTP1)

@@ -21,10 +21,10 @@ func (e *netEngine) exchange(ctx context.Context, r *request, t *trace) (*respon
 	if !r.place.tls {
 		return e.once(ctx, r, t, nil)
 	}
-	hs := e.secure.handshake(r.place, false)
+	hs := e.secure.handshake(r, false)
 	resp, f := e.once(ctx, r, t, hs)
 	if f != nil && hs.failed(f) {
-		hs = e.secure.handshake(r.place, true)
+		hs = e.secure.handshake(r, true)
 		resp, f = e.once(ctx, r, t, hs)
 	}
 	return e.tryOtherwise(ctx, r, t, hs, exchanged{resp, f})
@@ -125,6 +125,9 @@ func (e *netEngine) handshake(raw *gathered, hs *handshake, t *trace) (net.Conn,
 		f := handshakeFailure(err, e.secure.now())
 		hs.refused = refusedByClient(err, f)
 		return nil, f
+	}
+	if hs.distrust != nil {
+		t.distrust = handshakeFailure(hs.distrust, e.secure.now())
 	}
 	return conn, nil
 }

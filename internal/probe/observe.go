@@ -40,6 +40,9 @@ func (j *job) observe(r result, o *check.Observation) {
 		return
 	}
 	o.Phase = check.PhaseDone
+	if d := a.trace.distrust; d != nil && o.Detail == "" {
+		o.Detail = printable("certificate "+d.reason+": "+d.detail, check.MaxDetailBytes)
+	}
 	o.Advisories = append(j.advisories(r), a.advisories...)
 }
 
@@ -61,6 +64,9 @@ func (j *job) advisories(r result) []check.Advisory {
 	}
 	if a.trace.tlsIsOld() {
 		all = append(all, check.AdvisoryTLSDeprecated)
+	}
+	if a.trace.distrust != nil {
+		all = append(all, check.AdvisoryTLSInvalid)
 	}
 	if after := j.target.SlowAfter; after > 0 && a.took > after {
 		all = append(all, check.AdvisorySlow)

@@ -64,7 +64,7 @@ func (e *httpEngine) exchange(ctx context.Context, r *request, t *trace) (*respo
 	if !r.place.tls {
 		return e.once(ctx, r, t, nil)
 	}
-	hs := e.secure.handshake(r.place, true)
+	hs := e.secure.handshake(r, true)
 	resp, f := e.once(ctx, r, t, hs)
 	return e.tryOtherwise(ctx, r, t, hs, exchanged{resp, f})
 }

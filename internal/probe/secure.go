@@ -54,6 +54,9 @@ func newSecure(roots *x509.CertPool, now func() time.Time, sessionBytes int64) *
 type handshake struct {
 	*secure
 	host, key string
+	// lenient goes on with a certificate that does not verify, and keeps why in distrust.
+	lenient  bool
+	distrust error
 	// full asks for a full handshake without resumption, which offers all curves.
 	full bool
 	// offers are the protocols on offer; nil means HTTP/1.1.
@@ -74,9 +77,9 @@ type handshake struct {
 	kept bool
 }
 
-// handshake prepares a handshake with a place.
-func (s *secure) handshake(p *place, full bool) *handshake {
-	return &handshake{secure: s, host: p.host, key: p.hostHeader(), full: full}
+// handshake prepares the handshake of a request.
+func (s *secure) handshake(r *request, full bool) *handshake {
+	return &handshake{secure: s, host: r.place.host, key: r.place.hostHeader(), full: full, lenient: r.lenient}
 }
 
 // config returns the configuration for the handshake.
@@ -113,8 +116,13 @@ func (e *handshake) verify(state tls.ConnectionState) error {
 	}
 	until, err := e.chains.verify(e.host, state.PeerCertificates)
 	if err != nil {
+		err = &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
+		if e.lenient {
+			e.distrust = err
+			return nil
+		}
 		e.badChain = true
-		return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
+		return err
 	}
 	e.until = until
 	return nil

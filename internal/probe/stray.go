@@ -43,7 +43,7 @@ func (e *netEngine) tryWithoutStray(ctx context.Context, r *request, t *trace, f
 	conn, err := tls12.Client(raw, tls12.Config{
 		ServerName: r.place.host, Protocol: protocolHTTP1,
 		Verify: func(shown [][]byte) (crypto.PublicKey, error) {
-			key, err := e.secure.readable(r.place.host, shown, &second)
+			key, err := e.secure.readable(r, shown, &second)
 			judged = err != errNoStray
 			return key, err
 		},
@@ -71,7 +71,7 @@ func (e *netEngine) tryWithoutStray(ctx context.Context, r *request, t *trace, f
 
 // readable verifies a server's certificates without those that cannot be read, and returns
 // the leaf's key.
-func (s *secure) readable(host string, shown [][]byte, t *trace) (crypto.PublicKey, error) {
+func (s *secure) readable(r *request, shown [][]byte, t *trace) (crypto.PublicKey, error) {
 	var chain []*x509.Certificate
 	stray := false
 	for i, der := range shown {
@@ -91,10 +91,14 @@ func (s *secure) readable(host string, shown [][]byte, t *trace) (crypto.PublicK
 	if !stray {
 		return nil, errNoStray
 	}
-	_, err := s.chains.verify(host, chain)
-	t.secured(chain[0].NotAfter.UTC(), tls.VersionTLS12, err == nil)
+	_, err := s.chains.verify(r.place.host, chain)
+	t.secured(chain[0].NotAfter.UTC(), tls.VersionTLS12, err == nil || r.lenient)
 	if err != nil {
-		return nil, &tls.CertificateVerificationError{UnverifiedCertificates: chain, Err: err}
+		err = &tls.CertificateVerificationError{UnverifiedCertificates: chain, Err: err}
+		if !r.lenient {
+			return nil, err
+		}
+		t.distrust = handshakeFailure(err, s.now())
 	}
 	return chain[0].PublicKey, nil
 }

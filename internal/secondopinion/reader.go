@@ -128,6 +128,7 @@ func (a *asking) newTransport(ctx context.Context) *http.Transport {
 		MaxResponseHeaderBytes: maxHeadBytes,
 		HTTP2:                  &http.HTTP2Config{MaxReceiveBufferPerStream: window, MaxReceiveBufferPerConnection: window},
 	}
+	t.TLSClientConfig.InsecureSkipVerify = a.target.TLSErrors == check.TLSErrorsAdvise
 	t.DialContext = a.dialer(ctx)
 	return t
 }

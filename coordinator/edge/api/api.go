@@ -35,6 +35,8 @@ type Options struct {
 	Shards shard.Holder
 	// Watchdog holds the alarms of this coordinator.
 	Watchdog *watchdog.Watchdog
+	// Trial means that this coordinator watches beside v1.
+	Trial bool
 	// Node and Instance name this process, which started at Started.
 	Node, Instance string
 	Started        time.Time

@@ -85,6 +85,8 @@ func applySettings(row *record.Site, in *monitorv1.CheckSettings, path string) e
 		row.Settings.SlowAfter = settings.SlowAfter
 	case "settings.page_check":
 		row.Settings.PageCheck = settings.PageCheck
+	case "settings.tls_errors":
+		row.Settings.TLSErrors = settings.TLSErrors
 	default:
 		return fault.New(fault.Internal, "no code applies %s, which a client may set", path)
 	}

@@ -77,6 +77,7 @@ func (s *fleet) coordinator(ctx context.Context, sum engine.Summary) *monitorv1.
 	c.UncommittedChanges, c.FencedChanges = uint64(written.Uncommitted), written.Fenced
 	delivery := s.o.Notify.Status()
 	c.Muted, c.UntoldSites = delivery.Disabled, uint64(delivery.Untold)
+	c.Trial, c.TellingShards = s.o.Trial, uint32(delivery.Telling)
 	// The rest is worth showing while the store is away or slow, so this number then is the
 	// deliverer's last one.
 	ctx, cancel := within(ctx, countTimeout)

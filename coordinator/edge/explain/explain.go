@@ -8,6 +8,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -146,14 +147,22 @@ func told(v engine.View) string {
 		check.StatusDown: "down (status 0)", check.StatusRunning: "running (status 1)", check.StatusConfirmedDown: "confirmed down (status 2)",
 	}[v.Status]
 	switch {
-	case v.Muted && v.StatusSince.IsZero():
-		return "on record as " + what + ", and WordPress.com is told nothing (--no-notify)"
-	case v.Muted:
-		return fmt.Sprintf("on record as %s since %s, and WordPress.com is told nothing (--no-notify)", what, clock(v.StatusSince))
+	case v.Voice != shard.Telling && v.StatusSince.IsZero():
+		return fmt.Sprintf("on record as %s, and WordPress.com is told nothing (%s)", what, silence(v.Voice))
+	case v.Voice != shard.Telling:
+		return fmt.Sprintf("on record as %s since %s, and WordPress.com is told nothing (%s)", what, clock(v.StatusSince), silence(v.Voice))
 	case v.StatusSince.IsZero():
 		return "WordPress.com knows it as " + what
 	}
 	return fmt.Sprintf("WordPress.com was told %s at %s", what, clock(v.StatusSince))
+}
+
+// silence names the flag because of which WordPress.com is told nothing.
+func silence(v shard.Voice) string {
+	if v == shard.OnTrial {
+		return "--trial"
+	}
+	return "--no-notify"
 }
 
 // Withheld describes what is not reported, and why; empty when nothing is withheld.
@@ -172,8 +181,8 @@ func (f Facts) Withheld() string {
 		return "a recovery: one node alone does not end an outage"
 	case f.View.Regional != nil:
 		return fmt.Sprintf("a regional failure: down from %v, up from %v", f.View.Regional.Down, f.View.Regional.Up)
-	case f.View.Muted:
-		return "every change: delivery to WordPress.com is switched off (--no-notify)"
+	case f.View.Voice != shard.Telling:
+		return fmt.Sprintf("every change: delivery to WordPress.com is switched off (%s)", silence(f.View.Voice))
 	}
 	return ""
 }

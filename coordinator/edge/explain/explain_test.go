@@ -10,6 +10,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -35,7 +36,7 @@ func TestEveryStageIsExplained(t *testing.T) {
 			"undecided since", "eu1 is unreachable", "asked anew"},
 		{"verifying", engine.View{State: lifecycle.State{Stage: lifecycle.Verifying, Round: 2}, Status: check.StatusRunning},
 			"round 2 of 3", "not confirmed yet", "3 of 6 verifliers that see it up"},
-		{"down, and nobody was told", engine.View{State: lifecycle.State{Stage: lifecycle.Down, StatusSince: at}, Status: check.StatusDown, StatusSince: at, Muted: true},
+		{"down, and nobody was told", engine.View{State: lifecycle.State{Stage: lifecycle.Down, StatusSince: at}, Status: check.StatusDown, StatusSince: at, Voice: shard.Muted},
 			"on record as down (status 0) since 2026-01-02 03:04:05Z, and WordPress.com is told nothing", "every change", "after 2026-01-02 04:03:05Z"},
 		{"down", engine.View{State: lifecycle.State{Stage: lifecycle.Down, StatusSince: at}, Status: check.StatusDown, StatusSince: at},
 			"told down (status 0) at 2026-01-02 03:04:05Z", "", "after 2026-01-02 04:03:05Z"},

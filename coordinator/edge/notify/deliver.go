@@ -70,7 +70,7 @@ func newSender(o Options) (*sender, error) {
 	if err != nil || o.Disabled {
 		return nil, err
 	}
-	return &sender{base: base, token: o.Token, client: o.client()}, nil
+	return &sender{wire: wire{o.Token, o.VeriflierHosts}, base: base, client: o.client()}, nil
 }
 
 // Prepare checks the URL, the token and the TLS of options, and returns what makes the next
@@ -124,10 +124,22 @@ func (d *Deliverer) Run(ctx context.Context) error {
 // owned returns the shards whose notifications we deliver. When we lose a shard, its
 // deliveries under way are not interrupted: the next owner may send the same notification
 // again, under the same key.
-func (d *Deliverer) owned() []shard.ID { return d.o.Shards.Held().Staying() }
+func (d *Deliverer) owned() []shard.ID {
+	held := d.o.Shards.Held()
+	return slices.DeleteFunc(held.Staying(), func(s shard.ID) bool { return d.silent(held[s]) })
+}
 
 // sure returns the owned shards that are certainly ours at this moment.
 func (d *Deliverer) sure() []shard.ID {
 	held := d.o.Shards.Held()
-	return slices.DeleteFunc(held.Staying(), func(s shard.ID) bool { return !held[s].Sure })
+	return slices.DeleteFunc(held.Staying(), func(s shard.ID) bool { return d.silent(held[s]) || !held[s].Sure })
 }
+
+// muted returns our shards of whose changes WordPress.com hears nothing.
+func (d *Deliverer) muted() []shard.ID {
+	held := d.o.Shards.Held()
+	return slices.DeleteFunc(held.Staying(), func(s shard.ID) bool { return !d.silent(held[s]) })
+}
+
+// silent reports whether WordPress.com hears nothing of a shard's changes.
+func (d *Deliverer) silent(t shard.Tenure) bool { return d.o.Disabled || t.Voice != shard.Telling }

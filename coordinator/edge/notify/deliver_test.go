@@ -565,6 +565,43 @@ func TestDisabledSendsNothingAndWithdrawsWhatWaitsInItsShards(t *testing.T) {
 	})
 }
 
+// A coordinator on trial delivers what concerns the shards that were taken over from v1, and
+// withdraws what waits in the others.
+func TestEachShardHasItsOwnVoice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		box, w := newOutbox(), &wpcom{}
+		for s := range int64(3) {
+			n := notificationOf(check.SiteID(s), s+1)
+			n.Change.Bucket = check.BucketID(s * shard.BucketsPer)
+			box.add(n)
+		}
+		shards := shardtest.New(0, 1, 2)
+		shards.Set(0, shard.Tenure{Term: 1, Sure: true, Voice: shard.OnTrial})
+		shards.Set(1, shard.Tenure{Term: 1, Sure: true, Voice: shard.Telling})
+		shards.Set(2, shard.Tenure{Term: 1, Sure: true, Voice: shard.Muted})
+		d, stop := deliverer(t, notify.Options{Shards: shards}, box, w)
+		defer stop()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got := w.seen(); len(got) != 1 || len(box.left()) != 0 {
+			t.Errorf("sent %v, left %v", got, box.left())
+		}
+		if s := d.Status(); s.Disabled || s.Untold != 2 || s.Telling != 1 {
+			t.Errorf("status is %+v", s)
+		}
+		// The shard is handed over, and a change of it is committed.
+		shards.Set(0, shard.Tenure{Term: 2, Sure: true, Voice: shard.Telling})
+		box.add(notificationOf(7, 70))
+		d.Wake()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got := w.seen(); len(got) != 2 || d.Status().Telling != 2 {
+			t.Errorf("sent %v, status %+v", got, d.Status())
+		}
+	})
+}
+
 func TestSecondRunIsRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

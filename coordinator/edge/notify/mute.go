@@ -27,12 +27,13 @@ func (r *run) countUntold(ctx context.Context, now time.Time, shards []shard.ID)
 	return n, err
 }
 
-// mute mutes each shard once a term, and again when notifications are pending.
-func (r *run) mute(ctx context.Context) {
+// mute mutes each of some shards once a term, and again when notifications of them are
+// pending.
+func (r *run) mute(ctx context.Context, shards []shard.ID) {
 	withdrawn := 0
-	for _, s := range r.d.owned() {
+	for _, s := range shards {
 		fence, sure := r.d.o.Shards.Fence(s)
-		if !sure || r.pending == 0 && r.muted[s] == fence {
+		if !sure || r.withdrawable == 0 && r.muted[s] == fence {
 			continue
 		}
 		n, err := r.muteShard(ctx, fence)
@@ -44,7 +45,7 @@ func (r *run) mute(ctx context.Context) {
 		}
 		r.muted[s] = fence
 	}
-	r.pending = 0 // until the next count
+	r.withdrawable = 0 // until the next count
 	if withdrawn > 0 {
 		r.d.o.Log.Warn("pending notifications withdrawn; their sites are reported once delivery is on", "notifications", withdrawn)
 		r.untoldCounted = time.Time{}

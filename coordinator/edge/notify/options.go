@@ -35,6 +35,8 @@ type Options struct {
 	URL string
 	// Token is v1's AUTH_TOKEN: printable ASCII, at most 256 bytes.
 	Token string
+	// VeriflierHosts has the hosts of the verifliers by name: v1 knew a veriflier by its host.
+	VeriflierHosts map[string]string
 	// TLS is the client's configuration, made by rpc.LoadClientTLS; the default trusts
 	// the system's roots. The server's certificate is always verified.
 	TLS *tls.Config

@@ -51,9 +51,10 @@ type run struct {
 	outboxEdge     obs.Edge
 	outboxFailures int
 	outboxRetry    time.Time
-	// pending is the number of notifications in the outbox at the time counted.
-	pending int
-	counted time.Time
+	// counted is when the notifications in the outbox were counted, and withdrawable how many of
+	// them belonged to muted shards.
+	counted      time.Time
+	withdrawable int
 	// untold is the last count of the untold sites, made at untoldCounted.
 	untold        int
 	untoldCounted time.Time
@@ -128,8 +129,8 @@ func (r *run) advance(ctx context.Context) {
 	if now.Sub(r.counted) >= r.d.o.Poll {
 		r.count(ctx, now)
 	}
-	if r.d.o.Disabled {
-		r.mute(ctx)
+	if muted := r.d.muted(); len(muted) > 0 {
+		r.mute(ctx, muted)
 	}
 }
 
@@ -281,20 +282,24 @@ func (r *run) settle() bool {
 
 // count updates the numbers of pending notifications and of untold sites.
 func (r *run) count(ctx context.Context, now time.Time) {
-	pending, untold := 0, 0
+	pending, withdrawable, untold := 0, 0, 0
+	call, cancel := context.WithTimeout(ctx, outboxTimeout)
+	defer cancel()
+	var err error
 	if shards := r.d.owned(); len(shards) > 0 {
-		call, cancel := context.WithTimeout(ctx, outboxTimeout)
-		defer cancel()
-		var err error
 		pending, err = r.d.outbox.CountNotifications(call, shards)
-		if err == nil && r.d.o.Disabled {
-			untold, err = r.countUntold(call, now, shards)
-		}
-		if ctx.Err() != nil || r.outboxFailed(err) {
-			return
+	}
+	if muted := r.d.muted(); len(muted) > 0 && err == nil {
+		if withdrawable, err = r.d.outbox.CountNotifications(call, muted); err == nil {
+			untold, err = r.countUntold(call, now, muted)
 		}
 	}
-	r.counted, r.pending = now, pending
+	if ctx.Err() != nil || r.outboxFailed(err) {
+		return
+	}
+	pending += withdrawable
+	r.withdrawable = withdrawable
+	r.counted = now
 	r.d.mu.Lock()
 	defer r.d.mu.Unlock()
 	r.d.board.status.Pending, r.d.board.status.Untold = pending, untold

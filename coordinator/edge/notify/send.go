@@ -25,8 +25,8 @@ const (
 
 // sender makes one attempt at a time.
 type sender struct {
+	wire
 	base   *url.URL
-	token  string
 	client *http.Client
 }
 
@@ -43,7 +43,7 @@ func (s *sender) send(ctx context.Context, n record.Notification) error {
 }
 
 func (s *sender) try(ctx context.Context, n record.Notification) error {
-	query, err := encode(n.Change, s.token)
+	query, err := s.encode(n.Change)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func senderTo(t *testing.T, o Options) *sender {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &sender{base: base, token: o.Token, client: o.client()}
+	s := &sender{base: base, wire: wire{token: o.Token}, client: o.client()}
 	t.Cleanup(s.client.CloseIdleConnections)
 	return s
 }

@@ -12,11 +12,13 @@ import (
 // Status is what an operator must know about delivery.
 type Status struct {
 	Disabled bool
+	// Telling counts our shards of whose changes WordPress.com is notified.
+	Telling int
 	// Pending is the number of notifications in the outbox, counted at most Options.Poll
 	// ago while the outbox works.
 	Pending int
 	// Untold counts the sites whose recorded status WordPress.com does not know because
-	// delivery is Disabled; 0 while it is enabled.
+	// delivery is Disabled, or their shards are on trial.
 	Untold int
 	// RefusedSince is the time of the first failed attempt among the notifications that
 	// WordPress.com has still not accepted; zero when there is none. It belongs to the
@@ -41,7 +43,7 @@ func (d *Deliverer) Status() Status {
 	defer d.mu.Unlock()
 	d.board.keep(owned)
 	s := d.board.status
-	s.Disabled = d.o.Disabled
+	s.Disabled, s.Telling = d.o.Disabled, len(owned)
 	for _, f := range d.board.failing {
 		if s.RefusedSince.IsZero() || f.since.Before(s.RefusedSince) {
 			s.RefusedSince = f.since

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -67,10 +68,18 @@ type entry struct {
 	ErrorCode *int `json:"error_code,omitempty"`
 }
 
+// wire is v1's form of notifications.
+type wire struct {
+	token string
+	// hosts has the hosts of the verifliers by name. v1 knew a veriflier by its host; one
+	// that is no longer configured has its name instead.
+	hosts map[string]string
+}
+
 // encode returns the query-encoded value of the data parameter: the notification's v1
 // payload as JSON.
-func encode(c record.Change, token string) (query string, err error) {
-	p := newPayload(c, token)
+func (w wire) encode(c record.Change) (query string, err error) {
+	p := w.payload(c)
 	for {
 		text, err := marshal(p)
 		if err != nil {
@@ -84,11 +93,25 @@ func encode(c record.Change, token string) (query string, err error) {
 	}
 }
 
-// newPayload converts a change to v1's form. last_status_change is the time of the change
+// V1 returns a change in v1's form as JSON, without the token. hosts has the hosts of the
+// verifliers by name.
+func V1(c record.Change, hosts map[string]string) []byte {
+	p := wire{hosts: hosts}.payload(c)
+	text, err := marshal(struct {
+		payload
+		Token *string `json:"token,omitempty"` // hides the payload's
+	}{payload: p})
+	if err != nil {
+		return []byte("{}") // a payload has nothing that JSON does not have
+	}
+	return text
+}
+
+// payload converts a change to v1's form. last_status_change is the time of the change
 // before this one, null when there was none: v1 sent the row as it had read it, and the
 // receiver of a recovery learns from it since when the site was down.
-func newPayload(c record.Change, token string) payload {
-	checks := entries(c)
+func (w wire) payload(c record.Change) payload {
+	checks := w.entries(c)
 	if over := len(checks) - maxChecks; over > 0 {
 		checks = slices.Delete(checks, 1, 1+over)
 	}
@@ -99,20 +122,20 @@ func newPayload(c record.Change, token string) payload {
 		LastCheck:        isoTime(c.LastCheck),
 		LastStatusChange: isoTime(c.Since),
 		Checks:           checks,
-		Token:            token,
+		Token:            w.token,
 	}
 }
 
 // entries lists the checkers' checks and then the verifliers' votes. v1 knows only
 // offline and online, so entries leaves out checks and votes that are UNKNOWN.
-func entries(c record.Change) []entry {
+func (w wire) entries(c record.Change) []entry {
 	list := make([]entry, 0, len(c.Checks)+quorumVoters)
 	for _, l := range c.Checks {
 		status, known := seen(l.Observation.Outcome)
 		switch {
 		case !known:
 		case l.Veriflier:
-			list = append(list, veriflierEntry(l.Node, status, &l.Observation))
+			list = append(list, w.veriflierEntry(l.Node, status, &l.Observation))
 		default:
 			// v1 put the site's new status on its own check, so that a site that is
 			// still down an hour later reads 2, not 0.
@@ -128,9 +151,9 @@ func entries(c record.Change) []entry {
 	for _, v := range c.Ballot.Votes {
 		switch v.Value {
 		case quorum.Down:
-			list = append(list, veriflierEntry(v.Veriflier, check.StatusDown, v.Observation))
+			list = append(list, w.veriflierEntry(v.Veriflier, check.StatusDown, v.Observation))
 		case quorum.Up:
-			list = append(list, veriflierEntry(v.Veriflier, check.StatusRunning, v.Observation))
+			list = append(list, w.veriflierEntry(v.Veriflier, check.StatusRunning, v.Observation))
 		}
 	}
 	return list
@@ -151,30 +174,33 @@ func seen(o check.Outcome) (status check.Status, known bool) {
 }
 
 func checkerEntry(host string, status check.Status, o *check.Observation) entry {
-	code, errorCode := codes(o)
+	code, errorCode := Codes(o)
 	return entry{
 		Type: typeChecker, Host: clip(host), Status: status,
 		RTT: milliseconds(o.Timing.Total), Code: code, ErrorCode: &errorCode,
 	}
 }
 
-func veriflierEntry(host string, status check.Status, o *check.Observation) entry {
-	e := entry{Type: typeVeriflier, Host: clip(host), Status: status}
+func (w wire) veriflierEntry(name string, status check.Status, o *check.Observation) entry {
+	e := entry{Type: typeVeriflier, Host: clip(cmp.Or(w.hosts[name], name)), Status: status}
 	if o != nil {
-		e.Code, _ = codes(o)
+		e.Code, _ = Codes(o)
 		e.RTT = milliseconds(o.Timing.Total)
 	}
 	return e
 }
 
-// codes returns the HTTP status and the error code that v1 would have sent for an
+// Codes returns the HTTP status and the error code that v1 would have sent for an
 // observation. A failure that v1 did not know keeps the status of the response, such as
 // 200 with a missing text, or the 3xx of a redirect loop.
-func codes(o *check.Observation) (code, errorCode int) {
+func Codes(o *check.Observation) (code, errorCode int) {
 	switch o.Failure {
 	case check.FailureDNS, check.FailureTLS:
 		return 0, errorConnect
 	case check.FailureConnect:
+		if o.Phase == check.PhaseResponse {
+			return 0, errorNoAnswer // there was a connection, which was reset or lost
+		}
 		if len(o.Hops) > 0 {
 			return 0, errorRedirectConnect
 		}
@@ -182,6 +208,9 @@ func codes(o *check.Observation) (code, errorCode int) {
 	case check.FailureTimeout, check.FailurePartial:
 		return 0, errorNoAnswer
 	case check.FailureProtocol:
+		if o.Reason == "empty_reply" {
+			return 0, errorNoAnswer
+		}
 		return errorNotHTTP, errorNotHTTP
 	case check.FailureRedirect:
 		switch o.Reason {
@@ -197,12 +226,12 @@ func codes(o *check.Observation) (code, errorCode int) {
 
 // marshal does not escape & < >: the query encoding does, and escaping them twice only
 // makes the URL longer.
-func marshal(p payload) ([]byte, error) {
+func marshal(p any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(p); err != nil {
-		return nil, fmt.Errorf("encode notification of blog %d: %w", p.BlogID, err)
+		return nil, fmt.Errorf("encode a notification: %w", err)
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

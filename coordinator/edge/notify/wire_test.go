@@ -80,7 +80,7 @@ func TestPayloadIsV1s(t *testing.T) {
 				`{"type":1,"host":"checker-2","status":0,"rtt":20000,"code":0,"error_code":995},` +
 				`{"type":2,"host":"eu","status":0,"rtt":1,"code":503},` +
 				`{"type":2,"host":"us","status":1,"rtt":2,"code":200},` +
-				`{"type":2,"host":"sa","status":0,"rtt":20000,"code":0}],` +
+				`{"type":2,"host":"v3.example.com","status":0,"rtt":20000,"code":0}],` +
 				`"token":"s3cret&token=%+#"}`},
 		"a site is still down: its check carries the new status": {stillDown(),
 			`{"blog_id":99,"monitor_url":"https://example.com/?a=1&b=2#c","status_id":2,` +
@@ -99,7 +99,7 @@ func TestPayloadIsV1s(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			query, err := encode(tt.change, testToken)
+			query, err := wire{token: testToken, hosts: map[string]string{"sa": "v3.example.com"}}.encode(tt.change)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,6 +129,10 @@ func TestCodesAreV1s(t *testing.T) {
 		"name does not resolve":              {check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureDNS}, 0, 995},
 		"connection refused":                 {check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureConnect}, 0, 995},
 		"certificate expired":                {check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureTLS}, 0, 995},
+		"reset after the request":            {check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureConnect, Reason: "reset", Phase: check.PhaseResponse}, 0, 998},
+		"lost after the request":             {check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureConnect, Reason: "lost", Phase: check.PhaseResponse, Hops: []check.Hop{{Status: 301}}}, 0, 998},
+		"reset while connecting":             {check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureConnect, Reason: "reset", Phase: check.PhaseConnect}, 0, 995},
+		"closed without an answer":           {check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureProtocol, Reason: "empty_reply"}, 0, 998},
 		"connection refused after redirect":  {check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureConnect, HTTPStatus: 301, Hops: []check.Hop{{Status: 301}}}, 0, 996},
 		"redirect without Location":          {check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureRedirect, Reason: "no_location", HTTPStatus: 302}, 0, 997},
 		"redirect to a Location not a URL":   {check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureRedirect, Reason: "bad_location", HTTPStatus: 302}, 0, 997},
@@ -145,7 +149,7 @@ func TestCodesAreV1s(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if code, e := codes(&tt.o); code != tt.wantCode || e != tt.wantError {
+			if code, e := Codes(&tt.o); code != tt.wantCode || e != tt.wantError {
 				t.Errorf("codes = %d, %d, want %d, %d", code, e, tt.wantCode, tt.wantError)
 			}
 		})
@@ -167,7 +171,7 @@ func TestV1Defect2And14URLsArriveWhole(t *testing.T) {
 		"https://example.com/\u2028\u2029\x01\x7f",
 	} {
 		base := &url.URL{Scheme: "https", Host: "wpcom.example", Path: "/jetmon/", RawQuery: "v=1&w=a%26b"}
-		query, err := encode(record.Change{BlogID: 1, URL: site}, testToken)
+		query, err := wire{token: testToken}.encode(record.Change{BlogID: 1, URL: site})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,8 +216,8 @@ func TestURLStaysBoundedHoweverManyChecks(t *testing.T) {
 		for range rapid.IntRange(0, 60).Draw(t, "votes") {
 			c.Ballot.Votes = append(c.Ballot.Votes, record.Vote{Veriflier: host.Draw(t, "veriflier"), Value: quorum.Down})
 		}
-		all := entries(c)
-		query, err := encode(c, testToken)
+		all := wire{}.entries(c)
+		query, err := wire{token: testToken}.encode(c)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -39,5 +39,5 @@ func (t *interned) add(s check.Settings) uint32 {
 
 func isDefault(s check.Settings) bool {
 	return s.Method == 0 && s.RedirectPolicy == 0 && len(s.Headers) == 0 &&
-		len(s.RequiredTexts) == 0 && len(s.ForbiddenTexts) == 0 && s.SlowAfter == 0 && s.PageCheck == 0
+		len(s.RequiredTexts) == 0 && len(s.ForbiddenTexts) == 0 && s.SlowAfter == 0 && s.PageCheck == 0 && s.TLSErrors == 0
 }

@@ -34,6 +34,9 @@ type Change struct {
 	// Muted changes get no notification, and their From is the site's recorded status. In
 	// other changes From is the status that WordPress.com knows.
 	Muted bool `json:",omitempty"`
+	// Trial changes are Muted ones beside v1: their From is our own verdict (Site.Ours), and
+	// the legacy row, which is v1's, is not written.
+	Trial bool `json:",omitempty"`
 }
 
 // Committed is what the commit of a change wrote.

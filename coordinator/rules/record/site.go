@@ -23,10 +23,18 @@ type Site struct {
 	// Inherited means that Status was reported of an earlier URL of the site, whose outage
 	// has ended or is about to. OutageID is 0 then, and Status not running.
 	Inherited bool
+	// Ours, if not nil, is our own verdict: Status is another program's, by the legacy row.
+	Ours *Verdict
 	// Untold, if not nil, is what WordPress.com knows. It may differ from Status because the
 	// newest change was muted, or because another program has reported a status since.
 	Untold   *Known
 	Settings check.Settings
+}
+
+// Verdict is a status and when it began; zero when it has never changed.
+type Verdict struct {
+	Status check.Status
+	Since  time.Time
 }
 
 // Known is what WordPress.com knows of a site.

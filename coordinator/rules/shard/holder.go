@@ -31,6 +31,8 @@ type Tenure struct {
 	Leaving bool
 	// Renewed is when its lease was last renewed.
 	Renewed time.Time
+	// Voice is who hears of its changes, the same for the whole term.
+	Voice Voice
 }
 
 // Held has our tenure of each shard.

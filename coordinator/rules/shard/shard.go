@@ -36,6 +36,8 @@ type Owner struct {
 	Node, Endpoint string
 	// TTL is the duration of a lease.
 	TTL time.Duration
+	// Trial, if not 0, means that the owner is on trial beside v1, of one site in Trial.
+	Trial int
 }
 
 // Lease is the ownership of one shard until Expires. A higher Term is a later owner.
@@ -44,6 +46,58 @@ type Lease struct {
 	Node, Endpoint string
 	Term           uint64
 	Expires        time.Time
+	// Taken is when the shard was taken over from v1; zero when it was not, or was given back.
+	Taken time.Time
+	// Trial describes the trial of the shard that goes on, or went on last.
+	Trial Trial
+}
+
+// Trial describes how long a shard has been watched beside v1; the zero value means that it
+// was not since it was taken over.
+type Trial struct {
+	// Since is when the trial began. An interruption that leaves v1 unwatched for longer than
+	// TrialGap begins a new one.
+	Since time.Time
+	// Until is when its last lease ends or ended.
+	Until time.Time
+	// Sample is 1 when all sites are watched, n when it is one in n.
+	Sample int
+}
+
+// Has reports whether a site belongs to the sample. The sites of a sample are spread over
+// all ids.
+func (t Trial) Has(id check.SiteID) bool {
+	if t.Sample <= 1 {
+		return t.Sample == 1
+	}
+	const golden = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
+	return (uint64(id)*golden>>32)%uint64(t.Sample) == 0
+}
+
+// TrialGap is the longest interruption of a trial, by a restart or a takeover.
+const TrialGap = 5 * time.Minute
+
+// Voice is who hears of the status changes of a shard.
+type Voice uint8
+
+// The voices.
+const (
+	// Telling coordinators notify WordPress.com.
+	Telling Voice = iota
+	// Muted ones record changes, and notify nobody.
+	Muted
+	// OnTrial ones do so beside v1: they neither believe nor write the status in the legacy
+	// row, which is v1's.
+	OnTrial
+)
+
+// Of returns the voice for a lease: a coordinator on trial speaks for the shards that were
+// taken over from v1.
+func (v Voice) Of(l Lease) Voice {
+	if v == OnTrial && !l.Taken.IsZero() {
+		return Telling
+	}
+	return v
 }
 
 // Fence proves ownership in a write.

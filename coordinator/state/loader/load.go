@@ -84,7 +84,7 @@ func (l *Loader) loadGroup(ctx context.Context, tenures []tenure) error {
 	first, last := l.bucketsOf(tenures[0].shard), l.bucketsOf(tenures[len(tenures)-1].shard)
 	sites := 0
 	err := l.o.Store.ScanBuckets(ctx, first[0], last[len(last)-1], func(rows []record.Site) error {
-		sites += reading.Put(rows)
+		sites += reading.Put(l.sampled(rows))
 		return nil
 	})
 	if err != nil {

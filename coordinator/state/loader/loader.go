@@ -3,6 +3,7 @@ package loader
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -22,7 +23,7 @@ type Store interface {
 	ListSnapshots(ctx context.Context, s shard.ID) ([]record.Snapshot, error)
 }
 
-// Options for New. All are required.
+// Options for New. All but Sample are required.
 type Options struct {
 	Store  Store
 	Engine *engine.Engine
@@ -30,7 +31,9 @@ type Options struct {
 	Shards shard.Holder
 	// First and Last bound the buckets to read, both included.
 	First, Last check.BucketID
-	Log         *slog.Logger
+	// Sample, when more than 1, leaves all sites but one in Sample out of the shards on trial.
+	Sample int
+	Log    *slog.Logger
 }
 
 // Loader reads the sites of our shards. New makes one.
@@ -78,6 +81,17 @@ func (l *Loader) Loaded() <-chan struct{} { return l.loaded }
 func (l *Loader) Lost(s shard.ID) {
 	l.shards.lose(s) // first, so that rows of it that are read from now on are discarded
 	l.o.Engine.DropShard(s)
+}
+
+// sampled leaves the rows out that a trial does not watch.
+func (l *Loader) sampled(rows []record.Site) []record.Site {
+	if l.o.Sample <= 1 {
+		return rows
+	}
+	held, sample := l.o.Shards.Held(), shard.Trial{Sample: l.o.Sample}
+	return slices.DeleteFunc(rows, func(s record.Site) bool {
+		return !sample.Has(s.ID) && held[shard.Of(s.Bucket)].Voice == shard.OnTrial
+	})
 }
 
 // bucketsOf lists, in order, the buckets of some shards that lie between First and Last.

@@ -171,7 +171,7 @@ func (l *Loader) poll(ctx context.Context, r *idRange) error {
 		return fmt.Errorf("poll the sites %d to %d: %w", r.First, r.Last, err)
 	}
 	if len(read.Changed) > 0 {
-		reading.PutSpan(r.Span, read.Changed, read.Sites)
+		reading.PutSpan(r.Span, read.Changed, l.sampled(read.Sites))
 	}
 	reading.Done()
 	for _, t := range ours {

@@ -41,6 +41,7 @@ type part struct {
 	drop        time.Duration
 	faults      faults
 	alone       bool
+	voice       shard.Voice
 }
 
 func start(t *testing.T, r *registry, name string, p part) *node {
@@ -54,7 +55,7 @@ func start(t *testing.T, r *registry, name string, p part) *node {
 	}
 	o := ownership.Options{
 		Store: n.link, Members: n.link, Node: name, Endpoint: name + ":7800", First: p.first, Last: p.last,
-		Log: slog.New(slog.DiscardHandler),
+		Voice: p.voice, Log: slog.New(slog.DiscardHandler),
 	}
 	if p.alone {
 		o.Members = nil

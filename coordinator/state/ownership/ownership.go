@@ -49,7 +49,11 @@ type Options struct {
 	Node, Endpoint string
 	// First and Last bound the shards to take, both included.
 	First, Last shard.ID
-	Log         *slog.Logger
+	// Voice is who hears of the shards' changes. If it is OnTrial, Sample is 1 for a trial of
+	// all sites, n for one of one site in n.
+	Voice  shard.Voice
+	Sample int
+	Log    *slog.Logger
 }
 
 // Tenant receives the shards that come and go. Ownership calls Gained and Lost concurrently
@@ -123,7 +127,7 @@ func (w *Ownership) Held() (h shard.Held) {
 	now := time.Now()
 	for s, t := range w.held {
 		if t.ours() {
-			h[s] = shard.Tenure{Term: t.lease.Term, Sure: t.provable(now), Leaving: t.stage == leaving, Renewed: t.renewed}
+			h[s] = shard.Tenure{Term: t.lease.Term, Sure: t.provable(now), Leaving: t.stage == leaving, Renewed: t.renewed, Voice: w.o.Voice.Of(t.lease)}
 		}
 	}
 	return h

@@ -210,3 +210,40 @@ func TestARestartedCoordinatorClaimsItsShardsAtOnce(t *testing.T) {
 		b.end(t)
 	})
 }
+
+// TestAHandoverChangesTheVoiceOfAShardWithinSeconds: of one shard, whose tenure ends and which
+// is gained anew; the others go on.
+func TestAHandoverChangesTheVoiceOfAShardWithinSeconds(t *testing.T) {
+	t.Parallel()
+	for name, f := range map[string]faults{"": {}, " of a slow database": {slow: 300 * time.Millisecond}} {
+		t.Run("a handover"+name, func(t *testing.T) {
+			t.Parallel()
+			story(t, func(t *testing.T, r *registry) {
+				a := start(t, r, "a", part{voice: shard.OnTrial, faults: f})
+				watch(t, []*node{a}, 20*time.Second, even(a))
+				for _, taken := range []time.Time{time.Now(), {}} {
+					want := shard.OnTrial
+					if !taken.IsZero() {
+						want = shard.Telling
+					}
+					before := a.Held()
+					r.handOver(9, taken)
+					took := watch(t, []*node{a}, 10*time.Second, func() bool {
+						held := a.Held()
+						return held[9].Term > before[9].Term+1 && held[9].Voice == want
+					})
+					for s, now := range a.Held() {
+						if s != 9 && (now.Term != before[s].Term || now.Voice != shard.OnTrial) {
+							t.Errorf("shard %d has become %+v", s, now)
+						}
+					}
+					if took > 3*time.Second {
+						t.Errorf("it took %s", took)
+					}
+					t.Logf("spoken for after %s", took)
+				}
+				a.end(t)
+			})
+		})
+	}
+}

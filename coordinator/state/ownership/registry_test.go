@@ -39,7 +39,7 @@ func (r *registry) ClaimShard(_ context.Context, s shard.ID, o shard.Owner, now 
 	if l.Node != "" && l.Node != o.Node && l.Expires.After(now) {
 		return shard.Lease{}, fault.New(fault.Conflict, "held by %s", l.Node)
 	}
-	*l = shard.Lease{Shard: s, Node: o.Node, Endpoint: o.Endpoint, Term: l.Term + 1, Expires: now.Add(o.TTL)}
+	*l = shard.Lease{Shard: s, Node: o.Node, Endpoint: o.Endpoint, Term: l.Term + 1, Expires: now.Add(o.TTL), Taken: l.Taken}
 	r.claims++
 	return *l, nil
 }
@@ -62,6 +62,13 @@ func (r *registry) ReleaseShard(_ context.Context, l shard.Lease) error {
 		*have = shard.Lease{Shard: l.Shard, Term: l.Term}
 	}
 	return nil
+}
+
+// handOver does what jetmon handover does to a shard.
+func (r *registry) handOver(s shard.ID, taken time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.leases[s] = shard.Lease{Shard: s, Term: r.leases[s].Term + 1, Taken: taken}
 }
 
 func (r *registry) ListShards(context.Context) ([]shard.Lease, error) {

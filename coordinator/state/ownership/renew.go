@@ -102,7 +102,7 @@ func (w *Ownership) renew(ctx context.Context, t *tenure) error {
 	w.mu.Unlock()
 	renewed, err := w.o.Store.RenewShard(ctx, lease, began.Add(ttl))
 	if fault.Is(err, fault.Fenced) {
-		w.fenced(t)
+		w.fenced(t, nil)
 		return nil
 	}
 	if err != nil {

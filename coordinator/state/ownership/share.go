@@ -107,7 +107,7 @@ func (w *Ownership) leases(rows map[shard.ID]shard.Lease, now time.Time) []plan.
 		}
 		w.mu.Unlock()
 		if overtaken {
-			w.fenced(t)
+			w.fenced(t, &row)
 		}
 		out = append(out, l)
 	}
@@ -151,7 +151,7 @@ func (w *Ownership) claim(ctx context.Context, s shard.ID) error {
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	began := time.Now()
-	lease, err := w.o.Store.ClaimShard(call, s, shard.Owner{Node: w.o.Node, Endpoint: w.o.Endpoint, TTL: ttl}, began)
+	lease, err := w.o.Store.ClaimShard(call, s, w.owner(), began)
 	switch {
 	case fault.Is(err, fault.Conflict):
 		return nil // another coordinator was faster
@@ -160,4 +160,13 @@ func (w *Ownership) claim(ctx context.Context, s shard.ID) error {
 	}
 	w.take(ctx, lease, began)
 	return nil
+}
+
+// owner returns who claims shards.
+func (w *Ownership) owner() shard.Owner {
+	o := shard.Owner{Node: w.o.Node, Endpoint: w.o.Endpoint, TTL: ttl}
+	if w.o.Voice == shard.OnTrial {
+		o.Trial = max(w.o.Sample, 1)
+	}
+	return o
 }

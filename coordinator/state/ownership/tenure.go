@@ -99,15 +99,23 @@ func (w *Ownership) end(t *tenure, to stage) (ended bool) {
 	return true
 }
 
-// fenced drops a shard that another coordinator has taken.
-func (w *Ownership) fenced(t *tenure) {
+// fenced drops a shard whose lease has been ended: another coordinator has taken the shard, or
+// it was handed over and is free. row, if known, is its row.
+func (w *Ownership) fenced(t *tenure, row *shard.Lease) {
 	if !w.end(t, lost) {
 		return
 	}
 	w.mu.Lock()
 	w.duplicated[t.shard] = true
 	w.mu.Unlock()
-	w.o.Log.Error("shard lost to another owner", "shard", t.shard, "term", t.lease.Term)
+	switch {
+	case row == nil:
+		w.o.Log.Error("shard is no longer ours", "shard", t.shard, "term", t.lease.Term)
+	case row.Node == "":
+		w.o.Log.Info("shard was handed over, and is claimed anew", "shard", t.shard, "term", t.lease.Term, "taken_from_v1", !row.Taken.IsZero())
+	default:
+		w.o.Log.Error("shard lost to another owner", "shard", t.shard, "term", t.lease.Term, "owner", row.Node)
+	}
 }
 
 // release tries to release a shard in the store until that succeeds or the lease has ended.

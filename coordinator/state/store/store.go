@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/parity"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/internal/check"
@@ -18,6 +19,7 @@ type Store interface {
 	Orphans
 	Outbox
 	Ownership
+	Handover
 	Members
 	Snapshots
 	Retention
@@ -143,6 +145,21 @@ type Ownership interface {
 	ReleaseShard(ctx context.Context, l shard.Lease) error
 	// ListShards reads the leases of all shards that were ever claimed.
 	ListShards(ctx context.Context) ([]shard.Lease, error)
+}
+
+// Handover passes shards between v1 and us, and compares the two while both watch.
+type Handover interface {
+	// HandOver takes a shard over from v1 at a time, or gives it back to v1 when that is zero,
+	// for coordinators on trial; it ends the shard's lease, so that the shard is claimed anew.
+	// It changes nothing when the shard is in that hand already. Conflict when a shard is to
+	// be given back whose notifications WordPress.com has not accepted all. It writes what
+	// WordPress.com knows into the legacy rows that say something else, if those are ours to
+	// write.
+	HandOver(ctx context.Context, s shard.ID, taken time.Time) error
+	// ScanParity reads the active sites of the shards that are or were on trial, with what v1
+	// and we have decided, and passes them to f in chunks, which are valid only during the call.
+	// It stops at an error of f and returns it.
+	ScanParity(ctx context.Context, f func([]parity.Site) error) error
 }
 
 // Members keeps the coordinators that share the work, whether they own a shard or not.

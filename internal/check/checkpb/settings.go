@@ -20,6 +20,7 @@ func SettingsToProto(s check.Settings) *monitorv1.CheckSettings {
 		RequiredTexts:  validTexts(s.RequiredTexts),
 		ForbiddenTexts: validTexts(s.ForbiddenTexts),
 		PageCheck:      checkv1.PageCheck(s.PageCheck),
+		TlsErrors:      checkv1.TLSErrors(s.TLSErrors),
 	}
 	if s.SlowAfter > 0 {
 		p.SlowAfter = durationpb.New(s.SlowAfter)
@@ -45,6 +46,10 @@ func SettingsFromProto(prefix string, p *monitorv1.CheckSettings) (check.Setting
 	if _, ok := checkv1.PageCheck_name[int32(p.GetPageCheck())]; !ok {
 		return check.Settings{}, invalid(prefix+".page_check", "has no value %d", p.GetPageCheck())
 	}
+	if _, ok := checkv1.TLSErrors_name[int32(p.GetTlsErrors())]; !ok {
+		return check.Settings{}, invalid(prefix+".tls_errors", "has no value %d", p.GetTlsErrors())
+	}
+	s.TLSErrors = check.TLSErrors(p.GetTlsErrors())
 	s.SlowAfter, s.PageCheck = slow.Truncate(time.Millisecond), check.PageCheck(p.GetPageCheck())
 	return s, nil
 }

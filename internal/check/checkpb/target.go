@@ -52,6 +52,7 @@ func TargetToProto(t check.Target) *checkv1.Target {
 		HeadHostile:     t.HeadHostile,
 		PageRule:        checkv1.PageRule(t.PageRule),
 		PageWasFilled:   t.PageWasFilled,
+		TlsErrors:       checkv1.TLSErrors(t.TLSErrors),
 	}
 }
 
@@ -89,6 +90,7 @@ func TargetFromProto(p *checkv1.Target) (check.Target, error) {
 		return check.Target{}, err
 	}
 	settings.SlowAfter = time.Duration(p.GetSlowAfterMillis()) * time.Millisecond
+	settings.TLSErrors = known[check.TLSErrors](p.GetTlsErrors(), checkv1.TLSErrors_TLS_ERRORS_ADVISE)
 	return check.Target{
 		URL:         p.GetUrl(),
 		Settings:    settings,

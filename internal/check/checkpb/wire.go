@@ -39,6 +39,7 @@ func AppendTarget(to []byte, t check.Target) ([]byte, error) {
 	if t.PageWasFilled {
 		to = appendNumber(to, 11, 1)
 	}
+	to = appendNumber(to, 12, uint64(t.TLSErrors))
 	return to, nil
 }
 

@@ -53,6 +53,17 @@ func (h *Holder) Doubt(s shard.ID, unsure bool) {
 	h.held[s].Sure = !unsure
 }
 
+// Speak sets the voice of all shards that are held.
+func (h *Holder) Speak(v shard.Voice) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for s := range h.held {
+		if h.held[s].Term != 0 {
+			h.held[s].Voice = v
+		}
+	}
+}
+
 // Lose takes a shard away.
 func (h *Holder) Lose(s shard.ID) { h.Set(s, shard.Tenure{}) }
 

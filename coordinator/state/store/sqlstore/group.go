@@ -110,7 +110,7 @@ func (s *Store) writeLegacy(t txn, group []*entry) error {
 		at       string
 		byRow    bool
 	}
-	group = slices.DeleteFunc(slices.Clone(group), (*entry).adopts) // the row stays
+	group = slices.DeleteFunc(slices.Clone(group), func(e *entry) bool { return e.adopts() || !s.writesRow(e) }) // the row stays
 	return grouped(group, func(e *entry) write {
 		return write{e.From, e.To, e.At.UTC().Format(legacyTime), e.was.byRow}
 	}, func(w write, same []*entry) error {

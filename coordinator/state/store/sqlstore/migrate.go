@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -48,10 +49,11 @@ func Migrate(ctx context.Context, dsn string) (applied int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	return s.migrate(ctx)
+	return s.migrate(ctx, math.MaxInt64)
 }
 
-func (s *Store) migrate(ctx context.Context) (applied int, err error) {
+// migrate applies the missing migrations up to a version.
+func (s *Store) migrate(ctx context.Context, upTo int64) (applied int, err error) {
 	steps, err := s.dsn.dialect.migrations()
 	if err != nil {
 		return 0, err
@@ -67,7 +69,7 @@ func (s *Store) migrate(ctx context.Context) (applied int, err error) {
 		if err := s.ensureVersions(ctx); err != nil {
 			return err
 		}
-		done, err := p.Up(ctx)
+		done, err := p.UpTo(ctx, upTo)
 		if partial, ok := errors.AsType[*goose.PartialError](err); ok {
 			done = partial.Applied
 		}

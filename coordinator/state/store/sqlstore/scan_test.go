@@ -93,7 +93,7 @@ func FuzzHasHost(f *testing.F) {
 func TestReadingASiteFromARowDoesNotAllocate(t *testing.T) {
 	for _, legacyWrites := range []bool{true, false} {
 		s := &Store{legacyWrites: legacyWrites}
-		row := siteRow{id: 1, bucket: 7, blog: 2, url: "https://example.com/", active: 1, interval: 5, ours: new(ours)}
+		row := siteRow{id: 1, bucket: 7, blog: 2, url: "https://example.com/", active: 1, status: 1, interval: 5, ours: new(ours)}
 		var site record.Site
 		if n := testing.AllocsPerRun(100, func() { site = s.site(&row) }); n != 0 || site.URL != "https://example.com/" {
 			t.Errorf("%v allocations for %+v", n, site)

@@ -75,6 +75,9 @@ func (s *Store) site(r *siteRow) record.Site {
 	if site.Inherited = r.inherits(now.status); site.Inherited {
 		site.OutageID = 0
 	}
+	if now.byRow && (now.status != check.StatusRunning || r.own()) {
+		site.Ours = s.oursOf(r, now)
+	}
 	if r.untold() {
 		site.Untold = s.knownOf(r)
 	}

@@ -66,6 +66,19 @@ func (s *Store) recorded(r *siteRow) standing {
 	}
 }
 
+// verdict returns our own verdict of a site, whatever other programs write into the legacy
+// row: that of its open outage, else our newest change. A site that we never changed runs.
+func (s *Store) verdict(r *siteRow) standing {
+	switch now := s.recorded(r); {
+	case !now.byRow:
+		return now
+	case r.own() && (r.newest.outage == 0 || check.Status(r.newest.status) == check.StatusRunning):
+		return standing{status: check.Status(r.newest.status), since: fromMillis(int64(r.newest.at))}
+	default:
+		return standing{status: check.StatusRunning}
+	}
+}
+
 // outdated reports whether the open outage is of another URL than the row's.
 func (r *siteRow) outdated() bool {
 	return r.outage != 0 && outageURL(string(r.url)) != string(r.outageURL)
@@ -114,10 +127,23 @@ func (s *Store) knownOf(r *siteRow) *record.Known {
 	return &record.Known{Status: k.status, Since: k.since, Unsure: unsure}
 }
 
+// oursOf returns our own verdict for a record.Site, nil if it is the one on record. Like
+// knownOf it keeps its allocation out of site.
+func (s *Store) oursOf(r *siteRow, recorded standing) *record.Verdict {
+	v := s.verdict(r)
+	if !recorded.byRow || v.status == recorded.status {
+		return nil
+	}
+	return &record.Verdict{Status: v.status, Since: v.since}
+}
+
 // begin works out the status that a change must start from, and whether it is silent, that
 // is, committed without a notification.
 func (s *Store) begin(e *entry) {
 	e.was, e.silent = s.recorded(&e.row), e.Muted || e.adopts()
+	if e.Trial {
+		e.was = s.verdict(&e.row)
+	}
 	if e.Muted || !e.row.untold() {
 		return
 	}
@@ -150,6 +176,9 @@ func (s *Store) keepStatus(t txn, group []*entry) error {
 const statusInsert = `INSERT INTO jetmon_site_status
 	(site_id, blog_id, bucket, outage_id, status, status_ms, row_ms, told, told_ms, untold) VALUES `
 
+// writesRow reports whether a change is written into the legacy row.
+func (s *Store) writesRow(e *entry) bool { return s.legacyWrites && !e.Trial }
+
 // statusAfter returns a site's new row of jetmon_site_status.
 func (s *Store) statusAfter(e *entry) []any {
 	if e.adopts() && e.row.own() {
@@ -158,7 +187,7 @@ func (s *Store) statusAfter(e *entry) []any {
 	}
 	at := e.statusSince()
 	inRow := at
-	if !s.legacyWrites {
+	if !s.writesRow(e) {
 		inRow = 0
 		if e.row.own() {
 			inRow = int64(e.row.newest.inRow)
@@ -174,7 +203,7 @@ func (s *Store) statusAfter(e *entry) []any {
 // toldBefore returns the status that WordPress.com still knows after a muted change. If we
 // overwrite the legacy row, its status must be kept here.
 func (s *Store) toldBefore(e *entry) (told, at int64, untold int) {
-	known, unsure := e.was, false
+	known, unsure := s.recorded(&e.row), false
 	if e.row.untold() {
 		known, unsure = s.known(&e.row)
 	}
@@ -185,7 +214,7 @@ func (s *Store) toldBefore(e *entry) (told, at int64, untold int) {
 	switch {
 	case unsure:
 		return int64(e.row.newest.told), int64(e.row.newest.toldAt), untold
-	case known.byRow && !s.legacyWrites:
+	case known.byRow && !s.writesRow(e):
 		return nothingTold, 0, untold
 	default:
 		return int64(known.status), toMillis(known.since), untold

@@ -41,10 +41,11 @@ func oddRows(t *testing.T, db Database) {
 	}
 	for i, want := range []record.Site{
 		{BlogID: 1, Bucket: 600, URL: "no-scheme.example.com", Status: check.StatusRunning, Interval: 5 * time.Minute},
-		{URL: long, Paused: true, Status: check.StatusConfirmedDown, StatusSince: noon(), Interval: 255 * time.Minute},
+		{URL: long, Paused: true, Status: check.StatusConfirmedDown, StatusSince: noon(), Interval: 255 * time.Minute,
+			Ours: &record.Verdict{Status: check.StatusRunning}},
 		{BlogID: 2, Bucket: 1, URL: " javascript:alert(1)\n'\"", Paused: true, Status: check.StatusRunning,
 			StatusSince: time.Date(1999, 12, 31, 23, 59, 59, 0, time.UTC), Interval: 7 * time.Minute},
-		{BlogID: 3, Bucket: 1, Status: check.StatusDown, StatusSince: noon(), Interval: time.Minute},
+		{BlogID: 3, Bucket: 1, Status: check.StatusDown, StatusSince: noon(), Interval: time.Minute, Ours: &record.Verdict{Status: check.StatusRunning}},
 	} {
 		want.ID = got[i].ID
 		wantEqual(t, got[i], want)

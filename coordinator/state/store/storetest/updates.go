@@ -58,6 +58,7 @@ func setters() map[string]func(*record.Site, int) {
 		"forbidden": func(s *record.Site, n int) { s.Settings.ForbiddenTexts = texts(n) },
 		"headers":   func(s *record.Site, n int) { s.Settings.Headers = []check.Header{{Name: "X-N", Value: fmt.Sprint(n)}} },
 		"page":      func(s *record.Site, n int) { s.Settings.PageCheck = check.PageCheck(n % 3) },
+		"tls":       func(s *record.Site, n int) { s.Settings.TLSErrors = check.TLSErrors(n % 3) },
 		"slow":      func(s *record.Site, n int) { s.Settings.SlowAfter = time.Duration(n%1000) * time.Millisecond },
 	}
 }

@@ -211,6 +211,9 @@ const (
 	Advisory_ADVISORY_PHP_SOURCE Advisory = 11
 	// WordPress shows an error page (wp_die) with a text of the site's own.
 	Advisory_ADVISORY_WORDPRESS_MESSAGE Advisory = 12
+	// The certificate does not verify; the detail says why. Only where that is an advisory
+	// (--tls-errors advise).
+	Advisory_ADVISORY_TLS_INVALID Advisory = 13
 )
 
 // Enum value maps for Advisory.
@@ -229,6 +232,7 @@ var (
 		10: "ADVISORY_INSTALL_SCREEN",
 		11: "ADVISORY_PHP_SOURCE",
 		12: "ADVISORY_WORDPRESS_MESSAGE",
+		13: "ADVISORY_TLS_INVALID",
 	}
 	Advisory_value = map[string]int32{
 		"ADVISORY_UNSPECIFIED":       0,
@@ -244,6 +248,7 @@ var (
 		"ADVISORY_INSTALL_SCREEN":    10,
 		"ADVISORY_PHP_SOURCE":        11,
 		"ADVISORY_WORDPRESS_MESSAGE": 12,
+		"ADVISORY_TLS_INVALID":       13,
 	}
 )
 
@@ -272,6 +277,60 @@ func (x Advisory) Number() protoreflect.EnumNumber {
 // Deprecated: Use Advisory.Descriptor instead.
 func (Advisory) EnumDescriptor() ([]byte, []int) {
 	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{2}
+}
+
+// TLSErrors says what a certificate means that does not verify: expired, of another name, or
+// of an issuer that browsers do not trust.
+type TLSErrors int32
+
+const (
+	// The default: what --tls-errors of the coordinator says.
+	TLSErrors_TLS_ERRORS_UNSPECIFIED TLSErrors = 0
+	// The site is DOWN: visitors see a warning of their browser instead.
+	TLSErrors_TLS_ERRORS_DOWN TLSErrors = 1
+	// An advisory; the site is judged by its answer, as v1 did.
+	TLSErrors_TLS_ERRORS_ADVISE TLSErrors = 2
+)
+
+// Enum value maps for TLSErrors.
+var (
+	TLSErrors_name = map[int32]string{
+		0: "TLS_ERRORS_UNSPECIFIED",
+		1: "TLS_ERRORS_DOWN",
+		2: "TLS_ERRORS_ADVISE",
+	}
+	TLSErrors_value = map[string]int32{
+		"TLS_ERRORS_UNSPECIFIED": 0,
+		"TLS_ERRORS_DOWN":        1,
+		"TLS_ERRORS_ADVISE":      2,
+	}
+)
+
+func (x TLSErrors) Enum() *TLSErrors {
+	p := new(TLSErrors)
+	*p = x
+	return p
+}
+
+func (x TLSErrors) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TLSErrors) Descriptor() protoreflect.EnumDescriptor {
+	return file_jetmon_check_v1_check_proto_enumTypes[3].Descriptor()
+}
+
+func (TLSErrors) Type() protoreflect.EnumType {
+	return &file_jetmon_check_v1_check_proto_enumTypes[3]
+}
+
+func (x TLSErrors) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TLSErrors.Descriptor instead.
+func (TLSErrors) EnumDescriptor() ([]byte, []int) {
+	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{3}
 }
 
 // PageCheck says how often a site's page is judged: whether it is the site, or a failure
@@ -312,11 +371,11 @@ func (x PageCheck) String() string {
 }
 
 func (PageCheck) Descriptor() protoreflect.EnumDescriptor {
-	return file_jetmon_check_v1_check_proto_enumTypes[3].Descriptor()
+	return file_jetmon_check_v1_check_proto_enumTypes[4].Descriptor()
 }
 
 func (PageCheck) Type() protoreflect.EnumType {
-	return &file_jetmon_check_v1_check_proto_enumTypes[3]
+	return &file_jetmon_check_v1_check_proto_enumTypes[4]
 }
 
 func (x PageCheck) Number() protoreflect.EnumNumber {
@@ -325,7 +384,7 @@ func (x PageCheck) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use PageCheck.Descriptor instead.
 func (PageCheck) EnumDescriptor() ([]byte, []int) {
-	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{3}
+	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{4}
 }
 
 // PageRule says what a page means that is a failure although its status is good.
@@ -365,11 +424,11 @@ func (x PageRule) String() string {
 }
 
 func (PageRule) Descriptor() protoreflect.EnumDescriptor {
-	return file_jetmon_check_v1_check_proto_enumTypes[4].Descriptor()
+	return file_jetmon_check_v1_check_proto_enumTypes[5].Descriptor()
 }
 
 func (PageRule) Type() protoreflect.EnumType {
-	return &file_jetmon_check_v1_check_proto_enumTypes[4]
+	return &file_jetmon_check_v1_check_proto_enumTypes[5]
 }
 
 func (x PageRule) Number() protoreflect.EnumNumber {
@@ -378,7 +437,7 @@ func (x PageRule) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use PageRule.Descriptor instead.
 func (PageRule) EnumDescriptor() ([]byte, []int) {
-	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{4}
+	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{5}
 }
 
 // PageState says what a check saw of a page.
@@ -418,11 +477,11 @@ func (x PageState) String() string {
 }
 
 func (PageState) Descriptor() protoreflect.EnumDescriptor {
-	return file_jetmon_check_v1_check_proto_enumTypes[5].Descriptor()
+	return file_jetmon_check_v1_check_proto_enumTypes[6].Descriptor()
 }
 
 func (PageState) Type() protoreflect.EnumType {
-	return &file_jetmon_check_v1_check_proto_enumTypes[5]
+	return &file_jetmon_check_v1_check_proto_enumTypes[6]
 }
 
 func (x PageState) Number() protoreflect.EnumNumber {
@@ -431,7 +490,7 @@ func (x PageState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use PageState.Descriptor instead.
 func (PageState) EnumDescriptor() ([]byte, []int) {
-	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{5}
+	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{6}
 }
 
 // Phase of a check.
@@ -491,11 +550,11 @@ func (x Phase) String() string {
 }
 
 func (Phase) Descriptor() protoreflect.EnumDescriptor {
-	return file_jetmon_check_v1_check_proto_enumTypes[6].Descriptor()
+	return file_jetmon_check_v1_check_proto_enumTypes[7].Descriptor()
 }
 
 func (Phase) Type() protoreflect.EnumType {
-	return &file_jetmon_check_v1_check_proto_enumTypes[6]
+	return &file_jetmon_check_v1_check_proto_enumTypes[7]
 }
 
 func (x Phase) Number() protoreflect.EnumNumber {
@@ -504,7 +563,7 @@ func (x Phase) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Phase.Descriptor instead.
 func (Phase) EnumDescriptor() ([]byte, []int) {
-	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{6}
+	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{7}
 }
 
 // Method says how a site is asked.
@@ -548,11 +607,11 @@ func (x Method) String() string {
 }
 
 func (Method) Descriptor() protoreflect.EnumDescriptor {
-	return file_jetmon_check_v1_check_proto_enumTypes[7].Descriptor()
+	return file_jetmon_check_v1_check_proto_enumTypes[8].Descriptor()
 }
 
 func (Method) Type() protoreflect.EnumType {
-	return &file_jetmon_check_v1_check_proto_enumTypes[7]
+	return &file_jetmon_check_v1_check_proto_enumTypes[8]
 }
 
 func (x Method) Number() protoreflect.EnumNumber {
@@ -561,7 +620,7 @@ func (x Method) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Method.Descriptor instead.
 func (Method) EnumDescriptor() ([]byte, []int) {
-	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{7}
+	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{8}
 }
 
 // RedirectPolicy says what a redirect means.
@@ -601,11 +660,11 @@ func (x RedirectPolicy) String() string {
 }
 
 func (RedirectPolicy) Descriptor() protoreflect.EnumDescriptor {
-	return file_jetmon_check_v1_check_proto_enumTypes[8].Descriptor()
+	return file_jetmon_check_v1_check_proto_enumTypes[9].Descriptor()
 }
 
 func (RedirectPolicy) Type() protoreflect.EnumType {
-	return &file_jetmon_check_v1_check_proto_enumTypes[8]
+	return &file_jetmon_check_v1_check_proto_enumTypes[9]
 }
 
 func (x RedirectPolicy) Number() protoreflect.EnumNumber {
@@ -614,7 +673,7 @@ func (x RedirectPolicy) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RedirectPolicy.Descriptor instead.
 func (RedirectPolicy) EnumDescriptor() ([]byte, []int) {
-	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{8}
+	return file_jetmon_check_v1_check_proto_rawDescGZIP(), []int{9}
 }
 
 // Target is one HTTP check, complete: a node needs nothing else to run it.
@@ -648,6 +707,8 @@ type Target struct {
 	PageRule PageRule `protobuf:"varint,10,opt,name=page_rule,json=pageRule,proto3,enum=jetmon.check.v1.PageRule" json:"page_rule,omitempty"`
 	// The page was not empty when it was last looked at: an empty one is a failure.
 	PageWasFilled bool `protobuf:"varint,11,opt,name=page_was_filled,json=pageWasFilled,proto3" json:"page_was_filled,omitempty"`
+	// What a certificate means that does not verify. Unspecified means TLS_ERRORS_DOWN.
+	TlsErrors     TLSErrors `protobuf:"varint,12,opt,name=tls_errors,json=tlsErrors,proto3,enum=jetmon.check.v1.TLSErrors" json:"tls_errors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -757,6 +818,13 @@ func (x *Target) GetPageWasFilled() bool {
 		return x.PageWasFilled
 	}
 	return false
+}
+
+func (x *Target) GetTlsErrors() TLSErrors {
+	if x != nil {
+		return x.TlsErrors
+	}
+	return TLSErrors_TLS_ERRORS_UNSPECIFIED
 }
 
 // Header is one HTTP header field.
@@ -1261,7 +1329,7 @@ var File_jetmon_check_v1_check_proto protoreflect.FileDescriptor
 
 const file_jetmon_check_v1_check_proto_rawDesc = "" +
 	"\n" +
-	"\x1bjetmon/check/v1/check.proto\x12\x0fjetmon.check.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa8\x04\n" +
+	"\x1bjetmon/check/v1/check.proto\x12\x0fjetmon.check.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe3\x04\n" +
 	"\x06Target\x12\x1a\n" +
 	"\x03url\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\xac\x02R\x03url\x12/\n" +
 	"\x06method\x18\x02 \x01(\x0e2\x17.jetmon.check.v1.MethodR\x06method\x12H\n" +
@@ -1274,7 +1342,9 @@ const file_jetmon_check_v1_check_proto_rawDesc = "" +
 	"\fhead_hostile\x18\t \x01(\bR\vheadHostile\x126\n" +
 	"\tpage_rule\x18\n" +
 	" \x01(\x0e2\x19.jetmon.check.v1.PageRuleR\bpageRule\x12&\n" +
-	"\x0fpage_was_filled\x18\v \x01(\bR\rpageWasFilled\"E\n" +
+	"\x0fpage_was_filled\x18\v \x01(\bR\rpageWasFilled\x129\n" +
+	"\n" +
+	"tls_errors\x18\f \x01(\x0e2\x1a.jetmon.check.v1.TLSErrorsR\ttlsErrors\"E\n" +
 	"\x06Header\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02(dR\x04name\x12\x1e\n" +
 	"\x05value\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\xe8\aR\x05value\"\x98\x06\n" +
@@ -1343,7 +1413,7 @@ const file_jetmon_check_v1_check_proto_rawDesc = "" +
 	"\x14FAILURE_KIND_PARTIAL\x10\n" +
 	"\x12\x19\n" +
 	"\x15FAILURE_KIND_PROTOCOL\x10\v\x12\x17\n" +
-	"\x13FAILURE_KIND_POLICY\x10\f*\xeb\x02\n" +
+	"\x13FAILURE_KIND_POLICY\x10\f*\x85\x03\n" +
 	"\bAdvisory\x12\x18\n" +
 	"\x14ADVISORY_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15ADVISORY_TLS_EXPIRING\x10\x01\x12\x1b\n" +
@@ -1358,7 +1428,12 @@ const file_jetmon_check_v1_check_proto_rawDesc = "" +
 	"\x17ADVISORY_INSTALL_SCREEN\x10\n" +
 	"\x12\x17\n" +
 	"\x13ADVISORY_PHP_SOURCE\x10\v\x12\x1e\n" +
-	"\x1aADVISORY_WORDPRESS_MESSAGE\x10\f*T\n" +
+	"\x1aADVISORY_WORDPRESS_MESSAGE\x10\f\x12\x18\n" +
+	"\x14ADVISORY_TLS_INVALID\x10\r*S\n" +
+	"\tTLSErrors\x12\x1a\n" +
+	"\x16TLS_ERRORS_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fTLS_ERRORS_DOWN\x10\x01\x12\x15\n" +
+	"\x11TLS_ERRORS_ADVISE\x10\x02*T\n" +
 	"\tPageCheck\x12\x1a\n" +
 	"\x16PAGE_CHECK_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10PAGE_CHECK_NEVER\x10\x01\x12\x15\n" +
@@ -1407,50 +1482,52 @@ func file_jetmon_check_v1_check_proto_rawDescGZIP() []byte {
 	return file_jetmon_check_v1_check_proto_rawDescData
 }
 
-var file_jetmon_check_v1_check_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
+var file_jetmon_check_v1_check_proto_enumTypes = make([]protoimpl.EnumInfo, 10)
 var file_jetmon_check_v1_check_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_jetmon_check_v1_check_proto_goTypes = []any{
 	(Outcome)(0),                  // 0: jetmon.check.v1.Outcome
 	(FailureKind)(0),              // 1: jetmon.check.v1.FailureKind
 	(Advisory)(0),                 // 2: jetmon.check.v1.Advisory
-	(PageCheck)(0),                // 3: jetmon.check.v1.PageCheck
-	(PageRule)(0),                 // 4: jetmon.check.v1.PageRule
-	(PageState)(0),                // 5: jetmon.check.v1.PageState
-	(Phase)(0),                    // 6: jetmon.check.v1.Phase
-	(Method)(0),                   // 7: jetmon.check.v1.Method
-	(RedirectPolicy)(0),           // 8: jetmon.check.v1.RedirectPolicy
-	(*Target)(nil),                // 9: jetmon.check.v1.Target
-	(*Header)(nil),                // 10: jetmon.check.v1.Header
-	(*Observation)(nil),           // 11: jetmon.check.v1.Observation
-	(*Hop)(nil),                   // 12: jetmon.check.v1.Hop
-	(*Timing)(nil),                // 13: jetmon.check.v1.Timing
-	(*SecondOpinion)(nil),         // 14: jetmon.check.v1.SecondOpinion
-	(*SelfCheck)(nil),             // 15: jetmon.check.v1.SelfCheck
-	nil,                           // 16: jetmon.check.v1.Observation.HeadersEntry
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(TLSErrors)(0),                // 3: jetmon.check.v1.TLSErrors
+	(PageCheck)(0),                // 4: jetmon.check.v1.PageCheck
+	(PageRule)(0),                 // 5: jetmon.check.v1.PageRule
+	(PageState)(0),                // 6: jetmon.check.v1.PageState
+	(Phase)(0),                    // 7: jetmon.check.v1.Phase
+	(Method)(0),                   // 8: jetmon.check.v1.Method
+	(RedirectPolicy)(0),           // 9: jetmon.check.v1.RedirectPolicy
+	(*Target)(nil),                // 10: jetmon.check.v1.Target
+	(*Header)(nil),                // 11: jetmon.check.v1.Header
+	(*Observation)(nil),           // 12: jetmon.check.v1.Observation
+	(*Hop)(nil),                   // 13: jetmon.check.v1.Hop
+	(*Timing)(nil),                // 14: jetmon.check.v1.Timing
+	(*SecondOpinion)(nil),         // 15: jetmon.check.v1.SecondOpinion
+	(*SelfCheck)(nil),             // 16: jetmon.check.v1.SelfCheck
+	nil,                           // 17: jetmon.check.v1.Observation.HeadersEntry
+	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
 }
 var file_jetmon_check_v1_check_proto_depIdxs = []int32{
-	7,  // 0: jetmon.check.v1.Target.method:type_name -> jetmon.check.v1.Method
-	8,  // 1: jetmon.check.v1.Target.redirect_policy:type_name -> jetmon.check.v1.RedirectPolicy
-	10, // 2: jetmon.check.v1.Target.headers:type_name -> jetmon.check.v1.Header
-	4,  // 3: jetmon.check.v1.Target.page_rule:type_name -> jetmon.check.v1.PageRule
-	0,  // 4: jetmon.check.v1.Observation.outcome:type_name -> jetmon.check.v1.Outcome
-	1,  // 5: jetmon.check.v1.Observation.failure:type_name -> jetmon.check.v1.FailureKind
-	2,  // 6: jetmon.check.v1.Observation.advisories:type_name -> jetmon.check.v1.Advisory
-	13, // 7: jetmon.check.v1.Observation.timings:type_name -> jetmon.check.v1.Timing
-	6,  // 8: jetmon.check.v1.Observation.phase:type_name -> jetmon.check.v1.Phase
-	7,  // 9: jetmon.check.v1.Observation.method:type_name -> jetmon.check.v1.Method
-	12, // 10: jetmon.check.v1.Observation.hops:type_name -> jetmon.check.v1.Hop
-	17, // 11: jetmon.check.v1.Observation.certificate_expire_time:type_name -> google.protobuf.Timestamp
-	16, // 12: jetmon.check.v1.Observation.headers:type_name -> jetmon.check.v1.Observation.HeadersEntry
-	5,  // 13: jetmon.check.v1.Observation.page_state:type_name -> jetmon.check.v1.PageState
-	11, // 14: jetmon.check.v1.SecondOpinion.engine:type_name -> jetmon.check.v1.Observation
-	11, // 15: jetmon.check.v1.SecondOpinion.reader:type_name -> jetmon.check.v1.Observation
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	8,  // 0: jetmon.check.v1.Target.method:type_name -> jetmon.check.v1.Method
+	9,  // 1: jetmon.check.v1.Target.redirect_policy:type_name -> jetmon.check.v1.RedirectPolicy
+	11, // 2: jetmon.check.v1.Target.headers:type_name -> jetmon.check.v1.Header
+	5,  // 3: jetmon.check.v1.Target.page_rule:type_name -> jetmon.check.v1.PageRule
+	3,  // 4: jetmon.check.v1.Target.tls_errors:type_name -> jetmon.check.v1.TLSErrors
+	0,  // 5: jetmon.check.v1.Observation.outcome:type_name -> jetmon.check.v1.Outcome
+	1,  // 6: jetmon.check.v1.Observation.failure:type_name -> jetmon.check.v1.FailureKind
+	2,  // 7: jetmon.check.v1.Observation.advisories:type_name -> jetmon.check.v1.Advisory
+	14, // 8: jetmon.check.v1.Observation.timings:type_name -> jetmon.check.v1.Timing
+	7,  // 9: jetmon.check.v1.Observation.phase:type_name -> jetmon.check.v1.Phase
+	8,  // 10: jetmon.check.v1.Observation.method:type_name -> jetmon.check.v1.Method
+	13, // 11: jetmon.check.v1.Observation.hops:type_name -> jetmon.check.v1.Hop
+	18, // 12: jetmon.check.v1.Observation.certificate_expire_time:type_name -> google.protobuf.Timestamp
+	17, // 13: jetmon.check.v1.Observation.headers:type_name -> jetmon.check.v1.Observation.HeadersEntry
+	6,  // 14: jetmon.check.v1.Observation.page_state:type_name -> jetmon.check.v1.PageState
+	12, // 15: jetmon.check.v1.SecondOpinion.engine:type_name -> jetmon.check.v1.Observation
+	12, // 16: jetmon.check.v1.SecondOpinion.reader:type_name -> jetmon.check.v1.Observation
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_check_v1_check_proto_init() }
@@ -1463,7 +1540,7 @@ func file_jetmon_check_v1_check_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_check_v1_check_proto_rawDesc), len(file_jetmon_check_v1_check_proto_rawDesc)),
-			NumEnums:      9,
+			NumEnums:      10,
 			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -572,8 +572,14 @@ type CoordinatorStatus struct {
 	// It records status changes and tells WordPress.com nothing (--no-notify).
 	Muted bool `protobuf:"varint,18,opt,name=muted,proto3" json:"muted,omitempty"`
 	// Sites whose recorded status WordPress.com does not know because this coordinator is
-	// muted; 0 while it is not. They are not among the undelivered notifications.
-	UntoldSites   uint64 `protobuf:"varint,19,opt,name=untold_sites,json=untoldSites,proto3" json:"untold_sites,omitempty"`
+	// muted, or on trial with their shard. They are not among the undelivered notifications.
+	UntoldSites uint64 `protobuf:"varint,19,opt,name=untold_sites,json=untoldSites,proto3" json:"untold_sites,omitempty"`
+	// It watches beside v1 (--trial) and tells WordPress.com only what concerns the shards that
+	// were taken over.
+	Trial bool `protobuf:"varint,20,opt,name=trial,proto3" json:"trial,omitempty"`
+	// Shards it owns of whose status changes WordPress.com is told: all, none while it is muted,
+	// on trial those that were taken over from v1.
+	TellingShards uint32 `protobuf:"varint,21,opt,name=telling_shards,json=tellingShards,proto3" json:"telling_shards,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -737,6 +743,20 @@ func (x *CoordinatorStatus) GetMuted() bool {
 func (x *CoordinatorStatus) GetUntoldSites() uint64 {
 	if x != nil {
 		return x.UntoldSites
+	}
+	return 0
+}
+
+func (x *CoordinatorStatus) GetTrial() bool {
+	if x != nil {
+		return x.Trial
+	}
+	return false
+}
+
+func (x *CoordinatorStatus) GetTellingShards() uint32 {
+	if x != nil {
+		return x.TellingShards
 	}
 	return 0
 }
@@ -1086,7 +1106,7 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\aballots\x18\x02 \x01(\x04R\aballots\x12\x16\n" +
 	"\x06agreed\x18\x03 \x01(\x04R\x06agreed\x122\n" +
 	"\x15only_shadow_confirmed\x18\x04 \x01(\x04R\x13onlyShadowConfirmed\x12.\n" +
-	"\x13only_rule_confirmed\x18\x05 \x01(\x04R\x11onlyRuleConfirmed\"\xca\x05\n" +
+	"\x13only_rule_confirmed\x18\x05 \x01(\x04R\x11onlyRuleConfirmed\"\x87\x06\n" +
 	"\x11CoordinatorStatus\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x1f\n" +
 	"\vinstance_id\x18\x02 \x01(\tR\n" +
@@ -1111,7 +1131,9 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\rstale_results\x18\x10 \x01(\x04R\fstaleResults\x12%\n" +
 	"\x0efenced_changes\x18\x11 \x01(\x04R\rfencedChanges\x12\x14\n" +
 	"\x05muted\x18\x12 \x01(\bR\x05muted\x12!\n" +
-	"\funtold_sites\x18\x13 \x01(\x04R\vuntoldSitesB\v\n" +
+	"\funtold_sites\x18\x13 \x01(\x04R\vuntoldSites\x12\x14\n" +
+	"\x05trial\x18\x14 \x01(\bR\x05trial\x12%\n" +
+	"\x0etelling_shards\x18\x15 \x01(\rR\rtellingShardsB\v\n" +
 	"\t_coverage\"\xd4\x02\n" +
 	"\rCheckerStatus\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x16\n" +

@@ -396,7 +396,9 @@ type CheckSettings struct {
 	// A slower answer is remarked as ADVISORY_SLOW. Absent means never.
 	SlowAfter *durationpb.Duration `protobuf:"bytes,6,opt,name=slow_after,json=slowAfter,proto3" json:"slow_after,omitempty"`
 	// How often the page is judged. A site with METHOD_HEAD is never asked for its page.
-	PageCheck     v1.PageCheck `protobuf:"varint,7,opt,name=page_check,json=pageCheck,proto3,enum=jetmon.check.v1.PageCheck" json:"page_check,omitempty"`
+	PageCheck v1.PageCheck `protobuf:"varint,7,opt,name=page_check,json=pageCheck,proto3,enum=jetmon.check.v1.PageCheck" json:"page_check,omitempty"`
+	// What a certificate means that does not verify.
+	TlsErrors     v1.TLSErrors `protobuf:"varint,8,opt,name=tls_errors,json=tlsErrors,proto3,enum=jetmon.check.v1.TLSErrors" json:"tls_errors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -480,6 +482,13 @@ func (x *CheckSettings) GetPageCheck() v1.PageCheck {
 	return v1.PageCheck(0)
 }
 
+func (x *CheckSettings) GetTlsErrors() v1.TLSErrors {
+	if x != nil {
+		return x.TlsErrors
+	}
+	return v1.TLSErrors(0)
+}
+
 var File_jetmon_monitor_v1_site_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_site_proto_rawDesc = "" +
@@ -511,7 +520,7 @@ const file_jetmon_monitor_v1_site_proto_rawDesc = "" +
 	"\fdown_regions\x18\x01 \x03(\tR\vdownRegions\x12\x1d\n" +
 	"\n" +
 	"up_regions\x18\x02 \x03(\tR\tupRegions\x127\n" +
-	"\tfind_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bfindTime\"\xe2\x03\n" +
+	"\tfind_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bfindTime\"\xa7\x04\n" +
 	"\rCheckSettings\x129\n" +
 	"\x06method\x18\x01 \x01(\x0e2\x17.jetmon.check.v1.MethodB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06method\x12R\n" +
 	"\x0fredirect_policy\x18\x02 \x01(\x0e2\x1f.jetmon.check.v1.RedirectPolicyB\b\xbaH\x05\x82\x01\x02\x10\x01R\x0eredirectPolicy\x128\n" +
@@ -522,7 +531,9 @@ const file_jetmon_monitor_v1_site_proto_rawDesc = "" +
 	"slow_after\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n" +
 	"\"\x02\b<2\x04\x10\xc0\x84=R\tslowAfter\x12C\n" +
 	"\n" +
-	"page_check\x18\a \x01(\x0e2\x1a.jetmon.check.v1.PageCheckB\b\xbaH\x05\x82\x01\x02\x10\x01R\tpageCheck*\x8c\x02\n" +
+	"page_check\x18\a \x01(\x0e2\x1a.jetmon.check.v1.PageCheckB\b\xbaH\x05\x82\x01\x02\x10\x01R\tpageCheck\x12C\n" +
+	"\n" +
+	"tls_errors\x18\b \x01(\x0e2\x1a.jetmon.check.v1.TLSErrorsB\b\xbaH\x05\x82\x01\x02\x10\x01R\ttlsErrors*\x8c\x02\n" +
 	"\tSiteState\x12\x1a\n" +
 	"\x16SITE_STATE_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18SITE_STATE_NEVER_CHECKED\x10\x01\x12\x11\n" +
@@ -562,6 +573,7 @@ var file_jetmon_monitor_v1_site_proto_goTypes = []any{
 	(v1.RedirectPolicy)(0),        // 8: jetmon.check.v1.RedirectPolicy
 	(*v1.Header)(nil),             // 9: jetmon.check.v1.Header
 	(v1.PageCheck)(0),             // 10: jetmon.check.v1.PageCheck
+	(v1.TLSErrors)(0),             // 11: jetmon.check.v1.TLSErrors
 }
 var file_jetmon_monitor_v1_site_proto_depIdxs = []int32{
 	0,  // 0: jetmon.monitor.v1.Site.state:type_name -> jetmon.monitor.v1.SiteState
@@ -578,11 +590,12 @@ var file_jetmon_monitor_v1_site_proto_depIdxs = []int32{
 	9,  // 11: jetmon.monitor.v1.CheckSettings.headers:type_name -> jetmon.check.v1.Header
 	5,  // 12: jetmon.monitor.v1.CheckSettings.slow_after:type_name -> google.protobuf.Duration
 	10, // 13: jetmon.monitor.v1.CheckSettings.page_check:type_name -> jetmon.check.v1.PageCheck
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	11, // 14: jetmon.monitor.v1.CheckSettings.tls_errors:type_name -> jetmon.check.v1.TLSErrors
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_site_proto_init() }

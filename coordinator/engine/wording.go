@@ -11,7 +11,7 @@ func undecidedReason(a *Answer, rounds uint8) string {
 	if a == nil {
 		return "the verifliers could not decide"
 	}
-	text := fmt.Sprintf("the verifliers could not decide in %d rounds: %s", rounds, tally(*a))
+	text := fmt.Sprintf("the verifliers could not decide in %d rounds: %s", rounds, countVotes(*a))
 	for _, v := range a.Votes {
 		if v.Value == quorum.Unknown {
 			text += fmt.Sprintf("; %s (%s) %s", v.Veriflier, v.Region, v.UnknownReason)
@@ -20,8 +20,8 @@ func undecidedReason(a *Answer, rounds uint8) string {
 	return text
 }
 
-// tally describes a ballot in words.
-func tally(a Answer) string {
+// countVotes describes a ballot in words.
+func countVotes(a Answer) string {
 	var down, up, unknown int
 	regions := map[string]bool{}
 	for _, v := range a.Votes {
