@@ -2,8 +2,10 @@ package scenario
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,6 +118,66 @@ func TestTheRowsThatV1LeftAreGoneOnWithAsV1Would(t *testing.T) {
 				}
 				s.crash(t, coordinator)
 				s.restart(t)
+			}
+		})
+	}
+}
+
+// misbehaviours are sites that fail, with the code and the error code that v1 sent for each.
+// A site that answers too late is a test of notify.Codes: it would take a minute here.
+func misbehaviours() []misbehaviour {
+	raw := func(answer string) func(*testing.T, *fakesite.Site) {
+		return func(_ *testing.T, s *fakesite.Site) { s.SetRaw(answer) }
+	}
+	status := func(code int) func(*testing.T, *fakesite.Site) {
+		return func(_ *testing.T, s *fakesite.Site) { s.SetStatus(code) }
+	}
+	return []misbehaviour{
+		{"closes without an answer", raw(""), 0, 998},
+		{"resets the connection", func(_ *testing.T, s *fakesite.Site) { s.Reset() }, 0, 998},
+		{"speaks something else", raw("220 ready\r\n"), 999, 999},
+		{"answers 500", status(http.StatusInternalServerError), 500, 0},
+		{"answers 404", status(http.StatusNotFound), 404, 0},
+		{"answers 403", status(http.StatusForbidden), 403, 0},
+		{"redirects without a Location", raw("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"), 0, 997},
+		{"redirects to where nobody listens", func(t *testing.T, s *fakesite.Site) {
+			s.SetRaw("HTTP/1.1 302 Found\r\nLocation: http://" + unused(t) + "/\r\nContent-Length: 0\r\n\r\n")
+		}, 0, 996},
+	}
+}
+
+type misbehaviour struct {
+	name            string
+	start           func(*testing.T, *fakesite.Site)
+	code, errorCode int
+}
+
+// unused returns an address on which nobody listens.
+func unused(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// Each way of failing is told with v1's codes, by which WordPress.com chooses what to mail.
+func TestMisbehavingSitesAreToldWithV1sCodes(t *testing.T) {
+	t.Parallel()
+	s := begin(t, inProcess(), setup{token: "wpcom-secret"})
+	for i, m := range misbehaviours() {
+		t.Run(m.name, func(t *testing.T) {
+			target := fakesite.New(t)
+			id := s.rest.create(t, target.URL(), 100+i).SiteID
+			s.rest.awaitState(t, id, "UP")
+			m.start(t, target)
+			s.hurry(t, id)
+			told := s.inbox.awaitTold(t, target.URL(), patience, 0)[0]
+			want := fmt.Sprintf(`"code":%d,"error_code":%d}`, m.code, m.errorCode)
+			if !strings.Contains(told.data, want) || strings.Count(told.data, `"error_code"`) != strings.Count(told.data, want) {
+				t.Errorf("told %s\nwant each check with %s", told.data, want)
 			}
 		})
 	}
