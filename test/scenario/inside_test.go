@@ -2,8 +2,8 @@ package scenario
 
 import (
 	"context"
-	"net"
 	"log/slog"
+	"net"
 	"path/filepath"
 	"slices"
 	"strings"
