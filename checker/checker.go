@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/Automattic/jetmon/internal/address"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/internal/selfcheck"
@@ -46,6 +47,9 @@ type Options struct {
 	Client rpc.ClientOptions
 	// Prober runs the checks.
 	Prober Prober
+	// Addresses says which special addresses Prober visits, so that coordinators can refuse
+	// sites that nobody would visit; nil means that they are not told.
+	Addresses *address.Options
 	// SelfCheck measures our own connectivity; nil means no measurement. Run runs it.
 	SelfCheck *selfcheck.Monitor
 	// MaxInFlight is how many checks may run at once; 0 means 1000.
@@ -83,6 +87,7 @@ type Checker struct {
 	resolver     Resolver
 	client       rpc.ClientOptions
 	prober       Prober
+	addresses    *address.Options
 	selfCheck    *selfcheck.Monitor
 	log          *slog.Logger
 	metrics      *metrics
@@ -121,7 +126,7 @@ func New(o Options) (*Checker, error) {
 		node: o.Node, region: o.Region, instance: rand.Text(),
 		coordinators: slices.Clone(o.Coordinators), names: names, resolver: o.Resolver,
 		client: o.Client,
-		prober: o.Prober, selfCheck: o.SelfCheck,
+		prober: o.Prober, addresses: o.Addresses, selfCheck: o.SelfCheck,
 		log:      o.Log.With("checker", o.Node),
 		metrics:  newMetrics(o.Metrics, o.Node),
 		inFlight: newInFlight(o.MaxInFlight),

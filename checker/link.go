@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/internal/address"
 	"github.com/Automattic/jetmon/internal/backoff"
 	"github.com/Automattic/jetmon/internal/pause"
 )
@@ -138,6 +139,21 @@ func (l *link) session(ctx context.Context) error {
 	return err
 }
 
+// maxAllowed bounds the exceptions that a coordinator reads.
+const maxAllowed = 64
+
+// addressPolicy spells an address policy; one that it cannot is not said.
+func addressPolicy(o *address.Options) *coordinatorv1.AddressPolicy {
+	if o == nil || len(o.Allowed) > maxAllowed {
+		return nil
+	}
+	p := &coordinatorv1.AddressPolicy{AllowPrivate: o.AllowPrivate, AllowMetadata: o.AllowMetadata}
+	for _, a := range o.Allowed {
+		p.Allowed = append(p.Allowed, a.String())
+	}
+	return p
+}
+
 // greet sends Hello and waits for a Welcome with a version that we speak.
 func (l *link) greet(stream coordinatorv1.AssignmentService_StreamAssignmentsClient) (*coordinatorv1.Welcome, error) {
 	c := l.checker
@@ -149,6 +165,7 @@ func (l *link) greet(stream coordinatorv1.AssignmentService_StreamAssignmentsCli
 			MinProtocolVersion: minVersion,
 			MaxProtocolVersion: maxVersion,
 			Resume:             l.quota.resume(time.Now()),
+			AddressPolicy:      addressPolicy(c.addresses),
 		},
 	}})
 	// When Send fails, Recv has the reason.

@@ -3,12 +3,14 @@ package checker
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/obs"
 )
 
 // metrics are the metrics of one checker. They never have a label per site.
 type metrics struct {
 	checks                                    obs.Outcomes
+	pages                                     map[check.PageVerdict]prometheus.Counter
 	accepted, duplicate, late, stale, refused prometheus.Counter
 	sessions, inFlight                        prometheus.Gauge
 	ended                                     prometheus.Counter
@@ -19,7 +21,9 @@ func newMetrics(r prometheus.Registerer, node string) *metrics {
 	part := obs.Part{Registerer: r, Label: "checker", Value: node}
 	results := part.Counters("jetmon_checker_results_total",
 		"Results that a coordinator answered: accepted, duplicate, late, stale, or refused (the whole message).", "answer")
-	return &metrics{
+	pages := part.Counters("jetmon_checker_page_checks_total",
+		"Checks of a checker that judged the page as a whole, by verdict: good, broken, empty or remarked.", "verdict")
+	m := &metrics{
 		checks:    obs.NewOutcomes(part.Counters("jetmon_checker_checks_total", "Checks that a checker ran, by outcome.", "outcome")),
 		accepted:  results("accepted"),
 		duplicate: results("duplicate"),
@@ -30,5 +34,18 @@ func newMetrics(r prometheus.Registerer, node string) *metrics {
 		inFlight:  part.Gauge("jetmon_checker_in_flight", "Checks of a checker that run now."),
 		ended:     part.Counter("jetmon_checker_sessions_ended_total", "Sessions with a coordinator that ended or never began."),
 		released:  part.Counter("jetmon_checker_batches_released_total", "Batches that were given back, whole or in part."),
+		pages:     map[check.PageVerdict]prometheus.Counter{},
+	}
+	for _, v := range check.PageVerdicts() {
+		m.pages[v] = pages(string(v))
+	}
+	return m
+}
+
+// count counts a check.
+func (m *metrics) count(o check.Observation) {
+	m.checks.Count(o.Outcome)
+	if c := m.pages[o.PageVerdict()]; c != nil {
+		c.Inc()
 	}
 }

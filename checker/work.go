@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"errors"
 	"time"
 
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
@@ -36,7 +37,7 @@ func (c *Checker) work() {
 		case check.OutcomeUp:
 			seen.Headers = nil // they only explain failures, and would be most of the message
 		}
-		c.metrics.checks.Count(seen.Outcome)
+		c.metrics.count(seen)
 		urgent := seen.Outcome != check.OutcomeUp
 		c.inFlight.finish(j, &coordinatorv1.Result{
 			SiteId:      j.assignment.GetSiteId(),
@@ -53,7 +54,7 @@ func (c *Checker) check(a *coordinatorv1.Assignment) check.Observation {
 	if err != nil {
 		return check.Observation{
 			Outcome: check.OutcomeUnknown, Failure: check.FailurePolicy,
-			Reason: "invalid_target", Detail: err.Error(),
+			Reason: invalidTarget(err), Detail: err.Error(),
 		}
 	}
 	if target.Timeout == 0 {
@@ -62,4 +63,13 @@ func (c *Checker) check(a *coordinatorv1.Assignment) check.Observation {
 	c.metrics.inFlight.Inc()
 	defer c.metrics.inFlight.Dec()
 	return c.prober.Probe(c.base, target)
+}
+
+// invalidTarget returns the reason for refusing a target: that of the check engine if it is
+// the URL, which may be any text of the table.
+func invalidTarget(err error) string {
+	if e, ok := errors.AsType[*checkpb.FieldError](err); ok && e.Cause != nil {
+		return check.URLReason(e.Cause)
+	}
+	return "invalid_target"
 }

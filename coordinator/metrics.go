@@ -1,7 +1,9 @@
 package coordinator
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,7 +19,8 @@ func (c *Coordinator) register(r prometheus.Registerer) error {
 	if r == nil {
 		return nil
 	}
-	return r.Register(&figures{c: c, figures: allFigures()})
+	return r.Register(&figures{c: c, figures: allFigures(), reasons: prometheus.NewDesc("jetmon_uncheckable_sites_by_reason",
+		"Sites whose URL cannot be checked at all, by the reason.", []string{"reason"}, nil)})
 }
 
 // state is what the figures are read from.
@@ -89,6 +92,8 @@ func allFigures() []figure {
 type figures struct {
 	c       *Coordinator
 	figures []figure
+	// reasons shows the uncheckable sites by reason.
+	reasons *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
@@ -96,6 +101,7 @@ func (f *figures) Describe(ch chan<- *prometheus.Desc) {
 	for _, one := range f.figures {
 		ch <- one.desc
 	}
+	ch <- f.reasons
 }
 
 // Collect implements prometheus.Collector.
@@ -111,4 +117,23 @@ func (f *figures) Collect(ch chan<- prometheus.Metric) {
 	for _, one := range f.figures {
 		ch <- prometheus.MustNewConstMetric(one.desc, one.kind, one.read(now))
 	}
+	for reason, n := range bounded(now.engine.UncheckableBy) {
+		ch <- prometheus.MustNewConstMetric(f.reasons, prometheus.GaugeValue, float64(n), reason)
+	}
+}
+
+// maxReasons bounds the series of one metric: reasons come from checkers, of any version.
+const maxReasons = 32
+
+// bounded adds up what is beyond the first reasons by name, as "other".
+func bounded(by map[string]uint64) map[string]uint64 {
+	out := make(map[string]uint64, len(by))
+	for i, reason := range slices.Sorted(maps.Keys(by)) {
+		if i >= maxReasons-1 {
+			out["other"] += by[reason]
+			continue
+		}
+		out[reason] += by[reason]
+	}
+	return out
 }

@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -27,4 +28,19 @@ func TestTheMetricOfHeldSitesCountsAllOfThem(t *testing.T) {
 		return
 	}
 	t.Errorf("there is no %s", name)
+}
+
+func TestReasonsAreBounded(t *testing.T) {
+	t.Parallel()
+	by := map[string]uint64{"userinfo": 3}
+	for i := range 100 {
+		by[fmt.Sprintf("a%03d", i)] = 1
+	}
+	got := bounded(by)
+	if len(got) != maxReasons || got["a000"] != 1 || got["other"] != 100-(maxReasons-1)+3 {
+		t.Errorf("%d series, %v", len(got), got)
+	}
+	if got := bounded(map[string]uint64{"scheme": 2}); len(got) != 1 || got["scheme"] != 2 {
+		t.Errorf("%v", got)
+	}
 }

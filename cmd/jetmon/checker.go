@@ -55,7 +55,7 @@ func (c *checkerCommand) Run(ctx context.Context, p *program) error {
 	})
 	r, err := checker.New(checker.Options{
 		Node: n.name, Region: c.Region, Coordinators: c.Coordinator, Client: client,
-		Prober: n.prober, SelfCheck: n.monitor, MaxInFlight: c.MaxInFlight, Log: n.log, Metrics: n.metrics,
+		Prober: n.prober, Addresses: &n.addresses, SelfCheck: n.monitor, MaxInFlight: c.MaxInFlight, Log: n.log, Metrics: n.metrics,
 	})
 	if err != nil {
 		return usageError{err}

@@ -40,6 +40,10 @@ func TestTheCommandsTellOfSitesAndOutages(t *testing.T) {
 	}{
 		{"sites are listed", "sites list", exitOK, `(?s)ID +BLOG +STATE.*\n1 +0 +down +0 +20\S+ \S+Z +` + quoted},
 		{"sites of no blog are none", "sites list --blog=77", exitOK, `(?m)^ID +BLOG +STATE +STATUS +LAST CHECK +URL\n\z`},
+		{"sites in one state are listed", "sites list --state=down", exitOK, `(?s)ID +BLOG +STATE.*\n1 +0 +down +0 +20\S+ \S+Z +` + quoted},
+		{"sites in another state are not", "sites list --state=confirmed-down", exitOK, `(?m)^ID +BLOG +STATE +STATUS +LAST CHECK +URL\n\z`},
+		{"a state in which nearly all sites are", "sites list --state=up", exitUsage, `^jetmon sites list: --state: must be suspect, .*"up"`},
+		{"a state that is none", "sites list --state=broken", exitUsage, `^jetmon sites list: --state: must be suspect, .*"broken"`},
 		{"a site is explained", "sites explain 1", exitOK, `(?s)Site 1, ` + quoted + `\nDown: .*Rule: 2 of 3 in 2 regions.*CONFIRMED at .*veriflier-1 +europe +DOWN +down: server.*Outage 1: began .*What would change this`},
 		{"a site is explained for an earlier time", "sites explain 1 --at=2026-01-01T00:00:00Z", exitOK, `(?s)No outage and no ballot is known up to`},
 		{"outages are listed", "outages list --open", exitOK, `(?s)\n1 +1 +20.* +- +2 of 3 in 2 regions +server.*HTTP status 502 +` + quoted},

@@ -28,8 +28,9 @@ type devCommand struct {
 	AllowMetadata bool          `help:"With --allow-private, allow also the metadata services of clouds, which hand out credentials."`
 	Insecure      bool          `help:"Allow listening beyond loopback without authentication."`
 
-	dnsCacheFlag `embed:""`
-	processFlags `embed:"" set:"least_level=warn"`
+	dnsCacheFlag  `embed:""`
+	pageCheckFlag `embed:""`
+	processFlags  `embed:"" set:"least_level=warn"`
 }
 
 // Run runs the whole system until ctx ends.
@@ -52,7 +53,7 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 func (c *devCommand) system(ctx context.Context, p *program, proc *process) (_ *dev.System, err error) {
 	o := dev.Options{
 		Sites: c.Site, Demo: c.Demo, Interval: c.Interval, Recheck: c.Recheck, WPCOM: c.WPCOM,
-		Anchors: c.Anchor, AllowPrivate: c.AllowPrivate, AllowMetadata: c.AllowMetadata, Out: p.Out, Log: proc.log, Metrics: proc.metrics,
+		Anchors: c.Anchor, AllowPrivate: c.AllowPrivate, AllowMetadata: c.AllowMetadata, Pages: pageRule(c.PageCheck), Out: p.Out, Log: proc.log, Metrics: proc.metrics,
 	}
 	if o.DNSCacheMax, err = c.maxAge(); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/Automattic/jetmon/internal/address"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/lookup"
 	"github.com/Automattic/jetmon/internal/obs"
@@ -32,6 +33,8 @@ type node struct {
 	name    string
 	prober  *probe.Prober
 	monitor *selfcheck.Monitor
+	// addresses are the special addresses that prober visits.
+	addresses address.Options
 }
 
 // open makes the node. An empty name stands for the host name.
@@ -51,7 +54,7 @@ func (f nodeFlags) open(name string, stderr io.Writer) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	options.Log = n.log
+	options.Log, n.addresses = n.log, options.Addresses()
 	if n.prober, err = newProber(options); err != nil {
 		return nil, err
 	}

@@ -16,8 +16,9 @@ type sitesCommand struct {
 
 // listSitesCommand is `jetmon sites list`.
 type listSitesCommand struct {
-	Blog  int64 `placeholder:"ID" help:"Only sites of this blog."`
-	Limit int   `default:"100" help:"Maximum number of sites to list; 0: all."`
+	Blog  int64  `placeholder:"ID" help:"Only sites of this blog."`
+	State string `placeholder:"STATE" help:"Only sites that are in this state now: suspect, verifying, down, confirmed-down, recovering or uncheckable."`
+	Limit int    `default:"100" help:"Maximum number of sites to list; 0: all."`
 
 	clientFlags `embed:""`
 }
@@ -27,8 +28,12 @@ func (c *listSitesCommand) Run(ctx context.Context, p *program) error {
 	if c.Limit < 0 || c.Blog < 0 {
 		return usagef("--limit and --blog must not be negative")
 	}
+	state, ok := cli.ParseState(c.State)
+	if !ok {
+		return usagef("--state: must be suspect, verifying, down, confirmed-down, recovering or uncheckable, is %q", c.State)
+	}
 	return c.ask(p, func(client cli.Client) error {
-		return client.ListSites(ctx, cli.SiteList{Blog: c.Blog, Limit: c.Limit})
+		return client.ListSites(ctx, cli.SiteList{Blog: c.Blog, State: state, Limit: c.Limit})
 	})
 }
 

@@ -102,11 +102,16 @@ func (w *world) joinAs(node string, session func(*checker) Session) *checker {
 
 // answer checks in everything that the checker has out.
 func (c *checker) answer(o check.Observation) int {
+	return c.answerEach(func(check.SiteID) check.Observation { return o })
+}
+
+// answerEach is answer with an observation for each site.
+func (c *checker) answerEach(of func(check.SiteID) check.Observation) int {
 	n := 0
 	for _, b := range c.batches {
 		var results []Result
 		for _, k := range b.Checks {
-			results = append(results, Result{Key: dispatch.Key{Site: k.Site, Sequence: k.Sequence}, At: c.w.now, Observation: o})
+			results = append(results, Result{Key: dispatch.Key{Site: k.Site, Sequence: k.Sequence}, At: c.w.now, Observation: of(k.Site)})
 		}
 		r, err := c.w.engine.CheckIn(c.w.now, c.id, b.Ref, results)
 		if err != nil {

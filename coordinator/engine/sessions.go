@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/engine/checkers"
@@ -186,4 +187,20 @@ func (e *Engine) turned(c *checkers.Checker, t *checkers.Turn) {
 	default:
 		e.out.info("checker quarantine ended", "checker", c.Node(), "after", t.After.Round(time.Second))
 	}
+}
+
+// Refuses returns why no connected checker would visit an address, as private; "" when one
+// would, may, or none is connected.
+func (e *Engine) Refuses(a netip.AddrPort) (reason string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, info := range e.core.Sessions() {
+		if info.Hello.Addresses == nil {
+			return ""
+		}
+		if reason = info.Hello.Addresses.Refuse(a); reason == "" {
+			return ""
+		}
+	}
+	return reason
 }

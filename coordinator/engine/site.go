@@ -51,11 +51,17 @@ func (s *site) inherit() {
 }
 
 // uncheckable reports whether no check of the site's URL is possible, and why: its last check
-// refused the URL itself, before it asked anybody, and none has judged the site.
+// refused the URL itself, before it asked anybody. What WordPress.com was told of the site
+// earlier, by v1 or of another URL, makes no difference; while a verdict is being formed, the
+// other nodes decide.
 func (s *site) uncheckable() (reason string, is bool) {
+	switch s.State.Stage {
+	case lifecycle.NeverChecked, lifecycle.Up, lifecycle.Down, lifecycle.ConfirmedDown:
+	default:
+		return "", false
+	}
 	o := s.Last
-	if s.State.Stage != lifecycle.NeverChecked || o == nil || o.Outcome != check.OutcomeUnknown ||
-		o.Failure != check.FailurePolicy || len(o.Hops) > 0 {
+	if o == nil || o.Outcome != check.OutcomeUnknown || o.Failure != check.FailurePolicy || len(o.Hops) > 0 {
 		return "", false
 	}
 	return cmp.Or(o.Reason, "policy"), true

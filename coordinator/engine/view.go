@@ -106,8 +106,9 @@ type CheckerView struct {
 // Summary counts the sites and checks, and lists the checkers and the undecided suspects.
 type Summary struct {
 	Sites, Suspect, Down uint64
-	// Uncheckable counts the sites whose URL cannot be checked at all.
-	Uncheckable uint64
+	// Uncheckable counts the sites whose URL cannot be checked at all, UncheckableBy by reason.
+	Uncheckable   uint64
+	UncheckableBy map[string]uint64
 	// Queued checks wait for a checker with room. Parked checks wait because their host has
 	// enough checks out.
 	Queued, Parked, Open int
@@ -156,6 +157,7 @@ func (e *Engine) Summary(now time.Time) Summary {
 	sum := Summary{
 		Sites: uint64(e.sites.Len()), Queued: e.core.Queued(), Parked: e.core.Parked(), Open: e.core.Open(),
 		Counters: e.judge.counts, NoCheckersSince: e.fleet.EmptySince(), Coverage: e.meter.Report(now),
+		UncheckableBy: map[string]uint64{},
 	}
 	for _, s := range e.cases.open {
 		if s.undecided != nil {
@@ -164,8 +166,9 @@ func (e *Engine) Summary(now time.Time) Summary {
 		if d, ok := s.disagreement(); ok {
 			sum.Disagreements = append(sum.Disagreements, d)
 		}
-		if _, is := s.uncheckable(); is {
+		if reason, is := s.uncheckable(); is {
 			sum.Uncheckable++
+			sum.UncheckableBy[reason]++
 		}
 		switch {
 		case s.State.Status != check.StatusRunning:

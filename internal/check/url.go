@@ -35,9 +35,12 @@ func ParseURL(raw string) (weburl.URL, error) {
 	return u, CheckHost(u)
 }
 
-// ValidateURL checks a URL that is to be stored. It is stricter than ParseURL, which takes
-// whatever the table has: what looks like a slip is refused. Its errors complete a sentence
-// that begins with the URL.
+// TrimURL removes the ASCII white space around a URL that is to be stored, as people paste it.
+func TrimURL(raw string) string { return strings.Trim(raw, " \t\n\f\r") }
+
+// ValidateURL checks a URL that is to be stored, without the white space around it. It is
+// stricter than ParseURL, which takes whatever the table has: what looks like a slip is
+// refused. Its errors complete a sentence that begins with the URL.
 func ValidateURL(raw string) error {
 	if strings.ContainsFunc(raw, isControlOrSpace) {
 		return errors.New("must not contain spaces or control characters")
@@ -74,6 +77,24 @@ type urlError struct {
 
 func (e urlError) Error() string { return e.text }
 func (e urlError) Unwrap() error { return e.cause }
+
+// URLReason returns the reason, in an observation, for refusing a URL with an error of
+// ParseURL.
+func URLReason(err error) string {
+	_, otherScheme := errors.AsType[weburl.SchemeError](err)
+	_, badPort := errors.AsType[weburl.PortError](err)
+	switch {
+	case otherScheme:
+		return "scheme"
+	case errors.Is(err, ErrUser):
+		return "userinfo"
+	case errors.Is(err, weburl.ErrHost):
+		return "bad_host"
+	case badPort:
+		return "bad_port"
+	}
+	return "bad_url"
+}
 
 // ErrUser means that a site's URL has user information, which is a secret.
 var ErrUser = errors.New("must not contain user information")

@@ -83,6 +83,19 @@ func TestValidateURL(t *testing.T) {
 	}
 }
 
+func TestTrimURL(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		" http://example.com/": "http://example.com/", "\t\r\nhttp://example.com/\f \n": "http://example.com/",
+		"http://example.com/a b ": "http://example.com/a b", "\x00http://example.com/": "\x00http://example.com/",
+		"\u00a0http://example.com/": "\u00a0http://example.com/", " \n": "", "": "",
+	} {
+		if got := TrimURL(raw); got != want {
+			t.Errorf("%q: got %q, want %q", raw, got, want)
+		}
+	}
+}
+
 func TestCompleteURL(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"io"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -15,8 +16,25 @@ import (
 type SiteList struct {
 	// Blog, when not 0, is the blog of the sites.
 	Blog int64
+	// State, when specified, is the state of the sites.
+	State monitorv1.SiteState
 	// Limit is the maximum number of sites; 0 means all.
 	Limit int
+}
+
+// ParseState returns the state with a name, as confirmed-down; an empty name means any. A
+// state that cannot be listed is not ok.
+func ParseState(name string) (state monitorv1.SiteState, ok bool) {
+	if name == "" {
+		return monitorv1.SiteState_SITE_STATE_UNSPECIFIED, true
+	}
+	number, ok := monitorv1.SiteState_value["SITE_STATE_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_"))]
+	switch state = monitorv1.SiteState(number); state {
+	case monitorv1.SiteState_SITE_STATE_UNSPECIFIED, monitorv1.SiteState_SITE_STATE_NEVER_CHECKED,
+		monitorv1.SiteState_SITE_STATE_UP, monitorv1.SiteState_SITE_STATE_PAUSED:
+		return state, false
+	}
+	return state, ok
 }
 
 // ListSites prints sites in a table.
@@ -25,7 +43,7 @@ func (c Client) ListSites(ctx context.Context, l SiteList) error {
 	defer cancel()
 	sites := monitorv1.NewSiteServiceClient(c.Conn)
 	rows, next, err := list(l.Limit, func(size int32, token string) ([]*monitorv1.Site, string, error) {
-		resp, err := sites.ListSites(ctx, &monitorv1.ListSitesRequest{PageSize: size, PageToken: token, BlogId: l.Blog})
+		resp, err := sites.ListSites(ctx, &monitorv1.ListSitesRequest{PageSize: size, PageToken: token, BlogId: l.Blog, State: l.State})
 		return resp.GetSites(), resp.GetNextPageToken(), err
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator"
 	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/gateway"
+	"github.com/Automattic/jetmon/internal/address"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/jetpack"
 	"github.com/Automattic/jetmon/internal/probe"
@@ -149,9 +150,13 @@ func (c *Cluster) buildChecker(name string, i int) (role, error) {
 	if err != nil {
 		return nil, err
 	}
+	var addresses *address.Options
+	if c.o.Prober == nil {
+		addresses = new(c.o.Probe.Addresses())
+	}
 	r, err := checker.New(checker.Options{
 		Node: name, Region: c.o.Regions[i%len(c.o.Regions)], Coordinators: []string{c.coordinator.name},
-		Client: c.client(), Prober: prober, SelfCheck: monitor, Log: c.o.Log, Metrics: c.o.Metrics,
+		Client: c.client(), Prober: prober, Addresses: addresses, SelfCheck: monitor, Log: c.o.Log, Metrics: c.o.Metrics,
 	})
 	return closing{r, prober}, err
 }

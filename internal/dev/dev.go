@@ -50,6 +50,8 @@ type Options struct {
 	AllowMetadata bool
 	// DNSCacheMax is as in probe.Options.
 	DNSCacheMax time.Duration
+	// Pages is as in coordinator.Options.
+	Pages check.PageRule
 	// Out receives the greeting, and a line per status change.
 	Out     io.Writer
 	Log     *slog.Logger
@@ -95,7 +97,7 @@ func (d *System) open(ctx context.Context) error {
 	policy.Between = d.o.Recheck
 	d.ticker = newTicker(d.o.Out)
 	d.cluster, err = cluster.New(cluster.Options{
-		Store: d.store, Policy: policy, IntervalOverride: d.o.Interval, Pages: check.PageDecides,
+		Store: d.store, Policy: policy, IntervalOverride: d.o.Interval, Pages: d.o.Pages,
 		Notify: notify.Options{URL: cmp.Or(d.o.WPCOM, d.demo.InboxURL())}, OnChange: d.ticker.changed,
 		Probe: probe.Options{
 			AllowPrivate: d.o.AllowPrivate, AllowMetadata: d.o.AllowMetadata, Allowed: append(sites, own...), DNSCacheMax: d.o.DNSCacheMax, Log: d.o.Log,

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/Automattic/jetmon/internal/address"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/fakesite"
 )
@@ -309,18 +310,18 @@ func TestMetadataStaysClosed(t *testing.T) {
 	texts = append(texts, "::ffff:169.254.169.254", "::169.254.169.254", "::ffff:0:169.254.169.254", "64:ff9b::169.254.169.254",
 		"64:ff9b:1:a9fe:a9:fe00::", "2002:a9fe:a9fe::1", "2001:0:a9fe:a9fe::1", "2001::5601:5601", "2606:4700::5efe:169.254.169.254",
 		"::ffff:168.63.129.16", "fe80::a9fe:a9fe%eth0")
-	closed := newAddressPolicy(Options{AllowPrivate: true})
-	open := newAddressPolicy(Options{AllowPrivate: true, AllowMetadata: true})
-	alone := newAddressPolicy(Options{AllowMetadata: true})
+	closed := address.New(address.Options{AllowPrivate: true})
+	open := address.New(address.Options{AllowPrivate: true, AllowMetadata: true})
+	alone := address.New(address.Options{AllowMetadata: true})
 	for _, text := range texts {
 		a := netip.AddrPortFrom(netip.MustParseAddr(text), 80)
-		if why := closed.refuse(a); why != "metadata" {
+		if why := closed.Refuse(a); why != "metadata" {
 			t.Errorf("%s: got %q with --allow-private", text, why)
 		}
-		if why := open.refuse(a); why != "" {
+		if why := open.Refuse(a); why != "" {
 			t.Errorf("%s: got %q with both", text, why)
 		}
-		if why := alone.refuse(a); why == "" {
+		if why := alone.Refuse(a); why == "" {
 			t.Errorf("%s: open with --allow-metadata alone", text)
 		}
 	}
@@ -360,13 +361,13 @@ func whatThisMachineKnowsOn(t *testing.T, newProber maker) {
 
 func TestAddressPolicyOfDevelopment(t *testing.T) {
 	t.Parallel()
-	p := newAddressPolicy(Options{AllowPrivate: true})
+	p := address.New(address.Options{AllowPrivate: true})
 	for text, want := range map[string]string{
 		"127.0.0.1": "", "10.0.0.1": "", "::1": "", "fd00::1": "", "::ffff:127.0.0.1": "", "169.254.169.253": "",
 		"0.0.0.0": "unspecified", "::": "unspecified", "::ffff:0.0.0.0": "unspecified",
 		"224.0.0.1": "multicast", "ff02::1": "multicast", "255.255.255.255": "broadcast",
 	} {
-		if got := p.refuse(netip.AddrPortFrom(netip.MustParseAddr(text), 80)); got != want {
+		if got := p.Refuse(netip.AddrPortFrom(netip.MustParseAddr(text), 80)); got != want {
 			t.Errorf("%s: got %q, want %q", text, got, want)
 		}
 	}
@@ -374,12 +375,12 @@ func TestAddressPolicyOfDevelopment(t *testing.T) {
 
 func TestExceptionsAreExact(t *testing.T) {
 	t.Parallel()
-	p := newAddressPolicy(Options{Allowed: []netip.AddrPort{addrPort("127.0.0.1:8080"), addrPort("[::1]:80")}})
+	p := address.New(address.Options{Allowed: []netip.AddrPort{addrPort("127.0.0.1:8080"), addrPort("[::1]:80")}})
 	for text, allowed := range map[string]bool{
 		"127.0.0.1:8080": true, "[::1]:80": true, "127.0.0.1:8081": false, "127.0.0.2:8080": false,
 		"[::ffff:127.0.0.1]:8080": false, "[::1]:8080": false,
 	} {
-		if got := p.refuse(addrPort(text)); (got == "") != allowed {
+		if got := p.Refuse(addrPort(text)); (got == "") != allowed {
 			t.Errorf("%s: got %q", text, got)
 		}
 	}

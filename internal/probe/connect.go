@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/Automattic/jetmon/internal/address"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -28,7 +29,7 @@ type dialFunc func(ctx context.Context, a netip.AddrPort) (net.Conn, error)
 
 // connector connects to the best of several addresses.
 type connector struct {
-	policy *addressPolicy
+	policy *address.Policy
 	// dial is the engine's own way, dialNet that of package net.
 	dial, dialNet dialFunc
 	// gate is called directly before the kernel; its error becomes the connection's.
@@ -38,9 +39,9 @@ type connector struct {
 }
 
 // newConnector returns a connector that dials over package net.
-func newConnector(policy *addressPolicy) *connector {
+func newConnector(policy *address.Policy) *connector {
 	c := &connector{policy: policy, hasRoute: hasRoute, gate: func(a netip.AddrPort) error {
-		if policy.refuse(a) != "" {
+		if policy.Refuse(a) != "" {
 			return errRefusedAddress
 		}
 		return nil
@@ -120,7 +121,7 @@ func (c *connector) permitted(r *request) (addrs []netip.AddrPort, f *failure) {
 		if slices.Contains(r.addrs[:i], a) {
 			continue
 		}
-		if why := c.policy.refuse(ap); why != "" {
+		if why := c.policy.Refuse(ap); why != "" {
 			reason = why
 			continue
 		}

@@ -22,7 +22,7 @@
 //	connect.go   happy eyeballs
 //	secure.go    the TLS handshake; sessions.go and chains.go cache its results
 //	http2.go     a second try by HTTP/2; stray.go one without certificates that no chain
-//	             needs, by the package tls12
+//	             needs, by the packages tls12 and tls13
 //	judge.go     what a final response means
 //	head.go      the response's head; contradiction.go what discredits it
 //	body.go      its body: framing.go removes length and chunks, encoding.go the content

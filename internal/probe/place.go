@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"errors"
 	"net/netip"
 	"strings"
 
@@ -24,26 +23,9 @@ type place struct {
 func firstPlace(raw string) (*place, *failure) {
 	u, err := check.ParseURL(raw)
 	if err != nil {
-		return nil, refused(badURL(err), "url "+err.Error())
+		return nil, refused(check.URLReason(err), "url "+err.Error())
 	}
 	return newPlace(u), nil
-}
-
-// badURL returns the reason for refusing a URL.
-func badURL(err error) string {
-	_, otherScheme := errors.AsType[weburl.SchemeError](err)
-	_, badPort := errors.AsType[weburl.PortError](err)
-	switch {
-	case otherScheme:
-		return "scheme"
-	case errors.Is(err, check.ErrUser):
-		return "userinfo"
-	case errors.Is(err, weburl.ErrHost):
-		return "bad_host"
-	case badPort:
-		return "bad_port"
-	}
-	return "bad_url"
 }
 
 func newPlace(u weburl.URL) *place {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/Automattic/jetmon/internal/address"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/lookup"
 	"github.com/Automattic/jetmon/internal/page"
@@ -81,7 +82,7 @@ func New(o Options) (*Prober, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	connector := newConnector(newAddressPolicy(o))
+	connector := newConnector(address.New(o.Addresses()))
 	secure := newSecure(o.RootCAs, now, o.SessionCacheBytes)
 	var e engine = &netEngine{connector: connector, secure: secure}
 	if o.Engine == EngineFast {

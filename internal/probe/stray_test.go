@@ -26,6 +26,7 @@ func strayCertificatesOn(t *testing.T, newProber maker) {
 	}
 	expired, selfSigned := other(fakesite.Expired), other(fakesite.SelfSigned)
 	old := func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }
+	new13 := func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 }
 	bad := func(reason string) finding { return fails(check.FailureTLS, reason, 0, check.PhaseTLS) }
 	hello := check.Settings{RequiredTexts: []string{"status 200"}}
 	for _, c := range []struct {
@@ -53,7 +54,15 @@ func strayCertificatesOn(t *testing.T, newProber maker) {
 		{"cut off, behind an expired leaf", fakesite.Expired, expired[:99], nil, bad("expired")},
 		{"cut off, behind a leaf for another host", fakesite.WrongHost, expired[:99], nil, bad("wrong_host")},
 		{"cut off, in place of the issuer", fakesite.MissingIntermediate, expired[:99], nil, bad("unknown_issuer")},
-		{"cut off, where only TLS 1.3 is spoken", fakesite.Valid, expired[:99], func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 }, bad("handshake_failure")},
+		{"cut off, where only TLS 1.3 is spoken", fakesite.Valid, expired[:99], new13, up(200)},
+		{"with a key of 9000 bits, where only TLS 1.3 is spoken", fakesite.Valid, largeKey(t), new13, up(200)},
+		{"cut off, behind an expired leaf, of TLS 1.3", fakesite.Expired, expired[:99], new13, bad("expired")},
+		{"cut off, behind a leaf for another host, of TLS 1.3", fakesite.WrongHost, expired[:99], new13, bad("wrong_host")},
+		{"cut off, in place of the issuer, of TLS 1.3", fakesite.MissingIntermediate, expired[:99], new13, bad("unknown_issuer")},
+		{"cut off, where a client certificate is wanted, of TLS 1.3", fakesite.Valid, expired[:99], func(c *tls.Config) {
+			new13(c)
+			c.ClientAuth = tls.RequestClientCert
+		}, up(200)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

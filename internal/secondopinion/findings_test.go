@@ -121,11 +121,15 @@ func TestAStrayCertificateDoesNotMatter(t *testing.T) {
 		config, _ := v.Config(t)
 		return config.Certificates[0].Certificate[0]
 	}
-	ask := func(v fakesite.Variant, change func(*tls.Certificate)) check.Observation {
-		site := fakesite.NewTLSWith(t, v, func(c *tls.Config) { change(&c.Certificates[0]) })
+	askOf := func(least uint16, v fakesite.Variant, change func(*tls.Certificate)) check.Observation {
+		site := fakesite.NewTLSWith(t, v, func(c *tls.Config) {
+			c.MinVersion = least
+			change(&c.Certificates[0])
+		})
 		r := newReader(t, func(o *probe.Options) { o.RootCAs = site.Roots() })
 		return r.Ask(t.Context(), check.Target{URL: site.URL(), Settings: check.Settings{RequiredTexts: []string{"status 200"}}}, check.Observation{})
 	}
+	ask := func(v fakesite.Variant, change func(*tls.Certificate)) check.Observation { return askOf(0, v, change) }
 	shows := func(stray []byte) func(*tls.Certificate) {
 		return func(c *tls.Certificate) { c.Certificate = append(c.Certificate, stray) }
 	}
@@ -133,15 +137,18 @@ func TestAStrayCertificateDoesNotMatter(t *testing.T) {
 	for name, stray := range map[string][]byte{
 		"expired": expired, "of another root": other(fakesite.SelfSigned), "cut off": expired[:99], "no certificate": []byte("hello"), "of no bytes": {},
 	} {
-		o := ask(fakesite.Valid, shows(stray))
-		isGood(t, name, o)
-		if o.CertificateExpire.IsZero() {
-			t.Errorf("%s: the leaf's end is not known", name)
+		for _, least := range []uint16{0, tls.VersionTLS13} {
+			o := askOf(least, fakesite.Valid, shows(stray))
+			isGood(t, fmt.Sprintf("%s, from version %x", name, least), o)
+			if o.CertificateExpire.IsZero() {
+				t.Errorf("%s: the leaf's end is not known", name)
+			}
 		}
 	}
 	// What is wrong with the chain itself stays so.
 	isBad(t, "behind an expired leaf", ask(fakesite.Expired, shows(expired[:99])), check.FailureTLS, "expired")
 	isBad(t, "behind a leaf for another host", ask(fakesite.WrongHost, shows(expired[:99])), check.FailureTLS, "wrong_host")
+	isBad(t, "behind a leaf for another host, of TLS 1.3", askOf(tls.VersionTLS13, fakesite.WrongHost, shows(expired[:99])), check.FailureTLS, "wrong_host")
 	isBad(t, "in place of the issuer", ask(fakesite.MissingIntermediate, shows(expired[:99])), check.FailureTLS, "unknown_issuer")
 	isBad(t, "as the leaf", ask(fakesite.Valid, func(c *tls.Certificate) { c.Certificate[0] = expired[:99] }), check.FailureTLS, "handshake_failure")
 }

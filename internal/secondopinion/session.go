@@ -12,28 +12,50 @@ import (
 
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/probe/tls12"
+	"github.com/Automattic/jetmon/internal/probe/tls13"
 )
 
 // open connects to a location, with a TLS session where it needs one. lax means that
-// crypto/tls could not read what the server showed.
+// crypto/tls could not read what the server showed: then TLS 1.2 is tried by a client that
+// leaves the certificates to us, and TLS 1.3 if the server shows none to that one.
 func (a *asking) open(ctx context.Context, to location, lax bool) (net.Conn, error) {
+	if !lax || to.scheme != "https" {
+		return a.session(ctx, to, func(ctx context.Context, raw net.Conn) (net.Conn, error) {
+			config := a.tls.Clone()
+			config.ServerName, config.NextProtos = to.host, []string{"http/1.1"}
+			c := tls.Client(raw, config)
+			return c, c.HandshakeContext(ctx)
+		})
+	}
+	shown := false
+	conn, err := a.session(ctx, to, func(_ context.Context, raw net.Conn) (net.Conn, error) {
+		return tls12.Client(raw, a.laxly(to, &shown))
+	})
+	if err == nil || shown {
+		return conn, err
+	}
+	return a.session(ctx, to, func(_ context.Context, raw net.Conn) (net.Conn, error) {
+		return tls13.Client(raw, a.laxly(to, &shown))
+	})
+}
+
+// laxly configures such a client. shown becomes true when the server shows certificates.
+func (a *asking) laxly(to location, shown *bool) tls12.Config {
+	return tls12.Config{ServerName: to.host, Protocol: "http/1.1", Verify: func(certificates [][]byte) (crypto.PublicKey, error) {
+		*shown = true
+		return a.readable(to.host, certificates)
+	}}
+}
+
+// session connects to a location, and does a handshake where it needs one.
+func (a *asking) session(ctx context.Context, to location, handshake func(context.Context, net.Conn) (net.Conn, error)) (net.Conn, error) {
 	raw, err := a.dialer(ctx)(ctx, "tcp", net.JoinHostPort(to.host, strconv.Itoa(int(to.port))))
 	if err != nil || to.scheme != "https" {
 		return raw, err
 	}
 	a.reach(check.PhaseTLS)
 	defer context.AfterFunc(ctx, func() { _ = raw.Close() })()
-	var conn net.Conn
-	if lax {
-		conn, err = tls12.Client(raw, tls12.Config{ServerName: to.host, Protocol: "http/1.1", Verify: func(shown [][]byte) (crypto.PublicKey, error) {
-			return a.readable(to.host, shown)
-		}})
-	} else {
-		config := a.tls.Clone()
-		config.ServerName, config.NextProtos = to.host, []string{"http/1.1"}
-		c := tls.Client(raw, config)
-		conn, err = c, c.HandshakeContext(ctx)
-	}
+	conn, err := handshake(ctx, raw)
 	if err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}

@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -75,3 +76,40 @@ func TestPagesAreNotJudgedWhereTheyAreOff(t *testing.T) {
 		}
 	}, asRoles())
 }
+
+// TestDevJudgesPagesAsItIsTold runs `jetmon dev` with each --page-check, and reads what the
+// checkers count.
+func TestDevJudgesPagesAsItIsTold(t *testing.T) {
+	t.Parallel()
+	for rule, want := range map[string]struct{ state, counted string }{
+		"off":    {"UP", ""},
+		"advise": {"UP", "broken"},
+		"down":   {"DOWN", "broken"},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			t.Parallel()
+			takePlace(t)
+			b := newInbox(t)
+			h := startDevWith(t, b, "--site="+fakesite.New(t).URL(), "--interval=1s", "--recheck=1s", "--page-check="+rule, "--debug-listen=127.0.0.1:0")
+			s := system{harness: h, rest: rest{h.restURL()}, inbox: b}
+			s.complete(t)
+			target, page := showing(t)
+			page.Store(fatalPage)
+			id := s.rest.create(t, target.URL(), 42).SiteID
+			s.rest.patch(t, id, `{"settings": {"page_check": "PAGE_CHECK_ALWAYS"}}`)
+			s.rest.awaitState(t, id, want.state)
+			s.checkedAgain(t, id, 3)
+			s.rest.awaitState(t, id, want.state)
+			judged := map[string]bool{}
+			for _, found := range pagesCounted.FindAllStringSubmatch(s.metrics(t), -1) {
+				judged[found[1]] = judged[found[1]] || found[2] != "0"
+			}
+			if len(judged) != 4 || judged["broken"] != (want.counted == "broken") {
+				t.Errorf("the page checks are %v", judged)
+			}
+		})
+	}
+}
+
+// pagesCounted finds the page checks of each checker.
+var pagesCounted = regexp.MustCompile(`(?m)^jetmon_checker_page_checks_total\{checker="[^"]+",verdict="([a-z]+)"\} (\d+)$`)

@@ -35,6 +35,8 @@ type (
 		StartTime   time.Time `json:"start_time"`
 		ConfirmTime time.Time `json:"confirm_time"`
 		EndTime     time.Time `json:"end_time"`
+		EndReason   string    `json:"end_reason"`
+		SuspendTime time.Time `json:"suspend_time"`
 		Votes       []struct {
 			Veriflier, Region, Value string
 		}

@@ -115,12 +115,18 @@ func startDev(t *testing.T, o setup, b *inbox) harness {
 	return startDevWith(t, b, "--site="+fakesite.New(t).URL(), "--interval=1s", "--recheck="+o.recheck.String())
 }
 
-// startDevWith starts `jetmon dev` on free ports, which it keeps across restarts.
+// startDevWith starts `jetmon dev`, which may visit sites on loopback.
 func startDevWith(t *testing.T, b *inbox, args ...string) *dev {
+	t.Helper()
+	return startPublicDev(t, b, append([]string{"--allow-private", "--demo=false"}, args...)...)
+}
+
+// startPublicDev starts `jetmon dev` on free ports, which it keeps across restarts.
+func startPublicDev(t *testing.T, b *inbox, args ...string) *dev {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "jetmon.db")
 	h := &dev{database: "sqlite:" + path}
-	args = append([]string{"dev", "--demo=false", "--allow-private", "--log-level=info", "--db=" + path, "--wpcom=" + b.URL()}, args...)
+	args = append([]string{"dev", "--log-level=info", "--db=" + path, "--wpcom=" + b.URL()}, args...)
 	h.process = &process{
 		name: "jetmon dev", ready: regexp.MustCompile(`(?s)REST +http://(\S+)/v1/sites.*Ctrl-C`),
 		args: append(args, "--http=127.0.0.1:0", "--grpc=127.0.0.1:0", "--veriflier=127.0.0.1:0"),

@@ -140,10 +140,14 @@ func legacyRow(t *testing.T, db *sql.DB, id string, status int, at time.Time) {
 	}
 }
 
-// openSQL opens a database of test/mariadb, as another program would.
+// openSQL opens a database of test/mariadb, or one of SQLite, as another program would.
 func openSQL(t *testing.T, dsn string) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("mysql", strings.TrimPrefix(dsn, "mysql://"))
+	driver, source := "mysql", strings.TrimPrefix(dsn, "mysql://")
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		driver, source = "sqlite", "file:"+path+"?_busy_timeout=10000&_txlock=immediate"
+	}
+	db, err := sql.Open(driver, source)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,10 +33,11 @@ func applyField(row *record.Site, site *monitorv1.Site, path string) error {
 		if row.ID != 0 && site.GetUrl() == row.URL {
 			return nil // not checked: WordPress.com may have stored any text
 		}
-		if err := check.ValidateURL(site.GetUrl()); err != nil {
+		url := check.TrimURL(site.GetUrl())
+		if err := check.ValidateURL(url); err != nil {
 			return fault.InvalidField("site.url", "%w", err)
 		}
-		row.URL = site.GetUrl() // unchanged, since notifications to WordPress.com repeat it
+		row.URL = url // else unchanged, since notifications to WordPress.com repeat it
 	case "check_interval":
 		return applyInterval(row, site)
 	case "paused":

@@ -33,6 +33,9 @@ func (s *sites) ListSites(ctx context.Context, req *monitorv1.ListSitesRequest) 
 	if err != nil {
 		return nil, err
 	}
+	if req.GetState() != monitorv1.SiteState_SITE_STATE_UNSPECIFIED {
+		return s.listState(ctx, req, check.SiteID(after))
+	}
 	size := pageSize(req.GetPageSize())
 	rows, err := s.o.Store.ListSites(ctx, store.SiteQuery{
 		After: check.SiteID(after), Limit: size + 1, BlogID: check.BlogID(req.GetBlogId()),
@@ -98,7 +101,7 @@ func distinct(ids []int64) []check.SiteID {
 
 func (s *sites) CreateSite(ctx context.Context, req *monitorv1.CreateSiteRequest) (*monitorv1.CreateSiteResponse, error) {
 	row := record.Site{Status: check.StatusRunning, Interval: defaultInterval}
-	if err := apply(&row, req.GetSite(), editable); err != nil {
+	if err := s.o.edit(&row, req.GetSite(), editable); err != nil {
 		return nil, err
 	}
 	row.Bucket = shard.Place(row.BlogID, row.URL)
@@ -132,7 +135,7 @@ func (s *sites) UpdateSite(ctx context.Context, req *monitorv1.UpdateSiteRequest
 		return nil, err
 	}
 	edit := func(row record.Site) (record.Site, error) {
-		err := apply(&row, req.GetSite(), paths)
+		err := s.o.edit(&row, req.GetSite(), paths)
 		return row, err
 	}
 	if _, err := edit(row); err != nil {

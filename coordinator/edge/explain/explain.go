@@ -39,6 +39,9 @@ func (f Facts) Summary() string {
 
 // stands describes the state in a sentence.
 func (f Facts) stands() string {
+	if why := f.View.Uncheckable; why != "" {
+		return fmt.Sprintf("Uncheckable: its URL cannot be checked (%s), so nobody is told anything; %s.", why, told(f.View))
+	}
 	s := f.View.State
 	switch s.Stage {
 	case lifecycle.NeverChecked:
@@ -90,8 +93,6 @@ func (f Facts) nobodyTold() string {
 func (f Facts) neverChecked() string {
 	const since = "since it was taken over, resumed or edited"
 	switch last := f.View.Last; {
-	case f.View.Uncheckable != "":
-		return fmt.Sprintf("Uncheckable: its URL cannot be checked (%s), so nobody is told anything; %s.", f.View.Uncheckable, told(f.View))
 	case last == nil:
 		return fmt.Sprintf("Not checked yet %s; %s.", since, told(f.View))
 	case !tells(last):
@@ -192,6 +193,9 @@ func (f Facts) WouldChange() []string {
 	if f.View.Pending {
 		return []string{"the database storing the change that waits: no check is judged before"}
 	}
+	if f.View.Uncheckable != "" {
+		return []string{"another URL of the site"}
+	}
 	s, p := f.View.State, f.Policy
 	confirm := fmt.Sprintf("%d of %d verifliers in %d regions that see it down: an outage is opened and told (status 0)",
 		f.Rule.Need, f.Rule.Voters, f.Rule.Regions)
@@ -204,9 +208,6 @@ func (f Facts) WouldChange() []string {
 	reject := fmt.Sprintf("%d of %d verifliers that see it up: a false alarm, nobody is told", f.Rule.Voters-f.Rule.Need+1, f.Rule.Voters)
 	switch s.Stage {
 	case lifecycle.NeverChecked, lifecycle.Up:
-		if f.View.Uncheckable != "" {
-			return []string{"another URL of the site"}
-		}
 		fail := fmt.Sprintf("%d failing checks, %s apart and by different checkers: the verifliers are asked", p.Failures, p.Between)
 		if s.Stage == lifecycle.NeverChecked {
 			return []string{good, fail, confirm}

@@ -37,15 +37,20 @@ func TestAnInheritedStatusIsExplained(t *testing.T) {
 func TestAnUncheckableSiteIsExplained(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
-	v := engine.View{
-		Status: check.StatusRunning, State: lifecycle.Initial(check.StatusRunning, time.Time{}, false), Uncheckable: "userinfo",
-		Last: &check.Observation{Outcome: check.OutcomeUnknown, Failure: check.FailurePolicy, Reason: "userinfo"}, LastCheck: now, LastNode: "a",
-	}
-	f := explain.Facts{Now: now, View: v, Policy: lifecycle.DefaultPolicy()}
-	if got, want := f.Summary(), "Uncheckable: its URL cannot be checked (userinfo), so nobody is told anything;"; !strings.HasPrefix(got, want) {
-		t.Errorf("%q", got)
-	}
-	if got := f.WouldChange(); len(got) != 1 || got[0] != "another URL of the site" {
-		t.Errorf("would change: %q", got)
+	for status, told := range map[check.Status]string{
+		check.StatusRunning: "running (status 1)", check.StatusDown: "down (status 0)", check.StatusConfirmedDown: "confirmed down (status 2)",
+	} {
+		v := engine.View{
+			Status: status, StatusSince: now, State: lifecycle.Initial(status, now, false), Uncheckable: "userinfo",
+			Last: &check.Observation{Outcome: check.OutcomeUnknown, Failure: check.FailurePolicy, Reason: "userinfo"}, LastCheck: now, LastNode: "a",
+		}
+		f := explain.Facts{Now: now, View: v, Policy: lifecycle.DefaultPolicy()}
+		want := "Uncheckable: its URL cannot be checked (userinfo), so nobody is told anything; WordPress.com was told " + told + " at 2026-01-02 03:00:00Z."
+		if got := f.Summary(); !strings.HasPrefix(got, want) {
+			t.Errorf("%q", got)
+		}
+		if got := f.WouldChange(); len(got) != 1 || got[0] != "another URL of the site" {
+			t.Errorf("would change: %q", got)
+		}
 	}
 }

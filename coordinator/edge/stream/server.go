@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/netip"
 	"strconv"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/internal/address"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
@@ -138,9 +140,32 @@ func readHello(h *coordinatorv1.Hello) (dispatch.Hello, error) {
 	case h.GetMaxInFlight() == 0 || h.GetMaxInFlight() > maxInFlight:
 		return dispatch.Hello{}, fault.InvalidField("hello.max_in_flight", "must be from 1 to %d", maxInFlight)
 	}
+	addresses, err := readAddresses(h.GetAddressPolicy())
 	return dispatch.Hello{
-		Node: h.GetNode(), Instance: h.GetInstanceId(), Region: h.GetRegion(), MaxInFlight: int(h.GetMaxInFlight()),
-	}, nil
+		Node: h.GetNode(), Instance: h.GetInstanceId(), Region: h.GetRegion(), MaxInFlight: int(h.GetMaxInFlight()), Addresses: addresses,
+	}, err
+}
+
+// maxAllowed bounds the exceptions of an address policy.
+const maxAllowed = 64
+
+// readAddresses reads an address policy; nil when there is none.
+func readAddresses(p *coordinatorv1.AddressPolicy) (*address.Policy, error) {
+	if p == nil {
+		return nil, nil
+	}
+	if n := len(p.GetAllowed()); n > maxAllowed {
+		return nil, fault.InvalidField("hello.address_policy.allowed", "must be at most %d, are %d", maxAllowed, n)
+	}
+	o := address.Options{AllowPrivate: p.GetAllowPrivate(), AllowMetadata: p.GetAllowMetadata()}
+	for _, text := range p.GetAllowed() {
+		a, err := netip.ParseAddrPort(text)
+		if err != nil {
+			return nil, fault.InvalidField("hello.address_policy.allowed", "must be addresses with a port, as 127.0.0.1:8080")
+		}
+		o.Allowed = append(o.Allowed, a)
+	}
+	return address.New(o), nil
 }
 
 // refusal is the error of a stream that gets no session. It does not name the process that

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/Automattic/jetmon/internal/address"
 	"github.com/Automattic/jetmon/internal/cadence"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -59,6 +60,8 @@ type Hello struct {
 	Address string
 	// MaxInFlight is how many checks it will have out at most.
 	MaxInFlight int
+	// Addresses decides which special addresses it visits; nil when it does not say.
+	Addresses *address.Policy
 }
 
 // Check is one check of one site.

@@ -28,7 +28,12 @@ type FieldError struct {
 	Field string
 	// Description states what the field must be; it follows the name in a sentence.
 	Description string
+	// Cause is the error behind it; nil when there is none.
+	Cause error
 }
+
+// Unwrap returns the cause.
+func (e *FieldError) Unwrap() error { return e.Cause }
 
 // Error returns, for example, "target.url: must not be empty".
 func (e *FieldError) Error() string { return e.Field + ": " + e.Description }
@@ -75,7 +80,7 @@ func TargetFromProto(p *checkv1.Target) (check.Target, error) {
 		return check.Target{}, invalid("target", "must be given")
 	}
 	if _, err := check.ParseURL(p.GetUrl()); err != nil {
-		return check.Target{}, invalid("target.url", "%s", err)
+		return check.Target{}, &FieldError{Field: "target.url", Description: err.Error(), Cause: err}
 	}
 	if ms := p.GetTimeoutMillis(); ms > uint32(check.MaxTimeout/time.Millisecond) {
 		return check.Target{}, invalid("target.timeout_millis", "must be at most %d, is %d",

@@ -184,7 +184,7 @@ func TestNoBitMayChange(t *testing.T) {
 			seen++
 		}
 	}
-	if good > 2 || seen < 50 {
+	if good > 7 || seen < 50 { // the minor version in the header of each record
 		t.Errorf("%d changes were seen and %d were not", seen, good)
 	}
 }

@@ -29,10 +29,10 @@ const (
 // Alert is an alert that ended the connection: the peer sent it.
 type Alert uint8
 
-func (a Alert) Error() string { return fmt.Sprintf("tls12: alert %d", uint8(a)) }
+func (a Alert) Error() string { return fmt.Sprintf("tls: alert %d", uint8(a)) }
 
-// errMalformed means that the peer does not speak TLS 1.2 as it should.
-var errMalformed = errors.New("tls12: malformed message")
+// ErrMalformed means that the peer does not speak TLS as it should.
+var ErrMalformed = errors.New("tls: malformed message")
 
 // Conn is a connection after its handshake. Its Read and Write are those of net.Conn.
 type Conn struct {
@@ -42,6 +42,8 @@ type Conn struct {
 	plain, messages []byte
 	// log is all that was said in the handshake.
 	log []byte
+	// held are records that wait to be sent together; nil: records are sent at once.
+	held []byte
 }
 
 // half is one direction: before the keys are in use, its cipher is nil.
@@ -70,7 +72,7 @@ func (c *Conn) readRecord() (kind byte, body []byte, err error) {
 	}
 	n := int(head[3])<<8 | int(head[4])
 	if head[1] != 3 || n > maxRecord {
-		return 0, nil, errMalformed
+		return 0, nil, ErrMalformed
 	}
 	body = make([]byte, n)
 	if _, err := io.ReadFull(c.Conn, body); err != nil {
@@ -84,24 +86,24 @@ func (c *Conn) readRecord() (kind byte, body []byte, err error) {
 		const explicit = 8
 		plain := n - explicit - c.in.aead.Overhead()
 		if plain < 0 {
-			return 0, nil, errMalformed
+			return 0, nil, ErrMalformed
 		}
 		nonce := c.in.nonce(body[:explicit])
 		if body, err = c.in.aead.Open(body[:explicit][explicit:], nonce, body[explicit:], c.in.header(kind, plain)); err != nil {
-			return 0, nil, errMalformed
+			return 0, nil, ErrMalformed
 		}
 	}
 	if kind == recordAlert {
-		return kind, nil, alertIn(body)
+		return kind, nil, AlertIn(body)
 	}
 	return kind, body, nil
 }
 
-// alertIn returns the error for an alert; close_notify is the end of the data.
-func alertIn(body []byte) error {
+// AlertIn returns the error for an alert; close_notify is the end of the data.
+func AlertIn(body []byte) error {
 	switch {
 	case len(body) != 2:
-		return errMalformed
+		return ErrMalformed
 	case body[1] == 0:
 		return io.EOF
 	}
@@ -119,6 +121,10 @@ func (c *Conn) writeRecord(kind byte, body []byte) error {
 		b = c.out.aead.Seal(b, c.out.nonce(explicit), body, c.out.header(kind, len(body)))
 	}
 	binary.BigEndian.PutUint16(b[3:], uint16(len(b)-5))
+	if c.held != nil {
+		c.held = append(c.held, b...)
+		return nil
+	}
 	_, err := c.Conn.Write(b)
 	return err
 }
@@ -138,10 +144,10 @@ func (c *Conn) Read(p []byte) (int, error) {
 		case kind == recordData:
 			c.plain = body
 		case kind != recordHandshake: // a request to renegotiate may be passed over
-			return 0, errMalformed
+			return 0, ErrMalformed
 		}
 	}
-	return 0, errMalformed
+	return 0, ErrMalformed
 }
 
 // Write implements [net.Conn].

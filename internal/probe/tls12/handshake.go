@@ -4,7 +4,6 @@ import (
 	"crypto"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/ecdh"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/subtle"
@@ -30,7 +29,7 @@ func suites() []suite {
 }
 
 // ErrNotSpoken means that the server wants something that this package does not speak.
-var ErrNotSpoken = errors.New("tls12: nothing in common with the server")
+var ErrNotSpoken = errors.New("tls: nothing in common with the server")
 
 // Config is what a handshake needs.
 type Config struct {
@@ -76,60 +75,66 @@ func Client(conn net.Conn, config Config) (*Conn, error) {
 
 // hello sends the ClientHello.
 func (s *session) hello() error {
-	var b builder
-	b.u16(version)
-	b.raw(s.clientRandom)
-	b.u8(0) // no session
-	b.sized16(func() {
+	var b Builder
+	b.U16(version)
+	b.Raw(s.clientRandom)
+	b.U8(0) // no session
+	b.Sized16(func() {
 		for _, suite := range suites() {
-			b.u16(suite.id)
+			b.U16(suite.id)
 		}
 	})
-	b.raw([]byte{1, 0}) // no compression
-	b.sized16(func() { s.extensions(&b) })
-	return s.send(clientHello, b.b)
+	b.Raw([]byte{1, 0}) // no compression
+	b.Sized16(func() { s.extensions(&b) })
+	return s.send(clientHello, b.B)
 }
 
-func (s *session) extensions(b *builder) {
-	if name := s.config.ServerName; name != "" && !isAddress(name) {
-		b.u16(extServerName)
-		b.sized16(func() {
-			b.sized16(func() {
-				b.u8(0)
-				b.sized16(func() { b.raw([]byte(name)) })
+func (s *session) extensions(b *Builder) {
+	b.Offer(s.config)
+	b.U16(extPoints)
+	b.Sized16(func() { b.Raw([]byte{1, 0}) })
+	b.U16(extExtended)
+	b.U16(0)
+	b.U16(extRenegotiation)
+	b.Sized16(func() { b.U8(0) })
+}
+
+// Offer adds the extensions of a ClientHello that all versions of TLS have: the name of the
+// server, groups, signature algorithms and the protocol.
+func (b *Builder) Offer(c Config) {
+	if name := c.ServerName; name != "" && !isAddress(name) {
+		b.U16(extServerName)
+		b.Sized16(func() {
+			b.Sized16(func() {
+				b.U8(0)
+				b.Sized16(func() { b.Raw([]byte(name)) })
 			})
 		})
 	}
-	b.u16(extGroups)
-	b.sized16(func() {
-		b.sized16(func() {
-			b.u16(groupX25519)
-			b.u16(groupP256)
+	b.U16(extGroups)
+	b.Sized16(func() {
+		b.Sized16(func() {
+			b.U16(GroupX25519)
+			b.U16(GroupP256)
 		})
 	})
-	b.u16(extPoints)
-	b.sized16(func() { b.raw([]byte{1, 0}) })
-	b.u16(extSignatures)
-	b.sized16(func() {
-		b.sized16(func() {
+	b.U16(extSignatures)
+	b.Sized16(func() {
+		b.Sized16(func() {
 			for _, a := range algorithms() {
-				b.u16(a.id)
+				b.U16(a.id)
 			}
 		})
 	})
-	if protocol := s.config.Protocol; protocol != "" {
-		b.u16(extProtocols)
-		b.sized16(func() {
-			b.sized16(func() {
-				b.u8(byte(len(protocol)))
-				b.raw([]byte(protocol))
+	if c.Protocol != "" {
+		b.U16(ExtProtocols)
+		b.Sized16(func() {
+			b.Sized16(func() {
+				b.U8(byte(len(c.Protocol)))
+				b.Raw([]byte(c.Protocol))
 			})
 		})
 	}
-	b.u16(extExtended)
-	b.u16(0)
-	b.u16(extRenegotiation)
-	b.sized16(func() { b.u8(0) })
 }
 
 func isAddress(name string) bool { return net.ParseIP(name) != nil }
@@ -142,13 +147,13 @@ func (s *session) readFlight() error {
 		if err != nil {
 			return err
 		}
-		in := &reader{b: body}
+		in := &Reader{B: body}
 		switch {
 		case kind == certificateWanted && expected == serverHelloDone && !s.wanted:
 			s.wanted = true
 			continue
 		case kind != expected:
-			return errMalformed
+			return ErrMalformed
 		case kind == serverHello:
 			err, expected = s.takeHello(in), certificate
 		case kind == certificate:
@@ -164,27 +169,27 @@ func (s *session) readFlight() error {
 	}
 }
 
-func (s *session) takeHello(in *reader) error {
-	chosen := in.u16()
-	s.serverRandom = in.take(32)
-	in.take(int(in.u8()))
-	id := in.u16()
-	compression := in.u8()
-	extensions := &reader{b: in.take(int(in.u16()))}
+func (s *session) takeHello(in *Reader) error {
+	chosen := in.U16()
+	s.serverRandom = in.Take(32)
+	in.Take(int(in.U8()))
+	id := in.U16()
+	compression := in.U8()
+	extensions := &Reader{B: in.Take(int(in.U16()))}
 	protocol := s.config.Protocol
-	for len(extensions.b) > 0 {
-		kind := extensions.u16()
-		content := &reader{b: extensions.take(int(extensions.u16()))}
+	for len(extensions.B) > 0 {
+		kind := extensions.U16()
+		content := &Reader{B: extensions.Take(int(extensions.U16()))}
 		switch kind {
 		case extExtended:
 			s.extended = true
-		case extProtocols:
-			content.u16()
-			protocol = string(content.take(int(content.u8())))
+		case ExtProtocols:
+			content.U16()
+			protocol = string(content.Take(int(content.U8())))
 		}
 	}
-	if in.bad || extensions.bad || compression != 0 {
-		return errMalformed
+	if in.Bad || extensions.Bad || compression != 0 {
+		return ErrMalformed
 	}
 	for _, known := range suites() {
 		if known.id == id && chosen == version && protocol == s.config.Protocol {
@@ -195,14 +200,14 @@ func (s *session) takeHello(in *reader) error {
 	return ErrNotSpoken
 }
 
-func (s *session) takeCertificates(in *reader) (err error) {
-	list := &reader{b: in.take(in.u24())}
+func (s *session) takeCertificates(in *Reader) (err error) {
+	list := &Reader{B: in.Take(in.U24())}
 	var all [][]byte
-	for len(list.b) > 0 {
-		all = append(all, list.take(list.u24()))
+	for len(list.B) > 0 {
+		all = append(all, list.Take(list.U24()))
 	}
-	if in.bad || list.bad || len(all) == 0 {
-		return errMalformed
+	if in.Bad || list.Bad || len(all) == 0 {
+		return ErrMalformed
 	}
 	s.key, err = s.config.Verify(all)
 	return err
@@ -210,30 +215,26 @@ func (s *session) takeCertificates(in *reader) (err error) {
 
 // takeKeyExchange reads the server's share and verifies its signature.
 func (s *session) takeKeyExchange(body []byte) error {
-	in := &reader{b: body}
-	kind, group := in.u8(), in.u16()
-	point := in.take(int(in.u8()))
-	signed := body[:len(body)-len(in.b)]
-	algorithm := in.u16()
-	signature := in.take(int(in.u16()))
-	if in.bad || kind != 3 {
-		return errMalformed
+	in := &Reader{B: body}
+	kind, group := in.U8(), in.U16()
+	point := in.Take(int(in.U8()))
+	signed := body[:len(body)-len(in.B)]
+	algorithm := in.U16()
+	signature := in.Take(int(in.U16()))
+	if in.Bad || kind != 3 {
+		return ErrMalformed
 	}
 	said := append(append(append([]byte{}, s.clientRandom...), s.serverRandom...), signed...)
-	if err := verify(s.key, algorithm, said, signature); err != nil {
+	if err := Verify(s.key, algorithm, said, signature); err != nil {
 		return err
 	}
-	curve := ecdh.P256()
-	switch group {
-	case groupX25519:
-		curve = ecdh.X25519()
-	case groupP256:
-	default:
+	curve := Curve(group)
+	if curve == nil {
 		return ErrNotSpoken
 	}
 	theirs, err := curve.NewPublicKey(point)
 	if err != nil {
-		return errMalformed
+		return ErrMalformed
 	}
 	ours, err := curve.GenerateKey(rand.Reader)
 	if err != nil {
@@ -241,13 +242,25 @@ func (s *session) takeKeyExchange(body []byte) error {
 	}
 	s.share = ours.PublicKey().Bytes()
 	if s.premaster, err = ours.ECDH(theirs); err != nil {
-		return errMalformed
+		return ErrMalformed
 	}
 	return nil
 }
 
-// answer sends the client's messages and turns the keys on.
+// answer sends the client's messages, all at once: a server that refuses the first of them
+// would close the connection before the rest, and its alert could get lost.
 func (s *session) answer() error {
+	s.held = []byte{}
+	if err := s.compose(); err != nil {
+		return err
+	}
+	_, err := s.Conn.Conn.Write(s.held)
+	s.held = nil
+	return err
+}
+
+// compose writes the client's messages and turns the keys on.
+func (s *session) compose() error {
 	if s.wanted {
 		if err := s.send(certificate, []byte{0, 0, 0}); err != nil {
 			return err
@@ -303,7 +316,7 @@ func (s *session) readFinished() error {
 		case kind == newSessionTicket && s.in.aead == nil && tickets == 0:
 			continue
 		case kind != finished || s.in.aead == nil || subtle.ConstantTimeCompare(body, want) != 1:
-			return errMalformed
+			return ErrMalformed
 		}
 		return nil
 	}
@@ -322,7 +335,7 @@ func (s *session) receive() (kind byte, body []byte, err error) {
 		if len(s.messages) >= 4 {
 			n := int(s.messages[1])<<16 | int(s.messages[2])<<8 | int(s.messages[3])
 			if n > maxHandshake {
-				return 0, nil, errMalformed
+				return 0, nil, ErrMalformed
 			}
 			if m := s.messages; len(m) >= 4+n {
 				s.messages = m[4+n:]
@@ -340,14 +353,14 @@ func (s *session) receive() (kind byte, body []byte, err error) {
 		case record == recordChangeCipher && s.next.aead != nil && len(s.messages) == 0:
 			s.in, s.next = s.next, half{}
 		case record != recordHandshake:
-			return 0, nil, errMalformed
+			return 0, nil, ErrMalformed
 		default:
 			s.messages = append(s.messages, piece...)
 			if empty++; len(piece) > 0 {
 				empty = 0
 			}
 			if empty > maxEmpty {
-				return 0, nil, errMalformed
+				return 0, nil, ErrMalformed
 			}
 		}
 	}

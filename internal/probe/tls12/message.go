@@ -16,55 +16,58 @@ const (
 	finished          = 20
 )
 
-// The numbers of extensions.
+// The numbers of extensions; ExtProtocols is ALPN.
 const (
 	extServerName    = 0
 	extGroups        = 10
 	extPoints        = 11
 	extSignatures    = 13
-	extProtocols     = 16
+	ExtProtocols     = 16
 	extExtended      = 23
 	extRenegotiation = 0xff01
 )
 
-// builder builds a message.
-type builder struct{ b []byte }
+// Builder builds a message.
+type Builder struct{ B []byte }
 
-func (b *builder) u8(v byte)    { b.b = append(b.b, v) }
-func (b *builder) u16(v uint16) { b.b = binary.BigEndian.AppendUint16(b.b, v) }
-func (b *builder) raw(v []byte) { b.b = append(b.b, v...) }
+// U8, U16 and Raw add a number, or bytes.
+func (b *Builder) U8(v byte)    { b.B = append(b.B, v) }
+func (b *Builder) U16(v uint16) { b.B = binary.BigEndian.AppendUint16(b.B, v) }
+func (b *Builder) Raw(v []byte) { b.B = append(b.B, v...) }
 
-// sized16 puts the length of what f builds before it.
-func (b *builder) sized16(f func()) {
-	at := len(b.b)
-	b.u16(0)
+// Sized16 puts the length of what f builds before it.
+func (b *Builder) Sized16(f func()) {
+	at := len(b.B)
+	b.U16(0)
 	f()
-	binary.BigEndian.PutUint16(b.b[at:], uint16(len(b.b)-at-2))
+	binary.BigEndian.PutUint16(b.B[at:], uint16(len(b.B)-at-2))
 }
 
-// reader reads a message. After its end it is bad and returns zeros.
-type reader struct {
-	b   []byte
-	bad bool
+// Reader reads a message of bytes B. After its end it is Bad and returns zeros.
+type Reader struct {
+	B   []byte
+	Bad bool
 }
 
-func (r *reader) take(n int) []byte {
-	if r.bad || n > len(r.b) {
-		r.bad, r.b = true, nil
+// Take returns the next n bytes.
+func (r *Reader) Take(n int) []byte {
+	if r.Bad || n > len(r.B) {
+		r.Bad, r.B = true, nil
 		return nil
 	}
-	v := r.b[:n]
-	r.b = r.b[n:]
+	v := r.B[:n]
+	r.B = r.B[n:]
 	return v
 }
 
-func (r *reader) number(n int) (v int) {
-	for _, b := range r.take(n) {
+func (r *Reader) number(n int) (v int) {
+	for _, b := range r.Take(n) {
 		v = v<<8 | int(b)
 	}
 	return v
 }
 
-func (r *reader) u8() byte    { return byte(r.number(1)) }
-func (r *reader) u16() uint16 { return uint16(r.number(2)) }
-func (r *reader) u24() int    { return r.number(3) }
+// U8, U16 and U24 return the next number of that many bits.
+func (r *Reader) U8() byte    { return byte(r.number(1)) }
+func (r *Reader) U16() uint16 { return uint16(r.number(2)) }
+func (r *Reader) U24() int    { return r.number(3) }

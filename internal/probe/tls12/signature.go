@@ -2,6 +2,7 @@ package tls12
 
 import (
 	"crypto"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -10,9 +11,20 @@ import (
 
 // The numbers of key exchange groups.
 const (
-	groupP256   = 23
-	groupX25519 = 29
+	GroupP256   = 23
+	GroupX25519 = 29
 )
+
+// Curve returns the curve of a key exchange group; nil for one that is not spoken.
+func Curve(group uint16) ecdh.Curve {
+	switch group {
+	case GroupX25519:
+		return ecdh.X25519()
+	case GroupP256:
+		return ecdh.P256()
+	}
+	return nil
+}
 
 // algorithm is a signature algorithm on offer.
 type algorithm struct {
@@ -40,8 +52,8 @@ func algorithms() []algorithm {
 
 var errSignature = errors.New("tls12: the server's signature is wrong")
 
-// verify verifies the server's signature under what was said.
-func verify(key crypto.PublicKey, id uint16, said, signature []byte) error {
+// Verify verifies a server's signature, by the algorithm with a number, under what was said.
+func Verify(key crypto.PublicKey, id uint16, said, signature []byte) error {
 	for _, a := range algorithms() {
 		if a.id != id {
 			continue

@@ -371,8 +371,11 @@ type Hello struct {
 	// Highest version that the checker speaks, from min_protocol_version on: a range
 	// that ends before it begins is INVALID_ARGUMENT.
 	MaxProtocolVersion uint32 `protobuf:"varint,8,opt,name=max_protocol_version,json=maxProtocolVersion,proto3" json:"max_protocol_version,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// Which special addresses the checker visits. Absent means that it does not say. A site
+	// whose URL is an address that no connected checker visits is refused by the API.
+	AddressPolicy *AddressPolicy `protobuf:"bytes,9,opt,name=address_policy,json=addressPolicy,proto3" json:"address_policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Hello) Reset() {
@@ -461,6 +464,78 @@ func (x *Hello) GetMaxProtocolVersion() uint32 {
 	return 0
 }
 
+func (x *Hello) GetAddressPolicy() *AddressPolicy {
+	if x != nil {
+		return x.AddressPolicy
+	}
+	return nil
+}
+
+// AddressPolicy says which special addresses a node visits: private and loopback ones, and
+// all others of IANA's registries of special-purpose addresses. By default it visits none.
+type AddressPolicy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Special addresses are visited, except the metadata services of clouds.
+	AllowPrivate bool `protobuf:"varint,1,opt,name=allow_private,json=allowPrivate,proto3" json:"allow_private,omitempty"`
+	// With allow_private, the metadata services of clouds are visited, too.
+	AllowMetadata bool `protobuf:"varint,2,opt,name=allow_metadata,json=allowMetadata,proto3" json:"allow_metadata,omitempty"`
+	// Exceptions, each an address with a port as 127.0.0.1:8080; at most 64.
+	Allowed       []string `protobuf:"bytes,3,rep,name=allowed,proto3" json:"allowed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddressPolicy) Reset() {
+	*x = AddressPolicy{}
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddressPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddressPolicy) ProtoMessage() {}
+
+func (x *AddressPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddressPolicy.ProtoReflect.Descriptor instead.
+func (*AddressPolicy) Descriptor() ([]byte, []int) {
+	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *AddressPolicy) GetAllowPrivate() bool {
+	if x != nil {
+		return x.AllowPrivate
+	}
+	return false
+}
+
+func (x *AddressPolicy) GetAllowMetadata() bool {
+	if x != nil {
+		return x.AllowMetadata
+	}
+	return false
+}
+
+func (x *AddressPolicy) GetAllowed() []string {
+	if x != nil {
+		return x.Allowed
+	}
+	return nil
+}
+
 // BatchRef names one checked-out batch.
 type BatchRef struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -474,7 +549,7 @@ type BatchRef struct {
 
 func (x *BatchRef) Reset() {
 	*x = BatchRef{}
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[3]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -486,7 +561,7 @@ func (x *BatchRef) String() string {
 func (*BatchRef) ProtoMessage() {}
 
 func (x *BatchRef) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[3]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -499,7 +574,7 @@ func (x *BatchRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchRef.ProtoReflect.Descriptor instead.
 func (*BatchRef) Descriptor() ([]byte, []int) {
-	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{3}
+	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *BatchRef) GetBatchId() uint64 {
@@ -542,7 +617,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[4]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -554,7 +629,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[4]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -567,7 +642,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{4}
+	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Welcome) GetSessionId() string {
@@ -639,7 +714,7 @@ type Credit struct {
 
 func (x *Credit) Reset() {
 	*x = Credit{}
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[5]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -651,7 +726,7 @@ func (x *Credit) String() string {
 func (*Credit) ProtoMessage() {}
 
 func (x *Credit) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[5]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -664,7 +739,7 @@ func (x *Credit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credit.ProtoReflect.Descriptor instead.
 func (*Credit) Descriptor() ([]byte, []int) {
-	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{5}
+	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Credit) GetAdd() uint32 {
@@ -697,7 +772,7 @@ type Assignments struct {
 
 func (x *Assignments) Reset() {
 	*x = Assignments{}
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[6]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -709,7 +784,7 @@ func (x *Assignments) String() string {
 func (*Assignments) ProtoMessage() {}
 
 func (x *Assignments) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[6]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -722,7 +797,7 @@ func (x *Assignments) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignments.ProtoReflect.Descriptor instead.
 func (*Assignments) Descriptor() ([]byte, []int) {
-	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{6}
+	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Assignments) GetBatch() *BatchRef {
@@ -777,7 +852,7 @@ type Assignment struct {
 
 func (x *Assignment) Reset() {
 	*x = Assignment{}
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[7]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -789,7 +864,7 @@ func (x *Assignment) String() string {
 func (*Assignment) ProtoMessage() {}
 
 func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[7]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -802,7 +877,7 @@ func (x *Assignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
 func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{7}
+	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Assignment) GetSiteId() int64 {
@@ -840,7 +915,7 @@ type Results struct {
 
 func (x *Results) Reset() {
 	*x = Results{}
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[8]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -852,7 +927,7 @@ func (x *Results) String() string {
 func (*Results) ProtoMessage() {}
 
 func (x *Results) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[8]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -865,7 +940,7 @@ func (x *Results) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Results.ProtoReflect.Descriptor instead.
 func (*Results) Descriptor() ([]byte, []int) {
-	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{8}
+	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Results) GetBatch() *BatchRef {
@@ -899,7 +974,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[9]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -911,7 +986,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[9]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -924,7 +999,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{9}
+	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Result) GetSiteId() int64 {
@@ -981,7 +1056,7 @@ type ResultsAck struct {
 
 func (x *ResultsAck) Reset() {
 	*x = ResultsAck{}
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[10]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -993,7 +1068,7 @@ func (x *ResultsAck) String() string {
 func (*ResultsAck) ProtoMessage() {}
 
 func (x *ResultsAck) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[10]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1006,7 +1081,7 @@ func (x *ResultsAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResultsAck.ProtoReflect.Descriptor instead.
 func (*ResultsAck) Descriptor() ([]byte, []int) {
-	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{10}
+	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ResultsAck) GetBatch() *BatchRef {
@@ -1067,7 +1142,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[11]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1079,7 +1154,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[11]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1092,7 +1167,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{11}
+	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Heartbeat) GetOpenBatches() []*BatchRef {
@@ -1128,7 +1203,7 @@ type HeartbeatAck struct {
 
 func (x *HeartbeatAck) Reset() {
 	*x = HeartbeatAck{}
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[12]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1140,7 +1215,7 @@ func (x *HeartbeatAck) String() string {
 func (*HeartbeatAck) ProtoMessage() {}
 
 func (x *HeartbeatAck) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[12]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1153,7 +1228,7 @@ func (x *HeartbeatAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeartbeatAck.ProtoReflect.Descriptor instead.
 func (*HeartbeatAck) Descriptor() ([]byte, []int) {
-	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{12}
+	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *HeartbeatAck) GetUnknownBatches() []*BatchRef {
@@ -1174,7 +1249,7 @@ type Release struct {
 
 func (x *Release) Reset() {
 	*x = Release{}
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[13]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1186,7 +1261,7 @@ func (x *Release) String() string {
 func (*Release) ProtoMessage() {}
 
 func (x *Release) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[13]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1199,7 +1274,7 @@ func (x *Release) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Release.ProtoReflect.Descriptor instead.
 func (*Release) Descriptor() ([]byte, []int) {
-	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{13}
+	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Release) GetBatch() *BatchRef {
@@ -1218,7 +1293,7 @@ type Leaving struct {
 
 func (x *Leaving) Reset() {
 	*x = Leaving{}
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[14]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1230,7 +1305,7 @@ func (x *Leaving) String() string {
 func (*Leaving) ProtoMessage() {}
 
 func (x *Leaving) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[14]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1243,7 +1318,7 @@ func (x *Leaving) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leaving.ProtoReflect.Descriptor instead.
 func (*Leaving) Descriptor() ([]byte, []int) {
-	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{14}
+	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{15}
 }
 
 // Revoke takes batches back.
@@ -1257,7 +1332,7 @@ type Revoke struct {
 
 func (x *Revoke) Reset() {
 	*x = Revoke{}
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[15]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1269,7 +1344,7 @@ func (x *Revoke) String() string {
 func (*Revoke) ProtoMessage() {}
 
 func (x *Revoke) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[15]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1282,7 +1357,7 @@ func (x *Revoke) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoke.ProtoReflect.Descriptor instead.
 func (*Revoke) Descriptor() ([]byte, []int) {
-	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{15}
+	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Revoke) GetBatches() []*BatchRef {
@@ -1303,7 +1378,7 @@ type Drain struct {
 
 func (x *Drain) Reset() {
 	*x = Drain{}
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[16]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1315,7 +1390,7 @@ func (x *Drain) String() string {
 func (*Drain) ProtoMessage() {}
 
 func (x *Drain) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[16]
+	mi := &file_jetmon_coordinator_v1_assignment_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1328,7 +1403,7 @@ func (x *Drain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drain.ProtoReflect.Descriptor instead.
 func (*Drain) Descriptor() ([]byte, []int) {
-	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{16}
+	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Drain) GetReason() string {
@@ -1359,7 +1434,7 @@ const file_jetmon_coordinator_v1_assignment_service_proto_rawDesc = "" +
 	"\rheartbeat_ack\x18\x04 \x01(\v2#.jetmon.coordinator.v1.HeartbeatAckH\x00R\fheartbeatAck\x127\n" +
 	"\x06revoke\x18\x05 \x01(\v2\x1d.jetmon.coordinator.v1.RevokeH\x00R\x06revoke\x124\n" +
 	"\x05drain\x18\x06 \x01(\v2\x1c.jetmon.coordinator.v1.DrainH\x00R\x05drainB\t\n" +
-	"\amessage\"\xc0\x02\n" +
+	"\amessage\"\x8d\x03\n" +
 	"\x05Hello\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x1f\n" +
 	"\vinstance_id\x18\x02 \x01(\tR\n" +
@@ -1369,7 +1444,12 @@ const file_jetmon_coordinator_v1_assignment_service_proto_rawDesc = "" +
 	"\x10protocol_version\x18\x05 \x01(\rR\x0fprotocolVersion\x127\n" +
 	"\x06resume\x18\x06 \x03(\v2\x1f.jetmon.coordinator.v1.BatchRefR\x06resume\x120\n" +
 	"\x14min_protocol_version\x18\a \x01(\rR\x12minProtocolVersion\x120\n" +
-	"\x14max_protocol_version\x18\b \x01(\rR\x12maxProtocolVersion\"F\n" +
+	"\x14max_protocol_version\x18\b \x01(\rR\x12maxProtocolVersion\x12K\n" +
+	"\x0eaddress_policy\x18\t \x01(\v2$.jetmon.coordinator.v1.AddressPolicyR\raddressPolicy\"u\n" +
+	"\rAddressPolicy\x12#\n" +
+	"\rallow_private\x18\x01 \x01(\bR\fallowPrivate\x12%\n" +
+	"\x0eallow_metadata\x18\x02 \x01(\bR\rallowMetadata\x12\x18\n" +
+	"\aallowed\x18\x03 \x03(\tR\aallowed\"F\n" +
 	"\bBatchRef\x12\x19\n" +
 	"\bbatch_id\x18\x01 \x01(\x04R\abatchId\x12\x1f\n" +
 	"\vcheckout_id\x18\x02 \x01(\x04R\n" +
@@ -1445,64 +1525,66 @@ func file_jetmon_coordinator_v1_assignment_service_proto_rawDescGZIP() []byte {
 	return file_jetmon_coordinator_v1_assignment_service_proto_rawDescData
 }
 
-var file_jetmon_coordinator_v1_assignment_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_jetmon_coordinator_v1_assignment_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_jetmon_coordinator_v1_assignment_service_proto_goTypes = []any{
 	(*StreamAssignmentsRequest)(nil),  // 0: jetmon.coordinator.v1.StreamAssignmentsRequest
 	(*StreamAssignmentsResponse)(nil), // 1: jetmon.coordinator.v1.StreamAssignmentsResponse
 	(*Hello)(nil),                     // 2: jetmon.coordinator.v1.Hello
-	(*BatchRef)(nil),                  // 3: jetmon.coordinator.v1.BatchRef
-	(*Welcome)(nil),                   // 4: jetmon.coordinator.v1.Welcome
-	(*Credit)(nil),                    // 5: jetmon.coordinator.v1.Credit
-	(*Assignments)(nil),               // 6: jetmon.coordinator.v1.Assignments
-	(*Assignment)(nil),                // 7: jetmon.coordinator.v1.Assignment
-	(*Results)(nil),                   // 8: jetmon.coordinator.v1.Results
-	(*Result)(nil),                    // 9: jetmon.coordinator.v1.Result
-	(*ResultsAck)(nil),                // 10: jetmon.coordinator.v1.ResultsAck
-	(*Heartbeat)(nil),                 // 11: jetmon.coordinator.v1.Heartbeat
-	(*HeartbeatAck)(nil),              // 12: jetmon.coordinator.v1.HeartbeatAck
-	(*Release)(nil),                   // 13: jetmon.coordinator.v1.Release
-	(*Leaving)(nil),                   // 14: jetmon.coordinator.v1.Leaving
-	(*Revoke)(nil),                    // 15: jetmon.coordinator.v1.Revoke
-	(*Drain)(nil),                     // 16: jetmon.coordinator.v1.Drain
-	(*v1.Target)(nil),                 // 17: jetmon.check.v1.Target
-	(*v1.Observation)(nil),            // 18: jetmon.check.v1.Observation
-	(*status.Status)(nil),             // 19: google.rpc.Status
-	(*v1.SelfCheck)(nil),              // 20: jetmon.check.v1.SelfCheck
+	(*AddressPolicy)(nil),             // 3: jetmon.coordinator.v1.AddressPolicy
+	(*BatchRef)(nil),                  // 4: jetmon.coordinator.v1.BatchRef
+	(*Welcome)(nil),                   // 5: jetmon.coordinator.v1.Welcome
+	(*Credit)(nil),                    // 6: jetmon.coordinator.v1.Credit
+	(*Assignments)(nil),               // 7: jetmon.coordinator.v1.Assignments
+	(*Assignment)(nil),                // 8: jetmon.coordinator.v1.Assignment
+	(*Results)(nil),                   // 9: jetmon.coordinator.v1.Results
+	(*Result)(nil),                    // 10: jetmon.coordinator.v1.Result
+	(*ResultsAck)(nil),                // 11: jetmon.coordinator.v1.ResultsAck
+	(*Heartbeat)(nil),                 // 12: jetmon.coordinator.v1.Heartbeat
+	(*HeartbeatAck)(nil),              // 13: jetmon.coordinator.v1.HeartbeatAck
+	(*Release)(nil),                   // 14: jetmon.coordinator.v1.Release
+	(*Leaving)(nil),                   // 15: jetmon.coordinator.v1.Leaving
+	(*Revoke)(nil),                    // 16: jetmon.coordinator.v1.Revoke
+	(*Drain)(nil),                     // 17: jetmon.coordinator.v1.Drain
+	(*v1.Target)(nil),                 // 18: jetmon.check.v1.Target
+	(*v1.Observation)(nil),            // 19: jetmon.check.v1.Observation
+	(*status.Status)(nil),             // 20: google.rpc.Status
+	(*v1.SelfCheck)(nil),              // 21: jetmon.check.v1.SelfCheck
 }
 var file_jetmon_coordinator_v1_assignment_service_proto_depIdxs = []int32{
 	2,  // 0: jetmon.coordinator.v1.StreamAssignmentsRequest.hello:type_name -> jetmon.coordinator.v1.Hello
-	5,  // 1: jetmon.coordinator.v1.StreamAssignmentsRequest.credit:type_name -> jetmon.coordinator.v1.Credit
-	8,  // 2: jetmon.coordinator.v1.StreamAssignmentsRequest.results:type_name -> jetmon.coordinator.v1.Results
-	11, // 3: jetmon.coordinator.v1.StreamAssignmentsRequest.heartbeat:type_name -> jetmon.coordinator.v1.Heartbeat
-	13, // 4: jetmon.coordinator.v1.StreamAssignmentsRequest.release:type_name -> jetmon.coordinator.v1.Release
-	14, // 5: jetmon.coordinator.v1.StreamAssignmentsRequest.leaving:type_name -> jetmon.coordinator.v1.Leaving
-	4,  // 6: jetmon.coordinator.v1.StreamAssignmentsResponse.welcome:type_name -> jetmon.coordinator.v1.Welcome
-	6,  // 7: jetmon.coordinator.v1.StreamAssignmentsResponse.assignments:type_name -> jetmon.coordinator.v1.Assignments
-	10, // 8: jetmon.coordinator.v1.StreamAssignmentsResponse.results_ack:type_name -> jetmon.coordinator.v1.ResultsAck
-	12, // 9: jetmon.coordinator.v1.StreamAssignmentsResponse.heartbeat_ack:type_name -> jetmon.coordinator.v1.HeartbeatAck
-	15, // 10: jetmon.coordinator.v1.StreamAssignmentsResponse.revoke:type_name -> jetmon.coordinator.v1.Revoke
-	16, // 11: jetmon.coordinator.v1.StreamAssignmentsResponse.drain:type_name -> jetmon.coordinator.v1.Drain
-	3,  // 12: jetmon.coordinator.v1.Hello.resume:type_name -> jetmon.coordinator.v1.BatchRef
-	3,  // 13: jetmon.coordinator.v1.Assignments.batch:type_name -> jetmon.coordinator.v1.BatchRef
-	7,  // 14: jetmon.coordinator.v1.Assignments.assignments:type_name -> jetmon.coordinator.v1.Assignment
-	17, // 15: jetmon.coordinator.v1.Assignment.target:type_name -> jetmon.check.v1.Target
-	3,  // 16: jetmon.coordinator.v1.Results.batch:type_name -> jetmon.coordinator.v1.BatchRef
-	9,  // 17: jetmon.coordinator.v1.Results.results:type_name -> jetmon.coordinator.v1.Result
-	18, // 18: jetmon.coordinator.v1.Result.observation:type_name -> jetmon.check.v1.Observation
-	3,  // 19: jetmon.coordinator.v1.ResultsAck.batch:type_name -> jetmon.coordinator.v1.BatchRef
-	19, // 20: jetmon.coordinator.v1.ResultsAck.error:type_name -> google.rpc.Status
-	3,  // 21: jetmon.coordinator.v1.Heartbeat.open_batches:type_name -> jetmon.coordinator.v1.BatchRef
-	20, // 22: jetmon.coordinator.v1.Heartbeat.self_check:type_name -> jetmon.check.v1.SelfCheck
-	3,  // 23: jetmon.coordinator.v1.HeartbeatAck.unknown_batches:type_name -> jetmon.coordinator.v1.BatchRef
-	3,  // 24: jetmon.coordinator.v1.Release.batch:type_name -> jetmon.coordinator.v1.BatchRef
-	3,  // 25: jetmon.coordinator.v1.Revoke.batches:type_name -> jetmon.coordinator.v1.BatchRef
-	0,  // 26: jetmon.coordinator.v1.AssignmentService.StreamAssignments:input_type -> jetmon.coordinator.v1.StreamAssignmentsRequest
-	1,  // 27: jetmon.coordinator.v1.AssignmentService.StreamAssignments:output_type -> jetmon.coordinator.v1.StreamAssignmentsResponse
-	27, // [27:28] is the sub-list for method output_type
-	26, // [26:27] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	6,  // 1: jetmon.coordinator.v1.StreamAssignmentsRequest.credit:type_name -> jetmon.coordinator.v1.Credit
+	9,  // 2: jetmon.coordinator.v1.StreamAssignmentsRequest.results:type_name -> jetmon.coordinator.v1.Results
+	12, // 3: jetmon.coordinator.v1.StreamAssignmentsRequest.heartbeat:type_name -> jetmon.coordinator.v1.Heartbeat
+	14, // 4: jetmon.coordinator.v1.StreamAssignmentsRequest.release:type_name -> jetmon.coordinator.v1.Release
+	15, // 5: jetmon.coordinator.v1.StreamAssignmentsRequest.leaving:type_name -> jetmon.coordinator.v1.Leaving
+	5,  // 6: jetmon.coordinator.v1.StreamAssignmentsResponse.welcome:type_name -> jetmon.coordinator.v1.Welcome
+	7,  // 7: jetmon.coordinator.v1.StreamAssignmentsResponse.assignments:type_name -> jetmon.coordinator.v1.Assignments
+	11, // 8: jetmon.coordinator.v1.StreamAssignmentsResponse.results_ack:type_name -> jetmon.coordinator.v1.ResultsAck
+	13, // 9: jetmon.coordinator.v1.StreamAssignmentsResponse.heartbeat_ack:type_name -> jetmon.coordinator.v1.HeartbeatAck
+	16, // 10: jetmon.coordinator.v1.StreamAssignmentsResponse.revoke:type_name -> jetmon.coordinator.v1.Revoke
+	17, // 11: jetmon.coordinator.v1.StreamAssignmentsResponse.drain:type_name -> jetmon.coordinator.v1.Drain
+	4,  // 12: jetmon.coordinator.v1.Hello.resume:type_name -> jetmon.coordinator.v1.BatchRef
+	3,  // 13: jetmon.coordinator.v1.Hello.address_policy:type_name -> jetmon.coordinator.v1.AddressPolicy
+	4,  // 14: jetmon.coordinator.v1.Assignments.batch:type_name -> jetmon.coordinator.v1.BatchRef
+	8,  // 15: jetmon.coordinator.v1.Assignments.assignments:type_name -> jetmon.coordinator.v1.Assignment
+	18, // 16: jetmon.coordinator.v1.Assignment.target:type_name -> jetmon.check.v1.Target
+	4,  // 17: jetmon.coordinator.v1.Results.batch:type_name -> jetmon.coordinator.v1.BatchRef
+	10, // 18: jetmon.coordinator.v1.Results.results:type_name -> jetmon.coordinator.v1.Result
+	19, // 19: jetmon.coordinator.v1.Result.observation:type_name -> jetmon.check.v1.Observation
+	4,  // 20: jetmon.coordinator.v1.ResultsAck.batch:type_name -> jetmon.coordinator.v1.BatchRef
+	20, // 21: jetmon.coordinator.v1.ResultsAck.error:type_name -> google.rpc.Status
+	4,  // 22: jetmon.coordinator.v1.Heartbeat.open_batches:type_name -> jetmon.coordinator.v1.BatchRef
+	21, // 23: jetmon.coordinator.v1.Heartbeat.self_check:type_name -> jetmon.check.v1.SelfCheck
+	4,  // 24: jetmon.coordinator.v1.HeartbeatAck.unknown_batches:type_name -> jetmon.coordinator.v1.BatchRef
+	4,  // 25: jetmon.coordinator.v1.Release.batch:type_name -> jetmon.coordinator.v1.BatchRef
+	4,  // 26: jetmon.coordinator.v1.Revoke.batches:type_name -> jetmon.coordinator.v1.BatchRef
+	0,  // 27: jetmon.coordinator.v1.AssignmentService.StreamAssignments:input_type -> jetmon.coordinator.v1.StreamAssignmentsRequest
+	1,  // 28: jetmon.coordinator.v1.AssignmentService.StreamAssignments:output_type -> jetmon.coordinator.v1.StreamAssignmentsResponse
+	28, // [28:29] is the sub-list for method output_type
+	27, // [27:28] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_coordinator_v1_assignment_service_proto_init() }
@@ -1532,7 +1614,7 @@ func file_jetmon_coordinator_v1_assignment_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_coordinator_v1_assignment_service_proto_rawDesc), len(file_jetmon_coordinator_v1_assignment_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -52,7 +52,9 @@ const (
 	// Not checked.
 	SiteState_SITE_STATE_PAUSED SiteState = 8
 	// The site's URL cannot be checked at all, so that nobody is told anything:
-	// last_observation says why (FAILURE_KIND_POLICY). Change the URL.
+	// last_observation says why (FAILURE_KIND_POLICY, with the reason scheme, userinfo,
+	// bad_host, bad_port, bad_url, or the kind of a special address, as private). Change the
+	// URL. status_id says what WordPress.com was told before.
 	SiteState_SITE_STATE_UNCHECKABLE SiteState = 9
 )
 
@@ -119,8 +121,10 @@ type Site struct {
 	// WordPress.com blog that the URL belongs to; several sites may share one.
 	// 0 means none.
 	BlogId int64 `protobuf:"varint,2,opt,name=blog_id,json=blogId,proto3" json:"blog_id,omitempty"`
-	// Absolute http or https URL, at most 300 bytes, without user information. What
-	// WordPress.com has put into the table may be another text, which stays until it is changed.
+	// Absolute http or https URL, at most 300 bytes, without user information. White space
+	// around it is removed. One whose host is a special address, as 10.0.0.1 or localhost, is
+	// INVALID_ARGUMENT unless a connected checker visits it. What WordPress.com has put into the
+	// table may be another text, which stays until it is changed: SITE_STATE_UNCHECKABLE.
 	Url string `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"`
 	// Bucket 0..511 that places the site on a coordinator.
 	Bucket uint32 `protobuf:"varint,4,opt,name=bucket,proto3" json:"bucket,omitempty"`

@@ -33,7 +33,12 @@ type ListSitesRequest struct {
 	// next_page_token of the page before; empty for the first.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Only sites of this blog; 0 means all.
-	BlogId        int64 `protobuf:"varint,3,opt,name=blog_id,json=blogId,proto3" json:"blog_id,omitempty"`
+	BlogId int64 `protobuf:"varint,3,opt,name=blog_id,json=blogId,proto3" json:"blog_id,omitempty"`
+	// Only sites that are in this state at this moment, as SITE_STATE_UNCHECKABLE: SUSPECT,
+	// VERIFYING, DOWN, CONFIRMED_DOWN, RECOVERING or UNCHECKABLE, else INVALID_ARGUMENT.
+	// Unspecified means all sites. The coordinators that watch the sites are asked; while one of
+	// them does not answer, UNAVAILABLE: a list with gaps would mislead.
+	State         SiteState `protobuf:"varint,4,opt,name=state,proto3,enum=jetmon.monitor.v1.SiteState" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -87,6 +92,13 @@ func (x *ListSitesRequest) GetBlogId() int64 {
 		return x.BlogId
 	}
 	return 0
+}
+
+func (x *ListSitesRequest) GetState() SiteState {
+	if x != nil {
+		return x.State
+	}
+	return SiteState_SITE_STATE_UNSPECIFIED
 }
 
 // ListSitesResponse is a page of sites.
@@ -712,13 +724,14 @@ var File_jetmon_monitor_v1_site_service_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_site_service_proto_rawDesc = "" +
 	"\n" +
-	"$jetmon/monitor/v1/site_service.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#jetmon/monitor/v1/explanation.proto\x1a\x1cjetmon/monitor/v1/site.proto\"\x85\x01\n" +
+	"$jetmon/monitor/v1/site_service.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#jetmon/monitor/v1/explanation.proto\x1a\x1cjetmon/monitor/v1/site.proto\"\xc3\x01\n" +
 	"\x10ListSitesRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12&\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\tpageToken\x12 \n" +
-	"\ablog_id\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06blogId\"j\n" +
+	"\ablog_id\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06blogId\x12<\n" +
+	"\x05state\x18\x04 \x01(\x0e2\x1c.jetmon.monitor.v1.SiteStateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\"j\n" +
 	"\x11ListSitesResponse\x12-\n" +
 	"\x05sites\x18\x01 \x03(\v2\x17.jetmon.monitor.v1.SiteR\x05sites\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"2\n" +
@@ -789,41 +802,43 @@ var file_jetmon_monitor_v1_site_service_proto_goTypes = []any{
 	(*DeleteSiteResponse)(nil),    // 11: jetmon.monitor.v1.DeleteSiteResponse
 	(*ExplainSiteRequest)(nil),    // 12: jetmon.monitor.v1.ExplainSiteRequest
 	(*ExplainSiteResponse)(nil),   // 13: jetmon.monitor.v1.ExplainSiteResponse
-	(*Site)(nil),                  // 14: jetmon.monitor.v1.Site
-	(*fieldmaskpb.FieldMask)(nil), // 15: google.protobuf.FieldMask
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
-	(*Explanation)(nil),           // 17: jetmon.monitor.v1.Explanation
+	(SiteState)(0),                // 14: jetmon.monitor.v1.SiteState
+	(*Site)(nil),                  // 15: jetmon.monitor.v1.Site
+	(*fieldmaskpb.FieldMask)(nil), // 16: google.protobuf.FieldMask
+	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(*Explanation)(nil),           // 18: jetmon.monitor.v1.Explanation
 }
 var file_jetmon_monitor_v1_site_service_proto_depIdxs = []int32{
-	14, // 0: jetmon.monitor.v1.ListSitesResponse.sites:type_name -> jetmon.monitor.v1.Site
-	14, // 1: jetmon.monitor.v1.GetSiteResponse.site:type_name -> jetmon.monitor.v1.Site
-	14, // 2: jetmon.monitor.v1.BatchGetSitesResponse.sites:type_name -> jetmon.monitor.v1.Site
-	14, // 3: jetmon.monitor.v1.CreateSiteRequest.site:type_name -> jetmon.monitor.v1.Site
-	14, // 4: jetmon.monitor.v1.CreateSiteResponse.site:type_name -> jetmon.monitor.v1.Site
-	14, // 5: jetmon.monitor.v1.UpdateSiteRequest.site:type_name -> jetmon.monitor.v1.Site
-	15, // 6: jetmon.monitor.v1.UpdateSiteRequest.update_mask:type_name -> google.protobuf.FieldMask
-	14, // 7: jetmon.monitor.v1.UpdateSiteResponse.site:type_name -> jetmon.monitor.v1.Site
-	16, // 8: jetmon.monitor.v1.ExplainSiteRequest.at:type_name -> google.protobuf.Timestamp
-	17, // 9: jetmon.monitor.v1.ExplainSiteResponse.explanation:type_name -> jetmon.monitor.v1.Explanation
-	0,  // 10: jetmon.monitor.v1.SiteService.ListSites:input_type -> jetmon.monitor.v1.ListSitesRequest
-	2,  // 11: jetmon.monitor.v1.SiteService.GetSite:input_type -> jetmon.monitor.v1.GetSiteRequest
-	4,  // 12: jetmon.monitor.v1.SiteService.BatchGetSites:input_type -> jetmon.monitor.v1.BatchGetSitesRequest
-	6,  // 13: jetmon.monitor.v1.SiteService.CreateSite:input_type -> jetmon.monitor.v1.CreateSiteRequest
-	8,  // 14: jetmon.monitor.v1.SiteService.UpdateSite:input_type -> jetmon.monitor.v1.UpdateSiteRequest
-	12, // 15: jetmon.monitor.v1.SiteService.ExplainSite:input_type -> jetmon.monitor.v1.ExplainSiteRequest
-	10, // 16: jetmon.monitor.v1.SiteService.DeleteSite:input_type -> jetmon.monitor.v1.DeleteSiteRequest
-	1,  // 17: jetmon.monitor.v1.SiteService.ListSites:output_type -> jetmon.monitor.v1.ListSitesResponse
-	3,  // 18: jetmon.monitor.v1.SiteService.GetSite:output_type -> jetmon.monitor.v1.GetSiteResponse
-	5,  // 19: jetmon.monitor.v1.SiteService.BatchGetSites:output_type -> jetmon.monitor.v1.BatchGetSitesResponse
-	7,  // 20: jetmon.monitor.v1.SiteService.CreateSite:output_type -> jetmon.monitor.v1.CreateSiteResponse
-	9,  // 21: jetmon.monitor.v1.SiteService.UpdateSite:output_type -> jetmon.monitor.v1.UpdateSiteResponse
-	13, // 22: jetmon.monitor.v1.SiteService.ExplainSite:output_type -> jetmon.monitor.v1.ExplainSiteResponse
-	11, // 23: jetmon.monitor.v1.SiteService.DeleteSite:output_type -> jetmon.monitor.v1.DeleteSiteResponse
-	17, // [17:24] is the sub-list for method output_type
-	10, // [10:17] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	14, // 0: jetmon.monitor.v1.ListSitesRequest.state:type_name -> jetmon.monitor.v1.SiteState
+	15, // 1: jetmon.monitor.v1.ListSitesResponse.sites:type_name -> jetmon.monitor.v1.Site
+	15, // 2: jetmon.monitor.v1.GetSiteResponse.site:type_name -> jetmon.monitor.v1.Site
+	15, // 3: jetmon.monitor.v1.BatchGetSitesResponse.sites:type_name -> jetmon.monitor.v1.Site
+	15, // 4: jetmon.monitor.v1.CreateSiteRequest.site:type_name -> jetmon.monitor.v1.Site
+	15, // 5: jetmon.monitor.v1.CreateSiteResponse.site:type_name -> jetmon.monitor.v1.Site
+	15, // 6: jetmon.monitor.v1.UpdateSiteRequest.site:type_name -> jetmon.monitor.v1.Site
+	16, // 7: jetmon.monitor.v1.UpdateSiteRequest.update_mask:type_name -> google.protobuf.FieldMask
+	15, // 8: jetmon.monitor.v1.UpdateSiteResponse.site:type_name -> jetmon.monitor.v1.Site
+	17, // 9: jetmon.monitor.v1.ExplainSiteRequest.at:type_name -> google.protobuf.Timestamp
+	18, // 10: jetmon.monitor.v1.ExplainSiteResponse.explanation:type_name -> jetmon.monitor.v1.Explanation
+	0,  // 11: jetmon.monitor.v1.SiteService.ListSites:input_type -> jetmon.monitor.v1.ListSitesRequest
+	2,  // 12: jetmon.monitor.v1.SiteService.GetSite:input_type -> jetmon.monitor.v1.GetSiteRequest
+	4,  // 13: jetmon.monitor.v1.SiteService.BatchGetSites:input_type -> jetmon.monitor.v1.BatchGetSitesRequest
+	6,  // 14: jetmon.monitor.v1.SiteService.CreateSite:input_type -> jetmon.monitor.v1.CreateSiteRequest
+	8,  // 15: jetmon.monitor.v1.SiteService.UpdateSite:input_type -> jetmon.monitor.v1.UpdateSiteRequest
+	12, // 16: jetmon.monitor.v1.SiteService.ExplainSite:input_type -> jetmon.monitor.v1.ExplainSiteRequest
+	10, // 17: jetmon.monitor.v1.SiteService.DeleteSite:input_type -> jetmon.monitor.v1.DeleteSiteRequest
+	1,  // 18: jetmon.monitor.v1.SiteService.ListSites:output_type -> jetmon.monitor.v1.ListSitesResponse
+	3,  // 19: jetmon.monitor.v1.SiteService.GetSite:output_type -> jetmon.monitor.v1.GetSiteResponse
+	5,  // 20: jetmon.monitor.v1.SiteService.BatchGetSites:output_type -> jetmon.monitor.v1.BatchGetSitesResponse
+	7,  // 21: jetmon.monitor.v1.SiteService.CreateSite:output_type -> jetmon.monitor.v1.CreateSiteResponse
+	9,  // 22: jetmon.monitor.v1.SiteService.UpdateSite:output_type -> jetmon.monitor.v1.UpdateSiteResponse
+	13, // 23: jetmon.monitor.v1.SiteService.ExplainSite:output_type -> jetmon.monitor.v1.ExplainSiteResponse
+	11, // 24: jetmon.monitor.v1.SiteService.DeleteSite:output_type -> jetmon.monitor.v1.DeleteSiteResponse
+	18, // [18:25] is the sub-list for method output_type
+	11, // [11:18] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_site_service_proto_init() }

@@ -41,7 +41,7 @@ const (
 // error names the first 10 fields at fault and takes at most 8 KiB; longer texts in it are
 // cut, and end in "...".
 type SiteServiceClient interface {
-	// ListSites pages through the sites by rising site_id. Idempotent.
+	// ListSites pages through the sites by rising site_id, all or those in one state. Idempotent.
 	ListSites(ctx context.Context, in *ListSitesRequest, opts ...grpc.CallOption) (*ListSitesResponse, error)
 	// GetSite reads one site. Idempotent.
 	GetSite(ctx context.Context, in *GetSiteRequest, opts ...grpc.CallOption) (*GetSiteResponse, error)
@@ -154,7 +154,7 @@ func (c *siteServiceClient) DeleteSite(ctx context.Context, in *DeleteSiteReques
 // error names the first 10 fields at fault and takes at most 8 KiB; longer texts in it are
 // cut, and end in "...".
 type SiteServiceServer interface {
-	// ListSites pages through the sites by rising site_id. Idempotent.
+	// ListSites pages through the sites by rising site_id, all or those in one state. Idempotent.
 	ListSites(context.Context, *ListSitesRequest) (*ListSitesResponse, error)
 	// GetSite reads one site. Idempotent.
 	GetSite(context.Context, *GetSiteRequest) (*GetSiteResponse, error)

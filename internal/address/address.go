@@ -1,10 +1,25 @@
-package probe
+// Package address decides which addresses a node may connect to: none of IANA's registries of
+// special-purpose addresses, and no metadata service of a cloud, unless it is allowed. It
+// connects to nothing; who connects must ask it about the address that the kernel gets.
+//
+// It has no goroutines.
+package address
 
 import "net/netip"
 
-// addressPolicy decides which addresses a connection may go to. The engines apply it to
-// the resolved address directly before each connect, so no name or redirect avoids it.
-type addressPolicy struct {
+// Options of a Policy. The zero value allows the public Internet.
+type Options struct {
+	// AllowPrivate allows special addresses, except for the metadata services of clouds.
+	AllowPrivate bool
+	// AllowMetadata, together with AllowPrivate, includes the metadata services.
+	AllowMetadata bool
+	// Allowed are exact exceptions.
+	Allowed []netip.AddrPort
+}
+
+// Policy decides which addresses a connection may go to. New makes one. It is not changed
+// afterwards.
+type Policy struct {
 	allowPrivate, allowMetadata bool
 	allowed                     map[netip.AddrPort]struct{}
 	v4, v6                      []block
@@ -16,8 +31,9 @@ type block struct {
 	reason string
 }
 
-func newAddressPolicy(o Options) *addressPolicy {
-	p := &addressPolicy{
+// New makes a Policy.
+func New(o Options) *Policy {
+	p := &Policy{
 		allowPrivate:  o.AllowPrivate,
 		allowMetadata: o.AllowMetadata,
 		allowed:       make(map[netip.AddrPort]struct{}, len(o.Allowed)),
@@ -30,8 +46,9 @@ func newAddressPolicy(o Options) *addressPolicy {
 	return p
 }
 
-// refuse returns why an address may not be probed, or "" when it may.
-func (p *addressPolicy) refuse(a netip.AddrPort) string {
+// Refuse returns why a connection to an address is not allowed, as private or metadata, or ""
+// when it is.
+func (p *Policy) Refuse(a netip.AddrPort) string {
 	addr := a.Addr()
 	switch plain := addr.Unmap(); {
 	case !addr.IsValid():
@@ -57,7 +74,7 @@ func (p *addressPolicy) refuse(a netip.AddrPort) string {
 
 // leadsToMetadata reports whether addr is that of a cloud's metadata service, or contains
 // it. The service hands out the machine's credentials.
-func (p *addressPolicy) leadsToMetadata(addr netip.Addr) bool {
+func (p *Policy) leadsToMetadata(addr netip.Addr) bool {
 	addr = addr.WithZone("")
 	if p.special(addr) == metadata {
 		return true
@@ -87,7 +104,7 @@ func embedded(addr netip.Addr) []netip.Addr {
 }
 
 // special names the range that contains addr; "" is an ordinary public address.
-func (p *addressPolicy) special(addr netip.Addr) string {
+func (p *Policy) special(addr netip.Addr) string {
 	blocks := p.v6
 	switch {
 	case addr.Is4():

@@ -1,0 +1,46 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// Selection selects watched sites by where they stand. Sites that are up, or were never
+// checked, are too many to be selected: they have no case.
+type Selection struct {
+	// Uncheckable selects the sites whose URL cannot be checked at all; otherwise Stage
+	// selects the others that are in that stage.
+	Uncheckable bool
+	Stage       lifecycle.Stage
+	// BlogID, when not 0, is the blog of the sites.
+	BlogID check.BlogID
+	// After is the last id of the previous page, Limit the size of a page.
+	After check.SiteID
+	Limit int
+}
+
+// selects reports whether a site belongs to the selection, whatever the page.
+func (sel Selection) selects(s *site) bool {
+	if sel.BlogID != 0 && s.Row.BlogID != sel.BlogID {
+		return false
+	}
+	_, uncheckable := s.uncheckable()
+	return uncheckable == sel.Uncheckable && (sel.Uncheckable || s.State.Stage == sel.Stage)
+}
+
+// Select returns a page of a selection, by rising id. Its cost depends on the number of sites
+// in trouble, not on that of all sites.
+func (e *Engine) Select(sel Selection) []check.SiteID {
+	var found []check.SiteID
+	e.mu.Lock()
+	for _, s := range e.cases.open {
+		if s.Row.ID > sel.After && sel.selects(s) {
+			found = append(found, s.Row.ID)
+		}
+	}
+	e.mu.Unlock()
+	slices.Sort(found)
+	return found[:min(len(found), sel.Limit)]
+}
