@@ -197,7 +197,7 @@ func TestTheFleetSaysWhoIsThere(t *testing.T) {
 		if len(f.GetCheckers()) != 1 || f.GetCheckers()[0].GetNode() != "c" || f.GetCheckers()[0].GetOpenChecks() != 1 {
 			t.Errorf("checkers %v", f.GetCheckers())
 		}
-		if len(f.GetVerifliers()) != 1 || f.GetVerifliers()[0].GetState() != monitorv1.VeriflierState_VERIFLIER_STATE_UNTRIED {
+		if len(f.GetVerifliers()) != 1 || f.GetVerifliers()[0].GetState() != monitorv1.VeriflierState_VERIFLIER_STATE_UNREACHABLE {
 			t.Errorf("verifliers %v", f.GetVerifliers())
 		}
 	})

@@ -26,6 +26,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/state/upkeep"
 	"github.com/Automattic/jetmon/coordinator/watchdog"
 	"github.com/Automattic/jetmon/internal/cadence"
+	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/internal/stages"
 )
 
@@ -42,6 +43,7 @@ type Coordinator struct {
 	upkeep     *upkeep.Upkeep
 	notify     *notify.Deliverer
 	peers      *peers.Peers
+	toPeers    *rpc.Identity
 	watchdog   *watchdog.Watchdog
 	stats      *v1stats.Reporter
 	stream     *stream.Server
@@ -82,9 +84,12 @@ func New(o Options) (_ *Coordinator, err error) {
 	if c.notify, err = notify.New(o.Notify, o.Store); err != nil {
 		return nil, err
 	}
-	c.peers = peers.New(peers.Options{Node: o.Node, Shards: c.ownership, Client: o.PeerClient})
+	toPeers, id := identified(o.PeerClient)
+	c.toPeers = id
+	c.peers = peers.New(peers.Options{Node: o.Node, Shards: c.ownership, Client: toPeers})
 	c.watchdog, err = watchdog.New(watchdog.Options{
-		Engine: c.engine, Committer: c.committer, Notify: c.notify, Shards: c.ownership, Peers: c.peers, Log: o.Log, Metrics: o.Metrics,
+		Engine: c.engine, Committer: c.committer, Notify: c.notify, Panel: c.panel, Shards: c.ownership, Peers: c.peers,
+		Log: o.Log, Metrics: o.Metrics,
 	}, time.Now())
 	if err != nil {
 		return nil, err
@@ -108,10 +113,9 @@ func newOwnership(o Options) *ownership.Ownership {
 }
 
 func newPanel(o Options, instance string) (*panel.Panel, error) {
-	return panel.New(panel.Options{
-		Members: o.Verifliers, PeerOfflineLimit: o.PeerOfflineLimit, Client: o.VeriflierClient,
-		ShadowNeed: o.ShadowNeed, ShadowRegions: o.ShadowRegions, Instance: instance, Log: o.Log,
-	})
+	p := panelOptions(o)
+	p.Instance = instance
+	return panel.New(p)
 }
 
 // VeriflierHosts returns the hosts of verifliers by name.
@@ -136,9 +140,6 @@ func dispatching(o Options) dispatch.Config {
 func (c *Coordinator) Run(ctx context.Context) error {
 	c.o.Log.Info("started", "role", "coordinator", "node", c.o.Node, "address", c.o.Listeners[0].Addr().String(), "verifliers", len(c.o.Verifliers))
 	defer c.peers.Close()
-	if c.o.BucketMin%shard.BucketsPer != 0 || (c.o.BucketMax+1)%shard.BucketsPer != 0 {
-		c.o.Log.Warn("the range of buckets cuts a shard: no other coordinator can watch the rest of it", "shard_size", shard.BucketsPer)
-	}
 	err := stages.Run(ctx, c.o.Log, c.stages()...)
 	c.o.Log.Info("stopped", "role", "coordinator")
 	return err

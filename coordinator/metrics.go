@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
 )
@@ -27,6 +28,8 @@ type state struct {
 	engine    engine.Summary
 	committer committer.Status
 	uncertain int // shards
+	// verifliers are configured, and those that cannot vote or were not asked yet.
+	verifliers, voteless int
 }
 
 // figure is one metric and how it is read.
@@ -79,6 +82,9 @@ func allFigures() []figure {
 		func(s state) float64 { return float64(s.committer.Uncommitted) })
 	add(prometheus.GaugeValue, "jetmon_unsure_shards", "Shards whose leases could not be renewed for 10 s: nothing is written for their sites until they are, or are another's.",
 		func(s state) float64 { return float64(s.uncertain) })
+	add(prometheus.GaugeValue, "jetmon_verifliers", "Verifliers of the panel.", func(s state) float64 { return float64(s.verifliers) })
+	add(prometheus.GaugeValue, "jetmon_verifliers_voteless", "Verifliers that cannot vote: they do not answer, want another token, answer under another name, are not well, or were not asked yet.",
+		func(s state) float64 { return float64(s.voteless) })
 	return out
 }
 
@@ -101,7 +107,13 @@ func (f *figures) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (f *figures) Collect(ch chan<- prometheus.Metric) {
 	uncertain, _ := f.c.ownership.Held().Uncertain()
-	now := state{f.c.engine.Summary(time.Now()), f.c.committer.Status(), uncertain}
+	now := state{engine: f.c.engine.Summary(time.Now()), committer: f.c.committer.Status(), uncertain: uncertain}
+	for _, m := range f.c.panel.Status() {
+		now.verifliers++
+		if m.State != panel.OK {
+			now.voteless++
+		}
+	}
 	for _, one := range f.figures {
 		ch <- prometheus.MustNewConstMetric(one.desc, one.kind, one.read(now))
 	}

@@ -125,6 +125,8 @@ func (o *Options) validate() error {
 		return fault.InvalidField("listeners", "must not be empty")
 	case o.BucketMin > o.BucketMax || o.BucketMax >= check.Buckets:
 		return fault.InvalidField("bucket-min, bucket-max", "must be 0 <= min <= max <= %d", check.Buckets-1)
+	case !shard.Range{First: o.BucketMin, Last: o.BucketMax}.Whole():
+		return fault.InvalidField("bucket-min, bucket-max", "must be whole shards of %d buckets", shard.BucketsPer)
 	case o.IntervalOverride != 0 && o.IntervalOverride < time.Second:
 		return fault.InvalidField("interval", "must be at least 1s")
 	case o.Trial < 0 || o.Trial > 0 && o.Notify.Disabled:

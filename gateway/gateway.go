@@ -55,6 +55,8 @@ type Options struct {
 	// Tokens are the accepted bearer tokens; without any, all callers are accepted. The
 	// gateway does not forward them: the coordinator gets Client.Token.
 	Tokens []string
+	// Accept, if not nil, replaces Tokens, and may change later.
+	Accept *rpc.Tokens
 	// OpenAPI is the answer at /openapi.json; without it the path is unknown.
 	OpenAPI []byte
 	// Log gets failures; nil discards them.
@@ -81,7 +83,7 @@ type Gateway struct {
 	client    rpc.ClientOptions
 	listeners []net.Listener
 	log       *slog.Logger
-	tokens    rpc.Tokens
+	tokens    *rpc.Tokens
 	openAPI   []byte
 	routes    []*route
 	metrics   *metrics
@@ -102,9 +104,11 @@ func New(o Options) (*Gateway, error) {
 		return nil, errors.New("gateway: the OpenAPI document is not JSON")
 	}
 	o = o.withDefaults()
-	tokens, err := rpc.NewTokens(o.Tokens)
-	if err != nil {
-		return nil, fmt.Errorf("gateway: %w", err)
+	tokens, err := o.Accept, error(nil)
+	if tokens == nil {
+		if tokens, err = rpc.NewTokens(o.Tokens); err != nil {
+			return nil, fmt.Errorf("gateway: %w", err)
+		}
 	}
 	routes, err := routesOf(contract()...)
 	if err != nil {

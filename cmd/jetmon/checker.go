@@ -5,10 +5,12 @@ import (
 	"strings"
 
 	"github.com/Automattic/jetmon/checker"
+	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 // checkerCommand is `jetmon checker`.
 type checkerCommand struct {
+	Config      string   `placeholder:"FILE" help:"Jetmon's own file (YAML, a flag in each key), or v1's config.json; flags and environment take precedence."`
 	Coordinator []string `required:"" sep:"," placeholder:"HOST:PORT,..." help:"Coordinators to work for (repeatable). HOST:PORT is one coordinator; dns:///HOST:PORT stands for all addresses of HOST, and follows them as they change."`
 	Node        string   `placeholder:"NAME" help:"Name of this node, unique in the fleet; the host name by default."`
 	Region      string   `default:"default" help:"Region of this node."`
@@ -37,7 +39,20 @@ func (c *checkerCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	defer n.prober.Close()
-	client.Metrics = n.metrics
+	p.warn(n.log, "checker")
+	id := rpc.NewIdentity(client)
+	client.Metrics, client.Identity = n.metrics, id
+	n.reload = p.reloader(n.process, reload{
+		live:  dialLive("coordinator"),
+		flags: func(next *commands) processFlags { return next.Checker.processFlags },
+		apply: func(next *commands, _ *program) error {
+			client, err := next.Checker.CoordinatorDial.options("coordinator")
+			if err == nil {
+				id.Set(client)
+			}
+			return err
+		},
+	})
 	r, err := checker.New(checker.Options{
 		Node: n.name, Region: c.Region, Coordinators: c.Coordinator, Client: client,
 		Prober: n.prober, Addresses: &n.addresses, SelfCheck: n.monitor, MaxInFlight: c.MaxInFlight, Log: n.log, Metrics: n.metrics,

@@ -1,119 +1,72 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
 	"maps"
-	"os"
 	"slices"
-	"strconv"
-	"time"
+	"strings"
 
-	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/cli/format"
+	"github.com/Automattic/jetmon/internal/config"
 )
 
-// legacyConfig is v1's config.json, split into the keys that still have a meaning and the
-// others.
-type legacyConfig struct {
-	// flags holds values for flags of `jetmon coordinator`, by name.
-	flags map[string]any
-	// authToken is WordPress.com's token; each veriflier has its own.
-	authToken  string
-	verifliers []member
-	// unused lists the keys without a meaning, sorted.
-	unused []string
+// configCommand is `jetmon config`.
+type configCommand struct {
+	Explain explainConfigCommand `cmd:"" help:"Print what each key of a configuration file meant in v1 and what it does here."`
 }
 
-func readLegacyConfig(path string) (*legacyConfig, error) {
-	text, err := os.ReadFile(path)
+// explainConfigCommand is `jetmon config explain`.
+type explainConfigCommand struct {
+	File string `arg:"" optional:"" help:"config.json, veriflier.json, db-config.conf or .env of v1, or Jetmon's own file; without one, every key of v1's."`
+	JSON bool   `name:"json" help:"Print JSON."`
+}
+
+// Run prints the table. It fails if a value of the file is refused.
+func (c *explainConfigCommand) Run(p *program) error {
+	if c.File == "" {
+		var all []format.ConfigFile
+		for _, kind := range config.LegacyKinds() {
+			all = append(all, format.ConfigFile{Kind: kind.String(), Rows: config.Table(kind)})
+		}
+		return format.Config(p.Out, all, c.JSON)
+	}
+	file, err := parseConfig(c.File)
 	if err != nil {
-		return nil, errors.Unwrap(err)
+		return usagef("%s: %w", c.File, err)
 	}
-	return parseLegacyConfig(text)
+	help, err := p.flagHelp()
+	if err != nil {
+		return err
+	}
+	rows := file.Explain(help)
+	if err := format.Config(p.Out, []format.ConfigFile{{File: c.File, Kind: file.Kind.String(), Rows: rows}}, c.JSON); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(rows, func(r config.Row) bool { return r.Effect == config.Refused }) {
+		return exitCode(exitFailed)
+	}
+	return nil
 }
 
-func parseLegacyConfig(text []byte) (*legacyConfig, error) {
-	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(text, &keys); err != nil {
-		return nil, fmt.Errorf("is not a JSON object: %w", err)
+// flagHelp describes the flags of the roles, with the commands that have them.
+func (p *program) flagHelp() (map[string]string, error) {
+	parser, err := newParser(p, &commands{}, &settings{program: p})
+	if err != nil {
+		return nil, err
 	}
-	c := &legacyConfig{flags: map[string]any{}}
-	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		known, err := c.set(key, keys[key])
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", key, err)
+	help, of := map[string]string{}, map[string][]string{}
+	for _, node := range parser.Model.Children {
+		if len(readable(node.Name)) == 0 {
+			continue
 		}
-		if !known {
-			c.unused = append(c.unused, key)
-		}
-	}
-	return c, nil
-}
-
-// set applies one key, and reports whether the key has a meaning here.
-func (c *legacyConfig) set(key string, value json.RawMessage) (bool, error) {
-	switch key {
-	case "NUM_OF_CHECKS":
-		return true, c.number("num-of-checks", value, 0)
-	case "TIME_BETWEEN_CHECKS_SEC":
-		return true, c.number("time-between-checks", value, time.Second)
-	case "TIME_BETWEEN_NOTICES_MIN":
-		return true, c.number("time-between-notices", value, time.Minute)
-	case "PEER_OFFLINE_LIMIT":
-		return true, c.number("peer-offline-limit", value, 0)
-	case "BUCKET_NO_MIN":
-		return true, c.number("bucket-min", value, 0)
-	case "BUCKET_NO_MAX":
-		err := c.number("bucket-max", value, 0)
-		// v1's sample has 512 and means the last bucket, 511.
-		if c.flags["bucket-max"] == strconv.Itoa(check.Buckets) {
-			c.flags["bucket-max"] = strconv.Itoa(check.Buckets - 1)
-		}
-		return true, err
-	case "DB_UPDATES_ENABLE":
-		return true, c.truth(value, func(yes bool) { c.flags["db-updates"] = yes })
-	case "WPCOM_NOTIFY_ENABLE":
-		return true, c.truth(value, func(yes bool) { c.flags["no-notify"] = !yes })
-	case "DEBUG":
-		return true, c.truth(value, func(yes bool) {
-			if yes {
-				c.flags["log-level"] = "debug"
+		for _, flag := range node.Flags {
+			if flag.Name != "help" && flag.Name != configFlag {
+				help[flag.Name] = flag.Help
+				of[flag.Name] = append(of[flag.Name], node.Name)
 			}
-		})
-	case "AUTH_TOKEN":
-		return true, decode(value, &c.authToken, "a text")
-	case "VERIFIERS":
-		return true, c.members(value)
+		}
 	}
-	return false, nil
-}
-
-// number applies a whole number, as a duration if it has a unit.
-func (c *legacyConfig) number(flag string, value json.RawMessage, unit time.Duration) error {
-	var n int32
-	if err := decode(value, &n, "a whole number"); err != nil {
-		return err
+	for name := range maps.Keys(help) {
+		help[name] += " (" + strings.Join(of[name], ", ") + ")"
 	}
-	c.flags[flag] = strconv.Itoa(int(n))
-	if unit != 0 {
-		c.flags[flag] = (time.Duration(n) * unit).String()
-	}
-	return nil
-}
-
-func (c *legacyConfig) truth(value json.RawMessage, take func(bool)) error {
-	var yes bool
-	if err := decode(value, &yes, "true or false"); err != nil {
-		return err
-	}
-	take(yes)
-	return nil
-}
-
-func decode(value json.RawMessage, target any, want string) error {
-	if err := json.Unmarshal(value, target); err != nil {
-		return fmt.Errorf("must be %s, is %.40s", want, value)
-	}
-	return nil
+	return help, nil
 }

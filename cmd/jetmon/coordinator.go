@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"net"
 	"runtime/debug"
+	"slices"
 
 	"github.com/Automattic/jetmon/coordinator"
 	"github.com/Automattic/jetmon/coordinator/edge/v1stats"
@@ -13,10 +13,11 @@ import (
 
 // coordinatorCommand is `jetmon coordinator`.
 type coordinatorCommand struct {
-	Config   string `placeholder:"FILE" help:"v1's config.json; flags and environment take precedence."`
-	Listen   string `default:"127.0.0.1:7800" help:"HOST:PORT to serve the API and the checkers' streams on."`
-	Node     string `placeholder:"NAME" help:"Name of this coordinator, unique in the fleet; the host name by default."`
-	Endpoint string `placeholder:"HOST:PORT" help:"Address at which other coordinators reach this one; the listening address by default."`
+	Config      string `placeholder:"FILE" help:"Jetmon's own file (YAML, a flag in each key), or v1's config.json; flags and environment take precedence."`
+	CheckConfig bool   `help:"Try everything that a coordinator with these settings needs, print a line each, and end: exit code 0 if all is well, 1 if not. Notifies nobody."`
+	Listen      string `default:"127.0.0.1:7800" help:"HOST:PORT to serve the API and the checkers' streams on."`
+	Node        string `placeholder:"NAME" help:"Name of this coordinator, unique in the fleet; the host name by default."`
+	Endpoint    string `placeholder:"HOST:PORT" help:"Address at which other coordinators reach this one; the listening address by default."`
 
 	databaseFlags `embed:""`
 	DBUpdates     bool `name:"db-updates" help:"Write status changes into jetpack_monitor_sites; without this flag Jetmon only reads that table (DB_UPDATES_ENABLE)."`
@@ -41,6 +42,9 @@ const gcPercent = 30
 
 // Run coordinates until ctx ends.
 func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
+	if c.CheckConfig {
+		return c.check(ctx, p)
+	}
 	o, err := c.options(p)
 	if err != nil {
 		return err
@@ -62,9 +66,7 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	if p.legacy != nil && len(p.legacy.unused) > 0 {
-		proc.log.Warn("obsolete configuration keys ignored", "file", c.Config, "keys", p.legacy.unused)
-	}
+	p.warn(proc.log, "coordinator")
 	if c.StatusChangeLog != "" {
 		if o.ChangeLog, err = v1stats.OpenChangeLog(c.StatusChangeLog, coordinator.VeriflierHosts(o.Verifliers), proc.log); err != nil {
 			return usagef("--status-change-log: %w", err)
@@ -75,55 +77,81 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	o.Listeners = []net.Listener{l}
+	o.Listeners, o.Log, o.Metrics = []net.Listener{l}, proc.log, proc.metrics
 	if o.Endpoint == "" {
 		o.Endpoint = l.Addr().String()
 	}
-	opening, cancel := context.WithTimeout(ctx, openTimeout)
-	defer cancel()
-	db, err := sqlstore.Open(opening, dsn, sqlstore.Options{LegacyWrites: c.DBUpdates, Log: proc.log})
-	if err != nil {
-		return databaseError(err)
-	}
-	o.Store, o.Log, o.Metrics = db, proc.log, proc.metrics
 	if _, set := p.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(gcPercent)
 	}
-	r, err := coordinator.New(o)
+	server, err := newLiveServer(&o.Server)
 	if err != nil {
-		return errors.Join(usageError{err}, db.Close())
+		return err
 	}
-	return errors.Join(proc.run(ctx, r), db.Close())
+	r := &lateCoordinator{dsn: dsn, db: sqlstore.Options{LegacyWrites: c.DBUpdates, Log: proc.log}, o: o}
+	proc.reload = p.reloader(proc, c.reload(r, server))
+	return proc.run(ctx, r)
+}
+
+// reload returns how a coordinator takes new settings.
+func (c *coordinatorCommand) reload(r *lateCoordinator, server *liveServer) reload {
+	live := []string{
+		"veriflier", "peer-offline-limit", "num-of-checks", "time-between-checks", "time-between-notices", "shadow-need", "shadow-regions",
+		"interval", "page-check", "tls-errors", "wpcom-url", "wpcom-ca", "wpcom-cert", "wpcom-key", "wpcom-token-file",
+	}
+	return reload{
+		live:  slices.Concat(live, serveLive(), dialLive("veriflier"), dialLive("peer")),
+		flags: func(next *commands) processFlags { return next.Coordinator.processFlags },
+		apply: func(next *commands, p *program) error {
+			o, err := next.Coordinator.options(p)
+			if err != nil {
+				return err
+			}
+			serve, err := server.prepare(o.Server)
+			if err != nil {
+				return err
+			}
+			if err := r.Change(o); err != nil {
+				return err
+			}
+			serve()
+			return nil
+		},
+	}
 }
 
 // options converts the flags to the role's options. It opens only files.
 func (c *coordinatorCommand) options(p *program) (coordinator.Options, error) {
 	var o coordinator.Options
-	var err error
-	if o.Server, err = c.serveFlags.options(c.Listen); err != nil {
-		return o, err
+	for _, step := range c.steps(p) {
+		if err := step(&o); err != nil {
+			return o, err
+		}
 	}
-	if o.Node, err = nodeName(c.Node); err != nil {
-		return o, err
+	return o, nil
+}
+
+// steps are the parts of options. Each checks its own flags; a mistake in one leaves the
+// others valid.
+func (c *coordinatorCommand) steps(p *program) []func(*coordinator.Options) error {
+	return []func(*coordinator.Options) error{
+		func(o *coordinator.Options) (err error) {
+			o.Endpoint = c.Endpoint
+			o.Server, err = c.serveFlags.options(c.Listen, p.files.config)
+			return err
+		},
+		func(o *coordinator.Options) (err error) { o.Node, err = nodeName(c.Node); return err },
+		func(o *coordinator.Options) (err error) {
+			o.BucketMin, o.BucketMax, err = buckets(c.BucketMin, c.BucketMax)
+			return err
+		},
+		func(o *coordinator.Options) error { return c.peerFlags.apply(o, c.serveFlags.Insecure) },
+		c.paceFlags.apply,
+		func(o *coordinator.Options) error { return c.judgeFlags.apply(o, p.files.config) },
+		c.retentionFlags.apply,
+		c.statsFlags.apply,
+		func(o *coordinator.Options) error {
+			return c.notifyFlags.apply(o, p.files.config, c.serveFlags.Insecure)
+		},
 	}
-	if o.BucketMin, o.BucketMax, err = buckets(c.BucketMin, c.BucketMax); err != nil {
-		return o, err
-	}
-	o.Endpoint = c.Endpoint
-	if err := c.peerFlags.apply(&o); err != nil {
-		return o, err
-	}
-	if err := c.paceFlags.apply(&o); err != nil {
-		return o, err
-	}
-	if err := c.judgeFlags.apply(&o, p.legacy); err != nil {
-		return o, err
-	}
-	if err := c.retentionFlags.apply(&o); err != nil {
-		return o, err
-	}
-	if err := c.statsFlags.apply(&o); err != nil {
-		return o, err
-	}
-	return o, c.notifyFlags.apply(&o, p.legacy)
 }

@@ -8,10 +8,12 @@ import (
 
 	"github.com/Automattic/jetmon"
 	"github.com/Automattic/jetmon/gateway"
+	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 // gatewayCommand is `jetmon gateway`.
 type gatewayCommand struct {
+	Config      string `placeholder:"FILE" help:"Jetmon's own file (YAML, a flag in each key); flags and environment take precedence."`
 	Listen      string `default:"127.0.0.1:7802" help:"HOST:PORT to serve REST on."`
 	Coordinator string `default:"127.0.0.1:7800" placeholder:"HOST:PORT,..." help:"Coordinators; calls are distributed among the ready ones. A single dns:///HOST:PORT stands for all addresses of HOST."`
 
@@ -27,7 +29,7 @@ func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
 			return usagef("--coordinator: %w", err)
 		}
 	}
-	server, err := c.serveFlags.options(c.Listen)
+	server, err := c.serveFlags.options(c.Listen, p.files.config)
 	if err != nil {
 		return err
 	}
@@ -39,20 +41,52 @@ func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	p.warn(proc.log, "gateway")
 	l, err := listen("listen", c.Listen)
+	if err != nil {
+		return err
+	}
+	live, err := newLiveServer(&server)
 	if err != nil {
 		return err
 	}
 	if server.TLS != nil {
 		l = tls.NewListener(l, server.TLS)
 	}
-	client.Metrics = proc.metrics
+	id := rpc.NewIdentity(client)
+	client.Metrics, client.Identity = proc.metrics, id
+	proc.reload = p.reloader(proc, c.reload(id, live))
 	r, err := gateway.New(gateway.Options{
 		Coordinator: c.Coordinator, Client: client, Listeners: []net.Listener{l},
-		Tokens: server.Tokens, OpenAPI: jetmon.OpenAPI, Log: proc.log, Metrics: proc.metrics,
+		Accept: server.Accept, OpenAPI: jetmon.OpenAPI, Log: proc.log, Metrics: proc.metrics,
 	})
 	if err != nil {
 		return usageError{err}
 	}
 	return proc.run(ctx, r)
+}
+
+// reload returns how a gateway takes new settings.
+func (c *gatewayCommand) reload(id *rpc.Identity, live *liveServer) reload {
+	return reload{
+		live:  append(serveLive(), dialLive("coordinator")...),
+		flags: func(next *commands) processFlags { return next.Gateway.processFlags },
+		apply: func(next *commands, p *program) error {
+			o, err := next.Gateway.serveFlags.options(next.Gateway.Listen, p.files.config)
+			if err != nil {
+				return err
+			}
+			client, err := next.Gateway.CoordinatorDial.options("coordinator")
+			if err != nil {
+				return err
+			}
+			serve, err := live.prepare(o)
+			if err != nil {
+				return err
+			}
+			serve()
+			id.Set(client)
+			return nil
+		},
+	}
 }

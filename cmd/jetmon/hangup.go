@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -16,12 +15,16 @@ func catchHangups() <-chan os.Signal {
 	return hangups
 }
 
-// logHangups logs each SIGHUP until ctx ends.
-func logHangups(ctx context.Context, log *slog.Logger, hangups <-chan os.Signal) {
+// followHangups reads the configuration again at each SIGHUP, until ctx ends.
+func (p *process) followHangups(ctx context.Context) {
 	for {
 		select {
-		case <-hangups:
-			log.Warn("SIGHUP ignored: a role reads its configuration only when it starts")
+		case <-p.hangups:
+			if p.reload == nil {
+				p.log.Warn("SIGHUP ignored: this command reads its configuration only when it starts")
+				continue
+			}
+			p.reload()
 		case <-ctx.Done():
 			return
 		}

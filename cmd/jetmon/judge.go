@@ -1,13 +1,17 @@
 package main
 
 import (
+	"fmt"
 	"math"
+	"net"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator"
 	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/config"
 )
 
 // judgeFlags are the conditions for confirming an outage: the policy, the panel and its rule.
@@ -26,7 +30,7 @@ type judgeFlags struct {
 
 // apply sets the policy and the verifliers. Verifliers of the command line take precedence
 // over the file's.
-func (f judgeFlags) apply(o *coordinator.Options, legacy *legacyConfig) error {
+func (f judgeFlags) apply(o *coordinator.Options, file *config.File) error {
 	switch {
 	case f.NumOfChecks < 1 || f.NumOfChecks > math.MaxUint8:
 		return usagef("--num-of-checks: must be from 1 to 255, is %d", f.NumOfChecks)
@@ -41,8 +45,13 @@ func (f judgeFlags) apply(o *coordinator.Options, legacy *legacyConfig) error {
 	o.Policy.NoticeWindow = f.TimeBetweenNotices
 
 	verifliers := f.Veriflier
-	if len(verifliers) == 0 && legacy != nil {
-		verifliers = legacy.verifliers
+	if len(verifliers) == 0 && file != nil {
+		for _, v := range file.Verifliers {
+			verifliers = append(verifliers, member{Name: v.Name, Region: v.Region, Addr: net.JoinHostPort(v.Host, v.Port), Token: v.Token})
+		}
+	}
+	if err := f.members(o, verifliers); err != nil {
+		return err
 	}
 	if f.PeerOfflineLimit < 0 || f.PeerOfflineLimit > len(verifliers) {
 		return usagef("--peer-offline-limit: is %d with %d verifliers: no outage could ever be confirmed", f.PeerOfflineLimit, len(verifliers))
@@ -55,7 +64,7 @@ func (f judgeFlags) apply(o *coordinator.Options, legacy *legacyConfig) error {
 		return usagef("--shadow-regions: must be 1 or more, and goes with --shadow-need")
 	}
 	o.ShadowNeed, o.ShadowRegions = f.ShadowNeed, f.ShadowRegions
-	return f.members(o, verifliers)
+	return nil
 }
 
 func (f judgeFlags) members(o *coordinator.Options, verifliers []member) error {
@@ -81,10 +90,21 @@ func (f judgeFlags) members(o *coordinator.Options, verifliers []member) error {
 	return nil
 }
 
-// buckets checks a range of buckets, both ends included.
+// buckets checks a range of buckets, both ends included: one coordinator owns a shard as a
+// whole.
 func buckets(first, last int) (check.BucketID, check.BucketID, error) {
 	if first < 0 || first > last || last >= check.Buckets {
 		return 0, 0, usagef("--bucket-min, --bucket-max: must be a range within 0..%d, is %d..%d", check.Buckets-1, first, last)
 	}
-	return check.BucketID(first), check.BucketID(last), nil
+	r := shard.Range{First: check.BucketID(first), Last: check.BucketID(last)}
+	if !r.Whole() {
+		inside, ok, around := r.Nearest()
+		near := fmt.Sprintf("%d..%d", around.First, around.Last)
+		if ok {
+			near = fmt.Sprintf("%d..%d or %s", inside.First, inside.Last, near)
+		}
+		return 0, 0, usagef("--bucket-min, --bucket-max (BUCKET_NO_MIN, BUCKET_NO_MAX): %d..%d cuts a shard of %d buckets, and nobody could watch the rest of it: the nearest ranges are %s",
+			first, last, shard.BucketsPer, near)
+	}
+	return r.First, r.Last, nil
 }

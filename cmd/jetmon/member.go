@@ -1,8 +1,6 @@
 package main
 
 import (
-	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -48,34 +46,6 @@ func (m *member) validate() error {
 		return errors.New("region is missing")
 	}
 	return checkAddr(m.Addr, 1)
-}
-
-// members applies v1's VERIFIERS.
-func (c *legacyConfig) members(value json.RawMessage) error {
-	var list []struct {
-		Name, Host, Region string
-		Port               json.Number
-		AuthToken          string `json:"auth_token"`
-	}
-	if err := decode(value, &list, "a list of {name, host, port, auth_token, region}"); err != nil {
-		return err
-	}
-	for i, v := range list {
-		port := v.Port.String()
-		if port == "" {
-			port = "7801"
-		}
-		// v1 had no regions: verifliers without one share a region.
-		m := member{Name: v.Name, Region: cmp.Or(v.Region, "default"), Token: v.AuthToken}
-		if v.Host != "" {
-			m.Addr = net.JoinHostPort(v.Host, port)
-		}
-		if err := m.validate(); err != nil {
-			return fmt.Errorf("entry %d: %w", i+1, err)
-		}
-		c.verifliers = append(c.verifliers, m)
-	}
-	return nil
 }
 
 // checkAddr checks that addr is HOST:PORT with a port from lowest to 65535.

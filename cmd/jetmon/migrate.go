@@ -19,7 +19,8 @@ const (
 
 // databaseFlags select the database.
 type databaseFlags struct {
-	DB string `name:"db" required:"" placeholder:"DSN" help:"Database: mysql://user:pass@tcp(host:port)/db or sqlite:PATH, or @FILE for a file with such a line."`
+	DB       string `name:"db" required:"" placeholder:"DSN" help:"Database: mysql://user:pass@tcp(host:port)/db or sqlite:PATH, or @FILE for a file with such a line."`
+	DBConfig string `name:"db-config" placeholder:"FILE" help:"v1's db-config.conf: the master of its dataset misc is the database, unless --db says otherwise. By default the one beside v1's config.json."`
 }
 
 // dsn resolves @FILE, which keeps the password out of the list of processes.
@@ -47,6 +48,7 @@ func databaseError(err error) error {
 
 // migrateCommand is `jetmon migrate`.
 type migrateCommand struct {
+	Config        string `placeholder:"FILE" help:"The file of a coordinator, for its database: Jetmon's own, or v1's config.json."`
 	databaseFlags `embed:""`
 }
 

@@ -2,17 +2,20 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 
 	"github.com/Automattic/jetmon/coordinator"
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
+	"github.com/Automattic/jetmon/internal/config"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 // notifyFlags configure the delivery of notifications.
 type notifyFlags struct {
 	WPCOMURL       string `name:"wpcom-url" default:"https://jetpack.wordpress.com/jetmon/" help:"WordPress.com's endpoint for notifications of status changes."`
+	WPCOMCA        string `name:"wpcom-ca" placeholder:"FILE" help:"Trust only this CA (PEM) for WordPress.com's certificate; by default the system's."`
 	WPCOMCert      string `name:"wpcom-cert" placeholder:"FILE" help:"Client certificate (PEM) for WordPress.com."`
 	WPCOMKey       string `name:"wpcom-key" placeholder:"FILE" help:"Key of --wpcom-cert (PEM)."`
 	WPCOMTokenFile string `name:"wpcom-token-file" placeholder:"FILE" help:"File with WordPress.com's token (AUTH_TOKEN)."`
@@ -35,7 +38,8 @@ func (s *sample) UnmarshalText(text []byte) error {
 	return nil
 }
 
-func (f notifyFlags) apply(o *coordinator.Options, legacy *legacyConfig) error {
+// apply completes the options. insecure allows sending the token in clear.
+func (f notifyFlags) apply(o *coordinator.Options, file *config.File, insecure bool) error {
 	o.Notify = notify.Options{Disabled: f.NoNotify, URL: f.WPCOMURL}
 	switch {
 	case f.Trial && f.NoNotify:
@@ -45,8 +49,8 @@ func (f notifyFlags) apply(o *coordinator.Options, legacy *legacyConfig) error {
 	case f.OnlySample != 1:
 		return usagef("--only-sample needs --trial: without it every site is watched")
 	}
-	if legacy != nil {
-		o.Notify.Token = legacy.authToken
+	if file != nil {
+		o.Notify.Token = file.Token
 	}
 	if f.WPCOMTokenFile != "" {
 		token, err := readToken(f.WPCOMTokenFile)
@@ -55,12 +59,15 @@ func (f notifyFlags) apply(o *coordinator.Options, legacy *legacyConfig) error {
 		}
 		o.Notify.Token = token
 	}
-	if f.WPCOMCert == "" && f.WPCOMKey == "" {
+	if u, err := url.Parse(f.WPCOMURL); err == nil && u.Scheme == "http" && o.Notify.Token != "" && !f.NoNotify && !insecure && !rpc.Loopback(u.Hostname()) {
+		return usagef("--wpcom-url: %s is beyond loopback, and http sends the token in clear: use https, or allow it with --insecure", u.Hostname())
+	}
+	if f.WPCOMCert == "" && f.WPCOMKey == "" && f.WPCOMCA == "" {
 		return nil
 	}
-	config, err := rpc.LoadClientTLS("", f.WPCOMCert, f.WPCOMKey)
+	config, err := rpc.LoadClientTLS(f.WPCOMCA, f.WPCOMCert, f.WPCOMKey)
 	if err != nil {
-		return usagef("--wpcom-cert, --wpcom-key: %w", err)
+		return usagef("--wpcom-ca, --wpcom-cert, --wpcom-key: %w", err)
 	}
 	o.Notify.TLS = config
 	return nil

@@ -11,8 +11,10 @@ type peerFlags struct {
 }
 
 // apply completes the options, whose Server must already be set. Coordinators are usually
-// configured alike, so the defaults are this one's own token and TLS.
-func (f peerFlags) apply(o *coordinator.Options) (err error) {
+// configured alike, so the defaults are this one's own token and TLS, and insecure ones
+// dial one another without TLS.
+func (f peerFlags) apply(o *coordinator.Options, insecure bool) (err error) {
+	f.PeerDial.Insecure = f.PeerDial.Insecure || insecure
 	if o.PeerClient, err = f.PeerDial.options("peer"); err != nil {
 		return err
 	}

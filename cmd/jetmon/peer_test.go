@@ -28,7 +28,7 @@ func TestPeersAreDialledAsThisCoordinatorIsUnlessToldOtherwise(t *testing.T) {
 		"as told":                    {peerFlags{dialFlags{TLS: true, TokenFile: file}}, rpc.ServerOptions{Tokens: []string{"ours"}}, "theirs", true},
 	} {
 		o := coordinator.Options{Server: tt.server}
-		if err := tt.flags.apply(&o); err != nil || o.PeerClient.Token != tt.token || (o.PeerClient.TLS != nil) != tt.secure {
+		if err := tt.flags.apply(&o, false); err != nil || o.PeerClient.Token != tt.token || (o.PeerClient.TLS != nil) != tt.secure {
 			t.Errorf("%s: %+v, %v", name, o.PeerClient, err)
 		}
 	}

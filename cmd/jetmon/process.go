@@ -30,24 +30,29 @@ type processFlags struct {
 // process is the surroundings of a role: its log, its metrics and the debug listener.
 type process struct {
 	log     *slog.Logger
+	level   *slog.LevelVar
 	metrics *prometheus.Registry
 	debug   net.Listener
 	hangups <-chan os.Signal
+	// reload reads the configuration again; nil for a command that cannot.
+	reload func()
 }
 
 // open makes the process. A debug address that is in use is an error.
 func (f processFlags) open(stderr io.Writer) (*process, error) {
-	log, err := newLog(stderr, f.LogLevel, f.LogFormat)
-	if err != nil {
+	level := new(slog.LevelVar)
+	if err := f.setLevel(level); err != nil {
 		return nil, err
 	}
-	p := &process{log: log, metrics: obs.NewRegistry(), hangups: catchHangups()}
+	log := obs.NewLogger(stderr, level, f.LogFormat)
+	p := &process{log: log, level: level, metrics: obs.NewRegistry(), hangups: catchHangups()}
 	if f.DebugListen == "" {
 		return p, nil
 	}
 	if err := rpc.CheckExposure(f.DebugListen, rpc.ServerOptions{}, false); err != nil {
 		return nil, usagef("--debug-listen: must be a loopback address, because profiles reveal much")
 	}
+	var err error
 	if p.debug, err = listen("debug-listen", f.DebugListen); err != nil {
 		return nil, err
 	}
@@ -55,12 +60,12 @@ func (f processFlags) open(stderr io.Writer) (*process, error) {
 	return p, nil
 }
 
-func newLog(w io.Writer, level, format string) (*slog.Logger, error) {
-	var l slog.Level
-	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, usagef("--log-level: %w", err)
+// setLevel sets the least level to log.
+func (f processFlags) setLevel(v *slog.LevelVar) error {
+	if err := v.UnmarshalText([]byte(f.LogLevel)); err != nil {
+		return usagef("--log-level: %w", err)
 	}
-	return obs.NewLogger(w, l, format), nil
+	return nil
 }
 
 // role is the interface of every role. Run blocks, and drains in order when ctx ends; Ready
@@ -80,7 +85,7 @@ func (p *process) run(ctx context.Context, r role) error {
 		return r.Run(ctx)
 	})
 	group.Go(func() error {
-		logHangups(ctx, p.log, p.hangups)
+		p.followHangups(ctx)
 		return nil
 	})
 	if p.debug != nil {

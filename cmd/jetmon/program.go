@@ -34,6 +34,7 @@ type commands struct {
 	Sites       sitesCommand       `cmd:"" help:"Query a coordinator about sites: list, explain."`
 	Outages     outagesCommand     `cmd:"" help:"Query a coordinator about outages: list, show, replay."`
 	Diagnose    diagnoseCommand    `cmd:"" help:"Find out why Jetpack and WordPress.com cannot connect to a site."`
+	Config      configCommand      `cmd:"" help:"Explain a configuration file, v1's or Jetmon's own: explain."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
@@ -41,12 +42,17 @@ type commands struct {
 type program struct {
 	LookupEnv func(string) (string, bool)
 	Out, Err  io.Writer
-	// legacy is v1's configuration file, nil if the command read none.
-	legacy *legacyConfig
+	// files are the configuration files that the command read.
+	files files
+	// args is the command line, and values are the values of its flags, to compare with
+	// those of a later reading.
+	args   []string
+	values map[string]string
 }
 
 // Run executes one command line and returns the exit code. When ctx ends, it ends in order.
 func (p *program) Run(ctx context.Context, args []string) int {
+	p.args = args
 	table, values := &commands{}, &settings{program: p}
 	parser, err := newParser(p, table, values)
 	if err != nil {
@@ -65,6 +71,7 @@ func (p *program) Run(ctx context.Context, args []string) int {
 	if err != nil {
 		return p.fail(name, usagef("%w (try %s --help)", err, name))
 	}
+	p.values = flagValues(chosen)
 	chosen.BindTo(ctx, (*context.Context)(nil))
 	if err := chosen.Run(p); err != nil {
 		return p.fail(name, err)

@@ -1,6 +1,12 @@
 package main
 
-import "github.com/Automattic/jetmon/internal/rpc"
+import (
+	"crypto/tls"
+	"sync/atomic"
+
+	"github.com/Automattic/jetmon/internal/config"
+	"github.com/Automattic/jetmon/internal/rpc"
+)
 
 // serveFlags configure the protection of a role's server.
 type serveFlags struct {
@@ -12,8 +18,11 @@ type serveFlags struct {
 }
 
 // options reads the files and refuses to expose an open server at addr by accident.
-func (f serveFlags) options(addr string) (rpc.ServerOptions, error) {
+func (f serveFlags) options(addr string, file *config.File) (rpc.ServerOptions, error) {
 	var o rpc.ServerOptions
+	if file != nil {
+		o.Tokens = file.Accepted
+	}
 	if f.TokenFile != "" {
 		tokens, err := readTokens(f.TokenFile)
 		if err != nil {
@@ -43,10 +52,63 @@ func (f serveFlags) options(addr string) (rpc.ServerOptions, error) {
 	return o, nil
 }
 
+// liveServer is what a reload replaces of a server's protection: its certificates and the
+// accepted tokens. Connections that exist go on.
+type liveServer struct {
+	tls    atomic.Pointer[tls.Config]
+	accept *rpc.Tokens
+}
+
+// newLiveServer makes a server's options follow later calls of prepare.
+func newLiveServer(o *rpc.ServerOptions) (*liveServer, error) {
+	l := &liveServer{}
+	var err error
+	if l.accept, err = rpc.NewTokens(o.Tokens); err != nil {
+		return nil, usagef("--token-file: %w", err)
+	}
+	o.Accept = l.accept
+	if o.TLS != nil {
+		l.tls.Store(o.TLS)
+		o.TLS = o.TLS.Clone()
+		o.TLS.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return l.tls.Load(), nil }
+	}
+	return l, nil
+}
+
+// prepare checks new options and returns what applies them.
+func (l *liveServer) prepare(o rpc.ServerOptions) (apply func(), err error) {
+	if (o.TLS == nil) != (l.tls.Load() == nil) {
+		return nil, usagef("--tls-cert: TLS begins or ends only with a restart")
+	}
+	if _, err := rpc.NewTokens(o.Tokens); err != nil {
+		return nil, usagef("--token-file: %w", err)
+	}
+	return func() {
+		_ = l.accept.Set(o.Tokens) // NewTokens took them
+		if o.TLS != nil {
+			l.tls.Store(o.TLS)
+		}
+	}, nil
+}
+
+// serveLive and dialLive list the flags that a reload applies.
+func serveLive() []string {
+	return []string{"tls-cert", "tls-key", "tls-client-ca", "token-file", "insecure"}
+}
+
+func dialLive(peer string) []string {
+	var all []string
+	for _, name := range []string{"tls", "insecure", "tls-ca", "tls-cert", "tls-key", "token-file"} {
+		all = append(all, peer+"-"+name)
+	}
+	return all
+}
+
 // dialFlags configure how a role dials a server. Each use gives them the server's name as
 // their prefix.
 type dialFlags struct {
-	TLS       bool   `name:"tls" help:"Dial with TLS, trusting the system's CAs."`
+	TLS       bool   `name:"tls" help:"Dial with TLS even on loopback, trusting the system's CAs. Beyond loopback that is the default."`
+	Insecure  bool   `help:"Dial without TLS even beyond loopback: tokens are sent in clear."`
 	TLSCA     string `name:"tls-ca" placeholder:"FILE" help:"Dial with TLS, trusting only this CA (PEM)."`
 	TLSCert   string `name:"tls-cert" placeholder:"FILE" help:"Dial with TLS, presenting this certificate (PEM)."`
 	TLSKey    string `name:"tls-key" placeholder:"FILE" help:"Key of that certificate (PEM)."`
@@ -55,7 +117,7 @@ type dialFlags struct {
 
 // options reads the files. peer is the prefix of the flags' names.
 func (f dialFlags) options(peer string) (rpc.ClientOptions, error) {
-	var o rpc.ClientOptions
+	o := rpc.ClientOptions{Plaintext: f.Insecure}
 	var err error
 	if f.TLS || f.TLSCA != "" || f.TLSCert != "" || f.TLSKey != "" {
 		if o.TLS, err = rpc.LoadClientTLS(f.TLSCA, f.TLSCert, f.TLSKey); err != nil {

@@ -7,16 +7,14 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-const (
-	envPrefix  = "JETMON_"
-	configFlag = "config"
-)
+const envPrefix = "JETMON_"
 
 // settings supplies values for flags that the command line does not set: first from the
-// environment, then from v1's configuration file if --config names one.
+// environment, then from the configuration files.
 type settings struct {
 	program *program
-	// err is a mistake in the file. Resolve cannot return it: kong would prefix it with the
+	read    bool
+	// err is a mistake in a file. Resolve cannot return it: kong would prefix it with the
 	// name of whichever flag it resolved first.
 	err error
 }
@@ -29,43 +27,53 @@ func (s *settings) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 	if value, ok := s.fromEnv(flag.Value); ok {
 		return value, nil
 	}
-	if flag.Name == configFlag || s.err != nil {
+	if flag.Name == configFlag || flag.Name == "help" || ctx.Selected() == nil {
 		return nil, nil
 	}
-	config, err := s.config(ctx)
-	if err != nil {
-		s.err = err
+	if !s.read {
+		s.read = true
+		s.err = s.readFiles(ctx)
 	}
-	if config == nil {
+	if s.err != nil {
 		return nil, nil
 	}
-	return config.flags[flag.Name], nil
+	return s.program.files.flag(ctx.Selected().Name, flag.Name), nil
 }
 
-// config reads the file of --config, or of its variable, once.
-func (s *settings) config(ctx *kong.Context) (*legacyConfig, error) {
-	if s.program.legacy != nil {
-		return s.program.legacy, nil
+// readFiles reads the files that the flags or their variables name, and those of v1 that
+// stand beside them.
+func (s *settings) readFiles(ctx *kong.Context) (err error) {
+	command, f := ctx.Selected().Name, &s.program.files
+	if f.configPath = s.path(ctx, configFlag); f.configPath != "" && len(readable(command)) > 0 {
+		if f.config, err = readConfig(f.configPath, command, ctx.Model); err != nil {
+			return fmt.Errorf("--config %s: %w", f.configPath, err)
+		}
 	}
+	if f.databasePath = s.path(ctx, databaseFlag); f.databasePath != "" {
+		if f.database, err = readDatabase(f.databasePath); err != nil {
+			return fmt.Errorf("--db-config %s: %w", f.databasePath, err)
+		}
+	}
+	return f.besideV1(command)
+}
+
+// path returns the value of a flag that names a file, "" if the command has no such flag.
+func (s *settings) path(ctx *kong.Context, name string) string {
 	for _, flag := range ctx.Flags() {
-		if flag.Name != configFlag {
+		if flag.Name != name {
 			continue
 		}
-		path, _ := ctx.FlagValue(flag).(string)
-		if value, ok := s.fromEnv(flag.Value); ok && path == "" {
-			path, _ = value.(string)
+		if path, _ := ctx.FlagValue(flag).(string); path != "" {
+			return path
 		}
-		if path == "" {
-			return nil, nil
+		if value, ok := s.fromEnv(flag.Value); ok {
+			return fmt.Sprint(value)
 		}
-		config, err := readLegacyConfig(path)
-		if err != nil {
-			return nil, fmt.Errorf("--config %s: %w", path, err)
+		if value := s.program.files.flag(ctx.Selected().Name, name); value != nil {
+			return fmt.Sprint(value)
 		}
-		s.program.legacy = config
-		return config, nil
 	}
-	return nil, nil
+	return ""
 }
 
 // fromEnv reads a flag's variable. The values of a repeatable flag are separated by blanks.

@@ -9,6 +9,7 @@ import (
 
 // veriflierCommand is `jetmon veriflier`.
 type veriflierCommand struct {
+	Config      string `placeholder:"FILE" help:"Jetmon's own file (YAML, a flag in each key), or v1's veriflier.json; flags and environment take precedence."`
 	Listen      string `default:"127.0.0.1:7801" help:"HOST:PORT to serve Verify on."`
 	Name        string `placeholder:"NAME" help:"Name of this veriflier, as coordinators know it; the host name by default."`
 	Region      string `default:"default" help:"Region of this veriflier; confirming an outage takes votes from two regions."`
@@ -23,7 +24,7 @@ func (c *veriflierCommand) Run(ctx context.Context, p *program) error {
 	if c.MaxInFlight < 1 {
 		return usagef("--max-in-flight: must be at least 1, is %d", c.MaxInFlight)
 	}
-	server, err := c.serveFlags.options(c.Listen)
+	server, err := c.serveFlags.options(c.Listen, p.files.config)
 	if err != nil {
 		return err
 	}
@@ -32,6 +33,7 @@ func (c *veriflierCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	defer n.prober.Close()
+	p.warn(n.log, "veriflier")
 	second, err := c.nodeFlags.secondReader()
 	if err != nil {
 		return err
@@ -40,6 +42,25 @@ func (c *veriflierCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	live, err := newLiveServer(&server)
+	if err != nil {
+		return err
+	}
+	n.reload = p.reloader(n.process, reload{
+		live:  serveLive(),
+		flags: func(next *commands) processFlags { return next.Veriflier.processFlags },
+		apply: func(next *commands, p *program) error {
+			o, err := next.Veriflier.serveFlags.options(next.Veriflier.Listen, p.files.config)
+			if err != nil {
+				return err
+			}
+			serve, err := live.prepare(o)
+			if err == nil {
+				serve()
+			}
+			return err
+		},
+	})
 	r, err := veriflier.New(veriflier.Options{
 		Name: n.name, Region: c.Region, Listeners: []net.Listener{l}, Server: server,
 		Prober: n.prober, SecondReader: second, SelfCheck: n.monitor, MaxInFlight: c.MaxInFlight, Log: n.log, Metrics: n.metrics,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/rules/alarm"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/internal/check"
@@ -31,6 +32,11 @@ func (w *Watchdog) facts(now time.Time) alarm.Facts {
 		f.Disagreements = append(f.Disagreements, alarm.Disagreement{
 			Site: d.Site, URL: d.URL, Since: d.Since, Veriflier: d.Veriflier, Saw: d.Opinion.String(),
 		})
+	}
+	for _, m := range w.o.Panel.Status() {
+		if m.State == panel.Unreachable || m.State == panel.Unfit {
+			f.Verifliers = append(f.Verifliers, alarm.Veriflier{Name: m.Member.Name, Region: m.Member.Region, Since: m.Since, Detail: m.Detail})
+		}
 	}
 	written := w.o.Committer.Status()
 	f.Store = alarm.Store{

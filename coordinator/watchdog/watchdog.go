@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
+	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/edge/peers"
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/alarm"
@@ -45,6 +46,7 @@ type Options struct {
 	}
 	Committer interface{ Status() committer.Status }
 	Notify    interface{ Status() notify.Status }
+	Panel     interface{ Status() []panel.MemberStatus }
 	Shards    shard.Holder
 	Peers     interface {
 		Silent(context.Context) []peers.Silence

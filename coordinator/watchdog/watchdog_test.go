@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
+	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/edge/peers"
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/alarm"
@@ -29,6 +30,7 @@ type parts struct {
 	summary   engine.Summary
 	written   committer.Status
 	delivery  notify.Status
+	members   []panel.MemberStatus
 	held      shard.Held
 	directory shard.Directory
 	silent    []peers.Silence
@@ -41,12 +43,14 @@ type (
 	engineOf    struct{ *parts }
 	committerOf struct{ *parts }
 	notifyOf    struct{ *parts }
+	panelOf     struct{ *parts }
 	peersOf     struct{ *parts }
 	shardsOf    struct{ *parts }
 )
 
 func (p engineOf) Summary(time.Time) (s engine.Summary) { p.get(func() { s = p.summary }); return s }
 func (p committerOf) Status() (s committer.Status)      { p.get(func() { s = p.written }); return s }
+func (p panelOf) Status() (s []panel.MemberStatus)      { p.get(func() { s = p.members }); return s }
 func (p notifyOf) Status() (s notify.Status)            { p.get(func() { s = p.delivery }); return s }
 
 func (p peersOf) Silent(ctx context.Context) (out []peers.Silence) {
@@ -94,6 +98,9 @@ func causes(p *parts, now time.Time) map[alarm.Kind]func() {
 		alarm.KindOverload:     func() { p.summary.Coverage.Stretch = 2 },
 		alarm.KindUnowned:      func() { p.directory.Entries[3].Orphaned = now.Add(-time.Minute) },
 		alarm.KindPeer:         func() { p.silent = []peers.Silence{{Peer: peers.Peer{Node: "b"}, Since: now}} },
+		alarm.KindVeriflier: func() {
+			p.members = []panel.MemberStatus{{Member: panel.Member{Name: "eu1"}, State: panel.Unfit, Since: now.Add(-time.Minute)}}
+		},
 		alarm.KindNameTaken: func() {
 			view.Rival = dispatch.Rival{Hello: dispatch.Hello{Node: "c", Instance: "2"}, Since: now}
 		},
@@ -136,7 +143,7 @@ func TestEachAlarmIsLoggedAndCountedWithinTwoSecondsThoughNobodyAsks(t *testing.
 				p, registry, text := well(time.Now()), prometheus.NewRegistry(), &lines{}
 				p.asking = time.Hour // a peer that hangs holds up nothing
 				w, err := New(Options{
-					Engine: engineOf{p}, Committer: committerOf{p}, Notify: notifyOf{p}, Shards: shardsOf{p}, Peers: peersOf{p},
+					Engine: engineOf{p}, Committer: committerOf{p}, Notify: notifyOf{p}, Panel: panelOf{p}, Shards: shardsOf{p}, Peers: peersOf{p},
 					Log: slog.New(slog.NewTextHandler(text, nil)), Metrics: registry,
 				}, time.Now().Add(-time.Hour))
 				if err != nil {
@@ -170,6 +177,7 @@ func TestEachAlarmIsLoggedAndCountedWithinTwoSecondsThoughNobodyAsks(t *testing.
 				p.get(func() { // it is well again
 					fresh := well(time.Now())
 					p.summary, p.written, p.delivery, p.directory, p.silent = fresh.summary, fresh.written, fresh.delivery, fresh.directory, nil
+					p.members = nil
 				})
 				time.Sleep(2 * time.Second)
 				synctest.Wait()
@@ -194,7 +202,7 @@ func TestOfManySuspectsTheLogHasOneLineAndTheMetricTheirNumber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, registry, text := well(time.Now()), prometheus.NewRegistry(), &lines{}
 		w, err := New(Options{
-			Engine: engineOf{p}, Committer: committerOf{p}, Notify: notifyOf{p}, Shards: shardsOf{p}, Peers: peersOf{p},
+			Engine: engineOf{p}, Committer: committerOf{p}, Notify: notifyOf{p}, Panel: panelOf{p}, Shards: shardsOf{p}, Peers: peersOf{p},
 			Log: slog.New(slog.NewTextHandler(text, nil)), Metrics: registry,
 		}, time.Now())
 		if err != nil {

@@ -10,7 +10,7 @@ const formatJSON = "json"
 
 // NewLogger makes a logger that writes lines of level and above to w, as JSON for
 // the format "json", or else as key=value text.
-func NewLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
+func NewLogger(w io.Writer, level slog.Leveler, format string) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level}
 	if format == formatJSON {
 		return slog.New(slog.NewJSONHandler(w, o))

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"strings"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health/grpc_health_v1"
@@ -21,25 +22,36 @@ const (
 
 // Tokens is a set of accepted bearer tokens. It keeps only their hashes. The zero value
 // accepts every caller.
-type Tokens struct{ hashes [][sha256.Size]byte }
+type Tokens struct {
+	hashes atomic.Pointer[[][sha256.Size]byte]
+}
 
-// NewTokens makes a set of tokens; without any it accepts every caller. It refuses an empty
-// token, or one with spaces around it, as a mistake in the configuration.
-func NewTokens(tokens []string) (Tokens, error) {
-	var t Tokens
+// NewTokens makes a set of tokens; see Set.
+func NewTokens(tokens []string) (*Tokens, error) {
+	t := &Tokens{}
+	return t, t.Set(tokens)
+}
+
+// Set replaces the tokens, for the calls that begin from now on; without any, every caller
+// is accepted. It refuses an empty token, or one with spaces around it, as a mistake in the
+// configuration, and then changes nothing.
+func (t *Tokens) Set(tokens []string) error {
+	var hashes [][sha256.Size]byte
 	for _, token := range tokens {
 		if token == "" || strings.TrimSpace(token) != token {
-			return Tokens{}, errors.New("a bearer token must not be empty or have spaces around it")
+			return errors.New("a bearer token must not be empty or have spaces around it")
 		}
-		t.hashes = append(t.hashes, sha256.Sum256([]byte(token)))
+		hashes = append(hashes, sha256.Sum256([]byte(token)))
 	}
-	return t, nil
+	t.hashes.Store(&hashes)
+	return nil
 }
 
 // Check checks the value of an Authorization header. It returns nil, or a fault of kind
 // Unauthenticated with the reason. It takes the same time for every wrong token.
-func (t Tokens) Check(header string) error {
-	if len(t.hashes) == 0 {
+func (t *Tokens) Check(header string) error {
+	hashes := t.hashes.Load()
+	if hashes == nil || len(*hashes) == 0 {
 		return nil
 	}
 	if header == "" {
@@ -48,7 +60,7 @@ func (t Tokens) Check(header string) error {
 	scheme, token, _ := strings.Cut(header, " ")
 	given := sha256.Sum256([]byte(strings.TrimSpace(token)))
 	accepted := 0
-	for _, h := range t.hashes {
+	for _, h := range *hashes {
 		accepted |= subtle.ConstantTimeCompare(given[:], h[:])
 	}
 	if accepted == 0 || !strings.EqualFold(scheme, bearerScheme) {
@@ -59,7 +71,7 @@ func (t Tokens) Check(header string) error {
 
 // checkCall checks the token in a call's metadata. Health checks need none: they come from
 // load balancers, and the answer reveals nothing.
-func (t Tokens) checkCall(ctx context.Context, method string) error {
+func (t *Tokens) checkCall(ctx context.Context, method string) error {
 	if strings.HasPrefix(method, "/"+grpc_health_v1.Health_ServiceDesc.ServiceName+"/") {
 		return nil
 	}
@@ -70,14 +82,14 @@ func (t Tokens) checkCall(ctx context.Context, method string) error {
 	return t.Check(header)
 }
 
-func (t Tokens) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+func (t *Tokens) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 	if err := t.checkCall(ctx, info.FullMethod); err != nil {
 		return nil, err
 	}
 	return handle(ctx, req)
 }
 
-func (t Tokens) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+func (t *Tokens) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	if err := t.checkCall(ss.Context(), info.FullMethod); err != nil {
 		return err
 	}

@@ -10,19 +10,22 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 )
 
-// ClientOptions configure a client. The zero value means plaintext over TCP.
+// ClientOptions configure a client. The zero value means TCP, with TLS beyond loopback.
 type ClientOptions struct {
 	// Network is the network to dial over; nil means TCP.
 	Network Network
-	// TLS configures the connection; nil means plaintext.
+	// TLS configures the connection. nil means plaintext to an address of loopback and in
+	// memory, and TLS that trusts the system's CAs to every other address.
 	TLS *tls.Config
+	// Plaintext, without TLS, means plaintext to every address: tokens are sent in clear.
+	Plaintext bool
 	// Token is the bearer token sent with every call; empty sends none.
 	Token string
+	// Identity, if not nil, replaces TLS, Plaintext and Token, and may change later.
+	Identity *Identity
 	// Metrics counts the calls; nil counts nothing.
 	Metrics prometheus.Registerer
 }
@@ -43,12 +46,13 @@ func dialOptions(o ClientOptions) []grpc.DialOption {
 	if network == nil {
 		network = TCP()
 	}
-	transport := insecure.NewCredentials()
-	if o.TLS != nil {
-		transport = credentials.NewTLS(o.TLS)
+	id := o.Identity
+	if id == nil {
+		id = NewIdentity(o)
 	}
 	opts := []grpc.DialOption{
-		grpc.WithTransportCredentials(transport),
+		grpc.WithTransportCredentials(transport{id}),
+		grpc.WithPerRPCCredentials(bearer{id}),
 		grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
 			return network.DialContext(ctx, addr)
 		}),
@@ -67,9 +71,6 @@ func dialOptions(o ClientOptions) []grpc.DialOption {
 		),
 		grpc.WithChainUnaryInterceptor(boundCall),
 	}
-	if o.Token != "" {
-		opts = append(opts, grpc.WithPerRPCCredentials(bearer(o.Token)))
-	}
 	if o.Metrics != nil {
 		m := newClientMetrics(o.Metrics)
 		opts = append(opts, grpc.WithChainUnaryInterceptor(m.unary), grpc.WithChainStreamInterceptor(m.stream))
@@ -86,14 +87,3 @@ func boundCall(ctx context.Context, method string, req, reply any, cc *grpc.Clie
 	}
 	return invoke(ctx, method, req, reply, cc, opts...)
 }
-
-// bearer sends a token with every call.
-type bearer string
-
-func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
-	return map[string]string{authorization: bearerScheme + " " + string(b)}, nil
-}
-
-// RequireTransportSecurity returns false for loopback, the in-memory network, and private
-// networks; CheckExposure protects the listening side.
-func (bearer) RequireTransportSecurity() bool { return false }

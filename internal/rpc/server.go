@@ -30,6 +30,8 @@ type ServerOptions struct {
 	TLS *tls.Config
 	// Tokens are the accepted bearer tokens; without any, all callers are accepted.
 	Tokens []string
+	// Accept, if not nil, replaces Tokens, and may change later.
+	Accept *Tokens
 	// Validate checks unary requests against the constraints in their protos.
 	Validate bool
 	// MaxConcurrentStreams limits the open calls per connection; 0 means 1000.
@@ -70,9 +72,11 @@ type Server struct {
 // reflection. It opens nothing.
 func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, error) {
 	o = o.withDefaults()
-	tokens, err := NewTokens(o.Tokens)
-	if err != nil {
-		return nil, fmt.Errorf("server %s: %w", o.Name, err)
+	tokens, err := o.Accept, error(nil)
+	if tokens == nil {
+		if tokens, err = NewTokens(o.Tokens); err != nil {
+			return nil, fmt.Errorf("server %s: %w", o.Name, err)
+		}
 	}
 	outer := guard{log: o.Log, metrics: newServerMetrics(o.Metrics, o.Name)}
 	unary := []grpc.UnaryServerInterceptor{outer.unary, tokens.unary, shaveDeadline, unframe}

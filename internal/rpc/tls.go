@@ -80,9 +80,12 @@ func CheckExposure(listenAddr string, o ServerOptions, insecureAllowed bool) err
 // and for names other than localhost, which may resolve to anything.
 func onLoopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
+	return err == nil && Loopback(host)
+}
+
+// Loopback reports whether a host is certainly this machine: localhost or an address of
+// loopback.
+func Loopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
 	}

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"path/filepath"
 	"slices"
@@ -34,7 +35,7 @@ type inside struct {
 func startInside(t *testing.T, o setup, b *inbox) harness {
 	t.Helper()
 	h := &inside{database: "sqlite:" + filepath.Join(t.TempDir(), "jetmon.db"), out: &output{}}
-	logger := obs.NewLogger(h.out, 0, "text")
+	logger := obs.NewLogger(h.out, slog.LevelInfo, "text")
 	db, err := sqlstore.Open(t.Context(), h.database, sqlstore.Options{LegacyWrites: true, Migrate: true, Log: logger})
 	if err != nil {
 		t.Fatal(err)

@@ -63,8 +63,8 @@ func mistakes(t *testing.T) []mistake {
 		{"a port in use by the veriflier", "veriflier --listen=" + busy, 1, busy},
 		{"a port in use by the gateway", "gateway --listen=" + busy, 1, busy},
 		{"a port in use by dev", "dev --http=127.0.0.1:0 --veriflier=127.0.0.1:0 --grpc=" + busy, 1, busy},
-		{"a database that is down", on + "mysql://jetmon:" + password + "@tcp(" + dead + ")/jetmon", 1, dead},
-		{"a database that does not answer", on + "mysql://jetmon:" + password + "@tcp(" + silent + ")/jetmon", 1, silent},
+		// A coordinator waits for one that is down: TestACoordinatorWaitsForItsDatabase of cmd/jetmon.
+		{"a database to migrate that does not answer", "migrate --db=mysql://jetmon:" + password + "@tcp(" + silent + ")/jetmon", 1, silent},
 		{"a database to migrate that is down", "migrate --db=mysql://jetmon:" + password + "@tcp(" + dead + ")/jetmon", 1, dead},
 		{"a wrong password", on + wrong, 1, "--db"},
 		{"a database that is not there", on + missing, 1, "nowhere"},

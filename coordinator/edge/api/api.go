@@ -28,7 +28,7 @@ type Options struct {
 	Notify    *notify.Deliverer
 	// Peers are the coordinators that own the other shards.
 	Peers  *peers.Peers
-	Policy lifecycle.Policy
+	Policy func() lifecycle.Policy
 	// Diagnoser answers DiagnoseSite; it is optional.
 	Diagnoser Diagnoser
 	// Shards knows the shards that this coordinator holds.

@@ -65,7 +65,7 @@ func (s *sites) explainNow(ctx context.Context, x *monitorv1.Explanation, row re
 		}
 		return s.explainOutage(ctx, x, row.OutageID)
 	}
-	f := explain.Facts{Now: now, View: v, Policy: s.o.Policy, Rule: s.o.Panel.Rule()}
+	f := explain.Facts{Now: now, View: v, Policy: s.o.Policy(), Rule: s.o.Panel.Rule()}
 	x.Summary, x.Withheld, x.WouldChange = f.Summary(), f.Withheld(), f.WouldChange()
 	x.Checks = checksToProto(lastChecks(v))
 	if err := s.explainOutage(ctx, x, v.OutageID); err != nil {

@@ -27,7 +27,7 @@ const outboxTimeout = 10 * time.Second
 // concurrent use.
 type Deliverer struct {
 	o       Options
-	sender  *sender
+	sender  atomic.Pointer[sender] // nil when Disabled
 	outbox  store.Outbox
 	metrics *metrics
 
@@ -44,7 +44,7 @@ func New(o Options, outbox store.Outbox) (*Deliverer, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("notify: %w", err)
 	}
-	base, err := o.endpoint()
+	s, err := newSender(o)
 	if err != nil {
 		return nil, fmt.Errorf("notify: %w", err)
 	}
@@ -57,13 +57,39 @@ func New(o Options, outbox store.Outbox) (*Deliverer, error) {
 		wake:   make(chan struct{}, 1),
 		board:  newBoard(),
 	}
-	if !o.Disabled {
-		d.sender = &sender{wire: wire{o.Token, o.VeriflierHosts}, base: base, client: o.client()}
-	}
+	d.sender.Store(s)
 	if d.metrics, err = newMetrics(o.Metrics, d.Status); err != nil {
 		return nil, fmt.Errorf("notify: %w", err)
 	}
 	return d, nil
+}
+
+// newSender makes the sender that options describe, nil when they disable delivery.
+func newSender(o Options) (*sender, error) {
+	base, err := o.endpoint()
+	if err != nil || o.Disabled {
+		return nil, err
+	}
+	return &sender{wire: wire{o.Token, o.VeriflierHosts}, base: base, client: o.client()}, nil
+}
+
+// Prepare checks the URL, the token and the TLS of options, and returns what makes the next
+// attempts use them. Attempts under way go on. Whether delivery is disabled cannot change.
+func (d *Deliverer) Prepare(o Options) (apply func(), err error) {
+	o = o.withDefaults()
+	o.Disabled = d.o.Disabled
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	s, err := newSender(o)
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		if old := d.sender.Swap(s); old != nil {
+			old.client.CloseIdleConnections()
+		}
+	}, nil
 }
 
 // Wake makes Run read the outbox at once, because a change was committed or a shard was
@@ -89,8 +115,8 @@ func (d *Deliverer) Run(ctx context.Context) error {
 	r := newRun(ctx, d)
 	r.loop(ctx)
 	r.drain()
-	if d.sender != nil {
-		d.sender.client.CloseIdleConnections()
+	if s := d.sender.Load(); s != nil {
+		s.client.CloseIdleConnections()
 	}
 	return nil
 }

@@ -207,7 +207,7 @@ func (r *run) deliver(n record.Notification) outcome {
 	ctx, cancel := context.WithTimeout(r.sends, r.d.o.Timeout)
 	defer cancel()
 	began := time.Now()
-	err := r.d.sender.send(ctx, n)
+	err := r.d.sender.Load().send(ctx, n)
 	o := outcome{notification: n, at: time.Now(), err: err}
 	if err != nil {
 		if r.sends.Err() != nil {

@@ -15,20 +15,21 @@ import (
 // hold holds one ballot, asking all members at once. It returns false when the ballot was
 // abandoned or the panel ends.
 func (p *Panel) hold(ctx context.Context, q engine.Question) (engine.Answer, bool) {
-	ballot := quorum.Open(p.rule, p.roster)
-	answer := engine.Answer{Question: q, Rule: p.rule, Opened: time.Now()}
-	votes := make(chan vote, len(p.members)) // room for all: no sender blocks after we return
+	l := p.lineup.Load()
+	ballot := quorum.Open(l.rule, l.roster)
+	answer := engine.Answer{Question: q, Rule: l.rule, Opened: time.Now()}
+	votes := make(chan vote, len(l.members)) // room for all: no sender blocks after we return
 	id := fmt.Sprintf("%s-%d-%d", p.o.Instance, q.Site, q.Ballot)
 	asking, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop()
-	for i, m := range p.members {
+	for i, m := range l.members {
 		wg.Go(func() { votes <- vote{i, m.ask(asking, id, q.Target)} })
 	}
-	got := make([]*record.Vote, len(p.members))
+	got := make([]*record.Vote, len(l.members))
 	var late <-chan time.Time // fires when a decided ballot waits no longer
-	for n := 0; n < len(p.members); n++ {
+	for n := 0; n < len(l.members); n++ {
 		select {
 		case v := <-votes:
 			got[v.member] = &v.Vote
@@ -44,7 +45,7 @@ func (p *Panel) hold(ctx context.Context, q engine.Question) (engine.Answer, boo
 			}
 			continue
 		case <-late:
-			p.doubt(got, q, answer.Opened)
+			l.doubt(got, q, answer.Opened)
 		case <-ctx.Done():
 			if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 				return engine.Answer{}, false
@@ -58,13 +59,14 @@ func (p *Panel) hold(ctx context.Context, q engine.Question) (engine.Answer, boo
 	if answer.Decided.IsZero() {
 		answer.Verdict, answer.Decided = ballot.Close(), time.Now()
 	}
-	answer.Votes = p.complete(got)
+	answer.Votes = l.complete(got)
+	l.learn(answer)
 	return answer, true
 }
 
 // doubt starts the watch of the members that kept waiting a ballot opened at that time.
-func (p *Panel) doubt(got []*record.Vote, q engine.Question, opened time.Time) {
-	for i, m := range p.members {
+func (l *lineup) doubt(got []*record.Vote, q engine.Question, opened time.Time) {
+	for i, m := range l.members {
 		if got[i] == nil {
 			m.doubt(opened, q.Target)
 		}
@@ -72,9 +74,9 @@ func (p *Panel) doubt(got []*record.Vote, q engine.Question, opened time.Time) {
 }
 
 // complete adds an UNKNOWN vote for each member that has not voted.
-func (p *Panel) complete(got []*record.Vote) []record.Vote {
-	out := make([]record.Vote, len(p.members))
-	for i, m := range p.members {
+func (l *lineup) complete(got []*record.Vote) []record.Vote {
+	out := make([]record.Vote, len(l.members))
+	for i, m := range l.members {
 		if got[i] == nil {
 			got[i] = m.unknown("had not answered when the ballot ended")
 		}
@@ -92,9 +94,10 @@ type vote struct {
 func (p *Panel) look(ctx context.Context, q engine.Question) {
 	ctx, cancel := context.WithTimeout(ctx, q.Target.Timeout+2*answerMargin)
 	defer cancel()
-	first := int(uint64(q.Site) % uint64(len(p.members))) // spreads the load
-	for i := range p.members {
-		m := p.members[(first+i)%len(p.members)]
+	members := p.lineup.Load().members
+	first := int(uint64(q.Site) % uint64(len(members))) // spreads the load
+	for i := range members {
+		m := members[(first+i)%len(members)]
 		id := fmt.Sprintf("%s-%d-look-%d", p.o.Instance, q.Site, time.Now().UnixNano())
 		v := m.ask(ctx, id, q.Target)
 		if ctx.Err() != nil {

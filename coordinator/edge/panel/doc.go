@@ -10,8 +10,9 @@
 // as one of N.
 //
 // Goroutines, all under Run:
-//   - the dispatcher, and one per member that watches it while it is doubted; they end with
-//     ctx.
+//   - the dispatcher, and two per member: one that watches it while it is doubted, one that
+//     greets it once a minute; they end with ctx, or when the member leaves the panel.
+//   - one per member that left, which hangs up when no ballot can need it, or with ctx.
 //   - one per ballot or second look under way, at most Options.MaxBallots, and under each
 //     one per member asked. They end at their deadline, when the ballot is abandoned, when
 //     the member is found to be silent, or with ctx.

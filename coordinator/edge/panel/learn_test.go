@@ -37,7 +37,7 @@ func TestAShadowRuleIsTriedAndDecidesNothing(t *testing.T) {
 			t.Error("a rule is tried that nobody configured")
 		}
 		var err error
-		if b.panel.shadow, err = newShadow(Options{ShadowNeed: 3}, b.panel.rule); err != nil {
+		if b.panel.lineup.Load().shadow, err = newShadow(Options{ShadowNeed: 3}, b.panel.Rule()); err != nil {
 			t.Fatal(err)
 		}
 		if a := b.ask(t, 5*time.Second); a.Verdict != quorum.Confirmed {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
@@ -17,6 +18,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
 	"github.com/Automattic/jetmon/internal/pause"
+	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 // State is the last known state of a member.
@@ -36,6 +38,8 @@ type MemberStatus struct {
 	State  State
 	// Detail is the reason of a bad state; empty when State is OK.
 	Detail string
+	// Since is when State became what it is; zero while Untried.
+	Since time.Time
 	// LastAnswer is when it last could tell; zero when it never could.
 	LastAnswer time.Time
 	// Asked counts the questions, Unknown those without a usable answer.
@@ -53,14 +57,20 @@ const retryAfter = 300 * time.Millisecond
 // member asks one veriflier and records its state.
 type member struct {
 	Member
-	// client and health are set before the first question.
+	// identity is how the member is dialled; it may change.
+	identity *rpc.Identity
+	// conn, client and health are set before the first question, by begin.
+	conn     *grpc.ClientConn
 	client   veriflierv1.VeriflierServiceClient
 	health   healthpb.HealthClient
+	end      context.CancelFunc
 	instance string
 	log      *slog.Logger
 	slots    chan struct{}
 	// doubts wakes watch.
 	doubts chan struct{}
+	// greetNow wakes greetings.
+	greetNow chan struct{}
 
 	mu      sync.Mutex
 	st      MemberStatus
@@ -69,7 +79,7 @@ type member struct {
 
 func newMember(m Member, o Options) *member {
 	return &member{
-		Member: m, instance: o.Instance, log: o.Log, slots: make(chan struct{}, o.MaxPerMember), doubts: make(chan struct{}, 1),
+		Member: m, identity: rpc.NewIdentity(o.identityOf(m)), instance: o.Instance, log: o.Log, slots: make(chan struct{}, o.MaxPerMember), doubts: make(chan struct{}, 1), greetNow: make(chan struct{}, 1),
 		st: MemberStatus{Member: m, State: Untried}, silence: newSilence(),
 	}
 }
@@ -230,8 +240,16 @@ func (m *member) find(s State, detail string) {
 	if m.silence.silent {
 		s, detail = Unreachable, m.silence.reason()
 	}
-	m.st.State, m.st.Detail = s, detail
+	m.turn(s, detail)
 	if s == OK {
 		m.st.LastAnswer = time.Now()
 	}
+}
+
+// turn sets the state; the caller holds mu.
+func (m *member) turn(s State, detail string) {
+	if m.st.State != s {
+		m.st.Since = time.Now()
+	}
+	m.st.State, m.st.Detail = s, detail
 }

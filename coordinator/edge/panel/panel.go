@@ -3,22 +3,15 @@ package panel
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"google.golang.org/grpc"
-	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 	"github.com/Automattic/jetmon/internal/check"
-	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"
-
-	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 )
 
 // Member is one configured veriflier.
@@ -48,7 +41,10 @@ type Options struct {
 	MaxPerMember int
 	// Straggle is how long a decided ballot waits for the missing votes. 0 means 1 s.
 	Straggle time.Duration
-	Log      *slog.Logger
+	// GreetEvery is the time between two greetings of a member that is well. 0 means a
+	// minute, less than 0 never.
+	GreetEvery time.Duration
+	Log        *slog.Logger
 }
 
 // withDefaults returns o with a value for each field that has a default.
@@ -56,6 +52,7 @@ func (o Options) withDefaults() Options {
 	o.MaxBallots = cmp.Or(o.MaxBallots, 1000)
 	o.MaxPerMember = cmp.Or(o.MaxPerMember, 400)
 	o.Straggle = cmp.Or(o.Straggle, time.Second)
+	o.GreetEvery = cmp.Or(o.GreetEvery, time.Minute)
 	return o
 }
 
@@ -73,69 +70,36 @@ const answerMargin = 2 * time.Second
 
 // Panel is the set of verifliers. New makes one; it asks nothing before Run.
 type Panel struct {
-	o       Options
-	rule    quorum.Rule
-	roster  []quorum.Voter
-	members []*member
-	shadow  *shadow // nil without a shadow rule
+	o      Options
+	lineup atomic.Pointer[lineup]
 
 	queue queue
 	to    Answers // set by Run
+
+	// life guards what starts and stops members.
+	life    sync.Mutex
+	running *run // nil before Run and after it
 }
 
 // New checks the roster and the rule.
 func New(o Options) (*Panel, error) {
 	p := &Panel{o: o.withDefaults(), queue: newQueue()}
-	for _, m := range o.Members {
-		p.roster = append(p.roster, quorum.Voter{Name: m.Name, Region: m.Region})
-	}
-	rule, err := quorum.NewRule(p.roster, o.PeerOfflineLimit)
+	l, err := newLineup(p.o, nil)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "verifliers: %w", err)
-	}
-	p.rule = rule
-	if p.shadow, err = newShadow(o, rule); err != nil {
 		return nil, err
 	}
-	for _, m := range o.Members {
-		if m.Address == "" {
-			return nil, fault.New(fault.Invalid, "veriflier %s: its address is empty", m.Name)
-		}
-		p.members = append(p.members, newMember(m, p.o))
-	}
+	p.lineup.Store(l)
 	return p, nil
 }
 
-// dial makes the clients, which connect on first use.
-func (p *Panel) dial() (closeAll func() error, err error) {
-	var conns []*grpc.ClientConn
-	closeAll = func() error {
-		var errs []error
-		for _, c := range conns {
-			errs = append(errs, c.Close())
-		}
-		return errors.Join(errs...)
-	}
-	for _, m := range p.members {
-		o := p.o.Client
-		o.Token = m.Token
-		conn, err := rpc.Dial(m.Address, o)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("veriflier %s: %w", m.Name, err), closeAll())
-		}
-		conns = append(conns, conn)
-		m.client, m.health = veriflierv1.NewVeriflierServiceClient(conn), healthpb.NewHealthClient(conn)
-	}
-	return closeAll, nil
-}
-
 // Rule returns the rule that decides ballots.
-func (p *Panel) Rule() quorum.Rule { return p.rule }
+func (p *Panel) Rule() quorum.Rule { return p.lineup.Load().rule }
 
 // Status returns the state of the members, in the order of their configuration.
 func (p *Panel) Status() []MemberStatus {
-	out := make([]MemberStatus, len(p.members))
-	for i, m := range p.members {
+	members := p.lineup.Load().members
+	out := make([]MemberStatus, len(members))
+	for i, m := range members {
 		out[i] = m.status()
 	}
 	return out
@@ -155,16 +119,12 @@ func (p *Panel) Abandon(site check.SiteID, ballot uint32) { p.queue.abandon(ball
 // those under way. It may be called only once.
 func (p *Panel) Run(ctx context.Context, to Answers) (err error) {
 	p.to = to
-	closeAll, err := p.dial()
-	if err != nil {
+	if err := p.begin(ctx); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeAll()) }()
+	defer func() { err = p.finish() }()
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	for _, m := range p.members {
-		wg.Go(func() { m.watch(ctx) })
-	}
 	slots := make(chan struct{}, p.o.MaxBallots)
 	for {
 		select {
@@ -199,7 +159,6 @@ func (p *Panel) do(ctx context.Context, j *job) {
 	answer, ok := p.hold(ctx, j.question)
 	p.queue.end(j)
 	if ok {
-		p.learn(answer)
 		p.to.Decided(answer)
 	}
 }

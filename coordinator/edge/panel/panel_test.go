@@ -102,7 +102,7 @@ func newBench(t *testing.T, answers ...answerFunc) *bench {
 	var err error
 	b.panel, err = New(Options{
 		Members: members, Client: rpc.ClientOptions{Network: network}, Instance: "test",
-		Straggle: 50 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		Straggle: 50 * time.Millisecond, GreetEvery: -1, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

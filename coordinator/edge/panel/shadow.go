@@ -54,23 +54,32 @@ func (s *shadow) judge(verdict quorum.Verdict, votes []quorum.Opinion) {
 
 // Shadow returns the results of the shadow rule; false when there is none.
 func (p *Panel) Shadow() (ShadowStatus, bool) {
-	if p.shadow == nil {
+	s := p.lineup.Load().shadow
+	if s == nil {
 		return ShadowStatus{}, false
 	}
-	p.shadow.mu.Lock()
-	defer p.shadow.mu.Unlock()
-	return p.shadow.st, true
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.st, true
 }
 
 // learn counts the members that voted against the verdict, and evaluates the shadow rule.
-func (p *Panel) learn(a engine.Answer) {
+func (l *lineup) learn(a engine.Answer) {
 	votes := a.Opinions()
-	if p.shadow != nil {
-		p.shadow.judge(a.Verdict, votes)
+	if l.shadow != nil {
+		l.shadow.judge(a.Verdict, votes)
 	}
 	for i, v := range votes {
 		if a.Verdict == quorum.Confirmed && v.Value == quorum.Up || a.Verdict == quorum.Rejected && v.Value == quorum.Down {
-			p.members[i].dissent() // the votes are in the order of the members
+			l.members[i].dissent() // the votes are in the order of the members
 		}
 	}
+}
+
+// same reports whether two shadow rules are the same; nil is none.
+func (s *shadow) same(other *shadow) bool {
+	if s == nil || other == nil {
+		return s == other
+	}
+	return s.st.Rule == other.st.Rule
 }

@@ -121,7 +121,7 @@ func (m *member) unanswered(began time.Time, why string) {
 	if s.strikes >= maxStrikes {
 		s.silent = true
 		s.stop()
-		m.st.State, m.st.Detail = Unreachable, s.reason()
+		m.turn(Unreachable, s.reason())
 		m.log.Warn("veriflier silent, no longer asked", "veriflier", m.Name, "since", s.since, "reason", s.why)
 	}
 }

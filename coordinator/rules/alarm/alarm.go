@@ -23,6 +23,7 @@ const (
 	KindPeer
 	KindNameTaken
 	KindReadersDisagree
+	KindVeriflier
 
 	endOfKinds
 )
@@ -41,7 +42,7 @@ func Kinds() []Kind {
 func (k Kind) String() string {
 	names := [...]string{
 		"unspecified", "inconclusive", "store", "delivery", "no_checkers", "quarantine", "connectivity",
-		"overload", "unowned", "peer", "name_taken", "readers_disagree",
+		"overload", "unowned", "peer", "name_taken", "readers_disagree", "veriflier",
 	}
 	if int(k) < len(names) {
 		return names[k]

@@ -16,6 +16,8 @@ const (
 	minCoverage       = 0.99
 	// A takeover ends within 20 s.
 	unownedAfter = 30 * time.Second
+	// One that is not well is asked again after 10 s.
+	veriflierAfter = 15 * time.Second
 )
 
 // Evaluate returns the conditions that hold at a moment.
@@ -28,7 +30,23 @@ func Evaluate(f Facts, now time.Time) []Condition {
 			out = append(out, c)
 		}
 	}
+	out = append(out, verifliers(f, now)...)
 	return append(out, silent(f)...)
+}
+
+// verifliers returns a condition for each veriflier that has not been able to vote for too
+// long: its votes are UNKNOWN, and the rule still counts it.
+func verifliers(f Facts, now time.Time) []Condition {
+	var out []Condition
+	for _, v := range f.Verifliers {
+		if now.Sub(v.Since) > veriflierAfter {
+			out = append(out, Condition{
+				Kind: KindVeriflier, Subject: v.Name, Since: v.Since,
+				Message: fmt.Sprintf("veriflier %s (%s) cannot vote: %s", v.Name, v.Region, v.Detail),
+			})
+		}
+	}
+	return out
 }
 
 // checkers returns the conditions of single checkers, whose failures then do not count.

@@ -226,6 +226,7 @@ func TestEveryKindHasANameAndFactsThatRaiseIt(t *testing.T) {
 		Delivery:      Delivery{RefusedSince: noon},
 		Unowned:       []Unowned{{Since: noon}},
 		Peers:         []Peer{{Node: "c", FailingSince: noon}},
+		Verifliers:    []Veriflier{{Name: "v", Since: noon}},
 	}
 	all := Evaluate(f, at(time.Hour))
 	f.NoCheckersSince, f.Schedule.Stretch = time.Time{}, 2
@@ -237,5 +238,23 @@ func TestEveryKindHasANameAndFactsThatRaiseIt(t *testing.T) {
 		if name := k.String(); name == "" || name == "unspecified" || name[0] == 'k' {
 			t.Errorf("kind %d is called %q", k, name)
 		}
+	}
+}
+
+func TestAVeriflierThatCannotVoteIsAnAlarmAfterItWasAskedAgain(t *testing.T) {
+	t.Parallel()
+	f := Facts{Started: noon, Checkers: []Checker{{Node: "a"}}, Verifliers: []Veriflier{
+		{Name: "eu1", Region: "eu", Since: noon, Detail: `answered as "Veriflier 1"`},
+		{Name: "us1", Region: "us", Since: at(10 * time.Second), Detail: "Unavailable"},
+	}}
+	if got := Evaluate(f, at(15*time.Second)); len(got) != 0 {
+		t.Errorf("after 15 s: %v", got)
+	}
+	c, ok := only(t, KindVeriflier, Evaluate(f, at(16*time.Second)))
+	if !ok || c.Subject != "eu1" || c.Message != `veriflier eu1 (eu) cannot vote: answered as "Veriflier 1"` || !c.Since.Equal(noon) {
+		t.Errorf("after 16 s: %+v", c)
+	}
+	if n := len(Evaluate(f, at(time.Minute))); n != 2 {
+		t.Errorf("after a minute there are %d", n)
 	}
 }

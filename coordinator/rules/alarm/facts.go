@@ -25,6 +25,8 @@ type Facts struct {
 	Schedule      Schedule
 	// Unowned are the shards that nobody owns. It is empty while the owners cannot be read.
 	Unowned []Unowned
+	// Verifliers are the members of the panel that cannot vote.
+	Verifliers []Veriflier
 	// Peers are the coordinators that do not answer.
 	Peers []Peer
 }
@@ -48,6 +50,14 @@ type Checker struct {
 type Rival struct {
 	Region, Instance string
 	Since            time.Time
+}
+
+// Veriflier is a veriflier that cannot vote.
+type Veriflier struct {
+	Name, Region string
+	// Since is when it stopped being well; Detail is why.
+	Since  time.Time
+	Detail string
 }
 
 // Undecided is one suspect on which the panel could not decide.

@@ -16,8 +16,8 @@ type rank int
 const (
 	ofMonitor rank = iota
 	ofSites        // the number of undecided sites when not all are listed
-	ofChecker
-	ofReaders // single sites that one of our readers misreads
+	ofChecker      // and single verifliers
+	ofReaders      // single sites that one of our readers misreads
 	ofSite
 )
 
@@ -27,7 +27,7 @@ func (a Alarm) rank() rank {
 		return ofReaders
 	case a.Site != 0:
 		return ofSite
-	case a.Kind == KindQuarantine, a.Kind == KindNameTaken:
+	case a.Kind == KindQuarantine, a.Kind == KindNameTaken, a.Kind == KindVeriflier:
 		return ofChecker
 	case a.Kind == KindInconclusive:
 		return ofSites

@@ -119,3 +119,21 @@ type Member struct {
 	// Expires is when its announcement expires.
 	Expires time.Time
 }
+
+// Range is a range of buckets, both ends included.
+type Range struct{ First, Last check.BucketID }
+
+// Whole reports whether a range consists of whole shards: no coordinator can own a part of
+// one.
+func (r Range) Whole() bool { return r.First%BucketsPer == 0 && (r.Last+1)%BucketsPer == 0 }
+
+// Nearest returns the ranges of whole shards that come nearest: the largest one inside r,
+// false when there is none, and the smallest one around it. r must lie within the buckets.
+func (r Range) Nearest() (inside Range, ok bool, around Range) {
+	around = Range{r.First / BucketsPer * BucketsPer, r.Last/BucketsPer*BucketsPer + BucketsPer - 1}
+	first, end := int(r.First+BucketsPer-1)/BucketsPer*BucketsPer, int(r.Last+1)/BucketsPer*BucketsPer
+	if first >= end {
+		return Range{}, false, around
+	}
+	return Range{check.BucketID(first), check.BucketID(end - 1)}, true, around
+}

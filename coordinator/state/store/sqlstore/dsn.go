@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"net"
 	"path/filepath"
 	"strings"
 
@@ -15,11 +16,17 @@ type DSN struct {
 	// Invariant: the dialect uses one of mysql and path. The path is absolute.
 	mysql *mysql.Config
 	path  string
+	// hosts are the addresses of mysql, to try in turn. ca, cert and key are the files of
+	// its parameters of those names; each may be empty.
+	hosts         []string
+	ca, cert, key string
 }
 
 // ParseDSN parses mysql://user:pass@tcp(host:port)/db (or unix(/path) for the address,
-// with parameters of go-sql-driver after a question mark) or sqlite:PATH. The error is
-// one line of kind fault.Invalid that does not show the password.
+// with parameters of go-sql-driver after a question mark) or sqlite:PATH. There may be
+// several servers, as in tcp(a:3306,b:3306): see connectors. Three parameters are ours:
+// tls-ca, the file of the only CA to trust, and tls-cert and tls-key, those of a client's
+// certificate. The error is one line of kind fault.Invalid that does not show the password.
 func ParseDSN(dsn string) (DSN, error) {
 	if rest, ok := strings.CutPrefix(dsn, "mysql://"); ok {
 		return parseMySQL(rest)
@@ -37,7 +44,14 @@ func badDSN(why string) error {
 }
 
 func parseMySQL(rest string) (DSN, error) {
-	// The user and the password may contain anything, so parsing starts from the end.
+	// The user and the password may contain anything, so parsing starts from the end. The
+	// driver wants the slashes of parameters escaped.
+	if i := strings.LastIndex(rest, ")/"); i >= 0 {
+		name, parameters, _ := strings.Cut(rest[i:], "?")
+		if parameters != "" {
+			rest = rest[:i] + name + "?" + strings.ReplaceAll(parameters, "/", "%2F")
+		}
+	}
 	head, db, ok := cutLast(rest, "/")
 	if !ok {
 		return DSN{}, badDSN("the name of the database is missing")
@@ -64,7 +78,37 @@ func parseMySQL(rest string) (DSN, error) {
 	if err != nil {
 		return DSN{}, badDSN("the parameters after the name of the database are not understood")
 	}
-	return DSN{dialect: mysqlDialect(), mysql: cfg}, nil
+	d := DSN{dialect: mysqlDialect(), mysql: cfg, hosts: []string{cfg.Addr}}
+	if network == "tcp" && strings.Contains(host, ",") {
+		if d.hosts, err = hostList(host); err != nil {
+			return DSN{}, err
+		}
+		cfg.Addr = strings.Join(d.hosts, ",") // for String
+	}
+	for name, file := range map[string]*string{"tls-ca": &d.ca, "tls-cert": &d.cert, "tls-key": &d.key} {
+		*file = cfg.Params[name]
+		delete(cfg.Params, name)
+	}
+	if (d.cert == "") != (d.key == "") {
+		return DSN{}, badDSN("the parameters tls-cert and tls-key go together")
+	}
+	return d, nil
+}
+
+// hostList splits the addresses of several servers; a port that is missing is 3306.
+func hostList(text string) ([]string, error) {
+	hosts := strings.Split(text, ",")
+	for i, h := range hosts {
+		h = strings.TrimSpace(h)
+		if h == "" {
+			return nil, badDSN("one of the addresses is empty")
+		}
+		if _, _, err := net.SplitHostPort(h); err != nil {
+			h = net.JoinHostPort(strings.Trim(h, "[]"), "3306")
+		}
+		hosts[i] = h
+	}
+	return hosts, nil
 }
 
 func parseSQLite(path string) (DSN, error) {

@@ -13,8 +13,6 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/pressly/goose/v3"
-
-	"github.com/Automattic/jetmon/internal/fault"
 )
 
 // mysqlDialect returns the dialect of MySQL and MariaDB, by go-sql-driver.
@@ -69,12 +67,15 @@ func mysqlConnectors(_ context.Context, dsn DSN, p purpose) (connectors, error) 
 	}
 	cfg.Params["time_zone"] = "'+00:00'"
 	cfg.Params["sql_mode"] = "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
-	base, err := mysql.NewConnector(cfg)
-	if err != nil {
-		// The driver's text may quote the DSN.
-		return connectors{}, fault.New(fault.Invalid, "%s: its parameters are not understood", dsn)
+	var err error
+	if cfg.TLS, err = dsn.tls(cfg.TLS); err != nil {
+		return connectors{}, err
 	}
-	c := &sessionConnector{Connector: base}
+	bases, err := dsn.servers(cfg)
+	if err != nil {
+		return connectors{}, err
+	}
+	c := &sessionConnector{Connector: bases}
 	return connectors{write: c, read: c, leases: 12, writers: 28, readers: 32}, nil
 }
 

@@ -119,6 +119,9 @@ const (
 	// The check engine calls a site failing by how it reads the answer, and an independent
 	// reader gets a good page: one of them is wrong, and nothing is sent about the site.
 	AlarmKind_ALARM_KIND_READERS_DISAGREE AlarmKind = 11
+	// A veriflier has not been able to vote for 15 s: it does not answer, wants another token,
+	// answers under another name, or is not well itself. Each is asked once a minute.
+	AlarmKind_ALARM_KIND_VERIFLIER AlarmKind = 12
 )
 
 // Enum value maps for AlarmKind.
@@ -136,6 +139,7 @@ var (
 		9:  "ALARM_KIND_PEER",
 		10: "ALARM_KIND_NAME_TAKEN",
 		11: "ALARM_KIND_READERS_DISAGREE",
+		12: "ALARM_KIND_VERIFLIER",
 	}
 	AlarmKind_value = map[string]int32{
 		"ALARM_KIND_UNSPECIFIED":      0,
@@ -150,6 +154,7 @@ var (
 		"ALARM_KIND_PEER":             9,
 		"ALARM_KIND_NAME_TAKEN":       10,
 		"ALARM_KIND_READERS_DISAGREE": 11,
+		"ALARM_KIND_VERIFLIER":        12,
 	}
 )
 
@@ -1164,7 +1169,7 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\x17VERIFLIER_STATE_UNTRIED\x10\x01\x12\x16\n" +
 	"\x12VERIFLIER_STATE_OK\x10\x02\x12\x1f\n" +
 	"\x1bVERIFLIER_STATE_UNREACHABLE\x10\x03\x12\x19\n" +
-	"\x15VERIFLIER_STATE_UNFIT\x10\x04*\xc9\x02\n" +
+	"\x15VERIFLIER_STATE_UNFIT\x10\x04*\xe3\x02\n" +
 	"\tAlarmKind\x12\x1a\n" +
 	"\x16ALARM_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17ALARM_KIND_INCONCLUSIVE\x10\x01\x12\x14\n" +
@@ -1178,7 +1183,8 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\x0fALARM_KIND_PEER\x10\t\x12\x19\n" +
 	"\x15ALARM_KIND_NAME_TAKEN\x10\n" +
 	"\x12\x1f\n" +
-	"\x1bALARM_KIND_READERS_DISAGREE\x10\vB\xc7\x01\n" +
+	"\x1bALARM_KIND_READERS_DISAGREE\x10\v\x12\x18\n" +
+	"\x14ALARM_KIND_VERIFLIER\x10\fB\xc7\x01\n" +
 	"\x15com.jetmon.monitor.v1B\n" +
 	"FleetProtoP\x01Z<github.com/Automattic/jetmon/gen/jetmon/monitor/v1;monitorv1\xa2\x02\x03JMX\xaa\x02\x11Jetmon.Monitor.V1\xca\x02\x11Jetmon\\Monitor\\V1\xe2\x02\x1dJetmon\\Monitor\\V1\\GPBMetadata\xea\x02\x13Jetmon::Monitor::V1b\x06proto3"
 
