@@ -28,6 +28,12 @@ func (c *Coordinator) Change(o Options) error {
 	deliver()
 	c.engine.Change(engine.Terms{Policy: o.Policy, Interval: o.IntervalOverride, Pages: o.Pages, TLSErrors: o.TLSErrors})
 	c.toPeers.Set(o.PeerClient)
+	c.stats.Reloaded()
+	if c.o.ChangeLog != nil {
+		if err := c.o.ChangeLog.Reload(o.Notify.VeriflierHosts); err != nil {
+			c.o.Log.Warn("the log of status changes was not opened anew", "error", err)
+		}
+	}
 	return nil
 }
 

@@ -42,6 +42,7 @@ func startDown(t *testing.T) (r *rig, site, outage int64) {
 		}
 		site, outage = int64(row.ID), done.OutageID
 	})
+	await(t, "the site is loaded", func() bool { return !strings.HasPrefix(explainNow(t, r, site).GetSummary(), "No coordinator") })
 	return r, site, outage
 }
 

@@ -14,12 +14,12 @@ import (
 
 // ChangeLog writes v1's status-change.log. Its methods are safe for concurrent use.
 type ChangeLog struct {
-	path  string
-	hosts map[string]string
+	path string
 
-	mu   sync.Mutex
-	file *os.File
-	edge obs.Edge
+	mu    sync.Mutex
+	hosts map[string]string
+	file  *os.File
+	edge  obs.Edge
 }
 
 // OpenChangeLog opens the file for appending. hosts has the hosts of the verifliers by name.
@@ -43,11 +43,19 @@ func (l *ChangeLog) Reopen() error {
 	return nil
 }
 
+// Reload takes the hosts of other verifliers, and opens the file anew.
+func (l *ChangeLog) Reload(hosts map[string]string) error {
+	l.mu.Lock()
+	l.hosts = hosts
+	l.mu.Unlock()
+	return l.Reopen()
+}
+
 // Changed writes the line of a change that is in the store, as v1 would have.
 func (l *ChangeLog) Changed(c record.Change) {
-	line := fmt.Sprintf("[%s] [INFO] status_change - %s: %s\n", c.At.UTC().Format("2006-01-02T15:04:05.000Z"), event(c.To), notify.V1(c, l.hosts))
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	line := fmt.Sprintf("[%s] [INFO] status_change - %s: %s\n", c.At.UTC().Format("2006-01-02T15:04:05.000Z"), event(c.To), notify.V1(c, l.hosts))
 	_, err := l.file.WriteString(line)
 	l.edge.Note(err)
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cactus/go-statsd-client/v5/statsd"
@@ -57,6 +58,8 @@ type Reporter struct {
 	close  func() error
 	sent   obs.Edge
 	files  obs.Edge
+	// reloads counts those that are not reported yet.
+	reloads atomic.Int64
 }
 
 // New makes a Reporter; it sends nothing before Run.
@@ -114,6 +117,9 @@ func (r *Reporter) Run(ctx context.Context) error {
 	return r.close()
 }
 
+// Reloaded notes that the configuration was read again.
+func (r *Reporter) Reloaded() { r.reloads.Add(1) }
+
 // report sends and writes a sample.
 func (r *Reporter) report(s *sample) {
 	if r.o.Dir != "" {
@@ -127,6 +133,9 @@ func (r *Reporter) report(s *sample) {
 		resident = r.o.Resident()
 	}
 	var errs []error
+	if n := r.reloads.Swap(0); n > 0 {
+		errs = append(errs, r.client.Inc("config_reload.count", n, 1))
+	}
 	for _, m := range s.metrics(resident) {
 		if m.timing {
 			errs = append(errs, r.client.Timing(m.name, m.value, 1))

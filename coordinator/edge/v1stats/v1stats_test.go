@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -88,6 +89,7 @@ func report(t *testing.T, o v1stats.Options) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
+	r.Reloaded()
 	if err := r.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +108,8 @@ func TestStatsDGetsV1sNames(t *testing.T) {
 	for i, line := range got {
 		got[i] = mask(line)
 	}
-	want := `round.sites.count:1000|c
+	want := `config_reload.count:1|c
+round.sites.count:1000|c
 round.sps.count:N|c
 worker.queue.active:10|c
 worker.queue.queue_size:7|c
@@ -156,6 +159,48 @@ stats.parent.memory:123456789|ms`
 			return n.Here != "" && regexp.MustCompile("^"+pattern+"$").MatchString(name)
 		}) {
 			t.Errorf("%s is sent, and is no name of v1", name)
+		}
+	}
+}
+
+// changing is an engine whose checkers come and go.
+type changing struct {
+	running
+	calls int
+}
+
+func (c *changing) Summary(now time.Time) engine.Summary {
+	c.calls++
+	sum := c.running.Summary(now)
+	sum.Checkers = sum.Checkers[c.calls%2:]
+	return sum
+}
+
+func TestEachNameThatIsSaidToBeSentIsSent(t *testing.T) {
+	t.Parallel()
+	addr, lines := receiver(t)
+	r, err := v1stats.New(v1stats.Options{
+		Engine: &changing{}, StatsD: addr, Prefix: "p.", Every: 20 * time.Millisecond,
+		Resident: func() int64 { return 1 }, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Reloaded()
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = r.Run(ctx) })
+	defer running.Wait()
+	defer stop()
+	var got []string
+	for !slices.ContainsFunc(got, func(l string) bool { return strings.Contains(l, "worker.delete.count") }) {
+		got = append(got, lines()...)
+	}
+	for _, n := range v1stats.Names() {
+		pattern := regexp.MustCompile("^" + regexp.QuoteMeta("p.") +
+			strings.NewReplacer(".", `\.`, "CLASS", "(up|down|still_down|unknown)", "CODE", `\d+`, "N", `\d+`).Replace(n.Name) + ":")
+		if sent := slices.ContainsFunc(got, pattern.MatchString); sent != (n.Here != "") {
+			t.Errorf("%s: sent is %t", n.Name, sent)
 		}
 	}
 }
