@@ -34,6 +34,31 @@ func want[T any](t *testing.T, what string, got, want T) {
 	}
 }
 
+// On trial of a sample only its sites are watched, after a load and after every reading; of a
+// shard that was taken over all are.
+func TestATrialOfASampleWatchesItsSites(t *testing.T) {
+	t.Parallel()
+	storySampled(t, 2000, span{0, 511}, 10, func(h *house) {
+		h.shards.Speak(shard.OnTrial)
+		h.shards.Set(3, shard.Tenure{Term: 1, Sure: true})
+		h.gain(0, 31)
+		h.loader.Settled()
+		var ids []int
+		for id := 1; id <= 2000; id++ {
+			if (shard.Trial{Sample: 10}).Has(check.SiteID(id)) || shard.Of(site(id).Bucket) == 3 {
+				ids = append(ids, id)
+			}
+		}
+		h.after(0)
+		want(t, "sites", h.has(2000), ids)
+		h.after(3 * time.Minute) // every row is read again within a minute
+		want(t, "sites later", h.has(2000), ids)
+		if len(ids) < 200 || len(ids) > 350 {
+			t.Errorf("%d of 2000 sites are watched", len(ids))
+		}
+	})
+}
+
 func TestAllShardsAtOnceAreReadInTheOrderOfTheTable(t *testing.T) {
 	t.Parallel()
 	story(t, 1000, func(h *house) {

@@ -235,6 +235,7 @@ type house struct {
 	table  *table
 	engine *engine.Engine
 	loader *loader.Loader
+	shards *shardtest.Holder
 	stop   func()
 }
 
@@ -256,8 +257,14 @@ func story(t *testing.T, n int, f func(h *house)) {
 
 func storyOf(t *testing.T, n int, of span, f func(h *house)) {
 	t.Helper()
+	storySampled(t, n, of, 0, f)
+}
+
+// storySampled is a story of a loader with a sample.
+func storySampled(t *testing.T, n int, of span, sample int, f func(h *house)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		h := &house{t: t, table: &table{t: t, rows: map[check.SiteID]record.Site{}, snapshots: map[shard.ID][]record.Snapshot{}}}
+		h := &house{t: t, shards: shardtest.New(), table: &table{t: t, rows: map[check.SiteID]record.Site{}, snapshots: map[shard.ID][]record.Snapshot{}}}
 		for id := 1; id <= n; id++ {
 			h.table.rows[check.SiteID(id)] = site(id)
 		}
@@ -268,7 +275,7 @@ func storyOf(t *testing.T, n int, of span, f func(h *house)) {
 		}, time.Now())
 		h.loader = loader.New(loader.Options{
 			Store: h.table, Engine: h.engine, First: of.first, Last: of.last, Log: slog.New(slog.DiscardHandler),
-			Shards: shardtest.New(),
+			Shards: h.shards, Sample: sample,
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
