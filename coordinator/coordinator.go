@@ -88,8 +88,8 @@ func New(o Options) (_ *Coordinator, err error) {
 	c.toPeers = id
 	c.peers = peers.New(peers.Options{Node: o.Node, Shards: c.ownership, Client: toPeers})
 	c.watchdog, err = watchdog.New(watchdog.Options{
-		Engine: c.engine, Committer: c.committer, Notify: c.notify, Panel: c.panel, Shards: c.ownership, Peers: c.peers,
-		Log: o.Log, Metrics: o.Metrics,
+		Engine: c.engine, Committer: c.committer, Notify: c.notify, Panel: c.panel, Shards: c.ownership, Upkeep: c.upkeep,
+		Peers: c.peers, Log: o.Log, Metrics: o.Metrics,
 	}, time.Now())
 	if err != nil {
 		return nil, err

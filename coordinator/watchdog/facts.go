@@ -38,6 +38,8 @@ func (w *Watchdog) facts(now time.Time) alarm.Facts {
 			f.Verifliers = append(f.Verifliers, alarm.Veriflier{Name: m.Member.Name, Region: m.Member.Region, Since: m.Since, Detail: m.Detail})
 		}
 	}
+	strays, since := w.o.Upkeep.Strays()
+	f.Strays = alarm.Strays{Rows: strays.Rows, First: strays.First, Last: strays.Last, Since: since}
 	written := w.o.Committer.Status()
 	f.Store = alarm.Store{
 		Uncommitted: written.Uncommitted, OldestSince: written.OldestSince, Full: written.Full,

@@ -24,6 +24,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/peers"
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/alarm"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
 	"github.com/Automattic/jetmon/internal/pause"
@@ -48,7 +49,10 @@ type Options struct {
 	Notify    interface{ Status() notify.Status }
 	Panel     interface{ Status() []panel.MemberStatus }
 	Shards    shard.Holder
-	Peers     interface {
+	Upkeep    interface {
+		Strays() (record.Strays, time.Time)
+	}
+	Peers interface {
 		Silent(context.Context) []peers.Silence
 	}
 	Log     *slog.Logger

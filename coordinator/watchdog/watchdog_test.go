@@ -19,6 +19,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/alarm"
 	"github.com/Automattic/jetmon/coordinator/rules/coverage"
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
 	"github.com/Automattic/jetmon/internal/check"
@@ -34,6 +35,7 @@ type parts struct {
 	held      shard.Held
 	directory shard.Directory
 	silent    []peers.Silence
+	strays    record.Strays
 	asking    time.Duration // how long peers take to answer
 }
 
@@ -46,12 +48,22 @@ type (
 	panelOf     struct{ *parts }
 	peersOf     struct{ *parts }
 	shardsOf    struct{ *parts }
+	upkeepOf    struct{ *parts }
 )
 
 func (p engineOf) Summary(time.Time) (s engine.Summary) { p.get(func() { s = p.summary }); return s }
 func (p committerOf) Status() (s committer.Status)      { p.get(func() { s = p.written }); return s }
 func (p panelOf) Status() (s []panel.MemberStatus)      { p.get(func() { s = p.members }); return s }
 func (p notifyOf) Status() (s notify.Status)            { p.get(func() { s = p.delivery }); return s }
+
+func (p upkeepOf) Strays() (s record.Strays, since time.Time) {
+	p.get(func() {
+		if s = p.strays; s.Rows > 0 {
+			since = time.Now()
+		}
+	})
+	return s, since
+}
 
 func (p peersOf) Silent(ctx context.Context) (out []peers.Silence) {
 	var wait time.Duration
@@ -143,8 +155,9 @@ func TestEachAlarmIsLoggedAndCountedWithinTwoSecondsThoughNobodyAsks(t *testing.
 				p, registry, text := well(time.Now()), prometheus.NewRegistry(), &lines{}
 				p.asking = time.Hour // a peer that hangs holds up nothing
 				w, err := New(Options{
-					Engine: engineOf{p}, Committer: committerOf{p}, Notify: notifyOf{p}, Panel: panelOf{p}, Shards: shardsOf{p}, Peers: peersOf{p},
-					Log: slog.New(slog.NewTextHandler(text, nil)), Metrics: registry,
+					Engine: engineOf{p}, Committer: committerOf{p}, Notify: notifyOf{p}, Panel: panelOf{p}, Shards: shardsOf{p}, Upkeep: upkeepOf{p},
+					Peers: peersOf{p},
+					Log:   slog.New(slog.NewTextHandler(text, nil)), Metrics: registry,
 				}, time.Now().Add(-time.Hour))
 				if err != nil {
 					t.Fatal(err)
@@ -202,8 +215,9 @@ func TestOfManySuspectsTheLogHasOneLineAndTheMetricTheirNumber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, registry, text := well(time.Now()), prometheus.NewRegistry(), &lines{}
 		w, err := New(Options{
-			Engine: engineOf{p}, Committer: committerOf{p}, Notify: notifyOf{p}, Panel: panelOf{p}, Shards: shardsOf{p}, Peers: peersOf{p},
-			Log: slog.New(slog.NewTextHandler(text, nil)), Metrics: registry,
+			Engine: engineOf{p}, Committer: committerOf{p}, Notify: notifyOf{p}, Panel: panelOf{p}, Shards: shardsOf{p}, Upkeep: upkeepOf{p},
+			Peers: peersOf{p},
+			Log:   slog.New(slog.NewTextHandler(text, nil)), Metrics: registry,
 		}, time.Now())
 		if err != nil {
 			t.Fatal(err)

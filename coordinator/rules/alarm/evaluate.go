@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/Automattic/jetmon/internal/check"
 )
 
 // The thresholds. Those of the schedule look back over minutes and mean little for a
@@ -25,7 +27,7 @@ func Evaluate(f Facts, now time.Time) []Condition {
 	out := checkers(f)
 	out = append(out, undecided(f)...)
 	out = append(out, disagreements(f)...)
-	for _, one := range []func(Facts, time.Time) (Condition, bool){storage, delivery, noCheckers, overload, unowned} {
+	for _, one := range []func(Facts, time.Time) (Condition, bool){storage, delivery, noCheckers, overload, unowned, strays} {
 		if c, wrong := one(f, now); wrong {
 			out = append(out, c)
 		}
@@ -202,6 +204,15 @@ func overload(f Facts, now time.Time) (Condition, bool) {
 		signs = append(signs, fmt.Sprintf("%.1f %% of the checks were made on time", 100*f.Schedule.Coverage))
 	}
 	return Condition{Kind: KindOverload, Message: "checkers do not keep up: " + strings.Join(signs, ", ")}, len(signs) > 0
+}
+
+// strays returns a condition while there are rows that nobody can watch.
+func strays(f Facts, _ time.Time) (Condition, bool) {
+	return Condition{
+		Kind: KindUnowned, Subject: "strays", Since: f.Strays.Since,
+		Message: fmt.Sprintf("%d active rows have buckets from %d to %d, and there are 0 to %d: their sites are not checked",
+			f.Strays.Rows, f.Strays.First, f.Strays.Last, check.Buckets-1),
+	}, f.Strays.Rows > 0
 }
 
 // unowned returns a condition when shards have had no owner for too long. It names

@@ -200,6 +200,8 @@ func TestTheOtherConditionsComeFromTheirFacts(t *testing.T) {
 		"WordPress.com refuses":       {Facts{Delivery: Delivery{RefusedSince: noon, LastError: "503"}}, KindDelivery, true, "WordPress.com does not accept notifications: 503"},
 		"an old error is no alarm":    {Facts{Delivery: Delivery{LastError: "503"}}, KindDelivery, false, ""},
 		"a peer that does not answer": {Facts{Peers: []Peer{{Node: "b", Endpoint: "b:1", FailingSince: noon, Detail: "refused"}}}, KindPeer, true, "coordinator b at b:1 cannot be asked: refused"},
+		"rows of buckets that do not exist": {Facts{Strays: Strays{Rows: 12, First: -3, Last: 700, Since: noon}}, KindUnowned, true,
+			"12 active rows have buckets from -3 to 700, and there are 0 to 511: their sites are not checked"},
 		"readers that disagree": {Facts{Disagreements: []Disagreement{{Site: 7, URL: "u", Since: noon, Veriflier: "eu1", Saw: "the engine saw a loop, another reader a page"}}},
 			KindReadersDisagree, true, "the readers of veriflier eu1 disagree, its vote counts for nothing: the engine saw a loop, another reader a page"},
 		"an undecided suspect": {Facts{Undecided: []Undecided{{Site: 7, URL: "u", Since: noon, Reason: "nobody answers"}}, UndecidedCount: 1}, KindInconclusive, true, "undecided, nothing is sent: nobody answers"},

@@ -25,6 +25,8 @@ type Facts struct {
 	Schedule      Schedule
 	// Unowned are the shards that nobody owns. It is empty while the owners cannot be read.
 	Unowned []Unowned
+	// Strays are rows whose bucket belongs to no shard.
+	Strays Strays
 	// Verifliers are the members of the panel that cannot vote.
 	Verifliers []Veriflier
 	// Peers are the coordinators that do not answer.
@@ -114,6 +116,13 @@ type Unowned struct {
 	Shard                   int
 	FirstBucket, LastBucket check.BucketID
 	Since                   time.Time
+}
+
+// Strays are active rows of buckets from First to Last, which do not exist.
+type Strays struct {
+	Rows        int
+	First, Last int64
+	Since       time.Time // zero while there are none
 }
 
 // Peer is a coordinator that does not answer.

@@ -27,4 +27,7 @@ type Orphans interface {
 	// NotePauses suspends or resumes at time at those of the given outages that ListUnnoticed
 	// would read in the fence's shard, and returns how many. Its errors are those of EndOrphans.
 	NotePauses(ctx context.Context, f shard.Fence, ids []int64, at time.Time) (int, error)
+	// CountStrays counts the active rows whose bucket belongs to no shard. Its cost depends on
+	// their number, not on that of sites.
+	CountStrays(ctx context.Context) (record.Strays, error)
 }

@@ -1,8 +1,9 @@
 // Package upkeep keeps open outages in line with the rows of their sites, which WordPress.com
 // edits in the table: it ends those of sites that were deleted or got another URL, and notes
-// when a site is paused or resumed. It asks the database for them and remembers nothing, so it
+// when a site is paused or resumed. It asks the database for them and remembers none, so it
 // also finds rows that were edited while no coordinator ran, or just before one was killed. It
-// owns the pace; store.Orphans decides which outages. It sends no notification, because
+// owns the pace; store.Orphans decides which outages. It also counts the rows whose bucket does
+// not exist, which nobody can watch. It sends no notification, because
 // WordPress.com edited the site itself.
 //
 // Goroutines: none; Run is one, and ends with ctx.
@@ -12,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/record"
@@ -41,10 +43,17 @@ type Options struct {
 }
 
 // Upkeep keeps open outages in line with their rows. New makes one.
-type Upkeep struct{ o Options }
+type Upkeep struct {
+	o Options
+
+	mu     sync.Mutex
+	strays record.Strays
+	// since is when the first of them was found; zero while there are none.
+	since time.Time
+}
 
 // New makes an Upkeep. It does nothing before Run.
-func New(o Options) *Upkeep { return &Upkeep{o} }
+func New(o Options) *Upkeep { return &Upkeep{o: o} }
 
 // Run makes a pass every 30 s until ctx ends; then it returns nil.
 func (u *Upkeep) Run(ctx context.Context) error {
@@ -68,7 +77,36 @@ type work struct {
 func (u *Upkeep) pass(ctx context.Context) error {
 	ended := u.all(ctx, work{u.o.Store.ListOrphans, u.o.Store.EndOrphans, "outages of deleted or changed sites ended"})
 	noted := u.all(ctx, work{u.o.Store.ListUnnoticed, u.o.Store.NotePauses, "pauses of sites with open outages noted"})
-	return errors.Join(ended, noted)
+	return errors.Join(ended, noted, u.count(ctx))
+}
+
+// count counts the strays, if the first shard is ours: one coordinator is enough.
+func (u *Upkeep) count(ctx context.Context) (err error) {
+	var found record.Strays
+	if _, ours := u.o.Shards.Fence(0); ours {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		if found, err = u.o.Store.CountStrays(ctx); err != nil {
+			return err
+		}
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch {
+	case found.Rows == 0:
+		u.since = time.Time{}
+	case u.since.IsZero():
+		u.since = time.Now()
+	}
+	u.strays = found
+	return nil
+}
+
+// Strays returns the rows that nobody can watch, and since when there are some.
+func (u *Upkeep) Strays() (record.Strays, time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.strays, u.since
 }
 
 // all does one kind of work.

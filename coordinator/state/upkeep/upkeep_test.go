@@ -31,6 +31,8 @@ type orphanage struct {
 	// unnoticed has outages whose sites were paused.
 	unnoticed []record.Outage
 	lists     int
+	strays    record.Strays
+	counts    int
 	fences    []shard.Fence
 	// err is the error of every listing; stubborn has the shards whose orphans it does not
 	// end, with the error it returns.
@@ -76,6 +78,13 @@ func (o *orphanage) ListUnnoticed(_ context.Context, _ []shard.ID, _ int) ([]rec
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.unnoticed, nil
+}
+
+func (o *orphanage) CountStrays(context.Context) (record.Strays, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.counts++
+	return o.strays, nil
 }
 
 func (o *orphanage) NotePauses(_ context.Context, f shard.Fence, ids []int64, _ time.Time) (int, error) {
@@ -140,6 +149,42 @@ func run(t *testing.T, o *orphanage) {
 		}
 	})
 	t.Cleanup(func() { cancel(); running.Wait() })
+}
+
+// The owner of the first shard counts the rows that nobody can watch; the others do not.
+func TestRowsThatNobodyCanWatchAreCountedByOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := &orphanage{strays: record.Strays{Rows: 3, First: 600, Last: 700}}
+		shards := shardtest.New(3)
+		u := upkeep.New(upkeep.Options{Store: o, Log: slog.New(slog.NewTextHandler(o, nil)), Shards: shards})
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = u.Run(ctx) })
+		defer running.Wait()
+		defer cancel()
+		see := func(want int, since time.Time) {
+			t.Helper()
+			time.Sleep(31 * time.Second)
+			synctest.Wait()
+			if s, from := u.Strays(); s.Rows != want || !from.Equal(since) {
+				t.Errorf("%+v since %v, want %d since %v", s, from, want, since)
+			}
+		}
+		see(0, time.Time{})
+		if o.counts != 0 {
+			t.Error("counted although the first shard is not ours")
+		}
+		shards.Set(0, shard.Tenure{Term: 1, Sure: true})
+		time.Sleep(31 * time.Second)
+		_, since := u.Strays()
+		see(3, since)
+		if since.IsZero() {
+			t.Error("there are strays since never")
+		}
+		o.set(func() { o.strays = record.Strays{} })
+		see(0, time.Time{})
+	})
 }
 
 func TestOrphansOfOurShardsAreEndedWithinHalfAMinute(t *testing.T) {

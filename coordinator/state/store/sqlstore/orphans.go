@@ -120,3 +120,16 @@ func endOutdated(t txn, group []*entry) error {
 	}
 	return nil
 }
+
+// CountStrays implements store.Orphans. Each half is a range of the index on buckets.
+func (s *Store) CountStrays(ctx context.Context) (strays record.Strays, err error) {
+	const query = `SELECT COUNT(*), COALESCE(MIN(bucket_no), 0), COALESCE(MAX(bucket_no), 0) FROM (
+	SELECT bucket_no FROM jetpack_monitor_sites WHERE bucket_no < 0 AND monitor_active = 1
+	UNION ALL
+	SELECT bucket_no FROM jetpack_monitor_sites WHERE bucket_no > ? AND monitor_active = 1) strays`
+	err = s.reader.QueryRowContext(ctx, query, check.Buckets-1).Scan(&strays.Rows, &strays.First, &strays.Last)
+	if err != nil {
+		return record.Strays{}, s.fault("count rows of buckets that do not exist", err)
+	}
+	return strays, nil
+}

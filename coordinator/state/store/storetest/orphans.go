@@ -21,6 +21,7 @@ func orphanTests() []test {
 		{"an orphan is ended by the owner of its shard only", orphanFenced},
 		{"an outage that is no longer an orphan is not ended", orphanNoMore},
 		{"an outage whose row is deleted while it closes is closed once", raceOrphan},
+		{"active rows of buckets that do not exist are counted", countStrays},
 	}
 }
 
@@ -246,4 +247,14 @@ func raceEnd(t *testing.T, db Database, why record.EndReason, edit func(store.St
 		}
 	}
 	return edited
+}
+
+func countStrays(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	create(t, s, aSite(url(1)))
+	wantEqual(t, get[record.Strays](t)(s.CountStrays(t.Context())), record.Strays{})
+	for i, row := range []struct{ bucket, active int }{{0, 1}, {511, 1}, {512, 1}, {700, 1}, {600, 1}, {900, 0}} {
+		db.Exec(t, "INSERT INTO jetpack_monitor_sites (blog_id, bucket_no, monitor_url, monitor_active) VALUES (1, ?, ?, ?)", row.bucket, url(10+i), row.active)
+	}
+	wantEqual(t, get[record.Strays](t)(s.CountStrays(t.Context())), record.Strays{Rows: 3, First: 512, Last: 700})
 }
