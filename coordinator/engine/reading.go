@@ -20,7 +20,7 @@ type Reading struct {
 
 // Read starts a reading of some buckets, whose rows are read from time began on.
 func (e *Engine) Read(began time.Time, buckets ...check.BucketID) *Reading {
-	tenures := e.held() // a shard that has just been gained has its own voice
+	tenures := tenuresOf(e.o.Shards) // a shard that has just been gained has its own voice
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.tenures = tenures

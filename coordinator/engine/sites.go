@@ -12,7 +12,7 @@ import (
 // when its read began: of several rows, the one with the latest now wins.
 func (e *Engine) Put(now time.Time, row record.Site) {
 	m := e.hand.moment(now)
-	tenures := e.held()
+	tenures := tenuresOf(e.o.Shards)
 	e.mu.Lock()
 	defer e.release()
 	e.tenures = tenures

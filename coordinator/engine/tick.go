@@ -15,7 +15,7 @@ const maxBacklog = time.Second
 // calls it about every 100 ms; after a pause, everything overdue is done once.
 func (e *Engine) Tick(now time.Time) {
 	m := e.hand.moment(now)
-	tenures := e.held()
+	tenures := tenuresOf(e.o.Shards)
 	e.mu.Lock()
 	defer e.release()
 	e.tenures = tenures
@@ -36,12 +36,13 @@ func (e *Engine) Tick(now time.Time) {
 	e.deal.assign(now)
 }
 
-// held returns the tenures of this moment. The caller does not hold the lock.
-func (e *Engine) held() (none shard.Held) {
-	if e.o.Shards == nil {
+// tenuresOf returns the tenures of this moment; none without a holder. The caller does not
+// hold the engine's lock.
+func tenuresOf(h shard.Holder) (none shard.Held) {
+	if h == nil {
 		return none
 	}
-	return e.o.Shards.Held()
+	return h.Held()
 }
 
 // routine advances the schedule's clock and submits the checks of the sites whose turn has
