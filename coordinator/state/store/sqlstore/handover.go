@@ -11,12 +11,17 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// HandOver implements store.Ownership.
+// HandOver implements store.Handover. It locks the shard's row before it reads anything: what
+// the owner commits until then must be seen, and a transaction may see the database as it was
+// at its first read.
 func (s *Store) HandOver(ctx context.Context, id shard.ID, taken time.Time) error {
 	if id >= shard.Count {
 		return fault.New(fault.Invalid, "there is no shard %d", id)
 	}
 	err := s.write(ctx, func(t txn) error {
+		if _, err := t.exec("UPDATE jetmon_shards SET writes = writes + 1 WHERE shard = ?", id); err != nil {
+			return err
+		}
 		lease, found, err := t.lease(id)
 		if err != nil || lease.Taken.IsZero() == taken.IsZero() {
 			return err
@@ -26,7 +31,7 @@ func (s *Store) HandOver(ctx context.Context, id shard.ID, taken time.Time) erro
 				id, toMillis(taken))
 			return err
 		}
-		if err := t.endLease(lease, taken); err != nil || !taken.IsZero() {
+		if err := t.endLease(id, taken); err != nil || !taken.IsZero() {
 			return err
 		}
 		return s.leaveToV1(t, id)
@@ -37,14 +42,10 @@ func (s *Store) HandOver(ctx context.Context, id shard.ID, taken time.Time) erro
 	return nil
 }
 
-// endLease ends a lease, so that nothing is committed under it any more, and notes in whose
-// hand the shard is.
-func (t txn) endLease(l shard.Lease, taken time.Time) error {
-	n, err := t.exec(`UPDATE jetmon_shards SET owner = '', expires_ms = 0, term = term + 1, taken_ms = ?, writes = writes + 1
-	WHERE shard = ? AND term = ?`, toMillis(taken), l.Shard, l.Term)
-	if err == nil && n != 1 {
-		err = fault.New(fault.Conflict, "shard %d has just been claimed", l.Shard)
-	}
+// endLease ends the lease of a shard whose row is locked, so that nothing is committed under it
+// any more, and notes in whose hand the shard is.
+func (t txn) endLease(id shard.ID, taken time.Time) error {
+	_, err := t.exec("UPDATE jetmon_shards SET owner = '', expires_ms = 0, term = term + 1, taken_ms = ? WHERE shard = ?", toMillis(taken), id)
 	return err
 }
 
