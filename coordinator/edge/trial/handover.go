@@ -29,12 +29,12 @@ func RangeOf(first, last check.BucketID) (Range, error) {
 	if first > last || last >= check.Buckets {
 		return Range{}, fault.New(fault.Invalid, "%d-%d is no range within 0-%d", first, last, check.Buckets-1)
 	}
-	r := Range{shard.Of(first), shard.Of(last)}
-	if from, to := r.Buckets(); from != first || to != last {
+	if r := (shard.Range{First: first, Last: last}); !r.Whole() {
+		_, _, around := r.Nearest()
 		return Range{}, fault.New(fault.Invalid, "%d-%d cuts a shard of %d buckets; the nearest range is %d-%d",
-			first, last, shard.BucketsPer, from, to)
+			first, last, shard.BucketsPer, around.First, around.Last)
 	}
-	return r, nil
+	return Range{shard.Of(first), shard.Of(last)}, nil
 }
 
 // Buckets returns the buckets of the range, both ends included.

@@ -38,14 +38,6 @@ type Tenure struct {
 // Held has our tenure of each shard.
 type Held [Count]Tenure
 
-// Terms returns the terms in which shards are ours, certainly or not; 0 for others.
-func (h Held) Terms() (out [Count]uint64) {
-	for s, t := range h {
-		out[s] = t.Term
-	}
-	return out
-}
-
 // Staying lists, in order, the shards that are ours and not leaving, including uncertain
 // ones.
 func (h Held) Staying() (out []ID) {

@@ -25,9 +25,6 @@ func TestWhatIsHeld(t *testing.T) {
 	if n, since := h.Uncertain(); n != 2 || !since.Equal(at(-12)) {
 		t.Errorf("%d are unsure, since %v", n, since)
 	}
-	if terms := h.Terms(); terms != [shard.Count]uint64{0: 3, 7: 4, 8: 4, 9: 5, 31: 6} {
-		t.Errorf("terms %v", terms)
-	}
 	if n, since := (shard.Held{1: {Term: 1, Renewed: time.Time{}.Add(1)}}).Uncertain(); n != 1 || since.IsZero() {
 		t.Errorf("%d are unsure, since %v", n, since)
 	}
