@@ -30,6 +30,13 @@ func (r *refusal) GRPCStatus() *status.Status { return r.status }
 
 // failCall answers with a coordinator's refusal, or that no coordinator is reachable.
 func (h *handler) failCall(ctx context.Context, w http.ResponseWriter, err error) {
+	if md, ok := runtime.ServerMetadataFromContext(ctx); ok {
+		for key, values := range md.HeaderMD {
+			if name, shown := shownHeader(key); shown {
+				w.Header()[name] = values
+			}
+		}
+	}
 	s := fault.Status(err)
 	if s.Code() == codes.Unavailable && !h.conn.Connected() {
 		// gRPC's message contains connections and addresses, so it is only for our log.

@@ -28,7 +28,7 @@ type handler struct {
 	*Gateway
 	conn  *rpc.Pool
 	api   http.Handler
-	pages map[string]page
+	pages map[string]http.HandlerFunc
 }
 
 func newHandler(g *Gateway, conn *rpc.Pool) (*handler, error) {
@@ -72,18 +72,12 @@ func (h *handler) serve(w *countedWriter, req *http.Request) error {
 	if err := checkURLPath(req.URL.Path); err != nil {
 		return err
 	}
-	p, isPage := h.pages[req.URL.Path]
-	if !isPage || !p.open {
-		if err := h.tokens.Check(req.Header.Get("Authorization")); err != nil {
-			return err
-		}
-	}
-	if isPage {
+	if p, isPage := h.pages[req.URL.Path]; isPage {
 		w.route = req.URL.Path
 		if method != http.MethodGet {
 			return wrongMethod(w, req, []string{http.MethodGet})
 		}
-		p.show(w, req)
+		p(w, req)
 		return nil
 	}
 	r, bound, others := find(h.routes, method, req.URL.Path)
@@ -131,8 +125,17 @@ func (h *handler) call(w http.ResponseWriter, req *http.Request, r *route, bound
 	// The generated code sees only what was checked.
 	plain := (&http.Request{
 		Method: r.method, URL: req.URL, Proto: req.Proto, ProtoMajor: req.ProtoMajor, ProtoMinor: req.ProtoMinor,
-		Header: http.Header{}, Body: body, RemoteAddr: req.RemoteAddr,
+		Header: passed(req.Header), Body: body, RemoteAddr: req.RemoteAddr,
 	}).WithContext(ctx)
 	h.api.ServeHTTP(w, plain)
 	return nil
+}
+
+// passed returns the headers of a request that go to the coordinator: its callers' credentials.
+func passed(h http.Header) http.Header {
+	out := http.Header{}
+	if token := h.Get("Authorization"); token != "" {
+		out.Set("Authorization", token)
+	}
+	return out
 }

@@ -39,6 +39,7 @@ type fake struct {
 	monitorv1.UnimplementedOutageServiceServer
 	monitorv1.UnimplementedFleetServiceServer
 	monitorv1.UnimplementedDiagnosisServiceServer
+	monitorv1.UnimplementedAccessServiceServer
 	wpcomv1.UnimplementedJetpackMonitorServiceServer
 
 	mu    sync.Mutex
@@ -46,6 +47,8 @@ type fake struct {
 	masks [][]string
 	lists []*monitorv1.ListSitesRequest
 	fail  func(context.Context) error // of GetFleet
+	// access decides who may call; everybody when it is nil.
+	access *rpc.Authorizer
 }
 
 func newFake() *fake {
@@ -60,6 +63,7 @@ func (f *fake) register(r grpc.ServiceRegistrar) {
 	monitorv1.RegisterOutageServiceServer(r, f)
 	monitorv1.RegisterFleetServiceServer(r, f)
 	monitorv1.RegisterDiagnosisServiceServer(r, f)
+	monitorv1.RegisterAccessServiceServer(r, f)
 	wpcomv1.RegisterJetpackMonitorServiceServer(r, f)
 }
 
@@ -134,6 +138,18 @@ func (f *fake) DeleteSite(_ context.Context, q *monitorv1.DeleteSiteRequest) (*m
 	return &monitorv1.DeleteSiteResponse{}, nil
 }
 
+func (f *fake) GetToken(_ context.Context, q *monitorv1.GetTokenRequest) (*monitorv1.GetTokenResponse, error) {
+	return &monitorv1.GetTokenResponse{Token: &monitorv1.Token{TokenId: q.GetTokenId()}}, nil
+}
+
+func (f *fake) ListTokens(context.Context, *monitorv1.ListTokensRequest) (*monitorv1.ListTokensResponse, error) {
+	return &monitorv1.ListTokensResponse{Tokens: []*monitorv1.Token{{TokenId: 3}}}, nil
+}
+
+func (f *fake) ListAuditRecords(context.Context, *monitorv1.ListAuditRecordsRequest) (*monitorv1.ListAuditRecordsResponse, error) {
+	return &monitorv1.ListAuditRecordsResponse{Records: []*monitorv1.AuditRecord{{RecordId: 3}}}, nil
+}
+
 func (f *fake) ListOutages(context.Context, *monitorv1.ListOutagesRequest) (*monitorv1.ListOutagesResponse, error) {
 	return &monitorv1.ListOutagesResponse{Outages: []*monitorv1.Outage{{OutageId: 3, SiteId: 7}}}, nil
 }
@@ -200,7 +216,7 @@ func openReady(t testing.TB, f *fake, ready func() error, change ...func(*gatewa
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := rpc.NewServer(rpc.ServerOptions{Name: "coordinator", Validate: true, Ready: ready}, f.register)
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: "coordinator", Validate: true, Ready: ready, Access: cmp.Or(f.access, rpc.Open())}, f.register)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,29 +7,24 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// page is a page of the gateway's own.
-type page struct {
-	show http.HandlerFunc
-	open bool // needs no token
-}
-
-func (h *handler) allPages(openAPI []byte) map[string]page {
-	pages := map[string]page{
-		"/healthz": {open: true, show: func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, okPage()) }},
-		"/readyz":  {open: true, show: h.showReady},
+// allPages returns the pages of the gateway's own, by path. Everybody may read them.
+func (h *handler) allPages(openAPI []byte) map[string]http.HandlerFunc {
+	pages := map[string]http.HandlerFunc{
+		"/healthz": func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, okPage()) },
+		"/readyz":  h.showReady,
 	}
 	if len(openAPI) > 0 {
-		pages["/openapi.json"] = page{show: func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, openAPI) }}
+		pages["/openapi.json"] = func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, openAPI) }
 	}
 	index := h.index(pages)
-	pages["/"] = page{show: func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, index) }}
+	pages["/"] = func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, index) }
 	return pages
 }
 
 func okPage() []byte { return []byte(`{"status":"ok"}` + "\n") }
 
 // index returns the list of all paths.
-func (h *handler) index(pages map[string]page) []byte {
+func (h *handler) index(pages map[string]http.HandlerFunc) []byte {
 	list := struct {
 		Service string              `json:"service"`
 		Paths   map[string][]string `json:"paths"`

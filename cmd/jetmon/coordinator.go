@@ -84,10 +84,7 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 	if _, set := p.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(gcPercent)
 	}
-	server, err := newLiveServer(&o.Server)
-	if err != nil {
-		return err
-	}
+	server := newLiveServer(&o.Server)
 	r := &lateCoordinator{dsn: dsn, db: sqlstore.Options{LegacyWrites: c.DBUpdates, Log: proc.log}, o: o}
 	proc.reload = p.reloader(proc, c.reload(r, server))
 	return proc.run(ctx, r)
@@ -145,7 +142,7 @@ func (c *coordinatorCommand) steps(p *program) []func(*coordinator.Options) erro
 			o.BucketMin, o.BucketMax, err = buckets(c.BucketMin, c.BucketMax)
 			return err
 		},
-		func(o *coordinator.Options) error { return c.peerFlags.apply(o, c.serveFlags.Insecure) },
+		func(o *coordinator.Options) error { return c.peerFlags.apply(o, c.serveFlags) },
 		c.paceFlags.apply,
 		func(o *coordinator.Options) error { return c.judgeFlags.apply(o, p.files.config) },
 		c.retentionFlags.apply,

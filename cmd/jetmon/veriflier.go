@@ -42,10 +42,7 @@ func (c *veriflierCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	live, err := newLiveServer(&server)
-	if err != nil {
-		return err
-	}
+	live := newLiveServer(&server)
 	n.reload = p.reloader(n.process, reload{
 		live:  serveLive(),
 		flags: func(next *commands) processFlags { return next.Veriflier.processFlags },

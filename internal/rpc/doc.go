@@ -8,11 +8,12 @@
 // alive and gives every unary call a deadline.
 //
 // A unary request passes, in this order: guard (panics, the log, metrics, and what of an
-// error leaves) -> the token -> the deadline -> its size and its number of values ->
-// decoding -> dropping what only the server sets, counting lists -> the constraints of its
-// proto -> the handler. So a request costs at most a few times its size, whatever is in
-// it. NewServer refuses a service whose requests have a field of unbounded length, and
-// every error fits into the headers that clients read.
+// error leaves) -> Authorizer (who calls, how often, and whether they may) -> the deadline ->
+// its size and its number of values -> decoding -> dropping what only the server sets, counting
+// lists -> the constraints of its proto -> the handler. So a request costs at most a few times
+// its size, whatever is in it. NewServer refuses a service whose requests have a field of unbounded length, and
+// every error fits into the headers that clients read. It refuses an RPC
+// of which internal/access does not say who may call it.
 //
 // It must not know any service of Jetmon and must not retry: callers decide whether to
 // try again.

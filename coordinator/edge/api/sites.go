@@ -104,6 +104,9 @@ func (s *sites) CreateSite(ctx context.Context, req *monitorv1.CreateSiteRequest
 	if err := s.o.edit(&row, req.GetSite(), editable); err != nil {
 		return nil, err
 	}
+	if err := mayPut(ctx, row.BlogID); err != nil {
+		return nil, err
+	}
 	row.Bucket = shard.Place(row.BlogID, row.URL)
 	resp, by, err := hand(ctx, s.o, row.Bucket, req, monitorv1.SiteServiceClient.CreateSite)
 	switch by {
@@ -135,8 +138,10 @@ func (s *sites) UpdateSite(ctx context.Context, req *monitorv1.UpdateSiteRequest
 		return nil, err
 	}
 	edit := func(row record.Site) (record.Site, error) {
-		err := s.o.edit(&row, req.GetSite(), paths)
-		return row, err
+		if err := s.o.edit(&row, req.GetSite(), paths); err != nil {
+			return row, err
+		}
+		return row, mayPut(ctx, row.BlogID)
 	}
 	if _, err := edit(row); err != nil {
 		return nil, err

@@ -76,7 +76,7 @@ func openOn(t *testing.T, network rpc.Network, addr string) *house {
 	rows[0].Settings.RequiredTexts = []string{"größer"}
 	h.engine.Read(h.now, 0).Put(rows)
 	h.stream = stream.New(stream.Options{Engine: h.engine, Node: "c1", Heartbeat: 5 * time.Second, Lease: time.Minute})
-	server, err := rpc.NewServer(rpc.ServerOptions{Name: "test"}, func(r grpc.ServiceRegistrar) {
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: "test", Access: rpc.Open()}, func(r grpc.ServiceRegistrar) {
 		coordinatorv1.RegisterAssignmentServiceServer(r, h.stream)
 	})
 	if err != nil {
