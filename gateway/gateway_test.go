@@ -343,7 +343,7 @@ func TestTheCoordinatorDecidesAboutTokens(t *testing.T) {
 			if a.status == 401 && (a.header.Get("WWW-Authenticate") == "" || a.message() == "") {
 				t.Errorf("%s with %q: %v %s", path, header, a.header, a.body)
 			}
-			if known := strings.Contains(header, "jm_"); !public && known && a.header.Get("RateLimit-Policy") != `"caller";q=100;w=100000` {
+			if known := strings.HasPrefix(header, "Bearer jm_"); !public && known && a.header.Get("RateLimit-Policy") != `"caller";q=100;w=100000` {
 				t.Errorf("%s with %q: headers %v", path, header, a.header)
 			}
 		}

@@ -3,7 +3,7 @@
 //
 // It reads them anew every few seconds, so that a token that another coordinator has made or
 // revoked is known here soon; and at once when it is shown a token that it does not know, but
-// then at most once a second, whoever shows what. While the database is away, the tokens that
+// then at most once a second for long, whoever shows what. While the database is away, the tokens that
 // it knows go on. It notes once a minute which tokens were used.
 //
 // Goroutines: none; Run is one, and ends with ctx.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+	"golang.org/x/time/rate"
 
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/access"
@@ -18,8 +19,9 @@ const (
 	// readEvery is the time between two readings, readTimeout what one may take.
 	readEvery   = 5 * time.Second
 	readTimeout = 2 * time.Second
-	// readAgain is the least time between two readings that unknown tokens cause.
+	// Unknown tokens cause at most one reading every readAgain for long, and readBurst at once.
 	readAgain = time.Second
+	readBurst = 5
 	// noteEvery is the time between two notes of which tokens were used.
 	noteEvery = time.Minute
 )
@@ -35,13 +37,14 @@ type Keyring struct {
 	store Store
 	log   *slog.Logger
 	read  singleflight.Group
+	// unknown bounds the readings that unknown tokens cause.
+	unknown *rate.Limiter
 
 	mu     sync.Mutex
 	tokens access.Index[entry]
-	// at is when the tokens were read, zero when they never were; tried is when they were
-	// last to be.
-	at, tried time.Time
-	used      map[int64]time.Time
+	// ready means that the tokens were read at least once.
+	ready bool
+	used  map[int64]time.Time
 }
 
 // entry is what is known of a token.
@@ -52,7 +55,9 @@ type entry struct {
 
 // New makes a Keyring, which knows no token before Run or the first unknown one.
 func New(s Store, log *slog.Logger) *Keyring {
-	return &Keyring{store: s, log: log, used: map[int64]time.Time{}}
+	return &Keyring{
+		store: s, log: log, unknown: rate.NewLimiter(rate.Every(readAgain), readBurst), used: map[int64]time.Time{},
+	}
 }
 
 // Caller implements rpc.Keys.
@@ -61,7 +66,7 @@ func (k *Keyring) Caller(ctx context.Context, token string) (access.Caller, erro
 	if known {
 		return caller, err
 	}
-	if err := k.refresh(ctx, readAgain); err != nil {
+	if err := k.readForUnknown(ctx); err != nil {
 		return access.Caller{}, err
 	}
 	caller, known, err = k.find(token)
@@ -91,20 +96,22 @@ func (k *Keyring) find(token string) (caller access.Caller, known bool, err erro
 	return e.caller, true, nil
 }
 
-// Refresh reads the tokens now, as after one was made or revoked.
-func (k *Keyring) Refresh(ctx context.Context) error { return k.refresh(ctx, 0) }
-
-// refresh reads the tokens unless that was tried a while ago or less.
-func (k *Keyring) refresh(ctx context.Context, while time.Duration) error {
-	k.mu.Lock()
-	tried, at := k.tried, k.at
-	k.mu.Unlock()
-	if !tried.IsZero() && time.Since(tried) < while {
-		if at.IsZero() {
-			return fault.New(fault.Unavailable, "the tokens of the API cannot be read now")
-		}
-		return nil
+// readForUnknown reads the tokens because one was shown that is not known, unless that has
+// happened too often of late.
+func (k *Keyring) readForUnknown(ctx context.Context) error {
+	if k.unknown.AllowN(time.Now(), 1) {
+		return k.Refresh(ctx)
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.ready {
+		return fault.New(fault.Unavailable, "the tokens of the API cannot be read now")
+	}
+	return nil
+}
+
+// Refresh reads the tokens now, as after one was made or revoked.
+func (k *Keyring) Refresh(ctx context.Context) error {
 	// The reading is shared: it must not end with the one caller who happened to begin it.
 	done := k.read.DoChan("", func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
@@ -120,11 +127,7 @@ func (k *Keyring) refresh(ctx context.Context, while time.Duration) error {
 }
 
 func (k *Keyring) readAll(ctx context.Context) error {
-	now := time.Now()
-	k.mu.Lock()
-	k.tried = now
-	k.mu.Unlock()
-	tokens, err := k.store.LiveTokens(ctx, now)
+	tokens, err := k.store.LiveTokens(ctx, time.Now())
 	if err != nil {
 		return err
 	}
@@ -134,7 +137,7 @@ func (k *Keyring) readAll(ctx context.Context) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.tokens, k.at = index, now
+	k.tokens, k.ready = index, true
 	return nil
 }
 
