@@ -34,6 +34,7 @@ type commands struct {
 	Sites       sitesCommand       `cmd:"" help:"Query a coordinator about sites: list, explain."`
 	Outages     outagesCommand     `cmd:"" help:"Query a coordinator about outages: list, show, replay."`
 	Diagnose    diagnoseCommand    `cmd:"" help:"Find out why Jetpack and WordPress.com cannot connect to a site."`
+	Certs       certsCommand       `cmd:"" help:"Make and show the certificates by which roles prove who they are: init, issue, show."`
 	Config      configCommand      `cmd:"" help:"Explain a configuration file, v1's or Jetmon's own: explain."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
