@@ -33,6 +33,10 @@ func newCodec() codec { return codec{encoding.GetCodecV2(encodingproto.Name)} }
 
 // Unmarshal decodes a message of a stream, or keeps a frame.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	if s, ok := v.(*streamed); ok {
+		s.bad = c.CodecV2.Unmarshal(data, s.to)
+		return nil
+	}
 	f, ok := v.(*frame)
 	if !ok {
 		return c.CodecV2.Unmarshal(data, v)
