@@ -2,6 +2,8 @@ package rpc
 
 import (
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/Automattic/jetmon/internal/fault"
@@ -14,6 +16,21 @@ type streamed struct {
 	bad error
 }
 
+// decode decodes a message, and keeps what is wrong with it.
+func (s *streamed) decode(c encoding.CodecV2, data mem.BufferSlice) {
+	s.bad = c.Unmarshal(data, s.to)
+	m, ok := s.to.(proto.Message)
+	if s.bad == nil || !ok {
+		return
+	}
+	d := m.ProtoReflect().Descriptor()
+	if field := garbled(data.Materialize(), d); field != "" {
+		s.bad = fault.InvalidField(field, "must be UTF-8")
+		return
+	}
+	s.bad = fault.New(fault.Invalid, "the request is no %s: %w", d.FullName(), s.bad)
+}
+
 // requests is a server's stream whose caller is told of a request that is none as of a
 // mistake of its own.
 type requests struct {
@@ -24,14 +41,10 @@ type requests struct {
 // RecvMsg implements grpc.ServerStream.
 func (r *requests) RecvMsg(m any) error {
 	r.next = streamed{to: m}
-	if err := r.ServerStream.RecvMsg(&r.next); err != nil || r.next.bad == nil {
+	if err := r.ServerStream.RecvMsg(&r.next); err != nil {
 		return err
 	}
-	name := "message"
-	if m, ok := m.(proto.Message); ok {
-		name = string(m.ProtoReflect().Descriptor().FullName())
-	}
-	return fault.New(fault.Invalid, "the request is no %s: %w", name, r.next.bad)
+	return r.next.bad
 }
 
 // readRequests is the interceptor that has a stream's requests read so.

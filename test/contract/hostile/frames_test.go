@@ -139,6 +139,14 @@ func protocol(path string, message []byte) []bad {
 		}
 		return f.WriteData(1, true, framed(message))
 	})
+	add("more than the window", notAnswered, func(f *http2.Framer) error {
+		for range 10 {
+			if err := f.WriteData(1, false, make([]byte, maxFrame)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	add("a ping of 3 bytes", notAnswered, func(f *http2.Framer) error { return f.WriteRawFrame(http2.FramePing, 0, 0, []byte("abc")) })
 	add("settings of 5 bytes", notAnswered, func(f *http2.Framer) error { return f.WriteRawFrame(http2.FrameSettings, 0, 0, make([]byte, 5)) })
 	add("a window that is none", notAnswered, func(f *http2.Framer) error { return f.WriteWindowUpdate(1, 0) })

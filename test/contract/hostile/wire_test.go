@@ -79,15 +79,16 @@ func send(addr string, r request) (answer, error) {
 	framer := http2.NewFramer(conn, conn)
 	framer.AllowIllegalWrites = true
 	framer.SetMaxReadFrameSize(1 << 20)
-	wrote := make(chan error, 1)
-	go func() { wrote <- write(conn, framer, r) }()
-	a, err := read(framer)
+	wrote, w := make(chan error, 1), newWindow()
+	go func() { wrote <- write(conn, framer, w, r) }()
+	a, err := read(framer, w)
+	w.close()
 	_ = conn.Close() // a server that has answered need not read the rest
 	<-wrote
 	return a, err
 }
 
-func write(conn net.Conn, framer *http2.Framer, r request) error {
+func write(conn net.Conn, framer *http2.Framer, w *window, r request) error {
 	if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func write(conn net.Conn, framer *http2.Framer, r request) error {
 		return r.raw(framer)
 	}
 	for i, data := range r.data {
-		if err := writeData(framer, data, !r.open && i == len(r.data)-1); err != nil {
+		if err := writeData(framer, w, data, !r.open && i == len(r.data)-1); err != nil {
 			return err
 		}
 	}
@@ -131,20 +132,25 @@ func writeHead(framer *http2.Framer, fields []header, end bool) error {
 	return err
 }
 
-// writeData sends data without regard for the server's window: what exceeds it is one more
-// thing that a server must survive.
-func writeData(framer *http2.Framer, data []byte, end bool) error {
-	for len(data) > maxFrame {
-		if err := framer.WriteData(1, false, data[:maxFrame]); err != nil {
+// writeData sends data as the server's window allows it.
+func writeData(framer *http2.Framer, w *window, data []byte, end bool) error {
+	for len(data) > 0 {
+		n := w.take(min(len(data), maxFrame))
+		if n == 0 {
+			return nil // the answer is there
+		}
+		if err := framer.WriteData(1, end && n == len(data), data[:n]); err != nil {
 			return err
 		}
-		data = data[maxFrame:]
+		if data = data[n:]; len(data) == 0 {
+			return nil
+		}
 	}
-	return framer.WriteData(1, end, data)
+	return framer.WriteData(1, end, nil)
 }
 
 // read reads until the stream or the connection ends.
-func read(framer *http2.Framer) (answer, error) {
+func read(framer *http2.Framer, w *window) (answer, error) {
 	a := answer{code: codes.OK}
 	decoder := hpack.NewDecoder(4096, nil)
 	for {
@@ -157,6 +163,7 @@ func read(framer *http2.Framer) (answer, error) {
 			a.reset = "the connection ended"
 			return a, nil
 		}
+		w.see(frame)
 		switch f := frame.(type) {
 		case *http2.HeadersFrame:
 			fields, err := decoder.DecodeFull(f.HeaderBlockFragment())

@@ -27,6 +27,7 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/jetpack"
 	"github.com/Automattic/jetmon/internal/probe"
 	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/veriflier"
@@ -85,12 +86,16 @@ func open(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
+	diagnoser, err := jetpack.New(jetpack.Options{Prober: prober, MetadataURL: jetpack.NoMetadata})
+	if err != nil {
+		t.Fatal(err)
+	}
 	lc := listen(t)
 	w.coordinator = lc.Addr().String()
 	c, err := coordinator.New(coordinator.Options{
 		Node: "c", Endpoint: w.coordinator, Store: db, Listeners: []net.Listener{lc},
 		Verifliers: []panel.Member{{Name: "v", Region: "eu", Address: w.veriflier}},
-		Policy:     lifecycle.DefaultPolicy(), BucketMax: check.Buckets - 1, Notify: notify.Options{Disabled: true}, Log: log,
+		Policy:     lifecycle.DefaultPolicy(), BucketMax: check.Buckets - 1, Notify: notify.Options{Disabled: true}, Diagnoser: diagnoser, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)
