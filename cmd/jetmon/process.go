@@ -36,6 +36,8 @@ type process struct {
 	hangups <-chan os.Signal
 	// reload reads the configuration again; nil for a command that cannot.
 	reload func()
+	// renewal takes new certificates; nil where reload is.
+	renewal *renewal
 }
 
 // open makes the process. A debug address that is in use is an error.

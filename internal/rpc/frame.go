@@ -33,6 +33,10 @@ func newCodec() codec { return codec{encoding.GetCodecV2(encodingproto.Name)} }
 
 // Unmarshal decodes a message of a stream, or keeps a frame.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	if s, ok := v.(*streamed); ok {
+		s.decode(c.CodecV2, data)
+		return nil
+	}
 	f, ok := v.(*frame)
 	if !ok {
 		return c.CodecV2.Unmarshal(data, v)
@@ -90,6 +94,9 @@ func (f *frame) decode(m proto.Message) error {
 		return fault.InvalidField(field, "has too many values: a request may have %d in all", maxValues)
 	}
 	if err := proto.Unmarshal(f.bytes, m); err != nil {
+		if field := garbled(f.bytes, d); field != "" {
+			return fault.InvalidField(field, "must be UTF-8")
+		}
 		return fault.New(fault.Invalid, "the request is no %s: %w", d.FullName(), err)
 	}
 	return nil

@@ -86,7 +86,7 @@ func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, 
 	}
 	opts := append(limits(o.MaxConcurrentStreams),
 		grpc.ChainUnaryInterceptor(unary...),
-		grpc.ChainStreamInterceptor(outer.stream, o.Access.stream),
+		grpc.ChainStreamInterceptor(outer.stream, o.Access.stream, readRequests),
 	)
 	if o.TLS != nil {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(o.TLS)))
