@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,9 +50,17 @@ type Options struct {
 	Coordinator string
 	// Client configures the connection to the coordinators.
 	Client rpc.ClientOptions
-	// Listeners are the listeners for HTTP; wrap them with tls.NewListener for HTTPS. Run
-	// closes them.
+	// Listeners are the listeners for HTTP. Run closes them.
 	Listeners []net.Listener
+	// TLS makes it HTTPS, with HTTP/2; nil means plaintext.
+	TLS *tls.Config
+	// AllowedHosts are the hosts that requests may name, besides the addresses of the
+	// listeners: names, or "*" for every one. A listener on loopback allows the names and
+	// addresses of loopback, one beyond it these and every address.
+	AllowedHosts []string
+	// CORSOrigins are the origins, such as https://status.example.com, whose pages may read
+	// and write from a browser; none may by default.
+	CORSOrigins []string
 	// Tokens are the accepted bearer tokens; without any, all callers are accepted. The
 	// gateway does not forward them: the coordinator gets Client.Token.
 	Tokens []string
@@ -84,6 +93,8 @@ type Gateway struct {
 	listeners []net.Listener
 	log       *slog.Logger
 	tokens    *rpc.Tokens
+	tls       *tls.Config
+	fence     *fence
 	openAPI   []byte
 	routes    []*route
 	metrics   *metrics
@@ -110,13 +121,20 @@ func New(o Options) (*Gateway, error) {
 			return nil, fmt.Errorf("gateway: %w", err)
 		}
 	}
+	fence, err := newFence(o.Listeners, o.AllowedHosts, o.CORSOrigins)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	if o.TLS != nil {
+		o.TLS = withHTTP2(o.TLS)
+	}
 	routes, err := routesOf(contract()...)
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	return &Gateway{
 		addrs: addrs, client: o.Client, listeners: o.Listeners, log: o.Log,
-		tokens: tokens, openAPI: o.OpenAPI, routes: routes, metrics: newMetrics(o.Metrics),
+		tls: o.TLS, fence: fence, tokens: tokens, openAPI: o.OpenAPI, routes: routes, metrics: newMetrics(o.Metrics),
 	}, nil
 }
 
@@ -144,6 +162,7 @@ func transcoder(conn grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) (h
 		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
 	)
 	ctx := context.Background()
 	err := errors.Join(
@@ -177,13 +196,20 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 	}
 	server := &http.Server{
 		Handler:           h,
+		Protocols:         new(http.Protocols),
+		ConnContext:       visit,
+		ConnState:         idle,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
+
+		DisableGeneralOptionsHandler: true,
 	}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(g.tls != nil) // unencrypted behind door
 	g.log.Info("started", "role", "gateway", "address", g.listeners[0].Addr().String(), "coordinators", g.addrs)
 	steps := []stages.Step{{Name: "running requests", Run: func(ctx context.Context) error {
 		<-ctx.Done()
@@ -191,7 +217,7 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 	}}}
 	for _, l := range g.listeners {
 		steps = append(steps, stages.Step{Name: "listener " + l.Addr().String(), Run: func(context.Context) error {
-			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			if err := server.Serve(door{l, g.tls}); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("gateway: serve: %w", err)
 			}
 			return nil
