@@ -56,6 +56,9 @@ const lingerTimeout = 500 * time.Millisecond
 
 // Read reads for net/http, and answers what net/http would close without a word.
 func (v *visitor) Read(b []byte) (int, error) {
+	if v.refused.Load() {
+		return 0, io.EOF
+	}
 	n, err := v.Conn.Read(b)
 	if n > 0 {
 		v.begun.Store(true)
@@ -64,12 +67,11 @@ func (v *visitor) Read(b []byte) (int, error) {
 		return n, err
 	}
 	if plain, ok := errors.AsType[tls.RecordHeaderError](err); ok && looksLikeHTTP(plain.RecordHeader) {
-		v.Conn = v.raw
-		v.refuse(http.StatusBadRequest, fault.New(fault.Invalid, "this port speaks HTTPS; ask it with https://"))
+		v.refuse(v.raw, http.StatusBadRequest, fault.New(fault.Invalid, "this port speaks HTTPS; ask it with https://"))
 		return n, io.EOF
 	}
 	if v.begun.Load() && errors.Is(err, os.ErrDeadlineExceeded) && v.secured() {
-		v.refuse(http.StatusRequestTimeout, fault.New(fault.Invalid, "the head of the request did not arrive within %s", readHeaderTimeout))
+		v.refuse(v.Conn, http.StatusRequestTimeout, fault.New(fault.Invalid, "the head of the request did not arrive within %s", readHeaderTimeout))
 		return n, io.EOF
 	}
 	return n, err
@@ -103,7 +105,7 @@ func (v *visitor) Write(b []byte) (int, error) {
 	}
 	head, _, _ := bytes.Cut(b, []byte("\r\n"))
 	code, err := refusalOf(string(head))
-	v.refuse(code, err)
+	v.refuse(v.Conn, code, err)
 	return len(b), nil
 }
 
@@ -133,27 +135,29 @@ func refusalOf(line string) (int, error) {
 	return http.StatusBadRequest, fault.New(fault.Invalid, "not HTTP: %s", why)
 }
 
-// refuse answers with an error and says goodbye.
-func (v *visitor) refuse(code int, err error) {
+// refuse answers over c with an error and says goodbye.
+func (v *visitor) refuse(c net.Conn, code int, err error) {
 	if v.refused.Swap(true) {
 		return
 	}
 	w := &bareWriter{header: http.Header{"Connection": {"close"}}}
-	_, secure := v.Conn.(*tls.Conn)
+	_, secure := c.(*tls.Conn)
 	prepare(w.header, rpc.WithRequestID(context.Background(), ""), secure)
 	fail(w, &refusal{code, fault.Status(err)})
 	// Whoever does not read the answer does not want it.
-	_ = v.SetWriteDeadline(time.Now().Add(readHeaderTimeout))
-	if _, err := v.Conn.Write(w.bytes()); err != nil || v.CloseWrite() != nil {
+	_ = v.raw.SetWriteDeadline(time.Now().Add(readHeaderTimeout))
+	if _, err := c.Write(w.bytes()); err != nil || closeWrite(c) != nil {
 		return
 	}
-	_ = v.SetReadDeadline(time.Now().Add(lingerTimeout))
+	_ = v.raw.SetReadDeadline(time.Now().Add(lingerTimeout))
 	_, _ = io.CopyN(io.Discard, v.raw, maxBodyBytes)
 }
 
 // CloseWrite ends our side of the connection, so that the client can still read.
-func (v *visitor) CloseWrite() error {
-	if c, ok := v.Conn.(interface{ CloseWrite() error }); ok {
+func (v *visitor) CloseWrite() error { return closeWrite(v.Conn) }
+
+func closeWrite(conn net.Conn) error {
+	if c, ok := conn.(interface{ CloseWrite() error }); ok {
 		return c.CloseWrite()
 	}
 	return errors.ErrUnsupported

@@ -53,7 +53,7 @@ func (g guard) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, h
 }
 
 func (g guard) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
-	ss = requestStream{ss, entered(ss.Context())}
+	ss = newRequestStream(ss)
 	done := g.metrics.begin(info.FullMethod)
 	start := time.Now()
 	defer func() {

@@ -87,15 +87,6 @@ func IsNamed(s *status.Status) bool {
 	})
 }
 
-// requestStream is a stream with the context of its request.
-type requestStream struct {
-	grpc.ServerStream
-	ctx context.Context
-}
-
-// Context returns the context of the request.
-func (s requestStream) Context() context.Context { return s.ctx }
-
 func nameCall(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	return invoke(leaving(ctx), method, req, reply, cc, opts...)
 }

@@ -123,6 +123,7 @@ func limits(streams uint32) []grpc.ServerOption {
 		grpc.MaxSendMsgSize(maxResponseBytes),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.ForceServerCodecV2(newCodec()),
+		gunzipOption(),
 		grpc.InTapHandle(shortMethod),
 		grpc.ConnectionTimeout(connectTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: serverPing, Timeout: pingTimeout}),

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -31,7 +32,7 @@ import (
 
 // trailers calls a method with a plain HTTP/2 client, and answers what of the response is
 // headers, and how many bytes that is before compression.
-func (r *running) trailers(t *testing.T, method string, body []byte) (all http.Header, size int) {
+func (r *running) trailers(t *testing.T, method string, body []byte, header ...string) (all http.Header, size int) {
 	t.Helper()
 	transport := &http.Transport{
 		Protocols:   new(http.Protocols),
@@ -45,6 +46,9 @@ func (r *running) trailers(t *testing.T, method string, body []byte) (all http.H
 	}
 	req.Header.Set("Content-Type", "application/grpc")
 	req.Header.Set("TE", "trailers")
+	for pair := range slices.Chunk(header, 2) {
+		req.Header.Set(pair[0], pair[1])
+	}
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
