@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,9 +51,17 @@ type Options struct {
 	// Client configures the connection to the coordinators. Its token or certificate proves the
 	// gateway; the tokens of its callers go to the coordinators, which decide about them.
 	Client rpc.ClientOptions
-	// Listeners are the listeners for HTTP; wrap them with tls.NewListener for HTTPS. Run
-	// closes them.
+	// Listeners are the listeners for HTTP. Run closes them.
 	Listeners []net.Listener
+	// TLS makes it HTTPS, with HTTP/2; nil means plaintext.
+	TLS *tls.Config
+	// AllowedHosts are the hosts that requests may name, besides the addresses of the
+	// listeners: names, or "*" for every one. A listener on loopback allows the names and
+	// addresses of loopback, one beyond it these and every address.
+	AllowedHosts []string
+	// CORSOrigins are the origins, such as https://status.example.com, whose pages may read
+	// and write from a browser; none may by default.
+	CORSOrigins []string
 	// OpenAPI is the answer at /openapi.json; without it the path is unknown.
 	OpenAPI []byte
 	// Log gets failures; nil discards them.
@@ -79,6 +88,8 @@ type Gateway struct {
 	client    rpc.ClientOptions
 	listeners []net.Listener
 	log       *slog.Logger
+	tls       *tls.Config
+	fence     *fence
 	openAPI   []byte
 	routes    []*route
 	metrics   *metrics
@@ -100,13 +111,20 @@ func New(o Options) (*Gateway, error) {
 	}
 	o = o.withDefaults()
 	o.Client.Forwards = true
+	fence, err := newFence(o.Listeners, o.AllowedHosts, o.CORSOrigins)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	if o.TLS != nil {
+		o.TLS = withHTTP2(o.TLS)
+	}
 	routes, err := routesOf(contract()...)
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	return &Gateway{
 		addrs: addrs, client: o.Client, listeners: o.Listeners, log: o.Log,
-		openAPI: o.OpenAPI, routes: routes, metrics: newMetrics(o.Metrics),
+		tls: o.TLS, fence: fence, openAPI: o.OpenAPI, routes: routes, metrics: newMetrics(o.Metrics),
 	}, nil
 }
 
@@ -136,6 +154,7 @@ func transcoder(conn grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) (h
 		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
 	)
 	ctx := context.Background()
 	err := errors.Join(
@@ -181,13 +200,20 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 	}
 	server := &http.Server{
 		Handler:           h,
+		Protocols:         new(http.Protocols),
+		ConnContext:       visit,
+		ConnState:         idle,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
+
+		DisableGeneralOptionsHandler: true,
 	}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(g.tls != nil) // unencrypted behind door
 	g.log.Info("started", "role", "gateway", "address", g.listeners[0].Addr().String(), "coordinators", g.addrs)
 	steps := []stages.Step{{Name: "running requests", Run: func(ctx context.Context) error {
 		<-ctx.Done()
@@ -195,7 +221,7 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 	}}}
 	for _, l := range g.listeners {
 		steps = append(steps, stages.Step{Name: "listener " + l.Addr().String(), Run: func(context.Context) error {
-			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			if err := server.Serve(door{l, g.tls}); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("gateway: serve: %w", err)
 			}
 			return nil

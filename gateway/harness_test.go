@@ -191,6 +191,7 @@ func (f *fake) GetJetpackMonitorStatus(_ context.Context, q *wpcomv1.GetJetpackM
 type house struct {
 	t       testing.TB
 	network *rpc.Memory
+	base    string // begins the URLs of requests
 	gateway *gateway.Gateway
 	client  *http.Client
 	stop    context.CancelFunc
@@ -252,10 +253,11 @@ func openAlone(t testing.TB, n *rpc.Memory, change ...func(*gateway.Options)) *h
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, network: n, gateway: g}
+	h := &house{t: t, network: n, base: "http://" + gatewayAddr, gateway: g}
 	h.stop, h.ended = background(t, g.Run)
 	transport := &http.Transport{
-		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) { return n.DialContext(ctx, addr) },
+		DisableCompression: true,
+		DialContext:        func(ctx context.Context, _, addr string) (net.Conn, error) { return n.DialContext(ctx, addr) },
 	}
 	t.Cleanup(transport.CloseIdleConnections)
 	h.client = &http.Client{Transport: transport}
@@ -316,7 +318,7 @@ func (h *house) send(method, path, body string, header ...string) answer {
 	if body != "" {
 		reader = strings.NewReader(body)
 	}
-	req, err := http.NewRequestWithContext(context.Background(), method, "http://"+gatewayAddr+path, reader)
+	req, err := http.NewRequestWithContext(context.Background(), method, h.base+path, reader)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -324,6 +326,7 @@ func (h *house) send(method, path, body string, header ...string) answer {
 	for pair := range slices.Chunk(header, 2) {
 		req.Header.Set(pair[0], pair[1])
 	}
+	req.Host = req.Header.Get("Host") // "" means that of the URL
 	resp, err := h.client.Do(req)
 	if err != nil {
 		h.t.Fatal(err)

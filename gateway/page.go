@@ -7,24 +7,31 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// allPages returns the pages of the gateway's own, by path. Everybody may read them.
-func (h *handler) allPages(openAPI []byte) map[string]http.HandlerFunc {
-	pages := map[string]http.HandlerFunc{
-		"/healthz": func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, okPage()) },
-		"/readyz":  h.showReady,
+// page is a page of the gateway's own. Everybody may read it.
+type page struct {
+	show http.HandlerFunc
+	// probe means that load balancers ask for it, by whatever host.
+	probe bool
+}
+
+// allPages returns the pages by their paths.
+func (h *handler) allPages(openAPI []byte) map[string]page {
+	pages := map[string]page{
+		"/healthz": {probe: true, show: func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, okPage()) }},
+		"/readyz":  {probe: true, show: h.showReady},
 	}
 	if len(openAPI) > 0 {
-		pages["/openapi.json"] = func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, openAPI) }
+		pages["/openapi.json"] = page{show: func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, openAPI) }}
 	}
 	index := h.index(pages)
-	pages["/"] = func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, index) }
+	pages["/"] = page{show: func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, index) }}
 	return pages
 }
 
 func okPage() []byte { return []byte(`{"status":"ok"}` + "\n") }
 
 // index returns the list of all paths.
-func (h *handler) index(pages map[string]http.HandlerFunc) []byte {
+func (h *handler) index(pages map[string]page) []byte {
 	list := struct {
 		Service string              `json:"service"`
 		Paths   map[string][]string `json:"paths"`

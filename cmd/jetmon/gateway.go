@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"strings"
 
@@ -17,6 +16,8 @@ type gatewayCommand struct {
 	Config      string `placeholder:"FILE" help:"Jetmon's own file (YAML, a flag in each key); flags and environment take precedence."`
 	Listen      string `default:"127.0.0.1:7802" help:"HOST:PORT to serve REST on."`
 	Coordinator string `default:"127.0.0.1:7800" placeholder:"HOST:PORT,..." help:"Coordinators; calls are distributed among the ready ones. A single dns:///HOST:PORT stands for all addresses of HOST."`
+	AllowedHost []string `sep:"none" placeholder:"HOST" help:"Name that requests may give as their host (repeatable), or * for any. Without it: the host of --listen, names and addresses of loopback, and beyond loopback every address."`
+	CORSOrigin  []string `name:"cors-origin" sep:"none" placeholder:"ORIGIN" help:"Origin, such as https://status.example.com, whose pages may use the API from a browser (repeatable). None by default."`
 
 	Insecure bool `help:"Start without a token or certificate, for coordinators that ask nobody who they are, and listen beyond loopback without TLS."`
 
@@ -53,14 +54,19 @@ func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	live := newLiveServer(&server)
-	if server.TLS != nil {
-		l = tls.NewListener(l, server.TLS)
-	}
 	id := rpc.NewIdentity(client)
 	client.Metrics, client.Identity = proc.metrics, id
 	proc.reload = p.reloader(proc, c.reload(id, live))
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return usagef("--listen: %w", err)
+	}
+	if host != "" { // which is every address
+		c.AllowedHost = append(c.AllowedHost, host)
+	}
 	r, err := gateway.New(gateway.Options{
-		Coordinator: c.Coordinator, Client: client, Listeners: []net.Listener{l},
+		Coordinator: c.Coordinator, Client: client, Listeners: []net.Listener{l}, TLS: server.TLS,
+		AllowedHosts: c.AllowedHost, CORSOrigins: c.CORSOrigin,
 		OpenAPI: jetmon.OpenAPI, Log: proc.log, Metrics: proc.metrics,
 	})
 	if err != nil {

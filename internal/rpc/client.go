@@ -71,7 +71,8 @@ func dialOptions(o ClientOptions) []grpc.DialOption {
 		grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(maxResponseBytes), grpc.MaxCallSendMsgSize(maxRequestBytes),
 		),
-		grpc.WithChainUnaryInterceptor(boundCall),
+		grpc.WithChainUnaryInterceptor(boundCall, nameCall),
+		grpc.WithChainStreamInterceptor(nameStream),
 	}
 	if o.Metrics != nil {
 		m := newClientMetrics(o.Metrics)

@@ -86,7 +86,7 @@ func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, 
 	}
 	opts := append(limits(o.MaxConcurrentStreams),
 		grpc.ChainUnaryInterceptor(unary...),
-		grpc.ChainStreamInterceptor(outer.stream, o.Access.stream, readRequests),
+		grpc.ChainStreamInterceptor(outer.stream, o.Access.stream),
 	)
 	if o.TLS != nil {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(o.TLS)))
@@ -118,6 +118,7 @@ func limits(streams uint32) []grpc.ServerOption {
 		grpc.MaxSendMsgSize(maxResponseBytes),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.ForceServerCodecV2(newCodec()),
+		gunzipOption(),
 		grpc.InTapHandle(shortMethod),
 		grpc.ConnectionTimeout(connectTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: serverPing, Timeout: pingTimeout}),

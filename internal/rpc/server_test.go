@@ -206,7 +206,7 @@ func TestValidationNamesEveryFieldAtFault(t *testing.T) {
 		Settings:      &monitorv1.CheckSettings{RequiredTexts: []string{"a", ""}},
 	}})
 	s := status.Convert(err)
-	if s.Code() != codes.InvalidArgument || len(s.Details()) != 1 {
+	if s.Code() != codes.InvalidArgument || len(s.Details()) != 2 {
 		t.Fatalf("got %v %v", err, s.Details())
 	}
 	bad, ok := s.Details()[0].(*errdetails.BadRequest)

@@ -61,7 +61,7 @@ func (s *Server) Stop() { s.stop.Do(func() { close(s.stopping) }) }
 
 // StreamAssignments serves one session.
 func (s *Server) StreamAssignments(st responder) error {
-	first, err := st.Recv()
+	first, err := firstRequest(st)
 	if err != nil {
 		return err
 	}

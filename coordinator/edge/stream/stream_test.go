@@ -461,7 +461,7 @@ func TestWithoutACommonVersionThereIsNoSession(t *testing.T) {
 			p := h.dial(t)
 			p.say(tt.first)
 			st := status.Convert(p.ends())
-			if st.Code() != tt.want || len(st.Details()) != 1 {
+			if st.Code() != tt.want || len(st.Details()) != 2 {
 				t.Fatalf("it ends with %v, %v, want %v", st, st.Details(), tt.want)
 			}
 			info, ok := st.Details()[0].(*errdetails.ErrorInfo)
@@ -492,7 +492,7 @@ func TestAnotherProcessOfTheNodeIsRefused(t *testing.T) {
 	q := h.dial(t)
 	q.say(&coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Hello{Hello: hello("fra-1", "2")}})
 	err := q.ends()
-	if status.Code(err) != codes.AlreadyExists || strings.Contains(err.Error(), "holder") || len(status.Convert(err).Details()) != 2 {
+	if status.Code(err) != codes.AlreadyExists || strings.Contains(err.Error(), "holder") || len(status.Convert(err).Details()) != 3 {
 		t.Errorf("it ends with %v", err)
 	}
 	if s := h.engine.Summary(time.Now()).Checkers; len(s) != 1 || s[0].Rival.Hello.Instance != "2" || !strings.HasPrefix(s[0].Rival.Hello.Address, "127.0.0.1:") {
