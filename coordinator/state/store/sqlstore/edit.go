@@ -27,6 +27,9 @@ func (s *Store) CreateSite(ctx context.Context, site record.Site) (record.Site, 
 	}
 	site.Status, site.StatusSince, site.OutageID = check.StatusRunning, time.Time{}, 0
 	err = s.edit(ctx, func(t txn) error {
+		if err := s.mayEdit(t, site.Bucket); err != nil {
+			return err
+		}
 		if err := s.lockBlog(t, site.BlogID); err != nil {
 			return err
 		}
@@ -61,7 +64,19 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time) e
 		if err := s.lockSite(t, id); err != nil {
 			return err
 		}
-		n, err := t.exec("DELETE FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = ?", id)
+		var bucket number
+		const where = " FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = ?"
+		found, err := t.find([]any{&bucket}, "SELECT bucket_no"+where, id)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return noSite(id)
+		}
+		if err := s.mayEdit(t, check.BucketID(bucket)); err != nil {
+			return err
+		}
+		n, err := t.exec("DELETE"+where, id)
 		if err != nil {
 			return err
 		}

@@ -115,6 +115,9 @@ func (u *update) writeRow(t txn, before record.Site) error {
 	if bad != nil || len(set) == 0 {
 		return bad
 	}
+	if err := u.mayEdit(t, before.Bucket); err != nil {
+		return err
+	}
 	// WordPress.com has blogs with the same URL twice: they must stay editable.
 	if after.BlogID != before.BlogID || after.URL != before.URL {
 		if !u.locks || u.blog != after.BlogID {
