@@ -39,7 +39,11 @@ func (h *handler) failCall(ctx context.Context, w http.ResponseWriter, err error
 	if r := routeOf(ctx); r != nil {
 		s = r.rename(s)
 	}
-	answer(w, runtime.HTTPStatusFromCode(s.Code()), s.Proto())
+	code := runtime.HTTPStatusFromCode(s.Code())
+	if isMismatch(s) {
+		code = http.StatusPreconditionFailed
+	}
+	answer(w, code, s.Proto())
 }
 
 const unreachable = "the coordinator cannot be reached; try again in some seconds"

@@ -83,7 +83,11 @@ func (h *handler) serve(w *countedWriter, req *http.Request) error {
 		if method != http.MethodGet {
 			return wrongMethod(w, req, []string{http.MethodGet})
 		}
-		p.show(w, req)
+		if p.open {
+			p.show(w, req)
+		} else {
+			p.show(&taggingWriter{ResponseWriter: w, x: reading(req)}, req)
+		}
 		return nil
 	}
 	r, bound, others := find(h.routes, method, req.URL.Path)
@@ -126,13 +130,18 @@ func (h *handler) call(w http.ResponseWriter, req *http.Request, r *route, bound
 		}
 		body = io.NopCloser(bytes.NewReader(data))
 	}
+	x, err := r.exchange(req)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.WithValue(req.Context(), routeKey{}, r), callTimeout)
 	defer cancel()
+	ctx = context.WithValue(ctx, exchangeKey{}, x)
 	// The generated code sees only what was checked.
 	plain := (&http.Request{
 		Method: r.method, URL: req.URL, Proto: req.Proto, ProtoMajor: req.ProtoMajor, ProtoMinor: req.ProtoMinor,
 		Header: http.Header{}, Body: body, RemoteAddr: req.RemoteAddr,
 	}).WithContext(ctx)
-	h.api.ServeHTTP(w, plain)
+	h.api.ServeHTTP(&taggingWriter{ResponseWriter: w, x: x}, plain)
 	return nil
 }

@@ -59,24 +59,26 @@ func (s *Store) CreateSite(ctx context.Context, site record.Site) (record.Site, 
 }
 
 // DeleteSite implements store.Sites.
-func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time) error {
+func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time, allow func(record.Site) error) error {
+	var refused error
 	err := s.edit(ctx, func(t txn) error {
+		refused = nil
 		if err := s.lockSite(t, id); err != nil {
 			return err
 		}
-		var bucket number
-		const where = " FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = ?"
-		found, err := t.find([]any{&bucket}, "SELECT bucket_no"+where, id)
+		row, err := t.site(id)
 		if err != nil {
 			return err
 		}
-		if !found {
-			return noSite(id)
+		if allow != nil {
+			if refused = allow(s.site(&row)); refused != nil {
+				return refused
+			}
 		}
-		if err := s.mayEdit(t, check.BucketID(bucket)); err != nil {
+		if err := s.mayEdit(t, check.BucketID(row.bucket)); err != nil {
 			return err
 		}
-		n, err := t.exec("DELETE"+where, id)
+		n, err := t.exec("DELETE FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = ?", id)
 		if err != nil {
 			return err
 		}
@@ -92,10 +94,22 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time) e
 		_, err = t.endOutages(record.EndDeleted, at, "open_site = ?", id)
 		return err
 	})
+	if refused != nil {
+		return refused
+	}
 	if err != nil {
 		return s.fault("delete a site", err)
 	}
 	return nil
+}
+
+// site reads the row of a site.
+func (t txn) site(id check.SiteID) (row siteRow, err error) {
+	found, err := t.find(row.columns(), siteColumns+siteTables+" WHERE l.jetpack_monitor_site_id = ?", id)
+	if err == nil && !found {
+		err = noSite(id)
+	}
+	return row, err
 }
 
 // edit runs the transaction of an edit through the API, and again while f returns errMoved.

@@ -52,7 +52,7 @@ func TestEditsLeaveATableAloneThatIsOnlyRead(t *testing.T) {
 					if gone := fault.Is(err, fault.NotFound); gone != tt.may[bucket] {
 						t.Errorf("the site of bucket %d is gone: %v", bucket, gone)
 					}
-					if err := free.DeleteSite(t.Context(), row.ID, time.Now()); err != nil && !fault.Is(err, fault.NotFound) {
+					if err := free.DeleteSite(t.Context(), row.ID, time.Now(), nil); err != nil && !fault.Is(err, fault.NotFound) {
 						t.Fatal(err)
 					}
 				}
@@ -90,7 +90,7 @@ func tryEdits(t *testing.T, s store.Store, row record.Site, report func(what str
 	created, err := s.CreateSite(t.Context(), record.Site{BlogID: 9, URL: "http://third.example/", Interval: time.Minute, Bucket: row.Bucket})
 	report("a site", err)
 	if err == nil {
-		report("its end", s.DeleteSite(t.Context(), created.ID, time.Now()))
+		report("its end", s.DeleteSite(t.Context(), created.ID, time.Now(), nil))
 	}
-	report("the end", s.DeleteSite(t.Context(), row.ID, time.Now()))
+	report("the end", s.DeleteSite(t.Context(), row.ID, time.Now(), nil))
 }

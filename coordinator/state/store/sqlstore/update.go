@@ -54,13 +54,9 @@ func (u *update) run(t txn) error {
 			return err
 		}
 	}
-	var row siteRow
-	found, err := t.find(row.columns(), siteColumns+siteTables+" WHERE l.jetpack_monitor_site_id = ?", u.id)
+	row, err := t.site(u.id)
 	if err != nil {
 		return err
-	}
-	if !found {
-		return noSite(u.id)
 	}
 	before := u.site(&row)
 	edited, err := u.edit(before)
