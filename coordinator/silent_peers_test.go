@@ -133,7 +133,7 @@ func TestAnOwnerThatNeverAnswersCostsTimeAndNoAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 		id := int64(row.ID)
-		owner := &mute{do: func(ctx context.Context, id int64) { _ = a.store.DeleteSite(ctx, check.SiteID(id), time.Now()) }}
+		owner := &mute{do: func(ctx context.Context, id int64) { _ = a.store.DeleteSite(ctx, check.SiteID(id), time.Now(), nil) }}
 		serveMute(t, network, owner)
 		ask := func(name string, want codes.Code, call func(context.Context) error) {
 			ctx, cancel := context.WithTimeout(t.Context(), patient)

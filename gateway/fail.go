@@ -48,7 +48,11 @@ func (h *handler) failCall(ctx context.Context, w http.ResponseWriter, err error
 	if r := routeOf(ctx); r != nil {
 		s = r.rename(s)
 	}
-	answer(w, runtime.HTTPStatusFromCode(s.Code()), s.Proto())
+	code := runtime.HTTPStatusFromCode(s.Code())
+	if isMismatch(s) {
+		code = http.StatusPreconditionFailed
+	}
+	answer(w, code, s.Proto())
 }
 
 // ownWords returns what is told when gRPC itself fails a call with a code.

@@ -142,8 +142,10 @@ func contract() []protoreflect.FileDescriptor {
 
 // transcoder returns the generated handler, which translates well-formed HTTP to gRPC and
 // back.
-func transcoder(conn grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) (http.Handler, error) {
+func transcoder(plain grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) (http.Handler, error) {
+	conn := conditional{plain}
 	mux := runtime.NewServeMux(
+		runtime.WithForwardResponseOption(noteETag),
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
 		runtime.WithErrorHandler(fail),
 		runtime.WithWriteContentLength(),

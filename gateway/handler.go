@@ -117,7 +117,11 @@ func (h *handler) serve(w *countedWriter, req *http.Request) error {
 		if err := checkNoBody(w, req); err != nil {
 			return err
 		}
-		p.show(w, req)
+		if p.probe {
+			p.show(w, req)
+		} else {
+			p.show(&taggingWriter{ResponseWriter: w, x: reading(req)}, req)
+		}
 		return nil
 	}
 	r, bound, others := find(h.routes, method, path)
@@ -183,14 +187,19 @@ func (h *handler) call(w http.ResponseWriter, req *http.Request, r *route, bound
 	} else if err := checkNoBody(w, req); err != nil {
 		return err
 	}
+	x, err := r.exchange(req)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.WithValue(req.Context(), routeKey{}, r), callTimeout)
 	defer cancel()
+	ctx = context.WithValue(ctx, exchangeKey{}, x)
 	// The generated code sees only what was checked.
 	plain := (&http.Request{
 		Method: r.method, URL: req.URL, Proto: req.Proto, ProtoMajor: req.ProtoMajor, ProtoMinor: req.ProtoMinor,
 		Header: passed(req.Header), Body: body, RemoteAddr: req.RemoteAddr,
 	}).WithContext(ctx)
-	h.api.ServeHTTP(w, plain)
+	h.api.ServeHTTP(&taggingWriter{ResponseWriter: w, x: x}, plain)
 	return nil
 }
 

@@ -49,6 +49,7 @@ type fake struct {
 	fail  func(context.Context) error // of GetFleet
 	// access decides who may call; everybody when it is nil.
 	access *rpc.Authorizer
+	tried  []string // the etags of edits
 }
 
 func newFake() *fake {
@@ -124,6 +125,9 @@ func (f *fake) UpdateSite(_ context.Context, q *monitorv1.UpdateSiteRequest) (*m
 	if f.sites[q.GetSite().GetSiteId()] == nil {
 		return nil, fault.New(fault.NotFound, "there is no site %d", q.GetSite().GetSiteId())
 	}
+	if err := f.compare(q.GetSite().GetSiteId(), q.GetSite().GetEtag()); err != nil {
+		return nil, err
+	}
 	f.masks = append(f.masks, q.GetUpdateMask().GetPaths())
 	return &monitorv1.UpdateSiteResponse{Site: q.GetSite()}, nil
 }
@@ -133,6 +137,9 @@ func (f *fake) DeleteSite(_ context.Context, q *monitorv1.DeleteSiteRequest) (*m
 	defer f.mu.Unlock()
 	if f.sites[q.GetSiteId()] == nil {
 		return nil, fault.New(fault.NotFound, "there is no site %d", q.GetSiteId())
+	}
+	if err := f.compare(q.GetSiteId(), q.GetEtag()); err != nil {
+		return nil, err
 	}
 	delete(f.sites, q.GetSiteId())
 	return &monitorv1.DeleteSiteResponse{}, nil

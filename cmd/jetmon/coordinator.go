@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"runtime/debug"
 	"slices"
@@ -20,7 +21,8 @@ type coordinatorCommand struct {
 	Endpoint    string `placeholder:"HOST:PORT" help:"Address at which other coordinators reach this one; the listening address by default."`
 
 	databaseFlags `embed:""`
-	DBUpdates     bool `name:"db-updates" help:"Write status changes into jetpack_monitor_sites; without this flag Jetmon only reads that table (DB_UPDATES_ENABLE)."`
+	DBUpdates     bool `name:"db-updates" help:"Write status changes into jetpack_monitor_sites (DB_UPDATES_ENABLE), and what callers of the API add, change and delete. Without this flag Jetmon only reads that table, unless --db-edits says otherwise."`
+	DBEdits       bool `name:"db-edits" help:"Write what callers of the API add, change and delete into jetpack_monitor_sites, also without --db-updates. Without both flags such edits are refused; the settings of a site are in a table of Jetmon's own, and can always be edited. On trial only buckets that were taken over can."`
 	BucketMin     int  `default:"0" help:"First bucket to own, 0..511."`
 	BucketMax     int  `default:"511" help:"Last bucket to own, 0..511."`
 
@@ -85,9 +87,14 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 		debug.SetGCPercent(gcPercent)
 	}
 	server := newLiveServer(&o.Server)
-	r := &lateCoordinator{dsn: dsn, db: sqlstore.Options{LegacyWrites: c.DBUpdates, Log: proc.log}, o: o}
+	r := &lateCoordinator{dsn: dsn, db: c.storeOptions(proc.log), o: o}
 	proc.reload = p.reloader(proc, c.reload(r, server))
 	return proc.run(ctx, r)
+}
+
+// storeOptions says what may be written into jetpack_monitor_sites.
+func (c *coordinatorCommand) storeOptions(log *slog.Logger) sqlstore.Options {
+	return sqlstore.Options{LegacyWrites: c.DBUpdates, NoEdits: !c.DBUpdates && !c.DBEdits, Trial: c.Trial, Log: log}
 }
 
 // reload returns how a coordinator takes new settings.

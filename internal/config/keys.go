@@ -10,7 +10,7 @@ func monitorKeys() []Key {
 		{File: Monitor, Name: "NUM_TO_PROCESS", Command: "checker", form: formKept,
 			Was: "Checks that a worker has in flight at once.", Here: "`jetmon checker --config` multiplies it by NUM_WORKERS: --max-in-flight."},
 		{File: Monitor, Name: "DB_UPDATES_ENABLE", Command: "coordinator", Flag: "db-updates", form: formTruth,
-			Was: "Writes site_status and last_status_change into jetpack_monitor_sites.", Here: "--db-updates."},
+			Was: "Writes site_status and last_status_change into jetpack_monitor_sites.", Here: "--db-updates. false: the API does not write the table either, unless --db-edits allows it."},
 		{File: Monitor, Name: "WPCOM_NOTIFY_ENABLE", Command: "coordinator", Flag: "no-notify", form: formOpposite,
 			Was: "v1.1: false drops every notification of WordPress.com.", Here: "false: --no-notify."},
 		{File: Monitor, Name: "BUCKET_NO_MIN", Command: "coordinator", form: formKept,

@@ -137,7 +137,11 @@ func (s *sites) UpdateSite(ctx context.Context, req *monitorv1.UpdateSiteRequest
 	if err != nil {
 		return nil, err
 	}
+	etag := req.GetSite().GetEtag()
 	edit := func(row record.Site) (record.Site, error) {
+		if err := checkETag(row, etag); err != nil {
+			return row, err
+		}
 		if err := s.o.edit(&row, req.GetSite(), paths); err != nil {
 			return row, err
 		}
@@ -152,11 +156,12 @@ func (s *sites) UpdateSite(ctx context.Context, req *monitorv1.UpdateSiteRequest
 	// The owner may run another version, which has other fields or reads masks differently.
 	req = proto.CloneOf(req)
 	req.UpdateMask = &fieldmaskpb.FieldMask{Paths: paths}
-	if resp, by, err := hand(ctx, s.o, row.Bucket, req, monitorv1.SiteServiceClient.UpdateSite); by == answered {
+	resp, by, err := hand(ctx, s.o, row.Bucket, req, monitorv1.SiteServiceClient.UpdateSite)
+	if by == answered {
 		return resp, err
 	}
 	if row, err = s.o.Store.UpdateSite(ctx, id, time.Now(), edit); err != nil {
-		return nil, err
+		return nil, unsure(by, etag, err)
 	}
 	s.o.tell(ctx, id)
 	return &monitorv1.UpdateSiteResponse{Site: s.o.describe(row)}, nil
@@ -168,11 +173,15 @@ func (s *sites) DeleteSite(ctx context.Context, req *monitorv1.DeleteSiteRequest
 	if err != nil {
 		return nil, err
 	}
+	allow := func(row record.Site) error { return checkETag(row, req.GetEtag()) }
+	if err := allow(row); err != nil {
+		return nil, err
+	}
 	resp, by, err := hand(ctx, s.o, row.Bucket, req, monitorv1.SiteServiceClient.DeleteSite)
 	if by == answered {
 		return resp, err
 	}
-	err = s.o.Store.DeleteSite(ctx, id, time.Now())
+	err = s.o.Store.DeleteSite(ctx, id, time.Now(), allow)
 	if err != nil && !(by == maybeMade && fault.Is(err, fault.NotFound)) {
 		return nil, err
 	}

@@ -27,6 +27,9 @@ func (s *Store) CreateSite(ctx context.Context, site record.Site) (record.Site, 
 	}
 	site.Status, site.StatusSince, site.OutageID = check.StatusRunning, time.Time{}, 0
 	err = s.edit(ctx, func(t txn) error {
+		if err := s.mayEdit(t, site.Bucket); err != nil {
+			return err
+		}
 		if err := s.lockBlog(t, site.BlogID); err != nil {
 			return err
 		}
@@ -56,9 +59,23 @@ func (s *Store) CreateSite(ctx context.Context, site record.Site) (record.Site, 
 }
 
 // DeleteSite implements store.Sites.
-func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time) error {
+func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time, allow func(record.Site) error) error {
+	var refused error
 	err := s.edit(ctx, func(t txn) error {
+		refused = nil
 		if err := s.lockSite(t, id); err != nil {
+			return err
+		}
+		row, err := t.site(id)
+		if err != nil {
+			return err
+		}
+		if allow != nil {
+			if refused = allow(s.site(&row)); refused != nil {
+				return refused
+			}
+		}
+		if err := s.mayEdit(t, check.BucketID(row.bucket)); err != nil {
 			return err
 		}
 		n, err := t.exec("DELETE FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = ?", id)
@@ -77,10 +94,22 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time) e
 		_, err = t.endOutages(record.EndDeleted, at, "open_site = ?", id)
 		return err
 	})
+	if refused != nil {
+		return refused
+	}
 	if err != nil {
 		return s.fault("delete a site", err)
 	}
 	return nil
+}
+
+// site reads the row of a site.
+func (t txn) site(id check.SiteID) (row siteRow, err error) {
+	found, err := t.find(row.columns(), siteColumns+siteTables+" WHERE l.jetpack_monitor_site_id = ?", id)
+	if err == nil && !found {
+		err = noSite(id)
+	}
+	return row, err
 }
 
 // edit runs the transaction of an edit through the API, and again while f returns errMoved.

@@ -54,13 +54,9 @@ func (u *update) run(t txn) error {
 			return err
 		}
 	}
-	var row siteRow
-	found, err := t.find(row.columns(), siteColumns+siteTables+" WHERE l.jetpack_monitor_site_id = ?", u.id)
+	row, err := t.site(u.id)
 	if err != nil {
 		return err
-	}
-	if !found {
-		return noSite(u.id)
 	}
 	before := u.site(&row)
 	edited, err := u.edit(before)
@@ -114,6 +110,9 @@ func (u *update) writeRow(t txn, before record.Site) error {
 	change(after.Interval != before.Interval, "check_interval", minutes(after), checkInterval(after.Interval))
 	if bad != nil || len(set) == 0 {
 		return bad
+	}
+	if err := u.mayEdit(t, before.Bucket); err != nil {
+		return err
 	}
 	// WordPress.com has blogs with the same URL twice: they must stay editable.
 	if after.BlogID != before.BlogID || after.URL != before.URL {
