@@ -50,10 +50,13 @@ func (s *requestStream) RecvMsg(m any) error {
 
 // malformed says what is wrong with a message of a stream.
 func malformed(data mem.BufferSlice, m any, err error) error {
-	if p, ok := m.(proto.Message); ok {
-		if field := garbled(data.Materialize(), p.ProtoReflect().Descriptor()); field != "" {
-			return fault.InvalidField(field, "must be UTF-8")
-		}
+	p, ok := m.(proto.Message)
+	if !ok {
+		return fault.New(fault.Invalid, "the request is malformed: %w", err)
 	}
-	return fault.New(fault.Invalid, "a message of the stream is malformed: %w", err)
+	d := p.ProtoReflect().Descriptor()
+	if field := garbled(data.Materialize(), d); field != "" {
+		return fault.InvalidField(field, "must be UTF-8")
+	}
+	return fault.New(fault.Invalid, "the request is no %s: %w", d.FullName(), err)
 }

@@ -1,11 +1,13 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/Automattic/jetmon/coordinator/rules/record"
@@ -16,6 +18,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/restjson"
+	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 // accessService is the AccessService.
@@ -29,7 +32,28 @@ type Deed struct{ Caller, Method, RequestID string }
 
 // deed returns the deed of a call.
 func deed(ctx context.Context, method string) Deed {
-	return Deed{Caller: access.From(ctx).String(), Method: strings.TrimPrefix(method, "/")}
+	return Deed{Caller: access.From(ctx).String(), Method: strings.TrimPrefix(method, "/"), RequestID: rpc.RequestID(ctx)}
+}
+
+// witnessed returns a context whose edits of sites are on record as the deeds of a call.
+func witnessed(ctx context.Context, method string) context.Context {
+	d := deed(ctx, method)
+	return store.WithWitness(ctx, func(before, after *record.Site) record.Audit {
+		id := cmp.Or(before, after).ID
+		return d.record(time.Now(), "sites/"+strconv.FormatInt(int64(id), 10), recordedSite(before), recordedSite(after))
+	})
+}
+
+// recordedSite is what a caller can edit of a site.
+func recordedSite(row *record.Site) proto.Message {
+	if row == nil {
+		return nil
+	}
+	all := siteToProto(*row)
+	return &monitorv1.Site{
+		SiteId: all.GetSiteId(), BlogId: all.GetBlogId(), Url: all.GetUrl(), CheckInterval: all.GetCheckInterval(),
+		Paused: all.GetPaused(), Settings: all.GetSettings(),
+	}
 }
 
 // record makes the record of a deed; before and after are nil for what does not exist.
@@ -45,9 +69,13 @@ func auditJSON(m proto.Message) string {
 	if m == nil {
 		return ""
 	}
-	line, err := restjson.Line(m)
+	raw, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)
 	if err != nil {
 		return "" // a message of ours always encodes
+	}
+	line, err := restjson.Compact(raw)
+	if err != nil {
+		return ""
 	}
 	return strings.TrimSpace(string(line))
 }

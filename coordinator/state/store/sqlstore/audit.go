@@ -22,6 +22,14 @@ func keepAudit(t txn, a record.Audit) error {
 	return err
 }
 
+// testify keeps what the witness of the context says of an edit, if there is one.
+func (t txn) testify(before, after *record.Site) error {
+	if w := store.WitnessOf(t.ctx); w != nil {
+		return keepAudit(t, w(before, after))
+	}
+	return nil
+}
+
 // ListAudit implements store.Access.
 func (s *Store) ListAudit(ctx context.Context, q store.AuditQuery) ([]record.Audit, error) {
 	if q.Limit < 1 || q.Limit > maxPage {
