@@ -19,6 +19,7 @@ type checkerCommand struct {
 	Insecure    bool     `help:"Start without a token or certificate, for coordinators that ask nobody who they are."`
 
 	CoordinatorDial dialFlags `embed:"" prefix:"coordinator-"`
+	certsFlag       `embed:""`
 	nodeFlags       `embed:""`
 }
 

@@ -34,7 +34,9 @@ type coordinatorCommand struct {
 	notifyFlags    `embed:""`
 	statsFlags     `embed:""`
 	peerFlags      `embed:""`
+	certsFlag      `embed:""`
 	serveFlags     `embed:""`
+	rateFlags      `embed:""`
 	processFlags   `embed:""`
 }
 
@@ -141,7 +143,10 @@ func (c *coordinatorCommand) steps(p *program) []func(*coordinator.Options) erro
 	return []func(*coordinator.Options) error{
 		func(o *coordinator.Options) (err error) {
 			o.Endpoint = c.Endpoint
-			o.Server, err = c.serveFlags.options(c.Listen, p.files.config)
+			rate, err := c.rate()
+			if err == nil {
+				o.Server, err = c.serveFlags.options(c.Listen, p.files.config, rate)
+			}
 			return err
 		},
 		func(o *coordinator.Options) (err error) { o.Node, err = nodeName(c.Node); return err },

@@ -20,9 +20,11 @@ type gatewayCommand struct {
 	AllowedHost []string `sep:"none" placeholder:"HOST" help:"Name that requests may give as their host (repeatable), or * for any. Without it: the host of --listen, names and addresses of loopback, and beyond loopback every address."`
 	CORSOrigin  []string `name:"cors-origin" sep:"none" placeholder:"ORIGIN" help:"Origin, such as https://status.example.com, whose pages may use the API from a browser (repeatable). None by default."`
 
-	Insecure bool `help:"Start without a token or certificate, for coordinators that ask nobody who they are, and listen beyond loopback without TLS."`
+	Name     string `placeholder:"NAME" help:"Name of this gateway, for its certificate; the host name by default."`
+	Insecure bool   `help:"Start without a token or certificate, for coordinators that ask nobody who they are, and listen beyond loopback without TLS."`
 
 	CoordinatorDial dialFlags `embed:"" prefix:"coordinator-"`
+	certsFlag       `embed:""`
 	tlsFlags        `embed:""`
 	processFlags    `embed:""`
 }

@@ -42,7 +42,7 @@ type serveFlags struct {
 
 // options reads the files, and refuses a server that nobody could call, or everybody by
 // accident.
-func (f serveFlags) options(addr string, file *config.File) (rpc.ServerOptions, error) {
+func (f serveFlags) options(addr string, file *config.File, rate rpc.Rate) (rpc.ServerOptions, error) {
 	var o rpc.ServerOptions
 	if err := checkAddr(addr, 0); err != nil {
 		return o, usagef("--listen: %w", err)
@@ -61,12 +61,25 @@ func (f serveFlags) options(addr string, file *config.File) (rpc.ServerOptions, 
 	case f.Insecure:
 		o.Access = rpc.Open()
 	case proves:
-		o.Access = rpc.NewAuthorizer(rpc.AuthorizerOptions{Roles: roles})
+		o.Access = rpc.NewAuthorizer(rpc.AuthorizerOptions{Roles: roles, Rate: rate})
 	default:
 		return o, usagef("nobody could prove who they are: give --token-file (jetmon tokens role makes tokens), " +
 			"or --tls-client-ca (jetmon certs makes certificates), or --insecure to ask nobody")
 	}
 	return o, nil
+}
+
+// rateFlags bound the calls of each caller of the API.
+type rateFlags struct {
+	RateLimit float64 `default:"100" placeholder:"N" help:"How many calls of the API a second one token may make for long, and one address without a token; 0: any number."`
+	RateBurst int     `default:"500" placeholder:"N" help:"How many calls of the API one caller may make at once after a pause."`
+}
+
+func (f rateFlags) rate() (rpc.Rate, error) {
+	if f.RateLimit < 0 || f.RateLimit > 0 && f.RateBurst < 1 {
+		return rpc.Rate{}, usagef("--rate-limit must not be negative, and --rate-burst must be at least 1")
+	}
+	return rpc.Rate{PerSecond: f.RateLimit, Burst: f.RateBurst}, nil
 }
 
 // roles are the tokens of roles that are accepted. v1's file has one of a veriflier's callers.
