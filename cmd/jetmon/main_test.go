@@ -104,7 +104,7 @@ func openly(args []string) []string {
 		return args
 	}
 	line := strings.Join(args, " ")
-	for _, flag := range []string{" --token-file", " --tls-client-ca", " --coordinator-token-file", " --coordinator-tls-cert", " --insecure", " --config", " --help"} {
+	for _, flag := range []string{" --token-file", " --tls-client-ca", " --coordinator-token-file", " --coordinator-tls-cert", " --insecure", " --certs", " --config", " --help"} {
 		if strings.Contains(line, flag) {
 			return args
 		}

@@ -21,6 +21,8 @@ func accessTests() []test {
 		{"only a later use of a token is noted", tokenUsed},
 		{"tokens are listed by rising id, a page at a time", tokenPages},
 		{"the audit trail is read the newest first, a page at a time", auditPages},
+		{"an edit of a site is on record if there is a witness, and only if it is made", siteWitnessed},
+		{"the outages of some blogs are listed", outagesOfBlogs},
 		{"old records of the audit trail are deleted", auditExpires},
 	}
 }
@@ -201,4 +203,73 @@ func auditExpires(t *testing.T, db Database) {
 	if len(left) != 2 || left[1].At.Before(after(3*time.Minute)) {
 		t.Errorf("left: %+v", left)
 	}
+}
+
+func siteWitnessed(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	type edit struct{ before, after string }
+	url := func(site *record.Site) string {
+		if site == nil {
+			return ""
+		}
+		return fmt.Sprintf("%d %s %v", site.ID, site.URL, site.Settings.RequiredTexts)
+	}
+	var edits []edit
+	ctx := store.WithWitness(t.Context(), func(before, after *record.Site) record.Audit {
+		return record.Audit{At: noon().Add(time.Duration(len(edits)) * time.Second), Resource: "sites/1", Before: url(before), After: url(after)}
+	})
+	seen := func(before, after string) {
+		t.Helper()
+		edits = append(edits, edit{before, after})
+		records := trail(t, s, store.AuditQuery{Limit: 100})
+		if len(records) != len(edits) {
+			t.Fatalf("%d records of %d edits", len(records), len(edits))
+		}
+		wantEqual(t, []string{records[0].Before, records[0].After}, []string{before, after})
+	}
+	site := get[record.Site](t)(s.CreateSite(ctx, aSite("https://a.example/")))
+	made := fmt.Sprintf("%d https://a.example/ []", site.ID)
+	seen("", made)
+	change := func(f func(*record.Site)) error {
+		_, err := s.UpdateSite(ctx, site.ID, noon(), func(x record.Site) (record.Site, error) { f(&x); return x, nil })
+		return err
+	}
+	must(t, change(func(x *record.Site) { x.Settings.RequiredTexts = []string{"hi"} }))
+	hi := fmt.Sprintf("%d https://a.example/ [hi]", site.ID)
+	seen(made, hi)
+	must(t, change(func(x *record.Site) { x.URL = "https://b.example/" }))
+	moved := fmt.Sprintf("%d https://b.example/ [hi]", site.ID)
+	seen(hi, moved)
+	must(t, change(func(*record.Site) {})) // nothing changes
+	wantKind(t, change(func(x *record.Site) { x.Interval = time.Second }), fault.Invalid)
+	if _, err := s.CreateSite(ctx, record.Site{BlogID: site.BlogID, Bucket: 7, URL: "https://b.example/", Interval: time.Minute}); !fault.Is(err, fault.AlreadyExists) {
+		t.Errorf("the same site again: %v", err)
+	}
+	wantKind(t, s.DeleteSite(ctx, site.ID+1, noon(), nil), fault.NotFound)
+	must(t, s.DeleteSite(ctx, site.ID, noon(), nil))
+	seen(moved, "")
+	get[record.Site](t)(s.CreateSite(t.Context(), aSite("https://c.example/"))) // without a witness
+	if n := len(trail(t, s, store.AuditQuery{Limit: 100})); n != len(edits) {
+		t.Errorf("%d records of %d edits", n, len(edits))
+	}
+}
+
+func outagesOfBlogs(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	list := func(blogs ...check.BlogID) (ids []check.BlogID) {
+		for _, o := range get[[]record.Outage](t)(s.ListOutages(t.Context(), store.OutageQuery{Limit: 10, Blogs: blogs})) {
+			ids = append(ids, o.BlogID)
+		}
+		return ids
+	}
+	fence := own(t, s, "a", 7)
+	for _, blog := range []check.BlogID{1, 2, 3} {
+		site := aSite(fmt.Sprintf("https://b%d.example/", blog))
+		site.BlogID = blog
+		goDown(t, s, fence, create(t, s, site))
+	}
+	wantEqual(t, list(), []check.BlogID{3, 2, 1})
+	wantEqual(t, list(1, 3), []check.BlogID{3, 1})
+	wantEqual(t, list(2), []check.BlogID{2})
+	wantEqual(t, list(9), []check.BlogID(nil))
 }
