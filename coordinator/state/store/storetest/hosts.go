@@ -80,7 +80,7 @@ func hostsAsInBrowsers(t *testing.T, db Database) {
 		"https://sub.example.com/", "https://example.com.example/", "https://example.org/example.com", "", "%", "https://a_b.example/", "https://aXb.example/",
 	}
 	for i, u := range urls {
-		insert(t, db, record.Site{ID: check.SiteID(i+1), Bucket: check.BucketID(i*31%check.Buckets), Paused: i%2 == 0, URL: u})
+		insert(t, db, record.Site{ID: check.SiteID(i + 1), Bucket: check.BucketID(i * 31 % check.Buckets), Paused: i%2 == 0, URL: u})
 	}
 	insert(t, db, record.Site{ID: 100, Bucket: 600, URL: "https://example.com/of-no-bucket"})
 	for _, how := range []string{"searched", "indexed"} {
@@ -199,7 +199,7 @@ func manySitesOfAHost(t *testing.T, db Database) {
 func hostsAreSwept(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	for id := range check.SiteID(1200) {
-		insert(t, db, record.Site{ID: id+1, Bucket: 7, URL: url(int(id))})
+		insert(t, db, record.Site{ID: id + 1, Bucket: 7, URL: url(int(id))})
 	}
 	indexAll(t, s)
 	db.Exec(t, "DELETE FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id > 50")
@@ -214,7 +214,7 @@ func indexingBesideEdits(t *testing.T, db Database) {
 	s, other := db.Open(t, true), db.Open(t, true)
 	var ids []check.SiteID
 	for i := range sites {
-		insert(t, db, record.Site{ID: check.SiteID(i+1), Bucket: 7, URL: url(i)})
+		insert(t, db, record.Site{ID: check.SiteID(i + 1), Bucket: 7, URL: url(i)})
 		ids = append(ids, check.SiteID(i+1))
 	}
 	indexAll(t, s)
