@@ -22,12 +22,12 @@ import (
 const (
 	insertHost = "INSERT INTO jetmon_site_hosts (site_id, host, page, url) VALUES "
 	// misplaced selects the rows without an entry for their URL, for the dialect's form of that
-	// URL and a condition on buckets. Collations treat some different URLs as equal, so it
-	// compares bytes.
+	// URL and a condition on buckets. The collation of an entry compares bytes, but for spaces
+	// at the end, which lead nowhere else.
 	misplaced = `SELECT l.jetpack_monitor_site_id, l.monitor_url, h.site_id, h.url FROM jetpack_monitor_sites l
 	LEFT JOIN jetmon_site_hosts h ON h.site_id = l.jetpack_monitor_site_id
 	WHERE l.jetpack_monitor_site_id BETWEEN ? AND ? AND %s
-	AND (h.site_id IS NULL OR HEX(h.url) <> HEX(COALESCE(%s, '')))
+	AND (h.site_id IS NULL OR h.url <> COALESCE(%s, ''))
 	ORDER BY l.jetpack_monitor_site_id LIMIT ?`
 	gone = `SELECT h.site_id FROM jetmon_site_hosts h LEFT JOIN jetpack_monitor_sites l ON l.jetpack_monitor_site_id = h.site_id
 	WHERE h.site_id BETWEEN ? AND ? AND l.jetpack_monitor_site_id IS NULL ORDER BY h.site_id LIMIT ?`
