@@ -50,7 +50,7 @@ func (c *Coordinator) newServers(instance string) (err error) {
 	})
 	o := c.o.Server
 	o.Name, o.Log, o.Metrics, o.Validate = "coordinator", c.o.Log, c.o.Metrics, true
-	o.Ready = c.Ready
+	o.Ready, o.Around = c.Ready, c.patiently
 	named := peers.HealthName(c.o.Node) // peers ask for it
 	if len(c.o.PublicListeners) > 0 {
 		front := o

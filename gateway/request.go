@@ -127,7 +127,7 @@ func checkText(fd protoreflect.FieldDescriptor, text string) error {
 	case protoreflect.FloatKind, protoreflect.DoubleKind, protoreflect.BytesKind:
 		ok = isJSON(text, fd)
 	case protoreflect.MessageKind:
-		ok = text != "" && isJSON(text, fd)
+		ok = text != "" && (fd.Message().FullName() == fieldMask || isJSON(text, fd))
 	}
 	if !ok {
 		return errors.New(mustBe(fd))
