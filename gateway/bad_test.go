@@ -1,12 +1,15 @@
 package gateway_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -51,7 +54,7 @@ func whole(t *testing.T) (addr string, log *journal) {
 	}
 	log = &journal{}
 	c, err := cluster.New(cluster.Options{
-		Store: db, Policy: lifecycle.DefaultPolicy(), Notify: notify.Options{Disabled: true}, GatewayListener: l, Log: obs.NewLogger(log, slog.LevelInfo, "text"),
+		Store: db, Policy: lifecycle.DefaultPolicy(), Notify: notify.Options{Disabled: true}, GatewayListener: l, Log: obs.NewLogger(log, slog.LevelDebug, "text"),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +90,7 @@ func TestEachOfManyBadRequestsIsRefusedByItsReason(t *testing.T) {
 		return rawly(t, conn, raw)
 	}
 	eventually(t, "the system is ready", func() bool { return send(spelled("GET", "/readyz", "")).status == 200 })
-	if a := send(spelled("POST", "/v1/sites", `{"url":"https://site.example/","blog_id":"7"}`)); a.status != 200 || a.json["site_id"] != "1" {
+	if a := send(spelled("POST", "/v1/sites", `{"url":"http://127.0.0.1:1/","blog_id":"7"}`)); a.status != 200 || a.json["site_id"] != "1" {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
 	before, good := heap(), send(spelled("GET", "/v1/sites", "")).body
@@ -128,7 +131,7 @@ func TestEachOfManyBadRequestsIsRefusedByItsReason(t *testing.T) {
 	if after := heap(); after > before+8<<20 {
 		t.Errorf("the heap grew from %d to %d bytes", before, after)
 	}
-	if now := send(spelled("GET", "/v1/sites", "")).body; sites(now) != sites(good) {
+	if now := send(spelled("GET", "/v1/sites", "")).body; !slices.Equal(written(t, now), written(t, good)) || len(written(t, good)) != 1 {
 		t.Errorf("they changed something: %s\nit was %s", now, good)
 	}
 	for line := range strings.Lines(log.String()) {
@@ -138,7 +141,15 @@ func TestEachOfManyBadRequestsIsRefusedByItsReason(t *testing.T) {
 	}
 }
 
-// sites leaves of a list of sites what requests can change.
-func sites(list string) string {
-	return regexp.MustCompile(`"(next_check_time|last_check_time|state|last_observation|hold_reason)":("[^"]*"|\{.*?\}),?`).ReplaceAllString(list, "")
+// written is what requests can change of the sites in a list.
+func written(t *testing.T, list string) (all []string) {
+	t.Helper()
+	var page struct{ Sites []map[string]any }
+	if err := json.Unmarshal([]byte(list), &page); err != nil {
+		t.Fatal(err)
+	}
+	for _, site := range page.Sites {
+		all = append(all, fmt.Sprint(site["site_id"], site["url"], site["blog_id"], site["paused"], site["check_interval"], site["settings"]))
+	}
+	return all
 }
