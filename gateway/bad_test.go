@@ -90,7 +90,7 @@ func TestEachOfManyBadRequestsIsRefusedByItsReason(t *testing.T) {
 		return rawly(t, conn, raw)
 	}
 	eventually(t, "the system is ready", func() bool { return send(spelled("GET", "/readyz", "")).status == 200 })
-	if a := send(spelled("POST", "/v1/sites", `{"url":"http://127.0.0.1:1/","blog_id":"7"}`)); a.status != 200 || a.json["site_id"] != "1" {
+	if a := send(spelled("POST", "/v1/sites", `{"url":"https://site.example/","blog_id":"7","paused":true}`)); a.status != 200 || a.json["site_id"] != "1" {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
 	before, good := heap(), send(spelled("GET", "/v1/sites", "")).body
