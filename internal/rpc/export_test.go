@@ -4,3 +4,6 @@ package rpc
 const DefaultDeadline = defaultDeadline
 
 var ShaveDeadline = shaveDeadline
+
+// Garbled is garbled.
+var Garbled = garbled
