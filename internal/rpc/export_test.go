@@ -11,3 +11,6 @@ var ShaveDeadline = shaveDeadline
 func (a *Authorizer) Enter(ctx context.Context, method string) (context.Context, func(), error) {
 	return a.enter(ctx, method)
 }
+
+// Garbled is garbled.
+var Garbled = garbled

@@ -90,7 +90,9 @@ func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, 
 	if o.Around != nil {
 		unary = append(unary, o.Around)
 	}
+	arriving := arrivals{map[string]bool{}}
 	opts := append(limits(o.MaxConcurrentStreams),
+		grpc.InTapHandle(arriving.begin),
 		grpc.ChainUnaryInterceptor(unary...),
 		grpc.ChainStreamInterceptor(outer.stream, o.Access.stream),
 	)
@@ -101,7 +103,7 @@ func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, 
 		name: o.Name, log: o.Log, grpc: grpc.NewServer(opts...),
 		health: health.NewServer(), services: slices.Clone(o.Services), ready: o.Ready,
 	}
-	register(framing{s.grpc, added})
+	register(framing{s.grpc, func(desc *grpc.ServiceDesc) { arriving.add(desc); added(desc) }})
 	if err != nil {
 		return nil, fmt.Errorf("server %s: %w", o.Name, err)
 	}
@@ -111,7 +113,7 @@ func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, 
 		}
 	}
 	s.services = append(s.services, "")
-	grpc_health_v1.RegisterHealthServer(framing{s.grpc, func(*grpc.ServiceDesc) {}}, s.health)
+	grpc_health_v1.RegisterHealthServer(framing{s.grpc, arriving.add}, s.health)
 	reflection.Register(s.grpc)
 	s.setHealth(grpc_health_v1.HealthCheckResponse_NOT_SERVING)
 	return s, nil
@@ -125,7 +127,6 @@ func limits(streams uint32) []grpc.ServerOption {
 		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.ForceServerCodecV2(newCodec()),
 		gunzipOption(),
-		grpc.InTapHandle(shortMethod),
 		grpc.ConnectionTimeout(connectTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: serverPing, Timeout: pingTimeout}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
