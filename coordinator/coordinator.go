@@ -20,8 +20,10 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/checkpoint"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
+	"github.com/Automattic/jetmon/coordinator/state/keyring"
 	"github.com/Automattic/jetmon/coordinator/state/loader"
 	"github.com/Automattic/jetmon/coordinator/state/ownership"
+	"github.com/Automattic/jetmon/coordinator/state/pulse"
 	"github.com/Automattic/jetmon/coordinator/state/retention"
 	"github.com/Automattic/jetmon/coordinator/state/upkeep"
 	"github.com/Automattic/jetmon/coordinator/watchdog"
@@ -40,6 +42,7 @@ type Coordinator struct {
 	loader     *loader.Loader
 	checkpoint *checkpoint.Checkpoint
 	retention  *retention.Sweeper
+	keyring    *keyring.Keyring
 	upkeep     *upkeep.Upkeep
 	notify     *notify.Deliverer
 	peers      *peers.Peers
@@ -47,6 +50,7 @@ type Coordinator struct {
 	watchdog   *watchdog.Watchdog
 	stats      *v1stats.Reporter
 	stream     *stream.Server
+	pulse      *pulse.Pulse
 	servers    servers
 }
 
@@ -57,7 +61,7 @@ func New(o Options) (_ *Coordinator, err error) {
 		return nil, err
 	}
 	instance := hex.EncodeToString(binary.BigEndian.AppendUint64(nil, random()))
-	c := &Coordinator{o: o, ownership: newOwnership(o)}
+	c := &Coordinator{o: o, ownership: newOwnership(o), pulse: pulse.New(o.Store.Ping)}
 	if c.panel, err = newPanel(o, instance); err != nil {
 		return nil, err
 	}
@@ -77,8 +81,9 @@ func New(o Options) (_ *Coordinator, err error) {
 		return nil, err
 	}
 	c.retention = retention.New(retention.Options{
-		Store: o.Store, Shards: c.ownership, Ballots: o.Retention, Outages: o.OutageRetention, Log: o.Log,
+		Store: o.Store, Shards: c.ownership, Ballots: o.Retention, Outages: o.OutageRetention, Audit: auditRetention, Log: o.Log,
 	})
+	c.keyring = keyring.New(o.Store, o.Log)
 	c.upkeep = upkeep.New(upkeep.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
 	o.Notify.Log, o.Notify.Metrics, o.Notify.Shards, o.Notify.VeriflierHosts = o.Log, o.Metrics, c.ownership, VeriflierHosts(o.Verifliers)
 	if c.notify, err = notify.New(o.Notify, o.Store); err != nil {
@@ -153,6 +158,7 @@ func (c *Coordinator) stages() []stages.Stage {
 	to := answers{engine: c.engine, notify: c.notify, changes: c.o.ChangeLog, onChange: c.o.OnChange, log: c.o.Log}
 	own := tenant{shards: c.ownership, loader: c.loader, committer: c.committer, checkpoint: c.checkpoint, notify: c.notify}
 	front := append(c.serving(),
+		stages.Step{Name: "pulse", Run: c.pulse.Run},
 		stages.Step{Name: "panel", Run: func(ctx context.Context) error { return c.panel.Run(ctx, to) }},
 		stages.Step{Name: "stream", Run: c.stopStream},
 		stages.Step{Name: "clock", Run: c.clock},
@@ -160,6 +166,7 @@ func (c *Coordinator) stages() []stages.Stage {
 		stages.Step{Name: "retention", Run: c.retention.Run},
 		stages.Step{Name: "upkeep", Run: c.upkeep.Run},
 		stages.Step{Name: "watchdog", Run: c.watchdog.Run},
+		stages.Step{Name: "keyring", Run: c.keyring.Run},
 		stages.Step{Name: "v1 stats", Run: c.stats.Run},
 	)
 	return []stages.Stage{

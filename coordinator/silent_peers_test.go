@@ -108,7 +108,7 @@ func serveMuteReady(t *testing.T, network *rpc.Memory, m *mute, ready func() err
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := rpc.NewServer(rpc.ServerOptions{Name: "mute", Ready: ready}, func(r grpc.ServiceRegistrar) { monitorv1.RegisterSiteServiceServer(r, m) })
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: "mute", Access: rpc.Open(), Ready: ready}, func(r grpc.ServiceRegistrar) { monitorv1.RegisterSiteServiceServer(r, m) })
 	if err != nil {
 		t.Fatal(err)
 	}

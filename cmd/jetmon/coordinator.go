@@ -34,7 +34,9 @@ type coordinatorCommand struct {
 	notifyFlags    `embed:""`
 	statsFlags     `embed:""`
 	peerFlags      `embed:""`
+	certsFlag      `embed:""`
 	serveFlags     `embed:""`
+	rateFlags      `embed:""`
 	processFlags   `embed:""`
 }
 
@@ -86,10 +88,7 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 	if _, set := p.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(gcPercent)
 	}
-	server, err := newLiveServer(&o.Server)
-	if err != nil {
-		return err
-	}
+	server := newLiveServer(&o.Server)
 	r := &lateCoordinator{dsn: dsn, db: c.storeOptions(proc.log), o: o}
 	proc.reload = p.reloader(proc, c.reload(r, server))
 	return proc.run(ctx, r)
@@ -144,7 +143,10 @@ func (c *coordinatorCommand) steps(p *program) []func(*coordinator.Options) erro
 	return []func(*coordinator.Options) error{
 		func(o *coordinator.Options) (err error) {
 			o.Endpoint = c.Endpoint
-			o.Server, err = c.serveFlags.options(c.Listen, p.files.config)
+			rate, err := c.rate()
+			if err == nil {
+				o.Server, err = c.serveFlags.options(c.Listen, p.files.config, rate)
+			}
 			return err
 		},
 		func(o *coordinator.Options) (err error) { o.Node, err = nodeName(c.Node); return err },
@@ -152,7 +154,7 @@ func (c *coordinatorCommand) steps(p *program) []func(*coordinator.Options) erro
 			o.BucketMin, o.BucketMax, err = buckets(c.BucketMin, c.BucketMax)
 			return err
 		},
-		func(o *coordinator.Options) error { return c.peerFlags.apply(o, c.serveFlags.Insecure) },
+		func(o *coordinator.Options) error { return c.peerFlags.apply(o, c.serveFlags) },
 		c.paceFlags.apply,
 		func(o *coordinator.Options) error { return c.judgeFlags.apply(o, p.files.config) },
 		c.retentionFlags.apply,

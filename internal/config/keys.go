@@ -136,6 +136,6 @@ func environmentKeys() []Key {
 		secret("WPCOM_JETMON_AUTH_TOKEN", "AUTH_TOKEN in config.json.", "Write it to a file: JETMON_WPCOM_TOKEN_FILE=FILE; or give --config."),
 		ignored("VERIFLIER_LOCAL_PORT", "The veriflier's port on the docker host.", "Nothing to do: a matter of docker's."),
 		ignored("VERIFLIER_DOCKER_PORT", "The port in VERIFIERS and in veriflier.json.", "JETMON_LISTEN=:PORT of the veriflier, addr=HOST:PORT in JETMON_VERIFLIER of the coordinator."),
-		secret("VERIFLIER_AUTH_TOKEN", "auth_token in VERIFIERS and in veriflier.json.", "Write it to a file: JETMON_TOKEN_FILE of the veriflier, JETMON_VERIFLIER_TOKEN_FILE of the coordinator."),
+		secret("VERIFLIER_AUTH_TOKEN", "auth_token in VERIFIERS and in veriflier.json.", "Write `coordinator TOKEN` to a file: JETMON_TOKEN_FILE of the veriflier, JETMON_VERIFLIER_TOKEN_FILE of the coordinator; a token of 128 bits or more."),
 	}
 }

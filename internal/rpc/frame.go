@@ -31,8 +31,13 @@ type codec struct{ encoding.CodecV2 }
 
 func newCodec() codec { return codec{encoding.GetCodecV2(encodingproto.Name)} }
 
-// Unmarshal decodes a message of a stream, or keeps a frame.
+// Unmarshal keeps a frame, or a message of a stream that is decoded later.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	if h, ok := v.(*held); ok {
+		data.Ref()
+		h.data = data
+		return nil
+	}
 	f, ok := v.(*frame)
 	if !ok {
 		return c.CodecV2.Unmarshal(data, v)
@@ -84,12 +89,18 @@ func (f *frame) decode(m proto.Message) error {
 	if f.size > maxUnaryBytes {
 		return fault.New(fault.Invalid, "the request must be at most %d bytes, has %d", maxUnaryBytes, f.size)
 	}
+	if err := checkUnzipped(f.bytes); err != nil {
+		return err
+	}
 	d := m.ProtoReflect().Descriptor()
 	values := maxValues
 	if field := crowded(f.bytes, d, &values); field != "" {
 		return fault.InvalidField(field, "has too many values: a request may have %d in all", maxValues)
 	}
 	if err := proto.Unmarshal(f.bytes, m); err != nil {
+		if field := garbled(f.bytes, d); field != "" {
+			return fault.InvalidField(field, "must be UTF-8")
+		}
 		return fault.New(fault.Invalid, "the request is no %s: %w", d.FullName(), err)
 	}
 	return nil

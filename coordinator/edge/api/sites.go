@@ -109,6 +109,9 @@ func (s *sites) CreateSite(ctx context.Context, req *monitorv1.CreateSiteRequest
 	if err := s.o.edit(&row, req.GetSite(), editable); err != nil {
 		return nil, err
 	}
+	if err := mayPut(ctx, row.BlogID); err != nil {
+		return nil, err
+	}
 	row.Bucket = shard.Place(row.BlogID, row.URL)
 	resp, by, err := hand(ctx, s.o, row.Bucket, req, monitorv1.SiteServiceClient.CreateSite)
 	switch by {
@@ -119,7 +122,7 @@ func (s *sites) CreateSite(ctx context.Context, req *monitorv1.CreateSiteRequest
 		return nil, fault.New(fault.Unavailable, "the coordinator that owns bucket %d did not report whether the site was added (%s); "+
 			"try again; ALREADY_EXISTS then means that it was", row.Bucket, fault.Status(err).Message())
 	}
-	if row, err = s.o.Store.CreateSite(ctx, row); err != nil {
+	if row, err = s.o.Store.CreateSite(witnessed(ctx, monitorv1.SiteService_CreateSite_FullMethodName), row); err != nil {
 		return nil, err
 	}
 	s.o.tell(ctx, row.ID)
@@ -144,8 +147,10 @@ func (s *sites) UpdateSite(ctx context.Context, req *monitorv1.UpdateSiteRequest
 		if err := checkETag(row, etag); err != nil {
 			return row, err
 		}
-		err := s.o.edit(&row, req.GetSite(), paths)
-		return row, err
+		if err := s.o.edit(&row, req.GetSite(), paths); err != nil {
+			return row, err
+		}
+		return row, mayPut(ctx, row.BlogID)
 	}
 	if _, err := edit(row); err != nil {
 		return nil, err
@@ -160,7 +165,7 @@ func (s *sites) UpdateSite(ctx context.Context, req *monitorv1.UpdateSiteRequest
 	if by == answered {
 		return resp, err
 	}
-	if row, err = s.o.Store.UpdateSite(ctx, id, time.Now(), edit); err != nil {
+	if row, err = s.o.Store.UpdateSite(witnessed(ctx, monitorv1.SiteService_UpdateSite_FullMethodName), id, time.Now(), edit); err != nil {
 		return nil, unsure(by, etag, err)
 	}
 	s.o.tell(ctx, id)
@@ -181,7 +186,7 @@ func (s *sites) DeleteSite(ctx context.Context, req *monitorv1.DeleteSiteRequest
 	if by == answered {
 		return resp, err
 	}
-	err = s.o.Store.DeleteSite(ctx, id, time.Now(), allow)
+	err = s.o.Store.DeleteSite(witnessed(ctx, monitorv1.SiteService_DeleteSite_FullMethodName), id, time.Now(), allow)
 	if err != nil && !(by == maybeMade && fault.Is(err, fault.NotFound)) {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ type Store interface {
 	Members
 	Snapshots
 	Retention
+	Access
 	// Ping checks that the database answers.
 	Ping(ctx context.Context) error
 	Close() error
@@ -220,4 +221,6 @@ type OutageQuery struct {
 	Limit    int
 	SiteID   check.SiteID
 	OpenOnly bool
+	// Blogs, when not empty, are those whose outages are selected; at most 1000.
+	Blogs []check.BlogID
 }

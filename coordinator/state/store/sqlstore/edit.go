@@ -53,7 +53,10 @@ func (s *Store) CreateSite(ctx context.Context, site record.Site) (record.Site, 
 		if err := s.setHost(t, site.ID, site.URL); err != nil {
 			return err
 		}
-		return saveSettings(t, site.ID, "", settings)
+		if err := saveSettings(t, site.ID, "", settings); err != nil {
+			return err
+		}
+		return t.testify(nil, &site)
 	})
 	if err != nil {
 		return record.Site{}, s.fault("create a site", err)
@@ -73,8 +76,9 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time, a
 		if err != nil {
 			return err
 		}
+		before := s.site(&row)
 		if allow != nil {
-			if refused = allow(s.site(&row)); refused != nil {
+			if refused = allow(before); refused != nil {
 				return refused
 			}
 		}
@@ -97,8 +101,10 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time, a
 		if err := forgetStatus(t, id); err != nil {
 			return err
 		}
-		_, err = t.endOutages(record.EndDeleted, at, "open_site = ?", id)
-		return err
+		if _, err = t.endOutages(record.EndDeleted, at, "open_site = ?", id); err != nil {
+			return err
+		}
+		return t.testify(&before, nil)
 	})
 	if refused != nil {
 		return refused

@@ -128,9 +128,9 @@ func (s *Store) fault(doing string, err error) error {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	if s.dsn.dialect.classify(err) == unfit {
-		return fault.New(fault.Invalid, "%s: %w", doing, err)
+		return fault.New(fault.Invalid, "%s: %w", doing, err).Hidden("the database cannot keep one of the values")
 	}
-	return fault.New(fault.Unavailable, "%s: %w", doing, err)
+	return fault.New(fault.Unavailable, "%s: %w", doing, err).Hidden("the database does not answer; try again in some seconds")
 }
 
 // isDuplicate reports whether a unique index refused a row.

@@ -83,7 +83,16 @@ func (u *update) run(t txn) error {
 			return err
 		}
 	}
-	return u.writeSettings(t, before, string(row.settings))
+	settings, err := u.writeSettings(t, before, string(row.settings))
+	if err != nil || !settings && !rowDiffers(before, u.after) {
+		return err
+	}
+	return t.testify(&before, &u.after)
+}
+
+// rowDiffers reports whether an edit has changed a column of the legacy row.
+func rowDiffers(before, after record.Site) bool {
+	return after.BlogID != before.BlogID || after.URL != before.URL || after.Paused != before.Paused || after.Interval != before.Interval
 }
 
 // notePause suspends the open outage of a site that was paused, or ends that.
@@ -148,21 +157,22 @@ func (u *update) endOutage(t txn, row *siteRow) error {
 	return err
 }
 
-// writeSettings writes the settings if they differ from before, which was stored as text.
-func (u *update) writeSettings(t txn, before record.Site, text string) error {
+// writeSettings writes the settings if they differ from before, which was stored as text, and
+// reports whether they do.
+func (u *update) writeSettings(t txn, before record.Site, text string) (differ bool, err error) {
 	old, err := encodeSettings(before.Settings)
 	if err != nil {
-		return err
+		return false, err
 	}
 	settings, err := encodeSettings(u.after.Settings)
 	if err != nil || settings == old {
-		return err
+		return false, err
 	}
 	err = saveSettings(t, u.id, text, settings)
 	if u.isDuplicate(err) {
-		return errMoved
+		err = errMoved
 	}
-	return err
+	return true, err
 }
 
 // saveSettings replaces the text of settings that was read by another; "" means none.
