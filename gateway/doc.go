@@ -7,7 +7,8 @@
 //
 // The path of a request: handler (headers, panic, method, token) -> route (from the
 // protos' google.api.http) -> request.go and body.go (is it well-formed?) ->
-// grpc-gateway's generated handler -> coordinator -> fail.go for errors.
+// grpc-gateway's generated handler -> coordinator -> fail.go for errors. etag.go reads the
+// preconditions of a request and tags the answer.
 //
 // Run starts these goroutines in one errgroup: one per listener, which accepts until the
 // server is shut down; and one that shuts it down when the context ends.
