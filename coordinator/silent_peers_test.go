@@ -108,7 +108,7 @@ func serveMuteReady(t *testing.T, network *rpc.Memory, m *mute, ready func() err
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := rpc.NewServer(rpc.ServerOptions{Name: "mute", Ready: ready}, func(r grpc.ServiceRegistrar) { monitorv1.RegisterSiteServiceServer(r, m) })
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: "mute", Access: rpc.Open(), Ready: ready}, func(r grpc.ServiceRegistrar) { monitorv1.RegisterSiteServiceServer(r, m) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestAnOwnerThatNeverAnswersCostsTimeAndNoAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 		id := int64(row.ID)
-		owner := &mute{do: func(ctx context.Context, id int64) { _ = a.store.DeleteSite(ctx, check.SiteID(id), time.Now()) }}
+		owner := &mute{do: func(ctx context.Context, id int64) { _ = a.store.DeleteSite(ctx, check.SiteID(id), time.Now(), nil) }}
 		serveMute(t, network, owner)
 		ask := func(name string, want codes.Code, call func(context.Context) error) {
 			ctx, cancel := context.WithTimeout(t.Context(), patient)

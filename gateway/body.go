@@ -213,7 +213,7 @@ func mustBe(fd protoreflect.FieldDescriptor) string {
 		case "google.protobuf.Duration":
 			return `must be a time span in seconds, as "60s"`
 		case "google.protobuf.Timestamp":
-			return `must be a time as "2006-01-02T15:04:05Z"`
+			return `must be a time as "2026-11-30T09:15:00Z"`
 		case fieldMask:
 			return "must be names of fields, separated by commas"
 		}

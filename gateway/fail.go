@@ -17,6 +17,7 @@ import (
 
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/restjson"
+	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 // refusal is an error whose HTTP status is more specific than its gRPC code.
@@ -30,16 +31,43 @@ func (r *refusal) GRPCStatus() *status.Status { return r.status }
 
 // failCall answers with a coordinator's refusal, or that no coordinator is reachable.
 func (h *handler) failCall(ctx context.Context, w http.ResponseWriter, err error) {
+	if md, ok := runtime.ServerMetadataFromContext(ctx); ok {
+		for key, values := range md.HeaderMD {
+			if name, shown := shownHeader(key); shown {
+				w.Header()[name] = values
+			}
+		}
+	}
 	s := fault.Status(err)
-	if s.Code() == codes.Unavailable && !h.conn.Connected() {
-		// gRPC's message contains connections and addresses, so it is only for our log.
-		h.log.Warn("coordinator unreachable", "error", err)
-		s = status.New(codes.Unavailable, unreachable)
+	if text := ownWords(s.Code()); text != "" && !rpc.IsNamed(s) {
+		// What no coordinator said is gRPC's, with connections and addresses in it, and only
+		// for our log.
+		h.log.WarnContext(ctx, "call to the coordinator failed", "error", err)
+		s = status.New(s.Code(), text)
 	}
 	if r := routeOf(ctx); r != nil {
 		s = r.rename(s)
 	}
-	answer(w, runtime.HTTPStatusFromCode(s.Code()), s.Proto())
+	code := runtime.HTTPStatusFromCode(s.Code())
+	if isMismatch(s) {
+		code = http.StatusPreconditionFailed
+	}
+	answer(w, code, s.Proto())
+}
+
+// ownWords returns what is told when gRPC itself fails a call with a code.
+func ownWords(code codes.Code) string {
+	switch code {
+	case codes.Unavailable:
+		return unreachable
+	case codes.DeadlineExceeded:
+		return "the coordinator did not answer in time"
+	case codes.Canceled:
+		return "the request was given up"
+	case codes.Internal, codes.Unknown, codes.DataLoss:
+		return "the call to the coordinator failed; the log of the gateway has more under the request's id"
+	}
+	return ""
 }
 
 const unreachable = "the coordinator cannot be reached; try again in some seconds"
@@ -86,6 +114,7 @@ func answer(w http.ResponseWriter, code int, p *spb.Status) {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter(p)))
 	}
+	p = rpc.Named(status.FromProto(p), w.Header().Get(requestHeader)).Proto()
 	raw, err := restjson.Line(p)
 	if err != nil { // a detail of a type that is unknown here
 		p.Details = nil

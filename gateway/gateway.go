@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,16 +48,20 @@ type Options struct {
 	// commas, or dns:///HOST:PORT for all addresses of HOST. Calls go round the ready
 	// coordinators, any of which can answer every call; while none is ready, round all.
 	Coordinator string
-	// Client configures the connection to the coordinators.
+	// Client configures the connection to the coordinators. Its token or certificate proves the
+	// gateway; the tokens of its callers go to the coordinators, which decide about them.
 	Client rpc.ClientOptions
-	// Listeners are the listeners for HTTP; wrap them with tls.NewListener for HTTPS. Run
-	// closes them.
+	// Listeners are the listeners for HTTP. Run closes them.
 	Listeners []net.Listener
-	// Tokens are the accepted bearer tokens; without any, all callers are accepted. The
-	// gateway does not forward them: the coordinator gets Client.Token.
-	Tokens []string
-	// Accept, if not nil, replaces Tokens, and may change later.
-	Accept *rpc.Tokens
+	// TLS makes it HTTPS, with HTTP/2; nil means plaintext.
+	TLS *tls.Config
+	// AllowedHosts are the hosts that requests may name, besides the addresses of the
+	// listeners: names, or "*" for every one. A listener on loopback allows the names and
+	// addresses of loopback, one beyond it these and every address.
+	AllowedHosts []string
+	// CORSOrigins are the origins, such as https://status.example.com, whose pages may read
+	// and write from a browser; none may by default.
+	CORSOrigins []string
 	// OpenAPI is the answer at /openapi.json; without it the path is unknown.
 	OpenAPI []byte
 	// Log gets failures; nil discards them.
@@ -83,7 +88,8 @@ type Gateway struct {
 	client    rpc.ClientOptions
 	listeners []net.Listener
 	log       *slog.Logger
-	tokens    *rpc.Tokens
+	tls       *tls.Config
+	fence     *fence
 	openAPI   []byte
 	routes    []*route
 	metrics   *metrics
@@ -104,11 +110,13 @@ func New(o Options) (*Gateway, error) {
 		return nil, errors.New("gateway: the OpenAPI document is not JSON")
 	}
 	o = o.withDefaults()
-	tokens, err := o.Accept, error(nil)
-	if tokens == nil {
-		if tokens, err = rpc.NewTokens(o.Tokens); err != nil {
-			return nil, fmt.Errorf("gateway: %w", err)
-		}
+	o.Client.Forwards = true
+	fence, err := newFence(o.Listeners, o.AllowedHosts, o.CORSOrigins)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	if o.TLS != nil {
+		o.TLS = withHTTP2(o.TLS)
 	}
 	routes, err := routesOf(contract()...)
 	if err != nil {
@@ -116,7 +124,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	return &Gateway{
 		addrs: addrs, client: o.Client, listeners: o.Listeners, log: o.Log,
-		tokens: tokens, openAPI: o.OpenAPI, routes: routes, metrics: newMetrics(o.Metrics),
+		tls: o.TLS, fence: fence, openAPI: o.OpenAPI, routes: routes, metrics: newMetrics(o.Metrics),
 	}, nil
 }
 
@@ -127,23 +135,28 @@ func contract() []protoreflect.FileDescriptor {
 		monitorv1.File_jetmon_monitor_v1_outage_service_proto,
 		monitorv1.File_jetmon_monitor_v1_fleet_service_proto,
 		monitorv1.File_jetmon_monitor_v1_diagnosis_service_proto,
+		monitorv1.File_jetmon_monitor_v1_access_service_proto,
 		wpcomv1.File_jetmon_wpcom_v1_jetpack_monitor_service_proto,
 	}
 }
 
 // transcoder returns the generated handler, which translates well-formed HTTP to gRPC and
 // back.
-func transcoder(conn grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) (http.Handler, error) {
+func transcoder(plain grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) (http.Handler, error) {
+	conn := conditional{plain}
 	mux := runtime.NewServeMux(
+		runtime.WithForwardResponseOption(noteETag),
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
 		runtime.WithErrorHandler(fail),
 		runtime.WithWriteContentLength(),
-		// No headers pass through: the request message contains all that the coordinator needs.
+		// Of the headers only Authorization passes through: the request message contains all
+		// else that the coordinator needs.
 		runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
-		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }),
+		runtime.WithOutgoingHeaderMatcher(shownHeader),
 		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
 	)
 	ctx := context.Background()
 	err := errors.Join(
@@ -151,12 +164,24 @@ func transcoder(conn grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) (h
 		monitorv1.RegisterOutageServiceHandlerClient(ctx, mux, monitorv1.NewOutageServiceClient(conn)),
 		monitorv1.RegisterFleetServiceHandlerClient(ctx, mux, monitorv1.NewFleetServiceClient(conn)),
 		monitorv1.RegisterDiagnosisServiceHandlerClient(ctx, mux, monitorv1.NewDiagnosisServiceClient(conn)),
+		monitorv1.RegisterAccessServiceHandlerClient(ctx, mux, monitorv1.NewAccessServiceClient(conn)),
 		wpcomv1.RegisterJetpackMonitorServiceHandlerClient(ctx, mux, wpcomv1.NewJetpackMonitorServiceClient(conn)),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("register the services: %w", err)
 	}
 	return mux, nil
+}
+
+// shownHeader returns the name of a header of a coordinator's answer as callers see it.
+func shownHeader(key string) (string, bool) {
+	switch key {
+	case "ratelimit":
+		return "Ratelimit", true // as Go spells it: names of headers are alike in any case
+	case "ratelimit-policy":
+		return "Ratelimit-Policy", true
+	}
+	return "", false
 }
 
 // Run serves until ctx ends, and then waits up to 8 s for running requests. It closes the
@@ -177,13 +202,20 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 	}
 	server := &http.Server{
 		Handler:           h,
+		Protocols:         new(http.Protocols),
+		ConnContext:       visit,
+		ConnState:         idle,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
+
+		DisableGeneralOptionsHandler: true,
 	}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(g.tls != nil) // unencrypted behind door
 	g.log.Info("started", "role", "gateway", "address", g.listeners[0].Addr().String(), "coordinators", g.addrs)
 	steps := []stages.Step{{Name: "running requests", Run: func(ctx context.Context) error {
 		<-ctx.Done()
@@ -191,7 +223,7 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 	}}}
 	for _, l := range g.listeners {
 		steps = append(steps, stages.Step{Name: "listener " + l.Addr().String(), Run: func(context.Context) error {
-			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			if err := server.Serve(door{l, g.tls}); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("gateway: serve: %w", err)
 			}
 			return nil

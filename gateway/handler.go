@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
+	"sync"
+	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/codes"
@@ -29,10 +31,11 @@ type handler struct {
 	conn  *rpc.Pool
 	api   http.Handler
 	pages map[string]page
+	zips  *sync.Pool // of *gzip.Writer
 }
 
 func newHandler(g *Gateway, conn *rpc.Pool) (*handler, error) {
-	h := &handler{Gateway: g, conn: conn}
+	h := &handler{Gateway: g, conn: conn, zips: newZipPool()}
 	api, err := transcoder(conn, func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
 		h.failCall(ctx, w, err)
 	})
@@ -45,20 +48,44 @@ func newHandler(g *Gateway, conn *rpc.Pool) (*handler, error) {
 
 // ServeHTTP answers one request. Every error is a google.rpc.Status as JSON.
 func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	greet(req)
+	ctx := rpc.WithRequestID(req.Context(), req.Header.Get(requestHeader))
+	req = req.WithContext(ctx)
 	counted := h.metrics.begin(w)
+	if acceptsGzip(req.Header) {
+		counted.zip.pool = h.zips
+	}
 	defer func() {
 		if r := recover(); r != nil {
-			h.log.Error("request panicked", "method", req.Method, "path", req.URL.Path, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			h.log.ErrorContext(ctx, "request panicked", "method", req.Method, "path", req.URL.Path, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 			if !counted.wrote() {
 				fail(counted, fault.New(fault.Internal, "internal error"))
 			}
 		}
 		counted.end(req.Method)
 	}()
-	counted.Header().Set("X-Content-Type-Options", "nosniff")
-	counted.Header().Set("Cache-Control", "no-store")
+	prepare(counted.Header(), ctx, req.TLS != nil)
+	h.fence.share(counted.Header(), req)
 	if err := h.serve(counted, req); err != nil {
 		fail(counted, err)
+	}
+	h.log.DebugContext(ctx, "request", "method", req.Method, "route", counted.route, "status", counted.status, "took", time.Since(counted.start))
+}
+
+const requestHeader = "X-Request-Id"
+
+// prepare sets the headers that every answer has. A browser must take no answer for a page,
+// of ours or inside another.
+func prepare(h http.Header, ctx context.Context, secure bool) {
+	h.Set(requestHeader, rpc.RequestID(ctx))
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Add("Vary", "Accept-Encoding")
+	if secure {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 }
 
@@ -69,32 +96,64 @@ func (h *handler) serve(w *countedWriter, req *http.Request) error {
 		// A HEAD is a GET whose body countedWriter drops.
 		method, w.headOnly = http.MethodGet, true
 	}
-	if err := checkURLPath(req.URL.Path); err != nil {
+	path, err := pathOf(req.URL)
+	if err != nil {
 		return err
 	}
-	p, isPage := h.pages[req.URL.Path]
-	if !isPage || !p.open {
-		if err := h.tokens.Check(req.Header.Get("Authorization")); err != nil {
+	p, isPage := h.pages[path]
+	if !isPage || !p.probe {
+		if err := h.fence.check(req); err != nil {
 			return err
+		}
+		if isPreflight(req) {
+			return h.preflight(w, req, path)
 		}
 	}
 	if isPage {
-		w.route = req.URL.Path
+		w.route = path
 		if method != http.MethodGet {
 			return wrongMethod(w, req, []string{http.MethodGet})
 		}
-		p.show(w, req)
+		if err := checkNoBody(w, req); err != nil {
+			return err
+		}
+		if p.probe {
+			p.show(w, req)
+		} else {
+			p.show(&taggingWriter{ResponseWriter: w, x: reading(req)}, req)
+		}
 		return nil
 	}
-	r, bound, others := find(h.routes, method, req.URL.Path)
+	r, bound, others := find(h.routes, method, path)
 	switch {
 	case r != nil:
 		w.route = r.template
+		to, err := urlAt(path, req.URL.RawQuery)
+		if err != nil {
+			return err
+		}
+		req.URL = to
 		return h.call(w, req, r, bound)
 	case len(others) > 0:
 		return wrongMethod(w, req, others)
 	}
-	return fault.New(fault.NotFound, "there is nothing at %s; / lists what there is", printable(req.URL.Path))
+	return nothingAt(path)
+}
+
+func nothingAt(path string) error {
+	return fault.New(fault.NotFound, "there is nothing at %s; / lists what there is", printable(path))
+}
+
+// preflight answers what a page of another origin may do at a path.
+func (h *handler) preflight(w http.ResponseWriter, req *http.Request, path string) error {
+	_, _, methods := find(h.routes, "", path)
+	if _, isPage := h.pages[path]; isPage {
+		methods = []string{http.MethodGet}
+	}
+	if len(methods) == 0 {
+		return nothingAt(path)
+	}
+	return h.fence.preflight(w, req, methods)
 }
 
 func wrongMethod(w http.ResponseWriter, req *http.Request, methods []string) error {
@@ -125,14 +184,30 @@ func (h *handler) call(w http.ResponseWriter, req *http.Request, r *route, bound
 			return err
 		}
 		body = io.NopCloser(bytes.NewReader(data))
+	} else if err := checkNoBody(w, req); err != nil {
+		return err
+	}
+	x, err := r.exchange(req)
+	if err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithValue(req.Context(), routeKey{}, r), callTimeout)
 	defer cancel()
+	ctx = context.WithValue(ctx, exchangeKey{}, x)
 	// The generated code sees only what was checked.
 	plain := (&http.Request{
 		Method: r.method, URL: req.URL, Proto: req.Proto, ProtoMajor: req.ProtoMajor, ProtoMinor: req.ProtoMinor,
-		Header: http.Header{}, Body: body, RemoteAddr: req.RemoteAddr,
+		Header: passed(req.Header), Body: body, RemoteAddr: req.RemoteAddr,
 	}).WithContext(ctx)
-	h.api.ServeHTTP(w, plain)
+	h.api.ServeHTTP(&taggingWriter{ResponseWriter: w, x: x}, plain)
 	return nil
+}
+
+// passed returns the headers of a request that go to the coordinator: its callers' credentials.
+func passed(h http.Header) http.Header {
+	out := http.Header{}
+	if token := h.Get("Authorization"); token != "" {
+		out.Set("Authorization", token)
+	}
+	return out
 }

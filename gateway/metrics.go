@@ -36,6 +36,8 @@ type countedWriter struct {
 	route    string // template; "" means an unknown path
 	status   int    // 0 until something was written
 	headOnly bool
+	zip      zipped
+	zips     bool // the answer is compressed
 }
 
 func (m *metrics) begin(w http.ResponseWriter) *countedWriter {
@@ -53,6 +55,7 @@ func (w *countedWriter) WriteHeader(status int) {
 		return
 	}
 	w.status = status
+	w.zips = w.zip.begin(w.Header())
 	w.ResponseWriter.WriteHeader(status)
 }
 
@@ -64,11 +67,15 @@ func (w *countedWriter) Write(b []byte) (int, error) {
 	if w.headOnly {
 		return len(b), nil
 	}
+	if w.zips {
+		return w.zip.to(w.ResponseWriter).Write(b)
+	}
 	return w.ResponseWriter.Write(b)
 }
 
-// end counts the request. All unknown methods share a label, and so do all unknown paths.
+// end ends the answer and counts the request. All unknown methods share a label, and so do all unknown paths.
 func (w *countedWriter) end(method string) {
+	w.zip.end()
 	route := w.route
 	if route == "" {
 		route = "other"

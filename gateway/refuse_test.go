@@ -157,7 +157,7 @@ func TestBadHTTPIsRefused(t *testing.T) {
 		"no content type":            {"POST", "/v1/sites", good, []string{"Content-Type", ""}, 415, "Content-Type", ""},
 		"a malformed content type":   {"POST", "/v1/sites", good, []string{"Content-Type", "a/b/c"}, 415, "Content-Type", ""},
 		"another character set":      {"POST", "/v1/sites", good, []string{"Content-Type", "application/json; charset=latin1"}, 415, "Content-Type", ""},
-		"a compressed body":          {"POST", "/v1/sites", good, []string{"Content-Encoding", "gzip"}, 415, "Content-Encoding", ""},
+		"a compressed body":          {"POST", "/v1/sites", good, []string{"Content-Encoding", "br"}, 415, "Content-Encoding", ""},
 		"a body over a mebibyte":     {"POST", "/v1/sites", `{"url":"` + strings.Repeat("x", gateway.MaxBodyBytes) + `"}`, nil, 413, "body: must be at most 1048576 bytes", ""},
 		"an unknown path":            {"GET", "/v1/sitez", "", nil, 404, "/v1/sitez", ""},
 		"a path below a known one":   {"GET", "/v1/sites/7/x", "", nil, 404, "/v1/sites/7/x", ""},

@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -101,7 +102,9 @@ func (r *route) parse() error {
 	return nil
 }
 
-// match reports whether path matches the route, and returns the text bound to each field.
+// match reports whether path, still in its percent-encoding, matches the route, and returns
+// the text bound to each field. What is encoded is part of a text, never a slash or a colon
+// of the template.
 func (r *route) match(path string) (map[string]string, bool) {
 	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	if len(parts) != len(r.segments) {
@@ -116,12 +119,17 @@ func (r *route) match(path string) (map[string]string, bool) {
 	}
 	bound := map[string]string{}
 	for i, s := range r.segments {
-		switch {
-		case s.field == "" && s.literal != parts[i], s.field != "" && parts[i] == "":
-			return nil, false
-		case s.field != "":
-			bound[s.field] = parts[i]
+		if s.field == "" {
+			if s.literal != parts[i] {
+				return nil, false
+			}
+			continue
 		}
+		text, err := url.PathUnescape(parts[i])
+		if err != nil || text == "" {
+			return nil, false
+		}
+		bound[s.field] = text
 	}
 	return bound, true
 }

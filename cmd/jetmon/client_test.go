@@ -179,7 +179,7 @@ func TestReplayThatDiffersFailsAndSoDoesACoordinatorThatIsNotThere(t *testing.T)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := rpc.NewServer(rpc.ServerOptions{Name: "coordinator"}, func(r grpc.ServiceRegistrar) {
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: "coordinator", Access: rpc.Open()}, func(r grpc.ServiceRegistrar) {
 		monitorv1.RegisterOutageServiceServer(r, forgetful{})
 	})
 	if err != nil {

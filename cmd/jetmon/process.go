@@ -51,7 +51,7 @@ func (f processFlags) open(stderr io.Writer) (*process, error) {
 	if f.DebugListen == "" {
 		return p, nil
 	}
-	if err := rpc.CheckExposure(f.DebugListen, rpc.ServerOptions{}, false); err != nil {
+	if err := rpc.CheckExposure(f.DebugListen, false); err != nil {
 		return nil, usagef("--debug-listen: must be a loopback address, because profiles reveal much")
 	}
 	var err error

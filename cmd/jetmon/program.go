@@ -34,6 +34,7 @@ type commands struct {
 	Probe       probeCommand       `cmd:"" help:"Check one URL from here, or by verifliers, and print the observation."`
 	Sites       sitesCommand       `cmd:"" help:"Query a coordinator about sites: list, explain."`
 	Outages     outagesCommand     `cmd:"" help:"Query a coordinator about outages: list, show, replay."`
+	Tokens      tokensCommand      `cmd:"" help:"Manage what proves callers: tokens of the API (create, list, revoke) and of roles (role)."`
 	Diagnose    diagnoseCommand    `cmd:"" help:"Find out why Jetpack and WordPress.com cannot connect to a site."`
 	Certs       certsCommand       `cmd:"" help:"Make and show the certificates by which roles prove who they are: init, issue, show."`
 	Config      configCommand      `cmd:"" help:"Explain a configuration file, v1's or Jetmon's own: explain."`

@@ -10,7 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
+	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 	"github.com/Automattic/jetmon/internal/certs"
+	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 // startTicking starts a role in this process, and returns what has it look for new
@@ -83,23 +86,28 @@ func (f *fleet) client(t *testing.T, name string) *tls.Config {
 	return c
 }
 
-// greeted dials, and returns the serial number of the server's certificate; empty if the
-// server turns the client away.
-func greeted(t *testing.T, addr string, config *tls.Config) string {
+// greeted asks a veriflier, and returns the serial number of its certificate; empty if it
+// does not accept the caller's.
+func greeted(t *testing.T, addr string, config *tls.Config) (serial string) {
 	t.Helper()
-	conn, err := tls.Dial("tcp", addr, config)
+	config = config.Clone()
+	config.VerifyConnection = func(s tls.ConnectionState) error {
+		serial = s.PeerCertificates[0].SerialNumber.String()
+		return nil
+	}
+	conn, err := rpc.Dial(addr, rpc.ClientOptions{TLS: config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	// A target that policy refuses: an answer, and no traffic.
+	_, err = veriflierv1.NewVeriflierServiceClient(conn).Verify(t.Context(), &veriflierv1.VerifyRequest{
+		RequestId: "x", Target: &checkv1.Target{Url: "http://127.0.0.1:1/"},
+	})
 	if err != nil {
 		return ""
 	}
-	defer conn.Close()
-	// The server says what it thinks of the client after the client's side of the handshake.
-	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := conn.Read(make([]byte, 1)); err != nil { // the server's SETTINGS
-		return ""
-	}
-	return conn.ConnectionState().PeerCertificates[0].SerialNumber.String()
+	return serial
 }
 
 func TestAServerTakesNewCertificatesByItself(t *testing.T) {
@@ -115,13 +123,13 @@ func TestAServerTakesNewCertificatesByItself(t *testing.T) {
 	mine := f.client(t, "me")
 	theirs := successor.client(t, "me") // trusts the successor; the server is still of f
 	theirs.RootCAs = mine.RootCAs
-	theirs.ClientSessionCache = tls.NewLRUClientSessionCache(0)
 	if got := greeted(t, addr, mine); got != old {
 		t.Fatalf("shows %q, not %q", got, old)
 	}
 	if greeted(t, addr, theirs) != "" || greeted(t, addr, f.client(t, "")) != "" {
 		t.Fatal("takes a stranger")
 	}
+	theirs.ClientSessionCache = tls.NewLRUClientSessionCache(0)
 
 	t.Run("nothing happens while nothing changes", func(t *testing.T) {
 		look(t, time.Now())

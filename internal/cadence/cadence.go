@@ -9,6 +9,9 @@ package cadence
 import "time"
 
 const (
+	// HelloWithin is how long a new stream may be silent before the coordinator ends it.
+	HelloWithin = 5 * time.Second
+
 	// Heartbeat is the time between two heartbeats of a checker. The coordinator answers each.
 	Heartbeat = 5 * time.Second
 

@@ -10,6 +10,7 @@ import (
 func TestTheTimesOfTheStreamFitTogether(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ shorter, longer time.Duration }{
+		"a stream without a checker ends before a session of a silent one":        {HelloWithin, SessionTimeout},
 		"a lost heartbeat ends no session":                                        {2 * Heartbeat, SessionTimeout},
 		"a checker that cannot send leaves before the coordinator gives it up":    {SendWithin + Heartbeat, SessionTimeout},
 		"a dead checker's checks go out again long before their lease ends":       {2 * SessionTimeout, Lease},

@@ -9,11 +9,12 @@ import (
 const formatJSON = "json"
 
 // NewLogger makes a logger that writes lines of level and above to w, as JSON for
-// the format "json", or else as key=value text.
+// the format "json", or else as key=value text. A line that is logged with the context of
+// a request has its id.
 func NewLogger(w io.Writer, level slog.Leveler, format string) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level}
 	if format == formatJSON {
-		return slog.New(slog.NewJSONHandler(w, o))
+		return slog.New(byRequest{slog.NewJSONHandler(w, o)})
 	}
-	return slog.New(slog.NewTextHandler(w, o))
+	return slog.New(byRequest{slog.NewTextHandler(w, o)})
 }

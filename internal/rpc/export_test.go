@@ -1,5 +1,7 @@
 package rpc
 
+import "context"
+
 // DefaultDeadline and ShaveDeadline are for the tests.
 const DefaultDeadline = defaultDeadline
 
@@ -7,3 +9,8 @@ var ShaveDeadline = shaveDeadline
 
 // Garbled is garbled.
 var Garbled = garbled
+
+// Enter decides about a call, as the interceptors have it do.
+func (a *Authorizer) Enter(ctx context.Context, method string) (context.Context, func(), error) {
+	return a.enter(ctx, method)
+}

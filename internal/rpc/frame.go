@@ -31,10 +31,11 @@ type codec struct{ encoding.CodecV2 }
 
 func newCodec() codec { return codec{encoding.GetCodecV2(encodingproto.Name)} }
 
-// Unmarshal decodes a message of a stream, or keeps a frame.
+// Unmarshal keeps a frame, or a message of a stream that is decoded later.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
-	if s, ok := v.(*streamed); ok {
-		s.decode(c.CodecV2, data)
+	if h, ok := v.(*held); ok {
+		data.Ref()
+		h.data = data
 		return nil
 	}
 	f, ok := v.(*frame)
@@ -87,6 +88,9 @@ func unframe(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.
 func (f *frame) decode(m proto.Message) error {
 	if f.size > maxUnaryBytes {
 		return fault.New(fault.Invalid, "the request must be at most %d bytes, has %d", maxUnaryBytes, f.size)
+	}
+	if err := checkUnzipped(f.bytes); err != nil {
+		return err
 	}
 	d := m.ProtoReflect().Descriptor()
 	values := maxValues

@@ -39,6 +39,7 @@ type guard struct {
 }
 
 func (g guard) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (reply any, err error) {
+	ctx = entered(ctx)
 	done := g.metrics.begin(info.FullMethod)
 	start := time.Now()
 	defer func() {
@@ -52,6 +53,7 @@ func (g guard) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, h
 }
 
 func (g guard) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
+	ss = newRequestStream(ss)
 	done := g.metrics.begin(info.FullMethod)
 	start := time.Now()
 	defer func() {
@@ -82,7 +84,7 @@ func (g guard) end(ctx context.Context, method string, start time.Time, err erro
 		g.log.DebugContext(ctx, "call", "method", method, "code", s.Code().String(),
 			"took", time.Since(start), "peer", peerOf(ctx), "message", s.Message())
 	}
-	return shorten(s).Err()
+	return Named(shorten(s), RequestID(ctx)).Err()
 }
 
 // shortMethod refuses a call whose method has a longer name than any, before gRPC does so

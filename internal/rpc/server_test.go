@@ -38,7 +38,7 @@ func TestAnEndThatComesBeforeTheBeginningIsOrderly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := rpc.NewServer(rpc.ServerOptions{}, func(grpc.ServiceRegistrar) {})
+		s, err := rpc.NewServer(rpc.ServerOptions{Access: rpc.Open()}, func(grpc.ServiceRegistrar) {})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,7 +206,7 @@ func TestValidationNamesEveryFieldAtFault(t *testing.T) {
 		Settings:      &monitorv1.CheckSettings{RequiredTexts: []string{"a", ""}},
 	}})
 	s := status.Convert(err)
-	if s.Code() != codes.InvalidArgument || len(s.Details()) != 1 {
+	if s.Code() != codes.InvalidArgument || len(s.Details()) != 2 {
 		t.Fatalf("got %v %v", err, s.Details())
 	}
 	bad, ok := s.Details()[0].(*errdetails.BadRequest)

@@ -76,7 +76,7 @@ func openOn(t *testing.T, network rpc.Network, addr string) *house {
 	rows[0].Settings.RequiredTexts = []string{"größer"}
 	h.engine.Read(h.now, 0).Put(rows)
 	h.stream = stream.New(stream.Options{Engine: h.engine, Node: "c1", Heartbeat: 5 * time.Second, Lease: time.Minute})
-	server, err := rpc.NewServer(rpc.ServerOptions{Name: "test"}, func(r grpc.ServiceRegistrar) {
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: "test", Access: rpc.Open()}, func(r grpc.ServiceRegistrar) {
 		coordinatorv1.RegisterAssignmentServiceServer(r, h.stream)
 	})
 	if err != nil {
@@ -461,7 +461,7 @@ func TestWithoutACommonVersionThereIsNoSession(t *testing.T) {
 			p := h.dial(t)
 			p.say(tt.first)
 			st := status.Convert(p.ends())
-			if st.Code() != tt.want || len(st.Details()) != 1 {
+			if st.Code() != tt.want || len(st.Details()) != 2 {
 				t.Fatalf("it ends with %v, %v, want %v", st, st.Details(), tt.want)
 			}
 			info, ok := st.Details()[0].(*errdetails.ErrorInfo)
@@ -492,7 +492,7 @@ func TestAnotherProcessOfTheNodeIsRefused(t *testing.T) {
 	q := h.dial(t)
 	q.say(&coordinatorv1.StreamAssignmentsRequest{Message: &coordinatorv1.StreamAssignmentsRequest_Hello{Hello: hello("fra-1", "2")}})
 	err := q.ends()
-	if status.Code(err) != codes.AlreadyExists || strings.Contains(err.Error(), "holder") || len(status.Convert(err).Details()) != 2 {
+	if status.Code(err) != codes.AlreadyExists || strings.Contains(err.Error(), "holder") || len(status.Convert(err).Details()) != 3 {
 		t.Errorf("it ends with %v", err)
 	}
 	if s := h.engine.Summary(time.Now()).Checkers; len(s) != 1 || s[0].Rival.Hello.Instance != "2" || !strings.HasPrefix(s[0].Rival.Hello.Address, "127.0.0.1:") {

@@ -23,6 +23,7 @@ type Store interface {
 	Members
 	Snapshots
 	Retention
+	Access
 	// Ping checks that the database answers.
 	Ping(ctx context.Context) error
 	Close() error
@@ -60,7 +61,9 @@ type Sites interface {
 	// at, as EndChanged, unreported; a pause suspends it from then on, until the site resumes.
 	UpdateSite(ctx context.Context, id check.SiteID, at time.Time, edit func(record.Site) (record.Site, error)) (record.Site, error)
 	// DeleteSite removes the row and ends its open outage at time at, as EndDeleted, unreported.
-	DeleteSite(ctx context.Context, id check.SiteID, at time.Time) error
+	// It asks allow about the stored site first, if that is not nil, perhaps several times, and
+	// returns its error unchanged.
+	DeleteSite(ctx context.Context, id check.SiteID, at time.Time, allow func(record.Site) error) error
 }
 
 // Digest is a hash of the active sites of a shard in a span: of all columns that can be
@@ -211,4 +214,6 @@ type OutageQuery struct {
 	Limit    int
 	SiteID   check.SiteID
 	OpenOnly bool
+	// Blogs, when not empty, are those whose outages are selected; at most 1000.
+	Blogs []check.BlogID
 }

@@ -119,8 +119,8 @@ func frames(path string, message []byte) []bad {
 		all = append(all, bad{name: fmt.Sprintf("encoding %.10q", encoding), ending: refusedSomehow, want: "encoding",
 			request: request{path: path, edit: with("grpc-encoding", encoding), data: [][]byte{append([]byte{1}, good[1:]...)}}})
 	}
-	for _, encoding := range []string{"gzip", "identity"} {
-		all = append(all, bad{name: encoding + " that is none", ending: inFraming,
+	for encoding, kind := range map[string]ending{"gzip": inWords, "identity": inFraming} {
+		all = append(all, bad{name: encoding + " that is none", ending: kind, want: "",
 			request: request{path: path, edit: with("grpc-encoding", encoding), data: [][]byte{append([]byte{1}, good[1:]...)}}})
 	}
 	return all

@@ -76,7 +76,7 @@ func open(t *testing.T) *world {
 	t.Cleanup(func() { _ = prober.Close() })
 	lv := listen(t)
 	w.veriflier = lv.Addr().String()
-	v, err := veriflier.New(veriflier.Options{Name: "v", Region: "eu", Listeners: []net.Listener{lv}, Prober: prober, Log: log})
+	v, err := veriflier.New(veriflier.Options{Name: "v", Region: "eu", Listeners: []net.Listener{lv}, Prober: prober, Log: log, Server: rpc.ServerOptions{Access: rpc.Open()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func open(t *testing.T) *world {
 	lc := listen(t)
 	w.coordinator = lc.Addr().String()
 	c, err := coordinator.New(coordinator.Options{
-		Node: "c", Endpoint: w.coordinator, Store: db, Listeners: []net.Listener{lc},
+		Node: "c", Endpoint: w.coordinator, Store: db, Listeners: []net.Listener{lc}, Server: rpc.ServerOptions{Access: rpc.Open()},
 		Verifliers: []panel.Member{{Name: "v", Region: "eu", Address: w.veriflier}},
 		Policy:     lifecycle.DefaultPolicy(), BucketMax: check.Buckets - 1, Notify: notify.Options{Disabled: true}, Diagnoser: diagnoser, Log: log,
 	})

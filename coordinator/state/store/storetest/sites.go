@@ -161,7 +161,7 @@ func unknownSite(t *testing.T, db Database) {
 	site := aSite(url(1))
 	site.ID = 77
 	wantKind(t, rewrite(t.Context(), s, site), fault.NotFound)
-	wantKind(t, s.DeleteSite(t.Context(), 77, noon()), fault.NotFound)
+	wantKind(t, s.DeleteSite(t.Context(), 77, noon(), nil), fault.NotFound)
 }
 
 func deleteCloses(t *testing.T, db Database) {
@@ -174,7 +174,7 @@ func deleteCloses(t *testing.T, db Database) {
 	first := get[record.Committed](t)(Commit(t.Context(), s, fence, opening(doomed, "k1")))
 	second := get[record.Committed](t)(Commit(t.Context(), s, fence, opening(other, "k2")))
 
-	must(t, s.DeleteSite(t.Context(), doomed.ID, after(3*time.Hour)))
+	must(t, s.DeleteSite(t.Context(), doomed.ID, after(3*time.Hour), nil))
 	_, err := s.Site(t.Context(), doomed.ID)
 	wantKind(t, err, fault.NotFound)
 	o := get[record.Outage](t)(s.Outage(t.Context(), first.OutageID))

@@ -37,7 +37,8 @@ type AssignmentServiceClient interface {
 	// guarantees no delivery: a result counts when its ResultsAck says so. What a
 	// checker had out when its stream ended is handed out again. Errors of a
 	// batch travel in ResultsAck and never end the stream; the stream ends with
-	// INVALID_ARGUMENT (no Hello first, a second one, or one that is not well formed),
+	// INVALID_ARGUMENT (no Hello first, none within 5 s, a second one, or one that is not
+	// well formed),
 	// FAILED_PRECONDITION (no common protocol version, see Hello), ALREADY_EXISTS (another
 	// process works under the name of the node, see Hello.instance_id), ABORTED (the
 	// coordinator has ended the session, the message says why: superseded by a newer
@@ -79,7 +80,8 @@ type AssignmentServiceServer interface {
 	// guarantees no delivery: a result counts when its ResultsAck says so. What a
 	// checker had out when its stream ended is handed out again. Errors of a
 	// batch travel in ResultsAck and never end the stream; the stream ends with
-	// INVALID_ARGUMENT (no Hello first, a second one, or one that is not well formed),
+	// INVALID_ARGUMENT (no Hello first, none within 5 s, a second one, or one that is not
+	// well formed),
 	// FAILED_PRECONDITION (no common protocol version, see Hello), ALREADY_EXISTS (another
 	// process works under the name of the node, see Hello.instance_id), ABORTED (the
 	// coordinator has ended the session, the message says why: superseded by a newer

@@ -1,0 +1,139 @@
+package gateway
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/rpc"
+)
+
+// fence keeps a browser from being used against the gateway: by a page whose name was
+// pointed at us (DNS rebinding), and by a page of another site that sends us a request. It
+// says nothing about who the caller is.
+type fence struct {
+	anyHost bool
+	hosts   map[string]bool // in lower case, without port
+	// loopback allows the names and addresses of loopback, addresses all that are no name:
+	// a page has an address for its origin only when it came from there.
+	loopback, addresses bool
+
+	origins map[string]bool // those that may read and write from a browser
+	cross   *http.CrossOriginProtection
+}
+
+// anyHost is the entry of Options.AllowedHosts that allows every host.
+const anyHost = "*"
+
+// newFence makes a fence for what listens, with more hosts and the origins of CORS.
+func newFence(listeners []net.Listener, hosts, origins []string) (*fence, error) {
+	f := &fence{hosts: map[string]bool{}, origins: map[string]bool{}, cross: http.NewCrossOriginProtection()}
+	for _, l := range listeners {
+		host := hostOf(l.Addr().String())
+		ip, err := netip.ParseAddr(host)
+		switch {
+		case err != nil:
+			f.hosts[host] = true
+		case ip.Unmap().IsLoopback():
+			f.loopback = true
+		default:
+			f.loopback, f.addresses = true, true
+		}
+	}
+	for _, host := range hosts {
+		name := hostOf(host)
+		if name == "" || strings.ContainsAny(host, "/ \t") || name != anyHost && strings.Contains(name, anyHost) {
+			return nil, fmt.Errorf("allowed host %q: must be a name, an address or *", host)
+		}
+		f.hosts[name] = true
+		f.anyHost = f.anyHost || name == anyHost
+	}
+	for _, origin := range origins {
+		scheme, host, _ := strings.Cut(origin, "://")
+		if scheme != "http" && scheme != "https" || host == "" || strings.ContainsAny(host, "/?#@* \t") || strings.ToLower(host) != host {
+			return nil, fmt.Errorf("CORS origin %q: must be as a browser sends it, such as https://status.example.com", origin)
+		}
+		if err := f.cross.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("CORS origin: %w", err)
+		}
+		f.origins[origin] = true
+	}
+	return f, nil
+}
+
+// hostOf returns the host of HOST or HOST:PORT, in lower case, without brackets and without
+// the dot that may end a name.
+func hostOf(hostport string) string {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = strings.TrimSuffix(strings.TrimPrefix(hostport, "["), "]")
+	}
+	return strings.TrimSuffix(strings.ToLower(host), ".")
+}
+
+// check refuses a request that does not name us, or that a page of another site sends.
+func (f *fence) check(req *http.Request) error {
+	if !f.named(hostOf(req.Host)) {
+		return &refusal{http.StatusMisdirectedRequest, fault.InvalidField("Host",
+			"%s is not a name of this gateway; --allowed-host adds one", printable(req.Host)).GRPCStatus()}
+	}
+	if err := f.cross.Check(req); err != nil {
+		return &refusal{http.StatusForbidden, status.New(codes.PermissionDenied,
+			"Origin: a page of another site may not send this; --cors-origin allows one")}
+	}
+	return nil
+}
+
+func (f *fence) named(host string) bool {
+	if f.anyHost || f.hosts[host] || f.loopback && rpc.Loopback(host) {
+		return true
+	}
+	_, err := netip.ParseAddr(host)
+	return f.addresses && err == nil
+}
+
+// share lets the page of an allowed origin read the answer. Vary keeps a cache from giving
+// one origin what another was answered.
+func (f *fence) share(h http.Header, req *http.Request) {
+	if len(f.origins) == 0 {
+		return
+	}
+	h.Add("Vary", "Origin")
+	if origin := req.Header.Get("Origin"); f.origins[origin] {
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Access-Control-Expose-Headers", "Allow, ETag, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id")
+	}
+}
+
+// isPreflight says whether a browser asks what a page of another origin may send.
+func isPreflight(req *http.Request) bool {
+	return req.Method == http.MethodOptions && req.Header.Get("Origin") != "" && req.Header.Get("Access-Control-Request-Method") != ""
+}
+
+// preflight answers a browser's question about a path that has these methods. It carries no
+// token, and the answer shows nothing but the contract.
+func (f *fence) preflight(w http.ResponseWriter, req *http.Request, methods []string) error {
+	if !f.origins[req.Header.Get("Origin")] {
+		return &refusal{http.StatusForbidden, status.New(codes.PermissionDenied,
+			"Origin: is not one that may ask; --cors-origin allows one")}
+	}
+	allowed := allow(methods)
+	if wanted := req.Header.Get("Access-Control-Request-Method"); !slices.Contains(strings.Split(allowed, ", "), wanted) {
+		return &refusal{http.StatusForbidden, status.Newf(codes.PermissionDenied,
+			"Access-Control-Request-Method: %s is not allowed here; allowed are: %s", printable(wanted), allowed)}
+	}
+	h := w.Header()
+	h.Add("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers")
+	h.Set("Access-Control-Allow-Methods", allowed)
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Content-Encoding, If-Match, If-None-Match, X-Request-Id")
+	h.Set("Access-Control-Max-Age", "600")
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
