@@ -139,7 +139,7 @@ func protocol(path string, message []byte) []bad {
 		}
 		return f.WriteData(1, true, framed(message))
 	})
-	add("more than the window", notAnswered, func(f *http2.Framer) error {
+	add("more than the window", inFraming, func(f *http2.Framer) error {
 		for range 10 {
 			if err := f.WriteData(1, false, make([]byte, maxFrame)); err != nil {
 				return err
