@@ -2,7 +2,8 @@
 // one place, over TCP or in memory, so that development and tests use the same wire
 // protocol as production.
 //
-// A server answers health checks and reflection, authenticates callers, validates unary
+// Every call belongs to a request with an id, which travels with the calls that are made for
+// it. A server answers health checks and reflection, authenticates callers, validates unary
 // requests, limits the time and size of calls, converts errors to statuses, recovers from
 // panics, counts calls, and stops gracefully. A client backs off, keeps its connection
 // alive and gives every unary call a deadline.
@@ -10,9 +11,9 @@
 // A unary request passes, in this order: guard (panics, the log, metrics, and what of an
 // error leaves) -> the token -> the deadline -> its size and its number of values ->
 // decoding -> dropping what only the server sets, counting lists -> the constraints of its
-// proto -> the handler. So a request costs at most a few times its size, whatever is in
-// it. NewServer refuses a service whose requests have a field of unbounded length, and
-// every error fits into the headers that clients read.
+// proto -> ServerOptions.Around -> the handler. So a request costs at most a few times its
+// size, whatever is in it. NewServer refuses a service whose requests have a field of
+// unbounded length, and every error fits into the headers that clients read.
 //
 // It must not know any service of Jetmon and must not retry: callers decide whether to
 // try again.
