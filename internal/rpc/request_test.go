@@ -135,4 +135,7 @@ func TestWhatGRPCSaysOfAConnectionIsForTheLogOnly(t *testing.T) {
 	if !strings.Contains(err.Error(), addr) || !fault.Is(err, fault.Unavailable) {
 		t.Errorf("the log has %v", err)
 	}
+	if why := rpc.Cause(err); !strings.Contains(why, addr) || strings.Contains(why, "rpc error") {
+		t.Errorf("an operator reads %q", why)
+	}
 }
