@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Automattic/jetmon/internal/access"
 	"github.com/Automattic/jetmon/internal/certs"
 	"github.com/Automattic/jetmon/internal/cli/format"
 )
@@ -45,7 +46,7 @@ type issueCertsCommand struct {
 
 // Run issues the certificate.
 func (c *issueCertsCommand) Run(p *program) error {
-	request := certs.Request{Role: c.Role, Name: c.Name, Hosts: c.Host, Life: time.Duration(c.For), Replace: c.Replace}
+	request := certs.Request{Role: access.Role(c.Role), Name: c.Name, Hosts: c.Host, Life: time.Duration(c.For), Replace: c.Replace}
 	if err := request.Validate(); err != nil {
 		return usageError{err}
 	}

@@ -24,7 +24,7 @@ func TestCertsMakesIssuesAndShows(t *testing.T) {
 		{[]string{"issue", "--role=checker", "--name=n", "--replace"}, exitOK, "checker n"},
 		{[]string{"issue", "--role=coordinator", "--name=c", "--host=localhost", "--host=127.0.0.1,::1"}, exitOK, "coordinator c at localhost, 127.0.0.1, ::1, until "},
 		{[]string{"issue", "--role=veriflier", "--name=v"}, exitUsage, "--host localhost"},
-		{[]string{"issue", "--role=king", "--name=v"}, exitUsage, "role must be one of"},
+		{[]string{"issue", "--role=king", "--name=v"}, exitUsage, "there is no role"},
 		{[]string{"issue", "--role=checker", "--name=v", "--for=0s"}, exitUsage, "--for: must be at least 1m"},
 		{[]string{"issue", "--role=checker"}, exitUsage, "--name"},
 	} {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/internal/access"
 	"github.com/Automattic/jetmon/internal/certs"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
@@ -55,7 +56,7 @@ func newFleet(t *testing.T) *fleet {
 }
 
 // issue makes a certificate, or makes it anew, and returns its serial number.
-func (f *fleet) issue(t *testing.T, role, name string, life time.Duration) (serial string) {
+func (f *fleet) issue(t *testing.T, role access.Role, name string, life time.Duration) (serial string) {
 	t.Helper()
 	r := certs.Request{Role: role, Name: name, Life: life, Replace: true}
 	if certs.Usages(role)[0] == x509.ExtKeyUsageServerAuth {
@@ -113,9 +114,9 @@ func greeted(t *testing.T, addr string, config *tls.Config) (serial string) {
 func TestAServerTakesNewCertificatesByItself(t *testing.T) {
 	t.Parallel()
 	f, successor := newFleet(t), newFleet(t)
-	old := f.issue(t, certs.Veriflier, "v", 90*day)
-	f.issue(t, certs.Caller, "me", 90*day)
-	successor.issue(t, certs.Caller, "me", 90*day)
+	old := f.issue(t, access.Veriflier, "v", 90*day)
+	f.issue(t, access.Asker, "me", 90*day)
+	successor.issue(t, access.Asker, "me", 90*day)
 	v, look := startTicking(t, "veriflier", "--listen=127.0.0.1:0", "--name=v", "--debug-listen=127.0.0.1:0",
 		"--tls-cert="+f.file("v.crt"), "--tls-key="+f.file("v.key"), "--tls-client-ca="+f.file("ca.crt"))
 	addr := v.errs.find(t, `msg=started.* address=(\S+)`)
@@ -137,7 +138,7 @@ func TestAServerTakesNewCertificatesByItself(t *testing.T) {
 			t.Error(v.errs)
 		}
 	})
-	renewed := f.issue(t, certs.Veriflier, "v", 80*day)
+	renewed := f.issue(t, access.Veriflier, "v", 80*day)
 	t.Run("a new certificate", func(t *testing.T) {
 		look(t, time.Now())
 		v.errs.find(t, `msg="new certificates taken"`)
@@ -222,8 +223,8 @@ func rewrite(t *testing.T, path string, text []byte) {
 func TestAClientTakesNewCertificatesByItself(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	f.issue(t, certs.Coordinator, "c", 90*day)
-	old := f.issue(t, certs.Checker, "n", 90*day)
+	f.issue(t, access.Coordinator, "c", 90*day)
+	old := f.issue(t, access.Checker, "n", 90*day)
 	pair, err := tls.LoadX509KeyPair(f.file("c.crt"), f.file("c.key"))
 	if err != nil {
 		t.Fatal(err)
@@ -259,7 +260,7 @@ func TestAClientTakesNewCertificatesByItself(t *testing.T) {
 	if got := <-came; got != old {
 		t.Fatalf("shows %q, not %q", got, old)
 	}
-	renewed := f.issue(t, certs.Checker, "n", 80*day)
+	renewed := f.issue(t, access.Checker, "n", 80*day)
 	look(t, time.Now())
 	deadline, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()

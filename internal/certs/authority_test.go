@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/internal/access"
 	"github.com/Automattic/jetmon/internal/certs"
 )
 
@@ -30,8 +31,8 @@ func authority(t *testing.T, domain string) (*certs.Authority, string) {
 // requests has one request for each role.
 func requests() []certs.Request {
 	var all []certs.Request
-	for _, role := range certs.Roles() {
-		r := certs.Request{Role: role, Name: role + "-1"}
+	for _, role := range access.Roles() {
+		r := certs.Request{Role: role, Name: string(role) + "-1"}
 		if certs.Usages(role)[0] == x509.ExtKeyUsageServerAuth {
 			r.Hosts = []string{"node.example.org", "127.0.0.1", "::1", "NODE.example.org", "::ffff:127.0.0.1"}
 		}
@@ -56,8 +57,8 @@ func TestARoleGetsACertificateThatProvesItAndNothingElse(t *testing.T) {
 			t.Errorf("%s: proves %q %q %v", r.Role, role, name, err)
 		}
 		for usage, want := range map[x509.ExtKeyUsage]bool{
-			x509.ExtKeyUsageServerAuth: slices.Contains([]string{"coordinator", "veriflier", "gateway"}, r.Role),
-			x509.ExtKeyUsageClientAuth: r.Role != "veriflier",
+			x509.ExtKeyUsageServerAuth: slices.Contains([]access.Role{access.Coordinator, access.Veriflier, access.Gateway}, r.Role),
+			x509.ExtKeyUsageClientAuth: r.Role != access.Veriflier,
 		} {
 			if _, err := c.Verify(x509.VerifyOptions{Roots: pool, KeyUsages: []x509.ExtKeyUsage{usage}}); (err == nil) != want {
 				t.Errorf("%s: usage %v: %v", r.Role, usage, err)
@@ -96,7 +97,7 @@ func TestOpenSSLAgrees(t *testing.T) {
 		t.Skip("there is no openssl")
 	}
 	a, _ := authority(t, "")
-	for _, r := range append(requests(), certs.Request{Role: certs.Checker, Name: strings.Repeat("n", 128)}) {
+	for _, r := range append(requests(), certs.Request{Role: access.Checker, Name: strings.Repeat("n", 128)}) {
 		pair, err := a.Issue(r, time.Now())
 		if err != nil {
 			t.Fatal(err)
@@ -108,7 +109,7 @@ func TestOpenSSLAgrees(t *testing.T) {
 			}
 		}
 		out, err := exec.CommandContext(t.Context(), openssl, "x509", "-in", pair.CertFile, "-noout", "-text").CombinedOutput()
-		if want := "URI:spiffe://jetmon/" + r.Role + "/" + r.Name; err != nil || !strings.Contains(string(out), want) {
+		if want := "URI:spiffe://jetmon/" + string(r.Role) + "/" + r.Name; err != nil || !strings.Contains(string(out), want) {
 			t.Errorf("%s: %v\n%s", want, err, out)
 		}
 	}
@@ -143,7 +144,7 @@ func TestTheAuthorityRecordsItsDomainAndIsFoundAmongOthers(t *testing.T) {
 	if a.Domain() != "new.example.org" || a.Certificate().Subject.CommonName == old.Certificate().Subject.CommonName {
 		t.Errorf("%s, %s", a.Domain(), a.Certificate().Subject)
 	}
-	pair, err := a.Issue(certs.Request{Role: certs.Checker, Name: "n"}, time.Now())
+	pair, err := a.Issue(certs.Request{Role: access.Checker, Name: "n"}, time.Now())
 	if err != nil || pair.Certificate.CheckSignatureFrom(a.Certificate()) != nil || pair.Certificate.URIs[0].Host != "new.example.org" {
 		t.Errorf("%v %v", pair.Certificate.URIs, err)
 	}
@@ -169,7 +170,7 @@ func TestNothingIsOverwrittenByAccident(t *testing.T) {
 	if _, err := os.Stat(a.File()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a certificate without its key was left: %v", err)
 	}
-	r := certs.Request{Role: certs.Checker, Name: "n"}
+	r := certs.Request{Role: access.Checker, Name: "n"}
 	first, err := a.Issue(r, time.Now())
 	if err != nil || first.Certificate.SerialNumber.Cmp(before) == 0 {
 		t.Fatal(err)
@@ -185,7 +186,7 @@ func TestNothingIsOverwrittenByAccident(t *testing.T) {
 	if pair, err := tls.LoadX509KeyPair(second.CertFile, second.KeyFile); err != nil || pair.Leaf.SerialNumber.Cmp(second.Certificate.SerialNumber) != 0 {
 		t.Errorf("the file has %v, %v", pair.Leaf.SerialNumber, err)
 	}
-	if _, err := a.Issue(certs.Request{Role: certs.Caller, Name: "n", Replace: true}, time.Now()); err == nil {
+	if _, err := a.Issue(certs.Request{Role: access.Asker, Name: "n", Replace: true}, time.Now()); err == nil {
 		t.Error("another role's certificate is replaced")
 	}
 }
@@ -197,19 +198,19 @@ func TestWhatIsNotIssued(t *testing.T) {
 		r    certs.Request
 		want string
 	}{
-		"an unknown role":           {certs.Request{Role: "admin", Name: "n"}, "role must be one of"},
-		"no name":                   {certs.Request{Role: certs.Checker}, "name must have 1 to 128"},
-		"a path as a name":          {certs.Request{Role: certs.Checker, Name: "../n"}, "name must consist of"},
-		"the authority's files":     {certs.Request{Role: certs.Checker, Name: "CA"}, "authority's files"},
-		"a server without a host":   {certs.Request{Role: certs.Veriflier, Name: "n"}, "--host localhost"},
-		"a client with a host":      {certs.Request{Role: certs.Checker, Name: "n", Hosts: []string{"localhost"}}, "nobody dials it"},
-		"a host with a port":        {certs.Request{Role: certs.Gateway, Name: "n", Hosts: []string{"a:80"}}, "neither a host name"},
-		"a host that is a wildcard": {certs.Request{Role: certs.Gateway, Name: "n", Hosts: []string{"*.a.org"}}, "neither a host name"},
-		"half an address":           {certs.Request{Role: certs.Gateway, Name: "n", Hosts: []string{"10.0.1"}}, "neither a host name"},
-		"an address with a zone":    {certs.Request{Role: certs.Gateway, Name: "n", Hosts: []string{"fe80::1%eth0"}}, "neither a host name"},
-		"an international name":     {certs.Request{Role: certs.Gateway, Name: "n", Hosts: []string{"caf\u00e9.org"}}, "xn--"},
-		"a life of no length":       {certs.Request{Role: certs.Checker, Name: "n", Life: time.Second}, "at least 1m"},
-		"a life of a century":       {certs.Request{Role: certs.Checker, Name: "n", Life: 100 * 365 * 24 * time.Hour}, "authority itself ends"},
+		"an unknown role":           {certs.Request{Role: "admin", Name: "n"}, "there is no role"},
+		"no name":                   {certs.Request{Role: access.Checker}, "name must have 1 to 128"},
+		"a path as a name":          {certs.Request{Role: access.Checker, Name: "../n"}, "name must consist of"},
+		"the authority's files":     {certs.Request{Role: access.Checker, Name: "CA"}, "authority's files"},
+		"a server without a host":   {certs.Request{Role: access.Veriflier, Name: "n"}, "--host localhost"},
+		"a client with a host":      {certs.Request{Role: access.Checker, Name: "n", Hosts: []string{"localhost"}}, "nobody dials it"},
+		"a host with a port":        {certs.Request{Role: access.Gateway, Name: "n", Hosts: []string{"a:80"}}, "neither a host name"},
+		"a host that is a wildcard": {certs.Request{Role: access.Gateway, Name: "n", Hosts: []string{"*.a.org"}}, "neither a host name"},
+		"half an address":           {certs.Request{Role: access.Gateway, Name: "n", Hosts: []string{"10.0.1"}}, "neither a host name"},
+		"an address with a zone":    {certs.Request{Role: access.Gateway, Name: "n", Hosts: []string{"fe80::1%eth0"}}, "neither a host name"},
+		"an international name":     {certs.Request{Role: access.Gateway, Name: "n", Hosts: []string{"caf\u00e9.org"}}, "xn--"},
+		"a life of no length":       {certs.Request{Role: access.Checker, Name: "n", Life: time.Second}, "at least 1m"},
+		"a life of a century":       {certs.Request{Role: access.Checker, Name: "n", Life: 100 * 365 * 24 * time.Hour}, "authority itself ends"},
 	} {
 		if pair, err := a.Issue(tt.r, time.Now()); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, %v", name, pair.Certificate, err)
@@ -279,15 +280,15 @@ func TestTheCertificatesWorkInAHandshake(t *testing.T) {
 		return []tls.Certificate{c}
 	}
 	server := &tls.Config{MinVersion: tls.VersionTLS12, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool(a),
-		Certificates: pair(a, certs.Request{Role: certs.Coordinator, Name: "c", Hosts: []string{"localhost"}})}
+		Certificates: pair(a, certs.Request{Role: access.Coordinator, Name: "c", Hosts: []string{"localhost"}})}
 	for name, tt := range map[string]struct {
 		certificates []tls.Certificate
 		good         bool
 	}{
-		"a checker of the fleet":    {pair(a, certs.Request{Role: certs.Checker, Name: "n"}), true},
+		"a checker of the fleet":    {pair(a, certs.Request{Role: access.Checker, Name: "n"}), true},
 		"nobody":                    {nil, false},
-		"a checker of another":      {pair(b, certs.Request{Role: certs.Checker, Name: "n"}), false},
-		"a veriflier, which serves": {pair(a, certs.Request{Role: certs.Veriflier, Name: "v", Hosts: []string{"localhost"}}), false},
+		"a checker of another":      {pair(b, certs.Request{Role: access.Checker, Name: "n"}), false},
+		"a veriflier, which serves": {pair(a, certs.Request{Role: access.Veriflier, Name: "v", Hosts: []string{"localhost"}}), false},
 	} {
 		left, right := net.Pipe()
 		ended := make(chan error, 1)

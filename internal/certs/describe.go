@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"time"
+
+	"github.com/Automattic/jetmon/internal/access"
 )
 
 // Description is what is told of a certificate.
@@ -13,7 +15,10 @@ type Description struct {
 	Authority bool
 	// Domain is the trust domain; Role and Name are what the certificate proves. Odd is why
 	// it proves nothing. All are empty for an authority that records no domain.
-	Domain, Role, Name, Odd string
+	Domain string
+	Role   access.Role
+	Name   string
+	Odd    string
 	// Hosts are the names and addresses under which a server is dialled.
 	Hosts []string
 	// Usages are "server", "client".

@@ -5,18 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
-)
 
-// The roles that a certificate can prove.
-const (
-	Coordinator = "coordinator"
-	Checker     = "checker"
-	Veriflier   = "veriflier"
-	Gateway     = "gateway"
-	// Caller is a person or a tool that calls Verify on a veriflier.
-	Caller = "caller"
+	"github.com/Automattic/jetmon/internal/access"
 )
 
 // scheme is that of an identity: spiffe://DOMAIN/ROLE/NAME.
@@ -28,14 +19,11 @@ const (
 	maxDomain = 255
 )
 
-// Roles lists the roles that a certificate can prove.
-func Roles() []string { return []string{Coordinator, Checker, Veriflier, Gateway, Caller} }
-
 // Identity returns the role and the name that a verified certificate proves. The
-// certificate must have one URI, of the form spiffe://DOMAIN/ROLE/NAME with one of Roles;
-// that of an authority proves nothing. Which domains are trusted is the business of who
+// certificate must have one URI, of the form spiffe://DOMAIN/ROLE/NAME with a role of package
+// access; that of an authority proves nothing. Which domains are trusted is the business of who
 // chose the authorities: Identity takes any.
-func Identity(cert *x509.Certificate) (role, name string, err error) {
+func Identity(cert *x509.Certificate) (role access.Role, name string, err error) {
 	switch {
 	case cert == nil:
 		return "", "", errors.New("there is no certificate")
@@ -48,11 +36,11 @@ func Identity(cert *x509.Certificate) (role, name string, err error) {
 	if err != nil {
 		return "", "", fmt.Errorf("the certificate's URI %w", err)
 	}
-	role, name, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	first, name, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if !ok {
 		return "", "", errors.New("the certificate's URI must be of the form spiffe://DOMAIN/ROLE/NAME")
 	}
-	if err := checkRole(role); err != nil {
+	if role, err = access.ParseRole(first); err != nil {
 		return "", "", fmt.Errorf("the certificate's URI: %w", err)
 	}
 	if err := CheckName(name); err != nil {
@@ -91,14 +79,6 @@ func checkDomain(domain string) error {
 	}
 	if strings.ContainsFunc(domain, func(r rune) bool { return !inName(r) || r >= 'A' && r <= 'Z' }) {
 		return errors.New("the trust domain must consist of a-z, 0-9, dots, hyphens and underscores")
-	}
-	return nil
-}
-
-// checkRole checks that a role is one of Roles.
-func checkRole(role string) error {
-	if !slices.Contains(Roles(), role) {
-		return fmt.Errorf("the role must be one of %s", strings.Join(Roles(), ", "))
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func TestACertificateProvesOneRoleAndOneName(t *testing.T) {
 		"spiffe://jetmon/caller/...": {"caller", "..."},
 	} {
 		role, name, err := certs.Identity(certificate(t, false, uri))
-		if err != nil || role != want[0] || name != want[1] {
+		if err != nil || string(role) != want[0] || name != want[1] {
 			t.Errorf("%s: %q %q %v", uri, role, name, err)
 		}
 	}
@@ -147,7 +147,7 @@ func FuzzIdentity(f *testing.F) {
 		}
 		// The fragment's mark alone is all that url.Parse forgets.
 		spelled := strings.TrimSuffix(uri, "#")
-		if want := "://" + u.Host + "/" + role + "/" + name; !strings.EqualFold(spelled[:6], "spiffe") || spelled[6:] != want {
+		if want := "://" + u.Host + "/" + string(role) + "/" + name; !strings.EqualFold(spelled[:6], "spiffe") || spelled[6:] != want {
 			t.Errorf("%q proves %q %q", uri, role, name)
 		}
 	})

@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/Automattic/jetmon/internal/access"
 )
 
 // Bounds of a request.
@@ -31,8 +33,9 @@ const (
 
 // Request asks an authority for a certificate.
 type Request struct {
-	// Role is one of Roles, Name the name of the node or caller.
-	Role, Name string
+	// Role is what the certificate proves, Name the name of the node or caller.
+	Role access.Role
+	Name string
 	// Hosts are the names and addresses by which clients dial a server.
 	Hosts []string
 	// Life is how long the certificate lives; 0 stands for DefaultLife.
@@ -48,11 +51,11 @@ type Pair struct {
 }
 
 // Usages returns what the certificates of a role are good for: to serve, to dial.
-func Usages(role string) []x509.ExtKeyUsage {
+func Usages(role access.Role) []x509.ExtKeyUsage {
 	switch role {
-	case Coordinator, Gateway:
+	case access.Coordinator, access.Gateway:
 		return []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
-	case Veriflier:
+	case access.Veriflier:
 		return []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	default:
 		return []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
@@ -60,7 +63,7 @@ func Usages(role string) []x509.ExtKeyUsage {
 }
 
 // serves reports whether a role is a server.
-func serves(role string) bool { return Usages(role)[0] == x509.ExtKeyUsageServerAuth }
+func serves(role access.Role) bool { return Usages(role)[0] == x509.ExtKeyUsageServerAuth }
 
 // Issue makes a key and a certificate for it, NAME.key and NAME.crt in the authority's
 // folder.
@@ -106,7 +109,8 @@ func replaceable(file string, r Request) error {
 
 // Validate checks what a request asks for, as far as that can be said without an authority.
 func (r Request) Validate() error {
-	if err := errors.Join(checkRole(r.Role), CheckName(r.Name)); err != nil {
+	_, unknown := access.ParseRole(string(r.Role))
+	if err := errors.Join(unknown, CheckName(r.Name)); err != nil {
 		return err
 	}
 	switch {
@@ -140,7 +144,7 @@ func (a *Authority) template(r Request, now time.Time) (*x509.Certificate, error
 	c := &x509.Certificate{
 		NotBefore: begin, NotAfter: end, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: Usages(r.Role),
-		URIs: []*url.URL{{Scheme: scheme, Host: a.domain, Path: "/" + r.Role + "/" + r.Name}},
+		URIs: []*url.URL{{Scheme: scheme, Host: a.domain, Path: "/" + string(r.Role) + "/" + r.Name}},
 	}
 	if len(r.Name) <= maxCommonName {
 		c.Subject = pkix.Name{CommonName: r.Name}

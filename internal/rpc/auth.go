@@ -156,11 +156,7 @@ func (a *Authorizer) node(ctx context.Context) (access.Caller, error) {
 	if err != nil {
 		return access.Caller{}, fault.New(fault.Unauthenticated, "the certificate proves no role: %w", err)
 	}
-	known, err := access.ParseRole(role)
-	if err != nil {
-		return access.Caller{}, fault.New(fault.Unauthenticated, "the certificate proves no role of ours: %w", err)
-	}
-	return access.Caller{Role: known, Name: name}, nil
+	return access.Caller{Role: role, Name: name}, nil
 }
 
 // token returns who has the token in the value of an Authorization header.

@@ -3,6 +3,7 @@ package keyring_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"sync"
@@ -205,4 +206,21 @@ func TestTheUseOfTokensIsNotedOnceAMinute(t *testing.T) {
 			}
 		})
 	})
+}
+
+func BenchmarkATokenIsKnown(b *testing.B) {
+	m := &memory{}
+	for i := range int64(1000) {
+		m.add(i+1, fmt.Sprint("jm_", i), nil)
+	}
+	k := keyring.New(m, slog.New(slog.DiscardHandler))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := k.Caller(b.Context(), "jm_7"); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if m.reads != 1 {
+		b.Errorf("%d readings", m.reads)
+	}
 }

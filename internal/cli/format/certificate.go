@@ -32,7 +32,7 @@ func Certificates(w io.Writer, all []certs.Description, now time.Time, asJSON bo
 		list := make([]certificateJSON, len(all))
 		for i, d := range all {
 			list[i] = certificateJSON{
-				Authority: d.Authority, TrustDomain: d.Domain, Role: d.Role, Name: d.Name, NoIdentity: d.Odd,
+				Authority: d.Authority, TrustDomain: d.Domain, Role: string(d.Role), Name: d.Name, NoIdentity: d.Odd,
 				Hosts: append([]string{}, d.Hosts...), Usages: append([]string{}, d.Usages...), Issuer: d.Issuer, Serial: d.Serial, SHA256: d.SHA256,
 				FromTime: d.From.UTC(), UntilTime: d.Until.UTC(), State: d.State(now),
 			}
