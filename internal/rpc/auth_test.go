@@ -299,6 +299,36 @@ func TestEachCallerHasARateOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestACallerMayHaveFewDiagnosesRunning(t *testing.T) {
+	t.Parallel()
+	a := rpc.NewAuthorizer(rpc.AuthorizerOptions{Keys: keys{
+		"jm_a": {TokenID: 1, Scopes: access.ChecksRun}, "jm_b": {TokenID: 2, Scopes: access.ChecksRun},
+	}})
+	begin := func(token string) (func(), error) {
+		ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer "+token))
+		_, done, err := a.Enter(ctx, monitorv1.DiagnosisService_DiagnoseSite_FullMethodName)
+		return done, err
+	}
+	var ends []func()
+	for range 2 {
+		done, err := begin("jm_a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ends = append(ends, done)
+	}
+	if _, err := begin("jm_a"); !fault.Is(err, fault.Exhausted) || !hasRetryInfo(err) {
+		t.Errorf("the third: %v", err)
+	}
+	if _, err := begin("jm_b"); err != nil {
+		t.Errorf("somebody else's: %v", err)
+	}
+	ends[0]()
+	if _, err := begin("jm_a"); err != nil {
+		t.Errorf("after one has ended: %v", err)
+	}
+}
+
 func hasRetryInfo(err error) bool {
 	return slices.ContainsFunc(status.Convert(err).Details(), func(d any) bool {
 		_, ok := d.(*errdetails.RetryInfo)
