@@ -23,6 +23,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/state/keyring"
 	"github.com/Automattic/jetmon/coordinator/state/loader"
 	"github.com/Automattic/jetmon/coordinator/state/ownership"
+	"github.com/Automattic/jetmon/coordinator/state/pulse"
 	"github.com/Automattic/jetmon/coordinator/state/retention"
 	"github.com/Automattic/jetmon/coordinator/state/upkeep"
 	"github.com/Automattic/jetmon/coordinator/watchdog"
@@ -49,6 +50,7 @@ type Coordinator struct {
 	watchdog   *watchdog.Watchdog
 	stats      *v1stats.Reporter
 	stream     *stream.Server
+	pulse      *pulse.Pulse
 	servers    servers
 }
 
@@ -59,7 +61,7 @@ func New(o Options) (_ *Coordinator, err error) {
 		return nil, err
 	}
 	instance := hex.EncodeToString(binary.BigEndian.AppendUint64(nil, random()))
-	c := &Coordinator{o: o, ownership: newOwnership(o)}
+	c := &Coordinator{o: o, ownership: newOwnership(o), pulse: pulse.New(o.Store.Ping)}
 	if c.panel, err = newPanel(o, instance); err != nil {
 		return nil, err
 	}
@@ -156,6 +158,7 @@ func (c *Coordinator) stages() []stages.Stage {
 	to := answers{engine: c.engine, notify: c.notify, changes: c.o.ChangeLog, onChange: c.o.OnChange, log: c.o.Log}
 	own := tenant{shards: c.ownership, loader: c.loader, committer: c.committer, checkpoint: c.checkpoint, notify: c.notify}
 	front := append(c.serving(),
+		stages.Step{Name: "pulse", Run: c.pulse.Run},
 		stages.Step{Name: "panel", Run: func(ctx context.Context) error { return c.panel.Run(ctx, to) }},
 		stages.Step{Name: "stream", Run: c.stopStream},
 		stages.Step{Name: "clock", Run: c.clock},

@@ -53,7 +53,7 @@ func (c *Coordinator) newServers(instance string) (err error) {
 		o.Access.SetKeys(c.keyring)
 	}
 	o.Name, o.Log, o.Metrics, o.Validate = "coordinator", c.o.Log, c.o.Metrics, true
-	o.Ready = c.Ready
+	o.Ready, o.Around = c.Ready, c.patiently
 	named := peers.HealthName(c.o.Node) // peers ask for it
 	if len(c.o.PublicListeners) > 0 {
 		front := o

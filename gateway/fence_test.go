@@ -27,10 +27,16 @@ func before(t *testing.T, f *fake, addr string, change ...func(*gateway.Options)
 		t.Fatal(err)
 	}
 	h := open(t, f, append(change, func(o *gateway.Options) { o.Listeners = []net.Listener{l} })...)
+	h.client, h.base = overTCP(t), "http://"+l.Addr().String()
+	return h.send
+}
+
+// overTCP is an HTTP client that shows answers as they are.
+func overTCP(t *testing.T) *http.Client {
+	t.Helper()
 	transport := &http.Transport{DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
-	h.client, h.base = &http.Client{Transport: transport}, "http://"+l.Addr().String()
-	return h.send
+	return &http.Client{Transport: transport}
 }
 
 func TestAGatewayAnswersOnlyToItsOwnNames(t *testing.T) {

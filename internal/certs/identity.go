@@ -112,7 +112,7 @@ func CheckName(name string) error {
 	case strings.ContainsFunc(name, func(r rune) bool { return !inName(r) }):
 		return errors.New("the name must consist of letters, digits, dots, hyphens and underscores")
 	case name == "." || name == "..":
-		return errors.New("the name must not consist of dots only")
+		return errors.New("the name must not be one dot or two")
 	}
 	return nil
 }

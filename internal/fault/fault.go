@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,6 +25,7 @@ type Error struct {
 	kind    Kind
 	err     error
 	details []proto.Message
+	hidden  string // what callers read instead; empty when they read err
 }
 
 // New makes a fault. A cause given with %w in format stays in the chain.
@@ -50,6 +52,29 @@ func (e *Error) With(details ...proto.Message) *Error {
 	return &c
 }
 
+// Hidden returns a copy of e of which callers read only text: e has an address in it or the
+// words of another program, and is for our own log.
+func (e *Error) Hidden(text string) *Error {
+	c := *e
+	c.hidden = text
+	return &c
+}
+
+// InsteadOf returns what callers read instead of an error's message; empty when they read
+// that.
+func InsteadOf(err error) string {
+	for {
+		e, ok := errors.AsType[*Error](err)
+		if !ok {
+			return ""
+		}
+		if e.hidden != "" {
+			return e.hidden
+		}
+		err = e.err
+	}
+}
+
 // Error returns the message.
 func (e *Error) Error() string { return e.err.Error() }
 
@@ -61,7 +86,7 @@ func (e *Error) Kind() Kind { return e.kind }
 
 // GRPCStatus returns the status for a caller over gRPC. gRPC calls it by itself.
 func (e *Error) GRPCStatus() *status.Status {
-	s := &spb.Status{Code: int32(e.kind.Code()), Message: onWire(e.Error())}
+	s := &spb.Status{Code: int32(e.kind.Code()), Message: onWire(cmp.Or(InsteadOf(e), e.Error()))}
 	for _, d := range e.details {
 		// A detail that cannot be packed (text that is not UTF-8) is left out: the
 		// message has the same content, and no error must hide another.
@@ -91,7 +116,7 @@ func Is(err error, kind Kind) bool {
 }
 
 // Status returns the status of any error for a caller over gRPC. It is that of the first
-// fault or gRPC status in the chain, with the whole chain's message. The end of a context
+// fault or gRPC status in the chain, with the whole chain's message, or what hides it. The end of a context
 // is DEADLINE_EXCEEDED or CANCELED, and any other error INTERNAL.
 func Status(err error) *status.Status {
 	s, ok := status.FromError(err)
@@ -105,7 +130,7 @@ func Status(err error) *status.Status {
 	if p.Code == int32(codes.Unknown) {
 		p.Code = int32(codes.Internal)
 	}
-	p.Message = onWire(p.Message)
+	p.Message = onWire(cmp.Or(InsteadOf(err), p.Message))
 	return status.FromProto(p)
 }
 

@@ -7,14 +7,14 @@
 // panics, counts calls, and stops gracefully. A client backs off, keeps its connection
 // alive and gives every unary call a deadline.
 //
-// A unary request passes, in this order: its arrival, which is bounded from its first byte on ->
-// guard (panics, the log, metrics, and what of an error leaves) -> Authorizer (who calls, how
-// often, and whether they may) -> the deadline -> its size and its number of values -> decoding
-// -> dropping what only the server sets, counting lists -> the constraints of its proto -> the
+// A unary request passes, in this order: its arrival (bounded from its first byte on) -> guard
+// (panics, the log, metrics, and what of an error leaves) -> Authorizer (who calls, how often,
+// and whether they may) -> the deadline -> its size and its number of values -> decoding ->
+// dropping what only the server sets, counting lists -> the constraints of its proto -> the
 // handler. So a request costs at most a few times its size, whatever is in it. NewServer
-// refuses a service whose requests have a field of unbounded length, and every error fits into
-// the headers that clients read. It refuses an RPC of which internal/access does not say who
-// may call it.
+// refuses a service whose requests have a field of unbounded length, and an RPC of which
+// internal/access does not say who may call it. Every error fits into the headers that clients
+// read.
 //
 // A request of a stream that cannot be decoded is its caller's mistake, too; gRPC itself would
 // call it internal. Only what is no frame of gRPC, or more than one, gets that code: gRPC's

@@ -80,6 +80,9 @@ func (g guard) end(ctx context.Context, method string, start time.Time, err erro
 		g.log.ErrorContext(ctx, "internal error", "method", method, "reference", reference, "error", err)
 		s = status.Newf(c, "internal error; the server's log has more under reference %s", reference)
 	}
+	if fault.InsteadOf(err) != "" {
+		g.log.InfoContext(ctx, "call failed", "method", method, "error", err)
+	}
 	if g.log.Enabled(ctx, slog.LevelDebug) {
 		g.log.DebugContext(ctx, "call", "method", method, "code", s.Code().String(),
 			"took", time.Since(start), "peer", peerOf(ctx), "message", s.Message())

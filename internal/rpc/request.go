@@ -7,10 +7,12 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/obs"
 )
 
@@ -87,10 +89,17 @@ func IsNamed(s *status.Status) bool {
 	})
 }
 
+// nameCall makes a call for the request of its context.
 func nameCall(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	return invoke(leaving(ctx), method, req, reply, cc, opts...)
+	err := invoke(leaving(ctx), method, req, reply, cc, opts...)
+	if s := status.Convert(err); s.Code() == codes.Unavailable && !IsNamed(s) {
+		// What no server said is gRPC's, and full of addresses.
+		return fault.New(fault.Unavailable, "%w", err).Hidden("the server cannot be reached")
+	}
+	return err
 }
 
+// nameStream opens a stream for the request of its context.
 func nameStream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	return open(leaving(ctx), desc, cc, method, opts...)
 }

@@ -33,6 +33,9 @@ type ServerOptions struct {
 	Validate bool
 	// MaxConcurrentStreams limits the open calls per connection; 0 means 1000.
 	MaxConcurrentStreams uint32
+	// Around, optional, runs around the handlers of unary calls, inside of all that the
+	// server does itself.
+	Around grpc.UnaryServerInterceptor
 	// Log gets calls at debug level and internal errors at error level; nil discards them.
 	Log *slog.Logger
 	// Metrics exports the counts of calls; nil exports none.
@@ -83,6 +86,9 @@ func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, 
 		}
 		unary = append(unary, v.unary)
 		added = func(desc *grpc.ServiceDesc) { err = errors.Join(err, governed(desc), v.shapes.addService(desc)) }
+	}
+	if o.Around != nil {
+		unary = append(unary, o.Around)
 	}
 	arriving := arrivals{map[string]bool{}}
 	opts := append(limits(o.MaxConcurrentStreams),

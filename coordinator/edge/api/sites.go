@@ -33,17 +33,22 @@ func (s *sites) ListSites(ctx context.Context, req *monitorv1.ListSitesRequest) 
 	if err != nil {
 		return nil, err
 	}
-	if req.GetState() != monitorv1.SiteState_SITE_STATE_UNSPECIFIED {
-		return s.listState(ctx, req, check.SiteID(after))
-	}
-	size := pageSize(req.GetPageSize())
-	rows, err := s.o.Store.ListSites(ctx, store.SiteQuery{
-		After: check.SiteID(after), Limit: size + 1, BlogID: check.BlogID(req.GetBlogId()),
-	})
+	f, err := filterOf(req)
 	if err != nil {
 		return nil, err
 	}
+	if req.GetState() != monitorv1.SiteState_SITE_STATE_UNSPECIFIED {
+		return s.listState(ctx, req, f, check.SiteID(after))
+	}
 	resp := &monitorv1.ListSitesResponse{}
+	if f.none {
+		return resp, nil
+	}
+	size := pageSize(req.GetPageSize())
+	rows, err := s.o.Store.ListSites(ctx, store.SiteQuery{After: check.SiteID(after), Limit: size + 1, BlogID: f.blog, At: f.at})
+	if err != nil {
+		return nil, err
+	}
 	if len(rows) > size {
 		rows = rows[:size]
 		resp.NextPageToken = token(int64(rows[size-1].ID))

@@ -50,6 +50,9 @@ func (s *Store) CreateSite(ctx context.Context, site record.Site) (record.Site, 
 		if err := forgetStatus(t, site.ID); err != nil {
 			return err
 		}
+		if err := s.setHost(t, site.ID, site.URL); err != nil {
+			return err
+		}
 		if err := saveSettings(t, site.ID, "", settings); err != nil {
 			return err
 		}
@@ -90,6 +93,9 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time, a
 			return noSite(id)
 		}
 		if _, err := t.exec("DELETE FROM jetmon_site_settings WHERE site_id = ?", id); err != nil {
+			return err
+		}
+		if _, err := t.exec("DELETE FROM jetmon_site_hosts WHERE site_id = ?", id); err != nil {
 			return err
 		}
 		if err := forgetStatus(t, id); err != nil {

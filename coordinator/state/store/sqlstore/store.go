@@ -24,11 +24,18 @@ type Store struct {
 	pools
 	// notReadOnly means that the server does not support read-only transactions (TiDB).
 	notReadOnly atomic.Bool
+	// allIndexed means that every site can be found by its host in our own table; scans bounds
+	// the searches of the legacy table before that.
+	allIndexed atomic.Bool
+	scans      turns
 	// nothing is ours of the sites that our own tables do not mention. Nobody writes to it.
 	nothing *ours
 }
 
 var _ store.Store = (*Store)(nil)
+
+// maxScans bounds the searches of the whole legacy table at once.
+const maxScans = 2
 
 // Options of Open.
 type Options struct {
@@ -84,7 +91,7 @@ func connect(ctx context.Context, d DSN, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dsn: d, legacyWrites: o.LegacyWrites, noEdits: o.NoEdits, trial: o.Trial, log: o.Log, pools: c.open(o.wrap), nothing: new(ours)}
+	s := &Store{dsn: d, legacyWrites: o.LegacyWrites, noEdits: o.NoEdits, trial: o.Trial, log: o.Log, pools: c.open(o.wrap), nothing: new(ours), scans: make(turns, maxScans)}
 	if err := s.patiently(ctx, func() error { return s.ping(ctx) }); err != nil {
 		return nil, errors.Join(s.fault("open "+d.String(), err), s.Close())
 	}
@@ -121,9 +128,9 @@ func (s *Store) fault(doing string, err error) error {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	if s.dsn.dialect.classify(err) == unfit {
-		return fault.New(fault.Invalid, "%s: %w", doing, err)
+		return fault.New(fault.Invalid, "%s: %w", doing, err).Hidden("the database cannot keep one of the values")
 	}
-	return fault.New(fault.Unavailable, "%s: %w", doing, err)
+	return fault.New(fault.Unavailable, "%s: %w", doing, err).Hidden("the database does not answer; try again in some seconds")
 }
 
 // isDuplicate reports whether a unique index refused a row.

@@ -71,6 +71,9 @@ func (u *update) run(t txn) error {
 		return err
 	}
 	if u.after.URL != before.URL {
+		if err := u.setHost(t, u.id, u.after.URL); err != nil {
+			return err
+		}
 		if err := u.endOutage(t, &row); err != nil {
 			return err
 		}

@@ -1,0 +1,32 @@
+package coordinator
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/Automattic/jetmon/coordinator/state/pulse"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// patiently is the interceptor that ends a call whose database does not answer. It must be
+// ended by us: a caller would take the end of its own deadline for our being away, and might
+// have waited much longer than it has to.
+func (c *Coordinator) patiently(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	// A diagnosis reads the site first, and then looks at the site for up to a minute.
+	long := strings.HasPrefix(info.FullMethod, "/"+monitorv1.DiagnosisService_ServiceDesc.ServiceName+"/")
+	ctx, done := c.pulse.Watch(ctx, long)
+	defer done()
+	resp, err := handle(ctx, req)
+	if err != nil && pulse.Ended(ctx) {
+		return nil, fault.New(fault.Unavailable, "%w: %w", pulse.ErrAway, err).
+			Hidden("the database does not answer; try again in some seconds").
+			With(&errdetails.RetryInfo{RetryDelay: durationpb.New(2 * time.Second)})
+	}
+	return resp, err
+}
