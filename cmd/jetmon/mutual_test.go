@@ -7,14 +7,14 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
-	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
 
 // The four roles over TCP, each with the certificate that `jetmon certs` made for it, and
-// without any token of a role. Who asks the API has a token of the API.
+// without any token of a role.
 func TestRolesWorkTogetherByCertificatesAlone(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "certs")
@@ -41,11 +41,6 @@ func TestRolesWorkTogetherByCertificatesAlone(t *testing.T) {
 	if code, _, stderr := run(t, nil, "migrate", db); code != exitOK {
 		t.Fatal(stderr)
 	}
-	code, token, stderr := run(t, nil, "tokens", "create", db, "--name=alice", "--scope=fleet:read")
-	if code != exitOK {
-		t.Fatal(stderr)
-	}
-	token = regexp.MustCompile(`jm_\w+`).FindString(token)
 	v := start(t, slices.Concat([]string{"veriflier", "--name=v1", "--region=eu"}, serving("v1"))...)
 	panel := "--veriflier=name=v1,region=eu,addr=" + v.errs.find(t, `msg=started.* address=(\S+)`)
 	c := start(t, slices.Concat([]string{"coordinator", db, "--node=c1", "--no-notify", panel}, serving("c1"), dialling("veriflier", "c1"))...)
@@ -54,10 +49,16 @@ func TestRolesWorkTogetherByCertificatesAlone(t *testing.T) {
 	g := start(t, slices.Concat([]string{"gateway", api}, serving("g1"), dialling("coordinator", "g1"))...)
 	url := "https://" + g.errs.find(t, `msg=started.* address=(\S+)`) + "/v1/fleet"
 
+	code, made, stderr := run(t, nil, "tokens", "create", db, "--name=alice", "--scope=fleet:read")
+	if code != exitOK {
+		t.Fatal(stderr)
+	}
+	words := strings.Fields(made)
+	bearer := "Bearer " + words[len(words)-1]
 	client := mutual(t, file)
 	defer client.CloseIdleConnections()
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		fleet := fleetOf(t, client, url, token)
+		fleet := fleetOf(t, client, url, bearer)
 		if len(fleet.Checkers) == 1 && fleet.Checkers[0].Node == "n1" && len(fleet.Verifliers) == 1 && fleet.Verifliers[0].State == "VERIFLIER_STATE_OK" {
 			break
 		}
@@ -97,13 +98,13 @@ type fleetJSON struct {
 }
 
 // fleetOf asks a gateway; a coordinator that is not ready yet is an empty fleet.
-func fleetOf(t *testing.T, client *http.Client, url, token string) (fleet fleetJSON) {
+func fleetOf(t *testing.T, client *http.Client, url, authorization string) (fleet fleetJSON) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Authorization", authorization)
 	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)
