@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -151,20 +152,20 @@ func TestAServerTakesNewCertificatesByItself(t *testing.T) {
 		}
 	})
 	t.Run("authorities that overlap", func(t *testing.T) {
-		var both []byte
+		var texts [][]byte
 		for _, fleet := range []*fleet{f, successor} {
 			text, err := os.ReadFile(fleet.a.File())
 			if err != nil {
 				t.Fatal(err)
 			}
-			both = append(both, text...)
+			texts = append(texts, text)
 		}
-		rewrite(t, f.file("ca.crt"), both)
+		rewrite(t, f.file("ca.crt"), bytes.Join(texts, nil))
 		look(t, time.Now())
 		if greeted(t, addr, theirs) != renewed || greeted(t, addr, mine) != renewed {
 			t.Error("does not take clients of both")
 		}
-		rewrite(t, f.file("ca.crt"), both[:len(both)/2])
+		rewrite(t, f.file("ca.crt"), texts[0])
 		look(t, time.Now())
 		if greeted(t, addr, theirs) != "" {
 			t.Error("takes a client of an authority that is gone, or resumes its session")
@@ -273,5 +274,23 @@ func TestAClientTakesNewCertificatesByItself(t *testing.T) {
 		case <-deadline.Done():
 			t.Fatal("the new certificate is never shown")
 		}
+	}
+}
+
+// The files of --certs are watched as those that flags name one by one.
+func TestAFolderOfCertificatesIsWatched(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	old := f.issue(t, certs.Veriflier, "v", 90*day)
+	f.issue(t, certs.Caller, "me", 90*day)
+	v, look := startTicking(t, "veriflier", "--listen=127.0.0.1:0", "--name=v", "--certs="+f.dir)
+	addr := v.errs.find(t, `msg=started.* address=(\S+)`)
+	if got := greeted(t, addr, f.client(t, "me")); got != old {
+		t.Fatalf("shows %q, not %q", got, old)
+	}
+	renewed := f.issue(t, certs.Veriflier, "v", 80*day)
+	look(t, time.Now())
+	if got := greeted(t, addr, f.client(t, "me")); got != renewed {
+		t.Errorf("shows %q, not %q; it says:\n%s", got, renewed, v.errs)
 	}
 }
