@@ -138,7 +138,7 @@ func serve(t testing.TB, network rpc.Network, addr string) (*coordinator, string
 
 func serveOn(t testing.TB, l net.Listener, impl coordinatorv1.AssignmentServiceServer) (stop func()) {
 	t.Helper()
-	return serveWith(t, l, impl, rpc.ServerOptions{})
+	return serveWith(t, l, impl, rpc.ServerOptions{Access: rpc.Open()})
 }
 
 func serveWith(t testing.TB, l net.Listener, impl coordinatorv1.AssignmentServiceServer, o rpc.ServerOptions) (stop func()) {

@@ -88,7 +88,7 @@ func TestTheCertificateOfAnAddressMustBeForTheName(t *testing.T) {
 			}
 			cert, roots := certificate(t, host)
 			c := &coordinator{sessions: make(chan *session, 16)}
-			c.stop = serveWith(t, l, c, rpc.ServerOptions{TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
+			c.stop = serveWith(t, l, c, rpc.ServerOptions{Access: rpc.Open(), TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
 			log := &logged{}
 			start(t, rpc.TCP(), &sites{answer: up}, func(o *checker.Options) {
 				o.Resolver = &book{hosts: []string{"127.0.0.1"}}

@@ -49,7 +49,7 @@ func TestASiteIsCreatedChangedAndDeleted(t *testing.T) {
 		State: monitorv1.SiteState_SITE_STATE_NEVER_CHECKED, StatusId: 1,
 		CheckInterval: durationpb.New(5 * time.Minute), Settings: &monitorv1.CheckSettings{},
 	}
-	ignore := protocmp.IgnoreFields(&monitorv1.Site{}, "last_status_change_time", "next_check_time")
+	ignore := protocmp.IgnoreFields(&monitorv1.Site{}, "last_status_change_time", "next_check_time", "etag")
 	if diff := cmp.Diff(want, made, protocmp.Transform(), ignore); diff != "" {
 		t.Errorf("created (-want +got):\n%s", diff)
 	}

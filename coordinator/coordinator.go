@@ -20,6 +20,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/checkpoint"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
+	"github.com/Automattic/jetmon/coordinator/state/keyring"
 	"github.com/Automattic/jetmon/coordinator/state/loader"
 	"github.com/Automattic/jetmon/coordinator/state/ownership"
 	"github.com/Automattic/jetmon/coordinator/state/pulse"
@@ -41,6 +42,7 @@ type Coordinator struct {
 	loader     *loader.Loader
 	checkpoint *checkpoint.Checkpoint
 	retention  *retention.Sweeper
+	keyring    *keyring.Keyring
 	upkeep     *upkeep.Upkeep
 	notify     *notify.Deliverer
 	peers      *peers.Peers
@@ -79,8 +81,9 @@ func New(o Options) (_ *Coordinator, err error) {
 		return nil, err
 	}
 	c.retention = retention.New(retention.Options{
-		Store: o.Store, Shards: c.ownership, Ballots: o.Retention, Outages: o.OutageRetention, Log: o.Log,
+		Store: o.Store, Shards: c.ownership, Ballots: o.Retention, Outages: o.OutageRetention, Audit: auditRetention, Log: o.Log,
 	})
+	c.keyring = keyring.New(o.Store, o.Log)
 	c.upkeep = upkeep.New(upkeep.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
 	o.Notify.Log, o.Notify.Metrics, o.Notify.Shards, o.Notify.VeriflierHosts = o.Log, o.Metrics, c.ownership, VeriflierHosts(o.Verifliers)
 	if c.notify, err = notify.New(o.Notify, o.Store); err != nil {
@@ -163,6 +166,7 @@ func (c *Coordinator) stages() []stages.Stage {
 		stages.Step{Name: "retention", Run: c.retention.Run},
 		stages.Step{Name: "upkeep", Run: c.upkeep.Run},
 		stages.Step{Name: "watchdog", Run: c.watchdog.Run},
+		stages.Step{Name: "keyring", Run: c.keyring.Run},
 		stages.Step{Name: "v1 stats", Run: c.stats.Run},
 	)
 	return []stages.Stage{

@@ -56,6 +56,7 @@ func options(t *testing.T, network rpc.Network) coordinator.Options {
 	}
 	return coordinator.Options{
 		Node: "coordinator", Endpoint: "coordinator", Store: s, Listeners: []net.Listener{l},
+		Server:          rpc.ServerOptions{Access: rpc.Open()},
 		Verifliers:      []panel.Member{{Name: "v", Region: "r", Address: "nobody"}},
 		VeriflierClient: rpc.ClientOptions{Network: network},
 		Policy:          lifecycle.DefaultPolicy(), BucketMax: check.Buckets - 1,

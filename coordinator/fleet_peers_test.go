@@ -100,6 +100,7 @@ func join(t *testing.T, dsn string, network *rpc.Memory, sh share) *member {
 	asked := prometheus.NewRegistry()
 	o := coordinator.Options{
 		Node: sh.node, Endpoint: sh.node, Store: s,
+		Server:          rpc.ServerOptions{Access: rpc.Open()},
 		Verifliers:      []panel.Member{{Name: "v", Region: "r", Address: "nobody"}},
 		VeriflierClient: rpc.ClientOptions{Network: network},
 		PeerClient:      rpc.ClientOptions{Network: network, Metrics: asked},

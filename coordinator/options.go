@@ -97,6 +97,8 @@ const (
 	// checked in what they had.
 	writeAfter = cadence.Drain + 500*time.Millisecond
 	ownAfter   = writeAfter + 4*time.Second
+	// auditRetention is how long the audit trail is kept.
+	auditRetention = 400 * 24 * time.Hour
 	// advanceEvery is the time between two calls of Engine.Advance.
 	advanceEvery = 50 * time.Millisecond
 	// handOver bounds what is written of a shard before another coordinator gets it.
@@ -139,6 +141,8 @@ func (o *Options) validate() error {
 		return fault.InvalidField("time-between-checks, time-between-notices", "must be greater than 0")
 	case o.Retention < 0 || o.OutageRetention < 0:
 		return fault.InvalidField("retention, outage-retention", "must not be negative")
+	case o.Server.Access == nil:
+		return fault.InvalidField("server.access", "must be given: who may call")
 	case o.Log == nil:
 		return fault.InvalidField("log", "must be given")
 	}

@@ -44,11 +44,14 @@ func (c *Coordinator) newServers(instance string) (err error) {
 	var public services
 	api.Register(&public, api.Options{
 		Store: c.o.Store, Engine: c.engine, Panel: c.panel, Committer: c.committer, Notify: c.notify, Policy: c.engine.Policy,
-		Peers:     c.peers,
+		Peers: c.peers, Keyring: c.keyring,
 		Watchdog:  c.watchdog,
 		Diagnoser: c.o.Diagnoser, Shards: c.ownership, Trial: c.o.Trial != 0, Node: c.o.Node, Instance: instance, Started: time.Now(),
 	})
 	o := c.o.Server
+	if o.Access != nil {
+		o.Access.SetKeys(c.keyring)
+	}
 	o.Name, o.Log, o.Metrics, o.Validate = "coordinator", c.o.Log, c.o.Metrics, true
 	o.Ready, o.Around = c.Ready, c.patiently
 	named := peers.HealthName(c.o.Node) // peers ask for it

@@ -108,7 +108,7 @@ func serveMuteReady(t *testing.T, network *rpc.Memory, m *mute, ready func() err
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := rpc.NewServer(rpc.ServerOptions{Name: "mute", Ready: ready}, func(r grpc.ServiceRegistrar) { monitorv1.RegisterSiteServiceServer(r, m) })
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: "mute", Access: rpc.Open(), Ready: ready}, func(r grpc.ServiceRegistrar) { monitorv1.RegisterSiteServiceServer(r, m) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestAnOwnerThatNeverAnswersCostsTimeAndNoAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 		id := int64(row.ID)
-		owner := &mute{do: func(ctx context.Context, id int64) { _ = a.store.DeleteSite(ctx, check.SiteID(id), time.Now()) }}
+		owner := &mute{do: func(ctx context.Context, id int64) { _ = a.store.DeleteSite(ctx, check.SiteID(id), time.Now(), nil) }}
 		serveMute(t, network, owner)
 		ask := func(name string, want codes.Code, call func(context.Context) error) {
 			ctx, cancel := context.WithTimeout(t.Context(), patient)
@@ -206,33 +206,35 @@ func TestAnUpdateThatTheOwnerDoesNotAnswerIsMadeHere(t *testing.T) {
 // all the same.
 func TestEditsAreMadeHereWhileTheOwnerIsNotReady(t *testing.T) {
 	t.Parallel()
-	network := rpc.NewMemory()
-	a := half(t, network)
-	a.ready(t)
-	owner := &mute{}
-	serveMuteReady(t, network, owner, func() error { return errors.New("the database is away") })
-	ctx, cancel := context.WithTimeout(t.Context(), patient)
-	defer cancel()
-	made, err := a.sites.CreateSite(ctx, &monitorv1.CreateSiteRequest{Site: &monitorv1.Site{BlogId: 300, Url: "http://example.com/"}})
-	if err != nil {
-		t.Fatal("create:", err)
-	}
-	id := made.GetSite().GetSiteId()
-	if _, err := a.sites.UpdateSite(ctx, &monitorv1.UpdateSiteRequest{
-		Site: &monitorv1.Site{SiteId: id, Paused: true}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"paused"}},
-	}); err != nil {
-		t.Error("update:", err)
-	}
-	if n := owner.calls.Load(); n != 0 {
-		t.Errorf("%d edits were passed on", n)
-	}
-	got, err := a.sites.GetSite(ctx, &monitorv1.GetSiteRequest{SiteId: id})
-	if err != nil || got.GetSite().GetState() != monitorv1.SiteState_SITE_STATE_PAUSED || owner.calls.Load() != 1 {
-		t.Errorf("%v, %v, after %d questions to the owner", got, err, owner.calls.Load())
-	}
-	if _, err := a.sites.DeleteSite(ctx, &monitorv1.DeleteSiteRequest{SiteId: id}); err != nil {
-		t.Error("delete:", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		network := rpc.NewMemory()
+		a := half(t, network)
+		a.ready(t)
+		owner := &mute{}
+		serveMuteReady(t, network, owner, func() error { return errors.New("the database is away") })
+		ctx, cancel := context.WithTimeout(t.Context(), patient)
+		defer cancel()
+		made, err := a.sites.CreateSite(ctx, &monitorv1.CreateSiteRequest{Site: &monitorv1.Site{BlogId: 300, Url: "http://example.com/"}})
+		if err != nil {
+			t.Fatal("create:", err)
+		}
+		id := made.GetSite().GetSiteId()
+		if _, err := a.sites.UpdateSite(ctx, &monitorv1.UpdateSiteRequest{
+			Site: &monitorv1.Site{SiteId: id, Paused: true}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"paused"}},
+		}); err != nil {
+			t.Error("update:", err)
+		}
+		if n := owner.calls.Load(); n != 0 {
+			t.Errorf("%d edits were passed on", n)
+		}
+		got, err := a.sites.GetSite(ctx, &monitorv1.GetSiteRequest{SiteId: id})
+		if err != nil || got.GetSite().GetState() != monitorv1.SiteState_SITE_STATE_PAUSED || owner.calls.Load() != 1 {
+			t.Errorf("%v, %v, after %d questions to the owner", got, err, owner.calls.Load())
+		}
+		if _, err := a.sites.DeleteSite(ctx, &monitorv1.DeleteSiteRequest{SiteId: id}); err != nil {
+			t.Error("delete:", err)
+		}
+	})
 }
 
 // Two coordinators, each of which believes that the other owns half of the shards,

@@ -31,6 +31,13 @@ func (r *refusal) GRPCStatus() *status.Status { return r.status }
 
 // failCall answers with a coordinator's refusal, or that no coordinator is reachable.
 func (h *handler) failCall(ctx context.Context, w http.ResponseWriter, err error) {
+	if md, ok := runtime.ServerMetadataFromContext(ctx); ok {
+		for key, values := range md.HeaderMD {
+			if name, shown := shownHeader(key); shown {
+				w.Header()[name] = values
+			}
+		}
+	}
 	s := fault.Status(err)
 	if text := ownWords(s.Code()); text != "" && !rpc.IsNamed(s) {
 		// What no coordinator said is gRPC's, with connections and addresses in it, and only
@@ -41,7 +48,11 @@ func (h *handler) failCall(ctx context.Context, w http.ResponseWriter, err error
 	if r := routeOf(ctx); r != nil {
 		s = r.rename(s)
 	}
-	answer(w, runtime.HTTPStatusFromCode(s.Code()), s.Proto())
+	code := runtime.HTTPStatusFromCode(s.Code())
+	if isMismatch(s) {
+		code = http.StatusPreconditionFailed
+	}
+	answer(w, code, s.Proto())
 }
 
 // ownWords returns what is told when gRPC itself fails a call with a code.

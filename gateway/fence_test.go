@@ -8,17 +8,25 @@ import (
 	"testing"
 
 	"github.com/Automattic/jetmon/gateway"
+	"github.com/Automattic/jetmon/internal/access"
+	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 // at starts a gateway that listens on TCP besides, and returns a function that sends it a
 // request there.
 func at(t *testing.T, addr string, change ...func(*gateway.Options)) func(method, path, body string, header ...string) answer {
 	t.Helper()
+	return before(t, newFake(), addr, change...)
+}
+
+// before is at for a gateway in front of a coordinator.
+func before(t *testing.T, f *fake, addr string, change ...func(*gateway.Options)) func(method, path, body string, header ...string) answer {
+	t.Helper()
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := open(t, newFake(), append(change, func(o *gateway.Options) { o.Listeners = []net.Listener{l} })...)
+	h := open(t, f, append(change, func(o *gateway.Options) { o.Listeners = []net.Listener{l} })...)
 	h.client, h.base = overTCP(t), "http://"+l.Addr().String()
 	return h.send
 }
@@ -130,9 +138,9 @@ func TestWhatTakesNoBodyGetsNone(t *testing.T) {
 func TestAnAllowedOriginMayUseTheAPIFromABrowser(t *testing.T) {
 	t.Parallel()
 	const origin = "https://status.example"
-	send := at(t, "127.0.0.1:0", func(o *gateway.Options) {
-		o.CORSOrigins, o.Tokens = []string{origin, "http://localhost:3000"}, []string{"secret"}
-	})
+	f := newFake()
+	f.access = rpc.NewAuthorizer(rpc.AuthorizerOptions{Keys: keys{"secret": {TokenID: 1, Scopes: access.SitesRead}}})
+	send := before(t, f, "127.0.0.1:0", func(o *gateway.Options) { o.CORSOrigins = []string{origin, "http://localhost:3000"} })
 	asked := send("OPTIONS", "/v1/sites/7", "", "Origin", origin, "Access-Control-Request-Method", "PATCH", "Access-Control-Request-Headers", "content-type")
 	if asked.status != 204 || asked.body != "" {
 		t.Errorf("the preflight: %d %s", asked.status, asked.body)

@@ -48,7 +48,8 @@ type Options struct {
 	// commas, or dns:///HOST:PORT for all addresses of HOST. Calls go round the ready
 	// coordinators, any of which can answer every call; while none is ready, round all.
 	Coordinator string
-	// Client configures the connection to the coordinators.
+	// Client configures the connection to the coordinators. Its token or certificate proves the
+	// gateway; the tokens of its callers go to the coordinators, which decide about them.
 	Client rpc.ClientOptions
 	// Listeners are the listeners for HTTP. Run closes them.
 	Listeners []net.Listener
@@ -60,11 +61,6 @@ type Options struct {
 	// CORSOrigins are the origins, such as https://status.example.com, whose pages may read
 	// and write from a browser; none may by default.
 	CORSOrigins []string
-	// Tokens are the accepted bearer tokens; without any, all callers are accepted. The
-	// gateway does not forward them: the coordinator gets Client.Token.
-	Tokens []string
-	// Accept, if not nil, replaces Tokens, and may change later.
-	Accept *rpc.Tokens
 	// OpenAPI is the answer at /openapi.json; without it the path is unknown.
 	OpenAPI []byte
 	// Log gets failures; nil discards them.
@@ -91,7 +87,6 @@ type Gateway struct {
 	client    rpc.ClientOptions
 	listeners []net.Listener
 	log       *slog.Logger
-	tokens    *rpc.Tokens
 	tls       *tls.Config
 	fence     *fence
 	openAPI   []byte
@@ -114,12 +109,7 @@ func New(o Options) (*Gateway, error) {
 		return nil, errors.New("gateway: the OpenAPI document is not JSON")
 	}
 	o = o.withDefaults()
-	tokens, err := o.Accept, error(nil)
-	if tokens == nil {
-		if tokens, err = rpc.NewTokens(o.Tokens); err != nil {
-			return nil, fmt.Errorf("gateway: %w", err)
-		}
-	}
+	o.Client.Forwards = true
 	fence, err := newFence(o.AllowedHosts, o.CORSOrigins)
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
@@ -133,7 +123,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	return &Gateway{
 		addrs: addrs, client: o.Client, listeners: o.Listeners, log: o.Log,
-		tls: o.TLS, fence: fence, tokens: tokens, openAPI: o.OpenAPI, routes: routes, metrics: newMetrics(o.Metrics),
+		tls: o.TLS, fence: fence, openAPI: o.OpenAPI, routes: routes, metrics: newMetrics(o.Metrics),
 	}, nil
 }
 
@@ -144,20 +134,24 @@ func contract() []protoreflect.FileDescriptor {
 		monitorv1.File_jetmon_monitor_v1_outage_service_proto,
 		monitorv1.File_jetmon_monitor_v1_fleet_service_proto,
 		monitorv1.File_jetmon_monitor_v1_diagnosis_service_proto,
+		monitorv1.File_jetmon_monitor_v1_access_service_proto,
 		wpcomv1.File_jetmon_wpcom_v1_jetpack_monitor_service_proto,
 	}
 }
 
 // transcoder returns the generated handler, which translates well-formed HTTP to gRPC and
 // back.
-func transcoder(conn grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) (http.Handler, error) {
+func transcoder(plain grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) (http.Handler, error) {
+	conn := conditional{plain}
 	mux := runtime.NewServeMux(
+		runtime.WithForwardResponseOption(noteETag),
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
 		runtime.WithErrorHandler(fail),
 		runtime.WithWriteContentLength(),
-		// No headers pass through: the request message contains all that the coordinator needs.
+		// Of the headers only Authorization passes through: the request message contains all
+		// else that the coordinator needs.
 		runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
-		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }),
+		runtime.WithOutgoingHeaderMatcher(shownHeader),
 		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
@@ -169,12 +163,24 @@ func transcoder(conn grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) (h
 		monitorv1.RegisterOutageServiceHandlerClient(ctx, mux, monitorv1.NewOutageServiceClient(conn)),
 		monitorv1.RegisterFleetServiceHandlerClient(ctx, mux, monitorv1.NewFleetServiceClient(conn)),
 		monitorv1.RegisterDiagnosisServiceHandlerClient(ctx, mux, monitorv1.NewDiagnosisServiceClient(conn)),
+		monitorv1.RegisterAccessServiceHandlerClient(ctx, mux, monitorv1.NewAccessServiceClient(conn)),
 		wpcomv1.RegisterJetpackMonitorServiceHandlerClient(ctx, mux, wpcomv1.NewJetpackMonitorServiceClient(conn)),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("register the services: %w", err)
 	}
 	return mux, nil
+}
+
+// shownHeader returns the name of a header of a coordinator's answer as callers see it.
+func shownHeader(key string) (string, bool) {
+	switch key {
+	case "ratelimit":
+		return "Ratelimit", true // as Go spells it: names of headers are alike in any case
+	case "ratelimit-policy":
+		return "Ratelimit-Policy", true
+	}
+	return "", false
 }
 
 // Run serves until ctx ends, and then waits up to 8 s for running requests. It closes the

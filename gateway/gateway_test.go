@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"slices"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/Automattic/jetmon"
 	"github.com/Automattic/jetmon/gateway"
+	"github.com/Automattic/jetmon/internal/access"
+	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
@@ -185,8 +188,12 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 	h := open(t, newFake())
 	for _, path := range []string{"/", "/healthz", "/readyz", "/openapi.json", "/v1/sites", "/v1/sites/7", "/v1/sites/8", "/v1/sites/x", "/nothing"} {
 		a := h.get(path)
+		cache := "no-store"
+		if a.header.Get("ETag") != "" {
+			cache = "private, no-cache"
+		}
 		for name, want := range map[string]string{
-			"Content-Type": "application/json", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
+			"Content-Type": "application/json", "X-Content-Type-Options": "nosniff", "Cache-Control": cache,
 		} {
 			if got := a.header.Get(name); got != want {
 				t.Errorf("%s: %s is %q, want %q", path, name, got, want)
@@ -217,7 +224,7 @@ func TestTheIndexListsWhatThereIsAndItIsThere(t *testing.T) {
 		if strings.Contains(path, "}:") && slices.Equal(methods.([]any), []any{"POST"}) {
 			continue // a verb, tested where it is carried out
 		}
-		path = strings.NewReplacer("{site_id}", "7", "{outage_id}", "3", "{site}", "7").Replace(path)
+		path = strings.NewReplacer("{site_id}", "7", "{outage_id}", "3", "{token_id}", "3", "{site}", "7").Replace(path)
 		if strings.HasSuffix(path, ":batchGet") {
 			path += "?site_ids=7" // it needs to know of whom
 		}
@@ -312,21 +319,53 @@ func TestACoordinatorThatIsAwayIsA503InTime(t *testing.T) {
 	})
 }
 
-func TestTokensGuardAllButLifeAndReadiness(t *testing.T) {
+// The coordinator decides about the tokens of callers; the gateway only passes them on, and
+// its own beside them.
+func TestTheCoordinatorDecidesAboutTokens(t *testing.T) {
 	t.Parallel()
-	h := open(t, newFake(), func(o *gateway.Options) { o.Tokens = []string{"one", "two"} })
-	for path, open := range map[string]bool{
-		"/healthz": true, "/readyz": true, "/": false, "/openapi.json": false, "/v1/sites": false, "/v1/sites/7": false, "/nothing": false,
+	const node = "0123456789abcdef0123456789abcdef"
+	f := newFake()
+	f.access = rpc.NewAuthorizer(rpc.AuthorizerOptions{
+		Roles: []access.RoleToken{{Role: access.Gateway, Token: node}},
+		Keys:  keys{"jm_read": {TokenID: 1, Scopes: access.SitesRead}, "jm_fleet": {TokenID: 2, Scopes: access.FleetRead}},
+		Rate:  rpc.Rate{PerSecond: 0.001, Burst: 100},
+	})
+	h := open(t, f, func(o *gateway.Options) { o.Client.Token = node })
+	for path, public := range map[string]bool{
+		"/healthz": true, "/readyz": true, "/": true, "/openapi.json": true, "/v1/sites": false, "/v1/sites/7": false,
 	} {
-		for header, known := range map[string]bool{"": false, "Bearer three": false, "Bearer one": true, "Bearer two": true} {
+		for header, want := range map[string]int{
+			"": 401, "Bearer three": 401, "Basic jm_read": 401, "Bearer jm_fleet": 403, "Bearer jm_read": 200, "Bearer " + node: 403,
+		} {
 			a := h.send("GET", path, "", "Authorization", header)
-			if refused := a.status == 401; refused == (open || known) {
-				t.Errorf("%s with %q: %d", path, header, a.status)
-			} else if refused && (a.header.Get("WWW-Authenticate") == "" || a.message() == "") {
+			if public {
+				want = 200
+			}
+			if a.status != want {
+				t.Errorf("%s with %q: %d, want %d", path, header, a.status, want)
+			}
+			if a.status == 401 && (a.header.Get("WWW-Authenticate") == "" || a.message() == "") {
 				t.Errorf("%s with %q: %v %s", path, header, a.header, a.body)
+			}
+			if known := strings.HasPrefix(header, "Bearer jm_"); !public && known && a.header.Get("RateLimit-Policy") != `"caller";q=100;w=100000` {
+				t.Errorf("%s with %q: headers %v", path, header, a.header)
 			}
 		}
 	}
+	a := h.get("/nothing")
+	if a.status != 404 {
+		t.Errorf("/nothing: %d", a.status)
+	}
+}
+
+// keys are tokens of the API.
+type keys map[string]access.Caller
+
+func (k keys) Caller(_ context.Context, token string) (access.Caller, error) {
+	if c, ok := k[token]; ok {
+		return c, nil
+	}
+	return access.Caller{}, fault.New(fault.Unauthenticated, "not accepted")
 }
 
 func TestRequestsAreCountedByRoute(t *testing.T) {
@@ -394,7 +433,6 @@ func TestOptionsThatCannotWorkAreRefused(t *testing.T) {
 	for name, o := range map[string]gateway.Options{
 		"no coordinator":            {},
 		"a description not in JSON": {Coordinator: "x", OpenAPI: []byte("{")},
-		"an empty token":            {Coordinator: "x", Tokens: []string{""}},
 	} {
 		if _, err := gateway.New(o); err == nil || !strings.HasPrefix(err.Error(), "gateway: ") {
 			t.Errorf("%s: %v", name, err)

@@ -101,15 +101,12 @@ func (h *handler) serve(w *countedWriter, req *http.Request) error {
 		return err
 	}
 	p, isPage := h.pages[path]
-	if !isPage || !p.open {
+	if !isPage || !p.probe {
 		if err := h.fence.check(req); err != nil {
 			return err
 		}
 		if isPreflight(req) {
 			return h.preflight(w, req, path)
-		}
-		if err := h.tokens.Check(req.Header.Get("Authorization")); err != nil {
-			return err
 		}
 	}
 	if isPage {
@@ -120,7 +117,11 @@ func (h *handler) serve(w *countedWriter, req *http.Request) error {
 		if err := checkNoBody(w, req); err != nil {
 			return err
 		}
-		p.show(w, req)
+		if p.probe {
+			p.show(w, req)
+		} else {
+			p.show(&taggingWriter{ResponseWriter: w, x: reading(req)}, req)
+		}
 		return nil
 	}
 	r, bound, others := find(h.routes, method, path)
@@ -186,13 +187,27 @@ func (h *handler) call(w http.ResponseWriter, req *http.Request, r *route, bound
 	} else if err := checkNoBody(w, req); err != nil {
 		return err
 	}
+	x, err := r.exchange(req)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.WithValue(req.Context(), routeKey{}, r), callTimeout)
 	defer cancel()
+	ctx = context.WithValue(ctx, exchangeKey{}, x)
 	// The generated code sees only what was checked.
 	plain := (&http.Request{
 		Method: r.method, URL: req.URL, Proto: req.Proto, ProtoMajor: req.ProtoMajor, ProtoMinor: req.ProtoMinor,
-		Header: http.Header{}, Body: body, RemoteAddr: req.RemoteAddr,
+		Header: passed(req.Header), Body: body, RemoteAddr: req.RemoteAddr,
 	}).WithContext(ctx)
-	h.api.ServeHTTP(w, plain)
+	h.api.ServeHTTP(&taggingWriter{ResponseWriter: w, x: x}, plain)
 	return nil
+}
+
+// passed returns the headers of a request that go to the coordinator: its callers' credentials.
+func passed(h http.Header) http.Header {
+	out := http.Header{}
+	if token := h.Get("Authorization"); token != "" {
+		out.Set("Authorization", token)
+	}
+	return out
 }

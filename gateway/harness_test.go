@@ -39,6 +39,7 @@ type fake struct {
 	monitorv1.UnimplementedOutageServiceServer
 	monitorv1.UnimplementedFleetServiceServer
 	monitorv1.UnimplementedDiagnosisServiceServer
+	monitorv1.UnimplementedAccessServiceServer
 	wpcomv1.UnimplementedJetpackMonitorServiceServer
 
 	mu    sync.Mutex
@@ -46,6 +47,9 @@ type fake struct {
 	masks [][]string
 	lists []*monitorv1.ListSitesRequest
 	fail  func(context.Context) error // of GetFleet
+	// access decides who may call; everybody when it is nil.
+	access *rpc.Authorizer
+	tried  []string // the etags of edits
 }
 
 func newFake() *fake {
@@ -60,6 +64,7 @@ func (f *fake) register(r grpc.ServiceRegistrar) {
 	monitorv1.RegisterOutageServiceServer(r, f)
 	monitorv1.RegisterFleetServiceServer(r, f)
 	monitorv1.RegisterDiagnosisServiceServer(r, f)
+	monitorv1.RegisterAccessServiceServer(r, f)
 	wpcomv1.RegisterJetpackMonitorServiceServer(r, f)
 }
 
@@ -120,6 +125,9 @@ func (f *fake) UpdateSite(_ context.Context, q *monitorv1.UpdateSiteRequest) (*m
 	if f.sites[q.GetSite().GetSiteId()] == nil {
 		return nil, fault.New(fault.NotFound, "there is no site %d", q.GetSite().GetSiteId())
 	}
+	if err := f.compare(q.GetSite().GetSiteId(), q.GetSite().GetEtag()); err != nil {
+		return nil, err
+	}
 	f.masks = append(f.masks, q.GetUpdateMask().GetPaths())
 	return &monitorv1.UpdateSiteResponse{Site: q.GetSite()}, nil
 }
@@ -130,8 +138,23 @@ func (f *fake) DeleteSite(_ context.Context, q *monitorv1.DeleteSiteRequest) (*m
 	if f.sites[q.GetSiteId()] == nil {
 		return nil, fault.New(fault.NotFound, "there is no site %d", q.GetSiteId())
 	}
+	if err := f.compare(q.GetSiteId(), q.GetEtag()); err != nil {
+		return nil, err
+	}
 	delete(f.sites, q.GetSiteId())
 	return &monitorv1.DeleteSiteResponse{}, nil
+}
+
+func (f *fake) GetToken(_ context.Context, q *monitorv1.GetTokenRequest) (*monitorv1.GetTokenResponse, error) {
+	return &monitorv1.GetTokenResponse{Token: &monitorv1.Token{TokenId: q.GetTokenId()}}, nil
+}
+
+func (f *fake) ListTokens(context.Context, *monitorv1.ListTokensRequest) (*monitorv1.ListTokensResponse, error) {
+	return &monitorv1.ListTokensResponse{Tokens: []*monitorv1.Token{{TokenId: 3}}}, nil
+}
+
+func (f *fake) ListAuditRecords(context.Context, *monitorv1.ListAuditRecordsRequest) (*monitorv1.ListAuditRecordsResponse, error) {
+	return &monitorv1.ListAuditRecordsResponse{Records: []*monitorv1.AuditRecord{{RecordId: 3}}}, nil
 }
 
 func (f *fake) ListOutages(context.Context, *monitorv1.ListOutagesRequest) (*monitorv1.ListOutagesResponse, error) {
@@ -201,7 +224,7 @@ func openReady(t testing.TB, f *fake, ready func() error, change ...func(*gatewa
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := rpc.NewServer(rpc.ServerOptions{Name: "coordinator", Validate: true, Ready: ready}, f.register)
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: "coordinator", Validate: true, Ready: ready, Access: cmp.Or(f.access, rpc.Open())}, f.register)
 	if err != nil {
 		t.Fatal(err)
 	}

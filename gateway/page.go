@@ -7,16 +7,18 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// page is a page of the gateway's own.
+// page is a page of the gateway's own. Everybody may read it.
 type page struct {
 	show http.HandlerFunc
-	open bool // needs no token
+	// probe means that load balancers ask for it, by whatever host.
+	probe bool
 }
 
+// allPages returns the pages by their paths.
 func (h *handler) allPages(openAPI []byte) map[string]page {
 	pages := map[string]page{
-		"/healthz": {open: true, show: func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, okPage()) }},
-		"/readyz":  {open: true, show: h.showReady},
+		"/healthz": {probe: true, show: func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, okPage()) }},
+		"/readyz":  {probe: true, show: h.showReady},
 	}
 	if len(openAPI) > 0 {
 		pages["/openapi.json"] = page{show: func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, openAPI) }}

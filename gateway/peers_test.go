@@ -17,7 +17,7 @@ func coordinatorAt(t *testing.T, n *rpc.Memory, addr string, ready func() error)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := rpc.NewServer(rpc.ServerOptions{Name: addr, Validate: true, Ready: ready}, newFake().register)
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: addr, Validate: true, Access: rpc.Open(), Ready: ready}, newFake().register)
 	if err != nil {
 		t.Fatal(err)
 	}

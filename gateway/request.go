@@ -127,6 +127,8 @@ func checkText(fd protoreflect.FieldDescriptor, text string) error {
 	case protoreflect.FloatKind, protoreflect.DoubleKind, protoreflect.BytesKind:
 		ok = isJSON(text, fd)
 	case protoreflect.MessageKind:
+		// A mask in a query has the names of the contract, and may be *; the coordinator says
+		// which are none.
 		ok = text != "" && (fd.Message().FullName() == fieldMask || isJSON(text, fd))
 	}
 	if !ok {

@@ -94,7 +94,7 @@ func start(t *testing.T, p *prober, adapt func(*veriflier.Options), network rpc.
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := veriflier.Options{Name: "fra-1", Region: "eu", Listeners: []net.Listener{l}, Prober: p}
+	o := veriflier.Options{Name: "fra-1", Region: "eu", Listeners: []net.Listener{l}, Prober: p, Server: rpc.ServerOptions{Access: rpc.Open()}}
 	if adapt != nil {
 		adapt(&o)
 	}

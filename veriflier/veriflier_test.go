@@ -343,7 +343,7 @@ func TestManyCallersOverTCP(t *testing.T) {
 
 func TestTokensAreAskedFor(t *testing.T) {
 	t.Parallel()
-	r := inMemory(t, &prober{answer: up}, func(o *veriflier.Options) { o.Server.Tokens = []string{strings.Repeat("secret", 8)} })
+	r := inMemory(t, &prober{answer: up}, func(o *veriflier.Options) { o.Server.Access = rpc.NewAuthorizer(rpc.AuthorizerOptions{}) })
 	_, err := r.Verify(t.Context(), request("q"))
 	wantCode(t, err, codes.Unauthenticated)
 }
@@ -357,7 +357,7 @@ func TestAListenerThatFailsEndsRun(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	v, err := veriflier.New(veriflier.Options{Name: "a", Region: "eu", Listeners: []net.Listener{l}, Prober: &prober{answer: up}})
+	v, err := veriflier.New(veriflier.Options{Name: "a", Region: "eu", Listeners: []net.Listener{l}, Prober: &prober{answer: up}, Server: rpc.ServerOptions{Access: rpc.Open()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -372,7 +372,7 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := veriflier.Options{Name: "a", Region: "eu", Listeners: []net.Listener{l}, Prober: &prober{answer: up}}
+	good := veriflier.Options{Name: "a", Region: "eu", Listeners: []net.Listener{l}, Prober: &prober{answer: up}, Server: rpc.ServerOptions{Access: rpc.Open()}}
 	tests := []struct {
 		name  string
 		spoil func(*veriflier.Options)
@@ -383,7 +383,7 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 		{"no listener", func(o *veriflier.Options) { o.Listeners = nil }, "listener"},
 		{"no prober", func(o *veriflier.Options) { o.Prober = nil }, "prober"},
 		{"negative checks in flight", func(o *veriflier.Options) { o.MaxInFlight = -1 }, "in flight"},
-		{"a token that is too short", func(o *veriflier.Options) { o.Server.Tokens = []string{""} }, "token"},
+		{"nobody said who may call", func(o *veriflier.Options) { o.Server.Access = nil }, "who may call"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/Automattic/jetmon/checker"
+	"github.com/Automattic/jetmon/internal/access"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
@@ -15,8 +16,10 @@ type checkerCommand struct {
 	Node        string   `placeholder:"NAME" help:"Name of this node, unique in the fleet; the host name by default."`
 	Region      string   `default:"default" help:"Region of this node."`
 	MaxInFlight int      `default:"1000" help:"Maximum number of concurrent checks."`
+	Insecure    bool     `help:"Start without a token or certificate, for coordinators that ask nobody who they are."`
 
 	CoordinatorDial dialFlags `embed:"" prefix:"coordinator-"`
+	certsFlag       `embed:""`
 	nodeFlags       `embed:""`
 }
 
@@ -32,6 +35,9 @@ func (c *checkerCommand) Run(ctx context.Context, p *program) error {
 	}
 	client, err := c.CoordinatorDial.options("coordinator")
 	if err != nil {
+		return err
+	}
+	if err := c.CoordinatorDial.mustProve(access.Checker, c.Insecure); err != nil {
 		return err
 	}
 	n, err := c.nodeFlags.open(c.Node, p.Err)

@@ -40,6 +40,9 @@ func TestTheCommandsTellOfSitesAndOutages(t *testing.T) {
 	}{
 		{"sites are listed", "sites list", exitOK, `(?s)ID +BLOG +STATE.*\n1 +0 +down +0 +20\S+ \S+Z +` + quoted},
 		{"sites of no blog are none", "sites list --blog=77", exitOK, `(?m)^ID +BLOG +STATE +STATUS +LAST CHECK +URL\n\z`},
+		{"sites of no host are none", "sites list --host=nowhere.example", exitOK, `(?m)^ID +BLOG +STATE +STATUS +LAST CHECK +URL\n\z`},
+		{"sites of a host are listed", "sites list --host=127.0.0.1 --state=down", exitOK, `(?s)ID +BLOG +STATE.*\n1 +0 +down .*` + quoted},
+		{"a host that is none", "sites list --host=a/b", exitUsage, `host: must be a host`},
 		{"sites in one state are listed", "sites list --state=down", exitOK, `(?s)ID +BLOG +STATE.*\n1 +0 +down +0 +20\S+ \S+Z +` + quoted},
 		{"sites in another state are not", "sites list --state=confirmed-down", exitOK, `(?m)^ID +BLOG +STATE +STATUS +LAST CHECK +URL\n\z`},
 		{"a state in which nearly all sites are", "sites list --state=up", exitUsage, `^jetmon sites list: --state: must be suspect, .*"up"`},
@@ -179,7 +182,7 @@ func TestReplayThatDiffersFailsAndSoDoesACoordinatorThatIsNotThere(t *testing.T)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := rpc.NewServer(rpc.ServerOptions{Name: "coordinator"}, func(r grpc.ServiceRegistrar) {
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: "coordinator", Access: rpc.Open()}, func(r grpc.ServiceRegistrar) {
 		monitorv1.RegisterOutageServiceServer(r, forgetful{})
 	})
 	if err != nil {

@@ -162,10 +162,10 @@ func TestRangesOfBucketsThatCutAShardAreRefusedWithTheNearest(t *testing.T) {
 
 func TestWordPressComsTokenIsNotSentInClear(t *testing.T) {
 	t.Parallel()
-	token := write(t, "token", "secret\n")
+	token, tokens := write(t, "token", "secret\n"), write(t, "tokens", "checker "+oursToken+"\n")
 	for args, refused := range map[string]bool{
 		"--wpcom-url=http://jetpack.example.org/jetmon/":             true,
-		"--wpcom-url=http://jetpack.example.org/ --insecure":         false,
+		"--insecure --wpcom-url=http://jetpack.example.org/":         false,
 		"--wpcom-url=http://127.0.0.1:9000/":                         false,
 		"--wpcom-url=http://jetpack.example.org/jetmon/ --no-notify": false,
 		"--wpcom-url=https://jetpack.example.org/":                   false,
@@ -178,6 +178,9 @@ func TestWordPressComsTokenIsNotSentInClear(t *testing.T) {
 		}
 		if _, err := parser.Parse(append([]string{"coordinator", "--db=sqlite:x", "--wpcom-token-file=" + token}, strings.Fields(args)...)); err != nil {
 			t.Fatal(err)
+		}
+		if !table.Coordinator.serveFlags.Insecure {
+			table.Coordinator.serveFlags.TokenFile = tokens
 		}
 		if _, err := table.Coordinator.options(p); (err != nil) != refused {
 			t.Errorf("%s: %v", args, err)

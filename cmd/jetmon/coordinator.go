@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"runtime/debug"
 	"slices"
@@ -20,7 +21,8 @@ type coordinatorCommand struct {
 	Endpoint    string `placeholder:"HOST:PORT" help:"Address at which other coordinators reach this one; the listening address by default."`
 
 	databaseFlags `embed:""`
-	DBUpdates     bool `name:"db-updates" help:"Write status changes into jetpack_monitor_sites; without this flag Jetmon only reads that table (DB_UPDATES_ENABLE)."`
+	DBUpdates     bool `name:"db-updates" help:"Write status changes into jetpack_monitor_sites (DB_UPDATES_ENABLE), and what callers of the API add, change and delete. Without this flag Jetmon only reads that table, unless --db-edits says otherwise."`
+	DBEdits       bool `name:"db-edits" help:"Write what callers of the API add, change and delete into jetpack_monitor_sites, also without --db-updates. Without both flags such edits are refused; the settings of a site are in a table of Jetmon's own, and can always be edited. On trial only buckets that were taken over can."`
 	BucketMin     int  `default:"0" help:"First bucket to own, 0..511."`
 	BucketMax     int  `default:"511" help:"Last bucket to own, 0..511."`
 
@@ -32,7 +34,9 @@ type coordinatorCommand struct {
 	notifyFlags    `embed:""`
 	statsFlags     `embed:""`
 	peerFlags      `embed:""`
+	certsFlag      `embed:""`
 	serveFlags     `embed:""`
+	rateFlags      `embed:""`
 	processFlags   `embed:""`
 }
 
@@ -84,13 +88,15 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 	if _, set := p.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(gcPercent)
 	}
-	server, err := newLiveServer(&o.Server)
-	if err != nil {
-		return err
-	}
-	r := &lateCoordinator{dsn: dsn, db: sqlstore.Options{LegacyWrites: c.DBUpdates, Log: proc.log}, o: o}
+	server := newLiveServer(&o.Server)
+	r := &lateCoordinator{dsn: dsn, db: c.storeOptions(proc.log), o: o}
 	proc.reload = p.reloader(proc, c.reload(r, server))
 	return proc.run(ctx, r)
+}
+
+// storeOptions says what may be written into jetpack_monitor_sites.
+func (c *coordinatorCommand) storeOptions(log *slog.Logger) sqlstore.Options {
+	return sqlstore.Options{LegacyWrites: c.DBUpdates, NoEdits: !c.DBUpdates && !c.DBEdits, Trial: c.Trial, Log: log}
 }
 
 // reload returns how a coordinator takes new settings.
@@ -137,7 +143,10 @@ func (c *coordinatorCommand) steps(p *program) []func(*coordinator.Options) erro
 	return []func(*coordinator.Options) error{
 		func(o *coordinator.Options) (err error) {
 			o.Endpoint = c.Endpoint
-			o.Server, err = c.serveFlags.options(c.Listen, p.files.config)
+			rate, err := c.rate()
+			if err == nil {
+				o.Server, err = c.serveFlags.options(c.Listen, p.files.config, rate)
+			}
 			return err
 		},
 		func(o *coordinator.Options) (err error) { o.Node, err = nodeName(c.Node); return err },
@@ -145,7 +154,7 @@ func (c *coordinatorCommand) steps(p *program) []func(*coordinator.Options) erro
 			o.BucketMin, o.BucketMax, err = buckets(c.BucketMin, c.BucketMax)
 			return err
 		},
-		func(o *coordinator.Options) error { return c.peerFlags.apply(o, c.serveFlags.Insecure) },
+		func(o *coordinator.Options) error { return c.peerFlags.apply(o, c.serveFlags) },
 		c.paceFlags.apply,
 		func(o *coordinator.Options) error { return c.judgeFlags.apply(o, p.files.config) },
 		c.retentionFlags.apply,

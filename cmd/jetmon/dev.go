@@ -115,7 +115,7 @@ func (c *devCommand) validate() error {
 		if err := checkAddr(addr, 0); err != nil {
 			return usagef("--%s: %w", flag, err)
 		}
-		if rpc.CheckExposure(addr, rpc.ServerOptions{}, c.Insecure) != nil {
+		if rpc.CheckExposure(addr, c.Insecure) != nil {
 			return usagef("--%s: %s is beyond loopback, and callers are not authenticated: give --insecure to listen there nevertheless", flag, addr)
 		}
 	}

@@ -27,14 +27,14 @@ func startDev(t *testing.T, args ...string) *running {
 		"--http=127.0.0.1:0", "--grpc=127.0.0.1:0", "--veriflier=127.0.0.1:0"}, args...)...)
 }
 
-func getJSON(t *testing.T, url string, into any) {
+func getJSON(t *testing.T, url string, into any, authorization ...string) {
 	t.Helper()
-	if err := json.Unmarshal([]byte(getText(t, url)), into); err != nil {
+	if err := json.Unmarshal([]byte(getText(t, url, authorization...)), into); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func getText(t *testing.T, url string) string {
+func getText(t *testing.T, url string, authorization ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
@@ -42,6 +42,7 @@ func getText(t *testing.T, url string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set("Authorization", strings.Join(authorization, ""))
 	// Nothing may be left for goleak.
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)

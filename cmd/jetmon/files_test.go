@@ -21,7 +21,7 @@ func parseCoordinator(t *testing.T, env map[string]string, args ...string) (coor
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := parser.Parse(append([]string{"coordinator"}, args...)); err != nil {
+	if _, err := parser.Parse(append([]string{"coordinator", "--insecure"}, args...)); err != nil {
 		t.Fatal(err)
 	}
 	o, err := table.Coordinator.options(p)
@@ -126,7 +126,7 @@ func TestBrokenLegacyConfigIsOneLineAndExitCode2(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			db := "--db=sqlite:" + filepath.Join(t.TempDir(), "unused.db")
-			code, _, stderr := run(t, nil, "coordinator", db, "--config="+write(t, "config.json", tt.text))
+			code, _, stderr := run(t, nil, "coordinator", "--insecure", db, "--config="+write(t, "config.json", tt.text))
 			if code != exitUsage || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, tt.want) {
 				t.Errorf("exit code %d, stderr %q; want %d and one line with %q", code, stderr, exitUsage, tt.want)
 			}

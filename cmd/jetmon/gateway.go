@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"strings"
 
 	"github.com/Automattic/jetmon"
 	"github.com/Automattic/jetmon/gateway"
+	"github.com/Automattic/jetmon/internal/access"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
@@ -18,8 +20,12 @@ type gatewayCommand struct {
 	AllowedHost []string `sep:"none" placeholder:"HOST" help:"Name that requests may give as their host (repeatable), or * for any. The host of --listen, the names and addresses of loopback, and beyond loopback every address are allowed anyway."`
 	CORSOrigin  []string `name:"cors-origin" sep:"none" placeholder:"ORIGIN" help:"Origin, such as https://status.example.com, whose pages may use the API from a browser (repeatable). None by default."`
 
+	Name     string `placeholder:"NAME" help:"Name of this gateway, for its certificate; the host name by default."`
+	Insecure bool   `help:"Start without a token or certificate, for coordinators that ask nobody who they are, and listen beyond loopback without TLS."`
+
 	CoordinatorDial dialFlags `embed:"" prefix:"coordinator-"`
-	serveFlags      `embed:""`
+	certsFlag       `embed:""`
+	tlsFlags        `embed:""`
 	processFlags    `embed:""`
 }
 
@@ -30,12 +36,15 @@ func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
 			return usagef("--coordinator: %w", err)
 		}
 	}
-	server, err := c.serveFlags.options(c.Listen, p.files.config)
+	server, err := c.server()
 	if err != nil {
 		return err
 	}
 	client, err := c.CoordinatorDial.options("coordinator")
 	if err != nil {
+		return err
+	}
+	if err := c.CoordinatorDial.mustProve(access.Gateway, c.Insecure); err != nil {
 		return err
 	}
 	proc, err := c.processFlags.open(p.Err)
@@ -47,10 +56,7 @@ func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	live, err := newLiveServer(&server)
-	if err != nil {
-		return err
-	}
+	live := newLiveServer(&server)
 	id := rpc.NewIdentity(client)
 	client.Metrics, client.Identity = proc.metrics, id
 	proc.reload = p.reloader(proc, c.reload(id, live))
@@ -64,7 +70,7 @@ func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
 	r, err := gateway.New(gateway.Options{
 		Coordinator: c.Coordinator, Client: client, Listeners: []net.Listener{l}, TLS: server.TLS,
 		AllowedHosts: c.AllowedHost, CORSOrigins: c.CORSOrigin,
-		Accept: server.Accept, OpenAPI: jetmon.OpenAPI, Log: proc.log, Metrics: proc.metrics,
+		OpenAPI: jetmon.OpenAPI, Log: proc.log, Metrics: proc.metrics,
 	})
 	if err != nil {
 		return usageError{err}
@@ -72,13 +78,32 @@ func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
 	return proc.run(ctx, r)
 }
 
+// server reads the files of the listener. Tokens that strangers could read on the way are
+// refused.
+func (c *gatewayCommand) server() (o rpc.ServerOptions, err error) {
+	if err := checkAddr(c.Listen, 0); err != nil {
+		return o, usagef("--listen: %w", err)
+	}
+	if o.TLS, err = c.tlsFlags.config(); err != nil {
+		return o, err
+	}
+	if o.TLS == nil {
+		if err := rpc.CheckExposure(c.Listen, c.Insecure); err != nil {
+			return o, usagef("--listen: tokens would pass %s in clear: give --tls-cert, or listen on loopback behind a proxy, or give --insecure", c.Listen)
+		}
+	} else if c.TLSClientCA != "" {
+		o.TLS.ClientAuth = tls.RequireAndVerifyClientCert // a second wall: tokens decide
+	}
+	return o, nil
+}
+
 // reload returns how a gateway takes new settings.
 func (c *gatewayCommand) reload(id *rpc.Identity, live *liveServer) reload {
 	return reload{
-		live:  append(serveLive(), dialLive("coordinator")...),
+		live:  append([]string{"tls-cert", "tls-key", "tls-client-ca", "insecure"}, dialLive("coordinator")...),
 		flags: func(next *commands) processFlags { return next.Gateway.processFlags },
-		apply: func(next *commands, p *program) error {
-			o, err := next.Gateway.serveFlags.options(next.Gateway.Listen, p.files.config)
+		apply: func(next *commands, _ *program) error {
+			o, err := next.Gateway.server()
 			if err != nil {
 				return err
 			}

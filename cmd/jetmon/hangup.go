@@ -15,8 +15,11 @@ func catchHangups() <-chan os.Signal {
 	return hangups
 }
 
-// followHangups reads the configuration again at each SIGHUP, until ctx ends.
+// followHangups reads the configuration again at each SIGHUP, and the certificates when they
+// have changed, until ctx ends.
 func (p *process) followHangups(ctx context.Context) {
+	ticks, stop := p.renewal.ticks()
+	defer stop()
 	for {
 		select {
 		case <-p.hangups:
@@ -25,6 +28,8 @@ func (p *process) followHangups(ctx context.Context) {
 				continue
 			}
 			p.reload()
+		case now := <-ticks:
+			p.renewal.look(now)
 		case <-ctx.Done():
 			return
 		}

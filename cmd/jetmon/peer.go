@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/Automattic/jetmon/coordinator"
+	"github.com/Automattic/jetmon/internal/access"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
@@ -11,19 +12,33 @@ type peerFlags struct {
 }
 
 // apply completes the options, whose Server must already be set. Coordinators are usually
-// configured alike, so the defaults are this one's own token and TLS, and insecure ones
+// configured alike, so by default one proves itself to others as they would to it: by its own
+// certificate, or by the first token of the role coordinator that it accepts. Insecure ones
 // dial one another without TLS.
-func (f peerFlags) apply(o *coordinator.Options, insecure bool) (err error) {
-	f.PeerDial.Insecure = f.PeerDial.Insecure || insecure
+func (f peerFlags) apply(o *coordinator.Options, own serveFlags) (err error) {
+	f.PeerDial.Insecure = f.PeerDial.Insecure || own.Insecure
 	if o.PeerClient, err = f.PeerDial.options("peer"); err != nil {
 		return err
 	}
-	if o.PeerClient.Token == "" && len(o.Server.Tokens) > 0 {
-		o.PeerClient.Token = o.Server.Tokens[0]
-	}
 	if o.PeerClient.TLS == nil && o.Server.TLS != nil {
-		if o.PeerClient.TLS, err = rpc.LoadClientTLS("", "", ""); err != nil {
+		cert, key := "", ""
+		if own.TLSClientCA != "" {
+			cert, key = own.TLSCert, own.TLSKey
+		}
+		if o.PeerClient.TLS, err = rpc.LoadClientTLS(own.TLSClientCA, cert, key); err != nil {
 			return usagef("--peer-tls: %w", err)
+		}
+	}
+	if f.PeerDial.proves() || own.TokenFile == "" {
+		return nil
+	}
+	roles, err := own.roles(nil)
+	if err != nil {
+		return err
+	}
+	for _, t := range roles {
+		if t.Role == access.Coordinator && o.PeerClient.Token == "" {
+			o.PeerClient.Token = t.Token
 		}
 	}
 	return nil

@@ -2,33 +2,36 @@ package main
 
 import (
 	"crypto/tls"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/Automattic/jetmon/coordinator"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
+// Tokens of 128 bits.
+const (
+	oursToken   = "00112233445566778899aabbccddeeff"
+	theirsToken = "ffeeddccbbaa99887766554433221100"
+)
+
 func TestPeersAreDialledAsThisCoordinatorIsUnlessToldOtherwise(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(file, []byte("theirs\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	theirs := write(t, "token", "coordinator "+theirsToken+"\n")
+	ours := serveFlags{TokenFile: write(t, "tokens", "checker 0123456789abcdef0123456789abcdef\ncoordinator "+oursToken+"\ncoordinator "+theirsToken+"\n")}
 	for name, tt := range map[string]struct {
 		flags  peerFlags
-		server rpc.ServerOptions
+		own    serveFlags
+		tls    *tls.Config
 		token  string
 		secure bool
 	}{
-		"open and plain":             {peerFlags{}, rpc.ServerOptions{}, "", false},
-		"by the first of our tokens": {peerFlags{}, rpc.ServerOptions{Tokens: []string{"ours", "old"}}, "ours", false},
-		"with TLS, as we serve":      {peerFlags{}, rpc.ServerOptions{TLS: &tls.Config{MinVersion: tls.VersionTLS12}}, "", true},
-		"as told":                    {peerFlags{dialFlags{TLS: true, TokenFile: file}}, rpc.ServerOptions{Tokens: []string{"ours"}}, "theirs", true},
+		"open and plain": {own: serveFlags{Insecure: true}},
+		"by the first token of the role that we accept": {own: ours, token: oursToken},
+		"with TLS, as we serve":                         {own: ours, tls: &tls.Config{MinVersion: tls.VersionTLS12}, token: oursToken, secure: true},
+		"as told":                                       {flags: peerFlags{dialFlags{TLS: true, TokenFile: theirs}}, own: ours, token: theirsToken, secure: true},
 	} {
-		o := coordinator.Options{Server: tt.server}
-		if err := tt.flags.apply(&o, false); err != nil || o.PeerClient.Token != tt.token || (o.PeerClient.TLS != nil) != tt.secure {
+		o := coordinator.Options{Server: rpc.ServerOptions{TLS: tt.tls}}
+		if err := tt.flags.apply(&o, tt.own); err != nil || o.PeerClient.Token != tt.token || (o.PeerClient.TLS != nil) != tt.secure {
 			t.Errorf("%s: %+v, %v", name, o.PeerClient, err)
 		}
 	}

@@ -36,6 +36,8 @@ type process struct {
 	hangups <-chan os.Signal
 	// reload reads the configuration again; nil for a command that cannot.
 	reload func()
+	// renewal takes new certificates; nil where reload is.
+	renewal *renewal
 }
 
 // open makes the process. A debug address that is in use is an error.
@@ -49,7 +51,7 @@ func (f processFlags) open(stderr io.Writer) (*process, error) {
 	if f.DebugListen == "" {
 		return p, nil
 	}
-	if err := rpc.CheckExposure(f.DebugListen, rpc.ServerOptions{}, false); err != nil {
+	if err := rpc.CheckExposure(f.DebugListen, false); err != nil {
 		return nil, usagef("--debug-listen: must be a loopback address, because profiles reveal much")
 	}
 	var err error

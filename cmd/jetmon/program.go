@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -33,7 +34,9 @@ type commands struct {
 	Probe       probeCommand       `cmd:"" help:"Check one URL from here, or by verifliers, and print the observation."`
 	Sites       sitesCommand       `cmd:"" help:"Query a coordinator about sites: list, explain."`
 	Outages     outagesCommand     `cmd:"" help:"Query a coordinator about outages: list, show, replay."`
+	Tokens      tokensCommand      `cmd:"" help:"Manage what proves callers: tokens of the API (create, list, revoke) and of roles (role)."`
 	Diagnose    diagnoseCommand    `cmd:"" help:"Find out why Jetpack and WordPress.com cannot connect to a site."`
+	Certs       certsCommand       `cmd:"" help:"Make and show the certificates by which roles prove who they are: init, issue, show."`
 	Config      configCommand      `cmd:"" help:"Explain a configuration file, v1's or Jetmon's own: explain."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
@@ -42,12 +45,16 @@ type commands struct {
 type program struct {
 	LookupEnv func(string) (string, bool)
 	Out, Err  io.Writer
-	// files are the configuration files that the command read.
+	// files are the configuration files that the command read, table is what it read from
+	// them, from its flags and from the environment.
 	files files
+	table *commands
 	// args is the command line, and values are the values of its flags, to compare with
 	// those of a later reading.
 	args   []string
 	values map[string]string
+	// ticks replaces the clock by which a role looks for new certificates, in tests.
+	ticks <-chan time.Time
 }
 
 // Run executes one command line and returns the exit code. When ctx ends, it ends in order.
@@ -71,7 +78,7 @@ func (p *program) Run(ctx context.Context, args []string) int {
 	if err != nil {
 		return p.fail(name, usagef("%w (try %s --help)", err, name))
 	}
-	p.values = flagValues(chosen)
+	p.table, p.values = table, flagValues(chosen)
 	chosen.BindTo(ctx, (*context.Context)(nil))
 	if err := chosen.Run(p); err != nil {
 		return p.fail(name, err)

@@ -17,7 +17,7 @@ func run(t *testing.T, env map[string]string, args ...string) (code int, stdout,
 	// A role that starts although it should not is asked to end.
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	return runUntil(ctx, env, args...)
+	return runUntil(ctx, env, openly(args)...)
 }
 
 func runUntil(ctx context.Context, env map[string]string, args ...string) (code int, stdout, stderr string) {
@@ -76,8 +76,10 @@ func TestMistakesAreOneLineAndExitCode2(t *testing.T) {
 		{name: "a coordinator on port 0", args: "checker --coordinator=127.0.0.1:0", want: "port must be from 1 to 65535"},
 		{name: "a list with a coordinator that has no port", args: "gateway --coordinator=a:1,b", want: `--coordinator: "b" is not HOST:PORT`},
 		{name: "a list with a hole", args: "gateway --coordinator=a:1,", want: "--coordinator"},
-		{name: "a veriflier open to everyone", args: "veriflier --listen=0.0.0.0:7801", want: "--insecure"},
-		{name: "a gateway open to everyone", args: "gateway --listen=:7802", want: "--insecure"},
+		{name: "credentials that would not be asked for", args: "veriflier --insecure --token-file=" + write(t, "tokens", "coordinator "+oursToken), want: "give one or the other"},
+		{name: "a token of no role", args: "veriflier --token-file=" + write(t, "tokens", oursToken), want: "line 1: want \"ROLE TOKEN\""},
+		{name: "a token that is easy to guess", args: "veriflier --token-file=" + write(t, "tokens", "coordinator secret"), want: "fewer than 128 bits"},
+		{name: "tokens that everybody may read", args: "veriflier --token-file=" + worldReadable(t, "coordinator "+oursToken), want: "chmod o-r"},
 		{name: "a debug listener open to everyone", args: "checker --coordinator=h:1 --debug-listen=0.0.0.0:6060", want: "--debug-listen: must be a loopback address"},
 		{name: "a certificate without its key", args: "veriflier --tls-cert=a.pem", want: "--tls-cert and --tls-key"},
 		{name: "a CA that is not there", args: "gateway --coordinator-tls-ca=/nonexistent/ca.pem", want: "/nonexistent/ca.pem"},
@@ -104,6 +106,37 @@ func TestMistakesAreOneLineAndExitCode2(t *testing.T) {
 				t.Errorf("stderr has %q, want one line with %q", stderr, tt.want)
 			}
 		})
+	}
+}
+
+// worldReadable writes a file that everybody may read.
+func worldReadable(t *testing.T, text string) string {
+	t.Helper()
+	path := write(t, "readable", text)
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Loopback is no exception: a role without credentials starts only when it is told to.
+func TestARoleWithoutCredentialsSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	db := "--db=sqlite:" + filepath.Join(t.TempDir(), "x.db")
+	token := write(t, "token", "gateway "+oursToken)
+	for args, want := range map[string]string{
+		"coordinator " + db:                 "give --token-file",
+		"veriflier":                         "give --token-file",
+		"veriflier --listen=0.0.0.0:7801":   "give --token-file",
+		"checker --coordinator=127.0.0.1:1": "give --coordinator-token-file (jetmon tokens role checker",
+		"gateway":                           "give --coordinator-token-file (jetmon tokens role gateway",
+		"gateway --listen=:7802 --coordinator-token-file=" + token: "tokens would pass :7802 in clear",
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if code, _, stderr := runUntil(ctx, nil, strings.Fields(args)...); code != exitUsage || !strings.Contains(stderr, want) || !strings.Contains(stderr, "--insecure") {
+			t.Errorf("%s: exit code %d, %q; want %q and --insecure", args, code, stderr, want)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -22,7 +23,9 @@ type reload struct {
 // applies what can be applied, and names what needs a restart. A mistake changes nothing.
 func (p *program) reloader(proc *process, r reload) func() {
 	live := append([]string{"log-level"}, r.live...)
+	proc.renewal = newRenewal(p, proc, func() error { return r.apply(p.table, p) })
 	return func() {
+		sum := proc.renewal.sum() // before they are read
 		next, fresh, err := p.again()
 		if err == nil {
 			err = r.apply(next, fresh)
@@ -43,6 +46,8 @@ func (p *program) reloader(proc *process, r reload) func() {
 				restart = append(restart, name)
 			}
 		}
+		p.table, p.files = next, fresh.files
+		proc.renewal.took(sum, time.Now())
 		slices.Sort(changed)
 		proc.log.Info("configuration reloaded, with its tokens and certificates", "changed", changed)
 		slices.Sort(restart)

@@ -61,7 +61,7 @@ func TestNoCheckIsLateBecauseOfReloads(t *testing.T) {
 		t.Fatal(stderr)
 	}
 	file := func(n int) string {
-		return "db: '" + db + "'\nlisten: 127.0.0.1:0\nnode: c\nno-notify: true\ninterval: 1s\nchecks-per-host: 0\nnum-of-checks: " +
+		return "db: '" + db + "'\nlisten: 127.0.0.1:0\nnode: c\nno-notify: true\ndb-edits: true\ninterval: 1s\nchecks-per-host: 0\nnum-of-checks: " +
 			strconv.Itoa(2+n%3) + "\nveriflier:\n- name=v" + strconv.Itoa(n%2) + ",region=eu,addr=127.0.0.1:1\n"
 	}
 	c := startDaemon(t, "coordinator", file(0))

@@ -33,6 +33,9 @@ type daemon struct {
 // startDaemon starts a role with a file of Jetmon's own.
 func startDaemon(t *testing.T, role, text string, args ...string) *daemon {
 	t.Helper()
+	if !strings.Contains(text, "token-file:") && !strings.Contains(text, "tls-client-ca:") {
+		args = append(args, "--insecure")
+	}
 	d := &daemon{file: write(t, "jetmon.yaml", text)}
 	d.cmd, d.errs = startProcessUntil(t, context.WithoutCancel(t.Context()), append([]string{role, "--config=" + d.file}, args...)...)
 	t.Cleanup(func() {
@@ -75,11 +78,11 @@ const reloaded = `msg="configuration reloaded, with its tokens and certificates"
 
 func TestAVeriflierReloadsItsTokensAndItsLogLevel(t *testing.T) {
 	t.Parallel()
-	tokens := write(t, "tokens", "old\n")
+	tokens := write(t, "tokens", "coordinator "+oursToken+"\n")
 	v := startDaemon(t, "veriflier", "listen: 127.0.0.1:0\ntoken-file: "+tokens+"\nname: v\n")
 	addr := v.errs.find(t, `msg=started.* address=(\S+)`)
 	conn := map[string]*grpc.ClientConn{}
-	for _, token := range []string{"old", "new"} {
+	for _, token := range []string{oursToken, theirsToken} {
 		c, err := rpc.Dial(addr, rpc.ClientOptions{Token: token})
 		if err != nil {
 			t.Fatal(err)
@@ -96,24 +99,24 @@ func TestAVeriflierReloadsItsTokensAndItsLogLevel(t *testing.T) {
 			t.Errorf("token %s: %v, want %s", token, err, want)
 		}
 	}
-	ask("old", codes.OK)
-	ask("new", codes.Unauthenticated)
-	if err := os.WriteFile(tokens, []byte("new\n"), 0o600); err != nil {
+	ask(oursToken, codes.OK)
+	ask(theirsToken, codes.Unauthenticated)
+	if err := os.WriteFile(tokens, []byte("caller "+theirsToken+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	log := v.reload(t, "listen: 127.0.0.1:0\ntoken-file: "+tokens+"\nname: other\nlog-level: debug\n", `only a restart applies it`)
 	if !strings.Contains(log, "changed=[log-level]") || !strings.Contains(log, "flag=name") {
 		t.Errorf("log:\n%s", log)
 	}
-	ask("old", codes.Unauthenticated)
-	ask("new", codes.OK)
+	ask(oursToken, codes.Unauthenticated)
+	ask(theirsToken, codes.OK)
 	v.errs.find(t, `level=DEBUG`)
 
 	log = v.reload(t, "listen: 127.0.0.1:0\ntoken-fil: x\n", `level=ERROR .*\n`)
 	if !strings.Contains(log, "nothing changed") || !strings.Contains(log, "line 2: there is no flag token-fil; did you mean token-file?") {
 		t.Errorf("log:\n%s", log)
 	}
-	ask("new", codes.OK)
+	ask(theirsToken, codes.OK)
 }
 
 // A coordinator takes other verifliers and another rule; its checker's session lasts.
@@ -261,13 +264,13 @@ func TestCheckConfigTriesWhatACoordinatorNeeds(t *testing.T) {
 	if code, _, stderr := run(t, nil, "migrate", db); code != exitOK {
 		t.Fatal(stderr)
 	}
-	token := write(t, "token", "secret\n")
+	token, wptoken := write(t, "token", "coordinator "+oursToken+"\n"), write(t, "wptoken", "secret\n")
 	v := start(t, "veriflier", "--listen=127.0.0.1:0", "--name=Veriflier 1", "--token-file="+token)
 	addr := v.errs.find(t, `msg=started.* address=(\S+)`)
 	wpcom, taken := newSite(t), newSite(t)
 	all := map[string]string{
 		"db": db, "panel": "--veriflier=name=Veriflier 1,region=eu,addr=" + addr, "token": "--veriflier-token-file=" + token,
-		"url": "--wpcom-url=http://" + wpcom + "/jetmon/", "wptoken": "--wpcom-token-file=" + token, "listen": "--listen=127.0.0.1:0",
+		"url": "--wpcom-url=http://" + wpcom + "/jetmon/", "wptoken": "--wpcom-token-file=" + wptoken, "insecure": "--insecure", "listen": "--listen=127.0.0.1:0",
 	}
 	for _, tt := range []struct {
 		name, change, to string
@@ -277,7 +280,7 @@ func TestCheckConfigTriesWhatACoordinatorNeeds(t *testing.T) {
 		{"all is well", "", "", exitOK, []string{"ok", "answers under its name", "up to date", "reachable, without TLS", "0..511"}},
 		{"a veriflier of another name", "panel", "--veriflier=name=eu1,region=eu,addr=" + addr, exitFailed, []string{`FAIL  veriflier`, `answered as "Veriflier 1"`}},
 		{"a veriflier that is dead", "panel", "--veriflier=name=eu1,region=eu,addr=127.0.0.1:1", exitFailed, []string{`FAIL  veriflier`, "refused"}},
-		{"a wrong token", "token", "--veriflier-token-file=" + write(t, "wrong", "wrong\n"), exitFailed, []string{"FAIL  veriflier", "token is not accepted"}},
+		{"a wrong token", "token", "--veriflier-token-file=" + write(t, "wrong", theirsToken+"\n"), exitFailed, []string{"FAIL  veriflier", "token is not accepted"}},
 		{"a database that was not migrated", "db", "--db=sqlite:" + filepath.Join(t.TempDir(), "new.db"), exitFailed, []string{"FAIL  database"}},
 		{"a database that is away", "db", "--db=mysql://u:hunter2@tcp(127.0.0.1:1)/jetmon", exitFailed, []string{"FAIL  database", "mysql://u@tcp(127.0.0.1:1)/jetmon", "refused"}},
 		{"an address in use", "listen", "--listen=" + taken, exitFailed, []string{"FAIL  listen", "in use"}},
@@ -304,7 +307,7 @@ func TestCheckConfigTriesWhatACoordinatorNeeds(t *testing.T) {
 					t.Errorf("does not say %q:\n%s", want, stdout)
 				}
 			}
-			if strings.Contains(stdout, "hunter2") || strings.Contains(stdout, "secret") {
+			if strings.Contains(stdout, "hunter2") || strings.Contains(stdout, "secret") || strings.Contains(stdout, oursToken) {
 				t.Errorf("shows a secret:\n%s", stdout)
 			}
 		})

@@ -34,30 +34,44 @@ func TestRolesWorkTogetherOverTCP(t *testing.T) {
 	if code, _, stderr := run(t, nil, "migrate", db); code != exitOK {
 		t.Fatalf("migrate: exit code %d: %s", code, stderr)
 	}
-	token := write(t, "token", "a-token-of-the-fleet\n")
+	token := func(role string) string {
+		if role == "coordinator" {
+			return write(t, "token", role+" "+theirsToken+"\n")
+		}
+		return write(t, "token", role+" "+oursToken+role+"\n")
+	}
+	accepted := write(t, "tokens", strings.Join([]string{
+		"checker/n1 " + oursToken + "checker/n1", "checker/n2 " + oursToken + "checker/n2", "gateway " + oursToken + "gateway", "coordinator " + theirsToken,
+	}, "\n"))
 
 	var panel []string
 	for name, region := range map[string]string{"v1": "eu", "v2": "us", "v3": "asia"} {
-		v := start(t, "veriflier", "--listen=127.0.0.1:0", "--name="+name, "--region="+region, "--allow-private", "--token-file="+token)
+		v := start(t, "veriflier", "--listen=127.0.0.1:0", "--name="+name, "--region="+region, "--allow-private", "--token-file="+token("coordinator"))
 		panel = append(panel, "--veriflier=name="+name+",region="+region+",addr="+v.errs.find(t, `address=(\S+)`))
 	}
 	coordinator := start(t, append([]string{"coordinator", db, "--listen=127.0.0.1:0", "--node=c1", "--db-updates",
 		"--time-between-checks=100ms", "--wpcom-url=" + wpcom.URL + "/jetmon/",
-		"--wpcom-token-file=" + token, "--token-file=" + token, "--veriflier-token-file=" + token}, panel...)...)
+		"--wpcom-token-file=" + write(t, "wptoken", oursToken), "--token-file=" + accepted, "--veriflier-token-file=" + token("coordinator")}, panel...)...)
 	api := coordinator.errs.find(t, `msg=started.* role=coordinator.* address=(\S+)`)
 	for _, node := range []string{"n1", "n2"} {
-		start(t, "checker", "--coordinator="+api, "--node="+node, "--region=eu", "--allow-private", "--coordinator-token-file="+token)
+		start(t, "checker", "--coordinator="+api, "--node="+node, "--region=eu", "--allow-private", "--coordinator-token-file="+token("checker/"+node))
 	}
-	gateway := start(t, "gateway", "--listen=127.0.0.1:0", "--coordinator="+api, "--coordinator-token-file="+token)
+	gateway := start(t, "gateway", "--listen=127.0.0.1:0", "--coordinator="+api, "--coordinator-token-file="+token("gateway"))
 	rest := "http://" + gateway.errs.find(t, `address=(\S+)`)
 
 	answers(t, api)
+	code, made, stderr := run(t, nil, "tokens", "create", db, "--name=test", "--scope=sites:write,outages:read")
+	if code != exitOK {
+		t.Fatal(stderr)
+	}
+	bearer := "Bearer " + strings.Fields(made)[len(strings.Fields(made))-1]
 	body := strings.NewReader(`{"blog_id": "7", "url": "` + site.URL + `/"}`)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, rest+"/v1/sites", body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", bearer)
 	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +93,7 @@ func TestRolesWorkTogetherOverTCP(t *testing.T) {
 			Failure string
 		}
 	}
-	getJSON(t, rest+"/v1/outages", &outages)
+	getJSON(t, rest+"/v1/outages", &outages, bearer)
 	if len(outages.Outages) != 1 || outages.Outages[0].Failure != "FAILURE_KIND_CLIENT" {
 		t.Errorf("outages by REST: %+v, want one of kind CLIENT", outages)
 	}
@@ -87,10 +101,10 @@ func TestRolesWorkTogetherOverTCP(t *testing.T) {
 
 func TestVeriflierAsksForItsToken(t *testing.T) {
 	t.Parallel()
-	token := write(t, "tokens", "# the coordinators'\nold-token\nnew-token\n")
+	token := write(t, "tokens", "# the coordinators'\ncoordinator "+oursToken+"\ncaller "+theirsToken+"\nchecker "+oursToken+"c\n")
 	v := start(t, "veriflier", "--listen=127.0.0.1:0", "--token-file="+token)
 	addr := v.errs.find(t, `address=(\S+)`)
-	for given, want := range map[string]codes.Code{"": codes.Unauthenticated, "wrong": codes.Unauthenticated, "old-token": codes.OK, "new-token": codes.OK} {
+	for given, want := range map[string]codes.Code{"": codes.Unauthenticated, "wrong": codes.Unauthenticated, oursToken: codes.OK, theirsToken: codes.OK, oursToken + "c": codes.PermissionDenied} {
 		conn, err := rpc.Dial(addr, rpc.ClientOptions{Token: given})
 		if err != nil {
 			t.Fatal(err)

@@ -4,75 +4,118 @@ import (
 	"crypto/tls"
 	"sync/atomic"
 
+	"github.com/Automattic/jetmon/internal/access"
 	"github.com/Automattic/jetmon/internal/config"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// serveFlags configure the protection of a role's server.
-type serveFlags struct {
+// tlsFlags configure the certificates of a listener.
+type tlsFlags struct {
 	TLSCert     string `name:"tls-cert" placeholder:"FILE" help:"Certificate chain (PEM) of the server; without it the server speaks plaintext."`
 	TLSKey      string `name:"tls-key" placeholder:"FILE" help:"Key of --tls-cert (PEM)."`
-	TLSClientCA string `name:"tls-client-ca" placeholder:"FILE" help:"CA (PEM) that must have signed callers' certificates; without it callers need none."`
-	TokenFile   string `placeholder:"FILE" help:"Accepted bearer tokens, one per line; without it every caller is accepted."`
-	Insecure    bool   `help:"Allow listening beyond loopback without authentication."`
+	TLSClientCA string `name:"tls-client-ca" placeholder:"FILE" help:"CA (PEM) whose certificates prove callers; see jetmon certs."`
 }
 
-// options reads the files and refuses to expose an open server at addr by accident.
-func (f serveFlags) options(addr string, file *config.File) (rpc.ServerOptions, error) {
+// config reads the files; nil for plaintext.
+func (f tlsFlags) config() (*tls.Config, error) {
+	switch {
+	case (f.TLSCert == "") != (f.TLSKey == ""):
+		return nil, usagef("--tls-cert and --tls-key go together")
+	case f.TLSClientCA != "" && f.TLSCert == "":
+		return nil, usagef("--tls-client-ca needs --tls-cert and --tls-key")
+	case f.TLSCert == "":
+		return nil, nil
+	}
+	config, err := rpc.LoadServerTLS(f.TLSCert, f.TLSKey, f.TLSClientCA)
+	if err != nil {
+		return nil, usagef("--tls-cert: %w", err)
+	}
+	return config, nil
+}
+
+// serveFlags configure the protection of a role's server.
+type serveFlags struct {
+	tlsFlags  `embed:""`
+	TokenFile string `placeholder:"FILE" help:"Tokens of roles that are accepted, one per line: ROLE TOKEN, or ROLE/NAME TOKEN for one node only; see jetmon tokens role."`
+	Insecure  bool   `help:"Ask nobody who they are: whoever reaches this role may call everything, checkers included."`
+}
+
+// options reads the files, and refuses a server that nobody could call, or everybody by
+// accident.
+func (f serveFlags) options(addr string, file *config.File, rate rpc.Rate) (rpc.ServerOptions, error) {
 	var o rpc.ServerOptions
-	if file != nil {
-		o.Tokens = file.Accepted
-	}
-	if f.TokenFile != "" {
-		tokens, err := readTokens(f.TokenFile)
-		if err != nil {
-			return o, usagef("--token-file: %w", err)
-		}
-		o.Tokens = tokens
-	}
-	if (f.TLSCert == "") != (f.TLSKey == "") {
-		return o, usagef("--tls-cert and --tls-key go together")
-	}
-	if f.TLSClientCA != "" && f.TLSCert == "" {
-		return o, usagef("--tls-client-ca needs --tls-cert and --tls-key")
-	}
-	if f.TLSCert != "" {
-		config, err := rpc.LoadServerTLS(f.TLSCert, f.TLSKey, f.TLSClientCA)
-		if err != nil {
-			return o, usagef("--tls-cert: %w", err)
-		}
-		o.TLS = config
-	}
 	if err := checkAddr(addr, 0); err != nil {
 		return o, usagef("--listen: %w", err)
 	}
-	if err := rpc.CheckExposure(addr, o, f.Insecure); err != nil {
-		return o, usagef("--listen: %w (--token-file, --tls-client-ca or --insecure)", err)
+	roles, err := f.roles(file)
+	if err != nil {
+		return o, err
+	}
+	if o.TLS, err = f.tlsFlags.config(); err != nil {
+		return o, err
+	}
+	proves := len(roles) > 0 || f.TLSClientCA != ""
+	switch {
+	case f.Insecure && proves:
+		return o, usagef("--insecure asks nobody who they are, and --token-file and --tls-client-ca ask: give one or the other")
+	case f.Insecure:
+		o.Access = rpc.Open()
+	case proves:
+		o.Access = rpc.NewAuthorizer(rpc.AuthorizerOptions{Roles: roles, Rate: rate})
+	default:
+		return o, usagef("nobody could prove who they are: give --token-file (jetmon tokens role makes tokens), " +
+			"or --tls-client-ca (jetmon certs makes certificates), or --insecure to ask nobody")
 	}
 	return o, nil
+}
+
+// rateFlags bound the calls of each caller of the API.
+type rateFlags struct {
+	RateLimit float64 `default:"100" placeholder:"N" help:"How many calls of the API a second one token may make for long, and one address without a token; 0: any number."`
+	RateBurst int     `default:"500" placeholder:"N" help:"How many calls of the API one caller may make at once after a pause."`
+}
+
+func (f rateFlags) rate() (rpc.Rate, error) {
+	if f.RateLimit < 0 || f.RateLimit > 0 && f.RateBurst < 1 {
+		return rpc.Rate{}, usagef("--rate-limit must not be negative, and --rate-burst must be at least 1")
+	}
+	return rpc.Rate{PerSecond: f.RateLimit, Burst: f.RateBurst}, nil
+}
+
+// roles are the tokens of roles that are accepted. v1's file has one of a veriflier's callers.
+func (f serveFlags) roles(file *config.File) ([]access.RoleToken, error) {
+	if f.TokenFile != "" {
+		tokens, err := readRoleTokens(f.TokenFile)
+		if err != nil {
+			return nil, usagef("--token-file: %w", err)
+		}
+		return tokens, nil
+	}
+	var tokens []access.RoleToken
+	if file != nil {
+		for _, token := range file.Accepted {
+			tokens = append(tokens, access.RoleToken{Role: access.Coordinator, Token: token})
+		}
+	}
+	return tokens, nil
 }
 
 // liveServer is what a reload replaces of a server's protection: its certificates and the
 // accepted tokens. Connections that exist go on.
 type liveServer struct {
 	tls    atomic.Pointer[tls.Config]
-	accept *rpc.Tokens
+	access *rpc.Authorizer
 }
 
 // newLiveServer makes a server's options follow later calls of prepare.
-func newLiveServer(o *rpc.ServerOptions) (*liveServer, error) {
-	l := &liveServer{}
-	var err error
-	if l.accept, err = rpc.NewTokens(o.Tokens); err != nil {
-		return nil, usagef("--token-file: %w", err)
-	}
-	o.Accept = l.accept
+func newLiveServer(o *rpc.ServerOptions) *liveServer {
+	l := &liveServer{access: o.Access}
 	if o.TLS != nil {
 		l.tls.Store(o.TLS)
 		o.TLS = o.TLS.Clone()
 		o.TLS.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return l.tls.Load(), nil }
 	}
-	return l, nil
+	return l
 }
 
 // prepare checks new options and returns what applies them.
@@ -80,11 +123,13 @@ func (l *liveServer) prepare(o rpc.ServerOptions) (apply func(), err error) {
 	if (o.TLS == nil) != (l.tls.Load() == nil) {
 		return nil, usagef("--tls-cert: TLS begins or ends only with a restart")
 	}
-	if _, err := rpc.NewTokens(o.Tokens); err != nil {
-		return nil, usagef("--token-file: %w", err)
+	if l.access != nil && l.access.IsOpen() != o.Access.IsOpen() {
+		return nil, usagef("--insecure: it begins or ends only with a restart")
 	}
 	return func() {
-		_ = l.accept.Set(o.Tokens) // NewTokens took them
+		if l.access != nil {
+			l.access.Follow(o.Access)
+		}
 		if o.TLS != nil {
 			l.tls.Store(o.TLS)
 		}
@@ -125,9 +170,22 @@ func (f dialFlags) options(peer string) (rpc.ClientOptions, error) {
 		}
 	}
 	if f.TokenFile != "" {
-		if o.Token, err = readToken(f.TokenFile); err != nil {
+		if o.Token, err = readRoleToken(f.TokenFile); err != nil {
 			return o, usagef("--%s-token-file: %w", peer, err)
 		}
 	}
 	return o, nil
+}
+
+// proves reports whether the client proves who it is.
+func (f dialFlags) proves() bool { return f.TokenFile != "" || f.TLSCert != "" }
+
+// mustProve refuses a role that could not prove who it is to a coordinator, unless that is
+// what the operator wants.
+func (f dialFlags) mustProve(role access.Role, insecure bool) error {
+	if f.proves() || insecure {
+		return nil
+	}
+	return usagef("this %s could not prove who it is: give --coordinator-token-file (jetmon tokens role %s makes a token), "+
+		"or --coordinator-tls-cert (jetmon certs makes certificates), or --insecure for coordinators that ask nobody", role, role)
 }

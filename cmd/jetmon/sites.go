@@ -18,6 +18,8 @@ type sitesCommand struct {
 type listSitesCommand struct {
 	Blog  int64  `placeholder:"ID" help:"Only sites of this blog."`
 	State string `placeholder:"STATE" help:"Only sites that are in this state now: suspect, verifying, down, confirmed-down, recovering or uncheckable."`
+	Host  string `placeholder:"HOST[:PORT]" help:"Only sites whose URL has this host."`
+	URL   string `name:"url" placeholder:"URL" help:"Only sites with this URL."`
 	Limit int    `default:"100" help:"Maximum number of sites to list; 0: all."`
 
 	clientFlags `embed:""`
@@ -33,7 +35,7 @@ func (c *listSitesCommand) Run(ctx context.Context, p *program) error {
 		return usagef("--state: must be suspect, verifying, down, confirmed-down, recovering or uncheckable, is %q", c.State)
 	}
 	return c.ask(p, func(client cli.Client) error {
-		return client.ListSites(ctx, cli.SiteList{Blog: c.Blog, State: state, Limit: c.Limit})
+		return client.ListSites(ctx, cli.SiteList{Blog: c.Blog, State: state, Host: c.Host, URL: c.URL, Limit: c.Limit})
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 
+	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/veriflier"
 )
 
@@ -15,6 +16,7 @@ type veriflierCommand struct {
 	Region      string `default:"default" help:"Region of this veriflier; confirming an outage takes votes from two regions."`
 	MaxInFlight int    `default:"500" help:"Maximum number of concurrent checks; further ones are refused with RESOURCE_EXHAUSTED."`
 
+	certsFlag  `embed:""`
 	serveFlags `embed:""`
 	nodeFlags  `embed:""`
 }
@@ -24,7 +26,7 @@ func (c *veriflierCommand) Run(ctx context.Context, p *program) error {
 	if c.MaxInFlight < 1 {
 		return usagef("--max-in-flight: must be at least 1, is %d", c.MaxInFlight)
 	}
-	server, err := c.serveFlags.options(c.Listen, p.files.config)
+	server, err := c.serveFlags.options(c.Listen, p.files.config, rpc.Rate{})
 	if err != nil {
 		return err
 	}
@@ -42,15 +44,12 @@ func (c *veriflierCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	live, err := newLiveServer(&server)
-	if err != nil {
-		return err
-	}
+	live := newLiveServer(&server)
 	n.reload = p.reloader(n.process, reload{
 		live:  serveLive(),
 		flags: func(next *commands) processFlags { return next.Veriflier.processFlags },
 		apply: func(next *commands, p *program) error {
-			o, err := next.Veriflier.serveFlags.options(next.Veriflier.Listen, p.files.config)
+			o, err := next.Veriflier.serveFlags.options(next.Veriflier.Listen, p.files.config, rpc.Rate{})
 			if err != nil {
 				return err
 			}

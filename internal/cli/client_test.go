@@ -89,7 +89,7 @@ func connect(t *testing.T, c *coordinator) (Client, *bytes.Buffer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := rpc.NewServer(rpc.ServerOptions{Name: "coordinator"}, func(r grpc.ServiceRegistrar) {
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: "coordinator", Access: rpc.Open()}, func(r grpc.ServiceRegistrar) {
 		monitorv1.RegisterSiteServiceServer(r, c)
 		monitorv1.RegisterOutageServiceServer(r, c)
 	})

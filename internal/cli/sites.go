@@ -18,6 +18,8 @@ type SiteList struct {
 	Blog int64
 	// State, when specified, is the state of the sites.
 	State monitorv1.SiteState
+	// Host and URL, when not empty, are those of the sites.
+	Host, URL string
 	// Limit is the maximum number of sites; 0 means all.
 	Limit int
 }
@@ -43,7 +45,9 @@ func (c Client) ListSites(ctx context.Context, l SiteList) error {
 	defer cancel()
 	sites := monitorv1.NewSiteServiceClient(c.Conn)
 	rows, next, err := list(l.Limit, func(size int32, token string) ([]*monitorv1.Site, string, error) {
-		resp, err := sites.ListSites(ctx, &monitorv1.ListSitesRequest{PageSize: size, PageToken: token, BlogId: l.Blog, State: l.State})
+		resp, err := sites.ListSites(ctx, &monitorv1.ListSitesRequest{
+			PageSize: size, PageToken: token, BlogId: l.Blog, State: l.State, Host: l.Host, Url: l.URL,
+		})
 		return resp.GetSites(), resp.GetNextPageToken(), err
 	})
 	if err != nil {

@@ -79,7 +79,7 @@ func (c *Cluster) buildCoordinator() (role, error) {
 	r, err := coordinator.New(coordinator.Options{
 		Node: c.coordinator.name, Endpoint: c.coordinator.name, Store: c.o.Store,
 		// All checkers are on the in-memory network; nobody becomes one over TCP.
-		Listeners: listeners[:1], PublicListeners: listeners[1:],
+		Listeners: listeners[:1], PublicListeners: listeners[1:], Server: c.server(),
 		Verifliers: members, VeriflierClient: c.client(), PeerOfflineLimit: c.o.PeerOfflineLimit,
 		Policy: c.o.Policy, IntervalOverride: c.o.IntervalOverride, Pages: c.o.Pages, BucketMax: lastBucket,
 		Notify: c.o.Notify, OnChange: c.o.OnChange, Diagnoser: diagnoser, Log: c.o.Log, Metrics: metrics,
@@ -97,6 +97,9 @@ func (c *Cluster) diagnoser(name string) (Prober, *jetpack.Diagnoser, error) {
 	d, err := jetpack.New(jetpack.Options{Prober: prober, RootCAs: c.o.Probe.RootCAs, MetadataURL: c.o.MetadataURL})
 	return prober, d, err
 }
+
+// server returns the options of a role's server. Who may reach it may call everything.
+func (c *Cluster) server() rpc.ServerOptions { return rpc.ServerOptions{Access: rpc.Open()} }
 
 func (c *Cluster) buildGateway() (role, error) {
 	listeners, err := c.listen(c.gateway.name, &c.o.GatewayListener)
@@ -128,7 +131,7 @@ func (c *Cluster) buildVeriflier(name string, i int) (role, error) {
 		return nil, err
 	}
 	r, err := veriflier.New(veriflier.Options{
-		Name: name, Region: c.o.Regions[i], Listeners: listeners,
+		Name: name, Region: c.o.Regions[i], Listeners: listeners, Server: c.server(),
 		Prober: prober, SecondReader: second, SelfCheck: monitor, Log: c.o.Log, Metrics: c.o.Metrics,
 	})
 	return closing{r, prober}, abandon(err, listeners...)

@@ -10,7 +10,7 @@ func monitorKeys() []Key {
 		{File: Monitor, Name: "NUM_TO_PROCESS", Command: "checker", form: formKept,
 			Was: "Checks that a worker has in flight at once.", Here: "`jetmon checker --config` multiplies it by NUM_WORKERS: --max-in-flight."},
 		{File: Monitor, Name: "DB_UPDATES_ENABLE", Command: "coordinator", Flag: "db-updates", form: formTruth,
-			Was: "Writes site_status and last_status_change into jetpack_monitor_sites.", Here: "--db-updates."},
+			Was: "Writes site_status and last_status_change into jetpack_monitor_sites.", Here: "--db-updates. false: the API does not write the table either, unless --db-edits allows it."},
 		{File: Monitor, Name: "WPCOM_NOTIFY_ENABLE", Command: "coordinator", Flag: "no-notify", form: formOpposite,
 			Was: "v1.1: false drops every notification of WordPress.com.", Here: "false: --no-notify."},
 		{File: Monitor, Name: "BUCKET_NO_MIN", Command: "coordinator", form: formKept,
@@ -136,6 +136,6 @@ func environmentKeys() []Key {
 		secret("WPCOM_JETMON_AUTH_TOKEN", "AUTH_TOKEN in config.json.", "Write it to a file: JETMON_WPCOM_TOKEN_FILE=FILE; or give --config."),
 		ignored("VERIFLIER_LOCAL_PORT", "The veriflier's port on the docker host.", "Nothing to do: a matter of docker's."),
 		ignored("VERIFLIER_DOCKER_PORT", "The port in VERIFIERS and in veriflier.json.", "JETMON_LISTEN=:PORT of the veriflier, addr=HOST:PORT in JETMON_VERIFLIER of the coordinator."),
-		secret("VERIFLIER_AUTH_TOKEN", "auth_token in VERIFIERS and in veriflier.json.", "Write it to a file: JETMON_TOKEN_FILE of the veriflier, JETMON_VERIFLIER_TOKEN_FILE of the coordinator."),
+		secret("VERIFLIER_AUTH_TOKEN", "auth_token in VERIFIERS and in veriflier.json.", "Write `coordinator TOKEN` to a file: JETMON_TOKEN_FILE of the veriflier, JETMON_VERIFLIER_TOKEN_FILE of the coordinator; a token of 128 bits or more."),
 	}
 }

@@ -37,7 +37,7 @@ func (d *System) seed(ctx context.Context, demo []string) error {
 			continue
 		case i >= len(demo):
 			// A demo site that is gone is no outage.
-			if err := d.store.DeleteSite(ctx, site.ID, time.Now()); err != nil {
+			if err := d.store.DeleteSite(ctx, site.ID, time.Now(), nil); err != nil {
 				return err
 			}
 		case site.URL != demo[i]:

@@ -29,6 +29,7 @@ var kinds = map[fault.Kind]codes.Code{
 	fault.Unavailable:     codes.Unavailable,
 	fault.Unauthenticated: codes.Unauthenticated,
 	fault.Exhausted:       codes.ResourceExhausted,
+	fault.Denied:          codes.PermissionDenied,
 }
 
 func TestAKindStandsForOneCodeHereAndOverTheWire(t *testing.T) {

@@ -29,6 +29,8 @@ const (
 	Unauthenticated
 	// Exhausted is a request beyond a limit: try again, more slowly.
 	Exhausted
+	// Denied is a request that its caller may not make, whoever that is (PERMISSION_DENIED).
+	Denied
 )
 
 // Code returns the gRPC code that k stands for.
@@ -50,6 +52,8 @@ func (k Kind) Code() codes.Code {
 		return codes.Unauthenticated
 	case Exhausted:
 		return codes.ResourceExhausted
+	case Denied:
+		return codes.PermissionDenied
 	case Internal:
 		return codes.Internal
 	}
@@ -77,6 +81,8 @@ func (k Kind) String() string {
 		return "unauthenticated"
 	case Exhausted:
 		return "exhausted"
+	case Denied:
+		return "denied"
 	}
 	return "kind " + strconv.Itoa(int(k))
 }

@@ -52,8 +52,8 @@ func TestCallsGoRoundTheHealthyServers(t *testing.T) {
 		var a, b atomic.Int64
 		var ill atomic.Bool
 		ra := serve(t, answering(&a), rpc.ServerOptions{Ready: unless(&ill)}, listenOn(t, n, "a"))
-		rb := serve(t, answering(&b), rpc.ServerOptions{Tokens: []string{"secret"}}, listenOn(t, n, "b"))
-		conn, err := rpc.DialAny([]string{"a", "b", "nobody"}, rpc.ClientOptions{Network: n, Token: "secret"})
+		rb := serve(t, answering(&b), rpc.ServerOptions{Access: onlyFor("coordinator", secret)}, listenOn(t, n, "b"))
+		conn, err := rpc.DialAny([]string{"a", "b", "nobody"}, rpc.ClientOptions{Network: n, Token: secret})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,96 +2,232 @@ package rpc
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 
+	"github.com/Automattic/jetmon/internal/access"
+	"github.com/Automattic/jetmon/internal/certs"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
 const (
-	authorization = "authorization"
-	bearerScheme  = "Bearer"
+	// authorization is the metadata key of the caller's token. nodeAuthorization is that of the
+	// token of a node that passes on the calls of others, as a gateway does.
+	authorization     = "authorization"
+	nodeAuthorization = "jetmon-node-authorization"
+	bearerScheme      = "Bearer"
 )
 
-// Tokens is a set of accepted bearer tokens. It keeps only their hashes. The zero value
-// accepts every caller.
-type Tokens struct {
-	hashes atomic.Pointer[[][sha256.Size]byte]
+// Keys knows the tokens of the API.
+type Keys interface {
+	// Caller returns who has a token. The error is a fault: Unauthenticated for a token that is
+	// not accepted. It must not block on a database for a token that it knows.
+	Caller(ctx context.Context, token string) (access.Caller, error)
 }
 
-// NewTokens makes a set of tokens; see Set.
-func NewTokens(tokens []string) (*Tokens, error) {
-	t := &Tokens{}
-	return t, t.Set(tokens)
+// AuthorizerOptions are options of NewAuthorizer.
+type AuthorizerOptions struct {
+	// Roles are the tokens of roles that are accepted.
+	Roles []access.RoleToken
+	// Keys knows the tokens of the API; nil when none is accepted.
+	Keys Keys
+	// Rate bounds the calls of each caller.
+	Rate Rate
 }
 
-// Set replaces the tokens, for the calls that begin from now on; without any, every caller
-// is accepted. It refuses an empty token, or one with spaces around it, as a mistake in the
-// configuration, and then changes nothing.
-func (t *Tokens) Set(tokens []string) error {
-	var hashes [][sha256.Size]byte
-	for _, token := range tokens {
-		if token == "" || strings.TrimSpace(token) != token {
-			return errors.New("a bearer token must not be empty or have spaces around it")
+// Authorizer decides who may call a server: it finds out who calls, by certificate or token,
+// and asks package access. By default nobody may call anything.
+type Authorizer struct {
+	open  bool
+	roles atomic.Pointer[access.Index[access.Caller]]
+	keys  atomic.Pointer[Keys]
+	quota *quota
+}
+
+// NewAuthorizer makes an Authorizer.
+func NewAuthorizer(o AuthorizerOptions) *Authorizer {
+	a := &Authorizer{quota: newQuota(o.Rate)}
+	a.SetRoles(o.Roles)
+	if o.Keys != nil {
+		a.SetKeys(o.Keys)
+	}
+	return a
+}
+
+// Open returns an Authorizer of a server that asks nobody who they are: everybody may call
+// everything.
+func Open() *Authorizer {
+	a := NewAuthorizer(AuthorizerOptions{})
+	a.open = true
+	return a
+}
+
+// SetRoles replaces the tokens of roles for the calls that begin from now on.
+func (a *Authorizer) SetRoles(tokens []access.RoleToken) {
+	var index access.Index[access.Caller]
+	for _, t := range tokens {
+		index.Add(access.Hash(t.Token), t.Caller())
+	}
+	a.roles.Store(&index)
+}
+
+// IsOpen reports whether a asks nobody who they are.
+func (a *Authorizer) IsOpen() bool { return a.open }
+
+// Follow takes the tokens of roles of another Authorizer, for the calls that begin from now on.
+func (a *Authorizer) Follow(other *Authorizer) { a.roles.Store(other.roles.Load()) }
+
+// SetKeys has the tokens of the API accepted that keys knows.
+func (a *Authorizer) SetKeys(keys Keys) { a.keys.Store(&keys) }
+
+// enter decides about a call. It returns the context in which the handler runs, and what is
+// to be called at the end.
+func (a *Authorizer) enter(ctx context.Context, method string) (context.Context, func(), error) {
+	rule, ok := access.RuleOf(method)
+	if !ok {
+		return ctx, nil, fault.New(fault.Denied, "nobody may call %s", method)
+	}
+	caller, key, err := a.prove(ctx)
+	if caller.Role == "" && !rule.Free {
+		if err := a.quota.take(ctx, key); err != nil {
+			return ctx, nil, err
 		}
-		hashes = append(hashes, sha256.Sum256([]byte(token)))
 	}
-	t.hashes.Store(&hashes)
-	return nil
+	if err != nil && !rule.Public {
+		return ctx, nil, err
+	}
+	if err := rule.Permit(caller); err != nil {
+		return ctx, nil, err
+	}
+	done, err := a.quota.hold(key, method, rule.AtOnce)
+	if err != nil {
+		return ctx, nil, err
+	}
+	return access.With(asPeer(ctx, caller), behalfOf(ctx, caller)), done, nil
 }
 
-// Check checks the value of an Authorization header. It returns nil, or a fault of kind
-// Unauthenticated with the reason. It takes the same time for every wrong token.
-func (t *Tokens) Check(header string) error {
-	hashes := t.hashes.Load()
-	if hashes == nil || len(*hashes) == 0 {
-		return nil
+// prove finds out who calls. The key is whose calls are counted together.
+func (a *Authorizer) prove(ctx context.Context) (access.Caller, quotaKey, error) {
+	if a.open {
+		return access.Anybody(), quotaKey{}, nil
 	}
+	node, nodeErr := a.node(ctx)
+	key := quotaKey{address: addressOf(ctx, node)}
+	header := firstValue(ctx, authorization)
 	if header == "" {
-		return fault.New(fault.Unauthenticated, "a bearer token is required (Authorization: Bearer TOKEN)")
+		if node.Role == access.Gateway {
+			// What a gateway passes on without a token has proved nothing.
+			node = access.Caller{}
+		}
+		return node, key, nodeErr
 	}
+	caller, err := a.token(ctx, header)
+	if err == nil && caller.TokenID != 0 {
+		key = quotaKey{token: caller.TokenID}
+	}
+	return caller, key, err
+}
+
+// node finds out which node calls, or passes on the call of another.
+func (a *Authorizer) node(ctx context.Context) (access.Caller, error) {
+	if header := firstValue(ctx, nodeAuthorization); header != "" {
+		return a.token(ctx, header)
+	}
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return access.Caller{}, nil
+	}
+	info, ok := p.AuthInfo.(credentials.TLSInfo)
+	if !ok || len(info.State.VerifiedChains) == 0 {
+		return access.Caller{}, nil
+	}
+	role, name, err := certs.Identity(info.State.VerifiedChains[0][0])
+	if err != nil {
+		return access.Caller{}, fault.New(fault.Unauthenticated, "the certificate proves no role: %w", err)
+	}
+	known, err := access.ParseRole(role)
+	if err != nil {
+		return access.Caller{}, fault.New(fault.Unauthenticated, "the certificate proves no role of ours: %w", err)
+	}
+	return access.Caller{Role: known, Name: name}, nil
+}
+
+// token returns who has the token in the value of an Authorization header.
+func (a *Authorizer) token(ctx context.Context, header string) (access.Caller, error) {
 	scheme, token, _ := strings.Cut(header, " ")
-	given := sha256.Sum256([]byte(strings.TrimSpace(token)))
-	accepted := 0
-	for _, h := range *hashes {
-		accepted |= subtle.ConstantTimeCompare(given[:], h[:])
+	token = strings.TrimSpace(token)
+	if !strings.EqualFold(scheme, bearerScheme) || token == "" {
+		return access.Caller{}, fault.New(fault.Unauthenticated, "want Authorization: Bearer TOKEN")
 	}
-	if accepted == 0 || !strings.EqualFold(scheme, bearerScheme) {
-		return fault.New(fault.Unauthenticated, "the bearer token is not accepted")
+	if caller, ok := a.roles.Load().Find(token); ok {
+		return caller, nil
 	}
-	return nil
+	keys := a.keys.Load()
+	if keys == nil {
+		return access.Caller{}, fault.New(fault.Unauthenticated, "the bearer token is not accepted")
+	}
+	return (*keys).Caller(ctx, token)
 }
 
-// checkCall checks the token in a call's metadata. Health checks need none: they come from
-// load balancers, and the answer reveals nothing.
-func (t *Tokens) checkCall(ctx context.Context, method string) error {
-	if strings.HasPrefix(method, "/"+grpc_health_v1.Health_ServiceDesc.ServiceName+"/") {
-		return nil
+func firstValue(ctx context.Context, key string) string {
+	if values := metadata.ValueFromIncomingContext(ctx, key); len(values) > 0 {
+		return values[0]
 	}
-	var header string
-	if values := metadata.ValueFromIncomingContext(ctx, authorization); len(values) > 0 {
-		header = values[0]
-	}
-	return t.Check(header)
+	return ""
 }
 
-func (t *Tokens) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	if err := t.checkCall(ctx, info.FullMethod); err != nil {
+func (a *Authorizer) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	ctx, done, err := a.enter(ctx, info.FullMethod)
+	if err != nil {
 		return nil, err
 	}
+	defer done()
 	return handle(ctx, req)
 }
 
-func (t *Tokens) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-	if err := t.checkCall(ss.Context(), info.FullMethod); err != nil {
+func (a *Authorizer) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	ctx, done, err := a.enter(ss.Context(), info.FullMethod)
+	if err != nil {
 		return err
 	}
-	return handle(srv, ss)
+	defer done()
+	return handle(srv, withContext{ss, ctx})
+}
+
+// withContext is a stream with another context.
+type withContext struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+// Context implements grpc.ServerStream.
+func (s withContext) Context() context.Context { return s.ctx }
+
+// errUngoverned is an RPC of which package access does not say who may call it.
+var errUngoverned = errors.New("no rule says who may call it")
+
+// governed checks that each RPC of a service has a rule.
+func governed(desc *grpc.ServiceDesc) error {
+	var err error
+	for _, m := range desc.Methods {
+		err = errors.Join(err, governedMethod(desc.ServiceName, m.MethodName))
+	}
+	for _, s := range desc.Streams {
+		err = errors.Join(err, governedMethod(desc.ServiceName, s.StreamName))
+	}
+	return err
+}
+
+func governedMethod(service, method string) error {
+	if _, ok := access.RuleOf("/" + service + "/" + method); !ok {
+		return fmt.Errorf("%s/%s: %w", service, method, errUngoverned)
+	}
+	return nil
 }

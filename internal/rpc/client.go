@@ -24,6 +24,8 @@ type ClientOptions struct {
 	Plaintext bool
 	// Token is the bearer token sent with every call; empty sends none.
 	Token string
+	// Forwards means that calls carry the tokens of others, and Token goes beside them.
+	Forwards bool
 	// Identity, if not nil, replaces TLS, Plaintext and Token, and may change later.
 	Identity *Identity
 	// Metrics counts the calls; nil counts nothing.
@@ -52,7 +54,7 @@ func dialOptions(o ClientOptions) []grpc.DialOption {
 	}
 	opts := []grpc.DialOption{
 		grpc.WithTransportCredentials(transport{id}),
-		grpc.WithPerRPCCredentials(bearer{id}),
+		grpc.WithPerRPCCredentials(newBearer(id, o.Forwards)),
 		grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
 			return network.DialContext(ctx, addr)
 		}),

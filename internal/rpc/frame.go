@@ -98,6 +98,9 @@ func (f *frame) decode(m proto.Message) error {
 		return fault.InvalidField(field, "has too many values: a request may have %d in all", maxValues)
 	}
 	if err := proto.Unmarshal(f.bytes, m); err != nil {
+		if field := garbled(f.bytes, d); field != "" {
+			return fault.InvalidField(field, "must be UTF-8")
+		}
 		return fault.New(fault.Invalid, "the request is no %s: %w", d.FullName(), err)
 	}
 	return nil

@@ -86,6 +86,9 @@ func runOn(t *testing.T, s *service, so rpc.ServerOptions, co rpc.ClientOptions,
 func serve(t *testing.T, s *service, so rpc.ServerOptions, l net.Listener) *running {
 	t.Helper()
 	so.Name = "test"
+	if so.Access == nil {
+		so.Access = rpc.Open()
+	}
 	server, err := rpc.NewServer(so, s.register)
 	if err != nil {
 		t.Fatal(err)

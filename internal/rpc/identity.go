@@ -77,7 +77,18 @@ func (t transport) Clone() credentials.TransportCredentials { return t }
 func (t transport) OverrideServerName(string) error { return nil }
 
 // bearer sends the identity's token with every call, if it has one.
-type bearer struct{ id *Identity }
+type bearer struct {
+	id *Identity
+	// key is the metadata key of the token.
+	key string
+}
+
+func newBearer(id *Identity, forwards bool) bearer {
+	if forwards {
+		return bearer{id, nodeAuthorization}
+	}
+	return bearer{id, authorization}
+}
 
 // GetRequestMetadata implements credentials.PerRPCCredentials.
 func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
@@ -85,7 +96,7 @@ func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]strin
 	if token == "" {
 		return nil, nil
 	}
-	return map[string]string{authorization: bearerScheme + " " + token}, nil
+	return map[string]string{b.key: bearerScheme + " " + token}, nil
 }
 
 // RequireTransportSecurity returns false: transport decides, address by address.

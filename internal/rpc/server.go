@@ -21,17 +21,14 @@ import (
 	"google.golang.org/grpc/reflection"
 )
 
-// ServerOptions configure a server. The zero value is an open plaintext server; CheckExposure
-// refuses the dangerous cases.
+// ServerOptions configure a server. With Access alone it speaks plaintext.
 type ServerOptions struct {
 	// Name is the role: the server's name in log and metrics.
 	Name string
 	// TLS configures the listeners; nil means plaintext.
 	TLS *tls.Config
-	// Tokens are the accepted bearer tokens; without any, all callers are accepted.
-	Tokens []string
-	// Accept, if not nil, replaces Tokens, and may change later.
-	Accept *Tokens
+	// Access decides who may call; it is required.
+	Access *Authorizer
 	// Validate checks unary requests against the constraints in their protos.
 	Validate bool
 	// MaxConcurrentStreams limits the open calls per connection; 0 means 1000.
@@ -75,29 +72,29 @@ type Server struct {
 // reflection. It opens nothing.
 func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, error) {
 	o = o.withDefaults()
-	tokens, err := o.Accept, error(nil)
-	if tokens == nil {
-		if tokens, err = NewTokens(o.Tokens); err != nil {
-			return nil, fmt.Errorf("server %s: %w", o.Name, err)
-		}
+	if o.Access == nil {
+		return nil, fmt.Errorf("server %s: nobody said who may call it", o.Name)
 	}
+	var err error
 	outer := guard{log: o.Log, metrics: newServerMetrics(o.Metrics, o.Name)}
-	unary := []grpc.UnaryServerInterceptor{outer.unary, tokens.unary, shaveDeadline, unframe}
-	added := func(*grpc.ServiceDesc) {}
+	unary := []grpc.UnaryServerInterceptor{outer.unary, o.Access.unary, shaveDeadline, unframe}
+	added := func(desc *grpc.ServiceDesc) { err = errors.Join(err, governed(desc)) }
 	if o.Validate {
 		v, invalid := newValidator()
 		if invalid != nil {
 			return nil, fmt.Errorf("server %s: %w", o.Name, invalid)
 		}
 		unary = append(unary, v.unary)
-		added = func(desc *grpc.ServiceDesc) { err = errors.Join(err, v.shapes.addService(desc)) }
+		added = func(desc *grpc.ServiceDesc) { err = errors.Join(err, governed(desc), v.shapes.addService(desc)) }
 	}
 	if o.Around != nil {
 		unary = append(unary, o.Around)
 	}
+	arriving := arrivals{map[string]bool{}}
 	opts := append(limits(o.MaxConcurrentStreams),
+		grpc.InTapHandle(arriving.begin),
 		grpc.ChainUnaryInterceptor(unary...),
-		grpc.ChainStreamInterceptor(outer.stream, tokens.stream),
+		grpc.ChainStreamInterceptor(outer.stream, o.Access.stream),
 	)
 	if o.TLS != nil {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(o.TLS)))
@@ -106,7 +103,7 @@ func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, 
 		name: o.Name, log: o.Log, grpc: grpc.NewServer(opts...),
 		health: health.NewServer(), services: slices.Clone(o.Services), ready: o.Ready,
 	}
-	register(framing{s.grpc, added})
+	register(framing{s.grpc, func(desc *grpc.ServiceDesc) { arriving.add(desc); added(desc) }})
 	if err != nil {
 		return nil, fmt.Errorf("server %s: %w", o.Name, err)
 	}
@@ -116,7 +113,7 @@ func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, 
 		}
 	}
 	s.services = append(s.services, "")
-	grpc_health_v1.RegisterHealthServer(framing{s.grpc, func(*grpc.ServiceDesc) {}}, s.health)
+	grpc_health_v1.RegisterHealthServer(framing{s.grpc, arriving.add}, s.health)
 	reflection.Register(s.grpc)
 	s.setHealth(grpc_health_v1.HealthCheckResponse_NOT_SERVING)
 	return s, nil
@@ -130,7 +127,6 @@ func limits(streams uint32) []grpc.ServerOption {
 		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.ForceServerCodecV2(newCodec()),
 		gunzipOption(),
-		grpc.InTapHandle(shortMethod),
 		grpc.ConnectionTimeout(connectTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: serverPing, Timeout: pingTimeout}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),

@@ -38,7 +38,7 @@ func TestAnEndThatComesBeforeTheBeginningIsOrderly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := rpc.NewServer(rpc.ServerOptions{}, func(grpc.ServiceRegistrar) {})
+		s, err := rpc.NewServer(rpc.ServerOptions{Access: rpc.Open()}, func(grpc.ServiceRegistrar) {})
 		if err != nil {
 			t.Fatal(err)
 		}

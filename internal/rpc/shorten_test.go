@@ -250,7 +250,7 @@ func TestRequestsThatAreTooLargeAreRefusedAndOthersOnTheConnectionGoOn(t *testin
 
 func TestACallerIsKnownBeforeItsRequestIsDecoded(t *testing.T) {
 	t.Parallel()
-	r := run(t, &service{}, rpc.ServerOptions{Validate: true, Tokens: []string{"secret"}}, rpc.ClientOptions{})
+	r := run(t, &service{}, rpc.ServerOptions{Validate: true, Access: onlyFor("coordinator", secret)}, rpc.ClientOptions{})
 	for _, n := range []int{1, 4_000_000} {
 		_, err := monitorv1.NewSiteServiceClient(r).BatchGetSites(t.Context(), &monitorv1.BatchGetSitesRequest{SiteIds: make([]int64, n)})
 		if status.Code(err) != codes.Unauthenticated {

@@ -89,7 +89,7 @@ func TestStoppingWaitsForRunningCallsAndNotForever(t *testing.T) {
 
 func TestAServerThatCannotServeSaysWhere(t *testing.T) {
 	t.Parallel()
-	server, err := rpc.NewServer(rpc.ServerOptions{Name: "veriflier"}, (&service{}).register)
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: "veriflier", Access: rpc.Open()}, (&service{}).register)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestAServerThatCannotServeSaysWhere(t *testing.T) {
 	if _, err := good.Accept(); err == nil {
 		t.Error("the other listener is still open")
 	}
-	none, err := rpc.NewServer(rpc.ServerOptions{}, (&service{}).register)
+	none, err := rpc.NewServer(rpc.ServerOptions{Access: rpc.Open()}, (&service{}).register)
 	if err != nil {
 		t.Fatal(err)
 	}

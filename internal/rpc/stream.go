@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -42,7 +43,20 @@ func (s *requestStream) RecvMsg(m any) error {
 		}
 	}
 	if err := s.codec.Unmarshal(data, m); err != nil {
-		return fault.New(fault.Invalid, "a message of the stream is malformed: %w", err)
+		return malformed(data, m, err)
 	}
 	return nil
+}
+
+// malformed says what is wrong with a message of a stream.
+func malformed(data mem.BufferSlice, m any, err error) error {
+	p, ok := m.(proto.Message)
+	if !ok {
+		return fault.New(fault.Invalid, "the request is malformed: %w", err)
+	}
+	d := p.ProtoReflect().Descriptor()
+	if field := garbled(data.Materialize(), d); field != "" {
+		return fault.InvalidField(field, "must be UTF-8")
+	}
+	return fault.New(fault.Invalid, "the request is no %s: %w", d.FullName(), err)
 }

@@ -12,7 +12,8 @@ import (
 )
 
 // LoadServerTLS reads a server's certificate chain and key (PEM files). With a
-// clientCAFile, callers need a certificate signed by one of its authorities (mutual TLS).
+// clientCAFile, a certificate that a caller presents must be signed by one of its
+// authorities; who presents none must prove in another way who they are.
 func LoadServerTLS(certFile, keyFile, clientCAFile string) (*tls.Config, error) {
 	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
@@ -23,7 +24,7 @@ func LoadServerTLS(certFile, keyFile, clientCAFile string) (*tls.Config, error) 
 		if c.ClientCAs, err = loadPool(clientCAFile); err != nil {
 			return nil, err
 		}
-		c.ClientAuth = tls.RequireAndVerifyClientCert
+		c.ClientAuth = tls.VerifyClientCertIfGiven
 	}
 	return c, nil
 }
@@ -65,15 +66,13 @@ func loadPool(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// CheckExposure refuses a server that others can reach and that authenticates nobody: one
-// that listens beyond loopback without tokens and without client certificates.
-// insecureAllowed is the operator's explicit permission to do that.
-func CheckExposure(listenAddr string, o ServerOptions, insecureAllowed bool) error {
-	asksWho := len(o.Tokens) > 0 || o.TLS != nil && o.TLS.ClientAuth == tls.RequireAndVerifyClientCert
-	if insecureAllowed || asksWho || onLoopback(listenAddr) {
+// CheckExposure refuses a server that authenticates nobody and listens beyond loopback, where
+// others can reach it. allowed is the operator's explicit permission to do that.
+func CheckExposure(listenAddr string, allowed bool) error {
+	if allowed || onLoopback(listenAddr) {
 		return nil
 	}
-	return fmt.Errorf("refusing to listen on %s, where anyone who can reach it may call: require bearer tokens or client certificates, listen on a loopback address, or allow it explicitly", listenAddr)
+	return fmt.Errorf("refusing to listen on %s, where anyone who can reach it may call: listen on a loopback address, or allow it explicitly", listenAddr)
 }
 
 // onLoopback returns false for an empty host, which means every address of the machine,

@@ -25,7 +25,8 @@ import (
 func TestTLSFromFilesOverTCP(t *testing.T) {
 	t.Parallel()
 	ours, theirs := newAuthority(t, "ours"), newAuthority(t, "theirs")
-	server, client, stranger := ours.issue(t, "server"), ours.issue(t, "client"), theirs.issue(t, "stranger")
+	server, stranger := ours.issue(t, "server"), theirs.issue(t, "stranger", "spiffe://jetmon/caller/x")
+	client := ours.issue(t, "client", "spiffe://jetmon/caller/x")
 	for name, c := range map[string]struct {
 		mutual bool
 		ca     string
@@ -38,8 +39,8 @@ func TestTLSFromFilesOverTCP(t *testing.T) {
 		"a client that trusts the system's only":     {code: codes.Unavailable},
 		"a plaintext client":                         {plain: true, code: codes.Unavailable},
 		"mutual: a client with our certificate":      {mutual: true, ca: ours.file, cert: client, code: codes.OK},
-		"mutual: a client with a stranger's":         {mutual: true, ca: ours.file, cert: stranger, code: codes.Unavailable},
-		"mutual: a client without a certificate":     {mutual: true, ca: ours.file, code: codes.Unavailable},
+		"mutual: a client with a stranger's":         {mutual: true, ca: ours.file, cert: stranger, code: codes.Unauthenticated},
+		"mutual: a client without a certificate":     {mutual: true, ca: ours.file, code: codes.Unauthenticated},
 		"a client's certificate that nobody asks of": {ca: ours.file, cert: client, code: codes.OK},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -66,7 +67,11 @@ func TestTLSFromFilesOverTCP(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := serve(t, &service{}, rpc.ServerOptions{TLS: so}, l)
+			options := rpc.ServerOptions{TLS: so}
+			if c.mutual {
+				options.Access = rpc.NewAuthorizer(rpc.AuthorizerOptions{})
+			}
+			r := serve(t, &service{}, options, l)
 			r.ClientConn = conn
 			t.Cleanup(func() { _ = conn.Close() })
 			if _, err := r.verify(t.Context()); status.Code(err) != c.code {
@@ -108,38 +113,28 @@ func TestTLSFilesThatAreNoGoodAreNamed(t *testing.T) {
 
 func TestAListenerThatOthersReachMustAskWhoTheyAre(t *testing.T) {
 	t.Parallel()
-	open := rpc.ServerOptions{}
-	tokens := rpc.ServerOptions{Tokens: []string{"x"}}
-	plainTLS := rpc.ServerOptions{TLS: &tls.Config{MinVersion: tls.VersionTLS12}}
-	mutual := rpc.ServerOptions{TLS: &tls.Config{MinVersion: tls.VersionTLS12, ClientAuth: tls.RequireAndVerifyClientCert}}
-	optional := rpc.ServerOptions{TLS: &tls.Config{MinVersion: tls.VersionTLS12, ClientAuth: tls.VerifyClientCertIfGiven}}
 	for name, c := range map[string]struct {
 		addr    string
-		o       rpc.ServerOptions
 		allowed bool
 		ok      bool
 	}{
-		"loopback":                          {"127.0.0.1:7800", open, false, true},
-		"another address of loopback":       {"127.8.0.9:7800", open, false, true},
-		"loopback of IPv6":                  {"[::1]:7800", open, false, true},
-		"loopback of IPv4 in IPv6":          {"[::ffff:127.0.0.1]:7800", open, false, true},
-		"localhost":                         {"localhost:7800", open, false, true},
-		"every address":                     {":7800", open, false, false},
-		"every address of IPv4":             {"0.0.0.0:7800", open, false, false},
-		"every address of IPv6":             {"[::]:7800", open, false, false},
-		"a private address":                 {"10.0.0.1:7800", open, false, false},
-		"a name":                            {"node.internal:7800", open, false, false},
-		"a name that looks like localhost":  {"localhost.example:7800", open, false, false},
-		"an address without a port":         {"127.0.0.1", open, false, false},
-		"tokens":                            {":7800", tokens, false, true},
-		"TLS that asks clients for nothing": {":7800", plainTLS, false, false},
-		"client certificates":               {":7800", mutual, false, true},
-		"client certificates if they like":  {":7800", optional, false, false},
-		"the operator's explicit wish":      {":7800", open, true, true},
+		"loopback":                         {"127.0.0.1:7800", false, true},
+		"another address of loopback":      {"127.8.0.9:7800", false, true},
+		"loopback of IPv6":                 {"[::1]:7800", false, true},
+		"loopback of IPv4 in IPv6":         {"[::ffff:127.0.0.1]:7800", false, true},
+		"localhost":                        {"localhost:7800", false, true},
+		"every address":                    {":7800", false, false},
+		"every address of IPv4":            {"0.0.0.0:7800", false, false},
+		"every address of IPv6":            {"[::]:7800", false, false},
+		"a private address":                {"10.0.0.1:7800", false, false},
+		"a name":                           {"node.internal:7800", false, false},
+		"a name that looks like localhost": {"localhost.example:7800", false, false},
+		"an address without a port":        {"127.0.0.1", false, false},
+		"the operator's explicit wish":     {":7800", true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := rpc.CheckExposure(c.addr, c.o, c.allowed)
+			err := rpc.CheckExposure(c.addr, c.allowed)
 			if c.ok != (err == nil) {
 				t.Fatalf("got %v", err)
 			}
@@ -181,12 +176,12 @@ func newAuthority(t *testing.T, name string) *authority {
 	return a
 }
 
-func (a *authority) issue(t *testing.T, name string) keyPair {
+func (a *authority) issue(t *testing.T, name string, uri ...string) keyPair {
 	t.Helper()
 	return sign(t, a.dir, name, &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, URIs: identity(t, strings.Join(uri, "")),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}, a.cert, a.key)
 }

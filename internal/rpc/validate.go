@@ -45,6 +45,9 @@ func (v validator) check(m proto.Message) error {
 			return violated(found)
 		}
 	}
+	if field := noTime(m.ProtoReflect()); field != "" {
+		return fault.InvalidField(field, "must be a time from the year 1 to 9999, with 0 to 999999999 nanoseconds")
+	}
 	err := v.Validate(m)
 	if err == nil {
 		return nil

@@ -187,10 +187,7 @@ func absolute(scheme, rest string) (u URL, err error) {
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
 		u.User, authority = userOf(authority[:at]), authority[at+1:]
 	}
-	host, port := authority, ""
-	if colon := strings.LastIndexByte(authority, ':'); colon > strings.LastIndexByte(authority, ']') {
-		host, port = authority[:colon], authority[colon+1:]
-	}
+	host, port := cutPort(authority)
 	if u.Host, u.Addr, err = parseHost(host); err != nil {
 		return URL{}, err
 	}
@@ -199,6 +196,26 @@ func absolute(scheme, rest string) (u URL, err error) {
 	}
 	u.Path = "/"
 	return u.turnTo(page), nil
+}
+
+// cutPort cuts the port off a host; "" when there is none.
+func cutPort(authority string) (host, port string) {
+	if colon := strings.LastIndexByte(authority, ':'); colon > strings.LastIndexByte(authority, ']') {
+		return authority[:colon], authority[colon+1:]
+	}
+	return authority, ""
+}
+
+// ParseHost parses a host as a URL has it, with or without a port: port is 0 without one.
+func ParseHost(raw string) (host string, port uint16, err error) {
+	name, number := cutPort(clean(raw))
+	if host, _, err = parseHost(name); err != nil || number == "" {
+		return host, 0, err
+	}
+	if port, err = parsePort(number, false); err == nil && port == 0 {
+		err = PortError(number)
+	}
+	return host, port, err
 }
 
 // userOf returns name and password percent-encoded.

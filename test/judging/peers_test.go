@@ -121,7 +121,7 @@ func (p *peer) live(ctx context.Context, t *testing.T) {
 			t.Errorf("listen: %v", err)
 			return
 		}
-		server, err := rpc.NewServer(rpc.ServerOptions{Name: peerName(p.number)}, func(r grpc.ServiceRegistrar) {
+		server, err := rpc.NewServer(rpc.ServerOptions{Name: peerName(p.number), Access: rpc.Open()}, func(r grpc.ServiceRegistrar) {
 			veriflierv1.RegisterVeriflierServiceServer(r, p)
 		})
 		if err != nil {

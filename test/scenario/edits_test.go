@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
 // seen is the time within which an edit by WordPress.com must take effect.
@@ -70,6 +72,35 @@ func TestEditsOfTheTableTakeEffectWithinAMinuteUnderLoad(t *testing.T) {
 	}
 	if told := g.inbox.all(); len(told) != 0 {
 		t.Errorf("WordPress.com was told of sites that work: %+v", told)
+	}
+	g.findable(t, e)
+}
+
+// findable wants every site to be found by the URL that it has now, and by no other, through
+// each coordinator and by the index: the table is not searched any more.
+func (g *grid) findable(t *testing.T, e edits) {
+	t.Helper()
+	await(t, "the hosts of all shards are indexed", patience, func() bool {
+		return strings.TrimSpace(g.server.Query(t, "SELECT COUNT(*) FROM jetmon_shards WHERE hosts_ms > 0")) == "32"
+	})
+	want := map[string]int{}
+	for _, r := range slices.Concat(e.inserted, e.renamed, e.deactivated, e.moved) {
+		want[r.url] = r.id
+	}
+	for _, url := range slices.Concat(e.old, urls(e.deleted)) {
+		want[url] = 0
+	}
+	for _, n := range g.coordinators {
+		sites := monitorv1.NewSiteServiceClient(dial(t, g.addresses[n]))
+		for url, id := range want {
+			resp, err := sites.ListSites(t.Context(), &monitorv1.ListSitesRequest{Url: url})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found := resp.GetSites(); id == 0 && len(found) > 0 || id != 0 && (len(found) != 1 || found[0].GetSiteId() != int64(id)) {
+				t.Errorf("through %s, %s is found as %v, want site %d", n, url, found, id)
+			}
+		}
 	}
 }
 

@@ -116,7 +116,7 @@ func badRequests() []bad {
 		{"a method that nobody knows", "BREW", "/v1/sites", "", "", 405, "BREW"},
 		{"an unknown path", "GET", "/v2/sites", "", "", 404, "/v2/sites"},
 		{"a path too deep", "GET", "/v1/sites/ID/secrets", "", "", 404, "/v1/sites/"},
-		{"a path that climbs", "GET", "/v1/../../etc/passwd", "", "", 404, ""},
+		{"a path that climbs", "GET", "/v1/../../etc/passwd", "", "", 400, "path: must not contain . or .."},
 		{"a patch of nothing", "PATCH", "/v1/sites/ID", json, `{}`, 400, "body"},
 		{"a patch to a bad URL", "PATCH", "/v1/sites/ID", json, `{"url":"ftp://x/"}`, 400, "url: must begin with http"},
 		{"a patch of an unknown field", "PATCH", "/v1/sites/ID", json, `{"colour":1}`, 400, "colour"},

@@ -43,7 +43,9 @@ func startRoles(t *testing.T, o setup, b *inbox, dsn string) *roles {
 		"coordinator", "--node=coordinator", "--db=" + dsn,
 		"--time-between-checks=" + o.recheck.String(), "--wpcom-url=" + b.URL(),
 	}, o.flags...)
-	if !o.noUpdates {
+	if o.noUpdates {
+		coordinate = append(coordinate, "--db-edits") // callers edit sites in every story
+	} else {
 		coordinate = append(coordinate, "--db-updates")
 	}
 	if o.token != "" {

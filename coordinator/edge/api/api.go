@@ -13,6 +13,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
+	"github.com/Automattic/jetmon/coordinator/state/keyring"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/coordinator/watchdog"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
@@ -29,6 +30,8 @@ type Options struct {
 	// Peers are the coordinators that own the other shards.
 	Peers  *peers.Peers
 	Policy func() lifecycle.Policy
+	// Keyring knows the tokens of the API.
+	Keyring *keyring.Keyring
 	// Diagnoser answers DiagnoseSite; it is optional.
 	Diagnoser Diagnoser
 	// Shards knows the shards that this coordinator holds.
@@ -44,10 +47,12 @@ type Options struct {
 
 // Register adds the services to a gRPC server.
 func Register(r grpc.ServiceRegistrar, o Options) {
+	o.Store = visible{o.Store}
 	monitorv1.RegisterSiteServiceServer(r, &sites{o: o})
 	monitorv1.RegisterOutageServiceServer(r, &outages{o: o})
 	monitorv1.RegisterFleetServiceServer(r, &fleet{o: o})
 	monitorv1.RegisterDiagnosisServiceServer(r, newDiagnosis(o))
+	monitorv1.RegisterAccessServiceServer(r, &accessService{o: o})
 	wpcomv1.RegisterJetpackMonitorServiceServer(r, &jetpackMonitor{o: o})
 }
 
@@ -58,6 +63,7 @@ func Services() []string {
 		monitorv1.OutageService_ServiceDesc.ServiceName,
 		monitorv1.FleetService_ServiceDesc.ServiceName,
 		monitorv1.DiagnosisService_ServiceDesc.ServiceName,
+		monitorv1.AccessService_ServiceDesc.ServiceName,
 		wpcomv1.JetpackMonitorService_ServiceDesc.ServiceName,
 	}
 }

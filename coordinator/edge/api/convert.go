@@ -101,7 +101,7 @@ func siteToProto(row record.Site) *monitorv1.Site {
 		State:    monitorv1.SiteState(lifecycle.Initial(row.Status, row.StatusSince, row.Paused).Stage),
 		StatusId: int32(row.Status), LastStatusChangeTime: timestamp(row.StatusSince),
 		CheckInterval: durationpb.New(row.Interval), Paused: row.Paused, OutageId: row.OutageID,
-		Settings: checkpb.SettingsToProto(row.Settings),
+		Settings: checkpb.SettingsToProto(row.Settings), Etag: etagOf(row),
 	}
 }
 

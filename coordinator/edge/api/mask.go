@@ -102,9 +102,9 @@ func inside(fd protoreflect.FieldDescriptor) protoreflect.MessageDescriptor {
 }
 
 // isOutputOnly reports whether an update ignores a client's value of the field: the server
-// sets it, or it identifies the site.
+// sets it, or it identifies the site or what was read of it.
 func isOutputOnly(fd protoreflect.FieldDescriptor) bool {
 	behavior, _ := proto.GetExtension(fd.Options(), annotations.E_FieldBehavior).([]annotations.FieldBehavior)
-	return slices.Contains(behavior, annotations.FieldBehavior_OUTPUT_ONLY) ||
+	return fd.Name() == etagField || slices.Contains(behavior, annotations.FieldBehavior_OUTPUT_ONLY) ||
 		slices.Contains(behavior, annotations.FieldBehavior_IDENTIFIER)
 }

@@ -2,9 +2,6 @@ package api
 
 import (
 	"context"
-	"strconv"
-	"strings"
-	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -15,7 +12,6 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
-	"github.com/Automattic/jetmon/internal/fault"
 )
 
 // outages is the OutageService.
@@ -48,21 +44,14 @@ func (s *outages) ListOutages(ctx context.Context, req *monitorv1.ListOutagesReq
 }
 
 // markToken returns the page token for the outages after a mark.
-func markToken(m record.OutageMark) string {
-	return strconv.FormatInt(m.Confirmed.UnixMilli(), 36) + "." + token(m.ID)
-}
+func markToken(m record.OutageMark) string { return newMarkToken(m.Confirmed, m.ID) }
 
 func parseMark(t string) (record.OutageMark, error) {
 	if t == "" {
 		return record.OutageMark{}, nil
 	}
-	confirmed, id, _ := strings.Cut(t, ".")
-	ms, err := strconv.ParseInt(confirmed, 36, 64)
-	if err != nil || id == "" {
-		return record.OutageMark{}, fault.InvalidField("page_token", "is not a token of this service")
-	}
-	n, err := parseToken(id)
-	return record.OutageMark{Confirmed: time.UnixMilli(ms), ID: n}, err
+	confirmed, id, err := parseMarkToken(t)
+	return record.OutageMark{Confirmed: confirmed, ID: id}, err
 }
 
 func (s *outages) GetOutage(ctx context.Context, req *monitorv1.GetOutageRequest) (*monitorv1.GetOutageResponse, error) {

@@ -33,17 +33,22 @@ func (s *sites) ListSites(ctx context.Context, req *monitorv1.ListSitesRequest) 
 	if err != nil {
 		return nil, err
 	}
-	if req.GetState() != monitorv1.SiteState_SITE_STATE_UNSPECIFIED {
-		return s.listState(ctx, req, check.SiteID(after))
-	}
-	size := pageSize(req.GetPageSize())
-	rows, err := s.o.Store.ListSites(ctx, store.SiteQuery{
-		After: check.SiteID(after), Limit: size + 1, BlogID: check.BlogID(req.GetBlogId()),
-	})
+	f, err := filterOf(req)
 	if err != nil {
 		return nil, err
 	}
+	if req.GetState() != monitorv1.SiteState_SITE_STATE_UNSPECIFIED {
+		return s.listState(ctx, req, f, check.SiteID(after))
+	}
 	resp := &monitorv1.ListSitesResponse{}
+	if f.none {
+		return resp, nil
+	}
+	size := pageSize(req.GetPageSize())
+	rows, err := s.o.Store.ListSites(ctx, store.SiteQuery{After: check.SiteID(after), Limit: size + 1, BlogID: f.blog, At: f.at})
+	if err != nil {
+		return nil, err
+	}
 	if len(rows) > size {
 		rows = rows[:size]
 		resp.NextPageToken = token(int64(rows[size-1].ID))
@@ -104,6 +109,9 @@ func (s *sites) CreateSite(ctx context.Context, req *monitorv1.CreateSiteRequest
 	if err := s.o.edit(&row, req.GetSite(), editable); err != nil {
 		return nil, err
 	}
+	if err := mayPut(ctx, row.BlogID); err != nil {
+		return nil, err
+	}
 	row.Bucket = shard.Place(row.BlogID, row.URL)
 	resp, by, err := hand(ctx, s.o, row.Bucket, req, monitorv1.SiteServiceClient.CreateSite)
 	switch by {
@@ -114,7 +122,7 @@ func (s *sites) CreateSite(ctx context.Context, req *monitorv1.CreateSiteRequest
 		return nil, fault.New(fault.Unavailable, "the coordinator that owns bucket %d did not report whether the site was added (%s); "+
 			"try again; ALREADY_EXISTS then means that it was", row.Bucket, fault.Status(err).Message())
 	}
-	if row, err = s.o.Store.CreateSite(ctx, row); err != nil {
+	if row, err = s.o.Store.CreateSite(witnessed(ctx, monitorv1.SiteService_CreateSite_FullMethodName), row); err != nil {
 		return nil, err
 	}
 	s.o.tell(ctx, row.ID)
@@ -134,9 +142,15 @@ func (s *sites) UpdateSite(ctx context.Context, req *monitorv1.UpdateSiteRequest
 	if err != nil {
 		return nil, err
 	}
+	etag := req.GetSite().GetEtag()
 	edit := func(row record.Site) (record.Site, error) {
-		err := s.o.edit(&row, req.GetSite(), paths)
-		return row, err
+		if err := checkETag(row, etag); err != nil {
+			return row, err
+		}
+		if err := s.o.edit(&row, req.GetSite(), paths); err != nil {
+			return row, err
+		}
+		return row, mayPut(ctx, row.BlogID)
 	}
 	if _, err := edit(row); err != nil {
 		return nil, err
@@ -147,11 +161,12 @@ func (s *sites) UpdateSite(ctx context.Context, req *monitorv1.UpdateSiteRequest
 	// The owner may run another version, which has other fields or reads masks differently.
 	req = proto.CloneOf(req)
 	req.UpdateMask = &fieldmaskpb.FieldMask{Paths: paths}
-	if resp, by, err := hand(ctx, s.o, row.Bucket, req, monitorv1.SiteServiceClient.UpdateSite); by == answered {
+	resp, by, err := hand(ctx, s.o, row.Bucket, req, monitorv1.SiteServiceClient.UpdateSite)
+	if by == answered {
 		return resp, err
 	}
-	if row, err = s.o.Store.UpdateSite(ctx, id, time.Now(), edit); err != nil {
-		return nil, err
+	if row, err = s.o.Store.UpdateSite(witnessed(ctx, monitorv1.SiteService_UpdateSite_FullMethodName), id, time.Now(), edit); err != nil {
+		return nil, unsure(by, etag, err)
 	}
 	s.o.tell(ctx, id)
 	return &monitorv1.UpdateSiteResponse{Site: s.o.describe(row)}, nil
@@ -163,11 +178,15 @@ func (s *sites) DeleteSite(ctx context.Context, req *monitorv1.DeleteSiteRequest
 	if err != nil {
 		return nil, err
 	}
+	allow := func(row record.Site) error { return checkETag(row, req.GetEtag()) }
+	if err := allow(row); err != nil {
+		return nil, err
+	}
 	resp, by, err := hand(ctx, s.o, row.Bucket, req, monitorv1.SiteServiceClient.DeleteSite)
 	if by == answered {
 		return resp, err
 	}
-	err = s.o.Store.DeleteSite(ctx, id, time.Now())
+	err = s.o.Store.DeleteSite(witnessed(ctx, monitorv1.SiteService_DeleteSite_FullMethodName), id, time.Now(), allow)
 	if err != nil && !(by == maybeMade && fault.Is(err, fault.NotFound)) {
 		return nil, err
 	}

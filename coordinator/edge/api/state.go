@@ -11,6 +11,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/peers"
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -18,23 +19,29 @@ import (
 
 // listState lists the sites in one state, which only the coordinators know that watch them:
 // ours and, unless one of them asks us, those of the others.
-func (s *sites) listState(ctx context.Context, req *monitorv1.ListSitesRequest, after check.SiteID) (*monitorv1.ListSitesResponse, error) {
+func (s *sites) listState(ctx context.Context, req *monitorv1.ListSitesRequest, f filter, after check.SiteID) (*monitorv1.ListSitesResponse, error) {
 	size := pageSize(req.GetPageSize())
 	sel, err := selection(req.GetState())
 	if err != nil {
 		return nil, err
 	}
-	sel.BlogID, sel.After, sel.Limit = check.BlogID(req.GetBlogId()), after, size+1
+	if f.none {
+		return &monitorv1.ListSitesResponse{}, nil
+	}
+	sel.BlogID, sel.After, sel.Limit = f.blog, after, size+1
 	pages := make([]*monitorv1.ListSitesResponse, 1)
 	if !peers.Forwarded(ctx) {
 		if pages, err = s.pagesOfOthers(ctx, req); err != nil {
 			return nil, err
 		}
 	}
-	if pages[0], err = s.ownPage(ctx, sel, size); err != nil {
+	if pages[0], err = s.ownPage(ctx, sel, f, size); err != nil {
 		return nil, err
 	}
-	return merge(pages, req.GetState(), size), nil
+	wanted := func(site *monitorv1.Site) bool {
+		return site.GetState() == req.GetState() && f.fits(check.BlogID(site.GetBlogId()), site.GetUrl())
+	}
+	return merge(pages, wanted, size), nil
 }
 
 // selection returns what a state selects. Sites in the other states are nearly all sites, or
@@ -51,32 +58,53 @@ func selection(state monitorv1.SiteState) (engine.Selection, error) {
 		"must be SITE_STATE_SUSPECT, VERIFYING, DOWN, CONFIRMED_DOWN, RECOVERING or UNCHECKABLE, is %s", state)
 }
 
-// ownPage returns a page of the selected sites that we watch. A site that has left the state
-// since it was selected is left out.
-func (s *sites) ownPage(ctx context.Context, sel engine.Selection, size int) (*monitorv1.ListSitesResponse, error) {
-	ids := s.o.Engine.Select(sel)
+// filteredPage is how many sites in a state are looked at together for those that fit.
+const filteredPage = 1000
+
+// ownPage returns a page of the selected sites that we watch and that fit. A site that has left
+// the state since it was selected is left out.
+func (s *sites) ownPage(ctx context.Context, sel engine.Selection, f filter, size int) (*monitorv1.ListSitesResponse, error) {
 	resp := &monitorv1.ListSitesResponse{}
-	if len(ids) > size {
-		ids = ids[:size]
-		resp.NextPageToken = token(int64(ids[size-1]))
-	}
-	if len(ids) == 0 {
-		return resp, nil
-	}
-	rows, err := s.o.Store.SitesByID(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
 	want := monitorv1.SiteState(sel.Stage)
 	if sel.Uncheckable {
 		want = monitorv1.SiteState_SITE_STATE_UNCHECKABLE
 	}
-	for _, row := range rows {
-		if site := s.o.describe(row); site.GetState() == want {
-			resp.Sites = append(resp.Sites, site)
+	step := size
+	if f.at != (record.Location{}) {
+		step = filteredPage
+	}
+	for sel.Limit = step + 1; ; {
+		ids := s.o.Engine.Select(sel)
+		more := len(ids) > step
+		ids = ids[:min(len(ids), step)]
+		if len(ids) == 0 {
+			return resp, nil
+		}
+		rows, err := s.o.Store.SitesByID(ctx, ids)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			if !f.fits(row.BlogID, row.URL) {
+				continue
+			}
+			if site := s.o.describe(row); site.GetState() == want {
+				resp.Sites = append(resp.Sites, site)
+			}
+		}
+		sel.After = ids[len(ids)-1]
+		switch {
+		case len(resp.Sites) > size:
+			resp.Sites = resp.Sites[:size]
+			resp.NextPageToken = token(resp.Sites[size-1].GetSiteId())
+			return resp, nil
+		case !more:
+			return resp, nil
+		case step == size || len(resp.Sites) == size:
+			resp.NextPageToken = token(int64(sel.After))
+			return resp, nil
 		}
 	}
-	return resp, nil
 }
 
 // pagesOfOthers asks the other coordinators that own shards for their pages; the first page
@@ -112,9 +140,9 @@ func (s *sites) pagesOfOthers(ctx context.Context, req *monitorv1.ListSitesReque
 }
 
 // merge makes one page of several that begin after the same id: the first sites of all that
-// are in the state. A page with a token knows nothing of the ids after it. A coordinator of an
-// older version lists sites in all states.
-func merge(pages []*monitorv1.ListSitesResponse, state monitorv1.SiteState, size int) *monitorv1.ListSitesResponse {
+// are wanted. A page with a token knows nothing of the ids after it. A coordinator of an older
+// version lists sites in all states, or on all hosts.
+func merge(pages []*monitorv1.ListSitesResponse, wanted func(*monitorv1.Site) bool, size int) *monitorv1.ListSitesResponse {
 	all, known := &monitorv1.ListSitesResponse{}, int64(0)
 	for _, p := range pages {
 		all.Sites = append(all.Sites, p.GetSites()...)
@@ -129,7 +157,7 @@ func merge(pages []*monitorv1.ListSitesResponse, state monitorv1.SiteState, size
 		all.NextPageToken = token(known)
 	}
 	all.Sites = slices.DeleteFunc(all.Sites, func(s *monitorv1.Site) bool {
-		return s.GetState() != state || known != 0 && s.GetSiteId() > known
+		return !wanted(s) || known != 0 && s.GetSiteId() > known
 	})
 	if len(all.Sites) > size {
 		all.Sites = all.Sites[:size]

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/state/store"
@@ -20,46 +19,67 @@ type jetpackMonitor struct {
 	o Options
 }
 
-// maxSitesOfBlog bounds the sites read for one answer.
-const maxSitesOfBlog = 1000
+// sitesAtOnce is how many sites of a blog or host are read together.
+const sitesAtOnce = 1000
 
 func (s *jetpackMonitor) GetJetpackMonitorStatus(ctx context.Context, req *wpcomv1.GetJetpackMonitorStatusRequest) (*wpcomv1.GetJetpackMonitorStatusResponse, error) {
-	q := store.SiteQuery{Limit: maxSitesOfBlog}
+	q := store.SiteQuery{Limit: sitesAtOnce}
 	if id, err := strconv.ParseInt(req.GetSite(), 10, 64); err == nil {
 		if id <= 0 {
 			return nil, fault.InvalidField("site", "must be a blog id greater than 0, or a host name")
 		}
 		q.BlogID = check.BlogID(id)
-	} else {
-		q.Host = strings.ToLower(req.GetSite())
+	} else if q.At, err = record.LocateHost(req.GetSite()); err != nil {
+		return nil, fault.New(fault.NotFound, "site: no monitored site is %q: it is no host", fault.Clip(req.GetSite(), maxQuote))
 	}
-	rows, err := s.o.Store.ListSites(ctx, q)
-	if err != nil {
-		return nil, err
+	var t tally
+	for more := true; more && !t.down; {
+		rows, err := s.o.Store.ListSites(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		t.count(ctx, s.o, rows)
+		if more = len(rows) == q.Limit; more {
+			q.After = rows[len(rows)-1].ID
+		}
 	}
-	asked, paused := counting(rows)
-	if len(asked) == 0 {
+	if !t.checked && !t.held {
 		return nil, fault.New(fault.NotFound, "site: no monitored site is %q", req.GetSite())
 	}
-	down := slices.ContainsFunc(s.o.live(ctx, asked), func(site *monitorv1.Site) bool {
-		return site.GetStatusId() != int32(check.StatusRunning)
-	})
-	resp := &wpcomv1.GetJetpackMonitorStatusResponse{Status: !down}
-	if paused {
-		resp.Paused = &paused
+	if t.checked {
+		return &wpcomv1.GetJetpackMonitorStatusResponse{Status: !t.down}, nil
 	}
-	return resp, nil
+	return &wpcomv1.GetJetpackMonitorStatusResponse{Status: !t.heldDown, Paused: &t.held}, nil
 }
 
-// counting returns the sites that an answer is about: those that are checked or, when none
-// is, those that were told down before they were paused.
-func counting(rows []record.Site) (asked []record.Site, paused bool) {
-	asked = slices.DeleteFunc(slices.Clone(rows), func(row record.Site) bool { return row.Paused })
-	if len(asked) > 0 {
-		return asked, false
+// tally is what the sites of a blog or host come to. An answer is about those that are checked
+// or, when none is, about those that were told down before they were paused.
+type tally struct {
+	// checked means that one is checked, down that one of those is down.
+	checked, down bool
+	// held means that one was told down and paused, heldDown that one of those is down still.
+	held, heldDown bool
+}
+
+// count adds sites. It asks for the live state of no more sites than it needs.
+func (t *tally) count(ctx context.Context, o Options, rows []record.Site) {
+	var checked, held []record.Site
+	for _, row := range rows {
+		switch {
+		case !row.Paused:
+			checked = append(checked, row)
+		case row.Status != check.StatusRunning, row.Untold != nil && row.Untold.Status != check.StatusRunning:
+			held = append(held, row)
+		}
 	}
-	asked = slices.DeleteFunc(rows, func(row record.Site) bool {
-		return row.Status == check.StatusRunning && (row.Untold == nil || row.Untold.Status == check.StatusRunning)
-	})
-	return asked, len(asked) > 0
+	if t.checked = t.checked || len(checked) > 0; t.checked {
+		t.down = t.down || anyDown(o.live(ctx, checked))
+		return
+	}
+	t.held = t.held || len(held) > 0
+	t.heldDown = t.heldDown || anyDown(o.live(ctx, held))
+}
+
+func anyDown(sites []*monitorv1.Site) bool {
+	return slices.ContainsFunc(sites, func(site *monitorv1.Site) bool { return site.GetStatusId() != int32(check.StatusRunning) })
 }

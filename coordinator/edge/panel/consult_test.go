@@ -10,6 +10,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
+	"github.com/Automattic/jetmon/internal/access"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"
@@ -26,7 +27,7 @@ func serve(t *testing.T, answers map[string]answerFunc, tokens ...string) rpc.Cl
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := rpc.NewServer(rpc.ServerOptions{Name: "veriflier", Tokens: tokens}, func(r grpc.ServiceRegistrar) {
+		s, err := rpc.NewServer(rpc.ServerOptions{Name: "veriflier", Access: askedFor(tokens)}, func(r grpc.ServiceRegistrar) {
 			veriflierv1.RegisterVeriflierServiceServer(r, &peer{answer: answer})
 		})
 		if err != nil {
@@ -45,6 +46,18 @@ func serve(t *testing.T, answers map[string]answerFunc, tokens ...string) rpc.Cl
 		}
 	})
 	return rpc.ClientOptions{Network: network}
+}
+
+// askedFor returns who may call: everybody, or coordinators with one of the tokens.
+func askedFor(tokens []string) *rpc.Authorizer {
+	if len(tokens) == 0 {
+		return rpc.Open()
+	}
+	var roles []access.RoleToken
+	for _, token := range tokens {
+		roles = append(roles, access.RoleToken{Role: access.Coordinator, Token: token})
+	}
+	return rpc.NewAuthorizer(rpc.AuthorizerOptions{Roles: roles})
 }
 
 // from answers like says, with a region.

@@ -33,7 +33,7 @@ func serveAt(t *testing.T, network *rpc.Memory, name string, answer answerFunc) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv, err := rpc.NewServer(rpc.ServerOptions{Name: "veriflier"}, func(r grpc.ServiceRegistrar) {
+	srv, err := rpc.NewServer(rpc.ServerOptions{Name: "veriflier", Access: rpc.Open()}, func(r grpc.ServiceRegistrar) {
 		veriflierv1.RegisterVeriflierServiceServer(r, p)
 	})
 	if err != nil {

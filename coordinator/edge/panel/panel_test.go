@@ -89,7 +89,7 @@ func newBench(t *testing.T, answers ...answerFunc) *bench {
 		if err != nil {
 			t.Fatal(err)
 		}
-		srv, err := rpc.NewServer(rpc.ServerOptions{Name: "veriflier"}, func(r grpc.ServiceRegistrar) {
+		srv, err := rpc.NewServer(rpc.ServerOptions{Name: "veriflier", Access: rpc.Open()}, func(r grpc.ServiceRegistrar) {
 			veriflierv1.RegisterVeriflierServiceServer(r, p)
 		})
 		if err != nil {

@@ -52,7 +52,7 @@ func (b *bench) serve(t *testing.T, addr string, p *peer) (end func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv, err := rpc.NewServer(rpc.ServerOptions{Name: "veriflier"}, func(r grpc.ServiceRegistrar) {
+	srv, err := rpc.NewServer(rpc.ServerOptions{Name: "veriflier", Access: rpc.Open()}, func(r grpc.ServiceRegistrar) {
 		veriflierv1.RegisterVeriflierServiceServer(r, p)
 	})
 	if err != nil {

@@ -42,7 +42,7 @@ type link struct {
 // Forwarded reports whether another coordinator forwarded the call that a handler is
 // answering; it must then answer here.
 func Forwarded(ctx context.Context) bool {
-	return len(metadata.ValueFromIncomingContext(ctx, forwardedKey)) > 0
+	return rpc.ByPeer(ctx) && len(metadata.ValueFromIncomingContext(ctx, forwardedKey)) > 0
 }
 
 // Ask makes a call to a peer, marked as forwarded, and records whether the peer answered.
@@ -63,7 +63,7 @@ func (p *Peers) ask(ctx context.Context, to Peer, call func(context.Context, *li
 		return err
 	}
 	defer p.release(l)
-	err = call(metadata.AppendToOutgoingContext(ctx, forwardedKey, p.o.Node), l)
+	err = call(metadata.AppendToOutgoingContext(rpc.OnBehalf(ctx), forwardedKey, p.o.Node), l)
 	if !errors.Is(ctx.Err(), context.Canceled) { // the end of the caller tells nothing about the peer
 		p.note(to.Node, err)
 	}

@@ -355,7 +355,7 @@ func (s *speaker) DeleteSite(ctx context.Context, _ *monitorv1.DeleteSiteRequest
 
 func serve(t *testing.T, n rpc.Network, addr string, s *speaker) (stop func()) {
 	t.Helper()
-	server, err := rpc.NewServer(rpc.ServerOptions{Name: addr, Ready: s.ready}, func(r grpc.ServiceRegistrar) { monitorv1.RegisterSiteServiceServer(r, s) })
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: addr, Access: rpc.Open(), Ready: s.ready}, func(r grpc.ServiceRegistrar) { monitorv1.RegisterSiteServiceServer(r, s) })
 	if err != nil {
 		t.Fatal(err)
 	}

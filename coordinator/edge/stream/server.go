@@ -16,6 +16,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
+	"github.com/Automattic/jetmon/internal/access"
 	"github.com/Automattic/jetmon/internal/address"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -71,6 +72,9 @@ func (s *Server) StreamAssignments(st responder) error {
 	hello, err := readHello(first.GetHello())
 	if err != nil {
 		return err
+	}
+	if by := access.From(st.Context()); !by.MayBe(hello.Node) {
+		return fault.New(fault.Denied, "hello.node: %s may not be node %q", by, fault.Clip(hello.Node, maxQuoted))
 	}
 	l := newLink(s.o.Lease, &s.pool)
 	resume := make([]dispatch.Ref, len(first.GetHello().GetResume()))
@@ -145,6 +149,9 @@ func readHello(h *coordinatorv1.Hello) (dispatch.Hello, error) {
 		Node: h.GetNode(), Instance: h.GetInstanceId(), Region: h.GetRegion(), MaxInFlight: int(h.GetMaxInFlight()), Addresses: addresses,
 	}, err
 }
+
+// maxQuoted bounds what an error repeats of a name.
+const maxQuoted = 64
 
 // maxAllowed bounds the exceptions of an address policy.
 const maxAllowed = 64

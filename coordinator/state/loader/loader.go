@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -21,6 +22,8 @@ type Store interface {
 	ReadSpan(ctx context.Context, span record.Span, known map[shard.ID]store.Digest) (store.SpanRead, error)
 	SpanEnd(ctx context.Context, after check.SiteID, n int) (id check.SiteID, ok bool, err error)
 	ListSnapshots(ctx context.Context, s shard.ID) ([]record.Snapshot, error)
+	IndexHosts(ctx context.Context, span record.Span, shards []shard.ID, sweep bool) error
+	HostsIndexed(ctx context.Context, shards []shard.ID, at time.Time) error
 }
 
 // Options for New. All but Sample are required.
@@ -45,6 +48,8 @@ type Loader struct {
 	// tried is closed after the first attempt to load the first shards, loaded after they
 	// have been loaded.
 	tried, loaded chan struct{}
+	// indexed has, for each shard, the number of the tenure in which noteIndexed recorded it.
+	indexed [shard.Count]uint64
 }
 
 // New makes a Loader of no shards. It reads nothing before Run.

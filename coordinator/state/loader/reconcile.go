@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -103,6 +104,7 @@ func (l *Loader) reconcile(ctx context.Context) {
 			})
 		}
 		_ = polls.Wait() // each poll has reported its own error
+		note(l.noteIndexed(ctx, ranges))
 		start = later(start.Add(period), time.Now().Add(-period))
 		pause.Until(ctx, start)
 	}
@@ -141,7 +143,8 @@ func (l *Loader) split(ctx context.Context, ranges []*idRange) (out []*idRange, 
 // through our API, or when the digests have expired, it reads all of them.
 func (l *Loader) poll(ctx context.Context, r *idRange) error {
 	edits := l.o.Engine.Edits(r.Span)
-	if edits != r.edits || time.Now().After(r.until) {
+	expired := time.Now().After(r.until)
+	if edits != r.edits || expired {
 		r.forget()
 	}
 	r.edits = edits
@@ -174,9 +177,42 @@ func (l *Loader) poll(ctx context.Context, r *idRange) error {
 		reading.PutSpan(r.Span, read.Changed, l.sampled(read.Sites))
 	}
 	reading.Done()
+	if len(read.Changed) > 0 {
+		if err := l.o.Store.IndexHosts(ctx, r.Span, read.Changed, expired); err != nil {
+			return err // the next poll reads these shards again
+		}
+	}
 	for _, t := range ours {
 		r.known[t.shard].tenure, r.known[t.shard].digest = t.number, read.Digests[t.shard]
 	}
 	r.rows = read.Rows
+	return nil
+}
+
+// noteIndexed records which shards have all their hosts in the index, once a tenure: those of
+// which every range has been read since they were gained.
+func (l *Loader) noteIndexed(ctx context.Context, ranges []*idRange) error {
+	var done []tenure
+	l.shards.withLoaded(func(loaded []tenure) {
+		for _, t := range loaded {
+			missing := func(r *idRange) bool { return r.known[t.shard].tenure != t.number }
+			if l.indexed[t.shard] != t.number && !slices.ContainsFunc(ranges, missing) {
+				done = append(done, t)
+			}
+		}
+	})
+	if len(done) == 0 {
+		return nil
+	}
+	shards := make([]shard.ID, len(done))
+	for i, t := range done {
+		shards[i] = t.shard
+	}
+	if err := l.o.Store.HostsIndexed(ctx, shards, time.Now()); err != nil {
+		return err
+	}
+	for _, t := range done {
+		l.indexed[t.shard] = t.number
+	}
 	return nil
 }

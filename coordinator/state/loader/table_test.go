@@ -48,6 +48,7 @@ type table struct {
 	// polls has the spans that were polled, reads the number of rows read from them.
 	polls []record.Span
 	reads int
+	hosts
 }
 
 type span struct{ first, last check.BucketID }

@@ -8,6 +8,7 @@ package retention
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -25,19 +26,30 @@ const (
 	// between two transactions.
 	batchSize  = 200
 	batchPause = 100 * time.Millisecond
+	// auditShard is the shard whose owner deletes the old records of the audit trail, which
+	// belong to no shard.
+	auditShard = shard.ID(0)
 	// callTimeout bounds one transaction.
 	callTimeout = 10 * time.Second
 )
 
 // Options for New.
 type Options struct {
-	Store store.Retention
+	Store Store
 	// Shards reports which shards are ours, with the fences for writes.
 	Shards shard.Holder
 	// Ballots is how long to keep ballots that opened no outage, Outages how long to keep
 	// outages that are over; 0 keeps them for ever.
 	Ballots, Outages time.Duration
-	Log              *slog.Logger
+	// Audit is how long to keep the audit trail; 0 keeps it for ever.
+	Audit time.Duration
+	Log   *slog.Logger
+}
+
+// Store is what a Sweeper needs of the store.
+type Store interface {
+	store.Retention
+	ExpireAudit(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // Sweeper deletes history that is too old. New makes one.
@@ -48,7 +60,7 @@ func New(o Options) *Sweeper { return &Sweeper{o} }
 
 // Run makes a pass once an hour until ctx ends; then it returns nil.
 func (w *Sweeper) Run(ctx context.Context) error {
-	if w.o.Ballots == 0 && w.o.Outages == 0 {
+	if w.o.Ballots == 0 && w.o.Outages == 0 && w.o.Audit == 0 {
 		<-ctx.Done()
 		return nil
 	}
@@ -69,6 +81,10 @@ func (w *Sweeper) Run(ctx context.Context) error {
 // pass sweeps each of our shards once. A shard that fails does not stop the others.
 func (w *Sweeper) pass(ctx context.Context) (deleted int, err error) {
 	for _, s := range w.o.Shards.Held().Staying() {
+		if s == auditShard && w.o.Audit > 0 {
+			n, auditErr := w.audit(ctx)
+			deleted, err = deleted+n, errors.Join(err, auditErr)
+		}
 		n, shardErr := w.shard(ctx, s)
 		deleted += n
 		if shardErr != nil {
@@ -76,6 +92,25 @@ func (w *Sweeper) pass(ctx context.Context) (deleted int, err error) {
 		}
 	}
 	return deleted, err
+}
+
+// audit deletes old records of the audit trail. Two coordinators that both do so for a moment
+// do no harm.
+func (w *Sweeper) audit(ctx context.Context) (deleted int, err error) {
+	before := time.Now().Add(-w.o.Audit)
+	for {
+		n, err := w.auditBatch(ctx, before)
+		deleted += n
+		if err != nil || n < batchSize || !pause.For(ctx, batchPause) {
+			return deleted, err
+		}
+	}
+}
+
+func (w *Sweeper) auditBatch(ctx context.Context, before time.Time) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return w.o.Store.ExpireAudit(ctx, before, batchSize)
 }
 
 // shard deletes batch after batch, until nothing is left or the shard is no longer ours.

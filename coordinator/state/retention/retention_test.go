@@ -27,6 +27,10 @@ type history struct {
 	err   error
 	calls int
 	last  store.Expiry
+	// records is how many records of the audit trail are too old; audited has the times
+	// before which they were to be deleted.
+	records int
+	audited []time.Time
 }
 
 func (h *history) Expire(_ context.Context, f shard.Fence, e store.Expiry, limit int) (int, error) {
@@ -39,6 +43,16 @@ func (h *history) Expire(_ context.Context, f shard.Fence, e store.Expiry, limit
 	}
 	n := min(h.old[f.Shard], limit)
 	h.old[f.Shard] -= n
+	return n, nil
+}
+
+// ExpireAudit implements retention.Store: as Expire, of a shard that does not exist.
+func (h *history) ExpireAudit(_ context.Context, before time.Time, limit int) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.audited = append(h.audited, before)
+	n := min(h.records, limit)
+	h.records -= n
 	return n, nil
 }
 
@@ -62,10 +76,14 @@ func run(t *testing.T, h *history, ballots, outages time.Duration) {
 	t.Helper()
 	shards := shardtest.New(3, 5, 9)
 	shards.Doubt(9, true)
-	w := retention.New(retention.Options{
-		Store: h, Ballots: ballots, Outages: outages, Log: slog.New(slog.DiscardHandler),
-		Shards: shards,
-	})
+	start(t, retention.Options{Store: h, Ballots: ballots, Outages: outages, Shards: shards})
+}
+
+// start runs a Sweeper.
+func start(t *testing.T, o retention.Options) {
+	t.Helper()
+	o.Log = slog.New(slog.DiscardHandler)
+	w := retention.New(o)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -98,6 +116,27 @@ func TestOldHistoryIsDeletedInSmallBatches(t *testing.T) {
 			t.Errorf("%d calls in the next hour, want one a shard", again-calls)
 		}
 	})
+}
+
+func TestTheOwnerOfTheFirstShardDeletesTheOldAuditTrail(t *testing.T) {
+	t.Parallel()
+	for first, want := range map[shard.ID]int{0: 0, 1: 450} {
+		synctest.Test(t, func(t *testing.T) {
+			h := &history{records: 450, old: map[shard.ID]int{}}
+			start(t, retention.Options{Store: h, Audit: 400 * 24 * time.Hour, Shards: shardtest.New(first)})
+			time.Sleep(2 * time.Minute)
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			if h.records != want {
+				t.Errorf("the owner of shard %d leaves %d records, want %d", first, h.records, want)
+			}
+			for _, before := range h.audited {
+				if age := time.Since(before); age < 400*24*time.Hour || age > 400*24*time.Hour+2*time.Minute {
+					t.Errorf("deletes what is older than %v", age)
+				}
+			}
+		})
+	}
 }
 
 func TestAFailedSweepIsRepeatedAnHourLater(t *testing.T) {

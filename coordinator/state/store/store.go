@@ -23,6 +23,7 @@ type Store interface {
 	Members
 	Snapshots
 	Retention
+	Access
 	// Ping checks that the database answers.
 	Ping(ctx context.Context) error
 	Close() error
@@ -49,6 +50,12 @@ type Sites interface {
 	// SpanEnd returns the n-th id after one, of active and paused sites; ok is false when
 	// there are fewer.
 	SpanEnd(ctx context.Context, after check.SiteID, n int) (id check.SiteID, ok bool, err error)
+	// IndexHosts makes the sites of some shards in a span findable by where their URLs lead, as
+	// the table has them, paused ones too. It writes only what has changed. Our own edits need
+	// no call. When sweep is set it also forgets sites of the span that are gone.
+	IndexHosts(ctx context.Context, span record.Span, shards []shard.ID, sweep bool) error
+	// HostsIndexed records that IndexHosts has been through all sites of some shards once.
+	HostsIndexed(ctx context.Context, shards []shard.ID, at time.Time) error
 	// CreateSite adds a site; AlreadyExists when the blog has that URL.
 	// It ignores ID and the status fields of s.
 	CreateSite(ctx context.Context, s record.Site) (record.Site, error)
@@ -60,7 +67,9 @@ type Sites interface {
 	// at, as EndChanged, unreported; a pause suspends it from then on, until the site resumes.
 	UpdateSite(ctx context.Context, id check.SiteID, at time.Time, edit func(record.Site) (record.Site, error)) (record.Site, error)
 	// DeleteSite removes the row and ends its open outage at time at, as EndDeleted, unreported.
-	DeleteSite(ctx context.Context, id check.SiteID, at time.Time) error
+	// It asks allow about the stored site first, if that is not nil, perhaps several times, and
+	// returns its error unchanged.
+	DeleteSite(ctx context.Context, id check.SiteID, at time.Time, allow func(record.Site) error) error
 }
 
 // Digest is a hash of the active sites of a shard in a span: of all columns that can be
@@ -192,8 +201,9 @@ type SiteQuery struct {
 	// Limit is the page's size, 1..10000.
 	Limit  int
 	BlogID check.BlogID
-	// Host selects sites whose URL has this host, in lower case, with or without a port.
-	Host string
+	// At selects the sites whose URL fits it. Sites of shards that IndexHosts has not been
+	// through yet are looked for by a scan of the table.
+	At record.Location
 }
 
 // CommitResult is the result of one change of a group: Err is nil, Conflict, AlreadyExists
@@ -211,4 +221,6 @@ type OutageQuery struct {
 	Limit    int
 	SiteID   check.SiteID
 	OpenOnly bool
+	// Blogs, when not empty, are those whose outages are selected; at most 1000.
+	Blogs []check.BlogID
 }

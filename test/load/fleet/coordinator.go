@@ -75,7 +75,7 @@ type coordinator struct {
 // does not exist and it sends no notifications, since nothing goes down.
 func startCoordinator(ctx context.Context, p plan, program, dsn string) (*coordinator, error) {
 	c := &coordinator{ended: make(chan struct{})}
-	c.cmd = exec.Command(program, "coordinator", "--db="+dsn, "--node=fleet", "--listen=127.0.0.1:0",
+	c.cmd = exec.Command(program, "coordinator", "--db="+dsn, "--node=fleet", "--listen=127.0.0.1:0", "--insecure",
 		"--debug-listen=127.0.0.1:0", "--log-format=json", "--log-level=info", "--db-updates", "--no-notify", "--diagnose-metadata-url=none",
 		"--veriflier=name=nobody,region=loopback,addr=127.0.0.1:1")
 	c.cmd.Env = os.Environ()

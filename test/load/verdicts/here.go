@@ -15,6 +15,7 @@ import (
 
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/probe"
+	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/internal/selfcheck"
 	"github.com/Automattic/jetmon/veriflier"
 )
@@ -124,7 +125,8 @@ func newWitness(i identity) (*witness, error) {
 	}
 	w := &witness{addr: l.Addr().String(), ran: make(chan error, 1)}
 	v, err := veriflier.New(veriflier.Options{
-		Name: i.Name, Region: i.Region, Listeners: []net.Listener{l}, Prober: noted{prober, w}, SelfCheck: monitor,
+		Server: rpc.ServerOptions{Access: rpc.Open()},
+		Name:   i.Name, Region: i.Region, Listeners: []net.Listener{l}, Prober: noted{prober, w}, SelfCheck: monitor,
 	})
 	if err != nil {
 		return nil, errors.Join(err, l.Close(), prober.Close())

@@ -19,8 +19,8 @@
 // The status of a site is that of our open outage, if there is one. Otherwise it is the
 // legacy row's when Options.LegacyWrites is set (DB_UPDATES_ENABLE=true), and running when it
 // is not: then another monitor owns site_status, and a commit only reads the legacy table.
-// CreateSite, UpdateSite and DeleteSite write to it in both cases: they are the explicit
-// edits of an admin.
+// CreateSite, UpdateSite and DeleteSite, the edits of callers, write to it in both cases, unless
+// Options.NoEdits or Options.Trial says otherwise.
 //
 // An update of a site is one transaction: it reads the site, applies the caller's edit and
 // writes the changed columns. jetmon_site_locks has a row for each slot of sites, which every

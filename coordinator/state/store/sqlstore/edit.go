@@ -27,6 +27,9 @@ func (s *Store) CreateSite(ctx context.Context, site record.Site) (record.Site, 
 	}
 	site.Status, site.StatusSince, site.OutageID = check.StatusRunning, time.Time{}, 0
 	err = s.edit(ctx, func(t txn) error {
+		if err := s.mayEdit(t, site.Bucket); err != nil {
+			return err
+		}
 		if err := s.lockBlog(t, site.BlogID); err != nil {
 			return err
 		}
@@ -47,7 +50,13 @@ func (s *Store) CreateSite(ctx context.Context, site record.Site) (record.Site, 
 		if err := forgetStatus(t, site.ID); err != nil {
 			return err
 		}
-		return saveSettings(t, site.ID, "", settings)
+		if err := s.setHost(t, site.ID, site.URL); err != nil {
+			return err
+		}
+		if err := saveSettings(t, site.ID, "", settings); err != nil {
+			return err
+		}
+		return t.testify(nil, &site)
 	})
 	if err != nil {
 		return record.Site{}, s.fault("create a site", err)
@@ -56,9 +65,24 @@ func (s *Store) CreateSite(ctx context.Context, site record.Site) (record.Site, 
 }
 
 // DeleteSite implements store.Sites.
-func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time) error {
+func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time, allow func(record.Site) error) error {
+	var refused error
 	err := s.edit(ctx, func(t txn) error {
+		refused = nil
 		if err := s.lockSite(t, id); err != nil {
+			return err
+		}
+		row, err := t.site(id)
+		if err != nil {
+			return err
+		}
+		before := s.site(&row)
+		if allow != nil {
+			if refused = allow(before); refused != nil {
+				return refused
+			}
+		}
+		if err := s.mayEdit(t, check.BucketID(row.bucket)); err != nil {
 			return err
 		}
 		n, err := t.exec("DELETE FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = ?", id)
@@ -71,16 +95,33 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time) e
 		if _, err := t.exec("DELETE FROM jetmon_site_settings WHERE site_id = ?", id); err != nil {
 			return err
 		}
+		if _, err := t.exec("DELETE FROM jetmon_site_hosts WHERE site_id = ?", id); err != nil {
+			return err
+		}
 		if err := forgetStatus(t, id); err != nil {
 			return err
 		}
-		_, err = t.endOutages(record.EndDeleted, at, "open_site = ?", id)
-		return err
+		if _, err = t.endOutages(record.EndDeleted, at, "open_site = ?", id); err != nil {
+			return err
+		}
+		return t.testify(&before, nil)
 	})
+	if refused != nil {
+		return refused
+	}
 	if err != nil {
 		return s.fault("delete a site", err)
 	}
 	return nil
+}
+
+// site reads the row of a site.
+func (t txn) site(id check.SiteID) (row siteRow, err error) {
+	found, err := t.find(row.columns(), siteColumns+siteTables+" WHERE l.jetpack_monitor_site_id = ?", id)
+	if err == nil && !found {
+		err = noSite(id)
+	}
+	return row, err
 }
 
 // edit runs the transaction of an edit through the API, and again while f returns errMoved.

@@ -157,7 +157,7 @@ func (s *Store) ListOutages(ctx context.Context, q store.OutageQuery) ([]record.
 	var where []string
 	var args []any
 	order := " ORDER BY o.confirmed_ms DESC, o.id DESC LIMIT ?"
-	if q.SiteID != 0 || q.OpenOnly {
+	if q.SiteID != 0 || q.OpenOnly || len(q.Blogs) > 0 {
 		// Adding 0 keeps the engine from walking the whole table in that order, to avoid a
 		// sort, when another index leads to few rows.
 		order = " ORDER BY o.confirmed_ms + 0 DESC, o.id DESC LIMIT ?"
@@ -172,6 +172,12 @@ func (s *Store) ListOutages(ctx context.Context, q store.OutageQuery) ([]record.
 	}
 	if q.OpenOnly {
 		where = append(where, "o.end_ms = 0")
+	}
+	if len(q.Blogs) > 0 {
+		where = append(where, "o.blog_id IN "+marks(len(q.Blogs)))
+		for _, b := range q.Blogs {
+			args = append(args, b)
+		}
 	}
 	query := outageQuery
 	if len(where) > 0 {

@@ -79,17 +79,6 @@ func FuzzClip(f *testing.F) {
 	})
 }
 
-func FuzzHasHost(f *testing.F) {
-	for _, seed := range []string{"http://a:80/x", "a", "://", "x@y:1?z", "[::1]:80", ":"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, url string) {
-		if hasHost(url, "\x00 no host") {
-			t.Errorf("%q", url)
-		}
-	})
-}
-
 func TestReadingASiteFromARowDoesNotAllocate(t *testing.T) {
 	for _, legacyWrites := range []bool{true, false} {
 		s := &Store{legacyWrites: legacyWrites}

@@ -6,11 +6,9 @@ import (
 	"database/sql"
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/record"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -148,55 +146,6 @@ func (s *Store) SitesByID(ctx context.Context, ids []check.SiteID) ([]record.Sit
 	return found, nil
 }
 
-// ListSites implements store.Sites.
-func (s *Store) ListSites(ctx context.Context, q store.SiteQuery) ([]record.Site, error) {
-	if q.Limit < 1 || q.Limit > maxPage {
-		return nil, fault.InvalidField("page_size", "must be from 1 to %d, is %d", maxPage, q.Limit)
-	}
-	var found []record.Site
-	for {
-		page, err := s.sitePage(ctx, q)
-		if err != nil || q.Host == "" {
-			return page, err
-		}
-		for _, site := range page {
-			if hasHost(site.URL, q.Host) {
-				found = append(found, site)
-			}
-			if len(found) == q.Limit {
-				return found, nil
-			}
-		}
-		// The database filters by host only roughly, so fewer sites may remain of a full page.
-		if len(page) < q.Limit {
-			return found, nil
-		}
-		q.After = page[len(page)-1].ID
-	}
-}
-
-// sitePage reads one page.
-func (s *Store) sitePage(ctx context.Context, q store.SiteQuery) ([]record.Site, error) {
-	var where strings.Builder
-	// The upper bound excludes ids that do not fit an int64.
-	where.WriteString(" WHERE l.jetpack_monitor_site_id > ? AND l.jetpack_monitor_site_id <= 9223372036854775807")
-	args := []any{q.After}
-	order := "l.jetpack_monitor_site_id"
-	if q.BlogID != 0 {
-		where.WriteString(" AND l.blog_id = ?")
-		args = append(args, q.BlogID)
-		// Adding 0 keeps the engine from walking the whole table in the order of its ids, to
-		// avoid a sort, when the index on blogs leads to few rows.
-		order += " + 0"
-	}
-	if q.Host != "" {
-		where.WriteString(" AND LOWER(l.monitor_url) LIKE ? ESCAPE '!'")
-		args = append(args, hostPattern(q.Host))
-	}
-	where.WriteString(" ORDER BY " + order + " LIMIT ?")
-	return s.listSites(ctx, q.Limit, where.String(), append(args, q.Limit)...)
-}
-
 func (s *Store) listSites(ctx context.Context, most int, where string, args ...any) ([]record.Site, error) {
 	var row siteRow
 	sites, err := appendRows(ctx, make([]record.Site, 0, most), s.reader, func(rows *sql.Rows) (record.Site, error) {
@@ -209,44 +158,4 @@ func (s *Store) listSites(ctx context.Context, most int, where string, args ...a
 		return nil, s.fault("read sites", err)
 	}
 	return sites, nil
-}
-
-// hostPattern returns a LIKE pattern, with ! as its escape, that matches every URL with this
-// host, and some others. The engines do not agree on upper case beyond ASCII.
-func hostPattern(host string) string {
-	var p strings.Builder
-	p.WriteByte('%')
-	for _, r := range host {
-		switch {
-		case r == '!' || r == '%' || r == '_':
-			p.WriteByte('!')
-			p.WriteRune(r)
-		case r >= 0x80:
-			p.WriteByte('%')
-		default:
-			p.WriteRune(r)
-		}
-	}
-	p.WriteByte('%')
-	return p.String()
-}
-
-// hasHost reports whether a URL, with or without a scheme, has this host, which may include
-// a port.
-func hasHost(url, host string) bool {
-	if i := strings.Index(url, "://"); i >= 0 {
-		url = url[i+len("://"):]
-	}
-	if i := strings.IndexAny(url, "/?#"); i >= 0 {
-		url = url[:i]
-	}
-	if i := strings.LastIndexByte(url, '@'); i >= 0 {
-		url = url[i+1:]
-	}
-	url = strings.ToLower(url)
-	if url == host {
-		return true
-	}
-	i := strings.LastIndexByte(url, ':')
-	return i > strings.LastIndexByte(url, ']') && url[:i] == host
 }

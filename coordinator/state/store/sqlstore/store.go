@@ -18,21 +18,35 @@ import (
 type Store struct {
 	dsn          DSN
 	legacyWrites bool
-	log          *slog.Logger
+	// noEdits and trial are as in Options.
+	noEdits, trial bool
+	log            *slog.Logger
 	pools
 	// notReadOnly means that the server does not support read-only transactions (TiDB).
 	notReadOnly atomic.Bool
+	// allIndexed means that every site can be found by its host in our own table; scans bounds
+	// the searches of the legacy table before that.
+	allIndexed atomic.Bool
+	scans      turns
 	// nothing is ours of the sites that our own tables do not mention. Nobody writes to it.
 	nothing *ours
 }
 
 var _ store.Store = (*Store)(nil)
 
+// maxScans bounds the searches of the whole legacy table at once.
+const maxScans = 2
+
 // Options of Open.
 type Options struct {
 	// LegacyWrites lets commits write status changes to jetpack_monitor_sites
 	// (DB_UPDATES_ENABLE). Without it they only read that table.
 	LegacyWrites bool
+	// NoEdits makes CreateSite, DeleteSite and UpdateSite refuse to write
+	// jetpack_monitor_sites, as Fenced. What is in our own tables can still be edited.
+	NoEdits bool
+	// Trial makes them refuse it for the shards that were not taken over from v1.
+	Trial bool
 	// Migrate brings the schema up to date first, and creates a missing SQLite file.
 	Migrate bool
 	// Log takes messages that are not errors of a call; nil discards them.
@@ -77,7 +91,7 @@ func connect(ctx context.Context, d DSN, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dsn: d, legacyWrites: o.LegacyWrites, log: o.Log, pools: c.open(o.wrap), nothing: new(ours)}
+	s := &Store{dsn: d, legacyWrites: o.LegacyWrites, noEdits: o.NoEdits, trial: o.Trial, log: o.Log, pools: c.open(o.wrap), nothing: new(ours), scans: make(turns, maxScans)}
 	if err := s.patiently(ctx, func() error { return s.ping(ctx) }); err != nil {
 		return nil, errors.Join(s.fault("open "+d.String(), err), s.Close())
 	}

@@ -54,13 +54,9 @@ func (u *update) run(t txn) error {
 			return err
 		}
 	}
-	var row siteRow
-	found, err := t.find(row.columns(), siteColumns+siteTables+" WHERE l.jetpack_monitor_site_id = ?", u.id)
+	row, err := t.site(u.id)
 	if err != nil {
 		return err
-	}
-	if !found {
-		return noSite(u.id)
 	}
 	before := u.site(&row)
 	edited, err := u.edit(before)
@@ -75,6 +71,9 @@ func (u *update) run(t txn) error {
 		return err
 	}
 	if u.after.URL != before.URL {
+		if err := u.setHost(t, u.id, u.after.URL); err != nil {
+			return err
+		}
 		if err := u.endOutage(t, &row); err != nil {
 			return err
 		}
@@ -84,7 +83,16 @@ func (u *update) run(t txn) error {
 			return err
 		}
 	}
-	return u.writeSettings(t, before, string(row.settings))
+	settings, err := u.writeSettings(t, before, string(row.settings))
+	if err != nil || !settings && !rowDiffers(before, u.after) {
+		return err
+	}
+	return t.testify(&before, &u.after)
+}
+
+// rowDiffers reports whether an edit has changed a column of the legacy row.
+func rowDiffers(before, after record.Site) bool {
+	return after.BlogID != before.BlogID || after.URL != before.URL || after.Paused != before.Paused || after.Interval != before.Interval
 }
 
 // notePause suspends the open outage of a site that was paused, or ends that.
@@ -114,6 +122,9 @@ func (u *update) writeRow(t txn, before record.Site) error {
 	change(after.Interval != before.Interval, "check_interval", minutes(after), checkInterval(after.Interval))
 	if bad != nil || len(set) == 0 {
 		return bad
+	}
+	if err := u.mayEdit(t, before.Bucket); err != nil {
+		return err
 	}
 	// WordPress.com has blogs with the same URL twice: they must stay editable.
 	if after.BlogID != before.BlogID || after.URL != before.URL {
@@ -146,21 +157,22 @@ func (u *update) endOutage(t txn, row *siteRow) error {
 	return err
 }
 
-// writeSettings writes the settings if they differ from before, which was stored as text.
-func (u *update) writeSettings(t txn, before record.Site, text string) error {
+// writeSettings writes the settings if they differ from before, which was stored as text, and
+// reports whether they do.
+func (u *update) writeSettings(t txn, before record.Site, text string) (differ bool, err error) {
 	old, err := encodeSettings(before.Settings)
 	if err != nil {
-		return err
+		return false, err
 	}
 	settings, err := encodeSettings(u.after.Settings)
 	if err != nil || settings == old {
-		return err
+		return false, err
 	}
 	err = saveSettings(t, u.id, text, settings)
 	if u.isDuplicate(err) {
-		return errMoved
+		err = errMoved
 	}
-	return err
+	return true, err
 }
 
 // saveSettings replaces the text of settings that was read by another; "" means none.

@@ -116,7 +116,7 @@ func changedInTable(t *testing.T, db Database) {
 		wantEqual(t, footprint(t, db), before)
 		wantInherited(t, s, site.ID, check.StatusConfirmedDown, since)
 		wantEqual(t, len(orphans(t, s, allShards()...)), 0)
-		must(t, s.DeleteSite(t.Context(), site.ID, noon()))
+		must(t, s.DeleteSite(t.Context(), site.ID, noon(), nil))
 	}
 }
 
@@ -278,7 +278,7 @@ func changedMuted(t *testing.T, db Database) {
 		if n := deliverOf(t, s, site.ID); len(n) != 1 {
 			t.Errorf("told %v", n)
 		}
-		must(t, s.DeleteSite(t.Context(), site.ID, noon()))
+		must(t, s.DeleteSite(t.Context(), site.ID, noon(), nil))
 	}
 }
 

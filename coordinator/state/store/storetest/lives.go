@@ -81,7 +81,7 @@ func mutedLives(t *testing.T, db Database, random *rand.Rand) {
 		if l.up && l.read().OutageID != 0 {
 			t.Errorf("life %d: an outage is open", n)
 		}
-		must(t, stores[true].DeleteSite(t.Context(), l.id, l.now))
+		must(t, stores[true].DeleteSite(t.Context(), l.id, l.now, nil))
 		if t.Failed() {
 			return
 		}

@@ -93,7 +93,7 @@ func mutedIsRecorded(t *testing.T, db Database) {
 		if n := db.Int(t, "SELECT delivered_ms FROM jetmon_transitions WHERE id = ?", done.TransitionID); n != -1 {
 			t.Errorf("delivered_ms is %d", n)
 		}
-		must(t, s.DeleteSite(t.Context(), site.ID, noon()))
+		must(t, s.DeleteSite(t.Context(), site.ID, noon(), nil))
 		wantCounts(t, s, 0, 0)
 		_, err := Commit(t.Context(), s, fence, muted(opening(site, "gone"), time.Minute))
 		wantKind(t, err, fault.Conflict)
@@ -183,7 +183,7 @@ func knownWhileMuted(t *testing.T, db Database) {
 			wantCounts(t, s, 0, differ)
 			// Switching legacy writes does not change what WordPress.com knows.
 			wantUntold(t, db.Open(t, !legacyWrites), site.ID, &tt.want)
-			must(t, s.DeleteSite(t.Context(), site.ID, noon()))
+			must(t, s.DeleteSite(t.Context(), site.ID, noon(), nil))
 		}
 	}
 }

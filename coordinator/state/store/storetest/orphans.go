@@ -70,7 +70,7 @@ func three(t testing.TB, s store.Store) (open, recovered, deleted int64) {
 		ids[i] = goDown(t, s, fence, sites[i])
 	}
 	get[record.Committed](t)(Commit(t.Context(), s, fence, closing(sites[1], check.StatusDown, "up")))
-	must(t, s.DeleteSite(t.Context(), sites[2].ID, after(3*time.Hour)))
+	must(t, s.DeleteSite(t.Context(), sites[2].ID, after(3*time.Hour), nil))
 	return ids[0], ids[1], ids[2]
 }
 

@@ -155,7 +155,7 @@ func raceDeleteUpdate(t *testing.T, db Database) {
 		site := create(t, s, aSite(url(round)))
 		_, lost := race(t, db, func(n int, s store.Store) error {
 			if n == 0 {
-				return s.DeleteSite(t.Context(), site.ID, noon())
+				return s.DeleteSite(t.Context(), site.ID, noon(), nil)
 			}
 			return set(t, s, site.ID, "method", n)
 		})
@@ -298,7 +298,7 @@ func raceDelete(t *testing.T, db Database) {
 	_, lost := race(t, db, func(n int, s store.Store) error {
 		site := sites[n/2]
 		if n%2 == 0 {
-			return s.DeleteSite(t.Context(), site.ID, after(time.Hour))
+			return s.DeleteSite(t.Context(), site.ID, after(time.Hour), nil)
 		}
 		_, err := Commit(t.Context(), s, fence, opening(site, fmt.Sprint("k", n)))
 		return err
@@ -318,7 +318,7 @@ func endedContext(t *testing.T, db Database) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := Commit(ctx, s, fence, opening(site, "k"))
-	for _, err := range []error{err, s.Ping(ctx), rewrite(ctx, s, site), s.DeleteSite(ctx, site.ID, noon())} {
+	for _, err := range []error{err, s.Ping(ctx), rewrite(ctx, s, site), s.DeleteSite(ctx, site.ID, noon(), nil)} {
 		wantKind(t, err, fault.Unavailable)
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%v does not say why", err)

@@ -161,7 +161,7 @@ func unknownSite(t *testing.T, db Database) {
 	site := aSite(url(1))
 	site.ID = 77
 	wantKind(t, rewrite(t.Context(), s, site), fault.NotFound)
-	wantKind(t, s.DeleteSite(t.Context(), 77, noon()), fault.NotFound)
+	wantKind(t, s.DeleteSite(t.Context(), 77, noon(), nil), fault.NotFound)
 }
 
 func deleteCloses(t *testing.T, db Database) {
@@ -174,7 +174,7 @@ func deleteCloses(t *testing.T, db Database) {
 	first := get[record.Committed](t)(Commit(t.Context(), s, fence, opening(doomed, "k1")))
 	second := get[record.Committed](t)(Commit(t.Context(), s, fence, opening(other, "k2")))
 
-	must(t, s.DeleteSite(t.Context(), doomed.ID, after(3*time.Hour)))
+	must(t, s.DeleteSite(t.Context(), doomed.ID, after(3*time.Hour), nil))
 	_, err := s.Site(t.Context(), doomed.ID)
 	wantKind(t, err, fault.NotFound)
 	o := get[record.Outage](t)(s.Outage(t.Context(), first.OutageID))
@@ -272,13 +272,16 @@ func queries(t *testing.T, db Database) {
 		want []string
 	}{
 		"a blog":            {store.SiteQuery{BlogID: 2}, []string{"http://example.com:8080/x", "example.com/bare", "https://other.test/example.com", "https://user@example.com/", "https://[::1]:80/"}},
-		"a host":            {store.SiteQuery{Host: "example.com"}, []string{"https://example.com/", "http://example.com:8080/x", "HTTP://EXAMPLE.com?example.org", "example.com/bare", "https://user@example.com/"}},
-		"a host with port":  {store.SiteQuery{Host: "example.com:8080"}, []string{"http://example.com:8080/x"}},
-		"an underscore":     {store.SiteQuery{Host: "ex_mple.com"}, []string{"https://ex_mple.com/"}},
-		"a literal address": {store.SiteQuery{Host: "[::1]"}, []string{"https://[::1]:80/"}},
-		"beyond ASCII":      {store.SiteQuery{Host: "müller.example"}, []string{"https://müller.example/"}},
-		"nothing":           {store.SiteQuery{Host: "%"}, nil},
-		"host in a blog":    {store.SiteQuery{Host: "example.com", BlogID: 2}, []string{"http://example.com:8080/x", "example.com/bare", "https://user@example.com/"}},
+		"a host":            {store.SiteQuery{At: at(t, "example.com")}, []string{"https://example.com/", "http://example.com:8080/x", "HTTP://EXAMPLE.com?example.org", "example.com/bare", "https://user@example.com/"}},
+		"a host with port":  {store.SiteQuery{At: at(t, "example.com:8080")}, []string{"http://example.com:8080/x"}},
+		"an underscore":     {store.SiteQuery{At: at(t, "ex_mple.com")}, []string{"https://ex_mple.com/"}},
+		"a literal address": {store.SiteQuery{At: at(t, "[::1]")}, []string{"https://[::1]:80/"}},
+		"beyond ASCII":      {store.SiteQuery{At: at(t, "müller.example")}, []string{"https://müller.example/"}},
+		"nothing":           {store.SiteQuery{At: at(t, "nowhere.example")}, nil},
+		"a page":            {store.SiteQuery{At: record.Locate("http://EXAMPLE.com:8080/./x#y")}, []string{"http://example.com:8080/x"}},
+		"another page":      {store.SiteQuery{At: record.Locate("http://example.com:8080/X")}, nil},
+		"a page in a blog":  {store.SiteQuery{At: record.Locate("https://example.com/"), BlogID: 1}, []string{"https://example.com/"}},
+		"host in a blog":    {store.SiteQuery{At: at(t, "example.com"), BlogID: 2}, []string{"http://example.com:8080/x", "example.com/bare", "https://user@example.com/"}},
 	} {
 		for _, limit := range []int{1, 2, 100} {
 			var got, want []check.SiteID

@@ -150,7 +150,7 @@ func snapshotsOfTheGone(t *testing.T, db Database) {
 		all = append(all, snapshotOf(create(t, s, aSite(url(i))), 0))
 	}
 	must(t, s.KeepSnapshots(t.Context(), fence, all, nil))
-	must(t, s.DeleteSite(t.Context(), all[0].SiteID, noon()))
+	must(t, s.DeleteSite(t.Context(), all[0].SiteID, noon(), nil))
 	db.Exec(t, "DELETE FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = ?", all[1].SiteID)
 	db.Exec(t, "UPDATE jetpack_monitor_sites SET bucket_no = 300 WHERE jetpack_monitor_site_id = ?", all[2].SiteID)
 	db.Exec(t, "UPDATE jetpack_monitor_sites SET bucket_no = 8 WHERE jetpack_monitor_site_id = ?", all[3].SiteID)

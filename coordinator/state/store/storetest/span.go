@@ -201,7 +201,7 @@ func digestStays(t *testing.T, db Database) {
 		func() { paused.URL = url(5); must(t, rewrite(t.Context(), s, paused)) },
 		func() { other.Settings.Method = check.MethodGet; must(t, rewrite(t.Context(), s, other)) },
 		func() { must(t, rewrite(t.Context(), s, site)) },
-		func() { must(t, s.DeleteSite(t.Context(), paused.ID, noon())) },
+		func() { must(t, s.DeleteSite(t.Context(), paused.ID, noon(), nil)) },
 	}
 	for i, step := range steps {
 		step()
@@ -265,7 +265,7 @@ func spanChanged(t *testing.T, db Database) {
 	}
 	// The last site of a shard goes.
 	for _, site := range of(other, everywhere) {
-		must(t, s.DeleteSite(t.Context(), site.ID, noon()))
+		must(t, s.DeleteSite(t.Context(), site.ID, noon(), nil))
 	}
 	known = read.Digests
 	read = get[store.SpanRead](t)(s.ReadSpan(t.Context(), some, known))

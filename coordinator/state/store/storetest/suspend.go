@@ -115,7 +115,7 @@ func suspendedThenEnded(t *testing.T, db Database) {
 	first, second := goDown(t, s, fence, gone), goDown(t, s, fence, moved)
 	setPaused(t, s, gone.ID, true, after(time.Hour))
 	setPaused(t, s, moved.ID, true, after(time.Hour))
-	must(t, s.DeleteSite(t.Context(), gone.ID, after(3*time.Hour)))
+	must(t, s.DeleteSite(t.Context(), gone.ID, after(3*time.Hour), nil))
 	patchURL(t, s, moved.ID, url(3), after(4*time.Hour))
 	wantSuspended(t, s, first, time.Time{}, 2*time.Hour)
 	wantSuspended(t, s, second, time.Time{}, 3*time.Hour)

@@ -241,7 +241,7 @@ func reusedID(t *testing.T, db Database) {
 		db.Exec(t, "DELETE FROM jetpack_monitor_sites WHERE jetpack_monitor_site_id = ?", id) // as WordPress.com does
 		insert(2, check.StatusRunning)
 		wantStanding(t, s, site.ID, check.StatusRunning, time.Time{})
-		must(t, s.DeleteSite(t.Context(), site.ID, noon()))
+		must(t, s.DeleteSite(t.Context(), site.ID, noon(), nil))
 		insert(1, check.StatusRunning)
 		wantStanding(t, s, site.ID, check.StatusRunning, time.Time{})
 	}

@@ -256,8 +256,8 @@ func handBackRows(t *testing.T, db Database) {
 		}
 		rowIs(t, s, db, told, row)
 		rowIs(t, s, db, silenced, row)
-		must(t, s.DeleteSite(t.Context(), told.ID, noon()))
-		must(t, s.DeleteSite(t.Context(), silenced.ID, noon()))
+		must(t, s.DeleteSite(t.Context(), told.ID, noon(), nil))
+		must(t, s.DeleteSite(t.Context(), silenced.ID, noon(), nil))
 	}
 }
 

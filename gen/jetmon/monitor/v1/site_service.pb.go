@@ -38,7 +38,18 @@ type ListSitesRequest struct {
 	// VERIFYING, DOWN, CONFIRMED_DOWN, RECOVERING or UNCHECKABLE, else INVALID_ARGUMENT.
 	// Unspecified means all sites. The coordinators that watch the sites are asked; while one of
 	// them does not answer, UNAVAILABLE: a list with gaps would mislead.
-	State         SiteState `protobuf:"varint,4,opt,name=state,proto3,enum=jetmon.monitor.v1.SiteState" json:"state,omitempty"`
+	State SiteState `protobuf:"varint,4,opt,name=state,proto3,enum=jetmon.monitor.v1.SiteState" json:"state,omitempty"`
+	// Only sites whose URL has this host, as example.com or example.com:8080, at most 300 bytes;
+	// empty means all. Hosts are compared as browsers do: case and a final dot do not count, a
+	// name may be in any script, an IPv4 address in any form. Without a port, sites on all ports
+	// are found. INVALID_ARGUMENT when it can be no host. A site that WordPress.com has put into
+	// the table, or given another host there, is found within a minute, and within 25 minutes
+	// if it is paused; no site is ever found by a host that it no longer has.
+	Host string `protobuf:"bytes,5,opt,name=host,proto3" json:"host,omitempty"`
+	// Only sites with this URL, at most 300 bytes; empty means all. URLs are compared as browsers
+	// do: as hosts are, and a default port, dots in the path and the fragment do not count.
+	// INVALID_ARGUMENT when it is no http or https URL. As soon as for host.
+	Url           string `protobuf:"bytes,6,opt,name=url,proto3" json:"url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -99,6 +110,20 @@ func (x *ListSitesRequest) GetState() SiteState {
 		return x.State
 	}
 	return SiteState_SITE_STATE_UNSPECIFIED
+}
+
+func (x *ListSitesRequest) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *ListSitesRequest) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
 }
 
 // ListSitesResponse is a page of sites.
@@ -540,7 +565,10 @@ func (x *UpdateSiteResponse) GetSite() *Site {
 type DeleteSiteRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Row id.
-	SiteId        int64 `protobuf:"varint,1,opt,name=site_id,json=siteId,proto3" json:"site_id,omitempty"`
+	SiteId int64 `protobuf:"varint,1,opt,name=site_id,json=siteId,proto3" json:"site_id,omitempty"`
+	// Site.etag as it was read: the site is not removed when it has another one by then,
+	// ABORTED as in UpdateSite. Empty means: remove it whatever it is. At most 64 bytes.
+	Etag          string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -580,6 +608,13 @@ func (x *DeleteSiteRequest) GetSiteId() int64 {
 		return x.SiteId
 	}
 	return 0
+}
+
+func (x *DeleteSiteRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
 }
 
 // DeleteSiteResponse is empty.
@@ -724,14 +759,16 @@ var File_jetmon_monitor_v1_site_service_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_site_service_proto_rawDesc = "" +
 	"\n" +
-	"$jetmon/monitor/v1/site_service.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#jetmon/monitor/v1/explanation.proto\x1a\x1cjetmon/monitor/v1/site.proto\"\xc3\x01\n" +
+	"$jetmon/monitor/v1/site_service.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#jetmon/monitor/v1/explanation.proto\x1a\x1cjetmon/monitor/v1/site.proto\"\xfd\x01\n" +
 	"\x10ListSitesRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12&\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\tpageToken\x12 \n" +
 	"\ablog_id\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06blogId\x12<\n" +
-	"\x05state\x18\x04 \x01(\x0e2\x1c.jetmon.monitor.v1.SiteStateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\"j\n" +
+	"\x05state\x18\x04 \x01(\x0e2\x1c.jetmon.monitor.v1.SiteStateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\x12\x1c\n" +
+	"\x04host\x18\x05 \x01(\tB\b\xbaH\x05r\x03(\xac\x02R\x04host\x12\x1a\n" +
+	"\x03url\x18\x06 \x01(\tB\b\xbaH\x05r\x03(\xac\x02R\x03url\"j\n" +
 	"\x11ListSitesResponse\x12-\n" +
 	"\x05sites\x18\x01 \x03(\v2\x17.jetmon.monitor.v1.SiteR\x05sites\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"2\n" +
@@ -752,9 +789,10 @@ const file_jetmon_monitor_v1_site_service_proto_rawDesc = "" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\"A\n" +
 	"\x12UpdateSiteResponse\x12+\n" +
-	"\x04site\x18\x01 \x01(\v2\x17.jetmon.monitor.v1.SiteR\x04site\"5\n" +
+	"\x04site\x18\x01 \x01(\v2\x17.jetmon.monitor.v1.SiteR\x04site\"R\n" +
 	"\x11DeleteSiteRequest\x12 \n" +
-	"\asite_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06siteId\"\x14\n" +
+	"\asite_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06siteId\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02(@R\x04etag\"\x14\n" +
 	"\x12DeleteSiteResponse\"b\n" +
 	"\x12ExplainSiteRequest\x12 \n" +
 	"\asite_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06siteId\x12*\n" +

@@ -41,7 +41,9 @@ const (
 // error names the first 10 fields at fault and takes at most 8 KiB; longer texts in it are
 // cut, and end in "...".
 type SiteServiceClient interface {
-	// ListSites pages through the sites by rising site_id, all or those in one state. Idempotent.
+	// ListSites pages through the sites by rising site_id: all, or those that fit every filter
+	// that is set. A page with a token may have fewer sites than asked for, even none.
+	// Idempotent.
 	ListSites(ctx context.Context, in *ListSitesRequest, opts ...grpc.CallOption) (*ListSitesResponse, error)
 	// GetSite reads one site. Idempotent.
 	GetSite(ctx context.Context, in *GetSiteRequest, opts ...grpc.CallOption) (*GetSiteResponse, error)
@@ -49,17 +51,22 @@ type SiteServiceClient interface {
 	// Idempotent.
 	BatchGetSites(ctx context.Context, in *BatchGetSitesRequest, opts ...grpc.CallOption) (*BatchGetSitesResponse, error)
 	// CreateSite adds a site and begins to check it at once. Not idempotent:
-	// ALREADY_EXISTS when the blog has a site with this URL.
+	// ALREADY_EXISTS when the blog has a site with this URL. FAILED_PRECONDITION with the reason
+	// SITES_READ_ONLY in google.rpc.ErrorInfo where the coordinators only read WordPress.com's
+	// table of sites: neither --db-updates nor --db-edits, or a trial.
 	CreateSite(ctx context.Context, in *CreateSiteRequest, opts ...grpc.CallOption) (*CreateSiteResponse, error)
 	// UpdateSite changes the fields that the mask names, all of them or none, and leaves
 	// others as they are, whoever changes those at the same time. Idempotent. Output-only
 	// fields are ignored, in the site and in the mask, so that what GetSite answers can be
-	// sent back. INVALID_ARGUMENT names a path in the mask that is no field of a site.
+	// sent back: its etag then prevents that an edit is lost that somebody made meanwhile, see
+	// Site.etag. INVALID_ARGUMENT names a path in the mask that is no field of a site.
+	// FAILED_PRECONDITION as in CreateSite, unless only settings change.
 	UpdateSite(ctx context.Context, in *UpdateSiteRequest, opts ...grpc.CallOption) (*UpdateSiteResponse, error)
 	// ExplainSite says why a site is believed to be what it is, or was at an earlier
 	// time. Idempotent.
 	ExplainSite(ctx context.Context, in *ExplainSiteRequest, opts ...grpc.CallOption) (*ExplainSiteResponse, error)
 	// DeleteSite removes a site. Its outages stay readable. A second call is NOT_FOUND.
+	// FAILED_PRECONDITION as in CreateSite.
 	DeleteSite(ctx context.Context, in *DeleteSiteRequest, opts ...grpc.CallOption) (*DeleteSiteResponse, error)
 }
 
@@ -154,7 +161,9 @@ func (c *siteServiceClient) DeleteSite(ctx context.Context, in *DeleteSiteReques
 // error names the first 10 fields at fault and takes at most 8 KiB; longer texts in it are
 // cut, and end in "...".
 type SiteServiceServer interface {
-	// ListSites pages through the sites by rising site_id, all or those in one state. Idempotent.
+	// ListSites pages through the sites by rising site_id: all, or those that fit every filter
+	// that is set. A page with a token may have fewer sites than asked for, even none.
+	// Idempotent.
 	ListSites(context.Context, *ListSitesRequest) (*ListSitesResponse, error)
 	// GetSite reads one site. Idempotent.
 	GetSite(context.Context, *GetSiteRequest) (*GetSiteResponse, error)
@@ -162,17 +171,22 @@ type SiteServiceServer interface {
 	// Idempotent.
 	BatchGetSites(context.Context, *BatchGetSitesRequest) (*BatchGetSitesResponse, error)
 	// CreateSite adds a site and begins to check it at once. Not idempotent:
-	// ALREADY_EXISTS when the blog has a site with this URL.
+	// ALREADY_EXISTS when the blog has a site with this URL. FAILED_PRECONDITION with the reason
+	// SITES_READ_ONLY in google.rpc.ErrorInfo where the coordinators only read WordPress.com's
+	// table of sites: neither --db-updates nor --db-edits, or a trial.
 	CreateSite(context.Context, *CreateSiteRequest) (*CreateSiteResponse, error)
 	// UpdateSite changes the fields that the mask names, all of them or none, and leaves
 	// others as they are, whoever changes those at the same time. Idempotent. Output-only
 	// fields are ignored, in the site and in the mask, so that what GetSite answers can be
-	// sent back. INVALID_ARGUMENT names a path in the mask that is no field of a site.
+	// sent back: its etag then prevents that an edit is lost that somebody made meanwhile, see
+	// Site.etag. INVALID_ARGUMENT names a path in the mask that is no field of a site.
+	// FAILED_PRECONDITION as in CreateSite, unless only settings change.
 	UpdateSite(context.Context, *UpdateSiteRequest) (*UpdateSiteResponse, error)
 	// ExplainSite says why a site is believed to be what it is, or was at an earlier
 	// time. Idempotent.
 	ExplainSite(context.Context, *ExplainSiteRequest) (*ExplainSiteResponse, error)
 	// DeleteSite removes a site. Its outages stay readable. A second call is NOT_FOUND.
+	// FAILED_PRECONDITION as in CreateSite.
 	DeleteSite(context.Context, *DeleteSiteRequest) (*DeleteSiteResponse, error)
 	mustEmbedUnimplementedSiteServiceServer()
 }

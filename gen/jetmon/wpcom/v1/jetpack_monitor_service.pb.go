@@ -29,7 +29,8 @@ const (
 // GetJetpackMonitorStatusRequest names a site.
 type GetJetpackMonitorStatusRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Blog id or host name.
+	// Blog id or host name, with or without a port; hosts are compared as in
+	// jetmon.monitor.v1.ListSitesRequest.host. All sites of the blog or host count.
 	Site          string `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

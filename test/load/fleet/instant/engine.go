@@ -101,7 +101,7 @@ func url(id int) string { return fmt.Sprintf("https://www.a-web-site-%08d.exampl
 
 // serve runs a server from package rpc until it is stopped.
 func serve(register func(grpc.ServiceRegistrar)) (*served, error) {
-	server, err := rpc.NewServer(rpc.ServerOptions{Name: "instant"}, register)
+	server, err := rpc.NewServer(rpc.ServerOptions{Name: "instant", Access: rpc.Open()}, register)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,47 @@
+package api
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+
+	"github.com/Automattic/jetmon/coordinator/rules/record"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// etagField is the name of the checksum in a site. A client sends back what it got, and edits
+// nothing by it.
+const etagField = "etag"
+
+// etagBytes is the length of the hash in an etag.
+const etagBytes = 12
+
+// etagOf returns a checksum of what a caller can edit of a site. It is the same on every
+// coordinator, and has no dot and no quotation mark.
+func etagOf(row record.Site) string {
+	// What has no JSON has a checksum all the same, of an empty text; settings come from JSON.
+	text, _ := json.Marshal([]any{row.ID, row.BlogID, row.URL, row.Interval, row.Paused, row.Settings})
+	sum := sha256.Sum256(text)
+	return base64.RawURLEncoding.EncodeToString(sum[:etagBytes])
+}
+
+// checkETag refuses an edit of a site that its caller has read under another etag; "" is any.
+func checkETag(row record.Site, etag string) error {
+	current := etagOf(row)
+	if etag == "" || etag == current {
+		return nil
+	}
+	return fault.New(fault.Conflict, "site %d was edited since it was read with the etag %q: read it again", row.ID, fault.Clip(etag, maxQuote)).
+		With(&errdetails.ErrorInfo{Domain: "jetmon.coordinator", Reason: "ETAG_MISMATCH", Metadata: map[string]string{etagField: current}})
+}
+
+// unsure is the answer to an edit under an etag that the owner of the site may have made before
+// it stopped answering: made here, it failed for the etag, perhaps because of itself.
+func unsure(by made, etag string, err error) error {
+	if by != maybeMade || etag == "" || !fault.Is(err, fault.Conflict) {
+		return err
+	}
+	return fault.New(fault.Unavailable, "the coordinator that owns the site did not report whether it was edited; read it again: %s", err.Error())
+}

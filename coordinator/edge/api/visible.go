@@ -1,0 +1,94 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/Automattic/jetmon/coordinator/rules/record"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/access"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// visible is a store as the caller of each call may see it: for a caller that is limited to
+// some blogs, the sites and outages of others do not exist.
+type visible struct{ store.Store }
+
+// mayPut returns nil when the caller may have a site in a blog.
+func mayPut(ctx context.Context, blog check.BlogID) error {
+	if c := access.From(ctx); !c.Sees(blog) {
+		return fault.New(fault.Denied, "%s may have no sites of blog %d", c, blog)
+	}
+	return nil
+}
+
+// Site implements store.Sites.
+func (v visible) Site(ctx context.Context, id check.SiteID) (record.Site, error) {
+	row, err := v.Store.Site(ctx, id)
+	if err == nil && !access.From(ctx).Sees(row.BlogID) {
+		return record.Site{}, fault.New(fault.NotFound, "there is no site %d", id)
+	}
+	return row, err
+}
+
+// SitesByID implements store.Sites.
+func (v visible) SitesByID(ctx context.Context, ids []check.SiteID) ([]record.Site, error) {
+	rows, err := v.Store.SitesByID(ctx, ids)
+	c := access.From(ctx)
+	return slices.DeleteFunc(rows, func(row record.Site) bool { return !c.Sees(row.BlogID) }), err
+}
+
+// ListSites implements store.Sites. It asks for each of the few blogs of a limited caller.
+func (v visible) ListSites(ctx context.Context, q store.SiteQuery) ([]record.Site, error) {
+	c := access.From(ctx)
+	if !c.Limited() {
+		return v.Store.ListSites(ctx, q)
+	}
+	blogs := c.Blogs
+	if q.BlogID != 0 {
+		blogs = slices.DeleteFunc(slices.Clone(blogs), func(b check.BlogID) bool { return b != q.BlogID })
+	}
+	var all []record.Site
+	for _, b := range blogs {
+		q.BlogID = b
+		rows, err := v.Store.ListSites(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rows...)
+	}
+	slices.SortFunc(all, func(a, b record.Site) int { return cmp.Compare(a.ID, b.ID) })
+	return all[:min(len(all), q.Limit)], nil
+}
+
+// Outage implements store.History.
+func (v visible) Outage(ctx context.Context, id int64) (record.Outage, error) {
+	o, err := v.Store.Outage(ctx, id)
+	if err == nil && !access.From(ctx).Sees(o.BlogID) {
+		return record.Outage{}, fault.New(fault.NotFound, "there is no outage %d", id)
+	}
+	return o, err
+}
+
+// ListOutages implements store.History.
+func (v visible) ListOutages(ctx context.Context, q store.OutageQuery) ([]record.Outage, error) {
+	if c := access.From(ctx); c.Limited() {
+		q.Blogs = c.Blogs
+		if len(q.Blogs) == 0 {
+			return nil, nil
+		}
+	}
+	return v.Store.ListOutages(ctx, q)
+}
+
+// ListBallots implements store.History.
+func (v visible) ListBallots(ctx context.Context, id check.SiteID, limit int) ([]record.Ballot, error) {
+	if access.From(ctx).Limited() {
+		if _, err := v.Site(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	return v.Store.ListBallots(ctx, id, limit)
+}

@@ -1,0 +1,127 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/Automattic/jetmon/coordinator/rules/record"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// ListSites implements store.Sites.
+func (s *Store) ListSites(ctx context.Context, q store.SiteQuery) ([]record.Site, error) {
+	if q.Limit < 1 || q.Limit > maxPage {
+		return nil, fault.InvalidField("page_size", "must be from 1 to %d, is %d", maxPage, q.Limit)
+	}
+	if q.At == (record.Location{}) {
+		return s.sitePage(ctx, q, condition{})
+	}
+	found, err := s.pagesAt(ctx, q, indexed(q.At))
+	if err != nil {
+		return nil, err
+	}
+	missing, err := s.unindexed(ctx)
+	if err != nil || len(missing) == 0 {
+		return found, err
+	}
+	if err := s.scans.take(ctx); err != nil {
+		return nil, s.fault("wait for another search of the table", err)
+	}
+	defer s.scans.free()
+	more, err := s.pagesAt(ctx, q, searched(q.At, missing))
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, more...)
+	slices.SortFunc(found, func(a, b record.Site) int { return cmp.Compare(a.ID, b.ID) })
+	found = slices.CompactFunc(found, func(a, b record.Site) bool { return a.ID == b.ID })
+	return found[:min(len(found), q.Limit)], nil
+}
+
+// condition restricts a page of sites further.
+type condition struct {
+	join, where string
+	args        []any
+	// order is the id by which the sites are ordered; "" is that of the legacy row.
+	order string
+}
+
+// indexed finds sites by jetmon_site_hosts.
+func indexed(at record.Location) condition {
+	c := condition{join: " JOIN jetmon_site_hosts h ON h.site_id = l.jetpack_monitor_site_id", order: "h.site_id"}
+	if at.Page != "" {
+		c.where, c.args = " AND h.page = ?", []any{pageHash(at.Page)}
+	} else {
+		c.where, c.args = " AND h.host = ?", []any{at.Host}
+	}
+	return c
+}
+
+// searched finds sites of some shards by the text of their URLs, row by row.
+func searched(at record.Location, shards []shard.ID) condition {
+	in, args := inShards("l.bucket_no", shards)
+	if len(shards) == shard.Count {
+		in, args = "1 = 1", nil // rows of buckets that do not exist, too
+	}
+	return condition{where: " AND " + in + " AND LOWER(l.monitor_url) LIKE ? ESCAPE '!'", args: append(args, hostPattern(at.Host))}
+}
+
+// pagesAt reads the sites that fit q, by a condition that may select some that do not: its
+// entries may be of an earlier URL, and a pattern is rough.
+func (s *Store) pagesAt(ctx context.Context, q store.SiteQuery, c condition) (found []record.Site, err error) {
+	for {
+		page, err := s.sitePage(ctx, q, c)
+		if err != nil {
+			return nil, err
+		}
+		for _, site := range page {
+			if record.Locate(site.URL).Fits(q.At) {
+				found = append(found, site)
+			}
+			if len(found) == q.Limit {
+				return found, nil
+			}
+		}
+		if len(page) < q.Limit {
+			return found, nil
+		}
+		q.After = page[len(page)-1].ID
+	}
+}
+
+// sitePage reads one page.
+func (s *Store) sitePage(ctx context.Context, q store.SiteQuery, c condition) ([]record.Site, error) {
+	const id = "l.jetpack_monitor_site_id"
+	order := cmp.Or(c.order, id)
+	// The upper bound excludes ids that do not fit an int64.
+	where := c.join + " WHERE " + order + " > ? AND " + id + " <= 9223372036854775807" + c.where
+	args := append([]any{q.After}, c.args...)
+	if q.BlogID != 0 {
+		where += " AND l.blog_id = ?"
+		args = append(args, q.BlogID)
+		// Adding 0 keeps the engine from walking the whole table in the order of its ids, to
+		// avoid a sort, when the index on blogs leads to few rows.
+		order += " + 0"
+	}
+	return s.listSites(ctx, q.Limit, where+" ORDER BY "+order+" LIMIT ?", append(args, q.Limit)...)
+}
+
+// hostPattern returns a LIKE pattern, with ! as its escape, that matches the URLs with this
+// host, and some others. The table may have a name as it was before it was made ASCII, and an
+// IPv6 address in another form; the engines do not agree on upper case beyond ASCII.
+func hostPattern(host string) string {
+	if strings.Contains(host, ":") {
+		return "%[%"
+	}
+	labels := strings.Split(host, ".")
+	for i, label := range labels {
+		if labels[i] = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(label); strings.HasPrefix(label, "xn--") {
+			labels[i] = "%"
+		}
+	}
+	return "%" + strings.Join(labels, ".") + "%"
+}
