@@ -246,7 +246,11 @@ func TestPatchesOfDifferentFieldsAtOnceAreAllKept(t *testing.T) {
 								round(t, read(id), id, random, []string{one, other}, by...)
 							}
 						}
-						for range 30 {
+						more := 30
+						if seeds.Soaks() {
+							more = 290 // 1,000 rounds on each system
+						}
+						for range more {
 							fields := paths()
 							random.Shuffle(len(fields), func(i, j int) { fields[i], fields[j] = fields[j], fields[i] })
 							round(t, read(id), id, random, fields[:3+random.IntN(5)], by...)

@@ -7,9 +7,10 @@
 //
 // The path of a request: door (TLS; net/http's own refusals in our form) -> handler
 // (request id, headers, panic) -> path (as it was written) -> fence (Host, Origin, CORS) ->
-// token -> route (from the protos' google.api.http) -> request.go, transfer.go and body.go
-// (is it well-formed?) -> grpc-gateway's generated handler -> coordinator -> fail.go for
-// errors.
+// route (from the protos' google.api.http) -> request.go, transfer.go and body.go (is it
+// well-formed?) -> grpc-gateway's generated handler -> coordinator -> fail.go for errors.
+// etag.go reads the preconditions of a request and tags the answer. The caller's token goes
+// with the call: the coordinator decides about it.
 //
 // Run starts these goroutines in one errgroup: one per listener, which accepts until the
 // server is shut down; and one that shuts it down when the context ends.

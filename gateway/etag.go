@@ -28,7 +28,7 @@ const (
 	// noTag is an etag that no resource has, in place of tags that match none.
 	noTag = "-"
 	// maxTags bounds the tags of If-Match, maxTagBytes an etag of a resource.
-	maxTags     = 16
+	maxTags     = 8
 	maxTagBytes = 64
 	hashBytes   = 9
 )

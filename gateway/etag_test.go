@@ -56,7 +56,7 @@ func TestEditsAreMadeOnlyIfTheSiteMatches(t *testing.T) {
 		"two tags without a comma":           {`"now" "old"`, `{"paused":true}`, 400, "none"},
 		"a star among tags":                  {`*, "now"`, `{"paused":true}`, 400, "none"},
 		"no tag at all":                      {`,`, `{"paused":true}`, 400, "none"},
-		"too many":                           {strings.Repeat(`"old",`, 17), `{"paused":true}`, 400, "none"},
+		"too many":                           {strings.Repeat(`"old",`, 9), `{"paused":true}`, 400, "none"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -35,6 +35,9 @@ func Run(t *testing.T, fixed []uint64, f func(t *testing.T, seed uint64)) {
 	}
 }
 
+// Soaks reports whether new seeds are tried, so that a test may do more with each.
+func Soaks() bool { return os.Getenv("TESTSEED") == "" && os.Getenv("TESTSOAK") != "" }
+
 // wish is what the environment asks for.
 type wish struct {
 	one  bool

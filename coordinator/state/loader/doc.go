@@ -25,6 +25,10 @@
 // that range as they were at the moment of the digest. So a poll costs the database about a
 // microsecond a row, and an edit costs the reading of some hundred rows.
 //
+// Where a poll finds a change, the loader also has the store bring its index of hosts up to
+// date, and once a tenure it notes that all hosts of a shard are indexed. Nobody waits for
+// that: a failure is tried again with the next poll.
+//
 // # Goroutines
 //
 // Run has one that loads, which reads a few shards up to four at once, and one that

@@ -33,6 +33,9 @@
 // and updated together; if another writer came between, the numbers of matched rows do not
 // agree, and the group starts again. On SQLite all writes use one connection.
 //
+// jetmon_site_hosts finds sites by the host and the page of their URLs. It follows the legacy
+// table, so that an entry may be behind its row: what it leads to is compared with the row.
+//
 // Scans read one bucket by the legacy table's index, or many in the order of the table, and
 // pass rows on only while no query is open.
 //

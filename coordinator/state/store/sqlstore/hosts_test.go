@@ -1,0 +1,92 @@
+package sqlstore
+
+import (
+	"context"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/rules/record"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// While two callers search the table, a third waits its turn; who needs no search does not.
+func TestFewSearchTheTableAtOnce(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, Options{})
+		site, err := s.CreateSite(t.Context(), record.Site{URL: "http://a.example/", Interval: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range maxScans {
+			if err := s.scans.take(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		q := store.SiteQuery{At: record.Location{Host: "a.example"}, Limit: 10}
+		look := func() ([]record.Site, error) {
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			defer cancel()
+			return s.ListSites(ctx, q)
+		}
+		if found, err := look(); !fault.Is(err, fault.Exhausted) {
+			t.Errorf("a third search: %v, %v", found, err)
+		}
+		if found, err := s.ListSites(t.Context(), store.SiteQuery{Limit: 10}); err != nil || len(found) != 1 {
+			t.Errorf("a list of all sites: %v, %v", found, err)
+		}
+		s.scans.free()
+		if found, err := s.ListSites(t.Context(), q); err != nil || len(found) != 1 || found[0].ID != site.ID {
+			t.Errorf("a search when one has ended: %v, %v", found, err)
+		}
+		if err := s.scans.take(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var all []shard.ID
+		for id := range shard.ID(shard.Count) {
+			all = append(all, id)
+			if _, err := s.ClaimShard(t.Context(), id, shard.Owner{Node: "a", TTL: time.Minute}, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.IndexHosts(t.Context(), record.Span{First: 1, Last: math.MaxInt64}, all, false); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.HostsIndexed(t.Context(), all, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if found, err := s.ListSites(t.Context(), q); err != nil || len(found) != 1 {
+			t.Errorf("by the index: %v, %v", found, err)
+		}
+	})
+}
+
+// A URL of any length, and any text, has an entry, and is not written again.
+func TestOddURLsAreIndexedOnce(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, Options{})
+		long := "http://long.example/"
+		for len([]rune(long)) < 300 {
+			long += "ü"
+		}
+		for i, url := range []string{long, "", " ", "http://spaces.example/  ", "%00'\"\\", "🙂"} {
+			if _, err := s.writer.ExecContext(t.Context(), "INSERT INTO jetpack_monitor_sites (blog_id, bucket_no, monitor_url) VALUES (?, 1, ?)", i, url); err != nil {
+				t.Fatal(err)
+			}
+		}
+		whole, shards := record.Span{First: 1, Last: math.MaxInt64}, []shard.ID{shard.Of(check.BucketID(1))}
+		for _, want := range []int{6, 0} {
+			if missing, err := s.misplaced(t.Context(), whole, shards); err != nil || len(missing) != want {
+				t.Errorf("%d are to be written, %v, want %d: %v", len(missing), err, want, missing)
+			}
+			if err := s.IndexHosts(t.Context(), whole, shards, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
