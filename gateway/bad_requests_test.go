@@ -26,6 +26,7 @@ func bindings() (all []binding) {
 	for _, file := range []protoreflect.FileDescriptor{
 		monitorv1.File_jetmon_monitor_v1_site_service_proto, monitorv1.File_jetmon_monitor_v1_outage_service_proto,
 		monitorv1.File_jetmon_monitor_v1_fleet_service_proto, monitorv1.File_jetmon_monitor_v1_diagnosis_service_proto,
+		monitorv1.File_jetmon_monitor_v1_access_service_proto,
 		wpcomv1.File_jetmon_wpcom_v1_jetpack_monitor_service_proto,
 	} {
 		for i := range file.Services().Len() {
@@ -75,8 +76,11 @@ func (b binding) good() string {
 
 // goodBody is a body that can be valid; empty where there is none.
 func (b binding) goodBody() string {
-	if b.body == nil {
+	switch {
+	case b.body == nil:
 		return ""
+	case b.body.Name() != "Site":
+		return `{"name":"a"}`
 	}
 	return `{"url":"https://a.example/"}`
 }
@@ -238,6 +242,9 @@ func (b binding) badBodies(add adder) {
 		"an end of line in a text": "{\"url\":\"a\nb\"}", "many values": `{"settings":{"required_texts":[` + strings.Repeat(`"",`, 50_000) + `""]}}`,
 	} {
 		add("", "body is "+name, spelled(b.method, b.good(), body))
+	}
+	if b.body.Name() != "Site" {
+		return
 	}
 	for name, c := range map[string][2]string{
 		"a URL with a line's end": {"url", `{"url":"https://a.example/\r\nX: y"}`}, "one without a scheme": {"url", `{"url":"a.example"}`},

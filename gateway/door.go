@@ -121,7 +121,7 @@ func refusalOf(line string) (int, error) {
 	_, why, _ := strings.Cut(text, ": ")
 	switch code {
 	case http.StatusRequestHeaderFieldsTooLarge:
-		return code, fault.New(fault.Invalid, "the head of the request must be at most %d bytes", maxHeaderBytes)
+		return code, headTooLong()
 	case http.StatusExpectationFailed:
 		return code, fault.InvalidField("Expect", "must be 100-continue")
 	case http.StatusNotImplemented:
@@ -161,6 +161,25 @@ func closeWrite(conn net.Conn) error {
 		return c.CloseWrite()
 	}
 	return errors.ErrUnsupported
+}
+
+func headTooLong() *fault.Error {
+	return fault.New(fault.Invalid, "the head of the request must be at most %d bytes", maxHeaderBytes)
+}
+
+// checkHead refuses a request whose head is longer than it may be, and shorter than what
+// net/http refuses.
+func checkHead(req *http.Request) error {
+	size := len(req.RequestURI)
+	for name, values := range req.Header {
+		for _, v := range values {
+			size += len(name) + len(v) + len(": \r\n")
+		}
+	}
+	if size > maxHeaderBytes {
+		return &refusal{http.StatusRequestHeaderFieldsTooLarge, headTooLong().GRPCStatus()}
+	}
+	return nil
 }
 
 type visitorKey struct{}

@@ -7,11 +7,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -265,6 +267,32 @@ func TestTLSSpeaksBothVersionsOfHTTP(t *testing.T) {
 			checkRaw(t, rawly(t, conn, c.sent), c.status, c.message)
 			_ = conn.Close()
 		})
+	}
+}
+
+func TestALongHeadOverHTTP2EndsNoConnection(t *testing.T) {
+	t.Parallel()
+	h, config := overTLS(t)
+	var dialled atomic.Int32
+	transport := &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true, DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+		dialled.Add(1)
+		return h.network.DialContext(ctx, addr)
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	h.client, h.base = &http.Client{Transport: transport}, "https://"+gatewayAddr
+	if a := h.get("/v1/sites/7"); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	for _, size := range []int{33_000, 50_000, 60_000} {
+		var header []string
+		for i := range size / 1000 {
+			header = append(header, fmt.Sprint("X-", i), strings.Repeat("x", 990))
+		}
+		checkRefusal(t, h.send("GET", "/v1/sites/7", "", header...), 431, "", "at most 32768 bytes")
+		checkRefusal(t, h.send("GET", "/v1/sites/7", "", "X-One", strings.Repeat("x", size)), 431, "", "at most 32768 bytes")
+	}
+	if a := h.get("/v1/sites/7"); a.status != 200 || dialled.Load() != 1 {
+		t.Errorf("%d over %d connections", a.status, dialled.Load())
 	}
 }
 

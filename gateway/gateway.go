@@ -40,6 +40,10 @@ const (
 	idleTimeout       = 2 * time.Minute
 	stopTimeout       = 8 * time.Second
 	maxHeaderBytes    = 32 << 10
+	// readHeaderBytes is up to where a head is read before it is refused: over HTTP/2 what is
+	// longer ends the connection, and with it the requests of others whom a proxy sends over it.
+	// Proxies pass on less.
+	readHeaderBytes = 2 * maxHeaderBytes
 )
 
 // Options of a gateway.
@@ -208,7 +212,7 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
+		MaxHeaderBytes:    readHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 
 		DisableGeneralOptionsHandler: true,

@@ -96,6 +96,9 @@ func (h *handler) serve(w *countedWriter, req *http.Request) error {
 		// A HEAD is a GET whose body countedWriter drops.
 		method, w.headOnly = http.MethodGet, true
 	}
+	if err := checkHead(req); err != nil {
+		return err
+	}
 	path, err := pathOf(req.URL)
 	if err != nil {
 		return err

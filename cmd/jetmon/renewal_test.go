@@ -281,14 +281,14 @@ func TestAClientTakesNewCertificatesByItself(t *testing.T) {
 func TestAFolderOfCertificatesIsWatched(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	old := f.issue(t, certs.Veriflier, "v", 90*day)
-	f.issue(t, certs.Caller, "me", 90*day)
+	old := f.issue(t, access.Veriflier, "v", 90*day)
+	f.issue(t, access.Asker, "me", 90*day)
 	v, look := startTicking(t, "veriflier", "--listen=127.0.0.1:0", "--name=v", "--certs="+f.dir)
 	addr := v.errs.find(t, `msg=started.* address=(\S+)`)
 	if got := greeted(t, addr, f.client(t, "me")); got != old {
 		t.Fatalf("shows %q, not %q", got, old)
 	}
-	renewed := f.issue(t, certs.Veriflier, "v", 80*day)
+	renewed := f.issue(t, access.Veriflier, "v", 80*day)
 	look(t, time.Now())
 	if got := greeted(t, addr, f.client(t, "me")); got != renewed {
 		t.Errorf("shows %q, not %q; it says:\n%s", got, renewed, v.errs)
