@@ -58,7 +58,7 @@ func TestADatabaseThatIsAwayIsToldInTimeAndInOurWords(t *testing.T) {
 	if code, _, stderr := run(t, nil, "migrate", db); code != exitOK {
 		t.Fatalf("migrate: exit code %d: %s", code, stderr)
 	}
-	c := start(t, "coordinator", "--listen=127.0.0.1:0", "--veriflier=name=v,region=eu,addr=127.0.0.1:1", db, "--log-level=info")
+	c := start(t, "coordinator", "--listen=127.0.0.1:0", "--veriflier=name=v,region=eu,addr=127.0.0.1:1", db, "--db-edits", "--log-level=info")
 	api := c.errs.find(t, `msg=started.* role=coordinator.* address=(\S+)`)
 	g := start(t, "gateway", "--listen=127.0.0.1:0", "--coordinator="+api, "--log-level=info")
 	base := "http://" + g.errs.find(t, `msg=started.* role=gateway.* address=(\S+)`)
