@@ -14,7 +14,7 @@
 //
 // Goroutines, all under Run: the gRPC servers (one for everybody, and one without the
 // AssignmentService if it has listeners), the clock (Engine.Tick), and the Run methods of
-// panel, loader, retention, upkeep, watchdog, committer, checkpoint, notify and ownership.
+// pulse, panel, loader, retention, upkeep, watchdog, committer, checkpoint, notify and ownership.
 // When ctx ends they stop in stages. First the servers (checkers leave), the clock and all
 // that finds new work. Then the committer writes what was decided, the checkpoint what is known
 // of sites in trouble, and notify delivers. At last ownership gives the shards back.

@@ -98,7 +98,8 @@ func TestEachOfManyBadRequestsIsRefusedByItsReason(t *testing.T) {
 	noise := regexp.MustCompile(`proto:|\(line|rpc error|strconv|type mismatch|parsing time|2006|goroutine|\.go:|net/http|127\.0\.0\.1:\d`)
 	all := badRequests()
 	for _, r := range headless() {
-		all = append(all, request{r.sent, r.sent, r.message})
+		sent := strings.Replace(r.sent, "Host: gateway", "Host: localhost", 1)
+		all = append(all, request{sent, sent, r.message})
 	}
 	if len(all) < 600 {
 		t.Errorf("only %d requests", len(all))

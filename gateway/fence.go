@@ -21,9 +21,6 @@ import (
 type fence struct {
 	anyHost bool
 	hosts   map[string]bool // in lower case, without port
-	// loopback allows the names and addresses of loopback, addresses all that are no name:
-	// a page has an address for its origin only when it came from there.
-	loopback, addresses bool
 
 	origins map[string]bool // those that may read and write from a browser
 	cross   *http.CrossOriginProtection
@@ -32,21 +29,9 @@ type fence struct {
 // anyHost is the entry of Options.AllowedHosts that allows every host.
 const anyHost = "*"
 
-// newFence makes a fence for what listens, with more hosts and the origins of CORS.
-func newFence(listeners []net.Listener, hosts, origins []string) (*fence, error) {
+// newFence makes a fence with the hosts that are allowed everywhere and the origins of CORS.
+func newFence(hosts, origins []string) (*fence, error) {
 	f := &fence{hosts: map[string]bool{}, origins: map[string]bool{}, cross: http.NewCrossOriginProtection()}
-	for _, l := range listeners {
-		host := hostOf(l.Addr().String())
-		ip, err := netip.ParseAddr(host)
-		switch {
-		case err != nil:
-			f.hosts[host] = true
-		case ip.Unmap().IsLoopback():
-			f.loopback = true
-		default:
-			f.loopback, f.addresses = true, true
-		}
-	}
 	for _, host := range hosts {
 		name := hostOf(host)
 		if name == "" || strings.ContainsAny(host, "/ \t") || name != anyHost && strings.Contains(name, anyHost) {
@@ -80,7 +65,8 @@ func hostOf(hostport string) string {
 
 // check refuses a request that does not name us, or that a page of another site sends.
 func (f *fence) check(req *http.Request) error {
-	if !f.named(hostOf(req.Host)) {
+	local, _ := req.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if host := hostOf(req.Host); !f.anyHost && !f.hosts[host] && !names(host, local) {
 		return &refusal{http.StatusMisdirectedRequest, fault.InvalidField("Host",
 			"%s is not a name of this gateway; --allowed-host adds one", printable(req.Host)).GRPCStatus()}
 	}
@@ -91,12 +77,17 @@ func (f *fence) check(req *http.Request) error {
 	return nil
 }
 
-func (f *fence) named(host string) bool {
-	if f.anyHost || f.hosts[host] || f.loopback && rpc.Loopback(host) {
-		return true
+// names says whether a host is a name of the address at which a request arrived. What
+// arrives over loopback may give every name and address of loopback. Beyond it every address
+// will do: a page has an address for its origin only when it came from there, and which of
+// ours are translated to others we cannot know.
+func names(host string, local net.Addr) bool {
+	tcp, ok := local.(*net.TCPAddr)
+	if !ok {
+		return local != nil && host == hostOf(local.String())
 	}
 	_, err := netip.ParseAddr(host)
-	return f.addresses && err == nil
+	return rpc.Loopback(host) || err == nil && !tcp.IP.IsLoopback()
 }
 
 // share lets the page of an allowed origin read the answer. Vary keeps a cache from giving

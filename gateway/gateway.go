@@ -55,9 +55,8 @@ type Options struct {
 	Listeners []net.Listener
 	// TLS makes it HTTPS, with HTTP/2; nil means plaintext.
 	TLS *tls.Config
-	// AllowedHosts are the hosts that requests may name, besides the addresses of the
-	// listeners: names, or "*" for every one. A listener on loopback allows the names and
-	// addresses of loopback, one beyond it these and every address.
+	// AllowedHosts are the hosts that requests may name: names, addresses, or "*" for all. What
+	// arrives over loopback may always name loopback, and beyond it any address.
 	AllowedHosts []string
 	// CORSOrigins are the origins, such as https://status.example.com, whose pages may read
 	// and write from a browser; none may by default.
@@ -111,7 +110,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	o = o.withDefaults()
 	o.Client.Forwards = true
-	fence, err := newFence(o.Listeners, o.AllowedHosts, o.CORSOrigins)
+	fence, err := newFence(o.AllowedHosts, o.CORSOrigins)
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}

@@ -73,6 +73,6 @@ func (h *handler) showReady(w http.ResponseWriter, req *http.Request) {
 		write(w, http.StatusOK, okPage())
 		return
 	}
-	h.log.Debug("not ready", "error", u)
+	h.log.DebugContext(req.Context(), "not ready", "error", u)
 	fail(w, fault.New(fault.Unavailable, "%s", u.why))
 }

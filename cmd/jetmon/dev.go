@@ -21,6 +21,7 @@ type devCommand struct {
 	WPCOM         string        `name:"wpcom" placeholder:"URL" help:"Endpoint that receives status changes; a local inbox by default."`
 	DB            string        `name:"db" placeholder:"PATH" help:"SQLite file to use and keep; a temporary one by default."`
 	HTTP          string        `name:"http" default:"127.0.0.1:7802" help:"HOST:PORT of the REST gateway."`
+	AllowedHost   []string      `sep:"none" placeholder:"HOST" help:"Name that requests to the gateway may give as their host (repeatable), or * for any; see jetmon gateway."`
 	GRPC          string        `name:"grpc" default:"127.0.0.1:7800" help:"HOST:PORT of the coordinator's gRPC API."`
 	Veriflier     string        `default:"127.0.0.1:7801" help:"HOST:PORT of the first veriflier's gRPC API."`
 	Anchor        []string      `sep:"none" placeholder:"URL" help:"Site that always works (repeatable): while no anchor answers, no outage is confirmed. A local one by default."`
@@ -52,7 +53,8 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 // system claims the ports, opens the database, and builds the system from both.
 func (c *devCommand) system(ctx context.Context, p *program, proc *process) (_ *dev.System, err error) {
 	o := dev.Options{
-		Sites: c.Site, Demo: c.Demo, Interval: c.Interval, Recheck: c.Recheck, WPCOM: c.WPCOM,
+		AllowedHosts: c.AllowedHost,
+		Sites:        c.Site, Demo: c.Demo, Interval: c.Interval, Recheck: c.Recheck, WPCOM: c.WPCOM,
 		Anchors: c.Anchor, AllowPrivate: c.AllowPrivate, AllowMetadata: c.AllowMetadata, Pages: pageRule(c.PageCheck), Out: p.Out, Log: proc.log, Metrics: proc.metrics,
 	}
 	if o.DNSCacheMax, err = c.maxAge(); err != nil {

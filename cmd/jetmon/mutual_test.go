@@ -8,12 +8,13 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
 
 // The four roles over TCP, each with the certificate that `jetmon certs` made for it, and
-// without any token.
+// without any token of a role.
 func TestRolesWorkTogetherByCertificatesAlone(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "certs")
@@ -48,10 +49,16 @@ func TestRolesWorkTogetherByCertificatesAlone(t *testing.T) {
 	g := start(t, slices.Concat([]string{"gateway", api}, serving("g1"), dialling("coordinator", "g1"))...)
 	url := "https://" + g.errs.find(t, `msg=started.* address=(\S+)`) + "/v1/fleet"
 
+	code, made, stderr := run(t, nil, "tokens", "create", db, "--name=alice", "--scope=fleet:read")
+	if code != exitOK {
+		t.Fatal(stderr)
+	}
+	words := strings.Fields(made)
+	bearer := "Bearer " + words[len(words)-1]
 	client := mutual(t, file)
 	defer client.CloseIdleConnections()
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		fleet := fleetOf(t, client, url)
+		fleet := fleetOf(t, client, url, bearer)
 		if len(fleet.Checkers) == 1 && fleet.Checkers[0].Node == "n1" && len(fleet.Verifliers) == 1 && fleet.Verifliers[0].State == "VERIFLIER_STATE_OK" {
 			break
 		}
@@ -91,9 +98,14 @@ type fleetJSON struct {
 }
 
 // fleetOf asks a gateway; a coordinator that is not ready yet is an empty fleet.
-func fleetOf(t *testing.T, client *http.Client, url string) (fleet fleetJSON) {
+func fleetOf(t *testing.T, client *http.Client, url, authorization string) (fleet fleetJSON) {
 	t.Helper()
-	resp, err := client.Get(url)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", authorization)
+	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/Automattic/jetmon/internal/cli/format"
 	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 // askTimeout limits the time of one command's calls to a coordinator.
@@ -40,7 +41,7 @@ func (c Client) explain(err error) error {
 	case codes.NotFound, codes.FailedPrecondition:
 		return errors.New(s.Message())
 	}
-	return fmt.Errorf("the coordinator at %s: %s (%s)", c.Address, s.Message(), s.Code())
+	return fmt.Errorf("the coordinator at %s: %s (%s)", c.Address, rpc.Cause(err), s.Code())
 }
 
 // show prints an answer as JSON or as text.

@@ -108,7 +108,7 @@ func (c *Cluster) buildGateway() (role, error) {
 	}
 	r, err := gateway.New(gateway.Options{
 		Coordinator: c.coordinator.name, Client: c.client(), Listeners: listeners,
-		OpenAPI: c.o.OpenAPI, Log: c.o.Log, Metrics: c.o.Metrics,
+		AllowedHosts: c.o.AllowedHosts, OpenAPI: c.o.OpenAPI, Log: c.o.Log, Metrics: c.o.Metrics,
 	})
 	return r, abandon(err, listeners...)
 }

@@ -62,6 +62,8 @@ type Options struct {
 	// its address anew. The coordinator's has no AssignmentService.
 	CoordinatorListener, VeriflierListener, GatewayListener net.Listener
 
+	// AllowedHosts are as in gateway.Options.
+	AllowedHosts []string
 	// OpenAPI is the gateway's answer at /openapi.json.
 	OpenAPI []byte
 	// Log is the log of all roles; nil discards it. Metrics may be nil.

@@ -33,6 +33,8 @@ type Options struct {
 	// Gateway, Coordinator and Veriflier are the TCP listeners of the gateway, the
 	// coordinator and the first veriflier.
 	Gateway, Coordinator, Veriflier net.Listener
+	// AllowedHosts are as in gateway.Options.
+	AllowedHosts []string
 	// Sites are URLs to monitor in addition to the demo's.
 	Sites []string
 	// Demo adds sites that work, fail and come back.
@@ -102,8 +104,8 @@ func (d *System) open(ctx context.Context) error {
 		Probe: probe.Options{
 			AllowPrivate: d.o.AllowPrivate, AllowMetadata: d.o.AllowMetadata, Allowed: append(sites, own...), DNSCacheMax: d.o.DNSCacheMax, Log: d.o.Log,
 		},
-		Anchors:         anchors,
-		GatewayListener: d.o.Gateway, CoordinatorListener: d.o.Coordinator, VeriflierListener: d.o.Veriflier,
+		Anchors:      anchors,
+		AllowedHosts: d.o.AllowedHosts, GatewayListener: d.o.Gateway, CoordinatorListener: d.o.Coordinator, VeriflierListener: d.o.Veriflier,
 		OpenAPI: jetmon.OpenAPI, Log: d.o.Log, Metrics: d.o.Metrics,
 	})
 	return err

@@ -129,8 +129,12 @@ func (a *Authorizer) prove(ctx context.Context) (access.Caller, quotaKey, error)
 		return node, key, nodeErr
 	}
 	caller, err := a.token(ctx, header)
-	if err == nil && caller.TokenID != 0 {
+	switch {
+	case err == nil && caller.TokenID != 0:
 		key = quotaKey{token: caller.TokenID}
+	case err == nil && node.Role == access.Gateway:
+		// Roles talk to one another directly: their tokens must not open what a gateway shows.
+		return access.Caller{}, key, fault.New(fault.Denied, "the token of a role is not one of the API")
 	}
 	return caller, key, err
 }

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"slices"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -97,6 +98,20 @@ func nameCall(ctx context.Context, method string, req, reply any, cc *grpc.Clien
 		return fault.New(fault.Unavailable, "%w", err).Hidden("the server cannot be reached")
 	}
 	return err
+}
+
+// Cause returns for an operator why a call failed, in gRPC's words, with the addresses that
+// are hidden from callers.
+func Cause(err error) string {
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		if _, ours := e.(*fault.Error); ours {
+			continue
+		}
+		if s, ok := e.(interface{ GRPCStatus() *status.Status }); ok {
+			return s.GRPCStatus().Message()
+		}
+	}
+	return fault.Status(err).Message()
 }
 
 // nameStream opens a stream for the request of its context.

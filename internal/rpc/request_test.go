@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"strings"
 	"testing"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -110,5 +112,30 @@ func TestAStreamHasAnIDToo(t *testing.T) {
 	}
 	if md, err := stream.Header(); err != nil || len(md.Get("x-request-id")) != 1 {
 		t.Errorf("header: %v %v", md, err)
+	}
+}
+
+func TestWhatGRPCSaysOfAConnectionIsForTheLogOnly(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	_ = l.Close()
+	conn, err := rpc.Dial(addr, rpc.ClientOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, err = (&caller{conn}).verify(t.Context())
+	if s := fault.Status(err); s.Code() != codes.Unavailable || strings.Contains(s.Message(), addr) || s.Message() == "" {
+		t.Errorf("callers read %v", s)
+	}
+	if !strings.Contains(err.Error(), addr) || !fault.Is(err, fault.Unavailable) {
+		t.Errorf("the log has %v", err)
+	}
+	if why := rpc.Cause(err); !strings.Contains(why, addr) || strings.Contains(why, "rpc error") {
+		t.Errorf("an operator reads %q", why)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 const (
@@ -59,7 +60,7 @@ func (s *fleet) ask(ctx context.Context, peer peers.Peer) (*monitorv1.PeerStatus
 		err = fault.New(fault.Unavailable, "another node, %q, answers at its endpoint", resp.GetFleet().GetCoordinator().GetNode())
 	}
 	if err != nil {
-		status.Detail = fault.Status(err).Message()
+		status.Detail = rpc.Cause(err)
 		return status, nil
 	}
 	status.Status = resp.GetFleet().GetCoordinator()

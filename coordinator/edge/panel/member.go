@@ -147,7 +147,7 @@ func (m *member) blame(err error, began time.Time, t check.Target) string {
 }
 
 func explain(err error) string {
-	return fmt.Sprintf("%s: %s", status.Code(err), status.Convert(err).Message())
+	return fmt.Sprintf("%s: %s", status.Code(err), rpc.Cause(err))
 }
 
 // take returns the vote in an answer, and the state of the member that follows from it.

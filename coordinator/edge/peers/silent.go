@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 // askedAtOnce bounds the peers that Silent asks at the same time.
@@ -61,7 +62,7 @@ func (p *Peers) silence(ctx context.Context, peer Peer) (Silence, bool) {
 	case fault.Status(err).Code() == codes.NotFound:
 		return Silence{Peer: peer, Detail: "another node answers at its endpoint"}, true
 	case err != nil && Unanswered(err):
-		return Silence{Peer: peer, Since: p.FailingSince(peer.Node), Detail: fault.Status(err).Message()}, true
+		return Silence{Peer: peer, Since: p.FailingSince(peer.Node), Detail: rpc.Cause(err)}, true
 	}
 	return Silence{}, false
 }

@@ -119,8 +119,8 @@ func frames(path string, message []byte) []bad {
 		all = append(all, bad{name: fmt.Sprintf("encoding %.10q", encoding), ending: refusedSomehow, want: "encoding",
 			request: request{path: path, edit: with("grpc-encoding", encoding), data: [][]byte{append([]byte{1}, good[1:]...)}}})
 	}
-	for _, encoding := range []string{"gzip", "identity"} {
-		all = append(all, bad{name: encoding + " that is none", ending: inFraming,
+	for encoding, kind := range map[string]ending{"gzip": inWords, "identity": inFraming} {
+		all = append(all, bad{name: encoding + " that is none", ending: kind, want: "",
 			request: request{path: path, edit: with("grpc-encoding", encoding), data: [][]byte{append([]byte{1}, good[1:]...)}}})
 	}
 	return all
@@ -139,7 +139,7 @@ func protocol(path string, message []byte) []bad {
 		}
 		return f.WriteData(1, true, framed(message))
 	})
-	add("more than the window", notAnswered, func(f *http2.Framer) error {
+	add("more than the window", inFraming, func(f *http2.Framer) error {
 		for range 10 {
 			if err := f.WriteData(1, false, make([]byte, maxFrame)); err != nil {
 				return err

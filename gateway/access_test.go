@@ -1,0 +1,103 @@
+package gateway_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/Automattic/jetmon/gateway"
+	"github.com/Automattic/jetmon/internal/access"
+	"github.com/Automattic/jetmon/internal/rpc"
+)
+
+// routeScopes says, a second time, which scope each route takes.
+var routeScopes = map[string]string{
+	"GET /v1/outages/{outage_id}:replay":                "outages:read",
+	"GET /v1/sites":                                     "sites:read",
+	"GET /v1/sites/{site_id}":                           "sites:read",
+	"GET /v1/sites:batchGet":                            "sites:read",
+	"GET /v1/sites/{site_id}:explain":                   "sites:read",
+	"POST /v1/sites":                                    "sites:write",
+	"PATCH /v1/sites/{site_id}":                         "sites:write",
+	"DELETE /v1/sites/{site_id}":                        "sites:write",
+	"POST /v1/sites/{site_id}:diagnose":                 "checks:run",
+	"GET /v1/outages":                                   "outages:read",
+	"GET /v1/outages/{outage_id}":                       "outages:read",
+	"GET /v1/fleet":                                     "fleet:read",
+	"GET /v1/tokens":                                    "admin",
+	"POST /v1/tokens":                                   "admin",
+	"GET /v1/tokens/{token_id}":                         "admin",
+	"DELETE /v1/tokens/{token_id}":                      "admin",
+	"GET /v1/audit":                                     "admin",
+	"GET /wpcom/v2/sites/{site}/jetpack-monitor-status": "sites:read",
+	"GET /healthz":                                      "",
+	"GET /readyz":                                       "",
+	"GET /openapi.json":                                 "",
+}
+
+// TestEveryRouteAsksForItsScope puts every credential to every route, before a server with the
+// real contract.
+func TestEveryRouteAsksForItsScope(t *testing.T) {
+	t.Parallel()
+	const node = "0123456789abcdef0123456789abcdef"
+	roles := []access.RoleToken{{Role: access.Gateway, Token: node}}
+	credentials := map[string]string{"": "", "Bearer wrong": "", "Basic jm_admin": "", "Bearer": ""} // the scope of each
+	tokens := keys{}
+	for i, scope := range access.AllScopes() {
+		set, err := access.ParseScopes([]string{scope})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tokens["jm_"+scope] = access.Caller{TokenID: int64(i + 1), Name: scope, Scopes: set}
+		credentials["Bearer jm_"+scope] = scope
+	}
+	for _, role := range access.Roles() {
+		roles = append(roles, access.RoleToken{Role: role, Token: string(role) + "-token"})
+		credentials["Bearer "+string(role)+"-token"] = "role"
+	}
+	f := newFake()
+	f.access = rpc.NewAuthorizer(rpc.AuthorizerOptions{Roles: roles, Keys: tokens})
+	h := open(t, f, func(o *gateway.Options) { o.Client.Token = node })
+	paths, _ := h.get("/").json["paths"].(map[string]any)
+	seen := map[string]bool{}
+	for path, methods := range paths {
+		list, _ := methods.([]any)
+		for _, m := range list {
+			method, _ := m.(string)
+			want, ok := routeScopes[method+" "+path]
+			if !ok {
+				t.Errorf("%s %s is not in this table", method, path)
+				continue
+			}
+			seen[method+" "+path] = true
+			url := strings.NewReplacer("{site_id}", "7", "{outage_id}", "3", "{token_id}", "3", "{site}", "7").Replace(path)
+			for header, scope := range credentials {
+				a := h.send(method, url, "", "Authorization", header)
+				refused := a.status == 401 || a.status == 403
+				may := want == "" || scope == want || scope == "admin"
+				switch {
+				case path == "/v1/sites:batchGet" && a.status == 400, method == "POST" && a.status == 400, method == "PATCH" && a.status == 400:
+					// The gateway itself has found a mistake in the request; see below.
+				case refused == may:
+					t.Errorf("%s %s with %q: %d %s", method, url, header, a.status, a.body)
+				case !may && (a.status == 401) != (scope == ""):
+					t.Errorf("%s %s with %q: %d, want 401 for who is not known, 403 for who is", method, url, header, a.status)
+				}
+			}
+		}
+	}
+	for route := range routeScopes {
+		if !seen[route] {
+			t.Errorf("there is no %s", route)
+		}
+	}
+	for _, c := range []struct{ method, url, body, want string }{
+		{"POST", "/v1/sites", `{"url":"http://a.example/"}`, "sites:write"}, {"PATCH", "/v1/sites/7", `{"paused":true}`, "sites:write"},
+		{"POST", "/v1/tokens", `{"name":"a","scopes":["sites:read"]}`, "admin"}, {"GET", "/v1/sites:batchGet?site_ids=7", "", "sites:read"},
+	} {
+		for header, scope := range credentials {
+			if a := h.send(c.method, c.url, c.body, "Authorization", header); (a.status == 401 || a.status == 403) == (scope == c.want || scope == "admin") {
+				t.Errorf("%s %s with %q: %d %s", c.method, c.url, header, a.status, a.body)
+			}
+		}
+	}
+}
