@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
@@ -111,13 +112,14 @@ func tagsOf(h http.Header, name string, read func(tag string) string) (tags []st
 	return tags, nil
 }
 
-// editTag returns the etag of a resource in an entity tag. A weak tag matches none.
+// editTag returns the etag of a resource in an entity tag. A weak tag matches none, and a star
+// in quotation marks is no star.
 func editTag(tag string) string {
 	if strings.HasPrefix(tag, "W/") {
 		return noTag
 	}
 	etag, _, _ := strings.Cut(strings.Trim(tag, `"`), ".")
-	if etag == "" || len(etag) > maxTagBytes {
+	if etag == "" || etag == "*" || len(etag) > maxTagBytes || !utf8.ValidString(etag) { // which gRPC cannot carry
 		return noTag
 	}
 	return etag

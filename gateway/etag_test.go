@@ -45,6 +45,8 @@ func TestEditsAreMadeOnlyIfTheSiteMatches(t *testing.T) {
 		"a weak tag matches nothing":         {`W/"now"`, `{"paused":true}`, 412, "-"},
 		"a weak tag and a strong one":        {`W/"now", "now"`, `{"paused":true}`, 200, "- now"},
 		"a tag of nothing":                   {`""`, `{"paused":true}`, 412, "-"},
+		"bytes that are no UTF-8":            {"\"\xce\"", `{"paused":true}`, 412, "-"},
+		"a star in quotation marks":          {`"*"`, `{"paused":true}`, 412, "-"},
 		"a comma in a tag":                   {`"a,b"`, `{"paused":true}`, 412, "a,b"},
 		"a tag that is too long for an etag": {`"` + strings.Repeat("x", 65) + `"`, `{"paused":true}`, 412, "-"},
 		"the body's own":                     {"", `{"paused":true,"etag":"now"}`, 200, "now"},

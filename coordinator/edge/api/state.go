@@ -13,6 +13,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/access"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -38,8 +39,10 @@ func (s *sites) listState(ctx context.Context, req *monitorv1.ListSitesRequest, 
 	if pages[0], err = s.ownPage(ctx, sel, f, size); err != nil {
 		return nil, err
 	}
+	caller := access.From(ctx)
 	wanted := func(site *monitorv1.Site) bool {
-		return site.GetState() == req.GetState() && f.fits(check.BlogID(site.GetBlogId()), site.GetUrl())
+		blog := check.BlogID(site.GetBlogId())
+		return site.GetState() == req.GetState() && f.fits(blog, site.GetUrl()) && caller.Sees(blog)
 	}
 	return merge(pages, wanted, size), nil
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/Automattic/jetmon/coordinator/rules/record"
+	"github.com/Automattic/jetmon/internal/weburl"
 )
 
 func TestURLsAreWhereBrowsersGo(t *testing.T) {
@@ -91,6 +92,9 @@ func FuzzLocate(f *testing.F) {
 		}
 		if l.Host == "" && l != (record.Location{}) {
 			t.Errorf("%q has no host, and %+v", raw, l)
+		}
+		if wanted, err := record.LocateHost(raw); err == nil && (wanted.Host == "" || !record.Locate("http://"+weburl.Trim(raw)+"/").Fits(record.Location{Host: wanted.Host})) {
+			t.Errorf("%q is the host %+v, and in a URL %+v", raw, wanted, record.Locate("http://"+raw+"/"))
 		}
 		if l.Page != "" && record.Locate(l.Page) != l {
 			t.Errorf("%q is %+v, and its page %+v", raw, l, record.Locate(l.Page))
