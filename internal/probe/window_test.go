@@ -2,9 +2,11 @@ package probe
 
 import (
 	"bytes"
+	"context"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
@@ -159,11 +161,13 @@ func TestBodiesThatNeedSeveralDecoders(t *testing.T) {
 	body := compressed("br", compressed("zstd", compressed("br", compressed("br", pageText))))
 	h := head{proto: "HTTP/1.1", status: 200, fields: []byte("Content-Encoding: br, br, zstd, br\n")}
 	decoders := newDecoders()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // or they would wait forever
+	defer cancel()
 	var work sync.WaitGroup
 	for range 50 {
 		work.Go(func() {
 			var got collected
-			_, err := readPage(t.Context(), h, strings.NewReader(body), reading{
+			_, err := readPage(ctx, h, strings.NewReader(body), reading{
 				rules: &got, firewalls: &firewallSearch{}, limit: maxDecoded, decoders: decoders})
 			if err != nil || got.String() != pageText {
 				t.Errorf("%q, %v", got.String(), err)
