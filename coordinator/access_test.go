@@ -34,6 +34,12 @@ import (
 // and "-token".
 func guarded(t *testing.T) *rig {
 	t.Helper()
+	return guardedWith(t, func(*coordinator.Options) {})
+}
+
+// guardedWith is guarded with other options.
+func guardedWith(t *testing.T, edit func(*coordinator.Options)) *rig {
+	t.Helper()
 	var roles []access.RoleToken
 	for _, role := range access.Roles() {
 		roles = append(roles, access.RoleToken{Role: role, Token: string(role) + "-token"})
@@ -41,6 +47,7 @@ func guarded(t *testing.T) *rig {
 	roles = append(roles, access.RoleToken{Role: access.Checker, Name: "c1", Token: "c1-token"})
 	return startWith(t, func(o *coordinator.Options) {
 		o.Server.Access = rpc.NewAuthorizer(rpc.AuthorizerOptions{Roles: roles})
+		edit(o)
 	})
 }
 
