@@ -53,7 +53,8 @@ func Make(t record.Token, now time.Time) (record.Token, string, error) {
 	}
 	t.Scopes, t.Blogs = scopes.Names(), slices.Compact(slices.Sorted(slices.Values(t.Blogs)))
 	secret := Prefix + NewSecret()
-	t.Hash, t.Created = access.Hash(secret), now
+	t.Hash = access.Hash(secret)
+	t.Created, t.Expires = now.Truncate(time.Millisecond), t.Expires.Truncate(time.Millisecond) // as they are stored
 	return t, secret, nil
 }
 
