@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
@@ -34,6 +35,12 @@ import (
 // and "-token".
 func guarded(t *testing.T) *rig {
 	t.Helper()
+	return guardedWith(t, func(*coordinator.Options) {})
+}
+
+// guardedWith is guarded with other options.
+func guardedWith(t *testing.T, edit func(*coordinator.Options)) *rig {
+	t.Helper()
 	var roles []access.RoleToken
 	for _, role := range access.Roles() {
 		roles = append(roles, access.RoleToken{Role: role, Token: string(role) + "-token"})
@@ -41,6 +48,7 @@ func guarded(t *testing.T) *rig {
 	roles = append(roles, access.RoleToken{Role: access.Checker, Name: "c1", Token: "c1-token"})
 	return startWith(t, func(o *coordinator.Options) {
 		o.Server.Access = rpc.NewAuthorizer(rpc.AuthorizerOptions{Roles: roles})
+		edit(o)
 	})
 }
 
@@ -315,9 +323,14 @@ func TestATokenIsManagedByTheAPI(t *testing.T) {
 	r := guarded(t)
 	admin := as(t, r.token(t, nil, "admin"))
 	tokens := monitorv1.NewAccessServiceClient(r.conn)
-	made, err := tokens.CreateToken(admin, &monitorv1.CreateTokenRequest{Token: &monitorv1.Token{Name: "deploy", Scopes: []string{"sites:read"}, TokenId: 99, Creator: "me"}})
+	made, err := tokens.CreateToken(admin, &monitorv1.CreateTokenRequest{Token: &monitorv1.Token{
+		Name: "deploy", Scopes: []string{"sites:read"}, TokenId: 99, Creator: "me", ExpireTime: timestamppb.New(time.Now().Add(time.Hour)),
+	}})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if kept, err := tokens.GetToken(admin, &monitorv1.GetTokenRequest{TokenId: made.GetToken().GetTokenId()}); err != nil || !proto.Equal(kept.GetToken(), made.GetToken()) {
+		t.Errorf("made %v, kept %v, %v", made.GetToken(), kept, err)
 	}
 	if k := made.GetToken(); k.GetTokenId() == 99 || k.GetCreator() != "token 1 (t)" || len(made.GetSecret()) != 55 || !strings.HasPrefix(made.GetSecret(), "jm_") {
 		t.Errorf("made %v", made)

@@ -3,6 +3,7 @@ package coordinator_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +15,8 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/access"
+	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/test/mariadb"
 )
@@ -80,6 +83,9 @@ func TestSitesInOneStateAreListedFromAllCoordinators(t *testing.T) {
 				}
 			}
 		}
+		for name, m := range f {
+			pagesOfTwoBlogs(t, name, m, state)
+		}
 		one, err := a.sites.ListSites(t.Context(), &monitorv1.ListSitesRequest{State: state, BlogId: 301})
 		if err != nil || len(one.GetSites()) != 1 || one.GetSites()[0].GetBlogId() != 301 {
 			t.Errorf("of one blog: %v, %v", one, err)
@@ -95,4 +101,26 @@ func TestSitesInOneStateAreListedFromAllCoordinators(t *testing.T) {
 			t.Errorf("with a coordinator that is away: %v", err)
 		}
 	})
+}
+
+// pagesOfTwoBlogs lists the sites in a state for a caller who may see those of two blogs. Even
+// the tokens of its pages say nothing of the sites of others.
+func pagesOfTwoBlogs(t *testing.T, name string, m *member, state monitorv1.SiteState) {
+	t.Helper()
+	caller := access.Caller{TokenID: 1, Name: "two", Scopes: access.SitesRead, Blogs: []check.BlogID{2, 303}}
+	ctx := rpc.OnBehalf(access.With(t.Context(), caller))
+	req := &monitorv1.ListSitesRequest{PageSize: 1, State: state}
+	for _, blog := range []int64{2, 303} {
+		resp, err := m.sites.ListSites(ctx, req)
+		if err != nil || len(resp.GetSites()) != 1 || resp.GetSites()[0].GetBlogId() != blog {
+			t.Fatalf("%s lists %v, %v after %q, want the site of blog %d", name, resp, err, req.GetPageToken(), blog)
+		}
+		req.PageToken = resp.GetNextPageToken()
+		if own := strconv.FormatInt(resp.GetSites()[0].GetSiteId(), 36); req.PageToken != "" && req.PageToken != own {
+			t.Errorf("%s continues after %q, and the caller's last site is %q", name, req.PageToken, own)
+		}
+	}
+	if req.PageToken != "" {
+		t.Errorf("%s continues after %q, where the caller has no site", name, req.PageToken)
+	}
 }

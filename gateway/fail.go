@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -130,11 +131,12 @@ func answer(w http.ResponseWriter, code int, p *spb.Status) {
 	write(w, code, raw)
 }
 
-// retryAfter returns the delay of google.rpc.RetryInfo in whole seconds, at least 1.
+// retryAfter returns the delay of google.rpc.RetryInfo in whole seconds, at least 1: no less
+// than the delay, after which a caller is served.
 func retryAfter(p *spb.Status) int {
 	for _, packed := range p.GetDetails() {
 		if info := new(errdetails.RetryInfo); packed.UnmarshalTo(info) == nil {
-			return max(1, int(info.GetRetryDelay().AsDuration().Seconds()+0.5))
+			return max(1, int(math.Ceil(info.GetRetryDelay().AsDuration().Seconds())))
 		}
 	}
 	return 1

@@ -335,14 +335,15 @@ func TestTheCoordinatorDecidesAboutTokens(t *testing.T) {
 		"/healthz": true, "/readyz": true, "/": true, "/openapi.json": true, "/v1/sites": false, "/v1/sites/7": false,
 	} {
 		for header, want := range map[string]int{
-			"": 401, "Bearer three": 401, "Basic jm_read": 401, "Bearer jm_fleet": 403, "Bearer jm_read": 200, "Bearer " + node: 403,
+			"": 401, "Bearer three": 401, "Bearer " + strings.Repeat("x", 9000): 401, "Bearer \xff": 401, "Bearer three\t": 401, "Bearer\tjm_read": 401,
+			"Basic jm_read": 401, "Bearer jm_fleet": 403, "Bearer jm_read": 200, "Bearer " + node: 403,
 		} {
 			a := h.send("GET", path, "", "Authorization", header)
 			if public {
 				want = 200
 			}
 			if a.status != want {
-				t.Errorf("%s with %q: %d, want %d", path, header, a.status, want)
+				t.Errorf("%s with %.50q: %d, want %d", path, header, a.status, want)
 			}
 			if a.status == 401 && (a.header.Get("WWW-Authenticate") == "" || a.message() == "") {
 				t.Errorf("%s with %q: %v %s", path, header, a.header, a.body)
@@ -355,6 +356,28 @@ func TestTheCoordinatorDecidesAboutTokens(t *testing.T) {
 	a := h.get("/nothing")
 	if a.status != 404 {
 		t.Errorf("/nothing: %d", a.status)
+	}
+}
+
+// A proxy before the gateway might look at the other one.
+func TestTwoTokensAreRefused(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	f.access = rpc.NewAuthorizer(rpc.AuthorizerOptions{Keys: keys{"jm_read": {TokenID: 1, Scopes: access.SitesRead}}})
+	h := open(t, f)
+	for _, two := range [][]string{{"Bearer jm_read", "Bearer jm_x"}, {"Bearer jm_read", "Bearer jm_read"}, {"Bearer jm_read", ""}, {"", "Bearer jm_read"}} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.base+"/v1/sites", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header["Authorization"] = two
+		resp, err := h.client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.Body.Close(); resp.StatusCode != 401 {
+			t.Errorf("with %q: %d", two, resp.StatusCode)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -194,23 +195,39 @@ func (h *handler) call(w http.ResponseWriter, req *http.Request, r *route, bound
 	if err != nil {
 		return err
 	}
+	header, err := passed(req.Header)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.WithValue(req.Context(), routeKey{}, r), callTimeout)
 	defer cancel()
 	ctx = context.WithValue(ctx, exchangeKey{}, x)
 	// The generated code sees only what was checked.
 	plain := (&http.Request{
 		Method: r.method, URL: req.URL, Proto: req.Proto, ProtoMajor: req.ProtoMajor, ProtoMinor: req.ProtoMinor,
-		Header: passed(req.Header), Body: body, RemoteAddr: req.RemoteAddr,
+		Header: header, Body: body, RemoteAddr: req.RemoteAddr,
 	}).WithContext(ctx)
 	h.api.ServeHTTP(&taggingWriter{ResponseWriter: w, x: x}, plain)
 	return nil
 }
 
-// passed returns the headers of a request that go to the coordinator: its callers' credentials.
-func passed(h http.Header) http.Header {
+// maxCredentials bounds an Authorization header: with what else a call carries it must fit
+// into the metadata that a coordinator reads. A token is far shorter.
+const maxCredentials = 1 << 10
+
+// passed returns the headers of a request that go to the coordinator: its caller's
+// credentials. It refuses those that no coordinator could read, and two of them: others who
+// look at the request might look at the other one.
+func passed(h http.Header) (http.Header, error) {
 	out := http.Header{}
-	if token := h.Get("Authorization"); token != "" {
-		out.Set("Authorization", token)
+	switch all := h.Values("Authorization"); {
+	case len(all) == 0:
+	case len(all) > 1:
+		return nil, fault.New(fault.Unauthenticated, "Authorization: is given more than once")
+	case len(all[0]) > maxCredentials || strings.ContainsFunc(all[0], func(r rune) bool { return r < ' ' || r > '~' }):
+		return nil, fault.New(fault.Unauthenticated, "Authorization: must be Bearer TOKEN, of at most %d characters of ASCII", maxCredentials)
+	case all[0] != "":
+		out.Set("Authorization", all[0])
 	}
-	return out
+	return out, nil
 }

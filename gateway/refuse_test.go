@@ -213,6 +213,7 @@ func TestCodesOfTheCoordinatorBecomeHTTPs(t *testing.T) {
 		"unauthenticated":    {fault.New(fault.Unauthenticated, "m"), 401, codes.Unauthenticated, ""},
 		"not permitted":      {status.Error(codes.PermissionDenied, "m"), 403, codes.PermissionDenied, ""},
 		"exhausted":          {fault.New(fault.Exhausted, "m").With(retry), 429, codes.ResourceExhausted, "3"},
+		"exhausted, longer":  {fault.New(fault.Exhausted, "m").With(&errdetails.RetryInfo{RetryDelay: durationpb.New(2200 * time.Millisecond)}), 429, codes.ResourceExhausted, "3"},
 		"unavailable":        {fault.New(fault.Unavailable, "m"), 503, codes.Unavailable, "1"},
 		"not implemented":    {status.Error(codes.Unimplemented, "m"), 501, codes.Unimplemented, ""},
 		"an error of no one": {errors.New("m"), 500, codes.Internal, ""},

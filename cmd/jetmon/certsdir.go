@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"os"
 	"path/filepath"
 )
 
@@ -23,7 +22,7 @@ func (f certsFlag) fill(name string, serve *tlsFlags, dials ...*dialFlags) error
 		return err
 	}
 	in := func(file string) string { return filepath.Join(f.Certs, file) }
-	if _, err := os.Stat(in(name + ".crt")); err != nil {
+	if !exists(in(name+".crt")) && exists(in("node.crt")) {
 		name = "node"
 	}
 	ca, cert, key := in("ca.crt"), in(name+".crt"), in(name+".key")

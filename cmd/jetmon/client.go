@@ -28,7 +28,8 @@ func (f clientFlags) ask(p *program, question func(cli.Client) error) error {
 		return usagef("--coordinator %s: %w", f.Coordinator, err)
 	}
 	defer conn.Close()
-	return mistake(question(cli.Client{Conn: conn, Address: f.Coordinator, Out: p.Out, JSON: f.JSON}))
+	plain := o.TLS == nil && (o.Plaintext || rpc.CheckExposure(f.Coordinator, false) == nil)
+	return mistake(question(cli.Client{Conn: conn, Address: f.Coordinator, Out: p.Out, JSON: f.JSON, Plain: plain}))
 }
 
 // mistake turns a fault of kind Invalid into a usage error.

@@ -66,6 +66,9 @@ func TestRolesWorkTogetherByCertificatesAlone(t *testing.T) {
 			t.Fatalf("the fleet is %+v; the coordinator says:\n%s", fleet, c.errs)
 		}
 	}
+	if code, _, stderr := run(t, nil, "sites", "list", api); code != exitFailed || !strings.Contains(stderr, "if it has certificates, ask it with --coordinator-tls-ca FILE") {
+		t.Errorf("without TLS: exit code %d, %q", code, stderr)
+	}
 	stranger := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}}
 	if resp, err := stranger.Get(url); err == nil {
 		resp.Body.Close()

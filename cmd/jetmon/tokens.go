@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/access"
 	"github.com/Automattic/jetmon/internal/cli"
+	"github.com/Automattic/jetmon/internal/fault"
 )
 
 // tokensCommand is `jetmon tokens`.
@@ -64,17 +66,24 @@ func deedHere() api.Deed {
 type createTokenCommand struct {
 	Name  string   `required:"" placeholder:"NAME" help:"What the token is for, without spaces: it appears in lists and in the audit trail."`
 	Scope []string `required:"" sep:"," placeholder:"SCOPE,..." help:"What the token is good for (repeatable): sites:read, sites:write, checks:run, outages:read, notifications:manage, fleet:read, or admin for all of it."`
-	Blog  []int64  `sep:"," placeholder:"ID,..." help:"Only for the sites of these blogs (repeatable)."`
-	For   age      `placeholder:"TIME" help:"How long the token is good, as 90d; for ever by default."`
+	Blog  []string `sep:"none" placeholder:"ID,..." help:"Only for the sites of these blogs (repeatable), 100 at most."`
+	For   *age     `placeholder:"TIME" help:"How long the token is good, as 90d; for ever by default."`
 
 	tokensFlags `embed:""`
 }
 
 // Run makes the token.
 func (c *createTokenCommand) Run(ctx context.Context, p *program) error {
-	t := &monitorv1.Token{Name: c.Name, Scopes: c.Scope, BlogIds: c.Blog}
-	if c.For != 0 {
-		t.ExpireTime = timestamppb.New(time.Now().Add(time.Duration(c.For)))
+	blogs, err := c.blogs()
+	if err != nil {
+		return err
+	}
+	t := &monitorv1.Token{Name: c.Name, Scopes: c.Scope, BlogIds: blogs}
+	if c.For != nil {
+		if *c.For == 0 {
+			return usagef("--for: must be longer than 0; without it the token is good for ever")
+		}
+		t.ExpireTime = timestamppb.New(time.Now().Add(time.Duration(*c.For)))
 	}
 	return c.do(ctx, p,
 		func(client cli.Client) error { return client.CreateToken(ctx, t) },
@@ -86,6 +95,24 @@ func (c *createTokenCommand) Run(ctx context.Context, p *program) error {
 			return cli.ShowNewToken(p.Out, made, c.JSON)
 		})
 }
+
+// blogs reads the ids of --blog. An empty one is a mistake, as of a script whose variable is
+// not set: it must not make a token for all blogs.
+func (c *createTokenCommand) blogs() (ids []int64, err error) {
+	for _, list := range c.Blog {
+		for word := range strings.SplitSeq(list, ",") {
+			id, err := strconv.ParseInt(word, 10, 64)
+			if err != nil {
+				return nil, usagef("--blog: must be the id of a blog, is %q", fault.Clip(word, maxQuoted))
+			}
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
+// maxQuoted bounds what an error repeats of a text.
+const maxQuoted = 64
 
 // listTokensCommand is `jetmon tokens list`.
 type listTokensCommand struct {
@@ -102,7 +129,7 @@ func (c *listTokensCommand) Run(ctx context.Context, p *program) error {
 	return c.do(ctx, p,
 		func(client cli.Client) error { return client.ListTokens(ctx, c.Limit) },
 		func(db *sqlstore.Store, _ api.Deed) error {
-			all, err := api.ListTokens(ctx, db, 0, cmp.Or(c.Limit, allTokens))
+			all, err := api.ListTokens(ctx, db, 0, min(cmp.Or(c.Limit, allTokens), allTokens))
 			if err != nil {
 				return err
 			}
@@ -110,7 +137,7 @@ func (c *listTokensCommand) Run(ctx context.Context, p *program) error {
 		})
 }
 
-// allTokens is more than there are tokens in a page of the store.
+// allTokens is the largest page of the store, less the one by which it knows of another.
 const allTokens = 9999
 
 // revokeTokenCommand is `jetmon tokens revoke ID`.

@@ -16,6 +16,8 @@ type Selection struct {
 	Stage       lifecycle.Stage
 	// BlogID, when not 0, is the blog of the sites.
 	BlogID check.BlogID
+	// Blogs, when not nil, are the only blogs whose sites are selected.
+	Blogs []check.BlogID
 	// After is the last id of the previous page, Limit the size of a page.
 	After check.SiteID
 	Limit int
@@ -24,6 +26,9 @@ type Selection struct {
 // selects reports whether a site belongs to the selection, whatever the page.
 func (sel Selection) selects(s *site) bool {
 	if sel.BlogID != 0 && s.Row.BlogID != sel.BlogID {
+		return false
+	}
+	if sel.Blogs != nil && !slices.Contains(sel.Blogs, s.Row.BlogID) {
 		return false
 	}
 	_, uncheckable := s.uncheckable()

@@ -113,6 +113,8 @@ func TestASelectionIsAPageOfTheSitesInOneState(t *testing.T) {
 		{Selection{Uncheckable: true, Limit: 2}, []check.SiteID{1, 2}},
 		{Selection{Uncheckable: true, Limit: 9, After: 2}, []check.SiteID{3, 4}},
 		{Selection{Uncheckable: true, Limit: 9, BlogID: 1}, []check.SiteID{1, 3}},
+		{Selection{Uncheckable: true, Limit: 9, Blogs: []check.BlogID{1, 9}}, []check.SiteID{1, 3}},
+		{Selection{Uncheckable: true, Limit: 9, Blogs: []check.BlogID{}}, nil},
 		{Selection{Stage: lifecycle.ConfirmedDown, Limit: 9}, []check.SiteID{7, 8, 9}},
 		{Selection{Stage: lifecycle.Suspect, Limit: 9}, nil},
 	} {

@@ -27,6 +27,8 @@ type Client struct {
 	Out     io.Writer
 	// JSON prints answers as the REST API does, instead of as text.
 	JSON bool
+	// Plain means that Conn has no TLS, which a coordinator with certificates cuts off.
+	Plain bool
 }
 
 // explain converts a coordinator's refusal to an error for people.
@@ -41,7 +43,11 @@ func (c Client) explain(err error) error {
 	case codes.NotFound, codes.FailedPrecondition:
 		return errors.New(s.Message())
 	}
-	return fmt.Errorf("the coordinator at %s: %s (%s)", c.Address, rpc.Cause(err), s.Code())
+	hint := ""
+	if c.Plain && s.Code() == codes.Unavailable && !rpc.IsNamed(s) {
+		hint = "; if it has certificates, ask it with --coordinator-tls-ca FILE"
+	}
+	return fmt.Errorf("the coordinator at %s: %s (%s)%s", c.Address, rpc.Cause(err), s.Code(), hint)
 }
 
 // show prints an answer as JSON or as text.

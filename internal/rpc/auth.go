@@ -106,11 +106,15 @@ func (a *Authorizer) enter(ctx context.Context, method string) (context.Context,
 	if err := rule.Permit(caller); err != nil {
 		return ctx, nil, err
 	}
+	behalf, err := behalfOf(ctx, caller)
+	if err != nil {
+		return ctx, nil, err
+	}
 	done, err := a.quota.hold(key, method, rule.AtOnce)
 	if err != nil {
 		return ctx, nil, err
 	}
-	return access.With(asPeer(ctx, caller), behalfOf(ctx, caller)), done, nil
+	return access.With(asPeer(ctx, caller), behalf), done, nil
 }
 
 // prove finds out who calls. The key is whose calls are counted together.
@@ -120,7 +124,10 @@ func (a *Authorizer) prove(ctx context.Context) (access.Caller, quotaKey, error)
 	}
 	node, nodeErr := a.node(ctx)
 	key := quotaKey{address: addressOf(ctx, node)}
-	header := firstValue(ctx, authorization)
+	header, err := onlyValue(ctx, authorization)
+	if err != nil {
+		return access.Caller{}, key, err
+	}
 	if header == "" {
 		if node.Role == access.Gateway {
 			// What a gateway passes on without a token has proved nothing.
@@ -132,17 +139,29 @@ func (a *Authorizer) prove(ctx context.Context) (access.Caller, quotaKey, error)
 	switch {
 	case err == nil && caller.TokenID != 0:
 		key = quotaKey{token: caller.TokenID}
-	case err == nil && node.Role == access.Gateway:
+	case err == nil && (node.Role == access.Gateway || nodeErr != nil):
 		// Roles talk to one another directly: their tokens must not open what a gateway shows.
 		return access.Caller{}, key, fault.New(fault.Denied, "the token of a role is not one of the API")
 	}
 	return caller, key, err
 }
 
-// node finds out which node calls, or passes on the call of another.
+// node finds out which node calls, or passes on the call of another. A token of the API
+// proves no node.
 func (a *Authorizer) node(ctx context.Context) (access.Caller, error) {
-	if header := firstValue(ctx, nodeAuthorization); header != "" {
-		return a.token(ctx, header)
+	header, err := onlyValue(ctx, nodeAuthorization)
+	if err != nil {
+		return access.Caller{}, err
+	}
+	if header != "" {
+		token, err := bearerOf(header)
+		if err != nil {
+			return access.Caller{}, err
+		}
+		if caller, ok := a.roles.Load().Find(token); ok {
+			return caller, nil
+		}
+		return access.Caller{}, notAccepted()
 	}
 	p, ok := peer.FromContext(ctx)
 	if !ok {
@@ -161,19 +180,41 @@ func (a *Authorizer) node(ctx context.Context) (access.Caller, error) {
 
 // token returns who has the token in the value of an Authorization header.
 func (a *Authorizer) token(ctx context.Context, header string) (access.Caller, error) {
-	scheme, token, _ := strings.Cut(header, " ")
-	token = strings.TrimSpace(token)
-	if !strings.EqualFold(scheme, bearerScheme) || token == "" {
-		return access.Caller{}, fault.New(fault.Unauthenticated, "want Authorization: Bearer TOKEN")
+	token, err := bearerOf(header)
+	if err != nil {
+		return access.Caller{}, err
 	}
 	if caller, ok := a.roles.Load().Find(token); ok {
 		return caller, nil
 	}
 	keys := a.keys.Load()
 	if keys == nil {
-		return access.Caller{}, fault.New(fault.Unauthenticated, "the bearer token is not accepted")
+		return access.Caller{}, notAccepted()
 	}
 	return (*keys).Caller(ctx, token)
+}
+
+func notAccepted() error {
+	return fault.New(fault.Unauthenticated, "the bearer token is not accepted")
+}
+
+// bearerOf returns the token in the value of an Authorization header.
+func bearerOf(header string) (string, error) {
+	scheme, token, _ := strings.Cut(header, " ")
+	token = strings.TrimSpace(token)
+	if !strings.EqualFold(scheme, bearerScheme) || token == "" {
+		return "", fault.New(fault.Unauthenticated, "want Authorization: Bearer TOKEN")
+	}
+	return token, nil
+}
+
+// onlyValue returns the value of a key, empty when there is none. It refuses two: others who
+// look at the call might look at the other one.
+func onlyValue(ctx context.Context, key string) (string, error) {
+	if len(metadata.ValueFromIncomingContext(ctx, key)) > 1 {
+		return "", fault.New(fault.Unauthenticated, "%s is given more than once", key)
+	}
+	return firstValue(ctx, key), nil
 }
 
 func firstValue(ctx context.Context, key string) string {

@@ -219,12 +219,16 @@ func TestAGatewayPassesOnTheTokensOfOthers(t *testing.T) {
 		node, user string
 		code       codes.Code
 	}{
-		"a user's token":                    {secret, "Bearer jm_write", codes.OK},
-		"a token that is too narrow":        {secret, "Bearer jm_read", codes.PermissionDenied},
-		"no token":                          {secret, "", codes.Unauthenticated},
-		"the gateway's token as the user's": {secret, "Bearer " + secret, codes.PermissionDenied},
-		"a wrong gateway":                   {"wrong", "", codes.Unauthenticated},
-		"no gateway":                        {"", "Bearer jm_write", codes.OK},
+		"a user's token":                     {secret, "Bearer jm_write", codes.OK},
+		"a token that is too narrow":         {secret, "Bearer jm_read", codes.PermissionDenied},
+		"no token":                           {secret, "", codes.Unauthenticated},
+		"the gateway's token as the user's":  {secret, "Bearer " + secret, codes.PermissionDenied},
+		"a wrong gateway":                    {"wrong", "", codes.Unauthenticated},
+		"no gateway":                         {"", "Bearer jm_write", codes.OK},
+		"a role's token by a wrong gateway":  {"wrong", "Bearer coordinator-token", codes.PermissionDenied},
+		"a user's token by a wrong gateway":  {"wrong", "Bearer jm_write", codes.OK},
+		"a user's token as the gateway's":    {"jm_write", "", codes.Unauthenticated},
+		"a user's token beside a narrow one": {"jm_write", "Bearer jm_read", codes.PermissionDenied},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -259,6 +263,52 @@ func TestOnlyACoordinatorCallsOnBehalfOfOthers(t *testing.T) {
 				t.Errorf("the handler saw %+v, want %s", got, want)
 			}
 		})
+	}
+}
+
+// What a coordinator says and cannot be read must not make its caller somebody who sees more.
+func TestACallOnBehalfOfNobodyKnowsIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, said := range map[string][]string{
+		"no JSON":           {"{"},
+		"another shape":     {`{"TokenID":"7"}`},
+		"nobody known":      {`{"Blogs":[3]}`},
+		"two of them":       {`{"TokenID":7,"Blogs":[3]}`, `{"Open":true}`},
+		"nothing":           {""},
+		"an empty caller":   {"{}"},
+		"null for somebody": {"null"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got access.Caller
+			r := run(t, seen(&got), rpc.ServerOptions{Access: onlyFor(access.Coordinator, secret)}, rpc.ClientOptions{Token: secret})
+			ctx := t.Context()
+			for _, text := range said {
+				ctx = metadata.AppendToOutgoingContext(ctx, "jetmon-behalf-bin", text)
+			}
+			if _, err := r.verify(ctx); status.Code(err) != codes.Unauthenticated {
+				t.Errorf("%v, as %+v", err, got)
+			}
+		})
+	}
+}
+
+// Whoever looks at a call before us might look at the other credential.
+func TestTwoCredentialsOfOneKindAreRefused(t *testing.T) {
+	t.Parallel()
+	so := rpc.ServerOptions{Access: rpc.NewAuthorizer(rpc.AuthorizerOptions{
+		Roles: []access.RoleToken{{Role: access.Gateway, Token: secret}},
+		Keys:  keys{"jm_write": {TokenID: 1, Scopes: access.SitesWrite}},
+	})}
+	r := run(t, &service{}, so, rpc.ClientOptions{})
+	for name, pairs := range map[string][]string{
+		"the same token twice": {"authorization", "Bearer jm_write", "authorization", "Bearer jm_write"},
+		"a good one first":     {"authorization", "Bearer jm_write", "authorization", "Bearer wrong"},
+		"two gateways":         {"jetmon-node-authorization", "Bearer " + secret, "jetmon-node-authorization", "Bearer " + secret},
+	} {
+		if err := r.create(metadata.AppendToOutgoingContext(t.Context(), pairs...)); status.Code(err) != codes.Unauthenticated {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/Automattic/jetmon/internal/access"
+	"github.com/Automattic/jetmon/internal/fault"
 )
 
 // behalfKey is the metadata key under which a coordinator tells another one on whose behalf it
@@ -42,18 +43,16 @@ func asPeer(ctx context.Context, by access.Caller) context.Context {
 }
 
 // behalfOf returns on whose behalf a call is made: of a coordinator whom it says, of anybody
-// else their own.
-func behalfOf(ctx context.Context, by access.Caller) access.Caller {
-	if by.Role != access.Coordinator && !by.Open {
-		return by
-	}
-	said := firstValue(ctx, behalfKey)
-	if said == "" {
-		return by
+// else their own. It refuses what it cannot read: the coordinator itself may do more than
+// whom it calls for.
+func behalfOf(ctx context.Context, by access.Caller) (access.Caller, error) {
+	said := metadata.ValueFromIncomingContext(ctx, behalfKey)
+	if by.Role != access.Coordinator && !by.Open || len(said) == 0 {
+		return by, nil
 	}
 	var c access.Caller
-	if err := json.Unmarshal([]byte(said), &c); err != nil || !c.Known() {
-		return by
+	if err := json.Unmarshal([]byte(said[0]), &c); err != nil || len(said) > 1 || !c.Known() {
+		return access.Caller{}, fault.New(fault.Unauthenticated, "%s does not say on whose behalf it calls in a way that is known here", by)
 	}
-	return c
+	return c, nil
 }

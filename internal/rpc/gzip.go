@@ -12,8 +12,8 @@ import (
 )
 
 // maxExpansion is how many times its size a message in gzip may have when it is
-// decompressed, beyond the size of a unary request. gRPC's own bound is that of a server's
-// largest message, whoever sends it.
+// decompressed, beyond the size of a unary request and up to that of a server's largest
+// message. gRPC's own bound is the last one alone, whoever sends it.
 const maxExpansion = 16
 
 // gunzip decompresses the messages that a server receives.
@@ -28,7 +28,7 @@ func checkUnzipped(message []byte) error {
 	if string(message) != unzippable {
 		return nil
 	}
-	return fault.New(fault.Invalid, "the request is not gzip, as grpc-encoding says, or expands to more than %d bytes or %d times its size", maxUnaryBytes, maxExpansion)
+	return fault.New(fault.Invalid, "the request is not gzip, as grpc-encoding says, or expands to more than %d bytes and %d times its size, or to more than %d bytes", maxUnaryBytes, maxExpansion, maxRequestBytes)
 }
 
 // gunzipOption makes a server decompress with gunzip.
@@ -50,7 +50,7 @@ func (gunzip) Do(r io.Reader) ([]byte, error) {
 	if err != nil {
 		return []byte(unzippable), nil
 	}
-	most := max(maxUnaryBytes, maxExpansion*len(in))
+	most := max(maxUnaryBytes, min(maxExpansion*len(in), maxRequestBytes))
 	out, err := io.ReadAll(io.LimitReader(z, int64(most)+1))
 	if err != nil || len(out) > most {
 		return []byte(unzippable), nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
+	"math/rand/v2"
 	"runtime"
 	"strings"
 	"sync"
@@ -108,5 +109,33 @@ func TestABombTakesLittleMemory(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	if each := (after.TotalAlloc - before.TotalAlloc) / calls; each > 1<<20 {
 		t.Errorf("%d bytes are allocated for a bomb of %d", each, len(bomb))
+	}
+}
+
+// What gRPC refuses after it was decompressed need not be decompressed: a caller who proves
+// nothing may send as much as a checker.
+func TestWhatIsLongerThanAnyMessageIsNotDecompressed(t *testing.T) {
+	r := run(t, &service{}, rpc.ServerOptions{}, rpc.ClientOptions{})
+	// It expands by a little less than 16.
+	var message []byte
+	for range 1800 {
+		for range 2 << 10 {
+			message = append(message, byte(rand.Uint32()))
+		}
+		message = append(message, make([]byte, 22<<10)...)
+	}
+	long := gzipped(t, message)
+	if len(long) > 4<<20 || len(long) < 3<<20 {
+		t.Fatalf("%d bytes", len(long))
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	trailers, _ := r.trailers(t, veriflierv1.VeriflierService_Verify_FullMethodName, long, "grpc-encoding", "gzip")
+	runtime.ReadMemStats(&after)
+	if s := read(t, trailers); codes.Code(s.GetCode()) != codes.InvalidArgument {
+		t.Errorf("%v %s", codes.Code(s.GetCode()), s.GetMessage())
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > 64<<20 {
+		t.Errorf("%d bytes are allocated for a message of %d", used, len(long))
 	}
 }

@@ -85,13 +85,17 @@ func (s *sites) explainNow(ctx context.Context, x *monitorv1.Explanation, row re
 	return nil
 }
 
-// explainOutage adds the open outage, if there is one.
+// explainOutage adds the open outage, if there is one that exists for the caller: it stays
+// with the blog that the site had when it went down.
 func (s *sites) explainOutage(ctx context.Context, x *monitorv1.Explanation, id int64) error {
 	if id == 0 {
 		return nil
 	}
 	o, err := s.o.Store.Outage(ctx, id)
-	if err != nil {
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return nil
+	case err != nil:
 		return err
 	}
 	x.Outage = outageToProto(o)

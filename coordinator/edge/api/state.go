@@ -29,7 +29,11 @@ func (s *sites) listState(ctx context.Context, req *monitorv1.ListSitesRequest, 
 	if f.none {
 		return &monitorv1.ListSitesResponse{}, nil
 	}
+	caller := access.From(ctx)
 	sel.BlogID, sel.After, sel.Limit = f.blog, after, size+1
+	if caller.Limited() {
+		sel.Blogs = caller.Blogs // not afterwards: the token of a page names the last site looked at
+	}
 	pages := make([]*monitorv1.ListSitesResponse, 1)
 	if !peers.Forwarded(ctx) {
 		if pages, err = s.pagesOfOthers(ctx, req); err != nil {
@@ -39,7 +43,6 @@ func (s *sites) listState(ctx context.Context, req *monitorv1.ListSitesRequest, 
 	if pages[0], err = s.ownPage(ctx, sel, f, size); err != nil {
 		return nil, err
 	}
-	caller := access.From(ctx)
 	wanted := func(site *monitorv1.Site) bool {
 		blog := check.BlogID(site.GetBlogId())
 		return site.GetState() == req.GetState() && f.fits(blog, site.GetUrl()) && caller.Sees(blog)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/state/store"
@@ -28,10 +29,34 @@ func mayPut(ctx context.Context, blog check.BlogID) error {
 func (v visible) Site(ctx context.Context, id check.SiteID) (record.Site, error) {
 	row, err := v.Store.Site(ctx, id)
 	if err == nil && !access.From(ctx).Sees(row.BlogID) {
-		return record.Site{}, fault.New(fault.NotFound, "there is no site %d", id)
+		return record.Site{}, noSite(id)
 	}
 	return row, err
 }
+
+// UpdateSite implements store.Sites. The site may have gone to another blog since the caller
+// read it.
+func (v visible) UpdateSite(ctx context.Context, id check.SiteID, at time.Time, edit func(record.Site) (record.Site, error)) (record.Site, error) {
+	return v.Store.UpdateSite(ctx, id, at, func(row record.Site) (record.Site, error) {
+		if !access.From(ctx).Sees(row.BlogID) {
+			return row, noSite(id)
+		}
+		return edit(row)
+	})
+}
+
+// DeleteSite implements store.Sites, as UpdateSite does.
+func (v visible) DeleteSite(ctx context.Context, id check.SiteID, at time.Time, allow func(record.Site) error) error {
+	return v.Store.DeleteSite(ctx, id, at, func(row record.Site) error {
+		if !access.From(ctx).Sees(row.BlogID) {
+			return noSite(id)
+		}
+		return allow(row)
+	})
+}
+
+// noSite is what the store says of a site that does not exist.
+func noSite(id check.SiteID) error { return fault.New(fault.NotFound, "there is no site %d", id) }
 
 // SitesByID implements store.Sites.
 func (v visible) SitesByID(ctx context.Context, ids []check.SiteID) ([]record.Site, error) {

@@ -3,6 +3,7 @@ package keyring
 import (
 	"context"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
@@ -36,11 +37,15 @@ type Store interface {
 type Keyring struct {
 	store Store
 	log   *slog.Logger
-	read  singleflight.Group
+	// read shares the readings, each under its number; turn lets one after the other run.
+	read singleflight.Group
+	turn chan struct{}
 	// unknown bounds the readings that unknown tokens cause.
 	unknown *rate.Limiter
 
-	mu     sync.Mutex
+	mu sync.Mutex
+	// begun is the number of the last reading that has begun.
+	begun  uint64
 	tokens access.Index[entry]
 	// ready means that the tokens were read at least once.
 	ready bool
@@ -56,7 +61,7 @@ type entry struct {
 // New makes a Keyring, which knows no token before Run or the first unknown one.
 func New(s Store, log *slog.Logger) *Keyring {
 	return &Keyring{
-		store: s, log: log, unknown: rate.NewLimiter(rate.Every(readAgain), readBurst), used: map[int64]time.Time{},
+		store: s, log: log, turn: make(chan struct{}, 1), unknown: rate.NewLimiter(rate.Every(readAgain), readBurst), used: map[int64]time.Time{},
 	}
 }
 
@@ -110,10 +115,19 @@ func (k *Keyring) readForUnknown(ctx context.Context) error {
 	return nil
 }
 
-// Refresh reads the tokens now, as after one was made or revoked.
+// Refresh reads the tokens now, as after one was made or revoked. It shares a reading with
+// others, but none that has begun before it was called.
 func (k *Keyring) Refresh(ctx context.Context) error {
+	k.mu.Lock()
+	next := k.begun + 1
+	k.mu.Unlock()
 	// The reading is shared: it must not end with the one caller who happened to begin it.
-	done := k.read.DoChan("", func() (any, error) {
+	done := k.read.DoChan(strconv.FormatUint(next, 10), func() (any, error) {
+		k.turn <- struct{}{}
+		defer func() { <-k.turn }()
+		k.mu.Lock()
+		k.begun = max(k.begun, next)
+		k.mu.Unlock()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
 		defer cancel()
 		return nil, k.readAll(ctx)

@@ -23,11 +23,14 @@ type memory struct {
 	mu     sync.Mutex
 	tokens []record.Token
 	away   bool
-	reads  int
-	used   map[int64]time.Time
+	// slow, when not nil, holds each reading up after it has read.
+	slow  chan struct{}
+	reads int
+	used  map[int64]time.Time
 }
 
 func (m *memory) LiveTokens(_ context.Context, now time.Time) (live []record.Token, err error) {
+	defer m.linger()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.reads++
@@ -40,6 +43,15 @@ func (m *memory) LiveTokens(_ context.Context, now time.Time) (live []record.Tok
 		}
 	}
 	return live, nil
+}
+
+func (m *memory) linger() {
+	m.mu.Lock()
+	slow := m.slow
+	m.mu.Unlock()
+	if slow != nil {
+		<-slow
+	}
 }
 
 func (m *memory) NoteUse(_ context.Context, used map[int64]time.Time) error {
@@ -223,4 +235,41 @@ func BenchmarkATokenIsKnown(b *testing.B) {
 	if m.reads != 1 {
 		b.Errorf("%d readings", m.reads)
 	}
+}
+
+// A reading that has begun before a token was revoked must not be taken for one after it.
+func TestATokenIsRefusedAtOnceThoughAReadingIsUnderWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		m.add(1, "jm_a", nil)
+		k := running(t, m)
+		slow := make(chan struct{})
+		m.change(func(m *memory) { m.slow = slow })
+		time.Sleep(6 * time.Second) // Run reads, and has the token
+		m.change(func(m *memory) { m.tokens[0].Revoked = time.Now() })
+		before := m.reads
+		const callers = 20
+		known := make(chan error, callers)
+		for range callers { // as if each had revoked one
+			go func() {
+				err := k.Refresh(t.Context())
+				if err == nil {
+					_, err = k.Caller(t.Context(), "jm_a")
+				}
+				known <- err
+			}()
+		}
+		synctest.Wait()
+		m.change(func(m *memory) { m.slow = nil })
+		close(slow)
+		for range callers {
+			if err := <-known; !fault.Is(err, fault.Unauthenticated) {
+				t.Errorf("after the reading: %v", err)
+			}
+		}
+		if m.reads > before+6 { // five of them because an unknown token is shown
+			t.Errorf("%d readings for %d callers", m.reads-before, callers)
+		}
+	})
 }

@@ -16,6 +16,10 @@ import (
 // one when they see it.
 const Prefix = "jm_"
 
+// maxBlogs bounds the blogs of a token, as the contract does: a coordinator sends them with
+// each call that it forwards, and asks for the sites of each.
+const maxBlogs = 100
+
 // Make completes a token that is to be created at a time with the hash of a new secret, and
 // returns the secret. It returns a fault of kind Invalid that names the field for a token that
 // cannot be meant.
@@ -31,6 +35,14 @@ func Make(t record.Token, now time.Time) (record.Token, string, error) {
 		}
 		scopes |= scope
 	}
+	if len(t.Blogs) > maxBlogs {
+		return t, "", fault.InvalidField("token.blog_ids", "must be at most %d", maxBlogs)
+	}
+	for i, blog := range t.Blogs {
+		if blog <= 0 {
+			return t, "", fault.InvalidField(fmt.Sprintf("token.blog_ids[%d]", i), "must be greater than 0")
+		}
+	}
 	switch wide := scopes & access.Wide; {
 	case scopes == 0:
 		return t, "", fault.InvalidField("token.scopes", "must not be empty")
@@ -41,7 +53,8 @@ func Make(t record.Token, now time.Time) (record.Token, string, error) {
 	}
 	t.Scopes, t.Blogs = scopes.Names(), slices.Compact(slices.Sorted(slices.Values(t.Blogs)))
 	secret := Prefix + NewSecret()
-	t.Hash, t.Created = access.Hash(secret), now
+	t.Hash = access.Hash(secret)
+	t.Created, t.Expires = now.Truncate(time.Millisecond), t.Expires.Truncate(time.Millisecond) // as they are stored
 	return t, secret, nil
 }
 

@@ -90,3 +90,36 @@ func TestOddURLsAreIndexedOnce(t *testing.T) {
 		}
 	})
 }
+
+// However few sites are wanted, a search reads many at once while none fits.
+func TestASearchForWhatAHostHasNotTakesFewQueries(t *testing.T) {
+	t.Parallel()
+	const all = 20_000
+	queries := 0
+	page := func(q store.SiteQuery) (page []record.Site, _ error) {
+		queries++
+		for id := q.After + 1; id <= all && len(page) < q.Limit; id++ {
+			url := "https://big.example/"
+			if id == all-5 {
+				url = "https://big.example:8443/"
+			}
+			page = append(page, record.Site{ID: id, URL: url})
+		}
+		return page, nil
+	}
+	for _, limit := range []int{2, 101, 1001, maxPage} {
+		queries = 0
+		q := store.SiteQuery{At: record.Location{Host: "big.example", Port: 8443}, Limit: limit}
+		found, err := fitting(q, page)
+		if err != nil || len(found) != 1 || found[0].ID != all-5 {
+			t.Errorf("%d wanted: %v, %v", limit, found, err)
+		}
+		if queries > 20 {
+			t.Errorf("%d wanted: %d queries", limit, queries)
+		}
+		q.At.Port = 443
+		if found, err := fitting(q, page); err != nil || len(found) != limit || found[limit-1].ID != check.SiteID(limit) {
+			t.Errorf("%d wanted of all: %d, %v", limit, len(found), err)
+		}
+	}
+}

@@ -73,8 +73,20 @@ func searched(at record.Location, shards []shard.ID) condition {
 // pagesAt reads the sites that fit q, by a condition that may select some that do not: its
 // entries may be of an earlier URL, and a pattern is rough.
 func (s *Store) pagesAt(ctx context.Context, q store.SiteQuery, c condition) (found []record.Site, err error) {
-	for {
-		page, err := s.sitePage(ctx, q, c)
+	return fitting(q, func(q store.SiteQuery) ([]record.Site, error) { return s.sitePage(ctx, q, c) })
+}
+
+// While few sites fit, fitting reads larger and larger pages, up to mostRead: a caller who
+// asks for one site of a host with many, on a port that none has, costs no query a site.
+const (
+	readGrowth = 4
+	mostRead   = 2000
+)
+
+// fitting reads pages until enough sites fit q.
+func fitting(q store.SiteQuery, read func(store.SiteQuery) ([]record.Site, error)) (found []record.Site, err error) {
+	for wanted := q.Limit; ; q.Limit = max(q.Limit, min(q.Limit*readGrowth, mostRead)) {
+		page, err := read(q)
 		if err != nil {
 			return nil, err
 		}
@@ -82,7 +94,7 @@ func (s *Store) pagesAt(ctx context.Context, q store.SiteQuery, c condition) (fo
 			if record.Locate(site.URL).Fits(q.At) {
 				found = append(found, site)
 			}
-			if len(found) == q.Limit {
+			if len(found) == wanted {
 				return found, nil
 			}
 		}
