@@ -3,6 +3,7 @@ package rpc_test
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -346,6 +347,30 @@ func TestEachCallerHasARateOfItsOwn(t *testing.T) {
 	_, _ = monitorv1.NewSiteServiceClient(r).CreateSite(as("jm_a"), &monitorv1.CreateSiteRequest{}, grpc.Header(&header))
 	if p, l := header.Get("ratelimit-policy"), header.Get("ratelimit"); len(p) != 1 || p[0] != `"caller";q=3;w=3000` || len(l) != 1 {
 		t.Errorf("headers %q, %q", p, l)
+	}
+}
+
+// Who has a network of addresses cannot have the calls of tokens counted anew.
+func TestAFloodOfAddressesForgetsNoToken(t *testing.T) {
+	t.Parallel()
+	so := rpc.ServerOptions{Access: rpc.NewAuthorizer(rpc.AuthorizerOptions{
+		Roles: []access.RoleToken{{Role: access.Gateway, Token: secret}},
+		Keys:  keys{"jm_a": {TokenID: 1, Scopes: access.SitesWrite}},
+		Rate:  rpc.Rate{PerSecond: 0.001, Burst: 1},
+	})}
+	r := run(t, &service{}, so, rpc.ClientOptions{Token: secret, Forwards: true})
+	const enough = 10_001 // more than are counted apart
+	for i := range enough + 2 {
+		ctx, want := metadata.AppendToOutgoingContext(t.Context(), "x-forwarded-for", fmt.Sprintf("2001:db8:%x:%x::1", i>>8, i&0xff)), codes.Unauthenticated
+		if i == 0 || i == enough+1 {
+			ctx, want = metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer jm_a"), codes.OK
+		}
+		if i == enough+1 {
+			want = codes.ResourceExhausted
+		}
+		if err := r.create(ctx); status.Code(err) != want {
+			t.Fatalf("call %d: %v, want %v", i, err, want)
+		}
 	}
 }
 
