@@ -313,6 +313,45 @@ func TestTwoCredentialsOfOneKindAreRefused(t *testing.T) {
 	}
 }
 
+// A stream does not outlive the token that opened it; those of others go on.
+func TestAStreamEndsWhenItsTokenIsNoLongerAccepted(t *testing.T) {
+	t.Parallel()
+	one := access.RoleToken{Role: access.Checker, Name: "one", Token: "token-of-one"}
+	two := access.RoleToken{Role: access.Checker, Name: "two", Token: "token-of-two"}
+	accepted := rpc.NewAuthorizer(rpc.AuthorizerOptions{Roles: []access.RoleToken{one, two}})
+	entered := make(chan string)
+	s := &service{stream: func(st coordinatorv1.AssignmentService_StreamAssignmentsServer) error {
+		entered <- access.From(st.Context()).Name
+		<-st.Context().Done()
+		return context.Cause(st.Context())
+	}}
+	r := run(t, s, rpc.ServerOptions{Access: accepted}, rpc.ClientOptions{})
+	ended := map[string]chan error{one.Name: make(chan error, 1), two.Name: make(chan error, 1)}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for _, k := range []access.RoleToken{one, two} {
+		go func() {
+			ended[k.Name] <- r.streamed(metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+k.Token))
+		}()
+		<-entered
+	}
+	accepted.SetRoles([]access.RoleToken{two})
+	if err := <-ended[one.Name]; status.Code(err) != codes.Unauthenticated {
+		t.Errorf("without its token: %v", err)
+	}
+	two.Name = "three"
+	other := rpc.NewAuthorizer(rpc.AuthorizerOptions{Roles: []access.RoleToken{two}})
+	select {
+	case err := <-ended["two"]:
+		t.Errorf("ended although its token is accepted: %v", err)
+	default:
+	}
+	accepted.Follow(other)
+	if err := <-ended["two"]; status.Code(err) != codes.Unauthenticated {
+		t.Errorf("with a token of another node: %v", err)
+	}
+}
+
 func TestEachCallerHasARateOfItsOwn(t *testing.T) {
 	t.Parallel()
 	so := rpc.ServerOptions{Access: rpc.NewAuthorizer(rpc.AuthorizerOptions{
