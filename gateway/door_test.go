@@ -239,7 +239,8 @@ func TestTLSSpeaksBothVersionsOfHTTP(t *testing.T) {
 	for proto, name := range map[string]string{"HTTP/1.1": "", "HTTP/2.0": "h2"} {
 		t.Run(proto, func(t *testing.T) {
 			transport := &http.Transport{
-				TLSClientConfig: config, ForceAttemptHTTP2: name == "h2", DisableCompression: true,
+				// net/http changes the configuration that it is given.
+				TLSClientConfig: config.Clone(), ForceAttemptHTTP2: name == "h2", DisableCompression: true,
 				DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) { return h.network.DialContext(ctx, addr) },
 			}
 			defer transport.CloseIdleConnections()

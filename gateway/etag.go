@@ -228,7 +228,11 @@ func (w *taggingWriter) Write(body []byte) (int, error) {
 	h.Set("ETag", tag)
 	h.Set("Cache-Control", "private, no-cache")
 	for _, theirs := range w.x.noneMatch {
-		if theirs == "*" || strings.TrimPrefix(theirs, "W/") == tag {
+		switch theirs = strings.TrimPrefix(theirs, "W/"); theirs {
+		case zippedTag(tag):
+			h.Set("ETag", theirs)
+			fallthrough
+		case "*", tag:
 			h.Del("Content-Length")
 			h.Del("Content-Type")
 			w.ResponseWriter.WriteHeader(http.StatusNotModified)
@@ -237,6 +241,9 @@ func (w *taggingWriter) Write(body []byte) (int, error) {
 	}
 	return w.ResponseWriter.Write(body)
 }
+
+// zippedTag returns the entity tag of the same answer in gzip: other bytes have another tag.
+func zippedTag(tag string) string { return strings.TrimSuffix(tag, `"`) + `-gzip"` }
 
 // tagOf returns the entity tag of a body, with the etag of the resource in it.
 func tagOf(etag string, body []byte) string {

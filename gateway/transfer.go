@@ -113,6 +113,9 @@ func (z *zipped) begin(h http.Header) bool {
 	}
 	h.Del("Content-Length")
 	h.Set("Content-Encoding", gzipCoding)
+	if tag := h.Get("ETag"); tag != "" {
+		h.Set("ETag", zippedTag(tag))
+	}
 	return true
 }
 

@@ -147,3 +147,24 @@ func TestABombTakesNoMoreMemoryThanALargeBody(t *testing.T) {
 		t.Errorf("%d bytes were allocated for a bomb of %d", used, len(bomb))
 	}
 }
+
+// The bytes of an answer in gzip are others, so its tag is another, and either is good for
+// asking again.
+func TestAnAnswerInGzipHasATagOfItsOwn(t *testing.T) {
+	t.Parallel()
+	h := open(t, newFake())
+	plain, _ := h.fetch(t, "GET", "/openapi.json", "")
+	zipped, _ := h.fetch(t, "GET", "/openapi.json", "gzip")
+	tags := []string{plain.Header.Get("ETag"), zipped.Header.Get("ETag")}
+	if tags[0] == "" || tags[1] != strings.TrimSuffix(tags[0], `"`)+`-gzip"` {
+		t.Fatalf("tags %q", tags)
+	}
+	for _, tag := range tags {
+		for _, coding := range []string{"gzip", "identity"} {
+			a := h.send("GET", "/openapi.json", "", "If-None-Match", tag, "Accept-Encoding", coding)
+			if a.status != 304 || a.body != "" || a.header.Get("ETag") != tag {
+				t.Errorf("asked with %s for %s: %d %q", tag, coding, a.status, a.header.Get("ETag"))
+			}
+		}
+	}
+}

@@ -72,7 +72,7 @@ type reading struct {
 	firewalls writer
 	// limit is the maximum number of decoded bytes to read.
 	limit    int64
-	decoders decoders
+	decoders *decoders
 }
 
 // readPage reads a body to its end, to the limits, or until nothing is left to look for.

@@ -3,6 +3,7 @@ package probe
 import (
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"runtime"
 	"runtime/metrics"
@@ -34,6 +35,19 @@ func allocated() uint64 {
 	return s[0].Value.Uint64()
 }
 
+// leastAllocated returns how many bytes f makes the process allocate at the least of three
+// times. What others do at the same time does not happen thrice; what f needs does. Nor do
+// one-time allocations count.
+func leastAllocated(f func()) uint64 {
+	least := uint64(math.MaxUint64)
+	for range 3 {
+		before := allocated()
+		f()
+		least = min(least, allocated()-before)
+	}
+	return least
+}
+
 // TestFloodsStayWithinMemory runs alone, since it measures the whole process.
 func TestFloodsStayWithinMemory(t *testing.T) {
 	for _, name := range []string{fast, portable} {
@@ -57,6 +71,8 @@ func floodsStayWithinMemory(t *testing.T, newProber maker) {
 		{"chunk header", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", block},
 		{"gzip bomb", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", string(bomb)},
 		{"gzip of nothing", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", strings.Repeat(string(zipped("")), 1000)},
+		{"br bomb", "HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\n", compressed("br", strings.Repeat("\x00", 16<<20))},
+		{"zstd bomb", "HTTP/1.1 200 OK\r\nContent-Encoding: zstd\r\n\r\n", compressed("zstd", strings.Repeat("\x00", 16<<20))},
 		{"cookies on the way", "HTTP/1.1 302 Found\r\nLocation: ?x\r\n" + fields + "\r\n", ""},
 		{"banner", "", "220 hello\r\n"},
 	} {
@@ -69,15 +85,15 @@ func floodsStayWithinMemory(t *testing.T, newProber maker) {
 		p := newProber(t)
 		target := check.Target{URL: site.URL(), Timeout: 5 * time.Second, Settings: check.Settings{
 			Method: check.MethodGet, RequiredTexts: []string{"not there"}}}
-		probeInTime(t.Context(), t, p, target) // so that one-time allocations do not count
-		before := allocated()
-		o := probeInTime(t.Context(), t, p, target)
-		if got := allocated() - before; got > limit {
+		got := leastAllocated(func() {
+			if o := probeInTime(t.Context(), t, p, target); o.Outcome != check.OutcomeDown {
+				t.Errorf("%s: got %+v", c.name, o)
+			}
+		})
+		if got > limit {
 			t.Errorf("%s: %d KiB", c.name, got>>10)
 		}
-		if o.Outcome != check.OutcomeDown {
-			t.Errorf("%s: got %+v", c.name, o)
-		}
+		t.Logf("%s: %d KiB", c.name, got>>10)
 	}
 }
 

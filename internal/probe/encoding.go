@@ -9,7 +9,6 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -19,9 +18,6 @@ const (
 	maxEncodings = 5
 	// maxWindow limits the window that a body in zstd may ask for, as browsers do.
 	maxWindow = 8 << 20
-	// maxLargeDecoders limits how many bodies in br or zstd are decoded at once. Each takes
-	// some MiB; no request asks for these encodings.
-	maxLargeDecoders = 8
 )
 
 var (
@@ -31,43 +27,40 @@ var (
 	errNoDecoder = errors.New("no decoder is free")
 )
 
-// decoders limits the memory of all bodies that are decoded at once.
-type decoders chan struct{}
-
-func newDecoders() decoders { return make(decoders, maxLargeDecoders) }
-
 // decoding is a body without its content encodings.
 type decoding struct {
 	io.Reader
-	release []func()
+	layers []*layer
 }
 
-// close releases what the decoders hold.
+// close gives the decoders back.
 func (d *decoding) close() {
-	for _, f := range d.release {
-		f()
+	for _, l := range d.layers {
+		if l.large != nil {
+			l.large.end(l.failed)
+			l.large.giveBack()
+		}
 	}
 }
 
 // decode removes the content encodings that browsers know, asked for or not. Like browsers,
 // it passes over names that are none.
-func (d decoders) decode(ctx context.Context, h head, body io.Reader) (*decoding, error) {
+func (d *decoders) decode(ctx context.Context, h head, body io.Reader) (*decoding, error) {
 	result := &decoding{Reader: body}
 	names := h.encodings()
 	if len(names) > maxEncodings {
 		return result, errBadEncoding
 	}
+	if len(names) == 0 {
+		return result, nil
+	}
+	larges, err := d.take(ctx, names)
+	if err != nil {
+		return result, err
+	}
 	for i := len(names) - 1; i >= 0; i-- {
-		layer := &layer{name: names[i], source: source{r: result.Reader}, left: maxRaw}
-		if layer.isLarge() {
-			select {
-			case d <- struct{}{}:
-				result.release = append(result.release, func() { <-d }, layer.close)
-			case <-ctx.Done():
-				return result, errNoDecoder
-			}
-		}
-		result.Reader = layer
+		layer := &layer{name: names[i], large: larges[i], source: source{r: result.Reader}, left: maxRaw}
+		result.Reader, result.layers = layer, append(result.layers, layer)
 	}
 	return result, nil
 }
@@ -108,17 +101,9 @@ type layer struct {
 	// another from growing without end between them.
 	left    int64
 	decoder io.Reader
-	zstd    *zstd.Decoder
-	yielded bool
-}
-
-// isLarge reports whether the decoder needs much memory.
-func (l *layer) isLarge() bool { return l.name == "br" || l.name == "zstd" }
-
-func (l *layer) close() {
-	if l.zstd != nil {
-		l.zstd.Close()
-	}
+	// large is the memory of the decoders of br and zstd.
+	large           *large
+	yielded, failed bool
 }
 
 func (l *layer) Read(p []byte) (int, error) {
@@ -134,6 +119,7 @@ func (l *layer) Read(p []byte) (int, error) {
 	l.left -= int64(n)
 	l.yielded = l.yielded || n > 0
 	if err != nil && err != io.EOF {
+		l.failed = true
 		err = l.fault(err)
 	}
 	return n, err
@@ -148,16 +134,14 @@ func (l *layer) begin() error {
 	switch l.name {
 	case "br":
 		body, readable := narrowBrotli(br)
-		l.decoder, l.left = brotli.NewReader(body), min(l.left, readable)
+		l.decoder, l.left = l.large.beginBrotli(body), min(l.left, readable)
 	case "zstd":
 		body, readable := narrowZstd(br)
-		l.left = min(l.left, readable)
-		d, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxWindow(maxZstdWindow), zstd.IgnoreChecksum(true))
+		d, err := l.large.beginZstd(body)
 		if err != nil {
 			return err
 		}
-		l.zstd, l.decoder = d, d
+		l.decoder, l.left = d, min(l.left, readable)
 	case "deflate":
 		l.decoder = &deflateReader{br: br}
 	default:

@@ -176,8 +176,9 @@ func TestLargeDecodersAreCounted(t *testing.T) {
 	for _, name := range []string{fast, portable} {
 		p, site := makerOf(name)(t), fakesite.New(t)
 		encoded("zstd", compressed("zstd", pageText))(site)
+		var out []*large
 		for range maxLargeDecoders {
-			p.decoders <- struct{}{}
+			out = append(out, p.decoders.zstd.take(t.Context()))
 		}
 		target := byGet
 		target.URL, target.Timeout = site.URL(), short
@@ -185,13 +186,13 @@ func TestLargeDecodersAreCounted(t *testing.T) {
 		if o.Outcome != check.OutcomeUnknown || o.Reason != "node_resources" {
 			t.Errorf("%s: got %+v", name, o)
 		}
-		<-p.decoders
+		out[0].giveBack()
 		target.Timeout = 0
 		if o = probeInTime(t.Context(), t, p, target); o.Outcome != check.OutcomeUp {
 			t.Errorf("%s: got %+v", name, o)
 		}
-		if len(p.decoders) != maxLargeDecoders-1 {
-			t.Errorf("%s: %d decoders are out", name, len(p.decoders))
+		if n := len(p.decoders.zstd.used); n != maxLargeDecoders-1 {
+			t.Errorf("%s: %d decoders are out", name, n)
 		}
 	}
 }

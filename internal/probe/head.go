@@ -299,14 +299,16 @@ func parseHead(b []byte) (head, error) {
 		return head{}, errManyHeaders
 	}
 	line, fields, _ := bytes.Cut(b, []byte("\n"))
-	version, after, _ := bytes.Cut(bytes.TrimRight(line, "\r"), []byte(" "))
-	// The version is HTTP/ and one digit, with or without a second: servers write HTTP/2 too.
-	if len(version) < 6 || len(version) > 8 || !isDigits(version[5:6]) ||
-		len(version) == 7 || len(version) == 8 && (version[6] != '.' || !isDigits(version[7:])) {
+	version, after, hasStatus := bytes.Cut(bytes.TrimRight(line, "\r"), []byte(" "))
+	// The version begins with a digit. Browsers take whatever follows: HTTP/2, HTTP/1.01, HTTP/11.1.
+	if len(version) < 6 || !isDigits(version[5:6]) {
 		return head{}, errNotHTTP
 	}
-	h := head{proto: protocolName(version), status: statusOf(bytes.TrimLeft(after, " ")), fields: fields}
-	if h.status < 100 {
+	h := head{proto: protocolName(version), status: 200, fields: fields}
+	if !hasStatus {
+		return h, nil // Chromium and Firefox take a line without a blank for a 200
+	}
+	if h.status = statusOf(bytes.TrimLeft(after, " ")); h.status < 100 {
 		return h, errBadStatus
 	}
 	return h, nil
@@ -326,12 +328,20 @@ func statusOf(b []byte) (status int) {
 	return status
 }
 
-// protocolName returns the version as a string, without an allocation for the common one.
+// protocolName returns the version as a string, without an allocation for the common one. Of
+// an odd one counts what Chromium reads: the first digit, and the one behind the first dot.
 func protocolName(version []byte) string {
 	if string(version) == "HTTP/1.1" {
 		return "HTTP/1.1"
 	}
-	return string(bytes.ToUpper(version))
+	major, minor := version[5], byte('0')
+	if len(version) == 6 {
+		return "HTTP/" + string(major)
+	}
+	if _, after, _ := bytes.Cut(version, []byte(".")); len(after) > 0 && isDigits(after[:1]) {
+		minor = after[0]
+	}
+	return "HTTP/" + string([]byte{major, '.', minor})
 }
 
 func isDigits(b []byte) bool {

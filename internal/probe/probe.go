@@ -61,7 +61,7 @@ type Prober struct {
 	connector *connector
 	resolver  *lookup.Resolver
 	firewalls *firewallDetector
-	decoders  decoders
+	decoders  *decoders
 	pages     *page.Judge
 	now       func() time.Time
 }

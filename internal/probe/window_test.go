@@ -3,6 +3,7 @@ package probe
 import (
 	"bytes"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/andybalholm/brotli"
@@ -40,39 +41,138 @@ func farReferences(size int) string {
 	return (first + first + first)[:size]
 }
 
-// TestWideWindowsAreReadInLittleMemory reads bodies whose decoders ask for up to 16 MiB: each
-// byte that is looked at is right, and no body takes more than its limit.
+// wideCase is a body whose decoders ask for much memory.
+type wideCase struct{ name, encoding, encoded, body string }
+
+// wideCases are bodies whose decoders ask for up to 16 MiB.
+func wideCases(t *testing.T) []wideCase {
+	zeros, far, all := strings.Repeat("\x00", 7<<20), farReferences(3<<20), farReferences(maxDecoded-20)
+	slightly := farReferences(maxDecoded + 50<<10)
+	var cases []wideCase
+	add := func(name, encoding, encoded, body string) {
+		cases = append(cases, wideCase{name, encoding, encoded, body})
+	}
+	add("br", "br", wide(t, "br", far, false), far)
+	add("br, shorter than what is read", "br", wide(t, "br", all, false), all)
+	add("br of zeros", "br", wide(t, "br", zeros, false), zeros)
+	add("zstd", "zstd", wide(t, "zstd", far, false), far)
+	add("zstd, a little longer than what is read", "zstd", wide(t, "zstd", slightly, false), slightly)
+	add("zstd in one segment", "zstd", wide(t, "zstd", far, true), far)
+	add("zstd in one segment of zeros", "zstd", wide(t, "zstd", zeros, true), zeros)
+	add("zstd in one segment that is small", "zstd", wide(t, "zstd", far[:100<<10], true), far[:100<<10])
+	best := map[string]string{"br": best("br", far), "zstd": best("zstd", far), "gzip": compressed("gzip", far)}
+	for outer := range best {
+		add(outer+" at its best", outer, best[outer], far)
+		for _, inner := range []string{"br", "zstd", "gzip"} {
+			add(inner+" in "+outer, inner+", "+outer, compressed(outer, best[inner]), far)
+		}
+	}
+	five := far[:1<<20]
+	for range maxEncodings {
+		five = compressed("br", five)
+	}
+	add("br five times", "br, br, br, br, br", five, far[:1<<20])
+	return cases
+}
+
+// best returns a body as encoded at the highest level, with its usual window.
+func best(encoding, body string) string {
+	var b bytes.Buffer
+	if encoding == "br" {
+		w := brotli.NewWriterLevel(&b, brotli.BestCompression)
+		_, _ = w.Write([]byte(body))
+		_ = w.Close()
+		return b.String()
+	}
+	w, _ := zstd.NewWriter(&b, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBestCompression))
+	_, _ = w.Write([]byte(body))
+	_ = w.Close()
+	return b.String()
+}
+
+// TestWideWindowsAreReadInLittleMemory shows that each byte that is looked at is right, and that
+// no body takes more than 1 MiB beyond the decoders that the node keeps.
 func TestWideWindowsAreReadInLittleMemory(t *testing.T) {
-	zeros := strings.Repeat("\x00", 7<<20)
+	const limit = 1 << 20
+	decoders := newDecoders()
+	var got collected
+	got.Grow(maxDecoded + 64<<10)
+	for _, c := range wideCases(t) {
+		h := head{proto: "HTTP/1.1", status: 200, fields: []byte("Content-Encoding: " + c.encoding + "\n")}
+		body := []byte(c.body)
+		took := leastAllocated(func() {
+			got.Reset()
+			page, err := readPage(t.Context(), h, strings.NewReader(c.encoded), reading{
+				rules: &got, firewalls: &firewallSearch{}, limit: maxDecoded, decoders: decoders})
+			if err != nil || !bytes.HasPrefix(body, got.Bytes()) || got.Len() < min(len(body), maxDecoded-brotliGap) {
+				t.Errorf("%s: %d bytes, %+v, %v", c.name, got.Len(), page, err)
+			}
+		})
+		if took > limit {
+			t.Errorf("%s: %d KiB", c.name, took>>10)
+		}
+		t.Logf("%s: %d KiB", c.name, took>>10)
+	}
+}
+
+// TestBrokenBodiesTakeLittleMemory has bodies that break when the decoder has all its memory,
+// and frames whose windows grow by little.
+func TestBrokenBodiesTakeLittleMemory(t *testing.T) {
+	const limit = 1 << 20
+	var frames strings.Builder
+	for window := byte(0); window <= zstdWindow; window++ {
+		frames.WriteString(zstdMagic + "\x00" + string([]byte{window}) + "\x09\x00\x00x")
+	}
+	far := farReferences(3 << 20)
+	breaks := func(encoding string) string {
+		whole := wide(t, encoding, far, false)
+		return whole[:len(whole)/4] + strings.Repeat("\xff", len(whole)/2)
+	}
+	decoders := newDecoders()
 	for _, c := range []struct {
 		name, encoding, body string
-		whole                bool
-		limit                uint64 // in MiB
+		broken               bool
 	}{
-		{"br", "br", farReferences(3 << 20), false, 3},
-		{"br, shorter than what is read", "br", farReferences(maxDecoded - 20), false, 3},
-		{"br of zeros", "br", zeros, false, 3},
-		{"zstd", "zstd", farReferences(3 << 20), false, 3},
-		{"zstd, a little longer than what is read", "zstd", farReferences(maxDecoded + 50<<10), false, 3},
-		{"zstd in one segment", "zstd", farReferences(3 << 20), true, 3},
-		{"zstd in one segment of zeros", "zstd", zeros, true, 3},
-		{"zstd in one segment that is small", "zstd", farReferences(100 << 10), true, 3},
+		{"br breaks", "br", breaks("br"), true},
+		{"zstd breaks", "zstd", breaks("zstd"), true},
+		{"br breaks in zstd", "br, zstd", compressed("zstd", breaks("br")), true},
+		{"frames with growing windows", "zstd", frames.String(), false},
 	} {
-		encoded := wide(t, c.encoding, c.body, c.whole)
 		h := head{proto: "HTTP/1.1", status: 200, fields: []byte("Content-Encoding: " + c.encoding + "\n")}
-		var got collected
-		got.Grow(maxDecoded + 64<<10)
-		before := allocated()
-		page, err := readPage(t.Context(), h, strings.NewReader(encoded), reading{
-			rules: &got, firewalls: &firewallSearch{}, limit: maxDecoded, decoders: newDecoders()})
-		took := (allocated() - before) >> 20
-		if err != nil || !strings.HasPrefix(c.body, got.String()) || got.Len() < min(len(c.body), maxDecoded-brotliGap) {
-			t.Errorf("%s: %d bytes, %+v, %v", c.name, got.Len(), page, err)
+		took := leastAllocated(func() {
+			_, err := readPage(t.Context(), h, strings.NewReader(c.body), reading{
+				rules: newRuleSearch(&check.Target{}, h), firewalls: &firewallSearch{}, limit: maxDecoded, decoders: decoders})
+			if (err != nil) != c.broken {
+				t.Errorf("%s: %v", c.name, err)
+			}
+		})
+		if took > limit {
+			t.Errorf("%s: %d KiB", c.name, took>>10)
 		}
-		if took > c.limit {
-			t.Errorf("%s: %d MiB", c.name, took)
-		}
-		t.Logf("%s: %d MiB", c.name, took)
+		t.Logf("%s: %d KiB", c.name, took>>10)
+	}
+}
+
+// TestBodiesThatNeedSeveralDecoders shows that such bodies do not wait for each other.
+func TestBodiesThatNeedSeveralDecoders(t *testing.T) {
+	t.Parallel()
+	body := compressed("br", compressed("zstd", compressed("br", compressed("br", pageText))))
+	h := head{proto: "HTTP/1.1", status: 200, fields: []byte("Content-Encoding: br, br, zstd, br\n")}
+	decoders := newDecoders()
+	var work sync.WaitGroup
+	for range 50 {
+		work.Go(func() {
+			var got collected
+			_, err := readPage(t.Context(), h, strings.NewReader(body), reading{
+				rules: &got, firewalls: &firewallSearch{}, limit: maxDecoded, decoders: decoders})
+			if err != nil || got.String() != pageText {
+				t.Errorf("%q, %v", got.String(), err)
+			}
+		})
+	}
+	work.Wait()
+	if len(decoders.br.used)+len(decoders.zstd.used)+len(decoders.several) != 0 {
+		t.Errorf("out: %d of br, %d of zstd", len(decoders.br.used), len(decoders.zstd.used))
 	}
 }
 
