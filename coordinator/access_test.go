@@ -452,3 +452,19 @@ func TestACheckerIsTheNodeOfItsCredentials(t *testing.T) {
 		}
 	}
 }
+
+func TestTheSessionOfACheckerEndsWithItsToken(t *testing.T) {
+	t.Parallel()
+	var accepted *rpc.Authorizer
+	r := guardedWith(t, func(o *coordinator.Options) { accepted = o.Server.Access })
+	st, err := coordinatorv1.NewAssignmentServiceClient(r.conn).StreamAssignments(as(t, "c1-token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	say(t, st, hello(func(h *coordinatorv1.Hello) { h.Node = "c1" }))
+	hear(t, st)
+	accepted.SetRoles([]access.RoleToken{{Role: access.Checker, Name: "c1", Token: "another-token"}})
+	if _, err := st.Recv(); status.Code(err) != codes.Unauthenticated {
+		t.Errorf("the session ends with %v", err)
+	}
+}

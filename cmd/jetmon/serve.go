@@ -101,7 +101,7 @@ func (f serveFlags) roles(file *config.File) ([]access.RoleToken, error) {
 }
 
 // liveServer is what a reload replaces of a server's protection: its certificates and the
-// accepted tokens. Connections that exist go on.
+// accepted tokens. Connections that exist go on; streams whose token is gone do not.
 type liveServer struct {
 	tls    atomic.Pointer[tls.Config]
 	access *rpc.Authorizer

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
@@ -49,11 +50,14 @@ type Authorizer struct {
 	roles atomic.Pointer[access.Index[access.Caller]]
 	keys  atomic.Pointer[Keys]
 	quota *quota
+
+	mu      sync.Mutex
+	streams map[*tokened]bool
 }
 
 // NewAuthorizer makes an Authorizer.
 func NewAuthorizer(o AuthorizerOptions) *Authorizer {
-	a := &Authorizer{quota: newQuota(o.Rate)}
+	a := &Authorizer{quota: newQuota(o.Rate), streams: map[*tokened]bool{}}
 	a.SetRoles(o.Roles)
 	if o.Keys != nil {
 		a.SetKeys(o.Keys)
@@ -69,20 +73,25 @@ func Open() *Authorizer {
 	return a
 }
 
-// SetRoles replaces the tokens of roles for the calls that begin from now on.
+// SetRoles replaces the tokens of roles for the calls that begin from now on, and ends the
+// streams of those whose token is not among them.
 func (a *Authorizer) SetRoles(tokens []access.RoleToken) {
 	var index access.Index[access.Caller]
 	for _, t := range tokens {
 		index.Add(access.Hash(t.Token), t.Caller())
 	}
 	a.roles.Store(&index)
+	a.endRefused()
 }
 
 // IsOpen reports whether a asks nobody who they are.
 func (a *Authorizer) IsOpen() bool { return a.open }
 
-// Follow takes the tokens of roles of another Authorizer, for the calls that begin from now on.
-func (a *Authorizer) Follow(other *Authorizer) { a.roles.Store(other.roles.Load()) }
+// Follow takes the tokens of roles of another Authorizer, as SetRoles does.
+func (a *Authorizer) Follow(other *Authorizer) {
+	a.roles.Store(other.roles.Load())
+	a.endRefused()
+}
 
 // SetKeys has the tokens of the API accepted that keys knows.
 func (a *Authorizer) SetKeys(keys Keys) { a.keys.Store(&keys) }
@@ -239,6 +248,8 @@ func (a *Authorizer) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServ
 		return err
 	}
 	defer done()
+	ctx, unwatch := a.whileAccepted(ctx)
+	defer unwatch()
 	return handle(srv, withContext{ss, ctx})
 }
 

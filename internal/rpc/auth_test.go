@@ -3,6 +3,7 @@ package rpc_test
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -312,6 +313,45 @@ func TestTwoCredentialsOfOneKindAreRefused(t *testing.T) {
 	}
 }
 
+// A stream does not outlive the token that opened it; those of others go on.
+func TestAStreamEndsWhenItsTokenIsNoLongerAccepted(t *testing.T) {
+	t.Parallel()
+	one := access.RoleToken{Role: access.Checker, Name: "one", Token: "token-of-one"}
+	two := access.RoleToken{Role: access.Checker, Name: "two", Token: "token-of-two"}
+	accepted := rpc.NewAuthorizer(rpc.AuthorizerOptions{Roles: []access.RoleToken{one, two}})
+	entered := make(chan string)
+	s := &service{stream: func(st coordinatorv1.AssignmentService_StreamAssignmentsServer) error {
+		entered <- access.From(st.Context()).Name
+		<-st.Context().Done()
+		return context.Cause(st.Context())
+	}}
+	r := run(t, s, rpc.ServerOptions{Access: accepted}, rpc.ClientOptions{})
+	ended := map[string]chan error{one.Name: make(chan error, 1), two.Name: make(chan error, 1)}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for _, k := range []access.RoleToken{one, two} {
+		go func() {
+			ended[k.Name] <- r.streamed(metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+k.Token))
+		}()
+		<-entered
+	}
+	accepted.SetRoles([]access.RoleToken{two})
+	if err := <-ended[one.Name]; status.Code(err) != codes.Unauthenticated {
+		t.Errorf("without its token: %v", err)
+	}
+	two.Name = "three"
+	other := rpc.NewAuthorizer(rpc.AuthorizerOptions{Roles: []access.RoleToken{two}})
+	select {
+	case err := <-ended["two"]:
+		t.Errorf("ended although its token is accepted: %v", err)
+	default:
+	}
+	accepted.Follow(other)
+	if err := <-ended["two"]; status.Code(err) != codes.Unauthenticated {
+		t.Errorf("with a token of another node: %v", err)
+	}
+}
+
 func TestEachCallerHasARateOfItsOwn(t *testing.T) {
 	t.Parallel()
 	so := rpc.ServerOptions{Access: rpc.NewAuthorizer(rpc.AuthorizerOptions{
@@ -346,6 +386,30 @@ func TestEachCallerHasARateOfItsOwn(t *testing.T) {
 	_, _ = monitorv1.NewSiteServiceClient(r).CreateSite(as("jm_a"), &monitorv1.CreateSiteRequest{}, grpc.Header(&header))
 	if p, l := header.Get("ratelimit-policy"), header.Get("ratelimit"); len(p) != 1 || p[0] != `"caller";q=3;w=3000` || len(l) != 1 {
 		t.Errorf("headers %q, %q", p, l)
+	}
+}
+
+// Who has a network of addresses cannot have the calls of tokens counted anew.
+func TestAFloodOfAddressesForgetsNoToken(t *testing.T) {
+	t.Parallel()
+	so := rpc.ServerOptions{Access: rpc.NewAuthorizer(rpc.AuthorizerOptions{
+		Roles: []access.RoleToken{{Role: access.Gateway, Token: secret}},
+		Keys:  keys{"jm_a": {TokenID: 1, Scopes: access.SitesWrite}},
+		Rate:  rpc.Rate{PerSecond: 0.001, Burst: 1},
+	})}
+	r := run(t, &service{}, so, rpc.ClientOptions{Token: secret, Forwards: true})
+	const enough = 10_001 // more than are counted apart
+	for i := range enough + 2 {
+		ctx, want := metadata.AppendToOutgoingContext(t.Context(), "x-forwarded-for", fmt.Sprintf("2001:db8:%x:%x::1", i>>8, i&0xff)), codes.Unauthenticated
+		if i == 0 || i == enough+1 {
+			ctx, want = metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer jm_a"), codes.OK
+		}
+		if i == enough+1 {
+			want = codes.ResourceExhausted
+		}
+		if err := r.create(ctx); status.Code(err) != want {
+			t.Fatalf("call %d: %v, want %v", i, err, want)
+		}
 	}
 }
 

@@ -15,7 +15,7 @@
 // ServerOptions.Around -> the handler. So a request costs at most a few times its size,
 // whatever is in it. NewServer refuses a service whose requests have a field of unbounded
 // length, and an RPC of which internal/access does not say who may call it. Every error fits
-// into the headers that clients read.
+// into the headers that clients read. A stream ends when its caller's token does.
 //
 // A request of a stream that cannot be decoded is its caller's mistake, too; gRPC itself would
 // call it internal. Only what is no frame of gRPC, or more than one, gets that code: gRPC's

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"net"
 	"net/netip"
@@ -111,13 +112,17 @@ func (q *quota) limiter(key quotaKey, now time.Time) *rate.Limiter {
 	return l
 }
 
-// sweep forgets the callers that have made no call of late. When all have, it forgets them
-// all: to count anew is better than to refuse strangers, or to grow.
+// sweep forgets the callers that have made no call of late. When all have, it forgets those
+// without a token, of whom anybody can be as many as they like, or all: to count anew is
+// better than to refuse strangers, or to grow.
 func (q *quota) sweep(now time.Time) {
 	for key, l := range q.spent {
 		if l.TokensAt(now) >= float64(q.rate.Burst) {
 			delete(q.spent, key)
 		}
+	}
+	if len(q.spent) >= maxQuotas {
+		maps.DeleteFunc(q.spent, func(key quotaKey, _ *rate.Limiter) bool { return key.token == 0 })
 	}
 	if len(q.spent) >= maxQuotas {
 		clear(q.spent)

@@ -113,6 +113,8 @@ func (s *Server) send(st responder, id dispatch.SessionID, l *link, received <-c
 				return nil
 			}
 			return err
+		case <-st.Context().Done(): // the caller is gone, or no longer welcome
+			return context.Cause(st.Context())
 		case <-l.ended:
 			return fault.New(fault.Conflict, "session ended: %s", l.reason)
 		case <-stopping:

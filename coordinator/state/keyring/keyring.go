@@ -105,15 +105,22 @@ func (k *Keyring) find(token string) (caller access.Caller, known bool, err erro
 // happened too often of late.
 func (k *Keyring) readForUnknown(ctx context.Context) error {
 	if k.unknown.AllowN(time.Now(), 1) {
-		return k.Refresh(ctx)
+		bound, cancel := context.WithTimeout(ctx, readTimeout)
+		defer cancel()
+		if err := k.Refresh(bound); err == nil || bound.Err() == nil || ctx.Err() != nil {
+			return err
+		}
+		return unread()
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if !k.ready {
-		return fault.New(fault.Unavailable, "the tokens of the API cannot be read now")
+		return unread()
 	}
 	return nil
 }
+
+func unread() error { return fault.New(fault.Unavailable, "the tokens of the API cannot be read now") }
 
 // Refresh reads the tokens now, as after one was made or revoked. It shares a reading with
 // others, but none that has begun before it was called.

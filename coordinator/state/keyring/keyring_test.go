@@ -273,3 +273,24 @@ func TestATokenIsRefusedAtOnceThoughAReadingIsUnderWay(t *testing.T) {
 		}
 	})
 }
+
+// However long the readings take that are under way, a caller learns soon that a token cannot
+// be looked up.
+func TestAnUnknownTokenWaitsForOneReading(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		k := running(t, m)
+		slow := make(chan struct{})
+		m.change(func(m *memory) { m.slow = slow })
+		time.Sleep(6 * time.Second) // Run reads
+		began := time.Now()
+		if _, err := k.Caller(t.Context(), "jm_x"); !fault.Is(err, fault.Unavailable) || time.Since(began) > 2*time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		m.change(func(m *memory) { m.slow = nil })
+		close(slow)
+		synctest.Wait()
+		wantKnown(t, k, "jm_x", false)
+	})
+}
