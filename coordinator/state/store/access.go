@@ -7,20 +7,20 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 )
 
-// MaxTokens is how many tokens may exist that are not revoked.
+// MaxTokens is how many tokens may be good at a time.
 const MaxTokens = 10_000
 
 // Access keeps the tokens of the API and the audit trail.
 type Access interface {
 	// CreateToken adds a token and a record about it, whose Resource and After tell makes of the
-	// token as stored. It ignores ID, Used and Revoked. FailedPrecondition when MaxTokens exist.
+	// token as stored. It ignores ID, Used and Revoked. FailedPrecondition when MaxTokens are good.
 	CreateToken(ctx context.Context, t record.Token, tell func(record.Token) record.Audit) (record.Token, error)
 	// Token reads one token.
 	Token(ctx context.Context, id int64) (record.Token, error)
 	// ListTokens reads a page of at most limit tokens, revoked ones included, by rising id
 	// after one.
 	ListTokens(ctx context.Context, after int64, limit int) ([]record.Token, error)
-	// LiveTokens reads all tokens that are good at a time.
+	// LiveTokens reads all tokens that are good at a time. It leaves out one that is damaged.
 	LiveTokens(ctx context.Context, now time.Time) ([]record.Token, error)
 	// RevokeToken revokes a token from a time on and adds the record that tell makes of it;
 	// of a token that is revoked already it changes nothing. NotFound when there is none.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -65,11 +66,12 @@ func (s *Store) CreateToken(ctx context.Context, t record.Token, tell func(recor
 	}
 	err := s.write(ctx, func(w txn) error {
 		var live int
-		if _, err := w.find([]any{&live}, "SELECT COUNT(*) FROM jetmon_tokens WHERE revoked_ms = 0"); err != nil {
+		const count = "SELECT COUNT(*) FROM jetmon_tokens WHERE revoked_ms = 0 AND (expires_ms = 0 OR expires_ms > ?)"
+		if _, err := w.find([]any{&live}, count, toMillis(t.Created)); err != nil {
 			return err
 		}
 		if live >= store.MaxTokens {
-			return fault.New(fault.Fenced, "%d tokens exist, which is the most; revoke some", live)
+			return fault.New(fault.Fenced, "%d tokens are good, which is the most; revoke some", live)
 		}
 		id, err := w.insert(`INSERT INTO jetmon_tokens (name, hash, scopes, blogs, creator, created_ms, expires_ms, used_ms, revoked_ms)
 	VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0)`,
@@ -115,12 +117,25 @@ func (s *Store) ListTokens(ctx context.Context, after int64, limit int) ([]recor
 
 // LiveTokens implements store.Access.
 func (s *Store) LiveTokens(ctx context.Context, now time.Time) ([]record.Token, error) {
-	found, err := list(ctx, s.leases, scanToken,
+	// A damaged row must not make the others unknown.
+	skip := func(rows *sql.Rows) (record.Token, error) {
+		var r tokenRow
+		if err := rows.Scan(r.dest()...); err != nil {
+			return record.Token{}, err
+		}
+		t, err := r.token()
+		if err != nil {
+			s.log.Error("token unreadable, nobody can use it", "token_id", r.t.ID, "error", err)
+			return record.Token{}, nil
+		}
+		return t, nil
+	}
+	found, err := list(ctx, s.leases, skip,
 		tokenQuery+" WHERE revoked_ms = 0 AND (expires_ms = 0 OR expires_ms > ?) ORDER BY id", toMillis(now))
 	if err != nil {
 		return nil, s.fault("read the tokens", err)
 	}
-	return found, nil
+	return slices.DeleteFunc(found, func(t record.Token) bool { return t.ID == 0 }), nil
 }
 
 // RevokeToken implements store.Access.

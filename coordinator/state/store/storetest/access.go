@@ -18,6 +18,7 @@ func accessTests() []test {
 		{"a token is live until it is revoked or has expired", tokenLives},
 		{"revoking twice is one revocation, on record once", tokenRevokedTwice},
 		{"two tokens cannot have one secret", tokenTwice},
+		{"a damaged token leaves the others good", tokenDamaged},
 		{"only a later use of a token is noted", tokenUsed},
 		{"tokens are listed by rising id, a page at a time", tokenPages},
 		{"the audit trail is read the newest first, a page at a time", auditPages},
@@ -125,6 +126,14 @@ func tokenTwice(t *testing.T, db Database) {
 	if n := len(trail(t, s, store.AuditQuery{Limit: 10})); n != 1 {
 		t.Errorf("%d records of one creation", n)
 	}
+}
+
+func tokenDamaged(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	a, b, c := createToken(t, s, aToken(1)), createToken(t, s, aToken(2)), createToken(t, s, aToken(3))
+	db.Exec(t, "UPDATE jetmon_tokens SET hash = 'nonsense' WHERE id = ?", a.ID)
+	db.Exec(t, "UPDATE jetmon_tokens SET blogs = '7 x' WHERE id = ?", c.ID)
+	wantEqual(t, get[[]record.Token](t)(s.LiveTokens(t.Context(), noon())), []record.Token{b})
 }
 
 func tokenUsed(t *testing.T, db Database) {

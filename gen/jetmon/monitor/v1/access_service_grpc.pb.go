@@ -36,7 +36,7 @@ const (
 // PERMISSION_DENIED, UNAVAILABLE (try again). Give a deadline of 5 s.
 type AccessServiceClient interface {
 	// CreateToken makes a token and returns its secret, which is shown once. Not idempotent.
-	// FAILED_PRECONDITION when 10000 tokens exist that are not revoked.
+	// FAILED_PRECONDITION when 10000 tokens are good.
 	CreateToken(ctx context.Context, in *CreateTokenRequest, opts ...grpc.CallOption) (*CreateTokenResponse, error)
 	// GetToken reads one token, revoked ones too. Idempotent.
 	GetToken(ctx context.Context, in *GetTokenRequest, opts ...grpc.CallOption) (*GetTokenResponse, error)
@@ -116,7 +116,7 @@ func (c *accessServiceClient) ListAuditRecords(ctx context.Context, in *ListAudi
 // PERMISSION_DENIED, UNAVAILABLE (try again). Give a deadline of 5 s.
 type AccessServiceServer interface {
 	// CreateToken makes a token and returns its secret, which is shown once. Not idempotent.
-	// FAILED_PRECONDITION when 10000 tokens exist that are not revoked.
+	// FAILED_PRECONDITION when 10000 tokens are good.
 	CreateToken(context.Context, *CreateTokenRequest) (*CreateTokenResponse, error)
 	// GetToken reads one token, revoked ones too. Idempotent.
 	GetToken(context.Context, *GetTokenRequest) (*GetTokenResponse, error)
