@@ -50,6 +50,6 @@ func (c *checkerCommand) AfterApply() error { return c.fill(c.Node, nil, &c.Coor
 // AfterApply has --certs stand for the flags of single files.
 func (c *veriflierCommand) AfterApply() error { return c.fill(c.Name, &c.tlsFlags) }
 
-// AfterApply has --certs stand for the flags of single files. Who calls REST proves itself by a
-// token, and needs no certificate; on loopback without TLS, as before.
+// AfterApply has --certs stand for the flags of single files by which the gateway dials. REST
+// has TLS by --tls-cert only: its callers need not trust the authority of the fleet.
 func (c *gatewayCommand) AfterApply() error { return c.fill(c.Name, nil, &c.CoordinatorDial) }

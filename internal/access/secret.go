@@ -38,12 +38,3 @@ func (x *Index[V]) Find(secret string) (value V, ok bool) {
 	}
 	return value, false
 }
-
-// Len returns how many secrets the index knows.
-func (x *Index[V]) Len() int {
-	n := 0
-	for _, some := range x.byStart {
-		n += len(some)
-	}
-	return n
-}

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 
 	"google.golang.org/grpc"
@@ -106,32 +107,46 @@ func (f *frame) decode(m proto.Message) error {
 	return nil
 }
 
+// wireField is a field of an encoded message.
+type wireField struct {
+	number protowire.Number
+	kind   protowire.Type
+	value  []byte
+}
+
+// fieldsOf iterates over the fields of an encoded message, up to what is not well formed.
+func fieldsOf(b []byte) iter.Seq[wireField] {
+	return func(yield func(wireField) bool) {
+		for len(b) > 0 {
+			number, kind, n := protowire.ConsumeTag(b)
+			if n < 0 {
+				return
+			}
+			b = b[n:]
+			if n = protowire.ConsumeFieldValue(number, kind, b); n < 0 || !yield(wireField{number, kind, b[:n]}) {
+				return
+			}
+			b = b[n:]
+		}
+	}
+}
+
 // crowded takes the values of an encoded message from those that are left, and answers
 // the path of the field at which none is left. What is not well formed it leaves to the
 // decoder.
 func crowded(b []byte, m protoreflect.MessageDescriptor, left *int) string {
-	for len(b) > 0 {
-		number, kind, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return ""
-		}
-		b = b[n:]
-		if n = protowire.ConsumeFieldValue(number, kind, b); n < 0 {
-			return ""
-		}
-		value := b[:n]
-		b = b[n:]
+	for f := range fieldsOf(b) {
 		*left--
-		fd := m.Fields().ByNumber(number)
+		fd := m.Fields().ByNumber(f.number)
 		if fd == nil {
 			if *left < 0 {
-				return fmt.Sprint(number)
+				return fmt.Sprint(f.number)
 			}
 			continue
 		}
 		name := string(fd.Name())
-		if kind == protowire.BytesType {
-			inner, _ := protowire.ConsumeBytes(value)
+		if f.kind == protowire.BytesType {
+			inner, _ := protowire.ConsumeBytes(f.value)
 			switch {
 			case fd.Message() != nil:
 				if field := crowded(inner, fd.Message(), left); field != "" {

@@ -10,22 +10,12 @@ import (
 // garbled returns the path of the first text in an encoded message that is no UTF-8; empty if
 // there is none. The decoder refuses it without saying where it is.
 func garbled(b []byte, m protoreflect.MessageDescriptor) string {
-	for len(b) > 0 {
-		number, kind, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return ""
-		}
-		b = b[n:]
-		if n = protowire.ConsumeFieldValue(number, kind, b); n < 0 {
-			return ""
-		}
-		value := b[:n]
-		b = b[n:]
-		fd := m.Fields().ByNumber(number)
-		if fd == nil || kind != protowire.BytesType {
+	for f := range fieldsOf(b) {
+		fd := m.Fields().ByNumber(f.number)
+		if fd == nil || f.kind != protowire.BytesType {
 			continue
 		}
-		text, _ := protowire.ConsumeBytes(value)
+		text, _ := protowire.ConsumeBytes(f.value)
 		switch {
 		case fd.Kind() == protoreflect.StringKind && !utf8.Valid(text):
 			return string(fd.Name())
