@@ -1,6 +1,7 @@
 package fakesite
 
 import (
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -9,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // hold binds a port without listening: the kernel refuses connections, and no other process
@@ -54,6 +57,16 @@ func (s socket) addr() (netip.AddrPort, error) {
 	return netip.AddrPort{}, err
 }
 
+// full reports whether the socket, which listens, has no room for another connection.
+func (s socket) full() (bool, error) {
+	info, err := unix.GetsockoptTCPInfo(int(s), unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return false, os.NewSyscallError("getsockopt", err)
+	}
+	// Of a socket that listens, these two are the connections in its queue, and its length.
+	return info.Unacked > info.Sacked, nil
+}
+
 // Unbound returns a loopback address that refuses connections until the test ends.
 func Unbound(t testing.TB, at netip.AddrPort) netip.AddrPort {
 	t.Helper()
@@ -85,22 +98,37 @@ func Blackhole(t testing.TB, at netip.AddrPort) netip.AddrPort {
 	if err != nil {
 		t.Fatalf("fakesite: %v", err)
 	}
-	// A queue of length 0 holds one connection. A request that got no answer before that was
-	// only slow, as on a loaded machine.
+	kept, err := s.fill(func() (net.Conn, error) {
+		return net.DialTimeout("tcp", addr.String(), 50*time.Millisecond)
+	})
+	t.Cleanup(func() {
+		for _, c := range kept {
+			_ = c.Close()
+		}
+	})
+	if err != nil {
+		t.Fatalf("fakesite: %v: %v", addr, err)
+	}
+	return addr
+}
+
+// fill dials until the queue of the socket is full, and returns the connections that it made.
+// It asks the kernel whether the queue is full. A dial that timed out proves nothing: on a loaded
+// machine it is slow to hear of its success, and its place in the queue is taken.
+func (s socket) fill(dial func() (net.Conn, error)) (kept []net.Conn, err error) {
 	const enough = 40
-	held := 0
 	for range enough {
-		c, err := net.DialTimeout("tcp", addr.String(), 50*time.Millisecond)
-		switch {
-		case err == nil:
-			held++
-			t.Cleanup(func() { _ = c.Close() })
-		case held > 0:
-			return addr
+		switch full, err := s.full(); {
+		case err != nil:
+			return kept, err
+		case full:
+			return kept, nil
+		}
+		if c, err := dial(); err == nil {
+			kept = append(kept, c)
 		}
 	}
-	t.Fatalf("fakesite: %v still takes connections", addr)
-	return addr
+	return kept, errors.New("still takes connections")
 }
 
 // silent drops the HTTP server's log lines about broken connections, which are intended.
