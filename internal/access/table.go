@@ -20,6 +20,12 @@ var rules = map[string]Rule{
 	monitorv1.SiteService_UpdateSite_FullMethodName:    {Scope: SitesWrite, Roles: []Role{Coordinator}, Edits: true},
 	monitorv1.SiteService_DeleteSite_FullMethodName:    {Scope: SitesWrite, Roles: []Role{Coordinator}, Edits: true},
 
+	monitorv1.SiteService_PauseSite_FullMethodName:     {Scope: SitesWrite, Roles: []Role{Coordinator}, Edits: true},
+	monitorv1.SiteService_ResumeSite_FullMethodName:    {Scope: SitesWrite, Roles: []Role{Coordinator}, Edits: true},
+	monitorv1.SiteService_CheckSite_FullMethodName:     {Scope: ChecksRun, Roles: []Role{Coordinator}},
+	monitorv1.SiteService_ImportSites_FullMethodName:   {Scope: SitesWrite, Edits: true, AtOnce: 2},
+	monitorv1.SiteService_ExportSites_FullMethodName:   {Scope: SitesRead, AtOnce: 2},
+
 	monitorv1.DiagnosisService_DiagnoseSite_FullMethodName: {Scope: ChecksRun, AtOnce: 2},
 
 	monitorv1.OutageService_ListOutages_FullMethodName:  {Scope: OutagesRead},

@@ -160,12 +160,16 @@ type Site struct {
 	// Set when the newest ballot found the site down in some regions only. It is no
 	// outage and is not reported. Absent when there was none in the last hour.
 	RegionalFinding *RegionalFinding `protobuf:"bytes,18,opt,name=regional_finding,json=regionalFinding,proto3" json:"regional_finding,omitempty"`
-	// Checksum of what a caller can edit: url, blog_id, check_interval, paused and settings. It
+	// Checksum of what a caller can edit: url, blog_id, check_interval, paused, settings and tags. It
 	// says nothing of the live state, which changes with every check. CreateSite ignores it.
 	// UpdateSite makes no edit when it is not empty and the site has another one by then:
 	// ABORTED with the reason ETAG_MISMATCH in google.rpc.ErrorInfo, over REST 412. At most 64
 	// bytes.
-	Etag          string `protobuf:"bytes,19,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,19,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Labels of the caller's own, to find sites by: at most 8, each once, of 1..32 of the
+	// characters a-z 0-9 . _ : - and beginning with a letter or a digit. Their order does not
+	// count; answers have them sorted.
+	Tags          []string `protobuf:"bytes,20,rep,name=tags,proto3" json:"tags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -331,6 +335,13 @@ func (x *Site) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *Site) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
 }
 
 // RegionalFinding says that a site fails for some regions and works for others.
@@ -510,7 +521,7 @@ var File_jetmon_monitor_v1_site_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_site_proto_rawDesc = "" +
 	"\n" +
-	"\x1cjetmon/monitor/v1/site.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\xf6\a\n" +
+	"\x1cjetmon/monitor/v1/site.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\xb8\b\n" +
 	"\x04Site\x12\x1c\n" +
 	"\asite_id\x18\x01 \x01(\x03B\x03\xe0A\bR\x06siteId\x12 \n" +
 	"\ablog_id\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06blogId\x12Z\n" +
@@ -533,7 +544,8 @@ const file_jetmon_monitor_v1_site_proto_rawDesc = "" +
 	"\bflapping\x18\x10 \x01(\bB\x03\xe0A\x03R\bflapping\x12\x1f\n" +
 	"\brelapses\x18\x11 \x01(\rB\x03\xe0A\x03R\brelapses\x12R\n" +
 	"\x10regional_finding\x18\x12 \x01(\v2\".jetmon.monitor.v1.RegionalFindingB\x03\xe0A\x03R\x0fregionalFinding\x12\x1b\n" +
-	"\x04etag\x18\x13 \x01(\tB\a\xbaH\x04r\x02(@R\x04etag\"\x8c\x01\n" +
+	"\x04etag\x18\x13 \x01(\tB\a\xbaH\x04r\x02(@R\x04etag\x12@\n" +
+	"\x04tags\x18\x14 \x03(\tB,\xbaH)\x92\x01&\x10\b\x18\x01\" r\x1e2\x1c^[a-z0-9][a-z0-9._:-]{0,31}$R\x04tags\"\x8c\x01\n" +
 	"\x0fRegionalFinding\x12!\n" +
 	"\fdown_regions\x18\x01 \x03(\tR\vdownRegions\x12\x1d\n" +
 	"\n" +

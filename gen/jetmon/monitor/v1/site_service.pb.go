@@ -8,7 +8,9 @@ package monitorv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	v1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	status "google.golang.org/genproto/googleapis/rpc/status"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
@@ -24,6 +26,67 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// ImportResult is what became of a row of an import.
+type ImportResult int32
+
+const (
+	// Never sent.
+	ImportResult_IMPORT_RESULT_UNSPECIFIED ImportResult = 0
+	// The site was added.
+	ImportResult_IMPORT_RESULT_CREATED ImportResult = 1
+	// The blog has a site with this URL, which is just as the row says.
+	ImportResult_IMPORT_RESULT_UNCHANGED ImportResult = 2
+	// The blog has a site with this URL, which differs from the row otherwise. It stays as it is.
+	ImportResult_IMPORT_RESULT_DIFFERENT ImportResult = 3
+	// The row was refused: see error.
+	ImportResult_IMPORT_RESULT_REFUSED ImportResult = 4
+)
+
+// Enum value maps for ImportResult.
+var (
+	ImportResult_name = map[int32]string{
+		0: "IMPORT_RESULT_UNSPECIFIED",
+		1: "IMPORT_RESULT_CREATED",
+		2: "IMPORT_RESULT_UNCHANGED",
+		3: "IMPORT_RESULT_DIFFERENT",
+		4: "IMPORT_RESULT_REFUSED",
+	}
+	ImportResult_value = map[string]int32{
+		"IMPORT_RESULT_UNSPECIFIED": 0,
+		"IMPORT_RESULT_CREATED":     1,
+		"IMPORT_RESULT_UNCHANGED":   2,
+		"IMPORT_RESULT_DIFFERENT":   3,
+		"IMPORT_RESULT_REFUSED":     4,
+	}
+)
+
+func (x ImportResult) Enum() *ImportResult {
+	p := new(ImportResult)
+	*p = x
+	return p
+}
+
+func (x ImportResult) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ImportResult) Descriptor() protoreflect.EnumDescriptor {
+	return file_jetmon_monitor_v1_site_service_proto_enumTypes[0].Descriptor()
+}
+
+func (ImportResult) Type() protoreflect.EnumType {
+	return &file_jetmon_monitor_v1_site_service_proto_enumTypes[0]
+}
+
+func (x ImportResult) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ImportResult.Descriptor instead.
+func (ImportResult) EnumDescriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{0}
+}
 
 // ListSitesRequest asks for a page of sites.
 type ListSitesRequest struct {
@@ -49,7 +112,21 @@ type ListSitesRequest struct {
 	// Only sites with this URL, at most 300 bytes; empty means all. URLs are compared as browsers
 	// do: as hosts are, and a default port, dots in the path and the fragment do not count.
 	// INVALID_ARGUMENT when it is no http or https URL. As soon as for host.
-	Url           string `protobuf:"bytes,6,opt,name=url,proto3" json:"url,omitempty"`
+	Url string `protobuf:"bytes,6,opt,name=url,proto3" json:"url,omitempty"`
+	// Only sites of which WordPress.com has been told this: 0 down, 1 running, 2 confirmed down
+	// (Site.status_id). Absent means all.
+	Status *int32 `protobuf:"varint,7,opt,name=status,proto3,oneof" json:"status,omitempty"`
+	// Only sites in this bucket, 0..511. Absent means all.
+	Bucket *uint32 `protobuf:"varint,8,opt,name=bucket,proto3,oneof" json:"bucket,omitempty"`
+	// Only sites whose last_status_change_time is this or later. Absent means all.
+	ChangedSince *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=changed_since,json=changedSince,proto3" json:"changed_since,omitempty"`
+	// Only sites with this tag; empty means all.
+	Tag string `protobuf:"bytes,10,opt,name=tag,proto3" json:"tag,omitempty"`
+	// Order of the sites: site_id, which is the default, or "site_id desc", the newest first. No
+	// field that changes can be the order: a site that changes during a walk would be missed, or
+	// seen twice. A page_token belongs to the order and the filters that it was given for;
+	// with others it is INVALID_ARGUMENT.
+	OrderBy       string `protobuf:"bytes,11,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -122,6 +199,41 @@ func (x *ListSitesRequest) GetHost() string {
 func (x *ListSitesRequest) GetUrl() string {
 	if x != nil {
 		return x.Url
+	}
+	return ""
+}
+
+func (x *ListSitesRequest) GetStatus() int32 {
+	if x != nil && x.Status != nil {
+		return *x.Status
+	}
+	return 0
+}
+
+func (x *ListSitesRequest) GetBucket() uint32 {
+	if x != nil && x.Bucket != nil {
+		return *x.Bucket
+	}
+	return 0
+}
+
+func (x *ListSitesRequest) GetChangedSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangedSince
+	}
+	return nil
+}
+
+func (x *ListSitesRequest) GetTag() string {
+	if x != nil {
+		return x.Tag
+	}
+	return ""
+}
+
+func (x *ListSitesRequest) GetOrderBy() string {
+	if x != nil {
+		return x.OrderBy
 	}
 	return ""
 }
@@ -369,9 +481,15 @@ func (x *BatchGetSitesResponse) GetSites() []*Site {
 type CreateSiteRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The site; output-only fields are ignored.
-	Site          *Site `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Site *Site `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
+	// Any text of the caller's own, as a UUID, at most 255 characters of ASCII; over REST the
+	// header Idempotency-Key. A second call of the same caller with the same key, within 24 h,
+	// adds nothing and returns the site that the first one added, as it is by then: NOT_FOUND
+	// when it has been deleted. With the same key but another site it is INVALID_ARGUMENT. Empty
+	// means none.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *CreateSiteRequest) Reset() {
@@ -409,6 +527,13 @@ func (x *CreateSiteRequest) GetSite() *Site {
 		return x.Site
 	}
 	return nil
+}
+
+func (x *CreateSiteRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
 }
 
 // CreateSiteResponse holds the site that was added.
@@ -462,7 +587,7 @@ type UpdateSiteRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The site; site_id names it.
 	Site *Site `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
-	// Fields to change: url, blog_id, check_interval, paused, settings or a part of it, as
+	// Fields to change: url, blog_id, check_interval, paused, tags, settings or a part of it, as
 	// settings.method; * is all of them. Without a mask, or with an empty one, the fields
 	// that the site has a value for, and over REST those that the body holds, with null or
 	// zero values too; of settings, the parts. At most 256 paths.
@@ -755,11 +880,535 @@ func (x *ExplainSiteResponse) GetExplanation() *Explanation {
 	return nil
 }
 
+// CheckSiteRequest names a site.
+type CheckSiteRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Row id.
+	SiteId        int64 `protobuf:"varint,1,opt,name=site_id,json=siteId,proto3" json:"site_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckSiteRequest) Reset() {
+	*x = CheckSiteRequest{}
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckSiteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckSiteRequest) ProtoMessage() {}
+
+func (x *CheckSiteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckSiteRequest.ProtoReflect.Descriptor instead.
+func (*CheckSiteRequest) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *CheckSiteRequest) GetSiteId() int64 {
+	if x != nil {
+		return x.SiteId
+	}
+	return 0
+}
+
+// CheckSiteResponse holds what the check saw.
+type CheckSiteResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was seen, as in Site.last_observation.
+	Observation   *v1.Observation `protobuf:"bytes,1,opt,name=observation,proto3" json:"observation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckSiteResponse) Reset() {
+	*x = CheckSiteResponse{}
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckSiteResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckSiteResponse) ProtoMessage() {}
+
+func (x *CheckSiteResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckSiteResponse.ProtoReflect.Descriptor instead.
+func (*CheckSiteResponse) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *CheckSiteResponse) GetObservation() *v1.Observation {
+	if x != nil {
+		return x.Observation
+	}
+	return nil
+}
+
+// PauseSiteRequest names a site.
+type PauseSiteRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Row id.
+	SiteId int64 `protobuf:"varint,1,opt,name=site_id,json=siteId,proto3" json:"site_id,omitempty"`
+	// As in DeleteSiteRequest.
+	Etag          string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseSiteRequest) Reset() {
+	*x = PauseSiteRequest{}
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseSiteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseSiteRequest) ProtoMessage() {}
+
+func (x *PauseSiteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseSiteRequest.ProtoReflect.Descriptor instead.
+func (*PauseSiteRequest) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *PauseSiteRequest) GetSiteId() int64 {
+	if x != nil {
+		return x.SiteId
+	}
+	return 0
+}
+
+func (x *PauseSiteRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// PauseSiteResponse holds the changed site.
+type PauseSiteResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The site.
+	Site          *Site `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseSiteResponse) Reset() {
+	*x = PauseSiteResponse{}
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseSiteResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseSiteResponse) ProtoMessage() {}
+
+func (x *PauseSiteResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseSiteResponse.ProtoReflect.Descriptor instead.
+func (*PauseSiteResponse) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *PauseSiteResponse) GetSite() *Site {
+	if x != nil {
+		return x.Site
+	}
+	return nil
+}
+
+// ResumeSiteRequest names a site.
+type ResumeSiteRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Row id.
+	SiteId int64 `protobuf:"varint,1,opt,name=site_id,json=siteId,proto3" json:"site_id,omitempty"`
+	// As in DeleteSiteRequest.
+	Etag          string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeSiteRequest) Reset() {
+	*x = ResumeSiteRequest{}
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeSiteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeSiteRequest) ProtoMessage() {}
+
+func (x *ResumeSiteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeSiteRequest.ProtoReflect.Descriptor instead.
+func (*ResumeSiteRequest) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ResumeSiteRequest) GetSiteId() int64 {
+	if x != nil {
+		return x.SiteId
+	}
+	return 0
+}
+
+func (x *ResumeSiteRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// ResumeSiteResponse holds the changed site.
+type ResumeSiteResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The site.
+	Site          *Site `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeSiteResponse) Reset() {
+	*x = ResumeSiteResponse{}
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeSiteResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeSiteResponse) ProtoMessage() {}
+
+func (x *ResumeSiteResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeSiteResponse.ProtoReflect.Descriptor instead.
+func (*ResumeSiteResponse) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ResumeSiteResponse) GetSite() *Site {
+	if x != nil {
+		return x.Site
+	}
+	return nil
+}
+
+// ImportSitesRequest is a row of an import.
+type ImportSitesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The site to add, as in CreateSite. A row that is no valid site gets an answer that says so.
+	Site          *Site `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportSitesRequest) Reset() {
+	*x = ImportSitesRequest{}
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportSitesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportSitesRequest) ProtoMessage() {}
+
+func (x *ImportSitesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportSitesRequest.ProtoReflect.Descriptor instead.
+func (*ImportSitesRequest) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ImportSitesRequest) GetSite() *Site {
+	if x != nil {
+		return x.Site
+	}
+	return nil
+}
+
+// ImportSitesResponse is the answer to a row of an import.
+type ImportSitesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the row, from 1. A line of CSV that names the columns is no row, nor is an
+	// empty line.
+	Row int64 `protobuf:"varint,1,opt,name=row,proto3" json:"row,omitempty"`
+	// What became of the row.
+	Result ImportResult `protobuf:"varint,2,opt,name=result,proto3,enum=jetmon.monitor.v1.ImportResult" json:"result,omitempty"`
+	// The site that was added, or that was there before; 0 when the row was refused.
+	SiteId int64 `protobuf:"varint,3,opt,name=site_id,json=siteId,proto3" json:"site_id,omitempty"`
+	// Why the row was refused, as CreateSite would say; absent when it was not.
+	Error         *status.Status `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportSitesResponse) Reset() {
+	*x = ImportSitesResponse{}
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportSitesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportSitesResponse) ProtoMessage() {}
+
+func (x *ImportSitesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportSitesResponse.ProtoReflect.Descriptor instead.
+func (*ImportSitesResponse) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ImportSitesResponse) GetRow() int64 {
+	if x != nil {
+		return x.Row
+	}
+	return 0
+}
+
+func (x *ImportSitesResponse) GetResult() ImportResult {
+	if x != nil {
+		return x.Result
+	}
+	return ImportResult_IMPORT_RESULT_UNSPECIFIED
+}
+
+func (x *ImportSitesResponse) GetSiteId() int64 {
+	if x != nil {
+		return x.SiteId
+	}
+	return 0
+}
+
+func (x *ImportSitesResponse) GetError() *status.Status {
+	if x != nil {
+		return x.Error
+	}
+	return nil
+}
+
+// ExportSitesRequest selects the sites to export.
+type ExportSitesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only sites of this blog; 0 means all.
+	BlogId int64 `protobuf:"varint,1,opt,name=blog_id,json=blogId,proto3" json:"blog_id,omitempty"`
+	// As in ListSitesRequest.
+	Host string `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	// As in ListSitesRequest.
+	Tag           string `protobuf:"bytes,3,opt,name=tag,proto3" json:"tag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportSitesRequest) Reset() {
+	*x = ExportSitesRequest{}
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportSitesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportSitesRequest) ProtoMessage() {}
+
+func (x *ExportSitesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportSitesRequest.ProtoReflect.Descriptor instead.
+func (*ExportSitesRequest) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ExportSitesRequest) GetBlogId() int64 {
+	if x != nil {
+		return x.BlogId
+	}
+	return 0
+}
+
+func (x *ExportSitesRequest) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *ExportSitesRequest) GetTag() string {
+	if x != nil {
+		return x.Tag
+	}
+	return ""
+}
+
+// ExportSitesResponse is one site of an export.
+type ExportSitesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The site: url, blog_id, check_interval, paused, settings and tags.
+	Site          *Site `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportSitesResponse) Reset() {
+	*x = ExportSitesResponse{}
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportSitesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportSitesResponse) ProtoMessage() {}
+
+func (x *ExportSitesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_site_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportSitesResponse.ProtoReflect.Descriptor instead.
+func (*ExportSitesResponse) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_site_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ExportSitesResponse) GetSite() *Site {
+	if x != nil {
+		return x.Site
+	}
+	return nil
+}
+
 var File_jetmon_monitor_v1_site_service_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_site_service_proto_rawDesc = "" +
 	"\n" +
-	"$jetmon/monitor/v1/site_service.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#jetmon/monitor/v1/explanation.proto\x1a\x1cjetmon/monitor/v1/site.proto\"\xfd\x01\n" +
+	"$jetmon/monitor/v1/site_service.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1bjetmon/check/v1/check.proto\x1a#jetmon/monitor/v1/explanation.proto\x1a\x1cjetmon/monitor/v1/site.proto\"\xf9\x03\n" +
 	"\x10ListSitesRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12&\n" +
@@ -768,7 +1417,15 @@ const file_jetmon_monitor_v1_site_service_proto_rawDesc = "" +
 	"\ablog_id\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06blogId\x12<\n" +
 	"\x05state\x18\x04 \x01(\x0e2\x1c.jetmon.monitor.v1.SiteStateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\x12\x1c\n" +
 	"\x04host\x18\x05 \x01(\tB\b\xbaH\x05r\x03(\xac\x02R\x04host\x12\x1a\n" +
-	"\x03url\x18\x06 \x01(\tB\b\xbaH\x05r\x03(\xac\x02R\x03url\"j\n" +
+	"\x03url\x18\x06 \x01(\tB\b\xbaH\x05r\x03(\xac\x02R\x03url\x12&\n" +
+	"\x06status\x18\a \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x02(\x00H\x00R\x06status\x88\x01\x01\x12%\n" +
+	"\x06bucket\x18\b \x01(\rB\b\xbaH\x05*\x03\x18\xff\x03H\x01R\x06bucket\x88\x01\x01\x12?\n" +
+	"\rchanged_since\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\fchangedSince\x12\x19\n" +
+	"\x03tag\x18\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18 R\x03tag\x129\n" +
+	"\border_by\x18\v \x01(\tB\x1e\xbaH\x1br\x19R\x00R\asite_idR\fsite_id descR\aorderByB\t\n" +
+	"\a_statusB\t\n" +
+	"\a_bucket\"j\n" +
 	"\x11ListSitesResponse\x12-\n" +
 	"\x05sites\x18\x01 \x03(\v2\x17.jetmon.monitor.v1.SiteR\x05sites\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"2\n" +
@@ -779,9 +1436,10 @@ const file_jetmon_monitor_v1_site_service_proto_rawDesc = "" +
 	"\x14BatchGetSitesRequest\x12,\n" +
 	"\bsite_ids\x18\x01 \x03(\x03B\x11\xbaH\x0e\x92\x01\v\b\x01\x10\xe8\a\"\x04\"\x02 \x00R\asiteIds\"F\n" +
 	"\x15BatchGetSitesResponse\x12-\n" +
-	"\x05sites\x18\x01 \x03(\v2\x17.jetmon.monitor.v1.SiteR\x05sites\"H\n" +
+	"\x05sites\x18\x01 \x03(\v2\x17.jetmon.monitor.v1.SiteR\x05sites\"\x85\x01\n" +
 	"\x11CreateSiteRequest\x123\n" +
-	"\x04site\x18\x01 \x01(\v2\x17.jetmon.monitor.v1.SiteB\x06\xbaH\x03\xc8\x01\x01R\x04site\"A\n" +
+	"\x04site\x18\x01 \x01(\v2\x17.jetmon.monitor.v1.SiteB\x06\xbaH\x03\xc8\x01\x01R\x04site\x12;\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tB\x12\xbaH\x0fr\r\x18\xff\x012\b^[!-~]*$R\x0eidempotencyKey\"A\n" +
 	"\x12CreateSiteResponse\x12+\n" +
 	"\x04site\x18\x01 \x01(\v2\x17.jetmon.monitor.v1.SiteR\x04site\"\x85\x01\n" +
 	"\x11UpdateSiteRequest\x123\n" +
@@ -798,7 +1456,40 @@ const file_jetmon_monitor_v1_site_service_proto_rawDesc = "" +
 	"\asite_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06siteId\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"W\n" +
 	"\x13ExplainSiteResponse\x12@\n" +
-	"\vexplanation\x18\x01 \x01(\v2\x1e.jetmon.monitor.v1.ExplanationR\vexplanation2\xfa\x06\n" +
+	"\vexplanation\x18\x01 \x01(\v2\x1e.jetmon.monitor.v1.ExplanationR\vexplanation\"4\n" +
+	"\x10CheckSiteRequest\x12 \n" +
+	"\asite_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06siteId\"S\n" +
+	"\x11CheckSiteResponse\x12>\n" +
+	"\vobservation\x18\x01 \x01(\v2\x1c.jetmon.check.v1.ObservationR\vobservation\"Q\n" +
+	"\x10PauseSiteRequest\x12 \n" +
+	"\asite_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06siteId\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02(@R\x04etag\"@\n" +
+	"\x11PauseSiteResponse\x12+\n" +
+	"\x04site\x18\x01 \x01(\v2\x17.jetmon.monitor.v1.SiteR\x04site\"R\n" +
+	"\x11ResumeSiteRequest\x12 \n" +
+	"\asite_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06siteId\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02(@R\x04etag\"A\n" +
+	"\x12ResumeSiteResponse\x12+\n" +
+	"\x04site\x18\x01 \x01(\v2\x17.jetmon.monitor.v1.SiteR\x04site\"A\n" +
+	"\x12ImportSitesRequest\x12+\n" +
+	"\x04site\x18\x01 \x01(\v2\x17.jetmon.monitor.v1.SiteR\x04site\"\xa3\x01\n" +
+	"\x13ImportSitesResponse\x12\x10\n" +
+	"\x03row\x18\x01 \x01(\x03R\x03row\x127\n" +
+	"\x06result\x18\x02 \x01(\x0e2\x1f.jetmon.monitor.v1.ImportResultR\x06result\x12\x17\n" +
+	"\asite_id\x18\x03 \x01(\x03R\x06siteId\x12(\n" +
+	"\x05error\x18\x04 \x01(\v2\x12.google.rpc.StatusR\x05error\"o\n" +
+	"\x12ExportSitesRequest\x12 \n" +
+	"\ablog_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06blogId\x12\x1c\n" +
+	"\x04host\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\xac\x02R\x04host\x12\x19\n" +
+	"\x03tag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18 R\x03tag\"B\n" +
+	"\x13ExportSitesResponse\x12+\n" +
+	"\x04site\x18\x01 \x01(\v2\x17.jetmon.monitor.v1.SiteR\x04site*\x9d\x01\n" +
+	"\fImportResult\x12\x1d\n" +
+	"\x19IMPORT_RESULT_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15IMPORT_RESULT_CREATED\x10\x01\x12\x1b\n" +
+	"\x17IMPORT_RESULT_UNCHANGED\x10\x02\x12\x1b\n" +
+	"\x17IMPORT_RESULT_DIFFERENT\x10\x03\x12\x19\n" +
+	"\x15IMPORT_RESULT_REFUSED\x10\x042\x8d\f\n" +
 	"\vSiteService\x12i\n" +
 	"\tListSites\x12#.jetmon.monitor.v1.ListSitesRequest\x1a$.jetmon.monitor.v1.ListSitesResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/sites\x12s\n" +
 	"\aGetSite\x12!.jetmon.monitor.v1.GetSiteRequest\x1a\".jetmon.monitor.v1.GetSiteResponse\"!\x82\xd3\xe4\x93\x02\x1bb\x04site\x12\x13/v1/sites/{site_id}\x12~\n" +
@@ -807,7 +1498,13 @@ const file_jetmon_monitor_v1_site_service_proto_rawDesc = "" +
 	"CreateSite\x12$.jetmon.monitor.v1.CreateSiteRequest\x1a%.jetmon.monitor.v1.CreateSiteResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x04siteb\x04site\"\t/v1/sites\x12\x87\x01\n" +
 	"\n" +
 	"UpdateSite\x12$.jetmon.monitor.v1.UpdateSiteRequest\x1a%.jetmon.monitor.v1.UpdateSiteResponse\",\x82\xd3\xe4\x93\x02&:\x04siteb\x04site2\x18/v1/sites/{site.site_id}\x12\x8e\x01\n" +
-	"\vExplainSite\x12%.jetmon.monitor.v1.ExplainSiteRequest\x1a&.jetmon.monitor.v1.ExplainSiteResponse\"0\x82\xd3\xe4\x93\x02*b\vexplanation\x12\x1b/v1/sites/{site_id}:explain\x12v\n" +
+	"\vExplainSite\x12%.jetmon.monitor.v1.ExplainSiteRequest\x1a&.jetmon.monitor.v1.ExplainSiteResponse\"0\x82\xd3\xe4\x93\x02*b\vexplanation\x12\x1b/v1/sites/{site_id}:explain\x12\x89\x01\n" +
+	"\tCheckSite\x12#.jetmon.monitor.v1.CheckSiteRequest\x1a$.jetmon.monitor.v1.CheckSiteResponse\"1\x82\xd3\xe4\x93\x02+:\x01*b\vobservation\"\x19/v1/sites/{site_id}:check\x12\x82\x01\n" +
+	"\tPauseSite\x12#.jetmon.monitor.v1.PauseSiteRequest\x1a$.jetmon.monitor.v1.PauseSiteResponse\"*\x82\xd3\xe4\x93\x02$:\x01*b\x04site\"\x19/v1/sites/{site_id}:pause\x12\x86\x01\n" +
+	"\n" +
+	"ResumeSite\x12$.jetmon.monitor.v1.ResumeSiteRequest\x1a%.jetmon.monitor.v1.ResumeSiteResponse\"+\x82\xd3\xe4\x93\x02%:\x01*b\x04site\"\x1a/v1/sites/{site_id}:resume\x12}\n" +
+	"\vImportSites\x12%.jetmon.monitor.v1.ImportSitesRequest\x1a&.jetmon.monitor.v1.ImportSitesResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/sites:import(\x010\x01\x12x\n" +
+	"\vExportSites\x12%.jetmon.monitor.v1.ExportSitesRequest\x1a&.jetmon.monitor.v1.ExportSitesResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/sites:export0\x01\x12v\n" +
 	"\n" +
 	"DeleteSite\x12$.jetmon.monitor.v1.DeleteSiteRequest\x1a%.jetmon.monitor.v1.DeleteSiteResponse\"\x1b\x82\xd3\xe4\x93\x02\x15*\x13/v1/sites/{site_id}B\xcd\x01\n" +
 	"\x15com.jetmon.monitor.v1B\x10SiteServiceProtoP\x01Z<github.com/Automattic/jetmon/gen/jetmon/monitor/v1;monitorv1\xa2\x02\x03JMX\xaa\x02\x11Jetmon.Monitor.V1\xca\x02\x11Jetmon\\Monitor\\V1\xe2\x02\x1dJetmon\\Monitor\\V1\\GPBMetadata\xea\x02\x13Jetmon::Monitor::V1b\x06proto3"
@@ -824,59 +1521,91 @@ func file_jetmon_monitor_v1_site_service_proto_rawDescGZIP() []byte {
 	return file_jetmon_monitor_v1_site_service_proto_rawDescData
 }
 
-var file_jetmon_monitor_v1_site_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_jetmon_monitor_v1_site_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_jetmon_monitor_v1_site_service_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_jetmon_monitor_v1_site_service_proto_goTypes = []any{
-	(*ListSitesRequest)(nil),      // 0: jetmon.monitor.v1.ListSitesRequest
-	(*ListSitesResponse)(nil),     // 1: jetmon.monitor.v1.ListSitesResponse
-	(*GetSiteRequest)(nil),        // 2: jetmon.monitor.v1.GetSiteRequest
-	(*GetSiteResponse)(nil),       // 3: jetmon.monitor.v1.GetSiteResponse
-	(*BatchGetSitesRequest)(nil),  // 4: jetmon.monitor.v1.BatchGetSitesRequest
-	(*BatchGetSitesResponse)(nil), // 5: jetmon.monitor.v1.BatchGetSitesResponse
-	(*CreateSiteRequest)(nil),     // 6: jetmon.monitor.v1.CreateSiteRequest
-	(*CreateSiteResponse)(nil),    // 7: jetmon.monitor.v1.CreateSiteResponse
-	(*UpdateSiteRequest)(nil),     // 8: jetmon.monitor.v1.UpdateSiteRequest
-	(*UpdateSiteResponse)(nil),    // 9: jetmon.monitor.v1.UpdateSiteResponse
-	(*DeleteSiteRequest)(nil),     // 10: jetmon.monitor.v1.DeleteSiteRequest
-	(*DeleteSiteResponse)(nil),    // 11: jetmon.monitor.v1.DeleteSiteResponse
-	(*ExplainSiteRequest)(nil),    // 12: jetmon.monitor.v1.ExplainSiteRequest
-	(*ExplainSiteResponse)(nil),   // 13: jetmon.monitor.v1.ExplainSiteResponse
-	(SiteState)(0),                // 14: jetmon.monitor.v1.SiteState
-	(*Site)(nil),                  // 15: jetmon.monitor.v1.Site
-	(*fieldmaskpb.FieldMask)(nil), // 16: google.protobuf.FieldMask
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
-	(*Explanation)(nil),           // 18: jetmon.monitor.v1.Explanation
+	(ImportResult)(0),             // 0: jetmon.monitor.v1.ImportResult
+	(*ListSitesRequest)(nil),      // 1: jetmon.monitor.v1.ListSitesRequest
+	(*ListSitesResponse)(nil),     // 2: jetmon.monitor.v1.ListSitesResponse
+	(*GetSiteRequest)(nil),        // 3: jetmon.monitor.v1.GetSiteRequest
+	(*GetSiteResponse)(nil),       // 4: jetmon.monitor.v1.GetSiteResponse
+	(*BatchGetSitesRequest)(nil),  // 5: jetmon.monitor.v1.BatchGetSitesRequest
+	(*BatchGetSitesResponse)(nil), // 6: jetmon.monitor.v1.BatchGetSitesResponse
+	(*CreateSiteRequest)(nil),     // 7: jetmon.monitor.v1.CreateSiteRequest
+	(*CreateSiteResponse)(nil),    // 8: jetmon.monitor.v1.CreateSiteResponse
+	(*UpdateSiteRequest)(nil),     // 9: jetmon.monitor.v1.UpdateSiteRequest
+	(*UpdateSiteResponse)(nil),    // 10: jetmon.monitor.v1.UpdateSiteResponse
+	(*DeleteSiteRequest)(nil),     // 11: jetmon.monitor.v1.DeleteSiteRequest
+	(*DeleteSiteResponse)(nil),    // 12: jetmon.monitor.v1.DeleteSiteResponse
+	(*ExplainSiteRequest)(nil),    // 13: jetmon.monitor.v1.ExplainSiteRequest
+	(*ExplainSiteResponse)(nil),   // 14: jetmon.monitor.v1.ExplainSiteResponse
+	(*CheckSiteRequest)(nil),      // 15: jetmon.monitor.v1.CheckSiteRequest
+	(*CheckSiteResponse)(nil),     // 16: jetmon.monitor.v1.CheckSiteResponse
+	(*PauseSiteRequest)(nil),      // 17: jetmon.monitor.v1.PauseSiteRequest
+	(*PauseSiteResponse)(nil),     // 18: jetmon.monitor.v1.PauseSiteResponse
+	(*ResumeSiteRequest)(nil),     // 19: jetmon.monitor.v1.ResumeSiteRequest
+	(*ResumeSiteResponse)(nil),    // 20: jetmon.monitor.v1.ResumeSiteResponse
+	(*ImportSitesRequest)(nil),    // 21: jetmon.monitor.v1.ImportSitesRequest
+	(*ImportSitesResponse)(nil),   // 22: jetmon.monitor.v1.ImportSitesResponse
+	(*ExportSitesRequest)(nil),    // 23: jetmon.monitor.v1.ExportSitesRequest
+	(*ExportSitesResponse)(nil),   // 24: jetmon.monitor.v1.ExportSitesResponse
+	(SiteState)(0),                // 25: jetmon.monitor.v1.SiteState
+	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
+	(*Site)(nil),                  // 27: jetmon.monitor.v1.Site
+	(*fieldmaskpb.FieldMask)(nil), // 28: google.protobuf.FieldMask
+	(*Explanation)(nil),           // 29: jetmon.monitor.v1.Explanation
+	(*v1.Observation)(nil),        // 30: jetmon.check.v1.Observation
+	(*status.Status)(nil),         // 31: google.rpc.Status
 }
 var file_jetmon_monitor_v1_site_service_proto_depIdxs = []int32{
-	14, // 0: jetmon.monitor.v1.ListSitesRequest.state:type_name -> jetmon.monitor.v1.SiteState
-	15, // 1: jetmon.monitor.v1.ListSitesResponse.sites:type_name -> jetmon.monitor.v1.Site
-	15, // 2: jetmon.monitor.v1.GetSiteResponse.site:type_name -> jetmon.monitor.v1.Site
-	15, // 3: jetmon.monitor.v1.BatchGetSitesResponse.sites:type_name -> jetmon.monitor.v1.Site
-	15, // 4: jetmon.monitor.v1.CreateSiteRequest.site:type_name -> jetmon.monitor.v1.Site
-	15, // 5: jetmon.monitor.v1.CreateSiteResponse.site:type_name -> jetmon.monitor.v1.Site
-	15, // 6: jetmon.monitor.v1.UpdateSiteRequest.site:type_name -> jetmon.monitor.v1.Site
-	16, // 7: jetmon.monitor.v1.UpdateSiteRequest.update_mask:type_name -> google.protobuf.FieldMask
-	15, // 8: jetmon.monitor.v1.UpdateSiteResponse.site:type_name -> jetmon.monitor.v1.Site
-	17, // 9: jetmon.monitor.v1.ExplainSiteRequest.at:type_name -> google.protobuf.Timestamp
-	18, // 10: jetmon.monitor.v1.ExplainSiteResponse.explanation:type_name -> jetmon.monitor.v1.Explanation
-	0,  // 11: jetmon.monitor.v1.SiteService.ListSites:input_type -> jetmon.monitor.v1.ListSitesRequest
-	2,  // 12: jetmon.monitor.v1.SiteService.GetSite:input_type -> jetmon.monitor.v1.GetSiteRequest
-	4,  // 13: jetmon.monitor.v1.SiteService.BatchGetSites:input_type -> jetmon.monitor.v1.BatchGetSitesRequest
-	6,  // 14: jetmon.monitor.v1.SiteService.CreateSite:input_type -> jetmon.monitor.v1.CreateSiteRequest
-	8,  // 15: jetmon.monitor.v1.SiteService.UpdateSite:input_type -> jetmon.monitor.v1.UpdateSiteRequest
-	12, // 16: jetmon.monitor.v1.SiteService.ExplainSite:input_type -> jetmon.monitor.v1.ExplainSiteRequest
-	10, // 17: jetmon.monitor.v1.SiteService.DeleteSite:input_type -> jetmon.monitor.v1.DeleteSiteRequest
-	1,  // 18: jetmon.monitor.v1.SiteService.ListSites:output_type -> jetmon.monitor.v1.ListSitesResponse
-	3,  // 19: jetmon.monitor.v1.SiteService.GetSite:output_type -> jetmon.monitor.v1.GetSiteResponse
-	5,  // 20: jetmon.monitor.v1.SiteService.BatchGetSites:output_type -> jetmon.monitor.v1.BatchGetSitesResponse
-	7,  // 21: jetmon.monitor.v1.SiteService.CreateSite:output_type -> jetmon.monitor.v1.CreateSiteResponse
-	9,  // 22: jetmon.monitor.v1.SiteService.UpdateSite:output_type -> jetmon.monitor.v1.UpdateSiteResponse
-	13, // 23: jetmon.monitor.v1.SiteService.ExplainSite:output_type -> jetmon.monitor.v1.ExplainSiteResponse
-	11, // 24: jetmon.monitor.v1.SiteService.DeleteSite:output_type -> jetmon.monitor.v1.DeleteSiteResponse
-	18, // [18:25] is the sub-list for method output_type
-	11, // [11:18] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	25, // 0: jetmon.monitor.v1.ListSitesRequest.state:type_name -> jetmon.monitor.v1.SiteState
+	26, // 1: jetmon.monitor.v1.ListSitesRequest.changed_since:type_name -> google.protobuf.Timestamp
+	27, // 2: jetmon.monitor.v1.ListSitesResponse.sites:type_name -> jetmon.monitor.v1.Site
+	27, // 3: jetmon.monitor.v1.GetSiteResponse.site:type_name -> jetmon.monitor.v1.Site
+	27, // 4: jetmon.monitor.v1.BatchGetSitesResponse.sites:type_name -> jetmon.monitor.v1.Site
+	27, // 5: jetmon.monitor.v1.CreateSiteRequest.site:type_name -> jetmon.monitor.v1.Site
+	27, // 6: jetmon.monitor.v1.CreateSiteResponse.site:type_name -> jetmon.monitor.v1.Site
+	27, // 7: jetmon.monitor.v1.UpdateSiteRequest.site:type_name -> jetmon.monitor.v1.Site
+	28, // 8: jetmon.monitor.v1.UpdateSiteRequest.update_mask:type_name -> google.protobuf.FieldMask
+	27, // 9: jetmon.monitor.v1.UpdateSiteResponse.site:type_name -> jetmon.monitor.v1.Site
+	26, // 10: jetmon.monitor.v1.ExplainSiteRequest.at:type_name -> google.protobuf.Timestamp
+	29, // 11: jetmon.monitor.v1.ExplainSiteResponse.explanation:type_name -> jetmon.monitor.v1.Explanation
+	30, // 12: jetmon.monitor.v1.CheckSiteResponse.observation:type_name -> jetmon.check.v1.Observation
+	27, // 13: jetmon.monitor.v1.PauseSiteResponse.site:type_name -> jetmon.monitor.v1.Site
+	27, // 14: jetmon.monitor.v1.ResumeSiteResponse.site:type_name -> jetmon.monitor.v1.Site
+	27, // 15: jetmon.monitor.v1.ImportSitesRequest.site:type_name -> jetmon.monitor.v1.Site
+	0,  // 16: jetmon.monitor.v1.ImportSitesResponse.result:type_name -> jetmon.monitor.v1.ImportResult
+	31, // 17: jetmon.monitor.v1.ImportSitesResponse.error:type_name -> google.rpc.Status
+	27, // 18: jetmon.monitor.v1.ExportSitesResponse.site:type_name -> jetmon.monitor.v1.Site
+	1,  // 19: jetmon.monitor.v1.SiteService.ListSites:input_type -> jetmon.monitor.v1.ListSitesRequest
+	3,  // 20: jetmon.monitor.v1.SiteService.GetSite:input_type -> jetmon.monitor.v1.GetSiteRequest
+	5,  // 21: jetmon.monitor.v1.SiteService.BatchGetSites:input_type -> jetmon.monitor.v1.BatchGetSitesRequest
+	7,  // 22: jetmon.monitor.v1.SiteService.CreateSite:input_type -> jetmon.monitor.v1.CreateSiteRequest
+	9,  // 23: jetmon.monitor.v1.SiteService.UpdateSite:input_type -> jetmon.monitor.v1.UpdateSiteRequest
+	13, // 24: jetmon.monitor.v1.SiteService.ExplainSite:input_type -> jetmon.monitor.v1.ExplainSiteRequest
+	15, // 25: jetmon.monitor.v1.SiteService.CheckSite:input_type -> jetmon.monitor.v1.CheckSiteRequest
+	17, // 26: jetmon.monitor.v1.SiteService.PauseSite:input_type -> jetmon.monitor.v1.PauseSiteRequest
+	19, // 27: jetmon.monitor.v1.SiteService.ResumeSite:input_type -> jetmon.monitor.v1.ResumeSiteRequest
+	21, // 28: jetmon.monitor.v1.SiteService.ImportSites:input_type -> jetmon.monitor.v1.ImportSitesRequest
+	23, // 29: jetmon.monitor.v1.SiteService.ExportSites:input_type -> jetmon.monitor.v1.ExportSitesRequest
+	11, // 30: jetmon.monitor.v1.SiteService.DeleteSite:input_type -> jetmon.monitor.v1.DeleteSiteRequest
+	2,  // 31: jetmon.monitor.v1.SiteService.ListSites:output_type -> jetmon.monitor.v1.ListSitesResponse
+	4,  // 32: jetmon.monitor.v1.SiteService.GetSite:output_type -> jetmon.monitor.v1.GetSiteResponse
+	6,  // 33: jetmon.monitor.v1.SiteService.BatchGetSites:output_type -> jetmon.monitor.v1.BatchGetSitesResponse
+	8,  // 34: jetmon.monitor.v1.SiteService.CreateSite:output_type -> jetmon.monitor.v1.CreateSiteResponse
+	10, // 35: jetmon.monitor.v1.SiteService.UpdateSite:output_type -> jetmon.monitor.v1.UpdateSiteResponse
+	14, // 36: jetmon.monitor.v1.SiteService.ExplainSite:output_type -> jetmon.monitor.v1.ExplainSiteResponse
+	16, // 37: jetmon.monitor.v1.SiteService.CheckSite:output_type -> jetmon.monitor.v1.CheckSiteResponse
+	18, // 38: jetmon.monitor.v1.SiteService.PauseSite:output_type -> jetmon.monitor.v1.PauseSiteResponse
+	20, // 39: jetmon.monitor.v1.SiteService.ResumeSite:output_type -> jetmon.monitor.v1.ResumeSiteResponse
+	22, // 40: jetmon.monitor.v1.SiteService.ImportSites:output_type -> jetmon.monitor.v1.ImportSitesResponse
+	24, // 41: jetmon.monitor.v1.SiteService.ExportSites:output_type -> jetmon.monitor.v1.ExportSitesResponse
+	12, // 42: jetmon.monitor.v1.SiteService.DeleteSite:output_type -> jetmon.monitor.v1.DeleteSiteResponse
+	31, // [31:43] is the sub-list for method output_type
+	19, // [19:31] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_site_service_proto_init() }
@@ -886,18 +1615,20 @@ func file_jetmon_monitor_v1_site_service_proto_init() {
 	}
 	file_jetmon_monitor_v1_explanation_proto_init()
 	file_jetmon_monitor_v1_site_proto_init()
+	file_jetmon_monitor_v1_site_service_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_monitor_v1_site_service_proto_rawDesc), len(file_jetmon_monitor_v1_site_service_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   14,
+			NumEnums:      1,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_jetmon_monitor_v1_site_service_proto_goTypes,
 		DependencyIndexes: file_jetmon_monitor_v1_site_service_proto_depIdxs,
+		EnumInfos:         file_jetmon_monitor_v1_site_service_proto_enumTypes,
 		MessageInfos:      file_jetmon_monitor_v1_site_service_proto_msgTypes,
 	}.Build()
 	File_jetmon_monitor_v1_site_service_proto = out.File

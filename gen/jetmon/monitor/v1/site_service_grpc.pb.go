@@ -25,6 +25,11 @@ const (
 	SiteService_CreateSite_FullMethodName    = "/jetmon.monitor.v1.SiteService/CreateSite"
 	SiteService_UpdateSite_FullMethodName    = "/jetmon.monitor.v1.SiteService/UpdateSite"
 	SiteService_ExplainSite_FullMethodName   = "/jetmon.monitor.v1.SiteService/ExplainSite"
+	SiteService_CheckSite_FullMethodName     = "/jetmon.monitor.v1.SiteService/CheckSite"
+	SiteService_PauseSite_FullMethodName     = "/jetmon.monitor.v1.SiteService/PauseSite"
+	SiteService_ResumeSite_FullMethodName    = "/jetmon.monitor.v1.SiteService/ResumeSite"
+	SiteService_ImportSites_FullMethodName   = "/jetmon.monitor.v1.SiteService/ImportSites"
+	SiteService_ExportSites_FullMethodName   = "/jetmon.monitor.v1.SiteService/ExportSites"
 	SiteService_DeleteSite_FullMethodName    = "/jetmon.monitor.v1.SiteService/DeleteSite"
 )
 
@@ -41,17 +46,17 @@ const (
 // error names the first 10 fields at fault and takes at most 8 KiB; longer texts in it are
 // cut, and end in "...".
 type SiteServiceClient interface {
-	// ListSites pages through the sites by rising site_id: all, or those that fit every filter
-	// that is set. A page with a token may have fewer sites than asked for, even none.
-	// Idempotent.
+	// ListSites pages through the sites: all, or those that fit every filter that is set. A page
+	// with a token may have fewer sites than asked for, even none. A walk by pages sees each site
+	// that fits all the time exactly once, whatever is edited meanwhile. Idempotent.
 	ListSites(ctx context.Context, in *ListSitesRequest, opts ...grpc.CallOption) (*ListSitesResponse, error)
 	// GetSite reads one site. Idempotent.
 	GetSite(ctx context.Context, in *GetSiteRequest, opts ...grpc.CallOption) (*GetSiteResponse, error)
 	// BatchGetSites reads up to 1000 sites; those that do not exist are left out.
 	// Idempotent.
 	BatchGetSites(ctx context.Context, in *BatchGetSitesRequest, opts ...grpc.CallOption) (*BatchGetSitesResponse, error)
-	// CreateSite adds a site and begins to check it at once. Not idempotent:
-	// ALREADY_EXISTS when the blog has a site with this URL. FAILED_PRECONDITION with the reason
+	// CreateSite adds a site and begins to check it at once. Idempotent with an idempotency_key;
+	// without one, ALREADY_EXISTS when the blog has a site with this URL. FAILED_PRECONDITION with the reason
 	// SITES_READ_ONLY in google.rpc.ErrorInfo where the coordinators only read WordPress.com's
 	// table of sites: neither --db-updates nor --db-edits, or a trial.
 	CreateSite(ctx context.Context, in *CreateSiteRequest, opts ...grpc.CallOption) (*CreateSiteResponse, error)
@@ -65,6 +70,32 @@ type SiteServiceClient interface {
 	// ExplainSite says why a site is believed to be what it is, or was at an earlier
 	// time. Idempotent.
 	ExplainSite(ctx context.Context, in *ExplainSiteRequest, opts ...grpc.CallOption) (*ExplainSiteResponse, error)
+	// CheckSite checks a site now, beside its schedule, and returns what was seen. What it sees
+	// counts as a check of the schedule does: it may begin or end an outage. Two calls at once
+	// may share one check. FAILED_PRECONDITION while the site is paused; UNAVAILABLE when no
+	// coordinator watches it, or no checker can be asked. Give a deadline of 30 s.
+	CheckSite(ctx context.Context, in *CheckSiteRequest, opts ...grpc.CallOption) (*CheckSiteResponse, error)
+	// PauseSite stops the checks of a site, as UpdateSite with paused does. Its open outage is
+	// suspended until it is resumed. Idempotent. Errors as in UpdateSite.
+	PauseSite(ctx context.Context, in *PauseSiteRequest, opts ...grpc.CallOption) (*PauseSiteResponse, error)
+	// ResumeSite has a site checked again, at once. Idempotent. Errors as in UpdateSite.
+	ResumeSite(ctx context.Context, in *ResumeSiteRequest, opts ...grpc.CallOption) (*ResumeSiteResponse, error)
+	// ImportSites adds the sites of a stream, a row each, and answers each row, in order. A row
+	// that is refused stops no other. A row whose blog has a site with this URL adds none, so
+	// that an import that was cut off can be sent again. Rows are added in groups: an answer
+	// follows within a second of its row. A stream may have any number of rows; it ends with an
+	// error when it cannot go on, and rows without an answer may have been added.
+	//
+	// Over REST the body is NDJSON (application/x-ndjson), a Site a line, or CSV (text/csv), whose
+	// first line names the columns; the answer is NDJSON, an ImportSitesResponse a line.
+	ImportSites(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ImportSitesRequest, ImportSitesResponse], error)
+	// ExportSites streams the sites that fit every filter that is set, by rising site_id, with
+	// what an import needs and nothing else: url, blog_id, check_interval, paused, settings,
+	// tags.
+	//
+	// Over REST the answer is NDJSON, a Site a line, or CSV when the request accepts text/csv
+	// rather.
+	ExportSites(ctx context.Context, in *ExportSitesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportSitesResponse], error)
 	// DeleteSite removes a site. Its outages stay readable. A second call is NOT_FOUND.
 	// FAILED_PRECONDITION as in CreateSite.
 	DeleteSite(ctx context.Context, in *DeleteSiteRequest, opts ...grpc.CallOption) (*DeleteSiteResponse, error)
@@ -138,6 +169,68 @@ func (c *siteServiceClient) ExplainSite(ctx context.Context, in *ExplainSiteRequ
 	return out, nil
 }
 
+func (c *siteServiceClient) CheckSite(ctx context.Context, in *CheckSiteRequest, opts ...grpc.CallOption) (*CheckSiteResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckSiteResponse)
+	err := c.cc.Invoke(ctx, SiteService_CheckSite_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *siteServiceClient) PauseSite(ctx context.Context, in *PauseSiteRequest, opts ...grpc.CallOption) (*PauseSiteResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PauseSiteResponse)
+	err := c.cc.Invoke(ctx, SiteService_PauseSite_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *siteServiceClient) ResumeSite(ctx context.Context, in *ResumeSiteRequest, opts ...grpc.CallOption) (*ResumeSiteResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResumeSiteResponse)
+	err := c.cc.Invoke(ctx, SiteService_ResumeSite_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *siteServiceClient) ImportSites(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ImportSitesRequest, ImportSitesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &SiteService_ServiceDesc.Streams[0], SiteService_ImportSites_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ImportSitesRequest, ImportSitesResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SiteService_ImportSitesClient = grpc.BidiStreamingClient[ImportSitesRequest, ImportSitesResponse]
+
+func (c *siteServiceClient) ExportSites(ctx context.Context, in *ExportSitesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportSitesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &SiteService_ServiceDesc.Streams[1], SiteService_ExportSites_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ExportSitesRequest, ExportSitesResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SiteService_ExportSitesClient = grpc.ServerStreamingClient[ExportSitesResponse]
+
 func (c *siteServiceClient) DeleteSite(ctx context.Context, in *DeleteSiteRequest, opts ...grpc.CallOption) (*DeleteSiteResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(DeleteSiteResponse)
@@ -161,17 +254,17 @@ func (c *siteServiceClient) DeleteSite(ctx context.Context, in *DeleteSiteReques
 // error names the first 10 fields at fault and takes at most 8 KiB; longer texts in it are
 // cut, and end in "...".
 type SiteServiceServer interface {
-	// ListSites pages through the sites by rising site_id: all, or those that fit every filter
-	// that is set. A page with a token may have fewer sites than asked for, even none.
-	// Idempotent.
+	// ListSites pages through the sites: all, or those that fit every filter that is set. A page
+	// with a token may have fewer sites than asked for, even none. A walk by pages sees each site
+	// that fits all the time exactly once, whatever is edited meanwhile. Idempotent.
 	ListSites(context.Context, *ListSitesRequest) (*ListSitesResponse, error)
 	// GetSite reads one site. Idempotent.
 	GetSite(context.Context, *GetSiteRequest) (*GetSiteResponse, error)
 	// BatchGetSites reads up to 1000 sites; those that do not exist are left out.
 	// Idempotent.
 	BatchGetSites(context.Context, *BatchGetSitesRequest) (*BatchGetSitesResponse, error)
-	// CreateSite adds a site and begins to check it at once. Not idempotent:
-	// ALREADY_EXISTS when the blog has a site with this URL. FAILED_PRECONDITION with the reason
+	// CreateSite adds a site and begins to check it at once. Idempotent with an idempotency_key;
+	// without one, ALREADY_EXISTS when the blog has a site with this URL. FAILED_PRECONDITION with the reason
 	// SITES_READ_ONLY in google.rpc.ErrorInfo where the coordinators only read WordPress.com's
 	// table of sites: neither --db-updates nor --db-edits, or a trial.
 	CreateSite(context.Context, *CreateSiteRequest) (*CreateSiteResponse, error)
@@ -185,6 +278,32 @@ type SiteServiceServer interface {
 	// ExplainSite says why a site is believed to be what it is, or was at an earlier
 	// time. Idempotent.
 	ExplainSite(context.Context, *ExplainSiteRequest) (*ExplainSiteResponse, error)
+	// CheckSite checks a site now, beside its schedule, and returns what was seen. What it sees
+	// counts as a check of the schedule does: it may begin or end an outage. Two calls at once
+	// may share one check. FAILED_PRECONDITION while the site is paused; UNAVAILABLE when no
+	// coordinator watches it, or no checker can be asked. Give a deadline of 30 s.
+	CheckSite(context.Context, *CheckSiteRequest) (*CheckSiteResponse, error)
+	// PauseSite stops the checks of a site, as UpdateSite with paused does. Its open outage is
+	// suspended until it is resumed. Idempotent. Errors as in UpdateSite.
+	PauseSite(context.Context, *PauseSiteRequest) (*PauseSiteResponse, error)
+	// ResumeSite has a site checked again, at once. Idempotent. Errors as in UpdateSite.
+	ResumeSite(context.Context, *ResumeSiteRequest) (*ResumeSiteResponse, error)
+	// ImportSites adds the sites of a stream, a row each, and answers each row, in order. A row
+	// that is refused stops no other. A row whose blog has a site with this URL adds none, so
+	// that an import that was cut off can be sent again. Rows are added in groups: an answer
+	// follows within a second of its row. A stream may have any number of rows; it ends with an
+	// error when it cannot go on, and rows without an answer may have been added.
+	//
+	// Over REST the body is NDJSON (application/x-ndjson), a Site a line, or CSV (text/csv), whose
+	// first line names the columns; the answer is NDJSON, an ImportSitesResponse a line.
+	ImportSites(grpc.BidiStreamingServer[ImportSitesRequest, ImportSitesResponse]) error
+	// ExportSites streams the sites that fit every filter that is set, by rising site_id, with
+	// what an import needs and nothing else: url, blog_id, check_interval, paused, settings,
+	// tags.
+	//
+	// Over REST the answer is NDJSON, a Site a line, or CSV when the request accepts text/csv
+	// rather.
+	ExportSites(*ExportSitesRequest, grpc.ServerStreamingServer[ExportSitesResponse]) error
 	// DeleteSite removes a site. Its outages stay readable. A second call is NOT_FOUND.
 	// FAILED_PRECONDITION as in CreateSite.
 	DeleteSite(context.Context, *DeleteSiteRequest) (*DeleteSiteResponse, error)
@@ -215,6 +334,21 @@ func (UnimplementedSiteServiceServer) UpdateSite(context.Context, *UpdateSiteReq
 }
 func (UnimplementedSiteServiceServer) ExplainSite(context.Context, *ExplainSiteRequest) (*ExplainSiteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ExplainSite not implemented")
+}
+func (UnimplementedSiteServiceServer) CheckSite(context.Context, *CheckSiteRequest) (*CheckSiteResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CheckSite not implemented")
+}
+func (UnimplementedSiteServiceServer) PauseSite(context.Context, *PauseSiteRequest) (*PauseSiteResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PauseSite not implemented")
+}
+func (UnimplementedSiteServiceServer) ResumeSite(context.Context, *ResumeSiteRequest) (*ResumeSiteResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResumeSite not implemented")
+}
+func (UnimplementedSiteServiceServer) ImportSites(grpc.BidiStreamingServer[ImportSitesRequest, ImportSitesResponse]) error {
+	return status.Error(codes.Unimplemented, "method ImportSites not implemented")
+}
+func (UnimplementedSiteServiceServer) ExportSites(*ExportSitesRequest, grpc.ServerStreamingServer[ExportSitesResponse]) error {
+	return status.Error(codes.Unimplemented, "method ExportSites not implemented")
 }
 func (UnimplementedSiteServiceServer) DeleteSite(context.Context, *DeleteSiteRequest) (*DeleteSiteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteSite not implemented")
@@ -348,6 +482,78 @@ func _SiteService_ExplainSite_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SiteService_CheckSite_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckSiteRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SiteServiceServer).CheckSite(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SiteService_CheckSite_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SiteServiceServer).CheckSite(ctx, req.(*CheckSiteRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SiteService_PauseSite_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PauseSiteRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SiteServiceServer).PauseSite(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SiteService_PauseSite_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SiteServiceServer).PauseSite(ctx, req.(*PauseSiteRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SiteService_ResumeSite_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResumeSiteRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SiteServiceServer).ResumeSite(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SiteService_ResumeSite_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SiteServiceServer).ResumeSite(ctx, req.(*ResumeSiteRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SiteService_ImportSites_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(SiteServiceServer).ImportSites(&grpc.GenericServerStream[ImportSitesRequest, ImportSitesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SiteService_ImportSitesServer = grpc.BidiStreamingServer[ImportSitesRequest, ImportSitesResponse]
+
+func _SiteService_ExportSites_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ExportSitesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(SiteServiceServer).ExportSites(m, &grpc.GenericServerStream[ExportSitesRequest, ExportSitesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SiteService_ExportSitesServer = grpc.ServerStreamingServer[ExportSitesResponse]
+
 func _SiteService_DeleteSite_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(DeleteSiteRequest)
 	if err := dec(in); err != nil {
@@ -398,10 +604,34 @@ var SiteService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _SiteService_ExplainSite_Handler,
 		},
 		{
+			MethodName: "CheckSite",
+			Handler:    _SiteService_CheckSite_Handler,
+		},
+		{
+			MethodName: "PauseSite",
+			Handler:    _SiteService_PauseSite_Handler,
+		},
+		{
+			MethodName: "ResumeSite",
+			Handler:    _SiteService_ResumeSite_Handler,
+		},
+		{
 			MethodName: "DeleteSite",
 			Handler:    _SiteService_DeleteSite_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "ImportSites",
+			Handler:       _SiteService_ImportSites_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "ExportSites",
+			Handler:       _SiteService_ExportSites_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "jetmon/monitor/v1/site_service.proto",
 }
