@@ -52,7 +52,7 @@ func recordedSite(row *record.Site) proto.Message {
 	all := siteToProto(*row)
 	return &monitorv1.Site{
 		SiteId: all.GetSiteId(), BlogId: all.GetBlogId(), Url: all.GetUrl(), CheckInterval: all.GetCheckInterval(),
-		Paused: all.GetPaused(), Settings: all.GetSettings(),
+		Paused: all.GetPaused(), Settings: all.GetSettings(), Tags: all.GetTags(),
 	}
 }
 
