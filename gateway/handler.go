@@ -175,6 +175,9 @@ func (h *handler) call(w http.ResponseWriter, req *http.Request, r *route, bound
 	if err := r.checkQuery(req.URL.RawQuery, bound); err != nil {
 		return err
 	}
+	if r.stream != nil {
+		return r.stream(h, w, req)
+	}
 	body := io.ReadCloser(http.NoBody)
 	if r.body != nil {
 		data, err := readBody(w, req)

@@ -20,6 +20,8 @@ type route struct {
 	verb     string // the part after the colon at the end of the path; "" is none
 	input    protoreflect.MessageDescriptor
 	body     protoreflect.FieldDescriptor // the field in the body; nil means no body
+	// stream passes on the rows of an import or export; nil means that the RPC is no stream.
+	stream streamer
 }
 
 // segment is a segment of a path: a literal, or the field that it binds.
@@ -52,12 +54,15 @@ func newRoute(m protoreflect.MethodDescriptor) (*route, error) {
 	switch {
 	case !ok || rule == nil:
 		return nil, fmt.Errorf("there is none")
-	case len(rule.GetAdditionalBindings()) > 0 || rule.GetBody() == "*":
-		return nil, fmt.Errorf("additional bindings and body \"*\" are not supported")
-	case m.IsStreamingClient() || m.IsStreamingServer():
-		return nil, fmt.Errorf("streams are not supported")
+	case len(rule.GetAdditionalBindings()) > 0 || (rule.GetBody() == "*") != m.IsStreamingClient():
+		return nil, fmt.Errorf("additional bindings are not supported, and body \"*\" is for the messages of a stream")
 	}
 	r := &route{input: m.Input()}
+	if m.IsStreamingClient() || m.IsStreamingServer() {
+		if r.stream = streamerOf(m.FullName()); r.stream == nil {
+			return nil, fmt.Errorf("there is no code for this stream")
+		}
+	}
 	switch p := rule.GetPattern().(type) {
 	case *annotations.HttpRule_Get:
 		r.method, r.template = http.MethodGet, p.Get
@@ -72,7 +77,7 @@ func newRoute(m protoreflect.MethodDescriptor) (*route, error) {
 	default:
 		return nil, fmt.Errorf("pattern %T is not supported", p)
 	}
-	if name := rule.GetBody(); name != "" {
+	if name := rule.GetBody(); name != "" && r.stream == nil {
 		r.body = r.input.Fields().ByName(protoreflect.Name(name))
 		if r.body == nil || r.body.Message() == nil || r.body.IsList() || r.body.IsMap() {
 			return nil, fmt.Errorf("body %q is not a message of %s", name, r.input.FullName())

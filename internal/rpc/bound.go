@@ -47,8 +47,8 @@ type shapes map[protoreflect.FullName]*shape
 // maxPaths is the most paths that a google.protobuf.FieldMask may have.
 const maxPaths = 256
 
-// addService adds the requests of a service's unary methods. It is an error when one has
-// a field that can be of any length: nobody would bound it later.
+// addService adds the requests of a service, but for streams between roles. It is an error when
+// one has a field that can be of any length: nobody would bound it later.
 func (all shapes) addService(desc *grpc.ServiceDesc) error {
 	d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(desc.ServiceName))
 	if err != nil {
@@ -60,7 +60,7 @@ func (all shapes) addService(desc *grpc.ServiceDesc) error {
 	}
 	for i := range service.Methods().Len() {
 		m := service.Methods().Get(i)
-		if m.IsStreamingClient() || m.IsStreamingServer() {
+		if (m.IsStreamingClient() || m.IsStreamingServer()) && !isPublic(m) {
 			continue
 		}
 		if _, err := all.add(m.Input()); err != nil {
@@ -68,6 +68,11 @@ func (all shapes) addService(desc *grpc.ServiceDesc) error {
 		}
 	}
 	return nil
+}
+
+// isPublic reports whether a method is one of the REST API.
+func isPublic(m protoreflect.MethodDescriptor) bool {
+	return proto.HasExtension(m.Options(), annotations.E_Http)
 }
 
 func (all shapes) add(m protoreflect.MessageDescriptor) (*shape, error) {

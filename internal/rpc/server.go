@@ -78,13 +78,14 @@ func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, 
 	var err error
 	outer := guard{log: o.Log, metrics: newServerMetrics(o.Metrics, o.Name)}
 	unary := []grpc.UnaryServerInterceptor{outer.unary, o.Access.unary, shaveDeadline, unframe}
+	stream := []grpc.StreamServerInterceptor{outer.stream, o.Access.stream}
 	added := func(desc *grpc.ServiceDesc) { err = errors.Join(err, governed(desc)) }
 	if o.Validate {
 		v, invalid := newValidator()
 		if invalid != nil {
 			return nil, fmt.Errorf("server %s: %w", o.Name, invalid)
 		}
-		unary = append(unary, v.unary)
+		unary, stream = append(unary, v.unary), append(stream, v.stream)
 		added = func(desc *grpc.ServiceDesc) { err = errors.Join(err, governed(desc), v.shapes.addService(desc)) }
 	}
 	if o.Around != nil {
@@ -94,7 +95,7 @@ func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, 
 	opts := append(limits(o.MaxConcurrentStreams),
 		grpc.InTapHandle(arriving.begin),
 		grpc.ChainUnaryInterceptor(unary...),
-		grpc.ChainStreamInterceptor(outer.stream, o.Access.stream),
+		grpc.ChainStreamInterceptor(stream...),
 	)
 	if o.TLS != nil {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(o.TLS)))

@@ -37,6 +37,45 @@ func (v validator) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, 
 	return handle(ctx, req)
 }
 
+type validatorKey struct{}
+
+// stream holds the request of a stream of answers to its constraints. The messages of a stream
+// of requests are the handler's to check, with Check.
+func (v validator) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	s := validStream{withContext{ss, context.WithValue(ss.Context(), validatorKey{}, v)}, validator{}}
+	if !info.IsClientStream {
+		s.v = v
+	}
+	return handle(srv, s)
+}
+
+// validStream is a stream whose messages v checks, if it has one.
+type validStream struct {
+	withContext
+	v validator
+}
+
+// RecvMsg receives a message.
+func (s validStream) RecvMsg(m any) error {
+	if err := s.withContext.RecvMsg(m); err != nil {
+		return err
+	}
+	if p, ok := m.(proto.Message); ok && s.v.Validator != nil {
+		return s.v.check(p)
+	}
+	return nil
+}
+
+// Check holds a message of a stream of requests to the constraints that its proto states, as
+// requests are held to theirs. ctx is the context of the stream.
+func Check(ctx context.Context, m proto.Message) error {
+	v, ok := ctx.Value(validatorKey{}).(validator)
+	if !ok {
+		return fault.New(fault.Internal, "the server validates nothing")
+	}
+	return v.check(m)
+}
+
 // check answers a fault that names the fields at fault, in the message and as
 // google.rpc.BadRequest. A list that is too long is one, and its items are not looked at.
 func (v validator) check(m proto.Message) error {

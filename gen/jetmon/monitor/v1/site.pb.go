@@ -521,7 +521,7 @@ var File_jetmon_monitor_v1_site_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_site_proto_rawDesc = "" +
 	"\n" +
-	"\x1cjetmon/monitor/v1/site.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\xb8\b\n" +
+	"\x1cjetmon/monitor/v1/site.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\xba\b\n" +
 	"\x04Site\x12\x1c\n" +
 	"\asite_id\x18\x01 \x01(\x03B\x03\xe0A\bR\x06siteId\x12 \n" +
 	"\ablog_id\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06blogId\x12Z\n" +
@@ -544,8 +544,8 @@ const file_jetmon_monitor_v1_site_proto_rawDesc = "" +
 	"\bflapping\x18\x10 \x01(\bB\x03\xe0A\x03R\bflapping\x12\x1f\n" +
 	"\brelapses\x18\x11 \x01(\rB\x03\xe0A\x03R\brelapses\x12R\n" +
 	"\x10regional_finding\x18\x12 \x01(\v2\".jetmon.monitor.v1.RegionalFindingB\x03\xe0A\x03R\x0fregionalFinding\x12\x1b\n" +
-	"\x04etag\x18\x13 \x01(\tB\a\xbaH\x04r\x02(@R\x04etag\x12@\n" +
-	"\x04tags\x18\x14 \x03(\tB,\xbaH)\x92\x01&\x10\b\x18\x01\" r\x1e2\x1c^[a-z0-9][a-z0-9._:-]{0,31}$R\x04tags\"\x8c\x01\n" +
+	"\x04etag\x18\x13 \x01(\tB\a\xbaH\x04r\x02(@R\x04etag\x12B\n" +
+	"\x04tags\x18\x14 \x03(\tB.\xbaH+\x92\x01(\x10\b\x18\x01\"\"r \x18 2\x1c^[a-z0-9][a-z0-9._:-]{0,31}$R\x04tags\"\x8c\x01\n" +
 	"\x0fRegionalFinding\x12!\n" +
 	"\fdown_regions\x18\x01 \x03(\tR\vdownRegions\x12\x1d\n" +
 	"\n" +

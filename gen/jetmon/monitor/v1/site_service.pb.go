@@ -1408,7 +1408,7 @@ var File_jetmon_monitor_v1_site_service_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_site_service_proto_rawDesc = "" +
 	"\n" +
-	"$jetmon/monitor/v1/site_service.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1bjetmon/check/v1/check.proto\x1a#jetmon/monitor/v1/explanation.proto\x1a\x1cjetmon/monitor/v1/site.proto\"\xf9\x03\n" +
+	"$jetmon/monitor/v1/site_service.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1bjetmon/check/v1/check.proto\x1a#jetmon/monitor/v1/explanation.proto\x1a\x1cjetmon/monitor/v1/site.proto\"\xfb\x03\n" +
 	"\x10ListSitesRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12&\n" +
@@ -1422,8 +1422,8 @@ const file_jetmon_monitor_v1_site_service_proto_rawDesc = "" +
 	"\x06bucket\x18\b \x01(\rB\b\xbaH\x05*\x03\x18\xff\x03H\x01R\x06bucket\x88\x01\x01\x12?\n" +
 	"\rchanged_since\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\fchangedSince\x12\x19\n" +
 	"\x03tag\x18\n" +
-	" \x01(\tB\a\xbaH\x04r\x02\x18 R\x03tag\x129\n" +
-	"\border_by\x18\v \x01(\tB\x1e\xbaH\x1br\x19R\x00R\asite_idR\fsite_id descR\aorderByB\t\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18 R\x03tag\x12;\n" +
+	"\border_by\x18\v \x01(\tB \xbaH\x1dr\x1b\x18 R\x00R\asite_idR\fsite_id descR\aorderByB\t\n" +
 	"\a_statusB\t\n" +
 	"\a_bucket\"j\n" +
 	"\x11ListSitesResponse\x12-\n" +
@@ -1489,7 +1489,7 @@ const file_jetmon_monitor_v1_site_service_proto_rawDesc = "" +
 	"\x15IMPORT_RESULT_CREATED\x10\x01\x12\x1b\n" +
 	"\x17IMPORT_RESULT_UNCHANGED\x10\x02\x12\x1b\n" +
 	"\x17IMPORT_RESULT_DIFFERENT\x10\x03\x12\x19\n" +
-	"\x15IMPORT_RESULT_REFUSED\x10\x042\x8d\f\n" +
+	"\x15IMPORT_RESULT_REFUSED\x10\x042\x83\f\n" +
 	"\vSiteService\x12i\n" +
 	"\tListSites\x12#.jetmon.monitor.v1.ListSitesRequest\x1a$.jetmon.monitor.v1.ListSitesResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/sites\x12s\n" +
 	"\aGetSite\x12!.jetmon.monitor.v1.GetSiteRequest\x1a\".jetmon.monitor.v1.GetSiteResponse\"!\x82\xd3\xe4\x93\x02\x1bb\x04site\x12\x13/v1/sites/{site_id}\x12~\n" +
@@ -1498,11 +1498,11 @@ const file_jetmon_monitor_v1_site_service_proto_rawDesc = "" +
 	"CreateSite\x12$.jetmon.monitor.v1.CreateSiteRequest\x1a%.jetmon.monitor.v1.CreateSiteResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x04siteb\x04site\"\t/v1/sites\x12\x87\x01\n" +
 	"\n" +
 	"UpdateSite\x12$.jetmon.monitor.v1.UpdateSiteRequest\x1a%.jetmon.monitor.v1.UpdateSiteResponse\",\x82\xd3\xe4\x93\x02&:\x04siteb\x04site2\x18/v1/sites/{site.site_id}\x12\x8e\x01\n" +
-	"\vExplainSite\x12%.jetmon.monitor.v1.ExplainSiteRequest\x1a&.jetmon.monitor.v1.ExplainSiteResponse\"0\x82\xd3\xe4\x93\x02*b\vexplanation\x12\x1b/v1/sites/{site_id}:explain\x12\x89\x01\n" +
-	"\tCheckSite\x12#.jetmon.monitor.v1.CheckSiteRequest\x1a$.jetmon.monitor.v1.CheckSiteResponse\"1\x82\xd3\xe4\x93\x02+:\x01*b\vobservation\"\x19/v1/sites/{site_id}:check\x12\x82\x01\n" +
-	"\tPauseSite\x12#.jetmon.monitor.v1.PauseSiteRequest\x1a$.jetmon.monitor.v1.PauseSiteResponse\"*\x82\xd3\xe4\x93\x02$:\x01*b\x04site\"\x19/v1/sites/{site_id}:pause\x12\x86\x01\n" +
+	"\vExplainSite\x12%.jetmon.monitor.v1.ExplainSiteRequest\x1a&.jetmon.monitor.v1.ExplainSiteResponse\"0\x82\xd3\xe4\x93\x02*b\vexplanation\x12\x1b/v1/sites/{site_id}:explain\x12\x86\x01\n" +
+	"\tCheckSite\x12#.jetmon.monitor.v1.CheckSiteRequest\x1a$.jetmon.monitor.v1.CheckSiteResponse\".\x82\xd3\xe4\x93\x02(b\vobservation\"\x19/v1/sites/{site_id}:check\x12\x7f\n" +
+	"\tPauseSite\x12#.jetmon.monitor.v1.PauseSiteRequest\x1a$.jetmon.monitor.v1.PauseSiteResponse\"'\x82\xd3\xe4\x93\x02!b\x04site\"\x19/v1/sites/{site_id}:pause\x12\x83\x01\n" +
 	"\n" +
-	"ResumeSite\x12$.jetmon.monitor.v1.ResumeSiteRequest\x1a%.jetmon.monitor.v1.ResumeSiteResponse\"+\x82\xd3\xe4\x93\x02%:\x01*b\x04site\"\x1a/v1/sites/{site_id}:resume\x12}\n" +
+	"ResumeSite\x12$.jetmon.monitor.v1.ResumeSiteRequest\x1a%.jetmon.monitor.v1.ResumeSiteResponse\"(\x82\xd3\xe4\x93\x02\"b\x04site\"\x1a/v1/sites/{site_id}:resume\x12}\n" +
 	"\vImportSites\x12%.jetmon.monitor.v1.ImportSitesRequest\x1a&.jetmon.monitor.v1.ImportSitesResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/sites:import(\x010\x01\x12x\n" +
 	"\vExportSites\x12%.jetmon.monitor.v1.ExportSitesRequest\x1a&.jetmon.monitor.v1.ExportSitesResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/sites:export0\x01\x12v\n" +
 	"\n" +
