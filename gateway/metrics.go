@@ -36,6 +36,8 @@ type countedWriter struct {
 	route    string // template; "" means an unknown path
 	status   int    // 0 until something was written
 	headOnly bool
+	// wordPress means that errors have WordPress's shape.
+	wordPress bool
 	zip      zipped
 	zips     bool // the answer is compressed
 }
