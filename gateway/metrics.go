@@ -38,8 +38,8 @@ type countedWriter struct {
 	headOnly bool
 	// wordPress means that errors have WordPress's shape.
 	wordPress bool
-	zip      zipped
-	zips     bool // the answer is compressed
+	zip       zipped
+	zips      bool // the answer is compressed
 }
 
 func (m *metrics) begin(w http.ResponseWriter) *countedWriter {

@@ -33,6 +33,8 @@ const (
 	WHERE h.site_id BETWEEN ? AND ? AND l.jetpack_monitor_site_id IS NULL ORDER BY h.site_id LIMIT ?`
 	forgetHosts = `DELETE FROM jetmon_site_hosts WHERE NOT EXISTS (SELECT l.jetpack_monitor_site_id FROM jetpack_monitor_sites l
 	WHERE l.jetpack_monitor_site_id = jetmon_site_hosts.site_id) AND site_id IN `
+	forgetWatches = `DELETE FROM jetmon_site_watches WHERE NOT EXISTS (SELECT l.jetpack_monitor_site_id FROM jetpack_monitor_sites l
+	WHERE l.jetpack_monitor_site_id = jetmon_site_watches.site_id) AND site_id IN `
 	// maxURLChars is what the column holds; the legacy table has no longer URLs.
 	maxURLChars = 300
 	// indexTries bounds the attempts of one batch, against others that index the same sites.
@@ -88,7 +90,10 @@ func (s *Store) IndexHosts(ctx context.Context, span record.Span, shards []shard
 				return 0, 0, err
 			}
 			return len(ids), ids[len(ids)-1].(check.SiteID), s.transact(ctx, s.editor, func(t txn) error {
-				_, err := t.exec(forgetHosts+marks(len(ids)), ids...)
+				if _, err := t.exec(forgetHosts+marks(len(ids)), ids...); err != nil {
+					return err
+				}
+				_, err := t.exec(forgetWatches+marks(len(ids)), ids...)
 				return err
 			})
 		})

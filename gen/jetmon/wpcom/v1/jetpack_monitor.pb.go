@@ -37,9 +37,10 @@ type JetpackMonitorSettings struct {
 	SmsNotifications *bool `protobuf:"varint,4,opt,name=sms_notifications,json=smsNotifications,proto3,oneof" json:"sms_notifications,omitempty"`
 	// For how many minutes WordPress.com holds the news of an outage back. 5 by default.
 	JetmonDeferStatusDownMinutes *uint32 `protobuf:"varint,5,opt,name=jetmon_defer_status_down_minutes,json=jetmonDeferStatusDownMinutes,proto3,oneof" json:"jetmon_defer_status_down_minutes,omitempty"`
-	// The monitored URLs, in the order in which they were added. An update has all that are to
-	// be monitored from then on, at least one: those that are not in it are removed with their
-	// settings, new ones are added, paused while monitor_active is false.
+	// The monitored URLs, in the order in which they were added; at most 1,000. An update has all
+	// that are to be monitored from then on, 1..100: those that are not in it are removed with
+	// their settings, new ones are added, paused while monitor_active is false. URLs that a
+	// browser takes for one are one, as https://example.com and https://EXAMPLE.com/.
 	Urls []*JetpackMonitorUrl `protobuf:"bytes,6,rep,name=urls,proto3" json:"urls,omitempty"`
 	// Who is told beside the owner of the site.
 	Contacts      *JetpackMonitorContacts `protobuf:"bytes,7,opt,name=contacts,proto3" json:"contacts,omitempty"`
@@ -573,14 +574,14 @@ var File_jetmon_wpcom_v1_jetpack_monitor_proto protoreflect.FileDescriptor
 
 const file_jetmon_wpcom_v1_jetpack_monitor_proto_rawDesc = "" +
 	"\n" +
-	"%jetmon/wpcom/v1/jetpack_monitor.proto\x12\x0fjetmon.wpcom.v1\x1a\x1bbuf/validate/validate.proto\"\xc4\x04\n" +
+	"%jetmon/wpcom/v1/jetpack_monitor.proto\x12\x0fjetmon.wpcom.v1\x1a\x1bbuf/validate/validate.proto\"\xc3\x04\n" +
 	"\x16JetpackMonitorSettings\x12*\n" +
 	"\x0emonitor_active\x18\x01 \x01(\bH\x00R\rmonitorActive\x88\x01\x01\x127\n" +
 	"\x15wp_note_notifications\x18\x02 \x01(\bH\x01R\x13wpNoteNotifications\x88\x01\x01\x124\n" +
 	"\x13email_notifications\x18\x03 \x01(\bH\x02R\x12emailNotifications\x88\x01\x01\x120\n" +
 	"\x11sms_notifications\x18\x04 \x01(\bH\x03R\x10smsNotifications\x88\x01\x01\x12U\n" +
-	" jetmon_defer_status_down_minutes\x18\x05 \x01(\rB\b\xbaH\x05*\x03\x18\xa0\vH\x04R\x1cjetmonDeferStatusDownMinutes\x88\x01\x01\x12A\n" +
-	"\x04urls\x18\x06 \x03(\v2\".jetmon.wpcom.v1.JetpackMonitorUrlB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x04urls\x12C\n" +
+	" jetmon_defer_status_down_minutes\x18\x05 \x01(\rB\b\xbaH\x05*\x03\x18\xa0\vH\x04R\x1cjetmonDeferStatusDownMinutes\x88\x01\x01\x12@\n" +
+	"\x04urls\x18\x06 \x03(\v2\".jetmon.wpcom.v1.JetpackMonitorUrlB\b\xbaH\x05\x92\x01\x02\x10dR\x04urls\x12C\n" +
 	"\bcontacts\x18\a \x01(\v2'.jetmon.wpcom.v1.JetpackMonitorContactsR\bcontactsB\x11\n" +
 	"\x0f_monitor_activeB\x18\n" +
 	"\x16_wp_note_notificationsB\x16\n" +

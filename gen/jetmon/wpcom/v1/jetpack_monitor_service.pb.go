@@ -557,20 +557,20 @@ const file_jetmon_wpcom_v1_jetpack_monitor_service_proto_rawDesc = "" +
 	"-jetmon/wpcom/v1/jetpack_monitor_service.proto\x12\x0fjetmon.wpcom.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a%jetmon/wpcom/v1/jetpack_monitor.proto\"@\n" +
 	"\x1eGetJetpackMonitorStatusRequest\x12\x1e\n" +
 	"\x04site\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xfd\x01R\x04site\"f\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xd8\x04R\x04site\"f\n" +
 	"\x1fGetJetpackMonitorStatusResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\bR\x06status\x12 \n" +
 	"\x06paused\x18\x02 \x01(\bB\x03\xe0A\x03H\x00R\x06paused\x88\x01\x01B\t\n" +
 	"\a_paused\"B\n" +
 	" GetJetpackMonitorSettingsRequest\x12\x1e\n" +
 	"\x04site\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xfd\x01R\x04site\"\x82\x01\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xd8\x04R\x04site\"\x82\x01\n" +
 	"!GetJetpackMonitorSettingsResponse\x12\x18\n" +
 	"\asuccess\x18\x01 \x01(\bR\asuccess\x12C\n" +
 	"\bsettings\x18\x02 \x01(\v2'.jetmon.wpcom.v1.JetpackMonitorSettingsR\bsettings\"\xcf\x01\n" +
 	"#UpdateJetpackMonitorSettingsRequest\x12\x1e\n" +
 	"\x04site\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xfd\x01R\x04site\x12K\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xd8\x04R\x04site\x12K\n" +
 	"\bsettings\x18\x02 \x01(\v2'.jetmon.wpcom.v1.JetpackMonitorSettingsB\x06\xbaH\x03\xc8\x01\x01R\bsettings\x12;\n" +
 	"\vupdate_mask\x18\x03 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\"\x85\x01\n" +
@@ -579,13 +579,13 @@ const file_jetmon_wpcom_v1_jetpack_monitor_service_proto_rawDesc = "" +
 	"\bsettings\x18\x02 \x01(\v2'.jetmon.wpcom.v1.JetpackMonitorSettingsR\bsettings\"D\n" +
 	"\"ListJetpackMonitorIncidentsRequest\x12\x1e\n" +
 	"\x04site\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xfd\x01R\x04site\"l\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xd8\x04R\x04site\"l\n" +
 	"#ListJetpackMonitorIncidentsResponse\x12E\n" +
-	"\tincidents\x18\x01 \x03(\v2'.jetmon.wpcom.v1.JetpackMonitorIncidentR\tincidents\"s\n" +
+	"\tincidents\x18\x01 \x03(\v2'.jetmon.wpcom.v1.JetpackMonitorIncidentR\tincidents\"u\n" +
 	"\x1eGetJetpackMonitorUptimeRequest\x12\x1e\n" +
 	"\x04site\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xfd\x01R\x04site\x121\n" +
-	"\x06period\x18\x02 \x01(\tB\x19\xbaH\x16r\x14R\x00R\a30 daysR\a90 daysR\x06period\"\xce\x01\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xd8\x04R\x04site\x123\n" +
+	"\x06period\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x18\aR\x00R\a30 daysR\a90 daysR\x06period\"\xce\x01\n" +
 	"\x1fGetJetpackMonitorUptimeResponse\x12N\n" +
 	"\x04days\x18\x01 \x03(\v2:.jetmon.wpcom.v1.GetJetpackMonitorUptimeResponse.DaysEntryR\x04days\x1a[\n" +
 	"\tDaysEntry\x12\x10\n" +

@@ -36,9 +36,11 @@ const (
 // JetpackMonitorService answers WordPress.com's questions about one site.
 //
 // A site is named by the id of its blog, or by a host: a name in ASCII or in Unicode, or an
-// address, with or without a port, without a path. Hosts are compared as in
+// address, with or without a port. Hosts are compared as in
 // jetmon.monitor.v1.ListSitesRequest.host, so www.example.com is another host than
-// example.com. All monitored URLs of the blog or host count, whatever their paths.
+// example.com. A path follows a host as on WordPress.com, with two colons for each slash:
+// example.com::shop is https://example.com/shop and all below it. All monitored URLs of the blog
+// or host count, and without a path those with any.
 //
 // Errors over gRPC as jetmon.monitor.v1.SiteService; NOT_FOUND when no URL of that blog or
 // host is monitored. Over REST they have the shape of WordPress's REST API:
@@ -134,9 +136,11 @@ func (c *jetpackMonitorServiceClient) GetJetpackMonitorUptime(ctx context.Contex
 // JetpackMonitorService answers WordPress.com's questions about one site.
 //
 // A site is named by the id of its blog, or by a host: a name in ASCII or in Unicode, or an
-// address, with or without a port, without a path. Hosts are compared as in
+// address, with or without a port. Hosts are compared as in
 // jetmon.monitor.v1.ListSitesRequest.host, so www.example.com is another host than
-// example.com. All monitored URLs of the blog or host count, whatever their paths.
+// example.com. A path follows a host as on WordPress.com, with two colons for each slash:
+// example.com::shop is https://example.com/shop and all below it. All monitored URLs of the blog
+// or host count, and without a path those with any.
 //
 // Errors over gRPC as jetmon.monitor.v1.SiteService; NOT_FOUND when no URL of that blog or
 // host is monitored. Over REST they have the shape of WordPress's REST API:
