@@ -100,11 +100,11 @@ var mayCall = map[string]string{
 	"/jetmon.wpcom.v1.JetpackMonitorService/ListJetpackMonitorIncidents":  "sites:read",
 	"/jetmon.wpcom.v1.JetpackMonitorService/GetJetpackMonitorUptime":      "sites:read",
 	"/jetmon.coordinator.v1.AssignmentService/StreamAssignments":          "checker",
-	"/grpc.health.v1.Health/Check":                                   "anybody",
-	"/grpc.health.v1.Health/Watch":                                   "anybody",
-	"/grpc.health.v1.Health/List":                                    "anybody",
-	"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo":      "anybody",
-	"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": "anybody",
+	"/grpc.health.v1.Health/Check":                                        "anybody",
+	"/grpc.health.v1.Health/Watch":                                        "anybody",
+	"/grpc.health.v1.Health/List":                                         "anybody",
+	"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo":           "anybody",
+	"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo":      "anybody",
 }
 
 func TestWhoMayCallWhat(t *testing.T) {

@@ -149,3 +149,14 @@ func (v visible) Pasts(ctx context.Context, ids []check.SiteID, since time.Time,
 	}
 	return v.Store.Pasts(ctx, ids, since, f)
 }
+
+// AddSites implements store.Import. It tells nobody of a site in a blog that is not the
+// caller's.
+func (v visible) AddSites(ctx context.Context, sites []record.Site) ([]store.Added, error) {
+	for _, site := range sites {
+		if err := mayPut(ctx, site.BlogID); err != nil {
+			return nil, err
+		}
+	}
+	return v.Store.AddSites(ctx, sites)
+}

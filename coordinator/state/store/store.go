@@ -15,6 +15,7 @@ import (
 // Invalid, else Unavailable.
 type Store interface {
 	Sites
+	Import
 	History
 	Orphans
 	Outbox

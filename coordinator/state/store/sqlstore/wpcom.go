@@ -94,14 +94,15 @@ func (s *Store) saveBlogSettings(t txn, blog check.BlogID, old, text string) err
 	return err
 }
 
+const insertWatch = "INSERT INTO jetmon_site_watches (site_id, start_ms, end_ms) VALUES "
+
 // startWatch notes that a site is checked from a time on.
 func (t txn) startWatch(id check.SiteID, at time.Time) error {
 	n, err := t.exec("UPDATE jetmon_site_watches SET end_ms = 0 WHERE site_id = ? AND start_ms = ?", id, toMillis(at))
 	if err != nil || n > 0 {
 		return err
 	}
-	_, err = t.exec("INSERT INTO jetmon_site_watches (site_id, start_ms, end_ms) VALUES (?, ?, 0)", id, toMillis(at))
-	return err
+	return t.insertRows(insertWatch, [][]any{{id, toMillis(at), 0}})
 }
 
 // endWatch notes that a site is no longer checked. It was checked since nobody knows when if
@@ -115,13 +116,12 @@ func (t txn) endWatch(id check.SiteID, at time.Time) error {
 	if _, err = t.find([]any{&stretches}, "SELECT COUNT(*) FROM jetmon_site_watches WHERE site_id = ?", id); err != nil || stretches > 0 {
 		return err
 	}
-	_, err = t.exec("INSERT INTO jetmon_site_watches (site_id, start_ms, end_ms) VALUES (?, 0, ?)", id, toMillis(at))
-	return err
+	return t.insertRows(insertWatch, [][]any{{id, 0, toMillis(at)}})
 }
 
 // resetWatch forgets the past of an id, which a deleted site may have had, and starts anew.
 func (t txn) resetWatch(site record.Site, at time.Time) error {
-	if _, err := t.exec("DELETE FROM jetmon_site_watches WHERE site_id = ?", site.ID); err != nil || site.Paused {
+	if err := t.forget("jetmon_site_watches", []any{site.ID}); err != nil || site.Paused {
 		return err
 	}
 	return t.startWatch(site.ID, at)

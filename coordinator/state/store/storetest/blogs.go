@@ -115,9 +115,12 @@ func pastsRead(t *testing.T, db Database) {
 		site.Paused = i == 2
 		ids = append(ids, get[record.Site](t)(s.CreateSite(t.Context(), site)).ID)
 	}
+	imported := get[[]store.Added](t)(s.AddSites(t.Context(), []record.Site{aSite("http://x.example/"), {BlogID: 42, Bucket: 7, URL: "http://y.example/", Interval: time.Minute, Paused: true}}))
 	db.Exec(t, "INSERT INTO jetpack_monitor_sites (blog_id, bucket_no, monitor_url) VALUES (42, 7, 'http://theirs.example/')")
 	theirs := check.SiteID(db.Int(t, "SELECT MAX(jetpack_monitor_site_id) FROM jetpack_monitor_sites"))
-	later := func(hours int) time.Time { return began.Add(time.Duration(hours) * time.Hour).Truncate(time.Millisecond).UTC() }
+	later := func(hours int) time.Time {
+		return began.Add(time.Duration(hours) * time.Hour).Truncate(time.Millisecond).UTC()
+	}
 	pause := func(id check.SiteID, at time.Time, paused bool) {
 		_, err := s.UpdateSite(t.Context(), id, at, func(row record.Site) (record.Site, error) {
 			row.Paused = paused
@@ -146,8 +149,11 @@ func pastsRead(t *testing.T, db Database) {
 	outage(ids[1], 6, 0, true)
 	outage(theirs, 7, 0, true)
 
-	got := pasts(t, s, later(2), append(slices.Clone(ids), theirs, 1<<40)...)
-	if len(got) != 4 {
+	got := pasts(t, s, later(2), append(slices.Clone(ids), theirs, 1<<40, imported[0].Site.ID, imported[1].Site.ID)...)
+	if w := got[imported[0].Site.ID].Watched; len(w) != 1 || !w[0].End.IsZero() || w[0].Start.Before(began) {
+		t.Errorf("an imported site was watched %v", w)
+	}
+	if len(got) != 5 {
 		t.Errorf("%d sites have a past: %v", len(got), got)
 	}
 	first := got[ids[0]].Watched
