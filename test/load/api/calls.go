@@ -95,19 +95,33 @@ func (h *house) gets(ctx context.Context, p plan) error {
 	for _, callers := range []int{1, 8, 32} {
 		var ratios []float64
 		var direct, through float64
+		spent := [2]*bill{{}, {}}
 		for range p.rounds {
-			var err error
-			if _, direct, err = repeat(ctx, callers, p.each, grpc); err != nil {
-				return err
-			}
-			if _, through, err = repeat(ctx, callers, p.each, rest); err != nil {
-				return err
+			for i, way := range []struct {
+				call call
+				rate *float64
+			}{{grpc, &direct}, {rest, &through}} {
+				before, err := h.cpu()
+				if err != nil {
+					return err
+				}
+				times, rate, err := repeat(ctx, callers, p.each, way.call)
+				if err != nil {
+					return err
+				}
+				after, err := h.cpu()
+				if err != nil {
+					return err
+				}
+				*way.rate = rate
+				spent[i].add(before, after, len(times))
 			}
 			ratios = append(ratios, through/direct)
 		}
 		slices.Sort(ratios)
 		fmt.Printf("get a site, %2d callers: gRPC %6.0f/s, gateway %6.0f/s, ratio %.2f (%.2f-%.2f)\n",
 			callers, direct, through, ratios[len(ratios)/2], ratios[0], ratios[len(ratios)-1])
+		fmt.Printf("    CPU a call, us: gRPC %s; gateway %s\n", spent[0].perCall(), spent[1].perCall())
 	}
 	return nil
 }

@@ -35,6 +35,7 @@ type house struct {
 	sites                monitorv1.SiteServiceClient
 	rest                 *http.Client
 	base                 string
+	database             int // the process id of MariaDB
 }
 
 func openHouse(ctx context.Context, program, dsn string) (h *house, err error) {

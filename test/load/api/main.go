@@ -72,6 +72,9 @@ func measure(ctx context.Context, p plan, d *machine.Database) error {
 		return err
 	}
 	defer h.close()
+	if h.database, err = d.PID(); err != nil {
+		return err
+	}
 	if err := h.indexed(ctx, d); err != nil {
 		return err
 	}
