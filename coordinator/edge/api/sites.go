@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -13,7 +12,6 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/peers"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -27,35 +25,6 @@ type sites struct {
 
 // defaultInterval is the default of v1.
 const defaultInterval = 5 * time.Minute
-
-func (s *sites) ListSites(ctx context.Context, req *monitorv1.ListSitesRequest) (*monitorv1.ListSitesResponse, error) {
-	after, err := parseToken(req.GetPageToken())
-	if err != nil {
-		return nil, err
-	}
-	f, err := filterOf(req)
-	if err != nil {
-		return nil, err
-	}
-	if req.GetState() != monitorv1.SiteState_SITE_STATE_UNSPECIFIED {
-		return s.listState(ctx, req, f, check.SiteID(after))
-	}
-	resp := &monitorv1.ListSitesResponse{}
-	if f.none {
-		return resp, nil
-	}
-	size := pageSize(req.GetPageSize())
-	rows, err := s.o.Store.ListSites(ctx, store.SiteQuery{After: check.SiteID(after), Limit: size + 1, BlogID: f.blog, At: f.at})
-	if err != nil {
-		return nil, err
-	}
-	if len(rows) > size {
-		rows = rows[:size]
-		resp.NextPageToken = token(int64(rows[size-1].ID))
-	}
-	resp.Sites = s.o.live(ctx, rows)
-	return resp, nil
-}
 
 func (s *sites) GetSite(ctx context.Context, req *monitorv1.GetSiteRequest) (*monitorv1.GetSiteResponse, error) {
 	row, err := s.o.Store.Site(ctx, check.SiteID(req.GetSiteId()))
@@ -192,18 +161,4 @@ func (s *sites) DeleteSite(ctx context.Context, req *monitorv1.DeleteSiteRequest
 	}
 	s.o.tell(ctx, id)
 	return &monitorv1.DeleteSiteResponse{}, nil
-}
-
-// token returns the page token for the rows after this id.
-func token(id int64) string { return strconv.FormatInt(id, 36) }
-
-func parseToken(t string) (int64, error) {
-	if t == "" {
-		return 0, nil
-	}
-	id, err := strconv.ParseInt(t, 36, 64)
-	if err != nil || id <= 0 {
-		return 0, fault.InvalidField("page_token", "is not a token of this service")
-	}
-	return id, nil
 }

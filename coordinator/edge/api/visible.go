@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -84,8 +83,17 @@ func (v visible) ListSites(ctx context.Context, q store.SiteQuery) ([]record.Sit
 		}
 		all = append(all, rows...)
 	}
-	slices.SortFunc(all, func(a, b record.Site) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(all, q.Compare)
 	return all[:min(len(all), q.Limit)], nil
+}
+
+// FindStanding implements store.Standings. To leave out what a limited caller may not see would
+// tell it how many there are.
+func (v visible) FindStanding(ctx context.Context, q store.StandingQuery) (store.StandingPage, error) {
+	if c := access.From(ctx); c.Limited() {
+		return store.StandingPage{}, fault.New(fault.Denied, "%s may not search the sites of all blogs", c)
+	}
+	return v.Store.FindStanding(ctx, q)
 }
 
 // Outage implements store.History.

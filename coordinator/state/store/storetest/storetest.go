@@ -59,7 +59,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Database, only ...string) {
 
 // RunRandom runs the tests that are random, as the seed has it; fresh is as in Run.
 func RunRandom(t *testing.T, seed uint64, fresh func(t testing.TB) Database) {
-	for _, one := range slices.Concat(randomTests(), randomUpdateTests(), randomHostTests()) {
+	for _, one := range slices.Concat(randomTests(), randomUpdateTests(), randomHostTests(), randomWalkTests()) {
 		one.start(t, seed, fresh)
 	}
 }
