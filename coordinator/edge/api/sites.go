@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"slices"
 	"time"
 
@@ -12,7 +13,9 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/peers"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/access"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -87,15 +90,30 @@ func (s *sites) CreateSite(ctx context.Context, req *monitorv1.CreateSiteRequest
 	case answered:
 		return resp, err
 	case maybeMade:
+		if req.GetIdempotencyKey() != "" {
+			break // made here, it is made once
+		}
 		// A second attempt here might fail with ALREADY_EXISTS, which would puzzle the caller.
 		return nil, fault.New(fault.Unavailable, "the coordinator that owns bucket %d did not report whether the site was added (%s); "+
-			"try again; ALREADY_EXISTS then means that it was", row.Bucket, fault.Status(err).Message())
+			"try again, best with an idempotency_key; ALREADY_EXISTS then means that it was", row.Bucket, fault.Status(err).Message())
 	}
-	if row, err = s.o.Store.CreateSite(witnessed(ctx, monitorv1.SiteService_CreateSite_FullMethodName), row); err != nil {
+	if row, err = s.add(witnessed(ctx, monitorv1.SiteService_CreateSite_FullMethodName), req.GetIdempotencyKey(), row); err != nil {
 		return nil, err
 	}
 	s.o.tell(ctx, row.ID)
 	return &monitorv1.CreateSiteResponse{Site: s.o.describe(row)}, nil
+}
+
+// add adds a site, once under an idempotency key unless that is empty.
+func (s *sites) add(ctx context.Context, key string, row record.Site) (record.Site, error) {
+	if key == "" {
+		return s.o.Store.CreateSite(ctx, row)
+	}
+	return s.o.Store.CreateSiteOnce(ctx, store.Key{
+		Hash:    sha256.Sum256([]byte(access.From(ctx).String() + "\x00" + key)),
+		Request: sha256.Sum256(editableText(row)),
+		At:      time.Now(),
+	}, row)
 }
 
 func (s *sites) UpdateSite(ctx context.Context, req *monitorv1.UpdateSiteRequest) (*monitorv1.UpdateSiteResponse, error) {

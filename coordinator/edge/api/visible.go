@@ -54,6 +54,15 @@ func (v visible) DeleteSite(ctx context.Context, id check.SiteID, at time.Time, 
 	})
 }
 
+// CreateSiteOnce implements store.Keys. The site may have gone to another blog since it was added.
+func (v visible) CreateSiteOnce(ctx context.Context, key store.Key, s record.Site) (record.Site, error) {
+	row, err := v.Store.CreateSiteOnce(ctx, key, s)
+	if err == nil && !access.From(ctx).Sees(row.BlogID) {
+		return record.Site{}, noSite(row.ID)
+	}
+	return row, err
+}
+
 // noSite is what the store says of a site that does not exist.
 func noSite(id check.SiteID) error { return fault.New(fault.NotFound, "there is no site %d", id) }
 

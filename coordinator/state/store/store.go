@@ -17,6 +17,7 @@ import (
 type Store interface {
 	Sites
 	Standings
+	Keys
 	History
 	Orphans
 	Outbox

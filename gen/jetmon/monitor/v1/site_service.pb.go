@@ -487,7 +487,7 @@ type CreateSiteRequest struct {
 	// The site; output-only fields are ignored.
 	Site *Site `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
 	// Any text of the caller's own, as a UUID, at most 255 characters of ASCII; over REST the
-	// header Idempotency-Key. A second call of the same caller with the same key, within 24 h,
+	// header Idempotency-Key, in quotation marks or without. A second call of the same caller with the same key, within 24 h,
 	// adds nothing and returns the site that the first one added, as it is by then: NOT_FOUND
 	// when it has been deleted. With the same key but another site it is INVALID_ARGUMENT. Empty
 	// means none.
