@@ -84,7 +84,9 @@ func fail(w http.ResponseWriter, err error) {
 }
 
 // rename replaces the names of the request's fields by those that the REST user knows.
-func (r *route) rename(s *status.Status) *status.Status {
+func (r *route) rename(s *status.Status) *status.Status { return rename(s, r.name) }
+
+func rename(s *status.Status, name func(field string) string) *status.Status {
 	p := s.Proto()
 	for i, packed := range p.GetDetails() {
 		bad := new(errdetails.BadRequest)
@@ -92,7 +94,7 @@ func (r *route) rename(s *status.Status) *status.Status {
 			continue
 		}
 		for _, v := range bad.GetFieldViolations() {
-			known := r.name(v.GetField())
+			known := name(v.GetField())
 			p.Message = strings.Replace(p.GetMessage(), v.GetField()+": ", known+": ", 1)
 			v.Field = known
 		}
@@ -107,13 +109,20 @@ func (r *route) rename(s *status.Status) *status.Status {
 // sent in escapes, the message is left, which fault bounds.
 const maxErrorBytes = 8 << 10
 
-// answer writes an error: google.rpc.Status as JSON.
+// answer writes an error: google.rpc.Status as JSON or, under WordPress.com's paths, an error
+// in WordPress's shape.
 func answer(w http.ResponseWriter, code int, p *spb.Status) {
 	switch code {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="jetmon"`)
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter(p)))
+	}
+	if c := shapeOf(w); c != nil && c.wordPress {
+		if raw, err := wordPressBody(code, p, c.route != ""); err == nil && len(raw) <= maxErrorBytes {
+			write(w, code, raw)
+			return
+		}
 	}
 	p = rpc.Named(status.FromProto(p), w.Header().Get(requestHeader)).Proto()
 	raw, err := restjson.Line(p)

@@ -36,8 +36,10 @@ type countedWriter struct {
 	route    string // template; "" means an unknown path
 	status   int    // 0 until something was written
 	headOnly bool
-	zip      zipped
-	zips     bool // the answer is compressed
+	// wordPress means that errors have WordPress's shape.
+	wordPress bool
+	zip       zipped
+	zips      bool // the answer is compressed
 }
 
 func (m *metrics) begin(w http.ResponseWriter) *countedWriter {
@@ -71,6 +73,14 @@ func (w *countedWriter) Write(b []byte) (int, error) {
 		return w.zip.to(w.ResponseWriter).Write(b)
 	}
 	return w.ResponseWriter.Write(b)
+}
+
+// FlushError has the client get what was written, for http.ResponseController.
+func (w *countedWriter) FlushError() error {
+	if err := w.zip.flush(); err != nil {
+		return err
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
 // end ends the answer and counts the request. All unknown methods share a label, and so do all unknown paths.

@@ -97,15 +97,15 @@ func (s *sites) CreateSite(ctx context.Context, req *monitorv1.CreateSiteRequest
 		return nil, fault.New(fault.Unavailable, "the coordinator that owns bucket %d did not report whether the site was added (%s); "+
 			"try again, best with an idempotency_key; ALREADY_EXISTS then means that it was", row.Bucket, fault.Status(err).Message())
 	}
-	if row, err = s.add(witnessed(ctx, monitorv1.SiteService_CreateSite_FullMethodName), req.GetIdempotencyKey(), row); err != nil {
+	if row, err = s.createOnce(witnessed(ctx, monitorv1.SiteService_CreateSite_FullMethodName), req.GetIdempotencyKey(), row); err != nil {
 		return nil, err
 	}
 	s.o.tell(ctx, row.ID)
 	return &monitorv1.CreateSiteResponse{Site: s.o.describe(row)}, nil
 }
 
-// add adds a site, once under an idempotency key unless that is empty.
-func (s *sites) add(ctx context.Context, key string, row record.Site) (record.Site, error) {
+// createOnce adds a site, once under an idempotency key unless that is empty.
+func (s *sites) createOnce(ctx context.Context, key string, row record.Site) (record.Site, error) {
 	if key == "" {
 		return s.o.Store.CreateSite(ctx, row)
 	}

@@ -18,6 +18,7 @@ type Store interface {
 	Sites
 	Standings
 	Keys
+	Import
 	History
 	Orphans
 	Outbox
@@ -27,6 +28,7 @@ type Store interface {
 	Snapshots
 	Retention
 	Access
+	Blogs
 	// Ping checks that the database answers.
 	Ping(ctx context.Context) error
 	Close() error

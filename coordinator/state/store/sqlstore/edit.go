@@ -73,6 +73,9 @@ func (c *creation) run(t txn) error {
 	if err := c.keepOurs(t, c.site, c.settings); err != nil {
 		return err
 	}
+	if err := t.resetWatch(c.site, time.Now()); err != nil {
+		return err
+	}
 	return t.testify(nil, &c.site)
 }
 
@@ -126,6 +129,9 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time, a
 			return err
 		}
 		if _, err := t.exec("DELETE FROM jetmon_site_hosts WHERE site_id = ?", id); err != nil {
+			return err
+		}
+		if _, err := t.exec("DELETE FROM jetmon_site_watches WHERE site_id = ?", id); err != nil {
 			return err
 		}
 		if err := forgetStatus(t, id); err != nil {

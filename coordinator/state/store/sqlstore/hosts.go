@@ -54,8 +54,8 @@ type place struct {
 // rowStanding is the status in a row of the legacy table, and since when, as the database has them.
 type rowStanding struct{ status, changed int64 }
 
-// freshRow is that of a row that we have just made.
-var freshRow = rowStanding{status: int64(check.StatusRunning)}
+// freshRow is the standing of a row that we have just made.
+func freshRow() rowStanding { return rowStanding{status: int64(check.StatusRunning)} }
 
 // entry returns the columns of the entry.
 func (p place) entry() []any {
@@ -102,7 +102,7 @@ func (s *Store) IndexHosts(ctx context.Context, span record.Span, shards []shard
 
 // swept are the tables of ours with what a caller has told us of a site, or what we have read of
 // its row. WordPress.com deletes rows without telling us.
-var swept = [...]string{"jetmon_site_hosts", "jetmon_site_settings", "jetmon_site_tags"}
+var swept = [...]string{"jetmon_site_hosts", "jetmon_site_settings", "jetmon_site_tags", "jetmon_site_watches"}
 
 // sweep forgets the sites of a span that have no row any more.
 func (s *Store) sweep(ctx context.Context, span record.Span) error {
@@ -186,7 +186,7 @@ func (t txn) index(places []place) error {
 
 // setHost writes the entry of a site with the edit that gives it a URL.
 func (s *Store) setHost(t txn, id check.SiteID, url string) error {
-	e := place{id: id, url: url, standing: freshRow}.entry()
+	e := place{id: id, url: url, standing: freshRow()}.entry()
 	n, err := t.exec("UPDATE jetmon_site_hosts SET host = ?, page = ?, url = ? WHERE site_id = ?", e[1], e[2], e[3], id)
 	if err != nil || n > 0 {
 		return err

@@ -12,7 +12,7 @@ import (
 
 func keyTests() []test {
 	return []test{
-		{"a site is added once under a key", addedOnce},
+		{"a site is added once under a key", onceUnderAKey},
 		{"a key is of one site, and known for a day", keysOfOneSite},
 		{"calls at once under a key add one site", keysAtOnce},
 		{"what was refused leaves no key", refusedKeys},
@@ -24,7 +24,7 @@ func aKey(n byte, at time.Time) store.Key {
 	return store.Key{Hash: [32]byte{n}, Request: [32]byte{7}, At: at}
 }
 
-func addedOnce(t *testing.T, db Database) {
+func onceUnderAKey(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	first := get[record.Site](t)(s.CreateSiteOnce(t.Context(), aKey(1, noon()), aSite(url(1))))
 	edited := first

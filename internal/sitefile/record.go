@@ -1,0 +1,165 @@
+package sitefile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// The errors of a row's form.
+var (
+	errOpen  = errors.New("a cell begins with a quote that nothing ends")
+	errAfter = errors.New("something follows the quote that ends a cell: a quote within a quoted cell is written twice")
+	errBare  = errors.New("there is a quote within a cell: such a cell is put into quotes, and a quote within it written twice")
+)
+
+// records reads rows of CSV, which may go over several lines.
+type records struct {
+	lines *lines
+	comma byte
+}
+
+// next returns the cells of the next row and the line in which it begins. An error of the
+// row's form is a *RowError without a number; the row is then taken to end with its first
+// line, so that a quote that nothing ends spoils one row and not the file. Empty lines are
+// passed over.
+func (r *records) next() (cells []string, number int64, err error) {
+	var read []line
+	var text []byte
+	for {
+		l, err := r.lines.next()
+		switch {
+		case errors.Is(err, io.EOF) && len(read) > 0:
+			return nil, read[0].number, r.refuse(read, errOpen)
+		case err != nil:
+			return nil, 0, err
+		case len(read) == 0 && len(trimEnd(l.text)) == 0 && !l.long:
+			continue
+		}
+		read = append(read, l)
+		if l.long || len(text)+len(l.text) > MaxRow {
+			if len(read) > 1 {
+				return nil, read[0].number, r.refuse(read, errOpen)
+			}
+			return nil, l.number, r.refuse(read, errLong)
+		}
+		from := len(text)
+		text = append(text, l.text...)
+		if len(read) > 1 && bytes.IndexByte(text[from:], '"') < 0 {
+			continue // within a quoted cell
+		}
+		cells, err := split(trimEnd(text), r.comma)
+		switch {
+		case errors.Is(err, errOpen):
+			continue
+		case err != nil:
+			return nil, read[0].number, r.refuse(read, err)
+		}
+		return cells, read[0].number, nil
+	}
+}
+
+// refuse gives up the first of the lines read and has the others read again.
+func (r *records) refuse(read []line, err error) error {
+	r.lines.repeat(read[1:])
+	return &RowError{Line: read[0].number, Err: err}
+}
+
+// split splits a row into its cells.
+func split(text []byte, comma byte) (cells []string, err error) {
+	for {
+		if len(text) == 0 || text[0] != '"' {
+			end := bytes.IndexByte(text, comma)
+			cell := text
+			if end >= 0 {
+				cell = text[:end]
+			}
+			if bytes.IndexByte(cell, '"') >= 0 {
+				return nil, errBare
+			}
+			cells = append(cells, string(cell))
+			if end < 0 {
+				return cells, nil
+			}
+			text = text[end+1:]
+			continue
+		}
+		cell, rest, err := unquote(text[1:])
+		if err != nil {
+			return nil, err
+		}
+		cells = append(cells, cell)
+		switch {
+		case len(rest) == 0:
+			return cells, nil
+		case rest[0] != comma:
+			return nil, errAfter
+		}
+		text = rest[1:]
+	}
+}
+
+// unquote returns the text up to the quote that ends a cell, and what follows it.
+func unquote(text []byte) (cell string, rest []byte, err error) {
+	var b []byte
+	for {
+		end := bytes.IndexByte(text, '"')
+		if end < 0 {
+			return "", nil, errOpen
+		}
+		b = append(b, text[:end]...)
+		text = text[end+1:]
+		if len(text) == 0 || text[0] != '"' {
+			return string(b), text, nil
+		}
+		b = append(b, '"')
+		text = text[1:]
+	}
+}
+
+// commaOf returns the character that separates the names of the columns: a comma, or what
+// spreadsheets write where a comma separates decimals.
+func commaOf(first []byte) byte {
+	for _, c := range []byte{',', ';', '\t'} {
+		if bytes.IndexByte(first, c) >= 0 {
+			return c
+		}
+	}
+	return ','
+}
+
+// A spreadsheet takes a cell that begins with one of these for a formula, which it would run.
+const formula = "=+-@\t\r"
+
+// guard puts an apostrophe before a cell that would be a formula, and before one that would
+// read as a guarded one.
+func guard(cell string) string {
+	if rest := trimApostrophes(cell); rest != "" && bytes.IndexByte([]byte(formula), rest[0]) >= 0 {
+		return "'" + cell
+	}
+	return cell
+}
+
+// unguard removes what guard has put there.
+func unguard(cell string) string {
+	if cell == "" || cell[0] != '\'' {
+		return cell
+	}
+	if rest := trimApostrophes(cell); rest != "" && bytes.IndexByte([]byte(formula), rest[0]) >= 0 {
+		return cell[1:]
+	}
+	return cell
+}
+
+func trimApostrophes(cell string) string {
+	for cell != "" && cell[0] == '\'' {
+		cell = cell[1:]
+	}
+	return cell
+}
+
+// countError says that a row has not as many cells as there are columns.
+func countError(cells, columns int) error {
+	return fmt.Errorf("has %d cells, but the first line names %d columns", cells, columns)
+}
