@@ -117,24 +117,79 @@ func (s *sites) createOnce(ctx context.Context, key string, row record.Site) (re
 }
 
 func (s *sites) UpdateSite(ctx context.Context, req *monitorv1.UpdateSiteRequest) (*monitorv1.UpdateSiteResponse, error) {
-	id := check.SiteID(req.GetSite().GetSiteId())
-	if id <= 0 {
+	if req.GetSite().GetSiteId() <= 0 {
 		return nil, fault.InvalidField("site.site_id", "must be greater than 0")
 	}
 	paths, err := editPaths(req)
 	if err != nil {
 		return nil, err
 	}
+	// The owner may run another version, which has other fields or reads masks differently.
+	req = proto.CloneOf(req)
+	req.UpdateMask = &fieldmaskpb.FieldMask{Paths: paths}
+	return update(ctx, s, edition[monitorv1.UpdateSiteResponse]{
+		method: monitorv1.SiteService_UpdateSite_FullMethodName, site: req.GetSite(), paths: paths,
+		hand: func(b check.BucketID) (*monitorv1.UpdateSiteResponse, made, error) {
+			return hand(ctx, s.o, b, req, monitorv1.SiteServiceClient.UpdateSite)
+		},
+		answer: func(site *monitorv1.Site) *monitorv1.UpdateSiteResponse {
+			return &monitorv1.UpdateSiteResponse{Site: site}
+		},
+	})
+}
+
+func (s *sites) PauseSite(ctx context.Context, req *monitorv1.PauseSiteRequest) (*monitorv1.PauseSiteResponse, error) {
+	return update(ctx, s, edition[monitorv1.PauseSiteResponse]{
+		method: monitorv1.SiteService_PauseSite_FullMethodName, paths: pausePaths(),
+		site: &monitorv1.Site{SiteId: req.GetSiteId(), Etag: req.GetEtag(), Paused: true},
+		hand: func(b check.BucketID) (*monitorv1.PauseSiteResponse, made, error) {
+			return hand(ctx, s.o, b, req, monitorv1.SiteServiceClient.PauseSite)
+		},
+		answer: func(site *monitorv1.Site) *monitorv1.PauseSiteResponse {
+			return &monitorv1.PauseSiteResponse{Site: site}
+		},
+	})
+}
+
+func (s *sites) ResumeSite(ctx context.Context, req *monitorv1.ResumeSiteRequest) (*monitorv1.ResumeSiteResponse, error) {
+	return update(ctx, s, edition[monitorv1.ResumeSiteResponse]{
+		method: monitorv1.SiteService_ResumeSite_FullMethodName, paths: pausePaths(),
+		site: &monitorv1.Site{SiteId: req.GetSiteId(), Etag: req.GetEtag()},
+		hand: func(b check.BucketID) (*monitorv1.ResumeSiteResponse, made, error) {
+			return hand(ctx, s.o, b, req, monitorv1.SiteServiceClient.ResumeSite)
+		},
+		answer: func(site *monitorv1.Site) *monitorv1.ResumeSiteResponse {
+			return &monitorv1.ResumeSiteResponse{Site: site}
+		},
+	})
+}
+
+// pausePaths are what PauseSite and ResumeSite change.
+func pausePaths() []string { return []string{"paused"} }
+
+// edition is one edit of a site, by one of the methods that edit.
+type edition[Response any] struct {
+	method string
+	// site has the new values of the fields that paths name, and the id and the etag.
+	site  *monitorv1.Site
+	paths []string
+	// hand has the owner of a bucket make it, answer is what its caller gets.
+	hand   func(check.BucketID) (*Response, made, error)
+	answer func(*monitorv1.Site) *Response
+}
+
+// update makes an edit, or has the owner of the site make it.
+func update[Response any](ctx context.Context, s *sites, e edition[Response]) (*Response, error) {
+	id, etag := check.SiteID(e.site.GetSiteId()), e.site.GetEtag()
 	row, err := s.o.Store.Site(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	etag := req.GetSite().GetEtag()
 	edit := func(row record.Site) (record.Site, error) {
 		if err := checkETag(row, etag); err != nil {
 			return row, err
 		}
-		if err := s.o.edit(&row, req.GetSite(), paths); err != nil {
+		if err := s.o.edit(&row, e.site, e.paths); err != nil {
 			return row, err
 		}
 		return row, mayPut(ctx, row.BlogID)
@@ -142,21 +197,18 @@ func (s *sites) UpdateSite(ctx context.Context, req *monitorv1.UpdateSiteRequest
 	if _, err := edit(row); err != nil {
 		return nil, err
 	}
-	if len(paths) == 0 {
-		return &monitorv1.UpdateSiteResponse{Site: s.o.live(ctx, []record.Site{row})[0]}, nil
+	if len(e.paths) == 0 {
+		return e.answer(s.o.live(ctx, []record.Site{row})[0]), nil
 	}
-	// The owner may run another version, which has other fields or reads masks differently.
-	req = proto.CloneOf(req)
-	req.UpdateMask = &fieldmaskpb.FieldMask{Paths: paths}
-	resp, by, err := hand(ctx, s.o, row.Bucket, req, monitorv1.SiteServiceClient.UpdateSite)
+	resp, by, err := e.hand(row.Bucket)
 	if by == answered {
 		return resp, err
 	}
-	if row, err = s.o.Store.UpdateSite(witnessed(ctx, monitorv1.SiteService_UpdateSite_FullMethodName), id, time.Now(), edit); err != nil {
+	if row, err = s.o.Store.UpdateSite(witnessed(ctx, e.method), id, time.Now(), edit); err != nil {
 		return nil, unsure(by, etag, err)
 	}
 	s.o.tell(ctx, id)
-	return &monitorv1.UpdateSiteResponse{Site: s.o.describe(row)}, nil
+	return e.answer(s.o.describe(row)), nil
 }
 
 func (s *sites) DeleteSite(ctx context.Context, req *monitorv1.DeleteSiteRequest) (*monitorv1.DeleteSiteResponse, error) {
