@@ -46,7 +46,8 @@ type fake struct {
 	sites map[int64]*monitorv1.Site
 	masks [][]string
 	lists []*monitorv1.ListSitesRequest
-	fail  func(context.Context) error // of GetFleet
+	fail  func(context.Context) error // of GetFleet and of WordPress.com's settings
+	posts []*wpcomv1.UpdateJetpackMonitorSettingsRequest
 	// access decides who may call; everybody when it is nil.
 	access *rpc.Authorizer
 	tried  []string // the etags of edits
@@ -192,6 +193,20 @@ func (f *fake) GetFleet(ctx context.Context, _ *monitorv1.GetFleetRequest) (*mon
 
 func (f *fake) GetJetpackMonitorStatus(_ context.Context, q *wpcomv1.GetJetpackMonitorStatusRequest) (*wpcomv1.GetJetpackMonitorStatusResponse, error) {
 	return &wpcomv1.GetJetpackMonitorStatusResponse{Status: q.GetSite() == "up.example"}, nil
+}
+
+func (f *fake) GetJetpackMonitorSettings(ctx context.Context, _ *wpcomv1.GetJetpackMonitorSettingsRequest) (*wpcomv1.GetJetpackMonitorSettingsResponse, error) {
+	if f.fail != nil {
+		return nil, f.fail(ctx)
+	}
+	return &wpcomv1.GetJetpackMonitorSettingsResponse{Success: true}, nil
+}
+
+func (f *fake) UpdateJetpackMonitorSettings(_ context.Context, q *wpcomv1.UpdateJetpackMonitorSettingsRequest) (*wpcomv1.UpdateJetpackMonitorSettingsResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.posts = append(f.posts, q)
+	return &wpcomv1.UpdateJetpackMonitorSettingsResponse{Success: true, Settings: q.GetSettings()}, nil
 }
 
 // house is a network with a gateway and, unless it is away, a coordinator.
