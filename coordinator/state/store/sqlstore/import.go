@@ -29,9 +29,10 @@ func (s *Store) AddSites(ctx context.Context, sites []record.Site) ([]store.Adde
 		return nil, fault.InvalidField("sites", "must be at most %d, are %d", store.MaxAdded, len(sites))
 	}
 	out := make([]store.Added, len(sites))
+	sites = slices.Clone(sites)
 	first := map[kin]int{} // the place of the first site of each kin
 	for i, site := range sites {
-		out[i].Err = checkNew(site)
+		out[i].Err = checkNew(&sites[i])
 		if _, again := first[kinOf(site)]; out[i].Err == nil && !again {
 			first[kinOf(site)] = i
 		}
@@ -56,9 +57,12 @@ func (s *Store) AddSites(ctx context.Context, sites []record.Site) ([]store.Adde
 	return out, nil
 }
 
-// checkNew refuses a site that cannot be added.
-func checkNew(site record.Site) error {
-	if err := checkSite(site); err != nil {
+// checkNew refuses a site that cannot be added, and sorts its tags.
+func checkNew(site *record.Site) (err error) {
+	if err := checkSite(*site); err != nil {
+		return err
+	}
+	if site.Tags, err = checkTags(site.Tags); err != nil {
 		return err
 	}
 	if site.Bucket >= check.Buckets {
@@ -111,14 +115,14 @@ func (s *Store) existing(t txn, ids []check.SiteID) (map[kin]store.Added, error)
 	for i, id := range ids {
 		args[i] = id
 	}
-	rows, err := t.tx.QueryContext(t.ctx, siteColumns+siteTables+" WHERE l.jetpack_monitor_site_id IN "+marks(len(args)), args...)
+	rows, err := t.tx.QueryContext(t.ctx, wholeColumns+siteTables+" WHERE l.jetpack_monitor_site_id IN "+marks(len(args)), args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	var row siteRow
 	for rows.Next() {
-		if err := rows.Scan(row.columns()...); err != nil {
+		if err := rows.Scan(row.whole()...); err != nil {
 			return nil, err
 		}
 		site := s.site(&row)
@@ -163,7 +167,7 @@ func (s *Store) insertSites(t txn, sites []record.Site) error {
 // their ids, which WordPress.com has deleted.
 func (s *Store) insertOurs(t txn, sites []record.Site) error {
 	var ids []any
-	var hosts, settings, audit, watches [][]any
+	var hosts, settings, tags, audit, watches [][]any
 	now := toMillis(time.Now())
 	for i := range sites {
 		site := &sites[i]
@@ -176,6 +180,9 @@ func (s *Store) insertOurs(t txn, sites []record.Site) error {
 		if text != "" {
 			settings = append(settings, []any{site.ID, text})
 		}
+		for _, tag := range site.Tags {
+			tags = append(tags, []any{site.ID, tag})
+		}
 		if !site.Paused {
 			watches = append(watches, []any{site.ID, now, 0})
 		}
@@ -183,7 +190,7 @@ func (s *Store) insertOurs(t txn, sites []record.Site) error {
 			audit = append(audit, auditRow(w(nil, site)))
 		}
 	}
-	for _, table := range []string{"jetmon_site_settings", "jetmon_site_status", "jetmon_site_hosts", "jetmon_site_watches"} {
+	for _, table := range []string{"jetmon_site_settings", "jetmon_site_tags", "jetmon_site_status", "jetmon_site_hosts", "jetmon_site_watches"} {
 		if err := t.forget(table, ids); err != nil {
 			return err
 		}
@@ -196,6 +203,9 @@ func (s *Store) insertOurs(t txn, sites []record.Site) error {
 		return err
 	}
 	if err := t.insertRows("INSERT INTO jetmon_site_settings (site_id, settings) VALUES ", settings); err != nil {
+		return err
+	}
+	if err := t.insertRows("INSERT INTO jetmon_site_tags (site_id, tag) VALUES ", tags); err != nil {
 		return err
 	}
 	if err := t.insertRows(insertWatch, watches); err != nil {

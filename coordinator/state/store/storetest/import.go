@@ -33,6 +33,9 @@ func variedSites(n int) []record.Site {
 		sites[i].Bucket = check.BucketID(i % check.Buckets)
 		sites[i].Paused = i%3 == 0
 		sites[i].Interval = time.Duration(1+i%255) * time.Minute
+		if i%5 == 0 {
+			sites[i].Tags = []string{fmt.Sprint("a-", i), "z"}
+		}
 		if i%2 == 0 {
 			sites[i].Settings = check.Settings{Method: check.MethodGet, RequiredTexts: []string{fmt.Sprint("Grüße ", i)}}
 		}
