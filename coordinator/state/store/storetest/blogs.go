@@ -122,11 +122,9 @@ func pastsRead(t *testing.T, db Database) {
 		return began.Add(time.Duration(hours) * time.Hour).Truncate(time.Millisecond).UTC()
 	}
 	pause := func(id check.SiteID, at time.Time, paused bool) { pauseAt(t, s, id, at, paused) }
-	pause(ids[0], later(1), true)
-	pause(ids[0], later(2), false)
-	pause(ids[0], later(2), true)
-	pause(ids[0], later(2), false)
-	pause(ids[0], later(3), true)
+	for i, hour := range []int{1, 2, 2, 2, 3} {
+		pause(ids[0], later(hour), i%2 == 0)
+	}
 	pause(ids[2], later(4), false)
 	pause(theirs, later(5), true)
 	outage := func(site check.SiteID, start, end int, open bool) {
