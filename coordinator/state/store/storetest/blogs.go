@@ -21,6 +21,7 @@ func blogTests() []test {
 	return []test{
 		{"settings of a blog are read as they were written, and are on record", blogSettingsKept},
 		{"a refused edit of a blog's settings changes nothing, and one that changes nothing is not on record", blogSettingsRefused},
+		{"settings of a blog go with its last site", blogSettingsForgotten},
 		{"edits of a blog's settings at once lose nothing", blogSettingsRaced},
 		{"the past of a site has its outages since a time, and when it was watched", pastsRead},
 		{"the past of a site goes with it", pastsForgotten},
@@ -70,6 +71,23 @@ func blogSettingsRefused(t *testing.T, db Database) {
 	}
 	wantEqual(t, get[record.BlogSettings](t)(s.BlogSettings(t.Context(), 7)), record.BlogSettings{})
 	wantEqual(t, len(trail(t, s, store.AuditQuery{Limit: 10})), 0)
+}
+
+func blogSettingsForgotten(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	first := get[record.Site](t)(s.CreateSite(t.Context(), aSite("http://a.example/")))
+	last := get[record.Site](t)(s.CreateSite(t.Context(), aSite("http://b.example/")))
+	no := false
+	for _, blog := range []check.BlogID{first.BlogID, first.BlogID + 1} {
+		_, err := s.EditBlogSettings(t.Context(), blog, func(record.BlogSettings) (record.BlogSettings, error) { return record.BlogSettings{Mails: &no}, nil }, toldOfBlog)
+		must(t, err)
+	}
+	kept := func() (n int64) { return db.Int(t, "SELECT COUNT(*) FROM jetmon_blog_settings") }
+	must(t, s.DeleteSite(t.Context(), first.ID, noon(), nil))
+	wantEqual(t, kept(), int64(2))
+	must(t, s.DeleteSite(t.Context(), last.ID, noon(), nil))
+	wantEqual(t, kept(), int64(1))
+	wantEqual(t, get[record.BlogSettings](t)(s.BlogSettings(t.Context(), first.BlogID)), record.BlogSettings{})
 }
 
 func blogSettingsRaced(t *testing.T, db Database) {
