@@ -61,7 +61,7 @@ func (c Client) explain(err error) error {
 	case codes.NotFound, codes.FailedPrecondition, codes.AlreadyExists, codes.Aborted:
 		return errors.New(s.Message())
 	case codes.Canceled:
-		return errors.New("interrupted")
+		return Interrupt("interrupted")
 	case codes.Unimplemented:
 		return fmt.Errorf("the coordinator at %s is too old for this command: %s", c.Address, s.Message())
 	case codes.Unauthenticated, codes.PermissionDenied:

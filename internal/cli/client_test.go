@@ -111,7 +111,7 @@ func connect(t *testing.T, c *coordinator) (Client, *bytes.Buffer) {
 	}
 	t.Cleanup(func() { conn.Close() })
 	var out bytes.Buffer
-	return Client{Conn: conn, Address: "coordinator", Out: &out}, &out
+	return Client{Conn: conn, Address: "coordinator", Out: &out, Err: &out}, &out
 }
 
 func TestListsFollowPagesUpToTheirLimit(t *testing.T) {
@@ -148,8 +148,8 @@ func TestListsFollowPagesUpToTheirLimit(t *testing.T) {
 func TestAListAsJSONIsOneDocumentWithTheTokenOfTheRest(t *testing.T) {
 	t.Parallel()
 	c, out := connect(t, &coordinator{rows: 2500})
-	c.JSON = true
-	if err := c.ListSites(t.Context(), SiteList{Blog: 7, Limit: 1200}); err != nil {
+	c.Output = JSON
+	if err := c.ListSites(t.Context(), SiteList{Filter: &monitorv1.ListSitesRequest{BlogId: 7}, Limit: 1200}); err != nil {
 		t.Fatal(err)
 	}
 	var got struct {

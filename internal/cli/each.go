@@ -23,6 +23,9 @@ type IDs struct {
 // Interrupted is the error of a command that was told to stop, and says how far it came.
 type Interrupted struct{ text string }
 
+// Interrupt returns such an error.
+func Interrupt(format string, args ...any) error { return Interrupted{fmt.Sprintf(format, args...)} }
+
 // Error says how far the command came.
 func (i Interrupted) Error() string { return i.text }
 
@@ -62,7 +65,7 @@ func (c Client) each(ctx context.Context, ids IDs, out printer[*monitorv1.Site],
 			return err
 		}
 		if ctx.Err() != nil {
-			return errorOr(out.end(""), Interrupted{fmt.Sprintf("interrupted: %d sites are done, those from %d on are not", done, id)})
+			return errorOr(out.end(""), Interrupt("interrupted: %d sites are done, those from %d on are not", done, id))
 		}
 		total++
 		err := work(context.WithoutCancel(ctx), id)

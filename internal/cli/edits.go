@@ -42,7 +42,7 @@ func (c Client) AddSites(ctx context.Context, n NewSites) error {
 			return err
 		}
 		if ctx.Err() != nil {
-			return errorOr(out.end(""), Interrupted{fmt.Sprintf("interrupted: %d sites were added; %s and those after it were not", added, format.Printable(url))})
+			return errorOr(out.end(""), Interrupt("interrupted: %d sites were added; %s and those after it were not", added, format.Printable(url)))
 		}
 		total++
 		site := proto.Clone(n.Like).(*monitorv1.Site)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
@@ -24,6 +23,8 @@ type Source interface {
 // SiteImport is a file of sites to add.
 type SiteImport struct {
 	Source Source
+	// Noun is what Source counts, as line; see OpenSource.
+	Noun string
 	// Blog is the blog of sites of which the file says none.
 	Blog int64
 	// Refused takes a line for each row that was refused; nil shows the first on Err.
@@ -157,13 +158,13 @@ func (t *tally) follow(stream monitorv1.SiteService_ImportSitesClient, sent <-ch
 			t.stopped = row.last
 			continue
 		case row.refused != nil:
-			t.refuse(row.line, row.refused.Error())
+			t.refuse(row.refused.Error())
 		default:
 			idle.begin()
 			resp, err := stream.Recv()
 			idle.end()
 			if errors.Is(err, io.EOF) {
-				err = fmt.Errorf("the coordinator has ended the import without an answer to line %d", row.line)
+				err = fmt.Errorf("the coordinator has ended the import without an answer to %s %d", t.i.Noun, row.line)
 			}
 			if err != nil {
 				return err
@@ -192,12 +193,12 @@ func (t *tally) count(line int64, resp *monitorv1.ImportSitesResponse) {
 		t.different++
 	default:
 		t.rows--
-		t.refuse(line, fmt.Sprintf("line %d: %s", line, status.FromProto(resp.GetError()).Message()))
+		t.refuse(fmt.Sprintf("%s %d: %s", t.i.Noun, line, status.FromProto(resp.GetError()).Message()))
 	}
 }
 
 // refuse tells of a row that was refused.
-func (t *tally) refuse(line int64, reason string) {
+func (t *tally) refuse(reason string) {
 	t.rows++
 	t.refused++
 	switch {
@@ -231,12 +232,10 @@ func (t *tally) end(err error) error {
 	}
 	const again = "; the same command goes on where this one has stopped"
 	switch {
-	case status.Code(err) == codes.InvalidArgument:
-		return t.c.explain(err)
 	case err != nil:
-		return fmt.Errorf("the import has ended after line %d: %w%s", t.lastLine, t.c.explain(err), again)
+		return fmt.Errorf("the import has ended after %s %d: %w%s", t.i.Noun, t.lastLine, t.c.explain(err), again)
 	case errors.Is(t.stopped, errStopped):
-		return Interrupted{fmt.Sprintf("interrupted after line %d%s", t.lastLine, again)}
+		return Interrupt("interrupted after %s %d%s", t.i.Noun, t.lastLine, again)
 	case t.stopped != nil:
 		return fmt.Errorf("the file cannot be read: %w", t.stopped)
 	case t.refused > 0:

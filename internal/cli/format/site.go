@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
@@ -76,3 +77,39 @@ func (p *page) settings(c *monitorv1.CheckSettings) {
 
 // header writes a header as it is sent.
 func header(h *checkv1.Header) string { return h.GetName() + ": " + h.GetValue() }
+
+// NewSiteCells returns the row of a site that is to be added: URL, blog, interval, paused,
+// tags, and the settings that are not the default.
+func NewSiteCells(s *monitorv1.Site) []string {
+	paused := ""
+	if s.GetPaused() {
+		paused = "paused"
+	}
+	return []string{
+		s.GetUrl(), strconv.FormatInt(s.GetBlogId(), 10), cmp.Or(sitefile.Seconds(s.GetCheckInterval()), "300s"), paused,
+		strings.Join(s.GetTags(), " "), settingsInWords(s.GetSettings()),
+	}
+}
+
+func settingsInWords(c *monitorv1.CheckSettings) string {
+	var all []string
+	for _, s := range []struct{ name, value string }{
+		{"method", sitefile.Word(c.GetMethod())}, {"redirects", sitefile.Word(c.GetRedirectPolicy())},
+		{"page-check", sitefile.Word(c.GetPageCheck())}, {"tls-errors", sitefile.Word(c.GetTlsErrors())},
+		{"slow-after", sitefile.Seconds(c.GetSlowAfter())},
+	} {
+		if s.value != "" {
+			all = append(all, s.name+"="+s.value)
+		}
+	}
+	for _, text := range c.GetRequiredTexts() {
+		all = append(all, fmt.Sprintf("requires %q", text))
+	}
+	for _, text := range c.GetForbiddenTexts() {
+		all = append(all, fmt.Sprintf("forbids %q", text))
+	}
+	for _, h := range c.GetHeaders() {
+		all = append(all, "sends "+h.GetName())
+	}
+	return strings.Join(all, ", ")
+}

@@ -48,8 +48,10 @@ func (t *Table) Line(text string) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := t.out.WriteString(cut(printable(text), t.width) + "\n")
-	return err
+	if _, err := t.out.WriteString(cut(printable(text), t.width) + "\n"); err != nil {
+		return err
+	}
+	return t.out.Flush()
 }
 
 // Flush writes what is held back.
@@ -79,7 +81,7 @@ func (t *Table) row(cells []string) error {
 			b.WriteString(strings.Repeat(" ", max(0, t.widths[i]-cellsOf(cell))+2))
 		}
 	}
-	_, err := t.out.WriteString(cut(b.String(), t.width) + "\n")
+	_, err := t.out.WriteString(cut(strings.TrimRight(b.String(), " "), t.width) + "\n")
 	return err
 }
 
