@@ -381,7 +381,7 @@ func TestEveryEditIsOnRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := made.GetSite().GetSiteId()
-	change := &monitorv1.UpdateSiteRequest{Site: &monitorv1.Site{SiteId: id, CheckInterval: durationpb.New(time.Minute), Settings: &monitorv1.CheckSettings{RequiredTexts: []string{"hello"}}}}
+	change := &monitorv1.UpdateSiteRequest{Site: &monitorv1.Site{SiteId: id, CheckInterval: durationpb.New(time.Minute), Tags: []string{"b", "a"}, Settings: &monitorv1.CheckSettings{RequiredTexts: []string{"hello"}}}}
 	for range 2 { // the second changes nothing, and leaves no record
 		if _, err := sites.UpdateSite(admin, change); err != nil {
 			t.Fatal(err)
@@ -403,7 +403,7 @@ func TestEveryEditIsOnRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	created := fmt.Sprintf(`{"site_id":"%d","blog_id":"7","url":"http://a.example/","check_interval":"300s","settings":{}}`, id)
-	changed := fmt.Sprintf(`{"site_id":"%d","blog_id":"7","url":"http://a.example/","check_interval":"60s","settings":{"required_texts":["hello"]}}`, id)
+	changed := fmt.Sprintf(`{"site_id":"%d","blog_id":"7","url":"http://a.example/","check_interval":"60s","settings":{"required_texts":["hello"]},"tags":["a","b"]}`, id)
 	want := []struct{ method, before, after string }{
 		{"DeleteSite", changed, ""}, {"UpdateSite", created, changed}, {"CreateSite", "", created},
 	}

@@ -36,6 +36,7 @@ func full() *monitorv1.Site {
 			RequiredTexts: []string{"r"}, ForbiddenTexts: []string{"f"}, Headers: []*checkv1.Header{{Name: "X-A", Value: "b"}},
 			SlowAfter: durationpb.New(time.Second),
 		},
+		Tags: []string{"a", "b"},
 	}
 }
 
@@ -63,12 +64,15 @@ func TestAMaskSaysWhatAnUpdateChanges(t *testing.T) {
 			LastObservation: &checkv1.Observation{Detail: "d"}, RegionalFinding: &monitorv1.RegionalFinding{DownRegions: []string{"r"}},
 		}, nil, func(*monitorv1.Site) {}},
 		{"* is all", &monitorv1.Site{BlogId: 8, Url: "http://star.example/"}, []string{"*"}, func(s *monitorv1.Site) {
+			s.Tags = nil
 			s.BlogId, s.Url, s.CheckInterval, s.Paused, s.Settings = 8, "http://star.example/", durationpb.New(5*time.Minute), false, &monitorv1.CheckSettings{}
 		}},
 		{"a field without a value is reset", &monitorv1.Site{}, []string{"paused", "check_interval", "settings.headers"}, func(s *monitorv1.Site) {
 			s.Paused, s.CheckInterval, s.Settings.Headers = false, durationpb.New(5*time.Minute), nil
 		}},
 		{"what the mask does not name stays", &monitorv1.Site{BlogId: 9, Url: "http://not.example/"}, []string{"blog_id"}, func(s *monitorv1.Site) { s.BlogId = 9 }},
+		{"no mask: tags, and in any order", &monitorv1.Site{Tags: []string{"z", "c"}}, nil, func(s *monitorv1.Site) { s.Tags = []string{"c", "z"} }},
+		{"tags without a value are removed", &monitorv1.Site{}, []string{"tags"}, func(s *monitorv1.Site) { s.Tags = nil }},
 		{"settings as a whole", &monitorv1.Site{Settings: &monitorv1.CheckSettings{Method: 1}}, []string{"settings"}, func(s *monitorv1.Site) {
 			s.Settings = &monitorv1.CheckSettings{Method: 1}
 		}},

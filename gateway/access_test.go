@@ -20,6 +20,11 @@ var routeScopes = map[string]string{
 	"PATCH /v1/sites/{site_id}":                         "sites:write",
 	"DELETE /v1/sites/{site_id}":                        "sites:write",
 	"POST /v1/sites/{site_id}:diagnose":                 "checks:run",
+	"POST /v1/sites/{site_id}:check":                    "checks:run",
+	"POST /v1/sites/{site_id}:pause":                    "sites:write",
+	"POST /v1/sites/{site_id}:resume":                   "sites:write",
+	"POST /v1/sites:import":                             "sites:write",
+	"GET /v1/sites:export":                              "sites:read",
 	"GET /v1/outages":                                   "outages:read",
 	"GET /v1/outages/{outage_id}":                       "outages:read",
 	"GET /v1/fleet":                                     "fleet:read",
@@ -75,7 +80,7 @@ func TestEveryRouteAsksForItsScope(t *testing.T) {
 				refused := a.status == 401 || a.status == 403
 				may := want == "" || scope == want || scope == "admin"
 				switch {
-				case path == "/v1/sites:batchGet" && a.status == 400, method == "POST" && a.status == 400, method == "PATCH" && a.status == 400:
+				case path == "/v1/sites:batchGet" && a.status == 400, method == "POST" && (a.status == 400 || a.status == 415), method == "PATCH" && a.status == 400:
 					// The gateway itself has found a mistake in the request; see below.
 				case refused == may:
 					t.Errorf("%s %s with %q: %d %s", method, url, header, a.status, a.body)
@@ -90,12 +95,15 @@ func TestEveryRouteAsksForItsScope(t *testing.T) {
 			t.Errorf("there is no %s", route)
 		}
 	}
-	for _, c := range []struct{ method, url, body, want string }{
-		{"POST", "/v1/sites", `{"url":"http://a.example/"}`, "sites:write"}, {"PATCH", "/v1/sites/7", `{"paused":true}`, "sites:write"},
-		{"POST", "/v1/tokens", `{"name":"a","scopes":["sites:read"]}`, "admin"}, {"GET", "/v1/sites:batchGet?site_ids=7", "", "sites:read"},
+	for _, c := range []struct{ method, url, body, want, kind string }{
+		{"POST", "/v1/sites", `{"url":"http://a.example/"}`, "sites:write", "application/json"},
+		{"PATCH", "/v1/sites/7", `{"paused":true}`, "sites:write", "application/json"},
+		{"POST", "/v1/sites:import", `{"url":"http://b.example/"}`, "sites:write", "application/x-ndjson"},
+		{"POST", "/v1/tokens", `{"name":"a","scopes":["sites:read"]}`, "admin", "application/json"},
+		{"GET", "/v1/sites:batchGet?site_ids=7", "", "sites:read", "application/json"},
 	} {
 		for header, scope := range credentials {
-			if a := h.send(c.method, c.url, c.body, "Authorization", header); (a.status == 401 || a.status == 403) == (scope == c.want || scope == "admin") {
+			if a := h.send(c.method, c.url, c.body, "Authorization", header, "Content-Type", c.kind); (a.status == 401 || a.status == 403) == (scope == c.want || scope == "admin") {
 				t.Errorf("%s %s with %q: %d %s", c.method, c.url, header, a.status, a.body)
 			}
 		}

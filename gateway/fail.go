@@ -84,7 +84,9 @@ func fail(w http.ResponseWriter, err error) {
 }
 
 // rename replaces the names of the request's fields by those that the REST user knows.
-func (r *route) rename(s *status.Status) *status.Status {
+func (r *route) rename(s *status.Status) *status.Status { return rename(s, r.name) }
+
+func rename(s *status.Status, name func(field string) string) *status.Status {
 	p := s.Proto()
 	for i, packed := range p.GetDetails() {
 		bad := new(errdetails.BadRequest)
@@ -92,7 +94,7 @@ func (r *route) rename(s *status.Status) *status.Status {
 			continue
 		}
 		for _, v := range bad.GetFieldViolations() {
-			known := r.name(v.GetField())
+			known := name(v.GetField())
 			p.Message = strings.Replace(p.GetMessage(), v.GetField()+": ", known+": ", 1)
 			v.Field = known
 		}

@@ -145,7 +145,7 @@ func contract() []protoreflect.FileDescriptor {
 
 // transcoder returns the generated handler, which translates well-formed HTTP to gRPC and
 // back.
-func transcoder(plain grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) (http.Handler, error) {
+func transcoder(plain grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) (*runtime.ServeMux, error) {
 	conn := conditional{plain}
 	mux := runtime.NewServeMux(
 		runtime.WithForwardResponseOption(noteETag),

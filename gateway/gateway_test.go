@@ -221,7 +221,7 @@ func TestTheIndexListsWhatThereIsAndItIsThere(t *testing.T) {
 		}
 	}
 	for path, methods := range paths {
-		if strings.Contains(path, "}:") && slices.Equal(methods.([]any), []any{"POST"}) {
+		if strings.Contains(path, ":") && slices.Equal(methods.([]any), []any{"POST"}) {
 			continue // a verb, tested where it is carried out
 		}
 		path = strings.NewReplacer("{site_id}", "7", "{outage_id}", "3", "{token_id}", "3", "{site}", "7").Replace(path)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -30,7 +31,7 @@ func routeOf(ctx context.Context) *route {
 type handler struct {
 	*Gateway
 	conn  *rpc.Pool
-	api   http.Handler
+	api   *runtime.ServeMux
 	pages map[string]page
 	zips  *sync.Pool // of *gzip.Writer
 }
@@ -57,7 +58,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		counted.zip.pool = h.zips
 	}
 	defer func() {
-		if r := recover(); r != nil {
+		r := recover()
+		if err, ok := r.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+			counted.end(req.Method)
+			panic(http.ErrAbortHandler) // ends the connection, as it should
+		}
+		if r != nil {
 			h.log.ErrorContext(ctx, "request panicked", "method", req.Method, "path", req.URL.Path, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 			if !counted.wrote() {
 				fail(counted, fault.New(fault.Internal, "internal error"))

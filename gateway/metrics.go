@@ -73,6 +73,14 @@ func (w *countedWriter) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
+// FlushError has the client get what was written, for http.ResponseController.
+func (w *countedWriter) FlushError() error {
+	if err := w.zip.flush(); err != nil {
+		return err
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
 // end ends the answer and counts the request. All unknown methods share a label, and so do all unknown paths.
 func (w *countedWriter) end(method string) {
 	w.zip.end()

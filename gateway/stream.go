@@ -1,11 +1,28 @@
 package gateway
 
 import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
 	"net/http"
+	"strings"
+	"time"
 
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/restjson"
+)
+
+// Limits of a stream, which has none for its whole time or size: of how long a client may give
+// nothing to read, and take nothing of what is written.
+const (
+	streamReadTimeout  = time.Minute
+	streamWriteTimeout = 30 * time.Second
 )
 
 // streamer passes a request on to an RPC that is a stream, and its answer back.
@@ -22,10 +39,115 @@ func streamerOf(name protoreflect.FullName) streamer {
 	return nil
 }
 
-func (h *handler) importSites(http.ResponseWriter, *http.Request) error {
-	return &refusal{http.StatusNotImplemented, status.New(codes.Unimplemented, "not yet")}
+// stream begins a stream: it returns the request as the coordinator is to know it. The context
+// of the request ends with the stream, or with its client.
+func (h *handler) stream(req *http.Request, method string) (*http.Request, error) {
+	header, err := passed(req.Header)
+	if err != nil {
+		return nil, err
+	}
+	plain := (&http.Request{Method: req.Method, URL: req.URL, Header: header, RemoteAddr: req.RemoteAddr}).WithContext(req.Context())
+	ctx, err := runtime.AnnotateContext(req.Context(), h.api, plain, method)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "%w", err)
+	}
+	return req.WithContext(ctx), nil
 }
 
-func (h *handler) exportSites(http.ResponseWriter, *http.Request) error {
-	return &refusal{http.StatusNotImplemented, status.New(codes.Unimplemented, "not yet")}
+// media names the format of a media type of rows; false when it is none.
+func media(kind string) (format string, ok bool) {
+	switch strings.ToLower(kind) {
+	case csvType:
+		return csvType, true
+	case ndjsonType, "application/ndjson", "application/jsonl":
+		return ndjsonType, true
+	}
+	return "", false
 }
+
+const (
+	csvType    = "text/csv"
+	ndjsonType = "application/x-ndjson"
+)
+
+// patientReader reads a body that may be long, as long as something comes.
+type patientReader struct {
+	body    io.Reader
+	control *http.ResponseController
+}
+
+// bodyError is an error of the connection, and not of what was read.
+type bodyError struct{ err error }
+
+func (e bodyError) Error() string { return e.err.Error() }
+func (e bodyError) Unwrap() error { return e.err }
+
+// Read reads some of the body.
+func (r patientReader) Read(b []byte) (int, error) {
+	if err := r.control.SetReadDeadline(time.Now().Add(streamReadTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, bodyError{err}
+	}
+	n, err := r.body.Read(b)
+	if err != nil && err != io.EOF {
+		err = bodyError{err}
+	}
+	return n, err
+}
+
+// rowWriter writes an answer that may be long, as long as somebody takes it.
+type rowWriter struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	kind    string // of media
+	begun   bool
+}
+
+func newRowWriter(w http.ResponseWriter, kind string) *rowWriter {
+	return &rowWriter{w: w, control: http.NewResponseController(w), kind: kind}
+}
+
+// begin says what the answer is.
+func (r *rowWriter) begin() {
+	if r.begun {
+		return
+	}
+	r.begun = true
+	r.w.Header().Set("Content-Type", r.kind)
+	if c, ok := r.w.(*countedWriter); ok {
+		c.zip.streams = true
+	}
+	r.w.WriteHeader(http.StatusOK)
+}
+
+// Write writes some of the answer.
+func (r *rowWriter) Write(b []byte) (int, error) {
+	r.begin()
+	if err := r.control.SetWriteDeadline(time.Now().Add(streamWriteTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, err
+	}
+	return r.w.Write(b)
+}
+
+// flush has the client get what is in a buffer before r.
+func (r *rowWriter) flush(buffer *bufio.Writer) error {
+	if buffer.Buffered() == 0 {
+		return nil
+	}
+	if err := buffer.Flush(); err != nil {
+		return err
+	}
+	return r.control.Flush()
+}
+
+// brokenLine is the last line of an answer that is not whole: {"error": STATUS}.
+func brokenLine(s *status.Status) []byte {
+	raw, err := restjson.Line(s)
+	if err != nil { // a detail of a type that is unknown here
+		s.Details = nil
+		raw, _ = restjson.Line(s)
+	}
+	return append(append([]byte(`{"error":`), bytes.TrimSpace(raw)...), "}\n"...)
+}
+
+// client calls the SiteService.
+func (h *handler) client() monitorv1.SiteServiceClient { return monitorv1.NewSiteServiceClient(h.conn) }

@@ -99,6 +99,8 @@ func nothing() protoreflect.MessageDescriptor { return (&emptypb.Empty{}).ProtoR
 type zipped struct {
 	pool *sync.Pool // of *gzip.Writer
 	z    *gzip.Writer
+	// streams means that the answer is long, however long.
+	streams bool
 }
 
 // minZip is from how many bytes on compressing an answer is worth it.
@@ -108,7 +110,8 @@ const minZip = 1 << 10
 // it is.
 func (z *zipped) begin(h http.Header) bool {
 	n, err := strconv.Atoi(h.Get("Content-Length"))
-	if z.pool == nil || err != nil || n < minZip || h.Get("Content-Encoding") != "" {
+	worth := z.streams || err == nil && n >= minZip
+	if z.pool == nil || !worth || h.Get("Content-Encoding") != "" {
 		return false
 	}
 	h.Del("Content-Length")
@@ -126,6 +129,14 @@ func (z *zipped) to(w io.Writer) io.Writer {
 		z.z.Reset(w)
 	}
 	return z.z
+}
+
+// flush writes what was given to it so far.
+func (z *zipped) flush() error {
+	if z.z == nil {
+		return nil
+	}
+	return z.z.Flush()
 }
 
 // end writes what is left. An error means that the client has gone.

@@ -53,7 +53,7 @@ func (g guard) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, h
 }
 
 func (g guard) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
-	ss = newRequestStream(ss)
+	ss = newRequestStream(ss, info.FullMethod)
 	done := g.metrics.begin(info.FullMethod)
 	start := time.Now()
 	defer func() {

@@ -2,10 +2,13 @@ package rpc
 
 import (
 	"context"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -17,13 +20,23 @@ type requestStream struct {
 	ctx   context.Context
 	codec codec
 	held  held
+	// most bounds the bytes of a message; 0: gRPC's own bound does.
+	most int
 }
 
 // held is a message as it arrived.
 type held struct{ data mem.BufferSlice }
 
-func newRequestStream(ss grpc.ServerStream) *requestStream {
-	return &requestStream{ServerStream: ss, ctx: entered(ss.Context()), codec: newCodec()}
+// newRequestStream returns the stream of a method. A message of the public API may be as large
+// as a request of it; one between roles may be larger.
+func newRequestStream(ss grpc.ServerStream, method string) *requestStream {
+	s := &requestStream{ServerStream: ss, ctx: entered(ss.Context()), codec: newCodec()}
+	name := protoreflect.FullName(strings.ReplaceAll(strings.TrimPrefix(method, "/"), "/", "."))
+	d, err := protoregistry.GlobalFiles.FindDescriptorByName(name)
+	if m, ok := d.(protoreflect.MethodDescriptor); err == nil && ok && isPublic(m) {
+		s.most = maxUnaryBytes
+	}
+	return s
 }
 
 // Context returns the context of the request.
@@ -41,6 +54,9 @@ func (s *requestStream) RecvMsg(m any) error {
 		if err := checkUnzipped(data.Materialize()); err != nil {
 			return err
 		}
+	}
+	if s.most > 0 && data.Len() > s.most {
+		return fault.New(fault.Invalid, "a message must be at most %d bytes, this one has %d", s.most, data.Len())
 	}
 	if err := s.codec.Unmarshal(data, m); err != nil {
 		return malformed(data, m, err)

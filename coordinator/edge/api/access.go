@@ -44,15 +44,19 @@ func witnessed(ctx context.Context, method string) context.Context {
 	})
 }
 
-// recordedSite is what a caller can edit of a site.
+// recordedSite is what a caller can edit of a site, and its id.
 func recordedSite(row *record.Site) proto.Message {
 	if row == nil {
 		return nil
 	}
-	all := siteToProto(*row)
+	return ownSite(*row)
+}
+
+func ownSite(row record.Site) *monitorv1.Site {
+	all := siteToProto(row)
 	return &monitorv1.Site{
 		SiteId: all.GetSiteId(), BlogId: all.GetBlogId(), Url: all.GetUrl(), CheckInterval: all.GetCheckInterval(),
-		Paused: all.GetPaused(), Settings: all.GetSettings(),
+		Paused: all.GetPaused(), Settings: all.GetSettings(), Tags: all.GetTags(),
 	}
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -42,6 +43,8 @@ func applyField(row *record.Site, site *monitorv1.Site, path string) error {
 		return applyInterval(row, site)
 	case "paused":
 		row.Paused = site.GetPaused()
+	case "tags":
+		row.Tags = slices.Sorted(slices.Values(site.GetTags()))
 	default:
 		return applySettings(row, site.GetSettings(), path)
 	}
@@ -101,7 +104,7 @@ func siteToProto(row record.Site) *monitorv1.Site {
 		State:    monitorv1.SiteState(lifecycle.Initial(row.Status, row.StatusSince, row.Paused).Stage),
 		StatusId: int32(row.Status), LastStatusChangeTime: timestamp(row.StatusSince),
 		CheckInterval: durationpb.New(row.Interval), Paused: row.Paused, OutageId: row.OutageID,
-		Settings: checkpb.SettingsToProto(row.Settings), Etag: etagOf(row),
+		Settings: checkpb.SettingsToProto(row.Settings), Tags: row.Tags, Etag: etagOf(row),
 	}
 }
 

@@ -22,7 +22,11 @@ const etagBytes = 12
 // coordinator, and has no dot and no quotation mark.
 func etagOf(row record.Site) string {
 	// What has no JSON has a checksum all the same, of an empty text; settings come from JSON.
-	text, _ := json.Marshal([]any{row.ID, row.BlogID, row.URL, row.Interval, row.Paused, row.Settings})
+	editable := []any{row.ID, row.BlogID, row.URL, row.Interval, row.Paused, row.Settings}
+	if len(row.Tags) > 0 { // a site without tags has the checksum that earlier versions gave it
+		editable = append(editable, row.Tags)
+	}
+	text, _ := json.Marshal(editable)
 	sum := sha256.Sum256(text)
 	return base64.RawURLEncoding.EncodeToString(sum[:etagBytes])
 }

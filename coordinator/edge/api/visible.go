@@ -117,3 +117,14 @@ func (v visible) ListBallots(ctx context.Context, id check.SiteID, limit int) ([
 	}
 	return v.Store.ListBallots(ctx, id, limit)
 }
+
+// AddSites implements store.Import. It tells nobody of a site in a blog that is not the
+// caller's.
+func (v visible) AddSites(ctx context.Context, sites []record.Site) ([]store.Added, error) {
+	for _, site := range sites {
+		if err := mayPut(ctx, site.BlogID); err != nil {
+			return nil, err
+		}
+	}
+	return v.Store.AddSites(ctx, sites)
+}

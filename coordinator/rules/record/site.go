@@ -29,6 +29,8 @@ type Site struct {
 	// newest change was muted, or because another program has reported a status since.
 	Untold   *Known
 	Settings check.Settings
+	// Tags are the caller's labels, sorted. Readings of many sites for the engine have none.
+	Tags []string
 }
 
 // Verdict is a status and when it began; zero when it has never changed.

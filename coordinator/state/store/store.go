@@ -15,6 +15,7 @@ import (
 // Invalid, else Unavailable.
 type Store interface {
 	Sites
+	Import
 	History
 	Orphans
 	Outbox
@@ -39,7 +40,7 @@ type Sites interface {
 	// ListSites reads a page by rising id.
 	ListSites(ctx context.Context, q SiteQuery) ([]record.Site, error)
 	// ScanBuckets reads the active sites of the buckets first to last, each once and in any
-	// order, and passes them to f in chunks, which are valid only during the call. It stops
+	// order, without tags, and passes them to f in chunks, which are valid only during the call. It stops
 	// at an error of f and returns it. For many buckets, as at a coordinator's start, one call
 	// is several times as fast as a call for each bucket.
 	ScanBuckets(ctx context.Context, first, last check.BucketID, f func([]record.Site) error) error
@@ -52,7 +53,8 @@ type Sites interface {
 	SpanEnd(ctx context.Context, after check.SiteID, n int) (id check.SiteID, ok bool, err error)
 	// IndexHosts makes the sites of some shards in a span findable by where their URLs lead, as
 	// the table has them, paused ones too. It writes only what has changed. Our own edits need
-	// no call. When sweep is set it also forgets sites of the span that are gone.
+	// no call. When sweep is set it also forgets sites of the span that are gone,
+	// with their settings and tags.
 	IndexHosts(ctx context.Context, span record.Span, shards []shard.ID, sweep bool) error
 	// HostsIndexed records that IndexHosts has been through all sites of some shards once.
 	HostsIndexed(ctx context.Context, shards []shard.ID, at time.Time) error
@@ -60,7 +62,7 @@ type Sites interface {
 	// It ignores ID and the status fields of s.
 	CreateSite(ctx context.Context, s record.Site) (record.Site, error)
 	// UpdateSite applies edit to the stored site, and returns the site as stored then. Of
-	// BlogID, URL, Interval, Paused and Settings it writes those that edit changed, so that
+	// BlogID, URL, Interval, Paused, Settings and Tags it writes those that edit changed, so that
 	// concurrent writes to the others stay; it ignores other changes. It may call edit
 	// several times, and returns edit's error unchanged. NotFound when there is no such row,
 	// AlreadyExists as in CreateSite. A change of the URL ends the site's open outage at time

@@ -14,12 +14,14 @@ import (
 // maxRequestID bounds the id of a request.
 const maxRequestID = 128
 
+const insertAudit = "INSERT INTO jetmon_audit (at_ms, caller, method, resource, before_json, after_json, request_id) VALUES "
+
 // keepAudit adds a record to the audit trail, in the transaction of what it is about.
-func keepAudit(t txn, a record.Audit) error {
-	_, err := t.insert(`INSERT INTO jetmon_audit (at_ms, caller, method, resource, before_json, after_json, request_id)
-	VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		toMillis(a.At), clip(a.Caller, maxName), clip(a.Method, maxName), a.Resource, a.Before, a.After, clip(a.RequestID, maxRequestID))
-	return err
+func keepAudit(t txn, a record.Audit) error { return t.insertRows(insertAudit, [][]any{auditRow(a)}) }
+
+// auditRow returns the columns of insertAudit.
+func auditRow(a record.Audit) []any {
+	return []any{toMillis(a.At), clip(a.Caller, maxName), clip(a.Method, maxName), a.Resource, a.Before, a.After, clip(a.RequestID, maxRequestID)}
 }
 
 // testify keeps what the witness of the context says of an edit, if there is one.

@@ -25,6 +25,9 @@ func (s *Store) CreateSite(ctx context.Context, site record.Site) (record.Site, 
 	if err != nil {
 		return record.Site{}, err
 	}
+	if site.Tags, err = checkTags(site.Tags); err != nil {
+		return record.Site{}, err
+	}
 	site.Status, site.StatusSince, site.OutageID = check.StatusRunning, time.Time{}, 0
 	err = s.edit(ctx, func(t txn) error {
 		if err := s.mayEdit(t, site.Bucket); err != nil {
@@ -44,16 +47,7 @@ func (s *Store) CreateSite(ctx context.Context, site record.Site) (record.Site, 
 			return err
 		}
 		site.ID = check.SiteID(id)
-		if _, err := t.exec("DELETE FROM jetmon_site_settings WHERE site_id = ?", site.ID); err != nil {
-			return err // settings of an earlier row with this id, which WordPress.com deleted
-		}
-		if err := forgetStatus(t, site.ID); err != nil {
-			return err
-		}
-		if err := s.setHost(t, site.ID, site.URL); err != nil {
-			return err
-		}
-		if err := saveSettings(t, site.ID, "", settings); err != nil {
+		if err := s.keepOurs(t, site, settings); err != nil {
 			return err
 		}
 		return t.testify(nil, &site)
@@ -62,6 +56,24 @@ func (s *Store) CreateSite(ctx context.Context, site record.Site) (record.Site, 
 		return record.Site{}, s.fault("create a site", err)
 	}
 	return site, nil
+}
+
+// keepOurs writes what we keep about a new site, in place of what is left of an earlier row with
+// its id, which WordPress.com has deleted.
+func (s *Store) keepOurs(t txn, site record.Site, settings string) error {
+	if err := forgetSettings(t, site.ID); err != nil {
+		return err
+	}
+	if err := forgetStatus(t, site.ID); err != nil {
+		return err
+	}
+	if err := s.setHost(t, site.ID, site.URL); err != nil {
+		return err
+	}
+	if err := saveSettings(t, site.ID, "", settings); err != nil {
+		return err
+	}
+	return s.saveTags(t, site.ID, nil, site.Tags)
 }
 
 // DeleteSite implements store.Sites.
@@ -92,7 +104,7 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time, a
 		if n == 0 {
 			return noSite(id)
 		}
-		if _, err := t.exec("DELETE FROM jetmon_site_settings WHERE site_id = ?", id); err != nil {
+		if err := forgetSettings(t, id); err != nil {
 			return err
 		}
 		if _, err := t.exec("DELETE FROM jetmon_site_hosts WHERE site_id = ?", id); err != nil {
@@ -117,7 +129,7 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time, a
 
 // site reads the row of a site.
 func (t txn) site(id check.SiteID) (row siteRow, err error) {
-	found, err := t.find(row.columns(), siteColumns+siteTables+" WHERE l.jetpack_monitor_site_id = ?", id)
+	found, err := t.find(row.whole(), wholeColumns+siteTables+" WHERE l.jetpack_monitor_site_id = ?", id)
 	if err == nil && !found {
 		err = noSite(id)
 	}

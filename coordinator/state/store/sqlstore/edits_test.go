@@ -72,6 +72,9 @@ func tryEdits(t *testing.T, s store.Store, row record.Site, report func(what str
 	if err != nil || after.Settings.Method != check.MethodGet {
 		t.Errorf("settings cannot be edited: %v", err)
 	}
+	if after, err = update(func(x *record.Site) { x.Tags = []string{"a"} }); err != nil || len(after.Tags) != 1 {
+		t.Errorf("tags cannot be edited: %v", err)
+	}
 	if _, err = update(func(*record.Site) {}); err != nil {
 		t.Errorf("an edit of nothing: %v", err)
 	}

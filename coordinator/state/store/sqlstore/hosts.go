@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/record"
@@ -29,10 +30,11 @@ const (
 	WHERE l.jetpack_monitor_site_id BETWEEN ? AND ? AND %s
 	AND (h.site_id IS NULL OR h.url <> COALESCE(%s, ''))
 	ORDER BY l.jetpack_monitor_site_id LIMIT ?`
-	gone = `SELECT h.site_id FROM jetmon_site_hosts h LEFT JOIN jetpack_monitor_sites l ON l.jetpack_monitor_site_id = h.site_id
+	// gone selects the sites of a table of ours that have no row any more, forget deletes them.
+	gone = `SELECT DISTINCT h.site_id FROM {table} h LEFT JOIN jetpack_monitor_sites l ON l.jetpack_monitor_site_id = h.site_id
 	WHERE h.site_id BETWEEN ? AND ? AND l.jetpack_monitor_site_id IS NULL ORDER BY h.site_id LIMIT ?`
-	forgetHosts = `DELETE FROM jetmon_site_hosts WHERE NOT EXISTS (SELECT l.jetpack_monitor_site_id FROM jetpack_monitor_sites l
-	WHERE l.jetpack_monitor_site_id = jetmon_site_hosts.site_id) AND site_id IN `
+	forget = `DELETE FROM {table} WHERE NOT EXISTS (SELECT l.jetpack_monitor_site_id FROM jetpack_monitor_sites l
+	WHERE l.jetpack_monitor_site_id = {table}.site_id) AND site_id IN `
 	// maxURLChars is what the column holds; the legacy table has no longer URLs.
 	maxURLChars = 300
 	// indexTries bounds the attempts of one batch, against others that index the same sites.
@@ -82,19 +84,35 @@ func (s *Store) IndexHosts(ctx context.Context, span record.Span, shards []shard
 		return len(places), places[len(places)-1].id, s.transact(ctx, s.editor, func(t txn) error { return t.index(places) })
 	})
 	if err == nil && sweep {
-		err = s.inBatches(ctx, span, func(rest record.Span) (n int, last check.SiteID, err error) {
+		err = s.sweep(ctx, span)
+	}
+	if err != nil {
+		return s.fault(fmt.Sprintf("index the hosts of the sites %d to %d", span.First, span.Last), err)
+	}
+	return nil
+}
+
+// swept are the tables of ours with what a caller has told us of a site, or what we have read of
+// its row. WordPress.com deletes rows without telling us.
+var swept = [...]string{"jetmon_site_hosts", "jetmon_site_settings", "jetmon_site_tags"}
+
+// sweep forgets the sites of a span that have no row any more.
+func (s *Store) sweep(ctx context.Context, span record.Span) error {
+	for _, table := range swept {
+		gone, forget := strings.ReplaceAll(gone, "{table}", table), strings.ReplaceAll(forget, "{table}", table)
+		err := s.inBatches(ctx, span, func(rest record.Span) (n int, last check.SiteID, err error) {
 			ids, err := list(ctx, s.reader, scanID, gone, rest.First, rest.Last, maxRows)
 			if err != nil || len(ids) == 0 {
 				return 0, 0, err
 			}
 			return len(ids), ids[len(ids)-1].(check.SiteID), s.transact(ctx, s.editor, func(t txn) error {
-				_, err := t.exec(forgetHosts+marks(len(ids)), ids...)
+				_, err := t.exec(forget+marks(len(ids)), ids...)
 				return err
 			})
 		})
-	}
-	if err != nil {
-		return s.fault(fmt.Sprintf("index the hosts of the sites %d to %d", span.First, span.Last), err)
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -22,6 +22,8 @@ const (
 	LEFT JOIN jetmon_site_settings s ON s.site_id = l.jetpack_monitor_site_id
 	LEFT JOIN jetmon_outages o ON o.open_site = l.jetpack_monitor_site_id
 	LEFT JOIN jetmon_site_status w ON w.site_id = l.jetpack_monitor_site_id`
+	// wholeColumns adds what callers of the API see and the engine does not need.
+	wholeColumns = siteColumns + ", " + tagColumn
 )
 
 // maxPage bounds the rows of a page.
@@ -35,6 +37,7 @@ type siteRow struct {
 	id, blog, bucket, active, status, interval number
 	url                                        text
 	changed                                    moment
+	tags                                       text
 	*ours
 }
 
@@ -56,6 +59,9 @@ func (r *siteRow) columns() []any {
 	return append([]any{&r.id, &r.blog, &r.bucket, &r.url, &r.active, &r.status, &r.changed, &r.interval,
 		&r.settings, &r.outage, &r.outageStatus, &r.outageSince, &r.outageURL, &r.newest.site}, r.newest.columns()...)
 }
+
+// whole returns where a row of wholeColumns is scanned to.
+func (r *siteRow) whole() []any { return append(r.columns(), &r.tags) }
 
 // site converts a row to a site, whatever the row contains.
 func (s *Store) site(r *siteRow) record.Site {
@@ -82,6 +88,7 @@ func (s *Store) site(r *siteRow) record.Site {
 	if r.settings != "" {
 		site.Settings = s.settings(site.ID, r.settings)
 	}
+	site.Tags = r.sortedTags()
 	return site
 }
 
@@ -149,11 +156,11 @@ func (s *Store) SitesByID(ctx context.Context, ids []check.SiteID) ([]record.Sit
 func (s *Store) listSites(ctx context.Context, most int, where string, args ...any) ([]record.Site, error) {
 	var row siteRow
 	sites, err := appendRows(ctx, make([]record.Site, 0, most), s.reader, func(rows *sql.Rows) (record.Site, error) {
-		if err := rows.Scan(row.columns()...); err != nil {
+		if err := rows.Scan(row.whole()...); err != nil {
 			return record.Site{}, err
 		}
 		return s.site(&row), nil
-	}, siteColumns+siteTables+where, args...)
+	}, wholeColumns+siteTables+where, args...)
 	if err != nil {
 		return nil, s.fault("read sites", err)
 	}

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,6 +68,9 @@ func (u *update) run(t txn) error {
 	u.after = before
 	u.after.BlogID, u.after.URL, u.after.Interval = edited.BlogID, edited.URL, edited.Interval
 	u.after.Paused, u.after.Settings = edited.Paused, edited.Settings
+	if u.after.Tags, err = checkTags(edited.Tags); err != nil {
+		return err
+	}
 	if err := u.writeRow(t, before); err != nil {
 		return err
 	}
@@ -84,8 +88,15 @@ func (u *update) run(t txn) error {
 		}
 	}
 	settings, err := u.writeSettings(t, before, string(row.settings))
-	if err != nil || !settings && !rowDiffers(before, u.after) {
+	if err != nil {
 		return err
+	}
+	tags := !slices.Equal(before.Tags, u.after.Tags)
+	if err := u.saveTags(t, u.id, before.Tags, u.after.Tags); err != nil {
+		return err
+	}
+	if !settings && !tags && !rowDiffers(before, u.after) {
+		return nil
 	}
 	return t.testify(&before, &u.after)
 }

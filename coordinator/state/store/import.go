@@ -1,0 +1,30 @@
+package store
+
+import (
+	"context"
+
+	"github.com/Automattic/jetmon/coordinator/rules/record"
+)
+
+// MaxAdded bounds the sites of one AddSites.
+const MaxAdded = 500
+
+// Import adds many sites at once.
+type Import interface {
+	// AddSites adds sites in one transaction, at most MaxAdded, and returns what became of
+	// each, in order. It ignores what CreateSite ignores. A site is refused alone when the
+	// table cannot hold it. One whose blog has its URL, in the table or earlier in the list, is
+	// not added. An error of AddSites itself concerns all: none was added, or the answer was
+	// lost; the same call again adds none twice.
+	AddSites(ctx context.Context, sites []record.Site) ([]Added, error)
+}
+
+// Added is what became of one site of AddSites.
+type Added struct {
+	// Site is the site as it is stored: the one that was added or, with Existed, the one that
+	// has its blog and URL.
+	Site    record.Site
+	Existed bool
+	// Err is why the site was refused; Site is zero then.
+	Err error
+}
