@@ -52,6 +52,9 @@ func (c *listSitesCommand) Run(ctx context.Context, p *program) error {
 	if filter.State, ok = cli.ParseState(c.State); !ok {
 		return usagef("--state: must be suspect, verifying, down, confirmed-down, recovering or uncheckable, is %q", c.State)
 	}
+	if c.Order != "" && c.Order != "site_id" && c.Order != "site_id desc" {
+		return usagef("--order: must be site_id, or \"site_id desc\" for the newest first, is %q", c.Order)
+	}
 	var err error
 	if filter.Status, err = statusOf(c.Status); err != nil {
 		return err

@@ -69,8 +69,11 @@ func (c Client) explain(err error) error {
 			c.Address, s.Message(), s.Code())
 	}
 	hint := ""
-	if c.Plain && s.Code() == codes.Unavailable && !rpc.IsNamed(s) {
-		hint = "; if it has certificates, ask it with --coordinator-tls-ca FILE"
+	if s.Code() == codes.Unavailable && !rpc.IsNamed(s) {
+		hint = "; --server HOST:PORT or --context NAME asks another"
+		if c.Plain {
+			hint += "; if it has certificates, ask it with --coordinator-tls-ca FILE"
+		}
 	}
 	return fmt.Errorf("the coordinator at %s: %s (%s)%s", c.Address, rpc.Cause(err), s.Code(), hint)
 }

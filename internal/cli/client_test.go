@@ -84,6 +84,12 @@ func (c *coordinator) ReplayOutage(context.Context, *monitorv1.ReplayOutageReque
 // connect starts the coordinator and returns a client of it and the client's output.
 func connect(t *testing.T, c *coordinator) (Client, *bytes.Buffer) {
 	t.Helper()
+	return connectTo(t, c)
+}
+
+// connectTo starts a coordinator of services, sites and maybe outages.
+func connectTo(t *testing.T, c monitorv1.SiteServiceServer) (Client, *bytes.Buffer) {
+	t.Helper()
 	network := rpc.NewMemory()
 	l, err := network.Listen("coordinator")
 	if err != nil {
@@ -91,7 +97,9 @@ func connect(t *testing.T, c *coordinator) (Client, *bytes.Buffer) {
 	}
 	server, err := rpc.NewServer(rpc.ServerOptions{Name: "coordinator", Access: rpc.Open()}, func(r grpc.ServiceRegistrar) {
 		monitorv1.RegisterSiteServiceServer(r, c)
-		monitorv1.RegisterOutageServiceServer(r, c)
+		if outages, ok := c.(monitorv1.OutageServiceServer); ok {
+			monitorv1.RegisterOutageServiceServer(r, outages)
+		}
 	})
 	if err != nil {
 		t.Fatal(err)

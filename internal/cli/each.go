@@ -65,7 +65,7 @@ func (c Client) each(ctx context.Context, ids IDs, out printer[*monitorv1.Site],
 			return err
 		}
 		if ctx.Err() != nil {
-			return errorOr(out.end(""), Interrupt("interrupted: %d sites are done, those from %d on are not", done, id))
+			return errorOr(endAfter(out, done), Interrupt("interrupted: %d sites are done, those from %d on are not", done, id))
 		}
 		total++
 		err := work(context.WithoutCancel(ctx), id)
@@ -77,7 +77,7 @@ func (c Client) each(ctx context.Context, ids IDs, out printer[*monitorv1.Site],
 		case concernsOne(err):
 			refused.add(fmt.Sprintf("site %d", id), err)
 		default:
-			return errorOr(out.end(""), fmt.Errorf("site %d: %w (%d sites are done)", id, c.explain(err), done))
+			return errorOr(endAfter(out, done), fmt.Errorf("site %d: %w (%d sites are done)", id, c.explain(err), done))
 		}
 	}
 	if err := out.end(""); err != nil {
@@ -87,6 +87,14 @@ func (c Client) each(ctx context.Context, ids IDs, out printer[*monitorv1.Site],
 		return fmt.Errorf("%d of %d sites were refused", refused.count, total)
 	}
 	return nil
+}
+
+// endAfter ends the output of a command that has failed, if there is any.
+func endAfter(out printer[*monitorv1.Site], done int) error {
+	if done == 0 {
+		return nil
+	}
+	return out.end("")
 }
 
 // errorOr returns the first error.

@@ -42,7 +42,7 @@ func (c Client) AddSites(ctx context.Context, n NewSites) error {
 			return err
 		}
 		if ctx.Err() != nil {
-			return errorOr(out.end(""), Interrupt("interrupted: %d sites were added; %s and those after it were not", added, format.Printable(url)))
+			return errorOr(endAfter(out, added), Interrupt("interrupted: %d sites were added; %s and those after it were not", added, format.Printable(url)))
 		}
 		total++
 		site := proto.Clone(n.Like).(*monitorv1.Site)
@@ -59,7 +59,7 @@ func (c Client) AddSites(ctx context.Context, n NewSites) error {
 		case concernsOne(err):
 			refused.add(url, err)
 		default:
-			return errorOr(out.end(""), fmt.Errorf("%s: %w (%d sites were added)", format.Printable(url), c.explain(err), added))
+			return errorOr(endAfter(out, added), fmt.Errorf("%s: %w (%d sites were added)", format.Printable(url), c.explain(err), added))
 		}
 	}
 	if err := out.end(""); err != nil {

@@ -31,7 +31,8 @@ func (c Client) ExportSites(ctx context.Context, e SiteExport) error {
 	defer idle.close()
 	out := sitefile.NewWriter(c.Out, e.Format)
 	stream, err := monitorv1.NewSiteServiceClient(c.Conn).ExportSites(ctx, e.Filter)
-	for rows := 0; err == nil; rows++ {
+	rows := 0
+	for ; err == nil; rows++ {
 		var resp *monitorv1.ExportSitesResponse
 		idle.begin()
 		resp, err = stream.Recv()
@@ -44,11 +45,13 @@ func (c Client) ExportSites(ctx context.Context, e SiteExport) error {
 		}
 		e.Meter.Show(fmt.Sprintf("%d sites", rows+1), rows+1)
 	}
-	flushed := out.Flush()
 	if !errors.Is(err, io.EOF) {
+		if rows > 0 {
+			_ = out.Flush() // the file is not complete anyway
+		}
 		return fmt.Errorf("the file is not complete: %w", c.explain(idle.cause(err)))
 	}
-	return flushed
+	return out.Flush()
 }
 
 // idleWatch ends a stream when one answer takes too long.
