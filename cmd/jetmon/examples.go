@@ -11,14 +11,14 @@ import (
 func examples() map[string][]string {
 	return map[string][]string{
 		"":               {"jetmon dev", "jetmon sites list --state down", "jetmon completion bash"},
-		"coordinator":    {"jetmon coordinator --certs certs --node c1 --db @jetmon.dsn --veriflier name=eu1,region=europe,addr=10.0.0.1:7801", "jetmon coordinator --config config.json --check-config"},
+		"coordinator":    {"jetmon coordinator --certs certs --node c1 --db @jetmon.dsn --veriflier name=eu1,region=europe,addr=10.0.0.1:7801", "jetmon coordinator --config config.json --db @jetmon.dsn --check-config"},
 		"checker":        {"jetmon checker --certs certs --coordinator coordinator.example.org:7800 --node checker-1 --region europe"},
 		"veriflier":      {"jetmon veriflier --certs certs --listen :7801 --name eu1 --region europe"},
 		"gateway":        {"jetmon gateway --certs certs --name g1 --coordinator coordinator.example.org:7800 --listen 127.0.0.1:7802"},
 		"dev":            {"jetmon dev", "jetmon dev --demo=false --site https://example.com/ --interval 5s --recheck 1s"},
 		"migrate":        {"jetmon migrate --db @jetmon.dsn"},
 		"parity":         {"jetmon parity --db @jetmon.dsn"},
-		"handover":       {"jetmon handover --db @jetmon.dsn"},
+		"handover":       {"jetmon handover --db @jetmon.dsn --buckets 0-15"},
 		"probe":          {"jetmon probe https://example.com/", "jetmon probe https://example.com/ --via localhost:7801 --json"},
 		"sites":          {"jetmon sites list --tag shop", "jetmon sites add https://example.com/ --interval 1m"},
 		"sites list":     {"jetmon sites list --state down", "jetmon sites list --tag shop --changed-since 2h", "jetmon sites list --limit 0 --output ndjson"},

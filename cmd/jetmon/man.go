@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -78,7 +79,8 @@ func escape(text string) string {
 // writeManual writes the page of a command.
 func writeManual(w io.Writer, n *kong.Node) error {
 	m := &manual{}
-	m.macro("TH", strings.ToUpper(manualName(n)), "1", buildTime().Format(time.DateOnly), "Jetmon", "Jetmon manual")
+	// A hyphen in the title and the date is one: no escapes.
+	fmt.Fprintf(&m.text, ".TH %s 1 %s Jetmon \"Jetmon manual\"\n", strings.ToUpper(manualName(n)), buildTime().Format(time.DateOnly))
 	m.macro("SH", "NAME")
 	m.line(manualName(n) + " - " + strings.TrimSuffix(n.Help, "."))
 	m.macro("SH", "SYNOPSIS")

@@ -62,7 +62,7 @@ func (c Client) each(ctx context.Context, ids IDs, out printer[*monitorv1.Site],
 	refused := refusals{c: c}
 	for id, err := range ids.All {
 		if err != nil {
-			return err
+			return errorOr(endAfter(out, done), err)
 		}
 		if ctx.Err() != nil {
 			return errorOr(endAfter(out, done), Interrupt("interrupted: %d sites are done, those from %d on are not", done, id))

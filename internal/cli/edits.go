@@ -39,7 +39,7 @@ func (c Client) AddSites(ctx context.Context, n NewSites) error {
 	refused := refusals{c: c}
 	for url, err := range n.URLs {
 		if err != nil {
-			return err
+			return errorOr(endAfter(out, added), err)
 		}
 		if ctx.Err() != nil {
 			return errorOr(endAfter(out, added), Interrupt("interrupted: %d sites were added; %s and those after it were not", added, format.Printable(url)))

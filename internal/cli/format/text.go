@@ -54,11 +54,13 @@ func word(value fmt.Stringer, prefix string) string {
 const momentLayout = "2006-01-02 15:04:05Z07:00"
 
 // moment formats a time for people, in their zone, "-" when there is none.
-func moment(t *timestamppb.Timestamp) string {
+func moment(t *timestamppb.Timestamp) string { return momentIn(t, time.Local) }
+
+func momentIn(t *timestamppb.Timestamp, zone *time.Location) string {
 	if t == nil {
 		return "-"
 	}
-	return t.AsTime().Local().Format(momentLayout)
+	return t.AsTime().In(zone).Format(momentLayout)
 }
 
 // ParseMoment parses RFC 3339, and the times that this package writes.
