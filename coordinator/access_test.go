@@ -94,13 +94,17 @@ var mayCall = map[string]string{
 	"/jetmon.monitor.v1.AccessService/RevokeToken":      "",
 	"/jetmon.monitor.v1.AccessService/ListAuditRecords": "",
 
-	"/jetmon.wpcom.v1.JetpackMonitorService/GetJetpackMonitorStatus": "sites:read",
-	"/jetmon.coordinator.v1.AssignmentService/StreamAssignments":     "checker",
-	"/grpc.health.v1.Health/Check":                                   "anybody",
-	"/grpc.health.v1.Health/Watch":                                   "anybody",
-	"/grpc.health.v1.Health/List":                                    "anybody",
-	"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo":      "anybody",
-	"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": "anybody",
+	"/jetmon.wpcom.v1.JetpackMonitorService/GetJetpackMonitorStatus":      "sites:read",
+	"/jetmon.wpcom.v1.JetpackMonitorService/GetJetpackMonitorSettings":    "sites:read",
+	"/jetmon.wpcom.v1.JetpackMonitorService/UpdateJetpackMonitorSettings": "sites:write",
+	"/jetmon.wpcom.v1.JetpackMonitorService/ListJetpackMonitorIncidents":  "sites:read",
+	"/jetmon.wpcom.v1.JetpackMonitorService/GetJetpackMonitorUptime":      "sites:read",
+	"/jetmon.coordinator.v1.AssignmentService/StreamAssignments":          "checker",
+	"/grpc.health.v1.Health/Check":                                        "anybody",
+	"/grpc.health.v1.Health/Watch":                                        "anybody",
+	"/grpc.health.v1.Health/List":                                         "anybody",
+	"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo":           "anybody",
+	"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo":      "anybody",
 }
 
 func TestWhoMayCallWhat(t *testing.T) {
@@ -271,12 +275,7 @@ func TestAnotherBlogsSitesDoNotExist(t *testing.T) {
 	if _, err := sites.UpdateSite(as(t, mine), &monitorv1.UpdateSiteRequest{Site: &monitorv1.Site{SiteId: ids[7], CheckInterval: durationpb.New(time.Minute)}}); err != nil {
 		t.Errorf("an own site: %v", err)
 	}
-	for site, want := range map[string]codes.Code{"7": codes.OK, "b9.example": codes.OK, "8": codes.NotFound, "b10.example": codes.NotFound} {
-		_, err := wpcomv1.NewJetpackMonitorServiceClient(r.conn).GetJetpackMonitorStatus(as(t, mine), &wpcomv1.GetJetpackMonitorStatusRequest{Site: site})
-		if status.Code(err) != want {
-			t.Errorf("status of %s: %v, want %v", site, err, want)
-		}
-	}
+	r.monitorsOwnBlogs(t, as(t, mine))
 	theirs, own := r.outage(t, ids[8]), r.outage(t, ids[7])
 	open, err := outages.ListOutages(as(t, mine), &monitorv1.ListOutagesRequest{})
 	if err != nil || len(open.GetOutages()) != 1 || open.GetOutages()[0].GetOutageId() != own {
@@ -290,6 +289,46 @@ func TestAnotherBlogsSitesDoNotExist(t *testing.T) {
 	}
 	if _, err := outages.ReplayOutage(as(t, mine), &monitorv1.ReplayOutageRequest{OutageId: theirs}); status.Code(err) != codes.NotFound {
 		t.Errorf("the replay of another blog's outage: %v", err)
+	}
+}
+
+// monitorsOwnBlogs asks WordPress.com's questions of the blogs 7 and 9, which are the caller's,
+// and of 8 and 10.
+func (r *rig) monitorsOwnBlogs(t *testing.T, ctx context.Context) {
+	t.Helper()
+	c := wpcomv1.NewJetpackMonitorServiceClient(r.conn)
+	calls := map[string]func(site string) error{
+		"status": func(site string) error {
+			_, err := c.GetJetpackMonitorStatus(ctx, &wpcomv1.GetJetpackMonitorStatusRequest{Site: site})
+			return err
+		},
+		"settings": func(site string) error {
+			_, err := c.GetJetpackMonitorSettings(ctx, &wpcomv1.GetJetpackMonitorSettingsRequest{Site: site})
+			return err
+		},
+		"new settings": func(site string) error {
+			_, err := c.UpdateJetpackMonitorSettings(ctx, &wpcomv1.UpdateJetpackMonitorSettingsRequest{Site: site, Settings: &wpcomv1.JetpackMonitorSettings{EmailNotifications: proto.Bool(true)}})
+			return err
+		},
+		"incidents": func(site string) error {
+			_, err := c.ListJetpackMonitorIncidents(ctx, &wpcomv1.ListJetpackMonitorIncidentsRequest{Site: site})
+			return err
+		},
+		"uptime": func(site string) error {
+			_, err := c.GetJetpackMonitorUptime(ctx, &wpcomv1.GetJetpackMonitorUptimeRequest{Site: site})
+			return err
+		},
+	}
+	for name, call := range calls {
+		for site, want := range map[string]codes.Code{"7": codes.OK, "b9.example": codes.OK, "8": codes.NotFound, "b10.example": codes.NotFound} {
+			if err := call(site); status.Code(err) != want || want == codes.NotFound && status.Convert(err).Message() != fmt.Sprintf("site: no monitored site is %q", site) {
+				t.Errorf("%s of %s: %v, want %v", name, site, err, want)
+			}
+		}
+	}
+	put := &wpcomv1.JetpackMonitorSettings{Urls: []*wpcomv1.JetpackMonitorUrl{{MonitorUrl: "http://b8.example/"}}}
+	if _, err := c.UpdateJetpackMonitorSettings(ctx, &wpcomv1.UpdateJetpackMonitorSettingsRequest{Site: "8", Settings: put}); status.Code(err) != codes.PermissionDenied {
+		t.Errorf("URLs of another blog: %v", err)
 	}
 }
 
@@ -397,6 +436,7 @@ func TestEveryEditIsOnRecord(t *testing.T) {
 	if _, err := tokens.RevokeToken(admin, &monitorv1.RevokeTokenRequest{TokenId: key.GetToken().GetTokenId()}); err != nil {
 		t.Fatal(err)
 	}
+	r.monitorOnRecord(t, admin)
 	site := fmt.Sprintf("sites/%d", id)
 	got, err := tokens.ListAuditRecords(admin, &monitorv1.ListAuditRecordsRequest{Resource: site})
 	if err != nil {
@@ -431,6 +471,39 @@ func TestEveryEditIsOnRecord(t *testing.T) {
 		if rule, _ := access.RuleOf(method); rule.Edits && !edited[method] {
 			t.Errorf("%s left no record", method)
 		}
+	}
+}
+
+// monitorOnRecord edits a blog as WordPress.com does: each URL is on record as an edit of a site,
+// and what is kept of the blog as one of the blog.
+func (r *rig) monitorOnRecord(t *testing.T, admin context.Context) {
+	t.Helper()
+	post := func(s *wpcomv1.JetpackMonitorSettings) {
+		t.Helper()
+		if _, err := wpcomv1.NewJetpackMonitorServiceClient(r.conn).UpdateJetpackMonitorSettings(admin, &wpcomv1.UpdateJetpackMonitorSettingsRequest{Site: "9", Settings: s}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	two := []*wpcomv1.JetpackMonitorUrl{{MonitorUrl: "http://one.example/"}, {MonitorUrl: "http://two.example/", CheckInterval: proto.Uint32(1)}}
+	post(&wpcomv1.JetpackMonitorSettings{Urls: two, SmsNotifications: proto.Bool(true)})
+	post(&wpcomv1.JetpackMonitorSettings{Urls: two, SmsNotifications: proto.Bool(true)}) // changes nothing
+	post(&wpcomv1.JetpackMonitorSettings{Urls: two[:1], MonitorActive: proto.Bool(false)})
+	all, err := r.store.ListAudit(t.Context(), store.AuditQuery{Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var did []string
+	for _, a := range slices.Backward(all) {
+		if a.RequestID == "request-1" && strings.Contains(a.Before+a.After, `"blog_id":"9"`) || strings.HasPrefix(a.Resource, "blogs/") {
+			did = append(did, a.Method[strings.LastIndex(a.Method, "/")+1:])
+		}
+	}
+	if want := []string{"CreateSite", "CreateSite", "UpdateJetpackMonitorSettings", "UpdateSite", "DeleteSite"}; !slices.Equal(did, want) {
+		t.Errorf("on record are %v, want %v", did, want)
+	}
+	kept, err := r.store.ListAudit(t.Context(), store.AuditQuery{Limit: 10, Resource: "blogs/9/monitor-settings"})
+	if err != nil || len(kept) != 1 || !strings.Contains(kept[0].Before, `"sms_notifications":false`) || !strings.Contains(kept[0].After, `"sms_notifications":true`) || kept[0].Caller != "token 1 (t)" {
+		t.Errorf("of the blog is on record: %+v, %v", kept, err)
 	}
 }
 

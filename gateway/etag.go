@@ -211,6 +211,9 @@ type taggingWriter struct {
 	other bool // another than a good answer
 }
 
+// Unwrap returns the inner writer, which knows the shape of errors.
+func (w *taggingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
 // WriteHeader passes on the status of another than a good answer, which is not tagged.
 func (w *taggingWriter) WriteHeader(code int) {
 	if w.other = code != http.StatusOK; w.other {

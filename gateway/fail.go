@@ -109,13 +109,20 @@ func rename(s *status.Status, name func(field string) string) *status.Status {
 // sent in escapes, the message is left, which fault bounds.
 const maxErrorBytes = 8 << 10
 
-// answer writes an error: google.rpc.Status as JSON.
+// answer writes an error: google.rpc.Status as JSON or, under WordPress.com's paths, an error
+// in WordPress's shape.
 func answer(w http.ResponseWriter, code int, p *spb.Status) {
 	switch code {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="jetmon"`)
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter(p)))
+	}
+	if c := shapeOf(w); c != nil && c.wordPress {
+		if raw, err := wordPressBody(code, p, c.route != ""); err == nil && len(raw) <= maxErrorBytes {
+			write(w, code, raw)
+			return
+		}
 	}
 	p = rpc.Named(status.FromProto(p), w.Header().Get(requestHeader)).Proto()
 	raw, err := restjson.Line(p)

@@ -54,6 +54,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	ctx := rpc.WithRequestID(req.Context(), req.Header.Get(requestHeader))
 	req = req.WithContext(ctx)
 	counted := h.metrics.begin(w)
+	counted.wordPress = isWordPress(req.URL)
 	if acceptsGzip(req.Header) {
 		counted.zip.pool = h.zips
 	}
@@ -186,14 +187,8 @@ func (h *handler) call(w http.ResponseWriter, req *http.Request, r *route, bound
 	}
 	body := io.ReadCloser(http.NoBody)
 	if r.body != nil {
-		data, err := readBody(w, req)
+		data, err := r.readChecked(w, req)
 		if err != nil {
-			return err
-		}
-		if err := checkBody(data, r.body.Message()); err != nil {
-			return err
-		}
-		if err := r.checkPatch(data, req.URL.RawQuery); err != nil {
 			return err
 		}
 		body = io.NopCloser(bytes.NewReader(data))
@@ -218,6 +213,28 @@ func (h *handler) call(w http.ResponseWriter, req *http.Request, r *route, bound
 	}).WithContext(ctx)
 	h.api.ServeHTTP(&taggingWriter{ResponseWriter: w, x: x}, plain)
 	return nil
+}
+
+// readChecked reads the body of a request and checks its form. It adds the mask of a POST to
+// the query.
+func (r *route) readChecked(w http.ResponseWriter, req *http.Request) ([]byte, error) {
+	data, err := readBody(w, req)
+	if err != nil {
+		return nil, err
+	}
+	var has []string
+	if isWordPress(req.URL) {
+		if data, has, err = loosen(data, r.body.Message()); err != nil {
+			return nil, err
+		}
+	}
+	if err := checkBody(data, r.body.Message()); err != nil {
+		return nil, err
+	}
+	if req.URL.RawQuery, err = r.masked(req.URL.RawQuery, has); err != nil {
+		return nil, err
+	}
+	return data, r.checkPatch(data, req.URL.RawQuery)
 }
 
 // maxCredentials bounds an Authorization header: with what else a call carries it must fit

@@ -36,8 +36,10 @@ type countedWriter struct {
 	route    string // template; "" means an unknown path
 	status   int    // 0 until something was written
 	headOnly bool
-	zip      zipped
-	zips     bool // the answer is compressed
+	// wordPress means that errors have WordPress's shape.
+	wordPress bool
+	zip       zipped
+	zips      bool // the answer is compressed
 }
 
 func (m *metrics) begin(w http.ResponseWriter) *countedWriter {

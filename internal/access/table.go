@@ -20,11 +20,11 @@ var rules = map[string]Rule{
 	monitorv1.SiteService_UpdateSite_FullMethodName:    {Scope: SitesWrite, Roles: []Role{Coordinator}, Edits: true},
 	monitorv1.SiteService_DeleteSite_FullMethodName:    {Scope: SitesWrite, Roles: []Role{Coordinator}, Edits: true},
 
-	monitorv1.SiteService_PauseSite_FullMethodName:     {Scope: SitesWrite, Roles: []Role{Coordinator}, Edits: true},
-	monitorv1.SiteService_ResumeSite_FullMethodName:    {Scope: SitesWrite, Roles: []Role{Coordinator}, Edits: true},
-	monitorv1.SiteService_CheckSite_FullMethodName:     {Scope: ChecksRun, Roles: []Role{Coordinator}},
-	monitorv1.SiteService_ImportSites_FullMethodName:   {Scope: SitesWrite, Edits: true, AtOnce: 2},
-	monitorv1.SiteService_ExportSites_FullMethodName:   {Scope: SitesRead, AtOnce: 2},
+	monitorv1.SiteService_PauseSite_FullMethodName:   {Scope: SitesWrite, Roles: []Role{Coordinator}, Edits: true},
+	monitorv1.SiteService_ResumeSite_FullMethodName:  {Scope: SitesWrite, Roles: []Role{Coordinator}, Edits: true},
+	monitorv1.SiteService_CheckSite_FullMethodName:   {Scope: ChecksRun, Roles: []Role{Coordinator}},
+	monitorv1.SiteService_ImportSites_FullMethodName: {Scope: SitesWrite, Edits: true, AtOnce: 2},
+	monitorv1.SiteService_ExportSites_FullMethodName: {Scope: SitesRead, AtOnce: 2},
 
 	monitorv1.DiagnosisService_DiagnoseSite_FullMethodName: {Scope: ChecksRun, AtOnce: 2},
 
@@ -40,7 +40,11 @@ var rules = map[string]Rule{
 	monitorv1.AccessService_RevokeToken_FullMethodName:      {Scope: Admin, Edits: true},
 	monitorv1.AccessService_ListAuditRecords_FullMethodName: {Scope: Admin},
 
-	wpcomv1.JetpackMonitorService_GetJetpackMonitorStatus_FullMethodName: {Scope: SitesRead},
+	wpcomv1.JetpackMonitorService_GetJetpackMonitorStatus_FullMethodName:      {Scope: SitesRead},
+	wpcomv1.JetpackMonitorService_GetJetpackMonitorSettings_FullMethodName:    {Scope: SitesRead},
+	wpcomv1.JetpackMonitorService_UpdateJetpackMonitorSettings_FullMethodName: {Scope: SitesWrite, Edits: true},
+	wpcomv1.JetpackMonitorService_ListJetpackMonitorIncidents_FullMethodName:  {Scope: SitesRead},
+	wpcomv1.JetpackMonitorService_GetJetpackMonitorUptime_FullMethodName:      {Scope: SitesRead},
 
 	coordinatorv1.AssignmentService_StreamAssignments_FullMethodName: {Roles: []Role{Checker}, Free: true},
 	veriflierv1.VeriflierService_Verify_FullMethodName:               {Roles: []Role{Coordinator, Asker}, Free: true},

@@ -118,6 +118,38 @@ func (v visible) ListBallots(ctx context.Context, id check.SiteID, limit int) ([
 	return v.Store.ListBallots(ctx, id, limit)
 }
 
+// BlogSettings implements store.Blogs.
+func (v visible) BlogSettings(ctx context.Context, blog check.BlogID) (record.BlogSettings, error) {
+	if !access.From(ctx).Sees(blog) {
+		return record.BlogSettings{}, fault.New(fault.NotFound, "there is no blog %d", blog)
+	}
+	return v.Store.BlogSettings(ctx, blog)
+}
+
+// EditBlogSettings implements store.Blogs.
+func (v visible) EditBlogSettings(ctx context.Context, blog check.BlogID, edit func(record.BlogSettings) (record.BlogSettings, error),
+	tell func(before, after record.BlogSettings) record.Audit) (record.BlogSettings, error) {
+	if err := mayPut(ctx, blog); err != nil {
+		return record.BlogSettings{}, err
+	}
+	return v.Store.EditBlogSettings(ctx, blog, edit, tell)
+}
+
+// Pasts implements store.Blogs.
+func (v visible) Pasts(ctx context.Context, ids []check.SiteID, since time.Time, f func(record.Past)) error {
+	if access.From(ctx).Limited() {
+		rows, err := v.SitesByID(ctx, ids)
+		if err != nil {
+			return err
+		}
+		ids = make([]check.SiteID, len(rows))
+		for i, row := range rows {
+			ids[i] = row.ID
+		}
+	}
+	return v.Store.Pasts(ctx, ids, since, f)
+}
+
 // AddSites implements store.Import. It tells nobody of a site in a blog that is not the
 // caller's.
 func (v visible) AddSites(ctx context.Context, sites []record.Site) ([]store.Added, error) {

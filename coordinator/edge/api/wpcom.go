@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/state/store"
@@ -11,6 +12,7 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/weburl"
 )
 
 // jetpackMonitor is the JetpackMonitorService.
@@ -20,36 +22,96 @@ type jetpackMonitor struct {
 }
 
 // sitesAtOnce is how many sites of a blog or host are read together.
-const sitesAtOnce = 1000
+const sitesAtOnce = store.MaxPasts
 
 func (s *jetpackMonitor) GetJetpackMonitorStatus(ctx context.Context, req *wpcomv1.GetJetpackMonitorStatusRequest) (*wpcomv1.GetJetpackMonitorStatusResponse, error) {
-	q := store.SiteQuery{Limit: sitesAtOnce}
-	if id, err := strconv.ParseInt(req.GetSite(), 10, 64); err == nil {
-		if id <= 0 {
-			return nil, fault.InvalidField("site", "must be a blog id greater than 0, or a host name")
-		}
-		q.BlogID = check.BlogID(id)
-	} else if q.At, err = record.LocateHost(req.GetSite()); err != nil {
-		return nil, fault.New(fault.NotFound, "site: no monitored site is %q: it is no host", fault.Clip(req.GetSite(), maxQuote))
-	}
 	var t tally
-	for more := true; more && !t.down; {
-		rows, err := s.o.Store.ListSites(ctx, q)
-		if err != nil {
-			return nil, err
-		}
+	err := s.walk(ctx, req.GetSite(), func(rows []record.Site) (more bool, err error) {
 		t.count(ctx, s.o, rows)
-		if more = len(rows) == q.Limit; more {
-			q.After = rows[len(rows)-1].ID
-		}
+		return !t.down, nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if !t.checked && !t.held {
-		return nil, fault.New(fault.NotFound, "site: no monitored site is %q", req.GetSite())
+		return nil, noneIs(req.GetSite())
 	}
 	if t.checked {
 		return &wpcomv1.GetJetpackMonitorStatusResponse{Status: !t.down}, nil
 	}
 	return &wpcomv1.GetJetpackMonitorStatusResponse{Status: !t.heldDown, Paused: &t.held}, nil
+}
+
+// noneIs is the refusal of a site of which nothing is monitored.
+func noneIs(site string) error {
+	return fault.New(fault.NotFound, "site: no monitored site is %q", fault.Clip(site, maxQuote))
+}
+
+// name is what a site of WordPress.com's is named by: a blog, or a location with a path; no
+// path is any.
+type name struct {
+	blog check.BlogID
+	at   record.Location
+	path string
+}
+
+// pathMark stands for a slash in the name of a site.
+const pathMark = "::"
+
+// nameOf reads the name of a site.
+func nameOf(site string) (n name, err error) {
+	if id, err := strconv.ParseInt(site, 10, 64); err == nil {
+		if id <= 0 {
+			return n, fault.InvalidField("site", "must be a blog id greater than 0, or a host name")
+		}
+		return name{blog: check.BlogID(id)}, nil
+	}
+	host, path := site, ""
+	// The colons of an IPv6 address are inside brackets.
+	if from := strings.LastIndexByte(site, ']') + 1; strings.Contains(site[from:], pathMark) {
+		host, path, _ = strings.Cut(site[from:], pathMark)
+		host, path = site[:from]+host, "/"+strings.ReplaceAll(path, pathMark, "/")
+	}
+	if n.at, err = record.LocateHost(host); err != nil {
+		return n, fault.New(fault.NotFound, "site: no monitored site is %q: it is no host", fault.Clip(site, maxQuote))
+	}
+	if u, err := weburl.Parse("http://host" + path); err == nil {
+		n.path = strings.TrimRight(u.Path, "/")
+	}
+	return n, nil
+}
+
+// fits reports whether a URL is one of those that are named.
+func (n name) fits(raw string) bool {
+	if n.at != (record.Location{}) && !record.Locate(raw).Fits(n.at) {
+		return false
+	}
+	if n.path == "" {
+		return true
+	}
+	u, err := weburl.Parse(raw)
+	return err == nil && (u.Path == n.path || strings.HasPrefix(u.Path, n.path+"/"))
+}
+
+// walk calls f with the sites that a name stands for, some at a time, until it wants no more.
+func (s *jetpackMonitor) walk(ctx context.Context, site string, f func([]record.Site) (more bool, err error)) error {
+	n, err := nameOf(site)
+	if err != nil {
+		return err
+	}
+	q := store.SiteQuery{Limit: sitesAtOnce, BlogID: n.blog, At: n.at}
+	for {
+		rows, err := s.o.Store.ListSites(ctx, q)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		last := len(rows) < q.Limit
+		q.After = rows[len(rows)-1].ID
+		rows = slices.DeleteFunc(rows, func(row record.Site) bool { return !n.fits(row.URL) })
+		if more, err := f(rows); err != nil || last || !more {
+			return err
+		}
+	}
 }
 
 // tally is what the sites of a blog or host come to. An answer is about those that are checked

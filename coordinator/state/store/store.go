@@ -25,6 +25,7 @@ type Store interface {
 	Snapshots
 	Retention
 	Access
+	Blogs
 	// Ping checks that the database answers.
 	Ping(ctx context.Context) error
 	Close() error

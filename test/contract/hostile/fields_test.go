@@ -59,7 +59,9 @@ func (w *world) goodRequests() map[protoreflect.FullName]proto.Message {
 		&monitorv1.CreateSiteRequest{Site: &monitorv1.Site{Url: "http://bad.example/", BlogId: 7}},
 		&monitorv1.UpdateSiteRequest{Site: &monitorv1.Site{SiteId: w.site, Url: "http://site.example/", BlogId: 1}},
 		&monitorv1.GetOutageRequest{OutageId: 1}, &monitorv1.ReplayOutageRequest{OutageId: 1},
-		&wpcomv1.GetJetpackMonitorStatusRequest{Site: "1"},
+		&wpcomv1.GetJetpackMonitorStatusRequest{Site: "1"}, &wpcomv1.GetJetpackMonitorSettingsRequest{Site: "1"},
+		&wpcomv1.ListJetpackMonitorIncidentsRequest{Site: "1"}, &wpcomv1.GetJetpackMonitorUptimeRequest{Site: "1"},
+		&wpcomv1.UpdateJetpackMonitorSettingsRequest{Site: "1", Settings: &wpcomv1.JetpackMonitorSettings{}},
 		&veriflierv1.VerifyRequest{RequestId: "bad", Target: &checkv1.Target{Url: "http://0.0.0.0/"}},
 	} {
 		all[m.ProtoReflect().Descriptor().FullName()] = m

@@ -50,6 +50,9 @@ func (s *Store) CreateSite(ctx context.Context, site record.Site) (record.Site, 
 		if err := s.keepOurs(t, site, settings); err != nil {
 			return err
 		}
+		if err := t.resetWatch(site, time.Now()); err != nil {
+			return err
+		}
 		return t.testify(nil, &site)
 	})
 	if err != nil {
@@ -108,6 +111,9 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time, a
 			return err
 		}
 		if _, err := t.exec("DELETE FROM jetmon_site_hosts WHERE site_id = ?", id); err != nil {
+			return err
+		}
+		if _, err := t.exec("DELETE FROM jetmon_site_watches WHERE site_id = ?", id); err != nil {
 			return err
 		}
 		if err := forgetStatus(t, id); err != nil {

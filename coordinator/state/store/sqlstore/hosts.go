@@ -94,7 +94,7 @@ func (s *Store) IndexHosts(ctx context.Context, span record.Span, shards []shard
 
 // swept are the tables of ours with what a caller has told us of a site, or what we have read of
 // its row. WordPress.com deletes rows without telling us.
-var swept = [...]string{"jetmon_site_hosts", "jetmon_site_settings", "jetmon_site_tags"}
+var swept = [...]string{"jetmon_site_hosts", "jetmon_site_settings", "jetmon_site_tags", "jetmon_site_watches"}
 
 // sweep forgets the sites of a span that have no row any more.
 func (s *Store) sweep(ctx context.Context, span record.Span) error {

@@ -167,7 +167,8 @@ func (s *Store) insertSites(t txn, sites []record.Site) error {
 // their ids, which WordPress.com has deleted.
 func (s *Store) insertOurs(t txn, sites []record.Site) error {
 	var ids []any
-	var hosts, settings, tags, audit [][]any
+	var hosts, settings, tags, audit, watches [][]any
+	now := toMillis(time.Now())
 	for i := range sites {
 		site := &sites[i]
 		ids = append(ids, site.ID)
@@ -182,11 +183,14 @@ func (s *Store) insertOurs(t txn, sites []record.Site) error {
 		for _, tag := range site.Tags {
 			tags = append(tags, []any{site.ID, tag})
 		}
+		if !site.Paused {
+			watches = append(watches, []any{site.ID, now, 0})
+		}
 		if w := store.WitnessOf(t.ctx); w != nil {
 			audit = append(audit, auditRow(w(nil, site)))
 		}
 	}
-	for _, table := range []string{"jetmon_site_settings", "jetmon_site_tags", "jetmon_site_status", "jetmon_site_hosts"} {
+	for _, table := range []string{"jetmon_site_settings", "jetmon_site_tags", "jetmon_site_status", "jetmon_site_hosts", "jetmon_site_watches"} {
 		if err := t.forget(table, ids); err != nil {
 			return err
 		}
@@ -202,6 +206,9 @@ func (s *Store) insertOurs(t txn, sites []record.Site) error {
 		return err
 	}
 	if err := t.insertRows("INSERT INTO jetmon_site_tags (site_id, tag) VALUES ", tags); err != nil {
+		return err
+	}
+	if err := t.insertRows(insertWatch, watches); err != nil {
 		return err
 	}
 	return t.insertRows(insertAudit, audit)

@@ -82,8 +82,8 @@ func (u *update) run(t txn) error {
 			return err
 		}
 	}
-	if u.after.Paused != before.Paused && row.outage != 0 {
-		if err := u.notePause(t); err != nil {
+	if u.after.Paused != before.Paused {
+		if err := u.notePause(t, row.outage != 0); err != nil {
 			return err
 		}
 	}
@@ -106,11 +106,15 @@ func rowDiffers(before, after record.Site) bool {
 	return after.BlogID != before.BlogID || after.URL != before.URL || after.Paused != before.Paused || after.Interval != before.Interval
 }
 
-// notePause suspends the open outage of a site that was paused, or ends that.
-func (u *update) notePause(t txn) error {
-	note := t.resume
+// notePause notes that a site was paused or resumed, for its past; it suspends the site's open
+// outage if there is one, or ends that.
+func (u *update) notePause(t txn, isOpen bool) error {
+	note, watch := t.resume, t.startWatch
 	if u.after.Paused {
-		note = t.suspend
+		note, watch = t.suspend, t.endWatch
+	}
+	if err := watch(u.id, u.at); err != nil || !isOpen {
+		return err
 	}
 	_, err := note(u.at, "open_site = ?", u.id)
 	return err

@@ -14,6 +14,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -29,8 +30,7 @@ const (
 // GetJetpackMonitorStatusRequest names a site.
 type GetJetpackMonitorStatusRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Blog id or host name, with or without a port; hosts are compared as in
-	// jetmon.monitor.v1.ListSitesRequest.host. All sites of the blog or host count.
+	// Blog id or host, see JetpackMonitorService.
 	Site          string `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -130,20 +130,473 @@ func (x *GetJetpackMonitorStatusResponse) GetPaused() bool {
 	return false
 }
 
+// GetJetpackMonitorSettingsRequest names a site.
+type GetJetpackMonitorSettingsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Blog id or host, see JetpackMonitorService. A host stands for its blog, with all URLs of
+	// that, on other hosts as well.
+	Site          string `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetJetpackMonitorSettingsRequest) Reset() {
+	*x = GetJetpackMonitorSettingsRequest{}
+	mi := &file_jetmon_wpcom_v1_jetpack_monitor_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetJetpackMonitorSettingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetJetpackMonitorSettingsRequest) ProtoMessage() {}
+
+func (x *GetJetpackMonitorSettingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_wpcom_v1_jetpack_monitor_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetJetpackMonitorSettingsRequest.ProtoReflect.Descriptor instead.
+func (*GetJetpackMonitorSettingsRequest) Descriptor() ([]byte, []int) {
+	return file_jetmon_wpcom_v1_jetpack_monitor_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *GetJetpackMonitorSettingsRequest) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+// GetJetpackMonitorSettingsResponse is the answer.
+type GetJetpackMonitorSettingsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Always true.
+	Success bool `protobuf:"varint,1,opt,name=success,proto3" json:"success,omitempty"`
+	// All fields are present.
+	Settings      *JetpackMonitorSettings `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetJetpackMonitorSettingsResponse) Reset() {
+	*x = GetJetpackMonitorSettingsResponse{}
+	mi := &file_jetmon_wpcom_v1_jetpack_monitor_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetJetpackMonitorSettingsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetJetpackMonitorSettingsResponse) ProtoMessage() {}
+
+func (x *GetJetpackMonitorSettingsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_wpcom_v1_jetpack_monitor_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetJetpackMonitorSettingsResponse.ProtoReflect.Descriptor instead.
+func (*GetJetpackMonitorSettingsResponse) Descriptor() ([]byte, []int) {
+	return file_jetmon_wpcom_v1_jetpack_monitor_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *GetJetpackMonitorSettingsResponse) GetSuccess() bool {
+	if x != nil {
+		return x.Success
+	}
+	return false
+}
+
+func (x *GetJetpackMonitorSettingsResponse) GetSettings() *JetpackMonitorSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+// UpdateJetpackMonitorSettingsRequest has the settings to change.
+type UpdateJetpackMonitorSettingsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in GetJetpackMonitorSettingsRequest. A blog of which nothing is monitored yet is named
+	// by its id, and needs urls.
+	Site string `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
+	// Over REST, as PHP sends them: true and false may also be 1, 0, "1", "0", "true" and
+	// "false", in any case; a number may be a string of its digits; an empty object may be an
+	// empty array. null is not accepted, nor is a field that is unknown.
+	Settings *JetpackMonitorSettings `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	// Which fields change: monitor_active, wp_note_notifications, email_notifications,
+	// sms_notifications, jetmon_defer_status_down_minutes, urls, contacts, contacts.emails,
+	// contacts.sms_numbers. Over REST those that the body has; over gRPC, without a mask, those
+	// that have a value.
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,3,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateJetpackMonitorSettingsRequest) Reset() {
+	*x = UpdateJetpackMonitorSettingsRequest{}
+	mi := &file_jetmon_wpcom_v1_jetpack_monitor_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateJetpackMonitorSettingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateJetpackMonitorSettingsRequest) ProtoMessage() {}
+
+func (x *UpdateJetpackMonitorSettingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_wpcom_v1_jetpack_monitor_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateJetpackMonitorSettingsRequest.ProtoReflect.Descriptor instead.
+func (*UpdateJetpackMonitorSettingsRequest) Descriptor() ([]byte, []int) {
+	return file_jetmon_wpcom_v1_jetpack_monitor_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *UpdateJetpackMonitorSettingsRequest) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+func (x *UpdateJetpackMonitorSettingsRequest) GetSettings() *JetpackMonitorSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+func (x *UpdateJetpackMonitorSettingsRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+// UpdateJetpackMonitorSettingsResponse is the answer.
+type UpdateJetpackMonitorSettingsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Always true: everything that was asked for is done.
+	Success bool `protobuf:"varint,1,opt,name=success,proto3" json:"success,omitempty"`
+	// The settings afterwards, all fields.
+	Settings      *JetpackMonitorSettings `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateJetpackMonitorSettingsResponse) Reset() {
+	*x = UpdateJetpackMonitorSettingsResponse{}
+	mi := &file_jetmon_wpcom_v1_jetpack_monitor_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateJetpackMonitorSettingsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateJetpackMonitorSettingsResponse) ProtoMessage() {}
+
+func (x *UpdateJetpackMonitorSettingsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_wpcom_v1_jetpack_monitor_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateJetpackMonitorSettingsResponse.ProtoReflect.Descriptor instead.
+func (*UpdateJetpackMonitorSettingsResponse) Descriptor() ([]byte, []int) {
+	return file_jetmon_wpcom_v1_jetpack_monitor_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *UpdateJetpackMonitorSettingsResponse) GetSuccess() bool {
+	if x != nil {
+		return x.Success
+	}
+	return false
+}
+
+func (x *UpdateJetpackMonitorSettingsResponse) GetSettings() *JetpackMonitorSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+// ListJetpackMonitorIncidentsRequest names a site.
+type ListJetpackMonitorIncidentsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Blog id or host, see JetpackMonitorService.
+	Site          string `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListJetpackMonitorIncidentsRequest) Reset() {
+	*x = ListJetpackMonitorIncidentsRequest{}
+	mi := &file_jetmon_wpcom_v1_jetpack_monitor_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListJetpackMonitorIncidentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListJetpackMonitorIncidentsRequest) ProtoMessage() {}
+
+func (x *ListJetpackMonitorIncidentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_wpcom_v1_jetpack_monitor_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListJetpackMonitorIncidentsRequest.ProtoReflect.Descriptor instead.
+func (*ListJetpackMonitorIncidentsRequest) Descriptor() ([]byte, []int) {
+	return file_jetmon_wpcom_v1_jetpack_monitor_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ListJetpackMonitorIncidentsRequest) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+// ListJetpackMonitorIncidentsResponse is the answer.
+type ListJetpackMonitorIncidentsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each day, the newest first.
+	Incidents     []*JetpackMonitorIncident `protobuf:"bytes,1,rep,name=incidents,proto3" json:"incidents,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListJetpackMonitorIncidentsResponse) Reset() {
+	*x = ListJetpackMonitorIncidentsResponse{}
+	mi := &file_jetmon_wpcom_v1_jetpack_monitor_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListJetpackMonitorIncidentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListJetpackMonitorIncidentsResponse) ProtoMessage() {}
+
+func (x *ListJetpackMonitorIncidentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_wpcom_v1_jetpack_monitor_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListJetpackMonitorIncidentsResponse.ProtoReflect.Descriptor instead.
+func (*ListJetpackMonitorIncidentsResponse) Descriptor() ([]byte, []int) {
+	return file_jetmon_wpcom_v1_jetpack_monitor_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListJetpackMonitorIncidentsResponse) GetIncidents() []*JetpackMonitorIncident {
+	if x != nil {
+		return x.Incidents
+	}
+	return nil
+}
+
+// GetJetpackMonitorUptimeRequest names a site and a period.
+type GetJetpackMonitorUptimeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Blog id or host, see JetpackMonitorService.
+	Site string `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
+	// "30 days" or "90 days", today included; by default "30 days".
+	Period        string `protobuf:"bytes,2,opt,name=period,proto3" json:"period,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetJetpackMonitorUptimeRequest) Reset() {
+	*x = GetJetpackMonitorUptimeRequest{}
+	mi := &file_jetmon_wpcom_v1_jetpack_monitor_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetJetpackMonitorUptimeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetJetpackMonitorUptimeRequest) ProtoMessage() {}
+
+func (x *GetJetpackMonitorUptimeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_wpcom_v1_jetpack_monitor_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetJetpackMonitorUptimeRequest.ProtoReflect.Descriptor instead.
+func (*GetJetpackMonitorUptimeRequest) Descriptor() ([]byte, []int) {
+	return file_jetmon_wpcom_v1_jetpack_monitor_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *GetJetpackMonitorUptimeRequest) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+func (x *GetJetpackMonitorUptimeRequest) GetPeriod() string {
+	if x != nil {
+		return x.Period
+	}
+	return ""
+}
+
+// GetJetpackMonitorUptimeResponse is the answer; over REST only the days.
+type GetJetpackMonitorUptimeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By the date of each day in UTC, as "2026-11-30".
+	Days          map[string]*JetpackMonitorDay `protobuf:"bytes,1,rep,name=days,proto3" json:"days,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetJetpackMonitorUptimeResponse) Reset() {
+	*x = GetJetpackMonitorUptimeResponse{}
+	mi := &file_jetmon_wpcom_v1_jetpack_monitor_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetJetpackMonitorUptimeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetJetpackMonitorUptimeResponse) ProtoMessage() {}
+
+func (x *GetJetpackMonitorUptimeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_wpcom_v1_jetpack_monitor_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetJetpackMonitorUptimeResponse.ProtoReflect.Descriptor instead.
+func (*GetJetpackMonitorUptimeResponse) Descriptor() ([]byte, []int) {
+	return file_jetmon_wpcom_v1_jetpack_monitor_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *GetJetpackMonitorUptimeResponse) GetDays() map[string]*JetpackMonitorDay {
+	if x != nil {
+		return x.Days
+	}
+	return nil
+}
+
 var File_jetmon_wpcom_v1_jetpack_monitor_service_proto protoreflect.FileDescriptor
 
 const file_jetmon_wpcom_v1_jetpack_monitor_service_proto_rawDesc = "" +
 	"\n" +
-	"-jetmon/wpcom/v1/jetpack_monitor_service.proto\x12\x0fjetmon.wpcom.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\"@\n" +
+	"-jetmon/wpcom/v1/jetpack_monitor_service.proto\x12\x0fjetmon.wpcom.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a%jetmon/wpcom/v1/jetpack_monitor.proto\"@\n" +
 	"\x1eGetJetpackMonitorStatusRequest\x12\x1e\n" +
 	"\x04site\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xfd\x01R\x04site\"f\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xd8\x04R\x04site\"f\n" +
 	"\x1fGetJetpackMonitorStatusResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\bR\x06status\x12 \n" +
 	"\x06paused\x18\x02 \x01(\bB\x03\xe0A\x03H\x00R\x06paused\x88\x01\x01B\t\n" +
-	"\a_paused2\xcd\x01\n" +
+	"\a_paused\"B\n" +
+	" GetJetpackMonitorSettingsRequest\x12\x1e\n" +
+	"\x04site\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xd8\x04R\x04site\"\x82\x01\n" +
+	"!GetJetpackMonitorSettingsResponse\x12\x18\n" +
+	"\asuccess\x18\x01 \x01(\bR\asuccess\x12C\n" +
+	"\bsettings\x18\x02 \x01(\v2'.jetmon.wpcom.v1.JetpackMonitorSettingsR\bsettings\"\xcf\x01\n" +
+	"#UpdateJetpackMonitorSettingsRequest\x12\x1e\n" +
+	"\x04site\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xd8\x04R\x04site\x12K\n" +
+	"\bsettings\x18\x02 \x01(\v2'.jetmon.wpcom.v1.JetpackMonitorSettingsB\x06\xbaH\x03\xc8\x01\x01R\bsettings\x12;\n" +
+	"\vupdate_mask\x18\x03 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\"\x85\x01\n" +
+	"$UpdateJetpackMonitorSettingsResponse\x12\x18\n" +
+	"\asuccess\x18\x01 \x01(\bR\asuccess\x12C\n" +
+	"\bsettings\x18\x02 \x01(\v2'.jetmon.wpcom.v1.JetpackMonitorSettingsR\bsettings\"D\n" +
+	"\"ListJetpackMonitorIncidentsRequest\x12\x1e\n" +
+	"\x04site\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xd8\x04R\x04site\"l\n" +
+	"#ListJetpackMonitorIncidentsResponse\x12E\n" +
+	"\tincidents\x18\x01 \x03(\v2'.jetmon.wpcom.v1.JetpackMonitorIncidentR\tincidents\"u\n" +
+	"\x1eGetJetpackMonitorUptimeRequest\x12\x1e\n" +
+	"\x04site\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xd8\x04R\x04site\x123\n" +
+	"\x06period\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x18\aR\x00R\a30 daysR\a90 daysR\x06period\"\xce\x01\n" +
+	"\x1fGetJetpackMonitorUptimeResponse\x12N\n" +
+	"\x04days\x18\x01 \x03(\v2:.jetmon.wpcom.v1.GetJetpackMonitorUptimeResponse.DaysEntryR\x04days\x1a[\n" +
+	"\tDaysEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x128\n" +
+	"\x05value\x18\x02 \x01(\v2\".jetmon.wpcom.v1.JetpackMonitorDayR\x05value:\x028\x012\xdd\a\n" +
 	"\x15JetpackMonitorService\x12\xb3\x01\n" +
-	"\x17GetJetpackMonitorStatus\x12/.jetmon.wpcom.v1.GetJetpackMonitorStatusRequest\x1a0.jetmon.wpcom.v1.GetJetpackMonitorStatusResponse\"5\x82\xd3\xe4\x93\x02/\x12-/wpcom/v2/sites/{site}/jetpack-monitor-statusB\xc9\x01\n" +
+	"\x17GetJetpackMonitorStatus\x12/.jetmon.wpcom.v1.GetJetpackMonitorStatusRequest\x1a0.jetmon.wpcom.v1.GetJetpackMonitorStatusResponse\"5\x82\xd3\xe4\x93\x02/\x12-/wpcom/v2/sites/{site}/jetpack-monitor-status\x12\xbb\x01\n" +
+	"\x19GetJetpackMonitorSettings\x121.jetmon.wpcom.v1.GetJetpackMonitorSettingsRequest\x1a2.jetmon.wpcom.v1.GetJetpackMonitorSettingsResponse\"7\x82\xd3\xe4\x93\x021\x12//wpcom/v2/sites/{site}/jetpack-monitor-settings\x12\xce\x01\n" +
+	"\x1cUpdateJetpackMonitorSettings\x124.jetmon.wpcom.v1.UpdateJetpackMonitorSettingsRequest\x1a5.jetmon.wpcom.v1.UpdateJetpackMonitorSettingsResponse\"A\x82\xd3\xe4\x93\x02;:\bsettings\"//wpcom/v2/sites/{site}/jetpack-monitor-settings\x12\xc2\x01\n" +
+	"\x1bListJetpackMonitorIncidents\x123.jetmon.wpcom.v1.ListJetpackMonitorIncidentsRequest\x1a4.jetmon.wpcom.v1.ListJetpackMonitorIncidentsResponse\"8\x82\xd3\xe4\x93\x022\x120/wpcom/v2/sites/{site}/jetpack-monitor-incidents\x12\xb9\x01\n" +
+	"\x17GetJetpackMonitorUptime\x12/.jetmon.wpcom.v1.GetJetpackMonitorUptimeRequest\x1a0.jetmon.wpcom.v1.GetJetpackMonitorUptimeResponse\";\x82\xd3\xe4\x93\x025b\x04days\x12-/wpcom/v2/sites/{site}/jetpack-monitor-uptimeB\xc9\x01\n" +
 	"\x13com.jetmon.wpcom.v1B\x1aJetpackMonitorServiceProtoP\x01Z8github.com/Automattic/jetmon/gen/jetmon/wpcom/v1;wpcomv1\xa2\x02\x03JWX\xaa\x02\x0fJetmon.Wpcom.V1\xca\x02\x0fJetmon\\Wpcom\\V1\xe2\x02\x1bJetmon\\Wpcom\\V1\\GPBMetadata\xea\x02\x11Jetmon::Wpcom::V1b\x06proto3"
 
 var (
@@ -158,19 +611,47 @@ func file_jetmon_wpcom_v1_jetpack_monitor_service_proto_rawDescGZIP() []byte {
 	return file_jetmon_wpcom_v1_jetpack_monitor_service_proto_rawDescData
 }
 
-var file_jetmon_wpcom_v1_jetpack_monitor_service_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_jetmon_wpcom_v1_jetpack_monitor_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_jetmon_wpcom_v1_jetpack_monitor_service_proto_goTypes = []any{
-	(*GetJetpackMonitorStatusRequest)(nil),  // 0: jetmon.wpcom.v1.GetJetpackMonitorStatusRequest
-	(*GetJetpackMonitorStatusResponse)(nil), // 1: jetmon.wpcom.v1.GetJetpackMonitorStatusResponse
+	(*GetJetpackMonitorStatusRequest)(nil),       // 0: jetmon.wpcom.v1.GetJetpackMonitorStatusRequest
+	(*GetJetpackMonitorStatusResponse)(nil),      // 1: jetmon.wpcom.v1.GetJetpackMonitorStatusResponse
+	(*GetJetpackMonitorSettingsRequest)(nil),     // 2: jetmon.wpcom.v1.GetJetpackMonitorSettingsRequest
+	(*GetJetpackMonitorSettingsResponse)(nil),    // 3: jetmon.wpcom.v1.GetJetpackMonitorSettingsResponse
+	(*UpdateJetpackMonitorSettingsRequest)(nil),  // 4: jetmon.wpcom.v1.UpdateJetpackMonitorSettingsRequest
+	(*UpdateJetpackMonitorSettingsResponse)(nil), // 5: jetmon.wpcom.v1.UpdateJetpackMonitorSettingsResponse
+	(*ListJetpackMonitorIncidentsRequest)(nil),   // 6: jetmon.wpcom.v1.ListJetpackMonitorIncidentsRequest
+	(*ListJetpackMonitorIncidentsResponse)(nil),  // 7: jetmon.wpcom.v1.ListJetpackMonitorIncidentsResponse
+	(*GetJetpackMonitorUptimeRequest)(nil),       // 8: jetmon.wpcom.v1.GetJetpackMonitorUptimeRequest
+	(*GetJetpackMonitorUptimeResponse)(nil),      // 9: jetmon.wpcom.v1.GetJetpackMonitorUptimeResponse
+	nil,                                          // 10: jetmon.wpcom.v1.GetJetpackMonitorUptimeResponse.DaysEntry
+	(*JetpackMonitorSettings)(nil),               // 11: jetmon.wpcom.v1.JetpackMonitorSettings
+	(*fieldmaskpb.FieldMask)(nil),                // 12: google.protobuf.FieldMask
+	(*JetpackMonitorIncident)(nil),               // 13: jetmon.wpcom.v1.JetpackMonitorIncident
+	(*JetpackMonitorDay)(nil),                    // 14: jetmon.wpcom.v1.JetpackMonitorDay
 }
 var file_jetmon_wpcom_v1_jetpack_monitor_service_proto_depIdxs = []int32{
-	0, // 0: jetmon.wpcom.v1.JetpackMonitorService.GetJetpackMonitorStatus:input_type -> jetmon.wpcom.v1.GetJetpackMonitorStatusRequest
-	1, // 1: jetmon.wpcom.v1.JetpackMonitorService.GetJetpackMonitorStatus:output_type -> jetmon.wpcom.v1.GetJetpackMonitorStatusResponse
-	1, // [1:2] is the sub-list for method output_type
-	0, // [0:1] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	11, // 0: jetmon.wpcom.v1.GetJetpackMonitorSettingsResponse.settings:type_name -> jetmon.wpcom.v1.JetpackMonitorSettings
+	11, // 1: jetmon.wpcom.v1.UpdateJetpackMonitorSettingsRequest.settings:type_name -> jetmon.wpcom.v1.JetpackMonitorSettings
+	12, // 2: jetmon.wpcom.v1.UpdateJetpackMonitorSettingsRequest.update_mask:type_name -> google.protobuf.FieldMask
+	11, // 3: jetmon.wpcom.v1.UpdateJetpackMonitorSettingsResponse.settings:type_name -> jetmon.wpcom.v1.JetpackMonitorSettings
+	13, // 4: jetmon.wpcom.v1.ListJetpackMonitorIncidentsResponse.incidents:type_name -> jetmon.wpcom.v1.JetpackMonitorIncident
+	10, // 5: jetmon.wpcom.v1.GetJetpackMonitorUptimeResponse.days:type_name -> jetmon.wpcom.v1.GetJetpackMonitorUptimeResponse.DaysEntry
+	14, // 6: jetmon.wpcom.v1.GetJetpackMonitorUptimeResponse.DaysEntry.value:type_name -> jetmon.wpcom.v1.JetpackMonitorDay
+	0,  // 7: jetmon.wpcom.v1.JetpackMonitorService.GetJetpackMonitorStatus:input_type -> jetmon.wpcom.v1.GetJetpackMonitorStatusRequest
+	2,  // 8: jetmon.wpcom.v1.JetpackMonitorService.GetJetpackMonitorSettings:input_type -> jetmon.wpcom.v1.GetJetpackMonitorSettingsRequest
+	4,  // 9: jetmon.wpcom.v1.JetpackMonitorService.UpdateJetpackMonitorSettings:input_type -> jetmon.wpcom.v1.UpdateJetpackMonitorSettingsRequest
+	6,  // 10: jetmon.wpcom.v1.JetpackMonitorService.ListJetpackMonitorIncidents:input_type -> jetmon.wpcom.v1.ListJetpackMonitorIncidentsRequest
+	8,  // 11: jetmon.wpcom.v1.JetpackMonitorService.GetJetpackMonitorUptime:input_type -> jetmon.wpcom.v1.GetJetpackMonitorUptimeRequest
+	1,  // 12: jetmon.wpcom.v1.JetpackMonitorService.GetJetpackMonitorStatus:output_type -> jetmon.wpcom.v1.GetJetpackMonitorStatusResponse
+	3,  // 13: jetmon.wpcom.v1.JetpackMonitorService.GetJetpackMonitorSettings:output_type -> jetmon.wpcom.v1.GetJetpackMonitorSettingsResponse
+	5,  // 14: jetmon.wpcom.v1.JetpackMonitorService.UpdateJetpackMonitorSettings:output_type -> jetmon.wpcom.v1.UpdateJetpackMonitorSettingsResponse
+	7,  // 15: jetmon.wpcom.v1.JetpackMonitorService.ListJetpackMonitorIncidents:output_type -> jetmon.wpcom.v1.ListJetpackMonitorIncidentsResponse
+	9,  // 16: jetmon.wpcom.v1.JetpackMonitorService.GetJetpackMonitorUptime:output_type -> jetmon.wpcom.v1.GetJetpackMonitorUptimeResponse
+	12, // [12:17] is the sub-list for method output_type
+	7,  // [7:12] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_wpcom_v1_jetpack_monitor_service_proto_init() }
@@ -178,6 +659,7 @@ func file_jetmon_wpcom_v1_jetpack_monitor_service_proto_init() {
 	if File_jetmon_wpcom_v1_jetpack_monitor_service_proto != nil {
 		return
 	}
+	file_jetmon_wpcom_v1_jetpack_monitor_proto_init()
 	file_jetmon_wpcom_v1_jetpack_monitor_service_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -185,7 +667,7 @@ func file_jetmon_wpcom_v1_jetpack_monitor_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_wpcom_v1_jetpack_monitor_service_proto_rawDesc), len(file_jetmon_wpcom_v1_jetpack_monitor_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

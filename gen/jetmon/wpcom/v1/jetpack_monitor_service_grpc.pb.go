@@ -22,7 +22,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	JetpackMonitorService_GetJetpackMonitorStatus_FullMethodName = "/jetmon.wpcom.v1.JetpackMonitorService/GetJetpackMonitorStatus"
+	JetpackMonitorService_GetJetpackMonitorStatus_FullMethodName      = "/jetmon.wpcom.v1.JetpackMonitorService/GetJetpackMonitorStatus"
+	JetpackMonitorService_GetJetpackMonitorSettings_FullMethodName    = "/jetmon.wpcom.v1.JetpackMonitorService/GetJetpackMonitorSettings"
+	JetpackMonitorService_UpdateJetpackMonitorSettings_FullMethodName = "/jetmon.wpcom.v1.JetpackMonitorService/UpdateJetpackMonitorSettings"
+	JetpackMonitorService_ListJetpackMonitorIncidents_FullMethodName  = "/jetmon.wpcom.v1.JetpackMonitorService/ListJetpackMonitorIncidents"
+	JetpackMonitorService_GetJetpackMonitorUptime_FullMethodName      = "/jetmon.wpcom.v1.JetpackMonitorService/GetJetpackMonitorUptime"
 )
 
 // JetpackMonitorServiceClient is the client API for JetpackMonitorService service.
@@ -30,10 +34,41 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // JetpackMonitorService answers WordPress.com's questions about one site.
-// Errors as jetmon.monitor.v1.SiteService.
+//
+// A site is named by the id of its blog, or by a host: a name in ASCII or in Unicode, or an
+// address, with or without a port. Hosts are compared as in
+// jetmon.monitor.v1.ListSitesRequest.host, so www.example.com is another host than
+// example.com. A path follows a host as on WordPress.com, with two colons for each slash:
+// example.com::shop is https://example.com/shop and all below it. All monitored URLs of the blog
+// or host count, and without a path those with any.
+//
+// Errors over gRPC as jetmon.monitor.v1.SiteService; NOT_FOUND when no URL of that blog or
+// host is monitored. Over REST they have the shape of WordPress's REST API:
+// {"code": "rest_invalid_param", "message": "...", "data": {"status": 400, "params": {...}}}.
+// The codes are rest_invalid_param (400, with data.params by name), rest_invalid_json (400),
+// rest_forbidden (401, 403), unknown_blog (404), rest_no_route (404, and 405 with Allow),
+// rest_conflict (409), rest_too_many_requests (429, with Retry-After) and rest_unavailable
+// (503, with Retry-After); the page of the API in docs has all.
 type JetpackMonitorServiceClient interface {
 	// GetJetpackMonitorStatus says whether a site is up. Idempotent.
 	GetJetpackMonitorStatus(ctx context.Context, in *GetJetpackMonitorStatusRequest, opts ...grpc.CallOption) (*GetJetpackMonitorStatusResponse, error)
+	// GetJetpackMonitorSettings returns what is monitored of a blog, and whom WordPress.com is
+	// to tell. Idempotent. FAILED_PRECONDITION when a host is that of several blogs, or when the
+	// blog has more than 1,000 URLs.
+	GetJetpackMonitorSettings(ctx context.Context, in *GetJetpackMonitorSettingsRequest, opts ...grpc.CallOption) (*GetJetpackMonitorSettingsResponse, error)
+	// UpdateJetpackMonitorSettings changes the settings that it names, and no others. Idempotent.
+	//
+	// It checks everything before it changes anything, and changes the URLs one after the other,
+	// each as SiteService does and on record like that, the settings of the blog last. When it
+	// fails on the way, the message of the error says what was changed before; the same request
+	// again goes on from there. ABORTED when somebody else edits the same URL meanwhile,
+	// FAILED_PRECONDITION as in GetJetpackMonitorSettings, and where the sites are WordPress.com's
+	// to edit.
+	UpdateJetpackMonitorSettings(ctx context.Context, in *UpdateJetpackMonitorSettingsRequest, opts ...grpc.CallOption) (*UpdateJetpackMonitorSettingsResponse, error)
+	// ListJetpackMonitorIncidents returns the last 30 days in UTC, today first. Idempotent.
+	ListJetpackMonitorIncidents(ctx context.Context, in *ListJetpackMonitorIncidentsRequest, opts ...grpc.CallOption) (*ListJetpackMonitorIncidentsResponse, error)
+	// GetJetpackMonitorUptime returns how the last days were. Idempotent.
+	GetJetpackMonitorUptime(ctx context.Context, in *GetJetpackMonitorUptimeRequest, opts ...grpc.CallOption) (*GetJetpackMonitorUptimeResponse, error)
 }
 
 type jetpackMonitorServiceClient struct {
@@ -54,15 +89,86 @@ func (c *jetpackMonitorServiceClient) GetJetpackMonitorStatus(ctx context.Contex
 	return out, nil
 }
 
+func (c *jetpackMonitorServiceClient) GetJetpackMonitorSettings(ctx context.Context, in *GetJetpackMonitorSettingsRequest, opts ...grpc.CallOption) (*GetJetpackMonitorSettingsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetJetpackMonitorSettingsResponse)
+	err := c.cc.Invoke(ctx, JetpackMonitorService_GetJetpackMonitorSettings_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *jetpackMonitorServiceClient) UpdateJetpackMonitorSettings(ctx context.Context, in *UpdateJetpackMonitorSettingsRequest, opts ...grpc.CallOption) (*UpdateJetpackMonitorSettingsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateJetpackMonitorSettingsResponse)
+	err := c.cc.Invoke(ctx, JetpackMonitorService_UpdateJetpackMonitorSettings_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *jetpackMonitorServiceClient) ListJetpackMonitorIncidents(ctx context.Context, in *ListJetpackMonitorIncidentsRequest, opts ...grpc.CallOption) (*ListJetpackMonitorIncidentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListJetpackMonitorIncidentsResponse)
+	err := c.cc.Invoke(ctx, JetpackMonitorService_ListJetpackMonitorIncidents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *jetpackMonitorServiceClient) GetJetpackMonitorUptime(ctx context.Context, in *GetJetpackMonitorUptimeRequest, opts ...grpc.CallOption) (*GetJetpackMonitorUptimeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetJetpackMonitorUptimeResponse)
+	err := c.cc.Invoke(ctx, JetpackMonitorService_GetJetpackMonitorUptime_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // JetpackMonitorServiceServer is the server API for JetpackMonitorService service.
 // All implementations must embed UnimplementedJetpackMonitorServiceServer
 // for forward compatibility.
 //
 // JetpackMonitorService answers WordPress.com's questions about one site.
-// Errors as jetmon.monitor.v1.SiteService.
+//
+// A site is named by the id of its blog, or by a host: a name in ASCII or in Unicode, or an
+// address, with or without a port. Hosts are compared as in
+// jetmon.monitor.v1.ListSitesRequest.host, so www.example.com is another host than
+// example.com. A path follows a host as on WordPress.com, with two colons for each slash:
+// example.com::shop is https://example.com/shop and all below it. All monitored URLs of the blog
+// or host count, and without a path those with any.
+//
+// Errors over gRPC as jetmon.monitor.v1.SiteService; NOT_FOUND when no URL of that blog or
+// host is monitored. Over REST they have the shape of WordPress's REST API:
+// {"code": "rest_invalid_param", "message": "...", "data": {"status": 400, "params": {...}}}.
+// The codes are rest_invalid_param (400, with data.params by name), rest_invalid_json (400),
+// rest_forbidden (401, 403), unknown_blog (404), rest_no_route (404, and 405 with Allow),
+// rest_conflict (409), rest_too_many_requests (429, with Retry-After) and rest_unavailable
+// (503, with Retry-After); the page of the API in docs has all.
 type JetpackMonitorServiceServer interface {
 	// GetJetpackMonitorStatus says whether a site is up. Idempotent.
 	GetJetpackMonitorStatus(context.Context, *GetJetpackMonitorStatusRequest) (*GetJetpackMonitorStatusResponse, error)
+	// GetJetpackMonitorSettings returns what is monitored of a blog, and whom WordPress.com is
+	// to tell. Idempotent. FAILED_PRECONDITION when a host is that of several blogs, or when the
+	// blog has more than 1,000 URLs.
+	GetJetpackMonitorSettings(context.Context, *GetJetpackMonitorSettingsRequest) (*GetJetpackMonitorSettingsResponse, error)
+	// UpdateJetpackMonitorSettings changes the settings that it names, and no others. Idempotent.
+	//
+	// It checks everything before it changes anything, and changes the URLs one after the other,
+	// each as SiteService does and on record like that, the settings of the blog last. When it
+	// fails on the way, the message of the error says what was changed before; the same request
+	// again goes on from there. ABORTED when somebody else edits the same URL meanwhile,
+	// FAILED_PRECONDITION as in GetJetpackMonitorSettings, and where the sites are WordPress.com's
+	// to edit.
+	UpdateJetpackMonitorSettings(context.Context, *UpdateJetpackMonitorSettingsRequest) (*UpdateJetpackMonitorSettingsResponse, error)
+	// ListJetpackMonitorIncidents returns the last 30 days in UTC, today first. Idempotent.
+	ListJetpackMonitorIncidents(context.Context, *ListJetpackMonitorIncidentsRequest) (*ListJetpackMonitorIncidentsResponse, error)
+	// GetJetpackMonitorUptime returns how the last days were. Idempotent.
+	GetJetpackMonitorUptime(context.Context, *GetJetpackMonitorUptimeRequest) (*GetJetpackMonitorUptimeResponse, error)
 	mustEmbedUnimplementedJetpackMonitorServiceServer()
 }
 
@@ -75,6 +181,18 @@ type UnimplementedJetpackMonitorServiceServer struct{}
 
 func (UnimplementedJetpackMonitorServiceServer) GetJetpackMonitorStatus(context.Context, *GetJetpackMonitorStatusRequest) (*GetJetpackMonitorStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetJetpackMonitorStatus not implemented")
+}
+func (UnimplementedJetpackMonitorServiceServer) GetJetpackMonitorSettings(context.Context, *GetJetpackMonitorSettingsRequest) (*GetJetpackMonitorSettingsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetJetpackMonitorSettings not implemented")
+}
+func (UnimplementedJetpackMonitorServiceServer) UpdateJetpackMonitorSettings(context.Context, *UpdateJetpackMonitorSettingsRequest) (*UpdateJetpackMonitorSettingsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateJetpackMonitorSettings not implemented")
+}
+func (UnimplementedJetpackMonitorServiceServer) ListJetpackMonitorIncidents(context.Context, *ListJetpackMonitorIncidentsRequest) (*ListJetpackMonitorIncidentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListJetpackMonitorIncidents not implemented")
+}
+func (UnimplementedJetpackMonitorServiceServer) GetJetpackMonitorUptime(context.Context, *GetJetpackMonitorUptimeRequest) (*GetJetpackMonitorUptimeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetJetpackMonitorUptime not implemented")
 }
 func (UnimplementedJetpackMonitorServiceServer) mustEmbedUnimplementedJetpackMonitorServiceServer() {}
 func (UnimplementedJetpackMonitorServiceServer) testEmbeddedByValue()                               {}
@@ -115,6 +233,78 @@ func _JetpackMonitorService_GetJetpackMonitorStatus_Handler(srv interface{}, ctx
 	return interceptor(ctx, in, info, handler)
 }
 
+func _JetpackMonitorService_GetJetpackMonitorSettings_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetJetpackMonitorSettingsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(JetpackMonitorServiceServer).GetJetpackMonitorSettings(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: JetpackMonitorService_GetJetpackMonitorSettings_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(JetpackMonitorServiceServer).GetJetpackMonitorSettings(ctx, req.(*GetJetpackMonitorSettingsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _JetpackMonitorService_UpdateJetpackMonitorSettings_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateJetpackMonitorSettingsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(JetpackMonitorServiceServer).UpdateJetpackMonitorSettings(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: JetpackMonitorService_UpdateJetpackMonitorSettings_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(JetpackMonitorServiceServer).UpdateJetpackMonitorSettings(ctx, req.(*UpdateJetpackMonitorSettingsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _JetpackMonitorService_ListJetpackMonitorIncidents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListJetpackMonitorIncidentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(JetpackMonitorServiceServer).ListJetpackMonitorIncidents(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: JetpackMonitorService_ListJetpackMonitorIncidents_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(JetpackMonitorServiceServer).ListJetpackMonitorIncidents(ctx, req.(*ListJetpackMonitorIncidentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _JetpackMonitorService_GetJetpackMonitorUptime_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetJetpackMonitorUptimeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(JetpackMonitorServiceServer).GetJetpackMonitorUptime(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: JetpackMonitorService_GetJetpackMonitorUptime_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(JetpackMonitorServiceServer).GetJetpackMonitorUptime(ctx, req.(*GetJetpackMonitorUptimeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // JetpackMonitorService_ServiceDesc is the grpc.ServiceDesc for JetpackMonitorService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -125,6 +315,22 @@ var JetpackMonitorService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetJetpackMonitorStatus",
 			Handler:    _JetpackMonitorService_GetJetpackMonitorStatus_Handler,
+		},
+		{
+			MethodName: "GetJetpackMonitorSettings",
+			Handler:    _JetpackMonitorService_GetJetpackMonitorSettings_Handler,
+		},
+		{
+			MethodName: "UpdateJetpackMonitorSettings",
+			Handler:    _JetpackMonitorService_UpdateJetpackMonitorSettings_Handler,
+		},
+		{
+			MethodName: "ListJetpackMonitorIncidents",
+			Handler:    _JetpackMonitorService_ListJetpackMonitorIncidents_Handler,
+		},
+		{
+			MethodName: "GetJetpackMonitorUptime",
+			Handler:    _JetpackMonitorService_GetJetpackMonitorUptime_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
