@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"github.com/Automattic/jetmon/gateway/docs"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
@@ -22,6 +23,12 @@ func (h *handler) allPages(openAPI []byte) map[string]page {
 	}
 	if len(openAPI) > 0 {
 		pages["/openapi.json"] = page{show: func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, openAPI) }}
+		for _, f := range docs.Files() {
+			pages[f.Path] = page{show: func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Security-Policy", docs.Policy)
+				writeAs(w, http.StatusOK, f.Type, f.Body)
+			}}
+		}
 	}
 	index := h.index(pages)
 	pages["/"] = page{show: func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, index) }}
