@@ -45,14 +45,14 @@ func examples() map[string]Example {
 
 		"ListTokens":       {},
 		"GetToken":         {Values: [][2]string{{"token_id", "1"}}},
-		"CreateToken":      {Body: `{"name": "status page", "scopes": ["sites:read", "outages:read"]}`},
+		"CreateToken":      {Body: `{"name": "status-page", "scopes": ["sites:read", "outages:read"]}`},
 		"RevokeToken":      {Values: [][2]string{{"token_id", "1"}}},
 		"ListAuditRecords": {Values: [][2]string{{"resource", "sites/1"}}},
 
 		"GetJetpackMonitorStatus":   {Values: [][2]string{blog}},
 		"GetJetpackMonitorSettings": {Values: [][2]string{blog}},
 		"UpdateJetpackMonitorSettings": {Values: [][2]string{blog},
-			Body: `{"email_notifications": true, "urls": [{"monitor_url": "https://example.com/", "check_interval": 5}]}`},
+			Body: `{"email_notifications": true, "jetmon_defer_status_down_minutes": 5}`},
 		"ListJetpackMonitorIncidents": {Values: [][2]string{blog}},
 		"GetJetpackMonitorUptime":     {Values: [][2]string{blog, {"period", "30 days"}}},
 	}
