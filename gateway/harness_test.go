@@ -52,6 +52,7 @@ type fake struct {
 	// access decides who may call; everybody when it is nil.
 	access *rpc.Authorizer
 	tried  []string // the etags of edits
+	key    string   // the idempotency key of the newest call that had one
 	// cut ends streams with an error after so many rows; 0 means never.
 	cut int
 }
@@ -112,6 +113,7 @@ func (f *fake) CreateSite(_ context.Context, q *monitorv1.CreateSiteRequest) (*m
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.key = q.GetIdempotencyKey()
 	for _, s := range f.sites {
 		if s.GetUrl() == q.GetSite().GetUrl() {
 			return nil, fault.New(fault.AlreadyExists, "the blog has a site with this URL: %d", s.GetSiteId())
