@@ -48,7 +48,7 @@ func (c Client) DryRun(ctx context.Context, i SiteImport) error {
 	if err := out.end(""); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.Err, "%d sites would be added, unless they are there; %d rows are refused. Nothing was sent.\n", t.rows-t.refused, t.refused)
+	fmt.Fprintf(c.Err, "%s would be added, unless it is there already; %d refused. Nothing was sent.\n", format.Count(t.rows-t.refused, "site"), t.refused)
 	if t.refused > 0 {
 		return fmt.Errorf("%d of %d rows are refused", t.refused, t.rows)
 	}
