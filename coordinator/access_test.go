@@ -82,6 +82,9 @@ var mayCall = map[string]string{
 	"/jetmon.monitor.v1.SiteService/CreateSite":        "sites:write coordinator",
 	"/jetmon.monitor.v1.SiteService/UpdateSite":        "sites:write coordinator",
 	"/jetmon.monitor.v1.SiteService/DeleteSite":        "sites:write coordinator",
+	"/jetmon.monitor.v1.SiteService/PauseSite":         "sites:write coordinator",
+	"/jetmon.monitor.v1.SiteService/ResumeSite":        "sites:write coordinator",
+	"/jetmon.monitor.v1.SiteService/CheckSite":         "checks:run coordinator",
 	"/jetmon.monitor.v1.DiagnosisService/DiagnoseSite": "checks:run",
 	"/jetmon.monitor.v1.OutageService/ListOutages":     "outages:read",
 	"/jetmon.monitor.v1.OutageService/GetOutage":       "outages:read",
@@ -425,6 +428,18 @@ func TestEveryEditIsOnRecord(t *testing.T) {
 		if _, err := sites.UpdateSite(admin, change); err != nil {
 			t.Fatal(err)
 		}
+	}
+	other, err := sites.CreateSite(admin, &monitorv1.CreateSiteRequest{Site: &monitorv1.Site{BlogId: 7, Url: "http://b.example/"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second pause changes nothing
+		if _, err := sites.PauseSite(admin, &monitorv1.PauseSiteRequest{SiteId: other.GetSite().GetSiteId()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := sites.ResumeSite(admin, &monitorv1.ResumeSiteRequest{SiteId: other.GetSite().GetSiteId()}); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := sites.DeleteSite(admin, &monitorv1.DeleteSiteRequest{SiteId: id}); err != nil {
 		t.Fatal(err)

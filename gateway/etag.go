@@ -43,6 +43,8 @@ type exchange struct {
 	match []string
 	// noneMatch are the tags of If-None-Match, or "*".
 	noneMatch []string
+	// key is the Idempotency-Key, "" for none.
+	key string
 	// reads means that the call changes nothing.
 	reads bool
 	// etag is that of the resource in the answer, if it has one.
@@ -69,8 +71,12 @@ func (r *route) exchange(req *http.Request) (*exchange, error) {
 	if len(req.Header.Values("If-None-Match")) > 0 {
 		return nil, fault.InvalidField("If-None-Match", "is for GET")
 	}
+	key, err := r.idempotencyKey(req.Header)
+	if err != nil {
+		return nil, err
+	}
 	if len(req.Header.Values("If-Match")) == 0 {
-		return new(exchange), nil
+		return &exchange{key: key}, nil
 	}
 	if r.method == http.MethodPost || etagIn(r.input) == nil {
 		return nil, fault.InvalidField("If-Match", "is for changing or deleting what has an etag")
@@ -170,6 +176,11 @@ type conditional struct{ grpc.ClientConnInterface }
 func (c conditional) Invoke(ctx context.Context, method string, args, reply any, o ...grpc.CallOption) error {
 	x := exchangeOf(ctx)
 	req, ok := args.(proto.Message)
+	if x != nil && ok && x.key != "" {
+		if err := setKey(req.ProtoReflect(), x.key); err != nil {
+			return err
+		}
+	}
 	if x == nil || !ok || len(x.match) == 0 {
 		return c.ClientConnInterface.Invoke(ctx, method, args, reply, o...)
 	}

@@ -32,6 +32,8 @@ const (
 	maxBodyBytes = 1 << 20
 	// callTimeout limits the time of a call to the coordinator.
 	callTimeout = 10 * time.Second
+	// checkTimeout limits one that waits for a check; the answer must be written by writeTimeout.
+	checkTimeout = 25 * time.Second
 
 	readyTimeout      = 2 * time.Second
 	readHeaderTimeout = 5 * time.Second

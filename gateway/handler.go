@@ -203,7 +203,7 @@ func (h *handler) call(w http.ResponseWriter, req *http.Request, r *route, bound
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.WithValue(req.Context(), routeKey{}, r), callTimeout)
+	ctx, cancel := context.WithTimeout(context.WithValue(req.Context(), routeKey{}, r), r.timeout())
 	defer cancel()
 	ctx = context.WithValue(ctx, exchangeKey{}, x)
 	// The generated code sees only what was checked.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/proto"
@@ -22,6 +23,14 @@ type route struct {
 	body     protoreflect.FieldDescriptor // the field in the body; nil means no body
 	// stream passes on the rows of an import or export; nil means that the RPC is no stream.
 	stream streamer
+}
+
+// timeout limits the time of a call: a check of a site may take long.
+func (r *route) timeout() time.Duration {
+	if r.verb == "check" {
+		return checkTimeout
+	}
+	return callTimeout
 }
 
 // segment is a segment of a path: a literal, or the field that it binds.

@@ -74,6 +74,8 @@ type Engine struct {
 	judge *judge
 	watch *watchlist
 	deal  *dealer
+	// demands are the checks that callers wait for.
+	demands demands
 
 	// ticked is when Tick was last called.
 	ticked time.Time
@@ -103,6 +105,7 @@ func New(o Options, now time.Time) *Engine {
 		snapshots: snapshot.NewJournal(),
 		meter:     coverage.New(now),
 		ticked:    now,
+		demands:   demands{open: map[check.SiteID]*Demand{}},
 	}
 	e.cases = &casebook{
 		sites: e.sites, snapshots: e.snapshots, flapWindow: o.Policy.FlapWindow, open: map[schedule.Slot]*site{},

@@ -47,11 +47,14 @@ type havoc struct {
 	looks    int // of looked
 	written  int // of writes
 	told     []check.Status
+	demanded []*Demand
 	saved    map[check.SiteID]record.Snapshot
 }
 
 func (h *havoc) something() {
-	switch h.r.IntN(14) {
+	switch h.r.IntN(15) {
+	case 14:
+		h.demand()
 	case 0:
 		h.checkers = append(h.checkers, h.join(string(rune('a'+h.r.IntN(3)))))
 	case 1:
@@ -83,6 +86,21 @@ func (h *havoc) something() {
 		h.full = h.r.IntN(4) == 0
 	default:
 		h.time(time.Duration(h.r.IntN(40)) * time.Second)
+	}
+}
+
+// demand has the site checked now, or gives up a wait for that.
+func (h *havoc) demand() {
+	if len(h.demanded) > 0 && h.r.IntN(2) == 0 {
+		h.engine.Waive(h.demanded[0])
+		h.demanded = h.demanded[1:]
+		return
+	}
+	if d, err := h.engine.Demand(h.now, h.row.ID); err == nil {
+		h.demanded = append(h.demanded, d)
+	}
+	for _, d := range h.demanded {
+		_ = h.engine.Renew(h.now, d) // it may have become impossible
 	}
 }
 

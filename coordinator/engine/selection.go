@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
@@ -18,13 +19,26 @@ type Selection struct {
 	BlogID check.BlogID
 	// Blogs, when not nil, are the only blogs whose sites are selected.
 	Blogs []check.BlogID
-	// After is the last id of the previous page, Limit the size of a page.
-	After check.SiteID
-	Limit int
+	// After is the last id of the previous page, Limit the size of a page. Descending means by
+	// falling id.
+	After      check.SiteID
+	Descending bool
+	Limit      int
 }
 
-// selects reports whether a site belongs to the selection, whatever the page.
+// compare orders ids as the pages do.
+func (sel Selection) compare(a, b check.SiteID) int {
+	if sel.Descending {
+		a, b = b, a
+	}
+	return cmp.Compare(a, b)
+}
+
+// selects reports whether a site belongs to the rest of the selection.
 func (sel Selection) selects(s *site) bool {
+	if sel.After != 0 && sel.compare(s.Row.ID, sel.After) <= 0 {
+		return false
+	}
 	if sel.BlogID != 0 && s.Row.BlogID != sel.BlogID {
 		return false
 	}
@@ -35,17 +49,17 @@ func (sel Selection) selects(s *site) bool {
 	return uncheckable == sel.Uncheckable && (sel.Uncheckable || s.State.Stage == sel.Stage)
 }
 
-// Select returns a page of a selection, by rising id. Its cost depends on the number of sites
+// Select returns a page of a selection, by id. Its cost depends on the number of sites
 // in trouble, not on that of all sites.
 func (e *Engine) Select(sel Selection) []check.SiteID {
 	var found []check.SiteID
 	e.mu.Lock()
 	for _, s := range e.cases.open {
-		if s.Row.ID > sel.After && sel.selects(s) {
+		if sel.selects(s) {
 			found = append(found, s.Row.ID)
 		}
 	}
 	e.mu.Unlock()
-	slices.Sort(found)
+	slices.SortFunc(found, sel.compare)
 	return found[:min(len(found), sel.Limit)]
 }

@@ -158,6 +158,7 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 		e.results.Note(check.StatusRunning, saw.Observation)
 		_, turn := e.fleet.Saw(now, from, &saw)
 		e.turned(from, turn)
+		e.demands.answer(r.Key.Site, saw.Observation)
 	}
 	e.deal.assign(now)
 	return receipt, nil
@@ -175,6 +176,7 @@ func (e *Engine) result(m moment, from *checkers.Checker, s *site, saw *checkers
 		e.judge.elsewhere(m, s, from.Node())
 	}
 	e.cases.settle(m.Time, s)
+	e.demands.answer(s.Row.ID, &o)
 }
 
 // turned logs the start or the end of a checker's quarantine.

@@ -21,14 +21,19 @@ const etagBytes = 12
 // etagOf returns a checksum of what a caller can edit of a site. It is the same on every
 // coordinator, and has no dot and no quotation mark.
 func etagOf(row record.Site) string {
-	// What has no JSON has a checksum all the same, of an empty text; settings come from JSON.
-	editable := []any{row.ID, row.BlogID, row.URL, row.Interval, row.Paused, row.Settings}
-	if len(row.Tags) > 0 { // a site without tags has the checksum that earlier versions gave it
-		editable = append(editable, row.Tags)
-	}
-	text, _ := json.Marshal(editable)
-	sum := sha256.Sum256(text)
+	sum := sha256.Sum256(editableText(row))
 	return base64.RawURLEncoding.EncodeToString(sum[:etagBytes])
+}
+
+// editableText is a text of what a caller can edit of a site, and of its id.
+func editableText(row record.Site) []byte {
+	all := []any{row.ID, row.BlogID, row.URL, row.Interval, row.Paused, row.Settings}
+	if len(row.Tags) > 0 { // a site without tags has the checksum that earlier versions gave it
+		all = append(all, row.Tags)
+	}
+	// What has no JSON has a checksum all the same, of an empty text; settings come from JSON.
+	text, _ := json.Marshal(all)
+	return text
 }
 
 // checkETag refuses an edit of a site that its caller has read under another etag; "" is any.

@@ -2,9 +2,9 @@ package api
 
 import (
 	"context"
-	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
 	"github.com/Automattic/jetmon/coordinator/edge/peers"
@@ -61,6 +61,12 @@ func (e elsewhere) of(b check.BucketID) (peers.Peer, bool) {
 // live returns the sites of rows with their live state: from this engine, or from the owner
 // for the sites of others. When an owner cannot be asked, the stored state of the row stays.
 func (o Options) live(ctx context.Context, rows []record.Site) []*monitorv1.Site {
+	sites, _ := o.liveAndMissing(ctx, rows)
+	return sites
+}
+
+// liveAndMissing is live, with why an owner cannot be asked, if one cannot.
+func (o Options) liveAndMissing(ctx context.Context, rows []record.Site) ([]*monitorv1.Site, error) {
 	out := make([]*monitorv1.Site, len(rows))
 	theirs := map[peers.Peer][]*monitorv1.Site{}
 	e := o.elsewhere(ctx)
@@ -71,20 +77,19 @@ func (o Options) live(ctx context.Context, rows []record.Site) []*monitorv1.Site
 		}
 	}
 	if len(theirs) == 0 {
-		return out
+		return out, nil
 	}
 	ctx, cancel := within(ctx, maxAsk)
 	defer cancel()
-	var asking sync.WaitGroup // at most one goroutine per shard
+	var asking errgroup.Group // at most one goroutine per shard
 	for owner, sites := range theirs {
-		asking.Go(func() { o.fetch(ctx, owner, sites) })
+		asking.Go(func() error { return o.fetch(ctx, owner, sites) })
 	}
-	asking.Wait()
-	return out
+	return out, asking.Wait()
 }
 
 // fetch adds the live state of sites, all of one owner, with one question to that owner.
-func (o Options) fetch(ctx context.Context, owner peers.Peer, sites []*monitorv1.Site) {
+func (o Options) fetch(ctx context.Context, owner peers.Peer, sites []*monitorv1.Site) error {
 	byID := make(map[int64]*monitorv1.Site, len(sites))
 	req := &monitorv1.BatchGetSitesRequest{SiteIds: make([]int64, len(sites))}
 	for i, site := range sites {
@@ -97,13 +102,14 @@ func (o Options) fetch(ctx context.Context, owner peers.Peer, sites []*monitorv1
 		return err
 	})
 	if err != nil {
-		return // the stored state stays; Peers records the failure for the watchdog
+		return err // the stored state stays; Peers records the failure for the watchdog
 	}
 	for _, known := range resp.GetSites() {
 		if site := byID[known.GetSiteId()]; site != nil {
 			overlayFetched(site, known)
 		}
 	}
+	return nil
 }
 
 // describe returns the site of a row with this engine's live state, if it has any.

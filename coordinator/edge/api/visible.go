@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -55,6 +54,15 @@ func (v visible) DeleteSite(ctx context.Context, id check.SiteID, at time.Time, 
 	})
 }
 
+// CreateSiteOnce implements store.Keys. The site may have gone to another blog since it was added.
+func (v visible) CreateSiteOnce(ctx context.Context, key store.Key, s record.Site) (record.Site, error) {
+	row, err := v.Store.CreateSiteOnce(ctx, key, s)
+	if err == nil && !access.From(ctx).Sees(row.BlogID) {
+		return record.Site{}, noSite(row.ID)
+	}
+	return row, err
+}
+
 // noSite is what the store says of a site that does not exist.
 func noSite(id check.SiteID) error { return fault.New(fault.NotFound, "there is no site %d", id) }
 
@@ -84,8 +92,17 @@ func (v visible) ListSites(ctx context.Context, q store.SiteQuery) ([]record.Sit
 		}
 		all = append(all, rows...)
 	}
-	slices.SortFunc(all, func(a, b record.Site) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(all, q.Compare)
 	return all[:min(len(all), q.Limit)], nil
+}
+
+// FindStanding implements store.Standings. To leave out what a limited caller may not see would
+// tell it how many there are.
+func (v visible) FindStanding(ctx context.Context, q store.StandingQuery) (store.StandingPage, error) {
+	if c := access.From(ctx); c.Limited() {
+		return store.StandingPage{}, fault.New(fault.Denied, "%s may not search the sites of all blogs", c)
+	}
+	return v.Store.FindStanding(ctx, q)
 }
 
 // Outage implements store.History.

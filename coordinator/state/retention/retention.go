@@ -1,6 +1,6 @@
 // Package retention deletes history that is too old, so that the database does not grow
 // for ever: ballots that opened no outage and, if Options.Outages is set, outages that
-// are over. It owns the pace: small batches, with pauses between them, once an hour.
+// are over; also old records of the audit trail, and idempotency keys. It owns the pace: small batches, with pauses between them, once an hour.
 // store.Retention decides what may be deleted. A late deletion does no harm.
 //
 // Goroutines: none; Run is one, and ends with ctx.
@@ -26,8 +26,8 @@ const (
 	// between two transactions.
 	batchSize  = 200
 	batchPause = 100 * time.Millisecond
-	// auditShard is the shard whose owner deletes the old records of the audit trail, which
-	// belong to no shard.
+	// auditShard is the shard whose owner deletes the old records of the audit trail, and
+	// idempotency keys, which belong to no shard.
 	auditShard = shard.ID(0)
 	// callTimeout bounds one transaction.
 	callTimeout = 10 * time.Second
@@ -50,6 +50,7 @@ type Options struct {
 type Store interface {
 	store.Retention
 	ExpireAudit(ctx context.Context, before time.Time, limit int) (int, error)
+	ExpireKeys(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // Sweeper deletes history that is too old. New makes one.
@@ -60,10 +61,6 @@ func New(o Options) *Sweeper { return &Sweeper{o} }
 
 // Run makes a pass once an hour until ctx ends; then it returns nil.
 func (w *Sweeper) Run(ctx context.Context) error {
-	if w.o.Ballots == 0 && w.o.Outages == 0 && w.o.Audit == 0 {
-		<-ctx.Done()
-		return nil
-	}
 	for wait := first; pause.For(ctx, wait); wait = every {
 		began := time.Now()
 		deleted, err := w.pass(ctx)
@@ -81,9 +78,12 @@ func (w *Sweeper) Run(ctx context.Context) error {
 // pass sweeps each of our shards once. A shard that fails does not stop the others.
 func (w *Sweeper) pass(ctx context.Context) (deleted int, err error) {
 	for _, s := range w.o.Shards.Held().Staying() {
-		if s == auditShard && w.o.Audit > 0 {
-			n, auditErr := w.audit(ctx)
+		if s == auditShard {
+			n, auditErr := w.unsharded(ctx)
 			deleted, err = deleted+n, errors.Join(err, auditErr)
+		}
+		if w.o.Ballots == 0 && w.o.Outages == 0 {
+			continue
 		}
 		n, shardErr := w.shard(ctx, s)
 		deleted += n
@@ -94,12 +94,21 @@ func (w *Sweeper) pass(ctx context.Context) (deleted int, err error) {
 	return deleted, err
 }
 
-// audit deletes old records of the audit trail. Two coordinators that both do so for a moment
-// do no harm.
-func (w *Sweeper) audit(ctx context.Context) (deleted int, err error) {
-	before := time.Now().Add(-w.o.Audit)
+// unsharded deletes what belongs to no shard: old records of the audit trail, and idempotency
+// keys. Two coordinators that both do so for a moment do no harm.
+func (w *Sweeper) unsharded(ctx context.Context) (deleted int, err error) {
+	if w.o.Audit > 0 {
+		deleted, err = batches(ctx, time.Now().Add(-w.o.Audit), w.o.Store.ExpireAudit)
+	}
+	// Keys are forgotten, not history: nobody counts them.
+	_, keysErr := batches(ctx, time.Now().Add(-store.KeyLife), w.o.Store.ExpireKeys)
+	return deleted, errors.Join(err, keysErr)
+}
+
+// batches calls expire until nothing is left.
+func batches(ctx context.Context, before time.Time, expire func(ctx context.Context, before time.Time, limit int) (int, error)) (deleted int, err error) {
 	for {
-		n, err := w.auditBatch(ctx, before)
+		n, err := batch(ctx, before, expire)
 		deleted += n
 		if err != nil || n < batchSize || !pause.For(ctx, batchPause) {
 			return deleted, err
@@ -107,10 +116,10 @@ func (w *Sweeper) audit(ctx context.Context) (deleted int, err error) {
 	}
 }
 
-func (w *Sweeper) auditBatch(ctx context.Context, before time.Time) (int, error) {
+func batch(ctx context.Context, before time.Time, expire func(ctx context.Context, before time.Time, limit int) (int, error)) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return w.o.Store.ExpireAudit(ctx, before, batchSize)
+	return expire(ctx, before, batchSize)
 }
 
 // shard deletes batch after batch, until nothing is left or the shard is no longer ours.

@@ -31,6 +31,9 @@ type history struct {
 	// before which they were to be deleted.
 	records int
 	audited []time.Time
+	// keys and forgot are so of idempotency keys.
+	keys   int
+	forgot []time.Time
 }
 
 func (h *history) Expire(_ context.Context, f shard.Fence, e store.Expiry, limit int) (int, error) {
@@ -53,6 +56,16 @@ func (h *history) ExpireAudit(_ context.Context, before time.Time, limit int) (i
 	h.audited = append(h.audited, before)
 	n := min(h.records, limit)
 	h.records -= n
+	return n, nil
+}
+
+// ExpireKeys implements retention.Store likewise.
+func (h *history) ExpireKeys(_ context.Context, before time.Time, limit int) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.forgot = append(h.forgot, before)
+	n := min(h.keys, limit)
+	h.keys -= n
 	return n, nil
 }
 
@@ -133,6 +146,28 @@ func TestTheOwnerOfTheFirstShardDeletesTheOldAuditTrail(t *testing.T) {
 			for _, before := range h.audited {
 				if age := time.Since(before); age < 400*24*time.Hour || age > 400*24*time.Hour+2*time.Minute {
 					t.Errorf("deletes what is older than %v", age)
+				}
+			}
+		})
+	}
+}
+
+// Keys are forgotten although history is kept for ever.
+func TestTheOwnerOfTheFirstShardForgetsIdempotencyKeysAfterADay(t *testing.T) {
+	t.Parallel()
+	for first, want := range map[shard.ID]int{0: 0, 1: 450} {
+		synctest.Test(t, func(t *testing.T) {
+			h := &history{keys: 450, records: 3, old: map[shard.ID]int{1: 3}}
+			start(t, retention.Options{Store: h, Shards: shardtest.New(first)})
+			time.Sleep(2 * time.Minute)
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			if h.keys != want || h.records != 3 || h.calls != 0 {
+				t.Errorf("the owner of shard %d leaves %d keys, want %d; %d records; %d calls about history", first, h.keys, want, h.records, h.calls)
+			}
+			for _, before := range h.forgot {
+				if age := time.Since(before); age < 24*time.Hour || age > 24*time.Hour+2*time.Minute {
+					t.Errorf("forgets what is older than %v", age)
 				}
 			}
 		})

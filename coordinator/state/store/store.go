@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 // Invalid, else Unavailable.
 type Store interface {
 	Sites
+	Standings
+	Keys
 	Import
 	History
 	Orphans
@@ -38,7 +41,7 @@ type Sites interface {
 	// SitesByID reads the sites with the given ids that exist, by rising id and each once,
 	// whatever the order of ids. It takes at most 10,000 ids, some hundreds a statement.
 	SitesByID(ctx context.Context, ids []check.SiteID) ([]record.Site, error)
-	// ListSites reads a page by rising id.
+	// ListSites reads a page by id. Fewer sites than asked for are the end.
 	ListSites(ctx context.Context, q SiteQuery) ([]record.Site, error)
 	// ScanBuckets reads the active sites of the buckets first to last, each once and in any
 	// order, without tags, and passes them to f in chunks, which are valid only during the call. It stops
@@ -199,14 +202,25 @@ type Snapshots interface {
 
 // SiteQuery selects a page of sites. Zero fields do not restrict.
 type SiteQuery struct {
-	// After is the last id of the previous page.
-	After check.SiteID
+	// After is the last id of the previous page; Descending means by falling id.
+	After      check.SiteID
+	Descending bool
 	// Limit is the page's size, 1..10000.
 	Limit  int
 	BlogID check.BlogID
+	Bucket *check.BucketID
+	Tag    string
 	// At selects the sites whose URL fits it. Sites of shards that IndexHosts has not been
 	// through yet are looked for by a scan of the table.
 	At record.Location
+}
+
+// Compare orders sites as the pages do.
+func (q SiteQuery) Compare(a, b record.Site) int {
+	if q.Descending {
+		a, b = b, a
+	}
+	return cmp.Compare(a.ID, b.ID)
 }
 
 // CommitResult is the result of one change of a group: Err is nil, Conflict, AlreadyExists

@@ -311,7 +311,7 @@ func (s *Store) readAgain(ctx context.Context, rows []siteRow) (map[check.SiteID
 	}
 	again := make(map[check.SiteID]record.Site, len(ids))
 	err := inParts(ids, func(part []any) error {
-		sites, err := s.listSites(ctx, len(part), " WHERE l.jetpack_monitor_site_id IN "+marks(len(part)), part...)
+		sites, err := s.listSites(ctx, len(part), siteTables+" WHERE l.jetpack_monitor_site_id IN "+marks(len(part)), part...)
 		for _, site := range sites {
 			again[site.ID] = site
 		}

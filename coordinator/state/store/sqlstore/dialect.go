@@ -22,6 +22,8 @@ type dialect struct {
 	id, options, ifMissing string
 	// rowURL is the URL of a legacy row l in the encoding of our own tables.
 	rowURL string
+	// rowChanged is its last_status_change in seconds, 0 for none.
+	rowChanged string
 	// digests is the query for the digests of a span, see span.go; "" when there is none.
 	digests string
 }

@@ -15,50 +15,68 @@ import (
 
 // CreateSite implements store.Sites.
 func (s *Store) CreateSite(ctx context.Context, site record.Site) (record.Site, error) {
-	if err := checkSite(site); err != nil {
+	c, err := s.newCreation(site)
+	if err != nil {
 		return record.Site{}, err
 	}
+	if err := s.edit(ctx, c.run); err != nil {
+		return record.Site{}, s.fault("create a site", err)
+	}
+	return c.site, nil
+}
+
+// creation adds a site.
+type creation struct {
+	*Store
+	site     record.Site
+	settings string
+}
+
+// newCreation refuses a site that cannot be kept.
+func (s *Store) newCreation(site record.Site) (*creation, error) {
+	if err := checkSite(site); err != nil {
+		return nil, err
+	}
 	if site.Bucket >= check.Buckets {
-		return record.Site{}, fault.InvalidField("bucket", "must be below %d, is %d", check.Buckets, site.Bucket)
+		return nil, fault.InvalidField("bucket", "must be below %d, is %d", check.Buckets, site.Bucket)
 	}
 	settings, err := encodeSettings(site.Settings)
 	if err != nil {
-		return record.Site{}, err
+		return nil, err
 	}
 	if site.Tags, err = checkTags(site.Tags); err != nil {
-		return record.Site{}, err
+		return nil, err
 	}
 	site.Status, site.StatusSince, site.OutageID = check.StatusRunning, time.Time{}, 0
-	err = s.edit(ctx, func(t txn) error {
-		if err := s.mayEdit(t, site.Bucket); err != nil {
-			return err
-		}
-		if err := s.lockBlog(t, site.BlogID); err != nil {
-			return err
-		}
-		if err := noOther(t, 0, site); err != nil {
-			return err
-		}
-		id, err := t.insert(`INSERT INTO jetpack_monitor_sites
+	return &creation{Store: s, site: site, settings: settings}, nil
+}
+
+// run is the transaction.
+func (c *creation) run(t txn) error {
+	if err := c.mayEdit(t, c.site.Bucket); err != nil {
+		return err
+	}
+	if err := c.lockBlog(t, c.site.BlogID); err != nil {
+		return err
+	}
+	if err := noOther(t, 0, c.site); err != nil {
+		return err
+	}
+	id, err := t.insert(`INSERT INTO jetpack_monitor_sites
 	(blog_id, bucket_no, monitor_url, monitor_active, site_status, last_status_change, check_interval)
 	VALUES (?, ?, ?, ?, ?, NULL, ?)`,
-			site.BlogID, site.Bucket, site.URL, active(site), check.StatusRunning, minutes(site))
-		if err != nil {
-			return err
-		}
-		site.ID = check.SiteID(id)
-		if err := s.keepOurs(t, site, settings); err != nil {
-			return err
-		}
-		if err := t.resetWatch(site, time.Now()); err != nil {
-			return err
-		}
-		return t.testify(nil, &site)
-	})
+		c.site.BlogID, c.site.Bucket, c.site.URL, active(c.site), check.StatusRunning, minutes(c.site))
 	if err != nil {
-		return record.Site{}, s.fault("create a site", err)
+		return err
 	}
-	return site, nil
+	c.site.ID = check.SiteID(id)
+	if err := c.keepOurs(t, c.site, c.settings); err != nil {
+		return err
+	}
+	if err := t.resetWatch(c.site, time.Now()); err != nil {
+		return err
+	}
+	return t.testify(nil, &c.site)
 }
 
 // keepOurs writes what we keep about a new site, in place of what is left of an earlier row with
@@ -120,6 +138,9 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time, a
 			return err
 		}
 		if _, err = t.endOutages(record.EndDeleted, at, "open_site = ?", id); err != nil {
+			return err
+		}
+		if err := t.forgetBlog(before.BlogID); err != nil {
 			return err
 		}
 		return t.testify(&before, nil)

@@ -21,14 +21,15 @@ import (
 // reader compares the row that it leads to.
 
 const (
-	insertHost = "INSERT INTO jetmon_site_hosts (site_id, host, page, url) VALUES "
-	// misplaced selects the rows without an entry for their URL, for the dialect's form of that
-	// URL and a condition on buckets. The collation of an entry compares bytes, but for spaces
+	insertHost = "INSERT INTO jetmon_site_hosts (site_id, host, page, url, row_status, row_changed) VALUES "
+	// misplaced selects the rows without an entry for what they say, for the dialect's form of
+	// their URL and of the time of their status, and a condition on buckets. The collation of an entry compares bytes, but for spaces
 	// at the end, which lead nowhere else.
-	misplaced = `SELECT l.jetpack_monitor_site_id, l.monitor_url, h.site_id, h.url FROM jetpack_monitor_sites l
+	misplaced = `SELECT l.jetpack_monitor_site_id, l.monitor_url, h.site_id, h.url, COALESCE(l.site_status, 1), {changed}
+	FROM jetpack_monitor_sites l
 	LEFT JOIN jetmon_site_hosts h ON h.site_id = l.jetpack_monitor_site_id
-	WHERE l.jetpack_monitor_site_id BETWEEN ? AND ? AND %s
-	AND (h.site_id IS NULL OR h.url <> COALESCE(%s, ''))
+	WHERE l.jetpack_monitor_site_id BETWEEN ? AND ? AND {in}
+	AND (h.site_id IS NULL OR h.url <> COALESCE({url}, '') OR h.row_status <> COALESCE(l.site_status, 1) OR h.row_changed <> {changed})
 	ORDER BY l.jetpack_monitor_site_id LIMIT ?`
 	// gone selects the sites of a table of ours that have no row any more, forget deletes them.
 	gone = `SELECT DISTINCT h.site_id FROM {table} h LEFT JOIN jetpack_monitor_sites l ON l.jetpack_monitor_site_id = h.site_id
@@ -45,14 +46,21 @@ const (
 type place struct {
 	id       check.SiteID
 	url      string
+	standing rowStanding
 	known    bool   // there is an entry,
 	knownURL string // for this URL
 }
 
+// rowStanding is the status in a row of the legacy table, and since when, as the database has them.
+type rowStanding struct{ status, changed int64 }
+
+// freshRow is the standing of a row that we have just made.
+func freshRow() rowStanding { return rowStanding{status: int64(check.StatusRunning)} }
+
 // entry returns the columns of the entry.
 func (p place) entry() []any {
 	l := record.Locate(p.url)
-	return []any{p.id, l.Host, pageHash(l.Page), firstRunes(p.url, maxURLChars)}
+	return []any{p.id, l.Host, pageHash(l.Page), firstRunes(p.url, maxURLChars), p.standing.status, p.standing.changed}
 }
 
 // firstRunes returns the first characters of a text, as it is.
@@ -151,11 +159,11 @@ func (s *Store) misplaced(ctx context.Context, span record.Span, shards []shard.
 	in = fmt.Sprintf("(%s OR l.bucket_no + 0 NOT BETWEEN 0 AND %d)", in, check.Buckets-1)
 	args := append(append([]any{span.First, span.Last}, buckets...), maxRows)
 	return list(ctx, s.reader, func(rows *sql.Rows) (p place, err error) {
-		var id, known number
+		var id, known, status, changed number
 		var url, knownURL text
-		err = rows.Scan(&id, &url, &known, &knownURL)
-		return place{check.SiteID(id), string(url), known != 0, string(knownURL)}, err
-	}, fmt.Sprintf(misplaced, in, s.dsn.dialect.rowURL), args...)
+		err = rows.Scan(&id, &url, &known, &knownURL, &status, &changed)
+		return place{check.SiteID(id), string(url), rowStanding{int64(status), int64(changed)}, known != 0, string(knownURL)}, err
+	}, strings.NewReplacer("{in}", in, "{url}", s.dsn.dialect.rowURL, "{changed}", s.dsn.dialect.rowChanged).Replace(misplaced), args...)
 }
 
 // index writes entries. It leaves one alone that another has written since it was read: that
@@ -168,8 +176,8 @@ func (t txn) index(places []place) error {
 			missing = append(missing, e)
 			continue
 		}
-		const change = "UPDATE jetmon_site_hosts SET host = ?, page = ?, url = ? WHERE site_id = ? AND url = ?"
-		if _, err := t.exec(change, e[1], e[2], e[3], p.id, p.knownURL); err != nil {
+		const change = "UPDATE jetmon_site_hosts SET host = ?, page = ?, url = ?, row_status = ?, row_changed = ? WHERE site_id = ? AND url = ?"
+		if _, err := t.exec(change, append(e[1:], p.id, p.knownURL)...); err != nil {
 			return err
 		}
 	}
@@ -178,7 +186,7 @@ func (t txn) index(places []place) error {
 
 // setHost writes the entry of a site with the edit that gives it a URL.
 func (s *Store) setHost(t txn, id check.SiteID, url string) error {
-	e := place{id: id, url: url}.entry()
+	e := place{id: id, url: url, standing: freshRow()}.entry()
 	n, err := t.exec("UPDATE jetmon_site_hosts SET host = ?, page = ?, url = ? WHERE site_id = ?", e[1], e[2], e[3], id)
 	if err != nil || n > 0 {
 		return err

@@ -172,7 +172,7 @@ func (s *Store) insertOurs(t txn, sites []record.Site) error {
 	for i := range sites {
 		site := &sites[i]
 		ids = append(ids, site.ID)
-		hosts = append(hosts, place{id: site.ID, url: site.URL}.entry())
+		hosts = append(hosts, place{id: site.ID, url: site.URL, standing: freshRow()}.entry())
 		text, err := encodeSettings(site.Settings)
 		if err != nil {
 			return err

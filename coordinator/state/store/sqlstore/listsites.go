@@ -17,7 +17,11 @@ func (s *Store) ListSites(ctx context.Context, q store.SiteQuery) ([]record.Site
 	if q.Limit < 1 || q.Limit > maxPage {
 		return nil, fault.InvalidField("page_size", "must be from 1 to %d, is %d", maxPage, q.Limit)
 	}
-	if q.At == (record.Location{}) {
+	switch {
+	case q.At != (record.Location{}):
+	case q.Tag != "":
+		return s.sitePage(ctx, q, tagged(q.Tag))
+	default:
 		return s.sitePage(ctx, q, condition{})
 	}
 	found, err := s.pagesAt(ctx, q, indexed(q.At))
@@ -37,28 +41,37 @@ func (s *Store) ListSites(ctx context.Context, q store.SiteQuery) ([]record.Site
 		return nil, err
 	}
 	found = append(found, more...)
-	slices.SortFunc(found, func(a, b record.Site) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(found, q.Compare)
 	found = slices.CompactFunc(found, func(a, b record.Site) bool { return a.ID == b.ID })
 	return found[:min(len(found), q.Limit)], nil
 }
 
-// condition restricts a page of sites further.
+// condition is a way to find the sites of a page.
 type condition struct {
-	join, where string
+	// from are the tables that lead to the legacy row l, "" for that one alone; where is what
+	// they and the row must fit, beginning with AND.
+	from, where string
 	args        []any
-	// order is the id by which the sites are ordered; "" is that of the legacy row.
-	order string
+	// key is the id by which the sites are ordered; "" is that of the legacy row.
+	key string
 }
+
+const toRow = " JOIN jetpack_monitor_sites l ON l.jetpack_monitor_site_id = "
 
 // indexed finds sites by jetmon_site_hosts.
 func indexed(at record.Location) condition {
-	c := condition{join: " JOIN jetmon_site_hosts h ON h.site_id = l.jetpack_monitor_site_id", order: "h.site_id"}
+	c := condition{from: " FROM jetmon_site_hosts h" + toRow + "h.site_id", key: "h.site_id"}
 	if at.Page != "" {
 		c.where, c.args = " AND h.page = ?", []any{pageHash(at.Page)}
 	} else {
 		c.where, c.args = " AND h.host = ?", []any{at.Host}
 	}
 	return c
+}
+
+// tagged finds sites by jetmon_site_tags.
+func tagged(tag string) condition {
+	return condition{from: " FROM jetmon_site_tags g" + toRow + "g.site_id", where: " AND g.tag = ?", args: []any{tag}, key: "g.site_id"}
 }
 
 // searched finds sites of some shards by the text of their URLs, row by row.
@@ -105,21 +118,38 @@ func fitting(q store.SiteQuery, read func(store.SiteQuery) ([]record.Site, error
 	}
 }
 
-// sitePage reads one page.
+// sitePage reads one page. The ids of the page come first, as a rule from an index alone, so
+// that no row is read that is not on the page.
 func (s *Store) sitePage(ctx context.Context, q store.SiteQuery, c condition) ([]record.Site, error) {
 	const id = "l.jetpack_monitor_site_id"
-	order := cmp.Or(c.order, id)
-	// The upper bound excludes ids that do not fit an int64.
-	where := c.join + " WHERE " + order + " > ? AND " + id + " <= 9223372036854775807" + c.where
-	args := append([]any{q.After}, c.args...)
+	key := cmp.Or(c.key, id)
+	beyond, direction := " > ?", ""
+	if q.Descending {
+		beyond, direction = " < ?", " DESC"
+	}
+	// The bound above excludes ids that do not fit an int64.
+	where, args := " WHERE "+id+" <= 9223372036854775807", []any{}
+	if q.After != 0 || !q.Descending {
+		where, args = where+" AND "+key+beyond, append(args, q.After)
+	}
+	where, args = where+c.where, append(args, c.args...)
+	order := key
 	if q.BlogID != 0 {
-		where += " AND l.blog_id = ?"
-		args = append(args, q.BlogID)
+		where, args = where+" AND l.blog_id = ?", append(args, q.BlogID)
+	}
+	if q.Bucket != nil {
+		where, args = where+" AND l.bucket_no = ?", append(args, *q.Bucket)
+	}
+	if q.BlogID != 0 || q.Bucket != nil {
 		// Adding 0 keeps the engine from walking the whole table in the order of its ids, to
-		// avoid a sort, when the index on blogs leads to few rows.
+		// avoid a sort, when the index on blogs or buckets leads to few rows.
 		order += " + 0"
 	}
-	return s.listSites(ctx, q.Limit, where+" ORDER BY "+order+" LIMIT ?", append(args, q.Limit)...)
+	if q.Tag != "" && c.key != "g.site_id" {
+		where, args = where+" AND EXISTS (SELECT t.tag FROM jetmon_site_tags t WHERE t.site_id = "+id+" AND t.tag = ?)", append(args, q.Tag)
+	}
+	ids := "SELECT " + id + " AS site_id" + cmp.Or(c.from, legacyTable) + where + " ORDER BY " + order + direction + " LIMIT ?"
+	return s.listSites(ctx, q.Limit, " FROM ("+ids+") p"+toRow+"p.site_id"+ownTables+" ORDER BY p.site_id"+direction, append(args, q.Limit)...)
 }
 
 // hostPattern returns a LIKE pattern, with ! as its escape, that matches the URLs with this

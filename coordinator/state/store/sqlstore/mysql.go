@@ -27,8 +27,9 @@ func mysqlDialect() *dialect {
 		// The XOR does not depend on the order of the rows. CRC32 does not suffice: its XOR
 		// over two rows stays the same when they swap a value. SHA-1 is the fastest hash on
 		// current processors.
-		rowURL:  "CONVERT(l.monitor_url USING utf8mb4)",
-		digests: spanDigests("BIT_XOR(CAST(CONV(LEFT(SHA1(%s), 15), 16, 10) AS UNSIGNED))"),
+		rowURL:     "CONVERT(l.monitor_url USING utf8mb4)",
+		rowChanged: "CAST(COALESCE(UNIX_TIMESTAMP(l.last_status_change), 0) AS SIGNED)",
+		digests:    spanDigests("BIT_XOR(CAST(CONV(LEFT(SHA1(%s), 15), 16, 10) AS UNSIGNED))"),
 	}
 }
 

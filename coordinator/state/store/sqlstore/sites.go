@@ -18,7 +18,9 @@ const (
 	siteColumns = `SELECT l.jetpack_monitor_site_id, l.blog_id, l.bucket_no, l.monitor_url,
 	l.monitor_active, l.site_status, l.last_status_change, l.check_interval,
 	s.settings, o.id, o.status, o.status_ms, o.url, w.site_id, ` + ownColumns
-	siteTables = ` FROM jetpack_monitor_sites l
+	legacyTable = " FROM jetpack_monitor_sites l"
+	siteTables  = legacyTable + ownTables
+	ownTables   = `
 	LEFT JOIN jetmon_site_settings s ON s.site_id = l.jetpack_monitor_site_id
 	LEFT JOIN jetmon_outages o ON o.open_site = l.jetpack_monitor_site_id
 	LEFT JOIN jetmon_site_status w ON w.site_id = l.jetpack_monitor_site_id`
@@ -116,7 +118,7 @@ func legacyStatus(n number) check.Status {
 
 // Site implements store.Sites.
 func (s *Store) Site(ctx context.Context, id check.SiteID) (record.Site, error) {
-	found, err := s.listSites(ctx, 1, " WHERE l.jetpack_monitor_site_id = ?", id)
+	found, err := s.listSites(ctx, 1, siteTables+" WHERE l.jetpack_monitor_site_id = ?", id)
 	if err != nil {
 		return record.Site{}, err
 	}
@@ -142,7 +144,7 @@ func (s *Store) SitesByID(ctx context.Context, ids []check.SiteID) ([]record.Sit
 	}
 	var found []record.Site
 	err := inParts(args, func(part []any) error {
-		sites, err := s.listSites(ctx, len(part), " WHERE l.jetpack_monitor_site_id IN "+marks(len(part)), part...)
+		sites, err := s.listSites(ctx, len(part), siteTables+" WHERE l.jetpack_monitor_site_id IN "+marks(len(part)), part...)
 		found = append(found, sites...)
 		return err
 	})
@@ -153,14 +155,14 @@ func (s *Store) SitesByID(ctx context.Context, ids []check.SiteID) ([]record.Sit
 	return found, nil
 }
 
-func (s *Store) listSites(ctx context.Context, most int, where string, args ...any) ([]record.Site, error) {
+func (s *Store) listSites(ctx context.Context, most int, from string, args ...any) ([]record.Site, error) {
 	var row siteRow
 	sites, err := appendRows(ctx, make([]record.Site, 0, most), s.reader, func(rows *sql.Rows) (record.Site, error) {
 		if err := rows.Scan(row.whole()...); err != nil {
 			return record.Site{}, err
 		}
 		return s.site(&row), nil
-	}, wholeColumns+siteTables+where, args...)
+	}, wholeColumns+from, args...)
 	if err != nil {
 		return nil, s.fault("read sites", err)
 	}

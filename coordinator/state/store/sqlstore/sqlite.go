@@ -22,6 +22,7 @@ func sqliteDialect() *dialect {
 		classify:   classifySQLite,
 		id:         "INTEGER PRIMARY KEY AUTOINCREMENT",
 		rowURL:     "l.monitor_url", ifMissing: "IF NOT EXISTS",
+		rowChanged: "COALESCE(CAST(strftime('%s', l.last_status_change) AS INTEGER), 0)",
 	}
 }
 

@@ -41,7 +41,7 @@ type test struct {
 // empty database with its schema.
 func Run(t *testing.T, fresh func(t testing.TB) Database, only ...string) {
 	for group, tests := range map[string][]test{
-		"sites": siteTests(), "updates": updateTests(), "hosts": hostTests(), "tags": tagTests(), "import": importTests(), "scan": scanTests(), "span": spanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(), "orphans": orphanTests(), "changed": changedTests(), "suspend": suspendTests(),
+		"sites": siteTests(), "updates": updateTests(), "hosts": hostTests(), "tags": tagTests(), "keys": keyTests(), "import": importTests(), "scan": scanTests(), "span": spanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(), "orphans": orphanTests(), "changed": changedTests(), "suspend": suspendTests(),
 		"outbox": outboxTests(), "order": orderTests(), "fences": fenceTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(), "access": accessTests(), "blogs": blogTests(),
 		"snapshots": snapshotTests(), "takeover": takeoverTests(), "muted": mutedTests(), "trial": trialTests(), "races": raceTests(),
 	} {
@@ -59,7 +59,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Database, only ...string) {
 
 // RunRandom runs the tests that are random, as the seed has it; fresh is as in Run.
 func RunRandom(t *testing.T, seed uint64, fresh func(t testing.TB) Database) {
-	for _, one := range slices.Concat(randomTests(), randomUpdateTests(), randomHostTests()) {
+	for _, one := range slices.Concat(randomTests(), randomUpdateTests(), randomHostTests(), randomWalkTests()) {
 		one.start(t, seed, fresh)
 	}
 }

@@ -97,10 +97,11 @@ type ListSitesRequest struct {
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Only sites of this blog; 0 means all.
 	BlogId int64 `protobuf:"varint,3,opt,name=blog_id,json=blogId,proto3" json:"blog_id,omitempty"`
-	// Only sites that are in this state at this moment, as SITE_STATE_UNCHECKABLE: SUSPECT,
-	// VERIFYING, DOWN, CONFIRMED_DOWN, RECOVERING or UNCHECKABLE, else INVALID_ARGUMENT.
-	// Unspecified means all sites. The coordinators that watch the sites are asked; while one of
-	// them does not answer, UNAVAILABLE: a list with gaps would mislead.
+	// Only sites that are in this state at this moment. Unspecified means all sites. The
+	// coordinators that watch the sites are asked; while one of them does not answer, UNAVAILABLE:
+	// a list with gaps would mislead. SUSPECT, VERIFYING, DOWN, CONFIRMED_DOWN, RECOVERING and
+	// UNCHECKABLE are of few sites, which are found at once; for the other states the sites are
+	// looked through, some thousand a page.
 	State SiteState `protobuf:"varint,4,opt,name=state,proto3,enum=jetmon.monitor.v1.SiteState" json:"state,omitempty"`
 	// Only sites whose URL has this host, as example.com or example.com:8080, at most 300 bytes;
 	// empty means all. Hosts are compared as browsers do: case and a final dot do not count, a
@@ -114,11 +115,13 @@ type ListSitesRequest struct {
 	// INVALID_ARGUMENT when it is no http or https URL. As soon as for host.
 	Url string `protobuf:"bytes,6,opt,name=url,proto3" json:"url,omitempty"`
 	// Only sites of which WordPress.com has been told this: 0 down, 1 running, 2 confirmed down
-	// (Site.status_id). Absent means all.
+	// (Site.status_id). Absent means all. What v1 or WordPress.com has written into the table is
+	// found as soon as for host.
 	Status *int32 `protobuf:"varint,7,opt,name=status,proto3,oneof" json:"status,omitempty"`
 	// Only sites in this bucket, 0..511. Absent means all.
 	Bucket *uint32 `protobuf:"varint,8,opt,name=bucket,proto3,oneof" json:"bucket,omitempty"`
-	// Only sites whose last_status_change_time is this or later. Absent means all.
+	// Only sites whose last_status_change_time is this or later. Absent means all. What v1 or
+	// WordPress.com has written into the table is found as soon as for host.
 	ChangedSince *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=changed_since,json=changedSince,proto3" json:"changed_since,omitempty"`
 	// Only sites with this tag; empty means all.
 	Tag string `protobuf:"bytes,10,opt,name=tag,proto3" json:"tag,omitempty"`
@@ -241,9 +244,10 @@ func (x *ListSitesRequest) GetOrderBy() string {
 // ListSitesResponse is a page of sites.
 type ListSitesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The sites, by rising site_id.
+	// The sites, in the order asked for.
 	Sites []*Site `protobuf:"bytes,1,rep,name=sites,proto3" json:"sites,omitempty"`
-	// Token of the next page; empty on the last.
+	// Token of the next page; empty on the last. It says after which site the page begins, and of
+	// which order and filters it is.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -483,7 +487,7 @@ type CreateSiteRequest struct {
 	// The site; output-only fields are ignored.
 	Site *Site `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
 	// Any text of the caller's own, as a UUID, at most 255 characters of ASCII; over REST the
-	// header Idempotency-Key. A second call of the same caller with the same key, within 24 h,
+	// header Idempotency-Key, in quotation marks or without. A second call of the same caller with the same key, within 24 h,
 	// adds nothing and returns the site that the first one added, as it is by then: NOT_FOUND
 	// when it has been deleted. With the same key but another site it is INVALID_ARGUMENT. Empty
 	// means none.
