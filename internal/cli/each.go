@@ -65,7 +65,7 @@ func (c Client) each(ctx context.Context, ids IDs, out printer[*monitorv1.Site],
 			return errorOr(endAfter(out, done), err)
 		}
 		if ctx.Err() != nil {
-			return errorOr(endAfter(out, done), Interrupt("interrupted: %d sites are done, those from %d on are not", done, id))
+			return errorOr(endAfter(out, done), Interrupt("interrupted: %s done, those from %d on are not", format.Count(done, "site"), id))
 		}
 		total++
 		err := work(context.WithoutCancel(ctx), id)
@@ -77,7 +77,7 @@ func (c Client) each(ctx context.Context, ids IDs, out printer[*monitorv1.Site],
 		case concernsOne(err):
 			refused.add(fmt.Sprintf("site %d", id), err)
 		default:
-			return errorOr(endAfter(out, done), fmt.Errorf("site %d: %w (%d sites are done)", id, c.explain(err), done))
+			return errorOr(endAfter(out, done), fmt.Errorf("site %d: %w (%s done before)", id, c.explain(err), format.Count(done, "site")))
 		}
 	}
 	if err := out.end(""); err != nil {

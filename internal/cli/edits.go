@@ -42,7 +42,7 @@ func (c Client) AddSites(ctx context.Context, n NewSites) error {
 			return errorOr(endAfter(out, added), err)
 		}
 		if ctx.Err() != nil {
-			return errorOr(endAfter(out, added), Interrupt("interrupted: %d sites were added; %s and those after it were not", added, format.Printable(url)))
+			return errorOr(endAfter(out, added), Interrupt("interrupted: %s added; %s and those after it were not", format.Count(added, "site"), format.Printable(url)))
 		}
 		total++
 		site := proto.Clone(n.Like).(*monitorv1.Site)
@@ -59,7 +59,7 @@ func (c Client) AddSites(ctx context.Context, n NewSites) error {
 		case concernsOne(err):
 			refused.add(url, err)
 		default:
-			return errorOr(endAfter(out, added), fmt.Errorf("%s: %w (%d sites were added)", format.Printable(url), c.explain(err), added))
+			return errorOr(endAfter(out, added), fmt.Errorf("%s: %w (%s added before)", format.Printable(url), c.explain(err), format.Count(added, "site")))
 		}
 	}
 	if err := out.end(""); err != nil {

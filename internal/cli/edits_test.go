@@ -231,7 +231,7 @@ func TestTroubleOfTheCoordinatorStopsAll(t *testing.T) {
 	}
 	c, out := r.client(t)
 	err := c.PauseSites(t.Context(), these(1, 2, 3), "")
-	if err == nil || !strings.Contains(err.Error(), "site 2: the coordinator at coordinator: draining (Unavailable)") || !strings.Contains(err.Error(), "(1 sites are done)") {
+	if err == nil || !strings.Contains(err.Error(), "site 2: the coordinator at coordinator: draining (Unavailable)") || !strings.Contains(err.Error(), "(1 site done before)") {
 		t.Errorf("%v: %s", err, out)
 	}
 	if calls != 1+1+len(patience) {
@@ -246,7 +246,7 @@ func TestWhoInterruptsIsToldHowFarItCame(t *testing.T) {
 	r.before = func(string) error { cancel(); return nil } // while the first call is under way
 	c, _ := r.client(t)
 	err := c.PauseSites(ctx, these(1, 2), "")
-	if _, ok := errors.AsType[Interrupted](err); !ok || !strings.Contains(err.Error(), "1 sites are done, those from 2 on are not") || !r.sites[1].GetPaused() || r.sites[2].GetPaused() {
+	if _, ok := errors.AsType[Interrupted](err); !ok || !strings.Contains(err.Error(), "1 site done, those from 2 on are not") || !r.sites[1].GetPaused() || r.sites[2].GetPaused() {
 		t.Errorf("%v, %v", err, r.sites)
 	}
 }

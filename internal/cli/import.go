@@ -214,7 +214,7 @@ func (t *tally) refuse(reason string) {
 }
 
 func (t *tally) show() {
-	done := fmt.Sprintf("%d rows", t.rows)
+	done := format.Count(t.rows, "row")
 	if t.i.Percent != nil {
 		done = fmt.Sprintf("%3d %%, %s", t.i.Percent(), done)
 	}
