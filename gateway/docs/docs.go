@@ -21,6 +21,9 @@ var (
 const Policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
 	"frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
+// Path is where the page is.
+const Path = "/docs"
+
 // File is a file of the page.
 type File struct {
 	Path, Type string
@@ -30,7 +33,7 @@ type File struct {
 // Files are the page and what it loads.
 func Files() []File {
 	return []File{
-		{"/docs", "text/html; charset=utf-8", index},
+		{Path, "text/html; charset=utf-8", index},
 		{"/docs/start.js", "text/javascript; charset=utf-8", start},
 		{"/docs/swagger-ui-bundle.js", "text/javascript; charset=utf-8", bundle},
 		{"/docs/swagger-ui.css", "text/css; charset=utf-8", style},

@@ -139,13 +139,13 @@ func constrain(s *Schema, rules *validate.FieldRules) *Schema {
 		constrainText(s, rules.GetString())
 	case rules.HasInt32():
 		r := rules.GetInt32()
-		bound(s, r.GetGte(), r.GetLte(), r.HasGte(), r.HasLte())
+		bound(s, r)
 		if r.HasGt() {
 			s.ExclusiveMinimum = new(int64(r.GetGt()))
 		}
 	case rules.HasUint32():
 		r := rules.GetUint32()
-		bound(s, r.GetGte(), r.GetLte(), r.HasGte(), r.HasLte())
+		bound(s, r)
 	}
 	return s
 }
@@ -172,11 +172,19 @@ func constrainText(s *Schema, r *validate.StringRules) {
 	}
 }
 
-func bound[N int32 | uint32](s *Schema, least, most N, hasLeast, hasMost bool) {
-	if hasLeast {
-		s.Minimum = new(int64(least))
+// numberRules are the constraints of a number.
+type numberRules[N int32 | uint32] interface {
+	HasGte() bool
+	HasLte() bool
+	GetGte() N
+	GetLte() N
+}
+
+func bound[N int32 | uint32](s *Schema, r numberRules[N]) {
+	if r.HasGte() {
+		s.Minimum = new(int64(r.GetGte()))
 	}
-	if hasMost {
-		s.Maximum = new(int64(most))
+	if r.HasLte() {
+		s.Maximum = new(int64(r.GetLte()))
 	}
 }
