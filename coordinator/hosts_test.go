@@ -131,6 +131,14 @@ func TestTheStatusOfAHostIsThatOfAllItsSites(t *testing.T) {
 				}
 			}
 			a.make(t, 9, "http://big.example/last")
+			// Nothing was down, and days are counted of all of them; settings are of fewer.
+			days, err := a.monitor().GetJetpackMonitorUptime(t.Context(), &wpcomv1.GetJetpackMonitorUptimeRequest{Site: "big.example", Period: "90 days"})
+			if today := days.GetDays()[time.Now().UTC().Format(time.DateOnly)]; err != nil || len(days.GetDays()) != 90 || today.GetStatus() != "up" {
+				t.Errorf("the days of a host with many sites: today %v, %v", today, err)
+			}
+			if _, err := a.monitor().GetJetpackMonitorSettings(t.Context(), &wpcomv1.GetJetpackMonitorSettingsRequest{Site: "9"}); status.Code(err) != codes.FailedPrecondition {
+				t.Errorf("settings of a blog with many sites: %v", err)
+			}
 			for site := range want {
 				code := codes.OK
 				if site == "big.example:81" {

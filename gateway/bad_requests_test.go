@@ -82,6 +82,9 @@ func (b binding) goodBody() string {
 	case b.body == nil:
 		return ""
 	case b.body.Name() != "Site":
+		if strings.HasSuffix(b.template, "-settings") {
+			return `{"monitor_active":true}`
+		}
 		return `{"name":"a"}`
 	}
 	return `{"url":"https://a.example/"}`

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -46,7 +47,8 @@ type fake struct {
 	sites map[int64]*monitorv1.Site
 	masks [][]string
 	lists []*monitorv1.ListSitesRequest
-	fail  func(context.Context) error // of GetFleet
+	fail  func(context.Context) error // of GetFleet and of WordPress.com's settings
+	posts []*wpcomv1.UpdateJetpackMonitorSettingsRequest
 	// access decides who may call; everybody when it is nil.
 	access *rpc.Authorizer
 	tried  []string // the etags of edits
@@ -198,6 +200,28 @@ func (f *fake) GetJetpackMonitorStatus(_ context.Context, q *wpcomv1.GetJetpackM
 	return &wpcomv1.GetJetpackMonitorStatusResponse{Status: q.GetSite() == "up.example"}, nil
 }
 
+func (f *fake) GetJetpackMonitorSettings(ctx context.Context, _ *wpcomv1.GetJetpackMonitorSettingsRequest) (*wpcomv1.GetJetpackMonitorSettingsResponse, error) {
+	if f.fail != nil {
+		return nil, f.fail(ctx)
+	}
+	return &wpcomv1.GetJetpackMonitorSettingsResponse{Success: true}, nil
+}
+
+func (f *fake) UpdateJetpackMonitorSettings(_ context.Context, q *wpcomv1.UpdateJetpackMonitorSettingsRequest) (*wpcomv1.UpdateJetpackMonitorSettingsResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.posts = append(f.posts, q)
+	return &wpcomv1.UpdateJetpackMonitorSettingsResponse{Success: true, Settings: q.GetSettings()}, nil
+}
+
+func (f *fake) ListJetpackMonitorIncidents(context.Context, *wpcomv1.ListJetpackMonitorIncidentsRequest) (*wpcomv1.ListJetpackMonitorIncidentsResponse, error) {
+	return &wpcomv1.ListJetpackMonitorIncidentsResponse{}, nil
+}
+
+func (f *fake) GetJetpackMonitorUptime(context.Context, *wpcomv1.GetJetpackMonitorUptimeRequest) (*wpcomv1.GetJetpackMonitorUptimeResponse, error) {
+	return &wpcomv1.GetJetpackMonitorUptimeResponse{Days: map[string]*wpcomv1.JetpackMonitorDay{"2026-11-30": {Status: "up"}}}, nil
+}
+
 // house is a network with a gateway and, unless it is away, a coordinator.
 type house struct {
 	t       testing.TB
@@ -299,10 +323,48 @@ type answer struct {
 	json   map[string]any
 }
 
-func (a answer) message() string { s, _ := a.json["message"].(string); return s }
+// message returns what an error says. In WordPress's shape its parameters say the most.
+func (a answer) message() string {
+	s, _ := a.json["message"].(string)
+	if _, params, ok := a.wordPress(); ok && len(params) > 0 {
+		s = fmt.Sprint(slices.Sorted(maps.Values(params)))
+	}
+	return s
+}
+
+// wordPress returns the code of an error in WordPress's shape, and what it says of parameters.
+func (a answer) wordPress() (code string, params map[string]string, ok bool) {
+	data, _ := a.json["data"].(map[string]any)
+	code, isText := a.json["code"].(string)
+	if !isText || data["status"] != float64(a.status) || len(a.json) != 3 {
+		return "", nil, false
+	}
+	params = map[string]string{}
+	all, _ := data["params"].(map[string]any)
+	for name, text := range all {
+		params[name], _ = text.(string)
+	}
+	return code, params, true
+}
+
+// isError reports whether an answer is a google.rpc.Status, or an error in WordPress's shape.
+func (a answer) isError() bool {
+	if code, _, ok := a.wordPress(); ok {
+		return code != ""
+	}
+	_, hasDetails := a.json["details"].([]any)
+	code, _ := a.json["code"].(float64)
+	return code != 0 && hasDetails && len(a.json) == 3
+}
 
 // field returns the first field that the details name.
 func (a answer) field() string {
+	if _, params, ok := a.wordPress(); ok {
+		for _, text := range params {
+			name, _, _ := strings.Cut(text, ": ")
+			return name
+		}
+	}
 	details, _ := a.json["details"].([]any)
 	if len(details) == 0 {
 		return ""

@@ -117,7 +117,7 @@ func TestBadPathsAndQueriesAreRefusedByNameOfTheField(t *testing.T) {
 		"a verb that is none":            {"/v1/sites/7:frobnicate", "site_id", "whole number"},
 		"a NUL in the path":              {"/v1/sites/7%00", "path", "path: must be UTF-8 without control characters"},
 		"a path that is not UTF-8":       {"/wpcom/v2/sites/%ff/jetpack-monitor-status", "path", "path: must be UTF-8"},
-		"a host that is too long":        {"/wpcom/v2/sites/" + strings.Repeat("x", 254) + "/jetpack-monitor-status", "site", "site: "},
+		"a host that is too long":        {"/wpcom/v2/sites/" + strings.Repeat("x", 601) + "/jetpack-monitor-status", "site", "site: "},
 		"a query on what takes none":     {"/v1/fleet?x=1", "x", "unknown query parameter"},
 		"a long unknown name, shortened": {"/v1/fleet?" + strings.Repeat("x", 5000), strings.Repeat("x", 64) + "...", "unknown"},
 	} {
@@ -260,8 +260,8 @@ func checkRefusal(t *testing.T, a answer, code int, field, message string) {
 	if field != "" && a.field() != field {
 		t.Errorf("the field at fault is %q, want %q: %s", a.field(), field, a.body)
 	}
-	if _, ok := a.json["details"].([]any); !ok || a.json["code"] == nil || a.header.Get("Content-Type") != "application/json" {
-		t.Errorf("not a google.rpc.Status as JSON: %v %s", a.header, a.body)
+	if !a.isError() || a.header.Get("Content-Type") != "application/json" {
+		t.Errorf("neither a google.rpc.Status as JSON nor an error of WordPress's: %v %s", a.header, a.body)
 	}
 	for _, noise := range []string{"proto:", "\u00a0", "(line", "rpc error", "strconv", "type mismatch"} {
 		if strings.Contains(a.message(), noise) {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -149,15 +148,6 @@ func (f reportFlags) color(p *program) bool {
 		return (!ok || v == "") && isTerminal(p.Out)
 	}
 	return f.Color == "always"
-}
-
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // readSiteTokens reads a file with the tokens that a site stores. Its errors never quote the

@@ -4,42 +4,99 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/alecthomas/kong"
 )
 
-func TestHelpShowsEveryFlagWithItsVariableAndDefault(t *testing.T) {
-	t.Parallel()
-	p := &program{Out: io.Discard, Err: io.Discard}
+// model returns the parser and its commands.
+func model(t *testing.T) *kong.Kong {
+	t.Helper()
+	p := &program{Out: io.Discard, Err: io.Discard, LookupEnv: func(string) (string, bool) { return "", false }}
 	parser, err := newParser(p, &commands{}, &settings{program: p})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, command := range parser.Model.Children {
-		t.Run(command.Name, func(t *testing.T) {
+	return parser
+}
+
+func TestHelpShowsEveryFlagWithItsVariableAndDefault(t *testing.T) {
+	t.Parallel()
+	walk(model(t).Model.Node, func(command *kong.Node) {
+		path := pathOf(command)
+		t.Run(strings.Join(append([]string{"jetmon"}, path...), " "), func(t *testing.T) {
 			t.Parallel()
-			code, stdout, stderr := run(t, nil, command.Name, "--help")
+			code, stdout, stderr := run(t, nil, append(path, "--help")...)
 			if code != exitOK || stderr != "" {
 				t.Fatalf("exit code %d, stderr %q", code, stderr)
 			}
 			// The help is wrapped: what belongs together may stand on two lines.
 			text := strings.Join(strings.Fields(stdout), " ")
-			for _, flag := range command.Flags {
-				if flag.Help == "" {
-					t.Errorf("--%s has no help", flag.Name)
-				}
-				name, byDefault := "--"+flag.Name, "--"+flag.Name+"="+flag.FormatPlaceHolder()
-				if flag.IsBool() && flag.HasDefault {
-					name, byDefault = "--[no-]"+flag.Name, "default"
-				}
-				for _, want := range []string{name, "[$" + envName(flag.Name) + "]"} {
-					if !strings.Contains(text, want) {
-						t.Errorf("help does not show %s", want)
-					}
-				}
-				if flag.HasDefault && !strings.Contains(text, byDefault) {
-					t.Errorf("help does not show the default of --%s: %s", flag.Name, flag.FormatPlaceHolder())
+			if !strings.Contains(text, "Example") || command.Help == "" && len(path) > 0 {
+				t.Errorf("help has no example: %s", stdout)
+			}
+			for _, arg := range command.Positional {
+				if arg.Help == "" {
+					t.Errorf("<%s> has no help", arg.Name)
 				}
 			}
+			for _, flag := range flagsOf(command) {
+				checkFlagHelp(t, text, flag)
+			}
 		})
+	})
+}
+
+// checkFlagHelp wants a flag's name, variable and default in a help.
+func checkFlagHelp(t *testing.T, text string, flag *kong.Flag) {
+	if flag.Help == "" {
+		t.Errorf("--%s has no help", flag.Name)
+	}
+	name, byDefault := "--"+flag.Name, "--"+flag.Name+"="+flag.FormatPlaceHolder()
+	if flag.IsBool() && (flag.HasDefault || flag.Tag.Negatable != "") {
+		name, byDefault = "--[no-]"+flag.Name, "default"
+	}
+	wants := []string{name}
+	if flag.Name != "help" && !flag.Tag.Has(noEnv) {
+		wants = append(wants, "[$"+envName(flag.Name)+"]")
+	}
+	if flag.HasDefault {
+		wants = append(wants, byDefault)
+	}
+	for _, want := range wants {
+		if !strings.Contains(text, want) {
+			t.Errorf("help does not show %s", want)
+		}
+	}
+	for _, word := range wordsOf(flag.Value) {
+		if flag.Tag.Has(wordsTag) && !strings.Contains(flag.Help, word) {
+			t.Errorf("the help of --%s does not tell of %s", flag.Name, word)
+		}
+	}
+}
+
+// Each example is a command line that is understood.
+func TestExamplesAreUnderstood(t *testing.T) {
+	t.Parallel()
+	parser := model(t)
+	walk(parser.Model.Node, func(command *kong.Node) {
+		for _, line := range examplesOf(command) {
+			for part := range strings.SplitSeq(line, "|") {
+				part, _, _ = strings.Cut(strings.Trim(strings.TrimSpace(part), "()"), ">")
+				part = strings.TrimPrefix(part, "source <(")
+				args := strings.Fields(part)
+				if len(args) == 0 || args[0] != "jetmon" {
+					continue
+				}
+				if _, err := parser.Parse(args[1:]); err != nil {
+					t.Errorf("%s: %v", line, err)
+				}
+			}
+		}
+	})
+	for path := range examples() {
+		if _, ok := find(parser.Model.Node, strings.Fields(path)); !ok {
+			t.Errorf("there are examples of %q, which is no command", path)
+		}
 	}
 }
 
@@ -49,7 +106,7 @@ func TestHelpListsTheCommands(t *testing.T) {
 	if code != exitOK {
 		t.Fatalf("exit code %d", code)
 	}
-	for _, name := range []string{"coordinator", "checker", "veriflier", "gateway", "dev", "migrate", "probe", "sites", "outages", "version"} {
+	for _, name := range []string{"coordinator", "checker", "veriflier", "gateway", "dev", "migrate", "probe", "sites", "outages", "fleet", "context", "completion", "man", "version"} {
 		if !strings.Contains(stdout, "\n  "+name+" ") {
 			t.Errorf("help does not list %s", name)
 		}
@@ -58,8 +115,10 @@ func TestHelpListsTheCommands(t *testing.T) {
 
 func TestVersionIsOneLine(t *testing.T) {
 	t.Parallel()
-	code, stdout, _ := run(t, nil, "version")
-	if code != exitOK || !strings.HasPrefix(stdout, "jetmon ") || strings.Count(stdout, "\n") != 1 {
-		t.Errorf("exit code %d, stdout %q", code, stdout)
+	for _, args := range []string{"version", "--version", "sites list --version"} {
+		code, stdout, _ := run(t, map[string]string{"JETMON_VERSION": "1"}, strings.Fields(args)...)
+		if code != exitOK || !strings.HasPrefix(stdout, "jetmon ") || strings.Count(stdout, "\n") != 1 {
+			t.Errorf("%s: exit code %d, stdout %q", args, code, stdout)
+		}
 	}
 }

@@ -32,6 +32,6 @@ func main() {
 			}
 		}
 	}()
-	p := program{LookupEnv: os.LookupEnv, Out: os.Stdout, Err: os.Stderr}
+	p := program{LookupEnv: os.LookupEnv, In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
 	os.Exit(p.Run(ctx, os.Args[1:]))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/Automattic/jetmon/internal/cli"
 	"github.com/Automattic/jetmon/internal/jetpack"
 )
 
@@ -19,6 +20,8 @@ const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2
+	// exitInterrupted is 128 and the number of SIGINT, as shells have it.
+	exitInterrupted = 130
 )
 
 // commands is the table of all commands.
@@ -32,19 +35,28 @@ type commands struct {
 	Parity      parityCommand      `cmd:"" help:"Compare what v1 and a coordinator on trial have decided about the same sites."`
 	Handover    handoverCommand    `cmd:"" help:"Take buckets over from v1, or give them back, while coordinators are on trial."`
 	Probe       probeCommand       `cmd:"" help:"Check one URL from here, or by verifliers, and print the observation."`
-	Sites       sitesCommand       `cmd:"" help:"Query a coordinator about sites: list, explain."`
+	Sites       sitesCommand       `cmd:"" help:"List, add, edit, check, import and export sites, by a coordinator."`
 	Outages     outagesCommand     `cmd:"" help:"Query a coordinator about outages: list, show, replay."`
+	Fleet       fleetCommand       `cmd:"" help:"Show the monitor itself: coordinators, checkers, verifliers, alarms."`
+	Context     contextCommand     `cmd:"" help:"Manage the coordinators that you ask: list, use, show, set, delete."`
 	Tokens      tokensCommand      `cmd:"" help:"Manage what proves callers: tokens of the API (create, list, revoke) and of roles (role)."`
 	Diagnose    diagnoseCommand    `cmd:"" help:"Find out why Jetpack and WordPress.com cannot connect to a site."`
 	Certs       certsCommand       `cmd:"" help:"Make and show the certificates by which roles prove who they are: init, issue, show."`
 	Config      configCommand      `cmd:"" help:"Explain a configuration file, v1's or Jetmon's own: explain."`
+	Completion  completionCommand  `cmd:"" help:"Print the script by which a shell completes commands, flags and their values."`
+	Man         manCommand         `cmd:"" help:"Print manual pages."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
+	Complete    completeCommand    `cmd:"" hidden:"" passthrough:"" name:"__complete" help:"Print what a word can be, for completion."`
+
+	ShowVersion versionFlag `name:"version" noenv:"" help:"Print the version."`
 }
 
 // program is the environment of one invocation.
 type program struct {
 	LookupEnv func(string) (string, bool)
-	Out, Err  io.Writer
+	// In is stdin; nil is empty.
+	In       io.Reader
+	Out, Err io.Writer
 	// files are the configuration files that the command read, table is what it read from
 	// them, from its flags and from the environment.
 	files files
@@ -87,7 +99,7 @@ func (p *program) Run(ctx context.Context, args []string) int {
 }
 
 func newParser(p *program, table *commands, values kong.Resolver) (*kong.Kong, error) {
-	return kong.New(table,
+	parser, err := kong.New(table,
 		kong.Name("jetmon"),
 		kong.Description("Jetmon monitors web sites and notifies WordPress.com when one goes down or comes back."),
 		kong.Writers(p.Out, p.Err),
@@ -95,7 +107,12 @@ func newParser(p *program, table *commands, values kong.Resolver) (*kong.Kong, e
 		kong.Vars{"least_level": "info", "metadata_url": jetpack.DefaultMetadataURL, "user_agent": jetpack.DefaultUserAgent},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 110}),
 		kong.ValueFormatter(helpWithEnv),
+		kong.Bind(p),
 	)
+	if err == nil {
+		addExamples(parser.Model.Node)
+	}
+	return parser, err
 }
 
 // commandName returns the part of the command that was parsed.
@@ -118,6 +135,9 @@ func (p *program) fail(name string, err error) int {
 	fmt.Fprintf(p.Err, "%s: %s\n", name, line)
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
+	}
+	if _, ok := errors.AsType[cli.Interrupted](err); ok {
+		return exitInterrupted
 	}
 	return exitFailed
 }

@@ -2,12 +2,16 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
 )
 
 const envPrefix = "JETMON_"
+
+// noEnv is the tag of a flag that has no variable: what it says is meant for one command.
+const noEnv = "noenv"
 
 // settings supplies values for flags that the command line does not set: first from the
 // environment, then from the configuration files.
@@ -17,6 +21,9 @@ type settings struct {
 	// err is a mistake in a file. Resolve cannot return it: kong would prefix it with the
 	// name of whichever flag it resolved first.
 	err error
+	// context are the values that the context of a client command has for its flags; nil
+	// until it was read.
+	context map[string]string
 }
 
 // Validate accepts everything: the commands validate flag by flag.
@@ -37,7 +44,26 @@ func (s *settings) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 	if s.err != nil {
 		return nil, nil
 	}
+	if value, err := s.fromContext(ctx, flag); value != "" || err != nil {
+		s.err = err
+		return value, nil
+	}
 	return s.program.files.flag(ctx.Selected().Name, flag.Name), nil
+}
+
+// fromContext returns the value that the context has for a flag of a command that asks a
+// coordinator; empty when it has none.
+func (s *settings) fromContext(ctx *kong.Context, flag *kong.Flag) (string, error) {
+	isClient := slices.ContainsFunc(ctx.Flags(), func(f *kong.Flag) bool { return f.Name == "context" })
+	if !isClient {
+		return "", nil
+	}
+	if s.context == nil {
+		if err := s.readContext(ctx); err != nil {
+			return "", err
+		}
+	}
+	return s.context[flag.Name], nil
 }
 
 // readFiles reads the files that the flags or their variables name, and those of v1 that
@@ -78,10 +104,15 @@ func (s *settings) path(ctx *kong.Context, name string) string {
 
 // fromEnv reads a flag's variable. The values of a repeatable flag are separated by blanks.
 func (s *settings) fromEnv(v *kong.Value) (any, bool) {
-	if v.Name == "help" {
+	if v.Name == "help" || v.Tag.Has(noEnv) {
 		return nil, false
 	}
-	text, ok := s.program.LookupEnv(envName(v.Name))
+	text, ok := "", false
+	for _, name := range append([]string{v.Name}, v.Tag.Aliases...) {
+		if text, ok = s.program.LookupEnv(envName(name)); ok && text != "" {
+			break
+		}
+	}
 	if !ok || text == "" {
 		return nil, false
 	}
@@ -102,7 +133,7 @@ func envName(flag string) string {
 
 // helpWithEnv appends the variable to the help text of a flag.
 func helpWithEnv(v *kong.Value) string {
-	if v.Flag == nil || v.Name == "help" {
+	if v.Flag == nil || v.Name == "help" || v.Tag.Has(noEnv) {
 		return v.Help
 	}
 	return fmt.Sprintf("%s [$%s]", v.Help, envName(v.Name))

@@ -4,6 +4,9 @@ import (
 	"context"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/cli"
 	"github.com/Automattic/jetmon/internal/cli/format"
 )
@@ -11,16 +14,30 @@ import (
 // sitesCommand is `jetmon sites`.
 type sitesCommand struct {
 	List    listSitesCommand   `cmd:"" help:"List sites with their state, status and URL."`
+	Get     getSitesCommand    `cmd:"" help:"Show all that is known of sites."`
 	Explain explainSiteCommand `cmd:"" help:"Explain the status of a site, now or at an earlier time."`
+	Add     addSitesCommand    `cmd:"" help:"Add sites and begin to check them."`
+	Edit    editSiteCommand    `cmd:"" help:"Change a site: only what the flags name."`
+	Pause   pauseSitesCommand  `cmd:"" help:"Stop the checks of sites."`
+	Resume  resumeSitesCommand `cmd:"" help:"Have paused sites checked again."`
+	Check   checkSitesCommand  `cmd:"" help:"Check sites now and print what was seen."`
+	Delete  deleteSitesCommand `cmd:"" help:"Remove sites; their outages stay readable."`
+	Import  importSitesCommand `cmd:"" help:"Add the sites of a file: CSV, NDJSON, or what Uptime Kuma or Gatus has."`
+	Export  exportSitesCommand `cmd:"" help:"Write sites into a file that can be imported."`
 }
 
 // listSitesCommand is `jetmon sites list`.
 type listSitesCommand struct {
-	Blog  int64  `placeholder:"ID" help:"Only sites of this blog."`
-	State string `placeholder:"STATE" help:"Only sites that are in this state now: suspect, verifying, down, confirmed-down, recovering or uncheckable."`
-	Host  string `placeholder:"HOST[:PORT]" help:"Only sites whose URL has this host."`
-	URL   string `name:"url" placeholder:"URL" help:"Only sites with this URL."`
-	Limit int    `default:"100" help:"Maximum number of sites to list; 0: all."`
+	Blog         int64   `placeholder:"ID" help:"Only sites of this blog."`
+	State        string  `placeholder:"STATE" words:"suspect,verifying,down,confirmed-down,recovering,uncheckable" help:"Only sites that are in this state now: suspect, verifying, down, confirmed-down, recovering or uncheckable."`
+	Host         string  `placeholder:"HOST[:PORT]" help:"Only sites whose URL has this host."`
+	URL          string  `name:"url" placeholder:"URL" help:"Only sites with this URL."`
+	Tag          string  `placeholder:"TAG" help:"Only sites with this tag."`
+	Status       string  `placeholder:"STATUS" words:"down,running,confirmed-down" help:"Only sites of which WordPress.com was told this: down (0), running (1) or confirmed-down (2)."`
+	Bucket       *uint32 `placeholder:"N" help:"Only sites in this bucket, 0..511."`
+	ChangedSince string  `placeholder:"TIME" help:"Only sites whose status has changed since this time, as 2026-05-13T12:00:00Z, or in this time, as 2h or 7d."`
+	Order        string  `placeholder:"ORDER" words:"site_id,site_id desc" help:"site_id, or \"site_id desc\" for the newest first."`
+	Limit        int     `default:"100" help:"Maximum number of sites to list; 0: all."`
 
 	clientFlags `embed:""`
 }
@@ -30,13 +47,68 @@ func (c *listSitesCommand) Run(ctx context.Context, p *program) error {
 	if c.Limit < 0 || c.Blog < 0 {
 		return usagef("--limit and --blog must not be negative")
 	}
-	state, ok := cli.ParseState(c.State)
-	if !ok {
+	filter := &monitorv1.ListSitesRequest{BlogId: c.Blog, Host: c.Host, Url: c.URL, Tag: c.Tag, Bucket: c.Bucket, OrderBy: c.Order}
+	var ok bool
+	if filter.State, ok = cli.ParseState(c.State); !ok {
 		return usagef("--state: must be suspect, verifying, down, confirmed-down, recovering or uncheckable, is %q", c.State)
 	}
+	if c.Order != "" && c.Order != "site_id" && c.Order != "site_id desc" {
+		return usagef("--order: must be site_id, or \"site_id desc\" for the newest first, is %q", c.Order)
+	}
+	var err error
+	if filter.Status, err = statusOf(c.Status); err != nil {
+		return err
+	}
+	if c.ChangedSince != "" {
+		since, err := momentOf(c.ChangedSince, time.Now())
+		if err != nil {
+			return usagef("--changed-since: %w", err)
+		}
+		filter.ChangedSince = timestamppb.New(since)
+	}
 	return c.ask(p, func(client cli.Client) error {
-		return client.ListSites(ctx, cli.SiteList{Blog: c.Blog, State: state, Host: c.Host, URL: c.URL, Limit: c.Limit})
+		return client.ListSites(ctx, cli.SiteList{Filter: filter, Limit: c.Limit})
 	})
+}
+
+// statusOf reads what WordPress.com was told; nil for an empty text.
+func statusOf(text string) (*int32, error) {
+	if text == "" {
+		return nil, nil
+	}
+	status, ok := map[string]int32{"down": 0, "0": 0, "running": 1, "1": 1, "confirmed-down": 2, "2": 2}[text]
+	if !ok {
+		return nil, usagef("--status: must be down (0), running (1) or confirmed-down (2), is %q", text)
+	}
+	return &status, nil
+}
+
+// momentOf reads a time, or how long ago it was.
+func momentOf(text string, now time.Time) (time.Time, error) {
+	var ago age
+	if ago.UnmarshalText([]byte(text)) == nil {
+		return now.Add(-time.Duration(ago)), nil
+	}
+	at, err := format.ParseMoment(text)
+	if err != nil {
+		return at, usagef("%q is neither a time like 2026-05-13T12:00:00Z nor one like 2h or 7d", text)
+	}
+	return at, nil
+}
+
+// getSitesCommand is `jetmon sites get ID...`.
+type getSitesCommand struct {
+	idArguments `embed:""`
+	clientFlags `embed:""`
+}
+
+// Run shows the sites.
+func (c *getSitesCommand) Run(ctx context.Context, p *program) error {
+	ids, err := c.ids(p)
+	if err != nil {
+		return err
+	}
+	return c.ask(p, func(client cli.Client) error { return client.GetSites(ctx, ids) })
 }
 
 // explainSiteCommand is `jetmon sites explain ID`.

@@ -92,7 +92,7 @@ func (c *createTokenCommand) Run(ctx context.Context, p *program) error {
 			if err != nil {
 				return err
 			}
-			return cli.ShowNewToken(p.Out, made, c.JSON)
+			return c.client(p).ShowNewToken(made)
 		})
 }
 
@@ -133,7 +133,7 @@ func (c *listTokensCommand) Run(ctx context.Context, p *program) error {
 			if err != nil {
 				return err
 			}
-			return cli.ShowTokens(p.Out, all, c.JSON)
+			return c.client(p).ShowTokens(ctx, all)
 		})
 }
 
@@ -156,7 +156,7 @@ func (c *revokeTokenCommand) Run(ctx context.Context, p *program) error {
 			if err != nil {
 				return err
 			}
-			return cli.ShowTokens(p.Out, &monitorv1.ListTokensResponse{Tokens: []*monitorv1.Token{t}}, c.JSON)
+			return c.client(p).ShowTokens(ctx, &monitorv1.ListTokensResponse{Tokens: []*monitorv1.Token{t}})
 		})
 }
 

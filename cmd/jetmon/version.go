@@ -4,10 +4,25 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"time"
+
+	"github.com/alecthomas/kong"
 )
 
 // versionCommand is `jetmon version`.
 type versionCommand struct{}
+
+// versionFlag is --version.
+type versionFlag bool
+
+// BeforeReset prints the version instead of running a command.
+func (versionFlag) BeforeReset(app *kong.Kong, p *program) error {
+	if err := (versionCommand{}).Run(p); err != nil {
+		return err
+	}
+	app.Exit(exitOK)
+	return nil
+}
 
 // Run prints the module's version, the commit if the build recorded it, and Go's version.
 func (versionCommand) Run(p *program) error {
@@ -24,4 +39,16 @@ func (versionCommand) Run(p *program) error {
 	}
 	_, err := fmt.Fprintf(p.Out, "jetmon %s%s %s %s/%s\n", version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
+}
+
+// buildTime returns the time of the commit, if the build recorded it, or now.
+func buildTime() time.Time {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if at, err := time.Parse(time.RFC3339, s.Value); s.Key == "vcs.time" && err == nil {
+				return at
+			}
+		}
+	}
+	return time.Now()
 }

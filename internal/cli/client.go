@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,8 +17,21 @@ import (
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
-// askTimeout limits the time of one command's calls to a coordinator.
+// askTimeout limits the time of one call to a coordinator.
 const askTimeout = 10 * time.Second
+
+// Output is the form of what a command prints.
+type Output string
+
+// The forms of output.
+const (
+	// Text is for people: tables and sentences.
+	Text Output = "table"
+	// JSON is one document, as the REST API answers.
+	JSON Output = "json"
+	// NDJSON is a line of JSON for each row.
+	NDJSON Output = "ndjson"
+)
 
 // Client calls a coordinator and prints its answers.
 type Client struct {
@@ -25,8 +39,12 @@ type Client struct {
 	Conn    grpc.ClientConnInterface
 	Address string
 	Out     io.Writer
-	// JSON prints answers as the REST API does, instead of as text.
-	JSON bool
+	// Err takes what is not the answer: refusals of single rows, and progress.
+	Err io.Writer
+	// Output is the form of the answers; empty means Text.
+	Output Output
+	// Width is how many cells a line of Out has room for; 0 means any number.
+	Width int
 	// Plain means that Conn has no TLS, which a coordinator with certificates cuts off.
 	Plain bool
 }
@@ -40,41 +58,66 @@ func (c Client) explain(err error) error {
 	switch s.Code() {
 	case codes.InvalidArgument:
 		return fault.New(fault.Invalid, "%s", s.Message())
-	case codes.NotFound, codes.FailedPrecondition:
+	case codes.NotFound, codes.FailedPrecondition, codes.AlreadyExists, codes.Aborted:
 		return errors.New(s.Message())
+	case codes.Canceled:
+		return Interrupt("interrupted")
+	case codes.Unimplemented:
+		return fmt.Errorf("the coordinator at %s is too old for this command: %s", c.Address, s.Message())
+	case codes.Unauthenticated, codes.PermissionDenied:
+		return fmt.Errorf("the coordinator at %s: %s (%s); --coordinator-token-file FILE, or jetmon context set NAME --token-file FILE, gives it a token",
+			c.Address, s.Message(), s.Code())
 	}
 	hint := ""
-	if c.Plain && s.Code() == codes.Unavailable && !rpc.IsNamed(s) {
-		hint = "; if it has certificates, ask it with --coordinator-tls-ca FILE"
+	if s.Code() == codes.Unavailable && !rpc.IsNamed(s) {
+		hint = "; --server HOST:PORT or --context NAME asks another"
+		if c.Plain {
+			hint += "; if it has certificates, ask it with --coordinator-tls-ca FILE"
+		}
 	}
 	return fmt.Errorf("the coordinator at %s: %s (%s)%s", c.Address, rpc.Cause(err), s.Code(), hint)
 }
 
 // show prints an answer as JSON or as text.
 func (c Client) show(answer proto.Message, words func(io.Writer) error) error {
-	if c.JSON {
+	switch c.Output {
+	case JSON:
 		return format.JSON(c.Out, answer)
+	case NDJSON:
+		return format.JSONLine(c.Out, answer)
 	}
 	return words(c.Out)
 }
 
-// pageSize is the number of rows per request, the API's maximum.
-const pageSize = 1000
+// patience are the pauses before an attempt is repeated.
+var patience = [...]time.Duration{200 * time.Millisecond, 800 * time.Millisecond}
 
-// list fetches page after page until there are limit rows or no more; 0 means no limit.
-// next is not empty when there are more.
-func list[T any](limit int, page func(size int32, token string) ([]T, string, error)) (all []T, next string, err error) {
-	for {
-		size := pageSize
-		if limit > 0 {
-			size = min(size, limit-len(all))
+// call makes a call that may be repeated without harm, and repeats it when the coordinator is
+// unavailable.
+func call[Request, Response any](ctx context.Context, req Request, method func(context.Context, Request, ...grpc.CallOption) (Response, error)) (resp Response, err error) {
+	for attempt := 0; ; attempt++ {
+		resp, err = once(ctx, askTimeout, req, method)
+		if attempt == len(patience) || status.Code(err) != codes.Unavailable || !sleep(ctx, patience[attempt]) {
+			return resp, err
 		}
-		var rows []T
-		if rows, next, err = page(int32(size), next); err != nil {
-			return nil, "", err
-		}
-		if all = append(all, rows...); next == "" || limit > 0 && len(all) >= limit {
-			return all, next, nil
-		}
+	}
+}
+
+// once makes a call.
+func once[Request, Response any](ctx context.Context, limit time.Duration, req Request, method func(context.Context, Request, ...grpc.CallOption) (Response, error)) (Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return method(ctx, req)
+}
+
+// sleep waits, and reports whether ctx goes on.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }

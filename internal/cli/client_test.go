@@ -84,6 +84,12 @@ func (c *coordinator) ReplayOutage(context.Context, *monitorv1.ReplayOutageReque
 // connect starts the coordinator and returns a client of it and the client's output.
 func connect(t *testing.T, c *coordinator) (Client, *bytes.Buffer) {
 	t.Helper()
+	return connectTo(t, c)
+}
+
+// connectTo starts a coordinator of services, sites and maybe outages.
+func connectTo(t *testing.T, c monitorv1.SiteServiceServer) (Client, *bytes.Buffer) {
+	t.Helper()
 	network := rpc.NewMemory()
 	l, err := network.Listen("coordinator")
 	if err != nil {
@@ -91,7 +97,9 @@ func connect(t *testing.T, c *coordinator) (Client, *bytes.Buffer) {
 	}
 	server, err := rpc.NewServer(rpc.ServerOptions{Name: "coordinator", Access: rpc.Open()}, func(r grpc.ServiceRegistrar) {
 		monitorv1.RegisterSiteServiceServer(r, c)
-		monitorv1.RegisterOutageServiceServer(r, c)
+		if outages, ok := c.(monitorv1.OutageServiceServer); ok {
+			monitorv1.RegisterOutageServiceServer(r, outages)
+		}
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +119,7 @@ func connect(t *testing.T, c *coordinator) (Client, *bytes.Buffer) {
 	}
 	t.Cleanup(func() { conn.Close() })
 	var out bytes.Buffer
-	return Client{Conn: conn, Address: "coordinator", Out: &out}, &out
+	return Client{Conn: conn, Address: "coordinator", Out: &out, Err: &out}, &out
 }
 
 func TestListsFollowPagesUpToTheirLimit(t *testing.T) {
@@ -148,8 +156,8 @@ func TestListsFollowPagesUpToTheirLimit(t *testing.T) {
 func TestAListAsJSONIsOneDocumentWithTheTokenOfTheRest(t *testing.T) {
 	t.Parallel()
 	c, out := connect(t, &coordinator{rows: 2500})
-	c.JSON = true
-	if err := c.ListSites(t.Context(), SiteList{Blog: 7, Limit: 1200}); err != nil {
+	c.Output = JSON
+	if err := c.ListSites(t.Context(), SiteList{Filter: &monitorv1.ListSitesRequest{BlogId: 7}, Limit: 1200}); err != nil {
 		t.Fatal(err)
 	}
 	var got struct {

@@ -9,5 +9,5 @@
 //
 // An error of kind fault.Invalid is a mistake of the caller, as from a coordinator.
 //
-// It starts no goroutine.
+// ImportSites starts two goroutines, which end with it: see there.
 package cli

@@ -20,25 +20,19 @@ type OutageList struct {
 
 // ListOutages prints outages in a table, the newest first.
 func (c Client) ListOutages(ctx context.Context, l OutageList) error {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
 	outages := monitorv1.NewOutageServiceClient(c.Conn)
-	rows, next, err := list(l.Limit, func(size int32, token string) ([]*monitorv1.Outage, string, error) {
-		resp, err := outages.ListOutages(ctx, &monitorv1.ListOutagesRequest{PageSize: size, PageToken: token, SiteId: l.Site, Open: l.Open})
-		return resp.GetOutages(), resp.GetNextPageToken(), err
+	return list(ctx, c, listing[*monitorv1.Outage]{
+		name: "outages", titles: format.OutageTitles(), cells: format.OutageCells, limit: l.Limit,
+		page: func(ctx context.Context, size int32, token string) ([]*monitorv1.Outage, string, error) {
+			resp, err := call(ctx, &monitorv1.ListOutagesRequest{PageSize: size, PageToken: token, SiteId: l.Site, Open: l.Open}, outages.ListOutages)
+			return resp.GetOutages(), resp.GetNextPageToken(), err
+		},
 	})
-	if err != nil {
-		return c.explain(err)
-	}
-	all := &monitorv1.ListOutagesResponse{Outages: rows, NextPageToken: next}
-	return c.show(all, func(w io.Writer) error { return format.Outages(w, all) })
 }
 
 // ShowOutage prints one outage with every vote.
 func (c Client) ShowOutage(ctx context.Context, id int64) error {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	resp, err := monitorv1.NewOutageServiceClient(c.Conn).GetOutage(ctx, &monitorv1.GetOutageRequest{OutageId: id})
+	resp, err := call(ctx, &monitorv1.GetOutageRequest{OutageId: id}, monitorv1.NewOutageServiceClient(c.Conn).GetOutage)
 	if err != nil {
 		return c.explain(err)
 	}
@@ -52,10 +46,8 @@ type Rule struct{ Need, Regions uint32 }
 // ReplayOutage decides the ballot of an outage again, also by another rule if there is one,
 // and prints the results. It reports whether the verdict is the stored one.
 func (c Client) ReplayOutage(ctx context.Context, id int64, other Rule) (same bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	resp, err := monitorv1.NewOutageServiceClient(c.Conn).ReplayOutage(ctx,
-		&monitorv1.ReplayOutageRequest{OutageId: id, Need: other.Need, Regions: other.Regions})
+	req := &monitorv1.ReplayOutageRequest{OutageId: id, Need: other.Need, Regions: other.Regions}
+	resp, err := call(ctx, req, monitorv1.NewOutageServiceClient(c.Conn).ReplayOutage)
 	if err != nil {
 		return false, c.explain(err)
 	}

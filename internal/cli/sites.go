@@ -2,26 +2,30 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/cli/format"
+	"github.com/Automattic/jetmon/internal/fault"
 )
 
 // SiteList selects the sites to list.
 type SiteList struct {
-	// Blog, when not 0, is the blog of the sites.
-	Blog int64
-	// State, when specified, is the state of the sites.
-	State monitorv1.SiteState
-	// Host and URL, when not empty, are those of the sites.
-	Host, URL string
+	// Filter has the filters and the order; its page is not read.
+	Filter *monitorv1.ListSitesRequest
 	// Limit is the maximum number of sites; 0 means all.
 	Limit int
+}
+
+// States lists the names of the states by which sites can be listed.
+func States() []string {
+	return []string{"suspect", "verifying", "down", "confirmed-down", "recovering", "uncheckable"}
 }
 
 // ParseState returns the state with a name, as confirmed-down; an empty name means any. A
@@ -41,33 +45,82 @@ func ParseState(name string) (state monitorv1.SiteState, ok bool) {
 
 // ListSites prints sites in a table.
 func (c Client) ListSites(ctx context.Context, l SiteList) error {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
 	sites := monitorv1.NewSiteServiceClient(c.Conn)
-	rows, next, err := list(l.Limit, func(size int32, token string) ([]*monitorv1.Site, string, error) {
-		resp, err := sites.ListSites(ctx, &monitorv1.ListSitesRequest{
-			PageSize: size, PageToken: token, BlogId: l.Blog, State: l.State, Host: l.Host, Url: l.URL,
-		})
-		return resp.GetSites(), resp.GetNextPageToken(), err
+	return list(ctx, c, listing[*monitorv1.Site]{
+		name: "sites", titles: format.SiteTitles(), cells: format.SiteCells, limit: l.Limit,
+		page: func(ctx context.Context, size int32, token string) ([]*monitorv1.Site, string, error) {
+			req := &monitorv1.ListSitesRequest{}
+			if l.Filter != nil {
+				req = proto.Clone(l.Filter).(*monitorv1.ListSitesRequest)
+			}
+			req.PageSize, req.PageToken = size, token
+			resp, err := call(ctx, req, sites.ListSites)
+			return resp.GetSites(), resp.GetNextPageToken(), err
+		},
 	})
-	if err != nil {
-		return c.explain(err)
+}
+
+// GetSites prints sites, each with all that is known of it.
+func (c Client) GetSites(ctx context.Context, ids IDs) error {
+	sites := monitorv1.NewSiteServiceClient(c.Conn)
+	out := c.sites(ids.Many)
+	if !ids.Many && c.Output != NDJSON {
+		out = onePrinter{c}
 	}
-	all := &monitorv1.ListSitesResponse{Sites: rows, NextPageToken: next}
-	return c.show(all, func(w io.Writer) error { return format.Sites(w, all) })
+	return c.each(ctx, ids, out, func(ctx context.Context, id int64) error {
+		resp, err := call(ctx, &monitorv1.GetSiteRequest{SiteId: id}, sites.GetSite)
+		if err != nil {
+			return err
+		}
+		return out.add(resp.GetSite())
+	})
 }
 
 // ExplainSite prints the reasons for a site's status, now or at a time that is not zero.
 func (c Client) ExplainSite(ctx context.Context, site int64, at time.Time) error {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
 	req := &monitorv1.ExplainSiteRequest{SiteId: site}
 	if !at.IsZero() {
 		req.At = timestamppb.New(at)
 	}
-	resp, err := monitorv1.NewSiteServiceClient(c.Conn).ExplainSite(ctx, req)
+	resp, err := call(ctx, req, monitorv1.NewSiteServiceClient(c.Conn).ExplainSite)
 	if err != nil {
 		return c.explain(err)
 	}
 	return c.show(resp.GetExplanation(), func(w io.Writer) error { return format.Explanation(w, resp.GetExplanation()) })
+}
+
+// sites returns a printer of sites. As JSON one site is the site, and several are a list.
+func (c Client) sites(many bool) printer[*monitorv1.Site] {
+	if c.Output == JSON && !many {
+		return onePrinter{c}
+	}
+	return newPrinter(c, listing[*monitorv1.Site]{name: "sites", titles: format.SiteTitles(), cells: format.SiteCells})
+}
+
+// onePrinter prints all that is known of one site.
+type onePrinter struct{ c Client }
+
+func (p onePrinter) add(s *monitorv1.Site) error {
+	return p.c.show(s, func(w io.Writer) error { return format.Site(w, s) })
+}
+func (p onePrinter) flush() error     { return nil }
+func (p onePrinter) end(string) error { return nil }
+
+// CountSites returns what an edit of the sites would be about: the first few with their URL.
+func (c Client) CountSites(ctx context.Context, ids []int64) (lines []string, err error) {
+	const shown = 10
+	resp, err := call(ctx, &monitorv1.BatchGetSitesRequest{SiteIds: ids[:min(len(ids), shown)]}, monitorv1.NewSiteServiceClient(c.Conn).BatchGetSites)
+	if err != nil {
+		return nil, c.explain(err)
+	}
+	for _, s := range resp.GetSites() {
+		lines = append(lines, fmt.Sprintf("%d  %s", s.GetSiteId(), format.Printable(s.GetUrl())))
+	}
+	if len(lines) == 0 {
+		return nil, fault.New(fault.NotFound, "there is no such site")
+	}
+	if len(ids) > shown {
+		lines = append(lines, fmt.Sprintf("and %d more", len(ids)-shown))
+	}
+	return lines, nil
 }

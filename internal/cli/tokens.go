@@ -8,56 +8,49 @@ import (
 	"github.com/Automattic/jetmon/internal/cli/format"
 )
 
-// CreateToken makes a token of the API and prints its secret.
+// CreateToken makes a token of the API and prints its secret. It is asked for once: a second
+// attempt might make a second token.
 func (c Client) CreateToken(ctx context.Context, t *monitorv1.Token) error {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	made, err := monitorv1.NewAccessServiceClient(c.Conn).CreateToken(ctx, &monitorv1.CreateTokenRequest{Token: t})
+	made, err := once(ctx, askTimeout, &monitorv1.CreateTokenRequest{Token: t}, monitorv1.NewAccessServiceClient(c.Conn).CreateToken)
 	if err != nil {
 		return c.explain(err)
 	}
-	return ShowNewToken(c.Out, made, c.JSON)
+	return c.ShowNewToken(made)
 }
 
 // ListTokens prints the tokens of the API; a limit of 0 means all.
 func (c Client) ListTokens(ctx context.Context, limit int) error {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
 	tokens := monitorv1.NewAccessServiceClient(c.Conn)
-	rows, next, err := list(limit, func(size int32, token string) ([]*monitorv1.Token, string, error) {
-		resp, err := tokens.ListTokens(ctx, &monitorv1.ListTokensRequest{PageSize: size, PageToken: token})
+	return c.listTokens(ctx, limit, func(ctx context.Context, size int32, token string) ([]*monitorv1.Token, string, error) {
+		resp, err := call(ctx, &monitorv1.ListTokensRequest{PageSize: size, PageToken: token}, tokens.ListTokens)
 		return resp.GetTokens(), resp.GetNextPageToken(), err
 	})
-	if err != nil {
-		return c.explain(err)
-	}
-	return ShowTokens(c.Out, &monitorv1.ListTokensResponse{Tokens: rows, NextPageToken: next}, c.JSON)
 }
 
 // RevokeToken revokes a token of the API and prints it.
 func (c Client) RevokeToken(ctx context.Context, id int64) error {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	resp, err := monitorv1.NewAccessServiceClient(c.Conn).RevokeToken(ctx, &monitorv1.RevokeTokenRequest{TokenId: id})
+	resp, err := call(ctx, &monitorv1.RevokeTokenRequest{TokenId: id}, monitorv1.NewAccessServiceClient(c.Conn).RevokeToken)
 	if err != nil {
 		return c.explain(err)
 	}
-	return ShowTokens(c.Out, &monitorv1.ListTokensResponse{Tokens: []*monitorv1.Token{resp.GetToken()}}, c.JSON)
+	return c.ShowTokens(ctx, &monitorv1.ListTokensResponse{Tokens: []*monitorv1.Token{resp.GetToken()}})
 }
 
-// ShowNewToken prints a token that was just made, as JSON or with its secret alone on the
-// last line.
-func ShowNewToken(w io.Writer, made *monitorv1.CreateTokenResponse, json bool) error {
-	if json {
-		return format.JSON(w, made)
-	}
-	return format.NewToken(w, made)
+// ShowNewToken prints a token that was just made, with its secret alone on the last line. It
+// needs no connection.
+func (c Client) ShowNewToken(made *monitorv1.CreateTokenResponse) error {
+	return c.show(made, func(w io.Writer) error { return format.NewToken(w, made) })
 }
 
-// ShowTokens prints tokens, as JSON or in a table.
-func ShowTokens(w io.Writer, all *monitorv1.ListTokensResponse, json bool) error {
-	if json {
-		return format.JSON(w, all)
-	}
-	return format.Tokens(w, all)
+// ShowTokens prints tokens. It needs no connection.
+func (c Client) ShowTokens(ctx context.Context, all *monitorv1.ListTokensResponse) error {
+	return c.listTokens(ctx, len(all.GetTokens()), func(context.Context, int32, string) ([]*monitorv1.Token, string, error) {
+		return all.GetTokens(), all.GetNextPageToken(), nil
+	})
+}
+
+func (c Client) listTokens(ctx context.Context, limit int, page func(context.Context, int32, string) ([]*monitorv1.Token, string, error)) error {
+	return list(ctx, c, listing[*monitorv1.Token]{
+		name: "tokens", titles: format.TokenTitles(), cells: format.TokenCells, limit: limit, page: page,
+	})
 }

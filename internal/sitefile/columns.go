@@ -170,14 +170,14 @@ func Words(of protoreflect.Enum) (words []string) {
 	return words
 }
 
-// enum is an enum of the contract.
-type enum interface {
+// Enum is an enum of the contract.
+type Enum interface {
 	protoreflect.Enum
 	~int32
 }
 
 // ParseWord reads the word for a value of an enum; the name that it has in JSON will do, too.
-func ParseWord[E enum](text string) (E, error) {
+func ParseWord[E Enum](text string) (E, error) {
 	var zero E
 	values := zero.Descriptor().Values()
 	given := strings.ToLower(strings.ReplaceAll(text, "_", "-"))
@@ -191,7 +191,7 @@ func ParseWord[E enum](text string) (E, error) {
 	return 0, fmt.Errorf("must be one of %s, is %s", strings.Join(Words(zero), ", "), quoted(text))
 }
 
-func setWord[E enum](text string, set func(E)) error {
+func setWord[E Enum](text string, set func(E)) error {
 	value, err := ParseWord[E](text)
 	set(value)
 	return err

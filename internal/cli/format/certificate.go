@@ -66,8 +66,8 @@ func (p *page) certificate(d certs.Description, now time.Time) {
 		p.line("good as\t%s", cmp.Or(strings.Join(d.Usages, " and "), "anything"))
 		p.line("issuer\t%s", d.Issuer)
 	}
-	p.line("from\t%s", d.From.UTC().Format(momentLayout))
-	p.line("until\t%s (%s)", d.Until.UTC().Format(momentLayout), d.State(now))
+	p.line("from\t%s", d.From.Local().Format(momentLayout))
+	p.line("until\t%s (%s)", d.Until.Local().Format(momentLayout), d.State(now))
 	p.line("serial\t%s", d.Serial)
 	p.line("sha256\t%s", d.SHA256)
 }

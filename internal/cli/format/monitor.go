@@ -3,42 +3,39 @@ package format
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
-// Sites writes a list of sites.
-func Sites(w io.Writer, list *monitorv1.ListSitesResponse) error {
-	return write(w, func(p *page) {
-		p.line("ID\tBLOG\tSTATE\tSTATUS\tLAST CHECK\tURL")
-		for _, s := range list.GetSites() {
-			p.line("%d\t%d\t%s\t%d\t%s\t%s", s.GetSiteId(), s.GetBlogId(), word(s.GetState(), "SITE_STATE_"),
-				s.GetStatusId(), moment(s.GetLastCheckTime()), s.GetUrl())
-		}
-		p.more(list.GetNextPageToken())
-	})
-}
+// SiteTitles are the titles of SiteCells.
+func SiteTitles() []string { return []string{"ID", "BLOG", "STATE", "STATUS", "LAST CHECK", "URL"} }
 
-// Outages writes a list of outages.
-func Outages(w io.Writer, list *monitorv1.ListOutagesResponse) error {
-	return write(w, func(p *page) {
-		p.line("ID\tSITE\tBEGAN\tOVER\tRULE\tFAILURE\tURL")
-		for _, o := range list.GetOutages() {
-			p.line("%d\t%d\t%s\t%s\t%s\t%s\t%s", o.GetOutageId(), o.GetSiteId(), moment(o.GetStartTime()),
-				over(o), rule(o.GetRule()), failure(o.GetFailure(), o.GetReason(), o.GetHttpStatus()), o.GetUrl())
-		}
-		p.more(list.GetNextPageToken())
-	})
-}
-
-// more ends a list that is truncated.
-func (p *page) more(token string) {
-	if token != "" {
-		p.line("There are more: --limit=0 lists all.")
+// SiteCells returns the row of a site.
+func SiteCells(s *monitorv1.Site) []string {
+	return []string{
+		strconv.FormatInt(s.GetSiteId(), 10), strconv.FormatInt(s.GetBlogId(), 10), word(s.GetState(), "SITE_STATE_"),
+		strconv.Itoa(int(s.GetStatusId())), moment(s.GetLastCheckTime()), s.GetUrl(),
 	}
 }
+
+// OutageTitles are the titles of OutageCells.
+func OutageTitles() []string {
+	return []string{"ID", "SITE", "BEGAN", "OVER", "RULE", "FAILURE", "URL"}
+}
+
+// OutageCells returns the row of an outage.
+func OutageCells(o *monitorv1.Outage) []string {
+	return []string{
+		strconv.FormatInt(o.GetOutageId(), 10), strconv.FormatInt(o.GetSiteId(), 10), moment(o.GetStartTime()),
+		over(o), rule(o.GetRule()), failure(o.GetFailure(), o.GetReason(), o.GetHttpStatus()), o.GetUrl(),
+	}
+}
+
+// More is the line below a list that goes on.
+const More = "There are more: --limit=0 lists all."
 
 // Explanation writes the reasons for a site's status.
 func Explanation(w io.Writer, x *monitorv1.Explanation) error {

@@ -56,6 +56,20 @@ const ballotText = `
   ap1  asia     UNKNOWN  Unavailable: gone?[2J
 `
 
+// table writes rows, and a line below them if there is one.
+func table(w io.Writer, titles []string, last string, rows ...[]string) error {
+	t := format.NewTable(w, 0, titles...)
+	for _, row := range rows {
+		if err := t.Add(row...); err != nil {
+			return err
+		}
+	}
+	if last != "" {
+		return t.Line(last)
+	}
+	return t.Flush()
+}
+
 func TestAnswersOfACoordinatorAsText(t *testing.T) {
 	t.Parallel()
 	full := outage()
@@ -66,20 +80,19 @@ func TestAnswersOfACoordinatorAsText(t *testing.T) {
 		write func(io.Writer) error
 		want  string
 	}{
-		{"no sites", func(w io.Writer) error { return format.Sites(w, &monitorv1.ListSitesResponse{}) },
+		{"no sites", func(w io.Writer) error { return table(w, format.SiteTitles(), "") },
 			"ID  BLOG  STATE  STATUS  LAST CHECK  URL\n"},
 		{"sites, and more of them", func(w io.Writer) error {
-			return format.Sites(w, &monitorv1.ListSitesResponse{NextPageToken: "x", Sites: []*monitorv1.Site{
-				{SiteId: 1, BlogId: 9000000001, State: monitorv1.SiteState_SITE_STATE_UP, StatusId: 1, LastCheckTime: at(5), Url: "http://a.example/"},
-				{SiteId: 20, State: monitorv1.SiteState_SITE_STATE_PAUSED, StatusId: 1, Url: "http://bell.example/\a"},
-			}})
+			return table(w, format.SiteTitles(), format.More,
+				format.SiteCells(&monitorv1.Site{SiteId: 1, BlogId: 9000000001, State: monitorv1.SiteState_SITE_STATE_UP, StatusId: 1, LastCheckTime: at(5), Url: "http://a.example/"}),
+				format.SiteCells(&monitorv1.Site{SiteId: 20, State: monitorv1.SiteState_SITE_STATE_PAUSED, StatusId: 1, Url: "http://bell.example/\a"}))
 		}, `ID  BLOG        STATE   STATUS  LAST CHECK            URL
 1   9000000001  up      1       2026-05-13 12:00:05Z  http://a.example/
 20  0           paused  1       -                     http://bell.example/?
 There are more: --limit=0 lists all.
 `},
 		{"outages", func(w io.Writer) error {
-			return format.Outages(w, &monitorv1.ListOutagesResponse{Outages: []*monitorv1.Outage{outage(), full}})
+			return table(w, format.OutageTitles(), "", format.OutageCells(outage()), format.OutageCells(full))
 		}, `ID  SITE  BEGAN                 OVER                  RULE                 FAILURE                             URL
 7   3     2026-05-13 12:00:00Z  -                     2 of 3 in 2 regions  server (http_502), HTTP status 502  http://a.example/
 7   3     2026-05-13 12:00:00Z  2026-05-13 12:00:59Z  2 of 3 in 2 regions  server (http_502), HTTP status 502  http://a.example/

@@ -50,14 +50,17 @@ func word(value fmt.Stringer, prefix string) string {
 	return strings.ToLower(strings.TrimPrefix(value.String(), prefix))
 }
 
-const momentLayout = "2006-01-02 15:04:05Z"
+// momentLayout has the zone: Z, or the difference as +02:00.
+const momentLayout = "2006-01-02 15:04:05Z07:00"
 
-// moment formats a time for people, "-" when there is none.
-func moment(t *timestamppb.Timestamp) string {
+// moment formats a time for people, in their zone, "-" when there is none.
+func moment(t *timestamppb.Timestamp) string { return momentIn(t, time.Local) }
+
+func momentIn(t *timestamppb.Timestamp, zone *time.Location) string {
 	if t == nil {
 		return "-"
 	}
-	return t.AsTime().UTC().Format(momentLayout)
+	return t.AsTime().In(zone).Format(momentLayout)
 }
 
 // ParseMoment parses RFC 3339, and the times that this package writes.
@@ -68,3 +71,6 @@ func ParseMoment(text string) (time.Time, error) {
 	}
 	return at, err
 }
+
+// Printable replaces what is unprintable in a text by question marks.
+func Printable(text string) string { return printable(text) }

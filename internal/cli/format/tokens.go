@@ -3,21 +3,23 @@ package format
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
-// Tokens writes a list of tokens.
-func Tokens(w io.Writer, list *monitorv1.ListTokensResponse) error {
-	return write(w, func(p *page) {
-		p.line("ID\tNAME\tSCOPES\tBLOGS\tUSED\tEXPIRES\tREVOKED")
-		for _, t := range list.GetTokens() {
-			p.line("%d\t%s\t%s\t%s\t%s\t%s\t%s", t.GetTokenId(), t.GetName(), strings.Join(t.GetScopes(), ","), blogs(t),
-				moment(t.GetLastUseTime()), moment(t.GetExpireTime()), moment(t.GetRevokeTime()))
-		}
-		p.more(list.GetNextPageToken())
-	})
+// TokenTitles are the titles of TokenCells.
+func TokenTitles() []string {
+	return []string{"ID", "NAME", "SCOPES", "BLOGS", "USED", "EXPIRES", "REVOKED"}
+}
+
+// TokenCells returns the row of a token.
+func TokenCells(t *monitorv1.Token) []string {
+	return []string{
+		strconv.FormatInt(t.GetTokenId(), 10), t.GetName(), strings.Join(t.GetScopes(), ","), blogs(t),
+		moment(t.GetLastUseTime()), moment(t.GetExpireTime()), moment(t.GetRevokeTime()),
+	}
 }
 
 // blogs names the blogs of a token.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/Automattic/jetmon/test/load/machine"
 )
 
 const (
@@ -66,12 +68,12 @@ type bareScan struct {
 }
 
 // bareScans tries all ways.
-func (d *database) bareScans(ctx context.Context, n int) ([]bareScan, error) {
+func bareScans(ctx context.Context, d *machine.Database, n int) ([]bareScan, error) {
 	var out []bareScan
 	for _, way := range bareWays(n) {
 		var best bareScan
 		for range bareRounds {
-			s, err := d.bareScan(ctx, way, n)
+			s, err := scanBare(ctx, d, way, n)
 			if err != nil {
 				return nil, fmt.Errorf("scan %s: %w", way.name, err)
 			}
@@ -84,10 +86,10 @@ func (d *database) bareScans(ctx context.Context, n int) ([]bareScan, error) {
 	return out, nil
 }
 
-func (d *database) bareScan(ctx context.Context, way bareWay, n int) (s bareScan, err error) {
+func scanBare(ctx context.Context, d *machine.Database, way bareWay, n int) (s bareScan, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bareWithin)
 	defer cancel()
-	server, err := d.pid()
+	server, err := d.PID()
 	if err != nil {
 		return s, err
 	}
@@ -101,7 +103,7 @@ func (d *database) bareScan(ctx context.Context, way bareWay, n int) (s bareScan
 	group.SetLimit(way.readers)
 	for i, statement := range way.statements {
 		group.Go(func() (err error) {
-			counts[i], err = d.drop(scanning, statement)
+			counts[i], err = drop(scanning, d, statement)
 			return err
 		})
 	}
@@ -127,8 +129,8 @@ func (d *database) bareScan(ctx context.Context, way bareWay, n int) (s bareScan
 }
 
 // drop reads the rows of a statement and drops them.
-func (d *database) drop(ctx context.Context, statement string) (n int, err error) {
-	rows, err := d.db.QueryContext(ctx, statement)
+func drop(ctx context.Context, d *machine.Database, statement string) (n int, err error) {
+	rows, err := d.DB.QueryContext(ctx, statement)
 	if err != nil {
 		return 0, err
 	}
@@ -146,7 +148,7 @@ func (d *database) drop(ctx context.Context, statement string) (n int, err error
 // cpuOfAll returns the CPU times of some processes.
 func cpuOfAll(pids ...int) (out []time.Duration, err error) {
 	for _, pid := range pids {
-		cpu, err := cpuOf(pid)
+		cpu, err := machine.CPUOf(pid)
 		if err != nil {
 			return nil, err
 		}

@@ -25,35 +25,11 @@ import (
 )
 
 const (
-	buildWithin   = 5 * time.Minute
-	migrateWithin = 2 * time.Minute
-	listenWithin  = time.Minute
-	stopWithin    = 15 * time.Second
-	askWithin     = 10 * time.Second
-	profileFor    = 20 * time.Second
+	listenWithin = time.Minute
+	stopWithin   = 15 * time.Second
+	askWithin    = 10 * time.Second
+	profileFor   = 20 * time.Second
 )
-
-// build compiles the jetmon program into a directory.
-func build(ctx context.Context, dir string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, buildWithin)
-	defer cancel()
-	program := filepath.Join(dir, "jetmon")
-	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", program, "github.com/Automattic/jetmon/cmd/jetmon")
-	if out, err := c.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build jetmon: %w: %s", err, out)
-	}
-	return program, nil
-}
-
-// migrate makes the tables.
-func migrate(ctx context.Context, program, dsn string) error {
-	ctx, cancel := context.WithTimeout(ctx, migrateWithin)
-	defer cancel()
-	if out, err := exec.CommandContext(ctx, program, "migrate", "--db="+dsn).CombinedOutput(); err != nil {
-		return fmt.Errorf("jetmon migrate: %w: %s", err, out)
-	}
-	return nil
-}
 
 // coordinator is the measured process.
 type coordinator struct {

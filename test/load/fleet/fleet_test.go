@@ -4,7 +4,6 @@ package main
 
 import (
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,46 +12,11 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
+	"github.com/Automattic/jetmon/test/load/machine"
 	"github.com/Automattic/jetmon/test/seeds"
 )
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-
-func TestAStatLineIsRead(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct {
-		line string
-		want time.Duration
-	}{
-		"a plain one":               {"12 (jetmon) S 1 2 3 4 5 6 7 8 9 10 150 25 0 0 20 0 9 0 1", 1750 * time.Millisecond},
-		"a name of blanks, bracket": {"12 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 1 1 0 0", 20 * time.Millisecond},
-		"one cut short":             {"12 (jetmon) S 1 2", -1},
-		"one without numbers":       {"12 (jetmon) S 1 2 3 4 5 6 7 8 9 10 x y 0 0", -1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got, err := parseStat([]byte(tt.line))
-			if (err != nil) != (tt.want < 0) || err == nil && got != tt.want {
-				t.Errorf("got %s, %v", got, err)
-			}
-		})
-	}
-}
-
-func TestThisProcessIsRead(t *testing.T) {
-	t.Parallel()
-	cpu, err := cpuOf(os.Getpid())
-	if err != nil || cpu < 0 || cpu > time.Hour {
-		t.Errorf("CPU time is %s, %v", cpu, err)
-	}
-	m, err := memoryOf(os.Getpid())
-	if err != nil || m.now < 1<<20 || m.peak < m.now || m.peak > 1<<36 {
-		t.Errorf("memory is %+v, %v", m, err)
-	}
-	if _, err := memoryOf(-1); err == nil {
-		t.Error("a process that is not there has memory")
-	}
-}
 
 func TestQuantiles(t *testing.T) {
 	t.Parallel()
@@ -240,8 +204,8 @@ func TestTheWorstOfAPhaseIsKept(t *testing.T) {
 	t.Parallel()
 	f := figures{plan: plan{sites: 60, interval: time.Minute}}
 	half, whole := 0.5, 1.0
-	f.sampled(time.Second, &monitorv1.CoordinatorStatus{QueuedChecks: 9, Stretch: 2, Coverage: &half}, memory{now: 7})
-	f.sampled(2*time.Second, &monitorv1.CoordinatorStatus{OpenChecks: 3, Stretch: 1, Coverage: &whole}, memory{now: 5})
+	f.sampled(time.Second, &monitorv1.CoordinatorStatus{QueuedChecks: 9, Stretch: 2, Coverage: &half}, machine.Memory{Now: 7})
+	f.sampled(2*time.Second, &monitorv1.CoordinatorStatus{OpenChecks: 3, Stretch: 1, Coverage: &whole}, machine.Memory{Now: 5})
 	if f.queued != 9 || f.open != 3 || f.stretch != 2 || f.coverage != 0.5 || f.resident != 7 || f.caughtUp != time.Second || f.last.GetStretch() != 1 {
 		t.Errorf("%+v", f)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/test/load/machine"
 )
 
 // figures are the measurements of one phase.
@@ -16,7 +17,7 @@ type figures struct {
 	wall      time.Duration
 	cpu, base time.Duration // of the coordinator, and of the database
 	work      work
-	memory    memory
+	memory    machine.Memory
 	tally     *tally
 	unseen    int // sites that no checker saw for their interval and grace
 
@@ -30,7 +31,7 @@ type figures struct {
 }
 
 // sampled records the coordinator's status at a moment of the phase.
-func (f *figures) sampled(at time.Duration, s *monitorv1.CoordinatorStatus, m memory) {
+func (f *figures) sampled(at time.Duration, s *monitorv1.CoordinatorStatus, m machine.Memory) {
 	if f.last == nil {
 		f.coverage = 1
 	}
@@ -40,7 +41,7 @@ func (f *figures) sampled(at time.Duration, s *monitorv1.CoordinatorStatus, m me
 	if s.Coverage != nil {
 		f.coverage = min(f.coverage, s.GetCoverage())
 	}
-	f.resident = max(f.resident, m.now)
+	f.resident = max(f.resident, m.Now)
 	if float64(s.GetQueuedChecks()) > f.plan.demand() {
 		f.caughtUp = at
 	}
@@ -70,7 +71,7 @@ func (f *figures) print() {
 		f.last.GetQueuedChecks(), f.queued, f.caughtUp.Seconds(), f.last.GetOpenChecks(), f.open)
 	line("coordinator CPU", "%.1f %% of a core, %.1f us a check", 100*f.cpu.Seconds()/seconds, 1e6*f.cpu.Seconds()/max(1, checks))
 	line("coordinator memory", "%s resident now, %s at most in samples, %s at its peak; %.0f bytes a site",
-		mib(f.memory.now), mib(f.resident), mib(f.memory.peak), float64(f.memory.now)/float64(f.plan.sites))
+		mib(f.memory.Now), mib(f.resident), mib(f.memory.Peak), float64(f.memory.Now)/float64(f.plan.sites))
 	line("database CPU", "%.1f %% of a core; %.1f reads/s, %.2f MB/s sent", 100*f.base.Seconds()/seconds, float64(f.work.reads)/seconds, float64(f.work.sent)/seconds/1e6)
 	line("database writes", "%.2f/s in all, %.6f a healthy check", float64(f.work.writes)/seconds, float64(f.work.writes)/max(1, float64(f.tally.accepted)))
 }

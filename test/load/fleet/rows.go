@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/Automattic/jetmon/test/load/machine"
 )
 
 // fillRows is the number of rows per statement.
@@ -17,7 +19,7 @@ const fillWithin = 5 * time.Minute
 
 // fill writes the sites 1 to n, with URLs of 40 bytes, spread over the buckets by number as
 // blogs are. down percent of them have long been confirmed down.
-func (d *database) fill(ctx context.Context, n int, interval time.Duration, down int) error {
+func fill(ctx context.Context, d *machine.Database, n int, interval time.Duration, down int) error {
 	for from := 1; from <= n; from += fillRows {
 		to := min(from+fillRows-1, n)
 		text := fmt.Sprintf(`INSERT INTO jetpack_monitor_sites
@@ -25,13 +27,13 @@ func (d *database) fill(ctx context.Context, n int, interval time.Duration, down
 	SELECT seq, seq, seq %% 512, CONCAT('https://www.a-web-site-', LPAD(seq, 8, '0'), '.example/'), 1, IF(seq %% 100 < %d, 2, 1), '2026-01-02 03:04:05', %d
 	FROM seq_%d_to_%d`, down, interval/time.Minute, from, to)
 		call, cancel := context.WithTimeout(ctx, fillWithin)
-		_, err := d.db.ExecContext(call, text)
+		_, err := d.DB.ExecContext(call, text)
 		cancel()
 		if err != nil {
 			return fmt.Errorf("make the sites %d to %d: %w", from, to, err)
 		}
 	}
-	if _, err := d.db.ExecContext(ctx, "ANALYZE TABLE jetpack_monitor_sites"); err != nil {
+	if _, err := d.DB.ExecContext(ctx, "ANALYZE TABLE jetpack_monitor_sites"); err != nil {
 		return fmt.Errorf("analyze: %w", err)
 	}
 	return nil
@@ -47,11 +49,11 @@ func (w work) since(before work) work {
 }
 
 // counts reads the server's counters.
-func (d *database) counts(ctx context.Context) (work, error) {
+func counts(ctx context.Context, d *machine.Database) (work, error) {
 	var w work
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	rows, err := d.db.QueryContext(ctx, "SHOW GLOBAL STATUS WHERE Variable_name IN "+
+	rows, err := d.DB.QueryContext(ctx, "SHOW GLOBAL STATUS WHERE Variable_name IN "+
 		"('Com_insert','Com_insert_select','Com_update','Com_update_multi','Com_delete','Com_delete_multi','Com_replace','Com_replace_select','Com_select','Bytes_sent')")
 	if err != nil {
 		return w, fmt.Errorf("read the server's counters: %w", err)

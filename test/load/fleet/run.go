@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/Automattic/jetmon/test/load/machine"
 )
 
 const (
@@ -29,36 +31,36 @@ func measure(ctx context.Context, p plan) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	if p.program == "" {
-		if p.program, err = build(ctx, dir); err != nil {
+		if p.program, err = machine.Build(ctx, dir); err != nil {
 			return err
 		}
 	}
-	d, err := startDatabase(ctx, p.sites)
+	d, err := machine.StartDatabase(ctx, p.sites)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.stop()) }()
-	if err := migrate(ctx, p.program, d.dsn()); err != nil {
+	defer func() { err = errors.Join(err, d.Stop()) }()
+	if err := machine.Migrate(ctx, p.program, d.DSN()); err != nil {
 		return err
 	}
 	began := time.Now()
-	if err := d.fill(ctx, p.sites, p.interval, p.down); err != nil {
+	if err := fill(ctx, d, p.sites, p.interval, p.down); err != nil {
 		return err
 	}
 	fmt.Printf("%d rows written in %s\n", p.sites, time.Since(began).Round(time.Millisecond))
-	bare, err := d.bareScans(ctx, p.sites)
+	bare, err := bareScans(ctx, d, p.sites)
 	if err != nil {
 		return err
 	}
-	server, err := d.pid()
+	server, err := d.PID()
 	if err != nil {
 		return err
 	}
-	before, err := cpuOf(server)
+	before, err := machine.CPUOf(server)
 	if err != nil {
 		return err
 	}
-	c, err := startCoordinator(ctx, p, p.program, d.dsn())
+	c, err := startCoordinator(ctx, p, p.program, d.DSN())
 	if err != nil {
 		return err
 	}
@@ -70,7 +72,7 @@ func measure(ctx context.Context, p plan) (err error) {
 // run holds the parts of a running measurement.
 type run struct {
 	plan        plan
-	database    *database
+	database    *machine.Database
 	coordinator *coordinator
 	bare        []bareScan
 	base        time.Duration // the database's CPU before the coordinator was started
@@ -127,7 +129,7 @@ func (r *run) load(ctx context.Context) error {
 		}
 	}
 	took := time.Since(r.coordinator.started)
-	server, err := r.database.pid()
+	server, err := r.database.PID()
 	if err != nil {
 		return err
 	}
@@ -135,7 +137,7 @@ func (r *run) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m, err := memoryOf(r.coordinator.pid())
+	m, err := machine.MemoryOf(r.coordinator.pid())
 	if err != nil {
 		return err
 	}
@@ -146,7 +148,7 @@ func (r *run) load(ctx context.Context) error {
 	n := float64(r.plan.sites)
 	beside(r.bare, n/alone.Seconds())
 	fmt.Printf("loaded in %s since the process was started, the load alone in %s, as it says itself; CPU of all that a row: %.2f us, %.2f us of the database; %s resident, %s at most\n",
-		took.Round(time.Millisecond), alone, 1e6*cpu[0].Seconds()/n, 1e6*(cpu[1]-r.base).Seconds()/n, mib(m.now), mib(m.peak))
+		took.Round(time.Millisecond), alone, 1e6*cpu[0].Seconds()/n, 1e6*(cpu[1]-r.base).Seconds()/n, mib(m.Now), mib(m.Peak))
 	return nil
 }
 
@@ -158,18 +160,18 @@ type costs struct {
 }
 
 func (r *run) costs(ctx context.Context) (c costs, err error) {
-	pid, err := r.database.pid()
+	pid, err := r.database.PID()
 	if err != nil {
 		return c, err
 	}
 	c.at = time.Now()
-	if c.cpu, err = cpuOf(r.coordinator.pid()); err != nil {
+	if c.cpu, err = machine.CPUOf(r.coordinator.pid()); err != nil {
 		return c, err
 	}
-	if c.base, err = cpuOf(pid); err != nil {
+	if c.base, err = machine.CPUOf(pid); err != nil {
 		return c, err
 	}
-	c.work, err = r.database.counts(ctx)
+	c.work, err = counts(ctx, r.database)
 	return c, err
 }
 
@@ -179,7 +181,7 @@ func (r *run) measure(ctx context.Context, ph phase) (*figures, error) {
 		c.limit(float64(ph.capacity) / float64(len(r.checkers)))
 		c.take() // drops what came before the phase
 	}
-	if err := resetPeak(r.coordinator.pid()); err != nil {
+	if err := machine.ResetPeak(r.coordinator.pid()); err != nil {
 		return nil, err
 	}
 	f := &figures{phase: ph, plan: r.plan}
@@ -206,7 +208,7 @@ func (r *run) measure(ctx context.Context, ph phase) (*figures, error) {
 	f.wall, f.cpu, f.base = after.at.Sub(before.at), after.cpu-before.cpu, after.base-before.base
 	f.work = after.work.since(before.work)
 	f.unseen = r.sights.unseen(after.at, r.plan.interval+grace)
-	f.memory, err = memoryOf(r.coordinator.pid())
+	f.memory, err = machine.MemoryOf(r.coordinator.pid())
 	return f, err
 }
 
@@ -220,7 +222,7 @@ func (r *run) sample(ctx context.Context, f *figures, began time.Time) error {
 		if err != nil {
 			return err
 		}
-		m, err := memoryOf(r.coordinator.pid())
+		m, err := machine.MemoryOf(r.coordinator.pid())
 		if err != nil {
 			return err
 		}

@@ -94,6 +94,22 @@ func (s *Store) saveBlogSettings(t txn, blog check.BlogID, old, text string) err
 	return err
 }
 
+// forgetBlog deletes what is kept of a blog that has no site any more.
+func (t txn) forgetBlog(blog check.BlogID) error {
+	var id number
+	left, err := t.find([]any{&id}, "SELECT jetpack_monitor_site_id FROM jetpack_monitor_sites WHERE blog_id = ? LIMIT 1", blog)
+	if err != nil || left {
+		return err
+	}
+	var kept int64
+	found, err := t.find([]any{&kept}, "SELECT blog_id FROM jetmon_blog_settings WHERE blog_id = ?", blog)
+	if err != nil || !found { // to delete a row that is not there would lock its neighbours
+		return err
+	}
+	_, err = t.exec("DELETE FROM jetmon_blog_settings WHERE blog_id = ?", blog)
+	return err
+}
+
 const insertWatch = "INSERT INTO jetmon_site_watches (site_id, start_ms, end_ms) VALUES "
 
 // startWatch notes that a site is checked from a time on.

@@ -21,6 +21,7 @@ func blogTests() []test {
 	return []test{
 		{"settings of a blog are read as they were written, and are on record", blogSettingsKept},
 		{"a refused edit of a blog's settings changes nothing, and one that changes nothing is not on record", blogSettingsRefused},
+		{"settings of a blog go with its last site", blogSettingsForgotten},
 		{"edits of a blog's settings at once lose nothing", blogSettingsRaced},
 		{"the past of a site has its outages since a time, and when it was watched", pastsRead},
 		{"the past of a site goes with it", pastsForgotten},
@@ -72,6 +73,23 @@ func blogSettingsRefused(t *testing.T, db Database) {
 	wantEqual(t, len(trail(t, s, store.AuditQuery{Limit: 10})), 0)
 }
 
+func blogSettingsForgotten(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	first := get[record.Site](t)(s.CreateSite(t.Context(), aSite("http://a.example/")))
+	last := get[record.Site](t)(s.CreateSite(t.Context(), aSite("http://b.example/")))
+	no := false
+	for _, blog := range []check.BlogID{first.BlogID, first.BlogID + 1} {
+		_, err := s.EditBlogSettings(t.Context(), blog, func(record.BlogSettings) (record.BlogSettings, error) { return record.BlogSettings{Mails: &no}, nil }, toldOfBlog)
+		must(t, err)
+	}
+	kept := func() (n int64) { return db.Int(t, "SELECT COUNT(*) FROM jetmon_blog_settings") }
+	must(t, s.DeleteSite(t.Context(), first.ID, noon(), nil))
+	wantEqual(t, kept(), int64(2))
+	must(t, s.DeleteSite(t.Context(), last.ID, noon(), nil))
+	wantEqual(t, kept(), int64(1))
+	wantEqual(t, get[record.BlogSettings](t)(s.BlogSettings(t.Context(), first.BlogID)), record.BlogSettings{})
+}
+
 func blogSettingsRaced(t *testing.T, db Database) {
 	const writers = 8
 	stores := []store.Store{db.Open(t, true), db.Open(t, true)}
@@ -121,28 +139,18 @@ func pastsRead(t *testing.T, db Database) {
 	later := func(hours int) time.Time {
 		return began.Add(time.Duration(hours) * time.Hour).Truncate(time.Millisecond).UTC()
 	}
-	pause := func(id check.SiteID, at time.Time, paused bool) {
-		_, err := s.UpdateSite(t.Context(), id, at, func(row record.Site) (record.Site, error) {
-			row.Paused = paused
-			return row, nil
-		})
-		must(t, err)
+	pause := func(id check.SiteID, at time.Time, paused bool) { pauseAt(t, s, id, at, paused) }
+	for i, hour := range []int{1, 2, 2, 2, 3} {
+		pause(ids[0], later(hour), i%2 == 0)
 	}
-	pause(ids[0], later(1), true)
-	pause(ids[0], later(2), false)
-	pause(ids[0], later(2), true)
-	pause(ids[0], later(2), false)
-	pause(ids[0], later(3), true)
 	pause(ids[2], later(4), false)
 	pause(theirs, later(5), true)
 	outage := func(site check.SiteID, start, end int, open bool) {
-		until, openSite := later(end).UnixMilli(), any(nil)
+		until := later(end)
 		if open {
-			until, openSite = 0, site
+			until = time.Time{}
 		}
-		db.Exec(t, `INSERT INTO jetmon_outages (site_id, open_site, blog_id, bucket, url, status, status_ms, start_ms, confirmed_ms, end_ms,
-	failure, reason, http_status, rule_voters, rule_need, rule_regions, round, relapses, suspended_ms, paused_ms)
-	VALUES (?, ?, 42, 7, 'http://1.example/', 0, 0, ?, ?, ?, 0, '', 0, 0, 0, 0, 0, 0, 0, 90000)`, site, openSite, later(start).UnixMilli(), later(start).UnixMilli(), until)
+		pastOutage(t, db, site, later(start), until)
 	}
 	outage(ids[1], 1, 2, false)
 	outage(ids[1], 3, 5, false)
@@ -173,9 +181,28 @@ func pastsRead(t *testing.T, db Database) {
 	wantEqual(t, got[ids[2]], record.Past{SiteID: ids[2], Watched: []uptime.Span{{Start: later(4)}}})
 	wantEqual(t, got[theirs], record.Past{SiteID: theirs, Watched: []uptime.Span{{End: later(5)}}, Outages: []record.PastOutage{past(later(7), time.Time{})}})
 	wantKind(t, s.Pasts(t.Context(), make([]check.SiteID, store.MaxPasts+1), noon(), func(record.Past) {}), fault.Invalid)
-	if none := pasts(t, s, noon()); len(none) != 0 {
-		t.Errorf("no sites have a past: %v", none)
+	wantEqual(t, len(pasts(t, s, noon())), 0)
+}
+
+func pauseAt(t testing.TB, s store.Store, id check.SiteID, at time.Time, paused bool) {
+	t.Helper()
+	_, err := s.UpdateSite(t.Context(), id, at, func(row record.Site) (record.Site, error) {
+		row.Paused = paused
+		return row, nil
+	})
+	must(t, err)
+}
+
+// pastOutage adds an outage that was paused for 90 s; a zero end is open.
+func pastOutage(t testing.TB, db Database, site check.SiteID, start, end time.Time) {
+	t.Helper()
+	until, openSite := int64(0), any(site)
+	if !end.IsZero() {
+		until, openSite = end.UnixMilli(), nil
 	}
+	db.Exec(t, `INSERT INTO jetmon_outages (site_id, open_site, blog_id, bucket, url, status, status_ms, start_ms, confirmed_ms, end_ms,
+	failure, reason, http_status, rule_voters, rule_need, rule_regions, round, relapses, suspended_ms, paused_ms)
+	VALUES (?, ?, 42, 7, 'http://1.example/', 0, 0, ?, ?, ?, 0, '', 0, 0, 0, 0, 0, 0, 0, 90000)`, site, openSite, start.UnixMilli(), start.UnixMilli(), until)
 }
 
 func pastsForgotten(t *testing.T, db Database) {

@@ -581,11 +581,11 @@ const file_jetmon_wpcom_v1_jetpack_monitor_service_proto_rawDesc = "" +
 	"\x04site\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xd8\x04R\x04site\"l\n" +
 	"#ListJetpackMonitorIncidentsResponse\x12E\n" +
-	"\tincidents\x18\x01 \x03(\v2'.jetmon.wpcom.v1.JetpackMonitorIncidentR\tincidents\"u\n" +
+	"\tincidents\x18\x01 \x03(\v2'.jetmon.wpcom.v1.JetpackMonitorIncidentR\tincidents\"v\n" +
 	"\x1eGetJetpackMonitorUptimeRequest\x12\x1e\n" +
 	"\x04site\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xd8\x04R\x04site\x123\n" +
-	"\x06period\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x18\aR\x00R\a30 daysR\a90 daysR\x06period\"\xce\x01\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xd8\x04R\x04site\x124\n" +
+	"\x06period\x18\x02 \x01(\tB\x1c\xbaH\x19\xd8\x01\x01r\x14\x18\aR\a30 daysR\a90 daysR\x06period\"\xce\x01\n" +
 	"\x1fGetJetpackMonitorUptimeResponse\x12N\n" +
 	"\x04days\x18\x01 \x03(\v2:.jetmon.wpcom.v1.GetJetpackMonitorUptimeResponse.DaysEntryR\x04days\x1a[\n" +
 	"\tDaysEntry\x12\x10\n" +

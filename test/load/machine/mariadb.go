@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package machine
 
 import (
 	"context"
@@ -23,7 +23,7 @@ import (
 const (
 	user     = "jetmon"
 	password = "correct-horse"
-	schema   = "fleet"
+	schema   = "jetmon"
 	// startWithin limits the set-up and start of the server.
 	startWithin = 2 * time.Minute
 )
@@ -35,25 +35,26 @@ read -r word
 kill -9 "$pid"; wait "$pid" 2>/dev/null
 rm -rf "$DIRECTORY"`
 
-// database is a private MariaDB with one schema.
-type database struct {
+// Database is a private MariaDB with one schema.
+type Database struct {
 	dir   string
 	port  int
 	shell *exec.Cmd
 	input io.WriteCloser
-	db    *sql.DB
+	// DB is the database for programs that write behind a coordinator's back.
+	DB *sql.DB
 }
 
-// startDatabase sets up a server with enough memory for the rows, up to a limit.
-func startDatabase(ctx context.Context, sites int) (*database, error) {
+// StartDatabase sets up a server with enough memory for the rows, up to a limit.
+func StartDatabase(ctx context.Context, sites int) (*Database, error) {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
 	binary, install, err := findServer()
 	if err != nil {
 		return nil, err
 	}
-	d := &database{}
-	if d.dir, err = os.MkdirTemp("", "jetmon-fleet-"); err != nil {
+	d := &Database{}
+	if d.dir, err = os.MkdirTemp("", "jetmon-load-"); err != nil {
 		return nil, fmt.Errorf("make the database's directory: %w", err)
 	}
 	if err := d.setUp(ctx, install); err != nil {
@@ -64,7 +65,7 @@ func startDatabase(ctx context.Context, sites int) (*database, error) {
 	}
 	if err := d.start(ctx, binary, sites); err != nil {
 		log, _ := os.ReadFile(d.path("error.log"))
-		return nil, errors.Join(fmt.Errorf("start mariadbd: %w; its log:\n%s", err, log), d.stop())
+		return nil, errors.Join(fmt.Errorf("start mariadbd: %w; its log:\n%s", err, log), d.Stop())
 	}
 	return d, nil
 }
@@ -86,9 +87,9 @@ func findServer() (binary, install string, err error) {
 	return binary, install, nil
 }
 
-func (d *database) path(name string) string { return filepath.Join(d.dir, name) }
+func (d *Database) path(name string) string { return filepath.Join(d.dir, name) }
 
-func (d *database) setUp(ctx context.Context, install string) error {
+func (d *Database) setUp(ctx context.Context, install string) error {
 	if err := os.Mkdir(d.path("tmp"), 0o700); err != nil {
 		return fmt.Errorf("make the database's directory: %w", err)
 	}
@@ -107,7 +108,7 @@ func (d *database) setUp(ctx context.Context, install string) error {
 }
 
 // start runs the server and waits until our user can log in.
-func (d *database) start(ctx context.Context, binary string, sites int) error {
+func (d *Database) start(ctx context.Context, binary string, sites int) error {
 	pool := min(max(256, sites*250>>20), 4096)
 	args := append([]string{"-c", guard, "sh", binary, "--no-defaults",
 		"--datadir=" + d.path("data"), "--tmpdir=" + d.path("tmp"), "--init-file=" + d.path("init.sql"),
@@ -127,13 +128,13 @@ func (d *database) start(ctx context.Context, binary string, sites int) error {
 		return err
 	}
 	d.shell, d.input = shell, input
-	if d.db, err = sql.Open("mysql", fmt.Sprintf("%s:%s@%s", user, password, d.address())); err != nil {
+	if d.DB, err = sql.Open("mysql", fmt.Sprintf("%s:%s@%s", user, password, d.address())); err != nil {
 		return err
 	}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := d.db.PingContext(ctx)
+		err := d.DB.PingContext(ctx)
 		if err == nil {
 			return nil
 		}
@@ -145,13 +146,13 @@ func (d *database) start(ctx context.Context, binary string, sites int) error {
 	}
 }
 
-func (d *database) address() string { return fmt.Sprintf("tcp(127.0.0.1:%d)/%s", d.port, schema) }
+func (d *Database) address() string { return fmt.Sprintf("tcp(127.0.0.1:%d)/%s", d.port, schema) }
 
-// dsn returns the database's DSN for the coordinator.
-func (d *database) dsn() string { return fmt.Sprintf("mysql://%s:%s@%s", user, password, d.address()) }
+// DSN returns the database's DSN for the coordinator.
+func (d *Database) DSN() string { return fmt.Sprintf("mysql://%s:%s@%s", user, password, d.address()) }
 
-// pid returns the server's process id.
-func (d *database) pid() (int, error) {
+// PID returns the server's process id.
+func (d *Database) PID() (int, error) {
 	text, err := os.ReadFile(d.path("pid"))
 	if err != nil {
 		return 0, fmt.Errorf("find the database's process: %w", err)
@@ -159,11 +160,11 @@ func (d *database) pid() (int, error) {
 	return strconv.Atoi(strings.TrimSpace(string(text)))
 }
 
-// stop ends the server and removes its directory.
-func (d *database) stop() error {
+// Stop ends the server and removes its directory.
+func (d *Database) Stop() error {
 	var err error
-	if d.db != nil {
-		err = d.db.Close()
+	if d.DB != nil {
+		err = d.DB.Close()
 	}
 	if d.shell == nil {
 		return errors.Join(err, os.RemoveAll(d.dir))

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package machine
 
 import (
 	"bytes"
@@ -14,8 +14,8 @@ import (
 // clockTick is USER_HZ: the kernel counts CPU time for user space in hundredths.
 const clockTick = 10 * time.Millisecond
 
-// cpuOf reads the CPU time, user and system, that a process has used.
-func cpuOf(pid int) (time.Duration, error) {
+// CPUOf reads the CPU time, user and system, that a process has used.
+func CPUOf(pid int) (time.Duration, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, fmt.Errorf("read the CPU time of a process: %w", err)
@@ -41,27 +41,27 @@ func parseStat(text []byte) (time.Duration, error) {
 	return time.Duration(ticks) * clockTick, nil
 }
 
-// memory is the resident memory of a process in bytes, now and at its peak.
-type memory struct{ now, peak uint64 }
+// Memory is the resident memory of a process in bytes, now and at its peak.
+type Memory struct{ Now, Peak uint64 }
 
-func memoryOf(pid int) (memory, error) {
+func MemoryOf(pid int) (Memory, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return memory{}, fmt.Errorf("read the memory of a process: %w", err)
+		return Memory{}, fmt.Errorf("read the memory of a process: %w", err)
 	}
 	return parseStatus(string(text))
 }
 
-func parseStatus(text string) (memory, error) {
-	var m memory
+func parseStatus(text string) (Memory, error) {
+	var m Memory
 	for line := range strings.Lines(text) {
 		name, value, _ := strings.Cut(line, ":")
 		var to *uint64
 		switch name {
 		case "VmRSS":
-			to = &m.now
+			to = &m.Now
 		case "VmHWM":
-			to = &m.peak
+			to = &m.Peak
 		default:
 			continue
 		}
@@ -71,14 +71,14 @@ func parseStatus(text string) (memory, error) {
 		}
 		*to = n << 10
 	}
-	if m.now == 0 {
+	if m.Now == 0 {
 		return m, fmt.Errorf("no VmRSS in %q", text)
 	}
 	return m, nil
 }
 
-// resetPeak makes the kernel measure the peak anew.
-func resetPeak(pid int) error {
+// ResetPeak makes the kernel measure the peak anew.
+func ResetPeak(pid int) error {
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0); err != nil {
 		return fmt.Errorf("count the peak anew: %w", err)
 	}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/cli"
+	"github.com/Automattic/jetmon/internal/sitefile"
+)
+
+// exportSitesCommand is `jetmon sites export`.
+type exportSitesCommand struct {
+	Format string `enum:"csv,ndjson" default:"ndjson" help:"Format of the file: ndjson, or csv for spreadsheets."`
+	Blog   int64  `placeholder:"ID" help:"Only sites of this blog."`
+	Host   string `placeholder:"HOST[:PORT]" help:"Only sites whose URL has this host."`
+	Tag    string `placeholder:"TAG" help:"Only sites with this tag."`
+
+	clientFlags `embed:""`
+}
+
+// Run writes the sites to stdout.
+func (c *exportSitesCommand) Run(ctx context.Context, p *program) error {
+	if c.Blog < 0 {
+		return usagef("--blog must not be negative")
+	}
+	return c.ask(p, func(client cli.Client) error {
+		return client.ExportSites(ctx, cli.SiteExport{
+			Filter: &monitorv1.ExportSitesRequest{BlogId: c.Blog, Host: c.Host, Tag: c.Tag},
+			Format: sitefile.Format(c.Format), Meter: p.meter(p.Out),
+		})
+	})
+}
+
+// importSitesCommand is `jetmon sites import FILE`.
+type importSitesCommand struct {
+	File   string `arg:"" help:"File with the sites; - is stdin."`
+	Format string `placeholder:"FORMAT" words:"csv,ndjson,uptime-kuma,gatus" help:"Format of the file: csv, ndjson, uptime-kuma (a backup) or gatus (its configuration); guessed from the file by default."`
+	DryRun bool   `noenv:"" help:"Print what would be added, and send nothing."`
+	Blog   int64  `noenv:"" placeholder:"ID" help:"Blog of the sites of which the file says none."`
+	Errors string `noenv:"" placeholder:"FILE" help:"Write a line for each row that is refused into this file; by default the first 20 are shown."`
+
+	clientFlags `embed:""`
+}
+
+// Run imports the file.
+func (c *importSitesCommand) Run(ctx context.Context, p *program) (err error) {
+	switch c.Format {
+	case "", string(sitefile.CSV), string(sitefile.NDJSON), cli.Kuma, cli.Gatus:
+	default:
+		return usagef("--format: must be csv, ndjson, uptime-kuma or gatus, is %q", c.Format)
+	}
+	if c.Blog < 0 {
+		return usagef("--blog must not be negative")
+	}
+	file, percent, err := c.open(p)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	i := cli.SiteImport{Blog: c.Blog, Percent: percent}
+	if i.Source, i.Noun, err = cli.OpenSource(file, c.File, c.Format, p.Err); err != nil {
+		return fmt.Errorf("%s: %w", c.File, err)
+	}
+	if c.Errors != "" {
+		refused, err := os.Create(c.Errors)
+		if err != nil {
+			return usagef("--errors: %w", err)
+		}
+		i.Refused = refused
+		defer func() { err = errors.Join(err, refused.Close()) }()
+	}
+	if c.DryRun {
+		return c.client(p).DryRun(ctx, i)
+	}
+	i.Meter = p.meter(io.Discard)
+	return c.ask(p, func(client cli.Client) error { return client.ImportSites(ctx, i) })
+}
+
+// open opens the file. percent tells how much of it was read, where its size is known.
+func (c *importSitesCommand) open(p *program) (file io.ReadCloser, percent func() int, err error) {
+	if c.File == stdin {
+		return io.NopCloser(p.stdin()), nil, nil
+	}
+	f, err := os.Open(c.File)
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = usagef("%s is a folder", c.File)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, nil, err
+	}
+	if size := info.Size(); info.Mode().IsRegular() && size > 0 {
+		counted := &countedFile{File: f}
+		return counted, func() int { return int(min(100, 100*counted.read.Load()/size)) }, nil
+	}
+	return f, nil, nil
+}
+
+// countedFile counts what is read of a file.
+type countedFile struct {
+	*os.File
+	read atomic.Int64
+}
+
+// Read reads and counts.
+func (f *countedFile) Read(b []byte) (int, error) {
+	n, err := f.File.Read(b)
+	f.read.Add(int64(n))
+	return n, err
+}

@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"time"
+)
+
+// meterEvery is how often a meter writes.
+const meterEvery = 200 * time.Millisecond
+
+// Meter shows on a terminal how far long work is. A nil one shows nothing.
+type Meter struct {
+	w     io.Writer
+	start time.Time
+	last  time.Time
+	shown bool
+}
+
+// NewMeter returns a meter on a terminal.
+func NewMeter(w io.Writer) *Meter {
+	now := time.Now()
+	return &Meter{w: w, start: now, last: now}
+}
+
+// Show shows what is done, and how many rows of it a second there are.
+func (m *Meter) Show(done string, rows int) {
+	if m == nil {
+		return
+	}
+	now := time.Now()
+	if now.Sub(m.last) < meterEvery {
+		return
+	}
+	m.last, m.shown = now, true
+	fmt.Fprintf(m.w, "\r\x1b[K%s, %.0f rows/s", done, float64(rows)/now.Sub(m.start).Seconds())
+}
+
+// Clear removes what is shown, for a line that stays.
+func (m *Meter) Clear() {
+	if m != nil && m.shown {
+		fmt.Fprint(m.w, "\r\x1b[K")
+		m.shown = false
+	}
+}
+
+// End ends the meter.
+func (m *Meter) End() { m.Clear() }

@@ -1,0 +1,9 @@
+// Command api measures what users of the API wait for: it fills a private MariaDB with sites,
+// starts a real coordinator and a real gateway, and calls them over loopback, the same call
+// through the gateway and over gRPC in turns. Then it imports rows.
+//
+// The sites are paused, so that the coordinator has nothing else to do.
+//
+// Goroutines: the callers of a round, which end with it, and the readers of the logs, which end
+// with the processes.
+package main
