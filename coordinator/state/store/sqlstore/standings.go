@@ -16,11 +16,8 @@ import (
 // ours. The lists are read up to a limit, and merged.
 
 // mostSorted bounds the sites that are sorted by id because they have changed since a time;
-// when there are more, mostWalked of all are looked at in their order.
-const (
-	mostSorted = 2000
-	mostWalked = 2000
-)
+// when there are more, as many of all are looked at in their order.
+const mostSorted = 2000
 
 // idSource is a table x with a column of ids, and a column that leads an index on both; "" when
 // there is an index on the ids alone.
@@ -150,8 +147,8 @@ func (s *Store) changedSince(ctx context.Context, q store.StandingQuery) ([]idLi
 // since reads the ids of all changes since a time, if these are few, else of those among the next
 // sites by id.
 func (s *Store) since(ctx context.Context, q store.StandingQuery, few, many string, since int64) (l idList, err error) {
-	l.ids, err = list(ctx, s.reader, scanSiteID, few, since, mostSorted+1)
-	if err != nil || len(l.ids) <= mostSorted {
+	l.ids, err = list(ctx, s.reader, scanSiteID, few, since, s.mostSorted+1)
+	if err != nil || len(l.ids) <= s.mostSorted {
 		l.ids = slices.DeleteFunc(l.ids, func(id check.SiteID) bool { return q.After != 0 && compareIDs(q, id, q.After) <= 0 })
 		return l, err
 	}
@@ -159,8 +156,8 @@ func (s *Store) since(ctx context.Context, q store.StandingQuery, few, many stri
 	rows, err := list(ctx, s.reader, func(rows *sql.Rows) (pair [2]number, err error) {
 		err = rows.Scan(&pair[0], &pair[1])
 		return pair, err
-	}, many+beyond+" ORDER BY x.site_id"+direction+" LIMIT ?", append(args, mostWalked)...)
-	l = idList{more: len(rows) == mostWalked}
+	}, many+beyond+" ORDER BY x.site_id"+direction+" LIMIT ?", append(args, s.mostSorted)...)
+	l = idList{more: len(rows) == s.mostSorted}
 	for _, row := range rows {
 		if l.last = check.SiteID(row[0]); int64(row[1]) >= since {
 			l.ids = append(l.ids, l.last)
