@@ -250,7 +250,9 @@ func (s *Store) explainMySQL(ctx context.Context, said statement, tables []strin
 			return nil, err
 		}
 		n, _ := strconv.Atoi(strings.Split(read.String, " ")[0]) // also "3 (0%)"
-		if whole := how.String == "ALL" || how.String == "index"; whole && n > crowded && grows(said.text, table.String, tables) {
+		// The first rows in the order of an index, and nothing but that index, are no scan.
+		first := how.String == "index" && extra.String == "Using index" && strings.Contains(said.text, "LIMIT ?")
+		if whole := how.String == "ALL" || how.String == "index"; whole && !first && n > crowded && grows(said.text, table.String, tables) {
 			faults = append(faults, fmt.Sprintf("reads %d rows of %s by %s, key %q, %s", n, table.String, how.String, key.String, extra.String))
 		}
 	}
@@ -274,7 +276,7 @@ func (s *Store) explainSQLite(ctx context.Context, said statement, tables []stri
 			return nil, err
 		}
 		// The first rows in the order of an index are no scan.
-		first := strings.Contains(detail, "USING INDEX") && strings.Contains(said.text, "ORDER BY") && strings.HasSuffix(said.text, "LIMIT ?")
+		first := strings.Contains(detail, " INDEX ") && strings.Contains(said.text, "ORDER BY") && strings.Contains(said.text, "LIMIT ?")
 		if m := scannedWhole.FindStringSubmatch(detail); m != nil && !first && grows(said.text, m[1], tables) {
 			faults = append(faults, detail)
 		}
