@@ -107,3 +107,29 @@ func TestSitesAreManagedFromTheCommandLine(t *testing.T) {
 		t.Errorf("the file of refused rows: %v: %s", err, text)
 	}
 }
+
+func TestWhatOneSystemExportsAnotherImportsAndExportsByteForByte(t *testing.T) {
+	t.Parallel()
+	from := emptySystem(t)
+	for _, args := range []string{
+		"http://127.0.0.1:9/?a=,; --blog 7 --interval 255m --tag b,a --method get --redirect-policy fail --required-text Hi --forbidden-text <b>,\"x\" --header X-Probe:a:b --slow-after 1.5s --page-check always --tls-errors advise --paused",
+		"http://127.0.0.1:9/plain",
+	} {
+		if code, _, stderr := run(t, nil, append([]string{"sites", "add", "--server=" + from}, strings.Fields(args)...)...); code != exitOK {
+			t.Fatal(stderr)
+		}
+	}
+	for _, format := range []string{"csv", "ndjson"} {
+		code, first, stderr := run(t, nil, "sites", "export", "--format="+format, "--server="+from)
+		if code != exitOK || strings.Count(first, "127.0.0.1:9/") != 2 {
+			t.Fatalf("%s: exit code %d: %s%s", format, code, first, stderr)
+		}
+		to := emptySystem(t)
+		if code, _, stderr := runWith(t, first, "sites", "import", "-", "--server="+to); code != exitOK {
+			t.Fatalf("%s: %s", format, stderr)
+		}
+		if _, second, _ := run(t, nil, "sites", "export", "--format="+format, "--server="+to); second != first {
+			t.Errorf("%s: first\n%s\nthen\n%s", format, first, second)
+		}
+	}
+}

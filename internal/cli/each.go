@@ -32,6 +32,9 @@ func (i Interrupted) Error() string { return i.text }
 // maxRefusals is how many refusals are shown one by one.
 const maxRefusals = 20
 
+// shownAfter is after how many sites people see what was done.
+const shownAfter = 20
+
 // refusals counts what was refused, and shows the first of it.
 type refusals struct {
 	c     Client
@@ -71,7 +74,11 @@ func (c Client) each(ctx context.Context, ids IDs, out printer[*monitorv1.Site],
 		err := work(context.WithoutCancel(ctx), id)
 		switch {
 		case err == nil:
-			done++
+			if done++; done%shownAfter == 0 {
+				if err := out.flush(); err != nil {
+					return err
+				}
+			}
 		case !ids.Many:
 			return c.explain(err)
 		case concernsOne(err):

@@ -54,6 +54,11 @@ func (c Client) AddSites(ctx context.Context, n NewSites) error {
 			if err := out.add(resp.GetSite()); err != nil {
 				return err
 			}
+			if added%shownAfter == 0 {
+				if err := out.flush(); err != nil {
+					return err
+				}
+			}
 		case !n.Many:
 			return c.explain(err)
 		case concernsOne(err):
@@ -180,7 +185,7 @@ func (c Client) DeleteSites(ctx context.Context, ids IDs, etag string) error {
 type deletions struct{ ids *format.IDs }
 
 func (d deletions) add(*monitorv1.Site) error { return nil }
-func (d deletions) flush() error              { return nil }
+func (d deletions) flush() error              { return d.ids.Flush() }
 func (d deletions) end(string) error          { return d.ids.Close() }
 
 // checkTimeout is the time that the contract asks for a check.

@@ -219,6 +219,31 @@ func TestASiteThatIsRefusedStopsNoOther(t *testing.T) {
 	}
 }
 
+func TestPeopleSeeWhatIsDoneWhileItIsDone(t *testing.T) {
+	t.Parallel()
+	r := newRegistry()
+	var ids []int64
+	for n := range 3 * shownAfter {
+		r.put(&monitorv1.Site{Url: fmt.Sprintf("http://%d.example/", n)})
+		ids = append(ids, int64(n+1))
+	}
+	for _, output := range []Output{Text, NDJSON} {
+		c, out := r.client(t)
+		c.Output = output
+		calls := 0
+		r.before = func(string) error {
+			if written := strings.Count(out.String(), ".example/"); written < calls-shownAfter {
+				t.Errorf("%s: %d calls, and %d are written", output, calls, written)
+			}
+			calls++
+			return nil
+		}
+		if err := c.PauseSites(t.Context(), these(ids...), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestTroubleOfTheCoordinatorStopsAll(t *testing.T) {
 	t.Parallel()
 	r := newRegistry("http://a.example/", "http://b.example/", "http://c.example/")
