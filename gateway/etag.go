@@ -78,7 +78,7 @@ func (r *route) exchange(req *http.Request) (*exchange, error) {
 	if len(req.Header.Values("If-Match")) == 0 {
 		return &exchange{key: key}, nil
 	}
-	if r.method == http.MethodPost || etagIn(r.input) == nil {
+	if way := etagIn(r.input); way == nil || r.method == http.MethodPost && len(way) > 1 { // a resource that is added has no etag yet
 		return nil, fault.InvalidField("If-Match", "is for changing or deleting what has an etag")
 	}
 	match, err := tagsOf(req.Header, "If-Match", editTag)

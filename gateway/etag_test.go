@@ -62,8 +62,8 @@ func TestEditsAreMadeOnlyIfTheSiteMatches(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, method := range []string{"PATCH", "DELETE"} {
-				if method == "DELETE" && strings.Contains(tt.body, "etag") {
+			for method, path := range map[string]string{"PATCH": "/v1/sites/7", "DELETE": "/v1/sites/7", "POST": "/v1/sites/7:pause"} {
+				if method != "PATCH" && strings.Contains(tt.body, "etag") {
 					continue
 				}
 				h, f := tagged(t)
@@ -74,7 +74,7 @@ func TestEditsAreMadeOnlyIfTheSiteMatches(t *testing.T) {
 					header[1] = h.get("/v1/sites/7").header.Get("ETag")
 				}
 				body := map[string]string{"PATCH": tt.body}[method]
-				a := h.send(method, "/v1/sites/7", body, header...)
+				a := h.send(method, path, body, header...)
 				tried := strings.Join(f.tried, " ")
 				if len(f.tried) == 0 {
 					tried = "none"

@@ -138,6 +138,15 @@ func (f *fake) UpdateSite(_ context.Context, q *monitorv1.UpdateSiteRequest) (*m
 	return &monitorv1.UpdateSiteResponse{Site: q.GetSite()}, nil
 }
 
+func (f *fake) PauseSite(_ context.Context, q *monitorv1.PauseSiteRequest) (*monitorv1.PauseSiteResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.compare(q.GetSiteId(), q.GetEtag()); err != nil {
+		return nil, err
+	}
+	return &monitorv1.PauseSiteResponse{Site: f.sites[q.GetSiteId()]}, nil
+}
+
 func (f *fake) DeleteSite(_ context.Context, q *monitorv1.DeleteSiteRequest) (*monitorv1.DeleteSiteResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -410,7 +419,7 @@ func (h *house) send(method, path, body string, header ...string) answer {
 		h.t.Fatal(err)
 	}
 	a := answer{status: resp.StatusCode, header: resp.Header, body: string(raw)}
-	if len(raw) > 0 && resp.Header.Get("Content-Type") != "application/x-ndjson" {
+	if len(raw) > 0 && resp.Header.Get("Content-Type") == "application/json" {
 		if err := json.Unmarshal(raw, &a.json); err != nil {
 			h.t.Fatalf("%s %s: %d is not a JSON object: %v\n%s", method, path, a.status, err, raw)
 		}

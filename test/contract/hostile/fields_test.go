@@ -55,6 +55,7 @@ func (w *world) goodRequests() map[protoreflect.FullName]proto.Message {
 	all := map[protoreflect.FullName]proto.Message{}
 	for _, m := range []proto.Message{
 		&monitorv1.GetSiteRequest{SiteId: w.site}, &monitorv1.ExplainSiteRequest{SiteId: w.site}, &monitorv1.DiagnoseSiteRequest{SiteId: 1 << 40},
+		&monitorv1.PauseSiteRequest{SiteId: 1 << 40}, &monitorv1.ResumeSiteRequest{SiteId: 1 << 40}, &monitorv1.CheckSiteRequest{SiteId: 1 << 40},
 		&monitorv1.DeleteSiteRequest{SiteId: 1 << 40}, &monitorv1.BatchGetSitesRequest{SiteIds: []int64{w.site}},
 		&monitorv1.CreateSiteRequest{Site: &monitorv1.Site{Url: "http://bad.example/", BlogId: 7}},
 		&monitorv1.UpdateSiteRequest{Site: &monitorv1.Site{SiteId: w.site, Url: "http://site.example/", BlogId: 1}},

@@ -128,7 +128,9 @@ func (s *Store) ScanBuckets(ctx context.Context, first, last check.BucketID, f f
 // pages while f works on one.
 func (s *Store) scanTable(ctx context.Context, first, last check.BucketID, f func([]record.Site) error) error {
 	var middle number
-	const query = "SELECT MIN(l.jetpack_monitor_site_id), MAX(l.jetpack_monitor_site_id) FROM jetpack_monitor_sites l"
+	// Of both in one query SQLite reads the whole table.
+	const query = `SELECT (SELECT MIN(l.jetpack_monitor_site_id) FROM jetpack_monitor_sites l),
+	(SELECT MAX(l.jetpack_monitor_site_id) FROM jetpack_monitor_sites l)`
 	err := s.each(ctx, query, nil, func(v []driver.Value) error {
 		var low, high number
 		err := errors.Join(low.Scan(v[0]), high.Scan(v[1]))

@@ -82,7 +82,7 @@ type differs struct {
 // differing lists them for a shard.
 func (s *Store) differing(t txn, id shard.ID) (all []differs, err error) {
 	in, args := inShards("w.bucket", []shard.ID{id})
-	rows, err := t.tx.QueryContext(t.ctx, siteColumns+siteTables+" WHERE w.untold <> 0 AND "+in, args...)
+	rows, err := t.tx.QueryContext(t.ctx, siteColumns+siteTables+" WHERE w.untold IN (1, 2, 3) AND "+in, args...)
 	if err != nil {
 		return nil, err
 	}

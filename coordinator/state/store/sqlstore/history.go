@@ -98,14 +98,14 @@ func scanBallot(rows *sql.Rows) (record.Ballot, error) {
 	return r.ballot()
 }
 
-// outageQuery reads outages o. An outage that a version without reasons ended has recovered
+// outageColumns are those of outages o. An outage that a version without reasons ended has recovered
 // (1) if it has a transition to running; otherwise its site was deleted (2). The CASE looks
 // up transitions for such outages only.
-const outageQuery = `SELECT o.id, o.site_id, o.blog_id, o.bucket, o.url, o.status, o.start_ms, o.confirmed_ms, o.end_ms,
+const outageColumns = `SELECT o.id, o.site_id, o.blog_id, o.bucket, o.url, o.status, o.start_ms, o.confirmed_ms, o.end_ms,
 	CASE WHEN o.end_ms = 0 OR o.end_reason <> 0 THEN o.end_reason
 	WHEN EXISTS (SELECT 1 FROM jetmon_transitions t WHERE t.site_id = o.site_id AND t.outage_id = o.id AND t.to_status = 1)
 	THEN 1 ELSE 2 END,
-	o.failure, o.reason, o.http_status, o.rule_voters, o.rule_need, o.rule_regions, o.round, o.relapses, o.suspended_ms, o.paused_ms FROM jetmon_outages o`
+	o.failure, o.reason, o.http_status, o.rule_voters, o.rule_need, o.rule_regions, o.round, o.relapses, o.suspended_ms, o.paused_ms`
 
 func scanOutage(rows *sql.Rows) (o record.Outage, err error) {
 	var start, confirmed, end, suspended, paused int64
@@ -119,7 +119,7 @@ func scanOutage(rows *sql.Rows) (o record.Outage, err error) {
 // Outage implements store.History.
 func (s *Store) Outage(ctx context.Context, id int64) (record.Outage, error) {
 	doing := fmt.Sprintf("read outage %d", id)
-	found, err := list(ctx, s.reader, scanOutage, outageQuery+" WHERE o.id = ?", id)
+	found, err := list(ctx, s.reader, scanOutage, outageColumns+" FROM jetmon_outages o WHERE o.id = ?", id)
 	if err != nil {
 		return record.Outage{}, s.fault(doing, err)
 	}
@@ -179,11 +179,13 @@ func (s *Store) ListOutages(ctx context.Context, q store.OutageQuery) ([]record.
 			args = append(args, b)
 		}
 	}
-	query := outageQuery
+	ids := "SELECT o.id FROM jetmon_outages o"
 	if len(where) > 0 {
-		query += " WHERE " + strings.Join(where, " AND ")
+		ids += " WHERE " + strings.Join(where, " AND ")
 	}
-	outages, err := list(ctx, s.reader, scanOutage, query+order, append(args, q.Limit)...)
+	// The ids come first, from an index alone: of the rows of a page an engine might rather sort all.
+	outages, err := list(ctx, s.reader, scanOutage, outageColumns+" FROM ("+ids+order+") p JOIN jetmon_outages o ON o.id = p.id"+
+		" ORDER BY o.confirmed_ms DESC, o.id DESC", append(args, q.Limit)...)
 	if err != nil {
 		return nil, s.fault("read outages", err)
 	}

@@ -52,9 +52,14 @@ type condition struct {
 	// they and the row must fit, beginning with AND.
 	from, where string
 	args        []any
-	// key is the id by which the sites are ordered; "" is that of the legacy row.
-	key string
+	// key is the id by which the sites are ordered; "" is that of the legacy row. In an index it
+	// follows the column that leads, if there is one.
+	key, leads string
 }
+
+// only is a condition on the column that leads an index, for the same value twice. An equality
+// would have MariaDB take all ids of the value, and walk past those of earlier pages.
+func only(column string) string { return " AND " + column + " >= ? AND " + column + " <= ?" }
 
 const toRow = " JOIN jetpack_monitor_sites l ON l.jetpack_monitor_site_id = "
 
@@ -62,16 +67,17 @@ const toRow = " JOIN jetpack_monitor_sites l ON l.jetpack_monitor_site_id = "
 func indexed(at record.Location) condition {
 	c := condition{from: " FROM jetmon_site_hosts h" + toRow + "h.site_id", key: "h.site_id"}
 	if at.Page != "" {
-		c.where, c.args = " AND h.page = ?", []any{pageHash(at.Page)}
+		c.leads, c.args = "h.page", []any{pageHash(at.Page), pageHash(at.Page)}
 	} else {
-		c.where, c.args = " AND h.host = ?", []any{at.Host}
+		c.leads, c.args = "h.host", []any{at.Host, at.Host}
 	}
+	c.where = only(c.leads)
 	return c
 }
 
 // tagged finds sites by jetmon_site_tags.
 func tagged(tag string) condition {
-	return condition{from: " FROM jetmon_site_tags g" + toRow + "g.site_id", where: " AND g.tag = ?", args: []any{tag}, key: "g.site_id"}
+	return condition{from: " FROM jetmon_site_tags g" + toRow + "g.site_id", where: only("g.tag"), args: []any{tag, tag}, key: "g.site_id", leads: "g.tag"}
 }
 
 // searched finds sites of some shards by the text of their URLs, row by row.
@@ -133,7 +139,10 @@ func (s *Store) sitePage(ctx context.Context, q store.SiteQuery, c condition) ([
 		where, args = where+" AND "+key+beyond, append(args, q.After)
 	}
 	where, args = where+c.where, append(args, c.args...)
-	order := key
+	order := key + direction
+	if c.leads != "" {
+		order = c.leads + direction + ", " + order
+	}
 	if q.BlogID != 0 {
 		where, args = where+" AND l.blog_id = ?", append(args, q.BlogID)
 	}
@@ -143,12 +152,12 @@ func (s *Store) sitePage(ctx context.Context, q store.SiteQuery, c condition) ([
 	if q.BlogID != 0 || q.Bucket != nil {
 		// Adding 0 keeps the engine from walking the whole table in the order of its ids, to
 		// avoid a sort, when the index on blogs or buckets leads to few rows.
-		order += " + 0"
+		order = key + " + 0" + direction
 	}
-	if q.Tag != "" && c.key != "g.site_id" {
+	if q.Tag != "" && c.leads != "g.tag" {
 		where, args = where+" AND EXISTS (SELECT t.tag FROM jetmon_site_tags t WHERE t.site_id = "+id+" AND t.tag = ?)", append(args, q.Tag)
 	}
-	ids := "SELECT " + id + " AS site_id" + cmp.Or(c.from, legacyTable) + where + " ORDER BY " + order + direction + " LIMIT ?"
+	ids := "SELECT " + id + " AS site_id" + cmp.Or(c.from, legacyTable) + where + " ORDER BY " + order + " LIMIT ?"
 	return s.listSites(ctx, q.Limit, " FROM ("+ids+") p"+toRow+"p.site_id"+ownTables+" ORDER BY p.site_id"+direction, append(args, q.Limit)...)
 }
 

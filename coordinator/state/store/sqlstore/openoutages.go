@@ -23,7 +23,7 @@ func (s *Store) listOpen(ctx context.Context, behind string, shards []shard.ID, 
 	if in == "" {
 		return nil, nil
 	}
-	return list(ctx, s.reader, scanOutage, outageQuery+behind+" AND "+in+" ORDER BY o.id LIMIT ?", append(args, limit)...)
+	return list(ctx, s.reader, scanOutage, outageColumns+" FROM jetmon_outages o"+behind+" AND "+in+" ORDER BY o.id LIMIT ?", append(args, limit)...)
 }
 
 // settleOpen calls do for outages by id, in one transaction of the fence's shard, and adds up

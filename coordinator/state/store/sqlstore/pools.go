@@ -33,10 +33,7 @@ type connectors struct {
 func (c connectors) open(wrap func(driver.Connector) driver.Connector) pools {
 	write, read := c.write, c.read
 	if wrap != nil {
-		write = wrap(write)
-		if c.read == c.write {
-			read = write
-		}
+		write, read = wrap(write), wrap(read)
 	}
 	p := pools{writer: pool(write, c.writers), reader: pool(read, c.readers)}
 	if c.oneWriter {

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"database/sql/driver"
 	"path/filepath"
 	"testing"
 
@@ -52,12 +53,15 @@ func open(t testing.TB, dsn string, o Options) *Store {
 }
 
 // database lets the suite, and others here, act behind the store's back.
-func database(t testing.TB, dsn string) storetest.Database {
+func database(t testing.TB, dsn string) storetest.Database { return databaseWith(t, dsn, nil) }
+
+// databaseWith is database for stores whose driver is wrapped.
+func databaseWith(t testing.TB, dsn string, wrap func(driver.Connector) driver.Connector) storetest.Database {
 	t.Helper()
 	raw := open(t, dsn, Options{})
 	return storetest.Database{
 		Open: func(t testing.TB, legacyWrites bool) store.Store {
-			return open(t, dsn, Options{LegacyWrites: legacyWrites})
+			return open(t, dsn, Options{LegacyWrites: legacyWrites, wrap: wrap})
 		},
 		Exec: func(t testing.TB, query string, args ...any) {
 			t.Helper()
@@ -89,14 +93,19 @@ func TestTheStoreConforms(t *testing.T) {
 	for name, fresh := range engines() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			storetest.Run(t, func(t testing.TB) storetest.Database { return migrated(t, fresh(t)) })
+			said := newProtocol()
+			t.Run("the suite", func(t *testing.T) {
+				storetest.Run(t, func(t testing.TB) storetest.Database { return migratedWith(t, fresh(t), said.wrap) })
+				storetest.RunRandom(t, 1, func(t testing.TB) storetest.Database { return migratedWith(t, fresh(t), said.wrap) })
+			})
+			t.Run("each of its statements has an index", func(t *testing.T) { said.wantIndexes(t, fresh(t)) })
 		})
 	}
 }
 
 func TestTheStoreConformsAtRandom(t *testing.T) {
 	t.Parallel()
-	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+	seeds.Run(t, []uint64{4}, func(t *testing.T, seed uint64) {
 		for name, fresh := range engines() {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -107,10 +116,12 @@ func TestTheStoreConformsAtRandom(t *testing.T) {
 }
 
 // migrated is a database with its schema.
-func migrated(t testing.TB, dsn string) storetest.Database {
+func migrated(t testing.TB, dsn string) storetest.Database { return migratedWith(t, dsn, nil) }
+
+func migratedWith(t testing.TB, dsn string, wrap func(driver.Connector) driver.Connector) storetest.Database {
 	t.Helper()
 	if _, err := Migrate(t.Context(), dsn); err != nil {
 		t.Fatal(err)
 	}
-	return database(t, dsn)
+	return databaseWith(t, dsn, wrap)
 }

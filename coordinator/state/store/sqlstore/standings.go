@@ -16,21 +16,22 @@ import (
 // ours. The lists are read up to a limit, and merged.
 
 // mostSorted bounds the sites that are sorted by id because they have changed since a time;
-// when there are more, mostWalked of all are looked at in their order.
-const (
-	mostSorted = 5000
-	mostWalked = 5000
-)
+// when there are more, as many of all are looked at in their order.
+const mostSorted = 2000
 
-// Lists of ids, each x.id of a table x on a condition that its index decides together with the
-// id.
-const (
-	withOpenOutage = "SELECT x.open_site AS id FROM jetmon_outages x WHERE x.open_site IS NOT NULL"
-	withStatus     = "SELECT x.site_id AS id FROM jetmon_site_status x WHERE x.status = ?"
-	withTold       = "SELECT x.site_id AS id FROM jetmon_site_status x WHERE x.told = ?"
-	withRowStatus  = "SELECT x.site_id AS id FROM jetmon_site_hosts x WHERE x.row_status = ?"
-	withRow        = "SELECT x.jetpack_monitor_site_id AS id FROM jetpack_monitor_sites x WHERE x.jetpack_monitor_site_id <= 9223372036854775807"
-)
+// idSource is a table x with a column of ids, and a column that leads an index on both; "" when
+// there is an index on the ids alone.
+type idSource struct{ table, id, leads string }
+
+// Where sites with a status are found. Rows that have not been read are in none of our tables.
+func statusSources() []idSource {
+	return []idSource{
+		{"jetmon_outages", "x.open_site", ""}, // open ones, whatever their status
+		{"jetmon_site_status", "x.site_id", "x.status"},
+		{"jetmon_site_status", "x.site_id", "x.told"},
+		{"jetmon_site_hosts", "x.site_id", "x.row_status"},
+	}
+}
 
 // idList is a page of a list of ids. When more is set, there may be others after last, which need
 // not be on the page.
@@ -70,7 +71,7 @@ func (s *Store) findStanding(ctx context.Context, q store.StandingQuery) (page s
 		return page, err
 	}
 	if len(missing) > 0 { // then what the rows say is not known, and any may fit
-		all, err := s.idsOf(ctx, q, withRow, "x.jetpack_monitor_site_id")
+		all, err := s.idsOf(ctx, q, idSource{table: "jetpack_monitor_sites", id: "x.jetpack_monitor_site_id"})
 		if err != nil {
 			return page, err
 		}
@@ -81,13 +82,8 @@ func (s *Store) findStanding(ctx context.Context, q store.StandingQuery) (page s
 
 // inStatus reads the lists of the sites in a status other than running.
 func (s *Store) inStatus(ctx context.Context, q store.StandingQuery) (lists []idList, err error) {
-	down, err := s.idsOf(ctx, q, withOpenOutage, "x.open_site")
-	if err != nil {
-		return nil, err
-	}
-	lists = append(lists, down)
-	for _, query := range []string{withStatus, withTold, withRowStatus} {
-		l, err := s.idsOf(ctx, q, query, "x.site_id", *q.Status)
+	for _, from := range statusSources() {
+		l, err := s.idsOf(ctx, q, from)
 		if err != nil {
 			return nil, err
 		}
@@ -96,10 +92,15 @@ func (s *Store) inStatus(ctx context.Context, q store.StandingQuery) (lists []id
 	return lists, nil
 }
 
-// idsOf reads a page of a list, by the column that has the id.
-func (s *Store) idsOf(ctx context.Context, q store.StandingQuery, query, id string, args ...any) (l idList, err error) {
-	beyond, direction, after := beyondIn(q, id)
-	l.ids, err = list(ctx, s.reader, scanSiteID, query+beyond+" ORDER BY "+id+direction+" LIMIT ?", append(append(args, after...), q.Limit)...)
+// idsOf reads a page of a list.
+func (s *Store) idsOf(ctx context.Context, q store.StandingQuery, from idSource) (l idList, err error) {
+	where, order, args := "", from.id, []any(nil)
+	beyond, direction, after := beyondIn(q, from.id)
+	if order += direction; from.leads != "" {
+		where, order, args = only(from.leads), from.leads+direction+", "+order, []any{*q.Status, *q.Status}
+	}
+	query := "SELECT " + from.id + " FROM " + from.table + " x WHERE " + from.id + " <= 9223372036854775807" + where + beyond + " ORDER BY " + order + " LIMIT ?"
+	l.ids, err = list(ctx, s.reader, scanSiteID, query, append(append(args, after...), q.Limit)...)
 	if l.more = len(l.ids) == q.Limit; l.more {
 		l.last = l.ids[len(l.ids)-1]
 	}
@@ -146,8 +147,8 @@ func (s *Store) changedSince(ctx context.Context, q store.StandingQuery) ([]idLi
 // since reads the ids of all changes since a time, if these are few, else of those among the next
 // sites by id.
 func (s *Store) since(ctx context.Context, q store.StandingQuery, few, many string, since int64) (l idList, err error) {
-	l.ids, err = list(ctx, s.reader, scanSiteID, few, since, mostSorted+1)
-	if err != nil || len(l.ids) <= mostSorted {
+	l.ids, err = list(ctx, s.reader, scanSiteID, few, since, s.mostSorted+1)
+	if err != nil || len(l.ids) <= s.mostSorted {
 		l.ids = slices.DeleteFunc(l.ids, func(id check.SiteID) bool { return q.After != 0 && compareIDs(q, id, q.After) <= 0 })
 		return l, err
 	}
@@ -155,8 +156,8 @@ func (s *Store) since(ctx context.Context, q store.StandingQuery, few, many stri
 	rows, err := list(ctx, s.reader, func(rows *sql.Rows) (pair [2]number, err error) {
 		err = rows.Scan(&pair[0], &pair[1])
 		return pair, err
-	}, many+beyond+" ORDER BY x.site_id"+direction+" LIMIT ?", append(args, mostWalked)...)
-	l = idList{more: len(rows) == mostWalked}
+	}, many+beyond+" ORDER BY x.site_id"+direction+" LIMIT ?", append(args, s.mostSorted)...)
+	l = idList{more: len(rows) == s.mostSorted}
 	for _, row := range rows {
 		if l.last = check.SiteID(row[0]); int64(row[1]) >= since {
 			l.ids = append(l.ids, l.last)

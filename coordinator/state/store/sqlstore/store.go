@@ -28,6 +28,8 @@ type Store struct {
 	// the searches of the legacy table before that.
 	allIndexed atomic.Bool
 	scans      turns
+	// mostSorted is as its constant, but in tests.
+	mostSorted int
 	// nothing is ours of the sites that our own tables do not mention. Nobody writes to it.
 	nothing *ours
 }
@@ -54,6 +56,8 @@ type Options struct {
 
 	// wrap lets tests wrap the driver.
 	wrap func(driver.Connector) driver.Connector
+	// mostSorted lets them have few sites be many.
+	mostSorted int
 }
 
 // withDefaults returns o with a value for each field that has a default.
@@ -91,7 +95,7 @@ func connect(ctx context.Context, d DSN, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dsn: d, legacyWrites: o.LegacyWrites, noEdits: o.NoEdits, trial: o.Trial, log: o.Log, pools: c.open(o.wrap), nothing: new(ours), scans: make(turns, maxScans)}
+	s := &Store{dsn: d, legacyWrites: o.LegacyWrites, noEdits: o.NoEdits, trial: o.Trial, log: o.Log, pools: c.open(o.wrap), nothing: new(ours), scans: make(turns, maxScans), mostSorted: cmp.Or(o.mostSorted, mostSorted)}
 	if err := s.patiently(ctx, func() error { return s.ping(ctx) }); err != nil {
 		return nil, errors.Join(s.fault("open "+d.String(), err), s.Close())
 	}

@@ -22,6 +22,14 @@ func randomWalkTests() []random {
 	}
 }
 
+// RunWalks runs the part of the suite that is about walks, as for a store to which few sites are
+// many.
+func RunWalks(t *testing.T, seed uint64, fresh func(t testing.TB) Database) {
+	for _, one := range randomWalkTests() {
+		one.start(t, seed, fresh)
+	}
+}
+
 // crowd are sites of which some are edited while somebody walks over all.
 type crowd struct {
 	db     Database
