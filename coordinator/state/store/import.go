@@ -13,7 +13,7 @@ const MaxAdded = 500
 type Import interface {
 	// AddSites adds sites in one transaction, at most MaxAdded, and returns what became of
 	// each, in order. It ignores what CreateSite ignores. A site is refused alone when the
-	// table cannot hold it. One whose blog has its URL, in the table or earlier in the list, is
+	// table cannot hold it, and on trial when its bucket was not taken over. One whose blog has its URL, in the table or earlier in the list, is
 	// not added. An error of AddSites itself concerns all: none was added, or the answer was
 	// lost; the same call again adds none twice.
 	AddSites(ctx context.Context, sites []record.Site) ([]Added, error)
