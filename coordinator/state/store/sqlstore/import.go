@@ -45,7 +45,13 @@ func (s *Store) AddSites(ctx context.Context, sites []record.Site) ([]store.Adde
 		stored, err = s.add(t, sites, slices.Sorted(maps.Values(first)))
 		return err
 	})
-	if err != nil {
+	switch {
+	case s.dsn.dialect.classify(err) == unfit && len(sites) > 1:
+		return s.addHalves(ctx, sites)
+	case s.dsn.dialect.classify(err) == unfit:
+		out[0].Err = s.fault("add a site", err)
+		return out, nil
+	case err != nil:
 		return nil, s.fault("add sites", err)
 	}
 	for i, site := range sites {
@@ -55,6 +61,18 @@ func (s *Store) AddSites(ctx context.Context, sites []record.Site) ([]store.Adde
 		}
 	}
 	return out, nil
+}
+
+// addHalves adds sites after one of them had a value that does not fit its column: the engine
+// reports that for the statement, not for a row.
+func (s *Store) addHalves(ctx context.Context, sites []record.Site) ([]store.Added, error) {
+	half := len(sites) / 2
+	out, err := s.AddSites(ctx, sites[:half])
+	if err != nil {
+		return nil, err
+	}
+	rest, err := s.AddSites(ctx, sites[half:])
+	return append(out, rest...), err
 }
 
 // checkNew refuses a site that cannot be added, and sorts its tags.
