@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +21,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
 	"github.com/Automattic/jetmon/coordinator/state/store/storetest"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/access"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/test/mariadb"
@@ -179,11 +182,16 @@ func fits(q *monitorv1.ListSitesRequest, s *monitorv1.Site) bool {
 // walk follows the pages of any list, with edits between them.
 func (w *walkers) walk(t *testing.T) {
 	t.Helper()
-	q := w.request()
-	seen := map[int64]int{}
+	q, seen := w.request(), map[int64]int{}
+	ctx, mine := t.Context(), []int64(nil)
+	if w.random.IntN(3) == 0 {
+		mine = []int64{1, 201}
+		caller := access.Caller{TokenID: 1, Name: "two", Scopes: access.SitesRead, Blogs: []check.BlogID{1, 201}}
+		ctx = rpc.OnBehalf(access.With(ctx, caller))
+	}
 	last := int64(0)
 	for pages := 0; ; pages++ {
-		resp, err := w.any().sites.ListSites(t.Context(), q)
+		resp, err := w.any().sites.ListSites(ctx, q)
 		if err != nil || len(resp.GetSites()) > int(q.GetPageSize()) || pages > 500 {
 			t.Fatalf("%v: page %d: %v, %v", q, pages, resp, err)
 		}
@@ -192,7 +200,7 @@ func (w *walkers) walk(t *testing.T) {
 			if falls := s.GetSiteId() < last; last != 0 && falls != (q.GetOrderBy() == "site_id desc") {
 				t.Errorf("%v: %d follows %d", q, s.GetSiteId(), last)
 			}
-			if last = s.GetSiteId(); !fits(q, s) {
+			if last = s.GetSiteId(); !fits(q, s) || mine != nil && !slices.Contains(mine, s.GetBlogId()) {
 				t.Errorf("%v lists %v", q, s)
 			}
 		}
@@ -202,12 +210,28 @@ func (w *walkers) walk(t *testing.T) {
 		if pages == 0 {
 			w.misuse(t, q)
 		}
+		w.saysNothing(t, q.GetPageToken(), mine)
 		w.disturb(t)
 	}
 	for _, id := range w.still {
-		if s := w.any().get(t, id); fits(q, s) && seen[id] != 1 || seen[id] > 1 {
+		s := w.any().get(t, id)
+		if ok := fits(q, s) && (mine == nil || slices.Contains(mine, s.GetBlogId())); ok && seen[id] != 1 || seen[id] > 1 {
 			t.Fatalf("%v: seen %d times: %v", q, seen[id], s)
 		}
+	}
+}
+
+// saysNothing wants a token to name no site of a blog that its caller may not see.
+func (w *walkers) saysNothing(t *testing.T, token string, mine []int64) {
+	t.Helper()
+	named, _, _ := strings.Cut(token, ".")
+	id, err := strconv.ParseInt(named, 36, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := w.any().sites.GetSite(t.Context(), &monitorv1.GetSiteRequest{SiteId: id})
+	if err == nil && mine != nil && !slices.Contains(mine, got.GetSite().GetBlogId()) {
+		t.Errorf("the token %q names a site of blog %d", token, got.GetSite().GetBlogId())
 	}
 }
 

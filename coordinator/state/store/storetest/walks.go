@@ -44,7 +44,7 @@ type crowd struct {
 const crowded = 24
 
 func newCrowd(t testing.TB, db Database, random *rand.Rand) *crowd {
-	c := &crowd{db: db, s: db.Open(t, true), random: random}
+	c := &crowd{db: db, s: db.Open(t, random.IntN(2) == 0), random: random}
 	indexAll(t, c.s)
 	c.fence = own(t, c.s, "a", 0)
 	for i := range crowded {
@@ -55,6 +55,9 @@ func newCrowd(t testing.TB, db Database, random *rand.Rand) *crowd {
 		if random.IntN(4) == 0 { // by v1, or by WordPress.com
 			db.Exec(t, "UPDATE jetpack_monitor_sites SET site_status = ?, last_status_change = ? WHERE jetpack_monitor_site_id = ?",
 				random.IntN(3), after(time.Duration(i)*time.Hour).Format("2006-01-02 15:04:05"), id)
+		}
+		if random.IntN(4) == 0 { // what is told of it is of another URL, then
+			c.move(t, id)
 		}
 		if c.restless = append(c.restless, id); random.IntN(3) > 0 {
 			c.still, c.restless = append(c.still, id), c.restless[:len(c.restless)-1]
@@ -102,8 +105,22 @@ func (c *crowd) changeStatus(t testing.TB, id check.SiteID) {
 	change := map[check.Status]record.Change{
 		check.StatusRunning: opening(site, key), check.StatusDown: confirming(site, key), check.StatusConfirmedDown: closing(site, site.Status, key),
 	}[site.Status]
+	change.Muted = c.random.IntN(3) == 0
 	change.Since, change.At = site.StatusSince, after(time.Duration(c.made)*time.Minute)
 	if _, err := Commit(t.Context(), c.s, c.fence, change); err != nil && !fault.Is(err, fault.Conflict) {
+		t.Fatal(err)
+	}
+}
+
+// move gives a site another URL.
+func (c *crowd) move(t testing.TB, id check.SiteID) {
+	t.Helper()
+	c.made++
+	_, err := c.s.UpdateSite(t.Context(), id, after(time.Hour), func(x record.Site) (record.Site, error) {
+		x.URL = fmt.Sprintf("https://%s/%d", crowdHosts[c.random.IntN(2)], c.made)
+		return x, nil
+	})
+	if err != nil && !fault.Is(err, fault.NotFound) {
 		t.Fatal(err)
 	}
 }
@@ -126,8 +143,7 @@ func (c *crowd) disturb(t testing.TB) {
 			t.Fatal(err)
 		}
 	case 2:
-		c.made++
-		update(func(x *record.Site) { x.URL = fmt.Sprintf("https://%s/%d", crowdHosts[c.random.IntN(2)], c.made) })
+		c.move(t, id)
 	case 3:
 		update(func(x *record.Site) { x.Paused = !x.Paused })
 	case 4:

@@ -65,7 +65,7 @@ type SiteServiceClient interface {
 	// fields are ignored, in the site and in the mask, so that what GetSite answers can be
 	// sent back: its etag then prevents that an edit is lost that somebody made meanwhile, see
 	// Site.etag. INVALID_ARGUMENT names a path in the mask that is no field of a site.
-	// FAILED_PRECONDITION as in CreateSite, unless only settings change.
+	// FAILED_PRECONDITION as in CreateSite, unless only settings and tags change.
 	UpdateSite(ctx context.Context, in *UpdateSiteRequest, opts ...grpc.CallOption) (*UpdateSiteResponse, error)
 	// ExplainSite says why a site is believed to be what it is, or was at an earlier
 	// time. Idempotent.
@@ -273,7 +273,7 @@ type SiteServiceServer interface {
 	// fields are ignored, in the site and in the mask, so that what GetSite answers can be
 	// sent back: its etag then prevents that an edit is lost that somebody made meanwhile, see
 	// Site.etag. INVALID_ARGUMENT names a path in the mask that is no field of a site.
-	// FAILED_PRECONDITION as in CreateSite, unless only settings change.
+	// FAILED_PRECONDITION as in CreateSite, unless only settings and tags change.
 	UpdateSite(context.Context, *UpdateSiteRequest) (*UpdateSiteResponse, error)
 	// ExplainSite says why a site is believed to be what it is, or was at an earlier
 	// time. Idempotent.
