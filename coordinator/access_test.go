@@ -195,10 +195,9 @@ func (r *rig) tries(t *testing.T, ctx context.Context, method string) codes.Code
 	}
 	st, err := r.conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, method)
 	if err == nil {
-		if err = st.SendMsg(&emptypb.Empty{}); err == nil {
-			_ = st.CloseSend() // Recv says what there is to say
-			err = st.RecvMsg(&emptypb.Empty{})
-		}
+		_ = st.SendMsg(&emptypb.Empty{}) // it may have been refused already: Recv says what there is to say
+		_ = st.CloseSend()
+		err = st.RecvMsg(&emptypb.Empty{})
 	}
 	return status.Code(err)
 }
