@@ -15,7 +15,11 @@ SOAKTIME  ?= 10m
 PKG ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-race generate check check-generated check-breaking check-tidy lint fuzz soak bench sim-quorum chaos clean mariadb
+# node_modules of the tools that check the description of the REST API. npm downloads them once,
+# at the versions of tools/npm/package-lock.json.
+NPM := tools/npm/node_modules/.package-lock.json
+
+.PHONY: help build run test test-race generate check check-api check-generated check-breaking check-tidy lint fuzz soak bench sim-quorum chaos clean mariadb docs-viewer
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,7 +49,7 @@ generate: ## write gen/ from proto/ (offline, pinned tools)
 	$(BUF) generate
 
 # The order lets the cheap ones fail first; go vet has had its say before the tests run.
-check: check-generated lint check-breaking check-tidy ## what CI runs: generation clean, lint, vet, staticcheck, test-race
+check: check-generated lint check-breaking check-tidy check-api ## what CI runs: generation clean, lint, the API's description, vet, staticcheck, test-race
 	$(MAKE) test-race TESTFLAGS='-vet=off $(TESTFLAGS)'
 
 check-generated: generate ## gen/ is what proto/ says, and committed
@@ -54,6 +58,29 @@ check-generated: generate ## gen/ is what proto/ says, and committed
 		echo "gen/ is not what proto/ says, or is not committed: run 'make generate' and commit" >&2; \
 		echo "$$dirty" >&2; git --no-pager diff --stat -- gen >&2; exit 1; \
 	fi
+
+# The client that openapi-typescript makes of the description must compile.
+check-api: $(NPM) ## the description of the REST API has no mistakes, and a client is made of it
+	@cd tools/npm && export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true && api=../../gen/openapi/jetmon.openapi.json && \
+	client=$$(mktemp -d) && trap 'rm -rf "$$client"' EXIT && run() { "$$@" >"$$client/log" 2>&1 || { cat "$$client/log" >&2; exit 1; }; } && \
+	echo "redocly lint" && run node_modules/.bin/redocly lint --config redocly.yaml $$api && \
+	echo "spectral lint" && run node_modules/.bin/spectral lint --fail-severity warn -r spectral.yaml $$api && \
+	echo "openapi-typescript, tsc" && run node_modules/.bin/openapi-typescript $$api -o "$$client/api.d.ts" && \
+	cp client.ts tsconfig.json "$$client" && run node_modules/.bin/tsc -p "$$client" && \
+	for file in swagger-ui.css swagger-ui-bundle.js LICENSE NOTICE; do \
+		cmp node_modules/swagger-ui-dist/$$file ../../gateway/docs/swagger-ui/$$file || { echo "run make docs-viewer and commit" >&2; exit 1; }; \
+	done
+
+docs-viewer: $(NPM) ## copy the viewer of /docs from npm to gateway/docs
+	cd tools/npm/node_modules/swagger-ui-dist && cp swagger-ui.css swagger-ui-bundle.js LICENSE NOTICE ../../../../gateway/docs/swagger-ui/
+
+$(NPM): tools/npm/package-lock.json
+	@if ! command -v npm >/dev/null; then \
+		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then echo "checking the API needs npm: install Debian's npm" >&2; exit 1; fi; \
+		echo "installing npm"; { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends npm; } >/dev/null 2>&1; \
+	fi
+	cd tools/npm && npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 # Against the point where the branch left main; on main, against the commit before
 # the last change of proto/. Without that history there is nothing to compare with.

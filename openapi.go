@@ -4,7 +4,7 @@ package jetmon
 
 import _ "embed"
 
-// OpenAPI is the description of the REST API, OpenAPI 2 as JSON. It is read-only.
+// OpenAPI is the description of the REST API, OpenAPI 3.1 as JSON. It is read-only.
 //
-//go:embed gen/openapi/jetmon.swagger.json
+//go:embed gen/openapi/jetmon.openapi.json
 var OpenAPI []byte

@@ -36,6 +36,7 @@ var routeScopes = map[string]string{
 	"GET /wpcom/v2/sites/{site}/jetpack-monitor-status":    "sites:read",
 	"GET /healthz":                                         "",
 	"GET /readyz":                                          "",
+	"GET /docs":                                            "",
 	"GET /openapi.json":                                    "",
 	"GET /wpcom/v2/sites/{site}/jetpack-monitor-settings":  "sites:read",
 	"POST /wpcom/v2/sites/{site}/jetpack-monitor-settings": "sites:write",

@@ -151,8 +151,11 @@ func retryAfter(p *spb.Status) int {
 	return 1
 }
 
-func write(w http.ResponseWriter, code int, raw []byte) {
-	w.Header().Set("Content-Type", jsonType)
+func write(w http.ResponseWriter, code int, raw []byte) { writeAs(w, code, jsonType, raw) }
+
+// writeAs writes a body of some type.
+func writeAs(w http.ResponseWriter, code int, kind string, raw []byte) {
+	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Content-Length", strconv.Itoa(len(raw)))
 	w.WriteHeader(code)
 	// A write error means that the client has gone, so nobody can receive it.

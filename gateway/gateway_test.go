@@ -242,7 +242,7 @@ func TestTheOpenAPIDocumentIsThatOfTheRoutes(t *testing.T) {
 	t.Parallel()
 	h := open(t, newFake())
 	a := h.get("/openapi.json")
-	if a.body != string(jetmon.OpenAPI) || a.json["swagger"] != "2.0" {
+	if a.body != string(jetmon.OpenAPI) || a.json["openapi"] != "3.1.0" {
 		t.Error("not the document that was generated")
 	}
 	without := open(t, newFake(), func(o *gateway.Options) { o.OpenAPI = nil })

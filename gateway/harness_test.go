@@ -419,7 +419,7 @@ func (h *house) send(method, path, body string, header ...string) answer {
 		h.t.Fatal(err)
 	}
 	a := answer{status: resp.StatusCode, header: resp.Header, body: string(raw)}
-	if len(raw) > 0 && resp.Header.Get("Content-Type") != "application/x-ndjson" {
+	if len(raw) > 0 && resp.Header.Get("Content-Type") == "application/json" {
 		if err := json.Unmarshal(raw, &a.json); err != nil {
 			h.t.Fatalf("%s %s: %d is not a JSON object: %v\n%s", method, path, a.status, err, raw)
 		}

@@ -12,7 +12,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
@@ -26,7 +25,8 @@ import (
 // importSites passes the rows of a body on, and the answers back while rows still come: a client
 // that reads nothing until it has sent all can send some ten thousand rows.
 func (h *handler) importSites(w http.ResponseWriter, req *http.Request) error {
-	body, format, err := fileOf(w, req)
+	patient := &patientReader{body: req.Body, control: http.NewResponseController(w)}
+	body, format, err := fileOf(w, req, patient)
 	if err != nil {
 		return err
 	}
@@ -47,10 +47,8 @@ func (h *handler) importSites(w http.ResponseWriter, req *http.Request) error {
 	in := &importing{rows: sitefile.NewReader(body, format), stream: stream, cancel: cancel, unreadable: map[int64]error{}}
 	var sending sync.WaitGroup
 	defer sending.Wait()
-	defer func() {
-		cancel()
-		_ = control.SetReadDeadline(time.Now()) // wakes the goroutine that reads; HTTP/2 does so by itself
-	}()
+	defer patient.finish()
+	defer cancel()
 	sending.Go(in.send)
 
 	out := newRowWriter(w, ndjsonType)
@@ -64,12 +62,13 @@ func (h *handler) importSites(w http.ResponseWriter, req *http.Request) error {
 	default:
 		h.log.WarnContext(ctx, "import cut short", "error", err)
 		_, _ = out.Write(brokenLine(fault.Status(err).Proto())) // to a client that may have gone
+		_ = control.Flush()
 	}
 	return nil
 }
 
 // fileOf returns the file in the body of a request.
-func fileOf(w http.ResponseWriter, req *http.Request) (io.Reader, sitefile.Format, error) {
+func fileOf(w http.ResponseWriter, req *http.Request, patient *patientReader) (io.Reader, sitefile.Format, error) {
 	kind, params, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
 	known, ok := media(kind)
 	if err != nil || !ok || params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8") {
@@ -80,7 +79,7 @@ func fileOf(w http.ResponseWriter, req *http.Request) (io.Reader, sitefile.Forma
 	if known == csvType {
 		format = sitefile.CSV
 	}
-	var body io.Reader = patientReader{req.Body, http.NewResponseController(w)}
+	var body io.Reader = patient
 	switch strings.ToLower(strings.Join(req.Header.Values("Content-Encoding"), ",")) {
 	case "", "identity":
 	case gzipCoding:
@@ -108,10 +107,11 @@ type importing struct {
 	failed error
 }
 
-// send sends the rows. It ends with the file, or with the stream, whose error answer sees.
+// send sends the rows. It ends with the file. When the stream ends before, answer sees why, and
+// send reads on for a little while.
 func (in *importing) send() {
 	defer func() { _ = in.stream.CloseSend() }()
-	for {
+	for gone := false; ; {
 		site, err := in.rows.Next()
 		bad, isRow := errors.AsType[*sitefile.RowError](err)
 		switch {
@@ -122,14 +122,12 @@ func (in *importing) send() {
 			in.failed = err
 			in.mu.Unlock()
 			return
-		case isRow:
+		case isRow && !gone:
 			in.mu.Lock()
 			in.unreadable[bad.Row] = bad
 			in.mu.Unlock()
 		}
-		if in.stream.Send(&monitorv1.ImportSitesRequest{Site: site}) != nil {
-			return
-		}
+		gone = gone || in.stream.Send(&monitorv1.ImportSitesRequest{Site: site}) != nil
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"github.com/Automattic/jetmon/gateway/docs"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
@@ -12,6 +13,8 @@ type page struct {
 	show http.HandlerFunc
 	// probe means that load balancers ask for it, by whatever host.
 	probe bool
+	// part means that another page loads it, and that nobody asks for it otherwise.
+	part bool
 }
 
 // allPages returns the pages by their paths.
@@ -22,6 +25,12 @@ func (h *handler) allPages(openAPI []byte) map[string]page {
 	}
 	if len(openAPI) > 0 {
 		pages["/openapi.json"] = page{show: func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, openAPI) }}
+		for _, f := range docs.Files() {
+			pages[f.Path] = page{part: f.Path != docs.Path, show: func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Security-Policy", docs.Policy)
+				writeAs(w, http.StatusOK, f.Type, f.Body)
+			}}
+		}
 	}
 	index := h.index(pages)
 	pages["/"] = page{show: func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, index) }}
@@ -36,7 +45,10 @@ func (h *handler) index(pages map[string]page) []byte {
 		Service string              `json:"service"`
 		Paths   map[string][]string `json:"paths"`
 	}{"jetmon", map[string][]string{}}
-	for path := range pages {
+	for path, p := range pages {
+		if p.part {
+			continue
+		}
 		list.Paths[path] = []string{http.MethodGet}
 	}
 	for _, r := range h.routes {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -74,6 +75,19 @@ const (
 type patientReader struct {
 	body    io.Reader
 	control *http.ResponseController
+	// end is when it gives up in any case, in Unix nanoseconds; 0 means never.
+	end atomic.Int64
+}
+
+// lateReading is for how long a body is still read when nothing of it is wanted any more: while
+// it is sent, a client does not read why.
+const lateReading = 2 * time.Second
+
+// finish has what is still to be read end soon.
+func (r *patientReader) finish() {
+	end := time.Now().Add(lateReading)
+	r.end.Store(end.UnixNano())
+	_ = r.control.SetReadDeadline(end) // of a read that waits; HTTP/2 ends it with the request
 }
 
 // bodyError is an error of the connection, and not of what was read.
@@ -83,8 +97,12 @@ func (e bodyError) Error() string { return e.err.Error() }
 func (e bodyError) Unwrap() error { return e.err }
 
 // Read reads some of the body.
-func (r patientReader) Read(b []byte) (int, error) {
-	if err := r.control.SetReadDeadline(time.Now().Add(streamReadTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+func (r *patientReader) Read(b []byte) (int, error) {
+	deadline := time.Now().Add(streamReadTimeout)
+	if end := r.end.Load(); end != 0 {
+		deadline = time.Unix(0, end)
+	}
+	if err := r.control.SetReadDeadline(deadline); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return 0, bodyError{err}
 	}
 	n, err := r.body.Read(b)

@@ -8,10 +8,14 @@ import (
 
 // clientFlags select the coordinator that a command asks, and the form of its output.
 type clientFlags struct {
+	serverFlags `embed:""`
+	outputFlags `embed:""`
+}
+
+// serverFlags select the coordinator that a command asks.
+type serverFlags struct {
 	Server  string `aliases:"coordinator" default:"127.0.0.1:7800" placeholder:"HOST:PORT" help:"HOST:PORT of the coordinator. Also: --coordinator."`
 	Context string `placeholder:"NAME" help:"Ask the coordinator of this context: see jetmon context. Without it the context in use, unless --server names a coordinator."`
-
-	outputFlags `embed:""`
 
 	CoordinatorDial dialFlags `embed:"" prefix:"coordinator-"`
 }
@@ -37,6 +41,11 @@ func (f outputFlags) client(p *program) cli.Client {
 
 // ask connects to the coordinator and calls question with the connection.
 func (f clientFlags) ask(p *program, question func(cli.Client) error) error {
+	return f.connect(f.client(p), question)
+}
+
+// connect connects the client to the coordinator and calls question with it.
+func (f serverFlags) connect(client cli.Client, question func(cli.Client) error) error {
 	if err := checkAddr(f.Server, 1); err != nil {
 		return usagef("--server: %w", err)
 	}
@@ -49,7 +58,6 @@ func (f clientFlags) ask(p *program, question func(cli.Client) error) error {
 		return usagef("--server %s: %w", f.Server, err)
 	}
 	defer conn.Close()
-	client := f.client(p)
 	client.Conn, client.Address = conn, f.Server
 	client.Plain = o.TLS == nil && (o.Plaintext || rpc.CheckExposure(f.Server, false) == nil)
 	return mistake(question(client))

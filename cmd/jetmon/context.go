@@ -154,8 +154,12 @@ type useContextCommand struct {
 // Run chooses the context.
 func (c *useContextCommand) Run(p *program) error {
 	return p.editContexts(func(f *contexts.File) error {
+		found, err := f.Named(c.Name)
+		if err != nil {
+			return err
+		}
 		f.Current = c.Name
-		_, err := f.Named(c.Name)
+		_, err = fmt.Fprintf(p.Out, "Context %s is in use: commands ask %s.\n", c.Name, found.Server)
 		return err
 	})
 }
@@ -238,7 +242,12 @@ func (c *setContextCommand) Run(p *program) error {
 			f.Contexts, f.Current = map[string]contexts.Context{}, c.Name
 		}
 		f.Contexts[c.Name] = changed
-		return nil
+		used := ""
+		if f.Current == c.Name {
+			used = ", and is in use"
+		}
+		_, err := fmt.Fprintf(p.Out, "Context %s asks %s%s.\n", c.Name, changed.Server, used)
+		return err
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"runtime/debug"
 	"slices"
 
 	"github.com/Automattic/jetmon/coordinator"
@@ -40,9 +39,9 @@ type coordinatorCommand struct {
 	processFlags   `embed:""`
 }
 
-// gcPercent is the default of GOGC. The memory of millions of sites contains no pointers,
+// coordinatorGC is the default of GOGC. The memory of millions of sites contains no pointers,
 // so early collections cost little and save much (docs/performance.md).
-const gcPercent = 30
+const coordinatorGC = 30
 
 // Run coordinates until ctx ends.
 func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
@@ -85,9 +84,7 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 	if o.Endpoint == "" {
 		o.Endpoint = l.Addr().String()
 	}
-	if _, set := p.LookupEnv("GOGC"); !set {
-		debug.SetGCPercent(gcPercent)
-	}
+	p.collectAt(coordinatorGC)
 	server := newLiveServer(&o.Server)
 	r := &lateCoordinator{dsn: dsn, db: c.storeOptions(proc.log), o: o}
 	proc.reload = p.reloader(proc, c.reload(r, server))

@@ -2,6 +2,8 @@ package main
 
 import (
 	"io"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,23 +76,30 @@ func checkFlagHelp(t *testing.T, text string, flag *kong.Flag) {
 	}
 }
 
-// Each example is a command line that is understood.
+// Each example, and each command line of docs/cli.md, is understood.
 func TestExamplesAreUnderstood(t *testing.T) {
 	t.Parallel()
 	parser := model(t)
+	understood := func(line string) (n int) {
+		for part := range strings.SplitSeq(line, "|") {
+			part, _, _ = strings.Cut(strings.TrimPrefix(strings.TrimSpace(part), "source <("), ">")
+			part, _, _ = strings.Cut(part, "  #")
+			// An id, an etag or a TIME stands for what a command prints.
+			part, _, _ = strings.Cut(part, ` --if-match "$(`)
+			args := strings.Fields(strings.TrimSuffix(strings.TrimSpace(part), ")"))
+			if len(args) == 0 || args[0] != "jetmon" {
+				continue
+			}
+			n++
+			if _, err := parser.Parse(args[1:]); err != nil {
+				t.Errorf("%s: %v", line, err)
+			}
+		}
+		return n
+	}
 	walk(parser.Model.Node, func(command *kong.Node) {
 		for _, line := range examplesOf(command) {
-			for part := range strings.SplitSeq(line, "|") {
-				part, _, _ = strings.Cut(strings.Trim(strings.TrimSpace(part), "()"), ">")
-				part = strings.TrimPrefix(part, "source <(")
-				args := strings.Fields(part)
-				if len(args) == 0 || args[0] != "jetmon" {
-					continue
-				}
-				if _, err := parser.Parse(args[1:]); err != nil {
-					t.Errorf("%s: %v", line, err)
-				}
-			}
+			understood(line)
 		}
 	})
 	for path := range examples() {
@@ -98,6 +107,31 @@ func TestExamplesAreUnderstood(t *testing.T) {
 			t.Errorf("there are examples of %q, which is no command", path)
 		}
 	}
+	docs, err := os.ReadFile("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for i, block := range strings.Split(string(docs), "```") {
+		for line := range strings.Lines(block) {
+			if i%2 == 1 {
+				n += understood(strings.TrimSpace(line))
+			}
+		}
+	}
+	if n < 20 {
+		t.Errorf("docs/cli.md has %d command lines", n)
+	}
+	for _, code := range exitCodeMeanings {
+		if !strings.Contains(string(docs), "\n| "+code[0]+" | ") {
+			t.Errorf("docs/cli.md does not tell of the exit code %s", code[0])
+		}
+	}
+	walk(parser.Model.Node, func(command *kong.Node) {
+		if path := pathOf(command); len(path) == 2 && slices.Contains([]string{"sites", "outages", "tokens", "certs", "context"}, path[0]) && !strings.Contains(string(docs), "`jetmon "+strings.Join(path, " ")) && !strings.Contains(string(docs), "`"+path[1]) {
+			t.Errorf("docs/cli.md does not list %s", command.FullPath())
+		}
+	})
 }
 
 func TestHelpListsTheCommands(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -140,4 +141,12 @@ func listen(flag, addr string) (net.Listener, error) {
 		return nil, fmt.Errorf("--%s: %w", flag, err)
 	}
 	return l, nil
+}
+
+// collectAt sets how far the heap of a role may grow before it is collected, unless the
+// environment says so.
+func (p *program) collectAt(percent int) {
+	if _, set := p.LookupEnv("GOGC"); !set {
+		debug.SetGCPercent(percent)
+	}
 }

@@ -20,7 +20,7 @@ type exportSitesCommand struct {
 	Host   string `placeholder:"HOST[:PORT]" help:"Only sites whose URL has this host."`
 	Tag    string `placeholder:"TAG" help:"Only sites with this tag."`
 
-	clientFlags `embed:""`
+	serverFlags `embed:""`
 }
 
 // Run writes the sites to stdout.
@@ -28,7 +28,7 @@ func (c *exportSitesCommand) Run(ctx context.Context, p *program) error {
 	if c.Blog < 0 {
 		return usagef("--blog must not be negative")
 	}
-	return c.ask(p, func(client cli.Client) error {
+	return c.connect(cli.Client{Out: p.Out, Err: p.Err}, func(client cli.Client) error {
 		return client.ExportSites(ctx, cli.SiteExport{
 			Filter: &monitorv1.ExportSitesRequest{BlogId: c.Blog, Host: c.Host, Tag: c.Tag},
 			Format: sitefile.Format(c.Format), Meter: p.meter(p.Out),

@@ -66,6 +66,15 @@ func TestSitesAreManagedFromTheCommandLine(t *testing.T) {
 		{"sites add http://127.0.0.1:9/x --header nonsense", "", exitUsage, `--header: "nonsense" is not 'NAME: VALUE'`},
 		{"sites edit 2 --add-tag new --remove-tag eu --interval 3m --clear required_texts", "", exitOK, `http://127\.0\.0\.1:9/a\n`},
 		{"sites get 2 --json", "", exitOK, `(?s)"check_interval": "180s".*"required_texts": \[\].*"tags": \[\s+"new",\s+"shop"\s+\]`},
+		{"sites list --tag shop -o ndjson", "", exitOK, `^\{"site_id":"2",[^\n]*\n$`},
+		{"sites list --tag eu", "", exitOK, `URL\n$`},
+		{"sites list --status running --changed-since 2h --order site_id", "", exitOK, `^ID .*URL\n$`},
+		{"sites list --bucket 511 --limit 0 --json", "", exitOK, `^\{\n  "sites": \[\],\n  "next_page_token": ""\n\}\n$`},
+		{"sites pause -", "2\n3\n", exitOK, `(?s)2 +7 +paused .*\n3 +0 +paused `},
+		{"sites check 2", "", exitFailed, `site 2 is paused`},
+		{"sites resume 2 3", "", exitOK, `9/a\n.*9/b\n$`},
+		{"sites check 2", "", exitFailed, `^Site 2 is down: connect \(refused\), .*\n$`},
+		{"sites check 2 3 -o ndjson", "", exitFailed, `^\{"site_id":"2","observation":\{"outcome":"OUTCOME_DOWN".*\n\{"site_id":"3",.*\n$`},
 		{"sites edit 2 --interval 1m --if-match nonsense", "", exitFailed, `(?i)etag`},
 		{"sites edit 2 --clear colour", "", exitUsage, `"colour" is no field`},
 		{"sites edit 2 --clear tags --add-tag x", "", exitUsage, `give one kind`},
@@ -79,9 +88,9 @@ func TestSitesAreManagedFromTheCommandLine(t *testing.T) {
 		{"sites delete 2 3 --yes --if-match x", "", exitUsage, `--if-match: is the etag of one site`},
 		{"sites list --order random", "", exitUsage, `--order: must be`},
 		{"sites list --changed-since yesterday", "", exitUsage, `--changed-since: "yesterday" is neither a time`},
-		{"sites import " + file + " --dry-run", "", exitFailed, `(?s)9/i1 .*imported.*line 3: tags.*1 sites would be added`},
+		{"sites import " + file + " --dry-run", "", exitFailed, `(?s)9/i1 .*imported.*line 3: tags.*1 site would be added`},
 		{"sites import " + file + " --errors " + filepath.Join(dir, "refused"), "", exitFailed, `2 rows: 1 created, 0 unchanged, 0 different \(left as they are\), 1 refused`},
-		{"sites import - --format csv", "url,tags\nhttp://127.0.0.1:9/i1,imported\n", exitOK, `1 rows: 0 created, 1 unchanged`},
+		{"sites import - --format csv", "url,tags\nhttp://127.0.0.1:9/i1,imported\n", exitOK, `1 row: 0 created, 1 unchanged`},
 		{"sites import " + dir, "", exitUsage, `is a folder`},
 		{"sites import " + filepath.Join(dir, "nothing"), "", exitUsage, `no such file`},
 		{"sites import " + file + " --format xml", "", exitUsage, `--format: must be csv`},
@@ -96,5 +105,31 @@ func TestSitesAreManagedFromTheCommandLine(t *testing.T) {
 	}
 	if text, err := os.ReadFile(filepath.Join(dir, "refused")); err != nil || !strings.HasPrefix(string(text), "line 3: ") {
 		t.Errorf("the file of refused rows: %v: %s", err, text)
+	}
+}
+
+func TestWhatOneSystemExportsAnotherImportsAndExportsByteForByte(t *testing.T) {
+	t.Parallel()
+	from := emptySystem(t)
+	for _, args := range []string{
+		"http://127.0.0.1:9/?a=,; --blog 7 --interval 255m --tag b,a --method get --redirect-policy fail --required-text Hi --forbidden-text <b>,\"x\" --header X-Probe:a:b --slow-after 1.5s --page-check always --tls-errors advise --paused",
+		"http://127.0.0.1:9/plain",
+	} {
+		if code, _, stderr := run(t, nil, append([]string{"sites", "add", "--server=" + from}, strings.Fields(args)...)...); code != exitOK {
+			t.Fatal(stderr)
+		}
+	}
+	for _, format := range []string{"csv", "ndjson"} {
+		code, first, stderr := run(t, nil, "sites", "export", "--format="+format, "--server="+from)
+		if code != exitOK || strings.Count(first, "127.0.0.1:9/") != 2 {
+			t.Fatalf("%s: exit code %d: %s%s", format, code, first, stderr)
+		}
+		to := emptySystem(t)
+		if code, _, stderr := runWith(t, first, "sites", "import", "-", "--server="+to); code != exitOK {
+			t.Fatalf("%s: %s", format, stderr)
+		}
+		if _, second, _ := run(t, nil, "sites", "export", "--format="+format, "--server="+to); second != first {
+			t.Errorf("%s: first\n%s\nthen\n%s", format, first, second)
+		}
 	}
 }

@@ -64,8 +64,8 @@ func (c Client) explain(err error) error {
 		return Interrupt("interrupted")
 	case codes.Unimplemented:
 		return fmt.Errorf("the coordinator at %s is too old for this command: %s", c.Address, s.Message())
-	case codes.Unauthenticated, codes.PermissionDenied:
-		return fmt.Errorf("the coordinator at %s: %s (%s); --coordinator-token-file FILE, or jetmon context set NAME --token-file FILE, gives it a token",
+	case codes.Unauthenticated:
+		return fmt.Errorf("the coordinator at %s: %s (%s); --coordinator-token-file FILE, or jetmon context set NAME --token-file FILE, sends a token",
 			c.Address, s.Message(), s.Code())
 	}
 	hint := ""

@@ -30,6 +30,8 @@ type coordinator struct {
 	refusal  error
 	replayed monitorv1.Verdict
 	asked    *monitorv1.ExplainSiteRequest
+	// asking is called with the first row of each page that is asked for.
+	asking func(row int)
 }
 
 const bell = "http://bell.example/\a\x1b[31m"
@@ -41,6 +43,9 @@ func (c *coordinator) page(size int32, token string) (ids []int64, next string, 
 		if _, err := fmt.Sscan(token, &first); err != nil {
 			return nil, "", err
 		}
+	}
+	if c.asking != nil {
+		c.asking(first)
 	}
 	last := min(first+int(size), c.rows)
 	for i := first; i < last; i++ {
@@ -172,6 +177,24 @@ func TestAListAsJSONIsOneDocumentWithTheTokenOfTheRest(t *testing.T) {
 	}
 	if len(got.Sites) != 1200 || got.Sites[1199].SiteID != "1199" || got.Sites[0].BlogID != "7" || got.Next != "1200" {
 		t.Errorf("%d sites, the last %+v, next %q", len(got.Sites), got.Sites[len(got.Sites)-1], got.Next)
+	}
+}
+
+// What a page had is written before the second page after it is asked for: no list is held.
+func TestAListIsPrintedWhileItIsRead(t *testing.T) {
+	t.Parallel()
+	for _, output := range []Output{Text, JSON, NDJSON} {
+		k := &coordinator{rows: 5 * pageSize}
+		c, out := connect(t, k)
+		c.Output = output
+		k.asking = func(row int) {
+			if written := strings.Count(out.String(), "http://bell.example/"); written < row-pageSize {
+				t.Errorf("%s: row %d is asked for, and %d are written", output, row, written)
+			}
+		}
+		if err := c.ListSites(t.Context(), SiteList{}); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -17,9 +17,7 @@ import (
 // DryRun prints what ImportSites would ask for, and refuses what can be seen from here to be
 // no site. It needs no connection; whether a site is there already it cannot say.
 func (c Client) DryRun(ctx context.Context, i SiteImport) error {
-	out := newPrinter(c, listing[*monitorv1.Site]{
-		name: "sites", titles: []string{"URL", "BLOG", "INTERVAL", "PAUSED", "TAGS", "SETTINGS"}, cells: format.NewSiteCells,
-	})
+	out := c.newSites()
 	t := tally{c: c, i: i}
 	for ctx.Err() == nil {
 		site, err := i.Source.Next()
@@ -31,7 +29,7 @@ func (c Client) DryRun(ctx context.Context, i SiteImport) error {
 			continue
 		}
 		if err != nil {
-			return errorOr(out.end(""), fmt.Errorf("the file cannot be read: %w", err))
+			return errorOr(endAfter(out, t.rows-t.refused), fmt.Errorf("the file cannot be read: %w", err))
 		}
 		if site.GetBlogId() == 0 {
 			site.BlogId = i.Blog
@@ -48,12 +46,29 @@ func (c Client) DryRun(ctx context.Context, i SiteImport) error {
 	if err := out.end(""); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.Err, "%d sites would be added, unless they are there; %d rows are refused. Nothing was sent.\n", t.rows-t.refused, t.refused)
+	fmt.Fprintf(c.Err, "%s would be added, unless there already; %d refused. Nothing was sent.\n", format.Count(t.rows-t.refused, "site"), t.refused)
 	if t.refused > 0 {
 		return fmt.Errorf("%d of %d rows are refused", t.refused, t.rows)
 	}
 	return nil
 }
+
+// newSites returns a printer of sites that are not there yet. As NDJSON it writes a file of
+// sites, so that a dry run converts the files of others.
+func (c Client) newSites() printer[*monitorv1.Site] {
+	if c.Output == NDJSON {
+		return filePrinter{sitefile.NewWriter(c.Out, sitefile.NDJSON)}
+	}
+	return newPrinter(c, listing[*monitorv1.Site]{
+		name: "sites", titles: []string{"URL", "BLOG", "INTERVAL", "PAUSED", "TAGS", "SETTINGS"}, cells: format.NewSiteCells,
+	})
+}
+
+type filePrinter struct{ file *sitefile.Writer }
+
+func (p filePrinter) add(s *monitorv1.Site) error { return p.file.Write(s) }
+func (p filePrinter) flush() error                { return p.file.Flush() }
+func (p filePrinter) end(string) error            { return p.file.Flush() }
 
 // violations writes what a site must be in a line.
 func violations(err error) string {

@@ -32,6 +32,9 @@ func (i Interrupted) Error() string { return i.text }
 // maxRefusals is how many refusals are shown one by one.
 const maxRefusals = 20
 
+// shownAfter is after how many sites people see what was done.
+const shownAfter = 20
+
 // refusals counts what was refused, and shows the first of it.
 type refusals struct {
 	c     Client
@@ -65,19 +68,23 @@ func (c Client) each(ctx context.Context, ids IDs, out printer[*monitorv1.Site],
 			return errorOr(endAfter(out, done), err)
 		}
 		if ctx.Err() != nil {
-			return errorOr(endAfter(out, done), Interrupt("interrupted: %d sites are done, those from %d on are not", done, id))
+			return errorOr(endAfter(out, done), Interrupt("interrupted: %s done, those from %d on are not", format.Count(done, "site"), id))
 		}
 		total++
 		err := work(context.WithoutCancel(ctx), id)
 		switch {
 		case err == nil:
-			done++
+			if done++; done%shownAfter == 0 {
+				if err := out.flush(); err != nil {
+					return err
+				}
+			}
 		case !ids.Many:
 			return c.explain(err)
 		case concernsOne(err):
 			refused.add(fmt.Sprintf("site %d", id), err)
 		default:
-			return errorOr(endAfter(out, done), fmt.Errorf("site %d: %w (%d sites are done)", id, c.explain(err), done))
+			return errorOr(endAfter(out, done), fmt.Errorf("site %d: %w (%s done before)", id, c.explain(err), format.Count(done, "site")))
 		}
 	}
 	if err := out.end(""); err != nil {

@@ -42,7 +42,7 @@ func (c Client) AddSites(ctx context.Context, n NewSites) error {
 			return errorOr(endAfter(out, added), err)
 		}
 		if ctx.Err() != nil {
-			return errorOr(endAfter(out, added), Interrupt("interrupted: %d sites were added; %s and those after it were not", added, format.Printable(url)))
+			return errorOr(endAfter(out, added), Interrupt("interrupted: %s added; %s and those after it were not", format.Count(added, "site"), format.Printable(url)))
 		}
 		total++
 		site := proto.Clone(n.Like).(*monitorv1.Site)
@@ -54,12 +54,17 @@ func (c Client) AddSites(ctx context.Context, n NewSites) error {
 			if err := out.add(resp.GetSite()); err != nil {
 				return err
 			}
+			if added%shownAfter == 0 {
+				if err := out.flush(); err != nil {
+					return err
+				}
+			}
 		case !n.Many:
 			return c.explain(err)
 		case concernsOne(err):
 			refused.add(url, err)
 		default:
-			return errorOr(endAfter(out, added), fmt.Errorf("%s: %w (%d sites were added)", format.Printable(url), c.explain(err), added))
+			return errorOr(endAfter(out, added), fmt.Errorf("%s: %w (%s added before)", format.Printable(url), c.explain(err), format.Count(added, "site")))
 		}
 	}
 	if err := out.end(""); err != nil {
@@ -180,7 +185,7 @@ func (c Client) DeleteSites(ctx context.Context, ids IDs, etag string) error {
 type deletions struct{ ids *format.IDs }
 
 func (d deletions) add(*monitorv1.Site) error { return nil }
-func (d deletions) flush() error              { return nil }
+func (d deletions) flush() error              { return d.ids.Flush() }
 func (d deletions) end(string) error          { return d.ids.Close() }
 
 // checkTimeout is the time that the contract asks for a check.

@@ -219,6 +219,31 @@ func TestASiteThatIsRefusedStopsNoOther(t *testing.T) {
 	}
 }
 
+func TestPeopleSeeWhatIsDoneWhileItIsDone(t *testing.T) {
+	t.Parallel()
+	r := newRegistry()
+	var ids []int64
+	for n := range 3 * shownAfter {
+		r.put(&monitorv1.Site{Url: fmt.Sprintf("http://%d.example/", n)})
+		ids = append(ids, int64(n+1))
+	}
+	for _, output := range []Output{Text, NDJSON} {
+		c, out := r.client(t)
+		c.Output = output
+		calls := 0
+		r.before = func(string) error {
+			if written := strings.Count(out.String(), ".example/"); written < calls-shownAfter {
+				t.Errorf("%s: %d calls, and %d are written", output, calls, written)
+			}
+			calls++
+			return nil
+		}
+		if err := c.PauseSites(t.Context(), these(ids...), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestTroubleOfTheCoordinatorStopsAll(t *testing.T) {
 	t.Parallel()
 	r := newRegistry("http://a.example/", "http://b.example/", "http://c.example/")
@@ -231,7 +256,7 @@ func TestTroubleOfTheCoordinatorStopsAll(t *testing.T) {
 	}
 	c, out := r.client(t)
 	err := c.PauseSites(t.Context(), these(1, 2, 3), "")
-	if err == nil || !strings.Contains(err.Error(), "site 2: the coordinator at coordinator: draining (Unavailable)") || !strings.Contains(err.Error(), "(1 sites are done)") {
+	if err == nil || !strings.Contains(err.Error(), "site 2: the coordinator at coordinator: draining (Unavailable)") || !strings.Contains(err.Error(), "(1 site done before)") {
 		t.Errorf("%v: %s", err, out)
 	}
 	if calls != 1+1+len(patience) {
@@ -246,7 +271,7 @@ func TestWhoInterruptsIsToldHowFarItCame(t *testing.T) {
 	r.before = func(string) error { cancel(); return nil } // while the first call is under way
 	c, _ := r.client(t)
 	err := c.PauseSites(ctx, these(1, 2), "")
-	if _, ok := errors.AsType[Interrupted](err); !ok || !strings.Contains(err.Error(), "1 sites are done, those from 2 on are not") || !r.sites[1].GetPaused() || r.sites[2].GetPaused() {
+	if _, ok := errors.AsType[Interrupted](err); !ok || !strings.Contains(err.Error(), "1 site done, those from 2 on are not") || !r.sites[1].GetPaused() || r.sites[2].GetPaused() {
 		t.Errorf("%v, %v", err, r.sites)
 	}
 }

@@ -67,7 +67,7 @@ func (c Client) ImportSites(ctx context.Context, i SiteImport) error {
 }
 
 // maxOpenRows is how many rows may be without an answer.
-const maxOpenRows = 8192
+const maxOpenRows = 4096
 
 // readRow is a row of the file; err is io.EOF after the last.
 type readRow struct {
@@ -214,7 +214,7 @@ func (t *tally) refuse(reason string) {
 }
 
 func (t *tally) show() {
-	done := fmt.Sprintf("%d rows", t.rows)
+	done := format.Count(t.rows, "row")
 	if t.i.Percent != nil {
 		done = fmt.Sprintf("%3d %%, %s", t.i.Percent(), done)
 	}

@@ -270,10 +270,21 @@ http://a.example/  7     60s               shop  requires "Welcome"
 	if err == nil || err.Error() != "3 of 4 rows are refused" || out.String() != want {
 		t.Errorf("%v:\n%s\nwant\n%s", err, &out, want)
 	}
-	for _, want := range []string{"line 3: check_interval: ", "line 4: check_interval: must be a duration", "line 5: tags[0]: ", "1 sites would be added, unless they are there; 3 rows are refused. Nothing was sent."} {
+	for _, want := range []string{"line 3: check_interval: ", "line 4: check_interval: must be a duration", "line 5: tags[0]: ", "1 site would be added, unless there already; 3 refused. Nothing was sent."} {
 		if !strings.Contains(errs.String(), want) {
 			t.Errorf("%s\nwants %s", &errs, want)
 		}
+	}
+}
+
+func TestADryRunConvertsFiles(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	c := Client{Out: &out, Err: io.Discard, Output: NDJSON}
+	i, _ := open(t, "config.yaml", "endpoints:\n- {name: a, group: core, url: 'http://a.example/', conditions: ['[STATUS] == 200']}\n", "")
+	const want = `{"url":"http://a.example/","check_interval":"60s","settings":{"method":"METHOD_GET"},"tags":["core"]}` + "\n"
+	if err := c.DryRun(t.Context(), i); err != nil || out.String() != want {
+		t.Errorf("%v: %s, want %s", err, &out, want)
 	}
 }
 

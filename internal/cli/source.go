@@ -92,7 +92,7 @@ func openMonitors(r io.Reader, read func(io.Reader) ([]transfer.Monitor, error),
 			without++
 		}
 	}
-	fmt.Fprintf(remarks, "Left out of all: %s.\n%d monitors, %d of them without a site.\n", strings.Join(leftOut, "; "), len(all), without)
+	fmt.Fprintf(remarks, "Left out of all: %s.\n%s, %d of them without a site.\n", strings.Join(leftOut, "; "), format.Count(len(all), "monitor"), without)
 	sites := slices.DeleteFunc(all, func(m transfer.Monitor) bool { return m.Site == nil })
 	return &monitors{sites: sites}, "monitor", nil
 }

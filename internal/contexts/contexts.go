@@ -80,6 +80,9 @@ func (f File) Write(path string) (err error) {
 	if err != nil {
 		return err
 	}
+	if real, err := filepath.EvalSymlinks(path); err == nil { // as people who keep such files elsewhere have it
+		path = real
+	}
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err

@@ -274,13 +274,8 @@ func (s *Server) Kill(t testing.TB) {
 	}
 }
 
-// Pause stops the server's process until Resume. The process keeps its connections.
-func (s *Server) Pause(t testing.TB) { s.signal(t, syscall.SIGSTOP) }
-
-// Resume continues a paused server.
-func (s *Server) Resume(t testing.TB) { s.signal(t, syscall.SIGCONT) }
-
-func (s *Server) signal(t testing.TB, sig syscall.Signal) {
+// signal sends a signal to the server's process, and returns its id.
+func (s *Server) signal(t testing.TB, sig syscall.Signal) int {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(s.dir, "pid"))
 	if err != nil {
@@ -293,6 +288,7 @@ func (s *Server) signal(t testing.TB, sig syscall.Signal) {
 	if err := syscall.Kill(pid, sig); err != nil {
 		t.Fatalf("%v to mariadbd: %v", sig, err)
 	}
+	return pid
 }
 
 // Restart starts the killed server again on its port and waits until it answers.

@@ -142,13 +142,13 @@ func (s *sites) newRow(ctx context.Context, req *monitorv1.ImportSitesRequest) (
 	return row, mayPut(ctx, row.BlogID)
 }
 
-// tellAdded passes new sites in our own shards to the engine, which checks each at its turn.
-// began is before they were added: what is known of a later edit stays. Other owners find
-// theirs in the table.
+// tellAdded passes new sites in our own shards to the engine, which checks each at its turn; it
+// needs to know nothing of those that are paused. began is before they were added: what is known
+// of a later edit stays. Other owners find theirs in the table.
 func (s *sites) tellAdded(began time.Time, added []store.Added) {
 	held := s.o.Shards.Held()
 	for _, a := range added {
-		if a.Err == nil && !a.Existed && held.Stays(shard.Of(a.Site.Bucket)) {
+		if a.Err == nil && !a.Existed && !a.Site.Paused && held.Stays(shard.Of(a.Site.Bucket)) {
 			s.o.Engine.Put(began, a.Site)
 		}
 	}

@@ -21,8 +21,13 @@ type jetpackMonitor struct {
 	o Options
 }
 
-// sitesAtOnce is how many sites of a blog or host are read together.
-const sitesAtOnce = store.MaxPasts
+const (
+	// sitesAtOnce is how many sites of a blog or host are looked at together.
+	sitesAtOnce = store.MaxPasts
+	// ofABlog is how many sites of a blog are read together: for each page the database sorts
+	// all of them.
+	ofABlog = 10 * sitesAtOnce
+)
 
 func (s *jetpackMonitor) GetJetpackMonitorStatus(ctx context.Context, req *wpcomv1.GetJetpackMonitorStatusRequest) (*wpcomv1.GetJetpackMonitorStatusResponse, error) {
 	var t tally
@@ -100,16 +105,24 @@ func (s *jetpackMonitor) walk(ctx context.Context, site string, f func([]record.
 		return err
 	}
 	q := store.SiteQuery{Limit: sitesAtOnce, BlogID: n.blog, At: n.at}
+	if n.blog != 0 {
+		q.Limit = ofABlog
+	}
 	for {
-		rows, err := s.o.Store.ListSites(ctx, q)
-		if err != nil || len(rows) == 0 {
+		page, err := s.o.Store.ListSites(ctx, q)
+		if err != nil || len(page) == 0 {
 			return err
 		}
-		last := len(rows) < q.Limit
-		q.After = rows[len(rows)-1].ID
-		rows = slices.DeleteFunc(rows, func(row record.Site) bool { return !n.fits(row.URL) })
-		if more, err := f(rows); err != nil || last || !more {
-			return err
+		last := len(page) < q.Limit
+		q.After = page[len(page)-1].ID
+		page = slices.DeleteFunc(page, func(row record.Site) bool { return !n.fits(row.URL) })
+		for rows := range slices.Chunk(page, sitesAtOnce) {
+			if more, err := f(rows); err != nil || !more {
+				return err
+			}
+		}
+		if last {
+			return nil
 		}
 	}
 }

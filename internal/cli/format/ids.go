@@ -38,6 +38,9 @@ func (d *IDs) Add(id int64) (err error) {
 	return err
 }
 
+// Flush writes what is buffered.
+func (d *IDs) Flush() error { return d.out.Flush() }
+
 // Close writes the end.
 func (d *IDs) Close() error {
 	switch {

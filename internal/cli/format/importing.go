@@ -21,7 +21,7 @@ func (s ImportSummary) Write(w io.Writer, asJSON bool) error {
 		line, err := json.Marshal(s)
 		return put(w, append(line, '\n'), err)
 	}
-	_, err := fmt.Fprintf(w, "%d rows: %d created, %d unchanged, %d different (left as they are), %d refused\n",
-		s.Rows, s.Created, s.Unchanged, s.Different, s.Refused)
+	_, err := fmt.Fprintf(w, "%s: %d created, %d unchanged, %d different (left as they are), %d refused\n",
+		Count(s.Rows, "row"), s.Created, s.Unchanged, s.Different, s.Refused)
 	return err
 }

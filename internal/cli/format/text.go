@@ -74,3 +74,11 @@ func ParseMoment(text string) (time.Time, error) {
 
 // Printable replaces what is unprintable in a text by question marks.
 func Printable(text string) string { return printable(text) }
+
+// Count writes a number of things: 1 site, 2 sites.
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -11,8 +11,8 @@ func TestAMomentSaysItsZoneAndIsReadAgain(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 5, 13, 12, 0, 0, 0, time.UTC)
 	for zone, want := range map[*time.Location]string{
-		time.UTC:                               "2026-05-13 12:00:00Z",
-		time.FixedZone("CEST", 2*3600):         "2026-05-13 14:00:00+02:00",
+		time.UTC:                              "2026-05-13 12:00:00Z",
+		time.FixedZone("CEST", 2*3600):        "2026-05-13 14:00:00+02:00",
 		time.FixedZone("", -(3*3600 + 30*60)): "2026-05-13 08:30:00-03:30",
 	} {
 		got := momentIn(timestamppb.New(at), zone)

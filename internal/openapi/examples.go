@@ -1,0 +1,109 @@
+package openapi
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// Example is a request that can be made of a system that has just been started with a site 1.
+type Example struct {
+	// Values are those of the path and the query, by name.
+	Values [][2]string
+	// Body is that of the request; empty for none. Kind is its type, JSON by default.
+	Body, Kind string
+}
+
+// ExampleOf returns the example of an RPC, by its name without the service's.
+func ExampleOf(method string) Example { return examples()[method] }
+
+func examples() map[string]Example {
+	site := [2]string{"site_id", "1"}
+	blog := [2]string{"site", "7"}
+	return map[string]Example{
+		"ListSites":     {Values: [][2]string{{"page_size", "100"}, {"host", "example.com"}}},
+		"GetSite":       {Values: [][2]string{site}},
+		"BatchGetSites": {Values: [][2]string{{"site_ids", "1"}}},
+		"CreateSite": {Body: `{"url": "https://example.com/", "blog_id": "7", "check_interval": "300s", "tags": ["shop"],` +
+			` "settings": {"required_texts": ["Welcome"]}}`},
+		"UpdateSite":  {Values: [][2]string{site}, Body: `{"check_interval": "60s"}`},
+		"DeleteSite":  {Values: [][2]string{site}},
+		"ExplainSite": {Values: [][2]string{site}},
+		"CheckSite":   {Values: [][2]string{site}},
+		"PauseSite":   {Values: [][2]string{site}},
+		"ResumeSite":  {Values: [][2]string{site}},
+		"ImportSites": {Body: `{"url":"https://example.net/","blog_id":"7"}` + "\n" + `{"url":"https://example.org/","blog_id":"7","tags":["shop"]}` + "\n", Kind: ndjson},
+		"ExportSites": {Values: [][2]string{{"blog_id", "7"}}},
+
+		"DiagnoseSite": {Values: [][2]string{site}},
+
+		"ListOutages":  {Values: [][2]string{site, {"page_size", "100"}}},
+		"GetOutage":    {Values: [][2]string{{"outage_id", "1"}}},
+		"ReplayOutage": {Values: [][2]string{{"outage_id", "1"}}},
+
+		"GetFleet": {},
+
+		"ListTokens":       {},
+		"GetToken":         {Values: [][2]string{{"token_id", "1"}}},
+		"CreateToken":      {Body: `{"name": "status-page", "scopes": ["sites:read", "outages:read"]}`},
+		"RevokeToken":      {Values: [][2]string{{"token_id", "1"}}},
+		"ListAuditRecords": {Values: [][2]string{{"resource", "sites/1"}}},
+
+		"GetJetpackMonitorStatus":   {Values: [][2]string{blog}},
+		"GetJetpackMonitorSettings": {Values: [][2]string{blog}},
+		"UpdateJetpackMonitorSettings": {Values: [][2]string{blog},
+			Body: `{"email_notifications": true, "jetmon_defer_status_down_minutes": 5}`},
+		"ListJetpackMonitorIncidents": {Values: [][2]string{blog}},
+		"GetJetpackMonitorUptime":     {Values: [][2]string{blog, {"period", "30 days"}}},
+	}
+}
+
+// value is the example of a parameter, of the type of its schema; nil for none.
+func (e Example) value(name string, of *Schema) any {
+	for _, v := range e.Values {
+		if v[0] != name {
+			continue
+		}
+		n, err := strconv.Atoi(v[1])
+		switch {
+		case of.Type == "integer" && err == nil:
+			return n
+		case of.Type == "array":
+			return []string{v[1]}
+		}
+		return v[1]
+	}
+	return nil
+}
+
+// Target is the path of the example with its query.
+func (e Example) Target(template string) string {
+	var query []string
+	for _, v := range e.Values {
+		if path := strings.Replace(template, "{"+v[0]+"}", url.PathEscape(v[1]), 1); path != template {
+			template = path
+			continue
+		}
+		query = append(query, v[0]+"="+url.QueryEscape(v[1]))
+	}
+	if len(query) > 0 {
+		template += "?" + strings.Join(query, "&")
+	}
+	return template
+}
+
+// curl is the request as a command line.
+func (e Example) curl(method, template string) string {
+	line := `curl -s -H "Authorization: Bearer $TOKEN"`
+	if method != "GET" && !(method == "POST" && e.Body != "") {
+		line += " -X " + method
+	}
+	if e.Body != "" {
+		kind := e.Kind
+		if kind == "" {
+			kind = jsonType
+		}
+		line += " -H 'Content-Type: " + kind + "' --data-binary '" + strings.TrimSpace(e.Body) + "'"
+	}
+	return line + ` "$JETMON` + e.Target(template) + `"`
+}
