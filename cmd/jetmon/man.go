@@ -15,7 +15,7 @@ import (
 // manCommand is `jetmon man [COMMAND...]`.
 type manCommand struct {
 	Command []string `arg:"" optional:"" help:"Command whose page to print, as sites list; by default that of jetmon itself."`
-	Dir     string   `placeholder:"DIR" help:"Write the pages of all commands into this folder, as jetmon-sites-list.1."`
+	Dir     string   `noenv:"" placeholder:"DIR" help:"Write the pages of all commands into this folder, as jetmon-sites-list.1."`
 }
 
 // Run prints a page, or writes all.

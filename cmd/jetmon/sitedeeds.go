@@ -106,7 +106,7 @@ func (c *deleteSitesCommand) confirm(ctx context.Context, p *program, client cli
 	for id := range ids.All {
 		all = append(all, id)
 	}
-	lines, err := client.CountSites(ctx, all)
+	lines, err := client.DescribeSites(ctx, all)
 	if err != nil {
 		return err
 	}

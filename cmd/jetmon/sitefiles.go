@@ -15,10 +15,10 @@ import (
 
 // exportSitesCommand is `jetmon sites export`.
 type exportSitesCommand struct {
-	Format string `enum:"csv,ndjson" default:"ndjson" help:"Format of the file: ndjson, or csv for spreadsheets."`
-	Blog   int64  `placeholder:"ID" help:"Only sites of this blog."`
-	Host   string `placeholder:"HOST[:PORT]" help:"Only sites whose URL has this host."`
-	Tag    string `placeholder:"TAG" help:"Only sites with this tag."`
+	Format string `noenv:"" enum:"csv,ndjson" default:"ndjson" help:"Format of the file: ndjson, or csv for spreadsheets."`
+	Blog   int64  `noenv:"" placeholder:"ID" help:"Only sites of this blog."`
+	Host   string `noenv:"" placeholder:"HOST[:PORT]" help:"Only sites whose URL has this host."`
+	Tag    string `noenv:"" placeholder:"TAG" help:"Only sites with this tag."`
 
 	serverFlags `embed:""`
 }
@@ -39,7 +39,7 @@ func (c *exportSitesCommand) Run(ctx context.Context, p *program) error {
 // importSitesCommand is `jetmon sites import FILE`.
 type importSitesCommand struct {
 	File   string `arg:"" help:"File with the sites; - is stdin."`
-	Format string `placeholder:"FORMAT" words:"csv,ndjson,uptime-kuma,gatus" help:"Format of the file: csv, ndjson, uptime-kuma (a backup) or gatus (its configuration); guessed from the file by default."`
+	Format string `noenv:"" placeholder:"FORMAT" words:"csv,ndjson,uptime-kuma,gatus" help:"Format of the file: csv, ndjson, uptime-kuma (a backup) or gatus (its configuration); guessed from the file by default."`
 	DryRun bool   `noenv:"" help:"Print what would be added, and send nothing."`
 	Blog   int64  `noenv:"" placeholder:"ID" help:"Blog of the sites of which the file says none."`
 	Errors string `noenv:"" placeholder:"FILE" help:"Write a line for each row that is refused into this file; by default the first 20 are shown."`

@@ -32,11 +32,11 @@ type listSitesCommand struct {
 	State        string  `placeholder:"STATE" words:"suspect,verifying,down,confirmed-down,recovering,uncheckable" help:"Only sites that are in this state now: suspect, verifying, down, confirmed-down, recovering or uncheckable."`
 	Host         string  `placeholder:"HOST[:PORT]" help:"Only sites whose URL has this host."`
 	URL          string  `name:"url" placeholder:"URL" help:"Only sites with this URL."`
-	Tag          string  `placeholder:"TAG" help:"Only sites with this tag."`
-	Status       string  `placeholder:"STATUS" words:"down,running,confirmed-down" help:"Only sites of which WordPress.com was told this: down (0), running (1) or confirmed-down (2)."`
-	Bucket       *uint32 `placeholder:"N" help:"Only sites in this bucket, 0..511."`
-	ChangedSince string  `placeholder:"TIME" help:"Only sites whose status has changed since this time, as 2026-05-13T12:00:00Z, or in this time, as 2h or 7d."`
-	Order        string  `placeholder:"ORDER" words:"site_id,site_id desc" help:"site_id, or \"site_id desc\" for the newest first."`
+	Tag          string  `noenv:"" placeholder:"TAG" help:"Only sites with this tag."`
+	Status       string  `noenv:"" placeholder:"STATUS" words:"down,running,confirmed-down" help:"Only sites of which WordPress.com was told this: down (0), running (1) or confirmed-down (2)."`
+	Bucket       *uint32 `noenv:"" placeholder:"N" help:"Only sites in this bucket, 0..511."`
+	ChangedSince string  `noenv:"" placeholder:"TIME" help:"Only sites whose status has changed since this time, as 2026-05-13T12:00:00Z, or in this time, as 2h or 7d."`
+	Order        string  `noenv:"" placeholder:"ORDER" words:"site_id,site_id desc" help:"site_id, or \"site_id desc\" for the newest first."`
 	Limit        int     `default:"100" help:"Maximum number of sites to list; 0: all."`
 
 	clientFlags `embed:""`

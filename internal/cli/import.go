@@ -116,6 +116,8 @@ func send(ctx context.Context, stream monitorv1.SiteService_ImportSitesClient, r
 		select {
 		case <-ctx.Done():
 			row.err = errStopped
+		case <-stream.Context().Done():
+			return // Recv has the reason
 		case row = <-rows:
 		}
 		if ctx.Err() != nil {

@@ -175,15 +175,15 @@ func TestWhatIsExportedAndImportedIsExportedAgainByteForByte(t *testing.T) {
 
 // slow yields rows until it is told to stop, and then waits for ever, as a terminal does.
 type slow struct {
-	rows    int
-	stopped func()
-	closed  chan struct{}
+	rows, until int
+	stopped     func()
+	closed      chan struct{}
 }
 
 func (s *slow) Line() int64 { return int64(s.rows) }
 
 func (s *slow) Next() (*monitorv1.Site, error) {
-	if s.rows == 100 {
+	if s.rows == s.until {
 		s.stopped()
 		<-s.closed
 		return nil, io.EOF
@@ -197,7 +197,7 @@ func TestAnImportThatIsInterruptedWaitsForItsAnswersAndGoesOnLater(t *testing.T)
 	ctx, cancel := context.WithCancel(t.Context())
 	r := newRegistry()
 	c, out := r.client(t)
-	source := &slow{stopped: cancel, closed: make(chan struct{})}
+	source := &slow{until: 100, stopped: cancel, closed: make(chan struct{})}
 	defer close(source.closed)
 	err := c.ImportSites(ctx, SiteImport{Source: source, Noun: "line"})
 	stopped, ok := errors.AsType[Interrupted](err)
@@ -206,6 +206,27 @@ func TestAnImportThatIsInterruptedWaitsForItsAnswersAndGoesOnLater(t *testing.T)
 	}
 	if want := fmt.Sprintf("%d rows: %d created,", len(r.sites), len(r.sites)); !strings.HasPrefix(out.String(), want) || len(r.sites) < 99 {
 		t.Errorf("%s, want %s", out, want)
+	}
+}
+
+// The coordinator ends the import while the file, a pipe or a terminal, says nothing.
+func TestAnImportThatBreaksDoesNotWaitForItsFile(t *testing.T) {
+	t.Parallel()
+	for _, rows := range []int{0, 1} {
+		r := newRegistry()
+		r.before = func(string) error { return status.Error(codes.Unavailable, "draining") }
+		c, _ := r.client(t)
+		source := &slow{until: rows, stopped: func() {}, closed: make(chan struct{})}
+		ctx, cancel := context.WithCancel(t.Context())
+		if rows == 0 {
+			source.stopped = cancel // nothing was sent, so that nothing can break
+		}
+		err := c.ImportSites(ctx, SiteImport{Source: source, Noun: "line"})
+		close(source.closed)
+		cancel()
+		if err == nil || rows > 0 && !strings.Contains(err.Error(), "draining (Unavailable)") {
+			t.Errorf("%d rows: %v", rows, err)
+		}
 	}
 }
 

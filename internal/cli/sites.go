@@ -106,8 +106,8 @@ func (p onePrinter) add(s *monitorv1.Site) error {
 func (p onePrinter) flush() error     { return nil }
 func (p onePrinter) end(string) error { return nil }
 
-// CountSites returns what an edit of the sites would be about: the first few with their URL.
-func (c Client) CountSites(ctx context.Context, ids []int64) (lines []string, err error) {
+// DescribeSites returns a line for each of the first sites, with its URL, for a question to people.
+func (c Client) DescribeSites(ctx context.Context, ids []int64) (lines []string, err error) {
 	const shown = 10
 	resp, err := call(ctx, &monitorv1.BatchGetSitesRequest{SiteIds: ids[:min(len(ids), shown)]}, monitorv1.NewSiteServiceClient(c.Conn).BatchGetSites)
 	if err != nil {
