@@ -2,7 +2,8 @@
 // starts a real coordinator and a real gateway, and calls them over loopback, the same call
 // through the gateway and over gRPC in turns. Then it imports rows.
 //
-// The sites are paused, so that the coordinator has nothing else to do.
+// All sites but those that are down are paused, and there is no checker, so that the coordinator
+// has nothing else to do.
 //
 // Goroutines: the callers of a round, which end with it, and the readers of the logs, which end
 // with the processes.
