@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -74,7 +75,7 @@ func looseValue(raw json.RawMessage, fd protoreflect.FieldDescriptor, path strin
 			return raw, here, nil
 		}
 		for i, e := range elements {
-			looser, _, err := looseObject(e, fd.Message(), path)
+			looser, _, err := looseObject(e, fd.Message(), fmt.Sprintf("%s[%d]", path, i))
 			if err != nil {
 				return nil, nil, err
 			}

@@ -10,12 +10,16 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
 // errEncoding is the error of a row in another encoding.
 var errEncoding = errors.New("is not UTF-8: save the file as UTF-8")
+
+// maxSite is the most bytes of a site as a message: a request of MaxRow bytes has some more.
+const maxSite = MaxRow - 16
 
 // Reader reads the sites of a file.
 type Reader struct {
@@ -62,6 +66,9 @@ func (r *Reader) Next() (*monitorv1.Site, error) {
 	}
 	if row, ok := errors.AsType[*RowError](err); ok {
 		return nil, row
+	}
+	if proto.Size(site) > maxSite { // the separators of a cell are shorter than the message's
+		return nil, rowError(r.row, r.line, errLong)
 	}
 	r.failed = err
 	return site, err

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"pgregory.net/rapid"
@@ -176,6 +177,29 @@ func TestABadRowSaysItsLineAndStopsNoOther(t *testing.T) {
 		}
 		if len(sites) != 1 || sites[0].GetUrl() != good {
 			t.Errorf("%.20s: the next row is not read: %v", row, sites)
+		}
+	}
+}
+
+// A row fits into a request when it is read, or is refused alone.
+func TestNoRowIsLongerAsARequest(t *testing.T) {
+	t.Parallel()
+	for _, row := range []string{strings.Repeat("x", MaxRow-1), "a," + strings.Repeat("t ", MaxRow/2-20), "a," + strings.Repeat("t ", MaxRow/3-10)} {
+		text := "url,tags\n" + row + "\ngood,\n"
+		if !strings.Contains(row, ",") {
+			text = "url\n" + row + "\ngood\n"
+		}
+		sites, refused, end := read(text, CSV)
+		if end != nil || len(sites)+len(refused) != 2 || sites[len(sites)-1].GetUrl() != "good" {
+			t.Errorf("%d sites, %v, %v", len(sites), refused, end)
+		}
+		for _, site := range sites {
+			if n := proto.Size(&monitorv1.ImportSitesRequest{Site: site}); n > MaxRow {
+				t.Errorf("a row of %d bytes is a request of %d", len(row), n)
+			}
+		}
+		if len(refused) > 0 && !errors.Is(refused[0], errLong) {
+			t.Errorf("%v", refused)
 		}
 	}
 }
