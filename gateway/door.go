@@ -211,6 +211,16 @@ func greet(req *http.Request) {
 	}
 }
 
+// breakOff has the connection of a request of HTTP/1.0 end with an error, and not as it does
+// after the whole of an answer whose length was not told. What net/http writes later has chunks.
+func breakOff(req *http.Request) {
+	if v, ok := req.Context().Value(visitorKey{}).(*visitor); ok && !req.ProtoAtLeast(1, 1) {
+		if c, ok := v.raw.(interface{ SetLinger(seconds int) error }); ok {
+			_ = c.SetLinger(0) // what is not sent is dropped, and the client told
+		}
+	}
+}
+
 // bareWriter keeps an answer to a request that net/http has no writer for.
 type bareWriter struct {
 	header http.Header

@@ -45,6 +45,7 @@ func (h *handler) exportSites(w http.ResponseWriter, req *http.Request) error {
 			return nil
 		}
 		h.log.WarnContext(req.Context(), "export cut short", "error", err)
+		breakOff(req)
 		panic(http.ErrAbortHandler)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/Automattic/jetmon/gateway"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"
@@ -275,5 +277,30 @@ func TestAnExportThatIsCutShortDoesNotPassForAWholeOne(t *testing.T) {
 	}
 	if resp, file, err := h.export(t, "GET", "?blog_id=-1"); err != nil || resp.StatusCode != 400 || !strings.Contains(file, "blog_id: ") {
 		t.Errorf("a bad filter: %v %q %v", resp, file, err)
+	}
+}
+
+// HTTP/1.0 knows no chunks: the end of the connection is the end of the file.
+func TestAnExportThatIsCutShortOverHTTP10DoesNotPassForAWholeOne(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFake()
+	open(t, f, func(o *gateway.Options) { o.Listeners = append(o.Listeners, l) })
+	for cut, broken := range map[int]bool{0: false, 50: true} {
+		f.cut = cut
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := io.WriteString(c, "GET /v1/sites:export HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if file, err := io.ReadAll(c); (err != nil) != broken || !broken && strings.Count(string(file), "https://") != 100 {
+			t.Errorf("broken: %v; %d sites, and then %v", broken, strings.Count(string(file), "https://"), err)
+		}
 	}
 }
