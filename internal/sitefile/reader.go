@@ -95,7 +95,7 @@ func (r *Reader) readColumns() error {
 		return fmt.Errorf("line %d: %w: %s", first.number, errLong, wants)
 	}
 	r.records.comma = commaOf(first.text)
-	names, err := split(trimEnd(first.text), r.records.comma)
+	names, err := split(first.text, r.records.comma)
 	if err != nil {
 		return fmt.Errorf("line %d: %s: %w", first.number, wants, err)
 	}
