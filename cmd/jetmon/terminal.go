@@ -45,7 +45,7 @@ func (p *program) confirm(ctx context.Context, question string) error {
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(p.Err)
-		return cli.Interrupt("interrupted: nothing was changed")
+		return unchanged()
 	case line := <-answer:
 		if line == "y" || line == "yes" {
 			return nil
