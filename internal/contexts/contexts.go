@@ -74,6 +74,27 @@ func Read(path string) (File, error) {
 	return f, nil
 }
 
+// Edit changes the file at path, while nobody else edits it. Where change fails, the file stays.
+func Edit(path string, change func(*File) error) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	unlock, err := lock(dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	f, err := Read(path)
+	if err != nil {
+		return err
+	}
+	if err := change(&f); err != nil {
+		return err
+	}
+	return f.Write(path)
+}
+
 // Write replaces the file at path, and makes its folder. Only its owner can read it.
 func (f File) Write(path string) (err error) {
 	text, err := yaml.Marshal(f)
