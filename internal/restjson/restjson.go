@@ -9,6 +9,10 @@ package restjson
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -36,7 +40,7 @@ func Indented(m proto.Message) ([]byte, error) {
 		return nil, err
 	}
 	var b bytes.Buffer
-	if err := json.Indent(&b, raw, "", "  "); err != nil {
+	if err := json.Indent(&b, Visible(raw), "", "  "); err != nil {
 		return nil, err
 	}
 	b.WriteByte('\n')
@@ -46,9 +50,45 @@ func Indented(m proto.Message) ([]byte, error) {
 // Compact converts raw JSON to one line.
 func Compact(raw []byte) ([]byte, error) {
 	var b bytes.Buffer
-	if err := json.Compact(&b, raw); err != nil {
+	if err := json.Compact(&b, Visible(raw)); err != nil {
 		return nil, err
 	}
 	b.WriteByte('\n')
 	return b.Bytes(), nil
+}
+
+// Visible escapes the characters in JSON that would not be seen, or would command a terminal:
+// those that are not printable. It stays the same JSON, and the same bytes if there are none.
+func Visible(raw []byte) []byte {
+	at := 0
+	for at < len(raw) && raw[at] < 0x7f { // nearly all there is
+		at++
+	}
+	next := bytes.IndexFunc(raw[at:], hidden)
+	if next < 0 {
+		return raw
+	}
+	at += next
+	out := append(make([]byte, 0, len(raw)+16), raw[:at]...)
+	for _, r := range string(raw[at:]) {
+		switch {
+		case !hidden(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out
+}
+
+// hidden reports whether a character is not printable. The blanks of JSON and what is not UTF-8,
+// which others refuse, are left alone.
+func hidden(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r == 0x7f
+	}
+	return r != utf8.RuneError && !unicode.IsPrint(r)
 }

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -32,11 +33,10 @@ func put(w io.Writer, text []byte, err error) error {
 
 // value writes a value that is not a message, by the same rules.
 func value(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return fmt.Errorf("encode the answer: %w", err)
-	}
-	return nil
+	err := e.Encode(v)
+	return put(w, restjson.Visible(b.Bytes()), err)
 }
