@@ -38,18 +38,23 @@ func (p *program) contexts() (path string, f contexts.File, err error) {
 	if path = p.contextsPath(); path == "" {
 		return "", f, nil
 	}
-	f, err = contexts.Read(path)
+	if f, err = contexts.Read(path); err != nil {
+		err = usageError{err}
+	}
 	return path, f, err
 }
 
 // editContexts changes the contexts, and prints what change says was done.
 func (p *program) editContexts(change func(*contexts.File) (string, error)) error {
-	path := p.contextsPath()
+	path, _, err := p.contexts() // a mistake in the file is found before it is locked
+	if err != nil {
+		return err
+	}
 	if path == "" {
 		return errors.New("there is no place for contexts: neither XDG_CONFIG_HOME nor HOME is set")
 	}
 	done := ""
-	err := contexts.Edit(path, func(f *contexts.File) (err error) {
+	err = contexts.Edit(path, func(f *contexts.File) (err error) {
 		done, err = change(f)
 		return err
 	})
@@ -124,13 +129,18 @@ func (s *settings) given(ctx *kong.Context, flag *kong.Flag) (string, bool) {
 }
 
 // listContextsCommand is `jetmon context list`.
-type listContextsCommand struct{}
+type listContextsCommand struct {
+	JSON bool `noenv:"" name:"json" help:"Print JSON: the name of the context in use, and all contexts by their names."`
+}
 
 // Run lists the contexts.
-func (listContextsCommand) Run(p *program) error {
+func (c *listContextsCommand) Run(p *program) error {
 	path, f, err := p.contexts()
 	if err != nil {
 		return err
+	}
+	if c.JSON {
+		return format.Contexts(p.Out, f)
 	}
 	if len(f.Contexts) == 0 {
 		_, err := fmt.Fprintf(p.Out, "There are no contexts in %s. jetmon context set NAME --server HOST:PORT makes one.\n", path)
