@@ -231,7 +231,7 @@ func TestARowThatIsRefusedStopsNoOther(t *testing.T) {
 	r := start(t)
 	rows := []*monitorv1.Site{
 		{Url: "https://a.example/"}, nil, {Url: "nonsense"}, {Url: "https://b.example/", CheckInterval: durationpb.New(90 * time.Second)},
-		{Url: "https://c.example/", BlogId: -1}, {Url: "https://d.example/", Tags: []string{"No"}}, {Url: "http://127.0.0.1/"},
+		{Url: "https://c.example/", BlogId: -1}, {Url: "https://d.example/", Tags: []string{"No"}}, {Url: "ftp://x.example/"},
 		{Url: "https://e.example/", Settings: &monitorv1.CheckSettings{RequiredTexts: slices.Repeat([]string{"x"}, 9)}},
 		{Url: "https://a.example/", Paused: true}, {Url: "https://a.example/"}, {Url: "https://f.example/"},
 	}

@@ -25,5 +25,5 @@ func (m *marshaler) Marshal(v any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return restjson.Compact(raw)
+	return restjson.Compact(raw), nil
 }

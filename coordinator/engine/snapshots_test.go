@@ -246,6 +246,40 @@ func TestASnapshotDoesNotCount(t *testing.T) {
 	}
 }
 
+// A site that had recovered lately is paused, its owner dies, and it is resumed before it has
+// another one.
+func TestASiteThatWasResumedBesideItsSnapshotIsChecked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.join("a"), w.join("b")
+	w.suspect(a, b)
+	w.decide(quorum.Confirmed)
+	w.commit()
+	w.pass(time.Minute, a, b)
+	for range 3 {
+		a.answer(up)
+		b.answer(up)
+		w.pass(21*time.Second, a, b)
+	}
+	w.commit()
+	resumed := row()
+	resumed.Status, resumed.StatusSince = check.StatusRunning, w.now
+	paused := resumed
+	paused.Paused = true
+	w.now = w.now.Add(time.Second)
+	w.engine.Put(w.now, paused)
+	w.stage(lifecycle.Paused)
+	w.killed(10*time.Second, resumed)
+	if v, _ := w.engine.View(w.now, 42); v.State.Stage == lifecycle.Paused || v.Next.IsZero() || v.State.Flap.Recoveries[0].IsZero() {
+		t.Fatalf("after its resumption it is %+v, to be checked at %v", v.State, v.Next)
+	}
+	c := w.join("c")
+	w.pass(time.Minute+time.Second, c)
+	if c.answer(up) != 1 {
+		t.Error("it is not checked")
+	}
+}
+
 func TestASnapshotIsDeletedWhenTheTroubleIsOver(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

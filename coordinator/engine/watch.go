@@ -143,7 +143,7 @@ func (w *watchlist) recall(now time.Time, s *site) {
 		return
 	}
 	s.HeadHostile, s.PageFilled, s.regional = r.HeadHostile, r.PageFilled, r.Regional
-	if !r.Fresh {
+	if !r.Fresh || r.State.Stage == lifecycle.Paused { // it was resumed since
 		s.State.Flap = r.State.Flap
 		return
 	}

@@ -38,6 +38,7 @@ func Generate(files []*protogen.File) ([]byte, error) {
 			}
 		}
 	}
+	slices.SortStableFunc(doc.Tags, func(a, b Tag) int { return rank(a) - rank(b) })
 	raw, err := encode(doc)
 	if err != nil {
 		return nil, err
@@ -48,6 +49,15 @@ func Generate(files []*protogen.File) ([]byte, error) {
 	}
 	out.WriteByte('\n')
 	return out.Bytes(), nil
+}
+
+// rank is the place of a group among the others: what people look for comes first.
+func rank(t Tag) int {
+	order := []string{"SiteService", "OutageService", "FleetService", "DiagnosisService", "JetpackMonitorService", "AccessService"}
+	if i := slices.Index(order, t.Name); i >= 0 {
+		return i
+	}
+	return len(order)
 }
 
 type builder struct {

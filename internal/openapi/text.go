@@ -20,18 +20,19 @@ func text(c protogen.Comments) string {
 }
 
 // summary is the first sentence of the comment of an RPC, without the name that begins it, and
-// the rest.
-func summary(name, comment string) (first, rest string) {
-	comment = strings.TrimPrefix(comment, name+" ")
-	first, rest = comment, ""
+// the whole comment without that name.
+func summary(name, comment string) (first, all string) {
+	all = strings.TrimSpace(strings.TrimPrefix(comment, name+" "))
+	first = all
 	for _, end := range []string{". ", ".\n", ": "} {
-		if i := strings.Index(first, end); i >= 0 {
-			first, rest = first[:i], comment[i+1:]
-		}
+		first, _, _ = strings.Cut(first, end)
 	}
-	first = strings.TrimSuffix(strings.TrimSpace(first), ".")
-	if first == "" {
-		return name, comment
+	return capital(strings.TrimSuffix(first, ".")), capital(all)
+}
+
+func capital(text string) string {
+	if text == "" {
+		return text
 	}
-	return strings.ToUpper(first[:1]) + first[1:], strings.TrimSpace(comment)
+	return strings.ToUpper(text[:1]) + text[1:]
 }

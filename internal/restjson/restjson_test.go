@@ -2,8 +2,10 @@ package restjson_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -43,16 +45,13 @@ func TestTheSameMessageGivesTheSameBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := restjson.Compact(indented); err != nil || !bytes.Equal(again, line) {
-		t.Errorf("%s, %v, want %s", again, err, line)
+	if again := restjson.Compact(indented); !bytes.Equal(again, line) {
+		t.Errorf("%s, want %s", again, line)
 	}
 }
 
 func TestWhatIsNoJSONIsRefused(t *testing.T) {
 	t.Parallel()
-	if _, err := restjson.Compact([]byte("{")); err == nil {
-		t.Error("accepted")
-	}
 	if _, err := restjson.Line(&monitorv1.Site{Url: "\xff"}); err == nil {
 		t.Error("text that is not UTF-8 was written")
 	}
@@ -67,10 +66,12 @@ func TestWhatCommandsATerminalIsEscaped(t *testing.T) {
 	const want = `"url":"http://a.example/\u009b31m\u202e\u007f\udb40\udc01` + "\u00fc\u65e5\ufffd\U0001f600\""
 	site := &monitorv1.Site{Url: url}
 	line, err := restjson.Line(site)
+	line = restjson.Visible(line)
 	if err != nil || !bytes.Contains(line, []byte(want)) {
 		t.Errorf("%q, %v, want %q", line, err, want)
 	}
 	indented, err := restjson.Indented(site)
+	indented = restjson.Visible(indented)
 	if err != nil || !bytes.Contains(indented, []byte(strings.Replace(want, ":", ": ", 1))) {
 		t.Errorf("%q, %v, want %q", indented, err, want)
 	}
@@ -84,4 +85,27 @@ func TestWhatCommandsATerminalIsEscaped(t *testing.T) {
 	if got := restjson.Visible(plain); &got[0] != &plain[0] {
 		t.Error("what has nothing to escape is copied")
 	}
+}
+
+// FuzzCompact compares with encoding/json, on texts with anything in them.
+func FuzzCompact(f *testing.F) {
+	f.Add(`a "quoted" \\ text  with	blanks`, `\"`, "é\u2028\x00")
+	f.Fuzz(func(t *testing.T, a, b, c string) {
+		for _, text := range []string{a, b, c} {
+			if !utf8.ValidString(text) {
+				return
+			}
+		}
+		raw, err := protojson.MarshalOptions{Multiline: len(a)%2 == 0}.Marshal(&monitorv1.Site{Url: a, Settings: &monitorv1.CheckSettings{RequiredTexts: []string{b, c}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want bytes.Buffer
+		if err := json.Compact(&want, raw); err != nil {
+			t.Fatal(err)
+		}
+		if got := restjson.Compact(raw); string(got) != want.String()+"\n" {
+			t.Errorf("%s, want %s", got, want.String())
+		}
+	})
 }

@@ -77,11 +77,7 @@ func auditJSON(m proto.Message) string {
 	if err != nil {
 		return "" // a message of ours always encodes
 	}
-	line, err := restjson.Compact(raw)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(line))
+	return strings.TrimSpace(string(restjson.Compact(raw)))
 }
 
 // CreateToken makes a token of the API in a store.

@@ -112,7 +112,9 @@ func (s *sites) listNow(ctx context.Context, l listing) (*monitorv1.ListSitesRes
 		if next == 0 {
 			return resp, nil
 		}
-		l.after = next
+		if l.after = next; len(resp.Sites) == l.size {
+			break // without a look at whether there are more
+		}
 	}
 	resp.NextPageToken = l.view.token(l.after)
 	return resp, nil

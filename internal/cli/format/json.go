@@ -27,7 +27,7 @@ func put(w io.Writer, text []byte, err error) error {
 	if err != nil {
 		return fmt.Errorf("encode the answer: %w", err)
 	}
-	_, err = w.Write(text)
+	_, err = w.Write(restjson.Visible(text))
 	return err
 }
 
@@ -38,5 +38,5 @@ func value(w io.Writer, v any) error {
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	err := e.Encode(v)
-	return put(w, restjson.Visible(b.Bytes()), err)
+	return put(w, b.Bytes(), err)
 }

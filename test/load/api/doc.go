@@ -3,7 +3,8 @@
 // through the gateway and over gRPC in turns. Then it imports rows. At the end it runs commands
 // for people, each in a process of its own.
 //
-// The sites are paused, so that the coordinator has nothing else to do.
+// All sites but those that are down are paused, and there is no checker, so that the coordinator
+// has nothing else to do.
 //
 // Goroutines: the callers of a round, which end with it, and the readers of the logs, which end
 // with the processes.

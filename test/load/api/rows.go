@@ -14,17 +14,17 @@ import (
 // fillAtOnce is how many rows one statement writes.
 const fillAtOnce = 5000
 
-// fill writes paused sites into the legacy table: ten a blog, each with a host of its own, and
-// one in a thousand known as down.
+// fill writes sites into the legacy table: ten a blog, each with a host of its own, paused but for
+// one in a thousand, which is known as down.
 func fill(ctx context.Context, d *machine.Database, n int) error {
 	for first := 0; first < n; first += fillAtOnce {
 		var rows []string
 		for i := first; i < min(first+fillAtOnce, n); i++ {
-			status, since := 1, "NULL"
+			active, status, since := 0, 1, "NULL"
 			if i%1000 == 0 {
-				status, since = 0, fmt.Sprintf("'%s'", time.Now().UTC().Add(-time.Duration(i)*time.Second).Format(time.DateTime))
+				active, status, since = 1, 0, fmt.Sprintf("'%s'", time.Now().UTC().Add(-time.Duration(i)*time.Second).Format(time.DateTime))
 			}
-			rows = append(rows, fmt.Sprintf("(%d, %d, '%s', 0, %d, %s, 5)", i/10+1, i%512, siteURL(i), status, since))
+			rows = append(rows, fmt.Sprintf("(%d, %d, '%s', %d, %d, %s, 5)", i/10+1, i%512, siteURL(i), active, status, since))
 		}
 		_, err := d.DB.ExecContext(ctx, `INSERT INTO jetpack_monitor_sites
 	(blog_id, bucket_no, monitor_url, monitor_active, site_status, last_status_change, check_interval) VALUES `+strings.Join(rows, ", "))

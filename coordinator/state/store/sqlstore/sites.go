@@ -155,9 +155,13 @@ func (s *Store) SitesByID(ctx context.Context, ids []check.SiteID) ([]record.Sit
 	return found, nil
 }
 
+// likelyRows is for how many rows memory is reserved: a caller who takes as many as there are
+// nearly always gets a few.
+const likelyRows = 100
+
 func (s *Store) listSites(ctx context.Context, most int, from string, args ...any) ([]record.Site, error) {
 	var row siteRow
-	sites, err := appendRows(ctx, make([]record.Site, 0, most), s.reader, func(rows *sql.Rows) (record.Site, error) {
+	sites, err := appendRows(ctx, make([]record.Site, 0, min(most, likelyRows)), s.reader, func(rows *sql.Rows) (record.Site, error) {
 		if err := rows.Scan(row.whole()...); err != nil {
 			return record.Site{}, err
 		}
