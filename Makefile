@@ -19,7 +19,7 @@ PKG ?= ./...
 # at the versions of tools/npm/package-lock.json.
 NPM := tools/npm/node_modules/.package-lock.json
 
-.PHONY: help build run test test-race generate check check-api check-generated check-breaking check-tidy lint fuzz soak bench sim-quorum chaos clean mariadb docs-viewer
+.PHONY: help build run test test-race generate check check-api check-generated check-breaking check-tidy lint fuzz soak bench sim-quorum chaos clean mariadb programs docs-viewer
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ build: ## compile bin/jetmon
 run: build ## compile and start the whole system in one process: jetmon dev
 	./bin/jetmon dev
 
-test: mariadb ## all tests; installs mariadb-server where it can
+test: programs ## all tests; installs the programs that they run where it can
 	go test -timeout 15m $(TESTFLAGS) $(PKG)
 
 # The rules have no goroutines (internal/arch), and their long random tests would take five
@@ -38,7 +38,7 @@ test: mariadb ## all tests; installs mariadb-server where it can
 # code, not SQLite, which is translated from C and would make the tests of the store take four
 # times as long.
 RACE := -race -gcflags=modernc.org/...=-race=false
-test-race: mariadb ## all tests, those of packages with goroutines under the race detector
+test-race: programs ## all tests, those of packages with goroutines under the race detector
 	@all=$$(go list $(PKG)) || exit 1; \
 	rules=$$(echo "$$all" | grep /coordinator/rules/ || true); others=$$(echo "$$all" | grep -v /coordinator/rules/ || true); \
 	if [ -n "$$rules" ]; then echo "go test $(TESTFLAGS)" $$rules; go test -timeout 15m $(TESTFLAGS) $$rules || failed=1; fi; \
@@ -120,7 +120,7 @@ fuzz: ## run every fuzz target for FUZZTIME
 # Tests that are random have fixed seeds in make test (test/seeds). Here each has an equal
 # share of the time, and one seed at least; what fails says how to repeat it. A seed that
 # failed joins the list of its test. With the race detector: make soak TESTFLAGS=-race
-soak: mariadb ## run every random test with new seeds, for SOAKTIME in all
+soak: programs ## run every random test with new seeds, for SOAKTIME in all
 	@tests=$$(for dir in $$(go list -f '{{.Dir}}' $(PKG)); do \
 		cat "$$dir"/*_test.go 2>/dev/null | awk -v dir="./$${dir#"$$PWD"/}" \
 			'/^func / { name = $$2; sub(/\(.*/, "", name) } /[ \t]seeds\.(Run|Check)\(t, / { print dir ":" name }' | sort -u; \
@@ -168,16 +168,25 @@ chaos: mariadb ## kill, stop and cut off coordinators, checkers and the database
 clean: ## remove what was built
 	rm -rf bin
 
-# The tests start their own mariadbd in a temporary directory; they only need the
-# program. policy-rc.d keeps Debian from starting a server of its own.
-mariadb:
-	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; \
-	if command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null; then exit 0; fi; \
+# The programs that the tests run, each with Debian's package of it. The tests start their own
+# mariadbd in a temporary directory; policy-rc.d keeps Debian from starting a server of its own.
+mariadb: NEEDED := mariadbd=mariadb-server mariadb-install-db=mariadb-server
+programs: NEEDED := mariadbd=mariadb-server mariadb-install-db=mariadb-server \
+	bash=bash zsh=zsh fish=fish groff=groff-base mandoc=mandoc php=php-cli curl=curl openssl=openssl
+
+programs: ## install the programs that the tests run, where it can
+programs mariadb:
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; missing=; \
+	for program in $(NEEDED); do \
+		if ! command -v "$${program%=*}" >/dev/null; then missing="$$missing $${program#*=}"; fi; \
+	done; \
+	missing=$$(printf '%s\n' $$missing | sort -u | tr '\n' ' '); missing=$${missing% }; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "installing mariadb-server for the tests"; log=$$(mktemp); policy=/usr/sbin/policy-rc.d; \
+		echo "installing $$missing for the tests"; log=$$(mktemp); policy=/usr/sbin/policy-rc.d; \
 		if [ -e $$policy ]; then policy=; else printf '#!/bin/sh\nexit 101\n' >$$policy; chmod +x $$policy; fi; \
-		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends mariadb-server; } >"$$log" 2>&1; ok=$$?; \
+		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing; } >"$$log" 2>&1; ok=$$?; \
 		if [ -n "$$policy" ]; then rm -f "$$policy"; fi; \
 		if [ $$ok = 0 ]; then rm -f "$$log"; exit 0; fi; tail -n 5 "$$log" >&2; rm -f "$$log"; \
 	fi; \
-	echo "the tests need MariaDB's server program: install Debian's mariadb-server (mariadbd, mariadb-install-db)" >&2; exit 1
+	echo "the tests run programs that are missing: install Debian's $$missing" >&2; exit 1

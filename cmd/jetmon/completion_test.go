@@ -97,7 +97,7 @@ func TestShellsCompleteByTheirScripts(t *testing.T) {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			if _, err := exec.LookPath(shell); err != nil {
-				t.Skipf("%s is not installed", shell)
+				t.Fatalf("%s is missing: make programs installs it", shell)
 			}
 			env, dir := asCommand(t), t.TempDir()
 			for script, want := range tests {
@@ -128,8 +128,7 @@ func TestManualPagesRenderWithoutWarnings(t *testing.T) {
 	}
 	for _, linter := range [][]string{{"groff", "-man", "-ww", "-Tutf8", "-z"}, {"mandoc", "-T", "lint", "-W", "warning"}} {
 		if _, err := exec.LookPath(linter[0]); err != nil {
-			t.Logf("%s is not installed", linter[0])
-			continue
+			t.Fatalf("%s is missing: make programs installs it", linter[0])
 		}
 		cmd := exec.CommandContext(t.Context(), linter[0], append(linter[1:], pages...)...)
 		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {

@@ -38,23 +38,31 @@ func (p *program) contexts() (path string, f contexts.File, err error) {
 	if path = p.contextsPath(); path == "" {
 		return "", f, nil
 	}
-	f, err = contexts.Read(path)
+	if f, err = contexts.Read(path); err != nil {
+		err = usageError{err}
+	}
 	return path, f, err
 }
 
-// editContexts changes the contexts.
-func (p *program) editContexts(change func(*contexts.File) error) error {
-	path, f, err := p.contexts()
+// editContexts changes the contexts, and prints what change says was done.
+func (p *program) editContexts(change func(*contexts.File) (string, error)) error {
+	path, _, err := p.contexts() // a mistake in the file is found before it is locked
 	if err != nil {
 		return err
 	}
 	if path == "" {
 		return errors.New("there is no place for contexts: neither XDG_CONFIG_HOME nor HOME is set")
 	}
-	if err := change(&f); err != nil {
+	done := ""
+	err = contexts.Edit(path, func(f *contexts.File) (err error) {
+		done, err = change(f)
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	return f.Write(path)
+	_, err = fmt.Fprintln(p.Out, done)
+	return err
 }
 
 // contextKeys maps the flags that a context sets to its values.
@@ -121,13 +129,18 @@ func (s *settings) given(ctx *kong.Context, flag *kong.Flag) (string, bool) {
 }
 
 // listContextsCommand is `jetmon context list`.
-type listContextsCommand struct{}
+type listContextsCommand struct {
+	JSON bool `noenv:"" name:"json" help:"Print JSON: the name of the context in use, and all contexts by their names."`
+}
 
 // Run lists the contexts.
-func (listContextsCommand) Run(p *program) error {
+func (c *listContextsCommand) Run(p *program) error {
 	path, f, err := p.contexts()
 	if err != nil {
 		return err
+	}
+	if c.JSON {
+		return format.Contexts(p.Out, f)
 	}
 	if len(f.Contexts) == 0 {
 		_, err := fmt.Fprintf(p.Out, "There are no contexts in %s. jetmon context set NAME --server HOST:PORT makes one.\n", path)
@@ -153,14 +166,10 @@ type useContextCommand struct {
 
 // Run chooses the context.
 func (c *useContextCommand) Run(p *program) error {
-	return p.editContexts(func(f *contexts.File) error {
+	return p.editContexts(func(f *contexts.File) (string, error) {
 		found, err := f.Named(c.Name)
-		if err != nil {
-			return err
-		}
 		f.Current = c.Name
-		_, err = fmt.Fprintf(p.Out, "Context %s is in use: commands ask %s.\n", c.Name, found.Server)
-		return err
+		return fmt.Sprintf("Context %s is in use: commands ask %s.", c.Name, found.Server), err
 	})
 }
 
@@ -214,16 +223,16 @@ func (c *setContextCommand) Run(p *program) error {
 	if err := contexts.CheckName(c.Name); err != nil {
 		return usageError{err}
 	}
-	return p.editContexts(func(f *contexts.File) error {
+	return p.editContexts(func(f *contexts.File) (string, error) {
 		changed := f.Contexts[c.Name]
 		for _, path := range []struct{ from, to *string }{{c.CA, &changed.CA}, {c.Cert, &changed.Cert}, {c.Key, &changed.Key}, {c.TokenFile, &changed.TokenFile}} {
 			if err := setPath(path.from, path.to); err != nil {
-				return err
+				return "", err
 			}
 		}
 		if c.TokenFile != nil && *c.TokenFile != "" {
 			if _, err := readRoleToken(changed.TokenFile); err != nil {
-				return usagef("--token-file: %w", err)
+				return "", usagef("--token-file: %w", err)
 			}
 		}
 		if c.TLS != nil {
@@ -236,7 +245,7 @@ func (c *setContextCommand) Run(p *program) error {
 			changed.Server = *c.Server
 		}
 		if err := checkAddr(changed.Server, 1); err != nil {
-			return usagef("--server: %w", err)
+			return "", usagef("--server: %w", err)
 		}
 		if f.Contexts == nil {
 			f.Contexts, f.Current = map[string]contexts.Context{}, c.Name
@@ -246,8 +255,7 @@ func (c *setContextCommand) Run(p *program) error {
 		if f.Current == c.Name {
 			used = ", and is in use"
 		}
-		_, err := fmt.Fprintf(p.Out, "Context %s asks %s%s.\n", c.Name, changed.Server, used)
-		return err
+		return fmt.Sprintf("Context %s asks %s%s.", c.Name, changed.Server, used), nil
 	})
 }
 
@@ -277,14 +285,12 @@ type deleteContextCommand struct {
 
 // Run forgets the context.
 func (c *deleteContextCommand) Run(p *program) error {
-	return p.editContexts(func(f *contexts.File) error {
-		if _, err := f.Named(c.Name); err != nil {
-			return err
-		}
+	return p.editContexts(func(f *contexts.File) (string, error) {
+		_, err := f.Named(c.Name)
 		delete(f.Contexts, c.Name)
 		if f.Current == c.Name {
 			f.Current = ""
 		}
-		return nil
+		return fmt.Sprintf("Context %s is forgotten.", c.Name), err
 	})
 }

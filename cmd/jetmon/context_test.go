@@ -95,6 +95,7 @@ func TestContextsAreListedShownChangedAndForgotten(t *testing.T) {
 		want string
 	}{
 		{"context list", exitOK, "There are no contexts in " + env["HOME"] + "/.config/jetmon/config.yaml."},
+		{"context list --json", exitOK, "{\n  \"current\": \"\",\n  \"contexts\": {}\n}\n"},
 		{"context show", exitFailed, "no context is in use"},
 		{"context set x!", exitUsage, `"x!" is no name of a context`},
 		{"context set prod", exitUsage, `--server: "" is not HOST:PORT`},
@@ -103,6 +104,7 @@ func TestContextsAreListedShownChangedAndForgotten(t *testing.T) {
 		{"context set prod --server a:1 --token-file " + open, exitUsage, "everybody on this machine may read"},
 		{"context set prod --server a:1 --ca " + ca, exitOK, ""},
 		{"context set test --server b:2 --insecure", exitOK, ""},
+		{"context list --json", exitOK, "{\n  \"current\": \"prod\",\n  \"contexts\": {\n    \"prod\": {\n      \"server\": \"a:1\",\n      \"ca\": \"" + ca + "\"\n    },\n    \"test\": {\n      \"server\": \"b:2\",\n      \"insecure\": true\n    }\n  }\n}\n"},
 		{"context list", exitOK, "   NAME  SERVER  TOKEN FILE\n*  prod  a:1\n   test  b:2\n"},
 		{"context show", exitOK, "context               prod\n--coordinator-tls-ca  " + ca + "\n--server              a:1\n"},
 		{"context set prod --ca= --server c:3", exitOK, ""},
@@ -123,8 +125,10 @@ func TestContextsAreListedShownChangedAndForgotten(t *testing.T) {
 	if err := os.WriteFile(path, []byte("contexts: {a: {sever: x}}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, stderr := run(t, env, "fleet"); code != exitUsage || !strings.Contains(stderr, path+": ") || !strings.Contains(stderr, "sever") {
-		t.Errorf("a file with a mistake: exit code %d: %s", code, stderr)
+	for _, args := range []string{"fleet", "context list", "context use a", "context set a --server b:1"} {
+		if code, _, stderr := run(t, env, strings.Fields(args)...); code != exitUsage || !strings.Contains(stderr, path+": ") || !strings.Contains(stderr, "sever") {
+			t.Errorf("%s: a file with a mistake: exit code %d: %s", args, code, stderr)
+		}
 	}
 	if _, err := contexts.Read(path); err == nil {
 		t.Error("a file with a mistake is read")

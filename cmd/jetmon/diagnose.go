@@ -126,7 +126,7 @@ func openLog(flag, path string) (*os.File, error) {
 // reportFlags select the format of a report.
 type reportFlags struct {
 	JSON  bool   `name:"json" help:"Print JSON in the API's format."`
-	Color string `enum:"auto,always,never" default:"auto" help:"Colours: auto (on a terminal, unless NO_COLOR is set), always or never."`
+	Color string `enum:"auto,always,never" default:"auto" help:"Colours: auto (on a terminal, unless NO_COLOR is set or TERM is dumb), always or never."`
 }
 
 func (f reportFlags) report(p *program) cli.Report {
@@ -145,7 +145,7 @@ func verdict(worst jetpack.Verdict, err error) error {
 func (f reportFlags) color(p *program) bool {
 	if f.Color == "auto" {
 		v, ok := p.LookupEnv("NO_COLOR")
-		return (!ok || v == "") && isTerminal(p.Out)
+		return (!ok || v == "") && !p.dumb() && isTerminal(p.Out)
 	}
 	return f.Color == "always"
 }

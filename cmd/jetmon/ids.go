@@ -2,8 +2,8 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
-	"io"
 	"iter"
 	"slices"
 	"strconv"
@@ -22,7 +22,7 @@ type idArguments struct {
 }
 
 // ids returns the ids. Those of stdin are read as they are needed.
-func (a idArguments) ids(p *program) (cli.IDs, error) {
+func (a idArguments) ids(ctx context.Context, p *program) (cli.IDs, error) {
 	if !slices.Contains(a.IDs, stdin) { // a mistake is found before anything is done
 		for _, arg := range a.IDs {
 			if _, err := siteID(arg); err != nil {
@@ -31,7 +31,7 @@ func (a idArguments) ids(p *program) (cli.IDs, error) {
 		}
 	}
 	return cli.IDs{Many: len(a.IDs) > 1 || a.fromStdin(), All: func(yield func(int64, error) bool) {
-		for line, err := range p.lines(a.IDs) {
+		for line, err := range p.lines(ctx, a.IDs) {
 			id := int64(0)
 			if err == nil {
 				id, err = siteID(line)
@@ -58,7 +58,7 @@ func siteID(text string) (int64, error) {
 const maxLine = 64 << 10
 
 // lines yields arguments, and in the place of - the lines of stdin that are not empty.
-func (p *program) lines(args []string) iter.Seq2[string, error] {
+func (p *program) lines(ctx context.Context, args []string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for _, arg := range args {
 			if arg != stdin {
@@ -67,7 +67,7 @@ func (p *program) lines(args []string) iter.Seq2[string, error] {
 				}
 				continue
 			}
-			lines := bufio.NewScanner(p.stdin())
+			lines := bufio.NewScanner(p.stdin(ctx))
 			lines.Buffer(nil, maxLine)
 			for lines.Scan() {
 				if line := strings.TrimSpace(lines.Text()); line != "" && !yield(line, nil) {
@@ -75,17 +75,12 @@ func (p *program) lines(args []string) iter.Seq2[string, error] {
 				}
 			}
 			if err := lines.Err(); err != nil {
-				yield("", fmt.Errorf("stdin: %w", err))
+				if ctx.Err() == nil {
+					err = fmt.Errorf("stdin: %w", err)
+				}
+				yield("", err)
 				return
 			}
 		}
 	}
-}
-
-// stdin returns stdin, which is empty where there is none.
-func (p *program) stdin() io.Reader {
-	if p.In == nil {
-		return strings.NewReader("")
-	}
-	return p.In
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/Automattic/jetmon/internal/cli"
+	"github.com/Automattic/jetmon/internal/cli/format"
 	"github.com/Automattic/jetmon/internal/jetpack"
 )
 
@@ -132,7 +133,7 @@ func (p *program) fail(name string, err error) int {
 		return int(code)
 	}
 	line := strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
-	fmt.Fprintf(p.Err, "%s: %s\n", name, line)
+	fmt.Fprintf(p.Err, "%s: %s\n", name, format.Printable(line))
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}

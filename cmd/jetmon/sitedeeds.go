@@ -18,8 +18,8 @@ type deedFlags struct {
 }
 
 // do asks the coordinator to do something with the sites.
-func (f deedFlags) do(p *program, deed func(cli.Client, cli.IDs) error) error {
-	ids, err := f.ids(p)
+func (f deedFlags) do(ctx context.Context, p *program, deed func(cli.Client, cli.IDs) error) error {
+	ids, err := f.ids(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ type pauseSitesCommand struct {
 
 // Run pauses the sites.
 func (c *pauseSitesCommand) Run(ctx context.Context, p *program) error {
-	return c.do(p, func(client cli.Client, ids cli.IDs) error { return client.PauseSites(ctx, ids, c.IfMatch) })
+	return c.do(ctx, p, func(client cli.Client, ids cli.IDs) error { return client.PauseSites(ctx, ids, c.IfMatch) })
 }
 
 // resumeSitesCommand is `jetmon sites resume ID...`.
@@ -46,7 +46,7 @@ type resumeSitesCommand struct {
 
 // Run resumes the sites.
 func (c *resumeSitesCommand) Run(ctx context.Context, p *program) error {
-	return c.do(p, func(client cli.Client, ids cli.IDs) error { return client.ResumeSites(ctx, ids, c.IfMatch) })
+	return c.do(ctx, p, func(client cli.Client, ids cli.IDs) error { return client.ResumeSites(ctx, ids, c.IfMatch) })
 }
 
 // checkSitesCommand is `jetmon sites check ID...`.
@@ -58,7 +58,7 @@ type checkSitesCommand struct {
 // Run checks the sites. The exit code is that of probe: 0 when all are up, 1 when one is down
 // or could not be checked, 3 when one is unknown.
 func (c *checkSitesCommand) Run(ctx context.Context, p *program) error {
-	ids, err := c.ids(p)
+	ids, err := c.ids(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (c *deleteSitesCommand) Run(ctx context.Context, p *program) error {
 	if !c.Yes && (!isTerminal(p.In) || !isTerminal(p.Err)) {
 		return usagef("nobody can be asked without a terminal: give --yes")
 	}
-	return c.do(p, func(client cli.Client, ids cli.IDs) error {
+	return c.do(ctx, p, func(client cli.Client, ids cli.IDs) error {
 		if !c.Yes {
 			if err := c.confirm(ctx, p, client, ids); err != nil {
 				return err

@@ -122,7 +122,7 @@ func (c *addSitesCommand) Run(ctx context.Context, p *program) error {
 	}
 	many := len(c.URLs) > 1 || slices.Contains(c.URLs, stdin)
 	return c.ask(p, func(client cli.Client) error {
-		return client.AddSites(ctx, cli.NewSites{URLs: p.lines(c.URLs), Many: many, Like: sitefile.Portable(like)})
+		return client.AddSites(ctx, cli.NewSites{URLs: p.lines(ctx, c.URLs), Many: many, Like: sitefile.Portable(like)})
 	})
 }
 

@@ -57,17 +57,20 @@ func (c *importSitesCommand) Run(ctx context.Context, p *program) (err error) {
 	if c.Blog < 0 {
 		return usagef("--blog must not be negative")
 	}
-	file, percent, err := c.open(p)
+	file, percent, err := c.open(ctx, p)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
 	i := cli.SiteImport{Blog: c.Blog, Percent: percent}
 	if i.Source, i.Noun, err = cli.OpenSource(file, c.File, c.Format, p.Err); err != nil {
+		if ctx.Err() != nil {
+			return unchanged()
+		}
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
 	if c.Errors != "" {
-		refused, err := os.Create(c.Errors)
+		refused, err := c.createErrors()
 		if err != nil {
 			return usagef("--errors: %w", err)
 		}
@@ -81,10 +84,20 @@ func (c *importSitesCommand) Run(ctx context.Context, p *program) (err error) {
 	return c.ask(p, func(client cli.Client) error { return client.ImportSites(ctx, i) })
 }
 
+// createErrors creates the file of refused rows, which is not the one that is imported.
+func (c *importSitesCommand) createErrors() (*os.File, error) {
+	from, err := os.Stat(c.File)
+	to, toErr := os.Stat(c.Errors)
+	if err == nil && toErr == nil && os.SameFile(from, to) {
+		return nil, fmt.Errorf("%s is the file to import, which it would overwrite", c.Errors)
+	}
+	return os.Create(c.Errors)
+}
+
 // open opens the file. percent tells how much of it was read, where its size is known.
-func (c *importSitesCommand) open(p *program) (file io.ReadCloser, percent func() int, err error) {
+func (c *importSitesCommand) open(ctx context.Context, p *program) (file io.ReadCloser, percent func() int, err error) {
 	if c.File == stdin {
-		return io.NopCloser(p.stdin()), nil, nil
+		return io.NopCloser(p.stdin(ctx)), nil, nil
 	}
 	f, err := os.Open(c.File)
 	if err != nil {
@@ -102,7 +115,13 @@ func (c *importSitesCommand) open(p *program) (file io.ReadCloser, percent func(
 		counted := &countedFile{File: f}
 		return counted, func() int { return int(min(100, 100*counted.read.Load()/size)) }, nil
 	}
-	return f, nil, nil
+	return pipe{interruptible(ctx, f), f}, nil, nil
+}
+
+// pipe is a file whose content may be waited for.
+type pipe struct {
+	io.Reader
+	io.Closer
 }
 
 // countedFile counts what is read of a file.

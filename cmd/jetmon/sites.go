@@ -104,7 +104,7 @@ type getSitesCommand struct {
 
 // Run shows the sites.
 func (c *getSitesCommand) Run(ctx context.Context, p *program) error {
-	ids, err := c.ids(p)
+	ids, err := c.ids(ctx, p)
 	if err != nil {
 		return err
 	}

@@ -23,12 +23,18 @@ func terminalWidth(w io.Writer) int {
 	return columns
 }
 
+// dumb reports whether the terminal knows no commands, as that of an editor.
+func (p *program) dumb() bool {
+	kind, _ := p.LookupEnv("TERM")
+	return kind == "dumb"
+}
+
 // meter returns a meter on stderr, nil where nobody would see it or it would disturb.
 func (p *program) meter(output io.Writer) *cli.Meter {
-	if !isTerminal(p.Err) || isTerminal(output) {
+	if p.dumb() || !isTerminal(p.Err) || isTerminal(output) {
 		return nil
 	}
-	return cli.NewMeter(p.Err)
+	return cli.NewMeter(p.Err, terminalWidth(p.Err))
 }
 
 // confirm asks a question on the terminal, and returns an error unless the answer is yes.
@@ -45,7 +51,7 @@ func (p *program) confirm(ctx context.Context, question string) error {
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(p.Err)
-		return cli.Interrupt("interrupted: nothing was changed")
+		return unchanged()
 	case line := <-answer:
 		if line == "y" || line == "yes" {
 			return nil

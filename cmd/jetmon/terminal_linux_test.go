@@ -24,7 +24,7 @@ func newTerminal(t *testing.T, columns uint16) *terminal {
 	t.Helper()
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		t.Skipf("this machine has no pseudo-terminals: %v", err)
+		t.Fatalf("this machine has no pseudo-terminals: %v", err)
 	}
 	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
 	if err == nil {
@@ -71,7 +71,7 @@ func (term *terminal) run(t *testing.T, change func(*exec.Cmd), args ...string) 
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, asCommandFile(t), args...)
-	cmd.Env = append(os.Environ(), asProgram+"=1", "XDG_CONFIG_HOME="+t.TempDir(), "NO_COLOR=")
+	cmd.Env = append(os.Environ(), asProgram+"=1", "XDG_CONFIG_HOME="+t.TempDir(), "NO_COLOR=", "TERM=xterm")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = term.slave, term.slave, term.slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 0}
 	if change != nil {
@@ -203,7 +203,7 @@ func TestAnImportShowsHowFarItIsAndStopsAtCtrlC(t *testing.T) {
 func TestColoursAreForTerminalsThatWantThem(t *testing.T) {
 	t.Parallel()
 	log := write(t, "access.log", `1.2.3.4 - - [03/Jan/2018:11:07:23 +0000] "GET /index.php HTTP/1.1" 200 64156 "-" "x"`+"\n")
-	for variable, want := range map[string]bool{"NO_COLOR=": true, "NO_COLOR=1": false} {
+	for variable, want := range map[string]bool{"NO_COLOR=": true, "NO_COLOR=1": false, "TERM=dumb": false} {
 		term := newTerminal(t, 120)
 		a := term.run(t, func(c *exec.Cmd) { c.Env = append(c.Env, variable) }, "diagnose", "logs", "--access="+log)
 		a.ends()
@@ -216,3 +216,41 @@ func TestColoursAreForTerminalsThatWantThem(t *testing.T) {
 		t.Errorf("exit code %d, colours in a pipe:\n%q", code, stdout)
 	}
 }
+
+// What is shown of long work stays in its line, or it could not be taken back.
+func TestAMeterStaysInItsLineAndADumbTerminalHasNone(t *testing.T) {
+	t.Parallel()
+	api := emptySystem(t)
+	for variable, want := range map[string]bool{"TERM=xterm": true, "TERM=dumb": false} {
+		term := newTerminal(t, 20)
+		rows, feed, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := term.run(t, func(c *exec.Cmd) {
+			c.Env, c.Stdin, c.SysProcAttr.Ctty = append(c.Env, variable), rows, 1
+		}, "sites", "import", "-", "--format=csv", "--server="+api)
+		rows.Close()
+		begin := time.Now()
+		_, err = fmt.Fprintln(feed, "url")
+		for n := 0; err == nil && time.Since(begin) < 3*meterShows && !strings.Contains(term.screen.String(), "\x1b[K"); n++ {
+			_, err = fmt.Fprintf(feed, "http://127.0.0.1:9/%d\n", n)
+		}
+		feed.Close()
+		if code := a.ends(); code != exitOK || err != nil {
+			t.Errorf("exit code %d, %v: %s", code, err, term.screen)
+		}
+		parts := strings.Split(strings.ReplaceAll(term.screen.String(), "\r\n", "\x1b[K"), "\x1b[K")
+		if got := strings.Contains(term.screen.String(), "\x1b[K"); got != want {
+			t.Errorf("%s: a meter: %v, want %v:\n%q", variable, got, want, term.screen)
+		}
+		for _, part := range parts {
+			if line := strings.Trim(part, "\r"); len([]rune(line)) > 19 && !strings.Contains(line, " created, ") {
+				t.Errorf("%s: a line of 20 has %q", variable, line)
+			}
+		}
+	}
+}
+
+// meterShows is after how long a meter shows something for sure.
+const meterShows = time.Second

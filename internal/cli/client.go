@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -68,14 +70,24 @@ func (c Client) explain(err error) error {
 		return fmt.Errorf("the coordinator at %s: %s (%s); --coordinator-token-file FILE, or jetmon context set NAME --token-file FILE, sends a token",
 			c.Address, s.Message(), s.Code())
 	}
-	hint := ""
 	if s.Code() == codes.Unavailable && !rpc.IsNamed(s) {
-		hint = "; --server HOST:PORT or --context NAME asks another"
+		hint := "; --server HOST:PORT or --context NAME asks another"
 		if c.Plain {
 			hint += "; if it has certificates, ask it with --coordinator-tls-ca FILE"
 		}
+		return fmt.Errorf("the coordinator at %s cannot be reached: %s%s", c.Address, unwrapped(rpc.Cause(err)), hint)
 	}
-	return fmt.Errorf("the coordinator at %s: %s (%s)%s", c.Address, rpc.Cause(err), s.Code(), hint)
+	return fmt.Errorf("the coordinator at %s: %s (%s)", c.Address, rpc.Cause(err), s.Code())
+}
+
+// unwrapped cuts what gRPC puts around the reason why there is no connection.
+func unwrapped(text string) string {
+	if quoted, ok := strings.CutPrefix(text, "connection error: desc = "); ok {
+		if inner, err := strconv.Unquote(quoted); err == nil {
+			text = strings.TrimPrefix(inner, "transport: ")
+		}
+	}
+	return strings.TrimPrefix(text, "Error while dialing: ")
 }
 
 // show prints an answer as JSON or as text.

@@ -247,3 +247,18 @@ func TestAReplayReportsWhetherItMatchesTheStoredVerdict(t *testing.T) {
 		}
 	}
 }
+
+func TestACoordinatorThatCannotBeReachedIsSaidToBeInWords(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"draining": "draining",
+		`connection error: desc = "transport: Error while dialing: dial tcp 127.0.0.1:1: connect: connection refused"`: "dial tcp 127.0.0.1:1: connect: connection refused",
+		`connection error: desc = "error reading server preface: \"EOF\""`:                                             `error reading server preface: "EOF"`,
+		`connection error: desc = "never ends`:                                                                         `connection error: desc = "never ends`,
+	} {
+		want = "the coordinator at a:1 cannot be reached: " + want + "; --server HOST:PORT or --context NAME asks another"
+		if err := (Client{Address: "a:1"}).explain(status.Error(codes.Unavailable, text)); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}

@@ -28,6 +28,9 @@ func (c Client) DryRun(ctx context.Context, i SiteImport) error {
 			t.refuse(bad.Error())
 			continue
 		}
+		if err != nil && ctx.Err() != nil {
+			break
+		}
 		if err != nil {
 			return errorOr(endAfter(out, t.rows-t.refused), fmt.Errorf("the file cannot be read: %w", err))
 		}
@@ -46,9 +49,12 @@ func (c Client) DryRun(ctx context.Context, i SiteImport) error {
 	if err := out.end(""); err != nil {
 		return err
 	}
+	if ctx.Err() != nil {
+		return Interrupt("interrupted after %s %d; nothing was sent", i.Noun, i.Source.Line())
+	}
 	fmt.Fprintf(c.Err, "%s would be added, unless there already; %d refused. Nothing was sent.\n", format.Count(t.rows-t.refused, "site"), t.refused)
 	if t.refused > 0 {
-		return fmt.Errorf("%d of %d rows are refused", t.refused, t.rows)
+		return errorOr(t.unwritten, fmt.Errorf("%d of %d rows are refused", t.refused, t.rows))
 	}
 	return nil
 }

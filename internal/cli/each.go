@@ -64,6 +64,9 @@ func (c Client) each(ctx context.Context, ids IDs, out printer[*monitorv1.Site],
 	done, total := 0, 0
 	refused := refusals{c: c}
 	for id, err := range ids.All {
+		if err != nil && ctx.Err() != nil {
+			err = Interrupt("interrupted: %s done", format.Count(done, "site"))
+		}
 		if err != nil {
 			return errorOr(endAfter(out, done), err)
 		}

@@ -38,6 +38,9 @@ func (c Client) AddSites(ctx context.Context, n NewSites) error {
 	added, total := 0, 0
 	refused := refusals{c: c}
 	for url, err := range n.URLs {
+		if err != nil && ctx.Err() != nil {
+			err = Interrupt("interrupted: %s added", format.Count(added, "site"))
+		}
 		if err != nil {
 			return errorOr(endAfter(out, added), err)
 		}

@@ -150,6 +150,8 @@ type tally struct {
 	refused                             int
 	lastLine                            int64
 	stopped                             error
+	// unwritten is why a refusal is not in the file of them.
+	unwritten error
 }
 
 // follow takes the answer to each row, in the order of the rows.
@@ -205,7 +207,9 @@ func (t *tally) refuse(reason string) {
 	t.refused++
 	switch {
 	case t.i.Refused != nil:
-		fmt.Fprintln(t.i.Refused, format.Printable(reason)) // the caller sees the error at its close
+		if _, err := fmt.Fprintln(t.i.Refused, format.Printable(reason)); err != nil && t.unwritten == nil {
+			t.unwritten = fmt.Errorf("not all refusals could be written: %w", err)
+		}
 	case t.refused <= maxRefusals:
 		t.i.Meter.Clear()
 		fmt.Fprintln(t.c.Err, format.Printable(reason))
@@ -240,6 +244,8 @@ func (t *tally) end(err error) error {
 		return Interrupt("interrupted after %s %d%s", t.i.Noun, t.lastLine, again)
 	case t.stopped != nil:
 		return fmt.Errorf("the file cannot be read: %w", t.stopped)
+	case t.unwritten != nil:
+		return t.unwritten
 	case t.refused > 0:
 		return fmt.Errorf("%d of %d rows were refused", t.refused, t.rows)
 	}

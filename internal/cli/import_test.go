@@ -312,12 +312,18 @@ func TestADryRunConvertsFiles(t *testing.T) {
 func TestTheFormatOfAFileIsGuessed(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, text, want string }{
+		{"x.xlsx", "PK\x03\x04\x14", workbook}, {"x.json", "{\n  \"sites\": [\n", document}, {"-", `{"sites":[{"site_id":"1"}]}`, document},
+		{"x.json", `[{"id":1,"type":"http"}]`, "uptime-kuma"}, {"x.json", "{\n \"12\": {\n", "uptime-kuma"}, {"-", "{\"url\":\"a\"}\n{", "ndjson"},
 		{"x.csv", "", "csv"}, {"x.TSV", "", "csv"}, {"x.ndjson", "", "ndjson"}, {"x.jsonl", "", "ndjson"}, {"x.yml", "", "gatus"},
 		{"x.json", `{"version":"1.23","notificationList":[` + strings.Repeat(" ", guessBytes), "uptime-kuma"},
 		{"x.json", `{"url":"http://a.example/"}`, "ndjson"}, {"-", "\xef\xbb\xbf{\"url\":\"a\"}", "ndjson"},
 		{"-", "alerting: {}\nendpoints:\n- url: x\n", "gatus"}, {"-", "url,blog_id\n", "csv"}, {"-", "", "csv"},
 	} {
-		if got := guess(tt.name, []byte(tt.text)); got != tt.want {
+		got, err := guess(tt.name, []byte(tt.text))
+		if err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
 			t.Errorf("%s with %.20q: %s, want %s", tt.name, tt.text, got, tt.want)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/Automattic/jetmon/internal/cli/format"
 )
 
 // meterEvery is how often a meter writes.
@@ -12,15 +14,16 @@ const meterEvery = 200 * time.Millisecond
 // Meter shows on a terminal how far long work is. A nil one shows nothing.
 type Meter struct {
 	w     io.Writer
+	width int
 	start time.Time
 	last  time.Time
 	shown bool
 }
 
-// NewMeter returns a meter on a terminal.
-func NewMeter(w io.Writer) *Meter {
+// NewMeter returns a meter on a terminal whose lines have width cells; 0 means any number.
+func NewMeter(w io.Writer, width int) *Meter {
 	now := time.Now()
-	return &Meter{w: w, start: now, last: now}
+	return &Meter{w: w, width: width, start: now, last: now}
 }
 
 // Show shows what is done, and how many rows of it a second there are.
@@ -33,7 +36,11 @@ func (m *Meter) Show(done string, rows int) {
 		return
 	}
 	m.last, m.shown = now, true
-	fmt.Fprintf(m.w, "\r\x1b[K%s, %.0f rows/s", done, float64(rows)/now.Sub(m.start).Seconds())
+	text := fmt.Sprintf("%s, %.0f rows/s", done, float64(rows)/now.Sub(m.start).Seconds())
+	if m.width > 0 {
+		text = format.Cut(text, max(1, m.width-1)) // the cursor needs a cell, else the line breaks
+	}
+	fmt.Fprint(m.w, "\r\x1b[K"+text)
 }
 
 // Clear removes what is shown, for a line that stays.

@@ -3,9 +3,12 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -36,7 +39,9 @@ func OpenSource(r io.Reader, name, formatName string, remarks io.Writer) (Source
 		if err != nil && len(head) == 0 && err != io.EOF {
 			return nil, "", err
 		}
-		formatName = guess(name, head)
+		if formatName, err = guess(name, head); err != nil {
+			return nil, "", err
+		}
 	}
 	switch formatName {
 	case Kuma:
@@ -47,29 +52,43 @@ func OpenSource(r io.Reader, name, formatName string, remarks io.Writer) (Source
 	return sitefile.NewReader(in, sitefile.Format(formatName)), "line", nil
 }
 
+// The errors of files whose format is known, and cannot be read.
+const (
+	workbook = "is the workbook of a spreadsheet: save it as CSV"
+	document = "is one JSON document: jetmon sites export, or list -o ndjson, writes a site a line, which can be imported"
+)
+
+// byID begins what Uptime Kuma's own API calls a list of monitors.
+var byID = regexp.MustCompile(`^\{\s*"\d+"\s*:\s*\{`)
+
 // guess guesses the format of a file.
-func guess(name string, head []byte) string {
+func guess(name string, head []byte) (string, error) {
 	head = bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")))
-	kuma := bytes.Contains(head, []byte(`"monitorList"`)) || bytes.Contains(head, []byte(`"notificationList"`))
+	if bytes.HasPrefix(head, []byte("PK\x03\x04")) {
+		return "", errors.New(workbook)
+	}
 	switch strings.ToLower(filepath.Ext(name)) {
 	case ".csv", ".tsv":
-		return string(sitefile.CSV)
+		return string(sitefile.CSV), nil
 	case ".ndjson", ".jsonl":
-		return string(sitefile.NDJSON)
+		return string(sitefile.NDJSON), nil
 	case ".yaml", ".yml":
-		return Gatus
+		return Gatus, nil
 	}
-	switch {
-	case kuma:
-		return Kuma
+	switch line, _, more := bytes.Cut(head, []byte("\n")); {
+	case bytes.Contains(head, []byte(`"monitorList"`)), bytes.Contains(head, []byte(`"notificationList"`)),
+		bytes.HasPrefix(head, []byte("[")), byID.Match(head):
+		return Kuma, nil
+	case bytes.HasPrefix(head, []byte("{")) && more && !json.Valid(line), bytes.HasPrefix(head, []byte(`{"sites":`)):
+		return "", errors.New(document)
 	case bytes.HasPrefix(head, []byte("{")):
-		return string(sitefile.NDJSON)
+		return string(sitefile.NDJSON), nil
 	case slices.ContainsFunc([]string{"endpoints:", "services:"}, func(key string) bool {
 		return bytes.HasPrefix(head, []byte(key)) || bytes.Contains(head, []byte("\n"+key))
 	}):
-		return Gatus
+		return Gatus, nil
 	}
-	return string(sitefile.CSV)
+	return string(sitefile.CSV), nil
 }
 
 // monitors are the sites of another monitor's file.

@@ -21,24 +21,24 @@ import (
 // Context is a coordinator and how it is asked.
 type Context struct {
 	// Server is the HOST:PORT of the coordinator.
-	Server string `yaml:"server"`
+	Server string `yaml:"server" json:"server"`
 	// CA, Cert and Key are files in PEM: the authority to trust, and what to show.
-	CA   string `yaml:"ca,omitempty"`
-	Cert string `yaml:"cert,omitempty"`
-	Key  string `yaml:"key,omitempty"`
+	CA   string `yaml:"ca,omitempty" json:"ca,omitempty"`
+	Cert string `yaml:"cert,omitempty" json:"cert,omitempty"`
+	Key  string `yaml:"key,omitempty" json:"key,omitempty"`
 	// TokenFile is the file with the token to send.
-	TokenFile string `yaml:"token_file,omitempty"`
+	TokenFile string `yaml:"token_file,omitempty" json:"token_file,omitempty"`
 	// TLS dials with TLS even on loopback, Insecure without it even beyond.
-	TLS      bool `yaml:"tls,omitempty"`
-	Insecure bool `yaml:"insecure,omitempty"`
+	TLS      bool `yaml:"tls,omitempty" json:"tls,omitempty"`
+	Insecure bool `yaml:"insecure,omitempty" json:"insecure,omitempty"`
 }
 
 // File is the content of the file. The zero value is that of a file that is not there.
 type File struct {
 	// Current is the name of the context that is used when none is named; may be empty.
-	Current string `yaml:"current,omitempty"`
+	Current string `yaml:"current,omitempty" json:"current"`
 	// Contexts are all contexts, by name.
-	Contexts map[string]Context `yaml:"contexts,omitempty"`
+	Contexts map[string]Context `yaml:"contexts,omitempty" json:"contexts"`
 }
 
 // maxBytes bounds the file.
@@ -72,6 +72,27 @@ func Read(path string) (File, error) {
 		f.Contexts[name] = c
 	}
 	return f, nil
+}
+
+// Edit changes the file at path, while nobody else edits it. Where change fails, the file stays.
+func Edit(path string, change func(*File) error) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	unlock, err := lock(dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	f, err := Read(path)
+	if err != nil {
+		return err
+	}
+	if err := change(&f); err != nil {
+		return err
+	}
+	return f.Write(path)
 }
 
 // Write replaces the file at path, and makes its folder. Only its owner can read it.

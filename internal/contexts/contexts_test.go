@@ -1,6 +1,8 @@
 package contexts
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -82,5 +84,47 @@ func TestWhatIsNoFileOfContexts(t *testing.T) {
 		if CheckName(name) == nil {
 			t.Errorf("%q is a name", name)
 		}
+	}
+}
+
+func TestEditsAtTheSameMomentLoseNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "new", "config.yaml")
+	const editors = 30
+	errs := make(chan error)
+	for i := range editors {
+		go func() {
+			errs <- Edit(path, func(f *File) error {
+				if f.Contexts == nil {
+					f.Contexts = map[string]Context{}
+				}
+				f.Contexts[fmt.Sprint("c", i)] = Context{Server: "a:1"}
+				return nil
+			})
+		}()
+	}
+	for range editors {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	if f, err := Read(path); err != nil || len(f.Contexts) != editors {
+		t.Errorf("%d contexts of %d, %v", len(f.Contexts), editors, err)
+	}
+}
+
+func TestAnEditThatFailsChangesNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := (File{Contexts: map[string]Context{"a": {Server: "a:1"}}}).Write(path); err != nil {
+		t.Fatal(err)
+	}
+	no := errors.New("no")
+	err := Edit(path, func(f *File) error {
+		delete(f.Contexts, "a")
+		return no
+	})
+	if f, readErr := Read(path); !errors.Is(err, no) || readErr != nil || len(f.Contexts) != 1 {
+		t.Errorf("%v, %v: %v", err, readErr, f)
 	}
 }

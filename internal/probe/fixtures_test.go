@@ -161,8 +161,12 @@ func TestFixturesOfOtherParsers(t *testing.T) {
 // TestFixturesInCurl shows that the table is right about curl, where that version is at hand.
 func TestFixturesInCurl(t *testing.T) {
 	t.Parallel()
-	if v, err := exec.CommandContext(t.Context(), "curl", "--version").Output(); err != nil || !bytes.HasPrefix(v, []byte("curl 7.88.1 ")) {
-		t.Skip("no curl 7.88.1")
+	v, err := exec.CommandContext(t.Context(), "curl", "--version").Output()
+	if err != nil {
+		t.Fatalf("%v: make programs installs curl", err)
+	}
+	if !bytes.HasPrefix(v, []byte("curl 7.88.1 ")) {
+		t.Skipf("the table knows curl 7.88.1, and this is %.12s", v)
 	}
 	for _, f := range fixtures() {
 		t.Run(f.name, func(t *testing.T) {

@@ -9,6 +9,10 @@ package restjson
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -63,4 +67,40 @@ func Compact(raw []byte) []byte {
 		out = append(out, c)
 	}
 	return append(out, '\n')
+}
+
+// Visible is for JSON that people may look at: it escapes the characters in JSON that would not be seen, or would command a terminal:
+// those that are not printable. It stays the same JSON, and the same bytes if there are none.
+func Visible(raw []byte) []byte {
+	at := 0
+	for at < len(raw) && raw[at] < 0x7f { // nearly all there is
+		at++
+	}
+	next := bytes.IndexFunc(raw[at:], hidden)
+	if next < 0 {
+		return raw
+	}
+	at += next
+	out := append(make([]byte, 0, len(raw)+16), raw[:at]...)
+	for _, r := range string(raw[at:]) {
+		switch {
+		case !hidden(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out
+}
+
+// hidden reports whether a character is not printable. The blanks of JSON and what is not UTF-8,
+// which others refuse, are left alone.
+func hidden(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r == 0x7f
+	}
+	return r != utf8.RuneError && !unicode.IsPrint(r)
 }

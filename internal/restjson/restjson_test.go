@@ -3,6 +3,7 @@ package restjson_test
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -56,6 +57,33 @@ func TestWhatIsNoJSONIsRefused(t *testing.T) {
 	}
 	if _, err := restjson.Indented(&monitorv1.Site{Url: "\xff"}); err == nil {
 		t.Error("text that is not UTF-8 was written")
+	}
+}
+
+func TestWhatCommandsATerminalIsEscaped(t *testing.T) {
+	t.Parallel()
+	const url = "http://a.example/\u009b31m\u202e\u007f\U000e0001\u00fc\u65e5\ufffd\U0001f600"
+	const want = `"url":"http://a.example/\u009b31m\u202e\u007f\udb40\udc01` + "\u00fc\u65e5\ufffd\U0001f600\""
+	site := &monitorv1.Site{Url: url}
+	line, err := restjson.Line(site)
+	line = restjson.Visible(line)
+	if err != nil || !bytes.Contains(line, []byte(want)) {
+		t.Errorf("%q, %v, want %q", line, err, want)
+	}
+	indented, err := restjson.Indented(site)
+	indented = restjson.Visible(indented)
+	if err != nil || !bytes.Contains(indented, []byte(strings.Replace(want, ":", ": ", 1))) {
+		t.Errorf("%q, %v, want %q", indented, err, want)
+	}
+	for _, text := range [][]byte{line, indented} {
+		var read monitorv1.Site
+		if err := protojson.Unmarshal(text, &read); err != nil || read.GetUrl() != url {
+			t.Errorf("%q is read as %q, %v", text, read.GetUrl(), err)
+		}
+	}
+	plain := []byte(`{"a":"\u00fc~"}`)
+	if got := restjson.Visible(plain); &got[0] != &plain[0] {
+		t.Error("what has nothing to escape is copied")
 	}
 }
 

@@ -101,10 +101,11 @@ func readBlog(s *monitorv1.Site, cell string) (err error) {
 }
 
 func readPaused(s *monitorv1.Site, cell string) error {
+	// Spreadsheets write the two in the language of whoever works with them.
 	switch strings.ToLower(cell) {
-	case "true", "yes", "1":
+	case "true", "yes", "1", "wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar", "prawda", "sant", "истина":
 		s.Paused = true
-	case "false", "no", "0":
+	case "false", "no", "0", "falsch", "faux", "falso", "onwaar", "fałsz", "falskt", "ложь":
 		s.Paused = false
 	default:
 		return fmt.Errorf("must be true or false, is %s", quoted(cell))

@@ -91,7 +91,14 @@ func (r *Reader) begin() error {
 // readColumns reads the line that names the columns.
 func (r *Reader) readColumns() error {
 	first, err := r.lines.next()
-	for err == nil && len(trimEnd(first.text)) == 0 && !first.long {
+	comma := byte(0)
+	for err == nil && !first.long {
+		text := trimEnd(first.text)
+		if c, ok := separator(text); ok {
+			comma = c
+		} else if len(text) > 0 {
+			break
+		}
 		first, err = r.lines.next()
 	}
 	if err != nil {
@@ -101,7 +108,9 @@ func (r *Reader) readColumns() error {
 	if first.long {
 		return fmt.Errorf("line %d: %w: %s", first.number, errLong, wants)
 	}
-	r.records.comma = commaOf(first.text)
+	if r.records.comma = comma; comma == 0 {
+		r.records.comma = commaOf(first.text)
+	}
 	names, err := split(first.text, r.records.comma)
 	if err != nil {
 		return fmt.Errorf("line %d: %s: %w", first.number, wants, err)

@@ -145,6 +145,16 @@ func commaOf(first []byte) byte {
 	return ','
 }
 
+// separator reads the line by which a file tells Excel what separates its cells: sep=; and the
+// like.
+func separator(line []byte) (comma byte, ok bool) {
+	rest, ok := bytes.CutPrefix(bytes.ToLower(bytes.Trim(line, `"`)), []byte("sep="))
+	if !ok || len(rest) != 1 || bytes.IndexByte([]byte(",;\t|"), rest[0]) < 0 {
+		return 0, false
+	}
+	return rest[0], true
+}
+
 // A spreadsheet takes a cell that begins with one of these for a formula, which it would run.
 const formula = "=+-@\t\r"
 

@@ -111,6 +111,8 @@ func TestWhatPeopleAndTheirSpreadsheetsWriteIsRead(t *testing.T) {
 		{"one column, without an end of the last line", "url\nhttp://a.example/", CSV, []*monitorv1.Site{a}},
 		{"a byte order mark, CRLF and empty lines", "\xef\xbb\xbfurl,blog_id\r\n\r\nhttp://a.example/,0\r\n,\r\n\r\n", CSV, []*monitorv1.Site{a}},
 		{"another order of columns in capitals", "Paused, URL\nFALSE,http://a.example/\n", CSV, []*monitorv1.Site{a}},
+		{"a line for Excel", "sep=;\r\n\r\nurl;paused\r\nhttp://a.example/;WAHR\r\nhttp://b.example/;FALSCH\r\n", CSV, []*monitorv1.Site{{Url: "http://a.example/", Paused: true}, {Url: "http://b.example/"}}},
+		{"another line for Excel", "\"sep=|\"\nurl|paused\nhttp://a.example/|Vrai\n", CSV, []*monitorv1.Site{{Url: "http://a.example/", Paused: true}}},
 		{"semicolons", "blog_id;url\n3;\"http://a.example/;b\"\n", CSV, []*monitorv1.Site{{BlogId: 3, Url: "http://a.example/;b"}}},
 		{"tabs", "blog_id\turl\n3\thttp://a.example/\n", CSV, []*monitorv1.Site{{BlogId: 3, Url: "http://a.example/"}}},
 		{"a line end within a quoted cell", "url,required_texts\nhttp://a.example/,\"two\nlines\"\nhttp://a.example/,\n", CSV,

@@ -62,7 +62,7 @@ func (w *Writer) writeLine(site *monitorv1.Site) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.out.Write(restjson.Compact(raw))
+	_, err = w.out.Write(restjson.Visible(restjson.Compact(raw)))
 	return err
 }
 

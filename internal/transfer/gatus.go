@@ -92,11 +92,13 @@ func (m *Monitor) fromGatus(e gatusEndpoint) {
 	case e.SSH != nil || e.GRPC != nil:
 		m.drop("it speaks SSH or gRPC, and Jetmon checks web pages only")
 		return
-	case strings.Contains(e.URL, "$"):
+	}
+	address, variable := unescape(e.URL)
+	if variable {
 		m.drop("its URL %q has a variable: put its value in", e.URL)
 		return
 	}
-	if !m.newSite(e.URL) {
+	if !m.newSite(address) {
 		return
 	}
 	if e.GraphQL {
@@ -119,7 +121,8 @@ func (m *Monitor) fromGatus(e gatusEndpoint) {
 	m.gatusClient(e)
 	for _, c := range e.Conditions {
 		if m.Site != nil {
-			m.condition(c)
+			text, _ := unescape(c)
+			m.condition(text)
 		}
 	}
 	if m.Site != nil && e.Group != "" {
@@ -127,17 +130,28 @@ func (m *Monitor) fromGatus(e gatusEndpoint) {
 	}
 }
 
+// unescape writes $$ as the $ that it means, and reports whether there is a variable besides.
+func unescape(text string) (plain string, variable bool) {
+	parts := strings.Split(text, "$$")
+	for _, part := range parts {
+		variable = variable || strings.Contains(part, "$")
+	}
+	return strings.Join(parts, "$"), variable
+}
+
 // gatusClient converts how the page is asked for.
 func (m *Monitor) gatusClient(e gatusEndpoint) {
 	if e.Body != "" {
 		m.leaveOut("the body of the request: Jetmon sends none")
 	}
+	headers := map[string]string{}
 	for name, value := range e.Headers {
-		if strings.Contains(value, "$") {
+		text, variable := unescape(value)
+		if headers[name] = text; variable {
 			m.leaveOut("the variable in the header %s: it is sent as it stands", name)
 		}
 	}
-	m.headers(e.Headers)
+	m.headers(headers)
 	c := e.Client
 	if c.Insecure {
 		m.Site.Settings.TlsErrors = checkv1.TLSErrors_TLS_ERRORS_ADVISE

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,26 +27,26 @@ func KumaLeftOut() []string {
 // kumaMonitor is what is read of a monitor. Its numbers and truths may be written in several
 // ways, as they come from a database.
 type kumaMonitor struct {
-	Name          string       `json:"name"`
-	Type          string       `json:"type"`
-	URL           string       `json:"url"`
-	Method        string       `json:"method"`
-	Interval      float64      `json:"interval"`
-	Active        *kumaBool    `json:"active"`
-	Body          *string      `json:"body"`
-	Headers       *string      `json:"headers"`
-	Keyword       *string      `json:"keyword"`
-	InvertKeyword kumaBool     `json:"invertKeyword"`
-	IgnoreTLS     kumaBool     `json:"ignoreTls"`
-	UpsideDown    kumaBool     `json:"upsideDown"`
-	MaxRedirects  *int         `json:"maxredirects"`
-	Accepted      []string     `json:"accepted_statuscodes"`
-	AuthMethod    *string      `json:"authMethod"`
-	User          *string      `json:"basic_auth_user"`
-	Password      *string      `json:"basic_auth_pass"`
-	Proxy         *json.Number `json:"proxyId"`
-	JSONPath      *string      `json:"jsonPath"`
-	Tags          []kumaTag    `json:"tags"`
+	Name          string      `json:"name"`
+	Type          string      `json:"type"`
+	URL           string      `json:"url"`
+	Method        string      `json:"method"`
+	Interval      json.Number `json:"interval"`
+	Active        *kumaBool   `json:"active"`
+	Body          *string     `json:"body"`
+	Headers       *string     `json:"headers"`
+	Keyword       *string     `json:"keyword"`
+	InvertKeyword kumaBool    `json:"invertKeyword"`
+	IgnoreTLS     kumaBool    `json:"ignoreTls"`
+	UpsideDown    kumaBool    `json:"upsideDown"`
+	MaxRedirects  json.Number `json:"maxredirects"`
+	Accepted      []string    `json:"accepted_statuscodes"`
+	AuthMethod    *string     `json:"authMethod"`
+	User          *string     `json:"basic_auth_user"`
+	Password      *string     `json:"basic_auth_pass"`
+	Proxy         json.Number `json:"proxyId"`
+	JSONPath      *string     `json:"jsonPath"`
+	Tags          []kumaTag   `json:"tags"`
 }
 
 type kumaTag struct {
@@ -58,9 +60,9 @@ type kumaBool bool
 // UnmarshalJSON reads it.
 func (b *kumaBool) UnmarshalJSON(text []byte) error {
 	switch string(text) {
-	case "true", "1":
+	case "true", "1", `"1"`:
 		*b = true
-	case "false", "0", "null":
+	case "false", "0", "null", `"0"`:
 		*b = false
 	default:
 		return fmt.Errorf("%.20s is neither true nor false", text)
@@ -68,31 +70,23 @@ func (b *kumaBool) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// ReadKuma reads a backup of Uptime Kuma: Settings, Backup, Export.
+// ReadKuma reads monitors of Uptime Kuma: a backup of version 1 (Settings, Backup, Export), a
+// list of them, or the rows of its table monitor, as version 2 has no backup.
 func ReadKuma(r io.Reader) ([]Monitor, error) {
 	text, err := read(r)
 	if err != nil {
 		return nil, err
 	}
-	var backup struct {
-		List json.RawMessage `json:"monitorList"`
-	}
-	if err := json.Unmarshal(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")), &backup); err != nil {
-		return nil, fmt.Errorf("is no JSON: %w", err)
-	}
-	if len(backup.List) == 0 {
-		return nil, errors.New("is no backup of Uptime Kuma: it has no monitorList")
-	}
-	all, err := kumaList(backup.List)
+	all, err := kumaMonitors(bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))))
 	if err != nil {
-		return nil, fmt.Errorf("monitorList: %w", err)
+		return nil, err
 	}
 	monitors := make([]Monitor, len(all))
 	for i, raw := range all {
 		m := &monitors[i]
 		m.Number = i + 1
 		var k kumaMonitor
-		if err := json.Unmarshal(raw, &k); err != nil {
+		if err := json.Unmarshal(kumaNames(raw), &k); err != nil {
 			m.Name = fmt.Sprintf("monitor %d", i+1)
 			m.drop("it cannot be read: %v", err)
 			continue
@@ -101,6 +95,58 @@ func ReadKuma(r io.Reader) ([]Monitor, error) {
 		m.fromKuma(k)
 	}
 	return monitors, nil
+}
+
+// kumaMonitors finds the monitors in a file.
+func kumaMonitors(text []byte) ([]json.RawMessage, error) {
+	if !json.Valid(text) {
+		return nil, errors.New("is no JSON, or not all of it")
+	}
+	list := json.RawMessage(text)
+	if text[0] == '{' {
+		keys := map[string]json.RawMessage{}
+		if err := json.Unmarshal(text, &keys); err != nil {
+			return nil, fmt.Errorf("is no JSON: %w", err)
+		}
+		if backup, ok := keys["monitorList"]; ok {
+			list = backup
+		} else if slices.ContainsFunc(slices.Collect(maps.Keys(keys)), func(key string) bool {
+			_, err := strconv.Atoi(key)
+			return err != nil
+		}) {
+			return nil, errors.New("is no backup of Uptime Kuma: it has no monitorList")
+		}
+	}
+	all, err := kumaList(list)
+	if err != nil {
+		return nil, fmt.Errorf("monitorList: %w", err)
+	}
+	return all, nil
+}
+
+// kumaNames gives the columns of the table of monitors the names that they have in a backup.
+func kumaNames(raw json.RawMessage) json.RawMessage {
+	keys := map[string]json.RawMessage{}
+	if json.Unmarshal(raw, &keys) != nil {
+		return raw
+	}
+	for column, name := range map[string]string{
+		"ignore_tls": "ignoreTls", "upside_down": "upsideDown", "invert_keyword": "invertKeyword", "auth_method": "authMethod",
+		"proxy_id": "proxyId", "json_path": "jsonPath",
+	} {
+		if value, ok := keys[column]; ok {
+			keys[name] = value
+		}
+	}
+	var statuses string // JSON in a text
+	if json.Unmarshal(keys["accepted_statuscodes_json"], &statuses) == nil && json.Valid([]byte(statuses)) {
+		keys["accepted_statuscodes"] = json.RawMessage(statuses)
+	}
+	named, err := json.Marshal(keys)
+	if err != nil {
+		return raw
+	}
+	return named
 }
 
 // kumaList reads the monitors: a list, or an object by id, as the API of Uptime Kuma has it.
@@ -145,7 +191,11 @@ func (m *Monitor) fromKuma(k kumaMonitor) {
 	if !m.method(k.Method) {
 		return
 	}
-	m.interval(time.Duration(k.Interval * float64(time.Second)))
+	seconds, err := k.Interval.Float64()
+	if err != nil {
+		seconds = 60 // the default of Uptime Kuma
+	}
+	m.interval(time.Duration(seconds * float64(time.Second)))
 	m.Site.Paused = k.Active != nil && !bool(*k.Active)
 	if k.IgnoreTLS {
 		m.Site.Settings.TlsErrors = checkv1.TLSErrors_TLS_ERRORS_ADVISE
@@ -187,7 +237,7 @@ func (m *Monitor) kumaContent(k kumaMonitor) {
 func (m *Monitor) kumaStatus(k kumaMonitor) {
 	redirects := slices.ContainsFunc(k.Accepted, func(s string) bool { return strings.HasPrefix(s, "3") })
 	switch {
-	case k.MaxRedirects == nil || *k.MaxRedirects > 0:
+	case k.MaxRedirects != "0":
 	case redirects:
 		m.leaveOut("maxredirects 0 with accepted redirects: Jetmon follows them and judges the last answer")
 	default:
@@ -209,11 +259,7 @@ func (m *Monitor) kumaRequest(k kumaMonitor) {
 		m.leaveOut("the body of the request: Jetmon sends none")
 	}
 	if text(k.Headers) != "" {
-		values := map[string]string{}
-		if err := json.Unmarshal([]byte(*k.Headers), &values); err != nil {
-			m.leaveOut("the headers, which are no JSON object of texts")
-		}
-		m.headers(values)
+		m.kumaHeaders(*k.Headers)
 	}
 	switch method := text(k.AuthMethod); {
 	case (method == "" || method == "basic") && text(k.User) != "":
@@ -221,9 +267,30 @@ func (m *Monitor) kumaRequest(k kumaMonitor) {
 	case method != "" && method != "basic":
 		m.leaveOut("the authentication by %s: Jetmon knows headers only", method)
 	}
-	if k.Proxy != nil {
+	if k.Proxy != "" {
 		m.leaveOut("the proxy: Jetmon asks the site itself")
 	}
+}
+
+// kumaHeaders converts headers, which are a JSON object of texts and numbers.
+func (m *Monitor) kumaHeaders(text string) {
+	var object map[string]any
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	if decoder.Decode(&object) != nil {
+		m.leaveOut("the headers, which are no JSON object of texts")
+		return
+	}
+	values := map[string]string{}
+	for name, value := range object {
+		switch value.(type) {
+		case string, json.Number, bool:
+			values[name] = fmt.Sprint(value)
+		default:
+			m.leaveOut("the header %s, which is no text", name)
+		}
+	}
+	m.headers(values)
 }
 
 // basicAuth converts a user's name and password.

@@ -93,14 +93,28 @@ func TestMonitorsOfUptimeKuma(t *testing.T) {
 		{"a group", `{"type":"group","name":"G"}`, nil, []string{"no site: it is a group"}},
 		{"no URL", `{"type":"http","url":"","interval":60}`, nil, []string{"no site: it has no URL"}},
 		{"another scheme", `{"type":"http","url":"ftp://a.example/","interval":60}`, nil, []string{`no site: "ftp://a.example/" is no page`}},
+		{"a row of the table of monitors", `{"id":1,"name":"A","active":1,"user_id":1,"interval":60,"url":"https://a.example/","type":"keyword","keyword":"Oops",
+			"invert_keyword":1,"ignore_tls":1,"upside_down":0,"maxredirects":0,"accepted_statuscodes_json":"[\"200-299\",\"404\"]","method":"GET","auth_method":"ntlm","proxy_id":3}`,
+			with(get(a, time.Minute), func(_ *monitorv1.Site, c *monitorv1.CheckSettings) {
+				c.ForbiddenTexts, c.TlsErrors = []string{"Oops"}, checkv1.TLSErrors_TLS_ERRORS_ADVISE
+				c.RedirectPolicy = checkv1.RedirectPolicy_REDIRECT_POLICY_FAIL
+			}), []string{"the accepted statuses 200-299, 404", "the authentication by ntlm", "the proxy"}},
+		{"headers of all kinds", `{"type":"http","url":"https://a.example/","interval":"60","headers":"{\"X-A\":\"1\",\"X-B\":2,\"X-C\":{}}"}`,
+			with(get(a, time.Minute), func(_ *monitorv1.Site, c *monitorv1.CheckSettings) {
+				c.Headers = []*checkv1.Header{{Name: "X-A", Value: "1"}, {Name: "X-B", Value: "2"}}
+			}), []string{"the header X-C, which is no text"}},
+		{"headers that are none", `{"type":"http","url":"https://a.example/","interval":60,"headers":"[1]"}`, get(a, time.Minute), []string{"the headers, which are no JSON object"}},
 		{"what cannot be read", `{"type":7}`, nil, []string{"no site: it cannot be read"}},
 	}
 	checkConversions(t, tests, func(text string) ([]Monitor, error) {
 		return ReadKuma(strings.NewReader(`{"version":"1.23.16","notificationList":[],"monitorList":[` + text + `]}`))
 	})
-	byID, err := ReadKuma(strings.NewReader(`{"monitorList":{"7":{"name":"B","type":"group"},"3":{"name":"A","type":"group"}}}`))
-	if err != nil || len(byID) != 2 || byID[0].Name != "B" || byID[1].Number != 2 {
-		t.Errorf("an object by id: %+v, %v", byID, err)
+	const objects = `{"7":{"name":"B","type":"group"},"3":{"name":"A","type":"group"}}`
+	for _, text := range []string{`{"monitorList":` + objects + `}`, objects, `[{"name":"B","type":"group"},` + "\n" + `{"name":"A","type":"group"}]`, "\xef\xbb\xbf" + objects} {
+		all, err := ReadKuma(strings.NewReader(text))
+		if err != nil || len(all) != 2 || all[0].Name != "B" || all[1].Number != 2 {
+			t.Errorf("%s: %+v, %v", text, all, err)
+		}
 	}
 	for text, want := range map[string]string{`nonsense`: "is no JSON", `{"a":1}`: "is no backup of Uptime Kuma", `{"monitorList":7}`: "monitorList"} {
 		if _, err := ReadKuma(strings.NewReader(text)); err == nil || !strings.HasPrefix(err.Error(), want) {
@@ -148,6 +162,11 @@ func TestEndpointsOfGatus(t *testing.T) {
 		{"SSH", "{url: 'ssh://a.example:22', ssh: {username: x}}", nil, []string{"no site: it speaks SSH"}},
 		{"a ping", "{url: 'icmp://a.example'}", nil, []string{`no site: "icmp://a.example" is no page`}},
 		{"GraphQL", "{url: 'https://a.example/', graphql: true, body: x}", nil, []string{"no site: it sends a query of GraphQL"}},
+		{"a dollar that is written twice", "{url: 'https://a.example/?a=$$b', headers: {X-A: $$5}, conditions: ['[BODY] == pat(*$$9*)']}",
+			with(get("https://a.example/?a=$b", time.Minute), func(_ *monitorv1.Site, c *monitorv1.CheckSettings) {
+				c.Headers, c.RequiredTexts = []*checkv1.Header{{Name: "X-A", Value: "$5"}}, []string{"$9"}
+			}), nil},
+		{"a variable beside one", "{url: 'https://a.example/?a=$$b&c=$C'}", nil, []string{"no site: its URL"}},
 		{"a variable", "{url: 'https://${HOST}/'}", nil, []string{"no site: its URL"}},
 		{"what cannot be read", "{url: [1]}", nil, []string{"no site: it cannot be read"}},
 	}

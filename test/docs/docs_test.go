@@ -195,8 +195,7 @@ func TestThePageOfTheAPI(t *testing.T) {
 func (s shell) php(e example) {
 	s.t.Helper()
 	if _, err := exec.LookPath("php"); err != nil {
-		s.t.Run("php", func(t *testing.T) { t.Skip("there is no php: install Debian's php-cli") })
-		return
+		s.t.Fatal("php is missing: make programs installs it")
 	}
 	if err := os.WriteFile(filepath.Join(s.programs, "recipe.php"), []byte(e.text), 0o600); err != nil {
 		s.t.Fatal(err)

@@ -31,7 +31,7 @@ func (d *Document) Add(m proto.Message) error {
 		return fmt.Errorf("encode the answer: %w", err)
 	}
 	var b bytes.Buffer
-	if err := json.Indent(&b, raw, "    ", "  "); err != nil {
+	if err := json.Indent(&b, restjson.Visible(raw), "    ", "  "); err != nil {
 		return fmt.Errorf("encode the answer: %w", err)
 	}
 	if d.rows == 0 {

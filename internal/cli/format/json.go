@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -26,17 +27,16 @@ func put(w io.Writer, text []byte, err error) error {
 	if err != nil {
 		return fmt.Errorf("encode the answer: %w", err)
 	}
-	_, err = w.Write(text)
+	_, err = w.Write(restjson.Visible(text))
 	return err
 }
 
 // value writes a value that is not a message, by the same rules.
 func value(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return fmt.Errorf("encode the answer: %w", err)
-	}
-	return nil
+	err := e.Encode(v)
+	return put(w, b.Bytes(), err)
 }

@@ -2,7 +2,9 @@ package format_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/cli/format"
 	"github.com/Automattic/jetmon/internal/restjson"
+	"github.com/Automattic/jetmon/internal/sitefile"
 )
 
 // TestMain has the tests' people live in UTC, wherever the tests run.
@@ -153,5 +156,35 @@ No alarms.
 	got.Reset()
 	if err := format.Fleet(&got, 0, f, now); err != nil || !strings.HasSuffix(got.String(), "ALARM  FOR   SITE  MESSAGE\nstore  3h0m  -     slow\n") {
 		t.Errorf("%v\n%s", err, &got)
+	}
+}
+
+// A text of a site commands no terminal, in whatever form it is printed.
+func TestNoFormLetsATextCommandTheTerminal(t *testing.T) {
+	t.Parallel()
+	site := &monitorv1.Site{Url: "http://a.example/", Settings: &monitorv1.CheckSettings{RequiredTexts: []string{"\x1b[31m\u009b31m\u202e\x7f"}}}
+	for name, write := range map[string]func(io.Writer) error{
+		"text": func(w io.Writer) error { return format.Site(w, site) },
+		"json": func(w io.Writer) error { return format.JSON(w, site) },
+		"line": func(w io.Writer) error { return format.JSONLine(w, site) },
+		"document": func(w io.Writer) error {
+			d := format.NewDocument(w, "sites")
+			return errors.Join(d.Add(site), d.Close(""))
+		},
+		"file": func(w io.Writer) error {
+			f := sitefile.NewWriter(w, sitefile.NDJSON)
+			return errors.Join(f.Write(site), f.Flush())
+		},
+		"new": func(w io.Writer) error {
+			return table(w, []string{"SETTINGS"}, "", []string{format.NewSiteCells(site)[5]})
+		},
+	} {
+		var got bytes.Buffer
+		if err := write(&got); err != nil || got.Len() < 10 {
+			t.Errorf("%s: %v: %q", name, err, &got)
+		}
+		if strings.ContainsAny(got.String(), "\x1b\u009b\u202e\x7f") {
+			t.Errorf("%s: %q", name, &got)
+		}
 	}
 }

@@ -48,7 +48,7 @@ func (t *Table) Line(text string) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	if _, err := t.out.WriteString(cut(printable(text), t.width) + "\n"); err != nil {
+	if _, err := t.out.WriteString(Cut(printable(text), t.width) + "\n"); err != nil {
 		return err
 	}
 	return t.out.Flush()
@@ -81,12 +81,12 @@ func (t *Table) row(cells []string) error {
 			b.WriteString(strings.Repeat(" ", max(0, t.widths[i]-cellsOf(cell))+2))
 		}
 	}
-	_, err := t.out.WriteString(cut(strings.TrimRight(b.String(), " "), t.width) + "\n")
+	_, err := t.out.WriteString(Cut(strings.TrimRight(b.String(), " "), t.width) + "\n")
 	return err
 }
 
-// cut cuts a text to so many cells of a terminal, and ends it with an ellipsis. 0 means never.
-func cut(text string, most int) string {
+// Cut cuts a text to so many cells of a terminal, and ends it with an ellipsis. 0 means never.
+func Cut(text string, most int) string {
 	if most <= 0 || cellsOf(text) <= most {
 		return text
 	}

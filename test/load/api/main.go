@@ -28,7 +28,7 @@ func main() {
 	flag.IntVar(&p.rounds, "rounds", 3, "how often to repeat a comparison")
 	flag.DurationVar(&p.each, "for", 3*time.Second, "time of each kind of call in a round")
 	flag.StringVar(&p.program, "jetmon", "", "the program to measure; by default it is built")
-	flag.StringVar(&p.only, "only", "", "measure only: get, lists or import")
+	flag.StringVar(&p.only, "only", "", "measure only: get, lists, import or cli")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -82,7 +82,7 @@ func measure(ctx context.Context, p plan, d *machine.Database) error {
 	for _, part := range []struct {
 		name string
 		run  func(context.Context, plan) error
-	}{{"get", h.gets}, {"lists", h.lists}, {"import", h.imports}} {
+	}{{"get", h.gets}, {"lists", h.lists}, {"import", h.imports}, {"cli", h.commands}} {
 		if p.only != "" && p.only != part.name {
 			continue
 		}
