@@ -306,3 +306,32 @@ func downSince(row record.Site, at time.Time) record.Change {
 		Cause: check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureServer},
 	}
 }
+
+// A page that is full with the last site that was looked at is not the last page.
+func TestAPageThatIsJustFullHasAToken(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	var rows []*monitorv1.Site
+	for i := range 250 {
+		rows = append(rows, &monitorv1.Site{Url: fmt.Sprintf("https://%d.example/", i), Paused: true})
+	}
+	if _, err := r.importing(t.Context(), t, rows); err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int32{100, 125, 250} {
+		req, found := &monitorv1.ListSitesRequest{PageSize: size, Status: new(int32(check.StatusRunning))}, 0
+		for {
+			page, err := monitorv1.NewSiteServiceClient(r.conn).ListSites(t.Context(), req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found += len(page.GetSites())
+			if req.PageToken = page.GetNextPageToken(); req.PageToken == "" {
+				break
+			}
+		}
+		if found != len(rows) {
+			t.Errorf("pages of %d: %d sites, want %d", size, found, len(rows))
+		}
+	}
+}
