@@ -39,12 +39,9 @@ func (h *handler) failCall(ctx context.Context, w http.ResponseWriter, err error
 			}
 		}
 	}
-	s := fault.Status(err)
-	if text := ownWords(s.Code()); text != "" && !rpc.IsNamed(s) {
-		// What no coordinator said is gRPC's, with connections and addresses in it, and only
-		// for our log.
+	s, ours := told(err)
+	if ours {
 		h.log.WarnContext(ctx, "call to the coordinator failed", "error", err)
-		s = status.New(s.Code(), text)
 	}
 	if r := routeOf(ctx); r != nil {
 		s = r.rename(s)
@@ -54,6 +51,16 @@ func (h *handler) failCall(ctx context.Context, w http.ResponseWriter, err error
 		code = http.StatusPreconditionFailed
 	}
 	answer(w, code, s.Proto())
+}
+
+// told returns what a client is told of an error of a call, and whether that is in our own words:
+// what no coordinator said is gRPC's, with connections and addresses in it, and only for our log.
+func told(err error) (s *status.Status, ours bool) {
+	s = fault.Status(err)
+	if text := ownWords(s.Code()); text != "" && !rpc.IsNamed(s) {
+		return status.New(s.Code(), text), true
+	}
+	return s, false
 }
 
 // ownWords returns what is told when gRPC itself fails a call with a code.

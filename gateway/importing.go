@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
@@ -19,6 +20,7 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/restjson"
+	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/internal/sitefile"
 )
 
@@ -34,6 +36,10 @@ func (h *handler) importSites(w http.ResponseWriter, req *http.Request) error {
 		return err
 	}
 	control := http.NewResponseController(w)
+	if req.ProtoMajor == 1 {
+		// The server would take what is not read of the body for the next request.
+		w.Header().Set("Connection", "close")
+	}
 	if err := control.EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return fault.New(fault.Internal, "answer while rows come: %w", err)
 	}
@@ -44,7 +50,7 @@ func (h *handler) importSites(w http.ResponseWriter, req *http.Request) error {
 		h.failCall(ctx, w, err)
 		return nil
 	}
-	in := &importing{rows: sitefile.NewReader(body, format), stream: stream, cancel: cancel, unreadable: map[int64]error{}}
+	in := &importing{rows: sitefile.NewReader(body, format), stream: stream, client: req.Context(), cancel: cancel, sent: make(chan struct{}), unreadable: map[int64]error{}}
 	var sending sync.WaitGroup
 	defer sending.Wait()
 	defer patient.finish()
@@ -61,7 +67,8 @@ func (h *handler) importSites(w http.ResponseWriter, req *http.Request) error {
 		h.failCall(ctx, w, err)
 	default:
 		h.log.WarnContext(ctx, "import cut short", "error", err)
-		_, _ = out.Write(brokenLine(fault.Status(err).Proto())) // to a client that may have gone
+		s, _ := told(err)
+		_, _ = out.Write(brokenLine(rpc.Named(s, rpc.RequestID(ctx)).Proto())) // to a client that may have gone
 		_ = control.Flush()
 	}
 	return nil
@@ -97,7 +104,9 @@ func fileOf(w http.ResponseWriter, req *http.Request, patient *patientReader) (i
 type importing struct {
 	rows   *sitefile.Reader
 	stream grpc.BidiStreamingClient[monitorv1.ImportSitesRequest, monitorv1.ImportSitesResponse]
+	client context.Context    // ends with the client's connection
 	cancel context.CancelFunc // of the stream
+	sent   chan struct{}      // is closed after the last row
 
 	mu sync.Mutex
 	// unreadable says of rows that are no sites why not, until they are answered. The
@@ -110,6 +119,7 @@ type importing struct {
 // send sends the rows. It ends with the file. When the stream ends before, answer sees why, and
 // send reads on for a little while.
 func (in *importing) send() {
+	defer close(in.sent)
 	defer func() { _ = in.stream.CloseSend() }()
 	for gone := false; ; {
 		site, err := in.rows.Next()
@@ -158,13 +168,19 @@ func (in *importing) answer(out *rowWriter) (err error, ofFile bool) {
 		}
 		return err, false
 	}
-	if failed != nil {
+	if failed != nil && in.client.Err() == nil {
 		return failed, false
+	}
+	if failed != nil { // with the connection, and send has read why
+		select {
+		case <-in.sent:
+		case <-time.After(lateReading):
+		}
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.failed == nil {
-		return nil, false
+		return failed, false
 	}
 	return fileFault(in.failed), true
 }

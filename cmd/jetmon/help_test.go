@@ -24,7 +24,7 @@ func model(t *testing.T) *kong.Kong {
 func TestHelpShowsEveryFlagWithItsVariableAndDefault(t *testing.T) {
 	t.Parallel()
 	walk(model(t).Model.Node, func(command *kong.Node) {
-		path := pathOf(command)
+		path, flags := pathOf(command), flagsOf(command) // which kong notes in the model
 		t.Run(strings.Join(append([]string{"jetmon"}, path...), " "), func(t *testing.T) {
 			t.Parallel()
 			code, stdout, stderr := run(t, nil, append(path, "--help")...)
@@ -41,7 +41,7 @@ func TestHelpShowsEveryFlagWithItsVariableAndDefault(t *testing.T) {
 					t.Errorf("<%s> has no help", arg.Name)
 				}
 			}
-			for _, flag := range flagsOf(command) {
+			for _, flag := range flags {
 				checkFlagHelp(t, text, flag)
 			}
 		})

@@ -104,7 +104,7 @@ func (r *Reader) readColumns() error {
 	if r.records.comma = comma; comma == 0 {
 		r.records.comma = commaOf(first.text)
 	}
-	names, err := split(trimEnd(first.text), r.records.comma)
+	names, err := split(first.text, r.records.comma)
 	if err != nil {
 		return fmt.Errorf("line %d: %s: %w", first.number, wants, err)
 	}

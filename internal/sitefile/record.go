@@ -26,8 +26,8 @@ type records struct {
 // passed over.
 func (r *records) next() (cells []string, number int64, err error) {
 	var read []line
-	var text []byte
-	for {
+	var found row
+	for size := 0; ; {
 		l, err := r.lines.next()
 		switch {
 		case errors.Is(err, io.EOF) && len(read) > 0:
@@ -37,26 +37,19 @@ func (r *records) next() (cells []string, number int64, err error) {
 		case len(read) == 0 && len(trimEnd(l.text)) == 0 && !l.long:
 			continue
 		}
-		read = append(read, l)
-		if l.long || len(text)+len(l.text) > MaxRow {
+		read, size = append(read, l), size+len(l.text)
+		if l.long || size > MaxRow {
 			if len(read) > 1 {
 				return nil, read[0].number, r.refuse(read, errOpen)
 			}
 			return nil, l.number, r.refuse(read, errLong)
 		}
-		from := len(text)
-		text = append(text, l.text...)
-		if len(read) > 1 && bytes.IndexByte(text[from:], '"') < 0 {
-			continue // within a quoted cell
-		}
-		cells, err := split(trimEnd(text), r.comma)
-		switch {
-		case errors.Is(err, errOpen):
-			continue
+		switch err := found.add(l.text, r.comma); {
 		case err != nil:
 			return nil, read[0].number, r.refuse(read, err)
+		case !found.open:
+			return found.done, read[0].number, nil
 		}
-		return cells, read[0].number, nil
 	}
 }
 
@@ -66,56 +59,79 @@ func (r *records) refuse(read []line, err error) error {
 	return &RowError{Line: read[0].number, Err: err}
 }
 
-// split splits a row into its cells.
-func split(text []byte, comma byte) (cells []string, err error) {
+// row is a row of which some lines are read, each of them once.
+type row struct {
+	done []string
+	// open means that the last cell began with a quote that nothing has ended yet; last is what
+	// there is of it.
+	open bool
+	last []byte
+}
+
+// add splits the next line into its cells.
+func (r *row) add(text []byte, comma byte) error {
+	rest := trimEnd(text)
+	end := text[len(rest):]
 	for {
-		if len(text) == 0 || text[0] != '"' {
-			end := bytes.IndexByte(text, comma)
-			cell := text
-			if end >= 0 {
-				cell = text[:end]
-			}
+		if !r.open && (len(rest) == 0 || rest[0] != '"') {
+			cell, after, more := bytes.Cut(rest, []byte{comma})
 			if bytes.IndexByte(cell, '"') >= 0 {
-				return nil, errBare
+				return errBare
 			}
-			cells = append(cells, string(cell))
-			if end < 0 {
-				return cells, nil
+			r.done = append(r.done, string(cell))
+			if !more {
+				return nil
 			}
-			text = text[end+1:]
+			rest = after
 			continue
 		}
-		cell, rest, err := unquote(text[1:])
-		if err != nil {
-			return nil, err
+		if !r.open {
+			r.open, r.last, rest = true, nil, rest[1:]
 		}
-		cells = append(cells, cell)
+		if rest = r.unquote(rest); r.open {
+			r.last = append(r.last, end...)
+			return nil
+		}
+		r.done = append(r.done, string(r.last))
 		switch {
 		case len(rest) == 0:
-			return cells, nil
+			return nil
 		case rest[0] != comma:
-			return nil, errAfter
+			return errAfter
 		}
-		text = rest[1:]
+		rest = rest[1:]
 	}
 }
 
-// unquote returns the text up to the quote that ends a cell, and what follows it.
-func unquote(text []byte) (cell string, rest []byte, err error) {
-	var b []byte
+// unquote adds the text up to the quote that ends the cell, and returns what follows it.
+func (r *row) unquote(text []byte) (rest []byte) {
 	for {
 		end := bytes.IndexByte(text, '"')
 		if end < 0 {
-			return "", nil, errOpen
+			r.last = append(r.last, text...)
+			return nil
 		}
-		b = append(b, text[:end]...)
+		r.last = append(r.last, text[:end]...)
 		text = text[end+1:]
 		if len(text) == 0 || text[0] != '"' {
-			return string(b), text, nil
+			r.open = false
+			return text
 		}
-		b = append(b, '"')
+		r.last = append(r.last, '"')
 		text = text[1:]
 	}
+}
+
+// split splits a row of one line into its cells.
+func split(text []byte, comma byte) ([]string, error) {
+	var r row
+	if err := r.add(text, comma); err != nil {
+		return nil, err
+	}
+	if r.open {
+		return nil, errOpen
+	}
+	return r.done, nil
 }
 
 // commaOf returns the character that separates the names of the columns: a comma, or what

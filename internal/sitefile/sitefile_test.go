@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -178,6 +179,21 @@ func TestABadRowSaysItsLineAndStopsNoOther(t *testing.T) {
 		if len(sites) != 1 || sites[0].GetUrl() != good {
 			t.Errorf("%.20s: the next row is not read: %v", row, sites)
 		}
+	}
+}
+
+// TestALongRowIsReadOnce is not parallel: it measures what the program allocates.
+func TestALongRowIsReadOnce(t *testing.T) {
+	text := "url\n\"a\n" + strings.Repeat("\"\"\n", MaxRow/3-10)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, refused, end := read(text, CSV)
+	runtime.ReadMemStats(&after)
+	if end != nil || len(refused) != 1 || !errors.Is(refused[0], errOpen) {
+		t.Errorf("%v, %v", refused, end)
+	}
+	if got, most := after.TotalAlloc-before.TotalAlloc, uint64(200*len(text)); got > most {
+		t.Errorf("a row of %d lines took %d bytes of memory, want at most %d", strings.Count(text, "\n"), got, most)
 	}
 }
 

@@ -35,9 +35,9 @@ func (s *sites) ImportSites(stream grpc.BidiStreamingServer[monitorv1.ImportSite
 	go r.read(ctx, stream)
 	done := int64(0)
 	for {
-		group := r.group(ctx)
+		group, err := r.group(ctx)
 		if len(group) == 0 {
-			return r.err
+			return err
 		}
 		answers, err := s.add(ctx, group)
 		if err != nil {
@@ -79,27 +79,27 @@ func (r *rowReader) read(ctx context.Context, stream grpc.BidiStreamingServer[mo
 	}
 }
 
-// group returns the next rows; none at the end. Rows that came before an error are returned
-// first.
-func (r *rowReader) group(ctx context.Context) (group []*monitorv1.ImportSitesRequest) {
+// group returns the next rows; none at the end, and why there are no more. Rows that came before
+// an error are returned first.
+func (r *rowReader) group(ctx context.Context) (group []*monitorv1.ImportSitesRequest, err error) {
 	var full <-chan time.Time
 	for size := 0; len(group) < store.MaxAdded && size < groupBytes; {
 		select {
 		case row, ok := <-r.rows:
 			if !ok {
-				return group
+				return group, r.err
 			}
 			if len(group) == 0 {
 				full = time.After(groupWait)
 			}
 			group, size = append(group, row), size+proto.Size(row)
 		case <-full:
-			return group
-		case <-ctx.Done():
-			return group
+			return group, nil
+		case <-ctx.Done(): // the reader may still write r.err
+			return group, ctx.Err()
 		}
 	}
-	return group
+	return group, nil
 }
 
 // add adds the sites of a group of rows, and answers each.

@@ -11,11 +11,11 @@ const MaxAdded = 500
 
 // Import adds many sites at once.
 type Import interface {
-	// AddSites adds sites in one transaction, at most MaxAdded, and returns what became of
-	// each, in order. It ignores what CreateSite ignores. A site is refused alone when the
-	// table cannot hold it. One whose blog has its URL, in the table or earlier in the list, is
-	// not added. An error of AddSites itself concerns all: none was added, or the answer was
-	// lost; the same call again adds none twice.
+	// AddSites adds sites, at most MaxAdded, and returns what became of each, in order. It ignores
+	// what CreateSite ignores. A site is refused alone when the table cannot hold it, and on trial
+	// when its bucket was not taken over. One whose blog has its URL, in the table or earlier in
+	// the list, is not added. After an error of AddSites itself some may have been added: the same
+	// call again adds none twice.
 	AddSites(ctx context.Context, sites []record.Site) ([]Added, error)
 }
 

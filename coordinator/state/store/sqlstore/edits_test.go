@@ -97,3 +97,37 @@ func tryEdits(t *testing.T, s store.Store, row record.Site, report func(what str
 	}
 	report("the end", s.DeleteSite(t.Context(), row.ID, time.Now(), nil))
 }
+
+// On trial, an import adds the sites of buckets that were taken over, and refuses the others alone.
+func TestAnImportOnTrialRefusesRowsAndNoFile(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, dsn string) {
+		const untaken, taken = 3, 40
+		free, s := open(t, dsn, Options{}), open(t, dsn, Options{Trial: true, LegacyWrites: true})
+		if err := free.HandOver(t.Context(), taken/16, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		there := record.Site{BlogID: 5, URL: "http://there.example/", Interval: time.Minute, Bucket: untaken}
+		if _, err := free.CreateSite(t.Context(), there); err != nil {
+			t.Fatal(err)
+		}
+		site := func(url string, bucket check.BucketID) record.Site {
+			return record.Site{BlogID: 5, URL: url, Interval: time.Minute, Bucket: bucket}
+		}
+		added, err := s.AddSites(t.Context(), []record.Site{
+			site("http://a.example/", untaken), site("http://b.example/", taken), there, site("http://a.example/", untaken), site("http://c.example/", taken),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, wantRefused := range []bool{true, false, false, true, false} {
+			a := added[i]
+			if refused := fault.Is(a.Err, fault.Fenced); refused != wantRefused || a.Err != nil && !refused || refused == (a.Site.ID != 0) || a.Existed != (i == 2) {
+				t.Errorf("site %d: %+v, %v", i, a, a.Err)
+			}
+		}
+		if rows, err := free.ListSites(t.Context(), store.SiteQuery{Limit: 10}); err != nil || len(rows) != 3 {
+			t.Errorf("%d sites are there, %v", len(rows), err)
+		}
+	})
+}

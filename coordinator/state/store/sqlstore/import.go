@@ -45,16 +45,34 @@ func (s *Store) AddSites(ctx context.Context, sites []record.Site) ([]store.Adde
 		stored, err = s.add(t, sites, slices.Sorted(maps.Values(first)))
 		return err
 	})
-	if err != nil {
+	switch {
+	case s.dsn.dialect.classify(err) == unfit && len(sites) > 1:
+		return s.addHalves(ctx, sites)
+	case s.dsn.dialect.classify(err) == unfit:
+		out[0].Err = s.fault("add a site", err)
+		return out, nil
+	case err != nil:
 		return nil, s.fault("add sites", err)
 	}
 	for i, site := range sites {
 		if out[i].Err == nil {
 			out[i] = stored[kinOf(site)]
-			out[i].Existed = out[i].Existed || first[kinOf(site)] != i
+			out[i].Existed = out[i].Existed || out[i].Err == nil && first[kinOf(site)] != i
 		}
 	}
 	return out, nil
+}
+
+// addHalves adds sites after one of them had a value that does not fit its column: the engine
+// reports that for the statement, not for a row.
+func (s *Store) addHalves(ctx context.Context, sites []record.Site) ([]store.Added, error) {
+	half := len(sites) / 2
+	out, err := s.AddSites(ctx, sites[:half])
+	if err != nil {
+		return nil, err
+	}
+	rest, err := s.AddSites(ctx, sites[half:])
+	return append(out, rest...), err
 }
 
 // checkNew refuses a site that cannot be added, and sorts its tags.
@@ -91,10 +109,24 @@ func (s *Store) add(t txn, sites []record.Site, places []int) (map[kin]store.Add
 		return nil, err
 	}
 	var missing []record.Site
+	refused := map[check.BucketID]error{} // by bucket, nil where it takes sites
 	for _, i := range places {
-		if _, ok := there[kinOf(sites[i])]; !ok {
-			missing = append(missing, sites[i])
+		site := sites[i]
+		if _, ok := there[kinOf(site)]; ok {
+			continue
 		}
+		err, asked := refused[site.Bucket]
+		if !asked {
+			if err = s.mayEdit(t, site.Bucket); err != nil && (s.noEdits || !fault.Is(err, fault.Fenced)) {
+				return nil, err
+			}
+			refused[site.Bucket] = err
+		}
+		if err != nil {
+			out[kinOf(site)] = store.Added{Err: err}
+			continue
+		}
+		missing = append(missing, site)
 	}
 	if err := s.insertSites(t, missing); err != nil {
 		return nil, err
@@ -135,9 +167,6 @@ func (s *Store) existing(t txn, ids []check.SiteID) (map[kin]store.Added, error)
 func (s *Store) insertSites(t txn, sites []record.Site) error {
 	if len(sites) == 0 {
 		return nil
-	}
-	if err := s.mayEditAll(t, sites); err != nil {
-		return err
 	}
 	rows, all := make([][]any, len(sites)), make([]kin, len(sites))
 	for i := range sites {
@@ -222,21 +251,6 @@ func (t txn) forget(table string, ids []any) error {
 		return err
 	}
 	return t.remove("DELETE FROM "+table+" WHERE site_id IN ", found)
-}
-
-// mayEditAll refuses sites of which mayEdit refuses one.
-func (s *Store) mayEditAll(t txn, sites []record.Site) error {
-	asked := map[check.BucketID]bool{}
-	for _, site := range sites {
-		if asked[site.Bucket] {
-			continue
-		}
-		asked[site.Bucket] = true
-		if err := s.mayEdit(t, site.Bucket); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // kinTogether is how many sites are looked for with one statement.

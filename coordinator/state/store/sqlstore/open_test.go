@@ -448,6 +448,25 @@ func TestAnExistingLegacyTableIsLeftAlone(t *testing.T) {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
+	// In an import it is the fault of its row.
+	for _, statement := range []string{"DELETE FROM jetpack_monitor_sites WHERE blog_id = 1", "ALTER TABLE jetpack_monitor_sites AUTO_INCREMENT = 8"} {
+		if _, err := raw.writer.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows := []record.Site{{URL: "http://a.example/"}, {URL: "https://🙂.example/"}, {URL: "http://b.example/"}, {URL: "http://a.example/"}, {URL: "http://é.example/"}}
+	for i := range rows {
+		rows[i].BlogID, rows[i].Interval = 1, time.Minute
+	}
+	added, err := s.AddSites(t.Context(), rows)
+	if err != nil || len(added) != len(rows) {
+		t.Fatalf("%d sites: %v", len(added), err)
+	}
+	for i, a := range added {
+		if fault.Is(a.Err, fault.Invalid) != (i == 1) || (a.Err == nil) != (a.Site.ID != 0) || a.Existed != (i == 3) {
+			t.Errorf("site %d: %+v, %v", i, a, a.Err)
+		}
+	}
 }
 
 func TestTheLegacyTableThatWeMakeEqualsWordPressComs(t *testing.T) {
