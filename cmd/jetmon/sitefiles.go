@@ -39,7 +39,7 @@ func (c *exportSitesCommand) Run(ctx context.Context, p *program) error {
 // importSitesCommand is `jetmon sites import FILE`.
 type importSitesCommand struct {
 	File   string `arg:"" help:"File with the sites; - is stdin."`
-	Format string `noenv:"" placeholder:"FORMAT" words:"csv,ndjson,uptime-kuma,gatus" help:"Format of the file: csv, ndjson, uptime-kuma (a backup) or gatus (its configuration); guessed from the file by default."`
+	Format string `noenv:"" placeholder:"FORMAT" words:"csv,ndjson,uptime-kuma,gatus" help:"Format of the file: csv, ndjson, uptime-kuma (a backup, or its monitors) or gatus (its configuration); guessed from the file by default."`
 	DryRun bool   `noenv:"" help:"Print what would be added, and send nothing."`
 	Blog   int64  `noenv:"" placeholder:"ID" help:"Blog of the sites of which the file says none."`
 	Errors string `noenv:"" placeholder:"FILE" help:"Write a line for each row that is refused into this file; by default the first 20 are shown."`

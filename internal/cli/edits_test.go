@@ -25,6 +25,8 @@ import (
 type registry struct {
 	monitorv1.UnimplementedSiteServiceServer
 	before, lose func(method string) error
+	// together is how many rows of an import are answered at once.
+	together int
 
 	mu    sync.Mutex
 	sites map[int64]*monitorv1.Site
@@ -33,7 +35,7 @@ type registry struct {
 }
 
 func newRegistry(urls ...string) *registry {
-	r := &registry{sites: map[int64]*monitorv1.Site{}, keys: map[string]int64{}}
+	r := &registry{together: 3, sites: map[int64]*monitorv1.Site{}, keys: map[string]int64{}}
 	for _, url := range urls {
 		r.put(&monitorv1.Site{Url: url})
 	}
@@ -82,6 +84,16 @@ func (r *registry) GetSite(_ context.Context, req *monitorv1.GetSiteRequest) (*m
 		s, err := r.get(req.GetSiteId(), "")
 		return &monitorv1.GetSiteResponse{Site: s}, err
 	})
+}
+
+func (r *registry) BatchGetSites(_ context.Context, req *monitorv1.BatchGetSitesRequest) (*monitorv1.BatchGetSitesResponse, error) {
+	resp := &monitorv1.BatchGetSitesResponse{}
+	for _, id := range req.GetSiteIds() {
+		if s, err := r.get(id, ""); err == nil {
+			resp.Sites = append(resp.Sites, s)
+		}
+	}
+	return resp, nil
 }
 
 func (r *registry) CreateSite(_ context.Context, req *monitorv1.CreateSiteRequest) (*monitorv1.CreateSiteResponse, error) {

@@ -68,6 +68,7 @@ func watchIdle(ctx context.Context) (context.Context, *idleWatch) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	w := &idleWatch{cancel: cancel, ctx: ctx}
 	w.timer = time.AfterFunc(idleTimeout, func() { cancel(errIdle) })
+	w.timer.Stop() // until begin
 	return ctx, w
 }
 

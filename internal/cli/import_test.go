@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -18,7 +20,7 @@ import (
 	"github.com/Automattic/jetmon/internal/sitefile"
 )
 
-// ImportSites answers rows as the contract has it, in groups of three.
+// ImportSites answers rows as the contract has it, in groups.
 func (r *registry) ImportSites(stream monitorv1.SiteService_ImportSitesServer) error {
 	var row int64
 	var open []*monitorv1.ImportSitesResponse
@@ -35,7 +37,7 @@ func (r *registry) ImportSites(stream monitorv1.SiteService_ImportSitesServer) e
 			open = append(open, r.importRow(row, req.GetSite()))
 			r.mu.Unlock()
 		}
-		if err != nil || len(open) == 3 {
+		if err != nil || len(open) == r.together {
 			for _, answer := range open {
 				if err := stream.Send(answer); err != nil {
 					return err
@@ -349,4 +351,68 @@ func TestMonitorsOfOthersAreImportedAndWhatIsLeftOutIsSaid(t *testing.T) {
 	if _, _, err := OpenSource(strings.NewReader("nonsense"), "", Kuma, io.Discard); err == nil {
 		t.Error("nonsense is a backup")
 	}
+}
+
+// The clock of a bubble runs as soon as everybody waits.
+func TestNobodyWaitsForEverForASilentCoordinator(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		silence := make(chan struct{})
+		silent := func() Client {
+			r := newRegistry("http://a.example/")
+			r.before = func(string) error { <-silence; return nil }
+			c, _ := r.client(t)
+			return c
+		}
+		c := silent()
+		i, _ := open(t, "x.csv", "url\nhttp://b.example/\n", "")
+		err := c.ImportSites(t.Context(), i)
+		if err == nil || !strings.Contains(err.Error(), "the import has ended after line 0: nothing came for 1m0s; the same command goes on") {
+			t.Errorf("an import: %v", err)
+		}
+		err = silent().ExportSites(t.Context(), SiteExport{Filter: &monitorv1.ExportSitesRequest{}, Format: sitefile.NDJSON})
+		if err == nil || err.Error() != "the file is not complete: nothing came for 1m0s" {
+			t.Errorf("an export: %v", err)
+		}
+		close(silence)
+	})
+}
+
+func TestOfManySitesTheFirstAreDescribed(t *testing.T) {
+	t.Parallel()
+	var urls []string
+	var ids []int64
+	for i := range 12 {
+		urls, ids = append(urls, fmt.Sprintf("http://%d.example/", i)), append(ids, int64(i+1))
+	}
+	c, _ := newRegistry(urls...).client(t)
+	lines, err := c.DescribeSites(t.Context(), ids)
+	if err != nil || len(lines) != 11 || lines[0] != "1  http://0.example/" || lines[10] != "and 2 more" {
+		t.Errorf("%q, %v", lines, err)
+	}
+	if lines, err := c.DescribeSites(t.Context(), []int64{99}); err == nil || err.Error() != "there is no such site" {
+		t.Errorf("a site that is not there: %q, %v", lines, err)
+	}
+}
+
+// late yields a row after a long time.
+type late struct{ Source }
+
+func (l late) Next() (*monitorv1.Site, error) {
+	time.Sleep(5 * idleTimeout)
+	return l.Source.Next()
+}
+
+func TestAnImportWaitsForItsFile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRegistry()
+		r.together = 1 // who sends rows one by one gets their answers so
+		c, _ := r.client(t)
+		i, _ := open(t, "x.csv", "url\nhttp://a.example/\nhttp://b.example/\nhttp://c.example/\n", "")
+		i.Source = late{i.Source}
+		if err := c.ImportSites(t.Context(), i); err != nil || len(r.sites) != 3 {
+			t.Errorf("%v, %d sites", err, len(r.sites))
+		}
+	})
 }

@@ -1,10 +1,12 @@
 package contexts
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -126,5 +128,16 @@ func TestAnEditThatFailsChangesNothing(t *testing.T) {
 	})
 	if f, readErr := Read(path); !errors.Is(err, no) || readErr != nil || len(f.Contexts) != 1 {
 		t.Errorf("%v, %v: %v", err, readErr, f)
+	}
+}
+
+func TestAFileThatIsFarTooLongIsNotRead(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, bytes.Repeat([]byte("#"), maxBytes+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(path); err == nil || !strings.Contains(err.Error(), "has more than") {
+		t.Errorf("%v", err)
 	}
 }

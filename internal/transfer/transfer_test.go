@@ -103,6 +103,12 @@ func TestMonitorsOfUptimeKuma(t *testing.T) {
 			with(get(a, time.Minute), func(_ *monitorv1.Site, c *monitorv1.CheckSettings) {
 				c.Headers = []*checkv1.Header{{Name: "X-A", Value: "1"}, {Name: "X-B", Value: "2"}}
 			}), []string{"the header X-C, which is no text"}},
+		{"a header too many", `{"type":"http","url":"https://a.example/","interval":60,"headers":"{\"A\":1,\"B\":1,\"C\":1,\"D\":1,\"E\":1,\"F\":1,\"G\":1,\"H\":1,\"I\":1}"}`,
+			with(get(a, time.Minute), func(_ *monitorv1.Site, c *monitorv1.CheckSettings) {
+				for _, name := range strings.Split("ABCDEFGH", "") {
+					c.Headers = append(c.Headers, &checkv1.Header{Name: name, Value: "1"})
+				}
+			}), []string{"the header I: a site has at most 8"}},
 		{"headers that are none", `{"type":"http","url":"https://a.example/","interval":60,"headers":"[1]"}`, get(a, time.Minute), []string{"the headers, which are no JSON object"}},
 		{"what cannot be read", `{"type":7}`, nil, []string{"no site: it cannot be read"}},
 	}
