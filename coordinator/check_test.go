@@ -133,3 +133,35 @@ func TestASiteIsPausedAndResumedThroughAnyCoordinator(t *testing.T) {
 		})
 	}
 }
+
+// A check on demand needs the database at its beginning only: when that goes away meanwhile, what
+// is seen is told.
+func TestACheckOnDemandEndsWellWhileTheDatabaseIsStopped(t *testing.T) {
+	t.Parallel()
+	dsn := mariadb.Start(t)
+	synctest.Test(t, func(t *testing.T) {
+		var db *stopped
+		a := fleet(t, dsn, rpc.NewMemory(), share{"a", 0, 511, func(o *coordinator.Options) {
+			db = &stopped{Store: o.Store}
+			o.Store = db
+		}})["a"]
+		site := a.make(t, 300, "http://x.example/")
+		st := a.checker(t)
+		a.check(t, st) // as a new site
+		seen := make(chan error, 1)
+		go func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			_, err := a.sites.CheckSite(ctx, &monitorv1.CheckSiteRequest{SiteId: site.GetSiteId()})
+			seen <- err
+		}()
+		time.Sleep(3 * time.Second)
+		db.away.Store(true)
+		time.Sleep(6 * time.Second)
+		a.check(t, st)
+		if err := <-seen; err != nil {
+			t.Error(err)
+		}
+		db.away.Store(false)
+	})
+}

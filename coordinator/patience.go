@@ -18,9 +18,7 @@ import (
 // ended by us: a caller would take the end of its own deadline for our being away, and might
 // have waited much longer than it has to.
 func (c *Coordinator) patiently(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	// A diagnosis reads the site first, and then looks at the site for up to a minute.
-	long := strings.HasPrefix(info.FullMethod, "/"+monitorv1.DiagnosisService_ServiceDesc.ServiceName+"/")
-	ctx, done := c.pulse.Watch(ctx, long)
+	ctx, done := c.pulse.Watch(ctx, looksAtSites(info.FullMethod))
 	defer done()
 	resp, err := handle(ctx, req)
 	if err != nil && pulse.Ended(ctx) {
@@ -29,4 +27,11 @@ func (c *Coordinator) patiently(ctx context.Context, req any, info *grpc.UnarySe
 			With(&errdetails.RetryInfo{RetryDelay: durationpb.New(2 * time.Second)})
 	}
 	return resp, err
+}
+
+// looksAtSites reports whether a call needs the database only at its beginning, when it reads the
+// site, and then waits for what is seen there: up to a minute.
+func looksAtSites(method string) bool {
+	return method == monitorv1.SiteService_CheckSite_FullMethodName ||
+		strings.HasPrefix(method, "/"+monitorv1.DiagnosisService_ServiceDesc.ServiceName+"/")
 }

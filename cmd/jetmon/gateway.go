@@ -30,8 +30,8 @@ type gatewayCommand struct {
 }
 
 // gatewayGC is the default of GOGC: a gateway keeps nothing, so its heap is small, and with Go's
-// default it would collect a dozen times a second.
-const gatewayGC = 400
+// default it would collect many times a second. More than this costs memory while bodies are large.
+const gatewayGC = 200
 
 // Run serves REST until ctx ends.
 func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
