@@ -231,11 +231,13 @@ func TestAMeterStaysInItsLineAndADumbTerminalHasNone(t *testing.T) {
 			c.Env, c.Stdin, c.SysProcAttr.Ctty = append(c.Env, variable), rows, 1
 		}, "sites", "import", "-", "--format=csv", "--server="+api)
 		rows.Close()
-		begin := time.Now()
-		_, err = fmt.Fprintln(feed, "url")
+		begin, pace := time.Now(), time.NewTicker(10*time.Millisecond)
+		_, err = fmt.Fprintln(feed, "url,paused")
 		for n := 0; err == nil && time.Since(begin) < 3*meterShows && !strings.Contains(term.screen.String(), "\x1b[K"); n++ {
-			_, err = fmt.Fprintf(feed, "http://127.0.0.1:9/%d\n", n)
+			<-pace.C
+			_, err = fmt.Fprintf(feed, "http://127.0.0.1:9/%d,true\n", n)
 		}
+		pace.Stop()
 		feed.Close()
 		if code := a.ends(); code != exitOK || err != nil {
 			t.Errorf("exit code %d, %v: %s", code, err, term.screen)
