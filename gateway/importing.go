@@ -25,7 +25,7 @@ import (
 )
 
 // importSites passes the rows of a body on, and the answers back while rows still come: a client
-// that reads nothing until it has sent all can send some ten thousand rows.
+// that reads nothing until it has sent all can send tens of thousands of rows.
 func (h *handler) importSites(w http.ResponseWriter, req *http.Request) error {
 	patient := &patientReader{body: req.Body, control: http.NewResponseController(w)}
 	body, format, err := fileOf(w, req, patient)

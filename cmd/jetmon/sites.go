@@ -29,7 +29,7 @@ type sitesCommand struct {
 // listSitesCommand is `jetmon sites list`.
 type listSitesCommand struct {
 	Blog         int64   `placeholder:"ID" help:"Only sites of this blog."`
-	State        string  `placeholder:"STATE" words:"suspect,verifying,down,confirmed-down,recovering,uncheckable" help:"Only sites that are in this state now: suspect, verifying, down, confirmed-down, recovering or uncheckable."`
+	State        string  `placeholder:"STATE" words:"never-checked,up,suspect,verifying,down,confirmed-down,recovering,paused,uncheckable" help:"Only sites that are in this state now: never-checked, up, suspect, verifying, down, confirmed-down, recovering, paused or uncheckable."`
 	Host         string  `placeholder:"HOST[:PORT]" help:"Only sites whose URL has this host."`
 	URL          string  `name:"url" placeholder:"URL" help:"Only sites with this URL."`
 	Tag          string  `noenv:"" placeholder:"TAG" help:"Only sites with this tag."`
@@ -50,7 +50,7 @@ func (c *listSitesCommand) Run(ctx context.Context, p *program) error {
 	filter := &monitorv1.ListSitesRequest{BlogId: c.Blog, Host: c.Host, Url: c.URL, Tag: c.Tag, Bucket: c.Bucket, OrderBy: c.Order}
 	var ok bool
 	if filter.State, ok = cli.ParseState(c.State); !ok {
-		return usagef("--state: must be suspect, verifying, down, confirmed-down, recovering or uncheckable, is %q", c.State)
+		return usagef("--state: must be never-checked, up, suspect, verifying, down, confirmed-down, recovering, paused or uncheckable, is %q", c.State)
 	}
 	if c.Order != "" && c.Order != "site_id" && c.Order != "site_id desc" {
 		return usagef("--order: must be site_id, or \"site_id desc\" for the newest first, is %q", c.Order)

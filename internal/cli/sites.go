@@ -23,24 +23,13 @@ type SiteList struct {
 	Limit int
 }
 
-// States lists the names of the states by which sites can be listed.
-func States() []string {
-	return []string{"suspect", "verifying", "down", "confirmed-down", "recovering", "uncheckable"}
-}
-
-// ParseState returns the state with a name, as confirmed-down; an empty name means any. A
-// state that cannot be listed is not ok.
+// ParseState returns the state with a name, as confirmed-down; an empty name means any.
 func ParseState(name string) (state monitorv1.SiteState, ok bool) {
 	if name == "" {
 		return monitorv1.SiteState_SITE_STATE_UNSPECIFIED, true
 	}
 	number, ok := monitorv1.SiteState_value["SITE_STATE_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_"))]
-	switch state = monitorv1.SiteState(number); state {
-	case monitorv1.SiteState_SITE_STATE_UNSPECIFIED, monitorv1.SiteState_SITE_STATE_NEVER_CHECKED,
-		monitorv1.SiteState_SITE_STATE_UP, monitorv1.SiteState_SITE_STATE_PAUSED:
-		return state, false
-	}
-	return state, ok
+	return monitorv1.SiteState(number), ok && number != 0
 }
 
 // ListSites prints sites in a table.

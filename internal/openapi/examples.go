@@ -14,9 +14,7 @@ type Example struct {
 	Body, Kind string
 }
 
-// ExampleOf returns the example of an RPC, by its name without the service's.
-func ExampleOf(method string) Example { return examples()[method] }
-
+// examples are those of all RPCs, by their names without the service's.
 func examples() map[string]Example {
 	site := [2]string{"site_id", "1"}
 	blog := [2]string{"site", "7"}
@@ -76,8 +74,8 @@ func (e Example) value(name string, of *Schema) any {
 	return nil
 }
 
-// Target is the path of the example with its query.
-func (e Example) Target(template string) string {
+// target is the path of the example with its query.
+func (e Example) target(template string) string {
 	var query []string
 	for _, v := range e.Values {
 		if path := strings.Replace(template, "{"+v[0]+"}", url.PathEscape(v[1]), 1); path != template {
@@ -105,5 +103,5 @@ func (e Example) curl(method, template string) string {
 		}
 		line += " -H 'Content-Type: " + kind + "' --data-binary '" + strings.TrimSpace(e.Body) + "'"
 	}
-	return line + ` "$JETMON` + e.Target(template) + `"`
+	return line + ` "$JETMON` + e.target(template) + `"`
 }
