@@ -84,13 +84,14 @@ const (
 	mostLooked   = 4000
 	lookedAtOnce = 1000
 	lookGrowth   = 3
+	fewMore      = 10
 )
 
 // listNow lists sites by what is true of them at this moment, of which what is stored leads to
 // those that may fit. When few of these do, the page is short, or empty.
 func (s *sites) listNow(ctx context.Context, l listing) (*monitorv1.ListSitesResponse, error) {
 	resp := &monitorv1.ListSitesResponse{}
-	for looked, step := 0, max(l.size, defaultPage); looked < mostLooked; looked, step = looked+step, min(step*lookGrowth, lookedAtOnce) {
+	for looked, step := 0, max(l.size, defaultPage); looked < mostLooked; {
 		rows, next, err := s.candidates(ctx, l, step)
 		if err != nil {
 			return nil, err
@@ -114,6 +115,11 @@ func (s *sites) listNow(ctx context.Context, l listing) (*monitorv1.ListSitesRes
 		}
 		if l.after = next; len(resp.Sites) == l.size {
 			break // without a look at whether there are more
+		}
+		if looked += step; 2*len(resp.Sites) < looked {
+			step = min(step*lookGrowth, lookedAtOnce)
+		} else { // most fit: few more are needed
+			step = min(2*(l.size-len(resp.Sites))+fewMore, lookedAtOnce)
 		}
 	}
 	resp.NextPageToken = l.view.token(l.after)
