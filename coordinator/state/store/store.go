@@ -131,7 +131,7 @@ type History interface {
 
 // Retention deletes history that is too old to be of use.
 type Retention interface {
-	// Expire deletes history of the fence's shard: at most limit ballots or outages, with
+	// Expire deletes history of the fence's shard: at most limit ballots, outages or events, with
 	// the rows that belong to them. It returns how many it found; fewer than limit means that
 	// nothing is left to do. Fenced when the caller no longer owns the shard.
 	//
@@ -146,6 +146,8 @@ type Expiry struct {
 	Ballots time.Time
 	// Outages is the time before which outages ended; their ballots and transitions go too.
 	Outages time.Time
+	// Events is the time before which events happened.
+	Events time.Time
 }
 
 // Ownership keeps the leases of shards.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/Automattic/jetmon/coordinator/rules/event"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
@@ -104,6 +105,9 @@ type entry struct {
 	ballot int64
 	// place is the change's place in the order of its site's changes.
 	place placing
+	// event is what others may be told of the change; eventID is 0 when there is nothing.
+	event   event.Event
+	eventID int64
 }
 
 // outageRef is the open outage of a site; its id is 0 when there is none.

@@ -34,6 +34,10 @@ func (s *Store) Expire(ctx context.Context, f shard.Fence, e store.Expiry, limit
 			return nil
 		}
 		n, err = expireOutages(t, f.Shard, e, limit-n)
+		if expired += n; err != nil || expired == limit || e.Events.IsZero() {
+			return err
+		}
+		n, err = expireEvents(t, f.Shard, toMillis(e.Events), limit-expired)
 		expired += n
 		return err
 	})

@@ -47,7 +47,7 @@ func (s *Store) commit(t txn, f shard.Fence, group []*entry) error {
 			return err
 		}
 	}
-	return nil
+	return writeEvents(t, f, fit)
 }
 
 // examine reads the sites and refuses changes that do not start from their status.
