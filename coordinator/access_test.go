@@ -190,7 +190,7 @@ func (r *rig) tries(t *testing.T, ctx context.Context, method string) codes.Code
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	streams := strings.Contains(method, "Stream") || strings.Contains(method, "Reflection") || strings.HasSuffix(method, "Watch") ||
-		strings.HasSuffix(method, "/ImportSites") || strings.HasSuffix(method, "/ExportSites")
+		strings.HasSuffix(method, "/ImportSites") || strings.HasSuffix(method, "/ExportSites") || strings.HasSuffix(method, "/WatchChanges")
 	if !streams {
 		return status.Code(r.conn.Invoke(ctx, method, &emptypb.Empty{}, &emptypb.Empty{}))
 	}

@@ -138,6 +138,7 @@ func contract() []protoreflect.FileDescriptor {
 	return []protoreflect.FileDescriptor{
 		monitorv1.File_jetmon_monitor_v1_site_service_proto,
 		monitorv1.File_jetmon_monitor_v1_outage_service_proto,
+		monitorv1.File_jetmon_monitor_v1_change_service_proto,
 		monitorv1.File_jetmon_monitor_v1_fleet_service_proto,
 		monitorv1.File_jetmon_monitor_v1_diagnosis_service_proto,
 		monitorv1.File_jetmon_monitor_v1_access_service_proto,
