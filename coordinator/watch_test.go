@@ -203,11 +203,11 @@ func TestAWatcherGetsWhatItsFiltersAdmitAndATokenOfTheRest(t *testing.T) {
 func TestMutedChangesAreForThoseWhoAskForThem(t *testing.T) {
 	t.Parallel()
 	r := start(t)
-	a := r.create(t, "http://a.example/")
+	a, b := r.create(t, "http://a.example/"), r.create(t, "http://b.example/")
 	plain := r.watch(t, t.Context(), &monitorv1.WatchChangesRequest{})
 	r.changeTo(t, a, "quiet", check.StatusDown, true)
 	r.watch(t, t.Context(), &monitorv1.WatchChangesRequest{FromStart: true, IncludeMuted: true}).want("quiet")
-	r.changeTo(t, a, "loud", check.StatusDown, false)
+	r.changeTo(t, b, "loud", check.StatusDown, false)
 	plain.want("loud")
 }
 

@@ -218,7 +218,7 @@ func eventDatabase(t *testing.T, db Database) {
 // followEvents has several processes commit to several shards, which change hands, while
 // another follows: it sees each event once, those of a shard in their order.
 func followEvents(t *testing.T, db Database, r *rand.Rand) {
-	const writers, sites, rounds = 3, 8, 12
+	const writers, sites = 3, 8
 	s := db.Open(t, true)
 	var mu sync.Mutex
 	written := map[shard.ID][]string{} // in the order of commits
@@ -232,7 +232,7 @@ func followEvents(t *testing.T, db Database, r *rand.Rand) {
 			rows = append(rows, create(t, s, row))
 		}
 		wg.Go(func() {
-			writeEvents(t, own, pick, rows, rounds, func(key string) {
+			writeEvents(t, own, pick, rows, func(key string) {
 				mu.Lock()
 				defer mu.Unlock()
 				written[shard.Of(bucket)] = append(written[shard.Of(bucket)], key)
@@ -261,7 +261,8 @@ func followEvents(t *testing.T, db Database, r *rand.Rand) {
 }
 
 // writeEvents commits groups of changes of sites of one shard, each time in a new term.
-func writeEvents(t *testing.T, s store.Store, r *rand.Rand, rows []record.Site, rounds int, wrote func(key string)) {
+func writeEvents(t *testing.T, s store.Store, r *rand.Rand, rows []record.Site, wrote func(key string)) {
+	const rounds = 12
 	down := map[check.SiteID]bool{}
 	for round := range rounds {
 		fence := own(t, s, "a", rows[0].Bucket)
