@@ -36,6 +36,8 @@ func examples() map[string][]string {
 		"outages list":   {"jetmon outages list --open", "jetmon outages list --site 3 --json"},
 		"outages show":   {"jetmon outages show 1"},
 		"outages replay": {"jetmon outages replay 1 --need 3 --regions 3"},
+		"changes":        {"jetmon changes watch"},
+		"changes watch":  {"jetmon changes watch", "jetmon changes watch --tag shop --type site-down,site-up -o ndjson", "jetmon changes watch --from-start --site 3"},
 		"fleet":          {"jetmon fleet", "jetmon fleet --json"},
 		"tokens":         {"jetmon tokens list"},
 		"tokens create":  {"jetmon tokens create --name dashboard --scope sites:read,outages:read --blog 7,9", "jetmon tokens create --db @jetmon.dsn --name me --scope admin"},
