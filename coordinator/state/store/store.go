@@ -30,6 +30,7 @@ type Store interface {
 	Retention
 	Access
 	Blogs
+	Events
 	// Ping checks that the database answers.
 	Ping(ctx context.Context) error
 	Close() error
