@@ -32,8 +32,9 @@ type history struct {
 	records int
 	audited []time.Time
 	// keys and forgot are so of idempotency keys.
-	keys   int
-	forgot []time.Time
+	incidents int
+	keys      int
+	forgot    []time.Time
 }
 
 func (h *history) Expire(_ context.Context, f shard.Fence, e store.Expiry, limit int) (int, error) {
@@ -56,6 +57,15 @@ func (h *history) ExpireAudit(_ context.Context, before time.Time, limit int) (i
 	h.audited = append(h.audited, before)
 	n := min(h.records, limit)
 	h.records -= n
+	return n, nil
+}
+
+// ExpireIncidents implements retention.Store likewise.
+func (h *history) ExpireIncidents(_ context.Context, before time.Time, limit int) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := min(h.incidents, limit)
+	h.incidents -= n
 	return n, nil
 }
 
