@@ -31,10 +31,11 @@ type history struct {
 	// before which they were to be deleted.
 	records int
 	audited []time.Time
-	// keys and forgot are so of idempotency keys.
+	// incidents is how many of them, and their members, are too old.
 	incidents int
-	keys      int
-	forgot    []time.Time
+	// keys and forgot are so of idempotency keys.
+	keys   int
+	forgot []time.Time
 }
 
 func (h *history) Expire(_ context.Context, f shard.Fence, e store.Expiry, limit int) (int, error) {
