@@ -39,7 +39,7 @@ type Options struct {
 	// Shards reports which shards are ours, with the fences for writes.
 	Shards shard.Holder
 	// Ballots is how long to keep ballots that opened no outage, Outages how long to keep
-	// outages that are over, Events how long to keep events; 0 keeps them for ever.
+	// outages and incidents that are over, Events how long to keep events; 0 keeps them for ever.
 	Ballots, Outages, Events time.Duration
 	// Audit is how long to keep the audit trail; 0 keeps it for ever.
 	Audit time.Duration
@@ -50,6 +50,7 @@ type Options struct {
 type Store interface {
 	store.Retention
 	ExpireAudit(ctx context.Context, before time.Time, limit int) (int, error)
+	ExpireIncidents(ctx context.Context, before time.Time, limit int) (int, error)
 	ExpireKeys(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
@@ -99,6 +100,10 @@ func (w *Sweeper) pass(ctx context.Context) (deleted int, err error) {
 func (w *Sweeper) unsharded(ctx context.Context) (deleted int, err error) {
 	if w.o.Audit > 0 {
 		deleted, err = batches(ctx, time.Now().Add(-w.o.Audit), w.o.Store.ExpireAudit)
+	}
+	if w.o.Outages > 0 {
+		n, incidentsErr := batches(ctx, time.Now().Add(-w.o.Outages), w.o.Store.ExpireIncidents)
+		deleted, err = deleted+n, errors.Join(err, incidentsErr)
 	}
 	// Keys are forgotten, not history: nobody counts them.
 	_, keysErr := batches(ctx, time.Now().Add(-store.KeyLife), w.o.Store.ExpireKeys)

@@ -23,6 +23,7 @@ type Store interface {
 	Orphans
 	Outbox
 	Remarks
+	Incidents
 	Ownership
 	Handover
 	Members
