@@ -1,14 +1,22 @@
 package main
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
 )
 
-// examples are command lines for the help of each command.
+// examples are command lines for the help of each command. Those of a command may stand beside
+// it.
 func examples() map[string][]string {
+	all := mostExamples()
+	maps.Copy(all, changesExamples())
+	return all
+}
+
+func mostExamples() map[string][]string {
 	return map[string][]string{
 		"":                  {"jetmon dev", "jetmon sites list --state down", "jetmon completion bash"},
 		"coordinator":       {"jetmon coordinator --certs certs --node c1 --db @jetmon.dsn --veriflier name=eu1,region=europe,addr=10.0.0.1:7801", "jetmon coordinator --config config.json --db @jetmon.dsn --check-config"},
@@ -41,8 +49,6 @@ func examples() map[string][]string {
 		"outages list":      {"jetmon outages list --open", "jetmon outages list --site 3 --json"},
 		"outages show":      {"jetmon outages show 1"},
 		"outages replay":    {"jetmon outages replay 1 --need 3 --regions 3"},
-		"changes":           {"jetmon changes watch"},
-		"changes watch":     {"jetmon changes watch", "jetmon changes watch --tag shop --type site-down,site-up -o ndjson", "jetmon changes watch --from-start --site 3"},
 		"fleet":             {"jetmon fleet", "jetmon fleet --json"},
 		"tokens":            {"jetmon tokens list"},
 		"tokens create":     {"jetmon tokens create --name dashboard --scope sites:read,outages:read --blog 7,9", "jetmon tokens create --db @jetmon.dsn --name me --scope admin"},
