@@ -65,6 +65,8 @@ func examples() map[string][]string {
 		"completion":        {"source <(jetmon completion bash)", "jetmon completion zsh > ~/.zfunc/_jetmon", "jetmon completion fish | source"},
 		"man":               {"jetmon man sites list | man -l -", "jetmon man --dir /usr/local/share/man/man1"},
 		"version":           {"jetmon version"},
+		"changes":           {"jetmon changes watch"},
+		"changes watch":     {"jetmon changes watch", "jetmon changes watch --tag shop --type site-down,site-up -o ndjson", "jetmon changes watch --from-start --site 3"},
 	}
 }
 

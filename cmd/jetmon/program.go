@@ -40,6 +40,7 @@ type commands struct {
 	Advisories  advisoriesCommand  `cmd:"" help:"Query a coordinator about open remarks about sites that are up: list."`
 	Incidents   incidentsCommand   `cmd:"" help:"Query a coordinator about failures of many sites at once: list, members."`
 	Outages     outagesCommand     `cmd:"" help:"Query a coordinator about outages: list, show, replay."`
+	Changes     changesCommand     `cmd:"" help:"Follow what happens to sites, while it happens: watch."`
 	Fleet       fleetCommand       `cmd:"" help:"Show the monitor itself: coordinators, checkers, verifliers, alarms."`
 	Context     contextCommand     `cmd:"" help:"Manage the coordinators that you ask: list, use, show, set, delete."`
 	Tokens      tokensCommand      `cmd:"" help:"Manage what proves callers: tokens of the API (create, list, revoke) and of roles (role)."`

@@ -101,6 +101,9 @@ func (e Example) target(template string) string {
 // curl is the request as a command line.
 func (e Example) curl(method, template string) string {
 	line := `curl -s -H "Authorization: Bearer $TOKEN"`
+	if strings.HasSuffix(template, ":watch") { // what has come must be shown, and there is no end
+		line = strings.Replace(line, "-s", "-sN", 1)
+	}
 	if method != "GET" && !(method == "POST" && e.Body != "") {
 		line += " -X " + method
 	}
