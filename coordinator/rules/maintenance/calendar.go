@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/record"
+	"github.com/Automattic/jetmon/coordinator/rules/uptime"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -64,6 +65,9 @@ func NewCalendar(now time.Time, plans []*Plan) *Calendar {
 	return c
 }
 
+// Empty reports whether nothing is planned.
+func (c *Calendar) Empty() bool { return len(c.sites)+len(c.tags)+len(c.hosts) == 0 }
+
 // NeedsTags reports whether a site's tags matter.
 func (c *Calendar) NeedsTags() bool { return len(c.tags) > 0 }
 
@@ -86,11 +90,16 @@ func (c *Calendar) of(s Subject) []*entry {
 	return found
 }
 
-// At returns the window in which a site is at a moment near that of the calendar: of several, the
-// one that ends last.
+// At returns the window in which a site is at a moment: of several, the one that ends last. It is
+// quick for moments near that of the calendar.
 func (c *Calendar) At(s Subject, at time.Time) (open Window, ok bool) {
+	isNear := at.After(c.Made.Add(-behind)) && at.Before(c.Made.Add(ahead))
 	for _, e := range c.of(s) {
-		for _, w := range e.near {
+		windows := e.near
+		if !isNear {
+			windows = e.Windows(at, at.Add(1), maxSpans)
+		}
+		for _, w := range windows {
 			if w.Has(at) && w.End.After(open.End) {
 				open, ok = w, true
 			}
@@ -101,14 +110,14 @@ func (c *Calendar) At(s Subject, at time.Time) (open Window, ok bool) {
 
 // Spans returns the stretches between two moments in which a site was in maintenance, in order,
 // those that touch as one.
-func (c *Calendar) Spans(s Subject, from, to time.Time) []record.MaintenanceSpan {
-	var all []record.MaintenanceSpan
+func (c *Calendar) Spans(s Subject, from, to time.Time) []uptime.Span {
+	var all []uptime.Span
 	for _, e := range c.of(s) {
 		for _, w := range e.Windows(from, to, maxSpans) {
-			all = append(all, record.MaintenanceSpan{Start: later(w.Start, from), End: earlier(w.End, to)})
+			all = append(all, uptime.Span{Start: later(w.Start, from), End: earlier(w.End, to)})
 		}
 	}
-	slices.SortFunc(all, func(a, b record.MaintenanceSpan) int { return a.Start.Compare(b.Start) })
+	slices.SortFunc(all, func(a, b uptime.Span) int { return a.Start.Compare(b.Start) })
 	merged := all[:0]
 	for _, one := range all {
 		if n := len(merged); n > 0 && !one.Start.After(merged[n-1].End) {

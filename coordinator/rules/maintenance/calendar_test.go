@@ -10,6 +10,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/rules/maintenance"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
+	"github.com/Automattic/jetmon/coordinator/rules/uptime"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/test/seeds"
 )
@@ -81,11 +82,11 @@ func TestSpansOfSeveralMaintenancesAreOne(t *testing.T) {
 		planOf(t, record.Maintenance{ID: 2, Covers: record.Covers{Tag: "eu"}, Start: start.Add(time.Hour), Duration: time.Hour}),
 		planOf(t, record.Maintenance{ID: 3, Covers: record.Covers{SiteID: 8}, Start: start, Duration: 24 * time.Hour}),
 	})
-	span := func(from, to float64) record.MaintenanceSpan {
+	span := func(from, to float64) uptime.Span {
 		hour := func(h float64) time.Time { return start.Add(time.Duration(h * float64(time.Hour))) }
-		return record.MaintenanceSpan{Start: hour(from), End: hour(to)}
+		return uptime.Span{Start: hour(from), End: hour(to)}
 	}
-	want := []record.MaintenanceSpan{span(0.5, 2), span(24, 25), span(48, 48.25)}
+	want := []uptime.Span{span(0.5, 2), span(24, 25), span(48, 48.25)}
 	if diff := cmp.Diff(want, c.Spans(shop(), start.Add(30*time.Minute), start.Add(48*time.Hour+15*time.Minute))); diff != "" {
 		t.Error(diff)
 	}

@@ -36,6 +36,3 @@ type Covers struct {
 	// Host is as LocateHost returns it.
 	Host Location
 }
-
-// MaintenanceSpan is a stretch in which a site was in maintenance.
-type MaintenanceSpan struct{ Start, End time.Time }

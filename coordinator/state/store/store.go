@@ -29,6 +29,7 @@ type Store interface {
 	Retention
 	Access
 	Blogs
+	Maintenances
 	// Ping checks that the database answers.
 	Ping(ctx context.Context) error
 	Close() error
