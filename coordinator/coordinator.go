@@ -20,6 +20,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/checkpoint"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
+	"github.com/Automattic/jetmon/coordinator/state/hush"
 	"github.com/Automattic/jetmon/coordinator/state/keyring"
 	"github.com/Automattic/jetmon/coordinator/state/loader"
 	"github.com/Automattic/jetmon/coordinator/state/ownership"
@@ -44,6 +45,7 @@ type Coordinator struct {
 	retention  *retention.Sweeper
 	keyring    *keyring.Keyring
 	upkeep     *upkeep.Upkeep
+	hush       *hush.Hush
 	notify     *notify.Deliverer
 	peers      *peers.Peers
 	toPeers    *rpc.Identity
@@ -84,6 +86,7 @@ func New(o Options) (_ *Coordinator, err error) {
 		Store: o.Store, Shards: c.ownership, Ballots: o.Retention, Outages: o.OutageRetention, Audit: auditRetention, Log: o.Log,
 	})
 	c.keyring = keyring.New(o.Store, o.Log)
+	c.hush = hush.New(o.Store, c.engine, o.Log)
 	c.upkeep = upkeep.New(upkeep.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
 	o.Notify.Log, o.Notify.Metrics, o.Notify.Shards, o.Notify.VeriflierHosts = o.Log, o.Metrics, c.ownership, VeriflierHosts(o.Verifliers)
 	if c.notify, err = notify.New(o.Notify, o.Store); err != nil {
@@ -165,6 +168,7 @@ func (c *Coordinator) stages() []stages.Stage {
 		stages.Step{Name: "loader", Run: c.loader.Run},
 		stages.Step{Name: "retention", Run: c.retention.Run},
 		stages.Step{Name: "upkeep", Run: c.upkeep.Run},
+		stages.Step{Name: "hush", Run: c.hush.Run},
 		stages.Step{Name: "watchdog", Run: c.watchdog.Run},
 		stages.Step{Name: "keyring", Run: c.keyring.Run},
 		stages.Step{Name: "v1 stats", Run: c.stats.Run},
