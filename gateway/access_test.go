@@ -25,6 +25,7 @@ var routeScopes = map[string]string{
 	"POST /v1/sites/{site_id}:resume":                      "sites:write",
 	"POST /v1/sites:import":                                "sites:write",
 	"GET /v1/sites:export":                                 "sites:read",
+	"GET /v1/advisories":                                   "sites:read",
 	"GET /v1/outages":                                      "outages:read",
 	"GET /v1/outages/{outage_id}":                          "outages:read",
 	"GET /v1/fleet":                                        "fleet:read",
