@@ -39,6 +39,7 @@ type fake struct {
 	monitorv1.UnimplementedSiteServiceServer
 	monitorv1.UnimplementedOutageServiceServer
 	monitorv1.UnimplementedAdvisoryServiceServer
+	monitorv1.UnimplementedMaintenanceServiceServer
 	monitorv1.UnimplementedFleetServiceServer
 	monitorv1.UnimplementedDiagnosisServiceServer
 	monitorv1.UnimplementedAccessServiceServer
@@ -69,6 +70,7 @@ func (f *fake) register(r grpc.ServiceRegistrar) {
 	monitorv1.RegisterSiteServiceServer(r, f)
 	monitorv1.RegisterOutageServiceServer(r, f)
 	monitorv1.RegisterAdvisoryServiceServer(r, f)
+	monitorv1.RegisterMaintenanceServiceServer(r, f)
 	monitorv1.RegisterFleetServiceServer(r, f)
 	monitorv1.RegisterDiagnosisServiceServer(r, f)
 	monitorv1.RegisterAccessServiceServer(r, f)
@@ -176,6 +178,18 @@ func (f *fake) ListAuditRecords(context.Context, *monitorv1.ListAuditRecordsRequ
 
 func (f *fake) ListOutages(context.Context, *monitorv1.ListOutagesRequest) (*monitorv1.ListOutagesResponse, error) {
 	return &monitorv1.ListOutagesResponse{Outages: []*monitorv1.Outage{{OutageId: 3, SiteId: 7}}}, nil
+}
+
+func (f *fake) ListMaintenances(context.Context, *monitorv1.ListMaintenancesRequest) (*monitorv1.ListMaintenancesResponse, error) {
+	return &monitorv1.ListMaintenancesResponse{Maintenances: []*monitorv1.Maintenance{{MaintenanceId: 3, Name: "upgrade"}}}, nil
+}
+
+func (f *fake) GetMaintenance(context.Context, *monitorv1.GetMaintenanceRequest) (*monitorv1.GetMaintenanceResponse, error) {
+	return &monitorv1.GetMaintenanceResponse{Maintenance: &monitorv1.Maintenance{MaintenanceId: 3, Name: "upgrade"}}, nil
+}
+
+func (f *fake) GetMaintenanceCalendar(context.Context, *monitorv1.GetMaintenanceCalendarRequest) (*monitorv1.GetMaintenanceCalendarResponse, error) {
+	return &monitorv1.GetMaintenanceCalendarResponse{Calendar: "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"}, nil
 }
 
 func (f *fake) ListAdvisories(context.Context, *monitorv1.ListAdvisoriesRequest) (*monitorv1.ListAdvisoriesResponse, error) {

@@ -169,7 +169,7 @@ func TestATakeoverInMaintenance(t *testing.T) {
 	if len(w.writes) != 0 {
 		t.Errorf("a ballot of before led to %+v", w.writes)
 	}
-	if v, _ := w.engine.View(w.now, 42); v.Status != check.StatusDown || !v.StatusSince.Equal(r.StatusSince) || v.OutageID != 77 {
+	if v, _ := w.engine.View(w.now, 42); v.Status != check.StatusRunning || !v.StatusSince.Equal(r.Untold.Since) || v.OutageID != 77 || v.Hushed != 5 {
 		t.Errorf("%+v", v)
 	}
 	w.recover(a, b)

@@ -51,7 +51,7 @@ func valuePackages() []string {
 		"bytes", "cmp", "container/...", "encoding/...", "errors", "fmt", "hash/...", "iter", "maps", "math", "math/bits",
 		"math/rand/v2", "net/netip", "net/url", "regexp", "slices", "sort", "strconv", "strings", "time", "unicode/...",
 		"golang.org/x/net/idna",
-		"golang.org/x/net/html", // a parser: bytes in, tokens out
+		"golang.org/x/net/html",                         // a parser: bytes in, tokens out
 		"github.com/teambition/rrule-go", "time/tzdata", // days and zones in, times out
 	}
 }

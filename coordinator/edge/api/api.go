@@ -56,6 +56,7 @@ func Register(r grpc.ServiceRegistrar, o Options) {
 	monitorv1.RegisterAdvisoryServiceServer(r, &advisories{o: o})
 	monitorv1.RegisterFleetServiceServer(r, &fleet{o: o})
 	monitorv1.RegisterDiagnosisServiceServer(r, newDiagnosis(o))
+	monitorv1.RegisterMaintenanceServiceServer(r, &maintenances{o: o})
 	monitorv1.RegisterAccessServiceServer(r, &accessService{o: o})
 	wpcomv1.RegisterJetpackMonitorServiceServer(r, &jetpackMonitor{o: o})
 }
@@ -68,6 +69,7 @@ func Services() []string {
 		monitorv1.AdvisoryService_ServiceDesc.ServiceName,
 		monitorv1.FleetService_ServiceDesc.ServiceName,
 		monitorv1.DiagnosisService_ServiceDesc.ServiceName,
+		monitorv1.MaintenanceService_ServiceDesc.ServiceName,
 		monitorv1.AccessService_ServiceDesc.ServiceName,
 		wpcomv1.JetpackMonitorService_ServiceDesc.ServiceName,
 	}
