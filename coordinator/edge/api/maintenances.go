@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -174,8 +173,10 @@ func (s *maintenances) UpdateMaintenance(ctx context.Context, req *monitorv1.Upd
 		id: asked.GetMaintenanceId(), etag: asked.GetEtag(), method: monitorv1.MaintenanceService_UpdateMaintenance_FullMethodName, at: now,
 		apply: func(m record.Maintenance) (record.Maintenance, error) {
 			after, err := applyMaintenance(m, asked, paths)
-			if err != nil || slices.Equal(paths, []string{"name"}) || slices.Equal(paths, []string{"reason"}) {
-				return after, err
+			before := m
+			before.Name, before.Reason = after.Name, after.Reason
+			if err != nil || after == before && after.Name != "" {
+				return after, err // one that is over can get another name
 			}
 			return s.checked(ctx, after, now)
 		},
