@@ -39,6 +39,7 @@ type commands struct {
 	Sites       sitesCommand       `cmd:"" help:"List, add, edit, check, import and export sites, by a coordinator."`
 	Advisories  advisoriesCommand  `cmd:"" help:"Query a coordinator about open remarks about sites that are up: list."`
 	Incidents   incidentsCommand   `cmd:"" help:"Query a coordinator about failures of many sites at once: list, members."`
+	Maintenance maintenanceCommand `cmd:"" help:"Plan maintenance, in which nobody is told that sites fail: list, add, edit, end, delete, calendar."`
 	Outages     outagesCommand     `cmd:"" help:"Query a coordinator about outages: list, show, replay."`
 	Changes     changesCommand     `cmd:"" help:"Follow what happens to sites, while it happens: watch."`
 	Fleet       fleetCommand       `cmd:"" help:"Show the monitor itself: coordinators, checkers, verifliers, alarms."`

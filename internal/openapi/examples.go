@@ -18,6 +18,7 @@ type Example struct {
 func examples() map[string]Example {
 	site := [2]string{"site_id", "1"}
 	blog := [2]string{"site", "7"}
+	maintenance := [2]string{"maintenance_id", "1"}
 	return map[string]Example{
 		"ListSites":     {Values: [][2]string{{"page_size", "100"}, {"host", "example.com"}}},
 		"GetSite":       {Values: [][2]string{site}},
@@ -45,7 +46,15 @@ func examples() map[string]Example {
 		"GetOutage":    {Values: [][2]string{{"outage_id", "1"}}},
 		"ReplayOutage": {Values: [][2]string{{"outage_id", "1"}}},
 
-		"WatchChanges": {Values: [][2]string{{"from_start", "true"}, {"heartbeat", "5s"}}},
+		"WatchChanges":     {Values: [][2]string{{"from_start", "true"}, {"heartbeat", "5s"}}},
+		"ListMaintenances": {Values: [][2]string{{"active", "true"}, site}},
+		"GetMaintenance":   {Values: [][2]string{maintenance}},
+		"CreateMaintenance": {Body: `{"name": "Database upgrade", "tag": "shop", "start_time": "2027-01-03T02:00:00Z", "duration": "7200s",` +
+			` "recurrence": "FREQ=MONTHLY;BYDAY=1SU", "time_zone": "Europe/Berlin"}`},
+		"UpdateMaintenance":      {Values: [][2]string{maintenance}, Body: `{"duration": "10800s"}`},
+		"EndMaintenance":         {Values: [][2]string{maintenance}},
+		"DeleteMaintenance":      {Values: [][2]string{maintenance}},
+		"GetMaintenanceCalendar": {},
 
 		"GetFleet": {},
 

@@ -14,6 +14,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
 	"github.com/Automattic/jetmon/coordinator/state/feed"
+	"github.com/Automattic/jetmon/coordinator/state/hush"
 	"github.com/Automattic/jetmon/coordinator/state/keyring"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/coordinator/watchdog"
@@ -35,6 +36,8 @@ type Options struct {
 	Keyring *keyring.Keyring
 	// Feed follows the events.
 	Feed *feed.Feed
+	// Hush keeps sites in maintenance quiet.
+	Hush *hush.Hush
 	// Diagnoser answers DiagnoseSite; it is optional.
 	Diagnoser Diagnoser
 	// Shards knows the shards that this coordinator holds.
@@ -58,6 +61,7 @@ func Register(r grpc.ServiceRegistrar, o Options) {
 	monitorv1.RegisterChangeServiceServer(r, &changes{feed: o.Feed})
 	monitorv1.RegisterFleetServiceServer(r, &fleet{o: o})
 	monitorv1.RegisterDiagnosisServiceServer(r, newDiagnosis(o))
+	monitorv1.RegisterMaintenanceServiceServer(r, &maintenances{o: o})
 	monitorv1.RegisterAccessServiceServer(r, &accessService{o: o})
 	wpcomv1.RegisterJetpackMonitorServiceServer(r, &jetpackMonitor{o: o})
 }
@@ -72,6 +76,7 @@ func Services() []string {
 		monitorv1.ChangeService_ServiceDesc.ServiceName,
 		monitorv1.FleetService_ServiceDesc.ServiceName,
 		monitorv1.DiagnosisService_ServiceDesc.ServiceName,
+		monitorv1.MaintenanceService_ServiceDesc.ServiceName,
 		monitorv1.AccessService_ServiceDesc.ServiceName,
 		wpcomv1.JetpackMonitorService_ServiceDesc.ServiceName,
 	}

@@ -22,10 +22,13 @@ const wildcard = "*"
 // changes: those in its mask, or without a mask those that are set in its site (AIP-134). It
 // skips output-only fields and refuses a path that is no field.
 func editPaths(req *monitorv1.UpdateSiteRequest) ([]string, error) {
-	site := req.GetSite().ProtoReflect()
-	mask := req.GetUpdateMask().GetPaths()
+	return pathsOf(req.GetSite().ProtoReflect(), req.GetUpdateMask().GetPaths(), editable, "a site")
+}
+
+// pathsOf is editPaths for any resource, of which callers may set some fields.
+func pathsOf(in protoreflect.Message, mask, editable []string, what string) ([]string, error) {
 	if len(mask) == 0 {
-		return slices.Sorted(slices.Values(populated(site, ""))), nil
+		return slices.Sorted(slices.Values(populated(in, ""))), nil
 	}
 	var paths []string
 	for _, path := range mask {
@@ -33,9 +36,9 @@ func editPaths(req *monitorv1.UpdateSiteRequest) ([]string, error) {
 			paths = append(paths, editable...)
 			continue
 		}
-		name, isOutput, ok := fieldPath(site.Descriptor(), path)
+		name, isOutput, ok := fieldPath(in.Descriptor(), path)
 		if !ok {
-			return nil, fault.InvalidField("update_mask", "%q is not a field of a site", fault.Clip(path, maxQuote))
+			return nil, fault.InvalidField("update_mask", "%q is not a field of %s", fault.Clip(path, maxQuote), what)
 		}
 		if !isOutput {
 			paths = append(paths, name)

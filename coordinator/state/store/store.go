@@ -32,6 +32,7 @@ type Store interface {
 	Access
 	Blogs
 	Events
+	Maintenances
 	// Ping checks that the database answers.
 	Ping(ctx context.Context) error
 	Close() error

@@ -30,6 +30,7 @@ type Store struct {
 	scans      turns
 	// mostSorted is as its constant, but in tests.
 	mostSorted int
+	almanac    almanac
 	// nothing is ours of the sites that our own tables do not mention. Nobody writes to it.
 	nothing *ours
 }
