@@ -13,13 +13,6 @@ type changesCommand struct {
 	Watch watchChangesCommand `cmd:"" help:"Print a line for each event, while it happens, until Ctrl-C."`
 }
 
-func changesExamples() map[string][]string {
-	return map[string][]string{
-		"changes":       {"jetmon changes watch"},
-		"changes watch": {"jetmon changes watch", "jetmon changes watch --tag shop --type site-down,site-up -o ndjson", "jetmon changes watch --from-start --site 3"},
-	}
-}
-
 // watchChangesCommand is `jetmon changes watch`.
 type watchChangesCommand struct {
 	SinceToken string   `noenv:"" placeholder:"TOKEN" help:"Begin right after what this token stands for: a resume_token of the API, or what this command has printed at its end."`

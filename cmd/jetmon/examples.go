@@ -12,7 +12,6 @@ import (
 func examples() map[string][]string {
 	all := clientExamples()
 	maps.Copy(all, otherExamples())
-	maps.Copy(all, changesExamples())
 	return all
 }
 
