@@ -29,11 +29,18 @@ func writeEvents(t txn, f shard.Fence, group []*entry) error {
 	for i, e := range told {
 		events[i] = e.event
 	}
-	ids, err := t.publish(f, events)
+	transitions := make([]int64, len(told))
+	for i, e := range told {
+		transitions[i] = e.result.Committed.TransitionID
+	}
+	ids, err := t.write(f, events)
+	if err != nil {
+		return err
+	}
 	for i, id := range ids {
 		told[i].eventID = id
 	}
-	return err
+	return t.deliver(f, events, ids, transitions)
 }
 
 // tagsOf reads the tags of the sites of a group, sorted.
@@ -63,9 +70,18 @@ func (t txn) tagsOf(group []*entry) (map[check.SiteID][]string, error) {
 	return tags, rows.Err()
 }
 
-// publish writes events that happened in a transaction under a fence, which it has proved, and
-// returns their ids, in order. A transaction publishes once.
+// publish writes events that happened in a transaction under a fence, which it has proved, with
+// their deliveries, and returns their ids, in order. A transaction publishes once.
 func (t txn) publish(f shard.Fence, events []event.Event) ([]int64, error) {
+	ids, err := t.write(f, events)
+	if err != nil {
+		return nil, err
+	}
+	return ids, t.deliver(f, events, ids, nil)
+}
+
+// write writes events, and returns their ids, in order.
+func (t txn) write(f shard.Fence, events []event.Event) ([]int64, error) {
 	if len(events) == 0 {
 		return nil, nil
 	}
@@ -93,7 +109,9 @@ func (t txn) publish(f shard.Fence, events []event.Event) ([]int64, error) {
 // expireEvents deletes the oldest events of a shard. They lie in the order of their places,
 // which is that of their times but for what clocks differ.
 func expireEvents(t txn, s shard.ID, before int64, limit int) (int, error) {
-	ids, err := t.ids("SELECT id FROM jetmon_events WHERE shard = ? AND at_ms < ? ORDER BY shard, pos, n LIMIT ?", s, before, limit)
+	ids, err := t.ids(`SELECT e.id FROM jetmon_events e WHERE e.shard = ? AND e.at_ms < ?
+	AND NOT EXISTS (SELECT 1 FROM jetmon_deliveries d WHERE d.event_key = e.event_key AND d.state IN (1, 2, 6))
+	ORDER BY e.shard, e.pos, e.n LIMIT ?`, s, before, limit)
 	if err != nil {
 		return 0, err
 	}

@@ -287,11 +287,11 @@ func TestMigratingTheFirstReleaseKeepsItsData(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, want := range steps(site) {
-			notifications, err := s.DueNotifications(t.Context(), []shard.ID{0}, time.Now(), 10)
+			notifications, err := storetest.Due(t.Context(), s, []shard.ID{0}, time.Now(), 10)
 			if err != nil || len(notifications) != 1 || notifications[0].Key != want.Key {
 				t.Fatalf("due %+v, %v; want %s", notifications, err, want.Key)
 			}
-			if err := s.Delivered(t.Context(), notifications[0], time.Now()); err != nil {
+			if err := storetest.Accept(t.Context(), s, notifications[0], time.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -522,7 +522,7 @@ func TestTheStoreSurvivesAKilledDatabase(t *testing.T) {
 			t.Errorf("%d: committed %+v, after the restart %+v, %v", i, done, again, err)
 		}
 	}
-	if n, err := s.CountNotifications(t.Context(), []shard.ID{0}); n != 3 || err != nil {
+	if n, err := storetest.CountNotifications(t.Context(), s, []shard.ID{0}); n != 3 || err != nil {
 		t.Errorf("%d notifications, %v", n, err)
 	}
 }

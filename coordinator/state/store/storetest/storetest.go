@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/Automattic/jetmon/coordinator/rules/delivery"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
@@ -217,10 +218,20 @@ func aBallot(site record.Site) record.Ballot {
 	}
 }
 
-// due reads the due notifications of all shards.
-func due(t testing.TB, s store.Store, now time.Time, limit int) []record.Notification {
+// notificationOf finds the notification of a change, by its key.
+func notificationOf(t testing.TB, s store.Store, key string) delivery.Due {
 	t.Helper()
-	notifications, err := s.DueNotifications(t.Context(), allShards(), now, limit)
+	found := get[[]delivery.Delivery](t)(s.ListDeliveries(t.Context(), store.DeliveryQuery{Key: key, Limit: 2}))
+	if len(found) != 1 {
+		t.Fatalf("%d notifications of %s", len(found), key)
+	}
+	return delivery.Due{Delivery: found[0]}
+}
+
+// due reads the due notifications of all shards.
+func due(t testing.TB, s store.Store, now time.Time, limit int) []delivery.Due {
+	t.Helper()
+	notifications, err := Due(t.Context(), s, allShards(), now, limit)
 	must(t, err)
 	return notifications
 }
@@ -234,7 +245,7 @@ func allShards() []shard.ID {
 }
 
 // keysOf returns the keys of notifications, separated by blanks.
-func keysOf(notifications []record.Notification) string {
+func keysOf(notifications []delivery.Due) string {
 	keys := make([]string, len(notifications))
 	for i, n := range notifications {
 		keys[i] = n.Key
