@@ -145,7 +145,7 @@ func traces(t testing.TB, db storetest.Database) []int64 {
 	var all []int64
 	for _, query := range []string{
 		"SELECT COUNT(*) FROM jetmon_outages", "SELECT COUNT(*) FROM jetmon_ballots",
-		"SELECT COUNT(*) FROM jetmon_transitions", "SELECT COUNT(*) FROM jetmon_deliveries",
+		"SELECT COUNT(*) FROM jetmon_transitions", "SELECT (SELECT COUNT(*) FROM jetmon_deliveries) + (SELECT COUNT(*) FROM jetmon_outbox)",
 		"SELECT COUNT(*) FROM jetmon_outages WHERE open_site IS NOT NULL",
 		"SELECT COALESCE(SUM(status), 0) FROM jetmon_outages",
 		"SELECT SUM(site_status) FROM jetpack_monitor_sites",

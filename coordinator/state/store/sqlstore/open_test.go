@@ -259,6 +259,9 @@ func TestMigratingTheFirstReleaseKeepsItsData(t *testing.T) {
 		}
 		before := traces(t, database(t, dsn))
 		for _, statement := range []string{ // back to version 11
+			`INSERT INTO jetmon_outbox (id, change_key, site_id, bucket, attempts, next_ms, created_ms, last_error)
+	SELECT transition_id, event_key, lane, 0, 0, created_ms, created_ms, '' FROM jetmon_deliveries`,
+			"DROP TABLE jetmon_events", "DROP TABLE jetmon_deliveries", "DROP TABLE jetmon_delivery_counts", "DROP TABLE jetmon_attempts",
 			"DROP TABLE jetmon_members", "DROP TABLE jetmon_suspects", "DROP TABLE jetmon_site_order",
 			"ALTER TABLE jetmon_transitions DROP COLUMN site_seq", "ALTER TABLE jetmon_outbox DROP COLUMN site_seq",
 			"ALTER TABLE jetmon_shards DROP COLUMN writes", "ALTER TABLE jetmon_outages DROP COLUMN end_reason",

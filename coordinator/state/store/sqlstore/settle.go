@@ -200,11 +200,14 @@ func (t txn) settleAlike(f shard.Fence, k outcome, same []*delivery.Result) (int
 	}
 	column("http_status", func(r *delivery.Result) any { return r.HTTPStatus })
 	column("answer", func(r *delivery.Result) any { return clip(r.Text, 500) })
-	args = append(args, f.Shard, k.from)
+	// The count of attempts tells this result from one that was recorded before, as when the
+	// answer to that was lost.
+	tries, tried := perRow(same, func(r *delivery.Result) any { return r.Attempts })
+	args = append(append(args, f.Shard, k.from), tried...)
 	for _, r := range same {
 		args = append(args, r.ID)
 	}
-	n, err := t.exec("UPDATE jetmon_deliveries SET "+set+" WHERE shard = ? AND state = ? AND id IN "+marks(len(same)), args...)
+	n, err := t.exec("UPDATE jetmon_deliveries SET "+set+" WHERE shard = ? AND state = ? AND attempts = "+tries+" AND id IN "+marks(len(same)), args...)
 	return int(n), err
 }
 

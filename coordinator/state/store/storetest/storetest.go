@@ -43,7 +43,7 @@ type test struct {
 func Run(t *testing.T, fresh func(t testing.TB) Database, only ...string) {
 	for group, tests := range map[string][]test{
 		"sites": siteTests(), "updates": updateTests(), "hosts": hostTests(), "tags": tagTests(), "keys": keyTests(), "import": importTests(), "scan": scanTests(), "span": spanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(), "orphans": orphanTests(), "changed": changedTests(), "suspend": suspendTests(),
-		"outbox": outboxTests(), "order": orderTests(), "fences": fenceTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(), "access": accessTests(), "blogs": blogTests(),
+		"outbox": outboxTests(), "deliveries": deliveryTests(), "order": orderTests(), "fences": fenceTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(), "access": accessTests(), "blogs": blogTests(),
 		"snapshots": snapshotTests(), "takeover": takeoverTests(), "muted": mutedTests(), "trial": trialTests(), "races": raceTests(),
 	} {
 		if len(only) > 0 && !slices.Contains(only, group) {
@@ -86,6 +86,7 @@ func randomTests() []random {
 		{"any sequence of groups does what a model in memory does", func(t *testing.T, db Database, r *rand.Rand) { walkGroups(t, db.Open(t, true), r) }},
 		{"and so do groups without legacy writes", func(t *testing.T, db Database, r *rand.Rand) { walkGroups(t, db.Open(t, false), r) }},
 		{"every edit changes the digest of a shard, and undoing it changes it back", digestEdits},
+		{"whatever is committed and told at once, nothing is left over and the counts are right", randomDeliveries},
 		{"whatever is muted, lost and restarted, WordPress.com ends up knowing what is true", mutedLives},
 	}
 }
