@@ -13,6 +13,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
+	"github.com/Automattic/jetmon/coordinator/state/feed"
 	"github.com/Automattic/jetmon/coordinator/state/keyring"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/coordinator/watchdog"
@@ -32,6 +33,8 @@ type Options struct {
 	Policy func() lifecycle.Policy
 	// Keyring knows the tokens of the API.
 	Keyring *keyring.Keyring
+	// Feed follows the events.
+	Feed *feed.Feed
 	// Diagnoser answers DiagnoseSite; it is optional.
 	Diagnoser Diagnoser
 	// Shards knows the shards that this coordinator holds.
@@ -50,6 +53,8 @@ func Register(r grpc.ServiceRegistrar, o Options) {
 	o.Store = visible{o.Store}
 	monitorv1.RegisterSiteServiceServer(r, &sites{o: o})
 	monitorv1.RegisterOutageServiceServer(r, &outages{o: o})
+	monitorv1.RegisterAdvisoryServiceServer(r, &advisories{o: o})
+	monitorv1.RegisterChangeServiceServer(r, &changes{feed: o.Feed})
 	monitorv1.RegisterFleetServiceServer(r, &fleet{o: o})
 	monitorv1.RegisterDiagnosisServiceServer(r, newDiagnosis(o))
 	monitorv1.RegisterAccessServiceServer(r, &accessService{o: o})
@@ -61,6 +66,8 @@ func Services() []string {
 	return []string{
 		monitorv1.SiteService_ServiceDesc.ServiceName,
 		monitorv1.OutageService_ServiceDesc.ServiceName,
+		monitorv1.AdvisoryService_ServiceDesc.ServiceName,
+		monitorv1.ChangeService_ServiceDesc.ServiceName,
 		monitorv1.FleetService_ServiceDesc.ServiceName,
 		monitorv1.DiagnosisService_ServiceDesc.ServiceName,
 		monitorv1.AccessService_ServiceDesc.ServiceName,

@@ -24,6 +24,7 @@ type Store interface {
 	Outbox
 	Deliveries
 	Listeners
+	Remarks
 	Ownership
 	Handover
 	Members
@@ -31,6 +32,7 @@ type Store interface {
 	Retention
 	Access
 	Blogs
+	Events
 	// Ping checks that the database answers.
 	Ping(ctx context.Context) error
 	Close() error

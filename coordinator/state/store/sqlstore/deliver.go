@@ -51,6 +51,9 @@ func (l *letter) lane() lane { return lane{l.to, laneOf(l.event)} }
 // deliver writes the deliveries of events that a transaction publishes. transitions has the
 // changes of status that they are of, if they are any.
 func (t txn) deliver(f shard.Fence, events []event.Event, ids, transitions []int64) error {
+	if len(events) == 0 {
+		return nil
+	}
 	letters, err := t.letters(events, ids, transitions)
 	if err != nil || len(letters) == 0 {
 		return err

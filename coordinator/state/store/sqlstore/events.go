@@ -85,8 +85,11 @@ func (t txn) write(f shard.Fence, events []event.Event) ([]int64, error) {
 	if len(events) == 0 {
 		return nil, nil
 	}
+	if _, err := t.exec("UPDATE jetmon_shards SET events_pos = writes WHERE shard = ?", f.Shard); err != nil {
+		return nil, err
+	}
 	var pos int64
-	if ok, err := t.find([]any{&pos}, "SELECT writes FROM jetmon_shards WHERE shard = ?", f.Shard); err != nil || !ok {
+	if ok, err := t.find([]any{&pos}, "SELECT events_pos FROM jetmon_shards WHERE shard = ?", f.Shard); err != nil || !ok {
 		return nil, fmt.Errorf("the count of shard %d (found: %t): %w", f.Shard, ok, err)
 	}
 	rows, keys := make([][]any, len(events)), make([]string, len(events))
@@ -106,15 +109,51 @@ func (t txn) write(f shard.Fence, events []event.Event) ([]int64, error) {
 		"SELECT event_key, id FROM jetmon_events WHERE event_key IN "}, rows, keys)
 }
 
-// expireEvents deletes the oldest events of a shard. They lie in the order of their places,
-// which is that of their times but for what clocks differ.
+// expireEvents deletes the oldest events of a shard, and notes how far. They lie in the order of
+// their places, which is that of their times but for what clocks differ: the first that is
+// young ends it. Those that somebody is still to be told stay until then, although they count as
+// expired. It returns how many it looked at or deleted, whichever is more.
 func expireEvents(t txn, s shard.ID, before int64, limit int) (int, error) {
-	ids, err := t.ids(`SELECT e.id FROM jetmon_events e WHERE e.shard = ? AND e.at_ms < ?
-	AND NOT EXISTS (SELECT 1 FROM jetmon_deliveries d WHERE d.event_key = e.event_key AND d.state IN (1, 2, 6))
-	ORDER BY e.shard, e.pos, e.n LIMIT ?`, s, before, limit)
+	old, last, err := oldEvents(t, s, before, limit)
 	if err != nil {
 		return 0, err
 	}
+	if old > 0 {
+		if _, err := t.exec("UPDATE jetmon_shards SET events_expired_pos = ? WHERE shard = ?", last, s); err != nil {
+			return 0, err
+		}
+	}
+	ids, err := t.ids(`SELECT e.id FROM jetmon_events e JOIN jetmon_shards h ON h.shard = e.shard
+	WHERE e.shard = ? AND e.pos <= h.events_expired_pos
+	AND COALESCE((SELECT d.id FROM jetmon_deliveries d WHERE d.event_key = e.event_key AND d.state IN (1, 2, 6) LIMIT 1), 0) = 0
+	ORDER BY e.pos, e.n LIMIT ?`, s, limit)
+	if err != nil {
+		return 0, err
+	}
+	return max(old, len(ids)), t.remove("DELETE FROM jetmon_events WHERE id IN ", ids)
+}
 
-	return len(ids), t.remove("DELETE FROM jetmon_events WHERE id IN ", ids)
+// oldEvents counts the first events of a shard that are old and do not count as expired yet, and
+// returns the position of the last of them.
+func oldEvents(t txn, s shard.ID, before int64, limit int) (n int, last int64, err error) {
+	var expired int64
+	if _, err := t.find([]any{&expired}, "SELECT events_expired_pos FROM jetmon_shards WHERE shard = ?", s); err != nil {
+		return 0, 0, err
+	}
+	rows, err := t.tx.QueryContext(t.ctx, "SELECT pos, at_ms FROM jetmon_events WHERE shard = ? AND pos > ? ORDER BY pos, n LIMIT ?", s, expired, limit)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var pos, at int64
+		if err := rows.Scan(&pos, &at); err != nil {
+			return 0, 0, err
+		}
+		if at >= before {
+			break
+		}
+		n, last = n+1, pos
+	}
+	return n, last, rows.Err()
 }

@@ -31,6 +31,16 @@ func listsDeliveries(t *testing.T, db Database) {
 		}
 	}
 	accept(t, s, one, after(24*time.Hour))
+	wantPages(t, s, sites, one, two)
+	for _, limit := range []int{0, 1001} {
+		_, err := s.ListDeliveries(t.Context(), store.DeliveryQuery{Limit: limit})
+		wantKind(t, err, fault.Invalid)
+	}
+	_, _, err := s.Delivery(t.Context(), 1<<40)
+	wantKind(t, err, fault.NotFound)
+}
+
+func wantPages(t *testing.T, s store.Store, sites []record.Site, one, two int64) {
 	type query = store.DeliveryQuery
 	for name, tt := range map[string]struct {
 		q    query
@@ -72,12 +82,6 @@ func listsDeliveries(t *testing.T, db Database) {
 			}
 		}
 	}
-	for _, limit := range []int{0, 1001} {
-		_, err := s.ListDeliveries(t.Context(), query{Limit: limit})
-		wantKind(t, err, fault.Invalid)
-	}
-	_, _, err := s.Delivery(t.Context(), 1<<40)
-	wantKind(t, err, fault.NotFound)
 }
 
 func expiresDeliveries(t *testing.T, db Database) {
@@ -97,8 +101,9 @@ func expiresDeliveries(t *testing.T, db Database) {
 		must(t, settle(t.Context(), s, then))
 	}
 	old := store.Expiry{Events: after(1000 * time.Hour)}
-	if n := expire(t, s, fence, old, 100); n != 0 {
-		t.Errorf("%d events expired that WordPress.com or a subscription is still to be told", n)
+	expire(t, s, fence, old, 100)
+	if n := db.Int(t, "SELECT COUNT(*) FROM jetmon_events"); n != 4 {
+		t.Errorf("%d events of 4 are left, while WordPress.com and a subscription are still to be told", n)
 	}
 	for _, tt := range []struct {
 		e    store.Expiry
@@ -126,6 +131,11 @@ func expiresDeliveries(t *testing.T, db Database) {
 	}
 	if n := db.Int(t, "SELECT COUNT(*) FROM jetmon_deliveries WHERE subscription_id > 0") + db.Int(t, "SELECT COUNT(*) FROM jetmon_attempts"); n != 0 {
 		t.Errorf("%d rows are left", n)
+	}
+	accept(t, s, subscription.WordPressCom, after(24*time.Hour))
+	expire(t, s, fence, old, 100)
+	if n := db.Int(t, "SELECT COUNT(*) FROM jetmon_events"); n != 0 {
+		t.Errorf("%d events are left when all are told", n)
 	}
 	wantSums(t, db, s)
 }
@@ -160,13 +170,7 @@ func randomDeliveries(t *testing.T, db Database, r *rand.Rand) {
 		0, subscribe(t, db, subscription.Subscription{}), subscribe(t, db, subscription.Subscription{Filter: event.Filter{Types: []event.Type{event.SiteDown}}}),
 		subscribe(t, db, subscription.Subscription{Delay: time.Millisecond}),
 	}
-	type told struct {
-		sub  int64
-		site check.SiteID
-	}
-	var mu sync.Mutex
-	heard := map[told]int64{}
-	changes := map[check.SiteID]int{}
+	heard := hearing{last: map[toldOf]int64{}, changes: map[check.SiteID]int{}}
 	var wg sync.WaitGroup
 	for i, bucket := range buckets {
 		var sites []record.Site
@@ -181,7 +185,7 @@ func randomDeliveries(t *testing.T, db Database, r *rand.Rand) {
 			r := rand.New(rand.NewPCG(commits, 1))
 			for n := range 30 {
 				site := sites[r.IntN(len(sites))]
-				next := wholeOutage(site, fmt.Sprintf("%d-%d-", site.ID, n))[changesOf(&mu, changes, site.ID)%3]
+				next := wholeOutage(site, fmt.Sprintf("%d-%d-", site.ID, n))[heard.change(site.ID)%3]
 				if _, err := Commit(t.Context(), s, fence, next); err != nil {
 					t.Errorf("commit: %v", err)
 					return
@@ -191,17 +195,9 @@ func randomDeliveries(t *testing.T, db Database, r *rand.Rand) {
 		tells := r.Uint64()
 		wg.Go(func() {
 			r := rand.New(rand.NewPCG(tells, 2))
+			o := teller{s, fence, func(id int64, d delivery.Due) { heard.hear(t, id, d) }}
 			for range 100 {
-				id := subs[r.IntN(len(subs))]
-				tellSome(t, s, fence, id, r, func(d delivery.Due) {
-					mu.Lock()
-					defer mu.Unlock()
-					if k := (told{id, d.SiteID}); d.Sequence < heard[k] {
-						t.Errorf("subscription %d is told change %d of site %d after %d", id, d.Sequence, d.SiteID, heard[k])
-					} else {
-						heard[k] = d.Sequence
-					}
-				})
+				o.some(t, subs[r.IntN(len(subs))], r)
 			}
 		})
 	}
@@ -219,16 +215,47 @@ func randomDeliveries(t *testing.T, db Database, r *rand.Rand) {
 	wantSums(t, db, s)
 }
 
-// changesOf counts the changes of a site.
-func changesOf(mu *sync.Mutex, changes map[check.SiteID]int, id check.SiteID) int {
-	mu.Lock()
-	defer mu.Unlock()
-	changes[id]++
-	return changes[id] - 1
+// hearing is what subscriptions were told, and how often sites changed.
+type hearing struct {
+	mu      sync.Mutex
+	last    map[toldOf]int64
+	changes map[check.SiteID]int
 }
 
-// tellSome tells some of what is due of a shard, of which some is postponed or given up.
-func tellSome(t *testing.T, s store.Store, f shard.Fence, id int64, r *rand.Rand, hear func(delivery.Due)) {
+type toldOf struct {
+	sub  int64
+	site check.SiteID
+}
+
+// change counts the changes of a site, and returns how many there were.
+func (h *hearing) change(id check.SiteID) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.changes[id]++
+	return h.changes[id] - 1
+}
+
+// hear wants a subscription not to be told of a change after a later one of its site.
+func (h *hearing) hear(t *testing.T, id int64, d delivery.Due) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	k := toldOf{id, d.SiteID}
+	if d.Sequence < h.last[k] {
+		t.Errorf("subscription %d is told change %d of site %d after %d", id, d.Sequence, d.SiteID, h.last[k])
+	}
+	h.last[k] = d.Sequence
+}
+
+// teller tells what is due of a shard; hear is told of it.
+type teller struct {
+	s    store.Store
+	f    shard.Fence
+	hear func(int64, delivery.Due)
+}
+
+// some tells a subscription some of what is due, of which some is postponed or given up.
+func (o teller) some(t *testing.T, id int64, r *rand.Rand) {
+	s, f := o.s, o.f
 	all, err := s.DueDeliveries(t.Context(), store.DueQuery{Subscription: id, Now: after(99 * time.Hour), Looks: []store.Look{{Shard: f.Shard, Limit: 3}}})
 	var results []delivery.Result
 	for _, d := range all {
@@ -245,7 +272,7 @@ func tellSome(t *testing.T, s store.Store, f shard.Fence, id int64, r *rand.Rand
 		case 1:
 			res.Accepted, res.Then = false, delivery.Dead
 		}
-		hear(d)
+		o.hear(id, d)
 		results = append(results, res)
 	}
 	if err == nil {
