@@ -34,8 +34,9 @@ type Deliveries interface {
 	// CountDeliveries counts the deliveries of each subscription in each of the given shards, in
 	// any order; those that have none, neither pending nor dead, are left out.
 	CountDeliveries(ctx context.Context, shards []shard.ID) ([]delivery.Count, error)
-	// OldestDelivery returns when the oldest delivery of a subscription that is still to be told
-	// was made, in all shards; the zero time when there is none.
+	// OldestDelivery returns since when the oldest delivery of a subscription that is still to be
+	// told could be, in all shards: since it was made, or its delay was over. The zero time when
+	// there is none.
 	OldestDelivery(ctx context.Context, subscriptionID int64) (time.Time, error)
 	// AdoptOutbox moves notifications that an older version left for WordPress.com in the
 	// fence's shard to the deliveries: at most limit, and returns how many; fewer than limit

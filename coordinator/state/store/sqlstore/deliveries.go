@@ -195,7 +195,7 @@ func (s *Store) OldestDelivery(ctx context.Context, subscriptionID int64) (time.
 	var oldest int64
 	for _, state := range []delivery.State{delivery.Waiting, delivery.Behind} {
 		found, err := list(ctx, s.writer, func(rows *sql.Rows) (at int64, err error) { return at, rows.Scan(&at) },
-			"SELECT since_ms FROM jetmon_deliveries WHERE subscription_id = ? AND state = ? ORDER BY id LIMIT ?", subscriptionID, state, 1)
+			"SELECT since_ms + delay_ms FROM jetmon_deliveries WHERE subscription_id = ? AND state = ? ORDER BY id LIMIT ?", subscriptionID, state, 1)
 		if err != nil {
 			return time.Time{}, s.fault("find the oldest delivery", err)
 		}
