@@ -25,6 +25,7 @@ type Store interface {
 	Deliveries
 	Listeners
 	Remarks
+	Incidents
 	Ownership
 	Handover
 	Members
