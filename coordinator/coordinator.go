@@ -91,7 +91,8 @@ func New(o Options) (_ *Coordinator, err error) {
 		return nil, err
 	}
 	c.retention = retention.New(retention.Options{
-		Store: o.Store, Shards: c.ownership, Ballots: o.Retention, Outages: o.OutageRetention, Events: o.EventRetention, Audit: auditRetention, Log: o.Log,
+		Store: o.Store, Shards: c.ownership, Ballots: o.Retention, Outages: o.OutageRetention, Events: o.EventRetention, Audit: auditRetention,
+		Deliveries: deliveryRetention, DeadLetters: deadLetterRetention, Log: o.Log,
 	})
 	c.keyring = keyring.New(o.Store, o.Log)
 	c.feed = feed.New(feed.Options{Store: o.Store, Encode: api.EncodeEvent, Log: o.Log})
