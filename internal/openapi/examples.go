@@ -18,6 +18,7 @@ type Example struct {
 func examples() map[string]Example {
 	site := [2]string{"site_id", "1"}
 	blog := [2]string{"site", "7"}
+	subscription := [2]string{"subscription_id", "1"}
 	return map[string]Example{
 		"ListSites":     {Values: [][2]string{{"page_size", "100"}, {"host", "example.com"}}},
 		"GetSite":       {Values: [][2]string{site}},
@@ -40,6 +41,17 @@ func examples() map[string]Example {
 		"ReplayOutage": {Values: [][2]string{{"outage_id", "1"}}},
 
 		"GetFleet": {},
+
+		"CreateSubscription": {Body: `{"name": "pager", "kind": "SUBSCRIPTION_KIND_WEBHOOK", "url": "https://example.com/hooks/jetmon",` +
+			` "filter": {"types": ["EVENT_TYPE_SITE_DOWN", "EVENT_TYPE_SITE_UP"], "tags": ["shop"]}, "delay": "120s"}`},
+		"ListSubscriptions":        {},
+		"GetSubscription":          {Values: [][2]string{subscription}},
+		"UpdateSubscription":       {Values: [][2]string{subscription}, Body: `{"delay": "60s"}`},
+		"EnableSubscription":       {Values: [][2]string{subscription}},
+		"DisableSubscription":      {Values: [][2]string{subscription}},
+		"TestSubscription":         {Values: [][2]string{subscription}},
+		"RotateSubscriptionSecret": {Values: [][2]string{subscription}, Body: `{}`},
+		"DeleteSubscription":       {Values: [][2]string{subscription}},
 
 		"ListTokens":       {},
 		"GetToken":         {Values: [][2]string{{"token_id", "1"}}},
