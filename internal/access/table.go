@@ -47,7 +47,7 @@ var rules = map[string]Rule{
 	monitorv1.SubscriptionService_DeleteSubscription_FullMethodName:       {Scope: NotificationsManage, Edits: true},
 	monitorv1.SubscriptionService_EnableSubscription_FullMethodName:       {Scope: NotificationsManage, Edits: true},
 	monitorv1.SubscriptionService_DisableSubscription_FullMethodName:      {Scope: NotificationsManage, Edits: true},
-	monitorv1.SubscriptionService_TestSubscription_FullMethodName:         {Scope: NotificationsManage, Edits: true, AtOnce: 4},
+	monitorv1.SubscriptionService_TestSubscription_FullMethodName:         {Scope: NotificationsManage, AtOnce: 4},
 	monitorv1.SubscriptionService_RotateSubscriptionSecret_FullMethodName: {Scope: NotificationsManage, Edits: true},
 
 	wpcomv1.JetpackMonitorService_GetJetpackMonitorStatus_FullMethodName:      {Scope: SitesRead},

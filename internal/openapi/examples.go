@@ -42,7 +42,7 @@ func examples() map[string]Example {
 
 		"GetFleet": {},
 
-		"CreateSubscription": {Body: `{"name": "pager", "kind": "SUBSCRIPTION_KIND_WEBHOOK", "url": "https://example.com/hooks/jetmon",` +
+		"CreateSubscription": {Body: `{"name": "pager", "kind": "SUBSCRIPTION_KIND_WEBHOOK", "url": "https://pager.example/hooks/jetmon",` +
 			` "filter": {"types": ["EVENT_TYPE_SITE_DOWN", "EVENT_TYPE_SITE_UP"], "tags": ["shop"]}, "delay": "120s"}`},
 		"ListSubscriptions":        {},
 		"GetSubscription":          {Values: [][2]string{subscription}},
@@ -50,7 +50,7 @@ func examples() map[string]Example {
 		"EnableSubscription":       {Values: [][2]string{subscription}},
 		"DisableSubscription":      {Values: [][2]string{subscription}},
 		"TestSubscription":         {Values: [][2]string{subscription}},
-		"RotateSubscriptionSecret": {Values: [][2]string{subscription}, Body: `{}`},
+		"RotateSubscriptionSecret": {Values: [][2]string{subscription}},
 		"DeleteSubscription":       {Values: [][2]string{subscription}},
 
 		"ListTokens":       {},

@@ -29,6 +29,7 @@ type Store interface {
 	Retention
 	Access
 	Blogs
+	Subscriptions
 	// Ping checks that the database answers.
 	Ping(ctx context.Context) error
 	Close() error

@@ -68,7 +68,7 @@ func (c *Channel) Tell(ctx context.Context, d channel.Delivery) channel.Answer {
 	if c.bearer != "" {
 		header.Set("Authorization", "Bearer "+c.bearer)
 	}
-	answer := c.client.Do(ctx, post.Request{URL: c.url, Header: header, Body: body}).Judge(c.secrets...)
+	answer := channel.Judge(c.client.Do(ctx, post.Request{URL: c.url, Header: header, Body: body}), c.secrets...)
 	if answer.Verdict == channel.Accepted && fires(d.Event.Type) {
 		answer.Renew = renew
 	}

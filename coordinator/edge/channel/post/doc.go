@@ -1,5 +1,5 @@
-// Package post makes one POST over HTTP to an endpoint that a caller of the API has chosen, and
-// says what its answer means. It trusts nobody there: the address policy applies to the very
+// Package post makes one POST over HTTP to an endpoint that a caller of the API has chosen. It
+// trusts nobody there: the address policy applies to the very
 // address that the kernel dials, redirects are not followed, no proxy is asked, and headers,
 // body and time are bounded.
 //

@@ -45,9 +45,9 @@ func (c *Channel) Tell(ctx context.Context, d channel.Delivery) channel.Answer {
 	}
 	header := http.Header{"Content-Type": {"application/json; charset=utf-8"}, "Idempotency-Key": {d.Key}}
 	reply := c.client.Do(ctx, post.Request{URL: c.url, Header: header, Body: body})
-	answer := reply.Judge(c.secrets...)
+	answer := channel.Judge(reply, c.secrets...)
 	switch {
-	case answer.Verdict == channel.Accepted && !isOK(reply.Body):
+	case answer.Verdict == channel.Accepted && !isOK(reply):
 		answer.Verdict, answer.Text = channel.Failed, channel.Text("the answer is not ok: "+answer.Text, c.secrets...)
 	case reply.Status == http.StatusNotFound || refuses(reply):
 		answer.Verdict, answer.RetryAfter = channel.Refused, 0
@@ -55,14 +55,17 @@ func (c *Channel) Tell(ctx context.Context, d channel.Delivery) channel.Answer {
 	return answer
 }
 
-// isOK reports whether a body says that the message was taken: "ok" of Slack, an object with
-// ok or success of its likes.
-func isOK(body []byte) bool {
-	if bytes.Equal(bytes.TrimSpace(body), []byte("ok")) {
+// isOK reports whether an answer says, to its end, that the message was taken: "ok" of Slack, an
+// object with ok or success of its likes.
+func isOK(r post.Reply) bool {
+	if r.Broken != nil {
+		return false
+	}
+	if bytes.Equal(bytes.TrimSpace(r.Body), []byte("ok")) {
 		return true
 	}
 	var said map[string]json.RawMessage
-	return json.Unmarshal(body, &said) == nil && (string(said["ok"]) == "true" || string(said["success"]) == "true")
+	return json.Unmarshal(r.Body, &said) == nil && (string(said["ok"]) == "true" || string(said["success"]) == "true")
 }
 
 // refuses reports whether an answer means the webhook, not the message.

@@ -52,7 +52,7 @@ func (c *Channel) Tell(ctx context.Context, d channel.Delivery) channel.Answer {
 	if err != nil {
 		return channel.Answer{Verdict: channel.Failed, Text: channel.Text(err.Error(), c.secrets...)}
 	}
-	return c.client.Do(ctx, post.Request{URL: c.url, Header: header, Body: []byte(d.Body)}).Judge(c.secrets...)
+	return channel.Judge(c.client.Do(ctx, post.Request{URL: c.url, Header: header, Body: []byte(d.Body)}), c.secrets...)
 }
 
 // header signs a delivery.

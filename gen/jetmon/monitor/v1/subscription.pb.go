@@ -163,13 +163,14 @@ type Subscription struct {
 	// secret: answers have *** instead, and a URL that is sent back so stays as it is.
 	Url string `protobuf:"bytes,4,opt,name=url,proto3" json:"url,omitempty"`
 	// Sent as Authorization: Bearer, for WEBHOOK, ALERTMANAGER and WPCOM; at most 512 bytes of
-	// printable ASCII without spaces. Never read; has_bearer_token says whether there is one.
-	BearerToken string `protobuf:"bytes,5,opt,name=bearer_token,json=bearerToken,proto3" json:"bearer_token,omitempty"`
+	// printable ASCII without spaces; empty means none. Never read: has_bearer_token says whether
+	// there is one.
+	BearerToken *string `protobuf:"bytes,5,opt,name=bearer_token,json=bearerToken,proto3,oneof" json:"bearer_token,omitempty"`
 	// Who gets the mails of EMAIL: 1..10 plain addresses, as ops@example.com. The mail server
 	// takes a mail for all of them or for none.
 	MailTo []string `protobuf:"bytes,6,rep,name=mail_to,json=mailTo,proto3" json:"mail_to,omitempty"`
 	// Labels that ALERTMANAGER adds to each alert; at most 16. Those of the alert itself win.
-	Labels map[string]string `protobuf:"bytes,7,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Labels []*SubscriptionLabel `protobuf:"bytes,7,rep,name=labels,proto3" json:"labels,omitempty"`
 	// Which events; absent means all changes of status.
 	Filter *SubscriptionFilter `protobuf:"bytes,8,opt,name=filter,proto3" json:"filter,omitempty"`
 	// How long the news that a site is down waits; 0s..86400s. A site that is up again before is
@@ -261,8 +262,8 @@ func (x *Subscription) GetUrl() string {
 }
 
 func (x *Subscription) GetBearerToken() string {
-	if x != nil {
-		return x.BearerToken
+	if x != nil && x.BearerToken != nil {
+		return *x.BearerToken
 	}
 	return ""
 }
@@ -274,7 +275,7 @@ func (x *Subscription) GetMailTo() []string {
 	return nil
 }
 
-func (x *Subscription) GetLabels() map[string]string {
+func (x *Subscription) GetLabels() []*SubscriptionLabel {
 	if x != nil {
 		return x.Labels
 	}
@@ -365,11 +366,68 @@ func (x *Subscription) GetEtag() string {
 	return ""
 }
 
+// SubscriptionLabel is a label that is added to alerts.
+type SubscriptionLabel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, at most 64 of the characters a-z A-Z 0-9 _ and not beginning with a digit; each name
+	// once.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Value, 1..200 bytes.
+	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionLabel) Reset() {
+	*x = SubscriptionLabel{}
+	mi := &file_jetmon_monitor_v1_subscription_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionLabel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionLabel) ProtoMessage() {}
+
+func (x *SubscriptionLabel) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_subscription_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionLabel.ProtoReflect.Descriptor instead.
+func (*SubscriptionLabel) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_subscription_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *SubscriptionLabel) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SubscriptionLabel) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
 // SubscriptionFilter admits events. Fields that are empty do not restrict. Of the others each
 // must admit, and a list admits what one of its values does.
 type SubscriptionFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Kinds of events; empty means all changes of status: SITE_DOWN, SITE_CONFIRMED_DOWN, SITE_UP.
+	// Kinds of events, but TEST; empty means all changes of status: SITE_DOWN, SITE_CONFIRMED_DOWN,
+	// SITE_UP. WPCOM is told of no others.
 	Types []EventType `protobuf:"varint,1,rep,packed,name=types,proto3,enum=jetmon.monitor.v1.EventType" json:"types,omitempty"`
 	// Sites, at most 1000.
 	SiteIds []int64 `protobuf:"varint,2,rep,packed,name=site_ids,json=siteIds,proto3" json:"site_ids,omitempty"`
@@ -388,7 +446,7 @@ type SubscriptionFilter struct {
 
 func (x *SubscriptionFilter) Reset() {
 	*x = SubscriptionFilter{}
-	mi := &file_jetmon_monitor_v1_subscription_proto_msgTypes[1]
+	mi := &file_jetmon_monitor_v1_subscription_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -400,7 +458,7 @@ func (x *SubscriptionFilter) String() string {
 func (*SubscriptionFilter) ProtoMessage() {}
 
 func (x *SubscriptionFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_subscription_proto_msgTypes[1]
+	mi := &file_jetmon_monitor_v1_subscription_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -413,7 +471,7 @@ func (x *SubscriptionFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionFilter.ProtoReflect.Descriptor instead.
 func (*SubscriptionFilter) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_subscription_proto_rawDescGZIP(), []int{1}
+	return file_jetmon_monitor_v1_subscription_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *SubscriptionFilter) GetTypes() []EventType {
@@ -462,16 +520,16 @@ var File_jetmon_monitor_v1_subscription_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_subscription_proto_rawDesc = "" +
 	"\n" +
-	"$jetmon/monitor/v1/subscription.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\x1a\x1djetmon/monitor/v1/event.proto\"\xe7\b\n" +
+	"$jetmon/monitor/v1/subscription.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\x1a\x1djetmon/monitor/v1/event.proto\"\x92\b\n" +
 	"\fSubscription\x12,\n" +
 	"\x0fsubscription_id\x18\x01 \x01(\x03B\x03\xe0A\bR\x0esubscriptionId\x123\n" +
 	"\x04name\x18\x02 \x01(\tB\x1f\xe0A\x02\xbaH\x19r\x17(d2\x13^[^\\x00-\\x1f\\x7f]*$R\x04name\x12G\n" +
 	"\x04kind\x18\x03 \x01(\x0e2#.jetmon.monitor.v1.SubscriptionKindB\x0e\xe0A\x02\xe0A\x05\xbaH\x05\x82\x01\x02\x10\x01R\x04kind\x12\x1a\n" +
-	"\x03url\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\xd0\x0fR\x03url\x128\n" +
-	"\fbearer_token\x18\x05 \x01(\tB\x15\xe0A\x04\xbaH\x0fr\r(\x80\x042\b^[!-~]*$R\vbearerToken\x12,\n" +
+	"\x03url\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\xd0\x0fR\x03url\x12=\n" +
+	"\fbearer_token\x18\x05 \x01(\tB\x15\xe0A\x04\xbaH\x0fr\r(\x80\x042\b^[!-~]*$H\x00R\vbearerToken\x88\x01\x01\x12,\n" +
 	"\amail_to\x18\x06 \x03(\tB\x13\xbaH\x10\x92\x01\r\x10\n" +
-	"\x18\x01\"\ar\x05\x10\x03(\xfe\x01R\x06mailTo\x12v\n" +
-	"\x06labels\x18\a \x03(\v2+.jetmon.monitor.v1.Subscription.LabelsEntryB1\xbaH.\x9a\x01+\x10\x10\"\x1er\x1c\x18@2\x18^[a-zA-Z_][a-zA-Z0-9_]*$*\ar\x05\x10\x01(\xc8\x01R\x06labels\x12=\n" +
+	"\x18\x01\"\ar\x05\x10\x03(\xfe\x01R\x06mailTo\x12F\n" +
+	"\x06labels\x18\a \x03(\v2$.jetmon.monitor.v1.SubscriptionLabelB\b\xbaH\x05\x92\x01\x02\x10\x10R\x06labels\x12=\n" +
 	"\x06filter\x18\b \x01(\v2%.jetmon.monitor.v1.SubscriptionFilterR\x06filter\x12?\n" +
 	"\x05delay\x18\t \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x04\b\x80\xa3\x052\x00R\x05delay\x12+\n" +
 	"\x04rate\x18\n" +
@@ -488,12 +546,14 @@ const file_jetmon_monitor_v1_subscription_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x1b\n" +
-	"\x04etag\x18\x13 \x01(\tB\a\xbaH\x04r\x02(@R\x04etag\x1a9\n" +
-	"\vLabelsEntry\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf7\x02\n" +
-	"\x12SubscriptionFilter\x12G\n" +
-	"\x05types\x18\x01 \x03(\x0e2\x1c.jetmon.monitor.v1.EventTypeB\x13\xbaH\x10\x92\x01\r\x10\x10\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x05types\x12,\n" +
+	"\x04etag\x18\x13 \x01(\tB\a\xbaH\x04r\x02(@R\x04etagB\x0f\n" +
+	"\r_bearer_token\"l\n" +
+	"\x11SubscriptionLabel\x125\n" +
+	"\x04name\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x18@2\x18^[a-zA-Z_][a-zA-Z0-9_]*$R\x04name\x12 \n" +
+	"\x05value\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01(\xc8\x01R\x05value\"\xf9\x02\n" +
+	"\x12SubscriptionFilter\x12I\n" +
+	"\x05types\x18\x01 \x03(\x0e2\x1c.jetmon.monitor.v1.EventTypeB\x15\xbaH\x12\x92\x01\x0f\x10\x10\x18\x01\"\t\x82\x01\x06\x10\x01 \x00 \tR\x05types\x12,\n" +
 	"\bsite_ids\x18\x02 \x03(\x03B\x11\xbaH\x0e\x92\x01\v\x10\xe8\a\x18\x01\"\x04\"\x02 \x00R\asiteIds\x12+\n" +
 	"\bblog_ids\x18\x03 \x03(\x03B\x10\xbaH\r\x92\x01\n" +
 	"\x10d\x18\x01\"\x04\"\x02 \x00R\ablogIds\x12B\n" +
@@ -534,8 +594,8 @@ var file_jetmon_monitor_v1_subscription_proto_goTypes = []any{
 	(SubscriptionKind)(0),         // 0: jetmon.monitor.v1.SubscriptionKind
 	(SubscriptionState)(0),        // 1: jetmon.monitor.v1.SubscriptionState
 	(*Subscription)(nil),          // 2: jetmon.monitor.v1.Subscription
-	(*SubscriptionFilter)(nil),    // 3: jetmon.monitor.v1.SubscriptionFilter
-	nil,                           // 4: jetmon.monitor.v1.Subscription.LabelsEntry
+	(*SubscriptionLabel)(nil),     // 3: jetmon.monitor.v1.SubscriptionLabel
+	(*SubscriptionFilter)(nil),    // 4: jetmon.monitor.v1.SubscriptionFilter
 	(*durationpb.Duration)(nil),   // 5: google.protobuf.Duration
 	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
 	(EventType)(0),                // 7: jetmon.monitor.v1.EventType
@@ -543,8 +603,8 @@ var file_jetmon_monitor_v1_subscription_proto_goTypes = []any{
 }
 var file_jetmon_monitor_v1_subscription_proto_depIdxs = []int32{
 	0,  // 0: jetmon.monitor.v1.Subscription.kind:type_name -> jetmon.monitor.v1.SubscriptionKind
-	4,  // 1: jetmon.monitor.v1.Subscription.labels:type_name -> jetmon.monitor.v1.Subscription.LabelsEntry
-	3,  // 2: jetmon.monitor.v1.Subscription.filter:type_name -> jetmon.monitor.v1.SubscriptionFilter
+	3,  // 1: jetmon.monitor.v1.Subscription.labels:type_name -> jetmon.monitor.v1.SubscriptionLabel
+	4,  // 2: jetmon.monitor.v1.Subscription.filter:type_name -> jetmon.monitor.v1.SubscriptionFilter
 	5,  // 3: jetmon.monitor.v1.Subscription.delay:type_name -> google.protobuf.Duration
 	1,  // 4: jetmon.monitor.v1.Subscription.state:type_name -> jetmon.monitor.v1.SubscriptionState
 	6,  // 5: jetmon.monitor.v1.Subscription.state_time:type_name -> google.protobuf.Timestamp
@@ -565,6 +625,7 @@ func file_jetmon_monitor_v1_subscription_proto_init() {
 		return
 	}
 	file_jetmon_monitor_v1_event_proto_init()
+	file_jetmon_monitor_v1_subscription_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -407,9 +407,9 @@ type UpdateSubscriptionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The subscription. subscription_id names it.
 	Subscription *Subscription `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
-	// Names of the fields to change, as "url" or "filter.types"; at most 32. "*" stands for all
-	// that can be changed. Absent means the fields that are set, so that a field is emptied only by
-	// name; bearer_token is among them only if it is named or set.
+	// Names of the fields to change, as "url" or "filter.types"; at most 256. "*" stands for all
+	// that can be changed but bearer_token. Absent means the fields that are set, so that over gRPC a field is emptied
+	// only by name, and over REST those that the body holds.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -1,4 +1,4 @@
-package post
+package channel
 
 import (
 	"net/http"
@@ -6,58 +6,58 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/edge/channel"
+	"github.com/Automattic/jetmon/coordinator/edge/channel/post"
 )
 
 // maxRetryAfter bounds what an endpoint may ask for.
 const maxRetryAfter = 24 * time.Hour
 
-// Judge returns what a reply means where nothing but the status counts: any 2xx is success,
-// whatever the body. secrets do not appear in the text.
-func (r Reply) Judge(secrets ...string) channel.Answer {
-	a := channel.Answer{HTTPStatus: r.Status, Verdict: channel.Failed}
+// Judge returns what a reply over HTTP means where nothing but the status counts: any 2xx is
+// success, whatever the body. secrets do not appear in the text.
+func Judge(r post.Reply, secrets ...string) Answer {
+	a := Answer{HTTPStatus: r.Status, Verdict: Failed}
 	if r.Status == 0 {
-		a.Text = channel.Text(r.Err.Error(), secrets...)
+		a.Text = Text(r.Err.Error(), secrets...)
 		return a
 	}
-	a.Text = channel.Text(r.words(), secrets...)
+	a.Text = Text(words(r), secrets...)
 	a.Verdict = verdictOf(r.Status)
-	if a.Verdict == channel.Failed {
+	if a.Verdict == Failed {
 		a.RetryAfter = retryAfter(r.Header.Get("Retry-After"), time.Now())
 	}
 	return a
 }
 
 // words are the answer for people.
-func (r Reply) words() string {
+func words(r post.Reply) string {
 	text := "HTTP " + strconv.Itoa(r.Status)
-	if r.Status >= 300 && r.Status < 400 {
+	if r.Status >= http.StatusMultipleChoices && r.Status < http.StatusBadRequest {
 		text += ", a redirect, which is not followed"
 	}
-	if body := strings.TrimSpace(string(r.Body)); body != "" {
-		text += ": " + body[:min(len(body), 4*channel.MaxTextBytes)]
-	}
 	if r.Broken != nil {
-		text = "HTTP " + strconv.Itoa(r.Status) + " (" + r.Broken.Error() + ")" + strings.TrimPrefix(text, "HTTP "+strconv.Itoa(r.Status))
+		text += ", " + r.Broken.Error()
+	}
+	if body := strings.TrimSpace(string(r.Body)); body != "" {
+		text += ": " + body[:min(len(body), 4*MaxTextBytes)]
 	}
 	return text
 }
 
 // verdictOf says what a status means.
-func verdictOf(status int) channel.Verdict {
+func verdictOf(status int) Verdict {
 	switch {
 	case status >= 200 && status < 300:
-		return channel.Accepted
+		return Accepted
 	case status < 400 || status >= 500:
-		return channel.Failed
+		return Failed
 	}
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired, http.StatusGone:
-		return channel.Refused
+		return Refused
 	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
-		return channel.Failed
+		return Failed
 	}
-	return channel.Hopeless
+	return Hopeless
 }
 
 // retryAfter reads the header Retry-After: seconds, or a date.

@@ -1,6 +1,6 @@
-// Package kinds makes the channel of a subscription, of whatever kind. It is the only package
+// Package channels makes the channel of a subscription, of whatever kind. It is the only package
 // that knows them all.
-package kinds
+package channels
 
 import (
 	"errors"
