@@ -47,6 +47,7 @@ test-race: programs ## all tests, those of packages with goroutines under the ra
 
 generate: ## write gen/ from proto/ (offline, pinned tools)
 	$(BUF) generate
+	$(BUF) generate --template buf.gen.openapi.yaml
 
 # The order lets the cheap ones fail first; go vet has had its say before the tests run.
 check: check-generated lint check-breaking check-tidy check-api ## what CI runs: generation clean, lint, the API's description, vet, staticcheck, test-race

@@ -23,6 +23,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
@@ -75,23 +76,24 @@ func as(t *testing.T, token string) context.Context {
 
 // mayCall says who may call what, a second time: by RPC the scopes and roles.
 var mayCall = map[string]string{
-	"/jetmon.monitor.v1.SiteService/ListSites":         "sites:read coordinator",
-	"/jetmon.monitor.v1.SiteService/GetSite":           "sites:read",
-	"/jetmon.monitor.v1.SiteService/BatchGetSites":     "sites:read coordinator",
-	"/jetmon.monitor.v1.SiteService/ExplainSite":       "sites:read coordinator",
-	"/jetmon.monitor.v1.SiteService/CreateSite":        "sites:write coordinator",
-	"/jetmon.monitor.v1.SiteService/UpdateSite":        "sites:write coordinator",
-	"/jetmon.monitor.v1.SiteService/DeleteSite":        "sites:write coordinator",
-	"/jetmon.monitor.v1.SiteService/PauseSite":         "sites:write coordinator",
-	"/jetmon.monitor.v1.SiteService/ResumeSite":        "sites:write coordinator",
-	"/jetmon.monitor.v1.SiteService/CheckSite":         "checks:run coordinator",
-	"/jetmon.monitor.v1.SiteService/ImportSites":       "sites:write",
-	"/jetmon.monitor.v1.SiteService/ExportSites":       "sites:read",
-	"/jetmon.monitor.v1.DiagnosisService/DiagnoseSite": "checks:run",
-	"/jetmon.monitor.v1.OutageService/ListOutages":     "outages:read",
-	"/jetmon.monitor.v1.OutageService/GetOutage":       "outages:read",
-	"/jetmon.monitor.v1.OutageService/ReplayOutage":    "outages:read",
-	"/jetmon.monitor.v1.FleetService/GetFleet":         "fleet:read coordinator",
+	"/jetmon.monitor.v1.SiteService/ListSites":          "sites:read coordinator",
+	"/jetmon.monitor.v1.SiteService/GetSite":            "sites:read",
+	"/jetmon.monitor.v1.SiteService/BatchGetSites":      "sites:read coordinator",
+	"/jetmon.monitor.v1.SiteService/ExplainSite":        "sites:read coordinator",
+	"/jetmon.monitor.v1.SiteService/CreateSite":         "sites:write coordinator",
+	"/jetmon.monitor.v1.SiteService/UpdateSite":         "sites:write coordinator",
+	"/jetmon.monitor.v1.SiteService/DeleteSite":         "sites:write coordinator",
+	"/jetmon.monitor.v1.SiteService/PauseSite":          "sites:write coordinator",
+	"/jetmon.monitor.v1.SiteService/ResumeSite":         "sites:write coordinator",
+	"/jetmon.monitor.v1.SiteService/CheckSite":          "checks:run coordinator",
+	"/jetmon.monitor.v1.SiteService/ImportSites":        "sites:write",
+	"/jetmon.monitor.v1.SiteService/ExportSites":        "sites:read",
+	"/jetmon.monitor.v1.DiagnosisService/DiagnoseSite":  "checks:run",
+	"/jetmon.monitor.v1.AdvisoryService/ListAdvisories": "sites:read",
+	"/jetmon.monitor.v1.OutageService/ListOutages":      "outages:read",
+	"/jetmon.monitor.v1.OutageService/GetOutage":        "outages:read",
+	"/jetmon.monitor.v1.OutageService/ReplayOutage":     "outages:read",
+	"/jetmon.monitor.v1.FleetService/GetFleet":          "fleet:read coordinator",
 
 	"/jetmon.monitor.v1.AccessService/CreateToken":      "",
 	"/jetmon.monitor.v1.AccessService/GetToken":         "",
@@ -305,6 +307,34 @@ func TestAnotherBlogsSitesDoNotExist(t *testing.T) {
 	if _, err := outages.ReplayOutage(as(t, mine), &monitorv1.ReplayOutageRequest{OutageId: theirs}); status.Code(err) != codes.NotFound {
 		t.Errorf("the replay of another blog's outage: %v", err)
 	}
+	r.remarksOfOwnBlogs(t, ids[7], ids[8], as(t, mine))
+}
+
+// remarksOfOwnBlogs has both sites remarked, of which only the first is in a blog of the caller.
+func (r *rig) remarksOfOwnBlogs(t *testing.T, own, theirs int64, ctx context.Context) {
+	t.Helper()
+	for _, id := range []int64{own, theirs} {
+		row, fence := r.row(t, id)
+		remark := record.Remark{SiteID: row.ID, BlogID: row.BlogID, Bucket: row.Bucket, URL: row.URL, Advisory: check.AdvisorySlow, Open: true, At: time.Now()}
+		if err := r.store.Remark(t.Context(), fence, []record.Remark{remark}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := monitorv1.NewAdvisoryServiceClient(r.conn)
+	for name, req := range map[string]*monitorv1.ListAdvisoriesRequest{
+		"all": {}, "of both blogs' kind": {Advisory: checkv1.Advisory_ADVISORY_SLOW}, "of the own blog": {BlogId: 7},
+	} {
+		if resp, err := c.ListAdvisories(ctx, req); err != nil || len(resp.GetAdvisories()) != 1 || resp.GetAdvisories()[0].GetSiteId() != own {
+			t.Errorf("remarks, %s: %v, %v", name, resp, err)
+		}
+	}
+	for name, req := range map[string]*monitorv1.ListAdvisoriesRequest{
+		"of another blog": {BlogId: 8}, "of its site": {SiteId: theirs},
+	} {
+		if resp, err := c.ListAdvisories(ctx, req); err != nil || len(resp.GetAdvisories()) != 0 {
+			t.Errorf("remarks, %s: %v, %v", name, resp, err)
+		}
+	}
 }
 
 // monitorsOwnBlogs asks WordPress.com's questions of the blogs 7 and 9, which are the caller's,
@@ -347,8 +377,8 @@ func (r *rig) monitorsOwnBlogs(t *testing.T, ctx context.Context) {
 	}
 }
 
-// outage has a site go down and returns its outage.
-func (r *rig) outage(t *testing.T, site int64) int64 {
+// row reads a site, and the fence of its shard.
+func (r *rig) row(t *testing.T, site int64) (record.Site, shard.Fence) {
 	t.Helper()
 	row, err := r.store.Site(t.Context(), check.SiteID(site))
 	if err != nil {
@@ -363,8 +393,15 @@ func (r *rig) outage(t *testing.T, site int64) int64 {
 	if at < 0 {
 		t.Fatalf("shard %d is nobody's", s)
 	}
+	return row, leases[at].Fence()
+}
+
+// outage has a site go down and returns its outage.
+func (r *rig) outage(t *testing.T, site int64) int64 {
+	t.Helper()
+	row, fence := r.row(t, site)
 	now := time.Now()
-	results, err := r.store.CommitAll(t.Context(), leases[at].Fence(), []record.Change{{
+	results, err := r.store.CommitAll(t.Context(), fence, []record.Change{{
 		Key: fmt.Sprintf("down-%d", site), SiteID: row.ID, BlogID: row.BlogID, Bucket: row.Bucket, URL: row.URL,
 		From: check.StatusRunning, To: check.StatusDown, Start: now, At: now,
 	}})

@@ -18,6 +18,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/outlier"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/advisories"
 	"github.com/Automattic/jetmon/coordinator/state/checkpoint"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
 	"github.com/Automattic/jetmon/coordinator/state/keyring"
@@ -41,6 +42,7 @@ type Coordinator struct {
 	engine     *engine.Engine
 	loader     *loader.Loader
 	checkpoint *checkpoint.Checkpoint
+	advisories *advisories.Writer
 	retention  *retention.Sweeper
 	keyring    *keyring.Keyring
 	upkeep     *upkeep.Upkeep
@@ -89,6 +91,9 @@ func New(o Options) (_ *Coordinator, err error) {
 	if c.notify, err = notify.New(o.Notify, o.Store); err != nil {
 		return nil, err
 	}
+	c.advisories = advisories.New(advisories.Options{
+		Engine: c.engine, Store: o.Store, Shards: c.ownership, OnWrite: c.notify.Wake, Log: o.Log,
+	})
 	toPeers, id := identified(o.PeerClient)
 	c.toPeers = id
 	c.peers = peers.New(peers.Options{Node: o.Node, Shards: c.ownership, Client: toPeers})
@@ -174,6 +179,7 @@ func (c *Coordinator) stages() []stages.Stage {
 		{Within: writeAfter, Steps: []stages.Step{
 			{Name: "committer", Run: func(ctx context.Context) error { return c.committer.Run(ctx, to) }},
 			{Name: "checkpoint", Run: c.checkpoint.Run},
+			{Name: "advisories", Run: c.advisories.Run},
 			{Name: "notify", Run: c.notify.Run},
 		}},
 		{Within: ownAfter, Steps: []stages.Step{

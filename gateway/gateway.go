@@ -138,6 +138,7 @@ func contract() []protoreflect.FileDescriptor {
 	return []protoreflect.FileDescriptor{
 		monitorv1.File_jetmon_monitor_v1_site_service_proto,
 		monitorv1.File_jetmon_monitor_v1_outage_service_proto,
+		monitorv1.File_jetmon_monitor_v1_advisory_service_proto,
 		monitorv1.File_jetmon_monitor_v1_fleet_service_proto,
 		monitorv1.File_jetmon_monitor_v1_diagnosis_service_proto,
 		monitorv1.File_jetmon_monitor_v1_access_service_proto,
@@ -168,6 +169,7 @@ func transcoder(plain grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) (
 	err := errors.Join(
 		monitorv1.RegisterSiteServiceHandlerClient(ctx, mux, monitorv1.NewSiteServiceClient(conn)),
 		monitorv1.RegisterOutageServiceHandlerClient(ctx, mux, monitorv1.NewOutageServiceClient(conn)),
+		monitorv1.RegisterAdvisoryServiceHandlerClient(ctx, mux, monitorv1.NewAdvisoryServiceClient(conn)),
 		monitorv1.RegisterFleetServiceHandlerClient(ctx, mux, monitorv1.NewFleetServiceClient(conn)),
 		monitorv1.RegisterDiagnosisServiceHandlerClient(ctx, mux, monitorv1.NewDiagnosisServiceClient(conn)),
 		monitorv1.RegisterAccessServiceHandlerClient(ctx, mux, monitorv1.NewAccessServiceClient(conn)),

@@ -38,6 +38,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type fake struct {
 	monitorv1.UnimplementedSiteServiceServer
 	monitorv1.UnimplementedOutageServiceServer
+	monitorv1.UnimplementedAdvisoryServiceServer
 	monitorv1.UnimplementedFleetServiceServer
 	monitorv1.UnimplementedDiagnosisServiceServer
 	monitorv1.UnimplementedAccessServiceServer
@@ -68,6 +69,7 @@ func newFake() *fake {
 func (f *fake) register(r grpc.ServiceRegistrar) {
 	monitorv1.RegisterSiteServiceServer(r, f)
 	monitorv1.RegisterOutageServiceServer(r, f)
+	monitorv1.RegisterAdvisoryServiceServer(r, f)
 	monitorv1.RegisterFleetServiceServer(r, f)
 	monitorv1.RegisterDiagnosisServiceServer(r, f)
 	monitorv1.RegisterAccessServiceServer(r, f)
@@ -184,6 +186,10 @@ func (f *fake) ListAuditRecords(context.Context, *monitorv1.ListAuditRecordsRequ
 
 func (f *fake) ListOutages(context.Context, *monitorv1.ListOutagesRequest) (*monitorv1.ListOutagesResponse, error) {
 	return &monitorv1.ListOutagesResponse{Outages: []*monitorv1.Outage{{OutageId: 3, SiteId: 7}}}, nil
+}
+
+func (f *fake) ListAdvisories(context.Context, *monitorv1.ListAdvisoriesRequest) (*monitorv1.ListAdvisoriesResponse, error) {
+	return &monitorv1.ListAdvisoriesResponse{Advisories: []*monitorv1.SiteAdvisory{{SiteId: 7, Advisory: checkv1.Advisory_ADVISORY_SLOW}}}, nil
 }
 
 func (f *fake) GetOutage(_ context.Context, q *monitorv1.GetOutageRequest) (*monitorv1.GetOutageResponse, error) {

@@ -49,6 +49,8 @@ func TestTheCommandsTellOfSitesAndOutages(t *testing.T) {
 		{"a state that is none", "sites list --state=broken", exitUsage, `^jetmon sites list: --state: must be never-checked, .*"broken"`},
 		{"a site is explained", "sites explain 1", exitOK, `(?s)Site 1, ` + quoted + `\nDown: .*Rule: 2 of 3 in 2 regions.*CONFIRMED at .*veriflier-1 +europe +DOWN +down: server.*Outage 1: began .*What would change this`},
 		{"a site is explained for an earlier time", "sites explain 1 --at=2026-01-01T00:00:00Z", exitOK, `(?s)No outage and no ballot is known up to`},
+		{"remarks are listed, of which there are none", "advisories list --kind=tls-expiring --site=1", exitOK, `(?m)^SITE +ADVISORY +SINCE +DETAIL +URL\n\z`},
+		{"a remark that is none", "advisories list --kind=ugly", exitUsage, `^jetmon advisories list: --kind: must be tls-expiring, .*"ugly"`},
 		{"outages are listed", "outages list --open", exitOK, `(?s)\n1 +1 +20.* +- +2 of 3 in 2 regions +server.*HTTP status 502 +` + quoted},
 		{"an outage is shown", "outages show 1", exitOK, `(?s)Outage 1 of site 1.*Checks that led to it:\n.*checker-\d.*502.*\n.*veriflier-3 +asia +DOWN`},
 		{"an outage is replayed", "outages replay 1", exitOK, `(?s)Stored: CONFIRMED.*Replayed by the rule 2 of 3 in 2 regions: CONFIRMED\n$`},

@@ -37,6 +37,7 @@ type commands struct {
 	Handover    handoverCommand    `cmd:"" help:"Take buckets over from v1, or give them back, while coordinators are on trial."`
 	Probe       probeCommand       `cmd:"" help:"Check one URL from here, or by verifliers, and print the observation."`
 	Sites       sitesCommand       `cmd:"" help:"List, add, edit, check, import and export sites, by a coordinator."`
+	Advisories  advisoriesCommand  `cmd:"" help:"Query a coordinator about open remarks about sites that are up: list."`
 	Outages     outagesCommand     `cmd:"" help:"Query a coordinator about outages: list, show, replay."`
 	Fleet       fleetCommand       `cmd:"" help:"Show the monitor itself: coordinators, checkers, verifliers, alarms."`
 	Context     contextCommand     `cmd:"" help:"Manage the coordinators that you ask: list, use, show, set, delete."`

@@ -52,6 +52,9 @@ func (e *Engine) Refused(now time.Time, c record.Change, row *record.Site) {
 		return
 	}
 	e.edits.Edited(now, c.SiteID)
+	if row == nil || row.URL != s.Row.URL {
+		e.watch.unremark(now, s.timer.Slot, &s.Row)
+	}
 	e.watch.remove(s)
 	if row != nil {
 		e.edits.Edited(now, c.SiteID)

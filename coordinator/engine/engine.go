@@ -8,6 +8,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/engine/changelog"
 	"github.com/Automattic/jetmon/coordinator/engine/checkers"
+	"github.com/Automattic/jetmon/coordinator/engine/remarks"
 	"github.com/Automattic/jetmon/coordinator/engine/roster"
 	"github.com/Automattic/jetmon/coordinator/engine/snapshot"
 	"github.com/Automattic/jetmon/coordinator/engine/tally"
@@ -67,6 +68,7 @@ type Engine struct {
 	fleet     *checkers.Fleet
 	edits     *changelog.Log
 	snapshots *snapshot.Journal
+	remarks   *remarks.Book
 	meter     *coverage.Meter
 
 	// The parts that combine them, each for one purpose.
@@ -103,6 +105,7 @@ func New(o Options, now time.Time) *Engine {
 		fleet:     checkers.New(o.Outliers, now),
 		edits:     changelog.New(),
 		snapshots: snapshot.NewJournal(),
+		remarks:   remarks.New(),
 		meter:     coverage.New(now),
 		ticked:    now,
 		demands:   demands{open: map[check.SiteID]*Demand{}},
@@ -116,7 +119,7 @@ func New(o Options, now time.Time) *Engine {
 	}
 	e.watch = &watchlist{
 		pace: pace(o.Interval), sites: e.sites, agenda: e.agenda, core: e.core, edits: e.edits,
-		cases: e.cases, snapshots: e.snapshots, judge: e.judge, out: &e.out,
+		cases: e.cases, snapshots: e.snapshots, remarks: e.remarks, judge: e.judge, out: &e.out,
 	}
 	e.deal = &dealer{
 		pace: pace(o.Interval), pages: pageChecks(o.Pages), sites: e.sites, agenda: e.agenda, core: e.core, meter: e.meter, out: &e.out, tenures: &e.tenures, tlsErrors: o.TLSErrors,

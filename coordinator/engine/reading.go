@@ -96,7 +96,7 @@ func (r *Reading) takeOff(slot schedule.Slot, shards []shard.ID) {
 		return
 	}
 	if takes, fresh := r.log.Fresh(rec.ID(), rec.Bucket()); takes && fresh {
-		r.e.watch.remove(r.e.cases.at(slot))
+		r.e.watch.gone(r.e.ticked, r.e.cases.at(slot))
 	}
 }
 

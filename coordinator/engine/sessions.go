@@ -9,6 +9,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/engine/checkers"
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
+	"github.com/Automattic/jetmon/coordinator/rules/schedule"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -154,6 +155,7 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 			e.result(m, from, s, &saw)
 			continue
 		}
+		e.remark(schedule.Slot(c.Tag), r.At, saw.Observation)
 		e.judge.counts.Checks++
 		e.results.Note(check.StatusRunning, saw.Observation)
 		_, turn := e.fleet.Saw(now, from, &saw)
@@ -176,6 +178,7 @@ func (e *Engine) result(m moment, from *checkers.Checker, s *site, saw *checkers
 		e.judge.elsewhere(m, s, from.Node())
 	}
 	e.cases.settle(m.Time, s)
+	e.remark(s.timer.Slot, saw.At, &o)
 	e.demands.answer(s.Row.ID, &o)
 }
 

@@ -29,7 +29,7 @@ func (e *Engine) Remove(now time.Time, id check.SiteID) {
 	defer e.release()
 	e.edits.Edited(now, id)
 	if s := e.cases.find(id); s != nil {
-		e.watch.remove(s)
+		e.watch.gone(now, s)
 	}
 }
 
@@ -49,6 +49,7 @@ func (e *Engine) DropShard(id shard.ID) {
 		}
 	}
 	e.snapshots.Drop(id)
+	e.remarks.Drop(id)
 }
 
 // Soon checks a site at once instead of at its next turn.

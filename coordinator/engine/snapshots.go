@@ -98,4 +98,8 @@ func (e *Engine) Recalled(id shard.ID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.snapshots.Loaded(id)
+	e.remarks.Recalled(id, e.ticked, func(site check.SiteID) bool {
+		_, watched := e.sites.Find(site)
+		return watched
+	})
 }

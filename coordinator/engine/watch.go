@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/engine/changelog"
+	"github.com/Automattic/jetmon/coordinator/engine/remarks"
 	"github.com/Automattic/jetmon/coordinator/engine/roster"
 	"github.com/Automattic/jetmon/coordinator/engine/snapshot"
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
@@ -25,6 +26,7 @@ type watchlist struct {
 	edits     *changelog.Log
 	cases     *casebook
 	snapshots *snapshot.Journal
+	remarks   *remarks.Book
 	judge     *judge
 	out       *effects
 }
@@ -42,6 +44,7 @@ func (w *watchlist) put(m moment, row record.Site) {
 	s.Row.Status, s.Row.StatusSince, s.Row.OutageID, s.Row.Inherited = old.Status, old.StatusSince, old.OutageID, old.Inherited
 	switch {
 	case old.URL != row.URL:
+		w.unremark(m.Time, s.timer.Slot, &old)
 		w.restart(s)
 	case old.Paused != row.Paused && row.Paused:
 		w.core.Withdraw(row.ID)
@@ -63,6 +66,7 @@ func (w *watchlist) take(m moment, row *record.Site) {
 	slot, is := w.sites.Take(row, compact)
 	switch is {
 	case roster.Added:
+		w.remarked(slot, row.ID)
 		w.agenda.Turn(&schedule.Timer{Slot: slot}, row.ID, w.pace.of(row.Interval))
 	case roster.Unknown:
 		w.add(m.Time, *row)
@@ -77,6 +81,7 @@ func (w *watchlist) take(m moment, row *record.Site) {
 // add adds a site that may need a case.
 func (w *watchlist) add(now time.Time, row record.Site) *site {
 	slot := w.sites.Add(&row)
+	w.remarked(slot, row.ID)
 	s := &site{Site: roster.Site{Row: row, Host: w.sites.Entry(slot).Host()}, timer: schedule.Timer{Slot: slot}}
 	voice := w.judge.voice(row.Bucket)
 	known := row.Untold
@@ -119,7 +124,26 @@ func (w *watchlist) restart(s *site) {
 	w.judge.soon(s)
 }
 
-// remove deletes a site.
+// remarked marks a new site about which the last owner of its shard had something to remark.
+func (w *watchlist) remarked(slot schedule.Slot, id check.SiteID) {
+	if w.remarks.Has(id) {
+		w.sites.Entry(slot).Remark(true)
+	}
+}
+
+// unremark closes what is remarked about a site, as its row was.
+func (w *watchlist) unremark(now time.Time, slot schedule.Slot, row *record.Site) {
+	w.remarks.Gone(remarks.Site{ID: row.ID, BlogID: row.BlogID, Bucket: row.Bucket, URL: row.URL}, now)
+	w.sites.Entry(slot).Remark(false)
+}
+
+// gone removes a site that exists no longer.
+func (w *watchlist) gone(now time.Time, s *site) {
+	w.unremark(now, s.timer.Slot, &s.Row)
+	w.remove(s)
+}
+
+// remove removes a site that another coordinator watches from now on, or that is added again.
 func (w *watchlist) remove(s *site) {
 	w.core.Withdraw(s.Row.ID)
 	w.agenda.Rest(&s.timer)

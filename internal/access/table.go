@@ -32,6 +32,8 @@ var rules = map[string]Rule{
 	monitorv1.OutageService_GetOutage_FullMethodName:    {Scope: OutagesRead},
 	monitorv1.OutageService_ReplayOutage_FullMethodName: {Scope: OutagesRead},
 
+	monitorv1.AdvisoryService_ListAdvisories_FullMethodName: {Scope: SitesRead},
+
 	monitorv1.FleetService_GetFleet_FullMethodName: {Scope: FleetRead, Roles: []Role{Coordinator}},
 
 	monitorv1.AccessService_GetToken_FullMethodName:         {Scope: Admin},

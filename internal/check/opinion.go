@@ -34,6 +34,18 @@ func (o Observation) words() string {
 	return text
 }
 
+// String returns the advisory as Advisory in check.proto names it, without the prefix.
+func (a Advisory) String() string {
+	names := [...]string{
+		"UNSPECIFIED", "TLS_EXPIRING", "TLS_DEPRECATED", "SLOW", "IPV6_BROKEN", "HEAD_UNSUPPORTED", "PAGE_BROKEN", "PAGE_EMPTY",
+		"PLACEHOLDER", "DIRECTORY_LISTING", "INSTALL_SCREEN", "PHP_SOURCE", "WORDPRESS_MESSAGE", "TLS_INVALID",
+	}
+	if int(a) < len(names) {
+		return names[a]
+	}
+	return fmt.Sprintf("Advisory(%d)", uint8(a))
+}
+
 // String returns the kind as FailureKind in check.proto names it, without the prefix.
 func (k FailureKind) String() string {
 	names := [...]string{

@@ -36,6 +36,8 @@ func examples() map[string]Example {
 
 		"DiagnoseSite": {Values: [][2]string{site}},
 
+		"ListAdvisories": {Values: [][2]string{{"advisory", "ADVISORY_TLS_EXPIRING"}, {"page_size", "100"}}},
+
 		"ListOutages":  {Values: [][2]string{site, {"page_size", "100"}}},
 		"GetOutage":    {Values: [][2]string{{"outage_id", "1"}}},
 		"ReplayOutage": {Values: [][2]string{{"outage_id", "1"}}},

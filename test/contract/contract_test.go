@@ -52,8 +52,10 @@ func TestGeneratedCodeIsWhatTheProtosSay(t *testing.T) {
 	}
 	out := t.TempDir()
 	for _, run := range []string{"first", "second"} {
-		if msg, err := buf(t, "generate", "-o", out); err != nil {
-			t.Fatalf("buf generate: %v\n%s", err, msg)
+		for _, template := range []string{"buf.gen.yaml", "buf.gen.openapi.yaml"} {
+			if msg, err := buf(t, "generate", "--template", template, "-o", out); err != nil {
+				t.Fatalf("buf generate --template %s: %v\n%s", template, err, msg)
+			}
 		}
 		generated := files(t, filepath.Join(out, "gen"))
 		for _, path := range slices.Sorted(maps.Keys(committed)) {

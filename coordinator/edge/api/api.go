@@ -55,6 +55,7 @@ func Register(r grpc.ServiceRegistrar, o Options) {
 	o.Store = visible{o.Store}
 	monitorv1.RegisterSiteServiceServer(r, &sites{o: o})
 	monitorv1.RegisterOutageServiceServer(r, &outages{o: o})
+	monitorv1.RegisterAdvisoryServiceServer(r, &advisories{o: o})
 	monitorv1.RegisterFleetServiceServer(r, &fleet{o: o})
 	monitorv1.RegisterDiagnosisServiceServer(r, newDiagnosis(o))
 	monitorv1.RegisterAccessServiceServer(r, &accessService{o: o})
@@ -67,6 +68,7 @@ func Services() []string {
 	return []string{
 		monitorv1.SiteService_ServiceDesc.ServiceName,
 		monitorv1.OutageService_ServiceDesc.ServiceName,
+		monitorv1.AdvisoryService_ServiceDesc.ServiceName,
 		monitorv1.FleetService_ServiceDesc.ServiceName,
 		monitorv1.DiagnosisService_ServiceDesc.ServiceName,
 		monitorv1.AccessService_ServiceDesc.ServiceName,

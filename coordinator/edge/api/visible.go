@@ -125,6 +125,22 @@ func (v visible) ListOutages(ctx context.Context, q store.OutageQuery) ([]record
 	return v.Store.ListOutages(ctx, q)
 }
 
+// ListRemarks implements store.Remarks.
+func (v visible) ListRemarks(ctx context.Context, q store.RemarkQuery) ([]record.Remark, error) {
+	c := access.From(ctx)
+	switch {
+	case !c.Limited():
+	case len(q.Blogs) == 0:
+		q.Blogs = c.Blogs
+	default:
+		q.Blogs = slices.DeleteFunc(slices.Clone(q.Blogs), func(b check.BlogID) bool { return !c.Sees(b) })
+	}
+	if c.Limited() && len(q.Blogs) == 0 {
+		return nil, nil
+	}
+	return v.Store.ListRemarks(ctx, q)
+}
+
 // ListBallots implements store.History.
 func (v visible) ListBallots(ctx context.Context, id check.SiteID, limit int) ([]record.Ballot, error) {
 	if access.From(ctx).Limited() {

@@ -33,6 +33,9 @@ type Entry struct {
 // ID returns the site's id; 0 when the slot is free.
 func (r *Entry) ID() check.SiteID { return r.id }
 
+// BlogID returns the site's blog.
+func (r *Entry) BlogID() check.BlogID { return r.blog }
+
 // Bucket returns the site's bucket.
 func (r *Entry) Bucket() check.BucketID { return r.bucket }
 
@@ -57,6 +60,17 @@ func (r *Entry) HeadHostile() bool { return r.has(flagHeadHostile) }
 // PageFilled reports whether the page was not empty when it was last judged.
 func (r *Entry) PageFilled() bool { return r.has(flagPageFilled) }
 
+// Remarked reports whether there is something to remark about the site; see package remarks.
+func (r *Entry) Remarked() bool { return r.seen&seenRemarked != 0 }
+
+// Remark records whether there is something to remark about the site.
+func (r *Entry) Remark(is bool) {
+	r.seen &^= seenRemarked
+	if is {
+		r.seen |= seenRemarked
+	}
+}
+
 // Routine records that a routine check has taken the next number.
 func (r *Entry) Routine() {
 	r.sequence++
@@ -77,7 +91,7 @@ func (r *Entry) set(f flags, on bool) {
 
 // good stores a good check.
 func (r *Entry) good(o *check.Observation) {
-	r.seen = seenIn(o)
+	r.seen = r.seen&seenRemarked | seenIn(o)
 	r.rtt = uint16(min(o.Timing.Total/time.Millisecond, 1<<16-1))
 	r.set(flagGet, o.Method == check.MethodGet)
 }
@@ -107,17 +121,22 @@ const (
 )
 
 // seen is what a good check saw: the HTTP status in the lower bits, and a bit for each
-// advisory.
+// advisory that an entry can hold. The highest bit, seenRemarked, is not of the check.
 type seen uint16
 
-const seenStatus seen = 1<<10 - 1
+const (
+	seenStatus   seen = 1<<10 - 1
+	seenRemarked seen = 1 << 15
+)
 
 func bitOf(a check.Advisory) seen { return (seenStatus + 1) << (a - 1) }
 
 func seenIn(o *check.Observation) seen {
 	s := seen(max(0, min(o.HTTPStatus, 999)))
 	for _, a := range o.Advisories {
-		s |= bitOf(a)
+		if a >= check.AdvisoryTLSExpiring && a <= check.AdvisoryHeadUnsupported {
+			s |= bitOf(a)
+		}
 	}
 	return s
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/rules/event"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -99,5 +100,19 @@ func TestWhatAFilterAdmits(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestNamesAreThoseOfTheAPI(t *testing.T) {
+	t.Parallel()
+	for number, name := range checkv1.Advisory_name {
+		if got := "ADVISORY_" + check.Advisory(number).String(); got != name {
+			t.Errorf("advisory %d is %s, the API calls it %s", number, got, name)
+		}
+	}
+	for number, name := range checkv1.FailureKind_name {
+		if got := "FAILURE_KIND_" + check.FailureKind(number).String(); number != 0 && got != name {
+			t.Errorf("failure %d is %s, the API calls it %s", number, got, name)
+		}
 	}
 }

@@ -101,7 +101,8 @@ func (l *Loader) loadGroup(ctx context.Context, tenures []tenure) error {
 	return nil
 }
 
-// recall gives the engine the last owners' snapshots of sites in trouble.
+// recall gives the engine the last owners' snapshots of sites in trouble, and what they remarked
+// about others.
 func (l *Loader) recall(ctx context.Context, tenures []tenure) error {
 	var group errgroup.Group
 	group.SetLimit(loaders)
@@ -111,7 +112,14 @@ func (l *Loader) recall(ctx context.Context, tenures []tenure) error {
 			if err != nil {
 				return fmt.Errorf("read the snapshots of shard %d: %w", t.shard, err)
 			}
-			l.shards.still(tenures[i:i+1], func([]shard.ID) { l.o.Engine.Recall(snapshots) })
+			remarks, err := l.o.Store.ShardRemarks(ctx, t.shard)
+			if err != nil {
+				return fmt.Errorf("read the remarks about sites of shard %d: %w", t.shard, err)
+			}
+			l.shards.still(tenures[i:i+1], func([]shard.ID) {
+				l.o.Engine.Recall(snapshots)
+				l.o.Engine.RecallRemarks(remarks)
+			})
 			return nil
 		})
 	}

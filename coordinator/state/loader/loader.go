@@ -22,6 +22,7 @@ type Store interface {
 	ReadSpan(ctx context.Context, span record.Span, known map[shard.ID]store.Digest) (store.SpanRead, error)
 	SpanEnd(ctx context.Context, after check.SiteID, n int) (id check.SiteID, ok bool, err error)
 	ListSnapshots(ctx context.Context, s shard.ID) ([]record.Snapshot, error)
+	ShardRemarks(ctx context.Context, s shard.ID) ([]record.Remark, error)
 	IndexHosts(ctx context.Context, span record.Span, shards []shard.ID, sweep bool) error
 	HostsIndexed(ctx context.Context, shards []shard.ID, at time.Time) error
 }

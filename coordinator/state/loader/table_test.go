@@ -176,6 +176,8 @@ func (d *table) ReadSpan(_ context.Context, in record.Span, known map[shard.ID]s
 	return read, nil
 }
 
+func (d *table) ShardRemarks(context.Context, shard.ID) ([]record.Remark, error) { return nil, nil }
+
 func (d *table) ListSnapshots(ctx context.Context, s shard.ID) ([]record.Snapshot, error) {
 	d.mu.Lock()
 	slow := d.slow

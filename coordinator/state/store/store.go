@@ -22,6 +22,7 @@ type Store interface {
 	History
 	Orphans
 	Outbox
+	Remarks
 	Ownership
 	Handover
 	Members

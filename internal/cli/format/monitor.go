@@ -21,6 +21,20 @@ func SiteCells(s *monitorv1.Site) []string {
 	}
 }
 
+// AdvisoryTitles are the titles of AdvisoryCells.
+func AdvisoryTitles() []string { return []string{"SITE", "ADVISORY", "SINCE", "DETAIL", "URL"} }
+
+// AdvisoryCells returns the row of an open remark.
+func AdvisoryCells(a *monitorv1.SiteAdvisory) []string {
+	detail := a.GetDetail()
+	if end := a.GetCertificateExpireTime(); end != nil {
+		detail = "certificate ends " + moment(end)
+	}
+	return []string{
+		strconv.FormatInt(a.GetSiteId(), 10), word(a.GetAdvisory(), "ADVISORY_"), moment(a.GetOpenTime()), detail, a.GetUrl(),
+	}
+}
+
 // OutageTitles are the titles of OutageCells.
 func OutageTitles() []string {
 	return []string{"ID", "SITE", "BEGAN", "OVER", "RULE", "FAILURE", "URL"}

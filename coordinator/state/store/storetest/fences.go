@@ -9,6 +9,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/check"
 )
 
 func fenceTests() []test {
@@ -26,6 +27,9 @@ func fencedCalls(s store.Store, site record.Site, l shard.Lease) map[string]func
 		},
 		"KeepBallot":    func(t *testing.T, _ int) error { return s.KeepBallot(t.Context(), l.Fence(), aBallot(site)) },
 		"KeepSnapshots": func(t *testing.T, _ int) error { return s.KeepSnapshots(t.Context(), l.Fence(), nil, nil) },
+		"Remark": func(t *testing.T, n int) error {
+			return s.Remark(t.Context(), l.Fence(), []record.Remark{remarkOf(site, check.AdvisorySlow, n%2 == 0, time.Duration(n)*time.Minute)})
+		},
 		"Expire": func(t *testing.T, _ int) error {
 			_, err := s.Expire(t.Context(), l.Fence(), store.Expiry{}, 10)
 			return err

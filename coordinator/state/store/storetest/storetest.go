@@ -41,7 +41,7 @@ type test struct {
 // empty database with its schema.
 func Run(t *testing.T, fresh func(t testing.TB) Database, only ...string) {
 	for group, tests := range map[string][]test{
-		"sites": siteTests(), "updates": updateTests(), "hosts": hostTests(), "tags": tagTests(), "keys": keyTests(), "import": importTests(), "scan": scanTests(), "span": spanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(), "orphans": orphanTests(), "changed": changedTests(), "suspend": suspendTests(),
+		"sites": siteTests(), "updates": updateTests(), "hosts": hostTests(), "tags": tagTests(), "remarks": remarkTests(), "keys": keyTests(), "import": importTests(), "scan": scanTests(), "span": spanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(), "orphans": orphanTests(), "changed": changedTests(), "suspend": suspendTests(),
 		"outbox": outboxTests(), "order": orderTests(), "fences": fenceTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(), "access": accessTests(), "subscriptions": subscriptionTests(), "blogs": blogTests(),
 		"snapshots": snapshotTests(), "takeover": takeoverTests(), "muted": mutedTests(), "trial": trialTests(), "races": raceTests(),
 	} {
