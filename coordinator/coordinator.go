@@ -9,6 +9,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/edge/api"
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/edge/peers"
@@ -21,6 +22,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/state/advisories"
 	"github.com/Automattic/jetmon/coordinator/state/checkpoint"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
+	"github.com/Automattic/jetmon/coordinator/state/feed"
 	"github.com/Automattic/jetmon/coordinator/state/keyring"
 	"github.com/Automattic/jetmon/coordinator/state/loader"
 	"github.com/Automattic/jetmon/coordinator/state/ownership"
@@ -45,6 +47,7 @@ type Coordinator struct {
 	advisories *advisories.Writer
 	retention  *retention.Sweeper
 	keyring    *keyring.Keyring
+	feed       *feed.Feed
 	upkeep     *upkeep.Upkeep
 	notify     *notify.Deliverer
 	peers      *peers.Peers
@@ -86,6 +89,7 @@ func New(o Options) (_ *Coordinator, err error) {
 		Store: o.Store, Shards: c.ownership, Ballots: o.Retention, Outages: o.OutageRetention, Audit: auditRetention, Log: o.Log,
 	})
 	c.keyring = keyring.New(o.Store, o.Log)
+	c.feed = feed.New(feed.Options{Store: o.Store, Encode: api.EncodeEvent, Log: o.Log})
 	c.upkeep = upkeep.New(upkeep.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
 	o.Notify.Log, o.Notify.Metrics, o.Notify.Shards, o.Notify.VeriflierHosts = o.Log, o.Metrics, c.ownership, VeriflierHosts(o.Verifliers)
 	if c.notify, err = notify.New(o.Notify, o.Store); err != nil {
@@ -160,7 +164,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 // takes, all is over in time: a call that hangs, a store that is away and a WordPress.com
 // that does not answer must not add up.
 func (c *Coordinator) stages() []stages.Stage {
-	to := answers{engine: c.engine, notify: c.notify, changes: c.o.ChangeLog, onChange: c.o.OnChange, log: c.o.Log}
+	to := answers{engine: c.engine, notify: c.notify, feed: c.feed, changes: c.o.ChangeLog, onChange: c.o.OnChange, log: c.o.Log}
 	own := tenant{shards: c.ownership, loader: c.loader, committer: c.committer, checkpoint: c.checkpoint, notify: c.notify}
 	front := append(c.serving(),
 		stages.Step{Name: "pulse", Run: c.pulse.Run},
@@ -172,6 +176,7 @@ func (c *Coordinator) stages() []stages.Stage {
 		stages.Step{Name: "upkeep", Run: c.upkeep.Run},
 		stages.Step{Name: "watchdog", Run: c.watchdog.Run},
 		stages.Step{Name: "keyring", Run: c.keyring.Run},
+		stages.Step{Name: "feed", Run: c.feed.Run},
 		stages.Step{Name: "v1 stats", Run: c.stats.Run},
 	)
 	return []stages.Stage{

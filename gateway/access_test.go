@@ -28,6 +28,7 @@ var routeScopes = map[string]string{
 	"GET /v1/advisories":                                   "sites:read",
 	"GET /v1/outages":                                      "outages:read",
 	"GET /v1/outages/{outage_id}":                          "outages:read",
+	"GET /v1/changes:watch":                                "outages:read",
 	"GET /v1/fleet":                                        "fleet:read",
 	"GET /v1/tokens":                                       "admin",
 	"POST /v1/tokens":                                      "admin",

@@ -39,6 +39,7 @@ type fake struct {
 	monitorv1.UnimplementedSiteServiceServer
 	monitorv1.UnimplementedOutageServiceServer
 	monitorv1.UnimplementedAdvisoryServiceServer
+	monitorv1.UnimplementedChangeServiceServer
 	monitorv1.UnimplementedFleetServiceServer
 	monitorv1.UnimplementedDiagnosisServiceServer
 	monitorv1.UnimplementedAccessServiceServer
@@ -55,6 +56,8 @@ type fake struct {
 	access *rpc.Authorizer
 	tried  []string // the etags of edits
 	key    string   // the idempotency key of the newest call that had one
+	// watch is what WatchChanges does; without it the stream begins and ends.
+	watch func(*monitorv1.WatchChangesRequest, grpc.ServerStreamingServer[monitorv1.WatchChangesResponse]) error
 	// cut ends streams with an error after so many rows; 0 means never.
 	cut int
 }
@@ -70,6 +73,7 @@ func (f *fake) register(r grpc.ServiceRegistrar) {
 	monitorv1.RegisterSiteServiceServer(r, f)
 	monitorv1.RegisterOutageServiceServer(r, f)
 	monitorv1.RegisterAdvisoryServiceServer(r, f)
+	monitorv1.RegisterChangeServiceServer(r, f)
 	monitorv1.RegisterFleetServiceServer(r, f)
 	monitorv1.RegisterDiagnosisServiceServer(r, f)
 	monitorv1.RegisterAccessServiceServer(r, f)

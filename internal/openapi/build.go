@@ -137,6 +137,11 @@ func newCall(m *protogen.Method, rule *annotations.HttpRule) call {
 	}
 }
 
+// watches reports whether a call's answer goes on without an end.
+func (c call) watches() bool {
+	return c.Desc.IsStreamingServer() && strings.HasSuffix(c.path, ":watch")
+}
+
 func (c call) streams() bool { return c.Desc.IsStreamingClient() || c.Desc.IsStreamingServer() }
 
 // fullName is that of gRPC, as /package.Service/Method.

@@ -42,6 +42,8 @@ func examples() map[string]Example {
 		"GetOutage":    {Values: [][2]string{{"outage_id", "1"}}},
 		"ReplayOutage": {Values: [][2]string{{"outage_id", "1"}}},
 
+		"WatchChanges": {Values: [][2]string{{"from_start", "true"}, {"heartbeat", "5s"}}},
+
 		"GetFleet": {},
 
 		"CreateSubscription": {Body: `{"name": "pager", "kind": "SUBSCRIPTION_KIND_WEBHOOK", "url": "https://pager.example/hooks/jetmon",` +

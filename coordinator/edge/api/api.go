@@ -15,6 +15,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/rules/subscription"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
+	"github.com/Automattic/jetmon/coordinator/state/feed"
 	"github.com/Automattic/jetmon/coordinator/state/keyring"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/coordinator/watchdog"
@@ -37,6 +38,8 @@ type Options struct {
 	// Channels makes the channel of a subscription; an *subscription.EndpointError says what is
 	// wrong with it.
 	Channels func(subscription.Subscription) (channel.Channel, error)
+	// Feed follows the events.
+	Feed *feed.Feed
 	// Diagnoser answers DiagnoseSite; it is optional.
 	Diagnoser Diagnoser
 	// Shards knows the shards that this coordinator holds.
@@ -56,6 +59,7 @@ func Register(r grpc.ServiceRegistrar, o Options) {
 	monitorv1.RegisterSiteServiceServer(r, &sites{o: o})
 	monitorv1.RegisterOutageServiceServer(r, &outages{o: o})
 	monitorv1.RegisterAdvisoryServiceServer(r, &advisories{o: o})
+	monitorv1.RegisterChangeServiceServer(r, &changes{feed: o.Feed})
 	monitorv1.RegisterFleetServiceServer(r, &fleet{o: o})
 	monitorv1.RegisterDiagnosisServiceServer(r, newDiagnosis(o))
 	monitorv1.RegisterAccessServiceServer(r, &accessService{o: o})
@@ -69,6 +73,7 @@ func Services() []string {
 		monitorv1.SiteService_ServiceDesc.ServiceName,
 		monitorv1.OutageService_ServiceDesc.ServiceName,
 		monitorv1.AdvisoryService_ServiceDesc.ServiceName,
+		monitorv1.ChangeService_ServiceDesc.ServiceName,
 		monitorv1.FleetService_ServiceDesc.ServiceName,
 		monitorv1.DiagnosisService_ServiceDesc.ServiceName,
 		monitorv1.AccessService_ServiceDesc.ServiceName,

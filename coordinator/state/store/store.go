@@ -31,6 +31,7 @@ type Store interface {
 	Access
 	Blogs
 	Subscriptions
+	Events
 	// Ping checks that the database answers.
 	Ping(ctx context.Context) error
 	Close() error
