@@ -63,6 +63,9 @@ func (c *Channel) Tell(ctx context.Context, d channel.Delivery) channel.Answer {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err = c.send(ctx, m)
+	if ctx.Err() != nil && err != nil {
+		err = errors.New("no answer in time")
+	}
 	if m.IsDelivered() { // whatever came after that
 		return channel.Answer{Verdict: channel.Accepted, Text: channel.Text(m.ServerResponse(), c.server.Password)}
 	}
@@ -87,14 +90,21 @@ func (c *Channel) send(ctx context.Context, m *mail.Msg) error {
 			_ = conn.Close()
 		}
 	}()
+	dial := func(dialling context.Context, network, address string) (_ net.Conn, err error) {
+		if conn, err = new(net.Dialer).DialContext(dialling, network, address); err != nil {
+			return nil, err
+		}
+		// The library does not look at ctx once there is a connection.
+		opened := conn
+		context.AfterFunc(ctx, func() { _ = opened.Close() })
+		if c.server.TLS != Implicit {
+			return conn, nil
+		}
+		secure := tls.Client(conn, settings)
+		return secure, secure.HandshakeContext(dialling)
+	}
 	options := append(c.server.policy(), mail.WithPort(port), mail.WithTimeout(timeout), mail.WithTLSConfig(settings), mail.WithoutNoop(),
-		mail.WithDialContextFunc(func(ctx context.Context, network, address string) (_ net.Conn, err error) {
-			if conn, err = new(net.Dialer).DialContext(ctx, network, address); err != nil || c.server.TLS != Implicit {
-				return conn, err
-			}
-			secure := tls.Client(conn, settings)
-			return secure, secure.HandshakeContext(ctx)
-		}))
+		mail.WithDialContextFunc(dial))
 	if c.server.Hello != "" {
 		options = append(options, mail.WithHELO(c.server.Hello))
 	}
@@ -109,7 +119,6 @@ func (c *Channel) send(ctx context.Context, m *mail.Msg) error {
 	if err != nil {
 		return err
 	}
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	err = client.SendWithSMTPClient(session, m)
 	_ = client.CloseWithSMTPClient(session)
 	return err

@@ -44,7 +44,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Database, only ...string) {
 		"sites": siteTests(), "updates": updateTests(), "hosts": hostTests(), "tags": tagTests(), "remarks": remarkTests(), "keys": keyTests(), "import": importTests(), "scan": scanTests(), "span": spanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(), "orphans": orphanTests(), "changed": changedTests(), "suspend": suspendTests(),
 		"outbox": outboxTests(), "order": orderTests(), "fences": fenceTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(), "access": accessTests(), "blogs": blogTests(),
 		"subscriptions": subscriptionTests(),
-		"snapshots": snapshotTests(), "takeover": takeoverTests(), "events": eventTests(), "muted": mutedTests(), "trial": trialTests(), "races": raceTests(),
+		"snapshots":     snapshotTests(), "takeover": takeoverTests(), "events": eventTests(), "muted": mutedTests(), "trial": trialTests(), "races": raceTests(),
 	} {
 		if len(only) > 0 && !slices.Contains(only, group) {
 			continue
