@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/Automattic/jetmon/coordinator/edge/api"
+	"github.com/Automattic/jetmon/coordinator/edge/channels"
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/edge/v1stats"
@@ -60,6 +61,8 @@ type Options struct {
 	Retention, OutageRetention, EventRetention time.Duration
 	// Notify is completed with the log.
 	Notify notify.Options
+	// Channels are about how subscriptions are told.
+	Channels channels.Options
 	// Trial, when not 0, puts the coordinator on trial beside v1, with one site in Trial: it
 	// decides and records, and neither notifies WordPress.com nor writes the legacy rows. The
 	// shards that were taken over from v1 are exempt.

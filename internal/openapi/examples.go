@@ -19,6 +19,7 @@ func examples() map[string]Example {
 	site := [2]string{"site_id", "1"}
 	blog := [2]string{"site", "7"}
 	maintenance := [2]string{"maintenance_id", "1"}
+	subscription := [2]string{"subscription_id", "1"}
 	return map[string]Example{
 		"ListSites":     {Values: [][2]string{{"page_size", "100"}, {"host", "example.com"}}},
 		"GetSite":       {Values: [][2]string{site}},
@@ -57,6 +58,17 @@ func examples() map[string]Example {
 		"GetMaintenanceCalendar": {},
 
 		"GetFleet": {},
+
+		"CreateSubscription": {Body: `{"name": "pager", "kind": "SUBSCRIPTION_KIND_WEBHOOK", "url": "https://pager.example/hooks/jetmon",` +
+			` "filter": {"types": ["EVENT_TYPE_SITE_DOWN", "EVENT_TYPE_SITE_UP"], "tags": ["shop"]}, "delay": "120s"}`},
+		"ListSubscriptions":        {},
+		"GetSubscription":          {Values: [][2]string{subscription}},
+		"UpdateSubscription":       {Values: [][2]string{subscription}, Body: `{"delay": "60s"}`},
+		"EnableSubscription":       {Values: [][2]string{subscription}},
+		"DisableSubscription":      {Values: [][2]string{subscription}},
+		"TestSubscription":         {Values: [][2]string{subscription}},
+		"RotateSubscriptionSecret": {Values: [][2]string{subscription}},
+		"DeleteSubscription":       {Values: [][2]string{subscription}},
 
 		"ListTokens":       {},
 		"GetToken":         {Values: [][2]string{{"token_id", "1"}}},

@@ -33,6 +33,7 @@ type Store interface {
 	Retention
 	Access
 	Blogs
+	Subscriptions
 	Events
 	Maintenances
 	// Ping checks that the database answers.
