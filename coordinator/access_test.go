@@ -76,20 +76,27 @@ func as(t *testing.T, token string) context.Context {
 
 // mayCall says who may call what, a second time: by RPC the scopes and roles.
 var mayCall = map[string]string{
-	"/jetmon.monitor.v1.SiteService/ListSites":                     "sites:read coordinator",
-	"/jetmon.monitor.v1.SiteService/GetSite":                       "sites:read",
-	"/jetmon.monitor.v1.SiteService/BatchGetSites":                 "sites:read coordinator",
-	"/jetmon.monitor.v1.SiteService/ExplainSite":                   "sites:read coordinator",
-	"/jetmon.monitor.v1.SiteService/CreateSite":                    "sites:write coordinator",
-	"/jetmon.monitor.v1.SiteService/UpdateSite":                    "sites:write coordinator",
-	"/jetmon.monitor.v1.SiteService/DeleteSite":                    "sites:write coordinator",
-	"/jetmon.monitor.v1.SiteService/PauseSite":                     "sites:write coordinator",
-	"/jetmon.monitor.v1.SiteService/ResumeSite":                    "sites:write coordinator",
-	"/jetmon.monitor.v1.SiteService/CheckSite":                     "checks:run coordinator",
-	"/jetmon.monitor.v1.SiteService/ImportSites":                   "sites:write",
-	"/jetmon.monitor.v1.SiteService/ExportSites":                   "sites:read",
-	"/jetmon.monitor.v1.DiagnosisService/DiagnoseSite":             "checks:run",
-	"/jetmon.monitor.v1.AdvisoryService/ListAdvisories":            "sites:read",
+	"/jetmon.monitor.v1.SiteService/ListSites":     "sites:read coordinator",
+	"/jetmon.monitor.v1.SiteService/GetSite":       "sites:read",
+	"/jetmon.monitor.v1.SiteService/BatchGetSites": "sites:read coordinator",
+	"/jetmon.monitor.v1.SiteService/ExplainSite":   "sites:read coordinator",
+	"/jetmon.monitor.v1.SiteService/CreateSite":    "sites:write coordinator",
+	"/jetmon.monitor.v1.SiteService/UpdateSite":    "sites:write coordinator",
+	"/jetmon.monitor.v1.SiteService/DeleteSite":    "sites:write coordinator",
+	"/jetmon.monitor.v1.SiteService/PauseSite":     "sites:write coordinator",
+	"/jetmon.monitor.v1.SiteService/ResumeSite":    "sites:write coordinator",
+	"/jetmon.monitor.v1.SiteService/CheckSite":     "checks:run coordinator",
+	"/jetmon.monitor.v1.SiteService/ImportSites":   "sites:write",
+	"/jetmon.monitor.v1.SiteService/ExportSites":   "sites:read",
+
+	"/jetmon.monitor.v1.DiagnosisService/DiagnoseSite": "checks:run",
+
+	"/jetmon.monitor.v1.AdvisoryService/ListAdvisories": "sites:read",
+
+	"/jetmon.monitor.v1.IncidentService/ListIncidents":       "fleet:read",
+	"/jetmon.monitor.v1.IncidentService/GetIncident":         "fleet:read",
+	"/jetmon.monitor.v1.IncidentService/ListIncidentMembers": "fleet:read",
+
 	"/jetmon.monitor.v1.MaintenanceService/ListMaintenances":       "sites:read",
 	"/jetmon.monitor.v1.MaintenanceService/GetMaintenance":         "sites:read",
 	"/jetmon.monitor.v1.MaintenanceService/GetMaintenanceCalendar": "sites:read",
@@ -101,7 +108,10 @@ var mayCall = map[string]string{
 	"/jetmon.monitor.v1.OutageService/ListOutages":  "outages:read",
 	"/jetmon.monitor.v1.OutageService/GetOutage":    "outages:read",
 	"/jetmon.monitor.v1.OutageService/ReplayOutage": "outages:read",
-	"/jetmon.monitor.v1.FleetService/GetFleet":      "fleet:read coordinator",
+
+	"/jetmon.monitor.v1.FleetService/GetFleet": "fleet:read coordinator",
+
+	"/jetmon.monitor.v1.ChangeService/WatchChanges": "outages:read",
 
 	"/jetmon.monitor.v1.AccessService/CreateToken":      "",
 	"/jetmon.monitor.v1.AccessService/GetToken":         "",
@@ -114,12 +124,16 @@ var mayCall = map[string]string{
 	"/jetmon.wpcom.v1.JetpackMonitorService/UpdateJetpackMonitorSettings": "sites:write",
 	"/jetmon.wpcom.v1.JetpackMonitorService/ListJetpackMonitorIncidents":  "sites:read",
 	"/jetmon.wpcom.v1.JetpackMonitorService/GetJetpackMonitorUptime":      "sites:read",
-	"/jetmon.coordinator.v1.AssignmentService/StreamAssignments":          "checker",
-	"/grpc.health.v1.Health/Check":                                        "anybody",
-	"/grpc.health.v1.Health/Watch":                                        "anybody",
-	"/grpc.health.v1.Health/List":                                         "anybody",
-	"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo":           "anybody",
-	"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo":      "anybody",
+
+	"/jetmon.coordinator.v1.AssignmentService/StreamAssignments": "checker",
+
+	"/grpc.health.v1.Health/Check": "anybody",
+	"/grpc.health.v1.Health/Watch": "anybody",
+	"/grpc.health.v1.Health/List":  "anybody",
+
+	"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo": "anybody",
+
+	"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": "anybody",
 }
 
 func TestWhoMayCallWhat(t *testing.T) {
@@ -199,7 +213,7 @@ func (r *rig) tries(t *testing.T, ctx context.Context, method string) codes.Code
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	streams := strings.Contains(method, "Stream") || strings.Contains(method, "Reflection") || strings.HasSuffix(method, "Watch") ||
-		strings.HasSuffix(method, "/ImportSites") || strings.HasSuffix(method, "/ExportSites")
+		strings.HasSuffix(method, "/ImportSites") || strings.HasSuffix(method, "/ExportSites") || strings.HasSuffix(method, "/WatchChanges")
 	if !streams {
 		return status.Code(r.conn.Invoke(ctx, method, &emptypb.Empty{}, &emptypb.Empty{}))
 	}

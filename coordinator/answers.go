@@ -8,6 +8,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/v1stats"
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
+	"github.com/Automattic/jetmon/coordinator/state/feed"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -16,6 +17,7 @@ import (
 type answers struct {
 	engine   *engine.Engine
 	notify   *notify.Deliverer
+	feed     *feed.Feed
 	changes  *v1stats.ChangeLog // nil when none is written
 	onChange func(StatusChange) // nil when nobody watches
 	log      *slog.Logger
@@ -31,6 +33,7 @@ func (a answers) Looked(l engine.Look) { a.engine.Looked(time.Now(), l) }
 func (a answers) Committed(c record.Change, done record.Committed) {
 	a.engine.Committed(time.Now(), c, done)
 	a.notify.Wake()
+	a.feed.Nudge()
 	a.log.Info("status changed", "site_id", c.SiteID, "blog_id", c.BlogID, "url", c.URL, "from", c.From, "to", c.To,
 		"outage_id", done.OutageID, "failure", failureOf(c), "muted", c.Muted, "maintenance_id", done.Maintenance)
 	if a.changes != nil {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/edge/api"
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/edge/peers"
@@ -16,12 +17,15 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/v1stats"
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/incident"
 	"github.com/Automattic/jetmon/coordinator/rules/outlier"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/advisories"
 	"github.com/Automattic/jetmon/coordinator/state/checkpoint"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
+	"github.com/Automattic/jetmon/coordinator/state/feed"
 	"github.com/Automattic/jetmon/coordinator/state/hush"
+	"github.com/Automattic/jetmon/coordinator/state/incidents"
 	"github.com/Automattic/jetmon/coordinator/state/keyring"
 	"github.com/Automattic/jetmon/coordinator/state/loader"
 	"github.com/Automattic/jetmon/coordinator/state/ownership"
@@ -44,8 +48,10 @@ type Coordinator struct {
 	loader     *loader.Loader
 	checkpoint *checkpoint.Checkpoint
 	advisories *advisories.Writer
+	incidents  *incidents.Finder
 	retention  *retention.Sweeper
 	keyring    *keyring.Keyring
+	feed       *feed.Feed
 	upkeep     *upkeep.Upkeep
 	hush       *hush.Hush
 	notify     *notify.Deliverer
@@ -85,18 +91,17 @@ func New(o Options) (_ *Coordinator, err error) {
 		return nil, err
 	}
 	c.retention = retention.New(retention.Options{
-		Store: o.Store, Shards: c.ownership, Ballots: o.Retention, Outages: o.OutageRetention, Audit: auditRetention, Log: o.Log,
+		Store: o.Store, Shards: c.ownership, Ballots: o.Retention, Outages: o.OutageRetention, Events: o.EventRetention, Audit: auditRetention, Log: o.Log,
 	})
 	c.keyring = keyring.New(o.Store, o.Log)
+	c.feed = feed.New(feed.Options{Store: o.Store, Encode: api.EncodeEvent, Log: o.Log})
 	c.hush = hush.New(o.Store, c.engine, o.Log)
 	c.upkeep = upkeep.New(upkeep.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
 	o.Notify.Log, o.Notify.Metrics, o.Notify.Shards, o.Notify.VeriflierHosts = o.Log, o.Metrics, c.ownership, VeriflierHosts(o.Verifliers)
 	if c.notify, err = notify.New(o.Notify, o.Store); err != nil {
 		return nil, err
 	}
-	c.advisories = advisories.New(advisories.Options{
-		Engine: c.engine, Store: o.Store, Shards: c.ownership, OnWrite: c.notify.Wake, Log: o.Log,
-	})
+	c.newTellers()
 	toPeers, id := identified(o.PeerClient)
 	c.toPeers = id
 	c.peers = peers.New(peers.Options{Node: o.Node, Shards: c.ownership, Client: toPeers})
@@ -116,6 +121,20 @@ func New(o Options) (_ *Coordinator, err error) {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	return c, c.newServers(instance)
+}
+
+// newTellers makes the rooms that find what others are told of beside changes of status.
+func (c *Coordinator) newTellers() {
+	told := func() {
+		c.notify.Wake()
+		c.feed.Nudge()
+	}
+	c.advisories = advisories.New(advisories.Options{
+		Engine: c.engine, Store: c.o.Store, Shards: c.ownership, OnWrite: told, Log: c.o.Log,
+	})
+	c.incidents = incidents.New(incidents.Options{
+		Store: c.o.Store, Shards: c.ownership, Rule: incident.DefaultRule(), OnWrite: told, Log: c.o.Log,
+	})
 }
 
 func newOwnership(o Options) *ownership.Ownership {
@@ -163,7 +182,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 // takes, all is over in time: a call that hangs, a store that is away and a WordPress.com
 // that does not answer must not add up.
 func (c *Coordinator) stages() []stages.Stage {
-	to := answers{engine: c.engine, notify: c.notify, changes: c.o.ChangeLog, onChange: c.o.OnChange, log: c.o.Log}
+	to := answers{engine: c.engine, notify: c.notify, feed: c.feed, changes: c.o.ChangeLog, onChange: c.o.OnChange, log: c.o.Log}
 	own := tenant{shards: c.ownership, loader: c.loader, committer: c.committer, checkpoint: c.checkpoint, notify: c.notify}
 	front := append(c.serving(),
 		stages.Step{Name: "pulse", Run: c.pulse.Run},
@@ -171,11 +190,13 @@ func (c *Coordinator) stages() []stages.Stage {
 		stages.Step{Name: "stream", Run: c.stopStream},
 		stages.Step{Name: "clock", Run: c.clock},
 		stages.Step{Name: "loader", Run: c.loader.Run},
+		stages.Step{Name: "incidents", Run: c.incidents.Run},
 		stages.Step{Name: "retention", Run: c.retention.Run},
 		stages.Step{Name: "upkeep", Run: c.upkeep.Run},
 		stages.Step{Name: "hush", Run: c.hush.Run},
 		stages.Step{Name: "watchdog", Run: c.watchdog.Run},
 		stages.Step{Name: "keyring", Run: c.keyring.Run},
+		stages.Step{Name: "feed", Run: c.feed.Run},
 		stages.Step{Name: "v1 stats", Run: c.stats.Run},
 	)
 	return []stages.Stage{

@@ -46,6 +46,7 @@ func (c *Coordinator) newServers(instance string) (err error) {
 		Store: c.o.Store, Engine: c.engine, Panel: c.panel, Committer: c.committer, Notify: c.notify, Policy: c.engine.Policy,
 		Peers: c.peers, Keyring: c.keyring, Hush: c.hush,
 		Watchdog:  c.watchdog,
+		Feed:      c.feed,
 		Diagnoser: c.o.Diagnoser, Shards: c.ownership, Trial: c.o.Trial != 0, Node: c.o.Node, Instance: instance, Started: time.Now(),
 	})
 	o := c.o.Server

@@ -207,11 +207,16 @@ func (c conditional) Invoke(ctx context.Context, method string, args, reply any,
 }
 
 // isMismatch reports whether a resource was edited since its caller read it.
-func isMismatch(s *status.Status) bool {
-	return slices.ContainsFunc(s.Details(), func(d any) bool {
-		info, ok := d.(*errdetails.ErrorInfo)
-		return ok && info.GetReason() == etagMismatch
-	})
+func isMismatch(s *status.Status) bool { return reasonOf(s) == etagMismatch }
+
+// reasonOf returns the reason of an error, in google.rpc.ErrorInfo; empty when it has none.
+func reasonOf(s *status.Status) string {
+	for _, d := range s.Details() {
+		if info, ok := d.(*errdetails.ErrorInfo); ok {
+			return info.GetReason()
+		}
+	}
+	return ""
 }
 
 // taggingWriter tags a good answer, and leaves out the body that its reader has already. The

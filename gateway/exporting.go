@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -83,12 +82,7 @@ func prefersCSV(h http.Header) bool {
 	csv, other := 0.0, 0.0
 	for part := range strings.SplitSeq(strings.Join(h.Values("Accept"), ","), ",") {
 		kind, params, _ := strings.Cut(part, ";")
-		weight := 1.0
-		for param := range strings.SplitSeq(params, ";") {
-			if name, value, _ := strings.Cut(strings.TrimSpace(param), "="); strings.EqualFold(name, "q") {
-				weight, _ = strconv.ParseFloat(value, 64) // 0 when it is no number: not wanted
-			}
-		}
+		weight := weightIn(params)
 		switch format, _ := media(strings.TrimSpace(kind)); format {
 		case csvType:
 			csv = max(csv, weight)

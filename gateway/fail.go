@@ -47,8 +47,11 @@ func (h *handler) failCall(ctx context.Context, w http.ResponseWriter, err error
 		s = r.rename(s)
 	}
 	code := runtime.HTTPStatusFromCode(s.Code())
-	if isMismatch(s) {
+	switch reason := reasonOf(s); {
+	case reason == etagMismatch:
 		code = http.StatusPreconditionFailed
+	case s.Code() == codes.OutOfRange:
+		code = http.StatusGone // what is asked for is kept no longer
 	}
 	answer(w, code, s.Proto())
 }

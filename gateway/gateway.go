@@ -98,6 +98,8 @@ type Gateway struct {
 	openAPI   []byte
 	routes    []*route
 	metrics   *metrics
+	// stopping is closed when no request is taken any more: streams without an end end then.
+	stopping chan struct{}
 	// coordinators is set while Run runs.
 	coordinators atomic.Pointer[rpc.Pool]
 }
@@ -129,7 +131,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	return &Gateway{
 		addrs: addrs, client: o.Client, listeners: o.Listeners, log: o.Log,
-		tls: o.TLS, fence: fence, openAPI: o.OpenAPI, routes: routes, metrics: newMetrics(o.Metrics),
+		tls: o.TLS, fence: fence, openAPI: o.OpenAPI, routes: routes, metrics: newMetrics(o.Metrics), stopping: make(chan struct{}),
 	}, nil
 }
 
@@ -139,6 +141,8 @@ func contract() []protoreflect.FileDescriptor {
 		monitorv1.File_jetmon_monitor_v1_site_service_proto,
 		monitorv1.File_jetmon_monitor_v1_outage_service_proto,
 		monitorv1.File_jetmon_monitor_v1_advisory_service_proto,
+		monitorv1.File_jetmon_monitor_v1_incident_service_proto,
+		monitorv1.File_jetmon_monitor_v1_change_service_proto,
 		monitorv1.File_jetmon_monitor_v1_maintenance_service_proto,
 		monitorv1.File_jetmon_monitor_v1_fleet_service_proto,
 		monitorv1.File_jetmon_monitor_v1_diagnosis_service_proto,
@@ -170,6 +174,8 @@ func transcoder(plain grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) (
 		monitorv1.RegisterSiteServiceHandlerClient(ctx, mux, monitorv1.NewSiteServiceClient(conn)),
 		monitorv1.RegisterOutageServiceHandlerClient(ctx, mux, monitorv1.NewOutageServiceClient(conn)),
 		monitorv1.RegisterAdvisoryServiceHandlerClient(ctx, mux, monitorv1.NewAdvisoryServiceClient(conn)),
+		monitorv1.RegisterIncidentServiceHandlerClient(ctx, mux, monitorv1.NewIncidentServiceClient(conn)),
+		monitorv1.RegisterChangeServiceHandlerClient(ctx, mux, monitorv1.NewChangeServiceClient(conn)),
 		monitorv1.RegisterMaintenanceServiceHandlerClient(ctx, mux, monitorv1.NewMaintenanceServiceClient(conn)),
 		monitorv1.RegisterFleetServiceHandlerClient(ctx, mux, monitorv1.NewFleetServiceClient(conn)),
 		monitorv1.RegisterDiagnosisServiceHandlerClient(ctx, mux, monitorv1.NewDiagnosisServiceClient(conn)),
@@ -246,6 +252,7 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 func (g *Gateway) stop(server *http.Server) error {
 	bound, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
+	close(g.stopping)
 	err := server.Shutdown(bound)
 	if errors.Is(err, context.DeadlineExceeded) {
 		g.log.Warn("running requests cut at stop", "waited", stopTimeout)

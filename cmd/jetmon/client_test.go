@@ -61,6 +61,8 @@ func TestTheCommandsTellOfSitesAndOutages(t *testing.T) {
 		{"a maintenance in the past", "maintenance add x --tag=a --for=2h --start=2025-01-01T02:00", exitUsage, `^jetmon maintenance add: maintenance.start_time: no window`},
 		{"a maintenance that is not there", "maintenance end 99", exitFailed, `^jetmon maintenance end: there is no maintenance 99`},
 		{"an edit of nothing", "maintenance edit 99", exitUsage, `^jetmon maintenance edit: say what to change`},
+		{"incidents are listed, of which there are none", "incidents list --open", exitOK, `(?m)^ID +BEGAN +OVER +DOWN +SITES +SHARED +VALUE\n\z`},
+		{"the members of no incident", "incidents members 77", exitFailed, `^jetmon incidents members: .*there is no incident 77`},
 		{"outages are listed", "outages list --open", exitOK, `(?s)\n1 +1 +20.* +- +2 of 3 in 2 regions +server.*HTTP status 502 +` + quoted},
 		{"an outage is shown", "outages show 1", exitOK, `(?s)Outage 1 of site 1.*Checks that led to it:\n.*checker-\d.*502.*\n.*veriflier-3 +asia +DOWN`},
 		{"an outage is replayed", "outages replay 1", exitOK, `(?s)Stored: CONFIRMED.*Replayed by the rule 2 of 3 in 2 regions: CONFIRMED\n$`},

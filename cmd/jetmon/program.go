@@ -38,8 +38,10 @@ type commands struct {
 	Probe       probeCommand       `cmd:"" help:"Check one URL from here, or by verifliers, and print the observation."`
 	Sites       sitesCommand       `cmd:"" help:"List, add, edit, check, import and export sites, by a coordinator."`
 	Advisories  advisoriesCommand  `cmd:"" help:"Query a coordinator about open remarks about sites that are up: list."`
+	Incidents   incidentsCommand   `cmd:"" help:"Query a coordinator about failures of many sites at once: list, members."`
 	Maintenance maintenanceCommand `cmd:"" help:"Plan maintenance, in which nobody is told that sites fail: list, add, edit, end, delete, calendar."`
 	Outages     outagesCommand     `cmd:"" help:"Query a coordinator about outages: list, show, replay."`
+	Changes     changesCommand     `cmd:"" help:"Follow what happens to sites, while it happens: watch."`
 	Fleet       fleetCommand       `cmd:"" help:"Show the monitor itself: coordinators, checkers, verifliers, alarms."`
 	Context     contextCommand     `cmd:"" help:"Manage the coordinators that you ask: list, use, show, set, delete."`
 	Tokens      tokensCommand      `cmd:"" help:"Manage what proves callers: tokens of the API (create, list, revoke) and of roles (role)."`

@@ -30,6 +30,7 @@ var kinds = map[fault.Kind]codes.Code{
 	fault.Unauthenticated: codes.Unauthenticated,
 	fault.Exhausted:       codes.ResourceExhausted,
 	fault.Denied:          codes.PermissionDenied,
+	fault.Gone:            codes.OutOfRange,
 }
 
 func TestAKindStandsForOneCodeHereAndOverTheWire(t *testing.T) {

@@ -31,6 +31,8 @@ const (
 	Exhausted
 	// Denied is a request that its caller may not make, whoever that is (PERMISSION_DENIED).
 	Denied
+	// Gone is a request for what is not there any more, or not yet (OUT_OF_RANGE).
+	Gone
 )
 
 // Code returns the gRPC code that k stands for.
@@ -54,6 +56,8 @@ func (k Kind) Code() codes.Code {
 		return codes.ResourceExhausted
 	case Denied:
 		return codes.PermissionDenied
+	case Gone:
+		return codes.OutOfRange
 	case Internal:
 		return codes.Internal
 	}
@@ -83,6 +87,8 @@ func (k Kind) String() string {
 		return "exhausted"
 	case Denied:
 		return "denied"
+	case Gone:
+		return "gone"
 	}
 	return "kind " + strconv.Itoa(int(k))
 }

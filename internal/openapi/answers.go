@@ -31,6 +31,7 @@ func refusals() []refusal {
 		{404, "NotFound", "There is no such thing, or it is in a blog that is not the token's.", ""},
 		{408, "RequestTimeout", "The body did not arrive in time.", ""},
 		{409, "Conflict", "It exists already (ALREADY_EXISTS), or somebody else changed it meanwhile (ABORTED).", ""},
+		{410, "Gone", "What is asked for is kept no longer: begin anew.", ""},
 		{412, "PreconditionFailed", "It has been edited since it was read with the etag of If-Match.", ""},
 		{413, "ContentTooLarge", "The body is too large.", ""},
 		{415, "UnsupportedMediaType", "The body has a Content-Type or Content-Encoding that is not read here.", ""},
@@ -51,6 +52,8 @@ func (c call) refused(status int) bool {
 		return c.rule.GetBody() != ""
 	case 409:
 		return writes && c.rule.GetBody() != "" && !c.Desc.IsStreamingClient() || c.hasETag()
+	case 410:
+		return c.watches()
 	case 412:
 		return writes && c.hasETag()
 	}
@@ -66,6 +69,12 @@ func (b builder) addResponses(op *Operation, c call) {
 	case c.Desc.IsStreamingClient():
 		good.Description = "NDJSON: an answer as JSON on each line, in the order of the rows. A last line {\"error\": Status} says that the import could not go on."
 		good.Content.Set(ndjson, Media{Schema: b.schemas.ref(c.Output)})
+	case c.watches():
+		good.Description = "NDJSON, a response as JSON on each line, or server-sent events where the request accepts text/event-stream, with a response " +
+			"as the data of each. It goes on without an end; a last line {\"error\": Status}, or event \"end\", says why it ended."
+		schema := b.schemas.ref(c.Output)
+		good.Content.Set(ndjson, Media{Schema: schema})
+		good.Content.Set("text/event-stream", Media{Schema: &Schema{Type: "string"}})
 	case c.streams():
 		good.Description = "NDJSON, with a site as JSON on each line, or CSV, whose first line names the columns. The connection breaks when the export cannot go on."
 		good.Content.Set(ndjson, Media{Schema: b.schemas.ref(c.Output.Fields[0].Message)})

@@ -53,7 +53,7 @@ func Generate(files []*protogen.File) ([]byte, error) {
 
 // rank is the place of a group among the others: what people look for comes first.
 func rank(t Tag) int {
-	order := []string{"SiteService", "OutageService", "MaintenanceService", "AdvisoryService", "FleetService", "DiagnosisService", "JetpackMonitorService", "AccessService"}
+	order := []string{"SiteService", "OutageService", "AdvisoryService", "IncidentService", "MaintenanceService", "FleetService", "DiagnosisService", "JetpackMonitorService", "AccessService"}
 	if i := slices.Index(order, t.Name); i >= 0 {
 		return i
 	}
@@ -135,6 +135,11 @@ func newCall(m *protogen.Method, rule *annotations.HttpRule) call {
 		c.path = strings.Replace(c.path, "{"+field+"}", "{"+name+"}", 1)
 		rest = tail
 	}
+}
+
+// watches reports whether a call's answer goes on without an end.
+func (c call) watches() bool {
+	return c.Desc.IsStreamingServer() && strings.HasSuffix(c.path, ":watch")
 }
 
 // isCalendar reports whether the answer is a calendar.

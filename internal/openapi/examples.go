@@ -38,10 +38,15 @@ func examples() map[string]Example {
 
 		"ListAdvisories": {Values: [][2]string{{"advisory", "ADVISORY_TLS_EXPIRING"}, {"page_size", "100"}}},
 
+		"ListIncidents":       {Values: [][2]string{{"open", "true"}}},
+		"GetIncident":         {Values: [][2]string{{"incident_id", "1"}}},
+		"ListIncidentMembers": {Values: [][2]string{{"incident_id", "1"}, {"page_size", "100"}}},
+
 		"ListOutages":  {Values: [][2]string{site, {"page_size", "100"}}},
 		"GetOutage":    {Values: [][2]string{{"outage_id", "1"}}},
 		"ReplayOutage": {Values: [][2]string{{"outage_id", "1"}}},
 
+		"WatchChanges":     {Values: [][2]string{{"from_start", "true"}, {"heartbeat", "5s"}}},
 		"ListMaintenances": {Values: [][2]string{{"active", "true"}, site}},
 		"GetMaintenance":   {Values: [][2]string{maintenance}},
 		"CreateMaintenance": {Body: `{"name": "Database upgrade", "tag": "shop", "start_time": "2027-01-03T02:00:00Z", "duration": "7200s",` +
@@ -105,6 +110,9 @@ func (e Example) target(template string) string {
 // curl is the request as a command line.
 func (e Example) curl(method, template string) string {
 	line := `curl -s -H "Authorization: Bearer $TOKEN"`
+	if strings.HasSuffix(template, ":watch") { // what has come must be shown, and there is no end
+		line = strings.Replace(line, "-s", "-sN", 1)
+	}
 	if method != "GET" && !(method == "POST" && e.Body != "") {
 		line += " -X " + method
 	}

@@ -14,6 +14,35 @@ type tokened struct {
 	end    context.CancelCauseFunc
 }
 
+type stillKey struct{}
+
+// StillAccepted returns nil while the token of the API by which a stream was opened is good, or
+// when there was none. A stream lasts for days, and would outlive its token: its handler asks
+// every few seconds. ctx is the context of the stream.
+func StillAccepted(ctx context.Context) error {
+	ask, ok := ctx.Value(stillKey{}).(func() error)
+	if !ok {
+		return nil
+	}
+	// Another error says nothing about the token.
+	if err := ask(); fault.Is(err, fault.Unauthenticated) {
+		return err
+	}
+	return nil
+}
+
+// withToken returns the context of a stream, in which StillAccepted knows the caller's token.
+func (a *Authorizer) withToken(ctx context.Context) context.Context {
+	header := firstValue(ctx, authorization)
+	if header == "" || a.open {
+		return ctx
+	}
+	return context.WithValue(ctx, stillKey{}, func() error {
+		_, err := a.token(ctx, header)
+		return err
+	})
+}
+
 // whileAccepted returns a context for a stream that ends when the token of its caller's role
 // is no longer accepted: a stream lasts for days, and would outlive the token. done ends the
 // watch.

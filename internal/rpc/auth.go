@@ -250,7 +250,7 @@ func (a *Authorizer) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServ
 	defer done()
 	ctx, unwatch := a.whileAccepted(ctx)
 	defer unwatch()
-	return handle(srv, withContext{ss, ctx})
+	return handle(srv, withContext{ss, a.withToken(ctx)})
 }
 
 // withContext is a stream with another context.

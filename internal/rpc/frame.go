@@ -49,6 +49,23 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
+// Encoded is a message that is encoded already, in parts one after the other, which many
+// streams may share. A handler sends it with SendMsg; nobody changes it any more.
+type Encoded [][]byte
+
+// Marshal encodes a message, or takes one as it is.
+func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+	parts, ok := v.(Encoded)
+	if !ok {
+		return c.CodecV2.Marshal(v)
+	}
+	out := make(mem.BufferSlice, len(parts))
+	for i, part := range parts {
+		out[i] = mem.SliceBuffer(part) // which is never put into a pool
+	}
+	return out, nil
+}
+
 // framing is a registrar whose unary methods hand their frame to the interceptors, with
 // a message that is still empty.
 type framing struct {

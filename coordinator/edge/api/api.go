@@ -13,6 +13,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
+	"github.com/Automattic/jetmon/coordinator/state/feed"
 	"github.com/Automattic/jetmon/coordinator/state/hush"
 	"github.com/Automattic/jetmon/coordinator/state/keyring"
 	"github.com/Automattic/jetmon/coordinator/state/store"
@@ -33,6 +34,8 @@ type Options struct {
 	Policy func() lifecycle.Policy
 	// Keyring knows the tokens of the API.
 	Keyring *keyring.Keyring
+	// Feed follows the events.
+	Feed *feed.Feed
 	// Hush keeps sites in maintenance quiet.
 	Hush *hush.Hush
 	// Diagnoser answers DiagnoseSite; it is optional.
@@ -54,6 +57,8 @@ func Register(r grpc.ServiceRegistrar, o Options) {
 	monitorv1.RegisterSiteServiceServer(r, &sites{o: o})
 	monitorv1.RegisterOutageServiceServer(r, &outages{o: o})
 	monitorv1.RegisterAdvisoryServiceServer(r, &advisories{o: o})
+	monitorv1.RegisterIncidentServiceServer(r, &incidents{o: o})
+	monitorv1.RegisterChangeServiceServer(r, &changes{feed: o.Feed})
 	monitorv1.RegisterFleetServiceServer(r, &fleet{o: o})
 	monitorv1.RegisterDiagnosisServiceServer(r, newDiagnosis(o))
 	monitorv1.RegisterMaintenanceServiceServer(r, &maintenances{o: o})
@@ -67,6 +72,8 @@ func Services() []string {
 		monitorv1.SiteService_ServiceDesc.ServiceName,
 		monitorv1.OutageService_ServiceDesc.ServiceName,
 		monitorv1.AdvisoryService_ServiceDesc.ServiceName,
+		monitorv1.IncidentService_ServiceDesc.ServiceName,
+		monitorv1.ChangeService_ServiceDesc.ServiceName,
 		monitorv1.FleetService_ServiceDesc.ServiceName,
 		monitorv1.DiagnosisService_ServiceDesc.ServiceName,
 		monitorv1.MaintenanceService_ServiceDesc.ServiceName,

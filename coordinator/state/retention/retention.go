@@ -1,5 +1,5 @@
 // Package retention deletes history that is too old, so that the database does not grow
-// for ever: ballots that opened no outage and, if Options.Outages is set, outages that
+// for ever: ballots that opened no outage, events and, if Options.Outages is set, outages that
 // are over; also old records of the audit trail, and idempotency keys. It owns the pace: small batches, with pauses between them, once an hour.
 // store.Retention decides what may be deleted. A late deletion does no harm.
 //
@@ -39,8 +39,8 @@ type Options struct {
 	// Shards reports which shards are ours, with the fences for writes.
 	Shards shard.Holder
 	// Ballots is how long to keep ballots that opened no outage, Outages how long to keep
-	// outages that are over; 0 keeps them for ever.
-	Ballots, Outages time.Duration
+	// outages and incidents that are over, Events how long to keep events; 0 keeps them for ever.
+	Ballots, Outages, Events time.Duration
 	// Audit is how long to keep the audit trail; 0 keeps it for ever.
 	Audit time.Duration
 	Log   *slog.Logger
@@ -50,6 +50,7 @@ type Options struct {
 type Store interface {
 	store.Retention
 	ExpireAudit(ctx context.Context, before time.Time, limit int) (int, error)
+	ExpireIncidents(ctx context.Context, before time.Time, limit int) (int, error)
 	ExpireKeys(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
@@ -69,7 +70,7 @@ func (w *Sweeper) Run(ctx context.Context) error {
 		case err != nil:
 			w.o.Log.Warn("deleting old history failed", "deleted", deleted, "next_in", every, "error", err)
 		case deleted > 0:
-			w.o.Log.Info("old history deleted", "ballots_and_outages", deleted, "took", time.Since(began).Round(time.Millisecond))
+			w.o.Log.Info("old history deleted", "rows", deleted, "took", time.Since(began).Round(time.Millisecond))
 		}
 	}
 	return nil
@@ -82,7 +83,7 @@ func (w *Sweeper) pass(ctx context.Context) (deleted int, err error) {
 			n, auditErr := w.unsharded(ctx)
 			deleted, err = deleted+n, errors.Join(err, auditErr)
 		}
-		if w.o.Ballots == 0 && w.o.Outages == 0 {
+		if w.o.Ballots == 0 && w.o.Outages == 0 && w.o.Events == 0 {
 			continue
 		}
 		n, shardErr := w.shard(ctx, s)
@@ -99,6 +100,10 @@ func (w *Sweeper) pass(ctx context.Context) (deleted int, err error) {
 func (w *Sweeper) unsharded(ctx context.Context) (deleted int, err error) {
 	if w.o.Audit > 0 {
 		deleted, err = batches(ctx, time.Now().Add(-w.o.Audit), w.o.Store.ExpireAudit)
+	}
+	if w.o.Outages > 0 {
+		n, incidentsErr := batches(ctx, time.Now().Add(-w.o.Outages), w.o.Store.ExpireIncidents)
+		deleted, err = deleted+n, errors.Join(err, incidentsErr)
 	}
 	// Keys are forgotten, not history: nobody counts them.
 	_, keysErr := batches(ctx, time.Now().Add(-store.KeyLife), w.o.Store.ExpireKeys)
@@ -130,6 +135,9 @@ func (w *Sweeper) shard(ctx context.Context, s shard.ID) (deleted int, err error
 	}
 	if w.o.Outages > 0 {
 		e.Outages = time.Now().Add(-w.o.Outages)
+	}
+	if w.o.Events > 0 {
+		e.Events = time.Now().Add(-w.o.Events)
 	}
 	for {
 		fence, ours := w.o.Shards.Fence(s)

@@ -31,6 +31,8 @@ type history struct {
 	// before which they were to be deleted.
 	records int
 	audited []time.Time
+	// incidents is how many of them, and their members, are too old.
+	incidents int
 	// keys and forgot are so of idempotency keys.
 	keys   int
 	forgot []time.Time
@@ -56,6 +58,15 @@ func (h *history) ExpireAudit(_ context.Context, before time.Time, limit int) (i
 	h.audited = append(h.audited, before)
 	n := min(h.records, limit)
 	h.records -= n
+	return n, nil
+}
+
+// ExpireIncidents implements retention.Store likewise.
+func (h *history) ExpireIncidents(_ context.Context, before time.Time, limit int) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := min(h.incidents, limit)
+	h.incidents -= n
 	return n, nil
 }
 
@@ -127,6 +138,19 @@ func TestOldHistoryIsDeletedInSmallBatches(t *testing.T) {
 		time.Sleep(time.Hour)
 		if _, again, _ := h.seen(); again != calls+2 {
 			t.Errorf("%d calls in the next hour, want one a shard", again-calls)
+		}
+	})
+}
+
+func TestOldEventsAreDeletedThoughNothingElseIs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &history{old: map[shard.ID]int{3: 250}}
+		start(t, retention.Options{Store: h, Events: 7 * 24 * time.Hour, Shards: shardtest.New(3)})
+		time.Sleep(2 * time.Minute)
+		left, _, last := h.seen()
+		if age := time.Since(last.Events); left != 0 || age < 7*24*time.Hour || age > 7*24*time.Hour+2*time.Minute || !last.Ballots.IsZero() || !last.Outages.IsZero() {
+			t.Errorf("%d left, asked to delete %+v, want events of 7 days", left, last)
 		}
 	})
 }

@@ -23,6 +23,7 @@ type Store interface {
 	Orphans
 	Outbox
 	Remarks
+	Incidents
 	Ownership
 	Handover
 	Members
@@ -30,6 +31,7 @@ type Store interface {
 	Retention
 	Access
 	Blogs
+	Events
 	Maintenances
 	// Ping checks that the database answers.
 	Ping(ctx context.Context) error

@@ -62,6 +62,7 @@ func (w *world) goodRequests() map[protoreflect.FullName]proto.Message {
 		&monitorv1.DeleteSiteRequest{SiteId: 1 << 40}, &monitorv1.BatchGetSitesRequest{SiteIds: []int64{w.site}},
 		&monitorv1.CreateSiteRequest{Site: &monitorv1.Site{Url: "http://bad.example/", BlogId: 7}},
 		&monitorv1.UpdateSiteRequest{Site: &monitorv1.Site{SiteId: w.site, Url: "http://site.example/", BlogId: 1}},
+		&monitorv1.ListIncidentsRequest{}, &monitorv1.GetIncidentRequest{IncidentId: 1}, &monitorv1.ListIncidentMembersRequest{IncidentId: 1},
 		&monitorv1.GetMaintenanceRequest{MaintenanceId: 1 << 40}, &monitorv1.EndMaintenanceRequest{MaintenanceId: 1 << 40},
 		&monitorv1.DeleteMaintenanceRequest{MaintenanceId: 1 << 40},
 		&monitorv1.CreateMaintenanceRequest{Maintenance: badMaintenance()}, &monitorv1.UpdateMaintenanceRequest{Maintenance: badMaintenance()},

@@ -65,8 +65,11 @@ func (t txn) publish(f shard.Fence, events []event.Event) ([]int64, error) {
 	if len(events) == 0 {
 		return nil, nil
 	}
+	if _, err := t.exec("UPDATE jetmon_shards SET events_pos = writes WHERE shard = ?", f.Shard); err != nil {
+		return nil, err
+	}
 	var pos int64
-	if ok, err := t.find([]any{&pos}, "SELECT writes FROM jetmon_shards WHERE shard = ?", f.Shard); err != nil || !ok {
+	if ok, err := t.find([]any{&pos}, "SELECT events_pos FROM jetmon_shards WHERE shard = ?", f.Shard); err != nil || !ok {
 		return nil, fmt.Errorf("the count of shard %d (found: %t): %w", f.Shard, ok, err)
 	}
 	rows, keys := make([][]any, len(events)), make([]string, len(events))
@@ -86,13 +89,37 @@ func (t txn) publish(f shard.Fence, events []event.Event) ([]int64, error) {
 		"SELECT event_key, id FROM jetmon_events WHERE event_key IN "}, rows, keys)
 }
 
-// expireEvents deletes the oldest events of a shard. They lie in the order of their places,
-// which is that of their times but for what clocks differ.
+// expireEvents deletes the oldest events of a shard, and notes how far. They lie in the order of
+// their places, which is that of their times but for what clocks differ: the first that is
+// young ends it.
 func expireEvents(t txn, s shard.ID, before int64, limit int) (int, error) {
-	ids, err := t.ids("SELECT id FROM jetmon_events WHERE shard = ? AND at_ms < ? ORDER BY shard, pos, n LIMIT ?", s, before, limit)
-	if err != nil {
+	ids, last, err := oldEvents(t, s, before, limit)
+	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
-
+	if _, err := t.exec("UPDATE jetmon_shards SET events_expired_pos = ? WHERE shard = ?", last, s); err != nil {
+		return 0, err
+	}
 	return len(ids), t.remove("DELETE FROM jetmon_events WHERE id IN ", ids)
+}
+
+// oldEvents reads the ids of the first events of a shard that are old, and the position of the
+// last of them.
+func oldEvents(t txn, s shard.ID, before int64, limit int) (ids []any, last int64, err error) {
+	rows, err := t.tx.QueryContext(t.ctx, "SELECT id, pos, at_ms FROM jetmon_events WHERE shard = ? ORDER BY pos, n LIMIT ?", s, limit)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, pos, at int64
+		if err := rows.Scan(&id, &pos, &at); err != nil {
+			return nil, 0, err
+		}
+		if at >= before {
+			break
+		}
+		ids, last = append(ids, id), pos
+	}
+	return ids, last, rows.Err()
 }

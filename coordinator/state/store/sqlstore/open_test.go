@@ -259,7 +259,7 @@ func TestMigratingTheFirstReleaseKeepsItsData(t *testing.T) {
 		}
 		before := traces(t, database(t, dsn))
 		for _, statement := range []string{ // back to version 11
-			"DROP TABLE jetmon_members", "DROP TABLE jetmon_suspects", "DROP TABLE jetmon_site_order", "DROP TABLE jetmon_events",
+			"DROP TABLE jetmon_events", "DROP TABLE jetmon_members", "DROP TABLE jetmon_suspects", "DROP TABLE jetmon_site_order",
 			"ALTER TABLE jetmon_transitions DROP COLUMN site_seq", "ALTER TABLE jetmon_outbox DROP COLUMN site_seq",
 			"ALTER TABLE jetmon_shards DROP COLUMN writes", "ALTER TABLE jetmon_outages DROP COLUMN end_reason",
 			"ALTER TABLE jetmon_outages DROP COLUMN suspended_ms", "ALTER TABLE jetmon_outages DROP COLUMN paused_ms",

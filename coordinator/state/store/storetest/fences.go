@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/event"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
@@ -29,6 +30,12 @@ func fencedCalls(s store.Store, site record.Site, l shard.Lease) map[string]func
 		"KeepSnapshots": func(t *testing.T, _ int) error { return s.KeepSnapshots(t.Context(), l.Fence(), nil, nil) },
 		"Remark": func(t *testing.T, n int) error {
 			return s.Remark(t.Context(), l.Fence(), []record.Remark{remarkOf(site, check.AdvisorySlow, n%2 == 0, time.Duration(n)*time.Minute)})
+		},
+		"WriteIncident": func(t *testing.T, n int) error {
+			return s.WriteIncident(t.Context(), l.Fence(), anIncident(int64(n+1), 1))
+		},
+		"KeepIncidentPlace": func(t *testing.T, n int) error {
+			return s.KeepIncidentPlace(t.Context(), l.Fence(), event.Positions{int64(n)})
 		},
 		"Expire": func(t *testing.T, _ int) error {
 			_, err := s.Expire(t.Context(), l.Fence(), store.Expiry{}, 10)

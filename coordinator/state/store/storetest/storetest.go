@@ -41,9 +41,10 @@ type test struct {
 // empty database with its schema.
 func Run(t *testing.T, fresh func(t testing.TB) Database, only ...string) {
 	for group, tests := range map[string][]test{
-		"sites": siteTests(), "updates": updateTests(), "hosts": hostTests(), "tags": tagTests(), "remarks": remarkTests(), "keys": keyTests(), "import": importTests(), "scan": scanTests(), "span": spanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(), "orphans": orphanTests(), "changed": changedTests(), "suspend": suspendTests(),
-		"outbox": outboxTests(), "order": orderTests(), "fences": fenceTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(), "access": accessTests(), "blogs": blogTests(),
-		"snapshots": snapshotTests(), "takeover": takeoverTests(), "muted": mutedTests(), "trial": trialTests(), "races": raceTests(), "maintenances": maintenanceTests(),
+		"sites": siteTests(), "updates": updateTests(), "hosts": hostTests(), "tags": tagTests(), "remarks": remarkTests(), "incidents": incidentTests(), "keys": keyTests(), "import": importTests(),
+		"scan": scanTests(), "span": spanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(), "orphans": orphanTests(), "changed": changedTests(),
+		"suspend": suspendTests(), "outbox": outboxTests(), "order": orderTests(), "fences": fenceTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(), "access": accessTests(),
+		"blogs": blogTests(), "snapshots": snapshotTests(), "takeover": takeoverTests(), "events": eventTests(), "muted": mutedTests(), "trial": trialTests(), "races": raceTests(), "maintenances": maintenanceTests(),
 	} {
 		if len(only) > 0 && !slices.Contains(only, group) {
 			continue
@@ -84,6 +85,7 @@ func randomTests() []random {
 		{"a scan under commits without legacy writes does so too", func(t *testing.T, db Database, r *rand.Rand) { walk(t, db.Open(t, false), r) }},
 		{"any sequence of groups does what a model in memory does", func(t *testing.T, db Database, r *rand.Rand) { walkGroups(t, db.Open(t, true), r) }},
 		{"and so do groups without legacy writes", func(t *testing.T, db Database, r *rand.Rand) { walkGroups(t, db.Open(t, false), r) }},
+		{"whoever follows events sees each once, those of a shard in order", followEvents},
 		{"every edit changes the digest of a shard, and undoing it changes it back", digestEdits},
 		{"whatever is muted, lost and restarted, WordPress.com ends up knowing what is true", mutedLives},
 	}
