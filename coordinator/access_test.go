@@ -330,6 +330,7 @@ func TestAnotherBlogsSitesDoNotExist(t *testing.T) {
 		t.Errorf("the replay of another blog's outage: %v", err)
 	}
 	r.remarksOfOwnBlogs(t, ids[7], ids[8], as(t, mine))
+	r.maintainsOwnBlogs(t, ids[7], ids[8], as(t, mine))
 }
 
 // remarksOfOwnBlogs has both sites remarked, of which only the first is in a blog of the caller.
