@@ -93,6 +93,10 @@ var mayCall = map[string]string{
 
 	"/jetmon.monitor.v1.AdvisoryService/ListAdvisories": "sites:read",
 
+	"/jetmon.monitor.v1.IncidentService/ListIncidents":       "fleet:read",
+	"/jetmon.monitor.v1.IncidentService/GetIncident":         "fleet:read",
+	"/jetmon.monitor.v1.IncidentService/ListIncidentMembers": "fleet:read",
+
 	"/jetmon.monitor.v1.OutageService/ListOutages":  "outages:read",
 	"/jetmon.monitor.v1.OutageService/GetOutage":    "outages:read",
 	"/jetmon.monitor.v1.OutageService/ReplayOutage": "outages:read",

@@ -17,12 +17,14 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/v1stats"
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/incident"
 	"github.com/Automattic/jetmon/coordinator/rules/outlier"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/advisories"
 	"github.com/Automattic/jetmon/coordinator/state/checkpoint"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
 	"github.com/Automattic/jetmon/coordinator/state/feed"
+	"github.com/Automattic/jetmon/coordinator/state/incidents"
 	"github.com/Automattic/jetmon/coordinator/state/keyring"
 	"github.com/Automattic/jetmon/coordinator/state/loader"
 	"github.com/Automattic/jetmon/coordinator/state/ownership"
@@ -45,6 +47,7 @@ type Coordinator struct {
 	loader     *loader.Loader
 	checkpoint *checkpoint.Checkpoint
 	advisories *advisories.Writer
+	incidents  *incidents.Finder
 	retention  *retention.Sweeper
 	keyring    *keyring.Keyring
 	feed       *feed.Feed
@@ -86,18 +89,19 @@ func New(o Options) (_ *Coordinator, err error) {
 		return nil, err
 	}
 	c.retention = retention.New(retention.Options{
-		Store: o.Store, Shards: c.ownership, Ballots: o.Retention, Outages: o.OutageRetention, Audit: auditRetention, Log: o.Log,
+		Store: o.Store, Shards: c.ownership, Ballots: o.Retention, Outages: o.OutageRetention, Audit: auditRetention,
+		Deliveries: deliveryRetention, DeadLetters: deadLetterRetention, Log: o.Log,
 	})
 	c.keyring = keyring.New(o.Store, o.Log)
 	c.feed = feed.New(feed.Options{Store: o.Store, Encode: api.EncodeEvent, Log: o.Log})
 	c.upkeep = upkeep.New(upkeep.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
 	o.Notify.Log, o.Notify.Metrics, o.Notify.Shards, o.Notify.VeriflierHosts = o.Log, o.Metrics, c.ownership, VeriflierHosts(o.Verifliers)
+	c.o.Channels.VeriflierHosts = o.Notify.VeriflierHosts
+	o.Notify.Channels = c.o.Channels.Open
 	if c.notify, err = notify.New(o.Notify, o.Store); err != nil {
 		return nil, err
 	}
-	c.advisories = advisories.New(advisories.Options{
-		Engine: c.engine, Store: o.Store, Shards: c.ownership, OnWrite: c.notify.Wake, Log: o.Log,
-	})
+	c.newTellers()
 	toPeers, id := identified(o.PeerClient)
 	c.toPeers = id
 	c.peers = peers.New(peers.Options{Node: o.Node, Shards: c.ownership, Client: toPeers})
@@ -117,6 +121,20 @@ func New(o Options) (_ *Coordinator, err error) {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	return c, c.newServers(instance)
+}
+
+// newTellers makes the rooms that find what others are told of beside changes of status.
+func (c *Coordinator) newTellers() {
+	told := func() {
+		c.notify.Wake()
+		c.feed.Nudge()
+	}
+	c.advisories = advisories.New(advisories.Options{
+		Engine: c.engine, Store: c.o.Store, Shards: c.ownership, OnWrite: told, Log: c.o.Log,
+	})
+	c.incidents = incidents.New(incidents.Options{
+		Store: c.o.Store, Shards: c.ownership, Rule: incident.DefaultRule(), OnWrite: told, Log: c.o.Log,
+	})
 }
 
 func newOwnership(o Options) *ownership.Ownership {
@@ -172,6 +190,7 @@ func (c *Coordinator) stages() []stages.Stage {
 		stages.Step{Name: "stream", Run: c.stopStream},
 		stages.Step{Name: "clock", Run: c.clock},
 		stages.Step{Name: "loader", Run: c.loader.Run},
+		stages.Step{Name: "incidents", Run: c.incidents.Run},
 		stages.Step{Name: "retention", Run: c.retention.Run},
 		stages.Step{Name: "upkeep", Run: c.upkeep.Run},
 		stages.Step{Name: "watchdog", Run: c.watchdog.Run},

@@ -102,6 +102,9 @@ const (
 	ownAfter   = writeAfter + 4*time.Second
 	// auditRetention is how long the audit trail is kept.
 	auditRetention = 400 * 24 * time.Hour
+	// deliveryRetention is how long deliveries are kept that were accepted or superseded,
+	// deadLetterRetention those that were given up.
+	deliveryRetention, deadLetterRetention = 7 * 24 * time.Hour, 30 * 24 * time.Hour
 	// advanceEvery is the time between two calls of Engine.Advance.
 	advanceEvery = 50 * time.Millisecond
 	// handOver bounds what is written of a shard before another coordinator gets it.

@@ -11,6 +11,10 @@ import (
 
 // routeScopes says, a second time, which scope each route takes.
 var routeScopes = map[string]string{
+	"GET /v1/incidents":                       "fleet:read",
+	"GET /v1/incidents/{incident_id}":         "fleet:read",
+	"GET /v1/incidents/{incident_id}/members": "fleet:read",
+
 	"GET /v1/outages/{outage_id}:replay":                   "outages:read",
 	"GET /v1/sites":                                        "sites:read",
 	"GET /v1/sites/{site_id}":                              "sites:read",
@@ -91,7 +95,7 @@ func TestEveryRouteAsksForItsScope(t *testing.T) {
 				continue
 			}
 			seen[method+" "+path] = true
-			url := strings.NewReplacer("{site_id}", "7", "{outage_id}", "3", "{token_id}", "3", "{subscription_id}", "3", "{site}", "7").Replace(path)
+			url := strings.NewReplacer("{site_id}", "7", "{outage_id}", "3", "{incident_id}", "3", "{token_id}", "3", "{subscription_id}", "3", "{notification_id}", "3", "{site}", "7").Replace(path)
 			for header, scope := range credentials {
 				a := h.send(method, url, "", "Authorization", header)
 				refused := a.status == 401 || a.status == 403

@@ -39,6 +39,7 @@ type fake struct {
 	monitorv1.UnimplementedSiteServiceServer
 	monitorv1.UnimplementedOutageServiceServer
 	monitorv1.UnimplementedAdvisoryServiceServer
+	monitorv1.UnimplementedIncidentServiceServer
 	monitorv1.UnimplementedChangeServiceServer
 	monitorv1.UnimplementedFleetServiceServer
 	monitorv1.UnimplementedDiagnosisServiceServer
@@ -73,6 +74,7 @@ func (f *fake) register(r grpc.ServiceRegistrar) {
 	monitorv1.RegisterSiteServiceServer(r, f)
 	monitorv1.RegisterOutageServiceServer(r, f)
 	monitorv1.RegisterAdvisoryServiceServer(r, f)
+	monitorv1.RegisterIncidentServiceServer(r, f)
 	monitorv1.RegisterChangeServiceServer(r, f)
 	monitorv1.RegisterFleetServiceServer(r, f)
 	monitorv1.RegisterDiagnosisServiceServer(r, f)
@@ -190,6 +192,18 @@ func (f *fake) ListAuditRecords(context.Context, *monitorv1.ListAuditRecordsRequ
 
 func (f *fake) ListOutages(context.Context, *monitorv1.ListOutagesRequest) (*monitorv1.ListOutagesResponse, error) {
 	return &monitorv1.ListOutagesResponse{Outages: []*monitorv1.Outage{{OutageId: 3, SiteId: 7}}}, nil
+}
+
+func (f *fake) ListIncidents(context.Context, *monitorv1.ListIncidentsRequest) (*monitorv1.ListIncidentsResponse, error) {
+	return &monitorv1.ListIncidentsResponse{Incidents: []*monitorv1.Incident{{IncidentId: 3, Members: 7}}}, nil
+}
+
+func (f *fake) GetIncident(_ context.Context, q *monitorv1.GetIncidentRequest) (*monitorv1.GetIncidentResponse, error) {
+	return &monitorv1.GetIncidentResponse{Incident: &monitorv1.Incident{IncidentId: q.GetIncidentId(), Members: 7}}, nil
+}
+
+func (f *fake) ListIncidentMembers(context.Context, *monitorv1.ListIncidentMembersRequest) (*monitorv1.ListIncidentMembersResponse, error) {
+	return &monitorv1.ListIncidentMembersResponse{Members: []*monitorv1.IncidentMember{{SiteId: 7, Down: true}}}, nil
 }
 
 func (f *fake) ListAdvisories(context.Context, *monitorv1.ListAdvisoriesRequest) (*monitorv1.ListAdvisoriesResponse, error) {

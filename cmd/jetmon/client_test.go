@@ -51,6 +51,8 @@ func TestTheCommandsTellOfSitesAndOutages(t *testing.T) {
 		{"a site is explained for an earlier time", "sites explain 1 --at=2026-01-01T00:00:00Z", exitOK, `(?s)No outage and no ballot is known up to`},
 		{"remarks are listed, of which there are none", "advisories list --kind=tls-expiring --site=1", exitOK, `(?m)^SITE +ADVISORY +SINCE +DETAIL +URL\n\z`},
 		{"a remark that is none", "advisories list --kind=ugly", exitUsage, `^jetmon advisories list: --kind: must be tls-expiring, .*"ugly"`},
+		{"incidents are listed, of which there are none", "incidents list --open", exitOK, `(?m)^ID +BEGAN +OVER +DOWN +SITES +SHARED +VALUE\n\z`},
+		{"the members of no incident", "incidents members 77", exitFailed, `^jetmon incidents members: .*there is no incident 77`},
 		{"outages are listed", "outages list --open", exitOK, `(?s)\n1 +1 +20.* +- +2 of 3 in 2 regions +server.*HTTP status 502 +` + quoted},
 		{"an outage is shown", "outages show 1", exitOK, `(?s)Outage 1 of site 1.*Checks that led to it:\n.*checker-\d.*502.*\n.*veriflier-3 +asia +DOWN`},
 		{"an outage is replayed", "outages replay 1", exitOK, `(?s)Stored: CONFIRMED.*Replayed by the rule 2 of 3 in 2 regions: CONFIRMED\n$`},

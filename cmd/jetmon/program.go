@@ -38,10 +38,11 @@ type commands struct {
 	Probe         probeCommand         `cmd:"" help:"Check one URL from here, or by verifliers, and print the observation."`
 	Sites         sitesCommand         `cmd:"" help:"List, add, edit, check, import and export sites, by a coordinator."`
 	Advisories    advisoriesCommand    `cmd:"" help:"Query a coordinator about open remarks about sites that are up: list."`
+	Incidents     incidentsCommand     `cmd:"" help:"Query a coordinator about failures of many sites at once: list, members."`
+	Subscriptions subscriptionsCommand `cmd:"" help:"Manage who is told of which events (list, get, add, edit, enable, disable, test, rotate, delete)."`
 	Outages       outagesCommand       `cmd:"" help:"Query a coordinator about outages: list, show, replay."`
 	Fleet         fleetCommand         `cmd:"" help:"Show the monitor itself: coordinators, checkers, verifliers, alarms."`
 	Context       contextCommand       `cmd:"" help:"Manage the coordinators that you ask: list, use, show, set, delete."`
-	Subscriptions subscriptionsCommand `cmd:"" help:"Manage who is told of which events (list, get, add, edit, enable, disable, test, rotate, delete)."`
 	Tokens        tokensCommand        `cmd:"" help:"Manage what proves callers: tokens of the API (create, list, revoke) and of roles (role)."`
 	Diagnose      diagnoseCommand      `cmd:"" help:"Find out why Jetpack and WordPress.com cannot connect to a site."`
 	Certs         certsCommand         `cmd:"" help:"Make and show the certificates by which roles prove who they are: init, issue, show."`

@@ -33,7 +33,11 @@ var rules = map[string]Rule{
 	monitorv1.OutageService_ReplayOutage_FullMethodName: {Scope: OutagesRead},
 
 	monitorv1.AdvisoryService_ListAdvisories_FullMethodName: {Scope: SitesRead},
-	monitorv1.ChangeService_WatchChanges_FullMethodName:     {Scope: OutagesRead, AtOnce: 1000},
+
+	monitorv1.IncidentService_ListIncidents_FullMethodName:       {Scope: FleetRead},
+	monitorv1.IncidentService_GetIncident_FullMethodName:         {Scope: FleetRead},
+	monitorv1.IncidentService_ListIncidentMembers_FullMethodName: {Scope: FleetRead},
+	monitorv1.ChangeService_WatchChanges_FullMethodName:          {Scope: OutagesRead, AtOnce: 1000},
 
 	monitorv1.FleetService_GetFleet_FullMethodName: {Scope: FleetRead, Roles: []Role{Coordinator}},
 

@@ -38,6 +38,10 @@ func examples() map[string]Example {
 
 		"ListAdvisories": {Values: [][2]string{{"advisory", "ADVISORY_TLS_EXPIRING"}, {"page_size", "100"}}},
 
+		"ListIncidents":       {Values: [][2]string{{"open", "true"}}},
+		"GetIncident":         {Values: [][2]string{{"incident_id", "1"}}},
+		"ListIncidentMembers": {Values: [][2]string{{"incident_id", "1"}, {"page_size", "100"}}},
+
 		"ListOutages":  {Values: [][2]string{site, {"page_size", "100"}}},
 		"GetOutage":    {Values: [][2]string{{"outage_id", "1"}}},
 		"ReplayOutage": {Values: [][2]string{{"outage_id", "1"}}},

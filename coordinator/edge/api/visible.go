@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/incident"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/access"
@@ -139,6 +140,22 @@ func (v visible) ListRemarks(ctx context.Context, q store.RemarkQuery) ([]record
 		return nil, nil
 	}
 	return v.Store.ListRemarks(ctx, q)
+}
+
+// ListIncidents implements store.Incidents: an incident has sites of all blogs.
+func (v visible) ListIncidents(ctx context.Context, before int64, limit int, openOnly bool) ([]incident.Incident, error) {
+	if access.From(ctx).Limited() {
+		return nil, nil
+	}
+	return v.Store.ListIncidents(ctx, before, limit, openOnly)
+}
+
+// Incident implements store.Incidents.
+func (v visible) Incident(ctx context.Context, id int64) (incident.Incident, error) {
+	if access.From(ctx).Limited() {
+		return incident.Incident{}, fault.New(fault.NotFound, "there is no incident %d", id)
+	}
+	return v.Store.Incident(ctx, id)
 }
 
 // ListBallots implements store.History.

@@ -126,8 +126,10 @@ type Result struct {
 	Again time.Time
 }
 
-// Count counts the deliveries of a subscription.
+// Count counts the deliveries of a subscription in a shard.
 type Count struct {
+	Subscription int64
+	Shard        shard.ID
 	// Pending counts those still to be told, Dead the dead letters.
 	Pending, Dead int
 }

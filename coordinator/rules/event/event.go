@@ -117,7 +117,6 @@ type IncidentChange struct {
 	Value       string `json:"cause_value,omitempty"`
 	Members     int64  `json:"members,omitempty,string"`
 	MembersDown int64  `json:"members_down,omitempty,string"`
-	Healthy     int64  `json:"healthy,omitempty,string"`
 	Start       Time   `json:"start_time,omitzero"`
 	End         Time   `json:"end_time,omitzero"`
 	Examples    []Site `json:"examples,omitempty"`

@@ -90,7 +90,7 @@ func TestAStoredEventIsAMessageOfTheAPI(t *testing.T) {
 	e.Status.MaintenanceID = 3
 	e.Advisory = &event.AdvisoryChange{Advisory: "ADVISORY_TLS_EXPIRING", Detail: "d", Open: event.At(at), CertificateExpire: event.At(at)}
 	e.Incident = &event.IncidentChange{
-		ID: 1, Cause: "SHARED_CAUSE_ADDRESS", Value: "192.0.2.1", Members: 3, MembersDown: 2, Healthy: 1,
+		ID: 1, Cause: "SHARED_CAUSE_ADDRESS", Value: "192.0.2.1", Members: 3, MembersDown: 2,
 		Start: event.At(at), End: event.At(at), Examples: []event.Site{*e.Site},
 	}
 	text, err := e.Encode()

@@ -64,7 +64,14 @@ func New(rule Rule, next int64, written []Written) *Watch {
 			of = &incident{Incident: i.Incident, changed: map[check.SiteID]Member{}}
 			w.open = append(w.open, of)
 		}
+		if of != nil {
+			// What was written last may be a part of what was to be written.
+			of.Members, of.Down = int64(len(i.Sites)), 0
+		}
 		for _, m := range i.Sites {
+			if of != nil && m.Down {
+				of.Down++
+			}
 			if known := w.members[m.Site]; of != nil || m.Down && known == nil {
 				w.members[m.Site] = &member{Member: m, of: of}
 			}

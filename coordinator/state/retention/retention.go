@@ -1,6 +1,6 @@
 // Package retention deletes history that is too old, so that the database does not grow
 // for ever: ballots that opened no outage and, if Options.Outages is set, outages that
-// are over; also old records of the audit trail, and idempotency keys. It owns the pace: small batches, with pauses between them, once an hour.
+// are over; deliveries that have ended; also old records of the audit trail, and idempotency keys. It owns the pace: small batches, with pauses between them, once an hour.
 // store.Retention decides what may be deleted. A late deletion does no harm.
 //
 // Goroutines: none; Run is one, and ends with ctx.
@@ -39,8 +39,11 @@ type Options struct {
 	// Shards reports which shards are ours, with the fences for writes.
 	Shards shard.Holder
 	// Ballots is how long to keep ballots that opened no outage, Outages how long to keep
-	// outages that are over; 0 keeps them for ever.
+	// outages and incidents that are over; 0 keeps them for ever.
 	Ballots, Outages time.Duration
+	// Deliveries is how long to keep deliveries that were accepted or superseded, DeadLetters
+	// those that were given up; 0 keeps them for ever.
+	Deliveries, DeadLetters time.Duration
 	// Audit is how long to keep the audit trail; 0 keeps it for ever.
 	Audit time.Duration
 	Log   *slog.Logger
@@ -50,6 +53,7 @@ type Options struct {
 type Store interface {
 	store.Retention
 	ExpireAudit(ctx context.Context, before time.Time, limit int) (int, error)
+	ExpireIncidents(ctx context.Context, before time.Time, limit int) (int, error)
 	ExpireKeys(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
@@ -82,7 +86,7 @@ func (w *Sweeper) pass(ctx context.Context) (deleted int, err error) {
 			n, auditErr := w.unsharded(ctx)
 			deleted, err = deleted+n, errors.Join(err, auditErr)
 		}
-		if w.o.Ballots == 0 && w.o.Outages == 0 {
+		if w.o.Ballots+w.o.Outages+w.o.Deliveries+w.o.DeadLetters == 0 {
 			continue
 		}
 		n, shardErr := w.shard(ctx, s)
@@ -99,6 +103,10 @@ func (w *Sweeper) pass(ctx context.Context) (deleted int, err error) {
 func (w *Sweeper) unsharded(ctx context.Context) (deleted int, err error) {
 	if w.o.Audit > 0 {
 		deleted, err = batches(ctx, time.Now().Add(-w.o.Audit), w.o.Store.ExpireAudit)
+	}
+	if w.o.Outages > 0 {
+		n, incidentsErr := batches(ctx, time.Now().Add(-w.o.Outages), w.o.Store.ExpireIncidents)
+		deleted, err = deleted+n, errors.Join(err, incidentsErr)
 	}
 	// Keys are forgotten, not history: nobody counts them.
 	_, keysErr := batches(ctx, time.Now().Add(-store.KeyLife), w.o.Store.ExpireKeys)
@@ -125,11 +133,12 @@ func batch(ctx context.Context, before time.Time, expire func(ctx context.Contex
 // shard deletes batch after batch, until nothing is left or the shard is no longer ours.
 func (w *Sweeper) shard(ctx context.Context, s shard.ID) (deleted int, err error) {
 	var e store.Expiry
-	if w.o.Ballots > 0 {
-		e.Ballots = time.Now().Add(-w.o.Ballots)
-	}
-	if w.o.Outages > 0 {
-		e.Outages = time.Now().Add(-w.o.Outages)
+	for age, before := range map[*time.Duration]*time.Time{
+		&w.o.Ballots: &e.Ballots, &w.o.Outages: &e.Outages, &w.o.Deliveries: &e.Deliveries, &w.o.DeadLetters: &e.DeadLetters,
+	} {
+		if *age > 0 {
+			*before = time.Now().Add(-*age)
+		}
 	}
 	for {
 		fence, ours := w.o.Shards.Fence(s)

@@ -31,6 +31,8 @@ type history struct {
 	// before which they were to be deleted.
 	records int
 	audited []time.Time
+	// incidents is how many of them, and their members, are too old.
+	incidents int
 	// keys and forgot are so of idempotency keys.
 	keys   int
 	forgot []time.Time
@@ -56,6 +58,15 @@ func (h *history) ExpireAudit(_ context.Context, before time.Time, limit int) (i
 	h.audited = append(h.audited, before)
 	n := min(h.records, limit)
 	h.records -= n
+	return n, nil
+}
+
+// ExpireIncidents implements retention.Store likewise.
+func (h *history) ExpireIncidents(_ context.Context, before time.Time, limit int) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := min(h.incidents, limit)
+	h.incidents -= n
 	return n, nil
 }
 

@@ -31,11 +31,12 @@ type Deliveries interface {
 	// a delivery that has ended or is gone is ignored. Fenced when the caller no longer owns the
 	// shard: then nothing is recorded, and the next owner tells it again under the same key.
 	SettleDeliveries(ctx context.Context, f shard.Fence, results []delivery.Result) error
-	// CountDeliveries counts the deliveries of each subscription in the given shards. A
-	// subscription without any may be missing.
-	CountDeliveries(ctx context.Context, shards []shard.ID) (map[int64]delivery.Count, error)
-	// OldestDelivery returns when the oldest delivery of a subscription that is still to be told
-	// was made, in all shards; the zero time when there is none.
+	// CountDeliveries counts the deliveries of each subscription in each of the given shards, in
+	// any order; those that have none, neither pending nor dead, are left out.
+	CountDeliveries(ctx context.Context, shards []shard.ID) ([]delivery.Count, error)
+	// OldestDelivery returns since when the oldest delivery of a subscription that is still to be
+	// told could be, in all shards: since it was made, or its delay was over. The zero time when
+	// there is none.
 	OldestDelivery(ctx context.Context, subscriptionID int64) (time.Time, error)
 	// AdoptOutbox moves notifications that an older version left for WordPress.com in the
 	// fence's shard to the deliveries: at most limit, and returns how many; fewer than limit
@@ -49,8 +50,8 @@ type Deliveries interface {
 	Delivery(ctx context.Context, id int64) (delivery.Delivery, []delivery.Attempt, error)
 	// Redeliver has deliveries that have ended told again, under the same keys and in the order
 	// of their lanes: at most limit, from 1 to 500. It returns how many; fewer than limit means
-	// that none is left. It takes those of the query that are Delivered, Dead or Superseded;
-	// the query's page is ignored. NotFound when the query names an id that does not exist,
+	// that none is left. It takes those of the query that are Delivered, Dead or Superseded, and
+	// that were not told again at this time already; the query's page is ignored. NotFound when the query names an id that does not exist,
 	// Conflict when that one has not ended.
 	Redeliver(ctx context.Context, q DeliveryQuery, at time.Time, limit int) (int, error)
 	// ForgetDeliveries deletes deliveries of a subscription in any state, at most limit, from 1
@@ -67,8 +68,10 @@ type DueQuery struct {
 	Now   time.Time
 	// Skip, if not nil, reports deliveries that are not wanted; they count as read.
 	Skip func(id, lane int64) bool
-	// Changes has the changes of status read too, Alive the deliveries to repeat.
-	Changes, Alive bool
+	// Changes has the changes of status read instead of the events.
+	Changes bool
+	// Alive selects the deliveries to repeat instead of those that wait.
+	Alive bool
 }
 
 // Look is how many deliveries to read in a shard.

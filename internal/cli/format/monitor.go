@@ -35,6 +35,31 @@ func AdvisoryCells(a *monitorv1.SiteAdvisory) []string {
 	}
 }
 
+// IncidentTitles are the titles of IncidentCells.
+func IncidentTitles() []string {
+	return []string{"ID", "BEGAN", "OVER", "DOWN", "SITES", "SHARED", "VALUE"}
+}
+
+// IncidentCells returns the row of an incident.
+func IncidentCells(i *monitorv1.Incident) []string {
+	return []string{
+		strconv.FormatInt(i.GetIncidentId(), 10), moment(i.GetStartTime()), moment(i.GetEndTime()), strconv.FormatInt(i.GetMembersDown(), 10),
+		strconv.FormatInt(i.GetMembers(), 10), word(i.GetCause(), "SHARED_CAUSE_"), i.GetCauseValue(),
+	}
+}
+
+// MemberTitles are the titles of MemberCells.
+func MemberTitles() []string { return []string{"SITE", "STATE", "SINCE"} }
+
+// MemberCells returns the row of a site of an incident.
+func MemberCells(m *monitorv1.IncidentMember) []string {
+	state := "up"
+	if m.GetDown() {
+		state = "down"
+	}
+	return []string{strconv.FormatInt(m.GetSiteId(), 10), state, moment(m.GetChangeTime())}
+}
+
 // OutageTitles are the titles of OutageCells.
 func OutageTitles() []string {
 	return []string{"ID", "SITE", "BEGAN", "OVER", "RULE", "FAILURE", "URL"}

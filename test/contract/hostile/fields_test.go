@@ -63,6 +63,7 @@ func (w *world) goodRequests() map[protoreflect.FullName]proto.Message {
 		&monitorv1.DeleteSiteRequest{SiteId: 1 << 40}, &monitorv1.BatchGetSitesRequest{SiteIds: []int64{w.site}},
 		&monitorv1.CreateSiteRequest{Site: &monitorv1.Site{Url: "http://bad.example/", BlogId: 7}},
 		&monitorv1.UpdateSiteRequest{Site: &monitorv1.Site{SiteId: w.site, Url: "http://site.example/", BlogId: 1}},
+		&monitorv1.ListIncidentsRequest{}, &monitorv1.GetIncidentRequest{IncidentId: 1}, &monitorv1.ListIncidentMembersRequest{IncidentId: 1},
 		&monitorv1.ListAdvisoriesRequest{}, &monitorv1.GetOutageRequest{OutageId: 1}, &monitorv1.ReplayOutageRequest{OutageId: 1},
 		&monitorv1.CreateSubscriptionRequest{Subscription: subscription}, &monitorv1.UpdateSubscriptionRequest{Subscription: subscription},
 		&monitorv1.GetSubscriptionRequest{SubscriptionId: 1 << 40}, &monitorv1.DeleteSubscriptionRequest{SubscriptionId: 1 << 40},

@@ -190,9 +190,6 @@ func (f *facts) incident(e *event.Event) {
 		f.add("Shared", cause(i.Cause)+i.Value)
 	}
 	f.add("Down now", fmt.Sprintf("%d of the %d sites that failed", i.MembersDown, i.Members))
-	if i.Healthy > 0 {
-		f.add("Healthy", fmt.Sprintf("%d sites that share the same", i.Healthy))
-	}
 	f.at("Began", i.Start)
 	f.at("Ended", i.End)
 	var some []string

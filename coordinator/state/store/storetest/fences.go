@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/delivery"
+	"github.com/Automattic/jetmon/coordinator/rules/event"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
@@ -30,6 +32,12 @@ func fencedCalls(s store.Store, site record.Site, l shard.Lease) map[string]func
 		"Remark": func(t *testing.T, n int) error {
 			return s.Remark(t.Context(), l.Fence(), []record.Remark{remarkOf(site, check.AdvisorySlow, n%2 == 0, time.Duration(n)*time.Minute)})
 		},
+		"WriteIncident": func(t *testing.T, n int) error {
+			return s.WriteIncident(t.Context(), l.Fence(), anIncident(int64(n+1), 1))
+		},
+		"KeepIncidentPlace": func(t *testing.T, n int) error {
+			return s.KeepIncidentPlace(t.Context(), l.Fence(), event.Positions{int64(n)})
+		},
 		"Expire": func(t *testing.T, _ int) error {
 			_, err := s.Expire(t.Context(), l.Fence(), store.Expiry{}, 10)
 			return err
@@ -45,6 +53,17 @@ func fencedCalls(s store.Store, site record.Site, l shard.Lease) map[string]func
 		"Mute": func(t *testing.T, _ int) error {
 			_, err := s.Mute(t.Context(), l.Fence(), 10)
 			return err
+		},
+		"AdoptOutbox": func(t *testing.T, _ int) error {
+			_, err := s.AdoptOutbox(t.Context(), l.Fence(), 10)
+			return err
+		},
+		"BeginDeliveries": func(t *testing.T, _ int) error {
+			_, err := s.BeginDeliveries(t.Context(), l.Fence(), []int64{1}, noon())
+			return err
+		},
+		"SettleDeliveries": func(t *testing.T, _ int) error {
+			return s.SettleDeliveries(t.Context(), l.Fence(), []delivery.Result{{Delivery: delivery.Delivery{ID: 1}, Then: delivery.Delivered}})
 		},
 		"RenewShard": func(t *testing.T, _ int) error {
 			_, err := s.RenewShard(t.Context(), l, l.Expires) // as it is already

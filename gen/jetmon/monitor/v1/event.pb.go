@@ -43,7 +43,7 @@ const (
 	EventType_EVENT_TYPE_INCIDENT_OPENED EventType = 6
 	// The incident has changed: its members, its cause, or both.
 	EventType_EVENT_TYPE_INCIDENT_UPDATED EventType = 7
-	// No member of the incident is down any more.
+	// All but a few members of the incident are up again.
 	EventType_EVENT_TYPE_INCIDENT_RESOLVED EventType = 8
 	// Somebody tests a subscription.
 	EventType_EVENT_TYPE_TEST EventType = 9
@@ -615,14 +615,12 @@ type IncidentChange struct {
 	Members int64 `protobuf:"varint,4,opt,name=members,proto3" json:"members,omitempty"`
 	// See members.
 	MembersDown int64 `protobuf:"varint,5,opt,name=members_down,json=membersDown,proto3" json:"members_down,omitempty"`
-	// Sites watched that share the same and did not fail.
-	Healthy int64 `protobuf:"varint,6,opt,name=healthy,proto3" json:"healthy,omitempty"`
 	// When its first member failed.
-	StartTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	// When the last one was up again; absent before.
-	EndTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
-	// Some of its members, at most 20.
-	Examples      []*EventSite `protobuf:"bytes,9,rep,name=examples,proto3" json:"examples,omitempty"`
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// When it was over; absent while it goes on.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// Some of its members, those that failed first; at most 20.
+	Examples      []*EventSite `protobuf:"bytes,8,rep,name=examples,proto3" json:"examples,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -688,13 +686,6 @@ func (x *IncidentChange) GetMembers() int64 {
 func (x *IncidentChange) GetMembersDown() int64 {
 	if x != nil {
 		return x.MembersDown
-	}
-	return 0
-}
-
-func (x *IncidentChange) GetHealthy() int64 {
-	if x != nil {
-		return x.Healthy
 	}
 	return 0
 }
@@ -765,7 +756,7 @@ const file_jetmon_monitor_v1_event_proto_rawDesc = "" +
 	"\badvisory\x18\x01 \x01(\x0e2\x19.jetmon.check.v1.AdvisoryR\badvisory\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x127\n" +
 	"\topen_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bopenTime\x12R\n" +
-	"\x17certificate_expire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x15certificateExpireTime\"\x8b\x03\n" +
+	"\x17certificate_expire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x15certificateExpireTime\"\xf1\x02\n" +
 	"\x0eIncidentChange\x12\x1f\n" +
 	"\vincident_id\x18\x01 \x01(\x03R\n" +
 	"incidentId\x124\n" +
@@ -773,12 +764,11 @@ const file_jetmon_monitor_v1_event_proto_rawDesc = "" +
 	"\vcause_value\x18\x03 \x01(\tR\n" +
 	"causeValue\x12\x18\n" +
 	"\amembers\x18\x04 \x01(\x03R\amembers\x12!\n" +
-	"\fmembers_down\x18\x05 \x01(\x03R\vmembersDown\x12\x18\n" +
-	"\ahealthy\x18\x06 \x01(\x03R\ahealthy\x129\n" +
+	"\fmembers_down\x18\x05 \x01(\x03R\vmembersDown\x129\n" +
 	"\n" +
-	"start_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
-	"\bend_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x128\n" +
-	"\bexamples\x18\t \x03(\v2\x1c.jetmon.monitor.v1.EventSiteR\bexamples*\xb5\x02\n" +
+	"start_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\bend_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x128\n" +
+	"\bexamples\x18\b \x03(\v2\x1c.jetmon.monitor.v1.EventSiteR\bexamples*\xb5\x02\n" +
 	"\tEventType\x12\x1a\n" +
 	"\x16EVENT_TYPE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14EVENT_TYPE_SITE_DOWN\x10\x01\x12\"\n" +

@@ -1,0 +1,215 @@
+package incidents_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/Automattic/jetmon/coordinator/rules/event"
+	"github.com/Automattic/jetmon/coordinator/rules/incident"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
+	"github.com/Automattic/jetmon/coordinator/state/incidents"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// journal is a store of events and incidents in memory, which fails while err is set.
+type journal struct {
+	store.Incidents
+	mu      sync.Mutex
+	err     error
+	events  []store.StoredEvent
+	written map[int64]*incident.Written
+	place   *event.Positions
+	told    []string
+}
+
+func newJournal() *journal { return &journal{written: map[int64]*incident.Written{}} }
+
+// happens commits the change of a site in some shard.
+func (j *journal) happens(t *testing.T, kind event.Type, site int) {
+	t.Helper()
+	s := shard.ID(site % 3)
+	e := event.Event{
+		ID: fmt.Sprint(site, kind, time.Now()), Type: kind, Time: event.At(time.Now()), Site: &event.Site{ID: check.SiteID(site)},
+		Status: &event.StatusChange{ResolvedAddress: "192.0.2.7"},
+	}
+	body, err := e.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	pos := int64(1)
+	for _, e := range j.events {
+		if e.Shard == s {
+			pos = e.Pos + 1
+		}
+	}
+	j.events = append(j.events, store.StoredEvent{Shard: s, Pos: pos, Body: body})
+}
+
+func (j *journal) ReadEvents(_ context.Context, after event.Positions, limit int) (page store.EventPage, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	page.Next = after
+	for _, e := range j.events {
+		page.Heads[e.Shard] = e.Pos
+		if e.Pos > after[e.Shard] && len(page.Events) < limit {
+			page.Events = append(page.Events, e)
+			page.Next[e.Shard] = e.Pos
+		}
+	}
+	return page, j.err
+}
+
+func (j *journal) RecentIncidents(context.Context, time.Time) (next int64, all []incident.Written, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	next = 1
+	for id := int64(1); id <= int64(len(j.written)); id++ {
+		next = id + 1
+		all = append(all, incident.Written{Incident: j.written[id].Incident, Sites: slices.Clone(j.written[id].Sites)})
+	}
+	return next, all, j.err
+}
+
+func (j *journal) WriteIncident(_ context.Context, _ shard.Fence, c incident.Change) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.err != nil {
+		return j.err
+	}
+	i := j.written[c.ID]
+	if i == nil {
+		i = &incident.Written{}
+		j.written[c.ID] = i
+	}
+	i.Incident = c.Incident
+	for _, m := range c.Sites {
+		i.Sites = append(slices.DeleteFunc(i.Sites, func(x incident.Member) bool { return x.Site == m.Site }), m)
+	}
+	if c.Tell != event.TypeNone {
+		j.told = append(j.told, fmt.Sprintf("%v %d/%d", c.Tell, c.Down, c.Members))
+	}
+	return nil
+}
+
+func (j *journal) KeepIncidentPlace(_ context.Context, _ shard.Fence, at event.Positions) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.place = &at
+	return j.err
+}
+
+func (j *journal) IncidentPlace(context.Context) (at event.Positions, ok bool, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.place == nil {
+		return at, false, j.err
+	}
+	return *j.place, true, j.err
+}
+
+func (j *journal) fail(err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.err = err
+}
+
+func (j *journal) heard() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.told)
+}
+
+// find runs a finder until it is stopped.
+func find(t *testing.T, j *journal, shards ...shard.ID) (stop func()) {
+	f := incidents.New(incidents.Options{
+		Store: j, Shards: shardtest.New(shards...), Rule: incident.DefaultRule(), Log: slog.New(slog.DiscardHandler),
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- f.Run(ctx) }()
+	return func() {
+		t.Helper()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestOneIncidentWhateverBecomesOfWhoLooks(t *testing.T) {
+	t.Parallel()
+	opened := []string{"INCIDENT_OPENED 30/30"}
+	for name, between := range map[string]func(t *testing.T, j *journal, stop func()) (stopNext func()){
+		"nothing": func(_ *testing.T, _ *journal, stop func()) func() { return stop },
+		"another takes over": func(t *testing.T, j *journal, stop func()) func() {
+			stop()
+			return find(t, j, 0)
+		},
+		"another takes over a minute later": func(t *testing.T, j *journal, stop func()) func() {
+			stop()
+			time.Sleep(time.Minute)
+			return find(t, j, 0)
+		},
+		"the database goes away": func(_ *testing.T, j *journal, stop func()) func() {
+			j.fail(errors.New("away"))
+			time.Sleep(30 * time.Second)
+			j.fail(nil)
+			return stop
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				j := newJournal()
+				for site := range 20 { // long before anybody looked
+					j.happens(t, event.SiteDown, 1000+site)
+				}
+				notMine := find(t, j, 3, 4)
+				defer notMine()
+				stop := find(t, j, 0)
+				time.Sleep(5 * time.Second)
+				for site := range 15 {
+					j.happens(t, event.SiteDown, site)
+				}
+				time.Sleep(3 * time.Second)
+				stop = between(t, j, stop)
+				for site := range 15 {
+					j.happens(t, event.SiteDown, 15+site)
+				}
+				time.Sleep(30 * time.Second)
+				if diff := cmp.Diff(opened, j.heard()); diff != "" {
+					t.Fatal(diff)
+				}
+				stop = between(t, j, stop)
+				for site := range 30 {
+					j.happens(t, event.SiteUp, site)
+				}
+				time.Sleep(time.Second)
+				stop = between(t, j, stop)
+				time.Sleep(20 * time.Minute)
+				stop = between(t, j, stop)
+				time.Sleep(5 * time.Minute)
+				if diff := cmp.Diff(append(opened, "INCIDENT_RESOLVED 0/30"), j.heard()); diff != "" {
+					t.Error(diff)
+				}
+				if j.place == nil || j.place[1] == 0 {
+					t.Error("the place among the events is not kept")
+				}
+				stop()
+			})
+		})
+	}
+}
