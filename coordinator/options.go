@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/Automattic/jetmon/coordinator/edge/api"
+	"github.com/Automattic/jetmon/coordinator/edge/channels"
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/edge/v1stats"
@@ -56,10 +57,12 @@ type Options struct {
 	// BucketMin and BucketMax bound the buckets to watch, both included.
 	BucketMin, BucketMax check.BucketID
 	// Retention is how long ballots that opened no outage are kept, OutageRetention how
-	// long outages that are over; 0 is for ever.
-	Retention, OutageRetention time.Duration
+	// long outages that are over, EventRetention how long events; 0 is for ever.
+	Retention, OutageRetention, EventRetention time.Duration
 	// Notify is completed with the log.
 	Notify notify.Options
+	// Channels are about how subscriptions are told.
+	Channels channels.Options
 	// Trial, when not 0, puts the coordinator on trial beside v1, with one site in Trial: it
 	// decides and records, and neither notifies WordPress.com nor writes the legacy rows. The
 	// shards that were taken over from v1 are exempt.
@@ -142,8 +145,8 @@ func (o *Options) validate() error {
 		return fault.InvalidField("num-of-checks", "must be at least 1")
 	case o.Policy.Between <= 0 || o.Policy.NoticeWindow <= 0:
 		return fault.InvalidField("time-between-checks, time-between-notices", "must be greater than 0")
-	case o.Retention < 0 || o.OutageRetention < 0:
-		return fault.InvalidField("retention, outage-retention", "must not be negative")
+	case o.Retention < 0 || o.OutageRetention < 0 || o.EventRetention < 0:
+		return fault.InvalidField("retention, outage-retention, event-retention", "must not be negative")
 	case o.Server.Access == nil:
 		return fault.InvalidField("server.access", "must be given: who may call")
 	case o.Log == nil:

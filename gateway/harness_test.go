@@ -41,9 +41,11 @@ type fake struct {
 	monitorv1.UnimplementedAdvisoryServiceServer
 	monitorv1.UnimplementedIncidentServiceServer
 	monitorv1.UnimplementedChangeServiceServer
+	monitorv1.UnimplementedMaintenanceServiceServer
 	monitorv1.UnimplementedFleetServiceServer
 	monitorv1.UnimplementedDiagnosisServiceServer
 	monitorv1.UnimplementedAccessServiceServer
+	monitorv1.UnimplementedSubscriptionServiceServer
 	wpcomv1.UnimplementedJetpackMonitorServiceServer
 
 	mu    sync.Mutex
@@ -75,9 +77,11 @@ func (f *fake) register(r grpc.ServiceRegistrar) {
 	monitorv1.RegisterAdvisoryServiceServer(r, f)
 	monitorv1.RegisterIncidentServiceServer(r, f)
 	monitorv1.RegisterChangeServiceServer(r, f)
+	monitorv1.RegisterMaintenanceServiceServer(r, f)
 	monitorv1.RegisterFleetServiceServer(r, f)
 	monitorv1.RegisterDiagnosisServiceServer(r, f)
 	monitorv1.RegisterAccessServiceServer(r, f)
+	monitorv1.RegisterSubscriptionServiceServer(r, f)
 	wpcomv1.RegisterJetpackMonitorServiceServer(r, f)
 }
 
@@ -176,6 +180,14 @@ func (f *fake) ListTokens(context.Context, *monitorv1.ListTokensRequest) (*monit
 	return &monitorv1.ListTokensResponse{Tokens: []*monitorv1.Token{{TokenId: 3}}}, nil
 }
 
+func (f *fake) GetSubscription(_ context.Context, q *monitorv1.GetSubscriptionRequest) (*monitorv1.GetSubscriptionResponse, error) {
+	return &monitorv1.GetSubscriptionResponse{Subscription: &monitorv1.Subscription{SubscriptionId: q.GetSubscriptionId()}}, nil
+}
+
+func (f *fake) ListSubscriptions(context.Context, *monitorv1.ListSubscriptionsRequest) (*monitorv1.ListSubscriptionsResponse, error) {
+	return &monitorv1.ListSubscriptionsResponse{Subscriptions: []*monitorv1.Subscription{{SubscriptionId: 3}}}, nil
+}
+
 func (f *fake) ListAuditRecords(context.Context, *monitorv1.ListAuditRecordsRequest) (*monitorv1.ListAuditRecordsResponse, error) {
 	return &monitorv1.ListAuditRecordsResponse{Records: []*monitorv1.AuditRecord{{RecordId: 3}}}, nil
 }
@@ -194,6 +206,18 @@ func (f *fake) GetIncident(_ context.Context, q *monitorv1.GetIncidentRequest) (
 
 func (f *fake) ListIncidentMembers(context.Context, *monitorv1.ListIncidentMembersRequest) (*monitorv1.ListIncidentMembersResponse, error) {
 	return &monitorv1.ListIncidentMembersResponse{Members: []*monitorv1.IncidentMember{{SiteId: 7, Down: true}}}, nil
+}
+
+func (f *fake) ListMaintenances(context.Context, *monitorv1.ListMaintenancesRequest) (*monitorv1.ListMaintenancesResponse, error) {
+	return &monitorv1.ListMaintenancesResponse{Maintenances: []*monitorv1.Maintenance{{MaintenanceId: 3, Name: "upgrade"}}}, nil
+}
+
+func (f *fake) GetMaintenance(context.Context, *monitorv1.GetMaintenanceRequest) (*monitorv1.GetMaintenanceResponse, error) {
+	return &monitorv1.GetMaintenanceResponse{Maintenance: &monitorv1.Maintenance{MaintenanceId: 3, Name: "upgrade"}}, nil
+}
+
+func (f *fake) GetMaintenanceCalendar(context.Context, *monitorv1.GetMaintenanceCalendarRequest) (*monitorv1.GetMaintenanceCalendarResponse, error) {
+	return &monitorv1.GetMaintenanceCalendarResponse{Calendar: "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"}, nil
 }
 
 func (f *fake) ListAdvisories(context.Context, *monitorv1.ListAdvisoriesRequest) (*monitorv1.ListAdvisoriesResponse, error) {

@@ -34,10 +34,17 @@ var rules = map[string]Rule{
 
 	monitorv1.AdvisoryService_ListAdvisories_FullMethodName: {Scope: SitesRead},
 
-	monitorv1.IncidentService_ListIncidents_FullMethodName:       {Scope: FleetRead},
-	monitorv1.IncidentService_GetIncident_FullMethodName:         {Scope: FleetRead},
-	monitorv1.IncidentService_ListIncidentMembers_FullMethodName: {Scope: FleetRead},
-	monitorv1.ChangeService_WatchChanges_FullMethodName:          {Scope: OutagesRead, AtOnce: 1000},
+	monitorv1.IncidentService_ListIncidents_FullMethodName:             {Scope: FleetRead},
+	monitorv1.IncidentService_GetIncident_FullMethodName:               {Scope: FleetRead},
+	monitorv1.IncidentService_ListIncidentMembers_FullMethodName:       {Scope: FleetRead},
+	monitorv1.ChangeService_WatchChanges_FullMethodName:                {Scope: OutagesRead, AtOnce: 1000},
+	monitorv1.MaintenanceService_ListMaintenances_FullMethodName:       {Scope: SitesRead},
+	monitorv1.MaintenanceService_GetMaintenance_FullMethodName:         {Scope: SitesRead},
+	monitorv1.MaintenanceService_GetMaintenanceCalendar_FullMethodName: {Scope: SitesRead},
+	monitorv1.MaintenanceService_CreateMaintenance_FullMethodName:      {Scope: SitesWrite, Edits: true},
+	monitorv1.MaintenanceService_UpdateMaintenance_FullMethodName:      {Scope: SitesWrite, Edits: true},
+	monitorv1.MaintenanceService_EndMaintenance_FullMethodName:         {Scope: SitesWrite, Edits: true},
+	monitorv1.MaintenanceService_DeleteMaintenance_FullMethodName:      {Scope: SitesWrite, Edits: true},
 
 	monitorv1.FleetService_GetFleet_FullMethodName: {Scope: FleetRead, Roles: []Role{Coordinator}},
 
@@ -46,6 +53,16 @@ var rules = map[string]Rule{
 	monitorv1.AccessService_CreateToken_FullMethodName:      {Scope: Admin, Edits: true},
 	monitorv1.AccessService_RevokeToken_FullMethodName:      {Scope: Admin, Edits: true},
 	monitorv1.AccessService_ListAuditRecords_FullMethodName: {Scope: Admin},
+
+	monitorv1.SubscriptionService_GetSubscription_FullMethodName:          {Scope: NotificationsManage},
+	monitorv1.SubscriptionService_ListSubscriptions_FullMethodName:        {Scope: NotificationsManage},
+	monitorv1.SubscriptionService_CreateSubscription_FullMethodName:       {Scope: NotificationsManage, Edits: true},
+	monitorv1.SubscriptionService_UpdateSubscription_FullMethodName:       {Scope: NotificationsManage, Edits: true},
+	monitorv1.SubscriptionService_DeleteSubscription_FullMethodName:       {Scope: NotificationsManage, Edits: true},
+	monitorv1.SubscriptionService_EnableSubscription_FullMethodName:       {Scope: NotificationsManage, Edits: true},
+	monitorv1.SubscriptionService_DisableSubscription_FullMethodName:      {Scope: NotificationsManage, Edits: true},
+	monitorv1.SubscriptionService_TestSubscription_FullMethodName:         {Scope: NotificationsManage, AtOnce: 4},
+	monitorv1.SubscriptionService_RotateSubscriptionSecret_FullMethodName: {Scope: NotificationsManage, Edits: true},
 
 	wpcomv1.JetpackMonitorService_GetJetpackMonitorStatus_FullMethodName:      {Scope: SitesRead},
 	wpcomv1.JetpackMonitorService_GetJetpackMonitorSettings_FullMethodName:    {Scope: SitesRead},

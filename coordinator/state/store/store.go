@@ -33,7 +33,9 @@ type Store interface {
 	Retention
 	Access
 	Blogs
+	Subscriptions
 	Events
+	Maintenances
 	// Ping checks that the database answers.
 	Ping(ctx context.Context) error
 	Close() error
