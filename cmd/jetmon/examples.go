@@ -47,10 +47,10 @@ func clientExamples() map[string][]string {
 		"tokens role":          {"jetmon tokens role checker/checker-1"},
 		"changes":              {"jetmon changes watch"},
 		"changes watch":        {"jetmon changes watch", "jetmon changes watch --tag shop --type site-down,site-up -o ndjson", "jetmon changes watch --from-start --site 3"},
-		"maintenance":          {"jetmon maintenance add 'Database upgrade' --tag shop --for 2h", "jetmon maintenance list --active"},
+		"maintenance":          {"jetmon maintenance add Upgrade --tag shop --for 2h", "jetmon maintenance list --active"},
 		"maintenance list":     {"jetmon maintenance list --active", "jetmon maintenance list --site 3 --json"},
-		"maintenance add":      {"jetmon maintenance add 'Database upgrade' --tag shop --for 2h", "jetmon maintenance add Backups --host www.example.com --start 2027-01-03T02:00 --for 90m --every 'FREQ=WEEKLY;BYDAY=SU' --zone Europe/Berlin"},
-		"maintenance edit":     {"jetmon maintenance edit 3 --for 3h", "jetmon maintenance edit 3 --tag shop --reason 'All shops after all'"},
+		"maintenance add":      {"jetmon maintenance add Upgrade --tag shop --for 2h", "jetmon maintenance add Backups --host www.example.com --start 2027-01-03T02:00 --for 90m --every 'FREQ=WEEKLY;BYDAY=SU' --zone Europe/Berlin"},
+		"maintenance edit":     {"jetmon maintenance edit 3 --for 3h", "jetmon maintenance edit 3 --tag shop --reason late"},
 		"maintenance end":      {"jetmon maintenance end 3"},
 		"maintenance delete":   {"jetmon maintenance delete 3"},
 		"maintenance calendar": {"jetmon maintenance calendar > maintenance.ics"},
@@ -88,6 +88,17 @@ func otherExamples() map[string][]string {
 		"completion":     {"source <(jetmon completion bash)", "jetmon completion zsh > ~/.zfunc/_jetmon", "jetmon completion fish | source"},
 		"man":            {"jetmon man sites list | man -l -", "jetmon man --dir /usr/local/share/man/man1"},
 		"version":        {"jetmon version"},
+
+		"subscriptions":         {"jetmon subscriptions list"},
+		"subscriptions list":    {"jetmon subscriptions list"},
+		"subscriptions get":     {"jetmon subscriptions get 1"},
+		"subscriptions add":     {"jetmon subscriptions add pager --kind webhook --url https://example.com/hooks/jetmon --tag shop --delay 2m", "jetmon subscriptions add chat --kind slack --url-file slack.url --type site-down,site-up,incident-opened,incident-updated,incident-resolved", "jetmon subscriptions add certificates --kind email --to ops@example.com --type advisory-opened,advisory-closed --advisory tls-expiring"},
+		"subscriptions edit":    {"jetmon subscriptions edit 1 --delay 5m --clear tags"},
+		"subscriptions enable":  {"jetmon subscriptions enable 1"},
+		"subscriptions disable": {"jetmon subscriptions disable 1"},
+		"subscriptions test":    {"jetmon subscriptions test 1"},
+		"subscriptions rotate":  {"jetmon subscriptions rotate 1", "jetmon subscriptions rotate 1 --finish"},
+		"subscriptions delete":  {"jetmon subscriptions delete 1 --yes"},
 	}
 }
 

@@ -25,13 +25,14 @@ func OfChange(c record.Change, at Place) (e Event, ok bool) {
 		return Event{}, false
 	}
 	return Event{
-		ID: c.Key, Type: typeOf(c.To), Time: At(c.At), Sequence: at.Sequence, Muted: at.Muted,
+		ID: c.Key, Type: TypeOf(c.To), Time: At(c.At), Sequence: at.Sequence, Muted: at.Muted,
 		Site:   &Site{ID: c.SiteID, BlogID: c.BlogID, URL: c.URL, Tags: at.Tags},
 		Status: statusChange(c, at),
 	}, true
 }
 
-func typeOf(s check.Status) Type {
+// TypeOf returns what a change to a status is.
+func TypeOf(s check.Status) Type {
 	switch s {
 	case check.StatusDown:
 		return SiteDown
@@ -55,11 +56,12 @@ func statusChange(c record.Change, at Place) *StatusChange {
 		if n := len(c.Checks); n > 0 {
 			seen = c.Checks[n-1].Observation
 		}
-		seen.Failure, seen.Reason, seen.Detail = check.FailureNone, "", ""
+		seen.Failure, seen.Reason, seen.Detail, seen.CertificateIssuer = check.FailureNone, "", "", ""
 	}
 	if seen.Failure != check.FailureNone {
 		s.Failure = "FAILURE_KIND_" + seen.Failure.String()
 	}
+	s.CertificateIssuer = seen.CertificateIssuer
 	s.Reason, s.HTTPStatus, s.ResolvedAddress, s.Detail = seen.Reason, seen.HTTPStatus, seen.ResolvedAddress, seen.Detail
 	if c.Ballot != nil {
 		s.Votes = uint32(len(c.Ballot.Votes))
