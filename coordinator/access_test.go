@@ -119,6 +119,16 @@ var mayCall = map[string]string{
 	"/jetmon.monitor.v1.AccessService/RevokeToken":      "",
 	"/jetmon.monitor.v1.AccessService/ListAuditRecords": "",
 
+	"/jetmon.monitor.v1.SubscriptionService/GetSubscription":          "notifications:manage",
+	"/jetmon.monitor.v1.SubscriptionService/ListSubscriptions":        "notifications:manage",
+	"/jetmon.monitor.v1.SubscriptionService/CreateSubscription":       "notifications:manage",
+	"/jetmon.monitor.v1.SubscriptionService/UpdateSubscription":       "notifications:manage",
+	"/jetmon.monitor.v1.SubscriptionService/DeleteSubscription":       "notifications:manage",
+	"/jetmon.monitor.v1.SubscriptionService/EnableSubscription":       "notifications:manage",
+	"/jetmon.monitor.v1.SubscriptionService/DisableSubscription":      "notifications:manage",
+	"/jetmon.monitor.v1.SubscriptionService/TestSubscription":         "notifications:manage",
+	"/jetmon.monitor.v1.SubscriptionService/RotateSubscriptionSecret": "notifications:manage",
+
 	"/jetmon.wpcom.v1.JetpackMonitorService/GetJetpackMonitorStatus":      "sites:read",
 	"/jetmon.wpcom.v1.JetpackMonitorService/GetJetpackMonitorSettings":    "sites:read",
 	"/jetmon.wpcom.v1.JetpackMonitorService/UpdateJetpackMonitorSettings": "sites:write",
@@ -514,6 +524,7 @@ func TestEveryEditIsOnRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.monitorOnRecord(t, admin)
+	r.subscriptionsOnRecord(t, admin)
 	r.imports(t, admin, "http://imported.example/")
 	site := fmt.Sprintf("sites/%d", id)
 	got, err := tokens.ListAuditRecords(admin, &monitorv1.ListAuditRecordsRequest{Resource: site})

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/Automattic/jetmon/coordinator/edge/api"
+	"github.com/Automattic/jetmon/coordinator/edge/channels"
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/edge/v1stats"
@@ -60,6 +61,8 @@ type Options struct {
 	Retention, OutageRetention, EventRetention time.Duration
 	// Notify is completed with the log.
 	Notify notify.Options
+	// Channels are about how subscriptions are told.
+	Channels channels.Options
 	// Trial, when not 0, puts the coordinator on trial beside v1, with one site in Trial: it
 	// decides and records, and neither notifies WordPress.com nor writes the legacy rows. The
 	// shards that were taken over from v1 are exempt.
@@ -99,6 +102,9 @@ const (
 	ownAfter   = writeAfter + 4*time.Second
 	// auditRetention is how long the audit trail is kept.
 	auditRetention = 400 * 24 * time.Hour
+	// deliveryRetention is how long deliveries are kept that were accepted or superseded,
+	// deadLetterRetention those that were given up.
+	deliveryRetention, deadLetterRetention = 7 * 24 * time.Hour, 30 * 24 * time.Hour
 	// advanceEvery is the time between two calls of Engine.Advance.
 	advanceEvery = 50 * time.Millisecond
 	// handOver bounds what is written of a shard before another coordinator gets it.

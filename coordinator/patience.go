@@ -30,8 +30,8 @@ func (c *Coordinator) patiently(ctx context.Context, req any, info *grpc.UnarySe
 }
 
 // looksAtSites reports whether a call needs the database only at its beginning, when it reads the
-// site, and then waits for what is seen there: up to a minute.
+// site or the subscription, and then waits for what is seen there: up to a minute.
 func looksAtSites(method string) bool {
-	return method == monitorv1.SiteService_CheckSite_FullMethodName ||
+	return method == monitorv1.SiteService_CheckSite_FullMethodName || method == monitorv1.SubscriptionService_TestSubscription_FullMethodName ||
 		strings.HasPrefix(method, "/"+monitorv1.DiagnosisService_ServiceDesc.ServiceName+"/")
 }

@@ -55,6 +55,16 @@ var routeScopes = map[string]string{
 	"POST /wpcom/v2/sites/{site}/jetpack-monitor-settings": "sites:write",
 	"GET /wpcom/v2/sites/{site}/jetpack-monitor-incidents": "sites:read",
 	"GET /wpcom/v2/sites/{site}/jetpack-monitor-uptime":    "sites:read",
+
+	"GET /v1/subscriptions":                                 "notifications:manage",
+	"POST /v1/subscriptions":                                "notifications:manage",
+	"GET /v1/subscriptions/{subscription_id}":               "notifications:manage",
+	"PATCH /v1/subscriptions/{subscription_id}":             "notifications:manage",
+	"DELETE /v1/subscriptions/{subscription_id}":            "notifications:manage",
+	"POST /v1/subscriptions/{subscription_id}:enable":       "notifications:manage",
+	"POST /v1/subscriptions/{subscription_id}:disable":      "notifications:manage",
+	"POST /v1/subscriptions/{subscription_id}:test":         "notifications:manage",
+	"POST /v1/subscriptions/{subscription_id}:rotateSecret": "notifications:manage",
 }
 
 // TestEveryRouteAsksForItsScope puts every credential to every route, before a server with the
@@ -92,7 +102,7 @@ func TestEveryRouteAsksForItsScope(t *testing.T) {
 				continue
 			}
 			seen[method+" "+path] = true
-			url := strings.NewReplacer("{site_id}", "7", "{outage_id}", "3", "{incident_id}", "3", "{token_id}", "3", "{site}", "7", "{maintenance_id}", "3").Replace(path)
+			url := strings.NewReplacer("{site_id}", "7", "{outage_id}", "3", "{incident_id}", "3", "{token_id}", "3", "{site}", "7", "{maintenance_id}", "3", "{subscription_id}", "3").Replace(path)
 			for header, scope := range credentials {
 				a := h.send(method, url, "", "Authorization", header)
 				refused := a.status == 401 || a.status == 403

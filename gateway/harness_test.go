@@ -45,6 +45,7 @@ type fake struct {
 	monitorv1.UnimplementedFleetServiceServer
 	monitorv1.UnimplementedDiagnosisServiceServer
 	monitorv1.UnimplementedAccessServiceServer
+	monitorv1.UnimplementedSubscriptionServiceServer
 	wpcomv1.UnimplementedJetpackMonitorServiceServer
 
 	mu    sync.Mutex
@@ -80,6 +81,7 @@ func (f *fake) register(r grpc.ServiceRegistrar) {
 	monitorv1.RegisterFleetServiceServer(r, f)
 	monitorv1.RegisterDiagnosisServiceServer(r, f)
 	monitorv1.RegisterAccessServiceServer(r, f)
+	monitorv1.RegisterSubscriptionServiceServer(r, f)
 	wpcomv1.RegisterJetpackMonitorServiceServer(r, f)
 }
 
@@ -176,6 +178,14 @@ func (f *fake) GetToken(_ context.Context, q *monitorv1.GetTokenRequest) (*monit
 
 func (f *fake) ListTokens(context.Context, *monitorv1.ListTokensRequest) (*monitorv1.ListTokensResponse, error) {
 	return &monitorv1.ListTokensResponse{Tokens: []*monitorv1.Token{{TokenId: 3}}}, nil
+}
+
+func (f *fake) GetSubscription(_ context.Context, q *monitorv1.GetSubscriptionRequest) (*monitorv1.GetSubscriptionResponse, error) {
+	return &monitorv1.GetSubscriptionResponse{Subscription: &monitorv1.Subscription{SubscriptionId: q.GetSubscriptionId()}}, nil
+}
+
+func (f *fake) ListSubscriptions(context.Context, *monitorv1.ListSubscriptionsRequest) (*monitorv1.ListSubscriptionsResponse, error) {
+	return &monitorv1.ListSubscriptionsResponse{Subscriptions: []*monitorv1.Subscription{{SubscriptionId: 3}}}, nil
 }
 
 func (f *fake) ListAuditRecords(context.Context, *monitorv1.ListAuditRecordsRequest) (*monitorv1.ListAuditRecordsResponse, error) {

@@ -31,6 +31,7 @@ type coordinatorCommand struct {
 	judgeFlags     `embed:""`
 	retentionFlags `embed:""`
 	notifyFlags    `embed:""`
+	channelFlags   `embed:""`
 	statsFlags     `embed:""`
 	peerFlags      `embed:""`
 	certsFlag      `embed:""`
@@ -156,6 +157,7 @@ func (c *coordinatorCommand) steps(p *program) []func(*coordinator.Options) erro
 		func(o *coordinator.Options) error { return c.judgeFlags.apply(o, p.files.config) },
 		c.retentionFlags.apply,
 		c.statsFlags.apply,
+		c.channelFlags.apply,
 		func(o *coordinator.Options) error {
 			return c.notifyFlags.apply(o, p.files.config, c.serveFlags.Insecure)
 		},

@@ -88,6 +88,17 @@ func otherExamples() map[string][]string {
 		"completion":     {"source <(jetmon completion bash)", "jetmon completion zsh > ~/.zfunc/_jetmon", "jetmon completion fish | source"},
 		"man":            {"jetmon man sites list | man -l -", "jetmon man --dir /usr/local/share/man/man1"},
 		"version":        {"jetmon version"},
+
+		"subscriptions":         {"jetmon subscriptions list"},
+		"subscriptions list":    {"jetmon subscriptions list"},
+		"subscriptions get":     {"jetmon subscriptions get 1"},
+		"subscriptions add":     {"jetmon subscriptions add pager --kind webhook --url https://example.com/hooks/jetmon --tag shop --delay 2m", "jetmon subscriptions add chat --kind slack --url-file slack.url --type site-down,site-up,incident-opened,incident-updated,incident-resolved", "jetmon subscriptions add certificates --kind email --to ops@example.com --type advisory-opened,advisory-closed --advisory tls-expiring"},
+		"subscriptions edit":    {"jetmon subscriptions edit 1 --delay 5m --clear tags"},
+		"subscriptions enable":  {"jetmon subscriptions enable 1"},
+		"subscriptions disable": {"jetmon subscriptions disable 1"},
+		"subscriptions test":    {"jetmon subscriptions test 1"},
+		"subscriptions rotate":  {"jetmon subscriptions rotate 1", "jetmon subscriptions rotate 1 --finish"},
+		"subscriptions delete":  {"jetmon subscriptions delete 1 --yes"},
 	}
 }
 

@@ -27,31 +27,32 @@ const (
 
 // commands is the table of all commands.
 type commands struct {
-	Coordinator coordinatorCommand `cmd:"" help:"Run a coordinator: it owns sites, schedules checks, judges results and notifies WordPress.com."`
-	Checker     checkerCommand     `cmd:"" help:"Run a checker: it probes the sites that coordinators assign to it."`
-	Veriflier   veriflierCommand   `cmd:"" help:"Run a veriflier: it gives coordinators an independent opinion on a site."`
-	Gateway     gatewayCommand     `cmd:"" help:"Run a gateway: REST in front of a coordinator."`
-	Dev         devCommand         `cmd:"" help:"Run the whole system in this process, with demo sites."`
-	Migrate     migrateCommand     `cmd:"" help:"Create or update Jetmon's tables in a database."`
-	Parity      parityCommand      `cmd:"" help:"Compare what v1 and a coordinator on trial have decided about the same sites."`
-	Handover    handoverCommand    `cmd:"" help:"Take buckets over from v1, or give them back, while coordinators are on trial."`
-	Probe       probeCommand       `cmd:"" help:"Check one URL from here, or by verifliers, and print the observation."`
-	Sites       sitesCommand       `cmd:"" help:"List, add, edit, check, import and export sites, by a coordinator."`
-	Advisories  advisoriesCommand  `cmd:"" help:"Query a coordinator about open remarks about sites that are up: list."`
-	Incidents   incidentsCommand   `cmd:"" help:"Query a coordinator about failures of many sites at once: list, members."`
-	Maintenance maintenanceCommand `cmd:"" help:"Plan maintenance, in which nobody is told that sites fail: list, add, edit, end, delete, calendar."`
-	Outages     outagesCommand     `cmd:"" help:"Query a coordinator about outages: list, show, replay."`
-	Changes     changesCommand     `cmd:"" help:"Follow what happens to sites, while it happens: watch."`
-	Fleet       fleetCommand       `cmd:"" help:"Show the monitor itself: coordinators, checkers, verifliers, alarms."`
-	Context     contextCommand     `cmd:"" help:"Manage the coordinators that you ask: list, use, show, set, delete."`
-	Tokens      tokensCommand      `cmd:"" help:"Manage what proves callers: tokens of the API (create, list, revoke) and of roles (role)."`
-	Diagnose    diagnoseCommand    `cmd:"" help:"Find out why Jetpack and WordPress.com cannot connect to a site."`
-	Certs       certsCommand       `cmd:"" help:"Make and show the certificates by which roles prove who they are: init, issue, show."`
-	Config      configCommand      `cmd:"" help:"Explain a configuration file, v1's or Jetmon's own: explain."`
-	Completion  completionCommand  `cmd:"" help:"Print the script by which a shell completes commands, flags and their values."`
-	Man         manCommand         `cmd:"" help:"Print manual pages."`
-	Version     versionCommand     `cmd:"" help:"Print the version."`
-	Complete    completeCommand    `cmd:"" hidden:"" passthrough:"" name:"__complete" help:"Print what a word can be, for completion."`
+	Coordinator   coordinatorCommand   `cmd:"" help:"Run a coordinator: it owns sites, schedules checks, judges results and notifies WordPress.com."`
+	Checker       checkerCommand       `cmd:"" help:"Run a checker: it probes the sites that coordinators assign to it."`
+	Veriflier     veriflierCommand     `cmd:"" help:"Run a veriflier: it gives coordinators an independent opinion on a site."`
+	Gateway       gatewayCommand       `cmd:"" help:"Run a gateway: REST in front of a coordinator."`
+	Dev           devCommand           `cmd:"" help:"Run the whole system in this process, with demo sites."`
+	Migrate       migrateCommand       `cmd:"" help:"Create or update Jetmon's tables in a database."`
+	Parity        parityCommand        `cmd:"" help:"Compare what v1 and a coordinator on trial have decided about the same sites."`
+	Handover      handoverCommand      `cmd:"" help:"Take buckets over from v1, or give them back, while coordinators are on trial."`
+	Probe         probeCommand         `cmd:"" help:"Check one URL from here, or by verifliers, and print the observation."`
+	Sites         sitesCommand         `cmd:"" help:"List, add, edit, check, import and export sites, by a coordinator."`
+	Advisories    advisoriesCommand    `cmd:"" help:"Query a coordinator about open remarks about sites that are up: list."`
+	Incidents     incidentsCommand     `cmd:"" help:"Query a coordinator about failures of many sites at once: list, members."`
+	Maintenance   maintenanceCommand   `cmd:"" help:"Plan maintenance, in which nobody is told that sites fail: list, add, edit, end, delete, calendar."`
+	Outages       outagesCommand       `cmd:"" help:"Query a coordinator about outages: list, show, replay."`
+	Changes       changesCommand       `cmd:"" help:"Follow what happens to sites, while it happens: watch."`
+	Fleet         fleetCommand         `cmd:"" help:"Show the monitor itself: coordinators, checkers, verifliers, alarms."`
+	Context       contextCommand       `cmd:"" help:"Manage the coordinators that you ask: list, use, show, set, delete."`
+	Tokens        tokensCommand        `cmd:"" help:"Manage what proves callers: tokens of the API (create, list, revoke) and of roles (role)."`
+	Diagnose      diagnoseCommand      `cmd:"" help:"Find out why Jetpack and WordPress.com cannot connect to a site."`
+	Certs         certsCommand         `cmd:"" help:"Make and show the certificates by which roles prove who they are: init, issue, show."`
+	Config        configCommand        `cmd:"" help:"Explain a configuration file, v1's or Jetmon's own: explain."`
+	Completion    completionCommand    `cmd:"" help:"Print the script by which a shell completes commands, flags and their values."`
+	Man           manCommand           `cmd:"" help:"Print manual pages."`
+	Version       versionCommand       `cmd:"" help:"Print the version."`
+	Complete      completeCommand      `cmd:"" hidden:"" passthrough:"" name:"__complete" help:"Print what a word can be, for completion."`
+	Subscriptions subscriptionsCommand `cmd:"" help:"Manage who is told of which events (list, get, add, edit, enable, disable, test, rotate, delete)."`
 
 	ShowVersion versionFlag `name:"version" noenv:"" help:"Print the version."`
 }

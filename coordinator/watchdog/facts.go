@@ -7,6 +7,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/rules/alarm"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/subscription"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -48,6 +49,12 @@ func (w *Watchdog) facts(now time.Time) alarm.Facts {
 	f.Store.Uncertain, f.Store.UncertainSince = w.o.Shards.Held().Uncertain()
 	delivery := w.o.Notify.Status()
 	f.Delivery = alarm.Delivery{RefusedSince: delivery.RefusedSince, LastError: delivery.LastError}
+	for _, e := range delivery.Endpoints {
+		f.Delivery.Endpoints = append(f.Delivery.Endpoints, alarm.Endpoint{
+			Name: e.Name, WordPressCom: e.Subscription == subscription.WordPressCom, Pending: e.Pending,
+			Oldest: e.Oldest, PausedSince: e.PausedSince, Why: e.Why,
+		})
+	}
 	return f
 }
 

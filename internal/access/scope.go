@@ -20,7 +20,7 @@ const (
 	ChecksRun
 	// OutagesRead reads outages with their evidence.
 	OutagesRead
-	// NotificationsManage reads and edits what is notified to whom.
+	// NotificationsManage reads and edits who is told of what.
 	NotificationsManage
 	// FleetRead reads the state of the fleet, with the alarms.
 	FleetRead
@@ -77,4 +77,4 @@ func (s Scopes) String() string { return strings.Join(s.Names(), " ") }
 
 // Wide are the scopes about all sites at once; a token that is limited to some blogs cannot
 // have them.
-const Wide = NotificationsManage | FleetRead | Admin
+const Wide = FleetRead | Admin

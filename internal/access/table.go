@@ -54,6 +54,16 @@ var rules = map[string]Rule{
 	monitorv1.AccessService_RevokeToken_FullMethodName:      {Scope: Admin, Edits: true},
 	monitorv1.AccessService_ListAuditRecords_FullMethodName: {Scope: Admin},
 
+	monitorv1.SubscriptionService_GetSubscription_FullMethodName:          {Scope: NotificationsManage},
+	monitorv1.SubscriptionService_ListSubscriptions_FullMethodName:        {Scope: NotificationsManage},
+	monitorv1.SubscriptionService_CreateSubscription_FullMethodName:       {Scope: NotificationsManage, Edits: true},
+	monitorv1.SubscriptionService_UpdateSubscription_FullMethodName:       {Scope: NotificationsManage, Edits: true},
+	monitorv1.SubscriptionService_DeleteSubscription_FullMethodName:       {Scope: NotificationsManage, Edits: true},
+	monitorv1.SubscriptionService_EnableSubscription_FullMethodName:       {Scope: NotificationsManage, Edits: true},
+	monitorv1.SubscriptionService_DisableSubscription_FullMethodName:      {Scope: NotificationsManage, Edits: true},
+	monitorv1.SubscriptionService_TestSubscription_FullMethodName:         {Scope: NotificationsManage, AtOnce: 4},
+	monitorv1.SubscriptionService_RotateSubscriptionSecret_FullMethodName: {Scope: NotificationsManage, Edits: true},
+
 	wpcomv1.JetpackMonitorService_GetJetpackMonitorStatus_FullMethodName:      {Scope: SitesRead},
 	wpcomv1.JetpackMonitorService_GetJetpackMonitorSettings_FullMethodName:    {Scope: SitesRead},
 	wpcomv1.JetpackMonitorService_UpdateJetpackMonitorSettings_FullMethodName: {Scope: SitesWrite, Edits: true},

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/Automattic/jetmon/coordinator"
+	"github.com/Automattic/jetmon/coordinator/edge/channels"
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/state/store"
@@ -31,6 +32,8 @@ type Options struct {
 	// PeerOfflineLimit is the number of DOWN votes that confirm; 0 means the rule's default.
 	PeerOfflineLimit int
 	Notify           notify.Options
+	// Channels are about how subscriptions are told.
+	Channels channels.Options
 	// OnChange is called after each committed status change; nil is allowed. It must not
 	// block.
 	OnChange func(coordinator.StatusChange)

@@ -16,6 +16,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/Automattic/jetmon"
+	"github.com/Automattic/jetmon/coordinator/edge/channel/post"
+	"github.com/Automattic/jetmon/coordinator/edge/channels"
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
@@ -101,6 +103,7 @@ func (d *System) open(ctx context.Context) error {
 	d.cluster, err = cluster.New(cluster.Options{
 		Store: d.store, Policy: policy, IntervalOverride: d.o.Interval, Pages: d.o.Pages,
 		Notify: notify.Options{URL: cmp.Or(d.o.WPCOM, d.demo.InboxURL())}, OnChange: d.ticker.changed,
+		Channels: channels.Options{Post: post.Options{AllowPrivate: true}}, // nobody else reaches it
 		Probe: probe.Options{
 			AllowPrivate: d.o.AllowPrivate, AllowMetadata: d.o.AllowMetadata, Allowed: append(sites, own...), DNSCacheMax: d.o.DNSCacheMax, Log: d.o.Log,
 		},

@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"maps"
 	"net/url"
 	"strconv"
 	"strings"
@@ -16,9 +17,15 @@ type Example struct {
 
 // examples are those of all RPCs, by their names without the service's.
 func examples() map[string]Example {
+	all := siteExamples()
+	maps.Copy(all, listenerExamples())
+	return all
+}
+
+// siteExamples are those of the RPCs about sites, the fleet and access.
+func siteExamples() map[string]Example {
 	site := [2]string{"site_id", "1"}
 	blog := [2]string{"site", "7"}
-	maintenance := [2]string{"maintenance_id", "1"}
 	return map[string]Example{
 		"ListSites":     {Values: [][2]string{{"page_size", "100"}, {"host", "example.com"}}},
 		"GetSite":       {Values: [][2]string{site}},
@@ -46,17 +53,8 @@ func examples() map[string]Example {
 		"GetOutage":    {Values: [][2]string{{"outage_id", "1"}}},
 		"ReplayOutage": {Values: [][2]string{{"outage_id", "1"}}},
 
-		"WatchChanges":     {Values: [][2]string{{"from_start", "true"}, {"heartbeat", "5s"}}},
-		"ListMaintenances": {Values: [][2]string{{"active", "true"}, site}},
-		"GetMaintenance":   {Values: [][2]string{maintenance}},
-		"CreateMaintenance": {Body: `{"name": "Move of the shops", "tag": "shop", "start_time": "2026-11-30T00:00:00Z", "duration": "86400s",` +
-			` "recurrence": "FREQ=DAILY", "time_zone": "Europe/Berlin"}`},
-		"UpdateMaintenance":      {Values: [][2]string{maintenance}, Body: `{"reason": "The old cluster is too small"}`},
-		"EndMaintenance":         {Values: [][2]string{maintenance}},
-		"DeleteMaintenance":      {Values: [][2]string{maintenance}},
-		"GetMaintenanceCalendar": {},
-
-		"GetFleet": {},
+		"WatchChanges": {Values: [][2]string{{"from_start", "true"}, {"heartbeat", "5s"}}},
+		"GetFleet":     {},
 
 		"ListTokens":       {},
 		"GetToken":         {Values: [][2]string{{"token_id", "1"}}},
@@ -70,6 +68,34 @@ func examples() map[string]Example {
 			Body: `{"email_notifications": true, "jetmon_defer_status_down_minutes": 5}`},
 		"ListJetpackMonitorIncidents": {Values: [][2]string{blog}},
 		"GetJetpackMonitorUptime":     {Values: [][2]string{blog, {"period", "30 days"}}},
+	}
+}
+
+// listenerExamples are those of the RPCs about maintenance, and about who is told.
+func listenerExamples() map[string]Example {
+	site := [2]string{"site_id", "1"}
+	maintenance := [2]string{"maintenance_id", "1"}
+	subscription := [2]string{"subscription_id", "1"}
+	return map[string]Example{
+		"ListMaintenances": {Values: [][2]string{{"active", "true"}, site}},
+		"GetMaintenance":   {Values: [][2]string{maintenance}},
+		"CreateMaintenance": {Body: `{"name": "Move of the shops", "tag": "shop", "start_time": "2026-11-30T00:00:00Z", "duration": "86400s",` +
+			` "recurrence": "FREQ=DAILY", "time_zone": "Europe/Berlin"}`},
+		"UpdateMaintenance":      {Values: [][2]string{maintenance}, Body: `{"reason": "The old cluster is too small"}`},
+		"EndMaintenance":         {Values: [][2]string{maintenance}},
+		"DeleteMaintenance":      {Values: [][2]string{maintenance}},
+		"GetMaintenanceCalendar": {},
+
+		"CreateSubscription": {Body: `{"name": "pager", "kind": "SUBSCRIPTION_KIND_WEBHOOK", "url": "https://pager.example/hooks/jetmon",` +
+			` "filter": {"types": ["EVENT_TYPE_SITE_DOWN", "EVENT_TYPE_SITE_UP"], "tags": ["shop"]}, "delay": "120s"}`},
+		"ListSubscriptions":        {},
+		"GetSubscription":          {Values: [][2]string{subscription}},
+		"UpdateSubscription":       {Values: [][2]string{subscription}, Body: `{"delay": "60s"}`},
+		"EnableSubscription":       {Values: [][2]string{subscription}},
+		"DisableSubscription":      {Values: [][2]string{subscription}},
+		"TestSubscription":         {Values: [][2]string{subscription}},
+		"RotateSubscriptionSecret": {Values: [][2]string{subscription}},
+		"DeleteSubscription":       {Values: [][2]string{subscription}},
 	}
 }
 

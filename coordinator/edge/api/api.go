@@ -6,12 +6,14 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/Automattic/jetmon/coordinator/edge/channel"
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/edge/peers"
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/subscription"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
 	"github.com/Automattic/jetmon/coordinator/state/feed"
 	"github.com/Automattic/jetmon/coordinator/state/hush"
@@ -34,6 +36,9 @@ type Options struct {
 	Policy func() lifecycle.Policy
 	// Keyring knows the tokens of the API.
 	Keyring *keyring.Keyring
+	// Channels makes the channel of a subscription; an *subscription.EndpointError says what is
+	// wrong with it.
+	Channels func(subscription.Subscription) (channel.Channel, error)
 	// Feed follows the events.
 	Feed *feed.Feed
 	// Hush keeps sites in maintenance quiet.
@@ -63,6 +68,7 @@ func Register(r grpc.ServiceRegistrar, o Options) {
 	monitorv1.RegisterDiagnosisServiceServer(r, newDiagnosis(o))
 	monitorv1.RegisterMaintenanceServiceServer(r, &maintenances{o: o})
 	monitorv1.RegisterAccessServiceServer(r, &accessService{o: o})
+	monitorv1.RegisterSubscriptionServiceServer(r, newSubscriptions(o))
 	wpcomv1.RegisterJetpackMonitorServiceServer(r, &jetpackMonitor{o: o})
 }
 
@@ -78,6 +84,7 @@ func Services() []string {
 		monitorv1.DiagnosisService_ServiceDesc.ServiceName,
 		monitorv1.MaintenanceService_ServiceDesc.ServiceName,
 		monitorv1.AccessService_ServiceDesc.ServiceName,
+		monitorv1.SubscriptionService_ServiceDesc.ServiceName,
 		wpcomv1.JetpackMonitorService_ServiceDesc.ServiceName,
 	}
 }

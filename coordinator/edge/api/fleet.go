@@ -9,6 +9,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/alarm"
 	"github.com/Automattic/jetmon/coordinator/rules/coverage"
+	"github.com/Automattic/jetmon/coordinator/rules/subscription"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
 )
@@ -82,8 +83,12 @@ func (s *fleet) coordinator(ctx context.Context, sum engine.Summary) *monitorv1.
 	// deliverer's last one.
 	ctx, cancel := within(ctx, countTimeout)
 	defer cancel()
-	if n, err := s.o.Store.CountNotifications(ctx, owned); err == nil {
-		c.UndeliveredNotices = uint64(n)
+	if counts, err := s.o.Store.CountDeliveries(ctx, owned); err == nil {
+		for _, n := range counts {
+			if n.Subscription == subscription.WordPressCom {
+				c.UndeliveredNotices += uint64(n.Pending)
+			}
+		}
 	} else {
 		c.UndeliveredNotices = uint64(delivery.Pending)
 	}

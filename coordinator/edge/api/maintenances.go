@@ -164,7 +164,7 @@ func (s *maintenances) UpdateMaintenance(ctx context.Context, req *monitorv1.Upd
 	if asked.GetMaintenanceId() <= 0 {
 		return nil, fault.InvalidField("maintenance.maintenance_id", "must be greater than 0")
 	}
-	paths, err := pathsOf(asked.ProtoReflect(), req.GetUpdateMask().GetPaths(), editableOfMaintenance, "a maintenance")
+	paths, err := maskPaths(asked.ProtoReflect(), req.GetUpdateMask().GetPaths(), editableOfMaintenance, "maintenance")
 	if err != nil {
 		return nil, err
 	}

@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"net"
-	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -75,14 +73,6 @@ func maintenanceToProto(m record.Maintenance, now time.Time) *monitorv1.Maintena
 		out.Active = w.Has(now)
 	}
 	return out
-}
-
-// hostText writes a host as record.LocateHost reads it.
-func hostText(l record.Location) string {
-	if l.Port == 0 {
-		return l.Host
-	}
-	return net.JoinHostPort(l.Host, strconv.Itoa(int(l.Port)))
 }
 
 // markMaintenance says of sites in which maintenance they are. Without a calendar it says nothing.

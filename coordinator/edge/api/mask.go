@@ -18,30 +18,31 @@ var editable = []string{"blog_id", "check_interval", "paused", "settings", "tags
 // wildcard in a mask stands for all fields that a client may set.
 const wildcard = "*"
 
-// editPaths returns the sorted names, as applyField knows them, of the fields that an update
-// changes: those in its mask, or without a mask those that are set in its site (AIP-134). It
-// skips output-only fields and refuses a path that is no field.
+// editPaths returns the fields of a site that an update changes; see maskPaths.
 func editPaths(req *monitorv1.UpdateSiteRequest) ([]string, error) {
-	return pathsOf(req.GetSite().ProtoReflect(), req.GetUpdateMask().GetPaths(), editable, "a site")
+	return maskPaths(req.GetSite().ProtoReflect(), req.GetUpdateMask().GetPaths(), editable, "site")
 }
 
-// pathsOf is editPaths for any resource, of which callers may set some fields.
-func pathsOf(in protoreflect.Message, mask, editable []string, what string) ([]string, error) {
+// maskPaths returns the sorted names, by which they are applied, of the fields that an update of
+// a resource changes: those in its mask, or without a mask those that are set (AIP-134). It
+// skips output-only fields and refuses a path that is no field of the resource, which is called
+// name. whole is what the wildcard stands for.
+func maskPaths(resource protoreflect.Message, mask, whole []string, name string) ([]string, error) {
 	if len(mask) == 0 {
-		return slices.Sorted(slices.Values(populated(in, ""))), nil
+		return slices.Sorted(slices.Values(populated(resource, ""))), nil
 	}
 	var paths []string
 	for _, path := range mask {
 		if path == wildcard {
-			paths = append(paths, editable...)
+			paths = append(paths, whole...)
 			continue
 		}
-		name, isOutput, ok := fieldPath(in.Descriptor(), path)
+		field, isOutput, ok := fieldPath(resource.Descriptor(), path)
 		if !ok {
-			return nil, fault.InvalidField("update_mask", "%q is not a field of %s", fault.Clip(path, maxQuote), what)
+			return nil, fault.InvalidField("update_mask", "%q is not a field of a %s", fault.Clip(path, maxQuote), name)
 		}
 		if !isOutput {
-			paths = append(paths, name)
+			paths = append(paths, field)
 		}
 	}
 	slices.Sort(paths)

@@ -9,26 +9,35 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/edge/channel"
+	"github.com/Automattic/jetmon/coordinator/edge/channel/wpcom"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 )
 
-// When Run's context ends, deliveries under way have drainTime to finish, and the outbox
+// When Run's context ends, deliveries under way have drainTime to finish, and the store
 // has recordTime after that. Both fit into the ten seconds in which a role stops.
 const (
 	drainTime  = 3 * time.Second
 	recordTime = 1 * time.Second
 )
 
-// outboxTimeout bounds one call of the outbox.
-const outboxTimeout = 10 * time.Second
+// storeTimeout bounds one call of the store.
+const storeTimeout = 10 * time.Second
+
+// Store is what a Deliverer needs of the store.
+type Store interface {
+	store.Deliveries
+	store.Listeners
+	store.Outbox
+}
 
 // Deliverer delivers the notifications of the owned shards. Its methods are safe for
 // concurrent use.
 type Deliverer struct {
 	o       Options
-	sender  atomic.Pointer[sender] // nil when Disabled
-	outbox  store.Outbox
+	wpcom   atomic.Pointer[wpcom.Channel] // nil when Disabled
+	store   Store
 	metrics *metrics
 
 	wake    chan struct{}
@@ -39,38 +48,24 @@ type Deliverer struct {
 }
 
 // New makes a Deliverer, which delivers nothing before Run.
-func New(o Options, outbox store.Outbox) (*Deliverer, error) {
+func New(o Options, s Store) (*Deliverer, error) {
 	o = o.withDefaults()
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("notify: %w", err)
 	}
-	s, err := newSender(o)
+	to, err := o.wpcom()
 	if err != nil {
 		return nil, fmt.Errorf("notify: %w", err)
 	}
 	if o.Shards == nil {
 		return nil, errors.New("notify: Shards is required")
 	}
-	d := &Deliverer{
-		o:      o,
-		outbox: outbox,
-		wake:   make(chan struct{}, 1),
-		board:  newBoard(),
-	}
-	d.sender.Store(s)
+	d := &Deliverer{o: o, store: s, wake: make(chan struct{}, 1), board: newBoard()}
+	d.wpcom.Store(to)
 	if d.metrics, err = newMetrics(o.Metrics, d.Status); err != nil {
 		return nil, fmt.Errorf("notify: %w", err)
 	}
 	return d, nil
-}
-
-// newSender makes the sender that options describe, nil when they disable delivery.
-func newSender(o Options) (*sender, error) {
-	base, err := o.endpoint()
-	if err != nil || o.Disabled {
-		return nil, err
-	}
-	return &sender{wire: wire{o.Token, o.VeriflierHosts}, base: base, client: o.client()}, nil
 }
 
 // Prepare checks the URL, the token and the TLS of options, and returns what makes the next
@@ -81,28 +76,43 @@ func (d *Deliverer) Prepare(o Options) (apply func(), err error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	s, err := newSender(o)
+	to, err := o.wpcom()
 	if err != nil {
 		return nil, err
 	}
 	return func() {
-		if old := d.sender.Swap(s); old != nil {
-			old.client.CloseIdleConnections()
+		if old := d.wpcom.Swap(to); old != nil {
+			old.Close()
 		}
 	}, nil
 }
 
-// Wake makes Run read the outbox at once, because a change was committed or a shard was
-// gained.
+// legacy tells WordPress.com as it is configured at the moment.
+type legacy struct{ d *Deliverer }
+
+// Tell implements channel.Channel.
+func (l legacy) Tell(ctx context.Context, what channel.Delivery) channel.Answer {
+	return l.d.wpcom.Load().Tell(ctx, what)
+}
+
+// Close implements channel.Channel.
+func (l legacy) Close() {
+	if c := l.d.wpcom.Load(); c != nil {
+		c.Close()
+	}
+}
+
+// Wake makes Run look at once, because something was committed, a subscription changed, a
+// delivery is to be told again, or a shard was gained.
 func (d *Deliverer) Wake() {
 	select {
 	case d.wake <- struct{}{}:
-	default: // A wake-up is pending; the read that it causes is still to come.
+	default: // A wake-up is pending; the look that it causes is still to come.
 	}
 }
 
 // Run delivers until ctx ends, gives the deliveries under way drainTime to finish, and
-// returns nil. Notifications without an answer by then stay in the outbox unchanged. A
+// returns nil. Deliveries without an answer by then stay in the store unchanged. A
 // second Run at the same time is an error.
 func (d *Deliverer) Run(ctx context.Context) error {
 	if !d.running.CompareAndSwap(false, true) {
@@ -115,24 +125,15 @@ func (d *Deliverer) Run(ctx context.Context) error {
 	r := newRun(ctx, d)
 	r.loop(ctx)
 	r.drain()
-	if s := d.sender.Load(); s != nil {
-		s.client.CloseIdleConnections()
-	}
 	return nil
 }
 
-// owned returns the shards whose notifications we deliver. When we lose a shard, its
+// owned returns the shards of whose changes WordPress.com is told. When we lose a shard, its
 // deliveries under way are not interrupted: the next owner may send the same notification
 // again, under the same key.
 func (d *Deliverer) owned() []shard.ID {
 	held := d.o.Shards.Held()
 	return slices.DeleteFunc(held.Staying(), func(s shard.ID) bool { return d.silent(held[s]) })
-}
-
-// sure returns the owned shards that are certainly ours at this moment.
-func (d *Deliverer) sure() []shard.ID {
-	held := d.o.Shards.Held()
-	return slices.DeleteFunc(held.Staying(), func(s shard.ID) bool { return d.silent(held[s]) || !held[s].Sure })
 }
 
 // muted returns our shards of whose changes WordPress.com hears nothing.

@@ -18,10 +18,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
+	"github.com/Automattic/jetmon/coordinator/rules/delivery"
+	"github.com/Automattic/jetmon/coordinator/rules/event"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -86,16 +87,18 @@ func hang(ctx context.Context, _ string) (string, error) {
 }
 
 // notificationOf makes a notification of a site in shard 0, with key "site/id".
-func notificationOf(site check.SiteID, id int64) record.Notification {
-	return record.Notification{
-		ID: id, Key: fmt.Sprintf("%d/%d", site, id), Created: time.Now(),
-		Change: record.Change{SiteID: site, BlogID: 1, URL: "https://example.com/", At: time.Now()},
+func notificationOf(site check.SiteID, id int64) delivery.Due {
+	return delivery.Due{
+		Delivery: delivery.Delivery{
+			ID: id, SiteID: site, Lane: int64(site), Type: event.SiteDown, Key: fmt.Sprintf("%d/%d", site, id), Created: time.Now(), Since: time.Now(),
+		},
+		Change: &record.Change{SiteID: site, BlogID: 1, URL: "https://example.com/", At: time.Now()},
 	}
 }
 
 // deliverer starts a Deliverer of shard 0. The returned function stops it and waits for its
 // end.
-func deliverer(t *testing.T, o notify.Options, box store.Outbox, to http.RoundTripper) (*notify.Deliverer, func()) {
+func deliverer(t *testing.T, o notify.Options, box notify.Store, to http.RoundTripper) (*notify.Deliverer, func()) {
 	t.Helper()
 	o.URL, o.Token = "https://wpcom.example/jetmon/", "s3cret-token"
 	o.Client = &http.Client{Transport: to}
@@ -166,7 +169,7 @@ func TestV1Defect3RepeatedWithBackoffUntilAccepted(t *testing.T) {
 			gaps = append(gaps, w.times[i+1].Sub(w.times[i]))
 		}
 		w.mu.Unlock()
-		want := []time.Duration{1, 2, 4, 8, 16, 32, 60, 60}
+		want := []time.Duration{2, 4, 8, 16, 32, 60, 60, 60}
 		for i := range want {
 			want[i] *= time.Second
 		}
@@ -245,10 +248,10 @@ func TestV1Defect4TimeoutIsOneFailure(t *testing.T) {
 		if left := box.left(); left[0].Attempts != 1 {
 			t.Errorf("%d failures recorded, want 1", left[0].Attempts)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if got := w.seen(); len(got) != 2 {
-			t.Errorf("%d attempts a second later, want 2", len(got))
+			t.Errorf("%d attempts two seconds later, want 2", len(got))
 		}
 	})
 }
@@ -484,7 +487,7 @@ func TestStopIsBoundedWhileTheOutboxHangs(t *testing.T) {
 // hangingOutbox answers no write before the caller gives up.
 type hangingOutbox struct{ *outbox }
 
-func (hangingOutbox) Delivered(ctx context.Context, _ record.Notification, _ time.Time) error {
+func (hangingOutbox) SettleDeliveries(ctx context.Context, _ shard.Fence, _ []delivery.Result) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
@@ -667,9 +670,7 @@ func TestRefusalOfANotificationThatIsGoneDoesNotStayOnTheBoard(t *testing.T) {
 					t.Fatal("the refusal is not on the board")
 				}
 				// Another process deletes its site.
-				if err := box.Delivered(t.Context(), notificationOf(1, 1), time.Now()); err != nil {
-					t.Fatal(err)
-				}
+				box.remove(1)
 				deleted := time.Now()
 				if others {
 					box.add(notificationOf(2, 2))
@@ -737,7 +738,7 @@ func TestAllPlacesAreUsedAndNoMore(t *testing.T) {
 func TestNothingIsSentOfAShardThatIsNotSurelyOurs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var notifications []record.Notification
+		var notifications []delivery.Due
 		for site := range 40 {
 			n := notificationOf(check.SiteID(site+1), int64(site+1))
 			n.Change.Bucket = check.BucketID(site % 2 * shard.BucketsPer)

@@ -15,20 +15,19 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/demo"
 )
 
 // toInbox runs a Deliverer over real HTTP to the demo's inbox, which decodes v1's
 // notifications with code of its own.
-func toInbox(t testing.TB, o notify.Options, box store.Outbox) (*demo.Inbox, *notify.Deliverer) {
+func toInbox(t testing.TB, o notify.Options, box notify.Store) (*demo.Inbox, *notify.Deliverer) {
 	t.Helper()
 	inbox := demo.NewInbox()
 	return inbox, overHTTP(t, o, box, inbox)
 }
 
-func overHTTP(t testing.TB, o notify.Options, box store.Outbox, to http.Handler) *notify.Deliverer {
+func overHTTP(t testing.TB, o notify.Options, box notify.Store, to http.Handler) *notify.Deliverer {
 	t.Helper()
 	srv := httptest.NewServer(to)
 	t.Cleanup(srv.Close)

@@ -15,16 +15,23 @@ const withdrawAtOnce = 200
 // be many.
 const countUntoldEvery = 15 * time.Second
 
-// countUntold counts the untold sites, or returns the last count while it is recent.
-func (r *run) countUntold(ctx context.Context, now time.Time, shards []shard.ID) (int, error) {
+// countUntold counts the untold sites, unless the last count is recent.
+func (r *run) countUntold(ctx context.Context, now time.Time, shards []shard.ID) bool {
 	if now.Sub(r.untoldCounted) < countUntoldEvery {
-		return r.untold, nil
+		return true
 	}
-	n, err := r.d.outbox.CountUntold(ctx, shards)
-	if err == nil {
-		r.untold, r.untoldCounted = n, now
+	n := 0
+	if len(shards) > 0 {
+		call, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
+		var err error
+		if n, err = r.d.store.CountUntold(call, shards); ctx.Err() != nil || r.trouble.note(err) {
+			return false
+		}
 	}
-	return n, err
+	r.untoldCounted = now
+	r.d.untold(n)
+	return true
 }
 
 // mute mutes each of some shards once a term, and again when notifications of them are
@@ -40,7 +47,7 @@ func (r *run) mute(ctx context.Context, shards []shard.ID) {
 		if withdrawn += n; fault.Is(err, fault.Fenced) {
 			continue // the next owner decides
 		}
-		if ctx.Err() != nil || r.outboxFailed(err) {
+		if ctx.Err() != nil || r.trouble.note(err) {
 			return
 		}
 		r.muted[s] = fence
@@ -49,15 +56,16 @@ func (r *run) mute(ctx context.Context, shards []shard.ID) {
 	if withdrawn > 0 {
 		r.d.o.Log.Warn("pending notifications withdrawn; their sites are reported once delivery is on", "notifications", withdrawn)
 		r.untoldCounted = time.Time{}
-		r.count(ctx, time.Now())
+		r.countUntold(ctx, time.Now(), shards)
+		r.d.withdrawn(withdrawn)
 	}
 }
 
 // muteShard mutes one shard and withdraws its notifications in batches.
 func (r *run) muteShard(ctx context.Context, fence shard.Fence) (withdrawn int, err error) {
 	for {
-		call, cancel := context.WithTimeout(ctx, outboxTimeout)
-		n, err := r.d.outbox.Mute(call, fence, withdrawAtOnce)
+		call, cancel := context.WithTimeout(ctx, storeTimeout)
+		n, err := r.d.store.Mute(call, fence, withdrawAtOnce)
 		cancel()
 		if withdrawn += n; err != nil || n < withdrawAtOnce {
 			return withdrawn, err

@@ -4,88 +4,60 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/rules/record"
+	"github.com/Automattic/jetmon/coordinator/rules/delivery"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/subscription"
 	"github.com/Automattic/jetmon/internal/backoff"
-	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/obs"
 )
 
-const (
-	// readAhead is how many notifications read fetches for each free place.
-	readAhead = 4
-	// maxRetries bounds the remembered times of next attempts; polling finds the others.
-	maxRetries = 1024
-)
+// errIll means that an endpoint is not well.
+var errIll = errors.New("the endpoint is not well")
 
-// run is the state of one call of Run. Its fields belong to the goroutine that called Run;
-// the goroutines of deliveries only send on done.
+// adoptAtOnce bounds the rows of an older version that one transaction adopts.
+const adoptAtOnce = 200
+
+// run is the state of one call of Run. It knows which subscriptions there are, and in which
+// shards something waits for them; each has a queue, which does the rest. Its fields belong to
+// the goroutine that called Run but for those that say otherwise.
 type run struct {
 	d *Deliverer
-	// sends and records are the contexts of attempts and of writes to the outbox. They
+	// sends and records are the contexts of attempts and of writes to the store. They
 	// outlive Run's context by drainTime, and by drainTime+recordTime.
 	sends, records         context.Context
 	stopSends, stopRecords context.CancelFunc
+	// wg has all goroutines; places bounds the attempts at once; recorder stores results. Safe
+	// for concurrent use.
+	wg       sync.WaitGroup
+	places   chan struct{}
+	recorder *recorder
+	trouble  trouble
 
-	done chan outcome
-	wg   sync.WaitGroup
-	// busy holds the sites that have a delivery under way, or one whose result the outbox
-	// has not stored yet.
-	busy map[check.SiteID]struct{}
-	// ready holds notifications that were read and wait for a place, at most one a site.
-	ready []record.Notification
-	// unrecorded holds results that the outbox has not stored; nothing is sent until it has.
-	unrecorded []outcome
-	// stale is set while the outbox may hold more than ready does.
-	stale bool
-	// retries holds the times of next attempts, in ascending order.
-	retries []time.Time
-
-	// outboxEdge logs when the outbox begins to fail and when it recovers; outboxFailures
-	// counts its failures in a row, and outboxRetry is when to try it again.
-	outboxEdge     obs.Edge
-	outboxFailures int
-	outboxRetry    time.Time
-	// counted is when the notifications in the outbox were counted, and withdrawable how many of
-	// them belonged to muted shards.
-	counted      time.Time
+	queues map[int64]*queue
+	// told is when the subscriptions were read.
+	told time.Time
+	// adopted and muted hold the fence under which each shard was adopted and muted.
+	adopted, muted map[shard.ID]shard.Fence
+	// aged is when the oldest deliveries were looked for; withdrawable is how many
+	// notifications belonged to muted shards at the last count.
+	aged         time.Time
 	withdrawable int
-	// untold is the last count of the untold sites, made at untoldCounted.
-	untold        int
+	// untoldCounted is when the untold sites were counted.
 	untoldCounted time.Time
-	// muted holds the fence under which each shard was muted.
-	muted map[shard.ID]shard.Fence
-}
-
-// outcome is the result of one delivery.
-type outcome struct {
-	notification record.Notification
-	at           time.Time
-	// err is why the attempt failed, nil when it was accepted; next is when to try again.
-	err  error
-	next time.Time
-	// cut is set when the attempt was not made or our own stop ended it; neither counts
-	// as a failure.
-	cut bool
-	// recordErr is why the outbox did not store the result.
-	recordErr error
 }
 
 func newRun(ctx context.Context, d *Deliverer) *run {
 	r := &run{
-		d:     d,
-		done:  make(chan outcome, d.o.Parallel),
-		busy:  make(map[check.SiteID]struct{}, d.o.Parallel),
-		muted: make(map[shard.ID]shard.Fence),
-		stale: true,
-
-		outboxEdge: obs.Edge{Log: d.o.Log, What: "outbox", Level: slog.LevelError},
+		d: d, places: make(chan struct{}, maxPlaces), queues: map[int64]*queue{},
+		adopted: map[shard.ID]shard.Fence{}, muted: map[shard.ID]shard.Fence{},
+		trouble: trouble{d: d, edge: obs.Edge{Log: d.o.Log, What: "outbox", Level: slog.LevelError}},
 	}
+	r.recorder = &recorder{r: r, piles: map[shard.ID]*pile{}, turns: make(chan struct{}, maxFlushes)}
 	lasting := context.WithoutCancel(ctx)
 	r.sends, r.stopSends = context.WithCancel(lasting)
 	r.records, r.stopRecords = context.WithCancel(lasting)
@@ -93,6 +65,9 @@ func newRun(ctx context.Context, d *Deliverer) *run {
 }
 
 func (r *run) loop(ctx context.Context) {
+	if !r.d.o.Disabled {
+		r.open(subscription.Subscription{ID: subscription.WordPressCom, Name: "WordPress.com", Kind: subscription.WPCOMLegacy, State: subscription.Active}, legacy{r.d})
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -100,246 +75,212 @@ func (r *run) loop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-r.d.wake:
-			r.stale = true
 		case <-timer.C:
-			r.stale = true
-		case o := <-r.done:
-			r.finish(o)
 		}
-		r.advance(ctx)
-		timer.Reset(r.wait(time.Now()))
+		r.look(ctx)
+		timer.Reset(r.trouble.wait(r.d.o.Poll))
 	}
 }
 
-// advance does everything that is possible now.
-func (r *run) advance(ctx context.Context) {
+// look finds out what waits for whom, and wakes their queues.
+func (r *run) look(ctx context.Context) {
 	now := time.Now()
-	if now.Before(r.outboxRetry) || !r.settle() {
+	if r.trouble.wait(0) > 0 || !r.adopt(ctx) {
 		return
 	}
-	if !r.d.o.Disabled {
-		r.start()
-		for r.stale && len(r.ready) == 0 && len(r.busy) < r.d.o.Parallel {
-			if !r.read(ctx) {
-				return
-			}
-			r.start()
+	held := r.d.o.Shards.Held()
+	var counts []delivery.Count
+	if shards := held.Staying(); len(shards) > 0 {
+		call, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
+		var err error
+		if counts, err = r.d.store.CountDeliveries(call, shards); ctx.Err() != nil || r.trouble.note(err) {
+			return
 		}
 	}
-	if now.Sub(r.counted) >= r.d.o.Poll {
-		r.count(ctx, now)
+	if !r.follow(ctx, counts, now) {
+		return
 	}
-	if muted := r.d.muted(); len(muted) > 0 {
+	work, sums := map[int64][]shard.ID{}, map[int64]delivery.Count{}
+	withdrawable := 0
+	for _, c := range counts {
+		if c.Subscription == subscription.WordPressCom && r.d.silent(held[c.Shard]) {
+			withdrawable += c.Pending
+			continue
+		}
+		sum := sums[c.Subscription]
+		sums[c.Subscription] = delivery.Count{Pending: sum.Pending + c.Pending, Dead: sum.Dead + c.Dead}
+		if c.Pending > 0 && held[c.Shard].Sure {
+			work[c.Subscription] = append(work[c.Subscription], c.Shard)
+		}
+	}
+	r.withdrawable = withdrawable
+	for id, q := range r.queues {
+		q.offer(work[id])
+	}
+	r.d.counted(sums, withdrawable)
+	r.slowly(ctx, sums, now)
+}
+
+// slowly does what need not be done at each look.
+func (r *run) slowly(ctx context.Context, sums map[int64]delivery.Count, now time.Time) {
+	muted := r.d.muted()
+	if now.Sub(r.aged) >= r.d.o.Poll {
+		if !r.age(ctx, sums) || !r.countUntold(ctx, now, muted) {
+			return
+		}
+		r.aged = now
+	}
+	if len(muted) > 0 {
 		r.mute(ctx, muted)
 	}
 }
 
-// wait returns how long run may sleep unless something happens.
-func (r *run) wait(now time.Time) time.Duration {
-	next := now.Add(r.d.o.Poll)
-	// A due retry cannot start while every place is taken.
-	if len(r.busy) < r.d.o.Parallel && len(r.retries) > 0 && r.retries[0].Before(next) {
-		next = r.retries[0]
-	}
-	if r.outboxRetry.After(now) {
-		next = r.outboxRetry
-	}
-	return max(0, next.Sub(now))
-}
-
-// read fills ready. The outbox still holds the notifications under way, so read asks for
-// more than those to find others among them.
-func (r *run) read(ctx context.Context) bool {
-	shards, now := r.d.sure(), time.Now()
-	r.retries = slices.DeleteFunc(r.retries, func(t time.Time) bool { return !t.After(now) })
-	if len(shards) == 0 {
-		r.stale = false
-		return true
-	}
-	limit := len(r.busy) + readAhead*(r.d.o.Parallel-len(r.busy))
-	call, cancel := context.WithTimeout(ctx, outboxTimeout)
-	defer cancel()
-	list, err := r.d.outbox.DueNotifications(call, shards, now, limit)
-	if ctx.Err() != nil || r.outboxFailed(err) {
-		return false
-	}
-	r.stale = len(list) >= limit
-	r.ready = slices.DeleteFunc(list, func(n record.Notification) bool { return !r.free(n, shards) })
-	if len(r.ready) == 0 {
-		r.stale = false
-	}
-	r.d.mu.Lock()
-	r.d.board.found(r.ready, now)
-	r.d.mu.Unlock()
-	return true
-}
-
-// free reports whether the notification's site is ours and has no delivery under way.
-func (r *run) free(n record.Notification, shards []shard.ID) bool {
-	_, busy := r.busy[n.Change.SiteID]
-	return !busy && slices.Contains(shards, shard.Of(n.Change.Bucket))
-}
-
-// start gives each free place to the oldest notification that is ready.
-func (r *run) start() {
-	shards := r.d.owned()
-	for len(r.ready) > 0 && len(r.busy) < r.d.o.Parallel {
-		n := r.ready[0]
-		r.ready = r.ready[1:]
-		if !r.free(n, shards) {
+// age finds the oldest delivery of each subscription that has some.
+func (r *run) age(ctx context.Context, sums map[int64]delivery.Count) bool {
+	oldest := map[int64]time.Time{}
+	for id, sum := range sums {
+		if sum.Pending == 0 {
 			continue
 		}
-		r.busy[n.Change.SiteID] = struct{}{}
-		r.wg.Go(func() { r.done <- r.deliver(n) })
-	}
-}
-
-// errUncertain means that a shard is not ours, or not certainly.
-var errUncertain = errors.New("the shard is not certainly ours")
-
-// deliver makes one attempt and records its result. It runs on its own goroutine.
-func (r *run) deliver(n record.Notification) outcome {
-	if _, sure := r.d.o.Shards.Fence(shard.Of(n.Change.Bucket)); !sure {
-		// This process may have been suspended since the notification was read, and another
-		// owner may have sent a newer one. If it has not, the outbox still holds this one.
-		return outcome{notification: n, err: errUncertain, cut: true}
-	}
-	ctx, cancel := context.WithTimeout(r.sends, r.d.o.Timeout)
-	defer cancel()
-	began := time.Now()
-	err := r.d.sender.Load().send(ctx, n)
-	o := outcome{notification: n, at: time.Now(), err: err}
-	if err != nil {
-		if r.sends.Err() != nil {
-			o.cut = true
-			return o
-		}
-		again := backoff.Policy{Base: r.d.o.Base, Most: r.d.o.Max}
-		o.next = o.at.Add(again.Wait(n.Attempts+1, r.d.o.Random()))
-	}
-	r.d.metrics.attempt(err, o.at.Sub(began))
-	o.recordErr = r.record(o)
-	return o
-}
-
-// record writes the result of a delivery to the outbox.
-func (r *run) record(o outcome) error {
-	ctx, cancel := context.WithTimeout(r.records, outboxTimeout)
-	defer cancel()
-	var err error
-	if o.err == nil {
-		err = r.d.outbox.Delivered(ctx, o.notification, o.at)
-	} else {
-		err = r.d.outbox.Postponed(ctx, o.notification, o.next, o.err.Error())
-	}
-	if fault.Is(err, fault.NotFound) {
-		return nil // Another process has removed it, so there is nothing to record.
-	}
-	return err
-}
-
-// finish handles the result of a delivery.
-func (r *run) finish(o outcome) {
-	if o.cut {
-		r.release(o)
-		return
-	}
-	r.d.report(o)
-	if o.recordErr != nil {
-		r.unrecorded = append(r.unrecorded, o)
-		r.outboxFailed(o.recordErr)
-		return
-	}
-	r.release(o)
-}
-
-// release allows the next notification of the site to be sent.
-func (r *run) release(o outcome) {
-	delete(r.busy, o.notification.Change.SiteID)
-	if o.err == nil {
-		r.stale = true // The site may have another one.
-		return
-	}
-	if !o.cut && len(r.retries) < maxRetries {
-		i, _ := slices.BinarySearchFunc(r.retries, o.next, time.Time.Compare)
-		r.retries = slices.Insert(r.retries, i, o.next)
-	}
-}
-
-// settle records the results that the outbox has not stored so far. Nothing is sent until
-// that is done, so that at most Parallel notifications are sent but not recorded.
-func (r *run) settle() bool {
-	for len(r.unrecorded) > 0 {
-		o := r.unrecorded[0]
-		if r.outboxFailed(r.record(o)) {
+		call, cancel := context.WithTimeout(ctx, storeTimeout)
+		at, err := r.d.store.OldestDelivery(call, id)
+		cancel()
+		if ctx.Err() != nil || r.trouble.note(err) {
 			return false
 		}
-		r.unrecorded = r.unrecorded[1:]
-		r.release(o)
+		oldest[id] = at
+	}
+	r.d.aged(oldest)
+	return true
+}
+
+// adopt takes over what older versions left in the shards that we have gained.
+func (r *run) adopt(ctx context.Context) bool {
+	held := r.d.o.Shards.Held()
+	for _, s := range held.Staying() {
+		fence, sure := r.d.o.Shards.Fence(s)
+		if !sure || r.adopted[s] == fence {
+			continue
+		}
+		for n := adoptAtOnce; n == adoptAtOnce; {
+			call, cancel := context.WithTimeout(ctx, storeTimeout)
+			var err error
+			n, err = r.d.store.AdoptOutbox(call, fence, adoptAtOnce)
+			cancel()
+			if fault.Is(err, fault.Fenced) {
+				break
+			}
+			if ctx.Err() != nil || r.trouble.note(err) {
+				return false
+			}
+		}
+		r.adopted[s] = fence
 	}
 	return true
 }
 
-// count updates the numbers of pending notifications and of untold sites.
-func (r *run) count(ctx context.Context, now time.Time) {
-	pending, withdrawable, untold := 0, 0, 0
-	call, cancel := context.WithTimeout(ctx, outboxTimeout)
+// follow reads the subscriptions anew when it is time, or when something waits for an unknown one.
+func (r *run) follow(ctx context.Context, counts []delivery.Count, now time.Time) bool {
+	news := now.Sub(r.told) >= r.d.o.Poll
+	for _, c := range counts {
+		known := c.Subscription == subscription.WordPressCom || r.queues[c.Subscription] != nil
+		news = news || c.Pending > 0 && !known && now.Sub(r.told) > time.Second
+	}
+	if !news {
+		return true
+	}
+	call, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	var err error
-	if shards := r.d.owned(); len(shards) > 0 {
-		pending, err = r.d.outbox.CountNotifications(call, shards)
-	}
-	if muted := r.d.muted(); len(muted) > 0 && err == nil {
-		if withdrawable, err = r.d.outbox.CountNotifications(call, muted); err == nil {
-			untold, err = r.countUntold(call, now, muted)
-		}
-	}
-	if ctx.Err() != nil || r.outboxFailed(err) {
-		return
-	}
-	pending += withdrawable
-	r.withdrawable = withdrawable
-	r.counted = now
-	r.d.mu.Lock()
-	defer r.d.mu.Unlock()
-	r.d.board.status.Pending, r.d.board.status.Untold = pending, untold
-	if len(r.ready) == 0 {
-		// The outbox was read to its end, so every notification left was tried since then.
-		r.d.board.forget(pending, now.Add(-2*r.d.o.Max-r.d.o.Timeout))
-	}
-}
-
-// outboxFailed records the result of a call of the outbox, and reports whether it failed.
-// After a failure nothing is delivered until the outbox works; it is retried with back-off.
-func (r *run) outboxFailed(err error) bool {
-	r.outboxEdge.Note(err)
-	r.d.setOutboxError(err)
-	if err == nil {
-		r.outboxFailures, r.outboxRetry = 0, time.Time{}
+	all, err := r.d.store.Told(call)
+	if ctx.Err() != nil || r.trouble.note(err) {
 		return false
 	}
-	r.outboxFailures++
-	again := backoff.Policy{Base: r.d.o.Base, Most: max(r.d.o.Base, r.d.o.Poll)}
-	r.outboxRetry = time.Now().Add(again.Wait(r.outboxFailures, r.d.o.Random()))
-	r.ready = nil // Too old by then.
-	r.stale = true
+	r.told = now
+	there := map[int64]bool{subscription.WordPressCom: true}
+	for _, s := range all {
+		there[s.ID] = true
+		switch q := r.queues[s.ID]; {
+		case q == nil:
+			r.open(s, nil)
+		case q.ended():
+			delete(r.queues, s.ID)
+			r.open(s, nil)
+		default:
+			q.follow(s)
+		}
+	}
+	for id, q := range r.queues {
+		if !there[id] {
+			if q.close(); q.ended() {
+				delete(r.queues, id)
+			}
+		}
+	}
+	r.d.subscribed(all)
 	return true
+}
+
+// open starts the queue of a subscription.
+func (r *run) open(s subscription.Subscription, c channelOf) {
+	q := newQueue(r, s, c)
+	r.queues[s.ID] = q
+	r.wg.Go(q.loop)
 }
 
 // drain waits at most drainTime for the deliveries under way, and records their results.
 func (r *run) drain() {
 	sends := time.AfterFunc(drainTime, r.stopSends)
 	records := time.AfterFunc(drainTime+recordTime, r.stopRecords)
-	r.wg.Wait()
-	for len(r.done) > 0 {
-		r.finish(<-r.done)
+	for _, q := range r.queues {
+		q.close()
 	}
-	r.settle()
+	r.wg.Wait()
 	sends.Stop()
 	records.Stop()
 	r.stopSends()
 	r.stopRecords()
-	if n := len(r.unrecorded); n > 0 {
+	if n := r.recorder.lost.Load(); n > 0 {
 		r.d.o.Log.Warn("stopped with unrecorded deliveries; they will be repeated", "notifications", n)
 	}
+}
+
+// trouble knows whether the store works. After a failure nothing is delivered until it does; it
+// is tried again with back-off. Its methods are safe for concurrent use.
+type trouble struct {
+	d    *Deliverer
+	edge obs.Edge
+	bad  atomic.Bool
+
+	mu       sync.Mutex
+	failures int
+	retry    time.Time
+}
+
+// note records the result of a call, and reports whether it failed.
+func (t *trouble) note(err error) bool {
+	t.edge.Note(err)
+	t.d.setOutboxError(err)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err == nil {
+		t.failures, t.retry = 0, time.Time{}
+		t.bad.Store(false)
+		return false
+	}
+	t.failures++
+	again := backoff.Policy{Base: t.d.o.Base, Most: max(t.d.o.Base, t.d.o.Poll)}
+	t.retry = time.Now().Add(again.Wait(t.failures, t.d.o.Random()))
+	t.bad.Store(true)
+	return true
+}
+
+// wait returns how long to wait, or until the next try while the store fails.
+func (t *trouble) wait(usual time.Duration) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.retry.IsZero() {
+		return usual
+	}
+	return max(0, time.Until(t.retry))
 }

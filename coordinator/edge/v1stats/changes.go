@@ -6,7 +6,7 @@ import (
 	"os"
 	"sync"
 
-	"github.com/Automattic/jetmon/coordinator/edge/notify"
+	"github.com/Automattic/jetmon/coordinator/edge/channel/wpcom"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/obs"
@@ -55,7 +55,7 @@ func (l *ChangeLog) Reload(hosts map[string]string) error {
 func (l *ChangeLog) Changed(c record.Change) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	line := fmt.Sprintf("[%s] [INFO] status_change - %s: %s\n", c.At.UTC().Format("2006-01-02T15:04:05.000Z"), event(c.To), notify.V1(c, l.hosts))
+	line := fmt.Sprintf("[%s] [INFO] status_change - %s: %s\n", c.At.UTC().Format("2006-01-02T15:04:05.000Z"), event(c.To), wpcom.V1(c, l.hosts))
 	_, err := l.file.WriteString(line)
 	l.edge.Note(err)
 }

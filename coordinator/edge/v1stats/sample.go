@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/edge/notify"
+	"github.com/Automattic/jetmon/coordinator/edge/channel/wpcom"
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/engine/tally"
 	"github.com/Automattic/jetmon/internal/check"
@@ -134,7 +134,7 @@ func (s *sample) checks(class tally.Class) (out []metric) {
 		if k.Redirected {
 			o.Hops = []check.Hop{{}}
 		}
-		code, errorCode := notify.Codes(&o)
+		code, errorCode := wpcom.Codes(&o)
 		byCode[code] += n
 		if errorCode != 0 {
 			byError[errorCode] += n

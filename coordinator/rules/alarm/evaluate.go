@@ -20,6 +20,8 @@ const (
 	unownedAfter = 30 * time.Second
 	// One that is not well is asked again after 10 s.
 	veriflierAfter = 15 * time.Second
+	// Nothing waits that long for an endpoint that is well.
+	untoldAfter = time.Minute
 )
 
 // Evaluate returns the conditions that hold at a moment.
@@ -33,6 +35,7 @@ func Evaluate(f Facts, now time.Time) []Condition {
 		}
 	}
 	out = append(out, verifliers(f, now)...)
+	out = append(out, endpoints(f, now)...)
 	return append(out, silent(f)...)
 }
 
@@ -183,6 +186,29 @@ func delivery(f Facts, _ time.Time) (Condition, bool) {
 	d := f.Delivery
 	return Condition{Kind: KindDelivery, Since: d.RefusedSince, Message: "WordPress.com does not accept notifications: " + d.LastError},
 		!d.RefusedSince.IsZero()
+}
+
+// endpoints returns a condition for each subscription that refuses us, or whose oldest delivery
+// has waited for too long. Why WordPress.com refuses is said by delivery.
+func endpoints(f Facts, now time.Time) []Condition {
+	var out []Condition
+	for _, e := range f.Delivery.Endpoints {
+		c := Condition{Kind: KindDelivery, Subject: e.Name}
+		switch {
+		case e.WordPressCom && !f.Delivery.RefusedSince.IsZero():
+			continue
+		case !e.PausedSince.IsZero():
+			c.Since = e.PausedSince
+			c.Message = fmt.Sprintf("subscription %q is paused, its endpoint refuses us: %s; %d deliveries wait", e.Name, e.Why, e.Pending)
+		case !e.Oldest.IsZero() && now.Sub(e.Oldest) > untoldAfter:
+			c.Since = e.Oldest
+			c.Message = fmt.Sprintf("%d deliveries wait for subscription %q, the oldest for more than %v", e.Pending, e.Name, untoldAfter)
+		default:
+			continue
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 func noCheckers(f Facts, now time.Time) (Condition, bool) {

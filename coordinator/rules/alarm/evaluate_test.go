@@ -195,9 +195,16 @@ func TestTheOtherConditionsComeFromTheirFacts(t *testing.T) {
 		wrong bool
 		want  string
 	}{
-		"nobody checks for 15 s":      {Facts{NoCheckersSince: at(-15 * time.Second)}, KindNoCheckers, false, ""},
-		"nobody checks for longer":    {Facts{NoCheckersSince: at(-16 * time.Second)}, KindNoCheckers, true, "no checker is connected, nothing is checked"},
-		"WordPress.com refuses":       {Facts{Delivery: Delivery{RefusedSince: noon, LastError: "503"}}, KindDelivery, true, "WordPress.com does not accept notifications: 503"},
+		"nobody checks for 15 s":   {Facts{NoCheckersSince: at(-15 * time.Second)}, KindNoCheckers, false, ""},
+		"nobody checks for longer": {Facts{NoCheckersSince: at(-16 * time.Second)}, KindNoCheckers, true, "no checker is connected, nothing is checked"},
+		"WordPress.com refuses":    {Facts{Delivery: Delivery{RefusedSince: noon, LastError: "503"}}, KindDelivery, true, "WordPress.com does not accept notifications: 503"},
+		"a subscription refuses": {Facts{Delivery: Delivery{Endpoints: []Endpoint{{Name: "ops", PausedSince: noon, Why: "HTTP status 401", Pending: 3, Oldest: at(-time.Hour)}}}},
+			KindDelivery, true, `subscription "ops" is paused, its endpoint refuses us: HTTP status 401; 3 deliveries wait`},
+		"a subscription waits for a minute": {Facts{Delivery: Delivery{Endpoints: []Endpoint{{Name: "ops", Pending: 3, Oldest: at(-time.Minute)}}}}, KindDelivery, false, ""},
+		"a subscription waits for longer": {Facts{Delivery: Delivery{Endpoints: []Endpoint{{Name: "ops", Pending: 3, Oldest: at(-61 * time.Second)}, {Name: "well"}}}},
+			KindDelivery, true, `3 deliveries wait for subscription "ops", the oldest for more than 1m0s`},
+		"what waits for WordPress.com is said once": {Facts{Delivery: Delivery{RefusedSince: noon, LastError: "503", Endpoints: []Endpoint{{WordPressCom: true, Oldest: at(-time.Hour), PausedSince: noon}}}},
+			KindDelivery, true, "WordPress.com does not accept notifications: 503"},
 		"an old error is no alarm":    {Facts{Delivery: Delivery{LastError: "503"}}, KindDelivery, false, ""},
 		"a peer that does not answer": {Facts{Peers: []Peer{{Node: "b", Endpoint: "b:1", FailingSince: noon, Detail: "refused"}}}, KindPeer, true, "coordinator b at b:1 cannot be asked: refused"},
 		"rows of buckets that do not exist": {Facts{Strays: Strays{Rows: 12, First: -3, Last: 700, Since: noon}}, KindUnowned, true,

@@ -101,6 +101,21 @@ type Delivery struct {
 	// RefusedSince is when it began to refuse, zero while it accepts all; LastError is why.
 	RefusedSince time.Time
 	LastError    string
+	// Endpoints are the subscriptions, WordPress.com among them.
+	Endpoints []Endpoint
+}
+
+// Endpoint is how well a subscription can be told.
+type Endpoint struct {
+	Name string
+	// WordPressCom is set for WordPress.com.
+	WordPressCom bool
+	// Pending counts what is still to be told; Oldest is since when the oldest of that could be.
+	Pending int
+	Oldest  time.Time
+	// PausedSince is since when it refuses us, zero while it does not; Why is its answer.
+	PausedSince time.Time
+	Why         string
 }
 
 // Schedule is how well checkers keep up.

@@ -25,13 +25,14 @@ func OfChange(c record.Change, at Place) (e Event, ok bool) {
 		return Event{}, false
 	}
 	return Event{
-		ID: c.Key, Type: typeOf(c.To), Time: At(c.At), Sequence: at.Sequence, Muted: at.Muted,
+		ID: c.Key, Type: TypeOf(c.To), Time: At(c.At), Sequence: at.Sequence, Muted: at.Muted,
 		Site:   &Site{ID: c.SiteID, BlogID: c.BlogID, URL: c.URL, Tags: at.Tags},
 		Status: statusChange(c, at),
 	}, true
 }
 
-func typeOf(s check.Status) Type {
+// TypeOf returns what a change to a status is.
+func TypeOf(s check.Status) Type {
 	switch s {
 	case check.StatusDown:
 		return SiteDown

@@ -197,7 +197,7 @@ func TestAMassOutageIsCommittedToARealDatabase(t *testing.T) {
 	for i := range shards {
 		shards[i] = shard.ID(i)
 	}
-	if n, err := d.store.CountNotifications(t.Context(), shards); err != nil || n != sites {
+	if n, err := storetest.CountNotifications(t.Context(), d.store, shards); err != nil || n != sites {
 		t.Errorf("%d notifications (%v), want %d", n, err, sites)
 	}
 }

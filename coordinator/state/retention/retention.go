@@ -1,6 +1,7 @@
 // Package retention deletes history that is too old, so that the database does not grow
-// for ever: ballots that opened no outage, events and, if Options.Outages is set, outages that
-// are over; also old records of the audit trail, and idempotency keys. It owns the pace: small batches, with pauses between them, once an hour.
+// for ever: ballots that opened no outage, events, deliveries that have ended and, if
+// Options.Outages is set, outages that are over; also old records of the audit trail, and
+// idempotency keys. It owns the pace: small batches, with pauses between them, once an hour.
 // store.Retention decides what may be deleted. A late deletion does no harm.
 //
 // Goroutines: none; Run is one, and ends with ctx.
@@ -41,6 +42,9 @@ type Options struct {
 	// Ballots is how long to keep ballots that opened no outage, Outages how long to keep
 	// outages and incidents that are over, Events how long to keep events; 0 keeps them for ever.
 	Ballots, Outages, Events time.Duration
+	// Deliveries is how long to keep deliveries that were accepted or superseded, DeadLetters
+	// those that were given up; 0 keeps them for ever.
+	Deliveries, DeadLetters time.Duration
 	// Audit is how long to keep the audit trail; 0 keeps it for ever.
 	Audit time.Duration
 	Log   *slog.Logger
@@ -83,7 +87,7 @@ func (w *Sweeper) pass(ctx context.Context) (deleted int, err error) {
 			n, auditErr := w.unsharded(ctx)
 			deleted, err = deleted+n, errors.Join(err, auditErr)
 		}
-		if w.o.Ballots == 0 && w.o.Outages == 0 && w.o.Events == 0 {
+		if w.o.Ballots+w.o.Outages+w.o.Events+w.o.Deliveries+w.o.DeadLetters == 0 {
 			continue
 		}
 		n, shardErr := w.shard(ctx, s)
@@ -130,14 +134,12 @@ func batch(ctx context.Context, before time.Time, expire func(ctx context.Contex
 // shard deletes batch after batch, until nothing is left or the shard is no longer ours.
 func (w *Sweeper) shard(ctx context.Context, s shard.ID) (deleted int, err error) {
 	var e store.Expiry
-	if w.o.Ballots > 0 {
-		e.Ballots = time.Now().Add(-w.o.Ballots)
-	}
-	if w.o.Outages > 0 {
-		e.Outages = time.Now().Add(-w.o.Outages)
-	}
-	if w.o.Events > 0 {
-		e.Events = time.Now().Add(-w.o.Events)
+	for age, before := range map[*time.Duration]*time.Time{
+		&w.o.Ballots: &e.Ballots, &w.o.Outages: &e.Outages, &w.o.Events: &e.Events, &w.o.Deliveries: &e.Deliveries, &w.o.DeadLetters: &e.DeadLetters,
+	} {
+		if *age > 0 {
+			*before = time.Now().Add(-*age)
+		}
 	}
 	for {
 		fence, ours := w.o.Shards.Fence(s)

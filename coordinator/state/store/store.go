@@ -22,6 +22,8 @@ type Store interface {
 	History
 	Orphans
 	Outbox
+	Deliveries
+	Listeners
 	Remarks
 	Incidents
 	Ownership
@@ -31,6 +33,7 @@ type Store interface {
 	Retention
 	Access
 	Blogs
+	Subscriptions
 	Events
 	Maintenances
 	// Ping checks that the database answers.
@@ -135,12 +138,13 @@ type History interface {
 
 // Retention deletes history that is too old to be of use.
 type Retention interface {
-	// Expire deletes history of the fence's shard: at most limit ballots, outages or events, with
-	// the rows that belong to them. It returns how many it found; fewer than limit means that
+	// Expire deletes history of the fence's shard: at most limit ballots, outages, events or
+	// deliveries, with the rows that belong to them. It returns how many it found; fewer than limit means that
 	// nothing is left to do. Fenced when the caller no longer owns the shard.
 	//
-	// It keeps open outages, and those of sites that have notifications in the outbox. The
-	// ballot of an outage is never deleted before it.
+	// It keeps open outages, and those of sites of which something is still to be told; also
+	// events that are still to be told. The ballot of an outage is never deleted before it.
+	// It deletes the deliveries of subscriptions that are gone as well.
 	Expire(ctx context.Context, f shard.Fence, e Expiry, limit int) (int, error)
 }
 
@@ -152,6 +156,9 @@ type Expiry struct {
 	Outages time.Time
 	// Events is the time before which events happened.
 	Events time.Time
+	// Deliveries is the time before which deliveries ended that were accepted or superseded,
+	// DeadLetters that of those that were given up.
+	Deliveries, DeadLetters time.Time
 }
 
 // Ownership keeps the leases of shards.

@@ -56,6 +56,10 @@ func methods() []protoreflect.MethodDescriptor {
 // nothing else is wrong with them. A method that needs none is not among them.
 func (w *world) goodRequests() map[protoreflect.FullName]proto.Message {
 	all := map[protoreflect.FullName]proto.Message{}
+	subscription := &monitorv1.Subscription{
+		SubscriptionId: 1 << 40, Name: "bad", Kind: monitorv1.SubscriptionKind_SUBSCRIPTION_KIND_WEBHOOK, Url: "https://bad.example/",
+		Filter: &monitorv1.SubscriptionFilter{},
+	}
 	for _, m := range []proto.Message{
 		&monitorv1.GetSiteRequest{SiteId: w.site}, &monitorv1.ExplainSiteRequest{SiteId: w.site}, &monitorv1.DiagnoseSiteRequest{SiteId: 1 << 40},
 		&monitorv1.PauseSiteRequest{SiteId: 1 << 40}, &monitorv1.ResumeSiteRequest{SiteId: 1 << 40}, &monitorv1.CheckSiteRequest{SiteId: 1 << 40},
@@ -67,6 +71,10 @@ func (w *world) goodRequests() map[protoreflect.FullName]proto.Message {
 		&monitorv1.DeleteMaintenanceRequest{MaintenanceId: 1 << 40},
 		&monitorv1.CreateMaintenanceRequest{Maintenance: badMaintenance()}, &monitorv1.UpdateMaintenanceRequest{Maintenance: badMaintenance()},
 		&monitorv1.ListAdvisoriesRequest{}, &monitorv1.GetOutageRequest{OutageId: 1}, &monitorv1.ReplayOutageRequest{OutageId: 1},
+		&monitorv1.CreateSubscriptionRequest{Subscription: subscription}, &monitorv1.UpdateSubscriptionRequest{Subscription: subscription},
+		&monitorv1.GetSubscriptionRequest{SubscriptionId: 1 << 40}, &monitorv1.DeleteSubscriptionRequest{SubscriptionId: 1 << 40},
+		&monitorv1.EnableSubscriptionRequest{SubscriptionId: 1 << 40}, &monitorv1.DisableSubscriptionRequest{SubscriptionId: 1 << 40},
+		&monitorv1.TestSubscriptionRequest{SubscriptionId: 1 << 40}, &monitorv1.RotateSubscriptionSecretRequest{SubscriptionId: 1 << 40},
 		&wpcomv1.GetJetpackMonitorStatusRequest{Site: "1"}, &wpcomv1.GetJetpackMonitorSettingsRequest{Site: "1"},
 		&wpcomv1.ListJetpackMonitorIncidentsRequest{Site: "1"}, &wpcomv1.GetJetpackMonitorUptimeRequest{Site: "1"},
 		&wpcomv1.UpdateJetpackMonitorSettingsRequest{Site: "1", Settings: &wpcomv1.JetpackMonitorSettings{}},

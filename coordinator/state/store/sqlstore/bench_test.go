@@ -69,7 +69,7 @@ func scanFixture(b *testing.B, s *Store) {
 	}
 	tx, err := s.writer.BeginTx(b.Context(), nil)
 	must(err)
-	t := txn{b.Context(), tx}
+	t := txn{ctx: b.Context(), tx: tx}
 	var sites, settings, outages, statuses [][]any
 	for i := range scanned {
 		sites = append(sites, []any{i, i % check.Buckets, fmt.Sprintf("https://site-%d.example.com/blog/", i), 1 + i%7/6*4})

@@ -145,7 +145,7 @@ func traces(t testing.TB, db storetest.Database) []int64 {
 	var all []int64
 	for _, query := range []string{
 		"SELECT COUNT(*) FROM jetmon_outages", "SELECT COUNT(*) FROM jetmon_ballots",
-		"SELECT COUNT(*) FROM jetmon_transitions", "SELECT COUNT(*) FROM jetmon_outbox",
+		"SELECT COUNT(*) FROM jetmon_transitions", "SELECT (SELECT COUNT(*) FROM jetmon_deliveries) + (SELECT COUNT(*) FROM jetmon_outbox)",
 		"SELECT COUNT(*) FROM jetmon_outages WHERE open_site IS NOT NULL",
 		"SELECT COALESCE(SUM(status), 0) FROM jetmon_outages",
 		"SELECT SUM(site_status) FROM jetpack_monitor_sites",
@@ -263,15 +263,18 @@ func TestDeliveringANotificationIsAtomic(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		done, err := storetest.Commit(t.Context(), s, lease.Fence(), steps(site)[0])
-		if err != nil {
+		if _, err := storetest.Commit(t.Context(), s, lease.Fence(), steps(site)[0]); err != nil {
 			t.Fatal(err)
+		}
+		told, err := storetest.Due(t.Context(), s, []shard.ID{0}, time.Unix(3e9, 0), 1)
+		if err != nil || len(told) != 1 {
+			t.Fatalf("due %+v, %v", told, err)
 		}
 		for n := 1; ; n++ {
 			b.arm(n, false)
-			err := s.Delivered(t.Context(), record.Notification{ID: done.TransitionID, Change: steps(site)[0]}, time.Unix(2e9, 0))
+			err := storetest.Accept(t.Context(), s, told[0], time.Unix(2e9, 0))
 			fired := b.disarm()
-			left := db.Int(t, "SELECT COUNT(*) FROM jetmon_outbox")
+			left := db.Int(t, "SELECT COUNT(*) FROM jetmon_deliveries WHERE state = 1")
 			marked := db.Int(t, "SELECT COUNT(*) FROM jetmon_transitions WHERE delivered_ms = 2000000000000")
 			if fired && (err == nil || left != 1 || marked != 0) || !fired && (err != nil || left != 0 || marked != 1) {
 				t.Fatalf("broken %v at call %d: %v, %d in the outbox, %d marked", fired, n, err, left, marked)

@@ -24,11 +24,18 @@ func writeEvents(t txn, f shard.Fence, group []*entry) error {
 	for i, e := range told {
 		events[i] = e.event
 	}
-	ids, err := t.publish(f, events)
+	transitions := make([]int64, len(told))
+	for i, e := range told {
+		transitions[i] = e.result.Committed.TransitionID
+	}
+	ids, err := t.write(f, events)
+	if err != nil {
+		return err
+	}
 	for i, id := range ids {
 		told[i].eventID = id
 	}
-	return err
+	return t.deliver(f, events, ids, transitions)
 }
 
 // readTags reads the tags of the sites of a group, sorted.
@@ -59,9 +66,18 @@ func (t txn) readTags(group []*entry) error {
 	return rows.Err()
 }
 
-// publish writes events that happened in a transaction under a fence, which it has proved, and
-// returns their ids, in order. A transaction publishes once.
+// publish writes events that happened in a transaction under a fence, which it has proved, with
+// their deliveries, and returns their ids, in order. A transaction publishes once.
 func (t txn) publish(f shard.Fence, events []event.Event) ([]int64, error) {
+	ids, err := t.write(f, events)
+	if err != nil {
+		return nil, err
+	}
+	return ids, t.deliver(f, events, ids, nil)
+}
+
+// write writes events, and returns their ids, in order.
+func (t txn) write(f shard.Fence, events []event.Event) ([]int64, error) {
 	if len(events) == 0 {
 		return nil, nil
 	}
@@ -91,35 +107,49 @@ func (t txn) publish(f shard.Fence, events []event.Event) ([]int64, error) {
 
 // expireEvents deletes the oldest events of a shard, and notes how far. They lie in the order of
 // their places, which is that of their times but for what clocks differ: the first that is
-// young ends it.
+// young ends it. Those that somebody is still to be told stay until then, although they count as
+// expired. It returns how many it looked at or deleted, whichever is more.
 func expireEvents(t txn, s shard.ID, before int64, limit int) (int, error) {
-	ids, last, err := oldEvents(t, s, before, limit)
-	if err != nil || len(ids) == 0 {
+	old, last, err := oldEvents(t, s, before, limit)
+	if err != nil {
 		return 0, err
 	}
-	if _, err := t.exec("UPDATE jetmon_shards SET events_expired_pos = ? WHERE shard = ?", last, s); err != nil {
+	if old > 0 {
+		if _, err := t.exec("UPDATE jetmon_shards SET events_expired_pos = ? WHERE shard = ?", last, s); err != nil {
+			return 0, err
+		}
+	}
+	ids, err := t.ids(`SELECT e.id FROM jetmon_events e JOIN jetmon_shards h ON h.shard = e.shard
+	WHERE e.shard = ? AND e.pos <= h.events_expired_pos
+	AND COALESCE((SELECT d.id FROM jetmon_deliveries d WHERE d.event_key = e.event_key AND d.state IN (1, 2, 6) LIMIT 1), 0) = 0
+	ORDER BY e.pos, e.n LIMIT ?`, s, limit)
+	if err != nil {
 		return 0, err
 	}
-	return len(ids), t.remove("DELETE FROM jetmon_events WHERE id IN ", ids)
+	return max(old, len(ids)), t.remove("DELETE FROM jetmon_events WHERE id IN ", ids)
 }
 
-// oldEvents reads the ids of the first events of a shard that are old, and the position of the
-// last of them.
-func oldEvents(t txn, s shard.ID, before int64, limit int) (ids []any, last int64, err error) {
-	rows, err := t.tx.QueryContext(t.ctx, "SELECT id, pos, at_ms FROM jetmon_events WHERE shard = ? ORDER BY pos, n LIMIT ?", s, limit)
+// oldEvents counts the first events of a shard that are old and do not count as expired yet, and
+// returns the position of the last of them.
+func oldEvents(t txn, s shard.ID, before int64, limit int) (n int, last int64, err error) {
+	var expired int64
+	if _, err := t.find([]any{&expired}, "SELECT events_expired_pos FROM jetmon_shards WHERE shard = ?", s); err != nil {
+		return 0, 0, err
+	}
+	rows, err := t.tx.QueryContext(t.ctx, "SELECT pos, at_ms FROM jetmon_events WHERE shard = ? AND pos > ? ORDER BY pos, n LIMIT ?", s, expired, limit)
 	if err != nil {
-		return nil, 0, err
+		return 0, 0, err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var id, pos, at int64
-		if err := rows.Scan(&id, &pos, &at); err != nil {
-			return nil, 0, err
+		var pos, at int64
+		if err := rows.Scan(&pos, &at); err != nil {
+			return 0, 0, err
 		}
 		if at >= before {
 			break
 		}
-		ids, last = append(ids, id), pos
+		n, last = n+1, pos
 	}
-	return ids, last, rows.Err()
+	return n, last, rows.Err()
 }

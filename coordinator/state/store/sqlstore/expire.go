@@ -3,8 +3,13 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"math"
+	"slices"
+	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/delivery"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/subscription"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -34,6 +39,10 @@ func (s *Store) Expire(ctx context.Context, f shard.Fence, e store.Expiry, limit
 			return nil
 		}
 		n, err = expireOutages(t, f.Shard, e, limit-n)
+		if expired += n; err != nil || expired == limit {
+			return err
+		}
+		n, err = expireDeliveries(t, f.Shard, e, limit-expired)
 		if expired += n; err != nil || expired == limit || e.Events.IsZero() {
 			return err
 		}
@@ -75,6 +84,7 @@ func expireOutages(t txn, s shard.ID, e store.Expiry, limit int) (int, error) {
 	in, args := inShards("o.bucket", []shard.ID{s})
 	ids, err := t.ids(`SELECT o.id FROM jetmon_outages o WHERE o.end_ms > 0 AND o.end_ms < ? AND `+in+`
 	AND NOT EXISTS (SELECT 1 FROM jetmon_outbox n WHERE n.site_id = o.site_id)
+	AND COALESCE((SELECT d.id FROM jetmon_deliveries d WHERE d.lane = o.site_id AND d.state IN (1, 2, 6) LIMIT 1), 0) = 0
 	ORDER BY o.end_ms, o.id LIMIT ?`, append(append([]any{toMillis(e.Outages)}, args...), limit)...)
 	if err != nil {
 		return 0, err
@@ -92,6 +102,62 @@ func expireOutages(t txn, s shard.ID, e store.Expiry, limit int) (int, error) {
 		}
 	}
 	return len(ids), t.remove("DELETE FROM jetmon_outages WHERE end_ms > 0 AND id IN ", ids)
+}
+
+// expireDeliveries deletes deliveries of a shard that have ended, and those of subscriptions that
+// are gone.
+func expireDeliveries(t txn, s shard.ID, e store.Expiry, limit int) (expired int, err error) {
+	subscriptions, err := t.ids("SELECT subscription_id FROM jetmon_delivery_counts WHERE shard = ?", s)
+	if err != nil {
+		return 0, err
+	}
+	there, err := t.ids("SELECT id FROM jetmon_subscriptions")
+	if err != nil {
+		return 0, err
+	}
+	there = append(there, int64(subscription.WordPressCom))
+	for _, id := range subscriptions {
+		gone := !slices.Contains(there, id)
+		for _, state := range allStates {
+			before := map[delivery.State]time.Time{delivery.Delivered: e.Deliveries, delivery.Superseded: e.Deliveries, delivery.Dead: e.DeadLetters}[state]
+			until := toMillis(before)
+			if gone {
+				until = math.MaxInt64
+			}
+			if until == 0 {
+				continue
+			}
+			found, err := t.deliveriesOf("d.subscription_id = ? AND d.state = ? AND d.shard = ? AND d.next_ms < ? ORDER BY d.next_ms, d.id LIMIT ?",
+				id, state, s, until, limit-expired)
+			if err != nil {
+				return expired, err
+			}
+			if err := t.drop(found); err != nil {
+				return expired, err
+			}
+			if expired += len(found); expired == limit {
+				return expired, nil
+			}
+		}
+	}
+	return expired, nil
+}
+
+// deliveriesOf reads rows of jetmon_deliveries, which the condition calls d.
+func (t txn) deliveriesOf(where string, args ...any) (all []delivery.Delivery, err error) {
+	rows, err := t.tx.QueryContext(t.ctx, "SELECT "+deliveryColumns+" FROM jetmon_deliveries d WHERE "+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		d, err := scanDelivery(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, d)
+	}
+	return all, rows.Err()
 }
 
 // ids reads a list of row ids.

@@ -102,7 +102,7 @@ func (c *notedConn) IsValid() bool {
 }
 
 // tiny are the tables that stay small whatever is monitored: they may be read whole.
-var tiny = []string{"jetmon_shards", "jetmon_members", "jetmon_site_locks", "jetmon_schema"}
+var tiny = []string{"jetmon_shards", "jetmon_members", "jetmon_site_locks", "jetmon_schema", "jetmon_subscriptions"}
 
 // mayBeRead are the tables that some statements read whole for a reason.
 var mayBeRead = map[string]string{

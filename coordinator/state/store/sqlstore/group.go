@@ -43,7 +43,7 @@ func (s *Store) commit(t txn, f shard.Fence, group []*entry) error {
 			fit = append(fit, e)
 		}
 	}
-	for _, step := range []func(txn, []*entry) error{s.writeLegacy, endOutdated, moveOn, keepSpans, openNew, withdraw, s.keepStatus, keepBallots, takePlaces, writeTransitions} {
+	for _, step := range []func(txn, []*entry) error{adoptThese(f), s.writeLegacy, endOutdated, moveOn, keepSpans, openNew, withdraw, s.keepStatus, keepBallots, takePlaces, writeTransitions} {
 		if err := step(t, fit); err != nil {
 			return err
 		}
@@ -286,7 +286,7 @@ func withdraw(t txn, group []*entry) error {
 	if len(sites) == 0 {
 		return nil
 	}
-	waiting, err := t.waiting(" WHERE o.site_id IN "+marks(len(sites)), sites...)
+	waiting, err := t.waiting("o.lane IN "+marks(len(sites)), sites...)
 	for _, w := range waiting {
 		muted[w.site].withdrawn = true
 	}
@@ -296,7 +296,7 @@ func withdraw(t txn, group []*entry) error {
 	return takeOff(t, waiting)
 }
 
-// writeTransitions writes the transitions and their notifications, under the same ids.
+// writeTransitions writes the transitions.
 func writeTransitions(t txn, group []*entry) error {
 	rows, keys := make([][]any, len(group)), make([]string, len(group))
 	for i, e := range group {
@@ -315,13 +315,8 @@ func writeTransitions(t txn, group []*entry) error {
 	if err != nil {
 		return err
 	}
-	rows = rows[:0]
 	for i, e := range group {
 		e.result.Committed = record.Committed{OutageID: e.open.id, TransitionID: ids[i], Maintenance: e.hushed}
-		if at := toMillis(e.At); !e.silent {
-			rows = append(rows, []any{ids[i], e.Key, e.SiteID, e.place.next, e.Bucket, 0, at, at, ""})
-		}
 	}
-	return t.insertRows(`INSERT INTO jetmon_outbox
-	(id, change_key, site_id, site_seq, bucket, attempts, next_ms, created_ms, last_error) VALUES `, rows)
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/subscription"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -52,13 +53,16 @@ func (t txn) endLease(id shard.ID, taken time.Time) error {
 // leaveToV1 checks that WordPress.com has accepted all notifications of a shard, and writes
 // what it knows into the legacy rows, of which v1 starts.
 func (s *Store) leaveToV1(t txn, id shard.ID) error {
-	var waiting int
-	in, args := inShards("bucket", []shard.ID{id})
-	if _, err := t.find([]any{&waiting}, "SELECT COUNT(*) FROM jetmon_outbox WHERE "+in, args...); err != nil {
+	var waiting, old int
+	if _, err := t.find([]any{&waiting}, "SELECT pending FROM jetmon_delivery_counts WHERE subscription_id = ? AND shard = ?", subscription.WordPressCom, id); err != nil {
 		return err
 	}
-	if waiting > 0 {
-		return fault.New(fault.Conflict, "%d notifications wait to be accepted by WordPress.com", waiting)
+	in, args := inShards("bucket", []shard.ID{id})
+	if _, err := t.find([]any{&old}, "SELECT COUNT(*) FROM jetmon_outbox WHERE "+in, args...); err != nil {
+		return err
+	}
+	if waiting+old > 0 {
+		return fault.New(fault.Conflict, "%d notifications wait to be accepted by WordPress.com", waiting+old)
 	}
 	if !s.legacyWrites {
 		return nil // WordPress.com writes them itself

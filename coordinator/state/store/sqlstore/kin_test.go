@@ -149,7 +149,7 @@ func TestACommitThatAnotherServerOvertookIsRetried(t *testing.T) {
 			}
 		}
 		left.Store(0)
-		if n := db.Int(t, "SELECT COUNT(*) FROM jetmon_outbox"); n != 3 {
+		if n := db.Int(t, "SELECT COUNT(*) FROM jetmon_deliveries"); n != 3 {
 			t.Errorf("%d: %d notifications, want 3", errno, n)
 		}
 		if n := db.Int(t, "SELECT COUNT(*) FROM jetpack_monitor_sites"); n != 1 {

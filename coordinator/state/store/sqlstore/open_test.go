@@ -259,7 +259,10 @@ func TestMigratingTheFirstReleaseKeepsItsData(t *testing.T) {
 		}
 		before := traces(t, database(t, dsn))
 		for _, statement := range []string{ // back to version 11
-			"DROP TABLE jetmon_events", "DROP TABLE jetmon_members", "DROP TABLE jetmon_suspects", "DROP TABLE jetmon_site_order",
+			`INSERT INTO jetmon_outbox (id, change_key, site_id, bucket, attempts, next_ms, created_ms, last_error)
+	SELECT transition_id, event_key, lane, 0, 0, created_ms, created_ms, '' FROM jetmon_deliveries`,
+			"DROP TABLE jetmon_events", "DROP TABLE jetmon_deliveries", "DROP TABLE jetmon_delivery_counts", "DROP TABLE jetmon_attempts",
+			"DROP TABLE jetmon_members", "DROP TABLE jetmon_suspects", "DROP TABLE jetmon_site_order",
 			"ALTER TABLE jetmon_transitions DROP COLUMN site_seq", "ALTER TABLE jetmon_outbox DROP COLUMN site_seq",
 			"ALTER TABLE jetmon_shards DROP COLUMN writes", "ALTER TABLE jetmon_outages DROP COLUMN end_reason",
 			"ALTER TABLE jetmon_outages DROP COLUMN suspended_ms", "ALTER TABLE jetmon_outages DROP COLUMN paused_ms",
@@ -287,11 +290,11 @@ func TestMigratingTheFirstReleaseKeepsItsData(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, want := range steps(site) {
-			notifications, err := s.DueNotifications(t.Context(), []shard.ID{0}, time.Now(), 10)
+			notifications, err := storetest.Due(t.Context(), s, []shard.ID{0}, time.Now(), 10)
 			if err != nil || len(notifications) != 1 || notifications[0].Key != want.Key {
 				t.Fatalf("due %+v, %v; want %s", notifications, err, want.Key)
 			}
-			if err := s.Delivered(t.Context(), notifications[0], time.Now()); err != nil {
+			if err := storetest.Accept(t.Context(), s, notifications[0], time.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -522,7 +525,7 @@ func TestTheStoreSurvivesAKilledDatabase(t *testing.T) {
 			t.Errorf("%d: committed %+v, after the restart %+v, %v", i, done, again, err)
 		}
 	}
-	if n, err := s.CountNotifications(t.Context(), []shard.ID{0}); n != 3 || err != nil {
+	if n, err := storetest.CountNotifications(t.Context(), s, []shard.ID{0}); n != 3 || err != nil {
 		t.Errorf("%d notifications, %v", n, err)
 	}
 }

@@ -28,7 +28,7 @@ func TestAHungTransactionDelaysOnlyTheLeaseOfItsShard(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	if err := fence(txn{t.Context(), tx}, leases[stuck].Fence()); err != nil {
+	if err := fence(txn{ctx: t.Context(), tx: tx}, leases[stuck].Fence()); err != nil {
 		t.Fatal(err)
 	}
 	for i, l := range leases {

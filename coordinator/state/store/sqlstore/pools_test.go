@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/Automattic/jetmon/coordinator/rules/delivery"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
@@ -111,11 +112,13 @@ func TestAPICallersDelayNothingThatKeepsTheCoordinatorAlive(t *testing.T) {
 		"reading who owns what": func(ctx context.Context) error { _, err := s.ListShards(ctx); return err },
 		"reading who is there":  func(ctx context.Context) error { _, err := s.ListMembers(ctx, time.Now()); return err },
 		"reading notifications": func(ctx context.Context) error {
-			_, err := s.DueNotifications(ctx, []shard.ID{1, 2}, time.Now(), 10)
+			_, err := storetest.Due(ctx, s, []shard.ID{1, 2}, time.Now(), 10)
 			return err
 		},
-		"counting notifications":    func(ctx context.Context) error { _, err := s.CountNotifications(ctx, []shard.ID{1, 2}); return err },
-		"taking a notification off": func(ctx context.Context) error { return s.Delivered(ctx, record.Notification{ID: 1}, time.Now()) },
+		"counting notifications": func(ctx context.Context) error { _, err := s.CountDeliveries(ctx, []shard.ID{1, 2}); return err },
+		"taking a notification off": func(ctx context.Context) error {
+			return s.SettleDeliveries(ctx, leases[2].Fence(), []delivery.Result{{Delivery: delivery.Delivery{ID: 1}, Then: delivery.Delivered}})
+		},
 		"keeping snapshots": func(ctx context.Context) error {
 			return s.KeepSnapshots(ctx, leases[1].Fence(), nil, []check.SiteID{1})
 		},

@@ -31,6 +31,8 @@ type Store struct {
 	// mostSorted is as its constant, but in tests.
 	mostSorted int
 	almanac    almanac
+	// listeners remembers who is told of events.
+	listeners listeners
 	// nothing is ours of the sites that our own tables do not mention. Nobody writes to it.
 	nothing *ours
 }
@@ -143,8 +145,9 @@ func (s *Store) isDuplicate(err error) bool { return s.dsn.dialect.classify(err)
 
 // txn is a write transaction.
 type txn struct {
-	ctx context.Context
-	tx  *sql.Tx
+	ctx       context.Context
+	tx        *sql.Tx
+	listeners *listeners
 }
 
 // write runs f in a transaction, and again when the engine rolls it back in favour of
@@ -160,7 +163,7 @@ func (s *Store) transact(ctx context.Context, db *sql.DB, f func(txn) error) err
 		if err != nil {
 			return err
 		}
-		if err := f(txn{ctx, tx}); err != nil {
+		if err := f(txn{ctx, tx, &s.listeners}); err != nil {
 			// The first error matters; if the rollback fails, the end of the connection rolls
 			// the transaction back.
 			_ = tx.Rollback()

@@ -135,7 +135,16 @@ func delivers(t *testing.T, s *Store) {
 	for id := range shard.ID(shard.Count) {
 		all = append(all, id)
 	}
-	due, err := s.DueNotifications(t.Context(), all, time.Now().AddDate(1, 0, 0), 100)
+	for _, id := range all {
+		l, err := s.ClaimShard(t.Context(), id, shard.Owner{Node: "two", TTL: time.Minute}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.AdoptOutbox(t.Context(), l.Fence(), 100); err != nil {
+			t.Fatal(err)
+		}
+	}
+	due, err := storetest.Due(t.Context(), s, all, time.Now().AddDate(1, 0, 0), 100)
 	if err != nil || len(due) != 2 {
 		t.Fatalf("%d notifications, %v", len(due), err)
 	}
@@ -144,7 +153,7 @@ func delivers(t *testing.T, s *Store) {
 		if n.Change.To != want || n.Change.URL == "" || len(n.Change.Checks) == 0 {
 			t.Errorf("notification %+v", n)
 		}
-		if err := s.Delivered(t.Context(), n, time.Now()); err != nil {
+		if err := storetest.Accept(t.Context(), s, n, time.Now()); err != nil {
 			t.Error(err)
 		}
 	}

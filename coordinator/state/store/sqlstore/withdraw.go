@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"fmt"
 
+	"github.com/Automattic/jetmon/coordinator/rules/delivery"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/subscription"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -18,21 +20,23 @@ const (
 	neverDelivered = -1
 )
 
-// waiting is a notification in the outbox. known means that its site has a row in
-// jetmon_site_status.
+// waiting is a notification that WordPress.com has not accepted. known means that its site has a
+// row in jetmon_site_status.
 type waiting struct {
 	id    int64
+	shard shard.ID
 	site  check.SiteID
 	known bool
 	// The rest comes from the notification's change.
-	blog, bucket, outage, status, at int64
+	transition, blog, bucket, outage, status, at int64
 }
 
-// waiting reads notifications from the outbox, which the condition calls o.
+// waiting reads notifications to WordPress.com, which the condition calls o.
 func (t txn) waiting(where string, args ...any) (all []waiting, err error) {
-	rows, err := t.tx.QueryContext(t.ctx, `SELECT o.id, o.site_id, w.site_id, c.blog_id, c.bucket, c.outage_id, c.to_status, c.at_ms
-	FROM jetmon_outbox o JOIN jetmon_transitions c ON c.id = o.id
-	LEFT JOIN jetmon_site_status w ON w.site_id = o.site_id`+where, args...)
+	rows, err := t.tx.QueryContext(t.ctx, `SELECT o.id, o.shard, o.lane, w.site_id, c.id, c.blog_id, c.bucket, c.outage_id, c.to_status, c.at_ms
+	FROM jetmon_deliveries o JOIN jetmon_transitions c ON c.id = o.transition_id
+	LEFT JOIN jetmon_site_status w ON w.site_id = o.lane WHERE o.subscription_id = ? AND o.state IN (?, ?) AND `+where,
+		append([]any{subscription.WordPressCom, delivery.Waiting, delivery.Behind}, args...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +44,7 @@ func (t txn) waiting(where string, args ...any) (all []waiting, err error) {
 	for rows.Next() {
 		var w waiting
 		var known number
-		if err := rows.Scan(&w.id, &w.site, &known, &w.blog, &w.bucket, &w.outage, &w.status, &w.at); err != nil {
+		if err := rows.Scan(&w.id, &w.shard, &w.site, &known, &w.transition, &w.blog, &w.bucket, &w.outage, &w.status, &w.at); err != nil {
 			return nil, err
 		}
 		w.known = known != 0
@@ -49,17 +53,21 @@ func (t txn) waiting(where string, args ...any) (all []waiting, err error) {
 	return all, rows.Err()
 }
 
-// takeOff deletes notifications from the outbox and keeps their changes.
+// takeOff deletes notifications to WordPress.com and keeps their changes.
 func takeOff(t txn, notifications []waiting) error {
-	ids := make([]any, len(notifications))
+	ids, transitions, sums := make([]any, len(notifications)), make([]any, len(notifications)), tallies{}
 	for i, w := range notifications {
-		ids[i] = w.id
+		ids[i], transitions[i] = w.id, w.transition
+		sums.add(subscription.WordPressCom, w.shard, -1, 0)
 	}
-	if err := t.remove("DELETE FROM jetmon_outbox WHERE id IN ", ids); err != nil || len(ids) == 0 {
+	if err := t.removeDeliveries(ids); err != nil || len(ids) == 0 {
+		return err
+	}
+	if err := t.tally(sums); err != nil {
 		return err
 	}
 	_, err := t.exec("UPDATE jetmon_transitions SET delivered_ms = ? WHERE delivered_ms = 0 AND id IN "+marks(len(ids)),
-		append([]any{neverDelivered}, ids...)...)
+		append([]any{neverDelivered}, transitions...)...)
 	return err
 }
 
@@ -80,8 +88,10 @@ func (s *Store) Mute(ctx context.Context, f shard.Fence, limit int) (withdrawn i
 			append([]any{othersToo, allTold}, args...)...); err != nil {
 			return err
 		}
-		in, args = inShards("o.bucket", []shard.ID{f.Shard})
-		notifications, err := t.waiting(" WHERE "+in+" ORDER BY o.site_id, "+placeOf("o")+" LIMIT ?", append(args, limit)...)
+		if _, err := t.adopt(f, limit); err != nil {
+			return err
+		}
+		notifications, err := t.waiting("o.shard = ? ORDER BY o.lane, o.seq, o.id LIMIT ?", f.Shard, limit)
 		withdrawn = len(notifications)
 		if err != nil || withdrawn == 0 {
 			return err

@@ -79,7 +79,7 @@ func tellAll(t *testing.T, s store.Store) {
 	t.Helper()
 	for notifications := due(t, s, after(100*time.Hour), 10); len(notifications) > 0; notifications = due(t, s, after(100*time.Hour), 10) {
 		for _, n := range notifications {
-			must(t, s.Delivered(t.Context(), n, after(3*time.Hour)))
+			must(t, Accept(t.Context(), s, n, after(3*time.Hour)))
 		}
 	}
 }

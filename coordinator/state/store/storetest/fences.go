@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/delivery"
 	"github.com/Automattic/jetmon/coordinator/rules/event"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
@@ -52,6 +53,17 @@ func fencedCalls(s store.Store, site record.Site, l shard.Lease) map[string]func
 		"Mute": func(t *testing.T, _ int) error {
 			_, err := s.Mute(t.Context(), l.Fence(), 10)
 			return err
+		},
+		"AdoptOutbox": func(t *testing.T, _ int) error {
+			_, err := s.AdoptOutbox(t.Context(), l.Fence(), 10)
+			return err
+		},
+		"BeginDeliveries": func(t *testing.T, _ int) error {
+			_, err := s.BeginDeliveries(t.Context(), l.Fence(), []int64{1}, noon())
+			return err
+		},
+		"SettleDeliveries": func(t *testing.T, _ int) error {
+			return s.SettleDeliveries(t.Context(), l.Fence(), []delivery.Result{{Delivery: delivery.Delivery{ID: 1}, Then: delivery.Delivered}})
 		},
 		"RenewShard": func(t *testing.T, _ int) error {
 			_, err := s.RenewShard(t.Context(), l, l.Expires) // as it is already

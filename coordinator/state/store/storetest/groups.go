@@ -111,7 +111,7 @@ func wantNotifications(t *testing.T, s store.Store, open []record.Change, done [
 	}
 	for _, n := range notifications {
 		i := index[n.Key]
-		if n.ID != done[i].TransitionID || n.OutageID != done[i].OutageID || n.Key != open[i].Key ||
+		if n.TransitionID != done[i].TransitionID || n.Key != open[i].Key ||
 			(n.Change.Ballot == nil) != (open[i].Ballot == nil) || n.Change.Ballot != nil && n.Change.Ballot.Round != open[i].Ballot.Round {
 			t.Fatalf("notification %d is %+v", i, n)
 		}

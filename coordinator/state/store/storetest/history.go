@@ -202,7 +202,7 @@ func oddText(t *testing.T, db Database) {
 		t.Errorf("URL of %d bytes", len(o.URL))
 	}
 	notification := due(t, s, after(time.Hour), 1)[0]
-	must(t, s.Postponed(t.Context(), notification, after(2*time.Hour), strings.Repeat("\xff why", 1000)))
+	must(t, Postpone(t.Context(), s, notification, after(2*time.Hour), strings.Repeat("\xff why", 1000)))
 	if n := len(due(t, s, after(time.Hour), 1)); n != 0 {
 		t.Error("the notification was not postponed")
 	}

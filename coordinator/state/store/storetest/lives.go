@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/delivery"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
@@ -184,7 +185,7 @@ func (l *life) commit(e lifecycle.Change) {
 	l.keys++
 	c := change(l.site, e.From, e.To, fmt.Sprintf("%d-%d", l.id, l.keys))
 	c.Since, c.Start, c.At, c.Muted = l.site.StatusSince, e.Start, e.At, l.muted
-	waits := get[int](l.t)(l.stores[l.writes].CountNotifications(l.t.Context(), allShards()))
+	waits := get[int](l.t)(CountNotifications(l.t.Context(), l.stores[l.writes], allShards()))
 	_, err := Commit(l.t.Context(), l.stores[l.writes], l.fence, c)
 	if fault.Is(err, fault.Conflict) && l.overtaken {
 		l.begin() // as the engine does with a change that does not fit
@@ -221,15 +222,15 @@ func (l *life) deliver(well bool) {
 			l.hear(n)
 		}
 		if !well {
-			must(l.t, s.Postponed(l.t.Context(), n, l.now, "no answer"))
+			must(l.t, Postpone(l.t.Context(), s, n, l.now, "no answer"))
 			return
 		}
-		must(l.t, s.Delivered(l.t.Context(), n, l.now))
+		must(l.t, Accept(l.t.Context(), s, n, l.now))
 	}
 }
 
 // hear is WordPress.com, which recognises a notification by its key.
-func (l *life) hear(n record.Notification) {
+func (l *life) hear(n delivery.Due) {
 	if l.received[n.Key] {
 		return
 	}

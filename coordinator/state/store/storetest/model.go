@@ -94,7 +94,7 @@ func (m *model) compare(t testing.TB, s store.Store, sites []record.Site) {
 				site.ID, got.Status, got.OutageID, m.status[site.ID], m.open[site.ID])
 		}
 	}
-	if n := get[int](t)(s.CountNotifications(t.Context(), allShards())); n != len(m.outbox) {
+	if n := get[int](t)(CountNotifications(t.Context(), s, allShards())); n != len(m.outbox) {
 		t.Errorf("%d notifications, want %d", n, len(m.outbox))
 	}
 }
@@ -155,13 +155,26 @@ func (m *model) take(t *testing.T, c record.Change, got record.Committed, err er
 func (m *model) deliver(t *testing.T, s store.Store) {
 	t.Helper()
 	var want []string
+	var first []record.Change
 	seen := map[check.SiteID]bool{}
 	for _, key := range m.outbox {
 		i := slices.IndexFunc(m.changes, func(c record.Change) bool { return c.Key == key })
 		if site := m.changes[i].SiteID; !seen[site] {
 			seen[site] = true
-			want = append(want, key)
+			first = append(first, m.changes[i])
 		}
+	}
+	// Recoveries go first, and then what happened first.
+	slices.SortStableFunc(first, func(a, b record.Change) int {
+		if up := a.To == check.StatusRunning; up != (b.To == check.StatusRunning) {
+			return map[bool]int{true: -1, false: 1}[up]
+		} else if up {
+			return 0
+		}
+		return a.At.Compare(b.At)
+	})
+	for _, c := range first {
+		want = append(want, c.Key)
 	}
 	notifications := due(t, s, after(24*time.Hour), 100)
 	var got []string
@@ -170,7 +183,7 @@ func (m *model) deliver(t *testing.T, s store.Store) {
 	}
 	wantEqual(t, got, want)
 	if len(notifications) > 0 {
-		must(t, s.Delivered(t.Context(), notifications[0], after(24*time.Hour)))
+		must(t, Accept(t.Context(), s, notifications[0], after(24*time.Hour)))
 		m.outbox = slices.DeleteFunc(m.outbox, func(key string) bool { return key == notifications[0].Key })
 	}
 }

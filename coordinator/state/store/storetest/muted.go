@@ -59,7 +59,7 @@ func wantUntold(t testing.TB, s store.Store, id check.SiteID, want *record.Known
 
 func wantCounts(t testing.TB, s store.Store, notifications, untold int) {
 	t.Helper()
-	if n := get[int](t)(s.CountNotifications(t.Context(), allShards())); n != notifications {
+	if n := get[int](t)(CountNotifications(t.Context(), s, allShards())); n != notifications {
 		t.Errorf("%d notifications wait, want %d", n, notifications)
 	}
 	if n := get[int](t)(s.CountUntold(t.Context(), allShards())); n != untold {

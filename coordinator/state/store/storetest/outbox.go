@@ -5,8 +5,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/delivery"
+	"github.com/Automattic/jetmon/coordinator/rules/event"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -29,26 +32,30 @@ func notificationReadsBack(t *testing.T, db Database) {
 	done := get[record.Committed](t)(Commit(t.Context(), s, own(t, s, "a", 7), c))
 	c.Cause = check.Observation{}
 	c.Ballot.ID, c.Ballot.OutageID = get[[]record.Ballot](t)(s.ListBallots(t.Context(), site.ID, 1))[0].ID, done.OutageID
-	want := record.Notification{ID: done.TransitionID, Key: "k", Change: c, OutageID: done.OutageID, NextAttempt: c.At, Created: c.At}
+	want := delivery.Due{Change: &c, Delivery: delivery.Delivery{
+		ID: db.Int(t, "SELECT id FROM jetmon_deliveries"), Shard: shard.Of(7), SiteID: site.ID, Lane: int64(site.ID), Sequence: 1, Key: "k",
+		Type: event.SiteDown, EventID: db.Int(t, "SELECT id FROM jetmon_events"), TransitionID: done.TransitionID,
+		State: delivery.Waiting, Next: c.At, Created: c.At, Since: c.At,
+	}}
 	if n := len(due(t, s, c.At.Add(-time.Millisecond), 10)); n != 0 {
 		t.Errorf("%d notifications are due before the change", n)
 	}
-	wantEqual(t, due(t, s, c.At, 10), []record.Notification{want})
+	wantEqual(t, due(t, s, c.At, 10), []delivery.Due{want})
 
-	must(t, s.Postponed(t.Context(), want, after(time.Hour), "refused"))
-	want.Attempts, want.NextAttempt = 1, after(time.Hour)
-	wantEqual(t, due(t, s, after(time.Hour), 10), []record.Notification{want})
-	must(t, s.Postponed(t.Context(), want, after(2*time.Hour), "refused"))
-	want.Attempts, want.NextAttempt = 2, after(2*time.Hour)
-	wantEqual(t, due(t, s, after(2*time.Hour), 10), []record.Notification{want})
+	must(t, Postpone(t.Context(), s, want, after(time.Hour), "refused"))
+	want.Attempts, want.Next, want.Tried, want.Newest.Text = 1, after(time.Hour), noon(), "refused"
+	wantEqual(t, due(t, s, after(time.Hour), 10), []delivery.Due{want})
+	must(t, Postpone(t.Context(), s, want, after(2*time.Hour), "refused"))
+	want.Attempts, want.Next = 2, after(2*time.Hour)
+	wantEqual(t, due(t, s, after(2*time.Hour), 10), []delivery.Due{want})
 
 	for range 2 { // twice is no error
-		must(t, s.Delivered(t.Context(), want, after(3*time.Hour)))
+		must(t, Accept(t.Context(), s, want, after(3*time.Hour)))
 	}
 	if n := len(due(t, s, after(24*time.Hour), 10)); n != 0 {
 		t.Errorf("%d notifications after delivery", n)
 	}
-	must(t, s.Postponed(t.Context(), want, after(4*time.Hour), "late")) // nor is this
+	must(t, Postpone(t.Context(), s, want, after(4*time.Hour), "late")) // nor is this
 }
 
 func notificationOrder(t *testing.T, db Database) {
@@ -62,13 +69,13 @@ func notificationOrder(t *testing.T, db Database) {
 		get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 	}
 	now := after(24 * time.Hour)
-	for _, want := range []string{"a1 b1", "b1 a2", "a2 b2", "b2 a3", "a3", "a4", ""} {
+	for _, want := range []string{"a1 b1", "b1 a2", "b2 a2", "a2", "a3", "a4", ""} {
 		notifications := due(t, s, now, 10)
 		if got := keysOf(notifications); got != want {
 			t.Fatalf("due %q, want %q", got, want)
 		}
 		if len(notifications) > 0 {
-			must(t, s.Delivered(t.Context(), notifications[0], now))
+			must(t, Accept(t.Context(), s, notifications[0], now))
 		}
 	}
 }
@@ -81,12 +88,12 @@ func postponedHoldsBack(t *testing.T, db Database) {
 		get[record.Committed](t)(Commit(t.Context(), s, fence, c))
 	}
 	now := after(3 * time.Hour)
-	must(t, s.Postponed(t.Context(), due(t, s, now, 1)[0], now.Add(time.Minute), "refused"))
+	must(t, Postpone(t.Context(), s, due(t, s, now, 1)[0], now.Add(time.Minute), "refused"))
 	if got := keysOf(due(t, s, now, 10)); got != "b1" {
 		t.Errorf("due %q, want b1: a2 waits for a1", got)
 	}
-	if got := keysOf(due(t, s, now.Add(time.Minute), 10)); got != "a1 b1" {
-		t.Errorf("due %q, want a1 b1", got)
+	if got := keysOf(due(t, s, now.Add(time.Minute), 10)); got != "b1 a1" {
+		t.Errorf("due %q, want b1 a1", got)
 	}
 }
 
@@ -110,11 +117,11 @@ func notificationsByShard(t *testing.T, db Database) {
 		{allShards(), "b0 b15 b16 b47 b48 b511"},
 		{nil, ""},
 	} {
-		notifications := get[[]record.Notification](t)(s.DueNotifications(t.Context(), tt.shards, after(time.Hour), 100))
+		notifications := get[[]delivery.Due](t)(Due(t.Context(), s, tt.shards, after(time.Hour), 100))
 		if got := keysOf(notifications); got != tt.want {
 			t.Errorf("shards %v: %q, want %q", tt.shards, got, tt.want)
 		}
-		if n := get[int](t)(s.CountNotifications(t.Context(), tt.shards)); n != len(notifications) {
+		if n := get[int](t)(CountNotifications(t.Context(), s, tt.shards)); n != len(notifications) {
 			t.Errorf("shards %v: counted %d, want %d", tt.shards, n, len(notifications))
 		}
 	}
@@ -130,8 +137,10 @@ func notificationLimit(t *testing.T, db Database) {
 	if got := keysOf(due(t, s, after(time.Hour), 3)); got != "k0 k1 k2" {
 		t.Errorf("due %q", got)
 	}
-	_, err := s.DueNotifications(t.Context(), allShards(), after(time.Hour), 0)
-	wantKind(t, err, fault.Invalid)
+	for _, looks := range [][]store.Look{{{Shard: shard.Count, Limit: 1}}, {{Limit: -1}}, {{Limit: 10_001}}} {
+		_, err := s.DueDeliveries(t.Context(), store.DueQuery{Looks: looks, Now: after(time.Hour)})
+		wantKind(t, err, fault.Invalid)
+	}
 }
 
 func damagedNotification(t *testing.T, db Database) {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/Automattic/jetmon/coordinator/rules/delivery"
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
@@ -45,6 +46,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Database, only ...string) {
 		"scan": scanTests(), "span": spanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(), "orphans": orphanTests(), "changed": changedTests(),
 		"suspend": suspendTests(), "outbox": outboxTests(), "order": orderTests(), "fences": fenceTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(), "access": accessTests(),
 		"blogs": blogTests(), "snapshots": snapshotTests(), "takeover": takeoverTests(), "events": eventTests(), "muted": mutedTests(), "trial": trialTests(), "races": raceTests(), "maintenances": maintenanceTests(),
+		"deliveries": deliveryTests(), "subscriptions": subscriptionTests(),
 	} {
 		if len(only) > 0 && !slices.Contains(only, group) {
 			continue
@@ -87,6 +89,7 @@ func randomTests() []random {
 		{"and so do groups without legacy writes", func(t *testing.T, db Database, r *rand.Rand) { walkGroups(t, db.Open(t, false), r) }},
 		{"whoever follows events sees each once, those of a shard in order", followEvents},
 		{"every edit changes the digest of a shard, and undoing it changes it back", digestEdits},
+		{"whatever is committed and told at once, nothing is left over and the counts are right", randomDeliveries},
 		{"whatever is muted, lost and restarted, WordPress.com ends up knowing what is true", mutedLives},
 	}
 }
@@ -219,10 +222,20 @@ func aBallot(site record.Site) record.Ballot {
 	}
 }
 
-// due reads the due notifications of all shards.
-func due(t testing.TB, s store.Store, now time.Time, limit int) []record.Notification {
+// notificationOf finds the notification of a change, by its key.
+func notificationOf(t testing.TB, s store.Store, key string) delivery.Due {
 	t.Helper()
-	notifications, err := s.DueNotifications(t.Context(), allShards(), now, limit)
+	found := get[[]delivery.Delivery](t)(s.ListDeliveries(t.Context(), store.DeliveryQuery{Key: key, Limit: 2}))
+	if len(found) != 1 {
+		t.Fatalf("%d notifications of %s", len(found), key)
+	}
+	return delivery.Due{Delivery: found[0]}
+}
+
+// due reads the due notifications of all shards.
+func due(t testing.TB, s store.Store, now time.Time, limit int) []delivery.Due {
+	t.Helper()
+	notifications, err := Due(t.Context(), s, allShards(), now, limit)
 	must(t, err)
 	return notifications
 }
@@ -236,7 +249,7 @@ func allShards() []shard.ID {
 }
 
 // keysOf returns the keys of notifications, separated by blanks.
-func keysOf(notifications []record.Notification) string {
+func keysOf(notifications []delivery.Due) string {
 	keys := make([]string, len(notifications))
 	for i, n := range notifications {
 		keys[i] = n.Key

@@ -164,7 +164,7 @@ func deliverOf(t testing.TB, s store.Store, id check.SiteID) (told []notificatio
 			if n.Change.SiteID == id {
 				found = true
 				told = append(told, notification{n.Change.To, n.Change.Since})
-				must(t, s.Delivered(t.Context(), n, after(24*time.Hour)))
+				must(t, Accept(t.Context(), s, n, after(24*time.Hour)))
 			}
 		}
 		if !found {

@@ -89,7 +89,7 @@ func trialVerdict(t *testing.T, db Database) {
 // wantCountOf checks how many notifications wait.
 func wantCountOf(t testing.TB, s store.Store, want int) {
 	t.Helper()
-	if n := get[int](t)(s.CountNotifications(t.Context(), allShards())); n != want {
+	if n := get[int](t)(CountNotifications(t.Context(), s, allShards())); n != want {
 		t.Errorf("%d notifications wait, want %d", n, want)
 	}
 }

@@ -19,7 +19,7 @@ func mutedWithdraws(t *testing.T, db Database) {
 		key := func(n int) string { return fmt.Sprint(i, "-", n) }
 		get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, key(1))))
 		get[record.Committed](t)(Commit(t.Context(), s, fence, opening(other, key(2))))
-		must(t, s.Postponed(t.Context(), due(t, s, after(time.Hour), 1)[0], after(2*time.Hour), "no answer"))
+		must(t, Postpone(t.Context(), s, due(t, s, after(time.Hour), 1)[0], after(2*time.Hour), "no answer"))
 		get[record.Committed](t)(Commit(t.Context(), s, fence, muted(closing(site, check.StatusDown, key(3)), time.Hour)))
 		if got := keysOf(due(t, s, after(24*time.Hour), 10)); got != key(2) {
 			t.Errorf("%q wait, want the other site's", got)
@@ -108,10 +108,10 @@ func deliveredWithdrawn(t *testing.T, db Database) {
 	get[record.Committed](t)(Commit(t.Context(), s, fence, opening(site, "k1")))
 	n := due(t, s, after(time.Hour), 1)[0]
 	get[int](t)(s.Mute(t.Context(), fence, 10))
-	must(t, s.Delivered(t.Context(), n, after(time.Hour)))
+	must(t, Accept(t.Context(), s, n, after(time.Hour)))
 	if at := db.Int(t, "SELECT delivered_ms FROM jetmon_transitions"); at != after(time.Hour).UnixMilli() {
 		t.Errorf("delivered_ms is %d", at)
 	}
-	must(t, s.Postponed(t.Context(), n, after(time.Hour), "late"))
+	must(t, Postpone(t.Context(), s, n, after(time.Hour), "late"))
 	wantCounts(t, s, 0, 1)
 }

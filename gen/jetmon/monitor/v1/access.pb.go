@@ -36,7 +36,8 @@ type Token struct {
 	// "outages:read", "notifications:manage", "fleet:read", "admin". "admin" includes all.
 	Scopes []string `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	// The only blogs whose sites and outages exist for the token, at most 100; empty means all.
-	// Such a token cannot have "notifications:manage", "fleet:read" or "admin".
+	// Such a token cannot have "fleet:read" or "admin"; with "notifications:manage" it manages
+	// subscriptions whose filter names only its blogs.
 	BlogIds []int64 `protobuf:"varint,4,rep,packed,name=blog_ids,json=blogIds,proto3" json:"blog_ids,omitempty"`
 	// From when on the token is refused; absent means never.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`

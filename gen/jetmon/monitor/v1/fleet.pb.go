@@ -96,7 +96,8 @@ const (
 	// The database does not take status changes, takes them too slowly, or does not renew
 	// the leases of shards, without which nothing can be written for their sites.
 	AlarmKind_ALARM_KIND_STORE AlarmKind = 2
-	// WordPress.com does not accept notifications.
+	// WordPress.com does not accept notifications, the endpoint of a subscription refuses us, or
+	// something has waited for more than 60 s to be told to one.
 	AlarmKind_ALARM_KIND_DELIVERY AlarmKind = 3
 	// No checker is connected.
 	AlarmKind_ALARM_KIND_NO_CHECKERS AlarmKind = 4

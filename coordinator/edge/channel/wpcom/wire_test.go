@@ -1,4 +1,4 @@
-package notify
+package wpcom
 
 import (
 	"encoding/json"

@@ -1,10 +1,11 @@
-package notify
+package wpcom
 
 import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -18,28 +19,31 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Automattic/jetmon/coordinator/rules/record"
-	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
+	"github.com/Automattic/jetmon/coordinator/edge/channel"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 // senderTo makes a sender with its own client, closed at the test's end.
-func senderTo(t *testing.T, o Options) *sender {
+func senderTo(t *testing.T, o Options) *Channel {
 	t.Helper()
 	if o.Token == "" {
 		o.Token = testToken
 	}
-	o = o.withDefaults()
-	if err := o.validate(); err != nil {
-		t.Fatal(err)
-	}
-	base, err := o.endpoint()
+	c, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &sender{base: base, wire: wire{token: o.Token}, client: o.client()}
-	t.Cleanup(s.client.CloseIdleConnections)
-	return s
+	t.Cleanup(c.Close)
+	return c
+}
+
+// send makes one attempt, and returns why it failed.
+func (c *Channel) send(ctx context.Context, d channel.Delivery) error {
+	a := c.Tell(ctx, d)
+	if a.Verdict == channel.Accepted {
+		return nil
+	}
+	return errors.New(a.Text)
 }
 
 func serve(t *testing.T, h http.HandlerFunc) string {
@@ -49,8 +53,8 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 	return srv.URL
 }
 
-func notification() record.Notification {
-	return record.Notification{ID: 1, Key: "key-1", Change: wentDown()}
+func notification() channel.Delivery {
+	return channel.Delivery{Key: "key-1", Attempt: 1, Change: new(wentDown())}
 }
 
 // v1 accepted any JSON that contained success, whatever the HTTP status, and did not
@@ -260,26 +264,22 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		o    Options
 		want string
 	}{
-		"no URL":                     {Options{}, "URL is required"},
-		"URL without scheme":         {Options{URL: "wpcom.example/jetmon"}, "http:// or https://"},
-		"URL of another scheme":      {Options{URL: "ftp://wpcom.example/"}, "http:// or https://"},
-		"URL without host":           {Options{URL: "https:///x"}, "host"},
-		"URL with a password":        {Options{URL: "https://u:hunter2@wpcom.example/"}, "user information"},
-		"URL that cannot be parsed":  {Options{URL: "https://u:hunter2@wpcom.example:port/"}, "cannot be parsed"},
-		"URL with data":              {Options{URL: ok + "?data=1"}, "data parameter"},
-		"URL too long":               {Options{URL: ok + strings.Repeat("x", 2000)}, "at most"},
-		"token with a line end":      {Options{URL: ok, Token: "hunter2\n"}, "printable"},
-		"token too long":             {Options{URL: ok, Token: strings.Repeat("hunter2", 100)}, "at most"},
-		"waits the wrong way round":  {Options{URL: ok, Base: time.Minute, Max: time.Second}, "Base <= Max"},
-		"negative timeout":           {Options{URL: ok, Timeout: -1}, "positive"},
-		"negative places":            {Options{URL: ok, Parallel: -1}, "parallel"},
-		"unverified TLS":             {Options{URL: ok, TLS: &tls.Config{InsecureSkipVerify: true}}, "verify"},
-		"nobody to say what is ours": {Options{URL: ok}, "Shards is required"},
-		"two clients":                {Options{URL: ok, TLS: &tls.Config{}, Client: &http.Client{}}, "exclude"},
+		"no URL":                    {Options{}, "URL is required"},
+		"URL without scheme":        {Options{URL: "wpcom.example/jetmon"}, "http:// or https://"},
+		"URL of another scheme":     {Options{URL: "ftp://wpcom.example/"}, "http:// or https://"},
+		"URL without host":          {Options{URL: "https:///x"}, "host"},
+		"URL with a password":       {Options{URL: "https://u:hunter2@wpcom.example/"}, "user information"},
+		"URL that cannot be parsed": {Options{URL: "https://u:hunter2@wpcom.example:port/"}, "cannot be parsed"},
+		"URL with data":             {Options{URL: ok + "?data=1"}, "data parameter"},
+		"URL too long":              {Options{URL: ok + strings.Repeat("x", 2000)}, "at most"},
+		"token with a line end":     {Options{URL: ok, Token: "hunter2\n"}, "printable"},
+		"token too long":            {Options{URL: ok, Token: strings.Repeat("hunter2", 100)}, "at most"},
+		"unverified TLS":            {Options{URL: ok, TLS: &tls.Config{InsecureSkipVerify: true}}, "verify"},
+		"two clients":               {Options{URL: ok, TLS: &tls.Config{}, Client: &http.Client{}}, "exclude"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := New(tt.o, nil)
+			_, err := New(tt.o)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("error is %v, want one with %q", err, tt.want)
 			}
@@ -288,9 +288,6 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 			}
 		})
 	}
-	if _, err := New(Options{Disabled: true, Shards: shardtest.New()}, nil); err != nil {
-		t.Errorf("disabled needs no URL: %v", err)
-	}
 }
 
 // An environment's proxy would see every token.
@@ -298,10 +295,6 @@ func TestNoProxyAndNoRedirectIsUsed(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 	t.Setenv("NO_PROXY", "")
 	o := Options{URL: "http://wpcom.example/"}
-	o = o.withDefaults()
-	if err := o.validate(); err != nil {
-		t.Fatal(err)
-	}
 	c := o.client()
 	if tr, ok := c.Transport.(*http.Transport); !ok || tr.Proxy != nil {
 		t.Error("the transport asks for a proxy")
