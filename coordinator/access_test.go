@@ -525,6 +525,7 @@ func TestEveryEditIsOnRecord(t *testing.T) {
 	}
 	r.monitorOnRecord(t, admin)
 	r.subscriptionsOnRecord(t, admin)
+	r.maintenancesOnRecord(t, admin)
 	r.imports(t, admin, "http://imported.example/")
 	site := fmt.Sprintf("sites/%d", id)
 	got, err := tokens.ListAuditRecords(admin, &monitorv1.ListAuditRecordsRequest{Resource: site})
