@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -9,6 +10,13 @@ import (
 
 // examples are command lines for the help of each command.
 func examples() map[string][]string {
+	all := otherExamples()
+	maps.Copy(all, listenerExamples())
+	return all
+}
+
+// otherExamples are those of all commands but those about who is told of what.
+func otherExamples() map[string][]string {
 	return map[string][]string{
 		"":                  {"jetmon dev", "jetmon sites list --state down", "jetmon completion bash"},
 		"coordinator":       {"jetmon coordinator --certs certs --node c1 --db @jetmon.dsn --veriflier name=eu1,region=europe,addr=10.0.0.1:7801", "jetmon coordinator --config config.json --db @jetmon.dsn --check-config"},
@@ -65,7 +73,12 @@ func examples() map[string][]string {
 		"completion":        {"source <(jetmon completion bash)", "jetmon completion zsh > ~/.zfunc/_jetmon", "jetmon completion fish | source"},
 		"man":               {"jetmon man sites list | man -l -", "jetmon man --dir /usr/local/share/man/man1"},
 		"version":           {"jetmon version"},
+	}
+}
 
+// listenerExamples are those of the commands about who is told of what.
+func listenerExamples() map[string][]string {
+	return map[string][]string{
 		"subscriptions":         {"jetmon subscriptions list"},
 		"subscriptions list":    {"jetmon subscriptions list"},
 		"subscriptions get":     {"jetmon subscriptions get 1"},
@@ -76,6 +89,11 @@ func examples() map[string][]string {
 		"subscriptions test":    {"jetmon subscriptions test 1"},
 		"subscriptions rotate":  {"jetmon subscriptions rotate 1", "jetmon subscriptions rotate 1 --finish"},
 		"subscriptions delete":  {"jetmon subscriptions delete 1 --yes"},
+		"notifications":         {"jetmon notifications list --state dead"},
+		"notifications list":    {"jetmon notifications list --subscription 1 --state waiting,behind", "jetmon notifications list --site 3 --since 1h --json"},
+		"notifications show":    {"jetmon notifications show 7"},
+		"notifications replay":  {"jetmon notifications replay 7", "jetmon notifications replay --subscription 1 --since 24h"},
+		"notifications test":    {"jetmon notifications test 1"},
 	}
 }
 

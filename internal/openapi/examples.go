@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"maps"
 	"net/url"
 	"strconv"
 	"strings"
@@ -16,9 +17,37 @@ type Example struct {
 
 // examples are those of all RPCs, by their names without the service's.
 func examples() map[string]Example {
+	all := apiExamples()
+	maps.Copy(all, listenerExamples())
+	return all
+}
+
+// listenerExamples are those of the services about who is told of what.
+func listenerExamples() map[string]Example {
+	subscription := [2]string{"subscription_id", "1"}
+	return map[string]Example{
+		"CreateSubscription": {Body: `{"name": "pager", "kind": "SUBSCRIPTION_KIND_WEBHOOK", "url": "https://pager.example/hooks/jetmon",` +
+			` "filter": {"types": ["EVENT_TYPE_SITE_DOWN", "EVENT_TYPE_SITE_UP"], "tags": ["shop"]}, "delay": "120s"}`},
+		"ListSubscriptions":        {},
+		"GetSubscription":          {Values: [][2]string{subscription}},
+		"UpdateSubscription":       {Values: [][2]string{subscription}, Body: `{"delay": "60s"}`},
+		"EnableSubscription":       {Values: [][2]string{subscription}},
+		"DisableSubscription":      {Values: [][2]string{subscription}},
+		"TestSubscription":         {Values: [][2]string{subscription}},
+		"RotateSubscriptionSecret": {Values: [][2]string{subscription}},
+		"DeleteSubscription":       {Values: [][2]string{subscription}},
+
+		"ListNotifications":   {Values: [][2]string{{"subscription_id", "0"}, {"page_size", "100"}}},
+		"GetNotification":     {Values: [][2]string{{"notification_id", "1"}}},
+		"ReplayNotification":  {Values: [][2]string{{"notification_id", "1"}}},
+		"ReplayNotifications": {Values: [][2]string{{"subscription_id", "1"}, {"since_time", "2026-05-13T00:00:00Z"}}},
+	}
+}
+
+// apiExamples are those of the other services.
+func apiExamples() map[string]Example {
 	site := [2]string{"site_id", "1"}
 	blog := [2]string{"site", "7"}
-	subscription := [2]string{"subscription_id", "1"}
 	return map[string]Example{
 		"ListSites":     {Values: [][2]string{{"page_size", "100"}, {"host", "example.com"}}},
 		"GetSite":       {Values: [][2]string{site}},
@@ -49,17 +78,6 @@ func examples() map[string]Example {
 		"WatchChanges": {Values: [][2]string{{"from_start", "true"}, {"heartbeat", "5s"}}},
 
 		"GetFleet": {},
-
-		"CreateSubscription": {Body: `{"name": "pager", "kind": "SUBSCRIPTION_KIND_WEBHOOK", "url": "https://pager.example/hooks/jetmon",` +
-			` "filter": {"types": ["EVENT_TYPE_SITE_DOWN", "EVENT_TYPE_SITE_UP"], "tags": ["shop"]}, "delay": "120s"}`},
-		"ListSubscriptions":        {},
-		"GetSubscription":          {Values: [][2]string{subscription}},
-		"UpdateSubscription":       {Values: [][2]string{subscription}, Body: `{"delay": "60s"}`},
-		"EnableSubscription":       {Values: [][2]string{subscription}},
-		"DisableSubscription":      {Values: [][2]string{subscription}},
-		"TestSubscription":         {Values: [][2]string{subscription}},
-		"RotateSubscriptionSecret": {Values: [][2]string{subscription}},
-		"DeleteSubscription":       {Values: [][2]string{subscription}},
 
 		"ListTokens":       {},
 		"GetToken":         {Values: [][2]string{{"token_id", "1"}}},
