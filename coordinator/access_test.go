@@ -97,6 +97,14 @@ var mayCall = map[string]string{
 	"/jetmon.monitor.v1.IncidentService/GetIncident":         "fleet:read",
 	"/jetmon.monitor.v1.IncidentService/ListIncidentMembers": "fleet:read",
 
+	"/jetmon.monitor.v1.MaintenanceService/ListMaintenances":       "sites:read",
+	"/jetmon.monitor.v1.MaintenanceService/GetMaintenance":         "sites:read",
+	"/jetmon.monitor.v1.MaintenanceService/GetMaintenanceCalendar": "sites:read",
+	"/jetmon.monitor.v1.MaintenanceService/CreateMaintenance":      "sites:write",
+	"/jetmon.monitor.v1.MaintenanceService/UpdateMaintenance":      "sites:write",
+	"/jetmon.monitor.v1.MaintenanceService/EndMaintenance":         "sites:write",
+	"/jetmon.monitor.v1.MaintenanceService/DeleteMaintenance":      "sites:write",
+
 	"/jetmon.monitor.v1.OutageService/ListOutages":  "outages:read",
 	"/jetmon.monitor.v1.OutageService/GetOutage":    "outages:read",
 	"/jetmon.monitor.v1.OutageService/ReplayOutage": "outages:read",
@@ -326,6 +334,7 @@ func TestAnotherBlogsSitesDoNotExist(t *testing.T) {
 		t.Errorf("the replay of another blog's outage: %v", err)
 	}
 	r.remarksOfOwnBlogs(t, ids[7], ids[8], as(t, mine))
+	r.maintainsOwnBlogs(t, ids[7], ids[8], as(t, mine))
 }
 
 // remarksOfOwnBlogs has both sites remarked, of which only the first is in a blog of the caller.

@@ -35,7 +35,7 @@ func (a answers) Committed(c record.Change, done record.Committed) {
 	a.notify.Wake()
 	a.feed.Nudge()
 	a.log.Info("status changed", "site_id", c.SiteID, "blog_id", c.BlogID, "url", c.URL, "from", c.From, "to", c.To,
-		"outage_id", done.OutageID, "failure", failureOf(c), "muted", c.Muted)
+		"outage_id", done.OutageID, "failure", failureOf(c), "muted", c.Muted, "maintenance_id", done.Maintenance)
 	if a.changes != nil {
 		a.changes.Changed(c)
 	}

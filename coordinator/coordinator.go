@@ -24,6 +24,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/state/checkpoint"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
 	"github.com/Automattic/jetmon/coordinator/state/feed"
+	"github.com/Automattic/jetmon/coordinator/state/hush"
 	"github.com/Automattic/jetmon/coordinator/state/incidents"
 	"github.com/Automattic/jetmon/coordinator/state/keyring"
 	"github.com/Automattic/jetmon/coordinator/state/loader"
@@ -52,6 +53,7 @@ type Coordinator struct {
 	keyring    *keyring.Keyring
 	feed       *feed.Feed
 	upkeep     *upkeep.Upkeep
+	hush       *hush.Hush
 	notify     *notify.Deliverer
 	peers      *peers.Peers
 	toPeers    *rpc.Identity
@@ -89,11 +91,12 @@ func New(o Options) (_ *Coordinator, err error) {
 		return nil, err
 	}
 	c.retention = retention.New(retention.Options{
-		Store: o.Store, Shards: c.ownership, Ballots: o.Retention, Outages: o.OutageRetention, Audit: auditRetention,
+		Store: o.Store, Shards: c.ownership, Ballots: o.Retention, Outages: o.OutageRetention, Events: o.EventRetention, Audit: auditRetention,
 		Deliveries: deliveryRetention, DeadLetters: deadLetterRetention, Log: o.Log,
 	})
 	c.keyring = keyring.New(o.Store, o.Log)
 	c.feed = feed.New(feed.Options{Store: o.Store, Encode: api.EncodeEvent, Log: o.Log})
+	c.hush = hush.New(o.Store, c.engine, o.Log)
 	c.upkeep = upkeep.New(upkeep.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
 	o.Notify.Log, o.Notify.Metrics, o.Notify.Shards, o.Notify.VeriflierHosts = o.Log, o.Metrics, c.ownership, VeriflierHosts(o.Verifliers)
 	c.o.Channels.VeriflierHosts = o.Notify.VeriflierHosts
@@ -193,6 +196,7 @@ func (c *Coordinator) stages() []stages.Stage {
 		stages.Step{Name: "incidents", Run: c.incidents.Run},
 		stages.Step{Name: "retention", Run: c.retention.Run},
 		stages.Step{Name: "upkeep", Run: c.upkeep.Run},
+		stages.Step{Name: "hush", Run: c.hush.Run},
 		stages.Step{Name: "watchdog", Run: c.watchdog.Run},
 		stages.Step{Name: "keyring", Run: c.keyring.Run},
 		stages.Step{Name: "feed", Run: c.feed.Run},

@@ -11,6 +11,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
+	"github.com/Automattic/jetmon/coordinator/state/feed"
 )
 
 // register shows the engine's, the committer's and the ownership's figures. They are documented in
@@ -28,6 +29,7 @@ type state struct {
 	engine    engine.Summary
 	committer committer.Status
 	uncertain int // shards
+	feed      feed.Status
 	// verifliers are configured, and those that cannot vote or were not asked yet.
 	verifliers, voteless int
 }
@@ -82,6 +84,9 @@ func allFigures() []figure {
 		func(s state) float64 { return float64(s.committer.Uncommitted) })
 	add(prometheus.GaugeValue, "jetmon_unsure_shards", "Shards whose leases could not be renewed for 10 s: nothing is written for their sites until they are, or are another's.",
 		func(s state) float64 { return float64(s.uncertain) })
+	add(prometheus.GaugeValue, "jetmon_watchers", "Streams of WatchChanges at this coordinator.", func(s state) float64 { return float64(s.feed.Watchers) })
+	add(prometheus.CounterValue, "jetmon_watchers_dropped_total", "Streams of WatchChanges that ended because their watcher was too slow.", func(s state) float64 { return float64(s.feed.Slow) })
+	add(prometheus.GaugeValue, "jetmon_watch_ring_events", "Events that are kept in memory for those who watch changes.", func(s state) float64 { return float64(s.feed.Events) })
 	add(prometheus.GaugeValue, "jetmon_verifliers", "Verifliers of the panel.", func(s state) float64 { return float64(s.verifliers) })
 	add(prometheus.GaugeValue, "jetmon_verifliers_voteless", "Verifliers that cannot vote: they do not answer, want another token, answer under another name, are not well, or were not asked yet.",
 		func(s state) float64 { return float64(s.voteless) })
@@ -107,7 +112,7 @@ func (f *figures) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (f *figures) Collect(ch chan<- prometheus.Metric) {
 	uncertain, _ := f.c.ownership.Held().Uncertain()
-	now := state{engine: f.c.engine.Summary(time.Now()), committer: f.c.committer.Status(), uncertain: uncertain}
+	now := state{engine: f.c.engine.Summary(time.Now()), committer: f.c.committer.Status(), uncertain: uncertain, feed: f.c.feed.Status()}
 	for _, m := range f.c.panel.Status() {
 		now.verifliers++
 		if m.State != panel.OK {

@@ -57,8 +57,8 @@ type Options struct {
 	// BucketMin and BucketMax bound the buckets to watch, both included.
 	BucketMin, BucketMax check.BucketID
 	// Retention is how long ballots that opened no outage are kept, OutageRetention how
-	// long outages that are over; 0 is for ever.
-	Retention, OutageRetention time.Duration
+	// long outages that are over, EventRetention how long events; 0 is for ever.
+	Retention, OutageRetention, EventRetention time.Duration
 	// Notify is completed with the log.
 	Notify notify.Options
 	// Channels are about how subscriptions are told.
@@ -145,8 +145,8 @@ func (o *Options) validate() error {
 		return fault.InvalidField("num-of-checks", "must be at least 1")
 	case o.Policy.Between <= 0 || o.Policy.NoticeWindow <= 0:
 		return fault.InvalidField("time-between-checks, time-between-notices", "must be greater than 0")
-	case o.Retention < 0 || o.OutageRetention < 0:
-		return fault.InvalidField("retention, outage-retention", "must not be negative")
+	case o.Retention < 0 || o.OutageRetention < 0 || o.EventRetention < 0:
+		return fault.InvalidField("retention, outage-retention, event-retention", "must not be negative")
 	case o.Server.Access == nil:
 		return fault.InvalidField("server.access", "must be given: who may call")
 	case o.Log == nil:

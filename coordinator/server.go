@@ -44,7 +44,7 @@ func (c *Coordinator) newServers(instance string) (err error) {
 	var public services
 	api.Register(&public, api.Options{
 		Store: c.o.Store, Engine: c.engine, Panel: c.panel, Committer: c.committer, Notify: c.notify, Policy: c.engine.Policy,
-		Peers: c.peers, Keyring: c.keyring, Channels: c.o.Channels.Open,
+		Peers: c.peers, Keyring: c.keyring, Hush: c.hush, Channels: c.o.Channels.Open,
 		Watchdog:  c.watchdog,
 		Feed:      c.feed,
 		Diagnoser: c.o.Diagnoser, Shards: c.ownership, Trial: c.o.Trial != 0, Node: c.o.Node, Instance: instance, Started: time.Now(),

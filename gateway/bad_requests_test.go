@@ -25,9 +25,13 @@ type binding struct {
 
 func bindings() (all []binding) {
 	for _, file := range []protoreflect.FileDescriptor{
-		monitorv1.File_jetmon_monitor_v1_site_service_proto, monitorv1.File_jetmon_monitor_v1_outage_service_proto,
-		monitorv1.File_jetmon_monitor_v1_advisory_service_proto, monitorv1.File_jetmon_monitor_v1_incident_service_proto,
-		monitorv1.File_jetmon_monitor_v1_fleet_service_proto, monitorv1.File_jetmon_monitor_v1_diagnosis_service_proto,
+		monitorv1.File_jetmon_monitor_v1_site_service_proto,
+		monitorv1.File_jetmon_monitor_v1_outage_service_proto,
+		monitorv1.File_jetmon_monitor_v1_advisory_service_proto,
+		monitorv1.File_jetmon_monitor_v1_incident_service_proto,
+		monitorv1.File_jetmon_monitor_v1_maintenance_service_proto,
+		monitorv1.File_jetmon_monitor_v1_fleet_service_proto,
+		monitorv1.File_jetmon_monitor_v1_diagnosis_service_proto,
 		monitorv1.File_jetmon_monitor_v1_access_service_proto,
 		wpcomv1.File_jetmon_wpcom_v1_jetpack_monitor_service_proto,
 	} {

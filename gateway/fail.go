@@ -124,7 +124,7 @@ const maxErrorBytes = 8 << 10
 func answer(w http.ResponseWriter, code int, p *spb.Status) {
 	switch code {
 	case http.StatusUnauthorized:
-		w.Header().Set("WWW-Authenticate", `Bearer realm="jetmon"`)
+		w.Header().Add("WWW-Authenticate", `Bearer realm="jetmon"`)
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter(p)))
 	}

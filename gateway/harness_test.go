@@ -41,6 +41,7 @@ type fake struct {
 	monitorv1.UnimplementedAdvisoryServiceServer
 	monitorv1.UnimplementedIncidentServiceServer
 	monitorv1.UnimplementedChangeServiceServer
+	monitorv1.UnimplementedMaintenanceServiceServer
 	monitorv1.UnimplementedFleetServiceServer
 	monitorv1.UnimplementedDiagnosisServiceServer
 	monitorv1.UnimplementedAccessServiceServer
@@ -77,6 +78,7 @@ func (f *fake) register(r grpc.ServiceRegistrar) {
 	monitorv1.RegisterAdvisoryServiceServer(r, f)
 	monitorv1.RegisterIncidentServiceServer(r, f)
 	monitorv1.RegisterChangeServiceServer(r, f)
+	monitorv1.RegisterMaintenanceServiceServer(r, f)
 	monitorv1.RegisterFleetServiceServer(r, f)
 	monitorv1.RegisterDiagnosisServiceServer(r, f)
 	monitorv1.RegisterAccessServiceServer(r, f)
@@ -214,6 +216,18 @@ func (f *fake) GetIncident(_ context.Context, q *monitorv1.GetIncidentRequest) (
 
 func (f *fake) ListIncidentMembers(context.Context, *monitorv1.ListIncidentMembersRequest) (*monitorv1.ListIncidentMembersResponse, error) {
 	return &monitorv1.ListIncidentMembersResponse{Members: []*monitorv1.IncidentMember{{SiteId: 7, Down: true}}}, nil
+}
+
+func (f *fake) ListMaintenances(context.Context, *monitorv1.ListMaintenancesRequest) (*monitorv1.ListMaintenancesResponse, error) {
+	return &monitorv1.ListMaintenancesResponse{Maintenances: []*monitorv1.Maintenance{{MaintenanceId: 3, Name: "upgrade"}}}, nil
+}
+
+func (f *fake) GetMaintenance(context.Context, *monitorv1.GetMaintenanceRequest) (*monitorv1.GetMaintenanceResponse, error) {
+	return &monitorv1.GetMaintenanceResponse{Maintenance: &monitorv1.Maintenance{MaintenanceId: 3, Name: "upgrade"}}, nil
+}
+
+func (f *fake) GetMaintenanceCalendar(context.Context, *monitorv1.GetMaintenanceCalendarRequest) (*monitorv1.GetMaintenanceCalendarResponse, error) {
+	return &monitorv1.GetMaintenanceCalendarResponse{Calendar: "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"}, nil
 }
 
 func (f *fake) ListAdvisories(context.Context, *monitorv1.ListAdvisoriesRequest) (*monitorv1.ListAdvisoriesResponse, error) {

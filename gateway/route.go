@@ -67,10 +67,8 @@ func newRoute(m protoreflect.MethodDescriptor) (*route, error) {
 		return nil, fmt.Errorf("additional bindings are not supported, and body \"*\" is for the messages of a stream")
 	}
 	r := &route{input: m.Input()}
-	if m.IsStreamingClient() || m.IsStreamingServer() {
-		if r.stream = streamerOf(m.FullName()); r.stream == nil {
-			return nil, fmt.Errorf("there is no code for this stream")
-		}
+	if r.stream = streamerOf(m.FullName()); r.stream == nil && (m.IsStreamingClient() || m.IsStreamingServer()) {
+		return nil, fmt.Errorf("there is no code for this stream")
 	}
 	switch p := rule.GetPattern().(type) {
 	case *annotations.HttpRule_Get:

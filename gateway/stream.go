@@ -29,7 +29,8 @@ const (
 // streamer passes a request on to an RPC that is a stream, and its answer back.
 type streamer func(*handler, http.ResponseWriter, *http.Request) error
 
-// streamerOf returns the streamer of an RPC; nil when it has none.
+// streamerOf returns the streamer of an RPC, or of one whose answer is no JSON; nil when it has
+// none.
 func streamerOf(name protoreflect.FullName) streamer {
 	switch name {
 	case "jetmon.monitor.v1.SiteService.ImportSites":
@@ -38,6 +39,8 @@ func streamerOf(name protoreflect.FullName) streamer {
 		return (*handler).exportSites
 	case "jetmon.monitor.v1.ChangeService.WatchChanges":
 		return (*handler).watchChanges
+	case "jetmon.monitor.v1.MaintenanceService.GetMaintenanceCalendar":
+		return (*handler).calendar
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
@@ -51,7 +52,11 @@ func (h *handler) watchChanges(w http.ResponseWriter, req *http.Request) error {
 		first, err = stream.Recv()
 	}
 	if err != nil {
-		h.failCall(req.Context(), w, err)
+		if live.events && passes(err) {
+			live.putOff(brokenLine(h.watchEnd(req.Context(), err).Proto()))
+		} else {
+			h.failCall(req.Context(), w, err)
+		}
 		return nil
 	}
 	if req.Method == http.MethodHead {
@@ -62,6 +67,15 @@ func (h *handler) watchChanges(w http.ResponseWriter, req *http.Request) error {
 		live.end(brokenLine(h.watchEnd(req.Context(), err).Proto()))
 	}
 	return nil
+}
+
+// passes reports whether an error is gone after a while.
+func passes(err error) bool {
+	switch fault.Status(err).Code() {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted:
+		return true
+	}
+	return false
 }
 
 // watchEnd returns what a client is told of the end of its stream.
@@ -211,6 +225,15 @@ func (l *liveWriter) end(line []byte) {
 		line = append(append([]byte("event: end\ndata: "), line...), '\n')
 	}
 	_ = l.write(line) // or nobody reads it any more
+}
+
+// putOff has a browser ask again later. An error for an answer would have it give up for ever,
+// although nothing but a coordinator is away for a moment.
+func (l *liveWriter) putOff(line []byte) {
+	l.begin()
+	if l.write([]byte(retryLine)) == nil {
+		l.end(line)
+	}
 }
 
 func (l *liveWriter) write(raw []byte) error {

@@ -190,6 +190,25 @@ func TestAStreamThatCannotBeginIsRefusedAsAnyCallIs(t *testing.T) {
 	}
 }
 
+func TestABrowserIsPutOffWhileNoCoordinatorAnswers(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	f.watch = func(*monitorv1.WatchChangesRequest, watchStream) error {
+		return fault.New(fault.Unavailable, "it stops")
+	}
+	h := open(t, f)
+	if l := h.listen(t, t.Context(), ""); l.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("who wants lines gets %d", l.StatusCode)
+	}
+	l := h.listen(t, t.Context(), "", "Accept", "text/event-stream")
+	raw, err := io.ReadAll(l.Body)
+	const begin, end = "retry: 2000\nevent: end\ndata: {\"error\":{\"code\":14,", "}}\n\n"
+	// A browser takes another status than 200 for the end of all.
+	if err != nil || l.StatusCode != http.StatusOK || !strings.HasPrefix(string(raw), begin) || !strings.HasSuffix(string(raw), end) {
+		t.Errorf("a browser gets %d (%v) %s", l.StatusCode, err, raw)
+	}
+}
+
 func TestAStreamIsNotHeldByItsClientNorByItsGateway(t *testing.T) {
 	t.Parallel()
 	f := newFake()

@@ -39,9 +39,11 @@ type commands struct {
 	Sites         sitesCommand         `cmd:"" help:"List, add, edit, check, import and export sites, by a coordinator."`
 	Advisories    advisoriesCommand    `cmd:"" help:"Query a coordinator about open remarks about sites that are up: list."`
 	Incidents     incidentsCommand     `cmd:"" help:"Query a coordinator about failures of many sites at once: list, members."`
+	Maintenance   maintenanceCommand   `cmd:"" help:"Plan maintenance, in which nobody is told that sites fail: list, add, edit, end, delete, calendar."`
+	Outages       outagesCommand       `cmd:"" help:"Query a coordinator about outages: list, show, replay."`
+	Changes       changesCommand       `cmd:"" help:"Follow what happens to sites, while it happens: watch."`
 	Notifications notificationsCommand `cmd:"" help:"See what subscriptions are told, and have it told again: list, show, replay, test."`
 	Subscriptions subscriptionsCommand `cmd:"" help:"Manage who is told of which events (list, get, add, edit, enable, disable, test, rotate, delete)."`
-	Outages       outagesCommand       `cmd:"" help:"Query a coordinator about outages: list, show, replay."`
 	Fleet         fleetCommand         `cmd:"" help:"Show the monitor itself: coordinators, checkers, verifliers, alarms."`
 	Context       contextCommand       `cmd:"" help:"Manage the coordinators that you ask: list, use, show, set, delete."`
 	Tokens        tokensCommand        `cmd:"" help:"Manage what proves callers: tokens of the API (create, list, revoke) and of roles (role)."`

@@ -34,14 +34,15 @@ func (a *age) UnmarshalText(text []byte) error {
 type retentionFlags struct {
 	Retention       age `default:"90d" placeholder:"TIME" help:"How long to keep the evidence of ballots that opened no outage; 0: for ever."`
 	OutageRetention age `default:"0s" placeholder:"TIME" help:"How long to keep finished outages with their evidence; 0: for ever."`
+	EventRetention  age `default:"7d" placeholder:"TIME" help:"How long to keep events, for those who watch changes and were away; 0: for ever."`
 }
 
 // leastRetention protects history from a mistyped unit.
 const leastRetention = time.Hour
 
 func (f retentionFlags) apply(o *coordinator.Options) error {
-	o.Retention, o.OutageRetention = time.Duration(f.Retention), time.Duration(f.OutageRetention)
-	for flag, kept := range map[string]time.Duration{"retention": o.Retention, "outage-retention": o.OutageRetention} {
+	o.Retention, o.OutageRetention, o.EventRetention = time.Duration(f.Retention), time.Duration(f.OutageRetention), time.Duration(f.EventRetention)
+	for flag, kept := range map[string]time.Duration{"retention": o.Retention, "outage-retention": o.OutageRetention, "event-retention": o.EventRetention} {
 		if kept > 0 && kept < leastRetention {
 			return usagef("--%s: must be 0 or at least %s, is %s", flag, leastRetention, kept)
 		}

@@ -29,7 +29,7 @@ func TestAgesAreReadInDaysToo(t *testing.T) {
 func TestRetentionAndShadowFlags(t *testing.T) {
 	t.Parallel()
 	var o coordinator.Options
-	if err := (retentionFlags{Retention: age(90 * day)}).apply(&o); err != nil || o.Retention != 90*day || o.OutageRetention != 0 {
+	if err := (retentionFlags{Retention: age(90 * day), EventRetention: age(day)}).apply(&o); err != nil || o.Retention != 90*day || o.OutageRetention != 0 || o.EventRetention != day {
 		t.Errorf("%+v, %v", o, err)
 	}
 	const fleet = " --veriflier=name=a,region=eu,addr=127.0.0.1:1 --veriflier=name=b,region=us,addr=127.0.0.1:1"
@@ -37,6 +37,7 @@ func TestRetentionAndShadowFlags(t *testing.T) {
 		{"--retention=90", `--retention`},
 		{"--retention=5s", `--retention: must be 0 or at least 1h0m0s, is 5s`},
 		{"--outage-retention=1m", `--outage-retention: must be 0 or at least`},
+		{"--event-retention=10m", `--event-retention: must be 0 or at least`},
 		{"--shadow-need=3" + fleet, `--shadow-need: must be from 1 to 2`},
 		{"--shadow-need=-1" + fleet, `--shadow-need: must be from 1 to 2`},
 		{"--shadow-regions=2" + fleet, `--shadow-regions`},

@@ -23,6 +23,8 @@ type casebook struct {
 	// open holds the cases, by slot. Invariant: no case was compact when it was last
 	// settled, and its entry is up to date as far as an entry can hold the site.
 	open map[schedule.Slot]*site
+	// untold are the slots of the cases that are untold.
+	untold map[schedule.Slot]struct{}
 	// ballots is the highest ballot number so far.
 	ballots uint32
 }
@@ -83,6 +85,7 @@ func (c *casebook) settle(now time.Time, s *site) {
 	c.sites.Save(s.timer.Slot, &s.Site)
 	compact := c.compact(now, s)
 	c.noteSnapshot(s, !compact)
+	c.noteUntold(s.timer.Slot, s)
 	if compact {
 		delete(c.open, s.timer.Slot)
 		return
@@ -95,7 +98,7 @@ func (c *casebook) compact(now time.Time, s *site) bool {
 	st := s.State
 	switch {
 	case st.Stage != lifecycle.Up && st.Stage != lifecycle.NeverChecked,
-		st.Status != check.StatusRunning, st.Unsettled, s.Row.OutageID != 0, s.pending != nil,
+		st.Status != check.StatusRunning, st.Unsettled, s.Row.OutageID != 0, s.pending != nil, s.untold != nil,
 		s.answer != nil, len(s.checks) > 0, s.opened, s.askDue, s.timer.Waits(),
 		s.Last != nil && s.Last.Outcome != check.OutcomeUp,
 		s.Last != nil && !roster.Fits(s.Last.Advisories):
@@ -120,5 +123,6 @@ func (c *casebook) noteSnapshot(s *site, open bool) {
 func (c *casebook) remove(s *site) {
 	c.noteSnapshot(s, false)
 	delete(c.open, s.timer.Slot)
+	delete(c.untold, s.timer.Slot)
 	c.sites.Free(s.timer.Slot)
 }

@@ -111,7 +111,7 @@ func New(o Options, now time.Time) *Engine {
 		demands:   demands{open: map[check.SiteID]*Demand{}},
 	}
 	e.cases = &casebook{
-		sites: e.sites, snapshots: e.snapshots, flapWindow: o.Policy.FlapWindow, open: map[schedule.Slot]*site{},
+		sites: e.sites, snapshots: e.snapshots, flapWindow: o.Policy.FlapWindow, open: map[schedule.Slot]*site{}, untold: map[schedule.Slot]struct{}{},
 	}
 	e.judge = &judge{
 		policy: o.Policy, pace: pace(o.Interval), pages: pageChecks(o.Pages), random: o.Random, hosts: hosts,

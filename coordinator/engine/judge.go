@@ -146,6 +146,7 @@ func (j *judge) decided(m moment, s *site, a *Answer) {
 func (j *judge) committed(s *site, done record.Committed, ballots uint32) {
 	j.counts.Changes++
 	c := s.pending
+	s.heard(done)
 	s.pending = nil
 	if s.Row.Status != c.To {
 		s.Row.Status, s.Row.StatusSince = c.To, c.At
@@ -265,6 +266,7 @@ func (j *judge) change(s *site, f lifecycle.Change) {
 		LastCheck: s.LastCheck, Cause: s.cause(), Checks: slices.Clone(s.checks),
 		Muted: voice != shard.Telling, Trial: voice == shard.OnTrial,
 	}
+	s.untold.mute(&c)
 	if (f.From == check.StatusRunning || f.From == f.To) && s.answer != nil {
 		b := s.evidence()
 		c.Ballot = &b

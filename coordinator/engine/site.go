@@ -30,6 +30,9 @@ type site struct {
 	pending *record.Change
 	// answer is the panel's answer to the newest ballot, for evidence.
 	answer *Answer
+	// untold is set while WordPress.com does not know of the outage that is open, and the
+	// coordinator tells.
+	untold *untold
 	// regional is the newest ballot that was split by region.
 	regional Regional
 	// undecided is why the site is not reported although it fails; nil when it is decided.

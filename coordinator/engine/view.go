@@ -42,6 +42,9 @@ type View struct {
 	Pending bool
 	// Uncheckable is why the site's URL cannot be checked at all; empty for other sites.
 	Uncheckable string
+	// Hushed is the maintenance because of which nobody is told what State says; 0 for none.
+	// Status is then what WordPress.com knows.
+	Hushed int64
 	// Voice is who hears of the site's changes. Unless that is WordPress.com, Status is the
 	// status on record, on trial our own verdict.
 	Voice shard.Voice
@@ -65,6 +68,9 @@ func (e *Engine) View(now time.Time, id check.SiteID) (View, bool) {
 		Checks: slices.Clone(s.checks), Pending: s.pending != nil, Voice: e.judge.voice(s.Row.Bucket),
 		Remarks:  e.remarks.Open(id),
 		Flapping: s.State.Status != check.StatusRunning && s.State.Flap.Flapping(now, e.o.Policy),
+	}
+	if u := s.untold; u != nil && u.hushed != 0 {
+		v.Hushed, v.Status, v.StatusSince = u.hushed, u.known.Status, u.known.Since
 	}
 	if due, ok := e.agenda.Due(&s.timer); ok {
 		v.Next = due

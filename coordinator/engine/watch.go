@@ -89,7 +89,7 @@ func (w *watchlist) add(now time.Time, row record.Site) *site {
 		known = nil
 	}
 	if known != nil {
-		s.Row.Status, s.Row.StatusSince = known.Status, known.Since
+		s.unknown(known)
 	}
 	if row.Ours != nil && voice == shard.OnTrial {
 		s.Row.Status, s.Row.StatusSince = row.Ours.Status, row.Ours.Since
@@ -115,6 +115,7 @@ func (w *watchlist) restart(s *site) {
 	w.core.Withdraw(s.Row.ID)
 	w.judge.abandon(s)
 	s.undecided = nil
+	s.untoldOfURL()
 	s.forget()
 	s.Last, s.LastCheck, s.LastNode = nil, time.Time{}, ""
 	s.HeadHostile, s.PageFilled, s.Host = false, false, w.judge.hosts.Of(s.Row.URL)

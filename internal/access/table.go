@@ -34,10 +34,17 @@ var rules = map[string]Rule{
 
 	monitorv1.AdvisoryService_ListAdvisories_FullMethodName: {Scope: SitesRead},
 
-	monitorv1.IncidentService_ListIncidents_FullMethodName:       {Scope: FleetRead},
-	monitorv1.IncidentService_GetIncident_FullMethodName:         {Scope: FleetRead},
-	monitorv1.IncidentService_ListIncidentMembers_FullMethodName: {Scope: FleetRead},
-	monitorv1.ChangeService_WatchChanges_FullMethodName:          {Scope: OutagesRead, AtOnce: 1000},
+	monitorv1.IncidentService_ListIncidents_FullMethodName:             {Scope: FleetRead},
+	monitorv1.IncidentService_GetIncident_FullMethodName:               {Scope: FleetRead},
+	monitorv1.IncidentService_ListIncidentMembers_FullMethodName:       {Scope: FleetRead},
+	monitorv1.ChangeService_WatchChanges_FullMethodName:                {Scope: OutagesRead, AtOnce: 1000},
+	monitorv1.MaintenanceService_ListMaintenances_FullMethodName:       {Scope: SitesRead},
+	monitorv1.MaintenanceService_GetMaintenance_FullMethodName:         {Scope: SitesRead},
+	monitorv1.MaintenanceService_GetMaintenanceCalendar_FullMethodName: {Scope: SitesRead},
+	monitorv1.MaintenanceService_CreateMaintenance_FullMethodName:      {Scope: SitesWrite, Edits: true},
+	monitorv1.MaintenanceService_UpdateMaintenance_FullMethodName:      {Scope: SitesWrite, Edits: true},
+	monitorv1.MaintenanceService_EndMaintenance_FullMethodName:         {Scope: SitesWrite, Edits: true},
+	monitorv1.MaintenanceService_DeleteMaintenance_FullMethodName:      {Scope: SitesWrite, Edits: true},
 
 	monitorv1.FleetService_GetFleet_FullMethodName: {Scope: FleetRead, Roles: []Role{Coordinator}},
 

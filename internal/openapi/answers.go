@@ -79,6 +79,10 @@ func (b builder) addResponses(op *Operation, c call) {
 		good.Description = "NDJSON, with a site as JSON on each line, or CSV, whose first line names the columns. The connection breaks when the export cannot go on."
 		good.Content.Set(ndjson, Media{Schema: b.schemas.ref(c.Output.Fields[0].Message)})
 		good.Content.Set(csv, Media{Schema: &Schema{Type: "string"}})
+	case c.isCalendar():
+		good.Description = "The calendar, RFC 5545."
+		good.Headers.Set("ETag", Ref{headerPath + "ETag"})
+		good.Content.Set(ical, Media{Schema: &Schema{Type: "string"}})
 	default:
 		schema, said := b.answer(c)
 		good.Description = said

@@ -53,7 +53,7 @@ func Generate(files []*protogen.File) ([]byte, error) {
 
 // rank is the place of a group among the others: what people look for comes first.
 func rank(t Tag) int {
-	order := []string{"SiteService", "OutageService", "AdvisoryService", "IncidentService", "FleetService", "DiagnosisService", "SubscriptionService", "NotificationService", "JetpackMonitorService", "AccessService"}
+	order := []string{"SiteService", "OutageService", "AdvisoryService", "IncidentService", "MaintenanceService", "SubscriptionService", "FleetService", "DiagnosisService", "JetpackMonitorService", "AccessService"}
 	if i := slices.Index(order, t.Name); i >= 0 {
 		return i
 	}
@@ -141,6 +141,9 @@ func newCall(m *protogen.Method, rule *annotations.HttpRule) call {
 func (c call) watches() bool {
 	return c.Desc.IsStreamingServer() && strings.HasSuffix(c.path, ":watch")
 }
+
+// isCalendar reports whether the answer is a calendar.
+func (c call) isCalendar() bool { return c.Desc.Name() == "GetMaintenanceCalendar" }
 
 func (c call) streams() bool { return c.Desc.IsStreamingClient() || c.Desc.IsStreamingServer() }
 
@@ -303,6 +306,7 @@ const (
 	jsonType = "application/json"
 	ndjson   = "application/x-ndjson"
 	csv      = "text/csv"
+	ical     = "text/calendar"
 )
 
 // requiredOf lists the fields that a new resource must have.

@@ -17,35 +17,13 @@ type Example struct {
 
 // examples are those of all RPCs, by their names without the service's.
 func examples() map[string]Example {
-	all := apiExamples()
+	all := siteExamples()
 	maps.Copy(all, listenerExamples())
 	return all
 }
 
-// listenerExamples are those of the services about who is told of what.
-func listenerExamples() map[string]Example {
-	subscription := [2]string{"subscription_id", "1"}
-	return map[string]Example{
-		"CreateSubscription": {Body: `{"name": "pager", "kind": "SUBSCRIPTION_KIND_WEBHOOK", "url": "https://pager.example/hooks/jetmon",` +
-			` "filter": {"types": ["EVENT_TYPE_SITE_DOWN", "EVENT_TYPE_SITE_UP"], "tags": ["shop"]}, "delay": "120s"}`},
-		"ListSubscriptions":        {},
-		"GetSubscription":          {Values: [][2]string{subscription}},
-		"UpdateSubscription":       {Values: [][2]string{subscription}, Body: `{"delay": "60s"}`},
-		"EnableSubscription":       {Values: [][2]string{subscription}},
-		"DisableSubscription":      {Values: [][2]string{subscription}},
-		"TestSubscription":         {Values: [][2]string{subscription}},
-		"RotateSubscriptionSecret": {Values: [][2]string{subscription}},
-		"DeleteSubscription":       {Values: [][2]string{subscription}},
-
-		"ListNotifications":   {Values: [][2]string{{"subscription_id", "0"}, {"page_size", "100"}}},
-		"GetNotification":     {Values: [][2]string{{"notification_id", "1"}}},
-		"ReplayNotification":  {Values: [][2]string{{"notification_id", "1"}}},
-		"ReplayNotifications": {Values: [][2]string{{"subscription_id", "1"}, {"since_time", "2026-05-13T00:00:00Z"}}},
-	}
-}
-
-// apiExamples are those of the other services.
-func apiExamples() map[string]Example {
+// siteExamples are those of the RPCs about sites, the fleet and access.
+func siteExamples() map[string]Example {
 	site := [2]string{"site_id", "1"}
 	blog := [2]string{"site", "7"}
 	return map[string]Example{
@@ -76,8 +54,7 @@ func apiExamples() map[string]Example {
 		"ReplayOutage": {Values: [][2]string{{"outage_id", "1"}}},
 
 		"WatchChanges": {Values: [][2]string{{"from_start", "true"}, {"heartbeat", "5s"}}},
-
-		"GetFleet": {},
+		"GetFleet":     {},
 
 		"ListTokens":       {},
 		"GetToken":         {Values: [][2]string{{"token_id", "1"}}},
@@ -91,6 +68,39 @@ func apiExamples() map[string]Example {
 			Body: `{"email_notifications": true, "jetmon_defer_status_down_minutes": 5}`},
 		"ListJetpackMonitorIncidents": {Values: [][2]string{blog}},
 		"GetJetpackMonitorUptime":     {Values: [][2]string{blog, {"period", "30 days"}}},
+	}
+}
+
+// listenerExamples are those of the RPCs about maintenance, and about who is told.
+func listenerExamples() map[string]Example {
+	site := [2]string{"site_id", "1"}
+	maintenance := [2]string{"maintenance_id", "1"}
+	subscription := [2]string{"subscription_id", "1"}
+	return map[string]Example{
+		"ListMaintenances": {Values: [][2]string{{"active", "true"}, site}},
+		"GetMaintenance":   {Values: [][2]string{maintenance}},
+		"CreateMaintenance": {Body: `{"name": "Database upgrade", "tag": "shop", "start_time": "2027-01-03T02:00:00Z", "duration": "7200s",` +
+			` "recurrence": "FREQ=MONTHLY;BYDAY=1SU", "time_zone": "Europe/Berlin"}`},
+		"UpdateMaintenance":      {Values: [][2]string{maintenance}, Body: `{"duration": "10800s"}`},
+		"EndMaintenance":         {Values: [][2]string{maintenance}},
+		"DeleteMaintenance":      {Values: [][2]string{maintenance}},
+		"GetMaintenanceCalendar": {},
+
+		"CreateSubscription": {Body: `{"name": "pager", "kind": "SUBSCRIPTION_KIND_WEBHOOK", "url": "https://pager.example/hooks/jetmon",` +
+			` "filter": {"types": ["EVENT_TYPE_SITE_DOWN", "EVENT_TYPE_SITE_UP"], "tags": ["shop"]}, "delay": "120s"}`},
+		"ListSubscriptions":        {},
+		"GetSubscription":          {Values: [][2]string{subscription}},
+		"UpdateSubscription":       {Values: [][2]string{subscription}, Body: `{"delay": "60s"}`},
+		"EnableSubscription":       {Values: [][2]string{subscription}},
+		"DisableSubscription":      {Values: [][2]string{subscription}},
+		"TestSubscription":         {Values: [][2]string{subscription}},
+		"RotateSubscriptionSecret": {Values: [][2]string{subscription}},
+		"DeleteSubscription":       {Values: [][2]string{subscription}},
+
+		"ListNotifications":   {Values: [][2]string{{"subscription_id", "0"}, {"page_size", "100"}}},
+		"GetNotification":     {Values: [][2]string{{"notification_id", "1"}}},
+		"ReplayNotification":  {Values: [][2]string{{"notification_id", "1"}}},
+		"ReplayNotifications": {Values: [][2]string{{"subscription_id", "1"}, {"since_time", "2026-05-13T00:00:00Z"}}},
 	}
 }
 
@@ -131,6 +141,9 @@ func (e Example) target(template string) string {
 // curl is the request as a command line.
 func (e Example) curl(method, template string) string {
 	line := `curl -s -H "Authorization: Bearer $TOKEN"`
+	if strings.HasSuffix(template, ":watch") { // what has come must be shown, and there is no end
+		line = strings.Replace(line, "-s", "-sN", 1)
+	}
 	if method != "GET" && !(method == "POST" && e.Body != "") {
 		line += " -X " + method
 	}

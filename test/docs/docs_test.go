@@ -31,6 +31,7 @@ func build(t *testing.T) (dir string) {
 	for _, args := range [][]string{
 		{"build", "-o", filepath.Join(dir, "bin", "jetmon"), "./cmd/jetmon"},
 		{"build", "-o", filepath.Join(dir, "recipe"), "./test/docs/recipe"},
+		{"build", "-o", filepath.Join(dir, "watching"), "./test/docs/recipe/watching"},
 		{"build", "-modfile=tools/go.mod", "-o", filepath.Join(dir, "grpcurl"), "github.com/fullstorydev/grpcurl/cmd/grpcurl"},
 	} {
 		cmd := exec.CommandContext(t.Context(), "go", args...)
@@ -186,7 +187,7 @@ func TestThePageOfTheAPI(t *testing.T) {
 			t.Errorf("docs/api.md:%d: nobody runs a block of %q", block.line, block.lang)
 		}
 	}
-	if langs["sh"] < 10 || langs["php"] != 1 || langs["go"] != 1 {
+	if langs["sh"] < 10 || langs["php"] != 1 || langs["go"] != 2 {
 		t.Errorf("the page has examples in %v", langs)
 	}
 }
@@ -203,18 +204,22 @@ func (s shell) php(e example) {
 	s.shows("recipe in PHP", s.run("php -d error_reporting=-1 -d display_errors=1 recipe.php"), e)
 }
 
-// goRecipe runs the recipe in Go, which is compiled from the tree.
+// goRecipe runs a recipe in Go, which is compiled from the tree. That for watching has no end.
 func (s shell) goRecipe(e example) {
 	s.t.Helper()
-	source, err := os.ReadFile("recipe/main.go")
+	file, command := "recipe/main.go", "./recipe"
+	if strings.Contains(e.text, "WatchChanges") {
+		file, command = "recipe/watching/main.go", "head -n 1 <(timeout 10 ./watching)"
+	}
+	source, err := os.ReadFile(file)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	_, program, _ := strings.Cut(string(source), "\n\n") // below the comment of the package
 	if strings.TrimSpace(program) != strings.TrimSpace(e.text) {
-		s.t.Errorf("docs/api.md:%d: the recipe in Go is not test/docs/recipe/main.go", e.line)
+		s.t.Errorf("docs/api.md:%d: the recipe in Go is not test/docs/%s", e.line, file)
 	}
-	s.shows("recipe in Go", s.run("./recipe"), e)
+	s.shows("recipe in Go", s.run(command), e)
 }
 
 // shows compares the output of a recipe.

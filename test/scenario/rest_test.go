@@ -25,6 +25,8 @@ type (
 		CheckInterval        string    `json:"check_interval"`
 		LastCheckTime        time.Time `json:"last_check_time"`
 		LastStatusChangeTime time.Time `json:"last_status_change_time"`
+		MaintenanceID        string    `json:"maintenance_id"`
+		MaintenanceEndTime   time.Time `json:"maintenance_end_time"`
 	}
 	outage struct {
 		OutageID    string    `json:"outage_id"`
@@ -37,7 +39,11 @@ type (
 		EndTime     time.Time `json:"end_time"`
 		EndReason   string    `json:"end_reason"`
 		SuspendTime time.Time `json:"suspend_time"`
-		Votes       []struct {
+
+		MaintenanceID       string `json:"maintenance_id"`
+		MaintenanceDuration string `json:"maintenance_duration"`
+
+		Votes []struct {
 			Veriflier, Region, Value string
 		}
 		Checks []struct{ Checker string }

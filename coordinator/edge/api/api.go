@@ -16,6 +16,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/subscription"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
 	"github.com/Automattic/jetmon/coordinator/state/feed"
+	"github.com/Automattic/jetmon/coordinator/state/hush"
 	"github.com/Automattic/jetmon/coordinator/state/keyring"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/coordinator/watchdog"
@@ -40,6 +41,8 @@ type Options struct {
 	Channels func(subscription.Subscription) (channel.Channel, error)
 	// Feed follows the events.
 	Feed *feed.Feed
+	// Hush keeps sites in maintenance quiet.
+	Hush *hush.Hush
 	// Diagnoser answers DiagnoseSite; it is optional.
 	Diagnoser Diagnoser
 	// Shards knows the shards that this coordinator holds.
@@ -63,6 +66,7 @@ func Register(r grpc.ServiceRegistrar, o Options) {
 	monitorv1.RegisterChangeServiceServer(r, &changes{feed: o.Feed})
 	monitorv1.RegisterFleetServiceServer(r, &fleet{o: o})
 	monitorv1.RegisterDiagnosisServiceServer(r, newDiagnosis(o))
+	monitorv1.RegisterMaintenanceServiceServer(r, &maintenances{o: o})
 	monitorv1.RegisterAccessServiceServer(r, &accessService{o: o})
 	monitorv1.RegisterSubscriptionServiceServer(r, newSubscriptions(o))
 	monitorv1.RegisterNotificationServiceServer(r, &notifications{o: o})
@@ -79,6 +83,7 @@ func Services() []string {
 		monitorv1.ChangeService_ServiceDesc.ServiceName,
 		monitorv1.FleetService_ServiceDesc.ServiceName,
 		monitorv1.DiagnosisService_ServiceDesc.ServiceName,
+		monitorv1.MaintenanceService_ServiceDesc.ServiceName,
 		monitorv1.AccessService_ServiceDesc.ServiceName,
 		monitorv1.SubscriptionService_ServiceDesc.ServiceName,
 		monitorv1.NotificationService_ServiceDesc.ServiceName,

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"google.golang.org/grpc"
@@ -38,7 +39,9 @@ func (s *sites) ExplainSite(ctx context.Context, req *monitorv1.ExplainSiteReque
 	if owner, ok := s.o.elsewhere(ctx).of(row.Bucket); ok && !row.Paused {
 		return s.explainThere(ctx, owner, req)
 	}
-	x := &monitorv1.Explanation{Site: s.o.describe(row), ExplainTime: timestamp(now), Rule: ruleToProto(s.o.Panel.Rule())}
+	site := s.o.describe(row)
+	s.o.markMaintenance(ctx, []*monitorv1.Site{site})
+	x := &monitorv1.Explanation{Site: site, ExplainTime: timestamp(now), Rule: ruleToProto(s.o.Panel.Rule())}
 	return &monitorv1.ExplainSiteResponse{Explanation: x}, s.explainNow(ctx, x, row, now)
 }
 
@@ -67,6 +70,10 @@ func (s *sites) explainNow(ctx context.Context, x *monitorv1.Explanation, row re
 	}
 	f := explain.Facts{Now: now, View: v, Policy: s.o.Policy(), Rule: s.o.Panel.Rule()}
 	x.Summary, x.Withheld, x.WouldChange = f.Summary(), f.Withheld(), f.WouldChange()
+	if m := x.GetSite(); m.GetMaintenanceId() != 0 {
+		x.Summary += fmt.Sprintf(" In maintenance %d until %s: nobody is told of a failure before that.", m.GetMaintenanceId(),
+			m.GetMaintenanceEndTime().AsTime().Format(time.RFC3339))
+	}
 	x.Checks = checksToProto(lastChecks(v))
 	if err := s.explainOutage(ctx, x, v.OutageID); err != nil {
 		return err

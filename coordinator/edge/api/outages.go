@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -72,6 +73,13 @@ func outageToProto(row record.Outage) *monitorv1.Outage {
 	}
 	if row.PausedFor > 0 {
 		o.PausedDuration = durationpb.New(row.PausedFor)
+	}
+	if o.MaintenanceId = row.MaintenanceID; len(row.Maintenance) > 0 {
+		var sum time.Duration
+		for _, s := range row.Maintenance {
+			sum += s.End.Sub(s.Start)
+		}
+		o.MaintenanceDuration = durationpb.New(sum)
 	}
 	if row.Ballot != nil {
 		for _, v := range row.Ballot.Votes {

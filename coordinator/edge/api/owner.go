@@ -76,6 +76,7 @@ func (o Options) liveAndMissing(ctx context.Context, rows []record.Site) ([]*mon
 			theirs[owner] = append(theirs[owner], out[i])
 		}
 	}
+	o.markMaintenance(ctx, out)
 	if len(theirs) == 0 {
 		return out, nil
 	}

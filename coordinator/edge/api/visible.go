@@ -168,6 +168,51 @@ func (v visible) ListBallots(ctx context.Context, id check.SiteID, limit int) ([
 	return v.Store.ListBallots(ctx, id, limit)
 }
 
+// Maintenance implements store.Maintenances. One of a tag or a host is of the sites of all blogs.
+func (v visible) Maintenance(ctx context.Context, id int64) (record.Maintenance, error) {
+	m, err := v.Store.Maintenance(ctx, id)
+	if err != nil || !access.From(ctx).Limited() {
+		return m, err
+	}
+	if m.Covers.SiteID != 0 {
+		switch _, err := v.Site(ctx, m.Covers.SiteID); {
+		case err == nil:
+			return m, nil
+		case !fault.Is(err, fault.NotFound):
+			return record.Maintenance{}, err
+		}
+	}
+	return record.Maintenance{}, fault.New(fault.NotFound, "there is no maintenance %d", id)
+}
+
+// ListMaintenances implements store.Maintenances.
+func (v visible) ListMaintenances(ctx context.Context, q store.MaintenanceQuery) ([]record.Maintenance, error) {
+	if c := access.From(ctx); c.Limited() {
+		if q.Blogs = c.Blogs; len(q.Blogs) == 0 {
+			return nil, nil
+		}
+	}
+	return v.Store.ListMaintenances(ctx, q)
+}
+
+// UpdateMaintenance implements store.Maintenances. Of its own site a caller may make no
+// maintenance of others.
+func (v visible) UpdateMaintenance(ctx context.Context, id int64, edit func(record.Maintenance) (record.Maintenance, error),
+	tell func(before, after record.Maintenance) record.Audit) (record.Maintenance, error) {
+	if _, err := v.Maintenance(ctx, id); err != nil {
+		return record.Maintenance{}, err
+	}
+	return v.Store.UpdateMaintenance(ctx, id, edit, tell)
+}
+
+// DeleteMaintenance implements store.Maintenances.
+func (v visible) DeleteMaintenance(ctx context.Context, id int64, allow func(record.Maintenance) error, tell func(record.Maintenance) record.Audit) error {
+	if _, err := v.Maintenance(ctx, id); err != nil {
+		return err
+	}
+	return v.Store.DeleteMaintenance(ctx, id, allow, tell)
+}
+
 // BlogSettings implements store.Blogs.
 func (v visible) BlogSettings(ctx context.Context, blog check.BlogID) (record.BlogSettings, error) {
 	if !access.From(ctx).Sees(blog) {

@@ -64,6 +64,9 @@ func (f Facts) stands() string {
 			clock(s.FirstFailure), s.Round, len(f.Policy.RoundWaits)+1, f.nobodyTold())
 	case lifecycle.Down, lifecycle.ConfirmedDown:
 		text := fmt.Sprintf("Down: %s.", told(f.View))
+		if f.View.Hushed != 0 {
+			text = fmt.Sprintf("Down, of which nobody is told because of maintenance %d: %s.", f.View.Hushed, told(f.View))
+		}
 		if s.Flap.Relapses > 0 {
 			text += fmt.Sprintf(" It has come back %d times for a while.", s.Flap.Relapses)
 		}

@@ -35,6 +35,8 @@ type wpcom struct {
 	times []time.Time
 	now   int
 	most  int
+	// status is that of the answers; 0 is 200.
+	status int
 	// answer decides; the default accepts at once.
 	answer func(ctx context.Context, key string) (body string, err error)
 }
@@ -60,7 +62,7 @@ func (w *wpcom) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	return &http.Response{StatusCode: max(w.status, 200), Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }
 
 func (w *wpcom) set(answer func(ctx context.Context, key string) (string, error)) {

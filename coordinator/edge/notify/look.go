@@ -14,7 +14,7 @@ import (
 // those to find others among them.
 func (q *queue) read() bool {
 	now := time.Now()
-	q.looked, q.stale = now, false
+	q.looked, q.stale, q.fresh = now, false, false
 	q.retries = slices.DeleteFunc(q.retries, func(t time.Time) bool { return !t.After(now) })
 	ok := q.readDue(now, q.shards, false)
 	if ok && !q.alive.IsZero() && !now.Before(q.alive) {

@@ -32,6 +32,9 @@ type outbox struct {
 	adopted        []shard.Fence
 	// settled has the sizes of the groups of results.
 	settled []int
+	// slow is how long storing results takes. beginNothing has no delayed delivery begin.
+	slow         time.Duration
+	beginNothing bool
 }
 
 func newOutbox(notifications ...delivery.Due) *outbox {
@@ -164,7 +167,7 @@ func (o *outbox) BeginDeliveries(ctx context.Context, f shard.Fence, ids []int64
 		return nil, err
 	}
 	for _, id := range ids {
-		if n := o.rows[id]; n.State == delivery.Waiting && n.Shard == f.Shard {
+		if n := o.rows[id]; n.State == delivery.Waiting && n.Shard == f.Shard && !o.beginNothing {
 			n.Tried = at
 			o.rows[id], begun = n, append(begun, id)
 		}
@@ -173,6 +176,7 @@ func (o *outbox) BeginDeliveries(ctx context.Context, f shard.Fence, ids []int64
 }
 
 func (o *outbox) SettleDeliveries(ctx context.Context, f shard.Fence, results []delivery.Result) error {
+	time.Sleep(o.slow)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := o.fails(ctx, o.away || o.readOnly); err != nil {

@@ -42,9 +42,10 @@ type queue struct {
 	bucket  *rate.Limiter
 	breaker *gobreaker.TwoStepCircuitBreaker[any]
 	// shards are where something waits; stale is set while there may be more than ready has.
-	shards []shard.ID
-	stale  bool
-	looked time.Time
+	// fresh is set when something was offered since it looked.
+	shards       []shard.ID
+	stale, fresh bool
+	looked       time.Time
 	// ready holds deliveries that were read and wait for a place, at most one a lane.
 	ready []delivery.Due
 	// busy holds the lanes that have a delivery under way, or one whose result is not stored.
@@ -57,7 +58,9 @@ type queue struct {
 	refusing bool
 	probe    time.Time
 	// rest is until when the endpoint asked to be left alone, token when its bucket has one.
+	// tripped means that it rests because its breaker is open.
 	rest, token time.Time
+	tripped     bool
 	// alive is when to look for deliveries to repeat; zero for a channel that repeats none.
 	alive time.Time
 }
@@ -151,10 +154,7 @@ func (q *queue) receive() {
 	q.mu.Unlock()
 	q.shards, q.closing = in.offered, in.close
 	if in.fresh {
-		q.stale = true
-		if !q.token.IsZero() && time.Since(q.looked) > lookGap {
-			q.ready = nil // a recovery may have come, which does not wait for the bucket
-		}
+		q.stale, q.fresh = true, true
 	}
 	if in.sub != nil && in.sub.Revision != q.sub.Revision {
 		q.become(*in.sub, nil)
@@ -197,17 +197,25 @@ func (q *queue) become(s subscription.Subscription, c channel.Channel) {
 
 // advance does everything that is possible now.
 func (q *queue) advance() {
-	now := time.Now()
-	if q.closing || q.channel == nil || q.r.trouble.bad.Load() || now.Before(q.rest) || q.refusing && now.Before(q.probe) {
+	if !q.mayTell() {
 		return
 	}
+	if q.fresh && !q.token.IsZero() && time.Since(q.looked) >= lookGap {
+		q.ready = nil // a recovery may have come, which does not wait for the bucket
+	}
 	q.start()
-	for q.stale && len(q.ready) == 0 && q.room() > 0 && (q.token.IsZero() || now.Sub(q.looked) > lookGap) {
+	for q.stale && len(q.ready) == 0 && q.room() > 0 && q.mayTell() {
 		if !q.read() {
 			return
 		}
 		q.start()
 	}
+}
+
+// mayTell reports whether the endpoint may be told anything at this moment.
+func (q *queue) mayTell() bool {
+	now := time.Now()
+	return !q.closing && q.channel != nil && !q.r.trouble.bad.Load() && !now.Before(q.rest) && !(q.refusing && now.Before(q.probe))
 }
 
 // room is how many deliveries may be started.
@@ -239,7 +247,7 @@ func (q *queue) start() {
 		}
 		done, err := q.breaker.Allow()
 		if err != nil {
-			q.ready, q.rest = nil, time.Now().Add(openFor)
+			q.ready, q.rest, q.tripped = nil, time.Now().Add(openFor), true
 			return
 		}
 		if q.refusing {
@@ -277,13 +285,17 @@ func (q *queue) probeEvery() time.Duration {
 // wait returns how long loop may sleep unless something happens.
 func (q *queue) wait(now time.Time) time.Duration {
 	next := now.Add(time.Minute)
-	for _, t := range []time.Time{q.rest, q.token, q.probe} {
+	times := []time.Time{q.rest, q.token, q.probe}
+	if q.fresh && !q.token.IsZero() {
+		times = append(times, q.looked.Add(lookGap))
+	}
+	for _, t := range times {
 		if t.After(now) && t.Before(next) {
 			next = t
 		}
 	}
 	// What is due cannot start while every place is taken, nor while the endpoint rests.
-	if q.room() > 0 && !now.Before(q.rest) && !(q.refusing && now.Before(q.probe)) {
+	if q.room() > 0 && q.mayTell() {
 		if len(q.retries) > 0 && q.retries[0].Before(next) {
 			next = q.retries[0]
 		}
@@ -307,6 +319,9 @@ func (q *queue) finish(o outcome) {
 		q.refuse(o)
 	case o.answer.Verdict == channel.Accepted && q.refusing:
 		q.resume()
+	}
+	if q.tripped && ill(o.answer) == nil {
+		q.rest, q.tripped, q.stale = time.Time{}, false, true
 	}
 	if wait := min(o.answer.RetryAfter, maxRetryAfter); wait > 0 && o.answer.Verdict == channel.Failed {
 		q.rest = time.Now().Add(wait)

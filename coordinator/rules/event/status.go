@@ -14,6 +14,8 @@ type Place struct {
 	Tags []string
 	// Muted means that nobody is told.
 	Muted bool
+	// MaintenanceID is the maintenance during which the failure began; 0 for none.
+	MaintenanceID int64
 }
 
 // OfChange returns the event of a status change; ok is false when there is none, because the
@@ -43,7 +45,7 @@ func TypeOf(s check.Status) Type {
 
 func statusChange(c record.Change, at Place) *StatusChange {
 	s := &StatusChange{
-		Status: c.To, PreviousStatus: c.From, OutageID: at.OutageID, LastCheck: At(c.LastCheck),
+		Status: c.To, PreviousStatus: c.From, OutageID: at.OutageID, LastCheck: At(c.LastCheck), MaintenanceID: at.MaintenanceID,
 	}
 	if at.OutageID != 0 {
 		s.Start = At(c.Start)
@@ -54,11 +56,12 @@ func statusChange(c record.Change, at Place) *StatusChange {
 		if n := len(c.Checks); n > 0 {
 			seen = c.Checks[n-1].Observation
 		}
-		seen.Failure, seen.Reason, seen.Detail = check.FailureNone, "", ""
+		seen.Failure, seen.Reason, seen.Detail, seen.CertificateIssuer = check.FailureNone, "", "", ""
 	}
 	if seen.Failure != check.FailureNone {
 		s.Failure = "FAILURE_KIND_" + seen.Failure.String()
 	}
+	s.CertificateIssuer = seen.CertificateIssuer
 	s.Reason, s.HTTPStatus, s.ResolvedAddress, s.Detail = seen.Reason, seen.HTTPStatus, seen.ResolvedAddress, seen.Detail
 	if c.Ballot != nil {
 		s.Votes = uint32(len(c.Ballot.Votes))

@@ -37,6 +37,9 @@ type Change struct {
 	// Trial changes are Muted ones beside v1: their From is our own verdict (Site.Ours), and
 	// the legacy row, which is v1's, is not written.
 	Trial bool `json:",omitempty"`
+	// Maintenance, if not 0, is the maintenance because of which nobody is told: the change gets
+	// no notification, and its From is the site's recorded status. A commit may set it of others.
+	Maintenance int64 `json:",omitempty"`
 }
 
 // Committed is what the commit of a change wrote.
@@ -46,4 +49,6 @@ type Committed struct {
 	OutageID int64
 	// TransitionID is the id of the transition, and of its notification if it has one.
 	TransitionID int64
+	// Maintenance is the maintenance because of which nobody is told; 0 for none.
+	Maintenance int64
 }

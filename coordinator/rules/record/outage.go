@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
+	"github.com/Automattic/jetmon/coordinator/rules/uptime"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -32,6 +33,11 @@ type Outage struct {
 	Relapses uint16
 	Ballot   *Ballot
 	Checks   []LocalCheck
+	// MaintenanceID is the maintenance during which the failure began; 0 for none.
+	MaintenanceID int64
+	// Maintenance is when the site was in maintenance during the outage: as of its end, or of the
+	// reading while it is open.
+	Maintenance []uptime.Span
 }
 
 // OutageMark is a position in a list of outages: right after the outage that it names.

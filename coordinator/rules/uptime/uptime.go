@@ -26,6 +26,8 @@ type Outage struct {
 	// PausedFor is how much of the stretch the URL was paused. As far as URL.Paused does not
 	// say when that was, it counts as having been at the end.
 	PausedFor time.Duration
+	// Maintenance is when the URL was in maintenance, which is no downtime.
+	Maintenance []Span
 }
 
 // URL is what is known of one monitored URL.
@@ -108,7 +110,14 @@ func (c *Calendar) downtime(o Outage, paused []Span) []Span {
 		parts[i].End = parts[i].End.Add(-cut)
 		unknown -= cut
 	}
-	return parts
+	if len(o.Maintenance) == 0 {
+		return parts
+	}
+	var unplanned []Span
+	for _, s := range parts {
+		unplanned = append(unplanned, without(s, o.Maintenance)...)
+	}
+	return unplanned
 }
 
 // clip returns what of a span is in the window; a span that ends before it begins is nothing.

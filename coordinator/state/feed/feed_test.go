@@ -120,7 +120,6 @@ type reader struct {
 	t     *testing.T
 	seen  [shard.Count]int64
 	token string
-	any   bool
 }
 
 func watch(t *testing.T, f *feed.Feed, from feed.Start) *reader {

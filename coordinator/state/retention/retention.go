@@ -1,6 +1,7 @@
 // Package retention deletes history that is too old, so that the database does not grow
-// for ever: ballots that opened no outage and, if Options.Outages is set, outages that
-// are over; deliveries that have ended; also old records of the audit trail, and idempotency keys. It owns the pace: small batches, with pauses between them, once an hour.
+// for ever: ballots that opened no outage, events, deliveries that have ended and, if
+// Options.Outages is set, outages that are over; also old records of the audit trail, and
+// idempotency keys. It owns the pace: small batches, with pauses between them, once an hour.
 // store.Retention decides what may be deleted. A late deletion does no harm.
 //
 // Goroutines: none; Run is one, and ends with ctx.
@@ -39,8 +40,8 @@ type Options struct {
 	// Shards reports which shards are ours, with the fences for writes.
 	Shards shard.Holder
 	// Ballots is how long to keep ballots that opened no outage, Outages how long to keep
-	// outages and incidents that are over; 0 keeps them for ever.
-	Ballots, Outages time.Duration
+	// outages and incidents that are over, Events how long to keep events; 0 keeps them for ever.
+	Ballots, Outages, Events time.Duration
 	// Deliveries is how long to keep deliveries that were accepted or superseded, DeadLetters
 	// those that were given up; 0 keeps them for ever.
 	Deliveries, DeadLetters time.Duration
@@ -73,7 +74,7 @@ func (w *Sweeper) Run(ctx context.Context) error {
 		case err != nil:
 			w.o.Log.Warn("deleting old history failed", "deleted", deleted, "next_in", every, "error", err)
 		case deleted > 0:
-			w.o.Log.Info("old history deleted", "ballots_and_outages", deleted, "took", time.Since(began).Round(time.Millisecond))
+			w.o.Log.Info("old history deleted", "rows", deleted, "took", time.Since(began).Round(time.Millisecond))
 		}
 	}
 	return nil
@@ -86,7 +87,7 @@ func (w *Sweeper) pass(ctx context.Context) (deleted int, err error) {
 			n, auditErr := w.unsharded(ctx)
 			deleted, err = deleted+n, errors.Join(err, auditErr)
 		}
-		if w.o.Ballots+w.o.Outages+w.o.Deliveries+w.o.DeadLetters == 0 {
+		if w.o.Ballots+w.o.Outages+w.o.Events+w.o.Deliveries+w.o.DeadLetters == 0 {
 			continue
 		}
 		n, shardErr := w.shard(ctx, s)
@@ -134,7 +135,7 @@ func batch(ctx context.Context, before time.Time, expire func(ctx context.Contex
 func (w *Sweeper) shard(ctx context.Context, s shard.ID) (deleted int, err error) {
 	var e store.Expiry
 	for age, before := range map[*time.Duration]*time.Time{
-		&w.o.Ballots: &e.Ballots, &w.o.Outages: &e.Outages, &w.o.Deliveries: &e.Deliveries, &w.o.DeadLetters: &e.DeadLetters,
+		&w.o.Ballots: &e.Ballots, &w.o.Outages: &e.Outages, &w.o.Events: &e.Events, &w.o.Deliveries: &e.Deliveries, &w.o.DeadLetters: &e.DeadLetters,
 	} {
 		if *age > 0 {
 			*before = time.Now().Add(-*age)

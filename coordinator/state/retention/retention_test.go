@@ -142,6 +142,19 @@ func TestOldHistoryIsDeletedInSmallBatches(t *testing.T) {
 	})
 }
 
+func TestOldEventsAreDeletedThoughNothingElseIs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &history{old: map[shard.ID]int{3: 250}}
+		start(t, retention.Options{Store: h, Events: 7 * 24 * time.Hour, Shards: shardtest.New(3)})
+		time.Sleep(2 * time.Minute)
+		left, _, last := h.seen()
+		if age := time.Since(last.Events); left != 0 || age < 7*24*time.Hour || age > 7*24*time.Hour+2*time.Minute || !last.Ballots.IsZero() || !last.Outages.IsZero() {
+			t.Errorf("%d left, asked to delete %+v, want events of 7 days", left, last)
+		}
+	})
+}
+
 func TestTheOwnerOfTheFirstShardDeletesTheOldAuditTrail(t *testing.T) {
 	t.Parallel()
 	for first, want := range map[shard.ID]int{0: 0, 1: 450} {

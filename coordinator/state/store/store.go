@@ -35,6 +35,7 @@ type Store interface {
 	Blogs
 	Subscriptions
 	Events
+	Maintenances
 	// Ping checks that the database answers.
 	Ping(ctx context.Context) error
 	Close() error

@@ -136,6 +136,12 @@ func (p *page) outage(o *monitorv1.Outage) {
 	if d := o.GetPausedDuration(); d != nil {
 		p.line("Paused for %s meanwhile, which is no downtime.", d.AsDuration().Round(time.Second))
 	}
+	if id := o.GetMaintenanceId(); id != 0 {
+		p.line("It began in maintenance %d, of which nobody is told before that is over.", id)
+	}
+	if d := o.GetMaintenanceDuration(); d != nil {
+		p.line("In maintenance for %s meanwhile, which is no downtime.", d.AsDuration().Round(time.Second))
+	}
 	p.line("Failure: %s.", failure(o.GetFailure(), o.GetReason(), o.GetHttpStatus()))
 	if o.GetRelapses() > 0 {
 		p.line("It came back %d times for a while.", o.GetRelapses())

@@ -8,12 +8,15 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
@@ -64,6 +67,9 @@ func (w *world) goodRequests() map[protoreflect.FullName]proto.Message {
 		&monitorv1.CreateSiteRequest{Site: &monitorv1.Site{Url: "http://bad.example/", BlogId: 7}},
 		&monitorv1.UpdateSiteRequest{Site: &monitorv1.Site{SiteId: w.site, Url: "http://site.example/", BlogId: 1}},
 		&monitorv1.ListIncidentsRequest{}, &monitorv1.GetIncidentRequest{IncidentId: 1}, &monitorv1.ListIncidentMembersRequest{IncidentId: 1},
+		&monitorv1.GetMaintenanceRequest{MaintenanceId: 1 << 40}, &monitorv1.EndMaintenanceRequest{MaintenanceId: 1 << 40},
+		&monitorv1.DeleteMaintenanceRequest{MaintenanceId: 1 << 40},
+		&monitorv1.CreateMaintenanceRequest{Maintenance: badMaintenance()}, &monitorv1.UpdateMaintenanceRequest{Maintenance: badMaintenance()},
 		&monitorv1.ListAdvisoriesRequest{}, &monitorv1.GetOutageRequest{OutageId: 1}, &monitorv1.ReplayOutageRequest{OutageId: 1},
 		&monitorv1.CreateSubscriptionRequest{Subscription: subscription}, &monitorv1.UpdateSubscriptionRequest{Subscription: subscription},
 		&monitorv1.GetSubscriptionRequest{SubscriptionId: 1 << 40}, &monitorv1.DeleteSubscriptionRequest{SubscriptionId: 1 << 40},
@@ -78,6 +84,13 @@ func (w *world) goodRequests() map[protoreflect.FullName]proto.Message {
 		all[m.ProtoReflect().Descriptor().FullName()] = m
 	}
 	return all
+}
+
+// badMaintenance is well formed.
+func badMaintenance() *monitorv1.Maintenance {
+	return &monitorv1.Maintenance{
+		MaintenanceId: 1 << 40, Name: "bad", Tag: "bad", StartTime: timestamppb.Now(), Duration: durationpb.New(time.Hour),
+	}
 }
 
 // place is a field inside a request.

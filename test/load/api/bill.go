@@ -21,7 +21,7 @@ var billed = [...]string{"this program", "gateway", "coordinator", "MariaDB"}
 
 // cpu reads the CPU times of the processes, in the order of billed.
 func (h *house) cpu() (out [len(billed)]time.Duration, err error) {
-	for i, pid := range []int{os.Getpid(), h.gateway.pid(), h.coordinator.pid(), h.database} {
+	for i, pid := range []int{os.Getpid(), h.gateway.PID(), h.coordinator.PID(), h.database} {
 		if out[i], err = machine.CPUOf(pid); err != nil {
 			return out, err
 		}

@@ -65,7 +65,7 @@ func writeRows(path string, rows int, format string, head ...string) error {
 
 // command runs a command and prints its time, its memory and how much it printed.
 func (h *house) command(ctx context.Context, program string, args []string) error {
-	c := exec.CommandContext(ctx, program, append(args, "--server="+h.coordinator.address)...)
+	c := exec.CommandContext(ctx, program, append(args, "--server="+h.coordinator.Address)...)
 	var failed bytes.Buffer
 	c.Stderr = &failed
 	stdout, err := c.StdoutPipe()

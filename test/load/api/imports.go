@@ -20,8 +20,8 @@ func (h *house) imports(ctx context.Context, p plan) error {
 		return nil
 	}
 	for _, round := range []string{"new", "there already"} {
-		for _, role := range []*process{h.coordinator, h.gateway} {
-			if err := machine.ResetPeak(role.pid()); err != nil {
+		for _, role := range []*machine.Role{h.coordinator, h.gateway} {
+			if err := machine.ResetPeak(role.PID()); err != nil {
 				return err
 			}
 		}
@@ -57,8 +57,8 @@ func (h *house) imports(ctx context.Context, p plan) error {
 
 func (h *house) peaks() string {
 	out := ""
-	for name, role := range map[string]*process{"coordinator": h.coordinator, "gateway": h.gateway} {
-		m, err := machine.MemoryOf(role.pid())
+	for name, role := range map[string]*machine.Role{"coordinator": h.coordinator, "gateway": h.gateway} {
+		m, err := machine.MemoryOf(role.PID())
 		if err != nil {
 			return err.Error()
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/event"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/uptime"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -103,6 +104,13 @@ type entry struct {
 	open   outageRef
 	opened bool
 	ballot int64
+	// window is the maintenance in which the change happens, hushed the one because of which nobody
+	// is told; 0 for none. began is that during which the open outage began, and spans are
+	// when the site was in maintenance during an outage that ends.
+	window, hushed, began int64
+	spans                 []uptime.Span
+	// tags are those of the site.
+	tags []string
 	// place is the change's place in the order of its site's changes.
 	place placing
 	// event is what others may be told of the change; eventID is 0 when there is nothing.
@@ -225,9 +233,9 @@ func (s *Store) settle(ctx context.Context, group []*entry) (rest []*entry, err 
 		keys[i] = e.Key
 	}
 	found, err := list(ctx, s.writer, func(rows *sql.Rows) (p prior, err error) {
-		err = rows.Scan(&p.key, &p.site, &p.done.OutageID, &p.done.TransitionID)
+		err = rows.Scan(&p.key, &p.site, &p.done.OutageID, &p.done.TransitionID, &p.done.Maintenance)
 		return p, err
-	}, "SELECT change_key, site_id, outage_id, id FROM jetmon_transitions WHERE change_key IN "+marks(len(keys)), keys...)
+	}, "SELECT change_key, site_id, outage_id, id, maintenance_id FROM jetmon_transitions WHERE change_key IN "+marks(len(keys)), keys...)
 	if err != nil {
 		return nil, err
 	}

@@ -134,6 +134,9 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time, a
 		if _, err := t.exec("DELETE FROM jetmon_site_watches WHERE site_id = ?", id); err != nil {
 			return err
 		}
+		if err := s.forgetMaintenances(t, id); err != nil {
+			return err
+		}
 		if err := forgetStatus(t, id); err != nil {
 			return err
 		}

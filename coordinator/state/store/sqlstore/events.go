@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/Automattic/jetmon/coordinator/rules/event"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
@@ -11,15 +10,11 @@ import (
 
 // writeEvents writes the events of a group's changes, in order.
 func writeEvents(t txn, f shard.Fence, group []*entry) error {
-	tags, err := t.tagsOf(group)
-	if err != nil {
-		return err
-	}
 	var told []*entry
 	for _, e := range group {
 		var ok bool
 		e.event, ok = event.OfChange(e.Change, event.Place{
-			OutageID: e.open.id, Sequence: e.place.next, Tags: tags[e.SiteID], Muted: e.silent,
+			OutageID: e.open.id, Sequence: e.place.next, Tags: e.tags, Muted: e.silent, MaintenanceID: e.beginning(),
 		})
 		if ok {
 			told = append(told, e)
@@ -43,31 +38,32 @@ func writeEvents(t txn, f shard.Fence, group []*entry) error {
 	return t.deliver(f, events, ids, transitions)
 }
 
-// tagsOf reads the tags of the sites of a group, sorted.
-func (t txn) tagsOf(group []*entry) (map[check.SiteID][]string, error) {
+// readTags reads the tags of the sites of a group, sorted.
+func (t txn) readTags(group []*entry) error {
 	if len(group) == 0 {
-		return nil, nil
+		return nil
 	}
-	ids := make([]any, len(group))
+	byID, ids := make(map[int64]*entry, len(group)), make([]any, len(group))
 	for i, e := range group {
-		ids[i] = e.SiteID
+		byID[int64(e.SiteID)], ids[i] = e, e.SiteID
 	}
 	rows, err := t.tx.QueryContext(t.ctx, "SELECT site_id, tag FROM jetmon_site_tags WHERE site_id IN "+marks(len(ids))+
 		" ORDER BY site_id, tag", ids...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rows.Close()
-	tags := map[check.SiteID][]string{}
 	for rows.Next() {
 		var id int64
 		var tag string
 		if err := rows.Scan(&id, &tag); err != nil {
-			return nil, err
+			return err
 		}
-		tags[check.SiteID(id)] = append(tags[check.SiteID(id)], strings.Clone(tag))
+		if e := byID[id]; e != nil {
+			e.tags = append(e.tags, tag)
+		}
 	}
-	return tags, rows.Err()
+	return rows.Err()
 }
 
 // publish writes events that happened in a transaction under a fence, which it has proved, with

@@ -106,7 +106,8 @@ var tiny = []string{"jetmon_shards", "jetmon_members", "jetmon_site_locks", "jet
 
 // mayBeRead are the tables that some statements read whole for a reason.
 var mayBeRead = map[string]string{
-	"jetmon_outbox": "it has what WordPress.com has not accepted yet, in small rows, all of which are looked at to find the oldest of each site",
+	"jetmon_maintenances": "it has at most 10,000 rows, which are read after an edit of one of them, and kept in memory",
+	"jetmon_outbox":       "it has what WordPress.com has not accepted yet, in small rows, all of which are looked at to find the oldest of each site",
 }
 
 // mayScan are the statements that read a whole table for a reason, by what they contain.

@@ -36,13 +36,14 @@ func (s *Store) commit(t txn, f shard.Fence, group []*entry) error {
 	if err := s.examine(t, group); err != nil {
 		return err
 	}
+	s.refuseMoved(group)
 	fit := make([]*entry, 0, len(group))
 	for _, e := range group {
 		if e.result.Err == nil {
 			fit = append(fit, e)
 		}
 	}
-	for _, step := range []func(txn, []*entry) error{adoptThese(f), s.writeLegacy, endOutdated, moveOn, openNew, withdraw, s.keepStatus, keepBallots, takePlaces, writeTransitions} {
+	for _, step := range []func(txn, []*entry) error{adoptThese(f), s.writeLegacy, endOutdated, moveOn, keepSpans, openNew, withdraw, s.keepStatus, keepBallots, takePlaces, writeTransitions} {
 		if err := step(t, fit); err != nil {
 			return err
 		}
@@ -50,8 +51,27 @@ func (s *Store) commit(t txn, f shard.Fence, group []*entry) error {
 	return writeEvents(t, f, fit)
 }
 
-// examine reads the sites and refuses changes that do not start from their status.
+// examine reads the sites, and works out from what status each change must start.
 func (s *Store) examine(t txn, group []*entry) error {
+	if err := readRows(t, group); err != nil {
+		return err
+	}
+	if err := t.readTags(group); err != nil {
+		return err
+	}
+	if err := s.hush(t, group); err != nil {
+		return err
+	}
+	for _, e := range group {
+		if e.row.id != 0 {
+			s.begin(e)
+		}
+	}
+	return nil
+}
+
+// readRows reads the sites that are there.
+func readRows(t txn, group []*entry) error {
 	byID := make(map[int64]*entry, len(group))
 	ids := make([]any, len(group))
 	for i, e := range group {
@@ -78,9 +98,13 @@ func (s *Store) examine(t txn, group []*entry) error {
 			} else {
 				e.open = outageRef{int64(r.outage), check.Status(r.outageStatus)}
 			}
-			s.begin(e)
 		}
 	}
+	return rows.Err()
+}
+
+// refuseMoved refuses changes that do not start from the status of their site.
+func (s *Store) refuseMoved(group []*entry) {
 	for _, e := range group {
 		switch {
 		case e.row.id == 0:
@@ -96,7 +120,6 @@ func (s *Store) examine(t txn, group []*entry) error {
 			e.conflict("it has status %d, not %d", e.was.status, e.From)
 		}
 	}
-	return rows.Err()
 }
 
 // writeLegacy writes the legacy rows, if we write them at all, grouped by value. It compares
@@ -198,7 +221,7 @@ func outageURL(url string) string { return clip(url, 1024) }
 
 const outageInsert = `INSERT INTO jetmon_outages
 	(site_id, open_site, blog_id, bucket, url, status, status_ms, start_ms, confirmed_ms, end_ms,
-	 failure, reason, http_status, rule_voters, rule_need, rule_regions, round, relapses) VALUES `
+	 failure, reason, http_status, rule_voters, rule_need, rule_regions, round, relapses, maintenance_id) VALUES `
 
 // openNew opens outages for the sites that go down and have none.
 func openNew(t txn, group []*entry) error {
@@ -217,7 +240,7 @@ func openNew(t txn, group []*entry) error {
 		rows = append(rows, []any{e.SiteID, e.SiteID, e.BlogID, e.Bucket, outageURL(e.URL), e.To,
 			e.statusSince(), toMillis(e.Start), toMillis(e.At), 0,
 			e.Cause.Failure, clip(e.Cause.Reason, 255), e.Cause.HTTPStatus,
-			ballot.Rule.Voters, ballot.Rule.Need, ballot.Rule.Regions, ballot.Round, 0})
+			ballot.Rule.Voters, ballot.Rule.Need, ballot.Rule.Regions, ballot.Round, 0, e.window})
 	}
 	ids, err := insertAll(t, insertion{outageInsert, "SELECT open_site, id FROM jetmon_outages WHERE open_site IN "}, rows, sites)
 	for i, id := range ids {
@@ -283,17 +306,17 @@ func writeTransitions(t txn, group []*entry) error {
 		}
 		keys[i] = e.Key
 		rows[i] = []any{e.Key, e.SiteID, e.place.next, e.BlogID, e.Bucket, e.open.id, e.ballot, e.From, e.To,
-			toMillis(e.Start), toMillis(e.At), toMillis(e.LastCheck), delivered, e.text.body}
+			toMillis(e.Start), toMillis(e.At), toMillis(e.LastCheck), delivered, e.text.body, e.hushed}
 	}
 	ids, err := insertAll(t, insertion{`INSERT INTO jetmon_transitions
 	(change_key, site_id, site_seq, blog_id, bucket, outage_id, ballot_id, from_status, to_status,
-	 start_ms, at_ms, last_check_ms, delivered_ms, body) VALUES `,
+	 start_ms, at_ms, last_check_ms, delivered_ms, body, maintenance_id) VALUES `,
 		"SELECT change_key, id FROM jetmon_transitions WHERE change_key IN "}, rows, keys)
 	if err != nil {
 		return err
 	}
 	for i, e := range group {
-		e.result.Committed = record.Committed{OutageID: e.open.id, TransitionID: ids[i]}
+		e.result.Committed = record.Committed{OutageID: e.open.id, TransitionID: ids[i], Maintenance: e.hushed}
 	}
 	return nil
 }

@@ -105,12 +105,16 @@ const outageColumns = `SELECT o.id, o.site_id, o.blog_id, o.bucket, o.url, o.sta
 	CASE WHEN o.end_ms = 0 OR o.end_reason <> 0 THEN o.end_reason
 	WHEN EXISTS (SELECT 1 FROM jetmon_transitions t WHERE t.site_id = o.site_id AND t.outage_id = o.id AND t.to_status = 1)
 	THEN 1 ELSE 2 END,
-	o.failure, o.reason, o.http_status, o.rule_voters, o.rule_need, o.rule_regions, o.round, o.relapses, o.suspended_ms, o.paused_ms`
+	o.failure, o.reason, o.http_status, o.rule_voters, o.rule_need, o.rule_regions, o.round, o.relapses, o.suspended_ms, o.paused_ms,
+	o.maintenance_id, o.maintenance_spans`
 
 func scanOutage(rows *sql.Rows) (o record.Outage, err error) {
 	var start, confirmed, end, suspended, paused int64
+	var spans text
 	err = rows.Scan(&o.ID, &o.SiteID, &o.BlogID, &o.Bucket, &o.URL, &o.Status, &start, &confirmed, &end, &o.EndReason,
-		&o.Failure, &o.Reason, &o.HTTPStatus, &o.Rule.Voters, &o.Rule.Need, &o.Rule.Regions, &o.Round, &o.Relapses, &suspended, &paused)
+		&o.Failure, &o.Reason, &o.HTTPStatus, &o.Rule.Voters, &o.Rule.Need, &o.Rule.Regions, &o.Round, &o.Relapses, &suspended, &paused,
+		&o.MaintenanceID, &spans)
+	o.Maintenance = parseSpans(string(spans))
 	o.Suspended, o.PausedFor = fromMillis(suspended), time.Duration(paused)*time.Millisecond
 	o.Start, o.Confirmed, o.End = fromMillis(start), fromMillis(confirmed), fromMillis(end)
 	return o, err
@@ -125,6 +129,9 @@ func (s *Store) Outage(ctx context.Context, id int64) (record.Outage, error) {
 	}
 	if len(found) == 0 {
 		return record.Outage{}, fault.New(fault.NotFound, "there is no outage %d", id)
+	}
+	if err := s.fillSpans(ctx, openOutages(found)); err != nil {
+		return record.Outage{}, s.fault(doing, err)
 	}
 	// Its only change to this status opened it, or one that kept an inherited status; later
 	// changes can have ballots, too. An outage never loses evidence, so separate reads agree.
@@ -189,5 +196,18 @@ func (s *Store) ListOutages(ctx context.Context, q store.OutageQuery) ([]record.
 	if err != nil {
 		return nil, s.fault("read outages", err)
 	}
+	if err := s.fillSpans(ctx, openOutages(outages)); err != nil {
+		return nil, s.fault("read outages", err)
+	}
 	return outages, nil
+}
+
+// openOutages lists those that are open.
+func openOutages(outages []record.Outage) (open []openOutage) {
+	for i := range outages {
+		if o := &outages[i]; o.End.IsZero() {
+			open = append(open, openOutage{o.SiteID, o.URL, o.Start, &o.Maintenance})
+		}
+	}
+	return open
 }

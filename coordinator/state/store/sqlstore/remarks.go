@@ -31,13 +31,12 @@ func (s *Store) Remark(ctx context.Context, f shard.Fence, changes []record.Rema
 		if err := takePlaces(t, group); err != nil {
 			return err
 		}
-		tags, err := t.tagsOf(group)
-		if err != nil {
+		if err := t.readTags(group); err != nil {
 			return err
 		}
 		events := make([]event.Event, len(group))
 		for i, e := range group {
-			e.event.Sequence, e.event.Site.Tags = e.place.next, tags[e.SiteID]
+			e.event.Sequence, e.event.Site.Tags = e.place.next, e.tags
 			events[i] = e.event
 		}
 		_, err = t.publish(f, events)

@@ -140,20 +140,26 @@ func (s *Store) oursOf(r *siteRow, recorded standing) *record.Verdict {
 // begin works out the status that a change must start from, and whether it is silent, that
 // is, committed without a notification.
 func (s *Store) begin(e *entry) {
-	e.was, e.silent = s.recorded(&e.row), e.Muted || e.adopts()
+	e.was, e.silent = s.recorded(&e.row), e.muted() || e.adopts()
 	if e.Trial {
 		e.was = s.verdict(&e.row)
 	}
-	if e.Muted || !e.row.untold() {
+	if e.Muted || !e.row.untold() || e.muted() && e.open.id != 0 {
 		return
 	}
 	known, unsure := s.known(&e.row)
 	e.was = known
+	if e.muted() {
+		return // what is on record is of another URL, or of another program
+	}
 	onRecord := e.open.id != 0 || unsure
 	if known.status == check.StatusRunning && onRecord && e.From == check.StatusDown && e.To == check.StatusRunning {
 		e.was, e.silent = standing{status: e.From}, !unsure
 	}
 }
+
+// muted reports whether WordPress.com is not told because somebody wants it so.
+func (e *entry) muted() bool { return e.Muted || e.hushed != 0 }
 
 // keepStatus replaces the jetmon_site_status rows of a group's sites.
 func (s *Store) keepStatus(t txn, group []*entry) error {
@@ -176,8 +182,9 @@ func (s *Store) keepStatus(t txn, group []*entry) error {
 const statusInsert = `INSERT INTO jetmon_site_status
 	(site_id, blog_id, bucket, outage_id, status, status_ms, row_ms, told, told_ms, untold) VALUES `
 
-// writesRow reports whether a change is written into the legacy row.
-func (s *Store) writesRow(e *entry) bool { return s.legacyWrites && !e.Trial }
+// writesRow reports whether a change is written into the legacy row. In maintenance it is not:
+// who reads the row would be told.
+func (s *Store) writesRow(e *entry) bool { return s.legacyWrites && !e.Trial && e.hushed == 0 }
 
 // statusAfter returns a site's new row of jetmon_site_status.
 func (s *Store) statusAfter(e *entry) []any {
@@ -194,7 +201,7 @@ func (s *Store) statusAfter(e *entry) []any {
 		}
 	}
 	told, toldAt, untold := int64(e.To), at, allTold
-	if e.Muted {
+	if e.muted() {
 		told, toldAt, untold = s.toldBefore(e)
 	}
 	return []any{e.SiteID, int64(e.row.blog), e.Bucket, e.open.id, e.To, at, inRow, told, toldAt, untold}

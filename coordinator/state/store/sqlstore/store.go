@@ -30,6 +30,7 @@ type Store struct {
 	scans      turns
 	// mostSorted is as its constant, but in tests.
 	mostSorted int
+	almanac    almanac
 	// listeners remembers who is told of events.
 	listeners listeners
 	// nothing is ours of the sites that our own tables do not mention. Nobody writes to it.

@@ -183,7 +183,11 @@ func (s *Store) pasts(ctx context.Context, ids []any, since time.Time, f func(re
 	for _, w := range watches {
 		watched[w.site] = append(watched[w.site], w.span)
 	}
-	rows, err := s.reader.QueryContext(ctx, `SELECT o.site_id, o.url, o.start_ms, o.end_ms, o.suspended_ms, o.paused_ms FROM jetmon_outages o
+	planned, err := s.planned(ctx, ids)
+	if err != nil {
+		return err
+	}
+	rows, err := s.reader.QueryContext(ctx, `SELECT o.site_id, o.url, o.start_ms, o.end_ms, o.suspended_ms, o.paused_ms, o.maintenance_spans FROM jetmon_outages o
 	WHERE o.site_id IN `+marks(len(ids))+" AND (o.end_ms = 0 OR o.end_ms > ?) ORDER BY o.site_id", append(slices.Clone(ids), toMillis(since))...)
 	if err != nil {
 		return err
@@ -202,6 +206,9 @@ func (s *Store) pasts(ctx context.Context, ids []any, since time.Time, f func(re
 			p = record.Past{SiteID: id, Watched: watched[id]}
 			delete(watched, id)
 		}
+		if o.End.IsZero() {
+			o.Maintenance = planned.spans(openOutage{site: id, url: o.URL, start: o.Start})
+		}
 		p.Outages = append(p.Outages, o)
 	}
 	if p.SiteID != 0 && rows.Err() == nil {
@@ -215,7 +222,9 @@ func (s *Store) pasts(ctx context.Context, ids []any, since time.Time, f func(re
 
 func scanPastOutage(rows *sql.Rows) (id check.SiteID, o record.PastOutage, err error) {
 	var start, end, suspended, paused int64
-	err = rows.Scan(&id, &o.URL, &start, &end, &suspended, &paused)
+	var spans text
+	err = rows.Scan(&id, &o.URL, &start, &end, &suspended, &paused, &spans)
+	o.Maintenance = parseSpans(string(spans))
 	o.Start, o.End, o.Suspended = fromMillis(start), fromMillis(end), fromMillis(suspended)
 	o.PausedFor = time.Duration(paused) * time.Millisecond
 	return id, o, err

@@ -42,10 +42,11 @@ type test struct {
 // empty database with its schema.
 func Run(t *testing.T, fresh func(t testing.TB) Database, only ...string) {
 	for group, tests := range map[string][]test{
-		"sites": siteTests(), "updates": updateTests(), "hosts": hostTests(), "tags": tagTests(), "remarks": remarkTests(), "incidents": incidentTests(), "keys": keyTests(), "import": importTests(), "scan": scanTests(), "span": spanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(), "orphans": orphanTests(), "changed": changedTests(), "suspend": suspendTests(),
-		"outbox": outboxTests(), "deliveries": deliveryTests(), "order": orderTests(), "fences": fenceTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(), "access": accessTests(), "blogs": blogTests(),
-		"subscriptions": subscriptionTests(),
-		"snapshots":     snapshotTests(), "takeover": takeoverTests(), "events": eventTests(), "muted": mutedTests(), "trial": trialTests(), "races": raceTests(),
+		"sites": siteTests(), "updates": updateTests(), "hosts": hostTests(), "tags": tagTests(), "remarks": remarkTests(), "incidents": incidentTests(), "keys": keyTests(), "import": importTests(),
+		"scan": scanTests(), "span": spanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(), "orphans": orphanTests(), "changed": changedTests(),
+		"suspend": suspendTests(), "outbox": outboxTests(), "order": orderTests(), "fences": fenceTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(), "access": accessTests(),
+		"blogs": blogTests(), "snapshots": snapshotTests(), "takeover": takeoverTests(), "events": eventTests(), "muted": mutedTests(), "trial": trialTests(), "races": raceTests(), "maintenances": maintenanceTests(),
+		"deliveries": deliveryTests(), "subscriptions": subscriptionTests(),
 	} {
 		if len(only) > 0 && !slices.Contains(only, group) {
 			continue

@@ -243,8 +243,14 @@ type Outage struct {
 	// How long the site was paused during the outage, which is no downtime. A pause that goes
 	// on since suspend_time is not in it yet. Absent without a pause.
 	PausedDuration *durationpb.Duration `protobuf:"bytes,19,opt,name=paused_duration,json=pausedDuration,proto3" json:"paused_duration,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The maintenance during which the failure began; 0 for none. Nobody is told of such an outage
+	// before that is over.
+	MaintenanceId int64 `protobuf:"varint,20,opt,name=maintenance_id,json=maintenanceId,proto3" json:"maintenance_id,omitempty"`
+	// How long the site was in maintenance during the outage, in whichever: no downtime. As it is
+	// planned while the outage is open, and fixed at its end. Absent when it was not.
+	MaintenanceDuration *durationpb.Duration `protobuf:"bytes,21,opt,name=maintenance_duration,json=maintenanceDuration,proto3" json:"maintenance_duration,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *Outage) Reset() {
@@ -406,6 +412,20 @@ func (x *Outage) GetSuspendTime() *timestamppb.Timestamp {
 func (x *Outage) GetPausedDuration() *durationpb.Duration {
 	if x != nil {
 		return x.PausedDuration
+	}
+	return nil
+}
+
+func (x *Outage) GetMaintenanceId() int64 {
+	if x != nil {
+		return x.MaintenanceId
+	}
+	return 0
+}
+
+func (x *Outage) GetMaintenanceDuration() *durationpb.Duration {
+	if x != nil {
+		return x.MaintenanceDuration
 	}
 	return nil
 }
@@ -771,7 +791,7 @@ var File_jetmon_monitor_v1_outage_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_outage_proto_rawDesc = "" +
 	"\n" +
-	"\x1ejetmon/monitor/v1/outage.proto\x12\x11jetmon.monitor.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\xbd\x06\n" +
+	"\x1ejetmon/monitor/v1/outage.proto\x12\x11jetmon.monitor.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\xbc\a\n" +
 	"\x06Outage\x12\x1b\n" +
 	"\toutage_id\x18\x01 \x01(\x03R\boutageId\x12\x17\n" +
 	"\asite_id\x18\x02 \x01(\x03R\x06siteId\x12\x17\n" +
@@ -795,7 +815,9 @@ const file_jetmon_monitor_v1_outage_proto_rawDesc = "" +
 	"\n" +
 	"end_reason\x18\x11 \x01(\x0e2\x1c.jetmon.monitor.v1.EndReasonR\tendReason\x12B\n" +
 	"\fsuspend_time\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\vsuspendTime\x12G\n" +
-	"\x0fpaused_duration\x18\x13 \x01(\v2\x19.google.protobuf.DurationB\x03\xe0A\x03R\x0epausedDuration\"\x9d\x03\n" +
+	"\x0fpaused_duration\x18\x13 \x01(\v2\x19.google.protobuf.DurationB\x03\xe0A\x03R\x0epausedDuration\x12*\n" +
+	"\x0emaintenance_id\x18\x14 \x01(\x03B\x03\xe0A\x03R\rmaintenanceId\x12Q\n" +
+	"\x14maintenance_duration\x18\x15 \x01(\v2\x19.google.protobuf.DurationB\x03\xe0A\x03R\x13maintenanceDuration\"\x9d\x03\n" +
 	"\x06Ballot\x12\x1b\n" +
 	"\tballot_id\x18\x01 \x01(\x03R\bballotId\x124\n" +
 	"\averdict\x18\x02 \x01(\x0e2\x1a.jetmon.monitor.v1.VerdictR\averdict\x121\n" +
@@ -887,24 +909,25 @@ var file_jetmon_monitor_v1_outage_proto_depIdxs = []int32{
 	0,  // 7: jetmon.monitor.v1.Outage.end_reason:type_name -> jetmon.monitor.v1.EndReason
 	8,  // 8: jetmon.monitor.v1.Outage.suspend_time:type_name -> google.protobuf.Timestamp
 	10, // 9: jetmon.monitor.v1.Outage.paused_duration:type_name -> google.protobuf.Duration
-	1,  // 10: jetmon.monitor.v1.Ballot.verdict:type_name -> jetmon.monitor.v1.Verdict
-	5,  // 11: jetmon.monitor.v1.Ballot.rule:type_name -> jetmon.monitor.v1.QuorumRule
-	8,  // 12: jetmon.monitor.v1.Ballot.open_time:type_name -> google.protobuf.Timestamp
-	8,  // 13: jetmon.monitor.v1.Ballot.decide_time:type_name -> google.protobuf.Timestamp
-	6,  // 14: jetmon.monitor.v1.Ballot.votes:type_name -> jetmon.monitor.v1.Vote
-	7,  // 15: jetmon.monitor.v1.Ballot.checks:type_name -> jetmon.monitor.v1.LocalCheck
-	2,  // 16: jetmon.monitor.v1.Vote.value:type_name -> jetmon.monitor.v1.VoteValue
-	11, // 17: jetmon.monitor.v1.Vote.observation:type_name -> jetmon.check.v1.Observation
-	12, // 18: jetmon.monitor.v1.Vote.self_check:type_name -> jetmon.check.v1.SelfCheck
-	8,  // 19: jetmon.monitor.v1.Vote.vote_time:type_name -> google.protobuf.Timestamp
-	13, // 20: jetmon.monitor.v1.Vote.second_opinion:type_name -> jetmon.check.v1.SecondOpinion
-	8,  // 21: jetmon.monitor.v1.LocalCheck.end_time:type_name -> google.protobuf.Timestamp
-	11, // 22: jetmon.monitor.v1.LocalCheck.observation:type_name -> jetmon.check.v1.Observation
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	10, // 10: jetmon.monitor.v1.Outage.maintenance_duration:type_name -> google.protobuf.Duration
+	1,  // 11: jetmon.monitor.v1.Ballot.verdict:type_name -> jetmon.monitor.v1.Verdict
+	5,  // 12: jetmon.monitor.v1.Ballot.rule:type_name -> jetmon.monitor.v1.QuorumRule
+	8,  // 13: jetmon.monitor.v1.Ballot.open_time:type_name -> google.protobuf.Timestamp
+	8,  // 14: jetmon.monitor.v1.Ballot.decide_time:type_name -> google.protobuf.Timestamp
+	6,  // 15: jetmon.monitor.v1.Ballot.votes:type_name -> jetmon.monitor.v1.Vote
+	7,  // 16: jetmon.monitor.v1.Ballot.checks:type_name -> jetmon.monitor.v1.LocalCheck
+	2,  // 17: jetmon.monitor.v1.Vote.value:type_name -> jetmon.monitor.v1.VoteValue
+	11, // 18: jetmon.monitor.v1.Vote.observation:type_name -> jetmon.check.v1.Observation
+	12, // 19: jetmon.monitor.v1.Vote.self_check:type_name -> jetmon.check.v1.SelfCheck
+	8,  // 20: jetmon.monitor.v1.Vote.vote_time:type_name -> google.protobuf.Timestamp
+	13, // 21: jetmon.monitor.v1.Vote.second_opinion:type_name -> jetmon.check.v1.SecondOpinion
+	8,  // 22: jetmon.monitor.v1.LocalCheck.end_time:type_name -> google.protobuf.Timestamp
+	11, // 23: jetmon.monitor.v1.LocalCheck.observation:type_name -> jetmon.check.v1.Observation
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_outage_proto_init() }

@@ -43,7 +43,7 @@ const (
 	SiteState_SITE_STATE_SUSPECT SiteState = 3
 	// The verifliers are being asked.
 	SiteState_SITE_STATE_VERIFYING SiteState = 4
-	// An outage is open and WordPress.com is told (status 0).
+	// An outage is open and WordPress.com is told (status 0), unless it began in maintenance.
 	SiteState_SITE_STATE_DOWN SiteState = 5
 	// Still down after the notice window, and WordPress.com is told (status 2).
 	SiteState_SITE_STATE_CONFIRMED_DOWN SiteState = 6
@@ -169,9 +169,14 @@ type Site struct {
 	// Labels of the caller's own, to find sites by: at most 8, each once, of 1..32 of the
 	// characters a-z 0-9 . _ : - and beginning with a letter or a digit. Their order does not
 	// count; answers have them sorted.
-	Tags          []string `protobuf:"bytes,20,rep,name=tags,proto3" json:"tags,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Tags []string `protobuf:"bytes,20,rep,name=tags,proto3" json:"tags,omitempty"`
+	// The maintenance in which the site is, of several the one whose window ends last; 0 for none.
+	// GetSite, ListSites and BatchGetSites fill it.
+	MaintenanceId int64 `protobuf:"varint,21,opt,name=maintenance_id,json=maintenanceId,proto3" json:"maintenance_id,omitempty"`
+	// When that window ends; absent when there is none.
+	MaintenanceEndTime *timestamppb.Timestamp `protobuf:"bytes,22,opt,name=maintenance_end_time,json=maintenanceEndTime,proto3" json:"maintenance_end_time,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Site) Reset() {
@@ -340,6 +345,20 @@ func (x *Site) GetEtag() string {
 func (x *Site) GetTags() []string {
 	if x != nil {
 		return x.Tags
+	}
+	return nil
+}
+
+func (x *Site) GetMaintenanceId() int64 {
+	if x != nil {
+		return x.MaintenanceId
+	}
+	return 0
+}
+
+func (x *Site) GetMaintenanceEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.MaintenanceEndTime
 	}
 	return nil
 }
@@ -521,7 +540,7 @@ var File_jetmon_monitor_v1_site_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_site_proto_rawDesc = "" +
 	"\n" +
-	"\x1cjetmon/monitor/v1/site.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\xba\b\n" +
+	"\x1cjetmon/monitor/v1/site.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\xb9\t\n" +
 	"\x04Site\x12\x1c\n" +
 	"\asite_id\x18\x01 \x01(\x03B\x03\xe0A\bR\x06siteId\x12 \n" +
 	"\ablog_id\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06blogId\x12Z\n" +
@@ -545,7 +564,9 @@ const file_jetmon_monitor_v1_site_proto_rawDesc = "" +
 	"\brelapses\x18\x11 \x01(\rB\x03\xe0A\x03R\brelapses\x12R\n" +
 	"\x10regional_finding\x18\x12 \x01(\v2\".jetmon.monitor.v1.RegionalFindingB\x03\xe0A\x03R\x0fregionalFinding\x12\x1b\n" +
 	"\x04etag\x18\x13 \x01(\tB\a\xbaH\x04r\x02(@R\x04etag\x12B\n" +
-	"\x04tags\x18\x14 \x03(\tB.\xbaH+\x92\x01(\x10\b\x18\x01\"\"r \x18 2\x1c^[a-z0-9][a-z0-9._:-]{0,31}$R\x04tags\"\x8c\x01\n" +
+	"\x04tags\x18\x14 \x03(\tB.\xbaH+\x92\x01(\x10\b\x18\x01\"\"r \x18 2\x1c^[a-z0-9][a-z0-9._:-]{0,31}$R\x04tags\x12*\n" +
+	"\x0emaintenance_id\x18\x15 \x01(\x03B\x03\xe0A\x03R\rmaintenanceId\x12Q\n" +
+	"\x14maintenance_end_time\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x12maintenanceEndTime\"\x8c\x01\n" +
 	"\x0fRegionalFinding\x12!\n" +
 	"\fdown_regions\x18\x01 \x03(\tR\vdownRegions\x12\x1d\n" +
 	"\n" +
@@ -614,18 +635,19 @@ var file_jetmon_monitor_v1_site_proto_depIdxs = []int32{
 	6,  // 5: jetmon.monitor.v1.Site.last_observation:type_name -> jetmon.check.v1.Observation
 	4,  // 6: jetmon.monitor.v1.Site.next_check_time:type_name -> google.protobuf.Timestamp
 	2,  // 7: jetmon.monitor.v1.Site.regional_finding:type_name -> jetmon.monitor.v1.RegionalFinding
-	4,  // 8: jetmon.monitor.v1.RegionalFinding.find_time:type_name -> google.protobuf.Timestamp
-	7,  // 9: jetmon.monitor.v1.CheckSettings.method:type_name -> jetmon.check.v1.Method
-	8,  // 10: jetmon.monitor.v1.CheckSettings.redirect_policy:type_name -> jetmon.check.v1.RedirectPolicy
-	9,  // 11: jetmon.monitor.v1.CheckSettings.headers:type_name -> jetmon.check.v1.Header
-	5,  // 12: jetmon.monitor.v1.CheckSettings.slow_after:type_name -> google.protobuf.Duration
-	10, // 13: jetmon.monitor.v1.CheckSettings.page_check:type_name -> jetmon.check.v1.PageCheck
-	11, // 14: jetmon.monitor.v1.CheckSettings.tls_errors:type_name -> jetmon.check.v1.TLSErrors
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	4,  // 8: jetmon.monitor.v1.Site.maintenance_end_time:type_name -> google.protobuf.Timestamp
+	4,  // 9: jetmon.monitor.v1.RegionalFinding.find_time:type_name -> google.protobuf.Timestamp
+	7,  // 10: jetmon.monitor.v1.CheckSettings.method:type_name -> jetmon.check.v1.Method
+	8,  // 11: jetmon.monitor.v1.CheckSettings.redirect_policy:type_name -> jetmon.check.v1.RedirectPolicy
+	9,  // 12: jetmon.monitor.v1.CheckSettings.headers:type_name -> jetmon.check.v1.Header
+	5,  // 13: jetmon.monitor.v1.CheckSettings.slow_after:type_name -> google.protobuf.Duration
+	10, // 14: jetmon.monitor.v1.CheckSettings.page_check:type_name -> jetmon.check.v1.PageCheck
+	11, // 15: jetmon.monitor.v1.CheckSettings.tls_errors:type_name -> jetmon.check.v1.TLSErrors
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_site_proto_init() }
