@@ -529,8 +529,8 @@ func TestEveryEditIsOnRecord(t *testing.T) {
 	}
 	r.monitorOnRecord(t, admin)
 	r.subscriptionsOnRecord(t, admin)
-	r.toldAgainOnRecord(t, admin)
 	r.maintenancesOnRecord(t, admin)
+	r.toldAgainOnRecord(t, admin)
 	r.imports(t, admin, "http://imported.example/")
 	site := fmt.Sprintf("sites/%d", id)
 	got, err := tokens.ListAuditRecords(admin, &monitorv1.ListAuditRecordsRequest{Resource: site})
