@@ -330,6 +330,7 @@ func TestAnotherBlogsSitesDoNotExist(t *testing.T) {
 		t.Errorf("the replay of another blog's outage: %v", err)
 	}
 	r.remarksOfOwnBlogs(t, ids[7], ids[8], as(t, mine))
+	r.maintainsOwnBlogs(t, ids[7], ids[8], as(t, mine))
 }
 
 // remarksOfOwnBlogs has both sites remarked, of which only the first is in a blog of the caller.
@@ -524,6 +525,7 @@ func TestEveryEditIsOnRecord(t *testing.T) {
 	}
 	r.monitorOnRecord(t, admin)
 	r.subscriptionsOnRecord(t, admin)
+	r.maintenancesOnRecord(t, admin)
 	r.imports(t, admin, "http://imported.example/")
 	site := fmt.Sprintf("sites/%d", id)
 	got, err := tokens.ListAuditRecords(admin, &monitorv1.ListAuditRecordsRequest{Resource: site})

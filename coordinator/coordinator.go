@@ -99,7 +99,8 @@ func New(o Options) (_ *Coordinator, err error) {
 	c.hush = hush.New(o.Store, c.engine, o.Log)
 	c.upkeep = upkeep.New(upkeep.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
 	o.Notify.Log, o.Notify.Metrics, o.Notify.Shards, o.Notify.VeriflierHosts = o.Log, o.Metrics, c.ownership, VeriflierHosts(o.Verifliers)
-	o.Notify.Channels = o.Channels.Open
+	c.o.Channels.VeriflierHosts = o.Notify.VeriflierHosts
+	o.Notify.Channels = c.o.Channels.Open
 	if c.notify, err = notify.New(o.Notify, o.Store); err != nil {
 		return nil, err
 	}
@@ -135,7 +136,7 @@ func (c *Coordinator) newTellers() {
 		Engine: c.engine, Store: c.o.Store, Shards: c.ownership, OnWrite: told, Log: c.o.Log,
 	})
 	c.incidents = incidents.New(incidents.Options{
-		Store: c.o.Store, Shards: c.ownership, Rule: incident.DefaultRule(), OnWrite: told, Log: c.o.Log,
+		Store: c.o.Store, Shards: c.ownership, Rule: incident.DefaultRule(), OnWrite: told, NameServers: c.o.NameServers, Log: c.o.Log,
 	})
 }
 

@@ -102,7 +102,7 @@ func TestEveryRouteAsksForItsScope(t *testing.T) {
 				continue
 			}
 			seen[method+" "+path] = true
-			url := strings.NewReplacer("{site_id}", "7", "{outage_id}", "3", "{incident_id}", "3", "{token_id}", "3", "{site}", "7", "{maintenance_id}", "3", "{subscription_id}", "3").Replace(path)
+			url := strings.NewReplacer("{site_id}", "7", "{outage_id}", "3", "{incident_id}", "3", "{token_id}", "3", "{site}", "7", "{maintenance_id}", "3", "{subscription_id}", "3", "{notification_id}", "3").Replace(path)
 			for header, scope := range credentials {
 				a := h.send(method, url, "", "Authorization", header)
 				refused := a.status == 401 || a.status == 403

@@ -42,6 +42,7 @@ type commands struct {
 	Maintenance   maintenanceCommand   `cmd:"" help:"Plan maintenance, in which nobody is told that sites fail: list, add, edit, end, delete, calendar."`
 	Outages       outagesCommand       `cmd:"" help:"Query a coordinator about outages: list, show, replay."`
 	Changes       changesCommand       `cmd:"" help:"Follow what happens to sites, while it happens: watch."`
+	Subscriptions subscriptionsCommand `cmd:"" help:"Manage who is told of which events (list, get, add, edit, enable, disable, test, rotate, delete)."`
 	Fleet         fleetCommand         `cmd:"" help:"Show the monitor itself: coordinators, checkers, verifliers, alarms."`
 	Context       contextCommand       `cmd:"" help:"Manage the coordinators that you ask: list, use, show, set, delete."`
 	Tokens        tokensCommand        `cmd:"" help:"Manage what proves callers: tokens of the API (create, list, revoke) and of roles (role)."`
@@ -52,7 +53,6 @@ type commands struct {
 	Man           manCommand           `cmd:"" help:"Print manual pages."`
 	Version       versionCommand       `cmd:"" help:"Print the version."`
 	Complete      completeCommand      `cmd:"" hidden:"" passthrough:"" name:"__complete" help:"Print what a word can be, for completion."`
-	Subscriptions subscriptionsCommand `cmd:"" help:"Manage who is told of which events (list, get, add, edit, enable, disable, test, rotate, delete)."`
 
 	ShowVersion versionFlag `name:"version" noenv:"" help:"Print the version."`
 }

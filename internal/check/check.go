@@ -241,6 +241,9 @@ type Observation struct {
 	Hops            []Hop
 	// CertificateExpire is the end of the leaf's validity; zero without TLS.
 	CertificateExpire time.Time
+	// CertificateIssuer is who issued the certificate that does not verify; empty where it does,
+	// or issued itself.
+	CertificateIssuer string `json:",omitempty"`
 	// Headers is a small subset of the response's header.
 	Headers map[string]string
 	// Detail is for people: at most MaxDetailBytes, no control characters.

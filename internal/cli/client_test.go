@@ -105,6 +105,9 @@ func connectTo(t *testing.T, c monitorv1.SiteServiceServer) (Client, *bytes.Buff
 		if outages, ok := c.(monitorv1.OutageServiceServer); ok {
 			monitorv1.RegisterOutageServiceServer(r, outages)
 		}
+		if changes, ok := c.(monitorv1.ChangeServiceServer); ok {
+			monitorv1.RegisterChangeServiceServer(r, changes)
+		}
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"reflect"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -78,7 +79,9 @@ func handshakeFailure(err error, now time.Time) *failure {
 		return panicked(b.value)
 	}
 	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return certificateFailure(e, now)
+		f := certificateFailure(e, now)
+		f.issuer = issuerOf(e.UnverifiedCertificates)
+		return f
 	}
 	if e, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		if string(e.RecordHeader[:]) == "HTTP/" {
@@ -172,6 +175,22 @@ func certificateFailure(e *tls.CertificateVerificationError, now time.Time) *fai
 	}
 	return down(kind, "bad_certificate", e.Err.Error())
 }
+
+// issuerOf returns who issued the leaf of a chain, empty when it issued itself.
+func issuerOf(chain []*x509.Certificate) string {
+	if len(chain) == 0 || isSelfSigned(chain[0]) {
+		return ""
+	}
+	by := chain[0].Issuer
+	name := strings.Join(by.Organization, " ")
+	if by.CommonName != "" && !strings.Contains(name, by.CommonName) {
+		name = strings.TrimSpace(name + " " + by.CommonName)
+	}
+	return printable(name, maxIssuerBytes)
+}
+
+// maxIssuerBytes bounds the name of an issuer.
+const maxIssuerBytes = 100
 
 // dateFailure distinguishes an expired certificate from one that is not yet valid:
 // crypto/x509 has one reason for both. The certificate may be an issuer's.

@@ -14,6 +14,8 @@ type failure struct {
 	kind    check.FailureKind
 	reason  string
 	detail  string
+	// issuer is who issued the certificate that does not verify.
+	issuer string
 	// timedOut is true when the caller's deadline or the budget ended the check.
 	timedOut bool
 }

@@ -37,6 +37,7 @@ func (j *job) observe(r result, o *check.Observation) {
 	if f := a.failure; f != nil {
 		o.Outcome, o.Failure, o.Reason = f.outcome, f.kind, f.reason
 		o.Detail = printable(f.detail, check.MaxDetailBytes)
+		o.CertificateIssuer = f.issuer
 		return
 	}
 	o.Phase = check.PhaseDone

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -58,6 +59,13 @@ func certificatesAndVersionsOn(t *testing.T, newProber maker) {
 			// A server that cannot agree never shows its certificate.
 			if o.CertificateExpire.IsZero() != (c.variant == fakesite.NoCommonCipher) {
 				t.Errorf("certificate ends %v", o.CertificateExpire)
+			}
+			// Who issued a certificate is said of one that does not verify, and that somebody issued.
+			issued := c.want.failure == check.FailureTLS && o.CertificateIssuer != ""
+			if want := slices.Contains([]string{
+				"expired", "not_yet_valid", "unknown_issuer", "wrong_usage", "bad_certificate", "invalid_chain", "wrong_host",
+			}, c.want.reason); issued != want {
+				t.Errorf("issued by %q", o.CertificateIssuer)
 			}
 		})
 	}

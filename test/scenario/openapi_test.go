@@ -137,9 +137,16 @@ func (d description) try(t *testing.T, s system, e example) {
 		t.Errorf("%s: %v\n%s\n%s", e.name, err, line, out)
 		return
 	}
+	kind, _, _ = strings.Cut(kind, ";")
 	content, ok := e.Responses[status].Content[kind]
 	if !ok {
 		t.Errorf("%s: an answer of type %q is not described", e.name, kind)
+		return
+	}
+	if kind == "text/calendar" {
+		if !strings.HasPrefix(body, "BEGIN:VCALENDAR\r\n") || !strings.Contains(body, "\r\nSUMMARY:Move of the shops\r\n") {
+			t.Errorf("%s: it answers %q", e.name, body)
+		}
 		return
 	}
 	lines := []string{body}

@@ -203,7 +203,24 @@ func (s *subscriptions) DeleteSubscription(ctx context.Context, req *monitorv1.D
 	if err != nil {
 		return nil, err
 	}
+	s.forget(ctx, req.GetSubscriptionId())
 	return &monitorv1.DeleteSubscriptionResponse{}, nil
+}
+
+const (
+	// forgetStep is how many deliveries are forgotten at once, forgetSteps how often in a call.
+	forgetStep  = 500
+	forgetSteps = 10
+)
+
+// forget deletes what a subscription that is gone was to be told. What it does not manage to,
+// retention does later.
+func (s *subscriptions) forget(ctx context.Context, id int64) {
+	for range forgetSteps {
+		if n, err := s.o.Store.ForgetDeliveries(ctx, id, forgetStep); err != nil || n < forgetStep {
+			return
+		}
+	}
 }
 
 func (s *subscriptions) EnableSubscription(ctx context.Context, req *monitorv1.EnableSubscriptionRequest) (*monitorv1.EnableSubscriptionResponse, error) {

@@ -3,6 +3,7 @@ package channels_test
 import (
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,8 +15,10 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/channel"
 	"github.com/Automattic/jetmon/coordinator/edge/channel/alertmanager"
 	"github.com/Automattic/jetmon/coordinator/edge/channel/post"
+	"github.com/Automattic/jetmon/coordinator/edge/channel/wpcom"
 	"github.com/Automattic/jetmon/coordinator/edge/channels"
 	"github.com/Automattic/jetmon/coordinator/rules/event"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/subscription"
 )
 
@@ -180,5 +183,66 @@ func TestAlertsOfRemarksAndIncidents(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A subscription of the kind WPCOM gets the JSON of v1, and answers as WordPress.com does.
+func TestWPCOMIsToldByPOST(t *testing.T) {
+	t.Parallel()
+	c := record.Change{Key: "k", SiteID: 7, BlogID: 99, URL: "https://example.com/", From: 1, To: 0, LastCheck: time.Date(2026, 5, 13, 1, 2, 3, 0, time.UTC)}
+	for name, tt := range map[string]struct {
+		answer func(net.Conn)
+		want   channel.Verdict
+	}{
+		"success":               {plain("200 OK", `{"success":true}`), accepted},
+		"no success":            {plain("200 OK", `{"success":false,"data":"no"}`), failed},
+		"success as a text":     {plain("200 OK", `{"success":"true"}`), failed},
+		"empty":                 {plain("200 OK", ""), failed},
+		"HTML":                  {plain("200 OK", "<html>"), failed},
+		"success with 201":      {plain("201 Created", `{"success":true}`), failed},
+		"success with 500":      {plain("500 Oops", `{"success":true}`), failed},
+		"endless":               {endless, failed},
+		"cut off after success": {said("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"success\":true}"), failed},
+		"a redirect":            {plain("302 Found", `{"success":true}`, "Location: /"), failed},
+		"400":                   {plain("400 Bad Request", ""), hopeless},
+		"403":                   {plain("403 Forbidden", ""), refused},
+		"reset":                 {reset, failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := subscribed(subscription.WPCOM, raw(t, tt.answer))
+			s.Secrets.Bearer = "sesame-bearer"
+			ch, err := channels.Options{Post: post.Options{AllowPrivate: true}}.Open(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ch.Close()
+			if got := ch.Tell(t.Context(), channel.Delivery{Key: "k", Change: &c}); got.Verdict != tt.want {
+				t.Errorf("%+v, want verdict %d", got, tt.want)
+			}
+		})
+	}
+	var body, bearer, key string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		body, bearer, key = r.Method+" "+string(b), r.Header.Get("Authorization"), r.Header.Get("Idempotency-Key")
+		_, _ = io.WriteString(w, `{"success":true}`)
+	}))
+	defer s.Close()
+	sub := subscribed(subscription.WPCOM, s.URL)
+	sub.Secrets.Bearer = "sesame-bearer"
+	ch, err := channels.Options{Post: post.Options{AllowPrivate: true}}.Open(sub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ch.Close()
+	if got := ch.Tell(t.Context(), channel.Delivery{Key: "k", Change: &c}); got.Verdict != accepted {
+		t.Errorf("%+v", got)
+	}
+	if want := "POST " + string(wpcom.V1(c, nil)); body != want || bearer != "Bearer sesame-bearer" || key != "k" || !strings.Contains(body, `"blog_id":99,"monitor_url":"https://example.com/","status_id":0`) {
+		t.Errorf("%q with %q, key %q; want %q", body, bearer, key, want)
+	}
+	if got := ch.Tell(t.Context(), channel.Delivery{Key: "k"}); got.Verdict != hopeless {
+		t.Errorf("what is no change of status: %+v", got)
 	}
 }

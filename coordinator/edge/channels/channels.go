@@ -11,6 +11,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/channel/post"
 	"github.com/Automattic/jetmon/coordinator/edge/channel/slack"
 	"github.com/Automattic/jetmon/coordinator/edge/channel/webhook"
+	"github.com/Automattic/jetmon/coordinator/edge/channel/wpcom"
 	"github.com/Automattic/jetmon/coordinator/rules/subscription"
 )
 
@@ -20,6 +21,8 @@ type Options struct {
 	Post post.Options
 	// Mail is the server of mails; its zero value is none.
 	Mail email.Server
+	// VeriflierHosts has the hosts of the verifliers by name, for v1's form.
+	VeriflierHosts map[string]string
 }
 
 // Open makes the channel of a subscription. An *subscription.EndpointError says what is wrong
@@ -34,6 +37,8 @@ func (o Options) Open(s subscription.Subscription) (channel.Channel, error) {
 		return opened(email.New(s, o.Mail))
 	case subscription.Alertmanager:
 		return opened(alertmanager.New(s, o.Post))
+	case subscription.WPCOM:
+		return opened(wpcom.NewPost(s, o.Post, o.VeriflierHosts))
 	}
 	return nil, &subscription.EndpointError{Field: "kind", Err: errors.New("is none that this coordinator knows")}
 }

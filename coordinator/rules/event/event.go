@@ -98,6 +98,8 @@ type StatusChange struct {
 	VotesDown       uint32 `json:"votes_down,omitempty"`
 	Votes           uint32 `json:"votes,omitempty"`
 	MaintenanceID   int64  `json:"maintenance_id,omitempty,string"`
+	// CertificateIssuer is who issued the certificate that does not verify.
+	CertificateIssuer string `json:"certificate_issuer,omitempty"`
 }
 
 // AdvisoryChange is the beginning or the end of a remark about a site.

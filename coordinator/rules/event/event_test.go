@@ -87,7 +87,7 @@ func TestTheFormOfEventsIsFrozen(t *testing.T) {
 func TestAStoredEventIsAMessageOfTheAPI(t *testing.T) {
 	t.Parallel()
 	e, _ := event.OfChange(wentDown(), event.Place{OutageID: 5, Sequence: 12, Tags: []string{"a", "b"}, Muted: true})
-	e.Status.MaintenanceID = 3
+	e.Status.MaintenanceID, e.Status.CertificateIssuer = 3, "Some CA"
 	e.Advisory = &event.AdvisoryChange{Advisory: "ADVISORY_TLS_EXPIRING", Detail: "d", Open: event.At(at), CertificateExpire: event.At(at)}
 	e.Incident = &event.IncidentChange{
 		ID: 1, Cause: "SHARED_CAUSE_ADDRESS", Value: "192.0.2.1", Members: 3, MembersDown: 2,

@@ -56,11 +56,12 @@ func statusChange(c record.Change, at Place) *StatusChange {
 		if n := len(c.Checks); n > 0 {
 			seen = c.Checks[n-1].Observation
 		}
-		seen.Failure, seen.Reason, seen.Detail = check.FailureNone, "", ""
+		seen.Failure, seen.Reason, seen.Detail, seen.CertificateIssuer = check.FailureNone, "", "", ""
 	}
 	if seen.Failure != check.FailureNone {
 		s.Failure = "FAILURE_KIND_" + seen.Failure.String()
 	}
+	s.CertificateIssuer = seen.CertificateIssuer
 	s.Reason, s.HTTPStatus, s.ResolvedAddress, s.Detail = seen.Reason, seen.HTTPStatus, seen.ResolvedAddress, seen.Detail
 	if c.Ballot != nil {
 		s.Votes = uint32(len(c.Ballot.Votes))

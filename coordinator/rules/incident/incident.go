@@ -62,6 +62,9 @@ func SharedBy(e *event.Event) (all []Shared) {
 		network, _ := a.Prefix(bits) // the address has so many
 		all = append(all, Shared{Address, a.String()}, Shared{Network, network.String()})
 	}
+	if issuer := e.Status.CertificateIssuer; issuer != "" {
+		all = append(all, Shared{Issuer, issuer})
+	}
 	for _, tag := range e.Site.Tags {
 		all = append(all, Shared{Tag, tag})
 	}

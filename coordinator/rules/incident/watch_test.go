@@ -225,6 +225,37 @@ func TestWhatUsuallyFailsIsNoIncident(t *testing.T) {
 	}
 }
 
+func TestWhatIsKnownLaterCountsToo(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.down(1000, 200, "other")
+	w.pass(6 * time.Hour) // it is known what is usual
+	fail := func(id int) {
+		w.note(event.Event{
+			Type: event.SiteDown, Time: event.At(w.now), Site: &event.Site{ID: check.SiteID(id)}, Status: &event.StatusChange{},
+		})
+	}
+	server := incident.Shared{Cause: incident.NameServer, Value: "ns1.example"}
+	for id := range 12 {
+		fail(id + 1)
+	}
+	w.pass(time.Minute)
+	w.want(t)
+	for id := range 10 {
+		w.Share(w.now, check.SiteID(id+1), server, incident.Shared{Cause: incident.NameServer, Value: fmt.Sprint("ns", id)})
+	}
+	w.Share(w.now, 77, server) // is of no failure
+	w.pass(time.Minute)
+	w.want(t, "1 INCIDENT_OPENED ns1.example 10/10")
+	w.Share(w.now, 11, server)
+	fail(13)
+	w.Share(w.now, 13, server)
+	w.pass(time.Second)
+	if i := w.written[1]; i.Members != 12 || w.Candidates() != 1 {
+		t.Errorf("%d members, %d candidates", i.Members, w.Candidates())
+	}
+}
+
 func TestAnIncidentEndsWhenAllButAFewAreUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld()

@@ -94,6 +94,7 @@ func observations() *rapid.Generator[check.Observation] {
 			o.Failure = check.FailureKind(rapid.IntRange(0, 12).Draw(t, "failure"))
 		}
 		if rapid.Bool().Draw(t, "tls?") {
+			o.CertificateIssuer = text(100).Draw(t, "issuer")
 			o.CertificateExpire = time.Unix(rapid.Int64Range(0, 253402300799).Draw(t, "expire"), 7).UTC()
 		}
 		return o
@@ -241,7 +242,7 @@ func TestBytesThatAreNotUTF8DoNotSpoilTheBatch(t *testing.T) {
 		t.Error("the caller's target was changed")
 	}
 	overTheWire(t, checkpb.ObservationToProto(check.Observation{
-		Outcome: check.OutcomeDown, Detail: "\xff", Reason: "\xff", Protocol: "\xff", ResolvedAddress: "\xff",
+		Outcome: check.OutcomeDown, Detail: "\xff", Reason: "\xff", Protocol: "\xff", ResolvedAddress: "\xff", CertificateIssuer: "\xff",
 		Headers: map[string]string{"server": "\xff", "\xff": "x"}, Hops: []check.Hop{{URL: "\xff"}},
 	}), &checkv1.Observation{})
 }
@@ -251,7 +252,7 @@ func TestObservationsOfAHostileNodeAreBounded(t *testing.T) {
 	long := strings.Repeat("é\n", 5000)
 	in := &checkv1.Observation{
 		Outcome: 99, Failure: 99, Reason: "Not a reason", HttpStatus: -5, Phase: -1, Method: 9,
-		Detail: long, Protocol: long, ResolvedAddress: long, Headers: map[string]string{long: "x", "": "x"},
+		Detail: long, Protocol: long, ResolvedAddress: long, CertificateIssuer: long, Headers: map[string]string{long: "x", "": "x"},
 		Advisories: make([]checkv1.Advisory, 1000),
 	}
 	for range 50 {
@@ -296,7 +297,7 @@ func TestContradictionsBecomeWeaker(t *testing.T) {
 
 func assertBounded(t testing.TB, o check.Observation) {
 	t.Helper()
-	texts := map[string]int{o.Detail: 200, o.Reason: 64, o.Protocol: 16, o.ResolvedAddress: 80}
+	texts := map[string]int{o.Detail: 200, o.Reason: 64, o.Protocol: 16, o.ResolvedAddress: 80, o.CertificateIssuer: 100}
 	for _, h := range o.Hops {
 		texts[h.URL] = 1000
 	}

@@ -17,6 +17,7 @@ import (
 const (
 	maxReasonBytes   = 64
 	maxAddressBytes  = 80
+	maxIssuerBytes   = 100
 	maxProtocolBytes = 16
 	maxHopURLBytes   = 1000
 	maxHeaders       = 16
@@ -48,6 +49,7 @@ func ObservationToProto(o check.Observation) *checkv1.Observation {
 	p.Method = checkv1.Method(o.Method)
 	p.ResolvedAddress = o.ResolvedAddress
 	p.Protocol = o.Protocol
+	p.CertificateIssuer = o.CertificateIssuer
 	p.Headers = o.Headers
 	p.Detail = o.Detail
 	p.PageState = checkv1.PageState(o.PageState)
@@ -83,17 +85,18 @@ func ObservationToProto(o check.Observation) *checkv1.Observation {
 // everything: an absent message or an unknown outcome is [check.OutcomeUnknown].
 func ObservationFromProto(p *checkv1.Observation) check.Observation {
 	o := check.Observation{
-		Outcome:         check.OutcomeUnknown,
-		Reason:          p.GetReason(),
-		HTTPStatus:      int(p.GetHttpStatus()),
-		ResolvedAddress: p.GetResolvedAddress(),
-		Protocol:        p.GetProtocol(),
-		Headers:         p.GetHeaders(),
-		Detail:          p.GetDetail(),
-		Failure:         known[check.FailureKind](p.GetFailure(), checkv1.FailureKind_FAILURE_KIND_POLICY),
-		Phase:           known[check.Phase](p.GetPhase(), checkv1.Phase_PHASE_DONE),
-		Method:          known[check.Method](p.GetMethod(), checkv1.Method_METHOD_GET),
-		PageState:       known[check.PageState](p.GetPageState(), checkv1.PageState_PAGE_STATE_EMPTY),
+		Outcome:           check.OutcomeUnknown,
+		Reason:            p.GetReason(),
+		HTTPStatus:        int(p.GetHttpStatus()),
+		ResolvedAddress:   p.GetResolvedAddress(),
+		Protocol:          p.GetProtocol(),
+		Headers:           p.GetHeaders(),
+		CertificateIssuer: p.GetCertificateIssuer(),
+		Detail:            p.GetDetail(),
+		Failure:           known[check.FailureKind](p.GetFailure(), checkv1.FailureKind_FAILURE_KIND_POLICY),
+		Phase:             known[check.Phase](p.GetPhase(), checkv1.Phase_PHASE_DONE),
+		Method:            known[check.Method](p.GetMethod(), checkv1.Method_METHOD_GET),
+		PageState:         known[check.PageState](p.GetPageState(), checkv1.PageState_PAGE_STATE_EMPTY),
 	}
 	if v := known[check.Outcome](p.GetOutcome(), checkv1.Outcome_OUTCOME_UNKNOWN); v != 0 {
 		o.Outcome = v
@@ -137,6 +140,7 @@ func bound(o check.Observation) check.Observation {
 	o.Reason = boundReason(o.Reason)
 	o.HTTPStatus = boundStatus(o.HTTPStatus)
 	o.ResolvedAddress = boundText(o.ResolvedAddress, maxAddressBytes)
+	o.CertificateIssuer = boundText(o.CertificateIssuer, maxIssuerBytes)
 	o.Protocol = boundText(o.Protocol, maxProtocolBytes)
 	o.Detail = boundText(o.Detail, check.MaxDetailBytes)
 	o.Headers = boundHeaders(o.Headers)

@@ -155,6 +155,8 @@ func (r *reader) observed(tag uint64, o *check.Observation) {
 		o.Detail = r.text(check.MaxDetailBytes)
 	case 15<<3 | varintType:
 		o.PageState = enum[check.PageState](r, checkv1.PageState_PAGE_STATE_EMPTY)
+	case 16<<3 | bytesType:
+		o.CertificateIssuer = r.text(maxIssuerBytes)
 	default:
 		r.odd = true
 	}

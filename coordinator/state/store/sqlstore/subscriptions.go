@@ -13,9 +13,6 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-const subscriptionQuery = `SELECT id, name, kind, state, state_why, state_ms, revision, body, secrets, created_ms, updated_ms
-	FROM jetmon_subscriptions`
-
 // subscriptionsSlot is the slot of jetmon_site_locks in which subscriptions are added one after
 // the other.
 const subscriptionsSlot = 2 * slots
@@ -23,30 +20,7 @@ const subscriptionsSlot = 2 * slots
 // maxWhy bounds the reason for a state, in characters.
 const maxWhy = 500
 
-// subscriptionRow is a row of jetmon_subscriptions.
-type subscriptionRow struct {
-	s                       subscription.Subscription
-	body, secrets           string
-	since, created, updated int64
-}
-
-func (r *subscriptionRow) dest() []any {
-	return []any{&r.s.ID, &r.s.Name, &r.s.Kind, &r.s.State, &r.s.Why, &r.since, &r.s.Revision, &r.body, &r.secrets, &r.created, &r.updated}
-}
-
-func (r *subscriptionRow) subscription() (subscription.Subscription, error) {
-	s := r.s
-	s.Since, s.Created, s.Updated = fromMillis(r.since), fromMillis(r.created), fromMillis(r.updated)
-	return s, s.Restore(r.body, r.secrets)
-}
-
-func readSubscription(rows *sql.Rows) (subscription.Subscription, error) {
-	var r subscriptionRow
-	if err := rows.Scan(r.dest()...); err != nil {
-		return subscription.Subscription{}, err
-	}
-	return r.subscription()
-}
+func readSubscription(rows *sql.Rows) (subscription.Subscription, error) { return scanTold(rows.Scan) }
 
 // CreateSubscription implements store.Subscriptions.
 func (s *Store) CreateSubscription(ctx context.Context, key store.Key, sub subscription.Subscription,
@@ -124,17 +98,13 @@ func (t txn) subscriptionOf(key store.Key) (s subscription.Subscription, found b
 	return s, true, err
 }
 
-// oneSubscription reads one, as the transaction sees it.
+// oneSubscription reads one, as the transaction sees it. NotFound when there is none.
 func (t txn) oneSubscription(id int64) (subscription.Subscription, error) {
-	var r subscriptionRow
-	found, err := t.find(r.dest(), subscriptionQuery+" WHERE id = ?", id)
-	switch {
-	case err != nil:
-		return r.s, err
-	case !found:
-		return r.s, noSubscription(id)
+	s, found, err := t.subscription(id)
+	if err == nil && !found {
+		err = noSubscription(id)
 	}
-	return r.subscription()
+	return s, err
 }
 
 func noSubscription(id int64) error {
@@ -143,7 +113,7 @@ func noSubscription(id int64) error {
 
 // Subscription implements store.Subscriptions.
 func (s *Store) Subscription(ctx context.Context, id int64) (subscription.Subscription, error) {
-	found, err := list(ctx, s.reader, readSubscription, subscriptionQuery+" WHERE id = ?", id)
+	found, err := list(ctx, s.reader, readSubscription, toldColumns+" WHERE id = ?", id)
 	if err != nil {
 		return subscription.Subscription{}, s.fault(fmt.Sprintf("read subscription %d", id), err)
 	}
@@ -158,7 +128,7 @@ func (s *Store) ListSubscriptions(ctx context.Context, after int64, limit int) (
 	if limit < 1 || limit > maxPage {
 		return nil, fault.InvalidField("page_size", "must be from 1 to %d, is %d", maxPage, limit)
 	}
-	found, err := list(ctx, s.reader, readSubscription, subscriptionQuery+" WHERE id > ? ORDER BY id LIMIT ?", after, limit)
+	found, err := list(ctx, s.reader, readSubscription, toldColumns+" WHERE id > ? ORDER BY id LIMIT ?", after, limit)
 	if err != nil {
 		return nil, s.fault("read subscriptions", err)
 	}

@@ -916,9 +916,12 @@ type Observation struct {
 	// Human-readable detail, at most 200 bytes, without control characters.
 	Detail string `protobuf:"bytes,14,opt,name=detail,proto3" json:"detail,omitempty"`
 	// What the check saw of the page; unspecified when it did not judge it.
-	PageState     PageState `protobuf:"varint,15,opt,name=page_state,json=pageState,proto3,enum=jetmon.check.v1.PageState" json:"page_state,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	PageState PageState `protobuf:"varint,15,opt,name=page_state,json=pageState,proto3,enum=jetmon.check.v1.PageState" json:"page_state,omitempty"`
+	// Issuer of the certificate that does not verify, as it calls itself: at most 100 bytes. Empty
+	// where the certificate verifies, issued itself, or was not seen.
+	CertificateIssuer string `protobuf:"bytes,16,opt,name=certificate_issuer,json=certificateIssuer,proto3" json:"certificate_issuer,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Observation) Reset() {
@@ -1054,6 +1057,13 @@ func (x *Observation) GetPageState() PageState {
 		return x.PageState
 	}
 	return PageState_PAGE_STATE_UNSPECIFIED
+}
+
+func (x *Observation) GetCertificateIssuer() string {
+	if x != nil {
+		return x.CertificateIssuer
+	}
+	return ""
 }
 
 // Hop is one redirect that was followed.
@@ -1347,7 +1357,7 @@ const file_jetmon_check_v1_check_proto_rawDesc = "" +
 	"tls_errors\x18\f \x01(\x0e2\x1a.jetmon.check.v1.TLSErrorsR\ttlsErrors\"E\n" +
 	"\x06Header\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02(dR\x04name\x12\x1e\n" +
-	"\x05value\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\xe8\aR\x05value\"\x98\x06\n" +
+	"\x05value\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\xe8\aR\x05value\"\xc7\x06\n" +
 	"\vObservation\x122\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x18.jetmon.check.v1.OutcomeR\aoutcome\x126\n" +
 	"\afailure\x18\x02 \x01(\x0e2\x1c.jetmon.check.v1.FailureKindR\afailure\x12\x16\n" +
@@ -1368,7 +1378,8 @@ const file_jetmon_check_v1_check_proto_rawDesc = "" +
 	"\aheaders\x18\r \x03(\v2).jetmon.check.v1.Observation.HeadersEntryR\aheaders\x12\x16\n" +
 	"\x06detail\x18\x0e \x01(\tR\x06detail\x129\n" +
 	"\n" +
-	"page_state\x18\x0f \x01(\x0e2\x1a.jetmon.check.v1.PageStateR\tpageState\x1a:\n" +
+	"page_state\x18\x0f \x01(\x0e2\x1a.jetmon.check.v1.PageStateR\tpageState\x12-\n" +
+	"\x12certificate_issuer\x18\x10 \x01(\tR\x11certificateIssuer\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"8\n" +

@@ -404,8 +404,10 @@ type StatusChange struct {
 	Votes uint32 `protobuf:"varint,12,opt,name=votes,proto3" json:"votes,omitempty"`
 	// The maintenance during which the failure began; 0 for none.
 	MaintenanceId int64 `protobuf:"varint,13,opt,name=maintenance_id,json=maintenanceId,proto3" json:"maintenance_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Issuer of the certificate that does not verify; empty otherwise.
+	CertificateIssuer string `protobuf:"bytes,14,opt,name=certificate_issuer,json=certificateIssuer,proto3" json:"certificate_issuer,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *StatusChange) Reset() {
@@ -527,6 +529,13 @@ func (x *StatusChange) GetMaintenanceId() int64 {
 		return x.MaintenanceId
 	}
 	return 0
+}
+
+func (x *StatusChange) GetCertificateIssuer() string {
+	if x != nil {
+		return x.CertificateIssuer
+	}
+	return ""
 }
 
 // AdvisoryChange is the beginning or the end of a remark about a site.
@@ -733,7 +742,7 @@ const file_jetmon_monitor_v1_event_proto_rawDesc = "" +
 	"\asite_id\x18\x01 \x01(\x03R\x06siteId\x12\x17\n" +
 	"\ablog_id\x18\x02 \x01(\x03R\x06blogId\x12\x10\n" +
 	"\x03url\x18\x03 \x01(\tR\x03url\x12\x12\n" +
-	"\x04tags\x18\x04 \x03(\tR\x04tags\"\x85\x04\n" +
+	"\x04tags\x18\x04 \x03(\tR\x04tags\"\xb4\x04\n" +
 	"\fStatusChange\x12\x1b\n" +
 	"\tstatus_id\x18\x01 \x01(\x05R\bstatusId\x12,\n" +
 	"\x12previous_status_id\x18\x02 \x01(\x05R\x10previousStatusId\x12\x1b\n" +
@@ -751,7 +760,8 @@ const file_jetmon_monitor_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"votes_down\x18\v \x01(\rR\tvotesDown\x12\x14\n" +
 	"\x05votes\x18\f \x01(\rR\x05votes\x12%\n" +
-	"\x0emaintenance_id\x18\r \x01(\x03R\rmaintenanceId\"\xec\x01\n" +
+	"\x0emaintenance_id\x18\r \x01(\x03R\rmaintenanceId\x12-\n" +
+	"\x12certificate_issuer\x18\x0e \x01(\tR\x11certificateIssuer\"\xec\x01\n" +
 	"\x0eAdvisoryChange\x125\n" +
 	"\badvisory\x18\x01 \x01(\x0e2\x19.jetmon.check.v1.AdvisoryR\badvisory\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x127\n" +
