@@ -96,6 +96,11 @@ func listenerExamples() map[string]Example {
 		"TestSubscription":         {Values: [][2]string{subscription}},
 		"RotateSubscriptionSecret": {Values: [][2]string{subscription}},
 		"DeleteSubscription":       {Values: [][2]string{subscription}},
+
+		"ListNotifications":   {Values: [][2]string{{"subscription_id", "0"}, {"page_size", "100"}}},
+		"GetNotification":     {Values: [][2]string{{"notification_id", "1"}}},
+		"ReplayNotification":  {Values: [][2]string{{"notification_id", "1"}}},
+		"ReplayNotifications": {Values: [][2]string{{"subscription_id", "1"}, {"since_time", "2026-05-13T00:00:00Z"}}},
 	}
 }
 
