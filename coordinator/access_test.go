@@ -128,6 +128,10 @@ var mayCall = map[string]string{
 	"/jetmon.monitor.v1.SubscriptionService/DisableSubscription":      "notifications:manage",
 	"/jetmon.monitor.v1.SubscriptionService/TestSubscription":         "notifications:manage",
 	"/jetmon.monitor.v1.SubscriptionService/RotateSubscriptionSecret": "notifications:manage",
+	"/jetmon.monitor.v1.NotificationService/ListNotifications":        "notifications:manage",
+	"/jetmon.monitor.v1.NotificationService/GetNotification":          "notifications:manage",
+	"/jetmon.monitor.v1.NotificationService/ReplayNotification":       "notifications:manage",
+	"/jetmon.monitor.v1.NotificationService/ReplayNotifications":      "notifications:manage",
 
 	"/jetmon.wpcom.v1.JetpackMonitorService/GetJetpackMonitorStatus":      "sites:read",
 	"/jetmon.wpcom.v1.JetpackMonitorService/GetJetpackMonitorSettings":    "sites:read",
@@ -486,7 +490,7 @@ func TestATokenIsManagedByTheAPI(t *testing.T) {
 // Each RPC that edits leaves a record of who did what.
 func TestEveryEditIsOnRecord(t *testing.T) {
 	t.Parallel()
-	r := guarded(t)
+	r := guardedWith(t, telling(t))
 	secret := r.token(t, nil, "admin")
 	admin := metadata.AppendToOutgoingContext(as(t, secret), "x-request-id", "request-1")
 	sites, tokens := monitorv1.NewSiteServiceClient(r.conn), monitorv1.NewAccessServiceClient(r.conn)
@@ -525,6 +529,8 @@ func TestEveryEditIsOnRecord(t *testing.T) {
 	}
 	r.monitorOnRecord(t, admin)
 	r.subscriptionsOnRecord(t, admin)
+	r.maintenancesOnRecord(t, admin)
+	r.toldAgainOnRecord(t, admin)
 	r.imports(t, admin, "http://imported.example/")
 	site := fmt.Sprintf("sites/%d", id)
 	got, err := tokens.ListAuditRecords(admin, &monitorv1.ListAuditRecordsRequest{Resource: site})

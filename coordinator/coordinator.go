@@ -136,7 +136,7 @@ func (c *Coordinator) newTellers() {
 		Engine: c.engine, Store: c.o.Store, Shards: c.ownership, OnWrite: told, Log: c.o.Log,
 	})
 	c.incidents = incidents.New(incidents.Options{
-		Store: c.o.Store, Shards: c.ownership, Rule: incident.DefaultRule(), OnWrite: told, Log: c.o.Log,
+		Store: c.o.Store, Shards: c.ownership, Rule: incident.DefaultRule(), OnWrite: told, NameServers: c.o.NameServers, Log: c.o.Log,
 	})
 }
 

@@ -145,3 +145,23 @@ func TestMaintenancesAreListedInPagesByWhatTheyCover(t *testing.T) {
 		}
 	}
 }
+
+// maintenancesOnRecord makes each edit of a maintenance.
+func (r *rig) maintenancesOnRecord(t *testing.T, ctx context.Context) {
+	t.Helper()
+	c := monitorv1.NewMaintenanceServiceClient(r.conn)
+	made, err := c.CreateMaintenance(ctx, &monitorv1.CreateMaintenanceRequest{Maintenance: maintenanceOf(func(m *monitorv1.Maintenance) { m.Host = "a.example" })})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := made.GetMaintenance().GetMaintenanceId()
+	if _, err := c.UpdateMaintenance(ctx, &monitorv1.UpdateMaintenanceRequest{Maintenance: &monitorv1.Maintenance{MaintenanceId: id, Reason: "late"}}); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.EndMaintenance(ctx, &monitorv1.EndMaintenanceRequest{MaintenanceId: id}); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.DeleteMaintenance(ctx, &monitorv1.DeleteMaintenanceRequest{MaintenanceId: id}); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"time"
@@ -67,6 +68,9 @@ type Options struct {
 	// decides and records, and neither notifies WordPress.com nor writes the legacy rows. The
 	// shards that were taken over from v1 are exempt.
 	Trial int
+	// NameServers, optional, returns the name servers of a host's domain: sites whose names do not
+	// resolve are one incident if they share one.
+	NameServers func(ctx context.Context, host string) ([]string, error)
 	// Diagnoser, optional, answers questions why Jetpack does not talk to a site.
 	Diagnoser api.Diagnoser
 	// Stats, optional, serves what watched v1; it is completed with the engine and the log.

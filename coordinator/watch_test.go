@@ -14,7 +14,9 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/Automattic/jetmon/coordinator"
 	"github.com/Automattic/jetmon/coordinator/edge/api"
+	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/rules/event"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
@@ -22,6 +24,10 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 )
+
+// tellingNobody has a coordinator tell WordPress.com, which is not there: one that is muted would
+// take back the changes that a test commits as told.
+func tellingNobody(o *coordinator.Options) { o.Notify = notify.Options{URL: "http://127.0.0.1:1/"} }
 
 // fenceOf returns the fence under which the coordinator writes a site.
 func (r *rig) fenceOf(t *testing.T, row record.Site) shard.Fence {
@@ -130,7 +136,7 @@ func watchReason(err error) string {
 
 func TestAWatcherGetsEachChangeOnceAndGoesOnWhereItStopped(t *testing.T) {
 	t.Parallel()
-	r := start(t)
+	r := startWith(t, tellingNobody)
 	a, b := r.create(t, "http://a.example/"), r.create(t, "http://b.example/")
 	r.changeTo(t, a, "before", check.StatusDown, false)
 	w := r.watch(t, t.Context(), &monitorv1.WatchChangesRequest{IncludeMuted: true})
@@ -163,7 +169,7 @@ func TestAWatcherGetsEachChangeOnceAndGoesOnWhereItStopped(t *testing.T) {
 
 func TestAWatcherGetsWhatItsFiltersAdmitAndATokenOfTheRest(t *testing.T) {
 	t.Parallel()
-	r := start(t)
+	r := startWith(t, tellingNobody)
 	a, b := r.create(t, "http://a.example/"), r.create(t, "http://b.example:8080/x")
 	none := r.watch(t, t.Context(), &monitorv1.WatchChangesRequest{SiteIds: []int64{999}, Heartbeat: durationpb.New(time.Second), IncludeMuted: true})
 	streams := map[string]*watching{}
@@ -202,7 +208,7 @@ func TestAWatcherGetsWhatItsFiltersAdmitAndATokenOfTheRest(t *testing.T) {
 
 func TestMutedChangesAreForThoseWhoAskForThem(t *testing.T) {
 	t.Parallel()
-	r := start(t)
+	r := startWith(t, tellingNobody)
 	a, b := r.create(t, "http://a.example/"), r.create(t, "http://b.example/")
 	plain := r.watch(t, t.Context(), &monitorv1.WatchChangesRequest{})
 	r.changeTo(t, a, "quiet", check.StatusDown, true)
@@ -213,7 +219,7 @@ func TestMutedChangesAreForThoseWhoAskForThem(t *testing.T) {
 
 func TestACallerWatchesItsOwnBlogs(t *testing.T) {
 	t.Parallel()
-	r := guarded(t)
+	r := guardedWith(t, tellingNobody)
 	admin := as(t, r.token(t, nil, "admin"))
 	r.ready(t)
 	var sites []*monitorv1.Site
@@ -241,7 +247,7 @@ func TestACallerWatchesItsOwnBlogs(t *testing.T) {
 
 func TestAStreamEndsWithItsToken(t *testing.T) {
 	t.Parallel()
-	r := guarded(t)
+	r := guardedWith(t, tellingNobody)
 	made, err := api.CreateToken(t.Context(), r.store, api.Deed{Caller: "test"}, &monitorv1.Token{Name: "t", Scopes: []string{"outages:read"}})
 	if err != nil {
 		t.Fatal(err)
@@ -260,7 +266,7 @@ func TestAStreamEndsWithItsToken(t *testing.T) {
 
 func TestAStreamEndsWithItsCoordinator(t *testing.T) {
 	t.Parallel()
-	r := start(t)
+	r := startWith(t, tellingNobody)
 	w := r.watch(t, t.Context(), &monitorv1.WatchChangesRequest{})
 	began := time.Now()
 	if err := r.stop(); err != nil {
@@ -277,7 +283,7 @@ func TestAStreamEndsWithItsCoordinator(t *testing.T) {
 
 func TestTokensThatCannotBeKept(t *testing.T) {
 	t.Parallel()
-	r := start(t)
+	r := startWith(t, tellingNobody)
 	a := r.create(t, "http://a.example/")
 	good := r.watch(t, t.Context(), &monitorv1.WatchChangesRequest{}).token
 	parsed, err := event.ParseToken(good)

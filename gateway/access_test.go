@@ -56,6 +56,10 @@ var routeScopes = map[string]string{
 	"GET /wpcom/v2/sites/{site}/jetpack-monitor-incidents": "sites:read",
 	"GET /wpcom/v2/sites/{site}/jetpack-monitor-uptime":    "sites:read",
 
+	"GET /v1/notifications":                                 "notifications:manage",
+	"GET /v1/notifications/{notification_id}":               "notifications:manage",
+	"POST /v1/notifications/{notification_id}:replay":       "notifications:manage",
+	"POST /v1/notifications:replay":                         "notifications:manage",
 	"GET /v1/subscriptions":                                 "notifications:manage",
 	"POST /v1/subscriptions":                                "notifications:manage",
 	"GET /v1/subscriptions/{subscription_id}":               "notifications:manage",

@@ -148,6 +148,7 @@ func contract() []protoreflect.FileDescriptor {
 		monitorv1.File_jetmon_monitor_v1_diagnosis_service_proto,
 		monitorv1.File_jetmon_monitor_v1_access_service_proto,
 		monitorv1.File_jetmon_monitor_v1_subscription_service_proto,
+		monitorv1.File_jetmon_monitor_v1_notification_service_proto,
 		wpcomv1.File_jetmon_wpcom_v1_jetpack_monitor_service_proto,
 	}
 }
@@ -182,6 +183,7 @@ func transcoder(plain grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) (
 		monitorv1.RegisterDiagnosisServiceHandlerClient(ctx, mux, monitorv1.NewDiagnosisServiceClient(conn)),
 		monitorv1.RegisterAccessServiceHandlerClient(ctx, mux, monitorv1.NewAccessServiceClient(conn)),
 		monitorv1.RegisterSubscriptionServiceHandlerClient(ctx, mux, monitorv1.NewSubscriptionServiceClient(conn)),
+		monitorv1.RegisterNotificationServiceHandlerClient(ctx, mux, monitorv1.NewNotificationServiceClient(conn)),
 		wpcomv1.RegisterJetpackMonitorServiceHandlerClient(ctx, mux, wpcomv1.NewJetpackMonitorServiceClient(conn)),
 	)
 	if err != nil {

@@ -46,6 +46,7 @@ type fake struct {
 	monitorv1.UnimplementedDiagnosisServiceServer
 	monitorv1.UnimplementedAccessServiceServer
 	monitorv1.UnimplementedSubscriptionServiceServer
+	monitorv1.UnimplementedNotificationServiceServer
 	wpcomv1.UnimplementedJetpackMonitorServiceServer
 
 	mu    sync.Mutex
@@ -82,6 +83,7 @@ func (f *fake) register(r grpc.ServiceRegistrar) {
 	monitorv1.RegisterDiagnosisServiceServer(r, f)
 	monitorv1.RegisterAccessServiceServer(r, f)
 	monitorv1.RegisterSubscriptionServiceServer(r, f)
+	monitorv1.RegisterNotificationServiceServer(r, f)
 	wpcomv1.RegisterJetpackMonitorServiceServer(r, f)
 }
 
@@ -178,6 +180,14 @@ func (f *fake) GetToken(_ context.Context, q *monitorv1.GetTokenRequest) (*monit
 
 func (f *fake) ListTokens(context.Context, *monitorv1.ListTokensRequest) (*monitorv1.ListTokensResponse, error) {
 	return &monitorv1.ListTokensResponse{Tokens: []*monitorv1.Token{{TokenId: 3}}}, nil
+}
+
+func (f *fake) GetNotification(_ context.Context, q *monitorv1.GetNotificationRequest) (*monitorv1.GetNotificationResponse, error) {
+	return &monitorv1.GetNotificationResponse{Notification: &monitorv1.Notification{NotificationId: q.GetNotificationId()}}, nil
+}
+
+func (f *fake) ListNotifications(context.Context, *monitorv1.ListNotificationsRequest) (*monitorv1.ListNotificationsResponse, error) {
+	return &monitorv1.ListNotificationsResponse{Notifications: []*monitorv1.Notification{{NotificationId: 3}}}, nil
 }
 
 func (f *fake) GetSubscription(_ context.Context, q *monitorv1.GetSubscriptionRequest) (*monitorv1.GetSubscriptionResponse, error) {

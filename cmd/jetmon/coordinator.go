@@ -9,6 +9,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator"
 	"github.com/Automattic/jetmon/coordinator/edge/v1stats"
 	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
+	"github.com/Automattic/jetmon/internal/delegation"
 )
 
 // coordinatorCommand is `jetmon coordinator`.
@@ -65,7 +66,7 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	defer prober.Close()
-	o.Diagnoser = diagnoser
+	o.Diagnoser, o.NameServers = diagnoser, delegation.New(delegation.Options{}).NameServers
 	proc, err := c.processFlags.open(p.Err)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 // examples are command lines for the help of each command.
 func examples() map[string][]string {
 	all := clientExamples()
+	maps.Copy(all, listenerExamples())
 	maps.Copy(all, otherExamples())
 	return all
 }
@@ -88,7 +89,12 @@ func otherExamples() map[string][]string {
 		"completion":     {"source <(jetmon completion bash)", "jetmon completion zsh > ~/.zfunc/_jetmon", "jetmon completion fish | source"},
 		"man":            {"jetmon man sites list | man -l -", "jetmon man --dir /usr/local/share/man/man1"},
 		"version":        {"jetmon version"},
+	}
+}
 
+// listenerExamples are those of the commands about who is told of what.
+func listenerExamples() map[string][]string {
+	return map[string][]string{
 		"subscriptions":         {"jetmon subscriptions list"},
 		"subscriptions list":    {"jetmon subscriptions list"},
 		"subscriptions get":     {"jetmon subscriptions get 1"},
@@ -99,6 +105,11 @@ func otherExamples() map[string][]string {
 		"subscriptions test":    {"jetmon subscriptions test 1"},
 		"subscriptions rotate":  {"jetmon subscriptions rotate 1", "jetmon subscriptions rotate 1 --finish"},
 		"subscriptions delete":  {"jetmon subscriptions delete 1 --yes"},
+		"notifications":         {"jetmon notifications list --state dead"},
+		"notifications list":    {"jetmon notifications list --subscription 1 --state waiting,behind", "jetmon notifications list --site 3 --since 1h --json"},
+		"notifications show":    {"jetmon notifications show 7"},
+		"notifications replay":  {"jetmon notifications replay 7", "jetmon notifications replay --subscription 1 --since 24h"},
+		"notifications test":    {"jetmon notifications test 1"},
 	}
 }
 

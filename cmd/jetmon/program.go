@@ -40,6 +40,7 @@ type commands struct {
 	Advisories    advisoriesCommand    `cmd:"" help:"Query a coordinator about open remarks about sites that are up: list."`
 	Incidents     incidentsCommand     `cmd:"" help:"Query a coordinator about failures of many sites at once: list, members."`
 	Maintenance   maintenanceCommand   `cmd:"" help:"Plan maintenance, in which nobody is told that sites fail: list, add, edit, end, delete, calendar."`
+	Notifications notificationsCommand `cmd:"" help:"See what subscriptions are told, and have it told again: list, show, replay, test."`
 	Outages       outagesCommand       `cmd:"" help:"Query a coordinator about outages: list, show, replay."`
 	Changes       changesCommand       `cmd:"" help:"Follow what happens to sites, while it happens: watch."`
 	Subscriptions subscriptionsCommand `cmd:"" help:"Manage who is told of which events (list, get, add, edit, enable, disable, test, rotate, delete)."`

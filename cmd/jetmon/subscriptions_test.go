@@ -69,6 +69,12 @@ func TestSubscriptionsAreManagedFromTheCommandLine(t *testing.T) {
 	}
 	has(do(exitOK, "disable", "1"), `state +disabled`)
 	has(do(exitOK, "enable", "1"), `state +active`)
+	if run, stdout, stderr := run(t, nil, "notifications", "list", "--subscription=1", "--state=dead,waiting", "--since=1h", "--json", "--server="+api); run != exitOK || !strings.Contains(stdout, `"notifications": []`) {
+		t.Errorf("%d: %s%s", run, stdout, stderr)
+	}
+	if run, stdout, stderr := run(t, nil, "notifications", "replay", "--subscription=1", "--server="+api); run != exitOK || stdout != "0 notifications are told again\n" {
+		t.Errorf("%d: %s%s", run, stdout, stderr)
+	}
 	var got struct {
 		Subscriptions []struct {
 			SubscriptionID string `json:"subscription_id"`
@@ -106,6 +112,32 @@ func TestMistakesWithSubscriptions(t *testing.T) {
 		code, stdout, stderr := run(t, nil, append(append([]string{"subscriptions"}, strings.Fields(args)...), "--server="+api)...)
 		if code != exitUsage || !regexp.MustCompile(want).MatchString(stderr) || stdout != "" {
 			t.Errorf("%s: exit code %d, want %d and %s: %s%s", args, code, exitUsage, want, stdout, stderr)
+		}
+	}
+}
+
+func TestMistakesWithNotifications(t *testing.T) {
+	t.Parallel()
+	api := startOnLoopback(t)
+	for args, want := range map[string]struct {
+		code int
+		text string
+	}{
+		"list --state=sent":                    {exitUsage, `--state: must be one of .*delivered`},
+		"list --site=-1":                       {exitUsage, `must not be negative`},
+		"list --since=yesterday":               {exitUsage, `--since`},
+		"show 99":                              {exitFailed, `there is no`},
+		"show 0":                               {exitUsage, `notification_id`},
+		"replay":                               {exitUsage, `give the id`},
+		"replay 1 --subscription=2":            {exitUsage, `give the id`},
+		"replay 1 --since=2h":                  {exitUsage, `need --subscription`},
+		"replay --subscription=1 --delivered":  {exitUsage, `needs --since`},
+		"replay 99":                            {exitFailed, `there is no`},
+		"replay --subscription=99 --since=10h": {exitFailed, `there is no subscription 99`},
+	} {
+		code, stdout, stderr := run(t, nil, append(append([]string{"notifications"}, strings.Fields(args)...), "--server="+api)...)
+		if code != want.code || !regexp.MustCompile(want.text).MatchString(stderr) || stdout != "" {
+			t.Errorf("%s: exit code %d: %s%s", args, code, stdout, stderr)
 		}
 	}
 }

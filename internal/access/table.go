@@ -64,6 +64,11 @@ var rules = map[string]Rule{
 	monitorv1.SubscriptionService_TestSubscription_FullMethodName:         {Scope: NotificationsManage, AtOnce: 4},
 	monitorv1.SubscriptionService_RotateSubscriptionSecret_FullMethodName: {Scope: NotificationsManage, Edits: true},
 
+	monitorv1.NotificationService_ListNotifications_FullMethodName:   {Scope: NotificationsManage},
+	monitorv1.NotificationService_GetNotification_FullMethodName:     {Scope: NotificationsManage},
+	monitorv1.NotificationService_ReplayNotification_FullMethodName:  {Scope: NotificationsManage, Edits: true},
+	monitorv1.NotificationService_ReplayNotifications_FullMethodName: {Scope: NotificationsManage, Edits: true, AtOnce: 2},
+
 	wpcomv1.JetpackMonitorService_GetJetpackMonitorStatus_FullMethodName:      {Scope: SitesRead},
 	wpcomv1.JetpackMonitorService_GetJetpackMonitorSettings_FullMethodName:    {Scope: SitesRead},
 	wpcomv1.JetpackMonitorService_UpdateJetpackMonitorSettings_FullMethodName: {Scope: SitesWrite, Edits: true},

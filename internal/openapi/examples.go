@@ -79,9 +79,9 @@ func listenerExamples() map[string]Example {
 	return map[string]Example{
 		"ListMaintenances": {Values: [][2]string{{"active", "true"}, site}},
 		"GetMaintenance":   {Values: [][2]string{maintenance}},
-		"CreateMaintenance": {Body: `{"name": "Database upgrade", "tag": "shop", "start_time": "2027-01-03T02:00:00Z", "duration": "7200s",` +
-			` "recurrence": "FREQ=MONTHLY;BYDAY=1SU", "time_zone": "Europe/Berlin"}`},
-		"UpdateMaintenance":      {Values: [][2]string{maintenance}, Body: `{"duration": "10800s"}`},
+		"CreateMaintenance": {Body: `{"name": "Move of the shops", "tag": "shop", "start_time": "2026-11-30T00:00:00Z", "duration": "86400s",` +
+			` "recurrence": "FREQ=DAILY", "time_zone": "Europe/Berlin"}`},
+		"UpdateMaintenance":      {Values: [][2]string{maintenance}, Body: `{"reason": "The old cluster is too small"}`},
 		"EndMaintenance":         {Values: [][2]string{maintenance}},
 		"DeleteMaintenance":      {Values: [][2]string{maintenance}},
 		"GetMaintenanceCalendar": {},
@@ -96,6 +96,11 @@ func listenerExamples() map[string]Example {
 		"TestSubscription":         {Values: [][2]string{subscription}},
 		"RotateSubscriptionSecret": {Values: [][2]string{subscription}},
 		"DeleteSubscription":       {Values: [][2]string{subscription}},
+
+		"ListNotifications":   {Values: [][2]string{{"subscription_id", "0"}, {"page_size", "100"}}},
+		"GetNotification":     {Values: [][2]string{{"notification_id", "1"}}},
+		"ReplayNotification":  {Values: [][2]string{{"notification_id", "1"}}},
+		"ReplayNotifications": {Values: [][2]string{{"subscription_id", "1"}, {"since_time", "2026-05-13T00:00:00Z"}}},
 	}
 }
 

@@ -69,6 +69,7 @@ func Register(r grpc.ServiceRegistrar, o Options) {
 	monitorv1.RegisterMaintenanceServiceServer(r, &maintenances{o: o})
 	monitorv1.RegisterAccessServiceServer(r, &accessService{o: o})
 	monitorv1.RegisterSubscriptionServiceServer(r, newSubscriptions(o))
+	monitorv1.RegisterNotificationServiceServer(r, &notifications{o: o})
 	wpcomv1.RegisterJetpackMonitorServiceServer(r, &jetpackMonitor{o: o})
 }
 
@@ -85,6 +86,7 @@ func Services() []string {
 		monitorv1.MaintenanceService_ServiceDesc.ServiceName,
 		monitorv1.AccessService_ServiceDesc.ServiceName,
 		monitorv1.SubscriptionService_ServiceDesc.ServiceName,
+		monitorv1.NotificationService_ServiceDesc.ServiceName,
 		wpcomv1.JetpackMonitorService_ServiceDesc.ServiceName,
 	}
 }

@@ -33,7 +33,7 @@ const (
 	maxPlaces = 1024
 	// ahead is how many deliveries an endpoint may have under way or not yet recorded, for each
 	// of its attempts at once.
-	ahead = 16
+	ahead = 64
 )
 
 // pace is the token bucket of an endpoint.

@@ -54,7 +54,15 @@ func (c *candidates) add(now time.Time, f *candidate) {
 	}
 	c.sites[f.site.ID] = f
 	c.queue = append(c.queue, f)
-	for _, s := range f.shared {
+	shared := f.shared
+	f.shared = nil
+	c.share(now, f, shared)
+}
+
+// share adds what a candidate shares with others.
+func (c *candidates) share(now time.Time, f *candidate, shared []Shared) {
+	f.shared = append(f.shared, shared...)
+	for _, s := range shared {
 		b := c.sharing[s]
 		if b == nil {
 			b = &burst{sites: map[check.SiteID]*candidate{}}

@@ -80,16 +80,15 @@ func New(rule Rule, next int64, written []Written) *Watch {
 	return w
 }
 
-// Note takes an event into account that is seen now. more is what the site shares with others
-// beyond what the event says.
-func (w *Watch) Note(now time.Time, e *event.Event, more ...Shared) {
+// Note takes an event into account that is seen now.
+func (w *Watch) Note(now time.Time, e *event.Event) {
 	if e.Status == nil || e.Site == nil {
 		return
 	}
 	at := e.Time.Time
 	switch e.Type {
 	case event.SiteDown:
-		w.down(now, candidate{site: *e.Site, at: at, shared: append(SharedBy(e), more...)})
+		w.down(now, candidate{site: *e.Site, at: at, shared: SharedBy(e)})
 	case event.SiteUp:
 		w.up(e.Site.ID, at)
 	}
@@ -115,6 +114,28 @@ func (w *Watch) down(now time.Time, c candidate) {
 			w.usual.note(s, c.at)
 		}
 	}
+}
+
+// Share says what the site of a failure shares with others beyond what its event said, once that
+// is known. It concerns candidates only.
+func (w *Watch) Share(now time.Time, id check.SiteID, more ...Shared) {
+	c := w.candidates.sites[id]
+	if c == nil {
+		return
+	}
+	for _, s := range more {
+		if s.Cause.broad() {
+			w.usual.note(s, c.at)
+		}
+	}
+	for _, i := range w.open {
+		if slices.Contains(more, i.Shared) {
+			w.candidates.drop(c)
+			w.join(i, *c)
+			return
+		}
+	}
+	w.candidates.share(now, c, more)
 }
 
 func (w *Watch) up(id check.SiteID, at time.Time) {

@@ -38,6 +38,8 @@ type Calendar struct {
 	tags  map[string][]*entry
 	// hosts are by name; where a port matters, it is compared.
 	hosts map[string][]*entry
+	// known are all entries.
+	known map[*Plan]*entry
 }
 
 // entry is a plan with its windows around the moment of the calendar.
@@ -48,11 +50,23 @@ type entry struct {
 
 // NewCalendar makes the calendar of a moment.
 func NewCalendar(now time.Time, plans []*Plan) *Calendar {
-	c := &Calendar{
-		Made: now, sites: map[check.SiteID][]*entry{}, tags: map[string][]*entry{}, hosts: map[string][]*entry{},
+	return (&Calendar{Made: now}).With(plans)
+}
+
+// With makes the calendar of the same moment with other plans. It works out the windows of those
+// that are new.
+func (c *Calendar) With(plans []*Plan) *Calendar {
+	old := c.known
+	c = &Calendar{
+		Made: c.Made, sites: map[check.SiteID][]*entry{}, tags: map[string][]*entry{}, hosts: map[string][]*entry{},
+		known: make(map[*Plan]*entry, len(plans)),
 	}
 	for _, p := range plans {
-		e := &entry{Plan: p, near: p.Windows(now.Add(-behind), now.Add(ahead), maxSpans)}
+		e := old[p]
+		if e == nil {
+			e = &entry{Plan: p, near: p.Windows(c.Made.Add(-behind), c.Made.Add(ahead), maxSpans)}
+		}
+		c.known[p] = e
 		switch t := p.Covers; {
 		case t.SiteID != 0:
 			c.sites[t.SiteID] = append(c.sites[t.SiteID], e)

@@ -74,6 +74,33 @@ func TestOfSeveralWindowsTheOneThatEndsLastCounts(t *testing.T) {
 	}
 }
 
+func TestACalendarFollowsAnEdit(t *testing.T) {
+	t.Parallel()
+	now := at(t, "UTC", "2026-11-30 15:00")
+	of := func(id int64, minutes time.Duration) *maintenance.Plan {
+		return planOf(t, record.Maintenance{ID: id, Covers: record.Covers{Tag: "eu"}, Start: now, Duration: minutes * time.Minute})
+	}
+	kept := of(1, 10)
+	c := maintenance.NewCalendar(now, []*maintenance.Plan{kept, of(2, 30)})
+	for name, tt := range map[string]struct {
+		plans []*maintenance.Plan
+		want  int64
+	}{
+		"as it was": {[]*maintenance.Plan{kept, of(2, 30)}, 2},
+		"shorter":   {[]*maintenance.Plan{kept, of(2, 5)}, 1},
+		"deleted":   {[]*maintenance.Plan{kept}, 1},
+		"added":     {[]*maintenance.Plan{kept, of(2, 30), of(3, 60)}, 3},
+		"none":      {nil, 0},
+	} {
+		if w, _ := c.With(tt.plans).At(shop(), now); w.MaintenanceID != tt.want {
+			t.Errorf("%s: %d, want %d", name, w.MaintenanceID, tt.want)
+		}
+	}
+	if w, _ := c.At(shop(), now); w.MaintenanceID != 2 {
+		t.Errorf("the calendar has changed itself: %d", w.MaintenanceID)
+	}
+}
+
 func TestSpansOfSeveralMaintenancesAreOne(t *testing.T) {
 	t.Parallel()
 	start := at(t, "UTC", "2026-11-01 00:00")
@@ -155,6 +182,11 @@ func BenchmarkTenThousandMaintenances(b *testing.B) {
 		}
 	})
 	c := maintenance.NewCalendar(now, plans)
+	b.Run("edit", func(b *testing.B) {
+		for b.Loop() {
+			c.With(plans[1:])
+		}
+	})
 	for _, tags := range [][]string{nil, {"a", "b"}} {
 		b.Run(fmt.Sprintf("ask/tags=%d", len(tags)), func(b *testing.B) {
 			b.ReportAllocs()

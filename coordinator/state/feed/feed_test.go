@@ -161,11 +161,11 @@ func (r *reader) take(patience time.Duration) (bool, error) {
 	return true, nil
 }
 
-// drain takes until nothing comes for a second.
+// drain takes until nothing comes for longer than the feed waits after an error.
 func (r *reader) drain() {
 	r.t.Helper()
 	for {
-		if more, err := r.take(time.Second); err != nil {
+		if more, err := r.take(5 * time.Second); err != nil {
 			r.t.Fatal(err)
 		} else if !more {
 			return

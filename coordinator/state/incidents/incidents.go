@@ -33,7 +33,7 @@ const (
 	keepEvery = 10 * time.Second
 )
 
-// Options for New. OnWrite and More are optional.
+// Options for New. OnWrite and NameServers are optional.
 type Options struct {
 	Store interface {
 		store.Incidents
@@ -44,9 +44,10 @@ type Options struct {
 	Rule   incident.Rule
 	// OnWrite is called when others are to be told of an incident.
 	OnWrite func()
-	// More returns what the site of a failure shares beyond what its event says.
-	More func(ctx context.Context, e *event.Event) []incident.Shared
-	Log  *slog.Logger
+	// NameServers returns the name servers of a host's domain. It is asked about sites whose names
+	// do not resolve, once many of them fail. Without it name servers are no cause.
+	NameServers func(ctx context.Context, host string) ([]string, error)
+	Log         *slog.Logger
 }
 
 // Finder finds incidents. New makes one.
@@ -61,7 +62,9 @@ type Finder struct {
 	// one that lies a Window back is kept in the store.
 	at     event.Positions
 	places []place
-	kept   time.Time
+	// nameless are the failures of sites whose names do not resolve.
+	nameless nameless
+	kept     time.Time
 }
 
 // place is where the finder was at a time.
@@ -74,9 +77,6 @@ type place struct {
 func New(o Options) *Finder {
 	if o.OnWrite == nil {
 		o.OnWrite = func() {}
-	}
-	if o.More == nil {
-		o.More = func(context.Context, *event.Event) []incident.Shared { return nil }
 	}
 	return &Finder{o: o, edge: obs.Edge{Log: o.Log, What: "looking for incidents", Level: slog.LevelWarn}}
 }
@@ -122,6 +122,7 @@ func (f *Finder) look(ctx context.Context, fence shard.Fence) error {
 			break
 		}
 	}
+	f.nameServers(ctx, now)
 	told := false
 	for _, c := range f.watch.Advance(now) {
 		if err := f.write(ctx, fence, c); err != nil {
@@ -181,11 +182,8 @@ func (f *Finder) read(ctx context.Context, now time.Time) (more bool, err error)
 		if e.Muted || e.Status == nil || e.Site == nil {
 			continue
 		}
-		var shared []incident.Shared
-		if e.Type == event.SiteDown {
-			shared = f.o.More(ctx, &e)
-		}
-		f.watch.Note(now, &e, shared...)
+		f.nameless.note(&e)
+		f.watch.Note(now, &e)
 	}
 	f.at = page.Next
 	return len(page.Events) >= pageSize, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -38,11 +39,15 @@ func newJournal() *journal { return &journal{written: map[int64]*incident.Writte
 // happens commits the change of a site in some shard.
 func (j *journal) happens(t *testing.T, kind event.Type, site int) {
 	t.Helper()
-	s := shard.ID(site % 3)
-	e := event.Event{
+	j.commit(t, event.Event{
 		ID: fmt.Sprint(site, kind, time.Now()), Type: kind, Time: event.At(time.Now()), Site: &event.Site{ID: check.SiteID(site)},
-		Status: &event.StatusChange{ResolvedAddress: "192.0.2.7"},
-	}
+		Status: &event.StatusChange{ResolvedAddress: "192.0.2.7:443"},
+	})
+}
+
+func (j *journal) commit(t *testing.T, e event.Event) {
+	t.Helper()
+	s := shard.ID(e.Site.ID % 3)
 	body, err := e.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -134,9 +139,12 @@ func (j *journal) heard() []string {
 
 // find runs a finder until it is stopped.
 func find(t *testing.T, j *journal, shards ...shard.ID) (stop func()) {
-	f := incidents.New(incidents.Options{
-		Store: j, Shards: shardtest.New(shards...), Rule: incident.DefaultRule(), Log: slog.New(slog.DiscardHandler),
-	})
+	return findWith(t, incidents.Options{Store: j, Shards: shardtest.New(shards...)})
+}
+
+func findWith(t *testing.T, o incidents.Options) (stop func()) {
+	o.Rule, o.Log = incident.DefaultRule(), slog.New(slog.DiscardHandler)
+	f := incidents.New(o)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- f.Run(ctx) }()
@@ -212,4 +220,57 @@ func TestOneIncidentWhateverBecomesOfWhoLooks(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Sites whose names do not resolve may share a name server, which is asked for when many fail.
+func TestADeadNameServerIsFound(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		j := newJournal()
+		var mu sync.Mutex
+		asked := 0
+		stop := findWith(t, incidents.Options{
+			Store: j, Shards: shardtest.New(0), NameServers: func(_ context.Context, host string) ([]string, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if asked++; strings.HasPrefix(host, "site7.") {
+					return nil, errors.New("no delegation")
+				}
+				return []string{"ns1.host.example", "ns2.host.example"}, nil
+			},
+		})
+		defer stop()
+		fail := func(site int) {
+			j.commit(t, event.Event{
+				ID: fmt.Sprint(site), Type: event.SiteDown, Time: event.At(time.Now()),
+				Site:   &event.Site{ID: check.SiteID(site), URL: fmt.Sprintf("https://site%d.example/", site)},
+				Status: &event.StatusChange{Failure: "FAILURE_KIND_DNS"},
+			})
+		}
+		j.happens(t, event.SiteDown, 500)
+		time.Sleep(7 * time.Hour) // what is usual is known
+		for site := range 9 {
+			fail(site + 1)
+		}
+		time.Sleep(time.Minute)
+		mu.Lock()
+		if asked != 0 {
+			t.Errorf("name servers were looked up %d times for nine failures", asked)
+		}
+		mu.Unlock()
+		for site := range 6 {
+			fail(site + 10)
+		}
+		time.Sleep(time.Minute)
+		if got := j.heard(); len(got) != 0 { // in the first hours it takes ten times as many
+			t.Errorf("heard %v of 14 failures, when nobody knows how many are usual", got)
+		}
+		for site := range 100 {
+			fail(site + 20)
+		}
+		time.Sleep(time.Minute)
+		if diff := cmp.Diff([]string{"INCIDENT_OPENED 114/114"}, j.heard()); diff != "" {
+			t.Error(diff)
+		}
+	})
 }

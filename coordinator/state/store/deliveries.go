@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/delivery"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/rules/subscription"
 	"github.com/Automattic/jetmon/internal/check"
@@ -97,6 +98,9 @@ type DeliveryQuery struct {
 	Key string
 	// Since and Until bound when the deliveries were made: from Since on, and before Until.
 	Since, Until time.Time
+	// Tell, if not nil, makes the record that Redeliver keeps of how many it has had told again,
+	// unless there are none.
+	Tell func(n int) record.Audit
 }
 
 // Listeners reads who is told, for who tells them.

@@ -74,6 +74,7 @@ func (w *world) goodRequests() map[protoreflect.FullName]proto.Message {
 		&monitorv1.CreateSubscriptionRequest{Subscription: subscription}, &monitorv1.UpdateSubscriptionRequest{Subscription: subscription},
 		&monitorv1.GetSubscriptionRequest{SubscriptionId: 1 << 40}, &monitorv1.DeleteSubscriptionRequest{SubscriptionId: 1 << 40},
 		&monitorv1.EnableSubscriptionRequest{SubscriptionId: 1 << 40}, &monitorv1.DisableSubscriptionRequest{SubscriptionId: 1 << 40},
+		&monitorv1.GetNotificationRequest{NotificationId: 1 << 40}, &monitorv1.ReplayNotificationRequest{NotificationId: 1 << 40},
 		&monitorv1.TestSubscriptionRequest{SubscriptionId: 1 << 40}, &monitorv1.RotateSubscriptionSecretRequest{SubscriptionId: 1 << 40},
 		&wpcomv1.GetJetpackMonitorStatusRequest{Site: "1"}, &wpcomv1.GetJetpackMonitorSettingsRequest{Site: "1"},
 		&wpcomv1.ListJetpackMonitorIncidentsRequest{Site: "1"}, &wpcomv1.GetJetpackMonitorUptimeRequest{Site: "1"},

@@ -45,8 +45,19 @@ type Database struct {
 	DB *sql.DB
 }
 
-// StartDatabase sets up a server with enough memory for the rows, up to a limit.
+// StartDatabase sets up a server with enough memory for the rows, up to a limit. It does not
+// wait for the disk.
 func StartDatabase(ctx context.Context, sites int) (*Database, error) {
+	return startDatabase(ctx, sites, "--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=0")
+}
+
+// StartDurableDatabase does so with a server that has each transaction on the disk before it
+// answers, as in production.
+func StartDurableDatabase(ctx context.Context, sites int) (*Database, error) {
+	return startDatabase(ctx, sites, "--innodb-flush-log-at-trx-commit=1")
+}
+
+func startDatabase(ctx context.Context, sites int, flush ...string) (*Database, error) {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
 	binary, install, err := findServer()
@@ -63,7 +74,7 @@ func StartDatabase(ctx context.Context, sites int) (*Database, error) {
 	if d.port, err = freePort(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(d.dir))
 	}
-	if err := d.start(ctx, binary, sites); err != nil {
+	if err := d.start(ctx, binary, sites, flush); err != nil {
 		log, _ := os.ReadFile(d.path("error.log"))
 		return nil, errors.Join(fmt.Errorf("start mariadbd: %w; its log:\n%s", err, log), d.Stop())
 	}
@@ -108,14 +119,14 @@ func (d *Database) setUp(ctx context.Context, install string) error {
 }
 
 // start runs the server and waits until our user can log in.
-func (d *Database) start(ctx context.Context, binary string, sites int) error {
+func (d *Database) start(ctx context.Context, binary string, sites int, flush []string) error {
 	pool := min(max(256, sites*250>>20), 4096)
 	args := append([]string{"-c", guard, "sh", binary, "--no-defaults",
 		"--datadir=" + d.path("data"), "--tmpdir=" + d.path("tmp"), "--init-file=" + d.path("init.sql"),
 		"--log-error=" + d.path("error.log"), "--bind-address=127.0.0.1", "--port=" + strconv.Itoa(d.port),
 		"--socket=mariadbd.sock", "--pid-file=" + d.path("pid"), "--skip-name-resolve", "--max-connections=1000",
 		"--innodb-buffer-pool-size=" + strconv.Itoa(pool) + "M", "--innodb-log-file-size=512M",
-		"--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", "--performance-schema=0"}, asRoot()...)
+		"--skip-log-bin", "--performance-schema=0"}, append(asRoot(), flush...)...)
 	shell := exec.Command("/bin/sh", args...)
 	shell.Env = append(os.Environ(), "DIRECTORY="+d.dir)
 	// A Ctrl-C at the terminal must reach only this program, which then ends the server.

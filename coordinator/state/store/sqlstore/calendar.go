@@ -61,7 +61,12 @@ func (s *Store) calendar(ctx context.Context, q querier, now time.Time) (*mainte
 	for _, p := range plans {
 		all = append(all, p)
 	}
-	c := maintenance.NewCalendar(now, all)
+	c := a.calendar
+	if c == nil || now.Sub(c.Made).Abs() >= maintenance.Fresh {
+		c = maintenance.NewCalendar(now, all)
+	} else {
+		c = c.With(all)
+	}
 	if a.calendar == nil || edits >= a.edits { // a transaction may see an older state
 		a.edits, a.plans, a.calendar = edits, plans, c
 	}

@@ -202,6 +202,9 @@ func (s *Store) Redeliver(ctx context.Context, q store.DeliveryQuery, at time.Ti
 	if err == nil && len(found) > 0 {
 		err = s.again(ctx, func(t txn) (err error) {
 			n, err = t.redeliver(found, at)
+			if err == nil && n > 0 && q.Tell != nil {
+				err = keepAudit(t, q.Tell(n))
+			}
 			return err
 		})
 	}

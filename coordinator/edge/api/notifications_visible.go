@@ -1,0 +1,63 @@
+package api
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/rules/delivery"
+	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/access"
+	"github.com/Automattic/jetmon/internal/fault"
+)
+
+// mine restricts a query to the subscriptions that exist for a limited caller; false when it
+// leaves none.
+func (v visible) mine(ctx context.Context, q *store.DeliveryQuery) (bool, error) {
+	if !access.From(ctx).Limited() {
+		return true, nil
+	}
+	all, err := v.ListSubscriptions(ctx, 0, store.MaxSubscriptions)
+	if err != nil {
+		return false, err
+	}
+	asked := q.Subscriptions
+	q.Subscriptions = []int64{}
+	for _, s := range all {
+		if asked == nil || slices.Contains(asked, s.ID) {
+			q.Subscriptions = append(q.Subscriptions, s.ID)
+		}
+	}
+	return len(q.Subscriptions) > 0, nil
+}
+
+// ListDeliveries implements store.Deliveries.
+func (v visible) ListDeliveries(ctx context.Context, q store.DeliveryQuery) ([]delivery.Delivery, error) {
+	if some, err := v.mine(ctx, &q); err != nil || !some {
+		return nil, err
+	}
+	return v.Store.ListDeliveries(ctx, q)
+}
+
+// Delivery implements store.Deliveries.
+func (v visible) Delivery(ctx context.Context, id int64) (delivery.Delivery, []delivery.Attempt, error) {
+	d, attempts, err := v.Store.Delivery(ctx, id)
+	if err != nil || !access.From(ctx).Limited() {
+		return d, attempts, err
+	}
+	switch _, err := v.Subscription(ctx, d.Subscription); {
+	case fault.Is(err, fault.NotFound):
+		return delivery.Delivery{}, nil, fault.New(fault.NotFound, "there is no delivery %d", id)
+	case err != nil:
+		return delivery.Delivery{}, nil, err
+	}
+	return d, attempts, nil
+}
+
+// Redeliver implements store.Deliveries.
+func (v visible) Redeliver(ctx context.Context, q store.DeliveryQuery, at time.Time, limit int) (int, error) {
+	if some, err := v.mine(ctx, &q); err != nil || !some {
+		return 0, err
+	}
+	return v.Store.Redeliver(ctx, q, at, limit)
+}
