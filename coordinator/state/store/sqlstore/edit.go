@@ -143,6 +143,9 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time, a
 		if _, err = t.endOutages(record.EndDeleted, at, "open_site = ?", id); err != nil {
 			return err
 		}
+		if err := t.noMoreOf(id); err != nil {
+			return err
+		}
 		if err := t.forgetBlog(before.BlogID); err != nil {
 			return err
 		}
