@@ -151,6 +151,11 @@ func reasonOf(err error) error {
 	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() || errors.Is(err, context.Canceled) {
 		return errSlow
 	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		said := *op
+		said.Source = nil // our own address is nobody's business
+		return &said
+	}
 	return withoutURL(err)
 }
 
