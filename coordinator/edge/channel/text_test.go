@@ -55,4 +55,8 @@ func TestOurOwnAddressIsNotInTheText(t *testing.T) {
 	if _, ok := errors.AsType[*net.OpError](reply.Err); !ok || strings.Contains(reply.Err.Error(), "->") || !strings.Contains(reply.Err.Error(), "reset") {
 		t.Errorf("%v", reply.Err)
 	}
+	reply = client.Do(t.Context(), post.Request{URL: "http://there-is-none.invalid/"})
+	if d, ok := errors.AsType[*net.DNSError](reply.Err); ok && d.Server != "" || reply.Err == nil {
+		t.Errorf("%v", reply.Err)
+	}
 }
