@@ -162,9 +162,9 @@ sim-quorum: ## reckon how often the verifliers are wrong together, for each size
 
 # One seed and time give the same faults at the same moments, not the same races between
 # processes: make chaos TESTSEED=7 CHAOSFLAGS=-chaos.for=1h. Without one it draws a new seed.
-CHAOSFLAGS ?= -chaos.for=10m
+CHAOSFLAGS ?= -chaos.for=10m -murder.for=5m
 chaos: mariadb ## kill, stop and cut off coordinators, checkers and the database at random
-	TESTSOAK=1s go test ./test/scenario -count=1 -v -timeout 25h -run '^TestWhateverFails' -args $(CHAOSFLAGS)
+	TESTSOAK=1s go test ./test/scenario -count=1 -v -timeout 25h -run '^(TestWhateverFails|TestEveryoneIsTold)' -args $(CHAOSFLAGS)
 
 clean: ## remove what was built
 	rm -rf bin

@@ -490,7 +490,7 @@ func TestATokenIsManagedByTheAPI(t *testing.T) {
 // Each RPC that edits leaves a record of who did what.
 func TestEveryEditIsOnRecord(t *testing.T) {
 	t.Parallel()
-	r := guardedWith(t, telling(t))
+	r := guardedWith(t, tellingHere(t))
 	secret := r.token(t, nil, "admin")
 	admin := metadata.AppendToOutgoingContext(as(t, secret), "x-request-id", "request-1")
 	sites, tokens := monitorv1.NewSiteServiceClient(r.conn), monitorv1.NewAccessServiceClient(r.conn)

@@ -100,7 +100,7 @@ func listenerExamples() map[string]Example {
 		"ListNotifications":   {Values: [][2]string{{"subscription_id", "0"}, {"page_size", "100"}}},
 		"GetNotification":     {Values: [][2]string{{"notification_id", "1"}}},
 		"ReplayNotification":  {Values: [][2]string{{"notification_id", "1"}}},
-		"ReplayNotifications": {Values: [][2]string{{"subscription_id", "1"}, {"since_time", "2026-05-13T00:00:00Z"}}},
+		"ReplayNotifications": {Values: [][2]string{{"subscription_id", "0"}, {"since_time", "2026-05-13T00:00:00Z"}}},
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -51,6 +50,7 @@ type inbox struct {
 
 	mu       sync.Mutex
 	mode     mode
+	dice     func() mode // draws the treatment instead, unless nil
 	script   []mode
 	since    int // attempts before the script began
 	attempts []attempt
@@ -74,6 +74,13 @@ func (b *inbox) become(m mode) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.mode = m
+}
+
+// draw draws the treatment of each notification from now on.
+func (b *inbox) draw(dice func() mode) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.dice = dice
 }
 
 // play treats the next attempts of each notification by script, and accepts later ones.
@@ -102,16 +109,8 @@ func (b *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 		case <-b.over:
 		}
-	case resets:
-		c, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			b.t.Errorf("inbox: %v", err)
-			return
-		}
-		if tcp, ok := c.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0)
-		}
-		_ = c.Close()
+	case resets, dead:
+		reset(w)
 	}
 }
 
@@ -136,6 +135,9 @@ func (b *inbox) take(r *http.Request) attempt {
 		}
 	}
 	a.mode = b.mode
+	if b.dice != nil {
+		a.mode = b.dice()
+	}
 	if earlier < len(b.script) {
 		a.mode = b.script[earlier]
 	}

@@ -21,7 +21,7 @@ var at = time.Date(2026, 5, 13, 1, 2, 3, 4_500_000, time.FixedZone("", 2*3600))
 func wentDown() record.Change {
 	down := check.Observation{
 		Outcome: check.OutcomeDown, Failure: check.FailureServer, Reason: "r", HTTPStatus: 503,
-		ResolvedAddress: "192.0.2.1", Detail: `503 "Service Unavailable"`,
+		ResolvedAddress: "192.0.2.1:443", Detail: `503 "Service Unavailable"`,
 	}
 	return record.Change{
 		Key: "7-10-00000000000000ff", SiteID: 7, BlogID: 99, URL: "https://example.com/?a=1&b=<2>",
@@ -34,7 +34,7 @@ func wentDown() record.Change {
 func cameBack() record.Change {
 	c := wentDown()
 	c.From, c.To, c.Ballot = check.StatusDown, check.StatusRunning, nil
-	c.Checks = []record.LocalCheck{{Observation: check.Observation{Outcome: check.OutcomeUp, HTTPStatus: 204, ResolvedAddress: "192.0.2.2"}}}
+	c.Checks = []record.LocalCheck{{Observation: check.Observation{Outcome: check.OutcomeUp, HTTPStatus: 204, ResolvedAddress: "192.0.2.2:443"}}}
 	return c
 }
 
@@ -61,14 +61,14 @@ func TestTheFormOfEventsIsFrozen(t *testing.T) {
 				`"sequence":"12","site":{"site_id":"7","blog_id":"99","url":"https://example.com/?a=1\u0026b=\u003c2\u003e","tags":["shop"]},` +
 				`"status_change":{"status_id":0,"previous_status_id":1,"outage_id":"5","start_time":"2026-05-12T23:01:03.004Z",` +
 				`"last_check_time":"2026-05-12T23:02:02.004Z","failure":"FAILURE_KIND_SERVER","reason":"r","http_status":503,` +
-				`"resolved_address":"192.0.2.1","detail":"503 \"Service Unavailable\"","votes_down":2,"votes":3}}`,
+				`"resolved_address":"192.0.2.1:443","detail":"503 \"Service Unavailable\"","votes_down":2,"votes":3}}`,
 		},
 		"a site comes back from a status that another program had set; nobody is told": {
 			encoded(t, cameBack(), event.Place{Sequence: 1, Muted: true}),
 			`{"version":1,"event_id":"7-10-00000000000000ff","type":"EVENT_TYPE_SITE_UP","event_time":"2026-05-12T23:02:03.004Z",` +
 				`"sequence":"1","site":{"site_id":"7","blog_id":"99","url":"https://example.com/?a=1\u0026b=\u003c2\u003e"},` +
 				`"status_change":{"status_id":1,"previous_status_id":0,"last_check_time":"2026-05-12T23:02:02.004Z",` +
-				`"http_status":204,"resolved_address":"192.0.2.2"},"muted":true}`,
+				`"http_status":204,"resolved_address":"192.0.2.2:443"},"muted":true}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,7 +90,7 @@ func TestAStoredEventIsAMessageOfTheAPI(t *testing.T) {
 	e.Status.MaintenanceID, e.Status.CertificateIssuer = 3, "Some CA"
 	e.Advisory = &event.AdvisoryChange{Advisory: "ADVISORY_TLS_EXPIRING", Detail: "d", Open: event.At(at), CertificateExpire: event.At(at)}
 	e.Incident = &event.IncidentChange{
-		ID: 1, Cause: "SHARED_CAUSE_ADDRESS", Value: "192.0.2.1", Members: 3, MembersDown: 2,
+		ID: 1, Cause: "SHARED_CAUSE_ADDRESS", Value: "192.0.2.1:443", Members: 3, MembersDown: 2,
 		Start: event.At(at), End: event.At(at), Examples: []event.Site{*e.Site},
 	}
 	text, err := e.Encode()

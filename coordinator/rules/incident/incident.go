@@ -53,8 +53,8 @@ const (
 
 // SharedBy returns what the site of a failure may share with others.
 func SharedBy(e *event.Event) (all []Shared) {
-	if a, err := netip.ParseAddr(e.Status.ResolvedAddress); err == nil {
-		a = a.Unmap().WithZone("")
+	if at, err := netip.ParseAddrPort(e.Status.ResolvedAddress); err == nil {
+		a := at.Addr().Unmap().WithZone("")
 		bits := networkBits4
 		if a.Is6() {
 			bits = networkBits6

@@ -36,7 +36,7 @@ func newWorld() *world {
 func (w *world) down(id, host int, tags ...string) {
 	w.note(event.Event{
 		Type: event.SiteDown, Time: event.At(w.now), Site: &event.Site{ID: check.SiteID(id), URL: fmt.Sprintf("https://%d.example/", id), Tags: tags},
-		Status: &event.StatusChange{ResolvedAddress: fmt.Sprintf("192.0.2.%d", host)},
+		Status: &event.StatusChange{ResolvedAddress: fmt.Sprintf("192.0.2.%d:443", host)},
 	})
 }
 
@@ -156,7 +156,7 @@ func TestSitesThatFailTogetherAreOneIncident(t *testing.T) {
 			for id := range 60 {
 				w.note(event.Event{
 					Type: event.SiteDown, Time: event.At(w.now), Site: &event.Site{ID: check.SiteID(id + 1), Tags: []string{"host-a"}},
-					Status: &event.StatusChange{ResolvedAddress: fmt.Sprintf("198.51.%d.1", id)},
+					Status: &event.StatusChange{ResolvedAddress: fmt.Sprintf("198.51.%d.1:80", id)},
 				})
 			}
 		}, []string{"1 INCIDENT_OPENED host-a 60/60"}},
@@ -164,7 +164,7 @@ func TestSitesThatFailTogetherAreOneIncident(t *testing.T) {
 			for id := range 60 {
 				w.note(event.Event{
 					Type: event.SiteDown, Time: event.At(w.now), Site: &event.Site{ID: check.SiteID(id + 1), Tags: []string{"host-a"}},
-					Status: &event.StatusChange{ResolvedAddress: fmt.Sprintf("198.51.%d.1", id)},
+					Status: &event.StatusChange{ResolvedAddress: fmt.Sprintf("198.51.%d.1:80", id)},
 				})
 			}
 		}, nil},
@@ -173,7 +173,7 @@ func TestSitesThatFailTogetherAreOneIncident(t *testing.T) {
 				w.down(id+1, 7, "x")
 				w.note(event.Event{
 					Type: event.SiteDown, Time: event.At(w.now), Site: &event.Site{ID: check.SiteID(id + 101)},
-					Status: &event.StatusChange{ResolvedAddress: "2001:db8::1"},
+					Status: &event.StatusChange{ResolvedAddress: "[2001:db8::1]:443"},
 				})
 			}
 		}, []string{"1 INCIDENT_OPENED 192.0.2.7 20/20", "2 INCIDENT_OPENED 2001:db8::1 20/20"}},
@@ -208,7 +208,7 @@ func TestWhatUsuallyFailsIsNoIncident(t *testing.T) {
 			id++
 			w.note(event.Event{
 				Type: event.SiteDown, Time: event.At(w.now), Site: &event.Site{ID: check.SiteID(id), Tags: []string{"eu"}},
-				Status: &event.StatusChange{ResolvedAddress: fmt.Sprintf("10.%d.%d.1", id/200, id%200)},
+				Status: &event.StatusChange{ResolvedAddress: fmt.Sprintf("10.%d.%d.1:443", id/200, id%200)},
 			})
 		}
 	}

@@ -82,12 +82,15 @@ func (c *Cursor) Token() string {
 func (c *Cursor) begin(ctx context.Context, from Start) error {
 	bound, cancel := context.WithTimeout(ctx, beginWithin)
 	defer cancel()
-	for {
+	for ahead := false; ; ahead = true {
 		if err := c.f.refresh(bound); err != nil {
-			if ctx.Err() == nil && bound.Err() != nil {
-				err = ErrAway
+			switch {
+			case ctx.Err() != nil || bound.Err() == nil:
+				return err
+			case ahead:
+				return ErrAhead
 			}
-			return err
+			return ErrAway
 		}
 		err := c.settle(from)
 		if !errors.Is(err, ErrAhead) || !pause.For(bound, pollEvery) {

@@ -161,11 +161,10 @@ func (r *reader) take(patience time.Duration) (bool, error) {
 	return true, nil
 }
 
-// drain takes until nothing comes for a second.
+// drain takes until nothing comes for longer than the feed waits after an error.
 func (r *reader) drain() {
 	r.t.Helper()
 	for {
-		// The feed may rest for two seconds after the database was away.
 		if more, err := r.take(5 * time.Second); err != nil {
 			r.t.Fatal(err)
 		} else if !more {

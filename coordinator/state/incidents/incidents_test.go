@@ -41,7 +41,7 @@ func (j *journal) happens(t *testing.T, kind event.Type, site int) {
 	t.Helper()
 	j.commit(t, event.Event{
 		ID: fmt.Sprint(site, kind, time.Now()), Type: kind, Time: event.At(time.Now()), Site: &event.Site{ID: check.SiteID(site)},
-		Status: &event.StatusChange{ResolvedAddress: "192.0.2.7"},
+		Status: &event.StatusChange{ResolvedAddress: "192.0.2.7:443"},
 	})
 }
 

@@ -394,7 +394,7 @@ type StatusChange struct {
 	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	// HTTP status of the failing check, or of the good one; 0 when there was none.
 	HttpStatus int32 `protobuf:"varint,8,opt,name=http_status,json=httpStatus,proto3" json:"http_status,omitempty"`
-	// The address that was asked; empty when there was none.
+	// The address that was asked, with its port; empty when there was none.
 	ResolvedAddress string `protobuf:"bytes,9,opt,name=resolved_address,json=resolvedAddress,proto3" json:"resolved_address,omitempty"`
 	// The failure in words, at most 200 bytes; empty when the site is up.
 	Detail string `protobuf:"bytes,10,opt,name=detail,proto3" json:"detail,omitempty"`
