@@ -199,6 +199,7 @@ func TestPlansThatCannotBeMeantAreRefused(t *testing.T) {
 		"the first Monday of a week":   {func(m *record.Maintenance) { m.Rule = "FREQ=WEEKLY;BYDAY=1MO" }, "recurrence"},
 		"some weekdays counted":        {func(m *record.Maintenance) { m.Rule = "FREQ=MONTHLY;BYDAY=TH,2FR" }, "recurrence"},
 		"counted beside weeks":         {func(m *record.Maintenance) { m.Rule = "FREQ=YEARLY;BYWEEKNO=20;BYDAY=1MO" }, "recurrence"},
+		"two frequencies":              {func(m *record.Maintenance) { m.Rule = "FREQ=DAILY;FREQ=WEEKLY" }, "recurrence"},
 		"empty parts":                  {func(m *record.Maintenance) { m.Rule = ";;;" }, "recurrence"},
 	} {
 		t.Run(name, func(t *testing.T) {

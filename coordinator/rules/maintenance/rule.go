@@ -36,8 +36,14 @@ func parseRule(text string, zone *time.Location) (*rule, error) {
 	if len(text) > maxRule {
 		return nil, refuse("recurrence", "must be at most %d bytes, has %d", maxRule, len(text))
 	}
+	seen := map[string]bool{}
 	for part := range strings.SplitSeq(text, ";") {
-		switch key, _, _ := strings.Cut(part, "="); key {
+		key, _, _ := strings.Cut(part, "=")
+		if seen[key] {
+			return nil, refuse("recurrence", "has %s twice", clip(key, maxQuote))
+		}
+		seen[key] = true
+		switch key {
 		case "FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYSETPOS":
 		case "BYHOUR", "BYMINUTE", "BYSECOND":
 			return nil, refuse("recurrence", "has %s; the time of day is that of start_time", key)
