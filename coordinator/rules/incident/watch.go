@@ -166,14 +166,17 @@ func (w *Watch) Failing(before time.Time, after check.SiteID, limit int) []check
 	return failing[:min(len(failing), limit)]
 }
 
-// Lapse says that a member fails no longer although no event says so: it was deleted, or paused.
-func (w *Watch) Lapse(id check.SiteID) {
+// Lapse says that a member fails no longer since a time although no event says so: it was deleted,
+// or paused.
+func (w *Watch) Lapse(id check.SiteID, at time.Time) {
 	m := w.members[id]
 	if m == nil || m.of == nil || !m.Down {
 		return
 	}
-	// At stays: what happens next to the site is newer, whichever clock it is told by.
 	m.Down = false
+	if at.After(m.At) {
+		m.At = at
+	}
 	m.of.Down--
 	m.of.changed[id] = m.Member
 }

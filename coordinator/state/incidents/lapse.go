@@ -47,13 +47,23 @@ func (f *Finder) lapse(ctx context.Context, now time.Time) error {
 		return err
 	}
 	fails := make(map[check.SiteID]bool, len(rows))
+	since := make(map[check.SiteID]time.Time, len(rows))
 	for i := range rows {
-		fails[rows[i].ID] = stillFails(&rows[i])
+		row := &rows[i]
+		fails[row.ID] = stillFails(row)
+		if !row.Paused && !row.Inherited {
+			since[row.ID] = row.StatusSince // what happens next is later by the same clock
+		}
 	}
 	for _, id := range ids {
-		if !fails[id] {
-			f.watch.Lapse(id)
+		if fails[id] {
+			continue
 		}
+		at, ok := since[id]
+		if !ok {
+			at = now
+		}
+		f.watch.Lapse(id, at)
 	}
 	return nil
 }
