@@ -63,7 +63,8 @@ func (s *story) play(ctx context.Context) error {
 
 // fails has the host fail, until WordPress.com and the operators know.
 func (s *story) fails(ctx context.Context) error {
-	fmt.Printf("%d sites of %s fail, %d of %d other hosts work; each is checked every %s\n", s.sites, host, s.others, hosts, s.interval)
+	fmt.Printf("%d sites at %d addresses of %s0/24 fail, %d of %d other hosts work; each is checked every %s\n",
+		s.sites, s.addresses, network, s.others, hosts, s.interval)
 	s.began = time.Now()
 	s.world.wordpress.away.Store(s.away)
 	s.world.failing.Store(true)

@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// host is the address of the host that fails; hosts is the number of the others.
+// network has the addresses of the host that fails; hosts is the number of the others.
 const (
-	host  = "127.99.7.1"
-	hosts = 50
+	network = "127.99.7."
+	hosts   = 50
 )
 
 // world is what the system sees of the Internet.
@@ -26,10 +26,10 @@ type world struct {
 	plan      plan
 	wordpress *wordpress
 	operators *operators
-	// sites serves all sites; at has the address of each host, the failing one first.
-	sites   *http.Server
-	at      []string
-	failing atomic.Bool
+	// sites serves all sites; at has the addresses of the failing host, elsewhere those of others.
+	sites         *http.Server
+	at, elsewhere []string
+	failing       atomic.Bool
 
 	mu sync.Mutex
 	// asked is when a site was asked last, by id; gap the longest time between two checks of a
@@ -42,17 +42,13 @@ type world struct {
 func newWorld(p plan) (*world, error) {
 	w := &world{plan: p, wordpress: &wordpress{first: map[string]note{}}, operators: &operators{}, asked: make([]time.Time, 1+p.sites+p.others)}
 	w.sites = &http.Server{Handler: w, ReadHeaderTimeout: time.Minute}
-	for i := range 1 + hosts {
-		address := host
-		if i > 0 {
-			address = fmt.Sprintf("127.98.%d.1", i)
-		}
-		at, err := serve(w.sites, address)
-		if err != nil {
-			w.close()
-			return nil, err
-		}
-		w.at = append(w.at, at)
+	var err error
+	if w.at, err = w.serve(p.addresses, func(i int) string { return network + fmt.Sprint(i+1) }); err == nil {
+		w.elsewhere, err = w.serve(hosts, func(i int) string { return fmt.Sprintf("127.98.%d.1", i) })
+	}
+	if err != nil {
+		w.close()
+		return nil, err
 	}
 	for _, r := range []interface{ listen() error }{w.wordpress, w.operators} {
 		if err := r.listen(); err != nil {
@@ -61,6 +57,18 @@ func newWorld(p plan) (*world, error) {
 		}
 	}
 	return w, nil
+}
+
+// serve serves sites at some addresses.
+func (w *world) serve(n int, address func(int) string) (at []string, err error) {
+	for i := range n {
+		one, err := serve(w.sites, address(i))
+		if err != nil {
+			return nil, err
+		}
+		at = append(at, one)
+	}
+	return at, nil
 }
 
 // serve serves on a free port of an address until the server is closed.
@@ -83,19 +91,21 @@ func (w *world) close() {
 
 // fill writes the sites: those of the host that fails are the first.
 func (w *world) fill(ctx context.Context, db *sql.DB) error {
-	const columns = "INSERT INTO jetpack_monitor_sites (jetpack_monitor_site_id, blog_id, bucket_no, monitor_url) SELECT seq, seq, seq % 512, "
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	if _, err := db.ExecContext(ctx, columns+fmt.Sprintf("CONCAT('http://%s/', seq) FROM seq_1_to_%d", w.at[0], w.plan.sites)); err != nil {
-		return fmt.Errorf("write the sites: %w", err)
-	}
-	for i, at := range w.at[1:] {
-		text := columns + fmt.Sprintf("CONCAT('http://%s/', seq) FROM seq_%d_to_%d WHERE seq %% %d = %d", at, w.plan.sites+1, w.plan.sites+w.plan.others, hosts, i)
-		if _, err := db.ExecContext(ctx, text); err != nil {
-			return fmt.Errorf("write the other sites: %w", err)
+	write := func(at []string, from, to int) error {
+		for i, address := range at {
+			if _, err := db.ExecContext(ctx, fmt.Sprintf(`INSERT INTO jetpack_monitor_sites (jetpack_monitor_site_id, blog_id, bucket_no, monitor_url)
+	SELECT seq, seq, seq %% 512, CONCAT('http://%s/', seq) FROM seq_%d_to_%d WHERE seq %% %d = %d`, address, from, to, len(at), i)); err != nil {
+				return fmt.Errorf("write the sites of %s: %w", address, err)
+			}
 		}
+		return nil
 	}
-	return nil
+	if err := write(w.at, 1, w.plan.sites); err != nil {
+		return err
+	}
+	return write(w.elsewhere, w.plan.sites+1, w.plan.sites+w.plan.others)
 }
 
 // ServeHTTP answers for a site.
