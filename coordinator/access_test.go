@@ -411,16 +411,7 @@ func (r *rig) row(t *testing.T, site int64) (record.Site, shard.Fence) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	leases, err := r.store.ListShards(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := shard.Of(row.Bucket)
-	at := slices.IndexFunc(leases, func(l shard.Lease) bool { return l.Shard == s })
-	if at < 0 {
-		t.Fatalf("shard %d is nobody's", s)
-	}
-	return row, leases[at].Fence()
+	return row, r.fenceOf(t, row)
 }
 
 // outage has a site go down and returns its outage.

@@ -114,6 +114,8 @@ func (e Example) value(name string, of *Schema) any {
 		switch {
 		case of.Type == "integer" && err == nil:
 			return n
+		case of.Type == "boolean":
+			return v[1] == "true"
 		case of.Type == "array":
 			return []string{v[1]}
 		}
