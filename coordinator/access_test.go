@@ -411,16 +411,7 @@ func (r *rig) row(t *testing.T, site int64) (record.Site, shard.Fence) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	leases, err := r.store.ListShards(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := shard.Of(row.Bucket)
-	at := slices.IndexFunc(leases, func(l shard.Lease) bool { return l.Shard == s })
-	if at < 0 {
-		t.Fatalf("shard %d is nobody's", s)
-	}
-	return row, leases[at].Fence()
+	return row, r.fenceOf(t, row)
 }
 
 // outage has a site go down and returns its outage.
@@ -490,7 +481,7 @@ func TestATokenIsManagedByTheAPI(t *testing.T) {
 // Each RPC that edits leaves a record of who did what.
 func TestEveryEditIsOnRecord(t *testing.T) {
 	t.Parallel()
-	r := guardedWith(t, telling(t))
+	r := guardedWith(t, tellingHere(t))
 	secret := r.token(t, nil, "admin")
 	admin := metadata.AppendToOutgoingContext(as(t, secret), "x-request-id", "request-1")
 	sites, tokens := monitorv1.NewSiteServiceClient(r.conn), monitorv1.NewAccessServiceClient(r.conn)

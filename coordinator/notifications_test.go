@@ -24,9 +24,9 @@ const (
 		monitorv1.NotificationState_NOTIFICATION_STATE_DEAD
 )
 
-// telling has a coordinator tell a WordPress.com that takes everything, and subscriptions on
+// tellingHere has a coordinator tell a WordPress.com that takes everything, and subscriptions on
 // this machine.
-func telling(t *testing.T) func(*coordinator.Options) {
+func tellingHere(t *testing.T) func(*coordinator.Options) {
 	t.Helper()
 	wpcom := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"success":true}`) }))
 	t.Cleanup(wpcom.Close)
@@ -68,7 +68,7 @@ func (r *rig) site(t *testing.T, ctx context.Context, blog int64) int64 {
 
 func TestNotificationsAreSeenAndToldAgain(t *testing.T) {
 	t.Parallel()
-	r := guardedWith(t, telling(t))
+	r := guardedWith(t, tellingHere(t))
 	admin, mine, other := as(t, r.token(t, nil, "admin")), as(t, r.token(t, []int64{7}, "notifications:manage")), as(t, r.token(t, []int64{9}, "notifications:manage"))
 	subs, notes := monitorv1.NewSubscriptionServiceClient(r.conn), monitorv1.NewNotificationServiceClient(r.conn)
 	to := newReceiver(t)
@@ -161,7 +161,7 @@ func TestNotificationsAreSeenAndToldAgain(t *testing.T) {
 
 func TestNotificationsArePaged(t *testing.T) {
 	t.Parallel()
-	r := guardedWith(t, telling(t))
+	r := guardedWith(t, tellingHere(t))
 	admin := as(t, r.token(t, nil, "admin"))
 	notes := monitorv1.NewNotificationServiceClient(r.conn)
 	const sites = 5

@@ -29,15 +29,21 @@ import (
 // take back the changes that a test commits as told.
 func tellingNobody(o *coordinator.Options) { o.Notify = notify.Options{URL: "http://127.0.0.1:1/"} }
 
-// fenceOf returns the fence under which the coordinator writes a site.
-func (r *rig) fenceOf(t *testing.T, row record.Site) shard.Fence {
+// fenceOf returns the fence under which the coordinator writes a site, once it owns the shard.
+func (r *rig) fenceOf(t *testing.T, row record.Site) (f shard.Fence) {
 	t.Helper()
-	leases, err := r.store.ListShards(t.Context())
-	at := slices.IndexFunc(leases, func(l shard.Lease) bool { return l.Shard == shard.Of(row.Bucket) })
-	if err != nil || at < 0 {
-		t.Fatalf("the shard of site %d is nobody's: %v", row.ID, err)
-	}
-	return leases[at].Fence()
+	await(t, "the shard of the site is owned", func() bool {
+		leases, err := r.store.ListShards(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := slices.IndexFunc(leases, func(l shard.Lease) bool { return l.Shard == shard.Of(row.Bucket) && l.Node != "" })
+		if at >= 0 {
+			f = leases[at].Fence()
+		}
+		return at >= 0
+	})
+	return f
 }
 
 // changeTo commits a change of a site under a key.

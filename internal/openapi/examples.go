@@ -100,7 +100,7 @@ func listenerExamples() map[string]Example {
 		"ListNotifications":   {Values: [][2]string{{"subscription_id", "0"}, {"page_size", "100"}}},
 		"GetNotification":     {Values: [][2]string{{"notification_id", "1"}}},
 		"ReplayNotification":  {Values: [][2]string{{"notification_id", "1"}}},
-		"ReplayNotifications": {Values: [][2]string{{"subscription_id", "1"}, {"since_time", "2026-05-13T00:00:00Z"}}},
+		"ReplayNotifications": {Values: [][2]string{{"subscription_id", "0"}, {"since_time", "2026-05-13T00:00:00Z"}}},
 	}
 }
 
@@ -114,6 +114,8 @@ func (e Example) value(name string, of *Schema) any {
 		switch {
 		case of.Type == "integer" && err == nil:
 			return n
+		case of.Type == "boolean":
+			return v[1] == "true"
 		case of.Type == "array":
 			return []string{v[1]}
 		}

@@ -1,22 +1,22 @@
-// Package notify delivers committed status changes to WordPress.com, in the form
-// that Jetmon v1 used.
+// Package notify tells subscriptions of committed events, WordPress.com among them.
 //
-// It covers the path from the outbox to an accepted answer: which notification goes next,
-// its wire format, when to retry it, and how long WordPress.com has been refusing. It
-// decides nothing about a site and commits no status change. A notification is in the
-// outbox before this package reads it, and stays there until WordPress.com has answered
-// success. Delivery is at least once, in order per site, under one idempotency key,
-// without a time limit and across restarts. Each attempt first makes sure that the shard
-// of the notification is still certainly ours: a process that was suspended must not send
-// a notification that another owner has superseded.
+// It covers the path from the outbox to an accepted answer: what goes next to whom, when to try
+// it again, when to give it up, and how well each endpoint is. It decides nothing about a site,
+// commits no event, and knows no way of telling: package channel does. A delivery is in the store
+// before this package reads it, and stays until its endpoint has accepted it, or it is given up.
+// Delivery is at least once, in order a lane, under one idempotency key, and across restarts.
+// Each attempt first makes sure that the shard of the delivery is still certainly ours: a process
+// that was suspended must not tell what another owner has superseded.
 //
-// A disabled Deliverer sends nothing and withdraws the pending notifications: they may be
+// Each subscription has a queue of its own, so that a sick endpoint slows no other: queue.go
+// decides what may go, limits.go has the bounds, attempt.go makes one attempt and judges it,
+// record.go stores results in groups, run.go finds out for whom there is work.
+//
+// A disabled Deliverer sends WordPress.com nothing and withdraws what waits for it: that may be
 // wrong by the time delivery is enabled again.
 //
-// Goroutines: only Run's caller reads the outbox. Each delivery under way, at most
-// Options.Parallel, has one goroutine, which ends with its answer, at Options.Timeout, or
-// drainTime after Run's context has ended.
-//
-// The token travels in the URL, as it did in v1. Therefore no URL, and no error that
-// could hold one, leaves this package: see scrub.
+// Goroutines: Run's caller looks; each subscription has a loop, which ends when it is disabled or
+// Run ends; each attempt has one, which ends with its answer, at Options.Timeout, or drainTime
+// after Run's context has ended; each shard with results to store has one until they are stored,
+// or recordTime after that.
 package notify

@@ -81,6 +81,20 @@ func (o *outbox) set(away, readOnly bool) {
 	o.away, o.readOnly = away, readOnly
 }
 
+// takes says how long storing results takes.
+func (o *outbox) takes(d time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.slow = d
+}
+
+// begins says whether delayed deliveries begin.
+func (o *outbox) begins(do bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.beginNothing = !do
+}
+
 // subscribe adds a subscription or changes it.
 func (o *outbox) subscribe(s subscription.Subscription) {
 	o.mu.Lock()
@@ -176,7 +190,10 @@ func (o *outbox) BeginDeliveries(ctx context.Context, f shard.Fence, ids []int64
 }
 
 func (o *outbox) SettleDeliveries(ctx context.Context, f shard.Fence, results []delivery.Result) error {
-	time.Sleep(o.slow)
+	o.mu.Lock()
+	slow := o.slow
+	o.mu.Unlock()
+	time.Sleep(slow)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := o.fails(ctx, o.away || o.readOnly); err != nil {
