@@ -19,7 +19,8 @@ type Watch struct {
 	candidates candidates
 	usual      usual
 	// open are the incidents that go on. A site of one, or of one that ended while the site was
-	// down, has an entry in members.
+	// down, has an entry in members; those of one that ended lately have one, too, when it was
+	// read from what was written: their failures may be seen again.
 	open    []*incident
 	members map[check.SiteID]*member
 }
@@ -72,7 +73,7 @@ func New(rule Rule, next int64, written []Written) *Watch {
 			if of != nil && m.Down {
 				of.Down++
 			}
-			if known := w.members[m.Site]; of != nil || m.Down && known == nil {
+			if known := w.members[m.Site]; of != nil || known == nil || known.of == nil && m.At.After(known.At) {
 				w.members[m.Site] = &member{Member: m, of: of}
 			}
 		}
@@ -96,8 +97,11 @@ func (w *Watch) Note(now time.Time, e *event.Event) {
 
 func (w *Watch) down(now time.Time, c candidate) {
 	if m := w.members[c.site.ID]; m != nil {
-		m.change(c.at, true)
-		return
+		if m.of != nil || m.Down || !c.at.After(m.At) {
+			m.change(c.at, true)
+			return
+		}
+		delete(w.members, c.site.ID)
 	}
 	for _, i := range w.open {
 		if slices.Contains(c.shared, i.Shared) {
@@ -147,6 +151,34 @@ func (w *Watch) up(id check.SiteID, at time.Time) {
 	if m.change(at, false) && m.of == nil {
 		delete(w.members, id)
 	}
+}
+
+// Failing lists up to limit members of incidents that go on, those after a site, that have been
+// down since before a time, by rising site.
+func (w *Watch) Failing(before time.Time, after check.SiteID, limit int) []check.SiteID {
+	var failing []check.SiteID
+	for id, m := range w.members {
+		if m.of != nil && m.Down && id > after && m.At.Before(before) {
+			failing = append(failing, id)
+		}
+	}
+	slices.Sort(failing)
+	return failing[:min(len(failing), limit)]
+}
+
+// Lapse says that a member fails no longer since a time although no event says so: it was deleted,
+// or paused.
+func (w *Watch) Lapse(id check.SiteID, at time.Time) {
+	m := w.members[id]
+	if m == nil || m.of == nil || !m.Down {
+		return
+	}
+	m.Down = false
+	if at.After(m.At) {
+		m.At = at
+	}
+	m.of.Down--
+	m.of.changed[id] = m.Member
 }
 
 // change notes that a member went down or came back. It reports false for old news.

@@ -2,6 +2,7 @@ package maintenance
 
 import (
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -175,6 +176,9 @@ func (f *feed) event(p *Plan, w Window, more func()) {
 		what = "Sites with the tag " + p.Covers.Tag
 	case p.Covers.Host.Host != "":
 		what = "Sites of the host " + p.Covers.Host.Host
+		if port := p.Covers.Host.Port; port != 0 {
+			what = "Sites of the host " + net.JoinHostPort(p.Covers.Host.Host, strconv.Itoa(int(port)))
+		}
 	}
 	if p.Reason != "" {
 		what += "\n" + p.Reason

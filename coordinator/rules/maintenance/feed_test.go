@@ -98,3 +98,21 @@ func TestACalendarOfNothingIsOne(t *testing.T) {
 		t.Errorf("%q", lines)
 	}
 }
+
+func TestACalendarSaysOfWhichPort(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"example.com": "DESCRIPTION:Sites of the host example.com\r\n", "example.com:8443": "DESCRIPTION:Sites of the host example.com:8443\r\n",
+		"[2001:db8::1]:8443": "DESCRIPTION:Sites of the host [2001:db8::1]:8443\r\n",
+	} {
+		host, err := record.LocateHost(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := at(t, "UTC", "2026-12-01 02:00")
+		p := planOf(t, record.Maintenance{ID: 1, Start: start, Duration: time.Hour, Covers: record.Covers{Host: host}})
+		if got := maintenance.Feed([]*maintenance.Plan{p}, start); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}

@@ -193,6 +193,13 @@ func TestPlansThatCannotBeMeantAreRefused(t *testing.T) {
 		"a line of its own":            {func(m *record.Maintenance) { m.Rule = "FREQ=DAILY\nATTENDEE:mailto:a@example.com" }, "recurrence"},
 		"another property in the rule": {func(m *record.Maintenance) { m.Rule = "DTSTART:20260101T000000Z\nRRULE:FREQ=DAILY" }, "recurrence"},
 		"a rule without an end":        {func(m *record.Maintenance) { m.Rule = long }, "recurrence"},
+		"a sixth Monday of a month":    {func(m *record.Maintenance) { m.Rule = "FREQ=MONTHLY;BYDAY=1MO,6MO" }, "recurrence"},
+		"a 53rd Monday of February":    {func(m *record.Maintenance) { m.Rule = "FREQ=YEARLY;BYMONTH=2;BYDAY=53MO" }, "recurrence"},
+		"the 53rd last of February":    {func(m *record.Maintenance) { m.Rule = "FREQ=YEARLY;BYMONTH=2;BYDAY=-53MO" }, "recurrence"},
+		"the first Monday of a week":   {func(m *record.Maintenance) { m.Rule = "FREQ=WEEKLY;BYDAY=1MO" }, "recurrence"},
+		"some weekdays counted":        {func(m *record.Maintenance) { m.Rule = "FREQ=MONTHLY;BYDAY=TH,2FR" }, "recurrence"},
+		"counted beside weeks":         {func(m *record.Maintenance) { m.Rule = "FREQ=YEARLY;BYWEEKNO=20;BYDAY=1MO" }, "recurrence"},
+		"two frequencies":              {func(m *record.Maintenance) { m.Rule = "FREQ=DAILY;FREQ=WEEKLY" }, "recurrence"},
 		"empty parts":                  {func(m *record.Maintenance) { m.Rule = ";;;" }, "recurrence"},
 	} {
 		t.Run(name, func(t *testing.T) {

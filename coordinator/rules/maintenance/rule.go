@@ -36,8 +36,14 @@ func parseRule(text string, zone *time.Location) (*rule, error) {
 	if len(text) > maxRule {
 		return nil, refuse("recurrence", "must be at most %d bytes, has %d", maxRule, len(text))
 	}
+	seen := map[string]bool{}
 	for part := range strings.SplitSeq(text, ";") {
-		switch key, _, _ := strings.Cut(part, "="); key {
+		key, _, _ := strings.Cut(part, "=")
+		if seen[key] {
+			return nil, refuse("recurrence", "has %s twice", clip(key, maxQuote))
+		}
+		seen[key] = true
+		switch key {
 		case "FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYSETPOS":
 		case "BYHOUR", "BYMINUTE", "BYSECOND":
 			return nil, refuse("recurrence", "has %s; the time of day is that of start_time", key)
@@ -61,6 +67,9 @@ func parseRule(text string, zone *time.Location) (*rule, error) {
 	case option.Count > 0 && !option.Until.IsZero():
 		return nil, refuse("recurrence", "must not have both COUNT and UNTIL")
 	}
+	if err := checkDays(option); err != nil {
+		return nil, err
+	}
 	r := &rule{option: *option, until: option.Until}
 	if untilIsDate(text) {
 		r.until = time.Date(r.until.Year(), r.until.Month(), r.until.Day(), 23, 59, 59, 0, zone)
@@ -69,6 +78,40 @@ func parseRule(text string, zone *time.Location) (*rule, error) {
 	_, err = r.days(time.Unix(0, 0).UTC())
 	return r, err
 }
+
+// checkDays refuses numbers of weekdays that the library cannot count: its tables are those of one
+// year, and beyond their ends it panics, months after the rule was accepted.
+func checkDays(o *rrule.ROption) error {
+	numbered, most := 0, mostInMonth
+	if o.Freq == rrule.YEARLY && len(o.Bymonth) == 0 {
+		most = mostInYear
+	}
+	for _, day := range o.Byweekday {
+		n := day.N()
+		if n != 0 {
+			numbered++
+		}
+		switch {
+		case n != 0 && o.Freq > rrule.MONTHLY:
+			return refuse("recurrence", "BYDAY may count weekdays, as %v, only when FREQ is MONTHLY or YEARLY", day)
+		case n < -most, n > most:
+			return refuse("recurrence", "BYDAY may count to %d there, not as %v", most, day)
+		}
+	}
+	if numbered != 0 && numbered != len(o.Byweekday) {
+		return refuse("recurrence", "BYDAY must count all its weekdays, as 1MO,3MO, or none, as MO,WE")
+	}
+	if numbered != 0 && len(o.Byweekno) != 0 {
+		return refuse("recurrence", "BYDAY must not count weekdays beside BYWEEKNO")
+	}
+	return nil
+}
+
+const (
+	// mostInMonth and mostInYear are how often a weekday comes at most.
+	mostInMonth = 5
+	mostInYear  = 53
+)
 
 // untilIsDate reports whether UNTIL is a day, all of which is meant.
 func untilIsDate(text string) bool {

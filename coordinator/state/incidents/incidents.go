@@ -16,8 +16,10 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/rules/event"
 	"github.com/Automattic/jetmon/coordinator/rules/incident"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/obs"
 	"github.com/Automattic/jetmon/internal/pause"
@@ -38,6 +40,7 @@ type Options struct {
 	Store interface {
 		store.Incidents
 		ReadEvents(ctx context.Context, after event.Positions, limit int) (store.EventPage, error)
+		SitesByID(ctx context.Context, ids []check.SiteID) ([]record.Site, error)
 	}
 	// Shards has the fence that proves that the shard of incidents is ours.
 	Shards shard.Holder
@@ -65,6 +68,7 @@ type Finder struct {
 	// nameless are the failures of sites whose names do not resolve.
 	nameless nameless
 	kept     time.Time
+	rounds   rounds
 }
 
 // place is where the finder was at a time.
@@ -123,6 +127,9 @@ func (f *Finder) look(ctx context.Context, fence shard.Fence) error {
 		}
 	}
 	f.nameServers(ctx, now)
+	if err := f.lapse(ctx, now); err != nil {
+		return err
+	}
 	told := false
 	for _, c := range f.watch.Advance(now) {
 		if err := f.write(ctx, fence, c); err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/rules/event"
 	"github.com/Automattic/jetmon/coordinator/rules/incident"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/state/incidents"
@@ -32,6 +33,9 @@ type journal struct {
 	written map[int64]*incident.Written
 	place   *event.Positions
 	told    []string
+	// sites are those that are not down and watched, as their rows have them; gone are deleted.
+	sites map[check.SiteID]record.Site
+	gone  map[check.SiteID]bool
 }
 
 func newJournal() *journal { return &journal{written: map[int64]*incident.Written{}} }
@@ -135,6 +139,21 @@ func (j *journal) heard() []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return slices.Clone(j.told)
+}
+
+func (j *journal) SitesByID(_ context.Context, ids []check.SiteID) (found []record.Site, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, id := range ids {
+		row, ok := j.sites[id]
+		if !ok {
+			row = record.Site{ID: id, Status: check.StatusDown}
+		}
+		if !j.gone[id] {
+			found = append(found, row)
+		}
+	}
+	return found, j.err
 }
 
 // find runs a finder until it is stopped.
@@ -273,4 +292,53 @@ func TestADeadNameServerIsFound(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+}
+
+// Nothing is told of a site that is deleted, paused or given another URL while it is down. An
+// incident ends without it.
+func TestAnIncidentEndsWithoutSitesOfWhichNothingMoreIsHeard(t *testing.T) {
+	t.Parallel()
+	for name, leave := range map[string]func(j *journal, id check.SiteID){
+		"deleted": func(j *journal, id check.SiteID) { j.gone[id] = true },
+		"paused": func(j *journal, id check.SiteID) {
+			j.sites[id] = record.Site{ID: id, Status: check.StatusConfirmedDown, Paused: true}
+		},
+		"given another URL": func(j *journal, id check.SiteID) {
+			j.sites[id] = record.Site{ID: id, Status: check.StatusDown, Inherited: true}
+		},
+		"back, by an event that is kept no longer": func(j *journal, id check.SiteID) {
+			j.sites[id] = record.Site{ID: id, Status: check.StatusRunning}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				j := newJournal()
+				stop := find(t, j, 0)
+				time.Sleep(5 * time.Second)
+				for site := range 2500 {
+					j.happens(t, event.SiteDown, site+1)
+				}
+				time.Sleep(30 * time.Second)
+				j.mu.Lock()
+				j.sites, j.gone = map[check.SiteID]record.Site{}, map[check.SiteID]bool{}
+				for site := range 2400 {
+					leave(j, check.SiteID(site+1))
+				}
+				j.mu.Unlock()
+				time.Sleep(20 * time.Second)
+				if heard := j.heard(); len(heard) != 1 {
+					t.Errorf("heard %v while the database may be behind", heard)
+				}
+				time.Sleep(5 * time.Minute)
+				stop()
+				stop = find(t, j, 0)
+				time.Sleep(5 * time.Minute)
+				stop()
+				if diff := cmp.Diff([]string{"INCIDENT_OPENED 2500/2500", "INCIDENT_RESOLVED 100/2500"}, j.heard()); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
 }

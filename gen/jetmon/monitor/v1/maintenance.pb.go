@@ -53,7 +53,8 @@ type Maintenance struct {
 	Duration *durationpb.Duration `protobuf:"bytes,8,opt,name=duration,proto3" json:"duration,omitempty"`
 	// When there are further windows: a RRULE of RFC 5545 as "FREQ=WEEKLY;BYDAY=SU", at most 500
 	// bytes. FREQ is DAILY, WEEKLY, MONTHLY or YEARLY; COUNT and INTERVAL are at most 1000; there is
-	// no BYHOUR, BYMINUTE and BYSECOND. Empty means one window.
+	// no BYHOUR, BYMINUTE and BYSECOND. BYDAY counts all its weekdays or none, to 5 in a month and to
+	// 53 in a year, and none beside BYWEEKNO. Empty means one window.
 	Recurrence string `protobuf:"bytes,9,opt,name=recurrence,proto3" json:"recurrence,omitempty"`
 	// Name of a time zone of IANA, as "Europe/Berlin", in which the rule is meant; empty means UTC.
 	// A time that the clocks skip in spring is taken as if they had not been put forward yet; of
