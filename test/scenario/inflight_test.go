@@ -26,6 +26,8 @@ func TestEditsThatACrashInterruptsCanBeRepeated(t *testing.T) {
 		for _, v := range all {
 			s.inbox.awaitTold(t, v.old.URL(), patience, 0)
 		}
+		// What was accepted but is not recorded yet when the coordinator dies is told again.
+		await(t, "it is on record that all was told", patience, func() bool { return len(s.notices(t, 0, "WAITING")) == 0 })
 		answers := make(chan int, len(all))
 		var asking sync.WaitGroup
 		for _, v := range all {

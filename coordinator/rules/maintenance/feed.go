@@ -2,7 +2,6 @@ package maintenance
 
 import (
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -177,7 +176,7 @@ func (f *feed) event(p *Plan, w Window, more func()) {
 	case p.Covers.Host.Host != "":
 		what = "Sites of the host " + p.Covers.Host.Host
 		if port := p.Covers.Host.Port; port != 0 {
-			what = "Sites of the host " + net.JoinHostPort(p.Covers.Host.Host, strconv.Itoa(int(port)))
+			what = "Sites of the host " + joined(p.Covers.Host.Host, port)
 		}
 	}
 	if p.Reason != "" {
@@ -187,6 +186,14 @@ func (f *feed) event(p *Plan, w Window, more func()) {
 	f.line("CATEGORIES", "MAINTENANCE")
 	f.line("TRANSP", "TRANSPARENT")
 	f.line("END", "VEVENT")
+}
+
+// joined is a host with a port, as URLs have them.
+func joined(host string, port uint16) string {
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return host + ":" + strconv.Itoa(int(port))
 }
 
 // time writes a time: in the zone of the plan where its windows follow the clock there.
