@@ -16,10 +16,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/Automattic/jetmon/coordinator/rules/delivery"
 	"github.com/Automattic/jetmon/coordinator/rules/event"
-	"github.com/Automattic/jetmon/coordinator/state/store"
-	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/test/fakesite"
 )
@@ -114,52 +111,44 @@ func TestANoticeThatIsRefusedForGoodBlocksNobody(t *testing.T) {
 			}
 			s.inbox.awaitTold(t, sick.URL(), patience, 0, 1)
 			poisoned.Store(0)
-			key := tellAgain(t, s, subscriptionID, code)
+			key := s.tellAgain(t, subscriptionID, code)
 			await(t, "the dead letter is told again", patience, func() bool {
 				return len(slices.DeleteFunc(h.all(), func(r receipt) bool { return r.key != key })) == 2
 			})
 			h.told(t)
-			await(t, "nothing is dead or waits", patience, func() bool { return len(letters(t, s, subscriptionID, delivery.Delivered)) == 3 })
+			await(t, "nothing is dead or waits", patience, func() bool { return len(s.notices(t, subscriptionID, "DELIVERED")) == 3 })
 		})
 	}
 }
 
-// letters lists deliveries of a subscription in a state.
-func letters(t *testing.T, s system, subscriptionID int64, state delivery.State) []delivery.Delivery {
-	t.Helper()
-	db := openStore(t, s)
-	all, err := db.ListDeliveries(t.Context(), store.DeliveryQuery{Limit: 100, Subscriptions: []int64{subscriptionID}, States: []delivery.State{state}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
+// notice is a notification of a subscription as far as stories read it.
+type notice struct {
+	ID       string `json:"notification_id"`
+	Key      string `json:"event_id"`
+	Type     string `json:"event_type"`
+	Attempts int    `json:"attempt_count"`
+	Last     struct {
+		HTTPStatus int    `json:"http_status"`
+		Text       string `json:"text"`
+	} `json:"last_attempt"`
 }
 
-// openStore opens the coordinator's store until the test ends.
-func openStore(t *testing.T, s system) *sqlstore.Store {
+// notices lists the notifications of a subscription in a state, given without its prefix.
+func (s system) notices(t *testing.T, subscriptionID int64, state string) []notice {
 	t.Helper()
-	db, err := sqlstore.Open(t.Context(), s.dsn(), sqlstore.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Errorf("close the store: %v", err)
-		}
-	})
-	return db
+	var page struct{ Notifications []notice }
+	s.rest.call(t, http.MethodGet, fmt.Sprintf("/v1/notifications?subscription_id=%d&states=NOTIFICATION_STATE_%s", subscriptionID, state), "", &page)
+	return page.Notifications
 }
 
 // tellAgain checks that there is one dead letter, asks for it, and returns its key.
-func tellAgain(t *testing.T, s system, subscriptionID int64, code int) string {
+func (s system) tellAgain(t *testing.T, subscriptionID int64, code int) string {
 	t.Helper()
-	dead := letters(t, s, subscriptionID, delivery.Dead)
-	if len(dead) != 1 || dead[0].Type != event.SiteDown || dead[0].Newest.HTTPStatus != code || dead[0].Attempts != 1 {
+	dead := s.notices(t, subscriptionID, "DEAD")
+	if len(dead) != 1 || dead[0].Type != "EVENT_TYPE_SITE_DOWN" || dead[0].Last.HTTPStatus != code || dead[0].Attempts != 1 {
 		t.Fatalf("the dead letters are %+v, want one with %d", dead, code)
 	}
-	if n, err := openStore(t, s).Redeliver(t.Context(), store.DeliveryQuery{ID: dead[0].ID}, time.Now(), 1); err != nil || n != 1 {
-		t.Fatalf("told %d again, %v", n, err)
-	}
+	s.rest.call(t, http.MethodPost, "/v1/notifications/"+dead[0].ID+":replay", "", &struct{}{})
 	return dead[0].Key
 }
 
@@ -213,8 +202,8 @@ func TestWebhooksReachNoPrivateAddress(t *testing.T) {
 	s.rest.awaitState(t, siteID, "UP")
 	s.goes(t, siteID, target, http.StatusServiceUnavailable)
 	await(t, "what met the redirect waits for another attempt", patience, func() bool {
-		waiting := letters(t, s, id, delivery.Waiting)
-		return len(waiting) == 1 && waiting[0].Newest.HTTPStatus == http.StatusTemporaryRedirect && strings.Contains(waiting[0].Newest.Text, "not followed")
+		waiting := s.notices(t, id, "WAITING")
+		return len(waiting) == 1 && waiting[0].Last.HTTPStatus == http.StatusTemporaryRedirect && strings.Contains(waiting[0].Last.Text, "not followed")
 	})
 	s.subscribe(t, "made while it was allowed", "http://"+p.Addr().String()+"/", "")
 
@@ -307,7 +296,7 @@ func TestWhatIsOverInTimeIsToldToNoSubscription(t *testing.T) {
 		all.awaitHeard(t, ids[1], "SITE_DOWN")
 		s.goes(t, ids[1], short, http.StatusOK)
 		all.awaitHeard(t, ids[1], "SITE_DOWN", "SITE_UP")
-		await(t, "both are superseded", patience, func() bool { return len(letters(t, s, waits, delivery.Superseded)) == 2 })
+		await(t, "both are superseded", patience, func() bool { return len(s.notices(t, waits, "SUPERSEDED")) == 2 })
 
 		// Who is told at last is told in order, and later than without a delay.
 		s.goes(t, ids[2], long, http.StatusServiceUnavailable)

@@ -167,7 +167,11 @@ func (s *subscriptions) UpdateSubscription(ctx context.Context, req *monitorv1.U
 			if err := checkSubscriptionETag(*sub, in.GetEtag()); err != nil {
 				return err
 			}
+			was := *sub
 			if err := applySubscription(sub, in, paths); err != nil {
+				return err
+			}
+			if err := keepsBearer(was, *sub, paths); err != nil {
 				return err
 			}
 			return s.check(ctx, *sub)

@@ -168,6 +168,15 @@ func fits(s subscription.Subscription) error {
 	return nil
 }
 
+// keepsBearer refuses to send a bearer token that is there already to another origin: who may edit
+// a subscription may not read its token, so nor have it sent to himself.
+func keepsBearer(was, is subscription.Subscription, paths []string) error {
+	if was.Secrets.Bearer == "" || slices.Contains(paths, "bearer_token") || post.SameOrigin(was.URL, is.URL) {
+		return nil
+	}
+	return fault.InvalidField("subscription.bearer_token", "must be given anew, or as empty, with a URL that leads to another host")
+}
+
 // leastRate is the lowest rate: some 86 deliveries a day.
 const leastRate = 0.001
 

@@ -10,6 +10,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/event"
 	"github.com/Automattic/jetmon/coordinator/rules/subscription"
 	"github.com/Automattic/jetmon/internal/backoff"
+	"github.com/Automattic/jetmon/internal/check"
 )
 
 // attempt makes one attempt. It runs on its own goroutine.
@@ -60,7 +61,7 @@ func (r *run) delivery(s *subscription.Subscription, d delivery.Due) (what chann
 		if d.Change == nil {
 			return what, "the change of status is not there any more, or is damaged"
 		}
-		return what, ""
+		return what, foreign(s, d.Change.BlogID)
 	}
 	if d.Body == "" {
 		return what, "the event is not there any more"
@@ -69,7 +70,20 @@ func (r *run) delivery(s *subscription.Subscription, d delivery.Due) (what chann
 	if what.Event, err = event.Decode(d.Body); err != nil {
 		return what, "the event is damaged"
 	}
-	return what, ""
+	blog := check.BlogID(0)
+	if what.Event.Site != nil {
+		blog = what.Event.Site.BlogID
+	}
+	return what, foreign(s, blog)
+}
+
+// foreign says why a subscription may not tell of a blog: its filter names others now. It belongs
+// to the callers of those, who may have given it another endpoint.
+func foreign(s *subscription.Subscription, blog check.BlogID) string {
+	if len(s.Filter.Blogs) == 0 || slices.Contains(s.Filter.Blogs, blog) {
+		return ""
+	}
+	return "the subscription is one of other blogs now"
 }
 
 // given is the outcome of a delivery that cannot be told.

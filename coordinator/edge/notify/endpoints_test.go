@@ -139,7 +139,7 @@ func perform(t *testing.T, o notify.Options, subs ...subscription.Subscription) 
 // add adds an event to what a subscription is to be told, and wakes the Deliverer.
 func (s *stage) add(to int64, site check.SiteID, what event.Type) delivery.Due {
 	s.next++
-	e := event.Event{ID: fmt.Sprintf("%d/%d", site, s.next), Type: what, Time: event.At(time.Now()), Site: &event.Site{ID: site}}
+	e := event.Event{ID: fmt.Sprintf("%d/%d", site, s.next), Type: what, Time: event.At(time.Now()), Site: &event.Site{ID: site, BlogID: check.BlogID(site)}}
 	body, err := e.Encode()
 	if err != nil {
 		panic(err)
@@ -543,6 +543,23 @@ func TestAResultOfALostShardIsLeftToTheNextOwner(t *testing.T) {
 		}
 		if n := len(s.box.adopted); n != 2 {
 			t.Errorf("the outbox of an older version was adopted %d times, want once a term", n)
+		}
+	})
+}
+
+func TestASubscriptionTellsOfNoBlogThatItDoesNotNameAnyMore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, stop := perform(t, notify.Options{}, subscription.Subscription{Filter: event.Filter{Blogs: []check.BlogID{7}}})
+		defer stop()
+		s.add(1, 6, event.SiteDown)
+		s.add(1, 7, event.SiteDown)
+		synctest.Wait()
+		if got := s.to[1].keys(); !slices.Equal(got, []string{"7/2"}) {
+			t.Errorf("told %v", got)
+		}
+		if d := s.state(1); d.State != delivery.Dead || d.Newest.Text != "the subscription is one of other blogs now" {
+			t.Errorf("of the other blog: %+v", d)
 		}
 	})
 }

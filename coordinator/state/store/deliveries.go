@@ -92,6 +92,9 @@ type DeliveryQuery struct {
 	// Subscriptions, when not nil, are those whose deliveries are selected; at most 1000.
 	Subscriptions []int64
 	SiteID        check.SiteID
+	// Blogs, when not empty, are those of which the events tell, as the sites were then; an event
+	// that is kept no more is of none.
+	Blogs []check.BlogID
 	// States, when not empty, are the states.
 	States []delivery.State
 	// Key is the event's.

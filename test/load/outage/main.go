@@ -18,6 +18,7 @@ import (
 // plan is what to measure.
 type plan struct {
 	sites, others     int
+	addresses         int
 	interval, recheck time.Duration
 	away              bool
 	program           string
@@ -26,6 +27,7 @@ type plan struct {
 func main() {
 	var p plan
 	flag.IntVar(&p.sites, "sites", 10_000, "sites of the host that fails")
+	flag.IntVar(&p.addresses, "addresses", 50, "addresses of that host, in one network; a coordinator makes ten checks at once of each")
 	flag.IntVar(&p.others, "others", 2000, "sites of other hosts, which work")
 	flag.DurationVar(&p.interval, "interval", time.Minute, "interval of all sites")
 	flag.DurationVar(&p.recheck, "recheck", 5*time.Second, "time between the checks of a failing site")
@@ -53,6 +55,8 @@ func (p *plan) check() error {
 	switch {
 	case p.sites < 10 || p.sites > 100_000 || p.others < 1 || p.others > 100_000:
 		return errors.New("-sites must be from 10 to 100000, -others from 1 to that")
+	case p.addresses < 1 || p.addresses > min(250, p.sites):
+		return errors.New("-addresses must be from 1 to 250")
 	case p.interval < time.Second || p.interval > 10*time.Minute || p.recheck < time.Second || p.recheck > time.Minute:
 		return errors.New("-interval must be from 1s to 10m, -recheck from 1s to 1m")
 	}

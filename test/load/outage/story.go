@@ -63,7 +63,8 @@ func (s *story) play(ctx context.Context) error {
 
 // fails has the host fail, until WordPress.com and the operators know.
 func (s *story) fails(ctx context.Context) error {
-	fmt.Printf("%d sites of %s fail, %d of %d other hosts work; each is checked every %s\n", s.sites, host, s.others, hosts, s.interval)
+	fmt.Printf("%d sites at %d addresses of %s0/24 fail, %d of %d other hosts work; each is checked every %s\n",
+		s.sites, s.addresses, network, s.others, hosts, s.interval)
 	s.began = time.Now()
 	s.world.wordpress.away.Store(s.away)
 	s.world.failing.Store(true)
@@ -121,7 +122,8 @@ func (s *story) verdict(ctx context.Context) error {
 	s.mu.Unlock()
 	fmt.Printf("operators got %d + %d + %d messages (opened, updated, resolved); at most %d notices waited; lowest coverage %.2f %%; longest time without a check of a site that works %s\n",
 		len(s.world.operators.of(opened)), len(s.world.operators.of(updated)), len(s.world.operators.of(resolved)), waiting, 100*least, s.world.longest().Round(time.Second))
-	fmt.Printf("WordPress.com refused %d attempts while it was away, and got %d notices again\n", s.world.wordpress.refused, s.world.wordpress.again)
+	refused, again := s.world.wordpress.failures()
+	fmt.Printf("WordPress.com refused %d attempts while it was away, and got %d notices again\n", refused, again)
 	histories := s.world.wordpress.histories()
 	if len(histories) != s.sites {
 		wrong = errors.Join(wrong, fmt.Errorf("WordPress.com was told of %d sites, want %d", len(histories), s.sites))

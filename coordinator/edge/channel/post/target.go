@@ -69,6 +69,23 @@ func (o Options) checkHost(u *url.URL) error {
 	return nil
 }
 
+// SameOrigin reports whether two URLs have the same scheme, host and port.
+func SameOrigin(a, b string) bool {
+	u, errA := url.Parse(a)
+	w, errB := url.Parse(b)
+	return errA == nil && errB == nil && origin(u) == origin(w)
+}
+
+func origin(u *url.URL) string {
+	port := u.Port()
+	if port == "" && u.Scheme == "https" {
+		port = "443"
+	} else if port == "" {
+		port = "80"
+	}
+	return u.Scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
+}
+
 // Masked returns a URL as it may be shown: with the values of its query left out, and its path
 // too where that is secret. What cannot be read is left out whole.
 func Masked(raw string, pathIsSecret bool) string {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -133,7 +134,15 @@ func restricted(q store.DeliveryQuery) (where string, args []any) {
 			where, args = where+" AND "+c.text, append(args, c.value)
 		}
 	}
-	return where, args
+	if len(q.Blogs) == 0 {
+		return where, args
+	}
+	for _, b := range q.Blogs { // MariaDB keeps the quotes of a string, SQLite does not
+		text := strconv.FormatInt(int64(b), 10)
+		args = append(args, text, strconv.Quote(text))
+	}
+	return where + ` AND EXISTS (SELECT 1 FROM jetmon_events e WHERE e.id = d.event_id
+	AND CAST(JSON_EXTRACT(e.body, '$.site.blog_id') AS CHAR) IN ` + marks(2*len(q.Blogs)) + ")", args
 }
 
 // among returns the condition that a column has one of some values; none when there are none.
