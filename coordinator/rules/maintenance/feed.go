@@ -2,7 +2,6 @@ package maintenance
 
 import (
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -177,7 +176,11 @@ func (f *feed) event(p *Plan, w Window, more func()) {
 	case p.Covers.Host.Host != "":
 		what = "Sites of the host " + p.Covers.Host.Host
 		if port := p.Covers.Host.Port; port != 0 {
-			what = "Sites of the host " + net.JoinHostPort(p.Covers.Host.Host, strconv.Itoa(int(port)))
+			host := p.Covers.Host.Host
+			if strings.Contains(host, ":") {
+				host = "[" + host + "]" // an address of IPv6
+			}
+			what = fmt.Sprintf("Sites of the host %s:%d", host, port)
 		}
 	}
 	if p.Reason != "" {
