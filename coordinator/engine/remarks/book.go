@@ -21,6 +21,8 @@ import (
 // Book holds the remarks. New makes one. It is not safe for concurrent use.
 type Book struct {
 	sites map[check.SiteID]*entry
+	// seed is that of the hashes of URLs.
+	seed maphash.Seed
 	// unwritten holds by shard the changes that the store does not know, the newest of each
 	// remark.
 	unwritten [shard.Count]map[record.RemarkMark]record.Remark
@@ -35,10 +37,8 @@ type entry struct {
 	paused bool
 }
 
-var urls = maphash.MakeSeed()
-
 // New makes an empty book.
-func New() *Book { return &Book{sites: map[check.SiteID]*entry{}} }
+func New() *Book { return &Book{sites: map[check.SiteID]*entry{}, seed: maphash.MakeSeed()} }
 
 // Site is a site about which something may be remarked.
 type Site struct {
@@ -100,7 +100,7 @@ func (b *Book) Removed(id check.SiteID, at time.Time) {
 // Put closes the remarks of a site that is watched from now on, if they are of another URL, which
 // it got while nobody watched it.
 func (b *Book) Put(s Site, at time.Time) {
-	if e := b.sites[s.ID]; e != nil && e.url != 0 && e.url != maphash.String(urls, s.URL) {
+	if e := b.sites[s.ID]; e != nil && e.url != 0 && e.url != maphash.String(b.seed, s.URL) {
 		b.Gone(s, at)
 	}
 }
@@ -128,7 +128,7 @@ func (b *Book) Recall(open []record.Remark) {
 		}
 		e.State, e.bucket, e.paused = advisory.Opened(append(e.Open(), r.Advisory)), r.Bucket, r.Paused
 		if r.URL != "" {
-			e.url = maphash.String(urls, r.URL)
+			e.url = maphash.String(b.seed, r.URL)
 		}
 	}
 }
