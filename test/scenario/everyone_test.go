@@ -60,11 +60,17 @@ func TestEveryoneIsToldExactlyWhatWasCommitted(t *testing.T) {
 		for _, r := range g.rows {
 			g.farm.become(r.url, http.StatusOK)
 		}
-		await(t, "all sites are up, and everyone is told", 6*patience, func() bool {
-			return g.server.Query(t, `SELECT (SELECT COUNT(*) FROM jetmon_outages WHERE end_ms = 0)
-				+ (SELECT COUNT(*) FROM jetmon_deliveries WHERE state IN (1, 2))`) == "0\n"
-		})
+		g.quiet(t)
 		o.verdict(t, g)
+	})
+}
+
+// quiet waits until all sites are up, and nothing is to be told any more.
+func (g *grid) quiet(t *testing.T) {
+	t.Helper()
+	await(t, "all sites are up, and everyone is told", 6*patience, func() bool {
+		return g.server.Query(t, `SELECT (SELECT COUNT(*) FROM jetmon_outages WHERE end_ms = 0)
+			+ (SELECT COUNT(*) FROM jetmon_deliveries WHERE state IN (1, 2))`) == "0\n"
 	})
 }
 
@@ -207,25 +213,12 @@ func (o *audience) verdict(t *testing.T, g *grid) {
 		to     *ledger
 		admits func(event.Event) bool
 	}{
-		{o.inbox, func(event.Event) bool { return true }},
+		{o.inbox, everything},
 		{o.signed.ledger, isChosen},
 		{o.alerts.ledger, func(e event.Event) bool { return e.Type == event.SiteDown || e.Type == event.SiteUp }},
 		{o.mail.ledger, func(e event.Event) bool { return e.Type == event.SiteUp }},
 	} {
-		want, siteOf, n := map[int64][]string{}, map[string]int64{}, 0
-		for _, e := range events {
-			siteOf[e.ID] = int64(e.Site.ID)
-			if c.admits(e) {
-				want[int64(e.Site.ID)], n = append(want[int64(e.Site.ID)], e.ID), n+1
-			}
-		}
-		got := map[int64][]string{}
-		for _, key := range c.to.told(t) {
-			got[siteOf[key]] = append(got[siteOf[key]], key)
-		}
-		if fmt.Sprint(got) != fmt.Sprint(want) {
-			t.Errorf("%s was told\n%v\nand this was committed:\n%v", c.to.name, got, want)
-		}
+		n := c.to.heardAll(t, events, c.admits)
 		by := map[mode]int{}
 		for _, r := range c.to.all() {
 			by[r.mode]++
@@ -240,6 +233,29 @@ func (o *audience) verdict(t *testing.T, g *grid) {
 	if refused == 0 || repeated == 0 {
 		t.Errorf("%d attempts were refused, and %d were to be repeated: nothing is proved", refused, repeated)
 	}
+}
+
+// everything is the filter that admits all.
+func everything(event.Event) bool { return true }
+
+// heardAll checks that a receiver took exactly the events that its filter admits, those of a site
+// in order, and returns how many these are.
+func (l *ledger) heardAll(t *testing.T, events []event.Event, admits func(event.Event) bool) (n int) {
+	t.Helper()
+	want, got, siteOf := map[int64][]string{}, map[int64][]string{}, map[string]int64{}
+	for _, e := range events {
+		siteOf[e.ID] = int64(e.Site.ID)
+		if admits(e) {
+			want[int64(e.Site.ID)], n = append(want[int64(e.Site.ID)], e.ID), n+1
+		}
+	}
+	for _, key := range l.told(t) {
+		got[siteOf[key]] = append(got[siteOf[key]], key)
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%s was told\n%v\nand this was committed:\n%v", l.name, got, want)
+	}
+	return n
 }
 
 // events reads the changes of status as they were committed, those of a site in order, and checks that

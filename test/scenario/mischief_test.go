@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/test/seeds"
 )
 
@@ -35,17 +36,16 @@ func faults() []fault {
 }
 
 // At random moments a coordinator, a checker or the database is killed, stopped or cut off.
-// Every site is checked again in time. Nothing is sent about working sites; a site that goes
-// down meanwhile is notified once, and once more when it is back.
+// Every site is checked again in time. Nothing is sent about working sites; of a site that goes
+// down meanwhile WordPress.com and a webhook are notified once, and once more when it is back.
 func TestWhateverFailsSitesAreCheckedAndToldOfOnce(t *testing.T) {
 	t.Parallel()
 	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
 		t.Logf("to repeat it: make chaos TESTSEED=%d CHAOSFLAGS=-chaos.for=%s", seed, *chaosFor)
-		m := &mischief{
-			random: rand.New(rand.NewPCG(seed, 0)),
-			grid:   lay(t, plan{coordinators: 3, sites: 600, interval: 5 * time.Second}),
-		}
+		m := &mischief{random: rand.New(rand.NewPCG(seed, 0)), hook: newHook(t, newLedger("the webhook", seed), bodyAsIs)}
+		m.grid = lay(t, plan{coordinators: 3, sites: 600, interval: 5 * time.Second, flags: func(int) []string { return []string{allowPrivate} }})
 		g := m.grid
+		m.subscribe(t)
 		g.balanced(t)
 		g.checked(t, time.Now(), patience)
 		began := time.Now()
@@ -58,6 +58,7 @@ func TestWhateverFailsSitesAreCheckedAndToldOfOnce(t *testing.T) {
 			g.farm.become(r.url, http.StatusOK)
 		}
 		g.awaitTold(t, m.down, 0, 1)
+		g.quiet(t)
 		g.checked(t, time.Now(), takeover+g.plan.interval+busy)
 		m.verdict(t, began, ended)
 	})
@@ -67,9 +68,23 @@ func TestWhateverFailsSitesAreCheckedAndToldOfOnce(t *testing.T) {
 type mischief struct {
 	*grid
 	random *rand.Rand
-	deck   []func(*testing.T)
+	// hook is told of everything, too.
+	hook *hook
+	deck []func(*testing.T)
 	// down are the sites that went down.
 	down []row
+}
+
+// subscribe has the hook told of everything.
+func (m *mischief) subscribe(t *testing.T) {
+	t.Helper()
+	_, err := monitorv1.NewSubscriptionServiceClient(dial(t, m.addresses[m.coordinators[0]])).CreateSubscription(t.Context(),
+		&monitorv1.CreateSubscriptionRequest{Subscription: &monitorv1.Subscription{
+			Name: "webhook", Kind: monitorv1.SubscriptionKind_SUBSCRIPTION_KIND_WEBHOOK, Url: m.hook.server.URL,
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // round causes one fault, and lets two sites go down around it.
@@ -183,6 +198,9 @@ func (m *mischief) verdict(t *testing.T, began, ended time.Time) {
 	}
 	if n := len(m.inbox.told()); n != 2*len(m.down) {
 		t.Errorf("WordPress.com was told %d times of %d sites that went down and came back", n, len(m.down))
+	}
+	if n := m.hook.heardAll(t, m.events(t), everything); n != 2*len(m.down) {
+		t.Errorf("%d changes were committed of %d sites that went down and came back", n, len(m.down))
 	}
 	for what, query := range map[string]string{
 		"outages":       "SELECT COUNT(*) FROM jetmon_outages",

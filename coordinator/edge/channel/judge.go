@@ -10,7 +10,7 @@ import (
 )
 
 // maxRetryAfter bounds what an endpoint may ask for.
-const maxRetryAfter = 24 * time.Hour
+const maxRetryAfter = time.Hour
 
 // Judge returns what a reply over HTTP means where nothing but the status counts: any 2xx is
 // success, whatever the body. secrets do not appear in the text.
@@ -38,7 +38,7 @@ func words(r post.Reply) string {
 		text += ", " + r.Broken.Error()
 	}
 	if body := strings.TrimSpace(string(r.Body)); body != "" {
-		text += ": " + body[:min(len(body), 4*MaxTextBytes)]
+		text += ": " + body // whole: Text must see a secret to its end
 	}
 	return text
 }

@@ -4,10 +4,11 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Text returns what may be kept and shown of an answer, or of a reason why there was none: one
-// line of at most MaxTextBytes, without control characters, and without secrets, which the other
+// line of at most MaxTextBytes, without control characters and marks of direction, and without secrets, which the other
 // side may have sent back.
 func Text(raw string, secrets ...string) string {
 	for _, secret := range secrets {
@@ -20,10 +21,10 @@ func Text(raw string, secrets ...string) string {
 		}
 	}
 	text := strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
+		if unicode.IsGraphic(r) {
+			return r
 		}
-		return r
+		return ' '
 	}, strings.ToValidUTF8(raw, "?"))
 	text = strings.Join(strings.Fields(text), " ")
 	if len(text) > MaxTextBytes {

@@ -138,7 +138,7 @@ func TestWhatAnswersMean(t *testing.T) {
 		"500 with success:true":          {plain("500 Internal Server Error", `{"success":true}`), all(failed), "HTTP 500", 0},
 		"501":                            {plain("501 Not Implemented", "ok"), all(failed), "HTTP 501", 0},
 		"503 with Retry-After":           {plain("503 Service Unavailable", "", "Retry-After: 120"), all(failed), "HTTP 503", 2 * time.Minute},
-		"503 for a year":                 {plain("503 Service Unavailable", "", "Retry-After: 31536000"), all(failed), "HTTP 503", 24 * time.Hour},
+		"503 for a year":                 {plain("503 Service Unavailable", "", "Retry-After: 31536000"), all(failed), "HTTP 503", time.Hour},
 		"503 with a bad Retry-After":     {plain("503 Service Unavailable", "", "Retry-After: -5"), all(failed), "HTTP 503", 0},
 		"429 with Retry-After":           {plain("429 Too Many Requests", "rate_limited", "Retry-After: 7"), all(failed), "rate_limited", 7 * time.Second},
 		"408":                            {plain("408 Request Timeout", ""), all(failed), "HTTP 408", 0},

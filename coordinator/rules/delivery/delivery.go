@@ -34,7 +34,7 @@ const (
 	Dead
 	// Superseded was never tried: the site was up again before its delay was over.
 	Superseded
-	// Alive was accepted, and is repeated until another event of its lane comes.
+	// Alive was accepted, and is repeated until another event about the same comes.
 	Alive
 	// StateLast is the last of them.
 	StateLast = Alive

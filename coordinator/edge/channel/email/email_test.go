@@ -137,7 +137,7 @@ func TestWhatTheServerSaysMeans(t *testing.T) {
 		"a server that leaves":          {all, map[string]string{"": "421 bye"}, channel.Failed, "bye"},
 		"taken, and then no RSET":       {all, map[string]string{"RSET": "500 what"}, channel.Accepted, "taken"},
 		"taken, and then cut off":       {all, map[string]string{"cut": "."}, channel.Accepted, "taken"},
-		"cut off before":                {all, map[string]string{"cut": "DATA"}, channel.Failed, "EOF"},
+		"cut off before":                {all, map[string]string{"cut": "DATA"}, channel.Failed, "DATA"}, // an end or a reset
 		"silence":                       {all, map[string]string{"": ""}, channel.Failed, "no answer in time"},
 		"silence about the text":        {all, map[string]string{".": ""}, channel.Failed, "no answer in time"},
 		"no SMTP":                       {all, map[string]string{"": "HTTP/1.1 400 Bad Request"}, channel.Failed, ""},

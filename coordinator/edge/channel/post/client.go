@@ -151,6 +151,17 @@ func reasonOf(err error) error {
 	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() || errors.Is(err, context.Canceled) {
 		return errSlow
 	}
+	// Our own address and that of our resolver are nobody's business.
+	if unknown, ok := errors.AsType[*net.DNSError](err); ok {
+		said := *unknown
+		said.Server = ""
+		return &said
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		said := *op
+		said.Source = nil
+		return &said
+	}
 	return withoutURL(err)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -26,6 +27,8 @@ func (o Options) Check(raw string, secret bool) error {
 		return errors.New("must begin with https:// or http://")
 	case u.Host == "" || u.Hostname() == "":
 		return errors.New("has no host")
+	case portOf(u) == 0:
+		return errors.New("has no valid port")
 	case u.User != nil:
 		return errors.New("must have no user information: use bearer_token")
 	case u.Fragment != "":
@@ -49,21 +52,7 @@ func (o Options) checkHost(u *url.URL) error {
 	if err != nil {
 		return nil
 	}
-	port := uint16(443)
-	if u.Scheme == "http" {
-		port = 80
-	}
-	if p := u.Port(); p != "" {
-		at, err := netip.ParseAddrPort(netip.AddrPortFrom(addr, 0).Addr().String() + ":" + p)
-		if addr.Is6() {
-			at, err = netip.ParseAddrPort("[" + addr.String() + "]:" + p)
-		}
-		if err != nil {
-			return errors.New("has no valid port")
-		}
-		port = at.Port()
-	}
-	if reason := o.policy().Refuse(netip.AddrPortFrom(addr.Unmap(), port)); reason != "" {
+	if reason := o.policy().Refuse(netip.AddrPortFrom(addr.Unmap(), portOf(u))); reason != "" {
 		return fmt.Errorf("leads to the address %s, where nothing may be told: %s", addr, reason)
 	}
 	return nil
@@ -77,13 +66,22 @@ func SameOrigin(a, b string) bool {
 }
 
 func origin(u *url.URL) string {
-	port := u.Port()
-	if port == "" && u.Scheme == "https" {
-		port = "443"
-	} else if port == "" {
-		port = "80"
+	return u.Scheme + "://" + strings.ToLower(u.Hostname()) + ":" + strconv.Itoa(int(portOf(u)))
+}
+
+// portOf returns the port that is dialled; 0 when it is none.
+func portOf(u *url.URL) uint16 {
+	if text := u.Port(); text != "" {
+		port, err := strconv.ParseUint(text, 10, 16)
+		if err != nil {
+			return 0
+		}
+		return uint16(port)
 	}
-	return u.Scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
+	if u.Scheme == "http" {
+		return 80
+	}
+	return 443
 }
 
 // Masked returns a URL as it may be shown: with the values of its query left out, and its path

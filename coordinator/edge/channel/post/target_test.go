@@ -36,6 +36,8 @@ func TestWhatCanBeAnEndpoint(t *testing.T) {
 		"https://169.254.169.254/latest/":      "169.254",
 		"https://0.0.0.0/":                     "0.0.0.0",
 		"https://[fe80::1%25eth0]/":            "fe80",
+		"https://example.com:99999/":           "port",
+		"https://example.com:0/":               "port",
 	} {
 		err := post.Options{Allowed: allowed}.Check(raw, false)
 		if why == "" && err != nil || why != "" && (err == nil || !strings.Contains(err.Error(), why)) {

@@ -55,7 +55,10 @@ func (t txn) deliver(f shard.Fence, events []event.Event, ids, transitions []int
 		return nil
 	}
 	letters, err := t.letters(events, ids, transitions)
-	if err != nil || len(letters) == 0 {
+	if err != nil {
+		return err
+	}
+	if err := t.endAlive(events, letters); err != nil || len(letters) == 0 {
 		return err
 	}
 	if err := t.queue(f, letters); err != nil {
@@ -106,12 +109,8 @@ type first struct {
 	shard shard.ID
 }
 
-// lanes has the lanes that letters go to: the first row that waits in each, and the rows that are
-// repeated until something else comes.
-type lanes struct {
-	firsts map[lane]first
-	alive  map[lane]int64
-}
+// lanes has the lanes that letters go to: the first row that waits in each.
+type lanes struct{ firsts map[lane]first }
 
 // queue finds the place of each letter: first of its lane, behind another one, or of no use
 // because it takes back news that were not told.
@@ -123,12 +122,7 @@ func (t txn) queue(f shard.Fence, letters []*letter) error {
 	if err := t.takeBack(letters, known); err != nil {
 		return err
 	}
-	var ended []any
 	for _, l := range letters {
-		if id, ok := known.alive[l.lane()]; ok {
-			ended = append(ended, id)
-			delete(known.alive, l.lane())
-		}
 		at, waits := known.firsts[l.lane()]
 		switch {
 		case l.state == delivery.Superseded:
@@ -145,12 +139,7 @@ func (t txn) queue(f shard.Fence, letters []*letter) error {
 			}
 		}
 	}
-	if len(ended) == 0 {
-		return nil
-	}
-	_, err = t.exec("UPDATE jetmon_deliveries SET state = ?, next_ms = done_ms WHERE state = ? AND id IN "+marks(len(ended)),
-		append([]any{delivery.Delivered, delivery.Alive}, ended...)...)
-	return err
+	return nil
 }
 
 // lanesOf returns the ids of the letters' lanes, each once.
@@ -166,26 +155,21 @@ func lanesOf(letters []*letter) (ids []any) {
 
 // lanes reads what is in the lanes of letters.
 func (t txn) lanes(letters []*letter) (lanes, error) {
-	known := lanes{map[lane]first{}, map[lane]int64{}}
+	known := lanes{map[lane]first{}}
 	ids := lanesOf(letters)
-	rows, err := t.tx.QueryContext(t.ctx, `SELECT id, subscription_id, lane, state, shard FROM jetmon_deliveries
-	WHERE state IN (?, ?) AND lane IN `+marks(len(ids)), append([]any{delivery.Waiting, delivery.Alive}, ids...)...)
+	rows, err := t.tx.QueryContext(t.ctx, `SELECT id, subscription_id, lane, shard FROM jetmon_deliveries
+	WHERE state = ? AND lane IN `+marks(len(ids)), append([]any{delivery.Waiting}, ids...)...)
 	if err != nil {
 		return known, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var l lane
-		var state delivery.State
 		var one first
-		if err := rows.Scan(&one.id, &l.subscription, &l.id, &state, &one.shard); err != nil {
+		if err := rows.Scan(&one.id, &l.subscription, &l.id, &one.shard); err != nil {
 			return known, err
 		}
-		if state == delivery.Alive {
-			known.alive[l] = one.id
-		} else {
-			known.firsts[l] = one
-		}
+		known.firsts[l] = one
 	}
 	return known, rows.Err()
 }

@@ -128,11 +128,10 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time, a
 		if err := forgetSettings(t, id); err != nil {
 			return err
 		}
-		if _, err := t.exec("DELETE FROM jetmon_site_hosts WHERE site_id = ?", id); err != nil {
-			return err
-		}
-		if _, err := t.exec("DELETE FROM jetmon_site_watches WHERE site_id = ?", id); err != nil {
-			return err
+		for _, table := range []string{"jetmon_site_hosts", "jetmon_site_watches"} {
+			if _, err := t.exec("DELETE FROM "+table+" WHERE site_id = ?", id); err != nil {
+				return err
+			}
 		}
 		if err := s.forgetMaintenances(t, id); err != nil {
 			return err
@@ -141,6 +140,9 @@ func (s *Store) DeleteSite(ctx context.Context, id check.SiteID, at time.Time, a
 			return err
 		}
 		if _, err = t.endOutages(record.EndDeleted, at, "open_site = ?", id); err != nil {
+			return err
+		}
+		if err := t.noMoreOf(id); err != nil {
 			return err
 		}
 		if err := t.forgetBlog(before.BlogID); err != nil {

@@ -137,12 +137,12 @@ func restricted(q store.DeliveryQuery) (where string, args []any) {
 	if len(q.Blogs) == 0 {
 		return where, args
 	}
-	for _, b := range q.Blogs { // MariaDB keeps the quotes of a string, SQLite does not
-		text := strconv.FormatInt(int64(b), 10)
-		args = append(args, text, strconv.Quote(text))
+	// No text inside the JSON has a quote that is not escaped.
+	var blogs []string
+	for _, b := range q.Blogs {
+		blogs, args = append(blogs, "e.body LIKE ?"), append(args, `%"blog_id":"`+strconv.FormatInt(int64(b), 10)+`"%`)
 	}
-	return where + ` AND EXISTS (SELECT 1 FROM jetmon_events e WHERE e.id = d.event_id
-	AND CAST(JSON_EXTRACT(e.body, '$.site.blog_id') AS CHAR) IN ` + marks(2*len(q.Blogs)) + ")", args
+	return where + " AND EXISTS (SELECT 1 FROM jetmon_events e WHERE e.id = d.event_id AND (" + strings.Join(blogs, " OR ") + "))", args
 }
 
 // among returns the condition that a column has one of some values; none when there are none.
