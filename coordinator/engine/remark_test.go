@@ -123,6 +123,31 @@ func TestTheNextOwnerKnowsWhatIsOpen(t *testing.T) {
 	w.wantRemarked(fmt.Sprintf("-%d@%s", check.AdvisoryTLSDeprecated, row().URL))
 }
 
+// A shard is loaded without the sites that are paused: nobody has looked at them, and what is
+// remarked about them stays.
+func TestRemarksOutlastAPauseAndAnotherOwner(t *testing.T) {
+	t.Parallel()
+	const slow = check.AdvisorySlow
+	resumed, moved := row(), row()
+	resumed.ID = 43
+	moved.ID, moved.URL = 44, "https://elsewhere.example/"
+	w := newWorld(t)
+	w.engine.RecallRemarks([]record.Remark{
+		{SiteID: 42, Bucket: row().Bucket, URL: row().URL, Advisory: slow, Paused: true},
+		{SiteID: 43, Bucket: row().Bucket, URL: row().URL, Advisory: slow, Paused: true},
+		{SiteID: 44, Bucket: row().Bucket, URL: row().URL, Advisory: slow, Paused: true},
+	})
+	putBucket(w.engine, w.now, row().Bucket, nil)
+	w.engine.Recalled(shard.Of(row().Bucket))
+	w.wantRemarked()
+	w.engine.Put(w.now.Add(time.Second), resumed)
+	w.wantRemarked()
+	w.engine.Put(w.now.Add(time.Second), moved)
+	w.wantRemarked(fmt.Sprintf("-%d@%s", slow, moved.URL))
+	w.engine.Remove(w.now.Add(time.Second), 42)
+	w.wantRemarked(fmt.Sprintf("-%d@", slow))
+}
+
 func TestRemarksThatCouldNotBeWrittenAreWrittenLater(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -30,7 +30,9 @@ func (e *Engine) Remove(now time.Time, id check.SiteID) {
 	e.edits.Edited(now, id)
 	if s := e.cases.find(id); s != nil {
 		e.watch.gone(now, s)
+		return
 	}
+	e.remarks.Removed(id, now)
 }
 
 // DropShard removes all sites of a shard, which another coordinator owns now. When it

@@ -66,7 +66,7 @@ func (w *watchlist) take(m moment, row *record.Site) {
 	slot, is := w.sites.Take(row, compact)
 	switch is {
 	case roster.Added:
-		w.remarked(slot, row.ID)
+		w.remarked(m.Time, slot, row)
 		w.agenda.Turn(&schedule.Timer{Slot: slot}, row.ID, w.pace.of(row.Interval))
 	case roster.Unknown:
 		w.add(m.Time, *row)
@@ -81,7 +81,7 @@ func (w *watchlist) take(m moment, row *record.Site) {
 // add adds a site that may need a case.
 func (w *watchlist) add(now time.Time, row record.Site) *site {
 	slot := w.sites.Add(&row)
-	w.remarked(slot, row.ID)
+	w.remarked(now, slot, &row)
 	s := &site{Site: roster.Site{Row: row, Host: w.sites.Entry(slot).Host()}, timer: schedule.Timer{Slot: slot}}
 	voice := w.judge.voice(row.Bucket)
 	known := row.Untold
@@ -126,8 +126,9 @@ func (w *watchlist) restart(s *site) {
 }
 
 // remarked marks a new site about which the last owner of its shard had something to remark.
-func (w *watchlist) remarked(slot schedule.Slot, id check.SiteID) {
-	if w.remarks.Has(id) {
+func (w *watchlist) remarked(now time.Time, slot schedule.Slot, row *record.Site) {
+	w.remarks.Put(remarks.Site{ID: row.ID, BlogID: row.BlogID, Bucket: row.Bucket, URL: row.URL}, now)
+	if w.remarks.Has(row.ID) {
 		w.sites.Entry(slot).Remark(true)
 	}
 }

@@ -7,6 +7,7 @@
 package remarks
 
 import (
+	"hash/maphash"
 	"maps"
 	"slices"
 	"time"
@@ -20,6 +21,8 @@ import (
 // Book holds the remarks. New makes one. It is not safe for concurrent use.
 type Book struct {
 	sites map[check.SiteID]*entry
+	// seed is that of the hashes of URLs.
+	seed maphash.Seed
 	// unwritten holds by shard the changes that the store does not know, the newest of each
 	// remark.
 	unwritten [shard.Count]map[record.RemarkMark]record.Remark
@@ -28,10 +31,14 @@ type Book struct {
 type entry struct {
 	advisory.State
 	bucket check.BucketID
+	// url is the hash of the URL that the store has with the remarks; 0 when they are our own.
+	url uint64
+	// paused means that the site was paused when its remarks were read.
+	paused bool
 }
 
 // New makes an empty book.
-func New() *Book { return &Book{sites: map[check.SiteID]*entry{}} }
+func New() *Book { return &Book{sites: map[check.SiteID]*entry{}, seed: maphash.MakeSeed()} }
 
 // Site is a site about which something may be remarked.
 type Site struct {
@@ -82,6 +89,22 @@ func (b *Book) Note(s Site, at time.Time, o *check.Observation) (remarked bool) 
 	return true
 }
 
+// Removed closes the remarks of a site that was deleted. Of a site that is paused nothing but they
+// may be known here.
+func (b *Book) Removed(id check.SiteID, at time.Time) {
+	if e := b.sites[id]; e != nil {
+		b.Gone(Site{ID: id, Bucket: e.bucket}, at)
+	}
+}
+
+// Put closes the remarks of a site that is watched from now on, if they are of another URL, which
+// it got while nobody watched it.
+func (b *Book) Put(s Site, at time.Time) {
+	if e := b.sites[s.ID]; e != nil && e.url != 0 && e.url != maphash.String(b.seed, s.URL) {
+		b.Gone(s, at)
+	}
+}
+
 // Gone closes the remarks of a site that is no longer watched, or got another URL.
 func (b *Book) Gone(s Site, at time.Time) {
 	e := b.sites[s.ID]
@@ -103,15 +126,18 @@ func (b *Book) Recall(open []record.Remark) {
 			e = &entry{}
 			b.sites[r.SiteID] = e
 		}
-		e.State, e.bucket = advisory.Opened(append(e.Open(), r.Advisory)), r.Bucket
+		e.State, e.bucket, e.paused = advisory.Opened(append(e.Open(), r.Advisory)), r.Bucket, r.Paused
+		if r.URL != "" {
+			e.url = maphash.String(b.seed, r.URL)
+		}
 	}
 }
 
 // Recalled ends the recall of a shard, when all its sites were put: remarks about sites that
-// are not watched are closed.
+// are not watched are closed, unless they are paused.
 func (b *Book) Recalled(id shard.ID, at time.Time, watched func(check.SiteID) bool) {
 	for site, e := range b.sites {
-		if shard.Of(e.bucket) == id && !watched(site) {
+		if shard.Of(e.bucket) == id && !e.paused && !watched(site) {
 			b.Gone(Site{ID: site, Bucket: e.bucket}, at)
 		}
 	}

@@ -20,6 +20,8 @@ type Remark struct {
 	Detail string
 	// CertificateExpire is when the site's certificate ends; zero unless the remark is about that.
 	CertificateExpire time.Time
+	// Paused means that the site is paused, as far as that was asked: see store.Remarks.
+	Paused bool
 }
 
 // RemarkMark is the place of a remark in a list: right after the remark that it names.

@@ -14,7 +14,7 @@ type Remarks interface {
 	// most 200 and one a site, each with its event. A change that says what is on record
 	// already changes nothing, and is no event. Fenced when the caller no longer owns the shard.
 	Remark(ctx context.Context, f shard.Fence, changes []record.Remark) error
-	// ShardRemarks reads all open remarks about sites of a shard.
+	// ShardRemarks reads all open remarks about sites of a shard, and which of them are paused.
 	ShardRemarks(ctx context.Context, s shard.ID) ([]record.Remark, error)
 	// ListRemarks reads a page of open remarks, by rising site and remark.
 	ListRemarks(ctx context.Context, q RemarkQuery) ([]record.Remark, error)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/Automattic/jetmon/coordinator/rules/event"
@@ -172,10 +173,21 @@ func (t txn) placesOf(sites []any) (map[check.SiteID]placing, error) {
 
 // ShardRemarks implements store.Remarks.
 func (s *Store) ShardRemarks(ctx context.Context, id shard.ID) ([]record.Remark, error) {
+	doing := fmt.Sprintf("read the remarks about sites of shard %d", id)
 	in, args := inShards("a.bucket", []shard.ID{id})
 	all, err := list(ctx, s.reader, scanRemark, remarkColumns+" WHERE "+in, args...)
 	if err != nil {
-		return nil, s.fault(fmt.Sprintf("read the remarks about sites of shard %d", id), err)
+		return nil, s.fault(doing, err)
+	}
+	paused, err := list(ctx, s.reader, func(rows *sql.Rows) (id check.SiteID, err error) { return id, rows.Scan(&id) },
+		`SELECT DISTINCT a.site_id FROM jetmon_advisories a
+	JOIN jetpack_monitor_sites l ON l.jetpack_monitor_site_id = a.site_id WHERE l.monitor_active = 0 AND `+in, args...)
+	if err != nil {
+		return nil, s.fault(doing, err)
+	}
+	slices.Sort(paused)
+	for i := range all {
+		_, all[i].Paused = slices.BinarySearch(paused, all[i].SiteID)
 	}
 	return all, nil
 }

@@ -16,6 +16,7 @@ func remarkTests() []test {
 	return []test{
 		{"a remark that opens is on record with its event, and one that closes is gone", remarksOpenAndClose},
 		{"what is on record already is written once", remarksAreWrittenOnce},
+		{"those of sites that are paused are marked", remarksOfThePaused},
 		{"remarks take places among the changes of their site", remarksHavePlaces},
 		{"a remark about a site that is gone closes with what was known of it", remarksOfTheGone},
 		{"remarks are listed by site, kind and blog, page by page", remarksListed},
@@ -53,6 +54,24 @@ func remarksOpenAndClose(t *testing.T, db Database) {
 	must(t, s.Remark(t.Context(), fence, []record.Remark{remarkOf(site, check.AdvisoryTLSExpiring, false, time.Hour)}))
 	wantEqual(t, get[[]record.Remark](t)(s.ShardRemarks(t.Context(), fence.Shard)), []record.Remark(nil))
 	wantEqual(t, eventsOf(t, db, site.ID), []int64{int64(event.AdvisoryOpened), int64(event.AdvisoryClosed)})
+}
+
+func remarksOfThePaused(t *testing.T, db Database) {
+	s := db.Open(t, true)
+	fence := own(t, s, "a", 7)
+	site, other := create(t, s, aSite(url(1))), create(t, s, aSite(url(2)))
+	for _, row := range []record.Site{site, other} {
+		must(t, s.Remark(t.Context(), fence, []record.Remark{remarkOf(row, check.AdvisorySlow, true, 0)}))
+	}
+	get[record.Site](t)(s.UpdateSite(t.Context(), other.ID, after(time.Minute), func(row record.Site) (record.Site, error) {
+		row.Paused = true
+		return row, nil
+	}))
+	found := map[check.SiteID]bool{}
+	for _, r := range get[[]record.Remark](t)(s.ShardRemarks(t.Context(), fence.Shard)) {
+		found[r.SiteID] = r.Paused
+	}
+	wantEqual(t, found, map[check.SiteID]bool{site.ID: false, other.ID: true})
 }
 
 func remarksAreWrittenOnce(t *testing.T, db Database) {
