@@ -2,7 +2,6 @@ package maintenance
 
 import (
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -177,7 +176,7 @@ func (f *feed) event(p *Plan, w Window, more func()) {
 	case p.Covers.Host.Host != "":
 		what = "Sites of the host " + p.Covers.Host.Host
 		if port := p.Covers.Host.Port; port != 0 {
-			what = "Sites of the host " + net.JoinHostPort(p.Covers.Host.Host, strconv.Itoa(int(port)))
+			what = "Sites of the host " + withPort(p.Covers.Host.Host, port)
 		}
 	}
 	if p.Reason != "" {
@@ -208,4 +207,12 @@ func (p *Plan) ruleText() string {
 		parts = append(parts, part)
 	}
 	return strings.Join(parts, ";")
+}
+
+// withPort spells a host with its port, as URLs do.
+func withPort(host string, port uint16) string {
+	if strings.Contains(host, ":") { // an IPv6 address
+		host = "[" + host + "]"
+	}
+	return host + ":" + strconv.Itoa(int(port))
 }
