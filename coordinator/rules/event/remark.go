@@ -8,7 +8,7 @@ import (
 )
 
 // OfRemark returns the event of a remark that begins or ends, and that was open since a time.
-// Sequence and tags are the caller's to set.
+// Its sequence is the caller's to set.
 func OfRemark(r record.Remark, since time.Time) Event {
 	kind, what := AdvisoryClosed, "closed"
 	if r.Open {
@@ -17,7 +17,7 @@ func OfRemark(r record.Remark, since time.Time) Event {
 	return Event{
 		// A remark opens and closes once at a time.
 		ID: fmt.Sprintf("%d-a%d-%s-%x", r.SiteID, r.Advisory, what, r.At.UnixMilli()), Type: kind, Time: At(r.At),
-		Site: &Site{ID: r.SiteID, BlogID: r.BlogID, URL: r.URL},
+		Site: &Site{ID: r.SiteID, BlogID: r.BlogID, URL: r.URL, Tags: r.Tags},
 		Advisory: &AdvisoryChange{
 			Advisory: "ADVISORY_" + r.Advisory.String(), Detail: r.Detail, Open: At(since), CertificateExpire: At(r.CertificateExpire),
 		},

@@ -16,6 +16,8 @@ type Remark struct {
 	// Open means that it begins, at At.
 	Open bool
 	At   time.Time
+	// Tags are those of the site when it opened. The store fills them in.
+	Tags []string
 	// Detail is for people.
 	Detail string
 	// CertificateExpire is when the site's certificate ends; zero unless the remark is about that.

@@ -32,9 +32,6 @@ func (s *Store) Remark(ctx context.Context, f shard.Fence, changes []record.Rema
 		if err := takePlaces(t, group); err != nil {
 			return err
 		}
-		if err := t.readTags(group); err != nil {
-			return err
-		}
 		events := make([]event.Event, len(group))
 		for i, e := range group {
 			e.event.Sequence, e.event.Site.Tags = e.place.next, e.tags
@@ -83,7 +80,7 @@ func (t txn) remarked(changes []record.Remark) ([]*entry, error) {
 		return nil, err
 	}
 	var group []*entry
-	var added [][]any
+	var added []record.Remark
 	for _, r := range changes {
 		was, isOpen := open[r.Mark()]
 		if isOpen == r.Open {
@@ -91,28 +88,47 @@ func (t txn) remarked(changes []record.Remark) ([]*entry, error) {
 		}
 		if isOpen {
 			// The row knows more of a site that is gone.
-			r.BlogID, r.URL, r.Detail, r.CertificateExpire = was.BlogID, was.URL, was.Detail, was.CertificateExpire
+			r.BlogID, r.URL, r.Tags, r.Detail, r.CertificateExpire = was.BlogID, was.URL, was.Tags, was.Detail, was.CertificateExpire
 			if _, err := t.exec("DELETE FROM jetmon_advisories WHERE site_id = ? AND advisory = ?", r.SiteID, r.Advisory); err != nil {
 				return nil, err
 			}
 		} else {
-			added = append(added, []any{r.SiteID, r.Advisory, r.BlogID, r.Bucket, clip(r.URL, 1024), toMillis(r.At),
-				toMillis(r.CertificateExpire), clip(r.Detail, 255)})
+			added = append(added, r)
 			was = r
 		}
 		group = append(group, &entry{
 			Change: record.Change{SiteID: r.SiteID}, place: places[r.SiteID], event: event.OfRemark(r, was.At),
 		})
 	}
+	if err := t.readTags(group); err != nil {
+		return nil, err
+	}
+	tags := make(map[check.SiteID][]string, len(group))
+	for _, e := range group {
+		if len(e.tags) == 0 {
+			e.tags = e.event.Site.Tags // the site is gone
+		}
+		tags[e.SiteID] = e.tags
+	}
+	rows := make([][]any, len(added))
+	for i, r := range added {
+		rows[i] = []any{r.SiteID, r.Advisory, r.BlogID, r.Bucket, clip(r.URL, 1024), toMillis(r.At),
+			toMillis(r.CertificateExpire), clip(r.Detail, 255), strings.Join(tags[r.SiteID], tagSeparator)}
+	}
 	return group, t.insertRows(`INSERT INTO jetmon_advisories
-	(site_id, advisory, blog_id, bucket, url, open_ms, expire_ms, detail) VALUES `, added)
+	(site_id, advisory, blog_id, bucket, url, open_ms, expire_ms, detail, tags) VALUES `, rows)
 }
 
-const remarkColumns = "SELECT a.site_id, a.advisory, a.blog_id, a.bucket, a.url, a.open_ms, a.expire_ms, a.detail FROM jetmon_advisories a"
+const remarkColumns = `SELECT a.site_id, a.advisory, a.blog_id, a.bucket, a.url, a.open_ms, a.expire_ms, a.detail, a.tags
+	FROM jetmon_advisories a`
 
 func scanRemark(rows *sql.Rows) (r record.Remark, err error) {
 	var at, expire int64
-	err = rows.Scan(&r.SiteID, &r.Advisory, &r.BlogID, &r.Bucket, &r.URL, &at, &expire, &r.Detail)
+	var tags string
+	err = rows.Scan(&r.SiteID, &r.Advisory, &r.BlogID, &r.Bucket, &r.URL, &at, &expire, &r.Detail, &tags)
+	if tags != "" {
+		r.Tags = strings.Split(tags, tagSeparator)
+	}
 	r.Open, r.At, r.CertificateExpire = true, fromMillis(at), fromMillis(expire)
 	return r, err
 }

@@ -108,13 +108,15 @@ func remarksHavePlaces(t *testing.T, db Database) {
 func remarksOfTheGone(t *testing.T, db Database) {
 	s := db.Open(t, true)
 	fence := own(t, s, "a", 7)
-	site := create(t, s, aSite(url(1)))
+	tagged := aSite(url(1))
+	tagged.Tags = []string{"eu", "shop"}
+	site := create(t, s, tagged)
 	must(t, s.Remark(t.Context(), fence, []record.Remark{remarkOf(site, check.AdvisorySlow, true, 0)}))
 	must(t, s.DeleteSite(t.Context(), site.ID, after(time.Minute), nil))
 	must(t, s.Remark(t.Context(), fence, []record.Remark{{SiteID: site.ID, Bucket: site.Bucket, Advisory: check.AdvisorySlow, At: after(time.Hour)}}))
 	wantEqual(t, eventsOf(t, db, site.ID), []int64{int64(event.AdvisoryOpened), int64(event.AdvisoryClosed)})
-	if n := db.Int(t, "SELECT COUNT(*) FROM jetmon_events WHERE body LIKE ?", "%ADVISORY_CLOSED%"+site.URL+"%"); n != 1 {
-		t.Error("the event of the end does not name the URL")
+	if n := db.Int(t, "SELECT COUNT(*) FROM jetmon_events WHERE body LIKE ?", "%ADVISORY_CLOSED%"+site.URL+"%eu%shop%"); n != 1 {
+		t.Error("the event of the end does not name the URL and the tags")
 	}
 }
 
