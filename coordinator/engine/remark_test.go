@@ -54,9 +54,8 @@ func TestRemarksOpenAndCloseWithAndWithoutACase(t *testing.T) {
 			w.says(c, 2, a)
 			w.wantRemarked(fmt.Sprintf("+%d@%s", a, row().URL))
 			w.says(c, 2)
-			v, _ := w.engine.View(w.now, 42)
-			if !slices.Equal(v.Remarks, []check.Advisory{a}) {
-				t.Errorf("open are %v", v.Remarks)
+			if open := w.engine.remarks.Open(42); !slices.Equal(open, []check.Advisory{a}) {
+				t.Errorf("open are %v", open)
 			}
 			w.says(c, 2)
 			w.wantRemarked(fmt.Sprintf("-%d@%s", a, row().URL))

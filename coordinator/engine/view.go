@@ -48,8 +48,6 @@ type View struct {
 	// Voice is who hears of the site's changes. Unless that is WordPress.com, Status is the
 	// status on record, on trial our own verdict.
 	Voice shard.Voice
-	// Remarks are the open remarks about the site.
-	Remarks []check.Advisory
 	// UndecidedReason is why an undecided suspect is not reported; empty for other sites.
 	UndecidedReason string
 }
@@ -66,7 +64,6 @@ func (e *Engine) View(now time.Time, id check.SiteID) (View, bool) {
 		State: s.State, Status: s.Row.Status, StatusSince: s.Row.StatusSince, OutageID: s.Row.OutageID,
 		Interval: e.judge.pace.of(s.Row.Interval), Last: s.Last, LastCheck: s.LastCheck, LastNode: s.LastNode,
 		Checks: slices.Clone(s.checks), Pending: s.pending != nil, Voice: e.judge.voice(s.Row.Bucket),
-		Remarks:  e.remarks.Open(id),
 		Flapping: s.State.Status != check.StatusRunning && s.State.Flap.Flapping(now, e.o.Policy),
 	}
 	if u := s.untold; u != nil && u.hushed != 0 {

@@ -26,9 +26,6 @@ type Subject struct {
 	Tags []string
 }
 
-// SubjectOf returns a site with its tags.
-func SubjectOf(s record.Site) Subject { return Subject{ID: s.ID, URL: s.URL, Tags: s.Tags} }
-
 // Calendar knows the maintenances of all sites. NewCalendar makes one; it does not change, and
 // is safe for concurrent use.
 type Calendar struct {

@@ -26,7 +26,7 @@ func host(t testing.TB, name string) record.Location {
 
 // shop is a site of host shop.example with two tags.
 func shop() maintenance.Subject {
-	return maintenance.SubjectOf(record.Site{ID: 7, URL: "https://Shop.example:443/?a", Tags: []string{"eu", "shop"}})
+	return maintenance.Subject{ID: 7, URL: "https://Shop.example:443/?a", Tags: []string{"eu", "shop"}}
 }
 
 func TestWhichSitesAMaintenanceCovers(t *testing.T) {

@@ -113,9 +113,8 @@ type entry struct {
 	tags []string
 	// place is the change's place in the order of its site's changes.
 	place placing
-	// event is what others may be told of the change; eventID is 0 when there is nothing.
-	event   event.Event
-	eventID int64
+	// event is what others may be told of the change.
+	event event.Event
 }
 
 // outageRef is the open outage of a site; its id is 0 when there is none.

@@ -20,20 +20,13 @@ func writeEvents(t txn, f shard.Fence, group []*entry) error {
 			told = append(told, e)
 		}
 	}
-	events := make([]event.Event, len(told))
+	events, transitions := make([]event.Event, len(told)), make([]int64, len(told))
 	for i, e := range told {
-		events[i] = e.event
-	}
-	transitions := make([]int64, len(told))
-	for i, e := range told {
-		transitions[i] = e.result.Committed.TransitionID
+		events[i], transitions[i] = e.event, e.result.Committed.TransitionID
 	}
 	ids, err := t.write(f, events)
 	if err != nil {
 		return err
-	}
-	for i, id := range ids {
-		told[i].eventID = id
 	}
 	return t.deliver(f, events, ids, transitions)
 }

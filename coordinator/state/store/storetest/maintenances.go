@@ -197,7 +197,7 @@ func maintenanceLists(t *testing.T, db Database) {
 func inMaintenance(t testing.TB, s store.Store, site record.Site) bool {
 	t.Helper()
 	c := get[*maintenance.Calendar](t)(s.Calendar(t.Context(), noon()))
-	_, ok := c.At(maintenance.SubjectOf(site), noon())
+	_, ok := c.At(maintenance.Subject{ID: site.ID, URL: site.URL, Tags: site.Tags}, noon())
 	return ok
 }
 
