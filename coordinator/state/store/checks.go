@@ -11,17 +11,18 @@ import (
 // Checks keeps what became of every turn of every site, in blobs that only package logbook
 // reads; see design 0033. No method looks into a blob.
 type Checks interface {
-	// AddChecks adds rows of the fence's shard to the journal, all or nothing, at most 64. A row
-	// that is there already is replaced. Fenced when the caller no longer owns the shard.
+	// AddChecks adds rows of the fence's shard to the journal, all or nothing, at most
+	// MaxCheckRows. A row that is there already is replaced. Fenced when the caller no longer owns
+	// the shard. Invalid when a blob is empty or longer than MaxCheckBlob.
 	AddChecks(ctx context.Context, f shard.Fence, rows []CheckRow) error
 	// Checks passes the rows of some buckets and of the hours from first up to end, without end,
 	// to f, each bucket's by rising hour and number; blobs are valid only during the call.
 	Checks(ctx context.Context, buckets []check.BucketID, first, end history.Hour, f func(CheckRow) error) error
-	// UnfoldedChecks lists, of the buckets of a shard, the hours before end that have rows in
-	// the journal beside the one of a fold, or that have not been folded.
-	UnfoldedChecks(ctx context.Context, s shard.ID, end history.Hour) ([]CheckKey, error)
+	// ListChecks lists the rows of a shard's buckets and of the hours before end, without blobs,
+	// by rising bucket, hour and number.
+	ListChecks(ctx context.Context, s shard.ID, end history.Hour) ([]CheckRow, error)
 	// FoldChecks carries out a fold in one transaction. Conflict when rows that it replaces are
-	// not all there: somebody else has folded them. Fenced as AddChecks.
+	// not all there: somebody else has folded them. Fenced and Invalid as AddChecks.
 	FoldChecks(ctx context.Context, f shard.Fence, x CheckFold) error
 	// CheckDays passes the rows of a kind of some parts, of the days from first up to end,
 	// without end, to f, each part's by rising day; blobs are valid only during the call.
@@ -33,9 +34,18 @@ type Checks interface {
 	FleetDays(ctx context.Context, first, end history.Day) ([]FleetRow, error)
 	// ExpireChecks deletes the days of the fence's shard before the given ones, at most limit
 	// rows. It returns how many it deleted; fewer than limit means that nothing is left to do.
-	// Fenced as AddChecks.
+	// Fenced as AddChecks. The limit is from 1 to 1000.
 	ExpireChecks(ctx context.Context, f shard.Fence, e CheckExpiry, limit int) (int, error)
 }
+
+const (
+	// MaxCheckBlob bounds the bytes of a blob: what every server takes in one statement.
+	MaxCheckBlob = 8 << 20
+	// MaxCheckRows bounds the rows that one call adds or replaces.
+	MaxCheckRows = 4096
+	// FoldedRows is how many rows a fold may make of a bucket and hour. They are numbered from 0.
+	FoldedRows = 1000
+)
 
 // CheckKey names what is kept of a bucket and an hour.
 type CheckKey struct {
@@ -47,7 +57,7 @@ type CheckKey struct {
 type CheckRow struct {
 	CheckKey
 	// N tells the rows of a bucket and hour apart: when it was made, in milliseconds of Unix
-	// time; 0 for what a fold has made of earlier ones.
+	// time; less than FoldedRows for what a fold has made of earlier ones.
 	N    int64
 	Blob []byte
 }
@@ -94,5 +104,6 @@ type CheckFold struct {
 	Fleet *FleetRow
 }
 
-// CheckExpiry is what is too old: the days before these. A zero day keeps everything of its kind.
+// CheckExpiry is what is too old: the days before these; also the fleet's days before Summaries,
+// and the journal before Checks. A zero day keeps everything of its kind.
 type CheckExpiry struct{ Checks, Summaries history.Day }
