@@ -267,19 +267,19 @@ func (v visible) Checks(ctx context.Context, buckets []check.BucketID, first, en
 }
 
 // CheckDays implements store.Checks, as Checks does.
-func (v visible) CheckDays(ctx context.Context, of store.DayKind, parts []store.PartKey, first, end history.Day, f func(store.DayRow) error) error {
+func (v visible) CheckDays(ctx context.Context, of store.DaySpan, parts []store.PartKey, f func(store.DayRow) error) error {
 	if err := mayReadBlobs(ctx); err != nil {
 		return err
 	}
-	return v.Store.CheckDays(ctx, of, parts, first, end, f)
+	return v.Store.CheckDays(ctx, of, parts, f)
 }
 
 // BucketDays implements store.Checks, as Checks does.
-func (v visible) BucketDays(ctx context.Context, of store.DayKind, bucket check.BucketID, first, end history.Day, f func(store.DayRow) error) error {
+func (v visible) BucketDays(ctx context.Context, of store.DaySpan, bucket check.BucketID, f func(store.DayRow) error) error {
 	if err := mayReadBlobs(ctx); err != nil {
 		return err
 	}
-	return v.Store.BucketDays(ctx, of, bucket, first, end, f)
+	return v.Store.BucketDays(ctx, of, bucket, f)
 }
 
 // FleetDays implements store.Checks, as Checks does.

@@ -20,12 +20,12 @@ func (readable) Checks(context.Context, []check.BucketID, history.Hour, history.
 }
 
 // CheckDays implements store.Checks.
-func (readable) CheckDays(context.Context, store.DayKind, []store.PartKey, history.Day, history.Day, func(store.DayRow) error) error {
+func (readable) CheckDays(context.Context, store.DaySpan, []store.PartKey, func(store.DayRow) error) error {
 	return nil
 }
 
 // BucketDays implements store.Checks.
-func (readable) BucketDays(context.Context, store.DayKind, check.BucketID, history.Day, history.Day, func(store.DayRow) error) error {
+func (readable) BucketDays(context.Context, store.DaySpan, check.BucketID, func(store.DayRow) error) error {
 	return nil
 }
 
@@ -48,8 +48,8 @@ func TestTheChecksOfAllBlogsAreNotReadForALimitedCaller(t *testing.T) {
 		_, fleet := v.FleetDays(ctx, 0, 1)
 		for name, err := range map[string]error{
 			"Checks":     v.Checks(ctx, nil, 0, 1, nil),
-			"CheckDays":  v.CheckDays(ctx, store.DayChecks, nil, 0, 1, nil),
-			"BucketDays": v.BucketDays(ctx, store.DayChecks, 0, 0, 1, nil),
+			"CheckDays":  v.CheckDays(ctx, store.DaySpan{}, nil, nil),
+			"BucketDays": v.BucketDays(ctx, store.DaySpan{}, 0, nil),
 			"FleetDays":  fleet,
 		} {
 			if (err == nil) != tt.want || !tt.want && !fault.Is(err, fault.Denied) {

@@ -24,11 +24,11 @@ type Checks interface {
 	// FoldChecks carries out a fold in one transaction. Conflict when rows that it replaces are
 	// not all there: somebody else has folded them. Fenced and Invalid as AddChecks.
 	FoldChecks(ctx context.Context, f shard.Fence, x CheckFold) error
-	// CheckDays passes the rows of a kind of some parts, of the days from first up to end,
-	// without end, to f, each part's by rising day; blobs are valid only during the call.
-	CheckDays(ctx context.Context, of DayKind, parts []PartKey, first, end history.Day, f func(DayRow) error) error
-	// BucketDays is CheckDays of all parts of a bucket, by rising part.
-	BucketDays(ctx context.Context, of DayKind, bucket check.BucketID, first, end history.Day, f func(DayRow) error) error
+	// CheckDays passes the rows of some parts to f, each part's by rising day; blobs are valid
+	// only during the call.
+	CheckDays(ctx context.Context, of DaySpan, parts []PartKey, f func(DayRow) error) error
+	// BucketDays is CheckDays of all parts of a bucket, by rising day and part.
+	BucketDays(ctx context.Context, of DaySpan, bucket check.BucketID, f func(DayRow) error) error
 	// FleetDays reads what all sites of each shard come to, of the days from first up to end,
 	// without end.
 	FleetDays(ctx context.Context, first, end history.Day) ([]FleetRow, error)
@@ -77,6 +77,12 @@ const (
 	DayChecks DayKind = iota + 1
 	DaySummaries
 )
+
+// DaySpan selects the rows of a kind, of the days from First up to End, without End.
+type DaySpan struct {
+	Kind       DayKind
+	First, End history.Day
+}
 
 // DayRow is what is kept of the sites of a part on a day.
 type DayRow struct {

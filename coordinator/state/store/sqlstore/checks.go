@@ -156,15 +156,15 @@ func (s *Store) ListChecks(ctx context.Context, id shard.ID, end history.Hour) (
 const partsPerRead = 64
 
 // CheckDays implements store.Checks.
-func (s *Store) CheckDays(ctx context.Context, of store.DayKind, parts []store.PartKey, first, end history.Day, f func(store.DayRow) error) error {
+func (s *Store) CheckDays(ctx context.Context, of store.DaySpan, parts []store.PartKey, f func(store.DayRow) error) error {
 	const one = "bucket = ? AND part = ? AND day_no >= ? AND day_no < ?"
 	for len(parts) > 0 {
 		n := min(len(parts), partsPerRead)
 		args := make([]any, 0, 4*n)
 		for _, p := range parts[:n] {
-			args = append(args, p.Bucket, int64(p.Part), first, end)
+			args = append(args, p.Bucket, int64(p.Part), of.First, of.End)
 		}
-		err := s.days(ctx, of, f, one+strings.Repeat(" OR "+one, n-1)+" ORDER BY bucket, part, day_no", args...)
+		err := s.days(ctx, of.Kind, f, one+strings.Repeat(" OR "+one, n-1)+" ORDER BY bucket, part, day_no", args...)
 		if err != nil {
 			return err
 		}
@@ -174,9 +174,9 @@ func (s *Store) CheckDays(ctx context.Context, of store.DayKind, parts []store.P
 }
 
 // BucketDays implements store.Checks.
-func (s *Store) BucketDays(ctx context.Context, of store.DayKind, bucket check.BucketID, first, end history.Day, f func(store.DayRow) error) error {
-	for day := first; day < end; day++ {
-		if err := s.days(ctx, of, f, "bucket = ? AND day_no = ? ORDER BY part", bucket, day); err != nil {
+func (s *Store) BucketDays(ctx context.Context, of store.DaySpan, bucket check.BucketID, f func(store.DayRow) error) error {
+	for day := of.First; day < of.End; day++ {
+		if err := s.days(ctx, of.Kind, f, "bucket = ? AND day_no = ? ORDER BY part", bucket, day); err != nil {
 			return err
 		}
 	}

@@ -42,7 +42,7 @@ func expireChecks(t txn, id shard.ID, e store.CheckExpiry, limit int) (expired i
 			if kind.before == 0 || expired == limit {
 				continue
 			}
-			n, err := expireDays(t, kind.table, bucket, kind.before, limit-expired)
+			n, err := t.expireDays(kind.table, bucket, kind.before, limit-expired)
 			if expired += n; err != nil {
 				return expired, err
 			}
@@ -64,7 +64,7 @@ func expireChecks(t txn, id shard.ID, e store.CheckExpiry, limit int) (expired i
 }
 
 // expireDays deletes the oldest days of a bucket, a statement a day.
-func expireDays(t txn, table string, bucket int, before history.Day, limit int) (int, error) {
+func (t txn) expireDays(table string, bucket int, before history.Day, limit int) (int, error) {
 	days, parts, err := t.pairs("SELECT day_no, part FROM "+table+" WHERE bucket = ? AND day_no < ? ORDER BY day_no, part LIMIT ?", bucket, before, limit)
 	if err != nil {
 		return 0, err

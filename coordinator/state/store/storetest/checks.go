@@ -64,7 +64,7 @@ func daysOf(t testing.TB, read func(f func(store.DayRow) error) error) (days []s
 func bucketDays(t testing.TB, s store.Store, of store.DayKind, b check.BucketID) []store.DayRow {
 	t.Helper()
 	return daysOf(t, func(f func(store.DayRow) error) error {
-		return s.BucketDays(t.Context(), of, b, theDay()-5, theDay()+5, f)
+		return s.BucketDays(t.Context(), store.DaySpan{Kind: of, First: theDay() - 5, End: theDay() + 5}, b, f)
 	})
 }
 
@@ -191,7 +191,9 @@ func checksByDay(t *testing.T, db Database) {
 	must(t, s.FoldChecks(t.Context(), fence, store.CheckFold{Days: []store.DayRow{aDayRow(8, 2, d)}}))
 	keys := func(parts ...store.PartKey) (keys []store.PartKey) { return parts }
 	read := func(of store.DayKind, parts []store.PartKey, first, end history.Day) []store.DayRow {
-		return daysOf(t, func(f func(store.DayRow) error) error { return s.CheckDays(t.Context(), of, parts, first, end, f) })
+		return daysOf(t, func(f func(store.DayRow) error) error {
+			return s.CheckDays(t.Context(), store.DaySpan{Kind: of, First: first, End: end}, parts, f)
+		})
 	}
 	wantEqual(t, read(store.DayChecks, keys(all[3].PartKey), d, d+2), all[3:5])
 	wantEqual(t, read(store.DayChecks, keys(all[3].PartKey, aDayRow(8, 2, d).PartKey), d, d+1), []store.DayRow{all[3], aDayRow(8, 2, d)})
@@ -204,7 +206,7 @@ func checksByDay(t *testing.T, db Database) {
 	}
 	wantEqual(t, read(store.DayChecks, every, d, d+3), all)
 	byPart := daysOf(t, func(f func(store.DayRow) error) error {
-		return s.BucketDays(t.Context(), store.DayChecks, 7, d+1, d+2, f)
+		return s.BucketDays(t.Context(), store.DaySpan{Kind: store.DayChecks, First: d + 1, End: d + 2}, 7, f)
 	})
 	if len(byPart) != 100 {
 		t.Fatalf("%d parts", len(byPart))
@@ -304,11 +306,12 @@ func checksStopped(t *testing.T, db Database) {
 	}))
 	stop := errors.New("enough")
 	calls := 0
+	span := store.DaySpan{Kind: store.DayChecks, End: 10}
 	parts := []store.PartKey{{Bucket: 7, Part: 1}, {Bucket: 7, Part: 2}}
 	for name, err := range map[string]error{
 		"Checks":     s.Checks(t.Context(), []check.BucketID{7}, 0, 10, func(store.CheckRow) error { calls++; return stop }),
-		"CheckDays":  s.CheckDays(t.Context(), store.DayChecks, parts, 0, 10, func(store.DayRow) error { calls++; return stop }),
-		"BucketDays": s.BucketDays(t.Context(), store.DayChecks, 7, 0, 10, func(store.DayRow) error { calls++; return stop }),
+		"CheckDays":  s.CheckDays(t.Context(), span, parts, func(store.DayRow) error { calls++; return stop }),
+		"BucketDays": s.BucketDays(t.Context(), span, 7, func(store.DayRow) error { calls++; return stop }),
 	} {
 		if err != stop { //nolint:errorlint // unchanged
 			t.Errorf("%s: %v", name, err)
