@@ -42,7 +42,7 @@ const (
 	// MaxCheckBlob bounds the bytes of a blob: what every server takes in one statement.
 	MaxCheckBlob = 8 << 20
 	// MaxCheckRows bounds the rows that one call adds or replaces.
-	MaxCheckRows = 4096
+	MaxCheckRows = 1 << 16
 	// FoldedRows is how many rows a fold may make of a bucket and hour. They are numbered from 0.
 	FoldedRows = 1000
 )
@@ -56,8 +56,8 @@ type CheckKey struct {
 // CheckRow is a row of the journal: some turns of a bucket's sites in an hour.
 type CheckRow struct {
 	CheckKey
-	// N tells the rows of a bucket and hour apart: when it was made, in milliseconds of Unix
-	// time; less than FoldedRows for what a fold has made of earlier ones.
+	// N tells the rows of a bucket and hour apart, and rises with the time; less than FoldedRows
+	// for what a fold has made of earlier ones. See package logbook.
 	N    int64
 	Blob []byte
 }
