@@ -15,7 +15,7 @@ import (
 
 const (
 	// settling is how long after its turn a check may still count, as a rule.
-	settling = time.Minute
+	settling = 30 * time.Second
 	// blindFor is how long ago the newest known turn is at most. What is older and not there is
 	// none: nobody is going to write it.
 	blindFor = 15 * time.Minute
