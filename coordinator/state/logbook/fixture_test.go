@@ -158,7 +158,7 @@ func claim(t testing.TB, s store.Store, node string, id shard.ID, at time.Time) 
 	return l.Fence()
 }
 
-func newLogbook(t testing.TB, o logbook.Options, clock func() time.Time) *logbook.Logbook {
+func newLogbook(t testing.TB, o logbook.Options) *logbook.Logbook {
 	t.Helper()
 	if o.Log == nil {
 		o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -167,6 +167,5 @@ func newLogbook(t testing.TB, o logbook.Options, clock func() time.Time) *logboo
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.SetClock(clock)
 	return l
 }
