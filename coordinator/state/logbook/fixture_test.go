@@ -169,3 +169,13 @@ func newLogbook(t testing.TB, o logbook.Options) *logbook.Logbook {
 	}
 	return l
 }
+
+// current returns the fence of the owner of shard 0.
+func current(t testing.TB, s store.Store) shard.Fence {
+	t.Helper()
+	leases, err := s.ListShards(t.Context())
+	if err != nil || len(leases) == 0 {
+		t.Fatalf("%d leases, %v", len(leases), err)
+	}
+	return leases[0].Fence()
+}
