@@ -51,18 +51,34 @@ func (b *bench) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	many, err := b.many(ctx, r)
+	if err != nil {
+		return err
+	}
+	say("reads, %d each, one after the other", b.reads)
+	say("  a site's 30 days, raw      %s", percentiles(raw))
+	say("  a site's hour of today     %s", percentiles(today))
+	say("  a site's 30 days, by day   %s", percentiles(byDay))
+	say("  1,000 sites, 30 days       %s", percentiles(many))
+	if r.Damaged() != 0 {
+		return errors.New("rows are damaged")
+	}
+	return nil
+}
+
+// many times the statistics of many sites.
+func (b *bench) many(ctx context.Context, r *logbook.Reader) (many []time.Duration, err error) {
 	if b.profile != "" {
 		f, err := os.Create(b.profile)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		defer f.Close()
 		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
+			return nil, err
 		}
 		defer pprof.StopCPUProfile()
 	}
-	var many []time.Duration
 	sites := b.sample()
 	for range 10 {
 		began := time.Now()
@@ -76,21 +92,13 @@ func (b *bench) read(ctx context.Context) error {
 		})
 		many = append(many, time.Since(began))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if n < sampled*days*99/100 { // a site may have been sampled twice
-			return errors.New("days of many sites are missing")
+			return nil, errors.New("days of many sites are missing")
 		}
 	}
-	say("reads, %d each, one after the other", b.reads)
-	say("  a site's 30 days, raw      %s", percentiles(raw))
-	say("  a site's hour of today     %s", percentiles(today))
-	say("  a site's 30 days, by day   %s", percentiles(byDay))
-	say("  1,000 sites, 30 days       %s", percentiles(many))
-	if r.Damaged() != 0 {
-		return errors.New("rows are damaged")
-	}
-	return nil
+	return many, nil
 }
 
 // times times reads of random sites of the buckets that are whole.
