@@ -15,7 +15,10 @@ const (
 )
 
 // insertRows inserts rows of the same length; query ends in VALUES.
-func (t txn) insertRows(query string, rows [][]any) error {
+func (t txn) insertRows(query string, rows [][]any) error { return t.insertRowsWith(query, rows, "") }
+
+// insertRowsWith is insertRows for a query that goes on after the values.
+func (t txn) insertRowsWith(query string, rows [][]any, end string) error {
 	for len(rows) > 0 {
 		n, size := 0, 0
 		var args []any
@@ -25,7 +28,7 @@ func (t txn) insertRows(query string, rows [][]any) error {
 			n++
 		}
 		row := marks(len(rows[0]))
-		if _, err := t.exec(query+row+strings.Repeat(", "+row, n-1), args...); err != nil {
+		if _, err := t.exec(query+row+strings.Repeat(", "+row, n-1)+end, args...); err != nil {
 			return err
 		}
 		rows = rows[n:]

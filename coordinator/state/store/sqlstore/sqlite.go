@@ -21,7 +21,7 @@ func sqliteDialect() *dialect {
 		connectors: sqliteConnectors,
 		classify:   classifySQLite,
 		id:         "INTEGER PRIMARY KEY AUTOINCREMENT",
-		rowURL:     "l.monitor_url", ifMissing: "IF NOT EXISTS",
+		rowURL:     "l.monitor_url", ifMissing: "IF NOT EXISTS", unlessThere: " ON CONFLICT DO NOTHING",
 		rowChanged: "COALESCE(CAST(strftime('%s', l.last_status_change) AS INTEGER), 0)",
 	}
 }
