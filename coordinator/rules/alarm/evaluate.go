@@ -40,17 +40,16 @@ func Evaluate(f Facts, now time.Time) []Condition {
 }
 
 // verifliers returns a condition for each veriflier that has not been able to vote for too
-// long: its votes are UNKNOWN, and the rule still counts it. While no checker reaches its
-// anchors, checkers names the verifliers that do not either; afterwards they have time to be
-// asked again.
+// long: its votes are UNKNOWN, and the rule still counts it. Of one that does not reach its
+// anchors, the time does not count during which no checker reached them: checkers names it then.
 func verifliers(f Facts, now time.Time) []Condition {
 	var out []Condition
 	for _, v := range f.Verifliers {
-		counts := v.Since
-		if v.Offline && f.CutOff.After(counts) {
-			counts = f.CutOff
+		from := v.Since
+		if v.Offline && f.CutOff.After(from) {
+			from = f.CutOff
 		}
-		if now.Sub(counts) > veriflierAfter && !(v.Offline && AllUnhealthy(f.Checkers)) {
+		if now.Sub(from) > veriflierAfter {
 			out = append(out, Condition{
 				Kind: KindVeriflier, Subject: v.Name, Since: v.Since,
 				Message: fmt.Sprintf("veriflier %s (%s) cannot vote: %s", v.Name, v.Region, v.Detail),
