@@ -38,3 +38,27 @@ func mix(x uint64) uint64 {
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
 }
+
+// Turn returns the number of the phase point of a site that is nearest to a moment. Numbers of
+// successive phase points are successive; a check that is due somewhat late still has the
+// number of its turn.
+func Turn(id check.SiteID, interval time.Duration, at time.Time) int64 {
+	return TurnBefore(id, interval, at.Add(max(interval, minInterval)/2))
+}
+
+// TurnBefore returns the number of the last phase point of a site that is not after a moment.
+func TurnBefore(id check.SiteID, interval time.Duration, at time.Time) int64 {
+	interval = max(interval, minInterval)
+	since := at.UnixNano() - int64(phase(id, interval))
+	n := since / int64(interval)
+	if since%int64(interval) < 0 {
+		n--
+	}
+	return n
+}
+
+// TurnTime returns the phase point of a number; see Turn.
+func TurnTime(id check.SiteID, interval time.Duration, n int64) time.Time {
+	interval = max(interval, minInterval)
+	return time.Unix(0, n*int64(interval)+int64(phase(id, interval)))
+}

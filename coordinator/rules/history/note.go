@@ -1,0 +1,137 @@
+package history
+
+import (
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/rules/schedule"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// Note is one result, in 16 bytes.
+type Note struct {
+	Site check.SiteID
+	// Turn is the number of the turn; see schedule.Turn.
+	Turn uint32
+	// Interval is the site's, in seconds.
+	Interval uint16
+	Code     Code
+	// Region is where the check was made, as a number of the book; 0 when that is not known.
+	Region uint8
+}
+
+// Noted returns the turn and the interval of a check as a Note has them. The turn is the one
+// nearest to due, or, with a zero due, for a check that was no routine check, the last one
+// before the check was made. It is false when the interval is not one of whole seconds up to
+// MaxInterval.
+func Noted(site check.SiteID, interval time.Duration, due, made time.Time) (turn uint32, seconds uint16, ok bool) {
+	if interval < time.Second || interval > MaxInterval || interval%time.Second != 0 {
+		return 0, 0, false
+	}
+	var n int64
+	if due.IsZero() {
+		n = schedule.TurnBefore(site, interval, made)
+	} else {
+		n = schedule.Turn(site, interval, due)
+	}
+	if n < 0 || n > 1<<32-1 {
+		return 0, 0, false
+	}
+	return uint32(n), uint16(interval / time.Second), true
+}
+
+// MaxInterval is the longest interval of which turns are noted.
+const MaxInterval = (1<<16 - 1) * time.Second
+
+// MaxRegions is how many regions a book tells apart; checks from further ones are of none.
+const MaxRegions = 250
+
+const pageSize = 256
+
+// Book holds the notes that nobody has taken yet, by bucket, in the order in which they came.
+// NewBook makes one. It is not safe for concurrent use.
+type Book struct {
+	buckets [check.Buckets][]*page
+	// spare are pages to use again.
+	spare   []*page
+	regions []string
+	numbers map[string]uint8
+}
+
+type page struct {
+	n     int
+	notes [pageSize]Note
+}
+
+// NewBook makes an empty book.
+func NewBook() *Book { return &Book{regions: []string{""}, numbers: map[string]uint8{"": 0}} }
+
+// Region returns the number of a region.
+func (b *Book) Region(name string) uint8 {
+	n, known := b.numbers[name]
+	if !known && len(b.regions) <= MaxRegions {
+		n = uint8(len(b.regions))
+		b.regions, b.numbers[name] = append(b.regions, name), n
+	}
+	return n
+}
+
+// Note adds a note of a site of a bucket.
+func (b *Book) Note(bucket check.BucketID, n Note) {
+	pages := b.buckets[bucket]
+	if len(pages) == 0 || pages[len(pages)-1].n == pageSize {
+		pages = append(pages, b.page())
+		b.buckets[bucket] = pages
+	}
+	p := pages[len(pages)-1]
+	p.notes[p.n] = n
+	p.n++
+}
+
+func (b *Book) page() *page {
+	n := len(b.spare)
+	if n == 0 {
+		return new(page)
+	}
+	p := b.spare[n-1]
+	b.spare = b.spare[:n-1]
+	p.n = 0
+	return p
+}
+
+// Taken are the notes of a shard that were taken out of a book.
+type Taken struct {
+	buckets [shard.BucketsPer][]*page
+	// Regions has the name of each number in the notes.
+	Regions []string
+}
+
+// Take takes the notes of a shard out of the book.
+func (b *Book) Take(s shard.ID) Taken {
+	t := Taken{Regions: b.regions[:len(b.regions):len(b.regions)]}
+	for i := range t.buckets {
+		at := int(s)*shard.BucketsPer + i
+		t.buckets[i], b.buckets[at] = b.buckets[at], nil
+	}
+	return t
+}
+
+// Notes calls f with the notes of the bucket number i of the shard, some at a time.
+func (t *Taken) Notes(i int, f func([]Note)) {
+	for _, p := range t.buckets[i] {
+		f(p.notes[:p.n])
+	}
+}
+
+// Reuse gives the memory of notes back that are no longer needed.
+func (b *Book) Reuse(t Taken) {
+	for _, pages := range t.buckets {
+		b.spare = append(b.spare, pages...)
+	}
+	// What was needed in a rush is not kept for ever.
+	const most = 1 << 12
+	if len(b.spare) > most {
+		clear(b.spare[most:])
+		b.spare = b.spare[:most]
+	}
+}
