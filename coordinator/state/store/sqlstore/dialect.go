@@ -20,9 +20,6 @@ type dialect struct {
 	// of an index that may exist; without it creating an existing index is an error of the
 	// class present.
 	id, options, ifMissing string
-	// unlessThere ends an INSERT into jetmon_site_hosts that leaves the rows alone that are
-	// there already.
-	unlessThere string
 	// rowURL is the URL of a legacy row l in the encoding of our own tables.
 	rowURL string
 	// rowChanged is its last_status_change in seconds, 0 for none.

@@ -87,7 +87,7 @@ func (s *Store) IndexHosts(ctx context.Context, span record.Span, shards []shard
 		if err != nil || len(places) == 0 {
 			return 0, 0, err
 		}
-		return len(places), places[len(places)-1].id, s.transact(ctx, s.editor, func(t txn) error { return s.index(t, places) })
+		return len(places), places[len(places)-1].id, s.index(ctx, places)
 	})
 	if err == nil && sweep {
 		err = s.sweep(ctx, span)
@@ -158,9 +158,26 @@ func (s *Store) misplaced(ctx context.Context, span record.Span, shards []shard.
 }
 
 // index writes entries. It leaves one alone that another has made or changed since its row was
-// read: that one is of a newer URL, or the next IndexHosts finds that it is not. Edits through us
-// may come as fast as they like: to begin again for each of them might never end.
-func (s *Store) index(t txn, places []place) error {
+// read: that one is of a newer URL, or the next IndexHosts finds that it is not. A transaction
+// that meets one that another has made is divided: to read again and begin anew might never end
+// while edits through us come fast.
+func (s *Store) index(ctx context.Context, places []place) error {
+	err := s.transact(ctx, s.editor, func(t txn) error { return t.index(places) })
+	switch {
+	case err == nil || !s.isDuplicate(err):
+		return err
+	case len(places) == 1:
+		return nil
+	}
+	half := len(places) / 2
+	if err := s.index(ctx, places[:half]); err != nil {
+		return err
+	}
+	return s.index(ctx, places[half:])
+}
+
+// index writes entries, all or none.
+func (t txn) index(places []place) error {
 	var missing [][]any
 	for _, p := range places {
 		e := p.entry()
@@ -173,7 +190,7 @@ func (s *Store) index(t txn, places []place) error {
 			return err
 		}
 	}
-	return t.insertRowsWith(insertHost, missing, s.dsn.dialect.unlessThere)
+	return t.insertRows(insertHost, missing)
 }
 
 // setHost writes the entry of a site with the edit that gives it a URL.

@@ -127,7 +127,7 @@ func TestIndexingLeavesAloneWhatAnotherWroteFirst(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := s.transact(t.Context(), s.editor, func(t txn) error { return s.index(t, places) }); err != nil {
+		if err := s.index(t.Context(), places); err != nil {
 			t.Fatal(err)
 		}
 		var urls []string

@@ -24,8 +24,6 @@ func mysqlDialect() *dialect {
 		classify:   classifyMySQL,
 		id:         "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY",
 		options:    "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
-		// INSERT IGNORE would also keep values that do not fit, cut off.
-		unlessThere: " ON DUPLICATE KEY UPDATE site_id = jetmon_site_hosts.site_id",
 		// The XOR does not depend on the order of the rows. CRC32 does not suffice: its XOR
 		// over two rows stays the same when they swap a value. SHA-1 is the fastest hash on
 		// current processors.

@@ -15,10 +15,7 @@ const (
 )
 
 // insertRows inserts rows of the same length; query ends in VALUES.
-func (t txn) insertRows(query string, rows [][]any) error { return t.insertRowsWith(query, rows, "") }
-
-// insertRowsWith is insertRows for a query that goes on after the values.
-func (t txn) insertRowsWith(query string, rows [][]any, end string) error {
+func (t txn) insertRows(query string, rows [][]any) error {
 	for len(rows) > 0 {
 		n, size := 0, 0
 		var args []any
@@ -28,7 +25,7 @@ func (t txn) insertRowsWith(query string, rows [][]any, end string) error {
 			n++
 		}
 		row := marks(len(rows[0]))
-		if _, err := t.exec(query+row+strings.Repeat(", "+row, n-1)+end, args...); err != nil {
+		if _, err := t.exec(query+row+strings.Repeat(", "+row, n-1), args...); err != nil {
 			return err
 		}
 		rows = rows[n:]

@@ -21,7 +21,7 @@ func sqliteDialect() *dialect {
 		connectors: sqliteConnectors,
 		classify:   classifySQLite,
 		id:         "INTEGER PRIMARY KEY AUTOINCREMENT",
-		rowURL:     "l.monitor_url", ifMissing: "IF NOT EXISTS", unlessThere: " ON CONFLICT DO NOTHING",
+		rowURL:     "l.monitor_url", ifMissing: "IF NOT EXISTS",
 		rowChanged: "COALESCE(CAST(strftime('%s', l.last_status_change) AS INTEGER), 0)",
 	}
 }
