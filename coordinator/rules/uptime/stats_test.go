@@ -57,7 +57,9 @@ func TestTheStatsOfAPeriod(t *testing.T) {
 			if !ok {
 				text = "none"
 			}
-			h := func(d time.Duration) string { return fmt.Sprintf("%.4g", float64(d.Round(36*time.Second))/float64(time.Hour)) }
+			h := func(d time.Duration) string {
+				return fmt.Sprintf("%.4g", float64(d.Round(36*time.Second))/float64(time.Hour))
+			}
 			got := fmt.Sprintf("%s %s %s %s %s, %d/%d, %s", h(s.Watched), h(s.Paused), h(s.Down), h(s.Maintenance), h(s.Unobserved), s.Outages, s.Ended, text)
 			if got != tt.want || !s.Period.End.Equal(now) {
 				t.Errorf("%s until %v, want %s", got, s.Period.End, tt.want)

@@ -1,6 +1,7 @@
 package uptime
 
 import (
+	"iter"
 	"slices"
 	"time"
 
@@ -186,4 +187,82 @@ func rowOf(s *history.Strip, first, end int64) history.Summary {
 		}
 	}
 	return row
+}
+
+// Turn is one turn of a URL.
+type Turn struct {
+	// Start is when it was; it lasts up to the next one.
+	Span
+	Code history.Code
+	// Region is where the check was made, as a number of the sheet.
+	Region uint8
+}
+
+// Turns goes through the turns of a URL in a period, by time, with those of which no strip says
+// anything. As in Lay, those in pauses are Paused if nothing is known of them, and those before
+// the URL was watched are left out.
+func (u URL) Turns(s Site, strips []history.Strip, period Span) iter.Seq[Turn] {
+	return func(yield func(Turn) bool) {
+		w := walk{layer: layer{site: s.ID, since: u.Since, paused: merge(slices.Clone(u.Paused))}, yield: yield}
+		at, interval := period.Start, s.Interval
+		for i := range strips {
+			x := &strips[i]
+			interval = x.Interval
+			first := max(x.First, w.from(interval, period.Start))
+			end := min(x.First+int64(len(x.Codes)), w.from(interval, period.End))
+			if first >= end {
+				continue
+			}
+			if !w.none(interval, w.from(interval, at), first) || !w.strip(x, first, end) {
+				return
+			}
+			at = latest(at, w.time(interval, end))
+		}
+		w.none(interval, w.from(interval, at), w.from(interval, period.End))
+	}
+}
+
+// walk passes turns on, until yield is false.
+type walk struct {
+	layer
+	yield func(Turn) bool
+}
+
+func (w *walk) strip(x *history.Strip, first, end int64) bool {
+	for n := first; n < end; n++ {
+		t := Turn{Span: Span{w.time(x.Interval, n), w.time(x.Interval, n+1)}, Code: x.Codes[n-x.First]}
+		if x.Regions != nil {
+			t.Region = x.Regions[n-x.First]
+		}
+		if !w.pass(t) {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *walk) none(interval time.Duration, first, end int64) bool {
+	for n := first; n < end; n++ {
+		if !w.pass(Turn{Span: Span{w.time(interval, n), w.time(interval, n+1)}}) {
+			return false
+		}
+	}
+	return true
+}
+
+// pass passes a turn on, unless nobody asked for it.
+func (w *walk) pass(t Turn) bool {
+	if t.Code > history.Unknown {
+		return w.yield(t)
+	}
+	if t.Code == history.None && t.Start.Before(w.since) {
+		return true
+	}
+	for len(w.paused) > 0 && !w.paused[0].End.After(t.Start) {
+		w.paused = w.paused[1:]
+	}
+	if t.Code == history.None && len(w.paused) > 0 && !t.Start.Before(w.paused[0].Start) {
+		t.Code = history.Paused
+	}
+	return w.yield(t)
 }

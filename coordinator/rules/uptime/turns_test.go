@@ -229,8 +229,8 @@ func TestNoFailureOfOursLowersTheUptimeOfASite(t *testing.T) {
 					code, from := history.Code(r.IntN(2)), r.IntN(len(x.results))
 					for i := from; i < min(len(x.results), from+1+r.IntN(30)); i++ {
 						if _, already := few[i]; !already {
-						into[i] = code
-					}
+							into[i] = code
+						}
 					}
 				}
 			}
