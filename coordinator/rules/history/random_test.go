@@ -28,6 +28,7 @@ func randomCode(rng *rand.Rand) history.Code {
 // up to the given turns.
 func randomSheet(rng *rand.Rand, turns int) *history.Sheet {
 	s := &history.Sheet{Regions: regions[:1+rng.IntN(len(regions))]}
+	least := uint8(min(rng.IntN(2), len(s.Regions)-1)) // 1 when nearly each check has a region
 	site := check.SiteID(rng.IntN(1 << 40))
 	for range rng.IntN(30) {
 		site += check.SiteID(1 + rng.IntN(1000))
@@ -35,14 +36,15 @@ func randomSheet(rng *rand.Rand, turns int) *history.Sheet {
 		for range 1 + rng.IntN(3) {
 			x := history.Strip{Site: site, Interval: intervals[rng.IntN(len(intervals))]}
 			x.First = schedule.TurnBefore(site, x.Interval, from) + 1 + rng.Int64N(3)
-			known := rng.IntN(2) == 0
 			for range 1 + rng.IntN(turns) {
 				x.Codes = append(x.Codes, randomCode(rng))
-				if known {
-					x.Regions = append(x.Regions, uint8(rng.IntN(len(s.Regions))))
+				if x.Codes[len(x.Codes)-1] == history.None {
+					x.Regions = append(x.Regions, 0)
+				} else {
+					x.Regions = append(x.Regions, least+uint8(rng.IntN(len(s.Regions)-int(least))))
 				}
 			}
-			if !anyOf(x.Regions) {
+			if !anyOf(x.Regions) || rng.IntN(4) == 0 {
 				x.Regions = nil
 			}
 			s.Strips = append(s.Strips, x)
