@@ -21,8 +21,8 @@ const (
 	maxFleetPoints = 1000
 )
 
-// earliestPeriod is before any monitor.
-var earliestPeriod = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+// firstYear is before any monitor.
+const firstYear = 2000
 
 // asked is a request's period.
 type asked struct {
@@ -50,8 +50,8 @@ func (a asked) period(now, until time.Time) (uptime.Span, error) {
 	switch {
 	case p.End.After(now.Add(aDay)):
 		return p, fault.InvalidField("end_time", "must not be more than a day from now")
-	case p.Start.Before(earliestPeriod):
-		return p, fault.InvalidField("start_time", "must not be before 2000")
+	case p.Start.Before(time.Date(firstYear, 1, 1, 0, 0, 0, 0, time.UTC)):
+		return p, fault.InvalidField("start_time", "must not be before %d", firstYear)
 	case !p.Start.Before(p.End):
 		return p, fault.InvalidField("end_time", "must be after start_time, %s", p.Start.Format(time.RFC3339))
 	case p.End.Sub(p.Start) > a.most:
