@@ -96,7 +96,7 @@ func UptimeCells(u *monitorv1.SiteUptime, c Chart) []string {
 	r := u.GetResponseTimes()
 	return []string{
 		number(u.GetSiteId()), percent(u.Uptime), percent(u.Coverage), longTime(u.GetDownTime()), strconv.Itoa(int(u.GetOutages())),
-		length(r.GetP50()), length(r.GetP95()), length(r.GetP99()), c.Bar(days(u)),
+		length(r.GetP50()), length(r.GetP95()), length(r.GetP99()), Chart{Blocks: c.Blocks}.Bar(days(u)), // a cell has no colours
 	}
 }
 
