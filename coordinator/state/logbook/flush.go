@@ -41,7 +41,7 @@ func (l *Logbook) Flush(ctx context.Context, s shard.ID) {
 func (l *Logbook) collect(b *binder, f shard.Fence) {
 	taken := l.o.Engine.TakeNotes(f.Shard)
 	now := l.now()
-	g := &group{fence: f, serial: l.waiting.serial(now, f)}
+	g := &group{fence: f}
 	for i := range shard.BucketsPer {
 		b.notes = b.notes[:0]
 		taken.Notes(i, func(notes []history.Note) { b.notes = append(b.notes, notes...) })
@@ -74,8 +74,7 @@ func (l *Logbook) add(g *group, key store.CheckKey, sheet *history.Sheet) {
 			l.drop(err.Error(), len(part.Strips), g.fence.Shard)
 			continue
 		}
-		g.rows = append(g.rows, store.CheckRow{CheckKey: key, N: g.serial.number(), Blob: blob})
-		g.serial.millis++
+		g.rows = append(g.rows, store.CheckRow{CheckKey: key, N: l.waiting.number(l.now(), g.fence), Blob: blob})
 		g.bytes += len(blob)
 		g.failing = g.failing || anyFailed(part)
 	}
