@@ -90,7 +90,7 @@ func (r *Reader) firstFlush(ctx context.Context) (since time.Time, err error) {
 		for _, row := range rows {
 			at := row.Hour.Start()
 			if row.N >= store.FoldedRows {
-				at = later(at, time.UnixMilli(row.N).Add(-DefaultFlushEvery))
+				at = later(at, madeAt(row.N).Add(-DefaultFlushEvery))
 			}
 			if since.IsZero() || at.Before(since) {
 				since = at
