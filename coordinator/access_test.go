@@ -93,6 +93,8 @@ var mayCall = map[string]string{
 
 	"/jetmon.monitor.v1.AdvisoryService/ListAdvisories": "sites:read",
 
+	"/jetmon.monitor.v1.BadgeService/GetBadge": "anybody",
+
 	"/jetmon.monitor.v1.IncidentService/ListIncidents":       "fleet:read",
 	"/jetmon.monitor.v1.IncidentService/GetIncident":         "fleet:read",
 	"/jetmon.monitor.v1.IncidentService/ListIncidentMembers": "fleet:read",

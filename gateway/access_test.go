@@ -30,6 +30,7 @@ var routeScopes = map[string]string{
 	"POST /v1/sites:import":                                "sites:write",
 	"GET /v1/sites:export":                                 "sites:read",
 	"GET /v1/advisories":                                   "sites:read",
+	"GET /badge/{site_id}/{badge}":                         "",
 	"GET /v1/maintenances":                                 "sites:read",
 	"POST /v1/maintenances":                                "sites:write",
 	"GET /v1/maintenances:calendar":                        "sites:read",
@@ -106,7 +107,7 @@ func TestEveryRouteAsksForItsScope(t *testing.T) {
 				continue
 			}
 			seen[method+" "+path] = true
-			url := strings.NewReplacer("{site_id}", "7", "{outage_id}", "3", "{incident_id}", "3", "{token_id}", "3", "{site}", "7", "{maintenance_id}", "3", "{subscription_id}", "3", "{notification_id}", "3").Replace(path)
+			url := strings.NewReplacer("{site_id}", "7", "{badge}", "status.svg", "{outage_id}", "3", "{incident_id}", "3", "{token_id}", "3", "{site}", "7", "{maintenance_id}", "3", "{subscription_id}", "3", "{notification_id}", "3").Replace(path)
 			for header, scope := range credentials {
 				a := h.send(method, url, "", "Authorization", header)
 				refused := a.status == 401 || a.status == 403

@@ -39,6 +39,7 @@ type fake struct {
 	monitorv1.UnimplementedSiteServiceServer
 	monitorv1.UnimplementedOutageServiceServer
 	monitorv1.UnimplementedAdvisoryServiceServer
+	monitorv1.UnimplementedBadgeServiceServer
 	monitorv1.UnimplementedIncidentServiceServer
 	monitorv1.UnimplementedChangeServiceServer
 	monitorv1.UnimplementedMaintenanceServiceServer
@@ -76,6 +77,7 @@ func (f *fake) register(r grpc.ServiceRegistrar) {
 	monitorv1.RegisterSiteServiceServer(r, f)
 	monitorv1.RegisterOutageServiceServer(r, f)
 	monitorv1.RegisterAdvisoryServiceServer(r, f)
+	monitorv1.RegisterBadgeServiceServer(r, f)
 	monitorv1.RegisterIncidentServiceServer(r, f)
 	monitorv1.RegisterChangeServiceServer(r, f)
 	monitorv1.RegisterMaintenanceServiceServer(r, f)
@@ -232,6 +234,14 @@ func (f *fake) GetMaintenanceCalendar(context.Context, *monitorv1.GetMaintenance
 
 func (f *fake) ListAdvisories(context.Context, *monitorv1.ListAdvisoriesRequest) (*monitorv1.ListAdvisoriesResponse, error) {
 	return &monitorv1.ListAdvisoriesResponse{Advisories: []*monitorv1.SiteAdvisory{{SiteId: 7, Advisory: checkv1.Advisory_ADVISORY_SLOW}}}, nil
+}
+
+// GetBadge knows the badges of site 7 only.
+func (f *fake) GetBadge(_ context.Context, q *monitorv1.GetBadgeRequest) (*monitorv1.GetBadgeResponse, error) {
+	if q.GetSiteId() != 7 {
+		return nil, fault.New(fault.NotFound, "there is no such badge")
+	}
+	return &monitorv1.GetBadgeResponse{Label: "status", Message: "up", Tone: monitorv1.BadgeTone_BADGE_TONE_GOOD}, nil
 }
 
 func (f *fake) GetOutage(_ context.Context, q *monitorv1.GetOutageRequest) (*monitorv1.GetOutageResponse, error) {

@@ -34,6 +34,9 @@ var rules = map[string]Rule{
 
 	monitorv1.AdvisoryService_ListAdvisories_FullMethodName: {Scope: SitesRead},
 
+	// Sites say which of them have badges.
+	monitorv1.BadgeService_GetBadge_FullMethodName: {Public: true, AtOnce: 32},
+
 	monitorv1.IncidentService_ListIncidents_FullMethodName:             {Scope: FleetRead},
 	monitorv1.IncidentService_GetIncident_FullMethodName:               {Scope: FleetRead},
 	monitorv1.IncidentService_ListIncidentMembers_FullMethodName:       {Scope: FleetRead},

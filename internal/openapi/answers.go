@@ -83,6 +83,10 @@ func (b builder) addResponses(op *Operation, c call) {
 		good.Description = "The calendar, RFC 5545."
 		good.Headers.Set("ETag", Ref{headerPath + "ETag"})
 		good.Content.Set(ical, Media{Schema: &Schema{Type: "string"}})
+	case c.isPicture():
+		good.Description = "The picture, SVG. It may be kept for five minutes, and any page may show it."
+		good.Headers.Set("ETag", Ref{headerPath + "ETag"})
+		good.Content.Set(svg, Media{Schema: &Schema{Type: "string"}})
 	default:
 		schema, said := b.answer(c)
 		good.Description = said

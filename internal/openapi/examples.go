@@ -45,6 +45,8 @@ func siteExamples() map[string]Example {
 
 		"ListAdvisories": {Values: [][2]string{{"advisory", "ADVISORY_TLS_EXPIRING"}, {"page_size", "100"}}},
 
+		"GetBadge": {Values: [][2]string{site, {"badge", "uptime-30d.svg"}}},
+
 		"ListIncidents":       {Values: [][2]string{{"open", "true"}}},
 		"GetIncident":         {Values: [][2]string{{"incident_id", "1"}}},
 		"ListIncidentMembers": {Values: [][2]string{{"incident_id", "1"}, {"page_size", "100"}}},

@@ -58,10 +58,12 @@ type Options struct {
 
 // Register adds the services to a gRPC server.
 func Register(r grpc.ServiceRegistrar, o Options) {
-	o.Store = visible{o.Store}
+	all := o.Store
+	o.Store = visible{all}
 	monitorv1.RegisterSiteServiceServer(r, &sites{o: o})
 	monitorv1.RegisterOutageServiceServer(r, &outages{o: o})
 	monitorv1.RegisterAdvisoryServiceServer(r, &advisories{o: o})
+	monitorv1.RegisterBadgeServiceServer(r, newBadges(o, all))
 	monitorv1.RegisterIncidentServiceServer(r, &incidents{o: o})
 	monitorv1.RegisterChangeServiceServer(r, &changes{feed: o.Feed})
 	monitorv1.RegisterFleetServiceServer(r, &fleet{o: o})
@@ -79,6 +81,7 @@ func Services() []string {
 		monitorv1.SiteService_ServiceDesc.ServiceName,
 		monitorv1.OutageService_ServiceDesc.ServiceName,
 		monitorv1.AdvisoryService_ServiceDesc.ServiceName,
+		monitorv1.BadgeService_ServiceDesc.ServiceName,
 		monitorv1.IncidentService_ServiceDesc.ServiceName,
 		monitorv1.ChangeService_ServiceDesc.ServiceName,
 		monitorv1.FleetService_ServiceDesc.ServiceName,
