@@ -25,3 +25,16 @@ func BenchmarkCheckBody(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkFind(b *testing.B) {
+	routes, err := routesOf(contract())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if r, _, _ := find(routes, "GET", "/v1/sites/12"); r == nil {
+			b.Fatal("there is no route")
+		}
+	}
+}

@@ -93,6 +93,9 @@ func (r *route) exchange(req *http.Request) (*exchange, error) {
 
 // tagsOf returns the entity tags in a header, each as read makes it; "*" alone stands for all.
 func tagsOf(h http.Header, name string, read func(tag string) string) (tags []string, err error) {
+	if len(h.Values(name)) == 0 {
+		return nil, nil
+	}
 	bad := fault.InvalidField(name, `must be * or entity tags in quotation marks, as "x", "y"; %d at most`, maxTags)
 	rest := strings.TrimSpace(strings.Join(h.Values(name), ","))
 	if rest == "*" {
@@ -115,7 +118,7 @@ func tagsOf(h http.Header, name string, read func(tag string) string) (tags []st
 			return nil, bad
 		}
 	}
-	if len(tags) == 0 && len(h.Values(name)) > 0 {
+	if len(tags) == 0 {
 		return nil, bad
 	}
 	return tags, nil

@@ -125,7 +125,7 @@ func New(o Options) (*Gateway, error) {
 	if o.TLS != nil {
 		o.TLS = withHTTP2(o.TLS)
 	}
-	routes, err := routesOf(contract()...)
+	routes, err := routesOf(contract())
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
@@ -135,63 +135,68 @@ func New(o Options) (*Gateway, error) {
 	}, nil
 }
 
-// contract returns the services that the gateway translates; transcoder registers the same.
-func contract() []protoreflect.FileDescriptor {
-	return []protoreflect.FileDescriptor{
-		monitorv1.File_jetmon_monitor_v1_site_service_proto,
-		monitorv1.File_jetmon_monitor_v1_outage_service_proto,
-		monitorv1.File_jetmon_monitor_v1_advisory_service_proto,
-		monitorv1.File_jetmon_monitor_v1_badge_service_proto,
-		monitorv1.File_jetmon_monitor_v1_incident_service_proto,
-		monitorv1.File_jetmon_monitor_v1_change_service_proto,
-		monitorv1.File_jetmon_monitor_v1_maintenance_service_proto,
-		monitorv1.File_jetmon_monitor_v1_fleet_service_proto,
-		monitorv1.File_jetmon_monitor_v1_diagnosis_service_proto,
-		monitorv1.File_jetmon_monitor_v1_access_service_proto,
-		monitorv1.File_jetmon_monitor_v1_subscription_service_proto,
-		monitorv1.File_jetmon_monitor_v1_notification_service_proto,
-		wpcomv1.File_jetmon_wpcom_v1_jetpack_monitor_service_proto,
+// service is a service that the gateway translates.
+type service struct {
+	file protoreflect.FileDescriptor
+	// translate adds the generated handlers of the service to a mux.
+	translate func(*runtime.ServeMux, grpc.ClientConnInterface) error
+}
+
+// contract returns the services that the gateway translates, each in a file of its own.
+func contract() []service {
+	return []service{
+		{monitorv1.File_jetmon_monitor_v1_site_service_proto, translating(monitorv1.RegisterSiteServiceHandlerClient, monitorv1.NewSiteServiceClient)},
+		{monitorv1.File_jetmon_monitor_v1_outage_service_proto, translating(monitorv1.RegisterOutageServiceHandlerClient, monitorv1.NewOutageServiceClient)},
+		{monitorv1.File_jetmon_monitor_v1_advisory_service_proto, translating(monitorv1.RegisterAdvisoryServiceHandlerClient, monitorv1.NewAdvisoryServiceClient)},
+		{monitorv1.File_jetmon_monitor_v1_badge_service_proto, translating(monitorv1.RegisterBadgeServiceHandlerClient, monitorv1.NewBadgeServiceClient)},
+		{monitorv1.File_jetmon_monitor_v1_incident_service_proto, translating(monitorv1.RegisterIncidentServiceHandlerClient, monitorv1.NewIncidentServiceClient)},
+		{monitorv1.File_jetmon_monitor_v1_change_service_proto, translating(monitorv1.RegisterChangeServiceHandlerClient, monitorv1.NewChangeServiceClient)},
+		{monitorv1.File_jetmon_monitor_v1_maintenance_service_proto, translating(monitorv1.RegisterMaintenanceServiceHandlerClient, monitorv1.NewMaintenanceServiceClient)},
+		{monitorv1.File_jetmon_monitor_v1_fleet_service_proto, translating(monitorv1.RegisterFleetServiceHandlerClient, monitorv1.NewFleetServiceClient)},
+		{monitorv1.File_jetmon_monitor_v1_diagnosis_service_proto, translating(monitorv1.RegisterDiagnosisServiceHandlerClient, monitorv1.NewDiagnosisServiceClient)},
+		{monitorv1.File_jetmon_monitor_v1_access_service_proto, translating(monitorv1.RegisterAccessServiceHandlerClient, monitorv1.NewAccessServiceClient)},
+		{monitorv1.File_jetmon_monitor_v1_subscription_service_proto, translating(monitorv1.RegisterSubscriptionServiceHandlerClient, monitorv1.NewSubscriptionServiceClient)},
+		{monitorv1.File_jetmon_monitor_v1_notification_service_proto, translating(monitorv1.RegisterNotificationServiceHandlerClient, monitorv1.NewNotificationServiceClient)},
+		{wpcomv1.File_jetmon_wpcom_v1_jetpack_monitor_service_proto, translating(wpcomv1.RegisterJetpackMonitorServiceHandlerClient, wpcomv1.NewJetpackMonitorServiceClient)},
 	}
 }
 
-// transcoder returns the generated handler, which translates well-formed HTTP to gRPC and
-// back.
-func transcoder(plain grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) (*runtime.ServeMux, error) {
-	conn := conditional{plain}
-	mux := runtime.NewServeMux(
-		runtime.WithForwardResponseOption(noteETag),
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
-		runtime.WithErrorHandler(fail),
-		runtime.WithWriteContentLength(),
-		// Of the headers only Authorization passes through: the request message contains all
-		// else that the coordinator needs.
-		runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
-		runtime.WithOutgoingHeaderMatcher(shownHeader),
-		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
-		runtime.WithDisablePathLengthFallback(),
-		runtime.WithDisableHTTPMethodOverride(),
-		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
-	)
-	ctx := context.Background()
-	err := errors.Join(
-		monitorv1.RegisterSiteServiceHandlerClient(ctx, mux, monitorv1.NewSiteServiceClient(conn)),
-		monitorv1.RegisterOutageServiceHandlerClient(ctx, mux, monitorv1.NewOutageServiceClient(conn)),
-		monitorv1.RegisterAdvisoryServiceHandlerClient(ctx, mux, monitorv1.NewAdvisoryServiceClient(conn)),
-		monitorv1.RegisterBadgeServiceHandlerClient(ctx, mux, monitorv1.NewBadgeServiceClient(conn)),
-		monitorv1.RegisterIncidentServiceHandlerClient(ctx, mux, monitorv1.NewIncidentServiceClient(conn)),
-		monitorv1.RegisterChangeServiceHandlerClient(ctx, mux, monitorv1.NewChangeServiceClient(conn)),
-		monitorv1.RegisterMaintenanceServiceHandlerClient(ctx, mux, monitorv1.NewMaintenanceServiceClient(conn)),
-		monitorv1.RegisterFleetServiceHandlerClient(ctx, mux, monitorv1.NewFleetServiceClient(conn)),
-		monitorv1.RegisterDiagnosisServiceHandlerClient(ctx, mux, monitorv1.NewDiagnosisServiceClient(conn)),
-		monitorv1.RegisterAccessServiceHandlerClient(ctx, mux, monitorv1.NewAccessServiceClient(conn)),
-		monitorv1.RegisterSubscriptionServiceHandlerClient(ctx, mux, monitorv1.NewSubscriptionServiceClient(conn)),
-		monitorv1.RegisterNotificationServiceHandlerClient(ctx, mux, monitorv1.NewNotificationServiceClient(conn)),
-		wpcomv1.RegisterJetpackMonitorServiceHandlerClient(ctx, mux, wpcomv1.NewJetpackMonitorServiceClient(conn)),
-	)
-	if err != nil {
-		return nil, fmt.Errorf("register the services: %w", err)
+// translating returns how the generated handlers of a service are added to a mux.
+func translating[C any](register func(context.Context, *runtime.ServeMux, C) error, client func(grpc.ClientConnInterface) C) func(*runtime.ServeMux, grpc.ClientConnInterface) error {
+	return func(mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+		return register(context.Background(), mux, client(conn))
 	}
-	return mux, nil
+}
+
+// transcoders returns the generated handlers of each service, by its name, which translate
+// well-formed HTTP to gRPC and back. A mux tries its patterns one after the other, so each
+// service has its own.
+func transcoders(plain grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) (map[protoreflect.FullName]*runtime.ServeMux, error) {
+	conn := conditional{plain}
+	muxes := map[protoreflect.FullName]*runtime.ServeMux{}
+	for _, s := range contract() {
+		mux := runtime.NewServeMux(
+			runtime.WithForwardResponseOption(noteETag),
+			runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
+			runtime.WithErrorHandler(fail),
+			runtime.WithWriteContentLength(),
+			// Of the headers only Authorization passes through: the request message contains all
+			// else that the coordinator needs.
+			runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
+			runtime.WithOutgoingHeaderMatcher(shownHeader),
+			runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
+			runtime.WithDisablePathLengthFallback(),
+			runtime.WithDisableHTTPMethodOverride(),
+			runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
+		)
+		if err := s.translate(mux, conn); err != nil {
+			return nil, fmt.Errorf("register the services of %s: %w", s.file.Path(), err)
+		}
+		for i := range s.file.Services().Len() {
+			muxes[s.file.Services().Get(i).FullName()] = mux
+		}
+	}
+	return muxes, nil
 }
 
 // shownHeader returns the name of a header of a coordinator's answer as callers see it.

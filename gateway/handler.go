@@ -15,6 +15,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"
@@ -30,15 +31,16 @@ func routeOf(ctx context.Context) *route {
 // handler handles requests once there is a connection to the coordinators.
 type handler struct {
 	*Gateway
-	conn  *rpc.Pool
-	api   *runtime.ServeMux
+	conn *rpc.Pool
+	// api has the generated handlers of each service.
+	api   map[protoreflect.FullName]*runtime.ServeMux
 	pages map[string]page
 	zips  *sync.Pool // of *gzip.Writer
 }
 
 func newHandler(g *Gateway, conn *rpc.Pool) (*handler, error) {
 	h := &handler{Gateway: g, conn: conn, zips: newZipPool()}
-	api, err := transcoder(conn, func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
+	api, err := transcoders(conn, func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
 		h.failCall(ctx, w, err)
 	})
 	if err != nil {
@@ -85,13 +87,15 @@ const requestHeader = "X-Request-Id"
 // prepare sets the headers that every answer has. A browser must take no answer for a page,
 // of ours or inside another.
 func prepare(h http.Header, ctx context.Context, secure bool) {
-	h.Set(requestHeader, rpc.RequestID(ctx))
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Add("Vary", "Accept-Encoding")
+	values := [...]string{
+		rpc.RequestID(ctx), "no-store", "default-src 'none'; frame-ancestors 'none'", "same-origin", "no-referrer", "nosniff", "Accept-Encoding",
+	}
+	// As Set does, with one array for all.
+	for i, name := range [...]string{
+		requestHeader, "Cache-Control", "Content-Security-Policy", "Cross-Origin-Resource-Policy", "Referrer-Policy", "X-Content-Type-Options", "Vary",
+	} {
+		h[name] = values[i : i+1 : i+1]
+	}
 	if secure {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
@@ -211,7 +215,7 @@ func (h *handler) call(w http.ResponseWriter, req *http.Request, r *route, bound
 		Method: r.method, URL: req.URL, Proto: req.Proto, ProtoMajor: req.ProtoMajor, ProtoMinor: req.ProtoMinor,
 		Header: header, Body: body, RemoteAddr: req.RemoteAddr,
 	}).WithContext(ctx)
-	h.api.ServeHTTP(&taggingWriter{ResponseWriter: w, x: x}, plain)
+	h.api[r.service].ServeHTTP(&taggingWriter{ResponseWriter: w, x: x}, plain)
 	return nil
 }
 

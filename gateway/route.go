@@ -19,6 +19,7 @@ type route struct {
 	template string
 	segments []segment
 	verb     string // the part after the colon at the end of the path; "" is none
+	service  protoreflect.FullName
 	input    protoreflect.MessageDescriptor
 	body     protoreflect.FieldDescriptor // the field in the body; nil means no body
 	// stream passes on the rows of an import or export; nil means that the RPC is no stream.
@@ -39,12 +40,12 @@ type segment struct {
 	field   string // path of the field inside the input, as site.site_id
 }
 
-// routesOf reads the bindings of all services in files.
-func routesOf(files ...protoreflect.FileDescriptor) ([]*route, error) {
+// routesOf reads the bindings of services.
+func routesOf(services []service) ([]*route, error) {
 	var routes []*route
-	for _, file := range files {
-		for i := range file.Services().Len() {
-			methods := file.Services().Get(i).Methods()
+	for _, s := range services {
+		for i := range s.file.Services().Len() {
+			methods := s.file.Services().Get(i).Methods()
 			for j := range methods.Len() {
 				m := methods.Get(j)
 				r, err := newRoute(m)
@@ -66,7 +67,7 @@ func newRoute(m protoreflect.MethodDescriptor) (*route, error) {
 	case len(rule.GetAdditionalBindings()) > 0 || (rule.GetBody() == "*") != m.IsStreamingClient():
 		return nil, fmt.Errorf("additional bindings are not supported, and body \"*\" is for the messages of a stream")
 	}
-	r := &route{input: m.Input()}
+	r := &route{service: m.Parent().FullName(), input: m.Input()}
 	if r.stream = streamerOf(m.FullName()); r.stream == nil && (m.IsStreamingClient() || m.IsStreamingServer()) {
 		return nil, fmt.Errorf("there is no code for this stream")
 	}
@@ -114,30 +115,40 @@ func (r *route) parse() error {
 	return nil
 }
 
-// match reports whether path, still in its percent-encoding, matches the route, and returns
-// the text bound to each field. What is encoded is part of a text, never a slash or a colon
-// of the template.
-func (r *route) match(path string) (map[string]string, bool) {
-	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
+// match reports whether the parts of a path, still in their percent-encoding, match the route,
+// and returns the text bound to each field. What is encoded is part of a text, never a slash or
+// a colon of the template.
+func (r *route) match(parts []string) (map[string]string, bool) {
 	if len(parts) != len(r.segments) {
 		return nil, false
 	}
+	last := parts[len(parts)-1]
 	if r.verb != "" {
-		last, ok := strings.CutSuffix(parts[len(parts)-1], ":"+r.verb)
-		if !ok {
+		var ok bool
+		if last, ok = strings.CutSuffix(last, r.verb); !ok {
 			return nil, false
 		}
-		parts[len(parts)-1] = last
+		if last, ok = strings.CutSuffix(last, ":"); !ok {
+			return nil, false
+		}
+	}
+	part := func(i int) string {
+		if i == len(parts)-1 {
+			return last
+		}
+		return parts[i]
+	}
+	for i, s := range r.segments {
+		if s.field == "" && s.literal != part(i) {
+			return nil, false
+		}
 	}
 	bound := map[string]string{}
 	for i, s := range r.segments {
 		if s.field == "" {
-			if s.literal != parts[i] {
-				return nil, false
-			}
 			continue
 		}
-		text, err := url.PathUnescape(parts[i])
+		text, err := url.PathUnescape(part(i))
 		if err != nil || text == "" {
 			return nil, false
 		}
@@ -150,13 +161,14 @@ func (r *route) match(path string) (map[string]string, bool) {
 // path, or none for an unknown path.
 func find(routes []*route, method, path string) (*route, map[string]string, []string) {
 	var others []string
+	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	// Paths with a verb win: a path without one would take the verb as part of a name.
 	for _, verb := range []bool{true, false} {
 		for _, r := range routes {
 			if (r.verb != "") != verb {
 				continue
 			}
-			bound, ok := r.match(path)
+			bound, ok := r.match(parts)
 			switch {
 			case ok && r.method == method:
 				return r, bound, nil

@@ -55,7 +55,8 @@ func (h *handler) stream(req *http.Request, method string) (*http.Request, error
 		return nil, err
 	}
 	plain := (&http.Request{Method: req.Method, URL: req.URL, Header: header, RemoteAddr: req.RemoteAddr}).WithContext(req.Context())
-	ctx, err := runtime.AnnotateContext(req.Context(), h.api, plain, method)
+	service, _, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
+	ctx, err := runtime.AnnotateContext(req.Context(), h.api[protoreflect.FullName(service)], plain, method)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "%w", err)
 	}

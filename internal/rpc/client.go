@@ -61,6 +61,8 @@ func dialOptions(o ClientOptions) []grpc.DialOption {
 		// Jetmon's peers come from its configuration, never from the environment.
 		grpc.WithNoProxy(),
 		grpc.WithDisableServiceConfig(),
+		// Calls are repeated by whoever made them; gRPC would keep a copy of each.
+		grpc.WithDisableRetry(),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: maxBackoff},
 			MinConnectTimeout: connectTimeout,

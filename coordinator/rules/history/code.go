@@ -55,6 +55,9 @@ func (c Code) Time() time.Duration {
 	return time.Duration(math.Pow(Step, float64(min(c, slowest)-fastest)) * float64(time.Millisecond))
 }
 
+// knowsMost is how much a code knows that says what was seen of a site.
+const knowsMost = 2
+
 // knows ranks codes by how much they say of a site: nothing, that we failed, or what was seen.
 func (c Code) knows() int {
 	switch c {
@@ -63,7 +66,7 @@ func (c Code) knows() int {
 	case Unknown:
 		return 1
 	}
-	return 2
+	return knowsMost
 }
 
 // Over returns what counts of a turn for which was is noted when c is noted later.

@@ -55,10 +55,6 @@ type Count struct {
 	N    uint32
 }
 
-// Tally says how often each code came in many turns. The sum over all codes is the number of
-// turns.
-type Tally [256]uint64
-
 // Gap is a row of turns that tell nothing of a site, by number: None or Unknown.
 type Gap struct {
 	First int64

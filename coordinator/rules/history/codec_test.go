@@ -1,0 +1,237 @@
+package history_test
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/rules/history"
+	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/test/seeds"
+)
+
+func TestATimeAndThatOfItsCodeDifferByHalfAStep(t *testing.T) {
+	t.Parallel()
+	half := math.Sqrt(history.Step) * 1.0001
+	for d := time.Millisecond; d < time.Minute; d += d / 100 {
+		if is := float64(history.Took(d).Time()) / float64(d); is > half || is < 1/half {
+			t.Errorf("%v is told as %v", d, history.Took(d).Time())
+		}
+	}
+	for _, d := range []time.Duration{-time.Second, 0, time.Microsecond} {
+		if is := history.Took(d).Time(); is != time.Millisecond {
+			t.Errorf("%v is told as %v, want the shortest", d, is)
+		}
+	}
+	if is := history.Took(time.Hour); is != history.Took(2*time.Minute) || is.Time() < time.Minute || is == history.Took(50*time.Second) {
+		t.Errorf("an hour is told as %v, want the longest", is.Time())
+	}
+}
+
+func TestOfTwoCodesTheOneThatKnowsMoreCounts(t *testing.T) {
+	t.Parallel()
+	up, slow := history.Took(time.Millisecond), history.Took(time.Minute)
+	for _, tt := range []struct{ was, later, want history.Code }{
+		{history.None, history.Unknown, history.Unknown},
+		{history.Unknown, history.None, history.Unknown},
+		{history.Unknown, history.Failed, history.Failed},
+		{history.Unknown, up, up},
+		{up, history.Failed, up},
+		{history.Failed, up, history.Failed},
+		{up, slow, up},
+		{history.Maintenance, history.Failed, history.Maintenance},
+		{history.Blocked, history.Unknown, history.Blocked},
+	} {
+		if is := tt.later.Over(tt.was); is != tt.want {
+			t.Errorf("%d after %d counts as %d, want %d", tt.later, tt.was, is, tt.want)
+		}
+	}
+}
+
+func TestASheetIsReadAsItWasWritten(t *testing.T) {
+	seeds.Run(t, []uint64{1, 2, 3}, func(t *testing.T, seed uint64) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		for range 100 {
+			want := randomSheet(rng, 300)
+			b := want.AppendBinary([]byte("before"))
+			is, err := history.ParseSheet(b[len("before"):])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !sameSheets(is, want) {
+				t.Fatalf("read\n%+v, want\n%+v", is, want)
+			}
+			for i := range want.Strips {
+				findsAll(t, b[len("before"):], want, want.Strips[i].Site)
+			}
+			findsAll(t, b[len("before"):], want, 1<<50)
+		}
+	})
+}
+
+// findsAll checks that the strips of a site are found.
+func findsAll(t *testing.T, b []byte, in *history.Sheet, site check.SiteID) {
+	t.Helper()
+	strips, regions, err := history.FindStrips(b, site)
+	var want []history.Strip
+	for _, x := range in.Strips {
+		if x.Site == site {
+			want = append(want, x)
+		}
+	}
+	if err != nil || !reflect.DeepEqual(strips, want) || !slices.Equal(regions, in.Regions) {
+		t.Fatalf("found %+v, %v, %v, want %+v", strips, regions, err, want)
+	}
+}
+
+func sameSheets(a, b *history.Sheet) bool {
+	return slices.Equal(a.Regions, b.Regions) && len(a.Strips) == len(b.Strips) &&
+		(len(a.Strips) == 0 || reflect.DeepEqual(a.Strips, b.Strips))
+}
+
+func TestSummariesAreReadAsTheyWereWritten(t *testing.T) {
+	seeds.Run(t, []uint64{1, 2, 3}, func(t *testing.T, seed uint64) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		for range 100 {
+			want := randomSummaries(rng, 300)
+			b := want.AppendBinary(nil)
+			is, err := history.ParseSummaries(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if is.Until != want.Until || len(is.Sites) != len(want.Sites) {
+				t.Fatalf("read\n%+v, want\n%+v", is, want)
+			}
+			for i, x := range want.Sites {
+				of, until, err := history.FindSummaries(b, x.Site)
+				if err != nil || until != want.Until || !reflect.DeepEqual(of, []history.Summary{x}) || !reflect.DeepEqual(is.Sites[i], x) {
+					t.Fatalf("found\n%+v, %v, want\n%+v", of, err, x)
+				}
+			}
+		}
+	})
+}
+
+func TestAFleetsDayIsReadAsItWasWritten(t *testing.T) {
+	seeds.Run(t, []uint64{1, 2, 3}, func(t *testing.T, seed uint64) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		for range 100 {
+			want := randomFleet(rng)
+			is, err := history.ParseFleet(want.AppendBinary(nil))
+			if err != nil || *is != *want {
+				t.Fatalf("read %v, %v, want %v", is, err, want)
+			}
+		}
+	})
+}
+
+// Whatever is cut off, and whatever byte is another one, the reader says so or reads something
+// that is right in itself; it never reads beyond.
+func TestDamagedBytesAreRefusedOrReadAsSomethingElse(t *testing.T) {
+	seeds.Run(t, []uint64{1, 2}, func(t *testing.T, seed uint64) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		for range 50 {
+			for _, b := range [][]byte{randomSheet(rng, 300).AppendBinary(nil), randomSummaries(rng, 300).AppendBinary(nil), randomFleet(rng).AppendBinary(nil)} {
+				readsAnything(t, b[:rng.IntN(len(b))], true)
+				readsAnything(t, append(slices.Clone(b), 0), true)
+				b[rng.IntN(len(b))] ^= byte(1 + rng.IntN(255))
+				readsAnything(t, b, false)
+			}
+		}
+	})
+}
+
+// readsAnything checks what all readers make of some bytes.
+func readsAnything(t *testing.T, b []byte, bad bool) {
+	t.Helper()
+	sheet, err := history.ParseSheet(b)
+	judge(t, err, bad, func() {
+		again, err := history.ParseSheet(sheet.AppendBinary(nil))
+		if err != nil || !sameSheets(sheet, again) {
+			t.Fatalf("%x is read as %+v, and that as %+v, %v", b, sheet, again, err)
+		}
+		for _, x := range sheet.Strips {
+			findsAll(t, b, sheet, x.Site)
+		}
+	})
+	summaries, err := history.ParseSummaries(b)
+	judge(t, err, bad, func() {
+		again, err := history.ParseSummaries(summaries.AppendBinary(nil))
+		if err != nil || !reflect.DeepEqual(summaries, again) {
+			t.Fatalf("%x is read as %+v, and that as %+v, %v", b, summaries, again, err)
+		}
+	})
+	fleet, err := history.ParseFleet(b)
+	judge(t, err, bad, func() {
+		if again, err := history.ParseFleet(fleet.AppendBinary(nil)); err != nil || *again != *fleet {
+			t.Fatalf("%x is read as %v, and that as %v, %v", b, fleet, again, err)
+		}
+	})
+	_, _, _ = history.FindStrips(b, 1<<20)
+	_, _, _ = history.FindSummaries(b, 1<<20)
+}
+
+func judge(t *testing.T, err error, bad bool, good func()) {
+	t.Helper()
+	switch {
+	case err != nil && !errors.Is(err, history.ErrDamaged):
+		t.Fatalf("the error %v", err)
+	case err == nil && bad:
+		t.Fatal("it was read, although something is missing or too much")
+	case err == nil:
+		good()
+	}
+}
+
+func FuzzHostileBytes(f *testing.F) {
+	rng := rand.New(rand.NewPCG(1, 0))
+	for range 10 {
+		f.Add(randomSheet(rng, 5).AppendBinary(nil))
+		f.Add(randomSummaries(rng, 5).AppendBinary(nil))
+		f.Add(randomFleet(rng).AppendBinary(nil))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) { readsAnything(t, b, false) })
+}
+
+func FuzzRoundTrip(f *testing.F) {
+	f.Add(uint64(1), []byte{16, 3, 200, 0, 255, 15, 100})
+	f.Fuzz(func(t *testing.T, seed uint64, codes []byte) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		x := history.Strip{Site: 1 + check.SiteID(rng.Int64N(1<<62)), Interval: time.Duration(1+rng.IntN(1<<16-1)) * time.Second, First: rng.Int64N(1 << 17)}
+		for _, c := range codes {
+			x.Codes = append(x.Codes, history.Code(c))
+		}
+		want := &history.Sheet{Regions: []string{""}}
+		if len(codes) > 0 {
+			want.Strips = []history.Strip{x}
+		}
+		is, err := history.ParseSheet(want.AppendBinary(nil))
+		if err != nil || !sameSheets(is, want) {
+			t.Fatalf("read %+v, %v, want %+v", is, err, want)
+		}
+	})
+}
+
+// What is read takes a small multiple of the bytes, however hostile they are: as many strips as
+// there can be, of one turn each.
+func TestReadingTakesASmallMultipleOfTheBytes(t *testing.T) {
+	s := history.Sheet{Regions: []string{""}}
+	for i := range 10_000 {
+		s.Strips = append(s.Strips, history.Strip{Site: check.SiteID(i + 1), Interval: time.Minute, First: 1, Codes: []history.Code{20}})
+	}
+	b := s.AppendBinary(nil)
+	allocated := testing.Benchmark(func(tb *testing.B) {
+		for tb.Loop() {
+			if _, err := history.ParseSheet(b); err != nil {
+				tb.Fatal(err)
+			}
+		}
+	}).AllocedBytesPerOp()
+	if most := int64(30 * len(b)); allocated > most {
+		t.Errorf("%d bytes for %d, want %d at most", allocated, len(b), most)
+	}
+}
