@@ -158,6 +158,8 @@ func contract() []service {
 		{monitorv1.File_jetmon_monitor_v1_subscription_service_proto, translating(monitorv1.RegisterSubscriptionServiceHandlerClient, monitorv1.NewSubscriptionServiceClient)},
 		{monitorv1.File_jetmon_monitor_v1_notification_service_proto, translating(monitorv1.RegisterNotificationServiceHandlerClient, monitorv1.NewNotificationServiceClient)},
 		{wpcomv1.File_jetmon_wpcom_v1_jetpack_monitor_service_proto, translating(wpcomv1.RegisterJetpackMonitorServiceHandlerClient, wpcomv1.NewJetpackMonitorServiceClient)},
+		{wpcomv1.File_jetmon_wpcom_v1_protect_dashboard_service_proto, translating(wpcomv1.RegisterProtectDashboardServiceHandlerClient, wpcomv1.NewProtectDashboardServiceClient)},
+		{wpcomv1.File_jetmon_wpcom_v1_jetpack_agency_service_proto, translating(wpcomv1.RegisterJetpackAgencyServiceHandlerClient, wpcomv1.NewJetpackAgencyServiceClient)},
 	}
 }
 
@@ -177,7 +179,7 @@ func transcoders(plain grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) 
 	for _, s := range contract() {
 		mux := runtime.NewServeMux(
 			runtime.WithForwardResponseOption(noteETag),
-			runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
+			runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler(s.file)),
 			runtime.WithErrorHandler(fail),
 			runtime.WithWriteContentLength(),
 			// Of the headers only Authorization passes through: the request message contains all

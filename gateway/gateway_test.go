@@ -228,6 +228,9 @@ func TestTheIndexListsWhatThereIsAndItIsThere(t *testing.T) {
 		if strings.HasSuffix(path, ":batchGet") {
 			path += "?site_ids=7" // it needs to know of whom
 		}
+		if strings.HasSuffix(path, "/jetpack-agency/sites") {
+			path += "?blog_ids=7"
+		}
 		list, _ := methods.([]any)
 		if !slices.Contains(list, any("GET")) {
 			t.Errorf("%s cannot be read: %v", path, list)

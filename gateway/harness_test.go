@@ -49,6 +49,8 @@ type fake struct {
 	monitorv1.UnimplementedSubscriptionServiceServer
 	monitorv1.UnimplementedNotificationServiceServer
 	wpcomv1.UnimplementedJetpackMonitorServiceServer
+	wpcomv1.UnimplementedProtectDashboardServiceServer
+	wpcomv1.UnimplementedJetpackAgencyServiceServer
 
 	mu    sync.Mutex
 	sites map[int64]*monitorv1.Site
@@ -87,6 +89,8 @@ func (f *fake) register(r grpc.ServiceRegistrar) {
 	monitorv1.RegisterSubscriptionServiceServer(r, f)
 	monitorv1.RegisterNotificationServiceServer(r, f)
 	wpcomv1.RegisterJetpackMonitorServiceServer(r, f)
+	wpcomv1.RegisterProtectDashboardServiceServer(r, f)
+	wpcomv1.RegisterJetpackAgencyServiceServer(r, f)
 }
 
 func (f *fake) ListSites(_ context.Context, q *monitorv1.ListSitesRequest) (*monitorv1.ListSitesResponse, error) {
@@ -293,6 +297,17 @@ func (f *fake) UpdateJetpackMonitorSettings(_ context.Context, q *wpcomv1.Update
 
 func (f *fake) ListJetpackMonitorIncidents(context.Context, *wpcomv1.ListJetpackMonitorIncidentsRequest) (*wpcomv1.ListJetpackMonitorIncidentsResponse, error) {
 	return &wpcomv1.ListJetpackMonitorIncidentsResponse{}, nil
+}
+
+func (f *fake) GetProtectUptime(ctx context.Context, _ *wpcomv1.GetProtectUptimeRequest) (*wpcomv1.GetProtectUptimeResponse, error) {
+	if f.fail != nil {
+		return nil, f.fail(ctx)
+	}
+	return &wpcomv1.GetProtectUptimeResponse{Days: []*wpcomv1.ProtectUptimeDay{{Date: "2026-11-29", Status: "down", DowntimeInMinutes: 12}, {Date: "2026-11-30", Status: "up"}}}, nil
+}
+
+func (f *fake) ListAgencySites(_ context.Context, q *wpcomv1.ListAgencySitesRequest) (*wpcomv1.ListAgencySitesResponse, error) {
+	return &wpcomv1.ListAgencySitesResponse{Sites: []*wpcomv1.AgencySite{{BlogId: float64(q.GetBlogIds()[0]), MonitorSettings: &wpcomv1.AgencyMonitorSettings{}}}}, nil
 }
 
 func (f *fake) GetJetpackMonitorUptime(context.Context, *wpcomv1.GetJetpackMonitorUptimeRequest) (*wpcomv1.GetJetpackMonitorUptimeResponse, error) {

@@ -78,6 +78,9 @@ var rules = map[string]Rule{
 	wpcomv1.JetpackMonitorService_ListJetpackMonitorIncidents_FullMethodName:  {Scope: SitesRead},
 	wpcomv1.JetpackMonitorService_GetJetpackMonitorUptime_FullMethodName:      {Scope: SitesRead},
 
+	wpcomv1.ProtectDashboardService_GetProtectUptime_FullMethodName: {Scope: SitesRead},
+	wpcomv1.JetpackAgencyService_ListAgencySites_FullMethodName:     {Scope: SitesRead, AtOnce: 4},
+
 	coordinatorv1.AssignmentService_StreamAssignments_FullMethodName: {Roles: []Role{Checker}, Free: true},
 	veriflierv1.VeriflierService_Verify_FullMethodName:               {Roles: []Role{Coordinator, Asker}, Free: true},
 

@@ -53,7 +53,7 @@ func Generate(files []*protogen.File) ([]byte, error) {
 
 // rank is the place of a group among the others: what people look for comes first.
 func rank(t Tag) int {
-	order := []string{"SiteService", "OutageService", "AdvisoryService", "IncidentService", "MaintenanceService", "SubscriptionService", "FleetService", "DiagnosisService", "BadgeService", "JetpackMonitorService", "AccessService"}
+	order := []string{"SiteService", "OutageService", "AdvisoryService", "IncidentService", "MaintenanceService", "SubscriptionService", "FleetService", "DiagnosisService", "BadgeService", "JetpackMonitorService", "ProtectDashboardService", "JetpackAgencyService", "AccessService"}
 	if i := slices.Index(order, t.Name); i >= 0 {
 		return i
 	}
@@ -144,6 +144,9 @@ func (c call) watches() bool {
 
 // isCalendar reports whether the answer is a calendar.
 func (c call) isCalendar() bool { return c.Desc.Name() == "GetMaintenanceCalendar" }
+
+// isProtect reports whether refusals have the statuses that Jetpack's plugin knows.
+func (c call) isProtect() bool { return c.Desc.Name() == "GetProtectUptime" }
 
 // isPicture reports whether the answer is a picture.
 func (c call) isPicture() bool { return c.Desc.Name() == "GetBadge" }

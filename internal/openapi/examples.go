@@ -70,6 +70,8 @@ func siteExamples() map[string]Example {
 			Body: `{"email_notifications": true, "jetmon_defer_status_down_minutes": 5}`},
 		"ListJetpackMonitorIncidents": {Values: [][2]string{blog}},
 		"GetJetpackMonitorUptime":     {Values: [][2]string{blog, {"period", "30 days"}}},
+		"GetProtectUptime":            {Values: [][2]string{blog}},
+		"ListAgencySites":             {Values: [][2]string{{"blog_ids", "7"}}},
 	}
 }
 

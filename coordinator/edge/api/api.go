@@ -72,7 +72,10 @@ func Register(r grpc.ServiceRegistrar, o Options) {
 	monitorv1.RegisterAccessServiceServer(r, &accessService{o: o})
 	monitorv1.RegisterSubscriptionServiceServer(r, newSubscriptions(o))
 	monitorv1.RegisterNotificationServiceServer(r, &notifications{o: o})
-	wpcomv1.RegisterJetpackMonitorServiceServer(r, &jetpackMonitor{o: o})
+	monitor := &jetpackMonitor{o: o}
+	wpcomv1.RegisterJetpackMonitorServiceServer(r, monitor)
+	wpcomv1.RegisterProtectDashboardServiceServer(r, &protectDashboard{monitor: monitor})
+	wpcomv1.RegisterJetpackAgencyServiceServer(r, &jetpackAgency{o: o})
 }
 
 // Services lists the names that Register registers.
@@ -91,6 +94,8 @@ func Services() []string {
 		monitorv1.SubscriptionService_ServiceDesc.ServiceName,
 		monitorv1.NotificationService_ServiceDesc.ServiceName,
 		wpcomv1.JetpackMonitorService_ServiceDesc.ServiceName,
+		wpcomv1.ProtectDashboardService_ServiceDesc.ServiceName,
+		wpcomv1.JetpackAgencyService_ServiceDesc.ServiceName,
 	}
 }
 

@@ -78,6 +78,7 @@ func (w *world) goodRequests() map[protoreflect.FullName]proto.Message {
 		&monitorv1.TestSubscriptionRequest{SubscriptionId: 1 << 40}, &monitorv1.RotateSubscriptionSecretRequest{SubscriptionId: 1 << 40},
 		&wpcomv1.GetJetpackMonitorStatusRequest{Site: "1"}, &wpcomv1.GetJetpackMonitorSettingsRequest{Site: "1"},
 		&wpcomv1.ListJetpackMonitorIncidentsRequest{Site: "1"}, &wpcomv1.GetJetpackMonitorUptimeRequest{Site: "1"},
+		&wpcomv1.GetProtectUptimeRequest{Site: "1"}, &wpcomv1.ListAgencySitesRequest{BlogIds: []int64{1}},
 		&wpcomv1.UpdateJetpackMonitorSettingsRequest{Site: "1", Settings: &wpcomv1.JetpackMonitorSettings{}},
 		&veriflierv1.VerifyRequest{RequestId: "bad", Target: &checkv1.Target{Url: "http://0.0.0.0/"}},
 	} {
