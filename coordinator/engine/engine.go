@@ -14,6 +14,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/engine/tally"
 	"github.com/Automattic/jetmon/coordinator/rules/coverage"
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
+	"github.com/Automattic/jetmon/coordinator/rules/history"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/outlier"
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
@@ -38,6 +39,8 @@ type Options struct {
 	// Shards knows the terms of the shards that this coordinator owns, and who hears of their
 	// changes. It is optional; without it changes carry no term, and WordPress.com hears of all.
 	Shards shard.Holder
+	// History notes what becomes of every turn, for TakeNotes.
+	History bool
 	// Random makes idempotency keys.
 	Random func() uint64
 	Log    *slog.Logger
@@ -78,6 +81,8 @@ type Engine struct {
 	deal  *dealer
 	// demands are the checks that callers wait for.
 	demands demands
+	// notes are what became of every turn; nil without Options.History.
+	notes *notebook
 
 	// ticked is when Tick was last called.
 	ticked time.Time
@@ -91,6 +96,8 @@ type Counters struct {
 	Checks, Failures, Blips, FalseAlarms, Inconclusive, Changes uint64
 	// Stale counts results for sites of a shard that had been lost.
 	Stale uint64
+	// NotesDropped counts the notes of turns that nobody took in time.
+	NotesDropped uint64
 }
 
 // New makes an engine without sites.
@@ -124,6 +131,9 @@ func New(o Options, now time.Time) *Engine {
 	e.deal = &dealer{
 		pace: pace(o.Interval), pages: pageChecks(o.Pages), sites: e.sites, agenda: e.agenda, core: e.core, meter: e.meter, out: &e.out, tenures: &e.tenures, tlsErrors: o.TLSErrors,
 		ahead: lookahead{sites: e.sites, core: e.core}, outlets: map[dispatch.SessionID]*outlet{},
+	}
+	if o.History {
+		e.notes = &notebook{pace: pace(o.Interval), sites: e.sites, book: history.NewBook()}
 	}
 	return e
 }

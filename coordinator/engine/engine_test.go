@@ -32,6 +32,8 @@ type world struct {
 	full   bool
 	random uint64
 	pages  check.PageRule
+	// history has the next engine note what becomes of turns.
+	history bool
 }
 
 func (w *world) Ask(q Question)                   { w.asked = append(w.asked, q) }
@@ -51,7 +53,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) newEngine() *Engine {
 	random := func() uint64 { w.random++; return w.random }
 	return New(Options{
-		Policy: lifecycle.DefaultPolicy(), Panel: w, Committer: w, Random: random, Pages: w.pages,
+		Policy: lifecycle.DefaultPolicy(), Panel: w, Committer: w, Random: random, Pages: w.pages, History: w.history,
 		Log: slog.New(slog.DiscardHandler), Outliers: outlier.DefaultRule(),
 		Dispatch: dispatch.Config{
 			Lease: time.Minute, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second,

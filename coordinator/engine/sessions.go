@@ -138,6 +138,7 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 	}
 	e.judge.counts.Stale += uint64(receipt.Stale)
 	e.deal.ahead.entries(receipt.Checks)
+	e.notes.from(now, from)
 	for i := range results {
 		if receipt.Classes[i] != dispatch.Accepted {
 			continue
@@ -152,9 +153,10 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 			e.meter.Answered(now, c.Due)
 		}
 		if s != nil {
-			e.result(m, from, s, &saw)
+			e.notes.result(c, &saw, e.result(m, from, s, &saw))
 			continue
 		}
+		e.notes.result(c, &saw, check.OutcomeUp)
 		e.remark(schedule.Slot(c.Tag), r.At, saw.Observation)
 		e.judge.counts.Checks++
 		e.results.Note(check.StatusRunning, saw.Observation)
@@ -166,8 +168,9 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 	return receipt, nil
 }
 
-// result applies a result that is more than another good check of a compact site.
-func (e *Engine) result(m moment, from *checkers.Checker, s *site, saw *checkers.Sighting) {
+// result applies a result that is more than another good check of a compact site. It returns the
+// outcome that the result is taken for.
+func (e *Engine) result(m moment, from *checkers.Checker, s *site, saw *checkers.Sighting) check.Outcome {
 	outcome, turn := e.fleet.Judge(m.Time, from, saw)
 	e.turned(from, turn)
 	o := *saw.Observation
@@ -180,6 +183,7 @@ func (e *Engine) result(m moment, from *checkers.Checker, s *site, saw *checkers
 	e.cases.settle(m.Time, s)
 	e.remark(s.timer.Slot, saw.At, &o)
 	e.demands.answer(s.Row.ID, &o)
+	return outcome
 }
 
 // turned logs the start or the end of a checker's quarantine.

@@ -52,6 +52,7 @@ func (e *Engine) DropShard(id shard.ID) {
 	}
 	e.snapshots.Drop(id)
 	e.remarks.Drop(id)
+	e.notes.drop(id)
 }
 
 // Soon checks a site at once instead of at its next turn.

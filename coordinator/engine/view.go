@@ -140,7 +140,7 @@ const maxUndecided = 100
 func (e *Engine) Counters() Counters {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.judge.counts
+	return e.counts()
 }
 
 // TakeResults returns the results of checks since the last call; none the first time, from
@@ -162,7 +162,7 @@ func (e *Engine) Summary(now time.Time) Summary {
 	defer e.mu.Unlock()
 	sum := Summary{
 		Sites: uint64(e.sites.Len()), Queued: e.core.Queued(), Parked: e.core.Parked(), Open: e.core.Open(),
-		Counters: e.judge.counts, NoCheckersSince: e.fleet.EmptySince(), Coverage: e.meter.Report(now),
+		Counters: e.counts(), NoCheckersSince: e.fleet.EmptySince(), Coverage: e.meter.Report(now),
 		UncheckableBy: map[string]uint64{},
 	}
 	for _, s := range e.cases.open {

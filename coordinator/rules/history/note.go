@@ -1,6 +1,7 @@
 package history
 
 import (
+	"slices"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
@@ -46,20 +47,33 @@ const MaxInterval = (1<<16 - 1) * time.Second
 // MaxRegions is how many regions a book tells apart; checks from further ones are of none.
 const MaxRegions = 250
 
+// NotesAge is how long notes stay in a book, at least, when nobody takes them. A book that needs
+// room for more drops what is older: so it has a bound, by what comes in that time, when who
+// should take the notes is stuck.
+const NotesAge = 30 * time.Minute
+
 const pageSize = 256
 
 // Book holds the notes that nobody has taken yet, by bucket, in the order in which they came.
 // NewBook makes one. It is not safe for concurrent use.
 type Book struct {
-	buckets [check.Buckets][]*page
+	// last are the pages that have room, nil without any notes. full are those before, the
+	// oldest first.
+	last [check.Buckets]*page
+	full [check.Buckets][]*page
 	// spare are pages to use again.
 	spare   []*page
 	regions []string
 	numbers map[string]uint8
+	// now is the present, in seconds of Unix time.
+	now     int64
+	dropped uint64
 }
 
 type page struct {
-	n     int
+	n int
+	// begun is when the page was, in seconds of Unix time.
+	begun int64
 	notes [pageSize]Note
 }
 
@@ -76,26 +90,47 @@ func (b *Book) Region(name string) uint8 {
 	return n
 }
 
+// At tells the book when the notes that follow are made.
+func (b *Book) At(now time.Time) { b.now = now.Unix() }
+
+// Dropped returns how many notes were dropped because nobody took them.
+func (b *Book) Dropped() uint64 { return b.dropped }
+
 // Note adds a note of a site of a bucket.
 func (b *Book) Note(bucket check.BucketID, n Note) {
-	pages := b.buckets[bucket]
-	if len(pages) == 0 || pages[len(pages)-1].n == pageSize {
-		pages = append(pages, b.page())
-		b.buckets[bucket] = pages
+	p := b.last[bucket]
+	if p == nil || p.n == pageSize {
+		p = b.turn(bucket)
 	}
-	p := pages[len(pages)-1]
 	p.notes[p.n] = n
 	p.n++
 }
 
-func (b *Book) page() *page {
-	n := len(b.spare)
-	if n == 0 {
-		return new(page)
+// turn turns to a new page of a bucket, and drops those that are too old.
+func (b *Book) turn(bucket check.BucketID) *page {
+	full := b.full[bucket]
+	if p := b.last[bucket]; p != nil {
+		full = append(full, p)
 	}
-	p := b.spare[n-1]
-	b.spare = b.spare[:n-1]
-	p.n = 0
+	old := 0
+	for old < len(full) && full[old].begun < b.now-int64(NotesAge/time.Second) {
+		b.dropped += uint64(full[old].n)
+		old++
+	}
+	b.keep(full[:old])
+	b.full[bucket] = slices.Delete(full, 0, old)
+	p := b.page()
+	b.last[bucket] = p
+	return p
+}
+
+func (b *Book) page() *page {
+	p := new(page)
+	if n := len(b.spare); n > 0 {
+		p, b.spare = b.spare[n-1], b.spare[:n-1]
+		p.n = 0
+	}
+	p.begun = b.now
 	return p
 }
 
@@ -111,12 +146,27 @@ func (b *Book) Take(s shard.ID) Taken {
 	t := Taken{Regions: b.regions[:len(b.regions):len(b.regions)]}
 	for i := range t.buckets {
 		at := int(s)*shard.BucketsPer + i
-		t.buckets[i], b.buckets[at] = b.buckets[at], nil
+		t.buckets[i] = b.full[at]
+		if last := b.last[at]; last != nil {
+			t.buckets[i] = append(t.buckets[i], last)
+		}
+		b.full[at], b.last[at] = nil, nil
 	}
 	return t
 }
 
-// Notes calls f with the notes of the bucket number i of the shard, some at a time.
+// Len returns how many notes were taken.
+func (t *Taken) Len() (n int) {
+	for i := range t.buckets {
+		for _, p := range t.buckets[i] {
+			n += p.n
+		}
+	}
+	return n
+}
+
+// Notes calls f with the notes of the bucket number i of the shard, some at a time. f may change
+// them.
 func (t *Taken) Notes(i int, f func([]Note)) {
 	for _, p := range t.buckets[i] {
 		f(p.notes[:p.n])
@@ -126,12 +176,12 @@ func (t *Taken) Notes(i int, f func([]Note)) {
 // Reuse gives the memory of notes back that are no longer needed.
 func (b *Book) Reuse(t Taken) {
 	for _, pages := range t.buckets {
-		b.spare = append(b.spare, pages...)
+		b.keep(pages)
 	}
-	// What was needed in a rush is not kept for ever.
+}
+
+// keep keeps pages to use them again. What was needed in a rush is not kept for ever.
+func (b *Book) keep(pages []*page) {
 	const most = 1 << 12
-	if len(b.spare) > most {
-		clear(b.spare[most:])
-		b.spare = b.spare[:most]
-	}
+	b.spare = append(b.spare, pages[:min(len(pages), max(0, most-len(b.spare)))]...)
 }
