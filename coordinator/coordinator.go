@@ -28,6 +28,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/state/incidents"
 	"github.com/Automattic/jetmon/coordinator/state/keyring"
 	"github.com/Automattic/jetmon/coordinator/state/loader"
+	"github.com/Automattic/jetmon/coordinator/state/logbook"
 	"github.com/Automattic/jetmon/coordinator/state/ownership"
 	"github.com/Automattic/jetmon/coordinator/state/pulse"
 	"github.com/Automattic/jetmon/coordinator/state/retention"
@@ -47,6 +48,7 @@ type Coordinator struct {
 	engine     *engine.Engine
 	loader     *loader.Loader
 	checkpoint *checkpoint.Checkpoint
+	logbook    *logbook.Logbook // nil when no history is kept
 	advisories *advisories.Writer
 	incidents  *incidents.Finder
 	retention  *retention.Sweeper
@@ -78,21 +80,18 @@ func New(o Options) (_ *Coordinator, err error) {
 	c.committer = committer.New(committer.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
 	c.engine = engine.New(engine.Options{
 		Policy: o.Policy, Interval: o.IntervalOverride, Pages: o.Pages, TLSErrors: o.TLSErrors, Panel: c.panel, Committer: c.committer, Shards: c.ownership,
-		Random: random, Log: o.Log, Outliers: outlier.DefaultRule(), Dispatch: dispatching(o),
+		Random: random, Log: o.Log, Outliers: outlier.DefaultRule(), Dispatch: dispatching(o), History: !o.History.Off,
 	}, time.Now())
 	c.loader = loader.New(loader.Options{
 		Store: o.Store, Engine: c.engine, Shards: c.ownership, First: o.BucketMin, Last: o.BucketMax,
 		Sample: o.Trial, Log: o.Log,
 	})
-	c.checkpoint, err = checkpoint.New(checkpoint.Options{
-		Engine: c.engine, Store: o.Store, Shards: c.ownership, Log: o.Log, Metrics: o.Metrics,
-	})
-	if err != nil {
+	if err := c.newKeepers(); err != nil {
 		return nil, err
 	}
 	c.retention = retention.New(retention.Options{
 		Store: o.Store, Shards: c.ownership, Ballots: o.Retention, Outages: o.OutageRetention, Events: o.EventRetention, Audit: auditRetention,
-		Deliveries: deliveryRetention, DeadLetters: deadLetterRetention, Log: o.Log,
+		Deliveries: deliveryRetention, DeadLetters: deadLetterRetention, Checks: o.History.Retention, Summaries: o.History.SummaryRetention, Log: o.Log,
 	})
 	c.keyring = keyring.New(o.Store, o.Log)
 	c.feed = feed.New(feed.Options{Store: o.Store, Encode: api.EncodeEvent, Log: o.Log})
@@ -124,6 +123,21 @@ func New(o Options) (_ *Coordinator, err error) {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	return c, c.newServers(instance)
+}
+
+// newKeepers makes the rooms that keep what the engine knows of sites: snapshots of those in
+// trouble, and every check, if that is wanted.
+func (c *Coordinator) newKeepers() (err error) {
+	c.checkpoint, err = checkpoint.New(checkpoint.Options{
+		Engine: c.engine, Store: c.o.Store, Shards: c.ownership, Log: c.o.Log, Metrics: c.o.Metrics,
+	})
+	if err != nil || c.o.History.Off {
+		return err
+	}
+	c.logbook, err = logbook.New(logbook.Options{
+		Engine: c.engine, Store: c.o.Store, Shards: c.ownership, FlushEvery: c.o.History.FlushEvery, Log: c.o.Log, Metrics: c.o.Metrics,
+	})
+	return err
 }
 
 // newTellers makes the rooms that find what others are told of beside changes of status.
@@ -186,7 +200,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 // that does not answer must not add up.
 func (c *Coordinator) stages() []stages.Stage {
 	to := answers{engine: c.engine, notify: c.notify, feed: c.feed, changes: c.o.ChangeLog, onChange: c.o.OnChange, log: c.o.Log}
-	own := tenant{shards: c.ownership, loader: c.loader, committer: c.committer, checkpoint: c.checkpoint, notify: c.notify}
+	own := tenant{shards: c.ownership, loader: c.loader, committer: c.committer, checkpoint: c.checkpoint, logbook: c.logbook, notify: c.notify}
 	front := append(c.serving(),
 		stages.Step{Name: "pulse", Run: c.pulse.Run},
 		stages.Step{Name: "panel", Run: func(ctx context.Context) error { return c.panel.Run(ctx, to) }},
@@ -202,14 +216,18 @@ func (c *Coordinator) stages() []stages.Stage {
 		stages.Step{Name: "feed", Run: c.feed.Run},
 		stages.Step{Name: "v1 stats", Run: c.stats.Run},
 	)
+	writing := []stages.Step{
+		{Name: "committer", Run: func(ctx context.Context) error { return c.committer.Run(ctx, to) }},
+		{Name: "checkpoint", Run: c.checkpoint.Run},
+		{Name: "advisories", Run: c.advisories.Run},
+		{Name: "notify", Run: c.notify.Run},
+	}
+	if c.logbook != nil {
+		writing = append(writing, stages.Step{Name: "logbook", Run: c.logbook.Run})
+	}
 	return []stages.Stage{
 		{Steps: front},
-		{Within: writeAfter, Steps: []stages.Step{
-			{Name: "committer", Run: func(ctx context.Context) error { return c.committer.Run(ctx, to) }},
-			{Name: "checkpoint", Run: c.checkpoint.Run},
-			{Name: "advisories", Run: c.advisories.Run},
-			{Name: "notify", Run: c.notify.Run},
-		}},
+		{Within: writeAfter, Steps: writing},
 		{Within: ownAfter, Steps: []stages.Step{
 			{Name: "ownership", Run: func(ctx context.Context) error { return c.ownership.Run(ctx, own) }},
 		}},

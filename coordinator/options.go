@@ -15,6 +15,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/v1stats"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/state/logbook"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/cadence"
 	"github.com/Automattic/jetmon/internal/check"
@@ -60,6 +61,8 @@ type Options struct {
 	// Retention is how long ballots that opened no outage are kept, OutageRetention how
 	// long outages that are over, EventRetention how long events; 0 is for ever.
 	Retention, OutageRetention, EventRetention time.Duration
+	// History is about what is kept of every check.
+	History History
 	// Notify is completed with the log.
 	Notify notify.Options
 	// Channels are about how subscriptions are told.
@@ -82,6 +85,18 @@ type Options struct {
 	Log      *slog.Logger
 	// Metrics is optional.
 	Metrics prometheus.Registerer
+}
+
+// History says what is kept of every check.
+type History struct {
+	// Off keeps nothing. What is there already is kept for as long as the rest says.
+	Off bool
+	// Retention is how long every turn is kept, SummaryRetention how long summaries by day;
+	// 0 is for ever. Whole days are deleted.
+	Retention, SummaryRetention time.Duration
+	// FlushEvery is how often the checks of a shard are written; 0 means
+	// logbook.DefaultFlushEvery.
+	FlushEvery time.Duration
 }
 
 // StatusChange is one committed change, for people who watch.
@@ -151,6 +166,10 @@ func (o *Options) validate() error {
 		return fault.InvalidField("time-between-checks, time-between-notices", "must be greater than 0")
 	case o.Retention < 0 || o.OutageRetention < 0 || o.EventRetention < 0:
 		return fault.InvalidField("retention, outage-retention, event-retention", "must not be negative")
+	case o.History.Retention < 0 || o.History.SummaryRetention < 0:
+		return fault.InvalidField("history-retention, history-summary-retention", "must not be negative")
+	case o.History.FlushEvery != 0 && (o.History.FlushEvery < time.Second || o.History.FlushEvery > logbook.DefaultFlushEvery):
+		return fault.InvalidField("history-flush-every", "must be from 1s to %s", logbook.DefaultFlushEvery)
 	case o.Server.Access == nil:
 		return fault.InvalidField("server.access", "must be given: who may call")
 	case o.Log == nil:

@@ -8,6 +8,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/state/checkpoint"
 	"github.com/Automattic/jetmon/coordinator/state/committer"
 	"github.com/Automattic/jetmon/coordinator/state/loader"
+	"github.com/Automattic/jetmon/coordinator/state/logbook"
 )
 
 // tenant is what is done when shards come and go.
@@ -16,6 +17,7 @@ type tenant struct {
 	loader     *loader.Loader
 	committer  *committer.Committer
 	checkpoint *checkpoint.Checkpoint
+	logbook    *logbook.Logbook // nil when no history is kept
 	notify     *notify.Deliverer
 }
 
@@ -35,6 +37,9 @@ func (t tenant) Lost(s shard.ID) {
 		defer cancel()
 		t.committer.Await(ctx, s)
 		t.checkpoint.Flush(ctx)
+		if t.logbook != nil {
+			t.logbook.Flush(ctx, s)
+		}
 	}
 	t.loader.Lost(s)
 	t.committer.Forget(s)

@@ -82,7 +82,7 @@ func (c *Cluster) buildCoordinator() (role, error) {
 		Listeners: listeners[:1], PublicListeners: listeners[1:], Server: c.server(),
 		Verifliers: members, VeriflierClient: c.client(), PeerOfflineLimit: c.o.PeerOfflineLimit,
 		Policy: c.o.Policy, IntervalOverride: c.o.IntervalOverride, Pages: c.o.Pages, BucketMax: lastBucket,
-		Notify: c.o.Notify, Channels: c.o.Channels, OnChange: c.o.OnChange, Diagnoser: diagnoser, Log: c.o.Log, Metrics: metrics,
+		Notify: c.o.Notify, Channels: c.o.Channels, History: c.o.History, OnChange: c.o.OnChange, Diagnoser: diagnoser, Log: c.o.Log, Metrics: metrics,
 	})
 	return closing{r, prober}, abandon(err, listeners...)
 }

@@ -34,6 +34,8 @@ type Options struct {
 	Notify           notify.Options
 	// Channels are about how subscriptions are told.
 	Channels channels.Options
+	// History is the coordinator's.
+	History coordinator.History
 	// OnChange is called after each committed status change; nil is allowed. It must not
 	// block.
 	OnChange func(coordinator.StatusChange)

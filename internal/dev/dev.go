@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/Automattic/jetmon"
+	"github.com/Automattic/jetmon/coordinator"
 	"github.com/Automattic/jetmon/coordinator/edge/channel/post"
 	"github.com/Automattic/jetmon/coordinator/edge/channels"
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
@@ -75,6 +76,9 @@ type System struct {
 	unused []net.Listener
 }
 
+// flushEvery is short: whoever tries Jetmon out wants to see history at once.
+const flushEvery = 5 * time.Second
+
 // New makes the system and adds its sites to the database. It takes over the database and
 // the listeners, and closes them if it fails.
 func New(ctx context.Context, o Options) (*System, error) {
@@ -104,6 +108,7 @@ func (d *System) open(ctx context.Context) error {
 		Store: d.store, Policy: policy, IntervalOverride: d.o.Interval, Pages: d.o.Pages,
 		Notify: notify.Options{URL: cmp.Or(d.o.WPCOM, d.demo.InboxURL())}, OnChange: d.ticker.changed,
 		Channels: channels.Options{Post: post.Options{AllowPrivate: true}}, // nobody else reaches it
+		History:  coordinator.History{FlushEvery: flushEvery},
 		Probe: probe.Options{
 			AllowPrivate: d.o.AllowPrivate, AllowMetadata: d.o.AllowMetadata, Allowed: append(sites, own...), DNSCacheMax: d.o.DNSCacheMax, Log: d.o.Log,
 		},

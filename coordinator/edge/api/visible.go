@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/history"
 	"github.com/Automattic/jetmon/coordinator/rules/incident"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/state/store"
@@ -254,4 +255,44 @@ func (v visible) AddSites(ctx context.Context, sites []record.Site) ([]store.Add
 		}
 	}
 	return v.Store.AddSites(ctx, sites)
+}
+
+// Checks, CheckDays, BucketDays and FleetDays implement store.Checks: a blob has the checks of
+// sites of all blogs. Handlers ask package logbook, about sites that the caller sees.
+func (v visible) Checks(ctx context.Context, buckets []check.BucketID, first, end history.Hour, f func(store.CheckRow) error) error {
+	if err := mayReadBlobs(ctx); err != nil {
+		return err
+	}
+	return v.Store.Checks(ctx, buckets, first, end, f)
+}
+
+// CheckDays implements store.Checks, as Checks does.
+func (v visible) CheckDays(ctx context.Context, of store.DaySpan, parts []store.PartKey, f func(store.DayRow) error) error {
+	if err := mayReadBlobs(ctx); err != nil {
+		return err
+	}
+	return v.Store.CheckDays(ctx, of, parts, f)
+}
+
+// BucketDays implements store.Checks, as Checks does.
+func (v visible) BucketDays(ctx context.Context, of store.DaySpan, bucket check.BucketID, f func(store.DayRow) error) error {
+	if err := mayReadBlobs(ctx); err != nil {
+		return err
+	}
+	return v.Store.BucketDays(ctx, of, bucket, f)
+}
+
+// FleetDays implements store.Checks, as Checks does.
+func (v visible) FleetDays(ctx context.Context, first, end history.Day) ([]store.FleetRow, error) {
+	if err := mayReadBlobs(ctx); err != nil {
+		return nil, err
+	}
+	return v.Store.FleetDays(ctx, first, end)
+}
+
+func mayReadBlobs(ctx context.Context) error {
+	if c := access.From(ctx); c.Limited() {
+		return fault.New(fault.Denied, "%s may not read the checks of all blogs", c)
+	}
+	return nil
 }

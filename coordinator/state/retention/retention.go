@@ -1,7 +1,7 @@
 // Package retention deletes history that is too old, so that the database does not grow
 // for ever: ballots that opened no outage, events, deliveries that have ended and, if
-// Options.Outages is set, outages that are over; also old records of the audit trail, and
-// idempotency keys. It owns the pace: small batches, with pauses between them, once an hour.
+// Options.Outages is set, outages that are over; also what is kept of checks, old records of the
+// audit trail, and idempotency keys. It owns the pace: small batches, with pauses between them, once an hour.
 // store.Retention decides what may be deleted. A late deletion does no harm.
 //
 // Goroutines: none; Run is one, and ends with ctx.
@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/history"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -45,6 +46,9 @@ type Options struct {
 	// Deliveries is how long to keep deliveries that were accepted or superseded, DeadLetters
 	// those that were given up; 0 keeps them for ever.
 	Deliveries, DeadLetters time.Duration
+	// Checks is how long to keep what became of every turn, Summaries how long to keep what that
+	// comes to by day; 0 keeps them for ever. Whole days of UTC are deleted.
+	Checks, Summaries time.Duration
 	// Audit is how long to keep the audit trail; 0 keeps it for ever.
 	Audit time.Duration
 	Log   *slog.Logger
@@ -53,6 +57,7 @@ type Options struct {
 // Store is what a Sweeper needs of the store.
 type Store interface {
 	store.Retention
+	ExpireChecks(ctx context.Context, f shard.Fence, e store.CheckExpiry, limit int) (int, error)
 	ExpireAudit(ctx context.Context, before time.Time, limit int) (int, error)
 	ExpireIncidents(ctx context.Context, before time.Time, limit int) (int, error)
 	ExpireKeys(ctx context.Context, before time.Time, limit int) (int, error)
@@ -87,13 +92,12 @@ func (w *Sweeper) pass(ctx context.Context) (deleted int, err error) {
 			n, auditErr := w.unsharded(ctx)
 			deleted, err = deleted+n, errors.Join(err, auditErr)
 		}
-		if w.o.Ballots+w.o.Outages+w.o.Events+w.o.Deliveries+w.o.DeadLetters == 0 {
-			continue
-		}
-		n, shardErr := w.shard(ctx, s)
-		deleted += n
-		if shardErr != nil {
-			err = shardErr
+		for _, expire := range w.kinds() {
+			n, shardErr := w.shard(ctx, s, expire)
+			deleted += n
+			if shardErr != nil {
+				err = shardErr
+			}
 		}
 	}
 	return deleted, err
@@ -131,8 +135,22 @@ func batch(ctx context.Context, before time.Time, expire func(ctx context.Contex
 	return expire(ctx, before, batchSize)
 }
 
-// shard deletes batch after batch, until nothing is left or the shard is no longer ours.
-func (w *Sweeper) shard(ctx context.Context, s shard.ID) (deleted int, err error) {
+// expire deletes a batch of what is too old of a shard.
+type expire func(ctx context.Context, f shard.Fence) (int, error)
+
+// kinds are the kinds of history of a shard that are not kept for ever.
+func (w *Sweeper) kinds() (all []expire) {
+	if w.o.Ballots+w.o.Outages+w.o.Events+w.o.Deliveries+w.o.DeadLetters > 0 {
+		all = append(all, w.judgements)
+	}
+	if w.o.Checks+w.o.Summaries > 0 {
+		all = append(all, w.checks)
+	}
+	return all
+}
+
+// judgements deletes ballots, outages, events and deliveries.
+func (w *Sweeper) judgements(ctx context.Context, f shard.Fence) (int, error) {
 	var e store.Expiry
 	for age, before := range map[*time.Duration]*time.Time{
 		&w.o.Ballots: &e.Ballots, &w.o.Outages: &e.Outages, &w.o.Events: &e.Events, &w.o.Deliveries: &e.Deliveries, &w.o.DeadLetters: &e.DeadLetters,
@@ -141,12 +159,29 @@ func (w *Sweeper) shard(ctx context.Context, s shard.ID) (deleted int, err error
 			*before = time.Now().Add(-*age)
 		}
 	}
+	return w.o.Store.Expire(ctx, f, e, batchSize)
+}
+
+// checks deletes days of checks.
+func (w *Sweeper) checks(ctx context.Context, f shard.Fence) (int, error) {
+	var e store.CheckExpiry
+	if w.o.Checks > 0 {
+		e.Checks = history.DayOf(time.Now().Add(-w.o.Checks))
+	}
+	if w.o.Summaries > 0 {
+		e.Summaries = history.DayOf(time.Now().Add(-w.o.Summaries))
+	}
+	return w.o.Store.ExpireChecks(ctx, f, e, batchSize)
+}
+
+// shard deletes batch after batch, until nothing is left or the shard is no longer ours.
+func (w *Sweeper) shard(ctx context.Context, s shard.ID, expire expire) (deleted int, err error) {
 	for {
 		fence, ours := w.o.Shards.Fence(s)
 		if !ours {
 			return deleted, nil
 		}
-		n, err := w.batch(ctx, fence, e)
+		n, err := inTime(ctx, fence, expire)
 		deleted += n
 		switch {
 		case fault.Is(err, fault.Fenced):
@@ -159,8 +194,8 @@ func (w *Sweeper) shard(ctx context.Context, s shard.ID) (deleted int, err error
 	}
 }
 
-func (w *Sweeper) batch(ctx context.Context, f shard.Fence, e store.Expiry) (int, error) {
+func inTime(ctx context.Context, f shard.Fence, expire expire) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return w.o.Store.Expire(ctx, f, e, batchSize)
+	return expire(ctx, f)
 }

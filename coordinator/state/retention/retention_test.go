@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	rules "github.com/Automattic/jetmon/coordinator/rules/history"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/rules/shard/shardtest"
 	"github.com/Automattic/jetmon/coordinator/state/retention"
@@ -36,6 +37,9 @@ type history struct {
 	// keys and forgot are so of idempotency keys.
 	keys   int
 	forgot []time.Time
+	// checks counts the calls for checks by shard; lastChecks is what was asked for last.
+	checks     map[shard.ID]int
+	lastChecks store.CheckExpiry
 }
 
 func (h *history) Expire(_ context.Context, f shard.Fence, e store.Expiry, limit int) (int, error) {
@@ -49,6 +53,21 @@ func (h *history) Expire(_ context.Context, f shard.Fence, e store.Expiry, limit
 	n := min(h.old[f.Shard], limit)
 	h.old[f.Shard] -= n
 	return n, nil
+}
+
+// ExpireChecks implements retention.Store: of each shard there are three days too many.
+func (h *history) ExpireChecks(_ context.Context, f shard.Fence, e store.CheckExpiry, limit int) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.checks == nil {
+		h.checks = map[shard.ID]int{}
+	}
+	h.checks[f.Shard]++
+	h.lastChecks = e
+	if h.checks[f.Shard] == 1 {
+		return limit, nil
+	}
+	return 3, nil
 }
 
 // ExpireAudit implements retention.Store: as Expire, of a shard that does not exist.
@@ -225,6 +244,21 @@ func TestWithoutAnAgeEverythingIsKept(t *testing.T) {
 		time.Sleep(48 * time.Hour)
 		if _, calls, _ := h.seen(); calls != 0 {
 			t.Errorf("%d calls, want none", calls)
+		}
+	})
+}
+
+func TestDaysOfChecksExpireWhole(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &history{}
+		start(t, retention.Options{Store: h, Checks: 35 * 24 * time.Hour, Summaries: 400 * 24 * time.Hour, Shards: shardtest.New(3, 5)})
+		time.Sleep(2 * time.Minute)
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		today := rules.DayOf(time.Now())
+		if want := (store.CheckExpiry{Checks: today - 35, Summaries: today - 400}); h.lastChecks != want || h.checks[3] != 2 || h.checks[5] != 2 || h.calls != 0 {
+			t.Errorf("%+v of %v, and %d other calls", h.lastChecks, h.checks, h.calls)
 		}
 	})
 }

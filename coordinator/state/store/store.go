@@ -36,6 +36,7 @@ type Store interface {
 	Subscriptions
 	Events
 	Maintenances
+	Checks
 	// Ping checks that the database answers.
 	Ping(ctx context.Context) error
 	Close() error

@@ -42,6 +42,14 @@ func fencedCalls(s store.Store, site record.Site, l shard.Lease) map[string]func
 			_, err := s.Expire(t.Context(), l.Fence(), store.Expiry{}, 10)
 			return err
 		},
+		"AddChecks": func(t *testing.T, n int) error {
+			return s.AddChecks(t.Context(), l.Fence(), []store.CheckRow{aCheckRow(site.Bucket, 100, int64(n))})
+		},
+		"FoldChecks": func(t *testing.T, _ int) error { return s.FoldChecks(t.Context(), l.Fence(), store.CheckFold{}) },
+		"ExpireChecks": func(t *testing.T, _ int) error {
+			_, err := s.ExpireChecks(t.Context(), l.Fence(), store.CheckExpiry{}, 10)
+			return err
+		},
 		"NotePauses": func(t *testing.T, _ int) error {
 			_, err := s.NotePauses(t.Context(), l.Fence(), []int64{1}, noon())
 			return err

@@ -46,7 +46,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Database, only ...string) {
 		"scan": scanTests(), "span": spanTests(), "legacy": legacyTests(), "commit": commitTests(), "groups": groupTests(), "history": historyTests(), "orphans": orphanTests(), "changed": changedTests(),
 		"suspend": suspendTests(), "outbox": outboxTests(), "order": orderTests(), "fences": fenceTests(), "expire": expireTests(), "ownership": ownershipTests(), "members": memberTests(), "access": accessTests(),
 		"blogs": blogTests(), "snapshots": snapshotTests(), "takeover": takeoverTests(), "events": eventTests(), "muted": mutedTests(), "trial": trialTests(), "races": raceTests(), "maintenances": maintenanceTests(),
-		"deliveries": deliveryTests(), "alerts": aliveTests(), "subscriptions": subscriptionTests(),
+		"deliveries": deliveryTests(), "checks": checkTests(), "alerts": aliveTests(), "subscriptions": subscriptionTests(),
 	} {
 		if len(only) > 0 && !slices.Contains(only, group) {
 			continue
