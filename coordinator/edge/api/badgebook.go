@@ -19,10 +19,12 @@ import (
 // Anybody may ask for badges, from as many addresses as they have, of as many ids as there are.
 // So what they cost together is bounded.
 const (
-	// badgeFresh is for how long a badge is good as it is; badgeStale for how long it is better
-	// than none.
-	badgeFresh = 30 * time.Second
-	badgeStale = 10 * time.Minute
+	// badgeFresh is for how long a badge is good as it is, badgeMissing for how long one that
+	// there is not is known to be none: whoever has just made it public looks at once. A badge
+	// that is no older than badgeStale is better than none.
+	badgeFresh   = 30 * time.Second
+	badgeMissing = time.Second
+	badgeStale   = 10 * time.Minute
 	// mostBadges bounds the badges that are kept, those that there are not included.
 	mostBadges = 10_000
 	// badgesPerSecond bounds the badges that are made, badgesAtOnce those after a pause.
@@ -65,7 +67,7 @@ func newBadgeBook() *badgeBook {
 // cannot be made, one that is a little old will do.
 func (b *badgeBook) get(ctx context.Context, of badgeKey, how func(context.Context) (*monitorv1.GetBadgeResponse, error)) (*monitorv1.GetBadgeResponse, error) {
 	old, found := b.find(of)
-	if found && time.Since(old.at) < badgeFresh {
+	if found && old.fresh() {
 		return old.get()
 	}
 	says, err := b.fresh(ctx, of, how)
@@ -73,6 +75,13 @@ func (b *badgeBook) get(ctx context.Context, of badgeKey, how func(context.Conte
 		return old.get()
 	}
 	return says, err
+}
+
+func (k keptBadge) fresh() bool {
+	if k.says == nil {
+		return time.Since(k.at) < badgeMissing
+	}
+	return time.Since(k.at) < badgeFresh
 }
 
 func (k keptBadge) get() (*monitorv1.GetBadgeResponse, error) {
@@ -140,7 +149,7 @@ func (b *badgeBook) keep(of badgeKey, k keptBadge) {
 		return
 	}
 	for _, goes := range []func(keptBadge) bool{
-		func(k keptBadge) bool { return time.Since(k.at) >= badgeFresh },
+		func(k keptBadge) bool { return !k.fresh() },
 		func(k keptBadge) bool { return k.says == nil },
 		func(keptBadge) bool { return true },
 	} {

@@ -18,6 +18,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/advisory"
 	"github.com/Automattic/jetmon/coordinator/rules/history"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
+	"github.com/Automattic/jetmon/coordinator/state/logbook"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/obs"
 )
@@ -67,6 +68,13 @@ type Hours struct {
 	First, End history.Hour
 	// Checks has their turns.
 	Checks *history.Sheet
+}
+
+// OnFold judges the hours of a fold.
+func (w *Watcher) OnFold(ctx context.Context, f logbook.Folded) {
+	if !f.Again {
+		w.Judge(ctx, Hours{Bucket: f.Bucket, First: f.First, End: f.End, Checks: f.Checks})
+	}
 }
 
 // Judge judges hours, one after the other. When weeks cannot be read, their hours count for nothing.
