@@ -59,6 +59,7 @@ func allFigures() []figure {
 	counter("jetmon_inconclusive_total", "Ballots that the verifliers could not decide.", func(n engine.Counters) uint64 { return n.Inconclusive })
 	counter("jetmon_status_changes_total", "Status changes that were committed.", func(n engine.Counters) uint64 { return n.Changes })
 	counter("jetmon_stale_results_total", "Results that came for sites of a shard that was lost.", func(n engine.Counters) uint64 { return n.Stale })
+	counter("jetmon_history_notes_dropped_total", "Checks that are not kept because nobody took their notes for half an hour.", func(n engine.Counters) uint64 { return n.NotesDropped })
 	add(prometheus.CounterValue, "jetmon_fenced_changes_total", "Status changes that became void because their shard was lost before they were written.",
 		func(s state) float64 { return float64(s.committer.Fenced) })
 	gauge("jetmon_sites", "Sites that are watched.", func(s engine.Summary) float64 { return float64(s.Sites) })

@@ -31,6 +31,7 @@ type coordinatorCommand struct {
 	paceFlags      `embed:""`
 	judgeFlags     `embed:""`
 	retentionFlags `embed:""`
+	historyFlags   `embed:""`
 	notifyFlags    `embed:""`
 	channelFlags   `embed:""`
 	statsFlags     `embed:""`
@@ -157,6 +158,7 @@ func (c *coordinatorCommand) steps(p *program) []func(*coordinator.Options) erro
 		c.paceFlags.apply,
 		func(o *coordinator.Options) error { return c.judgeFlags.apply(o, p.files.config) },
 		c.retentionFlags.apply,
+		c.historyFlags.apply,
 		c.statsFlags.apply,
 		c.channelFlags.apply,
 		func(o *coordinator.Options) error {

@@ -36,8 +36,6 @@ type retentionFlags struct {
 	Retention       age `default:"90d" placeholder:"TIME" help:"How long to keep the evidence of ballots that opened no outage; 0: for ever."`
 	OutageRetention age `default:"0s" placeholder:"TIME" help:"How long to keep finished outages with their evidence; 0: for ever."`
 	EventRetention  age `default:"7d" placeholder:"TIME" help:"How long to keep events, for those who watch changes and were away; 0: for ever."`
-
-	History historyFlags `embed:""`
 }
 
 // historyFlags say what is kept of every check.
@@ -74,5 +72,5 @@ func (f retentionFlags) apply(o *coordinator.Options) error {
 			return usagef("--%s: must be 0 or at least %s, is %s", flag, leastRetention, kept)
 		}
 	}
-	return f.History.apply(o)
+	return nil
 }

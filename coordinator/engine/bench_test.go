@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/outlier"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
+	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/internal/check"
 )
 
@@ -66,10 +68,16 @@ func (c *instant) answer(b *testing.B, now time.Time) (n int) {
 // load makes an engine with n sites at five minutes and 40-byte URLs.
 func load(b *testing.B, n int) (*Engine, *instant, time.Time) {
 	b.Helper()
+	return loaded(b, n, false)
+}
+
+// loaded is load of an engine that may note what becomes of turns.
+func loaded(b *testing.B, n int, history bool) (*Engine, *instant, time.Time) {
+	b.Helper()
 	now := time.Unix(1_700_000_000, 0)
 	var seq uint64
 	e := New(Options{
-		Policy: lifecycle.DefaultPolicy(), Panel: &world{}, Committer: &world{}, Outliers: outlier.DefaultRule(),
+		Policy: lifecycle.DefaultPolicy(), Panel: &world{}, Committer: &world{}, Outliers: outlier.DefaultRule(), History: history,
 		Random: func() uint64 { seq++; return seq }, Log: slog.New(slog.DiscardHandler),
 		Dispatch: dispatch.Config{
 			Lease: time.Minute, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second,
@@ -144,6 +152,44 @@ func BenchmarkChecks(b *testing.B) {
 		e.Tick(now)
 		done += c.answer(b, now)
 	}
+}
+
+// BenchmarkNotes measures what a healthy check costs more when its turn is noted: two engines,
+// with and without, are at work by turns, so that neighbours cost both the same. Notes are taken
+// every ten minutes. The costs are medians over runs of 50 ticks, of the check-ins alone.
+func BenchmarkNotes(b *testing.B) {
+	const sites = 300_000
+	plain, c, now := loaded(b, sites, false)
+	noting, d, _ := loaded(b, sites, true)
+	var costs, more []float64
+	done, n := 0, 0
+	var one, other time.Duration
+	for tick := 0; done < b.N || tick < 6000; tick++ {
+		now = now.Add(100 * time.Millisecond)
+		plain.Tick(now)
+		noting.Tick(now)
+		if tick%(6000/shard.Count) == 0 {
+			noting.ReuseNotes(noting.TakeNotes(shard.ID(tick / (6000 / shard.Count) % shard.Count)))
+		}
+		begun := time.Now()
+		n += c.answer(b, now)
+		between := time.Now()
+		d.answer(b, now) // as many: both have the same sites
+		one, other = one+between.Sub(begun), other+time.Since(between)
+		if tick%50 < 49 {
+			continue
+		}
+		if tick >= 3000 { // all have been checked once
+			costs, more = append(costs, float64(one)/float64(n)), append(more, float64(other-one)/float64(n))
+			done += n
+		}
+		n, one, other = 0, 0, 0
+	}
+	slices.Sort(costs)
+	slices.Sort(more)
+	b.ReportMetric(costs[len(costs)/2], "ns/check-in")
+	b.ReportMetric(more[len(more)/2], "ns/check-in-more")
+	b.ReportMetric(0, "ns/op")
 }
 
 // BenchmarkCases measures what a site that is not compact costs beyond its entry, after a

@@ -67,29 +67,43 @@ func (b *Binder) Bind(notes []Note, regions []string) []Bound {
 
 // bind adds the notes of one site.
 func (b *Binder) bind(notes []Note) {
+	if hour, in := oneHour(notes); in {
+		b.hour(hour).addNotes(notes)
+		return
+	}
 	b.timed = b.timed[:0]
-	sorted := true
-	for i := range notes {
-		n := &notes[i]
-		interval := time.Duration(n.Interval) * time.Second
-		if interval == 0 {
-			continue
+	for _, n := range notes {
+		if n.Interval > 0 {
+			b.timed = append(b.timed, timed{schedule.TurnTime(n.Site, n.interval(), int64(n.Turn)).UnixNano(), n})
 		}
-		t := timed{schedule.TurnTime(n.Site, interval, int64(n.Turn)).UnixNano(), *n}
-		if last := len(b.timed) - 1; last >= 0 && b.timed[last].compare(t) > 0 {
-			sorted = false
-		}
-		b.timed = append(b.timed, t)
 	}
-	if !sorted {
-		slices.SortStableFunc(b.timed, timed.compare)
-	}
+	slices.SortStableFunc(b.timed, timed.compare)
 	for i := range b.timed {
 		t := &b.timed[i]
-		h := b.hour(Hour(floorDiv(t.at, int64(time.Hour))))
-		h.add(turn{t.Site, time.Duration(t.Interval) * time.Second, int64(t.Turn), t.Code, t.Region})
+		b.hour(hourAt(t.at)).add(turn{t.Site, t.interval(), int64(t.Turn), t.Code, t.Region})
 	}
 }
+
+// oneHour returns the hour of the notes of one site; false when they are not of one, or are under
+// several intervals, or not in the order of their turns. As a rule it is true.
+func oneHour(notes []Note) (Hour, bool) {
+	first, last := &notes[0], &notes[len(notes)-1]
+	for i := range notes {
+		if notes[i].Interval != first.Interval || i > 0 && notes[i].Turn < notes[i-1].Turn {
+			return 0, false
+		}
+	}
+	if first.Interval == 0 {
+		return 0, false
+	}
+	at := schedule.TurnTime(first.Site, first.interval(), int64(first.Turn)).UnixNano()
+	h := hourAt(at)
+	return h, hourAt(at+int64(last.Turn-first.Turn)*int64(first.interval())) == h
+}
+
+func hourAt(nanoseconds int64) Hour { return Hour(floorDiv(nanoseconds, int64(time.Hour))) }
+
+func (n *Note) interval() time.Duration { return time.Duration(n.Interval) * time.Second }
 
 func (t timed) compare(x timed) int {
 	return cmp.Or(cmp.Compare(t.at, x.at), cmp.Compare(t.Interval, x.Interval))
@@ -116,12 +130,12 @@ func (b *Binder) hour(of Hour) *hourly {
 }
 
 // digit is how many bits of a site's id are sorted at once.
-const digit = 11
+const digit = 8
 
 // sort sorts notes by site, and leaves those of a site in their order. It returns them, in their
 // own memory or in that of the binder: radix sort, from the lowest digit of those that differ.
 func (b *Binder) sort(notes []Note) []Note {
-	if len(notes) < 1<<digit/8 {
+	if len(notes) < 1<<digit {
 		slices.SortStableFunc(notes, func(x, y Note) int { return cmp.Compare(x.Site, y.Site) })
 		return notes
 	}

@@ -46,6 +46,24 @@ func (b *builder) add(t turn) {
 	b.codes, b.regions = append(b.codes, t.code), append(b.regions, t.region)
 }
 
+// addNotes adds notes of one site, under one interval, by rising turn.
+func (b *builder) addNotes(notes []Note) {
+	first := &notes[0]
+	interval, next := first.interval(), int64(-1) // the turn after those of the open strip
+	for i := range notes {
+		n := &notes[i]
+		if int64(n.Turn) == next && n.Code != None {
+			b.codes, b.regions = append(b.codes, n.Code), append(b.regions, n.Region)
+			next++
+			continue
+		}
+		b.add(turn{first.Site, interval, int64(n.Turn), n.Code, n.Region})
+		if b.open.Site != 0 {
+			next = b.open.First + int64(len(b.codes)-b.from)
+		}
+	}
+}
+
 // addAll adds successive turns, all of them after those before. Neither the first nor the last
 // is None. numbers are the builder's of the regions.
 func (b *builder) addAll(x *Strip, numbers []uint8) {

@@ -106,6 +106,16 @@ func TestSummariesAreReadAsTheyWereWritten(t *testing.T) {
 			if is.Until != want.Until || len(is.Sites) != len(want.Sites) {
 				t.Fatalf("read\n%+v, want\n%+v", is, want)
 			}
+			var some []check.SiteID
+			var of []history.Summary
+			for _, x := range want.Sites {
+				if rng.IntN(3) == 0 {
+					some, of = append(some, x.Site), append(of, x)
+				}
+			}
+			if found, _, err := history.FindSummaries(b, some...); err != nil || len(found) != len(of) || len(of) > 0 && !reflect.DeepEqual(found, of) {
+				t.Fatalf("found\n%+v, %v, want\n%+v", found, err, of)
+			}
 			for i, x := range want.Sites {
 				of, until, err := history.FindSummaries(b, x.Site)
 				if err != nil || until != want.Until || !reflect.DeepEqual(of, []history.Summary{x}) || !reflect.DeepEqual(is.Sites[i], x) {

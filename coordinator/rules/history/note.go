@@ -57,9 +57,13 @@ const pageSize = 256
 // Book holds the notes that nobody has taken yet, by bucket, in the order in which they came.
 // NewBook makes one. It is not safe for concurrent use.
 type Book struct {
-	// last are the pages that have room, nil without any notes. full are those before, the
-	// oldest first.
+	// fresh are the newest notes of all buckets. They go to the pages of their buckets together:
+	// these are far apart in memory, and waiting for each alone would cost more than the rest.
+	fresh []freshNote
+	// last are the pages that have room, nil without any notes, and used how many notes are on
+	// them. full are those before, the oldest first.
 	last [check.Buckets]*page
+	used [check.Buckets]uint16
 	full [check.Buckets][]*page
 	// spare are pages to use again.
 	spare   []*page
@@ -70,15 +74,23 @@ type Book struct {
 	dropped uint64
 }
 
+type freshNote struct {
+	Note
+	bucket check.BucketID
+}
+
+const maxFresh = 1 << 10
+
 type page struct {
-	n int
 	// begun is when the page was, in seconds of Unix time.
 	begun int64
 	notes [pageSize]Note
 }
 
 // NewBook makes an empty book.
-func NewBook() *Book { return &Book{regions: []string{""}, numbers: map[string]uint8{"": 0}} }
+func NewBook() *Book {
+	return &Book{fresh: make([]freshNote, 0, maxFresh), regions: []string{""}, numbers: map[string]uint8{"": 0}}
+}
 
 // Region returns the number of a region.
 func (b *Book) Region(name string) uint8 {
@@ -98,12 +110,24 @@ func (b *Book) Dropped() uint64 { return b.dropped }
 
 // Note adds a note of a site of a bucket.
 func (b *Book) Note(bucket check.BucketID, n Note) {
-	p := b.last[bucket]
-	if p == nil || p.n == pageSize {
-		p = b.turn(bucket)
+	b.fresh = append(b.fresh, freshNote{n, bucket})
+	if len(b.fresh) == maxFresh {
+		b.enter()
 	}
-	p.notes[p.n] = n
-	p.n++
+}
+
+// enter enters the fresh notes on the pages of their buckets.
+func (b *Book) enter() {
+	for i := range b.fresh {
+		n := &b.fresh[i]
+		p, used := b.last[n.bucket], b.used[n.bucket]
+		if p == nil || used == pageSize {
+			p, used = b.turn(n.bucket), 0
+		}
+		p.notes[used] = n.Note
+		b.used[n.bucket] = used + 1
+	}
+	b.fresh = b.fresh[:0]
 }
 
 // turn turns to a new page of a bucket, and drops those that are too old.
@@ -114,53 +138,49 @@ func (b *Book) turn(bucket check.BucketID) *page {
 	}
 	old := 0
 	for old < len(full) && full[old].begun < b.now-int64(NotesAge/time.Second) {
-		b.dropped += uint64(full[old].n)
 		old++
 	}
+	b.dropped += uint64(old) * pageSize
 	b.keep(full[:old])
 	b.full[bucket] = slices.Delete(full, 0, old)
-	p := b.page()
-	b.last[bucket] = p
-	return p
-}
-
-func (b *Book) page() *page {
-	p := new(page)
+	var p *page
 	if n := len(b.spare); n > 0 {
 		p, b.spare = b.spare[n-1], b.spare[:n-1]
-		p.n = 0
+	} else {
+		p = new(page)
 	}
 	p.begun = b.now
+	b.last[bucket] = p
 	return p
 }
 
 // Taken are the notes of a shard that were taken out of a book.
 type Taken struct {
-	buckets [shard.BucketsPer][]*page
+	// pages are full but for the last one of each bucket, on which are used notes.
+	pages [shard.BucketsPer][]*page
+	used  [shard.BucketsPer]uint16
 	// Regions has the name of each number in the notes.
 	Regions []string
 }
 
 // Take takes the notes of a shard out of the book.
 func (b *Book) Take(s shard.ID) Taken {
+	b.enter()
 	t := Taken{Regions: b.regions[:len(b.regions):len(b.regions)]}
-	for i := range t.buckets {
+	for i := range t.pages {
 		at := int(s)*shard.BucketsPer + i
-		t.buckets[i] = b.full[at]
 		if last := b.last[at]; last != nil {
-			t.buckets[i] = append(t.buckets[i], last)
+			t.pages[i], t.used[i] = append(b.full[at], last), b.used[at]
 		}
-		b.full[at], b.last[at] = nil, nil
+		b.full[at], b.last[at], b.used[at] = nil, nil, 0
 	}
 	return t
 }
 
 // Len returns how many notes were taken.
 func (t *Taken) Len() (n int) {
-	for i := range t.buckets {
-		for _, p := range t.buckets[i] {
-			n += p.n
-		}
+	for i := range t.pages {
+		t.Notes(i, func(notes []Note) { n += len(notes) })
 	}
 	return n
 }
@@ -168,14 +188,18 @@ func (t *Taken) Len() (n int) {
 // Notes calls f with the notes of the bucket number i of the shard, some at a time. f may change
 // them.
 func (t *Taken) Notes(i int, f func([]Note)) {
-	for _, p := range t.buckets[i] {
-		f(p.notes[:p.n])
+	for j, p := range t.pages[i] {
+		if j < len(t.pages[i])-1 {
+			f(p.notes[:])
+		} else {
+			f(p.notes[:t.used[i]])
+		}
 	}
 }
 
 // Reuse gives the memory of notes back that are no longer needed.
 func (b *Book) Reuse(t Taken) {
-	for _, pages := range t.buckets {
+	for _, pages := range t.pages {
 		b.keep(pages)
 	}
 }

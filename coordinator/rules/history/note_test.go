@@ -76,7 +76,7 @@ func TestABookThatNobodyReadsHasABound(t *testing.T) {
 		noted++
 	}
 	is := taken(book.Take(0))
-	if n := len(is[a]); n < int(history.NotesAge/time.Second) || n > int(history.NotesAge/time.Second)+600 {
+	if n := len(is[a]); n < int(history.NotesAge/time.Second) || n > int(history.NotesAge/time.Second)+1600 {
 		t.Errorf("%d notes are left, want those of %v", n, history.NotesAge)
 	}
 	if last := is[a][len(is[a])-1]; last.Turn != 99_999 {

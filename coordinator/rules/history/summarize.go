@@ -52,7 +52,7 @@ func run[T any, K comparable](all []T, key func(*T) K) (n int) {
 // the start of the first hour on, the last one up to the end. So the summaries of successive
 // hours come to that of all, see Add. A site without a strip has no summary.
 func Summarize(first, end Hour, strips []Strip) []Summary {
-	var out []Summary
+	out := make([]Summary, 0, len(strips))
 	from := first.Start()
 	for i := range strips {
 		x := &strips[i]
@@ -64,7 +64,7 @@ func Summarize(first, end Hour, strips []Strip) []Summary {
 		if to.Before(last) {
 			to = last
 		}
-		c := count(blank(x.Site, x.Interval, from, to))
+		c := counter{Summary: blank(x.Site, x.Interval, from, to), low: timesEnd}
 		// Two intervals may have a turn at the same moment.
 		if x.First < c.First {
 			c.First, c.Turns = x.First, c.Turns+int(c.First-x.First)
@@ -91,12 +91,13 @@ func blank(site check.SiteID, interval time.Duration, from, to time.Time) Summar
 // counter counts codes.
 type counter struct {
 	Summary
-	codes [256]uint32
+	codes [timesEnd]uint32
 	// Those that were counted and are times lie from low up to end.
 	low, end int
 }
 
-func count(of Summary) *counter { return &counter{Summary: of, low: len(counter{}.codes)} }
+// timesEnd is more than the code of any time.
+const timesEnd = 256
 
 // add counts a turn.
 func (c *counter) add(turn int64, code Code) {
@@ -173,12 +174,7 @@ func (s *Summaries) add(was []Summary, since []Strip, end Hour, added *Tally) {
 		if len(since) > 0 {
 			begin = HourOf(since[0].Start(0))
 		}
-		last := &s.Sites[len(s.Sites)-1]
-		c := count(blank(last.Site, last.Interval, s.Until.Start(), begin.Start()))
-		c.lose(c.First, c.Turns)
-		none := c.summary()
-		added.Add(&none)
-		last.join(&none)
+		s.lose(begin, added)
 	}
 	for i, x := range Summarize(begin, end, since) {
 		added.Add(&x)
@@ -191,6 +187,21 @@ func (s *Summaries) add(was []Summary, since []Strip, end Hour, added *Tally) {
 		}
 		s.Sites = append(s.Sites, x)
 	}
+}
+
+// lose adds turns without a check to the last site's, from Until up to the start of an hour.
+func (s *Summaries) lose(end Hour, added *Tally) {
+	if end <= s.Until {
+		return
+	}
+	last := &s.Sites[len(s.Sites)-1]
+	none := blank(last.Site, last.Interval, s.Until.Start(), end.Start())
+	if none.Turns == 0 {
+		return
+	}
+	none.Counts, none.Gaps = []Count{{None, uint32(none.Turns)}}, []Gap{{none.First, none.Turns}}
+	added.Add(&none)
+	last.join(&none)
 }
 
 // join adds the turns that follow, of the same interval.

@@ -1,0 +1,36 @@
+package logbook
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/rules/history"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// Times that differ at random have nothing that repeats. They must be compressed all the same:
+// what they have is that some differences are frequent.
+func TestWhatDoesNotRepeatIsCompressed(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 0))
+	for regions, most := range map[int]float64{1: 0.65, 3: 0.95} {
+		s := &history.Sheet{Regions: []string{"", "a", "b", "c"}}
+		for site := check.SiteID(1); len(s.Strips) < 128; site += 1 + check.SiteID(rng.IntN(1000)) {
+			x := history.Strip{Site: site, Interval: 5 * time.Minute, First: 6_000_000}
+			for median := 0.05 + 2*rng.Float64(); len(x.Codes) < 288; {
+				x.Codes = append(x.Codes, history.Took(time.Duration(median*math.Exp(0.2*rng.NormFloat64())*1e9)))
+				x.Regions = append(x.Regions, uint8(1+rng.IntN(regions)))
+			}
+			s.Strips = append(s.Strips, x)
+		}
+		blob, err := newPress().pack(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if is := float64(len(blob)) / (128 * 288); is > most {
+			t.Errorf("with %d regions a check takes %.3f bytes, want %.2f at most", regions, is, most)
+		}
+	}
+}
