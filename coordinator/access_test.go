@@ -98,6 +98,12 @@ var mayCall = map[string]string{
 	"/jetmon.wpcom.v1.ProtectDashboardService/GetProtectUptime": "sites:read",
 	"/jetmon.wpcom.v1.JetpackAgencyService/ListAgencySites":     "sites:read",
 
+	"/jetmon.monitor.v1.HistoryService/GetSiteHistory":      "sites:read",
+	"/jetmon.monitor.v1.HistoryService/ExportSiteHistory":   "sites:read",
+	"/jetmon.monitor.v1.HistoryService/GetSiteUptime":       "sites:read",
+	"/jetmon.monitor.v1.HistoryService/BatchGetSiteUptimes": "sites:read",
+	"/jetmon.monitor.v1.HistoryService/GetFleetHistory":     "fleet:read",
+
 	"/jetmon.monitor.v1.IncidentService/ListIncidents":       "fleet:read",
 	"/jetmon.monitor.v1.IncidentService/GetIncident":         "fleet:read",
 	"/jetmon.monitor.v1.IncidentService/ListIncidentMembers": "fleet:read",

@@ -8,6 +8,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/edge/api"
 	"github.com/Automattic/jetmon/coordinator/edge/peers"
+	"github.com/Automattic/jetmon/coordinator/state/logbook"
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/internal/stages"
@@ -47,6 +48,7 @@ func (c *Coordinator) newServers(instance string) (err error) {
 		Peers: c.peers, Keyring: c.keyring, Hush: c.hush, Channels: c.o.Channels.Open,
 		Watchdog:  c.watchdog,
 		Feed:      c.feed,
+		History:   c.history(),
 		Diagnoser: c.o.Diagnoser, Shards: c.ownership, Trial: c.o.Trial != 0, Node: c.o.Node, Instance: instance, Started: time.Now(),
 	})
 	o := c.o.Server
@@ -69,6 +71,15 @@ func (c *Coordinator) newServers(instance string) (err error) {
 		public.register(r)
 	})
 	return err
+}
+
+// history returns the reader of what became of turns; nil while none are kept: what is missing
+// then is no gap.
+func (c *Coordinator) history() api.History {
+	if c.o.History.Off {
+		return nil
+	}
+	return logbook.NewReader(c.o.Store, c.o.Log)
 }
 
 // serving are the steps in which the servers answer.

@@ -27,6 +27,7 @@ func bindings() (all []binding) {
 	for _, file := range []protoreflect.FileDescriptor{
 		monitorv1.File_jetmon_monitor_v1_site_service_proto,
 		monitorv1.File_jetmon_monitor_v1_outage_service_proto,
+		monitorv1.File_jetmon_monitor_v1_history_service_proto,
 		monitorv1.File_jetmon_monitor_v1_advisory_service_proto,
 		monitorv1.File_jetmon_monitor_v1_incident_service_proto,
 		monitorv1.File_jetmon_monitor_v1_maintenance_service_proto,

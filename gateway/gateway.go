@@ -147,6 +147,7 @@ func contract() []service {
 	return []service{
 		{monitorv1.File_jetmon_monitor_v1_site_service_proto, translating(monitorv1.RegisterSiteServiceHandlerClient, monitorv1.NewSiteServiceClient)},
 		{monitorv1.File_jetmon_monitor_v1_outage_service_proto, translating(monitorv1.RegisterOutageServiceHandlerClient, monitorv1.NewOutageServiceClient)},
+		{monitorv1.File_jetmon_monitor_v1_history_service_proto, translating(monitorv1.RegisterHistoryServiceHandlerClient, monitorv1.NewHistoryServiceClient)},
 		{monitorv1.File_jetmon_monitor_v1_advisory_service_proto, translating(monitorv1.RegisterAdvisoryServiceHandlerClient, monitorv1.NewAdvisoryServiceClient)},
 		{monitorv1.File_jetmon_monitor_v1_badge_service_proto, translating(monitorv1.RegisterBadgeServiceHandlerClient, monitorv1.NewBadgeServiceClient)},
 		{monitorv1.File_jetmon_monitor_v1_incident_service_proto, translating(monitorv1.RegisterIncidentServiceHandlerClient, monitorv1.NewIncidentServiceClient)},

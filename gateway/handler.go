@@ -187,6 +187,9 @@ func (h *handler) call(w http.ResponseWriter, req *http.Request, r *route, bound
 		return err
 	}
 	if r.stream != nil {
+		for name, text := range bound {
+			req.SetPathValue(name, text)
+		}
 		return r.stream(h, w, req)
 	}
 	body := io.ReadCloser(http.NoBody)

@@ -38,6 +38,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type fake struct {
 	monitorv1.UnimplementedSiteServiceServer
 	monitorv1.UnimplementedOutageServiceServer
+	monitorv1.UnimplementedHistoryServiceServer
 	monitorv1.UnimplementedAdvisoryServiceServer
 	monitorv1.UnimplementedBadgeServiceServer
 	monitorv1.UnimplementedIncidentServiceServer
@@ -78,6 +79,7 @@ func newFake() *fake {
 func (f *fake) register(r grpc.ServiceRegistrar) {
 	monitorv1.RegisterSiteServiceServer(r, f)
 	monitorv1.RegisterOutageServiceServer(r, f)
+	monitorv1.RegisterHistoryServiceServer(r, f)
 	monitorv1.RegisterAdvisoryServiceServer(r, f)
 	monitorv1.RegisterBadgeServiceServer(r, f)
 	monitorv1.RegisterIncidentServiceServer(r, f)

@@ -37,6 +37,8 @@ func streamerOf(name protoreflect.FullName) streamer {
 		return (*handler).importSites
 	case "jetmon.monitor.v1.SiteService.ExportSites":
 		return (*handler).exportSites
+	case "jetmon.monitor.v1.HistoryService.ExportSiteHistory":
+		return (*handler).exportHistory
 	case "jetmon.monitor.v1.ChangeService.WatchChanges":
 		return (*handler).watchChanges
 	case "jetmon.monitor.v1.MaintenanceService.GetMaintenanceCalendar":

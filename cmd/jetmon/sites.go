@@ -16,6 +16,8 @@ type sitesCommand struct {
 	List    listSitesCommand   `cmd:"" help:"List sites with their state, status and URL."`
 	Get     getSitesCommand    `cmd:"" help:"Show all that is known of sites."`
 	Explain explainSiteCommand `cmd:"" help:"Explain the status of a site, now or at an earlier time."`
+	History siteHistoryCommand `cmd:"" help:"Show what became of every check of a site, by check, hour or day."`
+	Uptime  siteUptimeCommand  `cmd:"" help:"Show how much sites were up, and how quick."`
 	Add     addSitesCommand    `cmd:"" help:"Add sites and begin to check them."`
 	Edit    editSiteCommand    `cmd:"" help:"Change a site: only what the flags name."`
 	Pause   pauseSitesCommand  `cmd:"" help:"Stop the checks of sites."`

@@ -36,3 +36,10 @@ func (e *Engine) Policy() lifecycle.Policy {
 	defer e.mu.Unlock()
 	return e.o.Policy
 }
+
+// Interval returns the interval in force for a site, given its own.
+func (e *Engine) Interval(own time.Duration) time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return pace(e.o.Interval).of(own)
+}

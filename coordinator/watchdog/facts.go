@@ -26,6 +26,10 @@ func (w *Watchdog) facts(now time.Time) alarm.Facts {
 			Rival: alarm.Rival{Region: c.Rival.Hello.Region, Instance: c.Rival.Hello.Instance, Since: c.Rival.Since},
 		})
 	}
+	if alarm.AllUnhealthy(f.Checkers) {
+		w.cutOff = now
+	}
+	f.CutOff = w.cutOff
 	for _, h := range sum.Undecided {
 		f.Undecided = append(f.Undecided, alarm.Undecided{Site: h.Site, URL: h.URL, Since: h.Since, Reason: h.Reason})
 	}
@@ -36,7 +40,9 @@ func (w *Watchdog) facts(now time.Time) alarm.Facts {
 	}
 	for _, m := range w.o.Panel.Status() {
 		if m.State == panel.Unreachable || m.State == panel.Unfit {
-			f.Verifliers = append(f.Verifliers, alarm.Veriflier{Name: m.Member.Name, Region: m.Member.Region, Since: m.Since, Detail: m.Detail})
+			f.Verifliers = append(f.Verifliers, alarm.Veriflier{
+				Name: m.Member.Name, Region: m.Member.Region, Since: m.Since, Detail: m.Detail, Offline: m.Offline,
+			})
 		}
 	}
 	strays, since := w.o.Upkeep.Strays()

@@ -69,6 +69,8 @@ type Watchdog struct {
 	// sitesSince belongs to Run's caller too: when the first of the present alarms about
 	// single sites began, by kind.
 	sitesSince map[alarm.Kind]time.Time
+	// cutOff too: when it last was so that no checker reached its anchors.
+	cutOff time.Time
 
 	mu  sync.Mutex
 	now Report

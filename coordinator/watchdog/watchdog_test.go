@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -208,6 +209,47 @@ func TestEachAlarmIsLoggedAndCountedWithinTwoSecondsThoughNobodyAsks(t *testing.
 			})
 		})
 	}
+}
+
+// Verifliers that have lost the network with all checkers are no alarm, nor while they have not
+// been asked again.
+func TestVerifliersWithoutANetworkRaiseAnAlarmOnlyWhenCheckersHaveOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := well(time.Now())
+		w, err := New(Options{
+			Engine: engineOf{p}, Committer: committerOf{p}, Notify: notifyOf{p}, Panel: panelOf{p}, Shards: shardsOf{p}, Upkeep: upkeepOf{p},
+			Peers: peersOf{p}, Log: slog.New(slog.DiscardHandler),
+		}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		kinds := func(after time.Duration) (kinds []alarm.Kind) {
+			time.Sleep(after)
+			w.look(t.Context())
+			for _, a := range w.Report().Alarms {
+				kinds = append(kinds, a.Kind)
+			}
+			return kinds
+		}
+		p.get(func() {
+			p.summary.Checkers[0].UnwellSince = time.Now()
+			p.members = []panel.MemberStatus{
+				{Member: panel.Member{Name: "eu1"}, State: panel.Unfit, Since: time.Now(), Offline: true},
+				{Member: panel.Member{Name: "us1"}, State: panel.Unfit, Since: time.Now(), Offline: true},
+			}
+		})
+		if got := kinds(time.Minute); !slices.Equal(got, []alarm.Kind{alarm.KindConnectivity}) {
+			t.Errorf("without a network: %v", got)
+		}
+		p.get(func() { p.summary.Checkers[0].UnwellSince = time.Time{} })
+		if got := kinds(14 * time.Second); len(got) != 0 {
+			t.Errorf("soon after: %v", got)
+		}
+		if got := kinds(2 * time.Second); !slices.Equal(got, []alarm.Kind{alarm.KindVeriflier, alarm.KindVeriflier}) {
+			t.Errorf("later: %v", got)
+		}
+	})
 }
 
 func TestOfManySuspectsTheLogHasOneLineAndTheMetricTheirNumber(t *testing.T) {

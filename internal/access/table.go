@@ -37,6 +37,12 @@ var rules = map[string]Rule{
 	// Sites say which of them have badges.
 	monitorv1.BadgeService_GetBadge_FullMethodName: {Public: true, AtOnce: 32},
 
+	monitorv1.HistoryService_GetSiteHistory_FullMethodName:      {Scope: SitesRead, AtOnce: 16},
+	monitorv1.HistoryService_ExportSiteHistory_FullMethodName:   {Scope: SitesRead, AtOnce: 2},
+	monitorv1.HistoryService_GetSiteUptime_FullMethodName:       {Scope: SitesRead, AtOnce: 16},
+	monitorv1.HistoryService_BatchGetSiteUptimes_FullMethodName: {Scope: SitesRead, AtOnce: 4},
+	monitorv1.HistoryService_GetFleetHistory_FullMethodName:     {Scope: FleetRead, AtOnce: 4},
+
 	monitorv1.IncidentService_ListIncidents_FullMethodName:             {Scope: FleetRead},
 	monitorv1.IncidentService_GetIncident_FullMethodName:               {Scope: FleetRead},
 	monitorv1.IncidentService_ListIncidentMembers_FullMethodName:       {Scope: FleetRead},

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/cli/format"
@@ -58,9 +59,14 @@ func concernsOne(err error) bool {
 	return false
 }
 
-// each works on one site after the other. What is refused for one site stops no other. When
-// ctx ends, it finishes the site that it is at.
+// each works on one site after the other, as eachOf does.
 func (c Client) each(ctx context.Context, ids IDs, out printer[*monitorv1.Site], work func(context.Context, int64) error) error {
+	return eachOf(ctx, c, ids, out, work)
+}
+
+// eachOf works on one site after the other. What is refused for one site stops no other. When
+// ctx ends, it finishes the site that it is at.
+func eachOf[T proto.Message](ctx context.Context, c Client, ids IDs, out printer[T], work func(context.Context, int64) error) error {
 	done, total := 0, 0
 	refused := refusals{c: c}
 	for id, err := range ids.All {
@@ -100,7 +106,7 @@ func (c Client) each(ctx context.Context, ids IDs, out printer[*monitorv1.Site],
 }
 
 // endAfter ends the output of a command that has failed, if there is any.
-func endAfter(out printer[*monitorv1.Site], done int) error {
+func endAfter[T proto.Message](out printer[T], done int) error {
 	if done == 0 {
 		return nil
 	}

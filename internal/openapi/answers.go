@@ -83,7 +83,7 @@ func (b builder) addResponses(op *Operation, c call) {
 		good.Content.Set(ndjson, Media{Schema: schema})
 		good.Content.Set("text/event-stream", Media{Schema: &Schema{Type: "string"}})
 	case c.streams():
-		good.Description = "NDJSON, with a site as JSON on each line, or CSV, whose first line names the columns. The connection breaks when the export cannot go on."
+		good.Description = "NDJSON, with a message as JSON on each line, or CSV, whose first line names the columns. The connection breaks when the export cannot go on."
 		good.Content.Set(ndjson, Media{Schema: b.schemas.ref(c.Output.Fields[0].Message)})
 		good.Content.Set(csv, Media{Schema: &Schema{Type: "string"}})
 	case c.isCalendar():

@@ -53,7 +53,7 @@ func Generate(files []*protogen.File) ([]byte, error) {
 
 // rank is the place of a group among the others: what people look for comes first.
 func rank(t Tag) int {
-	order := []string{"SiteService", "OutageService", "AdvisoryService", "IncidentService", "MaintenanceService", "SubscriptionService", "FleetService", "DiagnosisService", "BadgeService", "JetpackMonitorService", "ProtectDashboardService", "JetpackAgencyService", "AccessService"}
+	order := []string{"SiteService", "OutageService", "HistoryService", "AdvisoryService", "IncidentService", "MaintenanceService", "SubscriptionService", "FleetService", "DiagnosisService", "BadgeService", "JetpackMonitorService", "ProtectDashboardService", "JetpackAgencyService", "AccessService"}
 	if i := slices.Index(order, t.Name); i >= 0 {
 		return i
 	}

@@ -47,6 +47,12 @@ func siteExamples() map[string]Example {
 
 		"GetBadge": {Values: [][2]string{site, {"badge", "uptime-30d.svg"}}},
 
+		"GetSiteHistory":      {Values: [][2]string{site, {"resolution", "HISTORY_RESOLUTION_HOUR"}, {"page_size", "100"}}},
+		"ExportSiteHistory":   {Values: [][2]string{site, {"resolution", "HISTORY_RESOLUTION_RAW"}}},
+		"GetSiteUptime":       {Values: [][2]string{site, {"by_day", "true"}}},
+		"BatchGetSiteUptimes": {Values: [][2]string{{"site_ids", "1"}}},
+		"GetFleetHistory":     {},
+
 		"ListIncidents":       {Values: [][2]string{{"open", "true"}}},
 		"GetIncident":         {Values: [][2]string{{"incident_id", "1"}}},
 		"ListIncidentMembers": {Values: [][2]string{{"incident_id", "1"}, {"page_size", "100"}}},

@@ -46,9 +46,10 @@ func tellSick(t *testing.T, k kind, script ...mode) {
 	}
 	s.inbox.play(script...)
 	for _, target := range targets {
-		s.inbox.awaitTold(t, target.URL(), undecided, 0, 1)
+		// How long it takes depends on how often it was tried before: each next try comes later.
+		s.inbox.awaitTold(t, target.URL(), 2*patience, 0, 1)
 	}
-	await(t, "no notification is left", undecided, func() bool { return s.rest.fleet(t).Coordinator.UndeliveredNotices == "0" })
+	await(t, "no notification is left", patience, func() bool { return s.rest.fleet(t).Coordinator.UndeliveredNotices == "0" })
 	await(t, "the alarm ends", patience, func() bool { return len(s.rest.fleet(t).Alarms) == 0 })
 	for _, target := range targets {
 		inOrder(t, s.inbox, target.URL())

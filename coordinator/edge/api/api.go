@@ -24,7 +24,7 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
 )
 
-// Options for Register. All but Diagnoser are required.
+// Options for Register. All but Diagnoser and History are required.
 type Options struct {
 	Store     store.Store
 	Engine    *engine.Engine
@@ -43,6 +43,8 @@ type Options struct {
 	Feed *feed.Feed
 	// Hush keeps sites in maintenance quiet.
 	Hush *hush.Hush
+	// History reads what became of turns; nil when none are kept.
+	History History
 	// Diagnoser answers DiagnoseSite; it is optional.
 	Diagnoser Diagnoser
 	// Shards knows the shards that this coordinator holds.
@@ -62,6 +64,7 @@ func Register(r grpc.ServiceRegistrar, o Options) {
 	o.Store = visible{all}
 	monitorv1.RegisterSiteServiceServer(r, &sites{o: o})
 	monitorv1.RegisterOutageServiceServer(r, &outages{o: o})
+	monitorv1.RegisterHistoryServiceServer(r, &histories{o: o, look: lookback{o: o}})
 	monitorv1.RegisterAdvisoryServiceServer(r, &advisories{o: o})
 	monitorv1.RegisterBadgeServiceServer(r, newBadges(o, all))
 	monitorv1.RegisterIncidentServiceServer(r, &incidents{o: o})
@@ -83,6 +86,7 @@ func Services() []string {
 	return []string{
 		monitorv1.SiteService_ServiceDesc.ServiceName,
 		monitorv1.OutageService_ServiceDesc.ServiceName,
+		monitorv1.HistoryService_ServiceDesc.ServiceName,
 		monitorv1.AdvisoryService_ServiceDesc.ServiceName,
 		monitorv1.BadgeService_ServiceDesc.ServiceName,
 		monitorv1.IncidentService_ServiceDesc.ServiceName,

@@ -136,8 +136,9 @@ func perform(t *testing.T, o notify.Options, subs ...subscription.Subscription) 
 	return s, stop
 }
 
-// add adds an event to what a subscription is to be told, and wakes the Deliverer.
-func (s *stage) add(to int64, site check.SiteID, what event.Type) delivery.Due {
+// add adds an event to what a subscription is to be told, and wakes the Deliverer. What it is to
+// find otherwise from the first moment is changed before.
+func (s *stage) add(to int64, site check.SiteID, what event.Type, before ...func(*delivery.Due)) delivery.Due {
 	s.next++
 	e := event.Event{ID: fmt.Sprintf("%d/%d", site, s.next), Type: what, Time: event.At(time.Now()), Site: &event.Site{ID: site, BlogID: check.BlogID(site)}}
 	body, err := e.Encode()
@@ -147,6 +148,9 @@ func (s *stage) add(to int64, site check.SiteID, what event.Type) delivery.Due {
 	d := delivery.Due{Body: body, Delivery: delivery.Delivery{
 		ID: s.next, Subscription: to, SiteID: site, Lane: int64(site), Key: e.ID, Type: what, Created: time.Now(), Since: time.Now(),
 	}}
+	for _, change := range before {
+		change(&d)
+	}
 	s.box.add(d)
 	s.Wake()
 	return d
@@ -446,11 +450,8 @@ func TestAFailureThatWasTakenBackIsNotTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, stop := perform(t, notify.Options{}, subscription.Subscription{})
 		defer stop()
-		d := s.add(1, 1, event.SiteDown)
-		s.box.remove(d.ID)
-		d.Delayed, d.Next = true, time.Now().Add(time.Minute)
-		s.box.add(d)
 		s.box.begins(false)
+		s.add(1, 1, event.SiteDown, func(d *delivery.Due) { d.Delayed, d.Next = true, time.Now().Add(time.Minute) })
 		time.Sleep(2 * time.Minute)
 		if got := s.to[1].keys(); len(got) != 0 {
 			t.Errorf("told %v", got)

@@ -59,19 +59,19 @@ func (m *member) greet(ctx context.Context) {
 	defer cancel()
 	id := fmt.Sprintf("%s-greeting-%d", m.instance, time.Now().UnixNano())
 	resp, err := m.client.Verify(ctx, &veriflierv1.VerifyRequest{RequestId: id, Target: &checkv1.Target{Url: nowhere}})
-	state, detail := Unreachable, ""
+	found := finding{state: Unreachable}
 	switch status.Code(err) {
 	case codes.OK:
-		_, state, detail = m.take(id, resp)
+		_, found = m.take(id, resp)
 	case codes.Canceled:
 		return
 	default:
-		detail = explain(err)
+		found.detail = explain(err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.silence.silent {
-		m.turn(state, detail)
+		m.turn(found)
 	}
 }
 

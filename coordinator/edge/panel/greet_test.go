@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/Automattic/jetmon/coordinator/engine"
+	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/gen/jetmon/veriflier/v1"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
@@ -122,6 +123,40 @@ func TestVerifliersAreKnownBeforeTheFirstOutage(t *testing.T) {
 		time.Sleep(time.Minute)
 		check(map[string]string{"well": "token is not accepted", "renamed": `answered as "Veriflier 1"`, "locked": "token is not accepted"})
 	})
+}
+
+// A greeting finds out that a veriflier is not well itself, although its policy forbids what it
+// is asked about.
+func TestAGreetingTellsWhetherAVeriflierReachesItsAnchors(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		self    *checkv1.SelfCheck
+		state   State
+		offline bool
+		detail  string
+	}{
+		"it does":          {&checkv1.SelfCheck{Healthy: true, Anchors: 2}, OK, false, ""},
+		"it does not":      {&checkv1.SelfCheck{Anchors: 2, Detail: "no anchor answered"}, Unfit, true, "is not well itself: no anchor answered"},
+		"it has not tried": {&checkv1.SelfCheck{Healthy: true, Anchors: 2, AgeMillis: 61_000}, Unfit, false, "has not looked after itself for 1m1s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				network := rpc.NewMemory()
+				serveAt(t, network, "eu1", func(_ context.Context, req *veriflierv1.VerifyRequest) (*veriflierv1.VerifyResponse, error) {
+					return &veriflierv1.VerifyResponse{
+						RequestId: req.GetRequestId(), Veriflier: "eu1", SelfCheck: tt.self,
+						Observation: &checkv1.Observation{Outcome: isUnknown, Failure: checkv1.FailureKind_FAILURE_KIND_POLICY},
+					}, nil
+				})
+				p := runPanel(t, Options{Client: rpc.ClientOptions{Network: network}, Members: []Member{{Name: "eu1", Region: "eu", Address: "eu1"}}})
+				time.Sleep(time.Second)
+				if st := p.Status()[0]; st.State != tt.state || st.Offline != tt.offline || st.Detail != tt.detail {
+					t.Errorf("it is %+v", st)
+				}
+			})
+		})
+	}
 }
 
 func TestMembersAndRuleChangeWhileThePanelRuns(t *testing.T) {

@@ -38,6 +38,8 @@ type MemberStatus struct {
 	State  State
 	// Detail is the reason of a bad state; empty when State is OK.
 	Detail string
+	// Offline is set when it is Unfit because it does not reach its own anchors.
+	Offline bool
 	// Since is when State became what it is; zero while Untried.
 	Since time.Time
 	// LastAnswer is when it last could tell; zero when it never could.
@@ -115,8 +117,8 @@ func (m *member) ask(ctx context.Context, id string, t check.Target) record.Vote
 		return *m.unknown(m.blame(err, began, t))
 	}
 	m.heard()
-	v, state, detail := m.take(id, resp)
-	m.note(state, detail)
+	v, found := m.take(id, resp)
+	m.note(found)
 	return v
 }
 
@@ -127,7 +129,7 @@ func (m *member) blame(err error, began time.Time, t check.Target) string {
 	switch status.Code(err) {
 	case codes.Canceled:
 		if silent := m.whySilent(); silent != "" {
-			m.note(Unreachable, silent)
+			m.note(finding{state: Unreachable, detail: silent})
 			return silent
 		}
 		return why // our fault, not the member's
@@ -142,7 +144,7 @@ func (m *member) blame(err error, began time.Time, t check.Target) string {
 	default:
 		m.heard()
 	}
-	m.note(Unreachable, why)
+	m.note(finding{state: Unreachable, detail: why})
 	return why
 }
 
@@ -150,19 +152,28 @@ func explain(err error) string {
 	return fmt.Sprintf("%s: %s", status.Code(err), rpc.Cause(err))
 }
 
+// finding is the state of a member after an answer, or without one.
+type finding struct {
+	state   State
+	detail  string
+	offline bool
+}
+
 // take returns the vote in an answer, and the state of the member that follows from it.
-func (m *member) take(id string, resp *veriflierv1.VerifyResponse) (v record.Vote, s State, detail string) {
-	v = m.judge(id, resp)
+func (m *member) take(id string, resp *veriflierv1.VerifyResponse) (record.Vote, finding) {
+	v := m.judge(id, resp)
 	switch {
 	case v.Value != quorum.Unknown:
-		return v, OK, ""
+		return v, finding{state: OK}
+	case v.SelfCheck != nil && unwell(*v.SelfCheck) != "":
+		return v, finding{Unfit, v.UnknownReason, !v.SelfCheck.Healthy}
 	case v.Observation != nil && v.Observation.Failure == check.FailurePolicy:
 		// Its policy forbids this target; the veriflier itself is fine.
-		return v, OK, ""
+		return v, finding{state: OK}
 	case v.ReadersDisagree():
-		return v, OK, ""
+		return v, finding{state: OK}
 	default:
-		return v, Unfit, v.UnknownReason
+		return v, finding{Unfit, v.UnknownReason, false}
 	}
 }
 
@@ -201,10 +212,8 @@ func (m Member) judge(id string, resp *veriflierv1.VerifyResponse) record.Vote {
 	v := record.Vote{Veriflier: m.Name, Region: m.Region, At: time.Now(), Observation: &o, SelfCheck: &self, Value: quorum.Unknown,
 		SecondOpinion: checkpb.SecondOpinionFromProto(resp.GetSecondOpinion())}
 	switch {
-	case !self.Healthy:
-		v.UnknownReason = "is not well itself: " + self.Detail
-	case self.Anchors > 0 && self.Age > staleSelfCheck:
-		v.UnknownReason = fmt.Sprintf("has not looked after itself for %s", self.Age.Round(time.Second))
+	case unwell(self) != "":
+		v.UnknownReason = unwell(self)
 	case o.Outcome == check.OutcomeUp:
 		v.Value = quorum.Up
 	case o.Outcome == check.OutcomeDown:
@@ -217,39 +226,50 @@ func (m Member) judge(id string, resp *veriflierv1.VerifyResponse) record.Vote {
 	return v
 }
 
+// unwell returns why no answer of a veriflier with this self-check counts; "" when they do.
+func unwell(self check.SelfCheck) string {
+	switch {
+	case !self.Healthy:
+		return "is not well itself: " + self.Detail
+	case self.Anchors > 0 && self.Age > staleSelfCheck:
+		return fmt.Sprintf("has not looked after itself for %s", self.Age.Round(time.Second))
+	}
+	return ""
+}
+
 // unknown returns an UNKNOWN vote.
 func (m Member) unknown(why string) *record.Vote {
 	return &record.Vote{Veriflier: m.Name, Region: m.Region, Value: quorum.Unknown, UnknownReason: why, At: time.Now()}
 }
 
 // note counts a question and records the state of the member after it.
-func (m *member) note(s State, detail string) {
-	m.find(s, detail)
+func (m *member) note(f finding) {
+	m.find(f)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.st.Asked++
-	if s != OK {
+	if f.state != OK {
 		m.st.Unknown++
 	}
 }
 
 // find records the state of the member after a question or a trial.
-func (m *member) find(s State, detail string) {
+func (m *member) find(f finding) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.silence.silent {
-		s, detail = Unreachable, m.silence.reason()
+		f = finding{state: Unreachable, detail: m.silence.reason()}
 	}
-	m.turn(s, detail)
-	if s == OK {
+	m.turn(f)
+	if f.state == OK {
 		m.st.LastAnswer = time.Now()
 	}
 }
 
 // turn sets the state; the caller holds mu.
-func (m *member) turn(s State, detail string) {
-	if m.st.State != s {
+func (m *member) turn(f finding) {
+	if m.st.State != f.state {
 		m.st.Since = time.Now()
 	}
-	m.st.State, m.st.Detail = s, detail
+	m.st.State, m.st.Detail, m.st.Offline = f.state, f.detail, f.offline
 }

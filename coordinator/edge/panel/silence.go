@@ -121,7 +121,7 @@ func (m *member) unanswered(began time.Time, why string) {
 	if s.strikes >= maxStrikes {
 		s.silent = true
 		s.stop()
-		m.turn(Unreachable, s.reason())
+		m.turn(finding{state: Unreachable, detail: s.reason()})
 		m.log.Warn("veriflier silent, no longer asked", "veriflier", m.Name, "since", s.since, "reason", s.why)
 	}
 }
@@ -219,13 +219,13 @@ func (m *member) try(ctx context.Context) {
 	switch status.Code(err) {
 	case codes.OK:
 		m.heard()
-		_, state, detail := m.take(id, resp)
-		m.find(state, detail)
+		_, found := m.take(id, resp)
+		m.find(found)
 	case codes.Canceled:
 	case codes.DeadlineExceeded, codes.Unavailable:
 		m.unanswered(began, explain(err))
 	default:
 		m.heard()
-		m.find(Unreachable, explain(err))
+		m.find(finding{state: Unreachable, detail: explain(err)})
 	}
 }

@@ -40,11 +40,16 @@ func Evaluate(f Facts, now time.Time) []Condition {
 }
 
 // verifliers returns a condition for each veriflier that has not been able to vote for too
-// long: its votes are UNKNOWN, and the rule still counts it.
+// long: its votes are UNKNOWN, and the rule still counts it. Of one that does not reach its
+// anchors, the time does not count during which no checker reached them: checkers names it then.
 func verifliers(f Facts, now time.Time) []Condition {
 	var out []Condition
 	for _, v := range f.Verifliers {
-		if now.Sub(v.Since) > veriflierAfter {
+		from := v.Since
+		if v.Offline && f.CutOff.After(from) {
+			from = f.CutOff
+		}
+		if now.Sub(from) > veriflierAfter {
 			out = append(out, Condition{
 				Kind: KindVeriflier, Subject: v.Name, Since: v.Since,
 				Message: fmt.Sprintf("veriflier %s (%s) cannot vote: %s", v.Name, v.Region, v.Detail),
@@ -85,16 +90,33 @@ func checkers(f Facts) []Condition {
 	}
 	text := fmt.Sprintf("%d of %d checkers do not reach their own anchors, their failures do not count: %s",
 		len(names), len(f.Checkers), strings.Join(names, ", "))
-	if allUnhealthy(f.Checkers) && f.UndecidedCount > 0 {
-		text += fmt.Sprintf("; %d suspects are undecided", f.UndecidedCount)
+	if AllUnhealthy(f.Checkers) {
+		text += f.offline()
+		if f.UndecidedCount > 0 {
+			text += fmt.Sprintf("; %d suspects are undecided", f.UndecidedCount)
+		}
 	}
 	return append(out, Condition{Kind: KindConnectivity, Since: since, Message: text})
+}
+
+// offline names the verifliers that do not reach their anchors.
+func (f Facts) offline() string {
+	var names []string
+	for _, v := range f.Verifliers {
+		if v.Offline {
+			names = append(names, fmt.Sprintf("%s (%s)", v.Name, v.Region))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; nor do the verifliers " + strings.Join(names, ", ")
 }
 
 // undecided returns a condition for each listed undecided suspect. While no checker reaches
 // its anchors it returns none: checkers reports their number.
 func undecided(f Facts) []Condition {
-	if allUnhealthy(f.Checkers) {
+	if AllUnhealthy(f.Checkers) {
 		return nil
 	}
 	out := make([]Condition, len(f.Undecided))
@@ -123,13 +145,14 @@ func disagreements(f Facts) []Condition {
 // Unlisted counts the undecided suspects for which Evaluate returns no condition, because
 // the facts count but do not list them.
 func Unlisted(f Facts) int {
-	if allUnhealthy(f.Checkers) {
+	if AllUnhealthy(f.Checkers) {
 		return 0 // the connectivity condition gives their number
 	}
 	return f.UndecidedCount - len(f.Undecided)
 }
 
-func allUnhealthy(checkers []Checker) bool {
+// AllUnhealthy reports whether there are checkers, none of which reaches its anchors.
+func AllUnhealthy(checkers []Checker) bool {
 	for _, c := range checkers {
 		if c.UnhealthySince.IsZero() {
 			return false

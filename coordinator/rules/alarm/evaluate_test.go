@@ -2,6 +2,7 @@ package alarm
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -265,5 +266,37 @@ func TestAVeriflierThatCannotVoteIsAnAlarmAfterItWasAskedAgain(t *testing.T) {
 	}
 	if n := len(Evaluate(f, at(time.Minute))); n != 2 {
 		t.Errorf("after a minute there are %d", n)
+	}
+}
+
+// The network of all fails, verifliers and checkers: that is one alarm, and stays one. When it is
+// back, verifliers are asked again before they are called unable to vote.
+func TestANetworkThatIsCutOffIsOneAlarm(t *testing.T) {
+	t.Parallel()
+	f := Facts{Started: noon, Checkers: []Checker{{Node: "a", UnhealthySince: noon}, {Node: "b", UnhealthySince: noon}}, Verifliers: []Veriflier{
+		{Name: "eu1", Region: "eu", Since: noon, Detail: "is not well itself", Offline: true},
+		{Name: "us1", Region: "us", Since: noon, Detail: "is not well itself", Offline: true},
+	}, UndecidedCount: 2, CutOff: at(time.Hour)}
+	got := Evaluate(f, at(time.Hour))
+	if len(got) != 1 || got[0].Kind != KindConnectivity ||
+		!strings.HasSuffix(got[0].Message, "; nor do the verifliers eu1 (eu), us1 (us); 2 suspects are undecided") {
+		t.Errorf("after an hour: %+v", got)
+	}
+	f.Verifliers[1].Offline = false // it has another name
+	if c, ok := only(t, KindVeriflier, Evaluate(f, at(time.Hour))); !ok || c.Subject != "us1" {
+		t.Errorf("what has nothing to do with the network: %+v", c)
+	}
+	f.Verifliers[1].Offline = true
+	f.Checkers[0].UnhealthySince = time.Time{}
+	if c, ok := only(t, KindConnectivity, Evaluate(f, at(time.Hour+15*time.Second))); !ok || strings.Contains(c.Message, "verifliers") {
+		t.Errorf("when one checker is well: %+v", c)
+	}
+	f.Checkers[1].UnhealthySince = time.Time{}
+	if got := Evaluate(f, at(time.Hour+15*time.Second)); len(got) != 0 {
+		t.Errorf("15 s after the checkers are back: %+v", got)
+	}
+	got = Evaluate(f, at(time.Hour+16*time.Second))
+	if len(got) != 2 || got[0].Kind != KindVeriflier || !got[0].Since.Equal(noon) {
+		t.Errorf("16 s after: %+v", got)
 	}
 }

@@ -29,6 +29,8 @@ type Facts struct {
 	Strays Strays
 	// Verifliers are the members of the panel that cannot vote.
 	Verifliers []Veriflier
+	// CutOff is when it last was so that no connected checker reached its anchors; zero if never.
+	CutOff time.Time
 	// Peers are the coordinators that do not answer.
 	Peers []Peer
 }
@@ -60,6 +62,8 @@ type Veriflier struct {
 	// Since is when it stopped being well; Detail is why.
 	Since  time.Time
 	Detail string
+	// Offline is set when it does not reach its own anchors.
+	Offline bool
 }
 
 // Undecided is one suspect on which the panel could not decide.

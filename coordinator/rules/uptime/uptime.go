@@ -1,6 +1,13 @@
-// Package uptime works out how the days of a site were: how long in each it was down, and
-// whether it was watched at all. A site here is all monitored URLs of a blog or host: it is down
-// while one of them is, and watched while one of them is.
+// Package uptime works out how sites were.
+//
+// A Calendar has the days of a site as WordPress.com sees it, all monitored URLs of a blog or
+// host: how long in each day it was down, and whether it was watched at all. It is down while
+// one of its URLs is, and watched while one of them is.
+//
+// Stats are of one URL over any period: uptime that can be defended. Downtime is what was
+// confirmed and seen; while nobody looked, nothing is held against a site. Lay puts what is
+// known elsewhere, pauses and the time since a URL is watched, over its turns, and gives the
+// gaps and the counts, of which Coverage is the share that was looked at.
 //
 // Days are those of UTC. The package is pure: time arrives as a value. It must not know where
 // outages come from.
@@ -21,6 +28,8 @@ type Span struct{ Start, End time.Time }
 type Outage struct {
 	// End is zero while it is open.
 	Start, End time.Time
+	// Confirmed is when the verifliers agreed; zero when that is not known.
+	Confirmed time.Time
 	// Suspended is since when the URL is paused while the outage is open; else zero.
 	Suspended time.Time
 	// PausedFor is how much of the stretch the URL was paused. As far as URL.Paused does not
@@ -64,6 +73,9 @@ type Calendar struct {
 	merged int
 }
 
+// slack is by how much spans may be more than twice those that are left when they are merged.
+const slack = 1000
+
 // New makes the calendar of the days up to now, which is in the last of them.
 func New(now time.Time, days int) *Calendar {
 	now = now.UTC()
@@ -86,7 +98,6 @@ func (c *Calendar) Add(u URL) {
 			}
 		}
 	}
-	const slack = 1000
 	if len(c.down) > 2*c.merged+slack {
 		c.down = merge(c.down)
 		c.merged = len(c.down)
@@ -95,29 +106,7 @@ func (c *Calendar) Add(u URL) {
 
 // downtime returns the stretches of an outage in which its URL was checked and down.
 func (c *Calendar) downtime(o Outage, paused []Span) []Span {
-	end := o.End
-	switch {
-	case !end.IsZero():
-	case !o.Suspended.IsZero():
-		end = o.Suspended
-	default:
-		end = c.now
-	}
-	parts := without(Span{o.Start, end}, paused)
-	unknown := o.PausedFor - (end.Sub(o.Start) - total(parts))
-	for i := len(parts) - 1; i >= 0 && unknown > 0; i-- {
-		cut := min(unknown, parts[i].End.Sub(parts[i].Start))
-		parts[i].End = parts[i].End.Add(-cut)
-		unknown -= cut
-	}
-	if len(o.Maintenance) == 0 {
-		return parts
-	}
-	var unplanned []Span
-	for _, s := range parts {
-		unplanned = append(unplanned, without(s, o.Maintenance)...)
-	}
-	return unplanned
+	return outside(o.failing(c.now, paused), o.Maintenance)
 }
 
 // clip returns what of a span is in the window; a span that ends before it begins is nothing.

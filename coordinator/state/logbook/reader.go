@@ -28,6 +28,8 @@ type Reader struct {
 	store store.Checks
 	shelf *shelf
 	now   func() time.Time
+
+	beginning beginning
 }
 
 // NewReader makes a Reader. It logs damaged rows, each once.

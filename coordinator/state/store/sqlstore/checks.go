@@ -51,7 +51,10 @@ func (s *Store) FoldChecks(ctx context.Context, f shard.Fence, x store.CheckFold
 		if err := t.putDays(store.DaySummaries, x.Summaries); err != nil || x.Fleet == nil {
 			return err
 		}
-		_, err := t.exec("REPLACE INTO jetmon_check_fleet (shard, day_no, checks) VALUES (?, ?, ?)", x.Fleet.Shard, x.Fleet.Day, x.Fleet.Blob)
+		if _, err := t.exec("DELETE FROM jetmon_check_fleet WHERE shard = ? AND day_no = ?", x.Fleet.Shard, x.Fleet.Day); err != nil {
+			return err
+		}
+		_, err := t.exec("INSERT INTO jetmon_check_fleet (shard, day_no, checks) VALUES (?, ?, ?)", x.Fleet.Shard, x.Fleet.Day, x.Fleet.Blob)
 		return err
 	})
 	if err != nil {
@@ -114,20 +117,36 @@ func checkBlob(f shard.Fence, b check.BucketID, blob []byte) error {
 	return checkFence(f, b)
 }
 
+// putChecks writes rows of the journal instead of those of the same keys.
 func (t txn) putChecks(rows []store.CheckRow) error {
 	values := make([][]any, len(rows))
 	for i, r := range rows {
+		if _, err := t.exec("DELETE FROM jetmon_check_hours WHERE bucket = ? AND hour_no = ? AND n = ?", r.Bucket, r.Hour, r.N); err != nil {
+			return err
+		}
 		values[i] = []any{r.Bucket, r.Hour, r.N, r.Blob}
 	}
-	return t.insertRows("REPLACE INTO jetmon_check_hours (bucket, hour_no, n, checks) VALUES ", values)
+	return t.insertRows("INSERT INTO jetmon_check_hours (bucket, hour_no, n, checks) VALUES ", values)
 }
 
+// putDays writes rows by day instead of those of the same keys.
 func (t txn) putDays(of store.DayKind, days []store.DayRow) error {
 	values := make([][]any, len(days))
 	for i, d := range days {
 		values[i] = []any{d.Bucket, int64(d.Part), d.Day, d.Blob}
 	}
-	return t.insertRows("REPLACE INTO "+dayTable(of)+" (bucket, part, day_no, checks) VALUES ", values)
+	for len(days) > 0 {
+		n, args := 0, []any{days[0].Bucket, days[0].Day}
+		for n < min(len(days), maxRows) && days[n].Bucket == days[0].Bucket && days[n].Day == days[0].Day {
+			args = append(args, int64(days[n].Part))
+			n++
+		}
+		if _, err := t.exec("DELETE FROM "+dayTable(of)+" WHERE bucket = ? AND day_no = ? AND part IN "+marks(n), args...); err != nil {
+			return err
+		}
+		days = days[n:]
+	}
+	return t.insertRows("INSERT INTO "+dayTable(of)+" (bucket, part, day_no, checks) VALUES ", values)
 }
 
 func dayTable(of store.DayKind) string {

@@ -38,8 +38,6 @@ const (
 	WHERE l.jetpack_monitor_site_id = {table}.site_id) AND site_id IN `
 	// maxURLChars is what the column holds; the legacy table has no longer URLs.
 	maxURLChars = 300
-	// indexTries bounds the attempts of one batch, against others that index the same sites.
-	indexTries = 5
 )
 
 // place is a row that has no entry for its URL.
@@ -89,7 +87,7 @@ func (s *Store) IndexHosts(ctx context.Context, span record.Span, shards []shard
 		if err != nil || len(places) == 0 {
 			return 0, 0, err
 		}
-		return len(places), places[len(places)-1].id, s.transact(ctx, s.editor, func(t txn) error { return t.index(places) })
+		return len(places), places[len(places)-1].id, s.index(ctx, places)
 	})
 	if err == nil && sweep {
 		err = s.sweep(ctx, span)
@@ -125,21 +123,14 @@ func (s *Store) sweep(ctx context.Context, span record.Span) error {
 	return nil
 }
 
-// inBatches calls f with what is left of a span, until it finds fewer than a batch. It tries
-// again when another has indexed the same sites first.
+// inBatches calls f with what is left of a span, until it finds fewer than a batch.
 func (s *Store) inBatches(ctx context.Context, rest record.Span, f func(rest record.Span) (n int, last check.SiteID, err error)) error {
-	for tries := 1; ; {
+	for {
 		n, last, err := f(rest)
-		switch {
-		case err != nil && s.isDuplicate(err) && tries < indexTries:
-			tries++
-		case err != nil:
+		if err != nil || n < maxRows || last == rest.Last {
 			return err
-		case n < maxRows || last == rest.Last:
-			return nil
-		default:
-			tries, rest.First = 1, last+1
 		}
+		rest.First = last + 1
 	}
 }
 
@@ -166,8 +157,26 @@ func (s *Store) misplaced(ctx context.Context, span record.Span, shards []shard.
 	}, strings.NewReplacer("{in}", in, "{url}", s.dsn.dialect.rowURL, "{changed}", s.dsn.dialect.rowChanged).Replace(misplaced), args...)
 }
 
-// index writes entries. It leaves one alone that another has written since it was read: that
-// one is of a newer URL.
+// index writes entries. It leaves one alone that another has made or changed since its row was
+// read: that one is of a newer URL, or the next IndexHosts finds that it is not. A transaction
+// that meets one that another has made is divided: to read again and begin anew might never end
+// while edits through us come fast.
+func (s *Store) index(ctx context.Context, places []place) error {
+	err := s.transact(ctx, s.editor, func(t txn) error { return t.index(places) })
+	switch {
+	case err == nil || !s.isDuplicate(err):
+		return err
+	case len(places) == 1:
+		return nil
+	}
+	half := len(places) / 2
+	if err := s.index(ctx, places[:half]); err != nil {
+		return err
+	}
+	return s.index(ctx, places[half:])
+}
+
+// index writes entries, all or none.
 func (t txn) index(places []place) error {
 	var missing [][]any
 	for _, p := range places {

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -87,6 +88,62 @@ func TestOddURLsAreIndexedOnce(t *testing.T) {
 			if err := s.IndexHosts(t.Context(), whole, shards, false); err != nil {
 				t.Fatal(err)
 			}
+		}
+	})
+}
+
+// Between reading which rows have no entry and writing those, others write some: what they wrote
+// stays, and the rest is written.
+func TestIndexingLeavesAloneWhatAnotherWroteFirst(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, dsn string) {
+		s, other := open(t, dsn, Options{}), open(t, dsn, Options{})
+		whole, shards := record.Span{First: 1, Last: math.MaxInt64}, []shard.ID{0}
+		var ids []check.SiteID
+		for i := range 4 {
+			site, err := s.CreateSite(t.Context(), record.Site{BlogID: check.BlogID(i), URL: "http://old.example/", Interval: time.Minute})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, site.ID)
+		}
+		for _, query := range []string{
+			"DELETE FROM jetmon_site_hosts WHERE site_id < ?", // as before the first walk, but for one
+			"UPDATE jetpack_monitor_sites SET monitor_url = 'http://theirs.example/' WHERE jetpack_monitor_site_id <= ?",
+		} {
+			if _, err := s.writer.ExecContext(t.Context(), query, ids[3]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		places, err := s.misplaced(t.Context(), whole, shards)
+		if err != nil || len(places) != 4 {
+			t.Fatalf("%d are to be written, %v", len(places), err)
+		}
+		for _, id := range []check.SiteID{ids[1], ids[3]} {
+			if _, err := other.UpdateSite(t.Context(), id, time.Now(), func(x record.Site) (record.Site, error) {
+				x.URL = "http://ours.example/"
+				return x, nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.index(t.Context(), places); err != nil {
+			t.Fatal(err)
+		}
+		var urls []string
+		for _, id := range ids {
+			var url string
+			if err := s.reader.QueryRowContext(t.Context(), "SELECT url FROM jetmon_site_hosts WHERE site_id = ?", id).Scan(&url); err != nil {
+				t.Fatal(err)
+			}
+			urls = append(urls, url)
+		}
+		theirs, ours := "http://theirs.example/", "http://ours.example/"
+		if !slices.Equal(urls, []string{theirs, ours, theirs, ours}) {
+			t.Errorf("the entries are of %v", urls)
+		}
+		if left, err := s.misplaced(t.Context(), whole, shards); err != nil || len(left) != 0 {
+			t.Errorf("%d are to be written then, %v: %v", len(left), err, left)
 		}
 	})
 }

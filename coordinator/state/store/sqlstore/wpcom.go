@@ -187,7 +187,7 @@ func (s *Store) pasts(ctx context.Context, ids []any, since time.Time, f func(re
 	if err != nil {
 		return err
 	}
-	rows, err := s.reader.QueryContext(ctx, `SELECT o.site_id, o.url, o.start_ms, o.end_ms, o.suspended_ms, o.paused_ms, o.maintenance_spans FROM jetmon_outages o
+	rows, err := s.reader.QueryContext(ctx, `SELECT o.site_id, o.url, o.start_ms, o.confirmed_ms, o.end_ms, o.suspended_ms, o.paused_ms, o.maintenance_spans FROM jetmon_outages o
 	WHERE o.site_id IN `+marks(len(ids))+" AND (o.end_ms = 0 OR o.end_ms > ?) ORDER BY o.site_id", append(slices.Clone(ids), toMillis(since))...)
 	if err != nil {
 		return err
@@ -221,11 +221,11 @@ func (s *Store) pasts(ctx context.Context, ids []any, since time.Time, f func(re
 }
 
 func scanPastOutage(rows *sql.Rows) (id check.SiteID, o record.PastOutage, err error) {
-	var start, end, suspended, paused int64
+	var start, confirmed, end, suspended, paused int64
 	var spans text
-	err = rows.Scan(&id, &o.URL, &start, &end, &suspended, &paused, &spans)
+	err = rows.Scan(&id, &o.URL, &start, &confirmed, &end, &suspended, &paused, &spans)
 	o.Maintenance = parseSpans(string(spans))
-	o.Start, o.End, o.Suspended = fromMillis(start), fromMillis(end), fromMillis(suspended)
+	o.Start, o.Confirmed, o.End, o.Suspended = fromMillis(start), fromMillis(confirmed), fromMillis(end), fromMillis(suspended)
 	o.PausedFor = time.Duration(paused) * time.Millisecond
 	return id, o, err
 }

@@ -173,7 +173,7 @@ func pastsRead(t *testing.T, db Database) {
 		t.Errorf("the second site was watched %v", w)
 	}
 	past := func(start, end time.Time) record.PastOutage {
-		return record.PastOutage{URL: "http://1.example/", Outage: uptime.Outage{Start: start, End: end, PausedFor: 90 * time.Second}}
+		return record.PastOutage{URL: "http://1.example/", Outage: uptime.Outage{Start: start, Confirmed: start.Add(40 * time.Second), End: end, PausedFor: 90 * time.Second}}
 	}
 	outages := got[ids[1]].Outages
 	slices.SortFunc(outages, func(a, b record.PastOutage) int { return a.Start.Compare(b.Start) })
@@ -202,7 +202,7 @@ func pastOutage(t testing.TB, db Database, site check.SiteID, start, end time.Ti
 	}
 	db.Exec(t, `INSERT INTO jetmon_outages (site_id, open_site, blog_id, bucket, url, status, status_ms, start_ms, confirmed_ms, end_ms,
 	failure, reason, http_status, rule_voters, rule_need, rule_regions, round, relapses, suspended_ms, paused_ms)
-	VALUES (?, ?, 42, 7, 'http://1.example/', 0, 0, ?, ?, ?, 0, '', 0, 0, 0, 0, 0, 0, 0, 90000)`, site, openSite, start.UnixMilli(), start.UnixMilli(), until)
+	VALUES (?, ?, 42, 7, 'http://1.example/', 0, 0, ?, ?, ?, 0, '', 0, 0, 0, 0, 0, 0, 0, 90000)`, site, openSite, start.UnixMilli(), start.UnixMilli()+40_000, until)
 }
 
 func pastsForgotten(t *testing.T, db Database) {

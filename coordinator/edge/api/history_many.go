@@ -1,0 +1,122 @@
+package api
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/Automattic/jetmon/coordinator/rules/history"
+	"github.com/Automattic/jetmon/coordinator/rules/record"
+	"github.com/Automattic/jetmon/coordinator/rules/uptime"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/check"
+)
+
+// ledger sums a site up from its summaries, whose days come in any order.
+type ledger struct {
+	site  uptime.Site
+	url   uptime.URL
+	turns uptime.Turns
+	// came are the days that came, by their number after the one before the period.
+	came []bool
+}
+
+// many sums sites up over whole days.
+func (l lookback) many(ctx context.Context, rows []record.Site, period uptime.Span, now time.Time) ([]*monitorv1.SiteUptime, error) {
+	sites := make(map[check.SiteID]*ledger, len(rows))
+	ids := make([]check.SiteID, len(rows))
+	for i, row := range rows {
+		ids[i] = row.ID
+		sites[row.ID] = &ledger{site: uptime.Site{ID: row.ID, Interval: l.interval(row)}, url: record.Past{}.Of(row, now)}
+	}
+	byID := make(map[check.SiteID]record.Site, len(rows))
+	for _, row := range rows {
+		byID[row.ID] = row
+	}
+	err := l.o.Store.Pasts(ctx, ids, period.Start, func(p record.Past) {
+		if s := sites[p.SiteID]; s != nil {
+			s.url = p.Of(byID[p.SiteID], now)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	kept, err := l.kept(ctx, period)
+	if err != nil {
+		return nil, err
+	}
+	var known time.Time
+	if kept.Start.Before(kept.End) && len(rows) > 0 {
+		x := ledgers{sites: sites, kept: kept, first: history.DayOf(kept.Start) - 1, end: history.DayOf(kept.End.Add(-1)) + 1}
+		if known, err = x.read(ctx, l.o.History, rows); err != nil {
+			return nil, err
+		}
+	}
+	all := make([]*monitorv1.SiteUptime, len(rows))
+	for i, row := range rows {
+		s := sites[row.ID]
+		all[i] = uptimeToProto(row.ID, s.url.Over(period, now, s.turns.Gaps), &s.turns, known)
+	}
+	return all, nil
+}
+
+// ledgers are those of many sites, of the days from first up to end. Of the first one, the day
+// before the period, only the gaps count: they may reach into it.
+type ledgers struct {
+	sites      map[check.SiteID]*ledger
+	kept       uptime.Span
+	first, end history.Day
+	// known is until when turns are known.
+	known time.Time
+}
+
+// read adds what is known of the days, and returns until when that is.
+func (x *ledgers) read(ctx context.Context, from History, rows []record.Site) (known time.Time, err error) {
+	for _, s := range x.sites {
+		s.came = make([]bool, x.end-x.first)
+	}
+	x.known = x.kept.End
+	var wait []func()
+	until, err := from.Days(ctx, rows, x.first, x.end, func(id check.SiteID, day history.Day, rows []history.Summary) {
+		if day >= x.end-2 { // it may not be over, and until when it is known is told at the end
+			rows = slices.Clone(rows)
+			wait = append(wait, func() { x.add(id, day, rows) })
+			return
+		}
+		x.add(id, day, rows)
+	})
+	if err != nil {
+		return known, err
+	}
+	x.known = later(earlier(until, x.kept.End), x.kept.Start)
+	for _, add := range wait {
+		add()
+	}
+	for id, s := range x.sites {
+		for n, came := range s.came {
+			if !came {
+				x.add(id, x.first+history.Day(n), nil)
+			}
+		}
+	}
+	return x.known, nil
+}
+
+// add adds a day of a site.
+func (x *ledgers) add(id check.SiteID, day history.Day, rows []history.Summary) {
+	s := x.sites[id]
+	if s == nil || day < x.first || day >= x.end {
+		return
+	}
+	s.came[day-x.first] = true
+	span := uptime.Span{Start: later(day.Start(), x.kept.Start), End: earlier((day + 1).Start(), x.known)}
+	switch lead := day == x.first; {
+	case lead && !x.kept.Start.Equal((day + 1).Start()): // nothing was kept then
+	case lead:
+		span.Start = day.Start()
+		s.turns.Gaps = append(s.turns.Gaps, s.url.Lay(s.site, rows, span).Gaps...)
+	case len(rows) > 0 || span.Start.Before(span.End):
+		turns := s.url.Lay(s.site, rows, span)
+		s.turns.Add(&turns)
+	}
+}

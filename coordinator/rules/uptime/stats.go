@@ -1,0 +1,198 @@
+package uptime
+
+import (
+	"slices"
+	"time"
+)
+
+// Stats is how a URL was over a period. Each moment of Watched is one of five: up, down, in
+// maintenance, unobserved, or in a gap while no outage was open; the last counts as up.
+type Stats struct {
+	// Period is the period as far as it is not the future.
+	Period Span
+	// Watched is the time in which the URL was to be checked: since it is watched, without
+	// pauses. Paused is the rest of that since.
+	Watched, Paused time.Duration
+	// Down is the time in confirmed outages, from the first failing check to the end, in which
+	// we looked, and which was not planned.
+	Down time.Duration
+	// Maintenance is such time during planned maintenance.
+	Maintenance time.Duration
+	// Unobserved is the time in which an outage was open, and nobody looked, or could tell.
+	Unobserved time.Duration
+	// Outages counts the outages with downtime in the period, Ended those of them that ended in
+	// it. Repair is the downtime in it of those that ended, Longest the most of one outage.
+	Outages, Ended  int
+	Repair, Longest time.Duration
+}
+
+// Uptime returns the share of the time that counts in which the URL was not down, 0..1. It is
+// false when no time counts. Gaps count, as up: so that no failure of ours lowers it.
+func (s Stats) Uptime() (share float64, ok bool) {
+	counts := s.Watched - s.Maintenance
+	if counts <= 0 {
+		return 0, false
+	}
+	return 1 - float64(min(s.Down, counts))/float64(counts), true
+}
+
+// MeanRepair returns the mean downtime of the outages that ended; 0 for none.
+func (s Stats) MeanRepair() time.Duration {
+	if s.Ended == 0 {
+		return 0
+	}
+	return s.Repair / time.Duration(s.Ended)
+}
+
+// MeanBetween returns the mean time up for each outage; 0 for none.
+func (s Stats) MeanBetween() time.Duration {
+	if s.Outages == 0 {
+		return 0
+	}
+	return max(0, s.Watched-s.Maintenance-s.Unobserved-s.Down) / time.Duration(s.Outages)
+}
+
+// Over adds up a period of a URL, up to now. Gaps are the stretches in which nobody looked, or
+// could tell, in any order.
+func (u URL) Over(period Span, now time.Time, gaps []Span) Stats {
+	period.End = earliest(period.End, now)
+	s := Stats{Period: period}
+	if !period.Start.Before(period.End) {
+		return s
+	}
+	blind := merge(slices.Clone(gaps))
+	paused := merge(slices.Clone(u.Paused))
+	watched := within(without(Span{u.Since, now}, paused), period)
+	s.Paused = total(within(without(Span{u.Since, now}, nil), period)) - total(watched)
+
+	down, maintenance, unobserved := newSum(period), newSum(period), newSum(period)
+	for _, o := range u.Outages {
+		observed, hidden := u.observed(o, now, blind)
+		planned := merge(slices.Clone(o.Maintenance))
+		s.count(o, period, total(merge(within(outside(observed, planned), period))))
+		down.add(outside(observed, planned))
+		maintenance.add(inside(observed, planned))
+		unobserved.add(hidden)
+	}
+	s.Down = total(down.spans())
+	s.Maintenance = total(outside(maintenance.spans(), down.spans()))
+	s.Unobserved = total(outside(outside(unobserved.spans(), down.spans()), maintenance.spans()))
+	// A URL was watched while it was down, whatever is on record.
+	watched = append(append(append(watched, down.spans()...), maintenance.spans()...), outside(unobserved.spans(), paused)...)
+	s.Watched = total(merge(watched))
+	return s
+}
+
+// count counts an outage that has some downtime in the period.
+func (s *Stats) count(o Outage, period Span, down time.Duration) {
+	if down == 0 {
+		return
+	}
+	s.Outages++
+	s.Longest = max(s.Longest, down)
+	if !o.End.IsZero() && !o.End.After(period.End) {
+		s.Ended++
+		s.Repair += down
+	}
+}
+
+// lateness is how long after its turn a check may have seen what it saw. So long a gap goes on
+// after its last turn: what was seen then may have begun then.
+const lateness = time.Minute
+
+// observed returns the stretches of an outage in which its URL was seen failing, and those in
+// which nobody looked. What was seen before a gap that the confirmation came after does not
+// count: the site may have been good in between.
+func (u URL) observed(o Outage, now time.Time, blind []Span) (seen, hidden []Span) {
+	whole := Span{o.Start, o.end(now)}
+	out := slices.Clone(u.Paused)
+	for _, g := range blind {
+		before := g.End.After(whole.Start) && !g.End.After(o.Confirmed)
+		if g.End = g.End.Add(lateness); !g.End.After(whole.Start) || !g.Start.Before(whole.End) {
+			continue
+		}
+		hidden = append(hidden, outside(within([]Span{g}, whole), u.Paused)...)
+		out = append(out, g)
+		if before {
+			o.Start = latest(o.Start, g.End)
+		}
+	}
+	return o.failing(now, out), hidden
+}
+
+// end returns when an outage ended, was suspended, or else now.
+func (o Outage) end(now time.Time) time.Time {
+	switch {
+	case !o.End.IsZero():
+		return o.End
+	case !o.Suspended.IsZero():
+		return o.Suspended
+	}
+	return now
+}
+
+// failing returns the stretches of an outage without some others. As far as they are less than
+// PausedFor, the rest of that is cut off the end.
+func (o Outage) failing(now time.Time, others []Span) []Span {
+	end := o.end(now)
+	parts := without(Span{o.Start, end}, others)
+	unknown := o.PausedFor - (end.Sub(o.Start) - total(parts))
+	for i := len(parts) - 1; i >= 0 && unknown > 0; i-- {
+		cut := min(unknown, parts[i].End.Sub(parts[i].Start))
+		parts[i].End = parts[i].End.Add(-cut)
+		unknown -= cut
+	}
+	return parts
+}
+
+// sum adds up spans within a window; it holds no more than twice those that are left merged.
+type sum struct {
+	window Span
+	all    []Span
+	merged int
+}
+
+func newSum(window Span) *sum { return &sum{window: window} }
+
+func (s *sum) add(spans []Span) {
+	s.all = append(s.all, within(spans, s.window)...)
+	if len(s.all) > 2*s.merged+slack {
+		s.spans()
+	}
+}
+
+// spans returns the sum, in order.
+func (s *sum) spans() []Span {
+	s.all = merge(s.all)
+	s.merged = len(s.all)
+	return s.all
+}
+
+// within returns the parts of spans that are in a window.
+func within(spans []Span, window Span) (parts []Span) {
+	for _, s := range spans {
+		if s = (Span{latest(s.Start, window.Start), earliest(s.End, window.End)}); s.Start.Before(s.End) {
+			parts = append(parts, s)
+		}
+	}
+	return parts
+}
+
+// outside returns the parts of spans that are in no other.
+func outside(spans, others []Span) (parts []Span) {
+	if len(others) == 0 {
+		return spans
+	}
+	for _, s := range spans {
+		parts = append(parts, without(s, others)...)
+	}
+	return parts
+}
+
+// inside returns the parts of spans that are in others, which are in order and apart.
+func inside(spans, others []Span) (parts []Span) {
+	for _, o := range others {
+		parts = append(parts, within(spans, o)...)
+	}
+	return parts
+}
