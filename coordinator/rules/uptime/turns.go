@@ -111,13 +111,15 @@ func (l *layer) row(row *history.Summary) {
 // gap notes a gap, and takes the turns out of None that nobody asked for.
 func (l *layer) gap(g history.Gap, interval time.Duration) {
 	end := g.First + int64(g.Turns)
-	l.turns.Gaps = append(l.turns.Gaps, Span{l.time(interval, g.First), l.time(interval, end)})
 	if !l.since.IsZero() {
 		if first := min(end, l.from(interval, l.since)); first > g.First {
 			l.take(uint64(first-g.First), history.None)
-			g.First = first
+			if g.First = first; first == end {
+				return
+			}
 		}
 	}
+	l.turns.Gaps = append(l.turns.Gaps, Span{l.time(interval, g.First), l.time(interval, end)})
 	for _, p := range l.paused {
 		if !p.End.After(l.time(interval, g.First)) {
 			continue

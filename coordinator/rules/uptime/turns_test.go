@@ -51,8 +51,8 @@ func TestTurnsOfWhichNothingIsKeptAreNone(t *testing.T) {
 	}{
 		"nothing":           {uptime.URL{}, nil, turns, 0, 0, 0, []uptime.Span{{Start: start.Start, End: rest.End}}},
 		"some hours":        {uptime.URL{}, []history.Strip{kept}, turns - 5, 1, 0, 5.0 / turns, []uptime.Span{start, span(2, 3), span(4, 5), rest}},
-		"watched later":     {uptime.URL{Since: turnTime(first - 2)}, []history.Strip{kept}, turns - 5 - uint64(first-2-turnAfter(day.Start)), 1, 0, 0, nil},
-		"watched from then": {uptime.URL{Since: turnTime(first).Add(time.Second)}, []history.Strip{kept}, turns - 5 - uint64(first-turnAfter(day.Start)), 1, 0, 0, nil},
+		"watched later":     {uptime.URL{Since: turnTime(first - 2)}, []history.Strip{kept}, turns - 5 - uint64(first-2-turnAfter(day.Start)), 1, 0, 0, []uptime.Span{span(-2, 0), span(2, 3), span(4, 5), rest}},
+		"watched from then": {uptime.URL{Since: turnTime(first).Add(time.Second)}, []history.Strip{kept}, turns - 5 - uint64(first-turnAfter(day.Start)), 1, 0, 0, []uptime.Span{span(2, 3), span(4, 5), rest}},
 		"paused since":      {uptime.URL{Paused: []uptime.Span{{End: turnTime(first)}, {Start: rest.Start.Add(-time.Second), End: at(70)}}}, []history.Strip{kept}, 1, 1, turns - 6, 5.0 / 6, []uptime.Span{start, span(2, 3), span(4, 5), rest}},
 		"paused in a gap":   {uptime.URL{Paused: []uptime.Span{span(2, 3)}}, []history.Strip{kept}, turns - 6, 1, 1, 5.0 / (turns - 1), nil},
 		"paused throughout": {uptime.URL{Paused: []uptime.Span{{End: at(99)}}}, nil, 0, 0, turns, 0, nil},
