@@ -27,7 +27,7 @@ func TestNothingIsKnownThatHasNotBeenFlushed(t *testing.T) {
 			fences[id] = claim(t, s, "a", id, now)
 		}
 		d := newDesk()
-		l := newLogbook(t, logbook.Options{Engine: d, Store: s, Shards: fences}, clock)
+		l := newLogbook(t, logbook.Options{Engine: d, Store: s, Shards: fences, Clock: clock})
 		flushAll := func() {
 			for id := range shard.ID(shard.Count) {
 				site, bucket := check.SiteID(id)+1, check.BucketID(int(id)*shard.BucketsPer)
