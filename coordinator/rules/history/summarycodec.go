@@ -25,6 +25,7 @@ func (s *Summary) heading() heading {
 // have in common, then columns.
 func (s *Summaries) AppendBinary(dst []byte) []byte {
 	w := headings{base: maxSeconds}
+	w.grow(len(s.Sites))
 	for i := range s.Sites {
 		h := s.Sites[i].heading()
 		w.base = min(w.base, h.seconds())
@@ -87,26 +88,44 @@ func ParseSummaries(b []byte) (*Summaries, error) {
 	return s, nil
 }
 
-// FindSummaries reads the summaries of one site as ParseSummaries does, and until when they
-// are. It does not look at what comes after them.
-func FindSummaries(b []byte, site check.SiteID) (of []Summary, until Hour, err error) {
+// FindSummaries reads the summaries of some sites, by rising id, as ParseSummaries does, and until
+// when they are. It looks at no more of the others than it has to.
+func FindSummaries(b []byte, sites ...check.SiteID) (of []Summary, until Hour, err error) {
 	p, err := openSummaries(b)
 	if err != nil {
 		return nil, 0, err
 	}
-	for p.left > 0 {
-		x, err := p.next()
+	for p.left > 0 && len(sites) > 0 {
+		h, ok := p.reading.next(maxTurns)
+		if !ok {
+			return nil, 0, damaged("a summary out of order")
+		}
+		for len(sites) > 0 && sites[0] < h.site {
+			sites = sites[1:]
+		}
+		if len(sites) == 0 || sites[0] != h.site {
+			p.skip()
+			continue
+		}
+		x, err := p.rest(h)
 		if err != nil {
 			return nil, 0, err
 		}
-		if x.Site > site {
-			break
-		}
-		if x.Site == site {
-			of = append(of, x)
-		}
+		of = append(of, x)
 	}
 	return of, p.until, nil
+}
+
+// skip passes over a summary whose heading has been read.
+func (p *summaries) skip() {
+	n := p.kinds.next(uint64(min(256, len(p.codes.b), len(p.numbers.b))))
+	p.codes.take(n)
+	p.numbers.skip(n)
+	gaps := p.gaps.next(uint64(len(p.starts.b)))
+	p.starts.skip(gaps)
+	p.runs.skip(gaps)
+	p.weeks.take(1)
+	p.left--
 }
 
 // summaries are summaries that are being read, one by one.
@@ -142,6 +161,11 @@ func (p *summaries) next() (Summary, error) {
 	if !ok {
 		return Summary{}, damaged("a summary out of order")
 	}
+	return p.rest(h)
+}
+
+// rest reads the rest of a summary whose heading has been read.
+func (p *summaries) rest(h heading) (Summary, error) {
 	x := Summary{Site: h.site, Interval: h.interval, First: h.first, Turns: h.turns}
 	var sum uint64
 	if x.Counts, sum = readCounts(&p.kinds, &p.codes, &p.numbers); sum != uint64(h.turns) {

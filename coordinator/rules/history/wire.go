@@ -34,6 +34,20 @@ func (c *column) next(most uint64) uint64 {
 	return x
 }
 
+// skip passes over n numbers.
+func (c *column) skip(n uint64) {
+	for i, b := range c.b {
+		if n == 0 {
+			c.b = c.b[i:]
+			return
+		}
+		if b < 0x80 {
+			n--
+		}
+	}
+	c.b, c.bad = nil, c.bad || n > 0
+}
+
 // next8 reads a byte.
 func (c *column) next8() byte {
 	if b := c.take(1); b != nil {

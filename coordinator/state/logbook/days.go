@@ -82,22 +82,9 @@ func (d *days) row(r store.DayRow) error {
 
 // find reads the summaries of the sites of a part that are wanted.
 func (d *days) find(r store.DayRow) (found []history.Summary, until history.Hour, err error) {
-	ids := d.wanted[r.PartKey]
-	err = d.shelf.open(r.Blob, func(b []byte) error {
-		if len(ids) == 1 {
-			found, until, err = history.FindSummaries(b, ids[0])
-			return err
-		}
-		all, err := history.ParseSummaries(b)
-		if err != nil {
-			return err
-		}
-		until = all.Until
-		found = slices.DeleteFunc(all.Sites, func(s history.Summary) bool {
-			_, is := slices.BinarySearch(ids, s.Site)
-			return !is
-		})
-		return nil
+	err = d.shelf.open(r.Blob, func(b []byte) (err error) {
+		found, until, err = history.FindSummaries(b, d.wanted[r.PartKey]...)
+		return err
 	})
 	return found, until, err
 }

@@ -158,7 +158,7 @@ func claim(t testing.TB, s store.Store, node string, id shard.ID, at time.Time) 
 	return l.Fence()
 }
 
-func newLogbook(t testing.TB, o logbook.Options, clock func() time.Time) *logbook.Logbook {
+func newLogbook(t testing.TB, o logbook.Options) *logbook.Logbook {
 	t.Helper()
 	if o.Log == nil {
 		o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -167,6 +167,15 @@ func newLogbook(t testing.TB, o logbook.Options, clock func() time.Time) *logboo
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.SetClock(clock)
 	return l
+}
+
+// current returns the fence of the owner of shard 0.
+func current(t testing.TB, s store.Store) shard.Fence {
+	t.Helper()
+	leases, err := s.ListShards(t.Context())
+	if err != nil || len(leases) == 0 {
+		t.Fatalf("%d leases, %v", len(leases), err)
+	}
+	return leases[0].Fence()
 }

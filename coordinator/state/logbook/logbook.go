@@ -31,7 +31,7 @@ const (
 	maxWaiting = 256 << 20
 )
 
-// Options for New. OnFold and Metrics are optional.
+// Options for New. OnFold, Clock and Metrics are optional.
 type Options struct {
 	Engine Engine
 	Store  Store
@@ -41,7 +41,9 @@ type Options struct {
 	// DefaultFlushEvery.
 	FlushEvery time.Duration
 	// OnFold is called after each fold of a bucket's hours, before the next one.
-	OnFold  func(context.Context, Folded)
+	OnFold func(context.Context, Folded)
+	// Clock says what time it is; nil means time.Now.
+	Clock   func() time.Time
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 }
@@ -82,7 +84,7 @@ type Logbook struct {
 	waiting *queue
 	// binders are those that are not in use, as many as may flush at once.
 	binders chan *binder
-	// folds is how far each shard has been folded. Only Run touches it.
+	// folds is how far each shard has been folded. Only Tend touches it.
 	folds [shard.Count]folding
 	edge  obs.Edge // of writing
 	stuck obs.Edge // of folding
@@ -101,11 +103,14 @@ func New(o Options) (*Logbook, error) {
 	if o.FlushEvery == 0 {
 		o.FlushEvery = DefaultFlushEvery
 	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
 	if o.OnFold == nil {
 		o.OnFold = func(context.Context, Folded) {}
 	}
 	l := &Logbook{
-		o: o, shelf: newShelf(o.Log), waiting: new(queue), binders: make(chan *binder, flushers), now: time.Now,
+		o: o, shelf: newShelf(o.Log), waiting: new(queue), binders: make(chan *binder, flushers), now: o.Clock,
 		edge:  obs.Edge{Log: o.Log, What: "writing the history of checks", Level: slog.LevelWarn},
 		stuck: obs.Edge{Log: o.Log, What: "folding the history of checks", Level: slog.LevelWarn},
 	}
@@ -124,7 +129,7 @@ func (l *Logbook) Run(ctx context.Context) error {
 	wait := l.o.FlushEvery / shard.Count
 	next := l.now().Add(wait)
 	for s := shard.ID(0); pause.For(ctx, next.Sub(l.now())); s = (s + 1) % shard.Count {
-		l.turn(ctx, s)
+		l.Tend(ctx, s)
 		// After a turn that took long the others catch up, unless the clock has been set.
 		if next = next.Add(wait); next.Sub(l.now()).Abs() > l.o.FlushEvery {
 			next = l.now().Add(wait)
@@ -136,8 +141,9 @@ func (l *Logbook) Run(ctx context.Context) error {
 	return nil
 }
 
-// turn is what is done for a shard once in Options.FlushEvery.
-func (l *Logbook) turn(ctx context.Context, s shard.ID) {
+// Tend does what Run does for a shard once in Options.FlushEvery: it flushes the shard, and folds
+// its hours that are over. It must not be called while Run, or another Tend, is under way.
+func (l *Logbook) Tend(ctx context.Context, s shard.ID) {
 	l.Flush(ctx, s)
 	l.fold(ctx, s)
 }

@@ -2,7 +2,6 @@ package logbook_test
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"math"
@@ -122,8 +121,8 @@ func (w *world) newNode() *node {
 	w.names++
 	n := &node{name: fmt.Sprint("node-", w.names), desk: newDesk(), shards: holder{}, noted: map[shard.ID][]row{}, waiting: map[shard.ID][]row{}}
 	n.Logbook = newLogbook(w.t, logbook.Options{
-		Engine: n.desk, Store: w.store, Shards: n.shards, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	}, func() time.Time { return w.now.Add(n.skew) })
+		Engine: n.desk, Store: w.store, Shards: n.shards, Clock: func() time.Time { return w.now.Add(n.skew) },
+	})
 	n.last = w.now
 	return n
 }
@@ -254,7 +253,7 @@ func (w *world) flush(n *node, id shard.ID) {
 		n.noted[id] = nil
 	}
 	w.store.deaf = !w.calm && w.chance(3)
-	n.Turn(w.t.Context(), id)
+	n.Tend(w.t.Context(), id)
 	if w.store.away {
 		return
 	}
@@ -268,7 +267,7 @@ func (w *world) flush(n *node, id shard.ID) {
 		n.waiting[of] = nil
 	}
 	if w.store.deaf = false; wasDeaf {
-		n.Turn(w.t.Context(), id) // what the database has is written again
+		n.Tend(w.t.Context(), id) // what the database has is written again
 	}
 }
 

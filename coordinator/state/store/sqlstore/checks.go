@@ -39,14 +39,8 @@ func (s *Store) FoldChecks(ctx context.Context, f shard.Fence, x store.CheckFold
 		if err := fence(t, f); err != nil {
 			return err
 		}
-		for _, r := range x.Replaces {
-			n, err := t.exec("DELETE FROM jetmon_check_hours WHERE bucket = ? AND hour_no = ? AND n = ?", r.Bucket, r.Hour, r.N)
-			if err != nil {
-				return err
-			}
-			if n != 1 {
-				return fault.New(fault.Conflict, "row %d of bucket %d, hour %d is not there", r.N, r.Bucket, r.Hour)
-			}
+		if err := t.takeChecks(x.Replaces); err != nil {
+			return err
 		}
 		if err := t.putChecks(x.Rows); err != nil {
 			return err
@@ -65,6 +59,25 @@ func (s *Store) FoldChecks(ctx context.Context, f shard.Fence, x store.CheckFold
 	})
 	if err != nil {
 		return s.fault(fmt.Sprintf("fold the journal of shard %d", f.Shard), err)
+	}
+	return nil
+}
+
+// takeChecks deletes rows of the journal, a statement an hour.
+func (t txn) takeChecks(rows []store.CheckRow) error {
+	for len(rows) > 0 {
+		key, args := rows[0].CheckKey, []any{rows[0].Bucket, rows[0].Hour}
+		for len(rows) > 0 && rows[0].CheckKey == key && len(args) < maxRows {
+			args = append(args, rows[0].N)
+			rows = rows[1:]
+		}
+		n, err := t.exec("DELETE FROM jetmon_check_hours WHERE bucket = ? AND hour_no = ? AND n IN "+marks(len(args)-2), args...)
+		if err != nil {
+			return err
+		}
+		if n != int64(len(args)-2) {
+			return fault.New(fault.Conflict, "%d rows of bucket %d, hour %d are not there", int64(len(args)-2)-n, key.Bucket, key.Hour)
+		}
 	}
 	return nil
 }
