@@ -100,7 +100,7 @@ func TestWhatBecameOfEveryCheckIsThere(t *testing.T) {
 		if sum := 1 - seconds(t, down.Down)/seconds(t, down.Watched); down.Uptime-sum > 1e-9 || sum-down.Uptime > 1e-9 {
 			t.Errorf("uptime is %v, by its times %v", down.Uptime, sum)
 		}
-		if u := s.rest.uptime(t, paused, ""); seconds(t, u.Paused) < 3 || u.Uptime != 1 || u.Outages != 0 || seconds(t, u.Down) != 0 {
+		if u := s.rest.uptime(t, paused, ""); seconds(t, u.Paused) < 1 || u.Uptime != 1 || u.Outages != 0 || seconds(t, u.Down) != 0 {
 			t.Errorf("the site that was paused: %+v", u)
 		}
 		u := s.rest.uptime(t, steady, "?by_region=true")
