@@ -93,6 +93,11 @@ var mayCall = map[string]string{
 
 	"/jetmon.monitor.v1.AdvisoryService/ListAdvisories": "sites:read",
 
+	"/jetmon.monitor.v1.BadgeService/GetBadge": "anybody",
+
+	"/jetmon.wpcom.v1.ProtectDashboardService/GetProtectUptime": "sites:read",
+	"/jetmon.wpcom.v1.JetpackAgencyService/ListAgencySites":     "sites:read",
+
 	"/jetmon.monitor.v1.HistoryService/GetSiteHistory":      "sites:read",
 	"/jetmon.monitor.v1.HistoryService/ExportSiteHistory":   "sites:read",
 	"/jetmon.monitor.v1.HistoryService/GetSiteUptime":       "sites:read",
@@ -396,6 +401,15 @@ func (r *rig) monitorsOwnBlogs(t *testing.T, ctx context.Context) {
 			_, err := c.GetJetpackMonitorUptime(ctx, &wpcomv1.GetJetpackMonitorUptimeRequest{Site: site})
 			return err
 		},
+	}
+	protect := wpcomv1.NewProtectDashboardServiceClient(r.conn)
+	calls["protect"] = func(site string) error {
+		_, err := protect.GetProtectUptime(ctx, &wpcomv1.GetProtectUptimeRequest{Site: site})
+		return err
+	}
+	agency, err := wpcomv1.NewJetpackAgencyServiceClient(r.conn).ListAgencySites(ctx, &wpcomv1.ListAgencySitesRequest{BlogIds: []int64{10, 9, 8, 7}})
+	if err != nil || agency.GetTotal() != 2 || agency.GetPerPage() != 4 || len(agency.GetSites()) != 2 || agency.GetSites()[0].GetBlogId() != 7 || agency.GetSites()[1].GetBlogId() != 9 {
+		t.Errorf("an agency's sites: %v, %v", agency, err)
 	}
 	for name, call := range calls {
 		for site, want := range map[string]codes.Code{"7": codes.OK, "b9.example": codes.OK, "8": codes.NotFound, "b10.example": codes.NotFound} {

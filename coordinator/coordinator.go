@@ -30,6 +30,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/state/loader"
 	"github.com/Automattic/jetmon/coordinator/state/logbook"
 	"github.com/Automattic/jetmon/coordinator/state/ownership"
+	"github.com/Automattic/jetmon/coordinator/state/pace"
 	"github.com/Automattic/jetmon/coordinator/state/pulse"
 	"github.com/Automattic/jetmon/coordinator/state/retention"
 	"github.com/Automattic/jetmon/coordinator/state/upkeep"
@@ -126,7 +127,7 @@ func New(o Options) (_ *Coordinator, err error) {
 }
 
 // newKeepers makes the rooms that keep what the engine knows of sites: snapshots of those in
-// trouble, and every check, if that is wanted.
+// trouble, and every check, if that is wanted, with what is to be remarked by it.
 func (c *Coordinator) newKeepers() (err error) {
 	c.checkpoint, err = checkpoint.New(checkpoint.Options{
 		Engine: c.engine, Store: c.o.Store, Shards: c.ownership, Log: c.o.Log, Metrics: c.o.Metrics,
@@ -134,8 +135,9 @@ func (c *Coordinator) newKeepers() (err error) {
 	if err != nil || c.o.History.Off {
 		return err
 	}
+	slower := pace.New(pace.Options{Engine: c.engine, History: logbook.NewReader(c.o.Store, c.o.Log), Log: c.o.Log})
 	c.logbook, err = logbook.New(logbook.Options{
-		Engine: c.engine, Store: c.o.Store, Shards: c.ownership, FlushEvery: c.o.History.FlushEvery, Log: c.o.Log, Metrics: c.o.Metrics,
+		Engine: c.engine, Store: c.o.Store, Shards: c.ownership, FlushEvery: c.o.History.FlushEvery, OnFold: slower.OnFold, Log: c.o.Log, Metrics: c.o.Metrics,
 	})
 	return err
 }

@@ -109,7 +109,7 @@ func manySites(random *rand.Rand, n int) (rows []*monitorv1.Site) {
 	for i := range n {
 		site := &monitorv1.Site{
 			Url: fmt.Sprintf("https://site-%d.example/%s?a=b,c#%d", i, []string{"", "ü", "%41", "\"quoted\""}[random.IntN(4)], i), BlogId: int64(random.IntN(n / 10)),
-			Paused: random.IntN(4) == 0, Tags: some("shop", "eu-1", "a.b:c_d"),
+			Paused: random.IntN(4) == 0, Tags: some("shop", "eu-1", "a.b:c_d"), PublicBadges: random.IntN(4) == 0,
 		}
 		if random.IntN(2) == 0 {
 			site.CheckInterval = durationpb.New(time.Duration(1+random.IntN(255)) * time.Minute)

@@ -36,7 +36,7 @@ func full() *monitorv1.Site {
 			RequiredTexts: []string{"r"}, ForbiddenTexts: []string{"f"}, Headers: []*checkv1.Header{{Name: "X-A", Value: "b"}},
 			SlowAfter: durationpb.New(time.Second),
 		},
-		Tags: []string{"a", "b"},
+		Tags: []string{"a", "b"}, PublicBadges: true,
 	}
 }
 
@@ -64,7 +64,7 @@ func TestAMaskSaysWhatAnUpdateChanges(t *testing.T) {
 			LastObservation: &checkv1.Observation{Detail: "d"}, RegionalFinding: &monitorv1.RegionalFinding{DownRegions: []string{"r"}},
 		}, nil, func(*monitorv1.Site) {}},
 		{"* is all", &monitorv1.Site{BlogId: 8, Url: "http://star.example/"}, []string{"*"}, func(s *monitorv1.Site) {
-			s.Tags = nil
+			s.Tags, s.PublicBadges = nil, false
 			s.BlogId, s.Url, s.CheckInterval, s.Paused, s.Settings = 8, "http://star.example/", durationpb.New(5*time.Minute), false, &monitorv1.CheckSettings{}
 		}},
 		{"a field without a value is reset", &monitorv1.Site{}, []string{"paused", "check_interval", "settings.headers"}, func(s *monitorv1.Site) {
@@ -72,6 +72,7 @@ func TestAMaskSaysWhatAnUpdateChanges(t *testing.T) {
 		}},
 		{"what the mask does not name stays", &monitorv1.Site{BlogId: 9, Url: "http://not.example/"}, []string{"blog_id"}, func(s *monitorv1.Site) { s.BlogId = 9 }},
 		{"no mask: tags, and in any order", &monitorv1.Site{Tags: []string{"z", "c"}}, nil, func(s *monitorv1.Site) { s.Tags = []string{"c", "z"} }},
+		{"badges without a value are no longer public", &monitorv1.Site{}, []string{"publicBadges"}, func(s *monitorv1.Site) { s.PublicBadges = false }},
 		{"tags without a value are removed", &monitorv1.Site{}, []string{"tags"}, func(s *monitorv1.Site) { s.Tags = nil }},
 		{"settings as a whole", &monitorv1.Site{Settings: &monitorv1.CheckSettings{Method: 1}}, []string{"settings"}, func(s *monitorv1.Site) {
 			s.Settings = &monitorv1.CheckSettings{Method: 1}

@@ -111,12 +111,13 @@ func edits() map[string]func(n int) string {
 			}
 			return fmt.Sprintf(`{"tags":["all","t%d"]}`, n)
 		},
+		"public_badges":       func(n int) string { return fmt.Sprintf(`{"public_badges":%t}`, n%2 == 0) },
 		"settings.slow_after": func(n int) string { return fmt.Sprintf(`{"settings":{"slow_after":"0.%03ds"}}`, 1+n%999) },
 	}
 }
 
 func paths() []string {
-	return []string{"blog_id", "url", "check_interval", "paused", "tags", "settings.method", "settings.redirect_policy",
+	return []string{"blog_id", "url", "check_interval", "paused", "tags", "public_badges", "settings.method", "settings.redirect_policy",
 		"settings.required_texts", "settings.forbidden_texts", "settings.headers", "settings.slow_after"}
 }
 
@@ -208,7 +209,7 @@ func overlayJSON(t *testing.T, site *monitorv1.Site, path, body string) {
 
 // editable is what a client may set of a site.
 func editable(s *monitorv1.Site) *monitorv1.Site {
-	return &monitorv1.Site{SiteId: s.GetSiteId(), BlogId: s.GetBlogId(), Url: s.GetUrl(), CheckInterval: s.GetCheckInterval(), Paused: s.GetPaused(), Settings: s.GetSettings(), Tags: s.GetTags()}
+	return &monitorv1.Site{SiteId: s.GetSiteId(), BlogId: s.GetBlogId(), Url: s.GetUrl(), CheckInterval: s.GetCheckInterval(), Paused: s.GetPaused(), Settings: s.GetSettings(), Tags: s.GetTags(), PublicBadges: s.GetPublicBadges()}
 }
 
 // systems are where PATCHes are sent: coordinators with their database, of which the first

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -49,6 +50,8 @@ type exchange struct {
 	reads bool
 	// etag is that of the resource in the answer, if it has one.
 	etag string
+	// keep says who may keep the answer, and for how long; without it each use asks again.
+	keep string
 }
 
 // reading returns the exchange of a GET. It changes nothing, whatever it is conditional on; tags
@@ -248,7 +251,7 @@ func (w *taggingWriter) Write(body []byte) (int, error) {
 	h := w.Header()
 	tag := tagOf(w.x.etag, body)
 	h.Set("ETag", tag)
-	h.Set("Cache-Control", "private, no-cache")
+	h.Set("Cache-Control", cmp.Or(w.x.keep, "private, no-cache"))
 	for _, theirs := range w.x.noneMatch {
 		switch theirs = strings.TrimPrefix(theirs, "W/"); theirs {
 		case zippedTag(tag):

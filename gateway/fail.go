@@ -122,14 +122,18 @@ const maxErrorBytes = 8 << 10
 // answer writes an error: google.rpc.Status as JSON or, under WordPress.com's paths, an error
 // in WordPress's shape.
 func answer(w http.ResponseWriter, code int, p *spb.Status) {
+	c := shapeOf(w)
+	if c != nil && c.route == protectRoute {
+		code = protectStatus(code, codes.Code(p.GetCode()))
+	}
 	switch code {
 	case http.StatusUnauthorized:
 		w.Header().Add("WWW-Authenticate", `Bearer realm="jetmon"`)
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter(p)))
 	}
-	if c := shapeOf(w); c != nil && c.wordPress {
-		if raw, err := wordPressBody(code, p, c.route != ""); err == nil && len(raw) <= maxErrorBytes {
+	if c != nil && c.wordPress {
+		if raw, err := wordPressBody(code, p, c.route); err == nil && len(raw) <= maxErrorBytes {
 			write(w, code, raw)
 			return
 		}

@@ -149,6 +149,7 @@ func contract() []service {
 		{monitorv1.File_jetmon_monitor_v1_outage_service_proto, translating(monitorv1.RegisterOutageServiceHandlerClient, monitorv1.NewOutageServiceClient)},
 		{monitorv1.File_jetmon_monitor_v1_history_service_proto, translating(monitorv1.RegisterHistoryServiceHandlerClient, monitorv1.NewHistoryServiceClient)},
 		{monitorv1.File_jetmon_monitor_v1_advisory_service_proto, translating(monitorv1.RegisterAdvisoryServiceHandlerClient, monitorv1.NewAdvisoryServiceClient)},
+		{monitorv1.File_jetmon_monitor_v1_badge_service_proto, translating(monitorv1.RegisterBadgeServiceHandlerClient, monitorv1.NewBadgeServiceClient)},
 		{monitorv1.File_jetmon_monitor_v1_incident_service_proto, translating(monitorv1.RegisterIncidentServiceHandlerClient, monitorv1.NewIncidentServiceClient)},
 		{monitorv1.File_jetmon_monitor_v1_change_service_proto, translating(monitorv1.RegisterChangeServiceHandlerClient, monitorv1.NewChangeServiceClient)},
 		{monitorv1.File_jetmon_monitor_v1_maintenance_service_proto, translating(monitorv1.RegisterMaintenanceServiceHandlerClient, monitorv1.NewMaintenanceServiceClient)},
@@ -158,6 +159,8 @@ func contract() []service {
 		{monitorv1.File_jetmon_monitor_v1_subscription_service_proto, translating(monitorv1.RegisterSubscriptionServiceHandlerClient, monitorv1.NewSubscriptionServiceClient)},
 		{monitorv1.File_jetmon_monitor_v1_notification_service_proto, translating(monitorv1.RegisterNotificationServiceHandlerClient, monitorv1.NewNotificationServiceClient)},
 		{wpcomv1.File_jetmon_wpcom_v1_jetpack_monitor_service_proto, translating(wpcomv1.RegisterJetpackMonitorServiceHandlerClient, wpcomv1.NewJetpackMonitorServiceClient)},
+		{wpcomv1.File_jetmon_wpcom_v1_protect_dashboard_service_proto, translating(wpcomv1.RegisterProtectDashboardServiceHandlerClient, wpcomv1.NewProtectDashboardServiceClient)},
+		{wpcomv1.File_jetmon_wpcom_v1_jetpack_agency_service_proto, translating(wpcomv1.RegisterJetpackAgencyServiceHandlerClient, wpcomv1.NewJetpackAgencyServiceClient)},
 	}
 }
 
@@ -177,7 +180,7 @@ func transcoders(plain grpc.ClientConnInterface, fail runtime.ErrorHandlerFunc) 
 	for _, s := range contract() {
 		mux := runtime.NewServeMux(
 			runtime.WithForwardResponseOption(noteETag),
-			runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
+			runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler(s.file)),
 			runtime.WithErrorHandler(fail),
 			runtime.WithWriteContentLength(),
 			// Of the headers only Authorization passes through: the request message contains all

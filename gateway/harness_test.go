@@ -40,6 +40,7 @@ type fake struct {
 	monitorv1.UnimplementedOutageServiceServer
 	monitorv1.UnimplementedHistoryServiceServer
 	monitorv1.UnimplementedAdvisoryServiceServer
+	monitorv1.UnimplementedBadgeServiceServer
 	monitorv1.UnimplementedIncidentServiceServer
 	monitorv1.UnimplementedChangeServiceServer
 	monitorv1.UnimplementedMaintenanceServiceServer
@@ -49,6 +50,8 @@ type fake struct {
 	monitorv1.UnimplementedSubscriptionServiceServer
 	monitorv1.UnimplementedNotificationServiceServer
 	wpcomv1.UnimplementedJetpackMonitorServiceServer
+	wpcomv1.UnimplementedProtectDashboardServiceServer
+	wpcomv1.UnimplementedJetpackAgencyServiceServer
 
 	mu    sync.Mutex
 	sites map[int64]*monitorv1.Site
@@ -78,6 +81,7 @@ func (f *fake) register(r grpc.ServiceRegistrar) {
 	monitorv1.RegisterOutageServiceServer(r, f)
 	monitorv1.RegisterHistoryServiceServer(r, f)
 	monitorv1.RegisterAdvisoryServiceServer(r, f)
+	monitorv1.RegisterBadgeServiceServer(r, f)
 	monitorv1.RegisterIncidentServiceServer(r, f)
 	monitorv1.RegisterChangeServiceServer(r, f)
 	monitorv1.RegisterMaintenanceServiceServer(r, f)
@@ -87,6 +91,8 @@ func (f *fake) register(r grpc.ServiceRegistrar) {
 	monitorv1.RegisterSubscriptionServiceServer(r, f)
 	monitorv1.RegisterNotificationServiceServer(r, f)
 	wpcomv1.RegisterJetpackMonitorServiceServer(r, f)
+	wpcomv1.RegisterProtectDashboardServiceServer(r, f)
+	wpcomv1.RegisterJetpackAgencyServiceServer(r, f)
 }
 
 func (f *fake) ListSites(_ context.Context, q *monitorv1.ListSitesRequest) (*monitorv1.ListSitesResponse, error) {
@@ -236,6 +242,14 @@ func (f *fake) ListAdvisories(context.Context, *monitorv1.ListAdvisoriesRequest)
 	return &monitorv1.ListAdvisoriesResponse{Advisories: []*monitorv1.SiteAdvisory{{SiteId: 7, Advisory: checkv1.Advisory_ADVISORY_SLOW}}}, nil
 }
 
+// GetBadge knows the badges of site 7 only.
+func (f *fake) GetBadge(_ context.Context, q *monitorv1.GetBadgeRequest) (*monitorv1.GetBadgeResponse, error) {
+	if q.GetSiteId() != 7 {
+		return nil, fault.New(fault.NotFound, "there is no such badge")
+	}
+	return &monitorv1.GetBadgeResponse{Label: "status", Message: "up", Tone: monitorv1.BadgeTone_BADGE_TONE_GOOD}, nil
+}
+
 func (f *fake) GetOutage(_ context.Context, q *monitorv1.GetOutageRequest) (*monitorv1.GetOutageResponse, error) {
 	return &monitorv1.GetOutageResponse{Outage: &monitorv1.Outage{
 		OutageId: q.GetOutageId(), SiteId: 7, Failure: checkv1.FailureKind_FAILURE_KIND_SERVER,
@@ -285,6 +299,17 @@ func (f *fake) UpdateJetpackMonitorSettings(_ context.Context, q *wpcomv1.Update
 
 func (f *fake) ListJetpackMonitorIncidents(context.Context, *wpcomv1.ListJetpackMonitorIncidentsRequest) (*wpcomv1.ListJetpackMonitorIncidentsResponse, error) {
 	return &wpcomv1.ListJetpackMonitorIncidentsResponse{}, nil
+}
+
+func (f *fake) GetProtectUptime(ctx context.Context, _ *wpcomv1.GetProtectUptimeRequest) (*wpcomv1.GetProtectUptimeResponse, error) {
+	if f.fail != nil {
+		return nil, f.fail(ctx)
+	}
+	return &wpcomv1.GetProtectUptimeResponse{Days: []*wpcomv1.ProtectUptimeDay{{Date: "2026-11-29", Status: "down", DowntimeInMinutes: 12}, {Date: "2026-11-30", Status: "up"}}}, nil
+}
+
+func (f *fake) ListAgencySites(_ context.Context, q *wpcomv1.ListAgencySitesRequest) (*wpcomv1.ListAgencySitesResponse, error) {
+	return &wpcomv1.ListAgencySitesResponse{Sites: []*wpcomv1.AgencySite{{BlogId: float64(q.GetBlogIds()[0]), MonitorSettings: &wpcomv1.AgencyMonitorSettings{}}}}, nil
 }
 
 func (f *fake) GetJetpackMonitorUptime(context.Context, *wpcomv1.GetJetpackMonitorUptimeRequest) (*wpcomv1.GetJetpackMonitorUptimeResponse, error) {

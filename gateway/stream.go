@@ -43,6 +43,8 @@ func streamerOf(name protoreflect.FullName) streamer {
 		return (*handler).watchChanges
 	case "jetmon.monitor.v1.MaintenanceService.GetMaintenanceCalendar":
 		return (*handler).calendar
+	case "jetmon.monitor.v1.BadgeService.GetBadge":
+		return (*handler).badge
 	}
 	return nil
 }

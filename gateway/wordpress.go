@@ -33,9 +33,9 @@ type wordPressData struct {
 	Params map[string]string `json:"params,omitempty"`
 }
 
-// wordPressBody returns an error in WordPress's shape. found says whether the request has found
-// an RPC.
-func wordPressBody(code int, p *spb.Status, found bool) ([]byte, error) {
+// wordPressBody returns an error in WordPress's shape. route is the path of the RPC that the request
+// has found; empty for none.
+func wordPressBody(code int, p *spb.Status, route string) ([]byte, error) {
 	e := wordPressError{Message: p.GetMessage(), Data: wordPressData{Status: code}}
 	params := paramsOf(p)
 	switch {
@@ -44,7 +44,10 @@ func wordPressBody(code int, p *spb.Status, found bool) ([]byte, error) {
 	case code == http.StatusBadRequest && len(params) > 0:
 		e.Code, e.Message = "rest_invalid_param", "Invalid parameter(s): "+strings.Join(sortedKeys(params), ", ")
 	default:
-		e.Code, params = wordPressCode(code, codes.Code(p.GetCode()), found), nil
+		e.Code, params = wordPressCode(code, codes.Code(p.GetCode()), route != ""), nil
+		if word := protectCode(code); route == protectRoute && word != "" {
+			e.Code = word
+		}
 	}
 	e.Data.Params = params
 	var b bytes.Buffer

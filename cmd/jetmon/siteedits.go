@@ -27,6 +27,7 @@ type siteFlags struct {
 	Header         []string `noenv:"" sep:"none" placeholder:"K: V" help:"Header to send (repeatable, 8 at most)."`
 	SlowAfter      string   `noenv:"" placeholder:"TIME" help:"Remark answers that take longer, 1ms to 60s."`
 	PageCheck      string   `noenv:"" placeholder:"WHEN" words:"never,always" help:"How often the page is judged: never, always, or now and then (default)."`
+	PublicBadges   *bool    `noenv:"" negatable:"" help:"Let everybody see the badges of the site, without credentials."`
 	TLSErrors      string   `noenv:"" name:"tls-errors" placeholder:"WHAT" words:"down,advise" help:"What a certificate means that does not verify: down or advise; by default what the coordinator says."`
 }
 
@@ -41,6 +42,10 @@ func (f siteFlags) site() (*monitorv1.Site, []string, error) {
 	if f.Paused != nil {
 		s.Paused = *f.Paused
 		e.mask = append(e.mask, "paused")
+	}
+	if f.PublicBadges != nil {
+		s.PublicBadges = *f.PublicBadges
+		e.mask = append(e.mask, "public_badges")
 	}
 	e.duration("interval", "check_interval", f.Interval, &s.CheckInterval)
 	e.duration("slow-after", "settings.slow_after", f.SlowAfter, &c.SlowAfter)
@@ -179,7 +184,7 @@ func clearable(name string) (string, error) {
 	switch {
 	case name == "blog_id", name == "check_interval", name == "tags":
 		return name, nil
-	case slices.Contains(sitefile.Columns(), name) && name != "url" && name != "paused":
+	case slices.Contains(sitefile.Columns(), name) && name != "url" && name != "paused" && name != "public_badges":
 		return "settings." + name, nil
 	}
 	return "", usagef("--clear: %q is no field that has a default", name)

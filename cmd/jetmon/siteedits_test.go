@@ -30,7 +30,7 @@ func TestTheFlagsOfAnEditAreTheColumnsOfAFile(t *testing.T) {
 		if flagNamed(node, "--"+name) == nil {
 			t.Errorf("%s has no flag --%s", column, name)
 		}
-		if has := slices.Contains(clear, column); has == (column == "url" || column == "paused") {
+		if has := slices.Contains(clear, column); has == (column == "url" || column == "paused" || column == "public_badges") {
 			t.Errorf("--clear takes %s: %v", column, has)
 		}
 	}

@@ -94,7 +94,7 @@ func TestSitesAreManagedFromTheCommandLine(t *testing.T) {
 		{"sites import " + dir, "", exitUsage, `is a folder`},
 		{"sites import " + filepath.Join(dir, "nothing"), "", exitUsage, `no such file`},
 		{"sites import " + file + " --format xml", "", exitUsage, `--format: must be csv`},
-		{"sites export --format csv --tag imported", "", exitOK, `(?s)^url,blog_id,.*\nhttp://127\.0\.0\.1:9/i1,0,300s,false,imported,,,,,,,,\n$`},
+		{"sites export --format csv --tag imported", "", exitOK, `(?s)^url,blog_id,.*\nhttp://127\.0\.0\.1:9/i1,0,300s,false,imported,,,,,,,,,\n$`},
 		{"sites delete - --yes", "2\n99\n", exitFailed, `(?s)Site 2 is deleted.*1 of 2 sites were refused`},
 		{"fleet", "", exitOK, `(?s)COORDINATOR .*VERIFLIER.*Rule: 2 of 3`},
 	} {

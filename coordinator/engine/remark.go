@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/engine/remarks"
+	"github.com/Automattic/jetmon/coordinator/rules/advisory"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
@@ -19,6 +20,34 @@ func (e *Engine) remark(slot schedule.Slot, at time.Time, o *check.Observation) 
 	}
 	s := remarks.Site{ID: entry.ID(), BlogID: entry.BlogID(), Bucket: entry.Bucket(), URL: e.sites.URL(slot)}
 	entry.Remark(e.remarks.Note(s, at, o))
+}
+
+// SitePace is how quick a site was in an hour that ended at At. Detail says so to people, of a
+// site that was slower than usual.
+type SitePace struct {
+	Site   check.SiteID
+	Pace   advisory.Pace
+	At     time.Time
+	Detail string
+}
+
+// NotePaces takes the paces of sites in one hour into account for what is remarked about them. It
+// passes over sites that are not watched here.
+func (e *Engine) NotePaces(paces []SitePace) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, p := range paces {
+		slot, known := e.sites.Find(p.Site)
+		if !known {
+			continue
+		}
+		entry := e.sites.Entry(slot)
+		if p.Pace != advisory.PaceSlower && !entry.Remarked() {
+			continue // there is nothing to take back
+		}
+		s := remarks.Site{ID: entry.ID(), BlogID: entry.BlogID(), Bucket: entry.Bucket(), URL: e.sites.URL(slot)}
+		entry.Remark(e.remarks.NotePace(s, p.At, p.Pace, p.Detail))
+	}
 }
 
 // UnwrittenRemarks takes up to limit changes of remarks of a shard that the store does not know,

@@ -34,6 +34,9 @@ var rules = map[string]Rule{
 
 	monitorv1.AdvisoryService_ListAdvisories_FullMethodName: {Scope: SitesRead},
 
+	// Sites say which of them have badges.
+	monitorv1.BadgeService_GetBadge_FullMethodName: {Public: true, AtOnce: 32},
+
 	monitorv1.HistoryService_GetSiteHistory_FullMethodName:      {Scope: SitesRead, AtOnce: 16},
 	monitorv1.HistoryService_ExportSiteHistory_FullMethodName:   {Scope: SitesRead, AtOnce: 2},
 	monitorv1.HistoryService_GetSiteUptime_FullMethodName:       {Scope: SitesRead, AtOnce: 16},
@@ -80,6 +83,9 @@ var rules = map[string]Rule{
 	wpcomv1.JetpackMonitorService_UpdateJetpackMonitorSettings_FullMethodName: {Scope: SitesWrite, Edits: true},
 	wpcomv1.JetpackMonitorService_ListJetpackMonitorIncidents_FullMethodName:  {Scope: SitesRead},
 	wpcomv1.JetpackMonitorService_GetJetpackMonitorUptime_FullMethodName:      {Scope: SitesRead},
+
+	wpcomv1.ProtectDashboardService_GetProtectUptime_FullMethodName: {Scope: SitesRead},
+	wpcomv1.JetpackAgencyService_ListAgencySites_FullMethodName:     {Scope: SitesRead, AtOnce: 4},
 
 	coordinatorv1.AssignmentService_StreamAssignments_FullMethodName: {Roles: []Role{Checker}, Free: true},
 	veriflierv1.VeriflierService_Verify_FullMethodName:               {Roles: []Role{Coordinator, Asker}, Free: true},

@@ -79,13 +79,19 @@ const (
 	AdvisoryWordPressMessage
 	// AdvisoryTLSInvalid means that the certificate does not verify.
 	AdvisoryTLSInvalid
+	// AdvisorySlowerThanUsual means that the site takes much longer than in the week before. No
+	// check sees it: it comes from the history of all of them.
+	AdvisorySlowerThanUsual
 	// AdvisoryLast is the last of them.
-	AdvisoryLast = AdvisoryTLSInvalid
+	AdvisoryLast = AdvisorySlowerThanUsual
 )
 
 // IsOfPage reports whether an advisory comes from judging a page. One that does is true until
 // the next page is judged.
 func (a Advisory) IsOfPage() bool { return a >= AdvisoryPageBroken && a <= AdvisoryWordPressMessage }
+
+// IsOfHistory reports whether an advisory comes from many checks, and so is in none.
+func (a Advisory) IsOfHistory() bool { return a == AdvisorySlowerThanUsual }
 
 // Phase is how far a check got.
 type Phase uint8

@@ -38,7 +38,7 @@ func (o Observation) words() string {
 func (a Advisory) String() string {
 	names := [...]string{
 		"UNSPECIFIED", "TLS_EXPIRING", "TLS_DEPRECATED", "SLOW", "IPV6_BROKEN", "HEAD_UNSUPPORTED", "PAGE_BROKEN", "PAGE_EMPTY",
-		"PLACEHOLDER", "DIRECTORY_LISTING", "INSTALL_SCREEN", "PHP_SOURCE", "WORDPRESS_MESSAGE", "TLS_INVALID",
+		"PLACEHOLDER", "DIRECTORY_LISTING", "INSTALL_SCREEN", "PHP_SOURCE", "WORDPRESS_MESSAGE", "TLS_INVALID", "SLOWER_THAN_USUAL",
 	}
 	if int(a) < len(names) {
 		return names[a]

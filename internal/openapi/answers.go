@@ -37,6 +37,7 @@ func refusals() []refusal {
 		{415, "UnsupportedMediaType", "The body has a Content-Type or Content-Encoding that is not read here.", ""},
 		{421, "MisdirectedRequest", "The gateway does not answer to this Host.", ""},
 		{429, "TooManyRequests", "The caller asks too often, or too much at once.", "Retry-After"},
+		{502, "BadGateway", "A coordinator or the database cannot be reached, or did not answer in time. Try again.", ""},
 		{503, "Unavailable", "A coordinator or the database cannot be reached. Try again.", "Retry-After"},
 		{504, "Timeout", "The answer did not come in time.", ""},
 	}
@@ -50,8 +51,14 @@ func (c call) refused(status int) bool {
 		return len(c.bound.Names()) > 0
 	case 408, 413, 415:
 		return c.rule.GetBody() != ""
+	case 401:
+		return !c.isProtect() && !c.isPicture()
+	case 503, 504:
+		return !c.isProtect()
+	case 502:
+		return c.isProtect()
 	case 409:
-		return writes && c.rule.GetBody() != "" && !c.Desc.IsStreamingClient() || c.hasETag()
+		return c.isProtect() || writes && c.rule.GetBody() != "" && !c.Desc.IsStreamingClient() || c.hasETag()
 	case 410:
 		return c.watches()
 	case 412:
@@ -83,6 +90,10 @@ func (b builder) addResponses(op *Operation, c call) {
 		good.Description = "The calendar, RFC 5545."
 		good.Headers.Set("ETag", Ref{headerPath + "ETag"})
 		good.Content.Set(ical, Media{Schema: &Schema{Type: "string"}})
+	case c.isPicture():
+		good.Description = "The picture, SVG. It may be kept for five minutes, and any page may show it."
+		good.Headers.Set("ETag", Ref{headerPath + "ETag"})
+		good.Content.Set(svg, Media{Schema: &Schema{Type: "string"}})
 	default:
 		schema, said := b.answer(c)
 		good.Description = said

@@ -53,7 +53,7 @@ func Generate(files []*protogen.File) ([]byte, error) {
 
 // rank is the place of a group among the others: what people look for comes first.
 func rank(t Tag) int {
-	order := []string{"SiteService", "OutageService", "HistoryService", "AdvisoryService", "IncidentService", "MaintenanceService", "SubscriptionService", "FleetService", "DiagnosisService", "JetpackMonitorService", "AccessService"}
+	order := []string{"SiteService", "OutageService", "HistoryService", "AdvisoryService", "IncidentService", "MaintenanceService", "SubscriptionService", "FleetService", "DiagnosisService", "BadgeService", "JetpackMonitorService", "ProtectDashboardService", "JetpackAgencyService", "AccessService"}
 	if i := slices.Index(order, t.Name); i >= 0 {
 		return i
 	}
@@ -145,6 +145,12 @@ func (c call) watches() bool {
 // isCalendar reports whether the answer is a calendar.
 func (c call) isCalendar() bool { return c.Desc.Name() == "GetMaintenanceCalendar" }
 
+// isProtect reports whether refusals have the statuses that Jetpack's plugin knows.
+func (c call) isProtect() bool { return c.Desc.Name() == "GetProtectUptime" }
+
+// isPicture reports whether the answer is a picture.
+func (c call) isPicture() bool { return c.Desc.Name() == "GetBadge" }
+
 func (c call) streams() bool { return c.Desc.IsStreamingClient() || c.Desc.IsStreamingServer() }
 
 // fullName is that of gRPC, as /package.Service/Method.
@@ -158,11 +164,15 @@ func (b builder) operation(c call) (*Operation, error) {
 		return nil, fmt.Errorf("package access has no rule for it")
 	}
 	first, all := summary(string(c.Desc.Name()), text(c.Comments.Leading))
+	scope, security := "Scope: `"+rule.Scope.String()+"`.", []map[string][]string{{scheme: {}}}
+	if rule.Public {
+		scope, security = "Everybody may call it.", []map[string][]string{}
+	}
 	op := &Operation{
 		Tags: []string{string(c.Parent.Desc.Name())}, Summary: first,
-		Description: all + "\n\nScope: `" + rule.Scope.String() + "`. RPC: `" + c.fullName()[1:] + "`.",
+		Description: all + "\n\n" + scope + " RPC: `" + c.fullName()[1:] + "`.",
 		ID:          string(c.Desc.Name()),
-		Security:    []map[string][]string{{scheme: {}}},
+		Security:    security,
 	}
 	example := examples()[string(c.Desc.Name())]
 	if err := b.addParameters(op, c, example); err != nil {
@@ -307,6 +317,7 @@ const (
 	ndjson   = "application/x-ndjson"
 	csv      = "text/csv"
 	ical     = "text/calendar"
+	svg      = "image/svg+xml"
 )
 
 // requiredOf lists the fields that a new resource must have.

@@ -45,6 +45,8 @@ func siteExamples() map[string]Example {
 
 		"ListAdvisories": {Values: [][2]string{{"advisory", "ADVISORY_TLS_EXPIRING"}, {"page_size", "100"}}},
 
+		"GetBadge": {Values: [][2]string{site, {"badge", "uptime-30d.svg"}}},
+
 		"GetSiteHistory":      {Values: [][2]string{site, {"resolution", "HISTORY_RESOLUTION_HOUR"}, {"page_size", "100"}}},
 		"ExportSiteHistory":   {Values: [][2]string{site, {"resolution", "HISTORY_RESOLUTION_RAW"}}},
 		"GetSiteUptime":       {Values: [][2]string{site, {"by_day", "true"}}},
@@ -74,6 +76,8 @@ func siteExamples() map[string]Example {
 			Body: `{"email_notifications": true, "jetmon_defer_status_down_minutes": 5}`},
 		"ListJetpackMonitorIncidents": {Values: [][2]string{blog}},
 		"GetJetpackMonitorUptime":     {Values: [][2]string{blog, {"period", "30 days"}}},
+		"GetProtectUptime":            {Values: [][2]string{blog}},
+		"ListAgencySites":             {Values: [][2]string{{"blog_ids", "7"}}},
 	}
 }
 

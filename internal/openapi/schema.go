@@ -8,6 +8,8 @@ import (
 	"google.golang.org/protobuf/compiler/protogen"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/Automattic/jetmon/internal/restjson"
 )
 
 // schemas makes the schemas of messages and enums, as JSON has them.
@@ -30,7 +32,7 @@ func (s schemas) ref(m *protogen.Message) *Schema {
 func (s schemas) message(m *protogen.Message) *Schema {
 	out := &Schema{Type: "object", Description: text(m.Comments.Leading)}
 	for _, f := range m.Fields {
-		out.Properties.Set(string(f.Desc.Name()), s.property(f))
+		out.Properties.Set(restjson.Name(f.Desc), s.property(f))
 	}
 	return out
 }

@@ -16,12 +16,32 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // Options returns the options of the encoding. Their output still varies in its blanks; see
 // Compact.
 func Options() protojson.MarshalOptions {
 	return protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true}
+}
+
+// camelFile is the file whose messages have the names that protobuf gives fields in JSON, as isUp:
+// Jetpack's plugin reads them so.
+const camelFile = "jetmon/wpcom/v1/protect_dashboard_service.proto"
+
+// OptionsFor returns the options of the encoding of a file's messages.
+func OptionsFor(file protoreflect.FileDescriptor) protojson.MarshalOptions {
+	o := Options()
+	o.UseProtoNames = file.Path() != camelFile
+	return o
+}
+
+// Name returns the name that a field has in JSON.
+func Name(fd protoreflect.FieldDescriptor) string {
+	if fd.ParentFile().Path() == camelFile {
+		return fd.JSONName()
+	}
+	return string(fd.Name())
 }
 
 // Line encodes m in one line, as the REST API does.

@@ -36,7 +36,8 @@ var columns = []column{
 			s.CheckInterval, err = ParseDuration(cell)
 			return err
 		}},
-	{"paused", "", func(s *monitorv1.Site) string { return strconv.FormatBool(s.GetPaused()) }, readPaused},
+	{"paused", "", func(s *monitorv1.Site) string { return strconv.FormatBool(s.GetPaused()) },
+		func(s *monitorv1.Site, cell string) (err error) { s.Paused, err = readBool(cell); return err }},
 	{"tags", "", func(s *monitorv1.Site) string { return strings.Join(s.GetTags(), " ") },
 		func(s *monitorv1.Site, cell string) error { s.Tags = Tags(cell); return nil }},
 	{"method", "settings.method", func(s *monitorv1.Site) string { return Word(s.GetSettings().GetMethod()) },
@@ -71,6 +72,8 @@ var columns = []column{
 		func(s *monitorv1.Site, cell string) error {
 			return setWord(cell, func(e checkv1.TLSErrors) { s.Settings.TlsErrors = e })
 		}},
+	{"public_badges", "", writeBadges,
+		func(s *monitorv1.Site, cell string) (err error) { s.PublicBadges, err = readBool(cell); return err }},
 }
 
 // Columns returns the names of the columns of CSV, in the order in which they are written.
@@ -100,17 +103,23 @@ func readBlog(s *monitorv1.Site, cell string) (err error) {
 	return nil
 }
 
-func readPaused(s *monitorv1.Site, cell string) error {
+// writeBadges writes nothing for a site without public badges, as nearly all are.
+func writeBadges(s *monitorv1.Site) string {
+	if !s.GetPublicBadges() {
+		return ""
+	}
+	return "true"
+}
+
+func readBool(cell string) (bool, error) {
 	// Spreadsheets write the two in the language of whoever works with them.
 	switch strings.ToLower(cell) {
 	case "true", "yes", "1", "wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar", "prawda", "sant", "истина":
-		s.Paused = true
+		return true, nil
 	case "false", "no", "0", "falsch", "faux", "falso", "onwaar", "fałsz", "falskt", "ложь":
-		s.Paused = false
-	default:
-		return fmt.Errorf("must be true or false, is %s", quoted(cell))
+		return false, nil
 	}
-	return nil
+	return false, fmt.Errorf("must be true or false, is %s", quoted(cell))
 }
 
 // Tags splits a list of tags, separated by blanks or commas.

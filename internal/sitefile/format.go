@@ -70,6 +70,7 @@ func rowError(row, line int64, err error) *RowError {
 func Portable(s *monitorv1.Site) *monitorv1.Site {
 	kept := &monitorv1.Site{
 		Url: s.GetUrl(), BlogId: s.GetBlogId(), CheckInterval: s.GetCheckInterval(), Paused: s.GetPaused(), Tags: s.GetTags(),
+		PublicBadges: s.GetPublicBadges(),
 	}
 	if proto.Size(s.GetSettings()) > 0 {
 		kept.Settings = s.GetSettings()

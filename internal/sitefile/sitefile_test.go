@@ -24,7 +24,7 @@ import (
 // full has a value for everything that a file holds.
 func full() *monitorv1.Site {
 	return &monitorv1.Site{
-		Url: "https://example.com/a,b?\"c\"", BlogId: 7, CheckInterval: &durationpb.Duration{Seconds: 60}, Paused: true, Tags: []string{"shop", "eu"},
+		Url: "https://example.com/a,b?\"c\"", BlogId: 7, CheckInterval: &durationpb.Duration{Seconds: 60}, Paused: true, Tags: []string{"shop", "eu"}, PublicBadges: true,
 		Settings: &monitorv1.CheckSettings{
 			Method: checkv1.Method_METHOD_HEAD_THEN_GET, RedirectPolicy: checkv1.RedirectPolicy_REDIRECT_POLICY_FAIL,
 			RequiredTexts: []string{"<b>", "two\nlines"}, ForbiddenTexts: []string{"Error & co"},
@@ -34,8 +34,8 @@ func full() *monitorv1.Site {
 	}
 }
 
-const fullCSV = `url,blog_id,check_interval,paused,tags,method,redirect_policy,required_texts,forbidden_texts,headers,slow_after,page_check,tls_errors
-"https://example.com/a,b?""c""",7,60s,true,shop eu,head-then-get,fail,"[""<b>"",""two\nlines""]","[""Error & co""]","[{""name"":""X-Probe"",""value"":""1""}]",0.5s,always,advise
+const fullCSV = `url,blog_id,check_interval,paused,tags,method,redirect_policy,required_texts,forbidden_texts,headers,slow_after,page_check,tls_errors,public_badges
+"https://example.com/a,b?""c""",7,60s,true,shop eu,head-then-get,fail,"[""<b>"",""two\nlines""]","[""Error & co""]","[{""name"":""X-Probe"",""value"":""1""}]",0.5s,always,advise,true
 `
 
 // written returns the file with the sites.
@@ -79,7 +79,7 @@ func TestAFileHoldsAllThatAnImportNeedsAndNothingElse(t *testing.T) {
 	if got := written(t, CSV, live); got != fullCSV {
 		t.Errorf("CSV:\n%s\nwant\n%s", got, fullCSV)
 	}
-	const line = `{"blog_id":"7","url":"https://example.com/a,b?\"c\"","check_interval":"60s","paused":true,"settings":{"method":"METHOD_HEAD_THEN_GET","redirect_policy":"REDIRECT_POLICY_FAIL","required_texts":["<b>","two\nlines"],"forbidden_texts":["Error & co"],"headers":[{"name":"X-Probe","value":"1"}],"slow_after":"0.500s","page_check":"PAGE_CHECK_ALWAYS","tls_errors":"TLS_ERRORS_ADVISE"},"tags":["shop","eu"]}` + "\n"
+	const line = `{"blog_id":"7","url":"https://example.com/a,b?\"c\"","check_interval":"60s","paused":true,"settings":{"method":"METHOD_HEAD_THEN_GET","redirect_policy":"REDIRECT_POLICY_FAIL","required_texts":["<b>","two\nlines"],"forbidden_texts":["Error & co"],"headers":[{"name":"X-Probe","value":"1"}],"slow_after":"0.500s","page_check":"PAGE_CHECK_ALWAYS","tls_errors":"TLS_ERRORS_ADVISE"},"tags":["shop","eu"],"public_badges":true}` + "\n"
 	if got := written(t, NDJSON, live); got != line {
 		t.Errorf("NDJSON:\n%s\nwant\n%s", got, line)
 	}
@@ -276,6 +276,8 @@ func anySite(t *rapid.T) *monitorv1.Site {
 		BlogId: rapid.Int64Range(0, math.MaxInt64).Draw(t, "blog"),
 		Paused: rapid.Bool().Draw(t, "paused"),
 		Tags:   rapid.SliceOfN(rapid.StringMatching(`[a-z0-9][a-z0-9._:-]{0,31}`), 0, 8).Draw(t, "tags"),
+
+		PublicBadges: rapid.Bool().Draw(t, "badges"),
 	}
 	if minutes := rapid.Int64Range(0, 255).Draw(t, "minutes"); minutes > 0 {
 		s.CheckInterval = &durationpb.Duration{Seconds: 60 * minutes}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -27,11 +28,17 @@ func (w wordPress) site(host, path string) string { return "http://" + host + ":
 // ask expects an answer, whole.
 func (w wordPress) ask(t *testing.T, what, method, path, body string, code int, want string) {
 	t.Helper()
+	w.askAt(t, what, method, "/wpcom/v2/sites/"+path, body, code, want)
+}
+
+// askAt is ask at any path.
+func (w wordPress) askAt(t *testing.T, what, method, path, body string, code int, want string) {
+	t.Helper()
 	kind := ""
 	if body != "" {
 		kind = "application/json"
 	}
-	got, text, err := w.do(t, method, "/wpcom/v2/sites/"+path, kind, body)
+	got, text, err := w.do(t, method, path, kind, body)
 	if time.Now().UTC().Day() != w.now.Day() {
 		t.Skip("midnight has passed: the days that the test knows are those of yesterday")
 	}
@@ -124,6 +131,58 @@ func TestWordPressComsShapes(t *testing.T) {
 	}, asRoles(), asRolesMariaDB())
 }
 
+// protect is the answer of protect-dashboard/uptime, as days has them.
+func (w wordPress) protect(t *testing.T, watched int, down map[int]int) string {
+	t.Helper()
+	type day struct {
+		Date     string `json:"date"`
+		Status   string `json:"status"`
+		Downtime int    `json:"downtimeInMinutes"`
+	}
+	answer := struct {
+		Days []day `json:"days"`
+		IsUp bool  `json:"isUp"`
+	}{IsUp: true}
+	for ago := 39; ago >= 0; ago-- {
+		d := day{Date: w.now.AddDate(0, 0, -ago).Format(time.DateOnly), Status: "up"}
+		if ago > watched {
+			d.Status = "monitor_inactive"
+		}
+		if m := down[ago]; m > 0 {
+			d.Status, d.Downtime = "down", m
+		}
+		answer.Days = append(answer.Days, d)
+	}
+	return encode(t, answer)
+}
+
+// agencySite is the entry of a blog in the list of an agency.
+func (w wordPress) agencySite(blog int, url, changed, down string, minutes, deferred int, emails string) string {
+	return fmt.Sprintf(`{"blog_id":%d,"url":%q,"url_with_scheme":%q,"monitor_active":true,"monitor_site_status":true,"monitor_last_status_change":%q,`+
+		`"monitor_settings":{"monitor_active":true,"monitor_site_status":true,"last_down_time":%q,"check_interval":%d,"monitor_deferment_time":%d,`+
+		`"monitor_user_email_notifications":true,"monitor_user_wp_note_notifications":true,"monitor_user_sms_notifications":false,`+
+		`"monitor_notify_additional_user_emails":[%s],"monitor_notify_additional_user_sms":[]}}`,
+		blog, strings.TrimPrefix(url, "http://"), url, changed, down, minutes, deferred, emails)
+}
+
+// reads has PHP read the answers by the rules of Jetpack's plugin.
+func (w wordPress) reads(t *testing.T) {
+	const php = `
+		$get = fn ( $path ) => json_decode( file_get_contents( $argv[1] . $path ), true );
+		$days = $get( '/wpcom/v2/sites/71/jetpack-monitor-uptime?period=' . rawurlencode( '90 days' ) );
+		ksort( $days );
+		$bad = array_filter( $days, fn ( $day, $date ) => ! preg_match( '/^\d{4}-\d{2}-\d{2}$/', $date ) || ! is_int( $day['downtime_in_minutes'] ?? null )
+			|| ! in_array( $day['status'] ?? null, array( 'up', 'down', 'monitor_inactive' ), true ), ARRAY_FILTER_USE_BOTH );
+		$mine = array_map( fn ( $date ) => array( 'date' => $date, 'status' => $days[ $date ]['status'], 'downtimeInMinutes' => $days[ $date ]['downtime_in_minutes'] ), array_slice( array_keys( $days ), -40 ) );
+		$theirs = $get( '/wpcom/v2/sites/71/protect-dashboard/uptime' );
+		$is_up = $get( '/wpcom/v2/sites/71/jetpack-monitor-status' )['status'];
+		var_export( array( count( $bad ), $mine === $theirs['days'], $is_up, $theirs['isUp'] ) );`
+	out, err := exec.CommandContext(t.Context(), "php", "-n", "-d", "allow_url_fopen=1", "-r", php, w.base).CombinedOutput()
+	if got := strings.Join(strings.Fields(string(out)), ""); err != nil || got != "array(0=>0,1=>true,2=>true,3=>true,)" {
+		t.Errorf("Jetpack reads %s, %v", out, err)
+	}
+}
+
 // edits is what a client does to the settings, one step after the other.
 func (w wordPress) edits(t *testing.T) {
 	shop, cron, www := w.site("shop.example", ""), w.site("shop.example", "/wp-cron.php"), w.site("www.shop.example", "/")
@@ -211,8 +270,17 @@ func (w wordPress) asks(t *testing.T) {
 		w.ask(t, "uptime of 30 days", http.MethodGet, tt.site+"/jetpack-monitor-uptime?period=30+days", "", 200, uptime)
 		w.ask(t, "incidents", http.MethodGet, tt.site+"/jetpack-monitor-incidents", "", 200, incidents)
 		uptime, _ = w.days(t, 90, tt.watched, tt.down)
+		w.ask(t, "the dashboard's", http.MethodGet, tt.site+"/protect-dashboard/uptime", "", 200, w.protect(t, tt.watched, tt.down))
 		w.ask(t, "uptime of 90 days", http.MethodGet, tt.site+"/jetpack-monitor-uptime?period=90%20days", "", 200, uptime)
 	}
+	midnight := w.now.Truncate(24 * time.Hour)
+	const never, mail = "1970-01-01 00:00:00", `{"name":"Ann","email_address":"ann@example.com","verified":true}`
+	w.askAt(t, "an agency's list", http.MethodGet, "/wpcom/v2/jetpack-agency/sites?blog_ids=73&blog_ids=72&blog_ids=999&blog_ids=71", "", 200, `{"sites":[`+strings.Join([]string{
+		w.agencySite(71, w.site("shop.example", ""), never, midnight.Add(-47*time.Hour-50*time.Minute).Format(time.DateTime), 1, 15, mail),
+		w.agencySite(72, w.site("xn--mnchen-3ya.example", ""), never, midnight.AddDate(0, 0, -40).Format(time.DateTime), 5, 5, ""),
+		w.agencySite(73, w.site("alone.example", ""), never, "", 5, 5, ""),
+	}, ",")+`],"total":3,"per_page":4}`)
+	w.reads(t)
 	for _, site := range []string{"999", "nothing.example", "shop.example:1", "shop.example::wp", "shop.example::wp-cron.php::x"} {
 		for _, what := range []string{"status", "settings", "uptime", "incidents"} {
 			w.ask(t, "no such site", http.MethodGet, site+"/jetpack-monitor-"+what, "", 404,

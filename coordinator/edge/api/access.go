@@ -56,7 +56,7 @@ func ownSite(row record.Site) *monitorv1.Site {
 	all := siteToProto(row)
 	return &monitorv1.Site{
 		SiteId: all.GetSiteId(), BlogId: all.GetBlogId(), Url: all.GetUrl(), CheckInterval: all.GetCheckInterval(),
-		Paused: all.GetPaused(), Settings: all.GetSettings(), Tags: all.GetTags(),
+		Paused: all.GetPaused(), Settings: all.GetSettings(), Tags: all.GetTags(), PublicBadges: all.GetPublicBadges(),
 	}
 }
 

@@ -60,11 +60,13 @@ type Options struct {
 
 // Register adds the services to a gRPC server.
 func Register(r grpc.ServiceRegistrar, o Options) {
-	o.Store = visible{o.Store}
+	all := o.Store
+	o.Store = visible{all}
 	monitorv1.RegisterSiteServiceServer(r, &sites{o: o})
 	monitorv1.RegisterOutageServiceServer(r, &outages{o: o})
 	monitorv1.RegisterHistoryServiceServer(r, &histories{o: o, look: lookback{o: o}})
 	monitorv1.RegisterAdvisoryServiceServer(r, &advisories{o: o})
+	monitorv1.RegisterBadgeServiceServer(r, newBadges(o, all))
 	monitorv1.RegisterIncidentServiceServer(r, &incidents{o: o})
 	monitorv1.RegisterChangeServiceServer(r, &changes{feed: o.Feed})
 	monitorv1.RegisterFleetServiceServer(r, &fleet{o: o})
@@ -73,7 +75,10 @@ func Register(r grpc.ServiceRegistrar, o Options) {
 	monitorv1.RegisterAccessServiceServer(r, &accessService{o: o})
 	monitorv1.RegisterSubscriptionServiceServer(r, newSubscriptions(o))
 	monitorv1.RegisterNotificationServiceServer(r, &notifications{o: o})
-	wpcomv1.RegisterJetpackMonitorServiceServer(r, &jetpackMonitor{o: o})
+	monitor := &jetpackMonitor{o: o}
+	wpcomv1.RegisterJetpackMonitorServiceServer(r, monitor)
+	wpcomv1.RegisterProtectDashboardServiceServer(r, &protectDashboard{monitor: monitor})
+	wpcomv1.RegisterJetpackAgencyServiceServer(r, &jetpackAgency{o: o})
 }
 
 // Services lists the names that Register registers.
@@ -83,6 +88,7 @@ func Services() []string {
 		monitorv1.OutageService_ServiceDesc.ServiceName,
 		monitorv1.HistoryService_ServiceDesc.ServiceName,
 		monitorv1.AdvisoryService_ServiceDesc.ServiceName,
+		monitorv1.BadgeService_ServiceDesc.ServiceName,
 		monitorv1.IncidentService_ServiceDesc.ServiceName,
 		monitorv1.ChangeService_ServiceDesc.ServiceName,
 		monitorv1.FleetService_ServiceDesc.ServiceName,
@@ -92,6 +98,8 @@ func Services() []string {
 		monitorv1.SubscriptionService_ServiceDesc.ServiceName,
 		monitorv1.NotificationService_ServiceDesc.ServiceName,
 		wpcomv1.JetpackMonitorService_ServiceDesc.ServiceName,
+		wpcomv1.ProtectDashboardService_ServiceDesc.ServiceName,
+		wpcomv1.JetpackAgencyService_ServiceDesc.ServiceName,
 	}
 }
 

@@ -43,6 +43,8 @@ func applyField(row *record.Site, site *monitorv1.Site, path string) error {
 		return applyInterval(row, site)
 	case "paused":
 		row.Paused = site.GetPaused()
+	case "public_badges":
+		row.PublicBadges = site.GetPublicBadges()
 	case "tags":
 		row.Tags = slices.Sorted(slices.Values(site.GetTags()))
 	default:
@@ -104,7 +106,7 @@ func siteToProto(row record.Site) *monitorv1.Site {
 		State:    monitorv1.SiteState(lifecycle.Initial(row.Status, row.StatusSince, row.Paused).Stage),
 		StatusId: int32(row.Status), LastStatusChangeTime: timestamp(row.StatusSince),
 		CheckInterval: durationpb.New(row.Interval), Paused: row.Paused, OutageId: row.OutageID,
-		Settings: checkpb.SettingsToProto(row.Settings), Tags: row.Tags, Etag: etagOf(row),
+		Settings: checkpb.SettingsToProto(row.Settings), Tags: row.Tags, PublicBadges: row.PublicBadges, Etag: etagOf(row),
 	}
 }
 

@@ -29,8 +29,8 @@ func etagOf(row record.Site) string {
 }
 
 // editableText is a text of what a caller can edit of a site, and of its id: JSON, spelled out
-// because lists need it of a thousand sites at once. A site without tags has the text that earlier
-// versions gave it.
+// because lists need it of a thousand sites at once. A site without tags and
+// without public badges has the text that earlier versions gave it.
 func editableText(row record.Site) []byte {
 	text := make([]byte, 0, 96+len(row.URL))
 	text = strconv.AppendInt(append(text, '['), int64(row.ID), 10)
@@ -48,6 +48,9 @@ func editableText(row record.Site) []byte {
 	if len(row.Tags) > 0 {
 		tags, _ := json.Marshal(row.Tags)
 		text = append(append(text, ','), tags...)
+	}
+	if row.PublicBadges {
+		text = append(text, `,"badges"`...)
 	}
 	return append(text, ']')
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // editable lists the fields that a client may set.
-var editable = []string{"blog_id", "check_interval", "paused", "settings", "tags", "url"}
+var editable = []string{"blog_id", "check_interval", "paused", "public_badges", "settings", "tags", "url"}
 
 // wildcard in a mask stands for all fields that a client may set.
 const wildcard = "*"

@@ -30,21 +30,30 @@ const (
 )
 
 func (s *jetpackMonitor) GetJetpackMonitorStatus(ctx context.Context, req *wpcomv1.GetJetpackMonitorStatusRequest) (*wpcomv1.GetJetpackMonitorStatusResponse, error) {
-	var t tally
-	err := s.walk(ctx, req.GetSite(), func(rows []record.Site) (more bool, err error) {
+	t, err := s.status(ctx, req.GetSite())
+	switch {
+	case err != nil:
+		return nil, err
+	case !t.checked && !t.held:
+		return nil, noneIs(req.GetSite())
+	case t.checked:
+		return &wpcomv1.GetJetpackMonitorStatusResponse{Status: t.up()}, nil
+	}
+	return &wpcomv1.GetJetpackMonitorStatusResponse{Status: t.up(), Paused: &t.held}, nil
+}
+
+// status adds up the sites that a name stands for, until one is down. NotFound when there are none.
+func (s *jetpackMonitor) status(ctx context.Context, site string) (t tally, err error) {
+	found := false
+	err = s.walk(ctx, site, func(rows []record.Site) (more bool, err error) {
+		found = found || len(rows) > 0
 		t.count(ctx, s.o, rows)
 		return !t.down, nil
 	})
-	if err != nil {
-		return nil, err
+	if err == nil && !found {
+		err = noneIs(site)
 	}
-	if !t.checked && !t.held {
-		return nil, noneIs(req.GetSite())
-	}
-	if t.checked {
-		return &wpcomv1.GetJetpackMonitorStatusResponse{Status: !t.down}, nil
-	}
-	return &wpcomv1.GetJetpackMonitorStatusResponse{Status: !t.heldDown, Paused: &t.held}, nil
+	return t, err
 }
 
 // noneIs is the refusal of a site of which nothing is monitored.
@@ -134,6 +143,14 @@ type tally struct {
 	checked, down bool
 	// held means that one was told down and paused, heldDown that one of those is down still.
 	held, heldDown bool
+}
+
+// up reports what those that count come to.
+func (t *tally) up() bool {
+	if t.checked {
+		return !t.down
+	}
+	return !t.heldDown
 }
 
 // count adds sites. It asks for the live state of no more sites than it needs.

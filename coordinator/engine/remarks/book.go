@@ -89,6 +89,33 @@ func (b *Book) Note(s Site, at time.Time, o *check.Observation) (remarked bool) 
 	return true
 }
 
+// NotePace takes the pace of an hour of a site into account, with what is to be said of it if it is
+// slower, and reports whether there is something to remark about the site.
+func (b *Book) NotePace(s Site, at time.Time, p advisory.Pace, detail string) (remarked bool) {
+	e := b.sites[s.ID]
+	if e == nil {
+		if p != advisory.PaceSlower {
+			return false
+		}
+		e = &entry{}
+		b.sites[s.ID] = e
+	}
+	e.bucket = s.Bucket
+	r := record.Remark{SiteID: s.ID, BlogID: s.BlogID, Bucket: s.Bucket, URL: s.URL, Advisory: check.AdvisorySlowerThanUsual, At: at}
+	switch opened, closed := e.NotePace(p); {
+	case opened:
+		r.Open, r.Detail = true, detail
+		b.put(r)
+	case closed:
+		b.put(r)
+	}
+	if e.Idle() {
+		delete(b.sites, s.ID)
+		return false
+	}
+	return true
+}
+
 // Removed closes the remarks of a site that was deleted. Of a site that is paused nothing but they
 // may be known here.
 func (b *Book) Removed(id check.SiteID, at time.Time) {

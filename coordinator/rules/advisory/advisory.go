@@ -25,10 +25,10 @@ func bit(a check.Advisory) set { return 1 << a }
 type rule struct{ open, close uint8 }
 
 // ruleOf returns the rule of a remark. A page is judged once in twelve checks, and a
-// certificate's end does not come and go; a slow answer does.
+// certificate's end does not come and go; a slow answer does. What is of the history counts hours.
 func ruleOf(a check.Advisory) rule {
 	switch {
-	case a.IsOfPage(), a == check.AdvisoryTLSExpiring:
+	case a.IsOfPage(), a == check.AdvisoryTLSExpiring, a.IsOfHistory():
 		return rule{2, 2}
 	case a == check.AdvisorySlow:
 		return rule{3, 6}
@@ -69,26 +69,32 @@ func (s *State) Note(o *check.Observation) (opened, closed []check.Advisory) {
 		return nil, nil
 	}
 	for a := check.Advisory(1); a <= check.AdvisoryLast; a++ {
-		if a.IsOfPage() && o.PageState == check.PageNotJudged {
+		if a.IsOfPage() && o.PageState == check.PageNotJudged || a.IsOfHistory() {
 			continue
 		}
-		seen, open := slices.Contains(o.Advisories, a), s.open&bit(a) != 0
-		if seen == open {
-			s.streak[a] = 0
-			continue
-		}
-		s.streak[a]++
-		switch rule := ruleOf(a); {
-		case seen && s.streak[a] >= rule.open:
-			s.open |= bit(a)
+		seen := slices.Contains(o.Advisories, a)
+		switch {
+		case !s.see(a, seen):
+		case seen:
 			opened = append(opened, a)
-		case open && s.streak[a] >= rule.close:
-			s.open &^= bit(a)
-			closed = append(closed, a)
 		default:
-			continue
+			closed = append(closed, a)
 		}
-		s.streak[a] = 0
 	}
 	return opened, closed
+}
+
+// see takes into account whether a remark was seen, and reports whether it opened or closed by it.
+func (s *State) see(a check.Advisory, seen bool) (changed bool) {
+	if open := s.open&bit(a) != 0; seen == open {
+		s.streak[a] = 0
+		return false
+	}
+	s.streak[a]++
+	if rule := ruleOf(a); seen && s.streak[a] < rule.open || !seen && s.streak[a] < rule.close {
+		return false
+	}
+	s.open ^= bit(a)
+	s.streak[a] = 0
+	return true
 }

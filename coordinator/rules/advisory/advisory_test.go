@@ -24,8 +24,8 @@ func saw(all ...check.Advisory) check.Observation {
 	return check.Observation{Outcome: check.OutcomeUp, PageState: check.PageFilled, Advisories: all}
 }
 
-// history applies checks and returns what opened (+) and closed (-) at each, as "0+3 5-3".
-func history(s *advisory.State, checks ...check.Observation) string {
+// changesOf applies checks and returns what opened (+) and closed (-) at each, as "0+3 5-3".
+func changesOf(s *advisory.State, checks ...check.Observation) string {
 	var out []string
 	for i := range checks {
 		opened, closed := s.Note(&checks[i])
@@ -60,7 +60,7 @@ func TestRemarksOpenAndCloseAfterSeveralChecks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var s advisory.State
-			if got := history(&s, tt.checks...); got != tt.want {
+			if got := changesOf(&s, tt.checks...); got != tt.want {
 				t.Errorf("%q, want %q", got, tt.want)
 			}
 		})
@@ -73,7 +73,7 @@ func TestOpenRemarksAreKnownAgain(t *testing.T) {
 	if got := s.Open(); !slices.Equal(got, []check.Advisory{ends, old}) || s.Idle() {
 		t.Errorf("open are %v (idle: %t)", got, s.Idle())
 	}
-	if got := history(&s, saw(), saw(), saw()); got != "1-1 2-2" || !s.Idle() {
+	if got := changesOf(&s, saw(), saw(), saw()); got != "1-1 2-2" || !s.Idle() {
 		t.Errorf("closed %q (idle: %t)", got, s.Idle())
 	}
 }

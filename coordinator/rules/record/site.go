@@ -31,6 +31,8 @@ type Site struct {
 	Settings check.Settings
 	// Tags are the caller's labels, sorted. Readings of many sites for the engine have none.
 	Tags []string
+	// PublicBadges means that everybody may see the site's badges.
+	PublicBadges bool
 }
 
 // Verdict is a status and when it began; zero when it has never changed.

@@ -74,7 +74,7 @@ type Sites interface {
 	// It ignores ID and the status fields of s.
 	CreateSite(ctx context.Context, s record.Site) (record.Site, error)
 	// UpdateSite applies edit to the stored site, and returns the site as stored then. Of
-	// BlogID, URL, Interval, Paused, Settings and Tags it writes those that edit changed, so that
+	// BlogID, URL, Interval, Paused, Settings, Tags and PublicBadges it writes those that edit changed, so that
 	// concurrent writes to the others stay; it ignores other changes. It may call edit
 	// several times, and returns edit's error unchanged. NotFound when there is no such row,
 	// AlreadyExists as in CreateSite. A change of the URL ends the site's open outage at time

@@ -36,6 +36,9 @@ func Site(w io.Writer, s *monitorv1.Site) error {
 			p.line("tags\t%s", strings.Join(s.GetTags(), " "))
 		}
 		p.settings(s.GetSettings())
+		if s.GetPublicBadges() {
+			p.line("badges\tpublic")
+		}
 		p.line("bucket\t%d", s.GetBucket())
 		p.line("etag\t%s", s.GetEtag())
 	})

@@ -72,7 +72,7 @@ func (w *world) goodRequests() map[protoreflect.FullName]proto.Message {
 		&monitorv1.CreateMaintenanceRequest{Maintenance: badMaintenance()}, &monitorv1.UpdateMaintenanceRequest{Maintenance: badMaintenance()},
 		&monitorv1.GetSiteHistoryRequest{SiteId: w.site}, &monitorv1.ExportSiteHistoryRequest{SiteId: w.site}, &monitorv1.GetSiteUptimeRequest{SiteId: w.site},
 		&monitorv1.BatchGetSiteUptimesRequest{SiteIds: []int64{w.site}}, &monitorv1.GetFleetHistoryRequest{},
-		&monitorv1.ListAdvisoriesRequest{}, &monitorv1.GetOutageRequest{OutageId: 1}, &monitorv1.ReplayOutageRequest{OutageId: 1},
+		&monitorv1.ListAdvisoriesRequest{}, &monitorv1.GetBadgeRequest{SiteId: 1 << 40, Badge: "status.svg"}, &monitorv1.GetOutageRequest{OutageId: 1}, &monitorv1.ReplayOutageRequest{OutageId: 1},
 		&monitorv1.CreateSubscriptionRequest{Subscription: subscription}, &monitorv1.UpdateSubscriptionRequest{Subscription: subscription},
 		&monitorv1.GetSubscriptionRequest{SubscriptionId: 1 << 40}, &monitorv1.DeleteSubscriptionRequest{SubscriptionId: 1 << 40},
 		&monitorv1.EnableSubscriptionRequest{SubscriptionId: 1 << 40}, &monitorv1.DisableSubscriptionRequest{SubscriptionId: 1 << 40},
@@ -80,6 +80,7 @@ func (w *world) goodRequests() map[protoreflect.FullName]proto.Message {
 		&monitorv1.TestSubscriptionRequest{SubscriptionId: 1 << 40}, &monitorv1.RotateSubscriptionSecretRequest{SubscriptionId: 1 << 40},
 		&wpcomv1.GetJetpackMonitorStatusRequest{Site: "1"}, &wpcomv1.GetJetpackMonitorSettingsRequest{Site: "1"},
 		&wpcomv1.ListJetpackMonitorIncidentsRequest{Site: "1"}, &wpcomv1.GetJetpackMonitorUptimeRequest{Site: "1"},
+		&wpcomv1.GetProtectUptimeRequest{Site: "1"}, &wpcomv1.ListAgencySitesRequest{BlogIds: []int64{1}},
 		&wpcomv1.UpdateJetpackMonitorSettingsRequest{Site: "1", Settings: &wpcomv1.JetpackMonitorSettings{}},
 		&veriflierv1.VerifyRequest{RequestId: "bad", Target: &checkv1.Target{Url: "http://0.0.0.0/"}},
 	} {

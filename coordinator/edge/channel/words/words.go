@@ -99,6 +99,8 @@ func advisory(name string) string {
 		return "the server speaks nothing newer than TLS 1.1"
 	case "ADVISORY_SLOW":
 		return "answers are slow"
+	case "ADVISORY_SLOWER_THAN_USUAL":
+		return "answers take much longer than usual"
 	case "ADVISORY_IPV6_BROKEN":
 		return "its IPv6 addresses do not work"
 	case "ADVISORY_HEAD_UNSUPPORTED":

@@ -40,7 +40,7 @@ func (s *Store) newCreation(site record.Site) (*creation, error) {
 	if site.Bucket >= check.Buckets {
 		return nil, fault.InvalidField("bucket", "must be below %d, is %d", check.Buckets, site.Bucket)
 	}
-	settings, err := encodeSettings(site.Settings)
+	settings, err := encodeSettings(site)
 	if err != nil {
 		return nil, err
 	}
@@ -263,8 +263,8 @@ func noOther(t txn, id check.SiteID, site record.Site) error {
 }
 
 // encodeSettings returns "" for the default.
-func encodeSettings(settings check.Settings) (string, error) {
-	b, err := json.Marshal(settings)
+func encodeSettings(site record.Site) (string, error) {
+	b, err := json.Marshal(settings{site.Settings, site.PublicBadges})
 	if err != nil {
 		return "", fault.New(fault.Internal, "write settings as JSON: %w", err)
 	}

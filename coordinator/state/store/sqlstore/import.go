@@ -202,7 +202,7 @@ func (s *Store) insertOurs(t txn, sites []record.Site) error {
 		site := &sites[i]
 		ids = append(ids, site.ID)
 		hosts = append(hosts, place{id: site.ID, url: site.URL, standing: freshRow()}.entry())
-		text, err := encodeSettings(site.Settings)
+		text, err := encodeSettings(*site)
 		if err != nil {
 			return err
 		}

@@ -88,18 +88,25 @@ func (s *Store) site(r *siteRow) record.Site {
 		site.Untold = s.knownOf(r)
 	}
 	if r.settings != "" {
-		site.Settings = s.settings(site.ID, r.settings)
+		kept := s.settings(site.ID, r.settings)
+		site.Settings, site.PublicBadges = kept.Settings, kept.PublicBadges
 	}
 	site.Tags = r.sortedTags()
 	return site
 }
 
+// settings is the text of a site's settings: how to check it, and what nodes need not know.
+type settings struct {
+	check.Settings
+	PublicBadges bool `json:"public_badges,omitempty"`
+}
+
 // settings parses the settings, which few sites have. It is a function of its own so that
 // site, which runs millions of times when a coordinator starts, allocates nothing.
-func (s *Store) settings(of check.SiteID, text text) (out check.Settings) {
+func (s *Store) settings(of check.SiteID, text text) (out settings) {
 	if err := json.Unmarshal([]byte(text), &out); err != nil {
 		s.log.Warn("settings unreadable, defaults used", "site_id", of, "error", err)
-		return check.Settings{}
+		return settings{}
 	}
 	return out
 }

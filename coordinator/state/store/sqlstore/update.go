@@ -67,7 +67,7 @@ func (u *update) run(t txn) error {
 	}
 	u.after = before
 	u.after.BlogID, u.after.URL, u.after.Interval = edited.BlogID, edited.URL, edited.Interval
-	u.after.Paused, u.after.Settings = edited.Paused, edited.Settings
+	u.after.Paused, u.after.Settings, u.after.PublicBadges = edited.Paused, edited.Settings, edited.PublicBadges
 	if u.after.Tags, err = checkTags(edited.Tags); err != nil {
 		return err
 	}
@@ -175,11 +175,11 @@ func (u *update) endOutage(t txn, row *siteRow) error {
 // writeSettings writes the settings if they differ from before, which was stored as text, and
 // reports whether they do.
 func (u *update) writeSettings(t txn, before record.Site, text string) (differ bool, err error) {
-	old, err := encodeSettings(before.Settings)
+	old, err := encodeSettings(before)
 	if err != nil {
 		return false, err
 	}
-	settings, err := encodeSettings(u.after.Settings)
+	settings, err := encodeSettings(u.after)
 	if err != nil || settings == old {
 		return false, err
 	}

@@ -46,7 +46,7 @@ func createdReadsBack(t *testing.T, db Database) {
 		Headers:       []check.Header{{Name: "X-Probe", Value: "ja, <b>&amp;</b>"}},
 		RequiredTexts: []string{"Grüße 🙂"}, ForbiddenTexts: []string{"'; --", "\\"},
 	}
-	want.Tags = []string{"a-z_0.9:x", "zz"}
+	want.Tags, want.PublicBadges = []string{"a-z_0.9:x", "zz"}, true
 	created := create(t, s, want)
 	if created.ID <= 0 {
 		t.Fatalf("id %d", created.ID)

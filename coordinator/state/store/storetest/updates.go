@@ -53,6 +53,7 @@ func setters() map[string]func(*record.Site, int) {
 		"interval":  func(s *record.Site, n int) { s.Interval = time.Duration(1+n%255) * time.Minute },
 		"paused":    func(s *record.Site, n int) { s.Paused = n%2 == 0 },
 		"tags":      func(s *record.Site, n int) { s.Tags = texts(n) },
+		"badges":    func(s *record.Site, n int) { s.PublicBadges = n%2 == 0 },
 		"method":    func(s *record.Site, n int) { s.Settings.Method = check.Method(n % 4) },
 		"redirect":  func(s *record.Site, n int) { s.Settings.RedirectPolicy = check.RedirectPolicy(n % 3) },
 		"required":  func(s *record.Site, n int) { s.Settings.RequiredTexts = texts(n) },
@@ -73,7 +74,7 @@ func texts(n int) []string {
 }
 
 func fieldNames() []string {
-	return []string{"blog", "url", "interval", "paused", "tags", "method", "redirect", "required", "forbidden", "headers", "slow"}
+	return []string{"blog", "url", "interval", "paused", "tags", "badges", "method", "redirect", "required", "forbidden", "headers", "slow"}
 }
 
 // set changes one field of a site, by its setter.

@@ -37,6 +37,9 @@ type SiteAdvisory struct {
 	// The remark. It opens when several checks in a row see it (3; 2 for the end of a certificate
 	// and for what is seen in the page, which is looked at in one check of twelve), and closes
 	// when as many do not (a slow answer: 6). A check that fails counts for neither.
+	// ADVISORY_SLOWER_THAN_USUAL is about hours, not checks: two open it, and two in which the site
+	// took less than twice its usual time, or 200 ms at most, close it. An hour with fewer than six
+	// good checks counts for neither, nor does any while less than three days are known.
 	Advisory v1.Advisory `protobuf:"varint,4,opt,name=advisory,proto3,enum=jetmon.check.v1.Advisory" json:"advisory,omitempty"`
 	// When it opened.
 	OpenTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=open_time,json=openTime,proto3" json:"open_time,omitempty"`

@@ -160,8 +160,8 @@ type Site struct {
 	// Set when the newest ballot found the site down in some regions only. It is no
 	// outage and is not reported. Absent when there was none in the last hour.
 	RegionalFinding *RegionalFinding `protobuf:"bytes,18,opt,name=regional_finding,json=regionalFinding,proto3" json:"regional_finding,omitempty"`
-	// Checksum of what a caller can edit: url, blog_id, check_interval, paused, settings and tags. It
-	// says nothing of the live state, which changes with every check. CreateSite ignores it.
+	// Checksum of what a caller can edit: url, blog_id, check_interval, paused, settings, tags and
+	// public_badges. It says nothing of the live state, which changes with every check. CreateSite ignores it.
 	// UpdateSite makes no edit when it is not empty and the site has another one by then:
 	// ABORTED with the reason ETAG_MISMATCH in google.rpc.ErrorInfo, over REST 412. At most 64
 	// bytes.
@@ -175,8 +175,11 @@ type Site struct {
 	MaintenanceId int64 `protobuf:"varint,21,opt,name=maintenance_id,json=maintenanceId,proto3" json:"maintenance_id,omitempty"`
 	// When that window ends; absent when there is none.
 	MaintenanceEndTime *timestamppb.Timestamp `protobuf:"bytes,22,opt,name=maintenance_end_time,json=maintenanceEndTime,proto3" json:"maintenance_end_time,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// True: everybody may see the badges of the site, without credentials; see BadgeService. They
+	// tell its status, its uptime and its response time, and not its URL.
+	PublicBadges  bool `protobuf:"varint,23,opt,name=public_badges,json=publicBadges,proto3" json:"public_badges,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Site) Reset() {
@@ -363,6 +366,13 @@ func (x *Site) GetMaintenanceEndTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Site) GetPublicBadges() bool {
+	if x != nil {
+		return x.PublicBadges
+	}
+	return false
+}
+
 // RegionalFinding says that a site fails for some regions and works for others.
 type RegionalFinding struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -540,7 +550,7 @@ var File_jetmon_monitor_v1_site_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_site_proto_rawDesc = "" +
 	"\n" +
-	"\x1cjetmon/monitor/v1/site.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\xb9\t\n" +
+	"\x1cjetmon/monitor/v1/site.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\xde\t\n" +
 	"\x04Site\x12\x1c\n" +
 	"\asite_id\x18\x01 \x01(\x03B\x03\xe0A\bR\x06siteId\x12 \n" +
 	"\ablog_id\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06blogId\x12Z\n" +
@@ -566,7 +576,8 @@ const file_jetmon_monitor_v1_site_proto_rawDesc = "" +
 	"\x04etag\x18\x13 \x01(\tB\a\xbaH\x04r\x02(@R\x04etag\x12B\n" +
 	"\x04tags\x18\x14 \x03(\tB.\xbaH+\x92\x01(\x10\b\x18\x01\"\"r \x18 2\x1c^[a-z0-9][a-z0-9._:-]{0,31}$R\x04tags\x12*\n" +
 	"\x0emaintenance_id\x18\x15 \x01(\x03B\x03\xe0A\x03R\rmaintenanceId\x12Q\n" +
-	"\x14maintenance_end_time\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x12maintenanceEndTime\"\x8c\x01\n" +
+	"\x14maintenance_end_time\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x12maintenanceEndTime\x12#\n" +
+	"\rpublic_badges\x18\x17 \x01(\bR\fpublicBadges\"\x8c\x01\n" +
 	"\x0fRegionalFinding\x12!\n" +
 	"\fdown_regions\x18\x01 \x03(\tR\vdownRegions\x12\x1d\n" +
 	"\n" +
