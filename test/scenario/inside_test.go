@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon"
-	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	role "github.com/Automattic/jetmon/coordinator"
+	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
