@@ -85,13 +85,15 @@ func New(now time.Time, days int) *Calendar {
 // From returns the beginning of the window: what ended before is of no use to Add.
 func (c *Calendar) From() time.Time { return c.from }
 
-// Add counts a URL.
-func (c *Calendar) Add(u URL) {
-	for _, s := range without(Span{u.Since, c.now}, u.Paused) {
+// Add counts a URL. Gaps are the stretches in which nobody looked, or could tell, in any order:
+// then it was neither watched nor down.
+func (c *Calendar) Add(u URL, gaps ...Span) {
+	blind := merge(slices.Clone(gaps))
+	for _, s := range without(Span{u.Since, c.now}, append(slices.Clip(u.Paused), blind...)) {
 		c.watch(s)
 	}
 	for _, o := range u.Outages {
-		for _, s := range c.downtime(o, u.Paused) {
+		for _, s := range c.downtime(u, o, blind) {
 			if s = c.clip(s); s.Start.Before(s.End) {
 				c.watch(s)
 				c.down = append(c.down, s)
@@ -105,8 +107,9 @@ func (c *Calendar) Add(u URL) {
 }
 
 // downtime returns the stretches of an outage in which its URL was checked and down.
-func (c *Calendar) downtime(o Outage, paused []Span) []Span {
-	return outside(o.failing(c.now, paused), o.Maintenance)
+func (c *Calendar) downtime(u URL, o Outage, blind []Span) []Span {
+	seen, _ := u.observed(o, c.now, blind)
+	return outside(seen, o.Maintenance)
 }
 
 // clip returns what of a span is in the window; a span that ends before it begins is nothing.
