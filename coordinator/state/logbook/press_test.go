@@ -10,6 +10,34 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 )
 
+// FuzzABlob wants whatever lies in the database to be opened or refused, within the memory of a
+// blob.
+func FuzzABlob(f *testing.F) {
+	p := newPress()
+	for _, x := range []binary{new(history.Sheet), new(history.Summaries), new(history.Fleet)} {
+		blob, err := p.pack(x)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(blob)
+	}
+	f.Add(p.enc.EncodeAll(make([]byte, maxPlain+1), nil))
+	f.Fuzz(func(t *testing.T, blob []byte) {
+		err := p.open(blob, func(b []byte) error {
+			if len(b) > maxPlain {
+				t.Fatalf("%d bytes of %d", len(b), len(blob))
+			}
+			_, _ = history.ParseSheet(b)
+			_, _ = history.ParseSummaries(b)
+			_, err := history.ParseFleet(b)
+			return err
+		})
+		if err == nil && len(blob) == 0 {
+			t.Fatal("nothing is something")
+		}
+	})
+}
+
 // Times that differ at random have nothing that repeats. They must be compressed all the same:
 // what they have is that some differences are frequent.
 func TestWhatDoesNotRepeatIsCompressed(t *testing.T) {

@@ -22,7 +22,7 @@ func TestHistoryBeginsWithTheFirstFlush(t *testing.T) {
 		}
 		const shard = 0
 		d := newDesk()
-		l := newLogbook(t, logbook.Options{Engine: d, Store: s, Shards: holder{shard: claim(t, s, "a", shard, now)}}, clock)
+		l := newLogbook(t, logbook.Options{Engine: d, Store: s, Shards: holder{shard: claim(t, s, "a", shard, now)}, Clock: clock})
 		turn, seconds, _ := history.Noted(7, time.Minute, now.Add(-time.Minute), now)
 		d.note(3, history.Note{Site: 7, Turn: turn, Interval: seconds, Code: history.Took(time.Second)})
 		l.Flush(t.Context(), shard)

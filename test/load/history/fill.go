@@ -23,8 +23,9 @@ const sampled = 1000
 // fill writes thirty days, of some buckets turn by turn, of some sites in all buckets as summaries.
 func (b *bench) fill(ctx context.Context) error {
 	f := &filler{bench: b}
+	// As package logbook has it.
 	var err error
-	if f.enc, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20)); err != nil {
+	if f.enc, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithAllLitEntropyCompression(true), zstd.WithEncoderCRC(true), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20)); err != nil {
 		return err
 	}
 	began := time.Now()
