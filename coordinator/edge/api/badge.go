@@ -68,7 +68,8 @@ func (s *badges) make(ctx context.Context, of badgeKey) (*monitorv1.GetBadgeResp
 	return nil, noBadge()
 }
 
-// uptime returns the share of the last days in which a site was up; false when nobody watched it.
+// uptime returns the share of the last days in which a site was up; false when nobody watched it, or
+// nobody looked.
 func (s *badges) uptime(ctx context.Context, row record.Site, days int) (share float64, known bool, err error) {
 	now := time.Now()
 	period := uptime.Span{Start: midnight(now).AddDate(0, 0, 1-days), End: now}
@@ -77,6 +78,9 @@ func (s *badges) uptime(ctx context.Context, row record.Site, days int) (share f
 		return 0, false, err
 	}
 	x := sites[row.ID]
+	if seen, asked := x.turns.Coverage(); asked && seen == 0 {
+		return 0, false, nil
+	}
 	share, known = x.url.Over(period, now, x.turns.Gaps).Uptime()
 	return share, known, nil
 }

@@ -98,7 +98,8 @@ const mostSeen = 100
 
 // addDays counts some sites. An outage counts for what is named if it was of a URL that fits.
 func (s *jetpackMonitor) addDays(ctx context.Context, c *uptime.Calendar, named name, rows []record.Site, now time.Time) error {
-	gaps, err := s.gaps(ctx, c, rows, now)
+	look := lookback{o: s.o}
+	gaps, err := look.gaps(ctx, c.From(), rows, now)
 	if err != nil {
 		return err
 	}
@@ -111,20 +112,21 @@ func (s *jetpackMonitor) addDays(ctx context.Context, c *uptime.Calendar, named 
 		row := byID[p.SiteID]
 		delete(byID, p.SiteID)
 		p.Outages = slices.DeleteFunc(p.Outages, func(o record.PastOutage) bool { return !named.fits(o.URL) })
-		c.Add(p.Of(row, now), gaps[row.ID]...)
+		c.AddSeen(p.Of(row, now), gaps[row.ID], look.interval(row))
 	})
 	for _, row := range byID {
-		c.Add(record.Past{}.Of(row, now), gaps[row.ID]...)
+		c.AddSeen(record.Past{}.Of(row, now), gaps[row.ID], look.interval(row))
 	}
 	return err
 }
 
-// gaps returns when nobody looked at sites, as far as that is kept; nothing of more than mostSeen.
-func (s *jetpackMonitor) gaps(ctx context.Context, c *uptime.Calendar, rows []record.Site, now time.Time) (map[check.SiteID][]uptime.Span, error) {
-	if s.o.History == nil || len(rows) > mostSeen {
+// gaps returns when nobody looked at sites since a midnight, as far as that is kept; nothing of more
+// than mostSeen.
+func (l lookback) gaps(ctx context.Context, since time.Time, rows []record.Site, now time.Time) (map[check.SiteID][]uptime.Span, error) {
+	if l.o.History == nil || len(rows) > mostSeen {
 		return nil, nil
 	}
-	sites, _, err := lookback{o: s.o}.ledgers(ctx, rows, uptime.Span{Start: c.From(), End: now}, now)
+	sites, _, err := l.ledgers(ctx, rows, uptime.Span{Start: since, End: now}, now)
 	gaps := make(map[check.SiteID][]uptime.Span, len(sites))
 	for id, x := range sites {
 		gaps[id] = x.turns.Gaps

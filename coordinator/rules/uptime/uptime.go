@@ -85,11 +85,20 @@ func New(now time.Time, days int) *Calendar {
 // From returns the beginning of the window: what ended before is of no use to Add.
 func (c *Calendar) From() time.Time { return c.from }
 
-// Add counts a URL. Gaps are the stretches in which nobody looked, or could tell, in any order:
-// then it was neither watched nor down.
-func (c *Calendar) Add(u URL, gaps ...Span) {
+// Add counts a URL of which nothing is known but its outages and when it was to be checked.
+func (c *Calendar) Add(u URL) { c.AddSeen(u, nil, 0) }
+
+// AddSeen counts a URL. Gaps are the stretches in which nobody looked, or could tell, in any
+// order, each from its first turn up to the turn after its last one: it was not down then, as far
+// as anybody knows. It was watched at the turns outside of them, of which there is one in an
+// interval.
+func (c *Calendar) AddSeen(u URL, gaps []Span, interval time.Duration) {
 	blind := merge(slices.Clone(gaps))
-	for _, s := range without(Span{u.Since, c.now}, append(slices.Clip(u.Paused), blind...)) {
+	unseen := slices.Clone(u.Paused)
+	for _, g := range blind {
+		unseen = append(unseen, Span{g.Start.Add(-max(interval, 1) + 1), g.End})
+	}
+	for _, s := range without(Span{u.Since, c.now}, unseen) {
 		c.watch(s)
 	}
 	for _, o := range u.Outages {
