@@ -56,9 +56,12 @@ func TestEachResultIsNotedForItsTurn(t *testing.T) {
 		{blocked, history.Blocked},
 		{down, history.Failed},
 	} {
-		for c.answer(tt.saw) == 0 {
-			w.pass(time.Second, c)
+		for len(c.batches) == 0 {
+			w.pass(grain, c)
 		}
+		want := uint32(schedule.Turn(r.ID, r.Interval, w.now))
+		w.pass(35*time.Second, c) // the answer is nearer to the next turn
+		c.answer(tt.saw)
 		notes, regions := w.noted(r.Bucket)
 		if len(notes) != 1 {
 			t.Fatalf("%d notes of one result: %v", len(notes), notes)
@@ -67,9 +70,35 @@ func TestEachResultIsNotedForItsTurn(t *testing.T) {
 		if n.Code != tt.want || n.Site != r.ID || time.Duration(n.Interval)*time.Second != r.Interval || regions[n.Region] != "here" {
 			t.Errorf("%+v of %v, want the code %d", n, regions, tt.want)
 		}
-		if late := w.now.Sub(schedule.TurnTime(n.Site, r.Interval, int64(n.Turn))); late < -grain || late > r.Interval {
-			t.Errorf("the turn was %v before its result", late)
+		if n.Turn != want {
+			t.Errorf("the turn %d, want %d", n.Turn, want)
 		}
+	}
+}
+
+// A re-check counts for the turn before it began, however long it took.
+func TestAReCheckIsNotedForTheTurnBefore(t *testing.T) {
+	t.Parallel()
+	w := keeping(t)
+	c := w.join("a")
+	r := row()
+	w.engine.Put(w.now, r)
+	for c.answer(down) == 0 {
+		w.pass(grain, c)
+	}
+	first, _ := w.noted(r.Bucket)
+	for len(c.batches) == 0 {
+		w.pass(grain, c)
+	}
+	next := schedule.TurnTime(r.ID, r.Interval, int64(first[0].Turn)+1)
+	for !w.now.After(next.Add(time.Second)) {
+		w.pass(grain, c)
+	}
+	slow := down
+	slow.Timing.Total = 5 * time.Second
+	c.answer(slow)
+	if notes, _ := w.noted(r.Bucket); len(notes) != 1 || notes[0].Turn != first[0].Turn || notes[0].Code != history.Failed {
+		t.Errorf("noted is %+v, want a failure of turn %d", notes, first[0].Turn)
 	}
 }
 
@@ -86,7 +115,7 @@ func TestWhatDoesNotCountIsNotNotedAsIfItDid(t *testing.T) {
 	}
 	c.says(false)
 	b := c.batches[0]
-	results := []Result{{Key: dispatch.Key{Site: r.ID, Sequence: b.Checks[0].Sequence}, At: w.now, Observation: down}}
+	results := []Result{{Key: dispatch.Key{Site: r.ID, Sequence: b.Checks[0].Sequence}, At: w.now, Observation: check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureBlocked}}}
 	for range 2 {
 		if _, err := w.engine.CheckIn(w.now, c.id, b.Ref, results); err != nil {
 			t.Fatal(err)

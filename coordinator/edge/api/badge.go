@@ -81,7 +81,7 @@ func (s *badges) uptime(ctx context.Context, row record.Site, days int) (share f
 	if seen, asked := x.turns.Coverage(); asked && seen == 0 {
 		return 0, false, nil
 	}
-	share, known = x.url.Over(period, now, x.turns.Gaps).Uptime()
+	share, known = x.url.Over(x.site, period, now, x.turns.Gaps).Uptime()
 	return share, known, nil
 }
 

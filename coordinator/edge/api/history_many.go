@@ -30,7 +30,7 @@ func (l lookback) many(ctx context.Context, rows []record.Site, period uptime.Sp
 	all := make([]*monitorv1.SiteUptime, len(rows))
 	for i, row := range rows {
 		s := sites[row.ID]
-		all[i] = uptimeToProto(row.ID, s.url.Over(period, now, s.turns.Gaps), &s.turns, known)
+		all[i] = uptimeToProto(row.ID, s.url.Over(s.site, period, now, s.turns.Gaps), &s.turns, known)
 	}
 	return all, nil
 }

@@ -22,7 +22,7 @@ const (
 )
 
 // firstYear is before any monitor.
-const firstYear = 2000
+const firstYear = 1990
 
 // asked is a request's period.
 type asked struct {
@@ -68,7 +68,7 @@ func wholeDays(p uptime.Span) error {
 	for _, x := range []struct {
 		field string
 		at    time.Time
-	}{{"start_time", p.Start}, {"end_time", p.End}} {
+	}{{"end_time", p.End}, {"start_time", p.Start}} {
 		if !x.at.Equal(midnight(x.at)) {
 			return fault.InvalidField(x.field, "must be a midnight of UTC, as %s", midnight(x.at).Format(time.RFC3339))
 		}

@@ -1,7 +1,6 @@
 package history
 
 import (
-	"slices"
 	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
@@ -94,15 +93,16 @@ func (b *builder) reach(site check.SiteID, interval time.Duration, turn int64) {
 func (b *builder) close() {
 	if len(b.codes) > b.from {
 		b.open.Codes = b.codes[b.from:len(b.codes):len(b.codes)]
-		if regions := b.regions[b.from:len(b.regions):len(b.regions)]; slices.ContainsFunc(regions, isKnown) {
-			b.open.Regions = regions
+		for _, region := range b.regions[b.from:] {
+			if region != 0 {
+				b.open.Regions = b.regions[b.from:len(b.regions):len(b.regions)]
+				break
+			}
 		}
 		b.strips = append(b.strips, b.open)
 	}
 	b.from, b.open = len(b.codes), Strip{}
 }
-
-func isKnown(region uint8) bool { return region != 0 }
 
 // finish ends the sheet.
 func (b *builder) finish(regions []string) *Sheet {

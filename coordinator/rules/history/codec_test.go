@@ -166,6 +166,11 @@ func readsAnything(t *testing.T, b []byte, bad bool) {
 		}
 		for _, x := range sheet.Strips {
 			findsAll(t, b, sheet, x.Site)
+			for _, r := range x.Regions {
+				if int(r) >= len(sheet.Regions) {
+					t.Fatalf("%x has a region without a name: %+v", b, sheet)
+				}
+			}
 		}
 	})
 	summaries, err := history.ParseSummaries(b)
@@ -173,6 +178,9 @@ func readsAnything(t *testing.T, b []byte, bad bool) {
 		again, err := history.ParseSummaries(summaries.AppendBinary(nil))
 		if err != nil || !reflect.DeepEqual(summaries, again) {
 			t.Fatalf("%x is read as %+v, and that as %+v, %v", b, summaries, again, err)
+		}
+		for _, x := range summaries.Sites {
+			fits(t, x)
 		}
 	})
 	fleet, err := history.ParseFleet(b)
@@ -183,6 +191,70 @@ func readsAnything(t *testing.T, b []byte, bad bool) {
 	})
 	_, _, _ = history.FindStrips(b, 1<<20)
 	_, _, _ = history.FindSummaries(b, 1<<20)
+}
+
+// fits checks that the numbers of a summary fit together.
+func fits(t *testing.T, s history.Summary) {
+	t.Helper()
+	var turns, unknown, lost uint64
+	for _, c := range s.Counts {
+		if turns += uint64(c.N); c.Code <= history.Unknown {
+			unknown += uint64(c.N)
+		}
+	}
+	end := s.First
+	for _, g := range s.Gaps {
+		if g.First < end {
+			t.Fatalf("gaps that overlap: %+v", s)
+		}
+		lost, end = lost+uint64(g.Turns), g.First+int64(g.Turns)
+	}
+	if turns != uint64(s.Turns) || unknown != lost || end > s.First+int64(s.Turns) {
+		t.Fatalf("a summary whose numbers do not fit: %+v", s)
+	}
+}
+
+// Bytes that are changed at random seldom leave columns that can be read. These can, and the
+// numbers in them do not fit.
+func TestNumbersThatDoNotFitAreRefused(t *testing.T) {
+	t.Parallel()
+	good := func() history.Summary {
+		return history.Summary{Site: 1, Interval: time.Minute, First: 100, Turns: 10,
+			Counts: []history.Count{{Code: history.None, N: 3}, {Code: 30, N: 7}}, Gaps: []history.Gap{{First: 102, Turns: 3}}}
+	}
+	for name, change := range map[string]func(*history.Summary){
+		"":                             func(*history.Summary) {},
+		"more turns than counts":       func(s *history.Summary) { s.Turns++ },
+		"more gaps than turns without": func(s *history.Summary) { s.Gaps[0].Turns++ },
+		"a gap beyond the last turn":   func(s *history.Summary) { s.Gaps[0].First = 108 },
+		"a gap of no turns":            func(s *history.Summary) { s.Gaps = append(s.Gaps, history.Gap{First: 107}) },
+		"two gaps that are one":        func(s *history.Summary) { s.Gaps = []history.Gap{{First: 102, Turns: 1}, {First: 103, Turns: 2}} },
+		"a code twice": func(s *history.Summary) {
+			s.Counts = []history.Count{{Code: 0, N: 3}, {Code: 30, N: 3}, {Code: 30, N: 4}}
+		},
+		"a site that is none":            func(s *history.Summary) { s.Site = 0 },
+		"turns after the end of time":    func(s *history.Summary) { s.First, s.Gaps = 1<<40, []history.Gap{{First: 1 << 40, Turns: 3}} },
+		"an interval longer than can be": func(s *history.Summary) { s.Interval = history.MaxInterval + time.Second },
+	} {
+		x := good()
+		change(&x)
+		_, err := history.ParseSummaries((&history.Summaries{Sites: []history.Summary{x}}).AppendBinary(nil))
+		if (err == nil) != (name == "") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	strip := history.Strip{Site: 5, Interval: time.Minute, First: 100, Codes: []history.Code{20, 20}, Regions: []uint8{1, 2}}
+	after := strip
+	after.First = 102
+	for name, s := range map[string]*history.Sheet{
+		"":                        {Regions: []string{"", "a", "b"}, Strips: []history.Strip{strip, after}},
+		"a region without a name": {Regions: []string{"", "a"}, Strips: []history.Strip{strip}},
+		"strips that overlap":     {Regions: []string{"", "a", "b"}, Strips: []history.Strip{after, strip}},
+	} {
+		if _, err := history.ParseSheet(s.AppendBinary(nil)); (err == nil) != (name == "") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
 }
 
 func judge(t *testing.T, err error, bad bool, good func()) {

@@ -51,13 +51,24 @@ type headings struct {
 	base                            int64 // the moment, in seconds
 	site                            check.SiteID
 	sites, intervals, firsts, turns []byte
+	// seconds is the interval that came last, and turn the number of the turn at the moment:
+	// as a rule the next one is the same.
+	seconds, turn int64
+}
+
+// grow makes room for headings, as they are as a rule.
+func (w *headings) grow(n int) {
+	w.sites, w.intervals = make([]byte, 0, 2*n), make([]byte, 0, 2*n)
+	w.firsts, w.turns = make([]byte, 0, n), make([]byte, 0, n)
 }
 
 func (w *headings) add(h *heading) {
-	seconds := int64(h.interval / time.Second)
+	if seconds := int64(h.interval / time.Second); seconds != w.seconds {
+		w.seconds, w.turn = seconds, w.base/seconds
+	}
 	w.sites = binary.AppendUvarint(w.sites, uint64(h.site-w.site))
-	w.intervals = binary.AppendUvarint(w.intervals, uint64(seconds))
-	w.firsts = binary.AppendUvarint(w.firsts, uint64(h.first-w.base/seconds))
+	w.intervals = binary.AppendUvarint(w.intervals, uint64(w.seconds))
+	w.firsts = binary.AppendUvarint(w.firsts, uint64(h.first-w.turn))
 	w.turns = binary.AppendUvarint(w.turns, uint64(h.turns))
 	w.site = h.site
 }

@@ -115,6 +115,11 @@ func (m *model) history(rng *rand.Rand, names []string) []history.Note {
 			site, interval = last.Site, time.Duration(last.Interval)*time.Second
 			at = schedule.TurnTime(site, interval, int64(last.Turn)+1+rng.Int64N(2))
 		}
+		if len(notes) > 0 && rng.IntN(8) == 0 { // at the same moment, under another interval
+			last := notes[len(notes)-1]
+			site, at = last.Site, schedule.TurnTime(last.Site, time.Duration(last.Interval)*time.Second, int64(last.Turn))
+			interval = pace[rng.IntN(len(pace))]
+		}
 		turn, seconds, ok := history.Noted(site, interval, at, at)
 		if ok {
 			notes = append(notes, history.Note{Site: site, Turn: turn, Interval: seconds, Code: randomCode(rng), Region: uint8(rng.IntN(len(names)))})
@@ -151,11 +156,20 @@ func TestSheetsHaveWhatTheModelHas(t *testing.T) {
 			var sheets []*history.Sheet
 			for from := 0; from < len(notes); {
 				n := 1 + rng.IntN(len(notes)-from)
-				of, hours := stored(t, &binder, notes[from:from+n], names)
+				// Each flush has numbers of its own for the regions.
+				own, number := renumbered(rng, names)
+				flush := slices.Clone(notes[from : from+n])
+				for i := range flush {
+					flush[i].Region = number[flush[i].Region]
+				}
+				of, hours := stored(t, &binder, flush, own)
 				for i, s := range of {
 					for _, x := range s.Strips {
 						if history.HourOf(x.Start(0)) != hours[i] || history.HourOf(x.Start(len(x.Codes)-1)) != hours[i] {
 							t.Fatalf("%+v is not of hour %d", x, hours[i])
+						}
+						if x.Codes[0] == history.None || x.Codes[len(x.Codes)-1] == history.None {
+							t.Fatalf("a strip that does not begin and end with a check: %+v", x)
 						}
 					}
 				}
@@ -179,6 +193,40 @@ func TestSheetsHaveWhatTheModelHas(t *testing.T) {
 			sameStrips(t, again, all)
 		}
 	})
+}
+
+// renumbered returns the names of regions in another order, and the new number of each old one.
+func renumbered(rng *rand.Rand, names []string) (own []string, number []uint8) {
+	own, number = []string{""}, make([]uint8, len(names))
+	for _, old := range rng.Perm(len(names)) {
+		if old > 0 {
+			number[old] = uint8(len(own))
+			own = append(own, names[old])
+		}
+	}
+	return own, number
+}
+
+// A period begins with the turn at its first moment, and ends before the one at its end.
+func TestAPeriodHasItsFirstMomentAndNotItsEnd(t *testing.T) {
+	t.Parallel()
+	x := history.Strip{Site: 5, Interval: time.Minute, First: 29_000_000, Codes: []history.Code{20, 21, 22, 23, 24, 25}}
+	s := &history.Sheet{Regions: []string{""}, Strips: []history.Strip{x}}
+	for first := range x.Codes {
+		for end := first; end < len(x.Codes); end++ {
+			is := history.Merge(x.Start(first), x.Start(end), s)
+			want := x
+			if want.First, want.Codes = x.First+int64(first), x.Codes[first:end]; first == end {
+				if len(is.Strips) > 0 {
+					t.Errorf("an empty period has %+v", is.Strips)
+				}
+				continue
+			}
+			if !reflect.DeepEqual(is.Strips, []history.Strip{want}) {
+				t.Errorf("from %d to %d there is %+v, want %+v", first, end, is.Strips, want)
+			}
+		}
+	}
 }
 
 func sameStrips(t *testing.T, is, want *history.Sheet) {

@@ -16,6 +16,7 @@ const sheetVersion = 1
 // a check is not kept.
 func (s *Sheet) AppendBinary(dst []byte) []byte {
 	w := headings{base: maxSeconds}
+	w.grow(len(s.Strips))
 	total := 0
 	for i := range s.Strips {
 		h := s.Strips[i].heading()
@@ -74,8 +75,11 @@ func ParseSheet(b []byte) (*Sheet, error) {
 		return nil, err
 	}
 	s := &Sheet{Regions: p.names, Strips: make([]Strip, 0, p.left)}
-	// All codes lie in one piece of memory.
+	// All codes lie in one piece of memory, and all regions in another.
 	codes := make([]Code, 0, len(p.codes.b))
+	if !p.nameless() {
+		p.room = make([]uint8, len(p.codes.b))
+	}
 	for p.left > 0 {
 		h, stored, err := p.next()
 		if err != nil {
@@ -122,7 +126,12 @@ type sheet struct {
 	regions digits
 	// read is how many regions belong to the strips before, and now how many to this one.
 	read, now int
+	// room is memory for the regions of all strips; without, each strip gets its own.
+	room []uint8
 }
+
+// nameless reports whether no region is known.
+func (p *sheet) nameless() bool { return p.regions.low+p.regions.base == 1 }
 
 func openSheet(b []byte) (*sheet, error) {
 	if len(b) == 0 || b[0] != sheetVersion {
@@ -167,10 +176,16 @@ func (p *sheet) next() (h heading, codes []byte, err error) {
 // strip makes a strip of what next has found, with its regions.
 func (p *sheet) strip(h heading, codes []Code) Strip {
 	x := Strip{Site: h.site, Interval: h.interval, First: h.first, Codes: codes}
-	if p.now == 0 || p.regions.low+p.regions.base == 1 {
+	if p.now == 0 || p.nameless() {
 		return x
 	}
-	regions, known := p.regions.appendAll(make([]uint8, 0, len(codes)), p.read, p.now), false
+	n := len(codes)
+	if len(p.room) < n {
+		p.room = make([]uint8, n)
+	}
+	room := p.room[:0:n]
+	p.room = p.room[n:]
+	regions, known := p.regions.appendAll(room, p.read, p.now), false
 	for _, r := range regions {
 		known = known || r != 0
 	}

@@ -25,6 +25,7 @@ func (s *Summary) heading() heading {
 // have in common, then columns.
 func (s *Summaries) AppendBinary(dst []byte) []byte {
 	w := headings{base: maxSeconds}
+	w.grow(len(s.Sites))
 	for i := range s.Sites {
 		h := s.Sites[i].heading()
 		w.base = min(w.base, h.seconds())

@@ -54,7 +54,7 @@ func (s Stats) MeanBetween() time.Duration {
 
 // Over adds up a period of a URL, up to now. Gaps are the stretches in which nobody looked, or
 // could tell, in any order.
-func (u URL) Over(period Span, now time.Time, gaps []Span) Stats {
+func (u URL) Over(site Site, period Span, now time.Time, gaps []Span) Stats {
 	period.End = earliest(period.End, now)
 	s := Stats{Period: period}
 	if !period.Start.Before(period.End) {
@@ -67,7 +67,7 @@ func (u URL) Over(period Span, now time.Time, gaps []Span) Stats {
 
 	down, maintenance, unobserved := newSum(period), newSum(period), newSum(period)
 	for _, o := range u.Outages {
-		observed, hidden := u.observed(o, now, blind)
+		observed, hidden := u.observed(o, now, blind, lateness(site.Interval))
 		planned := merge(slices.Clone(o.Maintenance))
 		s.count(o, period, total(merge(within(outside(observed, planned), period))))
 		down.add(outside(observed, planned))
@@ -96,19 +96,19 @@ func (s *Stats) count(o Outage, period Span, down time.Duration) {
 	}
 }
 
-// lateness is how long after its turn a check may have seen what it saw. So long a gap goes on
-// after its last turn: what was seen then may have begun then.
-const lateness = time.Minute
+// lateness returns how long after its turn a check may have seen what it saw. So long a gap
+// goes on after its last turn: what was seen then may have begun then.
+func lateness(interval time.Duration) time.Duration { return min(time.Minute, interval/2) }
 
 // observed returns the stretches of an outage in which its URL was seen failing, and those in
 // which nobody looked. What was seen before a gap that the confirmation came after does not
 // count: the site may have been good in between.
-func (u URL) observed(o Outage, now time.Time, blind []Span) (seen, hidden []Span) {
+func (u URL) observed(o Outage, now time.Time, blind []Span, late time.Duration) (seen, hidden []Span) {
 	whole := Span{o.Start, o.end(now)}
 	out := slices.Clone(u.Paused)
 	for _, g := range blind {
 		before := g.End.After(whole.Start) && !g.End.After(o.Confirmed)
-		if g.End = g.End.Add(lateness); !g.End.After(whole.Start) || !g.Start.Before(whole.End) {
+		if g.End = g.End.Add(late); !g.End.After(whole.Start) || !g.Start.Before(whole.End) {
 			continue
 		}
 		hidden = append(hidden, outside(within([]Span{g}, whole), u.Paused)...)

@@ -51,7 +51,7 @@ func TestTheStatsOfAPeriod(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := tt.url.Over(uptime.Span{Start: at(12), End: at(100)}, now, tt.gaps)
+			s := tt.url.Over(site, uptime.Span{Start: at(12), End: at(100)}, now, tt.gaps)
 			share, ok := s.Uptime()
 			text := fmt.Sprintf("%.2f", 100*share)
 			if !ok {
@@ -71,7 +71,7 @@ func TestTheStatsOfAPeriod(t *testing.T) {
 func TestMeansOfOutages(t *testing.T) {
 	t.Parallel()
 	u := uptime.URL{Outages: []uptime.Outage{down(-3, 1), down(10, 13), {Start: at(22)}}}
-	s := u.Over(hours(0, 24), at(24), nil)
+	s := u.Over(site, hours(0, 24), at(24), nil)
 	if s.MeanRepair() != 2*time.Hour || s.MeanBetween() != 6*time.Hour || s.Longest != 3*time.Hour || s.Outages != 3 || s.Ended != 2 {
 		t.Errorf("repaired in %v, %v up between, longest %v of %d, %d ended", s.MeanRepair(), s.MeanBetween(), s.Longest, s.Outages, s.Ended)
 	}
@@ -200,7 +200,7 @@ func TestStatsAreTheSumOfTheirMinutes(t *testing.T) {
 					period.End = now
 				}
 				watched, down, planned, hidden := want.sum(period)
-				got := u.Over(period, now, gaps)
+				got := u.Over(site, period, now, gaps)
 				if got.Watched != watched || got.Down != down || got.Maintenance != planned || got.Unobserved != hidden {
 					t.Fatalf("round %d, %v at %v of %+v without %v: %+v, want watched %v, down %v, planned %v, unobserved %v",
 						round, period, now, u, gaps, got, watched, down, planned, hidden)

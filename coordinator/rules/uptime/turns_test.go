@@ -209,7 +209,7 @@ func (x *tale) stats(period uptime.Span, blind map[int]history.Code) (s uptime.S
 	codes, u, taken := x.told(blind)
 	strips := []history.Strip{{Site: site.ID, Interval: interval, First: x.first, Codes: codes}}
 	turns = u.Lay(site, uptime.Rows(strips, hours(0, 72)), hours(0, 72))
-	s = u.Over(period, at(72), turns.Gaps)
+	s = u.Over(site, period, at(72), turns.Gaps)
 	return s, u.Lay(site, uptime.Rows(strips, period), period), taken
 }
 

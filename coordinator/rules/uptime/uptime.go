@@ -102,7 +102,7 @@ func (c *Calendar) AddSeen(u URL, gaps []Span, interval time.Duration) {
 		c.watch(s)
 	}
 	for _, o := range u.Outages {
-		for _, s := range c.downtime(u, o, blind) {
+		for _, s := range c.downtime(u, o, blind, interval) {
 			if s = c.clip(s); s.Start.Before(s.End) {
 				c.watch(s)
 				c.down = append(c.down, s)
@@ -116,8 +116,8 @@ func (c *Calendar) AddSeen(u URL, gaps []Span, interval time.Duration) {
 }
 
 // downtime returns the stretches of an outage in which its URL was checked and down.
-func (c *Calendar) downtime(u URL, o Outage, blind []Span) []Span {
-	seen, _ := u.observed(o, c.now, blind)
+func (c *Calendar) downtime(u URL, o Outage, blind []Span, interval time.Duration) []Span {
+	seen, _ := u.observed(o, c.now, blind, lateness(interval))
 	return outside(seen, o.Maintenance)
 }
 

@@ -68,14 +68,13 @@ func (l *Logbook) collect(b *binder, f shard.Fence) {
 
 // add compresses a sheet into the rows of a group.
 func (l *Logbook) add(g *group, key store.CheckKey, sheet *history.Sheet) {
-	for _, part := range split(sheet) {
+	for i, part := range split(sheet) {
 		blob, err := l.shelf.pack(part)
 		if err != nil {
 			l.drop(err.Error(), len(part.Strips), g.fence.Shard)
 			continue
 		}
-		g.rows = append(g.rows, store.CheckRow{CheckKey: key, N: g.serial.number(), Blob: blob})
-		g.serial.millis++
+		g.rows = append(g.rows, store.CheckRow{CheckKey: key, N: g.serial.number(i), Blob: blob})
 		g.bytes += len(blob)
 		g.failing = g.failing || anyFailed(part)
 	}

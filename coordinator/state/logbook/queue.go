@@ -12,7 +12,7 @@ import (
 type group struct {
 	// fence is the one under which the notes were made.
 	fence shard.Fence
-	// serial is the number of the next row.
+	// serial numbers the rows.
 	serial serial
 	rows   []store.CheckRow
 	bytes  int
@@ -27,30 +27,31 @@ type queue struct {
 	groups []*group
 	// bytes are those of groups, and of those that are being written.
 	bytes int
-	// last is the first moment, in milliseconds, at which no row has been made.
-	last int64
+	// next is the first moment, in milliseconds, at which no row of a shard has been made.
+	next [shard.Count]int64
 }
 
-// serial numbers rows of the journal: the milliseconds of Unix time at which a row was made, and
-// the lowest termBits of the term of its shard. So no two owners give one number twice, whatever
+// serial numbers the rows of a flush: the milliseconds of Unix time at which it was made, and the
+// lowest termBits of the term of its shard. So no two owners give one number twice, whatever
 // their clocks say.
 type serial struct{ millis, term int64 }
 
 const termBits = 16
 
-func (n serial) number() int64 { return n.millis<<termBits | n.term&(1<<termBits-1) }
+// number returns that of one of the rows of a flush that are of one bucket and hour.
+func (n serial) number(i int) int64 { return (n.millis+int64(i))<<termBits | n.term&(1<<termBits-1) }
 
 // madeAt returns when the row of a number was made.
 func madeAt(number int64) time.Time { return time.UnixMilli(number >> termBits) }
 
-// serial returns the number of the first row of n that are made now: later than those before,
-// whatever the clock does.
+// serial returns the numbers of a flush that is made now: higher than those of the shard's before,
+// whatever the clock does. They keep pace with the clock, since readers ask them for the time.
 func (q *queue) serial(now time.Time, f shard.Fence) serial {
-	const mostRows = 1 << 10 // of a flush
+	const mostRows = 1 << 4 // of one bucket and hour
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n := max(now.UnixMilli(), q.last)
-	q.last = n + mostRows
+	n := max(now.UnixMilli(), q.next[f.Shard])
+	q.next[f.Shard] = n + mostRows
 	return serial{n, int64(f.Term)}
 }
 

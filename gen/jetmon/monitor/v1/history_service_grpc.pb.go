@@ -35,7 +35,7 @@ const (
 // of what is older, and of sites in times when nothing was kept, only outages are known.
 //
 // Callers and errors as SiteService. A period is refused with INVALID_ARGUMENT when it does not
-// end after it begins, ends more than a day from now, begins before 2000, or is longer than an
+// end after it begins, ends more than a day from now, begins before 1990, or is longer than an
 // RPC allows.
 type HistoryServiceClient interface {
 	// GetSiteHistory pages through the turns, hours or days of a site, by time. Points without
@@ -53,7 +53,7 @@ type HistoryServiceClient interface {
 	// do not exist are left out. Idempotent. Give a deadline of 10 s.
 	BatchGetSiteUptimes(ctx context.Context, in *BatchGetSiteUptimesRequest, opts ...grpc.CallOption) (*BatchGetSiteUptimesResponse, error)
 	// GetFleetHistory reads how the checks of all sites were, by hour or by day: at most 1000
-	// points. PERMISSION_DENIED for callers that are limited to some blogs. Idempotent.
+	// points. Idempotent.
 	GetFleetHistory(ctx context.Context, in *GetFleetHistoryRequest, opts ...grpc.CallOption) (*GetFleetHistoryResponse, error)
 }
 
@@ -133,7 +133,7 @@ func (c *historyServiceClient) GetFleetHistory(ctx context.Context, in *GetFleet
 // of what is older, and of sites in times when nothing was kept, only outages are known.
 //
 // Callers and errors as SiteService. A period is refused with INVALID_ARGUMENT when it does not
-// end after it begins, ends more than a day from now, begins before 2000, or is longer than an
+// end after it begins, ends more than a day from now, begins before 1990, or is longer than an
 // RPC allows.
 type HistoryServiceServer interface {
 	// GetSiteHistory pages through the turns, hours or days of a site, by time. Points without
@@ -151,7 +151,7 @@ type HistoryServiceServer interface {
 	// do not exist are left out. Idempotent. Give a deadline of 10 s.
 	BatchGetSiteUptimes(context.Context, *BatchGetSiteUptimesRequest) (*BatchGetSiteUptimesResponse, error)
 	// GetFleetHistory reads how the checks of all sites were, by hour or by day: at most 1000
-	// points. PERMISSION_DENIED for callers that are limited to some blogs. Idempotent.
+	// points. Idempotent.
 	GetFleetHistory(context.Context, *GetFleetHistoryRequest) (*GetFleetHistoryResponse, error)
 	mustEmbedUnimplementedHistoryServiceServer()
 }
