@@ -14,15 +14,31 @@ import (
 
 // ledger sums a site up from its summaries, whose days come in any order.
 type ledger struct {
-	site  uptime.Site
-	url   uptime.URL
-	turns uptime.Turns
+	site uptime.Site
+	url  uptime.URL
+	// counted is the URL as far as turns are kept of it.
+	counted uptime.URL
+	turns   uptime.Turns
 	// came are the days that came, by their number after the one before the period.
 	came []bool
 }
 
 // many sums sites up over whole days.
 func (l lookback) many(ctx context.Context, rows []record.Site, period uptime.Span, now time.Time) ([]*monitorv1.SiteUptime, error) {
+	sites, known, err := l.ledgers(ctx, rows, period, now)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*monitorv1.SiteUptime, len(rows))
+	for i, row := range rows {
+		s := sites[row.ID]
+		all[i] = uptimeToProto(row.ID, s.url.Over(s.site, period, now, s.turns.Gaps), &s.turns, known)
+	}
+	return all, nil
+}
+
+// ledgers reads what is known of sites over whole days, and until when their turns are known.
+func (l lookback) ledgers(ctx context.Context, rows []record.Site, period uptime.Span, now time.Time) (map[check.SiteID]*ledger, time.Time, error) {
 	sites := make(map[check.SiteID]*ledger, len(rows))
 	ids := make([]check.SiteID, len(rows))
 	for i, row := range rows {
@@ -39,25 +55,23 @@ func (l lookback) many(ctx context.Context, rows []record.Site, period uptime.Sp
 		}
 	})
 	if err != nil {
-		return nil, err
+		return nil, time.Time{}, err
 	}
-	kept, err := l.kept(ctx, period)
+	kept, since, err := l.kept(ctx, period)
 	if err != nil {
-		return nil, err
+		return nil, time.Time{}, err
+	}
+	for _, s := range sites {
+		s.counted = counted(s.url, since)
 	}
 	var known time.Time
 	if kept.Start.Before(kept.End) && len(rows) > 0 {
 		x := ledgers{sites: sites, kept: kept, first: history.DayOf(kept.Start) - 1, end: history.DayOf(kept.End.Add(-1)) + 1}
 		if known, err = x.read(ctx, l.o.History, rows); err != nil {
-			return nil, err
+			return nil, time.Time{}, err
 		}
 	}
-	all := make([]*monitorv1.SiteUptime, len(rows))
-	for i, row := range rows {
-		s := sites[row.ID]
-		all[i] = uptimeToProto(row.ID, s.url.Over(s.site, period, now, s.turns.Gaps), &s.turns, known)
-	}
-	return all, nil
+	return sites, known, nil
 }
 
 // ledgers are those of many sites, of the days from first up to end. Of the first one, the day
@@ -114,9 +128,9 @@ func (x *ledgers) add(id check.SiteID, day history.Day, rows []history.Summary) 
 	case lead && !x.kept.Start.Equal((day + 1).Start()): // nothing was kept then
 	case lead:
 		span.Start = day.Start()
-		s.turns.Gaps = append(s.turns.Gaps, s.url.Lay(s.site, rows, span).Gaps...)
+		s.turns.Gaps = append(s.turns.Gaps, s.counted.Lay(s.site, rows, span).Gaps...)
 	case len(rows) > 0 || span.Start.Before(span.End):
-		turns := s.url.Lay(s.site, rows, span)
+		turns := s.counted.Lay(s.site, rows, span)
 		s.turns.Add(&turns)
 	}
 }
