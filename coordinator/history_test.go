@@ -51,12 +51,12 @@ func (o owner) Fence(s shard.ID) (shard.Fence, bool) { return o.fence, s == o.fe
 
 const interval = 5 * time.Minute
 
-// aDayAndMore is the past of a site that has been watched for 27 hours: it was good, in 120 ms,
+// aDayAndMore is the past of a site that has been watched for so many hours: it was good, in 120 ms,
 // but that we were blind in the eleventh, it was down for half an hour from the thirteenth on,
 // and paused in the fifteenth and sixteenth.
-func aDayAndMore(t *testing.T, s store.Store, now time.Time) (id check.SiteID) {
+func aDayAndMore(t *testing.T, s store.Store, now time.Time, length int) (id check.SiteID) {
 	t.Helper()
-	begin := now.Add(-27 * time.Hour)
+	begin := now.Add(-time.Duration(length) * time.Hour)
 	at := func(hours float64) time.Time { return begin.Add(time.Duration(hours * float64(time.Hour))) }
 	row, err := s.CreateSite(t.Context(), record.Site{BlogID: 7, Bucket: 7, URL: "https://example.com/", Interval: interval, Paused: true})
 	if err != nil {
@@ -114,11 +114,11 @@ func aDayAndMore(t *testing.T, s store.Store, now time.Time) (id check.SiteID) {
 }
 
 // lookBack starts a coordinator over that past, and waits until it has folded it.
-func lookBack(t *testing.T, off bool) (r *rig, site int64) {
+func lookBack(t *testing.T, length int, off bool) (r *rig, site int64) {
 	t.Helper()
 	now := time.Now()
 	r = startWith(t, func(o *coordinator.Options) {
-		site = int64(aDayAndMore(t, o.Store, now))
+		site = int64(aDayAndMore(t, o.Store, now, length))
 		o.History = coordinator.History{Off: off, FlushEvery: time.Second}
 	})
 	r.ready(t)
@@ -143,7 +143,7 @@ func near(t *testing.T, what string, got, want, slack float64) {
 
 func TestADayAndMoreOfASite(t *testing.T) {
 	t.Parallel()
-	r, site := lookBack(t, false)
+	r, site := lookBack(t, 27, false)
 	resp, err := r.history().GetSiteUptime(t.Context(), &monitorv1.GetSiteUptimeRequest{SiteId: site, ByDay: true, ByRegion: true})
 	if err != nil {
 		t.Fatal(err)
@@ -300,9 +300,58 @@ func (r *rig) fleetIsTheSame(t *testing.T, u *monitorv1.SiteUptime) {
 	}
 }
 
+// Of days whose turns were deleted, summaries say what they came to; hours and single turns
+// have none, which is no gap.
+func TestDaysWhoseTurnsAreGoneCountBySummary(t *testing.T) {
+	t.Parallel()
+	r, site := lookBack(t, 99, false)
+	ask := func() *monitorv1.SiteUptime {
+		resp, err := r.history().GetSiteUptime(t.Context(), &monitorv1.GetSiteUptimeRequest{SiteId: site, ByDay: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.GetUptime()
+	}
+	before := ask()
+	near(t, "turns", float64(turnsOf(before.GetTurns())), 99*12, 8)
+	row, fence := r.row(t, site)
+	gone := history.DayOf(time.Now()) - 2
+	page := func(resolution monitorv1.HistoryResolution) []*monitorv1.HistoryPoint {
+		resp, err := r.history().GetSiteHistory(t.Context(), &monitorv1.GetSiteHistoryRequest{
+			SiteId: int64(row.ID), Resolution: resolution, PageSize: 1000, StartTime: timestamppb.New(time.Now().Add(-99 * time.Hour)), EndTime: timestamppb.New(gone.Start()),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.GetPoints()
+	}
+	await(t, "the turns are deleted", func() bool {
+		if _, err := r.store.ExpireChecks(t.Context(), fence, store.CheckExpiry{Checks: gone}, 1000); err != nil {
+			t.Fatal(err)
+		}
+		return len(page(monitorv1.HistoryResolution_HISTORY_RESOLUTION_RAW)) == 0
+	})
+	after := ask()
+	near(t, "good checks", float64(after.GetTurns().GetGood()), float64(before.GetTurns().GetGood()), 3)
+	near(t, "turns", float64(turnsOf(after.GetTurns())), float64(turnsOf(before.GetTurns())), 3)
+	if after.GetUptime()-before.GetUptime() > 1e-6 || before.GetUptime()-after.GetUptime() > 1e-6 || after.GetCoverage() != before.GetCoverage() || after.GetDownTime().AsDuration() != before.GetDownTime().AsDuration() {
+		t.Errorf("with turns %v, without %v", before, after)
+	}
+	down := time.Duration(0)
+	for _, h := range page(monitorv1.HistoryResolution_HISTORY_RESOLUTION_HOUR) {
+		down += h.GetDownTime().AsDuration()
+		if turnsOf(h.GetTurns()) != 0 || h.Coverage != nil {
+			t.Errorf("an hour whose turns are gone has %v", h)
+		}
+	}
+	if down != before.GetDownTime().AsDuration() {
+		t.Errorf("hours whose turns are gone have %v of downtime, want %v", down, before.GetDownTime().AsDuration())
+	}
+}
+
 func TestWithoutHistoryUptimeIsThatOfOutages(t *testing.T) {
 	t.Parallel()
-	r, site := lookBack(t, true)
+	r, site := lookBack(t, 27, true)
 	resp, err := r.history().GetSiteUptime(t.Context(), &monitorv1.GetSiteUptimeRequest{SiteId: site, ByDay: true, ByRegion: true})
 	if err != nil {
 		t.Fatal(err)
