@@ -14,9 +14,11 @@ import (
 
 // ledger sums a site up from its summaries, whose days come in any order.
 type ledger struct {
-	site  uptime.Site
-	url   uptime.URL
-	turns uptime.Turns
+	site uptime.Site
+	url  uptime.URL
+	// counted is the URL as far as turns are kept of it.
+	counted uptime.URL
+	turns   uptime.Turns
 	// came are the days that came, by their number after the one before the period.
 	came []bool
 }
@@ -55,9 +57,12 @@ func (l lookback) ledgers(ctx context.Context, rows []record.Site, period uptime
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	kept, err := l.kept(ctx, period)
+	kept, since, err := l.kept(ctx, period)
 	if err != nil {
 		return nil, time.Time{}, err
+	}
+	for _, s := range sites {
+		s.counted = counted(s.url, since)
 	}
 	var known time.Time
 	if kept.Start.Before(kept.End) && len(rows) > 0 {
@@ -123,9 +128,9 @@ func (x *ledgers) add(id check.SiteID, day history.Day, rows []history.Summary) 
 	case lead && !x.kept.Start.Equal((day + 1).Start()): // nothing was kept then
 	case lead:
 		span.Start = day.Start()
-		s.turns.Gaps = append(s.turns.Gaps, s.url.Lay(s.site, rows, span).Gaps...)
+		s.turns.Gaps = append(s.turns.Gaps, s.counted.Lay(s.site, rows, span).Gaps...)
 	case len(rows) > 0 || span.Start.Before(span.End):
-		turns := s.url.Lay(s.site, rows, span)
+		turns := s.counted.Lay(s.site, rows, span)
 		s.turns.Add(&turns)
 	}
 }

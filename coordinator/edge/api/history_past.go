@@ -8,6 +8,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/rules/history"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
+	"github.com/Automattic/jetmon/coordinator/rules/schedule"
 	"github.com/Automattic/jetmon/coordinator/rules/uptime"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -34,12 +35,16 @@ type past struct {
 	url    uptime.URL
 	now    time.Time
 	period uptime.Span
+	// counted is the URL as far as turns are kept of it.
+	counted uptime.URL
 	// kept is the part of the period whose turns are known; without a length when none are.
 	kept uptime.Span
 	// parts have the turns of kept, by time, each of an hour or a day, or a part of one.
 	parts []pastPart
-	// gaps are those of all parts, and what reaches into the period from before.
+	// gaps are those of all parts, and what reaches into the period from before, of which they
+	// have been noted up to led.
 	gaps []uptime.Span
+	led  time.Time
 }
 
 // pastPart are the turns of a part of a period.
@@ -55,14 +60,22 @@ const leadIn = 5 * time.Hour
 // newPast reads all of a site's past but its turns.
 func (l lookback) newPast(ctx context.Context, row record.Site, period uptime.Span, now time.Time) (*past, error) {
 	p := &past{site: uptime.Site{ID: row.ID, Interval: l.interval(row)}, now: now, period: period}
-	kept := record.Past{}
-	err := l.o.Store.Pasts(ctx, []check.SiteID{row.ID}, period.Start, func(found record.Past) { kept = found })
+	all := record.Past{}
+	err := l.o.Store.Pasts(ctx, []check.SiteID{row.ID}, period.Start, func(found record.Past) { all = found })
 	if err != nil {
 		return nil, err
 	}
-	p.url = kept.Of(row, now)
-	p.kept, err = l.kept(ctx, period)
+	p.url = all.Of(row, now)
+	kept, since, err := l.kept(ctx, period)
+	p.kept, p.counted = kept, counted(p.url, since)
 	return p, err
+}
+
+// counted returns what counts of a URL when its turns are laid over, of which none is kept before
+// since. Then nobody knows of a gap; summaries of the day have one.
+func counted(u uptime.URL, since time.Time) uptime.URL {
+	u.Since = later(u.Since, since)
+	return u
 }
 
 // interval returns the interval in force for a site, which is not 0.
@@ -70,20 +83,17 @@ func (l lookback) interval(row record.Site) time.Duration {
 	return cmp.Or(l.o.Engine.Interval(row.Interval), defaultInterval)
 }
 
-// kept returns the part of a period since turns are kept.
-func (l lookback) kept(ctx context.Context, period uptime.Span) (uptime.Span, error) {
+// kept returns the part of a period since turns are kept, and since when they are.
+func (l lookback) kept(ctx context.Context, period uptime.Span) (kept uptime.Span, since time.Time, err error) {
 	none := uptime.Span{Start: period.Start, End: period.Start}
 	if l.o.History == nil {
-		return none, nil
+		return none, since, nil
 	}
-	since, err := l.o.History.Since(ctx)
+	since, err = l.o.History.Since(ctx)
 	if err != nil || since.IsZero() || !since.Before(period.End) {
-		return none, err
+		return none, since, err
 	}
-	if since.After(period.Start) {
-		period.Start = since
-	}
-	return period, nil
+	return uptime.Span{Start: later(period.Start, since), End: period.End}, since, nil
 }
 
 // empty reports whether no turn is known.
@@ -114,8 +124,9 @@ func (l lookback) read(ctx context.Context, r reading) (*past, error) {
 	if err != nil {
 		return nil, err
 	}
-	if first < history.DayOf(p.kept.Start) {
-		p.lead(days[first], uptime.Span{Start: first.Start(), End: p.kept.Start})
+	if first < history.DayOf(p.kept.Start) && !summed.Before((first + 1).Start()) {
+		p.led = (first + 1).Start()
+		p.lead(days[first], uptime.Span{Start: first.Start(), End: p.led})
 	}
 	c := chunks{look: l, row: r.row, of: p.kept, size: chunk}
 	if r.step == daily && r.region == "" {
@@ -158,17 +169,17 @@ func (c *chunks) gone(at time.Time, summary []history.Summary, now time.Time) bo
 func (p *past) addTurns(s uptime.Span, c *chunks, day []history.Summary, r reading) {
 	sheet := &c.sheet
 	if s.Start.Equal(p.kept.Start) {
-		before := uptime.Span{Start: s.Start.Add(-leadIn), End: s.Start}
-		p.lead(uptime.Rows(sheet.Strips, before), before)
+		p.leadTo(s.Start, c)
 	}
 	if c.gone(s.Start, day, r.now) { // the summary cannot be cut
 		if r.step == daily && r.region == "" {
 			p.add(s, day, nil)
 		} else {
-			p.gaps = append(p.gaps, p.url.Lay(p.site, day, s).Gaps...)
+			p.gaps = append(p.gaps, p.counted.Lay(p.site, day, s).Gaps...)
 		}
 		return
 	}
+	turns := c.day(s.Start)
 	for s.Start.Before(s.End) {
 		part := r.step.cut(s)
 		s.Start = part.End
@@ -179,16 +190,22 @@ func (p *past) addTurns(s uptime.Span, c *chunks, day []history.Summary, r readi
 				only = new(history.Tally)
 			}
 		}
-		p.add(part, uptime.Rows(sheet.Strips, part), only)
+		p.add(part, rowsIn(turns, part), only)
+	}
+}
+
+// leadTo notes the gaps of what is before a moment, which may reach beyond it.
+func (p *past) leadTo(at time.Time, c *chunks) {
+	for left := (uptime.Span{Start: later(at.Add(-leadIn), p.led), End: at}); left.Start.Before(left.End); {
+		part := daily.cut(left)
+		left.Start = part.End
+		p.lead(rowsIn(c.day(part.Start), part), part)
 	}
 }
 
 // lead notes the gaps of what is before the period, which may reach into it.
 func (p *past) lead(rows []history.Summary, s uptime.Span) {
-	if p.kept.Start.After(p.period.Start) {
-		return // nothing was kept before
-	}
-	p.gaps = append(p.gaps, p.url.Lay(p.site, rows, s).Gaps...)
+	p.gaps = append(p.gaps, p.counted.Lay(p.site, rows, s).Gaps...)
 }
 
 // add adds the turns of a part of the period; only, when not nil, are those that count.
@@ -196,7 +213,7 @@ func (p *past) add(s uptime.Span, rows []history.Summary, only *history.Tally) {
 	if !s.Start.Before(s.End) {
 		return
 	}
-	part := pastPart{Span: s, turns: p.url.Lay(p.site, rows, s)}
+	part := pastPart{Span: s, turns: p.counted.Lay(p.site, rows, s)}
 	p.gaps = append(p.gaps, part.turns.Gaps...)
 	if only != nil {
 		part.turns.Tally = *only
@@ -231,6 +248,29 @@ func (c *chunks) read(ctx context.Context, at time.Time) (err error) {
 	c.end = earlier(midnight(c.of.End.Add(-1)).Add(aDay), midnight(at).Add(c.size))
 	c.sheet, c.known, err = c.look.o.History.Turns(ctx, c.row, from, c.end)
 	return err
+}
+
+// day returns every turn of the day of a moment, as its summary counts them: also those of which
+// nothing is known, unless nothing is of the whole day.
+func (c *chunks) day(at time.Time) []history.Strip {
+	first, end := history.DayOf(at).Hours()
+	return history.Whole(first, end, c.sheet.Strips)
+}
+
+// rowsIn sums up the turns of a day that are in a part of it. If none is, that is what the interval
+// of the day says, which may not be that of now.
+func rowsIn(day []history.Strip, part uptime.Span) []history.Summary {
+	rows := uptime.Rows(day, part)
+	if len(rows) > 0 || len(day) == 0 {
+		return rows
+	}
+	x := &day[0]
+	for i := range day {
+		if day[i].Start(0).Before(part.Start) {
+			x = &day[i]
+		}
+	}
+	return []history.Summary{{Site: x.Site, Interval: x.Interval, First: schedule.TurnBefore(x.Site, x.Interval, part.Start.Add(-1)) + 1}}
 }
 
 // tallies counts the turns of a sheet of one site in a period by the region of their checks.
@@ -270,7 +310,9 @@ func tallies(sheet *history.Sheet, s uptime.Span) map[string]*history.Tally {
 }
 
 // stats returns how the site was over a part of the period, or all of it.
-func (p *past) stats(period uptime.Span) uptime.Stats { return p.url.Over(p.site, period, p.now, p.gaps) }
+func (p *past) stats(period uptime.Span) uptime.Stats {
+	return p.url.Over(p.site, period, p.now, p.gaps)
+}
 
 // turns returns the turns of the parts that begin in a part of the period.
 func (p *past) turns(period uptime.Span) (sum uptime.Turns) {

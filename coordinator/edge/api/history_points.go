@@ -80,7 +80,7 @@ func (x *pager) turns(ctx context.Context, left uptime.Span, size int) (points [
 			continue
 		}
 		s.End = earlier(s.End, known)
-		for t := range p.url.Turns(p.site, c.sheet.Strips, s) {
+		for t := range p.counted.Turns(p.site, c.day(s.Start), s) {
 			region := ""
 			if int(t.Region) < len(c.sheet.Regions) {
 				region = c.sheet.Regions[t.Region]

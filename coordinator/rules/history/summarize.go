@@ -81,6 +81,30 @@ func Summarize(first, end Hour, strips []Strip) []Summary {
 	return out
 }
 
+// Whole returns the turns of one site from the start of an hour up to that of a later one, all
+// those that Summarize counts: where no check was made there is a None. So strips without one
+// stay without one, since nobody knows the interval.
+func Whole(first, end Hour, strips []Strip) []Strip {
+	var known, whole []Strip
+	for i := range strips {
+		if x := strips[i].within(first.Start(), end.Start()); len(x.Codes) > 0 {
+			known = append(known, x)
+		}
+	}
+	for i, sum := range Summarize(first, end, known) {
+		x := &known[i]
+		from := int(x.First - sum.First)
+		full := Strip{Site: x.Site, Interval: x.Interval, First: sum.First, Codes: make([]Code, sum.Turns)}
+		copy(full.Codes[from:], x.Codes)
+		if x.Regions != nil {
+			full.Regions = make([]uint8, sum.Turns)
+			copy(full.Regions[from:], x.Regions)
+		}
+		whole = append(whole, full)
+	}
+	return whole
+}
+
 // blank returns the turns of an interval from a moment up to another one.
 func blank(site check.SiteID, interval time.Duration, from, to time.Time) Summary {
 	s := Summary{Site: site, Interval: interval, First: schedule.TurnBefore(site, interval, from.Add(-1)) + 1}
