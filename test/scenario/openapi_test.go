@@ -109,6 +109,7 @@ func TestEveryExampleOfTheDescriptionIsAnswered(t *testing.T) {
 		status, _, err := s.rest.do(t, http.MethodGet, "/v1/incidents/1", "", "")
 		return err == nil && status == http.StatusOK
 	})
+	s.rest.patch(t, "1", `{"public_badges":true}`)
 	all := d.inOrder()
 	if len(all) < 25 {
 		t.Errorf("%d operations", len(all))
@@ -157,6 +158,12 @@ func (d description) try(t *testing.T, s system, e example) {
 	}
 	if kind == "text/calendar" {
 		if !strings.HasPrefix(body, "BEGIN:VCALENDAR\r\n") || !strings.Contains(body, "\r\nSUMMARY:Move of the shops\r\n") {
+			t.Errorf("%s: it answers %q", e.name, body)
+		}
+		return
+	}
+	if kind == "image/svg+xml" {
+		if !strings.HasPrefix(body, "<svg ") || !strings.Contains(body, "<title>uptime 30d: ") {
 			t.Errorf("%s: it answers %q", e.name, body)
 		}
 		return
