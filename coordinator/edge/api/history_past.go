@@ -310,7 +310,9 @@ func tallies(sheet *history.Sheet, s uptime.Span) map[string]*history.Tally {
 }
 
 // stats returns how the site was over a part of the period, or all of it.
-func (p *past) stats(period uptime.Span) uptime.Stats { return p.url.Over(p.site, period, p.now, p.gaps) }
+func (p *past) stats(period uptime.Span) uptime.Stats {
+	return p.url.Over(p.site, period, p.now, p.gaps)
+}
 
 // turns returns the turns of the parts that begin in a part of the period.
 func (p *past) turns(period uptime.Span) (sum uptime.Turns) {
