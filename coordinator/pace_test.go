@@ -29,8 +29,13 @@ func (p *pen) Fence(s shard.ID) (shard.Fence, bool) { return p.fence, s == p.fen
 func (p *pen) TakeNotes(s shard.ID) history.Taken   { return p.book.Take(s) }
 func (p *pen) ReuseNotes(t history.Taken)           { p.book.Reuse(t) }
 func (p *pen) note(row record.Site, hour history.Hour, d time.Duration) {
+	p.noteCode(row, hour, history.Took(d))
+}
+
+// noteCode notes all turns of an hour.
+func (p *pen) noteCode(row record.Site, hour history.Hour, code history.Code) {
 	for turn := schedule.TurnBefore(row.ID, row.Interval, hour.Start().Add(-1)) + 1; schedule.TurnTime(row.ID, row.Interval, turn).Before((hour + 1).Start()); turn++ {
-		p.book.Note(row.Bucket, history.Note{Site: row.ID, Turn: uint32(turn), Interval: uint16(row.Interval / time.Second), Code: history.Took(d)})
+		p.book.Note(row.Bucket, history.Note{Site: row.ID, Turn: uint32(turn), Interval: uint16(row.Interval / time.Second), Code: code})
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon"
+	role "github.com/Automattic/jetmon/coordinator"
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
@@ -57,6 +58,7 @@ func startInside(t *testing.T, o setup, b *inbox) harness {
 	policy.RoundWaits = []time.Duration{200 * time.Millisecond, 400 * time.Millisecond}
 	h.cluster, err = cluster.New(cluster.Options{
 		Store: far{db, o.distance}, Policy: policy, IntervalOverride: time.Second, Pages: check.PageDecides,
+		History: role.History{FlushEvery: time.Second},
 		Notify: notify.Options{
 			URL: b.URL(), Token: o.token, Base: 50 * time.Millisecond, Max: 300 * time.Millisecond,
 			Timeout: time.Second, Poll: 200 * time.Millisecond,

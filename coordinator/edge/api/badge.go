@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/history"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/uptime"
 	"github.com/Automattic/jetmon/coordinator/state/store"
@@ -18,14 +19,15 @@ import (
 // nothing here: a site has badges for all or for nobody.
 type badges struct {
 	monitorv1.UnimplementedBadgeServiceServer
-	o Options
-	// all are the sites of everybody.
-	all  store.Store
+	// o has the sites of everybody.
+	o    Options
+	look lookback
 	kept *badgeBook
 }
 
 func newBadges(o Options, all store.Store) *badges {
-	return &badges{o: o, all: all, kept: newBadgeBook()}
+	o.Store = all
+	return &badges{o: o, look: lookback{o: o}, kept: newBadgeBook()}
 }
 
 // badgeDays has the days of the badges that tell an uptime.
@@ -46,7 +48,7 @@ func noBadge() error { return fault.New(fault.NotFound, "there is no such badge"
 
 // make makes a badge from what is known now.
 func (s *badges) make(ctx context.Context, of badgeKey) (*monitorv1.GetBadgeResponse, error) {
-	row, err := s.all.Site(ctx, of.site)
+	row, err := s.o.Store.Site(ctx, of.site)
 	switch {
 	case fault.Is(err, fault.NotFound), err == nil && !row.PublicBadges:
 		return nil, noBadge()
@@ -66,31 +68,40 @@ func (s *badges) make(ctx context.Context, of badgeKey) (*monitorv1.GetBadgeResp
 	return nil, noBadge()
 }
 
-// uptime returns the share of the last days in which a site was up; false when nobody watched it.
+// uptime returns the share of the last days in which a site was up; false when nobody watched it, or
+// nobody looked.
 func (s *badges) uptime(ctx context.Context, row record.Site, days int) (share float64, known bool, err error) {
 	now := time.Now()
-	c := uptime.New(now, days)
-	url := record.Past{}.Of(row, now)
-	err = s.all.Pasts(ctx, []check.SiteID{row.ID}, c.From(), func(p record.Past) { url = p.Of(row, now) })
+	period := uptime.Span{Start: midnight(now).AddDate(0, 0, 1-days), End: now}
+	sites, _, err := s.look.ledgers(ctx, []record.Site{row}, period, now)
 	if err != nil {
 		return 0, false, err
 	}
-	c.Add(url)
-	var watched, down time.Duration
-	for _, d := range c.Days() {
-		if d.Watched {
-			watched, down = watched+24*time.Hour, down+d.Down
-		}
-	}
-	if watched == 0 {
+	x := sites[row.ID]
+	if seen, asked := x.turns.Coverage(); asked && seen == 0 {
 		return 0, false, nil
 	}
-	return 1 - float64(down)/float64(watched), true, nil
+	share, known = x.url.Over(x.site, period, now, x.turns.Gaps).Uptime()
+	return share, known, nil
 }
 
 // median returns how long half of the good checks of the last day took at most; 0 when there was
 // none.
-func (s *badges) median(context.Context, record.Site) (time.Duration, error) { return 0, nil }
+func (s *badges) median(ctx context.Context, row record.Site) (time.Duration, error) {
+	if s.o.History == nil {
+		return 0, nil
+	}
+	now := time.Now()
+	sheet, _, err := s.o.History.Turns(ctx, row, now.Add(-aDay), now)
+	var t history.Tally
+	for _, strip := range sheet.Strips {
+		for _, code := range strip.Codes {
+			t[code]++
+		}
+	}
+	const half = 50
+	return t.Percentile(half).Time(), err
+}
 
 // stateBadge says whether a site is up, as those who are told of outages know.
 func stateBadge(state monitorv1.SiteState) *monitorv1.GetBadgeResponse {

@@ -25,6 +25,20 @@ type ledger struct {
 
 // many sums sites up over whole days.
 func (l lookback) many(ctx context.Context, rows []record.Site, period uptime.Span, now time.Time) ([]*monitorv1.SiteUptime, error) {
+	sites, known, err := l.ledgers(ctx, rows, period, now)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*monitorv1.SiteUptime, len(rows))
+	for i, row := range rows {
+		s := sites[row.ID]
+		all[i] = uptimeToProto(row.ID, s.url.Over(s.site, period, now, s.turns.Gaps), &s.turns, known)
+	}
+	return all, nil
+}
+
+// ledgers reads what is known of sites over whole days, and until when their turns are known.
+func (l lookback) ledgers(ctx context.Context, rows []record.Site, period uptime.Span, now time.Time) (map[check.SiteID]*ledger, time.Time, error) {
 	sites := make(map[check.SiteID]*ledger, len(rows))
 	ids := make([]check.SiteID, len(rows))
 	for i, row := range rows {
@@ -41,11 +55,11 @@ func (l lookback) many(ctx context.Context, rows []record.Site, period uptime.Sp
 		}
 	})
 	if err != nil {
-		return nil, err
+		return nil, time.Time{}, err
 	}
 	kept, since, err := l.kept(ctx, period)
 	if err != nil {
-		return nil, err
+		return nil, time.Time{}, err
 	}
 	for _, s := range sites {
 		s.counted = counted(s.url, since)
@@ -54,15 +68,10 @@ func (l lookback) many(ctx context.Context, rows []record.Site, period uptime.Sp
 	if kept.Start.Before(kept.End) && len(rows) > 0 {
 		x := ledgers{sites: sites, kept: kept, first: history.DayOf(kept.Start) - 1, end: history.DayOf(kept.End.Add(-1)) + 1}
 		if known, err = x.read(ctx, l.o.History, rows); err != nil {
-			return nil, err
+			return nil, time.Time{}, err
 		}
 	}
-	all := make([]*monitorv1.SiteUptime, len(rows))
-	for i, row := range rows {
-		s := sites[row.ID]
-		all[i] = uptimeToProto(row.ID, s.url.Over(s.site, period, now, s.turns.Gaps), &s.turns, known)
-	}
-	return all, nil
+	return sites, known, nil
 }
 
 // ledgers are those of many sites, of the days from first up to end. Of the first one, the day

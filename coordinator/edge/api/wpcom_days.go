@@ -92,21 +92,44 @@ func (s *jetpackMonitor) days(ctx context.Context, site string, n int) ([]uptime
 	return c.Days(), nil
 }
 
+// mostSeen is of how many sites together it is read when nobody looked at them. A name that stands
+// for more is nearly always seen by one of them.
+const mostSeen = 100
+
 // addDays counts some sites. An outage counts for what is named if it was of a URL that fits.
 func (s *jetpackMonitor) addDays(ctx context.Context, c *uptime.Calendar, named name, rows []record.Site, now time.Time) error {
+	look := lookback{o: s.o}
+	gaps, err := look.gaps(ctx, c.From(), rows, now)
+	if err != nil {
+		return err
+	}
 	byID := make(map[check.SiteID]record.Site, len(rows))
 	ids := make([]check.SiteID, len(rows))
 	for i, row := range rows {
 		ids[i], byID[row.ID] = row.ID, row
 	}
-	err := s.o.Store.Pasts(ctx, ids, c.From(), func(p record.Past) {
+	err = s.o.Store.Pasts(ctx, ids, c.From(), func(p record.Past) {
 		row := byID[p.SiteID]
 		delete(byID, p.SiteID)
 		p.Outages = slices.DeleteFunc(p.Outages, func(o record.PastOutage) bool { return !named.fits(o.URL) })
-		c.Add(p.Of(row, now))
+		c.AddSeen(p.Of(row, now), gaps[row.ID], look.interval(row))
 	})
 	for _, row := range byID {
-		c.Add(record.Past{}.Of(row, now))
+		c.AddSeen(record.Past{}.Of(row, now), gaps[row.ID], look.interval(row))
 	}
 	return err
+}
+
+// gaps returns when nobody looked at sites since a midnight, as far as that is kept; nothing of more
+// than mostSeen.
+func (l lookback) gaps(ctx context.Context, since time.Time, rows []record.Site, now time.Time) (map[check.SiteID][]uptime.Span, error) {
+	if l.o.History == nil || len(rows) > mostSeen {
+		return nil, nil
+	}
+	sites, _, err := l.ledgers(ctx, rows, uptime.Span{Start: since, End: now}, now)
+	gaps := make(map[check.SiteID][]uptime.Span, len(sites))
+	for id, x := range sites {
+		gaps[id] = x.turns.Gaps
+	}
+	return gaps, err
 }

@@ -281,3 +281,49 @@ func checkTurns(t *testing.T, period uptime.Span, turns *uptime.Turns) {
 		t.Fatalf("%d turns are counted in %v, there are %d", sum, period, want)
 	}
 }
+
+// Single turns come to what Lay counts, whatever is kept, in pauses and before a URL is watched.
+// Only of a gap with turns that could not tell, Lay does not know which of its turns these are.
+func TestTurnsAreWhatLayCounts(t *testing.T) {
+	t.Parallel()
+	seeds.Run(t, []uint64{1, 2, 3, 4}, func(t *testing.T, seed uint64) {
+		r := rand.New(rand.NewPCG(seed, 4))
+		for range 200 {
+			u := uptime.URL{}
+			if r.IntN(2) == 0 {
+				u.Since = at(20 * r.Float64())
+			}
+			for range r.IntN(4) {
+				start := 70 * r.Float64()
+				u.Paused = append(u.Paused, hours(start, start+5*r.Float64()))
+			}
+			var strips []history.Strip
+			for from := 70 * r.Float64(); from < 70; from += 4 + 20*r.Float64() {
+				s := strip(at(from))
+				for range 1 + r.IntN(45) {
+					s.Codes = append(s.Codes, []history.Code{history.None, history.None, history.Failed, good}[r.IntN(4)])
+				}
+				strips = append(strips, s)
+			}
+			start := 60 * r.Float64()
+			period := hours(start, start+10*r.Float64())
+			want := u.Lay(site, uptime.Rows(strips, period), period)
+			var got history.Tally
+			last := period.Start
+			for turn := range u.Turns(site, strips, period) {
+				got[turn.Code]++
+				if turn.Start.Before(last) || !turn.Start.Before(period.End) {
+					t.Fatalf("a turn at %v after %v in %v", turn.Start, last, period)
+				}
+				last = turn.End
+			}
+			if got != want.Tally {
+				t.Fatalf("%d turns, %d none, %d paused; Lay counts %d, %d, %d: %v of %+v", got.Turns(), got[history.None], got[history.Paused],
+					want.Tally.Turns(), want.Tally[history.None], want.Tally[history.Paused], period, u)
+			}
+			for range u.Turns(site, strips, period) {
+				break // and it may be left
+			}
+		}
+	})
+}

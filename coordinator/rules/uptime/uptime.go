@@ -85,13 +85,24 @@ func New(now time.Time, days int) *Calendar {
 // From returns the beginning of the window: what ended before is of no use to Add.
 func (c *Calendar) From() time.Time { return c.from }
 
-// Add counts a URL.
-func (c *Calendar) Add(u URL) {
-	for _, s := range without(Span{u.Since, c.now}, u.Paused) {
+// Add counts a URL of which nothing is known but its outages and when it was to be checked.
+func (c *Calendar) Add(u URL) { c.AddSeen(u, nil, 0) }
+
+// AddSeen counts a URL. Gaps are the stretches in which nobody looked, or could tell, in any
+// order, each from its first turn up to the turn after its last one: it was not down then, as far
+// as anybody knows. It was watched at the turns outside of them, of which there is one in an
+// interval.
+func (c *Calendar) AddSeen(u URL, gaps []Span, interval time.Duration) {
+	blind := merge(slices.Clone(gaps))
+	unseen := slices.Clone(u.Paused)
+	for _, g := range blind {
+		unseen = append(unseen, Span{g.Start.Add(-max(interval, 1) + 1), g.End})
+	}
+	for _, s := range without(Span{u.Since, c.now}, unseen) {
 		c.watch(s)
 	}
 	for _, o := range u.Outages {
-		for _, s := range c.downtime(o, u.Paused) {
+		for _, s := range c.downtime(u, o, blind, interval) {
 			if s = c.clip(s); s.Start.Before(s.End) {
 				c.watch(s)
 				c.down = append(c.down, s)
@@ -105,8 +116,9 @@ func (c *Calendar) Add(u URL) {
 }
 
 // downtime returns the stretches of an outage in which its URL was checked and down.
-func (c *Calendar) downtime(o Outage, paused []Span) []Span {
-	return outside(o.failing(c.now, paused), o.Maintenance)
+func (c *Calendar) downtime(u URL, o Outage, blind []Span, interval time.Duration) []Span {
+	seen, _ := u.observed(o, c.now, blind, lateness(interval))
+	return outside(seen, o.Maintenance)
 }
 
 // clip returns what of a span is in the window; a span that ends before it begins is nothing.

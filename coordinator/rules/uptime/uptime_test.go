@@ -85,6 +85,39 @@ func TestTheDaysOfASite(t *testing.T) {
 	}
 }
 
+// A day is watched when one of its turns was seen, and down for as long as that was seen.
+func TestADayOnWhichNobodyLookedIsNeitherWatchedNorDown(t *testing.T) {
+	t.Parallel()
+	const idle, interval = -1, 30 * time.Minute
+	for name, tt := range map[string]struct {
+		outages []uptime.Outage
+		gaps    []uptime.Span
+		want    [3]int
+	}{
+		"all was seen":                         {nil, nil, [3]int{0, 0, 0}},
+		"an hour was not":                      {nil, []uptime.Span{{at(30), at(31)}}, [3]int{0, 0, 0}},
+		"a day, from its first turn on":        {nil, []uptime.Span{{at(24.3), at(48.3)}}, [3]int{0, idle, 0}},
+		"and one turn of it was seen":          {nil, []uptime.Span{{at(24.3), at(30.3)}, {at(30.8), at(48.3)}}, [3]int{0, 0, 0}},
+		"a day in two gaps":                    {nil, []uptime.Span{{at(36.3), at(48.3)}, {at(24.3), at(36.3)}}, [3]int{0, idle, 0}},
+		"up to now":                            {nil, []uptime.Span{{at(24.3), at(60)}}, [3]int{0, idle, idle}},
+		"an outage on a day that nobody saw":   {[]uptime.Outage{down(30, 32)}, []uptime.Span{{at(24.3), at(48.3)}}, [3]int{0, idle, 0}},
+		"one that is open and not looked at":   {[]uptime.Outage{{Start: at(20), End: time.Time{}}}, []uptime.Span{{at(24), at(60)}}, [3]int{240, idle, idle}},
+		"one that was seen for an hour before": {[]uptime.Outage{down(29, 40)}, []uptime.Span{{at(30), at(48.3)}}, [3]int{0, 60, 0}},
+	} {
+		c := uptime.New(at(60), 3)
+		c.AddSeen(uptime.URL{Outages: tt.outages}, tt.gaps, interval)
+		for i, d := range c.Days() {
+			got := int(d.Minutes())
+			if !d.Watched {
+				got += idle
+			}
+			if got != tt.want[i] {
+				t.Errorf("%s: day %d is %+v, want %d", name, i, d, tt.want[i])
+			}
+		}
+	}
+}
+
 // cells is the oracle: three days and as much before and after them, minute by minute.
 type cells struct{ watched, down [9 * 24 * 60]bool }
 

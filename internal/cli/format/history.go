@@ -5,7 +5,6 @@ import (
 	"io"
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -170,7 +169,7 @@ func percent(share *float64) string {
 	if x >= 100 && *share < 1 {
 		x = 100 - 1.0/parts
 	}
-	return strings.TrimSuffix(strconv.FormatFloat(x, 'f', 3, 64), ".000") + "%"
+	return strconv.FormatFloat(x, 'f', -1, 64) + "%"
 }
 
 // length writes how long an answer took.

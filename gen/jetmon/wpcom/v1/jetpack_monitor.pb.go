@@ -454,7 +454,7 @@ type JetpackMonitorIncident struct {
 	// In UTC, as "2026-11-30".
 	Date string `protobuf:"bytes,1,opt,name=date,proto3" json:"date,omitempty"`
 	// "up"; "down" when one of the URLs was, if only for a moment; "no-data" when none was
-	// checked.
+	// checked, or nobody looked.
 	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
 	// Minutes of the day during which at least one URL was down, a part of one counted whole;
 	// 0..1440.
@@ -518,7 +518,7 @@ func (x *JetpackMonitorIncident) GetTotalDowntime() uint32 {
 type JetpackMonitorDay struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "up"; "down" when one of the URLs was, if only for a moment; "monitor_inactive" when none
-	// was checked.
+	// was checked, or nobody looked.
 	Status string `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
 	// As JetpackMonitorIncident.total_downtime.
 	DowntimeInMinutes uint32 `protobuf:"varint,2,opt,name=downtime_in_minutes,json=downtimeInMinutes,proto3" json:"downtime_in_minutes,omitempty"`
