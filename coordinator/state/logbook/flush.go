@@ -41,7 +41,7 @@ func (l *Logbook) Flush(ctx context.Context, s shard.ID) {
 func (l *Logbook) collect(b *binder, f shard.Fence) {
 	taken := l.o.Engine.TakeNotes(f.Shard)
 	now := l.now()
-	g := &group{fence: f, serial: l.waiting.serial(now, f)}
+	g := &group{fence: f}
 	for i := range shard.BucketsPer {
 		b.notes = b.notes[:0]
 		taken.Notes(i, func(notes []history.Note) { b.notes = append(b.notes, notes...) })
@@ -68,13 +68,13 @@ func (l *Logbook) collect(b *binder, f shard.Fence) {
 
 // add compresses a sheet into the rows of a group.
 func (l *Logbook) add(g *group, key store.CheckKey, sheet *history.Sheet) {
-	for i, part := range split(sheet) {
+	for _, part := range split(sheet) {
 		blob, err := l.shelf.pack(part)
 		if err != nil {
 			l.drop(err.Error(), len(part.Strips), g.fence.Shard)
 			continue
 		}
-		g.rows = append(g.rows, store.CheckRow{CheckKey: key, N: g.serial.number(i), Blob: blob})
+		g.rows = append(g.rows, store.CheckRow{CheckKey: key, N: l.waiting.number(l.now(), g.fence), Blob: blob})
 		g.bytes += len(blob)
 		g.failing = g.failing || anyFailed(part)
 	}

@@ -116,6 +116,22 @@ func TestWhatIsNotedIsReadAfterAFlush(t *testing.T) {
 	})
 }
 
+// A coordinator that flushes every second must not number its rows into the future.
+func TestHoweverOftenItFlushesNothingIsKnownBeforeItIsWritten(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, "sqlite:"+t.TempDir()+"/jetmon.db")
+	b := newBench(t, s)
+	for range 300 {
+		b.note(aSite, b.now.Truncate(time.Minute), time.Minute, 77)
+		b.now = b.now.Add(100 * time.Millisecond)
+		b.Flush(t.Context(), 0)
+	}
+	_, until, err := b.reader.Turns(t.Context(), site(aSite), noon(), b.now.Add(time.Hour))
+	if lag := b.now.Sub(until); err != nil || lag < 20*time.Second || lag > time.Minute {
+		t.Errorf("known until %v at %v, %v", until, b.now, err)
+	}
+}
+
 func TestNothingIsWrittenWhenNothingIsNotedAndNothingIsOver(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, "sqlite:"+t.TempDir()+"/jetmon.db")

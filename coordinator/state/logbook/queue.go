@@ -12,10 +12,8 @@ import (
 type group struct {
 	// fence is the one under which the notes were made.
 	fence shard.Fence
-	// serial numbers the rows.
-	serial serial
-	rows   []store.CheckRow
-	bytes  int
+	rows  []store.CheckRow
+	bytes int
 	// failing means that sites failed of which nobody has looked yet whether they are in
 	// maintenance.
 	failing bool
@@ -27,33 +25,25 @@ type queue struct {
 	groups []*group
 	// bytes are those of groups, and of those that are being written.
 	bytes int
-	// next is the first moment, in milliseconds, at which no row of a shard has been made.
-	next [shard.Count]int64
+	// last is when the newest row was made, in milliseconds; no two have the same.
+	last int64
 }
 
-// serial numbers the rows of a flush: the milliseconds of Unix time at which it was made, and the
-// lowest termBits of the term of its shard. So no two owners give one number twice, whatever
-// their clocks say.
-type serial struct{ millis, term int64 }
-
+// termBits is how many bits of a term are in a number.
 const termBits = 16
 
-// number returns that of one of the rows of a flush that are of one bucket and hour.
-func (n serial) number(i int) int64 { return (n.millis+int64(i))<<termBits | n.term&(1<<termBits-1) }
+// number returns the number of a row of the journal that is made now: the milliseconds of Unix
+// time, and the lowest bits of the term of its shard. It is higher than those before, whatever the
+// clock does, and no two owners give one number twice, whatever their clocks say.
+func (q *queue) number(now time.Time, f shard.Fence) int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.last = max(now.UnixMilli(), q.last+1)
+	return q.last<<termBits | int64(f.Term&(1<<termBits-1))
+}
 
 // madeAt returns when the row of a number was made.
 func madeAt(number int64) time.Time { return time.UnixMilli(number >> termBits) }
-
-// serial returns the numbers of a flush that is made now: higher than those of the shard's before,
-// whatever the clock does. They keep pace with the clock, since readers ask them for the time.
-func (q *queue) serial(now time.Time, f shard.Fence) serial {
-	const mostRows = 1 << 4 // of one bucket and hour
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	n := max(now.UnixMilli(), q.next[f.Shard])
-	q.next[f.Shard] = n + mostRows
-	return serial{n, int64(f.Term)}
-}
 
 // add appends a group, and drops the oldest ones while there are too many bytes. It returns how
 // many rows it has dropped.

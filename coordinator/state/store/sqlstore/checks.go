@@ -22,7 +22,7 @@ func (s *Store) AddChecks(ctx context.Context, f shard.Fence, rows []store.Check
 		if err := fence(t, f); err != nil {
 			return err
 		}
-		return t.putChecks(rows)
+		return s.putChecks(t, rows)
 	})
 	if err != nil {
 		return s.fault(fmt.Sprintf("add %d rows to the journal of shard %d", len(rows), f.Shard), err)
@@ -42,7 +42,7 @@ func (s *Store) FoldChecks(ctx context.Context, f shard.Fence, x store.CheckFold
 		if err := t.takeChecks(x.Replaces); err != nil {
 			return err
 		}
-		if err := t.putChecks(x.Rows); err != nil {
+		if err := s.putChecks(t, x.Rows); err != nil {
 			return err
 		}
 		if err := t.putDays(store.DayChecks, x.Days); err != nil {
@@ -117,16 +117,24 @@ func checkBlob(f shard.Fence, b check.BucketID, blob []byte) error {
 	return checkFence(f, b)
 }
 
-// putChecks writes rows of the journal instead of those of the same keys.
-func (t txn) putChecks(rows []store.CheckRow) error {
+// putChecks writes rows of the journal instead of those of the same keys. There are such rows only
+// where an answer was lost.
+func (s *Store) putChecks(t txn, rows []store.CheckRow) error {
 	values := make([][]any, len(rows))
 	for i, r := range rows {
+		values[i] = []any{r.Bucket, r.Hour, r.N, r.Blob}
+	}
+	const insert = "INSERT INTO jetmon_check_hours (bucket, hour_no, n, checks) VALUES "
+	err := t.insertRows(insert, values)
+	if err == nil || !s.isDuplicate(err) {
+		return err
+	}
+	for _, r := range rows {
 		if _, err := t.exec("DELETE FROM jetmon_check_hours WHERE bucket = ? AND hour_no = ? AND n = ?", r.Bucket, r.Hour, r.N); err != nil {
 			return err
 		}
-		values[i] = []any{r.Bucket, r.Hour, r.N, r.Blob}
 	}
-	return t.insertRows("INSERT INTO jetmon_check_hours (bucket, hour_no, n, checks) VALUES ", values)
+	return t.insertRows(insert, values)
 }
 
 // putDays writes rows by day instead of those of the same keys.
