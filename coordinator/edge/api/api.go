@@ -62,6 +62,9 @@ type Options struct {
 func Register(r grpc.ServiceRegistrar, o Options) {
 	all := o.Store
 	o.Store = visible{all}
+	if o.History != nil {
+		o.History = newBoundedHistory(o.History)
+	}
 	monitorv1.RegisterSiteServiceServer(r, &sites{o: o})
 	monitorv1.RegisterOutageServiceServer(r, &outages{o: o})
 	monitorv1.RegisterHistoryServiceServer(r, &histories{o: o, look: lookback{o: o}})

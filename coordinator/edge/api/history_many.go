@@ -19,6 +19,9 @@ type ledger struct {
 	// counted is the URL as far as turns are kept of it.
 	counted uptime.URL
 	turns   uptime.Turns
+	// last is the last turn that is summed up, which may be later than that of others; without
+	// codes when none is.
+	last history.Strip
 	// came are the days that came, by their number after the one before the period.
 	came []bool
 }
@@ -67,11 +70,60 @@ func (l lookback) ledgers(ctx context.Context, rows []record.Site, period uptime
 	var known time.Time
 	if kept.Start.Before(kept.End) && len(rows) > 0 {
 		x := ledgers{sites: sites, kept: kept, first: history.DayOf(kept.Start) - 1, end: history.DayOf(kept.End.Add(-1)) + 1}
-		if known, err = x.read(ctx, l.o.History, rows); err != nil {
+		if known, err = x.read(ctx, l.o.History, rows); err == nil && len(rows) <= fewSites {
+			known, err = l.newest(ctx, sites, rows, uptime.Span{Start: known, End: earlier(kept.End, now)})
+		}
+		if err != nil {
 			return nil, time.Time{}, err
 		}
 	}
 	return sites, known, nil
+}
+
+// fewSites is of how many sites the newest turns are read, which are not summed up yet. Without
+// them an outage is counted as seen while nobody looks, until it is summed up that nobody did.
+const fewSites = 10
+
+// newest adds the turns of some sites that are not summed up yet, and returns until when those are
+// known.
+func (l lookback) newest(ctx context.Context, sites map[check.SiteID]*ledger, rows []record.Site, left uptime.Span) (known time.Time, err error) {
+	if known = left.Start; left.End.Sub(left.Start) > aDay {
+		return known, nil // summing up is stuck
+	}
+	sheets := make([]history.Sheet, len(rows))
+	until := left.End
+	for i, row := range rows {
+		var of time.Time
+		if sheets[i], of, err = l.o.History.Turns(ctx, row, left.Start, left.End); err != nil {
+			return known, err
+		}
+		until = earlier(until, of)
+	}
+	for left.End = until; left.Start.Before(left.End); {
+		part := daily.cut(left)
+		left.Start, known = part.End, part.End
+		for i, row := range rows {
+			sites[row.ID].addNewest(part, &sheets[i])
+		}
+	}
+	return known, nil
+}
+
+// addNewest adds the turns of a part of a day that follow the last one that is summed up.
+func (s *ledger) addNewest(part uptime.Span, sheet *history.Sheet) {
+	var strips []history.Strip
+	day := history.DayOf(part.Start)
+	if len(s.last.Codes) > 0 {
+		at := s.last.Start(0)
+		part.Start = later(part.Start, at.Add(1))
+		if history.DayOf(at) == day { // its interval goes on
+			strips = append(strips, s.last)
+		}
+	}
+	strips = append(strips, history.Merge(part.Start, part.End, sheet).Strips...)
+	first, end := day.Hours()
+	turns := s.counted.Lay(s.site, rowsIn(history.Whole(first, end, strips), part), part)
+	s.turns.Add(&turns)
 }
 
 // ledgers are those of many sites, of the days from first up to end. Of the first one, the day
@@ -130,6 +182,13 @@ func (x *ledgers) add(id check.SiteID, day history.Day, rows []history.Summary) 
 		span.Start = day.Start()
 		s.turns.Gaps = append(s.turns.Gaps, s.counted.Lay(s.site, rows, span).Gaps...)
 	case len(rows) > 0 || span.Start.Before(span.End):
+		if len(rows) > 0 {
+			row := rows[len(rows)-1]
+			last := history.Strip{Site: id, Interval: row.Interval, First: row.First + int64(row.Turns) - 1, Codes: []history.Code{history.Unknown}}
+			if len(s.last.Codes) == 0 || s.last.Start(0).Before(last.Start(0)) {
+				s.last = last
+			}
+		}
 		turns := s.counted.Lay(s.site, rows, span)
 		s.turns.Add(&turns)
 	}
