@@ -21,7 +21,7 @@ func TestTheRestOfAnImportIsNoRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
-		f.cut = 1
+		f.cut.Store(1)
 		h := open(t, f)
 		c := h.dial(t)
 		row := importChunk(`{"url":"https://a.example/"}` + "\n")

@@ -66,7 +66,7 @@ type fake struct {
 	// watch is what WatchChanges does; without it the stream begins and ends.
 	watch func(*monitorv1.WatchChangesRequest, grpc.ServerStreamingServer[monitorv1.WatchChangesResponse]) error
 	// cut ends streams with an error after so many rows; 0 means never.
-	cut int
+	cut atomic.Int64
 }
 
 func newFake() *fake {

@@ -24,7 +24,7 @@ func (f *fake) ExportSiteHistory(req *monitorv1.ExportSiteHistoryRequest, stream
 	}
 	start := req.GetStartTime().AsTime()
 	for i := range 3 {
-		if f.cut > 0 && i == f.cut-1 {
+		if cut := int(f.cut.Load()); cut > 0 && i == cut-1 {
 			return fault.New(fault.Unavailable, "the database does not answer")
 		}
 		at := start.Add(time.Duration(i) * 5 * time.Minute)
@@ -125,7 +125,7 @@ func TestAHistoryIsAFile(t *testing.T) {
 func TestAHistoryThatIsCutShortIsNoFile(t *testing.T) {
 	t.Parallel()
 	f := newFake()
-	f.cut = 3
+	f.cut.Store(3)
 	h := open(t, f)
 	if resp, file, err := h.history(t, "GET", 7, "", "text/csv"); err == nil {
 		t.Errorf("half a file passes for a whole one: %v\n%s", resp, file)

@@ -30,7 +30,8 @@ func (f *fake) ImportSites(stream grpc.BidiStreamingServer[monitorv1.ImportSites
 			return err
 		}
 		f.mu.Lock()
-		cut := f.cut > 0 && row > int64(f.cut)
+		most := f.cut.Load()
+		cut := most > 0 && row > most
 		f.mu.Unlock()
 		if cut {
 			return fault.New(fault.Unavailable, "the database does not answer")
@@ -52,7 +53,7 @@ func (f *fake) ImportSites(stream grpc.BidiStreamingServer[monitorv1.ImportSites
 // ExportSites exports a hundred sites of the blog that is asked for.
 func (f *fake) ExportSites(req *monitorv1.ExportSitesRequest, stream grpc.ServerStreamingServer[monitorv1.ExportSitesResponse]) error {
 	for i := range 100 {
-		if f.cut > 0 && i == f.cut-1 {
+		if cut := int(f.cut.Load()); cut > 0 && i == cut-1 {
 			return fault.New(fault.Unavailable, "the database does not answer")
 		}
 		if err := stream.Send(&monitorv1.ExportSitesResponse{Site: &monitorv1.Site{Url: fmt.Sprintf("https://%d.example/", i), BlogId: req.GetBlogId()}}); err != nil {
@@ -157,7 +158,7 @@ func TestAFileThatIsNoneIsRefusedAsAWhole(t *testing.T) {
 func TestAnImportThatCannotGoOnSaysSo(t *testing.T) {
 	t.Parallel()
 	f := newFake()
-	f.cut = 2
+	f.cut.Store(2)
 	h := open(t, f)
 	file := strings.Repeat(`{"url":"https://a.example/"}`+"\n", 5000)
 	resp, got, err := h.upload("application/x-ndjson", strings.NewReader(file))
@@ -166,7 +167,7 @@ func TestAnImportThatCannotGoOnSaysSo(t *testing.T) {
 	}
 	broken := zip(t, []byte(file))
 	f.mu.Lock()
-	f.cut = 0
+	f.cut.Store(0)
 	f.mu.Unlock()
 	resp, got, err = h.upload("application/x-ndjson", strings.NewReader(broken[:len(broken)-9]), "Content-Encoding", "gzip")
 	if last := got[len(got)-1]; resp.StatusCode != 200 || err != nil || len(got) < 2 || !strings.HasPrefix(last, `{"error":{"code":3,"message":"body: ends too early"`) {
@@ -264,13 +265,13 @@ func TestAnExportThatIsCutShortDoesNotPassForAWholeOne(t *testing.T) {
 	t.Parallel()
 	f := newFake()
 	h := open(t, f)
-	f.cut = 50
+	f.cut.Store(50)
 	for _, coding := range []string{"", "gzip"} {
 		if resp, file, err := h.export(t, "GET", "", "Accept-Encoding", coding); err == nil {
 			t.Errorf("%q: %d, %d lines, and no error", coding, resp.StatusCode, strings.Count(file, "\n"))
 		}
 	}
-	f.cut = 1
+	f.cut.Store(1)
 	resp, file, err := h.export(t, "GET", "")
 	if err != nil || resp.StatusCode != 503 || !strings.HasPrefix(file, `{"code":14,"message":"the database does not answer"`) {
 		t.Errorf("before the first site: %v %q %v", resp, file, err)
@@ -290,7 +291,7 @@ func TestAnExportThatIsCutShortOverHTTP10DoesNotPassForAWholeOne(t *testing.T) {
 	f := newFake()
 	open(t, f, func(o *gateway.Options) { o.Listeners = append(o.Listeners, l) })
 	for cut, broken := range map[int]bool{0: false, 50: true} {
-		f.cut = cut
+		f.cut.Store(int64(cut))
 		c, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
