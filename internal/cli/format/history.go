@@ -78,6 +78,9 @@ func FleetHistoryCells(p *monitorv1.FleetHistoryPoint) []string {
 
 // FleetHistoryLine draws the medians of points; empty when there are none.
 func FleetHistoryLine(points []*monitorv1.FleetHistoryPoint, c Chart) string {
+	if len(points) == 0 {
+		return "Nothing is summed up of that time. An hour is, within a quarter of an hour after its end."
+	}
 	values := make([]float64, len(points))
 	for i, p := range points {
 		values[i] = seconds(p.GetResponseTimes().GetP50())

@@ -98,3 +98,14 @@ func TestHowASiteWas(t *testing.T) {
 		t.Errorf("%v\n%s", err, &b)
 	}
 }
+
+func TestAFleetWithoutAnHourIsNoRiddle(t *testing.T) {
+	t.Parallel()
+	if got := format.FleetHistoryLine(nil, format.Chart{}); !strings.Contains(got, "within a quarter of an hour") {
+		t.Errorf("nothing is %q", got)
+	}
+	one := &monitorv1.FleetHistoryPoint{ResponseTimes: &monitorv1.ResponseTimes{P50: durationpb.New(time.Second)}}
+	if got := format.FleetHistoryLine([]*monitorv1.FleetHistoryPoint{one}, format.Chart{}); !strings.HasPrefix(got, "_ ") {
+		t.Errorf("an hour is %q", got)
+	}
+}
