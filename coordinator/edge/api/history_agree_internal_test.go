@@ -37,8 +37,8 @@ type known struct {
 
 // Turns implements History.
 func (k *known) Turns(_ context.Context, _ record.Site, from, to time.Time) (history.Sheet, time.Time, error) {
-	s := history.Merge(later(from, k.gone.Start()), to, k.all)
-	return *s, earlier(to, k.until), nil
+	s := history.Merge(uptime.Latest(from, k.gone.Start()), to, k.all)
+	return *s, uptime.Earliest(to, k.until), nil
 }
 
 // Days implements History.
@@ -57,7 +57,7 @@ func (k *known) Days(_ context.Context, _ []record.Site, from, to history.Day, f
 			f(k.site, day, sums.Sites)
 		}
 	}
-	return earlier(to.Start(), k.summed.Start()), nil
+	return uptime.Earliest(to.Start(), k.summed.Start()), nil
 }
 
 // Fleet implements History.
@@ -158,7 +158,7 @@ func randomLife(r *rand.Rand) *life {
 		o := record.PastOutage{}
 		o.Start = began.Add(time.Duration(r.IntN(int(now.Sub(began)))) - 10*time.Hour)
 		o.Confirmed = o.Start.Add(time.Minute)
-		o.End = earlier(now, o.Start.Add(2*time.Minute+time.Duration(r.IntN(int(5*time.Hour)))))
+		o.End = uptime.Earliest(now, o.Start.Add(2*time.Minute+time.Duration(r.IntN(int(5*time.Hour)))))
 		l.past.Outages = append(l.past.Outages, o)
 	}
 	return l

@@ -71,7 +71,7 @@ func (l lookback) ledgers(ctx context.Context, rows []record.Site, period uptime
 	if kept.Start.Before(kept.End) && len(rows) > 0 {
 		x := ledgers{sites: sites, kept: kept, first: history.DayOf(kept.Start) - 1, end: history.DayOf(kept.End.Add(-1)) + 1}
 		if known, err = x.read(ctx, l.o.History, rows); err == nil && len(rows) <= fewSites {
-			known, err = l.newest(ctx, sites, rows, uptime.Span{Start: known, End: earlier(kept.End, now)})
+			known, err = l.newest(ctx, sites, rows, uptime.Span{Start: known, End: uptime.Earliest(kept.End, now)})
 		}
 		if err != nil {
 			return nil, time.Time{}, err
@@ -97,7 +97,7 @@ func (l lookback) newest(ctx context.Context, sites map[check.SiteID]*ledger, ro
 		if sheets[i], of, err = l.o.History.Turns(ctx, row, left.Start, left.End); err != nil {
 			return known, err
 		}
-		until = earlier(until, of)
+		until = uptime.Earliest(until, of)
 	}
 	for left.End = until; left.Start.Before(left.End); {
 		part := daily.cut(left)
@@ -115,7 +115,7 @@ func (s *ledger) addNewest(part uptime.Span, sheet *history.Sheet) {
 	day := history.DayOf(part.Start)
 	if len(s.last.Codes) > 0 {
 		at := s.last.Start(0)
-		part.Start = later(part.Start, at.Add(1))
+		part.Start = uptime.Latest(part.Start, at.Add(1))
 		if history.DayOf(at) == day { // its interval goes on
 			strips = append(strips, s.last)
 		}
@@ -154,7 +154,7 @@ func (x *ledgers) read(ctx context.Context, from History, rows []record.Site) (k
 	if err != nil {
 		return known, err
 	}
-	x.known = later(earlier(until, x.kept.End), x.kept.Start)
+	x.known = uptime.Latest(uptime.Earliest(until, x.kept.End), x.kept.Start)
 	for _, add := range wait {
 		add()
 	}
@@ -175,7 +175,7 @@ func (x *ledgers) add(id check.SiteID, day history.Day, rows []history.Summary) 
 		return
 	}
 	s.came[day-x.first] = true
-	span := uptime.Span{Start: later(day.Start(), x.kept.Start), End: earlier((day + 1).Start(), x.known)}
+	span := uptime.Span{Start: uptime.Latest(day.Start(), x.kept.Start), End: uptime.Earliest((day + 1).Start(), x.known)}
 	switch lead := day == x.first; {
 	case lead && !x.kept.Start.Equal((day + 1).Start()): // nothing was kept then
 	case lead:

@@ -74,7 +74,7 @@ func (l lookback) newPast(ctx context.Context, row record.Site, period uptime.Sp
 // counted returns what counts of a URL when its turns are laid over, of which none is kept before
 // since. Then nobody knows of a gap; summaries of the day have one.
 func counted(u uptime.URL, since time.Time) uptime.URL {
-	u.Since = later(u.Since, since)
+	u.Since = uptime.Latest(u.Since, since)
 	return u
 }
 
@@ -93,7 +93,7 @@ func (l lookback) kept(ctx context.Context, period uptime.Span) (kept uptime.Spa
 	if err != nil || since.IsZero() || !since.Before(period.End) {
 		return none, since, err
 	}
-	return uptime.Span{Start: later(period.Start, since), End: period.End}, since, nil
+	return uptime.Span{Start: uptime.Latest(period.Start, since), End: period.End}, since, nil
 }
 
 // empty reports whether no turn is known.
@@ -146,8 +146,8 @@ func (l lookback) read(ctx context.Context, r reading) (*past, error) {
 			return nil, err
 		}
 		if c.known.Before(s.End) {
-			s.End = later(c.known, s.Start)
-			known = earlier(known, s.End)
+			s.End = uptime.Latest(c.known, s.Start)
+			known = uptime.Earliest(known, s.End)
 		}
 		p.addTurns(s, &c, days[day], r)
 	}
@@ -196,7 +196,7 @@ func (p *past) addTurns(s uptime.Span, c *chunks, day []history.Summary, r readi
 
 // leadTo notes the gaps of what is before a moment, which may reach beyond it.
 func (p *past) leadTo(at time.Time, c *chunks) {
-	for left := (uptime.Span{Start: later(at.Add(-leadIn), p.led), End: at}); left.Start.Before(left.End); {
+	for left := (uptime.Span{Start: uptime.Latest(at.Add(-leadIn), p.led), End: at}); left.Start.Before(left.End); {
 		part := daily.cut(left)
 		left.Start = part.End
 		p.lead(rowsIn(c.day(part.Start), part), part)
@@ -243,9 +243,9 @@ func (c *chunks) read(ctx context.Context, at time.Time) (err error) {
 	}
 	from := midnight(at)
 	if at.Equal(c.of.Start) {
-		from = earlier(from, at.Add(-leadIn))
+		from = uptime.Earliest(from, at.Add(-leadIn))
 	}
-	c.end = earlier(midnight(c.of.End.Add(-1)).Add(aDay), midnight(at).Add(c.size))
+	c.end = uptime.Earliest(midnight(c.of.End.Add(-1)).Add(aDay), midnight(at).Add(c.size))
 	c.sheet, c.known, err = c.look.o.History.Turns(ctx, c.row, from, c.end)
 	return err
 }
@@ -322,18 +322,4 @@ func (p *past) turns(period uptime.Span) (sum uptime.Turns) {
 		}
 	}
 	return sum
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }

@@ -76,10 +76,10 @@ func (x *pager) turns(ctx context.Context, left uptime.Span, size int) (points [
 		if err := c.read(ctx, s.Start); err != nil {
 			return nil, over, known, err
 		}
-		if known = earlier(c.known, p.kept.End); c.gone(s.Start, summed[history.DayOf(s.Start)], x.now) {
+		if known = uptime.Earliest(c.known, p.kept.End); c.gone(s.Start, summed[history.DayOf(s.Start)], x.now) {
 			continue
 		}
-		s.End = earlier(s.End, known)
+		s.End = uptime.Earliest(s.End, known)
 		for t := range p.counted.Turns(p.site, c.day(s.Start), s) {
 			region := ""
 			if int(t.Region) < len(c.sheet.Regions) {
@@ -125,7 +125,7 @@ func (l lookback) regions(ctx context.Context, row record.Site, p *past) ([]*mon
 		if err := c.read(ctx, at); err != nil {
 			return nil, err
 		}
-		for name, t := range tallies(&c.sheet, uptime.Span{Start: at, End: earlier(c.end, p.kept.End)}) {
+		for name, t := range tallies(&c.sheet, uptime.Span{Start: at, End: uptime.Earliest(c.end, p.kept.End)}) {
 			if sums[name] == nil {
 				sums[name] = new(history.Tally)
 			}

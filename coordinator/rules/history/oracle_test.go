@@ -450,15 +450,3 @@ func TestAPartHasTheSitesOfItsIds(t *testing.T) {
 		t.Errorf("the parts are %v, want %v", is, want)
 	}
 }
-
-func TestAWeekIsTheMedianOfItsGoodChecks(t *testing.T) {
-	t.Parallel()
-	of := func(counts ...history.Count) []history.Summary { return []history.Summary{{Counts: counts}} }
-	week := history.Week(of(history.Count{Code: history.Failed, N: 100}, history.Count{Code: 20, N: 2}), of(history.Count{Code: 30, N: 3}))
-	if week != 30 {
-		t.Errorf("it is %d, want 30", week)
-	}
-	if none := history.Week(of(history.Count{Code: history.Failed, N: 1})); none != history.None {
-		t.Errorf("without a good check it is %d", none)
-	}
-}

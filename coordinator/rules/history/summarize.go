@@ -251,14 +251,3 @@ func (s *Summary) join(x *Summary) {
 	}
 	s.Counts = append(append(counts, a...), b...)
 }
-
-// Week returns the median of some days' summaries of a site; None without a good check.
-func Week(days ...[]Summary) Code {
-	var t Tally
-	for _, of := range days {
-		for i := range of {
-			t.Add(&of[i])
-		}
-	}
-	return t.Percentile(50)
-}

@@ -125,31 +125,17 @@ func (c *Calendar) Spans(s Subject, from, to time.Time) []uptime.Span {
 	var all []uptime.Span
 	for _, e := range c.of(s) {
 		for _, w := range e.Windows(from, to, maxSpans) {
-			all = append(all, uptime.Span{Start: later(w.Start, from), End: earlier(w.End, to)})
+			all = append(all, uptime.Span{Start: uptime.Latest(w.Start, from), End: uptime.Earliest(w.End, to)})
 		}
 	}
 	slices.SortFunc(all, func(a, b uptime.Span) int { return a.Start.Compare(b.Start) })
 	merged := all[:0]
 	for _, one := range all {
 		if n := len(merged); n > 0 && !one.Start.After(merged[n-1].End) {
-			merged[n-1].End = later(merged[n-1].End, one.End)
+			merged[n-1].End = uptime.Latest(merged[n-1].End, one.End)
 			continue
 		}
 		merged = append(merged, one)
 	}
 	return merged[:min(len(merged), maxSpans)]
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }

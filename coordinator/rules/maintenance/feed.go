@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/Automattic/jetmon/coordinator/rules/uptime"
 )
 
 // Feed writes plans as a calendar of RFC 5545, each with an id that stays. Its zones are described
@@ -78,7 +80,7 @@ func (f *feed) zones(plans []*Plan) {
 		from := f.now
 		for _, other := range plans {
 			if other.Zone == p.Zone {
-				from = earlier(from, other.Start)
+				from = uptime.Earliest(from, other.Start)
 			}
 		}
 		f.zone(p.zone, from.AddDate(-yearsBehind, 0, 0))

@@ -55,7 +55,7 @@ func (s Stats) MeanBetween() time.Duration {
 // Over adds up a period of a URL, up to now. Gaps are the stretches in which nobody looked, or
 // could tell, in any order.
 func (u URL) Over(site Site, period Span, now time.Time, gaps []Span) Stats {
-	period.End = earliest(period.End, now)
+	period.End = Earliest(period.End, now)
 	s := Stats{Period: period}
 	if !period.Start.Before(period.End) {
 		return s
@@ -114,7 +114,7 @@ func (u URL) observed(o Outage, now time.Time, blind []Span, late time.Duration)
 		hidden = append(hidden, outside(within([]Span{g}, whole), u.Paused)...)
 		out = append(out, g)
 		if before {
-			o.Start = latest(o.Start, g.End)
+			o.Start = Latest(o.Start, g.End)
 		}
 	}
 	return o.failing(now, out), hidden
@@ -171,7 +171,7 @@ func (s *sum) spans() []Span {
 // within returns the parts of spans that are in a window.
 func within(spans []Span, window Span) (parts []Span) {
 	for _, s := range spans {
-		if s = (Span{latest(s.Start, window.Start), earliest(s.End, window.End)}); s.Start.Before(s.End) {
+		if s = (Span{Latest(s.Start, window.Start), Earliest(s.End, window.End)}); s.Start.Before(s.End) {
 			parts = append(parts, s)
 		}
 	}

@@ -61,7 +61,7 @@ func (u URL) Lay(s Site, rows []history.Summary, period Span) Turns {
 		interval = row.Interval
 		l.hole(Span{at, l.time(interval, row.First)}, interval)
 		l.row(row)
-		at = latest(at, l.time(interval, row.First+int64(row.Turns)))
+		at = Latest(at, l.time(interval, row.First+int64(row.Turns)))
 	}
 	l.hole(Span{at, period.End}, interval)
 	l.turns.Gaps = merge(l.turns.Gaps)
@@ -218,7 +218,7 @@ func (u URL) Turns(s Site, strips []history.Strip, period Span) iter.Seq[Turn] {
 			if !w.none(interval, w.from(interval, at), first) || !w.strip(x, first, end) {
 				return
 			}
-			at = latest(at, w.time(interval, end))
+			at = Latest(at, w.time(interval, end))
 		}
 		w.none(interval, w.from(interval, at), w.from(interval, period.End))
 	}

@@ -123,7 +123,7 @@ func (c *Calendar) downtime(u URL, o Outage, blind []Span, interval time.Duratio
 
 // clip returns what of a span is in the window; a span that ends before it begins is nothing.
 func (c *Calendar) clip(s Span) Span {
-	return Span{latest(s.Start, c.from), earliest(s.End, c.now)}
+	return Span{Latest(s.Start, c.from), Earliest(s.End, c.now)}
 }
 
 // watch notes that the site was checked during a span.
@@ -147,7 +147,7 @@ func (c *Calendar) Days() []Day {
 	c.merged = len(c.down)
 	for _, s := range c.down {
 		for i := int(s.Start.Sub(c.from) / day); i < len(days) && days[i].Date.Before(s.End); i++ {
-			days[i].Down += earliest(s.End, days[i].Date.Add(day)).Sub(latest(s.Start, days[i].Date))
+			days[i].Down += Earliest(s.End, days[i].Date.Add(day)).Sub(Latest(s.Start, days[i].Date))
 		}
 	}
 	return days
@@ -181,7 +181,7 @@ func merge(spans []Span) []Span {
 		switch last := len(joined) - 1; {
 		case !s.Start.Before(s.End):
 		case last >= 0 && !s.Start.After(joined[last].End):
-			joined[last].End = latest(s.End, joined[last].End)
+			joined[last].End = Latest(s.End, joined[last].End)
 		default:
 			joined = append(joined, s)
 		}
@@ -196,14 +196,16 @@ func total(spans []Span) (sum time.Duration) {
 	return sum
 }
 
-func earliest(a, b time.Time) time.Time {
+// Earliest returns the earlier one of two times.
+func Earliest(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return a
 	}
 	return b
 }
 
-func latest(a, b time.Time) time.Time {
+// Latest returns the later one of two times.
+func Latest(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/history"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/uptime"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -71,7 +72,7 @@ func (r *Reader) Turns(ctx context.Context, site record.Site, from, to time.Time
 			known = madeAt(c.N).Add(-settling)
 		}
 		if !known.After(now) { // else a clock was wrong when it was made
-			until = later(until, known)
+			until = uptime.Latest(until, known)
 		}
 		keep(r.shelf.strips(c, site.ID))
 		return nil
@@ -80,7 +81,7 @@ func (r *Reader) Turns(ctx context.Context, site record.Site, from, to time.Time
 		return history.Sheet{}, time.Time{}, err
 	}
 	// The number of a row may be ahead of the clock when many shards are flushed at once.
-	return *history.Merge(from, to, sheets...), earlier(to, earlier(until, now.Add(-settling))), nil
+	return *history.Merge(from, to, sheets...), uptime.Earliest(to, uptime.Earliest(until, now.Add(-settling))), nil
 }
 
 // Fleet returns what the turns of all sites came to in each hour from one up to another, without
@@ -135,18 +136,4 @@ func lowest(of [shard.Count]history.Hour) (low history.Hour) {
 		}
 	}
 	return low
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }

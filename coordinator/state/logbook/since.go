@@ -7,6 +7,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/rules/history"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
+	"github.com/Automattic/jetmon/coordinator/rules/uptime"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 )
 
@@ -90,7 +91,7 @@ func (r *Reader) firstFlush(ctx context.Context) (since time.Time, err error) {
 		for _, row := range rows {
 			at := row.Hour.Start()
 			if row.N >= store.FoldedRows {
-				at = later(at, madeAt(row.N).Add(-DefaultFlushEvery))
+				at = uptime.Latest(at, madeAt(row.N).Add(-DefaultFlushEvery))
 			}
 			if since.IsZero() || at.Before(since) {
 				since = at
