@@ -45,6 +45,8 @@ type past struct {
 	// have been noted up to led.
 	gaps []uptime.Span
 	led  time.Time
+	// record is made by stats.
+	record *uptime.Record
 }
 
 // pastPart are the turns of a part of a period.
@@ -311,7 +313,10 @@ func tallies(sheet *history.Sheet, s uptime.Span) map[string]*history.Tally {
 
 // stats returns how the site was over a part of the period, or all of it.
 func (p *past) stats(period uptime.Span) uptime.Stats {
-	return p.url.Over(p.site, period, p.now, p.gaps)
+	if p.record == nil { // all gaps are there
+		p.record = p.url.Record(p.site, p.now, p.gaps)
+	}
+	return p.record.Over(period)
 }
 
 // turns returns the turns of the parts that begin in a part of the period.

@@ -53,34 +53,9 @@ func (s Stats) MeanBetween() time.Duration {
 }
 
 // Over adds up a period of a URL, up to now. Gaps are the stretches in which nobody looked, or
-// could tell, in any order.
+// could tell, in any order. Who asks for many periods makes a Record.
 func (u URL) Over(site Site, period Span, now time.Time, gaps []Span) Stats {
-	period.End = Earliest(period.End, now)
-	s := Stats{Period: period}
-	if !period.Start.Before(period.End) {
-		return s
-	}
-	blind := merge(slices.Clone(gaps))
-	paused := merge(slices.Clone(u.Paused))
-	watched := within(without(Span{u.Since, now}, paused), period)
-	s.Paused = total(within(without(Span{u.Since, now}, nil), period)) - total(watched)
-
-	down, maintenance, unobserved := newSum(period), newSum(period), newSum(period)
-	for _, o := range u.Outages {
-		observed, hidden := u.observed(o, now, blind, lateness(site.Interval))
-		planned := merge(slices.Clone(o.Maintenance))
-		s.count(o, period, total(merge(within(outside(observed, planned), period))))
-		down.add(outside(observed, planned))
-		maintenance.add(inside(observed, planned))
-		unobserved.add(hidden)
-	}
-	s.Down = total(down.spans())
-	s.Maintenance = total(outside(maintenance.spans(), down.spans()))
-	s.Unobserved = total(outside(outside(unobserved.spans(), down.spans()), maintenance.spans()))
-	// A URL was watched while it was down, whatever is on record.
-	watched = append(append(append(watched, down.spans()...), maintenance.spans()...), outside(unobserved.spans(), paused)...)
-	s.Watched = total(merge(watched))
-	return s
+	return u.Record(site, now, gaps).Over(period)
 }
 
 // count counts an outage that has some downtime in the period.
@@ -101,16 +76,17 @@ func (s *Stats) count(o Outage, period Span, down time.Duration) {
 func lateness(interval time.Duration) time.Duration { return min(time.Minute, interval/2) }
 
 // observed returns the stretches of an outage in which its URL was seen failing, and those in
-// which nobody looked. What was seen before a gap that the confirmation came after does not
-// count: the site may have been good in between.
+// which nobody looked; blind are the gaps, in order and apart. What was seen before a gap that
+// the confirmation came after does not count: the site may have been good in between.
 func (u URL) observed(o Outage, now time.Time, blind []Span, late time.Duration) (seen, hidden []Span) {
 	whole := Span{o.Start, o.end(now)}
 	out := slices.Clone(u.Paused)
-	for _, g := range blind {
-		before := g.End.After(whole.Start) && !g.End.After(o.Confirmed)
-		if g.End = g.End.Add(late); !g.End.After(whole.Start) || !g.Start.Before(whole.End) {
-			continue
+	for _, g := range blind[firstAfter(blind, whole.Start.Add(-late)):] {
+		if !g.Start.Before(whole.End) {
+			break
 		}
+		before := g.End.After(whole.Start) && !g.End.After(o.Confirmed)
+		g.End = g.End.Add(late)
 		hidden = append(hidden, outside(within([]Span{g}, whole), u.Paused)...)
 		out = append(out, g)
 		if before {
@@ -180,19 +156,20 @@ func within(spans []Span, window Span) (parts []Span) {
 
 // outside returns the parts of spans that are in no other.
 func outside(spans, others []Span) (parts []Span) {
-	if len(others) == 0 {
+	if len(spans) == 0 || len(others) == 0 {
 		return spans
 	}
+	others = merge(slices.Clone(others))
 	for _, s := range spans {
-		parts = append(parts, without(s, others)...)
+		parts = cut(parts, s, others)
 	}
 	return parts
 }
 
-// inside returns the parts of spans that are in others, which are in order and apart.
+// inside returns the parts of spans that are in others; both are in order and apart.
 func inside(spans, others []Span) (parts []Span) {
 	for _, o := range others {
-		parts = append(parts, within(spans, o)...)
+		parts = append(parts, clip(spans, o)...)
 	}
 	return parts
 }

@@ -154,11 +154,11 @@ func (c *Calendar) Days() []Day {
 }
 
 // without returns what is left of a span without others, in order.
-func without(s Span, others []Span) (left []Span) {
-	for _, o := range merge(slices.Clone(others)) {
-		if !o.End.After(s.Start) {
-			continue
-		}
+func without(s Span, others []Span) (left []Span) { return cut(nil, s, merge(slices.Clone(others))) }
+
+// cut appends what is left of a span without others, which are in order and apart, to left.
+func cut(left []Span, s Span, others []Span) []Span {
+	for _, o := range others[firstAfter(others, s.Start):] {
 		if !o.Start.Before(s.End) {
 			break
 		}
