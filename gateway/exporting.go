@@ -39,15 +39,21 @@ func (h *handler) exportSites(w http.ResponseWriter, req *http.Request) error {
 	}
 	out := newRowWriter(w, kind)
 	if err := h.export(out, req, asked, format); err != nil {
-		if !out.begun {
-			h.failCall(req.Context(), w, err)
-			return nil
-		}
-		h.log.WarnContext(req.Context(), "export cut short", "error", err)
-		breakOff(req)
-		panic(http.ErrAbortHandler)
+		h.cutShort(out, req, err)
 	}
 	return nil
+}
+
+// cutShort ends a file with an error: as the answer, before the first row; later, with the
+// connection.
+func (h *handler) cutShort(out *rowWriter, req *http.Request, err error) {
+	if !out.begun {
+		h.failCall(req.Context(), out.w, err)
+		return
+	}
+	h.log.WarnContext(req.Context(), "export cut short", "path", req.URL.Path, "error", err)
+	breakOff(req)
+	panic(http.ErrAbortHandler)
 }
 
 func (h *handler) export(out *rowWriter, req *http.Request, asked *monitorv1.ExportSitesRequest, format sitefile.Format) error {

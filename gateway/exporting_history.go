@@ -35,13 +35,7 @@ func (h *handler) exportHistory(w http.ResponseWriter, req *http.Request) error 
 	}
 	out := newRowWriter(w, kind)
 	if err := h.passHistory(out, req, asked, format); err != nil {
-		if !out.begun {
-			h.failCall(req.Context(), w, err)
-			return nil
-		}
-		h.log.WarnContext(req.Context(), "export of a history cut short", "error", err)
-		breakOff(req)
-		panic(http.ErrAbortHandler)
+		h.cutShort(out, req, err)
 	}
 	return nil
 }
