@@ -81,6 +81,7 @@ func allFigures() []figure {
 	gauge("jetmon_interval_stretch", "By how much intervals were stretched in the last minute because checkers do not keep up.", func(s engine.Summary) float64 { return s.Coverage.Stretch })
 	gauge("jetmon_lateness_p50_seconds", "How late half the checks were handed out at most, in the last five minutes.", func(s engine.Summary) float64 { return s.Coverage.P50.Seconds() })
 	gauge("jetmon_lateness_p99_seconds", "How late 99 % of the checks were handed out at most, in the last five minutes.", func(s engine.Summary) float64 { return s.Coverage.P99.Seconds() })
+	gauge("jetmon_lateness_max_seconds", "How late the latest check was handed out, in the last five minutes.", func(s engine.Summary) float64 { return s.Coverage.Most.Seconds() })
 	add(prometheus.GaugeValue, "jetmon_uncommitted_changes", "Status changes that are not in the database yet.",
 		func(s state) float64 { return float64(s.committer.Uncommitted) })
 	add(prometheus.GaugeValue, "jetmon_unsure_shards", "Shards whose leases could not be renewed for 10 s: nothing is written for their sites until they are, or are another's.",

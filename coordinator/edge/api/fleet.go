@@ -101,7 +101,7 @@ func keepingUp(c *monitorv1.CoordinatorStatus, r coverage.Report) {
 		c.Coverage = &r.Coverage
 	}
 	c.Stretch = r.Stretch
-	c.LatenessP50Millis, c.LatenessP99Millis = millis(r.P50), millis(r.P99)
+	c.LatenessP50Millis, c.LatenessP99Millis, c.LatenessMaxMillis = millis(r.P50), millis(r.P99), millis(r.Most)
 }
 
 // millis rounds up, so that only 0 becomes 0.

@@ -105,8 +105,9 @@ type Report struct {
 	// Coverage is a share, 0..1; it is Known once turns have had time to be answered.
 	Coverage float64
 	Known    bool
-	// P50 and P99 are percentiles of the lateness, rounded up by a quarter at most.
-	P50, P99 time.Duration
+	// P50 and P99 are percentiles of the lateness, and Most is the greatest, each rounded up by
+	// a quarter at most.
+	P50, P99, Most time.Duration
 	// Stretch is the factor by which intervals were longer in the last minute, 1..maxStretch.
 	Stretch float64
 }
@@ -138,7 +139,7 @@ func (m *Meter) Report(now time.Time) Report {
 			all.own += c.own
 		}
 	}
-	r := Report{P50: all.quantile(0.50), P99: all.quantile(0.99), Stretch: stretchOf(minute)}
+	r := Report{P50: all.quantile(0.50), P99: all.quantile(0.99), Most: all.quantile(1), Stretch: stretchOf(minute)}
 	r.Coverage, r.Known = coverageOf(all)
 	return r
 }

@@ -65,8 +65,8 @@ func (f *figures) print() {
 		checks/seconds, 100*checks/seconds/f.plan.demand(), f.tally.accepted, f.tally.duplicate, f.tally.late, f.tally.refused)
 	line("seen by checkers", "a site each p1 %s, p50 %s, p99 %s, most %s; %d sites not seen for %s",
 		f.tally.gaps.at(0.01), f.tally.gaps.at(0.5), f.tally.gaps.at(0.99), f.tally.gaps.at(1), f.unseen, f.plan.interval+grace)
-	line("said by coordinator", "coverage %s, lowest %.4f; lateness p50 %d ms, p99 %d ms; stretch %.2f, most %.2f",
-		coverage(f.last), f.coverage, f.last.GetLatenessP50Millis(), f.last.GetLatenessP99Millis(), f.last.GetStretch(), f.stretch)
+	line("said by coordinator", "coverage %s, lowest %.4f; lateness p50 %d ms, p99 %d ms, most %d ms; stretch %.2f, most %.2f",
+		coverage(f.last), f.coverage, f.last.GetLatenessP50Millis(), f.last.GetLatenessP99Millis(), f.last.GetLatenessMaxMillis(), f.last.GetStretch(), f.stretch)
 	line("queue", "%d now, %d at most, last over a second's checks after %.0f s; open %d now, %d at most",
 		f.last.GetQueuedChecks(), f.queued, f.caughtUp.Seconds(), f.last.GetOpenChecks(), f.open)
 	line("coordinator CPU", "%.1f %% of a core, %.1f us a check", 100*f.cpu.Seconds()/seconds, 1e6*f.cpu.Seconds()/max(1, checks))

@@ -581,8 +581,10 @@ type CoordinatorStatus struct {
 	// Shards it owns of whose status changes WordPress.com is told: all, none while it is muted,
 	// on trial those that were taken over from v1.
 	TellingShards uint32 `protobuf:"varint,21,opt,name=telling_shards,json=tellingShards,proto3" json:"telling_shards,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// The same as lateness_p99_millis of the latest check of all.
+	LatenessMaxMillis uint32 `protobuf:"varint,22,opt,name=lateness_max_millis,json=latenessMaxMillis,proto3" json:"lateness_max_millis,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *CoordinatorStatus) Reset() {
@@ -758,6 +760,13 @@ func (x *CoordinatorStatus) GetTrial() bool {
 func (x *CoordinatorStatus) GetTellingShards() uint32 {
 	if x != nil {
 		return x.TellingShards
+	}
+	return 0
+}
+
+func (x *CoordinatorStatus) GetLatenessMaxMillis() uint32 {
+	if x != nil {
+		return x.LatenessMaxMillis
 	}
 	return 0
 }
@@ -1107,7 +1116,7 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\aballots\x18\x02 \x01(\x04R\aballots\x12\x16\n" +
 	"\x06agreed\x18\x03 \x01(\x04R\x06agreed\x122\n" +
 	"\x15only_shadow_confirmed\x18\x04 \x01(\x04R\x13onlyShadowConfirmed\x12.\n" +
-	"\x13only_rule_confirmed\x18\x05 \x01(\x04R\x11onlyRuleConfirmed\"\x87\x06\n" +
+	"\x13only_rule_confirmed\x18\x05 \x01(\x04R\x11onlyRuleConfirmed\"\xb7\x06\n" +
 	"\x11CoordinatorStatus\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x1f\n" +
 	"\vinstance_id\x18\x02 \x01(\tR\n" +
@@ -1134,7 +1143,8 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\x05muted\x18\x12 \x01(\bR\x05muted\x12!\n" +
 	"\funtold_sites\x18\x13 \x01(\x04R\vuntoldSites\x12\x14\n" +
 	"\x05trial\x18\x14 \x01(\bR\x05trial\x12%\n" +
-	"\x0etelling_shards\x18\x15 \x01(\rR\rtellingShardsB\v\n" +
+	"\x0etelling_shards\x18\x15 \x01(\rR\rtellingShards\x12.\n" +
+	"\x13lateness_max_millis\x18\x16 \x01(\rR\x11latenessMaxMillisB\v\n" +
 	"\t_coverage\"\xd4\x02\n" +
 	"\rCheckerStatus\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x16\n" +
