@@ -37,8 +37,8 @@ func TestAHealthySiteGivesNoWarning(t *testing.T) {
 	} {
 		expect(t, r, check, jetpack.Pass, "")
 	}
-	if r.Cause != nil || r.Worst() != jetpack.Pass || r.Conclusion != "Nothing wrong was found." {
-		t.Errorf("cause %v: %s", r.Cause, r.Conclusion)
+	if len(r.Causes) > 0 || r.Worst() != jetpack.Pass || r.Conclusion != "Nothing wrong was found." {
+		t.Errorf("causes %v: %s", r.Causes, r.Conclusion)
 	}
 	if !slices.IsSortedFunc(r.Findings, func(a, b jetpack.Finding) int { return int(a.Section - b.Section) }) {
 		t.Error("the sections are not in order")
@@ -96,8 +96,8 @@ func TestEachBlockIsNamedAndNoTwoAreAlike(t *testing.T) {
 					t.Errorf("%s: %+v, want cause %q", check, f, cause)
 				}
 			}
-			if r.Cause == nil || !strings.Contains(r.Conclusion, want.says) || r.Cause.Do == "" {
-				t.Errorf("conclusion %q, want %q in it; cause %+v", r.Conclusion, want.says, r.Cause)
+			if len(r.Causes) == 0 || !strings.Contains(r.Conclusion, want.says) || r.Causes[0].Owner+r.Causes[0].Host == "" {
+				t.Errorf("conclusion %q, want %q in it; cause %+v", r.Conclusion, want.says, r.Causes)
 			}
 			// With the file closed the detour works, and Jetpack itself is healthy.
 			if open := want.post == "" || want.post == "xmlrpc_disabled"; !open {
@@ -142,8 +142,8 @@ func TestAWholeSiteBehindABlockIsTold(t *testing.T) {
 			if f := r.Find(want.home); f == nil || f.Verdict != jetpack.Fail {
 				t.Errorf("%s: %+v", want.home, f)
 			}
-			if r.Cause == nil || r.Cause.Cause != want.cause || !strings.Contains(r.Conclusion, want.says) {
-				t.Errorf("cause %+v:\n%s", r.Cause, table(r))
+			if len(r.Causes) == 0 || r.Causes[0].Name != want.cause || !strings.Contains(r.Conclusion, want.says) {
+				t.Errorf("causes %+v:\n%s", r.Causes, table(r))
 			}
 			expect(t, r, "signed_by_blog", jetpack.Skipped, "")
 			if r.Find("detour").Verdict != jetpack.Fail {
@@ -169,8 +169,8 @@ func TestASiteThatIsNotConnectedOrHasNoJetpackIsTold(t *testing.T) {
 			})
 			expect(t, r, "jetpack_connected", jetpack.Fail, tt.cause)
 			expect(t, r, "signed_by_blog", jetpack.Skipped, "")
-			if r.Cause == nil || r.Cause.Cause != tt.cause {
-				t.Errorf("cause %+v", r.Cause)
+			if len(r.Causes) == 0 || r.Causes[0].Name != tt.cause {
+				t.Errorf("causes %+v", r.Causes)
 			}
 		})
 	}
@@ -319,7 +319,7 @@ func TestASiteThatMovedIsFollowedAndSaidSo(t *testing.T) {
 	expect(t, r, "redirects", jetpack.Warn, "redirected")
 	expect(t, r, "xmlrpc_post", jetpack.Pass, "")
 	expect(t, r, "known_home", jetpack.Pass, "")
-	if r.URL != w.site || r.Cause == nil || !strings.Contains(r.Conclusion, "a redirected POST becomes a GET") {
+	if r.URL != w.site || len(r.Causes) == 0 || !strings.Contains(r.Conclusion, "a redirected POST becomes a GET") {
 		t.Errorf("%s: %s", r.URL, r.Conclusion)
 	}
 	loop := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusFound) }))
@@ -390,8 +390,8 @@ func TestNoAnswerAtAllSkipsTheRest(t *testing.T) {
 			expect(t, r, tt.check, jetpack.Fail, tt.cause)
 			expect(t, r, "xmlrpc_post", jetpack.Skipped, "")
 			expect(t, r, "signed_by_blog", jetpack.Skipped, "")
-			if r.Cause == nil || r.Cause.Check != tt.check {
-				t.Errorf("cause %+v", r.Cause)
+			if len(r.Causes) == 0 || r.Causes[0].Checks[0] != tt.check {
+				t.Errorf("causes %+v", r.Causes)
 			}
 		})
 	}
@@ -507,7 +507,7 @@ func TestADiagnosisEndsInTime(t *testing.T) {
 	if took := time.Since(start); took > 4*time.Second {
 		t.Errorf("took %v", took)
 	}
-	if r.Find("head_and_get").Verdict == jetpack.Pass || r.Cause == nil {
+	if r.Find("head_and_get").Verdict == jetpack.Pass || len(r.Causes) == 0 {
 		t.Errorf("%s", table(r))
 	}
 	ctx, cancel := context.WithCancel(t.Context())

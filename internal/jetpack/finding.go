@@ -4,6 +4,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/Automattic/jetmon/internal/jetpack/cause"
 )
 
 // Verdict of one finding.
@@ -55,11 +57,15 @@ type Finding struct {
 	// Check names the step, as "xmlrpc_post"; it is stable, for programs.
 	Check   string
 	Verdict Verdict
-	// Cause names the fault, as "firewall"; it is stable, and empty when there is none.
-	Cause string
-	// Seen is the evidence, Means its meaning, Do the advice. The latter two are empty when
-	// nothing is wrong.
-	Seen, Means, Do string
+	// Cause names what is wrong, as "firewall"; it is stable, and empty when nothing is.
+	// Findings with the same cause are explained by one fault. Weight and Sure are the
+	// cause's.
+	Cause  string
+	Weight cause.Weight
+	Sure   cause.Sure
+	// Seen is the evidence, Means its meaning, Do the advice to the site's owner, Host that to
+	// its host. All but Seen are empty when nothing is wrong.
+	Seen, Means, Do, Host string
 }
 
 // Report is a whole diagnosis.
@@ -69,10 +75,9 @@ type Report struct {
 	Start    time.Time
 	Took     time.Duration
 	Findings []Finding
-	// Cause is the finding that most likely explains the trouble; nil when nothing is
-	// wrong.
-	Cause *Finding
-	// Conclusion states the most likely cause in one line for people.
+	// Causes are what is wrong, the most probable first; empty when nothing is.
+	Causes []Cause
+	// Conclusion states the most probable cause in one line for people.
 	Conclusion string
 }
 

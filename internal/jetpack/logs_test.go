@@ -50,7 +50,7 @@ func TestTheFoundingDocumentsSearchEndsInOneReport(t *testing.T) {
 	if r.Proposed.String() != "16x4k" || !strings.Contains(sizes.Do, "fastcgi_buffers 16 4k;") {
 		t.Errorf("proposed %s: %s", r.Proposed, sizes.Do)
 	}
-	if r.Cause == nil || r.Cause.Cause != "sync_buffer_mismatch" || !strings.Contains(r.Conclusion, "not about nginx's or FastCGI's buffers") {
+	if len(r.Causes) == 0 || r.Causes[0].Name != "sync_buffer_mismatch" || !strings.Contains(r.Conclusion, "not about nginx's or FastCGI's buffers") {
 		t.Errorf("conclusion %q", r.Conclusion)
 	}
 	all := fmt.Sprintf("%+v", r) + table(&r.Report)

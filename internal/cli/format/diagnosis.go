@@ -51,7 +51,7 @@ func writeFindings(b *strings.Builder, paint func(color, text string) string, r 
 		if f.Verdict != jetpack.Warn && f.Verdict != jetpack.Fail {
 			continue
 		}
-		for _, row := range [][2]string{{"means", f.Means}, {"do", f.Do}} {
+		for _, row := range [][2]string{{"means", f.Means}, {"do", f.Do}, {"host", f.Host}} {
 			if row[1] != "" {
 				lines := wrap(printable(row[1]), textWidth-35)
 				fmt.Fprintf(b, "%27s%-7s %s\n", "", row[0]+":", strings.Join(lines, "\n"+strings.Repeat(" ", 35)))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/jetpack"
+	"github.com/Automattic/jetmon/internal/jetpack/cause"
 )
 
 // DiagnosisToProto converts a report.
@@ -18,13 +19,30 @@ func DiagnosisToProto(r *jetpack.Report) *monitorv1.Diagnosis {
 		d.Findings = append(d.Findings, &monitorv1.Finding{
 			// The sections have the same numbers.
 			Section: monitorv1.DiagnosisSection(f.Section), Check: f.Check, Verdict: verdict(f.Verdict), Cause: f.Cause,
-			Evidence: f.Seen, Meaning: f.Means, Advice: f.Do,
+			Evidence: f.Seen, Meaning: f.Means, Advice: f.Do, HostAdvice: f.Host,
 		})
 	}
-	if r.Cause != nil {
-		d.CauseCheck, d.Cause = r.Cause.Check, r.Cause.Cause
+	for i, c := range r.Causes {
+		if i == 0 {
+			d.CauseCheck, d.Cause = c.Checks[0], c.Name
+		}
+		d.Causes = append(d.Causes, &monitorv1.DiagnosedCause{
+			Cause: c.Name, Certainty: certainty(c.Sure), Verdict: verdict(c.Verdict), Meaning: c.Means, Advice: c.Owner, HostAdvice: c.Host, Checks: c.Checks,
+		})
 	}
 	return d
+}
+
+func certainty(s cause.Sure) monitorv1.CauseCertainty {
+	switch s {
+	case cause.Certain:
+		return monitorv1.CauseCertainty_CAUSE_CERTAINTY_CERTAIN
+	case cause.Likely:
+		return monitorv1.CauseCertainty_CAUSE_CERTAINTY_LIKELY
+	case cause.Possible:
+		return monitorv1.CauseCertainty_CAUSE_CERTAINTY_POSSIBLE
+	}
+	return monitorv1.CauseCertainty_CAUSE_CERTAINTY_UNSPECIFIED
 }
 
 func verdict(v jetpack.Verdict) monitorv1.FindingVerdict {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/jetpack"
+	"github.com/Automattic/jetmon/internal/jetpack/cause"
 )
 
 func TestAReportIsConvertedWhole(t *testing.T) {
@@ -20,17 +21,23 @@ func TestAReportIsConvertedWhole(t *testing.T) {
 		URL: "https://example.com/", Start: time.Unix(1_700_000_000, 0), Took: 1500 * time.Millisecond, Conclusion: "so",
 		Findings: []jetpack.Finding{
 			{Section: jetpack.SectionWayIn, Check: "dns", Verdict: jetpack.Pass, Seen: "a"},
-			{Section: jetpack.SectionXMLRPC, Check: "xmlrpc_post", Verdict: jetpack.Fail, Cause: "firewall", Seen: "b", Means: "c", Do: "d"},
+			{Section: jetpack.SectionXMLRPC, Check: "xmlrpc_post", Verdict: jetpack.Fail, Cause: "firewall", Seen: "b", Means: "c", Do: "d", Host: "e"},
 			{Section: jetpack.SectionJetpack, Check: "clock", Verdict: jetpack.Warn},
 			{Section: jetpack.SectionLogs, Check: "error_log", Verdict: jetpack.Skipped},
 		},
 	}
-	r.Cause = &r.Findings[1]
+	r.Causes = []jetpack.Cause{
+		{Cause: cause.Cause{Name: "firewall", Sure: cause.Certain, Means: "c", Owner: "d", Host: "e"}, Verdict: jetpack.Fail, Checks: []string{"xmlrpc_post", "xmlrpc_get"}},
+	}
 	want := &monitorv1.Diagnosis{
 		Url: r.URL, StartTime: timestamppb.New(r.Start), Duration: durationpb.New(r.Took), Conclusion: "so", CauseCheck: "xmlrpc_post", Cause: "firewall",
+		Causes: []*monitorv1.DiagnosedCause{{
+			Cause: "firewall", Certainty: monitorv1.CauseCertainty_CAUSE_CERTAINTY_CERTAIN, Verdict: monitorv1.FindingVerdict_FINDING_VERDICT_FAIL,
+			Meaning: "c", Advice: "d", HostAdvice: "e", Checks: []string{"xmlrpc_post", "xmlrpc_get"},
+		}},
 		Findings: []*monitorv1.Finding{
 			{Section: monitorv1.DiagnosisSection_DIAGNOSIS_SECTION_WAY_IN, Check: "dns", Verdict: monitorv1.FindingVerdict_FINDING_VERDICT_PASS, Evidence: "a"},
-			{Section: monitorv1.DiagnosisSection_DIAGNOSIS_SECTION_XMLRPC, Check: "xmlrpc_post", Verdict: monitorv1.FindingVerdict_FINDING_VERDICT_FAIL, Cause: "firewall", Evidence: "b", Meaning: "c", Advice: "d"},
+			{Section: monitorv1.DiagnosisSection_DIAGNOSIS_SECTION_XMLRPC, Check: "xmlrpc_post", Verdict: monitorv1.FindingVerdict_FINDING_VERDICT_FAIL, Cause: "firewall", Evidence: "b", Meaning: "c", Advice: "d", HostAdvice: "e"},
 			{Section: monitorv1.DiagnosisSection_DIAGNOSIS_SECTION_JETPACK, Check: "clock", Verdict: monitorv1.FindingVerdict_FINDING_VERDICT_WARN},
 			{Section: monitorv1.DiagnosisSection_DIAGNOSIS_SECTION_LOGS, Check: "error_log", Verdict: monitorv1.FindingVerdict_FINDING_VERDICT_SKIPPED},
 		},

@@ -23,6 +23,63 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// CauseCertainty is how certain a cause is.
+type CauseCertainty int32
+
+const (
+	// Never sent.
+	CauseCertainty_CAUSE_CERTAINTY_UNSPECIFIED CauseCertainty = 0
+	// What was seen has several causes that are as common.
+	CauseCertainty_CAUSE_CERTAINTY_POSSIBLE CauseCertainty = 1
+	// What was seen has other, rarer causes.
+	CauseCertainty_CAUSE_CERTAINTY_LIKELY CauseCertainty = 2
+	// What was seen proves it.
+	CauseCertainty_CAUSE_CERTAINTY_CERTAIN CauseCertainty = 3
+)
+
+// Enum value maps for CauseCertainty.
+var (
+	CauseCertainty_name = map[int32]string{
+		0: "CAUSE_CERTAINTY_UNSPECIFIED",
+		1: "CAUSE_CERTAINTY_POSSIBLE",
+		2: "CAUSE_CERTAINTY_LIKELY",
+		3: "CAUSE_CERTAINTY_CERTAIN",
+	}
+	CauseCertainty_value = map[string]int32{
+		"CAUSE_CERTAINTY_UNSPECIFIED": 0,
+		"CAUSE_CERTAINTY_POSSIBLE":    1,
+		"CAUSE_CERTAINTY_LIKELY":      2,
+		"CAUSE_CERTAINTY_CERTAIN":     3,
+	}
+)
+
+func (x CauseCertainty) Enum() *CauseCertainty {
+	p := new(CauseCertainty)
+	*p = x
+	return p
+}
+
+func (x CauseCertainty) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CauseCertainty) Descriptor() protoreflect.EnumDescriptor {
+	return file_jetmon_monitor_v1_diagnosis_proto_enumTypes[0].Descriptor()
+}
+
+func (CauseCertainty) Type() protoreflect.EnumType {
+	return &file_jetmon_monitor_v1_diagnosis_proto_enumTypes[0]
+}
+
+func (x CauseCertainty) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CauseCertainty.Descriptor instead.
+func (CauseCertainty) EnumDescriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_diagnosis_proto_rawDescGZIP(), []int{0}
+}
+
 // FindingVerdict is how a step ended.
 type FindingVerdict int32
 
@@ -68,11 +125,11 @@ func (x FindingVerdict) String() string {
 }
 
 func (FindingVerdict) Descriptor() protoreflect.EnumDescriptor {
-	return file_jetmon_monitor_v1_diagnosis_proto_enumTypes[0].Descriptor()
+	return file_jetmon_monitor_v1_diagnosis_proto_enumTypes[1].Descriptor()
 }
 
 func (FindingVerdict) Type() protoreflect.EnumType {
-	return &file_jetmon_monitor_v1_diagnosis_proto_enumTypes[0]
+	return &file_jetmon_monitor_v1_diagnosis_proto_enumTypes[1]
 }
 
 func (x FindingVerdict) Number() protoreflect.EnumNumber {
@@ -81,7 +138,7 @@ func (x FindingVerdict) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FindingVerdict.Descriptor instead.
 func (FindingVerdict) EnumDescriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_diagnosis_proto_rawDescGZIP(), []int{0}
+	return file_jetmon_monitor_v1_diagnosis_proto_rawDescGZIP(), []int{1}
 }
 
 // DiagnosisSection is a part of a diagnosis.
@@ -137,11 +194,11 @@ func (x DiagnosisSection) String() string {
 }
 
 func (DiagnosisSection) Descriptor() protoreflect.EnumDescriptor {
-	return file_jetmon_monitor_v1_diagnosis_proto_enumTypes[1].Descriptor()
+	return file_jetmon_monitor_v1_diagnosis_proto_enumTypes[2].Descriptor()
 }
 
 func (DiagnosisSection) Type() protoreflect.EnumType {
-	return &file_jetmon_monitor_v1_diagnosis_proto_enumTypes[1]
+	return &file_jetmon_monitor_v1_diagnosis_proto_enumTypes[2]
 }
 
 func (x DiagnosisSection) Number() protoreflect.EnumNumber {
@@ -150,7 +207,7 @@ func (x DiagnosisSection) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DiagnosisSection.Descriptor instead.
 func (DiagnosisSection) EnumDescriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_diagnosis_proto_rawDescGZIP(), []int{1}
+	return file_jetmon_monitor_v1_diagnosis_proto_rawDescGZIP(), []int{2}
 }
 
 // Diagnosis is the search for the reason why Jetpack and WordPress.com do not talk to
@@ -170,7 +227,9 @@ type Diagnosis struct {
 	// Finding.check of the finding that the conclusion names; empty when nothing is wrong.
 	CauseCheck string `protobuf:"bytes,6,opt,name=cause_check,json=causeCheck,proto3" json:"cause_check,omitempty"`
 	// Finding.cause of that finding.
-	Cause         string `protobuf:"bytes,7,opt,name=cause,proto3" json:"cause,omitempty"`
+	Cause string `protobuf:"bytes,7,opt,name=cause,proto3" json:"cause,omitempty"`
+	// All that is wrong, the most probable cause first; empty when nothing is.
+	Causes        []*DiagnosedCause `protobuf:"bytes,8,rep,name=causes,proto3" json:"causes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -254,6 +313,113 @@ func (x *Diagnosis) GetCause() string {
 	return ""
 }
 
+func (x *Diagnosis) GetCauses() []*DiagnosedCause {
+	if x != nil {
+		return x.Causes
+	}
+	return nil
+}
+
+// DiagnosedCause is one thing that is wrong, with all findings that show it.
+type DiagnosedCause struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Finding.cause of its findings.
+	Cause string `protobuf:"bytes,1,opt,name=cause,proto3" json:"cause,omitempty"`
+	// How certain it is.
+	Certainty CauseCertainty `protobuf:"varint,2,opt,name=certainty,proto3,enum=jetmon.monitor.v1.CauseCertainty" json:"certainty,omitempty"`
+	// The worst verdict of its findings.
+	Verdict FindingVerdict `protobuf:"varint,3,opt,name=verdict,proto3,enum=jetmon.monitor.v1.FindingVerdict" json:"verdict,omitempty"`
+	// What it means.
+	Meaning string `protobuf:"bytes,4,opt,name=meaning,proto3" json:"meaning,omitempty"`
+	// What the site's owner does next, one line; empty when it is the host's turn.
+	Advice string `protobuf:"bytes,5,opt,name=advice,proto3" json:"advice,omitempty"`
+	// What the site's host does next, one line; empty when it is the owner's turn.
+	HostAdvice string `protobuf:"bytes,6,opt,name=host_advice,json=hostAdvice,proto3" json:"host_advice,omitempty"`
+	// Finding.check of its findings; the first shows it best.
+	Checks        []string `protobuf:"bytes,7,rep,name=checks,proto3" json:"checks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiagnosedCause) Reset() {
+	*x = DiagnosedCause{}
+	mi := &file_jetmon_monitor_v1_diagnosis_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiagnosedCause) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiagnosedCause) ProtoMessage() {}
+
+func (x *DiagnosedCause) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_diagnosis_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiagnosedCause.ProtoReflect.Descriptor instead.
+func (*DiagnosedCause) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_diagnosis_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *DiagnosedCause) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *DiagnosedCause) GetCertainty() CauseCertainty {
+	if x != nil {
+		return x.Certainty
+	}
+	return CauseCertainty_CAUSE_CERTAINTY_UNSPECIFIED
+}
+
+func (x *DiagnosedCause) GetVerdict() FindingVerdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return FindingVerdict_FINDING_VERDICT_UNSPECIFIED
+}
+
+func (x *DiagnosedCause) GetMeaning() string {
+	if x != nil {
+		return x.Meaning
+	}
+	return ""
+}
+
+func (x *DiagnosedCause) GetAdvice() string {
+	if x != nil {
+		return x.Advice
+	}
+	return ""
+}
+
+func (x *DiagnosedCause) GetHostAdvice() string {
+	if x != nil {
+		return x.HostAdvice
+	}
+	return ""
+}
+
+func (x *DiagnosedCause) GetChecks() []string {
+	if x != nil {
+		return x.Checks
+	}
+	return nil
+}
+
 // Finding is what one step found.
 type Finding struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -269,15 +435,17 @@ type Finding struct {
 	Evidence string `protobuf:"bytes,5,opt,name=evidence,proto3" json:"evidence,omitempty"`
 	// What it means; empty when nothing is wrong.
 	Meaning string `protobuf:"bytes,6,opt,name=meaning,proto3" json:"meaning,omitempty"`
-	// What to do about it; empty when there is nothing to do.
-	Advice        string `protobuf:"bytes,7,opt,name=advice,proto3" json:"advice,omitempty"`
+	// What the site's owner can do about it; empty when there is nothing to do.
+	Advice string `protobuf:"bytes,7,opt,name=advice,proto3" json:"advice,omitempty"`
+	// What the site's host can do about it; empty when there is nothing to do.
+	HostAdvice    string `protobuf:"bytes,8,opt,name=host_advice,json=hostAdvice,proto3" json:"host_advice,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_jetmon_monitor_v1_diagnosis_proto_msgTypes[1]
+	mi := &file_jetmon_monitor_v1_diagnosis_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -289,7 +457,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_diagnosis_proto_msgTypes[1]
+	mi := &file_jetmon_monitor_v1_diagnosis_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -302,7 +470,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_diagnosis_proto_rawDescGZIP(), []int{1}
+	return file_jetmon_monitor_v1_diagnosis_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Finding) GetSection() DiagnosisSection {
@@ -354,11 +522,18 @@ func (x *Finding) GetAdvice() string {
 	return ""
 }
 
+func (x *Finding) GetHostAdvice() string {
+	if x != nil {
+		return x.HostAdvice
+	}
+	return ""
+}
+
 var File_jetmon_monitor_v1_diagnosis_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_diagnosis_proto_rawDesc = "" +
 	"\n" +
-	"!jetmon/monitor/v1/diagnosis.proto\x12\x11jetmon.monitor.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9e\x02\n" +
+	"!jetmon/monitor/v1/diagnosis.proto\x12\x11jetmon.monitor.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd9\x02\n" +
 	"\tDiagnosis\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x129\n" +
 	"\n" +
@@ -370,7 +545,17 @@ const file_jetmon_monitor_v1_diagnosis_proto_rawDesc = "" +
 	"conclusion\x12\x1f\n" +
 	"\vcause_check\x18\x06 \x01(\tR\n" +
 	"causeCheck\x12\x14\n" +
-	"\x05cause\x18\a \x01(\tR\x05cause\"\xff\x01\n" +
+	"\x05cause\x18\a \x01(\tR\x05cause\x129\n" +
+	"\x06causes\x18\b \x03(\v2!.jetmon.monitor.v1.DiagnosedCauseR\x06causes\"\x8f\x02\n" +
+	"\x0eDiagnosedCause\x12\x14\n" +
+	"\x05cause\x18\x01 \x01(\tR\x05cause\x12?\n" +
+	"\tcertainty\x18\x02 \x01(\x0e2!.jetmon.monitor.v1.CauseCertaintyR\tcertainty\x12;\n" +
+	"\averdict\x18\x03 \x01(\x0e2!.jetmon.monitor.v1.FindingVerdictR\averdict\x12\x18\n" +
+	"\ameaning\x18\x04 \x01(\tR\ameaning\x12\x16\n" +
+	"\x06advice\x18\x05 \x01(\tR\x06advice\x12\x1f\n" +
+	"\vhost_advice\x18\x06 \x01(\tR\n" +
+	"hostAdvice\x12\x16\n" +
+	"\x06checks\x18\a \x03(\tR\x06checks\"\xa0\x02\n" +
 	"\aFinding\x12=\n" +
 	"\asection\x18\x01 \x01(\x0e2#.jetmon.monitor.v1.DiagnosisSectionR\asection\x12\x14\n" +
 	"\x05check\x18\x02 \x01(\tR\x05check\x12;\n" +
@@ -378,7 +563,14 @@ const file_jetmon_monitor_v1_diagnosis_proto_rawDesc = "" +
 	"\x05cause\x18\x04 \x01(\tR\x05cause\x12\x1a\n" +
 	"\bevidence\x18\x05 \x01(\tR\bevidence\x12\x18\n" +
 	"\ameaning\x18\x06 \x01(\tR\ameaning\x12\x16\n" +
-	"\x06advice\x18\a \x01(\tR\x06advice*\x9c\x01\n" +
+	"\x06advice\x18\a \x01(\tR\x06advice\x12\x1f\n" +
+	"\vhost_advice\x18\b \x01(\tR\n" +
+	"hostAdvice*\x88\x01\n" +
+	"\x0eCauseCertainty\x12\x1f\n" +
+	"\x1bCAUSE_CERTAINTY_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18CAUSE_CERTAINTY_POSSIBLE\x10\x01\x12\x1a\n" +
+	"\x16CAUSE_CERTAINTY_LIKELY\x10\x02\x12\x1b\n" +
+	"\x17CAUSE_CERTAINTY_CERTAIN\x10\x03*\x9c\x01\n" +
 	"\x0eFindingVerdict\x12\x1f\n" +
 	"\x1bFINDING_VERDICT_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14FINDING_VERDICT_PASS\x10\x01\x12\x18\n" +
@@ -407,27 +599,32 @@ func file_jetmon_monitor_v1_diagnosis_proto_rawDescGZIP() []byte {
 	return file_jetmon_monitor_v1_diagnosis_proto_rawDescData
 }
 
-var file_jetmon_monitor_v1_diagnosis_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_jetmon_monitor_v1_diagnosis_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_jetmon_monitor_v1_diagnosis_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_jetmon_monitor_v1_diagnosis_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_jetmon_monitor_v1_diagnosis_proto_goTypes = []any{
-	(FindingVerdict)(0),           // 0: jetmon.monitor.v1.FindingVerdict
-	(DiagnosisSection)(0),         // 1: jetmon.monitor.v1.DiagnosisSection
-	(*Diagnosis)(nil),             // 2: jetmon.monitor.v1.Diagnosis
-	(*Finding)(nil),               // 3: jetmon.monitor.v1.Finding
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 5: google.protobuf.Duration
+	(CauseCertainty)(0),           // 0: jetmon.monitor.v1.CauseCertainty
+	(FindingVerdict)(0),           // 1: jetmon.monitor.v1.FindingVerdict
+	(DiagnosisSection)(0),         // 2: jetmon.monitor.v1.DiagnosisSection
+	(*Diagnosis)(nil),             // 3: jetmon.monitor.v1.Diagnosis
+	(*DiagnosedCause)(nil),        // 4: jetmon.monitor.v1.DiagnosedCause
+	(*Finding)(nil),               // 5: jetmon.monitor.v1.Finding
+	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 7: google.protobuf.Duration
 }
 var file_jetmon_monitor_v1_diagnosis_proto_depIdxs = []int32{
-	4, // 0: jetmon.monitor.v1.Diagnosis.start_time:type_name -> google.protobuf.Timestamp
-	5, // 1: jetmon.monitor.v1.Diagnosis.duration:type_name -> google.protobuf.Duration
-	3, // 2: jetmon.monitor.v1.Diagnosis.findings:type_name -> jetmon.monitor.v1.Finding
-	1, // 3: jetmon.monitor.v1.Finding.section:type_name -> jetmon.monitor.v1.DiagnosisSection
-	0, // 4: jetmon.monitor.v1.Finding.verdict:type_name -> jetmon.monitor.v1.FindingVerdict
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	6, // 0: jetmon.monitor.v1.Diagnosis.start_time:type_name -> google.protobuf.Timestamp
+	7, // 1: jetmon.monitor.v1.Diagnosis.duration:type_name -> google.protobuf.Duration
+	5, // 2: jetmon.monitor.v1.Diagnosis.findings:type_name -> jetmon.monitor.v1.Finding
+	4, // 3: jetmon.monitor.v1.Diagnosis.causes:type_name -> jetmon.monitor.v1.DiagnosedCause
+	0, // 4: jetmon.monitor.v1.DiagnosedCause.certainty:type_name -> jetmon.monitor.v1.CauseCertainty
+	1, // 5: jetmon.monitor.v1.DiagnosedCause.verdict:type_name -> jetmon.monitor.v1.FindingVerdict
+	2, // 6: jetmon.monitor.v1.Finding.section:type_name -> jetmon.monitor.v1.DiagnosisSection
+	1, // 7: jetmon.monitor.v1.Finding.verdict:type_name -> jetmon.monitor.v1.FindingVerdict
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_diagnosis_proto_init() }
@@ -440,8 +637,8 @@ func file_jetmon_monitor_v1_diagnosis_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_monitor_v1_diagnosis_proto_rawDesc), len(file_jetmon_monitor_v1_diagnosis_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   2,
+			NumEnums:      3,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
