@@ -2,12 +2,9 @@ package fakejetpack
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -39,6 +36,12 @@ type Options struct {
 	// RawHost leaves the port in the Host header, as PHP sees it without a proxy in
 	// front. Then signatures fail on odd ports, as with the real plugin.
 	RawHost bool
+	// View is what proxies in front make of a request.
+	View View
+	// Plugin is the state of Jetpack itself.
+	Plugin Plugin
+	// Date is the clock of the header Date, which may be a proxy's; nil means Now.
+	Date func() time.Time
 	// Queue is the sync queue; nil means an empty one. Health is the state of the
 	// synchronisation; empty means "in_sync".
 	Queue  *syncqueue.Queue
@@ -59,6 +62,9 @@ func New(o Options) *Site {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Date == nil {
+		o.Date = o.Now
+	}
 	if o.Queue == nil {
 		o.Queue = syncqueue.New(syncqueue.Options{Name: "sync", Now: o.Now})
 	}
@@ -77,7 +83,10 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the body cannot be read", http.StatusBadRequest)
 		return
 	}
-	w.Header().Set("Date", s.o.Now().UTC().Format(http.TimeFormat))
+	w.Header().Set("Date", s.o.Date().UTC().Format(http.TimeFormat))
+	if s.o.View.Body != nil && r.Method == http.MethodPost {
+		body = s.o.View.Body(body)
+	}
 	query := r.URL.Query()
 	if s.o.Everywhere && s.o.Obstacle.stop(w, r) {
 		return
@@ -92,6 +101,8 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.xmlrpc(w, r, body)
 	case path == "/wp-json" || strings.HasPrefix(path, "/wp-json/"):
 		s.rest(w, r, strings.TrimPrefix(path, "/wp-json"), body)
+	case path == "/index.php":
+		s.canonical(w, r)
 	case path == "/":
 		w.Header().Set("Content-Type", "text/html; charset=UTF-8")
 		w.Header().Set("Link", fmt.Sprintf(`<%swp-json/>; rel="https://api.w.org/"`, s.home(r)))
@@ -115,23 +126,12 @@ func (s *Site) home(r *http.Request) string {
 	return scheme + r.Host + "/"
 }
 
-// received returns the request as PHP sees it.
-func (s *Site) received(r *http.Request, body []byte) signature.Received {
-	port := s.o.ServerPort
-	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && port == 0 {
-		if _, text, err := net.SplitHostPort(addr.String()); err == nil {
-			port, _ = strconv.Atoi(text)
-		}
-	}
-	received := signature.FromHTTP(r, body, port)
-	if host, _, err := net.SplitHostPort(r.Host); err == nil && !s.o.RawHost {
-		received.Host = host
-	}
-	return received
-}
-
 // rest serves the REST API: its index and Jetpack's part about the sync queue.
 func (s *Site) rest(w http.ResponseWriter, r *http.Request, path string, body []byte) {
+	signer, signed, done := s.authenticate(w, r, body)
+	if done {
+		return
+	}
 	switch {
 	case path == "" || path == "/":
 		names := []string{"oembed/1.0", "wp/v2"}
@@ -142,9 +142,11 @@ func (s *Site) rest(w http.ResponseWriter, r *http.Request, path string, body []
 		writeJSON(w, http.StatusOK, map[string]any{
 			"name": "A site", "description": "", "url": home, "home": home, "gmt_offset": "0", "namespaces": names,
 		})
+	case path == "/jetpack/v4/connection" && r.Method == http.MethodGet && !s.o.NoJetpack && !s.o.Plugin.NoStatus:
+		writeJSON(w, http.StatusOK, s.connectionStatus(signer))
 	case path == "/jetpack/v4/sync/status" && r.Method == http.MethodGet && !s.o.NoJetpack:
-		if _, err := s.verifier.VerifyREST(s.received(r, body)); err != nil {
-			refuse(w, err)
+		if !signed {
+			restError(w, http.StatusUnauthorized, "invalid_user_permission_sync", "You do not have the correct user permissions to perform this action.")
 			return
 		}
 		writeJSON(w, http.StatusOK, s.syncStatus(r.URL.Query().Get("fields")))
@@ -166,14 +168,6 @@ func (s *Site) syncStatus(fields string) map[string]any {
 		}
 	}
 	return status
-}
-
-func refuse(w http.ResponseWriter, err error) {
-	if e, ok := errors.AsType[*signature.Error](err); ok {
-		restError(w, http.StatusBadRequest, string(e.Code), e.Message)
-		return
-	}
-	restError(w, http.StatusUnauthorized, "rest_forbidden", "Sorry, you are not allowed to do that.")
 }
 
 func restError(w http.ResponseWriter, status int, code, message string) {
