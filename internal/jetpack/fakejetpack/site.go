@@ -2,7 +2,6 @@ package fakejetpack
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -39,10 +38,10 @@ type Options struct {
 	// RawHost leaves the port in the Host header, as PHP sees it without a proxy in
 	// front. Then signatures fail on odd ports, as with the real plugin.
 	RawHost bool
-	// Queue is the sync queue; nil means an empty one. Health is the state of the
-	// synchronisation; empty means "in_sync".
-	Queue  *syncqueue.Queue
-	Health string
+	// Queue is the sync queue; nil means an empty one.
+	Queue *syncqueue.Queue
+	// Sync is what the site says of its synchronisation beside the queue.
+	Sync Sync
 	// Obstacle stands before xmlrpc.php, or with Everywhere before the whole site.
 	Obstacle   Obstacle
 	Everywhere bool
@@ -61,9 +60,6 @@ func New(o Options) *Site {
 	}
 	if o.Queue == nil {
 		o.Queue = syncqueue.New(syncqueue.Options{Name: "sync", Now: o.Now})
-	}
-	if o.Health == "" {
-		o.Health = "in_sync"
 	}
 	return &Site{o: o, verifier: signature.NewVerifier(signature.VerifierOptions{
 		Tokens: o.Tokens, Nonces: signature.NewNonces(maxNonces, o.Now), Now: o.Now, HTTPPort: o.HTTPPort, HTTPSPort: o.HTTPSPort,
@@ -142,38 +138,15 @@ func (s *Site) rest(w http.ResponseWriter, r *http.Request, path string, body []
 		writeJSON(w, http.StatusOK, map[string]any{
 			"name": "A site", "description": "", "url": home, "home": home, "gmt_offset": "0", "namespaces": names,
 		})
-	case path == "/jetpack/v4/sync/status" && r.Method == http.MethodGet && !s.o.NoJetpack:
-		if _, err := s.verifier.VerifyREST(s.received(r, body)); err != nil {
-			refuse(w, err)
-			return
-		}
-		writeJSON(w, http.StatusOK, s.syncStatus(r.URL.Query().Get("fields")))
+	case strings.HasPrefix(path, "/jetpack/v4/sync/") && !s.o.NoJetpack:
+		s.sync(w, r, strings.TrimPrefix(path, "/jetpack/v4/sync"), body)
 	default:
-		// This includes GET of sync/health, which can only be set.
-		restError(w, http.StatusNotFound, "rest_no_route", "No route was found matching the URL and request method.")
+		noRoute(w)
 	}
 }
 
-func (s *Site) syncStatus(fields string) map[string]any {
-	status := map[string]any{
-		"started": false, "finished": false, "queue_size": s.o.Queue.Size(), "queue_lag": s.o.Queue.Lag().Seconds(),
-		"queue_next_sync": 0, "full_queue_next_sync": 0, "cron_size": 0, "next_cron": 0,
-	}
-	if strings.Contains(fields, "debug_details") {
-		status["debug_details"] = map[string]any{
-			"sync_allowed": true, "sync_health": s.o.Health, "dedicated_sync_enabled": false, "last_succesful_sync": "", "sync_error_log": "",
-			"sync_locks": map[string]any{"queue_locked_sync": s.o.Queue.IsLocked(), "queue_locked_full_sync": false},
-		}
-	}
-	return status
-}
-
-func refuse(w http.ResponseWriter, err error) {
-	if e, ok := errors.AsType[*signature.Error](err); ok {
-		restError(w, http.StatusBadRequest, string(e.Code), e.Message)
-		return
-	}
-	restError(w, http.StatusUnauthorized, "rest_forbidden", "Sorry, you are not allowed to do that.")
+func noRoute(w http.ResponseWriter) {
+	restError(w, http.StatusNotFound, "rest_no_route", "No route was found matching the URL and request method.")
 }
 
 func restError(w http.ResponseWriter, status int, code, message string) {
