@@ -220,7 +220,7 @@ func TestTheSyncQueueIsJudged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := connected()
-			o.Queue, o.Health = tt.queue, tt.health
+			o.Queue, o.Sync.Health = tt.queue, tt.health
 			r := diagnose(t, newWorld(t, fakejetpack.New(o)), nil)
 			expect(t, r, tt.check, tt.want, tt.cause)
 			if tt.cause == "sync_lock_held" && !strings.Contains(r.Find("sync_lock").Means, "The buffer you checked in was not checked out") {

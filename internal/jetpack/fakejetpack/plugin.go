@@ -1,6 +1,7 @@
 package fakejetpack
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strings"
@@ -42,11 +43,14 @@ const (
 func (s *Site) hasOwner() bool { return len(s.o.Tokens.Users) > 0 }
 
 // connectionStatus is the answer of jetpack/v4/connection, which anybody may read.
-func (s *Site) connectionStatus(signer signature.Identity) map[string]any {
+func (s *Site) connectionStatus(signer *signature.Identity) map[string]any {
 	p := s.o.Plugin
+	if s.o.Sync.Offline {
+		p.Offline = cmp.Or(p.Offline, OfflineByConstant)
+	}
 	return map[string]any{
-		"isActive": s.hasOwner(), "isStaging": p.SafeMode, "isRegistered": s.o.Tokens.Blog != "",
-		"isUserConnected": signer.UserID > 0, "hasConnectedOwner": s.hasOwner(),
+		"isActive": s.hasOwner(), "isStaging": s.o.Sync.SafeMode, "isRegistered": s.o.Tokens.Blog != "",
+		"isUserConnected": signer != nil && signer.UserID > 0, "hasConnectedOwner": s.hasOwner(),
 		"offlineMode": map[string]any{
 			"isActive": p.Offline != "", "constant": p.Offline == OfflineByConstant, "url": p.Offline == OfflineByURL,
 			"filter": p.Offline == OfflineByFilter, "wpLocalConstant": p.Offline == OfflineByWPLocal,
@@ -55,18 +59,22 @@ func (s *Site) connectionStatus(signer signature.Identity) map[string]any {
 	}
 }
 
-// authenticate finds the signer of a REST request. Jetpack refuses a request with a bad
-// signature whatever it asks for, and says nothing of the reason; done is true then.
-func (s *Site) authenticate(w http.ResponseWriter, r *http.Request, body []byte) (signer signature.Identity, signed, done bool) {
+// authenticate finds the signer of a REST request, nil when nobody signed it. Jetpack refuses
+// a request with a bad signature whatever it asks for, and says nothing of the reason; ok is
+// false then.
+func (s *Site) authenticate(w http.ResponseWriter, r *http.Request, body []byte) (signer *signature.Identity, ok bool) {
 	if s.o.NoJetpack {
-		return signature.Identity{}, false, false
+		return nil, true
 	}
-	signer, err := s.verifier.VerifyREST(s.received(r, body))
-	if refusal, ok := errors.AsType[*signature.Error](err); ok {
+	id, err := s.verifier.VerifyREST(s.received(r, body))
+	if refusal, refused := errors.AsType[*signature.Error](err); refused {
 		restError(w, http.StatusBadRequest, string(refusal.Code), refusal.Message)
-		return signature.Identity{}, false, true
+		return nil, false
 	}
-	return signer, err == nil, false
+	if err != nil {
+		return nil, true
+	}
+	return &id, true
 }
 
 // canonical answers /index.php as WordPress does: by a redirect to the home page that

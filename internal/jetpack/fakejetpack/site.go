@@ -42,10 +42,10 @@ type Options struct {
 	Plugin Plugin
 	// Date is the clock of the header Date, which may be a proxy's; nil means Now.
 	Date func() time.Time
-	// Queue is the sync queue; nil means an empty one. Health is the state of the
-	// synchronisation; empty means "in_sync".
-	Queue  *syncqueue.Queue
-	Health string
+	// Queue is the sync queue; nil means an empty one.
+	Queue *syncqueue.Queue
+	// Sync is what the site says of its synchronisation beside the queue.
+	Sync Sync
 	// Obstacle stands before xmlrpc.php, or with Everywhere before the whole site.
 	Obstacle   Obstacle
 	Everywhere bool
@@ -65,11 +65,11 @@ func New(o Options) *Site {
 	if o.Date == nil {
 		o.Date = o.Now
 	}
+	// One state has two views.
+	o.Sync.Offline = o.Sync.Offline || o.Plugin.Offline != ""
+	o.Sync.SafeMode = o.Sync.SafeMode || o.Plugin.SafeMode
 	if o.Queue == nil {
 		o.Queue = syncqueue.New(syncqueue.Options{Name: "sync", Now: o.Now})
-	}
-	if o.Health == "" {
-		o.Health = "in_sync"
 	}
 	return &Site{o: o, verifier: signature.NewVerifier(signature.VerifierOptions{
 		Tokens: o.Tokens, Nonces: signature.NewNonces(maxNonces, o.Now), Now: o.Now, HTTPPort: o.HTTPPort, HTTPSPort: o.HTTPSPort,
@@ -128,8 +128,8 @@ func (s *Site) home(r *http.Request) string {
 
 // rest serves the REST API: its index and Jetpack's part about the sync queue.
 func (s *Site) rest(w http.ResponseWriter, r *http.Request, path string, body []byte) {
-	signer, signed, done := s.authenticate(w, r, body)
-	if done {
+	signer, ok := s.authenticate(w, r, body)
+	if !ok {
 		return
 	}
 	switch {
@@ -144,30 +144,15 @@ func (s *Site) rest(w http.ResponseWriter, r *http.Request, path string, body []
 		})
 	case path == "/jetpack/v4/connection" && r.Method == http.MethodGet && !s.o.NoJetpack && !s.o.Plugin.NoStatus:
 		writeJSON(w, http.StatusOK, s.connectionStatus(signer))
-	case path == "/jetpack/v4/sync/status" && r.Method == http.MethodGet && !s.o.NoJetpack:
-		if !signed {
-			restError(w, http.StatusUnauthorized, "invalid_user_permission_sync", "You do not have the correct user permissions to perform this action.")
-			return
-		}
-		writeJSON(w, http.StatusOK, s.syncStatus(r.URL.Query().Get("fields")))
+	case strings.HasPrefix(path, "/jetpack/v4/sync/") && !s.o.NoJetpack:
+		s.sync(w, r, strings.TrimPrefix(path, "/jetpack/v4/sync"), signer)
 	default:
-		// This includes GET of sync/health, which can only be set.
-		restError(w, http.StatusNotFound, "rest_no_route", "No route was found matching the URL and request method.")
+		noRoute(w)
 	}
 }
 
-func (s *Site) syncStatus(fields string) map[string]any {
-	status := map[string]any{
-		"started": false, "finished": false, "queue_size": s.o.Queue.Size(), "queue_lag": s.o.Queue.Lag().Seconds(),
-		"queue_next_sync": 0, "full_queue_next_sync": 0, "cron_size": 0, "next_cron": 0,
-	}
-	if strings.Contains(fields, "debug_details") {
-		status["debug_details"] = map[string]any{
-			"sync_allowed": true, "sync_health": s.o.Health, "dedicated_sync_enabled": false, "last_succesful_sync": "", "sync_error_log": "",
-			"sync_locks": map[string]any{"queue_locked_sync": s.o.Queue.IsLocked(), "queue_locked_full_sync": false},
-		}
-	}
-	return status
+func noRoute(w http.ResponseWriter) {
+	restError(w, http.StatusNotFound, "rest_no_route", "No route was found matching the URL and request method.")
 }
 
 func restError(w http.ResponseWriter, status int, code, message string) {
