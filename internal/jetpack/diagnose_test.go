@@ -239,7 +239,10 @@ func TestWhatWordPressComKnowsIsComparedWithWhatIsSeen(t *testing.T) {
 		"another address": {func(w *world) { w.know(fakejetpack.Metadata{ID: 7, URL: "https://old.example", Jetpack: true}) }, "known_home", jetpack.Fail, "address_differs"},
 		"another scheme": {func(w *world) {
 			w.know(fakejetpack.Metadata{ID: 7, URL: strings.Replace(w.site, "http:", "https:", 1), Jetpack: true})
-		}, "known_home", jetpack.Fail, "address_differs"},
+		}, "known_home", jetpack.Fail, "scheme_differs"},
+		"one of the smaller plugins": {func(w *world) {
+			w.know(fakejetpack.Metadata{ID: 7, URL: w.site, ConnectionOnly: true})
+		}, "known_jetpack", jetpack.Pass, ""},
 		"a blog there": {func(w *world) { w.know(fakejetpack.Metadata{ID: 7, URL: w.site}) }, "known_jetpack", jetpack.Fail, "not_jetpack"},
 		"another xmlrpc.php": {func(w *world) {
 			w.know(fakejetpack.Metadata{ID: 7, URL: w.site, Jetpack: true, XMLRPC: w.site + "wp/xmlrpc.php"})

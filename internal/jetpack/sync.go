@@ -53,10 +53,10 @@ func (r *run) sync(ctx context.Context) {
 		r.skipAll("the REST API does not offer jetpack/v4", all...)
 		return
 	}
-	got, err := r.signedGet(ctx, "jetpack/v4/sync/status", "fields=debug_details")
+	got, err := r.signedGet(ctx, r.target.Blog, "jetpack/v4/sync/status", "fields=debug_details")
 	if err == nil && len(got.Body) >= maxBody {
 		// The log of errors has whole pages of others in it; the rest is small.
-		got, err = r.signedGet(ctx, "jetpack/v4/sync/status", "")
+		got, err = r.signedGet(ctx, r.target.Blog, "jetpack/v4/sync/status", "")
 	}
 	if err != nil {
 		r.skipAll(err.Error(), all...)
@@ -117,14 +117,14 @@ func (r *run) siteNow() time.Time {
 // syncSettings asks for the settings, which the status does not tell. Without an answer they
 // stay unknown.
 func (r *run) syncSettings(ctx context.Context, s *syncState) {
-	got, err := r.signedGet(ctx, "jetpack/v4/sync/settings", "_fields=sync_sender_enabled,full_sync_sender_enabled,sync_via_cron,checksum_disable")
+	got, err := r.signedGet(ctx, r.target.Blog, "jetpack/v4/sync/settings", "_fields=sync_sender_enabled,full_sync_sender_enabled,sync_via_cron,checksum_disable")
 	if err != nil || got.failure != "" || got.Status != http.StatusOK {
 		return
 	}
 	_ = json.Unmarshal(got.Body, &s.settings) // unknown, then
 }
 
-func (r *run) signedGet(ctx context.Context, path, query string) (reply, error) {
+func (r *run) signedGet(ctx context.Context, token signature.Credential, path, query string) (reply, error) {
 	mark := "?"
 	if strings.Contains(r.api, "?") {
 		mark = "&"
@@ -133,7 +133,7 @@ func (r *run) signedGet(ctx context.Context, path, query string) (reply, error) 
 	if query != "" {
 		to += "&" + query
 	}
-	signed, err := r.target.Blog.SignQuery(signature.Call{Method: http.MethodGet, URL: to, Time: r.now()})
+	signed, err := token.SignQuery(signature.Call{Method: http.MethodGet, URL: to, Time: r.now()})
 	if err != nil {
 		return reply{}, err
 	}

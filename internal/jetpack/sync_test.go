@@ -208,3 +208,19 @@ func TestNothingOnTheSiteIsChangedByAsking(t *testing.T) {
 		}
 	}
 }
+
+func TestModulesAreReadByAUserWhoMay(t *testing.T) {
+	t.Parallel()
+	r := diagnose(t, newWorld(t, fakejetpack.New(connected())), nil)
+	expect(t, r, "modules", jetpack.Pass, "")
+	if seen := r.Find("modules").Seen; seen != "active: monitor, protect, stats; not active: seo-tools, videopress" {
+		t.Error(seen)
+	}
+	o := connected()
+	o.Visitors = []int64{3}
+	expect(t, diagnose(t, newWorld(t, fakejetpack.New(o)), nil), "modules", jetpack.Skipped, "")
+	r = diagnose(t, newWorld(t, fakejetpack.New(connected())), func(_ *jetpack.Options, target *jetpack.Target) {
+		*target = jetpack.Target{URL: target.URL, Blog: target.Blog}
+	})
+	expect(t, r, "modules", jetpack.Skipped, "")
+}

@@ -40,6 +40,8 @@ type Options struct {
 	RawHost bool
 	// Queue is the sync queue; nil means an empty one.
 	Queue *syncqueue.Queue
+	// Visitors are users whose role may not manage Jetpack.
+	Visitors []int64
 	// Sync is what the site says of its synchronisation beside the queue.
 	Sync Sync
 	// Obstacle stands before xmlrpc.php, or with Everywhere before the whole site.
@@ -138,6 +140,8 @@ func (s *Site) rest(w http.ResponseWriter, r *http.Request, path string, body []
 		writeJSON(w, http.StatusOK, map[string]any{
 			"name": "A site", "description": "", "url": home, "home": home, "gmt_offset": "0", "namespaces": names,
 		})
+	case path == "/jetpack/v4/module/all" && r.Method == http.MethodGet && !s.o.NoJetpack:
+		s.modules(w, r, body)
 	case strings.HasPrefix(path, "/jetpack/v4/sync/") && !s.o.NoJetpack:
 		s.sync(w, r, strings.TrimPrefix(path, "/jetpack/v4/sync"), body)
 	default:
