@@ -1,0 +1,107 @@
+package fakejetpack
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/Automattic/jetmon/internal/jetpack/signature"
+)
+
+// rest serves the REST API: its index, a route that takes a body, and Jetpack's part about
+// the sync queue.
+func (s *Site) rest(w http.ResponseWriter, r *http.Request, path string, body []byte) {
+	signed := r.URL.Query().Has("signature")
+	switch {
+	case s.o.RESTClosed != "" && !signed:
+		restError(w, s.o.RESTStatus, s.o.RESTClosed, "Only logged in users may use the REST API of this site.")
+	case path == "" || path == "/":
+		s.restIndex(w, r)
+	case path == "/batch/v1" && r.Method == http.MethodPost:
+		restBody(w, body)
+	case path == "/jetpack/v4/sync/status" && r.Method == http.MethodGet && !s.o.NoJetpack:
+		if _, err := s.verifier.VerifyREST(s.received(r, body)); err != nil {
+			refuse(w, err)
+			return
+		}
+		writeJSON(w, http.StatusOK, s.syncStatus(r.URL.Query().Get("fields")))
+	default:
+		// This includes GET of sync/health, which can only be set.
+		restError(w, http.StatusNotFound, "rest_no_route", "No route was found matching the URL and request method.")
+	}
+}
+
+// indexBytes is the size of the whole index of a WordPress 7.0.4 with Jetpack 16.1.2.
+const indexBytes = 376_067
+
+// restIndex serves the index. It is large, but for callers who name the fields they want.
+func (s *Site) restIndex(w http.ResponseWriter, r *http.Request) {
+	names := []string{"oembed/1.0", "wp/v2", "wp-site-health/v1", "wp-block-editor/v1"}
+	if !s.o.NoJetpack {
+		names = append(names, "jetpack/v4", "jetpack/v4/sync")
+	}
+	all := map[string]any{
+		"name": "A site", "description": "", "url": strings.TrimSuffix(s.siteURL(r), "/"), "home": strings.TrimSuffix(s.home(r), "/"),
+		"gmt_offset": "0", "timezone_string": "", "namespaces": names, "authentication": map[string]any{},
+	}
+	if fields := r.URL.Query().Get("_fields"); fields != "" {
+		wanted := strings.Split(fields, ",")
+		maps.DeleteFunc(all, func(name string, _ any) bool { return !slices.Contains(wanted, name) })
+		writeJSON(w, http.StatusOK, all)
+		return
+	}
+	routes := map[string]any{}
+	for i, size := 0, 0; size < indexBytes-1000; i++ {
+		route := fmt.Sprintf("/wp/v2/things-%d", i)
+		routes[route] = map[string]any{"namespace": "wp/v2", "methods": []string{"GET"}, "description": strings.Repeat("A thing. ", 80)}
+		size += 800
+	}
+	all["routes"] = routes
+	writeJSON(w, http.StatusOK, all)
+}
+
+// restBody answers a POST as a route does that needs a body: WordPress reads it before it
+// looks at anything else.
+func restBody(w http.ResponseWriter, body []byte) {
+	if len(body) > 0 && !json.Valid(body) {
+		restError(w, http.StatusBadRequest, "rest_invalid_json", "Invalid JSON body passed.")
+		return
+	}
+	restError(w, http.StatusBadRequest, "rest_missing_callback_param", "Missing parameter(s): requests")
+}
+
+func (s *Site) syncStatus(fields string) map[string]any {
+	status := map[string]any{
+		"started": false, "finished": false, "queue_size": s.o.Queue.Size(), "queue_lag": s.o.Queue.Lag().Seconds(),
+		"queue_next_sync": 0, "full_queue_next_sync": 0, "cron_size": 0, "next_cron": 0,
+	}
+	if strings.Contains(fields, "debug_details") {
+		status["debug_details"] = map[string]any{
+			"sync_allowed": true, "sync_health": s.o.Health, "dedicated_sync_enabled": false, "last_succesful_sync": "", "sync_error_log": "",
+			"sync_locks": map[string]any{"queue_locked_sync": s.o.Queue.IsLocked(), "queue_locked_full_sync": false},
+		}
+	}
+	return status
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	if e, ok := errors.AsType[*signature.Error](err); ok {
+		restError(w, http.StatusBadRequest, string(e.Code), e.Message)
+		return
+	}
+	restError(w, http.StatusUnauthorized, "rest_forbidden", "Sorry, you are not allowed to do that.")
+}
+
+func restError(w http.ResponseWriter, status int, code, message string) {
+	writeJSON(w, status, map[string]any{"code": code, "message": message, "data": map[string]any{"status": status}})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the client may be gone
+}
