@@ -16,7 +16,6 @@ import (
 
 	"github.com/Automattic/jetmon/internal/jetpack"
 	"github.com/Automattic/jetmon/internal/jetpack/fakejetpack"
-	"github.com/Automattic/jetmon/internal/jetpack/syncqueue"
 	"github.com/Automattic/jetmon/internal/jetpack/xmlrpc"
 	"github.com/Automattic/jetmon/internal/probe"
 	"github.com/Automattic/jetmon/test/fakesite"
@@ -33,7 +32,7 @@ func TestAHealthySiteGivesNoWarning(t *testing.T) {
 	for _, check := range []string{
 		"dns", "tcp", "redirects", "head_and_get", "firewall_page", "ipv6", "xmlrpc_get", "xmlrpc_post", "xmlrpc_methods", "detour",
 		"rest_index", "rsd", "jetpack_connected", "clock", "signed_by_blog", "signed_by_user", "known", "known_home", "known_jetpack",
-		"known_xmlrpc", "sync_health", "sync_queue", "sync_lock",
+		"known_xmlrpc", "sync_allowed", "sync_health", "sync_queue", "sync_lock", "sync_sender", "full_sync", "wp_cron",
 	} {
 		expect(t, r, check, jetpack.Pass, "")
 	}
@@ -251,58 +250,6 @@ func TestWhatWordPressComKnowsIsComparedWithWhatIsSeen(t *testing.T) {
 	}
 }
 
-func TestTheSyncQueueIsJudged(t *testing.T) {
-	t.Parallel()
-	now := time.Now()
-	queue := func(items int, age time.Duration, out bool) *syncqueue.Queue {
-		at := now.Add(-age)
-		q := syncqueue.New(syncqueue.Options{Name: "sync", Now: func() time.Time { return at }})
-		for range items {
-			q.Add([]byte("x"))
-		}
-		at = time.Now()
-		if out {
-			if _, err := q.Checkout(1); err != nil {
-				t.Fatal(err)
-			}
-		}
-		return q
-	}
-	for name, tt := range map[string]struct {
-		queue  *syncqueue.Queue
-		health string
-		check  string
-		want   jetpack.Verdict
-		cause  string
-	}{
-		"a few items":             {queue(5, time.Second, false), "", "sync_queue", jetpack.Pass, ""},
-		"a queue behind":          {queue(5, time.Hour, false), "", "sync_queue", jetpack.Warn, "sync_behind"},
-		"a full queue":            {queue(5001, 3*time.Hour, false), "", "sync_queue", jetpack.Fail, "sync_queue_full"},
-		"a lock for a moment":     {queue(5, time.Second, true), "", "sync_lock", jetpack.Pass, ""},
-		"a lock that stays":       {queue(5, 5*time.Minute, true), "", "sync_lock", jetpack.Warn, "sync_lock_held"},
-		"a copy that differs":     {nil, "out_of_sync", "sync_health", jetpack.Warn, "out_of_sync"},
-		"synchronisation off":     {nil, "disabled", "sync_health", jetpack.Warn, "sync_disabled"},
-		"a state nobody measured": {nil, "unknown", "sync_health", jetpack.Skipped, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			o := connected()
-			o.Queue, o.Health = tt.queue, tt.health
-			r := diagnose(t, newWorld(t, fakejetpack.New(o)), nil)
-			expect(t, r, tt.check, tt.want, tt.cause)
-			if tt.cause == "sync_lock_held" && !strings.Contains(r.Find("sync_lock").Means, "The buffer you checked in was not checked out") {
-				t.Error("the founding message is not explained")
-			}
-		})
-	}
-	t.Run("a signature that is refused", func(t *testing.T) {
-		t.Parallel()
-		o := connected()
-		o.Tokens.Blog = "blogkey.othersecret"
-		expect(t, diagnose(t, newWorld(t, fakejetpack.New(o)), nil), "sync_health", jetpack.Fail, "rest_invalid_signature")
-	})
-}
-
 func TestASiteThatMovedIsFollowedAndSaidSo(t *testing.T) {
 	t.Parallel()
 	site := fakejetpack.New(connected())
@@ -438,7 +385,7 @@ func TestSignedCallsNeverFollowRedirects(t *testing.T) {
 	r := diagnose(t, w, nil)
 	expect(t, r, "signed_by_blog", jetpack.Fail, "redirected")
 	expect(t, r, "signed_by_user", jetpack.Fail, "redirected")
-	expect(t, r, "sync_health", jetpack.Fail, "sync_unreadable")
+	expect(t, r, "sync_allowed", jetpack.Fail, "sync_unreadable")
 	mu.Lock()
 	defer mu.Unlock()
 	if len(leaked) > 0 || redirected < 3 {

@@ -2,14 +2,11 @@ package fakejetpack
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
-
-	"github.com/Automattic/jetmon/internal/jetpack/signature"
 )
 
 // rest serves the REST API: its index, a route that takes a body, and Jetpack's part about
@@ -23,15 +20,10 @@ func (s *Site) rest(w http.ResponseWriter, r *http.Request, path string, body []
 		s.restIndex(w, r)
 	case path == "/batch/v1" && r.Method == http.MethodPost:
 		restBody(w, body)
-	case path == "/jetpack/v4/sync/status" && r.Method == http.MethodGet && !s.o.NoJetpack:
-		if _, err := s.verifier.VerifyREST(s.received(r, body)); err != nil {
-			refuse(w, err)
-			return
-		}
-		writeJSON(w, http.StatusOK, s.syncStatus(r.URL.Query().Get("fields")))
+	case strings.HasPrefix(path, "/jetpack/v4/sync/") && !s.o.NoJetpack:
+		s.sync(w, r, strings.TrimPrefix(path, "/jetpack/v4/sync"), body)
 	default:
-		// This includes GET of sync/health, which can only be set.
-		restError(w, http.StatusNotFound, "rest_no_route", "No route was found matching the URL and request method.")
+		noRoute(w)
 	}
 }
 
@@ -74,26 +66,8 @@ func restBody(w http.ResponseWriter, body []byte) {
 	restError(w, http.StatusBadRequest, "rest_missing_callback_param", "Missing parameter(s): requests")
 }
 
-func (s *Site) syncStatus(fields string) map[string]any {
-	status := map[string]any{
-		"started": false, "finished": false, "queue_size": s.o.Queue.Size(), "queue_lag": s.o.Queue.Lag().Seconds(),
-		"queue_next_sync": 0, "full_queue_next_sync": 0, "cron_size": 0, "next_cron": 0,
-	}
-	if strings.Contains(fields, "debug_details") {
-		status["debug_details"] = map[string]any{
-			"sync_allowed": true, "sync_health": s.o.Health, "dedicated_sync_enabled": false, "last_succesful_sync": "", "sync_error_log": "",
-			"sync_locks": map[string]any{"queue_locked_sync": s.o.Queue.IsLocked(), "queue_locked_full_sync": false},
-		}
-	}
-	return status
-}
-
-func refuse(w http.ResponseWriter, err error) {
-	if e, ok := errors.AsType[*signature.Error](err); ok {
-		restError(w, http.StatusBadRequest, string(e.Code), e.Message)
-		return
-	}
-	restError(w, http.StatusUnauthorized, "rest_forbidden", "Sorry, you are not allowed to do that.")
+func noRoute(w http.ResponseWriter) {
+	restError(w, http.StatusNotFound, "rest_no_route", "No route was found matching the URL and request method.")
 }
 
 func restError(w http.ResponseWriter, status int, code, message string) {

@@ -38,10 +38,10 @@ type Options struct {
 	// RawHost leaves the port in the Host header, as PHP sees it without a proxy in
 	// front. Then signatures fail on odd ports, as with the real plugin.
 	RawHost bool
-	// Queue is the sync queue; nil means an empty one. Health is the state of the
-	// synchronisation; empty means "in_sync".
-	Queue  *syncqueue.Queue
-	Health string
+	// Queue is the sync queue; nil means an empty one.
+	Queue *syncqueue.Queue
+	// Sync is what the site says of its synchronisation beside the queue.
+	Sync Sync
 	// Dir is the path of WordPress's files without a slash at its end, as "/blog"; empty means
 	// the root. The home page is there, too, or with HomeAbove at the root, as that of a
 	// WordPress in its own directory.
@@ -79,9 +79,6 @@ func New(o Options) *Site {
 	}
 	if o.Queue == nil {
 		o.Queue = syncqueue.New(syncqueue.Options{Name: "sync", Now: o.Now})
-	}
-	if o.Health == "" {
-		o.Health = "in_sync"
 	}
 	return &Site{o: o, verifier: signature.NewVerifier(signature.VerifierOptions{
 		Tokens: o.Tokens, Nonces: signature.NewNonces(maxNonces, o.Now), Now: o.Now, HTTPPort: o.HTTPPort, HTTPSPort: o.HTTPSPort,
