@@ -53,6 +53,8 @@ test('a path is matched whole', () => {
 test('numbers are grouped, and a share is cut and not rounded', () => {
   assert.equal(count('9007199254740993'), '9,007,199,254,740,993');
   assert.equal(count(1234567), '1,234,567');
+  assert.equal(count(12n), '12');
+  assert.equal(plural(1n, 'site'), '1 site');
   assert.equal(count(undefined), '–');
   assert.equal(share(0.999999), '99.99 %');
   assert.equal(share(1), '100 %');

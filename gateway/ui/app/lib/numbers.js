@@ -2,10 +2,10 @@
 const grouped = new Intl.NumberFormat('en');
 const precise = new Intl.NumberFormat('en', { maximumFractionDigits: 2 });
 
-/** count groups a whole number, also one that came as text: 1,000,000. */
+/** count groups a whole number, also a BigInt, or one that came as text: 1,000,000. */
 export function count(n) {
   if (n === undefined || n === null || n === '') return '–';
-  return grouped.format(typeof n === 'string' ? BigInt(n) : Math.round(n));
+  return grouped.format(typeof n === 'number' ? Math.round(n) : BigInt(n));
 }
 
 /** decimal writes a number with at most two decimals. */
