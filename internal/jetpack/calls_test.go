@@ -148,7 +148,7 @@ func refusals() map[string]refused {
 			o.View.HTTPS, o.ServerPort, o.Now, o.ProxyDate = true, 443, late(time.Hour), true
 		}), of("https_forced", "clock"), certain, says("ahead", "https")},
 		"a token and a name":          {with(func(o *fakejetpack.Options) { o.Tokens, o.View.Host = keyring("blogkey.othersecret"), "www.localhost" }), of("signature_refused"), likely, says("another token")},
-		"a parameter and a late port": {with(func(o *fakejetpack.Options) { o.View.Added, o.Now = "lang=en", late(time.Hour) }), of("query_added", "clock"), certain, says("lang", "1h")},
+		"a parameter and a late port": {with(func(o *fakejetpack.Options) { o.View.Added, o.Now = "lang=en", late(time.Hour) }), of("query_added", "clock"), certain, says("lang", "1h ahead")},
 	}
 }
 

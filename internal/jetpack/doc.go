@@ -18,8 +18,8 @@
 // never follow redirects. No finding contains a secret.
 //
 // The packages below it are its parts, and also useful alone: signature (signed requests,
-// both sides), xmlrpc, block (who is in the way), syncqueue, accesslog, errorlog, and
-// fakejetpack (a site to try things on).
+// both sides), mistake (why a site refuses good ones), xmlrpc, block (who is in the way),
+// syncqueue, accesslog, errorlog, and fakejetpack (a site to try things on).
 //
 // It starts no goroutines of its own.
 package jetpack

@@ -1,6 +1,7 @@
 package mistake
 
 import (
+	"strings"
 	"time"
 )
 
@@ -54,9 +55,12 @@ func Difference(ahead time.Duration) string {
 
 // short writes a duration without units that are zero.
 func short(d time.Duration) string {
+	s := d.String()
 	if d >= time.Minute && d%time.Minute == 0 {
-		s := d.String()
-		return s[:len(s)-len("0s")]
+		s = strings.TrimSuffix(s, "0s")
 	}
-	return d.String()
+	if d >= time.Hour && d%time.Hour == 0 {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
