@@ -299,10 +299,3 @@ func (r *run) rsd(ctx context.Context) {
 		Means: "The site advertises another address for its xmlrpc.php than the one that answers; WordPress.com believes the site.",
 		Do:    "Set siteurl (Settings > General, or wp-config.php) to the address of the WordPress installation."})
 }
-
-// noteClock records the site's clock from an answer made by PHP.
-func (r *run) noteClock(got reply) {
-	if got.hasClock && got.failure == "" {
-		r.clock, r.hasClock = got.clock, true
-	}
-}
