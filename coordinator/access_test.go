@@ -89,7 +89,10 @@ var mayCall = map[string]string{
 	"/jetmon.monitor.v1.SiteService/ImportSites":   "sites:write",
 	"/jetmon.monitor.v1.SiteService/ExportSites":   "sites:read",
 
-	"/jetmon.monitor.v1.DiagnosisService/DiagnoseSite": "checks:run",
+	"/jetmon.monitor.v1.DiagnosisService/DiagnoseSite":   "checks:run",
+	"/jetmon.monitor.v1.DiagnosisService/WatchDiagnosis": "checks:run",
+
+	"/jetmon.monitor.v1.ProbeService/ProbeURL": "checks:run",
 
 	"/jetmon.monitor.v1.AdvisoryService/ListAdvisories": "sites:read",
 
@@ -240,7 +243,8 @@ func (r *rig) tries(t *testing.T, ctx context.Context, method string) codes.Code
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	streams := strings.Contains(method, "Stream") || strings.Contains(method, "Reflection") || strings.HasSuffix(method, "Watch") ||
-		strings.HasSuffix(method, "/ImportSites") || strings.HasSuffix(method, "/ExportSites") || strings.HasSuffix(method, "/WatchChanges")
+		strings.HasSuffix(method, "/ImportSites") || strings.HasSuffix(method, "/ExportSites") || strings.HasSuffix(method, "/WatchChanges") ||
+		strings.HasSuffix(method, "/WatchDiagnosis") || strings.HasSuffix(method, "/ProbeURL")
 	if !streams {
 		return status.Code(r.conn.Invoke(ctx, method, &emptypb.Empty{}, &emptypb.Empty{}))
 	}
@@ -309,6 +313,13 @@ func TestAnotherBlogsSitesDoNotExist(t *testing.T) {
 		},
 		"delete": func(ctx context.Context, id int64) error {
 			_, err := sites.DeleteSite(ctx, &monitorv1.DeleteSiteRequest{SiteId: id})
+			return err
+		},
+		"diagnosis watched": func(ctx context.Context, id int64) error {
+			steps, err := monitorv1.NewDiagnosisServiceClient(r.conn).WatchDiagnosis(ctx, &monitorv1.WatchDiagnosisRequest{SiteId: id})
+			if err == nil {
+				_, err = steps.Recv()
+			}
 			return err
 		},
 		"diagnose": func(ctx context.Context, id int64) error {

@@ -24,6 +24,8 @@ var routeScopes = map[string]string{
 	"PATCH /v1/sites/{site_id}":                         "sites:write",
 	"DELETE /v1/sites/{site_id}":                        "sites:write",
 	"POST /v1/sites/{site_id}:diagnose":                 "checks:run",
+	"POST /v1/sites/{site_id}:watchDiagnosis":           "checks:run",
+	"POST /v1/probes":                                   "checks:run",
 	"POST /v1/sites/{site_id}:check":                    "checks:run",
 	"POST /v1/sites/{site_id}:pause":                    "sites:write",
 	"POST /v1/sites/{site_id}:resume":                   "sites:write",
@@ -143,6 +145,7 @@ func TestEveryRouteAsksForItsScope(t *testing.T) {
 		{"PATCH", "/v1/sites/7", `{"paused":true}`, "sites:write", "application/json"},
 		{"POST", "/v1/sites:import", `{"url":"http://b.example/"}`, "sites:write", "application/x-ndjson"},
 		{"POST", "/v1/tokens", `{"name":"a","scopes":["sites:read"]}`, "admin", "application/json"},
+		{"POST", "/v1/probes", `{"url":"a.example"}`, "checks:run", "application/json"},
 		{"GET", "/v1/sites:batchGet?site_ids=7", "", "sites:read", "application/json"},
 		{"GET", "/wpcom/v2/jetpack-agency/sites?blog_ids=7", "", "sites:read", "application/json"},
 	} {

@@ -158,6 +158,7 @@ func contract() []service {
 		{monitorv1.File_jetmon_monitor_v1_maintenance_service_proto, translating(monitorv1.RegisterMaintenanceServiceHandlerClient, monitorv1.NewMaintenanceServiceClient)},
 		{monitorv1.File_jetmon_monitor_v1_fleet_service_proto, translating(monitorv1.RegisterFleetServiceHandlerClient, monitorv1.NewFleetServiceClient)},
 		{monitorv1.File_jetmon_monitor_v1_diagnosis_service_proto, translating(monitorv1.RegisterDiagnosisServiceHandlerClient, monitorv1.NewDiagnosisServiceClient)},
+		{monitorv1.File_jetmon_monitor_v1_probe_service_proto, translating(monitorv1.RegisterProbeServiceHandlerClient, monitorv1.NewProbeServiceClient)},
 		{monitorv1.File_jetmon_monitor_v1_access_service_proto, translating(monitorv1.RegisterAccessServiceHandlerClient, monitorv1.NewAccessServiceClient)},
 		{monitorv1.File_jetmon_monitor_v1_subscription_service_proto, translating(monitorv1.RegisterSubscriptionServiceHandlerClient, monitorv1.NewSubscriptionServiceClient)},
 		{monitorv1.File_jetmon_monitor_v1_notification_service_proto, translating(monitorv1.RegisterNotificationServiceHandlerClient, monitorv1.NewNotificationServiceClient)},

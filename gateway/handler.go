@@ -191,7 +191,7 @@ func (h *handler) call(w http.ResponseWriter, req *http.Request, r *route, bound
 		for name, text := range bound {
 			req.SetPathValue(name, text)
 		}
-		return r.stream(h, w, req)
+		return r.stream(h, w, req.WithContext(context.WithValue(req.Context(), routeKey{}, r)))
 	}
 	body := io.ReadCloser(http.NoBody)
 	if r.body != nil {

@@ -47,6 +47,7 @@ type fake struct {
 	monitorv1.UnimplementedMaintenanceServiceServer
 	monitorv1.UnimplementedFleetServiceServer
 	monitorv1.UnimplementedDiagnosisServiceServer
+	monitorv1.UnimplementedProbeServiceServer
 	monitorv1.UnimplementedAccessServiceServer
 	monitorv1.UnimplementedSubscriptionServiceServer
 	monitorv1.UnimplementedNotificationServiceServer
@@ -88,6 +89,7 @@ func (f *fake) register(r grpc.ServiceRegistrar) {
 	monitorv1.RegisterMaintenanceServiceServer(r, f)
 	monitorv1.RegisterFleetServiceServer(r, f)
 	monitorv1.RegisterDiagnosisServiceServer(r, f)
+	monitorv1.RegisterProbeServiceServer(r, f)
 	monitorv1.RegisterAccessServiceServer(r, f)
 	monitorv1.RegisterSubscriptionServiceServer(r, f)
 	monitorv1.RegisterNotificationServiceServer(r, f)

@@ -85,7 +85,7 @@ func newRoute(m protoreflect.MethodDescriptor) (*route, error) {
 	default:
 		return nil, fmt.Errorf("pattern %T is not supported", p)
 	}
-	if name := rule.GetBody(); name != "" && r.stream == nil {
+	if name := rule.GetBody(); name != "" && name != "*" {
 		r.body = r.input.Fields().ByName(protoreflect.Name(name))
 		if r.body == nil || r.body.Message() == nil || r.body.IsList() || r.body.IsMap() {
 			return nil, fmt.Errorf("body %q is not a message of %s", name, r.input.FullName())

@@ -43,6 +43,10 @@ func streamerOf(name protoreflect.FullName) streamer {
 		return (*handler).watchChanges
 	case "jetmon.monitor.v1.MaintenanceService.GetMaintenanceCalendar":
 		return (*handler).calendar
+	case "jetmon.monitor.v1.ProbeService.ProbeURL":
+		return (*handler).probeURL
+	case "jetmon.monitor.v1.DiagnosisService.WatchDiagnosis":
+		return (*handler).watchDiagnosis
 	case "jetmon.monitor.v1.BadgeService.GetBadge":
 		return (*handler).badge
 	}

@@ -26,7 +26,9 @@ var rules = map[string]Rule{
 	monitorv1.SiteService_ImportSites_FullMethodName: {Scope: SitesWrite, Edits: true, AtOnce: 2},
 	monitorv1.SiteService_ExportSites_FullMethodName: {Scope: SitesRead, AtOnce: 2},
 
-	monitorv1.DiagnosisService_DiagnoseSite_FullMethodName: {Scope: ChecksRun, AtOnce: 2},
+	monitorv1.DiagnosisService_DiagnoseSite_FullMethodName:   {Scope: ChecksRun, AtOnce: 2},
+	monitorv1.DiagnosisService_WatchDiagnosis_FullMethodName: {Scope: ChecksRun, AtOnce: 2},
+	monitorv1.ProbeService_ProbeURL_FullMethodName:           {Scope: ChecksRun, AtOnce: 2},
 
 	monitorv1.OutageService_ListOutages_FullMethodName:  {Scope: OutagesRead},
 	monitorv1.OutageService_GetOutage_FullMethodName:    {Scope: OutagesRead},

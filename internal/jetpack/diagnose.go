@@ -87,6 +87,9 @@ type Target struct {
 	Blog, User signature.Credential
 	// Others are further tokens, of which the site may store one instead.
 	Others []signature.Credential
+	// Found, when not nil, gets each finding as it is made. Later steps may explain it otherwise: the
+	// report has what counts.
+	Found func(Finding)
 }
 
 // Diagnose does all steps. Faults of the site are in the report; the error is only about
@@ -103,7 +106,7 @@ func (d *Diagnoser) Diagnose(ctx context.Context, t Target) (*Report, error) {
 	if strings.TrimSuffix(page.Path, "/")+"/" != home.Path {
 		page = home // the given URL is not a page for visitors
 	}
-	r := &run{Options: d.o, exchanger: newExchanger(d.o), target: t, page: page, given: home, home: home}
+	r := &run{list: list{found: t.Found}, Options: d.o, exchanger: newExchanger(d.o), target: t, page: page, given: home, home: home}
 	defer r.exchanger.close()
 	start := d.o.Now()
 	for _, s := range []struct {

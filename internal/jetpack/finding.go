@@ -109,12 +109,17 @@ func (r *Report) Find(check string) *Finding {
 type list struct {
 	section  Section
 	findings []Finding
+	// found, when not nil, gets each finding as it is made.
+	found func(Finding)
 }
 
 func (l *list) add(f Finding) {
 	f.Section = l.section
 	f.Seen = clean(f.Seen)
 	l.findings = append(l.findings, f)
+	if l.found != nil {
+		l.found(f)
+	}
 }
 
 func (l *list) pass(check, seen string) { l.add(Finding{Check: check, Verdict: Pass, Seen: seen}) }

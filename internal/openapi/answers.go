@@ -82,6 +82,9 @@ func (b builder) addResponses(op *Operation, c call) {
 		schema := b.schemas.ref(c.Output)
 		good.Content.Set(ndjson, Media{Schema: schema})
 		good.Content.Set("text/event-stream", Media{Schema: &Schema{Type: "string"}})
+	case c.goesOn():
+		good.Description = "NDJSON, a step as JSON on each line, as soon as it is made. A last line {\"error\": Status} says that the answer is not whole."
+		good.Content.Set(ndjson, Media{Schema: b.schemas.ref(c.Output)})
 	case c.streams():
 		good.Description = "NDJSON, with a message as JSON on each line, or CSV, whose first line names the columns. The connection breaks when the export cannot go on."
 		good.Content.Set(ndjson, Media{Schema: b.schemas.ref(c.Output.Fields[0].Message)})

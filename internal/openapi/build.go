@@ -53,7 +53,7 @@ func Generate(files []*protogen.File) ([]byte, error) {
 
 // rank is the place of a group among the others: what people look for comes first.
 func rank(t Tag) int {
-	order := []string{"SiteService", "OutageService", "HistoryService", "AdvisoryService", "IncidentService", "MaintenanceService", "SubscriptionService", "FleetService", "DiagnosisService", "BadgeService", "JetpackMonitorService", "ProtectDashboardService", "JetpackAgencyService", "AccessService"}
+	order := []string{"SiteService", "OutageService", "HistoryService", "AdvisoryService", "IncidentService", "MaintenanceService", "SubscriptionService", "FleetService", "DiagnosisService", "ProbeService", "BadgeService", "JetpackMonitorService", "ProtectDashboardService", "JetpackAgencyService", "AccessService"}
 	if i := slices.Index(order, t.Name); i >= 0 {
 		return i
 	}
@@ -141,6 +141,9 @@ func newCall(m *protogen.Method, rule *annotations.HttpRule) call {
 func (c call) watches() bool {
 	return c.Desc.IsStreamingServer() && strings.HasSuffix(c.path, ":watch")
 }
+
+// goesOn reports whether a call's answer comes step by step, and ends.
+func (c call) goesOn() bool { return c.Desc.IsStreamingServer() && c.method == "POST" && !c.Desc.IsStreamingClient() }
 
 // isCalendar reports whether the answer is a calendar.
 func (c call) isCalendar() bool { return c.Desc.Name() == "GetMaintenanceCalendar" }

@@ -41,7 +41,10 @@ func siteExamples() map[string]Example {
 		"ImportSites": {Body: `{"url":"https://example.net/","blog_id":"7"}` + "\n" + `{"url":"https://example.org/","blog_id":"7","tags":["shop"]}` + "\n", Kind: ndjson},
 		"ExportSites": {Values: [][2]string{{"blog_id", "7"}}},
 
-		"DiagnoseSite": {Values: [][2]string{site}},
+		"DiagnoseSite":   {Values: [][2]string{site}},
+		"WatchDiagnosis": {Values: [][2]string{site}},
+
+		"ProbeURL": {Body: `{"url": "http://example.com/", "timeout": "5s"}`},
 
 		"ListAdvisories": {Values: [][2]string{{"advisory", "ADVISORY_TLS_EXPIRING"}, {"page_size", "100"}}},
 

@@ -74,6 +74,7 @@ func Register(r grpc.ServiceRegistrar, o Options) {
 	monitorv1.RegisterChangeServiceServer(r, &changes{feed: o.Feed})
 	monitorv1.RegisterFleetServiceServer(r, &fleet{o: o})
 	monitorv1.RegisterDiagnosisServiceServer(r, newDiagnosis(o))
+	monitorv1.RegisterProbeServiceServer(r, newProbes(o))
 	monitorv1.RegisterMaintenanceServiceServer(r, &maintenances{o: o})
 	monitorv1.RegisterAccessServiceServer(r, &accessService{o: o})
 	monitorv1.RegisterSubscriptionServiceServer(r, newSubscriptions(o))
@@ -96,6 +97,7 @@ func Services() []string {
 		monitorv1.ChangeService_ServiceDesc.ServiceName,
 		monitorv1.FleetService_ServiceDesc.ServiceName,
 		monitorv1.DiagnosisService_ServiceDesc.ServiceName,
+		monitorv1.ProbeService_ServiceDesc.ServiceName,
 		monitorv1.MaintenanceService_ServiceDesc.ServiceName,
 		monitorv1.AccessService_ServiceDesc.ServiceName,
 		monitorv1.SubscriptionService_ServiceDesc.ServiceName,

@@ -16,11 +16,7 @@ func DiagnosisToProto(r *jetpack.Report) *monitorv1.Diagnosis {
 		Url: r.URL, StartTime: timestamppb.New(r.Start), Duration: durationpb.New(r.Took), Conclusion: r.Conclusion,
 	}
 	for _, f := range r.Findings {
-		d.Findings = append(d.Findings, &monitorv1.Finding{
-			// The sections have the same numbers.
-			Section: monitorv1.DiagnosisSection(f.Section), Check: f.Check, Verdict: verdict(f.Verdict), Cause: f.Cause,
-			Evidence: f.Seen, Meaning: f.Means, Advice: f.Do, HostAdvice: f.Host,
-		})
+		d.Findings = append(d.Findings, FindingToProto(f))
 	}
 	for i, c := range r.Causes {
 		if i == 0 {
@@ -31,6 +27,15 @@ func DiagnosisToProto(r *jetpack.Report) *monitorv1.Diagnosis {
 		})
 	}
 	return d
+}
+
+// FindingToProto converts one finding.
+func FindingToProto(f jetpack.Finding) *monitorv1.Finding {
+	return &monitorv1.Finding{
+		// The sections have the same numbers.
+		Section: monitorv1.DiagnosisSection(f.Section), Check: f.Check, Verdict: verdict(f.Verdict), Cause: f.Cause,
+		Evidence: f.Seen, Meaning: f.Means, Advice: f.Do, HostAdvice: f.Host,
+	}
 }
 
 func certainty(s cause.Sure) monitorv1.CauseCertainty {

@@ -115,6 +115,140 @@ func (x *DiagnoseSiteResponse) GetDiagnosis() *Diagnosis {
 	return nil
 }
 
+// WatchDiagnosisRequest names a site.
+type WatchDiagnosisRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Row id.
+	SiteId        int64 `protobuf:"varint,1,opt,name=site_id,json=siteId,proto3" json:"site_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchDiagnosisRequest) Reset() {
+	*x = WatchDiagnosisRequest{}
+	mi := &file_jetmon_monitor_v1_diagnosis_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchDiagnosisRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchDiagnosisRequest) ProtoMessage() {}
+
+func (x *WatchDiagnosisRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_diagnosis_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchDiagnosisRequest.ProtoReflect.Descriptor instead.
+func (*WatchDiagnosisRequest) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_diagnosis_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *WatchDiagnosisRequest) GetSiteId() int64 {
+	if x != nil {
+		return x.SiteId
+	}
+	return 0
+}
+
+// WatchDiagnosisResponse is one step of a diagnosis.
+type WatchDiagnosisResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is new.
+	//
+	// Types that are valid to be assigned to Step:
+	//
+	//	*WatchDiagnosisResponse_Finding
+	//	*WatchDiagnosisResponse_Diagnosis
+	Step          isWatchDiagnosisResponse_Step `protobuf_oneof:"step"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchDiagnosisResponse) Reset() {
+	*x = WatchDiagnosisResponse{}
+	mi := &file_jetmon_monitor_v1_diagnosis_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchDiagnosisResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchDiagnosisResponse) ProtoMessage() {}
+
+func (x *WatchDiagnosisResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_diagnosis_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchDiagnosisResponse.ProtoReflect.Descriptor instead.
+func (*WatchDiagnosisResponse) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_diagnosis_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *WatchDiagnosisResponse) GetStep() isWatchDiagnosisResponse_Step {
+	if x != nil {
+		return x.Step
+	}
+	return nil
+}
+
+func (x *WatchDiagnosisResponse) GetFinding() *Finding {
+	if x != nil {
+		if x, ok := x.Step.(*WatchDiagnosisResponse_Finding); ok {
+			return x.Finding
+		}
+	}
+	return nil
+}
+
+func (x *WatchDiagnosisResponse) GetDiagnosis() *Diagnosis {
+	if x != nil {
+		if x, ok := x.Step.(*WatchDiagnosisResponse_Diagnosis); ok {
+			return x.Diagnosis
+		}
+	}
+	return nil
+}
+
+type isWatchDiagnosisResponse_Step interface {
+	isWatchDiagnosisResponse_Step()
+}
+
+type WatchDiagnosisResponse_Finding struct {
+	// What has just been found. Later steps may explain it otherwise: the findings of the diagnosis
+	// are those that count.
+	Finding *Finding `protobuf:"bytes,1,opt,name=finding,proto3,oneof"`
+}
+
+type WatchDiagnosisResponse_Diagnosis struct {
+	// The whole diagnosis; the last message.
+	Diagnosis *Diagnosis `protobuf:"bytes,2,opt,name=diagnosis,proto3,oneof"`
+}
+
+func (*WatchDiagnosisResponse_Finding) isWatchDiagnosisResponse_Step() {}
+
+func (*WatchDiagnosisResponse_Diagnosis) isWatchDiagnosisResponse_Step() {}
+
 var File_jetmon_monitor_v1_diagnosis_service_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_diagnosis_service_proto_rawDesc = "" +
@@ -123,9 +257,16 @@ const file_jetmon_monitor_v1_diagnosis_service_proto_rawDesc = "" +
 	"\x13DiagnoseSiteRequest\x12 \n" +
 	"\asite_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06siteId\"R\n" +
 	"\x14DiagnoseSiteResponse\x12:\n" +
-	"\tdiagnosis\x18\x01 \x01(\v2\x1c.jetmon.monitor.v1.DiagnosisR\tdiagnosis2\xa5\x01\n" +
+	"\tdiagnosis\x18\x01 \x01(\v2\x1c.jetmon.monitor.v1.DiagnosisR\tdiagnosis\"9\n" +
+	"\x15WatchDiagnosisRequest\x12 \n" +
+	"\asite_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06siteId\"\x96\x01\n" +
+	"\x16WatchDiagnosisResponse\x126\n" +
+	"\afinding\x18\x01 \x01(\v2\x1a.jetmon.monitor.v1.FindingH\x00R\afinding\x12<\n" +
+	"\tdiagnosis\x18\x02 \x01(\v2\x1c.jetmon.monitor.v1.DiagnosisH\x00R\tdiagnosisB\x06\n" +
+	"\x04step2\xbb\x02\n" +
 	"\x10DiagnosisService\x12\x90\x01\n" +
-	"\fDiagnoseSite\x12&.jetmon.monitor.v1.DiagnoseSiteRequest\x1a'.jetmon.monitor.v1.DiagnoseSiteResponse\"/\x82\xd3\xe4\x93\x02)b\tdiagnosis\"\x1c/v1/sites/{site_id}:diagnoseB\xd2\x01\n" +
+	"\fDiagnoseSite\x12&.jetmon.monitor.v1.DiagnoseSiteRequest\x1a'.jetmon.monitor.v1.DiagnoseSiteResponse\"/\x82\xd3\xe4\x93\x02)b\tdiagnosis\"\x1c/v1/sites/{site_id}:diagnose\x12\x93\x01\n" +
+	"\x0eWatchDiagnosis\x12(.jetmon.monitor.v1.WatchDiagnosisRequest\x1a).jetmon.monitor.v1.WatchDiagnosisResponse\"*\x82\xd3\xe4\x93\x02$\"\"/v1/sites/{site_id}:watchDiagnosis0\x01B\xd2\x01\n" +
 	"\x15com.jetmon.monitor.v1B\x15DiagnosisServiceProtoP\x01Z<github.com/Automattic/jetmon/gen/jetmon/monitor/v1;monitorv1\xa2\x02\x03JMX\xaa\x02\x11Jetmon.Monitor.V1\xca\x02\x11Jetmon\\Monitor\\V1\xe2\x02\x1dJetmon\\Monitor\\V1\\GPBMetadata\xea\x02\x13Jetmon::Monitor::V1b\x06proto3"
 
 var (
@@ -140,21 +281,28 @@ func file_jetmon_monitor_v1_diagnosis_service_proto_rawDescGZIP() []byte {
 	return file_jetmon_monitor_v1_diagnosis_service_proto_rawDescData
 }
 
-var file_jetmon_monitor_v1_diagnosis_service_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_jetmon_monitor_v1_diagnosis_service_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_jetmon_monitor_v1_diagnosis_service_proto_goTypes = []any{
-	(*DiagnoseSiteRequest)(nil),  // 0: jetmon.monitor.v1.DiagnoseSiteRequest
-	(*DiagnoseSiteResponse)(nil), // 1: jetmon.monitor.v1.DiagnoseSiteResponse
-	(*Diagnosis)(nil),            // 2: jetmon.monitor.v1.Diagnosis
+	(*DiagnoseSiteRequest)(nil),    // 0: jetmon.monitor.v1.DiagnoseSiteRequest
+	(*DiagnoseSiteResponse)(nil),   // 1: jetmon.monitor.v1.DiagnoseSiteResponse
+	(*WatchDiagnosisRequest)(nil),  // 2: jetmon.monitor.v1.WatchDiagnosisRequest
+	(*WatchDiagnosisResponse)(nil), // 3: jetmon.monitor.v1.WatchDiagnosisResponse
+	(*Diagnosis)(nil),              // 4: jetmon.monitor.v1.Diagnosis
+	(*Finding)(nil),                // 5: jetmon.monitor.v1.Finding
 }
 var file_jetmon_monitor_v1_diagnosis_service_proto_depIdxs = []int32{
-	2, // 0: jetmon.monitor.v1.DiagnoseSiteResponse.diagnosis:type_name -> jetmon.monitor.v1.Diagnosis
-	0, // 1: jetmon.monitor.v1.DiagnosisService.DiagnoseSite:input_type -> jetmon.monitor.v1.DiagnoseSiteRequest
-	1, // 2: jetmon.monitor.v1.DiagnosisService.DiagnoseSite:output_type -> jetmon.monitor.v1.DiagnoseSiteResponse
-	2, // [2:3] is the sub-list for method output_type
-	1, // [1:2] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	4, // 0: jetmon.monitor.v1.DiagnoseSiteResponse.diagnosis:type_name -> jetmon.monitor.v1.Diagnosis
+	5, // 1: jetmon.monitor.v1.WatchDiagnosisResponse.finding:type_name -> jetmon.monitor.v1.Finding
+	4, // 2: jetmon.monitor.v1.WatchDiagnosisResponse.diagnosis:type_name -> jetmon.monitor.v1.Diagnosis
+	0, // 3: jetmon.monitor.v1.DiagnosisService.DiagnoseSite:input_type -> jetmon.monitor.v1.DiagnoseSiteRequest
+	2, // 4: jetmon.monitor.v1.DiagnosisService.WatchDiagnosis:input_type -> jetmon.monitor.v1.WatchDiagnosisRequest
+	1, // 5: jetmon.monitor.v1.DiagnosisService.DiagnoseSite:output_type -> jetmon.monitor.v1.DiagnoseSiteResponse
+	3, // 6: jetmon.monitor.v1.DiagnosisService.WatchDiagnosis:output_type -> jetmon.monitor.v1.WatchDiagnosisResponse
+	5, // [5:7] is the sub-list for method output_type
+	3, // [3:5] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_diagnosis_service_proto_init() }
@@ -163,13 +311,17 @@ func file_jetmon_monitor_v1_diagnosis_service_proto_init() {
 		return
 	}
 	file_jetmon_monitor_v1_diagnosis_proto_init()
+	file_jetmon_monitor_v1_diagnosis_service_proto_msgTypes[3].OneofWrappers = []any{
+		(*WatchDiagnosisResponse_Finding)(nil),
+		(*WatchDiagnosisResponse_Diagnosis)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_monitor_v1_diagnosis_service_proto_rawDesc), len(file_jetmon_monitor_v1_diagnosis_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

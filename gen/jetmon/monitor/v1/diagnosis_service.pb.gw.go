@@ -74,6 +74,35 @@ func local_request_DiagnosisService_DiagnoseSite_0(ctx context.Context, marshale
 	return msg, metadata, err
 }
 
+func request_DiagnosisService_WatchDiagnosis_0(ctx context.Context, marshaler runtime.Marshaler, client DiagnosisServiceClient, req *http.Request, pathParams map[string]string) (DiagnosisService_WatchDiagnosisClient, runtime.ServerMetadata, error) {
+	var (
+		protoReq WatchDiagnosisRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["site_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "site_id")
+	}
+	protoReq.SiteId, err = runtime.Int64(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "site_id", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	stream, err := client.WatchDiagnosis(ctx, &protoReq)
+	if err != nil {
+		return nil, metadata, err
+	}
+	header, err := stream.Header()
+	if err != nil {
+		return nil, metadata, err
+	}
+	metadata.HeaderMD = header
+	return stream, metadata, nil
+}
+
 // RegisterDiagnosisServiceHandlerServer registers the http handlers for service DiagnosisService to "mux".
 // UnaryRPC     :call DiagnosisServiceServer directly.
 // StreamingRPC :currently unsupported pending https://github.com/grpc/grpc-go/issues/906.
@@ -99,6 +128,13 @@ func RegisterDiagnosisServiceHandlerServer(ctx context.Context, mux *runtime.Ser
 			return
 		}
 		forward_DiagnosisService_DiagnoseSite_0(annotatedContext, mux, outboundMarshaler, w, req, response_DiagnosisService_DiagnoseSite_0{resp.(*DiagnoseSiteResponse)}, mux.GetForwardResponseOptions()...)
+	})
+
+	mux.Handle(http.MethodPost, pattern_DiagnosisService_WatchDiagnosis_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		err := status.Error(codes.Unimplemented, "streaming calls are not yet supported in the in-process transport")
+		_, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+		return
 	})
 
 	return nil
@@ -157,6 +193,23 @@ func RegisterDiagnosisServiceHandlerClient(ctx context.Context, mux *runtime.Ser
 		}
 		forward_DiagnosisService_DiagnoseSite_0(annotatedContext, mux, outboundMarshaler, w, req, response_DiagnosisService_DiagnoseSite_0{resp.(*DiagnoseSiteResponse)}, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_DiagnosisService_WatchDiagnosis_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/jetmon.monitor.v1.DiagnosisService/WatchDiagnosis", runtime.WithHTTPPathPattern("/v1/sites/{site_id}:watchDiagnosis"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_DiagnosisService_WatchDiagnosis_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_DiagnosisService_WatchDiagnosis_0(annotatedContext, mux, outboundMarshaler, w, req, func() (proto.Message, error) { return resp.Recv() }, mux.GetForwardResponseOptions()...)
+	})
 	return nil
 }
 
@@ -170,9 +223,11 @@ func (m response_DiagnosisService_DiagnoseSite_0) XXX_ResponseBody() interface{}
 }
 
 var (
-	pattern_DiagnosisService_DiagnoseSite_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "sites", "site_id"}, "diagnose"))
+	pattern_DiagnosisService_DiagnoseSite_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "sites", "site_id"}, "diagnose"))
+	pattern_DiagnosisService_WatchDiagnosis_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "sites", "site_id"}, "watchDiagnosis"))
 )
 
 var (
-	forward_DiagnosisService_DiagnoseSite_0 = runtime.ForwardResponseMessage
+	forward_DiagnosisService_DiagnoseSite_0   = runtime.ForwardResponseMessage
+	forward_DiagnosisService_WatchDiagnosis_0 = runtime.ForwardResponseStream
 )

@@ -19,7 +19,8 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	DiagnosisService_DiagnoseSite_FullMethodName = "/jetmon.monitor.v1.DiagnosisService/DiagnoseSite"
+	DiagnosisService_DiagnoseSite_FullMethodName   = "/jetmon.monitor.v1.DiagnosisService/DiagnoseSite"
+	DiagnosisService_WatchDiagnosis_FullMethodName = "/jetmon.monitor.v1.DiagnosisService/WatchDiagnosis"
 )
 
 // DiagnosisServiceClient is the client API for DiagnosisService service.
@@ -36,6 +37,11 @@ type DiagnosisServiceClient interface {
 	// RESOURCE_EXHAUSTED with google.rpc.RetryInfo when too many run at once,
 	// FAILED_PRECONDITION when the site's URL is none that can be diagnosed.
 	DiagnoseSite(ctx context.Context, in *DiagnoseSiteRequest, opts ...grpc.CallOption) (*DiagnoseSiteResponse, error)
+	// WatchDiagnosis does what DiagnoseSite does, and sends each finding when it is made, the
+	// diagnosis last. It takes 90 s at most; no deadline is needed. Over REST the answer is NDJSON, a
+	// message a line; a last line {"error": Status} says that the answer is not whole. Errors as
+	// DiagnoseSite.
+	WatchDiagnosis(ctx context.Context, in *WatchDiagnosisRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchDiagnosisResponse], error)
 }
 
 type diagnosisServiceClient struct {
@@ -56,6 +62,25 @@ func (c *diagnosisServiceClient) DiagnoseSite(ctx context.Context, in *DiagnoseS
 	return out, nil
 }
 
+func (c *diagnosisServiceClient) WatchDiagnosis(ctx context.Context, in *WatchDiagnosisRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchDiagnosisResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &DiagnosisService_ServiceDesc.Streams[0], DiagnosisService_WatchDiagnosis_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchDiagnosisRequest, WatchDiagnosisResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DiagnosisService_WatchDiagnosisClient = grpc.ServerStreamingClient[WatchDiagnosisResponse]
+
 // DiagnosisServiceServer is the server API for DiagnosisService service.
 // All implementations must embed UnimplementedDiagnosisServiceServer
 // for forward compatibility.
@@ -70,6 +95,11 @@ type DiagnosisServiceServer interface {
 	// RESOURCE_EXHAUSTED with google.rpc.RetryInfo when too many run at once,
 	// FAILED_PRECONDITION when the site's URL is none that can be diagnosed.
 	DiagnoseSite(context.Context, *DiagnoseSiteRequest) (*DiagnoseSiteResponse, error)
+	// WatchDiagnosis does what DiagnoseSite does, and sends each finding when it is made, the
+	// diagnosis last. It takes 90 s at most; no deadline is needed. Over REST the answer is NDJSON, a
+	// message a line; a last line {"error": Status} says that the answer is not whole. Errors as
+	// DiagnoseSite.
+	WatchDiagnosis(*WatchDiagnosisRequest, grpc.ServerStreamingServer[WatchDiagnosisResponse]) error
 	mustEmbedUnimplementedDiagnosisServiceServer()
 }
 
@@ -82,6 +112,9 @@ type UnimplementedDiagnosisServiceServer struct{}
 
 func (UnimplementedDiagnosisServiceServer) DiagnoseSite(context.Context, *DiagnoseSiteRequest) (*DiagnoseSiteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DiagnoseSite not implemented")
+}
+func (UnimplementedDiagnosisServiceServer) WatchDiagnosis(*WatchDiagnosisRequest, grpc.ServerStreamingServer[WatchDiagnosisResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchDiagnosis not implemented")
 }
 func (UnimplementedDiagnosisServiceServer) mustEmbedUnimplementedDiagnosisServiceServer() {}
 func (UnimplementedDiagnosisServiceServer) testEmbeddedByValue()                          {}
@@ -122,6 +155,17 @@ func _DiagnosisService_DiagnoseSite_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DiagnosisService_WatchDiagnosis_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchDiagnosisRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(DiagnosisServiceServer).WatchDiagnosis(m, &grpc.GenericServerStream[WatchDiagnosisRequest, WatchDiagnosisResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DiagnosisService_WatchDiagnosisServer = grpc.ServerStreamingServer[WatchDiagnosisResponse]
+
 // DiagnosisService_ServiceDesc is the grpc.ServiceDesc for DiagnosisService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -134,6 +178,12 @@ var DiagnosisService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _DiagnosisService_DiagnoseSite_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchDiagnosis",
+			Handler:       _DiagnosisService_WatchDiagnosis_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "jetmon/monitor/v1/diagnosis_service.proto",
 }
