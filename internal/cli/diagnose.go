@@ -32,18 +32,3 @@ func Diagnose(ctx context.Context, d *jetpack.Diagnoser, t jetpack.Target, show 
 	}
 	return report.Worst(), err
 }
-
-// DiagnoseLogs reads the logs of a site's server, titled name, and prints the findings. It
-// returns the worst verdict.
-func DiagnoseLogs(logs jetpack.Logs, name string, show Report) (jetpack.Verdict, error) {
-	report, err := jetpack.ReadLogs(logs)
-	if err != nil {
-		return "", err
-	}
-	if show.JSON {
-		err = format.LogsJSON(show.Out, report)
-	} else {
-		err = format.Logs(show.Out, name, report, show.Color)
-	}
-	return report.Worst(), err
-}
