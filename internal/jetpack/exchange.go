@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"os"
@@ -27,6 +28,8 @@ const (
 	maxHeader = 64 << 10
 	// leastTime is the remaining time below which no new step starts.
 	leastTime = 200 * time.Millisecond
+	// maxRequests is how many requests a diagnosis sends at most.
+	maxRequests = 40
 )
 
 // Prober is the check engine. Its address policy decides where connections may go.
@@ -34,8 +37,11 @@ type Prober interface {
 	Probe(ctx context.Context, t check.Target) check.Observation
 }
 
-// errNoTime reports that the diagnosis ran out of time before a step.
-var errNoTime = errors.New("no time is left")
+// The reasons why a step is not done.
+var (
+	errNoTime     = errors.New("no time is left")
+	errNoRequests = fmt.Errorf("a diagnosis sends at most %d requests", maxRequests)
+)
 
 // exchanger sends requests with bodies to addresses that the check engine has connected
 // to. It is not safe for concurrent use.
@@ -47,7 +53,12 @@ type exchanger struct {
 	transport *http.Transport
 	// pins are the addresses of the probed hosts, by HOST:PORT.
 	pins map[string]netip.AddrPort
+	// sent counts the requests, those of probes and their redirects too.
+	sent int
 }
+
+// left returns how many requests may still be sent.
+func (e *exchanger) left() int { return max(maxRequests-e.sent, 0) }
 
 func newExchanger(o Options) *exchanger {
 	e := &exchanger{prober: o.Prober, agent: o.UserAgent, step: o.StepTimeout, now: o.Now, pins: map[string]netip.AddrPort{}}
@@ -84,8 +95,13 @@ func (e *exchanger) probe(ctx context.Context, t check.Target) (check.Observatio
 	if err != nil {
 		return check.Observation{}, err
 	}
+	if e.left() == 0 {
+		return check.Observation{}, errNoRequests
+	}
 	t.Timeout = min(timeout, check.MaxTimeout)
-	return e.prober.Probe(ctx, t), nil
+	o := e.prober.Probe(ctx, t)
+	e.sent += 1 + len(o.Hops)
+	return o, nil
 }
 
 // budget returns the time for one step: at most half of the remaining time.
@@ -133,6 +149,10 @@ func (e *exchanger) send(ctx context.Context, r request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	if e.left() == 0 {
+		return reply{}, errNoRequests
+	}
+	e.sent++
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, r.method, r.url, bytes.NewReader(r.body))
@@ -152,7 +172,7 @@ func (e *exchanger) send(ctx context.Context, r request) (reply, error) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	out := reply{Answer: block.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}, took: e.now().Sub(start)}
-	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+	if date, ok := dateOf(resp.Header); ok {
 		// A Date is truncated to the second, so the clock was half a second ahead on average.
 		out.clock, out.hasClock = date.Add(time.Second/2).Sub(start.Add(out.took/2)), true
 	}
@@ -160,6 +180,17 @@ func (e *exchanger) send(ctx context.Context, r request) (reply, error) {
 		return broken(err, out.took), nil
 	}
 	return out, nil
+}
+
+// dateOf returns the Date of an answer. PHP writes its zone as a number, as XML-RPC answers of
+// WordPress have it.
+func dateOf(h http.Header) (time.Time, bool) {
+	text := h.Get("Date")
+	if date, err := http.ParseTime(text); err == nil {
+		return date, true
+	}
+	date, err := mail.ParseDate(text)
+	return date, err == nil
 }
 
 // pin makes the engine probe a new host, so that its address policy applies.
