@@ -12,6 +12,7 @@ const (
 	ServerCaddy    Server = "Caddy"
 	ServerTraefik  Server = "Traefik"
 	ServerBalancer Server = "AWS's load balancer"
+	ServerOther    Server = "another server"
 )
 
 // serverOf recognises the software that wrote a text line; it is empty for most lines. Only
