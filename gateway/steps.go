@@ -5,8 +5,11 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -39,12 +42,19 @@ func (h *handler) watchDiagnosis(w http.ResponseWriter, req *http.Request) error
 	if err := checkNoBody(w, req); err != nil {
 		return err
 	}
-	site, err := strconv.ParseInt(req.PathValue("site_id"), 10, 64)
+	asked := &monitorv1.WatchDiagnosisRequest{}
+	query, err := url.ParseQuery(req.URL.RawQuery)
+	if err == nil {
+		err = runtime.PopulateQueryParameters(asked, query, utilities.NewDoubleArray(nil))
+	}
 	if err != nil {
+		return fault.InvalidField("query", "is malformed: %w", err)
+	}
+	if asked.SiteId, err = strconv.ParseInt(req.PathValue("site_id"), 10, 64); err != nil {
 		return fault.InvalidField("site_id", "must be a whole number")
 	}
 	return steps(h, w, req, monitorv1.DiagnosisService_WatchDiagnosis_FullMethodName, func(ctx context.Context) (receiver[*monitorv1.WatchDiagnosisResponse], error) {
-		return monitorv1.NewDiagnosisServiceClient(h.conn).WatchDiagnosis(ctx, &monitorv1.WatchDiagnosisRequest{SiteId: site})
+		return monitorv1.NewDiagnosisServiceClient(h.conn).WatchDiagnosis(ctx, asked)
 	})
 }
 

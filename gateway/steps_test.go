@@ -36,7 +36,7 @@ func (f *fake) WatchDiagnosis(q *monitorv1.WatchDiagnosisRequest, stream grpc.Se
 	if err := stream.Send(&monitorv1.WatchDiagnosisResponse{Step: &monitorv1.WatchDiagnosisResponse_Finding{Finding: &monitorv1.Finding{Check: "dns"}}}); err != nil {
 		return err
 	}
-	return stream.Send(&monitorv1.WatchDiagnosisResponse{Step: &monitorv1.WatchDiagnosisResponse_Diagnosis{Diagnosis: &monitorv1.Diagnosis{Conclusion: "well"}}})
+	return stream.Send(&monitorv1.WatchDiagnosisResponse{Step: &monitorv1.WatchDiagnosisResponse_Diagnosis{Diagnosis: &monitorv1.Diagnosis{Conclusion: q.GetSymptom()}}})
 }
 
 func TestStepsArriveOneByOne(t *testing.T) {
@@ -93,7 +93,7 @@ func TestWhatIsWrongWithARequestForStepsIsSaid(t *testing.T) {
 		{"/v1/sites/8:watchDiagnosis", ``, 404, `there is no site 8`},
 		{"/v1/sites/x:watchDiagnosis", ``, 400, `site_id`},
 		{"/v1/sites/7:watchDiagnosis", `{}`, 400, `body`},
-		{"/v1/sites/7:watchDiagnosis", ``, 200, `"conclusion":"well"`},
+		{"/v1/sites/7:watchDiagnosis?symptom=powering_up", ``, 200, `"conclusion":"powering_up"`},
 	} {
 		if a := h.send("POST", c.path, c.body); a.status != c.status || !strings.Contains(strings.ReplaceAll(a.body, `": "`, `":"`), c.want) {
 			t.Errorf("POST %s %s: %d %s, want %d with %s", c.path, c.body, a.status, a.body, c.status, c.want)

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
-	"github.com/Automattic/jetmon/internal/jetpack/cause"
-	"github.com/Automattic/jetmon/internal/jetpack/mistake"
 	"github.com/Automattic/jetmon/internal/jetpack/signature"
 )
 
@@ -23,7 +21,6 @@ const (
 	// defaultStepTimeout is Jetpack's own patience.
 	defaultStepTimeout = 10 * time.Second
 	defaultTimeout     = 90 * time.Second
-	defaultPause       = 250 * time.Millisecond
 )
 
 // Options of a Diagnoser. Only Prober is required.
@@ -38,8 +35,6 @@ type Options struct {
 	UserAgent string
 	// StepTimeout limits one step, Timeout the whole diagnosis.
 	StepTimeout, Timeout time.Duration
-	// Pause is the time between signed calls while one that was refused is explained.
-	Pause time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -50,7 +45,6 @@ func (o Options) withDefaults() Options {
 	o.UserAgent = cmp.Or(o.UserAgent, DefaultUserAgent)
 	o.StepTimeout = cmp.Or(o.StepTimeout, defaultStepTimeout)
 	o.Timeout = cmp.Or(o.Timeout, defaultTimeout)
-	o.Pause = cmp.Or(o.Pause, defaultPause)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -85,8 +79,6 @@ type Target struct {
 	URL string
 	// Blog and User are tokens that the site stores; without them no call is signed.
 	Blog, User signature.Credential
-	// Others are further tokens, of which the site may store one instead.
-	Others []signature.Credential
 	// Found, when not nil, gets each finding as it is made. Later steps may explain it otherwise: the
 	// report has what counts.
 	Found func(Finding)
@@ -106,7 +98,7 @@ func (d *Diagnoser) Diagnose(ctx context.Context, t Target) (*Report, error) {
 	if strings.TrimSuffix(page.Path, "/")+"/" != home.Path {
 		page = home // the given URL is not a page for visitors
 	}
-	r := &run{list: list{found: t.Found}, Options: d.o, exchanger: newExchanger(d.o), target: t, page: page, given: home, home: home}
+	r := &run{list: list{found: t.Found}, Options: d.o, exchanger: newExchanger(d.o), target: t, page: page, given: home, home: home, files: home}
 	defer r.exchanger.close()
 	start := d.o.Now()
 	for _, s := range []struct {
@@ -119,7 +111,7 @@ func (d *Diagnoser) Diagnose(ctx context.Context, t Target) (*Report, error) {
 		r.section = s.section
 		s.steps(ctx)
 	}
-	report := &Report{URL: r.home.String(), Start: start, Took: d.o.Now().Sub(start), Findings: r.findings}
+	report := &Report{URL: r.home.String(), Given: t.URL, From: r.from, Requests: r.sent, Start: start, Took: d.o.Now().Sub(start), Findings: r.findings}
 	report.conclude()
 	return report, nil
 }
@@ -132,8 +124,12 @@ type run struct {
 	list
 	target Target
 	// page is the URL for visitors, given the site's address as the caller gave it, and home
-	// the site's address after redirects. The latter two end in a slash.
-	page, given, home *url.URL
+	// the site's address after redirects; files is that of WordPress's files, which may be
+	// below it. All but the first end in a slash.
+	page, given, home, files *url.URL
+	// front is what the home page says, about what the REST API's index says.
+	front front
+	about index
 	// reached is true when a connection is possible.
 	reached bool
 	// door is the URL at which XML-RPC answers; empty when none does.
@@ -143,18 +139,9 @@ type run struct {
 	api, claimed string
 	// hasREST is true when the API has Jetpack's namespace.
 	hasREST bool
-	// clock is how far the site's clock is ahead, if hasClock; ownClock is true when PHP itself
-	// says so.
-	clock              time.Duration
-	hasClock, ownClock bool
-	// noSignature is why no signature can be good; nil when it may be.
-	noSignature *cause.Cause
-	// misled is how the site misunderstands calls, as far as an accepted one proves it, and
-	// provenClock what that says of its clock. signedNow is true when it accepts the present
-	// time.
-	misled      mistake.Mistake
-	provenClock *mistake.Clock
-	signedNow   bool
+	// clock is how far the site's clock is ahead, if hasClock.
+	clock    time.Duration
+	hasClock bool
 }
 
 // siteOf returns the address of the site that a URL belongs to: people paste URLs of
@@ -175,3 +162,6 @@ func siteOf(u *url.URL) *url.URL {
 func (r *run) at(path string) string {
 	return strings.TrimSuffix(r.home.String(), "/") + path
 }
+
+// xmlrpcURL returns the URL of xmlrpc.php.
+func (r *run) xmlrpcURL() string { return strings.TrimSuffix(r.files.String(), "/") + "/xmlrpc.php" }

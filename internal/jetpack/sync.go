@@ -49,9 +49,6 @@ func (r *run) sync(ctx context.Context) {
 	case r.target.Blog.IsZero():
 		r.skipAll("no blog token is given", all...)
 		return
-	case r.noSignature != nil:
-		r.skipAll("the site refuses the signature ("+r.noSignature.Name+")", all...)
-		return
 	case r.api == "" || !r.hasREST:
 		r.skipAll("the REST API does not offer jetpack/v4", all...)
 		return
@@ -136,7 +133,7 @@ func (r *run) signedGet(ctx context.Context, token signature.Credential, path, q
 	if query != "" {
 		to += "&" + query
 	}
-	signed, err := r.misled.Sign(token, signature.Call{Method: http.MethodGet, URL: to}, r.now())
+	signed, err := token.SignQuery(signature.Call{Method: http.MethodGet, URL: to, Time: r.now()})
 	if err != nil {
 		return reply{}, err
 	}
@@ -150,7 +147,7 @@ func (r *run) refusedSync(got reply) {
 	switch {
 	case got.failure != "":
 		v := block.Of(got.failure)
-		c = cause.Cause{Name: string(v.Kind), Means: v.Means, Owner: v.Do}
+		c = v.Cause
 	case json.Unmarshal(got.Body, &e) == nil && e.Code != "":
 		seen = fmt.Sprintf("GET sync/status: %d %s: %s", got.Status, quote(e.Code), quote(e.Message))
 		switch {

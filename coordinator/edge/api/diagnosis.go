@@ -13,6 +13,7 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/jetpack"
 	"github.com/Automattic/jetmon/internal/jetpack/jetpackpb"
+	"github.com/Automattic/jetmon/internal/jetpack/symptom"
 )
 
 // Diagnoser finds out why Jetpack cannot talk to a site; internal/jetpack implements it. Its
@@ -40,17 +41,18 @@ func newDiagnosis(o Options) *diagnosis {
 }
 
 func (s *diagnosis) DiagnoseSite(ctx context.Context, req *monitorv1.DiagnoseSiteRequest) (*monitorv1.DiagnoseSiteResponse, error) {
-	report, err := s.diagnose(ctx, check.SiteID(req.GetSiteId()), nil)
+	made, err := s.diagnose(ctx, req, nil)
 	if err != nil {
 		return nil, err
 	}
-	return &monitorv1.DiagnoseSiteResponse{Diagnosis: jetpackpb.DiagnosisToProto(report)}, nil
+	return &monitorv1.DiagnoseSiteResponse{Diagnosis: made}, nil
 }
 
 func (s *diagnosis) WatchDiagnosis(req *monitorv1.WatchDiagnosisRequest, stream grpc.ServerStreamingServer[monitorv1.WatchDiagnosisResponse]) error {
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
-	report, err := s.diagnose(ctx, check.SiteID(req.GetSiteId()), func(f jetpack.Finding) {
+	asked := &monitorv1.DiagnoseSiteRequest{SiteId: req.GetSiteId(), Symptom: req.GetSymptom()}
+	made, err := s.diagnose(ctx, asked, func(f jetpack.Finding) {
 		step := &monitorv1.WatchDiagnosisResponse_Finding{Finding: jetpackpb.FindingToProto(f)}
 		if err := stream.Send(&monitorv1.WatchDiagnosisResponse{Step: step}); err != nil {
 			cancel(err) // nobody listens: the rest is skipped
@@ -62,17 +64,20 @@ func (s *diagnosis) WatchDiagnosis(req *monitorv1.WatchDiagnosisRequest, stream 
 	case context.Cause(ctx) != nil:
 		return context.Cause(ctx)
 	}
-	last := &monitorv1.WatchDiagnosisResponse_Diagnosis{Diagnosis: jetpackpb.DiagnosisToProto(report)}
-	return stream.Send(&monitorv1.WatchDiagnosisResponse{Step: last})
+	return stream.Send(&monitorv1.WatchDiagnosisResponse{Step: &monitorv1.WatchDiagnosisResponse_Diagnosis{Diagnosis: made}})
 }
 
 // diagnose diagnoses a site, when not too many are being diagnosed. found, when not nil, gets each
 // finding as it is made.
-func (s *diagnosis) diagnose(ctx context.Context, id check.SiteID, found func(jetpack.Finding)) (*jetpack.Report, error) {
+func (s *diagnosis) diagnose(ctx context.Context, req *monitorv1.DiagnoseSiteRequest, found func(jetpack.Finding)) (*monitorv1.Diagnosis, error) {
 	if s.o.Diagnoser == nil {
 		return nil, fault.New(fault.Unavailable, "this coordinator makes no diagnoses")
 	}
-	row, err := s.o.Store.Site(ctx, id)
+	seen, err := symptomOf(req)
+	if err != nil {
+		return nil, err
+	}
+	row, err := s.o.Store.Site(ctx, check.SiteID(req.GetSiteId()))
 	if err != nil {
 		return nil, err
 	}
@@ -88,5 +93,23 @@ func (s *diagnosis) diagnose(ctx context.Context, id check.SiteID, found func(je
 		// The row's URL comes from WordPress.com's table; the caller cannot mend it.
 		return nil, fault.New(fault.Fenced, "site %d cannot be diagnosed: %w", row.ID, err)
 	}
-	return report, nil
+	var answer *jetpack.Answered
+	if seen != nil {
+		answer = report.Answer(*seen)
+	}
+	message := jetpackpb.DiagnosisToProto(report)
+	message.Symptom = jetpackpb.AnsweredToProto(answer)
+	return message, nil
+}
+
+// symptomOf finds the symptom that a request names, nil when it names none.
+func symptomOf(req *monitorv1.DiagnoseSiteRequest) (*symptom.Symptom, error) {
+	if req.GetSymptom() == "" {
+		return nil, nil
+	}
+	found, ok := symptom.Find(req.GetSymptom())
+	if !ok {
+		return nil, fault.New(fault.Invalid, "symptom: no symptom is like %q; try \"powering_up\" or \"settings_error\"", req.GetSymptom())
+	}
+	return &found, nil
 }
