@@ -52,7 +52,7 @@ func TestStepsArriveOneByOne(t *testing.T) {
 				t.Fatal(err)
 			}
 			req.Header.Set("Content-Type", "application/json")
-			resp, err := http.DefaultClient.Do(req)
+			resp, err := h.client.Do(req)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,7 +92,7 @@ func TestWhatIsWrongWithARequestForStepsIsSaid(t *testing.T) {
 		{"/v1/probes?url=x", `{"url":"http://a.example/"}`, 400, `unknown query parameter`},
 		{"/v1/sites/8:watchDiagnosis", ``, 404, `there is no site 8`},
 		{"/v1/sites/x:watchDiagnosis", ``, 400, `site_id`},
-		{"/v1/sites/7:watchDiagnosis", `{}`, 400, `body`},
+		{"/v1/sites/7:watchDiagnosis", `{"a":1}`, 400, `a: unknown field`},
 		{"/v1/sites/7:watchDiagnosis?symptom=powering_up", ``, 200, `"conclusion":"powering_up"`},
 	} {
 		if a := h.send("POST", c.path, c.body); a.status != c.status || !strings.Contains(strings.ReplaceAll(a.body, `": "`, `":"`), c.want) {
