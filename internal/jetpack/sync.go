@@ -49,9 +49,6 @@ func (r *run) sync(ctx context.Context) {
 	case r.target.Blog.IsZero():
 		r.skipAll("no blog token is given", all...)
 		return
-	case r.noSignature != nil:
-		r.skipAll("the site refuses the signature ("+r.noSignature.Name+")", all...)
-		return
 	case r.api == "" || !r.hasREST:
 		r.skipAll("the REST API does not offer jetpack/v4", all...)
 		return
@@ -136,7 +133,7 @@ func (r *run) signedGet(ctx context.Context, token signature.Credential, path, q
 	if query != "" {
 		to += "&" + query
 	}
-	signed, err := r.misled.Sign(token, signature.Call{Method: http.MethodGet, URL: to}, r.now())
+	signed, err := token.SignQuery(signature.Call{Method: http.MethodGet, URL: to, Time: r.now()})
 	if err != nil {
 		return reply{}, err
 	}
