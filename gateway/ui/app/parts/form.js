@@ -8,7 +8,7 @@ import { html, useId } from '../lib/html.js';
  */
 export function Field({ label, field = '', hint = '', error = null, as = 'input', children, ...own }) {
   const id = useId();
-  const refused = error?.fields?.[field] ?? '';
+  const refused = refusal(error, field);
   const about = [hint && `${id}-hint`, refused && `${id}-refused`].filter(Boolean).join(' ');
   return html`
     <div class="field">
@@ -19,8 +19,15 @@ export function Field({ label, field = '', hint = '', error = null, as = 'input'
     </div>`;
 }
 
+/** refusal returns what an APIError says of a field and of what is in it, as tags and tags[0]. */
+export function refusal(error, field) {
+  return field ? Object.entries(error?.fields ?? {}).filter(([name]) => within(name, field)).map(([, words]) => words).join('; ') : '';
+}
+
+const within = (name, field) => name === field || name.startsWith(`${field}[`) || name.startsWith(`${field}.`);
+
 /** others returns the error when it is about something else than these fields, else null. */
 export function others(error, fields) {
   const named = Object.keys(error?.fields ?? {});
-  return error && !(named.length > 0 && named.every((f) => fields.includes(f))) ? error : null;
+  return error && !(named.length > 0 && named.every((name) => fields.some((f) => within(name, f)))) ? error : null;
 }
