@@ -12,6 +12,9 @@ export const routes = [
   { path: '/ui/outages/:id', title: 'Outage', under: 'Outages', scope: 'outages:read', page: () => import('./pages/outage.js') },
   { path: '/ui/sites', title: 'Sites', nav: 'Sites', key: 's', scope: 'sites:read', page: () => import('./pages/sites.js') },
   { path: '/ui/sites/:id', title: 'Site', under: 'Sites', scope: 'sites:read', page: () => import('./pages/site.js') },
+  { path: '/ui/sites/:id/diagnose', title: 'Diagnosis', under: 'Sites', scope: 'checks:run', page: () => import('./pages/diagnose.js') },
+  { path: '/ui/try', title: 'Try it', nav: 'Try it', key: 't', scope: 'checks:run', page: () => import('./pages/try.js') },
+  { path: '/ui/diagnose', title: 'Diagnose', nav: 'Diagnose', key: 'd', scope: 'checks:run', page: () => import('./pages/choose.js') },
 ];
 
 /** offered lists the pages of the navigation that a caller may open. */

@@ -1,7 +1,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { delivery, headline, rule, story, tally, told } from '../app/pages/outage/story.js';
-import { longest, micros, waterfall } from '../app/pages/outage/waterfall.js';
+import { longest, micros, waterfall } from '../app/lib/waterfall.js';
 import { verdict } from '../app/pages/outage/replay.js';
 import { outcome, phase, seen } from '../app/lib/observation.js';
 

@@ -76,6 +76,53 @@ export function send(method, path, { params, body, etag, key, signal } = {}) {
   return once(method, path + query(params), { headers, body: body === undefined ? undefined : JSON.stringify(body), signal });
 }
 
+/**
+ * steps makes a call whose answer comes step by step, and hands each to took. It returns when the last
+ * has come; an APIError says why there was none, or why it was not the last.
+ */
+export async function steps(method, path, { params, body, signal } = {}, took) {
+  let response;
+  try {
+    const headers = { Accept: 'application/x-ndjson' };
+    if (body !== undefined) headers['Content-Type'] = 'application/json';
+    response = await fetch(path + query(params), { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal, credentials: 'same-origin' });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    connection.lost();
+    throw new APIError(0);
+  }
+  connection.works();
+  if (!response.ok) {
+    const error = new APIError(response.status, await response.json().catch(() => null), response.headers);
+    if (error.status === 401) signedOut.set(error);
+    throw error;
+  }
+  const push = lines((step) => {
+    if (step.error) throw new APIError(503, step.error, response.headers);
+    took(step);
+  });
+  const text = new TextDecoder();
+  const reader = response.body.getReader();
+  for (;;) {
+    const part = await reader.read().catch((error) => {
+      if (signal?.aborted) throw error;
+      throw new APIError(0, { message: 'The answer broke off.' });
+    });
+    push(text.decode(part.value, { stream: !part.done }));
+    if (part.done) return;
+  }
+}
+
+/** lines returns a function that takes text as it comes, and hands each whole line, as JSON, to each. */
+export function lines(each) {
+  let rest = '';
+  return (text) => {
+    const whole = (rest + text).split('\n');
+    rest = whole.pop();
+    for (const line of whole) if (line) each(JSON.parse(line));
+  };
+}
+
 const tags = new WeakMap();
 
 /** etag returns the ETag that came with an answer of get or send. */

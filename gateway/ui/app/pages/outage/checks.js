@@ -1,10 +1,10 @@
 // The checkers' failing checks that led to the vote, with all that they kept.
 import { html } from '../../lib/html.js';
 import { phase, seen } from '../../lib/observation.js';
+import { longest, waterfall } from '../../lib/waterfall.js';
 import { Time } from '../../parts/show.js';
 import { Table } from '../../parts/table.js';
-import { Waterfall } from './votes.js';
-import { longest, waterfall } from './waterfall.js';
+import { Waterfall } from '../../parts/waterfall.js';
 
 /** Checks lists them. */
 export function Checks({ checks }) {

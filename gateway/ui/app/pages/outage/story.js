@@ -2,25 +2,16 @@
 import { millis, plural } from '../../lib/numbers.js';
 import { seen } from '../../lib/observation.js';
 import { span, seconds } from '../../lib/time.js';
+import { rule, voice } from '../../lib/votes.js';
 import { failure, plain } from '../../lib/words.js';
 
-const votes = {
-  DOWN: { word: 'down', shape: '▼', tone: 'bad' },
-  UP: { word: 'up', shape: '●', tone: 'good' },
-  UNKNOWN: { word: 'no opinion', shape: '○', tone: 'quiet' },
-};
-
-/** voice returns {word, shape, tone} of a vote. */
-export const voice = (v) => votes[v.value.replace('VOTE_VALUE_', '')] ?? votes.UNKNOWN;
+export { rule, voice };
 
 /** tally counts votes: {down, up, unknown, regions} with the regions of those who say down. */
 export function tally(list) {
   const of = (value) => list.filter((v) => v.value === `VOTE_VALUE_${value}`);
   return { down: of('DOWN').length, up: of('UP').length, unknown: list.length - of('DOWN').length - of('UP').length, regions: [...new Set(of('DOWN').map((v) => v.region))].sort() };
 }
-
-/** rule says what a rule needs. */
-export const rule = (r) => `${plural(r.need, 'vote')} of ${r.verifliers}, from ${plural(r.regions, 'region')}`;
 
 /** lasted is how long an outage was, or is so far, in ms. */
 export const lasted = (o, now) => new Date(o.end_time ?? now).getTime() - new Date(o.start_time).getTime();

@@ -1,11 +1,12 @@
 // The votes of the verifliers: a row of regions, and a table with what each saw and where its time went.
 import { html } from '../../lib/html.js';
 import { phase, seen } from '../../lib/observation.js';
+import { longest, waterfall } from '../../lib/waterfall.js';
 import { Empty } from '../../parts/say.js';
 import { Status, Time } from '../../parts/show.js';
 import { Table } from '../../parts/table.js';
+import { Legend, Waterfall } from '../../parts/waterfall.js';
 import { rule, tally, voice } from './story.js';
-import { longest, micros, waterfall } from './waterfall.js';
 
 /** Votes shows them; by is the rule that decided. */
 export function Votes({ votes, by }) {
@@ -16,10 +17,8 @@ export function Votes({ votes, by }) {
     <p>${n.down} of ${votes.length} saw it fail, from ${n.regions.length} of ${regions(votes).length} regions. The rule takes ${rule(by)}.</p>
     <ul class="regions" aria-label="Votes by region">${regions(votes).map(([region, list]) => html`<${Region} key=${region} region=${region} votes=${list} />`)}</ul>
     <${Table} class="cards" caption="Votes" rows=${votes} id=${(v) => v.veriflier} columns=${columns(most)} />
-    <p class="note legend">${legend.map(([key, words]) => html`<span class="key wf-${key}"></span> ${words} `)}</p>`;
+    <${Legend} />`;
 }
-
-const legend = [['dns', 'name look-up'], ['connect', 'connecting'], ['tls', 'TLS'], ['wait', 'waiting'], ['rest', 'reading and all else']];
 
 /** regions sorts votes by region: [[region, votes]]. */
 function regions(votes) {
@@ -46,13 +45,3 @@ const columns = (most) => [
 ];
 
 const Second = ({ v }) => (v.second_opinion ? html`<br /><small>An independent reader saw: ${seen(v.second_opinion.reader)}.</small>` : null);
-
-/** Waterfall draws the parts of a check to the scale of the longest; its text has the numbers. */
-export function Waterfall({ fall, most }) {
-  if (!fall) return '–';
-  const words = `${micros(fall.total)}${fall.parts.length ? `: ${fall.parts.map((p) => `${p.name} ${micros(p.took)}`).join(', ')}` : ''}`;
-  return html`
-    <span class="fall"><svg width="180" height="14" viewBox="0 0 180 14" role="img" aria-label=${words}><title>${words}</title>
-      ${fall.parts.map((p, i) => html`<rect key=${p.key} class="wf-${p.key}" x=${(p.from / most) * 180} y=${i % 2 ? 4 : 0} width=${Math.max(1, (p.took / most) * 180)} height="10" />`)}
-    </svg> <small>${words}</small></span>`;
-}

@@ -1,5 +1,5 @@
 // Where the time of a check went, as stretches one after the other.
-import { count, millis } from '../../lib/numbers.js';
+import { count, millis } from './numbers.js';
 
 const parts = [['dns', 'name look-up', 'dns_micros'], ['connect', 'connecting', 'connect_micros'], ['tls', 'TLS', 'tls_micros'], ['wait', 'waiting', 'first_byte_micros']];
 
