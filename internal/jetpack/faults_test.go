@@ -34,7 +34,9 @@ func TestTwoFaultsAreBothNamed(t *testing.T) {
 			func(o *fakejetpack.Options) { o.State, o.Obstacle = fakejetpack.Broken, fakejetpack.Sucuri }, "fatal_error", "firewall_sucuri",
 		},
 		"maintenance, and a deny rule": {
-			func(o *fakejetpack.Options) { o.State, o.Obstacle = fakejetpack.Maintenance, fakejetpack.ForbiddenByServer }, "maintenance", "deny_rule_nginx",
+			func(o *fakejetpack.Options) {
+				o.State, o.Obstacle = fakejetpack.Maintenance, fakejetpack.ForbiddenByServer
+			}, "maintenance", "deny_rule_nginx",
 		},
 		"a byte order mark, and a coming-soon page": {
 			func(o *fakejetpack.Options) { o.State, o.Obstacle = fakejetpack.ComingSoon, fakejetpack.ByteOrderMark }, "byte_order_mark", "coming_soon",
@@ -79,6 +81,27 @@ func TestAClosedRESTAPIIsNamedAndSignedCallsGoOn(t *testing.T) {
 		if f := r.Find("rest_index"); !strings.Contains(f.Means, says) || !strings.Contains(f.Seen, code) {
 			t.Errorf("%+v", f)
 		}
+	}
+}
+
+func TestTextAroundTheJSONIsToldAndTheIndexIsReadAllTheSame(t *testing.T) {
+	t.Parallel()
+	o := connected()
+	o.RESTNotice = "<br />\n<b>Warning</b>:  Undefined variable $x in <b>/srv/www/x.php</b> on line <b>3</b><br />\n"
+	r := diagnose(t, newWorld(t, fakejetpack.New(o)), nil)
+	expect(t, r, "rest_index", jetpack.Warn, "output_around_json")
+	expect(t, r, "xmlrpc_post", jetpack.Pass, "")
+	if f := r.Find("rest_index"); !strings.Contains(f.Seen, "/srv/www/x.php") {
+		t.Errorf("%+v", f)
+	}
+	// The same text before everything is one fault.
+	o = connected()
+	o.Obstacle, o.Everywhere = fakejetpack.ByteOrderMark, true
+	r = diagnose(t, newWorld(t, fakejetpack.New(o)), nil)
+	expect(t, r, "rest_index", jetpack.Warn, "byte_order_mark")
+	expect(t, r, "xmlrpc_post", jetpack.Fail, "byte_order_mark")
+	if r.Causes[0].Name != "byte_order_mark" {
+		t.Errorf("%s", table(r))
 	}
 }
 
