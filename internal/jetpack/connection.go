@@ -95,10 +95,9 @@ func (r *run) connected(ctx context.Context) {
 	names, ok := xmlrpc.Strings(got.value)
 	switch {
 	case got.Kind != block.Open:
-		c := cause.Cause{Name: string(got.Kind), Means: "Calls with for=jetpack are treated differently from others. " + got.Means, Owner: got.Do}
-		r.show(checkConnected, Fail, c, "POST for=jetpack: "+got.seen())
+		r.show(checkConnected, Fail, got.Cause, "calls with for=jetpack are treated differently: "+got.seen())
 	case !ok:
-		r.show(checkConnected, Fail, unreadableMethods(), "POST for=jetpack: "+got.seen())
+		r.show(checkConnected, Fail, unreadableJetpack(), "POST for=jetpack: "+got.seen())
 	default:
 		r.judgeConnection(state, names)
 	}
@@ -155,7 +154,8 @@ func (r *run) disconnected(c cause.Cause, seen string) {
 
 // unheard is the cause when a call for Jetpack does not reach it.
 func (r *run) unheard(state *connection, names []string) cause.Cause {
-	isCore := func(n string) bool { return strings.HasPrefix(n, "wp.") || strings.HasPrefix(n, "demo.") }
+	// Some methods (demo.sayHello) are there in any case.
+	isCore := func(n string) bool { return strings.HasPrefix(n, "wp.") }
 	other, rsd := r.find(checkDetour), r.find(checkRSD)
 	viaDetour := other != nil && other.Verdict == Pass && r.door != r.at(detour)
 	var c cause.Cause
@@ -163,13 +163,13 @@ func (r *run) unheard(state *connection, names []string) cause.Cause {
 	case !slices.ContainsFunc(names, isCore):
 		// Jetpack, as WordPress, offers something to everybody.
 		c = methodsRemoved()
-	case state != nil || viaDetour || r.hasREST:
+	case state != nil || viaDetour || slices.Contains(r.about.Namespaces, "jetpack/v4"):
 		c = queryLost()
 		if viaDetour {
 			r.door = r.at(detour) // there the query arrives
 			return c
 		}
-	case r.api != "":
+	case len(r.about.Namespaces) > 0:
 		c = jetpackAbsent()
 	default:
 		// The REST API is closed, and does not say whether Jetpack is there.

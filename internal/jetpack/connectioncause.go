@@ -5,12 +5,12 @@ import "github.com/Automattic/jetmon/internal/jetpack/cause"
 // connectionCauses returns every cause of the connection, but for those of section 5.
 func connectionCauses() []cause.Cause {
 	return []cause.Cause{
-		unreadableMethods(), maybeConnected(), brokenConnection(), lostConnection(), notConnected(), methodsRemoved(), queryLost(), jetpackAbsent(),
+		unreadableJetpack(), maybeConnected(), brokenConnection(), lostConnection(), notConnected(), methodsRemoved(), queryLost(), jetpackAbsent(),
 		clockInFront(), clockByDate(), clockDrifts(), otherFault(),
 	}
 }
 
-func unreadableMethods() cause.Cause {
+func unreadableJetpack() cause.Cause {
 	return cause.Cause{
 		Name:  "jetpack_methods_unreadable",
 		Means: "Jetpack answers, but its list of methods cannot be read.",

@@ -171,7 +171,7 @@ func (r *run) measure(ctx context.Context, t *trial, m *mistake.Mistake) {
 func (r *run) facts(ctx context.Context) mistake.Facts {
 	f := mistake.Facts{Ahead: r.clock, HasClock: r.hasClock, OwnClock: r.ownClock, Added: r.addedQuery(ctx)}
 	f.URL, _ = url.Parse(r.forJetpack())
-	for _, claim := range []string{r.claimed} {
+	for _, claim := range []string{r.about.Home, r.about.URL} {
 		if u, err := url.Parse(claim); err == nil && u.Host != "" {
 			f.Claimed = append(f.Claimed, u)
 		}

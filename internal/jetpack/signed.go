@@ -85,11 +85,11 @@ func (r *run) judgeTrial(t *trial) {
 	case t.skipped != "":
 		r.skip(t.check, t.skipped)
 	case t.got.Kind != block.Open:
-		c := cause.Cause{Name: string(t.got.Kind), Means: t.got.Means, Owner: t.got.Do}
+		seen := "signed " + t.method + ": " + t.got.seen()
 		if t.got.Kind == block.Redirected {
-			c.Means = "Signed calls never follow a redirect. " + c.Means
+			seen += "; signed calls never follow a redirect"
 		}
-		r.show(t.check, Fail, c, "signed "+t.method+": "+t.got.seen())
+		r.show(t.check, Fail, t.got.Cause, seen)
 	case t.refused():
 		r.show(t.check, Fail, mistake.Unexplained(""), refusal(t))
 	case t.got.fault != nil:

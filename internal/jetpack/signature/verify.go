@@ -102,6 +102,9 @@ func (v *Verifier) VerifyREST(r Received) (Identity, error) {
 		return Identity{}, fail(RESTInvalidRequest, "This request method does not support body parameters.")
 	}
 	id, err := v.Verify(r)
+	if errors.Is(err, ErrFatal) {
+		return Identity{}, err
+	}
 	if err != nil {
 		return Identity{}, &Error{Code: RESTInvalidSignature, Message: "The request is not signed correctly.", cause: err}
 	}
