@@ -36,7 +36,7 @@ type search struct {
 func (r *run) explain(ctx context.Context, t, other *trial) {
 	rest := r.askREST(ctx, t.token)
 	s := r.search(ctx, t, mistake.Order(r.facts(ctx)))
-	seen := refusal(t)
+	seen := refusalSeen(t)
 	if s.found == nil {
 		c := mistake.Unexplained(s.left(r, rest))
 		if rest == restAccepts {
@@ -47,7 +47,7 @@ func (r *run) explain(ctx context.Context, t, other *trial) {
 		}
 		r.show(t.check, Fail, c, fmt.Sprintf("%s, in whatever way it is signed (%s)", seen, s.counted()))
 		if other != nil && other.refused() {
-			r.show(other.check, Fail, c, refusal(other))
+			r.show(other.check, Fail, c, refusalSeen(other))
 		}
 		return
 	}
@@ -63,9 +63,9 @@ func (r *run) explain(ctx context.Context, t, other *trial) {
 	again := r.try(ctx, *other)
 	switch {
 	case again.accepted():
-		r.showMistake(other, m, refusal(other)+"; accepted when signed for "+m.Says)
+		r.showMistake(other, m, refusalSeen(other)+"; accepted when signed for "+m.Says)
 	case again.refused():
-		r.show(other.check, Fail, tokenCause(other), refusal(other)+", also when signed for "+m.Says)
+		r.show(other.check, Fail, tokenCause(other), refusalSeen(other)+", also when signed for "+m.Says)
 	}
 }
 

@@ -44,14 +44,14 @@ func (r *run) signed(ctx context.Context) {
 		// It is known already why no signature can be good.
 		for _, t := range []*trial{&blog, &user} {
 			if t.refused() {
-				r.show(t.check, Fail, *r.noSignature, refusal(t))
+				r.show(t.check, Fail, *r.noSignature, refusalSeen(t))
 			}
 		}
 	case r.tryOthers(ctx, &blog, &user):
 	case r.signedNow && user.refused():
-		r.show(checkUserToken, Fail, mistake.UserToken(), refusal(&user))
+		r.show(checkUserToken, Fail, mistake.UserToken(), refusalSeen(&user))
 	case r.signedNow:
-		r.show(checkBlogToken, Fail, mistake.BlogToken(), refusal(&blog))
+		r.show(checkBlogToken, Fail, mistake.BlogToken(), refusalSeen(&blog))
 	case blog.refused():
 		r.explain(ctx, &blog, &user)
 	default:
@@ -91,7 +91,7 @@ func (r *run) judgeTrial(t *trial) {
 		}
 		r.show(t.check, Fail, t.got.Cause, seen)
 	case t.refused():
-		r.show(t.check, Fail, mistake.Unexplained(""), refusal(t))
+		r.show(t.check, Fail, mistake.Unexplained(""), refusalSeen(t))
 	case t.got.fault != nil:
 		r.show(t.check, Fail, otherFault(), "signed "+t.method+": "+quote(t.got.fault.Error()))
 	default:
@@ -99,8 +99,8 @@ func (r *run) judgeTrial(t *trial) {
 	}
 }
 
-// refusal describes a refused call.
-func refusal(t *trial) string {
+// refusalSeen describes a refused call.
+func refusalSeen(t *trial) string {
 	return "signed " + t.method + ": " + quote(t.got.fault.Error()) + " (so sites refuse signatures)"
 }
 
@@ -127,7 +127,7 @@ func (r *run) tryOthers(ctx context.Context, blog, user *trial) bool {
 				continue
 			}
 			found, r.signedNow = true, true
-			r.show(t.check, Fail, mistake.OtherToken(), fmt.Sprintf("%s; another of the given %s tokens is accepted", refusal(t), t.token.Kind()))
+			r.show(t.check, Fail, mistake.OtherToken(), fmt.Sprintf("%s; another of the given %s tokens is accepted", refusalSeen(t), t.token.Kind()))
 			if t == blog {
 				r.target.Blog = token
 			} else {
@@ -139,7 +139,7 @@ func (r *run) tryOthers(ctx context.Context, blog, user *trial) bool {
 	if found {
 		for _, t := range []*trial{blog, user} {
 			if c := tokenCause(t); t.refused() && r.find(t.check) == nil {
-				r.show(t.check, Fail, c, refusal(t))
+				r.show(t.check, Fail, c, refusalSeen(t))
 			}
 		}
 	}
