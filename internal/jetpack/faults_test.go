@@ -16,7 +16,7 @@ import (
 	"github.com/Automattic/jetmon/test/fakesite"
 )
 
-func names(r *jetpack.Report) []string {
+func causeNames(r *jetpack.Report) []string {
 	var all []string
 	for _, c := range r.Causes {
 		all = append(all, c.Name)
@@ -55,7 +55,7 @@ func TestTwoFaultsAreBothNamed(t *testing.T) {
 			o := connected()
 			tt.edit(&o)
 			r := diagnose(t, newWorld(t, fakejetpack.New(o)), nil)
-			all := names(r)
+			all := causeNames(r)
 			first, second := slices.Index(all, tt.first), slices.Index(all, tt.second)
 			if first != 0 || second < 1 {
 				t.Fatalf("causes %q:\n%s", all, table(r))
@@ -142,8 +142,8 @@ func TestACertificateWithSomeDaysLeftIsBelowEverythingElse(t *testing.T) {
 		r := diagnose(t, w, func(o *jetpack.Options, target *jetpack.Target) {
 			o.Prober, o.RootCAs, target.URL, o.MetadataURL = prober, server.Roots(), server.URL(), jetpack.NoMetadata
 		})
-		if all := names(r); len(all) == 0 || all[0] != first || !slices.Contains(all, "tls_expiring") {
-			t.Errorf("%q: causes %q:\n%s", obstacle, names(r), table(r))
+		if all := causeNames(r); len(all) == 0 || all[0] != first || !slices.Contains(all, "tls_expiring") {
+			t.Errorf("%q: causes %q:\n%s", obstacle, causeNames(r), table(r))
 		}
 	}
 }
@@ -188,7 +188,7 @@ func TestASiteThatIsNoWordPressIsToldSo(t *testing.T) {
 		_, _ = w.Write([]byte("<!DOCTYPE html><html><head><title>A shop</title></head><body><h1>Made with something else</h1></body></html>"))
 	}))
 	r := diagnose(t, w, func(o *jetpack.Options, _ *jetpack.Target) { o.MetadataURL = jetpack.NoMetadata })
-	if all := names(r); len(all) == 0 || all[0] != "not_wordpress" {
+	if all := causeNames(r); len(all) == 0 || all[0] != "not_wordpress" {
 		t.Errorf("causes %q:\n%s", all, table(r))
 	}
 }
