@@ -1,6 +1,10 @@
 package fakejetpack
 
-import "net/http"
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
 
 // State is what WordPress itself is in, behind its web server.
 type State string
@@ -27,18 +31,29 @@ func dying(title, text string) string {
 		"</title>\n</head>\n<body id=\"error-page\">\n\t<div class=\"wp-die-message\">" + text + "</div></body>\n</html>\n"
 }
 
+// die answers with an error page, which is XML for callers who send XML.
+func die(w http.ResponseWriter, r *http.Request, status int, title, text string) {
+	if !strings.HasPrefix(r.Header.Get("Content-Type"), "text/xml") {
+		page(w, status, dying(title, text))
+		return
+	}
+	w.Header().Set("Content-Type", "text/xml; charset=UTF-8")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, "<?xml version=\"1.0\" encoding=\"UTF-8\" ?>\n<error>\n    <code>wp_die</code>\n    <title><![CDATA[%s]]></title>\n    <message><![CDATA[%s]]></message>\n    <data>\n        <status>%d</status>\n    </data>\n</error>\n", title, text, status)
+}
+
 // stop answers a request to anything but xmlrpc.php if the state ends it, and reports
 // whether it did.
-func (s State) stop(w http.ResponseWriter) bool {
+func (s State) stop(w http.ResponseWriter, r *http.Request) bool {
 	switch s {
 	case Maintenance:
 		w.Header().Set("Retry-After", "600")
-		page(w, http.StatusServiceUnavailable, dying("Maintenance", "Briefly unavailable for scheduled maintenance. Check back in a minute."))
+		die(w, r, http.StatusServiceUnavailable, "Maintenance", "Briefly unavailable for scheduled maintenance. Check back in a minute.")
 	case DatabaseAway:
-		page(w, http.StatusInternalServerError, dying("Database Error", "<h1>Error establishing a database connection</h1>"))
+		die(w, r, http.StatusInternalServerError, "Database Error", "<h1>Error establishing a database connection</h1>")
 	case Broken:
-		page(w, http.StatusInternalServerError, dying("WordPress &rsaquo; Error",
-			`<p>There has been a critical error on this website.</p><p><a href="https://wordpress.org/documentation/article/faq-troubleshooting/">Learn more about troubleshooting WordPress.</a></p>`))
+		die(w, r, http.StatusInternalServerError, "WordPress &rsaquo; Error",
+			`<p>There has been a critical error on this website.</p><p><a href="https://wordpress.org/documentation/article/faq-troubleshooting/">Learn more about troubleshooting WordPress.</a></p>`)
 	default:
 		return false
 	}
