@@ -355,10 +355,3 @@ func (r *run) rsd(ctx context.Context) {
 	}
 	r.show(checkRSD, Warn, otherDoor, "points to "+withoutQuery(link))
 }
-
-// noteClock records the site's clock from an answer made by PHP.
-func (r *run) noteClock(got reply) {
-	if got.hasClock && got.failure == "" {
-		r.clock, r.hasClock = got.clock, true
-	}
-}
