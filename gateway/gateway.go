@@ -71,6 +71,11 @@ type Options struct {
 	OpenAPI []byte
 	// NoUI leaves out the cockpit, the pages for people at /ui/.
 	NoUI bool
+	// StatusPages are the public pages; none by default. StatusToken is the token of the API with
+	// which their sites are read: it needs sites:read and outages:read, and its blogs bound what they
+	// can show. Empty where the coordinators ask nobody.
+	StatusPages []StatusPage
+	StatusToken string
 	// Log gets failures; nil discards them.
 	Log *slog.Logger
 	// Metrics exports the counts of requests; nil exports none.
@@ -99,6 +104,8 @@ type Gateway struct {
 	fence     *fence
 	openAPI   []byte
 	noUI      bool
+	statuses  []StatusPage
+	status    string // the token of statuses
 	routes    []*route
 	metrics   *metrics
 	// stopping is closed when no request is taken any more: streams without an end end then.
@@ -115,6 +122,9 @@ func New(o Options) (*Gateway, error) {
 	}
 	if len(addrs) > 1 && strings.Contains(o.Coordinator, "dns:///") {
 		return nil, errors.New("gateway: a name that stands for many coordinators must be the only address")
+	}
+	if err := checkStatusPages(o.StatusPages); err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	if len(o.OpenAPI) > 0 && !json.Valid(o.OpenAPI) {
 		return nil, errors.New("gateway: the OpenAPI document is not JSON")
@@ -134,7 +144,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	return &Gateway{
 		addrs: addrs, client: o.Client, listeners: o.Listeners, log: o.Log,
-		tls: o.TLS, fence: fence, openAPI: o.OpenAPI, noUI: o.NoUI, routes: routes, metrics: newMetrics(o.Metrics), stopping: make(chan struct{}),
+		tls: o.TLS, fence: fence, openAPI: o.OpenAPI, noUI: o.NoUI, statuses: o.StatusPages, status: o.StatusToken, routes: routes, metrics: newMetrics(o.Metrics), stopping: make(chan struct{}),
 	}, nil
 }
 

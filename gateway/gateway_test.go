@@ -224,6 +224,9 @@ func TestTheIndexListsWhatThereIsAndItIsThere(t *testing.T) {
 		if strings.Contains(path, ":") && slices.Equal(methods.([]any), []any{"POST"}) {
 			continue // a verb, tested where it is carried out
 		}
+		if path == "/v1/probes" {
+			continue // which are not kept
+		}
 		path = strings.NewReplacer("{site_id}", "7", "{badge}", "status.svg", "{outage_id}", "3", "{incident_id}", "3", "{token_id}", "3", "{site}", "7", "{maintenance_id}", "3", "{subscription_id}", "3", "{notification_id}", "3").Replace(path)
 		if strings.Contains(path, ":batchGet") {
 			path += "?site_ids=7" // it needs to know of whom

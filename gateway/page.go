@@ -54,6 +54,9 @@ func (h *handler) allPages(openAPI []byte) map[string]page {
 			}}
 		}
 	}
+	for _, s := range h.statuses {
+		pages[statusPrefix+s.Name] = page{show: newStatus(s, h.conn, h.status).show, keep: statusKeep}
+	}
 	if h.cockpit != nil {
 		pages[ui.Prefix] = page{} // for the list: it answers itself
 	}

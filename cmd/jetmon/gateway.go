@@ -22,6 +22,9 @@ type gatewayCommand struct {
 
 	UI bool `name:"ui" default:"true" negatable:"" help:"Serve the cockpit, the pages for people at /ui/ (the default)."`
 
+	StatusPage      []string `sep:"none" placeholder:"NAME=TAG[,TITLE]" help:"Public page at /status/NAME about the sites with a tag that have public badges (repeatable). None by default."`
+	StatusTokenFile string   `placeholder:"FILE" help:"Token of the API for status pages, with sites:read and outages:read; its blogs bound what they can show."`
+
 	Name     string `placeholder:"NAME" help:"Name of this gateway, for its certificate; the host name by default."`
 	Insecure bool   `help:"Start without a token or certificate, for coordinators that ask nobody who they are, and listen beyond loopback without TLS."`
 
@@ -74,7 +77,12 @@ func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
 	if host != "" { // which is every address
 		c.AllowedHost = append(c.AllowedHost, host)
 	}
+	pages, token, err := c.statusPages()
+	if err != nil {
+		return err
+	}
 	r, err := gateway.New(gateway.Options{
+		StatusPages: pages, StatusToken: token,
 		Coordinator: c.Coordinator, Client: client, Listeners: []net.Listener{l}, TLS: server.TLS,
 		AllowedHosts: c.AllowedHost, CORSOrigins: c.CORSOrigin,
 		OpenAPI: jetmon.OpenAPI, NoUI: !c.UI, Log: proc.log, Metrics: proc.metrics,
@@ -127,4 +135,27 @@ func (c *gatewayCommand) reload(id *rpc.Identity, live *liveServer) reload {
 			return nil
 		},
 	}
+}
+
+// statusPages reads --status-page and its token.
+func (c *gatewayCommand) statusPages() (pages []gateway.StatusPage, token string, err error) {
+	for _, text := range c.StatusPage {
+		name, rest, ok := strings.Cut(text, "=")
+		tag, title, _ := strings.Cut(rest, ",")
+		if !ok || tag == "" {
+			return nil, "", usagef("--status-page: %q is not NAME=TAG or NAME=TAG,TITLE", text)
+		}
+		pages = append(pages, gateway.StatusPage{Name: name, Tag: tag, Title: title})
+	}
+	if c.StatusTokenFile == "" {
+		return pages, "", nil
+	}
+	tokens, err := readTokens(c.StatusTokenFile)
+	if err != nil {
+		return nil, "", usagef("--status-token-file: %w", err)
+	}
+	if len(tokens) != 1 {
+		return nil, "", usagef("--status-token-file: %s has %d tokens, want one", c.StatusTokenFile, len(tokens))
+	}
+	return pages, tokens[0], nil
 }
