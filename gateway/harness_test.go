@@ -67,6 +67,8 @@ type fake struct {
 	key    string   // the idempotency key of the newest call that had one
 	// watch is what WatchChanges does; without it the stream begins and ends.
 	watch func(*monitorv1.WatchChangesRequest, grpc.ServerStreamingServer[monitorv1.WatchChangesResponse]) error
+	// uptime is how sites were; nil for nothing.
+	uptime func(id int64) *monitorv1.SiteUptime
 	// next, when not nil, lets a probe go on, or break.
 	next chan bool
 	// cut ends streams with an error after so many rows; 0 means never.

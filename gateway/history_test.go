@@ -49,6 +49,9 @@ func (f *fake) GetSiteHistory(context.Context, *monitorv1.GetSiteHistoryRequest)
 }
 
 func (f *fake) GetSiteUptime(_ context.Context, req *monitorv1.GetSiteUptimeRequest) (*monitorv1.GetSiteUptimeResponse, error) {
+	if f.uptime != nil {
+		return &monitorv1.GetSiteUptimeResponse{Uptime: f.uptime(req.GetSiteId())}, nil
+	}
 	return &monitorv1.GetSiteUptimeResponse{Uptime: &monitorv1.SiteUptime{SiteId: req.GetSiteId()}}, nil
 }
 

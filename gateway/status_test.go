@@ -1,0 +1,123 @@
+package gateway_test
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/Automattic/jetmon/gateway"
+	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/access"
+	"github.com/Automattic/jetmon/internal/rpc"
+)
+
+// shown opens a gateway with a status page of the tag shop, whose coordinator asks for a token.
+func shown(t *testing.T, f *fake) *house {
+	t.Helper()
+	const node = "0123456789abcdef0123456789abcdef"
+	scopes, err := access.ParseScopes([]string{"sites:read", "outages:read"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.access = rpc.NewAuthorizer(rpc.AuthorizerOptions{
+		Roles: []access.RoleToken{{Role: access.Gateway, Token: node}},
+		Keys:  keys{"jm_status": {TokenID: 5, Name: "status", Scopes: scopes}},
+	})
+	return open(t, f, func(o *gateway.Options) {
+		o.Client.Token, o.StatusToken = node, "jm_status"
+		o.StatusPages = []gateway.StatusPage{{Name: "shops", Tag: "shop", Title: `Shops & <b>more</b>`}}
+	})
+}
+
+func TestAStatusPageShowsWhatSitesAgreedToAndNoMore(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	day := time.Now().UTC().Truncate(24 * time.Hour)
+	f.sites = map[int64]*monitorv1.Site{
+		1: {SiteId: 1, BlogId: 770077, Url: `https://user@Shop.example/secret-path?key=secret#<script>`, PublicBadges: true, State: monitorv1.SiteState_SITE_STATE_DOWN, OutageId: 9},
+		2: {SiteId: 2, Url: "https://shop.example/two", PublicBadges: true, State: monitorv1.SiteState_SITE_STATE_SUSPECT},
+		3: {SiteId: 3, Url: "https://unseen.example/", State: monitorv1.SiteState_SITE_STATE_DOWN},
+		4: {SiteId: 4, Url: `http://<img src=x onerror=alert(1)>.example`, PublicBadges: true, State: monitorv1.SiteState_SITE_STATE_PAUSED},
+		5: {SiteId: 5, Url: "http://work.example/", PublicBadges: true, State: monitorv1.SiteState_SITE_STATE_DOWN, MaintenanceId: 3},
+	}
+	f.uptime = func(id int64) *monitorv1.SiteUptime {
+		u := &monitorv1.SiteUptime{SiteId: id, Uptime: new(0.999999), DownTime: durationpb.New(time.Hour)}
+		for i := range 90 {
+			p := &monitorv1.HistoryPoint{StartTime: timestamppb.New(day.AddDate(0, 0, i-89)), Uptime: new(1.0), Coverage: new(1.0)}
+			switch i {
+			case 0:
+				p.Coverage = new(0.0) // nobody looked
+			case 88:
+				p.DownTime = durationpb.New(time.Hour)
+			}
+			u.Days = append(u.Days, p)
+		}
+		return u
+	}
+	h := shown(t, f)
+	a := h.get("/status/shops")
+	if a.status != 200 || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") || !strings.HasPrefix(a.header.Get("Cache-Control"), "public, max-age=60") {
+		t.Fatalf("%d %v %s", a.status, a.header, a.body)
+	}
+	for _, want := range []string{
+		"Shops &amp; &lt;b&gt;more&lt;/b&gt;", "One site is down.", "<h3>shop.example</h3>", "<h3>shop.example (2)</h3>", "99.99% up", "90 days",
+		"paused", "in maintenance", "down for 60 min", "nobody looked", "&lt;img src=x onerror=alert(1)&gt;.example", "looked at on 89",
+	} {
+		if !strings.Contains(a.body, want) {
+			t.Errorf("does not show %q", want)
+		}
+	}
+	for _, never := range []string{"secret", "user", "unseen", "770077", "<script", "<img", "upgrade", "style="} {
+		if strings.Contains(a.body, never) {
+			t.Errorf("shows %q", never)
+		}
+	}
+	if policy := a.header.Get("Content-Security-Policy"); strings.Contains(policy, "unsafe") || !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "style-src 'sha256-") {
+		t.Errorf("the policy is %s", policy)
+	}
+	if again := h.send("GET", "/status/shops", "", "If-None-Match", a.header.Get("ETag")); again.status != http.StatusNotModified {
+		t.Errorf("with its tag: %d", again.status)
+	}
+	for path, status := range map[string]int{"/status/other": 404, "/status/": 404, "/status/shops/": 404} {
+		if a := h.get(path); a.status != status {
+			t.Errorf("%s: %d", path, a.status)
+		}
+	}
+}
+
+func TestAStatusPageIsMadeOnceWhateverTheTraffic(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	h := shown(t, f)
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			if a := h.get("/status/shops"); a.status != 200 || !strings.Contains(a.body, "No site is shown here yet.") {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+		})
+	}
+	all.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.lists) != 1 || f.lists[0].GetTag() != "shop" {
+		t.Errorf("the sites were listed %d times: %v", len(f.lists), f.lists)
+	}
+}
+
+func TestStatusPagesAreOffByDefaultAndChecked(t *testing.T) {
+	t.Parallel()
+	if a := open(t, newFake()).get("/status/shops"); a.status != 404 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	for _, bad := range [][]gateway.StatusPage{{{Name: "", Tag: "a"}}, {{Name: "a/b", Tag: "a"}}, {{Name: "a"}}, {{Name: "a", Tag: "a"}, {Name: "a", Tag: "b"}}} {
+		if _, err := gateway.New(gateway.Options{Coordinator: "c", StatusPages: bad}); err == nil {
+			t.Errorf("takes %v", bad)
+		}
+	}
+}
