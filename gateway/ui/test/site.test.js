@@ -29,6 +29,7 @@ test('a short outage can be seen, a day of it fills the column, and what is seen
   assert.deepEqual([short.kind, short.text], ['down', '2026-11-03: down for 1 min 1 s in 1 outage; looked at 100 % of the time']);
   assert.deepEqual(column(short), { down: 0.2, up: 0.8 });
   assert.deepEqual(column(day(point({ coverage: 1, down_time: '86400s', outages: 1 }))), { down: 1, up: 0 });
+  assert.deepEqual(column(day(point({ coverage: 1, down_time: '60s', outages: 1, uptime: 0.25 }))), { down: 0.75, up: 0.25 });
   assert.equal(day(point({ down_time: '60s', outages: 2 })).text, '2026-11-03: down for 1 min in 2 outages; no check is known');
 });
 

@@ -35,9 +35,12 @@ function kindOf(down, seen, turns) {
 
 const least = 0.2; // of the height, that a short outage can be seen
 
-/** column says how a day is drawn: heights of what was seen up and of what was down, as shares of the whole. */
+/**
+ * column says how a day is drawn: heights of what was seen up and of what was down, as shares of the whole. A day
+ * on which the site was watched for some minutes is as high as any: it is the share of these that counts.
+ */
 export function column(d) {
-  const down = d.down > 0 ? Math.min(1, Math.max(least, d.down / d.length)) : 0;
+  const down = d.down > 0 ? Math.min(1, Math.max(least, d.uptime === undefined ? d.down / d.length : 1 - d.uptime)) : 0;
   return { down, up: Math.max(0, Math.min(1 - down, d.seen)) };
 }
 
