@@ -12,6 +12,7 @@ import (
 	"github.com/Automattic/jetmon/internal/jetpack/block"
 	"github.com/Automattic/jetmon/internal/jetpack/cause"
 	"github.com/Automattic/jetmon/internal/jetpack/xmlrpc"
+	"github.com/Automattic/jetmon/internal/page"
 )
 
 // The steps of section 2.
@@ -101,12 +102,31 @@ func (o reply) seen() string {
 	if to := o.Header.Get("Location"); to != "" {
 		parts = append(parts, "Location: "+withoutQuery(to))
 	}
-	if text := quote(string(o.Body[:min(len(o.Body), 500)])); text != "" {
+	if text := quote(excerpt(o.Body)); text != "" {
 		parts = append(parts, fmt.Sprintf("%q", shorten(text)))
 	} else {
 		parts = append(parts, "no content")
 	}
 	return strings.Join(parts, ", ")
+}
+
+// excerpt returns what a page shows, or the beginning of a body that is none.
+func excerpt(body []byte) string {
+	text := string(body[:min(len(body), 500)])
+	if !strings.HasPrefix(strings.TrimSpace(text), "<") || strings.HasPrefix(strings.TrimSpace(text), "<?") {
+		return text
+	}
+	o := page.OutlineOf(body[:min(len(body), 16<<10)])
+	switch shown := o.Text; {
+	case o.Title == "" && shown == "":
+		return text
+	case o.Title == "" || strings.HasPrefix(shown, o.Title):
+		return shown
+	case shown == "":
+		return o.Title
+	default:
+		return o.Title + ": " + shown
+	}
 }
 
 // maxExcerpt is how much of a page the evidence shows.
@@ -190,6 +210,7 @@ func (r *run) judgePost(ctx context.Context, post outcome, err error) {
 		r.show(checkPost, Warn, post.Cause, seen)
 	case block.CallUnread:
 		c, more := r.unread(ctx, post.Cause)
+		r.shut = &block.Verdict{Kind: post.Kind, Cause: c}
 		r.show(checkPost, Fail, c, seen+more)
 	case block.OutputBefore, block.OutputAfter:
 		r.show(checkPost, Fail, post.Cause, seen+around(post.Body))
@@ -269,6 +290,8 @@ func (r *run) tryDetour(ctx context.Context) {
 		r.skip(checkDetour, "closed ("+string(got.Kind)+"), and not needed")
 	case got.Kind == block.HTMLAnswer || got.Kind == block.Missing:
 		r.show(checkDetour, Fail, closedDetour, "POST "+detour+": "+got.seen())
+	case r.shut != nil && r.shut.Kind == got.Kind:
+		r.show(checkDetour, Fail, r.shut.Cause, "POST "+detour+": "+got.seen())
 	default:
 		r.show(checkDetour, Fail, r.explained(got.Verdict).Cause, "POST "+detour+": "+got.seen())
 	}
