@@ -4,7 +4,8 @@
 //
 //	wayin.go       1 the way in: DNS, TCP, TLS, redirects, HEAD and GET, firewall, IPv6
 //	place.go       1 the home page's text; where WordPress's files and its REST API are
-//	endpoint.go    2 xmlrpc.php, its detour, the REST API, RSD
+//	endpoint.go    2 xmlrpc.php, its detour, RSD
+//	restindex.go   2 the REST API
 //	connection.go  3 whether Jetpack is active and connected, by what it tells anybody
 //	signed.go      3 signed calls with each token
 //	refused.go     3 why a signature is refused: the search for the mistake

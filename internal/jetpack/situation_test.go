@@ -2,6 +2,7 @@ package jetpack_test
 
 import (
 	"maps"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -46,7 +47,7 @@ func blocked() map[fakejetpack.Obstacle][2]string {
 		fakejetpack.Overloaded:          same("overloaded"),
 		fakejetpack.BadGateway:          same("php_down"),
 		fakejetpack.GatewayTimeout:      same("php_slow"),
-		fakejetpack.FatalError:          same("server_error"),
+		fakejetpack.FatalError:          same("php_died"),
 		fakejetpack.EmptyPage:           same("empty_answer"),
 		fakejetpack.HTMLPage:            same("html_answer"),
 		fakejetpack.JSONAnswer:          same("json_answer"),
@@ -231,6 +232,30 @@ func TestAHealthySiteOfEachLayoutGivesNoWarning(t *testing.T) {
 					t.Errorf("%s:\n%s", r.URL, table(r))
 				}
 			})
+		}
+	}
+}
+
+func TestAPageFromACacheDoesNotHideTheStateOfWordPress(t *testing.T) {
+	t.Parallel()
+	for state, name := range map[fakejetpack.State]string{
+		fakejetpack.Maintenance: "maintenance", fakejetpack.DatabaseAway: "database_away", fakejetpack.Broken: "fatal_error",
+	} {
+		o := connected()
+		o.State = state
+		site := fakejetpack.New(o)
+		w := newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/" && r.Method != http.MethodPost && r.URL.RawQuery == "" {
+				_, _ = w.Write([]byte("<!DOCTYPE html><html><head><title>A site</title></head><body><h1>From the cache</h1></body></html>"))
+				return
+			}
+			site.ServeHTTP(w, r)
+		}))
+		r := diagnose(t, w, nil)
+		expect(t, r, "head_and_get", jetpack.Pass, "")
+		expect(t, r, "xmlrpc_post", jetpack.Fail, name)
+		if len(r.Causes) != 1 || r.Causes[0].Name != name {
+			t.Errorf("%s: causes %+v:\n%s", state, r.Causes, table(r))
 		}
 	}
 }
