@@ -108,7 +108,7 @@ func (s *outages) find(ctx context.Context, q store.OutageQuery, f outageFilter,
 // fitting returns the outages that fit.
 func (s *outages) fitting(ctx context.Context, rows []record.Outage, f outageFilter) ([]record.Outage, error) {
 	now := time.Now()
-	rows = slices.DeleteFunc(rows, func(o record.Outage) bool { return !f.fits(o, now) })
+	rows = slices.DeleteFunc(slices.Clone(rows), func(o record.Outage) bool { return !f.fits(o, now) })
 	if f.tag == "" || len(rows) == 0 {
 		return rows, nil
 	}
