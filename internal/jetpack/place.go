@@ -51,14 +51,15 @@ var editURI = regexp.MustCompile(`<link[^>]{0,200}rel="EditURI"[^>]{0,200}href="
 
 // index is what is asked of the REST API's description of itself, and how it was found.
 type index struct {
-	URL        string   `json:"url"`
-	Home       string   `json:"home"`
-	Namespaces []string `json:"namespaces"`
+	URL, Home  string
+	Namespaces []string
 	// path is where it was found below the home's address; first is the answer at the usual
 	// place, why the reason when nothing was asked.
 	path  string
 	first reply
 	why   string
+	// before and after are what stands around its JSON.
+	before, after string
 }
 
 // indexPaths are the places of the index: with and without pretty permalinks. The whole
@@ -161,8 +162,7 @@ func (r *run) findIndex(ctx context.Context, home *url.URL, paths ...string) ind
 		if i == 0 {
 			found.first = got
 		}
-		var about index
-		if got.failure == "" && got.Status == http.StatusOK && json.Unmarshal(bytes.TrimPrefix(got.Body, []byte("\ufeff")), &about) == nil && len(about.Namespaces) > 0 {
+		if about, ok := readIndex(got); ok {
 			about.path, about.first = path, found.first
 			return about
 		}
@@ -171,6 +171,52 @@ func (r *run) findIndex(ctx context.Context, home *url.URL, paths ...string) ind
 		}
 	}
 	return found
+}
+
+// readIndex reads an index, and what stands around it. A whole index may be longer than what
+// is read of an answer; what is asked for stands in its beginning.
+func readIndex(got reply) (about index, ok bool) {
+	at := bytes.IndexByte(got.Body, '{')
+	if got.failure != "" || got.Status != http.StatusOK || at < 0 {
+		return about, false
+	}
+	d := json.NewDecoder(bytes.NewReader(got.Body[at:]))
+	whole := about.read(d) == nil
+	if len(about.Namespaces) == 0 {
+		return about, false
+	}
+	about.before = string(bytes.TrimSpace(got.Body[:at]))
+	if whole {
+		about.after = string(bytes.TrimSpace(got.Body[at+int(d.InputOffset()):]))
+	}
+	return about, true
+}
+
+// read reads the members of an index one after the other.
+func (x *index) read(d *json.Decoder) error {
+	if _, err := d.Token(); err != nil {
+		return err
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return err
+		}
+		var into any = new(json.RawMessage)
+		switch name {
+		case "url":
+			into = &x.URL
+		case "home":
+			into = &x.Home
+		case "namespaces":
+			into = &x.Namespaces
+		}
+		if err := d.Decode(into); err != nil {
+			return err
+		}
+	}
+	_, err := d.Token()
+	return err
 }
 
 // isDoor reports whether WordPress itself answers at a URL.

@@ -63,6 +63,9 @@ type Options struct {
 	// in the REST API; an empty code refuses nobody.
 	RESTClosed string
 	RESTStatus int
+	// RESTNotice is a text that PHP prints before the JSON of the REST API, as a notice with
+	// display_errors. WordPress turns that off in XML-RPC.
+	RESTNotice string
 	// State is what WordPress itself is in.
 	State State
 	// Obstacle stands before xmlrpc.php, or with Everywhere before the whole site.
@@ -116,7 +119,7 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request, body []byte) {
 	switch path := r.URL.Path; {
 	case path == s.o.Dir+"/xmlrpc.php":
 		s.door(w, r, body)
-	case s.o.State.stop(w):
+	case s.o.State.stop(w, r):
 	case path == base+"/wp-json" || strings.HasPrefix(path, base+"/wp-json/"):
 		if s.o.PlainPermalinks || s.o.LostRewrites {
 			notFound(w)
