@@ -106,7 +106,7 @@ func TestASymptomStandsBeforeTheCauses(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(b.String(), "\nOn the screen: \"Error updating settings\"\n  It means this.\n  Nothing that was found explains it. Do that.\n\nCause 1") ||
-		!strings.Contains(b.String(), "\nRuled out, and not\n  open  modules: no token\n\nThe cause:") {
+		!strings.Contains(b.String(), "\nOther usual reasons\n  open  modules: no token\n\nThe cause:") {
 		t.Error(&b)
 	}
 }
