@@ -164,9 +164,15 @@ func TestManySitesAreSummedUpByCause(t *testing.T) {
 	other := ill()
 	other.Causes = other.Causes[:1]
 	other.Causes[0].Name = "basic_auth"
+	away := ill()
+	away.Findings, away.Causes = away.Findings[3:], []jetpack.Cause{{Cause: cause.Cause{Name: "our_resolver", Weight: cause.Ours}, Verdict: jetpack.Warn}}
+	if text := sum(well, away); !strings.HasPrefix(text, "2 sites: 1 well, 0 with warnings, 0 with failures, 1 unknown for a reason on our side, 1 not diagnosed") {
+		t.Error(text)
+	}
 	for want, text := range map[string]string{
 		"It is not one cause: 2 causes on 2 sites that fail; the most frequent is basic_auth, on 1.": sum(ill(), other),
 		"It is mostly one cause: firewall, on 4 of 5 sites that fail.":                               sum(ill(), other, ill(), ill(), ill()),
+		"Nothing wrong was found on any site that could be judged.":                                  sum(well, away),
 		"Nothing wrong was found on any site.":                                                       sum(well),
 		"No site was diagnosed.":                                                                     sum(),
 		"Only one of the sites is among those that fail: firewall.":                                  sum(well, ill()),
