@@ -36,7 +36,7 @@ func TestADiagnosisIsPrintedAndItsWorstFindingReturned(t *testing.T) {
 	t.Parallel()
 	d := diagnoser(t)
 	for obstacle, want := range map[fakejetpack.Obstacle]jetpack.Verdict{"": jetpack.Pass, fakejetpack.Sucuri: jetpack.Fail} {
-		site := httptest.NewServer(fakejetpack.New(fakejetpack.Options{Tokens: signature.Keyring{Blog: "blogkey.bl0gs3cret", Users: map[int64]string{3: "userkey.us3rs3cret.3"}}, Obstacle: obstacle}))
+		site := httptest.NewServer(fakejetpack.New(fakejetpack.Options{Tokens: signature.Keyring{Blog: "blogkey.bl0gs3cret"}, Obstacle: obstacle}))
 		t.Cleanup(site.Close)
 		target := jetpack.Target{URL: site.URL + "/"}
 		var text, colored, raw bytes.Buffer
@@ -122,7 +122,7 @@ func TestASymptomAndAReportForSupportGoWithADiagnosis(t *testing.T) {
 	if got, err := Diagnose(t.Context(), d, target, show); err != nil || got != jetpack.Fail {
 		t.Fatalf("%q, %v", got, err)
 	}
-	for _, want := range []string{"Explained by: sync_off.", "no    wp_cron: WP-Cron runs"} {
+	for _, want := range []string{"Explained by: sync_off.", "not   wp_cron: WP-Cron runs"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("%q is not in\n%s", want, &text)
 		}

@@ -138,7 +138,8 @@ func TestSitesAreFoundByTheKeyboard(t *testing.T) {
 	p.audit()
 	p.key("/")
 	p.until("the search has the focus", `document.activeElement.type === 'search'`)
-	p.key(strings.TrimPrefix(strings.TrimSuffix(sites[1].URL(), "/"), "http://"))
+	// A real browser gives the field no "/"; the driver sends it as a key and as a character.
+	p.fill("input[type=search]", strings.TrimPrefix(strings.TrimSuffix(sites[1].URL(), "/"), "http://"))
 	p.key(kb.Enter)
 	p.until("one is left", `document.querySelectorAll('[data-row]').length === 1`)
 	if path := p.path(); !strings.Contains(path, "find=127.0.0.1") || !strings.Contains(path, "tag=keys") {

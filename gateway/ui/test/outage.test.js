@@ -75,7 +75,7 @@ test('a waterfall adds up to the whole, whatever is missing', () => {
   assert.equal(waterfall({ dns_micros: 10, total_micros: 5 }).total, 10);
   assert.equal(longest([null, fall]), 100);
   assert.equal(longest([]), 1);
-  assert.deepEqual([micros(57), micros(1500), micros(2_500_000)], ['57 µs', '2 ms', '2.5 s']);
+  assert.deepEqual([micros(57), micros(1500), micros(2_500_000)], ['57 µs', '1.5 ms', '2.5 s']);
 });
 
 test('an observation is said in words, and its good outcome too', () => {

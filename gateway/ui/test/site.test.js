@@ -29,12 +29,13 @@ test('a short outage can be seen, a day of it fills the column, and what is seen
   assert.deepEqual([short.kind, short.text], ['down', '2026-11-03: down for 1 min 1 s in 1 outage; looked at 100 % of the time']);
   assert.deepEqual(column(short), { down: 0.2, up: 0.8 });
   assert.deepEqual(column(day(point({ coverage: 1, down_time: '86400s', outages: 1 }))), { down: 1, up: 0 });
-  assert.equal(day(point({ down_time: '60s', outages: 2 })).text, '2026-11-03: down for 1 min in 2 outages; no checks are kept');
+  assert.deepEqual(column(day(point({ coverage: 1, down_time: '60s', outages: 1, uptime: 0.25 }))), { down: 0.75, up: 0.25 });
+  assert.equal(day(point({ down_time: '60s', outages: 2 })).text, '2026-11-03: down for 1 min in 2 outages; no check is known');
 });
 
 test('the days are summed up in a sentence that says on what it rests', () => {
   assert.equal(sentence({ uptime: 0.9999, coverage: 0.5, outages: 1, longest_outage: '90s' }), 'Up 99.99 % of the time that counts; checked 50.00 % of the time; 1 outage, the longest 1 min 30 s.');
-  assert.equal(sentence({ uptime: 1, outages: 0 }), 'Up 100 % of the time that counts; no checks of them are kept; no outage.');
+  assert.equal(sentence({ uptime: 1, outages: 0 }), 'Up 100 % of the time that counts; no check of them is known; no outage.');
   assert.equal(sentence({ outages: 0 }), 'Nothing is known of these days.');
   assert.equal(since(90, Date.parse('2026-11-30T23:59:59Z')), '2026-09-02T00:00:00.000Z');
 });

@@ -1,5 +1,5 @@
 // Where the time of a check went, as stretches one after the other.
-import { count, millis } from './numbers.js';
+import { count, decimal, millis } from './numbers.js';
 
 const parts = [['dns', 'name look-up', 'dns_micros'], ['connect', 'connecting', 'connect_micros'], ['tls', 'TLS', 'tls_micros'], ['wait', 'waiting', 'first_byte_micros']];
 
@@ -24,5 +24,8 @@ export function waterfall(timings) {
 /** longest is the longest total of several, which all are drawn to the scale of. */
 export const longest = (falls) => Math.max(1, ...falls.filter(Boolean).map((f) => f.total));
 
-/** micros writes microseconds: "57 µs", "350 ms". */
-export const micros = (us) => (us < 1000 ? `${count(us)} µs` : millis(us / 1000));
+/** micros writes microseconds: "57 µs", "1.5 ms", "350 ms". */
+export function micros(us) {
+  if (us < 1000) return `${count(us)} µs`;
+  return us < 10_000 ? `${decimal(us / 1000)} ms` : millis(us / 1000);
+}

@@ -51,7 +51,8 @@ function One({ id }) {
 function Now({ why }) {
   const { site } = why;
   return html`
-    <p class="verdict"><${Status} ...${siteState(site.state)} /> ${why.summary}</p>
+    <p class="verdict"><${Status} ...${siteState(site.state)} /></p>
+    <p>${why.summary}</p>
     ${site.outage_id !== '0' && can('outages:read') && html`<p><a href="/ui/outages/${site.outage_id}">Outage ${site.outage_id}</a>: the whole story, with the votes.</p>`}
     ${why.withheld && html`<p class="fair"><span aria-hidden="true">◆</span> ${why.withheld}</p>`}
     <dl class="facts">

@@ -1,5 +1,5 @@
 // Forms: each field has its name, and beside it what the API has refused about it.
-import { html, useId } from '../lib/html.js';
+import { html, useEffect, useId, useRef } from '../lib/html.js';
 
 /**
  * Field is a field with its label. of is a component or "input", "select", "textarea"; error is the
@@ -17,6 +17,30 @@ export function Field({ label, field = '', hint = '', error = null, as = 'input'
       ${hint && html`<small id="${id}-hint" class="note">${hint}</small>`}
       ${refused && html`<small id="${id}-refused" class="refused">${refused}</small>`}
     </div>`;
+}
+
+/**
+ * useFormFocus returns a ref for a form that opens within a page: its first field gets the focus, and after
+ * a refusal the first field that is at fault.
+ */
+export function useFormFocus(error) {
+  const form = useRef(null);
+  useEffect(() => {
+    const field = form.current?.querySelector(error ? '[aria-invalid="true"]' : 'input, select, textarea');
+    field?.focus();
+  }, [error]);
+  return form;
+}
+
+/** useReturn gives the focus to its ref when a form is closed again: the button that opened it. */
+export function useReturn(open) {
+  const button = useRef(null);
+  const was = useRef(open);
+  useEffect(() => {
+    if (was.current && !open) button.current?.focus();
+    was.current = open;
+  }, [open]);
+  return button;
 }
 
 /** refusal returns what an APIError says of a field and of what is in it, as tags and tags[0]. */

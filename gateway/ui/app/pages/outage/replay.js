@@ -31,5 +31,5 @@ export function Replay({ id, votes, by }) {
     </div>
     <${Problem} error=${error} retry=${refresh} />
     <p class="verdict replay" aria-live="polite">${data && html`<${Status} ...${verdict(data.other_verdict)} />${own ? ', by the rule that decided' : ''}.`}</p>
-    ${data && html`<p class="note">${rule(data.other_rule)}. The rule that decided took ${rule(by)}; the same votes give ${verdict(data.replayed_verdict).word.split(':')[0].toLowerCase()} today.</p>`}`;
+    ${data && html`<p class="note">${rule(data.other_rule)}. The rule that decided took ${rule(by)}${data.replayed_verdict === data.ballot.verdict ? '; decided again today, it says the same' : '. Decided again today, it says something else: that is a bug'}.</p>`}`;
 }

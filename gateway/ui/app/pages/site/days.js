@@ -23,7 +23,7 @@ export function day(point) {
   const date = point.start_time.slice(0, 10);
   const { word, tone } = states[kind];
   const parts = [down > 0 ? `down for ${span(down)}${point.outages > 0 ? ` in ${plural(point.outages, 'outage')}` : ''}` : word];
-  if (kind !== 'none' && kind !== 'paused') parts.push(seen > 0 ? `looked at ${share(seen)} of the time` : 'no checks are kept');
+  if (kind !== 'none' && kind !== 'paused') parts.push(seen > 0 ? `looked at ${share(seen)} of the time` : 'no check is known');
   return { date, kind, word, tone, seen, down, length: new Date(point.end_time) - new Date(point.start_time), outages: point.outages ?? 0, uptime: point.uptime, text: `${date}: ${parts.join('; ')}` };
 }
 
@@ -35,16 +35,19 @@ function kindOf(down, seen, turns) {
 
 const least = 0.2; // of the height, that a short outage can be seen
 
-/** column says how a day is drawn: heights of what was seen up and of what was down, as shares of the whole. */
+/**
+ * column says how a day is drawn: heights of what was seen up and of what was down, as shares of the whole. A day
+ * on which the site was watched for some minutes is as high as any: it is the share of these that counts.
+ */
 export function column(d) {
-  const down = d.down > 0 ? Math.min(1, Math.max(least, d.down / d.length)) : 0;
+  const down = d.down > 0 ? Math.min(1, Math.max(least, d.uptime === undefined ? d.down / d.length : 1 - d.uptime)) : 0;
   return { down, up: Math.max(0, Math.min(1 - down, d.seen)) };
 }
 
 /** sentence sums the days up. */
 export function sentence(uptime) {
   if (uptime.uptime === undefined) return 'Nothing is known of these days.';
-  const seen = uptime.coverage === undefined ? 'no checks of them are kept' : `checked ${share(uptime.coverage)} of the time`;
+  const seen = uptime.coverage === undefined ? 'no check of them is known' : `checked ${share(uptime.coverage)} of the time`;
   const outages = uptime.outages > 0 ? `${plural(uptime.outages, 'outage')}, the longest ${span(seconds(uptime.longest_outage))}` : 'no outage';
   return `Up ${share(uptime.uptime)} of the time that counts; ${seen}; ${outages}.`;
 }

@@ -4,7 +4,7 @@ import { announce } from '../../lib/announce.js';
 import { send } from '../../lib/api.js';
 import { useGet } from '../../lib/query.js';
 import { can } from '../../lib/session.js';
-import { Field, others } from '../../parts/form.js';
+import { Field, others, useFormFocus, useReturn } from '../../parts/form.js';
 import { Problem } from '../../parts/say.js';
 import { Status, Time } from '../../parts/show.js';
 import { Table } from '../../parts/table.js';
@@ -17,6 +17,7 @@ export function Maintenance({ id, changed }) {
   const { data, error, refresh } = useGet('/v1/maintenances', { params: { site_id: id, page_size: 100 }, every: poll });
   const [refused, setRefused] = useState(null);
   const [planning, setPlanning] = useState(false);
+  const button = useReturn(planning);
   const after = (words) => { announce(words); refresh(); changed(); };
   const act = async (method, path, words) => {
     setRefused(null);
@@ -39,7 +40,7 @@ export function Maintenance({ id, changed }) {
     <${Problem} error=${error} retry=${refresh} /><${Problem} error=${refused} />
     ${data && list.length === 0 && html`<p class="note">None is planned. Nobody is told that the site fails while it is in maintenance.</p>`}
     ${list.length > 0 && html`<${Table} class="cards" caption="Maintenances" rows=${list} id=${(m) => m.maintenance_id} columns=${columns} />`}
-    ${can('sites:write') && !planning && html`<button type="button" onClick=${() => setPlanning(true)}>Plan a maintenance</button>`}
+    ${can('sites:write') && !planning && html`<button type="button" ref=${button} onClick=${() => setPlanning(true)}>Plan a maintenance</button>`}
     ${planning && html`<${Plan} id=${id} done=${(made) => { setPlanning(false); if (made) after('The maintenance is planned.'); }} />`}`;
 }
 
@@ -55,6 +56,7 @@ function Plan({ id, done }) {
   const [key] = useState(freshKey);
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
+  const focus = useFormFocus(error);
   const of = (name, field = name) => ({ field, error, value: form[name], onInput: (e) => setForm({ ...form, [name]: e.currentTarget.value }) });
   const submit = async (event) => {
     event.preventDefault();
@@ -69,7 +71,7 @@ function Plan({ id, done }) {
     }
   };
   return html`
-    <form class="edit" onSubmit=${submit} aria-labelledby="maintenance" noValidate>
+    <form class="edit" ref=${focus} onSubmit=${submit} aria-labelledby="maintenance" noValidate>
       <${Problem} error=${others(error, ['name', 'reason', 'start_time', 'duration', 'recurrence'])} />
       <div class="grid">
         <${Field} label="Name" hint="For people and calendars." ...${of('name')} />

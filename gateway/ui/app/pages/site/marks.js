@@ -33,7 +33,7 @@ export function Marks({ id }) {
 }
 
 const columns = [
-  { name: 'Turn', cell: (p) => html`<${Time} at=${p.start_time} />` },
+  { name: 'When', cell: (p) => html`<${Time} at=${p.start_time} />` },
   { name: 'What became of it', cell: (p) => html`<${Status} word=${turn(p.code).word} shape=${turn(p.code).glyph} tone=${turn(p.code).tone} />` },
   { name: 'Response time', class: 'number', cell: (p) => (p.response_time ? millis(seconds(p.response_time)) : '–') },
   { name: 'Region', cell: (p) => p.region || '–' },

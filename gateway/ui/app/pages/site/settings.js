@@ -3,7 +3,7 @@ import { html, useState } from '../../lib/html.js';
 import { announce } from '../../lib/announce.js';
 import { send } from '../../lib/api.js';
 import { can } from '../../lib/session.js';
-import { Field, others } from '../../parts/form.js';
+import { Field, others, useFormFocus, useReturn } from '../../parts/form.js';
 import { Problem } from '../../parts/say.js';
 import { changes, choices, fields, names } from './form.js';
 
@@ -11,11 +11,12 @@ import { changes, choices, fields, names } from './form.js';
 export function Settings({ site, changed }) {
   const [editing, setEditing] = useState(null); // the site as it was when the form was opened
   const [saved, setSaved] = useState(false);
+  const button = useReturn(editing !== null);
   return html`
     <h2 id="settings">Settings</h2>
     ${!editing && html`<${Shown} site=${site} />`}
     ${!editing && saved && html`<p role="status"><span aria-hidden="true">✓</span> Saved.</p>`}
-    ${!editing && can('sites:write') && html`<button type="button" onClick=${() => { setSaved(false); setEditing(site); }}>Edit</button>`}
+    ${!editing && can('sites:write') && html`<button type="button" ref=${button} onClick=${() => { setSaved(false); setEditing(site); }}>Edit</button>`}
     ${editing && html`<${Form} key=${editing.etag} site=${editing} newest=${site} reload=${setEditing}
       done=${(after) => { setEditing(null); if (after) { setSaved(true); announce('The settings are saved.'); changed(after); } }} />`}`;
 }
@@ -61,15 +62,16 @@ function useEdit(site, done) {
 
 function Form({ site, newest, reload, done }) {
   const { now, error, busy, save, of, set } = useEdit(site, done);
+  const form = useFormFocus(error);
   const select = (label, name) => html`<${Field} as="select" label=${label} ...${of(name)}>${choices[name].map(([value, text]) => html`<option value=${value}>${text}</option>`)}<//>`;
   return html`
-    <form class="edit" onSubmit=${save} aria-labelledby="settings" noValidate>
+    <form class="edit" ref=${form} onSubmit=${save} aria-labelledby="settings" noValidate>
       ${error?.reason === 'ETAG_MISMATCH' ? html`<${Conflict} load=${() => reload(newest)} />` : html`<${Problem} error=${others(error, names)} />`}
       <div class="grid">
         <${Field} label="URL" type="url" ...${of('url')} />
         <${Field} label="Blog" inputmode="numeric" hint="Id of the blog at WordPress.com; empty for none." ...${of('blog_id')} />
         <${Field} label="Interval, in minutes" inputmode="decimal" hint="1 to 255; empty for 5." ...${of('check_interval')} />
-        <${Field} label="Tags" hint="Up to 8, with commas between." ...${of('tags')} />
+        <${Field} label="Tags" hint="Up to 8, with commas between; of a-z 0-9 . _ : -" ...${of('tags')} />
         ${select('Asked with', 'settings.method')}
         ${select('Redirects', 'settings.redirect_policy')}
         ${select('The page is judged', 'settings.page_check')}
