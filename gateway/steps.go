@@ -32,7 +32,7 @@ func (h *handler) probeURL(w http.ResponseWriter, req *http.Request) error {
 	if err := protojson.Unmarshal(data, asked.GetProbe()); err != nil { // it was checked: it does not
 		return fault.InvalidField("body", "is no probe")
 	}
-	return steps(h, w, req, monitorv1.ProbeService_ProbeURL_FullMethodName, func(ctx context.Context) (receiver[*monitorv1.ProbeURLResponse], error) {
+	return steps(stepping{h, w, req, monitorv1.ProbeService_ProbeURL_FullMethodName}, func(ctx context.Context) (receiver[*monitorv1.ProbeURLResponse], error) {
 		return monitorv1.NewProbeServiceClient(h.conn).ProbeURL(ctx, asked)
 	})
 }
@@ -53,7 +53,7 @@ func (h *handler) watchDiagnosis(w http.ResponseWriter, req *http.Request) error
 	if asked.SiteId, err = strconv.ParseInt(req.PathValue("site_id"), 10, 64); err != nil {
 		return fault.InvalidField("site_id", "must be a whole number")
 	}
-	return steps(h, w, req, monitorv1.DiagnosisService_WatchDiagnosis_FullMethodName, func(ctx context.Context) (receiver[*monitorv1.WatchDiagnosisResponse], error) {
+	return steps(stepping{h, w, req, monitorv1.DiagnosisService_WatchDiagnosis_FullMethodName}, func(ctx context.Context) (receiver[*monitorv1.WatchDiagnosisResponse], error) {
 		return monitorv1.NewDiagnosisServiceClient(h.conn).WatchDiagnosis(ctx, asked)
 	})
 }
@@ -61,11 +61,20 @@ func (h *handler) watchDiagnosis(w http.ResponseWriter, req *http.Request) error
 // receiver is a stream of answers.
 type receiver[M proto.Message] interface{ Recv() (M, error) }
 
+// stepping is a request whose answer comes step by step.
+type stepping struct {
+	h   *handler
+	w   http.ResponseWriter
+	req *http.Request
+	// method is the RPC that answers it.
+	method string
+}
+
 // steps passes on the messages of a stream that ends, each as a line of NDJSON as soon as it is
 // there.
-func steps[M proto.Message](h *handler, w http.ResponseWriter, req *http.Request, method string, call func(context.Context) (receiver[M], error)) error {
-	live := newLiveWriter(w, false)
-	req, err := h.stream(req, method)
+func steps[M proto.Message](s stepping, call func(context.Context) (receiver[M], error)) error {
+	h, live := s.h, newLiveWriter(s.w, false)
+	req, err := h.stream(s.req, s.method)
 	if err != nil {
 		return err
 	}
@@ -77,7 +86,7 @@ func steps[M proto.Message](h *handler, w http.ResponseWriter, req *http.Request
 		m, err = stream.Recv()
 	}
 	if err != nil {
-		h.failCall(req.Context(), w, err)
+		h.failCall(req.Context(), s.w, err)
 		return nil
 	}
 	live.begin()

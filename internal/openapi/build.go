@@ -143,7 +143,9 @@ func (c call) watches() bool {
 }
 
 // goesOn reports whether a call's answer comes step by step, and ends.
-func (c call) goesOn() bool { return c.Desc.IsStreamingServer() && c.method == "POST" && !c.Desc.IsStreamingClient() }
+func (c call) goesOn() bool {
+	return c.Desc.IsStreamingServer() && c.method == "POST" && !c.Desc.IsStreamingClient()
+}
 
 // isCalendar reports whether the answer is a calendar.
 func (c call) isCalendar() bool { return c.Desc.Name() == "GetMaintenanceCalendar" }

@@ -19,13 +19,28 @@ type Example struct {
 func examples() map[string]Example {
 	all := siteExamples()
 	maps.Copy(all, listenerExamples())
+	maps.Copy(all, wordPressExamples())
 	return all
+}
+
+// wordPressExamples are those of the RPCs that WordPress.com's clients know.
+func wordPressExamples() map[string]Example {
+	blog := [2]string{"site", "7"}
+	return map[string]Example{
+		"GetJetpackMonitorStatus":   {Values: [][2]string{blog}},
+		"GetJetpackMonitorSettings": {Values: [][2]string{blog}},
+		"UpdateJetpackMonitorSettings": {Values: [][2]string{blog},
+			Body: `{"email_notifications": true, "jetmon_defer_status_down_minutes": 5}`},
+		"ListJetpackMonitorIncidents": {Values: [][2]string{blog}},
+		"GetJetpackMonitorUptime":     {Values: [][2]string{blog, {"period", "30 days"}}},
+		"GetProtectUptime":            {Values: [][2]string{blog}},
+		"ListAgencySites":             {Values: [][2]string{{"blog_ids", "7"}}},
+	}
 }
 
 // siteExamples are those of the RPCs about sites, the fleet and access.
 func siteExamples() map[string]Example {
 	site := [2]string{"site_id", "1"}
-	blog := [2]string{"site", "7"}
 	return map[string]Example{
 		"ListSites":     {Values: [][2]string{{"page_size", "100"}, {"host", "example.com"}}},
 		"GetSite":       {Values: [][2]string{site}},
@@ -75,15 +90,6 @@ func siteExamples() map[string]Example {
 		"CreateToken":      {Body: `{"name": "status-page", "scopes": ["sites:read", "outages:read"]}`},
 		"RevokeToken":      {Values: [][2]string{{"token_id", "1"}}},
 		"ListAuditRecords": {Values: [][2]string{{"resource", "sites/1"}}},
-
-		"GetJetpackMonitorStatus":   {Values: [][2]string{blog}},
-		"GetJetpackMonitorSettings": {Values: [][2]string{blog}},
-		"UpdateJetpackMonitorSettings": {Values: [][2]string{blog},
-			Body: `{"email_notifications": true, "jetmon_defer_status_down_minutes": 5}`},
-		"ListJetpackMonitorIncidents": {Values: [][2]string{blog}},
-		"GetJetpackMonitorUptime":     {Values: [][2]string{blog, {"period", "30 days"}}},
-		"GetProtectUptime":            {Values: [][2]string{blog}},
-		"ListAgencySites":             {Values: [][2]string{{"blog_ids", "7"}}},
 	}
 }
 
