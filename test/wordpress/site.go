@@ -93,6 +93,11 @@ func New(t testing.TB, server *mariadb.Server, o Options) *Site {
 			t.Error(err)
 		}
 	})
+	// The servers run as another user than we do; PHP writes its log.
+	log := filepath.Join(s.dir, "php.log")
+	if err := errors.Join(os.Chmod(s.dir, 0o755), s.write(log, ""), os.Chmod(log, 0o666)); err != nil {
+		t.Fatal(err)
+	}
 	if s.IP, err = freeAddress(); err != nil {
 		t.Fatal(err)
 	}
@@ -141,34 +146,23 @@ func freeAddress() (string, error) {
 
 // lay puts the files of WordPress, the plugin, a theme and the configuration into place.
 func (s *Site) lay(t testing.TB) error {
-	if err := os.Chmod(s.dir, 0o755); err != nil {
-		return err
-	}
-	plugins := filepath.Join(s.Dir, "wp-content", "plugins")
-	name := filepath.Base(s.Jetpack)
 	main, err := mainFile(s.Jetpack)
 	if err != nil {
 		return err
 	}
-	for _, dir := range []string{s.Dir, filepath.Join(s.Dir, "config.d")} {
+	name := strings.TrimSuffix(main, ".php")
+	plugin := filepath.Join(s.Dir, "wp-content", "plugins", name)
+	for _, dir := range []string{plugin, filepath.Join(s.Dir, "config.d")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
 	}
-	for _, copied := range [][2]string{{debian + "/.", s.Dir}, {s.Jetpack, plugins}} {
-		if out, err := exec.Command("cp", "-rL", copied[0], copied[1]).CombinedOutput(); err != nil {
+	for _, copied := range [][2]string{{debian, s.Dir}, {s.Jetpack, plugin}} {
+		if out, err := exec.Command("cp", "-rL", copied[0]+"/.", copied[1]).CombinedOutput(); err != nil {
 			return fmt.Errorf("copy %s: %w: %.300s", copied[0], err, out)
 		}
 	}
-	user, rest, _ := strings.Cut(strings.TrimPrefix(s.server.Database(t), "mysql://"), ":")
-	password, rest, _ := strings.Cut(rest, "@tcp(")
-	host, database, _ := strings.Cut(rest, ")/")
-	s.database = database
-	settings, err := json.Marshal(map[string]any{
-		"home": s.URL, "core": s.CoreURL, "plain": s.Plain, "plugin": name + "/" + main,
-		"db_name": database, "db_user": user, "db_password": password, "db_host": host,
-		"blog_token": BlogToken, "user_token": map[bool]string{false: UserToken}[s.SiteOnly],
-	})
+	settings, err := s.settings(t, name+"/"+main)
 	if err != nil {
 		return err
 	}
@@ -176,31 +170,49 @@ func (s *Site) lay(t testing.TB) error {
 	if err != nil {
 		return err
 	}
-	content := "wp-content/"
+	const content = "wp-content/"
 	files := map[string]string{
-		"wp-config.php": string(config), "site.json": string(settings),
+		"wp-config.php": string(config), "site.json": settings,
 		content + "themes/plain/style.css": "/*\nTheme Name: Plain\n*/\n",
 		content + "themes/plain/index.php": "<!DOCTYPE html><html><head><title><?php bloginfo( 'name' ); ?></title><?php wp_head(); ?></head><body>Hello world!<?php wp_footer(); ?></body></html>\n",
 		content + "mu-plugins/index.php":   "<?php\n",
 	}
 	if !s.Standalone {
-		files[content+"mu-plugins/complete.php"] = "<?php\nadd_action( 'plugins_loaded', function () {\n\tif ( class_exists( 'Automattic\\Jetpack\\Connection\\Rest_Authentication' ) ) {\n\t\tAutomattic\\Jetpack\\Connection\\Rest_Authentication::init();\n\t}\n} );\n"
+		files[content+"mu-plugins/complete.php"] = complete
 	}
 	for path, text := range files {
 		if err := s.write(filepath.Join(s.Dir, path), text); err != nil {
 			return err
 		}
 	}
-	// PHP writes it as another user than ours.
-	log := filepath.Join(s.dir, "php.log")
-	if err := errors.Join(s.write(log, ""), os.Chmod(log, 0o666)); err != nil {
-		return err
-	}
 	if s.Core != s.Home {
 		from := strings.TrimPrefix(s.Core, s.Home)
 		return s.write(filepath.Join(s.Root, s.Home, "index.php"), "<?php\ndefine( 'WP_USE_THEMES', true );\nrequire __DIR__ . '/"+from+"wp-blog-header.php';\n")
 	}
 	return nil
+}
+
+// complete is what makes the plugin behave like the complete Jetpack (see Options.Standalone).
+const complete = `<?php
+add_action( 'plugins_loaded', function () {
+	if ( class_exists( 'Automattic\Jetpack\Connection\Rest_Authentication' ) ) {
+		Automattic\Jetpack\Connection\Rest_Authentication::init();
+	}
+} );
+`
+
+// settings makes the site's database and returns site.json, which our scripts read.
+func (s *Site) settings(t testing.TB, plugin string) (string, error) {
+	user, rest, _ := strings.Cut(strings.TrimPrefix(s.server.Database(t), "mysql://"), ":")
+	password, rest, _ := strings.Cut(rest, "@tcp(")
+	host, database, _ := strings.Cut(rest, ")/")
+	s.database = database
+	text, err := json.Marshal(map[string]any{
+		"home": s.URL, "core": s.CoreURL, "plain": s.Plain, "plugin": plugin,
+		"db_name": database, "db_user": user, "db_password": password, "db_host": host,
+		"blog_token": BlogToken, "user_token": map[bool]string{false: UserToken}[s.SiteOnly],
+	})
+	return string(text), err
 }
 
 // mainFile returns the name of a plugin's main file.
